@@ -1,0 +1,77 @@
+import type { SessionError } from "../session/errors.ts";
+import type { Role } from "../steps.ts";
+
+/** On the wire: 4 bytes length of the body (little-endian), 1 byte kind (its index here), body. */
+export const frameKinds = ["payload", "control", "abort"] as const;
+export type FrameKind = (typeof frameKinds)[number];
+export const headerBytes = 5;
+/** The length field has 32 bits. */
+export const maxFrameBytes = 2 ** 32 - 1;
+export const defaultIdleTimeoutMs = 120_000;
+
+/** Payload is what the cost model predicts, to the byte. Headers and whole control frames are framing. */
+export interface Traffic {
+  /** Payload frames. */
+  readonly messages: number;
+  readonly payloadBytes: number;
+  readonly framingBytes: number;
+}
+
+/** What the program expects next: a frame that does not fit is refused on its header, before anything is allocated. */
+export type Expected = ({ readonly exactBytes: number } | { readonly maxBytes: number }) & {
+  /** Default: payload. */
+  readonly kind?: "payload" | "control";
+  /** Default: the channel's idle timeout. A payload's deadline moves on while bytes arrive, a control frame's does not. */
+  readonly timeoutMs?: number;
+};
+
+/**
+ * Reliable ordered frames between two parties. Any failure is a SessionError and final: the channel tells its peer
+ * the code, closes, and every later call fails with the same error.
+ */
+export interface Channel {
+  /** Who is at the other end; over TLS, as its pinned certificate says. */
+  readonly peer: Role;
+  /**
+   * Waits while earlier frames fill the buffers, queues this one, and returns without waiting for it to leave: two
+   * parties that each send one frame and then receive never block each other, whatever the size. The caller must not
+   * write to the frame afterwards. Default kind: payload.
+   */
+  send(frame: Uint8Array, kind?: "payload" | "control"): Promise<void>;
+  /** The frame is the caller's, and starts at offset 0 of its buffer. */
+  receive(expected: Expected): Promise<Uint8Array>;
+  /** Sends what is queued and ends. With a reason the peer learns its code. */
+  close(reason?: SessionError): Promise<void>;
+  /** Live counters. */
+  readonly sent: Traffic;
+  readonly received: Traffic;
+}
+
+export interface ChannelOptions {
+  readonly idleTimeoutMs?: number;
+}
+
+/** Header of a frame as announced by the peer; the kind is a number until it is checked. */
+export interface FrameHead {
+  readonly kind: number;
+  readonly bytes: number;
+}
+
+/** What a transport must do; lengths, kinds, deadlines and counters are the business of FramedChannel. */
+export interface FramePort {
+  /** Resolves when there is room for another frame. */
+  room(): Promise<void>;
+  /** Queues a frame, at once and in order. */
+  write(kind: FrameKind, body: Uint8Array): void;
+  /** Header of the next frame. Rejects with `peerLeft` once the peer is gone and all its frames are read. */
+  head(): Promise<FrameHead>;
+  /** Body of the frame whose head was read last. */
+  body(): Promise<Uint8Array>;
+  /** When a byte was last read or written (nowMs). */
+  readonly readAtMs: number;
+  readonly wroteAtMs: number;
+  /** Sends what is queued, then ends; resolves when that is done. */
+  end(): Promise<void>;
+  /** Drops everything; pending calls reject with the error. */
+  destroy(error: SessionError): void;
+}
