@@ -1,0 +1,18 @@
+import type { Shape } from "./type.ts";
+
+/** A tensor of plain numbers: weights, constants, and what the interpreters compute with. Booleans are 0 and 1. */
+export interface Tensor {
+  readonly shape: Shape;
+  readonly data: Float64Array;
+}
+
+/** Weights by the names that a module's `params` give. */
+export type WeightStore = ReadonlyMap<string, Tensor>;
+
+export function tensor(shape: Shape, data: ArrayLike<number>): Tensor {
+  return { shape, data: data instanceof Float64Array ? data : Float64Array.from(data) };
+}
+
+export function scalar(value: number): Tensor {
+  return { shape: [], data: Float64Array.of(value) };
+}

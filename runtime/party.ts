@@ -1,0 +1,59 @@
+import type { IntTensor, RingTensor, Shape } from "./ring/tensor.ts";
+import type { Role } from "./steps.ts";
+
+/** A uniform mask that the dealer knows. `share` is this party's own share of it; `secret` is the mask itself, a ghost everywhere but at the dealer. */
+export interface Mask {
+  readonly share: RingTensor;
+  readonly secret: RingTensor;
+}
+
+/** Additive share: x = share(client) + share(server) mod 2^width. A ghost at the dealer. */
+export interface Share {
+  readonly kind: "share";
+  readonly tensor: RingTensor;
+}
+
+/** Masked wire: both parties hold x̂ = x + r mod 2^width; r is the mask. `opened` is a ghost at the dealer. */
+export interface Wire {
+  readonly kind: "wire";
+  readonly opened: RingTensor;
+  readonly mask: Mask;
+}
+
+/**
+ * A weight that only the server knows. W = pad + hidden mod 2^width; client and server expand the pad from the seed
+ * they share, the dealer holds the rest, so no one but the server can know W (protocols.md 1.1, LIN-PK).
+ */
+export interface KnownWeight {
+  readonly kind: "weight";
+  readonly shape: Shape;
+  readonly width: number;
+  readonly values: IntTensor;
+  readonly pad: RingTensor;
+  readonly hidden: RingTensor;
+}
+
+export type Handle = Share | Wire;
+
+/**
+ * Where a protocol body gets its correlated randomness. The same calls in the same order serve every reading: the
+ * dealer computes and sends, the parties prepare (draw, receive, set aside) and later take each item once, the cost
+ * model counts.
+ */
+export interface Party {
+  readonly role: Role;
+  /** The same party with its own stream of randomness and its own account, for one operator. */
+  at(label: string): Party;
+  /** A fresh uniform mask: each party expands its share from its own seed, the dealer knows both. No traffic. */
+  mask(shape: Shape, width: number): Mask;
+  /** A fresh uniform tensor that the client and the dealer know. No traffic. Ghost at the server. */
+  clientMask(shape: Shape, width: number): RingTensor;
+  /** Additive shares of a tensor that the dealer knows: the client expands its share from its seed, the server receives width bits per element. */
+  dealt(secret: RingTensor): RingTensor;
+  /** XOR shares of words that the dealer knows; same traffic. */
+  dealtWords(secret: RingTensor): RingTensor;
+  /** Additive share of a mask in a wider ring: only the added bits travel (width − mask width per element). */
+  lifted(mask: Mask, width: number): RingTensor;
+  /** A tensor that depends on correlated randomness only: computed while preparing, taken once online. */
+  offline(compute: () => RingTensor): RingTensor;
+}

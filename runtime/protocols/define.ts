@@ -1,0 +1,50 @@
+import type { Handle, KnownWeight, Party } from "../party.ts";
+import type { IntTensor, Shape } from "../ring/tensor.ts";
+import type { Steps } from "../steps.ts";
+
+/** What a protocol needs to know of one of its operands or of its result. */
+export interface Fixed {
+  readonly shape: Shape;
+  /** Ring width in bits. */
+  readonly width: number;
+  /** Fractional bits. */
+  readonly scale: number;
+  /** Bounds of the real value, public: they come from calibration on public inputs. */
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** How an operand arrives: additive shares, an opened wire, a weight of the server's, or public integers. */
+export type OperandForm = "share" | "wire" | "weight" | "public";
+export type Operand = Handle | KnownWeight | IntTensor;
+
+/** One execution, as plain data: emitted into the generated programs as it is. */
+export interface Spec {
+  readonly operands: readonly Fixed[];
+  readonly result: Fixed;
+  readonly attrs: Readonly<Record<string, number | boolean | string | readonly number[] | readonly string[]>>;
+}
+
+export interface Protocol {
+  /** `<technique>.<operator>` */
+  readonly name: string;
+  /** Name of the operator in ir/ops. */
+  readonly implements: string;
+  readonly settings: readonly ("2pc-dealer" | "3pc" | "2pc")[];
+  readonly security: "semi-honest";
+  /** Authors, venue, section; or "ours: docs/protocols/…". */
+  readonly paper: string;
+  /** Difference from the interpreter's result: none, or at most so many units in the last place of the result. */
+  readonly accuracy: "exact" | { readonly ulps: (spec: Spec) => number };
+  /** Form in which each operand is wanted; the last one repeats for variadic operators. */
+  readonly forms: readonly OperandForm[];
+  /** Sharing of the result: additive shares unless it opens a wire. */
+  readonly yields: "share" | "wire";
+  /** Ring width that each operand must have, given the result's width and the facts known so far. */
+  readonly operandWidths: (spec: Spec) => readonly number[];
+  /** Why this protocol cannot run the spec, or undefined. */
+  readonly refuses?: (spec: Spec) => string | undefined;
+  readonly run: (party: Party, spec: Spec, ...operands: Operand[]) => Steps<Handle>;
+}
+
+export const defineProtocol = (protocol: Protocol): Protocol => protocol;

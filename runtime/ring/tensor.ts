@@ -1,0 +1,54 @@
+/**
+ * Tensors of residues mod 2^width, the only values that protocols compute with.
+ *
+ * A tensor without data is a *ghost*: it has a shape and a width and no contents. Every kernel of this folder
+ * returns a ghost when one of its inputs is one. That single rule gives one protocol body its several readings:
+ * a party computes with its own shares and sees its peer's values as ghosts, the dealer sees the masks and no
+ * shares, and the cost model sees nothing but shapes.
+ */
+export type Shape = readonly number[];
+
+/**
+ * Row-major residues mod 2^width, 1 ≤ width ≤ 64. Up to 32 bits: one lane per element. Above: two lanes, low
+ * first (the memory of a little-endian u64). Bits above the width are zero. Bits are the ring of width 1.
+ */
+export interface RingTensor {
+  readonly kind: "ring";
+  readonly shape: Shape;
+  readonly width: number;
+  readonly data: Uint32Array | undefined;
+}
+
+/** Public integers, |value| < 2^53: weights and constants that this party knows. A ghost where it does not. */
+export interface IntTensor {
+  readonly kind: "int";
+  readonly shape: Shape;
+  readonly data: Float64Array | undefined;
+}
+
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+export const lanesOf = (width: number): 1 | 2 => (width <= 32 ? 1 : 2);
+
+export function ring(shape: Shape, width: number, data: Uint32Array | undefined): RingTensor {
+  if (!Number.isInteger(width) || width < 1 || width > 64) throw new RangeError(`ring width ${width} is not in 1…64`);
+  if (data && data.length !== sizeOf(shape) * lanesOf(width)) {
+    throw new RangeError(`ring tensor [${shape}] of ${width} bits wants ${sizeOf(shape) * lanesOf(width)} lanes, got ${data.length}`);
+  }
+  return { kind: "ring", shape, width, data };
+}
+
+export const ghost = (shape: Shape, width: number): RingTensor => ring(shape, width, undefined);
+
+export function zeros(shape: Shape, width: number): RingTensor {
+  return ring(shape, width, new Uint32Array(sizeOf(shape) * lanesOf(width)));
+}
+
+export const integers = (shape: Shape, data: Float64Array | undefined): IntTensor => ({ kind: "int", shape, data });
+
+/** Bytes of a tensor on the wire: its elements packed to the ring's width, the last byte filled with zeros. */
+export function packedBytes(shape: Shape, width: number): number {
+  return Math.ceil((sizeOf(shape) * width) / 8);
+}
