@@ -79,6 +79,16 @@ const causes = {
     says: "query {query} would use correlations a second time: {consumed} was already consumed",
     help: "a mask used twice tells the difference of two secrets; deal new correlations, never restore old ones from a backup",
   },
+  correlationMissing: {
+    code: "MRL0718",
+    says: "operator {operator} asks for a correlation that was not prepared or was used before",
+    help: "each correlation is used once; the session is over, open a new one",
+  },
+  correlationMismatch: {
+    code: "MRL0719",
+    says: "operator {operator} asks for a correlation {expected} and was prepared {found}",
+    help: "all parties must run programs of the same compilation",
+  },
   certificateRefused: {
     code: "MRL0720",
     says: "certificate refused: expected {expected}, found {found}",

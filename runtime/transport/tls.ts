@@ -1,0 +1,206 @@
+/**
+ * Mutual TLS 1.3 over TCP between parties that have exchanged certificates before. Chains and names are not looked
+ * at: after the TLS handshake, in which each side has proved to hold its key, the certificate itself must be a pinned
+ * one (roleOfPeer). Not a byte of the peer is parsed before that.
+ */
+import { constants } from "node:crypto";
+import type { AddressInfo, Socket } from "node:net";
+import * as tls from "node:tls";
+import { SessionError, sessionError } from "../session/errors.ts";
+import type { Role } from "../steps.ts";
+import type { Channel, ChannelOptions } from "./channel.ts";
+import { FramedChannel } from "./framed.ts";
+import { greet, type Hello, receiveHello } from "./greeting.ts";
+import { checkOwnCertificate, fingerprintOf, type Identity, roleOfPeer } from "./identity.ts";
+import { SocketPort } from "./socket.ts";
+
+const defaultHandshakeTimeoutMs = 10_000;
+const defaultMaxConnections = 64;
+
+interface EndpointOptions extends ChannelOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly identity: Identity;
+  /** Bounds everything up to the greeting; default 10 s. */
+  readonly handshakeTimeoutMs?: number;
+}
+
+export interface ListenOptions extends EndpointOptions {
+  /** Roles that may connect; default: all whose certificates are known. */
+  readonly accepts?: readonly Role[];
+  readonly maxConnections?: number;
+  readonly onConnection: (channel: Channel, hello: Hello) => void | Promise<void>;
+  /** A connection that came to nothing; the listener goes on. */
+  readonly onRefused?: (error: SessionError) => void;
+}
+
+export interface ConnectOptions extends EndpointOptions, Partial<Hello> {
+  readonly expect: Role;
+}
+
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  /** Stops listening and drops connections that have not greeted yet; open channels live on. */
+  close(): Promise<void>;
+}
+
+const tlsOptions = (identity: Identity): tls.CommonConnectionOptions & tls.SecureContextOptions => ({
+  key: identity.key,
+  cert: identity.certificate,
+  minVersion: "TLSv1.3",
+  maxVersion: "TLSv1.3",
+  // Resumption would vouch for a certificate without showing it.
+  secureOptions: constants.SSL_OP_NO_TICKET,
+  // Pins replace chains; see roleOfPeer.
+  rejectUnauthorized: false,
+});
+
+const reasonOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+
+/** A refusal of our certificate, told to us by the peer, in our terms. */
+function explain(error: unknown, identity: Identity, peer: Role | string, at: string): SessionError {
+  if (!(error instanceof SessionError))
+    return sessionError("insecure", { peer, reason: reasonOf(error), where: at }, { at });
+  if (error.peerCode !== "MRL0720" && error.peerCode !== "MRL0721") return error;
+  const found = fingerprintOf(identity.certificate);
+  return sessionError("ownCertificateRefused", { peer, role: identity.role, found }, { at, peerCode: error.peerCode });
+}
+
+function channelOver(
+  socket: tls.TLSSocket,
+  identity: Identity,
+  expected: readonly Role[],
+  at: string,
+  options: ChannelOptions,
+) {
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 30_000);
+  const port = new SocketPort(socket, expected.join(" or "), at);
+  try {
+    const role = roleOfPeer(identity, socket.getPeerX509Certificate(), expected, at);
+    return new FramedChannel(port, role, options);
+  } catch (error) {
+    // Nothing but the code goes to whom we do not trust.
+    void new FramedChannel(port, expected[0] ?? identity.role).close(error as SessionError);
+    throw error;
+  }
+}
+
+export async function connect(options: ConnectOptions): Promise<Channel> {
+  const { host, port, identity, expect, handshakeTimeoutMs = defaultHandshakeTimeoutMs } = options;
+  const at = `${host}:${port}`;
+  checkOwnCertificate(identity);
+  const socket = await secured(host, port, identity, expect, handshakeTimeoutMs);
+  const channel = channelOver(socket, identity, [expect], at, options);
+  try {
+    await greet(channel, { purpose: options.purpose ?? "online", session: options.session ?? "" }, handshakeTimeoutMs);
+    return channel;
+  } catch (error) {
+    void channel.close();
+    throw error instanceof RangeError ? error : explain(error, identity, expect, at);
+  }
+}
+
+function secured(
+  host: string,
+  port: number,
+  identity: Identity,
+  peer: Role,
+  timeoutMs: number,
+): Promise<tls.TLSSocket> {
+  const where = `${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    let reached = false;
+    const socket = tls.connect({ ...tlsOptions(identity), host, port, checkServerIdentity: () => undefined });
+    const refuse = (reason: string): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(sessionError(reached ? "insecure" : "unreachable", { peer, reason, where }, { at: where }));
+    };
+    const onError = (error: Error): void => refuse(reasonOf(error));
+    const onClose = (): void => refuse("the connection was closed");
+    const timer = setTimeout(() => refuse(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
+    socket.on("error", onError);
+    socket.on("close", onClose);
+    socket.once("connect", () => {
+      reached = true;
+    });
+    socket.once("secureConnect", () => {
+      clearTimeout(timer);
+      socket.off("error", onError);
+      socket.off("close", onClose);
+      resolve(socket);
+    });
+  });
+}
+
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { identity, handshakeTimeoutMs = defaultHandshakeTimeoutMs } = options;
+  checkOwnCertificate(identity);
+  const server = tls.createServer({ ...tlsOptions(identity), requestCert: true, handshakeTimeout: handshakeTimeoutMs });
+  server.maxConnections = options.maxConnections ?? defaultMaxConnections;
+  const ungreeted = new Map<string, Socket>();
+  server.on("connection", (socket: Socket) => {
+    const from = addressOf(socket);
+    ungreeted.set(from, socket);
+    socket.once("close", () => ungreeted.delete(from));
+  });
+  server.on("tlsClientError", (error, socket) => {
+    const from = addressOf(socket);
+    options.onRefused?.(sessionError("insecure", { peer: from, reason: reasonOf(error), where: from }, { at: from }));
+    socket.destroy();
+  });
+  server.on("secureConnection", (socket) => {
+    const from = addressOf(socket);
+    welcome(socket, from, options, handshakeTimeoutMs, () => ungreeted.delete(from)).catch((error) => {
+      options.onRefused?.(explain(error, identity, from, from));
+    });
+  });
+  const address = await bound(server, options.host, options.port);
+  server.on("error", (error) => options.onRefused?.(explain(error, identity, "anyone", address.address)));
+  return {
+    host: address.address,
+    port: address.port,
+    close: async () => {
+      server.close();
+      for (const socket of ungreeted.values()) socket.destroy();
+    },
+  };
+}
+
+const addressOf = (socket: Socket): string =>
+  socket.remoteAddress ? `${socket.remoteAddress}:${socket.remotePort}` : "a connection that is gone";
+
+async function welcome(
+  socket: tls.TLSSocket,
+  from: string,
+  options: ListenOptions,
+  timeoutMs: number,
+  onGreeted: () => void,
+): Promise<void> {
+  const accepts = options.accepts ?? (Object.keys(options.identity.peers) as Role[]);
+  const channel = channelOver(socket, options.identity, accepts, from, options);
+  try {
+    const hello = await receiveHello(channel, timeoutMs);
+    onGreeted();
+    await options.onConnection(channel, hello);
+  } catch (error) {
+    void channel.close(error instanceof SessionError ? error : undefined);
+    throw error;
+  }
+}
+
+function bound(server: tls.Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error): void => {
+      const where = `${host}:${port}`;
+      reject(sessionError("cannotListen", { where, reason: reasonOf(error) }, { at: where }));
+    };
+    server.once("error", onError);
+    server.listen(port, host, () => {
+      server.off("error", onError);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
