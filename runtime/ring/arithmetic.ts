@@ -1,0 +1,122 @@
+import { fromIntegers, residue } from "./convert.ts";
+import { elementwise, type Loop } from "./elementwise.ts";
+import { sameWidth } from "./kernel.ts";
+import { type IntTensor, type RingTensor, zeros } from "./tensor.ts";
+
+/** a + b mod 2^width, broadcast. @throws RangeError if the widths differ or the shapes do not broadcast. */
+export function add(a: RingTensor, b: RingTensor): RingTensor {
+  return elementwise(a, b, sameWidth("add", a, b), addNarrow, addWide);
+}
+
+/** a − b mod 2^width, broadcast. @throws RangeError as `add` does. */
+export function sub(a: RingTensor, b: RingTensor): RingTensor {
+  return elementwise(a, b, sameWidth("sub", a, b), subNarrow, subWide);
+}
+
+/** −a mod 2^width. */
+export function neg(a: RingTensor): RingTensor {
+  return sub(zeros([], a.width), a);
+}
+
+/** Elementwise product mod 2^width, broadcast. @throws RangeError as `add` does. */
+export function mul(a: RingTensor, b: RingTensor): RingTensor {
+  return elementwise(a, b, sameWidth("mul", a, b), mulNarrow, mulWide);
+}
+
+/** Bitwise exclusive or of the words, broadcast. @throws RangeError as `add` does. */
+export function xorWords(a: RingTensor, b: RingTensor): RingTensor {
+  return elementwise(a, b, sameWidth("xorWords", a, b), xorNarrow, xorWide);
+}
+
+/** a + integers mod 2^width, broadcast; the integers may be negative. */
+export function addInteger(a: RingTensor, b: IntTensor): RingTensor {
+  return add(a, fromIntegers(b, a.width));
+}
+
+/** a · integers mod 2^width, broadcast; the integers may be negative. */
+export function mulInteger(a: RingTensor, b: IntTensor): RingTensor {
+  return mul(a, fromIntegers(b, a.width));
+}
+
+/** a + n mod 2^width. @throws RangeError if n is not a safe integer. */
+export function addConstant(a: RingTensor, n: number): RingTensor {
+  return add(a, constant(n, a.width));
+}
+
+/** a · n mod 2^width. @throws RangeError if n is not a safe integer. */
+export function mulConstant(a: RingTensor, n: number): RingTensor {
+  return mul(a, constant(n, a.width));
+}
+
+function constant(n: number, width: number): RingTensor {
+  if (!Number.isSafeInteger(n)) throw new RangeError(`constant ${n} is not an integer below 2^53`);
+  return residue(n, width);
+}
+
+// Carries and borrows are computed from the bits, never compared: shares pass through here.
+
+const addNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+  for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = (x[i]! + y[j]!) & mask;
+};
+
+const addWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+  for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
+    const a = x[2 * i]! | 0;
+    const b = y[2 * j]! | 0;
+    const low = (a + b) | 0;
+    const carry = ((a & b) | ((a | b) & ~low)) >>> 31;
+    out[2 * at] = low;
+    out[2 * at + 1] = (x[2 * i + 1]! + y[2 * j + 1]! + carry) & mask;
+  }
+};
+
+const subNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+  for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = (x[i]! - y[j]!) & mask;
+};
+
+const subWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+  for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
+    const a = x[2 * i]! | 0;
+    const b = y[2 * j]! | 0;
+    const low = (a - b) | 0;
+    const borrow = ((~a & b) | ((~a | b) & low)) >>> 31;
+    out[2 * at] = low;
+    out[2 * at + 1] = (x[2 * i + 1]! - y[2 * j + 1]! - borrow) & mask;
+  }
+};
+
+const mulNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+  for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = Math.imul(x[i]!, y[j]!) & mask;
+};
+
+const mulWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+  for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
+    const a = x[2 * i]!;
+    const b = y[2 * j]!;
+    const crossed = Math.imul(a, y[2 * j + 1]!) + Math.imul(x[2 * i + 1]!, b);
+    out[2 * at] = Math.imul(a, b);
+    out[2 * at + 1] = (highProduct(a, b) + crossed) & mask;
+  }
+};
+
+/** Upper 32 bits of the 64-bit product of two u32, from 16-bit limbs: no intermediate exceeds 2^32 − 1. */
+export function highProduct(a: number, b: number): number {
+  const a0 = a & 0xffff;
+  const a1 = a >>> 16;
+  const b0 = b & 0xffff;
+  const b1 = b >>> 16;
+  const t = Math.imul(a1, b0) + (Math.imul(a0, b0) >>> 16);
+  const u = Math.imul(a0, b1) + (t & 0xffff);
+  return (Math.imul(a1, b1) + (t >>> 16) + (u >>> 16)) | 0;
+}
+
+const xorNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
+  for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = x[i]! ^ y[j]!;
+};
+
+const xorWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
+  for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
+    out[2 * at] = x[2 * i]! ^ y[2 * j]!;
+    out[2 * at + 1] = x[2 * i + 1]! ^ y[2 * j + 1]!;
+  }
+};

@@ -1,0 +1,79 @@
+import type { Shape } from "./tensor.ts";
+
+/** Strides of a dense row-major tensor, in elements. */
+export function denseStrides(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride *= shape[axis]!;
+  }
+  return strides;
+}
+
+/**
+ * The shape that both broadcast to, as numpy does it.
+ * @throws RangeError if an axis has two extents and neither is 1.
+ */
+export function broadcastShapes(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, axis) => {
+    const x = a[axis - rank + a.length] ?? 1;
+    const y = b[axis - rank + b.length] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) throw new RangeError(`shapes [${a}] and [${b}] do not broadcast`);
+    return x === 1 ? y : x;
+  });
+}
+
+/** Strides with which a dense tensor of shape `from` is read in the shape `to`: 0 along the axes that repeat. */
+export function broadcastStrides(from: Shape, to: Shape): number[] {
+  const added = to.length - from.length;
+  const strides = denseStrides(from);
+  return to.map((_, axis) => (axis < added || from[axis - added] === 1 ? 0 : strides[axis - added]!));
+}
+
+/** One run of elements: dense from `at`, and in two strided operands from `i` by `stepI` and from `j` by `stepJ`. */
+export type Run = (at: number, i: number, j: number, count: number, stepI: number, stepJ: number) => void;
+
+/**
+ * Walks a dense shape beside two strided operands, in as few and as long runs as the strides allow: equal shapes
+ * and scalars are one run, a broadcast along the last axis or along the first ones is one run per row.
+ */
+export function forEachRun(shape: Shape, stridesI: readonly number[], stridesJ: readonly number[], visit: Run): void {
+  if (shape.includes(0)) return;
+  const axes = mergedAxes(shape, stridesI, stridesJ);
+  const inner = axes.pop() ?? { extent: 1, i: 0, j: 0 };
+  const counters = axes.map(() => 0);
+  let i = 0;
+  let j = 0;
+  for (let at = 0; ; at += inner.extent) {
+    visit(at, i, j, inner.extent, inner.i, inner.j);
+    let axis = axes.length - 1;
+    for (; axis >= 0; axis--) {
+      const { extent, i: strideI, j: strideJ } = axes[axis]!;
+      i += strideI;
+      j += strideJ;
+      if (++counters[axis]! < extent) break;
+      counters[axis] = 0;
+      i -= strideI * extent;
+      j -= strideJ * extent;
+    }
+    if (axis < 0) return;
+  }
+}
+
+function mergedAxes(shape: Shape, stridesI: readonly number[], stridesJ: readonly number[]) {
+  const axes: { extent: number; i: number; j: number }[] = [];
+  shape.forEach((extent, axis) => {
+    if (extent === 1) return;
+    const i = stridesI[axis]!;
+    const j = stridesJ[axis]!;
+    const outer = axes.at(-1);
+    if (outer && outer.i === i * extent && outer.j === j * extent) {
+      axes[axes.length - 1] = { extent: outer.extent * extent, i, j };
+    } else {
+      axes.push({ extent, i, j });
+    }
+  });
+  return axes;
+}

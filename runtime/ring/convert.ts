@@ -1,0 +1,98 @@
+import { kernel, topMask } from "./kernel.ts";
+import { type IntTensor, integers, lanesOf, type RingTensor, ring, type Shape, sizeOf, zeros } from "./tensor.ts";
+
+const TWO_32 = 2 ** 32;
+
+/** The scalar n mod 2^width. Exact for every integer that a double holds, 2^63 included. */
+export function residue(n: number, width: number): RingTensor {
+  const result = zeros([], width);
+  store(result.data!, 0, n, width, topMask(width));
+  return result;
+}
+
+/** Two's complement residues of integers. @throws RangeError naming the index of a value that is not a safe integer. */
+export function fromIntegers(a: IntTensor, width: number): RingTensor {
+  return kernel([a], a.shape, width, (out, values) => {
+    const mask = topMask(width);
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]!;
+      if (!Number.isSafeInteger(value)) throw new RangeError(`element ${i}: ${value} is not an integer below 2^53`);
+      store(out, i, value, width, mask);
+    }
+  });
+}
+
+/**
+ * Residues read as signed integers. For values that are public or the caller's own: it stops at a value that is too
+ * large. @throws RangeError naming the index if |value| ≥ 2^53.
+ */
+export function toIntegers(a: RingTensor): IntTensor {
+  if (a.data === undefined) return integers(a.shape, undefined);
+  const values = signedValues(a, a.data);
+  const index = a.width > 53 ? values.findIndex((value) => !Number.isSafeInteger(value)) : -1;
+  if (index >= 0) throw new RangeError(`element ${index}: ${values[index]} is not below 2^53`);
+  return integers(a.shape, values);
+}
+
+/**
+ * Fixed-point residues round(value · 2^scale) mod 2^width; halves round up, towards +∞. A ghost without data.
+ * @throws RangeError naming the index if |value · 2^scale| ≥ 2^(width−1), before or after rounding, or is not a number.
+ */
+export function fromReal(
+  data: Float64Array | Float32Array | undefined,
+  shape: Shape,
+  width: number,
+  scale: number,
+): RingTensor {
+  if (data === undefined) return ring(shape, width, undefined);
+  if (data.length !== sizeOf(shape))
+    throw new RangeError(`shape [${shape}] wants ${sizeOf(shape)} values, got ${data.length}`);
+  const result = zeros(shape, width);
+  const factor = 2 ** scale;
+  const bound = 2 ** (width - 1);
+  const mask = topMask(width);
+  for (let i = 0; i < data.length; i++) {
+    const scaled = data[i]! * factor;
+    const rounded = Math.round(scaled);
+    if (!(Math.abs(scaled) < bound && Math.abs(rounded) < bound)) {
+      throw new RangeError(`element ${i}: ${data[i]} does not fit ${width} bits with ${scale} fractional bits`);
+    }
+    store(result.data!, i, rounded, width, mask);
+  }
+  return result;
+}
+
+/**
+ * Signed values divided by 2^scale, each the nearest double.
+ * @throws RangeError if the tensor is a ghost.
+ */
+export function toReal(a: RingTensor, scale: number): Float64Array {
+  if (a.data === undefined) throw new RangeError(`a ghost of shape [${a.shape}] has no values`);
+  const values = signedValues(a, a.data);
+  const factor = 2 ** -scale;
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! * factor;
+  return values;
+}
+
+// Stores into a Uint32Array and bitwise operators take an integer mod 2^32, exactly, whatever its size and sign.
+function store(out: Uint32Array, index: number, value: number, width: number, mask: number): void {
+  if (width <= 32) {
+    out[index] = value & mask;
+  } else {
+    out[2 * index] = value;
+    out[2 * index + 1] = Math.floor(value / TWO_32) & mask;
+  }
+}
+
+function signedValues(a: RingTensor, data: Uint32Array): Float64Array {
+  const values = new Float64Array(sizeOf(a.shape));
+  const unused = -a.width & 31;
+  if (lanesOf(a.width) === 1) {
+    for (let i = 0; i < values.length; i++) values[i] = (data[i]! << unused) >> unused;
+  } else {
+    for (let i = 0; i < values.length; i++) {
+      values[i] = ((data[2 * i + 1]! << unused) >> unused) * TWO_32 + data[2 * i]!;
+    }
+  }
+  return values;
+}

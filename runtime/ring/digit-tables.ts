@@ -1,0 +1,79 @@
+import { kernel } from "./kernel.ts";
+import { type RingTensor, type Shape, sizeOf } from "./tensor.ts";
+
+/** Word of 2^k bits whose bit v is 1{v < d}, for digits d of k ≤ 5 bits that the dealer knows. */
+export function onesBelow(digits: RingTensor): RingTensor {
+  return words(digits, (d) => (2 ** d - 1) >>> 0);
+}
+
+/** Word of 2^k bits whose bit v is 1{v = d}. */
+export function oneAt(digits: RingTensor): RingTensor {
+  return words(digits, (d) => (1 << d) >>> 0);
+}
+
+function words(digits: RingTensor, word: (digit: number) => number): RingTensor {
+  if (digits.width > 5) throw new RangeError(`digit tables are for digits of at most 5 bits, got ${digits.width}`);
+  return kernel([digits], digits.shape, 2 ** digits.width, (out, data) => {
+    for (let i = 0; i < out.length; i++) out[i] = word(data[i]!);
+  });
+}
+
+/**
+ * All products of the bits of a set, as one word per element: bit S of the word is the product of bits[j] over the
+ * j whose place count−1−j is set in S, times `factor`; bit 0 is the factor itself. Width 2^count ≤ 32.
+ * `bits` is [count, …shape], `factor` [...shape].
+ */
+export function subsetProducts(bits: RingTensor, factor: RingTensor): RingTensor {
+  const count = bits.shape[0]!;
+  const shape: Shape = factor.shape;
+  const stride = sizeOf(shape);
+  return kernel([bits, factor], shape, 2 ** count, (out, b, f) => {
+    for (let i = 0; i < out.length; i++) {
+      let word = f[i]!;
+      // Doubling: the sets with the next bit are the sets without it, shifted, where that bit is 1.
+      for (let j = count - 1, size = 1; j >= 0; j--, size *= 2) {
+        if (b[j * stride + i]!) word |= word << size;
+      }
+      out[i] = word;
+    }
+  });
+}
+
+/**
+ * XOR share of 1{X < r} from opened digit bits and shares of the mask products (K-MDC, protocols.md 1.3):
+ * c = ⊕_d ( Π_{j>d} (ê_j ⊕ b_j) ) ∧ (l̂_d ⊕ a_d), expanded over the subsets whose b is taken.
+ * `less` [D, …shape] and `equal` [D−1, …shape] (digits 1…D−1) are public; `products` holds ⊕-shares of Π b over the
+ * subsets, `guarded[d]` those of a_d·Π b. The public constant of the empty set belongs to the server's share.
+ */
+export function combineDigits(
+  less: RingTensor,
+  equal: RingTensor,
+  products: RingTensor,
+  guarded: readonly RingTensor[],
+): RingTensor {
+  const count = less.shape[0]!;
+  const shape = less.shape.slice(1);
+  const stride = sizeOf(shape);
+  return kernel([less, equal, products, ...guarded], shape, 1, (out, l, e, b, ...a) => {
+    for (let i = 0; i < out.length; i++) {
+      let coefficients = 1;
+      let word = 0;
+      for (let d = count - 1; d >= 0; d--) {
+        // The opened bits are public, so branching on them tells nothing.
+        word ^= coefficients & ((l[d * stride + i]! ? b[i]! : 0) ^ a[d]![i]!);
+        if (d > 0) {
+          const kept = e[(d - 1) * stride + i]! ? coefficients : 0;
+          coefficients = kept | (coefficients << (1 << (count - 1 - d)));
+        }
+      }
+      out[i] = parity(word);
+    }
+  });
+}
+
+function parity(word: number): number {
+  let folded = word ^ (word >>> 16);
+  folded ^= folded >>> 8;
+  folded ^= folded >>> 4;
+  return (0x6996 >>> (folded & 15)) & 1;
+}

@@ -1,0 +1,34 @@
+import { broadcastShapes, broadcastStrides, forEachRun } from "./broadcast.ts";
+import { kernel, topMask } from "./kernel.ts";
+import { lanesOf, type RingTensor } from "./tensor.ts";
+
+/** One run of an elementwise kernel; positions and steps in elements, `mask` belongs to the result's highest lane. */
+export type Loop = (
+  out: Uint32Array,
+  x: Uint32Array,
+  y: Uint32Array,
+  at: number,
+  i: number,
+  j: number,
+  count: number,
+  stepI: number,
+  stepJ: number,
+  mask: number,
+) => void;
+
+/** Applies a loop to two operands that broadcast: `narrow` where x has one lane, `wide` where it has two. */
+export function elementwise(a: RingTensor, b: RingTensor, width: number, narrow: Loop, wide: Loop): RingTensor {
+  const shape = broadcastShapes(a.shape, b.shape);
+  return kernel([a, b], shape, width, (out, x, y) => {
+    const loop = lanesOf(a.width) === 1 ? narrow : wide;
+    const mask = topMask(width);
+    forEachRun(
+      shape,
+      broadcastStrides(a.shape, shape),
+      broadcastStrides(b.shape, shape),
+      (at, i, j, count, stepI, stepJ) => {
+        loop(out, x, y, at, i, j, count, stepI, stepJ, mask);
+      },
+    );
+  });
+}

@@ -1,0 +1,47 @@
+import { ghost, type IntTensor, lanesOf, type RingTensor, type Shape, zeros } from "./tensor.ts";
+
+export type Tensor = RingTensor | IntTensor;
+type Contents<T extends readonly Tensor[]> = { [K in keyof T]: NonNullable<T[K]["data"]> };
+
+/**
+ * Runs `body` on the contents of the inputs and a zeroed output, or returns a ghost of the shape and the width if an
+ * input is a ghost. `body` must leave the bits above the width zero.
+ */
+export function kernel<const T extends readonly Tensor[]>(
+  inputs: T,
+  shape: Shape,
+  width: number,
+  body: (out: Uint32Array, ...contents: Contents<T>) => void,
+): RingTensor {
+  const contents = inputs.map((input) => input.data);
+  if (contents.includes(undefined)) return ghost(shape, width);
+  const result = zeros(shape, width);
+  body(result.data!, ...(contents as Contents<T>));
+  return result;
+}
+
+/** Mask of the highest lane of an element: all ones for widths 32 and 64. */
+export const topMask = (width: number): number => 0xffffffff >>> (-width & 31);
+
+/** Clears the bits above the width, in place. */
+export function canonicalise(data: Uint32Array, width: number): void {
+  const mask = topMask(width);
+  if (mask === 0xffffffff) return;
+  const lanes = lanesOf(width);
+  for (let i = lanes - 1; i < data.length; i += lanes) data[i] = data[i]! & mask;
+}
+
+/** @throws RangeError naming both widths if they differ. */
+export function sameWidth(operation: string, a: RingTensor, b: RingTensor): number {
+  if (a.width !== b.width) {
+    throw new RangeError(`${operation}: the left operand has ${a.width} bits, the right one ${b.width}`);
+  }
+  return a.width;
+}
+
+/** @throws RangeError if n is not an integer of from…to. */
+export function checkInteger(name: string, n: number, from: number, to: number): number {
+  if (!Number.isInteger(n) || n < from || n > to)
+    throw new RangeError(`${name} ${n} is not an integer of ${from}…${to}`);
+  return n;
+}

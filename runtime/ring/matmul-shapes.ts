@@ -1,0 +1,51 @@
+import { broadcastShapes, broadcastStrides, forEachRun } from "./broadcast.ts";
+import { type Shape, sizeOf } from "./tensor.ts";
+
+/** One product x[rows, depth] · y[depth, columns]; offsets in elements of the three tensors. */
+export interface Product {
+  readonly rows: number;
+  readonly depth: number;
+  readonly columns: number;
+  readonly x: number;
+  readonly y: number;
+  readonly out: number;
+}
+
+export interface Products {
+  readonly shape: Shape;
+  readonly products: readonly Product[];
+}
+
+/**
+ * The products that [..., M, K] × [..., K, N] stands for, its leading axes broadcast as numpy does it. A matrix on the
+ * right meets all leading axes of the left at once, as rows.
+ * @throws RangeError if an operand has less than two axes, the depths differ or the shapes do not broadcast.
+ */
+export function productsOf(x: Shape, y: Shape): Products {
+  const [rows, depth, columns] = [x.at(-2), x.at(-1), y.at(-1)];
+  if (rows === undefined || depth === undefined || columns === undefined || depth !== y.at(-2)) {
+    throw new RangeError(`shapes [${x}] and [${y}] do not multiply`);
+  }
+  const lead = broadcastShapes(x.slice(0, -2), y.slice(0, -2));
+  const shape = [...lead, rows, columns];
+  if (sizeOf(y.slice(0, -2)) === 1) {
+    const all = { rows: sizeOf(x.slice(0, -1)), depth, columns, x: 0, y: 0, out: 0 };
+    return { shape, products: all.rows * columns > 0 ? [all] : [] };
+  }
+  const products: Product[] = [];
+  const strideX = broadcastStrides(x.slice(0, -2), lead);
+  const strideY = broadcastStrides(y.slice(0, -2), lead);
+  forEachRun(lead, strideX, strideY, (at, i, j, count, stepI, stepJ) => {
+    for (let k = 0; k < count; k++) {
+      products.push({
+        rows,
+        depth,
+        columns,
+        x: (i + k * stepI) * rows * depth,
+        y: (j + k * stepJ) * depth * columns,
+        out: (at + k) * rows * columns,
+      });
+    }
+  });
+  return { shape, products: rows * columns > 0 ? products : [] };
+}

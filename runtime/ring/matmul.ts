@@ -1,0 +1,3 @@
+import { matmulIntegerPlain, matmulPlain } from "./matmul-plain.ts";
+
+export { matmulIntegerPlain as matmulInteger, matmulPlain as matmul };

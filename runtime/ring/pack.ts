@@ -1,0 +1,98 @@
+import { topMask } from "./kernel.ts";
+import { lanesOf, packedBytes, type RingTensor, ring, type Shape, sizeOf } from "./tensor.ts";
+
+// Typed arrays are views of memory, and every platform that runs JavaScript today is little-endian, as the wire is.
+
+/**
+ * The wire form: little-endian bits, element i at bits [i·width, (i+1)·width), the last byte filled with zeros.
+ * Always a fresh array. @throws RangeError if the tensor is a ghost.
+ */
+export function pack(a: RingTensor): Uint8Array {
+  if (a.data === undefined) throw new RangeError(`a ghost of shape [${a.shape}] cannot be packed`);
+  const bytes = packedBytes(a.shape, a.width);
+  if (a.width === 8) return new Uint8Array(a.data);
+  if (a.width === 16) return new Uint8Array(new Uint16Array(a.data).buffer);
+  const words = new Uint32Array(Math.ceil(bytes / 4));
+  if (a.width === 1) packBits(words, a.data);
+  else if (a.width % 32 === 0) words.set(a.data);
+  else packWords(words, a.data, a.width);
+  return new Uint8Array(words.buffer, 0, bytes);
+}
+
+/**
+ * The tensor that `pack` wrote.
+ * @throws RangeError if the length is not packedBytes(shape, width) or a bit after the last element is set.
+ */
+export function unpack(bytes: Uint8Array, shape: Shape, width: number): RingTensor {
+  const expected = packedBytes(shape, width);
+  if (bytes.length !== expected) {
+    throw new RangeError(`[${shape}] of ${width} bits takes ${expected} bytes, got ${bytes.length}`);
+  }
+  const used = (sizeOf(shape) * width) % 8;
+  if (used > 0 && bytes[expected - 1]! >>> used !== 0) {
+    throw new RangeError(`[${shape}] of ${width} bits: the bits after the last element are not zero`);
+  }
+  if (width === 8) return ring(shape, width, new Uint32Array(bytes));
+  // One word of slack, since unpackWords reads the word after the one an element begins in.
+  const words = new Uint32Array(Math.ceil(expected / 4) + (width % 32 === 0 ? 0 : 2));
+  new Uint8Array(words.buffer).set(bytes);
+  if (width % 32 === 0) return ring(shape, width, words);
+  const count = sizeOf(shape);
+  if (width === 16) return ring(shape, width, new Uint32Array(new Uint16Array(words.buffer, 0, count)));
+  const data = new Uint32Array(count * lanesOf(width));
+  if (width === 1) unpackBits(data, words);
+  else unpackWords(data, words, width);
+  return ring(shape, width, data);
+}
+
+function packBits(words: Uint32Array, data: Uint32Array): void {
+  for (let i = 0, at = 0; i < data.length; at++) {
+    let word = 0;
+    for (let bit = 0; bit < 32 && i < data.length; bit++, i++) word |= data[i]! << bit;
+    words[at] = word;
+  }
+}
+
+function unpackBits(data: Uint32Array, words: Uint32Array): void {
+  for (let i = 0, at = 0; i < data.length; at++) {
+    const word = words[at]!;
+    for (let bit = 0; bit < 32 && i < data.length; bit++, i++) data[i] = (word >>> bit) & 1;
+  }
+}
+
+function packWords(words: Uint32Array, data: Uint32Array, width: number): void {
+  const lanes = lanesOf(width);
+  const top = width - 32 * (lanes - 1);
+  let word = 0;
+  let filled = 0;
+  let at = 0;
+  for (let i = 0; i < data.length; i++) {
+    const bits = lanes === 2 && (i & 1) === 0 ? 32 : top;
+    const lane = data[i]!;
+    word |= lane << filled;
+    filled += bits;
+    if (filled >= 32) {
+      words[at++] = word;
+      filled -= 32;
+      // What is left of the lane; written as two shifts, since the count reaches 32 when nothing is.
+      word = (lane >>> 1) >>> (bits - filled - 1);
+    }
+  }
+  if (filled > 0) words[at] = word;
+}
+
+function unpackWords(data: Uint32Array, words: Uint32Array, width: number): void {
+  const lanes = lanesOf(width);
+  const top = width - 32 * (lanes - 1);
+  const mask = topMask(width);
+  let at = 0;
+  let from = 0;
+  for (let i = 0; i < data.length; i++) {
+    const low = lanes === 2 && (i & 1) === 0;
+    const lane = (words[at]! >>> from) | ((words[at + 1]! << 1) << (31 - from));
+    data[i] = low ? lane : lane & mask;
+    from += low ? 32 : top;
+    at += from >>> 5;
+    from &= 31;
+  }
+}
