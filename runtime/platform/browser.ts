@@ -1,0 +1,44 @@
+import { ctr } from "@noble/ciphers/aes.js";
+import { hkdf } from "@noble/hashes/hkdf.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import type { Platform } from "./platform.ts";
+
+const BLOCK = 16;
+/** getRandomValues refuses more in one call. */
+const QUOTA = 65536;
+
+export const keystream: Platform["keystream"] = (key, counter) => {
+  const next = counter.slice();
+  let rest = new Uint8Array(0);
+  return (bytes) => {
+    const out = new Uint8Array(bytes);
+    const kept = Math.min(bytes, rest.length);
+    out.set(rest.subarray(0, kept));
+    rest = rest.subarray(kept);
+    if (kept < bytes) {
+      const blocks = Math.ceil((bytes - kept) / BLOCK);
+      const stream = ctr(key, next).encrypt(new Uint8Array(blocks * BLOCK));
+      advance(next, blocks);
+      out.set(stream.subarray(0, bytes - kept), kept);
+      rest = stream.slice(bytes - kept);
+    }
+    return out;
+  };
+};
+
+export const expand: Platform["expand"] = (secret, info, bytes) => hkdf(sha256, secret, undefined, info, bytes);
+
+export const systemRandom: Platform["systemRandom"] = (bytes) => {
+  const out = new Uint8Array(bytes);
+  for (let at = 0; at < bytes; at += QUOTA) globalThis.crypto.getRandomValues(out.subarray(at, at + QUOTA));
+  return out;
+};
+
+function advance(counter: Uint8Array, blocks: number): void {
+  let carry = blocks;
+  for (let i = BLOCK - 1; i >= 0 && carry > 0; i--) {
+    carry += counter[i]!;
+    counter[i] = carry & 255;
+    carry = Math.floor(carry / 256);
+  }
+}
