@@ -1,6 +1,6 @@
 import type { Label } from "../label.ts";
 import type { Attrs } from "../module.ts";
-import type { Element, Interval, Shape } from "../type.ts";
+import type { Element, Interval, Shape, Sharing } from "../type.ts";
 import type { Tensor } from "../weights.ts";
 
 export type AttrKind = "int" | "float" | "bool" | "string" | "ints" | "floats" | "strings";
@@ -51,6 +51,8 @@ export interface OpDef {
   readonly shape: (operands: readonly Shape[], attrs: Attrs) => Shape;
   /** Element of the result before fixed point; default: that of the first operand. */
   readonly element?: (operands: readonly Element[], attrs: Attrs) => Element;
+  /** How a shared result is held, where the operator is about nothing else; default: what its protocol yields. */
+  readonly sharing?: Sharing;
   /** Default: the join of the operands. */
   readonly label?: (operands: readonly Label[], attrs: Attrs) => Label;
   /** Scales under MPC; absent: the operator has no meaning on shared values (it must stay outside). */
@@ -63,6 +65,13 @@ export interface OpDef {
    * none: needs a protocol as soon as one operand is shared.
    */
   readonly linear: "joint" | "each" | "none";
+  /**
+   * Positions of operands that choose rather than count (indices, conditions). `linear` is said of the others, and
+   * holds only while these are public.
+   */
+  readonly selectors?: readonly number[];
+  /** Fractional bits of the exact result on raw integers; default: joint: those of the operands, each: their sum. */
+  readonly exactScale?: (operands: readonly number[]) => number;
   /** The real function, in float64: naive and obviously right. Booleans are 0 and 1. */
   readonly evaluate: (operands: readonly Tensor[], attrs: Attrs) => Tensor;
   /**
@@ -70,7 +79,10 @@ export interface OpDef {
    * "rounded": evaluate on the reals that the operands stand for, then round to nearest at the result's scale.
    * A function: its own exact integer semantics.
    */
-  readonly fixed: "integers" | "rounded" | ((raw: readonly Tensor[], attrs: Attrs, scales: readonly number[], resultScale: number) => Tensor);
+  readonly fixed:
+    | "integers"
+    | "rounded"
+    | ((raw: readonly Tensor[], attrs: Attrs, scales: readonly number[], resultScale: number) => Tensor);
 }
 
 export const defineOp = (def: OpDef): OpDef => def;

@@ -1,0 +1,37 @@
+import { i64, sizeOf } from "../type.ts";
+import { defineOp } from "./define.ts";
+import { boolOf, numberOf, onnxNumber } from "./helpers/attrs.ts";
+import { interval } from "./helpers/interval.ts";
+import { axisOf, reducedShape } from "./helpers/shapes.ts";
+import { rowsOf } from "./helpers/tensors.ts";
+
+export const argmax = defineOp({
+  name: "argmax",
+  summary: "index of the first maximum along an axis",
+  operands: ["x"],
+  attrs: { axis: { kind: "int" }, keepdims: { kind: "bool", default: true } },
+  onnx: [
+    {
+      op: "ArgMax",
+      attrs: (onnx) => {
+        if (onnxNumber(onnx, "select_last_index", 0) !== 0) throw new Error("expected select_last_index 0, found 1");
+        return { axis: onnxNumber(onnx, "axis", 0), keepdims: onnxNumber(onnx, "keepdims", 1) !== 0 };
+      },
+    },
+  ],
+  shape: ([x], attrs) => reducedShape(x!, [numberOf(attrs, "axis")], boolOf(attrs, "keepdims")),
+  element: () => i64,
+  range: (_ranges, attrs, [x]) => interval(0, Math.max(0, x![axisOf(numberOf(attrs, "axis"), x!.length)]! - 1)),
+  linear: "none",
+  evaluate: ([x], attrs) => {
+    const axis = numberOf(attrs, "axis");
+    const shape = reducedShape(x!.shape, [axis], boolOf(attrs, "keepdims"));
+    const { data, length } = rowsOf(x!, [axis]);
+    const out = new Float64Array(sizeOf(shape)).map((_, at) => {
+      const row = data.subarray(at * length, (at + 1) * length);
+      return row.reduce((best, value, i) => (value > row[best]! ? i : best), 0);
+    });
+    return { shape, data: out };
+  },
+  fixed: "rounded",
+});

@@ -1,0 +1,96 @@
+import type { Attrs } from "../module.ts";
+import { broadcast, type Shape, sameShape, sizeOf } from "../type.ts";
+import type { Tensor } from "../weights.ts";
+import { defineOp } from "./define.ts";
+import { boolOf, numberOf } from "./helpers/attrs.ts";
+import { hull, interval } from "./helpers/interval.ts";
+import { cap } from "./helpers/scales.ts";
+import { show } from "./helpers/shapes.ts";
+import { expandTo } from "./helpers/tensors.ts";
+
+function attended([q, k, v, mask]: readonly Shape[]): Shape {
+  const [batch, heads, rows, depth] = q!;
+  const [keyBatch, groups, columns, keyDepth] = k!;
+  const fits =
+    [q, k, v].every((shape) => shape!.length === 4) &&
+    batch === keyBatch &&
+    depth === keyDepth &&
+    heads! % groups! === 0 &&
+    sameShape(v!.slice(0, 3), k!.slice(0, 3)) &&
+    (!mask || sameShape(broadcast(mask, [batch!, heads!, rows!, columns!]) ?? [], [batch!, heads!, rows!, columns!]));
+  if (!fits) {
+    const found = [q!, k!, v!, ...(mask ? [mask] : [])].map(show).join(", ");
+    throw new Error(`expected q [B, H, S, D], k [B, G, T, D], v [B, G, T, E], mask to [B, H, S, T], found ${found}`);
+  }
+  return [batch!, heads!, rows!, v![3]!];
+}
+
+/** Softmax of one row in place; a row whose scores are all absent has weight nowhere. */
+function weigh(row: Float64Array): void {
+  const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
+  if (most === -Infinity) return void row.fill(0);
+  let sum = 0;
+  for (let j = 0; j < row.length; j++) {
+    row[j] = Math.exp(row[j]! - most);
+    sum += row[j]!;
+  }
+  for (let j = 0; j < row.length; j++) row[j] = row[j]! / sum;
+}
+
+function attend([q, k, v, mask]: readonly Tensor[], attrs: Attrs): Tensor {
+  const shape = attended([q!, k!, v!, ...(mask ? [mask] : [])].map((operand) => operand.shape));
+  const [batch, heads, rows, width] = shape as [number, number, number, number];
+  const [, groups, columns, depth] = k!.shape as [number, number, number, number];
+  const scale = numberOf(attrs, "scale");
+  const causal = boolOf(attrs, "causal");
+  const added = mask && expandTo(mask, [batch, heads, rows, columns]).data;
+  const out = new Float64Array(sizeOf(shape));
+  const row = new Float64Array(columns);
+  for (let line = 0; line < batch * heads * rows; line++) {
+    const i = line % rows;
+    const head = Math.floor(line / rows) % heads;
+    const group = Math.floor(line / rows / heads) * groups + Math.floor((head * groups) / heads);
+    for (let j = 0; j < columns; j++) {
+      let score = 0;
+      for (let d = 0; d < depth; d++) score += q!.data[line * depth + d]! * k!.data[(group * columns + j) * depth + d]!;
+      const exists = !causal || j <= i + (columns - rows);
+      row[j] = exists ? scale * score + (added ? added[line * columns + j]! : 0) : -Infinity;
+    }
+    weigh(row);
+    for (let j = 0; j < columns; j++) {
+      for (let e = 0; e < width; e++) {
+        const at = line * width + e;
+        out[at] = out[at]! + row[j]! * v!.data[(group * columns + j) * width + e]!;
+      }
+    }
+  }
+  return { shape, data: out };
+}
+
+export const attention = defineOp({
+  name: "attention",
+  summary: "softmax(scale · q·kᵀ + mask) · v; query head h of H uses key head floor(h · G / H) of G",
+  operands: ["q", "k", "v", "mask?"],
+  attrs: {
+    scale: { kind: "float" },
+    causal: { kind: "bool", default: false, summary: "score (i, j) exists iff j <= i + (T − S)" },
+  },
+  shape: attended,
+  // A mean of values; 0 where a row has no score at all.
+  range: ([, , v, mask], attrs, [q, k]) => {
+    const empty = (boolOf(attrs, "causal") && k![2]! < q![2]!) || mask?.lo === -Infinity || k![2] === 0;
+    return empty ? hull(v!, interval(0, 0)) : v!;
+  },
+  linear: "none",
+  evaluate: attend,
+  fixed: "rounded",
+  scales: ([q, k, v, ...mask], _attrs, precision) => ({
+    operands: [
+      cap(q, precision.query),
+      cap(k, precision.query),
+      cap(v, precision.value),
+      ...mask.map((scale) => cap(scale, precision.activation)),
+    ],
+    result: precision.activation,
+  }),
+});

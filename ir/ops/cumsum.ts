@@ -1,0 +1,26 @@
+import { defineOp } from "./define.ts";
+import { numberOf } from "./helpers/attrs.ts";
+import { hull, repeated } from "./helpers/interval.ts";
+import { keepScale } from "./helpers/scales.ts";
+import { axisOf, sameAsFirst } from "./helpers/shapes.ts";
+import { around } from "./helpers/tensors.ts";
+
+export const cumsum = defineOp({
+  name: "cumsum",
+  summary: "running sum along an axis, each element included",
+  operands: ["x"],
+  attrs: { axis: { kind: "int" } },
+  shape: sameAsFirst,
+  range: ([a], attrs, [x]) => hull(a!, repeated(a!, x![axisOf(numberOf(attrs, "axis"), x!.length)]!)),
+  linear: "joint",
+  evaluate: ([x], attrs) => {
+    const { extent, inner } = around(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
+    const data = x!.data.slice();
+    for (let i = 0; i < data.length; i++) {
+      if (Math.floor(i / inner) % extent > 0) data[i] = data[i]! + data[i - inner]!;
+    }
+    return { shape: x!.shape, data };
+  },
+  fixed: "integers",
+  scales: keepScale,
+});

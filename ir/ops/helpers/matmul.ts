@@ -1,0 +1,90 @@
+import { broadcast, type Shape, sizeOf } from "../../type.ts";
+import type { Tensor } from "../../weights.ts";
+import { show } from "./shapes.ts";
+import { expandTo, map } from "./tensors.ts";
+
+export function matmulShape(a: Shape, b: Shape): Shape {
+  const batch = a.length < 2 || b.length < 2 ? undefined : broadcast(a.slice(0, -2), b.slice(0, -2));
+  if (!batch || a.at(-1) !== b.at(-2)) {
+    throw new Error(`expected matrices [… M, K] and [… K, N], found ${show(a)} and ${show(b)}`);
+  }
+  return [...batch, a.at(-2)!, b.at(-1)!];
+}
+
+/** Columns that are worked on together: a panel of 4 rows stays in the first cache level. */
+const columnBlock = 512;
+
+/** c += a·b for one pair of matrices, four rows of b at a time so that each element of c is loaded once for four products. */
+function accumulate(
+  c: Float64Array,
+  a: Float64Array,
+  b: Float64Array,
+  rows: number,
+  inner: number,
+  columns: number,
+): void {
+  const whole = inner - (inner % 4);
+  for (let left = 0; left < columns; left += columnBlock) {
+    const right = Math.min(columns, left + columnBlock);
+    for (let k = 0; k < whole; k += 4) {
+      const b0 = k * columns;
+      const b1 = b0 + columns;
+      const b2 = b1 + columns;
+      const b3 = b2 + columns;
+      for (let i = 0; i < rows; i++) {
+        const at = i * inner + k;
+        const a0 = a[at]!;
+        const a1 = a[at + 1]!;
+        const a2 = a[at + 2]!;
+        const a3 = a[at + 3]!;
+        const row = i * columns;
+        for (let j = left; j < right; j++) {
+          c[row + j] = c[row + j]! + (a0 * b[b0 + j]! + a1 * b[b1 + j]! + a2 * b[b2 + j]! + a3 * b[b3 + j]!);
+        }
+      }
+    }
+    for (let k = whole; k < inner; k++) {
+      for (let i = 0; i < rows; i++) {
+        const x = a[i * inner + k]!;
+        for (let j = left; j < right; j++) c[i * columns + j] = c[i * columns + j]! + x * b[k * columns + j]!;
+      }
+    }
+  }
+}
+
+/** Numpy's matmul of tensors of rank 2 and more. */
+export function matmulOf(a: Tensor, b: Tensor): Tensor {
+  const shape = matmulShape(a.shape, b.shape);
+  const [rows, inner, columns] = [a.shape.at(-2)!, a.shape.at(-1)!, b.shape.at(-1)!];
+  const batch = shape.slice(0, -2);
+  const out = new Float64Array(sizeOf(shape));
+  if (sizeOf(b.shape.slice(0, -2)) === 1) {
+    // One matrix for every batch: [B, M, K]·[K, N] is [B·M, K]·[K, N].
+    accumulate(out, a.data, b.data, a.data.length / Math.max(inner, 1), inner, columns);
+    return { shape, data: out };
+  }
+  const x = expandTo(a, [...batch, rows, inner]).data;
+  const y = expandTo(b, [...batch, inner, columns]).data;
+  for (let n = 0; n < sizeOf(batch); n++) {
+    accumulate(
+      out.subarray(n * rows * columns, (n + 1) * rows * columns),
+      x.subarray(n * rows * inner, (n + 1) * rows * inner),
+      y.subarray(n * inner * columns, (n + 1) * inner * columns),
+      rows,
+      inner,
+      columns,
+    );
+  }
+  return { shape, data: out };
+}
+
+const exact = 2 ** 53;
+const largest = (data: Float64Array): number => data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+
+/** Product of integer matrices; NaN where float64 may have rounded, that is where Σ|a||b| reaches 2^53. */
+export function exactMatmul(a: Tensor, b: Tensor): Tensor {
+  const product = matmulOf(a, b);
+  if (largest(a.data) * largest(b.data) * a.shape.at(-1)! < exact) return product;
+  const bound = matmulOf(map(a, Math.abs), map(b, Math.abs)).data;
+  return { shape: product.shape, data: product.data.map((x, i) => (bound[i]! < exact ? x : Number.NaN)) };
+}

@@ -1,0 +1,48 @@
+import type { OpDef, Precision } from "../define.ts";
+
+type Scales = readonly (number | undefined)[];
+export type ScaleTable = NonNullable<OpDef["scales"]>;
+
+/** A value comes down to the wanted scale; it is not lifted to it, which would add bits that say nothing. */
+export const cap = (scale: number | undefined, wanted: number): number => Math.min(scale ?? wanted, wanted);
+
+/** Structural: the first operand passes through. Operands behind it are indices and conditions, without scale. */
+export const keepScale: ScaleTable = (operands, _attrs, precision) => {
+  const scale = operands[0] ?? precision.activation;
+  return { operands: operands.map((_, place) => (place === 0 ? scale : 0)), result: scale };
+};
+
+function smallest(operands: Scales, precision: Precision): number {
+  const known = operands.filter((scale) => scale !== undefined);
+  return known.length > 0 ? Math.min(...known) : precision.activation;
+}
+
+/** All operands at the smallest scale at hand: only additions of equal scales are free. */
+export const alignScales: ScaleTable = (operands, _attrs, precision) => {
+  const scale = smallest(operands, precision);
+  return { operands: operands.map(() => scale), result: scale };
+};
+
+/** Like alignScales for the operands from `first` on; those before it carry no scale. */
+export const alignFrom =
+  (first: number): ScaleTable =>
+  (operands, _attrs, precision) => {
+    const scale = smallest(operands.slice(first), precision);
+    return { operands: operands.map((_, place) => (place < first ? 0 : scale)), result: scale };
+  };
+
+/** Nonlinear functions read and write activations. */
+export const activationScale: ScaleTable = (operands, _attrs, precision) => ({
+  operands: operands.map((scale) => cap(scale, precision.activation)),
+  result: precision.activation,
+});
+
+/** A product of an activation with something plain: the constant at weight precision, the result at the exact sum. */
+export function timesPlain(operands: Scales, precision: Precision): ReturnType<ScaleTable> | undefined {
+  if (operands.every((scale) => scale !== undefined)) return undefined;
+  const plain = operands.lastIndexOf(undefined);
+  const wanted = operands.map((scale, place) =>
+    place === plain ? precision.weight : cap(scale, precision.activation),
+  );
+  return { operands: wanted, result: wanted.reduce((sum, scale) => sum + scale, 0) };
+}

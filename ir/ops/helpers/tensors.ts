@@ -1,0 +1,86 @@
+import { broadcast, type Shape, sameShape, sizeOf } from "../../type.ts";
+import type { Tensor } from "../../weights.ts";
+import { axesOf, stridesOf } from "./shapes.ts";
+
+/** Copy of the elements that strides and an offset pick: transpose, slice and expand are all this. */
+export function view(source: Tensor, shape: Shape, strides: readonly number[], offset = 0): Tensor {
+  const out = new Float64Array(sizeOf(shape));
+  const { data } = source;
+  const last = shape.length - 1;
+  let position = 0;
+  const walk = (axis: number, from: number): void => {
+    const extent = shape[axis]!;
+    const stride = strides[axis]!;
+    if (axis === last) for (let i = 0; i < extent; i++) out[position++] = data[from + i * stride]!;
+    else for (let i = 0; i < extent; i++) walk(axis + 1, from + i * stride);
+  };
+  if (shape.length === 0) out[0] = data[offset]!;
+  else if (out.length > 0) walk(0, offset);
+  return { shape, data: out };
+}
+
+export function map(source: Tensor, f: (x: number) => number): Tensor {
+  const { data, shape } = source;
+  const out = new Float64Array(data.length);
+  for (let i = 0; i < out.length; i++) out[i] = f(data[i]!);
+  return { shape, data: out };
+}
+
+export function expandTo(source: Tensor, shape: Shape): Tensor {
+  if (sameShape(source.shape, shape)) return source;
+  const own = stridesOf(source.shape);
+  const missing = shape.length - source.shape.length;
+  const strides = shape.map((_, axis) =>
+    axis < missing || source.shape[axis - missing] === 1 ? 0 : own[axis - missing]!,
+  );
+  return view(source, shape, strides);
+}
+
+/** Whether repeating the data end to end is its broadcast to the other shape. */
+function repeats(shape: Shape, whole: Shape): boolean {
+  const start = shape.findIndex((extent) => extent !== 1);
+  const core = start < 0 ? [] : shape.slice(start);
+  return core.every((extent, axis) => extent === whole[whole.length - core.length + axis]);
+}
+
+/** Elementwise, with numpy broadcasting. */
+export function zip(a: Tensor, b: Tensor, f: (x: number, y: number) => number): Tensor {
+  const shape = broadcast(a.shape, b.shape);
+  if (!shape) throw new Error(`expected shapes that broadcast, found [${a.shape}] and [${b.shape}]`);
+  const out = new Float64Array(sizeOf(shape));
+  const x = repeats(a.shape, shape) ? a.data : expandTo(a, shape).data;
+  const y = repeats(b.shape, shape) ? b.data : expandTo(b, shape).data;
+  for (let i = 0, p = 0, q = 0; i < out.length; i++) {
+    out[i] = f(x[p]!, y[q]!);
+    if (++p === x.length) p = 0;
+    if (++q === y.length) q = 0;
+  }
+  return { shape, data: out };
+}
+
+/** The tensor with the given axes moved to the end and joined into one: each row is what a reduction sees. */
+export function rowsOf(
+  source: Tensor,
+  axes: readonly number[],
+): { readonly data: Float64Array; readonly length: number } {
+  const rank = source.shape.length;
+  const moved = [...axesOf(axes, rank)].sort((a, b) => a - b);
+  const order = [...source.shape.keys()].filter((axis) => !moved.includes(axis)).concat(moved);
+  const length = sizeOf(moved.map((axis) => source.shape[axis]!));
+  if (order.every((axis, place) => axis === place)) return { data: source.data, length };
+  const strides = stridesOf(source.shape);
+  const { data } = view(
+    source,
+    order.map((axis) => source.shape[axis]!),
+    order.map((axis) => strides[axis]!),
+  );
+  return { data, length };
+}
+
+/** Outer, own and inner extents around one axis: element (o, i, n) lies at (o * extent + i) * inner + n. */
+export function around(
+  shape: Shape,
+  axis: number,
+): { readonly outer: number; readonly extent: number; readonly inner: number } {
+  return { outer: sizeOf(shape.slice(0, axis)), extent: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) };
+}

@@ -1,0 +1,12 @@
+import { unary } from "./helpers/elementwise.ts";
+import { increasing } from "./helpers/interval.ts";
+import { activationScale } from "./helpers/scales.ts";
+
+export const log = unary({
+  name: "log",
+  summary: "natural logarithm",
+  onnx: "Log",
+  f: Math.log,
+  range: increasing((x) => Math.log(Math.max(0, x))),
+  scales: activationScale,
+});

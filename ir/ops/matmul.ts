@@ -1,0 +1,23 @@
+import { defineOp } from "./define.ts";
+import { shiftDown } from "./helpers/fixed.ts";
+import { repeated, times } from "./helpers/interval.ts";
+import { exactMatmul, matmulOf, matmulShape } from "./helpers/matmul.ts";
+import { cap, timesPlain } from "./helpers/scales.ts";
+
+export const matmul = defineOp({
+  name: "matmul",
+  summary: "matrix product with numpy's batch rules",
+  operands: ["x", "y"],
+  attrs: {},
+  onnx: [{ op: "MatMul" }],
+  shape: ([a, b]) => matmulShape(a!, b!),
+  range: ([a, b], _attrs, [x]) => repeated(times(a!, b!), x!.at(-1)!),
+  linear: "each",
+  evaluate: ([a, b]) => matmulOf(a!, b!),
+  fixed: ([a, b], _attrs, [x, y], result) => shiftDown(exactMatmul(a!, b!), x! + y! - result),
+  scales: (operands, _attrs, precision) => {
+    const wanted = operands.map((scale) => cap(scale, precision.value));
+    const both = { operands: wanted, result: wanted.reduce((sum, scale) => sum + scale, 0) };
+    return timesPlain(operands, precision) ?? both;
+  },
+});

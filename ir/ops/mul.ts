@@ -1,0 +1,29 @@
+import { defineOp, type OpDef } from "./define.ts";
+import { shiftDown } from "./helpers/fixed.ts";
+import { times } from "./helpers/interval.ts";
+import { cap, timesPlain } from "./helpers/scales.ts";
+import { broadcastAll } from "./helpers/shapes.ts";
+import { zip } from "./helpers/tensors.ts";
+
+const product: OpDef["evaluate"] = ([x, y]) => zip(x!, y!, (a, b) => a * b);
+
+/** Two secrets: the product is brought back to activation precision by the protocol that multiplies. */
+const scales: OpDef["scales"] = (operands, _attrs, precision) => {
+  const wanted = operands.map((scale) => cap(scale, precision.activation));
+  const sum = wanted.reduce((total, scale) => total + scale, 0);
+  return timesPlain(operands, precision) ?? { operands: wanted, result: Math.min(precision.activation, sum) };
+};
+
+export const mul = defineOp({
+  name: "mul",
+  summary: "x · y, elementwise",
+  operands: ["x", "y"],
+  attrs: {},
+  onnx: [{ op: "Mul" }],
+  shape: broadcastAll,
+  range: ([a, b]) => times(a!, b!),
+  linear: "each",
+  evaluate: product,
+  fixed: (raw, attrs, [x, y], result) => shiftDown(product(raw, attrs), x! + y! - result),
+  scales,
+});

@@ -1,0 +1,17 @@
+import { defineOp } from "./define.ts";
+import { keepScale } from "./helpers/scales.ts";
+import { sameAsFirst } from "./helpers/shapes.ts";
+
+export const open = defineOp({
+  name: "open",
+  summary: "additive shares become an opened masked wire: both see x plus a uniform mask, nobody x",
+  operands: ["x"],
+  attrs: {},
+  shape: sameAsFirst,
+  range: ([a]) => a!,
+  evaluate: ([x]) => x!,
+  sharing: "wire",
+  linear: "none",
+  fixed: "integers",
+  scales: keepScale,
+});

@@ -1,0 +1,23 @@
+import { f32, isFixed } from "../type.ts";
+import { defineOp } from "./define.ts";
+import { choiceOf } from "./helpers/attrs.ts";
+import { keepScale } from "./helpers/scales.ts";
+import { sameAsFirst } from "./helpers/shapes.ts";
+
+const readers = { client: "client", server: "server" } as const;
+
+/** The only operator whose label moves down, and it names who reads. */
+export const reveal = defineOp({
+  name: "reveal",
+  summary: "shares become a real number that one party learns",
+  operands: ["x"],
+  attrs: { to: { kind: "string", summary: "client or server" } },
+  shape: sameAsFirst,
+  range: ([a]) => a!,
+  evaluate: ([x]) => x!,
+  element: ([x]) => (isFixed(x!) ? f32 : x!),
+  label: (_operands, attrs) => choiceOf(attrs, "to", readers),
+  linear: "joint",
+  fixed: "rounded",
+  scales: keepScale,
+});

@@ -1,0 +1,18 @@
+import { defineOp } from "./define.ts";
+import { keepScale } from "./helpers/scales.ts";
+import { sameAsFirst } from "./helpers/shapes.ts";
+
+/** Its fixed point form is a choice of 4-quantize: the type of the result says it. */
+export const share = defineOp({
+  name: "share",
+  summary: "a value that one party knows becomes additive shares",
+  operands: ["x"],
+  attrs: {},
+  shape: sameAsFirst,
+  range: ([a]) => a!,
+  evaluate: ([x]) => x!,
+  label: () => "shared",
+  linear: "joint",
+  fixed: "rounded",
+  scales: keepScale,
+});

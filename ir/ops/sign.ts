@@ -1,0 +1,10 @@
+import { unary } from "./helpers/elementwise.ts";
+import { increasing } from "./helpers/interval.ts";
+
+export const sign = unary({
+  name: "sign",
+  summary: "−1, 0 or 1",
+  onnx: "Sign",
+  f: Math.sign,
+  range: increasing(Math.sign),
+});
