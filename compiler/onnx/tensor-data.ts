@@ -1,0 +1,130 @@
+import { fail } from "../../ir/diagnostic.ts";
+import { sizeOf } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import { type Dtype, itemSizes } from "./dtype.ts";
+import { readExternal } from "./external.ts";
+import type { OnnxModel, OnnxTensor } from "./records.ts";
+
+/** Above it a double does not hold every integer. */
+export const integerLimit = 2 ** 53;
+
+const int64Max = 2n ** 63n - 1n;
+
+/**
+ * An int64 as a number; undefined when a double cannot hold it. INT64_MAX, INT64_MIN and -INT64_MAX are what exporters
+ * write for "to the end" in Slice: they become ±2^53, which no safe integer is, so that `int64Of` can bring them back.
+ */
+export function integerOf(value: bigint): number | undefined {
+  if (value === int64Max) return integerLimit;
+  if (value <= -int64Max) return -integerLimit;
+  return value > -BigInt(integerLimit) && value < BigInt(integerLimit) ? Number(value) : undefined;
+}
+
+/** The inverse of `integerOf`, but for INT64_MIN, which comes back as -INT64_MAX: one and the same to Slice. */
+export function int64Of(value: number): bigint {
+  if (value >= integerLimit) return int64Max;
+  if (value <= -integerLimit) return -int64Max;
+  return BigInt(value);
+}
+
+/** Typed arrays need aligned memory; files promise none. Every platform of Node's that runs WebAssembly is little-endian. */
+function aligned(bytes: Uint8Array, itemSize: number): ArrayBufferLike {
+  if (bytes.byteOffset % itemSize === 0 && bytes.byteLength === bytes.buffer.byteLength) return bytes.buffer;
+  return new Uint8Array(bytes).buffer;
+}
+
+type Reader = (bytes: Uint8Array) => ArrayLike<number>;
+const readers: Readonly<Record<Exclude<Dtype, "int64" | "uint64" | "bool">, Reader>> = {
+  float32: (bytes) => new Float32Array(aligned(bytes, 4)),
+  float64: (bytes) => new Float64Array(aligned(bytes, 8)),
+  float16: (bytes) => Float64Array.from(new Uint16Array(aligned(bytes, 2)), float16Of),
+  bfloat16: (bytes) => {
+    const halves = new Uint16Array(aligned(bytes, 2));
+    // A bfloat16 is the upper half of a float32.
+    return new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
+  },
+  int8: (bytes) => new Int8Array(aligned(bytes, 1)),
+  int16: (bytes) => new Int16Array(aligned(bytes, 2)),
+  int32: (bytes) => new Int32Array(aligned(bytes, 4)),
+  uint8: (bytes) => bytes,
+  uint16: (bytes) => new Uint16Array(aligned(bytes, 2)),
+  uint32: (bytes) => new Uint32Array(aligned(bytes, 4)),
+};
+
+function float16Of(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** Little-endian elements as numbers; `at` names them in the error for integers that no double holds. */
+export function decodeElements(dtype: Dtype, bytes: Uint8Array, at: string): Float64Array {
+  if (dtype === "bool") return Float64Array.from(bytes, (byte) => (byte ? 1 : 0));
+  if (dtype !== "int64" && dtype !== "uint64") {
+    const numbers = readers[dtype](bytes);
+    return numbers instanceof Float64Array && numbers.buffer !== bytes.buffer ? numbers : Float64Array.from(numbers);
+  }
+  const words = dtype === "int64" ? new BigInt64Array(aligned(bytes, 8)) : new BigUint64Array(aligned(bytes, 8));
+  const out = new Float64Array(words.length);
+  for (let index = 0; index < words.length; index++) {
+    const value = integerOf(words[index]!);
+    if (value === undefined) {
+      fail({
+        code: "MRL0118",
+        message: `element ${index} is the integer ${words[index]}; the compiler holds integers below 2^53`,
+        at,
+      });
+    }
+    out[index] = value;
+  }
+  return out;
+}
+
+type Writer = (data: Float64Array) => ArrayBufferView;
+const writers: Readonly<Record<Exclude<Dtype, "float16" | "bfloat16">, Writer>> = {
+  float32: (data) => Float32Array.from(data),
+  float64: (data) => data.slice(),
+  int8: (data) => Int8Array.from(data),
+  int16: (data) => Int16Array.from(data),
+  int32: (data) => Int32Array.from(data),
+  int64: (data) => BigInt64Array.from(Array.from(data, int64Of)),
+  uint8: (data) => Uint8Array.from(data),
+  uint16: (data) => Uint16Array.from(data),
+  uint32: (data) => Uint32Array.from(data),
+  uint64: (data) => BigUint64Array.from(Array.from(data, BigInt)),
+  bool: (data) => Uint8Array.from(data, (value) => (value ? 1 : 0)),
+};
+
+/** Numbers as little-endian elements; float32 rounds to nearest, integers must fit. */
+export function encodeElements(dtype: Exclude<Dtype, "float16" | "bfloat16">, data: Float64Array): Uint8Array {
+  const view = writers[dtype](data);
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** The raw little-endian elements, read from the external file where the model says so. */
+export function tensorBytes(model: Pick<OnnxModel, "file">, tensor: OnnxTensor): Uint8Array {
+  return tensor.source.kind === "inline" ? tensor.source.bytes : readExternal(model.file, tensor.name, tensor.source);
+}
+
+export function readTensor(model: Pick<OnnxModel, "file">, tensor: OnnxTensor): Tensor {
+  const at = `${model.file}, tensor "${tensor.name}"`;
+  return { shape: tensor.dims, data: decodeElements(tensor.dtype, tensorBytes(model, tensor), at) };
+}
+
+export function byteLengthOf(dtype: Dtype, dims: readonly number[]): number {
+  return sizeOf(dims) * itemSizes[dtype];
+}
+
+/** How many elements are no finite numbers, and the first of them; undefined when there is none. */
+export function nonFinite(tensor: Tensor): { count: number; first: number } | undefined {
+  let count = 0;
+  let first = -1;
+  for (let index = 0; index < tensor.data.length; index++) {
+    if (Number.isFinite(tensor.data[index])) continue;
+    if (count++ === 0) first = index;
+  }
+  return count > 0 ? { count, first } : undefined;
+}

@@ -1,0 +1,116 @@
+import { fail } from "../../ir/diagnostic.ts";
+
+/** Objects are Maps: a key of the file never reaches a prototype. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export type JsonObject = ReadonlyMap<string, Json>;
+
+interface Cursor {
+  readonly text: string;
+  readonly file: string;
+  readonly code: string;
+  position: number;
+}
+
+const maxDepth = 64;
+const literals = [
+  ["null", null],
+  ["true", true],
+  ["false", false],
+] as const;
+/** Tokens are cut out with sticky patterns; JSON.parse then decides what a string means. */
+const stringPattern = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
+const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const spacePattern = /[ \t\n\r]*/y;
+
+/** JSON as JSON.parse reads it, but a key that occurs twice is refused: two readers would see two different files. */
+export function parseJson(text: string, file: string, code: string): Json {
+  const cursor: Cursor = { text, file, code, position: 0 };
+  const value = readValue(cursor, 1);
+  skipSpace(cursor);
+  if (cursor.position < text.length) bad(cursor, "there is more after the value");
+  return value;
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return value instanceof Map;
+}
+
+function readValue(cursor: Cursor, depth: number): Json {
+  if (depth > maxDepth) bad(cursor, `it nests deeper than ${maxDepth}`);
+  skipSpace(cursor);
+  const { text, position } = cursor;
+  const first = text[position];
+  if (first === "{") return readObject(cursor, depth);
+  if (first === "[") return readArray(cursor, depth);
+  if (first === '"') return readString(cursor);
+  for (const [literal, value] of literals) {
+    if (!text.startsWith(literal, position)) continue;
+    cursor.position += literal.length;
+    return value;
+  }
+  const number = take(cursor, numberPattern);
+  if (number === undefined) bad(cursor, "a value was expected");
+  return Number(number);
+}
+
+function readObject(cursor: Cursor, depth: number): JsonObject {
+  const object = new Map<string, Json>();
+  cursor.position++;
+  if (accept(cursor, "}")) return object;
+  do {
+    skipSpace(cursor);
+    const key = readString(cursor);
+    if (object.has(key)) bad(cursor, `the key ${JSON.stringify(key)} occurs twice`);
+    if (!accept(cursor, ":")) bad(cursor, '":" was expected');
+    object.set(key, readValue(cursor, depth + 1));
+  } while (accept(cursor, ","));
+  if (!accept(cursor, "}")) bad(cursor, '"}" was expected');
+  return object;
+}
+
+function readArray(cursor: Cursor, depth: number): readonly Json[] {
+  const array: Json[] = [];
+  cursor.position++;
+  if (accept(cursor, "]")) return array;
+  do array.push(readValue(cursor, depth + 1));
+  while (accept(cursor, ","));
+  if (!accept(cursor, "]")) bad(cursor, '"]" was expected');
+  return array;
+}
+
+function readString(cursor: Cursor): string {
+  const token = take(cursor, stringPattern);
+  if (token === undefined) return bad(cursor, "a string was expected");
+  try {
+    return JSON.parse(token) as string;
+  } catch {
+    return bad(cursor, "a string has a broken escape");
+  }
+}
+
+function skipSpace(cursor: Cursor): void {
+  take(cursor, spacePattern);
+}
+
+function accept(cursor: Cursor, character: string): boolean {
+  skipSpace(cursor);
+  if (cursor.text[cursor.position] !== character) return false;
+  cursor.position++;
+  return true;
+}
+
+function take(cursor: Cursor, pattern: RegExp): string | undefined {
+  pattern.lastIndex = cursor.position;
+  const token = pattern.exec(cursor.text)?.[0];
+  if (token === undefined) return undefined;
+  cursor.position += token.length;
+  return token;
+}
+
+function bad(cursor: Cursor, what: string): never {
+  return fail({
+    code: cursor.code,
+    message: `this is not valid JSON: ${what}`,
+    at: `${cursor.file}, character ${cursor.position}`,
+  });
+}
