@@ -24,8 +24,9 @@ interface Read {
 export class SocketPort implements FramePort {
   readAtMs = nowMs();
   wroteAtMs = nowMs();
+  /** For messages; the role, as soon as the certificate has told it. */
+  peer: string;
   readonly #socket: Duplex;
-  readonly #peer: string;
   readonly #at: string;
   #chunks: Uint8Array[] = [];
   #chunkBytes = 0;
@@ -40,7 +41,7 @@ export class SocketPort implements FramePort {
 
   constructor(socket: Duplex, peer: string, at: string) {
     this.#socket = socket;
-    this.#peer = peer;
+    this.peer = peer;
     this.#at = at;
     socket.on("data", (chunk: Uint8Array) => this.#arrive(chunk));
     socket.on("end", () => this.#left("the connection"));
@@ -156,7 +157,7 @@ export class SocketPort implements FramePort {
   #left(what: string): void {
     const midFrame = this.#bodyBytes > 0 || this.#chunkBytes > 0 || (this.#read?.filled ?? 0) > 0;
     const where = `${what}${midFrame ? " in the middle of a frame" : ""}`;
-    this.#broken ??= sessionError("peerLeft", { peer: this.#peer, where }, { at: this.#at });
+    this.#broken ??= sessionError("peerLeft", { peer: this.peer, where }, { at: this.#at });
     this.#stop(this.#broken);
   }
 

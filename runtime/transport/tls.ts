@@ -79,6 +79,7 @@ function channelOver(
   const port = new SocketPort(socket, expected.join(" or "), at);
   try {
     const role = roleOfPeer(identity, socket.getPeerX509Certificate(), expected, at);
+    port.peer = role;
     return new FramedChannel(port, role, options);
   } catch (error) {
     // Nothing but the code goes to whom we do not trust.

@@ -1,0 +1,73 @@
+import { access, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { fingerprintOf } from "../../runtime/node.ts";
+import type { Role } from "../../runtime/steps.ts";
+import { roles, writeIdentity, writeJson } from "./identity-folder.ts";
+import type { Invite } from "./invite.ts";
+import { type KeyPair, makeKeyPair } from "./x509.ts";
+
+const defaultDays = 730;
+const dayMs = 86_400_000;
+/** Clocks of the parties may differ by this much. */
+const clockSkewMs = 300_000;
+
+export interface NewKeys {
+  /** Folder of each party: give it to that party, over a safe way, and keep no copy. */
+  readonly folders: Readonly<Record<Role, string>>;
+  /** For a party that would rather make its key itself: `acceptInvite`. Nothing in it is secret. */
+  readonly invites: Readonly<Record<Role, string>>;
+  readonly fingerprints: Readonly<Record<Role, string>>;
+  readonly validUntil: Date;
+}
+
+export function validityFromToday(days = defaultDays): { from: Date; to: Date } {
+  const now = Date.now();
+  // Certificates tell time in seconds.
+  return { from: new Date(now - clockSkewMs), to: new Date(Math.floor((now + days * dayMs) / 1000) * 1000) };
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Refuses each path that is taken: a key that is overwritten is lost to everybody who pinned it. */
+export async function refuseTaken(paths: readonly string[]): Promise<void> {
+  const found: Diagnostic[] = [];
+  for (const path of paths) {
+    if (!(await exists(path))) continue;
+    const help = "choose another folder, or move this one away if no party uses it any more";
+    found.push({ code: "MRL0730", message: "keys are never overwritten, and this exists already", at: path, help });
+  }
+  throwIfAny(found);
+}
+
+/** Keys, certificates and mutual pins for the three parties, valid for two years unless said otherwise. */
+export async function initKeys(dir: string, options: { readonly days?: number } = {}): Promise<NewKeys> {
+  const byRole = async <T>(make: (role: Role) => T | Promise<T>): Promise<Record<Role, T>> =>
+    Object.fromEntries(await Promise.all(roles.map(async (role) => [role, await make(role)]))) as Record<Role, T>;
+  const folders = await byRole((role) => join(dir, role));
+  const invites = await byRole((role) => join(dir, `${role}.invite.json`));
+  await refuseTaken([...Object.values(folders), ...Object.values(invites)]);
+
+  const { from, to } = validityFromToday(options.days);
+  const pairs: Record<Role, KeyPair> = await byRole((role) => makeKeyPair(`marillc ${role}`, from, to));
+  const fingerprints = await byRole((role) => fingerprintOf(pairs[role].certificate));
+  const validUntil = to.toISOString();
+  await mkdir(dir, { recursive: true });
+  for (const role of roles) {
+    const others = roles.filter((each) => each !== role);
+    const certificates = Object.fromEntries(others.map((each) => [each, pairs[each].certificate]));
+    const identity = { schema: 1, role, fingerprint: fingerprints[role], validUntil } as const;
+    await writeIdentity(folders[role], identity, pairs[role], certificates);
+    const peers = others.map((each) => ({
+      role: each,
+      fingerprint: fingerprints[each],
+      certificate: pairs[each].certificate,
+    }));
+    await writeJson(invites[role], { schema: 1, invite: role, validUntil, peers } satisfies Invite);
+  }
+  return { folders, invites, fingerprints, validUntil: to };
+}
