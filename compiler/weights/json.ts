@@ -18,7 +18,7 @@ const literals = [
   ["false", false],
 ] as const;
 /** Tokens are cut out with sticky patterns; JSON.parse then decides what a string means. */
-const stringPattern = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
+const stringPattern = /"(?:[^"\\]|\\.)*"/y;
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const spacePattern = /[ \t\n\r]*/y;
 
@@ -84,7 +84,7 @@ function readString(cursor: Cursor): string {
   try {
     return JSON.parse(token) as string;
   } catch {
-    return bad(cursor, "a string has a broken escape");
+    return bad(cursor, "a string has a broken escape or a control character");
   }
 }
 

@@ -1,0 +1,186 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import { nonFinite } from "../onnx/tensor-data.ts";
+import { type AdapterConfig, readAdapterConfig } from "./peft-config.ts";
+import { openSafetensors, readSafetensor, type Safetensors } from "./safetensors.ts";
+import { problem } from "./store.ts";
+
+/** The two small matrices of one linear layer: y = x·W + (x·A)·B. */
+export interface AdapterModule {
+  /** Path in the base model: `model.layers.0.self_attn.q_proj`. */
+  readonly module: string;
+  /** [in, r] */
+  readonly a: Tensor;
+  /** [r, out], already times `scale`. */
+  readonly b: Tensor;
+  readonly rank: number;
+  /** alpha / r, or alpha / sqrt(r). */
+  readonly scale: number;
+}
+
+export interface Adapter {
+  readonly folder: string;
+  /** Sorted by module path. */
+  readonly modules: readonly AdapterModule[];
+  readonly fanInFanOut: boolean;
+}
+
+const configName = "adapter_config.json";
+const weightsName = "adapter_model.safetensors";
+const keyPattern = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/;
+/** Patterns come from the adapter's owner, who is the one who waits; still no reason to take novels. */
+const maxPatternLength = 1000;
+
+/**
+ * Reads a PEFT LoRA adapter. PEFT itself loads adapters with missing halves, foreign keys or wrong targets and warns at
+ * most; here each of them is refused: a private tensor that silently drops out is an accuracy and a privacy fault.
+ */
+export function readAdapter(folder: string): Adapter {
+  const weights = join(folder, weightsName);
+  const missing = [configName, weightsName].filter((name) => !existsSync(join(folder, name)));
+  if (missing.length > 0) {
+    const pickled = existsSync(join(folder, "adapter_model.bin"));
+    const help = pickled ? "adapter_model.bin is pickled code: save it with safe_serialization=True" : undefined;
+    fail(problem("MRL0101", folder, `a PEFT adapter was expected; ${missing.join(" and ")} is missing`, help));
+  }
+  const problems: Diagnostic[] = [];
+  const config = readAdapterConfig(join(folder, configName), problems);
+  const store = openSafetensors(weights);
+  const halves = pairHalves(store, weights, problems);
+  throwIfAny(problems);
+  checkTargets(config!, [...halves.keys()], join(folder, configName), problems);
+  const modules = [...halves]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([module, pair]) => readModule(store, config!, module, pair, problems));
+  throwIfAny(problems);
+  return { folder, modules: modules as AdapterModule[], fanInFanOut: config!.fanInFanOut };
+}
+
+interface Halves {
+  readonly A: string;
+  readonly B: string;
+}
+
+function pairHalves(store: Safetensors, file: string, problems: Diagnostic[]): ReadonlyMap<string, Halves> {
+  const found = new Map<string, Partial<Record<"A" | "B", string>>>();
+  for (const key of store.entries.keys()) {
+    const [, module, half] = keyPattern.exec(key) ?? [];
+    if (module && half) found.set(module, { ...found.get(module), [half]: key });
+    else
+      problems.push(
+        problem("MRL0142", `${file}, tensor "${key}"`, `this is no tensor of a LoRA adapter: ${reasonFor(key)}`),
+      );
+  }
+  if (found.size === 0) problems.push(problem("MRL0142", file, "the file holds no LoRA tensors"));
+  const pairs = new Map<string, Halves>();
+  for (const [module, { A, B }] of found) {
+    if (A && B) pairs.set(module, { A, B });
+    else problems.push(problem("MRL0142", `${file}, module "${module}"`, `lora_${A ? "B" : "A"} is missing`));
+  }
+  return pairs;
+}
+
+function reasonFor(key: string): string {
+  if (/lora_embedding_[AB]/.test(key)) return "LoRA on embeddings is not supported";
+  if (/lora_magnitude_vector/.test(key)) return "DoRA is not supported";
+  if (/lora_[AB]\.bias$/.test(key)) return "a bias on LoRA layers is not supported";
+  if (/lora_[AB]/.test(key)) return "expected base_model.model.<module>.lora_A.weight or …lora_B.weight";
+  return "it is a whole weight (modules_to_save?), which would replace one of the base model";
+}
+
+function readModule(
+  store: Safetensors,
+  config: AdapterConfig,
+  module: string,
+  pair: Halves,
+  problems: Diagnostic[],
+): AdapterModule | undefined {
+  const rank = patternValue(config.rankPattern, module) ?? config.rank;
+  const alpha = patternValue(config.alphaPattern, module) ?? config.alpha;
+  const before = problems.length;
+  const rows = store.entries.get(pair.A)!.shape;
+  const columns = store.entries.get(pair.B)!.shape;
+  const complain = (key: string, message: string) => problems.push(problem("MRL0142", `tensor "${key}"`, message));
+  if (rows.length !== 2 || rows[0] !== rank) complain(pair.A, `expected [${rank}, in], found [${rows.join(", ")}]`);
+  if (columns.length !== 2 || columns[1] !== rank) {
+    complain(pair.B, `expected [out, ${rank}], found [${columns.join(", ")}]`);
+  }
+  if (problems.length > before) return undefined;
+  const scale = alpha / (config.rankStabilized ? Math.sqrt(rank) : rank);
+  const a = transpose(readSafetensor(store, pair.A));
+  const stored = transpose(readSafetensor(store, pair.B));
+  // (x·A)·B·s = (x·A)·(B·s)
+  const b = { shape: stored.shape, data: stored.data.map((value) => value * scale) };
+  for (const [key, half] of [[pair.A, a] as const, [pair.B, b] as const]) {
+    const bad = nonFinite(half);
+    if (bad) complain(key, `${bad.count} values are no finite numbers`);
+  }
+  return { module, a, b, rank, scale };
+}
+
+/** [m, n] to [n, m]. */
+export function transpose(matrix: Tensor): Tensor {
+  const [rows = 0, columns = 0] = matrix.shape;
+  const data = new Float64Array(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) data[column * rows + row] = matrix.data[row * columns + column]!;
+  }
+  return { shape: [columns, rows], data };
+}
+
+/** The first pattern whose match ends the module path, as PEFT's get_pattern_key takes it. */
+function patternValue(patterns: ReadonlyMap<string, number>, module: string): number | undefined {
+  for (const [pattern, value] of patterns) if (matches(`(?:.*\\.)?(?:${pattern})`, module)) return value;
+  return undefined;
+}
+
+/** Python's re.fullmatch; a pattern that JavaScript reads differently fails to compile in all cases but exotic ones. */
+function matches(pattern: string, text: string): boolean {
+  if (pattern.length > maxPatternLength)
+    return fail(problem("MRL0140", pattern.slice(0, 40), "the pattern is too long"));
+  try {
+    return new RegExp(`^(?:${pattern})$`, "u").test(text);
+  } catch {
+    return fail(
+      problem("MRL0140", pattern, "this is not a pattern that the compiler can read", "list the names instead"),
+    );
+  }
+}
+
+/** Every tensor belongs to a target of the configuration, and every target got a tensor. */
+function checkTargets(config: AdapterConfig, modules: readonly string[], file: string, problems: Diagnostic[]): void {
+  const { targets } = config;
+  const ends = (module: string, name: string) => module === name || module.endsWith(`.${name}`);
+  const isTarget = (module: string) => {
+    if (Array.isArray(targets)) return (targets as readonly string[]).some((name) => ends(module, name));
+    const { pattern } = targets as { pattern: string };
+    return pattern === "all-linear" || matches(pattern, module);
+  };
+  const at = (module: string) => `${file}, module "${module}"`;
+  for (const module of modules) {
+    if (!isTarget(module))
+      problems.push(problem("MRL0142", at(module), "it has tensors, but target_modules names it not"));
+    if (config.excluded.some((name) => ends(module, name))) {
+      problems.push(problem("MRL0142", at(module), "it has tensors, but exclude_modules names it"));
+    }
+    if (config.layers && !config.layers.includes(layerOf(module))) {
+      problems.push(problem("MRL0142", at(module), "it has tensors, but layers_to_transform leaves its layer out"));
+    }
+  }
+  for (const name of Array.isArray(targets) ? (targets as readonly string[]) : []) {
+    if (modules.some((module) => ends(module, name))) continue;
+    problems.push(problem("MRL0142", file, `target_modules names "${name}", but the adapter has no tensors for it`));
+  }
+  for (const layer of config.layers ?? []) {
+    if (modules.some((module) => layerOf(module) === layer)) continue;
+    problems.push(problem("MRL0142", file, `layers_to_transform names layer ${layer}, but no tensor belongs to it`));
+  }
+}
+
+/** The first number among the path's segments: `model.layers.3.mlp.up_proj` is in layer 3; -1 where there is none. */
+function layerOf(module: string): number {
+  const index = module.split(".").find((segment) => /^\d+$/.test(segment));
+  return index === undefined ? -1 : Number(index);
+}
