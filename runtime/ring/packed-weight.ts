@@ -1,0 +1,55 @@
+import type { IntTensor } from "./tensor.ts";
+
+/** Columns of a panel; a panel is K/2 pairs of rows of 16 columns, the two rows of a pair side by side. */
+export const PANEL = 16;
+
+/** Matrices of int16 in panels, one after the other, odd depths and last panels filled with zeros. */
+export interface PackedWeight {
+  readonly depth: number;
+  readonly columns: number;
+  /** Pairs of rows of a panel. */
+  readonly pairs: number;
+  readonly panels: number;
+  /** Largest |weight|. */
+  readonly bound: number;
+  readonly data: Int16Array;
+}
+
+const packedWeights = new WeakMap<Float64Array, PackedWeight | "wide">();
+
+/**
+ * The panels of weights [..., K, N], packed once: weights are data that no one changes. Undefined for a ghost and
+ * where a weight does not fit 16 bits.
+ */
+export function packedWeight(w: IntTensor): PackedWeight | undefined {
+  if (w.data === undefined) return undefined;
+  const [depth, columns] = [w.shape.at(-2)!, w.shape.at(-1)!];
+  let packed = packedWeights.get(w.data);
+  // The same numbers in another shape have other panels.
+  if (packed === undefined || (packed !== "wide" && (packed.depth !== depth || packed.columns !== columns))) {
+    packed = packPanels(w.data, depth, columns) ?? "wide";
+    packedWeights.set(w.data, packed);
+  }
+  return packed === "wide" ? undefined : packed;
+}
+
+function packPanels(weights: Float64Array, depth: number, columns: number): PackedWeight | undefined {
+  let bound = 0;
+  for (const weight of weights) {
+    if (!(Number.isInteger(weight) && weight >= -32768 && weight <= 32767)) return undefined;
+    bound = Math.max(bound, Math.abs(weight));
+  }
+  const pairs = Math.ceil(depth / 2);
+  const panels = Math.ceil(columns / PANEL);
+  const matrices = weights.length / (depth * columns);
+  const data = new Int16Array(matrices * panels * pairs * 2 * PANEL);
+  for (let row = 0, from = 0; row < matrices * depth; row++) {
+    const k = row % depth;
+    const matrix = ((row - k) / depth) * panels;
+    for (let column = 0; column < columns; column++) {
+      const panel = matrix + Math.floor(column / PANEL);
+      data[((panel * pairs + (k >> 1)) * PANEL + (column % PANEL)) * 2 + (k & 1)] = weights[from++]!;
+    }
+  }
+  return { depth, columns, pairs, panels, bound, data };
+}

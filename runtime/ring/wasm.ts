@@ -1,0 +1,90 @@
+import { kernelBase64 } from "./kernels.generated.ts";
+
+/** What targets/wasm emits; all arguments are byte addresses, byte strides and counts. */
+export interface Kernels {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly split32: Split;
+  readonly split64: Split;
+  readonly dot32: Dot;
+  readonly dot64: Dot;
+  readonly product32: Product;
+  readonly product64: Product;
+}
+
+type Split = (
+  from: number,
+  to: number,
+  eights: number,
+  biasLow: number,
+  biasHigh: number,
+  position: number,
+  mask: number,
+  half: number,
+) => void;
+
+type Dot = (
+  x: number,
+  xStride: number,
+  rows: number,
+  weights: number,
+  pairs: number,
+  block: number,
+  sums: number,
+  sumStride: number,
+  shift: number,
+) => void;
+
+type Product = (
+  x: number,
+  xStride: number,
+  rows: number,
+  y: number,
+  yStride: number,
+  columns: number,
+  depth: number,
+  sums: number,
+  sumStride: number,
+) => void;
+
+// The libraries of ES2023 and of Node do not declare WebAssembly, and that of the DOM would hide mistakes elsewhere.
+interface WebAssemblyApi {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+}
+
+const PAGE = 65536;
+const LINE = 64;
+let loaded: Kernels | undefined;
+
+/** The kernels, compiled when they are first wanted: 4 kB, small enough for the main thread of any browser. */
+export function kernels(): Kernels {
+  if (loaded === undefined) {
+    const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
+    const bytes = Uint8Array.from(atob(kernelBase64), (character) => character.charCodeAt(0));
+    loaded = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as Kernels;
+  }
+  return loaded;
+}
+
+export interface Scratch {
+  /** Byte address of each area, in the order asked for. */
+  readonly at: readonly number[];
+  readonly words: Uint32Array;
+  readonly shorts: Int16Array;
+}
+
+/**
+ * Areas of the kernels' memory, of the given sizes in bytes, with whatever was there before. One call owns all of the
+ * memory until it returns: nothing in it outlives a kernel.
+ */
+export function scratch(sizes: readonly number[]): Scratch {
+  const { memory } = kernels();
+  let end = 0;
+  const at = sizes.map((size) => {
+    const start = end;
+    end += Math.ceil(size / LINE) * LINE;
+    return start;
+  });
+  if (end > memory.buffer.byteLength) memory.grow(Math.ceil((end - memory.buffer.byteLength) / PAGE));
+  return { at, words: new Uint32Array(memory.buffer), shorts: new Int16Array(memory.buffer) };
+}
