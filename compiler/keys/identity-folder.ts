@@ -5,8 +5,9 @@
  *   identity.json   its role
  *   peers/          certificates of the parties it trusts, as <role>.pem; to trust a new one, put the file there
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { access, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/steps.ts";
 import type { KeyPair } from "./x509.ts";
 
@@ -22,6 +23,23 @@ export interface IdentityFile {
   readonly validUntil: string;
   /** Pins without a file in peers/: fingerprints by role. */
   readonly peers?: Readonly<Partial<Record<Role, string>>>;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Refuses each path that is taken: a key that is overwritten is lost to everybody who pinned it. */
+export async function refuseTaken(paths: readonly string[]): Promise<void> {
+  const found: Diagnostic[] = [];
+  for (const path of paths) {
+    if (!(await exists(path))) continue;
+    const help = "choose another folder, or move this one away if no party uses it any more";
+    found.push({ code: "MRL0730", message: "keys are never overwritten, and this exists already", at: path, help });
+  }
+  throwIfAny(found);
 }
 
 /** Writes a new folder; fails where one of its files exists. */

@@ -1,16 +1,10 @@
-import { access, mkdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { fingerprintOf } from "../../runtime/node.ts";
 import type { Role } from "../../runtime/steps.ts";
-import { roles, writeIdentity, writeJson } from "./identity-folder.ts";
+import { refuseTaken, roles, writeIdentity, writeJson } from "./identity-folder.ts";
 import type { Invite } from "./invite.ts";
-import { type KeyPair, makeKeyPair } from "./x509.ts";
-
-const defaultDays = 730;
-const dayMs = 86_400_000;
-/** Clocks of the parties may differ by this much. */
-const clockSkewMs = 300_000;
+import { type KeyPair, makeKeyPair, validityFromToday } from "./x509.ts";
 
 export interface NewKeys {
   /** Folder of each party: give it to that party, over a safe way, and keep no copy. */
@@ -19,29 +13,6 @@ export interface NewKeys {
   readonly invites: Readonly<Record<Role, string>>;
   readonly fingerprints: Readonly<Record<Role, string>>;
   readonly validUntil: Date;
-}
-
-export function validityFromToday(days = defaultDays): { from: Date; to: Date } {
-  const now = Date.now();
-  // Certificates tell time in seconds.
-  return { from: new Date(now - clockSkewMs), to: new Date(Math.floor((now + days * dayMs) / 1000) * 1000) };
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
-/** Refuses each path that is taken: a key that is overwritten is lost to everybody who pinned it. */
-export async function refuseTaken(paths: readonly string[]): Promise<void> {
-  const found: Diagnostic[] = [];
-  for (const path of paths) {
-    if (!(await exists(path))) continue;
-    const help = "choose another folder, or move this one away if no party uses it any more";
-    found.push({ code: "MRL0730", message: "keys are never overwritten, and this exists already", at: path, help });
-  }
-  throwIfAny(found);
 }
 
 /** Keys, certificates and mutual pins for the three parties, valid for two years unless said otherwise. */

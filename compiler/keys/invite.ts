@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import { fingerprintOf } from "../../runtime/node.ts";
 import type { Role } from "../../runtime/steps.ts";
-import { isRole, writeIdentity } from "./identity-folder.ts";
-import { refuseTaken, validityFromToday } from "./init.ts";
-import { makeKeyPair } from "./x509.ts";
+import { isRole, refuseTaken, writeIdentity } from "./identity-folder.ts";
+import { makeKeyPair, validityFromToday } from "./x509.ts";
 
 /** What a party needs to know of the others, all of it public. */
 export interface Invite {

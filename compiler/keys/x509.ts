@@ -3,11 +3,22 @@ import { installReflectMetadata } from "./reflect.ts";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
+const defaultDays = 730;
+const dayMs = 86_400_000;
+/** Clocks of the parties may differ by this much. */
+const clockSkewMs = 300_000;
+
 export interface KeyPair {
   /** PKCS #8 PEM. */
   readonly key: string;
   /** PEM. */
   readonly certificate: string;
+}
+
+export function validityFromToday(days = defaultDays): { from: Date; to: Date } {
+  const now = Date.now();
+  // Certificates tell time in seconds.
+  return { from: new Date(now - clockSkewMs), to: new Date(Math.floor((now + days * dayMs) / 1000) * 1000) };
 }
 
 /** Loaded when needed: no other command pays for it. */

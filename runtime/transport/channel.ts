@@ -59,7 +59,7 @@ export interface FrameHead {
 
 /** What a transport must do; lengths, kinds, deadlines and counters are the business of FramedChannel. */
 export interface FramePort {
-  /** Resolves when there is room for another frame. */
+  /** Resolves when there is room for another frame; rejects with `peerLeft` once the peer is gone. */
   room(): Promise<void>;
   /** Queues a frame, at once and in order. */
   write(kind: FrameKind, body: Uint8Array): void;

@@ -12,7 +12,7 @@ type Counters = { -readonly [K in keyof Traffic]: number };
 
 const noTraffic = (): Counters => ({ messages: 0, payloadBytes: 0, framingBytes: 0 });
 
-export function count(traffic: Counters, kind: FrameKind, bytes: number): void {
+function count(traffic: Counters, kind: FrameKind, bytes: number): void {
   traffic.framingBytes += headerBytes;
   if (kind !== "payload") traffic.framingBytes += bytes;
   else {
@@ -75,6 +75,7 @@ export class FramedChannel implements Channel {
   #closing: Promise<void> | undefined;
   #sending: Promise<unknown> = Promise.resolve();
   #receiving: Promise<unknown> = Promise.resolve();
+  #pendingReceives = 0;
 
   constructor(port: FramePort, peer: Role, options: ChannelOptions = {}) {
     this.#port = port;
@@ -91,7 +92,11 @@ export class FramedChannel implements Channel {
 
   receive(expected: Expected): Promise<Uint8Array> {
     const receiving = this.#receiving.then(() => this.#guarded(() => this.#receive(expected)));
-    this.#receiving = receiving.catch(() => {});
+    const done = (): void => {
+      this.#pendingReceives--;
+    };
+    this.#pendingReceives++;
+    this.#receiving = receiving.then(done, done);
     return receiving;
   }
 
@@ -103,7 +108,9 @@ export class FramedChannel implements Channel {
   async #send(frame: Uint8Array, kind: FrameKind): Promise<void> {
     const startedAtMs = nowMs();
     await watched(
-      this.#port.room(),
+      this.#port.room().catch(async (error) => {
+        throw await this.#lastWords(error);
+      }),
       this.#idleTimeoutMs,
       () => nowMs() - Math.max(startedAtMs, this.#port.wroteAtMs),
       () => this.#late("sending to it", this.#idleTimeoutMs),
@@ -136,6 +143,15 @@ export class FramedChannel implements Channel {
     const body = await this.#port.body();
     count(this.received, frameKinds[head.kind]!, head.bytes);
     return body;
+  }
+
+  /** A sender who finds the peer gone looks for the reason that it may have left behind. */
+  async #lastWords(error: SessionError): Promise<SessionError> {
+    if (this.#pendingReceives > 0) return error;
+    return this.#frame({ exactBytes: 0 }).then(
+      () => error,
+      (last) => (last instanceof SessionError && last.reason === "peerAborted" ? last : error),
+    );
   }
 
   #late(doing: string, timeoutMs: number): SessionError {

@@ -32,8 +32,9 @@ class MemoryPort implements FramePort {
     return this.#inbox.readAtMs;
   }
 
-  room(): Promise<void> {
-    return this.other.#roomHere();
+  async room(): Promise<void> {
+    await this.other.#roomHere();
+    if (this.#inbox.ended) throw this.#inbox.ended;
   }
 
   #roomHere(): Promise<void> {

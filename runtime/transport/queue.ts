@@ -15,8 +15,9 @@ export class FrameQueue {
   #end: SessionError | undefined;
   readAtMs = nowMs();
 
-  get ended(): boolean {
-    return this.#end !== undefined;
+  /** Why no more frames will come, once that is so. */
+  get ended(): SessionError | undefined {
+    return this.#end;
   }
 
   push(kind: FrameKind, body: Uint8Array): void {

@@ -51,9 +51,11 @@ export class SocketPort implements FramePort {
 
   async room(): Promise<void> {
     while (this.#outgoingBytes >= writeHighWaterBytes && !this.#broken) await this.#change();
+    if (this.#broken) throw this.#broken;
   }
 
   write(kind: FrameKind, body: Uint8Array): void {
+    if (this.#broken) return;
     const joined = body.length <= joinedBytes;
     const first = new Uint8Array(headerBytes + (joined ? body.length : 0));
     new DataView(first.buffer).setUint32(0, body.length, true);

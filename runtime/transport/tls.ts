@@ -9,6 +9,7 @@ import * as tls from "node:tls";
 import { SessionError, sessionError } from "../session/errors.ts";
 import type { Role } from "../steps.ts";
 import type { Channel, ChannelOptions } from "./channel.ts";
+import { nowMs } from "./clock.ts";
 import { FramedChannel } from "./framed.ts";
 import { greet, type Hello, receiveHello } from "./greeting.ts";
 import { checkOwnCertificate, fingerprintOf, type Identity, roleOfPeer } from "./identity.ts";
@@ -16,6 +17,7 @@ import { SocketPort } from "./socket.ts";
 
 const defaultHandshakeTimeoutMs = 10_000;
 const defaultMaxConnections = 64;
+const retryMs = 200;
 
 interface EndpointOptions extends ChannelOptions {
   readonly host: string;
@@ -32,10 +34,14 @@ export interface ListenOptions extends EndpointOptions {
   readonly onConnection: (channel: Channel, hello: Hello) => void | Promise<void>;
   /** A connection that came to nothing; the listener goes on. */
   readonly onRefused?: (error: SessionError) => void;
+  /** `onConnection` failed and its channel was closed. Without it such an error is an unhandled rejection. */
+  readonly onFailed?: (error: unknown) => void;
 }
 
 export interface ConnectOptions extends EndpointOptions, Partial<Hello> {
   readonly expect: Role;
+  /** Keep trying for so long while nobody listens there: parties start in any order. Default 0. */
+  readonly patienceMs?: number;
 }
 
 export interface Listener {
@@ -89,9 +95,22 @@ function channelOver(
 }
 
 export async function connect(options: ConnectOptions): Promise<Channel> {
+  checkOwnCertificate(options.identity);
+  const deadlineMs = nowMs() + (options.patienceMs ?? 0);
+  for (;;) {
+    try {
+      return await connectOnce(options);
+    } catch (error) {
+      const again = error instanceof SessionError && error.reason === "unreachable" && nowMs() < deadlineMs;
+      if (!again) throw error;
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
+}
+
+async function connectOnce(options: ConnectOptions): Promise<Channel> {
   const { host, port, identity, expect, handshakeTimeoutMs = defaultHandshakeTimeoutMs } = options;
   const at = `${host}:${port}`;
-  checkOwnCertificate(identity);
   const socket = await secured(host, port, identity, expect, handshakeTimeoutMs);
   const channel = channelOver(socket, identity, [expect], at, options);
   try {
@@ -154,9 +173,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   });
   server.on("secureConnection", (socket) => {
     const from = addressOf(socket);
-    welcome(socket, from, options, handshakeTimeoutMs, () => ungreeted.delete(from)).catch((error) => {
-      options.onRefused?.(explain(error, identity, from, from));
-    });
+    welcome(socket, from, options, handshakeTimeoutMs, () => ungreeted.delete(from)).then(
+      ({ channel, hello }) => handOver(channel, hello, options),
+      (error) => options.onRefused?.(explain(error, identity, from, from)),
+    );
   });
   const address = await bound(server, options.host, options.port);
   server.on("error", (error) => options.onRefused?.(explain(error, identity, "anyone", address.address)));
@@ -179,16 +199,26 @@ async function welcome(
   options: ListenOptions,
   timeoutMs: number,
   onGreeted: () => void,
-): Promise<void> {
+): Promise<{ readonly channel: Channel; readonly hello: Hello }> {
   const accepts = options.accepts ?? (Object.keys(options.identity.peers) as Role[]);
   const channel = channelOver(socket, options.identity, accepts, from, options);
   try {
     const hello = await receiveHello(channel, timeoutMs);
     onGreeted();
+    return { channel, hello };
+  } catch (error) {
+    void channel.close();
+    throw error;
+  }
+}
+
+async function handOver(channel: Channel, hello: Hello, options: ListenOptions): Promise<void> {
+  try {
     await options.onConnection(channel, hello);
   } catch (error) {
     void channel.close(error instanceof SessionError ? error : undefined);
-    throw error;
+    if (!options.onFailed) throw error;
+    options.onFailed(error);
   }
 }
 

@@ -51,6 +51,7 @@ class WorkerPort implements FramePort {
         this.#wake = resolve;
       });
     }
+    if (this.#inbox.ended) throw this.#inbox.ended;
   }
 
   write(kind: FrameKind, body: Uint8Array): void {

@@ -125,7 +125,7 @@ describe("a channel in memory", () => {
     await other.send(new Uint8Array(2 ** 25));
     const blocked = reasonOf(other.send(bytes(1)));
     await leaving.close();
-    await blocked;
+    expect(await blocked).toBe("peerLeft");
     expect(await reasonOf(other.receive({ exactBytes: 1 }))).toBe("peerLeft");
     await server.close();
   });

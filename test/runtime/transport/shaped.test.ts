@@ -10,25 +10,29 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
+/** The best of a few: other work on this machine only ever adds time. */
+async function fastest(work: () => Promise<unknown>): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let k = 0; k < 5; k++) best = Math.min(best, await timed(work));
+  return best;
+}
+
 describe("a shaped link", () => {
   test("a round trip takes the round-trip time", async () => {
     const [client, server] = shapedPair(memoryPair("client", "server"), parseLink("1000x10"));
-    const trips = 10;
-    const ms = await timed(async () => {
-      for (let k = 0; k < trips; k++) {
-        await client.send(new Uint8Array(16));
-        await server.send(await server.receive({ exactBytes: 16 }));
-        await client.receive({ exactBytes: 16 });
-      }
+    const ms = await fastest(async () => {
+      await client.send(new Uint8Array(16));
+      await server.send(await server.receive({ exactBytes: 16 }));
+      await client.receive({ exactBytes: 16 });
     });
-    expect(ms / trips).toBeGreaterThanOrEqual(10);
-    expect(ms / trips).toBeLessThan(14);
+    expect(ms).toBeGreaterThanOrEqual(10);
+    expect(ms).toBeLessThan(13);
   });
 
   test("frames share the bandwidth and not the delay", async () => {
     const [client, server] = shapedPair(memoryPair("client", "server"), parseLink("80x20"));
     const frame = new Uint8Array(100_000); // 10 ms each
-    const ms = await timed(async () => {
+    const ms = await fastest(async () => {
       for (let k = 0; k < 10; k++) await client.send(frame);
       for (let k = 0; k < 10; k++) await server.receive({ exactBytes: frame.length });
     });
@@ -39,7 +43,7 @@ describe("a shaped link", () => {
   test("both directions at once: one frame time, one delay", async () => {
     const [client, server] = shapedPair(memoryPair("client", "server"), parseLink("80x20"));
     const frame = new Uint8Array(300_000);
-    const ms = await timed(() =>
+    const ms = await fastest(() =>
       Promise.all(
         [client, server].map(async (end) => {
           await end.send(frame);
@@ -60,11 +64,15 @@ describe("a shaped link", () => {
   });
 
   test("the receiver's own computing does not delay what is on its way", async () => {
-    const [client, server] = shapedPair(memoryPair("client", "server"), parseLink("1000x60"));
-    await client.send(new Uint8Array(8));
-    const until = performance.now() + 40;
-    while (performance.now() < until);
-    expect(await timed(() => server.receive({ exactBytes: 8 }))).toBeLessThan(10);
+    const [client, server] = shapedPair(memoryPair("client", "server"), parseLink("1000x100"));
+    const ms = await fastest(async () => {
+      await client.send(new Uint8Array(8));
+      const until = performance.now() + 40;
+      while (performance.now() < until);
+      await server.receive({ exactBytes: 8 });
+    });
+    expect(ms).toBeGreaterThanOrEqual(50);
+    expect(ms).toBeLessThan(70); // not 40 + 50
   });
 
   test("counters, lengths and contents are those of the link beneath", async () => {

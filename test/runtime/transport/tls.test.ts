@@ -333,6 +333,51 @@ describe("connections that come to nothing", () => {
     expect([error.code, error.help]).toEqual(["MRL0723", expect.stringContaining(`${host}:${port}`)]);
   });
 
+  test("a patient client waits for a server that starts later", async () => {
+    const first = await serve(known.server);
+    const { port } = first.listener;
+    await first.listener.close();
+    const connecting = connect({ host, port, identity: known.client, expect: "server", patienceMs: 5000 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    open.push(await listen({ host, port, identity: known.server, onConnection: (channel) => void open.push(channel) }));
+    const channel = await connecting;
+    open.push(channel);
+    expect(channel.peer).toBe("server");
+  });
+
+  test("a fault in what serves a connection closes it and is not blamed on the peer", async () => {
+    const fault = new Error("a fault of ours");
+    const failed: unknown[] = [];
+    const refused: unknown[] = [];
+    const listener = await listen({
+      host,
+      port: 0,
+      identity: known.server,
+      onConnection: () => Promise.reject(fault),
+      onFailed: (error) => failed.push(error),
+      onRefused: (error) => refused.push(error),
+    });
+    open.push(listener);
+    const client = await connect({ host, port: listener.port, identity: known.client, expect: "server" });
+    expect((await errorOf(client.receive({ exactBytes: 1 }))).reason).toBe("peerLeft");
+    expect([failed, refused]).toEqual([[fault], []]);
+  });
+
+  test("one who only sends hears why the peer gave up, and queues nothing for it", async () => {
+    const serving = await serve(known.server);
+    const dealer = await dial(serving, known.dealer);
+    const { channel: server } = await accepted(serving);
+    await dealer.send(new Uint8Array(10));
+    const refusing = errorOf(server.receive({ exactBytes: 11 }));
+    const error = await errorOf(
+      (async () => {
+        for (let k = 0; k < 1000; k++) await dealer.send(new Uint8Array(2 ** 20));
+      })(),
+    );
+    expect((await refusing).code).toBe("MRL0702");
+    expect(error).toMatchObject({ reason: "peerAborted", peerCode: "MRL0702" });
+  });
+
   test("a server that is not marillc: silent, and speaking plain text", async () => {
     for (const [answer, reason] of [
       ["", "insecure"],
