@@ -17,10 +17,8 @@ const literals = [
   ["true", true],
   ["false", false],
 ] as const;
-/** Tokens are cut out with sticky patterns; JSON.parse then decides what a string means. */
-const stringPattern = /"(?:[^"\\]|\\.)*"/y;
-const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const spacePattern = /[ \t\n\r]*/y;
+/** Generous: 17 digits say all of a double. JSON.parse then decides what the characters mean. */
+const numberPattern = /[-+.eE\d]{1,400}/y;
 
 /** JSON as JSON.parse reads it, but a key that occurs twice is refused: two readers would see two different files. */
 export function parseJson(text: string, file: string, code: string): Json {
@@ -48,9 +46,16 @@ function readValue(cursor: Cursor, depth: number): Json {
     cursor.position += literal.length;
     return value;
   }
-  const number = take(cursor, numberPattern);
-  if (number === undefined) bad(cursor, "a value was expected");
-  return Number(number);
+  return readNumber(cursor);
+}
+
+function readNumber(cursor: Cursor): number {
+  numberPattern.lastIndex = cursor.position;
+  const token = numberPattern.exec(cursor.text)?.[0];
+  if (token === undefined) return bad(cursor, "a value was expected");
+  const value = parsed(cursor, token, "a number is malformed");
+  cursor.position += token.length;
+  return value as number;
 }
 
 function readObject(cursor: Cursor, depth: number): JsonObject {
@@ -79,17 +84,26 @@ function readArray(cursor: Cursor, depth: number): readonly Json[] {
 }
 
 function readString(cursor: Cursor): string {
-  const token = take(cursor, stringPattern);
-  if (token === undefined) return bad(cursor, "a string was expected");
+  const { text, position } = cursor;
+  if (text[position] !== '"') return bad(cursor, "a string was expected");
+  // No pattern: V8 runs out of stack on long strings with escapes.
+  let end = position + 1;
+  while (end < text.length && text[end] !== '"') end += text[end] === "\\" ? 2 : 1;
+  const value = parsed(cursor, text.slice(position, end + 1), "a string is cut off, or has a broken escape");
+  cursor.position = end + 1;
+  return value as string;
+}
+
+function parsed(cursor: Cursor, token: string, fault: string): unknown {
   try {
-    return JSON.parse(token) as string;
+    return JSON.parse(token);
   } catch {
-    return bad(cursor, "a string has a broken escape or a control character");
+    return bad(cursor, fault);
   }
 }
 
 function skipSpace(cursor: Cursor): void {
-  take(cursor, spacePattern);
+  while (" \t\n\r".includes(cursor.text[cursor.position] ?? "x")) cursor.position++;
 }
 
 function accept(cursor: Cursor, character: string): boolean {
@@ -97,14 +111,6 @@ function accept(cursor: Cursor, character: string): boolean {
   if (cursor.text[cursor.position] !== character) return false;
   cursor.position++;
   return true;
-}
-
-function take(cursor: Cursor, pattern: RegExp): string | undefined {
-  pattern.lastIndex = cursor.position;
-  const token = pattern.exec(cursor.text)?.[0];
-  if (token === undefined) return undefined;
-  cursor.position += token.length;
-  return token;
 }
 
 function bad(cursor: Cursor, what: string): never {

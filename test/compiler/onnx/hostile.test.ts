@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -6,6 +17,7 @@ import type { onnx as proto } from "onnx-proto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeModel, readModel } from "../../../compiler/onnx/decode.ts";
 import { readTensor } from "../../../compiler/onnx/tensor-data.ts";
+import { describeWith, sharedModels } from "../../harness/shared.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "./build.ts";
 
 const decode = (bytes: Uint8Array) => decodeModel(bytes, "hostile.onnx");
@@ -61,6 +73,17 @@ describe("files that are no models", () => {
     // graph.node.attribute.g
     for (let depth = 0; depth < 300; depth++) body = wrap(1, wrap(5, wrap(6, body)));
     expect(codesOf(() => decode(Uint8Array.of(8, 8, ...wrap(7, body))))).toEqual(["MRL0106"]);
+  });
+});
+
+describeWith(sharedModels, "a real model", () => {
+  it("cut off at any byte is refused or valid, and never crashes", () => {
+    const bytes = readFileSync(join(sharedModels, "dev_lstm_ts17_static/model.onnx"));
+    let refused = 0;
+    for (let length = 0; length < bytes.length; length++) {
+      refused += codesOf(() => decode(bytes.subarray(0, length))).length > 0 ? 1 : 0;
+    }
+    expect(refused).toBeGreaterThan(bytes.length / 2);
   });
 });
 
@@ -199,6 +222,20 @@ describe("external data", () => {
     ["missing.data", "MRL0117"],
   ])("%j is refused", (location, code) => {
     expect(codesOf(() => read(location, "0"))).toEqual([code]);
+  });
+
+  it("is read beyond 2 GB, where the file cannot be read as a whole", () => {
+    const file = join(folder, "large.data");
+    const offset = 3 * 2 ** 30;
+    const fd = openSync(file, "w");
+    writeSync(fd, new Uint8Array(Float32Array.of(7, 8).buffer), 0, 8, offset); // the rest is a hole: no disk is used
+    closeSync(fd);
+    expect(read("large.data", String(offset))).toEqual([7, 8]);
+  });
+
+  it("refuses pipes without waiting for a writer", () => {
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    expect(codesOf(() => read("pipe", "0"))).toEqual(["MRL0117"]);
   });
 
   it("refuses ranges beyond the file and lengths that disagree with the dimensions", () => {

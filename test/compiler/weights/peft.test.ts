@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readModel } from "../../../compiler/onnx/decode.ts";
+import { readTensor } from "../../../compiler/onnx/tensor-data.ts";
+import { recoverNames } from "../../../compiler/onnx/weight-names.ts";
+import { readAdapter } from "../../../compiler/weights/peft.ts";
+import { type StoredTensor, writeSafetensors } from "../../../compiler/weights/safetensors.ts";
+import { describeWith, sharedModels } from "../../harness/shared.ts";
+import { codesOf } from "../onnx/build.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "marillc-peft-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const q = "model.layers.0.self_attn.q_proj";
+const goodConfig = { peft_type: "LORA", r: 2, lora_alpha: 6, target_modules: ["q_proj"], bias: "none" };
+
+function matrix(name: string, rows: number, columns: number): StoredTensor {
+  const data = Float32Array.from({ length: rows * columns }, (_, index) => index + 1);
+  return {
+    name: `base_model.model.${name}`,
+    dtype: "float32",
+    shape: [rows, columns],
+    bytes: new Uint8Array(data.buffer),
+  };
+}
+const goodTensors = [matrix(`${q}.lora_A.weight`, 2, 3), matrix(`${q}.lora_B.weight`, 4, 2)];
+
+function adapter(config: object = {}, tensors: readonly StoredTensor[] = goodTensors) {
+  writeFileSync(join(folder, "adapter_config.json"), JSON.stringify({ ...goodConfig, ...config }));
+  writeFileSync(join(folder, "adapter_model.safetensors"), writeSafetensors(tensors));
+  return readAdapter(folder);
+}
+
+describe("readAdapter", () => {
+  it("gives A and B for x·A·B, with the scale in B", () => {
+    const [first, ...rest] = adapter().modules;
+    expect(rest).toEqual([]);
+    expect(first).toMatchObject({ module: q, rank: 2, scale: 3 });
+    expect(first!.a).toEqual({ shape: [3, 2], data: Float64Array.of(1, 4, 2, 5, 3, 6) });
+    expect(first!.b).toEqual({ shape: [2, 4], data: Float64Array.of(3, 9, 15, 21, 6, 12, 18, 24) });
+  });
+
+  it("knows rsLoRA and patterns of rank and alpha", () => {
+    expect(adapter({ use_rslora: true }).modules[0]!.scale).toBe(6 / Math.SQRT2);
+    expect(adapter({ alpha_pattern: { q_proj: 10 } }).modules[0]!.scale).toBe(5);
+    expect(adapter({ r: 8, rank_pattern: { "layers\\.0.*q_proj": 2 } }).modules[0]!.rank).toBe(2);
+    expect(adapter({ target_modules: "all-linear", layers_to_transform: [0] }).modules).toHaveLength(1);
+    expect(adapter({ target_modules: ".*\\.[qv]_proj" }).modules).toHaveLength(1);
+  });
+
+  it("ignores what is switched off, also what it does not know", () => {
+    const off = { use_dora: false, modules_to_save: null, loftq_config: {}, from_the_future: null, lora_dropout: 0.1 };
+    expect(adapter(off).modules).toHaveLength(1);
+  });
+
+  it.each<[string, object, string]>([
+    ["another method", { peft_type: "IA3" }, "MRL0140"],
+    ["DoRA", { use_dora: true }, "MRL0141"],
+    ["modules trained as a whole", { modules_to_save: ["classifier"] }, "MRL0141"],
+    ["biases", { bias: "all" }, "MRL0140"],
+    ["PiSSA", { init_lora_weights: "pissa_niter_4" }, "MRL0140"],
+    ["LoftQ", { init_lora_weights: "loftq" }, "MRL0140"],
+    ["a field from the future", { warp_factor: 9 }, "MRL0141"],
+    ["rank 0", { r: 0 }, "MRL0140"],
+    ["an alpha that is no number", { lora_alpha: "6" }, "MRL0140"],
+    ["a rank that the tensors do not have", { r: 3 }, "MRL0142"],
+    ["a target without tensors", { target_modules: ["q_proj", "v_proj"] }, "MRL0142"],
+    ["tensors without a target", { target_modules: "v_proj" }, "MRL0142"],
+    ["a layer without tensors", { layers_to_transform: [0, 1] }, "MRL0142"],
+    ["tensors of excluded modules", { exclude_modules: ["q_proj"] }, "MRL0142"],
+    ["a broken pattern", { target_modules: "(" }, "MRL0140"],
+  ])("refuses %s", (_, config, code) => {
+    expect(new Set(codesOf(() => adapter(config)))).toEqual(new Set([code]));
+  });
+
+  it.each<[string, StoredTensor[]]>([
+    ["a missing B", goodTensors.slice(0, 1)],
+    ["a missing A", goodTensors.slice(1)],
+    ["a whole weight", [...goodTensors, matrix("classifier.weight", 2, 2)]],
+    ["an embedding", [...goodTensors, matrix("embed.lora_embedding_A", 2, 2)]],
+    ["keys without the prefix", goodTensors.map((each) => ({ ...each, name: each.name.slice("base_model.".length) }))],
+    ["no tensors", []],
+  ])("refuses %s", (_, tensors) => {
+    expect(new Set(codesOf(() => adapter({}, tensors)))).toEqual(new Set(["MRL0142"]));
+  });
+
+  it("tells everything at once", () => {
+    const codes = codesOf(() => adapter({ use_dora: true, bias: "all" }, goodTensors.slice(1)));
+    expect(codes.sort()).toEqual(["MRL0140", "MRL0141", "MRL0142"]);
+  });
+
+  it("refuses folders without an adapter", () => {
+    expect(codesOf(() => readAdapter(join(folder, "nothing")))).toEqual(["MRL0101"]);
+  });
+});
+
+describeWith(sharedModels, "readAdapter on a PEFT adapter", () => {
+  it("reads what an unmerged export holds as nodes", () => {
+    const model = readModel(join(sharedModels, "dev_lora_llama_ts17_static/model.onnx"));
+    const { linears } = recoverNames(model);
+    const { modules } = readAdapter(join(sharedModels, "dev_lora_llama_ts17_static/adapter"));
+    expect(modules.map((each) => each.module)).toEqual(
+      [0, 1].flatMap((layer) => ["q", "v"].map((name) => `model.layers.${layer}.self_attn.${name}_proj`)),
+    );
+    for (const { module, a, b, scale } of modules) {
+      const stored = (half: string) => {
+        const linear = linears.find((each) => each.module === `${module}.${half}`)!;
+        return readTensor(model, model.graph.initializers.get(linear.weight)!);
+      };
+      expect(stored("lora_A")).toEqual(a);
+      expect(stored("lora_B").data.map((value) => value * scale)).toEqual(b.data);
+      expect(scale).toBe(3);
+    }
+  });
+});
