@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import { transpose } from "../weights/peft.ts";
 import { readSafetensor, type Safetensors } from "../weights/safetensors.ts";
 import type { OnnxModel } from "./records.ts";
-import { readTensor } from "./tensor-data.ts";
+import { readTensor, transpose } from "./tensor-data.ts";
 import type { RecoveredName } from "./weight-names.ts";
 
 /** Named tensors that are read one at a time: a model's initializers, or a file of weights. */

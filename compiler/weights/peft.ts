@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import { nonFinite } from "../onnx/tensor-data.ts";
+import { nonFinite, transpose } from "../onnx/tensor-data.ts";
 import { type AdapterConfig, readAdapterConfig } from "./peft-config.ts";
 import { openSafetensors, readSafetensor, type Safetensors } from "./safetensors.ts";
 import { problem } from "./store.ts";
@@ -118,16 +118,6 @@ function readModule(
     if (bad) complain(key, `${bad.count} values are no finite numbers`);
   }
   return { module, a, b, rank, scale };
-}
-
-/** [m, n] to [n, m]. */
-export function transpose(matrix: Tensor): Tensor {
-  const [rows = 0, columns = 0] = matrix.shape;
-  const data = new Float64Array(rows * columns);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) data[column * rows + row] = matrix.data[row * columns + column]!;
-  }
-  return { shape: [columns, rows], data };
 }
 
 /** The first pattern whose match ends the module path, as PEFT's get_pattern_key takes it. */
