@@ -9,7 +9,7 @@ export function matmulPlain(x: RingTensor, y: RingTensor): RingTensor {
   const width = sameWidth("matmul", x, y);
   const { shape, products } = productsOf(x.shape, y.shape);
   return kernel([x, y], shape, width, (out, a, b) => {
-    for (const product of products) (lanesOf(width) === 1 ? multiplyNarrow : multiplyWide)(out, a, b, product);
+    for (const product of products) multiplyPlain(out, a, b, lanesOf(width), product);
     canonicalise(out, width);
   });
 }
@@ -17,6 +17,11 @@ export function matmulPlain(x: RingTensor, y: RingTensor): RingTensor {
 /** `matmulInteger` in plain TypeScript. */
 export function matmulIntegerPlain(x: RingTensor, w: IntTensor): RingTensor {
   return matmulPlain(x, fromIntegers(w, x.width));
+}
+
+/** One product, exact mod 2^32 or 2^64; `out` begins as zeros. */
+export function multiplyPlain(out: Uint32Array, x: Uint32Array, y: Uint32Array, lanes: 1 | 2, product: Product): void {
+  (lanes === 1 ? multiplyNarrow : multiplyWide)(out, x, y, product);
 }
 
 function multiplyNarrow(out: Uint32Array, x: Uint32Array, y: Uint32Array, product: Product): void {

@@ -1,9 +1,9 @@
 import { fromIntegers } from "./convert.ts";
 import { canonicalise, kernel, sameWidth } from "./kernel.ts";
 import { multiplyByDigits } from "./matmul-dot.ts";
-import { matmulPlain } from "./matmul-plain.ts";
+import { multiplyPlain } from "./matmul-plain.ts";
 import { multiplyResidues } from "./matmul-product.ts";
-import { type Products, productsOf } from "./matmul-shapes.ts";
+import { type Product, productsOf } from "./matmul-shapes.ts";
 import { packedWeight } from "./packed-weight.ts";
 import { type IntTensor, lanesOf, type RingTensor } from "./tensor.ts";
 
@@ -16,12 +16,8 @@ const SMALL = 1024;
  */
 export function matmul(x: RingTensor, y: RingTensor): RingTensor {
   const width = sameWidth("matmul", x, y);
-  const multiplied = productsOf(x.shape, y.shape);
-  if (isSmall(multiplied)) return matmulPlain(x, y);
-  return kernel([x, y], multiplied.shape, width, (out, a, b) => {
-    for (const product of multiplied.products) multiplyResidues(out, a, b, lanesOf(width), product);
-    canonicalise(out, width);
-  });
+  const { shape, products } = productsOf(x.shape, y.shape);
+  return kernel([x, y], shape, width, (out, a, b) => multiply(out, a, b, width, products));
 }
 
 /**
@@ -30,16 +26,27 @@ export function matmul(x: RingTensor, y: RingTensor): RingTensor {
  * @throws RangeError as `matmul` does, and for a weight that is not a safe integer.
  */
 export function matmulInteger(x: RingTensor, w: IntTensor): RingTensor {
-  const multiplied = productsOf(x.shape, w.shape);
-  const packed = isSmall(multiplied) ? undefined : packedWeight(w);
-  if (packed === undefined) return matmul(x, fromIntegers(w, x.width));
-  return kernel([x], multiplied.shape, x.width, (out, a) => {
-    for (const product of multiplied.products) multiplyByDigits(out, a, x.width, packed, product);
-    canonicalise(out, x.width);
+  const { width } = x;
+  const { shape, products } = productsOf(x.shape, w.shape);
+  return kernel([x, w], shape, width, (out, a) => {
+    const packed = areSmall(products) ? undefined : packedWeight(w);
+    if (packed === undefined) {
+      multiply(out, a, fromIntegers(w, width).data!, width, products);
+    } else {
+      for (const product of products) multiplyByDigits(out, a, width, packed, product);
+      canonicalise(out, width);
+    }
   });
 }
 
-function isSmall({ products }: Products): boolean {
+function multiply(out: Uint32Array, x: Uint32Array, y: Uint32Array, width: number, products: readonly Product[]): void {
+  const run = areSmall(products) ? multiplyPlain : multiplyResidues;
+  for (const product of products) run(out, x, y, lanesOf(width), product);
+  canonicalise(out, width);
+}
+
+/** The products of one matmul are of one size. */
+function areSmall(products: readonly Product[]): boolean {
   const first = products[0];
   return first === undefined || first.rows * first.depth * first.columns < SMALL;
 }

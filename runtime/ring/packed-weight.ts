@@ -18,8 +18,8 @@ export interface PackedWeight {
 const packedWeights = new WeakMap<Float64Array, PackedWeight | "wide">();
 
 /**
- * The panels of weights [..., K, N], packed once: weights are data that no one changes. Undefined for a ghost and
- * where a weight does not fit 16 bits.
+ * The panels of weights [..., K, N], packed once: weights are data that no one changes. Undefined for a ghost and if a
+ * weight does not fit 16 bits.
  */
 export function packedWeight(w: IntTensor): PackedWeight | undefined {
   if (w.data === undefined) return undefined;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -13,6 +14,7 @@ import {
   type Shape,
   sizeOf,
 } from "../../../runtime/ring/index.ts";
+import { kernelBase64, kernelBytes, kernelSha256 } from "../../../runtime/ring/kernels.generated.ts";
 import { broadcastIndex, randomTensor, tensorOf, tensors, valuesOf, widths } from "./reference.ts";
 
 /** Integers of ±2^(bits−1), seeded. */
@@ -160,4 +162,11 @@ test("ghosts, empty products and what does not multiply", () => {
   expect(() => matmul(ghost([2, 3], 8), ghost([4, 2], 8))).toThrow(/do not multiply/);
   expect(() => matmul(ghost([3], 8), ghost([3, 2], 8))).toThrow(/do not multiply/);
   expect(() => matmul(ghost([2, 2, 3], 8), ghost([3, 3, 2], 8))).toThrow(/do not broadcast/);
+});
+
+test("the kernels are what their checksum says, and small enough to compile on a browser's main thread", () => {
+  const bytes = Buffer.from(kernelBase64, "base64");
+  expect(bytes.length).toBe(kernelBytes);
+  expect(createHash("sha256").update(bytes).digest("hex")).toBe(kernelSha256);
+  expect(kernelBytes).toBeLessThanOrEqual(4096);
 });
