@@ -1,11 +1,18 @@
 import type { IntTensor, RingTensor, Shape } from "./ring/tensor.ts";
 import type { Role } from "./steps.ts";
 
-/** A uniform mask that the dealer knows. `share` is this party's own share of it; `secret` is the mask itself, a ghost everywhere but at the dealer. */
+/**
+ * A uniform mask that the dealer knows. `secret` is the mask itself, a ghost everywhere but at the dealer. `share` is
+ * this party's own share of it; absent for a mask that was derived from another in a way that shares do not follow.
+ */
 export interface Mask {
-  readonly share: RingTensor;
+  readonly share: RingTensor | undefined;
   readonly secret: RingTensor;
+  /** Drawn by `Party.mask`, not computed from other masks: only such a one can be lifted. */
+  readonly fresh: boolean;
 }
+
+export type FreshMask = Mask & { readonly share: RingTensor; readonly fresh: true };
 
 /** Additive share: x = share(client) + share(server) mod 2^width. A ghost at the dealer. */
 export interface Share {
@@ -45,15 +52,19 @@ export interface Party {
   /** The same party with its own stream of randomness and its own account, for one operator. */
   at(label: string): Party;
   /** A fresh uniform mask: each party expands its share from its own seed, the dealer knows both. No traffic. */
-  mask(shape: Shape, width: number): Mask;
+  mask(shape: Shape, width: number): FreshMask;
   /** A fresh uniform tensor that the client and the dealer know. No traffic. Ghost at the server. */
   clientMask(shape: Shape, width: number): RingTensor;
+  /** Uniform randomness that the client and the server share and the dealer does not know. No traffic. Ghost at the dealer. */
+  joint(shape: Shape, width: number): RingTensor;
+  /** Uniform randomness of the dealer's own, to mask what it deals. Ghost at both parties. */
+  dealerRandom(shape: Shape, width: number): RingTensor;
   /** Additive shares of a tensor that the dealer knows: the client expands its share from its seed, the server receives width bits per element. */
   dealt(secret: RingTensor): RingTensor;
   /** XOR shares of words that the dealer knows; same traffic. */
   dealtWords(secret: RingTensor): RingTensor;
   /** Additive share of a mask in a wider ring: only the added bits travel (width − mask width per element). */
-  lifted(mask: Mask, width: number): RingTensor;
+  lifted(mask: FreshMask, width: number): RingTensor;
   /** A tensor that depends on correlated randomness only: computed while preparing, taken once online. */
   offline(compute: () => RingTensor): RingTensor;
 }

@@ -49,3 +49,13 @@ export function powerOfTwo(x: number): number {
   for (let i = Math.abs(whole); i > 0; i--) scale *= factor;
   return series((x - whole) * ln2, 0, 1, 1) * scale;
 }
+
+/** ⌊log2 x⌋ of a positive finite x, by exact halving and doubling. */
+export function floorLog2(x: number): number {
+  if (!(x > 0) || x === Number.POSITIVE_INFINITY) throw new RangeError(`no logarithm of ${x}`);
+  let exponent = 0;
+  let rest = x;
+  for (; rest >= 2; rest /= 2) exponent += 1;
+  for (; rest < 1; rest *= 2) exponent -= 1;
+  return exponent;
+}

@@ -35,7 +35,9 @@ export const lanesOf = (width: number): 1 | 2 => (width <= 32 ? 1 : 2);
 export function ring(shape: Shape, width: number, data: Uint32Array | undefined): RingTensor {
   if (!Number.isInteger(width) || width < 1 || width > 64) throw new RangeError(`ring width ${width} is not in 1…64`);
   if (data && data.length !== sizeOf(shape) * lanesOf(width)) {
-    throw new RangeError(`ring tensor [${shape}] of ${width} bits wants ${sizeOf(shape) * lanesOf(width)} lanes, got ${data.length}`);
+    throw new RangeError(
+      `ring tensor [${shape}] of ${width} bits wants ${sizeOf(shape) * lanesOf(width)} lanes, got ${data.length}`,
+    );
   }
   return { kind: "ring", shape, width, data };
 }

@@ -1,0 +1,39 @@
+import type { Party } from "../party.ts";
+import { ghost, packedBytes, type Shape } from "../ring/tensor.ts";
+
+/** Dealer's traffic of one program, by operator. */
+export interface DealerBytes {
+  readonly byLabel: Map<string, number>;
+  total: number;
+}
+
+/** The party that counts: all its values are ghosts; it adds up what the dealer would have to send to the server. */
+export function countingParty(role: "client" | "server", account: DealerBytes): Party {
+  const charge = (label: string, shape: Shape, width: number): void => {
+    const bytes = packedBytes(shape, width);
+    account.byLabel.set(label, (account.byLabel.get(label) ?? 0) + bytes);
+    account.total += bytes;
+  };
+  const at = (label: string): Party => ({
+    role,
+    at,
+    mask: (shape, width) => ({ share: ghost(shape, width), secret: ghost(shape, width), fresh: true }),
+    joint: ghost,
+    dealerRandom: ghost,
+    clientMask: (shape, width) => ghost(shape, width),
+    dealt: (secret) => {
+      charge(label, secret.shape, secret.width);
+      return ghost(secret.shape, secret.width);
+    },
+    dealtWords: (secret) => {
+      charge(label, secret.shape, secret.width);
+      return ghost(secret.shape, secret.width);
+    },
+    lifted: (mask, width) => {
+      if (width > mask.share.width) charge(label, mask.share.shape, width - mask.share.width);
+      return ghost(mask.share.shape, width);
+    },
+    offline: (compute) => compute(),
+  });
+  return at("");
+}

@@ -1,0 +1,86 @@
+import type { FreshMask, Party } from "../party.ts";
+import { add, narrow, shiftLeft, unpack, widen } from "../ring/index.ts";
+import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";
+import type { Stock } from "./stock.ts";
+import { createStreams } from "./streams.ts";
+
+/** What the dealer sent to the server, taken from the front in the order of the program. */
+export interface Deliveries {
+  take(bytes: number): Uint8Array;
+}
+
+interface Sources {
+  readonly role: "client" | "server";
+  /** Seed shared with the dealer, for this session. */
+  readonly seed: Uint8Array;
+  /** Seed that the client and the server share, for this session. */
+  readonly jointSeed: Uint8Array;
+  /** Number of the query in the session: each has its own streams. */
+  readonly query: number;
+  readonly stock: Stock;
+  /** Server only: the dealer's corrections. */
+  readonly deliveries?: Deliveries;
+}
+
+/**
+ * The party that prepares: it runs the program once with ghosts for all that will only be known online, draws every
+ * correlation on the way and puts it into the stock.
+ */
+export function preparingParty(sources: Sources): Party {
+  const { role, stock, deliveries } = sources;
+  const streams = createStreams(sources.seed, "query", String(sources.query));
+  const jointStreams = createStreams(sources.jointSeed, "query", String(sources.query));
+  const keep = (label: string, item: RingTensor): RingTensor => {
+    stock.put(label, item);
+    return item;
+  };
+  /** The client's share comes from its seed; the server's is what the dealer says. */
+  const half = (label: string, shape: Shape, width: number): RingTensor => {
+    if (role === "client") return streams(label, "dealt").ring(shape, width);
+    if (!deliveries) throw new Error("a server prepares from the dealer's deliveries");
+    return unpack(deliveries.take(packedBytes(shape, width)), shape, width);
+  };
+  const at = (label: string): Party => ({
+    role,
+    at,
+    mask: (shape, width): FreshMask => ({
+      share: keep(label, streams(label, "mask").ring(shape, width)),
+      secret: ghost(shape, width),
+      fresh: true,
+    }),
+    joint: (shape, width) => keep(label, jointStreams(label, "joint").ring(shape, width)),
+    dealerRandom: ghost,
+    clientMask: (shape, width) =>
+      keep(label, role === "client" ? streams(label, "client").ring(shape, width) : ghost(shape, width)),
+    dealt: (secret) => keep(label, half(label, secret.shape, secret.width)),
+    dealtWords: (secret) => keep(label, half(label, secret.shape, secret.width)),
+    lifted: (mask, width) => {
+      const { share } = mask;
+      if (width <= share.width) return narrow(share, width);
+      const top = half(label, share.shape, width - share.width);
+      return keep(label, add(widen(share, width), shiftLeft(widen(top, width), share.width)));
+    },
+    offline: (compute) => keep(label, compute()),
+  });
+  return at("");
+}
+
+/** The party online: the same calls give back what was prepared, each item once. */
+export function onlineParty(role: "client" | "server", stock: Stock): Party {
+  const at = (label: string): Party => {
+    const taken = (shape: Shape, width: number): RingTensor => stock.take(label, shape, width);
+    return {
+      role,
+      at,
+      mask: (shape, width) => ({ share: taken(shape, width), secret: ghost(shape, width), fresh: true }),
+      joint: taken,
+      dealerRandom: ghost,
+      clientMask: taken,
+      dealt: (secret) => taken(secret.shape, secret.width),
+      dealtWords: (secret) => taken(secret.shape, secret.width),
+      lifted: (mask, width) => (width <= mask.share.width ? narrow(mask.share, width) : taken(mask.share.shape, width)),
+      offline: () => stock.takeNext(label),
+    };
+  };
+  return at("");
+}

@@ -1,0 +1,114 @@
+import type { Party, Share, Wire } from "../party.ts";
+import type { Series } from "../ring/harmonics.ts";
+import { add, addConstant, concat, mulConstant, reshape, shiftRightRounded } from "../ring/index.ts";
+import { floorLog2 } from "../ring/portable-math.ts";
+import type { RingTensor } from "../ring/tensor.ts";
+import { parallel, type Steps } from "../steps.ts";
+import { at, below } from "./comparison.ts";
+import { defineProtocol, type Fixed, type Protocol, type Spec } from "./define.ts";
+import { fourier } from "./fourier.ts";
+import { openWire } from "./open.ts";
+import { bitToRing, select } from "./products.ts";
+import { wireWidth } from "./widths.ts";
+import { coarse, lift, mapWire, publicShare } from "./wires.ts";
+
+/**
+ * A function that is a short trigonometric series (plus half its argument, where `halfLinear`) inside ±bound, and
+ * outside it a constant or its argument. The series is fitted on ±(bound + 1/8): thresholds are taken on a coarse wire.
+ */
+export interface Saturated {
+  readonly series: Series;
+  /** Base-2 logarithm of the series' period, in real units. */
+  readonly logPeriod: number;
+  readonly bound: number;
+  readonly halfLinear: boolean;
+  /** The function below −bound. */
+  readonly under: 0 | -1;
+  /** The function above bound. */
+  readonly over: "argument" | 1;
+  /** Worst error of the fit and of the saturation, in real units; the test evaluates it. */
+  readonly fitError: number;
+}
+
+/** Fractional bits of the wire on which thresholds are taken. */
+const thresholdBits = 3;
+
+/**
+ * A saturated function of an open wire: the series costs no traffic; two thresholds on one set of digit tables and
+ * the opening of the inner value take one round, the opening of the selecting bits another. Where the public range
+ * lies inside the bound, nothing is sent at all (protocols.md 1.9).
+ */
+function* saturated(party: Party, spec: Spec, f: Saturated, x: Wire): Steps<Share> {
+  const operand = spec.operands[0]!;
+  const { width, scale } = spec.result;
+  const inside = isInside(f, operand);
+  const inner = innerValue(party, f, x, operand.scale, { width: inside ? width : innerWidth(f, scale), scale });
+  if (inside) return { kind: "share", tensor: inner };
+
+  const bound = f.bound * 2 ** thresholdBits;
+  const [innerWire, outer] = yield* parallel(
+    openWire(party, inner),
+    below(party, coarse(x, operand.scale - thresholdBits), [-bound, bound]),
+  );
+  const under = at(outer, 0);
+  const notOver = at(outer, 1);
+  const over = add(notOver, publicShare(party, ones(notOver)));
+  const bits = yield* openWire(party, stack([add(under, notOver), over, ...(f.under === 0 ? [] : [under])]));
+  const bit = (k: number): Wire => mapWire(bits, (t) => at(t, k));
+
+  let result = select(party, bit(0), innerWire, width);
+  if (f.over === "argument") {
+    const by = operand.scale - scale;
+    const selected = select(party, bit(1), x, width + by);
+    result = add(result, by > 0 ? shiftRightRounded(selected, by) : selected);
+  } else {
+    result = add(result, mulConstant(bitToRing(party, bit(1), width), 2 ** scale));
+  }
+  if (f.under !== 0) result = add(result, mulConstant(bitToRing(party, bit(2), width), -(2 ** scale)));
+  return { kind: "share", tensor: result };
+}
+
+/** The series, plus half the argument where the function has that form: 0 rounds. */
+function innerValue(
+  party: Party,
+  f: Saturated,
+  x: Wire,
+  fraction: number,
+  result: { readonly width: number; readonly scale: number },
+): RingTensor {
+  const series = fourier(party, x, f.series, f.logPeriod + fraction, result);
+  if (!f.halfLinear) return series;
+  const by = fraction + 1 - result.scale;
+  return add(series, shiftRightRounded(lift(party, x, result.width + by), by));
+}
+
+const isInside = (f: Saturated, x: Fixed): boolean => -f.bound <= x.lo && x.hi <= f.bound;
+/** Where it is selected the inner value is below 2·bound: sign and slack beside. */
+const innerWidth = (f: Saturated, scale: number): number => scale + floorLog2(f.bound) + 4;
+const ones = (bits: RingTensor): RingTensor => addConstant(mulConstant(bits, 0), 1);
+const stack = (tensors: readonly RingTensor[]): RingTensor =>
+  concat(
+    tensors.map((t) => reshape(t, [1, ...t.shape])),
+    0,
+  );
+
+/** The protocol of one saturated function: forms, widths and error bound follow from its table. */
+export function saturatedProtocol(operator: string, f: Saturated): Protocol {
+  return defineProtocol({
+    name: `fourier.${operator}`,
+    implements: operator,
+    settings: ["2pc-dealer", "3pc"],
+    security: "semi-honest",
+    paper: "ours: docs/protocols/fourier.md; series on P > 2T after SHAFT (NDSS 2025) and SecFormer (ACL 2024)",
+    accuracy: { ulps: (spec) => 4 + f.fitError * 2 ** spec.result.scale },
+    forms: ["wire"],
+    yields: "share",
+    // The wire must hold a whole period, and the bound itself with slack.
+    operandWidths: ({ operands: [x] }) => [
+      Math.max(wireWidth(x!), f.logPeriod + x!.scale, floorLog2(f.bound) + 3 + x!.scale),
+    ],
+    *run(party, spec, x) {
+      return yield* saturated(party, spec, f, x as Wire);
+    },
+  });
+}

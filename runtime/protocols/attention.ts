@@ -1,0 +1,129 @@
+import type { Party, Share, Wire } from "../party.ts";
+import { add, expand, gatherFlat, mulConstant, reshape, shiftRightRounded, transpose } from "../ring/index.ts";
+import type { RingTensor } from "../ring/tensor.ts";
+import { parallel, type Steps } from "../steps.ts";
+import { defineProtocol, type Spec } from "./define.ts";
+import { octaveScale } from "./octaves.ts";
+import { openWire } from "./open.ts";
+import { wireMatmul, wireProduct } from "./products.ts";
+import {
+  inverseSums,
+  type ScoreRows,
+  scoreRows,
+  scoreScale,
+  scoreWeights,
+  scoreWidth,
+  spreadRows,
+  sumPlan,
+  weightedWidth,
+  weightScale,
+} from "./scores.ts";
+import { mapWire } from "./wires.ts";
+
+/** Fractional bits of the public factor that turns q·k into base-2 scores, where it is not 1. */
+const factorBits = 12;
+/** Fractional bits of the sums of weighted values before they are divided. */
+const sumScale = 12;
+
+interface AttentionPlan {
+  readonly layout: ScoreRows;
+  readonly groups: number;
+  /** round(scale·log2 e·2^12), or 1 when the factor has been folded into the queries. */
+  readonly factor: number;
+  readonly scoreShift: number;
+  readonly scoreWidth: number;
+  readonly valueWidth: number;
+  readonly valueDrop: number;
+  readonly productWidth: number;
+}
+
+function planAttention(spec: Spec): AttentionPlan {
+  const [q, k, v] = spec.operands;
+  const [batch, heads, places] = q!.shape as [number, number, number, number];
+  const [, groups, columns] = k!.shape as [number, number, number, number];
+  const layout = scoreRows(batch * heads * places, places, columns, spec.attrs.causal === true);
+  const scale = Number(spec.attrs.scale) * Math.LOG2E;
+  const folded = Math.abs(scale - 1) < 1e-9;
+  const width = scoreWidth(Number(spec.attrs.score_bound));
+  const scoreShift = q!.scale + k!.scale - scoreScale + (folded ? 0 : factorBits);
+  const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
+  const { result } = spec;
+  return {
+    layout,
+    groups,
+    factor: folded ? 1 : Math.round(scale * 2 ** factorBits),
+    scoreShift,
+    scoreWidth: width,
+    valueWidth: weightedWidth(columns, bound, v!.scale),
+    valueDrop: weightScale + v!.scale - sumScale,
+    productWidth: result.width + sumScale + octaveScale(sumPlan(layout)) - result.scale,
+  };
+}
+
+/**
+ * softmax(scale·q·kᵀ + mask)·v from one opening of each of q, k, v (protocols.md 1.7). Scores that the causal mask
+ * removes do not exist: no product, comparison or exponential is dealt, sent or computed for them. The division by
+ * the row's sum is put off to the [rows, D] result. 3·⌈log2 columns⌉ + 9 rounds.
+ */
+function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Share | undefined): Steps<Share> {
+  const plan = planAttention(spec);
+  const [batch, heads, places, depth] = q.opened.shape as [number, number, number, number];
+  const columns = k.opened.shape[2]!;
+  const valueDepth = v.opened.shape[3]!;
+  const perGroup = (heads / plan.groups) * places;
+  const { layout } = plan;
+  // Query heads of one key head stand below each other: no copy of k and v (grouped-query attention).
+  const grouped = mapWire(q, (t) => reshape(t, [batch, plan.groups, perGroup, depth]));
+  const keep = (t: RingTensor): RingTensor => gatherFlat(t, layout.flat, [layout.flat.length]);
+  const products = wireMatmul(
+    party,
+    grouped,
+    mapWire(k, (t) => transpose(t, [0, 1, 3, 2])),
+    keep,
+  );
+  const scaled = plan.factor === 1 ? products : mulConstant(products, plan.factor);
+  const shifted = plan.scoreShift > 0 ? shiftRightRounded(scaled, plan.scoreShift) : scaled;
+  const scores = mask ? add(shifted, keep(expand(mask.tensor, [batch, heads, places, columns]))) : shifted;
+
+  const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth);
+  const matrix = mapWire(weights, (t) => reshape(spreadRows(t, layout), [batch, plan.groups, perGroup, columns]));
+  const weighted = wireMatmul(party, matrix, v, (t) => reshape(t, [layout.rows.length, valueDepth]));
+  const [total, inverse] = yield* parallel(
+    openWire(party, plan.valueDrop > 0 ? shiftRightRounded(weighted, plan.valueDrop) : weighted),
+    inverseSums(party, sums, layout),
+  );
+  const perRow = mapWire(inverse, (t) => reshape(t, [layout.rows.length, 1]));
+  const product = wireProduct(party, total, perRow, plan.productWidth);
+  const by = plan.productWidth - spec.result.width;
+  const result = by > 0 ? shiftRightRounded(product, by) : product;
+  return { kind: "share", tensor: reshape(result, [batch, heads, places, valueDepth]) };
+}
+
+export const coarseMaxAttention = defineProtocol({
+  name: "coarse-max.attention",
+  implements: "attention",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/attention.md; deferred division after FlashAttention (Dao et al., NeurIPS 2022)",
+  // Weights are off by at most 2^−10 of the row's sum; values multiply that.
+  accuracy: { ulps: (spec) => Math.ceil(2 ** (spec.result.scale - 8) * Math.max(1, spec.operands[2]!.hi)) + 4 },
+  forms: ["wire", "wire", "wire", "share"],
+  yields: "share",
+  operandWidths: (spec) => {
+    const plan = planAttention(spec);
+    const product = plan.scoreWidth + plan.scoreShift;
+    return [product, product, plan.valueWidth, plan.scoreWidth].slice(0, spec.operands.length);
+  },
+  refuses: (spec) => {
+    if (!(Number(spec.attrs.score_bound) > 0)) return "attention needs a bound on its scores: calibrate";
+    const plan = planAttention(spec);
+    if (plan.scoreWidth > 30) return `scores need a ring of ${plan.scoreWidth} bits, comparisons take at most 30`;
+    // Above 40 bits the exponential would keep fewer than 36 bits for its two factors.
+    if (plan.valueWidth > 40) return `weighted values need a ring of ${plan.valueWidth} bits, at most 40 are left`;
+    const widest = Math.max(plan.scoreWidth + plan.scoreShift, plan.productWidth);
+    return widest > 64 ? `products would need a ring of ${widest} bits, at most 64 exist` : undefined;
+  },
+  *run(party, spec, q, k, v, mask) {
+    return yield* attend(party, spec, q as Wire, k as Wire, v as Wire, mask as Share | undefined);
+  },
+});

@@ -1,0 +1,37 @@
+import type { Party, Wire } from "../party.ts";
+import { harmonicsOf, maskHarmonics, openedHarmonics, type Series } from "../ring/harmonics.ts";
+import { add, addConstant, mul, mulConstant, narrow, reduceSum, shiftRightRounded } from "../ring/index.ts";
+import type { RingTensor } from "../ring/tensor.ts";
+import { publicShare } from "./wires.ts";
+
+/** Fractional bits of the dealer's harmonics and of the public factors. */
+const harmonicBits = 14;
+const factorBits = 14;
+
+/** Ring in which the sum is formed so that `width` bits with `scale` fractional ones are left after the truncation. */
+export const fourierRing = (width: number, scale: number): number => width + harmonicBits + factorBits - scale;
+
+/**
+ * f(x) for a wire, as shares in a ring of `width` bits with `scale` fractional bits: 0 rounds, no traffic between the
+ * parties (L-FOURIER, ours: docs/protocols/fourier.md). f is given as a trigonometric series of period 2^periodBits
+ * raw units; only that many low bits of the wire are used, on which the mask is uniform, so the period is what the
+ * mask hides. Error: the fit of the series, plus (2K+1)·2^−15·max|coefficient|, plus one ulp of the truncation.
+ * Dealer: 2K·(width + 28 − scale) bits per element.
+ */
+export function fourier(
+  party: Party,
+  x: Wire,
+  series: Series,
+  periodBits: number,
+  result: { readonly width: number; readonly scale: number },
+): RingTensor {
+  const width = fourierRing(result.width, result.scale);
+  const harmonics = party.dealt(
+    maskHarmonics(narrow(x.mask.secret, periodBits), harmonicsOf(series), harmonicBits, width),
+  );
+  const factors = openedHarmonics(narrow(x.opened, periodBits), series, factorBits, width);
+  const sum = reduceSum(mul(factors, harmonics), [0], false);
+  const constant = Math.round(series.constant * 2 ** (harmonicBits + factorBits));
+  const offset = publicShare(party, addConstant(mulConstant(sum, 0), constant));
+  return shiftRightRounded(add(sum, offset), harmonicBits + factorBits - result.scale);
+}

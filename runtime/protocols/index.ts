@@ -1,0 +1,18 @@
+export { coarseMaxAttention } from "./attention.ts";
+export { fourierErf } from "./fourier-erf.ts";
+export { fourierGelu } from "./fourier-gelu.ts";
+export { fourierSigmoid } from "./fourier-sigmoid.ts";
+export { fourierSilu } from "./fourier-silu.ts";
+export { fourierTanh } from "./fourier-tanh.ts";
+export { knownWeightMatmul, knownWeightMul } from "./known-weight.ts";
+export { maskedExtend } from "./masked-extend.ts";
+export { maskedMatmul } from "./masked-matmul.ts";
+export { maskedMul } from "./masked-mul.ts";
+export { maskedRelu } from "./masked-relu.ts";
+export { oneOpeningLayerNorm, oneOpeningRmsNorm } from "./norm.ts";
+export { octavesReciprocal, octavesRsqrt } from "./octave-inverse.ts";
+export { oneWayReveal } from "./one-way-reveal.ts";
+export { maskedOpen } from "./open.ts";
+export { seededShare } from "./seeded-share.ts";
+export { separableExp } from "./separable-exp.ts";
+export { coarseMaxSoftmax } from "./softmax.ts";

@@ -1,0 +1,125 @@
+import type { Party, Wire } from "../party.ts";
+import type { Series } from "../ring/harmonics.ts";
+import { add, addConstant, concat, reshape, shiftLeft } from "../ring/index.ts";
+import { floorLog2, powerOfTwo } from "../ring/portable-math.ts";
+import { type RingTensor, zeros } from "../ring/tensor.ts";
+import { parallel, type Steps } from "../steps.ts";
+import { at, below } from "./comparison.ts";
+import { fourier } from "./fourier.ts";
+import { openWire } from "./open.ts";
+import { select } from "./products.ts";
+import { mapWire, publicShare } from "./wires.ts";
+
+/**
+ * 1/m and 1/√m for m in [1, 2), period 4 (least squares with equal ripple; errors 1.7e-6 and 5.7e-7; the test
+ * evaluates them).
+ */
+export const mantissaSeries = {
+  reciprocal: {
+    constant: 1.545602189,
+    cosines: [1.434803504, 0.423215523, 0.025680976, -0.008331528],
+    sines: [-0.256033101, -0.3905685, -0.141976258, -0.014954383],
+  },
+  rsqrt: {
+    constant: 1.133680281,
+    cosines: [0.585010746, 0.175954863, 0.015144435, -0.002372612],
+    sines: [-0.00475062, -0.121688432, -0.049397245, -0.00551258],
+  },
+} as const satisfies Record<string, Series>;
+
+export type Inverse = keyof typeof mantissaSeries;
+
+/** Fractional bits of each octave's own value, which lies in (1/2, 1·√2]. */
+const mantissaBits = 14;
+/** Ring of an octave's value: sign, slack, and the range of a series outside its octave, which select discards. */
+const mantissaWidth = mantissaBits + 4;
+
+export interface OctavePlan {
+  readonly inverse: Inverse;
+  /** Octaves of the raw value: [2^first, 2^(first+1)), …, [2^last, 2^(last+1)). */
+  readonly first: number;
+  readonly last: number;
+  /** Fractional bits of the operand. */
+  readonly scale: number;
+  /** Constant factor on the result. */
+  readonly factor: number;
+}
+
+/** Fractional bits of the result: such that the smallest one keeps `mantissaBits` significant bits. */
+export const octaveScale = (plan: OctavePlan): number => mantissaBits - magnitude(plan, plan.last).exponent;
+
+/** Bits of the result at `octaveScale`, with sign and slack. */
+export const octaveResultWidth = (plan: OctavePlan): number =>
+  mantissaWidth + magnitude(plan, plan.first).exponent - magnitude(plan, plan.last).exponent;
+
+/** factor·2^(−p·(octave − scale)) as rest·2^exponent with rest in [1, 2): exact but for one rounding of √½. */
+function magnitude(plan: OctavePlan, octave: number): { readonly exponent: number; readonly rest: number } {
+  const steps = octave - plan.scale;
+  const half = plan.inverse === "rsqrt";
+  const whole = half ? Math.floor(steps / 2) : steps;
+  const value = plan.factor * (half && steps % 2 !== 0 ? Math.SQRT1_2 : 1);
+  const own = floorLog2(value);
+  return { exponent: own - whole, rest: value / powerOfTwo(own) };
+}
+
+/** The octaves of a positive value with known bounds, for a wire with `scale` fractional bits. */
+export function planOctaves(inverse: Inverse, lo: number, hi: number, scale: number, factor = 1): OctavePlan {
+  const first = Math.max(2, floorLog2(lo * 2 ** scale));
+  const last = Math.max(first, floorLog2(hi * 2 ** scale));
+  return { inverse, first, last, scale, factor };
+}
+
+/** Width of a wire on which every octave's period of 4 fits, with slack. */
+export const octaveWireWidth = (plan: OctavePlan): number => plan.last + 3;
+
+/**
+ * factor/v or factor/√v for a positive wire v, as shares in a ring of `width` bits at `octaveScale(plan)` fractional
+ * bits (ours: docs/protocols/octaves.md). In every octave 2^i ≤ v < 2^(i+1) the function is one mantissa function of
+ * v/2^i, which a short trigonometric series of period 2^(i+2) gives from the opened wire at once; thresholds at the
+ * powers of two, all on one set of digit tables, select the octave. Below the first octave its series is continued,
+ * above the last one likewise: the bounds must hold.
+ * 2 rounds: the thresholds' openings, with the octaves' values beside them; then the selecting bits.
+ */
+export function* octaves(party: Party, v: Wire, plan: OctavePlan, width: number): Steps<RingTensor> {
+  const shape = v.opened.shape;
+  const all = [...Array(plan.last - plan.first + 1).keys()].map((k) => plan.first + k);
+  const inOctave = (octave: number, ring: number): RingTensor => {
+    const scaled = scaleSeries(mantissaSeries[plan.inverse], magnitude(plan, octave).rest);
+    return fourier(party, v, scaled, octave + 2, { width: ring, scale: mantissaBits });
+  };
+  if (plan.first === plan.last) return inOctave(plan.first, width);
+  const values = all.map((octave) => reshape(inOctave(octave, mantissaWidth), [1, ...shape]));
+  const shifts = all.map((octave) => magnitude(plan, octave).exponent - magnitude(plan, plan.last).exponent);
+
+  const [wires, under] = yield* parallel(
+    openWire(party, concat(values, 0)),
+    below(
+      party,
+      v,
+      all.slice(1).map((octave) => 2 ** octave),
+    ),
+  );
+  // In octave i: not below 2^i but below 2^(i+1): the exclusive or of neighbours in 0 … 0 1 … 1.
+  const bits = yield* openWire(party, neighbours(party, under, shape));
+  let sum: RingTensor | undefined;
+  all.forEach((_, k) => {
+    const pick = (t: RingTensor): RingTensor => at(t, k);
+    const chosen = select(party, mapWire(bits, pick), mapWire(wires, pick), width);
+    const shifted = shiftLeft(chosen, shifts[k]!);
+    sum = sum ? add(sum, shifted) : shifted;
+  });
+  return sum!;
+}
+
+/** Bits of the octaves from "below 2^i" for the inner bounds: nothing is below the first bound, all below the last. */
+function neighbours(party: Party, under: RingTensor, shape: readonly number[]): RingTensor {
+  const never = zeros([1, ...shape], 1);
+  const always = publicShare(party, addConstant(never, 1));
+  return add(concat([never, under], 0), concat([under, always], 0));
+}
+
+const scaleSeries = (series: Series, by: number): Series => ({
+  constant: series.constant * by,
+  cosines: series.cosines.map((c) => c * by),
+  sines: series.sines.map((c) => c * by),
+});

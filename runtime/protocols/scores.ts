@@ -1,0 +1,99 @@
+import type { Party, Wire } from "../party.ts";
+import { addConstant, gatherFlat, narrow, reduceSum, scatterFlat, shiftLeft, sub, widen } from "../ring/index.ts";
+import type { RingTensor } from "../ring/tensor.ts";
+import { parallel, type Steps } from "../steps.ts";
+import { exponential } from "./exponential.ts";
+import { type OctavePlan, octaveResultWidth, octaves, octaveWireWidth, planOctaves } from "./octaves.ts";
+import { openWire } from "./open.ts";
+import { type Rows, rowMax } from "./row-max.ts";
+import { signedBits } from "./widths.ts";
+import { coarse } from "./wires.ts";
+
+/** Fractional bits of scores, in base-2 units: the weight of a score y is 2^y. */
+export const scoreScale = 12;
+/** Fractional bits of the weights 2^y ∈ (0, 1). */
+export const weightScale = 12;
+/** Fractional bits on which the maximum is taken; off by at most one unit, which only rescales the row. */
+const maxBits = 3;
+
+/** A flat list of scores with the rows that they form. */
+export interface ScoreRows {
+  /** Positions in the full [rows, columns] matrix. */
+  readonly flat: Int32Array;
+  readonly rows: Rows;
+  readonly columns: number;
+}
+
+/** The scores that exist: all, or under a causal mask those with column ≤ row's place + (columns − places). */
+export function scoreRows(count: number, places: number, columns: number, causal: boolean): ScoreRows {
+  const flat: number[] = [];
+  const rows: number[][] = [];
+  for (let row = 0; row < count; row++) {
+    const reach = causal ? Math.min(columns, (row % places) + 1 + columns - places) : columns;
+    const mine: number[] = [];
+    for (let column = 0; column < reach; column++) {
+      mine.push(flat.length);
+      flat.push(row * columns + column);
+    }
+    rows.push(mine);
+  }
+  return { flat: Int32Array.from(flat), rows, columns };
+}
+
+/** Ring of a score wire for scores within ±bound: differences of two fit with slack. */
+export const scoreWidth = (bound: number): number => signedBits(-bound, bound, scoreScale) + 2;
+
+/** Ring in which sums of weights times values within ±bound are formed, values at `scale`. */
+export const weightedWidth = (columns: number, bound: number, scale: number): number =>
+  signedBits(-2 * columns * bound, 2 * columns * bound, weightScale + scale);
+
+/**
+ * Weights 2^(s − m) of flat scores, m the row's maximum up to 1/4, as an open wire of `width` bits, and the sums of
+ * the rows' weights as an open wire (softmax without its division; protocols.md 1.7).
+ * 3·⌈log2 longest row⌉ + 4 rounds.
+ */
+export function* scoreWeights(
+  party: Party,
+  scores: RingTensor,
+  layout: ScoreRows,
+  width: number,
+): Steps<{ readonly weights: Wire; readonly sums: Wire }> {
+  const s = yield* openWire(party, scores);
+  const by = scoreScale - maxBits;
+  const top = yield* rowMax(party, coarse(s, by), layout.rows);
+  // y = s − (m + 1)·unit < 0 for every score of the row; the maximum's mask moves along with it.
+  const raised = (t: RingTensor): RingTensor => shiftLeft(widen(t, s.opened.width), by);
+  const perScore = rowOfEach(layout);
+  const spread = (t: RingTensor): RingTensor => gatherFlat(raised(t), perScore, [perScore.length]);
+  const y: Wire = {
+    kind: "wire",
+    opened: addConstant(sub(s.opened, spread(top.opened)), -(2 ** by)),
+    mask: { share: undefined, secret: sub(s.mask.secret, spread(top.mask.secret)), fresh: false },
+  };
+  const weights = yield* exponential(party, y, scoreScale, { width, scale: weightScale });
+  const full = spreadRows(weights, layout);
+  const sums = reduceSum(full, [1], false);
+  const plan = sumPlan(layout);
+  const [open, openSums] = yield* parallel(
+    openWire(party, weights),
+    openWire(party, narrow(sums, octaveWireWidth(plan))),
+  );
+  return { weights: open, sums: openSums };
+}
+
+/** The sum of a row's weights is at least 2^−1/4·(1 − rounding) and at most its length. */
+export const sumPlan = (layout: ScoreRows): OctavePlan =>
+  planOctaves("reciprocal", 0.5, layout.columns * 1.02, weightScale);
+
+/** 1/sum for each row as an open wire. 3 rounds. */
+export function* inverseSums(party: Party, sums: Wire, layout: ScoreRows): Steps<Wire> {
+  const plan = sumPlan(layout);
+  return yield* openWire(party, yield* octaves(party, sums, plan, octaveResultWidth(plan)));
+}
+
+/** Flat scores as the full [rows, columns] matrix, zero where no score exists. */
+export const spreadRows = (flat: RingTensor, layout: ScoreRows): RingTensor =>
+  scatterFlat(flat, layout.flat, [layout.rows.length, layout.columns]);
+
+const rowOfEach = (layout: ScoreRows): Int32Array =>
+  Int32Array.from(layout.rows.flatMap((row, index) => row.map(() => index)));
