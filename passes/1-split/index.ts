@@ -1,0 +1,2 @@
+export type { Reveal } from "./reveals.ts";
+export { type ImportState, type SplitOptions, split, splitPass } from "./split.ts";

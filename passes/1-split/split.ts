@@ -1,0 +1,154 @@
+import { type Builder, createBuilder } from "../../ir/build.ts";
+import { fail, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Label } from "../../ir/label.ts";
+import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import { opDef } from "../../ir/registry.ts";
+import { liveOps, producersOf } from "../graph.ts";
+import type { ClientPart, Cut, Pass, SplitState, State } from "../pass.ts";
+import { flowLabels, fromInputs } from "./labels.ts";
+import { checkReveals, needsReveal, type Reveal } from "./reveals.ts";
+
+/** What the importer hands over. No sources: every value passes for an ONNX tensor of its own name. */
+export interface ImportState extends State {
+  readonly sources?: ReadonlyMap<ValueId, string>;
+}
+
+export interface SplitOptions {
+  readonly reveal?: readonly Reveal[];
+  /** Why a param or input is the server's, for diagnostics. */
+  readonly reasons?: ReadonlyMap<ValueId, string>;
+}
+
+interface Parts {
+  readonly module: Module;
+  readonly labels: ReadonlyMap<ValueId, Label>;
+  /** Ops of the secure part, in program order. */
+  readonly secure: readonly Op[];
+  /** Values that the secure part reads and does not make, in program order; params are not among them. */
+  readonly cuts: readonly ValueId[];
+  readonly outputs: readonly ValueId[];
+}
+
+/**
+ * Divides a model in two. The client computes every value that depends on public weights and its own inputs alone;
+ * the rest is the secure module, whose inputs are the values cut on the way, and whose outputs are revealed as
+ * declared. Nothing else moves down from shared: the client computes nothing that the secure part reads again.
+ */
+export function split(state: ImportState, { reveal = [], reasons = new Map() }: SplitOptions): SplitState {
+  const { module, weights } = state;
+  const sources = state.sources ?? new Map();
+  const labels = flowLabels(module);
+  const { readers, problems } = checkReveals({ module, labels, sources, reasons }, reveal);
+  throwIfAny(problems);
+  const parts = divide(module, labels, state.sources);
+  if (parts.outputs.length === 0) nothingSecret(module);
+  return { module: build(parts, readers), weights, client: clientPart(parts, sources), sources };
+}
+
+function nothingSecret(module: Module): never {
+  return fail({
+    code: "MRL0305",
+    message: "no output depends on a weight of the server's: the client can compute all of it alone",
+    at: `module ${module.name}`,
+    help: "say which weights are private: --base, --adapter or --private",
+  });
+}
+
+export const splitPass = (options: SplitOptions): Pass<ImportState, SplitState> => ({
+  name: "split",
+  requires: "import",
+  ensures: "split",
+  run: (state) => split(state, options),
+});
+
+/** Backwards from the secure outputs to what the client can compute; a cut must be a tensor of the ONNX file. */
+function divide(module: Module, labels: Parts["labels"], sources?: ReadonlyMap<ValueId, string>): Parts {
+  const producers = producersOf(opsOf(module));
+  const dynamic = fromInputs(module);
+  const outputs = module.outputs.filter((id) => needsReveal(labels.get(id)!));
+  const inside = new Set<Op>();
+  const cuts = new Set<ValueId>();
+  const waiting = [...outputs];
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    if (Object.hasOwn(module.params, id)) continue;
+    const op = producers.get(id);
+    // A public value that no input reaches is a constant: it folds on either side, and needs no cut.
+    const clear = labels.get(id) === "client" || (labels.get(id) === "public" && dynamic.has(id));
+    if (!op || (clear && (sources === undefined || sources.has(id)))) cuts.add(id);
+    else if (!inside.has(op)) {
+      inside.add(op);
+      waiting.push(...op.operands);
+    }
+  }
+  const order = [...module.inputs, ...opsOf(module).map((op) => op.result)];
+  return {
+    module,
+    labels,
+    secure: opsOf(module).filter((op) => inside.has(op)),
+    cuts: order.filter((id) => cuts.has(id)),
+    outputs,
+  };
+}
+
+function build(parts: Parts, readers: ReadonlyMap<ValueId, Reveal["to"]>): Module {
+  const { module, secure, cuts, outputs, labels } = parts;
+  const builder = createBuilder(module.name, "split");
+  for (const id of cuts) builder.input(id, { ...module.values[id]!.type, label: labels.get(id)! });
+  const read = new Set([...outputs, ...secure.flatMap((op) => op.operands)]);
+  for (const [id, weight] of Object.entries(module.params)) {
+    if (read.has(id)) builder.param(id, module.values[id]!.type, weight);
+  }
+  const shares = shareCuts(builder, parts);
+  const made = new Set(secure.map((op) => op.result));
+  // The revealed output keeps the model's name; what it is revealed from is `<name>.shared`.
+  const renamed = new Map(outputs.filter((id) => made.has(id)).map((id) => [id, `${id}.shared`]));
+  for (const op of secure) {
+    const operands = op.operands.map((id, place) =>
+      isClear(op, place, labels) ? id : (shares.get(id) ?? renamed.get(id) ?? id),
+    );
+    const result = builder.op(op.name, operands, op.attrs, {
+      result: renamed.get(op.result) ?? op.result,
+      origin: op.origin,
+    });
+    renamed.set(op.result, result);
+  }
+  for (const id of outputs) {
+    const from = renamed.get(id) ?? shares.get(id) ?? id;
+    const result = made.has(id) ? id : `${id}.revealed`;
+    const origin = producersOf(secure).get(id)?.origin ?? "";
+    builder.output(builder.op("reveal", [from], { to: readers.get(id)! }, { result, origin }));
+  }
+  return builder.finish();
+}
+
+/**
+ * Choices that stay in the clear: those that both parties know, and indices that the client knows, since 2-rewrite
+ * turns their look-up into a product with one-hot rows.
+ */
+function isClear(op: Op, place: number, labels: Parts["labels"]): boolean {
+  const selects = opDef(op.name).selectors?.includes(place) ?? false;
+  return selects && (op.name === "gather" || labels.get(op.operands[place]!) === "public");
+}
+
+/** One share of each cut, made where it enters. */
+function shareCuts(builder: Builder, { secure, cuts, outputs, labels }: Parts): ReadonlyMap<ValueId, ValueId> {
+  const computedWith = new Set([
+    ...outputs,
+    ...secure.flatMap((op) => op.operands.filter((_, place) => !isClear(op, place, labels))),
+  ]);
+  const entering = cuts.filter((id) => computedWith.has(id));
+  return new Map(entering.map((id) => [id, builder.op("share", [id], {}, { result: `${id}.share` })]));
+}
+
+function clientPart({ module, cuts, outputs, labels }: Parts, sources: ReadonlyMap<ValueId, string>): ClientPart {
+  const nameOf = (id: ValueId): string => sources.get(id) ?? id;
+  const own = cuts.filter((id) => labels.get(id) !== "server");
+  const alone = module.outputs.filter((id) => !outputs.includes(id));
+  const read = new Set([...own, ...alone, ...liveOps(opsOf(module), [...own, ...alone]).flatMap((op) => op.operands)]);
+  return {
+    inputs: module.inputs.filter((id) => read.has(id)).map(nameOf),
+    cuts: own.map((value): Cut => ({ value, source: nameOf(value) })),
+    outputs: alone.map(nameOf),
+    tails: [],
+  };
+}

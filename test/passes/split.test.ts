@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import { formatDiagnostic } from "../../ir/diagnostic.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { opsOf } from "../../ir/module.ts";
+import { split, splitPass } from "../../passes/1-split/index.ts";
+import { runPass } from "../../passes/pass.ts";
+import { block, blockShape, codesOf, createNoise, largestDifference, model } from "./models.ts";
+
+const toClient = (output: string) => ({ reveal: [{ output, to: "client" as const }] });
+
+const lora = () =>
+  model(({ op, weight, feature, noise }) => {
+    const h = op("matmul", [feature("x", [2, 4]), weight("base", "public", noise([4, 4]))], {}, { result: "h" });
+    const w = weight("w", "server", noise([4, 3]));
+    const d = op("matmul", [h, w], {}, { result: "d", origin: "/d/MatMul" });
+    const y = op("relu", [d], {}, { result: "logits", origin: "/lm_head/Relu" });
+    return [y, op("relu", [h], {}, { result: "frozen" })];
+  });
+
+test("the client computes what depends on public weights and its inputs", () => {
+  const { module, client } = runPass(splitPass(toClient("logits")), lora());
+  expect(client).toEqual({
+    inputs: ["x"],
+    cuts: [{ value: "h", source: "h" }],
+    outputs: ["frozen"],
+    tails: [],
+  });
+  expect(module.inputs).toEqual(["h"]);
+  expect(opsOf(module).map((op) => [op.name, op.operands, op.result])).toEqual([
+    ["share", ["h"], "h.share"],
+    ["matmul", ["h.share", "w"], "d"],
+    ["relu", ["d"], "logits.shared"],
+    ["reveal", ["logits.shared"], "logits"],
+  ]);
+  expect(module.values.logits!.type.label).toBe("client");
+});
+
+test("an output that nobody declared is refused, with the reason", () => {
+  try {
+    split(lora(), { reasons: new Map([["w", "declared by --adapter ./date-lora"]]) });
+    expect.unreachable();
+  } catch (error) {
+    const { diagnostics } = error as { diagnostics: Parameters<typeof formatDiagnostic>[0][] };
+    expect(diagnostics.map(formatDiagnostic).join("\n")).toBe(
+      [
+        'error MRL0301: output "logits" would show the client a value computed from the server\'s weights',
+        "  at      /lm_head/Relu",
+        "  because %w is server (declared by --adapter ./date-lora)",
+        "          %d = matmul %h, %w   becomes shared",
+        "  help    if this is the result the client should receive, say so: --reveal logits:client",
+      ].join("\n"),
+    );
+  }
+});
+
+test("all wrong declarations are told at once", () => {
+  const reveal = ["nothing", "d"].map((output) => ({ output, to: "client" as const }));
+  expect(codesOf(() => split(lora(), { reveal }))).toEqual(["MRL0302", "MRL0303", "MRL0301"]);
+});
+
+test("a reveal in the middle is refused", () => {
+  const sandwich = model(({ op, weight, feature, noise }) => {
+    const w = weight("w", "server", noise([4, 4]));
+    const opened = op("reveal", [op("matmul", [op("share", [feature("x", [1, 4])]), w])], { to: "client" });
+    return [op("matmul", [opened, w], {}, { result: "y" })];
+  });
+  expect(codesOf(() => split(sandwich, toClient("y")))).toEqual(["MRL0303"]);
+  expect(codesOf(() => split(lora(), toClient("logits")))).toEqual([]);
+});
+
+test("a model without a private weight needs no secure part", () => {
+  const open = model(({ op, feature }) => [op("relu", [feature("x", [2])])]);
+  expect(codesOf(() => split(open, {}))).toEqual(["MRL0305"]);
+});
+
+test("a value that is no ONNX tensor is not cut: its op goes inside", () => {
+  const sources = new Map([
+    ["x", "x"],
+    ["logits", "logits"],
+  ]);
+  const { client, module } = split({ ...lora(), sources }, toClient("logits"));
+  expect(client.cuts).toEqual([{ value: "x", source: "x" }]);
+  expect(module.values.h!.type.label).toBe("shared");
+});
+
+test("client and secure part together compute the model", () => {
+  const whole = block();
+  const x = createNoise(7)(blockShape);
+  const state = split(whole, toClient("out"));
+  const cuts = new Map(state.client.cuts.map(({ value }) => [value, x]));
+  interpret(whole.module, whole.weights, new Map([["x", x]]), {
+    observe: (id, value) => cuts.has(id) && cuts.set(id, value),
+  });
+  // The public products and the keys too: the client has all that they depend on.
+  expect(state.client.cuts.map(({ value }) => value)).toEqual(["norm1", "q.y", "rope_1", "v.y"]);
+  const expected = interpret(whole.module, whole.weights, new Map([["x", x]])).get("out")!;
+  expect(largestDifference(interpret(state.module, state.weights, cuts).get("out")!, expected)).toBe(0);
+});
