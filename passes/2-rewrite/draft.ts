@@ -1,0 +1,125 @@
+import { inferOp } from "../../ir/infer.ts";
+import { join, type Label } from "../../ir/label.ts";
+import { type Attrs, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
+import { createNames } from "../../ir/names.ts";
+import { opDef, withDefaults } from "../../ir/registry.ts";
+import { type Element, f32, type TensorType } from "../../ir/type.ts";
+import { scalar, type Tensor, type WeightStore } from "../../ir/weights.ts";
+import { producersOf, usersOf, withOps } from "../graph.ts";
+import type { State } from "../pass.ts";
+
+/** What a rule sees of the module, and what it may write. */
+export interface Draft {
+  readonly type: (id: ValueId) => TensorType;
+  /** The op that makes a value, as rewritten so far; undefined for inputs and params. */
+  readonly producer: (id: ValueId) => Op | undefined;
+  /** Ops that read a value before this rewrite. */
+  readonly users: (id: ValueId) => readonly Op[];
+  readonly isOutput: (id: ValueId) => boolean;
+  readonly isParam: (id: ValueId) => boolean;
+  /** What a param holds. */
+  readonly weight: (id: ValueId) => Tensor;
+  /** Name of a param in the store. */
+  readonly weightName: (id: ValueId) => string;
+  /** Adds an op; its value is named `result` (made unique), its origin is that of the op being rewritten. */
+  readonly emit: (name: string, operands: readonly ValueId[], attrs: Attrs, result: ValueId) => ValueId;
+  /** Adds a param under this name in the store (or one like it); the same name again is the same param. */
+  readonly param: (weight: string, value: Tensor, label: Label, element?: Element) => ValueId;
+}
+
+/**
+ * A rule looks at one op, with operands as rewritten so far, and returns the value that now stands for its result:
+ * undefined to leave the op as it is.
+ */
+export type Rule = (op: Op, draft: Draft) => ValueId | undefined;
+
+/** One walk in program order. What nothing uses afterwards is dropped. */
+export function rewriteOps<S extends State>(state: S, rule: Rule): S {
+  const { module } = state;
+  const users = usersOf(opsOf(module));
+  const producers = new Map(producersOf(opsOf(module)));
+  const values: Record<ValueId, Value> = { ...module.values };
+  const params: Record<ValueId, string> = { ...module.params };
+  const weights = new Map(state.weights);
+  const paramOf = new Map<string, ValueId>();
+  const fresh = createNames(Object.keys(values));
+  const aliases = new Map<ValueId, ValueId>();
+  const ops: Op[] = [];
+  let current: Op | undefined;
+
+  const add = (op: Op): void => {
+    values[op.result] = {
+      type: inferOp(
+        op,
+        op.operands.map((id) => values[id]!.type),
+      ),
+    };
+    producers.set(op.result, op);
+    ops.push(op);
+  };
+  const draft: Draft = {
+    type: (id) => values[id]!.type,
+    producer: (id) => producers.get(id),
+    users: (id) => users.get(id) ?? [],
+    isOutput: (id) => module.outputs.includes(id),
+    isParam: (id) => Object.hasOwn(params, id),
+    weight: (id) => weights.get(params[id]!)!,
+    weightName: (id) => params[id]!,
+    emit: (name, operands, attrs, result) => {
+      const op = { name, operands, result: fresh(result), attrs: withDefaults(opDef(name), attrs) };
+      add({ ...op, origin: current?.origin ?? "" });
+      return op.result;
+    },
+    param: (weight, value, label, element = f32) => {
+      const known = paramOf.get(weight);
+      if (known !== undefined) return known;
+      const id = fresh(weight);
+      const stored = unused(weights, weight);
+      params[id] = stored;
+      values[id] = { type: { label, element, shape: value.shape } };
+      weights.set(stored, value);
+      paramOf.set(weight, id);
+      return id;
+    },
+  };
+  for (const old of opsOf(module)) {
+    current = { ...old, operands: old.operands.map((id) => aliases.get(id) ?? id) };
+    const result = rule(current, draft);
+    if (result === undefined) add(current);
+    else aliases.set(old.result, result);
+  }
+  const outputs = module.outputs.map((id) => aliases.get(id) ?? id);
+  return tidy({ ...state, module: withOps(module, ops, { values, params, outputs }), weights });
+}
+
+function unused(weights: WeightStore, base: string): string {
+  let name = base;
+  for (let n = 1; weights.has(name); n++) name = `${base}_${n}`;
+  return name;
+}
+
+/** Without the weights that no param names any more. */
+function tidy<S extends State>(state: S): S {
+  const used = new Set(Object.values(state.module.params));
+  const weights: WeightStore = new Map([...state.weights].filter(([name]) => used.has(name)));
+  return { ...state, weights };
+}
+
+/** A scalar that both parties know. */
+export function constant(draft: Draft, value: number): ValueId {
+  return draft.param(`constant ${value}`, scalar(value), "public");
+}
+
+/** A param made from others by an operator's own meaning; known to those who know all of them. */
+export function derived(
+  draft: Draft,
+  weight: string,
+  name: string,
+  operands: readonly { readonly value: Tensor; readonly label: Label }[],
+): ValueId {
+  const value = opDef(name).evaluate(
+    operands.map((operand) => operand.value),
+    {},
+  );
+  return draft.param(weight, value, join(...operands.map((operand) => operand.label)));
+}

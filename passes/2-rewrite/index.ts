@@ -1,0 +1,54 @@
+import type { Pass, SplitState } from "../pass.ts";
+import { boundMask } from "./bound-mask.ts";
+import { cancelLayout } from "./cancel-layout.ts";
+import { decompose } from "./decompose.ts";
+import { foldConstants } from "./fold-constants.ts";
+import { foldGain } from "./fold-gain.ts";
+import { foldScale } from "./fold-scale.ts";
+import { lora } from "./lora.ts";
+import { privateEmbedding } from "./private-embedding.ts";
+import { relocateHead } from "./relocate-head.ts";
+import { removeDead } from "./remove-dead.ts";
+
+/** What the client is promised of the head: see docs on `--head`. Absent: the head stays where it is. */
+export type HeadPolicy = "logits" | "token";
+
+export interface RewriteOptions {
+  readonly head?: HeadPolicy;
+}
+
+export interface Rewrite {
+  readonly name: string;
+  readonly apply: (state: SplitState) => SplitState;
+  /** Absent: always. */
+  readonly when?: (options: RewriteOptions) => boolean;
+}
+
+/** In order. A new rewrite is a file with its law, and a line here. */
+export const rewrites: readonly Rewrite[] = [
+  { name: "fold-constants", apply: foldConstants },
+  { name: "relocate-head", apply: relocateHead, when: ({ head }) => head === "logits" },
+  { name: "private-embedding", apply: privateEmbedding },
+  { name: "cancel-layout", apply: cancelLayout },
+  { name: "lora", apply: lora },
+  { name: "decompose", apply: decompose },
+  { name: "bound-mask", apply: boundMask },
+  { name: "fold-gain", apply: foldGain },
+  { name: "fold-scale", apply: foldScale },
+  { name: "fold-constants", apply: foldConstants },
+  { name: "cancel-layout", apply: cancelLayout },
+  { name: "remove-dead", apply: removeDead },
+];
+
+export function rewrite(state: SplitState, options: RewriteOptions = {}): SplitState {
+  const chosen = rewrites.filter(({ when }) => when?.(options) ?? true);
+  const done = chosen.reduce((current, { apply }) => apply(current), state);
+  return { ...done, module: { ...done.module, stage: "rewrite" } };
+}
+
+export const rewritePass = (options: RewriteOptions = {}): Pass<SplitState> => ({
+  name: "rewrite",
+  requires: "split",
+  ensures: "rewrite",
+  run: (state) => rewrite(state, options),
+});

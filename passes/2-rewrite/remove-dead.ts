@@ -1,0 +1,13 @@
+import { opsOf } from "../../ir/module.ts";
+import { withOps } from "../graph.ts";
+import type { SplitState } from "../pass.ts";
+
+/** What no output depends on is not computed, and an input that nothing reads is not asked for. */
+export function removeDead(state: SplitState): SplitState {
+  const { module, client } = state;
+  const live = withOps(module, opsOf(module));
+  const read = new Set([...opsOf(live).flatMap((op) => op.operands), ...live.outputs]);
+  const inputs = live.inputs.filter((id) => read.has(id));
+  const cuts = client.cuts.filter((cut) => read.has(cut.value));
+  return { ...state, module: withOps(live, opsOf(live), { inputs }), client: { ...client, cuts } };
+}

@@ -1,0 +1,252 @@
+import { expect, test } from "vitest";
+import { interpret } from "../../ir/interpret.ts";
+import type { Label } from "../../ir/label.ts";
+import { opsOf, type ValueId } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/weights.ts";
+import { split } from "../../passes/1-split/index.ts";
+import { rewrite, rewritePass, rewrites } from "../../passes/2-rewrite/index.ts";
+import { hasFullRowRank } from "../../passes/2-rewrite/rank.ts";
+import { runPass, type SplitState } from "../../passes/pass.ts";
+import { block, codesOf, createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";
+
+const reveal = (output: string) => ({ reveal: [{ output, to: "client" as const }] });
+
+/** The secure part of a model, with random tensors for its inputs. */
+function secure(whole: Model): { readonly state: SplitState; readonly inputs: ReadonlyMap<ValueId, Tensor> } {
+  const state = split(whole, { reveal: whole.module.outputs.map((output) => ({ output, to: "client" })) });
+  const noise = createNoise(11);
+  const inputs = state.module.inputs.map((id): [ValueId, Tensor] => {
+    const { shape, element } = state.module.values[id]!.type;
+    const values = noise(shape, 2);
+    return [
+      id,
+      element.kind === "i64"
+        ? tensor(
+            shape,
+            values.data.map((x) => Math.floor(x + 2)),
+          )
+        : values,
+    ];
+  });
+  return { state, inputs: new Map(inputs) };
+}
+
+/** Outputs before and after, which must agree to rounding; the names of the ops afterwards. */
+function check(build: (kit: Kit) => readonly ValueId[]): {
+  readonly names: readonly string[];
+  readonly done: SplitState;
+} {
+  const { state, inputs } = secure(model(build));
+  const done = runPass(rewritePass(), state);
+  const [before, after] = [state, done].map(({ module, weights }) => [...interpret(module, weights, inputs).values()]);
+  before!.forEach((expected, i) => {
+    expect(largestDifference(after![i]!, expected)).toBeLessThan(1e-9);
+  });
+  return { names: opsOf(done.module).map((op) => op.name), done };
+}
+
+/** A secret value: the client's input through a private layer. */
+const secret = ({ op, feature, weight, noise }: Kit): ValueId =>
+  op("matmul", [feature("x", [3, 4]), weight("w", "server", noise([4, 4]))]);
+
+/** 1 or more, whatever the inputs. */
+const positive = (kit: Kit, x: ValueId): ValueId =>
+  kit.op("add", [kit.op("mul", [x, x]), kit.weight("one", "public", tensor([], [1]))]);
+
+test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
+  ["neg", ({ op }, x) => op("neg", [x]), ["sub"]],
+  ["abs", ({ op }, x) => op("abs", [x]), ["relu", "sub", "add"]],
+  ["clip", ({ op }, x) => op("clip", [x], { lo: -0.5, hi: 0.25 }), ["sub", "relu", "add", "sub", "relu", "sub"]],
+  ["relu6", ({ op }, x) => op("clip", [x], { lo: 0, hi: 6 }), ["relu", "sub", "relu", "sub"]],
+  ["mean", ({ op }, x) => op("reduce-mean", [x], { axes: [-1] }), ["reduce-sum", "mul"]],
+  ["sqrt", (kit, x) => kit.op("sqrt", [positive(kit, x)]), ["mul", "add", "rsqrt", "mul"]],
+  [
+    "division by a root",
+    (kit, x) => kit.op("div", [x, kit.op("sqrt", [positive(kit, x)])]),
+    ["mul", "add", "rsqrt", "mul"],
+  ],
+  [
+    "division by a power",
+    (kit, x) => kit.op("div", [x, kit.op("pow", [positive(kit, x), kit.weight("half", "public", tensor([], [0.5]))])]),
+    ["mul", "add", "rsqrt", "mul"],
+  ],
+  ["division by a secret", (kit, x) => kit.op("div", [x, positive(kit, x)]), ["mul", "add", "reciprocal", "mul"]],
+  ["division by a constant", (kit, x) => kit.op("div", [x, kit.weight("c", "public", kit.noise([4]))]), ["mul"]],
+  ["cube", (kit, x) => kit.op("pow", [x, kit.weight("three", "public", tensor([], [3]))]), ["mul", "mul"]],
+])("decompose: %s", (_name, build, expected) => {
+  const { names } = check((kit) => [build(kit, secret(kit))]);
+  expect(names.slice(2, -1)).toEqual(expected);
+});
+
+test("decompose refuses every unknown power at once, and no known one", () => {
+  const powers = (...exponents: readonly number[]) =>
+    secure(
+      model((kit) => {
+        const x = positive(kit, secret(kit));
+        return exponents.map((e, i) => kit.op("pow", [x, kit.weight(`e${i}`, "public", tensor([], [e]))]));
+      }),
+    ).state;
+  expect(codesOf(() => rewrite(powers(1.7, 2, -3)))).toEqual(["MRL0401", "MRL0401"]);
+  expect(codesOf(() => rewrite(powers(2, 3)))).toEqual([]);
+});
+
+const gained = (gain: Label, bias: Label | undefined) => (kit: Kit) => {
+  const { op, weight, noise } = kit;
+  const scaled = op("mul", [op("layer-norm", [secret(kit)], { epsilon: 1e-5 }), weight("g", gain, noise([4]))]);
+  const x = bias ? op("add", [scaled, weight("b", bias, noise([4]))]) : scaled;
+  const adapter = op("matmul", [
+    op("matmul", [x, weight("A", "server", noise([4, 2]))]),
+    weight("B", "server", noise([2, 5])),
+  ]);
+  return [op("add", [op("matmul", [x, weight("W", "public", noise([4, 5]))]), adapter])];
+};
+
+test("fold-gain: a public gain disappears into public and private weights", () => {
+  const { names, done } = check(gained("public", undefined));
+  expect(names).not.toContain("mul");
+  const labels = Object.entries(done.module.params).map(([id, name]) => [name, done.module.values[id]!.type.label]);
+  expect(labels).toContainEqual(["model.W*model.g", "public"]);
+  expect(labels).toContainEqual(["model.A*model.g", "server"]);
+});
+
+test("fold-gain: with a bias, also a private one", () => {
+  expect(check(gained("public", "server")).names).not.toContain("mul");
+});
+
+test("fold-gain: a private gain does not make a public weight private", () => {
+  expect(check(gained("server", undefined)).names).toContain("mul");
+});
+
+test("fold-scale: the scale goes into the rotary tables of the queries", () => {
+  const { state, inputs } = secure(block());
+  const done = rewrite(state);
+  const attention = opsOf(done.module).find((op) => op.name === "attention")!;
+  expect(attention.attrs.scale).toBe(Math.LN2);
+  const [before, after] = [state, done].map(({ module, weights }) => interpret(module, weights, inputs).get("out")!);
+  expect(largestDifference(after!, before!)).toBeLessThan(1e-9);
+});
+
+test("fold-scale: without rotation into every weight that makes the queries", () => {
+  const build = (extra: boolean) => (kit: Kit) => {
+    const { op, weight, noise } = kit;
+    const x = op("reshape", [secret(kit)], { shape: [1, 1, 3, 4] });
+    const dense = (id: string, label: Label) => op("matmul", [x, weight(id, label, noise([4, 4]))]);
+    const biased = op("add", [dense("q", "public"), weight("bias", "public", noise([4]))]);
+    const low = op("matmul", [
+      op("matmul", [x, weight("A", "server", noise([4, 2]))]),
+      weight("B", "server", noise([2, 4])),
+    ]);
+    const q = op("add", [biased, low]);
+    const y = op("attention", [q, dense("k", "public"), dense("v", "server")], { scale: 0.5 });
+    return extra ? [y, op("relu", [q])] : [y];
+  };
+  const scaleOf = (extra: boolean) =>
+    opsOf(check(build(extra)).done.module).find((op) => op.name === "attention")!.attrs.scale;
+  expect(scaleOf(false)).toBe(Math.LN2);
+  expect(scaleOf(true)).toBe(0.5);
+});
+
+test("lora: a low-rank change is never formed", () => {
+  const { names, done } = check((kit) => {
+    const { op, weight, noise } = kit;
+    const change = op("matmul", [weight("A", "server", noise([4, 2])), weight("B", "server", noise([2, 5]))]);
+    return [op("matmul", [secret(kit), op("add", [weight("W", "public", noise([4, 5])), change])])];
+  });
+  expect(names.filter((name) => name === "matmul")).toHaveLength(4);
+  const shapes = Object.keys(done.module.params).map((id) => done.module.values[id]!.type.shape);
+  expect(shapes).toEqual(
+    expect.arrayContaining([
+      [4, 2],
+      [2, 5],
+      [4, 5],
+    ]),
+  );
+  expect(shapes).toHaveLength(4);
+});
+
+test("fold-constants and cancel-layout leave nothing that needs no work", () => {
+  const { names } = check((kit) => {
+    const { op, weight, noise } = kit;
+    const turned = op("transpose", [op("relu", [weight("c", "public", noise([4, 3]))])], { perm: [1, 0] });
+    const there = op("transpose", [secret(kit)], { perm: [1, 0] });
+    const back = op("transpose", [there], { perm: [1, 0] });
+    const shaped = op("reshape", [op("reshape", [op("add", [back, turned])], { shape: [12] })], { shape: [3, 4] });
+    const cut = op("slice", [shaped], { starts: [0, 0], ends: [3, 4], steps: [1, 1] });
+    return [op("add", [op("relu", [cut]), op("relu", [shaped])])];
+  });
+  expect(names).toEqual(["share", "matmul", "add", "relu", "add", "reveal"]);
+});
+
+test("private-embedding: the client sends one-hot rows", () => {
+  const whole = model(({ op, weight, ids, noise }) => {
+    const table = weight("table", "server", noise([5, 4]));
+    return [op("gather", [table, ids("tokens", [1, 3])], { axis: 0 })];
+  });
+  const { state } = secure(whole);
+  const done = runPass(rewritePass(), state);
+  expect(done.client.cuts).toEqual([{ value: "tokens.one_hot", source: "tokens", oneHot: 5 }]);
+  expect(done.module.inputs).toEqual(["tokens.one_hot"]);
+  const tokens = tensor([1, 3], [4, 0, 2]);
+  const rows = tensor([1, 3, 5], [0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0]);
+  const [expected] = interpret(whole.module, whole.weights, new Map([["tokens", tokens]])).values();
+  const [found] = interpret(done.module, done.weights, new Map([["tokens.one_hot", rows]])).values();
+  expect(largestDifference(found!, expected!)).toBe(0);
+});
+
+test("bound-mask: an absent score stays absent", () => {
+  const { done } = check((kit) => {
+    const x = kit.op("reshape", [secret(kit)], { shape: [1, 1, 3, 4] });
+    const mask = kit.weight("mask", "public", tensor([3, 3], [0, -Infinity, -3e38, 0, 0, -Infinity, 0, 0, 0]));
+    return [kit.op("attention", [x, x, x, mask], { scale: 1 })];
+  });
+  const [bounded] = [...done.weights].filter(([name]) => name.includes("mask"));
+  expect(Math.min(...bounded![1].data)).toBe(-16384);
+});
+
+const headed = (head: Tensor, label: Label = "public") =>
+  model((kit) => {
+    const h = kit.op("relu", [secret(kit)], {}, { result: "h" });
+    const product = kit.op("matmul", [h, kit.weight("head", label, head)], {}, { origin: "/head/MatMul" });
+    return [
+      kit.op("add", [product, kit.weight("bias", "public", kit.noise([head.shape[1]!]))], {}, { result: "logits" }),
+    ];
+  });
+
+test("relocate-head: the client computes the head from what the logits would tell it anyway", () => {
+  const state = split(headed(createNoise(3)([4, 9])), reveal("logits"));
+  const done = runPass(rewritePass({ head: "logits" }), state);
+  expect(done.client.tails).toEqual([{ value: "h.revealed", source: "h", output: "logits" }]);
+  expect(done.module.values["h.revealed"]!.type).toMatchObject({ label: "client", shape: [3, 4] });
+  expect(rewrite(state).client.tails).toEqual([]);
+  expect(
+    rewrite(split(headed(createNoise(3)([4, 9]), "server"), reveal("logits")), { head: "logits" }).client.tails,
+  ).toEqual([]);
+});
+
+test("relocate-head: a head that loses something stays inside", () => {
+  const singular = createNoise(3)([4, 9]);
+  singular.data.copyWithin(9, 0, 9);
+  const state = split(headed(singular), reveal("logits"));
+  expect(codesOf(() => rewrite(state, { head: "logits" }))).toEqual(["MRL0304"]);
+  expect(codesOf(() => rewrite(state, { head: "token" }))).toEqual([]);
+});
+
+test("rank: the bound is sharp to its order", () => {
+  const diagonal = (least: number) => tensor([3, 3], [1, 0, 0, 0, 1, 0, 0, 0, least]);
+  expect(hasFullRowRank(diagonal(1e-5))).toBe(true);
+  expect(hasFullRowRank(diagonal(1e-6))).toBe(false);
+  expect(hasFullRowRank(tensor([3, 2], [1, 2, 3, 4, 5, 6]))).toBe(false);
+  // The first columns alone say nothing: all of them are needed.
+  const sparse = tensor([2, 9], [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  expect(hasFullRowRank(sparse)).toBe(true);
+});
+
+test("every rewrite alone keeps the meaning of a block", () => {
+  const { state, inputs } = secure(block({ gainLabel: "server" }));
+  const expected = interpret(state.module, state.weights, inputs).get("out")!;
+  for (const { name, apply, when } of rewrites) {
+    if (when) continue;
+    const { module, weights } = apply(state);
+    expect(largestDifference(interpret(module, weights, inputs).get("out")!, expected), name).toBeLessThan(1e-9);
+  }
+});
