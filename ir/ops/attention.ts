@@ -74,6 +74,7 @@ export const attention = defineOp({
   attrs: {
     scale: { kind: "float" },
     causal: { kind: "bool", default: false, summary: "score (i, j) exists iff j <= i + (T − S)" },
+    score_bound: { kind: "float", default: 0, summary: "most |scale · log2 e · q·k|, set by 4-quantize; 0: not known" },
   },
   shape: attended,
   // A mean of values; 0 where a row has no score at all.

@@ -10,7 +10,11 @@ export const softmax = defineOp({
   name: "softmax",
   summary: "exp(x) / Σ exp(x) along an axis",
   operands: ["x"],
-  attrs: { axis: { kind: "int", default: -1 } },
+  attrs: {
+    axis: { kind: "int", default: -1 },
+    sum_lo: { kind: "float", default: 0, summary: "least Σ exp(x − max x) along the axis, set by 4-quantize" },
+    sum_hi: { kind: "float", default: 0, summary: "greatest such sum; 0: not known" },
+  },
   onnx: [{ op: "Softmax", attrs: onnxAxis(-1) }],
   shape: ([x], attrs) => {
     axisOf(numberOf(attrs, "axis"), x!.length);

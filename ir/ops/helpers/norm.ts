@@ -23,7 +23,11 @@ export function norm({ name, summary, centre }: Norm): OpDef {
     name,
     summary,
     operands: ["x"],
-    attrs: { epsilon: { kind: "float" } },
+    attrs: {
+      epsilon: { kind: "float" },
+      sum_lo: { kind: "float", default: 0, summary: "least sum over a row of (x − centre)², set by 4-quantize" },
+      sum_hi: { kind: "float", default: 0, summary: "greatest such sum; 0: not known" },
+    },
     shape: ([x]) => {
       if (x!.length === 0) throw new Error(`expected at least one axis, found ${show(x!)}`);
       return sameAsFirst([x!]);
