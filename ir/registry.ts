@@ -3,6 +3,7 @@ import { join, type Label } from "./label.ts";
 import type { Attrs } from "./module.ts";
 import type { OpDef } from "./ops/define.ts";
 import * as operators from "./ops/index.ts";
+import type { Interval, Shape } from "./type.ts";
 
 /** Every operator by its name. */
 export const registry: ReadonlyMap<string, OpDef> = new Map(Object.values(operators).map((def) => [def.name, def]));
@@ -35,6 +36,17 @@ export function arityOf(def: OpDef): { readonly least: number; readonly most: nu
 /** Who knows the result. */
 export function resultLabel(def: OpDef, labels: readonly Label[], attrs: Attrs): Label {
   return def.label ? def.label(labels, attrs) : join(...labels);
+}
+
+/** Interval of the result; where the tables' arithmetic on infinities says nothing, it is unbounded. */
+export function resultRange(
+  def: OpDef,
+  operands: readonly Interval[],
+  attrs: Attrs,
+  shapes: readonly Shape[],
+): Interval {
+  const { lo, hi } = def.range(operands, withDefaults(def, attrs), shapes);
+  return { lo: Number.isNaN(lo) ? -Infinity : lo, hi: Number.isNaN(hi) ? Infinity : hi };
 }
 
 /** Why the parties cannot compute this operator on what they hold without talking; undefined when they can. */

@@ -12,7 +12,12 @@ export const extend = defineOp({
   shape: sameAsFirst,
   range: ([a]) => a!,
   evaluate: ([x]) => x!,
-  element: ([x], attrs) => (isFixed(x!) ? fx(numberOf(attrs, "width"), x.scale) : x!),
+  element: ([x], attrs) => {
+    const width = numberOf(attrs, "width");
+    if (!isFixed(x!)) return x!;
+    if (width < x.width) throw new Error(`expected a width of at least ${x.width}, found ${width}`);
+    return fx(width, x.scale);
+  },
   linear: "none",
   fixed: "integers",
   scales: keepScale,

@@ -10,6 +10,7 @@ export const open = defineOp({
   shape: sameAsFirst,
   range: ([a]) => a!,
   evaluate: ([x]) => x!,
+  element: ([x]) => x!,
   sharing: "wire",
   linear: "none",
   fixed: "integers",

@@ -13,7 +13,9 @@ export const truncate = defineOp({
   shape: sameAsFirst,
   element: ([x], attrs) => {
     const by = numberOf(attrs, "by");
-    return isFixed(x!) ? fx(x.width - by, x.scale - by) : x!;
+    if (!isFixed(x!)) return x!;
+    if (by < 1 || by >= x.width) throw new Error(`expected 1 to ${x.width - 1} bits to drop, found ${by}`);
+    return fx(x.width - by, x.scale - by);
   },
   range: ([a]) => a!,
   linear: "none",

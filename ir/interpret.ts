@@ -1,0 +1,154 @@
+import { fail } from "./diagnostic.ts";
+import { placeOf, scaleOf } from "./infer.ts";
+import { type Attrs, type Module, type Op, opsOf, typeOf, type ValueId } from "./module.ts";
+import type { OpDef } from "./ops/define.ts";
+import { opDef, withDefaults } from "./registry.ts";
+import { type Element, isFixed, sameShape, type TensorType } from "./type.ts";
+import type { Tensor, WeightStore } from "./weights.ts";
+
+export interface InterpretOptions {
+  /** Rounds every f32 value to single precision, as ONNX Runtime would hold it. */
+  readonly float32?: boolean;
+  /** Sees each value once it is computed: the real numbers, and the integers where the value is in fixed point. */
+  readonly observe?: (id: ValueId, value: Tensor, raw: Tensor) => void;
+}
+
+/** Integers up to here are exact in float64, and so are sums and differences of two of them before the check. */
+const exactLimit = 2 ** 53;
+
+const scaled = (value: Tensor, factor: number): Tensor =>
+  factor === 1 ? value : { shape: value.shape, data: value.data.map((x) => x * factor) };
+
+/** The real numbers that a value of this element stands for. */
+export function toReal(raw: Tensor, element: Element): Tensor {
+  return isFixed(element) ? scaled(raw, 2 ** -element.scale) : raw;
+}
+
+/** Nearest integers at a scale, halves up. */
+export function toRaw(real: Tensor, scale: number): Tensor {
+  // + 0 makes a zero of a negative zero: integers have only one.
+  return { shape: real.shape, data: real.data.map((x) => Math.round(x * 2 ** scale) + 0) };
+}
+
+/** One operator on real numbers. Where its result is an integer the fraction is dropped, as ONNX divides integers. */
+export function evaluateOp(name: string, operands: readonly Tensor[], attrs: Attrs = {}, element?: Element): Tensor {
+  const def = opDef(name);
+  const result = def.evaluate(operands, withDefaults(def, attrs));
+  return element?.kind === "i64" ? { shape: result.shape, data: result.data.map(Math.trunc) } : result;
+}
+
+function checkRing(raw: Tensor, element: Element, what: string, at: string): Tensor {
+  if (!isFixed(element)) return raw;
+  const limit = Math.min(2 ** (element.width - 1), exactLimit);
+  const leaves = (x: number): boolean => !(x >= -limit && x < limit && x > -exactLimit);
+  const first = raw.data.find(leaves);
+  if (first === undefined) return raw;
+  const count = raw.data.reduce((sum, x) => sum + Number(leaves(x)), 0);
+  const unit = 2 ** -element.scale;
+  const found = Number.isNaN(first) ? "an integer beyond 2^53" : `${first * unit}`;
+  return fail({
+    code: "MRL0390",
+    message: `${what}: value leaves its ring: fx${element.width}.${element.scale} holds ${-limit * unit} to ${(limit - 1) * unit}, found ${found}`,
+    at,
+    because: [`${count} of ${raw.data.length} elements`],
+    help: "the range that this value was given is too small, or its ring is",
+  });
+}
+
+/** A value from outside, in the form of its type. */
+function admit(found: Tensor | undefined, type: TensorType, at: string, options: InterpretOptions): Tensor {
+  if (!found) return fail({ code: "MRL0391", message: "expected a tensor for it, found none", at });
+  if (!sameShape(found.shape, type.shape)) {
+    const message = `expected a tensor of shape [${type.shape.join(", ")}], found [${found.shape.join(", ")}]`;
+    return fail({ code: "MRL0392", message, at });
+  }
+  if (isFixed(type.element)) return checkRing(toRaw(found, type.element.scale), type.element, "quantize", at);
+  return settle(found, type.element, options);
+}
+
+function settle(value: Tensor, element: Element, options: InterpretOptions): Tensor {
+  if (element.kind === "i64") return { shape: value.shape, data: value.data.map(Math.trunc) };
+  if (element.kind !== "f32" || !options.float32) return value;
+  return { shape: value.shape, data: value.data.map(Math.fround) };
+}
+
+/** What the operator's table says of fixed point: see OpDef.fixed. */
+function computeFixed(
+  def: OpDef,
+  attrs: Attrs,
+  raw: readonly Tensor[],
+  types: readonly Element[],
+  scale: number,
+): Tensor {
+  if (typeof def.fixed === "function") return def.fixed(raw, attrs, types.map(scaleOf), scale);
+  if (def.fixed === "integers") return def.evaluate(raw, attrs);
+  const reals = raw.map((operand, place) => toReal(operand, types[place]!));
+  return toRaw(def.evaluate(reals, attrs), scale);
+}
+
+function compute(module: Module, op: Op, raw: readonly Tensor[], options: InterpretOptions): Tensor {
+  const def = opDef(op.name);
+  const attrs = withDefaults(def, op.attrs);
+  const elements = op.operands.map((id) => typeOf(module, id).element);
+  const { element } = typeOf(module, op.result);
+  if (isFixed(element)) {
+    const counted = elements.some((operand, place) => isFixed(operand) && !def.selectors?.includes(place));
+    // Nothing in fixed point goes in: this is where reals become integers (share).
+    const result = counted
+      ? computeFixed(def, attrs, raw, elements, element.scale)
+      : toRaw(def.evaluate(raw, attrs), element.scale);
+    return checkRing(result, element, op.name, placeOf(op));
+  }
+  const reals = raw.map((operand, place) => toReal(operand, elements[place]!));
+  return settle(def.evaluate(reals, attrs), element, options);
+}
+
+/**
+ * Runs the module and keeps the form of each value: integers where it is in fixed point, else numbers. Before
+ * 4-quantize this is the float64 meaning of the graph; after it, the definition of the quantised program.
+ * Values are dropped after their last use.
+ */
+export function interpretRaw(
+  module: Module,
+  weights: WeightStore,
+  inputs: ReadonlyMap<string, Tensor>,
+  options: InterpretOptions = {},
+): Map<ValueId, Tensor> {
+  const ops = opsOf(module);
+  const uses = new Map<ValueId, number>();
+  for (const id of [...ops.flatMap((op) => op.operands), ...module.outputs]) uses.set(id, (uses.get(id) ?? 0) + 1);
+  const values = new Map<ValueId, Tensor>();
+  const keep = (id: ValueId, raw: Tensor): void => {
+    options.observe?.(id, toReal(raw, typeOf(module, id).element), raw);
+    if (uses.has(id)) values.set(id, raw);
+  };
+  const read = (id: ValueId): Tensor => {
+    const weight = module.params[id];
+    if (weight !== undefined && !values.has(id)) {
+      keep(id, admit(weights.get(weight), typeOf(module, id), `param %${id} = ${JSON.stringify(weight)}`, options));
+    }
+    return values.get(id)!;
+  };
+  for (const id of module.inputs) keep(id, admit(inputs.get(id), typeOf(module, id), `input %${id}`, options));
+  for (const op of ops) {
+    const result = compute(module, op, op.operands.map(read), options);
+    for (const id of op.operands) {
+      const left = uses.get(id)! - 1;
+      uses.set(id, left);
+      if (left === 0) values.delete(id);
+    }
+    keep(op.result, result);
+  }
+  return new Map(module.outputs.map((id) => [id, read(id)]));
+}
+
+/** interpretRaw with the outputs as the real numbers that they stand for. */
+export function interpret(
+  module: Module,
+  weights: WeightStore,
+  inputs: ReadonlyMap<string, Tensor>,
+  options: InterpretOptions = {},
+): Map<ValueId, Tensor> {
+  const raw = interpretRaw(module, weights, inputs, options);
+  return new Map([...raw].map(([id, value]) => [id, toReal(value, typeOf(module, id).element)]));
+}

@@ -1,0 +1,64 @@
+import type { Diagnostic } from "../diagnostic.ts";
+import { placeOf } from "../infer.ts";
+import { type Module, type Op, opsOf, type Stage, type Value, type ValueId } from "../module.ts";
+import type { OpDef } from "../ops/define.ts";
+import { registry, withDefaults } from "../registry.ts";
+import type { TensorType } from "../type.ts";
+
+/** What the rules look at. Rules behind the structural ones may rely on every operand being defined. */
+export interface Context {
+  readonly module: Module;
+  readonly ops: readonly Op[];
+  readonly value: (id: ValueId) => Value | undefined;
+  readonly definition: ReadonlyMap<ValueId, Op>;
+  readonly users: ReadonlyMap<ValueId, readonly Op[]>;
+}
+
+/** An op with everything that the tables say of it. */
+export interface Known {
+  readonly op: Op;
+  readonly def: OpDef;
+  readonly attrs: Op["attrs"];
+  readonly operands: readonly TensorType[];
+  readonly result: TensorType;
+  readonly at: string;
+}
+
+export interface Rule {
+  /** First stage whose modules must satisfy it. */
+  readonly from: Stage;
+  readonly check: (context: Context) => readonly Diagnostic[];
+}
+
+export function createContext(module: Module): Context {
+  const ops = opsOf(module);
+  const users = new Map<ValueId, Op[]>();
+  for (const op of ops) {
+    for (const id of new Set(op.operands)) {
+      const known = users.get(id);
+      if (known) known.push(op);
+      else users.set(id, [op]);
+    }
+  }
+  return {
+    module,
+    ops,
+    value: (id) => (Object.hasOwn(module.values, id) ? module.values[id] : undefined),
+    definition: new Map(ops.map((op) => [op.result, op])),
+    users,
+  };
+}
+
+export function knownOps({ ops, value }: Context): readonly Known[] {
+  return ops.map((op) => {
+    const def = registry.get(op.name)!;
+    return {
+      op,
+      def,
+      attrs: withDefaults(def, op.attrs),
+      operands: op.operands.map((id) => value(id)!.type),
+      result: value(op.result)!.type,
+      at: placeOf(op),
+    };
+  });
+}

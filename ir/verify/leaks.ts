@@ -1,0 +1,55 @@
+import type { Diagnostic } from "../diagnostic.ts";
+import { join } from "../label.ts";
+import type { ValueId } from "../module.ts";
+import { type Context, knownOps, type Rule } from "./context.ts";
+
+/** Operators through which a value stays the same set of numbers: revealing before them is revealing after them. */
+const layout: ReadonlySet<string> = new Set(["reshape", "transpose"]);
+
+/** What a party has learned stays outside: computing on it under MPC again would be a second protocol on its result. */
+function sandwiches(context: Context): readonly Diagnostic[] {
+  const learned = new Map<ValueId, string>();
+  const found: Diagnostic[] = [];
+  for (const { op, operands, at } of knownOps(context)) {
+    const from = op.operands.map((id) => learned.get(id)).find((name) => name !== undefined);
+    if (from !== undefined && op.name === "share") {
+      found.push({
+        code: "MRL0331",
+        message: `expected a value that was never shared, found %${op.operands[0]}, which derives from revealed %${from}`,
+        at,
+      });
+    } else if (from !== undefined && join(...operands.map((operand) => operand.label)) === "shared") {
+      found.push({
+        code: "MRL0330",
+        message: `expected only local work on revealed %${from}, found ${op.name} with values that its reader does not know`,
+        at,
+      });
+    }
+    if (op.name === "reveal") learned.set(op.result, op.result);
+    else if (from !== undefined) learned.set(op.result, from);
+  }
+  return found;
+}
+
+/** A party learns the declared outputs and nothing on the way to them. */
+function revelations({ module, ops, users }: Context): readonly Diagnostic[] {
+  const outputs = new Set(module.outputs);
+  const isOutput = (id: ValueId): boolean => {
+    if (outputs.has(id)) return true;
+    const next = users.get(id) ?? [];
+    return next.length > 0 && next.every((op) => layout.has(op.name) && isOutput(op.result));
+  };
+  return ops
+    .filter((op) => op.name === "reveal" && !isOutput(op.result))
+    .map((op) => ({
+      code: "MRL0332",
+      message: `expected to reveal declared outputs only, found %${op.result}`,
+      at: op.origin === "" ? `%${op.result}` : `${op.origin} (%${op.result})`,
+      help: "declare it as an output, or keep it shared",
+    }));
+}
+
+export const leaks: readonly Rule[] = [
+  { from: "split", check: sandwiches },
+  { from: "split", check: revelations },
+];

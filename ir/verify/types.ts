@@ -1,0 +1,77 @@
+import type { Diagnostic } from "../diagnostic.ts";
+import { resultType } from "../infer.ts";
+import { mayBecome } from "../label.ts";
+import { needsProtocol } from "../registry.ts";
+import { printElement } from "../text/print.ts";
+import { isFixed, sameShape, type TensorType } from "../type.ts";
+import { type Context, type Known, knownOps, type Rule } from "./context.ts";
+
+/** The type that the tables give, or why they give none. */
+export function derive({ def, operands, attrs, result, at, op }: Known): TensorType | Diagnostic {
+  try {
+    return resultType(def, operands, attrs, result);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return { code: "MRL0314", message: `${op.name}: ${error.message}`, at };
+  }
+}
+
+function agreement(known: Known): readonly Diagnostic[] {
+  const derived = derive(known);
+  if ("code" in derived) return [derived];
+  const { result, at, op, operands } = known;
+  const found: Diagnostic[] = [];
+  if (!sameShape(derived.shape, result.shape)) {
+    const message = `${op.name}: expected shape [${derived.shape.join(", ")}], found [${result.shape.join(", ")}]`;
+    found.push({ code: "MRL0314", message, at });
+  }
+  if (!mayBecome(derived.label, result.label)) {
+    found.push({
+      code: "MRL0315",
+      message: `expected label ${derived.label}, found ${result.label}: somebody would learn the value`,
+      at,
+      because: op.operands.map((id, place) => `%${id} is ${operands[place]!.label}`),
+      help: "only reveal moves a label down",
+    });
+  }
+  found.push(...elements(known, derived));
+  if ((derived.sharing === "wire") !== (result.sharing === "wire") && known.def.sharing) {
+    const message = `${op.name}: expected a ${derived.sharing} result, found ${result.sharing ?? "none"}`;
+    found.push({ code: "MRL0316", message, at });
+  }
+  return found;
+}
+
+function elements({ result, at, op, def, operands }: Known, derived: TensorType): readonly Diagnostic[] {
+  const [wanted, found] = [derived.element, result.element];
+  const say = (code: string): readonly Diagnostic[] => [
+    { code, message: `${op.name}: expected element ${printElement(wanted)}, found ${printElement(found)}`, at },
+  ];
+  if (!isFixed(wanted) || !isFixed(found)) return wanted.kind === found.kind ? [] : say("MRL0316");
+  // A protocol yields any form, so nothing was derived there; integers added together must count the same unit.
+  const counted = operands.filter((operand, place) => isFixed(operand.element) && !def.selectors?.includes(place));
+  const scales = new Set(counted.map(({ element }) => (isFixed(element) ? element.scale : 0)));
+  const labels = operands.map((operand) => operand.label);
+  const exact = !needsProtocol(def, labels) && def.linear === "joint" && def.fixed === "integers";
+  if (exact && scales.size > 1) {
+    const unequal = counted.map((operand) => printElement(operand.element)).join(", ");
+    return [{ code: "MRL0343", message: `${op.name}: expected operands of one scale, found ${unequal}`, at }];
+  }
+  if (wanted.scale !== found.scale) return say("MRL0343");
+  // Before shares there is no ring to agree on, and what a party computes alone may take any.
+  const bound = result.label === "shared" && (def.element || labels.includes("shared"));
+  if (bound && wanted.width !== found.width) return say("MRL0345");
+  const widths = new Set(
+    counted.filter(({ label }) => label === "shared").map(({ element }) => (isFixed(element) ? element.width : 0)),
+  );
+  if (widths.size > 1 && !needsProtocol(def, labels)) {
+    return [
+      { code: "MRL0345", message: `${op.name}: expected operands of one width, found ${[...widths].join(", ")}`, at },
+    ];
+  }
+  return [];
+}
+
+export const types: readonly Rule[] = [
+  { from: "import", check: (context: Context) => knownOps(context).flatMap(agreement) },
+];

@@ -1,0 +1,122 @@
+import fc from "fast-check";
+import { createBuilder } from "../../ir/build.ts";
+import { labels } from "../../ir/label.ts";
+import type { Attrs, Module, ValueId } from "../../ir/module.ts";
+import type { AttrKind, OpDef } from "../../ir/ops/define.ts";
+import { registry } from "../../ir/registry.ts";
+import { bool, f32, i64, type PlainElement, type Shape, sizeOf } from "../../ir/type.ts";
+
+type Draw = fc.GeneratorValue;
+type AttrDraw = (draw: Draw, operands: readonly Shape[]) => Attrs;
+
+const nat = (draw: Draw, max: number): number => draw(fc.nat, { max });
+const choose = <T>(draw: Draw, items: readonly T[]): T => items[nat(draw, items.length - 1)]!;
+const axisOf = (draw: Draw, shape: Shape | undefined): number => nat(draw, Math.max(0, (shape?.length ?? 0) - 1));
+
+/** Attributes whose good values depend on the operands, by operator; the others are drawn by kind. */
+const attrDraws: Readonly<Record<string, AttrDraw>> = {
+  reshape: (draw, [x]) => ({ shape: choose(draw, [[sizeOf(x!)], [...x!].reverse(), [1, ...x!]]) }),
+  expand: (draw, [x]) => ({ shape: [nat(draw, 2) + 1, ...x!] }),
+  transpose: (draw, [x]) => ({ perm: draw(() => fc.shuffledSubarray([...x!.keys()], { minLength: x!.length })) }),
+  slice: (draw, [x]) => {
+    const parts = x!.map((extent) => {
+      const start = nat(draw, extent - 1);
+      return choose(draw, [
+        [start, extent, nat(draw, 1) + 1],
+        [start, -1, -1],
+      ]);
+    });
+    return { starts: parts.map((p) => p[0]!), ends: parts.map((p) => p[1]!), steps: parts.map((p) => p[2]!) };
+  },
+  cast: (draw) => ({ to: choose(draw, ["f32", "i64", "bool"]) }),
+  compare: (draw) => ({ kind: choose(draw, ["equal", "less", "less-or-equal", "greater", "greater-or-equal"]) }),
+  logic: (draw) => ({ kind: choose(draw, ["and", "or", "xor"]) }),
+  gelu: (draw) => ({ approximate: choose(draw, ["none", "tanh"]) }),
+  clip: (draw) => ({ lo: -nat(draw, 8) / 4, hi: nat(draw, 8) / 4 }),
+  "one-hot": (draw) => ({ depth: nat(draw, 3) + 1 }),
+  "gather-nd": () => ({ batch_dims: 0 }),
+  reveal: (draw) => ({ to: choose(draw, ["client", "server"]) }),
+};
+
+const kindDraws: Readonly<Record<AttrKind, (draw: Draw, name: string, operands: readonly Shape[]) => Attrs[string]>> = {
+  int: (draw, name, [x]) => (name === "axis" ? axisOf(draw, x) : nat(draw, 4) + 1),
+  float: (draw) => draw(() => fc.double({ min: 2 ** -20, max: 4, noNaN: true })),
+  bool: (draw) => draw(fc.boolean),
+  string: (draw) => draw(() => fc.string()),
+  ints: (draw, _name, [x]) => draw(() => fc.subarray([...x!.keys()])),
+  floats: (draw) => draw(() => fc.array(fc.double())),
+  strings: (draw) => draw(() => fc.array(fc.string())),
+};
+
+/** Operands that are not f32: booleans, or indices (only ever drawn from the input that holds safe ones). */
+const operandKinds: Readonly<Record<string, readonly ("bool" | "index" | "f32")[]>> = {
+  where: ["bool"],
+  not: ["bool"],
+  logic: ["bool", "bool"],
+  gather: ["f32", "index"],
+  "gather-nd": ["f32", "index"],
+  "scatter-nd": ["f32", "index", "f32"],
+  "one-hot": ["index"],
+};
+
+function drawAttrs(draw: Draw, def: OpDef, shapes: readonly Shape[]): Attrs {
+  const own = attrDraws[def.name];
+  if (own) return own(draw, shapes);
+  const entries = Object.entries(def.attrs).map(([name, { kind }]) => [name, kindDraws[kind](draw, name, shapes)]);
+  return Object.fromEntries(entries) as Attrs;
+}
+
+export interface ModuleOptions {
+  /** Ops that are tried; fewer come out, since operands that do not fit are given up. */
+  readonly tries?: number;
+  /** Operators to draw from; default: all but those of the secure stages. */
+  readonly operators?: readonly string[];
+  /** Labels of inputs and parameters; default: all. */
+  readonly labels?: readonly (typeof labels)[number][];
+}
+
+const secureStages: ReadonlySet<string> = new Set(["share", "open", "extend", "narrow", "truncate", "reveal"]);
+const inputShapes: readonly Shape[] = [[2, 3], [3], [], [3, 2], [1, 3], [2, 1, 4], [1, 2, 2, 4], [1, 1, 2, 4]];
+const largest = 512;
+
+/** Input that every drawn module has: its elements must be 0 or −1, indices that suit every axis. */
+export const indexInput = "indices";
+
+/** Random modules of the import stage, well typed by the op tables. Values lie in [−4, 4], see `drawInputs`. */
+export function arbitraryModule(options: ModuleOptions = {}): fc.Arbitrary<Module> {
+  return fc.gen().map((draw) => drawModule(draw, options));
+}
+
+function drawModule(draw: Draw, { tries = 12, operators, labels: allowed = labels }: ModuleOptions): Module {
+  const builder = createBuilder("drawn", "import");
+  const pool: Record<"f32" | "bool" | "index", ValueId[]> = { f32: [], bool: [], index: [] };
+  const kindOf = (element: PlainElement): "f32" | "bool" => (element.kind === "bool" ? "bool" : "f32");
+  pool.index.push(builder.input(indexInput, { label: "public", element: i64, shape: [2, 1] }));
+  pool.bool.push(builder.input("flags", { label: choose(draw, allowed), element: bool, shape: [2, 3] }));
+  for (let n = nat(draw, 3) + 2; n > 0; n--) {
+    const type = { label: choose(draw, allowed), element: f32, shape: choose(draw, inputShapes) };
+    const asParam = draw(fc.boolean);
+    pool.f32.push(asParam ? builder.param(`w${n}`, type, `weights/${n}`) : builder.input(`x${n}`, type));
+  }
+  const defs = [...registry.values()].filter(({ name }) =>
+    operators ? operators.includes(name) : !secureStages.has(name),
+  );
+  for (let n = 0; n < tries; n++) {
+    const def = choose(draw, defs);
+    const names = def.operands.filter((operand) => !operand.endsWith("?") || draw(fc.boolean));
+    const operands = names.map((_, place) => choose(draw, pool[operandKinds[def.name]?.[place] ?? "f32"]));
+    const shapes = operands.map((id) => builder.type(id).shape);
+    const attrs = drawAttrs(draw, def, shapes);
+    try {
+      if (sizeOf(def.shape(shapes, attrs)) > largest) continue;
+    } catch {
+      continue;
+    }
+    const result = builder.op(def.name, operands, attrs, { origin: draw(() => fc.constantFrom("", `/drawn/${n}`)) });
+    const { element } = builder.type(result);
+    if (element.kind !== "fx" && element.kind !== "i64") pool[kindOf(element)].push(result);
+    if (n % 4 === 3) builder.output(result);
+  }
+  builder.output(pool.f32.at(-1)!);
+  return builder.finish();
+}

@@ -1,0 +1,100 @@
+import { expect, test } from "vitest";
+import {
+  definersOf,
+  edit,
+  mapOps,
+  removeDead,
+  renameValue,
+  replaceUses,
+  topologicalOrder,
+  usersOf,
+} from "../../ir/edit.ts";
+import { opsOf } from "../../ir/module.ts";
+import { createNames, safeName, uniqueName } from "../../ir/names.ts";
+import { parse } from "../../ir/text/parse.ts";
+import { print } from "../../ir/text/print.ts";
+import { verify } from "../../ir/verify.ts";
+
+const module = parse(`module m stage import {
+  input %x : client f32[2]
+  param %w : server f32[2] = "w"
+  param %unused : server f32[2] = "u"
+  %a = neg %x : client f32[2]
+  %b = add %a, %w : shared f32[2]
+  %dead = relu %b : shared f32[2]
+  %y = mul %b, %b : shared f32[2]
+  output %y
+}`);
+
+test("users and definers", () => {
+  expect(
+    usersOf(module)
+      .get("b")!
+      .map((op) => op.result),
+  ).toEqual(["dead", "y"]);
+  expect(definersOf(module).get("a")!.name).toBe("neg");
+  expect(definersOf(module).has("x")).toBe(false);
+});
+
+test("removeDead keeps what outputs need, and the inputs", () => {
+  const alive = removeDead(module);
+  expect(opsOf(alive).map((op) => op.result)).toEqual(["a", "b", "y"]);
+  expect(Object.keys(alive.values).sort()).toEqual(["a", "b", "w", "x", "y"]);
+  expect(alive.params).toEqual({ w: "w" });
+  expect(verify(alive)).toEqual([]);
+});
+
+test("edit shares what it does not touch", () => {
+  const changed = edit(module, (draft) => replaceUses(draft, "a", "x"));
+  expect(opsOf(changed)[1]!.operands).toEqual(["x", "w"]);
+  expect(changed.steps[0]).toBe(module.steps[0]);
+  expect(opsOf(module)[1]!.operands).toEqual(["a", "w"]);
+});
+
+test("renameValue renames everywhere and keeps the order of the text", () => {
+  const names = [
+    ["x", "tokens"],
+    ["w", "bias"],
+    ["b", "sum"],
+    ["y", "logits"],
+  ] as const;
+  const renamed = edit(module, (draft) => {
+    for (const [from, to] of names) renameValue(draft, from, to);
+  });
+  const expected = names.reduce(
+    (text, [from, to]) => text.replaceAll(new RegExp(`%${from}\\b`, "g"), `%${to}`),
+    print(module),
+  );
+  expect(print(renamed)).toBe(expected);
+  expect(() => edit(module, (draft) => renameValue(draft, "x", "y"))).toThrow("there is a %y already");
+});
+
+test("mapOps drops steps that become empty", () => {
+  const mapped = mapOps(module, (op) => (op.result === "dead" ? [] : op));
+  expect(mapped.steps.length).toBe(3);
+});
+
+test("topologicalOrder puts operands first and finds cycles", () => {
+  const ops = opsOf(module);
+  expect(topologicalOrder(ops)).toEqual(ops);
+  expect(topologicalOrder([...ops].reverse()).map((op) => op.result)).toEqual(["a", "b", "y", "dead"]);
+  const chain = Array.from({ length: 50_000 }, (_, i) => ({ ...ops[0]!, operands: [`v${i}`], result: `v${i + 1}` }));
+  expect(topologicalOrder([...chain].reverse())).toEqual(chain);
+  expect(() =>
+    topologicalOrder([
+      { ...ops[0]!, operands: ["q"], result: "p" },
+      { ...ops[0]!, operands: ["p"], result: "q" },
+    ]),
+  ).toThrow("MRL0311");
+  expect(() => topologicalOrder([{ ...ops[0]!, operands: ["p"], result: "p" }])).toThrow("MRL0311");
+});
+
+test("names are safe, stable and unique", () => {
+  expect(safeName("/model/layers.0/q_proj/MatMul")).toBe("model_layers.0_q_proj_MatMul");
+  expect(safeName("onnx::MatMul_675")).toBe("onnx_MatMul_675");
+  expect(safeName("7")).toBe("_7");
+  expect(safeName("__proto__")).toBe("proto__");
+  expect(uniqueName(new Set(["a", "a_1"]), "a")).toBe("a_2");
+  const fresh = createNames(["a_1"]);
+  expect([fresh("a"), fresh("a"), fresh("a"), fresh("b")]).toEqual(["a", "a_2", "a_3", "b"]);
+});
