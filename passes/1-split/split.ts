@@ -1,6 +1,6 @@
 import { type Builder, createBuilder } from "../../ir/build.ts";
 import { fail, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Label } from "../../ir/label.ts";
+import { knows, type Label } from "../../ir/label.ts";
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { opDef } from "../../ir/registry.ts";
 import { liveOps, producersOf } from "../graph.ts";
@@ -130,19 +130,19 @@ function isClear(op: Op, place: number, labels: Parts["labels"]): boolean {
   return selects && (op.name === "gather" || labels.get(op.operands[place]!) === "public");
 }
 
-/** One share of each cut, made where it enters. */
+/** One share of each cut, made where it enters. An input that is shared already (a cache between queries) is none. */
 function shareCuts(builder: Builder, { secure, cuts, outputs, labels }: Parts): ReadonlyMap<ValueId, ValueId> {
   const computedWith = new Set([
     ...outputs,
     ...secure.flatMap((op) => op.operands.filter((_, place) => !isClear(op, place, labels))),
   ]);
-  const entering = cuts.filter((id) => computedWith.has(id));
+  const entering = cuts.filter((id) => computedWith.has(id) && labels.get(id) !== "shared");
   return new Map(entering.map((id) => [id, builder.op("share", [id], {}, { result: `${id}.share` })]));
 }
 
 function clientPart({ module, cuts, outputs, labels }: Parts, sources: ReadonlyMap<ValueId, string>): ClientPart {
   const nameOf = (id: ValueId): string => sources.get(id) ?? id;
-  const own = cuts.filter((id) => labels.get(id) !== "server");
+  const own = cuts.filter((id) => knows("client", labels.get(id)!));
   const alone = module.outputs.filter((id) => !outputs.includes(id));
   const read = new Set([...own, ...alone, ...liveOps(opsOf(module), [...own, ...alone]).flatMap((op) => op.operands)]);
   return {

@@ -1,6 +1,6 @@
 import { inferOp } from "../../ir/infer.ts";
 import { join, type Label } from "../../ir/label.ts";
-import { type Attrs, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
+import { type Attrs, type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import { type Element, f32, type TensorType } from "../../ir/type.ts";
@@ -45,6 +45,7 @@ export function rewriteOps<S extends State>(state: S, rule: Rule): S {
   const fresh = createNames(Object.keys(values));
   const aliases = new Map<ValueId, ValueId>();
   const ops: Op[] = [];
+  const emitted = new Set<ValueId>();
   let current: Op | undefined;
 
   const add = (op: Op): void => {
@@ -68,6 +69,7 @@ export function rewriteOps<S extends State>(state: S, rule: Rule): S {
     emit: (name, operands, attrs, result) => {
       const op = { name, operands, result: fresh(result), attrs: withDefaults(opDef(name), attrs) };
       add({ ...op, origin: current?.origin ?? "" });
+      emitted.add(op.result);
       return op.result;
     },
     param: (weight, value, label, element = f32) => {
@@ -89,7 +91,23 @@ export function rewriteOps<S extends State>(state: S, rule: Rule): S {
     else aliases.set(old.result, result);
   }
   const outputs = module.outputs.map((id) => aliases.get(id) ?? id);
-  return tidy({ ...state, module: withOps(module, ops, { values, params, outputs }), weights });
+  const next = withOps(module, ops, { values, params, outputs });
+  return tidy({ ...state, module: inherit(next, aliases, emitted), weights });
+}
+
+/** A new value that stands for an old one takes its name: programs keep the names of the model. */
+function inherit(module: Module, aliases: ReadonlyMap<ValueId, ValueId>, emitted: ReadonlySet<ValueId>): Module {
+  const names = new Map<ValueId, ValueId>();
+  for (const [old, id] of aliases) if (emitted.has(id) && !names.has(id)) names.set(id, old);
+  const name = (id: ValueId): ValueId => names.get(id) ?? id;
+  return {
+    ...module,
+    outputs: module.outputs.map(name),
+    steps: module.steps.map(({ ops }) => ({
+      ops: ops.map((op) => ({ ...op, operands: op.operands.map(name), result: name(op.result) })),
+    })),
+    values: Object.fromEntries(Object.entries(module.values).map(([id, value]) => [name(id), value])),
+  };
 }
 
 function unused(weights: WeightStore, base: string): string {

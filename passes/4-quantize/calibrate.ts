@@ -1,0 +1,136 @@
+import type { Diagnostic } from "../../ir/diagnostic.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { type Attrs, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import type { Precision } from "../../ir/ops/define.ts";
+import type { Interval } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import type { State } from "../pass.ts";
+import { analyse } from "./analyse.ts";
+import { defaultPrecision } from "./precision.ts";
+import { type Inner, measured, measures } from "./sums.ts";
+
+export interface CalibrateOptions {
+  /** Measured magnitudes are multiplied by this. */
+  readonly margin?: number;
+  /**
+   * No measured magnitude counts as less than this: where a surrogate of a private weight is zero, all that is
+   * measured behind it is zero too, and the real weight would leave the ring.
+   */
+  readonly floor?: number;
+  readonly precision?: Precision;
+}
+
+export interface Calibration {
+  readonly ranges: ReadonlyMap<ValueId, Interval>;
+  /** Attributes that say what an op computes inside, by its result: `score_bound`, `sum_lo`, `sum_hi`. */
+  readonly facts: ReadonlyMap<ValueId, Attrs>;
+}
+
+/** Least and greatest element of each value, and of what ops compute inside, over all runs. */
+export interface Observation {
+  readonly values: ReadonlyMap<ValueId, Interval>;
+  readonly inner: ReadonlyMap<ValueId, Inner>;
+}
+
+/**
+ * Bounds of every value: what is measured on the given inputs, widened, and what interval analysis proves, whichever
+ * is tighter. Without inputs: interval analysis alone.
+ *
+ * Bounds end up in ring widths, which everybody sees. So the inputs must be public calibration data, and `weights`
+ * must hold public surrogates in place of private tensors (base weights; zero for B of a LoRA pair). This function
+ * cannot tell; the caller declares in the manifest which were used.
+ */
+export function calibrate(
+  secure: State,
+  inputs: readonly ReadonlyMap<ValueId, Tensor>[],
+  { margin = 2, floor = 1, precision = defaultPrecision }: CalibrateOptions = {},
+): Calibration {
+  const observed = inputs.length > 0 ? observe(secure, inputs) : undefined;
+  return analyse(secure, precision, observed && widen(observed, margin, floor));
+}
+
+/**
+ * What leaves its public bounds with the true weights on the given inputs. For the provider alone: it says which
+ * value would leave its ring, before a client meets it.
+ */
+export function checkCalibration(
+  secure: State,
+  inputs: readonly ReadonlyMap<ValueId, Tensor>[],
+  { ranges }: Calibration,
+): readonly Diagnostic[] {
+  const { values } = observe(secure, inputs);
+  const origins = new Map(opsOf(secure.module).map((op) => [op.result, op.origin]));
+  return [...values].flatMap(([id, { lo, hi }]) => {
+    const bounds = ranges.get(id);
+    const isWeight = Object.hasOwn(secure.module.params, id);
+    if (isWeight || !bounds || (lo >= bounds.lo && hi <= bounds.hi)) return [];
+    return [
+      {
+        code: "MRL0505",
+        message: `%${id} reaches [${lo}, ${hi}] with the private weights, and its public bounds are [${bounds.lo}, ${bounds.hi}]`,
+        at: origins.get(id) || `%${id}`,
+        help: "calibrate on more public inputs, or with a larger margin: bounds must not be fitted to private weights",
+      },
+    ];
+  });
+}
+
+function observe({ module, weights }: State, runs: readonly ReadonlyMap<ValueId, Tensor>[]): Observation {
+  const values = new Map<ValueId, Interval>();
+  const inner = new Map<ValueId, Inner>();
+  const interesting = opsOf(module).filter(measured);
+  const readBy = new Map<ValueId, Op>(interesting.map((op) => [op.result, op]));
+  const wanted = new Set(interesting.flatMap((op) => op.operands));
+  for (const run of runs) {
+    const seen = new Map<ValueId, Tensor>();
+    interpret(module, weights, run, {
+      observe: (id, value) => {
+        include(values, id, extent(value));
+        if (wanted.has(id)) seen.set(id, value);
+        const op = readBy.get(id);
+        if (op)
+          include(
+            inner,
+            id,
+            measures[op.name]!(
+              op.operands.map((operand) => seen.get(operand)!),
+              op.attrs,
+            ),
+          );
+      },
+    });
+  }
+  return { values, inner };
+}
+
+function extent({ data }: Tensor): Interval {
+  let [lo, hi] = [Infinity, -Infinity];
+  for (const x of data) {
+    // A mask's −∞ is no magnitude.
+    if (x < lo && x !== -Infinity) lo = x;
+    if (x > hi && x !== Infinity) hi = x;
+  }
+  return lo > hi ? { lo: 0, hi: 0 } : { lo, hi };
+}
+
+function include(all: Map<ValueId, Interval>, id: ValueId, { lo, hi }: Interval): void {
+  const known = all.get(id) ?? { lo, hi };
+  all.set(id, { lo: Math.min(known.lo, lo), hi: Math.max(known.hi, hi) });
+}
+
+/**
+ * Signs are not believed: that no measured element is negative says little, so intervals become symmetric unless all
+ * is positive, where the lower end is kept for the case that analysis proves the sign.
+ */
+function widen({ values, inner }: Observation, margin: number, floor: number): Observation {
+  const wide = ([id, { lo, hi }]: [ValueId, Interval]): [ValueId, Interval] => {
+    const most = Math.max(floor, margin * Math.max(Math.abs(lo), Math.abs(hi)));
+    return [id, { lo: lo > 0 ? lo / margin ** 2 : -most, hi: most }];
+  };
+  // Scores are both signs and take the margin like a value; sums of squares take its square.
+  const wideInner = ([id, { lo, hi }]: [ValueId, Inner]): [ValueId, Inner] => [
+    id,
+    { lo: lo < 0 ? lo * margin : lo / margin ** 2, hi: hi * (lo < 0 ? margin : margin ** 2) },
+  ];
+  return { values: new Map([...values].map(wide)), inner: new Map([...inner].map(wideInner)) };
+}

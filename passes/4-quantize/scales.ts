@@ -1,0 +1,214 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
+import { createNames } from "../../ir/names.ts";
+import type { OpDef, Precision, ScaleRule } from "../../ir/ops/define.ts";
+import { opDef, withDefaults } from "../../ir/registry.ts";
+import { bitsFor, type Element, fx, type Interval, isFixed } from "../../ir/type.ts";
+import { showOp, usersOf, withOps } from "../graph.ts";
+import type { State } from "../pass.ts";
+import type { Calibration } from "./calibrate.ts";
+import { checkFits, publicForm, serverForm, type Use } from "./params.ts";
+
+/** One bit beyond the range: rounding may step over its end. */
+const slack = 1;
+
+export interface ScaleOptions {
+  readonly precision: Precision;
+  readonly calibration: Calibration;
+  /** Inputs that hold integers: they are shared without fractional bits. */
+  readonly integers: ReadonlySet<ValueId>;
+}
+
+interface Walk extends ScaleOptions, State {
+  readonly users: ReadonlyMap<ValueId, readonly Op[]>;
+  readonly values: Record<ValueId, Value>;
+  readonly params: Record<ValueId, string>;
+  readonly ops: Op[];
+  readonly problems: Diagnostic[];
+  readonly fresh: (base: string) => ValueId;
+  /** What was made once for several readers: truncations and forms of params. */
+  readonly made: Map<string, ValueId>;
+}
+
+/**
+ * Gives every shared value a scale by the op tables, and truncates where a reader wants less than there is. A
+ * truncation is made from the value itself, never from a truncated one, and once for all readers that want it.
+ */
+export function assignScales(state: State, options: ScaleOptions): Module {
+  const { module, weights } = state;
+  const walk: Walk = {
+    ...options,
+    module,
+    weights,
+    users: usersOf(opsOf(module)),
+    values: Object.fromEntries(module.inputs.map((id) => [id, entering(module.values[id]!, id, options)])),
+    params: {},
+    ops: [],
+    problems: [],
+    fresh: createNames(Object.keys(module.values)),
+    made: new Map(),
+  };
+  for (const op of opsOf(module)) convert(op, walk);
+  throwIfAny(walk.problems);
+  const { values, params, ops } = walk;
+  return { ...withOps(module, ops, { values, params }), stage: "quantize" };
+}
+
+/** An input that comes in as shares is in fixed point already, at the precision of activations. */
+function entering({ type }: Value, id: ValueId, { calibration, precision }: ScaleOptions): Value {
+  const range = calibration.ranges.get(id)!;
+  if (type.label !== "shared") return { type, range };
+  return { type: { ...type, element: fx(bitsFor(range, precision.activation) + slack, precision.activation) }, range };
+}
+
+function convert(op: Op, walk: Walk): void {
+  const { module, calibration } = walk;
+  const def = opDef(op.name);
+  const attrs = withDefaults(def, { ...op.attrs, ...calibration.facts.get(op.result) });
+  const range = calibration.ranges.get(op.result)!;
+  const type = module.values[op.result]!.type;
+  const refused = refuse(op, def, walk);
+  if (refused) {
+    walk.problems.push(refused);
+    // It goes on with some form, so that what follows is checked too.
+    walk.values[op.result] = { type: { ...type, element: fx(64, walk.precision.activation) }, range };
+    return;
+  }
+  const { operands, scale } = op.name === "share" ? shareForm(op, walk) : place(op, def, attrs, walk);
+  const element: Element = type.label === "shared" ? fx(bitsFor(range, scale) + slack, scale) : type.element;
+  walk.values[op.result] = { type: { ...type, element }, range };
+  walk.ops.push({ ...op, operands, attrs });
+}
+
+/** Integers come in as they are, activations at their precision or at the most that any reader wants. */
+function shareForm(op: Op, walk: Walk): { operands: readonly ValueId[]; scale: number } {
+  const [id] = op.operands as [ValueId];
+  const whole = walk.integers.has(id) || walk.module.values[id]!.type.element.kind !== "f32";
+  return { operands: op.operands, scale: whole ? 0 : Math.min(wantedOf(op.result, walk), walk.precision.activation) };
+}
+
+/** Operators that hand their operand's scale on to their own readers. */
+const handsOn: ReadonlySet<string> = new Set(["reshape", "transpose", "slice", "expand"]);
+
+/** Most fractional bits that a reader wants of a value, if all it reads are activations. */
+function wantedOf(id: ValueId, walk: Walk): number {
+  const { module, precision, users } = walk;
+  const wanted = (users.get(id) ?? []).map((op) => {
+    if (handsOn.has(op.name)) return wantedOf(op.result, walk);
+    const shared = op.operands.map((operand) => module.values[operand]!.type.label === "shared");
+    const def = opDef(op.name);
+    const rule = def.scales?.(
+      shared.map((secret) => (secret ? precision.activation : undefined)),
+      withDefaults(def, op.attrs),
+      precision,
+    );
+    return rule?.operands[op.operands.indexOf(id)] ?? precision.activation;
+  });
+  return wanted.length > 0 ? Math.max(...wanted) : precision.activation;
+}
+
+/** Operands at the scales that the op's table wants, and the scale of the result that follows. */
+function place(op: Op, def: OpDef, attrs: Op["attrs"], walk: Walk): { operands: readonly ValueId[]; scale: number } {
+  const at = op.operands.map((id) => scaleAt(id, walk));
+  const rule = def.scales!(at, attrs, walk.precision);
+  const use: Use = def.linear === "each" ? "factor" : "addend";
+  let scale = rule.result;
+  const operands = op.operands.map((id, index) => {
+    if (def.selectors?.includes(index) && at[index] === undefined) return plain(id, walk);
+    const wanted = rule.operands[index]!;
+    if (!Object.hasOwn(walk.module.params, id)) return truncated(id, at[index]!, wanted, op, walk);
+    const form = formOf(id, wanted, use, def, walk);
+    // The table counts on `wanted` fractional bits of the factor: the exact product has as many fewer.
+    scale += form.scale - wanted;
+    return param(id, form, walk);
+  });
+  return { operands, scale };
+}
+
+/** Indices and conditions that both parties know stay what they are. */
+function plain(id: ValueId, { module, params, values }: Walk): ValueId {
+  const weight = module.params[id];
+  if (weight === undefined) return id;
+  params[id] = weight;
+  values[id] = module.values[id]!;
+  return id;
+}
+
+/** Fractional bits of a shared value; undefined for what both or one of the parties know. */
+function scaleAt(id: ValueId, { values }: Walk): ScaleRule["operands"][number] | undefined {
+  const value = values[id];
+  return value && value.type.label === "shared" && isFixed(value.type.element) ? value.type.element.scale : undefined;
+}
+
+function truncated(id: ValueId, scale: number, wanted: number, op: Op, walk: Walk): ValueId {
+  if (scale === wanted) return id;
+  if (scale < wanted) throw new Error(`${op.name}: wants %${id} at scale ${wanted}, above its ${scale}`);
+  const by = scale - wanted;
+  const key = `${id} by ${by}`;
+  const known = walk.made.get(key);
+  if (known !== undefined) return known;
+  const value = walk.values[id]!;
+  const result = walk.fresh(`${id}.t`);
+  const range = value.range as Interval;
+  const element = fx(bitsFor(range, wanted) + slack, wanted);
+  walk.values[result] = { type: { ...value.type, element }, range };
+  walk.ops.push({ name: "truncate", operands: [id], result, attrs: { by }, origin: op.origin });
+  walk.made.set(key, result);
+  return result;
+}
+
+function formOf(id: ValueId, wanted: number, use: Use, def: OpDef, walk: Walk) {
+  const { module, weights, precision } = walk;
+  const weight = weights.get(module.params[id]!)!;
+  if (module.values[id]!.type.label === "server") return serverForm(wanted, precision);
+  // Tables that are used side by side must agree on their scale, as the cosines and sines of rope do.
+  const alone = def.operands.length === 2;
+  return publicForm(weight, wanted, use === "factor" && alone ? "factor" : "addend");
+}
+
+/** The param in this form; one that is wanted in two forms becomes two params of one weight. */
+function param(id: ValueId, form: ReturnType<typeof fx>, walk: Walk): ValueId {
+  const key = `${id} as ${form.width}.${form.scale}`;
+  const known = walk.made.get(key);
+  if (known !== undefined) return known;
+  const { module, weights, calibration } = walk;
+  const weight = module.params[id]!;
+  const name = Object.hasOwn(walk.params, id) ? walk.fresh(id) : id;
+  const limit = 2 ** (form.width - 1 - form.scale);
+  const isServer = module.values[id]!.type.label === "server";
+  const range = isServer ? { lo: -limit, hi: limit } : calibration.ranges.get(id)!;
+  walk.params[name] = weight;
+  walk.values[name] = { type: { ...module.values[id]!.type, element: form }, range };
+  const problem = isServer ? checkFits(weight, weights.get(weight)!, form) : undefined;
+  if (problem) walk.problems.push(problem);
+  walk.made.set(key, name);
+  return name;
+}
+
+/** Why the op has no fixed-point meaning here. */
+function refuse(op: Op, def: OpDef, { module }: Walk): Diagnostic | undefined {
+  const { label } = module.values[op.result]!.type;
+  if (label !== "shared" && op.name !== "reveal") {
+    return {
+      code: "MRL0503",
+      message: `expected a value computed from weights alone to be folded into a weight, found ${op.name} of the ${label}'s`,
+      at: op.origin,
+      because: [showOp(op)],
+      help: "a product of two private weights is never formed: multiply the activation by one, then by the other",
+    };
+  }
+  const unknown = op.operands.find((id, place) => {
+    const type = module.values[id]!.type;
+    const plain = !Object.hasOwn(module.params, id) && type.label !== "shared";
+    return plain && op.name !== "share" && !(def.selectors?.includes(place) && type.label === "public");
+  });
+  if (def.scales && unknown === undefined) return undefined;
+  const why = unknown === undefined ? "none is known" : `%${unknown} is neither shared nor a weight`;
+  return {
+    code: "MRL0502",
+    message: `expected an operator that has a meaning on secret values, found ${op.name} (${why})`,
+    at: op.origin,
+    because: [showOp(op)],
+    help: "compute it where one party knows the operands, or write it with operators that work on secrets",
+  };
+}
