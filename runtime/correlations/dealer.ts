@@ -1,7 +1,7 @@
 import type { FreshMask, Party } from "../party.ts";
 import { add, pack, shiftLeft, shiftRight, sub, widen, xorWords } from "../ring/index.ts";
 import { ghost, type RingTensor, type Shape } from "../ring/tensor.ts";
-import { createStreams } from "./streams.ts";
+import { createStreams, type OpenStreams } from "./streams.ts";
 
 interface DealerSources {
   /** Seeds shared with each party, for this session. */
@@ -12,6 +12,8 @@ interface DealerSources {
   readonly query: number;
   /** Takes the server's corrections in the order of the program. */
   readonly emit: (label: string, packed: Uint8Array) => void;
+  /** Where streams come from: `createStreams` unless a test says otherwise. */
+  readonly streams?: OpenStreams;
 }
 
 /**
@@ -19,9 +21,10 @@ interface DealerSources {
  * the two seeds' randomness into shares of what the program asks for. It never sees an input, a share or an opening.
  */
 export function dealerParty(sources: DealerSources): Party {
-  const client = createStreams(sources.clientSeed, "query", String(sources.query));
-  const server = createStreams(sources.serverSeed, "query", String(sources.query));
-  const own = createStreams(sources.ownSeed, "query", String(sources.query));
+  const open = sources.streams ?? createStreams;
+  const client = open(sources.clientSeed, "query", String(sources.query));
+  const server = open(sources.serverSeed, "query", String(sources.query));
+  const own = open(sources.ownSeed, "query", String(sources.query));
   /** The client's share of each mask, to lift masks later; keyed by the mask itself. */
   const clientShares = new WeakMap<RingTensor, RingTensor>();
   const at = (label: string): Party => ({

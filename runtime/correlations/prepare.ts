@@ -2,7 +2,7 @@ import type { FreshMask, Party } from "../party.ts";
 import { add, narrow, shiftLeft, unpack, widen } from "../ring/index.ts";
 import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";
 import type { Stock } from "./stock.ts";
-import { createStreams } from "./streams.ts";
+import { createStreams, type OpenStreams } from "./streams.ts";
 
 /** What the dealer sent to the server, taken from the front in the order of the program. */
 export interface Deliveries {
@@ -20,6 +20,8 @@ interface Sources {
   readonly stock: Stock;
   /** Server only: the dealer's corrections. */
   readonly deliveries?: Deliveries;
+  /** Where streams come from: `createStreams` unless a test says otherwise. */
+  readonly streams?: OpenStreams;
 }
 
 /**
@@ -28,8 +30,9 @@ interface Sources {
  */
 export function preparingParty(sources: Sources): Party {
   const { role, stock, deliveries } = sources;
-  const streams = createStreams(sources.seed, "query", String(sources.query));
-  const jointStreams = createStreams(sources.jointSeed, "query", String(sources.query));
+  const open = sources.streams ?? createStreams;
+  const streams = open(sources.seed, "query", String(sources.query));
+  const jointStreams = open(sources.jointSeed, "query", String(sources.query));
   const keep = (label: string, item: RingTensor): RingTensor => {
     stock.put(label, item);
     return item;

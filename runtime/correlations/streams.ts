@@ -1,8 +1,13 @@
 import type { Prg } from "../random.ts";
 import { createPrg } from "../random.ts";
 
+/** One stream for each operator and use. */
+export type Streams = (label: string, use: string) => Prg;
+/** How a seed becomes streams: `createStreams`, but for tests that enumerate or break randomness. */
+export type OpenStreams = (seed: Uint8Array, ...scope: string[]) => Streams;
+
 /** Streams of randomness by operator, all from one seed: no two operators, queries or uses share a stream. */
-export function createStreams(seed: Uint8Array, ...scope: string[]): (label: string, use: string) => Prg {
+export const createStreams: OpenStreams = (seed, ...scope) => {
   const open = new Map<string, Map<string, Prg>>();
   return (label, use) => {
     const uses = open.get(label) ?? new Map<string, Prg>();
@@ -11,4 +16,4 @@ export function createStreams(seed: Uint8Array, ...scope: string[]): (label: str
     uses.set(use, prg);
     return prg;
   };
-}
+};

@@ -109,6 +109,7 @@ export const coarseMaxAttention = defineProtocol({
   accuracy: { ulps: (spec) => Math.ceil(2 ** (spec.result.scale - 8) * Math.max(1, spec.operands[2]!.hi)) + 4 },
   forms: ["wire", "wire", "wire", "share"],
   yields: "share",
+  exactRings: true,
   operandWidths: (spec) => {
     const plan = planAttention(spec);
     const product = plan.scoreWidth + plan.scoreShift;

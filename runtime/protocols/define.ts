@@ -42,6 +42,8 @@ export interface Protocol {
   readonly yields: "share" | "wire";
   /** Ring width that each operand must have, given the result's width and the facts known so far. */
   readonly operandWidths: (spec: Spec) => readonly number[];
+  /** The wires must have exactly those rings; otherwise a wider one serves as well. */
+  readonly exactRings?: true;
   /** Why this protocol cannot run the spec, or undefined. */
   readonly refuses?: (spec: Spec) => string | undefined;
   readonly run: (party: Party, spec: Spec, ...operands: Operand[]) => Steps<Handle>;

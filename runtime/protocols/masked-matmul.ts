@@ -12,6 +12,7 @@ export const maskedMatmul = defineProtocol({
   accuracy: "exact",
   forms: ["wire", "wire"],
   yields: "share",
+  exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width],
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, _spec, x, y) {

@@ -1,0 +1,77 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Label } from "../../ir/label.ts";
+import { type Module, type Op, opsOf, typeOf } from "../../ir/module.ts";
+import { needsProtocol, opDef } from "../../ir/registry.ts";
+import type { OperandForm, Protocol } from "../../runtime/protocols/define.ts";
+import { protocols } from "../../runtime/protocols/registry.ts";
+import { specOf } from "./spec.ts";
+
+export type Setting = Protocol["settings"][number];
+
+/** Which labels an operand may have for a protocol that wants it in this form. */
+const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
+  share: ["shared"],
+  wire: ["shared"],
+  weight: ["server"],
+  public: ["public", "client"],
+};
+
+/** Operators that are protocols whatever their operands' labels: they change how a value is held. */
+const conversions: readonly string[] = ["share", "open", "extend", "reveal"];
+
+export const formOf = (protocol: Protocol, place: number): OperandForm =>
+  protocol.forms[Math.min(place, protocol.forms.length - 1)]!;
+
+/** x·y = y·x: a weight stands on the right, where protocols look for it. */
+function orderOperands(module: Module, op: Op): Op {
+  const [first, second] = op.operands;
+  const swaps = op.name === "mul" && typeOf(module, first!).label !== "shared";
+  return swaps && typeOf(module, second!).label === "shared" ? { ...op, operands: [second!, first!] } : op;
+}
+
+const accepts = (module: Module, op: Op, protocol: Protocol): boolean =>
+  op.operands.every((id, place) => labelsOfForm[formOf(protocol, place)].includes(typeOf(module, id).label));
+
+/**
+ * A protocol for each op that needs one: the first of the registry that implements it in this setting for operands
+ * with these labels. Ops without one are listed together.
+ */
+export function chooseProtocols(module: Module, setting: Setting): readonly Op[] {
+  const missing: Diagnostic[] = [];
+  const ops = opsOf(module).map((original) => {
+    const op = orderOperands(module, original);
+    const labels = op.operands.map((id) => typeOf(module, id).label);
+    if (!conversions.includes(op.name) && !needsProtocol(opDef(op.name), labels)) return op;
+    const candidates = [...protocols.values()].filter(
+      (protocol) =>
+        protocol.implements === op.name && protocol.settings.includes(setting) && accepts(module, op, protocol),
+    );
+    const [chosen] = candidates;
+    if (chosen) return { ...op, protocol: chosen.name };
+    missing.push({
+      code: "MRL0520",
+      message: `no protocol of setting ${setting} computes ${op.name} of operands that are ${labels.join(", ")}`,
+      at: op.origin || `%${op.result}`,
+      help: "keep the operator on public values, or replace it in the model: `marillc check` lists what is supported",
+    });
+    return op;
+  });
+  throwIfAny(missing);
+  return ops;
+}
+
+/** Ops whose protocol cannot run at the ring widths that were planned, all at once. */
+export function refusals(module: Module): readonly Diagnostic[] {
+  return opsOf(module).flatMap((op) => {
+    const why = op.protocol === undefined ? undefined : protocols.get(op.protocol)?.refuses?.(specOf(module, op));
+    if (why === undefined) return [];
+    return [
+      {
+        code: "MRL0521",
+        message: `${op.protocol} cannot compute %${op.result}: ${why}`,
+        at: op.origin || `%${op.result}`,
+        help: "calibrate on more representative public inputs (--calibrate), or lower the fractional bits (--precision)",
+      },
+    ];
+  });
+}

@@ -1,0 +1,21 @@
+import { throwIfAny } from "../../ir/diagnostic.ts";
+import type { Pass, SplitState } from "../pass.ts";
+import { chooseProtocols, refusals, type Setting } from "./choose.ts";
+import { planRings } from "./rings.ts";
+
+export type { Setting } from "./choose.ts";
+export { fixedOf, specOf } from "./spec.ts";
+
+/** A protocol for each op, wires opened once, and the ring of every value. */
+export function select(state: SplitState, setting: Setting): SplitState {
+  const module = planRings(state.module, chooseProtocols(state.module, setting));
+  throwIfAny(refusals(module));
+  return { ...state, module };
+}
+
+export const selectPass = (setting: Setting): Pass<SplitState> => ({
+  name: "select",
+  requires: "quantize",
+  ensures: "select",
+  run: (state) => select(state, setting),
+});

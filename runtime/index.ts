@@ -1,0 +1,18 @@
+/** The runtime of a party, in Node or a browser. Node-only parts (TLS, workers) are in ./node.ts. */
+export { type LocalOp, local } from "./local.ts";
+export type { Handle, KnownWeight, Party, Share, Wire } from "./party.ts";
+export type { OutputDecl, Program, Toolbox, WeightDecl, WeightHandle } from "./program.ts";
+export type { Fixed, Protocol, Spec } from "./protocols/define.ts";
+export * as protocols from "./protocols/index.ts";
+export { type IntTensor, integers, type RingTensor } from "./ring/tensor.ts";
+export { runDealer } from "./session/dealer-session.ts";
+export { SessionError } from "./session/errors.ts";
+export { type HandshakeFields, handshake, protocolVersion } from "./session/handshake.ts";
+export { openParty, type PartySession, type QueryResult } from "./session/party-session.ts";
+export { type LinkBytes, type Prediction, predict } from "./session/predict.ts";
+export { type Link, parallel, type Role, type Steps } from "./steps.ts";
+export { toolbox } from "./toolbox.ts";
+export type { Channel, Traffic } from "./transport/channel.ts";
+export { type LinkProfile, links, parseLink } from "./transport/link.ts";
+export { memoryPair } from "./transport/memory.ts";
+export { shapedPair } from "./transport/shaped.ts";

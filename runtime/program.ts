@@ -1,0 +1,51 @@
+import type { LocalOp } from "./local.ts";
+import type { Handle, KnownWeight, Party } from "./party.ts";
+import type { Fixed, Protocol } from "./protocols/define.ts";
+import type { IntTensor } from "./ring/tensor.ts";
+import type { parallel, Steps } from "./steps.ts";
+
+/**
+ * A tensor of the model as the program takes it. `known`: a weight that only the server knows, used by a known-weight
+ * protocol in a ring of `width` bits. `server`: only the server knows it and only adds it. `public`: both know it.
+ */
+export interface WeightDecl {
+  readonly form: "known" | "server" | "public";
+  /** Name in the party's weight file. */
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly width: number;
+  readonly scale: number;
+}
+
+export interface OutputDecl extends Fixed {
+  readonly to: "client" | "server";
+}
+
+/** What a program body calls: the protocols by export name, the local operators, and lock step. */
+export interface Toolbox {
+  readonly protocols: Readonly<Record<string, Protocol>>;
+  readonly local: Readonly<Record<string, LocalOp>>;
+  readonly parallel: typeof parallel;
+}
+
+export type WeightHandle = KnownWeight | IntTensor;
+
+/**
+ * A compiled program. One body for all roles: a party runs it on its own shares, the dealer on the masks, the cost
+ * model on shapes. Inputs are integers at the client and ghosts elsewhere.
+ */
+export interface Program {
+  readonly name: string;
+  /** SHA-256 of the scheduled module's text, hex. */
+  readonly hash: string;
+  readonly setting: string;
+  readonly inputs: Readonly<Record<string, Fixed>>;
+  readonly outputs: Readonly<Record<string, OutputDecl>>;
+  readonly weights: Readonly<Record<string, WeightDecl>>;
+  readonly body: (
+    tools: Toolbox,
+    party: Party,
+    inputs: Readonly<Record<string, IntTensor>>,
+    weights: Readonly<Record<string, WeightHandle>>,
+  ) => Steps<Readonly<Record<string, Handle>>>;
+}

@@ -1,0 +1,54 @@
+import { countingParty, type DealerBytes } from "../correlations/count.ts";
+import { ghost, integers, packedBytes } from "../ring/tensor.ts";
+import type { Steps, Transfer } from "../steps.ts";
+import type { Fixed, Operand, OperandForm, Protocol, Spec } from "./define.ts";
+
+/** Exact traffic of one query: rounds and payload bytes by direction. The dealer sends the client nothing but a seed. */
+export interface Traffic {
+  readonly rounds: number;
+  readonly bytes: Readonly<Record<"client→server" | "server→client" | "dealer→server", number>>;
+}
+
+/** An operand of a form with nothing in it. */
+export function ghostOperand(form: OperandForm, { shape, width }: Fixed, resultWidth: number): Operand {
+  const empty = ghost(shape, width);
+  const forms: Readonly<Record<OperandForm, () => Operand>> = {
+    share: () => ({ kind: "share", tensor: empty }),
+    wire: () => ({ kind: "wire", opened: empty, mask: { share: empty, secret: empty, fresh: true } }),
+    weight: () => {
+      const wide = ghost(shape, resultWidth);
+      return { kind: "weight", shape, width: resultWidth, values: integers(shape, undefined), pad: wide, hidden: wide };
+    },
+    public: () => integers(shape, undefined),
+  };
+  return forms[form]();
+}
+
+/** Runs steps to the end with nothing arriving, and shows each round. */
+export function drain<T>(steps: Steps<T>, onRound: (round: readonly Transfer[]) => void): T {
+  let state = steps.next();
+  while (!state.done) {
+    onRound(state.value);
+    state = steps.next(state.value.map(({ tensor }) => ghost(tensor.shape, tensor.width)));
+  }
+  return state.value;
+}
+
+/** The protocol's own body, read with ghosts: a cost cannot drift from the code. */
+export function countProtocol(protocol: Protocol, spec: Spec, forms: readonly OperandForm[]): Traffic {
+  const account: DealerBytes = { byLabel: new Map(), total: 0 };
+  const operands = spec.operands.map((operand, place) => ghostOperand(forms[place]!, operand, spec.result.width));
+  return countSteps(protocol.run(countingParty("client", account), spec, ...operands), account);
+}
+
+export function countSteps(steps: Steps<unknown>, account: DealerBytes, onRound: () => void = () => {}): Traffic {
+  let rounds = 0;
+  const bytes = { "client→server": 0, "server→client": 0, "dealer→server": 0 };
+  drain(steps, (round) => {
+    rounds += 1;
+    onRound();
+    for (const { from, to, tensor } of round)
+      bytes[`${from}→${to}` as "client→server"] += packedBytes(tensor.shape, tensor.width);
+  });
+  return { rounds, bytes: { ...bytes, "dealer→server": account.total } };
+}
