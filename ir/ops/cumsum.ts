@@ -2,7 +2,7 @@ import { defineOp } from "./define.ts";
 import { numberOf } from "./helpers/attrs.ts";
 import { hull, repeated } from "./helpers/interval.ts";
 import { keepScale } from "./helpers/scales.ts";
-import { axisOf, sameAsFirst } from "./helpers/shapes.ts";
+import { axisOf } from "./helpers/shapes.ts";
 import { around } from "./helpers/tensors.ts";
 
 export const cumsum = defineOp({
@@ -10,7 +10,10 @@ export const cumsum = defineOp({
   summary: "running sum along an axis, each element included",
   operands: ["x"],
   attrs: { axis: { kind: "int" } },
-  shape: sameAsFirst,
+  shape: ([x], attrs) => {
+    axisOf(numberOf(attrs, "axis"), x!.length);
+    return x!;
+  },
   range: ([a], attrs, [x]) => hull(a!, repeated(a!, x![axisOf(numberOf(attrs, "axis"), x!.length)]!)),
   linear: "joint",
   evaluate: ([x], attrs) => {

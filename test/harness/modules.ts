@@ -6,23 +6,42 @@ import type { AttrKind, OpDef } from "../../ir/ops/define.ts";
 import { registry } from "../../ir/registry.ts";
 import { bool, f32, i64, type PlainElement, type Shape, sizeOf } from "../../ir/type.ts";
 
-type Draw = fc.GeneratorValue;
+/** A whole number from 0 to max. */
+type Draw = (max: number) => number;
 type AttrDraw = (draw: Draw, operands: readonly Shape[]) => Attrs;
 
-const nat = (draw: Draw, max: number): number => draw(fc.nat, { max });
-const choose = <T>(draw: Draw, items: readonly T[]): T => items[nat(draw, items.length - 1)]!;
-const axisOf = (draw: Draw, shape: Shape | undefined): number => nat(draw, Math.max(0, (shape?.length ?? 0) - 1));
+/** Numbers from a seed (Marsaglia's xorshift32): a longer module of the same seed begins like a shorter one. */
+function createDraw(seed: number): Draw {
+  let state = seed * 2 + 1;
+  return (max) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % (max + 1);
+  };
+}
+
+const choose = <T>(draw: Draw, items: readonly T[]): T => items[draw(items.length - 1)]!;
+const flip = (draw: Draw): boolean => draw(1) === 1;
+const subset = <T>(draw: Draw, items: readonly T[]): readonly T[] => items.filter(() => flip(draw));
+const shuffled = (draw: Draw, items: readonly number[]): readonly number[] =>
+  items
+    .map((item) => ({ item, key: draw(999) }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
+const text = (draw: Draw): string => choose(draw, ["", "a", 'quote " and \\', "line\nbreak", "ümlaut"]);
+const axisOf = (draw: Draw, shape: Shape | undefined): number => draw(Math.max(0, (shape?.length ?? 0) - 1));
 
 /** Attributes whose good values depend on the operands, by operator; the others are drawn by kind. */
 const attrDraws: Readonly<Record<string, AttrDraw>> = {
   reshape: (draw, [x]) => ({ shape: choose(draw, [[sizeOf(x!)], [...x!].reverse(), [1, ...x!]]) }),
-  expand: (draw, [x]) => ({ shape: [nat(draw, 2) + 1, ...x!] }),
-  transpose: (draw, [x]) => ({ perm: draw(() => fc.shuffledSubarray([...x!.keys()], { minLength: x!.length })) }),
+  expand: (draw, [x]) => ({ shape: [draw(2) + 1, ...x!] }),
+  transpose: (draw, [x]) => ({ perm: shuffled(draw, [...x!.keys()]) }),
   slice: (draw, [x]) => {
     const parts = x!.map((extent) => {
-      const start = nat(draw, extent - 1);
+      const start = draw(extent - 1);
       return choose(draw, [
-        [start, extent, nat(draw, 1) + 1],
+        [start, extent, draw(1) + 1],
         [start, -1, -1],
       ]);
     });
@@ -32,20 +51,20 @@ const attrDraws: Readonly<Record<string, AttrDraw>> = {
   compare: (draw) => ({ kind: choose(draw, ["equal", "less", "less-or-equal", "greater", "greater-or-equal"]) }),
   logic: (draw) => ({ kind: choose(draw, ["and", "or", "xor"]) }),
   gelu: (draw) => ({ approximate: choose(draw, ["none", "tanh"]) }),
-  clip: (draw) => ({ lo: -nat(draw, 8) / 4, hi: nat(draw, 8) / 4 }),
-  "one-hot": (draw) => ({ depth: nat(draw, 3) + 1 }),
+  clip: (draw) => ({ lo: -draw(8) / 4, hi: draw(8) / 4 }),
+  "one-hot": (draw) => ({ depth: draw(3) + 1 }),
   "gather-nd": () => ({ batch_dims: 0 }),
   reveal: (draw) => ({ to: choose(draw, ["client", "server"]) }),
 };
 
 const kindDraws: Readonly<Record<AttrKind, (draw: Draw, name: string, operands: readonly Shape[]) => Attrs[string]>> = {
-  int: (draw, name, [x]) => (name === "axis" ? axisOf(draw, x) : nat(draw, 4) + 1),
-  float: (draw) => draw(() => fc.double({ min: 2 ** -20, max: 4, noNaN: true })),
-  bool: (draw) => draw(fc.boolean),
-  string: (draw) => draw(() => fc.string()),
-  ints: (draw, _name, [x]) => draw(() => fc.subarray([...x!.keys()])),
-  floats: (draw) => draw(() => fc.array(fc.double())),
-  strings: (draw) => draw(() => fc.array(fc.string())),
+  int: (draw, name, [x]) => (name === "axis" ? axisOf(draw, x) : draw(4) + 1),
+  float: (draw) => (draw(2 ** 20) + 1) / 2 ** 18,
+  bool: flip,
+  string: text,
+  ints: (draw, _name, [x]) => subset(draw, [...x!.keys()]),
+  floats: (draw) => [draw(8) / 4, draw(8)],
+  strings: (draw) => [text(draw)],
 };
 
 /** Operands that are not f32: booleans, or indices (only ever drawn from the input that holds safe ones). */
@@ -84,7 +103,10 @@ export const indexInput = "indices";
 
 /** Random modules of the import stage, well typed by the op tables. Values lie in [−4, 4], see `drawInputs`. */
 export function arbitraryModule(options: ModuleOptions = {}): fc.Arbitrary<Module> {
-  return fc.gen().map((draw) => drawModule(draw, options));
+  // A failure shrinks to a shorter program of the same seed; other seeds are other programs.
+  return fc
+    .tuple(fc.noShrink(fc.nat()), fc.nat({ max: options.tries ?? 12 }))
+    .map(([seed, tries]) => drawModule(createDraw(seed), { ...options, tries }));
 }
 
 function drawModule(draw: Draw, { tries = 12, operators, labels: allowed = labels }: ModuleOptions): Module {
@@ -93,9 +115,9 @@ function drawModule(draw: Draw, { tries = 12, operators, labels: allowed = label
   const kindOf = (element: PlainElement): "f32" | "bool" => (element.kind === "bool" ? "bool" : "f32");
   pool.index.push(builder.input(indexInput, { label: "public", element: i64, shape: [2, 1] }));
   pool.bool.push(builder.input("flags", { label: choose(draw, allowed), element: bool, shape: [2, 3] }));
-  for (let n = nat(draw, 3) + 2; n > 0; n--) {
+  for (let n = draw(3) + 2; n > 0; n--) {
     const type = { label: choose(draw, allowed), element: f32, shape: choose(draw, inputShapes) };
-    const asParam = draw(fc.boolean);
+    const asParam = flip(draw);
     pool.f32.push(asParam ? builder.param(`w${n}`, type, `weights/${n}`) : builder.input(`x${n}`, type));
   }
   const defs = [...registry.values()].filter(({ name }) =>
@@ -103,7 +125,7 @@ function drawModule(draw: Draw, { tries = 12, operators, labels: allowed = label
   );
   for (let n = 0; n < tries; n++) {
     const def = choose(draw, defs);
-    const names = def.operands.filter((operand) => !operand.endsWith("?") || draw(fc.boolean));
+    const names = def.operands.filter((operand) => !operand.endsWith("?") || flip(draw));
     const operands = names.map((_, place) => choose(draw, pool[operandKinds[def.name]?.[place] ?? "f32"]));
     const shapes = operands.map((id) => builder.type(id).shape);
     const attrs = drawAttrs(draw, def, shapes);
@@ -112,7 +134,7 @@ function drawModule(draw: Draw, { tries = 12, operators, labels: allowed = label
     } catch {
       continue;
     }
-    const result = builder.op(def.name, operands, attrs, { origin: draw(() => fc.constantFrom("", `/drawn/${n}`)) });
+    const result = builder.op(def.name, operands, attrs, { origin: flip(draw) ? `/drawn/${n}` : "" });
     const { element } = builder.type(result);
     if (element.kind !== "fx" && element.kind !== "i64") pool[kindOf(element)].push(result);
     if (n % 4 === 3) builder.output(result);

@@ -79,7 +79,7 @@ test("topologicalOrder puts operands first and finds cycles", () => {
   expect(topologicalOrder(ops)).toEqual(ops);
   expect(topologicalOrder([...ops].reverse()).map((op) => op.result)).toEqual(["a", "b", "y", "dead"]);
   const chain = Array.from({ length: 50_000 }, (_, i) => ({ ...ops[0]!, operands: [`v${i}`], result: `v${i + 1}` }));
-  expect(topologicalOrder([...chain].reverse())).toEqual(chain);
+  expect(topologicalOrder([...chain].reverse()).every((op, i) => op === chain[i])).toBe(true);
   expect(() =>
     topologicalOrder([
       { ...ops[0]!, operands: ["q"], result: "p" },

@@ -32,10 +32,12 @@ const cases: readonly Case[] = [
   ["open", [9], [9], 9],
 ];
 
-test.each(cases)("%s of scales %j wants %j and gives %i", (name, operands, wanted, result, attrs = {}) => {
-  const def = opDef(name);
-  expect(def.scales!(operands, withDefaults(def, attrs), precision)).toEqual({ operands: wanted, result });
-});
+for (const [name, operands, wanted, result, attrs = {}] of cases) {
+  test(`${name} of scales ${JSON.stringify(operands)} wants ${JSON.stringify(wanted)} and gives ${result}`, () => {
+    const def = opDef(name);
+    expect(def.scales!(operands, withDefaults(def, attrs), precision)).toEqual({ operands: wanted, result });
+  });
+}
 
 test("operators without a meaning on shares have no scales", () => {
   const without = [...registry.values()].filter((def) => !def.scales).map((def) => def.name);
