@@ -1,0 +1,43 @@
+import type { Handle } from "../runtime/party.ts";
+import type { Program } from "../runtime/program.ts";
+import type { Operand } from "../runtime/protocols/define.ts";
+import type { Steps } from "../runtime/steps.ts";
+import type { Argument, Call, Plan } from "../targets/program/plan.ts";
+
+/**
+ * A plan as a program without emitting text: for the cost model, the dealer service (which is sent the module and
+ * must not run code that came over the network), and tests. It does what the emitted programs do, call by call.
+ */
+export function programOf(plan: Plan, hash: string): Program {
+  return {
+    name: plan.name,
+    hash,
+    setting: plan.setting,
+    inputs: plan.inputs,
+    outputs: plan.outputs,
+    weights: plan.weights,
+    *body(tools, party, inputs, weights) {
+      const values = new Map<string, Handle>();
+      const operand = (argument: Argument): Operand => {
+        if (argument.kind === "input") return inputs[argument.id]!;
+        return argument.kind === "weight" ? weights[argument.key]! : values.get(argument.id)!;
+      };
+      const call = ({ callee, spec, args, op }: Call): Steps<Handle> => {
+        const operands = args.map(operand);
+        const here = party.at(op.result);
+        if (callee.kind === "protocol") return tools.protocols[callee.name]!.run(here, spec, ...operands);
+        return immediate(tools.local[callee.name]!(here, spec, ...operands));
+      };
+      for (const step of plan.steps) {
+        const results = step.length === 1 ? [yield* call(step[0]!)] : yield* tools.parallel(...step.map(call));
+        step.forEach(({ op }, k) => void values.set(op.result, results[k]!));
+      }
+      return Object.fromEntries(Object.keys(plan.outputs).map((id) => [id, values.get(id)!]));
+    },
+  };
+}
+
+// biome-ignore lint/correctness/useYield: a local operator as steps without rounds
+function* immediate(result: Handle): Steps<Handle> {
+  return result;
+}

@@ -1,0 +1,54 @@
+import type { Label } from "../ir/label.ts";
+import type { Link } from "../runtime/steps.ts";
+
+/** The reviewed contract of a build directory; everything in it is public. */
+export interface Manifest {
+  readonly schema: 1;
+  readonly compiler: string;
+  readonly name: string;
+  readonly setting: string;
+  readonly truncation: "fast" | "exact";
+  readonly numerics: string;
+  readonly security: string;
+  readonly caveats: readonly string[];
+  readonly roles: Readonly<Record<"client" | "server" | "dealer", string>>;
+  /** SHA-256 of program.mir. */
+  readonly programHash: string;
+  /** SHA-256 over the public tensors' hashes and the client's ONNX files. */
+  readonly artefactsHash: string;
+  /** Every weight of the model: who knows it and why; SHA-256 of those that are public. */
+  readonly weights: readonly {
+    readonly name: string;
+    readonly label: Label;
+    readonly why: string;
+    readonly shape: readonly number[];
+    readonly sha256?: string;
+  }[];
+  /** Inputs of the model and who holds them. */
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly label: Label;
+    readonly shape: readonly number[];
+    readonly type: string;
+  }[];
+  /** Tensors that the client computes in the clear and shares. `oneHot`: shared as one-hot rows of that many columns. */
+  readonly cuts: readonly {
+    readonly value: string;
+    readonly tensor: string;
+    readonly shape: readonly number[];
+    readonly oneHot?: number;
+  }[];
+  /** What the client computes in the clear after the secure part: tensor `output` from the revealed tensor `from`. */
+  readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
+  /** Outputs of the model that the client computes alone. */
+  readonly clientOutputs: readonly string[];
+  /** All that is ever opened, and to whom. */
+  readonly reveals: readonly { readonly value: string; readonly tensor: string; readonly to: string; readonly shape: readonly number[] }[];
+  readonly rings: readonly { readonly width: number; readonly values: number }[];
+  readonly calibration: { readonly source: string; readonly samples: number; readonly weights: string };
+  readonly predicted: {
+    readonly setup: { readonly rounds: number; readonly bytes: Readonly<Record<Link, number>> };
+    readonly offline: { readonly rounds: number; readonly bytes: Readonly<Record<Link, number>> };
+    readonly online: { readonly rounds: number; readonly bytes: Readonly<Record<Link, number>> };
+  };
+}

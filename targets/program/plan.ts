@@ -1,0 +1,106 @@
+import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
+import { isFixed } from "../../ir/type.ts";
+import { formOf } from "../../passes/5-select/choose.ts";
+import { fixedOf, specOf } from "../../passes/5-select/spec.ts";
+import { costOf } from "../../passes/6-schedule/rounds.ts";
+import type { OutputDecl, WeightDecl } from "../../runtime/program.ts";
+import type { Traffic } from "../../runtime/protocols/count.ts";
+import type { Fixed, Spec } from "../../runtime/protocols/define.ts";
+import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
+
+export type Argument =
+  | { readonly kind: "value"; readonly id: ValueId }
+  | { readonly kind: "input"; readonly id: ValueId }
+  | { readonly kind: "weight"; readonly key: string };
+
+/** One op as a call of the runtime. */
+export interface Call {
+  readonly op: Op;
+  /** Export of runtime/protocols, or operator of runtime/local. */
+  readonly callee: { readonly kind: "protocol" | "local"; readonly name: string };
+  readonly spec: Spec;
+  readonly args: readonly Argument[];
+  readonly traffic: Traffic;
+}
+
+/** What a program does, as data: emitted as text for each party, and executed as it is by tools. */
+export interface Plan {
+  readonly name: string;
+  readonly setting: string;
+  readonly inputs: Readonly<Record<string, Fixed>>;
+  readonly outputs: Readonly<Record<string, OutputDecl>>;
+  readonly weights: Readonly<Record<string, WeightDecl>>;
+  readonly steps: readonly (readonly Call[])[];
+}
+
+/** How an op takes one of the model's tensors, and in which ring a hidden one is used. */
+function weightUse(module: Module, op: Op, place: number): WeightDecl {
+  const id = op.operands[place]!;
+  const { element, shape, label } = typeOf(module, id);
+  const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
+  const known = protocol !== undefined && formOf(protocol, place) === "weight";
+  const result = fixedOf(module, op.result);
+  const fixed = isFixed(element) ? element : { width: 32, scale: 0 };
+  return {
+    form: known ? "known" : label === "server" ? "server" : "public",
+    tensor: module.params[id]!,
+    shape,
+    width: known ? result.width : fixed.width,
+    scale: fixed.scale,
+  };
+}
+
+export function planProgram(module: Module, setting: string): Plan {
+  if (module.stage !== "schedule") throw new Error(`a program is planned from stage schedule, found ${module.stage}`);
+  const weights: Record<string, WeightDecl> = {};
+  const isInput = new Set(module.inputs);
+
+  const argument = (op: Op, place: number): Argument => {
+    const id = op.operands[place]!;
+    if (isInput.has(id)) return { kind: "input", id };
+    if (!(id in module.params)) return { kind: "value", id };
+    const use = weightUse(module, op, place);
+    // One tensor may be hidden in several rings: each is a weight of its own.
+    const taken = weights[id];
+    const key = taken && (taken.form !== use.form || taken.width !== use.width) ? `${id}.${use.form}${use.width}` : id;
+    weights[key] = use;
+    return { kind: "weight", key };
+  };
+
+  const steps = module.steps.map((step) =>
+    step.ops.map((op): Call => {
+      const exported = op.protocol === undefined ? undefined : exportNames.get(op.protocol);
+      return {
+        op,
+        callee: exported === undefined ? { kind: "local", name: op.name } : { kind: "protocol", name: exported },
+        spec: specOf(module, op),
+        args: op.operands.map((_, place) => argument(op, place)),
+        traffic: costOf(module, op),
+      };
+    }),
+  );
+  return { name: module.name, setting, inputs: inputsOf(module), outputs: outputsOf(module), weights, steps };
+}
+
+/** The client's integers of an input are at the scale at which it is shared. */
+function inputsOf(module: Module): Readonly<Record<string, Fixed>> {
+  const shares = opsOf(module).filter((op) => op.name === "share");
+  return Object.fromEntries(
+    module.inputs.map((id) => {
+      const share = shares.find((op) => op.operands[0] === id);
+      if (!share) throw new Error(`input %${id} is never shared`);
+      return [id, fixedOf(module, share.result)];
+    }),
+  );
+}
+
+function outputsOf(module: Module): Readonly<Record<string, OutputDecl>> {
+  const reveals = new Map(opsOf(module).map((op) => [op.result, op]));
+  return Object.fromEntries(
+    module.outputs.map((id) => {
+      const reveal = reveals.get(id);
+      if (reveal?.name !== "reveal") throw new Error(`output %${id} is not revealed`);
+      return [id, { ...fixedOf(module, id), to: reveal.attrs.to === "server" ? "server" : "client" }];
+    }),
+  );
+}
