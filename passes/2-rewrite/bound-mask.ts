@@ -1,5 +1,7 @@
+import type { Op, ValueId } from "../../ir/module.ts";
+import type { Tensor } from "../../ir/weights.ts";
 import type { SplitState } from "../pass.ts";
-import { rewriteOps } from "./draft.ts";
+import { type Draft, rewriteOps } from "./draft.ts";
 
 /** Far below any score, and few enough bits for a ring. */
 export const absent = -(2 ** 14);
@@ -10,17 +12,29 @@ export const absent = -(2 ** 14);
  */
 export const boundMask = (state: SplitState): SplitState =>
   rewriteOps(state, (op, draft) => {
-    const mask = op.operands[3];
-    if (op.name !== "attention" || mask === undefined || !draft.isParam(mask)) return undefined;
+    const mask = maskOf(op, draft);
+    if (mask === undefined || !draft.isParam(mask) || !isBoundable(draft.weight(mask))) return undefined;
     const { shape, data } = draft.weight(mask);
-    const length = shape.at(-1)!;
-    const rowHasScore = (at: number): boolean => data.subarray(at, at + length).some((x) => x > absent);
-    const rows = Array.from({ length: data.length / length }, (_, row) => row * length);
-    if (!data.some((x) => x < absent) || !rows.every(rowHasScore)) return undefined;
     const bounded = { shape, data: data.map((x) => Math.max(x, absent)) };
-    const operands = [
-      ...op.operands.slice(0, 3),
-      draft.param(`${draft.weightName(mask)}.bounded`, bounded, draft.type(mask).label),
-    ];
-    return draft.emit("attention", operands, op.attrs, `${op.result}.bounded`);
+    const param = draft.param(`${draft.weightName(mask)}.bounded`, bounded, draft.type(mask).label);
+    const operands = op.operands.map((id) => (id === mask ? param : id));
+    return draft.emit(op.name, operands, op.attrs, `${op.result}.bounded`);
   });
+
+/** What is added to scores: the mask of an attention, or the constant of a sum that only softmaxes read. */
+function maskOf(op: Op, draft: Draft): ValueId | undefined {
+  if (op.name === "attention") return op.operands[3];
+  const last = draft.type(op.result).shape.length - 1;
+  const onlyScores = draft
+    .users(op.result)
+    .every((user) => user.name === "softmax" && (user.attrs.axis === -1 || user.attrs.axis === last));
+  return op.name === "add" && onlyScores && !draft.isOutput(op.result) ? op.operands.find(draft.isParam) : undefined;
+}
+
+/** Whether something is to be bounded, and every row keeps a score. */
+function isBoundable({ shape, data }: Tensor): boolean {
+  const length = shape.at(-1) ?? 1;
+  const hasScore = (row: number): boolean => data.subarray(row * length, (row + 1) * length).some((x) => x > absent);
+  const rows = Array.from({ length: data.length / length }, (_, row) => row);
+  return data.some((x) => x < absent) && rows.every(hasScore);
+}

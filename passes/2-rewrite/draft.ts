@@ -3,7 +3,7 @@ import { join, type Label } from "../../ir/label.ts";
 import { type Attrs, type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
-import { type Element, f32, type TensorType } from "../../ir/type.ts";
+import { type Element, f32, sameShape, type TensorType } from "../../ir/type.ts";
 import { scalar, type Tensor, type WeightStore } from "../../ir/weights.ts";
 import { producersOf, usersOf, withOps } from "../graph.ts";
 import type { State } from "../pass.ts";
@@ -87,7 +87,8 @@ export function rewriteOps<S extends State>(state: S, rule: Rule): S {
   for (const old of opsOf(module)) {
     current = { ...old, operands: old.operands.map((id) => aliases.get(id) ?? id) };
     const result = rule(current, draft);
-    if (result === undefined) add(current);
+    // Laws are written for numbers: where an operand's broadcast made the shape, they do not hold.
+    if (result === undefined || !sameShape(values[result]!.type.shape, values[old.result]!.type.shape)) add(current);
     else aliases.set(old.result, result);
   }
   const outputs = module.outputs.map((id) => aliases.get(id) ?? id);

@@ -1,6 +1,6 @@
 import { join } from "../../ir/label.ts";
 import type { Op, ValueId } from "../../ir/module.ts";
-import { sizeOf } from "../../ir/type.ts";
+import { sameShape, sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { SplitState } from "../pass.ts";
 import { type Draft, derived, rewriteOps } from "./draft.ts";
@@ -56,7 +56,8 @@ function affineOf(id: ValueId, draft: Draft): Affine | undefined {
   if (sum?.name !== "mul") return undefined;
   const gain = sum.operands.find((operand) => isVector(operand, id, draft));
   const n = sum.operands.find((operand) => operand !== gain);
-  return gain === undefined || n === undefined || draft.isParam(n) ? undefined : { n, gain };
+  if (gain === undefined || n === undefined || draft.isParam(n)) return undefined;
+  return sameShape(draft.type(n).shape, draft.type(id).shape) ? { n, gain } : undefined;
 }
 
 /** A param with one entry per column of the value, and no other extent. */

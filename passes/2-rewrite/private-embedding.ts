@@ -23,7 +23,8 @@ export function privateEmbedding(state: SplitState): SplitState {
     const depth = module.values[table]!.type.shape[0]!;
     const value = fresh(`${ids}.one_hot`);
     const source = client.cuts.find((cut) => cut.value === ids)!.source;
-    values[value] = { type: { label: "client", element: f32, shape: [...module.values[ids]!.type.shape, depth] } };
+    const shape = [...module.values[ids]!.type.shape, depth];
+    values[value] = { type: { label: "client", element: f32, shape }, range: { lo: 0, hi: 1 } };
     rows.set(key, { value, source, oneHot: depth });
   }
   const cuts = [...rows.values()];

@@ -57,7 +57,7 @@ function proven(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>):
   return { lo: square ? Math.max(0, least) : least, hi: Number.isNaN(hi) ? Infinity : hi };
 }
 
-/** Bounds on a row's sum from bounds on its elements: n·max² from above; epsilon stands in where a row may be zero. */
+/** Bounds on a row's sum from bounds on its elements: n·max² from above. Epsilon is no part of it: protocols add it. */
 function factsOf(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>, inner?: Interval): Attrs {
   const shape = module.values[op.operands[0]!]!.type.shape;
   const most = magnitude(ranges.get(op.operands[0]!)!);
@@ -71,7 +71,6 @@ function factsOf(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>,
     return { sum_lo: Math.max(1, inner?.lo ?? 1), sum_hi: Math.min(count, inner?.hi ?? count) };
   }
   const count = shape.at(-1)!;
-  const least = (op.attrs.epsilon as number) * count;
-  const lo = Math.max(least, inner?.lo ?? 0);
+  const lo = inner?.lo ?? 0;
   return { sum_lo: lo, sum_hi: Math.max(lo, Math.min(count * most ** 2, inner?.hi ?? Infinity)) };
 }

@@ -21,6 +21,7 @@ export interface ScaleOptions {
 
 interface Walk extends ScaleOptions, State {
   readonly users: ReadonlyMap<ValueId, readonly Op[]>;
+  readonly origins: ReadonlyMap<ValueId, string>;
   readonly values: Record<ValueId, Value>;
   readonly params: Record<ValueId, string>;
   readonly ops: Op[];
@@ -41,6 +42,7 @@ export function assignScales(state: State, options: ScaleOptions): Module {
     module,
     weights,
     users: usersOf(opsOf(module)),
+    origins: new Map(opsOf(module).map((op) => [op.result, op.origin])),
     values: Object.fromEntries(module.inputs.map((id) => [id, entering(module.values[id]!, id, options)])),
     params: {},
     ops: [],
@@ -116,7 +118,7 @@ function place(op: Op, def: OpDef, attrs: Op["attrs"], walk: Walk): { operands: 
   const operands = op.operands.map((id, index) => {
     if (def.selectors?.includes(index) && at[index] === undefined) return plain(id, walk);
     const wanted = rule.operands[index]!;
-    if (!Object.hasOwn(walk.module.params, id)) return truncated(id, at[index]!, wanted, op, walk);
+    if (!Object.hasOwn(walk.module.params, id)) return truncated(id, at[index]!, wanted, walk);
     const form = formOf(id, wanted, use, def, walk);
     // The table counts on `wanted` fractional bits of the factor: the exact product has as many fewer.
     scale += form.scale - wanted;
@@ -140,9 +142,9 @@ function scaleAt(id: ValueId, { values }: Walk): ScaleRule["operands"][number] |
   return value && value.type.label === "shared" && isFixed(value.type.element) ? value.type.element.scale : undefined;
 }
 
-function truncated(id: ValueId, scale: number, wanted: number, op: Op, walk: Walk): ValueId {
+function truncated(id: ValueId, scale: number, wanted: number, walk: Walk): ValueId {
   if (scale === wanted) return id;
-  if (scale < wanted) throw new Error(`${op.name}: wants %${id} at scale ${wanted}, above its ${scale}`);
+  if (scale < wanted) throw new Error(`%${id} is wanted at scale ${wanted}, above its ${scale}`);
   const by = scale - wanted;
   const key = `${id} by ${by}`;
   const known = walk.made.get(key);
@@ -152,7 +154,7 @@ function truncated(id: ValueId, scale: number, wanted: number, op: Op, walk: Wal
   const range = value.range as Interval;
   const element = fx(bitsFor(range, wanted) + slack, wanted);
   walk.values[result] = { type: { ...value.type, element }, range };
-  walk.ops.push({ name: "truncate", operands: [id], result, attrs: { by }, origin: op.origin });
+  walk.ops.push({ name: "truncate", operands: [id], result, attrs: { by }, origin: walk.origins.get(id) ?? "" });
   walk.made.set(key, result);
   return result;
 }
