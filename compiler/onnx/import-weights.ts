@@ -1,0 +1,81 @@
+import { bool, f32, i64, type PlainElement, sizeOf } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import type { Dtype } from "./dtype.ts";
+import { isFormula } from "./import-formula.ts";
+import type { OnnxModel, OnnxTensor } from "./records.ts";
+import { readTensor } from "./tensor-data.ts";
+import { type RecoveredName, recoverNames, type WeightNames } from "./weight-names.ts";
+
+export function elementOf(dtype: Dtype): PlainElement {
+  if (dtype === "bool") return bool;
+  return /^u?int/.test(dtype) ? i64 : f32;
+}
+
+/** A trained tensor of the model: something that an owner has. */
+export interface Weight {
+  /** Recovered where that is possible, else the file's own. Unique in the model; the key in the weight store. */
+  readonly name: string;
+  readonly recovered: RecoveredName | undefined;
+  readonly source: OnnxTensor;
+  /** Read once, when first asked for. */
+  readonly tensor: () => Tensor;
+}
+
+export interface WeightCatalog {
+  readonly model: OnnxModel;
+  /** By the name in the file. */
+  readonly weights: ReadonlyMap<string, Weight>;
+  readonly names: WeightNames;
+  /** The rest: shapes, axes, masks, tables of positions. Known from the architecture, so public. */
+  readonly constants: ReadonlySet<string>;
+}
+
+/** Every stored tensor, told apart: weights, which have owners, and constants, which are part of the architecture. */
+export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): WeightCatalog {
+  const names = recoverNames(model, known ? { known } : {});
+  const weights = new Map<string, Weight>();
+  const constants = new Set<string>();
+  const taken = new Set([...names.names.values()].map(({ name }) => name));
+  for (const source of storedTensors(model)) {
+    const recovered = names.names.get(source.name);
+    const tensor = once(() => readTensor(model, source));
+    if (isConstant(source, recovered, tensor)) {
+      constants.add(source.name);
+      continue;
+    }
+    let name = recovered?.name ?? source.name;
+    // A recovered name is the better claim to it.
+    while (!recovered && taken.has(name)) name = `${name}'`;
+    taken.add(name);
+    weights.set(source.name, { name, recovered, source, tensor });
+  }
+  return { model, weights, names, constants };
+}
+
+/** Initializers, and tensors of Constant nodes under the name of the node's output. */
+function storedTensors(model: OnnxModel): OnnxTensor[] {
+  const nodes = model.graph.nodes.flatMap((node) => {
+    const value = node.op === "Constant" && node.domain === "" ? node.attributes.get("value") : undefined;
+    return value?.kind === "tensor" ? [{ ...value.value, name: node.outputs[0]! }] : [];
+  });
+  return [...model.graph.initializers.values(), ...nodes];
+}
+
+/**
+ * Integers, booleans and nameless single numbers are part of the graph. So are nameless tables that follow from the
+ * architecture by a formula; what has a parameter's name is a weight whatever its numbers are.
+ */
+function isConstant(source: OnnxTensor, recovered: RecoveredName | undefined, tensor: () => Tensor): boolean {
+  if (elementOf(source.dtype).kind !== "f32") return true;
+  if (recovered && /\.(weight|bias)$/.test(recovered.name)) return false;
+  if (sizeOf(source.dims) <= 1) return recovered === undefined;
+  return isFormula(tensor());
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

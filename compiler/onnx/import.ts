@@ -1,0 +1,255 @@
+import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
+import { edit, removeDead, renameValue } from "../../ir/edit.ts";
+import { infer } from "../../ir/infer.ts";
+import type { Label } from "../../ir/label.ts";
+import type { Module, ValueId } from "../../ir/module.ts";
+import { namePattern } from "../../ir/names.ts";
+import type { PlainElement } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import { canonicalize } from "./canonical/index.ts";
+import { bindDims } from "./import-dims.ts";
+import { createImportGraph, displayName, type ImportGraph, type Stored } from "./import-graph.ts";
+import { catalogWeights, elementOf, type WeightCatalog } from "./import-weights.ts";
+import type { LowerContext } from "./lower/context.ts";
+import { hintFor, loweringOf } from "./lower/index.ts";
+import type { Operand } from "./lower/operand.ts";
+import { modulePathOf } from "./module-path.ts";
+import type { Ownership } from "./ownership.ts";
+import type { OnnxModel, OnnxNode, OnnxValueInfo } from "./records.ts";
+import { readTensor } from "./tensor-data.ts";
+
+export interface ImportOptions {
+  /** Sizes of symbolic dimensions. */
+  readonly dims?: ReadonlyMap<string, number>;
+  /** Who knows an input; default: the client. */
+  readonly inputs?: ReadonlyMap<string, Label>;
+  /** Who knows which weight; without it all weights are public. */
+  readonly ownership?: Ownership;
+  /** Recognise norms, activations, attention and the like; default: true. */
+  readonly canonical?: boolean;
+}
+
+/** A product with a stored matrix: where an adapter attaches. */
+export interface ImportedLinear {
+  readonly module: string;
+  readonly origin: string;
+  /** Name of the matrix in the weight store. */
+  readonly weight: string;
+}
+
+export interface Imported {
+  readonly module: Module;
+  /** What the module's parameters name. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  /** ONNX tensor of a value, where it is one. */
+  readonly sources: ReadonlyMap<ValueId, string>;
+  /** Values of the graph's inputs and outputs by their ONNX names. */
+  readonly inputs: ReadonlyMap<string, ValueId>;
+  readonly outputs: ReadonlyMap<string, ValueId>;
+  /** Weight behind each stored tensor; constants have none. */
+  readonly stored: ReadonlyMap<string, Stored>;
+  readonly linears: readonly ImportedLinear[];
+  readonly catalog: WeightCatalog;
+  /** How often each recogniser found its pattern. */
+  readonly recognised: ReadonlyMap<string, number>;
+}
+
+/** An ONNX graph as a module of the first stage: shapes known, constants folded, patterns recognised. */
+export function importModel(model: OnnxModel, options: ImportOptions = {}): Imported {
+  const { graph } = model;
+  const catalog = options.ownership?.catalog ?? catalogWeights(model);
+  const problems: Diagnostic[] = [];
+  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  const shapes = bindDims(model, inputs, options.dims ?? new Map(), problems);
+  const nodes = liveNodes(model);
+  problems.push(...unknownOperators(model, nodes), ...unknownInputs(model, inputs, options));
+  throwIfAny(problems);
+
+  const labels = options.ownership?.labels;
+  const into = createImportGraph(displayName(graph.name) || "model", (weight) => labels?.get(weight) ?? "public");
+  const values = new Map<string, Operand>();
+  const inputIds = new Map<string, ValueId>();
+  for (const input of inputs) {
+    const element = elementOf(input.dtype!);
+    const type = { label: options.inputs?.get(input.name) ?? "client", element, shape: shapes.get(input.name)! };
+    const id = into.builder.input(displayName(input.name), type);
+    into.sources.set(id, input.name);
+    inputIds.set(input.name, id);
+    values.set(input.name, { kind: "value", type, id });
+  }
+  for (const source of graph.initializers.values()) values.set(source.name, storedOperand(catalog, source.name));
+  for (const node of nodes) lowerNode(model, node, catalog, values, into, problems);
+  throwIfAny(problems);
+  return finish(model, catalog, values, into, inputIds, options);
+}
+
+/** Nodes that an output depends on, in the graph's order. */
+function liveNodes({ graph }: OnnxModel): OnnxNode[] {
+  const needed = new Set(graph.outputs.map(({ name }) => name));
+  const live = [...graph.nodes].reverse().filter((node) => {
+    if (!node.outputs.some((name) => needed.has(name))) return false;
+    for (const name of node.inputs) needed.add(name);
+    return true;
+  });
+  return live.reverse();
+}
+
+function unknownOperators(model: OnnxModel, nodes: readonly OnnxNode[]): Diagnostic[] {
+  return nodes
+    .filter((node) => !loweringOf(node))
+    .map((node) => {
+      const domain = node.domain === "" ? "" : ` of ${node.domain}`;
+      const message = `the operator ${node.op}${domain} is not supported`;
+      return { code: "MRL0401", message, at: placeOf(model, node), help: hintFor(node) };
+    });
+}
+
+/** Node and layer, for a reader. */
+function placeOf({ file }: OnnxModel, node: OnnxNode): string {
+  const path = modulePathOf(node, []);
+  const layer = path?.match(/(?:^|\.)((?:layers?|h|blocks?)\.\d+)(?:\.|$)/)?.[1] ?? path;
+  return `${file}, node "${node.name}" (${node.op})${layer ? `, layer ${layer}` : ""}`;
+}
+
+function unknownInputs(model: OnnxModel, inputs: readonly OnnxValueInfo[], options: ImportOptions): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  for (const { name, dtype, kind } of inputs) {
+    if (kind === "tensor" && dtype) continue;
+    const message = `input "${name}" is no tensor of a type that the compiler reads`;
+    found.push({ code: "MRL0405", message, at: model.file });
+  }
+  const names = inputs.map(({ name }) => name);
+  for (const name of options.inputs?.keys() ?? []) {
+    if (names.includes(name)) continue;
+    const help = `inputs: ${names.join(", ")}`;
+    found.push({ code: "MRL0406", message: `the model has no input "${name}"`, at: model.file, help });
+  }
+  return found;
+}
+
+function storedOperand({ weights, model }: WeightCatalog, name: string): Operand {
+  const weight = weights.get(name);
+  if (weight) return { kind: "weight", weight, views: [], tensor: weight.tensor() };
+  const source = model.graph.initializers.get(name)!;
+  return { kind: "constant", tensor: readTensor(model, source), element: elementOf(source.dtype), name };
+}
+
+/** A node whose inputs failed before is passed over: its fault is theirs. */
+function lowerNode(
+  model: OnnxModel,
+  node: OnnxNode,
+  catalog: WeightCatalog,
+  values: Map<string, Operand>,
+  into: ImportGraph,
+  problems: Diagnostic[],
+): void {
+  const [output = ""] = node.outputs;
+  const constantWeight = node.op === "Constant" ? catalog.weights.get(output) : undefined;
+  if (constantWeight) {
+    values.set(output, { kind: "weight", weight: constantWeight, views: [], tensor: constantWeight.tensor() });
+    return;
+  }
+  if (node.inputs.some((name) => name !== "" && !values.has(name))) return;
+  try {
+    const context = contextOf(model, node, values, into);
+    const results = [loweringOf(node)!(context)].flat();
+    const named = node.outputs.flatMap((name, place): [string, Operand][] => {
+      const operand = results[place];
+      return name === "" || !operand ? [] : [[name, operand]];
+    });
+    into.flush(node.name, named);
+    for (const [name, operand] of named) {
+      values.set(name, operand.kind === "constant" ? { ...operand, name } : operand);
+    }
+  } catch (error) {
+    if (error instanceof DiagnosticError) problems.push(...error.diagnostics);
+    else if (!(error instanceof Error) || error.name !== "Error") throw error;
+    else problems.push({ code: "MRL0404", message: `${node.op}: ${error.message}`, at: placeOf(model, node) });
+  }
+}
+
+function contextOf(
+  model: OnnxModel,
+  node: OnnxNode,
+  values: ReadonlyMap<string, Operand>,
+  into: ImportGraph,
+): LowerContext {
+  const name = node.outputs[0] ?? node.name;
+  return {
+    node,
+    opset: model.opsets.get(node.domain) ?? 1,
+    inputs: node.inputs.map((input) => values.get(input)),
+    shape: (operand) => (operand.kind === "value" ? operand.type.shape : operand.tensor.shape),
+    element: (operand) => {
+      if (operand.kind === "weight") return { kind: "f32" };
+      return operand.kind === "constant" ? operand.element : (operand.type.element as PlainElement);
+    },
+    emit: into.emit,
+    constant: (tensor, element) => ({ kind: "constant", tensor, element, name }),
+    read: (tensor) => readTensor(model, tensor),
+  };
+}
+
+function finish(
+  model: OnnxModel,
+  catalog: WeightCatalog,
+  values: ReadonlyMap<string, Operand>,
+  into: ImportGraph,
+  inputs: ReadonlyMap<string, ValueId>,
+  options: ImportOptions,
+): Imported {
+  const outputs = new Map<string, ValueId>();
+  const problems: Diagnostic[] = [];
+  for (const { name } of model.graph.outputs) {
+    const operand = values.get(name);
+    if (!operand) {
+      problems.push({ code: "MRL0404", message: `nothing computes the output "${name}"`, at: model.file });
+      continue;
+    }
+    const id = into.idOf(operand);
+    into.builder.output(id);
+    outputs.set(name, id);
+  }
+  throwIfAny(problems);
+  const named = nameOutputs(removeDead(into.builder.finish()), outputs, into);
+  const { module, weights, recognised } =
+    options.canonical === false
+      ? { module: named, weights: into.weights, recognised: new Map<string, number>() }
+      : canonicalize(named, into.weights);
+  const settled = infer(module);
+  const used = new Set(Object.values(settled.params));
+  const origins = new Map(catalog.names.linears.map((linear) => [linear.node.name, linear]));
+  const keyOfWeight = new Map([...into.stored].map(([key, { weight }]) => [weight, key]));
+  const linears = [...origins.values()].flatMap(({ node, module: path, weight }) => {
+    const name = catalog.weights.get(weight)?.name;
+    const key = name === undefined ? undefined : keyOfWeight.get(name);
+    return path && key && used.has(key) ? [{ module: path, origin: node.name, weight: key }] : [];
+  });
+  return {
+    module: settled,
+    weights: new Map([...weights].filter(([key]) => used.has(key))),
+    sources: new Map([...into.sources].filter(([id]) => Object.hasOwn(settled.values, id))),
+    inputs,
+    outputs,
+    stored: new Map([...into.stored].filter(([key]) => used.has(key))),
+    linears,
+    catalog,
+    recognised,
+  };
+}
+
+/** An output that is some other value under another name gets its own name where that is free. */
+function nameOutputs(module: Module, outputs: Map<string, ValueId>, into: ImportGraph): Module {
+  const fixed = new Set([...module.inputs, ...Object.keys(module.params)]);
+  return edit(module, (draft) => {
+    for (const [name, id] of outputs) {
+      const wanted = displayName(name);
+      const shared = [...outputs.values()].filter((other) => other === id).length > 1;
+      const free = namePattern.test(wanted) && !Object.hasOwn(draft.values, wanted);
+      if (id === wanted || fixed.has(id) || shared || !free) continue;
+      renameValue(draft, id, wanted);
+      outputs.set(name, wanted);
+      into.sources.set(wanted, name);
+    }
+  });
+}

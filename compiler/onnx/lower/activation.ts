@@ -1,0 +1,75 @@
+import { f32 } from "../../../ir/type.ts";
+import { scalar } from "../../../ir/weights.ts";
+import {
+  inputOf,
+  intAttr,
+  knownInput,
+  type LowerContext,
+  type Lowering,
+  type LowerTable,
+  refuse,
+  textAttr,
+} from "./context.ts";
+import type { Operand } from "./operand.ts";
+
+/** Bounds were attributes up to opset 10. */
+function clip(context: LowerContext): Operand {
+  const x = inputOf(context, 0, "input");
+  const bound = (place: number, name: string, absent: number): number =>
+    knownInput(context, place, name)?.data[0] ?? intAttr(context, name, absent);
+  return context.emit("clip", [x], { lo: bound(1, "min", -Infinity), hi: bound(2, "max", Infinity) });
+}
+
+const number = (context: LowerContext, value: number): Operand => context.constant(scalar(value), f32);
+
+/** x · sigmoid(alpha · x) */
+function swish(context: LowerContext): Operand {
+  const x = inputOf(context, 0, "X");
+  const alpha = intAttr(context, "alpha", 1);
+  if (alpha === 1) return context.emit("silu", [x]);
+  const gate = context.emit("sigmoid", [context.emit("mul", [x, number(context, alpha)])]);
+  return context.emit("mul", [x, gate]);
+}
+
+const variadic =
+  (op: string): Lowering =>
+  (context) => {
+    const operands = context.inputs.filter((operand) => operand !== undefined);
+    if (operands.length === 0) refuse("expected at least one operand");
+    return operands.reduce((a, b) => context.emit(op, [a, b]));
+  };
+
+/** x for x ≥ 0, else slope · x: relu(x) − slope · relu(−x) */
+function leaky(context: LowerContext, slope: Operand): Operand {
+  const { emit } = context;
+  const x = inputOf(context, 0, "X");
+  return emit("sub", [emit("relu", [x]), emit("mul", [slope, emit("relu", [emit("neg", [x])])])]);
+}
+
+/** With a bias in front: BiasGelu and FastGelu of com.microsoft. */
+const biased =
+  (approximate: string): Lowering =>
+  (context) => {
+    const x = inputOf(context, 0, "X");
+    const bias = context.inputs[1];
+    return context.emit("gelu", [bias ? context.emit("add", [x, bias]) : x], { approximate });
+  };
+
+export const activationLowerings: LowerTable = {
+  Clip: clip,
+  Swish: swish,
+  Gelu: (context) =>
+    context.emit("gelu", [inputOf(context, 0, "X")], { approximate: textAttr(context, "approximate", "none") }),
+  "com.microsoft.BiasGelu": biased("none"),
+  "com.microsoft.FastGelu": biased("tanh"),
+  "com.microsoft.QuickGelu": (context) => {
+    const x = inputOf(context, 0, "X");
+    const alpha = number(context, intAttr(context, "alpha", 1.702));
+    return context.emit("mul", [x, context.emit("sigmoid", [context.emit("mul", [x, alpha])])]);
+  },
+  LeakyRelu: (context) => leaky(context, number(context, intAttr(context, "alpha", 0.01))),
+  PRelu: (context) => leaky(context, inputOf(context, 1, "slope")),
+  Max: variadic("maximum"),
+  Min: variadic("minimum"),
+  Sum: variadic("add"),
+};

@@ -1,0 +1,101 @@
+import { bool, f32, i64, type PlainElement, sizeOf } from "../../../ir/type.ts";
+import { scalar, tensor } from "../../../ir/weights.ts";
+import { elementOf } from "../import-weights.ts";
+import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, refuse } from "./context.ts";
+
+/** Elements that one folded constant may have: a shape from a hostile file must not take all memory. */
+const maxFolded = 2 ** 26;
+
+function checkedSize(shape: readonly number[]): number {
+  const size = sizeOf(shape);
+  if (!(size >= 0 && size <= maxFolded)) refuse(`expected at most ${maxFolded} elements, found [${shape.join(", ")}]`);
+  return size;
+}
+
+function constantNode(context: LowerContext) {
+  const { node, constant, read } = context;
+  for (const [name, attribute] of node.attributes) {
+    if (attribute.kind === "tensor") return constant(read(attribute.value), elementOf(attribute.value.dtype));
+    if (name === "value_float" && attribute.kind === "float") return constant(scalar(attribute.value), f32);
+    if (name === "value_int" && attribute.kind === "int") return constant(scalar(attribute.value), i64);
+    if (attribute.kind === "ints" || attribute.kind === "floats") {
+      const element = attribute.kind === "ints" ? i64 : f32;
+      return constant(tensor([attribute.value.length], attribute.value), element);
+    }
+  }
+  return refuse("expected a tensor, number or list of numbers");
+}
+
+function range(context: LowerContext) {
+  const names = ["start", "limit", "delta"];
+  const [start, limit, delta] = names.map((name, place) => knownInput(context, place, name)!.data[0]!);
+  const count = Math.max(0, Math.ceil((limit! - start!) / delta!));
+  checkedSize([count]);
+  const data = Float64Array.from({ length: count }, (_, index) => start! + index * delta!);
+  return context.constant(tensor([count], data), context.element(inputOf(context, 0, "start")));
+}
+
+/** On integers the sign is the divisor's, as in Python; with fmod the dividend's, as in C. */
+function mod(context: LowerContext) {
+  const [a, b] = [inputOf(context, 0, "A"), inputOf(context, 1, "B")];
+  if (a.kind !== "constant" || b.kind !== "constant") return refuse("the remainder of values that are not constant");
+  const { emit } = context;
+  const quotient = context.constant(emitData(emit("div", [withElement(a, f32), withElement(b, f32)])), f32);
+  const whole =
+    intAttr(context, "fmod", 0) === 0
+      ? emit("floor", [quotient])
+      : context.constant(
+          { shape: quotient.tensor.shape, data: quotient.tensor.data.map(Math.trunc) },
+          context.element(a),
+        );
+  return emit("sub", [a, emit("mul", [b, withElement(whole, context.element(a))])]);
+}
+
+const emitData = (operand: ReturnType<LowerContext["emit"]>) =>
+  operand.kind === "constant" ? operand.tensor : refuse("expected a constant");
+
+function withElement(operand: ReturnType<LowerContext["emit"]>, element: PlainElement) {
+  return operand.kind === "constant" ? { ...operand, element } : operand;
+}
+
+/** TensorProto.DataType of ONNX, as our elements. */
+const castTargets: readonly (readonly [PlainElement, readonly number[]])[] = [
+  [f32, [1, 10, 11, 16]],
+  [i64, [2, 3, 4, 5, 6, 7, 12, 13]],
+  [bool, [9]],
+];
+
+function cast(context: LowerContext) {
+  const to = intAttr(context, "to", 0);
+  const found = castTargets.find(([, numbers]) => numbers.includes(to));
+  if (!found) return refuse(`expected a cast to a float, an integer or a boolean, found ONNX data type ${to}`);
+  return context.emit("cast", [inputOf(context, 0, "input")], { to: found[0].kind });
+}
+
+/** Values that are known at import, and operators that pass their input on. */
+export const constantLowerings: LowerTable = {
+  Constant: constantNode,
+  ConstantOfShape: (context) => {
+    const shape = [...knownInput(context, 0, "input")!.data];
+    const value = context.node.attributes.get("value");
+    const fill = value?.kind === "tensor" ? context.read(value.value).data[0]! : 0;
+    const element = value?.kind === "tensor" ? elementOf(value.value.dtype) : f32;
+    return context.constant(tensor(shape, new Float64Array(checkedSize(shape)).fill(fill)), element);
+  },
+  Range: range,
+  Mod: mod,
+  Identity: (context) => inputOf(context, 0, "input"),
+  Cast: cast,
+  CastLike: (context) =>
+    context.emit("cast", [inputOf(context, 0, "input")], {
+      to: context.element(inputOf(context, 1, "target_type")).kind,
+    }),
+  Dropout: (context) => {
+    const training = knownInput(context, 2, "training_mode")?.data[0] ?? 0;
+    if (training !== 0) refuse("dropout in training mode: export the model with model.eval()");
+    const input = inputOf(context, 0, "data");
+    if (!context.node.outputs[1]) return input;
+    const ones = new Float64Array(checkedSize(context.shape(input))).fill(1);
+    return [input, context.constant(tensor(context.shape(input), ones), bool)];
+  },
+};

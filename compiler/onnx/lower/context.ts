@@ -1,0 +1,85 @@
+import type { Attrs } from "../../../ir/module.ts";
+import { axisOf } from "../../../ir/ops/helpers/shapes.ts";
+import type { PlainElement, Shape } from "../../../ir/type.ts";
+import type { Tensor } from "../../../ir/weights.ts";
+import type { OnnxNode, OnnxTensor } from "../records.ts";
+import type { ConstantOperand, Operand } from "./operand.ts";
+
+/** What a lowering may ask and do. Plain Errors that it throws become diagnostics at its node. */
+export interface LowerContext {
+  readonly node: OnnxNode;
+  /** Version of the operator set of the node's domain. */
+  readonly opset: number;
+  /** The node's inputs; undefined for an optional one that is left out. */
+  readonly inputs: readonly (Operand | undefined)[];
+  readonly shape: (operand: Operand) => Shape;
+  readonly element: (operand: Operand) => PlainElement;
+  /** An operator of ir/ops: evaluated now when all operands are constants, else added to the module. */
+  readonly emit: (op: string, operands: readonly Operand[], attrs?: Attrs) => Operand;
+  readonly constant: (tensor: Tensor, element: PlainElement) => ConstantOperand;
+  readonly read: (tensor: OnnxTensor) => Tensor;
+}
+
+/** The operands for the node's outputs, in their order. */
+export type Lowering = (context: LowerContext) => Operand | readonly Operand[];
+export type LowerTable = Readonly<Record<string, Lowering>>;
+
+export function inputOf({ inputs }: LowerContext, place: number, name: string): Operand {
+  const operand = inputs[place];
+  if (!operand) throw new Error(`expected the input ${name}, found none`);
+  return operand;
+}
+
+/** The numbers of an input that must not depend on data; undefined when it is left out. */
+export function knownInput({ inputs }: LowerContext, place: number, name: string): Tensor | undefined {
+  const operand = inputs[place];
+  if (!operand) return undefined;
+  if (operand.kind !== "constant") throw new Error(`expected ${name} to be constant: it decides shapes`);
+  return operand.tensor;
+}
+
+export function listInput(context: LowerContext, place: number, name: string): readonly number[] | undefined {
+  const found = knownInput(context, place, name);
+  return found && [...found.data];
+}
+
+export function intAttr({ node }: LowerContext, name: string, absent: number): number {
+  const attribute = node.attributes.get(name);
+  if (!attribute) return absent;
+  if (attribute.kind !== "int" && attribute.kind !== "float") throw new Error(`expected ${name} to be a number`);
+  return attribute.value;
+}
+
+export function textAttr({ node }: LowerContext, name: string, absent: string): string {
+  const attribute = node.attributes.get(name);
+  if (!attribute) return absent;
+  if (attribute.kind !== "string") throw new Error(`expected ${name} to be text`);
+  return attribute.value;
+}
+
+export function listAttr({ node }: LowerContext, name: string): readonly number[] | undefined {
+  const attribute = node.attributes.get(name);
+  if (!attribute) return undefined;
+  if (attribute.kind !== "ints" && attribute.kind !== "floats") throw new Error(`expected ${name} to be a list`);
+  return attribute.value;
+}
+
+/** Axes moved from attributes to inputs in opset 13 (18 for most reductions): whichever is there. */
+export function axesFrom(context: LowerContext, place: number, rank: number): readonly number[] | undefined {
+  const axes = listAttr(context, "axes") ?? listInput(context, place, "axes");
+  return axes?.map((axis) => axisOf(axis, rank));
+}
+
+/** Attributes as the op tables' bindings take them. */
+export function plainAttrs(node: OnnxNode): Attrs {
+  const entries = [...node.attributes].flatMap(([name, attribute]) =>
+    attribute.kind === "tensor" || attribute.kind === "graph" || attribute.kind === "unsupported"
+      ? []
+      : [[name, attribute.value] as const],
+  );
+  return Object.fromEntries(entries);
+}
+
+export function refuse(reason: string): never {
+  throw new Error(reason);
+}
