@@ -18,7 +18,6 @@ import {
   neg as negRing,
   type RingTensor,
   reshape as reshapeTensor,
-  shiftRightRounded,
   slice as sliceTensor,
   sub as subRings,
   reduceSum as sumAxes,
@@ -69,7 +68,6 @@ export const local = {
     return share(swapLast(flipped));
   },
   neg: unary(negRing),
-  truncate: unary((x, spec) => shiftRightRounded(x, Number(spec.attrs.by))),
   narrow: unary((x, spec) => narrowRing(x, spec.result.width)),
   reshape: unary((x, spec) => reshapeTensor(x, spec.result.shape)),
   transpose: unary((x, spec) => transposeTensor(x, numbers(spec, "perm"))),

@@ -4,7 +4,7 @@ import { opDef } from "../../ir/registry.ts";
 import { bitsFor, fx, isFixed, type Sharing } from "../../ir/type.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { formOf } from "./choose.ts";
-import { fixedOf } from "./spec.ts";
+import { fixedOf, resultOf } from "./spec.ts";
 
 /** Widest ring of the runtime. */
 const widest = 64;
@@ -68,6 +68,12 @@ export function planRings(module: Module, ops: readonly Op[]): Module {
   }
   throwIfAny(tooWide);
 
+  function leastOf(id: ValueId): number {
+    const { type, range } = module.values[id]!;
+    if (!isFixed(type.element)) return 1;
+    return range ? bitsFor(range, type.element.scale) : type.element.width;
+  }
+
   /** The ring of a value from all its uses, with the opens and narrows that they need put behind its definition. */
   function settle(id: ValueId, definedAt: number): number {
     const { type, range } = module.values[id]!;
@@ -78,7 +84,8 @@ export function planRings(module: Module, ops: readonly Op[]): Module {
           ? type.element.width
           : 1;
     const uses = demands.get(id) ?? [];
-    if (type.label !== "shared") return isFixed(type.element) ? type.element.width : least;
+    // Only a reveal makes a value that is not shared: its operand is sent in the least ring that holds it.
+    if (type.label !== "shared") return leastOf(ops[definedAt]!.operands[0]!);
     const wires = wireWidths(uses);
     const width = Math.max(least, ...wires, ...uses.filter((use) => use.form === "share").map((use) => use.width));
     const made = new Map<string, ValueId>();
@@ -133,14 +140,13 @@ function wants(module: Module, op: Op, at: number, width: number): readonly Dema
   const shared = op.operands.map((id) => module.values[id]!.type.label === "shared");
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   if (!protocol) {
-    const wanted = op.name === "truncate" ? width + Number(op.attrs.by) : width;
     return op.operands.flatMap((_, place) =>
-      shared[place] ? [{ op: at, place, form: "share" as const, width: wanted, exact: true }] : [],
+      shared[place] ? [{ op: at, place, form: "share" as const, width, exact: true }] : [],
     );
   }
   const widths = protocol.operandWidths({
     operands: op.operands.map((id) => fixedOf(module, id)),
-    result: fixedOf(module, op.result, width),
+    result: resultOf(module, op, width),
     attrs: { ...defaultsOf(op.name), ...op.attrs },
   });
   return op.operands.flatMap((_, place) => {

@@ -16,11 +16,15 @@ export function fixedOf(module: Module, id: ValueId, width?: number): Fixed {
   };
 }
 
+/** A revealed value is a plain number in the IR; on the wire it is still what it was revealed from. */
+export const resultOf = (module: Module, op: Op, width?: number): Fixed =>
+  fixedOf(module, op.name === "reveal" ? op.operands[0]! : op.result, width);
+
 /** One execution of an op as plain data, at the ring widths that the module has now. */
 export function specOf(module: Module, op: Op): Spec {
   return {
     operands: op.operands.map((id) => fixedOf(module, id)),
-    result: fixedOf(module, op.result),
+    result: resultOf(module, op),
     attrs: withDefaults(opDef(op.name), op.attrs),
   };
 }

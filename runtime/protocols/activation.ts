@@ -1,16 +1,16 @@
 import type { Party, Share, Wire } from "../party.ts";
 import type { Series } from "../ring/harmonics.ts";
-import { add, addConstant, concat, mulConstant, reshape, shiftRightRounded } from "../ring/index.ts";
+import { add, addConstant, concat, mulConstant, reshape } from "../ring/index.ts";
 import { floorLog2 } from "../ring/portable-math.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
-import { at, below } from "./comparison.ts";
+import { at, below, tooWide } from "./comparison.ts";
 import { defineProtocol, type Fixed, type Protocol, type Spec } from "./define.ts";
-import { fourier } from "./fourier.ts";
+import { fourier, fourierRing, roundingError } from "./fourier.ts";
 import { openWire } from "./open.ts";
 import { bitToRing, select } from "./products.ts";
 import { wireWidth } from "./widths.ts";
-import { coarse, lift, mapWire, publicShare } from "./wires.ts";
+import { coarse, lift, mapWire, publicShare, rescale, rescaledFrom } from "./wires.ts";
 
 /**
  * A function that is a short trigonometric series (plus half its argument, where `halfLinear`) inside ±bound, and
@@ -59,8 +59,7 @@ function* saturated(party: Party, spec: Spec, f: Saturated, x: Wire): Steps<Shar
   let result = select(party, bit(0), innerWire, width);
   if (f.over === "argument") {
     const by = operand.scale - scale;
-    const selected = select(party, bit(1), x, width + by);
-    result = add(result, by > 0 ? shiftRightRounded(selected, by) : selected);
+    result = add(result, rescale(select(party, bit(1), x, rescaledFrom(width, by)), by));
   } else {
     result = add(result, mulConstant(bitToRing(party, bit(1), width), 2 ** scale));
   }
@@ -79,7 +78,27 @@ function innerValue(
   const series = fourier(party, x, f.series, f.logPeriod + fraction, result);
   if (!f.halfLinear) return series;
   const by = fraction + 1 - result.scale;
-  return add(series, shiftRightRounded(lift(party, x, result.width + by), by));
+  return add(series, rescale(lift(party, x, rescaledFrom(result.width, by)), by));
+}
+
+/** The wire must hold a whole period, and the bound itself with slack. */
+const activationWire = (f: Saturated, x: Fixed): number =>
+  Math.max(wireWidth(x), f.logPeriod + x.scale, floorLog2(f.bound) + 3 + x.scale);
+
+/** Fit and rounding of the series, its truncation, the half argument's, and the argument's above the bound. */
+const activationUlps = (f: Saturated, { operands: [x], result }: Spec): number =>
+  1 +
+  (f.halfLinear && x!.scale + 1 > result.scale ? 1 : 0) +
+  (f.fitError + roundingError(f.series)) * 2 ** result.scale;
+
+function refusal(f: Saturated, { operands: [x], result }: Spec): string | undefined {
+  if (f.logPeriod + x!.scale > 32) return `a period of ${f.logPeriod + x!.scale} bits is wider than 32`;
+  if (x!.scale < thresholdBits)
+    return `thresholds are taken on ${thresholdBits} fractional bits, the operand has ${x!.scale}`;
+  const inside = isInside(f, x!);
+  const ring = fourierRing(inside ? result.width : innerWidth(f, result.scale), result.scale);
+  if (ring > 64 || result.scale > 28) return `the series would need a ring of ${ring} bits, at most 64 exist`;
+  return inside ? undefined : tooWide(activationWire(f, x!) - x!.scale + thresholdBits);
 }
 
 const isInside = (f: Saturated, x: Fixed): boolean => -f.bound <= x.lo && x.hi <= f.bound;
@@ -100,13 +119,11 @@ export function saturatedProtocol(operator: string, f: Saturated): Protocol {
     settings: ["2pc-dealer", "3pc"],
     security: "semi-honest",
     paper: "ours: docs/protocols/fourier.md; series on P > 2T after SHAFT (NDSS 2025) and SecFormer (ACL 2024)",
-    accuracy: { ulps: (spec) => 4 + f.fitError * 2 ** spec.result.scale },
+    accuracy: { ulps: (spec) => activationUlps(f, spec) },
     forms: ["wire"],
     yields: "share",
-    // The wire must hold a whole period, and the bound itself with slack.
-    operandWidths: ({ operands: [x] }) => [
-      Math.max(wireWidth(x!), f.logPeriod + x!.scale, floorLog2(f.bound) + 3 + x!.scale),
-    ],
+    operandWidths: ({ operands: [x] }) => [activationWire(f, x!)],
+    refuses: (spec) => refusal(f, spec),
     *run(party, spec, x) {
       return yield* saturated(party, spec, f, x as Wire);
     },

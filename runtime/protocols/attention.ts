@@ -17,8 +17,9 @@ import {
   sumPlan,
   weightedWidth,
   weightScale,
+  weightWidth,
 } from "./scores.ts";
-import { mapWire } from "./wires.ts";
+import { mapWire, rescale, rescaledFrom } from "./wires.ts";
 
 /** Fractional bits of the public factor that turns q·k into base-2 scores, where it is not 1. */
 const factorBits = 12;
@@ -34,7 +35,8 @@ interface AttentionPlan {
   readonly scoreWidth: number;
   readonly valueWidth: number;
   readonly valueDrop: number;
-  readonly productWidth: number;
+  /** Low bits that the product of a sum and its inverse has too many. */
+  readonly productDrop: number;
 }
 
 function planAttention(spec: Spec): AttentionPlan {
@@ -54,9 +56,9 @@ function planAttention(spec: Spec): AttentionPlan {
     factor: folded ? 1 : Math.round(scale * 2 ** factorBits),
     scoreShift,
     scoreWidth: width,
-    valueWidth: weightedWidth(columns, bound, v!.scale),
+    valueWidth: Math.max(weightedWidth(columns, bound, v!.scale), weightWidth(layout)),
     valueDrop: weightScale + v!.scale - sumScale,
-    productWidth: result.width + sumScale + octaveScale(sumPlan(layout)) - result.scale,
+    productDrop: sumScale + octaveScale(sumPlan(layout)) - result.scale,
   };
 }
 
@@ -93,10 +95,23 @@ function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Shar
     inverseSums(party, sums, layout),
   );
   const perRow = mapWire(inverse, (t) => reshape(t, [layout.rows.length, 1]));
-  const product = wireProduct(party, total, perRow, plan.productWidth);
-  const by = plan.productWidth - spec.result.width;
-  const result = by > 0 ? shiftRightRounded(product, by) : product;
+  const product = wireProduct(party, total, perRow, rescaledFrom(spec.result.width, plan.productDrop));
+  const result = rescale(product, plan.productDrop);
   return { kind: "share", tensor: reshape(result, [batch, heads, places, valueDepth]) };
+}
+
+/**
+ * Values times the error of their weights: of a weight's exponent through the rounding of the score and of the factor,
+ * and 2^−9 for the roundings of weights, sums and inverse, as the test measures.
+ */
+function attentionUlps(spec: Spec): number {
+  const { factor, scoreShift } = planAttention(spec);
+  const [q, k, v] = spec.operands;
+  const wanted = Number(spec.attrs.scale) * Math.LOG2E;
+  const used = factor * 2 ** (q!.scale + k!.scale - scoreScale - scoreShift);
+  const score = 2 ** -scoreScale + Number(spec.attrs.score_bound) * Math.abs(used / wanted - 1);
+  const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
+  return 4 + 2 ** spec.result.scale * bound * (2 ** -9 + Math.LN2 * score);
 }
 
 export const coarseMaxAttention = defineProtocol({
@@ -105,8 +120,7 @@ export const coarseMaxAttention = defineProtocol({
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   paper: "ours: docs/protocols/attention.md; deferred division after FlashAttention (Dao et al., NeurIPS 2022)",
-  // Weights are off by at most 2^−10 of the row's sum; values multiply that.
-  accuracy: { ulps: (spec) => Math.ceil(2 ** (spec.result.scale - 8) * Math.max(1, spec.operands[2]!.hi)) + 4 },
+  accuracy: { ulps: attentionUlps },
   forms: ["wire", "wire", "wire", "share"],
   yields: "share",
   exactRings: true,
@@ -121,7 +135,7 @@ export const coarseMaxAttention = defineProtocol({
     if (plan.scoreWidth > 30) return `scores need a ring of ${plan.scoreWidth} bits, comparisons take at most 30`;
     // Above 40 bits the exponential would keep fewer than 36 bits for its two factors.
     if (plan.valueWidth > 40) return `weighted values need a ring of ${plan.valueWidth} bits, at most 40 are left`;
-    const widest = Math.max(plan.scoreWidth + plan.scoreShift, plan.productWidth);
+    const widest = Math.max(plan.scoreWidth + plan.scoreShift, rescaledFrom(spec.result.width, plan.productDrop));
     return widest > 64 ? `products would need a ring of ${widest} bits, at most 64 exist` : undefined;
   },
   *run(party, spec, q, k, v, mask) {

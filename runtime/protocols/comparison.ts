@@ -58,9 +58,16 @@ export function* belowMask(party: Party, opened: RingTensor, secret: RingTensor)
   return combineDigits(rows(open, 0, count), rows(open, count, 2 * count - 1), products, guarded);
 }
 
+/** Widest wire whose low bits a comparison takes. */
+const widestWire = 31;
+
+/** Why a wire of so many bits cannot be compared, for `refuses`. */
+export const tooWide = (bits: number): string | undefined =>
+  bits > widestWire ? `its wire needs a ring of ${bits} bits, comparisons take at most ${widestWire}` : undefined;
+
 /** Bits per digit that make the dealer's traffic least; a table of 2^5 bits fills one lane. At most 6 digits. */
 export function digitBits(bits: number): number {
-  if (bits > 30) throw new RangeError(`masked digit comparison takes at most 30 bits, got ${bits}`);
+  if (bits > widestWire - 1) throw new RangeError(`masked digit comparison takes at most 30 bits, got ${bits}`);
   const candidates = [2, 3, 4, 5].filter((k) => Math.ceil(bits / k) <= 6);
   return candidates.reduce((best, k) => (tableBits(bits, k) < tableBits(bits, best) ? k : best));
 }

@@ -7,8 +7,11 @@ import { at, below, belowMask } from "./comparison.ts";
 import { openWire } from "./open.ts";
 import { gate, signed } from "./wires.ts";
 
-/** Powers of two of which the result is not rounded to zero: 2^y for y in [−window, 0). */
+/** The window holds y in [−2^4, 0): below it the result is 0. */
 const windowBits = 4;
+
+/** Narrowest wire for y with so many fractional bits: the window's end is a threshold within its signed range. */
+export const exponentWidth = (fraction: number): number => fraction + windowBits + 2;
 
 /**
  * Fractional bits of the public factor and of the dealer's factor, which together must fit 64 bits above the result.

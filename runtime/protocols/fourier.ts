@@ -12,10 +12,20 @@ const factorBits = 14;
 export const fourierRing = (width: number, scale: number): number => width + harmonicBits + factorBits - scale;
 
 /**
+ * Worst error that the rounding of harmonics and factors adds to the series, in real units: each of the two vectors
+ * (cos, sin) is off by at most √2·2^−15, and is multiplied by one of length |c_k| or 1.
+ */
+export const roundingError = ({ cosines, sines }: Series): number => {
+  const count = Math.max(cosines.length, sines.length);
+  const amplitudes = [...Array(count).keys()].map((k) => 1 + Math.hypot(cosines[k] ?? 0, sines[k] ?? 0));
+  return Math.SQRT2 * 2 ** -15 * amplitudes.reduce((sum, amplitude) => sum + amplitude, 0);
+};
+
+/**
  * f(x) for a wire, as shares in a ring of `width` bits with `scale` fractional bits: 0 rounds, no traffic between the
  * parties (L-FOURIER, ours: docs/protocols/fourier.md). f is given as a trigonometric series of period 2^periodBits
  * raw units; only that many low bits of the wire are used, on which the mask is uniform, so the period is what the
- * mask hides. Error: the fit of the series, plus (2K+1)·2^−15·max|coefficient|, plus one ulp of the truncation.
+ * mask hides. Error: the fit of the series, plus `roundingError`, plus one ulp of the truncation.
  * Dealer: 2K·(width + 28 − scale) bits per element.
  */
 export function fourier(

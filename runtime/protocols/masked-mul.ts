@@ -1,8 +1,8 @@
 import type { Share, Wire } from "../party.ts";
-import { shiftRightRounded } from "../ring/index.ts";
 import { defineProtocol, type Spec } from "./define.ts";
 import { wireProduct } from "./products.ts";
 import { wireWidth } from "./widths.ts";
+import { rescale, rescaledFrom } from "./wires.ts";
 
 const dropOf = ({ operands: [x, y], result }: Spec): number => x!.scale + y!.scale - result.scale;
 
@@ -13,18 +13,18 @@ export const maskedMul = defineProtocol({
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   paper: "ours: docs/protocols/masked-product.md",
-  accuracy: { ulps: () => 1 },
+  accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
   forms: ["wire", "wire"],
   yields: "share",
   operandWidths: ({ operands: [x, y] }) => [wireWidth(x!), wireWidth(y!)],
   refuses: (spec) => {
-    const width = spec.result.width + dropOf(spec);
+    const width = rescaledFrom(spec.result.width, dropOf(spec));
     return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
   },
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x, y) {
     const drop = dropOf(spec);
-    const product = wireProduct(party, x as Wire, y as Wire, spec.result.width + drop);
-    return { kind: "share", tensor: drop > 0 ? shiftRightRounded(product, drop) : product } satisfies Share;
+    const product = wireProduct(party, x as Wire, y as Wire, rescaledFrom(spec.result.width, drop));
+    return { kind: "share", tensor: rescale(product, drop) } satisfies Share;
   },
 });

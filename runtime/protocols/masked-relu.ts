@@ -1,11 +1,11 @@
 import type { Share, Wire } from "../party.ts";
-import { add, addConstant, mulConstant, shiftRightRounded } from "../ring/index.ts";
-import { at, below } from "./comparison.ts";
+import { add, addConstant, mulConstant } from "../ring/index.ts";
+import { at, below, tooWide } from "./comparison.ts";
 import { defineProtocol } from "./define.ts";
 import { openWire } from "./open.ts";
 import { select } from "./products.ts";
 import { wireWidth } from "./widths.ts";
-import { publicShare } from "./wires.ts";
+import { publicShare, rescale, rescaledFrom } from "./wires.ts";
 
 /** max(x, 0) from an open wire: sign by digit tables, then the wire where it is not negative (protocols.md 1.3). 2 rounds, exact at equal scales. */
 export const maskedRelu = defineProtocol({
@@ -18,12 +18,13 @@ export const maskedRelu = defineProtocol({
   forms: ["wire"],
   yields: "share",
   operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
+  refuses: ({ operands: [x] }) => tooWide(wireWidth(x!)),
   *run(party, spec, x) {
     const by = spec.operands[0]!.scale - spec.result.scale;
     const negative = at(yield* below(party, x as Wire, [0]), 0);
     const one = addConstant(mulConstant(negative, 0), 1);
     const positive = yield* openWire(party, add(negative, publicShare(party, one)));
-    const kept = select(party, positive, x as Wire, spec.result.width + by);
-    return { kind: "share", tensor: by > 0 ? shiftRightRounded(kept, by) : kept } satisfies Share;
+    const kept = select(party, positive, x as Wire, rescaledFrom(spec.result.width, by));
+    return { kind: "share", tensor: rescale(kept, by) } satisfies Share;
   },
 });

@@ -7,7 +7,7 @@ import { type OctavePlan, octaveResultWidth, octaveScale, octaves, octaveWireWid
 import { openWire } from "./open.ts";
 import { sumOfSquares, wireProduct } from "./products.ts";
 import { wireWidth } from "./widths.ts";
-import { difference, lift } from "./wires.ts";
+import { difference, lift, rescale, rescaledFrom } from "./wires.ts";
 
 interface NormPlan {
   readonly octaves: OctavePlan;
@@ -17,7 +17,8 @@ interface NormPlan {
   readonly sumDrop: number;
   readonly inverseDrop: number;
   readonly inverseScale: number;
-  readonly productWidth: number;
+  /** Low bits dropped from the product. */
+  readonly productDrop: number;
 }
 
 /** Significant bits kept at the low end of the sum of squares. */
@@ -46,7 +47,7 @@ function planNorm(spec: Spec): NormPlan {
     sumDrop,
     inverseDrop,
     inverseScale,
-    productWidth: result.width + x.scale + inverseScale - result.scale,
+    productDrop: x.scale + inverseScale - result.scale,
   };
 }
 
@@ -59,12 +60,11 @@ function* normalise(party: Party, spec: Spec, x: Wire): Steps<Share> {
   const squares = sumOfSquares(party, x, plan.sumWidth);
   // ε is public: the server alone adds it.
   const biased = party.role === "client" ? squares : addConstant(squares, epsilon);
-  const rows = yield* openWire(party, plan.sumDrop > 0 ? shiftRightRounded(biased, plan.sumDrop) : biased);
+  const rows = yield* openWire(party, rescale(biased, plan.sumDrop));
   const full = yield* octaves(party, rows, plan.octaves, octaveResultWidth(plan.octaves));
-  const inverse = yield* openWire(party, plan.inverseDrop > 0 ? shiftRightRounded(full, plan.inverseDrop) : full);
-  const product = wireProduct(party, x, inverse, plan.productWidth);
-  const by = plan.productWidth - spec.result.width;
-  return { kind: "share", tensor: by > 0 ? shiftRightRounded(product, by) : product };
+  const inverse = yield* openWire(party, rescale(full, plan.inverseDrop));
+  const product = wireProduct(party, x, inverse, rescaledFrom(spec.result.width, plan.productDrop));
+  return { kind: "share", tensor: rescale(product, plan.productDrop) };
 }
 
 const common = {

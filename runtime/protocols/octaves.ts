@@ -4,8 +4,8 @@ import { add, addConstant, concat, reshape, shiftLeft } from "../ring/index.ts";
 import { floorLog2, powerOfTwo } from "../ring/portable-math.ts";
 import { type RingTensor, zeros } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
-import { at, below } from "./comparison.ts";
-import { fourier } from "./fourier.ts";
+import { at, below, tooWide } from "./comparison.ts";
+import { fourier, roundingError } from "./fourier.ts";
 import { openWire } from "./open.ts";
 import { select } from "./products.ts";
 import { mapWire, publicShare } from "./wires.ts";
@@ -29,6 +29,8 @@ export const mantissaSeries = {
 
 export type Inverse = keyof typeof mantissaSeries;
 
+/** Worst error of the two series on [1, 2). */
+const fitError = 1.8e-6;
 /** Fractional bits of each octave's own value, which lies in (1/2, 1·√2]. */
 const mantissaBits = 14;
 /** Ring of an octave's value: sign, slack, and the range of a series outside its octave, which select discards. */
@@ -71,6 +73,21 @@ export function planOctaves(inverse: Inverse, lo: number, hi: number, scale: num
 
 /** Width of a wire on which every octave's period of 4 fits, with slack. */
 export const octaveWireWidth = (plan: OctavePlan): number => plan.last + 3;
+
+/** Worst error of a result, in real units, at the smallest value: fit, rounding and truncation of its octave. */
+export function octaveError(plan: OctavePlan): number {
+  const { exponent, rest } = magnitude(plan, plan.first);
+  const mantissa =
+    fitError * rest + roundingError(scaleSeries(mantissaSeries[plan.inverse], rest)) + 2 ** -mantissaBits;
+  return powerOfTwo(exponent) * mantissa;
+}
+
+/** Why values of these bounds cannot be inverted. */
+export function octavesRefuse(lo: number, hi: number, scale: number): string | undefined {
+  if (!(lo * 2 ** scale >= 4))
+    return `values down to ${lo} need at least 2 bits, ${scale} fractional bits do not hold them`;
+  return tooWide(floorLog2(hi * 2 ** scale) + 3);
+}
 
 /**
  * factor/v or factor/√v for a positive wire v, as shares in a ring of `width` bits at `octaveScale(plan)` fractional

@@ -2,7 +2,7 @@ import type { Party, Wire } from "../party.ts";
 import { addConstant, gatherFlat, narrow, reduceSum, scatterFlat, shiftLeft, sub, widen } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
-import { exponential } from "./exponential.ts";
+import { exponential, exponentWidth } from "./exponential.ts";
 import { type OctavePlan, octaveResultWidth, octaves, octaveWireWidth, planOctaves } from "./octaves.ts";
 import { openWire } from "./open.ts";
 import { type Rows, rowMax } from "./row-max.ts";
@@ -41,7 +41,11 @@ export function scoreRows(count: number, places: number, columns: number, causal
 }
 
 /** Ring of a score wire for scores within ±bound: differences of two fit with slack. */
-export const scoreWidth = (bound: number): number => signedBits(-bound, bound, scoreScale) + 2;
+export const scoreWidth = (bound: number): number =>
+  Math.max(signedBits(-bound, bound, scoreScale) + 2, exponentWidth(scoreScale));
+
+/** Ring of a weight, such that the sum of a row of them fits as well. */
+export const weightWidth = (layout: ScoreRows): number => Math.max(weightScale + 3, octaveWireWidth(sumPlan(layout)));
 
 /** Ring in which sums of weights times values within ±bound are formed, values at `scale`. */
 export const weightedWidth = (columns: number, bound: number, scale: number): number =>

@@ -1,8 +1,9 @@
 import type { Share } from "../party.ts";
 import { addConstant, mulConstant, shiftRightRounded } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
+import { tooWide } from "./comparison.ts";
 import { defineProtocol, type Spec } from "./define.ts";
-import { exponential } from "./exponential.ts";
+import { exponential, exponentialScales, exponentWidth } from "./exponential.ts";
 import { openWire } from "./open.ts";
 import { signedBits } from "./widths.ts";
 
@@ -14,9 +15,23 @@ const headroom = (spec: Spec): number => Math.max(0, Math.floor(spec.operands[0]
 const inputWidth = (spec: Spec): number => {
   const { lo, hi } = spec.operands[0]!;
   const bound = Math.max(Math.abs(lo), Math.abs(hi)) * Math.LOG2E + headroom(spec);
-  return Math.max(signedBits(-bound, bound, fraction) + 1, fraction + 6);
+  return Math.max(signedBits(-bound, bound, fraction) + 1, exponentWidth(fraction));
 };
 const shiftOf = (spec: Spec): number => spec.operands[0]!.scale + factorBits - fraction;
+
+/**
+ * Worst error: the exponent is off by the rounding of log2 e and of its truncation, most at the largest x; the factors
+ * are rounded, and what is below 2^(h−16) becomes 0.
+ */
+const ulpsOf = (spec: Spec): number => {
+  const { lo, hi } = spec.operands[0]!;
+  const { width, scale } = spec.result;
+  const h = headroom(spec);
+  const slope = Math.abs(Math.LOG2E - Math.round(Math.LOG2E * 2 ** factorBits) / 2 ** factorBits);
+  const exponent = Math.LN2 * (2 ** -fraction + Math.max(Math.abs(lo), Math.abs(hi)) * slope);
+  const factors = 2 ** -exponentialScales({ width, scale: scale + h }).factor;
+  return 1 + (Math.exp(hi) * exponent + 2 ** h * (factors + 2 ** -16)) * 2 ** scale;
+};
 
 /** e^x = 2^h·2^(x·log2 e − h), h public, by the separable masked exponential; 0 where it is below 2^(h−16). 3 rounds. */
 export const separableExp = defineProtocol({
@@ -25,11 +40,19 @@ export const separableExp = defineProtocol({
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   paper: "ours: docs/protocols/separable-exponential.md",
-  accuracy: { ulps: (spec) => Math.ceil(2 ** (headroom(spec) + spec.result.scale - 10)) + 2 },
+  accuracy: { ulps: ulpsOf },
   forms: ["share"],
   yields: "share",
   operandWidths: (spec) => [inputWidth(spec) + shiftOf(spec)],
-  refuses: (spec) => (headroom(spec) > 12 ? `e^x may reach 2^${headroom(spec)}, at most 2^12 is supported` : undefined),
+  refuses: (spec) => {
+    const h = headroom(spec);
+    if (h > 12) return `e^x may reach 2^${h}, at most 2^12 is supported`;
+    if (shiftOf(spec) < 0 || inputWidth(spec) + shiftOf(spec) > 64)
+      return "the exponent does not fit a ring of 64 bits";
+    const { factor } = exponentialScales({ width: spec.result.width, scale: spec.result.scale + h });
+    if (factor < 4) return `the result's ring of ${spec.result.width} bits leaves no room for the factors of e^x`;
+    return tooWide(inputWidth(spec));
+  },
   *run(party, spec, x) {
     const { width, scale } = spec.result;
     const h = headroom(spec);

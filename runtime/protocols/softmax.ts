@@ -7,6 +7,7 @@ import { octaveScale } from "./octaves.ts";
 import { wireProduct } from "./products.ts";
 import {
   inverseSums,
+  type ScoreRows,
   scoreRows,
   scoreScale,
   scoreWeights,
@@ -14,8 +15,9 @@ import {
   spreadRows,
   sumPlan,
   weightScale,
+  weightWidth,
 } from "./scores.ts";
-import { mapWire } from "./wires.ts";
+import { mapWire, rescale, rescaledFrom } from "./wires.ts";
 
 /** Fractional bits of log2 e, which turns scores into base-2 units. */
 const factorBits = 12;
@@ -25,25 +27,37 @@ const boundOf = (spec: Spec): number => {
   return Math.max(Math.abs(x.lo), Math.abs(x.hi)) * Math.LOG2E;
 };
 const shiftOf = (spec: Spec): number => spec.operands[0]!.scale + factorBits - scoreScale;
-/** Weights are below 1: value, sign, slack. */
-const weightWidth = weightScale + 3;
+
+const layoutOf = (spec: Spec): ScoreRows => {
+  const { shape } = spec.operands[0]!;
+  const columns = shape[shape.length - 1]!;
+  const count = sizeOf(shape) / columns;
+  return scoreRows(count, count, columns, false);
+};
+/** Low bits that the product of a weight and the sum's inverse has too many. */
+const dropOf = (spec: Spec): number => weightScale + octaveScale(sumPlan(layoutOf(spec))) - spec.result.scale;
+
+/** Worst relative error of a weight from the rounding of log2 e and of the score. */
+const scoreError = (spec: Spec): number => {
+  const factor = Math.round(Math.LOG2E * 2 ** factorBits) / 2 ** factorBits;
+  return Math.LN2 * (2 ** -scoreScale + boundOf(spec) * Math.abs(1 - factor / Math.LOG2E));
+};
 
 function* softmax(party: Party, spec: Spec, x: Share): Steps<Share> {
   const { shape } = x.tensor;
-  const columns = shape[shape.length - 1]!;
-  const count = sizeOf(shape) / columns;
-  const layout = scoreRows(count, count, columns, false);
+  const layout = layoutOf(spec);
+  const count = layout.rows.length;
   const scaled = shiftRightRounded(mulConstant(x.tensor, Math.round(Math.LOG2E * 2 ** factorBits)), shiftOf(spec));
-  const { weights, sums } = yield* scoreWeights(party, reshape(scaled, [sizeOf(shape)]), layout, weightWidth);
+  const { weights, sums } = yield* scoreWeights(party, reshape(scaled, [sizeOf(shape)]), layout, weightWidth(layout));
   const inverse = yield* inverseSums(party, sums, layout);
-  const width = spec.result.width + weightScale + octaveScale(sumPlan(layout)) - spec.result.scale;
+  const by = dropOf(spec);
   const product = wireProduct(
     party,
     mapWire(weights, (t) => spreadRows(t, layout)),
     mapWire(inverse, (t) => reshape(t, [count, 1])),
-    width,
+    rescaledFrom(spec.result.width, by),
   );
-  return { kind: "share", tensor: reshape(shiftRightRounded(product, width - spec.result.width), shape) };
+  return { kind: "share", tensor: reshape(rescale(product, by), shape) };
 }
 
 /** Softmax over the last axis where it is not part of a recognised attention. 3·⌈log2 n⌉ + 8 rounds. */
@@ -53,7 +67,9 @@ export const coarseMaxSoftmax = defineProtocol({
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   paper: "ours: docs/protocols/attention.md",
-  accuracy: { ulps: (spec) => Math.ceil(2 ** (spec.result.scale - 9)) + 2 },
+  // A weight's exponent may be off by `scoreError`, which moves a probability by half of that; the roundings of weights,
+  // of their sum and of its inverse come to less than 2^−10, as the test measures.
+  accuracy: { ulps: (spec) => 2 + 2 ** spec.result.scale * (2 ** -10 + scoreError(spec) / 2) },
   forms: ["share"],
   yields: "share",
   operandWidths: (spec) => [scoreWidth(boundOf(spec)) + shiftOf(spec)],
@@ -63,7 +79,10 @@ export const coarseMaxSoftmax = defineProtocol({
       return "softmax is taken over the last axis only: transpose before";
     if (scoreWidth(boundOf(spec)) > 30)
       return `scores need a ring of ${scoreWidth(boundOf(spec))} bits, comparisons take at most 30`;
-    return undefined;
+    if (shiftOf(spec) < 0 || scoreWidth(boundOf(spec)) + shiftOf(spec) > 64)
+      return "scores do not fit a ring of 64 bits";
+    const width = rescaledFrom(spec.result.width, dropOf(spec));
+    return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
   },
   *run(party, spec, x) {
     return yield* softmax(party, spec, x as Share);

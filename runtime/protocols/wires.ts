@@ -7,12 +7,33 @@
  * (protocols.md 1.0). Everything below expands that identity.
  */
 import type { FreshMask, Mask, Party, Wire } from "../party.ts";
-import { add, addConstant, msb, mul, mulConstant, narrow, shiftLeft, shiftRight, sub, widen } from "../ring/index.ts";
+import {
+  add,
+  addConstant,
+  msb,
+  mul,
+  mulConstant,
+  narrow,
+  shiftLeft,
+  shiftRight,
+  shiftRightRounded,
+  sub,
+  widen,
+} from "../ring/index.ts";
 import { ghost, type RingTensor } from "../ring/tensor.ts";
 
 /** The residue in a ring of `width` bits: zero-extended or cut. */
 export const resize = (x: RingTensor, width: number): RingTensor =>
   width === x.width ? x : width < x.width ? narrow(x, width) : widen(x, width);
+
+/**
+ * Shares with `by` fractional bits fewer, rounded to within 1 ulp, in a ring of `by` bits less; with more of them, in
+ * the same ring, where `by` is negative. Free (docs/protocols/truncation.md).
+ */
+export const rescale = (x: RingTensor, by: number): RingTensor =>
+  by > 0 ? shiftRightRounded(x, by) : by < 0 ? shiftLeft(x, -by) : x;
+/** Ring in which `rescale` wants its operand to leave `width` bits. */
+export const rescaledFrom = (width: number, by: number): number => width + Math.max(0, by);
 
 /** A public tensor as a share: the server holds it, the client holds zero. */
 export const publicShare = (party: Party, x: RingTensor): RingTensor =>

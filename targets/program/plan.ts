@@ -1,7 +1,7 @@
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
 import { formOf } from "../../passes/5-select/choose.ts";
-import { fixedOf, specOf } from "../../passes/5-select/spec.ts";
+import { fixedOf, resultOf, specOf } from "../../passes/5-select/spec.ts";
 import { costOf } from "../../passes/6-schedule/rounds.ts";
 import type { OutputDecl, WeightDecl } from "../../runtime/program.ts";
 import type { Traffic } from "../../runtime/protocols/count.ts";
@@ -100,7 +100,7 @@ function outputsOf(module: Module): Readonly<Record<string, OutputDecl>> {
     module.outputs.map((id) => {
       const reveal = reveals.get(id);
       if (reveal?.name !== "reveal") throw new Error(`output %${id} is not revealed`);
-      return [id, { ...fixedOf(module, id), to: reveal.attrs.to === "server" ? "server" : "client" }];
+      return [id, { ...resultOf(module, reveal), to: reveal.attrs.to === "server" ? "server" : "client" }];
     }),
   );
 }

@@ -1,0 +1,66 @@
+import type { WeightStore } from "../../ir/weights.ts";
+import type { Program } from "../../runtime/program.ts";
+import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
+import { runDealer } from "../../runtime/session/dealer-session.ts";
+import { openClient, openServer, type QueryResult } from "../../runtime/session/party-session.ts";
+import type { LinkBytes } from "../../runtime/session/predict.ts";
+import type { Channel } from "../../runtime/transport/channel.ts";
+import { memoryPair } from "../../runtime/transport/memory.ts";
+
+/** The weights of a program as integers at the scales that it declares. */
+export function integerWeights(program: Program, weights: WeightStore): ReadonlyMap<string, IntTensor> {
+  return new Map(
+    Object.values(program.weights).map(({ tensor, scale, shape }) => {
+      const real = weights.get(tensor) ?? weights.get(tensor.replace(/@\d+$/, ""))!;
+      return [
+        tensor,
+        integers(
+          shape,
+          real.data.map((x) => Math.round(x * 2 ** scale)),
+        ),
+      ];
+    }),
+  );
+}
+
+export interface SessionRun {
+  readonly results: readonly QueryResult[];
+  readonly bytes: LinkBytes;
+}
+
+/** All three parties in this process over memory channels: one session of several queries. */
+export async function runSession(
+  program: Program,
+  tensors: ReadonlyMap<string, IntTensor>,
+  queries: readonly Readonly<Record<string, IntTensor>>[],
+  wrap: (channel: Channel) => Channel = (channel) => channel,
+): Promise<SessionRun> {
+  const [clientServer, serverClient] = memoryPair("client", "server");
+  const [clientDealer, dealerClient] = memoryPair("client", "dealer");
+  const [serverDealer, dealerServer] = memoryPair("server", "dealer");
+  const channels = [clientServer, serverClient, dealerClient, dealerServer, serverDealer].map(wrap);
+  const [client, server, toClient, toServer, toDealer] = channels as [Channel, Channel, Channel, Channel, Channel];
+  const dealer = runDealer(program, { client: toClient, server: toServer });
+  const asServer = (async () => {
+    const session = await openServer({ program, tensors, peer: server, dealer: toDealer });
+    while (await session.serve());
+  })();
+  const asClient = (async () => {
+    const session = await openClient({ program, tensors, peer: client, dealer: clientDealer });
+    const results: QueryResult[] = [];
+    for (const inputs of queries) results.push(await session.query(inputs));
+    await session.end();
+    return results;
+  })();
+  const [results] = await Promise.all([asClient, asServer, dealer]);
+  return {
+    results,
+    bytes: {
+      "client→server": client.sent.payloadBytes,
+      "server→client": server.sent.payloadBytes,
+      "server→dealer": toDealer.sent.payloadBytes,
+      "dealer→server": toServer.sent.payloadBytes,
+      "dealer→client": toClient.sent.payloadBytes,
+    },
+  };
+}
