@@ -1,9 +1,18 @@
 import type { Party, Share, Wire } from "../party.ts";
 import { addConstant, mulConstant, narrow, reduceSum, shiftRightRounded } from "../ring/index.ts";
-import { floorLog2 } from "../ring/portable-math.ts";
+import { floorLog2, powerOfTwo } from "../ring/portable-math.ts";
 import type { Steps } from "../steps.ts";
-import { defineProtocol, type Protocol, type Spec } from "./define.ts";
-import { type OctavePlan, octaveResultWidth, octaveScale, octaves, octaveWireWidth, planOctaves } from "./octaves.ts";
+import { defineProtocol, type Fixed, type Protocol, type Spec } from "./define.ts";
+import {
+  type OctavePlan,
+  octaveRelativeError,
+  octaveResultWidth,
+  octaveScale,
+  octaves,
+  octavesRefuse,
+  octaveWireWidth,
+  planOctaves,
+} from "./octaves.ts";
 import { openWire } from "./open.ts";
 import { sumOfSquares, wireProduct } from "./products.ts";
 import { wireWidth } from "./widths.ts";
@@ -31,9 +40,7 @@ const sumBits = 10;
 function planNorm(spec: Spec): NormPlan {
   const x = spec.operands[0]!;
   const n = x.shape[x.shape.length - 1]!;
-  const slack = Number(spec.attrs.epsilon) * n;
-  const lo = Math.max(Number(spec.attrs.sum_lo) + slack, 2 ** -24);
-  const hi = Math.max(Number(spec.attrs.sum_hi), lo) + slack;
+  const { lo, hi } = sumBounds(spec);
   const scale = Math.min(2 * x.scale, Math.max(0, sumBits - floorLog2(lo)));
   const plan = planOctaves("rsqrt", lo, hi, scale, Math.sqrt(n));
   const sumDrop = 2 * x.scale - scale;
@@ -49,6 +56,28 @@ function planNorm(spec: Spec): NormPlan {
     inverseScale,
     productDrop: x.scale + inverseScale - result.scale,
   };
+}
+
+/** Bounds of Σx² + n·ε. */
+function sumBounds(spec: Spec): { readonly lo: number; readonly hi: number } {
+  const n = rowLength(spec);
+  const slack = Number(spec.attrs.epsilon) * n;
+  const lo = Math.max(Number(spec.attrs.sum_lo) + slack, 2 ** -24);
+  return { lo, hi: Math.max(Number(spec.attrs.sum_hi), lo) + slack };
+}
+
+const rowLength = ({ operands: [x] }: Spec): number => x!.shape[x!.shape.length - 1]!;
+const magnitudeOf = ({ lo, hi }: Fixed): number => Math.max(Math.abs(lo), Math.abs(hi));
+
+/** The inverse root's error times the result, and the rounding of the inverse root times x. */
+function normUlps(spec: Spec): number {
+  const plan = planNorm(spec);
+  const { lo } = sumBounds(spec);
+  const sum = plan.sumDrop > 0 ? powerOfTwo(-plan.octaves.scale) / lo / 2 : 0;
+  const largest = Math.min(Math.sqrt(rowLength(spec)), magnitudeOf(spec.result));
+  const inverse = plan.inverseDrop > 0 ? powerOfTwo(-plan.inverseScale) : 0;
+  const error = largest * (octaveRelativeError(plan.octaves) + sum) + magnitudeOf(spec.operands[0]!) * inverse;
+  return 1 + error * 2 ** spec.result.scale;
 }
 
 /** x·√n/√(Σx² + n·ε) over the last axis, from one opening of x (protocols.md 1.8). 4 rounds. */
@@ -72,15 +101,15 @@ const common = {
   security: "semi-honest",
   forms: ["wire"],
   yields: "share",
-  // Relative error of the inverse root about 2^−10, of values up to √n; measured over seeds by the test.
-  accuracy: { ulps: (spec) => Math.ceil(2 ** (spec.result.scale - 9) * Math.max(1, spec.result.hi)) + 2 },
+  accuracy: { ulps: normUlps },
   operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
   refuses: (spec) => {
     const plan = planNorm(spec);
     if (plan.sumWidth > 64) return `the sum of squares would need a ring of ${plan.sumWidth} bits, at most 64 exist`;
     if (plan.inverseScale < 4)
       return `the result's ring of ${spec.result.width} bits leaves no room for the inverse root`;
-    return undefined;
+    const { lo, hi } = sumBounds(spec);
+    return octavesRefuse(lo, hi, plan.octaves.scale);
   },
 } as const satisfies Partial<Protocol>;
 
@@ -94,6 +123,9 @@ export const oneOpeningRmsNorm = defineProtocol({
   },
 });
 
+/** Fractional bits of 1/n, such that the rounding is below 2^−14 of the mean for every n. */
+const meanBits = (n: number): number => floorLog2(n) + 14;
+
 /** The mean is opened as a wire of its own (its mask is fresh), and x − mean is then a wire without another opening. 5 rounds. */
 export const oneOpeningLayerNorm = defineProtocol({
   ...common,
@@ -101,13 +133,23 @@ export const oneOpeningLayerNorm = defineProtocol({
   implements: "layer-norm",
   paper: "ours: docs/protocols/norm.md",
   operandWidths: ({ operands: [x] }) => [wireWidth(x!) + 1],
+  // The mean is off by one unit of x and by its factor's rounding, against a deviation of at least √(sum_lo/n + ε).
+  accuracy: {
+    ulps: (spec) => {
+      const x = spec.operands[0]!;
+      const n = rowLength(spec);
+      const factor = Math.abs((n * Math.round(2 ** meanBits(n) / n)) / 2 ** meanBits(n) - 1);
+      const mean = 2 ** -x.scale + magnitudeOf(x) * factor;
+      return normUlps(spec) + (mean / Math.sqrt(sumBounds(spec).lo / n)) * 2 ** spec.result.scale;
+    },
+  },
   *run(party, spec, x) {
     const wire = x as Wire;
     const { shape } = spec.operands[0]!;
     const n = shape[shape.length - 1]!;
-    const factorBits = 14;
-    // Σx·round(2^14/n) / 2^14 in a ring that holds the sum of n values at that factor.
-    const width = Math.min(64, wire.opened.width + floorLog2(n) + 1 + factorBits);
+    const factorBits = meanBits(n);
+    // Σx·round(2^b/n) / 2^b in a ring that holds it: |Σx/n| is below x's own bound.
+    const width = Math.min(64, wire.opened.width + factorBits);
     const sum = reduceSum(lift(party, wire, width), [shape.length - 1], true);
     const mean = shiftRightRounded(mulConstant(sum, Math.round(2 ** factorBits / n)), factorBits);
     const centre = yield* openWire(party, narrow(mean, wire.opened.width));

@@ -77,10 +77,15 @@ export const octaveWireWidth = (plan: OctavePlan): number => plan.last + 3;
 /** Worst error of a result, in real units, at the smallest value: fit, rounding and truncation of its octave. */
 export function octaveError(plan: OctavePlan): number {
   const { exponent, rest } = magnitude(plan, plan.first);
-  const mantissa =
-    fitError * rest + roundingError(scaleSeries(mantissaSeries[plan.inverse], rest)) + 2 ** -mantissaBits;
-  return powerOfTwo(exponent) * mantissa;
+  return powerOfTwo(exponent) * mantissaError(plan.inverse, rest);
 }
+
+/** Worst error of a result relative to itself: the mantissa function is at least 1/2, or √½. */
+export const octaveRelativeError = (plan: OctavePlan): number =>
+  (plan.inverse === "rsqrt" ? Math.SQRT2 : 2) * mantissaError(plan.inverse, 1);
+
+const mantissaError = (inverse: Inverse, rest: number): number =>
+  fitError * rest + roundingError(scaleSeries(mantissaSeries[inverse], rest)) + 2 ** -mantissaBits;
 
 /** Why values of these bounds cannot be inverted. */
 export function octavesRefuse(lo: number, hi: number, scale: number): string | undefined {

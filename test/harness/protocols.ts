@@ -1,0 +1,161 @@
+import type { OpenStreams } from "../../runtime/correlations/streams.ts";
+import type { Handle, KnownWeight, Party, Share, Wire } from "../../runtime/party.ts";
+import type { Fixed, Operand, OperandForm, Protocol, Spec } from "../../runtime/protocols/define.ts";
+import { openWire } from "../../runtime/protocols/open.ts";
+import { createPrg } from "../../runtime/random.ts";
+import { add, fromIntegers, sub, toReal } from "../../runtime/ring/index.ts";
+import { ghost, type IntTensor, integers, type RingTensor, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
+import { count, type Stage, seedOf, type Together, type Traffic, together } from "./together.ts";
+
+/** Runs protocols on shared inputs, and knows what they cost. One place for all protocol tests. */
+
+/** Width 0: the protocol says which it wants. */
+export const fixed = (shape: Shape, scale: number, lo: number, hi: number, width = 0): Fixed => ({
+  shape,
+  width,
+  scale,
+  lo,
+  hi,
+});
+
+/** The spec with the operands' widths that the protocol asks for. @throws Error with the reason of a refusal. */
+export function resolve(protocol: Protocol, spec: Spec): Spec {
+  const widths = protocol.operandWidths(spec);
+  const operands = spec.operands.map((operand, k) => ({ ...operand, width: widths[k]! }));
+  const resolved = { ...spec, operands };
+  const why = protocol.refuses?.(resolved);
+  if (why) throw new Error(why);
+  return resolved;
+}
+
+const formOf = (protocol: Protocol, k: number): OperandForm => protocol.forms[Math.min(k, protocol.forms.length - 1)]!;
+
+export interface Options {
+  readonly trial?: number;
+  readonly streams?: OpenStreams;
+  /** The fixed share of this party, one integer in every place; the other's is what is missing. Default: a random client share. */
+  readonly corrupted?: "client" | "server";
+}
+
+export interface Outcome extends Together<Handle> {
+  readonly values: Float64Array;
+  readonly spec: Spec;
+}
+
+/**
+ * The body that shares integers x_k, opens those that the protocol wants open, and runs it. The pad of a weight is
+ * drawn from the randomness that client and server share, as a session does it.
+ */
+export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntTensor[], options: Options = {}) {
+  return function* body(party: Party, stage: Stage) {
+    const operands: Operand[] = [];
+    for (const [k, input] of inputs.entries()) {
+      const form = formOf(protocol, k);
+      const { width } = resolved.operands[k]!;
+      if (form === "public") operands.push(party.role === "client" && stage === "online" ? input : unknown(input));
+      else if (form === "weight") operands.push(weightOf(party, stage, input, width));
+      else {
+        const tensor = inputShare(party, stage, fromIntegers(input, width), k, options);
+        operands.push(form === "wire" ? yield* openWire(party.at(`open ${k}`), tensor) : { kind: "share", tensor });
+      }
+    }
+    return yield* protocol.run(party.at("op"), resolved, ...operands);
+  };
+}
+
+const unknown = (t: IntTensor): IntTensor => integers(t.shape, undefined);
+
+/** This party's share of an input: known online only. */
+export function inputShare(party: Party, stage: Stage, x: RingTensor, k: number, options: Options): RingTensor {
+  if (stage !== "online") return ghost(x.shape, x.width);
+  const holder = options.corrupted ?? "client";
+  const own = options.corrupted
+    ? fromIntegers(integers(x.shape, new Float64Array(sizeOf(x.shape)).fill(fixedShare + k)), x.width)
+    : createPrg(seedOf(options.trial ?? 1, 9), "input", String(k)).ring(x.shape, x.width);
+  return party.role === holder ? own : sub(x, own);
+}
+const fixedShare = 0x5a5a5;
+
+const padOf = (shape: Shape, width: number): RingTensor => createPrg(seedOf(1, 8), "pad").ring(shape, width);
+
+export function weightOf(party: Party, stage: Stage, values: IntTensor, width: number, pad = padOf): KnownWeight {
+  const { shape } = values;
+  const none = ghost(shape, width);
+  const knowsPad = stage !== "count" && party.role !== "dealer";
+  return {
+    kind: "weight",
+    shape,
+    width,
+    values: party.role === "server" && stage !== "count" ? values : unknown(values),
+    pad: knowsPad ? pad(shape, width) : none,
+    hidden: party.role === "dealer" ? sub(fromIntegers(values, width), pad(shape, width)) : none,
+  };
+}
+
+/** Runs a protocol on real inputs (integers for weights), and gives back the real result. */
+export function execute(protocol: Protocol, spec: Spec, inputs: readonly Float64Array[], options: Options = {}) {
+  const resolved = resolve(protocol, spec);
+  const raw = inputs.map((x, k) =>
+    integers(resolved.operands[k]!.shape, quantised(x, resolved.operands[k]!.scale, 2 ** resolved.operands[k]!.scale)),
+  );
+  const run = together(bodyOf(protocol, resolved, raw, options), options.trial, options.streams);
+  return { ...run, spec: resolved, values: toReal(result(run), resolved.result.scale) } satisfies Outcome;
+}
+
+/** The opened result of both parties. */
+export function result(run: Together<Handle>): RingTensor {
+  const { client, server } = run;
+  if (client.kind === "wire") {
+    const mine = client.mask.share!;
+    const theirs = (server as Wire).mask.share!;
+    return sub(client.opened, add(mine, theirs));
+  }
+  const mine = client.tensor;
+  const theirs = (server as Share).tensor;
+  if (!mine.data || !theirs.data) return mine.data ? mine : theirs;
+  return add(mine, theirs);
+}
+
+/** Real values rounded to the grid of the scale; times `unit`. */
+export const quantised = (x: Float64Array, scale: number, unit = 1): Float64Array =>
+  x.map((v) => (Math.round(v * 2 ** scale) / 2 ** scale) * unit);
+
+/** What one execution costs beside its operands' openings. */
+export function costOf(protocol: Protocol, spec: Spec): Traffic {
+  const resolved = resolve(protocol, spec);
+  const operands = resolved.operands.map(({ shape, width }, k): Operand => {
+    const tensor = ghost(shape, width);
+    const form = formOf(protocol, k);
+    if (form === "public") return integers(shape, undefined);
+    if (form === "weight") {
+      return { kind: "weight", shape, width, values: integers(shape, undefined), pad: tensor, hidden: tensor };
+    }
+    if (form === "share") return { kind: "share", tensor };
+    return { kind: "wire", opened: tensor, mask: { share: tensor, secret: tensor, fresh: true } };
+  });
+  return count((party) => protocol.run(party, resolved, ...operands));
+}
+
+/** Uniform reals of a range, the same for the same number, with the range's ends and zero among them. */
+export function reals(count: number, lo: number, hi: number, trial = 1): Float64Array {
+  const words = createPrg(seedOf(trial, 7), "reals").ring([count], 32).data!;
+  const x = Float64Array.from(words, (word) => lo + ((hi - lo) * word) / 2 ** 32);
+  [lo, hi, Math.min(Math.max(0, lo), hi)].forEach((v, k) => {
+    if (k < count) x[k] = v;
+  });
+  return x;
+}
+
+/** Largest difference in units in the last place of the result. */
+export function worstUlps(outcome: { values: Float64Array; spec: Spec }, expected: ArrayLike<number>): number {
+  if (outcome.values.length !== expected.length) throw new Error("results of different sizes");
+  const unit = 2 ** outcome.spec.result.scale;
+  return outcome.values.reduce((worst, v, k) => Math.max(worst, Math.abs(v - expected[k]!) * unit), 0);
+}
+
+/** The bound that the protocol declares for this spec. */
+export const declaredUlps = (protocol: Protocol, spec: Spec): number =>
+  protocol.accuracy === "exact" ? 0 : protocol.accuracy.ulps(resolve(protocol, spec));
+
+/** Bits as the bytes in which they travel. */
+export const bytes = (bits: number): number => Math.ceil(bits / 8);
