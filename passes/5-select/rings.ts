@@ -76,18 +76,16 @@ export function planRings(module: Module, ops: readonly Op[]): Module {
 
   /** The ring of a value from all its uses, with the opens and narrows that they need put behind its definition. */
   function settle(id: ValueId, definedAt: number): number {
-    const { type, range } = module.values[id]!;
-    const least =
-      isFixed(type.element) && range
-        ? bitsFor(range, type.element.scale)
-        : isFixed(type.element)
-          ? type.element.width
-          : 1;
+    const { type } = module.values[id]!;
     const uses = demands.get(id) ?? [];
     // Only a reveal makes a value that is not shared: its operand is sent in the least ring that holds it.
     if (type.label !== "shared") return leastOf(ops[definedAt]!.operands[0]!);
     const wires = wireWidths(uses);
-    const width = Math.max(least, ...wires, ...uses.filter((use) => use.form === "share").map((use) => use.width));
+    const width = Math.max(
+      leastOf(id),
+      ...wires,
+      ...uses.filter((use) => use.form === "share").map((use) => use.width),
+    );
     const made = new Map<string, ValueId>();
     const narrowed = (to: number): ValueId => {
       if (to === width) return id;

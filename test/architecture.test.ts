@@ -1,0 +1,153 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { Project } from "ts-morph";
+import { describe, expect, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+
+/** Which layer may import which: the table of ARCHITECTURE.md. Itself always; nothing else. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  runtime: [],
+  ir: [],
+  passes: ["ir", "runtime/protocols"],
+  targets: ["ir", "passes", "runtime/protocols", "runtime/program.ts", "runtime/ring/tensor.ts"],
+  compiler: ["ir", "passes", "targets", "runtime"],
+};
+const layers = Object.keys(allowed);
+
+/** What a browser cannot load, and the only files of the runtime that may name it. */
+const nodeOnly = /^runtime\/(node\.ts|platform\/node\.ts|transport\/(tls|socket|worker|greeting|identity)\.ts)$/;
+
+interface Edge {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+function readEdges(): {
+  readonly files: readonly string[];
+  readonly inner: readonly Edge[];
+  readonly outer: readonly Edge[];
+} {
+  const project = new Project({ skipAddingFilesFromTsConfig: true });
+  project.addSourceFilesAtPaths(layers.map((layer) => join(root, layer, "**/*.ts")));
+  const inner: Edge[] = [];
+  const outer: Edge[] = [];
+  const files: string[] = [];
+  for (const file of project.getSourceFiles()) {
+    const from = relative(root, file.getFilePath());
+    files.push(from);
+    for (const declaration of [...file.getImportDeclarations(), ...file.getExportDeclarations()]) {
+      const specifier = declaration.getModuleSpecifierValue();
+      if (specifier === undefined) continue;
+      const edge = { from, typeOnly: declaration.isTypeOnly() };
+      if (specifier.startsWith(".")) {
+        inner.push({ ...edge, to: relative(root, resolve(dirname(file.getFilePath()), specifier)) });
+      } else outer.push({ ...edge, to: specifier });
+    }
+  }
+  return { files, inner, outer };
+}
+
+const { files, inner, outer } = readEdges();
+const layerOf = (file: string): string => file.split("/")[0]!;
+
+describe("layers", () => {
+  test("every import stays within the table", () => {
+    const wrong = inner.filter(({ from, to }) => {
+      const layer = layerOf(from);
+      if (layerOf(to) === layer) return false;
+      return !allowed[layer]!.some((permitted) => to === permitted || to.startsWith(`${permitted}/`));
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("there are no cycles between files", () => {
+    const next = new Map<string, string[]>();
+    for (const { from, to } of inner) next.set(from, [...(next.get(from) ?? []), to]);
+    const state = new Map<string, "open" | "done">();
+    const cycles: string[] = [];
+    const visit = (file: string, path: readonly string[]): void => {
+      if (state.get(file) === "done") return;
+      if (state.get(file) === "open") {
+        cycles.push([...path.slice(path.indexOf(file)), file].join(" → "));
+        return;
+      }
+      state.set(file, "open");
+      for (const to of next.get(file) ?? []) visit(to, [...path, file]);
+      state.set(file, "done");
+    };
+    for (const file of files) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+
+  test("the runtime loads in a browser: nothing of Node outside the files that are for Node", () => {
+    expect(
+      outer.filter(({ from, to }) => from.startsWith("runtime/") && to.startsWith("node:") && !nodeOnly.test(from)),
+    ).toEqual([]);
+    const reachable = new Set<string>();
+    const visit = (file: string): void => {
+      if (reachable.has(file)) return;
+      reachable.add(file);
+      for (const { from, to, typeOnly } of inner) if (from === file && !typeOnly) visit(to);
+    };
+    visit("runtime/index.ts");
+    expect([...reachable].filter((file) => nodeOnly.test(file))).toEqual([]);
+  });
+
+  test("the IR and the passes name no package but those of the language", () => {
+    const packages = new Set(
+      outer.filter(({ from }) => /^(ir|passes)\//.test(from)).map(({ to }) => to.split("/")[0]!),
+    );
+    expect([...packages].sort().filter((name) => !["chevrotain", "immer", "lodash-es"].includes(name))).toEqual([]);
+  });
+});
+
+describe("one file, its test, one line", () => {
+  test("every protocol is exported by one line of runtime/protocols/index.ts and has a test of its name", () => {
+    const lines = readFileSync(join(root, "runtime/protocols/index.ts"), "utf8").trim().split("\n");
+    const exported = lines.map((line) => /from "\.\/(.+)\.ts";$/.exec(line)?.[1]);
+    expect(exported).not.toContain(undefined);
+    for (const name of exported) {
+      expect(existsSync(join(root, `runtime/protocols/${name}.ts`)), `runtime/protocols/${name}.ts`).toBe(true);
+      expect(existsSync(join(root, `test/runtime/protocols/${name}.test.ts`)), `test of ${name}`).toBe(true);
+    }
+    const declaring = readdirSync(join(root, "runtime/protocols")).filter((file) => {
+      const text = readFileSync(join(root, "runtime/protocols", file), "utf8");
+      return /^export const \w+ = (defineProtocol|saturatedProtocol|octaveProtocol)\(/m.test(text);
+    });
+    expect(declaring.map((file) => basename(file, ".ts")).sort()).toEqual([...exported].sort());
+  });
+});
+
+describe("cryptography", () => {
+  const runtimeFiles = files.filter((file) => file.startsWith("runtime/") && !file.endsWith(".generated.ts"));
+  const text = (file: string): string => readFileSync(join(root, file), "utf8");
+  const code = (file: string): string => text(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+
+  test("no BigInt on the share path", () => {
+    expect(runtimeFiles.filter((file) => /\bBigInt(64Array)?\b|\bBigUint64Array\b|\b\d+n\b/.test(code(file)))).toEqual(
+      [],
+    );
+  });
+
+  test("one file makes randomness, and nothing calls Math.random", () => {
+    expect(files.filter((file) => /Math\.random/.test(text(file)))).toEqual([]);
+    const sources = runtimeFiles.filter((file) => /randomBytes|randomFillSync|getRandomValues/.test(text(file)));
+    expect(sources.sort()).toEqual(["runtime/platform/browser.ts", "runtime/platform/node.ts"]);
+    const users = inner
+      .filter(({ to }) => to.startsWith("runtime/platform/"))
+      .map(({ from }) => from)
+      .filter((file) => !file.startsWith("runtime/platform/"));
+    const named = outer.filter(({ to }) => to === "#platform").map(({ from }) => from);
+    expect([...new Set([...users, ...named])]).toEqual(["runtime/random.ts"]);
+  });
+});
+
+test("files are short enough to hold one subject", () => {
+  const long = files
+    .filter((file) => !file.endsWith(".generated.ts"))
+    .map((file) => [file, readFileSync(join(root, file), "utf8").split("\n").length] as const)
+    .filter(([, lines]) => lines > 320);
+  expect(long).toEqual([]);
+});
