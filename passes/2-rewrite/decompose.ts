@@ -56,7 +56,7 @@ function powerOf(exponent: Float64Array | undefined): Power | undefined {
 }
 
 const unknownPower = (op: Op): Diagnostic => ({
-  code: "MRL0401",
+  code: "MRL0490",
   message: `pow on a secret: expected one public exponent of ${[...exponents.keys()].join(", ")}`,
   at: op.origin,
   because: [showOp(op)],

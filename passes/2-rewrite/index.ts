@@ -1,5 +1,6 @@
 import type { Pass, SplitState } from "../pass.ts";
 import { boundMask } from "./bound-mask.ts";
+import { cancelIdentity } from "./cancel-identity.ts";
 import { cancelLayout } from "./cancel-layout.ts";
 import { decompose } from "./decompose.ts";
 import { foldConstants } from "./fold-constants.ts";
@@ -32,6 +33,7 @@ export const rewrites: readonly Rewrite[] = [
   { name: "cancel-layout", apply: cancelLayout },
   { name: "lora", apply: lora },
   { name: "decompose", apply: decompose },
+  { name: "cancel-identity", apply: cancelIdentity },
   { name: "bound-mask", apply: boundMask },
   { name: "fold-gain", apply: foldGain },
   { name: "fold-scale", apply: foldScale },

@@ -56,13 +56,17 @@ function headOf(module: Module, producers: ReadonlyMap<ValueId, Op>, id: ValueId
   return fits && !isPublic(hidden) && module.values[weight]!.type.shape.length === 2 ? op : undefined;
 }
 
-function refuse(head: Op, weight: ValueId, [rows, columns]: readonly number[]): never {
+function refuse(head: Op, weight: ValueId, [rows = 0, columns = 0]: readonly number[]): never {
+  const lost =
+    rows > columns
+      ? `%${weight} takes ${rows} numbers to ${columns}`
+      : `%${weight} is ${rows} × ${columns}, and its least singular value is not provably above ${rankTolerance} of its norm`;
   return fail({
     code: "MRL0304",
     message: `the head cannot run at the client: its input would tell more than the logits do`,
     at: head.origin,
     because: [
-      `%${weight} is ${rows} × ${columns}, and a singular value of it is below ${rankTolerance} of its norm or not provably above`,
+      lost,
       "so different inputs of the head give the same logits, and opening the input would tell them apart",
     ],
     help: "keep the head in secure computation (no --head), or promise only the token: --head token",

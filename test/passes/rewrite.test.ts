@@ -72,6 +72,11 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
   ],
   ["division by a secret", (kit, x) => kit.op("div", [x, positive(kit, x)]), ["mul", "add", "reciprocal", "mul"]],
   ["division by a constant", (kit, x) => kit.op("div", [x, kit.weight("c", "public", kit.noise([4]))]), ["mul"]],
+  [
+    "one over a root",
+    (kit, x) => kit.op("div", [kit.weight("1", "public", tensor([], [1])), kit.op("sqrt", [positive(kit, x)])]),
+    ["mul", "add", "rsqrt"],
+  ],
   ["cube", (kit, x) => kit.op("pow", [x, kit.weight("three", "public", tensor([], [3]))]), ["mul", "mul"]],
 ])("decompose: %s", (_name, build, expected) => {
   const { names } = check((kit) => [build(kit, secret(kit))]);
@@ -93,7 +98,7 @@ test("decompose refuses every unknown power at once, and no known one", () => {
         return exponents.map((e, i) => kit.op("pow", [x, kit.weight(`e${i}`, "public", tensor([], [e]))]));
       }),
     ).state;
-  expect(codesOf(() => rewrite(powers(1.7, 2, -3)))).toEqual(["MRL0401", "MRL0401"]);
+  expect(codesOf(() => rewrite(powers(1.7, 2, -3)))).toEqual(["MRL0490", "MRL0490"]);
   expect(codesOf(() => rewrite(powers(2, 3)))).toEqual([]);
 });
 

@@ -1,0 +1,25 @@
+import type { Op, ValueId } from "../../ir/module.ts";
+import type { SplitState } from "../pass.ts";
+import { type Draft, rewriteOps } from "./draft.ts";
+
+/** x·1 = x, x/1 = x, x + 0 = x, x − 0 = x: a neutral constant would cost a scale and a truncation. */
+export const cancelIdentity = (state: SplitState): SplitState =>
+  rewriteOps(state, (op, draft) => {
+    const neutral = Object.hasOwn(neutrals, op.name) ? neutrals[op.name] : undefined;
+    return neutral?.places.map((place) => other(op, place, neutral.value, draft)).find((id) => id !== undefined);
+  });
+
+/** The neutral element, and at which places it is neutral. */
+const neutrals: Readonly<Record<string, { readonly value: number; readonly places: readonly number[] }>> = {
+  mul: { value: 1, places: [0, 1] },
+  div: { value: 1, places: [1] },
+  add: { value: 0, places: [0, 1] },
+  sub: { value: 0, places: [1] },
+};
+
+/** The other operand, if the one at this place is the neutral element. What a server's weight holds is not looked at. */
+function other(op: Op, place: number, value: number, draft: Draft): ValueId | undefined {
+  const id = op.operands[place]!;
+  const isConstant = draft.isParam(id) && draft.type(id).label === "public";
+  return isConstant && draft.weight(id).data.every((x) => x === value) ? op.operands[1 - place] : undefined;
+}
