@@ -25,8 +25,8 @@ export function programOf(plan: Plan, hash: string): Program {
       const call = ({ callee, spec, args, op }: Call): Steps<Handle> => {
         const operands = args.map(operand);
         const here = party.at(op.result);
-        if (callee.kind === "protocol") return tools.protocols[callee.name]!.run(here, spec, ...operands);
-        return immediate(tools.local[callee.name]!(here, spec, ...operands));
+        if (callee.kind === "protocol") return byName(tools.protocols, callee.name).run(here, spec, ...operands);
+        return immediate(byName(tools.local, callee.name)(here, spec, ...operands));
       };
       for (const step of plan.steps) {
         const results = step.length === 1 ? [yield* call(step[0]!)] : yield* tools.parallel(...step.map(call));
@@ -36,6 +36,8 @@ export function programOf(plan: Plan, hash: string): Program {
     },
   };
 }
+
+const byName = <T>(all: Readonly<Record<string, T>>, name: string): T => all[name]!;
 
 // biome-ignore lint/correctness/useYield: a local operator as steps without rounds
 function* immediate(result: Handle): Steps<Handle> {

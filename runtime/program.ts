@@ -1,6 +1,7 @@
-import type { LocalOp } from "./local.ts";
+import type { LocalName, LocalOp } from "./local.ts";
 import type { Handle, KnownWeight, Party } from "./party.ts";
-import type { Fixed, Protocol } from "./protocols/define.ts";
+import type { Fixed } from "./protocols/define.ts";
+import type * as protocols from "./protocols/index.ts";
 import type { IntTensor } from "./ring/tensor.ts";
 import type { parallel, Steps } from "./steps.ts";
 
@@ -23,8 +24,8 @@ export interface OutputDecl extends Fixed {
 
 /** What a program body calls: the protocols by export name, the local operators, and lock step. */
 export interface Toolbox {
-  readonly protocols: Readonly<Record<string, Protocol>>;
-  readonly local: Readonly<Record<string, LocalOp>>;
+  readonly protocols: typeof protocols;
+  readonly local: Readonly<Record<LocalName, LocalOp>>;
   readonly parallel: typeof parallel;
 }
 
@@ -32,20 +33,22 @@ export type WeightHandle = KnownWeight | IntTensor;
 
 /**
  * A compiled program. One body for all roles: a party runs it on its own shares, the dealer on the masks, the cost
- * model on shapes. Inputs are integers at the client and ghosts elsewhere.
+ * model on shapes. Inputs are integers at the client and ghosts elsewhere. A generated program tells the names of its
+ * inputs and weights, so that its body is checked against them.
  */
-export interface Program {
+export interface Program<Input extends string = string, Weight extends string = string> {
   readonly name: string;
   /** SHA-256 of the scheduled module's text, hex. */
   readonly hash: string;
   readonly setting: string;
-  readonly inputs: Readonly<Record<string, Fixed>>;
+  readonly inputs: Readonly<Record<Input, Fixed>>;
   readonly outputs: Readonly<Record<string, OutputDecl>>;
-  readonly weights: Readonly<Record<string, WeightDecl>>;
-  readonly body: (
+  readonly weights: Readonly<Record<Weight, WeightDecl>>;
+  // A method, not a function property: a program that names its inputs is a program all the same.
+  body(
     tools: Toolbox,
     party: Party,
-    inputs: Readonly<Record<string, IntTensor>>,
-    weights: Readonly<Record<string, WeightHandle>>,
-  ) => Steps<Readonly<Record<string, Handle>>>;
+    inputs: Readonly<Record<Input, IntTensor>>,
+    weights: Readonly<Record<Weight, WeightHandle>>,
+  ): Steps<Readonly<Record<string, Handle>>>;
 }

@@ -33,6 +33,12 @@ export interface Plan {
   readonly steps: readonly (readonly Call[])[];
 }
 
+/** Name in a weight file: one tensor may be used at several scales, as different integers. */
+const weightKey = (tensor: string, scale: number): string => `${tensor}@${scale}`;
+
+/** The model's own name of a weight. */
+export const modelTensorOf = ({ tensor, scale }: WeightDecl): string => tensor.slice(0, -`@${scale}`.length);
+
 /** How an op takes one of the model's tensors, and in which ring a hidden one is used. */
 function weightUse(module: Module, op: Op, place: number): WeightDecl {
   const id = op.operands[place]!;
@@ -43,7 +49,7 @@ function weightUse(module: Module, op: Op, place: number): WeightDecl {
   const fixed = isFixed(element) ? element : { width: 32, scale: 0 };
   return {
     form: known ? "known" : label === "server" ? "server" : "public",
-    tensor: module.params[id]!,
+    tensor: weightKey(module.params[id]!, fixed.scale),
     shape,
     width: known ? result.width : fixed.width,
     scale: fixed.scale,
