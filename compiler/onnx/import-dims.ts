@@ -34,7 +34,7 @@ export function bindDims(
     }
     const shape = input.dims.map((dim, axis) => {
       if (typeof dim === "number") return dim;
-      const size = dim === undefined ? lookUp(`${input.name}.${axis}`) : valueOf(dim, lookUp, unbound);
+      const size = dim === undefined ? lookUp(`${input.name}.${axis}`) : sizeOfSymbol(dim, lookUp, unbound);
       if (dim === undefined && size === undefined) unbound.add(`${input.name}.${axis}`);
       return size ?? 1;
     });
@@ -68,7 +68,11 @@ function complaints(
 }
 
 /** A symbol, or sums, differences and products of symbols and numbers: `past_sequence_length + sequence_length`. */
-function valueOf(text: string, lookUp: (name: string) => number | undefined, unbound: Set<string>): number | undefined {
+function sizeOfSymbol(
+  text: string,
+  lookUp: (name: string) => number | undefined,
+  unbound: Set<string>,
+): number | undefined {
   const whole = lookUp(text);
   if (whole !== undefined) return whole;
   if (!/[+*-]/.test(text)) return void unbound.add(text);
