@@ -76,10 +76,8 @@ export function runPass<In extends State, Out extends State>(pass: Pass<In, Out>
 /** What is wrong with a module and its weights together. */
 function problemsOf({ module, weights }: State) {
   const missing = Object.entries(module.params).filter(([, weight]) => !weights.has(weight));
-  // Ring widths are planned by 5-select; until then each value has the least that holds it, and they need not agree.
-  const planned = order(module.stage) >= order("select");
   return [
-    ...verify(module).filter(({ code }) => planned || code !== "MRL0345"),
+    ...verify(module),
     ...missing.map(([id, weight]) => ({
       code: "MRL0321",
       message: `%${id} names weight "${weight}", which the store lacks`,

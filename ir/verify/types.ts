@@ -58,20 +58,28 @@ function elements({ result, at, op, def, operands }: Known, derived: TensorType)
     return [{ code: "MRL0343", message: `${op.name}: expected operands of one scale, found ${unequal}`, at }];
   }
   if (wanted.scale !== found.scale) return say("MRL0343");
-  // Before shares there is no ring to agree on, and what a party computes alone may take any.
-  const bound = result.label === "shared" && (def.element || labels.includes("shared"));
-  if (bound && wanted.width !== found.width) return say("MRL0345");
-  const widths = new Set(
-    counted.filter(({ label }) => label === "shared").map(({ element }) => (isFixed(element) ? element.width : 0)),
-  );
-  if (widths.size > 1 && !needsProtocol(def, labels)) {
-    return [
-      { code: "MRL0345", message: `${op.name}: expected operands of one width, found ${[...widths].join(", ")}`, at },
-    ];
-  }
   return [];
+}
+
+/** Rings agree from 5-select on, which plans them: before, each value has the least that holds it. */
+function widths({ result, at, op, def, operands }: Known): readonly Diagnostic[] {
+  const labels = operands.map((operand) => operand.label);
+  const shared = operands.flatMap(({ label, element }, place) =>
+    label === "shared" && isFixed(element) && !def.selectors?.includes(place) ? [element.width] : [],
+  );
+  const found = [...new Set(shared)];
+  if (found.length > 1 && !needsProtocol(def, labels)) {
+    return [{ code: "MRL0345", message: `${op.name}: expected operands of one width, found ${found.join(", ")}`, at }];
+  }
+  // What a party computes alone may take any ring.
+  if (result.label !== "shared" || !(def.element || shared.length > 0) || !isFixed(result.element)) return [];
+  const wanted = resultType(def, operands, op.attrs, result).element;
+  if (!isFixed(wanted) || wanted.width === result.element.width) return [];
+  const message = `${op.name}: expected element ${printElement(wanted)}, found ${printElement(result.element)}`;
+  return [{ code: "MRL0345", message, at }];
 }
 
 export const types: readonly Rule[] = [
   { from: "import", check: (context: Context) => knownOps(context).flatMap(agreement) },
+  { from: "select", check: (context: Context) => knownOps(context).flatMap(widths) },
 ];

@@ -4,7 +4,7 @@ import { opDef, withDefaults } from "../../ir/registry.ts";
 import type { Interval } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { State } from "../pass.ts";
-import type { Calibration, Observation } from "./calibrate.ts";
+import type { Calibration, Observation } from "./calibration.ts";
 import { serverWeightRange } from "./precision.ts";
 import { measured } from "./sums.ts";
 

@@ -1,11 +1,15 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { interpret } from "../../ir/interpret.ts";
-import { type Attrs, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import { type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import type { Interval } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { State } from "../pass.ts";
 import { analyse } from "./analyse.ts";
+import type { Calibration, Observation } from "./calibration.ts";
+
+export type { Calibration } from "./calibration.ts";
+
 import { defaultPrecision } from "./precision.ts";
 import { type Inner, measured, measures } from "./sums.ts";
 
@@ -18,18 +22,6 @@ export interface CalibrateOptions {
    */
   readonly floor?: number;
   readonly precision?: Precision;
-}
-
-export interface Calibration {
-  readonly ranges: ReadonlyMap<ValueId, Interval>;
-  /** Attributes that say what an op computes inside, by its result: `score_bound`, `sum_lo`, `sum_hi`. */
-  readonly facts: ReadonlyMap<ValueId, Attrs>;
-}
-
-/** Least and greatest element of each value, and of what ops compute inside, over all runs. */
-export interface Observation {
-  readonly values: ReadonlyMap<ValueId, Interval>;
-  readonly inner: ReadonlyMap<ValueId, Inner>;
 }
 
 /**

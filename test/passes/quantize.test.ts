@@ -266,7 +266,7 @@ test("public indices and shared inputs stay what they are", () => {
   const module = quantized(prepare(whole));
   expect(module.values.cache!.type).toMatchObject({ label: "shared", element: { scale: 12 } });
   expect(module.values.rows!.type.element).toEqual(f32);
-  expect(opsOf(module).map((op) => op.name)).toEqual(["gather", "matmul", "reveal"]);
+  expect(opsOf(module).map((op) => op.name)).toEqual(["gather", "matmul", "truncate", "reveal"]);
 });
 
 test("the provider is told which private values leave the public bounds", () => {

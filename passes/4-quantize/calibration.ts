@@ -1,0 +1,15 @@
+import type { Attrs, ValueId } from "../../ir/module.ts";
+import type { Interval } from "../../ir/type.ts";
+import type { Inner } from "./sums.ts";
+
+export interface Calibration {
+  readonly ranges: ReadonlyMap<ValueId, Interval>;
+  /** Attributes that say what an op computes inside, by its result: `score_bound`, `sum_lo`, `sum_hi`. */
+  readonly facts: ReadonlyMap<ValueId, Attrs>;
+}
+
+/** Least and greatest element of each value, and of what ops compute inside, over all runs. */
+export interface Observation {
+  readonly values: ReadonlyMap<ValueId, Interval>;
+  readonly inner: ReadonlyMap<ValueId, Inner>;
+}
