@@ -1,0 +1,254 @@
+import {
+  type CodeBlockWriter,
+  IndentationText,
+  Project,
+  QuoteKind,
+  type StatementStructures,
+  StructureKind,
+  ts,
+  type WriterFunction,
+} from "ts-morph";
+import type { Fixed } from "../../runtime/protocols/define.ts";
+import type { Role } from "../../runtime/steps.ts";
+import { headerOf, stepComment, subjectOf } from "./comments.ts";
+import type { Argument, Call, Plan } from "./plan.ts";
+import { createIdentifiers, literal, member, record, stringLiteral } from "./text.ts";
+
+export interface ProgramFacts {
+  /** SHA-256 of program.mir, hex. */
+  readonly hash: string;
+  /** Version of the compiler. */
+  readonly compiler: string;
+}
+
+export interface ProgramText {
+  /** What auditors read: type-checks against the runtime. */
+  readonly ts: string;
+  /** The same without types: no imports, loads from anywhere. */
+  readonly js: string;
+}
+
+/** What the writers of one program share. */
+interface Scope {
+  readonly plan: Plan;
+  readonly role: Role;
+  readonly variable: (value: string) => string;
+  /** Values that something reads. */
+  readonly used: ReadonlySet<string>;
+}
+
+/** The program of one role as text: one body for all roles, comments as this one sees it. The same plan, the same bytes. */
+export function emitProgram(plan: Plan, role: Role, facts: ProgramFacts): ProgramText {
+  const scope = scopeOf(plan, role);
+  const project = new Project({
+    useInMemoryFileSystem: true,
+    skipLoadingLibFiles: true,
+    manipulationSettings: { indentationText: IndentationText.TwoSpaces, quoteKind: QuoteKind.Double },
+  });
+  const file = project.createSourceFile("program.ts", { statements: statementsOf(scope, facts) });
+  const text = file.getFullText();
+  return { ts: text, js: transpileProgram(text) };
+}
+
+/** The JavaScript of a generated program; who audits the TypeScript can compare. */
+export function transpileProgram(text: string): string {
+  const { outputText } = ts.transpileModule(text, {
+    fileName: "program.ts",
+    compilerOptions: {
+      module: ts.ModuleKind.ES2022,
+      target: ts.ScriptTarget.ES2022,
+      verbatimModuleSyntax: true,
+      removeComments: false,
+      newLine: ts.NewLineKind.LineFeed,
+    },
+  });
+  return outputText;
+}
+
+function scopeOf(plan: Plan, role: Role): Scope {
+  const calls = plan.steps.flat();
+  const read = calls.flatMap(({ args }) => args.filter((arg) => arg.kind === "value").map((arg) => arg.id));
+  return {
+    plan,
+    role,
+    variable: createIdentifiers(namesOf(plan, "protocol")),
+    used: new Set([...read, ...Object.keys(plan.outputs)]),
+  };
+}
+
+/** Statements as writer functions: ts-morph would indent the initialisers of structures once more. */
+function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | StatementStructures)[] {
+  const { plan, role } = scope;
+  return [
+    {
+      kind: StructureKind.ImportDeclaration,
+      isTypeOnly: true,
+      leadingTrivia: `${headerOf(plan, role, facts)}\n\n`,
+      namedImports: ["Fixed", "Program", "Spec", "WeightDecl"],
+      moduleSpecifier: "marillc/runtime",
+    },
+    (writer) => {
+      writeTable(writer, "types", typesOf(scope), "Record<string, Fixed>");
+      writeTable(writer, "specs", specsOf(scope), "Record<string, Spec>");
+      writeTable(writer, "inputTypes", literals(plan.inputs), "Record<string, Fixed>");
+      writeTable(writer, "weightTypes", literals(plan.weights), "Record<string, WeightDecl>");
+      writeProgram(writer, scope, facts);
+    },
+  ];
+}
+
+type Entries = readonly (readonly [key: string, text: string])[];
+
+const literals = (values: Readonly<Record<string, unknown>>): Entries =>
+  Object.entries(values).map(([key, value]) => [key, literal(value)]);
+
+/** A constant with one entry a line. */
+function writeTable(writer: CodeBlockWriter, name: string, entries: Entries, type: string): void {
+  writer.blankLine().write(`const ${name} = `);
+  if (entries.length === 0) writer.write("{}");
+  else writer.inlineBlock(() => writeEntries(writer, entries));
+  writer.write(` satisfies ${type};`).newLine();
+}
+
+function writeEntries(writer: CodeBlockWriter, entries: Entries): void {
+  for (const entry of entries) writer.writeLine(`${record([entry]).slice(2, -2)},`);
+}
+
+/** What is known of each value, by its variable: operands in the order in which they are first used. */
+function typesOf({ plan, variable }: Scope): Entries {
+  const types = new Map<string, string>();
+  const see = (id: string, fixed: Fixed): void => {
+    const text = literal(fixed);
+    const known = types.get(variable(id));
+    if (known !== undefined && known !== text) throw new Error(`%${id} has two types: ${known} and ${text}`);
+    types.set(variable(id), text);
+  };
+  for (const { op, spec } of plan.steps.flat()) {
+    spec.operands.forEach((fixed, place) => void see(op.operands[place]!, fixed));
+    see(op.result, spec.result);
+  }
+  return [...types];
+}
+
+function specsOf({ plan, variable }: Scope): Entries {
+  return plan.steps.flat().map(({ op, spec }) => {
+    const operands = `[${op.operands.map((id) => member("types", variable(id))).join(", ")}]`;
+    const result = member("types", variable(op.result));
+    const fields: Entries = [
+      ["operands", operands],
+      ["result", result],
+      ["attrs", literal(spec.attrs)],
+    ];
+    return [variable(op.result), record(fields)];
+  });
+}
+
+function writeProgram(writer: CodeBlockWriter, scope: Scope, { hash }: ProgramFacts): void {
+  const { plan, variable } = scope;
+  const { name, setting } = plan;
+  const type = "Program<keyof typeof inputTypes, keyof typeof weightTypes>";
+  writer.blankLine().write(`export const program: ${type} = `);
+  writer.inlineBlock(() => {
+    writeEntries(writer, literals({ name, hash, setting }));
+    writer.writeLine("inputs: inputTypes,");
+    if (Object.keys(plan.outputs).length === 0) writer.writeLine("outputs: {},");
+    else
+      writer
+        .write("outputs: ")
+        .inlineBlock(() => writeEntries(writer, literals(plan.outputs)))
+        .write(",")
+        .newLine();
+    writer.writeLine("weights: weightTypes,");
+    writer.write(`*body(${parametersOf(plan)}) `);
+    writer.inlineBlock(() => {
+      const protocols = namesOf(plan, "protocol");
+      if (protocols.length > 0) writeProtocols(writer, protocols);
+      writeSteps(writer, scope);
+      const outputs = Object.keys(plan.outputs).map((id): readonly [string, string] => [id, variable(id)]);
+      writer.writeLine(`return ${record(outputs)};`);
+    });
+    writer.write(",").newLine();
+  });
+  writer.write(";").newLine();
+}
+
+const namesOf = (plan: Plan, kind: Call["callee"]["kind"]): readonly string[] =>
+  [...new Set(plan.steps.flat().flatMap(({ callee }) => (callee.kind === kind ? [callee.name] : [])))].sort();
+
+/** Only what the body uses: the project's compiler options refuse the rest. */
+function parametersOf(plan: Plan): string {
+  const tools = [
+    ...(namesOf(plan, "protocol").length > 0 ? ["protocols"] : []),
+    ...(namesOf(plan, "local").length > 0 ? ["local"] : []),
+    ...(plan.steps.some((step) => step.length > 1) ? ["parallel"] : []),
+  ];
+  const parameters = [`{ ${tools.join(", ")} }`, "party", "inputs", "weights"];
+  const kinds = new Set(plan.steps.flat().flatMap(({ args }) => args.map(({ kind }) => kind)));
+  if (kinds.has("weight"))
+    return kinds.has("input") ? parameters.join(", ") : parameters.join(", ").replace("inputs", "_inputs");
+  return parameters.slice(0, kinds.has("input") ? 3 : 2).join(", ");
+}
+
+function writeProtocols(writer: CodeBlockWriter, names: readonly string[]): void {
+  const line = `const { ${names.join(", ")} } = protocols;`;
+  if (line.length <= 116) {
+    writer.writeLine(line);
+    return;
+  }
+  writer.write("const ").inlineBlock(() => {
+    for (const name of names) writer.writeLine(`${name},`);
+  });
+  writer.write(" = protocols;").newLine();
+}
+
+function writeSteps(writer: CodeBlockWriter, scope: Scope): void {
+  let subject = "";
+  for (const step of scope.plan.steps) {
+    const comment = stepComment(step, scope.role);
+    if (comment.length > 0) {
+      for (const line of comment) writer.writeLine(line);
+      writeStep(writer, scope, step);
+      subject = subjectOf(step.at(-1)!);
+    } else {
+      // Without traffic: the origin, where it is another than before.
+      const own = subjectOf(step[0]!);
+      writeStep(writer, scope, step, own === subject ? "" : own);
+      subject = own;
+    }
+  }
+}
+
+function writeStep(writer: CodeBlockWriter, scope: Scope, step: readonly Call[], trailing = ""): void {
+  const { variable, used } = scope;
+  const end = trailing === "" ? "" : ` // ${trailing}`;
+  const resultOf = ({ op }: Call): string => (used.has(op.result) ? variable(op.result) : "");
+  const isAlone = ({ callee }: Call): boolean => step.length === 1 || callee.kind === "local";
+  // Ops of a step do not depend on each other: those without rounds may come first.
+  for (const call of step.filter(isAlone)) {
+    const result = resultOf(call);
+    writer.writeLine(`${result === "" ? "" : `const ${result} = `}${callOf(scope, call, true)};${end}`);
+  }
+  const together = step.filter((call) => !isAlone(call));
+  if (together.length === 0) return;
+  const results = together.map(resultOf);
+  const pattern = results.some((result) => result !== "") ? `const [${results.join(", ")}] = ` : "";
+  writer.write(`${pattern}yield* parallel(`).newLine();
+  writer.indent(() => {
+    for (const call of together) writer.writeLine(`${callOf(scope, call, false)},`);
+  });
+  writer.write(`);${end}`).newLine();
+}
+
+/** One op: a protocol as steps, awaited or handed on; a local operator is done at once. */
+function callOf({ variable }: Scope, { op, callee, args }: Call, alone: boolean): string {
+  const operands = args.map((argument) => argumentOf(argument, variable));
+  const spec = member("specs", variable(op.result));
+  if (callee.kind === "local") return `${member("local", callee.name)}(${["party", spec, ...operands].join(", ")})`;
+  const here = `party.at(${stringLiteral(op.result)})`;
+  return `${alone ? "yield* " : ""}${callee.name}.run(${[here, spec, ...operands].join(", ")})`;
+}
+
+function argumentOf(argument: Argument, variable: (id: string) => string): string {
+  if (argument.kind === "value") return variable(argument.id);
+  return argument.kind === "input" ? member("inputs", argument.id) : member("weights", argument.key);
+}
