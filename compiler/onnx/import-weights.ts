@@ -1,9 +1,9 @@
-import { bool, f32, i64, type PlainElement, sizeOf } from "../../ir/type.ts";
+import { bool, f32, i64, type PlainElement, sameShape, sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { Dtype } from "./dtype.ts";
 import { isFormula } from "./import-formula.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
-import { readTensor } from "./tensor-data.ts";
+import { readTensor, transpose } from "./tensor-data.ts";
 import { type RecoveredName, recoverNames, type WeightNames } from "./weight-names.ts";
 
 export function elementOf(dtype: Dtype): PlainElement {
@@ -30,22 +30,47 @@ export interface WeightCatalog {
   readonly constants: ReadonlySet<string>;
 }
 
+/** One parameter that a file stores twice, as it is and transposed (embeddings tied to the head), is one under one name. */
+function sharedNames(model: OnnxModel, { conflicts, linears }: WeightNames): ReadonlyMap<string, RecoveredName> {
+  const found = new Map<string, RecoveredName>();
+  for (const [name, initializers] of conflicts) {
+    const [first, ...rest] = initializers.map((each) => readTensor(model, model.graph.initializers.get(each)!));
+    const tied = rest.every((other) => sameTensor(first!, other) || sameTensor(transpose(first!), other));
+    if (!tied || first!.shape.length !== 2) continue;
+    for (const initializer of initializers) {
+      const kept = initializer === name || initializer.endsWith(`.${name}`);
+      const transposed = !kept && linears.some((linear) => linear.weight === initializer && !linear.outFirst);
+      found.set(initializer, { name, how: kept ? "kept" : "folded", transposed });
+    }
+  }
+  return found;
+}
+
+/** The same shape and the same numbers, bit for bit. */
+export function sameTensor(a: Tensor, b: Tensor): boolean {
+  return sameShape(a.shape, b.shape) && a.data.every((value, at) => Object.is(value, b.data[at]));
+}
+
 /** Every stored tensor, told apart: weights, which have owners, and constants, which are part of the architecture. */
 export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): WeightCatalog {
   const names = recoverNames(model, known ? { known } : {});
   const weights = new Map<string, Weight>();
   const constants = new Set<string>();
-  const taken = new Set([...names.names.values()].map(({ name }) => name));
+  const shared = sharedNames(model, names);
+  const taken = new Set([...names.names.values(), ...shared.values()].map(({ name }) => name));
   for (const source of storedTensors(model)) {
-    const recovered = names.names.get(source.name);
+    const own = names.names.get(source.name);
+    const tie = shared.get(source.name);
+    const recovered = own ?? tie;
     const tensor = once(() => readTensor(model, source));
     if (isConstant(source, recovered, tensor)) {
       constants.add(source.name);
       continue;
     }
     let name = recovered?.name ?? source.name;
-    // A recovered name is the better claim to it.
-    while (!recovered && taken.has(name)) name = `${name}'`;
+    // A recovered name is the better claim to it, and the first of several equal tensors the best.
+    const first = tie === undefined || [...weights.values()].every((weight) => weight.name !== name);
+    while (recovered ? !first && taken.has(name) : taken.has(name)) name = `${name}.tied`;
     taken.add(name);
     weights.set(source.name, { name, recovered, source, tensor });
   }

@@ -7,6 +7,7 @@ import { namePattern } from "../../ir/names.ts";
 import type { PlainElement } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { canonicalize } from "./canonical/index.ts";
+import { foldLoraScale } from "./canonical/lora-scale.ts";
 import { bindDims } from "./import-dims.ts";
 import { createImportGraph, displayName, type ImportGraph, type Stored } from "./import-graph.ts";
 import { catalogWeights, elementOf, type WeightCatalog } from "./import-weights.ts";
@@ -216,8 +217,13 @@ function finish(
     options.canonical === false
       ? { module: named, weights: into.weights, recognised: new Map<string, number>() }
       : canonicalize(named, into.weights);
-  const settled = infer(module);
+  const folded =
+    options.canonical === false
+      ? { module, weights, stored: into.stored }
+      : foldLoraScale(module, weights, into.stored);
+  const settled = infer(folded.module);
   const used = new Set(Object.values(settled.params));
+  throwIfAny(unusedSecrets(model, used, folded.stored, options.ownership));
   const origins = new Map(catalog.names.linears.map((linear) => [linear.node.name, linear]));
   const keyOfWeight = new Map([...into.stored].map(([key, { weight }]) => [weight, key]));
   const linears = [...origins.values()].flatMap(({ node, module: path, weight }) => {
@@ -227,15 +233,30 @@ function finish(
   });
   return {
     module: settled,
-    weights: new Map([...weights].filter(([key]) => used.has(key))),
+    weights: new Map([...folded.weights].filter(([key]) => used.has(key))),
     sources: new Map([...into.sources].filter(([id]) => Object.hasOwn(settled.values, id))),
     inputs,
     outputs,
-    stored: new Map([...into.stored].filter(([key]) => used.has(key))),
+    stored: new Map([...folded.stored].filter(([key]) => used.has(key))),
     linears,
     catalog,
     recognised,
   };
+}
+
+/** A private weight that drops out unseen would be an accuracy fault and a privacy fault. An adapter comes later. */
+function unusedSecrets(
+  model: OnnxModel,
+  used: ReadonlySet<string>,
+  stored: ReadonlyMap<string, Stored>,
+  ownership: Ownership | undefined,
+): Diagnostic[] {
+  const reached = new Set([...stored].filter(([key]) => used.has(key)).map(([, { weight }]) => weight));
+  const weights = [...(ownership?.catalog.weights.values() ?? [])].map(({ name }) => name);
+  const lost = weights.filter((name) => ownership!.labels.get(name) === "server" && !reached.has(name));
+  if (lost.length === 0) return [];
+  const message = `private weights that no output depends on: ${lost.join(", ")}`;
+  return [{ code: "MRL0422", message, at: model.file, help: "remove them from the model, or check the patterns" }];
 }
 
 /** An output that is some other value under another name gets its own name where that is free. */

@@ -1,7 +1,124 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
-import type { WeightCatalog } from "./import-weights.ts";
+import type { Adapter } from "../weights/peft.ts";
+import { catalogWeights, type Weight, type WeightCatalog } from "./import-weights.ts";
+import type { Base, BaseTensor } from "./ownership-base.ts";
+import { digestOf, isBaseValue } from "./ownership-bytes.ts";
+import type { OnnxModel } from "./records.ts";
+
+/** What the user says about who owns what. */
+export interface OwnershipOptions {
+  /** Patterns over weight names, `*` for any characters: these are the provider's. */
+  readonly private?: readonly string[];
+  /** Patterns of weights that are public although the base has nothing equal. */
+  readonly public?: readonly string[];
+  readonly base?: Base;
+  readonly adapter?: Adapter;
+  /** The graph is an unmerged LoRA: its A and B are the provider's. */
+  readonly loraPrivate?: boolean;
+  /** A model without any secret is meant. */
+  readonly allowAllPublic?: boolean;
+}
+
+export interface Provenance {
+  readonly name: string;
+  readonly label: "public" | "server";
+  readonly why: string;
+  /** Of public weights: see digestOf. */
+  readonly sha256?: string;
+}
 
 export interface Ownership {
   readonly catalog: WeightCatalog;
+  /** By weight name. */
   readonly labels: ReadonlyMap<string, Label>;
+  /** One line per weight, in the model's order; an adapter's halves come last. */
+  readonly table: readonly Provenance[];
+  /** Public tensors in the place of private ones, where the base has them. */
+  readonly counterparts: ReadonlyMap<string, BaseTensor>;
+}
+
+interface Verdict {
+  readonly label: Provenance["label"];
+  readonly why: string;
+}
+
+/** Decides for every weight who knows it, and says why. What nothing proves public is private: fail closed. */
+export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}): Ownership {
+  const { base, adapter } = options;
+  const catalog = catalogWeights(model, base?.names);
+  const counterparts = new Map<string, BaseTensor>();
+  const table = [...catalog.weights.values()].map((weight): Provenance => {
+    const verdict = judge(weight, options, counterparts);
+    const { name } = weight;
+    return verdict.label === "public" ? { name, ...verdict, sha256: digestOf(catalog, weight) } : { name, ...verdict };
+  });
+  for (const { module } of adapter?.modules ?? []) {
+    for (const half of ["lora_A", "lora_B"]) {
+      table.push({ name: `${module}.${half}`, label: "server", why: `of the adapter ${adapter!.folder}` });
+    }
+  }
+  throwIfAny([...idlePatterns(catalog, options), ...nothingPrivate(model, table, options)]);
+  return { catalog, labels: new Map(table.map(({ name, label }) => [name, label])), table, counterparts };
+}
+
+function judge(weight: Weight, options: OwnershipOptions, counterparts: Map<string, BaseTensor>): Verdict {
+  const { base } = options;
+  const found = base?.counterpart(weight);
+  if (found) counterparts.set(weight.name, found);
+  const named = options.private?.find((pattern) => matches(pattern, weight.name));
+  if (named !== undefined) return { label: "server", why: `named by --private ${named}` };
+  const open = options.public?.find((pattern) => matches(pattern, weight.name));
+  if (open !== undefined) return { label: "public", why: `named by --public ${open}` };
+  if (options.loraPrivate && isLoraHalf(weight.name)) return { label: "server", why: "half of a LoRA layer" };
+  if (base) return compared(weight, base, found);
+  if (options.adapter) return { label: "public", why: "the base that the adapter belongs to" };
+  const declared = (options.private?.length ?? 0) > 0 || options.loraPrivate;
+  return { label: "public", why: declared ? "not declared private" : "nothing was declared private" };
+}
+
+function compared(weight: Weight, base: Base, found: BaseTensor | undefined): Verdict {
+  const own = weight.tensor();
+  if (found && isBaseValue(own, found.tensor, weight.source.dtype)) {
+    return { label: "public", why: `equal to ${found.name} of ${base.path}` };
+  }
+  const same = base.withNumbers(own);
+  if (same !== undefined) return { label: "public", why: `has the numbers of ${same} of ${base.path}` };
+  if (found) return { label: "server", why: `differs from ${found.name} of ${base.path}` };
+  return { label: "server", why: `${base.path} has no such tensor` };
+}
+
+/** Whether a weight is A or B of an unmerged LoRA layer, by its name. */
+export function isLoraHalf(name: string, half: "A" | "B" | "[AB]" = "[AB]"): boolean {
+  return new RegExp(`\\.lora_${half}(\\.\\w+)?(\\.weight)?$`).test(name);
+}
+
+function matches(pattern: string, name: string): boolean {
+  const parts = pattern.split(/(\*+|\?)/).map((part) => {
+    if (part.startsWith("*")) return ".*";
+    return part === "?" ? "." : part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  });
+  return new RegExp(`^${parts.join("")}$`, "s").test(name);
+}
+
+function idlePatterns({ weights, model }: WeightCatalog, options: OwnershipOptions): Diagnostic[] {
+  const names = [...weights.values()].map(({ name }) => name);
+  const idle = (patterns: readonly string[] = []) =>
+    patterns.filter((pattern) => !names.some((name) => matches(pattern, name)));
+  const shown = names.slice(0, 8).join(", ");
+  const help = `weights of the model: ${shown}${names.length > 8 ? `, … (${names.length})` : ""}`;
+  const say = (option: string) => (pattern: string) => {
+    return { code: "MRL0422", message: `no weight matches ${option} ${pattern}`, at: model.file, help };
+  };
+  return [...idle(options.private).map(say("--private")), ...idle(options.public).map(say("--public"))];
+}
+
+function nothingPrivate(model: OnnxModel, table: readonly Provenance[], options: OwnershipOptions): Diagnostic[] {
+  if (options.allowAllPublic || table.some(({ label }) => label === "server")) return [];
+  const { base } = options;
+  const because = base ? [`every weight is equal to one of ${base.path}`] : [];
+  const message = "nothing is private: what is to be protected?";
+  const help =
+    "say which weights are the provider's: --base <base model>, --adapter <peft folder> or --private <pattern>";
+  return [{ code: "MRL0421", message, at: model.file, because, help }];
 }

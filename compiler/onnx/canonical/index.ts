@@ -8,6 +8,7 @@ import { type Folded, foldConstants } from "./fold-constants.ts";
 import { layoutRecognisers } from "./layout.ts";
 import { maskRecognisers } from "./masks.ts";
 import { type Recogniser, withConstants } from "./match.ts";
+import { mergeEqual } from "./merge-equal.ts";
 import { normRecognisers } from "./norms.ts";
 import { ropeRecognisers } from "./rope.ts";
 
@@ -40,5 +41,5 @@ export function canonicalize(module: Module, weights: ReadonlyMap<string, Tensor
     for (const [name, count] of applied) recognised.set(name, (recognised.get(name) ?? 0) + count);
     current = foldConstants(next, current.weights);
   }
-  return { ...current, recognised };
+  return { module: mergeEqual(current.module, current.weights), weights: current.weights, recognised };
 }

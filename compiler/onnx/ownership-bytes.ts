@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import type { Tensor } from "../../ir/weights.ts";
+import { type Dtype, itemSizes } from "./dtype.ts";
+import type { Weight, WeightCatalog } from "./import-weights.ts";
+import { tensorBytes } from "./tensor-data.ts";
+
+/**
+ * SHA-256 of a parameter's elements as the training framework keeps them ([out, in], little-endian, the file's
+ * precision): of an unchanged weight it is the digest of the tensor's bytes in the base's safetensors file.
+ */
+export function digestOf({ model }: WeightCatalog, { source, recovered }: Weight): string {
+  const bytes = tensorBytes(model, source);
+  const turned = recovered?.transposed && source.dims.length === 2;
+  const [rows = 0, columns = 0] = source.dims;
+  const plain = turned ? transposeBytes(bytes, rows, columns, itemSizes[source.dtype]) : bytes;
+  return createHash("sha256").update(plain).digest("hex");
+}
+
+function transposeBytes(bytes: Uint8Array, rows: number, columns: number, size: number): Uint8Array {
+  const out = new Uint8Array(bytes.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const from = (row * columns + column) * size;
+      const to = (column * rows + row) * size;
+      for (let byte = 0; byte < size; byte++) out[to + byte] = bytes[from + byte]!;
+    }
+  }
+  return out;
+}
+
+/** Fraction bits and least exponent of the formats that a model may be exported to from a wider base. */
+const formats: Partial<Record<Dtype, readonly [number, number]>> = { float16: [10, -14], bfloat16: [7, -126] };
+
+/**
+ * Whether the model's numbers are the base's, or the base's rounded to the model's narrower format: both are functions
+ * of the base alone. A wider model must be equal exactly: what a rounding would hide may be somebody's training.
+ */
+export function isBaseValue(model: Tensor, base: Tensor, dtype: Dtype): boolean {
+  if (model.data.length !== base.data.length) return false;
+  const exact = model.data.every((value, at) => value === base.data[at]);
+  return exact || model.data.every((value, at) => value === rounded(base.data[at]!, dtype));
+}
+
+/** Nearest number of the format, ties to even; beyond the largest, infinity. */
+function rounded(value: number, dtype: Dtype): number {
+  if (dtype === "float32") return Math.fround(value);
+  const format = formats[dtype];
+  if (!format || value === 0 || !Number.isFinite(value)) return value;
+  const [bits, least] = format;
+  const unit = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), least) - bits);
+  const scaled = value / unit;
+  const floor = Math.floor(scaled);
+  const part = scaled - floor;
+  const up = part > 0.5 || (part === 0.5 && floor % 2 !== 0);
+  return (floor + (up ? 1 : 0)) * unit;
+}
