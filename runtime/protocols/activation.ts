@@ -85,11 +85,15 @@ function innerValue(
 const activationWire = (f: Saturated, x: Fixed): number =>
   Math.max(wireWidth(x), f.logPeriod + x.scale, floorLog2(f.bound) + 3 + x.scale);
 
-/** Fit and rounding of the series, its truncation, the half argument's, and the argument's above the bound. */
-const activationUlps = (f: Saturated, { operands: [x], result }: Spec): number =>
-  1 +
-  (f.halfLinear && x!.scale + 1 > result.scale ? 1 : 0) +
-  (f.fitError + roundingError(f.series)) * 2 ** result.scale;
+/**
+ * Fit and rounding of the series, its truncation, the half argument's, and that of the argument above the bound: shares
+ * of a zero that was not selected may come out of it as one unit.
+ */
+const activationUlps = (f: Saturated, { operands: [x], result }: Spec): number => {
+  const half = f.halfLinear && x!.scale + 1 > result.scale ? 1 : 0;
+  const over = f.over === "argument" && x!.scale > result.scale ? 1 : 0;
+  return 1 + half + over + (f.fitError + roundingError(f.series)) * 2 ** result.scale;
+};
 
 function refusal(f: Saturated, { operands: [x], result }: Spec): string | undefined {
   if (f.logPeriod + x!.scale > 32) return `a period of ${f.logPeriod + x!.scale} bits is wider than 32`;

@@ -25,9 +25,13 @@ import { publicShare } from "./wires.ts";
  * `opened` [T, …shape] holds T values of X per element: all thresholds share the tables.
  * 1 round; online 2·(2D−1) bits per X.
  */
-export function* belowMask(party: Party, opened: RingTensor, secret: RingTensor): Steps<RingTensor> {
+export function* belowMask(
+  party: Party,
+  opened: RingTensor,
+  secret: RingTensor,
+  k = digitBits(secret.width),
+): Steps<RingTensor> {
   const bits = secret.width;
-  const k = digitBits(bits);
   const count = Math.ceil(bits / k);
   const places = [...Array(count).keys()];
   const digits = places.map((d) => digit(secret, d * k, Math.min(k, bits - d * k)));
@@ -65,10 +69,10 @@ const widestWire = 31;
 export const tooWide = (bits: number): string | undefined =>
   bits > widestWire ? `its wire needs a ring of ${bits} bits, comparisons take at most ${widestWire}` : undefined;
 
-/** Bits per digit that make the dealer's traffic least; a table of 2^5 bits fills one lane. At most 6 digits. */
+/** Bits per digit that make the dealer's traffic least, the fewest digits of those; a table of 2^5 bits fills one lane. At most 6 digits. */
 export function digitBits(bits: number): number {
   if (bits > widestWire - 1) throw new RangeError(`masked digit comparison takes at most 30 bits, got ${bits}`);
-  const candidates = [2, 3, 4, 5].filter((k) => Math.ceil(bits / k) <= 6);
+  const candidates = [5, 4, 3, 2].filter((k) => Math.ceil(bits / k) <= 6);
   return candidates.reduce((best, k) => (tableBits(bits, k) < tableBits(bits, best) ? k : best));
 }
 

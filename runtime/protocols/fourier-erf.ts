@@ -15,7 +15,7 @@ export const erf = {
   halfLinear: false,
   under: -1,
   over: 1,
-  fitError: 4.5e-5,
+  fitError: 4.8e-5,
 } as const;
 
 export const fourierErf = saturatedProtocol("erf", erf);

@@ -14,7 +14,6 @@ export const maskedMatmul = defineProtocol({
   yields: "share",
   exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, _spec, x, y) {
     return { kind: "share", tensor: wireMatmul(party, x as Wire, y as Wire, (t) => t) } satisfies Share;
   },

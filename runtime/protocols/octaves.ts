@@ -66,8 +66,8 @@ function magnitude(plan: OctavePlan, octave: number): { readonly exponent: numbe
 
 /** The octaves of a positive value with known bounds, for a wire with `scale` fractional bits. */
 export function planOctaves(inverse: Inverse, lo: number, hi: number, scale: number, factor = 1): OctavePlan {
-  const first = Math.max(2, floorLog2(lo * 2 ** scale));
-  const last = Math.max(first, floorLog2(hi * 2 ** scale));
+  const first = Math.max(2, floorLog2(Math.max(lo * 2 ** scale, 1)));
+  const last = Math.max(first, floorLog2(Math.max(hi * 2 ** scale, 1)));
   return { inverse, first, last, scale, factor };
 }
 

@@ -1,0 +1,121 @@
+import { expect, it } from "vitest";
+import { coarseMaxAttention } from "../../../runtime/protocols/attention.ts";
+import type { Spec } from "../../../runtime/protocols/define.ts";
+import { softmaxRows } from "../../harness/functions.ts";
+import { costOf, declaredUlps, execute, fixed, quantised, reals, resolve, worstUlps } from "../../harness/protocols.ts";
+
+interface Sizes {
+  readonly batch: number;
+  readonly heads: number;
+  readonly groups: number;
+  readonly places: number;
+  readonly depth: number;
+  readonly columns: number;
+}
+const specOf = (s: Sizes, causal: boolean, scale: number, to: number, width = 36): Spec => ({
+  operands: [
+    fixed([s.batch, s.heads, s.places, s.depth], 8, -2, 2),
+    fixed([s.batch, s.groups, s.columns, s.depth], 8, -2, 2),
+    fixed([s.batch, s.groups, s.columns, s.depth], 10, -3, 3),
+  ],
+  result: fixed([s.batch, s.heads, s.places, s.depth], to, -3, 3, width),
+  attrs: { scale, causal, score_bound: 4 * s.depth * scale * 1.45 },
+});
+
+/** The definition, row by row. */
+function attend(s: Sizes, causal: boolean, scale: number, q: Float64Array, k: Float64Array, v: Float64Array) {
+  const result: number[] = [];
+  for (let row = 0; row < s.batch * s.heads * s.places; row++) {
+    const place = row % s.places;
+    const head = Math.floor(row / s.places) % s.heads;
+    const batch = Math.floor(row / s.places / s.heads);
+    const group = batch * s.groups + Math.floor((head * s.groups) / s.heads);
+    const reach = causal ? Math.min(s.columns, place + 1 + s.columns - s.places) : s.columns;
+    const scores = Float64Array.from({ length: reach }, (_, j) => {
+      let sum = 0;
+      for (let d = 0; d < s.depth; d++) sum += q[row * s.depth + d]! * k[(group * s.columns + j) * s.depth + d]!;
+      return sum * scale;
+    });
+    const weights = softmaxRows(scores, reach);
+    for (let d = 0; d < s.depth; d++) {
+      result.push(weights.reduce((sum, w, j) => sum + w * v[(group * s.columns + j) * s.depth + d]!, 0));
+    }
+  }
+  return result;
+}
+
+const sizes = (
+  batch: number,
+  heads: number,
+  groups: number,
+  places: number,
+  depth: number,
+  columns: number,
+): Sizes => ({
+  batch,
+  heads,
+  groups,
+  places,
+  depth,
+  columns,
+});
+const cases = [
+  [sizes(1, 4, 2, 16, 8, 16), true, 0.35, 12],
+  [sizes(2, 2, 2, 4, 4, 6), true, 1 / Math.LOG2E, 12],
+  [sizes(1, 2, 1, 5, 3, 9), false, 0.5, 12],
+  [sizes(1, 1, 1, 24, 16, 24), true, 0.25, 12],
+  [sizes(1, 1, 1, 1, 4, 1), true, 0.5, 12],
+  [sizes(1, 1, 1, 4, 8, 100), false, 0.3, 10],
+] as const;
+
+it("stays within its declared error, 48 seeds: grouped heads, causal or not, one query; counted = metered", () => {
+  for (let trial = 0; trial < 48; trial++) {
+    const [s, causal, scale, to] = cases[trial % cases.length]!;
+    const spec = specOf(s, causal, scale, to);
+    const q = quantised(reals(s.batch * s.heads * s.places * s.depth, -2, 2, trial), 8);
+    const k = quantised(reals(s.batch * s.groups * s.columns * s.depth, -2, 2, trial + 50), 8);
+    const v = quantised(reals(s.batch * s.groups * s.columns * s.depth, -3, 3, trial + 90), 10);
+    const outcome = execute(coarseMaxAttention, spec, [q, k, v], { trial });
+    expect(outcome.metered).toEqual(outcome.counted);
+    const exact = attend(s, causal, scale, q, k, v);
+    expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(coarseMaxAttention, spec));
+  }
+});
+
+it("adds a shared mask to the scores", () => {
+  const s = sizes(1, 2, 1, 3, 4, 5);
+  const base = specOf(s, false, 1 / Math.LOG2E, 12);
+  const spec = { ...base, operands: [...base.operands, fixed([1, 1, 3, 5], 12, -8, 0)] };
+  const q = new Float64Array(24);
+  const k = new Float64Array(20);
+  const v = quantised(reals(20, -3, 3), 10);
+  const mask = quantised(reals(15, -8, 0, 3), 12);
+  const outcome = execute(coarseMaxAttention, { ...spec, attrs: { ...spec.attrs, score_bound: 10 } }, [q, k, v, mask]);
+  // The mask is in base-2 units, as scores are.
+  const weights = softmaxRows(
+    mask.map((m) => m * Math.LN2),
+    5,
+  );
+  const exact = Array.from({ length: 24 }, (_, at) => {
+    const row = Math.floor(at / 4) % 3;
+    return [0, 1, 2, 3, 4].reduce((sum, j) => sum + weights[row * 5 + j]! * v[j * 4 + (at % 4)]!, 0);
+  });
+  expect(worstUlps(outcome, exact)).toBeLessThan(40);
+});
+
+it("takes 3·⌈log2 columns⌉ + 7 rounds, and pays nothing for scores that the causal mask removes", () => {
+  const s = sizes(1, 2, 2, 16, 8, 16);
+  const causal = costOf(coarseMaxAttention, specOf(s, true, 0.25, 12));
+  const full = costOf(coarseMaxAttention, specOf(s, false, 0.25, 12));
+  expect([causal.rounds, full.rounds]).toEqual([3 * 4 + 7, 3 * 4 + 7]);
+  expect(causal.clientToServer / full.clientToServer).toBeLessThan(0.65);
+});
+
+it("refuses what it cannot run", () => {
+  const s = sizes(1, 2, 2, 4, 8, 4);
+  const noBound = { ...specOf(s, true, 0.25, 12), attrs: { scale: 0.25, causal: true, score_bound: 0 } };
+  expect(() => resolve(coarseMaxAttention, noBound)).toThrow(/calibrate/);
+  const wide = { ...noBound, attrs: { ...noBound.attrs, score_bound: 2 ** 18 } };
+  expect(() => resolve(coarseMaxAttention, wide)).toThrow(/at most 30/);
+  expect(() => resolve(coarseMaxAttention, specOf(s, true, 0.25, 12, 64))).toThrow(/at most 64/);
+});

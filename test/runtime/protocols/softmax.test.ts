@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import type { Spec } from "../../../runtime/protocols/define.ts";
+import { coarseMaxSoftmax } from "../../../runtime/protocols/softmax.ts";
+import { softmaxRows } from "../../harness/functions.ts";
+import { costOf, declaredUlps, execute, fixed, quantised, reals, resolve, worstUlps } from "../../harness/protocols.ts";
+
+const specOf = (rows: number, n: number, bound: number, from: number, width: number, to: number): Spec => ({
+  operands: [fixed([rows, n], from, -bound, bound)],
+  result: fixed([rows, n], to, 0, 1, width),
+  attrs: { axis: -1 },
+});
+const specs = [
+  specOf(10, 24, 8, 12, 30, 12),
+  specOf(2, 300, 8, 12, 30, 12),
+  specOf(30, 2, 20, 8, 30, 16),
+  specOf(4, 7, 1, 12, 44, 8),
+  specOf(2, 64, 60, 10, 30, 12),
+  specOf(1, 1, 1, 12, 30, 12),
+  specOf(1, 1000, 4, 12, 20, 15),
+  specOf(5, 3, 0.01, 16, 40, 20),
+];
+
+it("stays within its declared error, 80 seeds, rows of 1 to 1000; counted = metered", () => {
+  for (let trial = 0; trial < 80; trial++) {
+    const spec = specs[trial % specs.length]!;
+    const { hi, scale, shape } = spec.operands[0]!;
+    const x = reals(shape[0]! * shape[1]!, -hi, hi, trial);
+    if (trial % 3 === 0) x.fill(hi);
+    const outcome = execute(coarseMaxSoftmax, spec, [x], { trial });
+    expect(outcome.metered).toEqual(outcome.counted);
+    const worst = worstUlps(outcome, softmaxRows(quantised(x, scale), shape[1]!));
+    expect(worst).toBeLessThanOrEqual(declaredUlps(coarseMaxSoftmax, spec));
+  }
+});
+
+it("takes 3·⌈log2 n⌉ + 7 rounds", () => {
+  for (const [n, levels] of [
+    [2, 1],
+    [3, 2],
+    [24, 5],
+    [128, 7],
+  ] as const) {
+    expect(costOf(coarseMaxSoftmax, specOf(4, n, 8, 12, 30, 12)).rounds).toBe(3 * levels + 7);
+  }
+});
+
+it("refuses what it cannot run", () => {
+  const axis = { ...specOf(4, 8, 8, 12, 30, 12), attrs: { axis: 0 } };
+  expect(() => resolve(coarseMaxSoftmax, axis)).toThrow(/last axis/);
+  expect(() => resolve(coarseMaxSoftmax, specOf(4, 8, 2 ** 17, 12, 30, 12))).toThrow(/at most 30/);
+  expect(() => resolve(coarseMaxSoftmax, specOf(4, 8, 8, 60, 30, 12))).toThrow(/ring of 64/);
+  expect(() => resolve(coarseMaxSoftmax, specOf(4, 8, 8, 12, 60, 12))).toThrow(/at most 64/);
+});
