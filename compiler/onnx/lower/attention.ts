@@ -45,6 +45,7 @@ function attention(context: LowerContext): readonly Operand[] {
     if (intAttr(context, name, 0) !== 0) refuse(`expected ${name} 0, found ${intAttr(context, name, 0)}`);
   }
   if (context.node.outputs[3]) refuse("expected no output of the scores");
+  if (inputs[6]) refuse("expected no lengths of the unpadded keys (nonpad_kv_seqlen): give them as a mask");
   const groups = intAttr(context, "kv_num_heads", 0);
   const original = inputOf(context, 0, "Q");
   const q = parted(context, original, intAttr(context, "q_num_heads", 0), "Q");
