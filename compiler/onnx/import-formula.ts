@@ -1,7 +1,7 @@
 import type { Tensor } from "../../ir/weights.ts";
 
-/** float32 tables of cosines at positions up to some thousands. */
-const tolerance = 2e-3;
+/** float32 rounds the frequencies (6e-8 each, the ratio's error grows with the power): angles err with the position. */
+const tolerance = 1e-5;
 
 /** Elements that are looked at: larger tensors are weights. */
 const maxTable = 2 ** 24;
@@ -9,7 +9,7 @@ const maxTable = 2 ** 24;
 /**
  * Whether numbers follow from the architecture alone, so that no owner can have a secret in them: masks and fills
  * (at most two different numbers), positions (an arithmetic progression along the last axis), rotary frequencies
- * (θ^(−2i/d): a geometric progression from 1 down) and their tables cos(p·θ^(−2i/d)) and sin(p·θ^(−2i/d)).
+ * (θ^(−2i/d): a geometric progression from 1 down) their multiples p·θ^(−2i/d), and the cosines and sines of these.
  */
 export function isFormula({ shape, data }: Tensor): boolean {
   if (data.length === 0 || data.length > maxTable) return data.length === 0;
@@ -36,22 +36,27 @@ function geometric(data: Float64Array): boolean {
   return data.every((value, at) => near(value, ratio ** at));
 }
 
+/** What a table holds of its angles, with the inverse: on angles up to 1 both are exact enough. */
+const waves: readonly (readonly [(angle: number) => number, (value: number) => number])[] = [
+  [Math.cos, Math.acos],
+  [Math.sin, Math.asin],
+  [(angle) => angle, (value) => value],
+];
+
 /** Rows are positions from 0; the columns are the frequencies, once or twice. */
 function table(shape: readonly number[], data: Float64Array): boolean {
-  const columns = shape.at(-1)!;
-  const rows = data.length / columns;
+  const [rows = 0, columns = 0] = shape.slice(-2);
   if (shape.length < 2 || rows < 2 || columns < 2) return false;
-  const wave = data.subarray(0, columns).every((x) => x === 1) ? Math.cos : Math.sin;
-  if (wave === Math.sin && !data.subarray(0, columns).every((x) => x === 0)) return false;
-  const ratio = wave === Math.cos ? Math.acos(data[columns + 1]!) : Math.asin(data[columns + 1]!);
-  if (!(ratio > 0 && ratio < 1)) return false;
-  const repeats = [columns, columns / 2].filter(Number.isInteger);
-  return repeats.some((period) =>
-    data.every((value, at) => {
-      const position = Math.floor(at / columns) % shape.at(-2)!;
-      const frequency = ratio ** ((at % columns) % period);
-      // The ratio is known to float32 only: its error grows with the position.
-      return Math.abs(value - wave(position * frequency)) <= tolerance + 1e-5 * position;
-    }),
-  );
+  return waves.some(([wave, inverse]) => {
+    const ratio = inverse(data[columns + 1]!);
+    if (!(ratio > 0 && ratio < 1)) return false;
+    const periods = [columns, columns / 2].filter(Number.isInteger);
+    return periods.some((period) =>
+      data.every((value, at) => {
+        const position = Math.floor(at / columns) % rows;
+        const angle = position * ratio ** ((at % columns) % period);
+        return Math.abs(value - wave(angle)) <= tolerance * (1 + position / 8);
+      }),
+    );
+  });
 }

@@ -7,7 +7,7 @@ import { print } from "../../../ir/text/print.ts";
 import { verify } from "../../../ir/verify.ts";
 import { describeWith, sharedModels } from "../../harness/shared.ts";
 import { codesOf } from "../onnx/build.ts";
-import { countOps, readRecorded, runRecorded, valueOf, worst } from "./recorded.ts";
+import { countOps, readRecorded, runRecorded, tensorFrom, worst } from "./recorded.ts";
 
 const llama = { "rms-norm": 5, attention: 2, rope: 4, silu: 2, matmul: 15 };
 const gpt2 = { "layer-norm": 5, attention: 2, gelu: 2, matmul: 9 };
@@ -39,7 +39,7 @@ describeWith(sharedModels, "importModel on shared models", () => {
       expect(verify(module)).toEqual([]);
       expect(parse(print(module))).toEqual(module);
     }
-    const wanted = valueOf(recorded.outputs[0]!);
+    const wanted = tensorFrom(recorded.outputs[0]!);
     expect(worst(runRecorded(plain, recorded), wanted)).toBeLessThan(1e-5);
     expect(worst(runRecorded(imported, recorded), wanted)).toBeLessThan(1e-5);
     const counts = countOps(imported);

@@ -6,7 +6,7 @@ import type { OnnxModel, OnnxTensor } from "../../../compiler/onnx/records.ts";
 import { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { verify } from "../../../ir/verify.ts";
 import { describeWith, foldersOf, sharedNodeTests } from "../../harness/shared.ts";
-import { readRecorded, runImported, valueOf, worst } from "./recorded.ts";
+import { readRecorded, runImported, tensorFrom, worst } from "./recorded.ts";
 
 /** Told by a diagnostic, because the compiler does not hold such numbers or has no meaning for such options. */
 const refused: readonly RegExp[] = [
@@ -41,10 +41,10 @@ function check(folder: string): void {
     try {
       const imported = importModel(withKnown(model, inputs, attempt(inputs)));
       expect(verify(imported.module)).toEqual([]);
-      const fed = new Map(model.graph.inputs.map(({ name }, at) => [name, valueOf(inputs[at]!)]));
+      const fed = new Map(model.graph.inputs.map(({ name }, at) => [name, tensorFrom(inputs[at]!)]));
       const found = runImported(imported, fed);
       for (const [at, { name }] of model.graph.outputs.entries()) {
-        const expected = valueOf(outputs[at]!);
+        const expected = tensorFrom(outputs[at]!);
         // Infinities and NaN are equal to themselves only.
         const odd = expected.data.some((value) => !Number.isFinite(value));
         if (odd) expect([...found.get(name)!.data], name).toEqual([...expected.data]);

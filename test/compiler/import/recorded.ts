@@ -29,7 +29,7 @@ export function readRecorded(folder: string): Recorded {
   };
 }
 
-export const valueOf = (source: OnnxTensor): Tensor => readTensor({ file: source.name }, source);
+export const tensorFrom = (source: OnnxTensor): Tensor => readTensor({ file: source.name }, source);
 
 /** Outputs by their ONNX names, from inputs by theirs; inputs that the import folded away are left out. */
 export function runImported(
@@ -43,7 +43,7 @@ export function runImported(
 }
 
 export function runRecorded(imported: Imported, { model, inputs }: Recorded): Tensor {
-  const byName = new Map(model.graph.inputs.map(({ name }, at) => [name, valueOf(inputs[at]!)]));
+  const byName = new Map(model.graph.inputs.map(({ name }, at) => [name, tensorFrom(inputs[at]!)]));
   return runImported(imported, byName).get(model.graph.outputs[0]!.name)!;
 }
 
