@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fail } from "../ir/diagnostic.ts";
 import { problem } from "./weights/store.ts";
@@ -7,6 +17,8 @@ export { type LoadedParty, loadParty, readManifest } from "./load-party.ts";
 
 /** Text of a JSON file of a build: order as given, so the same value gives the same bytes. */
 export const canonicalJson = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+const roles: readonly string[] = ["client", "server", "dealer"];
 
 /** What builds consist of; nothing else in a folder is ever removed. */
 const perParty = [
@@ -33,7 +45,7 @@ const perParty = [
 const ofBuilds: ReadonlySet<string> = new Set([
   "manifest.json",
   "program.mir",
-  ...["client", "server", "dealer"].flatMap((role) => perParty.map((file) => `${role}/${file}`)),
+  ...roles.flatMap((role) => perParty.map((file) => `${role}/${file}`)),
 ]);
 
 /**
@@ -44,11 +56,11 @@ export function writeBuild(dir: string, files: ReadonlyMap<string, Uint8Array>):
   for (const path of files.keys()) checkPath(path);
   const target = existsSync(dir) ? realpathSync(dir) : resolve(dir);
   checkTarget(target, dir, files);
-  mkdirSync(dirname(target), { recursive: true });
   const beside = (what: string): string => join(dirname(target), `.${basename(target)}.${what}-${process.pid}`);
   const fresh = beside("new");
   const old = beside("old");
   try {
+    mkdirSync(dirname(target), { recursive: true });
     writeFiles(fresh, files);
     if (existsSync(target)) renameSync(target, old);
     try {
@@ -59,9 +71,10 @@ export function writeBuild(dir: string, files: ReadonlyMap<string, Uint8Array>):
     }
     rmSync(old, { recursive: true, force: true });
   } catch (error) {
-    rmSync(fresh, { recursive: true, force: true });
+    if (existsSync(fresh)) rmSync(fresh, { recursive: true });
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    fail(problem("MRL0603", dir, `the build directory cannot be written: ${reason}`));
+    const help = "name another folder with -o, or make room and give yourself the right to write there";
+    fail(problem("MRL0603", dir, `the build directory cannot be written: ${reason}`, help));
   }
 }
 
@@ -82,12 +95,13 @@ function checkPath(path: string): void {
 }
 
 function checkTarget(target: string, shown: string, files: ReadonlyMap<string, Uint8Array>): void {
-  const stat = statSync(target, { throwIfNoEntry: false });
-  if (!stat) return;
-  if (!stat.isDirectory()) fail(problem("MRL0601", shown, "the build directory exists and is not a folder"));
-  const present = filesOf(target);
+  if (!existsSync(target)) return;
+  if (!statSync(target).isDirectory()) {
+    fail(problem("MRL0601", shown, "the build directory exists and is not a folder", "name another with -o"));
+  }
+  const present = entriesOf(target);
   const foreign = present.filter((path) => !ofBuilds.has(path) && !files.has(path));
-  if (present.length === 0 || (present.includes("manifest.json") && foreign.length === 0)) return;
+  if (present.length === 0 || (foreign.length === 0 && isBuild(target))) return;
   fail({
     code: "MRL0602",
     message: "the folder is neither empty nor a build of marillc's alone",
@@ -97,10 +111,18 @@ function checkTarget(target: string, shown: string, files: ReadonlyMap<string, U
   });
 }
 
-/** Everything below a folder that is not itself a folder, and empty folders, with `/` between names. */
-function filesOf(folder: string, prefix = ""): readonly string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = `${prefix}${entry.name}`;
-    return entry.isDirectory() ? filesOf(join(folder, entry.name), `${path}/`) : [path];
-  });
+/** What the folder and its folders of parties hold; no deeper, for it may be anyone's. */
+function entriesOf(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() && isRole(entry.name)
+      ? readdirSync(join(folder, entry.name)).map((name) => `${entry.name}/${name}`)
+      : [entry.name],
+  );
+}
+
+const isRole = (name: string): boolean => roles.includes(name);
+
+function isBuild(folder: string): boolean {
+  const file = join(folder, "manifest.json");
+  return existsSync(file) && readFileSync(file, "utf8").includes('"programHash"');
 }

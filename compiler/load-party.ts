@@ -30,9 +30,14 @@ export async function loadParty(dir: string, role: Role): Promise<LoadedParty> {
   const mir = readMir(folder, manifest);
   const program = await importProgram(join(folder, "program.js"), role, manifest);
   const file = join(folder, "weights.safetensors");
-  const tensors = role === "dealer" && !existsSync(file) ? new Map() : unpackWeights(file);
+  const tensors = existsSync(file) ? unpackWeights(file) : noWeights(role, file);
   throwIfAny(weightProblems(program.weights, tensors, role, file));
   return { manifest, program, tensors, mir };
+}
+
+/** Only the dealer has none. */
+function noWeights(role: Role, file: string): ReadonlyMap<string, IntTensor> {
+  return role === "dealer" ? new Map() : fail(problem("MRL0620", file, "the file is missing", again));
 }
 
 function folderOf(dir: string, role: Role): string {

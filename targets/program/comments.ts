@@ -1,5 +1,4 @@
-import type { Role } from "../../runtime/steps.ts";
-import type { Call, Plan } from "./plan.ts";
+import type { Call, Plan, Role } from "./plan.ts";
 import { commentText } from "./text.ts";
 
 /** Widest line of a comment, without its indentation. */

@@ -9,9 +9,8 @@ import {
   type WriterFunction,
 } from "ts-morph";
 import type { Fixed } from "../../runtime/protocols/define.ts";
-import type { Role } from "../../runtime/steps.ts";
 import { headerOf, stepComment, subjectOf } from "./comments.ts";
-import type { Argument, Call, Plan } from "./plan.ts";
+import type { Argument, Call, Plan, Role } from "./plan.ts";
 import { createIdentifiers, literal, member, record, stringLiteral } from "./text.ts";
 
 export interface ProgramFacts {
@@ -84,14 +83,15 @@ function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | Stat
       kind: StructureKind.ImportDeclaration,
       isTypeOnly: true,
       leadingTrivia: `${headerOf(plan, role, facts)}\n\n`,
-      namedImports: ["Fixed", "Program", "Spec", "WeightDecl"],
+      namedImports: ["Fixed", "OutputDecl", "Program", "Spec", "WeightDecl"],
       moduleSpecifier: "marillc/runtime",
     },
     (writer) => {
       writeTable(writer, "types", typesOf(scope), "Record<string, Fixed>");
       writeTable(writer, "specs", specsOf(scope), "Record<string, Spec>");
       writeTable(writer, "inputTypes", literals(plan.inputs), "Record<string, Fixed>");
-      writeTable(writer, "weightTypes", literals(plan.weights), "Record<string, WeightDecl>");
+      writeTable(writer, "weightTypes", literals(plan.weights), "Record<string, WeightDecl>", "as const ");
+      writeTable(writer, "outputTypes", literals(plan.outputs), "Record<string, OutputDecl>", "as const ");
       writeProgram(writer, scope, facts);
     },
   ];
@@ -102,12 +102,12 @@ type Entries = readonly (readonly [key: string, text: string])[];
 const literals = (values: Readonly<Record<string, unknown>>): Entries =>
   Object.entries(values).map(([key, value]) => [key, literal(value)]);
 
-/** A constant with one entry a line. */
-function writeTable(writer: CodeBlockWriter, name: string, entries: Entries, type: string): void {
+/** A constant with one entry a line; `as const ` where words must keep their types whatever the keys are. */
+function writeTable(writer: CodeBlockWriter, name: string, entries: Entries, type: string, as = ""): void {
   writer.blankLine().write(`const ${name} = `);
   if (entries.length === 0) writer.write("{}");
   else writer.inlineBlock(() => writeEntries(writer, entries));
-  writer.write(` satisfies ${type};`).newLine();
+  writer.write(` ${as}satisfies ${type};`).newLine();
 }
 
 function writeEntries(writer: CodeBlockWriter, entries: Entries): void {
@@ -151,13 +151,7 @@ function writeProgram(writer: CodeBlockWriter, scope: Scope, { hash }: ProgramFa
   writer.inlineBlock(() => {
     writeEntries(writer, literals({ name, hash, setting }));
     writer.writeLine("inputs: inputTypes,");
-    if (Object.keys(plan.outputs).length === 0) writer.writeLine("outputs: {},");
-    else
-      writer
-        .write("outputs: ")
-        .inlineBlock(() => writeEntries(writer, literals(plan.outputs)))
-        .write(",")
-        .newLine();
+    writer.writeLine("outputs: outputTypes,");
     writer.writeLine("weights: weightTypes,");
     writer.write(`*body(${parametersOf(plan)}) `);
     writer.inlineBlock(() => {

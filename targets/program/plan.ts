@@ -8,6 +8,9 @@ import type { Traffic } from "../../runtime/protocols/count.ts";
 import type { Fixed, Spec } from "../../runtime/protocols/define.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
 
+/** Whose program it is. */
+export type Role = "client" | "server" | "dealer";
+
 export type Argument =
   | { readonly kind: "value"; readonly id: ValueId }
   | { readonly kind: "input"; readonly id: ValueId }

@@ -1,0 +1,163 @@
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { programOf } from "../../compiler/execute.ts";
+import { verify } from "../../ir/verify.ts";
+import type { Program } from "../../runtime/program.ts";
+import type { Role } from "../../runtime/steps.ts";
+import { emitProgram, transpileProgram } from "../../targets/program/emit.ts";
+import { createIdentifiers } from "../../targets/program/text.ts";
+import { facts, golden, load, module, plan, renamed, roles, runTogether, typeErrors } from "./programs.ts";
+
+const emitted = Object.fromEntries(roles.map((role) => [role, emitProgram(plan, role, facts)])) as Readonly<
+  Record<Role, ReturnType<typeof emitProgram>>
+>;
+const everywhere = (program: Program): Readonly<Record<Role, Program>> => ({
+  client: program,
+  server: program,
+  dealer: program,
+});
+
+test("the module of the golden programs is well formed", () => {
+  expect(verify(module)).toEqual([]);
+});
+
+describe.each(roles)("the %s's program", (role) => {
+  test("is the golden one", async () => {
+    await expect(emitted[role].ts).toMatchFileSnapshot(join(golden, `gated.${role}.ts`));
+  });
+
+  test("type-checks under the project's options", () => {
+    expect(typeErrors(emitted[role].ts)).toEqual([]);
+  });
+
+  test("is the same each time, and its JavaScript is what its text says", () => {
+    expect(emitProgram(plan, role, facts)).toEqual(emitted[role]);
+    expect(transpileProgram(emitted[role].ts)).toBe(emitted[role].js);
+  });
+
+  test("needs nothing but what it is given", () => {
+    expect(emitted[role].js).not.toMatch(/\b(import|require)\b/);
+    expect(emitted[role].js).toMatch(new RegExp(`^// ${role} program of gated: 2pc-dealer, \\d+ rounds\\.`));
+  });
+});
+
+test("the type check is one: a program that takes what is not declared fails it", () => {
+  const { ts } = emitted.client;
+  expect(typeErrors(ts.replace('weights["q.lora_A"]', 'weights["q.lora_C"]'))).not.toEqual([]);
+  expect(typeErrors(ts.replace("inputs.x", "inputs.y"))).not.toEqual([]);
+  expect(typeErrors(ts.replace("maskedOpen,", "maskedOpened,"))).not.toEqual([]);
+});
+
+describe("running", () => {
+  let programs: Readonly<Record<Role, Program>>;
+  beforeAll(async () => {
+    const loaded = await Promise.all(roles.map(async (role) => [role, await load(emitted[role].js)] as const));
+    programs = Object.fromEntries(loaded) as Readonly<Record<Role, Program>>;
+  });
+
+  test("the emitted programs do what the plan does: the same shares, the same messages, the same bytes dealt", () => {
+    const expected = runTogether(everywhere(programOf(plan, facts.hash)));
+    expect(runTogether(programs)).toEqual(expected);
+    expect(expected.metered).toEqual(expected.counted);
+  });
+
+  test("they declare what the plan declares", () => {
+    for (const role of roles) {
+      const { body, ...declared } = programs[role];
+      const { body: _, ...wanted } = programOf(plan, facts.hash);
+      expect(declared).toEqual(wanted);
+      expect(body).toBeTypeOf("function");
+    }
+  });
+
+  test("the comments tell the traffic that is counted", () => {
+    const { counted } = runTogether(programs);
+    const sum = (text: string, verb: string): number =>
+      [...text.matchAll(new RegExp(`^    //.* ${verb} ([\\d,]+) B`, "gm"))].reduce(
+        (total, [, bytes]) => total + Number(bytes!.replaceAll(",", "")),
+        0,
+      );
+    expect(sum(emitted.client.ts, "sends")).toBe(counted.clientToServer);
+    expect(sum(emitted.client.ts, "receives")).toBe(counted.serverToClient);
+    expect(sum(emitted.server.ts, "sends")).toBe(counted.serverToClient);
+    expect(sum(emitted.server.ts, "delivers")).toBe(counted.dealerToServer);
+    expect(sum(emitted.dealer.ts, "deals the server")).toBe(counted.dealerToServer);
+    const rounds = [...emitted.client.ts.matchAll(/^ {4}\/\/ (\d+) rounds?/gm)].map(([, n]) => Number(n));
+    expect(rounds.reduce((a, b) => a + b)).toBe(counted.rounds);
+  });
+});
+
+describe("hostile names", () => {
+  const payloads = [
+    '"; globalThis.hostile = 1; //',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: an attack
+    "`${globalThis.hostile = 1}`",
+    "\nglobalThis.hostile = 1;\n",
+    "\r\u2028globalThis.hostile = 1\u2029//",
+    "*/ globalThis.hostile = 1; /*",
+    "*/}); globalThis.hostile = 1",
+    "\\",
+    "\\u0022; globalThis.hostile = 1",
+    "@ts-nocheck",
+    "\u202e} ;1 = elitsoh",
+    "\u0000",
+    "",
+    "class",
+    "yield",
+    "await",
+    "arguments",
+    "eval",
+    "protocols",
+    "party",
+    "specs",
+    "parallel",
+    "maskedOpen",
+    "constructor",
+    "toString",
+    "1x",
+    "x.y",
+    "x_y",
+    "é",
+    "日本",
+  ];
+  // One at a time where the name is the whole of it, so that each stands in every place.
+  const places = ["x", "k", "q.lora_A", "o", "gated", "logits", "note"];
+
+  test.each([...places.keys()])("never become code (%i)", async (turn) => {
+    const names = new Map<string, string>();
+    const given = new Set<string>();
+    const rename = (name: string): string => {
+      const known = names.get(name);
+      if (known !== undefined) return known;
+      const at = places.indexOf(name);
+      let payload = at === turn % places.length ? "__proto__" : payloads[(names.size + 5 * turn) % payloads.length]!;
+      while (given.has(payload)) payload = `${payload} ${given.size}`;
+      given.add(payload);
+      names.set(name, payload);
+      return payload;
+    };
+    const hostile = renamed(plan, rename);
+    const { ts, js } = emitProgram(hostile, "server", facts);
+    expect(ts.replace("…; do not edit", "")).toMatch(/^[\n\x20-\x7e]*$/);
+    expect(typeErrors(ts)).toEqual([]);
+    const program = await load(js);
+    expect(runTogether(everywhere(program))).toEqual(runTogether(everywhere(programOf(hostile, facts.hash))));
+    expect(Object.keys(program.weights)).toEqual(Object.keys(hostile.weights));
+    expect(globalThis).not.toHaveProperty("hostile");
+    expect({}).not.toHaveProperty("shape");
+  });
+
+  test("identifiers are unique, and none is a word of the language", () => {
+    const identifier = createIdentifiers(["maskedOpen"]);
+    const names = ["x.y", "x_y", "x y", "class", "_class", "maskedOpen", "party", "9", "", "é", "ü", "__proto__"];
+    const made = names.map(identifier);
+    expect(new Set(made).size).toBe(names.length);
+    for (const name of made) {
+      expect(name).toMatch(/^[A-Za-z_][A-Za-z0-9_]*$/);
+      expect(() => new Function(`"use strict"; const ${name} = 1; return function* () { ${name}; };`)).not.toThrow();
+    }
+    expect(names.map(identifier)).toEqual(made);
+    expect(made).not.toContain("party");
+    expect(made).not.toContain("maskedOpen");
+  });
+});
