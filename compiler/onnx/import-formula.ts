@@ -1,4 +1,5 @@
 import type { Tensor } from "../../ir/weights.ts";
+import { absentScore } from "./lower/attention.ts";
 
 /** float32 rounds the frequencies (6e-8 each, the ratio's error grows with the power): angles err with the position. */
 const tolerance = 1e-5;
@@ -7,18 +8,20 @@ const tolerance = 1e-5;
 const maxTable = 2 ** 24;
 
 /**
- * Whether numbers follow from the architecture alone, so that no owner can have a secret in them: masks and fills
- * (at most two different numbers), positions (an arithmetic progression along the last axis), rotary frequencies
+ * Whether numbers follow from the architecture alone, so that no owner can have a secret in them: masks, positions (an arithmetic progression along the last axis), rotary frequencies
  * (θ^(−2i/d): a geometric progression from 1 down) their multiples p·θ^(−2i/d), and the cosines and sines of these.
  */
 export function isFormula({ shape, data }: Tensor): boolean {
   if (data.length === 0 || data.length > maxTable) return data.length === 0;
-  return fewValues(data) || progression(data) || geometric(data) || table(shape, data);
+  return isMask(data) || progression(data) || geometric(data) || table(shape, data);
 }
 
-function fewValues(data: Float64Array): boolean {
-  const seen = new Set<number>();
-  return data.every((value) => seen.add(value).size <= 2);
+/** Additive masks, and fills with 0, ±1 or the absent score. Two other numbers may be a binary weight. */
+function isMask(data: Float64Array): boolean {
+  const plain = new Set([0, 1, -1]);
+  const [first] = data;
+  if (data.every((value) => value === first)) return plain.has(first!) || first! <= absentScore;
+  return data.every((value) => value === 0 || value <= absentScore);
 }
 
 /** 0, 1, 2, … of whole numbers, repeated any number of times. */

@@ -86,6 +86,9 @@ function storedTensors(model: OnnxModel): OnnxTensor[] {
   return [...model.graph.initializers.values(), ...nodes];
 }
 
+/** What a model calls a single number of its own (`logit_scale`); exporters count theirs: `val_41`, `/m/Constant_3`. */
+const bareName = /^(?!val|const|scalar|onnx|ort)[a-z]+(_[a-z]+)*$/i;
+
 /**
  * Integers, booleans and nameless single numbers are part of the graph. So are nameless tables that follow from the
  * architecture by a formula; what has a parameter's name is a weight whatever its numbers are.
@@ -93,7 +96,7 @@ function storedTensors(model: OnnxModel): OnnxTensor[] {
 function isConstant(source: OnnxTensor, recovered: RecoveredName | undefined, tensor: () => Tensor): boolean {
   if (elementOf(source.dtype).kind !== "f32") return true;
   if (recovered && /\.(weight|bias)$/.test(recovered.name)) return false;
-  if (sizeOf(source.dims) <= 1) return recovered === undefined;
+  if (sizeOf(source.dims) <= 1) return recovered === undefined && !bareName.test(source.name);
   return isFormula(tensor());
 }
 

@@ -25,7 +25,7 @@ const gelu: Recogniser = {
   name: "gelu",
   law: "½ · x · (1 + erf(x / √2)) = gelu(x); with tanh(√(2/π) · (x + 0.044715 x³)) its approximation",
   match: (op, matcher) => {
-    if (op.name !== "mul") return undefined;
+    if (op.name !== "mul" && op.name !== "div") return undefined;
     for (const side of productOf(matcher, op.result).of) {
       const sum = matcher.made(side, "add");
       for (const [one, gate] of sum ? pairsOf(sum) : []) {

@@ -64,8 +64,19 @@ function conditions(
   return { causal: false, rest: [id], changed: false };
 }
 
+/** Whether a mask is absent wherever causality says so, whatever its conditions are. */
+function shutsFuture(matcher: Matcher, id: ValueId, frame: Frame): boolean {
+  const known = matcher.constant(id);
+  if (known) {
+    const shut = (x: number): boolean => x <= absentScore;
+    return known.data.every(shut) || compare(known, frame, (x) => x === 0, shut).causal;
+  }
+  const choice = matcher.made(id, "where");
+  return choice?.operands.slice(1).every((side) => shutsFuture(matcher, side, frame)) ?? false;
+}
+
 function simplify(matcher: Matcher, id: ValueId, frame: Frame): Rest {
-  const same: Rest = { causal: false, mask: id };
+  const same: Rest = { causal: shutsFuture(matcher, id, frame) && frame.rows > 1, mask: id };
   const known = matcher.constant(id);
   if (known) {
     const found = compare(

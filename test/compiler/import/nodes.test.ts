@@ -18,9 +18,19 @@ const refused: readonly RegExp[] = [
 /** A row whose scores are all absent: see the law of clamp-mask. */
 const deviates: readonly RegExp[] = [/fullymasked/];
 
-/** The model with some inputs as stored tensors: shapes, axes and the like must be known. */
+/**
+ * The model with some inputs as stored tensors: shapes, axes and the like must be known. They get names as exporters
+ * make them up, since a single number called `min` could be a weight.
+ */
 function withKnown(model: OnnxModel, inputs: readonly OnnxTensor[], known: (at: number) => boolean): OnnxModel {
-  const { graph } = model;
+  const names = model.graph.inputs.map(({ name }) => name);
+  const renamed = (name: string): string => (known(names.indexOf(name)) ? `onnx::${name}` : name);
+  const nodes = model.graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map(renamed) }));
+  const graph = {
+    ...model.graph,
+    nodes,
+    inputs: model.graph.inputs.map((each) => ({ ...each, name: renamed(each.name) })),
+  };
   const infos = graph.inputs.map((info, at) => ({ ...info, dims: inputs[at]!.dims, dtype: inputs[at]!.dtype }));
   const stored = infos.flatMap(({ name }, at) => (known(at) ? [[name, { ...inputs[at]!, name }] as const] : []));
   return { ...model, graph: { ...graph, inputs: infos, initializers: new Map([...graph.initializers, ...stored]) } };
