@@ -10,7 +10,10 @@ import { openBase } from "../../../compiler/onnx/ownership-base.ts";
 import { publicSurrogate } from "../../../compiler/onnx/ownership-surrogate.ts";
 import { readAdapter } from "../../../compiler/weights/peft.ts";
 import { openSafetensors, readSafetensorBytes, writeSafetensors } from "../../../compiler/weights/safetensors.ts";
+import { matmulOf } from "../../../ir/ops/helpers/matmul.ts";
+import { zip } from "../../../ir/ops/helpers/tensors.ts";
 import { verify } from "../../../ir/verify.ts";
+import { tensor } from "../../../ir/weights.ts";
 import { describeWith, sharedModels } from "../../harness/shared.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../onnx/build.ts";
 import { countOps, readRecorded, runRecorded, tensorFrom, worst } from "./recorded.ts";
@@ -119,6 +122,39 @@ describeWith(sharedModels, "ownership of shared models", () => {
       const plain = runRecorded({ ...imported, weights: surrogate.weights }, lora);
       expect(worst(plain, runRecorded(importModel(model), lora))).toBeLessThan(1e-6);
     }
+  });
+
+  it.each([
+    ["dev_gpt2_ts17_static", "transformer.h.1.attn.c_attn", 48, 144],
+    ["dev_bert_dy23_static", "bert.encoder.layer.0.attention.self.query", 48, 48],
+    ["dev_bert_ts14_dynamic", "bert.encoder.layer.1.intermediate.dense", 48, 64],
+  ])("%s with an adapter of %s is the model with W + A·B", (name, module, inner, outer) => {
+    const recorded = readRecorded(shared(name));
+    const dims = name.endsWith("dynamic")
+      ? new Map([
+          ["batch", 1],
+          ["seq", 6],
+        ])
+      : new Map<string, number>();
+    const imported = importModel(recorded.model, { dims });
+    const numbers = (shape: number[]) => {
+      return tensor(
+        shape,
+        Float64Array.from({ length: shape[0]! * shape[1]! }, (_, at) => Math.sin(at * 1.3)),
+      );
+    };
+    const [a, b] = [numbers([inner, 2]), numbers([2, outer])];
+    const half = { module, a, b, rank: 2, scale: 1 };
+    const tuned = attachAdapter(imported, { folder: "synthetic", modules: [half], fanInFanOut: false });
+    const weights = new Map(imported.weights);
+    const key = `${module}.weight`;
+    weights.set(
+      key,
+      zip(weights.get(key)!, matmulOf(a, b), (x, y) => x + y),
+    );
+    const merged = runRecorded({ ...imported, weights }, recorded);
+    expect(worst(runRecorded(tuned, recorded), merged)).toBeLessThan(1e-9);
+    expect(worst(merged, runRecorded(imported, recorded))).toBeGreaterThan(1e-3);
   });
 
   it("an unmerged LoRA graph has its scale in B, and its halves are private on request", () => {
