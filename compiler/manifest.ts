@@ -43,7 +43,12 @@ export interface Manifest {
   /** Outputs of the model that the client computes alone. */
   readonly clientOutputs: readonly string[];
   /** All that is ever opened, and to whom. */
-  readonly reveals: readonly { readonly value: string; readonly tensor: string; readonly to: string; readonly shape: readonly number[] }[];
+  readonly reveals: readonly {
+    readonly value: string;
+    readonly tensor: string;
+    readonly to: string;
+    readonly shape: readonly number[];
+  }[];
   readonly rings: readonly { readonly width: number; readonly values: number }[];
   readonly calibration: { readonly source: string; readonly samples: number; readonly weights: string };
   readonly predicted: {

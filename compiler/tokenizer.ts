@@ -14,12 +14,12 @@ export interface TextTokens {
   readonly ends: readonly number[];
 }
 
-/** The tokenizer in a folder. @throws DiagnosticError MRL0620 when it is missing or cannot be read. */
+/** The tokenizer in a folder. @throws DiagnosticError MRL0670 when it is missing or cannot be read. */
 export function readTokenizer(folder: string): TextTokens {
   const [tokenizerFile, configFile] = tokenizerFiles.map((name) => join(folder, name)) as [string, string];
   if (!existsSync(tokenizerFile)) {
     return fail({
-      code: "MRL0620",
+      code: "MRL0670",
       message: "expected tokenizer.json beside the model, found none",
       at: folder,
       help: "copy the tokenizer files of the model there; inputs of token numbers need none: use --input",
@@ -40,7 +40,7 @@ export function readTokenizer(folder: string): TextTokens {
     };
   } catch (error) {
     return fail({
-      code: "MRL0621",
+      code: "MRL0671",
       message: `expected a Hugging Face tokenizer, found ${error instanceof Error ? error.message : "something else"}`,
       at: tokenizerFile,
     });

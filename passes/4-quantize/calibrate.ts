@@ -5,6 +5,7 @@ import type { Precision } from "../../ir/ops/define.ts";
 import type { Interval } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { State } from "../pass.ts";
+import { roomForAdapters } from "./adapters.ts";
 import { analyse } from "./analyse.ts";
 import type { Calibration, Observation } from "./calibration.ts";
 
@@ -37,7 +38,7 @@ export function calibrate(
   inputs: readonly ReadonlyMap<ValueId, Tensor>[],
   { margin = 2, floor = 1, precision = defaultPrecision }: CalibrateOptions = {},
 ): Calibration {
-  const observed = inputs.length > 0 ? observe(secure, inputs) : undefined;
+  const observed = inputs.length > 0 ? roomForAdapters(secure.module, observe(secure, inputs)) : undefined;
   return analyse(secure, precision, observed && widen(observed, margin, floor));
 }
 

@@ -129,6 +129,7 @@ export const coarseMaxAttention = defineProtocol({
     const product = plan.scoreWidth + plan.scoreShift;
     return [product, product, plan.valueWidth, plan.scoreWidth].slice(0, spec.operands.length);
   },
+  widest: (spec) => 64 - Math.max(0, sumScale + octaveScale(sumPlan(planAttention(spec).layout)) - spec.result.scale),
   refuses: (spec) => {
     if (!(Number(spec.attrs.score_bound) > 0)) return "attention needs a bound on its scores: calibrate";
     const plan = planAttention(spec);

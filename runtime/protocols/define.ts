@@ -44,6 +44,8 @@ export interface Protocol {
   readonly operandWidths: (spec: Spec) => readonly number[];
   /** The wires must have exactly those rings; otherwise a wider one serves as well. */
   readonly exactRings?: true;
+  /** Widest ring in which it can give its result; absent: 64. `result.width` of the spec does not count here. */
+  readonly widest?: (spec: Spec) => number;
   /** Why this protocol cannot run the spec, or undefined. */
   readonly refuses?: (spec: Spec) => string | undefined;
   readonly run: (party: Party, spec: Spec, ...operands: Operand[]) => Steps<Handle>;

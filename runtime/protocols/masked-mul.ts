@@ -17,6 +17,7 @@ export const maskedMul = defineProtocol({
   forms: ["wire", "wire"],
   yields: "share",
   operandWidths: ({ operands: [x, y] }) => [wireWidth(x!), wireWidth(y!)],
+  widest: (spec) => 64 - Math.max(0, dropOf(spec)),
   refuses: (spec) => {
     const width = rescaledFrom(spec.result.width, dropOf(spec));
     return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;

@@ -103,6 +103,11 @@ const common = {
   yields: "share",
   accuracy: { ulps: normUlps },
   operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
+  widest: (spec) => {
+    // With the ring full, planNorm would drop all of the inverse root's bits: it keeps twelve, or as many as it has.
+    const { octaves: plan } = planNorm(spec);
+    return 64 - Math.max(0, spec.operands[0]!.scale + Math.min(12, octaveScale(plan)) - spec.result.scale);
+  },
   refuses: (spec) => {
     const plan = planNorm(spec);
     if (plan.sumWidth > 64) return `the sum of squares would need a ring of ${plan.sumWidth} bits, at most 64 exist`;

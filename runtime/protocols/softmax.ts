@@ -73,6 +73,7 @@ export const coarseMaxSoftmax = defineProtocol({
   forms: ["share"],
   yields: "share",
   operandWidths: (spec) => [scoreWidth(boundOf(spec)) + shiftOf(spec)],
+  widest: (spec) => 64 - Math.max(0, dropOf(spec)),
   refuses: (spec) => {
     const axis = Number(spec.attrs.axis);
     if (axis !== -1 && axis !== spec.operands[0]!.shape.length - 1)

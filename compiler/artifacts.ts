@@ -1,0 +1,188 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { type Module, typeOf, type ValueId } from "../ir/module.ts";
+import { isFixed } from "../ir/type.ts";
+import type { SplitState } from "../passes/pass.ts";
+import { predict } from "../runtime/session/predict.ts";
+import type { Role } from "../runtime/steps.ts";
+import { emitProgram } from "../targets/program/emit.ts";
+import type { Plan } from "../targets/program/plan.ts";
+import { canonicalJson } from "./build-dir.ts";
+import { programOf } from "./execute.ts";
+import type { Manifest } from "./manifest.ts";
+import type { Dtype } from "./onnx/dtype.ts";
+import { type BorderType, extractSubgraph } from "./onnx/encode.ts";
+import type { Settled } from "./options.ts";
+import type { Owned } from "./owned.ts";
+import { packWeights } from "./pack-weights.ts";
+import { shortType } from "./run/inputs.ts";
+import { tokenizerFiles } from "./tokenizer.ts";
+import { version } from "./version.ts";
+
+export interface Build {
+  readonly owned: Owned;
+  readonly options: Settled;
+  readonly state: SplitState;
+  readonly plan: Plan;
+  /** program.mir */
+  readonly text: string;
+  /** Calibration inputs that were measured. */
+  readonly samples: number;
+}
+
+const roles: readonly Role[] = ["client", "server", "dealer"];
+const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
+
+/** Everything that a build directory holds; the same input gives the same bytes. */
+export function buildFiles(build: Build): {
+  readonly manifest: Manifest;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+} {
+  const { plan, text, state, options } = build;
+  const hash = sha256(text);
+  const clientModels = onnxParts(build);
+  const weightFiles = new Map(roles.map((role) => [role, packWeights(plan, state.weights, role)]));
+  const artefacts = [weightFiles.get("client")!, ...clientModels.values()].map(sha256);
+  const manifest = manifestOf(build, hash, sha256([hash, ...artefacts].join("\n")));
+
+  const files = new Map<string, Uint8Array>();
+  const put = (path: string, data: string | Uint8Array): void =>
+    void files.set(path, typeof data === "string" ? new TextEncoder().encode(data) : data);
+  put("manifest.json", canonicalJson(manifest));
+  put("program.mir", text);
+  for (const role of roles) {
+    const program = emitProgram(plan, role, { hash, compiler: version });
+    put(`${role}/program.ts`, program.ts);
+    put(`${role}/program.js`, program.js);
+    put(`${role}/manifest.json`, canonicalJson(manifest));
+    if (role !== "client") put(`${role}/program.mir`, text);
+    if (role !== "dealer") put(`${role}/weights.safetensors`, weightFiles.get(role)!);
+  }
+  for (const [name, bytes] of clientModels) put(`client/${name}`, bytes);
+  for (const name of tokenizerFiles) {
+    const file = join(dirname(options.model), name);
+    if (existsSync(file)) put(`client/${name}`, readFileSync(file));
+  }
+  return { manifest, files };
+}
+
+/** What the client computes in the clear before and after: cut out of the model that was given. */
+function onnxParts({ owned, state, options }: Build): ReadonlyMap<string, Uint8Array> {
+  const { model, imported } = owned;
+  const { client } = state;
+  const given = new Set(imported.inputs.keys());
+  const types = borderTypes(owned);
+  const parts = new Map<string, Uint8Array>();
+  const name = options.name ?? "model";
+  const wanted = [...new Set([...client.cuts.map(({ source }) => source), ...client.outputs])].filter(
+    (tensor) => !given.has(tensor),
+  );
+  if (wanted.length > 0) parts.set("public.onnx", extractSubgraph(model, [...client.inputs], wanted, { name, types }));
+  const from = [...new Set(client.tails.map(({ source }) => source))];
+  const to = client.tails.map(({ output }) => output);
+  if (to.length > 0) parts.set("head.onnx", extractSubgraph(model, from, to, { name, types }));
+  return parts;
+}
+
+const dtypeOfKind: Readonly<Record<string, Dtype>> = { f32: "float32", i64: "int64", bool: "bool" };
+
+/** Types of the ONNX tensors that the module knows: shapes are static there. */
+function borderTypes({ model, imported }: Owned): ReadonlyMap<string, BorderType> {
+  const declared = new Map(model.graph.inputs.map(({ name, dtype }) => [name, dtype]));
+  return new Map(
+    [...imported.sources].flatMap(([id, source]): [string, BorderType][] => {
+      const value = imported.module.values[id];
+      if (!value) return [];
+      const dtype = declared.get(source) ?? dtypeOfKind[value.type.element.kind] ?? "float32";
+      return [[source, { dtype, dims: value.type.shape }]];
+    }),
+  );
+}
+
+function manifestOf(build: Build, programHash: string, artefactsHash: string): Manifest {
+  const { owned, options, state, plan } = build;
+  const { module, client } = state;
+  const { imported, model } = owned;
+  const prediction = predict(programOf(plan, programHash));
+  const sourceOf = (id: ValueId): string => state.sources.get(id) ?? id;
+  const tails = client.tails.map(({ value, source, output }) => ({ value, from: source, output }));
+  return {
+    schema: 1,
+    compiler: version,
+    name: module.name,
+    setting: options.setting,
+    truncation: options.truncation,
+    numerics: options.numerics,
+    security: "semi-honest, no two parties collude; the dealer is neither the client nor the owner of the model",
+    caveats: [
+      "rounding bits of truncations are carries of share bits, not independent coins (fast truncation)",
+      "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
+      "values outside their calibrated ranges wrap and give wrong results",
+      ...(tails.length > 0
+        ? [`the client learns ${tails.map(({ from }) => from).join(", ")}, from which it computes the output`]
+        : []),
+    ],
+    roles: {
+      client: "holds the input, computes the public part, receives the outputs revealed to it",
+      server: "holds the private weights, receives nothing",
+      dealer: "hands out correlated randomness, sees neither inputs nor weights",
+    },
+    programHash,
+    artefactsHash,
+    weights: owned.ownership.table.map(({ name, label, why, sha256: digest }) => ({
+      name,
+      label,
+      why: withoutPaths(why, options),
+      shape: shapeOfWeight(owned, name),
+      ...(digest !== undefined && { sha256: digest }),
+    })),
+    inputs: [...imported.inputs].map(([name, id]) => {
+      const { label, shape } = typeOf(imported.module, id);
+      const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";
+      return { name, label, shape, type: shortType(dtype) };
+    }),
+    cuts: client.cuts.map(({ value, source, oneHot }) => ({
+      value,
+      tensor: source,
+      shape: typeOf(module, value).shape,
+      ...(oneHot !== undefined && { oneHot }),
+    })),
+    tails,
+    clientOutputs: client.outputs,
+    reveals: Object.entries(plan.outputs).map(([value, { to, shape }]) => ({
+      value,
+      tensor: client.tails.find((tail) => tail.value === value)?.source ?? sourceOf(value),
+      to,
+      shape,
+    })),
+    rings: ringsOf(module),
+    calibration: {
+      source: options.calibrate === undefined ? "none: interval analysis" : basename(options.calibrate),
+      samples: build.samples,
+      weights: "public weights; private ones replaced by the base's, adapters by their initial values",
+    },
+    predicted: { setup: prediction.setup, offline: prediction.offline, online: prediction.online },
+  };
+}
+
+/** Paths of the machine that compiled do not belong into what is handed out. */
+function withoutPaths(text: string, { base, adapter, model }: Settled): string {
+  const paths = [base, adapter, model].filter((path) => path !== undefined);
+  return paths.reduce((kept, path) => kept.replaceAll(path, basename(path)), text);
+}
+
+function shapeOfWeight({ ownership, imported }: Owned, name: string): readonly number[] {
+  const weight = [...ownership.catalog.weights.values()].find((each) => each.name === name);
+  return weight?.source.dims ?? imported.weights.get(name)?.shape ?? [];
+}
+
+function ringsOf(module: Module): Manifest["rings"] {
+  const counts = new Map<number, number>();
+  for (const { type } of Object.values(module.values)) {
+    if (type.label === "shared" && isFixed(type.element)) {
+      counts.set(type.element.width, (counts.get(type.element.width) ?? 0) + 1);
+    }
+  }
+  return [...counts].sort(([a], [b]) => a - b).map(([width, values]) => ({ width, values }));
+}

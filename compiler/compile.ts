@@ -1,0 +1,118 @@
+import { basename } from "node:path";
+import { type Diagnostic, DiagnosticError, throwIfAny } from "../ir/diagnostic.ts";
+import type { Module, Stage, ValueId } from "../ir/module.ts";
+import { print } from "../ir/text/print.ts";
+import type { WeightStore } from "../ir/weights.ts";
+import { split } from "../passes/1-split/index.ts";
+import { rewritePass } from "../passes/2-rewrite/index.ts";
+import { calibrate, checkCalibration, defaultPrecision, quantizePass } from "../passes/4-quantize/index.ts";
+import { selectPass } from "../passes/5-select/index.ts";
+import { schedulePass } from "../passes/6-schedule/index.ts";
+import { type Cut, runPass, type SplitState } from "../passes/pass.ts";
+import { type Plan, planProgram } from "../targets/program/plan.ts";
+import { buildFiles } from "./artifacts.ts";
+import { cutValues, readSamples } from "./calibration.ts";
+import type { Manifest } from "./manifest.ts";
+import type { Imported } from "./onnx/import.ts";
+import { type CompileOptions, settle } from "./options.ts";
+import { importOwned, type Owned } from "./owned.ts";
+
+export type { CompileOptions } from "./options.ts";
+export { importFor } from "./owned.ts";
+
+export interface Artifacts {
+  readonly manifest: Manifest;
+  /** The scheduled secure module. */
+  readonly module: Module;
+  readonly plan: Plan;
+  /** The module after each pass. */
+  readonly stages: ReadonlyMap<Stage, Module>;
+  /** What the build directory holds: relative path → bytes. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** The whole pipeline: what is printed after each stage is what `inspect --stage` shows. */
+export function compileModel(options: CompileOptions): Artifacts {
+  const { settled, problems } = settle(options);
+  throwIfAny(problems);
+  const owned = importOwned(settled);
+  const { imported } = owned;
+  const name = settled.name ?? basename(settled.model).replace(/\.onnx$/, "");
+  const precision = { ...defaultPrecision, ...settled.precision };
+
+  const secure = secureParts(owned, settled);
+  const samples = settled.calibrate
+    ? readSamples(settled.calibrate, settled.model, imported.inputs, imported.module)
+    : [];
+  const runs = (state: SplitState, weights: WeightStore) =>
+    samples.map((sample) =>
+      cutValues({ module: imported.module, weights }, state.module, state.client.cuts, valueOfCut(imported), sample),
+    );
+  // Ranges end up in public ring widths: they are measured with public weights on public inputs only.
+  const calibration = calibrate(secure.public, runs(secure.public, owned.surrogate.weights), {
+    margin: settled.margin,
+    precision,
+  });
+  // For the provider alone: does the true model stay within the public bounds on the same inputs?
+  throwIfAny(checkCalibration(secure.private, runs(secure.private, imported.weights), calibration));
+
+  const rewritten = secure.private;
+  const quantized = runPass(quantizePass({ calibration, precision }), rewritten);
+  const selected = runPass(selectPass(settled.setting), quantized);
+  const scheduled = runPass(schedulePass, selected);
+  const module = { ...scheduled.module, name: safeProgramName(name) };
+  const plan = planProgram(module, settled.setting);
+  const stages = new Map<Stage, Module>([
+    ["import", imported.module],
+    ["split", secure.split],
+    ["rewrite", rewritten.module],
+    ["quantize", quantized.module],
+    ["select", selected.module],
+    ["schedule", module],
+  ]);
+  const { manifest, files } = buildFiles({
+    owned,
+    options: settled,
+    state: { ...scheduled, module },
+    plan,
+    text: print(module),
+    samples: samples.length,
+  });
+  return { manifest, module, plan, stages, files };
+}
+
+/** The ONNX tensor of a cut is a value of the imported module. */
+function valueOfCut(imported: Imported): (cut: Cut) => ValueId {
+  const values = new Map([...imported.sources].map(([id, source]) => [source, id]));
+  return (cut) => values.get(cut.source) ?? cut.value;
+}
+
+/**
+ * The secure module twice, once with the true weights and once with public ones in the place of private ones. Rewrites
+ * look at shapes, labels and public numbers only, so the two have the same text; that they have is checked.
+ */
+function secureParts(
+  { imported, surrogate }: Owned,
+  { reveal, head }: CompileOptions,
+): { readonly private: SplitState; readonly public: SplitState; readonly split: Module } {
+  if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(withoutSurrogate));
+  const parts = (weights: WeightStore): readonly [SplitState, SplitState] => {
+    const state = { module: imported.module, weights, sources: imported.sources };
+    const divided = split(state, { ...(reveal && { reveal }) });
+    return [divided, runPass(rewritePass(head === undefined ? {} : { head }), divided)];
+  };
+  const [divided, secret] = parts(imported.weights);
+  const [, open] = parts(surrogate.weights);
+  if (print(secret.module) !== print(open.module)) {
+    throw new Error("a rewrite depends on private numbers: the module differs with public ones in their place");
+  }
+  return { private: secret, public: open, split: divided.module };
+}
+
+const withoutSurrogate = (key: string): Diagnostic => ({
+  code: "MRL0652",
+  message: `the private weight ${key} has no public counterpart to measure ranges with`,
+  help: "give the public base that it was tuned from: --base; ranges measured with private weights would leak through ring widths",
+});
+
+const safeProgramName = (name: string): string => name.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 64) || "model";

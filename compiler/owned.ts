@@ -1,0 +1,39 @@
+import { readModel } from "./onnx/decode.ts";
+import { type Imported, importModel } from "./onnx/import.ts";
+import { attachAdapter } from "./onnx/import-adapter.ts";
+import { decideOwnership, type Ownership } from "./onnx/ownership.ts";
+import { openBase } from "./onnx/ownership-base.ts";
+import { publicSurrogate, type Surrogate } from "./onnx/ownership-surrogate.ts";
+import type { OnnxModel } from "./onnx/records.ts";
+import type { CompileOptions } from "./options.ts";
+import { readAdapter } from "./weights/peft.ts";
+
+/** A model with everything known about its owners. */
+export interface Owned {
+  readonly model: OnnxModel;
+  readonly imported: Imported;
+  readonly ownership: Ownership;
+  readonly surrogate: Surrogate;
+}
+
+/** Reads the model, decides who owns what, and attaches the adapter. `allowAllPublic`: to look at, not to compile. */
+export function importOwned(options: CompileOptions, allowAllPublic = false): Owned {
+  const model = readModel(options.model);
+  const adapter = options.adapter === undefined ? undefined : readAdapter(options.adapter);
+  const ownership = decideOwnership(model, {
+    allowAllPublic,
+    ...(options.private && { private: options.private }),
+    ...(options.base !== undefined && { base: openBase(options.base) }),
+    ...(adapter && { adapter }),
+  });
+  const plain = importModel(model, {
+    ownership,
+    dims: new Map(Object.entries(options.dims ?? {})),
+    inputs: new Map(Object.entries(options.inputs ?? {})),
+  });
+  const imported = adapter ? attachAdapter(plain, adapter) : plain;
+  return { model, imported, ownership, surrogate: publicSurrogate(imported, ownership) };
+}
+
+/** The imported model, whoever owns it. */
+export const importFor = (options: CompileOptions): Imported => importOwned(options, true).imported;

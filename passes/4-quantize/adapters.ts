@@ -1,0 +1,42 @@
+import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import type { Interval } from "../../ir/type.ts";
+import { producersOf } from "../graph.ts";
+import type { Observation } from "./calibration.ts";
+
+/** A trained A stretches more than a fresh one: factor on what is measured behind a fresh A. */
+const lowRankRoom = 4;
+
+/**
+ * Room for adapters: with B = 0, the public stand-in, x·A·B is measured as nothing. What a private adapter adds to a
+ * layer is given the room of what the layer itself gives, and x·A four times what a fresh A gives. Both are public
+ * guesses; the provider's own check against the true weights says when they do not hold.
+ */
+export function roomForAdapters(module: Module, { values, inner }: Observation): Observation {
+  const producers = producersOf(opsOf(module));
+  const isServer = (id: ValueId): boolean =>
+    Object.hasOwn(module.params, id) && module.values[id]!.type.label === "server";
+  const product = (id: ValueId): Op | undefined => {
+    const op = producers.get(id);
+    return op?.name === "matmul" && isServer(op.operands[1]!) ? op : undefined;
+  };
+  const wide = new Map(values);
+  const include = (id: ValueId, { lo, hi }: Interval): void => {
+    const known = wide.get(id) ?? { lo: 0, hi: 0 };
+    const most = Math.max(Math.abs(lo), Math.abs(hi));
+    wide.set(id, { lo: Math.min(known.lo, -most), hi: Math.max(known.hi, most) });
+  };
+  for (const op of opsOf(module)) {
+    if (op.name !== "add") continue;
+    op.operands.forEach((id, place) => {
+      const outer = product(id);
+      const low = outer && product(outer.operands[0]!);
+      const base = values.get(op.operands[1 - place]!);
+      if (!low || !base) return;
+      include(id, base);
+      include(op.result, base);
+      const measured = values.get(low.result);
+      if (measured) include(low.result, { lo: measured.lo * lowRankRoom, hi: measured.hi * lowRankRoom });
+    });
+  }
+  return { values: wide, inner };
+}

@@ -1,0 +1,156 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Module, Op, ValueId } from "../../ir/module.ts";
+import { opDef, withDefaults } from "../../ir/registry.ts";
+import { bitsFor, isFixed, sizeOf } from "../../ir/type.ts";
+import type { Spec } from "../../runtime/protocols/define.ts";
+import { protocols } from "../../runtime/protocols/registry.ts";
+import { wireWidth } from "../../runtime/protocols/widths.ts";
+import { formOf } from "./choose.ts";
+import { fixedOf, resultOf } from "./spec.ts";
+
+/** Widest ring of the runtime. */
+const widest = 64;
+
+/** One use of a shared value: in which ring, and whether as shares or as an open wire. */
+export interface Demand {
+  readonly op: number;
+  readonly place: number;
+  readonly form: "share" | "wire";
+  readonly width: number;
+  /** The protocol computes in this very ring; otherwise a wider wire serves as well. */
+  readonly exact: boolean;
+}
+
+export interface RingPlan {
+  /** Ring in which uses see a value. */
+  readonly widths: ReadonlyMap<ValueId, number>;
+  readonly demands: ReadonlyMap<ValueId, readonly Demand[]>;
+  /** Values that are made in a short ring, of this width, and lifted to the one that uses see. */
+  readonly shortened: ReadonlyMap<ValueId, number>;
+}
+
+/**
+ * Ring widths from the end to the beginning: each use says which ring it wants, a value takes the widest of them, and
+ * an op turns its result's ring into wants on its operands. Truncation takes `by` bits off the ring, so what it is
+ * applied to is wider by just that, and extending a ring, the only thing that costs, is needed only where a chain of
+ * truncations would want more bits than its beginning can give (protocols.md 1.2). There the smallest truncated
+ * tensor of the chain is made short and lifted: one opening more.
+ */
+export function planWidths(module: Module, ops: readonly Op[]): RingPlan {
+  const shortened = new Map<ValueId, number>();
+  for (;;) {
+    const { plan, tooWide } = planOnce(module, ops, shortened);
+    if (tooWide.length === 0) return plan;
+    const breaks = new Set(tooWide.map(({ id }) => chainBreak(module, ops, plan, id)));
+    if (breaks.has(undefined)) throwIfAny(tooWide.map(({ op, width, limit }) => impossible(op, width, limit)));
+    for (const id of breaks) shortened.set(id!, wireWidth(fixedOf(module, id!)));
+  }
+}
+
+interface TooWide {
+  readonly id: ValueId;
+  readonly op: Op;
+  readonly width: number;
+  readonly limit: number;
+}
+
+function planOnce(
+  module: Module,
+  ops: readonly Op[],
+  shortened: ReadonlyMap<ValueId, number>,
+): { readonly plan: RingPlan; readonly tooWide: readonly TooWide[] } {
+  const widths = new Map<ValueId, number>();
+  const demands = new Map<ValueId, Demand[]>();
+  const tooWide: TooWide[] = [];
+  for (let at = ops.length - 1; at >= 0; at--) {
+    const op = ops[at]!;
+    const id = op.result;
+    const width = widthOf(module, op, demands.get(id) ?? []);
+    widths.set(id, width);
+    const made = shortened.get(id) ?? width;
+    const limit = Math.min(widest, limitOf(module, op));
+    if (made > limit || width > widest) tooWide.push({ id, op, width, limit });
+    for (const demand of wants(module, op, at, Math.min(made, limit))) {
+      const operand = op.operands[demand.place]!;
+      const known = demands.get(operand);
+      if (known) known.push(demand);
+      else demands.set(operand, [demand]);
+    }
+  }
+  return { plan: { widths, demands, shortened: new Map(shortened) }, tooWide };
+}
+
+/** The widest of what its uses want, and at least what holds its range. */
+function widthOf(module: Module, op: Op, uses: readonly Demand[]): number {
+  // Only a reveal makes a value that is not shared: its operand is sent in the least ring that holds it.
+  if (module.values[op.result]!.type.label !== "shared") return leastOf(module, op.operands[0]!);
+  const shares = uses.filter((use) => use.form === "share").map((use) => use.width);
+  return Math.max(leastOf(module, op.result), ...shares, ...wireRings(uses));
+}
+
+function leastOf(module: Module, id: ValueId): number {
+  const { type, range } = module.values[id]!;
+  if (!isFixed(type.element)) return 1;
+  return range ? bitsFor(range, type.element.scale) : type.element.width;
+}
+
+/** The wires to open for these uses, narrowest first: all exact rings, and one that serves the others. */
+export function wireRings(uses: readonly Demand[]): readonly number[] {
+  const wires = uses.filter((use) => use.form === "wire");
+  const exact = [...new Set(wires.filter((use) => use.exact).map((use) => use.width))];
+  const flexible = Math.max(0, ...wires.filter((use) => !use.exact).map((use) => use.width));
+  const served = flexible === 0 || exact.some((width) => width >= flexible);
+  return [...exact, ...(served ? [] : [flexible])].sort((a, b) => a - b);
+}
+
+const specFor = (module: Module, op: Op, width: number): Spec => ({
+  operands: op.operands.map((id) => fixedOf(module, id)),
+  result: resultOf(module, op, width),
+  attrs: withDefaults(opDef(op.name), op.attrs),
+});
+
+/** Widest ring in which the op can give its result. */
+function limitOf(module: Module, op: Op): number {
+  const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
+  return protocol?.widest?.(specFor(module, op, widest)) ?? widest;
+}
+
+/** What an op wants of its shared operands when its result has a ring of this width. */
+function wants(module: Module, op: Op, at: number, width: number): readonly Demand[] {
+  const shared = op.operands.map((id) => module.values[id]!.type.label === "shared");
+  const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
+  const rings = protocol?.operandWidths(specFor(module, op, width));
+  return op.operands.flatMap((_, place) => {
+    const form = protocol ? formOf(protocol, place) : "share";
+    if (!shared[place] || (form !== "share" && form !== "wire")) return [];
+    const exact = form === "share" || protocol?.exactRings === true;
+    return [{ op: at, place, form, width: rings?.[place] ?? width, exact }];
+  });
+}
+
+/**
+ * Where to break the chain of rings that starts at a value: the truncation with the fewest elements on the way along
+ * its widest uses, up to where a ring of the use's own begins.
+ */
+function chainBreak(module: Module, ops: readonly Op[], plan: RingPlan, start: ValueId): ValueId | undefined {
+  let best: ValueId | undefined;
+  const size = (id: ValueId): number => sizeOf(module.values[id]!.type.shape);
+  for (let id: ValueId | undefined = start; id !== undefined; ) {
+    const uses: readonly Demand[] = plan.demands.get(id) ?? [];
+    const most = Math.max(0, ...uses.filter((use) => use.form === "share").map((use) => use.width));
+    const user: Op | undefined = ops[uses.find((use) => use.form === "share" && use.width === most)?.op ?? -1];
+    const next: ValueId | undefined =
+      user && module.values[user.result]!.type.label === "shared" ? user.result : undefined;
+    if (next === undefined || plan.shortened.has(next)) return best;
+    if (user!.name === "truncate" && (best === undefined || size(next) < size(best))) best = next;
+    id = next;
+  }
+  return best;
+}
+
+const impossible = (op: Op, width: number, limit: number): Diagnostic => ({
+  code: "MRL0522",
+  message: `%${op.result} would need a ring of ${width} bits, and ${op.protocol ?? op.name} gives at most ${limit}`,
+  at: op.origin || `%${op.result}`,
+  help: "lower the fractional bits (--precision), or calibrate to tighter ranges (--calibrate)",
+});
