@@ -2,6 +2,7 @@ import { bool, f32, i64, type PlainElement, sameShape, sizeOf } from "../../ir/t
 import type { Tensor } from "../../ir/weights.ts";
 import type { Dtype } from "./dtype.ts";
 import { isFormula } from "./import-formula.ts";
+import { parseNames } from "./module-path.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
 import { readTensor, transpose } from "./tensor-data.ts";
 import { type RecoveredName, recoverNames, type WeightNames } from "./weight-names.ts";
@@ -16,6 +17,8 @@ export interface Weight {
   /** Recovered where that is possible, else the file's own. Unique in the model; the key in the weight store. */
   readonly name: string;
   readonly recovered: RecoveredName | undefined;
+  /** Parameters that it may be or was computed from, as far as the file tells; wrappers may stand in front. */
+  readonly origins: readonly string[];
   readonly source: OnnxTensor;
   /** Read once, when first asked for. */
   readonly tensor: () => Tensor;
@@ -51,6 +54,14 @@ export function sameTensor(a: Tensor, b: Tensor): boolean {
   return sameShape(a.shape, b.shape) && a.data.every((value, at) => Object.is(value, b.data[at]));
 }
 
+/** The exporter's note of what it folded, and names that more than one tensor has a claim to. */
+function originsOf({ graph }: OnnxModel, { conflicts }: WeightNames, initializer: string): readonly string[] {
+  const note = graph.valueInfo.get(initializer)?.metadata.get("pkg.onnxscript.optimizer.folded_from");
+  const folded = (parseNames(note ?? "") ?? []).filter((name) => parameterName.test(name));
+  const claimed = [...conflicts].filter(([, claims]) => claims.includes(initializer)).map(([name]) => name);
+  return [...folded, ...claimed];
+}
+
 /** Every stored tensor, told apart: weights, which have owners, and constants, which are part of the architecture. */
 export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): WeightCatalog {
   const names = recoverNames(model, known ? { known } : {});
@@ -72,7 +83,8 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     const first = tie === undefined || [...weights.values()].every((weight) => weight.name !== name);
     while (recovered ? !first && taken.has(name) : taken.has(name)) name = `${name}.tied`;
     taken.add(name);
-    weights.set(source.name, { name, recovered, source, tensor });
+    const origins = recovered ? [recovered.name] : originsOf(model, names, source.name);
+    weights.set(source.name, { name, recovered, origins, source, tensor });
   }
   return { model, weights, names, constants };
 }
@@ -89,14 +101,18 @@ function storedTensors(model: OnnxModel): OnnxTensor[] {
 /** What a model calls a single number of its own (`logit_scale`); exporters count theirs: `val_41`, `/m/Constant_3`. */
 const bareName = /^(?!val|const|scalar|onnx|ort)[a-z]+(_[a-z]+)*$/i;
 
+const parameterName = /\.(weight|bias)$/;
+/** What models keep beside parameters: tables of positions. */
+const bufferName = /(^|[._])(inv_freq|rotary|rope|position_ids|cos|sin)/i;
+
 /**
  * Integers, booleans and nameless single numbers are part of the graph. So are nameless tables that follow from the
  * architecture by a formula; what has a parameter's name is a weight whatever its numbers are.
  */
 function isConstant(source: OnnxTensor, recovered: RecoveredName | undefined, tensor: () => Tensor): boolean {
   if (elementOf(source.dtype).kind !== "f32") return true;
-  if (recovered && /\.(weight|bias)$/.test(recovered.name)) return false;
-  if (sizeOf(source.dims) <= 1) return recovered === undefined && !bareName.test(source.name);
+  if (recovered && !bufferName.test(recovered.name)) return false;
+  if (sizeOf(source.dims) <= 1) return !recovered && !bareName.test(source.name);
   return isFormula(tensor());
 }
 

@@ -66,7 +66,7 @@ function judge(weight: Weight, options: OwnershipOptions, counterparts: Map<stri
   const { base } = options;
   const found = base?.counterpart(weight);
   if (found) counterparts.set(weight.name, found);
-  const named = options.private?.find((pattern) => matches(pattern, weight.name));
+  const named = options.private?.find((pattern) => namesOf(weight).some((name) => matches(pattern, name)));
   if (named !== undefined) return { label: "server", why: `named by --private ${named}` };
   const open = options.public?.find((pattern) => matches(pattern, weight.name));
   if (open !== undefined) return { label: "public", why: `named by --public ${open}` };
@@ -74,7 +74,15 @@ function judge(weight: Weight, options: OwnershipOptions, counterparts: Map<stri
   if (base) return compared(weight, base, found);
   if (options.adapter) return { label: "public", why: "the base that the adapter belongs to" };
   const declared = (options.private?.length ?? 0) > 0 || options.loraPrivate;
-  return { label: "public", why: declared ? "not declared private" : "nothing was declared private" };
+  if (!declared) return { label: "public", why: "nothing was declared private" };
+  if (weight.origins.length > 0) return { label: "public", why: "not declared private" };
+  return { label: "server", why: "the file does not tell which parameter it is, so that no pattern could name it" };
+}
+
+/** All names that a pattern may mean: its own, and those of its origins with and without wrappers in front. */
+function namesOf({ name, origins }: Weight): readonly string[] {
+  const paths = origins.map((origin) => origin.split("."));
+  return [name, ...paths.flatMap((path) => path.map((_, start) => path.slice(start).join(".")))];
 }
 
 function compared(weight: Weight, base: Base, found: BaseTensor | undefined): Verdict {
@@ -102,11 +110,11 @@ function matches(pattern: string, name: string): boolean {
 }
 
 function idlePatterns({ weights, model }: WeightCatalog, options: OwnershipOptions): Diagnostic[] {
-  const names = [...weights.values()].map(({ name }) => name);
+  const names = [...weights.values()].flatMap(namesOf);
   const idle = (patterns: readonly string[] = []) =>
     patterns.filter((pattern) => !names.some((name) => matches(pattern, name)));
-  const shown = names.slice(0, 8).join(", ");
-  const help = `weights of the model: ${shown}${names.length > 8 ? `, … (${names.length})` : ""}`;
+  const all = [...weights.values()].map(({ name }) => name);
+  const help = `weights of the model: ${all.slice(0, 8).join(", ")}${all.length > 8 ? `, … (${all.length})` : ""}`;
   const say = (option: string) => (pattern: string) => {
     return { code: "MRL0422", message: `no weight matches ${option} ${pattern}`, at: model.file, help };
   };

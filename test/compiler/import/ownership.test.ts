@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeModel, readModel } from "../../../compiler/onnx/decode.ts";
 import { importModel } from "../../../compiler/onnx/import.ts";
 import { attachAdapter } from "../../../compiler/onnx/import-adapter.ts";
-import { decideOwnership } from "../../../compiler/onnx/ownership.ts";
+import { decideOwnership, type OwnershipOptions } from "../../../compiler/onnx/ownership.ts";
 import { openBase } from "../../../compiler/onnx/ownership-base.ts";
 import { publicSurrogate } from "../../../compiler/onnx/ownership-surrogate.ts";
 import { readAdapter } from "../../../compiler/weights/peft.ts";
@@ -103,6 +103,14 @@ describeWith(sharedModels, "ownership of shared models", () => {
     expect(codesOf(none)).toEqual(["MRL0422", "MRL0422"]);
   });
 
+  it("a pattern also finds what the exporter computed from a weight", () => {
+    const model = modelOf("dev_bert_dy18_static");
+    const rows = decideOwnership(model, { private: ["bert.embeddings.position_embeddings.*"] });
+    expect(labelsOf(rows.table, "server")).toEqual(["embedding_2"]);
+    const { table } = decideOwnership(model, { private: ["bert.encoder.layer.1.*"] });
+    expect(labelsOf(table, "server").every((name) => name.startsWith("bert.encoder.layer.1."))).toBe(true);
+  });
+
   it("attaches an adapter: the unmerged export's outputs", () => {
     const model = modelOf("dev_llama_ts17_static");
     const lora = readRecorded(shared("dev_lora_llama_ts17_static"));
@@ -197,6 +205,18 @@ describe("decideOwnership", () => {
     const ownership = decideOwnership(model, { private: ["*"] });
     expect(codesOf(() => importModel(model, { ownership }))).toEqual(["MRL0422"]);
     expect(() => importModel(model, { ownership })).toThrow("old.weight");
+  });
+
+  it("takes nameless weights for private where patterns decide", () => {
+    const nameless = {
+      ...graph,
+      node: [node("MatMul", ["x", "onnx::MatMul_7"], ["h"]), node("Add", ["h", "fc.bias"], ["y"])],
+    };
+    const initializer = [floatTensor("onnx::MatMul_7", [2, 2], [1, -2, 3, 5]), floatTensor("fc.bias", [2], [5, 6])];
+    const lost = decodeModel(modelBytes({ ...nameless, initializer }), "lost.onnx");
+    const labels = (options: OwnershipOptions) => decideOwnership(lost, options).table.map(({ label }) => label);
+    expect(labels({ private: ["fc.*"] })).toEqual(["server", "server"]);
+    expect(labels({ private: ["fc.*"], public: ["onnx::*"] })).toEqual(["public", "server"]);
   });
 
   it("holds an export in a narrower format for the base's", () => {
