@@ -1,0 +1,114 @@
+import { Command, CommanderError } from "commander";
+import { version } from "../version.ts";
+import { type CommandSpec, type Io, type OptionSpec, type Outcome, readOptions } from "./command.ts";
+import { commands } from "./commands.ts";
+import { exitCodes, type Failure, failureOf, usageFailure } from "./failure.ts";
+
+/** Runs one command line and returns its exit code. */
+export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
+  const json = argv.includes("--json");
+  let outcome: Outcome | undefined;
+  const program = build(io, json, (result) => {
+    outcome = result;
+  });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    if (!outcome) return exitCodes.success;
+    io.out(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text);
+    return outcome.exit ?? exitCodes.success;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.success;
+    const failure = error instanceof CommanderError ? usageFailure(plain(error)) : failureOf(error);
+    return report(failure, error, io, json);
+  }
+}
+
+function report(failure: Failure, error: unknown, io: Io, json: boolean): number {
+  if (json) io.out(`${JSON.stringify({ schema: 1, error: failure.errors })}\n`);
+  else io.err(`${failure.text}\n`);
+  if (io.environment.MARILLC_DEBUG === "1" && error instanceof Error) io.err(`${error.stack}\n`);
+  return failure.exit;
+}
+
+const plain = (error: CommanderError): string =>
+  error.code === "commander.help"
+    ? "a command was expected: see marillc --help"
+    : error.message.replace(/^error: /, "");
+
+function build(io: Io, json: boolean, settle: (outcome: Outcome) => void): Command {
+  const program = new Command("marillc")
+    .description("compiles ONNX models to secure two-party computation programs, and runs them")
+    .version(version, "-V, --version")
+    .helpCommand(false);
+  for (const spec of commands) {
+    const words = spec.name.split(" ");
+    const parent = words.length === 1 ? program : group(program, words[0]!);
+    parent.addCommand(commandOf(spec, words.at(-1)!, io, json, settle));
+  }
+  // Own settings of each command too: commander copies them only to commands that it makes itself.
+  const settleOutput = (command: Command): void => {
+    command.exitOverride().configureOutput({
+      writeOut: io.out,
+      writeErr: () => {},
+    });
+    command.commands.forEach((each) => void settleOutput(each as Command));
+  };
+  settleOutput(program);
+  return program;
+}
+
+function group(program: Command, name: string): Command {
+  const found = program.commands.find((command) => command.name() === name);
+  if (found) return found;
+  const made = program.command(name).helpCommand(false);
+  made.description(
+    `${commands
+      .filter((spec) => spec.name.startsWith(`${name} `))
+      .map((spec) => spec.summary)
+      .join("; ")}`,
+  );
+  return made;
+}
+
+function commandOf(
+  spec: CommandSpec,
+  name: string,
+  io: Io,
+  json: boolean,
+  settle: (outcome: Outcome) => void,
+): Command {
+  const command = new Command(name).description(spec.summary).helpCommand(false);
+  for (const argument of spec.arguments) {
+    command.argument(argument.optional ? `[${argument.name}]` : `<${argument.name}>`, argument.help);
+  }
+  for (const option of spec.options) addOption(command, option);
+  const many = spec.examples.length > 1 ? "Examples" : "Example";
+  if (spec.examples.length > 0) {
+    command.addHelpText("after", `\n${many}:\n${spec.examples.map((line) => `  $ ${line}`).join("\n")}`);
+  }
+  command.action(async (...parameters: unknown[]) => {
+    const self = parameters.at(-1) as Command;
+    const line = (text: string): void => io.err(`${text}\n`);
+    settle(
+      await spec.run({
+        args: self.args,
+        options: readOptions(self.opts()),
+        json,
+        io,
+        progress: (text) => void (io.watched && line(text)),
+        warn: line,
+      }),
+    );
+  });
+  return command;
+}
+
+function addOption(command: Command, { flags, help, repeats, required }: OptionSpec): void {
+  const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
+    ...(before ?? []),
+    value,
+  ];
+  const define = required ? command.requiredOption.bind(command) : command.option.bind(command);
+  if (repeats) define(flags, help, collect as never);
+  else define(flags, help);
+}

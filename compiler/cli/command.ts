@@ -1,0 +1,72 @@
+/** A command is one table: what the parser, the help and the tests ask about it. */
+export interface CommandSpec {
+  /** `keys init` is the subcommand `init` of `keys`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly arguments: readonly { readonly name: string; readonly help: string; readonly optional?: true }[];
+  readonly options: readonly OptionSpec[];
+  /** Complete command lines, run by test/cli/examples.test.ts. */
+  readonly examples: readonly string[];
+  readonly run: (call: Call) => Promise<Outcome>;
+}
+
+export interface OptionSpec {
+  /** As commander reads them: `-o, --output <dir>`. */
+  readonly flags: string;
+  readonly help: string;
+  readonly repeats?: true;
+  readonly required?: true;
+}
+
+/** What a command says: one of the two is printed. */
+export interface Outcome {
+  readonly json: unknown;
+  readonly text: string;
+  /** Where the answer itself is bad news: a check that failed, a budget that is exceeded, a party out of reach. */
+  readonly exit?: 0 | 1 | 3;
+}
+
+/** All that a command touches of the process. */
+export interface Io {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Whether a person watches stderr. */
+  readonly watched: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The first SIGINT or SIGTERM. */
+  readonly interrupted: Promise<void>;
+}
+
+export interface Call {
+  readonly args: readonly string[];
+  readonly options: Options;
+  readonly json: boolean;
+  readonly io: Io;
+  /** A line on stderr when a person watches it. */
+  readonly progress: (line: string) => void;
+  /** A line that everybody should read, on stderr. */
+  readonly warn: (line: string) => void;
+}
+
+type Given = Readonly<Record<string, unknown>>;
+
+export interface Options {
+  readonly text: (name: string) => string | undefined;
+  readonly texts: (name: string) => readonly string[];
+  readonly flag: (name: string) => boolean;
+}
+
+/** The command line cannot be read: exit 2. */
+export class UsageError extends Error {}
+
+export function usage(message: string): never {
+  throw new UsageError(message);
+}
+
+export const readOptions = (given: Given): Options => ({
+  text: (name) => given[name] as string | undefined,
+  texts: (name) => (given[name] as readonly string[] | undefined) ?? [],
+  flag: (name) => given[name] === true,
+});
+
+export const jsonOption: OptionSpec = { flags: "--json", help: "print one JSON document on stdout and nothing else" };

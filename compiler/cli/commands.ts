@@ -1,0 +1,30 @@
+import { checkCommand } from "./check.ts";
+import type { CommandSpec } from "./command.ts";
+import { compileCommand } from "./compile.ts";
+import { costCommand } from "./cost.ts";
+import { dealCommand } from "./deal.ts";
+import { doctorCommand } from "./doctor.ts";
+import { generateCommand } from "./generate.ts";
+import { inspectCommand } from "./inspect.ts";
+import { keysInitCommand } from "./keys.ts";
+import { debugCommand, rewriteCommand } from "./later.ts";
+import { queryCommand } from "./query.ts";
+import { runCommand } from "./run.ts";
+import { serveCommand } from "./serve.ts";
+
+/** Every command, in the order in which help shows them and a first reader needs them. */
+export const commands: readonly CommandSpec[] = [
+  checkCommand,
+  inspectCommand,
+  compileCommand,
+  costCommand,
+  runCommand,
+  generateCommand,
+  keysInitCommand,
+  dealCommand,
+  serveCommand,
+  queryCommand,
+  doctorCommand,
+  rewriteCommand,
+  debugCommand,
+];

@@ -1,0 +1,102 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
+import { parse } from "../../ir/text/parse.ts";
+import { verify } from "../../ir/verify.ts";
+import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
+import { compileModel } from "../compile.ts";
+import { exceeded, readBudget } from "../report/budget.ts";
+import { type CostReport, costReport } from "../report/cost.ts";
+import { costText } from "../report/cost-text.ts";
+import { costDiff, diffText } from "../report/diff.ts";
+import { loadManifest } from "../run/build-parts.ts";
+import { type Call, type CommandSpec, jsonOption, type Options, type Outcome } from "./command.ts";
+import { compileOptionsOf, modelOptions, refuseUnbuilt } from "./model-options.ts";
+import { readUsage } from "./values.ts";
+
+export const costCommand: CommandSpec = {
+  name: "cost",
+  summary: "count rounds and bytes of a compiled model before anything runs",
+  arguments: [
+    { name: "build-dir | model.onnx", help: "a build, or a model with the options of compile", optional: true },
+  ],
+  options: [
+    ...modelOptions,
+    { flags: "--link <link>", help: "add the time on this link: lan, wan, or <Mbit/s>x<round-trip ms>", repeats: true },
+    { flags: "--diff <other>", help: "a build, or a file of cost --json, to compare with" },
+    { flags: "--budget <file>", help: "JSON with most rounds and bytes; exit 1 when exceeded" },
+    { flags: "--shape <name>", help: "count a known architecture without weights" },
+    { flags: "--phase <phase>", help: "with --shape: prefill or decode" },
+    { flags: "--baseline", help: "compare with all weights private" },
+    { flags: "--html <file>", help: "write the report as one page" },
+    { flags: "--trace <file>", help: "write the timeline" },
+    jsonOption,
+  ],
+  examples: ["marillc cost build/date --link lan --link wan", "marillc cost build/date --json"],
+  run: cost,
+};
+
+const unbuilt = [
+  ["shape", "compile a model and count that"],
+  ["phase", "compile a model and count that"],
+  ["baseline", 'count the model twice, once with --private "*", and compare with --diff'],
+  ["html", "use --json"],
+  ["trace", "use --json"],
+] as const;
+
+const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+async function cost({ args, options, warn }: Call): Promise<Outcome> {
+  refuseUnbuilt(options, unbuilt);
+  const [path] = args;
+  if (path === undefined) return fail({ code: "MRL0803", message: "a build directory or a model was expected" });
+  const links = options.texts("link").map((text) => readUsage(() => parseLink(text)));
+  const report = isDirectory(path) ? buildCost(path, links) : modelCost(path, options, links);
+  const budgetFile = options.text("budget");
+  const over = budgetFile === undefined ? [] : exceeded(readBudget(budgetFile), report);
+  for (const line of over) warn(`over budget: ${line}`);
+  const other = options.text("diff");
+  const diff = other === undefined ? undefined : costDiff(otherCost(other), report);
+  const json = { ...report, ...(diff && { diff }), ...(budgetFile !== undefined && { exceeded: over }) };
+  const text = diff ? `${costText(report)}\n${diffText(diff)}` : costText(report);
+  return { json, text, exit: over.length > 0 ? 1 : 0 };
+}
+
+function modelCost(model: string, options: Options, links: readonly LinkProfile[]): CostReport {
+  const { module, manifest } = compileModel(compileOptionsOf(model, options));
+  return costReport(module, manifest.setting, manifest.programHash, links);
+}
+
+function buildCost(dir: string, links: readonly LinkProfile[]): CostReport {
+  const { setting, programHash } = loadManifest(dir);
+  const file = join(dir, "program.mir");
+  const module = parse(readText(file), { file });
+  throwIfAny(verify(module));
+  return costReport(module, setting, programHash, links);
+}
+
+function otherCost(path: string): CostReport {
+  if (isDirectory(path)) return buildCost(path, []);
+  try {
+    const report = JSON.parse(readText(path)) as CostReport;
+    if (report.schema === 1 && report.totals?.online?.bytes) return report;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return fail({ ...unreadable(path), message: "this is no report of marillc cost --json" });
+}
+
+const unreadable = (at: string): Diagnostic => ({
+  code: "MRL0803",
+  message: "this file cannot be read",
+  at,
+  help: "give a build directory, or what marillc cost --json printed",
+});
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return fail(unreadable(file));
+  }
+}

@@ -1,0 +1,46 @@
+import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
+import { SessionError } from "../../runtime/session/errors.ts";
+import { InternalFault } from "../run/fault.ts";
+import { UsageError } from "./command.ts";
+
+export const exitCodes = { success: 0, input: 1, usage: 2, session: 3, internal: 70 } as const;
+
+export interface Failure {
+  readonly exit: number;
+  /** For people, on stderr. */
+  readonly text: string;
+  /** For `--json`. */
+  readonly errors: readonly Omit<Diagnostic, "because">[];
+}
+
+/** What a failure means to the one who typed the command. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof DiagnosticError) {
+    const { diagnostics } = error;
+    return { exit: exitCodes.input, text: diagnostics.map(formatDiagnostic).join("\n"), errors: diagnostics };
+  }
+  if (error instanceof SessionError) {
+    const { code, message, at, help } = error;
+    const told: Diagnostic = {
+      code,
+      message,
+      ...(at === undefined ? {} : { at }),
+      ...(help === undefined ? {} : { help }),
+    };
+    return { exit: exitCodes.session, text: formatDiagnostic(told), errors: [told] };
+  }
+  if (error instanceof UsageError) return usageFailure(error.message);
+  const code = error instanceof InternalFault ? error.code : "MRL0700";
+  const message = `${error instanceof Error ? error.message : String(error)} — this is a fault of marillc`.replace(
+    /\s+/g,
+    " ",
+  );
+  const help = "please report it; MARILLC_DEBUG=1 shows where it happened";
+  return { exit: exitCodes.internal, text: `error ${code}: ${message}`, errors: [{ code, message, help }] };
+}
+
+export const usageFailure = (message: string): Failure => ({
+  exit: exitCodes.usage,
+  text: `error: ${message}`,
+  errors: [{ code: "MRL0002", message, help: "see marillc --help" }],
+});

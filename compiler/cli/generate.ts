@@ -1,0 +1,53 @@
+import { parseLink } from "../../runtime/transport/link.ts";
+import { costLine, timeLine } from "../report/run-text.ts";
+import { loadManifest, partyFolder } from "../run/build-parts.ts";
+import { generate } from "../run/generate.ts";
+import { openLocal } from "../run/local.ts";
+import { roundTimes, statementOf } from "../run/result.ts";
+import { readTokenizer } from "../tokenizer.ts";
+import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
+import { countOf, readUsage } from "./values.ts";
+
+const defaultTokens = 32;
+
+export const generateCommand: CommandSpec = {
+  name: "generate",
+  summary: "continue a text with a compiled language model, every party on this machine",
+  arguments: [{ name: "build-dir", help: "what marillc compile wrote, with the model's tokenizer files" }],
+  options: [
+    { flags: "--prompt <text>", help: "the text to continue", required: true },
+    { flags: "--max-tokens <n>", help: `at most so many tokens (default: ${defaultTokens})` },
+    { flags: "--link <link>", help: "shape the links: lan, wan, or <Mbit/s>x<round-trip ms>" },
+    { flags: "--in-process", help: "all parties in one thread, for debugging" },
+    jsonOption,
+  ],
+  examples: ['marillc generate build/date --prompt "date 4/4/21 (m/d/y)=" --max-tokens 2'],
+  run: continueText,
+};
+
+async function continueText(call: Call): Promise<Outcome> {
+  const { args, options, json, io } = call;
+  const dir = args[0]!;
+  const link = options.text("link");
+  const profile = link === undefined ? undefined : readUsage(() => parseLink(link));
+  const maxTokens = countOf(options, "maxTokens", defaultTokens);
+  const manifest = loadManifest(dir);
+  const tokens = readTokenizer(partyFolder(dir, "client"));
+  call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
+  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(profile && { link: profile }) });
+  const forward = async (inputs: Parameters<typeof session.query>[0]) => (await session.query(inputs)).outputs;
+  const onText = json ? {} : { onText: io.out };
+  const prompt = options.text("prompt")!;
+  const made = await generate(manifest, tokens, forward, { prompt, maxTokens, ...onText }).catch(async (error) => {
+    await session.abandon();
+    throw error;
+  });
+  const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
+  const cost = { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes };
+  const statement = statementOf(manifest);
+  const where = `client, server and dealer on this machine; ${statement.setting}: ${statement.security}`;
+  return {
+    json: { schema: 1, prompt, ...made, ...statement, queries, predicted, measured: cost },
+    text: `\n\n${where}\n${costLine(cost, queries)}\n${timeLine(cost)}\n`,
+  };
+}

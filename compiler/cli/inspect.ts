@@ -1,0 +1,45 @@
+import { statSync } from "node:fs";
+import { type Module, type Stage, stages } from "../../ir/module.ts";
+import { print } from "../../ir/text/print.ts";
+import { compileModel, importFor } from "../compile.ts";
+import { manifestText } from "../report/build-summary.ts";
+import { loadManifest } from "../run/build-parts.ts";
+import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
+import { compileOptionsOf, modelOptions } from "./model-options.ts";
+
+export const inspectCommand: CommandSpec = {
+  name: "inspect",
+  summary: "show a model in the compiler's own language, or what a build directory promises",
+  arguments: [{ name: "model.onnx | build-dir", help: "a model, or what marillc compile wrote" }],
+  options: [
+    { flags: "--stage <stage>", help: `the pass after which it is shown: ${stages.join(", ")} (default: import)` },
+    ...modelOptions,
+    jsonOption,
+  ],
+  examples: ["marillc inspect fixtures/date-llama/base-ts17.onnx --stage import", "marillc inspect build/date"],
+  run: inspect,
+};
+
+const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+async function inspect({ args, options }: Call): Promise<Outcome> {
+  const path = args[0]!;
+  if (isDirectory(path)) {
+    if (options.text("stage") !== undefined) usage("--stage is for a model: program.mir of a build is its last stage");
+    const manifest = loadManifest(path);
+    return { json: { schema: 1, manifest }, text: manifestText(manifest) };
+  }
+  const module = moduleAt(path, options);
+  const text = print(module);
+  return { json: { schema: 1, stage: module.stage, mir: text }, text };
+}
+
+function moduleAt(model: string, options: Options): Module {
+  const wanted = options.text("stage") ?? "import";
+  if (!(stages as readonly string[]).includes(wanted))
+    usage(`--stage takes one of ${stages.join(", ")}, found "${wanted}"`);
+  const compile = compileOptionsOf(model, options);
+  if (wanted === "import") return importFor(compile).module;
+  const { stages: made, module } = compileModel(compile);
+  return made.get(wanted as Stage) ?? module;
+}

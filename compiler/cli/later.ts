@@ -1,0 +1,24 @@
+import { type CommandSpec, jsonOption, usage } from "./command.ts";
+
+/** Commands that are planned: known by name, so that nobody looks for a typing error. */
+const later = (name: string, argument: string, summary: string, instead: string): CommandSpec => ({
+  name,
+  summary: `${summary} (not in this version)`,
+  arguments: [{ name: argument, help: "" }],
+  options: [jsonOption],
+  examples: [],
+  run: async () => usage(`marillc ${name} is not built yet; ${instead}`),
+});
+
+export const debugCommand = later(
+  "debug",
+  "build-dir",
+  "find the first operator that diverges",
+  "marillc run --plain computes the same fixed-point program without parties, to compare with",
+);
+export const rewriteCommand = later(
+  "rewrite",
+  "model.onnx",
+  "make a cheaper student of a model",
+  "make the student with your training framework and compile it with --base",
+);

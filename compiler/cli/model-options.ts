@@ -1,0 +1,57 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import type { CompileOptions } from "../compile.ts";
+import { settle } from "../options.ts";
+import type { OptionSpec, Options } from "./command.ts";
+import { dimsOf, labelsOf, revealsOf } from "./values.ts";
+
+/** Who owns what, and how the model is compiled: the same for compile, cost and inspect. */
+export const modelOptions: readonly OptionSpec[] = [
+  { flags: "--base <path>", help: "the public model that this one was tuned from: weights that are equal are public" },
+  { flags: "--adapter <peft-dir>", help: "a LoRA adapter of the server's, as PEFT saves it" },
+  {
+    flags: "--private <pattern>",
+    help: "weights with such names are the server's; * stands for anything",
+    repeats: true,
+  },
+  { flags: "--input <name:owner>", help: "who holds an input: client (default), server or public", repeats: true },
+  { flags: "--reveal <name:reader>", help: "the client may read this output", repeats: true },
+  { flags: "--head <what>", help: "what the client receives: logits or token" },
+  { flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true },
+  { flags: "--setting <setting>", help: "2pc-dealer, 3pc or 2pc (default: 2pc-dealer)" },
+  { flags: "--truncation <kind>", help: "fast or exact (default: fast)" },
+  { flags: "--numerics <name>", help: "marill, or those of another system (default: marill)" },
+  { flags: "--calibrate <dir>", help: "inputs, as .npz or .pb, that ranges are measured on" },
+  { flags: "--objective <what>", help: "what protocols are chosen for: time, online or total" },
+];
+
+/** Options that are known by name and not built yet, with what to do instead. */
+export type Unbuilt = readonly (readonly [option: string, instead: string])[];
+
+/** What the command line cannot ask for yet, all at once. */
+export function refuseUnbuilt(options: Options, unbuilt: Unbuilt, more: readonly Diagnostic[] = []): void {
+  const refused = unbuilt.flatMap(([option, help]): Diagnostic[] => {
+    const given = options.text(option) ?? (options.flag(option) ? "" : undefined);
+    if (given === undefined) return [];
+    const value = typeof given === "string" && given !== "" ? ` ${given}` : "";
+    return [{ code: "MRL0801", message: `--${option}${value} is not supported by this version`, help }];
+  });
+  throwIfAny([...refused, ...more]);
+}
+
+export function compileOptionsOf(model: string, options: Options, unbuilt: Unbuilt = []): CompileOptions {
+  const names = ["base", "adapter", "calibrate", "numerics", "setting", "truncation", "head"] as const;
+  const texts = names.map((name) => [name, options.text(name)]).filter(([, value]) => value !== undefined);
+  const owners = options.texts("private");
+  const reveal = revealsOf(options);
+  const compile: CompileOptions = {
+    model,
+    ...Object.fromEntries(texts),
+    ...(owners.length > 0 && { private: owners }),
+    ...(reveal.length > 0 && { reveal }),
+    inputs: labelsOf(options),
+    dims: dimsOf(options),
+  };
+  const noChoice = ["objective", "leave it out: each operator has one protocol so far"] as const;
+  refuseUnbuilt(options, [noChoice, ...unbuilt], settle(compile).problems);
+  return compile;
+}

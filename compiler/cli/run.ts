@@ -1,0 +1,79 @@
+import { writeFileSync } from "node:fs";
+import { parseLink } from "../../runtime/transport/link.ts";
+import { runText } from "../report/run-text.ts";
+import { loadManifest } from "../run/build-parts.ts";
+import { checkInputs, readInputFiles } from "../run/inputs.ts";
+import { openLocal } from "../run/local.ts";
+import { runPlain } from "../run/plain.ts";
+import { outputsJson, type RunResult, roundTimes, statementOf } from "../run/result.ts";
+import type { NpyDtype, TypedTensor } from "../weights/npy.ts";
+import { writeNpz } from "../weights/npz.ts";
+import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
+import { countOf, readUsage } from "./values.ts";
+
+export const inputOption = {
+  flags: "--input <name=file>",
+  help: ".npy, .npz, .pb or .json with this input",
+  repeats: true,
+} as const;
+export const outputOption = { flags: "--output <file.npz>", help: "write the outputs there" } as const;
+
+export const runCommand: CommandSpec = {
+  name: "run",
+  summary: "run a compiled program with every party on this machine",
+  arguments: [{ name: "build-dir", help: "what marillc compile wrote" }],
+  options: [
+    inputOption,
+    outputOption,
+    { flags: "--link <link>", help: "shape the links: lan, wan, or <Mbit/s>x<round-trip ms>" },
+    { flags: "--repeat <n>", help: "so many queries in one session (default: 1)" },
+    { flags: "--plain", help: "the exact interpreter of the same fixed-point program instead, no parties" },
+    { flags: "--in-process", help: "all parties in one thread, for debugging" },
+    jsonOption,
+  ],
+  examples: [
+    "marillc run build/date --input input_ids=build/prompt.json",
+    "marillc run build/date --input input_ids=build/prompt.json --link lan --json",
+  ],
+  run,
+};
+
+async function run(call: Call): Promise<Outcome> {
+  const { options, args } = call;
+  const dir = args[0]!;
+  const link = options.text("link");
+  const profile = link === undefined ? undefined : readUsage(() => parseLink(link));
+  const repeat = countOf(options, "repeat", 1);
+  const manifest = loadManifest(dir);
+  const inputs = checkInputs(manifest, readInputFiles(options.texts("input")));
+  if (options.flag("plain")) {
+    const outputs = await runPlain(dir, inputs);
+    save(options.text("output"), outputs);
+    const json: RunResult = { schema: 1, outputs: outputsJson(outputs), ...statementOf(manifest), queries: 0 };
+    return { json, text: runText(json) };
+  }
+  call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
+  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(profile && { link: profile }) });
+  let last = await session.query(inputs);
+  for (let query = 1; query < repeat; query++) {
+    call.progress(`query ${query} of ${repeat} done`);
+    last = await session.query(inputs);
+  }
+  const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
+  save(options.text("output"), last.outputs);
+  const json: RunResult = {
+    schema: 1,
+    outputs: outputsJson(last.outputs),
+    ...(last.serverOutputs.size > 0 && { serverOutputs: outputsJson(last.serverOutputs) }),
+    ...statementOf(manifest),
+    queries,
+    predicted,
+    measured: { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes },
+  };
+  return { json, text: runText(json) };
+}
+
+export function save(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): void {
+  if (file === undefined) return;
+  writeFileSync(file, writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>));
+}

@@ -1,0 +1,74 @@
+import type { Label } from "../../ir/label.ts";
+import { labels } from "../../ir/label.ts";
+import { type Options, usage } from "./command.ts";
+
+/** Values of options; what cannot be read is wrong usage. */
+export function readUsage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RangeError) return usage(error.message);
+    throw error;
+  }
+}
+
+export function countOf(options: Options, name: string, otherwise: number): number {
+  const text = options.text(name);
+  if (text === undefined) return otherwise;
+  const count = Number(text);
+  return /^\d+$/.test(text) && count >= 1 ? count : usage(`--${name} takes a whole number from 1, found "${text}"`);
+}
+
+/** `name=value` or `name:value` arguments of one option. */
+function pairs(
+  options: Options,
+  name: string,
+  separator: "=" | ":",
+  form: string,
+): readonly (readonly [string, string])[] {
+  return options.texts(name).map((text) => {
+    // ONNX names may hold colons: the last one separates.
+    const at = separator === ":" ? text.lastIndexOf(separator) : text.indexOf(separator);
+    return at > 0 ? [text.slice(0, at), text.slice(at + 1)] : usage(`--${name} takes ${form}, found "${text}"`);
+  });
+}
+
+export function dimsOf(options: Options): Readonly<Record<string, number>> {
+  const read = ([name, text]: readonly [string, string]): [string, number] => {
+    const size = Number(text);
+    if (!/^\d+$/.test(text) || size < 1) usage(`--dim takes a whole number from 1 for ${name}, found "${text}"`);
+    return [name, size];
+  };
+  return Object.fromEntries(pairs(options, "dim", "=", "name=size").map(read));
+}
+
+export function labelsOf(options: Options): Readonly<Record<string, Label>> {
+  const form = "name:client, name:server or name:public";
+  const read = ([name, label]: readonly [string, string]): [string, Label] =>
+    label !== "shared" && (labels as readonly string[]).includes(label)
+      ? [name, label as Label]
+      : usage(`--input takes ${form}, found "${label}"`);
+  return Object.fromEntries(pairs(options, "input", ":", form).map(read));
+}
+
+export function revealsOf(options: Options): readonly { output: string; to: "client" | "server" }[] {
+  return pairs(options, "reveal", ":", "name:client").map(([output, to]) =>
+    to === "client" || to === "server" ? { output, to } : usage(`--reveal takes name:client, found "${to}"`),
+  );
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export function addressOf(options: Options, name: string): Address {
+  const text = options.text(name)!;
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const host = bracketed ?? plain;
+  if (host === undefined || port > 65535) return usage(`--${name} takes host:port, found "${text}"`);
+  return { host, port };
+}
+
+export const addressText = ({ host, port }: Address): string => `${host.includes(":") ? `[${host}]` : host}:${port}`;

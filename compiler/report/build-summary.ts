@@ -1,0 +1,100 @@
+import type { Label } from "../../ir/label.ts";
+import { labels } from "../../ir/label.ts";
+import { sizeOf } from "../../ir/type.ts";
+import type { Manifest } from "../manifest.ts";
+import { usedLinks } from "../run/result.ts";
+import { table } from "./table.ts";
+import { bytesText, countText } from "./units.ts";
+
+type Sizes = readonly (readonly [path: string, bytes: number])[];
+
+export const buildJson = (manifest: Manifest, files: Sizes, directory: string): unknown => ({
+  schema: 1,
+  directory,
+  name: manifest.name,
+  setting: manifest.setting,
+  security: manifest.security,
+  caveats: manifest.caveats,
+  truncation: manifest.truncation,
+  programHash: manifest.programHash,
+  artefactsHash: manifest.artefactsHash,
+  predicted: manifest.predicted,
+  files: Object.fromEntries(files),
+});
+
+export function buildText(manifest: Manifest, files: Sizes, directory: string): string {
+  const folder = (role: string): number =>
+    files.filter(([path]) => path.startsWith(`${role}/`)).reduce((sum, [, bytes]) => sum + bytes, 0);
+  const rows = Object.entries(manifest.roles).map(([role, does]) => [role, bytesText(folder(role)), does]);
+  const head = `${directory}: ${manifest.name}, program ${manifest.programHash.slice(0, 12)}`;
+  return `${head}\n\n${table([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
+}
+
+/** The manifest's summary, of inspect. */
+export function manifestText(manifest: Manifest): string {
+  const head = `${manifest.name}, program ${manifest.programHash}\nartefacts ${manifest.artefactsHash}\nmade by ${manifest.compiler}, calibrated on ${manifest.calibration.source} (${manifest.calibration.samples} samples)`;
+  return [
+    head,
+    statementText(manifest),
+    flowText(manifest),
+    ringsText(manifest),
+    phasesText(manifest),
+    weightsText(manifest),
+  ].join("\n\n");
+}
+
+function ownersText({ weights }: Manifest): string {
+  const line = (label: Label): string[] => {
+    const owned = weights.filter((weight) => weight.label === label);
+    if (owned.length === 0) return [];
+    const values = owned.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    return [`${label} ${countText(values)} values in ${owned.length} tensors`];
+  };
+  return `weights: ${labels.flatMap(line).join(", ") || "none"}`;
+}
+
+const statementText = ({ setting, security, truncation, caveats }: Manifest): string =>
+  [`${setting}: ${security}; truncation ${truncation}`, ...caveats.map((caveat) => `  note: ${caveat}`)].join("\n");
+
+function flowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest): string {
+  const lines = [
+    ...inputs.map(({ name, label, type, shape }) => `input   ${name}  ${type}[${shape.join(", ")}]  of ${label}`),
+    ...cuts.map(
+      ({ tensor, shape, oneHot }) =>
+        `shared  ${tensor}  [${shape.join(", ")}]${oneHot ? `  as one-hot rows of ${oneHot}` : ""}`,
+    ),
+    ...reveals.map(({ tensor, to, shape }) => `opened  ${tensor}  [${shape.join(", ")}]  to ${to}`),
+    ...tails.map(({ from, output }) => `head    ${output} from ${from}, by the client`),
+    ...clientOutputs.map((name) => `output  ${name}, by the client alone`),
+  ];
+  return lines.join("\n");
+}
+
+const ringsText = ({ rings }: Manifest): string =>
+  `rings: ${rings.map(({ width, values }) => `${countText(values)} values of ${width} bits`).join(", ")}`;
+
+export function phasesText({ predicted }: Pick<Manifest, "predicted">): string {
+  const rows = Object.entries(predicted).map(([phase, { rounds, bytes }]) => [
+    phase,
+    rounds,
+    usedLinks(bytes)
+      .map(([link, count]) => `${link} ${bytesText(count)}`)
+      .join(", "),
+  ]);
+  return table([{ title: "phase" }, { title: "rounds", right: true }, { title: "bytes" }], rows);
+}
+
+export function weightsText({ weights }: Manifest): string {
+  const rows = weights.map(({ name, label, shape, why, sha256 }) => [
+    name,
+    `[${shape.join(", ")}]`,
+    label,
+    why,
+    sha256?.slice(0, 12) ?? "",
+  ]);
+  const titles = ["weight", "shape", "known to", "why", "SHA-256"];
+  return table(
+    titles.map((title) => ({ title })),
+    rows,
+  );
+}

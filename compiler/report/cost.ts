@@ -1,0 +1,133 @@
+import type { Module } from "../../ir/module.ts";
+import { formOf } from "../../passes/5-select/choose.ts";
+import { countProtocol, type Traffic } from "../../runtime/protocols/count.ts";
+import { protocols } from "../../runtime/protocols/registry.ts";
+import { addBytes, type LinkBytes, noBytes, type PhaseCost, predict } from "../../runtime/session/predict.ts";
+import type { LinkProfile } from "../../runtime/transport/link.ts";
+import { type Call, planProgram } from "../../targets/program/plan.ts";
+import { programOf } from "../execute.ts";
+import { layerOf } from "./layers.ts";
+import { type NetworkTime, networkTime } from "./network.ts";
+
+export interface OperatorCost {
+  readonly name: string;
+  readonly origin: string;
+  readonly layer: string;
+  readonly operator: string;
+  readonly protocol: string;
+  /** Another protocol that could do it, and what that would cost. */
+  readonly runnerUp?: { readonly protocol: string } & Pick<Traffic, "rounds" | "bytes">;
+  readonly rounds: number;
+  readonly bytes: Readonly<Partial<LinkBytes>>;
+  /** What the dealer prepares, before the input is known. */
+  readonly correlationBytes: Readonly<Partial<LinkBytes>>;
+  /** At most so many units in the last place away from the interpreter. */
+  readonly error: { readonly ulps: number };
+}
+
+/** Operators that run side by side share rounds: those of a layer are the sum over steps of the longest. */
+export interface LayerCost {
+  readonly layer: string;
+  readonly operators: number;
+  readonly rounds: number;
+  readonly bytes: Readonly<Partial<LinkBytes>>;
+  readonly correlationBytes: Readonly<Partial<LinkBytes>>;
+}
+
+/** What `cost --json` prints. Bytes are protocol payload of all parties together, by direction, for one query. */
+export interface CostReport {
+  readonly schema: 1;
+  readonly name: string;
+  readonly setting: string;
+  readonly totals: Readonly<Record<"setup" | "offline" | "online", Phase>>;
+  readonly operators: readonly OperatorCost[];
+  readonly layers: readonly LayerCost[];
+  readonly links?: readonly NetworkTime[];
+}
+
+export interface Phase {
+  readonly rounds: number;
+  readonly bytes: Readonly<Partial<LinkBytes>>;
+}
+
+const used = (bytes: Readonly<Partial<LinkBytes>>): Readonly<Partial<LinkBytes>> =>
+  Object.fromEntries(Object.entries(bytes).filter(([, count]) => count > 0));
+
+const phase = ({ rounds, bytes }: PhaseCost): Phase => ({ rounds, bytes: used(bytes) });
+
+const onlineOf = ({ bytes: { "dealer→server": _, ...online } }: Traffic): Readonly<Partial<LinkBytes>> => used(online);
+const offlineOf = ({ bytes }: Traffic): Readonly<Partial<LinkBytes>> =>
+  used({ "dealer→server": bytes["dealer→server"] });
+
+/** Counted from the scheduled module: nothing is run, nothing is estimated. */
+export function costReport(module: Module, setting: string, hash: string, links: readonly LinkProfile[]): CostReport {
+  const plan = planProgram(module, setting);
+  const { setup, offline, online } = predict(programOf(plan, hash));
+  const totals = { setup: phase(setup), offline: phase(offline), online: phase(online) };
+  const steps = plan.steps.map((step) => step.map((call) => ({ call, cost: operatorCost(call, setting) })));
+  return {
+    schema: 1,
+    name: module.name,
+    setting,
+    totals,
+    operators: steps.flat().map(({ cost }) => cost),
+    layers: layersOf(steps.map((step) => step.map(({ cost }) => cost))),
+    ...(links.length > 0 && { links: links.map((link) => networkTime(totals, link)) }),
+  };
+}
+
+function operatorCost({ op, spec, traffic }: Call, setting: string): OperatorCost {
+  const accuracy = (op.protocol === undefined ? undefined : protocols.get(op.protocol)?.accuracy) ?? "exact";
+  const runnerUp = runnerUpOf(op.name, op.protocol, spec, setting);
+  return {
+    name: `%${op.result}`,
+    origin: op.origin,
+    layer: layerOf(op.origin),
+    operator: op.name,
+    protocol: op.protocol ?? "local",
+    ...(runnerUp && { runnerUp }),
+    rounds: traffic.rounds,
+    bytes: onlineOf(traffic),
+    correlationBytes: offlineOf(traffic),
+    error: { ulps: accuracy === "exact" ? 0 : accuracy.ulps(spec) },
+  };
+}
+
+/** The cheapest other protocol for the same operator with operands of the same forms. */
+function runnerUpOf(operator: string, chosen: string | undefined, spec: Call["spec"], setting: string) {
+  const own = chosen === undefined ? undefined : protocols.get(chosen);
+  if (!own) return undefined;
+  const forms = (protocol: typeof own) => spec.operands.map((_, place) => formOf(protocol, place));
+  const wanted = forms(own).join();
+  const others = [...protocols.values()].filter(
+    (other) =>
+      other !== own &&
+      other.implements === operator &&
+      (other.settings as readonly string[]).includes(setting) &&
+      forms(other).join() === wanted &&
+      other.refuses?.(spec) === undefined,
+  );
+  const costs = others.map((other) => ({ protocol: other.name, ...countProtocol(other, spec, forms(other)) }));
+  return costs.sort((a, b) => a.rounds - b.rounds)[0];
+}
+
+function layersOf(steps: readonly (readonly OperatorCost[])[]): readonly LayerCost[] {
+  const layers = new Map<string, LayerCost>();
+  for (const step of steps) {
+    for (const layer of new Set(step.map((cost) => cost.layer))) {
+      const mine = step.filter((cost) => cost.layer === layer);
+      const before = layers.get(layer) ?? { layer, operators: 0, rounds: 0, bytes: {}, correlationBytes: {} };
+      layers.set(layer, {
+        layer,
+        operators: before.operators + mine.length,
+        rounds: before.rounds + Math.max(...mine.map(({ rounds }) => rounds)),
+        bytes: total([before.bytes, ...mine.map(({ bytes }) => bytes)]),
+        correlationBytes: total([before.correlationBytes, ...mine.map(({ correlationBytes }) => correlationBytes)]),
+      });
+    }
+  }
+  return [...layers.values()];
+}
+
+const total = (all: readonly Readonly<Partial<LinkBytes>>[]): Readonly<Partial<LinkBytes>> =>
+  used(addBytes(...all.map((bytes) => ({ ...noBytes, ...bytes }))));

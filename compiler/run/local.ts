@@ -1,0 +1,132 @@
+import type { MessagePort } from "node:worker_threads";
+import { workerLink } from "../../runtime/node.ts";
+import type { LinkBytes } from "../../runtime/session/predict.ts";
+import type { Role } from "../../runtime/steps.ts";
+import type { Channel } from "../../runtime/transport/channel.ts";
+import type { LinkProfile } from "../../runtime/transport/link.ts";
+import { memoryPair } from "../../runtime/transport/memory.ts";
+import { shapedPair } from "../../runtime/transport/shaped.ts";
+import type { TypedTensor } from "../weights/npy.ts";
+import { assertPredicted, type Total } from "./meter.ts";
+import { createParty, type Party, type PartyQuery, type PartyReport } from "./party.ts";
+import { startParty } from "./party-thread.ts";
+
+export interface LocalOptions {
+  /** The build directory. */
+  readonly dir: string;
+  /** Shapes all three links. */
+  readonly link?: LinkProfile;
+  /** All parties in this thread, for tests and debuggers; else each has a thread of its own. */
+  readonly inProcess?: boolean;
+}
+
+/** All parties on this machine: fine as a test, no protection as a deployment, since one machine sees everything. */
+export interface LocalSession {
+  readonly query: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<LocalQuery>;
+  /** Ends the session and holds what was sent against what was predicted. */
+  readonly end: () => Promise<LocalReport>;
+  /** After a failure: drops everything. */
+  readonly abandon: () => Promise<void>;
+}
+
+export interface LocalQuery {
+  readonly outputs: ReadonlyMap<string, TypedTensor>;
+  /** Outputs that the server reads. */
+  readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
+  readonly raw: PartyQuery["raw"];
+  readonly seconds: { readonly offline: number; readonly online: number };
+}
+
+export interface LocalReport {
+  readonly predicted: Total;
+  readonly measured: Total;
+  readonly framingBytes: number;
+  readonly seconds: { readonly setup: number; readonly offline: number; readonly online: number };
+  readonly peakMegabytes: Readonly<Record<Role, number>>;
+  readonly queries: number;
+}
+
+type Team = Readonly<Record<Role, Party & { readonly terminate?: () => Promise<void> }>>;
+const roles: readonly Role[] = ["client", "server", "dealer"];
+const pairs = [
+  ["client", "server"],
+  ["client", "dealer"],
+  ["server", "dealer"],
+] as const satisfies readonly (readonly [Role, Role])[];
+
+/** One end of each link at each of its two parties. */
+function wire<T>(pair: (a: Role, b: Role) => readonly [T, T]): Readonly<Record<Role, Partial<Record<Role, T>>>> {
+  const ends: Record<Role, Partial<Record<Role, T>>> = { client: {}, server: {}, dealer: {} };
+  for (const [a, b] of pairs) [ends[a][b], ends[b][a]] = pair(a, b);
+  return ends;
+}
+
+async function teamInProcess({ dir, link }: LocalOptions): Promise<Team> {
+  const ends = wire<Channel>((a, b) => (link ? shapedPair(memoryPair(a, b), link) : memoryPair(a, b)));
+  const parties = await Promise.all(roles.map((role) => createParty(dir, role, ends[role])));
+  return Object.fromEntries(roles.map((role, k) => [role, parties[k]!])) as unknown as Team;
+}
+
+function teamInThreads({ dir, link }: LocalOptions): Team {
+  const ends = wire<MessagePort>(() => workerLink());
+  const start = (role: Role) => startParty({ dir, role, links: ends[role], ...(link ? { link } : {}) });
+  return { client: start("client"), server: start("server"), dealer: start("dealer") };
+}
+
+export async function openLocal(options: LocalOptions): Promise<LocalSession> {
+  const team = options.inProcess ? await teamInProcess(options) : teamInThreads(options);
+  const abandon = async (): Promise<void> => {
+    await Promise.all(roles.map((role) => (team[role].terminate ?? team[role].abandon)()));
+  };
+  /** The first failure is the cause; the others only miss the party that failed. */
+  const all = async <T>(call: (party: Party) => Promise<T>): Promise<Readonly<Record<Role, T>>> => {
+    try {
+      const [client, server, dealer] = await Promise.all(roles.map((role) => call(team[role])));
+      return { client: client!, server: server!, dealer: dealer! };
+    } catch (error) {
+      await abandon();
+      throw error;
+    }
+  };
+  const started = performance.now();
+  await all((party) => party.open());
+  const setup = (performance.now() - started) / 1000;
+  const seconds = { setup, offline: 0, online: 0 };
+  let queries = 0;
+  return {
+    abandon,
+    query: async (inputs) => {
+      await all((party) => party.prepare(inputs));
+      const { client, server } = await all((party) => party.query());
+      queries += 1;
+      // Who is ready first waits for the other within its online time: the phase is as long as the slower one's.
+      const offline = Math.max(client.seconds.offline, server.seconds.offline);
+      const online = Math.min(client.seconds.online, server.seconds.online);
+      seconds.offline += offline;
+      seconds.online += online;
+      const raw = new Map([...client.raw, ...server.raw]);
+      return { outputs: client.outputs, serverOutputs: server.outputs, raw, seconds: { offline, online } };
+    },
+    end: async () => {
+      const reports = await all((party) => party.end());
+      await Promise.all(roles.map((role) => team[role].terminate?.()));
+      return summarise(Object.values(reports), seconds, queries);
+    },
+  };
+}
+
+function summarise(reports: readonly PartyReport[], seconds: LocalReport["seconds"], queries: number): LocalReport {
+  const { predicted, rounds } = reports.find(({ role }) => role === "client")!;
+  const counted = reports.flatMap((report) => (report.rounds === undefined ? [] : [report.rounds]));
+  assertPredicted(predicted!, counted, reports);
+  const bytes = Object.assign({}, ...reports.map((report) => report.bytes)) as LinkBytes;
+  const byRole = Object.fromEntries(reports.map(({ role, peakMegabytes }) => [role, peakMegabytes]));
+  return {
+    predicted: predicted!,
+    measured: { rounds: rounds!, bytes },
+    framingBytes: reports.reduce((sum, report) => sum + report.framingBytes, 0),
+    seconds,
+    peakMegabytes: byRole as Readonly<Record<Role, number>>,
+    queries,
+  };
+}

@@ -1,0 +1,100 @@
+import { addBytes, type LinkBytes, noBytes, type Prediction } from "../../runtime/session/predict.ts";
+import type { Link, Role } from "../../runtime/steps.ts";
+import type { Channel } from "../../runtime/transport/channel.ts";
+import { InternalFault } from "./fault.ts";
+
+/** What a party saw on its links. */
+export interface Metered {
+  /** Payload of the directions that this party sends or receives. */
+  readonly bytes: Readonly<Partial<Record<Link, number>>>;
+  /** Headers and control frames that this party sent. */
+  readonly framingBytes: number;
+}
+
+export interface Total {
+  readonly rounds: number;
+  readonly bytes: LinkBytes;
+}
+
+const isLink = (text: string): text is Link => Object.hasOwn(noBytes, text);
+
+export function meter(role: Role, channels: readonly Channel[]): Metered {
+  const bytes: Partial<Record<Link, number>> = {};
+  for (const { peer, sent, received } of channels) {
+    const [to, from] = [`${role}→${peer}`, `${peer}→${role}`];
+    if (isLink(to)) bytes[to] = sent.payloadBytes;
+    if (isLink(from)) bytes[from] = received.payloadBytes;
+  }
+  return { bytes, framingBytes: channels.reduce((sum, { sent }) => sum + sent.framingBytes, 0) };
+}
+
+/** Setup once, the rest as often as there are queries. */
+export function expectedOf({ setup, offline, online }: Prediction, queries: number): Total {
+  const each = addBytes(offline.bytes, online.bytes);
+  return {
+    rounds: setup.rounds + queries * (offline.rounds + online.rounds),
+    bytes: addBytes(setup.bytes, ...new Array<LinkBytes>(queries).fill(each)),
+  };
+}
+
+/** Both ends of a link and the cost model must agree, to the byte and the round, in every run. */
+export function assertPredicted(predicted: Total, rounds: readonly number[], seen: readonly Metered[]): void {
+  const wrong = seen.flatMap(({ bytes }) =>
+    Object.entries(bytes)
+      .filter(([link, found]) => predicted.bytes[link as Link] !== found)
+      .map(([link, found]) => `${link} ${predicted.bytes[link as Link]} predicted, ${found} measured`),
+  );
+  for (const found of rounds) {
+    if (found !== predicted.rounds) wrong.push(`rounds ${predicted.rounds} predicted, ${found} measured`);
+  }
+  if (wrong.length > 0)
+    throw new InternalFault("MRL0799", `traffic is not as predicted: ${[...new Set(wrong)].join("; ")}`);
+}
+
+/** Peak of what this thread's heap and buffers hold; threads of one process share everything else. */
+export interface MemoryWatch {
+  readonly sample: () => void;
+  readonly stop: () => number;
+}
+
+const bytesPerMegabyte = 1e6;
+
+export function watchMemory(everyMs = 20): MemoryWatch {
+  let peak = 0;
+  const sample = (): void => {
+    const { heapUsed, external } = process.memoryUsage();
+    peak = Math.max(peak, heapUsed + external);
+  };
+  sample();
+  const timer = setInterval(sample, everyMs);
+  timer.unref();
+  return {
+    sample,
+    stop: () => {
+      sample();
+      clearInterval(timer);
+      return Math.round(peak / bytesPerMegabyte);
+    },
+  };
+}
+
+/** Looks at the memory whenever a frame passes: between rounds no timer fires. */
+export const watched = (channel: Channel, watch: MemoryWatch): Channel => ({
+  peer: channel.peer,
+  get sent() {
+    return channel.sent;
+  },
+  get received() {
+    return channel.received;
+  },
+  send: (frame, kind) => {
+    watch.sample();
+    return channel.send(frame, kind);
+  },
+  receive: async (expected) => {
+    const frame = await channel.receive(expected);
+    watch.sample();
+    return frame;
+  },
+  close: (reason) => channel.close(reason),
+});

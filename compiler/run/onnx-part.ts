@@ -1,0 +1,65 @@
+import { existsSync } from "node:fs";
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import type { Tensor } from "../../ir/weights.ts";
+import type { Dtype } from "../onnx/dtype.ts";
+import type { TypedTensor } from "../weights/npy.ts";
+
+/** A part of the model that a party runs in the clear. */
+export interface OnnxPart {
+  readonly inputNames: readonly string[];
+  readonly run: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<ReadonlyMap<string, TypedTensor>>;
+  readonly release: () => Promise<void>;
+}
+
+type Contents = OrtTensor["data"];
+
+const bigint = (make: (values: bigint[]) => Contents) => (data: Float64Array) =>
+  make(Array.from(data, (x) => BigInt(x)));
+
+/** How onnxruntime holds each type that it takes from us. */
+const contentsOf: Readonly<Partial<Record<Dtype, (data: Float64Array) => Contents>>> = {
+  float32: (data) => Float32Array.from(data),
+  float64: (data) => data,
+  int64: bigint((values) => BigInt64Array.from(values)),
+  uint64: bigint((values) => BigUint64Array.from(values)),
+  int32: (data) => Int32Array.from(data),
+  uint32: (data) => Uint32Array.from(data),
+  int16: (data) => Int16Array.from(data),
+  uint16: (data) => Uint16Array.from(data),
+  int8: (data) => Int8Array.from(data),
+  uint8: (data) => Uint8Array.from(data),
+  bool: (data) => Uint8Array.from(data),
+};
+
+/** Opens the file, or stands for a part that is empty: no file, nothing computed. */
+export async function openOnnx(file: string): Promise<OnnxPart> {
+  if (!existsSync(file)) return { inputNames: [], run: async () => new Map(), release: async () => {} };
+  const ort = await import("onnxruntime-node");
+  // A thread of its own per party: more would take the others'.
+  const session: InferenceSession = await ort.InferenceSession.create(file, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    logSeverityLevel: 3,
+  });
+  // The file's own types: a tensor read from JSON does not know that it should be int32.
+  const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : "float32"]));
+  const feed = (name: string, { tensor }: TypedTensor): OrtTensor => {
+    const dtype = types.get(name) as Dtype;
+    return new ort.Tensor(dtype as "float32", contentsOf[dtype]!(tensor.data) as Float32Array, [...tensor.shape]);
+  };
+  return {
+    inputNames: session.inputNames,
+    run: async (inputs) => {
+      const wanted = session.inputNames.map((name): [string, OrtTensor] => [name, feed(name, inputs.get(name)!)]);
+      const results = await session.run(Object.fromEntries(wanted));
+      return new Map(Object.entries(results).map(([name, result]) => [name, typed(result as OrtTensor)]));
+    },
+    release: () => session.release(),
+  };
+}
+
+function typed({ type, dims, data }: OrtTensor): TypedTensor {
+  const tensor: Tensor = { shape: dims, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) };
+  return { dtype: type as Dtype, tensor };
+}

@@ -1,0 +1,55 @@
+import { type MessagePort, Worker } from "node:worker_threads";
+import type { Role } from "../../runtime/steps.ts";
+import { fromMessage } from "./failure-message.ts";
+import type { Party } from "./party.ts";
+import type { PartyAnswer, PartyCall, PartyTask } from "./party-worker.ts";
+
+export interface PartyThread extends Party {
+  readonly terminate: () => Promise<void>;
+}
+
+interface Waiting {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A party in a thread of its own. */
+export function startParty(task: PartyTask): PartyThread {
+  const file = import.meta.url.endsWith(".ts") ? "./party-worker.ts" : "./party-worker.js";
+  const ports = Object.values(task.links) as MessagePort[];
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: task, transferList: ports });
+  const waiting = new Map<number, Waiting>();
+  let calls = 0;
+  let dead: unknown;
+  const die = (error: unknown): void => {
+    dead ??= error;
+    for (const { reject } of waiting.values()) reject(dead);
+    waiting.clear();
+  };
+  worker.on("message", (answer: PartyAnswer) => {
+    const call = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if ("failure" in answer) call?.reject(fromMessage(answer.failure));
+    else call?.resolve(answer.result as never);
+  });
+  worker.on("error", die);
+  worker.on("exit", (code) => die(new Error(`the thread of the ${task.role as Role} ended with ${code}`)));
+  const call =
+    (method: keyof Party) =>
+    (argument?: unknown): Promise<never> =>
+      new Promise((resolve, reject) => {
+        if (dead) return reject(dead);
+        waiting.set(calls, { resolve, reject });
+        worker.postMessage({ id: calls++, method, argument } satisfies PartyCall);
+      });
+  return {
+    open: call("open"),
+    prepare: call("prepare"),
+    query: call("query"),
+    end: call("end"),
+    abandon: call("abandon"),
+    terminate: async () => {
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { workerChannel } from "../../runtime/node.ts";
+import type { Role } from "../../runtime/steps.ts";
+import type { LinkProfile } from "../../runtime/transport/link.ts";
+import { shaped } from "../../runtime/transport/shaped.ts";
+import { type FailureMessage, toMessage } from "./failure-message.ts";
+import { createParty, type Party } from "./party.ts";
+
+/** What a party's thread is started with. */
+export interface PartyTask {
+  readonly dir: string;
+  readonly role: Role;
+  readonly links: Readonly<Partial<Record<Role, MessagePort>>>;
+  readonly link?: LinkProfile;
+}
+
+export interface PartyCall {
+  readonly id: number;
+  readonly method: keyof Party;
+  readonly argument?: unknown;
+}
+
+export type PartyAnswer =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly failure: FailureMessage };
+
+async function answer(party: Promise<Party>, { id, method, argument }: PartyCall): Promise<PartyAnswer> {
+  try {
+    return { id, result: await (await party)[method](argument as never) };
+  } catch (error) {
+    return { id, failure: toMessage(error) };
+  }
+}
+
+const { dir, role, links, link } = workerData as PartyTask;
+const channels = Object.entries(links).map(([peer, port]) => {
+  const channel = workerChannel(port, peer as Role);
+  return [peer, link ? shaped(channel, link) : channel] as const;
+});
+const party = createParty(dir, role, Object.fromEntries(channels));
+// A party that cannot be made says so when it is first asked.
+party.catch(() => {});
+parentPort!.on("message", async (call: PartyCall) => parentPort!.postMessage(await answer(party, call)));

@@ -1,0 +1,50 @@
+import { runDealer } from "../../../runtime/session/dealer-session.ts";
+import { SessionError, sessionError } from "../../../runtime/session/errors.ts";
+import { handshake } from "../../../runtime/session/handshake.ts";
+import { fieldsOf, meetingTimeoutMs, purposes } from "./meeting.ts";
+import { createPairing, type Pair } from "./pairing.ts";
+import { receiveProgram } from "./program-frame.ts";
+import { type Service, type ServiceOptions, shortId, startService } from "./service.ts";
+
+const mostWaiting = 64;
+
+/** The dealer: brings the two parties of each session together and deals for them; it keeps nothing between sessions. */
+export async function startDealer(options: ServiceOptions): Promise<Service> {
+  const pairing = createPairing({
+    timeoutMs: meetingTimeoutMs,
+    most: mostWaiting,
+    onAlone: (session, channel) => {
+      const missing = channel.peer === "client" ? "server" : "client";
+      options.log(`session ${shortId(session)}: the ${missing} did not come`);
+      const doing = "waiting for the other party";
+      void channel.close(sessionError("timeout", { peer: missing, seconds: meetingTimeoutMs / 1000, doing }));
+    },
+  });
+  const service = await startService(options, ["client", "server"], purposes.correlations, async (channel, session) => {
+    const pair = pairing.join(session, channel);
+    if (pair) await deal(pair, session, options.log);
+  });
+  return {
+    ...service,
+    close: async () => {
+      pairing.close();
+      await service.close();
+    },
+  };
+}
+
+async function deal(pair: Pair, session: string, log: (line: string) => void): Promise<void> {
+  try {
+    const { agreement, program } = await receiveProgram(pair.server);
+    const mine = fieldsOf(agreement, "dealer", session);
+    // Each compares its own program's hash with that of the text: all three run the same or nothing is dealt.
+    await Promise.all([handshake(pair.server, mine), handshake(pair.client, mine)]);
+    const { queries } = await runDealer(program, pair);
+    log(`session ${shortId(session)}: dealt for ${queries} queries of ${program.name}`);
+    await Promise.all([pair.client.close(), pair.server.close()]);
+  } catch (error) {
+    const reason = error instanceof SessionError ? error : undefined;
+    await Promise.all([pair.client.close(reason), pair.server.close(reason)]);
+    throw error;
+  }
+}
