@@ -7,6 +7,8 @@ import { type Element, isFixed, sameShape, type TensorType } from "./type.ts";
 import type { Tensor, WeightStore } from "./weights.ts";
 
 export interface InterpretOptions {
+  /** Puts another value in the place of what was computed, to study errors; raw integers where it is in fixed point. */
+  readonly adjust?: (id: ValueId, raw: Tensor, op: Op | undefined) => Tensor;
   /** Rounds every f32 value to single precision, as ONNX Runtime would hold it. */
   readonly float32?: boolean;
   /** Sees each value once it is computed: the real numbers, and the integers where the value is in fixed point. */
@@ -118,7 +120,8 @@ export function interpretRaw(
   const uses = new Map<ValueId, number>();
   for (const id of [...ops.flatMap((op) => op.operands), ...module.outputs]) uses.set(id, (uses.get(id) ?? 0) + 1);
   const values = new Map<ValueId, Tensor>();
-  const keep = (id: ValueId, raw: Tensor): void => {
+  const keep = (id: ValueId, exact: Tensor, op?: Op): void => {
+    const raw = options.adjust?.(id, exact, op) ?? exact;
     options.observe?.(id, toReal(raw, typeOf(module, id).element), raw);
     if (uses.has(id)) values.set(id, raw);
   };
@@ -137,7 +140,7 @@ export function interpretRaw(
       uses.set(id, left);
       if (left === 0) values.delete(id);
     }
-    keep(op.result, result);
+    keep(op.result, result, op);
   }
   return new Map(module.outputs.map((id) => [id, read(id)]));
 }

@@ -4,6 +4,7 @@ import { compileCommand } from "./compile.ts";
 import { costCommand } from "./cost.ts";
 import { dealCommand } from "./deal.ts";
 import { doctorCommand } from "./doctor.ts";
+import { evaluateCommand } from "./evaluate.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { keysInitCommand } from "./keys.ts";
@@ -20,6 +21,7 @@ export const commands: readonly CommandSpec[] = [
   costCommand,
   runCommand,
   generateCommand,
+  evaluateCommand,
   keysInitCommand,
   dealCommand,
   serveCommand,

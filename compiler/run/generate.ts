@@ -1,4 +1,5 @@
 import { fail } from "../../ir/diagnostic.ts";
+import type { Tensor } from "../../ir/weights.ts";
 import type { Manifest } from "../manifest.ts";
 import type { TextTokens } from "../tokenizer.ts";
 import type { TypedTensor } from "../weights/npy.ts";
@@ -20,14 +21,14 @@ export interface Generated {
 }
 
 /** The one input and the one output that text goes through. */
-interface Window {
+export interface Window {
   readonly input: string;
   readonly length: number;
   /** Further inputs that are ones where there is text: an attention mask. */
   readonly masks: readonly string[];
 }
 
-function windowOf({ inputs, name }: Manifest): Window {
+export function windowOf({ inputs, name }: Manifest): Window {
   const isMask = (input: string): boolean => /mask/i.test(input);
   const texts = inputs.filter((input) => !isMask(input.name) && input.shape.length === 2 && input.shape[0] === 1);
   const [input] = texts;
@@ -53,7 +54,8 @@ export async function generate(
   forward: Forward,
   options: GenerateOptions,
 ): Promise<Generated> {
-  const { input, length, masks } = windowOf(manifest);
+  const window = windowOf(manifest);
+  const { length } = window;
   const ids = [...tokens.encode(options.prompt)];
   const start = ids.length;
   if (start === 0 || start >= length) {
@@ -65,16 +67,8 @@ export async function generate(
     const made = ids.length - start;
     if (made >= options.maxTokens) return { text, tokens: ids.slice(start), stopped: "token limit" };
     if (ids.length >= length) return { text, tokens: ids.slice(start), stopped: "window full" };
-    const row = (at: (place: number) => number): TypedTensor => ({
-      dtype: "int64",
-      tensor: { shape: [1, length], data: Float64Array.from({ length }, (_, place) => at(place)) },
-    });
-    const mask = row((place) => Number(place < ids.length));
-    const feeds = new Map([
-      [input, row((place) => ids[place] ?? tokens.pad)],
-      ...masks.map((name) => [name, mask] as const),
-    ]);
-    const next = likeliest(await forward(feeds), ids.length - 1, length);
+    const outputs = await forward(feedsOf(window, ids, tokens.pad));
+    const next = likeliest(logitsOf(outputs, length), ids.length - 1);
     if (tokens.ends.includes(next)) return { text, tokens: ids.slice(start), stopped: "end of text" };
     ids.push(next);
     const whole = tokens.decode(ids.slice(start));
@@ -84,13 +78,31 @@ export async function generate(
   }
 }
 
-function likeliest(outputs: ReadonlyMap<string, TypedTensor>, place: number, length: number): number {
+/** Tokens in the window, padded on the right, and masks that say where there is text. */
+export function feedsOf(
+  { input, length, masks }: Window,
+  ids: readonly number[],
+  pad: number,
+): ReadonlyMap<string, TypedTensor> {
+  const row = (at: (place: number) => number): TypedTensor => ({
+    dtype: "int64",
+    tensor: { shape: [1, length], data: Float64Array.from({ length }, (_, place) => at(place)) },
+  });
+  const mask = row((place) => Number(place < ids.length));
+  return new Map([[input, row((place) => ids[place] ?? pad)], ...masks.map((name) => [name, mask] as const)]);
+}
+
+/** The output that says for each place how likely each token is next: [1, length, vocabulary]. */
+export function logitsOf(outputs: ReadonlyMap<string, TypedTensor>, length: number): Tensor {
   const logits = [...outputs.values()].find(({ tensor: { shape } }) => shape.length === 3 && shape[1] === length);
   if (!logits) {
     const found = [...outputs].map(([name, { tensor }]) => `${name} [${tensor.shape.join(", ")}]`);
     return fail({ code: "MRL0820", message: `expected logits [1, ${length}, vocabulary], found ${found.join(", ")}` });
   }
-  const { shape, data } = logits.tensor;
+  return logits.tensor;
+}
+
+export function likeliest({ shape, data }: Tensor, place: number): number {
   const row = data.subarray(place * shape[2]!, (place + 1) * shape[2]!);
   return row.reduce((best, value, token) => (value > row[best]! ? token : best), 0);
 }

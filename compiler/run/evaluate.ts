@@ -1,0 +1,110 @@
+import { readFileSync } from "node:fs";
+import { fail } from "../../ir/diagnostic.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import type { Manifest } from "../manifest.ts";
+import type { TextTokens } from "../tokenizer.ts";
+import { type Forward, feedsOf, generate, likeliest, logitsOf, type Window, windowOf } from "./generate.ts";
+
+export interface Question {
+  readonly prompt: string;
+  readonly answer: string;
+}
+
+export interface Evaluation {
+  readonly prompts: number;
+  /** Next tokens compared along the reference's greedy answers, and how many agree. */
+  readonly nextTokens: number;
+  readonly agreeing: number;
+  /** Prompts whose whole greedy answer is the reference's. */
+  readonly sameAnswers: number;
+  /** Share of prompts answered as the file says, in percent. */
+  readonly exactMatch: { readonly reference: number; readonly secure: number };
+  /** Largest difference of a logit at the compared places. */
+  readonly largestError: number;
+}
+
+interface Options {
+  readonly manifest: Manifest;
+  readonly tokens: TextTokens;
+  /** The tuned model in plaintext. */
+  readonly reference: Forward;
+  readonly secure: Forward;
+  readonly onDone?: (done: number, of: number) => void;
+}
+
+/** Lines {"prompt": …, "answer": …}. */
+export function readQuestions(file: string, limit: number): readonly Question[] {
+  const lines = readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  return lines.slice(0, limit).map((line, index) => {
+    try {
+      const { prompt, answer } = JSON.parse(line) as { prompt?: unknown; answer?: unknown };
+      if (typeof prompt === "string" && typeof answer === "string") return { prompt, answer };
+    } catch {
+      // Not JSON: the same fault to whoever wrote the line.
+    }
+    return fail({
+      code: "MRL0825",
+      message: 'expected a line {"prompt": "…", "answer": "…"}, found something else',
+      at: `${file}:${index + 1}`,
+    });
+  });
+}
+
+/**
+ * Compares the secure path with the plaintext model on greedy answers. One secure pass over prompt and reference
+ * answer shows the secure path's choice after every prefix of that answer: if all agree, its own greedy answer is the
+ * same, by induction over the tokens. Where one does not, the secure path decodes on by itself.
+ */
+export async function evaluate(questions: readonly Question[], options: Options): Promise<Evaluation> {
+  const { manifest, tokens, reference, secure, onDone } = options;
+  const window = windowOf(manifest);
+  const sum = { nextTokens: 0, agreeing: 0, sameAnswers: 0, reference: 0, secure: 0, largestError: 0 };
+  for (const [index, { prompt, answer }] of questions.entries()) {
+    const maxTokens = window.length;
+    const expected = await generate(manifest, tokens, reference, { prompt, maxTokens });
+    const seen = await compare(window, tokens, prompt, expected.tokens, options);
+    const same = seen.agreeing === seen.compared;
+    const found = same ? expected.text : (await generate(manifest, tokens, secure, { prompt, maxTokens })).text;
+    sum.nextTokens += seen.compared;
+    sum.agreeing += seen.agreeing;
+    sum.sameAnswers += Number(found === expected.text);
+    sum.reference += Number(expected.text === answer);
+    sum.secure += Number(found === answer);
+    sum.largestError = Math.max(sum.largestError, seen.largestError);
+    onDone?.(index + 1, questions.length);
+  }
+  const percent = (count: number): number => Math.round((count / questions.length) * 1e4) / 100;
+  const { nextTokens, agreeing, sameAnswers, largestError } = sum;
+  const exactMatch = { reference: percent(sum.reference), secure: percent(sum.secure) };
+  return { prompts: questions.length, nextTokens, agreeing, sameAnswers, exactMatch, largestError };
+}
+
+async function compare(
+  window: Window,
+  tokens: TextTokens,
+  prompt: string,
+  answer: readonly number[],
+  { reference, secure }: Options,
+): Promise<{ readonly compared: number; readonly agreeing: number; readonly largestError: number }> {
+  const start = tokens.encode(prompt);
+  const ids = [...start, ...answer];
+  const feeds = feedsOf(window, ids, tokens.pad);
+  const wanted = logitsOf(await reference(feeds), window.length);
+  const found = logitsOf(await secure(feeds), window.length);
+  // Places whose next token the reference chose, the end of the answer included where it fits.
+  const places = [...Array(Math.min(answer.length + 1, window.length - start.length)).keys()].map(
+    (k) => start.length - 1 + k,
+  );
+  const agreeing = places.filter((place) => likeliest(wanted, place) === likeliest(found, place)).length;
+  const errors = places.map((place) => rowError(wanted, found, place));
+  return { compared: places.length, agreeing, largestError: Math.max(...errors) };
+}
+
+function rowError(a: Tensor, b: Tensor, place: number): number {
+  const width = a.shape.at(-1)!;
+  let worst = 0;
+  for (let k = place * width; k < (place + 1) * width; k++) worst = Math.max(worst, Math.abs(a.data[k]! - b.data[k]!));
+  return worst;
+}
