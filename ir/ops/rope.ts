@@ -41,8 +41,9 @@ export const rope = defineOp({
       (a, b) => a + b,
     ),
   fixed: "integers",
-  scales: ([x], _attrs, { activation, weight }) => ({
-    operands: [cap(x, activation), weight, weight],
-    result: cap(x, activation) + weight,
+  // What comes out is read at query precision: two bits more are enough for its factors.
+  scales: ([x], _attrs, { activation, query }) => ({
+    operands: [cap(x, activation), query + 2, query + 2],
+    result: cap(x, activation) + query + 2,
   }),
 });
