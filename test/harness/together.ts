@@ -4,7 +4,7 @@ import { onlineParty, preparingParty } from "../../runtime/correlations/prepare.
 import { createStock } from "../../runtime/correlations/stock.ts";
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
 import type { Party } from "../../runtime/party.ts";
-import { pack, unpack } from "../../runtime/ring/index.ts";
+import { add, pack, unpack } from "../../runtime/ring/index.ts";
 import { ghost, packedBytes, type RingTensor, type Shape } from "../../runtime/ring/tensor.ts";
 import type { Steps, Transfer } from "../../runtime/steps.ts";
 
@@ -22,6 +22,11 @@ export interface Together<T> {
   readonly counted: Traffic;
   /** All that the party received, in order: what the dealer sent (server only), then every message. */
   readonly view: { readonly client: readonly RingTensor[]; readonly server: readonly RingTensor[] };
+  /**
+   * The same view with each half of an exchange replaced by the sum of both: as much information, since a party knows
+   * what it sent, but a sum that is not masked shows at once, where the half alone needs everything else of the view.
+   */
+  readonly sums: { readonly client: readonly RingTensor[]; readonly server: readonly RingTensor[] };
 }
 
 /** Which reading of a body this is: inputs are known online only. */
@@ -104,22 +109,32 @@ export function together<T>(body: Body<T>, trial = 1, streams?: OpenStreams): To
     client: [] as RingTensor[],
     server: delivered.map((packed, k) => unpack(packed, shapes[k]!.shape, shapes[k]!.width)),
   };
+  const sums = { client: [] as RingTensor[], server: [...view.server] };
   let a = client.steps.next();
   let b = server.steps.next();
   while (!a.done && !b.done) {
     metered.rounds += 1;
     const toClient = ghosts(a.value);
     const toServer = ghosts(b.value);
-    const ours = b.value;
-    if (ours.length !== a.value.length) throw new Error("the parties disagree about a round");
-    a.value.forEach((mine, k) => {
-      const theirs = ours[k]!;
+    const clients = a.value;
+    const servers = b.value;
+    if (servers.length !== clients.length) throw new Error("the parties disagree about a round");
+    clients.forEach((mine, k) => {
+      const theirs = servers[k]!;
       const sent = mine.from === "client" ? mine.tensor : theirs.tensor;
       const packed = pack(sent);
       if (mine.from === "client") metered.clientToServer += packed.length;
       else metered.serverToClient += packed.length;
       const arrived = unpack(packed, sent.shape, sent.width);
       view[mine.to].push(arrived);
+      // The other half of an exchange stands beside it and goes the other way.
+      const beside = mine.from === "client" ? servers[k + 1] : clients[k - 1];
+      const exchanged =
+        beside !== undefined &&
+        beside.from === mine.to &&
+        beside.tensor.width === sent.width &&
+        beside.tensor.shape.join() === sent.shape.join();
+      sums[mine.to].push(exchanged ? add(arrived, beside.tensor) : arrived);
       if (mine.to === "client") toClient[k] = arrived;
       else toServer[k] = arrived;
     });
@@ -130,7 +145,7 @@ export function together<T>(body: Body<T>, trial = 1, streams?: OpenStreams): To
   for (const { role, stock } of [client, server]) {
     if (stock.left > 0) throw new Error(`${role} has ${stock.left} items left`);
   }
-  return { client: a.value, server: b.value, metered, counted: count(body), view };
+  return { client: a.value, server: b.value, metered, counted: count(body), view, sums };
 }
 
 /** The dealer, telling the shape and the width of everything it sends. */

@@ -1,0 +1,105 @@
+/**
+ * Exact leak tests on tiny rings: every randomness that anyone draws is enumerated, and the corrupted party's view (its
+ * own randomness and all that it receives) must occur equally often for every secret. For that size this is a proof.
+ *
+ * Elements of an elementwise protocol draw independently, so one run enumerates many assignments at once: bit k of an
+ * element's number is bit k of all that is drawn for it, in the order of drawing.
+ */
+import type { OpenStreams } from "../../runtime/correlations/streams.ts";
+import type { Party } from "../../runtime/party.ts";
+import { ring, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
+import type { Steps } from "../../runtime/steps.ts";
+import { wordsOf } from "./leak-statistics.ts";
+import type { Break, Corrupted } from "./leaks.ts";
+import { type Source, type Stage, sourceOf, together } from "./together.ts";
+
+export type TinyBody = (party: Party, stage: Stage) => Steps<unknown>;
+
+export const CHUNK = 2 ** 16;
+
+interface Field {
+  readonly offset: number;
+  readonly width: number;
+  readonly source: Source;
+}
+
+/** Numbers the bits that are drawn; the same draw of the same stream is the same bits wherever it is made. */
+class Tape {
+  readonly fields = new Map<string, Field>();
+  bits = 0;
+  start = 0;
+
+  field(source: Source, key: string, width: number): Field {
+    const known = this.fields.get(key);
+    if (known) return known;
+    const field = { offset: this.bits, width, source };
+    this.fields.set(key, field);
+    this.bits += width;
+    return field;
+  }
+
+  streams(corrupted: Corrupted, change?: Break): OpenStreams {
+    return (seed, ..._scope) => {
+      const source = sourceOf(seed);
+      const counts = new Map<string, number>();
+      return (label, use) => ({
+        bytes: () => {
+          throw new Error("only ring elements are enumerated");
+        },
+        ring: (shape, width) => {
+          const stream = `${label}/${use}`;
+          const index = counts.get(stream) ?? 0;
+          counts.set(stream, index + 1);
+          const draw = (from: Source) => this.draw(from, `${from}/${stream}/${index}`, shape, width);
+          const drawn = draw(source);
+          if (!change) return drawn;
+          const atCorrupted = use === "mask" ? draw(corrupted) : drawn;
+          return change({ source, use, drawn, corrupted, atCorrupted, first: drawn });
+        },
+      });
+    };
+  }
+
+  private draw(source: Source, key: string, shape: Shape, width: number) {
+    const data = new Uint32Array(sizeOf(shape));
+    const outer = data.length / CHUNK;
+    for (let o = 0; o < outer; o++) {
+      const { offset } = this.field(source, `${key}/${o}`, width);
+      // Numbers stay below 2^31: at most 31 bits are drawn.
+      for (let k = 0; k < CHUNK; k++) data[o * CHUNK + k] = ((this.start + k) >>> offset) & (2 ** width - 1);
+    }
+    return ring(shape, width, data);
+  }
+}
+
+/** How often each view occurs, over all randomness. */
+function views(body: TinyBody, corrupted: Corrupted, change?: Break): { counts: Uint32Array; bits: number } {
+  const tape = new Tape();
+  let counts: Uint32Array | undefined;
+  let bits = 0;
+  do {
+    const run = together(body, 1, tape.streams(corrupted, change));
+    const words = wordsOf(run.view[corrupted], CHUNK);
+    const own = [...tape.fields.values()].filter((field) => field.source === corrupted || field.source === "joint");
+    bits = [...own, ...words].reduce((sum, { width }) => sum + width, 0);
+    if (bits > 27 || tape.bits > 25) throw new Error(`${tape.bits} bits drawn, ${bits} in the view: too many`);
+    counts ??= new Uint32Array(2 ** bits);
+    for (let k = 0; k < CHUNK; k++) {
+      let key = 0;
+      for (const { offset, width } of own) key = (key << width) | (((tape.start + k) >>> offset) & (2 ** width - 1));
+      for (const { low, width } of words) key = (key << width) | low[k]!;
+      counts[key]! += 1;
+    }
+    tape.start += CHUNK;
+  } while (tape.start < 2 ** tape.bits);
+  return { counts, bits };
+}
+
+/** Whether the corrupted party's views are distributed alike for all the bodies, one for each secret. */
+export function sameViews(bodies: readonly TinyBody[], corrupted: Corrupted, change?: Break): boolean {
+  const first = views(bodies[0]!, corrupted, change);
+  return bodies.slice(1).every((body) => {
+    const other = views(body, corrupted, change);
+    return other.bits === first.bits && other.counts.every((count, view) => count === first.counts[view]);
+  });
+}

@@ -1,0 +1,40 @@
+import { sub } from "../../runtime/ring/index.ts";
+import { lanesOf, type RingTensor, zeros } from "../../runtime/ring/tensor.ts";
+import type { Break } from "./leaks.ts";
+
+/** Ways in which other systems' randomness has been wrong (costs-users-safety.md C1), each as a change of one stream. */
+
+/**
+ * The mask is f(uniform) instead of uniform: the honest party's share is what is missing from the corrupted party's.
+ * The protocol stays correct, and its shares of the mask stay uniform: only the view shows it.
+ */
+const maskOf =
+  (f: (r: RingTensor) => RingTensor): Break =>
+  ({ use, source, corrupted, drawn, atCorrupted }) =>
+    use === "mask" && source !== corrupted ? sub(f(drawn), atCorrupted) : drawn;
+
+const lanes = (r: RingTensor, f: (lane: number, high: boolean) => number): RingTensor => ({
+  ...r,
+  data: r.data!.map((lane, k) => f(lane, lanesOf(r.width) === 2 && k % 2 === 1)),
+});
+/** The lowest `count` bits: also what SHAFT's and SecFormer's openings amount to, a mask shorter than the ring opened in. */
+const lowest = (r: RingTensor, count: number): RingTensor =>
+  lanes(r, (lane, high) => (high ? 0 : lane & (count >= 32 ? 0xffffffff : 2 ** count - 1)));
+
+export const breaks = {
+  "mask is 0": maskOf((r) => sub(r, r)),
+  "mask has lost its low bit": maskOf((r) => lanes(r, (lane, high) => (high ? lane : lane & ~1))),
+  "mask is drawn from a quarter of the ring": maskOf((r) => lowest(r, Math.max(1, r.width - 2))),
+  "seven of eight mask bits are zero": maskOf((r) => lanes(r, (lane) => lane & 0x01010101)),
+  "mask is drawn from 2^26": maskOf((r) => lowest(r, 26)),
+  "a selecting bit is opened unmasked": maskOf((r) => (r.width === 1 ? sub(r, r) : r)),
+  "one mask serves every opening": ({ use, drawn, first }) => (use === "mask" ? first : drawn),
+  "one client mask serves two queries": ({ use, drawn, first }) => (use === "client" ? first : drawn),
+  "what the dealer sends is not masked": ({ use, source, drawn }) =>
+    use === "dealt" && source === "client" ? zeros(drawn.shape, drawn.width) : drawn,
+  "the dealer's one-time bits are 0": ({ source, drawn }) =>
+    source === "own" ? zeros(drawn.shape, drawn.width) : drawn,
+  "client mask is 0": ({ use, drawn }) => (use === "client" ? zeros(drawn.shape, drawn.width) : drawn),
+} as const satisfies Record<string, Break>;
+
+export type BreakName = keyof typeof breaks;

@@ -1,0 +1,235 @@
+import type { Party } from "../../runtime/party.ts";
+import type { Fixed, Protocol, Spec } from "../../runtime/protocols/define.ts";
+import * as protocols from "../../runtime/protocols/index.ts";
+import type { BreakName } from "./leak-breaks.ts";
+import { type LeakCase, leakCase } from "./leaks.ts";
+import { fixed } from "./protocols.ts";
+
+/** Every protocol at full width, with two secrets far apart in high and low bits, and the breaks that must show. */
+export interface TestedCase extends LeakCase {
+  readonly protocol: Protocol;
+  readonly breaks: readonly BreakName[];
+  /** Bounds and number of each operand's raw integers, to draw other secrets from. */
+  readonly bounds: readonly (readonly [lo: number, hi: number, count: number])[];
+}
+
+type Shapes = (samples: number) => Spec;
+const spec =
+  (operands: (n: number) => readonly Fixed[], result: (n: number) => Fixed, attrs: Spec["attrs"] = {}): Shapes =>
+  (n) => ({ operands: operands(n), result: result(n), attrs });
+
+const opening: readonly BreakName[] = [
+  "mask is 0",
+  "mask has lost its low bit",
+  "mask is drawn from a quarter of the ring",
+  "seven of eight mask bits are zero",
+];
+const dealing: readonly BreakName[] = ["what the dealer sends is not masked"];
+const comparing: readonly BreakName[] = ["a selecting bit is opened unmasked", "the dealer's one-time bits are 0"];
+
+function tested(
+  protocol: Protocol,
+  secrets: LeakCase["secrets"],
+  shapes: Shapes,
+  breaks: readonly BreakName[],
+): TestedCase {
+  const bounds = secrets[0].map((values, k) => {
+    const both = [...values, ...secrets[1][k]!];
+    return [Math.min(...both), Math.max(...both), values.length] as const;
+  });
+  return { ...leakCase(protocol, secrets, shapes), protocol, breaks, bounds };
+}
+
+const elementwise = (from: number, to: number, bound: number, width: number): Shapes =>
+  spec(
+    (n) => [fixed([n], from, -bound, bound)],
+    (n) => fixed([n], to, -bound, bound, width),
+  );
+const activation = (protocol: Protocol): TestedCase =>
+  tested(protocol, [[[-80001]], [[7000]]], elementwise(12, 12, 32, 40), [...opening, ...dealing, ...comparing]);
+
+/** Two queries, one after the other: a client mask must serve one of them only. */
+const twoQueries: TestedCase = (() => {
+  const shapes = spec(
+    (n) => [fixed([n, 2], 0, -(2 ** 41), 2 ** 41), fixed([2, 1], 0, -8, 8)],
+    (n) => fixed([n, 1], 0, -(2 ** 43), 2 ** 43, 44),
+  );
+  const one = tested(
+    protocols.knownWeightMatmul,
+    [
+      [
+        [7, 5],
+        [3, -7],
+      ],
+      [
+        [12346, 2 ** 39],
+        [3, -7],
+      ],
+    ],
+    shapes,
+    ["one client mask serves two queries", "client mask is 0"],
+  );
+  return {
+    ...one,
+    name: "known-weight.matmul, two queries",
+    body: (corrupted, secret, samples) => {
+      const again = secret.map((values, k) => (k === 0 ? values.map((v) => 3 * v) : values));
+      const queries = [secret, again].map((inputs) => one.body(corrupted, inputs, samples));
+      return function* both(party, stage) {
+        for (const [k, query] of queries.entries()) {
+          // Labels of their own, as the queries of a session have.
+          const labelled: Party = { ...party, at: (label) => party.at(`query ${k} ${label}`) };
+          yield* query(labelled, stage);
+        }
+      };
+    },
+  };
+})();
+
+export const leakCases: readonly TestedCase[] = [
+  twoQueries,
+  tested(protocols.maskedOpen, [[[-(2 ** 40) - 1]], [[12345678]]], elementwise(0, 0, 2 ** 41, 44), [
+    ...opening,
+    "mask is drawn from 2^26",
+  ]),
+  tested(protocols.maskedExtend, [[[-60001]], [[12346]]], elementwise(12, 12, 16, 44), [...opening, ...dealing]),
+  tested(
+    protocols.maskedMul,
+    [
+      [[-60001], [20]],
+      [[12346], [30001]],
+    ],
+    spec(
+      (n) => [fixed([n], 12, -16, 16), fixed([n], 12, -16, 16)],
+      (n) => fixed([n], 12, -256, 256, 40),
+    ),
+    [...opening, ...dealing, "one mask serves every opening"],
+  ),
+  tested(
+    protocols.maskedMatmul,
+    [
+      [
+        [-(2 ** 41) - 1, 3],
+        [20, 5],
+      ],
+      [
+        [12346, 2 ** 40],
+        [-(2 ** 41), 77],
+      ],
+    ],
+    spec(
+      (n) => [fixed([n, 1, 2], 12, -300, 300), fixed([n, 2, 1], 12, -100, 100)],
+      (n) => fixed([n, 1, 1], 24, -60000, 60000, 44),
+    ),
+    [...opening, ...dealing, "one mask serves every opening", "mask is drawn from 2^26"],
+  ),
+  tested(
+    protocols.knownWeightMatmul,
+    [
+      [
+        [-(2 ** 40) - 1, 5],
+        [3, -7],
+      ],
+      [
+        [12346, 2 ** 39],
+        [3, -7],
+      ],
+    ],
+    spec(
+      (n) => [fixed([n, 2], 0, -(2 ** 41), 2 ** 41), fixed([2, 1], 0, -8, 8)],
+      (n) => fixed([n, 1], 0, -(2 ** 43), 2 ** 43, 44),
+    ),
+    ["client mask is 0"],
+  ),
+  tested(
+    protocols.knownWeightMul,
+    [
+      [
+        [-(2 ** 40) - 1, 5],
+        [3, -7],
+      ],
+      [
+        [12346, 2 ** 39],
+        [3, -7],
+      ],
+    ],
+    spec(
+      (n) => [fixed([n, 2], 0, -(2 ** 41), 2 ** 41), fixed([2], 0, -8, 8)],
+      (n) => fixed([n, 2], 0, -(2 ** 43), 2 ** 43, 44),
+    ),
+    ["client mask is 0"],
+  ),
+  tested(protocols.maskedRelu, [[[-60001]], [[12346]]], elementwise(12, 12, 16, 40), [
+    ...opening,
+    ...dealing,
+    ...comparing,
+  ]),
+  activation(protocols.fourierErf),
+  activation(protocols.fourierGelu),
+  activation(protocols.fourierSigmoid),
+  activation(protocols.fourierSilu),
+  activation(protocols.fourierTanh),
+  ...[protocols.octavesReciprocal, protocols.octavesRsqrt].map((protocol) =>
+    tested(
+      protocol,
+      [[[1025]], [[14000]]],
+      spec(
+        (n) => [fixed([n], 12, 0.2, 4)],
+        (n) => fixed([n], 12, 0, 5, 40),
+      ),
+      [...opening, ...dealing, ...comparing],
+    ),
+  ),
+  tested(
+    protocols.separableExp,
+    [[[-81001]], [[-1200]]],
+    spec(
+      (n) => [fixed([n], 12, -20, 0)],
+      (n) => fixed([n], 12, 0, 1, 30),
+    ),
+    [...opening, ...dealing, ...comparing],
+  ),
+  ...[protocols.oneOpeningRmsNorm, protocols.oneOpeningLayerNorm].map((protocol) =>
+    tested(
+      protocol,
+      [[[-15001, 700]], [[2346, 11000]]],
+      spec(
+        (n) => [fixed([n, 2], 12, -4, 4)],
+        (n) => fixed([n, 2], 12, -2, 2, 40),
+        { epsilon: 1e-5, sum_lo: 2, sum_hi: 32 },
+      ),
+      [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+    ),
+  ),
+  tested(
+    protocols.coarseMaxSoftmax,
+    [[[-30001, 9000]], [[12346, -700]]],
+    spec(
+      (n) => [fixed([n, 2], 12, -8, 8)],
+      (n) => fixed([n, 2], 12, 0, 1, 30),
+      { axis: -1 },
+    ),
+    [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+  ),
+  tested(
+    protocols.coarseMaxAttention,
+    [
+      [
+        [-501, 300],
+        [20, 500],
+        [1001, -3000],
+      ],
+      [
+        [246, -35],
+        [-500, 3],
+        [-2010, 77],
+      ],
+    ],
+    spec(
+      (n) => [fixed([n, 1, 2, 1], 8, -2, 2), fixed([n, 1, 2, 1], 8, -2, 2), fixed([n, 1, 2, 1], 10, -3, 3)],
+      (n) => fixed([n, 1, 2, 1], 10, -3, 3, 34),
+      { scale: 1, causal: true, score_bound: 6 },
+    ),
+    [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+  ),
+];

@@ -1,0 +1,149 @@
+import { lanesOf, type RingTensor, sizeOf } from "../../runtime/ring/tensor.ts";
+
+/** Two-sample statistics on what a party received, word by word and pair by pair. */
+
+/** What the party received in every sample: one list of words for each place of a message. */
+export interface Words {
+  readonly width: number;
+  readonly low: Uint32Array;
+  readonly high: Uint32Array;
+}
+
+/**
+ * Splits what was received by sample. The samples lie along the axis whose extent is a multiple of their number; a
+ * multiple holds so many places of each.
+ */
+export function wordsOf(tensors: readonly RingTensor[], samples: number): Words[] {
+  return tensors.flatMap((tensor) => {
+    const { shape, width } = tensor;
+    const axis = shape.findIndex((extent) => extent >= samples && extent % samples === 0);
+    if (axis < 0) throw new Error(`no axis of [${shape}] holds ${samples} samples`);
+    const block = shape[axis]! / samples;
+    const inner = sizeOf(shape.slice(axis + 1)) * block;
+    const outer = sizeOf(shape.slice(0, axis));
+    const lanes = lanesOf(width);
+    const words: Words[] = [];
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) {
+        const low = new Uint32Array(samples);
+        const high = new Uint32Array(samples);
+        for (let s = 0; s < samples; s++) {
+          const at = ((o * samples + s) * inner + i) * lanes;
+          low[s] = tensor.data![at]!;
+          high[s] = lanes === 2 ? tensor.data![at + 1]! : 0;
+        }
+        words.push({ width, low, high });
+      }
+    }
+    return words;
+  });
+}
+
+export interface Verdict {
+  /** Worst statistic in standard deviations of its distribution under "no leak". */
+  readonly z: number;
+  /** What gave it. */
+  readonly where: string;
+  /** Statistics taken. */
+  readonly tests: number;
+}
+
+/** Largest |z| that chance gives in so many tests with probability 1e-6: the normal tail is below e^(−z²/2)/2. */
+export const limitOf = (tests: number): number => Math.sqrt(2 * Math.log(Math.max(tests, 1) / 1e-6)) + 0.5;
+
+export function judge(a: readonly Words[], b: readonly Words[]): Verdict {
+  if (a.length !== b.length) return { z: Number.POSITIVE_INFINITY, where: "number of words received", tests: 1 };
+  let worst: Verdict = { z: 0, where: "nothing received", tests: 0 };
+  let tests = 0;
+  const note = (z: number, where: string): void => {
+    tests += 1;
+    if (z > worst.z) worst = { z, where, tests };
+  };
+  // Both ends of every word, and their distinct values.
+  const ends = (words: readonly Words[]) => words.map((w) => ({ low: bits(w, 0, 8), high: bits(w, w.width - 8, 8) }));
+  const [p, q] = [ends(a), ends(b)];
+  p.forEach((x, i) => {
+    note(twoSample(x.low, q[i]!.low), `low byte of word ${i}`);
+    if (a[i]!.width > 8) note(twoSample(x.high, q[i]!.high), `high byte of word ${i}`);
+    if (a[i]!.width > 20) note(distinctGap(a[i]!, b[i]!), `distinct values of word ${i}`);
+  });
+  // Words that are uniform one by one may tell a secret together: a mask used twice, a share that was not masked.
+  const nibbles = (words: readonly Words[]) =>
+    words.map((w) => ({ low: bits(w, 0, 4), high: bits(w, w.width - 4, 4) }));
+  const [r, s] = [nibbles(a), nibbles(b)];
+  for (const [i, j] of pairs(a.length)) {
+    note(twoSample(r[i]!.low, s[i]!.low, r[j]!.low, s[j]!.low), `low nibbles of ${i} and ${j}`);
+    note(twoSample(r[i]!.high, s[i]!.high, r[j]!.high, s[j]!.high), `high nibbles of ${i} and ${j}`);
+  }
+  return { ...worst, tests };
+}
+
+/** All pairs of few words; of many, a spread of 1,000. */
+function pairs(count: number): (readonly [number, number])[] {
+  const all: [number, number][] = [];
+  const step = Math.max(1, Math.floor((count * count) / 2 / 1000));
+  let k = 0;
+  for (let i = 0; i < count; i++)
+    for (let j = i + 1; j < count; j++) if (k++ % step === 0 || j === i + 1) all.push([i, j]);
+  return all;
+}
+
+/** `count` bits from bit `from` of each word; from the lowest where the word is shorter. */
+function bits(word: Words, from: number, count: number): Uint8Array {
+  const start = Math.max(0, from);
+  const mask = 2 ** count - 1;
+  const out = new Uint8Array(word.low.length);
+  for (let k = 0; k < out.length; k++) {
+    const high = start === 0 ? 0 : start >= 32 ? word.high[k]! >>> (start - 32) : word.high[k]! << (32 - start);
+    out[k] = (start >= 32 ? high : (word.low[k]! >>> start) | high) & mask;
+  }
+  return out;
+}
+
+/**
+ * Two-sample χ² on 256 cells (rare ones joined), as a standard normal deviate by Wilson and Hilferty's cube root: of
+ * bytes a and b, or of their nibbles together with nibbles c and d of a second word.
+ */
+function twoSample(a: Uint8Array, b: Uint8Array, c?: Uint8Array, d?: Uint8Array): number {
+  const counts = new Float64Array(512);
+  if (c && d) {
+    for (let k = 0; k < a.length; k++) {
+      counts[a[k]! | (c[k]! << 4)]! += 1;
+      counts[256 | b[k]! | (d[k]! << 4)]! += 1;
+    }
+  } else {
+    for (let k = 0; k < a.length; k++) {
+      counts[a[k]!]! += 1;
+      counts[256 | b[k]!]! += 1;
+    }
+  }
+  let statistic = 0;
+  let freedom = -1;
+  let restA = 0;
+  let restB = 0;
+  const cell = (x: number, y: number): void => {
+    statistic += (x - y) ** 2 / (x + y);
+    freedom += 1;
+  };
+  for (let v = 0; v < 256; v++) {
+    const x = counts[v]!;
+    const y = counts[256 | v]!;
+    if (x + y >= 10) cell(x, y);
+    else {
+      restA += x;
+      restB += y;
+    }
+  }
+  if (restA + restB > 0) cell(restA, restB);
+  if (freedom < 1) return 0;
+  if (freedom === 1) return Math.sqrt(statistic);
+  const spread = 2 / (9 * freedom);
+  return ((statistic / freedom) ** (1 / 3) - 1 + spread) / Math.sqrt(spread);
+}
+
+/** Difference of the numbers of distinct values, in standard deviations of a uniform word's number of repetitions. */
+function distinctGap(a: Words, b: Words): number {
+  const distinct = (w: Words) => new Set(w.low.map((low, k) => low ^ Math.imul(w.high[k]!, 0x9e3779b1))).size;
+  const repetitions = a.low.length ** 2 / 2 / 2 ** Math.min(a.width, 32);
+  return Math.abs(distinct(a) - distinct(b)) / Math.sqrt(2 * (repetitions + 1)) / 2;
+}

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { type BreakName, breaks } from "../../harness/leak-breaks.ts";
+import { leakCases } from "../../harness/leak-cases.ts";
+import { limitOf } from "../../harness/leak-statistics.ts";
+import { type Corrupted, compareViews, type LeakCase } from "../../harness/leaks.ts";
+
+const roles = ["client", "server"] as const satisfies readonly Corrupted[];
+const SAMPLES = 20_000;
+const BROKEN_SAMPLES = 1_500;
+
+/** Whether the view of one of the parties tells the secrets apart. */
+const caught = (test: LeakCase, name?: BreakName): boolean =>
+  roles.some((corrupted) => {
+    const verdict = compareViews(test, corrupted, BROKEN_SAMPLES, name && breaks[name]);
+    return verdict.z > limitOf(verdict.tests);
+  });
+
+for (const test of leakCases) {
+  describe(test.name, () => {
+    it(`shows a corrupted client or server the same for two secrets (${SAMPLES} samples, alpha 1e-6)`, () => {
+      for (const corrupted of roles) {
+        const verdict = compareViews(test, corrupted, SAMPLES);
+        expect(verdict.z, `${corrupted}: ${verdict.where}`).toBeLessThan(limitOf(verdict.tests));
+      }
+    });
+
+    // Beside its broken twins, by the very same test.
+    it("passes unbroken", () => expect(caught(test)).toBe(false));
+    it.each(test.breaks)("is caught when %s", (name) => expect(caught(test, name)).toBe(true));
+  });
+}

@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+import { createPrg } from "../../../runtime/random.ts";
+import { pack } from "../../../runtime/ring/index.ts";
+import { leakCases } from "../../harness/leak-cases.ts";
+import { seedOf, together } from "../../harness/together.ts";
+
+it.each(leakCases)("$name sends messages of the same number, order and lengths for 100 secrets", (test) => {
+  const shapes = new Set<string>();
+  for (let trial = 0; trial < 100; trial++) {
+    const secret = test.bounds.map(([lo, hi, count], k) => {
+      const words = createPrg(seedOf(trial, 6), String(k)).ring([count], 32).data!;
+      return Array.from(words, (word) => lo + Math.floor(((hi - lo + 1) * word) / 2 ** 32));
+    });
+    const run = together(test.body("client", secret, 2), trial);
+    const lengths = (["client", "server"] as const).map((role) => run.view[role].map((t) => pack(t).length));
+    shapes.add(JSON.stringify([lengths, run.metered]));
+    expect(run.metered).toEqual(run.counted);
+  }
+  expect(shapes.size).toBe(1);
+});
