@@ -1,8 +1,8 @@
 import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
-import { importFor } from "../compile.ts";
 import { readModel } from "../onnx/decode.ts";
 import { loweringOf } from "../onnx/lower/index.ts";
 import type { OnnxModel } from "../onnx/records.ts";
+import { importFor } from "../owned.ts";
 import { table } from "../report/table.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { dimsOf } from "./values.ts";
@@ -38,8 +38,9 @@ function kindsOf({ graph }: OnnxModel): readonly Kind[] {
 /** A file that is no model at all is an error; a model with blockers is an answer. */
 async function check({ args, options }: Call): Promise<Outcome> {
   const model = args[0]!;
+  const dims = dimsOf(options);
   const kinds = kindsOf(readModel(model));
-  const blockers = blockersOf(() => importFor({ model, dims: dimsOf(options) }));
+  const blockers = blockersOf(() => importFor({ model, dims }));
   const passed = blockers.length === 0;
   const json = { schema: 1, passed, operators: kinds, blockers };
   const columns = [{ title: "operator" }, { title: "nodes", right: true }, { title: "" }] as const;

@@ -1,7 +1,7 @@
 import { writeBuild } from "../build-dir.ts";
-import { compileModel } from "../compile.ts";
 import { buildJson, buildText } from "../report/build-summary.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
+import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, modelOptions } from "./model-options.ts";
 
 export const compileCommand: CommandSpec = {
@@ -28,6 +28,7 @@ async function compile({ args, options, progress }: Call): Promise<Outcome> {
   const target = options.text("output")!;
   const compiling = compileOptionsOf(model, options, unbuilt);
   progress(`compiling ${model}`);
+  const { compileModel } = await loadCompiler();
   const { manifest, files } = compileModel(compiling);
   writeBuild(target, files);
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);

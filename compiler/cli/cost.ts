@@ -4,13 +4,13 @@ import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import { parse } from "../../ir/text/parse.ts";
 import { verify } from "../../ir/verify.ts";
 import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
-import { compileModel } from "../compile.ts";
 import { exceeded, readBudget } from "../report/budget.ts";
 import { type CostReport, costReport } from "../report/cost.ts";
 import { costText } from "../report/cost-text.ts";
 import { costDiff, diffText } from "../report/diff.ts";
 import { loadManifest } from "../run/build-parts.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome } from "./command.ts";
+import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, modelOptions, refuseUnbuilt } from "./model-options.ts";
 import { readUsage } from "./values.ts";
 
@@ -51,7 +51,7 @@ async function cost({ args, options, warn }: Call): Promise<Outcome> {
   const [path] = args;
   if (path === undefined) return fail({ code: "MRL0803", message: "a build directory or a model was expected" });
   const links = options.texts("link").map((text) => readUsage(() => parseLink(text)));
-  const report = isDirectory(path) ? buildCost(path, links) : modelCost(path, options, links);
+  const report = isDirectory(path) ? buildCost(path, links) : await modelCost(path, options, links);
   const budgetFile = options.text("budget");
   const over = budgetFile === undefined ? [] : exceeded(readBudget(budgetFile), report);
   for (const line of over) warn(`over budget: ${line}`);
@@ -62,7 +62,8 @@ async function cost({ args, options, warn }: Call): Promise<Outcome> {
   return { json, text, exit: over.length > 0 ? 1 : 0 };
 }
 
-function modelCost(model: string, options: Options, links: readonly LinkProfile[]): CostReport {
+async function modelCost(model: string, options: Options, links: readonly LinkProfile[]): Promise<CostReport> {
+  const { compileModel } = await loadCompiler();
   const { module, manifest } = compileModel(compileOptionsOf(model, options));
   return costReport(module, manifest.setting, manifest.programHash, links);
 }

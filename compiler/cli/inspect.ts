@@ -1,10 +1,11 @@
 import { statSync } from "node:fs";
 import { type Module, type Stage, stages } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
-import { compileModel, importFor } from "../compile.ts";
+import { importFor } from "../owned.ts";
 import { manifestText } from "../report/build-summary.ts";
 import { loadManifest } from "../run/build-parts.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
+import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, modelOptions } from "./model-options.ts";
 
 export const inspectCommand: CommandSpec = {
@@ -29,17 +30,18 @@ async function inspect({ args, options }: Call): Promise<Outcome> {
     const manifest = loadManifest(path);
     return { json: { schema: 1, manifest }, text: manifestText(manifest) };
   }
-  const module = moduleAt(path, options);
+  const module = await moduleAt(path, options);
   const text = print(module);
   return { json: { schema: 1, stage: module.stage, mir: text }, text };
 }
 
-function moduleAt(model: string, options: Options): Module {
+async function moduleAt(model: string, options: Options): Promise<Module> {
   const wanted = options.text("stage") ?? "import";
   if (!(stages as readonly string[]).includes(wanted))
     usage(`--stage takes one of ${stages.join(", ")}, found "${wanted}"`);
   const compile = compileOptionsOf(model, options);
   if (wanted === "import") return importFor(compile).module;
+  const { compileModel } = await loadCompiler();
   const { stages: made, module } = compileModel(compile);
   return made.get(wanted as Stage) ?? module;
 }

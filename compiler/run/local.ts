@@ -99,9 +99,10 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
       await all((party) => party.prepare(inputs));
       const { client, server } = await all((party) => party.query());
       queries += 1;
-      // Who is ready first waits for the other within its online time: the phase is as long as the slower one's.
+      // Who is ready first waits for the other within its online time: the first phase is as long as the slower one's,
+      // and the client, who has the output, says when the second ends.
       const offline = Math.max(client.seconds.offline, server.seconds.offline);
-      const online = Math.min(client.seconds.online, server.seconds.online);
+      const online = Math.max(0, client.seconds.offline + client.seconds.online - offline);
       seconds.offline += offline;
       seconds.online += online;
       const raw = new Map([...client.raw, ...server.raw]);

@@ -28,6 +28,9 @@ export function meter(role: Role, channels: readonly Channel[]): Metered {
   return { bytes, framingBytes: channels.reduce((sum, { sent }) => sum + sent.framingBytes, 0) };
 }
 
+/** Seeds and hidden weights cross before the first query: one round. */
+export const setupRounds = 1;
+
 /** Setup once, the rest as often as there are queries. */
 export function expectedOf({ setup, offline, online }: Prediction, queries: number): Total {
   const each = addBytes(offline.bytes, online.bytes);

@@ -12,7 +12,7 @@ import type { Channel } from "../../runtime/transport/channel.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 import { loadPart, type Part } from "./build-parts.ts";
 import { openClientPart, type Prepared } from "./client-part.ts";
-import { expectedOf, type Metered, meter, type Total, watched, watchMemory } from "./meter.ts";
+import { expectedOf, type Metered, meter, setupRounds, type Total, watched, watchMemory } from "./meter.ts";
 import { dequantise } from "./quantise.ts";
 
 /** One party of a local run; each method is called on all three, and waits for the others as a real party would. */
@@ -54,9 +54,6 @@ const behaviours: Readonly<Record<Role, (part: Part, to: (peer: Role) => Channel
 };
 
 const nothing: PartyQuery = { outputs: new Map(), raw: new Map(), seconds: { offline: 0, online: 0 } };
-
-/** Seeds and hidden weights cross before the first query: one round. */
-const setupRounds = 1;
 
 export async function createParty(dir: string, role: Role, links: Links): Promise<Party> {
   const part = await loadPart(dir, role);

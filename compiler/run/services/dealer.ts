@@ -1,6 +1,8 @@
 import { runDealer } from "../../../runtime/session/dealer-session.ts";
 import { SessionError, sessionError } from "../../../runtime/session/errors.ts";
 import { handshake } from "../../../runtime/session/handshake.ts";
+import { predict } from "../../../runtime/session/predict.ts";
+import { assertPredicted, expectedOf, meter } from "../meter.ts";
 import { fieldsOf, meetingTimeoutMs, purposes } from "./meeting.ts";
 import { createPairing, type Pair } from "./pairing.ts";
 import { receiveProgram } from "./program-frame.ts";
@@ -40,6 +42,7 @@ async function deal(pair: Pair, session: string, log: (line: string) => void): P
     // Each compares its own program's hash with that of the text: all three run the same or nothing is dealt.
     await Promise.all([handshake(pair.server, mine), handshake(pair.client, mine)]);
     const { queries } = await runDealer(program, pair);
+    assertPredicted(expectedOf(predict(program), queries), [], [meter("dealer", [pair.client, pair.server])]);
     log(`session ${shortId(session)}: dealt for ${queries} queries of ${program.name}`);
     await Promise.all([pair.client.close(), pair.server.close()]);
   } catch (error) {

@@ -7,7 +7,7 @@ import type { Channel } from "../../../runtime/transport/channel.ts";
 import type { TypedTensor } from "../../weights/npy.ts";
 import type { Part } from "../build-parts.ts";
 import { openClientPart } from "../client-part.ts";
-import { assertPredicted, expectedOf, meter, watched, watchMemory } from "../meter.ts";
+import { assertPredicted, expectedOf, meter, setupRounds, watched, watchMemory } from "../meter.ts";
 import { outputsJson, type RunResult, roundTimes, statementOf } from "../result.ts";
 import { fieldsOf, newSessionId, purposes } from "./meeting.ts";
 import type { Endpoint } from "./service.ts";
@@ -52,7 +52,6 @@ export async function askServer({ part, inputs, identity, server, dealer }: Quer
     const outputs = await around.after(prepared, revealed);
     const predicted = expectedOf(predict(program), 1);
     const { bytes, framingBytes } = meter("client", channels);
-    const setupRounds = 1;
     assertPredicted(predicted, [rounds + setupRounds], [{ bytes, framingBytes }]);
     await Promise.all(channels.map((channel) => channel.close()));
     const times = roundTimes(seconds);

@@ -2,8 +2,10 @@ import { connect } from "../../../runtime/node.ts";
 import { SessionError } from "../../../runtime/session/errors.ts";
 import { handshake } from "../../../runtime/session/handshake.ts";
 import { openServer } from "../../../runtime/session/party-session.ts";
+import { predict } from "../../../runtime/session/predict.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import { loadPart, type Part } from "../build-parts.ts";
+import { assertPredicted, expectedOf, meter, setupRounds } from "../meter.ts";
 import { fieldsOf, purposes } from "./meeting.ts";
 import { sendProgram } from "./program-frame.ts";
 import { type Endpoint, type Service, type ServiceOptions, shortId, startService } from "./service.ts";
@@ -37,7 +39,12 @@ async function serve(part: Part, client: Channel, session: string, options: Serv
     await handshake(dealer, mine);
     const party = await openServer({ program, tensors, peer: client, dealer });
     let queries = 0;
-    while (await party.serve()) queries += 1;
+    let rounds = setupRounds;
+    for (let result = await party.serve(); result; result = await party.serve()) {
+      queries += 1;
+      rounds += result.rounds;
+    }
+    assertPredicted(expectedOf(predict(program), queries), [rounds], [meter("server", [client, dealer])]);
     log(`session ${shortId(session)}: answered ${queries} queries`);
     await Promise.all([client.close(), dealer.close()]);
   } catch (error) {

@@ -1,0 +1,32 @@
+import type { Io } from "../../compiler/cli/command.ts";
+import { runCommandLine } from "../../compiler/cli/command-line.ts";
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A command line in this process, with everything it says. */
+export async function marillc(...argv: readonly string[]): Promise<Ran> {
+  let [out, err] = ["", ""];
+  const io: Io = {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    watched: false,
+    environment: {},
+    interrupted: new Promise(() => {}),
+  };
+  const code = await runCommandLine(argv, io);
+  return { code, out, err };
+}
+
+/** The same with --json: stdout must be one document. */
+export async function marillcJson<T>(...argv: readonly string[]): Promise<{ readonly code: number; readonly json: T }> {
+  const { code, out } = await marillc(...argv, "--json");
+  return { code, json: JSON.parse(out) as T };
+}

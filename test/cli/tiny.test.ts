@@ -1,0 +1,148 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { CostReport } from "../../compiler/report/cost.ts";
+import type { RunResult } from "../../compiler/run/result.ts";
+import { readNpz } from "../../compiler/weights/npz.ts";
+import { type TinyFiles, tiny, writeTiny } from "../end-to-end/tiny-model.ts";
+import { marillc, marillcJson } from "./cli.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "marillc-cli-"));
+const build = join(dir, "build");
+let files: TinyFiles;
+let compiling: readonly string[];
+
+beforeAll(async () => {
+  files = writeTiny(join(dir, "model"));
+  compiling = [files.model, "--base", files.base, "--reveal", "logits:client", "--calibrate", files.calibration];
+  const { code, err } = await marillc("compile", ...compiling, "-o", build);
+  expect(err).toBe("");
+  expect(code).toBe(0);
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const run = (...more: readonly string[]) =>
+  marillcJson<RunResult>("run", build, "--input", `tokens=${files.input}`, "--in-process", ...more);
+
+test("check passes, and counts operators by kind", async () => {
+  const { code, json } = await marillcJson<{ passed: boolean; operators: readonly object[] }>("check", files.model);
+  expect(code).toBe(0);
+  expect(json.passed).toBe(true);
+  expect(json.operators).toContainEqual({ operator: "MatMul", count: 2, supported: true });
+  expect((await marillc("check", files.model)).out).toMatch(/PASSED\n$/);
+});
+
+test("inspect shows the module after each pass that changes it, and the manifest of a build", async () => {
+  for (const stage of ["import", "quantize", "schedule"]) {
+    const { code, out } = await marillc("inspect", ...compiling, "--stage", stage);
+    expect(code).toBe(0);
+    expect(out).toContain(`stage ${stage}`);
+  }
+  const { out } = await marillc("inspect", build);
+  expect(out).toContain("differs from first.weight of base.onnx");
+  expect(out).toContain("opened  logits");
+});
+
+test("a run is as the interpreter of the same program, up to its rounding, and as predicted", async () => {
+  const [secure, plain] = [await run("--repeat", "2"), await run("--plain")];
+  expect(secure.code).toBe(0);
+  expect(plain.code).toBe(0);
+  const { predicted, measured, queries, outputs } = secure.json;
+  expect(queries).toBe(2);
+  expect(measured!.rounds).toBe(predicted!.rounds);
+  expect(measured!.bytes).toEqual(predicted!.bytes);
+  const [logits, exact] = [outputs.logits!, plain.json.outputs.logits!];
+  expect(logits).toMatchObject({ shape: [1, tiny.length, tiny.vocabulary], type: "f32" });
+  const worst = Math.max(...logits.data.map((x, k) => Math.abs(x - exact.data[k]!)));
+  expect(worst).toBeLessThan(0.01);
+});
+
+test("a shaped link changes nothing but the time", async () => {
+  const [memory, shaped] = [await run(), await run("--link", "1000x20")];
+  expect(shaped.json.measured!.bytes).toEqual(memory.json.measured!.bytes);
+  // Six rounds of half a round trip, less what flows one way twice.
+  expect(shaped.json.measured!.seconds.online).toBeGreaterThan(0.04);
+});
+
+test("outputs are written as .npz", async () => {
+  const file = join(dir, "out.npz");
+  const { json } = await run("--output", file);
+  const { tensor } = readNpz(readFileSync(file), file).get("logits")!;
+  expect([...tensor.data]).toEqual(json.outputs.logits!.data.map(Math.fround));
+});
+
+interface Errors {
+  readonly error: readonly { readonly code: string; readonly message: string }[];
+}
+
+test("inputs are checked before anything runs", async () => {
+  const wrong = join(dir, "wrong.json");
+  writeFileSync(wrong, JSON.stringify({ tokens: [[1, 2, 3]], other: [1] }));
+  const given = await marillcJson<Errors>("run", build, "--in-process", "--input", wrong);
+  expect(given.code).toBe(1);
+  expect(given.json.error.map(({ code }) => code)).toEqual(["MRL0812", "MRL0811"]);
+  const none = await marillcJson<Errors>("run", build, "--in-process");
+  expect(none.json.error.map(({ code }) => code)).toEqual(["MRL0811"]);
+});
+
+test("cost counts what a run sends", async () => {
+  const { json } = await marillcJson<CostReport>("cost", build, "--link", "lan", "--link", "100x40");
+  const { json: ran } = await run();
+  const { setup, offline, online } = json.totals;
+  expect(setup.rounds + offline.rounds + online.rounds).toBe(ran.measured!.rounds);
+  expect(online.bytes["server→client"]).toBe(ran.measured!.bytes["server→client"]);
+  expect(json.links!.map(({ link }) => link)).toEqual(["lan", "100x40"]);
+  expect(json.links![1]!.communicationSeconds.online).toBeGreaterThan((online.rounds * 0.04) / 2);
+  const sum = json.operators.reduce((all, { bytes }) => all + (bytes["client→server"] ?? 0), 0);
+  expect(sum).toBe(online.bytes["client→server"]);
+  const byLayer = json.layers.reduce((all, { bytes }) => all + (bytes["client→server"] ?? 0), 0);
+  expect(byLayer).toBe(sum);
+});
+
+test("cost of a model is that of its build, which a diff says", async () => {
+  const { json, code } = await marillcJson<{ diff: readonly object[] }>("cost", ...compiling, "--diff", build);
+  expect(code).toBe(0);
+  expect(json.diff).toEqual([]);
+});
+
+test("a budget that is exceeded ends with 1 and says where", async () => {
+  const budget = (value: object): string => {
+    const file = join(dir, "budget.json");
+    writeFileSync(file, JSON.stringify(value));
+    return file;
+  };
+  expect((await marillc("cost", build, "--budget", budget({ rounds: 100, bytes: 1e6 }))).code).toBe(0);
+  const over = await marillc(
+    "cost",
+    build,
+    "--budget",
+    budget({ rounds: 1, online: { bytes: { "client→server": 1 } } }),
+  );
+  expect(over.code).toBe(1);
+  expect(over.err).toContain("one query: 6 rounds, at most 1 allowed");
+  expect(over.err).toContain("bytes client→server, at most 1 allowed");
+  expect((await marillcJson<Errors>("cost", build, "--budget", budget({ round: 1 }))).json.error[0]!.code).toBe(
+    "MRL0802",
+  );
+});
+
+test("text is generated until the window is full", async () => {
+  interface Text {
+    readonly text: string;
+    readonly stopped: string;
+    readonly queries: number;
+  }
+  const { code, json } = await marillcJson<Text>("generate", build, "--prompt", "ab", "--in-process");
+  expect(code).toBe(0);
+  expect(json).toMatchObject({ stopped: "window full", queries: 2 });
+  expect(json.text).toMatch(/^[a-g]{1,2}$/);
+  const long = await marillcJson<Errors>("generate", build, "--prompt", "abcd", "--in-process");
+  expect(long.json.error[0]!.code).toBe("MRL0821");
+});
+
+test("doctor finds this machine fit", async () => {
+  const { code, json } = await marillcJson<{ findings: readonly { fine: boolean }[] }>("doctor");
+  expect(json.findings.filter(({ fine }) => !fine)).toEqual([]);
+  expect(code).toBe(0);
+});

@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { commands } from "../../compiler/cli/commands.ts";
+import { failureOf } from "../../compiler/cli/failure.ts";
+import { InternalFault } from "../../compiler/run/fault.ts";
+import { sessionError } from "../../runtime/session/errors.ts";
+import { marillc, marillcJson } from "./cli.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "marillc-usage-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+interface Errors {
+  readonly schema: number;
+  readonly error: readonly { readonly code: string; readonly message: string; readonly help?: string }[];
+}
+
+test.each([
+  [["frobnicate"]],
+  [[]],
+  [["keys"]],
+  [["check"]],
+  [["check", "a.onnx", "b.onnx"]],
+  [["check", "a.onnx", "--colour"]],
+  [["check", "a.onnx", "--dim", "seq"]],
+  [["check", "a.onnx", "--dim", "seq=0"]],
+  [["compile", "a.onnx"]],
+  [["compile", "a.onnx", "-o", "b", "--input", "x"]],
+  [["compile", "a.onnx", "-o", "b", "--reveal", "x:nobody"]],
+  [["inspect", "a.onnx", "--stage", "later"]],
+  [["run", "b", "--link", "fast"]],
+  [["run", "b", "--repeat", "0"]],
+  [["deal", "--listen", "here", "--identity", "b"]],
+  [["deal", "--listen", "127.0.0.1:70000", "--identity", "b"]],
+  [["debug", "b"]],
+  [["rewrite", "a.onnx"]],
+])("wrong usage ends with 2 and one line: %j", async (argv) => {
+  const { code, out, err } = await marillc(...argv);
+  expect(code).toBe(2);
+  expect(out).toBe("");
+  expect(err).toMatch(/^error: .+\n$/);
+});
+
+test("wrong usage with --json is one document", async () => {
+  const { code, json } = await marillcJson<Errors>("check", "a.onnx", "--colour");
+  expect(code).toBe(2);
+  expect(json.schema).toBe(1);
+  expect(json.error[0]!.message).toContain("--colour");
+});
+
+test("a missing file is the user's, and is named", async () => {
+  const { code, err, out } = await marillc("check", join(dir, "none.onnx"));
+  expect(code).toBe(1);
+  expect(out).toBe("");
+  expect(err).toContain("none.onnx");
+  expect(err).not.toMatch(/^\s+at .*\(/m);
+});
+
+test("a file that is no model", async () => {
+  const file = join(dir, "text.onnx");
+  writeFileSync(file, "this is no model");
+  const { code, json } = await marillcJson<Errors>("check", file);
+  expect(code).toBe(1);
+  expect(json.error[0]!.code).toMatch(/^MRL01/);
+});
+
+test("a folder that is no build", async () => {
+  const { code, json } = await marillcJson<Errors>("run", dir, "--input", "x=y.npy");
+  expect(code).toBe(1);
+  expect(json.error[0]!.code).toMatch(/^MRL06/);
+});
+
+test("values and options that are not built yet are refused by name, all at once", async () => {
+  const many = [
+    "--setting",
+    "3pc",
+    "--truncation",
+    "exact",
+    "--numerics",
+    "crypten",
+    "--head",
+    "token",
+    "--objective",
+    "online",
+  ];
+  const { code, err } = await marillc("compile", "a.onnx", "-o", join(dir, "b"), "--link", "lan", ...many);
+  expect(code).toBe(1);
+  for (const name of [
+    "--setting 3pc",
+    "--truncation exact",
+    "--numerics crypten",
+    "--head token",
+    "--objective online",
+    "--link lan",
+  ]) {
+    expect(err).toContain(`${name} is not supported by this version`);
+  }
+});
+
+test.each([["--baseline"], ["--html", "a.html"], ["--trace", "a.json"], ["--shape", "bert-base"]])(
+  "cost refuses %s by name",
+  async (...option) => {
+    const { code, err } = await marillc("cost", ...option);
+    expect(code).toBe(1);
+    expect(err).toContain(`${option.join(" ")} is not supported by this version`);
+  },
+);
+
+test("commands that are planned say what to do instead", async () => {
+  for (const name of ["debug", "rewrite"]) expect((await marillc(name, "x")).err).toContain("is not built yet;");
+});
+
+test("the version is the package's", async () => {
+  const { default: found } = await import("../../package.json", { with: { type: "json" } });
+  expect((await marillc("--version")).out).toBe(`${found.version}\n`);
+});
+
+test.each(commands.map((spec) => [spec.name, spec] as const))("%s --help shows its examples", async (name, spec) => {
+  const { code, out, err } = await marillc(...name.split(" "), "--help");
+  expect(code).toBe(0);
+  expect(err).toBe("");
+  expect(out.replace(/\s+/g, " ")).toContain(spec.summary);
+  for (const example of spec.examples) expect(out).toContain(`$ ${example}`);
+});
+
+test("a failure of another party ends with 3, code, place and help", () => {
+  const error = sessionError("unreachable", { peer: "dealer", reason: "ECONNREFUSED", where: "h:1" }, { at: "h:1" });
+  const { exit, text } = failureOf(error);
+  expect(exit).toBe(3);
+  expect(text).toMatch(/MRL0723.*\n {2}at {6}h:1\n {2}help/);
+});
+
+test("a fault of ours ends with 70 and says so in one line", () => {
+  for (const error of [new TypeError("x is\nnot y"), new InternalFault("MRL0799", "traffic is not as predicted")]) {
+    const { exit, text } = failureOf(error);
+    expect(exit).toBe(70);
+    expect(text).toMatch(/^error MRL07(00|99): .* this is a fault of marillc$/);
+  }
+});
