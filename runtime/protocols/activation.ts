@@ -10,7 +10,7 @@ import { fourier, fourierRing, roundingError } from "./fourier.ts";
 import { openWire } from "./open.ts";
 import { bitToRing, select } from "./products.ts";
 import { wireWidth } from "./widths.ts";
-import { coarse, lift, mapWire, publicShare, rescale, rescaledFrom } from "./wires.ts";
+import { coarse, lift, mapWire, narrowed, publicShare, rescale, rescaledFrom } from "./wires.ts";
 
 /**
  * A function that is a short trigonometric series (plus half its argument, where `halfLinear`) inside ±bound, and
@@ -48,7 +48,7 @@ function* saturated(party: Party, spec: Spec, f: Saturated, x: Wire): Steps<Shar
   const bound = f.bound * 2 ** thresholdBits;
   const [innerWire, outer] = yield* parallel(
     openWire(party, inner),
-    below(party, coarse(x, operand.scale - thresholdBits), [-bound, bound]),
+    below(party, coarse(narrowed(x, activationWire(f, operand)), operand.scale - thresholdBits), [-bound, bound]),
   );
   const under = at(outer, 0);
   const notOver = at(outer, 1);

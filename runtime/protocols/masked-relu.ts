@@ -5,7 +5,7 @@ import { defineProtocol } from "./define.ts";
 import { openWire } from "./open.ts";
 import { select } from "./products.ts";
 import { wireWidth } from "./widths.ts";
-import { publicShare, rescale, rescaledFrom } from "./wires.ts";
+import { narrowed, publicShare, rescale, rescaledFrom } from "./wires.ts";
 
 /** max(x, 0) from an open wire: sign by digit tables, then the wire where it is not negative (protocols.md 1.3). 2 rounds, exact at equal scales. */
 export const maskedRelu = defineProtocol({
@@ -21,7 +21,7 @@ export const maskedRelu = defineProtocol({
   refuses: ({ operands: [x] }) => tooWide(wireWidth(x!)),
   *run(party, spec, x) {
     const by = spec.operands[0]!.scale - spec.result.scale;
-    const negative = at(yield* below(party, x as Wire, [0]), 0);
+    const negative = at(yield* below(party, narrowed(x as Wire, wireWidth(spec.operands[0]!)), [0]), 0);
     const one = addConstant(mulConstant(negative, 0), 1);
     const positive = yield* openWire(party, add(negative, publicShare(party, one)));
     const kept = select(party, positive, x as Wire, rescaledFrom(spec.result.width, by));

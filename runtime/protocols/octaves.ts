@@ -8,7 +8,7 @@ import { at, below, tooWide } from "./comparison.ts";
 import { fourier, roundingError } from "./fourier.ts";
 import { openWire } from "./open.ts";
 import { select } from "./products.ts";
-import { mapWire, publicShare } from "./wires.ts";
+import { mapWire, narrowed, publicShare } from "./wires.ts";
 
 /**
  * 1/m and 1/√m for m in [1, 2), period 4 (least squares with equal ripple; errors 1.7e-6 and 5.7e-7; the test
@@ -117,7 +117,7 @@ export function* octaves(party: Party, v: Wire, plan: OctavePlan, width: number)
     openWire(party, concat(values, 0)),
     below(
       party,
-      v,
+      narrowed(v, octaveWireWidth(plan)),
       all.slice(1).map((octave) => 2 ** octave),
     ),
   );

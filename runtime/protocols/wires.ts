@@ -85,6 +85,10 @@ export const coarse = (x: Wire, by: number): Wire => ({
   mask: { share: undefined, secret: shiftRight(x.mask.secret, by), fresh: false },
 });
 
+/** The same value on its low bits, where a wire was opened in a wider ring than is wanted: |x| < 2^(width−2). Free. */
+export const narrowed = (x: Wire, width: number): Wire =>
+  x.opened.width <= width ? x : mapWire(x, (t) => narrow(t, width));
+
 /** Difference of two wires of the same ring, a wire for the difference of their masks. Free. */
 export const difference = (x: Wire, y: Wire): Wire => ({
   kind: "wire",

@@ -1,0 +1,48 @@
+import { expect, it } from "vitest";
+import type { Protocol } from "../../../runtime/protocols/define.ts";
+import {
+  fourierGelu,
+  fourierSigmoid,
+  maskedExtend,
+  maskedMul,
+  maskedRelu,
+  octavesReciprocal,
+  octavesRsqrt,
+} from "../../../runtime/protocols/index.ts";
+import { gelu, sigmoid } from "../../harness/functions.ts";
+import { declaredUlps, execute, fixed, quantised, reals, worstUlps } from "../../harness/protocols.ts";
+
+// Where `exactRings` is not set, a wire that another consumer wanted wider serves as well.
+const cases: readonly (readonly [Protocol, (x: number) => number, lo: number])[] = [
+  [maskedRelu, (x) => Math.max(x, 0), -16],
+  [fourierGelu, gelu, -16],
+  [fourierSigmoid, sigmoid, -16],
+  [maskedExtend, (x) => x, -16],
+  [octavesReciprocal, (x) => 1 / x, 0.25],
+  [octavesRsqrt, (x) => 1 / Math.sqrt(x), 0.25],
+];
+
+it.each(cases)("$name takes wires of 33 and 44 bits", (protocol, exact, lo) => {
+  const spec = { operands: [fixed([50], 12, lo, 16)], result: fixed([50], 12, lo, 16, 48), attrs: {} };
+  for (const width of [33, 44]) {
+    const wider: Protocol = { ...protocol, operandWidths: () => [width] };
+    const x = reals(50, lo, 16, width);
+    const outcome = execute(wider, spec, [x], { trial: width });
+    expect(outcome.metered).toEqual(outcome.counted);
+    expect(worstUlps(outcome, quantised(x, 12).map(exact))).toBeLessThanOrEqual(declaredUlps(protocol, spec));
+  }
+});
+
+it("masked.mul takes two wider wires", () => {
+  const spec = {
+    operands: [fixed([50], 12, -16, 16), fixed([50], 12, -16, 16)],
+    result: fixed([50], 12, -256, 256, 40),
+    attrs: {},
+  };
+  const wider: Protocol = { ...maskedMul, operandWidths: () => [33, 50] };
+  const x = reals(50, -16, 16);
+  const y = reals(50, -16, 16, 2);
+  const q = quantised(y, 12);
+  const exact = quantised(x, 12).map((v, k) => v * q[k]!);
+  expect(worstUlps(execute(wider, spec, [x, y]), exact)).toBeLessThanOrEqual(1);
+});
