@@ -10,16 +10,22 @@ import { type Service, type ServiceOptions, shortId, startService } from "./serv
 
 const mostWaiting = 64;
 
+export interface DealerOptions extends ServiceOptions {
+  /** How long a party waits for the other one of its session. */
+  readonly meetingMs?: number;
+}
+
 /** The dealer: brings the two parties of each session together and deals for them; it keeps nothing between sessions. */
-export async function startDealer(options: ServiceOptions): Promise<Service> {
+export async function startDealer(options: DealerOptions): Promise<Service> {
+  const { meetingMs = meetingTimeoutMs } = options;
   const pairing = createPairing({
-    timeoutMs: meetingTimeoutMs,
+    timeoutMs: meetingMs,
     most: mostWaiting,
     onAlone: (session, channel) => {
       const missing = channel.peer === "client" ? "server" : "client";
       options.log(`session ${shortId(session)}: the ${missing} did not come`);
       const doing = "waiting for the other party";
-      void channel.close(sessionError("timeout", { peer: missing, seconds: meetingTimeoutMs / 1000, doing }));
+      void channel.close(sessionError("timeout", { peer: missing, seconds: meetingMs / 1000, doing }));
     },
   });
   const service = await startService(options, ["client", "server"], purposes.correlations, async (channel, session) => {

@@ -1,0 +1,201 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { writeBuild } from "../../compiler/build-dir.ts";
+import { compileModel } from "../../compiler/compile.ts";
+import { initKeys, readIdentity } from "../../compiler/keys/index.ts";
+import { loadPart } from "../../compiler/run/build-parts.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
+import { openLocal } from "../../compiler/run/local.ts";
+import { type DealerOptions, startDealer } from "../../compiler/run/services/dealer.ts";
+import { fieldsOf, newSessionId, purposes } from "../../compiler/run/services/meeting.ts";
+import { sendProgram } from "../../compiler/run/services/program-frame.ts";
+import { askServer } from "../../compiler/run/services/query.ts";
+import { startServer } from "../../compiler/run/services/server.ts";
+import type { Endpoint, Service } from "../../compiler/run/services/service.ts";
+import { connect, type Identity } from "../../runtime/node.ts";
+import type { SessionError } from "../../runtime/session/errors.ts";
+import { handshake } from "../../runtime/session/handshake.ts";
+import type { Role } from "../../runtime/steps.ts";
+import { type TinyFiles, writeTiny } from "./tiny-model.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "marillc-services-"));
+const build = join(dir, "build");
+const otherBuild = join(dir, "other");
+const anywhere: Endpoint = { host: "127.0.0.1", port: 0 };
+let files: TinyFiles;
+let identities: Readonly<Record<Role, Identity>>;
+let strangers: Readonly<Record<Role, Identity>>;
+
+const makeIdentities = async (name: string): Promise<Readonly<Record<Role, Identity>>> => {
+  const { folders } = await initKeys(join(dir, name));
+  const read = async (role: Role) => [role, await readIdentity(folders[role])] as const;
+  return Object.fromEntries(await Promise.all((["client", "server", "dealer"] as const).map(read))) as Record<
+    Role,
+    Identity
+  >;
+};
+
+beforeAll(async () => {
+  files = writeTiny(join(dir, "model"));
+  const { model, base, calibration } = files;
+  const options = { model, base, calibrate: calibration, reveal: [{ output: "logits", to: "client" }] } as const;
+  writeBuild(build, compileModel(options).files);
+  // Other ranges, so other rings: another program of the same model.
+  writeBuild(otherBuild, compileModel({ ...options, margin: 64 }).files);
+  identities = await makeIdentities("keys");
+  strangers = await makeIdentities("strangers");
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const running: Service[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((service) => service.close()));
+});
+
+interface Deployment {
+  readonly server: Service;
+  readonly dealer: Service;
+  readonly log: string[];
+}
+
+async function deploy(more: Partial<DealerOptions> = {}): Promise<Deployment> {
+  const log: string[] = [];
+  const say = (line: string): void => void log.push(line);
+  const dealer = await startDealer({ listen: anywhere, identity: identities.dealer, log: say, ...more });
+  const server = await startServer({ dir: build, listen: anywhere, dealer, identity: identities.server, log: say });
+  running.push(server, dealer);
+  return { server, dealer, log };
+}
+
+async function ask(server: Endpoint, dealer: Endpoint, identity = identities.client, from = build) {
+  const part = await loadPart(from, "client");
+  const inputs = checkInputs(part.manifest, readInputFiles([`tokens=${files.input}`]));
+  return askServer({ part, inputs, identity, server, dealer });
+}
+
+const causeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => "nothing went wrong",
+    (error: SessionError) => error.reason,
+  );
+
+/** Logs are written when the services have heard of the end. */
+async function logged(log: readonly string[], text: string | RegExp): Promise<void> {
+  await expect.poll(() => log.join("\n"), { timeout: 10_000 }).toMatch(text);
+}
+
+test("three parties over TLS answer as three parties in one process", async () => {
+  const { server, dealer, log } = await deploy();
+  const { outputs, result } = await ask(server, dealer);
+  const local = await openLocal({ dir: build, inProcess: true });
+  const part = await loadPart(build, "client");
+  const expected = await local.query(checkInputs(part.manifest, readInputFiles([`tokens=${files.input}`])));
+  await local.end();
+  // Two truncations, each with a unit of rounding in the last place of 12 fractional bits, through two products.
+  const found = outputs.get("logits")!.tensor.data;
+  const worst = Math.max(...expected.outputs.get("logits")!.tensor.data.map((x, k) => Math.abs(x - found[k]!)));
+  expect(worst).toBeLessThan(0.01);
+  expect(result.measured!.rounds).toBe(result.predicted!.rounds);
+  expect(Object.keys(result.measured!.bytes).sort()).toEqual(["client→server", "dealer→client", "server→client"]);
+  await logged(log, "answered 1 queries");
+  await logged(log, "dealt for 1 queries of tiny");
+});
+
+test("sessions run at once and after one another", async () => {
+  const { server, dealer } = await deploy();
+  const together = await Promise.all([ask(server, dealer), ask(server, dealer), ask(server, dealer)]);
+  expect(together).toHaveLength(3);
+  await ask(server, dealer);
+});
+
+test("a client with a certificate that nobody knows is refused, and the next one served", async () => {
+  const { server, dealer, log } = await deploy();
+  // It pins the true server and dealer; they do not pin it.
+  const intruder = { ...strangers.client, peers: identities.client.peers };
+  expect(await causeOf(ask(server, dealer, intruder))).toBe("ownCertificateRefused");
+  // It pins others than it finds.
+  expect(await causeOf(ask(server, dealer, strangers.client))).toBe("certificateRefused");
+  await logged(log, "MRL0720");
+  await ask(server, dealer);
+});
+
+test("parties of different compilations stop before any share", async () => {
+  const { server, dealer, log } = await deploy();
+  expect(await causeOf(ask(server, dealer, identities.client, otherBuild))).toBe("programMismatch");
+  await logged(log, "MRL0711");
+  await ask(server, dealer);
+});
+
+test("a program that is not what the parties hold is not dealt for, nor one that is no program", async () => {
+  const { dealer } = await deploy();
+  const { manifest, program, mir } = await loadPart(build, "server");
+  const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifest.artefactsHash };
+  const asServer = async (text: string): Promise<void> => {
+    const session = newSessionId();
+    const reach = (role: "client" | "server") =>
+      connect({ ...dealer, identity: identities[role], expect: "dealer", purpose: purposes.correlations, session });
+    const [client, server] = [await reach("client"), await reach("server")];
+    await sendProgram(server, agreement, text);
+    const agreed = [
+      handshake(client, fieldsOf(agreement, "client", session)),
+      handshake(server, fieldsOf(agreement, "server", session)),
+    ];
+    const [failed] = (await Promise.allSettled(agreed)).filter(({ status }) => status === "rejected");
+    await Promise.all([client.close(), server.close()]);
+    if (failed) throw (failed as PromiseRejectedResult).reason;
+  };
+  expect(await causeOf(asServer(mir))).toBe("nothing went wrong");
+  expect(await causeOf(asServer(`${mir}\n`))).toBe("programMismatch");
+  expect(await causeOf(asServer("module m stage schedule {}"))).toBe("peerAborted");
+});
+
+test("a client that leaves in the middle leaves a server that serves the next", async () => {
+  const { server, dealer, log } = await deploy();
+  const { manifest, program } = await loadPart(build, "client");
+  const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifest.artefactsHash };
+  const session = newSessionId();
+  const identity = identities.client;
+  const atServer = await connect({ ...server, identity, expect: "server", purpose: purposes.online, session });
+  const atDealer = await connect({ ...dealer, identity, expect: "dealer", purpose: purposes.correlations, session });
+  await handshake(atServer, fieldsOf(agreement, "client", session));
+  await handshake(atDealer, fieldsOf(agreement, "client", session));
+  await atDealer.receive({ exactBytes: 32 });
+  await atServer.send(new Uint8Array(32));
+  // The query is announced, its first round never comes.
+  await atServer.send(new TextEncoder().encode('{"kind":"query","query":0}'), "control");
+  await Promise.all([atServer.close(), atDealer.close()]);
+  await logged(log, "MRL0701 the client left");
+  await ask(server, dealer);
+});
+
+test("without a dealer the client says so, and the server goes on", async () => {
+  const { server, dealer, log } = await deploy();
+  const nowhere = { host: "127.0.0.1", port: 1 };
+  const error = await ask(server, nowhere).catch((found: SessionError) => found);
+  expect(error).toMatchObject({ reason: "unreachable", at: "127.0.0.1:1" });
+  expect((error as SessionError).help).toContain("dealer");
+  await logged(log, "MRL0706 the client stopped the session");
+  await ask(server, dealer);
+});
+
+test("who waits in vain for the other party is sent away", async () => {
+  const { dealer, log } = await deploy({ meetingMs: 100 });
+  const alone = await connect({
+    ...dealer,
+    identity: identities.client,
+    expect: "dealer",
+    purpose: purposes.correlations,
+    session: newSessionId(),
+  });
+  expect(await causeOf(alone.receive({ exactBytes: 32 }))).toBe("peerAborted");
+  await logged(log, "the server did not come");
+});
+
+test("what has no session id is refused", async () => {
+  const { dealer, log } = await deploy();
+  const channel = await connect({ ...dealer, identity: identities.client, expect: "dealer", purpose: "online" });
+  expect(await causeOf(channel.receive({ exactBytes: 32 }))).toBe("peerAborted");
+  await logged(log, "MRL0708");
+});
