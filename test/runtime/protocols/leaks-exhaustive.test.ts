@@ -102,7 +102,7 @@ const tiny: readonly Tiny[] = [
       const x = yield* openWire(party, input(0, 3));
       return yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, 2);
     },
-    tried: 3,
+    tried: 2,
     breaks: ["the dealer's one-time bits are 0"],
   },
   {
@@ -131,8 +131,9 @@ function combinations({ inputs, tried = 16 }: Tiny): number[][] {
     (rows, width) => rows.flatMap((row) => [...Array(2 ** width).keys()].map((value) => [...row, value])),
     [[]],
   );
-  const step = Math.max(1, Math.floor(all.length / tried));
-  return all.filter((_, index) => index % step === 0);
+  if (all.length <= tried) return all;
+  // Spread from the first to the last, which differ in every bit.
+  return [...Array(tried).keys()].map((k) => all[Math.round((k * (all.length - 1)) / (tried - 1))]!);
 }
 
 const same = (test: Tiny, corrupted: Corrupted, name?: BreakName): boolean =>
