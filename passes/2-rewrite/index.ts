@@ -6,6 +6,7 @@ import { decompose } from "./decompose.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { foldGain } from "./fold-gain.ts";
 import { foldScale } from "./fold-scale.ts";
+import { fuseMatmuls } from "./fuse-matmuls.ts";
 import { lora } from "./lora.ts";
 import { privateEmbedding } from "./private-embedding.ts";
 import { relocateHead } from "./relocate-head.ts";
@@ -39,6 +40,7 @@ export const rewrites: readonly Rewrite[] = [
   { name: "fold-scale", apply: foldScale },
   { name: "fold-constants", apply: foldConstants },
   { name: "cancel-layout", apply: cancelLayout },
+  { name: "fuse-matmuls", apply: fuseMatmuls },
   { name: "remove-dead", apply: removeDead },
 ];
 

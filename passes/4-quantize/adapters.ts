@@ -15,8 +15,10 @@ export function roomForAdapters(module: Module, { values, inner }: Observation):
   const producers = producersOf(opsOf(module));
   const isServer = (id: ValueId): boolean =>
     Object.hasOwn(module.params, id) && module.values[id]!.type.label === "server";
+  /** The product with a private weight that a value is, or is a part of (fuse-matmuls). */
   const product = (id: ValueId): Op | undefined => {
-    const op = producers.get(id);
+    const made = producers.get(id);
+    const op = made?.name === "slice" ? producers.get(made.operands[0]!) : made;
     return op?.name === "matmul" && isServer(op.operands[1]!) ? op : undefined;
   };
   const wide = new Map(values);
@@ -34,8 +36,10 @@ export function roomForAdapters(module: Module, { values, inner }: Observation):
       if (!low || !base) return;
       include(id, base);
       include(op.result, base);
-      const measured = values.get(low.result);
-      if (measured) include(low.result, { lo: measured.lo * lowRankRoom, hi: measured.hi * lowRankRoom });
+      for (const narrow of new Set([low.result, outer.operands[0]!])) {
+        const measured = values.get(narrow);
+        if (measured) include(narrow, { lo: measured.lo * lowRankRoom, hi: measured.hi * lowRankRoom });
+      }
     });
   }
   return { values: wide, inner };

@@ -176,6 +176,19 @@ test("lora: a low-rank change is never formed", () => {
   expect(shapes).toHaveLength(4);
 });
 
+test("fuse-matmuls: private weights on one value are one product, public ones stay apart", () => {
+  const { names, done } = check((kit) => {
+    const x = secret(kit);
+    const product = (id: string, label: Label, columns: number): ValueId =>
+      kit.op("matmul", [x, kit.weight(id, label, kit.noise([4, columns]))]);
+    return [product("q", "server", 4), product("p", "public", 3), product("k", "server", 2)];
+  });
+  expect(names.filter((name) => name === "matmul")).toHaveLength(3);
+  expect(names.filter((name) => name === "slice")).toHaveLength(2);
+  const fused = Object.values(done.module.params).find((name) => name.includes("|"));
+  expect(done.weights.get(fused!)!.shape).toEqual([4, 6]);
+});
+
 test("fold-constants and cancel-layout leave nothing that needs no work", () => {
   const { names } = check((kit) => {
     const { op, weight, noise } = kit;
