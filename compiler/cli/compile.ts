@@ -15,7 +15,7 @@ export const compileCommand: CommandSpec = {
     jsonOption,
   ],
   examples: [
-    "marillc compile fixtures/date-llama/base-ts17.onnx -o build/date --adapter fixtures/date-llama/adapter --reveal logits:client",
+    "marillc compile fixtures/date-llama/base-ts17.onnx -o build/date --adapter fixtures/date-llama/adapter --reveal logits:client --calibrate fixtures/date-llama/calibration.jsonl",
   ],
   run: compile,
 };

@@ -20,7 +20,10 @@ export const modelOptions: readonly OptionSpec[] = [
   { flags: "--setting <setting>", help: "2pc-dealer, 3pc or 2pc (default: 2pc-dealer)" },
   { flags: "--truncation <kind>", help: "fast or exact (default: fast)" },
   { flags: "--numerics <name>", help: "marill, or those of another system (default: marill)" },
-  { flags: "--calibrate <dir>", help: "inputs, as .npz or .pb, that ranges are measured on" },
+  {
+    flags: "--calibrate <path>",
+    help: "public inputs that ranges are measured on: .npz or .pb in a folder, or prompts as .jsonl",
+  },
   { flags: "--objective <what>", help: "what protocols are chosen for: time, online or total" },
 ];
 
