@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
-import { parse } from "../../ir/text/parse.ts";
 import { verify } from "../../ir/verify.ts";
 import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
 import { exceeded, readBudget } from "../report/budget.ts";
@@ -9,6 +8,7 @@ import { type CostReport, costReport } from "../report/cost.ts";
 import { costText } from "../report/cost-text.ts";
 import { costDiff, diffText } from "../report/diff.ts";
 import { loadManifest } from "../run/build-parts.ts";
+import { readModule } from "../run/read-module.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, modelOptions, refuseUnbuilt } from "./model-options.ts";
@@ -51,12 +51,12 @@ async function cost({ args, options, warn }: Call): Promise<Outcome> {
   const [path] = args;
   if (path === undefined) return fail({ code: "MRL0803", message: "a build directory or a model was expected" });
   const links = options.texts("link").map((text) => readUsage(() => parseLink(text)));
-  const report = isDirectory(path) ? buildCost(path, links) : await modelCost(path, options, links);
+  const report = isDirectory(path) ? await buildCost(path, links) : await modelCost(path, options, links);
   const budgetFile = options.text("budget");
   const over = budgetFile === undefined ? [] : exceeded(readBudget(budgetFile), report);
   for (const line of over) warn(`over budget: ${line}`);
   const other = options.text("diff");
-  const diff = other === undefined ? undefined : costDiff(otherCost(other), report);
+  const diff = other === undefined ? undefined : costDiff(await otherCost(other), report);
   const json = { ...report, ...(diff && { diff }), ...(budgetFile !== undefined && { exceeded: over }) };
   const text = diff ? `${costText(report)}\n${diffText(diff)}` : costText(report);
   return { json, text, exit: over.length > 0 ? 1 : 0 };
@@ -68,16 +68,16 @@ async function modelCost(model: string, options: Options, links: readonly LinkPr
   return costReport(module, manifest.setting, manifest.programHash, links);
 }
 
-function buildCost(dir: string, links: readonly LinkProfile[]): CostReport {
+async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<CostReport> {
   const { setting, programHash } = loadManifest(dir);
   const file = join(dir, "program.mir");
-  const module = parse(readText(file), { file });
+  const module = await readModule(readText(file), { file });
   throwIfAny(verify(module));
   return costReport(module, setting, programHash, links);
 }
 
-function otherCost(path: string): CostReport {
-  if (isDirectory(path)) return buildCost(path, []);
+async function otherCost(path: string): Promise<CostReport> {
+  if (isDirectory(path)) return await buildCost(path, []);
   try {
     const report = JSON.parse(readText(path)) as CostReport;
     if (report.schema === 1 && report.totals?.online?.bytes) return report;

@@ -30,6 +30,8 @@ export function failureOf(error: unknown): Failure {
     return { exit: exitCodes.session, text: formatDiagnostic(told), errors: [told] };
   }
   if (error instanceof UsageError) return usageFailure(error.message);
+  const file = fileTrouble(error);
+  if (file) return { exit: exitCodes.input, text: formatDiagnostic(file), errors: [file] };
   const code = error instanceof InternalFault ? error.code : "MRL0700";
   const message = `${error instanceof Error ? error.message : String(error)} — this is a fault of marillc`.replace(
     /\s+/g,
@@ -37,6 +39,13 @@ export function failureOf(error: unknown): Failure {
   );
   const help = "please report it; MARILLC_DEBUG=1 shows where it happened";
   return { exit: exitCodes.internal, text: `error ${code}: ${message}`, errors: [{ code, message, help }] };
+}
+
+/** The file system refused a path of the user's that no reader of ours looked at before. */
+function fileTrouble(error: unknown): Diagnostic | undefined {
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (typeof code !== "string" || typeof path !== "string" || syscall === undefined) return undefined;
+  return { code: "MRL0804", message: `this file or folder cannot be used (${syscall}: ${code})`, at: path };
 }
 
 export const usageFailure = (message: string): Failure => ({

@@ -1,11 +1,17 @@
 import { type CommandSpec, jsonOption, usage } from "./command.ts";
 
 /** Commands that are planned: known by name, so that nobody looks for a typing error. */
-const later = (name: string, argument: string, summary: string, instead: string): CommandSpec => ({
+const later = (
+  name: string,
+  argument: string,
+  flags: readonly string[],
+  summary: string,
+  instead: string,
+): CommandSpec => ({
   name,
   summary: `${summary} (not in this version)`,
   arguments: [{ name: argument, help: "" }],
-  options: [jsonOption],
+  options: [...flags.map((each) => ({ flags: each, help: "" })), jsonOption],
   examples: [],
   run: async () => usage(`marillc ${name} is not built yet; ${instead}`),
 });
@@ -13,12 +19,14 @@ const later = (name: string, argument: string, summary: string, instead: string)
 export const debugCommand = later(
   "debug",
   "build-dir",
+  ["--input <name=file>"],
   "find the first operator that diverges",
   "marillc run --plain computes the same fixed-point program without parties, to compare with",
 );
 export const rewriteCommand = later(
   "rewrite",
   "model.onnx",
+  ["--freeze <share>", "--lora-rank <n>", "--merge-heads <n>", "--prune-heads <n>", "-o, --output <student.onnx>"],
   "make a cheaper student of a model",
   "make the student with your training framework and compile it with --base",
 );

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { Dtype } from "../onnx/dtype.ts";
 import type { TypedTensor } from "../weights/npy.ts";
@@ -52,12 +53,22 @@ export async function openOnnx(file: string): Promise<OnnxPart> {
     inputNames: session.inputNames,
     run: async (inputs) => {
       const wanted = session.inputNames.map((name): [string, OrtTensor] => [name, feed(name, inputs.get(name)!)]);
-      const results = await session.run(Object.fromEntries(wanted));
+      const results = await session.run(Object.fromEntries(wanted)).catch((error: Error) => refuseInput(file, error));
       return new Map(Object.entries(results).map(([name, result]) => [name, typed(result as OrtTensor)]));
     },
     release: () => session.release(),
   };
 }
+
+/** Shapes and types are checked before: what is left are values that no model can take, as an index out of its table. */
+const refuseInput = (at: string, { message }: Error): never =>
+  fail({
+    code: "MRL0814",
+    message: "the client's part of the model cannot be computed on this input",
+    at,
+    because: [message.split("\n")[0]!],
+    help: "check the values: token numbers must be within the vocabulary",
+  });
 
 function typed({ type, dims, data }: OrtTensor): TypedTensor {
   const tensor: Tensor = { shape: dims, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) };

@@ -1,11 +1,11 @@
 import { interpret } from "../../ir/interpret.ts";
 import type { Module } from "../../ir/module.ts";
-import { parse } from "../../ir/text/parse.ts";
 import type { Tensor, WeightStore } from "../../ir/weights.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 import { loadPart } from "./build-parts.ts";
 import { openClientPart } from "./client-part.ts";
 import { dequantise } from "./quantise.ts";
+import { readModule } from "./read-module.ts";
 
 /**
  * The same fixed-point program on the build's integers, computed by the interpreter of the IR: no parties, no shares.
@@ -38,7 +38,7 @@ export async function runPlain(
 /** The fixed-point program of a build and its integers, as the interpreter takes them. */
 export async function loadPlain(dir: string): Promise<{ readonly module: Module; readonly weights: WeightStore }> {
   const server = await loadPart(dir, "server");
-  const module = byOwnNames(parse(server.mir, { file: "program.mir" }));
+  const module = byOwnNames(await readModule(server.mir, { file: "program.mir" }));
   const weights = new Map<string, Tensor>();
   for (const id of Object.keys(module.params)) {
     const decl = server.program.weights[id];

@@ -86,6 +86,28 @@ test("inputs are checked before anything runs", async () => {
   expect(none.json.error.map(({ code }) => code)).toEqual(["MRL0811"]);
 });
 
+test("values that the model cannot take are the user's fault", async () => {
+  const wrong = join(dir, "outside.json");
+  writeFileSync(wrong, JSON.stringify({ tokens: { dtype: "int64", shape: [1, tiny.length], data: [1, 2, 3, 99] } }));
+  const { code, json } = await marillcJson<Errors>("run", build, "--in-process", "--input", wrong);
+  expect(code).toBe(1);
+  expect(json.error.map((each) => each.code)).toEqual(["MRL0814"]);
+});
+
+test("an output that cannot be written is named", async () => {
+  const { code, json } = await marillcJson<Errors>(
+    "run",
+    build,
+    "--in-process",
+    "--input",
+    files.input,
+    "--output",
+    dir,
+  );
+  expect(code).toBe(1);
+  expect(json.error[0]).toMatchObject({ code: "MRL0804", at: dir });
+});
+
 test("cost counts what a run sends", async () => {
   const { json } = await marillcJson<CostReport>("cost", build, "--link", "lan", "--link", "100x40");
   const { json: ran } = await run();

@@ -34,7 +34,7 @@ test.each([
   [["deal", "--listen", "here", "--identity", "b"]],
   [["deal", "--listen", "127.0.0.1:70000", "--identity", "b"]],
   [["debug", "b"]],
-  [["rewrite", "a.onnx"]],
+  [["rewrite", "a.onnx", "--freeze", "0.5", "-o", "b.onnx"]],
 ])("wrong usage ends with 2 and one line: %j", async (argv) => {
   const { code, out, err } = await marillc(...argv);
   expect(code).toBe(2);

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { DiagnosticError } from "../../../ir/diagnostic.ts";
-import { parse } from "../../../ir/text/parse.ts";
 import { verify } from "../../../ir/verify.ts";
 import type { Program } from "../../../runtime/program.ts";
 import { sessionError } from "../../../runtime/session/errors.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import { planProgram } from "../../../targets/program/plan.ts";
 import { programOf } from "../../execute.ts";
+import { readModule } from "../read-module.ts";
 import { type Agreement, meetingTimeoutMs } from "./meeting.ts";
 
 /** A module with a hundred thousand ops is smaller. */
@@ -35,7 +35,9 @@ export async function receiveProgram(server: Channel): Promise<SentProgram> {
   if (!head) throw sessionError("malformed", { peer: "server", what: "program" });
   const hash = createHash("sha256").update(bytes).digest("hex");
   try {
-    const module = parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes), { limit: maxProgramBytes });
+    const module = await readModule(new TextDecoder("utf-8", { fatal: true }).decode(bytes), {
+      limit: maxProgramBytes,
+    });
     if (verify(module).length > 0 || module.stage !== "schedule") throw new TypeError("the module is not sound");
     return { agreement: { ...head, program: hash }, program: programOf(planProgram(module, head.setting), hash) };
   } catch (error) {
