@@ -3,6 +3,7 @@ import { fail } from "../../ir/diagnostic.ts";
 import { noBytes } from "../../runtime/session/predict.ts";
 import type { Link } from "../../runtime/steps.ts";
 import type { CostReport } from "./cost.ts";
+import type { Phase } from "./totals.ts";
 
 /** Most that a compiled model may cost per query. `bytes`: of all links together, or of some of them. */
 export interface Budget {
@@ -53,7 +54,7 @@ export function exceeded(budget: Budget, { totals }: CostReport): readonly strin
   ];
 }
 
-function over(what: string, { rounds, bytes }: Limits, found: CostReport["totals"]["online"]): readonly string[] {
+function over(what: string, { rounds, bytes }: Limits, found: Phase): readonly string[] {
   const all = Object.values(found.bytes).reduce((sum, count) => sum + count, 0);
   const limits: (readonly [string, number | undefined, number])[] = [["rounds", rounds, found.rounds]];
   if (typeof bytes === "number") limits.push(["bytes", bytes, all]);

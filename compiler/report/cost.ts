@@ -8,6 +8,7 @@ import { type Call, planProgram } from "../../targets/program/plan.ts";
 import { programOf } from "../execute.ts";
 import { layerOf } from "./layers.ts";
 import { type NetworkTime, networkTime } from "./network.ts";
+import type { Phase, Totals } from "./totals.ts";
 
 export interface OperatorCost {
   readonly name: string;
@@ -39,15 +40,10 @@ export interface CostReport {
   readonly schema: 1;
   readonly name: string;
   readonly setting: string;
-  readonly totals: Readonly<Record<"setup" | "offline" | "online", Phase>>;
+  readonly totals: Totals;
   readonly operators: readonly OperatorCost[];
   readonly layers: readonly LayerCost[];
   readonly links?: readonly NetworkTime[];
-}
-
-export interface Phase {
-  readonly rounds: number;
-  readonly bytes: Readonly<Partial<LinkBytes>>;
 }
 
 const used = (bytes: Readonly<Partial<LinkBytes>>): Readonly<Partial<LinkBytes>> =>

@@ -1,6 +1,6 @@
 import type { Link } from "../../runtime/steps.ts";
 import { type LinkProfile, transmissionMs } from "../../runtime/transport/link.ts";
-import type { CostReport } from "./cost.ts";
+import type { Phase, Totals } from "./totals.ts";
 
 /** Time on the network alone; what the parties compute comes on top. */
 export interface NetworkTime {
@@ -14,8 +14,8 @@ export interface NetworkTime {
  * rounds · RTT/2 + bytes / bandwidth, per phase. Each direction of each pair of parties is a link of its own, all of
  * them full at once: the phase takes as long as its fullest link.
  */
-export function networkTime(totals: CostReport["totals"], link: LinkProfile): NetworkTime {
-  const seconds = ({ rounds, bytes }: CostReport["totals"]["online"]): number => {
+export function networkTime(totals: Totals, link: LinkProfile): NetworkTime {
+  const seconds = ({ rounds, bytes }: Phase): number => {
     const fullest = Math.max(0, ...(Object.keys(bytes) as Link[]).map((each) => bytes[each]!));
     return ((rounds * link.roundTripMs) / 2 + transmissionMs(link, fullest)) / 1000;
   };

@@ -41,7 +41,8 @@ export async function openOnnx(file: string): Promise<OnnxPart> {
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     executionMode: "sequential",
-    logSeverityLevel: 3,
+    // Fatal only: what goes wrong is said once, by us.
+    logSeverityLevel: 4,
   });
   // The file's own types: a tensor read from JSON does not know that it should be int32.
   const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : "float32"]));
