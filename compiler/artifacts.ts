@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { countBy, sortBy } from "lodash-es";
 import { type Module, typeOf, type ValueId } from "../ir/module.ts";
 import { isFixed } from "../ir/type.ts";
 import type { SplitState } from "../passes/pass.ts";
@@ -177,12 +178,13 @@ function shapeOfWeight({ ownership, imported }: Owned, name: string): readonly n
   return weight?.source.dims ?? imported.weights.get(name)?.shape ?? [];
 }
 
+/** How many shared values have which ring. */
 function ringsOf(module: Module): Manifest["rings"] {
-  const counts = new Map<number, number>();
-  for (const { type } of Object.values(module.values)) {
-    if (type.label === "shared" && isFixed(type.element)) {
-      counts.set(type.element.width, (counts.get(type.element.width) ?? 0) + 1);
-    }
-  }
-  return [...counts].sort(([a], [b]) => a - b).map(([width, values]) => ({ width, values }));
+  const widths = Object.values(module.values).flatMap(({ type: { label, element } }) =>
+    label === "shared" && isFixed(element) ? [element.width] : [],
+  );
+  return sortBy(
+    Object.entries(countBy(widths)).map(([width, values]) => ({ width: Number(width), values })),
+    "width",
+  );
 }

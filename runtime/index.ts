@@ -8,7 +8,13 @@ export { type IntTensor, integers, type RingTensor } from "./ring/tensor.ts";
 export { runDealer } from "./session/dealer-session.ts";
 export { SessionError } from "./session/errors.ts";
 export { type HandshakeFields, handshake, protocolVersion } from "./session/handshake.ts";
-export { type ClientSession, openClient, openServer, type QueryResult, type ServerSession } from "./session/party-session.ts";
+export {
+  type ClientSession,
+  openClient,
+  openServer,
+  type QueryResult,
+  type ServerSession,
+} from "./session/party-session.ts";
 export { type LinkBytes, type Prediction, predict } from "./session/predict.ts";
 export { type Link, parallel, type Role, type Steps } from "./steps.ts";
 export { toolbox } from "./toolbox.ts";

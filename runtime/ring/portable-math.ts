@@ -4,12 +4,9 @@
  * unit multiplies a uniform share, that is, destroys the result. IEEE 754 arithmetic does not differ.
  */
 
-const turn = 6.283185307179586;
-const ln2 = 0.6931471805599453;
-const inverseFactorials = [...Array(20).keys()].reduce<number[]>(
-  (list, n) => [...list, n === 0 ? 1 : list[n - 1]! / n],
-  [],
-);
+const turn = 2 * Math.PI;
+const inverseFactorials: number[] = [1];
+for (let n = 1; n < 20; n++) inverseFactorials.push(inverseFactorials[n - 1]! / n);
 
 /** Taylor sum Σ sign·x^n/n! over n ≡ start mod step, n < 20, by Horner from the top. */
 function series(x: number, start: number, step: number, sign: number): number {
@@ -47,7 +44,7 @@ export function powerOfTwo(x: number): number {
   let scale = 1;
   const factor = whole < 0 ? 0.5 : 2;
   for (let i = Math.abs(whole); i > 0; i--) scale *= factor;
-  return series((x - whole) * ln2, 0, 1, 1) * scale;
+  return series((x - whole) * Math.LN2, 0, 1, 1) * scale;
 }
 
 /** ⌊log2 x⌋ of a positive finite x, by exact halving and doubling. */
