@@ -1,5 +1,5 @@
 import type { Tensor } from "../../ir/weights.ts";
-import { absentScore } from "./lower/attention.ts";
+import { absentScore } from "./absent-score.ts";
 
 /** float32 rounds the frequencies (6e-8 each, the ratio's error grows with the power): angles err with the position. */
 const tolerance = 1e-5;

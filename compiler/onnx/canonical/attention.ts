@@ -1,5 +1,5 @@
 import type { ValueId } from "../../../ir/module.ts";
-import { absentScore } from "../lower/attention.ts";
+import { absentScore } from "../absent-score.ts";
 import { type Matcher, pairsOf, type Recogniser, scaledBy } from "./match.ts";
 
 interface Scores {

@@ -1,7 +1,7 @@
 import type { ValueId } from "../../../ir/module.ts";
 import { expandTo } from "../../../ir/ops/helpers/tensors.ts";
 import type { Tensor } from "../../../ir/weights.ts";
-import { absentScore } from "../lower/attention.ts";
+import { absentScore } from "../absent-score.ts";
 import type { Matcher, Recogniser } from "./match.ts";
 
 /** What is left of a mask once the causal part is an attribute: nothing, the same value, or a smaller one. */

@@ -1,11 +1,9 @@
 import { f32 } from "../../../ir/type.ts";
 import { scalar, tensor } from "../../../ir/weights.ts";
+import { absentScore } from "../absent-score.ts";
 import { inputOf, intAttr, type LowerContext, type LowerTable, refuse } from "./context.ts";
 import type { Operand } from "./operand.ts";
 import { sliceAxes } from "./shapes.ts";
-
-/** exp(−10⁴) is 0 in every format that we compute in: an absent score. */
-export const absentScore = -1e4;
 
 /** [B, S, H·D] to [B, H, S, D]; what has four axes already has them so. */
 function parted(context: LowerContext, x: Operand, heads: number, name: string): Operand {
