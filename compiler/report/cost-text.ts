@@ -14,6 +14,7 @@ const traffic = ({ bytes, correlationBytes }: Pick<OperatorCost, "bytes" | "corr
 
 export function costText(report: CostReport): string {
   const parts = [`${report.name}, ${report.setting}: one query, payload of all parties together\n`, totalsText(report)];
+  parts.push(partiesText(report));
   if (report.links) parts.push(linksText(report));
   parts.push(layersText(report), operatorsText(report));
   return parts.join("\n");
@@ -32,6 +33,16 @@ function totalsText({ totals }: CostReport): string {
     { title: "bytes", right: true },
   ];
   return table(columns as Parameters<typeof table>[0], rows);
+}
+
+function partiesText({ parties }: CostReport): string {
+  const rows = Object.entries(parties).map(([role, { sent, received }]) => [
+    role,
+    bytesText(sent),
+    bytesText(received),
+  ]);
+  const numbers = ["sends", "receives"].map((title) => ({ title, right: true as const }));
+  return table([{ title: "party, per query" }, ...numbers], rows);
 }
 
 function linksText({ links }: CostReport): string {

@@ -3,12 +3,13 @@ import { formOf } from "../../passes/5-select/choose.ts";
 import { countProtocol, type Traffic } from "../../runtime/protocols/count.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { addBytes, type LinkBytes, noBytes, type PhaseCost, predict } from "../../runtime/session/predict.ts";
+import type { Role } from "../../runtime/steps.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
 import { type Call, planProgram } from "../../targets/program/plan.ts";
 import { programOf } from "../execute.ts";
 import { layerOf } from "./layers.ts";
 import { type NetworkTime, networkTime } from "./network.ts";
-import type { Phase, Totals } from "./totals.ts";
+import { bytesByParty, type PartyBytes, type Phase, type Totals } from "./totals.ts";
 
 export interface OperatorCost {
   readonly name: string;
@@ -41,6 +42,8 @@ export interface CostReport {
   readonly name: string;
   readonly setting: string;
   readonly totals: Totals;
+  /** One query, offline and online together. */
+  readonly parties: Readonly<Record<Role, PartyBytes>>;
   readonly operators: readonly OperatorCost[];
   readonly layers: readonly LayerCost[];
   readonly links?: readonly NetworkTime[];
@@ -66,6 +69,7 @@ export function costReport(module: Module, setting: string, hash: string, links:
     name: module.name,
     setting,
     totals,
+    parties: bytesByParty([totals.offline, totals.online]),
     operators: steps.flat().map(({ cost }) => cost),
     layers: layersOf(steps.map((step) => step.map(({ cost }) => cost))),
     ...(links.length > 0 && { links: links.map((link) => networkTime(totals, link)) }),

@@ -1,4 +1,5 @@
 import { runDealer } from "../../runtime/session/dealer-session.ts";
+import { sessionError } from "../../runtime/session/errors.ts";
 import {
   type ClientSession,
   openClient,
@@ -77,7 +78,8 @@ export async function createParty(dir: string, role: Role, links: Links): Promis
     },
     abandon: async () => {
       watch.stop();
-      await Promise.all(all.map((channel) => channel.close()));
+      // With a reason: without one a close waits for what is still to be sent, to parties that may not read any more.
+      await Promise.all(all.map((channel) => channel.close(sessionError("closed", { peer: channel.peer }))));
     },
   };
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CostReport } from "../../compiler/report/cost.ts";
 import type { RunResult } from "../../compiler/run/result.ts";
 import { readNpz } from "../../compiler/weights/npz.ts";
-import { type TinyFiles, tiny, writeTiny } from "../end-to-end/tiny-model.ts";
+import { blockedModel, type TinyFiles, tiny, writeTiny } from "../end-to-end/tiny-model.ts";
 import { marillc, marillcJson } from "./cli.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-cli-"));
@@ -31,6 +31,26 @@ test("check passes, and counts operators by kind", async () => {
   expect(json.passed).toBe(true);
   expect(json.operators).toContainEqual({ operator: "MatMul", count: 2, supported: true });
   expect((await marillc("check", files.model)).out).toMatch(/PASSED\n$/);
+});
+
+test("check names every blocker at once, with its layer and what to do", async () => {
+  const file = join(dir, "blocked.onnx");
+  writeFileSync(file, blockedModel());
+  interface Checked {
+    readonly passed: boolean;
+    readonly operators: readonly { operator: string; supported: boolean }[];
+    readonly blockers: readonly { code: string; message: string; at: string; help: string }[];
+  }
+  const { code, json } = await marillcJson<Checked>("check", file);
+  expect(code).toBe(1);
+  expect(json.passed).toBe(false);
+  expect(json.operators.filter(({ supported }) => !supported).map(({ operator }) => operator)).toEqual([
+    "LSTM",
+    "Mish",
+  ]);
+  expect(json.blockers.map(({ at }) => /layers\.\d/.exec(at)?.[0])).toEqual(["layers.0", "layers.1"]);
+  expect(json.blockers[0]!.help).toContain("Swish");
+  expect((await marillc("check", file)).out).toMatch(/FAILED: 2 blockers\n$/);
 });
 
 test("inspect shows the module after each pass that changes it, and the manifest of a build", async () => {
@@ -118,6 +138,9 @@ test("cost counts what a run sends", async () => {
   expect(json.links![1]!.communicationSeconds.online).toBeGreaterThan((online.rounds * 0.04) / 2);
   const sum = json.operators.reduce((all, { bytes }) => all + (bytes["client→server"] ?? 0), 0);
   expect(sum).toBe(online.bytes["client→server"]);
+  const sent = Object.values(json.parties).reduce((all, party) => all + party.sent, 0);
+  const received = Object.values(json.parties).reduce((all, party) => all + party.received, 0);
+  expect(sent).toBe(received);
   const byLayer = json.layers.reduce((all, { bytes }) => all + (bytes["client→server"] ?? 0), 0);
   expect(byLayer).toBe(sum);
 });

@@ -39,6 +39,19 @@ function model(tuned: boolean): Uint8Array {
   });
 }
 
+/** A model with two nodes that cannot be compiled, in two layers. */
+export const blockedModel = (): Uint8Array =>
+  modelBytes({
+    name: "blocked",
+    input: [floatInfo("x", 1, 4)],
+    output: [floatInfo("y", 1, 4)],
+    node: [
+      node("Mish", ["x"], ["inner"], "/layers.0/Mish"),
+      node("Relu", ["inner"], ["active"], "/layers.0/Relu"),
+      node("LSTM", ["active"], ["y"], "/layers.1/LSTM"),
+    ],
+  });
+
 /** Words of one letter, so that text can be generated. */
 const tokenizer = {
   version: "1.0",

@@ -64,7 +64,7 @@ export async function startService(
     port: listener.port,
     close: async () => {
       await listener.close();
-      await Promise.all([...open].map((channel) => channel.close()));
+      await Promise.all([...open].map((channel) => channel.close(sessionError("closed", { peer: channel.peer }))));
     },
   };
 }
