@@ -1,13 +1,14 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { fail } from "../ir/diagnostic.ts";
+import { removeDead } from "../ir/edit.ts";
 import { interpret } from "../ir/interpret.ts";
 import { type Module, typeOf, type ValueId } from "../ir/module.ts";
 import { sameShape } from "../ir/type.ts";
 import { type Tensor, tensor, type WeightStore } from "../ir/weights.ts";
 import type { Cut } from "../passes/pass.ts";
+import { sampleFiles } from "./sample-files.ts";
 import { fillWindow, readTokenizer } from "./tokenizer.ts";
-import { readInputs } from "./weights/inputs.ts";
 
 /** Inputs of the model by the value that takes them. */
 export type Sample = ReadonlyMap<ValueId, Tensor>;
@@ -16,7 +17,7 @@ export type Sample = ReadonlyMap<ValueId, Tensor>;
 const maxSamples = 32;
 
 /**
- * Public inputs to measure ranges on: one sample per .npz or .pb file of a folder, or per line of a .jsonl file of
+ * Public inputs to measure ranges on: the samples of a file or folder (sampleFiles), or one per line of a .jsonl file of
  * prompts ({"prompt": …, "answer": …}), which the tokenizer beside the model turns into padded windows.
  */
 export function readSamples(
@@ -36,22 +37,12 @@ export function readSamples(
 }
 
 function files(path: string, inputs: ReadonlyMap<string, ValueId>): readonly Sample[] {
-  const found = statSync(path).isDirectory()
-    ? readdirSync(path)
-        .filter((name) => /\.(npz|pb)$/.test(name))
-        .sort()
-        .map((name) => join(path, name))
-    : [path];
-  return found.slice(0, maxSamples).map((file) => {
-    const tensors = readInputs(file);
-    return new Map(
-      [...inputs].flatMap(([name, id]): [ValueId, Tensor][] => {
-        const given =
-          tensors.get(name) ?? (tensors.size === 1 && inputs.size === 1 ? [...tensors.values()][0] : undefined);
-        return given ? [[id, given.tensor]] : [];
-      }),
-    );
-  });
+  return sampleFiles(path, [...inputs.keys()])
+    .slice(0, maxSamples)
+    .map((tensors) => {
+      const given = [...inputs].map(([name, id]) => [id, tensors.get(name)] as const);
+      return new Map(given.filter((entry): entry is [ValueId, Tensor] => entry[1] !== undefined));
+    });
 }
 
 function prompts(path: string, model: string, inputs: ReadonlyMap<string, ValueId>, module: Module): readonly Sample[] {
@@ -97,27 +88,28 @@ function checkSample(sample: Sample, path: string, inputs: ReadonlyMap<string, V
   }
 }
 
-/** What the secure module is given for a sample: the cut values, as the client computes them from these weights. */
+/**
+ * What the secure module is given for each sample: the cut values, as the client computes them. They depend on public
+ * weights alone, so only the part of the model in front of them is run.
+ */
 export function cutValues(
   whole: { readonly module: Module; readonly weights: WeightStore },
   secure: Module,
   cuts: readonly Cut[],
   valueOfCut: (cut: Cut) => ValueId,
-  sample: Sample,
-): ReadonlyMap<ValueId, Tensor> {
-  const wanted = new Map(cuts.map((cut) => [valueOfCut(cut), cut]));
-  const seen = new Map<ValueId, Tensor>();
-  const take = (id: ValueId, value: Tensor): void => {
-    const cut = wanted.get(id);
-    if (cut)
-      seen.set(
-        cut.value,
-        cut.oneHot === undefined ? value : oneHot(value, cut.oneHot, typeOf(secure, cut.value).shape),
-      );
-  };
-  for (const [id, value] of sample) take(id, value);
-  interpret(whole.module, whole.weights, sample, { observe: take });
-  return seen;
+  samples: readonly Sample[],
+): readonly ReadonlyMap<ValueId, Tensor>[] {
+  const front = removeDead({ ...whole.module, outputs: [...new Set(cuts.map(valueOfCut))] });
+  return samples.map((sample) => {
+    const results = interpret(front, whole.weights, sample);
+    return new Map(
+      cuts.map((cut): [ValueId, Tensor] => {
+        const value = results.get(valueOfCut(cut))!;
+        const { shape } = typeOf(secure, cut.value);
+        return [cut.value, cut.oneHot === undefined ? value : oneHot(value, cut.oneHot, shape)];
+      }),
+    );
+  });
 }
 
 /** Rows of `depth` with a 1 at the index. */

@@ -44,17 +44,16 @@ export function compileModel(options: CompileOptions): Artifacts {
   const samples = settled.calibrate
     ? readSamples(settled.calibrate, settled.model, imported.inputs, imported.module)
     : [];
-  const runs = (state: SplitState, weights: WeightStore) =>
-    samples.map((sample) =>
-      cutValues({ module: imported.module, weights }, state.module, state.client.cuts, valueOfCut(imported), sample),
-    );
+  const { client, module: open } = secure.public;
+  const front = { module: imported.module, weights: owned.surrogate.weights };
+  const runs = cutValues(front, open, client.cuts, valueOfCut(imported), samples);
   // Ranges end up in public ring widths: they are measured with public weights on public inputs only.
-  const calibration = calibrate(secure.public, runs(secure.public, owned.surrogate.weights), {
+  const calibration = calibrate(secure.public, runs, {
     margin: settled.margin,
     precision,
   });
   // For the provider alone: does the true model stay within the public bounds on the same inputs?
-  throwIfAny(checkCalibration(secure.private, runs(secure.private, imported.weights), calibration));
+  throwIfAny(checkCalibration(secure.private, runs, calibration));
 
   const rewritten = secure.private;
   const quantized = runPass(quantizePass({ calibration, precision }), rewritten);

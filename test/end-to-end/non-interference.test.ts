@@ -19,7 +19,7 @@ function changedAdapter(name: string, change: (x: number, index: number, all: Fl
     const { shape, data } = readSafetensor(store, key);
     return { name: key, dtype: "float32" as const, shape, bytes: encodeElements("float32", data.map(change)) };
   });
-  writeFileSync(join(folder, "adapter_model.safetensors"), writeSafetensors(tensors, { format: "pt" }));
+  writeFileSync(join(folder, "adapter_model.safetensors"), writeSafetensors(tensors, new Map([["format", "pt"]])));
   return folder;
 }
 
