@@ -3,6 +3,7 @@ import { labels } from "../../ir/label.ts";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../manifest.ts";
 import { usedLinks } from "../run/result.ts";
+import { layerOf } from "./layers.ts";
 import { table } from "./table.ts";
 import { bytesText, countText } from "./units.ts";
 
@@ -51,6 +52,20 @@ function ownersText({ weights }: Manifest): string {
     return [`${label} ${countText(values)} values in ${owned.length} tensors`];
   };
   return `weights: ${labels.flatMap(line).join(", ") || "none"}`;
+}
+
+/** Which part of the model runs where, by layers and tensors. */
+export function whereText({ weights, cuts, reveals, tails }: Manifest): string {
+  const layers = [...new Set(weights.filter(({ label }) => label === "server").map(({ name }) => layerOf(name)))];
+  const names = (tensors: readonly string[]): string =>
+    tensors.map((tensor) => tensor.replace(/_output_0$/, "")).join(", ");
+  const shown = layers.filter((layer) => layer !== "").join(", ") || "the whole model";
+  return [
+    `in the clear, at the client:   everything before ${names(cuts.map(({ tensor }) => tensor))}`,
+    `under MPC, client and server:  from there on, with the private weights of ${shown}`,
+    `opened:                        ${reveals.map(({ tensor, to }) => `${tensor} to the ${to}`).join(", ")}`,
+    ...tails.map(({ from, output }) => `in the clear, at the client:   ${output} from ${from}`),
+  ].join("\n");
 }
 
 const statementText = ({ setting, security, truncation, caveats }: Manifest): string =>

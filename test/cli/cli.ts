@@ -1,5 +1,8 @@
+import { expect } from "vitest";
 import type { Io } from "../../compiler/cli/command.ts";
 import { runCommandLine } from "../../compiler/cli/command-line.ts";
+import { schemas } from "../../compiler/report/schemas.ts";
+import { violations } from "./json-schema.ts";
 
 export interface Ran {
   readonly code: number;
@@ -25,8 +28,12 @@ export async function marillc(...argv: readonly string[]): Promise<Ran> {
   return { code, out, err };
 }
 
-/** The same with --json: stdout must be one document. */
+/** The same with --json: stdout must be one document of the published schema. */
 export async function marillcJson<T>(...argv: readonly string[]): Promise<{ readonly code: number; readonly json: T }> {
   const { code, out } = await marillc(...argv, "--json");
-  return { code, json: JSON.parse(out) as T };
+  const json = JSON.parse(out) as T;
+  const failed = typeof json === "object" && json !== null && "error" in json;
+  const schema = schemas[failed ? "error" : argv[0]!];
+  expect(schema && violations(json, schema)).toEqual([]);
+  return { code, json };
 }

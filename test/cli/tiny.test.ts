@@ -25,6 +25,12 @@ afterAll(() => rmSync(dir, { recursive: true }));
 const run = (...more: readonly string[]) =>
   marillcJson<RunResult>("run", build, "--input", `tokens=${files.input}`, "--in-process", ...more);
 
+test("what compile and inspect print is of the published schema", async () => {
+  const { json } = await marillcJson<{ files: Record<string, number> }>("compile", ...compiling, "-o", build);
+  expect(Object.keys(json.files)).toContain("server/program.ts");
+  await marillcJson("inspect", build);
+});
+
 test("check passes, and counts operators by kind", async () => {
   const { code, json } = await marillcJson<{ passed: boolean; operators: readonly object[] }>("check", files.model);
   expect(code).toBe(0);

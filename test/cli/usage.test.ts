@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { commands } from "../../compiler/cli/commands.ts";
 import { failureOf } from "../../compiler/cli/failure.ts";
+import { schemas } from "../../compiler/report/schemas.ts";
 import { InternalFault } from "../../compiler/run/fault.ts";
 import { sessionError } from "../../runtime/session/errors.ts";
 import { marillc, marillcJson } from "./cli.ts";
+import { violations } from "./json-schema.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-usage-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -47,6 +49,15 @@ test("wrong usage with --json is one document", async () => {
   expect(code).toBe(2);
   expect(json.schema).toBe(1);
   expect(json.error[0]!.message).toContain("--colour");
+});
+
+test("a document that breaks its schema is caught", () => {
+  const broken = { schema: 2, error: [{ code: 7 }] };
+  expect(violations(broken, schemas.error!)).toEqual([
+    "$.schema is 2, not 1",
+    "$.error[0] lacks message",
+    "$.error[0].code is number, not string",
+  ]);
 });
 
 test("a missing file is the user's, and is named", async () => {

@@ -5,11 +5,13 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CommandSpec } from "../../compiler/cli/command.ts";
 import { commands } from "../../compiler/cli/commands.ts";
+import { schemas } from "../../compiler/report/schemas.ts";
 import { loadPart } from "../../compiler/run/build-parts.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
 import { openLocal } from "../../compiler/run/local.ts";
 import type { OutputJson, RunResult } from "../../compiler/run/result.ts";
 import { readTokenizer } from "../../compiler/tokenizer.ts";
+import { violations } from "../cli/json-schema.ts";
 import { finish, listening, requireBuilt, run, start } from "./spawned.ts";
 
 /*
@@ -103,6 +105,7 @@ test("the same answer in one process, in threads, over a shaped link and over TL
     .replace(/--dealer \S+/, `--dealer ${dealer}`)
     .replace(/--server \S+/, `--server ${server}`);
   const remote = await json(`${asking} --json`);
+  expect(violations(remote, schemas.query!)).toEqual([]);
   expect(answerOf(remote.outputs.logits!)).toBe(answer);
   expect(remote.predicted).toEqual(report.predicted);
   expect(remote.measured!.rounds).toBe(report.measured.rounds);

@@ -1,0 +1,110 @@
+/**
+ * JSON Schemas (2020-12) of what `--json` prints, by command; `error` is what any of them prints when it fails. A
+ * document says its version in `schema`: within one version fields are added, never changed or taken away.
+ */
+export interface JsonSchema {
+  readonly type?: "object" | "array" | "string" | "number" | "integer" | "boolean";
+  readonly const?: number;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: JsonSchema;
+  readonly items?: JsonSchema;
+}
+
+type Properties = Readonly<Record<string, JsonSchema>>;
+
+const text: JsonSchema = { type: "string" };
+const number: JsonSchema = { type: "number" };
+const count: JsonSchema = { type: "integer" };
+const flag: JsonSchema = { type: "boolean" };
+const anything: JsonSchema = {};
+const list = (items: JsonSchema): JsonSchema => ({ type: "array", items });
+const map = (additionalProperties: JsonSchema): JsonSchema => ({ type: "object", additionalProperties });
+/** All properties are required but the optional ones; others may follow. */
+const object = (properties: Properties, optional: Properties = {}): JsonSchema => ({
+  type: "object",
+  properties: { ...properties, ...optional },
+  required: Object.keys(properties),
+});
+const document = (properties: Properties, optional: Properties = {}): JsonSchema =>
+  object({ schema: { const: 1 }, ...properties }, optional);
+
+const bytes: JsonSchema = { ...map(count), description: 'payload by direction, as "client→server"' };
+const traffic = object({ rounds: count, bytes });
+const phases = object({ setup: traffic, offline: traffic, online: traffic });
+const diagnostic = object({ code: text, message: text }, { at: text, help: text, because: list(text) });
+const outputs = map(object({ shape: list(count), type: text, data: list(number) }));
+const statement = { setting: text, security: text, truncation: text };
+const measured = object({
+  rounds: count,
+  bytes,
+  framingBytes: { ...count, description: "headers, greetings and requests; TLS is not in it" },
+  seconds: object({ offline: number, online: number }, { setup: number }),
+  peakMegabytes: { ...map(number), description: "heap and buffers of each party's thread" },
+});
+const cost = { bytes, correlationBytes: bytes, rounds: count };
+const operator = object(
+  { name: text, origin: text, layer: text, operator: text, protocol: text, ...cost, error: object({ ulps: number }) },
+  { runnerUp: object({ protocol: text, rounds: count, bytes }) },
+);
+const run = document(
+  { outputs, ...statement, queries: count },
+  { predicted: traffic, measured, serverOutputs: outputs },
+);
+
+export const schemas: Readonly<Record<string, JsonSchema>> = {
+  error: document({ error: list(diagnostic) }),
+  check: document({
+    passed: flag,
+    operators: list(object({ operator: text, count, supported: flag })),
+    blockers: list(diagnostic),
+  }),
+  inspect: document({}, { stage: text, mir: text, manifest: anything }),
+  compile: document({
+    directory: text,
+    name: text,
+    ...statement,
+    caveats: list(text),
+    programHash: text,
+    artefactsHash: text,
+    predicted: phases,
+    files: map(count),
+  }),
+  cost: document(
+    {
+      name: text,
+      setting: text,
+      totals: phases,
+      parties: map(object({ sent: count, received: count })),
+      operators: list(operator),
+      layers: list(object({ layer: text, operators: count, ...cost })),
+    },
+    {
+      links: list(
+        object({
+          link: text,
+          mbitPerSecond: number,
+          roundTripMs: number,
+          communicationSeconds: object({ setup: number, offline: number, online: number }),
+        }),
+      ),
+      diff: list(object({ phase: text, what: text, before: number, after: number })),
+      exceeded: list(text),
+    },
+  ),
+  run,
+  query: run,
+  generate: document({
+    prompt: text,
+    text,
+    tokens: list(count),
+    stopped: text,
+    ...statement,
+    queries: count,
+    predicted: traffic,
+    measured,
+  }),
+  "keys init": document({ folders: map(text), invites: map(text), fingerprints: map(text), validUntil: text }),
+  doctor: document({ findings: list(object({ what: text, fine: flag, found: text }, { help: text })) }),
+};
