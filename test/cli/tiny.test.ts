@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CostReport } from "../../compiler/report/cost.ts";
 import type { RunResult } from "../../compiler/run/result.ts";
 import { readNpz } from "../../compiler/weights/npz.ts";
+import { declaredError, largestDifference } from "../end-to-end/declared-error.ts";
 import { blockedModel, type TinyFiles, tiny, writeTiny } from "../end-to-end/tiny-model.ts";
 import { marillc, marillcJson } from "./cli.ts";
 
@@ -80,8 +81,8 @@ test("a run is as the interpreter of the same program, up to its rounding, and a
   expect(measured!.bytes).toEqual(predicted!.bytes);
   const [logits, exact] = [outputs.logits!, plain.json.outputs.logits!];
   expect(logits).toMatchObject({ shape: [1, tiny.length, tiny.vocabulary], type: "f32" });
-  const worst = Math.max(...logits.data.map((x, k) => Math.abs(x - exact.data[k]!)));
-  expect(worst).toBeLessThan(0.01);
+  const declared = await declaredError(build, files.input);
+  expect(largestDifference(logits.data, exact.data)).toBeLessThanOrEqual(declared);
 });
 
 test("a shaped link changes nothing but the time", async () => {
