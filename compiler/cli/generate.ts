@@ -1,4 +1,5 @@
 import { parseLink } from "../../runtime/transport/link.ts";
+import { whereText } from "../report/build-summary.ts";
 import { costLine, timeLine } from "../report/run-text.ts";
 import { loadManifest, partyFolder } from "../run/build-parts.ts";
 import { generate } from "../run/generate.ts";
@@ -48,6 +49,6 @@ async function continueText(call: Call): Promise<Outcome> {
   const where = `client, server and dealer on this machine; ${statement.setting}: ${statement.security}`;
   return {
     json: { schema: 1, prompt, ...made, ...statement, queries, predicted, measured: cost },
-    text: `\n\n${where}\n${costLine(cost, queries)}\n${timeLine(cost)}\n`,
+    text: `\n\n${whereText(manifest)}\n${where}\n${costLine(cost, queries)}\n${timeLine(cost)}\n`,
   };
 }
