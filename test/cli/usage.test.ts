@@ -109,14 +109,16 @@ test("values and options that are not built yet are refused by name, all at once
   }
 });
 
-test.each([["--baseline"], ["--html", "a.html"], ["--trace", "a.json"], ["--shape", "bert-base"]])(
-  "cost refuses %s by name",
-  async (...option) => {
-    const { code, err } = await marillc("cost", ...option);
-    expect(code).toBe(1);
-    expect(err).toContain(`${option.join(" ")} is not supported by this version`);
-  },
-);
+test.each([
+  ["--baseline"],
+  ["--html", "a.html"],
+  ["--trace", "a.json"],
+  ["--shape", "bert-base"],
+])("cost refuses %s by name", async (...option) => {
+  const { code, err } = await marillc("cost", ...option);
+  expect(code).toBe(1);
+  expect(err).toContain(`${option.join(" ")} is not supported by this version`);
+});
 
 test("commands that are planned say what to do instead", async () => {
   for (const name of ["debug", "rewrite"]) expect((await marillc(name, "x")).err).toContain("is not built yet;");

@@ -41,20 +41,21 @@ describeWith(sharedModels, "ownership of shared models", () => {
     expect(labelsOf(table, "server")).toEqual([]);
   });
 
-  it.each(["dev_llama_ts17_static", "dev_llama_ts17_dynamic", "dev_llama_dy18_static"])(
-    "%s: every weight is the base's, with the digest of the base's file",
-    (name) => {
-      const { table } = decideOwnership(modelOf(name), { base: base(), allowAllPublic: true });
-      expect(labelsOf(table, "server")).toEqual([]);
-      const store = openSafetensors(shared("dev_llama_ts17_static"));
-      expect(table.map((line) => line.name).sort()).toEqual([...store.entries.keys()].sort());
-      const { createHash } = process.getBuiltinModule("node:crypto");
-      for (const { name: weight, sha256, why } of table) {
-        expect(sha256).toBe(createHash("sha256").update(readSafetensorBytes(store, weight)).digest("hex"));
-        expect(why).toContain(`equal to ${weight}`);
-      }
-    },
-  );
+  it.each([
+    "dev_llama_ts17_static",
+    "dev_llama_ts17_dynamic",
+    "dev_llama_dy18_static",
+  ])("%s: every weight is the base's, with the digest of the base's file", (name) => {
+    const { table } = decideOwnership(modelOf(name), { base: base(), allowAllPublic: true });
+    expect(labelsOf(table, "server")).toEqual([]);
+    const store = openSafetensors(shared("dev_llama_ts17_static"));
+    expect(table.map((line) => line.name).sort()).toEqual([...store.entries.keys()].sort());
+    const { createHash } = process.getBuiltinModule("node:crypto");
+    for (const { name: weight, sha256, why } of table) {
+      expect(sha256).toBe(createHash("sha256").update(readSafetensorBytes(store, weight)).digest("hex"));
+      expect(why).toContain(`equal to ${weight}`);
+    }
+  });
 
   it("compares with an ONNX base of either exporter", () => {
     const onnx = openBase(join(shared("dev_llama_ts17_static"), "model.onnx"));

@@ -21,31 +21,32 @@ describeWith(sharedModels, "weight names of shared models", () => {
     )
     .concat("lm_head");
 
-  it.each(["dev_llama_ts17_static", "dev_llama_dy18_static", "dev_llama_ts17_dynamic"])(
-    "%s: every weight has its Hugging Face name and value",
-    (name) => {
-      const base = openSafetensors(join(sharedModels, "dev_llama_ts17_static"));
-      const model = load(name);
-      const { names, linears, conflicts } = recoverNames(model);
-      expect(conflicts.size).toBe(0);
-      for (const tensor of model.graph.initializers.values()) {
-        if (tensor.dtype !== "float32" || (tensor.dims.length !== 2 && !names.has(tensor.name))) continue;
-        const found = names.get(tensor.name)!;
-        const value = readTensor(model, tensor);
-        expect(found.transposed ? transpose(value) : value, tensor.name).toEqual(readSafetensor(base, found.name));
-      }
-      expect([...names.values()].map((found) => found.name).sort()).toEqual([...base.entries.keys()].sort());
-      expect(linears.map((linear) => linear.module).sort()).toEqual([...llamaLinears].sort());
-      expect(recoverNames(model, { known: new Set(base.entries.keys()) }).names).toEqual(names);
+  it.each([
+    "dev_llama_ts17_static",
+    "dev_llama_dy18_static",
+    "dev_llama_ts17_dynamic",
+  ])("%s: every weight has its Hugging Face name and value", (name) => {
+    const base = openSafetensors(join(sharedModels, "dev_llama_ts17_static"));
+    const model = load(name);
+    const { names, linears, conflicts } = recoverNames(model);
+    expect(conflicts.size).toBe(0);
+    for (const tensor of model.graph.initializers.values()) {
+      if (tensor.dtype !== "float32" || (tensor.dims.length !== 2 && !names.has(tensor.name))) continue;
+      const found = names.get(tensor.name)!;
+      const value = readTensor(model, tensor);
+      expect(found.transposed ? transpose(value) : value, tensor.name).toEqual(readSafetensor(base, found.name));
+    }
+    expect([...names.values()].map((found) => found.name).sort()).toEqual([...base.entries.keys()].sort());
+    expect(linears.map((linear) => linear.module).sort()).toEqual([...llamaLinears].sort());
+    expect(recoverNames(model, { known: new Set(base.entries.keys()) }).names).toEqual(names);
 
-      const byValue = matchByValue(tensorsOfModel(model), tensorsOfSafetensors(base));
-      for (const [initializer, { name, transposed }] of byValue.names) {
-        expect(names.get(initializer)).toMatchObject({ name, transposed });
-      }
-      expect([...byValue.ambiguous.values()].flat().every((each) => /norm/.test(each))).toBe(true);
-      expect(byValue.names.size + byValue.ambiguous.size).toBe(names.size);
-    },
-  );
+    const byValue = matchByValue(tensorsOfModel(model), tensorsOfSafetensors(base));
+    for (const [initializer, { name, transposed }] of byValue.names) {
+      expect(names.get(initializer)).toMatchObject({ name, transposed });
+    }
+    expect([...byValue.ambiguous.values()].flat().every((each) => /norm/.test(each))).toBe(true);
+    expect(byValue.names.size + byValue.ambiguous.size).toBe(names.size);
+  });
 
   it("an unmerged PEFT export names base, A and B", () => {
     const base = openSafetensors(join(sharedModels, "dev_llama_ts17_static"));

@@ -110,21 +110,33 @@ describe("safetensors", () => {
 });
 
 describe("parseJson", () => {
-  it.each(['{"a":[1,-2.5e3,true,false,null,"\\u00e9\\"\\\\"],"b":{}}', " [ ] ", "0", '"x"'])(
-    "reads %s as JSON.parse does",
-    (text) => {
-      const plain = (value: unknown): unknown =>
-        value instanceof Map ? Object.fromEntries([...value].map(([key, inner]) => [key, plain(inner)])) : value;
-      expect(plain(parseJson(text, "x.json", "MRL0130"))).toEqual(JSON.parse(text));
-    },
-  );
+  it.each([
+    '{"a":[1,-2.5e3,true,false,null,"\\u00e9\\"\\\\"],"b":{}}',
+    " [ ] ",
+    "0",
+    '"x"',
+  ])("reads %s as JSON.parse does", (text) => {
+    const plain = (value: unknown): unknown =>
+      value instanceof Map ? Object.fromEntries([...value].map(([key, inner]) => [key, plain(inner)])) : value;
+    expect(plain(parseJson(text, "x.json", "MRL0130"))).toEqual(JSON.parse(text));
+  });
 
-  it.each(["", "{", "[1,]", '{"a":1,}', "01", "1 2", '"\n"', '"\\', "nul", "+1", "[".repeat(1000), '{"a":1,"a":2}'])(
-    "refuses %j",
-    (text) => {
-      expect(codesOf(() => parseJson(text, "x.json", "MRL0130"))).toEqual(["MRL0130"]);
-    },
-  );
+  it.each([
+    "",
+    "{",
+    "[1,]",
+    '{"a":1,}',
+    "01",
+    "1 2",
+    '"\n"',
+    '"\\',
+    "nul",
+    "+1",
+    "[".repeat(1000),
+    '{"a":1,"a":2}',
+  ])("refuses %j", (text) => {
+    expect(codesOf(() => parseJson(text, "x.json", "MRL0130"))).toEqual(["MRL0130"]);
+  });
 
   it("reads long strings without running out of stack", () => {
     const text = JSON.stringify("\\a".repeat(2_000_000));

@@ -78,46 +78,45 @@ test("plain matmul agrees with bigint, leading axes broadcast", () => {
   );
 });
 
-describe.each([1, 8, 15, 16, 17, 31, 32, 33, 40, 44, 45, 48, 56, 57, 63, 64])(
-  "%d bits: WebAssembly equals plain",
-  (width) => {
-    test.each([
-      [1, 64, 64],
-      [1, 65, 33],
-      [2, 1, 1025],
-      [3, 1025, 17],
-      [5, 63, 16],
-      [7, 513, 1],
-      [8, 31, 15],
-      [9, 258, 270],
-      [300, 7, 5],
-    ])("%dx%dx%d", (m, k, n) => {
-      const x = randomTensor([m, k], width, 17 * m + k);
-      sameData(matmul(x, randomTensor([k, n], width, n)), matmulPlain(x, randomTensor([k, n], width, n)));
-      for (const bits of [2, 8, 11, 12, 16, 17, 40]) {
-        const w = randomIntegers([k, n], bits, n + bits);
+describe.each([
+  1, 8, 15, 16, 17, 31, 32, 33, 40, 44, 45, 48, 56, 57, 63, 64,
+])("%d bits: WebAssembly equals plain", (width) => {
+  test.each([
+    [1, 64, 64],
+    [1, 65, 33],
+    [2, 1, 1025],
+    [3, 1025, 17],
+    [5, 63, 16],
+    [7, 513, 1],
+    [8, 31, 15],
+    [9, 258, 270],
+    [300, 7, 5],
+  ])("%dx%dx%d", (m, k, n) => {
+    const x = randomTensor([m, k], width, 17 * m + k);
+    sameData(matmul(x, randomTensor([k, n], width, n)), matmulPlain(x, randomTensor([k, n], width, n)));
+    for (const bits of [2, 8, 11, 12, 16, 17, 40]) {
+      const w = randomIntegers([k, n], bits, n + bits);
+      sameData(matmulInteger(x, w), matmulIntegerPlain(x, w));
+    }
+  });
+
+  test("extreme values", () => {
+    const top = 1n << BigInt(width - 1);
+    // Digits of all ones, of all their least values, and of alternating ones.
+    const patterns = [top, top - 1n, 2n * top - 1n, 0n];
+    for (const bits of [10, 11, 12, 16])
+      patterns.push(BigInt.asUintN(width, ((2n ** 64n - 1n) / (2n ** BigInt(bits) - 1n)) << BigInt(bits - 1)));
+    for (const value of patterns) {
+      const x = filled([2, 1030], width, value);
+      for (const weight of [-32768, 32767, -32767, 1023, -1024, 1024, 127, -128, 0, 1]) {
+        const w = integers([1030, 3], new Float64Array(3090).fill(weight));
         sameData(matmulInteger(x, w), matmulIntegerPlain(x, w));
       }
-    });
-
-    test("extreme values", () => {
-      const top = 1n << BigInt(width - 1);
-      // Digits of all ones, of all their least values, and of alternating ones.
-      const patterns = [top, top - 1n, 2n * top - 1n, 0n];
-      for (const bits of [10, 11, 12, 16])
-        patterns.push(BigInt.asUintN(width, ((2n ** 64n - 1n) / (2n ** BigInt(bits) - 1n)) << BigInt(bits - 1)));
-      for (const value of patterns) {
-        const x = filled([2, 1030], width, value);
-        for (const weight of [-32768, 32767, -32767, 1023, -1024, 1024, 127, -128, 0, 1]) {
-          const w = integers([1030, 3], new Float64Array(3090).fill(weight));
-          sameData(matmulInteger(x, w), matmulIntegerPlain(x, w));
-        }
-        const y = filled([1030, 3], width, value);
-        sameData(matmul(x, y), matmulPlain(x, y));
-      }
-    });
-  },
-);
+      const y = filled([1030, 3], width, value);
+      sameData(matmul(x, y), matmulPlain(x, y));
+    }
+  });
+});
 
 test("batches go through WebAssembly too", () => {
   for (const width of [32, 64]) {

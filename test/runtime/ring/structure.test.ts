@@ -58,67 +58,66 @@ function expected(
   );
 }
 
-test.each(Object.entries(kinds))(
-  "%s: transpose, slice, expand, gather and concat move the right elements",
-  (_, make) => {
-    fc.assert(
-      fc.property(shapes, fc.infiniteStream(fc.nat(1000)), (shape, stream) => {
-        const draw = (below: number) => (stream.next().value as number) % below;
-        const a = counted(make, shape);
-        const perm = shape.map((_, axis) => axis);
-        for (let i = perm.length - 1; i > 0; i--) {
-          const j = draw(i + 1);
-          [perm[i], perm[j]] = [perm[j]!, perm[i]!];
-        }
-        const turned = perm.map((axis) => shape[axis]!);
-        expect(transpose(a, perm)).toEqual(
-          expected(make, shape, turned, (position) => perm.map((_, axis) => position[perm.indexOf(axis)]!)),
-        );
+test.each(
+  Object.entries(kinds),
+)("%s: transpose, slice, expand, gather and concat move the right elements", (_, make) => {
+  fc.assert(
+    fc.property(shapes, fc.infiniteStream(fc.nat(1000)), (shape, stream) => {
+      const draw = (below: number) => (stream.next().value as number) % below;
+      const a = counted(make, shape);
+      const perm = shape.map((_, axis) => axis);
+      for (let i = perm.length - 1; i > 0; i--) {
+        const j = draw(i + 1);
+        [perm[i], perm[j]] = [perm[j]!, perm[i]!];
+      }
+      const turned = perm.map((axis) => shape[axis]!);
+      expect(transpose(a, perm)).toEqual(
+        expected(make, shape, turned, (position) => perm.map((_, axis) => position[perm.indexOf(axis)]!)),
+      );
 
-        const steps = shape.map(() => [1, 2, -1, -2][draw(4)]!);
-        const starts = shape.map((extent) => draw(extent));
-        const ends = shape.map((extent, axis) => (steps[axis]! > 0 ? draw(extent + 1) : draw(extent + 1) - 1));
-        const picked = shape.map((_, axis) => {
-          const list: number[] = [];
-          for (let p = starts[axis]!; steps[axis]! > 0 ? p < ends[axis]! : p > ends[axis]!; p += steps[axis]!)
-            list.push(p);
-          return list;
-        });
-        expect(slice(a, starts, ends, steps)).toEqual(
-          expected(
-            make,
-            shape,
-            picked.map((list) => list.length),
-            (position) => position.map((p, axis) => picked[axis]![p]!),
-          ),
-        );
+      const steps = shape.map(() => [1, 2, -1, -2][draw(4)]!);
+      const starts = shape.map((extent) => draw(extent));
+      const ends = shape.map((extent, axis) => (steps[axis]! > 0 ? draw(extent + 1) : draw(extent + 1) - 1));
+      const picked = shape.map((_, axis) => {
+        const list: number[] = [];
+        for (let p = starts[axis]!; steps[axis]! > 0 ? p < ends[axis]! : p > ends[axis]!; p += steps[axis]!)
+          list.push(p);
+        return list;
+      });
+      expect(slice(a, starts, ends, steps)).toEqual(
+        expected(
+          make,
+          shape,
+          picked.map((list) => list.length),
+          (position) => position.map((p, axis) => picked[axis]![p]!),
+        ),
+      );
 
-        if (shape.length === 0) return;
-        const axis = draw(shape.length);
-        const indexShape = [1 + draw(3), 1 + draw(2)];
-        const indices = Array.from({ length: sizeOf(indexShape) }, () => draw(2 * shape[axis]!) - shape[axis]!);
-        const gathered = [...shape.slice(0, axis), ...indexShape, ...shape.slice(axis + 1)];
-        expect(gather(a, indices, indexShape, axis)).toEqual(
-          expected(make, shape, gathered, (position) => {
-            const index = indices[position[axis]! * indexShape[1]! + position[axis + 1]!]!;
-            return position.toSpliced(axis, 2, (index + shape[axis]!) % shape[axis]!);
-          }),
-        );
+      if (shape.length === 0) return;
+      const axis = draw(shape.length);
+      const indexShape = [1 + draw(3), 1 + draw(2)];
+      const indices = Array.from({ length: sizeOf(indexShape) }, () => draw(2 * shape[axis]!) - shape[axis]!);
+      const gathered = [...shape.slice(0, axis), ...indexShape, ...shape.slice(axis + 1)];
+      expect(gather(a, indices, indexShape, axis)).toEqual(
+        expected(make, shape, gathered, (position) => {
+          const index = indices[position[axis]! * indexShape[1]! + position[axis + 1]!]!;
+          return position.toSpliced(axis, 2, (index + shape[axis]!) % shape[axis]!);
+        }),
+      );
 
-        const cut = draw(shape[axis]! + 1);
-        const none = shape.map(() => 0);
-        const parts = [slice(a, none, shape.with(axis, cut)), slice(a, none.with(axis, cut), shape)];
-        expect(concat(parts, axis)).toEqual(a);
-        expect(concat([parts[1]!, parts[0]!, parts[1]!], axis - shape.length)).toEqual(
-          expected(make, shape, shape.with(axis, 2 * shape[axis]! - cut), (position) =>
-            position.with(axis, (position[axis]! + cut) % shape[axis]!),
-          ),
-        );
-      }),
-      { numRuns: 300 },
-    );
-  },
-);
+      const cut = draw(shape[axis]! + 1);
+      const none = shape.map(() => 0);
+      const parts = [slice(a, none, shape.with(axis, cut)), slice(a, none.with(axis, cut), shape)];
+      expect(concat(parts, axis)).toEqual(a);
+      expect(concat([parts[1]!, parts[0]!, parts[1]!], axis - shape.length)).toEqual(
+        expected(make, shape, shape.with(axis, 2 * shape[axis]! - cut), (position) =>
+          position.with(axis, (position[axis]! + cut) % shape[axis]!),
+        ),
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
 
 test.each(Object.entries(kinds))("%s: expand repeats, reshape keeps, flat indices pack and unpack", (_, make) => {
   fc.assert(
