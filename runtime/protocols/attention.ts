@@ -23,6 +23,8 @@ import { mapWire, rescale, rescaledFrom } from "./wires.ts";
 
 /** Fractional bits of the public factor that turns q·k into base-2 scores, where it is not 1. */
 const factorBits = 12;
+/** Fractional bits of log2 e, which turns the mask into base-2 scores, beyond those that its own scale lacks. */
+const maskBits = 16;
 /** Fractional bits of the sums of weighted values before they are divided. */
 const sumScale = 12;
 
@@ -32,6 +34,8 @@ interface AttentionPlan {
   /** round(scale·log2 e·2^12), or 1 when the factor has been folded into the queries. */
   readonly factor: number;
   readonly scoreShift: number;
+  /** round(log2 e·2^…): a mask times this has `maskBits` more bits than scores. */
+  readonly maskFactor: number;
   readonly scoreWidth: number;
   readonly valueWidth: number;
   readonly valueDrop: number;
@@ -40,13 +44,15 @@ interface AttentionPlan {
 }
 
 function planAttention(spec: Spec): AttentionPlan {
-  const [q, k, v] = spec.operands;
+  const [q, k, v, mask] = spec.operands;
   const [batch, heads, places] = q!.shape as [number, number, number, number];
   const [, groups, columns] = k!.shape as [number, number, number, number];
   const layout = scoreRows(batch * heads * places, places, columns, spec.attrs.causal === true);
   const scale = Number(spec.attrs.scale) * Math.LOG2E;
   const folded = Math.abs(scale - 1) < 1e-9;
-  const width = scoreWidth(Number(spec.attrs.score_bound));
+  // A masked score must fit its ring as well: one that wraps would be a score like any other.
+  const masked = mask ? Math.max(Math.abs(mask.lo), Math.abs(mask.hi)) * Math.LOG2E : 0;
+  const width = scoreWidth(Number(spec.attrs.score_bound) + masked);
   const scoreShift = q!.scale + k!.scale - scoreScale + (folded ? 0 : factorBits);
   const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
   const { result } = spec;
@@ -55,6 +61,7 @@ function planAttention(spec: Spec): AttentionPlan {
     groups,
     factor: folded ? 1 : Math.round(scale * 2 ** factorBits),
     scoreShift,
+    maskFactor: Math.round(Math.LOG2E * 2 ** (maskBits + scoreScale - (mask?.scale ?? 0))),
     scoreWidth: width,
     valueWidth: Math.max(weightedWidth(columns, bound, v!.scale), weightWidth(layout)),
     valueDrop: weightScale + v!.scale - sumScale,
@@ -85,7 +92,8 @@ function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Shar
   );
   const scaled = plan.factor === 1 ? products : mulConstant(products, plan.factor);
   const shifted = plan.scoreShift > 0 ? shiftRightRounded(scaled, plan.scoreShift) : scaled;
-  const scores = mask ? add(shifted, keep(expand(mask.tensor, [batch, heads, places, columns]))) : shifted;
+  const added = mask && shiftRightRounded(mulConstant(mask.tensor, plan.maskFactor), maskBits);
+  const scores = added ? add(shifted, keep(expand(added, [batch, heads, places, columns]))) : shifted;
 
   const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth);
   const matrix = mapWire(weights, (t) => reshape(spreadRows(t, layout), [batch, plan.groups, perGroup, columns]));
@@ -106,10 +114,11 @@ function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Shar
  */
 function attentionUlps(spec: Spec): number {
   const { factor, scoreShift } = planAttention(spec);
-  const [q, k, v] = spec.operands;
+  const [q, k, v, mask] = spec.operands;
   const wanted = Number(spec.attrs.scale) * Math.LOG2E;
   const used = factor * 2 ** (q!.scale + k!.scale - scoreScale - scoreShift);
-  const score = 2 ** -scoreScale + Number(spec.attrs.score_bound) * Math.abs(used / wanted - 1);
+  const rounded = (mask ? 2 : 1) * 2 ** -scoreScale;
+  const score = rounded + Number(spec.attrs.score_bound) * Math.abs(used / wanted - 1);
   const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
   return 4 + 2 ** spec.result.scale * bound * (2 ** -9 + Math.LN2 * score);
 }
@@ -127,7 +136,7 @@ export const coarseMaxAttention = defineProtocol({
   operandWidths: (spec) => {
     const plan = planAttention(spec);
     const product = plan.scoreWidth + plan.scoreShift;
-    return [product, product, plan.valueWidth, plan.scoreWidth].slice(0, spec.operands.length);
+    return [product, product, plan.valueWidth, plan.scoreWidth + maskBits].slice(0, spec.operands.length);
   },
   widest: (spec) => 64 - Math.max(0, sumScale + octaveScale(sumPlan(planAttention(spec).layout)) - spec.result.scale),
   refuses: (spec) => {

@@ -22,8 +22,16 @@ const specOf = (s: Sizes, causal: boolean, scale: number, to: number, width = 36
   attrs: { scale, causal, score_bound: 4 * s.depth * scale * 1.45 },
 });
 
-/** The definition, row by row. */
-function attend(s: Sizes, causal: boolean, scale: number, q: Float64Array, k: Float64Array, v: Float64Array) {
+/** The definition, row by row; a mask is the same for all heads. */
+function attend(
+  s: Sizes,
+  causal: boolean,
+  scale: number,
+  q: Float64Array,
+  k: Float64Array,
+  v: Float64Array,
+  mask: Float64Array = new Float64Array(s.places * s.columns),
+) {
   const result: number[] = [];
   for (let row = 0; row < s.batch * s.heads * s.places; row++) {
     const place = row % s.places;
@@ -34,7 +42,7 @@ function attend(s: Sizes, causal: boolean, scale: number, q: Float64Array, k: Fl
     const scores = Float64Array.from({ length: reach }, (_, j) => {
       let sum = 0;
       for (let d = 0; d < s.depth; d++) sum += q[row * s.depth + d]! * k[(group * s.columns + j) * s.depth + d]!;
-      return sum * scale;
+      return sum * scale + mask[place * s.columns + j]!;
     });
     const weights = softmaxRows(scores, reach);
     for (let d = 0; d < s.depth; d++) {
@@ -82,25 +90,35 @@ it("stays within its declared error, 48 seeds: grouped heads, causal or not, one
   }
 });
 
-it("adds a shared mask to the scores", () => {
+it("adds a shared mask to the scores, in the units of the scores, at any scale, 20 seeds", () => {
   const s = sizes(1, 2, 1, 3, 4, 5);
-  const base = specOf(s, false, 1 / Math.LOG2E, 12);
-  const spec = { ...base, operands: [...base.operands, fixed([1, 1, 3, 5], 12, -8, 0)] };
-  const q = new Float64Array(24);
-  const k = new Float64Array(20);
-  const v = quantised(reals(20, -3, 3), 10);
-  const mask = quantised(reals(15, -8, 0, 3), 12);
-  const outcome = execute(coarseMaxAttention, { ...spec, attrs: { ...spec.attrs, score_bound: 10 } }, [q, k, v, mask]);
-  // The mask is in base-2 units, as scores are.
-  const weights = softmaxRows(
-    mask.map((m) => m * Math.LN2),
-    5,
-  );
-  const exact = Array.from({ length: 24 }, (_, at) => {
-    const row = Math.floor(at / 4) % 3;
-    return [0, 1, 2, 3, 4].reduce((sum, j) => sum + weights[row * 5 + j]! * v[j * 4 + (at % 4)]!, 0);
-  });
-  expect(worstUlps(outcome, exact)).toBeLessThan(40);
+  for (let trial = 0; trial < 20; trial++) {
+    const to = [12, 8, 0, 4][trial % 4]!;
+    const base = specOf(s, trial % 2 === 0, [1 / Math.LOG2E, 0.4][trial % 3] ?? 0.5, 12);
+    const spec = { ...base, operands: [...base.operands, fixed([1, 1, 3, 5], to, -8, 2)] };
+    const q = quantised(reals(24, -2, 2, trial), 8);
+    const k = quantised(reals(20, -2, 2, trial + 50), 8);
+    const v = quantised(reals(20, -3, 3, trial + 90), 10);
+    const mask = quantised(reals(15, -8, 2, trial), to);
+    const outcome = execute(coarseMaxAttention, spec, [q, k, v, mask], { trial });
+    expect(outcome.metered).toEqual(outcome.counted);
+    const exact = attend(s, spec.attrs.causal === true, Number(spec.attrs.scale), q, k, v, mask);
+    expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(coarseMaxAttention, spec));
+  }
+});
+
+it("gives no weight to a score that a mask of −10⁴ takes away, 20 seeds", () => {
+  const s = sizes(1, 2, 2, 4, 4, 4);
+  const mask = Float64Array.of(0, -1e4, 0, -1e4);
+  for (let trial = 0; trial < 20; trial++) {
+    const base = specOf(s, trial % 2 === 0, 0.5, 12);
+    const spec = { ...base, operands: [...base.operands, fixed([1, 1, 1, 4], 0, -1e4, 0)] };
+    const [q, k, v] = [8, 8, 10].map((to, at) => quantised(reals(32, -2, 2, trial + 50 * at), to));
+    const outcome = execute(coarseMaxAttention, spec, [q!, k!, v!, mask], { trial });
+    const rows = Float64Array.from({ length: 16 }, (_, at) => mask[at % 4]!);
+    const exact = attend(s, spec.attrs.causal === true, 0.5, q!, k!, v!, rows);
+    expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(coarseMaxAttention, spec));
+  }
 });
 
 it("takes 3·⌈log2 columns⌉ + 7 rounds, and pays nothing for scores that the causal mask removes", () => {
