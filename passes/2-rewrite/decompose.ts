@@ -3,7 +3,7 @@ import { type Attrs, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import { showOp } from "../graph.ts";
 import type { SplitState } from "../pass.ts";
-import { constant, type Draft, type Rule, rewriteOps } from "./draft.ts";
+import { constant, type Draft, derived, type Rule, rewriteOps } from "./draft.ts";
 
 /**
  * Operators that no protocol takes, in terms of those that one does. Each law is exact on real numbers and stands
@@ -73,6 +73,8 @@ const powers: Rules = {
 /** x where x > 0, else 0: maximum and minimum by it. */
 const relu = (draft: Draft, op: Op, x: ValueId): ValueId => emit(draft, op, "relu", "relu", [x]);
 
+const isPublic = (draft: Draft, id: ValueId): boolean => draft.isParam(id) && draft.type(id).label === "public";
+
 const isZero = (draft: Draft, id: ValueId): boolean => draft.isParam(id) && draft.weight(id).data.every((x) => x === 0);
 
 /** max(x, c) = relu(x − c) + c */
@@ -117,6 +119,17 @@ const simple: Rules = {
     const { lo, hi } = withDefaults(opDef("clip"), op.attrs) as { lo: number; hi: number };
     const raised = lo === -Infinity ? op.operands[0]! : maximum(op, draft, op.operands[0]!, constant(draft, lo));
     return hi === Infinity ? raised : minimum(op, draft, raised, constant(draft, hi));
+  },
+  // where(c, x, y) = y + (x − y)·c for a condition that is 0 or 1, between known numbers
+  where: (op, draft) => {
+    const [condition, x, y] = op.operands as [ValueId, ValueId, ValueId];
+    if (draft.type(condition).element.kind !== "bool" || ![x, y].every((id) => isPublic(draft, id))) return undefined;
+    const between = derived(draft, `${draft.weightName(x)}-${draft.weightName(y)}`, "sub", [
+      { value: draft.weight(x), label: "public" },
+      { value: draft.weight(y), label: "public" },
+    ]);
+    const chosen = emit(draft, op, "chosen", "mul", [between, condition]);
+    return isZero(draft, y) ? chosen : emit(draft, op, "where", "add", [chosen, y]);
   },
   // |x| = relu(x) + (relu(x) − x)
   abs: (op, draft) => {

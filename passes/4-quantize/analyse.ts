@@ -9,6 +9,7 @@ import { serverWeightRange } from "./precision.ts";
 import { measured } from "./sums.ts";
 
 const everything: Interval = { lo: -Infinity, hi: Infinity };
+const truth: Interval = { lo: 0, hi: 1 };
 const magnitude = ({ lo, hi }: Interval): number => Math.max(Math.abs(lo), Math.abs(hi));
 
 /** Interval analysis forward through the module by the op tables, with what was measured where that is tighter. */
@@ -16,7 +17,8 @@ export function analyse({ module, weights }: State, precision: Precision, observ
   const ranges = new Map<ValueId, Interval>();
   const facts = new Map<ValueId, Attrs>();
   for (const id of module.inputs) {
-    ranges.set(id, meet(module.values[id]!.range ?? everything, observed?.values.get(id)));
+    const { type, range } = module.values[id]!;
+    ranges.set(id, meet(range ?? (type.element.kind === "bool" ? truth : everything), observed?.values.get(id)));
   }
   for (const [id, weight] of Object.entries(module.params)) {
     const isPublic = module.values[id]!.type.label === "public";

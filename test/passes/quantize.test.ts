@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
-import { f32, isFixed, sizeOf } from "../../ir/type.ts";
+import { bool, f32, isFixed, sizeOf } from "../../ir/type.ts";
 import { scalar, type Tensor, tensor, type WeightStore } from "../../ir/weights.ts";
-import { split } from "../../passes/1-split/index.ts";
+import { type ImportState, split } from "../../passes/1-split/index.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import {
   calibrate,
@@ -16,7 +16,7 @@ import { publicForm } from "../../passes/4-quantize/params.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { block, codesOf, createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";
 
-const prepare = (whole: Model): SplitState =>
+const prepare = (whole: ImportState): SplitState =>
   rewrite(split(whole, { reveal: whole.module.outputs.map((output) => ({ output, to: "client" })) }));
 
 /** Inputs of the secure part: what the client computes of a random x. */
@@ -99,24 +99,25 @@ function perturbed(
 const outputOf = (module: Module, weights: WeightStore, inputs: ReadonlyMap<ValueId, Tensor>): Tensor =>
   [...interpret(module, weights, inputs).values()][0]!;
 
-test.each([{ rope: true }, { rope: false }, { gainLabel: "server" as const }])(
-  "a block keeps its meaning: %j",
-  (options) => {
-    const whole = block(options);
-    const state = prepare(whole);
-    const runs = [1, 2, 3].map((seed) => cutsOf(whole, state, seed));
-    const calibration = calibrate({ ...state, weights: surrogates(state.weights) }, runs);
-    const done = runPass(quantizePass({ calibration }), state);
-    const inputs = cutsOf(whole, state, 17);
-    const bound = tolerance(state, done.module, inputs);
-    const error = largestDifference(
-      outputOf(done.module, done.weights, inputs),
-      outputOf(state.module, state.weights, inputs),
-    );
-    expect(error).toBeLessThan(bound);
-    expect(bound).toBeLessThan(0.2);
-  },
-);
+test.each([
+  { rope: true },
+  { rope: false },
+  { gainLabel: "server" as const },
+])("a block keeps its meaning: %j", (options) => {
+  const whole = block(options);
+  const state = prepare(whole);
+  const runs = [1, 2, 3].map((seed) => cutsOf(whole, state, seed));
+  const calibration = calibrate({ ...state, weights: surrogates(state.weights) }, runs);
+  const done = runPass(quantizePass({ calibration }), state);
+  const inputs = cutsOf(whole, state, 17);
+  const bound = tolerance(state, done.module, inputs);
+  const error = largestDifference(
+    outputOf(done.module, done.weights, inputs),
+    outputOf(state.module, state.weights, inputs),
+  );
+  expect(error).toBeLessThan(bound);
+  expect(bound).toBeLessThan(0.2);
+});
 
 test("ranges hold what runs measure, and every shared value fits its ring", () => {
   const whole = block();
@@ -199,6 +200,26 @@ test("one-hot rows are shared as integers", () => {
     calibration: calibrate(state, [new Map([["t.one_hot", createNoise()([3, 5])]])]),
   });
   expect(module.values["t.one_hot.share"]!.type.element).toMatchObject({ scale: 0 });
+});
+
+test("a condition is shared as 0 or 1, whatever was measured and however wide the margin", () => {
+  const whole = model((kit) => {
+    const c = kit.input("c", { label: "client", element: bool, shape: [1, 4] });
+    const [zero, absent] = [0, -1e4].map((value) => kit.weight(`${value}`, "public", tensor([], [value])));
+    const y = kit.op("matmul", [kit.feature("x", [2, 4]), kit.weight("w", "server", kit.noise([4, 4]))]);
+    return [kit.op("add", [kit.op("where", [c, zero!, absent!]), y])];
+  });
+  // The condition is a tensor of the ONNX file, the choice is not.
+  const sources = new Map(["x", "c", "logits"].map((id) => [id, id]));
+  const state = prepare({ ...whole, sources });
+  const samples = [
+    new Map([...cutsOf(whole, state, 3)].map(([id, x]) => [id, id === "c" ? tensor([1, 4], [1, 0, 1, 1]) : x])),
+  ];
+  const { module } = quantize(state, { calibration: calibrate(state, samples, { margin: 64 }) });
+  const condition = opsOf(module).find((op) => op.name === "share" && op.operands[0] === "c")!.result;
+  expect(module.values[condition]).toMatchObject({ range: { lo: 0, hi: 1 }, type: { element: { scale: 0 } } });
+  const chosen = opsOf(module).find((op) => op.operands.includes(condition))!;
+  expect(module.values[chosen.result]!.range).toEqual({ lo: 0, hi: 1e4 });
 });
 
 test("a single number takes the bits that it needs", () => {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import type { Label } from "../../ir/label.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
+import { bool } from "../../ir/type.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/index.ts";
 import { rewrite, rewritePass, rewrites } from "../../passes/2-rewrite/index.ts";
@@ -18,15 +19,9 @@ function secure(whole: Model): { readonly state: SplitState; readonly inputs: Re
   const inputs = state.module.inputs.map((id): [ValueId, Tensor] => {
     const { shape, element } = state.module.values[id]!.type;
     const values = noise(shape, 2);
-    return [
-      id,
-      element.kind === "i64"
-        ? tensor(
-            shape,
-            values.data.map((x) => Math.floor(x + 2)),
-          )
-        : values,
-    ];
+    if (element.kind === "f32") return [id, values];
+    const whole = values.data.map((x) => (element.kind === "bool" ? Number(x > 0) : Math.floor(x + 2)));
+    return [id, tensor(shape, whole)];
   });
   return { state, inputs: new Map(inputs) };
 }
@@ -76,6 +71,15 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     "one over a root",
     (kit, x) => kit.op("div", [kit.weight("1", "public", tensor([], [1])), kit.op("sqrt", [positive(kit, x)])]),
     ["mul", "add", "rsqrt"],
+  ],
+  [
+    "choice between known numbers",
+    (kit, x) => {
+      const c = kit.input("c", { label: "shared", element: bool, shape: [1, 4] });
+      const [zero, absent] = [0, -1e4].map((value) => kit.weight(`${value}`, "public", tensor([], [value])));
+      return kit.op("add", [x, kit.op("where", [c, zero!, absent!])]);
+    },
+    ["mul", "add", "add"],
   ],
   ["cube", (kit, x) => kit.op("pow", [x, kit.weight("three", "public", tensor([], [3]))]), ["mul", "mul"]],
 ])("decompose: %s", (_name, build, expected) => {
