@@ -23,6 +23,7 @@ import {
   reduceSum as sumAxes,
   transpose as transposeTensor,
 } from "./ring/index.ts";
+import { ghost } from "./ring/tensor.ts";
 
 export type LocalOp = (party: Party, spec: Spec, ...operands: Operand[]) => Handle;
 
@@ -77,7 +78,8 @@ export const local = {
   concat: (_party, spec, ...parts) => share(concatTensors(parts.map(ringOf), Number(spec.attrs.axis))),
   gather: (_party, spec, x, indices) => {
     const at = intOf(indices!);
-    if (!at.data) throw new TypeError("gather wants public indices");
+    // Whoever counts or deals has neither the indices nor a share to choose from.
+    if (!at.data) return share(ghost(spec.result.shape, ringOf(x!).width));
     return share(gatherTensor(ringOf(x!), Int32Array.from(at.data), at.shape, Number(spec.attrs.axis)));
   },
   rope: (_party, _spec, x, cosines, sines) => {
