@@ -21,7 +21,7 @@ const cases: readonly Case[] = [
   ["reshape", [22], [22], 22],
   ["gather", [22, plain], [22, 0], 22],
   ["reduce-sum", [22], [22], 22],
-  ["rope", [22, plain, plain], [12, 10, 10], 22],
+  ["rope", [22, plain, plain], [12, 11, 11], 23],
   ["attention", [22, 22, 22], [9, 9, 11], 12],
   ["attention", [22, 22, 22, plain], [9, 9, 11, 12], 12],
   ["softmax", [18], [12], 14],
