@@ -6,10 +6,10 @@ import { loadPlain } from "../../compiler/run/plain.ts";
 import { dequantise } from "../../compiler/run/quantise.ts";
 
 /** How far a build's revealed outputs may be from exact ones on this input: from scales, depth and declared errors. */
-export async function declaredError(build: string, input: string): Promise<number> {
+export async function declaredError(build: string, ...files: readonly string[]): Promise<number> {
   const client = await loadPart(build, "client");
   const part = await openClientPart(client);
-  const { shared } = await part.before(checkInputs(client.manifest, readInputFiles([input])));
+  const { shared } = await part.before(checkInputs(client.manifest, readInputFiles(files)));
   await part.release();
   const { module, weights } = await loadPlain(build);
   const inputs = Object.entries(shared).map(

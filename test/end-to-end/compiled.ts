@@ -1,0 +1,33 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { writeBuild } from "../../compiler/build-dir.ts";
+import { type Artifacts, type CompileOptions, compileModel } from "../../compiler/compile.ts";
+import { loadPart } from "../../compiler/run/build-parts.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
+import { type LocalReport, openLocal } from "../../compiler/run/local.ts";
+import type { Tensor } from "../../ir/weights.ts";
+
+/** Compiles into a build directory. */
+export function build(dir: string, options: CompileOptions): Artifacts {
+  const artifacts = compileModel(options);
+  writeBuild(dir, artifacts.files);
+  return artifacts;
+}
+
+/** One query of a build by three parties in this process; ends with predicted traffic held against measured. */
+export async function queryOnce(
+  dir: string,
+  inputs: readonly string[],
+): Promise<{ readonly outputs: ReadonlyMap<string, Tensor>; readonly report: LocalReport }> {
+  const { manifest } = await loadPart(dir, "client");
+  const session = await openLocal({ dir, inProcess: true });
+  const { outputs } = await session.query(checkInputs(manifest, readInputFiles(inputs)));
+  const report = await session.end();
+  return { outputs: new Map([...outputs].map(([name, { tensor }]) => [name, tensor])), report };
+}
+
+/** Input files of a folder of ONNX test data. */
+export const inputsOf = (folder: string): readonly string[] =>
+  readdirSync(folder)
+    .filter((name) => /^input_\d+\.pb$/.test(name))
+    .map((name) => join(folder, name));
