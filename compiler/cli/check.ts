@@ -5,6 +5,7 @@ import type { OnnxModel } from "../onnx/records.ts";
 import { importFor } from "../owned.ts";
 import { table } from "../report/table.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
+import { withHelp } from "./help.ts";
 import { dimsOf } from "./values.ts";
 
 export const checkCommand: CommandSpec = {
@@ -47,7 +48,7 @@ async function check({ args, options }: Call): Promise<Outcome> {
   const rows = kinds.map(({ operator, count, supported }) => [operator, count, supported ? "" : "not supported"]);
   const lines = [
     table(columns, rows),
-    ...blockers.map(formatDiagnostic),
+    ...blockers.map(withHelp).map(formatDiagnostic),
     passed ? "PASSED" : `FAILED: ${blockers.length} blockers`,
   ];
   return { json, text: `${lines.join("\n")}\n`, exit: passed ? 0 : 1 };

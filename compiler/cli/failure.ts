@@ -2,6 +2,7 @@ import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/dia
 import { SessionError } from "../../runtime/session/errors.ts";
 import { InternalFault } from "../run/fault.ts";
 import { UsageError } from "./command.ts";
+import { withHelp } from "./help.ts";
 
 export const exitCodes = { success: 0, input: 1, usage: 2, session: 3, internal: 70 } as const;
 
@@ -16,7 +17,7 @@ export interface Failure {
 /** What a failure means to the one who typed the command. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof DiagnosticError) {
-    const { diagnostics } = error;
+    const diagnostics = error.diagnostics.map(withHelp);
     return { exit: exitCodes.input, text: diagnostics.map(formatDiagnostic).join("\n"), errors: diagnostics };
   }
   if (error instanceof SessionError) {
@@ -30,7 +31,8 @@ export function failureOf(error: unknown): Failure {
     return { exit: exitCodes.session, text: formatDiagnostic(told), errors: [told] };
   }
   if (error instanceof UsageError) return usageFailure(error.message);
-  const file = fileTrouble(error);
+  const found = fileTrouble(error);
+  const file = found && withHelp(found);
   if (file) return { exit: exitCodes.input, text: formatDiagnostic(file), errors: [file] };
   const code = error instanceof InternalFault ? error.code : "MRL0700";
   const message = `${error instanceof Error ? error.message : String(error)} — this is a fault of marillc`.replace(
