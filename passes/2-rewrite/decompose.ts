@@ -120,6 +120,14 @@ const simple: Rules = {
     const raised = lo === -Infinity ? op.operands[0]! : maximum(op, draft, op.operands[0]!, constant(draft, lo));
     return hi === Infinity ? raised : minimum(op, draft, raised, constant(draft, hi));
   },
+  // ¬c = 1 − c for a condition that is 0 or 1; it is a number from here on
+  not: (op, draft) => emit(draft, op, "complement", "sub", [constant(draft, 1), op.operands[0]!]),
+  // A condition as a number is what it is shared as.
+  cast: (op, draft) => {
+    const [c] = op.operands as [ValueId];
+    if (op.attrs.to !== "f32") return undefined;
+    return ["f32", "bool"].includes(draft.type(c).element.kind) ? c : undefined;
+  },
   // where(c, x, y) = y + (x − y)·c for a condition that is 0 or 1, between known numbers
   where: (op, draft) => {
     const [condition, x, y] = op.operands as [ValueId, ValueId, ValueId];

@@ -73,6 +73,24 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     ["mul", "add", "rsqrt"],
   ],
   [
+    "a condition's complement as a number",
+    (kit, x) => {
+      const c = kit.input("c", { label: "shared", element: bool, shape: [1, 4] });
+      const absent = kit.weight("absent", "public", tensor([], [-1e4]));
+      const shut = kit.op("cast", [kit.op("not", [c])], { to: "f32" });
+      return kit.op("add", [x, kit.op("mul", [shut, absent])]);
+    },
+    ["sub", "mul", "add"],
+  ],
+  [
+    "a condition as a number",
+    (kit, x) => {
+      const c = kit.input("c", { label: "shared", element: bool, shape: [1, 4] });
+      return kit.op("add", [x, kit.op("cast", [c], { to: "f32" })]);
+    },
+    ["add"],
+  ],
+  [
     "choice between known numbers",
     (kit, x) => {
       const c = kit.input("c", { label: "shared", element: bool, shape: [1, 4] });

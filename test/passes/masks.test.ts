@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { programOf } from "../../compiler/execute.ts";
+import { interpret } from "../../ir/interpret.ts";
+import type { ValueId } from "../../ir/module.ts";
+import { bool } from "../../ir/type.ts";
+import { type Tensor, tensor } from "../../ir/weights.ts";
+import { split } from "../../passes/1-split/index.ts";
+import { rewrite } from "../../passes/2-rewrite/index.ts";
+import { calibrate, quantize } from "../../passes/4-quantize/index.ts";
+import { selectPass } from "../../passes/5-select/index.ts";
+import { schedulePass } from "../../passes/6-schedule/index.ts";
+import { runPass } from "../../passes/pass.ts";
+import { integers } from "../../runtime/ring/tensor.ts";
+import { planProgram } from "../../targets/program/plan.ts";
+import { integerWeights, runSession } from "../harness/session.ts";
+import { createNoise, type Kit, largestDifference, model } from "./models.ts";
+
+type Mask = (kit: Kit, exists: ValueId, absent: ValueId, zero: ValueId) => ValueId;
+const masks: readonly (readonly [string, Mask])[] = [
+  ["a choice", ({ op }, exists, absent, zero) => op("where", [exists, zero, absent])],
+  ["a complement", ({ op }, exists, absent) => op("mul", [op("cast", [op("not", [exists])], { to: "f32" }), absent])],
+];
+
+/** Attention of a private layer, with a condition of the client's that says which scores exist. */
+const masked = (mask: Mask) =>
+  model((kit) => {
+    const { op, feature, weight, noise } = kit;
+    const exists = kit.input("exists", { label: "client", element: bool, shape: [1, 1, 1, 4] });
+    const [absent, zero] = [-1e4, 0].map((value) => weight(`${value}`, "public", tensor([], [value])));
+    const x = feature("x", [1, 2, 4, 8]);
+    const [q, k, v] = ["q", "k", "v"].map((name) => op("matmul", [x, weight(name, "server", noise([8, 8]))]));
+    return [op("attention", [q!, k!, v!, mask(kit, exists, absent!, zero!)], { scale: 0.35, causal: true })];
+  });
+
+test.each(masks)("a mask of the client's as %s hides what it should from three parties", async (_name, mask) => {
+  const whole = masked(mask);
+  // The condition is a tensor of the ONNX file, what is made of it is not.
+  const sources = new Map(["x", "exists"].map((id) => [id, id]));
+  const [output] = whole.module.outputs;
+  const state = rewrite(split({ ...whole, sources }, { reveal: [{ output: output!, to: "client" }] }));
+  const run = (seed: number): ReadonlyMap<ValueId, Tensor> =>
+    new Map([
+      ["x", createNoise(seed)([1, 2, 4, 8])],
+      ["exists", tensor([1, 1, 1, 4], [1, 0, 1, seed % 2])],
+    ]);
+  const calibration = calibrate(state, [1, 2, 3].map(run), { margin: 4 });
+  const scheduled = runPass(schedulePass, runPass(selectPass("2pc-dealer"), quantize(state, { calibration })));
+  const program = programOf(planProgram(scheduled.module, "2pc-dealer"), "test");
+  const raw = (real: Tensor, scale: number) =>
+    integers(
+      real.shape,
+      real.data.map((value) => Math.round(value * 2 ** scale)),
+    );
+  const queries = [7, 8].map((seed) => {
+    const given = [...run(seed)].map(([id, real]) => [id, raw(real, program.inputs[id]!.scale)] as const);
+    return Object.fromEntries(given);
+  });
+  const { results } = await runSession(program, integerWeights(program, scheduled.weights), queries);
+  results.forEach(({ outputs }, at) => {
+    const [id] = scheduled.module.outputs;
+    const { shape, data } = outputs.get(id!)!;
+    const real = tensor(
+      shape,
+      data!.map((value) => value / 2 ** program.outputs[id!]!.scale),
+    );
+    const exact = interpret(whole.module, whole.weights, run(7 + at)).get(output!)!;
+    expect(largestDifference(real, exact)).toBeLessThan(0.05);
+  });
+});
