@@ -58,7 +58,11 @@ export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}
       table.push({ name: `${module}.${half}`, label: "server", why: `of the adapter ${adapter!.folder}` });
     }
   }
-  throwIfAny([...idlePatterns(catalog, options), ...nothingPrivate(model, table, options)]);
+  throwIfAny([
+    ...idlePatterns(catalog, options),
+    ...nothingPrivate(model, table, options),
+    ...publicTwins(catalog, table),
+  ]);
   return { catalog, labels: new Map(table.map(({ name, label }) => [name, label])), table, counterparts };
 }
 
@@ -129,4 +133,22 @@ function nothingPrivate(model: OnnxModel, table: readonly Provenance[], options:
   const help =
     "say which weights are the provider's: --base <base model>, --adapter <peft folder> or --private <pattern>";
   return [{ code: "MRL0421", message, at: model.file, because, help }];
+}
+
+/**
+ * A matrix that is declared private and lies in the same model as a public one (a head tied to the embedding) would be
+ * handed to everybody under its other name. Vectors may well be equal and mean nothing: gains of 1, biases of 0.
+ */
+function publicTwins(catalog: WeightCatalog, table: readonly Provenance[]): Diagnostic[] {
+  const open = new Map(table.flatMap(({ name, sha256 }) => (sha256 === undefined ? [] : [[sha256, name]])));
+  const secret = new Set(table.filter(({ label }) => label === "server").map(({ name }) => name));
+  return [...catalog.weights.values()].flatMap((weight): Diagnostic[] => {
+    const { name, source } = weight;
+    const isMatrix = source.dims.length === 2 && source.dims.every((extent) => extent > 1);
+    const twin = isMatrix && secret.has(name) ? open.get(digestOf(catalog, weight)) : undefined;
+    if (twin === undefined) return [];
+    const message = `the private weight ${name} has the numbers of ${twin}, which is public`;
+    const help = `declare both private: --private ${name} --private ${twin}, or neither`;
+    return [{ code: "MRL0424", message, at: catalog.model.file, help }];
+  });
 }

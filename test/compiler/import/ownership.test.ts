@@ -104,6 +104,13 @@ describeWith(sharedModels, "ownership of shared models", () => {
     expect(codesOf(none)).toEqual(["MRL0422", "MRL0422"]);
   });
 
+  it("refuses a private head that the public embedding is tied to: everybody would have it", () => {
+    const model = modelOf("dev_gpt2_ts17_static");
+    expect(codesOf(() => decideOwnership(model, { private: ["lm_head.*"] }))).toEqual(["MRL0424"]);
+    const both = decideOwnership(model, { private: ["lm_head.*", "transformer.wte.*"] });
+    expect(labelsOf(both.table, "server")).toEqual(["transformer.wte.weight", "lm_head.weight"]);
+  });
+
   it("a pattern also finds what the exporter computed from a weight", () => {
     const model = modelOf("dev_bert_dy18_static");
     const rows = decideOwnership(model, { private: ["bert.embeddings.position_embeddings.*"] });
