@@ -1,31 +1,13 @@
 import { type Draft, produce } from "immer";
 import { fail } from "./diagnostic.ts";
 import { placeOf } from "./infer.ts";
-import { type Module, type Op, opsOf, type Step, type ValueId } from "./module.ts";
+import type { Module, Op, Step, ValueId } from "./module.ts";
 
 /** One change of a module. A pass calls this once: what it does not touch stays the same object. */
 export function edit(module: Module, recipe: (draft: Draft<Module>) => void): Module {
   return produce(module, (draft) => {
     recipe(draft);
   });
-}
-
-/** The op that makes each value; inputs and parameters have none. */
-export function definersOf(module: Module): ReadonlyMap<ValueId, Op> {
-  return new Map(opsOf(module).map((op) => [op.result, op]));
-}
-
-/** The ops that read each value, each once, in program order. */
-export function usersOf(module: Module): ReadonlyMap<ValueId, readonly Op[]> {
-  const users = new Map<ValueId, Op[]>();
-  for (const op of opsOf(module)) {
-    for (const id of new Set(op.operands)) {
-      const known = users.get(id);
-      if (known) known.push(op);
-      else users.set(id, [op]);
-    }
-  }
-  return users;
 }
 
 /** Lets every reader of one value, outputs included, read another. */

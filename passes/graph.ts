@@ -1,22 +1,5 @@
 import type { Module, Op, Value, ValueId } from "../ir/module.ts";
 
-export function producersOf(ops: readonly Op[]): ReadonlyMap<ValueId, Op> {
-  return new Map(ops.map((op) => [op.result, op]));
-}
-
-/** Ops that read a value, in program order; an op that reads it twice is listed once. */
-export function usersOf(ops: readonly Op[]): ReadonlyMap<ValueId, readonly Op[]> {
-  const users = new Map<ValueId, Op[]>();
-  for (const op of ops) {
-    for (const id of new Set(op.operands)) {
-      const known = users.get(id);
-      if (known) known.push(op);
-      else users.set(id, [op]);
-    }
-  }
-  return users;
-}
-
 /** `%d = matmul %h, %w`, as diagnostics show an op. */
 export const showOp = (op: Op): string => `%${op.result} = ${op.name} ${op.operands.map((id) => `%${id}`).join(", ")}`;
 

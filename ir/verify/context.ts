@@ -4,6 +4,7 @@ import { type Module, type Op, opsOf, type Stage, type Value, type ValueId } fro
 import type { OpDef } from "../ops/define.ts";
 import { registry, withDefaults } from "../registry.ts";
 import type { TensorType } from "../type.ts";
+import { producersOf, usersOf } from "../uses.ts";
 
 /** What the rules look at. Rules behind the structural ones may rely on every operand being defined. */
 export interface Context {
@@ -32,20 +33,12 @@ export interface Rule {
 
 export function createContext(module: Module): Context {
   const ops = opsOf(module);
-  const users = new Map<ValueId, Op[]>();
-  for (const op of ops) {
-    for (const id of new Set(op.operands)) {
-      const known = users.get(id);
-      if (known) known.push(op);
-      else users.set(id, [op]);
-    }
-  }
   return {
     module,
     ops,
     value: (id) => (Object.hasOwn(module.values, id) ? module.values[id] : undefined),
-    definition: new Map(ops.map((op) => [op.result, op])),
-    users,
+    definition: producersOf(ops),
+    users: usersOf(ops),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
-import { producersOf, showOp, usersOf } from "../graph.ts";
+import { producersOf, usersOf } from "../../ir/uses.ts";
+import { showOp } from "../graph.ts";
 
 export interface Reveal {
   /** An output of the model, by its ONNX name or its value. */

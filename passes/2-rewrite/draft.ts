@@ -4,8 +4,9 @@ import { type Attrs, type Module, type Op, opsOf, type Value, type ValueId } fro
 import { createNames } from "../../ir/names.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import { type Element, f32, sameShape, type TensorType } from "../../ir/type.ts";
+import { producersOf, usersOf } from "../../ir/uses.ts";
 import { scalar, type Tensor, type WeightStore } from "../../ir/weights.ts";
-import { producersOf, usersOf, withOps } from "../graph.ts";
+import { withOps } from "../graph.ts";
 import type { State } from "../pass.ts";
 
 /** What a rule sees of the module, and what it may write. */

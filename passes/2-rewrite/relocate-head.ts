@@ -1,7 +1,8 @@
 import { fail } from "../../ir/diagnostic.ts";
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
-import { producersOf, withOps } from "../graph.ts";
+import { producersOf } from "../../ir/uses.ts";
+import { withOps } from "../graph.ts";
 import type { SplitState, Tail } from "../pass.ts";
 import { hasFullRowRank, rankTolerance } from "./rank.ts";
 

@@ -1,6 +1,6 @@
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Interval } from "../../ir/type.ts";
-import { producersOf } from "../graph.ts";
+import { producersOf } from "../../ir/uses.ts";
 import type { Observation } from "./calibration.ts";
 
 /** A trained A stretches more than a fresh one: factor on what is measured behind a fresh A. */

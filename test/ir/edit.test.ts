@@ -1,18 +1,10 @@
 import { expect, test } from "vitest";
-import {
-  definersOf,
-  edit,
-  mapOps,
-  removeDead,
-  renameValue,
-  replaceUses,
-  topologicalOrder,
-  usersOf,
-} from "../../ir/edit.ts";
+import { edit, mapOps, removeDead, renameValue, replaceUses, topologicalOrder } from "../../ir/edit.ts";
 import { opsOf } from "../../ir/module.ts";
 import { createNames, safeName, uniqueName } from "../../ir/names.ts";
 import { parse } from "../../ir/text/parse.ts";
 import { print } from "../../ir/text/print.ts";
+import { producersOf, usersOf } from "../../ir/uses.ts";
 import { verify } from "../../ir/verify.ts";
 
 const module = parse(`module m stage import {
@@ -28,12 +20,12 @@ const module = parse(`module m stage import {
 
 test("users and definers", () => {
   expect(
-    usersOf(module)
+    usersOf(opsOf(module))
       .get("b")!
       .map((op) => op.result),
   ).toEqual(["dead", "y"]);
-  expect(definersOf(module).get("a")!.name).toBe("neg");
-  expect(definersOf(module).has("x")).toBe(false);
+  expect(producersOf(opsOf(module)).get("a")!.name).toBe("neg");
+  expect(producersOf(opsOf(module)).has("x")).toBe(false);
 });
 
 test("removeDead keeps what outputs need, and the inputs", () => {

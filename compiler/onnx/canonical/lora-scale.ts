@@ -1,5 +1,6 @@
-import { edit, removeDead, replaceUses, usersOf } from "../../../ir/edit.ts";
+import { edit, removeDead, replaceUses } from "../../../ir/edit.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../../ir/module.ts";
+import { usersOf } from "../../../ir/uses.ts";
 import type { Tensor } from "../../../ir/weights.ts";
 import { constantPrefix, type Stored } from "../import-graph.ts";
 
@@ -20,7 +21,7 @@ interface Branch {
 /** The form of an unmerged LoRA layer: x·W + s · ((x·A)·B), with W, A and B stored and of the shapes that this takes. */
 function branchesOf(module: Module, weights: ReadonlyMap<string, Tensor>): readonly Branch[] {
   const definers = new Map(opsOf(module).map((op) => [op.result, op]));
-  const users = usersOf(module);
+  const users = usersOf(opsOf(module));
   const keyOf = (id: string | undefined): string | undefined => (id === undefined ? undefined : module.params[id]);
   const isStored = (id: string | undefined): boolean => keyOf(id)?.startsWith(constantPrefix) === false;
   const scalarOf = (id: string): number | undefined => {
