@@ -69,11 +69,11 @@ export async function openServer(options: PartyOptions): Promise<ServerSession> 
   return {
     serve: async () => {
       const request = decodeRequest(await peer.receive({ kind: "control", maxBytes: 64 }), "client");
-      await dealer.send(encodeRequest(request), "control");
-      if (request.kind === "end") return undefined;
-      if (request.query !== party.next) {
+      if (request.kind === "query" && request.query !== party.next) {
         throw sessionError("reusedCorrelation", { query: request.query, consumed: party.next - 1 });
       }
+      await dealer.send(encodeRequest(request), "control");
+      if (request.kind === "end") return undefined;
       return await party.run(await party.prepare(), ghostInputs(program));
     },
   };
