@@ -54,7 +54,7 @@ export const weightedWidth = (columns: number, bound: number, scale: number): nu
 /**
  * Weights 2^(s − m) of flat scores, m the row's maximum up to 1/4, as an open wire of `width` bits, and the sums of
  * the rows' weights as an open wire (softmax without its division; protocols.md 1.7).
- * 3·⌈log2 longest row⌉ + 4 rounds.
+ * 3·⌈log4 longest row⌉ + 4 rounds.
  */
 export function* scoreWeights(
   party: Party,

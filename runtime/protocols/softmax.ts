@@ -60,7 +60,7 @@ function* softmax(party: Party, spec: Spec, x: Share): Steps<Share> {
   return { kind: "share", tensor: reshape(rescale(product, by), shape) };
 }
 
-/** Softmax over the last axis where it is not part of a recognised attention. 3·⌈log2 n⌉ + 7 rounds. */
+/** Softmax over the last axis where it is not part of a recognised attention. 3·⌈log4 n⌉ + 7 rounds. */
 export const coarseMaxSoftmax = defineProtocol({
   name: "coarse-max.softmax",
   implements: "softmax",

@@ -121,11 +121,11 @@ it("gives no weight to a score that a mask of −10⁴ takes away, 20 seeds", ()
   }
 });
 
-it("takes 3·⌈log2 columns⌉ + 7 rounds, and pays nothing for scores that the causal mask removes", () => {
+it("takes 3·⌈log4 columns⌉ + 7 rounds, and pays nothing for scores that the causal mask removes", () => {
   const s = sizes(1, 2, 2, 16, 8, 16);
   const causal = costOf(coarseMaxAttention, specOf(s, true, 0.25, 12));
   const full = costOf(coarseMaxAttention, specOf(s, false, 0.25, 12));
-  expect([causal.rounds, full.rounds]).toEqual([3 * 4 + 7, 3 * 4 + 7]);
+  expect([causal.rounds, full.rounds]).toEqual([3 * 2 + 7, 3 * 2 + 7]);
   expect(causal.clientToServer / full.clientToServer).toBeLessThan(0.65);
 });
 

@@ -33,12 +33,13 @@ it("stays within its declared error, 80 seeds, rows of 1 to 1000; counted = mete
   }
 });
 
-it("takes 3·⌈log2 n⌉ + 7 rounds", () => {
+it("takes 3·⌈log4 n⌉ + 7 rounds", () => {
   for (const [n, levels] of [
     [2, 1],
-    [3, 2],
-    [24, 5],
-    [128, 7],
+    [4, 1],
+    [5, 2],
+    [24, 3],
+    [128, 4],
   ] as const) {
     expect(costOf(coarseMaxSoftmax, specOf(4, n, 8, 12, 30, 12)).rounds).toBe(3 * levels + 7);
   }
