@@ -7,6 +7,7 @@ import type { Role } from "../../runtime/steps.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
 import { type Call, planProgram } from "../../targets/program/plan.ts";
 import { programOf } from "../execute.ts";
+import { type Kernels, kernelsOf } from "./kernels.ts";
 import { layerOf } from "./layers.ts";
 import { type NetworkTime, networkTime } from "./network.ts";
 import { bytesByParty, type PartyBytes, type Phase, type Totals } from "./totals.ts";
@@ -23,6 +24,8 @@ export interface OperatorCost {
   readonly bytes: Readonly<Partial<LinkBytes>>;
   /** What the dealer prepares, before the input is known. */
   readonly correlationBytes: Readonly<Partial<LinkBytes>>;
+  /** What each party computes. */
+  readonly kernels: Kernels;
   /** At most so many units in the last place away from the interpreter. */
   readonly error: { readonly ulps: number };
 }
@@ -76,7 +79,8 @@ export function costReport(module: Module, setting: string, hash: string, links:
   };
 }
 
-function operatorCost({ op, spec, traffic }: Call, setting: string): OperatorCost {
+function operatorCost(call: Call, setting: string): OperatorCost {
+  const { op, spec, traffic } = call;
   const accuracy = (op.protocol === undefined ? undefined : protocols.get(op.protocol)?.accuracy) ?? "exact";
   const runnerUp = runnerUpOf(op.name, op.protocol, spec, setting);
   return {
@@ -89,6 +93,7 @@ function operatorCost({ op, spec, traffic }: Call, setting: string): OperatorCos
     rounds: traffic.rounds,
     bytes: onlineOf(traffic),
     correlationBytes: offlineOf(traffic),
+    kernels: kernelsOf(call),
     error: { ulps: accuracy === "exact" ? 0 : accuracy.ulps(spec) },
   };
 }

@@ -45,7 +45,22 @@ const measured = object({
 });
 const cost = { bytes, correlationBytes: bytes, rounds: count };
 const operator = object(
-  { name: text, origin: text, layer: text, operator: text, protocol: text, ...cost, error: object({ ulps: number }) },
+  {
+    name: text,
+    origin: text,
+    layer: text,
+    operator: text,
+    protocol: text,
+    ...cost,
+    kernels: object({
+      multiplyAdds: {
+        ...object({ client: count, server: count, dealer: count }),
+        description: "of products, by party",
+      },
+      elements: { ...count, description: "size of the result" },
+    }),
+    error: object({ ulps: number }),
+  },
   { runnerUp: object({ protocol: text, rounds: count, bytes }) },
 );
 const run = document(
@@ -100,6 +115,19 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     text,
     tokens: list(count),
     stopped: text,
+    ...statement,
+    queries: count,
+    predicted: traffic,
+    measured,
+  }),
+  evaluate: document({
+    prompts: count,
+    nextTokens: count,
+    agreeing: count,
+    sameAnswers: count,
+    exactMatch: { ...object({ reference: number, secure: number }), description: "percent of the prompts" },
+    largestError: { ...number, description: "of a logit, against the plaintext model" },
+    errorBound: { ...number, description: "from scales and depth; a larger error ends with exit 1" },
     ...statement,
     queries: count,
     predicted: traffic,

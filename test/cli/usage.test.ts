@@ -35,6 +35,7 @@ test.each([
   [["run", "b", "--repeat", "0"]],
   [["deal", "--listen", "here", "--identity", "b"]],
   [["deal", "--listen", "127.0.0.1:70000", "--identity", "b"]],
+  [["deal", "--listen", "127.0.0.1:0", "--identity", "b", "--max-bytes", "0"]],
   [["debug", "b"]],
   [["rewrite", "a.onnx", "--freeze", "0.5", "-o", "b.onnx"]],
 ])("wrong usage ends with 2 and one line: %j", async (argv) => {
@@ -122,6 +123,14 @@ test.each([
 
 test("commands that are planned say what to do instead", async () => {
   for (const name of ["debug", "rewrite"]) expect((await marillc(name, "x")).err).toContain("is not built yet;");
+});
+
+test("the schemas are an export of the package", async () => {
+  const { default: found } = await import("../../package.json", { with: { type: "json" } });
+  const { types, default: file } = found.exports["./schemas"];
+  const source = file.replace(/^\.\/dist\//, "../../").replace(/js$/, "ts");
+  expect(types).toBe(file.replace(/js$/, "d.ts"));
+  expect((await import(source)).schemas).toBe(schemas);
 });
 
 test("the version is the package's", async () => {

@@ -1,0 +1,63 @@
+import type { Spec } from "../../runtime/protocols/define.ts";
+import { scoreRows } from "../../runtime/protocols/scores.ts";
+import { sizeOf } from "../../runtime/ring/tensor.ts";
+import type { Role } from "../../runtime/steps.ts";
+import type { Call } from "../../targets/program/plan.ts";
+
+/** What an operator computes, offline and online together, for one query. */
+export interface Kernels {
+  /** Of its matrix and elementwise products in the ring; what else it does is linear in `elements`. */
+  readonly multiplyAdds: Readonly<Record<Role, number>>;
+  /** Size of the result. */
+  readonly elements: number;
+}
+
+type Work = (spec: Spec) => number;
+
+const matmulWork: Work = ({ operands: [x], result }) => sizeOf(result.shape) * (x!.shape.at(-1) ?? 1);
+const mulWork: Work = ({ result }) => sizeOf(result.shape);
+
+/** q·kᵀ and weights·v, over the scores that exist: those that a causal mask removes are nobody's result. */
+const attentionWork: Work = ({ operands: [q, k, v], attrs }) => {
+  const [batch, heads, places, depth] = q!.shape as [number, number, number, number];
+  const columns = k!.shape[2]!;
+  const scores = scoreRows(batch * heads * places, places, columns, attrs.causal === true).flat.length;
+  return scores * (depth + v!.shape[3]!);
+};
+
+/** How often each party forms the product. The client's of a known weight, and the dealer's, are offline. */
+const once = { client: 1, server: 1, dealer: 1 };
+/** Two cross terms with own shares, online; the dealer has the product of the masks. */
+const masked = { client: 2, server: 2, dealer: 1 };
+/** Each on its own shares: nothing is dealt. */
+const local = { client: 1, server: 1, dealer: 0 };
+
+interface Product {
+  readonly times: Readonly<Record<Role, number>>;
+  readonly work: Work;
+}
+
+/** By callee. What is not here forms no product of its own. */
+const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, Product>>> = {
+  protocol: new Map([
+    ["knownWeightMatmul", { times: once, work: matmulWork }],
+    ["knownWeightMul", { times: once, work: mulWork }],
+    ["maskedMatmul", { times: masked, work: matmulWork }],
+    ["maskedMul", { times: masked, work: mulWork }],
+    ["coarseMaxAttention", { times: masked, work: attentionWork }],
+  ]),
+  local: new Map([
+    ["matmul", { times: local, work: matmulWork }],
+    ["mul", { times: local, work: mulWork }],
+  ]),
+};
+
+export function kernelsOf({ callee, spec }: Pick<Call, "callee" | "spec">): Kernels {
+  const product = products[callee.kind].get(callee.name);
+  const work = product ? product.work(spec) : 0;
+  const of = (role: Role): number => work * (product?.times[role] ?? 0);
+  return {
+    multiplyAdds: { client: of("client"), server: of("server"), dealer: of("dealer") },
+    elements: sizeOf(spec.result.shape),
+  };
+}
