@@ -58,12 +58,12 @@ function place(
     const names = linears.map((each) => each.module);
     const shown = `${names.slice(0, 8).join(", ")}${names.length > 8 ? `, … (${names.length})` : ""}`;
     const count = linear ? `${more.length + 1} linear layers` : "no linear layer";
-    return complain("MRL0422", `${count} of ${catalog.model.file} has this path`, `linear layers: ${shown || "none"}`);
+    return complain("MRL0426", `${count} of ${catalog.model.file} has this path`, `linear layers: ${shown || "none"}`);
   }
   const product = opsOf(module).find(
     (op) => op.name === "matmul" && op.origin === linear.origin && module.params[op.operands[1]!] === linear.weight,
   );
-  if (!product) return complain("MRL0422", `the product at ${linear.origin} was not found`, "report this as a fault");
+  if (!product) return complain("MRL0427", `the product at ${linear.origin} was not found`, "report this as a fault");
   const [inner, outer] = typeOf(module, product.operands[1]!).shape;
   const [[, a], [, b]] = halvesOf(half) as [[string, Tensor], [string, Tensor]];
   if (a.shape[0] !== inner || b.shape[1] !== outer) {

@@ -256,7 +256,7 @@ function unusedSecrets(
   const lost = weights.filter((name) => ownership!.labels.get(name) === "server" && !reached.has(name));
   if (lost.length === 0) return [];
   const message = `private weights that no output depends on: ${lost.join(", ")}`;
-  return [{ code: "MRL0422", message, at: model.file, help: "remove them from the model, or check the patterns" }];
+  return [{ code: "MRL0425", message, at: model.file, help: "remove them from the model, or check the patterns" }];
 }
 
 /** An output that is some other value under another name gets its own name where that is free. */

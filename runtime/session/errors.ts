@@ -39,6 +39,11 @@ const causes = {
     says: "the {peer} sent a {what} that cannot be read",
     help: "both parties must run the same version of marillc",
   },
+  programTooCostly: {
+    code: "MRL0709",
+    says: "the {peer}'s program takes {found} bytes of correlations per query, and this dealer gives at most {expected}",
+    help: "start the dealer with a larger --max-bytes if this {peer} may ask for so much",
+  },
   wrongVersion: {
     code: "MRL0710",
     says: "protocol version differs: {mine} here, {theirs} at the {peer}",

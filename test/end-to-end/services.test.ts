@@ -17,6 +17,7 @@ import type { Endpoint, Service } from "../../compiler/run/services/service.ts";
 import { connect, type Identity } from "../../runtime/node.ts";
 import type { SessionError } from "../../runtime/session/errors.ts";
 import { handshake } from "../../runtime/session/handshake.ts";
+import { predict } from "../../runtime/session/predict.ts";
 import type { Role } from "../../runtime/steps.ts";
 import { declaredError, largestDifference } from "./declared-error.ts";
 import { type TinyFiles, writeTiny } from "./tiny-model.ts";
@@ -150,6 +151,16 @@ test("a program that is not what the parties hold is not dealt for, nor one that
   expect(await causeOf(asServer(mir))).toBe("nothing went wrong");
   expect(await causeOf(asServer(`${mir}\n`))).toBe("programMismatch");
   expect(await causeOf(asServer("module m stage schedule {}"))).toBe("peerAborted");
+});
+
+test("a program that would take more of the dealer than it gives is not dealt for", async () => {
+  const { program } = await loadPart(build, "server");
+  const costs = predict(program).offline.bytes["dealer→server"];
+  const strict = await deploy({ maxDealtBytes: costs - 1 });
+  expect(await causeOf(ask(strict.server, strict.dealer))).toBe("peerAborted");
+  await logged(strict.log, `MRL0709 the server's program takes ${costs} bytes`);
+  const exact = await deploy({ maxDealtBytes: costs });
+  await ask(exact.server, exact.dealer);
 });
 
 test("a client that leaves in the middle leaves a server that serves the next", async () => {

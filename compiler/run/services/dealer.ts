@@ -1,7 +1,6 @@
 import { runDealer } from "../../../runtime/session/dealer-session.ts";
 import { SessionError, sessionError } from "../../../runtime/session/errors.ts";
 import { handshake } from "../../../runtime/session/handshake.ts";
-import { predict } from "../../../runtime/session/predict.ts";
 import { assertPredicted, expectedOf, meter } from "../meter.ts";
 import { fieldsOf, meetingTimeoutMs, purposes } from "./meeting.ts";
 import { createPairing, type Pair } from "./pairing.ts";
@@ -13,6 +12,8 @@ const mostWaiting = 64;
 export interface DealerOptions extends ServiceOptions {
   /** How long a party waits for the other one of its session. */
   readonly meetingMs?: number;
+  /** The most that one query of a server's program may take of correlations; default 4 GB. */
+  readonly maxDealtBytes?: number;
 }
 
 /** The dealer: brings the two parties of each session together and deals for them; it keeps nothing between sessions. */
@@ -30,7 +31,7 @@ export async function startDealer(options: DealerOptions): Promise<Service> {
   });
   const service = await startService(options, ["client", "server"], purposes.correlations, async (channel, session) => {
     const pair = pairing.join(session, channel);
-    if (pair) await deal(pair, session, options.log);
+    if (pair) await deal(pair, session, options);
   });
   return {
     ...service,
@@ -41,14 +42,14 @@ export async function startDealer(options: DealerOptions): Promise<Service> {
   };
 }
 
-async function deal(pair: Pair, session: string, log: (line: string) => void): Promise<void> {
+async function deal(pair: Pair, session: string, { log, maxDealtBytes }: DealerOptions): Promise<void> {
   try {
-    const { agreement, program } = await receiveProgram(pair.server);
+    const { agreement, program, prediction } = await receiveProgram(pair.server, maxDealtBytes);
     const mine = fieldsOf(agreement, "dealer", session);
     // Each compares its own program's hash with that of the text: all three run the same or nothing is dealt.
     await Promise.all([handshake(pair.server, mine), handshake(pair.client, mine)]);
     const { queries } = await runDealer(program, pair);
-    assertPredicted(expectedOf(predict(program), queries), [], [meter("dealer", [pair.client, pair.server])]);
+    assertPredicted(expectedOf(prediction, queries), [], [meter("dealer", [pair.client, pair.server])]);
     log(`session ${shortId(session)}: dealt for ${queries} queries of ${program.name}`);
     await Promise.all([pair.client.close(), pair.server.close()]);
   } catch (error) {

@@ -189,7 +189,7 @@ describeWith(sharedModels, "ownership of shared models", () => {
 
   it("refuses an adapter of another base, all modules at once", () => {
     const gpt2 = importModel(modelOf("dev_gpt2_ts17_static"));
-    expect(codesOf(() => attachAdapter(gpt2, adapter()))).toEqual(["MRL0422", "MRL0422", "MRL0422", "MRL0422"]);
+    expect(codesOf(() => attachAdapter(gpt2, adapter()))).toEqual(["MRL0426", "MRL0426", "MRL0426", "MRL0426"]);
     const wider = adapter();
     const modules = wider.modules.map((half, at) =>
       at === 0 ? { ...half, a: { shape: [50, 2], data: new Float64Array(100) } } : half,
@@ -211,7 +211,7 @@ describe("decideOwnership", () => {
 
   it("refuses private weights that no output depends on", () => {
     const ownership = decideOwnership(model, { private: ["*"] });
-    expect(codesOf(() => importModel(model, { ownership }))).toEqual(["MRL0422"]);
+    expect(codesOf(() => importModel(model, { ownership }))).toEqual(["MRL0425"]);
     expect(() => importModel(model, { ownership })).toThrow("old.weight");
   });
 
