@@ -71,6 +71,11 @@ test.each(lines)("%s", async (line) => {
   expect(await succeed(line)).not.toBe("");
 });
 
+test("evaluate --json is a document of the published schema", async () => {
+  const found = await json(`${exampleOf("evaluate").replace(/--limit \d+/, "--limit 1")} --json`);
+  expect(violations(found, schemas.evaluate!)).toEqual([]);
+});
+
 test("every command has an example that is run here", () => {
   const tested = [...alone, "compile", "run", "keys init", "deal", "serve", "query"];
   const unbuilt = ["debug", "rewrite"];
