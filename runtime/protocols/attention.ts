@@ -72,8 +72,7 @@ function planAttention(spec: Spec): AttentionPlan {
 /**
  * softmax(scale·q·kᵀ + mask)·v from one opening of each of q, k, v (protocols.md 1.7). Scores that the causal mask
  * removes do not exist: nothing is dealt, sent, compared or exponentiated for them (the local matrix product forms and
- * drops them). The division by
- * the row's sum is put off to the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds.
+ * drops them). The division by the row's sum is put off to the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds.
  */
 function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Share | undefined): Steps<Share> {
   const plan = planAttention(spec);
