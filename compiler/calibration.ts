@@ -5,7 +5,7 @@ import { removeDead } from "../ir/edit.ts";
 import { interpret } from "../ir/interpret.ts";
 import { type Module, typeOf, type ValueId } from "../ir/module.ts";
 import { sameShape } from "../ir/type.ts";
-import { type Tensor, tensor, type WeightStore } from "../ir/weights.ts";
+import { atLeast, type Tensor, tensor, type WeightStore } from "../ir/weights.ts";
 import type { Cut } from "../passes/pass.ts";
 import { sampleFiles } from "./sample-files.ts";
 import { fillWindow, readTokenizer } from "./tokenizer.ts";
@@ -106,7 +106,7 @@ export function cutValues(
       cuts.map((cut): [ValueId, Tensor] => {
         const value = results.get(valueOfCut(cut))!;
         const { shape } = typeOf(secure, cut.value);
-        return [cut.value, cut.oneHot === undefined ? value : oneHot(value, cut.oneHot, shape)];
+        return [cut.value, cut.oneHot === undefined ? atLeast(value, cut.least) : oneHot(value, cut.oneHot, shape)];
       }),
     );
   });

@@ -31,12 +31,16 @@ export interface Manifest {
     readonly shape: readonly number[];
     readonly type: string;
   }[];
-  /** Tensors that the client computes in the clear and shares. `oneHot`: shared as one-hot rows of that many columns. */
+  /**
+   * Tensors that the client computes in the clear and shares. `oneHot`: shared as one-hot rows of that many columns.
+   * `least`: a mask, in which less is raised to this.
+   */
   readonly cuts: readonly {
     readonly value: string;
     readonly tensor: string;
     readonly shape: readonly number[];
     readonly oneHot?: number;
+    readonly least?: number;
   }[];
   /** What the client computes in the clear after the secure part: tensor `output` from the revealed tensor `from`. */
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];

@@ -16,3 +16,8 @@ export function tensor(shape: Shape, data: ArrayLike<number>): Tensor {
 export function scalar(value: number): Tensor {
   return { shape: [], data: Float64Array.of(value) };
 }
+
+/** Every element raised to the least that is allowed. */
+export function atLeast({ shape, data }: Tensor, least = -Infinity): Tensor {
+  return { shape, data: data.map((x) => Math.max(x, least)) };
+}

@@ -17,6 +17,8 @@ export interface Cut {
   readonly source: string;
   /** The input is one-hot(tensor) of this depth: the tensor holds indices into a table of the server's. */
   readonly oneHot?: number;
+  /** The input is max(tensor, least): the tensor is a mask, and −∞ has no ring. */
+  readonly least?: number;
 }
 
 /** Something that the client computes in the clear after the secure part, from what was revealed to it. */

@@ -75,8 +75,8 @@ function flowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest): st
   const lines = [
     ...inputs.map(({ name, label, type, shape }) => `input   ${name}  ${type}[${shape.join(", ")}]  of ${label}`),
     ...cuts.map(
-      ({ tensor, shape, oneHot }) =>
-        `shared  ${tensor}  [${shape.join(", ")}]${oneHot ? `  as one-hot rows of ${oneHot}` : ""}`,
+      ({ tensor, shape, oneHot, least }) =>
+        `shared  ${tensor}  [${shape.join(", ")}]${oneHot ? `  as one-hot rows of ${oneHot}` : ""}${least === undefined ? "" : `  as a mask, at least ${least}`}`,
     ),
     ...reveals.map(({ tensor, to, shape }) => `opened  ${tensor}  [${shape.join(", ")}]  to ${to}`),
     ...tails.map(({ from, output }) => `head    ${output} from ${from}, by the client`),

@@ -1,6 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { sameShape } from "../../ir/type.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import { atLeast, type Tensor } from "../../ir/weights.ts";
 import type { Program } from "../../runtime/program.ts";
 import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
 import type { Manifest } from "../manifest.ts";
@@ -13,7 +13,7 @@ function quantiseCut(
   found: Tensor,
   { width, scale, shape }: Program["inputs"][string],
 ): IntTensor | Diagnostic {
-  const real = cut.oneHot === undefined ? found : oneHot(found, cut.oneHot);
+  const real = cut.oneHot === undefined ? atLeast(found, cut.least) : oneHot(found, cut.oneHot);
   const at = `tensor "${cut.tensor}"`;
   if ("code" in real) return { ...real, at };
   if (!sameShape(real.shape, shape)) {

@@ -1,18 +1,23 @@
-import type { Op, ValueId } from "../../ir/module.ts";
+import type { Op, Value, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { SplitState } from "../pass.ts";
+import type { Cut, SplitState } from "../pass.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
+import { type Graph, graphOf, isReadAsScores } from "./score-readers.ts";
 
 /** Far below any score, and few enough bits for a ring. */
-export const absent = -(2 ** 14);
+export const absent = -(2 ** 12);
 
 /**
  * softmax(s + m) is the same for every m ≤ absent, as long as scores stay above absent / 2 and some score of the row
- * is not masked: e^(absent / 2) is zero in float64. So −∞ and −3.4e38 in a public mask become a number with a ring.
+ * is not masked: e^(absent / 2) is zero in float64. So −∞ and −3.4e38 in a mask become a number with a ring: in a
+ * public mask here, in a mask of the client's where the client shares it.
  */
-export const boundMask = (state: SplitState): SplitState =>
-  rewriteOps(state, (op, draft) => {
-    const mask = maskOf(op, draft);
+export const boundMask = (state: SplitState): SplitState => boundCuts(boundParams(state));
+
+function boundParams(state: SplitState): SplitState {
+  const graph = graphOf(state.module);
+  return rewriteOps(state, (op, draft) => {
+    const mask = maskOf(op, draft, graph);
     if (mask === undefined || !draft.isParam(mask) || !isBoundable(draft.weight(mask))) return undefined;
     const { shape, data } = draft.weight(mask);
     const bounded = { shape, data: data.map((x) => Math.max(x, absent)) };
@@ -20,15 +25,12 @@ export const boundMask = (state: SplitState): SplitState =>
     const operands = op.operands.map((id) => (id === mask ? param : id));
     return draft.emit(op.name, operands, op.attrs, `${op.result}.bounded`);
   });
+}
 
 /** What is added to scores: the mask of an attention, or the constant of a sum that only softmaxes read. */
-function maskOf(op: Op, draft: Draft): ValueId | undefined {
+function maskOf(op: Op, draft: Draft, graph: Graph): ValueId | undefined {
   if (op.name === "attention") return op.operands[3];
-  const last = draft.type(op.result).shape.length - 1;
-  const onlyScores = draft
-    .users(op.result)
-    .every((user) => user.name === "softmax" && (user.attrs.axis === -1 || user.attrs.axis === last));
-  return op.name === "add" && onlyScores && !draft.isOutput(op.result) ? op.operands.find(draft.isParam) : undefined;
+  return op.name === "add" && isReadAsScores(op.result, graph) ? op.operands.find(draft.isParam) : undefined;
 }
 
 /** Whether something is to be bounded, and every row keeps a score. */
@@ -37,4 +39,37 @@ function isBoundable({ shape, data }: Tensor): boolean {
   const hasScore = (row: number): boolean => data.subarray(row * length, (row + 1) * length).some((x) => x > absent);
   const rows = Array.from({ length: data.length / length }, (_, row) => row);
   return data.some((x) => x < absent) && rows.every(hasScore);
+}
+
+/**
+ * A real number that the client shares and that is only ever added to scores. What the client holds decides whether
+ * something is masked, so this looks at how the value is read alone.
+ */
+function boundCuts(state: SplitState): SplitState {
+  const { module, client } = state;
+  const graph = graphOf(module);
+  const values: Record<ValueId, Value> = { ...module.values };
+  const cuts = client.cuts.map((cut): Cut => {
+    const value = values[cut.value]!;
+    if (value.type.element.kind !== "f32" || cut.oneHot !== undefined || !isMask(cut.value, graph)) return cut;
+    // A mask above it is refused at the client, like any input that its ring does not hold.
+    values[cut.value] = { ...value, range: { lo: absent, hi: -absent } };
+    return { ...cut, least: absent };
+  });
+  return { ...state, module: { ...module, values }, client: { ...client, cuts } };
+}
+
+/** What max(·, c) moves through. */
+const structural: ReadonlySet<string> = new Set(["share", "reshape", "transpose", "slice", "expand"]);
+
+function isMask(id: ValueId, graph: Graph): boolean {
+  const readers = graph.users.get(id) ?? [];
+  return (
+    readers.length > 0 &&
+    !graph.outputs.has(id) &&
+    readers.every((op) => {
+      if (structural.has(op.name)) return isMask(op.result, graph);
+      return op.name === "add" && op.operands[0] !== op.operands[1] && isReadAsScores(op.result, graph);
+    })
+  );
 }

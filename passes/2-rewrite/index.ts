@@ -2,6 +2,7 @@ import type { Pass, SplitState } from "../pass.ts";
 import { boundMask } from "./bound-mask.ts";
 import { cancelIdentity } from "./cancel-identity.ts";
 import { cancelLayout } from "./cancel-layout.ts";
+import { chooseScores } from "./choose-scores.ts";
 import { decompose } from "./decompose.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { foldGain } from "./fold-gain.ts";
@@ -33,6 +34,7 @@ export const rewrites: readonly Rewrite[] = [
   { name: "private-embedding", apply: privateEmbedding },
   { name: "cancel-layout", apply: cancelLayout },
   { name: "lora", apply: lora },
+  { name: "choose-scores", apply: chooseScores },
   { name: "decompose", apply: decompose },
   { name: "cancel-identity", apply: cancelIdentity },
   { name: "bound-mask", apply: boundMask },

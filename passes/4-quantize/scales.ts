@@ -87,7 +87,19 @@ function convert(op: Op, walk: Walk): void {
 function shareForm(op: Op, walk: Walk): { operands: readonly ValueId[]; scale: number } {
   const [id] = op.operands as [ValueId];
   const whole = walk.integers.has(id) || walk.module.values[id]!.type.element.kind !== "f32";
-  return { operands: op.operands, scale: whole ? 0 : Math.min(wantedOf(op.result, walk), walk.precision.activation) };
+  if (whole) return { operands: op.operands, scale: meetsOthers(op.result, walk) ? walk.precision.activation : 0 };
+  return { operands: op.operands, scale: Math.min(wantedOf(op.result, walk), walk.precision.activation) };
+}
+
+/** Whether a value is added to, or put beside, another shared one: sums are at the smaller scale of the two. */
+function meetsOthers(id: ValueId, walk: Walk): boolean {
+  const { module, users } = walk;
+  return (users.get(id) ?? []).some((op) => {
+    if (handsOn.has(op.name)) return meetsOthers(op.result, walk);
+    if (opDef(op.name).linear !== "joint") return false;
+    const shared = new Set(op.operands.filter((operand) => module.values[operand]!.type.label === "shared"));
+    return shared.size > 1 || meetsOthers(op.result, walk);
+  });
 }
 
 /** Operators that hand their operand's scale on to their own readers. */
@@ -120,7 +132,12 @@ function place(op: Op, def: OpDef, attrs: Op["attrs"], walk: Walk): { operands: 
     if (def.selectors?.includes(index) && at[index] === undefined) return plain(id, walk);
     const wanted = rule.operands[index]!;
     if (!Object.hasOwn(walk.module.params, id)) return truncated(id, at[index]!, wanted, walk);
-    const form = formOf(id, wanted, use, def, walk);
+    const given = formOf(id, wanted, use, def, walk);
+    // A whole number times a constant would take all else that is added to it down to its few fractional bits.
+    const missing = walk.precision.activation - (rule.result - wanted + given.scale);
+    const whole = op.name === "mul" && at.includes(0) && walk.module.values[id]!.type.label === "public";
+    const lift = whole && meetsOthers(op.result, walk) ? Math.max(0, missing) : 0;
+    const form = fx(given.width + lift, given.scale + lift);
     // The table counts on `wanted` fractional bits of the factor: the exact product has as many fewer.
     scale += form.scale - wanted;
     return param(id, form, walk);

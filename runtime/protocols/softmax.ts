@@ -37,10 +37,13 @@ const layoutOf = (spec: Spec): ScoreRows => {
 /** Low bits that the product of a weight and the sum's inverse has too many. */
 const dropOf = (spec: Spec): number => weightScale + octaveScale(sumPlan(layoutOf(spec))) - spec.result.scale;
 
+/** Half the distance from the maximum, in base-2 units, beyond which a score has no weight: masked ones err freely. */
+const reach = 8.5;
+
 /** Worst relative error of a weight from the rounding of log2 e and of the score. */
 const scoreError = (spec: Spec): number => {
   const factor = Math.round(Math.LOG2E * 2 ** factorBits) / 2 ** factorBits;
-  return Math.LN2 * (2 ** -scoreScale + boundOf(spec) * Math.abs(1 - factor / Math.LOG2E));
+  return Math.LN2 * (2 ** -scoreScale + Math.min(boundOf(spec), reach) * Math.abs(1 - factor / Math.LOG2E));
 };
 
 function* softmax(party: Party, spec: Spec, x: Share): Steps<Share> {

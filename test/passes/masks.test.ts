@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { programOf } from "../../compiler/execute.ts";
 import { interpret } from "../../ir/interpret.ts";
-import type { ValueId } from "../../ir/module.ts";
+import { opsOf, type ValueId } from "../../ir/module.ts";
 import { bool } from "../../ir/type.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/index.ts";
@@ -66,4 +66,65 @@ test.each(masks)("a mask of the client's as %s hides what it should from three p
     const exact = interpret(whole.module, whole.weights, run(7 + at)).get(output!)!;
     expect(largestDifference(real, exact)).toBeLessThan(0.05);
   });
+});
+
+/** softmax(masked(x·W))·v of a private W, with what the client holds. */
+const scored = (mask: (kit: Kit, scores: ValueId) => ValueId, sources: readonly string[]) => {
+  const whole = model((kit) => {
+    const { op, feature, weight, noise } = kit;
+    const scores = op("matmul", [feature("x", [1, 2, 3, 4]), weight("w", "server", noise([4, 4]))]);
+    return [op("softmax", [mask(kit, scores)], { axis: -1 })];
+  });
+  const state = split(
+    { ...whole, sources: new Map(sources.map((id) => [id, id])) },
+    { reveal: [{ output: whole.module.outputs[0]!, to: "client" }] },
+  );
+  return rewrite(state);
+};
+
+test("bound-mask: the client raises what it adds to scores, and nothing that is read in another way", () => {
+  const added = scored(({ op, feature }, scores) => op("add", [scores, feature("m", [1, 1, 1, 4])]), ["x", "m"]);
+  expect(added.client.cuts).toEqual([
+    { value: "x", source: "x" },
+    { value: "m", source: "m", least: -4096 },
+  ]);
+  expect(added.module.values.m!.range).toEqual({ lo: -4096, hi: 4096 });
+  const multiplied = scored(
+    ({ op, feature }, scores) => {
+      const m = feature("m", [1, 1, 1, 4]);
+      return op("add", [op("mul", [scores, m]), m]);
+    },
+    ["x", "m"],
+  );
+  expect(multiplied.client.cuts.some(({ least }) => least !== undefined)).toBe(false);
+});
+
+test.each([true, false])("choose-scores: −∞ on the side where the condition is %s becomes a mask to add", (side) => {
+  const { module, weights } = scored(
+    (kit, scores) => {
+      const exists = kit.input("exists", { label: "client", element: bool, shape: [1, 1, 1, 4] });
+      const absent = kit.weight("absent", "public", tensor([], [-Infinity]));
+      return kit.op("where", side ? [exists, absent, scores] : [exists, scores, absent]);
+    },
+    ["x", "exists"],
+  );
+  const names = opsOf(module).map(({ name }) => name);
+  expect(names).not.toContain("where");
+  const x = createNoise(2)([1, 2, 3, 4]);
+  const exists = [0, 1, 1, 0].map((seen) => (side ? 1 - seen : seen));
+  const inputs = new Map([
+    ["x", x],
+    ["exists", tensor([1, 1, 1, 4], exists)],
+  ]);
+  const [probabilities] = interpret(module, weights, inputs).values();
+  const rows = [...Array(6).keys()].map((row) => [...probabilities!.data.subarray(4 * row, 4 * row + 4)]);
+  for (const [first, second, third, last] of rows) {
+    expect([first, last]).toEqual([0, 0]);
+    expect(second! + third!).toBeCloseTo(1);
+  }
+  // The condition times a whole number keeps the fraction of the scores that it is added to.
+  const state = { module, weights, client: { inputs: [], cuts: [], outputs: [], tails: [] }, sources: new Map() };
+  const quantized = quantize(state, { calibration: calibrate(state, [inputs]) }).module;
+  const sum = opsOf(quantized).find(({ name }) => name === "softmax")!.operands[0]!;
+  expect(quantized.values[sum]!.type.element).toMatchObject({ scale: 12 });
 });

@@ -249,7 +249,7 @@ test.each(["attention", "softmax"])("bound-mask: an absent score of %s stays abs
     return [kit.op("softmax", [kit.op("add", [scores, mask])], { axis: -1 })];
   });
   const [bounded] = [...done.weights].filter(([name]) => name.includes("mask"));
-  expect(Math.min(...bounded![1].data)).toBe(-16384);
+  expect(Math.min(...bounded![1].data)).toBe(-4096);
 });
 
 const headed = (head: Tensor, label: Label = "public") =>
