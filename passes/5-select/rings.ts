@@ -1,5 +1,5 @@
 import type { Attrs, Module, Op, Value, ValueId } from "../../ir/module.ts";
-import { fx, isFixed, type Sharing } from "../../ir/type.ts";
+import { bitsFor, fx, type Interval, isFixed, type Sharing } from "../../ir/type.ts";
 import { planWidths, wireRings } from "./widths.ts";
 
 type Conversion = {
@@ -31,7 +31,8 @@ export function planRings(module: Module, ops: readonly Op[]): Module {
     const setForm = (result: ValueId, width: number, sharing: Sharing): void => {
       const { type, range } = module.values[id]!;
       const scale = isFixed(type.element) ? type.element.scale : 0;
-      values[result] = { type: { ...type, element: fx(width, scale), sharing }, ...(range && { range }) };
+      const held = range && within(range, width, scale);
+      values[result] = { type: { ...type, element: fx(width, scale), sharing }, ...(held && { range: held }) };
     };
 
     const width = widths.get(id)!;
@@ -70,4 +71,14 @@ export function planRings(module: Module, ops: readonly Op[]): Module {
   // Operands were rewired while their definitions were visited, which come first.
   const finished = planned.flatMap(([op, ...behind], at) => [{ ...op!, operands: operands[at]! }, ...behind]);
   return { ...module, stage: "select", values, steps: finished.map((op) => ({ ops: [op] })) };
+}
+
+/**
+ * Bounds in a ring that is narrower than the range: elements beyond it wrap. A use that asks for so few bits drops or
+ * cancels them, as the slice of a fused product does with its neighbours' columns.
+ */
+function within(range: Interval, width: number, scale: number): Interval {
+  if (bitsFor(range, scale) <= width) return range;
+  const most = (2 ** (width - 1) - 1) / 2 ** scale;
+  return { lo: Math.max(range.lo, -most), hi: Math.min(range.hi, most) };
 }
