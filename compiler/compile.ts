@@ -15,7 +15,7 @@ import { cutValues, readSamples } from "./calibration.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Imported } from "./onnx/import.ts";
 import { type CompileOptions, settle } from "./options.ts";
-import { importOwned, type Owned } from "./owned.ts";
+import { type HowToImport, importOwned, type Owned } from "./owned.ts";
 
 export type { CompileOptions } from "./options.ts";
 export { importFor } from "./owned.ts";
@@ -32,10 +32,10 @@ export interface Artifacts {
 }
 
 /** The whole pipeline: what is printed after each stage is what `inspect --stage` shows. */
-export function compileModel(options: CompileOptions): Artifacts {
+export function compileModel(options: CompileOptions, how: Pick<HowToImport, "canonical"> = {}): Artifacts {
   const { settled, problems } = settle(options);
   throwIfAny(problems);
-  const owned = importOwned(settled);
+  const owned = importOwned(settled, how);
   const { imported } = owned;
   const name = settled.name ?? basename(settled.model).replace(/\.onnx$/, "");
   const precision = { ...defaultPrecision, ...settled.precision };

@@ -16,8 +16,19 @@ export interface Owned {
   readonly surrogate: Surrogate;
 }
 
-/** Reads the model, decides who owns what, and attaches the adapter. `allowAllPublic`: to look at, not to compile. */
-export function importOwned(options: CompileOptions, allowAllPublic = false): Owned {
+/** What no user chooses. */
+export interface HowToImport {
+  /** Also a model in which nothing is private: to look at, not to compile. */
+  readonly allowAllPublic?: boolean;
+  /** Off in tests of what compiles without recognisers; default: on. */
+  readonly canonical?: boolean;
+}
+
+/** Reads the model, decides who owns what, and attaches the adapter. */
+export function importOwned(
+  options: CompileOptions,
+  { allowAllPublic = false, canonical = true }: HowToImport = {},
+): Owned {
   const model = readModel(options.model);
   const adapter = options.adapter === undefined ? undefined : readAdapter(options.adapter);
   const ownership = decideOwnership(model, {
@@ -28,6 +39,7 @@ export function importOwned(options: CompileOptions, allowAllPublic = false): Ow
   });
   const plain = importModel(model, {
     ownership,
+    canonical,
     dims: new Map(Object.entries(options.dims ?? {})),
     inputs: new Map(Object.entries(options.inputs ?? {})),
   });
@@ -36,4 +48,4 @@ export function importOwned(options: CompileOptions, allowAllPublic = false): Ow
 }
 
 /** The imported model, whoever owns it. */
-export const importFor = (options: CompileOptions): Imported => importOwned(options, true).imported;
+export const importFor = (options: CompileOptions): Imported => importOwned(options, { allowAllPublic: true }).imported;

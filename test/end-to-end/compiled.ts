@@ -7,9 +7,9 @@ import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
 import { type LocalReport, openLocal } from "../../compiler/run/local.ts";
 import type { Tensor } from "../../ir/weights.ts";
 
-/** Compiles into a build directory. */
-export function build(dir: string, options: CompileOptions): Artifacts {
-  const artifacts = compileModel(options);
+/** Compiles into a build directory; with `canonical: false` without looking for norms, activations and attention. */
+export function build(dir: string, options: CompileOptions, how: { readonly canonical?: boolean } = {}): Artifacts {
+  const artifacts = compileModel(options, how);
   writeBuild(dir, artifacts.files);
   return artifacts;
 }

@@ -5,7 +5,7 @@ import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/build
 export const tiny = { length: 4, vocabulary: 8, width: 8, hidden: 16 } as const;
 
 /** Fixed pseudo-random weights: the same model in every run. */
-function numbers(count: number, seed: number, size: number): number[] {
+export function numbers(count: number, seed: number, size: number): number[] {
   let state = seed;
   return Array.from({ length: count }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
