@@ -5,7 +5,7 @@ export interface RecoveredName {
   /** The parameter's name in the training framework: `model.layers.0.self_attn.q_proj.weight`. */
   readonly name: string;
   /** kept: the file's own name; folded: the exporter's note; node: the consumer's name; value: equal numbers. */
-  readonly how: "kept" | "folded" | "node" | "value";
+  readonly how: "kept" | "folded" | "node";
   /** The initializer is the parameter's transpose: exporters store a linear layer's [out, in] as [in, out]. */
   readonly transposed: boolean;
 }

@@ -1,6 +1,6 @@
 import { type Attrs, type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { opDef, withDefaults } from "../../ir/registry.ts";
+import { opDef, resultRange } from "../../ir/registry.ts";
 import type { Interval } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { State } from "../pass.ts";
@@ -49,14 +49,12 @@ function meet(proof: Interval, measuredRange: Interval | undefined): Interval {
 }
 
 function proven(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>): Interval {
-  const def = opDef(op.name);
   const operands = op.operands.map((id) => ranges.get(id)!);
   const shapes = op.operands.map((id) => module.values[id]!.type.shape);
-  const { lo, hi } = def.range(operands, withDefaults(def, op.attrs), shapes);
+  const { lo, hi } = resultRange(opDef(op.name), operands, op.attrs, shapes);
   // x·x: the table sees two intervals, not that they are one value.
   const square = op.name === "mul" && op.operands[0] === op.operands[1];
-  const least = Number.isNaN(lo) ? -Infinity : lo;
-  return { lo: square ? Math.max(0, least) : least, hi: Number.isNaN(hi) ? Infinity : hi };
+  return { lo: square ? Math.max(0, lo) : lo, hi };
 }
 
 /** Bounds on a row's sum from bounds on its elements: n·max² from above. Epsilon is no part of it: protocols add it. */

@@ -7,7 +7,7 @@ export { matmul, matmulInteger } from "./matmul.ts";
 export { matmulIntegerPlain, matmulPlain } from "./matmul-plain.ts";
 export { pack, unpack } from "./pack.ts";
 export { reduceSum } from "./reduce.ts";
-export { lowBits, narrow, shiftLeft, shiftRight, shiftRightRounded, widen, widenSigned } from "./shift.ts";
+export { narrow, shiftLeft, shiftRight, shiftRightRounded, widen, widenSigned } from "./shift.ts";
 export { concat, expand, gather, gatherFlat, reshape, scatterFlat, slice, transpose } from "./structure.ts";
 export {
   ghost,

@@ -40,9 +40,6 @@ export function narrow(a: RingTensor, width: number): RingTensor {
   return width === a.width ? a : digit(a, 0, width);
 }
 
-/** The lowest bits of every residue: `narrow`, as protocols call it. */
-export const lowBits = narrow;
-
 /** The same unsigned values in a wider ring. @throws RangeError if width is below a's. */
 export function widen(a: RingTensor, width: number): RingTensor {
   checkInteger("wider width", width, a.width, 64);

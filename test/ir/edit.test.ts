@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { edit, mapOps, removeDead, renameValue, replaceUses, topologicalOrder } from "../../ir/edit.ts";
+import { edit, removeDead, renameValue, replaceUses } from "../../ir/edit.ts";
 import { opsOf } from "../../ir/module.ts";
 import { createNames, safeName, uniqueName } from "../../ir/names.ts";
 import { parse } from "../../ir/text/parse.ts";
@@ -59,26 +59,6 @@ test("renameValue renames everywhere and keeps the order of the text", () => {
   );
   expect(print(renamed)).toBe(expected);
   expect(() => edit(module, (draft) => renameValue(draft, "x", "y"))).toThrow("there is a %y already");
-});
-
-test("mapOps drops steps that become empty", () => {
-  const mapped = mapOps(module, (op) => (op.result === "dead" ? [] : op));
-  expect(mapped.steps.length).toBe(3);
-});
-
-test("topologicalOrder puts operands first and finds cycles", () => {
-  const ops = opsOf(module);
-  expect(topologicalOrder(ops)).toEqual(ops);
-  expect(topologicalOrder([...ops].reverse()).map((op) => op.result)).toEqual(["a", "b", "y", "dead"]);
-  const chain = Array.from({ length: 50_000 }, (_, i) => ({ ...ops[0]!, operands: [`v${i}`], result: `v${i + 1}` }));
-  expect(topologicalOrder([...chain].reverse()).every((op, i) => op === chain[i])).toBe(true);
-  expect(() =>
-    topologicalOrder([
-      { ...ops[0]!, operands: ["q"], result: "p" },
-      { ...ops[0]!, operands: ["p"], result: "q" },
-    ]),
-  ).toThrow("MRL0311");
-  expect(() => topologicalOrder([{ ...ops[0]!, operands: ["p"], result: "p" }])).toThrow("MRL0311");
 });
 
 test("names are safe, stable and unique", () => {
