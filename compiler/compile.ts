@@ -57,7 +57,7 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
 
   const rewritten = secure.private;
   const quantized = runPass(quantizePass({ calibration, precision }), rewritten);
-  const selected = runPass(selectPass(settled.setting), quantized);
+  const selected = runPass(selectPass({ setting: settled.setting }), quantized);
   const scheduled = runPass(schedulePass, selected);
   const module = { ...scheduled.module, name: safeProgramName(name) };
   const plan = planProgram(module, settled.setting);

@@ -27,6 +27,8 @@ export interface Op {
   readonly origin: string;
   /** Set by 5-select; absent: computed locally. */
   readonly protocol?: string;
+  /** Parameters of the protocol that 5-select chose among its variants, such as how it compares. */
+  readonly tuning?: Attrs;
 }
 
 /** Ops of one step run in lock step: rounds are the maximum, bytes the sum. */

@@ -29,6 +29,7 @@ export interface OpSyntax extends ValueSyntax {
   readonly operands: readonly IToken[];
   readonly attrs: readonly AttrSyntax[];
   readonly protocol: IToken | undefined;
+  readonly tuning: readonly AttrSyntax[];
   readonly origin: IToken | undefined;
 }
 export interface ModuleSyntax {
@@ -166,11 +167,12 @@ class MirParser extends EmbeddedActionsParser {
       this.CONSUME(t.KeywordVia);
       return this.CONSUME2(t.Name);
     });
+    const tuning = this.OPTION5(() => this.SUBRULE2(this.attrs)) ?? [];
     const origin = this.OPTION4(() => {
       this.CONSUME(t.KeywordAt);
       return this.CONSUME(t.StringLiteral);
     });
-    return { name, op, operands, attrs, type, range, protocol, origin };
+    return { name, op, operands, attrs, type, range, protocol, tuning, origin };
   });
 
   attrs = this.RULE("attrs", (): readonly AttrSyntax[] => {

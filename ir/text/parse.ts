@@ -106,6 +106,7 @@ function readOp(op: OpSyntax, result: ValueId, reader: Reader): Op {
     attrs: readAttrs(op.attrs, reader),
     origin: op.origin ? stringOf(op.origin, reader) : "",
     ...(op.protocol && { protocol: op.protocol.image }),
+    ...(op.tuning.length > 0 && { tuning: readAttrs(op.tuning, reader) }),
   };
 }
 

@@ -48,7 +48,7 @@ function printValue(module: Module, id: ValueId): string {
 export function printOp(module: Module, op: Op): string {
   const operands = op.operands.map((id) => `%${id}`).join(", ");
   const call = `${op.name}${operands && ` ${operands}`}${printAttrs(op.name, op.attrs)}`;
-  const via = op.protocol === undefined ? "" : ` via ${op.protocol}`;
+  const via = op.protocol === undefined ? "" : ` via ${op.protocol}${printAttrs("", op.tuning ?? {})}`;
   const at = op.origin === "" ? "" : ` at ${JSON.stringify(op.origin)}`;
   return `%${op.result} = ${call} : ${printValue(module, op.result)}${via}${at}`;
 }

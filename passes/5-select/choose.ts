@@ -2,11 +2,21 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../ir/module.ts";
 import { needsProtocol, opDef } from "../../ir/registry.ts";
-import type { OperandForm, Protocol } from "../../runtime/protocols/define.ts";
+import type { Family, OperandForm, Protocol } from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { specOf } from "./spec.ts";
 
 export type Setting = Protocol["settings"][number];
+
+export interface SelectOptions {
+  readonly setting: Setting;
+  /** exact: a protocol that is exact wherever there is one. Default: fast. */
+  readonly truncation?: "fast" | "exact";
+  /** Families of protocols to choose from, the preferred ones first. Default: ours. */
+  readonly families?: readonly Family[];
+  /** Ring in which every share lives, as systems with one ring do it; absent: planned value by value. */
+  readonly ring?: number;
+}
 
 /** Which labels an operand may have for a protocol that wants it in this form. */
 const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
@@ -32,11 +42,18 @@ function orderOperands(module: Module, op: Op): Op {
 const accepts = (module: Module, op: Op, protocol: Protocol): boolean =>
   op.operands.every((id, place) => labelsOfForm[formOf(protocol, place)].includes(typeOf(module, id).label));
 
+/** Order of preference among protocols that accept an op: exact ones first where they are wanted, then by family. */
+function rankOf(protocol: Protocol, { truncation, families = ["marill"] }: SelectOptions): number {
+  const inexact = truncation === "exact" && protocol.accuracy !== "exact" ? families.length : 0;
+  return inexact + families.indexOf(protocol.family ?? "marill");
+}
+
 /**
- * A protocol for each op that needs one: the first of the registry that implements it in this setting for operands
- * with these labels. Ops without one are listed together.
+ * A protocol for each op that needs one: of those that implement it in this setting, for operands with these labels,
+ * the first of the preferred family. Ops without one are listed together.
  */
-export function chooseProtocols(module: Module, setting: Setting): readonly Op[] {
+export function chooseProtocols(module: Module, options: SelectOptions): readonly Op[] {
+  const { setting, families = ["marill"] } = options;
   const missing: Diagnostic[] = [];
   const ops = opsOf(module).map((original) => {
     const op = orderOperands(module, original);
@@ -44,9 +61,12 @@ export function chooseProtocols(module: Module, setting: Setting): readonly Op[]
     if (!conversions.includes(op.name) && !needsProtocol(opDef(op.name), labels)) return op;
     const candidates = [...protocols.values()].filter(
       (protocol) =>
-        protocol.implements === op.name && protocol.settings.includes(setting) && accepts(module, op, protocol),
+        protocol.implements === op.name &&
+        protocol.settings.includes(setting) &&
+        families.includes(protocol.family ?? "marill") &&
+        accepts(module, op, protocol),
     );
-    const [chosen] = candidates;
+    const [chosen] = candidates.toSorted((a, b) => rankOf(a, options) - rankOf(b, options));
     if (chosen) return { ...op, protocol: chosen.name };
     missing.push({
       code: "MRL0520",

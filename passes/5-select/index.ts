@@ -1,21 +1,21 @@
 import { throwIfAny } from "../../ir/diagnostic.ts";
 import type { Pass, SplitState } from "../pass.ts";
-import { chooseProtocols, refusals, type Setting } from "./choose.ts";
+import { chooseProtocols, refusals, type SelectOptions } from "./choose.ts";
 import { planRings } from "./rings.ts";
 
-export type { Setting } from "./choose.ts";
+export type { SelectOptions, Setting } from "./choose.ts";
 export { fixedOf, specOf } from "./spec.ts";
 
 /** A protocol for each op, wires opened once, and the ring of every value. */
-export function select(state: SplitState, setting: Setting): SplitState {
-  const module = planRings(state.module, chooseProtocols(state.module, setting));
+export function select(state: SplitState, options: SelectOptions): SplitState {
+  const module = planRings(state.module, chooseProtocols(state.module, options), options.ring);
   throwIfAny(refusals(module));
   return { ...state, module };
 }
 
-export const selectPass = (setting: Setting): Pass<SplitState> => ({
+export const selectPass = (options: SelectOptions): Pass<SplitState> => ({
   name: "select",
   requires: "quantize",
   ensures: "select",
-  run: (state) => select(state, setting),
+  run: (state) => select(state, options),
 });

@@ -14,8 +14,8 @@ type Conversion = {
  * fewer bits, an `open` where it wants a wire (once for a value and ring), an `open` and `extend` behind a value that
  * is made short.
  */
-export function planRings(module: Module, ops: readonly Op[]): Module {
-  const { widths, demands, shortened } = planWidths(module, ops);
+export function planRings(module: Module, ops: readonly Op[], ring?: number): Module {
+  const { widths, demands, shortened } = planWidths(module, ops, ring);
   const values: Record<ValueId, Value> = { ...module.values };
   const operands = ops.map((op) => [...op.operands]);
   const planned = ops.map((op): readonly Op[] => {

@@ -25,6 +25,6 @@ export function specOf(module: Module, op: Op): Spec {
   return {
     operands: op.operands.map((id) => fixedOf(module, id)),
     result: resultOf(module, op),
-    attrs: withDefaults(opDef(op.name), op.attrs),
+    attrs: { ...withDefaults(opDef(op.name), op.attrs), ...op.tuning },
   };
 }

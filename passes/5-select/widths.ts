@@ -36,7 +36,8 @@ export interface RingPlan {
  * truncations would want more bits than its beginning can give (protocols.md 1.2). There the smallest truncated
  * tensor of the chain is made short and lifted: one opening more.
  */
-export function planWidths(module: Module, ops: readonly Op[]): RingPlan {
+export function planWidths(module: Module, ops: readonly Op[], ring?: number): RingPlan {
+  if (ring !== undefined) return planOneRing(module, ops, ring);
   const shortened = new Map<ValueId, number>();
   for (;;) {
     const { plan, tooWide } = planOnce(module, ops, shortened);
@@ -45,6 +46,19 @@ export function planWidths(module: Module, ops: readonly Op[]): RingPlan {
     if (breaks.has(undefined)) throwIfAny(tooWide.map(({ op, width, limit }) => impossible(op, width, limit)));
     for (const id of breaks) shortened.set(id!, wireWidth(fixedOf(module, id!)));
   }
+}
+
+/** One ring for all: every use sees `ring` bits, as shares or as a wire, whatever a protocol would be content with. */
+function planOneRing(module: Module, ops: readonly Op[], ring: number): RingPlan {
+  const widths = new Map(ops.map((op) => [op.result, ring]));
+  const demands = new Map<ValueId, Demand[]>();
+  ops.forEach((op, at) => {
+    for (const demand of wants(module, op, at, ring)) {
+      const operand = op.operands[demand.place]!;
+      demands.set(operand, [...(demands.get(operand) ?? []), { ...demand, width: ring }]);
+    }
+  });
+  return { widths, demands, shortened: new Map() };
 }
 
 interface TooWide {
@@ -106,7 +120,7 @@ export function wireRings(uses: readonly Demand[]): readonly number[] {
 const specFor = (module: Module, op: Op, width: number): Spec => ({
   operands: op.operands.map((id) => fixedOf(module, id)),
   result: resultOf(module, op, width),
-  attrs: withDefaults(opDef(op.name), op.attrs),
+  attrs: { ...withDefaults(opDef(op.name), op.attrs), ...op.tuning },
 });
 
 /** Widest ring in which the op can give its result. */

@@ -25,12 +25,17 @@ export interface Spec {
   readonly attrs: Readonly<Record<string, number | boolean | string | readonly number[] | readonly string[]>>;
 }
 
+/** Whose construction it is: a preset allows the families that it is about, our own default is "marill". */
+export type Family = "marill" | "crypten" | "sigma" | "replicated";
+
 export interface Protocol {
   /** `<technique>.<operator>` */
   readonly name: string;
   /** Name of the operator in ir/ops. */
   readonly implements: string;
   readonly settings: readonly ("2pc-dealer" | "3pc" | "2pc")[];
+  /** Default: "marill". */
+  readonly family?: Family;
   readonly security: "semi-honest";
   /** Authors, venue, section; or "ours: docs/protocols/…". */
   readonly paper: string;
@@ -48,6 +53,8 @@ export interface Protocol {
   readonly widest?: (spec: Spec) => number;
   /** Why this protocol cannot run the spec, or undefined. */
   readonly refuses?: (spec: Spec) => string | undefined;
+  /** Other settings of its parameters than the default, as attributes added to the spec's: 5-select takes the cheapest. */
+  readonly variants?: (spec: Spec) => readonly Spec["attrs"][];
   readonly run: (party: Party, spec: Spec, ...operands: Operand[]) => Steps<Handle>;
 }
 

@@ -44,7 +44,10 @@ test.each(masks)("a mask of the client's as %s hides what it should from three p
       ["exists", tensor([1, 1, 1, 4], [1, 0, 1, seed % 2])],
     ]);
   const calibration = calibrate(state, [1, 2, 3].map(run), { margin: 4 });
-  const scheduled = runPass(schedulePass, runPass(selectPass("2pc-dealer"), quantize(state, { calibration })));
+  const scheduled = runPass(
+    schedulePass,
+    runPass(selectPass({ setting: "2pc-dealer" }), quantize(state, { calibration })),
+  );
   const program = programOf(planProgram(scheduled.module, "2pc-dealer"), "test");
   const raw = (real: Tensor, scale: number) =>
     integers(

@@ -33,7 +33,7 @@ function compiled(): { whole: Model; scheduled: SplitState; quantized: SplitStat
   );
   const runs = [1, 2, 3, 4].map((seed) => cutsOf(whole, rewritten, seed));
   const quantized = quantize(rewritten, { calibration: calibrate(rewritten, runs) });
-  const scheduled = runPass(schedulePass, runPass(selectPass("2pc-dealer"), quantized));
+  const scheduled = runPass(schedulePass, runPass(selectPass({ setting: "2pc-dealer" }), quantized));
   return { whole, scheduled, quantized };
 }
 
