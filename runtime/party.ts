@@ -55,14 +55,25 @@ export interface Party {
   mask(shape: Shape, width: number): FreshMask;
   /** A fresh uniform tensor that the client and the dealer know. No traffic. Ghost at the server. */
   clientMask(shape: Shape, width: number): RingTensor;
+  /** A fresh uniform tensor that the server and the dealer know. No traffic. Ghost at the client. */
+  serverMask(shape: Shape, width: number): RingTensor;
+  /** Fresh uniform randomness of the client's own. Ghost elsewhere. */
+  clientRandom(shape: Shape, width: number): RingTensor;
   /** Uniform randomness that the client and the server share and the dealer does not know. No traffic. Ghost at the dealer. */
   joint(shape: Shape, width: number): RingTensor;
+  /**
+   * Uniform randomness that the dealer, here a computing party, shares with one of the others and the third does not
+   * know. No traffic. It exists online only: a ghost at the dealer while it deals.
+   */
+  jointWithDealer(other: "client" | "server", shape: Shape, width: number): RingTensor;
   /** Uniform randomness of the dealer's own, to mask what it deals. Ghost at both parties. */
   dealerRandom(shape: Shape, width: number): RingTensor;
   /** Additive shares of a tensor that the dealer knows: the client expands its share from its seed, the server receives width bits per element. */
   dealt(secret: RingTensor): RingTensor;
   /** XOR shares of words that the dealer knows; same traffic. */
   dealtWords(secret: RingTensor): RingTensor;
+  /** A tensor that the dealer computes from its secrets and both parties may see: width bits per element to each. */
+  announced(secret: RingTensor): RingTensor;
   /** Additive share of a mask in a wider ring: only the added bits travel (width − mask width per element). */
   lifted(mask: FreshMask, width: number): RingTensor;
   /** A tensor that depends on correlated randomness only: computed while preparing, taken once online. */

@@ -1,16 +1,30 @@
 import type { RingTensor } from "./ring/tensor.ts";
 
 export type Role = "client" | "server" | "dealer";
+
+/** Every direction in which anything may travel, in the order in which people read them. */
+export const links = [
+  "client→server",
+  "server→client",
+  "client→dealer",
+  "server→dealer",
+  "dealer→server",
+  "dealer→client",
+] as const satisfies readonly `${Role}→${Role}`[];
 /** A direction of traffic, written as people read it. */
-export type Link = "client→server" | "server→client" | "server→dealer" | "dealer→server" | "dealer→client";
+export type Link = (typeof links)[number];
+/** Payload bytes by direction. */
+export type LinkBytes = Readonly<Record<Link, number>>;
+export const noBytes = Object.fromEntries(links.map((link) => [link, 0])) as unknown as LinkBytes;
 
 /**
- * One tensor that crosses the network in a round. Both ends yield the same transfer: at the sender the tensor has
+ * One tensor that crosses the network in a round. With two parties the dealer takes no part; in the three-party setting
+ * it may. Both ends yield the same transfer: at the sender the tensor has
  * contents, at the receiver (and in a cost run) it is a ghost that tells what to expect.
  */
 export interface Transfer {
-  readonly from: "client" | "server";
-  readonly to: "client" | "server";
+  readonly from: Role;
+  readonly to: Role;
   readonly tensor: RingTensor;
 }
 

@@ -57,10 +57,6 @@ const used = (bytes: Readonly<Partial<LinkBytes>>): Readonly<Partial<LinkBytes>>
 
 const phase = ({ rounds, bytes }: PhaseCost): Phase => ({ rounds, bytes: used(bytes) });
 
-const onlineOf = ({ bytes: { "dealer→server": _, ...online } }: Traffic): Readonly<Partial<LinkBytes>> => used(online);
-const offlineOf = ({ bytes }: Traffic): Readonly<Partial<LinkBytes>> =>
-  used({ "dealer→server": bytes["dealer→server"] });
-
 /** Counted from the scheduled module: nothing is run, nothing is estimated. */
 export function costReport(module: Module, setting: string, hash: string, links: readonly LinkProfile[]): CostReport {
   const plan = planProgram(module, setting);
@@ -91,8 +87,8 @@ function operatorCost(call: Call, setting: string): OperatorCost {
     protocol: op.protocol ?? "local",
     ...(runnerUp && { runnerUp }),
     rounds: traffic.rounds,
-    bytes: onlineOf(traffic),
-    correlationBytes: offlineOf(traffic),
+    bytes: used(traffic.bytes),
+    correlationBytes: used(traffic.dealt),
     kernels: kernelsOf(call),
     error: { ulps: accuracy === "exact" ? 0 : accuracy.ulps(spec) },
   };

@@ -1,18 +1,21 @@
 import type { Party } from "../party.ts";
 import { ghost, packedBytes, type Shape } from "../ring/tensor.ts";
+import type { Role } from "../steps.ts";
 
-/** Dealer's traffic of one program, by operator. */
+/** Dealer's traffic of one program before the input is known: to the server by operator, and to each party. */
 export interface DealerBytes {
   readonly byLabel: Map<string, number>;
-  total: number;
+  server: number;
+  client: number;
 }
+export const noDealerBytes = (): DealerBytes => ({ byLabel: new Map(), server: 0, client: 0 });
 
 /** The party that counts: all its values are ghosts; it adds up what the dealer would have to send to the server. */
-export function countingParty(role: "client" | "server", account: DealerBytes): Party {
+export function countingParty(role: Role, account: DealerBytes): Party {
   const charge = (label: string, shape: Shape, width: number): void => {
     const bytes = packedBytes(shape, width);
     account.byLabel.set(label, (account.byLabel.get(label) ?? 0) + bytes);
-    account.total += bytes;
+    account.server += bytes;
   };
   const at = (label: string): Party => ({
     role,
@@ -20,13 +23,21 @@ export function countingParty(role: "client" | "server", account: DealerBytes): 
     mask: (shape, width) => ({ share: ghost(shape, width), secret: ghost(shape, width), fresh: true }),
     joint: ghost,
     dealerRandom: ghost,
-    clientMask: (shape, width) => ghost(shape, width),
+    clientMask: ghost,
+    serverMask: ghost,
+    clientRandom: ghost,
+    jointWithDealer: (_, shape, width) => ghost(shape, width),
     dealt: (secret) => {
       charge(label, secret.shape, secret.width);
       return ghost(secret.shape, secret.width);
     },
     dealtWords: (secret) => {
       charge(label, secret.shape, secret.width);
+      return ghost(secret.shape, secret.width);
+    },
+    announced: (secret) => {
+      charge(label, secret.shape, secret.width);
+      account.client += packedBytes(secret.shape, secret.width);
       return ghost(secret.shape, secret.width);
     },
     lifted: (mask, width) => {

@@ -1,6 +1,7 @@
 import type { FreshMask, Party } from "../party.ts";
 import { add, pack, shiftLeft, shiftRight, sub, widen, xorWords } from "../ring/index.ts";
 import { ghost, type RingTensor, type Shape } from "../ring/tensor.ts";
+import type { Stock } from "./stock.ts";
 import { createStreams, type OpenStreams } from "./streams.ts";
 
 interface DealerSources {
@@ -10,8 +11,12 @@ interface DealerSources {
   /** Seed of the dealer's own, known to nobody else. */
   readonly ownSeed: Uint8Array;
   readonly query: number;
-  /** Takes the server's corrections in the order of the program. */
+  /** Takes the server's corrections, and what is announced to both, in the order of the program. */
   readonly emit: (label: string, packed: Uint8Array) => void;
+  /** Takes what is announced, for the client. */
+  readonly emitToClient?: (label: string, packed: Uint8Array) => void;
+  /** Keeps what the dealer shares with one of the others, where it takes part online. */
+  readonly stock?: Stock;
   /** Where streams come from: `createStreams` unless a test says otherwise. */
   readonly streams?: OpenStreams;
 }
@@ -39,6 +44,13 @@ export function dealerParty(sources: DealerSources): Party {
     joint: ghost,
     dealerRandom: (shape, width) => own(label, "own").ring(shape, width),
     clientMask: (shape, width) => client(label, "client").ring(shape, width),
+    serverMask: (shape, width) => server(label, "server").ring(shape, width),
+    clientRandom: ghost,
+    jointWithDealer: (other, shape, width) => {
+      const streams = other === "client" ? client : server;
+      sources.stock?.put(label, streams(label, "with dealer").ring(shape, width));
+      return ghost(shape, width);
+    },
     dealt: (secret) => {
       sources.emit(label, pack(sub(secret, client(label, "dealt").ring(secret.shape, secret.width))));
       return ghost(secret.shape, secret.width);
@@ -46,6 +58,12 @@ export function dealerParty(sources: DealerSources): Party {
     dealtWords: (secret) => {
       sources.emit(label, pack(xorWords(secret, client(label, "dealt").ring(secret.shape, secret.width))));
       return ghost(secret.shape, secret.width);
+    },
+    announced: (secret) => {
+      if (!sources.emitToClient) throw new Error("a dealer that announces needs a way to the client");
+      sources.emit(label, pack(secret));
+      sources.emitToClient(label, pack(secret));
+      return secret;
     },
     lifted: (mask, width) => {
       const { secret } = mask;
@@ -60,6 +78,33 @@ export function dealerParty(sources: DealerSources): Party {
     offline: (compute) => {
       const result = compute();
       return ghost(result.shape, result.width);
+    },
+  });
+  return at("");
+}
+
+/**
+ * The dealer online, where it is a computing party: of all correlations it takes what it shares with one of the others,
+ * and for the rest it is a stranger.
+ */
+export function dealerOnline(stock: Stock): Party {
+  const at = (label: string): Party => ({
+    role: "dealer",
+    at,
+    mask: (shape, width) => ({ share: ghost(shape, width), secret: ghost(shape, width), fresh: true }),
+    joint: ghost,
+    dealerRandom: ghost,
+    clientMask: ghost,
+    serverMask: ghost,
+    clientRandom: ghost,
+    jointWithDealer: (_, shape, width) => stock.take(label, shape, width),
+    dealt: ({ shape, width }) => ghost(shape, width),
+    dealtWords: ({ shape, width }) => ghost(shape, width),
+    announced: ({ shape, width }) => ghost(shape, width),
+    lifted: (mask, width) => ghost(mask.secret.shape, width),
+    offline: (compute) => {
+      const { shape, width } = compute();
+      return ghost(shape, width);
     },
   });
   return at("");

@@ -2,9 +2,9 @@ import type { FreshMask, Party } from "../party.ts";
 import { add, narrow, shiftLeft, unpack, widen } from "../ring/index.ts";
 import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";
 import type { Stock } from "./stock.ts";
-import { createStreams, type OpenStreams } from "./streams.ts";
+import { createStreams, type OpenStreams, type Streams } from "./streams.ts";
 
-/** What the dealer sent to the server, taken from the front in the order of the program. */
+/** What the dealer sent to a party, taken from the front in the order of the program. */
 export interface Deliveries {
   take(bytes: number): Uint8Array;
 }
@@ -18,7 +18,9 @@ interface Sources {
   /** Number of the query in the session: each has its own streams. */
   readonly query: number;
   readonly stock: Stock;
-  /** Server only: the dealer's corrections. */
+  /** Seed of this party's own; only a client draws from it. */
+  readonly ownSeed?: Uint8Array;
+  /** The dealer's corrections; at a client only what was announced to both. */
   readonly deliveries?: Deliveries;
   /** Where streams come from: `createStreams` unless a test says otherwise. */
   readonly streams?: OpenStreams;
@@ -33,6 +35,12 @@ export function preparingParty(sources: Sources): Party {
   const open = sources.streams ?? createStreams;
   const streams = open(sources.seed, "query", String(sources.query));
   const jointStreams = open(sources.jointSeed, "query", String(sources.query));
+  const own: Streams = (label, use) => {
+    if (!sources.ownSeed) throw new Error("a client that draws of its own needs a seed of its own");
+    ownStreams ??= open(sources.ownSeed, "query", String(sources.query));
+    return ownStreams(label, use);
+  };
+  let ownStreams: Streams | undefined;
   const keep = (label: string, item: RingTensor): RingTensor => {
     stock.put(label, item);
     return item;
@@ -40,7 +48,10 @@ export function preparingParty(sources: Sources): Party {
   /** The client's share comes from its seed; the server's is what the dealer says. */
   const half = (label: string, shape: Shape, width: number): RingTensor => {
     if (role === "client") return streams(label, "dealt").ring(shape, width);
-    if (!deliveries) throw new Error("a server prepares from the dealer's deliveries");
+    return delivered(shape, width);
+  };
+  const delivered = (shape: Shape, width: number): RingTensor => {
+    if (!deliveries) throw new Error(`a ${role} prepares from the dealer's deliveries`);
     return unpack(deliveries.take(packedBytes(shape, width)), shape, width);
   };
   const at = (label: string): Party => ({
@@ -55,8 +66,15 @@ export function preparingParty(sources: Sources): Party {
     dealerRandom: ghost,
     clientMask: (shape, width) =>
       keep(label, role === "client" ? streams(label, "client").ring(shape, width) : ghost(shape, width)),
+    serverMask: (shape, width) =>
+      keep(label, role === "server" ? streams(label, "server").ring(shape, width) : ghost(shape, width)),
+    clientRandom: (shape, width) =>
+      keep(label, role === "client" ? own(label, "own").ring(shape, width) : ghost(shape, width)),
+    jointWithDealer: (other, shape, width) =>
+      keep(label, role === other ? streams(label, "with dealer").ring(shape, width) : ghost(shape, width)),
     dealt: (secret) => keep(label, half(label, secret.shape, secret.width)),
     dealtWords: (secret) => keep(label, half(label, secret.shape, secret.width)),
+    announced: (secret) => keep(label, delivered(secret.shape, secret.width)),
     lifted: (mask, width) => {
       const { share } = mask;
       if (width <= share.width) return narrow(share, width);
@@ -79,8 +97,12 @@ export function onlineParty(role: "client" | "server", stock: Stock): Party {
       joint: taken,
       dealerRandom: ghost,
       clientMask: taken,
+      serverMask: taken,
+      clientRandom: taken,
+      jointWithDealer: (_, shape, width) => taken(shape, width),
       dealt: (secret) => taken(secret.shape, secret.width),
       dealtWords: (secret) => taken(secret.shape, secret.width),
+      announced: (secret) => taken(secret.shape, secret.width),
       lifted: (mask, width) => (width <= mask.share.width ? narrow(mask.share, width) : taken(mask.share.shape, width)),
       offline: () => stock.takeNext(label),
     };

@@ -1,13 +1,17 @@
-import { countingParty, type DealerBytes } from "../correlations/count.ts";
+import { countingParty, type DealerBytes, noDealerBytes } from "../correlations/count.ts";
 import { ghost, integers, packedBytes } from "../ring/tensor.ts";
-import type { Steps, Transfer } from "../steps.ts";
+import { type LinkBytes, noBytes, type Steps, type Transfer } from "../steps.ts";
 import type { Fixed, Operand, OperandForm, Protocol, Spec } from "./define.ts";
 
-/** Exact traffic of one query: rounds and payload bytes by direction. The dealer sends the client nothing but a seed. */
+/** Exact traffic of one query. */
 export interface Traffic {
   readonly rounds: number;
-  readonly bytes: Readonly<Record<"client→server" | "server→client" | "dealer→server", number>>;
+  /** Payload bytes online. */
+  readonly bytes: LinkBytes;
+  /** Payload bytes before the input is known: what the dealer hands out. */
+  readonly dealt: LinkBytes;
 }
+export const noTraffic: Traffic = { rounds: 0, bytes: noBytes, dealt: noBytes };
 
 /** An operand of a form with nothing in it. */
 export function ghostOperand(form: OperandForm, { shape, width }: Fixed, resultWidth: number): Operand {
@@ -36,19 +40,19 @@ export function drain<T>(steps: Steps<T>, onRound: (round: readonly Transfer[]) 
 
 /** The protocol's own body, read with ghosts: a cost cannot drift from the code. */
 export function countProtocol(protocol: Protocol, spec: Spec, forms: readonly OperandForm[]): Traffic {
-  const account: DealerBytes = { byLabel: new Map(), total: 0 };
+  const account = noDealerBytes();
   const operands = spec.operands.map((operand, place) => ghostOperand(forms[place]!, operand, spec.result.width));
   return countSteps(protocol.run(countingParty("client", account), spec, ...operands), account);
 }
 
 export function countSteps(steps: Steps<unknown>, account: DealerBytes, onRound: () => void = () => {}): Traffic {
   let rounds = 0;
-  const bytes = { "client→server": 0, "server→client": 0, "dealer→server": 0 };
+  const bytes = { ...noBytes } as { -readonly [K in keyof LinkBytes]: number };
   drain(steps, (round) => {
     rounds += 1;
     onRound();
     for (const { from, to, tensor } of round)
-      bytes[`${from}→${to}` as "client→server"] += packedBytes(tensor.shape, tensor.width);
+      bytes[`${from}→${to}` as keyof LinkBytes] += packedBytes(tensor.shape, tensor.width);
   });
-  return { rounds, bytes: { ...bytes, "dealer→server": account.total } };
+  return { rounds, bytes, dealt: { ...noBytes, "dealer→server": account.server, "dealer→client": account.client } };
 }

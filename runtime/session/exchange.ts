@@ -1,44 +1,50 @@
 import { pack, unpack } from "../ring/index.ts";
 import { ghost, packedBytes, type RingTensor } from "../ring/tensor.ts";
-import type { Steps, Transfer } from "../steps.ts";
+import type { Role, Steps, Transfer } from "../steps.ts";
 import type { Channel } from "../transport/channel.ts";
 import { concatBytes } from "./weights.ts";
 
 const bytesOf = ({ tensor }: Transfer): number => packedBytes(tensor.shape, tensor.width);
 
+/** The other parties that may take part online. */
+export type Peers = Readonly<Partial<Record<Role, Channel>>>;
+
 /**
- * Runs steps against the peer: each round is at most one frame either way, its tensors packed to their rings' widths
- * one after the other. Lengths are known from the program, so a frame of another length is refused on its header.
+ * Runs steps against the others: each round is at most one frame to and from each, its tensors packed to their rings'
+ * widths one after the other. Lengths are known from the program, so a frame of another length is refused on its header.
  */
-export async function runOnline<T>(
-  steps: Steps<T>,
-  role: "client" | "server",
-  peer: Channel,
-  onRound: () => void,
-): Promise<T> {
+export async function runOnline<T>(steps: Steps<T>, role: Role, peers: Peers, onRound: () => void): Promise<T> {
   let state = steps.next();
   while (!state.done) {
     const round = state.value;
     onRound();
-    const outgoing = round.filter((transfer) => transfer.from === role);
-    const incoming = round.filter((transfer) => transfer.to === role);
-    if (outgoing.length > 0) await peer.send(concatBytes(outgoing.map(({ tensor }) => pack(tensor))));
+    const others = Object.entries(peers) as [Role, Channel][];
+    for (const [to, channel] of others) {
+      const outgoing = round.filter((transfer) => transfer.from === role && transfer.to === to);
+      if (outgoing.length > 0) await channel.send(concatBytes(outgoing.map(({ tensor }) => pack(tensor))));
+    }
     const arrived = new Map<Transfer, RingTensor>();
-    if (incoming.length > 0) {
-      const frame = await peer.receive({ exactBytes: incoming.reduce((sum, transfer) => sum + bytesOf(transfer), 0) });
-      let offset = 0;
-      for (const transfer of incoming) {
-        const { shape, width } = transfer.tensor;
-        const bytes = bytesOf(transfer);
-        arrived.set(transfer, unpack(frame.subarray(offset, offset + bytes), shape, width));
-        offset += bytes;
-      }
+    for (const [from, channel] of others) {
+      const incoming = round.filter((transfer) => transfer.to === role && transfer.from === from);
+      if (incoming.length > 0) await receiveInto(arrived, incoming, channel);
     }
     state = steps.next(
       round.map((transfer) => arrived.get(transfer) ?? ghost(transfer.tensor.shape, transfer.tensor.width)),
     );
   }
   return state.value;
+}
+
+/** One frame that holds these transfers one after the other. */
+async function receiveInto(arrived: Map<Transfer, RingTensor>, due: readonly Transfer[], channel: Channel) {
+  const frame = await channel.receive({ exactBytes: due.reduce((sum, transfer) => sum + bytesOf(transfer), 0) });
+  let offset = 0;
+  for (const transfer of due) {
+    const { shape, width } = transfer.tensor;
+    const bytes = bytesOf(transfer);
+    arrived.set(transfer, unpack(frame.subarray(offset, offset + bytes), shape, width));
+    offset += bytes;
+  }
 }
 
 /**

@@ -94,12 +94,14 @@ interface OpenParty {
 /** Seeds and hidden weights, once per session. */
 async function open(options: PartyOptions, role: "client" | "server"): Promise<OpenParty> {
   const { program, peer, dealer } = options;
+  const ownSeed = freshSeed();
   const seed = await dealer.receive({ exactBytes: seedBytes });
   const jointSeed = role === "client" ? freshSeed() : await peer.receive({ exactBytes: seedBytes });
   if (role === "client") await peer.send(jointSeed.slice());
   const { handles, toDealer } = weightHandles(role, program, options.tensors, jointSeed, undefined);
   if (role === "server") await dealer.send(toDealer);
-  const { segments } = predict(program);
+  const segments = predict(program).segments[role];
+  const peers = { [role === "client" ? "server" : "client"]: peer, dealer };
   let next = 0;
   return {
     get next() {
@@ -114,10 +116,10 @@ async function open(options: PartyOptions, role: "client" | "server"): Promise<O
         frame = frame.subarray(bytes);
         return taken;
       };
-      const party = preparingParty({ role, seed, jointSeed, query: next++, stock, deliveries: { take } });
+      const party = preparingParty({ role, seed, jointSeed, ownSeed, query: next++, stock, deliveries: { take } });
       await runSegments(program.body(toolbox, party, ghostInputs(program), handles), {
         before: async (segment) => {
-          const due = role === "server" ? segments[segment]! : 0;
+          const due = segments[segment]!;
           if (due > 0) frame = await dealer.receive({ exactBytes: due });
         },
       });
@@ -127,7 +129,7 @@ async function open(options: PartyOptions, role: "client" | "server"): Promise<O
       const started = performance.now();
       let rounds = 0;
       const steps = program.body(toolbox, onlineParty(role, stock), inputs, handles);
-      const results = await runOnline(steps, role, peer, () => {
+      const results = await runOnline(steps, role, peers, () => {
         rounds += 1;
       });
       if (stock.left > 0) throw new Error(`${stock.left} correlations are left over`);

@@ -1,12 +1,12 @@
-import { countingParty, type DealerBytes } from "../correlations/count.ts";
+import { countingParty, noDealerBytes } from "../correlations/count.ts";
 import type { Program, WeightHandle } from "../program.ts";
 import { countSteps } from "../protocols/count.ts";
 import { ghost, integers } from "../ring/tensor.ts";
-import type { Link } from "../steps.ts";
+import { type Link, type LinkBytes, links, noBytes } from "../steps.ts";
 import { toolbox } from "../toolbox.ts";
 import { hiddenBytes } from "./weights.ts";
 
-export type LinkBytes = Readonly<Record<Link, number>>;
+export { type LinkBytes, noBytes } from "../steps.ts";
 /** Exact rounds and payload bytes of one phase. */
 export interface PhaseCost {
   readonly rounds: number;
@@ -20,26 +20,24 @@ export interface Prediction {
   /** Per query. */
   readonly online: PhaseCost;
   /** Dealer's bytes before the first round, between each two, and after the last: one frame each, none where 0. */
-  readonly segments: readonly number[];
+  readonly segments: Readonly<Record<"client" | "server", readonly number[]>>;
+  /** Whether the dealer takes part online. */
+  readonly dealerComputes: boolean;
   /** Dealer's bytes by operator. */
   readonly dealerByOperator: ReadonlyMap<string, number>;
 }
 
 export const seedBytes = 32;
-export const noBytes: LinkBytes = {
-  "client→server": 0,
-  "server→client": 0,
-  "server→dealer": 0,
-  "dealer→server": 0,
-  "dealer→client": 0,
-};
-
 /** The program read with ghosts: what it will send, to the byte, before it runs. */
 export function predict(program: Program): Prediction {
-  const account: DealerBytes = { byLabel: new Map(), total: 0 };
-  const segments: number[] = [];
-  const cut = (): void => void segments.push(account.total - segments.reduce((sum, bytes) => sum + bytes, 0));
-  const traffic = countSteps(ghostBody(program, countingParty("client", account)), account, cut);
+  const account = noDealerBytes();
+  const segments = { client: [] as number[], server: [] as number[] };
+  const cut = (): void => {
+    for (const to of ["client", "server"] as const) {
+      segments[to].push(account[to] - segments[to].reduce((sum, bytes) => sum + bytes, 0));
+    }
+  };
+  const { rounds, bytes, dealt } = countSteps(ghostBody(program, countingParty("client", account)), account, cut);
   cut();
   return {
     setup: {
@@ -52,15 +50,9 @@ export function predict(program: Program): Prediction {
         "server→dealer": hiddenBytes(program),
       },
     },
-    offline: { rounds: 0, bytes: { ...noBytes, "dealer→server": traffic.bytes["dealer→server"] } },
-    online: {
-      rounds: traffic.rounds,
-      bytes: {
-        ...noBytes,
-        "client→server": traffic.bytes["client→server"],
-        "server→client": traffic.bytes["server→client"],
-      },
-    },
+    offline: { rounds: 0, bytes: dealt },
+    online: { rounds, bytes },
+    dealerComputes: links.some((link) => link.includes("dealer") && bytes[link] > 0),
     segments,
     dealerByOperator: account.byLabel,
   };

@@ -1,3 +1,4 @@
+import type { Link } from "../../runtime/steps.ts";
 import type { Call, Plan, Role } from "./plan.ts";
 import { commentText } from "./text.ts";
 
@@ -9,27 +10,40 @@ const plural = (count: number, noun: string): string => `${count} ${noun}${count
 
 export const roundsOfStep = (step: readonly Call[]): number => Math.max(...step.map(({ traffic }) => traffic.rounds));
 
-const sumOf = (calls: readonly Call[], link: keyof Call["traffic"]["bytes"]): number =>
-  calls.reduce((sum, { traffic }) => sum + traffic.bytes[link], 0);
+type Phase = "bytes" | "dealt";
+const sumOf = (calls: readonly Call[], phase: Phase, link: Link): number =>
+  calls.reduce((sum, { traffic }) => sum + traffic[phase][link], 0);
 
-/** Traffic as a role sees it. The dealer sends the server alone: the client's part comes from a seed. */
-const trafficOf: Readonly<Record<Role, readonly (readonly [verb: string, link: keyof Call["traffic"]["bytes"]])[]>> = {
+/** Traffic as a role sees it, in the order in which it is told. */
+const trafficOf: Readonly<Record<Role, readonly (readonly [verb: string, phase: Phase, link: Link])[]>> = {
   client: [
-    ["sends", "client→server"],
-    ["receives", "server→client"],
+    ["sends", "bytes", "client→server"],
+    ["receives", "bytes", "server→client"],
+    ["sends the dealer", "bytes", "client→dealer"],
+    ["receives from the dealer", "bytes", "dealer→client"],
+    ["the dealer delivers", "dealt", "dealer→client"],
   ],
   server: [
-    ["sends", "server→client"],
-    ["receives", "client→server"],
-    ["the dealer delivers", "dealer→server"],
+    ["sends", "bytes", "server→client"],
+    ["receives", "bytes", "client→server"],
+    ["sends the dealer", "bytes", "server→dealer"],
+    ["receives from the dealer", "bytes", "dealer→server"],
+    ["the dealer delivers", "dealt", "dealer→server"],
   ],
-  dealer: [["deals the server", "dealer→server"]],
+  dealer: [
+    ["sends the client", "bytes", "dealer→client"],
+    ["sends the server", "bytes", "dealer→server"],
+    ["receives from the client", "bytes", "client→dealer"],
+    ["receives from the server", "bytes", "server→dealer"],
+    ["deals the server", "dealt", "dealer→server"],
+    ["deals the client", "dealt", "dealer→client"],
+  ],
 };
 
 /** What a role sends and gets, without what is nothing. */
 const trafficText = (calls: readonly Call[], role: Role): readonly string[] =>
   trafficOf[role]
-    .map(([verb, link]) => ({ verb, count: sumOf(calls, link) }))
+    .map(([verb, phase, link]) => ({ verb, count: sumOf(calls, phase, link) }))
     .filter(({ count }) => count > 0)
     .map(({ verb, count }) => `${verb} ${bytes(count)}`);
 

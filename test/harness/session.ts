@@ -38,15 +38,22 @@ export async function runSession(
   const [clientServer, serverClient] = memoryPair("client", "server");
   const [clientDealer, dealerClient] = memoryPair("client", "dealer");
   const [serverDealer, dealerServer] = memoryPair("server", "dealer");
-  const channels = [clientServer, serverClient, dealerClient, dealerServer, serverDealer].map(wrap);
-  const [client, server, toClient, toServer, toDealer] = channels as [Channel, Channel, Channel, Channel, Channel];
+  const channels = [clientServer, serverClient, dealerClient, dealerServer, serverDealer, clientDealer].map(wrap);
+  const [client, server, toClient, toServer, toDealer, fromClient] = channels as [
+    Channel,
+    Channel,
+    Channel,
+    Channel,
+    Channel,
+    Channel,
+  ];
   const dealer = runDealer(program, { client: toClient, server: toServer });
   const asServer = (async () => {
     const session = await openServer({ program, tensors, peer: server, dealer: toDealer });
     while (await session.serve());
   })();
   const asClient = (async () => {
-    const session = await openClient({ program, tensors, peer: client, dealer: clientDealer });
+    const session = await openClient({ program, tensors, peer: client, dealer: fromClient });
     const results: QueryResult[] = [];
     for (const inputs of queries) results.push(await session.query(inputs));
     await session.end();
@@ -58,6 +65,7 @@ export async function runSession(
     bytes: {
       "client→server": client.sent.payloadBytes,
       "server→client": server.sent.payloadBytes,
+      "client→dealer": fromClient.sent.payloadBytes,
       "server→dealer": toDealer.sent.payloadBytes,
       "dealer→server": toServer.sent.payloadBytes,
       "dealer→client": toClient.sent.payloadBytes,

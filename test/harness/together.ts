@@ -1,32 +1,38 @@
-import { countingParty, type DealerBytes } from "../../runtime/correlations/count.ts";
-import { dealerParty } from "../../runtime/correlations/dealer.ts";
+import { countingParty, noDealerBytes } from "../../runtime/correlations/count.ts";
+import { dealerOnline, dealerParty } from "../../runtime/correlations/dealer.ts";
 import { onlineParty, preparingParty } from "../../runtime/correlations/prepare.ts";
 import { createStock } from "../../runtime/correlations/stock.ts";
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
 import type { Party } from "../../runtime/party.ts";
 import { add, pack, unpack } from "../../runtime/ring/index.ts";
 import { ghost, packedBytes, type RingTensor, type Shape } from "../../runtime/ring/tensor.ts";
-import type { Steps, Transfer } from "../../runtime/steps.ts";
+import type { Role, Steps, Transfer } from "../../runtime/steps.ts";
 
+/** Bytes of one query, offline and online together; links that are rarely used are there where they carry something. */
 export interface Traffic {
   rounds: number;
   clientToServer: number;
   serverToClient: number;
   dealerToServer: number;
+  dealerToClient?: number;
+  clientToDealer?: number;
+  serverToDealer?: number;
 }
 
 export interface Together<T> {
   readonly client: T;
   readonly server: T;
+  /** What the dealer has at the end, where it takes part online. */
+  readonly dealer: T;
   readonly metered: Traffic;
   readonly counted: Traffic;
-  /** All that the party received, in order: what the dealer sent (server only), then every message. */
-  readonly view: { readonly client: readonly RingTensor[]; readonly server: readonly RingTensor[] };
+  /** All that the party received, in order: what the dealer sent before, then every message. */
+  readonly view: Readonly<Record<Role, readonly RingTensor[]>>;
   /**
    * The same view with each half of an exchange replaced by the sum of both: as much information, since a party knows
    * what it sent, but a sum that is not masked shows at once, where the half alone needs everything else of the view.
    */
-  readonly sums: { readonly client: readonly RingTensor[]; readonly server: readonly RingTensor[] };
+  readonly sums: Readonly<Record<Role, readonly RingTensor[]>>;
 }
 
 /** Which reading of a body this is: inputs are known online only. */
@@ -40,7 +46,7 @@ export const seedOf = (n: number, tag: number): Uint8Array => {
   seed[31] = tag;
   return seed;
 };
-export const tags = { client: 1, server: 2, own: 3, joint: 4 } as const;
+export const tags = { client: 1, server: 2, own: 3, joint: 4, clientOwn: 5 } as const;
 export type Source = keyof typeof tags;
 export const sourceOf = (seed: Uint8Array): Source =>
   (Object.keys(tags) as Source[]).find((source) => tags[source] === seed[31])!;
@@ -57,29 +63,37 @@ export function drain<T>(steps: Steps<T>, onRound: (round: readonly Transfer[]) 
   return state.value;
 }
 
-/** Runs one body at the dealer, prepares and runs it at both parties in one process, and counts it with ghosts. */
+/** Runs one body at the dealer, prepares and runs it at all parties in one process, and counts it with ghosts. */
 export function together<T>(body: Body<T>, trial = 1, streams?: OpenStreams): Together<T> {
   const seed = (source: Source): Uint8Array => seedOf(trial, tags[source]);
   const source = streams ? { streams } : {};
-  const delivered: Uint8Array[] = [];
-  const shapes: { shape: Shape; width: number }[] = [];
+  const delivered = { client: [] as Uint8Array[], server: [] as Uint8Array[] };
+  const view: Record<Role, RingTensor[]> = { client: [], server: [], dealer: [] };
+  const dealerStock = createStock();
   const dealer = dealerParty({
     clientSeed: seed("client"),
     serverSeed: seed("server"),
     ownSeed: seed("own"),
     query: 0,
-    emit: (_, packed) => delivered.push(packed),
+    emit: (_, packed) => delivered.server.push(packed),
+    emitToClient: (_, packed) => delivered.client.push(packed),
+    stock: dealerStock,
     ...source,
   });
+  const shapes: { shape: Shape; width: number; announced: boolean }[] = [];
   drain(
     body(
-      observed(dealer, (shape, width) => shapes.push({ shape, width })),
+      observed(dealer, (shape, width, announced) => shapes.push({ shape, width, announced })),
       "deal",
     ),
   );
-  const stream = [...delivered];
+  delivered.server.forEach((packed, k) => view.server.push(unpack(packed, shapes[k]!.shape, shapes[k]!.width)));
+  const announced = shapes.filter((each) => each.announced);
+  delivered.client.forEach((packed, k) => view.client.push(unpack(packed, announced[k]!.shape, announced[k]!.width)));
+
   const prepare = (role: "client" | "server") => {
     const stock = createStock();
+    const stream = [...delivered[role]];
     const deliveries = {
       take: (bytes: number) => {
         const packed = stream.shift();
@@ -91,78 +105,106 @@ export function together<T>(body: Body<T>, trial = 1, streams?: OpenStreams): To
       role,
       seed: seed(role),
       jointSeed: seed("joint"),
+      ownSeed: seed("clientOwn"),
       query: 0,
       stock,
       deliveries,
       ...source,
     });
     drain(body(party, "prepare"));
+    if (stream.length > 0) throw new Error("the dealer sent more than was taken");
     return { role, stock, steps: body(onlineParty(role, stock), "online") };
   };
-  const client = prepare("client");
-  const server = prepare("server");
-  if (stream.length > 0) throw new Error("the dealer sent more than was taken");
+  const parties = [
+    prepare("client"),
+    prepare("server"),
+    { role: "dealer" as const, stock: dealerStock, steps: body(dealerOnline(dealerStock), "online") },
+  ];
+  const bytes = (packed: readonly Uint8Array[]): number => packed.reduce((sum, { length }) => sum + length, 0);
+  const metered = createMeter({ server: bytes(delivered.server), client: bytes(delivered.client) });
+  const sums = { client: [...view.client], server: [...view.server], dealer: [] as RingTensor[] };
 
-  const metered = { rounds: 0, clientToServer: 0, serverToClient: 0, dealerToServer: 0 };
-  metered.dealerToServer = delivered.reduce((sum, packed) => sum + packed.length, 0);
-  const view = {
-    client: [] as RingTensor[],
-    server: delivered.map((packed, k) => unpack(packed, shapes[k]!.shape, shapes[k]!.width)),
-  };
-  const sums = { client: [] as RingTensor[], server: [...view.server] };
-  let a = client.steps.next();
-  let b = server.steps.next();
-  while (!a.done && !b.done) {
-    metered.rounds += 1;
-    const toClient = ghosts(a.value);
-    const toServer = ghosts(b.value);
-    const clients = a.value;
-    const servers = b.value;
-    if (servers.length !== clients.length) throw new Error("the parties disagree about a round");
-    clients.forEach((mine, k) => {
-      const theirs = servers[k]!;
-      const sent = mine.from === "client" ? mine.tensor : theirs.tensor;
-      const packed = pack(sent);
-      if (mine.from === "client") metered.clientToServer += packed.length;
-      else metered.serverToClient += packed.length;
-      const arrived = unpack(packed, sent.shape, sent.width);
-      view[mine.to].push(arrived);
+  let states = parties.map(({ steps }) => steps.next());
+  while (states.every((state) => !state.done)) {
+    metered.round();
+    const rounds = states.map((state) => state.value as readonly Transfer[]);
+    const [first] = rounds;
+    if (rounds.some((round) => round.length !== first!.length)) throw new Error("the parties disagree about a round");
+    const sent = first!.map(({ from }, k) => rounds[parties.findIndex(({ role }) => role === from)]![k]!);
+    const answers = rounds.map(ghosts);
+    sent.forEach(({ from, to, tensor }, k) => {
+      const packed = pack(tensor);
+      metered.message(from, to, packed.length);
+      const arrived = unpack(packed, tensor.shape, tensor.width);
+      view[to].push(arrived);
       // The other half of an exchange stands beside it and goes the other way.
-      const beside = mine.from === "client" ? servers[k + 1] : clients[k - 1];
+      const beside = [sent[k - 1], sent[k + 1]].find((other) => other?.from === to && other.to === from);
       const exchanged =
-        beside !== undefined &&
-        beside.from === mine.to &&
-        beside.tensor.width === sent.width &&
-        beside.tensor.shape.join() === sent.shape.join();
-      sums[mine.to].push(exchanged ? add(arrived, beside.tensor) : arrived);
-      if (mine.to === "client") toClient[k] = arrived;
-      else toServer[k] = arrived;
+        beside && beside.tensor.width === tensor.width && beside.tensor.shape.join() === tensor.shape.join();
+      sums[to].push(exchanged ? add(arrived, beside.tensor) : arrived);
+      answers[parties.findIndex(({ role }) => role === to)]![k] = arrived;
     });
-    a = client.steps.next(toClient);
-    b = server.steps.next(toServer);
+    states = parties.map(({ steps }, k) => steps.next(answers[k]!));
   }
-  if (!a.done || !b.done) throw new Error("the parties disagree about the number of rounds");
-  for (const { role, stock } of [client, server]) {
+  if (!states.every((state) => state.done)) throw new Error("the parties disagree about the number of rounds");
+  for (const { role, stock } of parties) {
     if (stock.left > 0) throw new Error(`${role} has ${stock.left} items left`);
   }
-  return { client: a.value, server: b.value, metered, counted: count(body), view, sums };
+  const [atClient, atServer, atDealer] = states.map((state) => state.value as T);
+  return {
+    client: atClient!,
+    server: atServer!,
+    dealer: atDealer!,
+    metered: metered.traffic,
+    counted: count(body),
+    view,
+    sums,
+  };
+}
+
+const keyOf: Readonly<Record<string, keyof Traffic>> = {
+  "client→server": "clientToServer",
+  "server→client": "serverToClient",
+  "dealer→server": "dealerToServer",
+  "dealer→client": "dealerToClient",
+  "client→dealer": "clientToDealer",
+  "server→dealer": "serverToDealer",
+};
+
+function createMeter(dealt: { readonly server: number; readonly client: number }) {
+  const traffic: Traffic = { rounds: 0, clientToServer: 0, serverToClient: 0, dealerToServer: dealt.server };
+  if (dealt.client > 0) traffic.dealerToClient = dealt.client;
+  return {
+    traffic,
+    round: () => {
+      traffic.rounds += 1;
+    },
+    message: (from: Role, to: Role, bytes: number) => {
+      const key = keyOf[`${from}→${to}`]!;
+      traffic[key] = (traffic[key] ?? 0) + bytes;
+    },
+  };
 }
 
 /** The dealer, telling the shape and the width of everything it sends. */
-function observed(party: Party, sent: (shape: Shape, width: number) => void): Party {
+function observed(party: Party, sent: (shape: Shape, width: number, announced: boolean) => void): Party {
   return {
     ...party,
     at: (label) => observed(party.at(label), sent),
     dealt: (secret) => {
-      sent(secret.shape, secret.width);
+      sent(secret.shape, secret.width, false);
       return party.dealt(secret);
     },
     dealtWords: (secret) => {
-      sent(secret.shape, secret.width);
+      sent(secret.shape, secret.width, false);
       return party.dealtWords(secret);
     },
+    announced: (secret) => {
+      sent(secret.shape, secret.width, true);
+      return party.announced(secret);
+    },
     lifted: (mask, width) => {
-      if (width > mask.secret.width) sent(mask.secret.shape, width - mask.secret.width);
+      if (width > mask.secret.width) sent(mask.secret.shape, width - mask.secret.width, false);
       return party.lifted(mask, width);
     },
   };
@@ -170,16 +212,13 @@ function observed(party: Party, sent: (shape: Shape, width: number) => void): Pa
 
 /** The same body read by the cost model. */
 export function count<T>(body: Body<T>): Traffic {
-  const account: DealerBytes = { byLabel: new Map(), total: 0 };
-  const traffic = { rounds: 0, clientToServer: 0, serverToClient: 0, dealerToServer: 0 };
-  drain(body(countingParty("client", account), "count"), (round) => {
-    traffic.rounds += 1;
-    for (const { from, tensor } of round) {
-      const bytes = packedBytes(tensor.shape, tensor.width);
-      if (from === "client") traffic.clientToServer += bytes;
-      else traffic.serverToClient += bytes;
-    }
-  });
-  traffic.dealerToServer = account.total;
-  return traffic;
+  const account = noDealerBytes();
+  const messages: (readonly Transfer[])[] = [];
+  drain(body(countingParty("client", account), "count"), (round) => messages.push(round));
+  const counted = createMeter(account);
+  for (const round of messages) {
+    counted.round();
+    for (const { from, to, tensor } of round) counted.message(from, to, packedBytes(tensor.shape, tensor.width));
+  }
+  return counted.traffic;
 }

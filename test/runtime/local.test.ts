@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { countingParty } from "../../runtime/correlations/count.ts";
+import { countingParty, noDealerBytes } from "../../runtime/correlations/count.ts";
 import { local } from "../../runtime/local.ts";
 import type { Share } from "../../runtime/party.ts";
 import { fromIntegers } from "../../runtime/ring/index.ts";
@@ -13,7 +13,7 @@ it("gather: chooses by public indices, and has a shape where they are not known"
     attrs: { axis: 1 },
   };
   const x: Share = { kind: "share", tensor: fromIntegers(integers([2, 3], Float64Array.of(1, 2, 3, 4, 5, 6)), 8) };
-  const party = countingParty("client", { total: 0, byLabel: new Map() });
+  const party = countingParty("client", noDealerBytes());
   const chosen = local.gather(party, spec, x, integers([2], Float64Array.of(-1, 0))) as Share;
   expect(Array.from(chosen.tensor.data!)).toEqual([3, 1, 6, 4]);
   // What counts rounds and bytes knows no numbers.
