@@ -17,7 +17,9 @@ import { type BorderType, extractSubgraph } from "./onnx/encode.ts";
 import type { Settled } from "./options.ts";
 import type { Owned } from "./owned.ts";
 import { packWeights } from "./pack-weights.ts";
+import { named } from "./report/names.ts";
 import { shortType } from "./run/inputs.ts";
+import { trustOf } from "./statement.ts";
 import { tokenizerFiles } from "./tokenizer.ts";
 import { version } from "./version.ts";
 
@@ -115,7 +117,7 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
     setting: options.setting,
     truncation: options.truncation,
     numerics: options.numerics,
-    security: "semi-honest, no two parties collude; the dealer is neither the client nor the owner of the model",
+    ...trustOf(options.setting, prediction.dealerComputes),
     caveats: [
       "rounding bits of truncations are carries of share bits, not independent coins (fast truncation)",
       "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
@@ -124,11 +126,6 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
         ? [`the client learns ${tails.map(({ from }) => from).join(", ")}, from which it computes the output`]
         : []),
     ],
-    roles: {
-      client: "holds the input, computes the public part, receives the outputs revealed to it",
-      server: "holds the private weights, receives nothing",
-      dealer: "hands out correlated randomness, sees neither inputs nor weights",
-    },
     programHash,
     artefactsHash,
     weights: owned.ownership.table.map(({ name, label, why, sha256: digest }) => ({
@@ -164,7 +161,11 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
       samples: build.samples,
       weights: "public weights; private ones replaced by the base's, adapters by their initial values",
     },
-    predicted: { setup: prediction.setup, offline: prediction.offline, online: prediction.online },
+    predicted: named(options.setting, {
+      setup: prediction.setup,
+      offline: prediction.offline,
+      online: prediction.online,
+    }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Label } from "../ir/label.ts";
-import type { Link } from "../runtime/steps.ts";
+import type { NamedBytes, PartyName } from "./report/names.ts";
 
 /** The reviewed contract of a build directory; everything in it is public. */
 export interface Manifest {
@@ -11,7 +11,7 @@ export interface Manifest {
   readonly numerics: string;
   readonly security: string;
   readonly caveats: readonly string[];
-  readonly roles: Readonly<Record<"client" | "server" | "dealer", string>>;
+  readonly roles: Readonly<Partial<Record<PartyName, string>>>;
   /** SHA-256 of program.mir. */
   readonly programHash: string;
   /** SHA-256 over the public tensors' hashes and the client's ONNX files. */
@@ -56,8 +56,8 @@ export interface Manifest {
   readonly rings: readonly { readonly width: number; readonly values: number }[];
   readonly calibration: { readonly source: string; readonly samples: number; readonly weights: string };
   readonly predicted: {
-    readonly setup: { readonly rounds: number; readonly bytes: Readonly<Record<Link, number>> };
-    readonly offline: { readonly rounds: number; readonly bytes: Readonly<Record<Link, number>> };
-    readonly online: { readonly rounds: number; readonly bytes: Readonly<Record<Link, number>> };
+    readonly setup: { readonly rounds: number; readonly bytes: NamedBytes };
+    readonly offline: { readonly rounds: number; readonly bytes: NamedBytes };
+    readonly online: { readonly rounds: number; readonly bytes: NamedBytes };
   };
 }

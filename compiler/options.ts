@@ -32,7 +32,7 @@ export interface CompileOptions {
 }
 
 export interface Settled extends CompileOptions {
-  readonly setting: "2pc-dealer";
+  readonly setting: "2pc-dealer" | "3pc";
   readonly truncation: "fast";
   readonly numerics: "marill";
   readonly margin: number;
@@ -45,7 +45,7 @@ interface Choice {
 
 /** What this version offers; the first is the default. */
 const choices: readonly Choice[] = [
-  { option: "setting", offered: ["2pc-dealer"] },
+  { option: "setting", offered: ["2pc-dealer", "3pc"] },
   { option: "truncation", offered: ["fast"] },
   { option: "numerics", offered: ["marill"] },
   { option: "head", offered: ["logits"] },
@@ -75,7 +75,13 @@ export function settle(options: CompileOptions): {
     problems.push({ code: "MRL0651", message: `--margin is a factor of 1 to 1024, found ${options.margin}` });
   }
   return {
-    settled: { ...options, setting: "2pc-dealer", truncation: "fast", numerics: "marill", margin },
+    settled: {
+      ...options,
+      setting: options.setting === "3pc" ? "3pc" : "2pc-dealer",
+      truncation: "fast",
+      numerics: "marill",
+      margin,
+    },
     problems,
   };
 }

@@ -1,5 +1,6 @@
 import { parseLink } from "../../runtime/transport/link.ts";
 import { errorBound } from "../report/error-bound.ts";
+import { named } from "../report/names.ts";
 import { costLine, timeLine } from "../report/run-text.ts";
 import { loadManifest, loadPart, partyFolder } from "../run/build-parts.ts";
 import { openClientPart } from "../run/client-part.ts";
@@ -56,14 +57,14 @@ async function evaluateBuild(call: Call): Promise<Outcome> {
   const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
   await reference.release();
   const bound = await boundFor(dir, tokens, questions[0]!);
-  const cost = { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes };
+  const cost = named(manifest.setting, { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes });
   const json = {
     schema: 1,
     ...result,
     errorBound: bound,
     ...statementOf(manifest),
     queries,
-    predicted,
+    predicted: named(manifest.setting, predicted),
     measured: cost,
   };
   const text = `${summary(result, bound)}\n${costLine(cost, queries)}\n${timeLine(cost)}\n`;

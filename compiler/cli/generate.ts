@@ -1,5 +1,6 @@
 import { parseLink } from "../../runtime/transport/link.ts";
 import { whereText } from "../report/build-summary.ts";
+import { dealerName, named } from "../report/names.ts";
 import { costLine, timeLine } from "../report/run-text.ts";
 import { loadManifest, partyFolder } from "../run/build-parts.ts";
 import { generate } from "../run/generate.ts";
@@ -44,11 +45,19 @@ async function continueText(call: Call): Promise<Outcome> {
     throw error;
   });
   const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
-  const cost = { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes };
+  const cost = named(manifest.setting, { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes });
   const statement = statementOf(manifest);
-  const where = `client, server and dealer on this machine; ${statement.setting}: ${statement.security}`;
+  const where = `client, server and ${dealerName(statement.setting)} on this machine; ${statement.setting}: ${statement.security}`;
   return {
-    json: { schema: 1, prompt, ...made, ...statement, queries, predicted, measured: cost },
+    json: {
+      schema: 1,
+      prompt,
+      ...made,
+      ...statement,
+      queries,
+      predicted: named(manifest.setting, predicted),
+      measured: cost,
+    },
     text: `\n\n${whereText(manifest)}\n${where}\n${costLine(cost, queries)}\n${timeLine(cost)}\n`,
   };
 }

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { parseLink } from "../../runtime/transport/link.ts";
+import { named } from "../report/names.ts";
 import { runText } from "../report/run-text.ts";
 import { loadManifest } from "../run/build-parts.ts";
 import { checkInputs, readInputFiles } from "../run/inputs.ts";
@@ -61,7 +62,7 @@ async function run(call: Call): Promise<Outcome> {
   }
   const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
   save(options.text("output"), last.outputs);
-  const json: RunResult = {
+  const json: RunResult = named(manifest.setting, {
     schema: 1,
     outputs: outputsJson(last.outputs),
     ...(last.serverOutputs.size > 0 && { serverOutputs: outputsJson(last.serverOutputs) }),
@@ -69,7 +70,7 @@ async function run(call: Call): Promise<Outcome> {
     queries,
     predicted,
     measured: { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes },
-  };
+  });
   return { json, text: runText(json) };
 }
 

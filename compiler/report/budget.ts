@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import { fail } from "../../ir/diagnostic.ts";
 import { noBytes } from "../../runtime/session/predict.ts";
-import type { Link } from "../../runtime/steps.ts";
 import type { CostReport } from "./cost.ts";
+import { type LinkName, type NamedBytes, named } from "./names.ts";
 import type { Phase } from "./totals.ts";
 
 /** Most that a compiled model may cost per query. `bytes`: of all links together, or of some of them. */
 export interface Budget {
   readonly rounds?: number;
-  readonly bytes?: number | Readonly<Partial<Record<Link, number>>>;
+  readonly bytes?: number | NamedBytes;
   readonly setup?: Limits;
   readonly offline?: Limits;
   readonly online?: Limits;
@@ -16,6 +16,7 @@ export interface Budget {
 
 type Limits = Pick<Budget, "rounds" | "bytes">;
 const phases = ["setup", "offline", "online"] as const;
+const links = Object.keys({ ...noBytes, ...named("3pc", noBytes) }) as LinkName[];
 const isAmount = (value: unknown): boolean => typeof value === "number" && value >= 0;
 
 function isLimits(value: unknown, extra: readonly string[] = []): boolean {
@@ -24,7 +25,7 @@ function isLimits(value: unknown, extra: readonly string[] = []): boolean {
     if (key === "rounds") return isAmount(limit);
     if (key !== "bytes") return extra.includes(key) && isLimits(limit);
     if (typeof limit !== "object" || limit === null) return isAmount(limit);
-    return Object.entries(limit).every(([link, most]) => Object.hasOwn(noBytes, link) && isAmount(most));
+    return Object.entries(limit).every(([link, most]) => (links as readonly string[]).includes(link) && isAmount(most));
   });
 }
 
@@ -43,7 +44,6 @@ export function readBudget(file: string): Budget {
 /** What is over the budget, as sentences. Rounds and bytes without a phase are those of one query: offline and online. */
 export function exceeded(budget: Budget, { totals }: CostReport): readonly string[] {
   const { offline, online } = totals;
-  const links = Object.keys(noBytes) as Link[];
   const query = {
     rounds: offline.rounds + online.rounds,
     bytes: Object.fromEntries(links.map((link) => [link, (offline.bytes[link] ?? 0) + (online.bytes[link] ?? 0)])),
@@ -60,7 +60,7 @@ function over(what: string, { rounds, bytes }: Limits, found: Phase): readonly s
   if (typeof bytes === "number") limits.push(["bytes", bytes, all]);
   else
     for (const [link, most] of Object.entries(bytes ?? {}))
-      limits.push([`bytes ${link}`, most, found.bytes[link as Link] ?? 0]);
+      limits.push([`bytes ${link}`, most, found.bytes[link as LinkName] ?? 0]);
   return limits
     .filter(([, most, count]) => most !== undefined && count > most)
     .map(([unit, most, count]) => `${what}: ${count} ${unit}, at most ${most} allowed`);

@@ -4,6 +4,7 @@ import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../manifest.ts";
 import { usedLinks } from "../run/result.ts";
 import { layerOf } from "./layers.ts";
+import { folderOf } from "./names.ts";
 import { table } from "./table.ts";
 import { bytesText, countText } from "./units.ts";
 
@@ -25,7 +26,7 @@ export const buildJson = (manifest: Manifest, files: Sizes, directory: string): 
 
 export function buildText(manifest: Manifest, files: Sizes, directory: string): string {
   const folder = (role: string): number =>
-    files.filter(([path]) => path.startsWith(`${role}/`)).reduce((sum, [, bytes]) => sum + bytes, 0);
+    files.filter(([path]) => path.startsWith(`${folderOf(role)}/`)).reduce((sum, [, bytes]) => sum + bytes, 0);
   const rows = Object.entries(manifest.roles).map(([role, does]) => [role, bytesText(folder(role)), does]);
   const head = `${directory}: ${manifest.name}, program ${manifest.programHash.slice(0, 12)}`;
   return `${head}\n\n${table([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${statementText(manifest)}\n${phasesText(manifest)}`;

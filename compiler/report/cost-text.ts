@@ -1,14 +1,13 @@
-import type { LinkBytes } from "../../runtime/session/predict.ts";
 import { usedLinks } from "../run/result.ts";
 import type { CostReport, OperatorCost } from "./cost.ts";
+import { dealerName, type NamedBytes } from "./names.ts";
 import { table } from "./table.ts";
 import { bytesText, countText, secondsText } from "./units.ts";
 
 /** Rows of a long table beyond these are in the JSON. */
 const shownOperators = 40;
 
-const sum = (bytes: Readonly<Partial<LinkBytes>>): number =>
-  usedLinks(bytes).reduce((all, [, count]) => all + count, 0);
+const sum = (bytes: NamedBytes): number => usedLinks(bytes).reduce((all, [, count]) => all + count, 0);
 const traffic = ({ bytes, correlationBytes }: Pick<OperatorCost, "bytes" | "correlationBytes">): number =>
   sum(bytes) + sum(correlationBytes);
 
@@ -60,7 +59,7 @@ function linksText({ links }: CostReport): string {
   return `${made}communication only: what the parties compute comes on top\n`;
 }
 
-function layersText({ layers }: CostReport): string {
+function layersText({ layers, setting }: CostReport): string {
   const rows = layers.map((layer) => [
     layer.layer || "elsewhere",
     layer.operators,
@@ -68,14 +67,14 @@ function layersText({ layers }: CostReport): string {
     bytesText(sum(layer.bytes)),
     bytesText(sum(layer.correlationBytes)),
   ]);
-  const titles = ["layer", "operators", "rounds", "online", "from the dealer"];
+  const titles = ["layer", "operators", "rounds", "online", `from the ${dealerName(setting)}`];
   return table(
     titles.map((title, place) => (place === 0 ? { title } : { title, right: true as const })),
     rows,
   );
 }
 
-function operatorsText({ operators }: CostReport): string {
+function operatorsText({ operators, setting }: CostReport): string {
   const costly = operators.filter((operator) => traffic(operator) > 0).sort((a, b) => traffic(b) - traffic(a));
   const rows = costly
     .slice(0, shownOperators)
@@ -89,7 +88,10 @@ function operatorsText({ operators }: CostReport): string {
       origin,
     ]);
   const columns = ["value", "operator", "protocol"].map((title) => ({ title }));
-  const numbers = ["rounds", "online", "from the dealer"].map((title) => ({ title, right: true as const }));
+  const numbers = ["rounds", "online", `from the ${dealerName(setting)}`].map((title) => ({
+    title,
+    right: true as const,
+  }));
   const left = costly.length - rows.length;
   const rest = left > 0 ? `and ${left} cheaper operators: --json lists all\n` : "";
   return `${table([...columns, ...numbers, { title: "node" }], rows)}${rest}`;

@@ -1,16 +1,16 @@
 import type { Module } from "../../ir/module.ts";
 import { formOf } from "../../passes/5-select/choose.ts";
-import { countProtocol, type Traffic } from "../../runtime/protocols/count.ts";
+import { countProtocol } from "../../runtime/protocols/count.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { addBytes, type LinkBytes, noBytes, type PhaseCost, predict } from "../../runtime/session/predict.ts";
-import type { Role } from "../../runtime/steps.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
 import { type Call, planProgram } from "../../targets/program/plan.ts";
 import { programOf } from "../execute.ts";
 import { type Kernels, kernelsOf } from "./kernels.ts";
 import { layerOf } from "./layers.ts";
+import { type NamedBytes, named } from "./names.ts";
 import { type NetworkTime, networkTime } from "./network.ts";
-import { bytesByParty, type PartyBytes, type Phase, type Totals } from "./totals.ts";
+import { bytesByParty, type PartyTotals, type Phase, type Totals } from "./totals.ts";
 
 export interface OperatorCost {
   readonly name: string;
@@ -19,11 +19,11 @@ export interface OperatorCost {
   readonly operator: string;
   readonly protocol: string;
   /** Another protocol that could do it, and what that would cost. */
-  readonly runnerUp?: { readonly protocol: string } & Pick<Traffic, "rounds" | "bytes">;
+  readonly runnerUp?: { readonly protocol: string; readonly rounds: number; readonly bytes: NamedBytes };
   readonly rounds: number;
-  readonly bytes: Readonly<Partial<LinkBytes>>;
+  readonly bytes: NamedBytes;
   /** What the dealer prepares, before the input is known. */
-  readonly correlationBytes: Readonly<Partial<LinkBytes>>;
+  readonly correlationBytes: NamedBytes;
   /** What each party computes. */
   readonly kernels: Kernels;
   /** At most so many units in the last place away from the interpreter. */
@@ -35,8 +35,8 @@ export interface LayerCost {
   readonly layer: string;
   readonly operators: number;
   readonly rounds: number;
-  readonly bytes: Readonly<Partial<LinkBytes>>;
-  readonly correlationBytes: Readonly<Partial<LinkBytes>>;
+  readonly bytes: NamedBytes;
+  readonly correlationBytes: NamedBytes;
 }
 
 /** What `cost --json` prints. Bytes are protocol payload of all parties together, by direction, for one query. */
@@ -46,13 +46,13 @@ export interface CostReport {
   readonly setting: string;
   readonly totals: Totals;
   /** One query, offline and online together. */
-  readonly parties: Readonly<Record<Role, PartyBytes>>;
+  readonly parties: PartyTotals;
   readonly operators: readonly OperatorCost[];
   readonly layers: readonly LayerCost[];
   readonly links?: readonly NetworkTime[];
 }
 
-const used = (bytes: Readonly<Partial<LinkBytes>>): Readonly<Partial<LinkBytes>> =>
+const used = (bytes: Readonly<Partial<LinkBytes>>): NamedBytes =>
   Object.fromEntries(Object.entries(bytes).filter(([, count]) => count > 0));
 
 const phase = ({ rounds, bytes }: PhaseCost): Phase => ({ rounds, bytes: used(bytes) });
@@ -63,7 +63,7 @@ export function costReport(module: Module, setting: string, hash: string, links:
   const { setup, offline, online } = predict(programOf(plan, hash));
   const totals = { setup: phase(setup), offline: phase(offline), online: phase(online) };
   const steps = plan.steps.map((step) => step.map((call) => ({ call, cost: operatorCost(call, setting) })));
-  return {
+  return named(setting, {
     schema: 1,
     name: module.name,
     setting,
@@ -72,7 +72,7 @@ export function costReport(module: Module, setting: string, hash: string, links:
     operators: steps.flat().map(({ cost }) => cost),
     layers: layersOf(steps.map((step) => step.map(({ cost }) => cost))),
     ...(links.length > 0 && { links: links.map((link) => networkTime(totals, link)) }),
-  };
+  });
 }
 
 function operatorCost(call: Call, setting: string): OperatorCost {
@@ -130,5 +130,5 @@ function layersOf(steps: readonly (readonly OperatorCost[])[]): readonly LayerCo
   return [...layers.values()];
 }
 
-const total = (all: readonly Readonly<Partial<LinkBytes>>[]): Readonly<Partial<LinkBytes>> =>
+const total = (all: readonly NamedBytes[]): NamedBytes =>
   used(addBytes(...all.map((bytes) => ({ ...noBytes, ...bytes }))));

@@ -1,6 +1,5 @@
-import { noBytes } from "../../runtime/session/predict.ts";
-import type { Link } from "../../runtime/steps.ts";
 import type { CostReport } from "./cost.ts";
+import type { LinkName } from "./names.ts";
 import { table } from "./table.ts";
 import { countText } from "./units.ts";
 
@@ -15,9 +14,8 @@ export interface CostChange {
 export function costDiff(before: CostReport, after: CostReport): readonly CostChange[] {
   return (["setup", "offline", "online"] as const).flatMap((phase) => {
     const [a, b] = [before.totals[phase], after.totals[phase]];
-    const bytes = (Object.keys(noBytes) as Link[]).map(
-      (link) => [link, a.bytes[link] ?? 0, b.bytes[link] ?? 0] as const,
-    );
+    const links = Object.keys({ ...a.bytes, ...b.bytes }) as LinkName[];
+    const bytes = links.map((link) => [link, a.bytes[link] ?? 0, b.bytes[link] ?? 0] as const);
     return [["rounds", a.rounds, b.rounds] as const, ...bytes]
       .filter(([, x, y]) => x !== y)
       .map(([what, x, y]) => ({ phase, what, before: x, after: y }));

@@ -1,4 +1,3 @@
-import type { Link } from "../../runtime/steps.ts";
 import { type LinkProfile, transmissionMs } from "../../runtime/transport/link.ts";
 import type { Phase, Totals } from "./totals.ts";
 
@@ -16,7 +15,7 @@ export interface NetworkTime {
  */
 export function networkTime(totals: Totals, link: LinkProfile): NetworkTime {
   const seconds = ({ rounds, bytes }: Phase): number => {
-    const fullest = Math.max(0, ...(Object.keys(bytes) as Link[]).map((each) => bytes[each]!));
+    const fullest = Math.max(0, ...Object.values(bytes));
     return ((rounds * link.roundTripMs) / 2 + transmissionMs(link, fullest)) / 1000;
   };
   const { setup, offline, online } = totals;

@@ -1,5 +1,5 @@
-import type { LinkBytes } from "../../runtime/session/predict.ts";
 import { type OutputJson, type RunResult, usedLinks } from "../run/result.ts";
+import type { NamedBytes } from "./names.ts";
 import { bytesText, secondsText } from "./units.ts";
 
 const shownNumbers = 8;
@@ -9,7 +9,7 @@ const outputLine = (name: string, { shape, type, data }: OutputJson): string => 
   return `${name}  ${type}[${shape.join(", ")}]  ${shown.join(" ")}${data.length > shownNumbers ? " …" : ""}`;
 };
 
-const linksText = (bytes: Readonly<Partial<LinkBytes>>): string =>
+const linksText = (bytes: NamedBytes): string =>
   usedLinks(bytes)
     .map(([link, count]) => `${link} ${bytesText(count)}`)
     .join(", ");

@@ -54,8 +54,8 @@ const operator = object(
     ...cost,
     kernels: object({
       multiplyAdds: {
-        ...object({ client: count, server: count, dealer: count }),
-        description: "of products, by party",
+        ...object({ client: count, server: count }, { dealer: count, helper: count }),
+        description: "of products, by party; the third one is the helper in 3pc, the dealer otherwise",
       },
       elements: { ...count, description: "size of the result" },
     }),

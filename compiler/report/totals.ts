@@ -1,10 +1,10 @@
-import type { LinkBytes } from "../../runtime/session/predict.ts";
 import type { Role } from "../../runtime/steps.ts";
+import type { NamedBytes, PartyName } from "./names.ts";
 
 export interface Phase {
   readonly rounds: number;
   /** Links that carry nothing are left out. */
-  readonly bytes: Readonly<Partial<LinkBytes>>;
+  readonly bytes: NamedBytes;
 }
 
 /** What one party sends and receives on all its links together. */
@@ -13,10 +13,13 @@ export interface PartyBytes {
   readonly received: number;
 }
 
+/** By the names that readers see. */
+export type PartyTotals = Readonly<Partial<Record<PartyName, PartyBytes>>>;
+
 const roles: readonly Role[] = ["client", "server", "dealer"];
 
 /** The same bytes by party: each is sent by one and received by another, so the sum over parties is twice the traffic. */
-export function bytesByParty(phases: readonly Phase[]): Readonly<Record<Role, PartyBytes>> {
+export function bytesByParty(phases: readonly Phase[]): PartyTotals {
   const links = phases.flatMap(({ bytes }) => Object.entries(bytes));
   const sum = (fits: (link: string) => boolean): number =>
     links.reduce((all, [link, count]) => (fits(link) ? all + count : all), 0);
@@ -24,7 +27,7 @@ export function bytesByParty(phases: readonly Phase[]): Readonly<Record<Role, Pa
     sent: sum((link) => link.startsWith(role)),
     received: sum((link) => link.endsWith(role)),
   });
-  return Object.fromEntries(roles.map((role) => [role, of(role)])) as Readonly<Record<Role, PartyBytes>>;
+  return Object.fromEntries(roles.map((role) => [role, of(role)])) as PartyTotals;
 }
 
 /** Setup once per session, the others per query. */

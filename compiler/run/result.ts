@@ -1,9 +1,7 @@
-import type { LinkBytes } from "../../runtime/session/predict.ts";
-import type { Link, Role } from "../../runtime/steps.ts";
 import type { Manifest } from "../manifest.ts";
+import type { LinkName, NamedBytes, PartyName } from "../report/names.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 import { shortType } from "./inputs.ts";
-import type { Total } from "./meter.ts";
 
 export interface OutputJson {
   readonly shape: readonly number[];
@@ -21,16 +19,16 @@ export interface RunResult {
   readonly security: string;
   readonly truncation: string;
   readonly queries: number;
-  readonly predicted?: Total;
+  readonly predicted?: { readonly rounds: number; readonly bytes: NamedBytes };
   readonly measured?: Measured;
 }
 
 export interface Measured {
   readonly rounds: number;
-  readonly bytes: Readonly<Partial<LinkBytes>>;
+  readonly bytes: NamedBytes;
   readonly framingBytes: number;
   readonly seconds: { readonly setup?: number; readonly offline: number; readonly online: number };
-  readonly peakMegabytes: Readonly<Partial<Record<Role, number>>>;
+  readonly peakMegabytes: Readonly<Partial<Record<PartyName, number>>>;
 }
 
 export const outputsJson = (outputs: ReadonlyMap<string, TypedTensor>): Readonly<Record<string, OutputJson>> =>
@@ -49,5 +47,5 @@ export const roundTimes = <T extends Readonly<Record<string, number>>>(seconds: 
   Object.fromEntries(Object.entries(seconds).map(([phase, time]) => [phase, roundSeconds(time)])) as T;
 
 /** Only links that carry something, in the order in which people read them. */
-export const usedLinks = (bytes: Readonly<Partial<LinkBytes>>): readonly (readonly [Link, number])[] =>
-  (Object.entries(bytes) as [Link, number][]).filter(([, count]) => count > 0);
+export const usedLinks = (bytes: NamedBytes): readonly (readonly [LinkName, number])[] =>
+  (Object.entries(bytes) as [LinkName, number][]).filter(([, count]) => count > 0);

@@ -86,7 +86,7 @@ test("a folder that is no build", async () => {
 test("values and options that are not built yet are refused by name, all at once", async () => {
   const many = [
     "--setting",
-    "3pc",
+    "2pc",
     "--truncation",
     "exact",
     "--numerics",
@@ -99,7 +99,7 @@ test("values and options that are not built yet are refused by name, all at once
   const { code, err } = await marillc("compile", "a.onnx", "-o", join(dir, "b"), "--link", "lan", ...many);
   expect(code).toBe(1);
   for (const name of [
-    "--setting 3pc",
+    "--setting 2pc",
     "--truncation exact",
     "--numerics crypten",
     "--head token",

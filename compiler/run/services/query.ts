@@ -4,6 +4,7 @@ import { handshake } from "../../../runtime/session/handshake.ts";
 import { openClient } from "../../../runtime/session/party-session.ts";
 import { predict } from "../../../runtime/session/predict.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
+import { named } from "../../report/names.ts";
 import type { TypedTensor } from "../../weights/npy.ts";
 import type { Part } from "../build-parts.ts";
 import { openClientPart } from "../client-part.ts";
@@ -62,14 +63,14 @@ export async function askServer({ part, inputs, identity, server, dealer }: Quer
       seconds: times,
       peakMegabytes: { client: watch.stop() },
     };
-    const result: RunResult = {
+    const result: RunResult = named(manifest.setting, {
       schema: 1,
       outputs: outputsJson(outputs),
       ...statementOf(manifest),
       queries: 1,
       predicted,
       measured,
-    };
+    });
     return { outputs, result };
   } catch (error) {
     watch.stop();

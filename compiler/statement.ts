@@ -1,0 +1,25 @@
+import type { Manifest } from "./manifest.ts";
+
+const client = "holds the input, computes the public part, receives the outputs revealed to it";
+const server = "holds the private weights, receives nothing";
+const deals = "hands out correlated randomness, sees neither inputs nor weights";
+const computes = "hands out correlated randomness and computes on shares, which alone say nothing of inputs or weights";
+
+/**
+ * Whom a program rests on, and what each party does. In both settings one party may be corrupted and follows the
+ * protocol (semi-honest); what the third party gets is uniform whatever the inputs and weights are, whether it only
+ * deals or computes on shares as well.
+ */
+export function trustOf(setting: string, dealerComputes: boolean): Pick<Manifest, "security" | "roles"> {
+  if (setting === "3pc") {
+    return {
+      security:
+        "semi-honest, honest majority: no two of the three parties collude; the helper learns nothing of inputs, weights and outputs",
+      roles: { client, server, helper: dealerComputes ? computes : deals },
+    };
+  }
+  return {
+    security: "semi-honest, no two parties collude; the dealer is neither the client nor the owner of the model",
+    roles: { client, server, dealer: deals },
+  };
+}

@@ -1,0 +1,113 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { initKeys, readIdentity } from "../../compiler/keys/index.ts";
+import type { Manifest } from "../../compiler/manifest.ts";
+import type { CostReport } from "../../compiler/report/cost.ts";
+import { loadPart } from "../../compiler/run/build-parts.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
+import { openLocal } from "../../compiler/run/local.ts";
+import type { RunResult } from "../../compiler/run/result.ts";
+import { startDealer } from "../../compiler/run/services/dealer.ts";
+import { askServer } from "../../compiler/run/services/query.ts";
+import { startServer } from "../../compiler/run/services/server.ts";
+import type { Endpoint } from "../../compiler/run/services/service.ts";
+import { marillc, marillcJson } from "../cli/cli.ts";
+import { declaredError, largestDifference } from "./declared-error.ts";
+import { type TinyFiles, writeTiny } from "./tiny-model.ts";
+
+/** The setting 3pc: the third party deals, and readers know it as the helper. */
+const dir = mkdtempSync(join(tmpdir(), "marillc-3pc-"));
+const build = join(dir, "build");
+const twoParties = join(dir, "two");
+let files: TinyFiles;
+
+beforeAll(async () => {
+  files = writeTiny(join(dir, "model"));
+  const compiling = [files.model, "--base", files.base, "--reveal", "logits:client", "--calibrate", files.calibration];
+  for (const [setting, to] of [
+    ["3pc", build],
+    ["2pc-dealer", twoParties],
+  ] as const) {
+    const { code, err } = await marillc("compile", ...compiling, "--setting", setting, "-o", to);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+  }
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const run = (...more: readonly string[]) =>
+  marillcJson<RunResult>("run", build, "--input", `tokens=${files.input}`, ...more);
+
+const inputs = async () => {
+  const { manifest } = await loadPart(build, "client");
+  return checkInputs(manifest, readInputFiles([`tokens=${files.input}`]));
+};
+
+test("three parties answer within the declared error, twice", async () => {
+  const { code, json } = await run("--in-process", "--repeat", "2");
+  expect(code).toBe(0);
+  expect(json.setting).toBe("3pc");
+  expect(json.security).toContain("honest majority");
+  expect(json.measured!.bytes).toEqual(json.predicted!.bytes);
+  expect(Object.keys(json.measured!.bytes).filter((link) => link.includes("dealer"))).toEqual([]);
+  expect(json.measured!.bytes["helper→server"]).toBeGreaterThan(0);
+  expect(Object.keys(json.measured!.peakMegabytes).sort()).toEqual(["client", "helper", "server"]);
+  const exact = (await run("--plain")).json.outputs.logits!.data;
+  expect(largestDifference(exact, json.outputs.logits!.data)).toBeLessThanOrEqual(
+    await declaredError(build, files.input),
+  );
+});
+
+test("the third party is the helper in every report, and its folder the dealer's", async () => {
+  const text = readFileSync(join(build, "manifest.json"), "utf8");
+  const { roles, predicted } = JSON.parse(text) as Manifest;
+  expect(Object.keys(roles)).toEqual(["client", "server", "helper"]);
+  expect(Object.keys(predicted.offline.bytes)).toContain("helper→server");
+  const { json, out } = { ...(await marillcJson<CostReport>("cost", build)), out: (await marillc("cost", build)).out };
+  expect(Object.keys(json.parties)).toEqual(["client", "server", "helper"]);
+  for (const shown of [out, JSON.stringify(json), (await marillc("inspect", build)).out]) {
+    expect(shown).not.toMatch(/dealer/);
+    expect(shown).toMatch(/helper→server/);
+  }
+});
+
+test("it costs what the two parties and a dealer do", async () => {
+  const [three, two] = [build, twoParties].map((each) => marillcJson<CostReport>("cost", each));
+  const [helped, dealt] = [(await three!).json.totals, (await two!).json.totals];
+  expect(helped.online).toEqual(dealt.online);
+  expect(Object.values(helped.offline.bytes)).toEqual(Object.values(dealt.offline.bytes));
+});
+
+test("a budget may limit the helper's links", async () => {
+  const file = join(dir, "budget.json");
+  writeFileSync(file, JSON.stringify({ offline: { bytes: { "helper→server": 1 } } }));
+  const { code, json } = await marillcJson<{ exceeded: readonly string[] }>("cost", build, "--budget", file);
+  expect(code).toBe(1);
+  expect(json.exceeded).toHaveLength(1);
+  expect(json.exceeded[0]).toContain("helper→server");
+});
+
+test("three services over TLS answer as one process does", async () => {
+  const { folders } = await initKeys(join(dir, "keys"));
+  const anywhere: Endpoint = { host: "127.0.0.1", port: 0 };
+  const log = (): void => {};
+  const dealer = await startDealer({ listen: anywhere, identity: await readIdentity(folders.dealer), log });
+  const identity = await readIdentity(folders.server);
+  const server = await startServer({ dir: build, listen: anywhere, dealer, identity, log });
+  const part = await loadPart(build, "client");
+  const asked = { part, inputs: await inputs(), identity: await readIdentity(folders.client), server, dealer };
+  const { outputs, result } = await askServer(asked);
+  await Promise.all([server.close(), dealer.close()]);
+  const local = await openLocal({ dir: build, inProcess: true });
+  const expected = (await local.query(await inputs())).outputs.get("logits")!.tensor.data;
+  await local.end();
+  const declared = await declaredError(build, files.input);
+  expect(largestDifference(expected, outputs.get("logits")!.tensor.data)).toBeLessThanOrEqual(2 * declared);
+  expect(Object.keys(result.measured!.bytes).sort()).toEqual([
+    "client→helper",
+    "client→server",
+    "helper→client",
+    "server→client",
+  ]);
+});
