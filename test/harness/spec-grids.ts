@@ -1,0 +1,107 @@
+import type { Spec } from "../../runtime/protocols/define.ts";
+import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
+import { fixed } from "./protocols.ts";
+
+/** Grids of specs, for the rows of specs.ts. */
+
+export interface SpecRow {
+  readonly specs: readonly Spec[];
+  /** Elements, or rows of elements, of the result whose masks are drawn independently: what counts as one seed. */
+  readonly draws: (spec: Spec) => number;
+  /** Default: uniform reals within each operand's bounds, with the bounds themselves and zero. */
+  readonly inputs?: (spec: Spec, trial: number) => readonly Float64Array[];
+}
+
+export const elements: SpecRow["draws"] = ({ result }) => sizeOf(result.shape);
+export const rowsOf: SpecRow["draws"] = ({ result: { shape } }) =>
+  sizeOf(shape) / Math.max(1, shape[shape.length - 1] ?? 1);
+
+/** Ranks 0 to 4, one element, extents that fill no byte. */
+const shapes: readonly Shape[] = [[], [1], [7], [8], [33], [3, 5], [2, 1, 4], [1, 1, 1, 1], [5, 2, 3]];
+const rowShapes: readonly Shape[] = [
+  [8, 3],
+  [1, 1],
+  [4, 8],
+  [3, 2, 5],
+  [1, 17],
+  [2, 1, 1, 4],
+  [5, 6],
+];
+/** Pairs that broadcast. */
+const shapePairs: readonly (readonly [Shape, Shape, Shape])[] = [
+  [[], [], []],
+  [[1], [1], [1]],
+  [[7], [], [7]],
+  [[3, 5], [5], [3, 5]],
+  [
+    [3, 1],
+    [1, 5],
+    [3, 5],
+  ],
+  [
+    [2, 3, 4],
+    [3, 1],
+    [2, 3, 4],
+  ],
+  [[33], [33], [33]],
+];
+
+export interface Unary {
+  readonly lo: number;
+  readonly hi: number;
+  /** Bounds of the result: those of the operand by default. */
+  readonly to?: readonly [lo: number, hi: number];
+  /** Fractional bits of operand and result. */
+  readonly scales?: readonly (readonly [from: number, to: number])[];
+  /** Widths of the result's ring. */
+  readonly widths?: readonly number[];
+  readonly attrs?: readonly Spec["attrs"][];
+}
+
+/** Scales, rings and attributes go round while the shapes do: every value of each meets every shape's parity. */
+export function unary(u: Unary): readonly Spec[] {
+  const scales =
+    u.scales ??
+    ([
+      [12, 12],
+      [8, 12],
+      [14, 10],
+      [10, 8],
+      [9, 15],
+    ] as const);
+  const widths = u.widths ?? [40, 31, 33, 37];
+  const [lo, hi] = u.to ?? [u.lo, u.hi];
+  return scales.flatMap(([from, to], i) =>
+    shapes.map((shape, j) => ({
+      operands: [fixed(shape, from, u.lo, u.hi)],
+      result: fixed(shape, to, lo, hi, widths[(i + j) % widths.length]!),
+      attrs: (u.attrs ?? [{}])[(i + j) % (u.attrs?.length ?? 1)]!,
+    })),
+  );
+}
+
+export interface Binary {
+  /** Magnitude of each operand and of the result. */
+  readonly bounds: readonly [x: number, y: number, result: number];
+  readonly scales: readonly (readonly [x: number, y: number, result: number])[];
+  readonly widths: readonly number[];
+  readonly pairs?: readonly (readonly [Shape, Shape, Shape])[];
+}
+
+export function binary(b: Binary): readonly Spec[] {
+  const [x, y, z] = b.bounds;
+  return b.scales.flatMap(([from, and, to], i) =>
+    (b.pairs ?? shapePairs).map(([left, right, result], j) => ({
+      operands: [fixed(left, from, -x, x), fixed(right, and, -y, y)],
+      result: fixed(result, to, -z, z, b.widths[(i + j) % b.widths.length]!),
+      attrs: {},
+    })),
+  );
+}
+
+export const elementwise = (specs: readonly Spec[]): SpecRow => ({ specs, draws: elements });
+
+/** Specs over the last axis: every shape with every one of the settings that `make` numbers from 0. */
+export function rowwise(make: (shape: Shape, setting: number) => Spec, settings: number): readonly Spec[] {
+  return [...Array(settings).keys()].flatMap((setting) => rowShapes.map((shape) => make(shape, setting)));
+}
