@@ -1,5 +1,5 @@
 import type { LocalName, LocalOp } from "./local.ts";
-import type { Handle, KnownWeight, Party } from "./party.ts";
+import type { Handle, KnownWeight, Party, Wire } from "./party.ts";
 import type { Fixed } from "./protocols/define.ts";
 import type * as protocols from "./protocols/index.ts";
 import type { IntTensor } from "./ring/tensor.ts";
@@ -7,10 +7,11 @@ import type { parallel, Steps } from "./steps.ts";
 
 /**
  * A tensor of the model as the program takes it. `known`: a weight that only the server knows, used by a known-weight
- * protocol in a ring of `width` bits. `server`: only the server knows it and only adds it. `public`: both know it.
+ * protocol in a ring of `width` bits. `fixed`: likewise, but opened once under a mask, as a wire of `width` bits that
+ * serves every query. `server`: only the server knows it and only adds it. `public`: both know it.
  */
 export interface WeightDecl {
-  readonly form: "known" | "server" | "public";
+  readonly form: "known" | "fixed" | "server" | "public";
   /** Name in the party's weight file. */
   readonly tensor: string;
   readonly shape: readonly number[];
@@ -29,7 +30,7 @@ export interface Toolbox {
   readonly parallel: typeof parallel;
 }
 
-export type WeightHandle = KnownWeight | IntTensor;
+export type WeightHandle = KnownWeight | Wire | IntTensor;
 
 /**
  * A compiled program. One body for all roles: a party runs it on its own shares, the dealer on the masks, the cost

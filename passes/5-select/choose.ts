@@ -2,7 +2,7 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../ir/module.ts";
 import { needsProtocol, opDef } from "../../ir/registry.ts";
-import type { Family, OperandForm, Protocol } from "../../runtime/protocols/define.ts";
+import { type Family, isExact, type OperandForm, type Protocol } from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { specOf } from "./spec.ts";
 
@@ -23,6 +23,7 @@ const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
   share: ["shared"],
   wire: ["shared"],
   weight: ["server"],
+  fixed: ["server"],
   public: ["public", "client"],
 };
 
@@ -42,10 +43,17 @@ function orderOperands(module: Module, op: Op): Op {
 const accepts = (module: Module, op: Op, protocol: Protocol): boolean =>
   op.operands.every((id, place) => labelsOfForm[formOf(protocol, place)].includes(typeOf(module, id).label));
 
-/** Order of preference among protocols that accept an op: exact ones first where they are wanted, then by family. */
-function rankOf(protocol: Protocol, { truncation, families = ["marill"] }: SelectOptions): number {
-  const inexact = truncation === "exact" && protocol.accuracy !== "exact" ? families.length : 0;
-  return inexact + families.indexOf(protocol.family ?? "marill");
+/**
+ * Order of preference among protocols that accept an op: by family, and within it the inexact before the exact ones,
+ * since they are there for being cheaper; where results must be exact, exact ones of any family come first.
+ */
+function rankOf(
+  exact: boolean,
+  family: Family | undefined,
+  { truncation, families = ["marill"] }: SelectOptions,
+): number {
+  const place = families.indexOf(family ?? "marill");
+  return truncation === "exact" ? place + (exact ? 0 : families.length) : 2 * place + (exact ? 1 : 0);
 }
 
 /**
@@ -66,7 +74,9 @@ export function chooseProtocols(module: Module, options: SelectOptions): readonl
         families.includes(protocol.family ?? "marill") &&
         accepts(module, op, protocol),
     );
-    const [chosen] = candidates.toSorted((a, b) => rankOf(a, options) - rankOf(b, options));
+    const spec = specOf(module, op);
+    const rank = (protocol: Protocol): number => rankOf(isExact(protocol, spec), protocol.family, options);
+    const [chosen] = candidates.toSorted((a, b) => rank(a) - rank(b));
     if (chosen) return { ...op, protocol: chosen.name };
     missing.push({
       code: "MRL0520",

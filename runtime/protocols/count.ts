@@ -15,14 +15,18 @@ export const noTraffic: Traffic = { rounds: 0, bytes: noBytes, dealt: noBytes };
 
 /** An operand of a form with nothing in it. */
 export function ghostOperand(form: OperandForm, { shape, width }: Fixed, resultWidth: number): Operand {
-  const empty = ghost(shape, width);
+  const wire = (ring: number): Operand => {
+    const empty = ghost(shape, ring);
+    return { kind: "wire", opened: empty, mask: { share: empty, secret: empty, fresh: true } };
+  };
   const forms: Readonly<Record<OperandForm, () => Operand>> = {
-    share: () => ({ kind: "share", tensor: empty }),
-    wire: () => ({ kind: "wire", opened: empty, mask: { share: empty, secret: empty, fresh: true } }),
+    share: () => ({ kind: "share", tensor: ghost(shape, width) }),
+    wire: () => wire(width),
     weight: () => {
       const wide = ghost(shape, resultWidth);
       return { kind: "weight", shape, width: resultWidth, values: integers(shape, undefined), pad: wide, hidden: wide };
     },
+    fixed: () => wire(resultWidth),
     public: () => integers(shape, undefined),
   };
   return forms[form]();

@@ -14,8 +14,11 @@ export interface Fixed {
   readonly hi: number;
 }
 
-/** How an operand arrives: additive shares, an opened wire, a weight of the server's, or public integers. */
-export type OperandForm = "share" | "wire" | "weight" | "public";
+/**
+ * How an operand arrives: additive shares, an opened wire, a weight of the server's (`weight`: known to it, `fixed`:
+ * opened under a mask once for all queries), or public integers.
+ */
+export type OperandForm = "share" | "wire" | "weight" | "fixed" | "public";
 export type Operand = Handle | KnownWeight | IntTensor;
 
 /** One execution, as plain data: emitted into the generated programs as it is. */
@@ -41,6 +44,8 @@ export interface Protocol {
   readonly paper: string;
   /** Difference from the interpreter's result: none, or at most so many units in the last place of the result. */
   readonly accuracy: "exact" | { readonly ulps: (spec: Spec) => number };
+  /** Probability, for each element, of an error beyond any bound; absent: none. */
+  readonly failure?: (spec: Spec) => number;
   /** Form in which each operand is wanted; the last one repeats for variadic operators. */
   readonly forms: readonly OperandForm[];
   /** Sharing of the result: additive shares unless it opens a wire. */
@@ -59,3 +64,10 @@ export interface Protocol {
 }
 
 export const defineProtocol = (protocol: Protocol): Protocol => protocol;
+
+/** Most units in the last place between a protocol's result and the interpreter's. */
+export const ulpsOf = ({ accuracy }: Protocol, spec: Spec): number => (accuracy === "exact" ? 0 : accuracy.ulps(spec));
+
+/** Whether the result is the interpreter's bit for bit: some protocols are exact at equal scales only. */
+export const isExact = (protocol: Protocol, spec: Spec): boolean =>
+  ulpsOf(protocol, spec) === 0 && (protocol.failure?.(spec) ?? 0) === 0;

@@ -5,6 +5,7 @@ export { fourierSigmoid } from "./fourier-sigmoid.ts";
 export { fourierSilu } from "./fourier-silu.ts";
 export { fourierTanh } from "./fourier-tanh.ts";
 export { knownWeightMatmul, knownWeightMul } from "./known-weight.ts";
+export { fixedWeightMatmul } from "./fixed-weight.ts";
 export { localTruncate } from "./local-truncate.ts";
 export { maskedExtend } from "./masked-extend.ts";
 export { maskedMatmul } from "./masked-matmul.ts";

@@ -25,7 +25,7 @@ export async function runDealer(
   await channels.client.send(clientSeed.slice());
   await channels.server.send(serverSeed.slice());
   const hidden = await channels.server.receive({ exactBytes: hiddenBytes(program) });
-  const { handles } = weightHandles("dealer", program, new Map(), undefined, hidden);
+  const { handles } = weightHandles("dealer", program, { serverSeed, received: hidden });
   const { segments, dealerComputes } = predict(program);
 
   for (let next = 0; ; next++) {

@@ -11,7 +11,7 @@ import { decodeRequest, encodeRequest } from "./control.ts";
 import { sessionError } from "./errors.ts";
 import { runOnline, runSegments } from "./exchange.ts";
 import { ghostInputs, predict, seedBytes } from "./predict.ts";
-import { weightHandles } from "./weights.ts";
+import { openedBytes, weightHandles } from "./weights.ts";
 
 export interface PartyOptions {
   readonly program: Program;
@@ -98,8 +98,14 @@ async function open(options: PartyOptions, role: "client" | "server"): Promise<O
   const seed = await dealer.receive({ exactBytes: seedBytes });
   const jointSeed = role === "client" ? freshSeed() : await peer.receive({ exactBytes: seedBytes });
   if (role === "client") await peer.send(jointSeed.slice());
-  const { handles, toDealer } = weightHandles(role, program, options.tensors, jointSeed, undefined);
-  if (role === "server") await dealer.send(toDealer);
+  const due = openedBytes(program);
+  const received = role === "client" && due > 0 ? await peer.receive({ exactBytes: due }) : new Uint8Array(0);
+  const seeds = role === "server" ? { jointSeed, serverSeed: seed } : { jointSeed, received };
+  const { handles, toDealer, toClient } = weightHandles(role, program, { tensors: options.tensors, ...seeds });
+  if (role === "server") {
+    if (toClient.length > 0) await peer.send(toClient);
+    await dealer.send(toDealer);
+  }
   const segments = predict(program).segments[role];
   const peers = { [role === "client" ? "server" : "client"]: peer, dealer };
   let next = 0;

@@ -4,7 +4,7 @@ import { countSteps } from "../protocols/count.ts";
 import { ghost, integers } from "../ring/tensor.ts";
 import { type Link, type LinkBytes, links, noBytes } from "../steps.ts";
 import { toolbox } from "../toolbox.ts";
-import { hiddenBytes } from "./weights.ts";
+import { hiddenBytes, openedBytes } from "./weights.ts";
 
 export { type LinkBytes, noBytes } from "../steps.ts";
 /** Exact rounds and payload bytes of one phase. */
@@ -45,6 +45,7 @@ export function predict(program: Program): Prediction {
       bytes: {
         ...noBytes,
         "client→server": seedBytes,
+        "server→client": openedBytes(program),
         "dealer→client": seedBytes,
         "dealer→server": seedBytes,
         "server→dealer": hiddenBytes(program),
@@ -61,8 +62,11 @@ export function predict(program: Program): Prediction {
 function ghostBody(program: Program, party: Parameters<Program["body"]>[1]): ReturnType<Program["body"]> {
   const weights = Object.entries(program.weights).map(([name, { form, shape, width }]): [string, WeightHandle] => {
     const values = integers(shape, undefined);
-    if (form !== "known") return [name, values];
     const empty = ghost(shape, width);
+    if (form === "fixed") {
+      return [name, { kind: "wire", opened: empty, mask: { share: empty, secret: empty, fresh: false } }];
+    }
+    if (form !== "known") return [name, values];
     return [name, { kind: "weight", shape, width, values, pad: empty, hidden: empty }];
   });
   return program.body(toolbox, party, ghostInputs(program), Object.fromEntries(weights));

@@ -1,15 +1,19 @@
 import { createStreams } from "../correlations/streams.ts";
 import type { Program, WeightDecl, WeightHandle } from "../program.ts";
-import { fromIntegers, pack, sub, unpack } from "../ring/index.ts";
-import { ghost, type IntTensor, integers, packedBytes, type RingTensor } from "../ring/tensor.ts";
+import { add, fromIntegers, pack, sub, unpack } from "../ring/index.ts";
+import { ghost, type IntTensor, integers, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
 import type { Role } from "../steps.ts";
 
-/** The weights that are hidden from the dealer and the client alike, in the order of the program. */
-export const knownWeights = (program: Program): readonly (readonly [string, WeightDecl])[] =>
-  Object.entries(program.weights).filter(([, decl]) => decl.form === "known");
+/** The weights of a form, in the order of the program. */
+const weightsOf = (program: Program, form: WeightDecl["form"]): readonly WeightDecl[] =>
+  Object.values(program.weights).filter((decl) => decl.form === form);
+const bytesOf = (all: readonly WeightDecl[]): number =>
+  all.reduce((sum, { shape, width }) => sum + packedBytes(shape, width), 0);
 
-export const hiddenBytes = (program: Program): number =>
-  knownWeights(program).reduce((sum, [, { shape, width }]) => sum + packedBytes(shape, width), 0);
+/** What the server sends the dealer in setup: known weights without their pads. */
+export const hiddenBytes = (program: Program): number => bytesOf(weightsOf(program, "known"));
+/** What the server sends the client in setup: fixed weights under their masks. */
+export const openedBytes = (program: Program): number => bytesOf(weightsOf(program, "fixed"));
 
 /** Integers of a tensor at the parties that know it, a ghost elsewhere. */
 function integersOf(role: Role, decl: WeightDecl, tensors: ReadonlyMap<string, IntTensor>): IntTensor {
@@ -20,37 +24,70 @@ function integersOf(role: Role, decl: WeightDecl, tensors: ReadonlyMap<string, I
   return tensor;
 }
 
+/** What one party has of the weights when a session is set up. */
+export interface WeightSources {
+  /** Integers of the weights that this party knows. */
+  readonly tensors?: ReadonlyMap<string, IntTensor>;
+  /** Client and server: the seed that they share. */
+  readonly jointSeed?: Uint8Array;
+  /** Server and dealer: the seed that they share. */
+  readonly serverSeed?: Uint8Array;
+  /** What the server sent: the dealer the hidden weights, the client the opened ones. */
+  readonly received?: Uint8Array;
+}
+
 /**
- * Weight handles of one party for one session. The server sends the dealer each known weight minus a pad that it
- * shares with the client: uniform, since the dealer does not know the pad's seed. Once per session; every query uses
- * fresh masks against it (LIN-PK setup, protocols.md 1.1).
+ * Weight handles of one party for one session, and what the server sends for them.
+ *
+ * known: the server sends the dealer the weight minus a pad that it shares with the client: uniform, since the dealer
+ * does not know the pad's seed (LIN-PK setup, protocols.md 1.1). fixed: it sends the client the weight plus a mask that
+ * it shares with the dealer: uniform, since the client does not know the mask's seed (LIN-FIX setup, one way, because
+ * the server knows the weight). Once per session; every query uses fresh masks against it.
  */
 export function weightHandles(
   role: Role,
   program: Program,
-  tensors: ReadonlyMap<string, IntTensor>,
-  jointSeed: Uint8Array | undefined,
-  hidden: Uint8Array | undefined,
-): { readonly handles: Readonly<Record<string, WeightHandle>>; readonly toDealer: Uint8Array } {
+  { tensors = new Map(), jointSeed, serverSeed, received = new Uint8Array(0) }: WeightSources,
+): {
+  readonly handles: Readonly<Record<string, WeightHandle>>;
+  readonly toDealer: Uint8Array;
+  readonly toClient: Uint8Array;
+} {
   const pads = jointSeed && createStreams(jointSeed, "weights");
-  const parts: Uint8Array[] = [];
+  const masks = serverSeed && createStreams(serverSeed, "weights");
+  const sent = { dealer: [] as Uint8Array[], client: [] as Uint8Array[] };
   let offset = 0;
+  const take = (shape: Shape, width: number): RingTensor => {
+    const bytes = packedBytes(shape, width);
+    offset += bytes;
+    return unpack(received.subarray(offset - bytes, offset), shape, width);
+  };
+  const known = (name: string, { shape, width }: WeightDecl, values: IntTensor): WeightHandle => {
+    const pad = pads ? pads(name, "pad").ring(shape, width) : ghost(shape, width);
+    if (role === "server") sent.dealer.push(pack(sub(fromIntegers(values, width), pad)));
+    const hidden = role === "dealer" ? take(shape, width) : ghost(shape, width);
+    return { kind: "weight", shape, width, values, pad, hidden };
+  };
+  const fixed = (name: string, { shape, width }: WeightDecl, values: IntTensor): WeightHandle => {
+    const unknown = ghost(shape, width);
+    const secret = masks && role !== "client" ? masks(name, "mask").ring(shape, width) : unknown;
+    // W + B is uniform: B is fresh and the client does not know it. Safe to send.
+    const own = role === "server" ? add(fromIntegers(values, width), secret) : unknown;
+    if (role === "server") sent.client.push(pack(own));
+    const opened = role === "client" ? take(shape, width) : own;
+    const share = { client: zeros(shape, width), server: secret, dealer: unknown }[role];
+    return { kind: "wire", opened, mask: { share, secret: role === "dealer" ? secret : unknown, fresh: false } };
+  };
   const handles = Object.entries(program.weights).map(([name, decl]): [string, WeightHandle] => {
     const values = integersOf(role, decl, tensors);
-    if (decl.form !== "known") return [name, values];
-    const { shape, width } = decl;
-    const unknown = ghost(shape, width);
-    const pad: RingTensor = pads ? pads(name, "pad").ring(shape, width) : unknown;
-    let share = unknown;
-    if (role === "server") parts.push(pack(sub(fromIntegers(values, width), pad)));
-    if (role === "dealer" && hidden) {
-      const bytes = packedBytes(shape, width);
-      share = unpack(hidden.subarray(offset, offset + bytes), shape, width);
-      offset += bytes;
-    }
-    return [name, { kind: "weight", shape, width, values, pad, hidden: share }];
+    if (decl.form === "known") return [name, known(name, decl, values)];
+    return [name, decl.form === "fixed" ? fixed(name, decl, values) : values];
   });
-  return { handles: Object.fromEntries(handles), toDealer: concatBytes(parts) };
+  return {
+    handles: Object.fromEntries(handles),
+    toDealer: concatBytes(sent.dealer),
+    toClient: concatBytes(sent.client),
+  };
 }
 
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {

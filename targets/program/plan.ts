@@ -47,14 +47,15 @@ function weightUse(module: Module, op: Op, place: number): WeightDecl {
   const id = op.operands[place]!;
   const { element, shape, label } = typeOf(module, id);
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
-  const known = protocol !== undefined && formOf(protocol, place) === "weight";
+  const wanted = protocol && formOf(protocol, place);
+  const held = wanted === "weight" ? "known" : wanted === "fixed" ? "fixed" : undefined;
   const result = fixedOf(module, op.result);
   const fixed = isFixed(element) ? element : { width: 32, scale: 0 };
   return {
-    form: known ? "known" : label === "server" ? "server" : "public",
+    form: held ?? (label === "server" ? "server" : "public"),
     tensor: weightKey(module.params[id]!, fixed.scale),
     shape,
-    width: known ? result.width : fixed.width,
+    width: held ? result.width : fixed.width,
     scale: fixed.scale,
   };
 }

@@ -4,7 +4,15 @@ import type { Fixed, Operand, OperandForm, Protocol, Spec } from "../../runtime/
 import { openWire } from "../../runtime/protocols/open.ts";
 import { createPrg } from "../../runtime/random.ts";
 import { add, fromIntegers, sub, toReal } from "../../runtime/ring/index.ts";
-import { ghost, type IntTensor, integers, type RingTensor, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
+import {
+  ghost,
+  type IntTensor,
+  integers,
+  type RingTensor,
+  type Shape,
+  sizeOf,
+  zeros,
+} from "../../runtime/ring/tensor.ts";
 import { count, type Stage, seedOf, type Together, type Traffic, together } from "./together.ts";
 
 /** Runs protocols on shared inputs, and knows what they cost. One place for all protocol tests. */
@@ -54,6 +62,7 @@ export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntT
       const { width } = resolved.operands[k]!;
       if (form === "public") operands.push(party.role === "client" && stage === "online" ? input : unknown(input));
       else if (form === "weight") operands.push(weightOf(party, stage, input, width));
+      else if (form === "fixed") operands.push(fixedOf(party, stage, input, width));
       else {
         const tensor = inputShare(party, stage, fromIntegers(input, width), k, options);
         operands.push(form === "wire" ? yield* openWire(party.at(`open ${k}`), tensor) : { kind: "share", tensor });
@@ -89,6 +98,21 @@ export function weightOf(party: Party, stage: Stage, values: IntTensor, width: n
     values: party.role === "server" && stage !== "count" ? values : unknown(values),
     pad: knowsPad ? pad(shape, width) : none,
     hidden: party.role === "dealer" ? sub(fromIntegers(values, width), pad(shape, width)) : none,
+  };
+}
+
+/** A weight as a session opens it once: W + B, with B known to the server and the dealer. */
+export function fixedOf(party: Party, stage: Stage, values: IntTensor, width: number): Wire {
+  const { shape } = values;
+  const none = ghost(shape, width);
+  const mask = createPrg(seedOf(1, 8), "fixed").ring(shape, width);
+  const share = { client: zeros(shape, width), server: mask, dealer: none }[party.role];
+  const opened = stage === "online" && party.role !== "dealer" ? add(fromIntegers(values, width), mask) : none;
+  const isDealing = stage === "deal";
+  return {
+    kind: "wire",
+    opened,
+    mask: { share: stage === "count" ? none : share, secret: isDealing ? mask : none, fresh: false },
   };
 }
 
@@ -131,7 +155,7 @@ export function costOf(protocol: Protocol, spec: Spec): Traffic {
       return { kind: "weight", shape, width, values: integers(shape, undefined), pad: tensor, hidden: tensor };
     }
     if (form === "share") return { kind: "share", tensor };
-    return { kind: "wire", opened: tensor, mask: { share: tensor, secret: tensor, fresh: true } };
+    return { kind: "wire", opened: tensor, mask: { share: tensor, secret: tensor, fresh: form === "wire" } };
   });
   return count((party) => protocol.run(party, resolved, ...operands));
 }

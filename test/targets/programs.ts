@@ -9,7 +9,7 @@ import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
 import type { Role } from "../../runtime/steps.ts";
 import { toolbox } from "../../runtime/toolbox.ts";
 import { type Plan, planProgram } from "../../targets/program/plan.ts";
-import { weightOf } from "../harness/protocols.ts";
+import { fixedOf, weightOf } from "../harness/protocols.ts";
 import { integerWeights } from "../harness/session.ts";
 import { together } from "../harness/together.ts";
 import { createNoise } from "../passes/models.ts";
@@ -52,6 +52,7 @@ export function runTogether(programs: Readonly<Record<Role, Program>>, weights =
     const handles = Object.entries(program.weights).map(([key, decl]): [string, WeightHandle] => {
       const known = values.get(decl.tensor)!;
       if (decl.form === "known") return [key, weightOf(party, stage, known, decl.width)];
+      if (decl.form === "fixed") return [key, fixedOf(party, stage, known, decl.width)];
       const holds =
         stage !== "count" && (party.role === "server" || (party.role === "client" && decl.form === "public"));
       return [key, holds ? known : empty(decl)];
