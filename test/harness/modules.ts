@@ -32,6 +32,13 @@ const shuffled = (draw: Draw, items: readonly number[]): readonly number[] =>
 const text = (draw: Draw): string => choose(draw, ["", "a", 'quote " and \\', "line\nbreak", "ümlaut"]);
 const axisOf = (draw: Draw, shape: Shape | undefined): number => draw(Math.max(0, (shape?.length ?? 0) - 1));
 
+const spatialRank = (x: Shape): number => Math.max(0, x.length - 2);
+const drawWindows = (draw: Draw, x: Shape): Attrs => ({
+  strides: Array(spatialRank(x)).fill(draw(1) + 1),
+  pads: Array(2 * spatialRank(x)).fill(draw(1)),
+  dilations: Array(spatialRank(x)).fill(draw(1) + 1),
+});
+
 /** Attributes whose good values depend on the operands, by operator; the others are drawn by kind. */
 const attrDraws: Readonly<Record<string, AttrDraw>> = {
   reshape: (draw, [x]) => ({ shape: choose(draw, [[sizeOf(x!)], [...x!].reverse(), [1, ...x!]]) }),
@@ -47,6 +54,9 @@ const attrDraws: Readonly<Record<string, AttrDraw>> = {
     });
     return { starts: parts.map((p) => p[0]!), ends: parts.map((p) => p[1]!), steps: parts.map((p) => p[2]!) };
   },
+  conv: (draw, [x]) => ({ ...drawWindows(draw, x!), group: draw(1) + 1 }),
+  "sum-pool": (draw, [x]) => ({ kernel: Array(spatialRank(x!)).fill(draw(1) + 1), ...drawWindows(draw, x!) }),
+  "max-pool": (draw, [x]) => ({ kernel: Array(spatialRank(x!)).fill(draw(1) + 1), ...drawWindows(draw, x!) }),
   cast: (draw) => ({ to: choose(draw, ["f32", "i64", "bool"]) }),
   compare: (draw) => ({ kind: choose(draw, ["equal", "less", "less-or-equal", "greater", "greater-or-equal"]) }),
   logic: (draw) => ({ kind: choose(draw, ["and", "or", "xor"]) }),

@@ -97,6 +97,18 @@ const wrong: readonly (readonly [string, readonly (readonly number[])[], Attrs, 
   ],
   ["rope", [[2, 3], [3], [3]], {}, /even/],
   ["expand", [[2]], { shape: [3] }, /broadcasts/],
+  [
+    "conv",
+    [
+      [1, 3, 5],
+      [4, 2, 3],
+    ],
+    { strides: [1], pads: [0, 0], dilations: [1], group: 1 },
+    /\[M, C \/ 1/,
+  ],
+  ["sum-pool", [[1, 1, 3]], { kernel: [4], strides: [1], pads: [0, 0], dilations: [1] }, /at most 3/],
+  ["sum-pool", [[1, 1, 3]], { kernel: [2], strides: [0], pads: [0, 0], dilations: [1] }, /strides/],
+  ["max-pool", [[1, 1, 3]], { kernel: [1], strides: [1], pads: [1, 0], dilations: [1] }, /in the padding/],
 ];
 
 test.each(wrong)("shape of %s refuses %j", (name, shapes, attrs, message) => {

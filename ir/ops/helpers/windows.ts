@@ -1,0 +1,95 @@
+import type { Attrs } from "../../module.ts";
+import { type Shape, sizeOf } from "../../type.ts";
+import type { Tensor } from "../../weights.ts";
+import type { OpDef } from "../define.ts";
+import { numbersOf } from "./attrs.ts";
+import { show, stridesOf } from "./shapes.ts";
+
+/** Windows that slide over the spatial axes, those behind [N, C]. Each list has one entry per axis, `pads` two. */
+export interface Windows {
+  readonly kernel: Shape;
+  readonly strides: readonly number[];
+  /** In front on every axis, then behind on every axis, as ONNX writes them. */
+  readonly pads: readonly number[];
+  readonly dilations: readonly number[];
+}
+
+export const windowAttrs: OpDef["attrs"] = {
+  strides: { kind: "ints", summary: "step of the window, per spatial axis" },
+  pads: { kind: "ints", summary: "positions added in front on every spatial axis, then behind" },
+  dilations: { kind: "ints", summary: "distance of neighbours in a window, per spatial axis" },
+};
+export const poolAttrs: OpDef["attrs"] = {
+  kernel: { kind: "ints", summary: "extents of the window, per spatial axis" },
+  ...windowAttrs,
+};
+
+export const windowsOf = (attrs: Attrs, kernel: Shape = numbersOf(attrs, "kernel")): Windows => ({
+  kernel,
+  strides: numbersOf(attrs, "strides"),
+  pads: numbersOf(attrs, "pads"),
+  dilations: numbersOf(attrs, "dilations"),
+});
+
+/** How many windows fit on each spatial axis. Throws a plain Error when the lists do not fit. */
+export function windowCounts(spatial: Shape, { kernel, strides, pads, dilations }: Windows): Shape {
+  const rank = spatial.length;
+  const fits = [kernel, strides, dilations].every((list) => list.length === rank && list.every((n) => n >= 1));
+  if (rank === 0 || !fits || pads.length !== 2 * rank || pads.some((n) => n < 0)) {
+    throw new Error(
+      `expected kernel, strides, dilations and pads for the axes of ${show(spatial)}, found ${[kernel, strides, dilations, pads].map(show).join(", ")}`,
+    );
+  }
+  return spatial.map((extent, axis) => {
+    const span = (kernel[axis]! - 1) * dilations[axis]! + 1;
+    const padded = extent + pads[axis]! + pads[axis + rank]!;
+    if (span > padded) throw new Error(`expected a window of at most ${padded} on axis ${axis}, found ${span}`);
+    return Math.floor((padded - span) / strides[axis]!) + 1;
+  });
+}
+
+export interface Tap {
+  /** Flat position in the plane. */
+  readonly at: number;
+  /** Flat position in the window. */
+  readonly tap: number;
+}
+
+/** For each window, in order: the places that it meets. What lies in the padding is no place. */
+export function tapsOf(spatial: Shape, windows: Windows): readonly (readonly Tap[])[] {
+  const { kernel, strides, pads, dilations } = windows;
+  const own = stridesOf(spatial);
+  return placesOf(windowCounts(spatial, windows)).map((window) =>
+    placesOf(kernel).flatMap((offset, tap) => {
+      const place = offset.map((k, axis) => window[axis]! * strides[axis]! - pads[axis]! + k * dilations[axis]!);
+      const exists = place.every((p, axis) => p >= 0 && p < spatial[axis]!);
+      return exists ? [{ at: place.reduce((sum, p, axis) => sum + p * own[axis]!, 0), tap }] : [];
+    }),
+  );
+}
+
+/** Every index of a shape, in row-major order. */
+const placesOf = (shape: Shape): number[][] =>
+  shape.reduce<number[][]>(
+    (places, extent) => places.flatMap((place) => Array.from({ length: extent }, (_, i) => [...place, i])),
+    [[]],
+  );
+
+/** [N, C, …spatial] with the spatial extents replaced by the number of windows. */
+export function pooledShape(x: Shape, attrs: Attrs): Shape {
+  if (x.length < 3) throw new Error(`expected [N, C, …spatial], found ${show(x)}`);
+  return [...x.slice(0, 2), ...windowCounts(x.slice(2), windowsOf(attrs))];
+}
+
+/** One number of each window, from its elements: those that exist. */
+export function pool(x: Tensor, attrs: Attrs, f: (elements: readonly number[]) => number): Tensor {
+  const shape = pooledShape(x.shape, attrs);
+  const spatial = x.shape.slice(2);
+  const taps = tapsOf(spatial, windowsOf(attrs));
+  const plane = sizeOf(spatial);
+  const data = new Float64Array(sizeOf(shape));
+  for (let row = 0, to = 0; row < shape[0]! * shape[1]!; row++) {
+    for (const window of taps) data[to++] = f(window.map(({ at }) => x.data[row * plane + at]!));
+  }
+  return { shape, data };
+}
