@@ -23,7 +23,7 @@ function resultElement(def: OpDef, operands: readonly TensorType[], attrs: Attrs
     if (current && isFixed(current)) return current;
     return def.element ? def.element(elements, attrs) : (counted[0]?.element ?? f32);
   }
-  if (def.element) return def.element(elements, attrs);
+  if (def.element) return def.element(elements, attrs, current);
   const labels = operands.map((operand) => operand.label);
   if (current && (def.linear === "none" || needsProtocol(def, labels))) return current;
   // The ring is that of the shares: a value in the clear has no ring of its own.

@@ -1,4 +1,5 @@
 export { coarseMaxAttention } from "./attention.ts";
+export { faithfulTruncate } from "./faithful-truncate.ts";
 export { fourierErf } from "./fourier-erf.ts";
 export { fourierGelu } from "./fourier-gelu.ts";
 export { fourierSigmoid } from "./fourier-sigmoid.ts";
@@ -15,6 +16,7 @@ export { oneOpeningLayerNorm, oneOpeningRmsNorm } from "./norm.ts";
 export { octavesReciprocal, octavesRsqrt } from "./octave-inverse.ts";
 export { oneWayReveal } from "./one-way-reveal.ts";
 export { maskedOpen } from "./open.ts";
+export { sameRingTruncate } from "./same-ring-truncate.ts";
 export { seededShare } from "./seeded-share.ts";
 export { separableExp } from "./separable-exp.ts";
 export { coarseMaxSoftmax } from "./softmax.ts";

@@ -7,6 +7,7 @@
  * (protocols.md 1.0). Everything below expands that identity.
  */
 import type { FreshMask, Mask, Party, Wire } from "../party.ts";
+import { residue } from "../ring/convert.ts";
 import {
   add,
   addConstant,
@@ -48,12 +49,16 @@ export const gate = (bit: RingTensor, t: RingTensor): RingTensor => mul(widen(bi
 /** t or −t: multiplied by 1 − 2·bit. */
 export const signed = (bit: RingTensor, t: RingTensor): RingTensor => sub(t, mulConstant(gate(bit, t), 2));
 
+/** x + 2^exponent, and x − 2^exponent: also where 2^exponent is beyond the integers that float64 counts by one. */
+export const plusPower = (x: RingTensor, exponent: number): RingTensor => add(x, residue(2 ** exponent, x.width));
+export const minusPower = (x: RingTensor, exponent: number): RingTensor => sub(x, residue(2 ** exponent, x.width));
+
 /** The public parts of a wire: x = a − r + 2^n·g·w over the integers. */
 export function parts(x: Wire, width: number): { readonly a: RingTensor; readonly g: RingTensor } {
   const n = x.opened.width;
   if (width <= n) return { a: narrow(x.opened, width), g: ghost([], 1) };
-  const offset = addConstant(x.opened, 2 ** (n - 2));
-  const a = addConstant(widen(offset, width), -(2 ** (n - 2)));
+  const offset = plusPower(x.opened, n - 2);
+  const a = minusPower(widen(offset, width), n - 2);
   return { a, g: addConstant(msb(offset), 1) };
 }
 
