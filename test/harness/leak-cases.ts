@@ -9,6 +9,8 @@ import { fixed } from "./protocols.ts";
 export interface TestedCase extends LeakCase {
   readonly protocol: Protocol;
   readonly breaks: readonly BreakName[];
+  /** Fewer samples than usual, where a view holds many words. */
+  readonly samples?: number;
   /** Bounds and number of each operand's raw integers, to draw other secrets from. */
   readonly bounds: readonly (readonly [lo: number, hi: number, count: number])[];
 }
@@ -86,6 +88,111 @@ const twoQueries: TestedCase = (() => {
   };
 })();
 
+/** CrypTen's protocols: every bit of a word is opened under a mask of its own. */
+const words = [...opening, ...dealing, "one mask serves every opening"] as const;
+const fraction = (n: number): Fixed => fixed([n], 16, -(2 ** 20), 2 ** 20);
+const crypten: readonly TestedCase[] = [
+  tested(
+    protocols.beaverMul,
+    [
+      [[-(2 ** 35) - 1], [20]],
+      [[12345678], [2 ** 34 + 5]],
+    ],
+    spec(
+      (n) => [fraction(n), fraction(n)],
+      (n) => fixed([n], 16, -(2 ** 40), 2 ** 40, 64),
+    ),
+    words,
+  ),
+  tested(
+    protocols.beaverWeightMul,
+    [
+      [[-(2 ** 35) - 1], [20]],
+      [[12345678], [20]],
+    ],
+    spec(
+      (n) => [fraction(n), fraction(n)],
+      (n) => fixed([n], 32, -(2 ** 40), 2 ** 40, 64),
+    ),
+    words,
+  ),
+  ...[protocols.beaverMatmul, protocols.beaverWeightMatmul].map((protocol) =>
+    tested(
+      protocol,
+      [
+        [
+          [-(2 ** 35) - 1, 3],
+          [20, 5],
+        ],
+        [
+          [12346, 2 ** 30],
+          [20, 5],
+        ],
+      ],
+      spec(
+        (n) => [fixed([n, 1, 2], 16, -(2 ** 20), 2 ** 20), fixed([n, 2, 1], 16, -(2 ** 20), 2 ** 20)],
+        (n) => fixed([n, 1, 1], 32, -(2 ** 40), 2 ** 40, 64),
+      ),
+      words,
+    ),
+  ),
+  tested(
+    protocols.beaverSquare,
+    [[[-(2 ** 35) - 1]], [[12345678]]],
+    spec(
+      (n) => [fraction(n)],
+      (n) => fixed([n], 16, 0, 2 ** 40, 64),
+    ),
+    [...opening, ...dealing],
+  ),
+  tested(
+    protocols.beaverWhere,
+    [
+      [[1], [20], [-7]],
+      [[0], [12345678], [2 ** 34 + 5]],
+    ],
+    spec(
+      (n) => [fixed([n], 0, 0, 1), fraction(n), fraction(n)],
+      (n) => fixed([n], 16, -(2 ** 20), 2 ** 20, 64),
+    ),
+    [...words, "a selecting bit is opened unmasked"],
+  ),
+  tested(
+    protocols.a2bRelu,
+    [[[-(2 ** 35) - 1]], [[12345678]]],
+    spec(
+      (n) => [fraction(n)],
+      (n) => fixed([n], 16, 0, 2 ** 20, 64),
+    ),
+    ["mask is 0", "a selecting bit is opened unmasked"],
+  ),
+  ...[protocols.a2bCompare, protocols.a2bComparePublic].map((protocol) =>
+    tested(
+      protocol,
+      [
+        [[-(2 ** 35) - 1], [20]],
+        [[12345678], [20]],
+      ],
+      spec(
+        (n) => [fraction(n), fraction(n)],
+        (n) => fixed([n], 0, 0, 1, 1),
+        { kind: "less" },
+      ),
+      ["mask is 0", ...dealing],
+    ),
+  ),
+  tested(
+    protocols.openedSine,
+    [[[-81001]], [[7000]]],
+    spec(
+      (n) => [fixed([n], 16, -16, 16)],
+      (n) => fixed([n], 16, -2, 2, 64),
+      { period: 8, sines: [0.5, -0.25] },
+    ),
+    [...opening, ...dealing],
+  ),
+];
+
 export const leakCases: readonly TestedCase[] = [
   twoQueries,
   tested(protocols.maskedOpen, [[[-(2 ** 40) - 1]], [[12345678]]], elementwise(0, 0, 2 ** 41, 44), [
@@ -142,6 +249,24 @@ export const leakCases: readonly TestedCase[] = [
     ["client mask is 0"],
   ),
   tested(
+    protocols.fixedWeightMatmul,
+    [
+      [
+        [-(2 ** 40) - 1, 5],
+        [3, -7],
+      ],
+      [
+        [12346, 2 ** 39],
+        [3, -7],
+      ],
+    ],
+    spec(
+      (n) => [fixed([n, 2], 0, -(2 ** 41), 2 ** 41), fixed([2, 1], 0, -8, 8)],
+      (n) => fixed([n, 1], 0, -(2 ** 43), 2 ** 43, 44),
+    ),
+    [...opening, ...dealing],
+  ),
+  tested(
     protocols.knownWeightMul,
     [
       [
@@ -159,11 +284,66 @@ export const leakCases: readonly TestedCase[] = [
     ),
     ["client mask is 0"],
   ),
+  tested(
+    protocols.knownWeightConv,
+    [
+      [
+        [-(2 ** 40) - 1, 5],
+        [3, -7],
+      ],
+      [
+        [12346, 2 ** 39],
+        [3, -7],
+      ],
+    ],
+    spec(
+      (n) => [fixed([n, 1, 2], 0, -(2 ** 41), 2 ** 41), fixed([1, 1, 2], 0, -8, 8)],
+      (n) => fixed([n, 1, 3], 0, -(2 ** 43), 2 ** 43, 44),
+      { strides: [1], pads: [1, 1], dilations: [1], group: 1 },
+    ),
+    ["client mask is 0"],
+  ),
+  // Each sample is a channel of its own: both operands are as many secrets.
+  tested(
+    protocols.maskedConv,
+    [
+      [
+        [-(2 ** 41) - 1, 3],
+        [20, 5],
+      ],
+      [
+        [12346, 2 ** 40],
+        [-(2 ** 41), 77],
+      ],
+    ],
+    (n) => ({
+      operands: [fixed([1, n, 2], 12, -300, 300), fixed([n, 1, 2], 12, -100, 100)],
+      result: fixed([1, n, 1], 24, -60000, 60000, 44),
+      attrs: { strides: [1], pads: [0, 0], dilations: [1], group: n },
+    }),
+    [...opening, ...dealing, "one mask serves every opening", "mask is drawn from 2^26"],
+  ),
+  tested(
+    protocols.tournamentMaxPool,
+    [[[-30001, 9000]], [[12346, -700]]],
+    spec(
+      (n) => [fixed([n, 1, 2], 12, -8, 8)],
+      (n) => fixed([n, 1, 1], 12, -8, 8, 40),
+      { kernel: [2], strides: [1], pads: [0, 0], dilations: [1] },
+    ),
+    [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+  ),
   tested(protocols.maskedRelu, [[[-60001]], [[12346]]], elementwise(12, 12, 16, 40), [
     ...opening,
     ...dealing,
     ...comparing,
   ]),
+  tested(
+    protocols.faithfulTruncate,
+    [[[-60001]], [[12346]]],
+    (n) => ({ ...elementwise(12, 4, 16, 40)(n), attrs: { by: 8 } }),
+    [...opening, ...dealing, ...comparing],
+  ),
   activation(protocols.fourierErf),
   activation(protocols.fourierGelu),
   activation(protocols.fourierSigmoid),
@@ -232,4 +412,5 @@ export const leakCases: readonly TestedCase[] = [
     ),
     [...opening, ...dealing, ...comparing, "one mask serves every opening"],
   ),
+  ...crypten.map((each) => ({ ...each, ...(each.name.startsWith("a2b.") && { samples: 2000 }) })),
 ];

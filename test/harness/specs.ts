@@ -15,6 +15,7 @@ import { opDef, withDefaults } from "../../ir/registry.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
 import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
+import { convShapes, convSpec, poolShapes, poolSpec } from "./convolutions.ts";
 import { declaredUlps, fixed, quantised, reals, resolve } from "./protocols.ts";
 import { binary, elements, elementwise, rowsOf, rowwise, type SpecRow, unary } from "./spec-grids.ts";
 
@@ -151,7 +152,50 @@ const dropping = (widths: readonly number[], lo = -200, hi = 200) =>
 
 const inverseOf = (lo: number, hi: number) => elementwise(unary({ lo, hi, to: [0, 1 / lo], widths: [40, 38, 33, 41] }));
 
+const sines = [-0.0818, 1.25, 0, 0.3];
+const orders = elementwise(
+  binary({ bounds: [30, 30, 1], scales: [0, 4, 8, 12, 21].map((s) => [s, s, 0] as const), widths: [1] }).map(
+    (spec, k) => ({
+      ...spec,
+      attrs: { kind: ["less", "less-or-equal", "greater", "greater-or-equal"][k % 4]! },
+    }),
+  ),
+);
+/** Rings in which the local truncation fails once in 2^30 products. */
+const products = elementwise(
+  binary({
+    bounds: [16, 8, 128],
+    scales: [
+      [12, 12, 12],
+      [8, 10, 18],
+      [0, 0, 0],
+      [6, 14, 8],
+      [12, 3, 13],
+    ],
+    widths: [64, 61],
+  }),
+);
+
 const rows: Readonly<Record<string, SpecRow>> = {
+  "a2b.compare": orders,
+  "a2b.compare-public": orders,
+  "a2b.relu": elementwise(unary({ lo: -30, hi: 30, to: [0, 30], widths: [64] })),
+  "beaver.matmul": {
+    specs: binary({ bounds: [8, 8, 1100], scales: matmulScales, widths: [40, 37, 44, 64], pairs: matrices }),
+    draws: rowsOf,
+  },
+  "beaver.mul": products,
+  "beaver.square": elementwise(unary({ lo: -30, hi: 30, to: [0, 900], widths: [64] })),
+  "beaver.weight-matmul": {
+    specs: binary({ bounds: [8, 4, 600], scales: matmulScales, widths: [40, 37, 44, 64], pairs: weightMatrices }),
+    draws: rowsOf,
+  },
+  "beaver.weight-mul": products,
+  "beaver.where": elementwise(
+    unary({ lo: -200, hi: 200, scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const), widths: [64, 61, 40, 44] }).map(
+      (spec) => ({ ...spec, operands: [fixed(spec.result.shape, 0, 0, 1), spec.operands[0]!, spec.operands[0]!] }),
+    ),
+  ),
   "coarse-max.attention": { specs: attentionSpecs, draws: rowsOf },
   "coarse-max.softmax": { specs: softmaxSpecs, draws: rowsOf },
   "faithful.truncate": elementwise(dropping([20, 33, 40, 47])),
@@ -160,6 +204,12 @@ const rows: Readonly<Record<string, SpecRow>> = {
   "fourier.sigmoid": activation,
   "fourier.silu": activation,
   "fourier.tanh": activation,
+  "known-weight.conv": {
+    specs: [31, 32, 37, 44, 64].flatMap((width) =>
+      convShapes.map((shape) => convSpec(shape, [10, 0], [8, 1000], width)),
+    ),
+    draws: elements,
+  },
   "known-weight.matmul": {
     specs: binary({ bounds: [8, 4, 600], scales: matmulScales, widths: [40, 37, 44, 64], pairs: weightMatrices }),
     draws: rowsOf,
@@ -173,6 +223,10 @@ const rows: Readonly<Record<string, SpecRow>> = {
     draws: elements,
   },
   "local.truncate": elementwise(dropping([20, 33, 40, 29])),
+  "masked.conv": {
+    specs: [31, 32, 37, 44, 64].flatMap((width) => convShapes.map((shape) => convSpec(shape, [8, 8], [4, 4], width))),
+    draws: elements,
+  },
   "masked.extend": elementwise(
     unary({ lo: -30, hi: 30, scales: [0, 5, 12, 16, 20].map((s) => [s, s] as const), widths: [64, 41, 33, 31] }),
   ),
@@ -222,10 +276,23 @@ const rows: Readonly<Record<string, SpecRow>> = {
   "seeded.share": elementwise(
     unary({ lo: -200, hi: 200, scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const), widths: [64, 31, 33, 44] }),
   ),
+  "opened.sine-series": elementwise(
+    unary({
+      lo: -100,
+      hi: 100,
+      to: [-2, 2],
+      widths: [64, 50],
+      attrs: [8, 16, 64].map((period) => ({ period, sines })),
+    }),
+  ),
   "separable.exp": elementwise([
     ...unary({ lo: -20, hi: 0, to: [0, 1], widths: [30, 33, 28, 37] }),
     ...unary({ lo: -3, hi: 3, to: [0, 21], widths: [30, 33, 28, 37] }),
   ]),
+  "tournament.max-pool": {
+    specs: [11, 16, 31, 40, 64].flatMap((width) => poolShapes.map((shape) => poolSpec(shape, width))),
+    draws: elements,
+  },
 };
 
 /** The row of a protocol without the specs that it refuses. @throws Error if it has no row, or fewer than 30 are left. */

@@ -17,9 +17,10 @@ const caught = (test: LeakCase, name?: BreakName): boolean =>
 
 for (const test of leakCases) {
   describe(test.name, () => {
-    it(`shows a corrupted client or server the same for two secrets (${SAMPLES} samples, alpha 1e-6)`, () => {
+    const samples = test.samples ?? SAMPLES;
+    it(`shows a corrupted client or server the same for two secrets (${samples} samples, alpha 1e-6)`, () => {
       for (const corrupted of roles) {
-        const verdict = compareViews(test, corrupted, SAMPLES);
+        const verdict = compareViews(test, corrupted, samples);
         expect(verdict.z, `${corrupted}: ${verdict.where}`).toBeLessThan(limitOf(verdict.tests));
       }
     });

@@ -1,0 +1,28 @@
+import { defineOp, type OpDef } from "./define.ts";
+import { shiftDown } from "./helpers/fixed.ts";
+import { interval } from "./helpers/interval.ts";
+import { cap } from "./helpers/scales.ts";
+import { sameAsFirst } from "./helpers/shapes.ts";
+import { map } from "./helpers/tensors.ts";
+
+const squared: OpDef["evaluate"] = ([x]) => map(x!, (value) => value * value);
+
+/** A product of a value with itself: some systems open one operand for it instead of two. */
+export const square = defineOp({
+  name: "square",
+  summary: "x², elementwise",
+  operands: ["x"],
+  attrs: {},
+  shape: sameAsFirst,
+  range: ([a]) => {
+    const ends = [a!.lo ** 2, a!.hi ** 2];
+    return interval(a!.lo <= 0 && a!.hi >= 0 ? 0 : Math.min(...ends), Math.max(...ends));
+  },
+  linear: "none",
+  evaluate: squared,
+  fixed: (raw, attrs, [x], result) => shiftDown(squared(raw, attrs), 2 * x! - result),
+  scales: ([x], _attrs, precision) => {
+    const wanted = cap(x, precision.activation);
+    return { operands: [wanted], result: Math.min(precision.activation, 2 * wanted) };
+  },
+});
