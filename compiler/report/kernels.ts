@@ -15,6 +15,8 @@ export interface Kernels {
 type Work = (spec: Spec) => number;
 
 const matmulWork: Work = ({ operands: [x], result }) => sizeOf(result.shape) * (x!.shape.at(-1) ?? 1);
+/** Of each element of the result: the channels of its group times the places of the kernel. */
+const convWork: Work = ({ operands: [, w], result }) => sizeOf(result.shape) * sizeOf(w!.shape.slice(1));
 const mulWork: Work = ({ result }) => sizeOf(result.shape);
 
 /** q·kᵀ and weights·v, over the scores that exist: those that a causal mask removes are nobody's result. */
@@ -40,13 +42,16 @@ interface Product {
 /** By callee. What is not here forms no product of its own. */
 const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, Product>>> = {
   protocol: new Map([
+    ["knownWeightConv", { times: once, work: convWork }],
     ["knownWeightMatmul", { times: once, work: matmulWork }],
     ["knownWeightMul", { times: once, work: mulWork }],
+    ["maskedConv", { times: masked, work: convWork }],
     ["maskedMatmul", { times: masked, work: matmulWork }],
     ["maskedMul", { times: masked, work: mulWork }],
     ["coarseMaxAttention", { times: masked, work: attentionWork }],
   ]),
   local: new Map([
+    ["conv", { times: local, work: convWork }],
     ["matmul", { times: local, work: matmulWork }],
     ["mul", { times: local, work: mulWork }],
   ]),

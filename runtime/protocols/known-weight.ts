@@ -4,7 +4,7 @@ import { ghost, type IntTensor, type RingTensor } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
 import { defineProtocol, type Protocol } from "./define.ts";
 
-interface Product {
+export interface Product {
   readonly ring: (x: RingTensor, w: RingTensor) => RingTensor;
   readonly integer: (x: RingTensor, w: IntTensor) => RingTensor;
 }
@@ -17,7 +17,7 @@ interface Product {
  *   (x0 + x1 − A)∘W + A∘hidden + A∘pad = x∘W.
  * 1 round, width bits per element of x, one way; dealer: width bits per element of the result, to the server only.
  */
-function* knownWeight(party: Party, product: Product, x: RingTensor, weight: KnownWeight): Steps<Share> {
+export function* knownWeight(party: Party, product: Product, x: RingTensor, weight: KnownWeight): Steps<Share> {
   const a = party.clientMask(x.shape, x.width);
   const c = party.dealt(product.ring(a, weight.hidden));
   const clientResult = party.offline(() => add(product.ring(a, weight.pad), c));

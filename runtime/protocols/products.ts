@@ -64,15 +64,25 @@ export function sumOfSquares(party: Party, x: Wire, width: number): RingTensor {
 }
 
 /**
- * Matrix product of two wires of the same ring, as shares in that ring: X̂Ŷ − X̂[s] − [r]Ŷ + [rs] (LIN-SS,
- * protocols.md 1.1). `keep` picks the entries that are wanted, in both the result and what the dealer sends.
+ * Bilinear product of two wires of the same ring, as shares in that ring: X̂∘Ŷ − X̂∘[s] − [r]∘Ŷ + [r∘s] (LIN-SS,
+ * protocols.md 1.1). No traffic. `keep` picks the entries that are wanted, in both the result and what the dealer sends.
  */
-export function wireMatmul(party: Party, x: Wire, y: Wire, keep: (full: RingTensor) => RingTensor): RingTensor {
+export function wireBilinear(
+  party: Party,
+  x: Wire,
+  y: Wire,
+  product: (x: RingTensor, y: RingTensor) => RingTensor,
+  keep: (full: RingTensor) => RingTensor = (full) => full,
+): RingTensor {
   const width = x.opened.width;
   const own = sub(publicShare(party, x.opened), maskShare(party, x.mask, width));
-  const z = sub(matmul(own, y.opened), matmul(x.opened, maskShare(party, y.mask, width)));
-  return add(keep(z), party.dealt(keep(matmul(x.mask.secret, y.mask.secret))));
+  const z = sub(product(own, y.opened), product(x.opened, maskShare(party, y.mask, width)));
+  return add(keep(z), party.dealt(keep(product(x.mask.secret, y.mask.secret))));
 }
+
+/** Matrix product of two wires. */
+export const wireMatmul = (party: Party, x: Wire, y: Wire, keep: (full: RingTensor) => RingTensor): RingTensor =>
+  wireBilinear(party, x, y, matmul, keep);
 
 /** Share of c (0 or 1) in a ring of `width` bits, from an opened bit ĉ = c ⊕ γ: c = ĉ + (1 − 2ĉ)·γ. No traffic. */
 export function bitToRing(party: Party, c: Wire, width: number): RingTensor {

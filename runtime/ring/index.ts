@@ -1,6 +1,7 @@
 export { add, addConstant, addInteger, mul, mulConstant, mulInteger, neg, sub, xorWords } from "./arithmetic.ts";
 export { bitAt, digit, lessThan, msb } from "./bits.ts";
 export { broadcastShapes } from "./broadcast.ts";
+export { type Convolution, convolve, convolveInteger, sumWindows } from "./convolution.ts";
 export { fromIntegers, fromReal, toIntegers, toReal } from "./convert.ts";
 export { kernel } from "./kernel.ts";
 export { matmul, matmulInteger } from "./matmul.ts";
@@ -21,3 +22,4 @@ export {
   sizeOf,
   zeros,
 } from "./tensor.ts";
+export { layoutOf, type Windows } from "./windows.ts";

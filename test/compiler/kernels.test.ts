@@ -30,6 +30,9 @@ test("products of a scheduled module, counted by hand", () => {
 test("batched and broadcast products", () => {
   const batched = kernels("maskedMatmul", [fixed(2, 5, 3, 4), fixed(5, 4, 6)], fixed(2, 5, 3, 6));
   expect(batched.multiplyAdds).toEqual({ client: 1440, server: 1440, dealer: 720 });
+  // 2·3·4·4 sums of 5 channels and 9 places.
+  const conv = kernels("knownWeightConv", [fixed(2, 10, 6, 6), fixed(3, 5, 3, 3)], fixed(2, 3, 4, 4));
+  expect(conv.multiplyAdds).toEqual({ client: 4320, server: 4320, dealer: 4320 });
   const row = kernels("knownWeightMul", [fixed(3, 4), fixed(4)], fixed(3, 4));
   expect(row.multiplyAdds).toEqual({ client: 12, server: 12, dealer: 12 });
 });
@@ -52,7 +55,7 @@ test.each([
 test("every protocol of a product is counted", () => {
   const spec = { operands: [fixed(1, 1, 2, 2), fixed(1, 1, 2, 2), fixed(1, 1, 2, 2)], result: fixed(1, 1, 2, 2) };
   const names = [...protocols.values()]
-    .filter(({ implements: operator }) => ["matmul", "mul", "attention"].includes(operator))
+    .filter(({ implements: operator }) => ["matmul", "conv", "mul", "attention"].includes(operator))
     .map(({ name }) => exportNames.get(name)!);
   expect(names.filter((name) => kernels(name, spec.operands, spec.result).multiplyAdds.client === 0)).toEqual([]);
 });

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { countingParty, noDealerBytes } from "../../runtime/correlations/count.ts";
 import { local } from "../../runtime/local.ts";
-import type { Share } from "../../runtime/party.ts";
-import { fromIntegers } from "../../runtime/ring/index.ts";
+import type { Handle, Share } from "../../runtime/party.ts";
+import { add, fromIntegers, sub, toIntegers } from "../../runtime/ring/index.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { fixed } from "../harness/protocols.ts";
 
@@ -19,4 +19,39 @@ it("gather: chooses by public indices, and has a shape where they are not known"
   // What counts rounds and bytes knows no numbers.
   const counted = local.gather(party, spec, x, integers([2], undefined)) as Share;
   expect(counted.tensor).toEqual({ ...counted.tensor, shape: [2, 2], width: 8, data: undefined });
+});
+
+it("conv, sum-pool: what is computed on the parties' shares adds up, whichever operand is shared", () => {
+  const [x, w] = [
+    integers([1, 2, 3], Float64Array.of(1, -2, 3, 4, 5, -6)),
+    integers([1, 2, 2], Float64Array.of(1, 2, -3, 4)),
+  ];
+  const window = { strides: [1], pads: [1, 0], dilations: [1] };
+  const spec = {
+    operands: [fixed(x.shape, 0, -9, 9, 12), fixed(w.shape, 0, -9, 9, 12)],
+    result: fixed([1, 1, 3], 0, -200, 200, 12),
+    attrs: { ...window, group: 1 },
+  };
+  const party = countingParty("client", noDealerBytes());
+  const halves = (n: typeof x): readonly Share[] => {
+    const whole = fromIntegers(n, 12);
+    const random = fromIntegers(
+      integers(
+        n.shape,
+        Float64Array.from(n.data!, (_, k) => 1234 + 77 * k),
+      ),
+      12,
+    );
+    return [random, sub(whole, random)].map((tensor): Share => ({ kind: "share", tensor }));
+  };
+  const together = (make: (share: Share) => Handle, n: typeof x): number[] => {
+    const [mine, theirs] = halves(n).map((share) => (make(share) as Share).tensor);
+    return [...toIntegers(add(mine!, theirs!)).data!];
+  };
+  // By hand: 2·1 + 4·4, 1 − 4 − 12 + 20, −2 + 6 − 15 − 24.
+  const expected = [18, 5, -35];
+  expect(together((share) => local.conv(party, spec, share, w), x)).toEqual(expected);
+  expect(together((share) => local.conv(party, spec, x, share), w)).toEqual(expected);
+  const pooled = { ...spec, attrs: { ...window, kernel: [2] }, result: fixed([1, 2, 3], 0, -30, 30, 12) };
+  expect(together((share) => local["sum-pool"](party, pooled, share), x)).toEqual([1, -1, 1, 4, 9, -1]);
 });

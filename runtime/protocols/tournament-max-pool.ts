@@ -1,0 +1,44 @@
+import type { Share, Wire } from "../party.ts";
+import { layoutOf, reshape, sizeOf } from "../ring/index.ts";
+import { tooWide } from "./comparison.ts";
+import { windowsOf } from "./convolution.ts";
+import { defineProtocol, type Spec } from "./define.ts";
+import { type Rows, rowMax } from "./row-max.ts";
+import { wireWidth } from "./widths.ts";
+import { lift, mapWire, narrowed } from "./wires.ts";
+
+/** The places of each window in the flat input: a place in the padding is none. Public, from shapes. */
+function windowRows(spec: Spec): Rows {
+  const { shape } = spec.operands[0]!;
+  const spatial = shape.slice(2);
+  const { area, places } = layoutOf(spatial, windowsOf(spec));
+  const windows = [...Array(places.length / area).keys()].map((window) =>
+    [...places.subarray(window * area, (window + 1) * area)].filter((place) => place >= 0),
+  );
+  const planes = [...Array(shape[0]! * shape[1]!).keys()];
+  return planes.flatMap((plane) => windows.map((row) => row.map((place) => plane * sizeOf(spatial) + place)));
+}
+
+/**
+ * Largest element of each window of a tensor that is opened once, by a tournament of groups of four among the places of
+ * each window (docs/protocols/convolution.md): 3 rounds for windows of up to 4 places, 6 for up to 16. Exact.
+ */
+export const tournamentMaxPool = defineProtocol({
+  name: "tournament.max-pool",
+  implements: "max-pool",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/convolution.md",
+  accuracy: "exact",
+  forms: ["wire"],
+  yields: "share",
+  operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
+  refuses: ({ operands: [x], result }) =>
+    x!.scale === result.scale ? tooWide(wireWidth(x!)) : "a maximum keeps its operand's fractional bits",
+  *run(party, spec, x) {
+    const [operand] = spec.operands;
+    const flat = mapWire(narrowed(x as Wire, wireWidth(operand!)), (t) => reshape(t, [sizeOf(operand!.shape)]));
+    const most = yield* rowMax(party, flat, windowRows(spec));
+    return { kind: "share", tensor: reshape(lift(party, most, spec.result.width), spec.result.shape) } satisfies Share;
+  },
+});
