@@ -4,6 +4,7 @@ import { activationLowerings } from "./activation.ts";
 import { attentionLowerings } from "./attention.ts";
 import { constantLowerings } from "./constants.ts";
 import { type Lowering, type LowerTable, plainAttrs } from "./context.ts";
+import { convolutionLowerings } from "./convolution.ts";
 import { linearLowerings } from "./linear.ts";
 import { normLowerings } from "./norm.ts";
 import { reduceLowerings } from "./reduce.ts";
@@ -14,6 +15,7 @@ const tables: readonly LowerTable[] = [
   shapeLowerings,
   reduceLowerings,
   linearLowerings,
+  convolutionLowerings,
   normLowerings,
   activationLowerings,
   attentionLowerings,
@@ -49,7 +51,9 @@ export function loweringOf({ op, domain }: Pick<OnnxNode, "op" | "domain">): Low
 /** What to do instead of an operator that the compiler does not know. */
 const hints: Readonly<Record<string, string>> = {
   LogSoftmax: "end the model at its logits: the client takes the logarithm itself",
-  Conv: "convolutions are not supported yet",
+  ConvTranspose: "Conv is supported",
+  ConvInteger: "export the model in float32 or float16: the compiler quantises itself",
+  LpPool: "AveragePool and MaxPool are supported",
   If: "export with static control flow (torch.export, or trace with fixed arguments)",
   Loop: "unroll it: trace the model with a fixed length instead of scripting it",
   Scan: "unroll it: trace the model with a fixed length instead of scripting it",
@@ -61,7 +65,6 @@ const hints: Readonly<Record<string, string>> = {
   QuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
   MatMulInteger: "export the model in float32 or float16: the compiler quantises itself",
   Einsum: "write it as MatMul with Transpose and Reshape",
-  BatchNormalization: "export in evaluation mode, so that it is folded into the layer before it",
   NonZero: "its shape depends on data: use Where with a mask of fixed shape",
   TopK: "use ArgMax, or return the logits",
   LSTM: "recurrent operators are not supported yet: unroll the cell when exporting",
@@ -70,9 +73,6 @@ const hints: Readonly<Record<string, string>> = {
   Softplus: "Relu, Gelu or Swish are supported",
   HardSwish: "Swish is supported",
   Mish: "Swish is supported",
-  MaxPool: "pooling is not supported yet",
-  AveragePool: "ReduceMean over fixed windows is supported",
-  GlobalAveragePool: "ReduceMean over the spatial axes",
 };
 
 export function hintFor({ op, domain }: Pick<OnnxNode, "op" | "domain">): string {

@@ -14,6 +14,7 @@ const refused: readonly RegExp[] = [
   /cast.*(FLOAT8|INT4|INT2|UINT4|UINT2)/,
   // Mean and inverse deviation are for training.
   /layer_normalization_\dd_axis/,
+  /batchnorm.*training/,
 ];
 /** A row whose scores are all absent: see the law of clamp-mask. */
 const deviates: readonly RegExp[] = [/fullymasked/];
