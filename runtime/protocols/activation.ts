@@ -4,7 +4,7 @@ import { add, addConstant, concat, mulConstant, reshape } from "../ring/index.ts
 import { floorLog2 } from "../ring/portable-math.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
-import { at, below, tooWide } from "./comparison.ts";
+import { at, below, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { defineProtocol, type Fixed, type Protocol, type Spec } from "./define.ts";
 import { fourier, fourierRing, roundingError } from "./fourier.ts";
 import { openWire } from "./open.ts";
@@ -48,7 +48,12 @@ function* saturated(party: Party, spec: Spec, f: Saturated, x: Wire): Steps<Shar
   const bound = f.bound * 2 ** thresholdBits;
   const [innerWire, outer] = yield* parallel(
     openWire(party, inner),
-    below(party, coarse(narrowed(x, activationWire(f, operand)), operand.scale - thresholdBits), [-bound, bound]),
+    below(
+      party,
+      coarse(narrowed(x, activationWire(f, operand)), operand.scale - thresholdBits),
+      [-bound, bound],
+      comparisonOf(spec),
+    ),
   );
   const under = at(outer, 0);
   const notOver = at(outer, 1);
@@ -95,19 +100,26 @@ const activationUlps = (f: Saturated, { operands: [x], result }: Spec): number =
   return 1 + half + over + (f.fitError + roundingError(f.series)) * 2 ** result.scale;
 };
 
-function refusal(f: Saturated, { operands: [x], result }: Spec): string | undefined {
+/** Bits of the coarse wire on which thresholds are taken. */
+const thresholdWire = (f: Saturated, x: Fixed): number => activationWire(f, x) - x.scale + thresholdBits;
+
+function refusal(f: Saturated, spec: Spec): string | undefined {
+  const {
+    operands: [x],
+    result,
+  } = spec;
   if (f.logPeriod + x!.scale > 32) return `a period of ${f.logPeriod + x!.scale} bits is wider than 32`;
   if (x!.scale < thresholdBits)
     return `thresholds are taken on ${thresholdBits} fractional bits, the operand has ${x!.scale}`;
   const inside = isInside(f, x!);
   const ring = fourierRing(inside ? result.width : innerWidth(f, result.scale), result.scale);
   if (ring > 64 || result.scale > 28) return `the series would need a ring of ${ring} bits, at most 64 exist`;
-  return inside ? undefined : tooWide(activationWire(f, x!) - x!.scale + thresholdBits);
+  return inside ? undefined : tooWide(thresholdWire(f, x!), comparisonOf(spec));
 }
 
 const isInside = (f: Saturated, x: Fixed): boolean => -f.bound <= x.lo && x.hi <= f.bound;
-/** Where it is selected the inner value is below 2·bound: sign and slack beside. */
-const innerWidth = (f: Saturated, scale: number): number => scale + floorLog2(f.bound) + 4;
+/** Where it is selected the inner value is below the power of two above the bound: sign and slack beside. */
+const innerWidth = (f: Saturated, scale: number): number => scale + floorLog2(f.bound) + 3;
 const ones = (bits: RingTensor): RingTensor => addConstant(mulConstant(bits, 0), 1);
 const stack = (tensors: readonly RingTensor[]): RingTensor =>
   concat(
@@ -128,6 +140,7 @@ export function saturatedProtocol(operator: string, f: Saturated): Protocol {
     yields: "share",
     operandWidths: ({ operands: [x] }) => [activationWire(f, x!)],
     refuses: (spec) => refusal(f, spec),
+    variants: ({ operands: [x] }) => (isInside(f, x!) ? [] : comparisonVariants(thresholdWire(f, x!))),
     *run(party, spec, x) {
       return yield* saturated(party, spec, f, x as Wire);
     },

@@ -2,11 +2,13 @@ import type { Party, Share, Wire } from "../party.ts";
 import { add, expand, gatherFlat, mulConstant, reshape, shiftRightRounded, transpose } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
+import { comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { defineProtocol, type Spec } from "./define.ts";
 import { octaveScale } from "./octaves.ts";
 import { openWire } from "./open.ts";
 import { wireMatmul, wireProduct } from "./products.ts";
 import {
+  comparedWidth,
   inverseSums,
   type ScoreRows,
   scoreRows,
@@ -76,6 +78,7 @@ function planAttention(spec: Spec): AttentionPlan {
  */
 function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Share | undefined): Steps<Share> {
   const plan = planAttention(spec);
+  const comparison = comparisonOf(spec);
   const [batch, heads, places, depth] = q.opened.shape as [number, number, number, number];
   const columns = k.opened.shape[2]!;
   const valueDepth = v.opened.shape[3]!;
@@ -95,12 +98,12 @@ function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Shar
   const added = mask && shiftRightRounded(mulConstant(mask.tensor, plan.maskFactor), maskBits);
   const scores = added ? add(shifted, keep(expand(added, [batch, heads, places, columns]))) : shifted;
 
-  const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth);
+  const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth, comparison);
   const matrix = mapWire(weights, (t) => reshape(spreadRows(t, layout), [batch, plan.groups, perGroup, columns]));
   const weighted = wireMatmul(party, matrix, v, (t) => reshape(t, [layout.rows.length, valueDepth]));
   const [total, inverse] = yield* parallel(
     openWire(party, plan.valueDrop > 0 ? shiftRightRounded(weighted, plan.valueDrop) : weighted),
-    inverseSums(party, sums, layout),
+    inverseSums(party, sums, layout, comparison),
   );
   const perRow = mapWire(inverse, (t) => reshape(t, [layout.rows.length, 1]));
   const product = wireProduct(party, total, perRow, rescaledFrom(spec.result.width, plan.productDrop));
@@ -142,11 +145,16 @@ export const coarseMaxAttention = defineProtocol({
   refuses: (spec) => {
     if (!(Number(spec.attrs.score_bound) > 0)) return "attention needs a bound on its scores: calibrate";
     const plan = planAttention(spec);
-    if (plan.scoreWidth > 30) return `scores need a ring of ${plan.scoreWidth} bits, comparisons take at most 30`;
+    const why = tooWide(comparedWidth(plan.layout, plan.scoreWidth), comparisonOf(spec));
+    if (why) return why;
     // Above 40 bits the exponential would keep fewer than 36 bits for its two factors.
     if (plan.valueWidth > 40) return `weighted values need a ring of ${plan.valueWidth} bits, at most 40 are left`;
     const widest = Math.max(plan.scoreWidth + plan.scoreShift, rescaledFrom(spec.result.width, plan.productDrop));
     return widest > 64 ? `products would need a ring of ${widest} bits, at most 64 exist` : undefined;
+  },
+  variants: (spec) => {
+    const plan = planAttention(spec);
+    return comparisonVariants(comparedWidth(plan.layout, plan.scoreWidth));
   },
   *run(party, spec, q, k, v, mask) {
     return yield* attend(party, spec, q as Wire, k as Wire, v as Wire, mask as Share | undefined);

@@ -3,12 +3,17 @@ import { exponentials } from "../ring/exponential.ts";
 import { add, addConstant, concat, mul, narrow, reshape, shiftRightRounded, sub } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
-import { at, below, belowMask } from "./comparison.ts";
+import { at, below, belowMask, type Comparison } from "./comparison.ts";
 import { openWire } from "./open.ts";
-import { gate, signed } from "./wires.ts";
+import { coarse, gate, signed } from "./wires.ts";
 
-/** The window holds y in [−2^4, 0): below it the result is 0. */
+/**
+ * The window holds y in [−2^4, 0): below it the result is 0, and so it may be one above, for the clip is decided on
+ * whole units. ⌊y⌋ or one more is compared with 1 − 2^4: what passes is inside for certain, what is lost is below 2^−15.
+ */
 const windowBits = 4;
+/** Most that a result may be and still become 0. */
+export const clippedBelow = 2 ** (1 - 2 ** windowBits);
 
 /** Narrowest wire for y with so many fractional bits: the window's end is a threshold within its signed range. */
 export const exponentWidth = (fraction: number): number => fraction + windowBits + 2;
@@ -27,17 +32,19 @@ export function exponentialScales(result: { readonly width: number; readonly sca
 }
 
 /**
- * 2^y for a wire y < 0 with `fraction` fractional bits, as shares in a ring of `width` bits at `scale`; 0 below −16
+ * 2^y for a wire y < 0 with `fraction` fractional bits, as shares in a ring of `width` bits at `scale`; 0 below −16,
+ * possibly below −15
  * (separable masked exponential, L-SEP; ours: docs/protocols/separable-exponential.md).
  * With Y = y + 16 in [0, 16) and ŷ = Y + r mod 16: 2^y = 2^(ŷ − 16)·2^−r·2^(16w), where w = 1{ŷ < r} tells whether
  * the sum wrapped; the dealer shares u = 2^−r and its products with the one-time bits of w and of the clip bit.
- * 2 rounds; online: two comparisons and 4 bits per element.
+ * 2 rounds with comparisons of one; online: two comparisons and 4 bits per element.
  */
 export function* exponential(
   party: Party,
   y: Wire,
   fraction: number,
   result: { readonly width: number; readonly scale: number },
+  comparison?: Comparison,
 ): Steps<RingTensor> {
   const period = fraction + windowBits;
   const shape = y.opened.shape;
@@ -48,8 +55,8 @@ export function* exponential(
 
   // Both comparisons in one round: is y inside the window, and did the masked low bits wrap.
   const [outside, wrapped] = yield* parallel(
-    below(party, y, [-(2 ** period)]),
-    belowMask(party, reshape(low, [1, ...shape]), lowMask),
+    below(party, coarse(y, fraction), [1 - 2 ** windowBits], comparison),
+    belowMask(party, reshape(low, [1, ...shape]), lowMask, comparison),
   );
   const bits = yield* openWire(party, concat([outside, wrapped], 0));
   const clip = at(bits.opened, 0);

@@ -1,13 +1,16 @@
 import type { Share, Wire } from "../party.ts";
 import { add, addConstant, mulConstant } from "../ring/index.ts";
-import { at, below, tooWide } from "./comparison.ts";
+import { at, below, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { defineProtocol } from "./define.ts";
 import { openWire } from "./open.ts";
 import { select } from "./products.ts";
 import { wireWidth } from "./widths.ts";
 import { narrowed, publicShare, rescale, rescaledFrom } from "./wires.ts";
 
-/** max(x, 0) from an open wire: sign by digit tables, then the wire where it is not negative (protocols.md 1.3). 2 rounds, exact at equal scales. */
+/**
+ * max(x, 0) from an open wire: its sign, then the wire where it is not negative (protocols.md 1.3). Exact at equal scales.
+ * Rounds of the comparison, 1 for digits, and one.
+ */
 export const maskedRelu = defineProtocol({
   name: "masked.relu",
   implements: "relu",
@@ -18,10 +21,12 @@ export const maskedRelu = defineProtocol({
   forms: ["wire"],
   yields: "share",
   operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
-  refuses: ({ operands: [x] }) => tooWide(wireWidth(x!)),
+  refuses: (spec) => tooWide(wireWidth(spec.operands[0]!), comparisonOf(spec)),
+  variants: ({ operands: [x] }) => comparisonVariants(wireWidth(x!)),
   *run(party, spec, x) {
     const by = spec.operands[0]!.scale - spec.result.scale;
-    const negative = at(yield* below(party, narrowed(x as Wire, wireWidth(spec.operands[0]!)), [0]), 0);
+    const narrow = narrowed(x as Wire, wireWidth(spec.operands[0]!));
+    const negative = at(yield* below(party, narrow, [0], comparisonOf(spec)), 0);
     const one = addConstant(mulConstant(negative, 0), 1);
     const positive = yield* openWire(party, add(negative, publicShare(party, one)));
     const kept = select(party, positive, x as Wire, rescaledFrom(spec.result.width, by));

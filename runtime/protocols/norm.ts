@@ -2,6 +2,7 @@ import type { Party, Share, Wire } from "../party.ts";
 import { addConstant, mulConstant, narrow, reduceSum, shiftRightRounded } from "../ring/index.ts";
 import { floorLog2, powerOfTwo } from "../ring/portable-math.ts";
 import type { Steps } from "../steps.ts";
+import { comparisonOf, comparisonVariants } from "./comparison.ts";
 import { defineProtocol, type Fixed, type Protocol, type Spec } from "./define.ts";
 import {
   type OctavePlan,
@@ -90,7 +91,7 @@ function* normalise(party: Party, spec: Spec, x: Wire): Steps<Share> {
   // ε is public: the server alone adds it.
   const biased = party.role === "client" ? squares : addConstant(squares, epsilon);
   const rows = yield* openWire(party, rescale(biased, plan.sumDrop));
-  const full = yield* octaves(party, rows, plan.octaves, octaveResultWidth(plan.octaves));
+  const full = yield* octaves(party, rows, plan.octaves, octaveResultWidth(plan.octaves), comparisonOf(spec));
   const inverse = yield* openWire(party, rescale(full, plan.inverseDrop));
   const product = wireProduct(party, x, inverse, rescaledFrom(spec.result.width, plan.productDrop));
   return { kind: "share", tensor: rescale(product, plan.productDrop) };
@@ -114,8 +115,9 @@ const common = {
     if (plan.inverseScale < 4)
       return `the result's ring of ${spec.result.width} bits leaves no room for the inverse root`;
     const { lo, hi } = sumBounds(spec);
-    return octavesRefuse(lo, hi, plan.octaves.scale);
+    return octavesRefuse(lo, hi, plan.octaves.scale, comparisonOf(spec));
   },
+  variants: (spec) => comparisonVariants(octaveWireWidth(planNorm(spec).octaves)),
 } as const satisfies Partial<Protocol>;
 
 export const oneOpeningRmsNorm = defineProtocol({

@@ -1,5 +1,6 @@
 import type { Party, Share, Wire } from "../party.ts";
 import type { Steps } from "../steps.ts";
+import { comparisonOf, comparisonVariants } from "./comparison.ts";
 import { defineProtocol, type Protocol, type Spec } from "./define.ts";
 import {
   type Inverse,
@@ -22,7 +23,7 @@ const planOf = (inverse: Inverse, spec: Spec): OctavePlan => {
 function* invert(party: Party, inverse: Inverse, spec: Spec, x: Wire): Steps<Share> {
   const plan = planOf(inverse, spec);
   const by = octaveScale(plan) - spec.result.scale;
-  const value = yield* octaves(party, x, plan, rescaledFrom(spec.result.width, by));
+  const value = yield* octaves(party, x, plan, rescaledFrom(spec.result.width, by), comparisonOf(spec));
   return { kind: "share", tensor: rescale(value, by) };
 }
 
@@ -38,8 +39,12 @@ function octaveProtocol(inverse: Inverse): Protocol {
     forms: ["wire"],
     yields: "share",
     operandWidths: (spec) => [Math.max(wireWidth(spec.operands[0]!), octaveWireWidth(planOf(inverse, spec)))],
-    refuses: ({ operands: [x] }) =>
-      x!.lo > 0 ? octavesRefuse(x!.lo, x!.hi, x!.scale) : `the operand may be ${x!.lo}: its range must be positive`,
+    refuses: (spec) => {
+      const { lo, hi, scale } = spec.operands[0]!;
+      if (lo > 0) return octavesRefuse(lo, hi, scale, comparisonOf(spec));
+      return `the operand may be ${lo}: its range must be positive`;
+    },
+    variants: (spec) => comparisonVariants(octaveWireWidth(planOf(inverse, spec))),
     *run(party, spec, x) {
       return yield* invert(party, inverse, spec, x as Wire);
     },

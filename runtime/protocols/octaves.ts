@@ -4,7 +4,7 @@ import { add, addConstant, concat, reshape, shiftLeft } from "../ring/index.ts";
 import { floorLog2, powerOfTwo } from "../ring/portable-math.ts";
 import { type RingTensor, zeros } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
-import { at, below, tooWide } from "./comparison.ts";
+import { at, below, type Comparison, tooWide } from "./comparison.ts";
 import { fourier, roundingError } from "./fourier.ts";
 import { openWire } from "./open.ts";
 import { select } from "./products.ts";
@@ -88,10 +88,10 @@ const mantissaError = (inverse: Inverse, rest: number): number =>
   fitError * rest + roundingError(scaleSeries(mantissaSeries[inverse], rest)) + 2 ** -mantissaBits;
 
 /** Why values of these bounds cannot be inverted. */
-export function octavesRefuse(lo: number, hi: number, scale: number): string | undefined {
+export function octavesRefuse(lo: number, hi: number, scale: number, comparison?: Comparison): string | undefined {
   if (!(lo * 2 ** scale >= 4))
     return `values down to ${lo} need at least 2 bits, ${scale} fractional bits do not hold them`;
-  return tooWide(floorLog2(hi * 2 ** scale) + 3);
+  return tooWide(floorLog2(hi * 2 ** scale) + 3, comparison);
 }
 
 /**
@@ -100,9 +100,16 @@ export function octavesRefuse(lo: number, hi: number, scale: number): string | u
  * v/2^i, which a short trigonometric series of period 2^(i+2) gives from the opened wire at once; thresholds at the
  * powers of two, all on one set of digit tables, select the octave. Below the first octave its series is continued,
  * above the last one likewise: the bounds must hold.
- * 2 rounds: the thresholds' openings, with the octaves' values beside them; then the selecting bits.
+ * 2 rounds with comparisons of one: the thresholds' openings, with the octaves' values beside them; then the selecting
+ * bits.
  */
-export function* octaves(party: Party, v: Wire, plan: OctavePlan, width: number): Steps<RingTensor> {
+export function* octaves(
+  party: Party,
+  v: Wire,
+  plan: OctavePlan,
+  width: number,
+  comparison?: Comparison,
+): Steps<RingTensor> {
   const shape = v.opened.shape;
   const all = [...Array(plan.last - plan.first + 1).keys()].map((k) => plan.first + k);
   const inOctave = (octave: number, ring: number): RingTensor => {
@@ -119,6 +126,7 @@ export function* octaves(party: Party, v: Wire, plan: OctavePlan, width: number)
       party,
       narrowed(v, octaveWireWidth(plan)),
       all.slice(1).map((octave) => 2 ** octave),
+      comparison,
     ),
   );
   // In octave i: not below 2^i but below 2^(i+1): the exclusive or of neighbours in 0 … 0 1 … 1.

@@ -2,6 +2,7 @@ import type { Party, Wire } from "../party.ts";
 import { addConstant, gatherFlat, narrow, reduceSum, scatterFlat, shiftLeft, sub, widen } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
+import type { Comparison } from "./comparison.ts";
 import { exponential, exponentWidth } from "./exponential.ts";
 import { type OctavePlan, octaveResultWidth, octaves, octaveWireWidth, planOctaves } from "./octaves.ts";
 import { openWire } from "./open.ts";
@@ -44,6 +45,10 @@ export function scoreRows(count: number, places: number, columns: number, causal
 export const scoreWidth = (bound: number): number =>
   Math.max(signedBits(-bound, bound, scoreScale) + 2, exponentWidth(scoreScale));
 
+/** Widest wire that is compared in all of `scoreWeights` and `inverseSums`. */
+export const comparedWidth = (layout: ScoreRows, width: number): number =>
+  Math.max(width, octaveWireWidth(sumPlan(layout)));
+
 /** Ring of a weight, such that the sum of a row of them fits as well. */
 export const weightWidth = (layout: ScoreRows): number => Math.max(weightScale + 3, octaveWireWidth(sumPlan(layout)));
 
@@ -54,17 +59,18 @@ export const weightedWidth = (columns: number, bound: number, scale: number): nu
 /**
  * Weights 2^(s − m) of flat scores, m the row's maximum up to 1/4, as an open wire of `width` bits, and the sums of
  * the rows' weights as an open wire (softmax without its division; protocols.md 1.7).
- * 3·⌈log4 longest row⌉ + 4 rounds.
+ * 3·⌈log4 longest row⌉ + 4 rounds with comparisons of one.
  */
 export function* scoreWeights(
   party: Party,
   scores: RingTensor,
   layout: ScoreRows,
   width: number,
+  comparison?: Comparison,
 ): Steps<{ readonly weights: Wire; readonly sums: Wire }> {
   const s = yield* openWire(party, scores);
   const by = scoreScale - maxBits;
-  const top = yield* rowMax(party, coarse(s, by), layout.rows);
+  const top = yield* rowMax(party, coarse(s, by), layout.rows, comparison);
   // y = s − (m + 1)·unit < 0 for every score of the row; the maximum's mask moves along with it.
   const raised = (t: RingTensor): RingTensor => shiftLeft(widen(t, s.opened.width), by);
   const perScore = rowOfEach(layout);
@@ -74,7 +80,7 @@ export function* scoreWeights(
     opened: addConstant(sub(s.opened, spread(top.opened)), -(2 ** by)),
     mask: { share: undefined, secret: sub(s.mask.secret, spread(top.mask.secret)), fresh: false },
   };
-  const weights = yield* exponential(party, y, scoreScale, { width, scale: weightScale });
+  const weights = yield* exponential(party, y, scoreScale, { width, scale: weightScale }, comparison);
   const full = spreadRows(weights, layout);
   const sums = reduceSum(full, [1], false);
   const plan = sumPlan(layout);
@@ -90,9 +96,9 @@ export const sumPlan = (layout: ScoreRows): OctavePlan =>
   planOctaves("reciprocal", 0.5, layout.columns * 1.02, weightScale);
 
 /** 1/sum for each row as an open wire. 3 rounds. */
-export function* inverseSums(party: Party, sums: Wire, layout: ScoreRows): Steps<Wire> {
+export function* inverseSums(party: Party, sums: Wire, layout: ScoreRows, comparison?: Comparison): Steps<Wire> {
   const plan = sumPlan(layout);
-  return yield* openWire(party, yield* octaves(party, sums, plan, octaveResultWidth(plan)));
+  return yield* openWire(party, yield* octaves(party, sums, plan, octaveResultWidth(plan), comparison));
 }
 
 /** Flat scores as the full [rows, columns] matrix, zero where no score exists. */

@@ -1,9 +1,9 @@
 import type { Share } from "../party.ts";
 import { addConstant, mulConstant, shiftRightRounded } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
-import { tooWide } from "./comparison.ts";
+import { comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { defineProtocol, type Spec } from "./define.ts";
-import { exponential, exponentialScales, exponentWidth } from "./exponential.ts";
+import { clippedBelow, exponential, exponentialScales, exponentWidth } from "./exponential.ts";
 import { openWire } from "./open.ts";
 import { signedBits } from "./widths.ts";
 
@@ -21,7 +21,7 @@ const shiftOf = (spec: Spec): number => spec.operands[0]!.scale + factorBits - f
 
 /**
  * Worst error: the exponent is off by the rounding of log2 e and of its truncation, most at the largest x; the factors
- * are rounded, and what is below 2^(h−16) becomes 0.
+ * are rounded, and what is below 2^(h−15) may become 0.
  */
 const ulpsOf = (spec: Spec): number => {
   const { lo, hi } = spec.operands[0]!;
@@ -30,7 +30,7 @@ const ulpsOf = (spec: Spec): number => {
   const slope = Math.abs(Math.LOG2E - Math.round(Math.LOG2E * 2 ** factorBits) / 2 ** factorBits);
   const exponent = Math.LN2 * (2 ** -fraction + Math.max(Math.abs(lo), Math.abs(hi)) * slope);
   const factors = 2 ** -exponentialScales({ width, scale: scale + h }).factor;
-  return 1 + (Math.exp(hi) * exponent + 2 ** h * (factors + 2 ** -16)) * 2 ** scale;
+  return 1 + (Math.exp(hi) * exponent + 2 ** h * (factors + clippedBelow)) * 2 ** scale;
 };
 
 /** e^x = 2^h·2^(x·log2 e − h), h public, by the separable masked exponential; 0 where it is below 2^(h−16). 3 rounds. */
@@ -51,8 +51,9 @@ export const separableExp = defineProtocol({
       return "the exponent does not fit a ring of 64 bits";
     const { factor } = exponentialScales({ width: spec.result.width, scale: spec.result.scale + h });
     if (factor < 4) return `the result's ring of ${spec.result.width} bits leaves no room for the factors of e^x`;
-    return tooWide(inputWidth(spec));
+    return tooWide(inputWidth(spec), comparisonOf(spec));
   },
+  variants: (spec) => comparisonVariants(inputWidth(spec)),
   *run(party, spec, x) {
     const { width, scale } = spec.result;
     const h = headroom(spec);
@@ -62,7 +63,7 @@ export const separableExp = defineProtocol({
     );
     const offset: RingTensor = party.role === "client" ? base2 : addConstant(base2, -h * 2 ** fraction);
     const y = yield* openWire(party, offset);
-    const weight = yield* exponential(party, y, fraction, { width, scale: scale + h });
+    const weight = yield* exponential(party, y, fraction, { width, scale: scale + h }, comparisonOf(spec));
     return { kind: "share", tensor: weight } satisfies Share;
   },
 });

@@ -2,10 +2,12 @@ import type { Party, Share } from "../party.ts";
 import { mulConstant, reshape, shiftRightRounded } from "../ring/index.ts";
 import { sizeOf } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
+import { comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { defineProtocol, type Spec } from "./define.ts";
 import { octaveScale } from "./octaves.ts";
 import { wireProduct } from "./products.ts";
 import {
+  comparedWidth,
   inverseSums,
   type ScoreRows,
   scoreRows,
@@ -37,6 +39,8 @@ const layoutOf = (spec: Spec): ScoreRows => {
 /** Low bits that the product of a weight and the sum's inverse has too many. */
 const dropOf = (spec: Spec): number => weightScale + octaveScale(sumPlan(layoutOf(spec))) - spec.result.scale;
 
+const comparedOf = (spec: Spec): number => comparedWidth(layoutOf(spec), scoreWidth(boundOf(spec)));
+
 /** Half the distance from the maximum, in base-2 units, beyond which a score has no weight: masked ones err freely. */
 const reach = 8.5;
 
@@ -51,8 +55,10 @@ function* softmax(party: Party, spec: Spec, x: Share): Steps<Share> {
   const layout = layoutOf(spec);
   const count = layout.rows.length;
   const scaled = shiftRightRounded(mulConstant(x.tensor, Math.round(Math.LOG2E * 2 ** factorBits)), shiftOf(spec));
-  const { weights, sums } = yield* scoreWeights(party, reshape(scaled, [sizeOf(shape)]), layout, weightWidth(layout));
-  const inverse = yield* inverseSums(party, sums, layout);
+  const comparison = comparisonOf(spec);
+  const scores = reshape(scaled, [sizeOf(shape)]);
+  const { weights, sums } = yield* scoreWeights(party, scores, layout, weightWidth(layout), comparison);
+  const inverse = yield* inverseSums(party, sums, layout, comparison);
   const by = dropOf(spec);
   const product = wireProduct(
     party,
@@ -81,13 +87,14 @@ export const coarseMaxSoftmax = defineProtocol({
     const axis = Number(spec.attrs.axis);
     if (axis !== -1 && axis !== spec.operands[0]!.shape.length - 1)
       return "softmax is taken over the last axis only: transpose before";
-    if (scoreWidth(boundOf(spec)) > 30)
-      return `scores need a ring of ${scoreWidth(boundOf(spec))} bits, comparisons take at most 30`;
+    const why = tooWide(comparedOf(spec), comparisonOf(spec));
+    if (why) return why;
     if (shiftOf(spec) < 0 || scoreWidth(boundOf(spec)) + shiftOf(spec) > 64)
       return "scores do not fit a ring of 64 bits";
     const width = rescaledFrom(spec.result.width, dropOf(spec));
     return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
   },
+  variants: (spec) => comparisonVariants(comparedOf(spec)),
   *run(party, spec, x) {
     return yield* softmax(party, spec, x as Share);
   },

@@ -15,9 +15,11 @@ import {
   mul,
   mulConstant,
   narrow,
+  reshape,
   shiftLeft,
   shiftRight,
   shiftRightRounded,
+  slice,
   sub,
   widen,
 } from "../ring/index.ts";
@@ -104,6 +106,12 @@ export const difference = (x: Wire, y: Wire): Wire => ({
     fresh: false,
   },
 });
+
+/** Rows `start` to `end` of the first axis; to the last one by default. */
+export const rows = (x: RingTensor, start: number, end = x.shape[0]!): RingTensor =>
+  slice(x, [start, ...x.shape.slice(1).map(() => 0)], [end, ...x.shape.slice(1)]);
+/** Element `index` of the first axis. */
+export const at = (x: RingTensor, index: number): RingTensor => reshape(rows(x, index, index + 1), x.shape.slice(1));
 
 /** A structural kernel (gather, reshape, …) applied to a wire: to what was opened and to the mask alike. Free. */
 export const mapWire = (x: Wire, kernel: (t: RingTensor) => RingTensor): Wire => ({

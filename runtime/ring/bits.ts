@@ -24,12 +24,10 @@ export function msb(a: RingTensor): RingTensor {
  * @throws RangeError if the widths do not match so, or the shapes do not broadcast.
  */
 export function bitAt(words: RingTensor, index: RingTensor): RingTensor {
-  if (words.width > 32 || words.width !== 2 ** index.width) {
-    throw new RangeError(
-      `bitAt: words of ${words.width} bits and an index of ${index.width} bits, want 2^k ≤ 32 and k`,
-    );
+  if (words.width !== 2 ** index.width) {
+    throw new RangeError(`bitAt: words of ${words.width} bits and an index of ${index.width} bits, want 2^k and k`);
   }
-  return elementwise(words, index, 1, bitNarrow, bitNarrow);
+  return elementwise(words, index, 1, bitNarrow, bitWide);
 }
 
 /**
@@ -44,6 +42,13 @@ export function lessThan(a: RingTensor, b: RingTensor): RingTensor {
 
 const bitNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = (x[i]! >>> y[j]!) & 1;
+};
+
+const bitWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
+  for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
+    // A shift takes its count mod 32; bit 5 of the index says which lane.
+    out[at] = (x[2 * i + (y[j]! >>> 5)]! >>> y[j]!) & 1;
+  }
 };
 
 // a < b is the borrow of a − b.

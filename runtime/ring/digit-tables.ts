@@ -1,20 +1,23 @@
 import { kernel } from "./kernel.ts";
-import { type RingTensor, type Shape, sizeOf } from "./tensor.ts";
+import { lanesOf, type RingTensor, type Shape, sizeOf } from "./tensor.ts";
 
-/** Word of 2^k bits whose bit v is 1{v < d}, for digits d of k ≤ 5 bits that the dealer knows. */
+/** Word of 2^k bits whose bit v is 1{v < d}, for digits d of k ≤ 6 bits that the dealer knows. */
 export function onesBelow(digits: RingTensor): RingTensor {
-  return words(digits, (d) => (2 ** d - 1) >>> 0);
+  return words(digits, (d) => 2 ** Math.min(d, 32) - 1);
 }
 
 /** Word of 2^k bits whose bit v is 1{v = d}. */
 export function oneAt(digits: RingTensor): RingTensor {
-  return words(digits, (d) => (1 << d) >>> 0);
+  return words(digits, (d) => 2 ** d);
 }
 
-function words(digits: RingTensor, word: (digit: number) => number): RingTensor {
-  if (digits.width > 5) throw new RangeError(`digit tables are for digits of at most 5 bits, got ${digits.width}`);
-  return kernel([digits], digits.shape, 2 ** digits.width, (out, data) => {
-    for (let i = 0; i < out.length; i++) out[i] = word(data[i]!);
+/** `lane(d)` mod 2^32 are bits 0…31 of the word of digit d, `lane(d − 32)` bits 32…63; fractions are cut to 0. */
+function words(digits: RingTensor, lane: (digit: number) => number): RingTensor {
+  if (digits.width > 6) throw new RangeError(`digit tables are for digits of at most 6 bits, got ${digits.width}`);
+  const width = 2 ** digits.width;
+  return kernel([digits], digits.shape, width, (out, data) => {
+    const lanes = lanesOf(width);
+    for (let i = 0; i < out.length; i++) out[i] = lane(data[Math.floor(i / lanes)]! - 32 * (i % lanes));
   });
 }
 

@@ -338,6 +338,15 @@ export const leakCases: readonly TestedCase[] = [
     ...dealing,
     ...comparing,
   ]),
+  {
+    ...tested(
+      protocols.maskedRelu,
+      [[[-60001]], [[12346]]],
+      (n) => ({ ...elementwise(12, 12, 16, 40)(n), attrs: { comparison: "tree" } }),
+      [...opening, ...dealing, "a selecting bit is opened unmasked"],
+    ),
+    name: "masked.relu, carry tree",
+  },
   tested(
     protocols.faithfulTruncate,
     [[[-60001]], [[12346]]],

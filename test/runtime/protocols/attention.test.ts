@@ -134,6 +134,6 @@ it("refuses what it cannot run", () => {
   const noBound = { ...specOf(s, true, 0.25, 12), attrs: { scale: 0.25, causal: true, score_bound: 0 } };
   expect(() => resolve(coarseMaxAttention, noBound)).toThrow(/calibrate/);
   const wide = { ...noBound, attrs: { ...noBound.attrs, score_bound: 2 ** 18 } };
-  expect(() => resolve(coarseMaxAttention, wide)).toThrow(/at most 30/);
+  expect(() => resolve(coarseMaxAttention, wide)).toThrow(/at most 31/);
   expect(() => resolve(coarseMaxAttention, specOf(s, true, 0.25, 12, 64))).toThrow(/at most 64/);
 });

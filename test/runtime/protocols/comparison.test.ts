@@ -65,7 +65,7 @@ it("shares its tables between thresholds: each adds one-time bits and products o
 });
 
 it("takes any digit size it is told", () => {
-  for (const size of [1, 2, 3, 4, 5]) {
+  for (const size of [1, 2, 3, 4, 5, 6]) {
     const run = together(function* (party) {
       const mask = party.mask([64], 5);
       const opened = fromIntegers(
@@ -77,7 +77,7 @@ it("takes any digit size it is told", () => {
       );
       return {
         mask: mask.share,
-        bits: yield* belowMask(party, reshape(opened, [1, 64]), mask.secret, size),
+        bits: yield* belowMask(party, reshape(opened, [1, 64]), mask.secret, { method: "digits", digit: size }),
       };
     });
     const r = add(run.client.mask, run.server.mask).data!;

@@ -100,7 +100,7 @@ const tiny: readonly Tiny[] = [
     inputs: [3],
     *run(party, input) {
       const x = yield* openWire(party, input(0, 3));
-      return yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, 2);
+      return yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, { method: "digits", digit: 2 });
     },
     tried: 2,
     breaks: ["the dealer's one-time bits are 0"],
@@ -110,9 +110,18 @@ const tiny: readonly Tiny[] = [
     inputs: [2],
     *run(party, input) {
       const x = yield* openWire(party, input(0, 2));
-      return yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, 1);
+      return yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, { method: "digits", digit: 1 });
     },
     breaks: ["the dealer's one-time bits are 0", dealt],
+  },
+  {
+    name: "below, 4 bits, a tree of two leaves",
+    inputs: [4],
+    *run(party, input) {
+      return yield* below(party, yield* openWire(party, input(0, 4)), [0], { method: "tree" });
+    },
+    tried: 2,
+    breaks: ["mask is 0", "a selecting bit is opened unmasked", dealt],
   },
   {
     name: "fourier, period of 3 bits on a wire of 4, 2 bits of each harmonic",
