@@ -1,0 +1,138 @@
+/** What several presets expand in the same way, with the functions that differ as arguments. */
+import { fail } from "../../ir/diagnostic.ts";
+import type { Op, ValueId } from "../../ir/module.ts";
+import { tensor } from "../../ir/weights.ts";
+import { axisOf, type Maths } from "./maths.ts";
+import type { Expand } from "./preset.ts";
+
+export type Function = (maths: Maths, x: ValueId) => ValueId;
+/** Weights along an axis from scores; `keep` is 1 where a score exists and 0 where it does not, public. */
+export type Softmax = (maths: Maths, x: ValueId, axis: number, keep?: ValueId) => ValueId;
+
+/** An operator of one operand by a function of it. */
+export const each =
+  (f: Function): Expand =>
+  (op, maths) =>
+    f(maths, op.operands[0]!);
+
+/** max along an axis by halves: log2 levels of b + relu(a − b). */
+export function rowMax(maths: Maths, x: ValueId, axis: number): ValueId {
+  let row = x;
+  for (
+    let n = maths.shape(x)[axisOf(axis, maths.shape(x))]!;
+    n > 1;
+    n = maths.shape(row)[axisOf(axis, maths.shape(row))]!
+  ) {
+    const half = Math.floor(n / 2);
+    const [a, b] = [maths.slice(row, axis, 0, half), maths.slice(row, axis, half, 2 * half)];
+    const larger = maths.add(b, maths.relu(maths.sub(a, b)));
+    const rest = n % 2 === 1 ? [maths.slice(row, axis, 2 * half, n)] : [];
+    row = rest.length === 0 ? larger : maths.emit("concat", [larger, ...rest], { axis: axisOf(axis, maths.shape(x)) });
+  }
+  return row;
+}
+
+/** A score that does not exist lies so far below: (1 − 64/256)^256 < 2^−106. */
+const absent = -64;
+
+/** exp(x − max) / Σ exp(x − max), with a function for the exponential of x ≤ 0 and one for the reciprocal of x ≥ 1. */
+export const softmaxBy =
+  (exp: Function, reciprocal: Function): Softmax =>
+  (maths, x, axis, keep) => {
+    const scores = keep === undefined ? x : maths.add(x, maths.times(maths.from(1, keep), absent));
+    const powers = exp(maths, maths.sub(scores, rowMax(maths, scores, axis)));
+    return maths.mul(powers, reciprocal(maths, maths.sum(powers, axis)));
+  };
+
+/** (x + 5)² / Σ (x + 5)² (MPCFormer, section 3), with a function that divides 1 by such a sum over n numbers. */
+export const quadSoftmaxBy =
+  (inverse: (maths: Maths, sum: ValueId, n: number) => ValueId): Softmax =>
+  (maths, x, axis, keep) => {
+    const squares = maths.square(maths.plus(x, 5));
+    const kept = keep === undefined ? squares : maths.mul(squares, keep);
+    const n = maths.shape(x)[axisOf(axis, maths.shape(x))]!;
+    return maths.mul(kept, inverse(maths, maths.sum(kept, axis), n));
+  };
+
+export const softmaxOp =
+  (softmax: Softmax): Expand =>
+  (op, maths) =>
+    softmax(maths, op.operands[0]!, Number(op.attrs.axis ?? -1));
+
+/** Heads of keys or values repeated, so that each query head has its own. */
+function repeated(maths: Maths, x: ValueId, heads: number): ValueId {
+  const [batch, groups, columns, depth] = maths.shape(x) as [number, number, number, number];
+  if (groups === heads) return x;
+  const apart = maths.emit("reshape", [x], { shape: [batch, groups, 1, columns, depth] });
+  const wide = maths.emit("expand", [apart], { shape: [batch, groups, heads / groups, columns, depth] });
+  return maths.emit("reshape", [wide], { shape: [batch, heads, columns, depth] });
+}
+
+/** Which scores exist under a causal mask: 1 and 0, public. */
+function causal(maths: Maths, rows: number, columns: number): ValueId {
+  const data = Float64Array.from({ length: rows * columns }, (_, at) =>
+    Number((at % columns) - (columns - rows) <= Math.floor(at / columns)),
+  );
+  return maths.param(`causal ${rows} ${columns}`, tensor([rows, columns], data));
+}
+
+/** softmax(scale · q·kᵀ + mask) · v by matrix products. `masks`: whether the softmax has a meaning for added masks. */
+export const attentionBy =
+  (softmax: Softmax, masks: boolean): Expand =>
+  (op, maths) => {
+    const [q, k, v, mask] = op.operands as [ValueId, ValueId, ValueId, ValueId?];
+    if (mask !== undefined && !masks) refuseMask(op);
+    const [, heads, rows] = maths.shape(q) as [number, number, number];
+    const columns = maths.shape(k)[2]!;
+    const keys = maths.emit("transpose", [repeated(maths, k, heads)], { perm: [0, 1, 3, 2] });
+    const scaled = maths.times(maths.emit("matmul", [q, keys]), Number(op.attrs.scale));
+    const scores = mask === undefined ? scaled : maths.add(scaled, mask);
+    const keep = op.attrs.causal === true ? causal(maths, rows, columns) : undefined;
+    return maths.emit("matmul", [softmax(maths, scores, -1, keep), repeated(maths, v, heads)]);
+  };
+
+const refuseMask = (op: Op): never =>
+  fail({
+    code: "MRL0495",
+    message: "this system's softmax has no meaning for a mask that is added to the scores",
+    at: op.origin || `%${op.result}`,
+    help: "export the model with a causal mask or without padding, or compile with --numerics marill or crypten",
+  });
+
+/** The mean along the last axis. */
+const mean = (maths: Maths, x: ValueId): ValueId => maths.times(maths.sum(x), 1 / maths.shape(x).at(-1)!);
+
+/** x · 1/√(mean(x²) + ε) */
+export const rmsNormBy =
+  (rsqrt: Function): Expand =>
+  (op, maths) =>
+    normalised(op, maths, op.operands[0]!, rsqrt);
+
+/** (x − mean) · 1/√(variance + ε) */
+export const layerNormBy =
+  (rsqrt: Function): Expand =>
+  (op, maths) =>
+    normalised(op, maths, maths.sub(op.operands[0]!, mean(maths, op.operands[0]!)), rsqrt);
+
+function normalised(op: Op, maths: Maths, centred: ValueId, rsqrt: Function): ValueId {
+  const variance = mean(maths, maths.square(centred));
+  return maths.mul(centred, rsqrt(maths, maths.plus(variance, Number(op.attrs.epsilon))));
+}
+
+/** x/2 · (1 + erf(x/√2)) */
+export const geluBy =
+  (erf: Function): Function =>
+  (maths, x) =>
+    maths.mul(maths.times(x, 0.5), maths.plus(erf(maths, maths.times(x, Math.SQRT1_2)), 1));
+
+/** tanh(x) = 2σ(2x) − 1 */
+export const tanhBy =
+  (sigmoid: Function): Function =>
+  (maths, x) =>
+    maths.plus(maths.times(sigmoid(maths, maths.times(x, 2)), 2), -1);
+
+/** x·σ(x) */
+export const siluBy =
+  (sigmoid: Function): Function =>
+  (maths, x) =>
+    maths.mul(x, sigmoid(maths, x));

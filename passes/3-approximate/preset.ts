@@ -1,0 +1,32 @@
+import type { Op, ValueId } from "../../ir/module.ts";
+import type { Precision } from "../../ir/ops/define.ts";
+import type { Family } from "../../runtime/protocols/define.ts";
+import type { Setting } from "../5-select/choose.ts";
+import type { Maths } from "./maths.ts";
+
+/** An operator written out in others: the value that stands for its result, or undefined to leave the op as it is. */
+export type Expand = (op: Op, maths: Maths) => ValueId | undefined;
+
+/** How a published system computes: which functions stand for which, in which ring, and by whose protocols. */
+export interface Preset {
+  readonly name: string;
+  /** Paper and section, and the version of the code that was read. */
+  readonly source: string;
+  readonly settings: readonly Setting[];
+  /** Families of protocols, the preferred ones first. */
+  readonly families: readonly Family[];
+  /** One ring for every share, as systems with one ring have it; absent: planned value by value. */
+  readonly ring?: number;
+  readonly precision: Precision;
+  /** Operator in ir/ops → what it is computed as. Applied until none matches: an expansion may use other entries. */
+  readonly rewrites: Readonly<Record<string, Expand>>;
+}
+
+/** Every value at the same fractional bits. Weights keep 12: their public form has 16 bits (4-quantize/precision.ts). */
+export const uniformPrecision = (bits: number): Precision => ({
+  activation: bits,
+  weight: 12,
+  query: bits,
+  value: bits,
+  probability: bits,
+});

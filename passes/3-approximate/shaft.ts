@@ -1,0 +1,76 @@
+/** SHAFT (Kei, Chow, NDSS 2025; code: crypten/common/functions/approximations.py, commit 858e13e), on CrypTen. */
+import type { ValueId } from "../../ir/module.ts";
+import { tensor } from "../../ir/weights.ts";
+import { crypten, rsqrtIn } from "./crypten.ts";
+import { axisOf, type Maths } from "./maths.ts";
+import { attentionBy, each, layerNormBy, rmsNormBy, type Softmax, softmaxOp } from "./parts.ts";
+import type { Preset } from "./preset.ts";
+
+/** Sines of f(x) − relu(x) on |x| < period/2, as an odd function of |x|. */
+const gelu = { period: 8, sines: [-0.0818, -0.0809, -0.0424, -0.0176, -0.0079, -0.0043, -0.0026, -0.0017] };
+const silu = {
+  period: 16,
+  sines: [-0.1299, -0.122, -0.0743, -0.0394, -0.0216, -0.0118, -0.0074, -0.0044, -0.0033, -0.0021, -0.0018, -0.0011],
+};
+
+/** relu(x) + 1{|x| < P/2} · Σ β_k sin(2πk|x|/P), |x| = 2·relu(x) − x */
+const bent =
+  (series: typeof gelu) =>
+  (maths: Maths, x: ValueId): ValueId => {
+    const relu = maths.relu(x);
+    const magnitude = maths.sub(maths.times(relu, 2), x);
+    const inside = maths.less(magnitude, series.period / 2);
+    return maths.add(relu, maths.mul(maths.emit("sine-series", [magnitude], series), inside));
+  };
+
+const [least, most] = [-4, 12];
+const steps = 16;
+
+/**
+ * Softmax as the flow of g' = (x − ⟨g, x⟩)·g from the uniform distribution, 16 steps of Euler's on scores clipped to
+ * [−4, 12]. Scores that do not exist start at 0, where they stay.
+ */
+const odeSoftmax: Softmax = (maths, scores, axis, keep) => {
+  const raised = maths.add(scores, maths.relu(maths.from(least, scores)));
+  const clipped = maths.sub(raised, maths.relu(maths.plus(scores, -most)));
+  const x = maths.times(clipped, 1 / steps);
+  let g = start(maths, scores, axis, keep);
+  for (let step = 0; step < steps; step++) {
+    const projection = maths.sum(maths.mul(x, g), axis);
+    g = maths.add(g, maths.mul(maths.sub(x, projection), g));
+  }
+  return g;
+};
+
+/** 1/n for each of the n scores of a row that exist. */
+function start(maths: Maths, scores: ValueId, axis: number, keep: ValueId | undefined): ValueId {
+  const shape = maths.shape(scores);
+  const n = shape[axisOf(axis, shape)]!;
+  if (keep === undefined) {
+    return maths.param(`uniform ${n}`, tensor(shape, new Float64Array(shape.reduce((a, b) => a * b, 1)).fill(1 / n)));
+  }
+  const [rows, columns] = maths.shape(keep) as [number, number];
+  const data = Float64Array.from({ length: rows * columns }, (_, at) => {
+    const exist = (at - (at % columns)) / columns + 1 + columns - rows;
+    return at % columns < exist ? 1 / exist : 0;
+  });
+  return maths.param(`uniform causal ${rows} ${columns}`, tensor([rows, columns], data));
+}
+
+const rsqrt = rsqrtIn(5);
+
+export const shaft: Preset = {
+  ...crypten,
+  name: "shaft",
+  source: "SHAFT (Kei, Chow, NDSS 2025); code at commit 858e13e",
+  rewrites: {
+    ...crypten.rewrites,
+    attention: attentionBy(odeSoftmax, false),
+    softmax: softmaxOp(odeSoftmax),
+    "rms-norm": rmsNormBy(rsqrt),
+    "layer-norm": layerNormBy(rsqrt),
+    rsqrt: each(rsqrt),
+    gelu: each(bent(gelu)),
+    silu: each(bent(silu)),
+  },
+};
