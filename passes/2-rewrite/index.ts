@@ -6,9 +6,11 @@ import { chooseScores } from "./choose-scores.ts";
 import { decompose } from "./decompose.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { foldGain } from "./fold-gain.ts";
+import { foldOutputGain } from "./fold-output-gain.ts";
 import { foldScale } from "./fold-scale.ts";
 import { fuseMatmuls } from "./fuse-matmuls.ts";
 import { lora } from "./lora.ts";
+import { poolFirst } from "./pool-first.ts";
 import { privateEmbedding } from "./private-embedding.ts";
 import { relocateHead } from "./relocate-head.ts";
 import { removeDead } from "./remove-dead.ts";
@@ -38,6 +40,8 @@ export const rewrites: readonly Rewrite[] = [
   { name: "decompose", apply: decompose },
   { name: "cancel-identity", apply: cancelIdentity },
   { name: "bound-mask", apply: boundMask },
+  { name: "fold-output-gain", apply: foldOutputGain },
+  { name: "pool-first", apply: poolFirst },
   { name: "fold-gain", apply: foldGain },
   { name: "fold-scale", apply: foldScale },
   { name: "fold-constants", apply: foldConstants },

@@ -66,7 +66,11 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     ["mul", "add", "rsqrt", "mul"],
   ],
   ["division by a secret", (kit, x) => kit.op("div", [x, positive(kit, x)]), ["mul", "add", "reciprocal", "mul"]],
-  ["division by a constant", (kit, x) => kit.op("div", [x, kit.weight("c", "public", kit.noise([4]))]), ["mul"]],
+  [
+    "division by a constant",
+    (kit, x) => kit.op("div", [kit.op("relu", [x]), kit.weight("c", "public", kit.noise([4]))]),
+    ["relu", "mul"],
+  ],
   [
     "one over a root",
     (kit, x) => kit.op("div", [kit.weight("1", "public", tensor([], [1])), kit.op("sqrt", [positive(kit, x)])]),
@@ -145,6 +149,56 @@ test("fold-gain: a public gain disappears into public and private weights", () =
 
 test("fold-gain: with a bias, also a private one", () => {
   expect(check(gained("public", "server")).names).not.toContain("mul");
+});
+
+const square = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1], group: 2 };
+/** A convolution in two groups, a bias, and a gain and a shift for each channel as batch normalisation leaves them. */
+const normalised = (kernels: Label, gain: Label) => (kit: Kit) => {
+  const { op, weight, noise, feature } = kit;
+  const hidden = op("mul", [feature("x", [1, 4, 5, 5]), weight("own", "server", noise([4, 1, 1]))]);
+  const sums = op("conv", [hidden, weight("k", kernels, noise([6, 2, 3, 3]))], square);
+  const biased = op("add", [sums, weight("c", kernels, noise([6, 1, 1]))]);
+  const scaled = op("mul", [biased, weight("g", gain, noise([6, 1, 1]))]);
+  return [op("add", [scaled, weight("b", gain, noise([6, 1, 1]))])];
+};
+
+test("fold-output-gain: batch normalisation disappears into the kernels and the bias before it", () => {
+  for (const labels of [
+    ["server", "server"],
+    ["server", "public"],
+    ["public", "public"],
+  ] as const) {
+    const { names } = check(normalised(...labels));
+    expect(names).toEqual(["share", "mul", "conv", "add", "add", "reveal"]);
+  }
+  // Kernels that everybody knows stay so.
+  expect(check(normalised("public", "server")).names.filter((name) => name === "mul")).toHaveLength(2);
+});
+
+test("fold-output-gain: behind a matrix too; what somebody else reads, and a single factor, stay", () => {
+  const build =
+    (size: number, second: boolean) =>
+    ({ op, weight, noise, feature }: Kit) => {
+      const y = op("matmul", [feature("x", [3, 4]), weight("w", "server", noise([4, 5]))]);
+      const z = op("mul", [y, weight("g", "server", noise([size]))]);
+      return [op("relu", [z]), ...(second ? [op("tanh", [y])] : [])];
+    };
+  expect(check(build(5, false)).names).not.toContain("mul");
+  expect(check(build(5, true)).names).toContain("mul");
+  expect(check(build(1, false)).names).toContain("mul");
+});
+
+test("pool-first: maxima are taken before relu, unless somebody else reads it", () => {
+  const pool = { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] };
+  const build =
+    (second: boolean) =>
+    ({ op, weight, noise, feature }: Kit) => {
+      const x = op("mul", [feature("x", [1, 2, 4, 4]), weight("w", "server", noise([2, 1, 1]))]);
+      const positive = op("relu", [x]);
+      return [op("max-pool", [positive], pool), ...(second ? [positive] : [])];
+    };
+  expect(check(build(false)).names).toEqual(["share", "mul", "max-pool", "relu", "reveal"]);
+  expect(check(build(true)).names).toEqual(["share", "mul", "relu", "max-pool", "reveal", "reveal"]);
 });
 
 test("fold-gain: a private gain does not make a public weight private", () => {
