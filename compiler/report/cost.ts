@@ -1,5 +1,5 @@
 import type { Module } from "../../ir/module.ts";
-import { formOf } from "../../passes/5-select/choose.ts";
+import { formOf } from "../../passes/5-select/traffic.ts";
 import { countProtocol } from "../../runtime/protocols/count.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { addBytes, type LinkBytes, noBytes, type PhaseCost, predict } from "../../runtime/session/predict.ts";

@@ -3,6 +3,7 @@ import type { Pass, SplitState } from "../pass.ts";
 import { chooseProtocols, refusals, type SelectOptions } from "./choose.ts";
 import { planRings } from "./rings.ts";
 
+export type { LinkModel, Objective } from "./cheapest.ts";
 export type { SelectOptions, Setting } from "./choose.ts";
 export { fixedOf, specOf } from "./spec.ts";
 

@@ -5,7 +5,7 @@ import { bitsFor, isFixed, sizeOf } from "../../ir/type.ts";
 import type { Spec } from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { wireWidth } from "../../runtime/protocols/widths.ts";
-import { formOf } from "./choose.ts";
+import { formOf } from "./traffic.ts";
 import { fixedOf, resultOf } from "./spec.ts";
 
 /** Widest ring of the runtime. */

@@ -1,6 +1,6 @@
 import { type Module, type Op, opsOf, type Step, type ValueId } from "../../ir/module.ts";
+import { roundsOf } from "../5-select/traffic.ts";
 import type { Pass, SplitState } from "../pass.ts";
-import { roundsOf } from "./rounds.ts";
 
 /**
  * Independent operators share rounds. List scheduling: all that needs no round runs as soon as it can, one op a step

@@ -1,8 +1,7 @@
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
-import { formOf } from "../../passes/5-select/choose.ts";
 import { fixedOf, resultOf, specOf } from "../../passes/5-select/spec.ts";
-import { costOf } from "../../passes/6-schedule/rounds.ts";
+import { costOf, formOf } from "../../passes/5-select/traffic.ts";
 import type { OutputDecl, WeightDecl } from "../../runtime/program.ts";
 import type { Traffic } from "../../runtime/protocols/count.ts";
 import type { Fixed, Spec } from "../../runtime/protocols/define.ts";

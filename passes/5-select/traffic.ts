@@ -1,0 +1,35 @@
+import type { Module, Op } from "../../ir/module.ts";
+import { countProtocol, noTraffic, type Traffic } from "../../runtime/protocols/count.ts";
+import type { OperandForm, Protocol, Spec } from "../../runtime/protocols/define.ts";
+import { protocols } from "../../runtime/protocols/registry.ts";
+import { specOf } from "./spec.ts";
+
+export const formOf = (protocol: Protocol, place: number): OperandForm =>
+  protocol.forms[Math.min(place, protocol.forms.length - 1)]!;
+
+/** Layers repeat: what was counted once is not counted again. Forgotten when it grows beyond so many specs. */
+const counted = new Map<string, Traffic>();
+const remembered = 10_000;
+
+/** Exact traffic of one execution: the protocol read by the cost model. */
+export function trafficOf(protocol: Protocol, spec: Spec): Traffic {
+  const key = `${protocol.name} ${JSON.stringify(spec)}`;
+  const known = counted.get(key);
+  if (known) return known;
+  const traffic = countProtocol(
+    protocol,
+    spec,
+    spec.operands.map((_, place) => formOf(protocol, place)),
+  );
+  if (counted.size >= remembered) counted.clear();
+  counted.set(key, traffic);
+  return traffic;
+}
+
+/** Exact traffic of one op; nothing for what is computed locally. */
+export function costOf(module: Module, op: Op): Traffic {
+  const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
+  return protocol ? trafficOf(protocol, specOf(module, op)) : noTraffic;
+}
+
+export const roundsOf = (module: Module, op: Op): number => costOf(module, op).rounds;
