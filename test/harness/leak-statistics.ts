@@ -74,6 +74,9 @@ export function judge(a: readonly Words[], b: readonly Words[]): Verdict {
   for (const [i, j] of pairs(a.length)) {
     note(twoSample(r[i]!.low, s[i]!.low, r[j]!.low, s[j]!.low), `low nibbles of ${i} and ${j}`);
     note(twoSample(r[i]!.high, s[i]!.high, r[j]!.high, s[j]!.high), `high nibbles of ${i} and ${j}`);
+    // A short value in a wide word, as a bit that says whether a mask wraps, tells of another word's high end.
+    note(twoSample(r[i]!.low, s[i]!.low, r[j]!.high, s[j]!.high), `low nibble of ${i}, high nibble of ${j}`);
+    note(twoSample(r[i]!.high, s[i]!.high, r[j]!.low, s[j]!.low), `high nibble of ${i}, low nibble of ${j}`);
   }
   return { ...worst, tests };
 }

@@ -1,0 +1,274 @@
+/**
+ * The checks that mutants meet: each says whether it objects to the runtime that it was loaded with. They are those of
+ * the suite (fixed view under two secrets, exhaustive tiny rings, one-time correlations, separate streams, what a
+ * session sends), on the smallest cases that show a gross break.
+ */
+import { onlineParty, preparingParty } from "../../runtime/correlations/prepare.ts";
+import { createStock } from "../../runtime/correlations/stock.ts";
+import { createStreams } from "../../runtime/correlations/streams.ts";
+import type { Party } from "../../runtime/party.ts";
+import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
+import { knownWeightMatmul } from "../../runtime/protocols/known-weight.ts";
+import { maskedExtend } from "../../runtime/protocols/masked-extend.ts";
+import { maskedMul } from "../../runtime/protocols/masked-mul.ts";
+import { maskedRelu } from "../../runtime/protocols/masked-relu.ts";
+import { oneWayReveal } from "../../runtime/protocols/one-way-reveal.ts";
+import { maskedOpen, openWire } from "../../runtime/protocols/open.ts";
+import { createPrg, deriveSeed } from "../../runtime/random.ts";
+import { fromIntegers, sub } from "../../runtime/ring/index.ts";
+import { ghost, integers, type RingTensor, ring } from "../../runtime/ring/tensor.ts";
+import type { Steps } from "../../runtime/steps.ts";
+import { CHUNK, sameViews, type TinyBody } from "../harness/enumerate.ts";
+import { limitOf } from "../harness/leak-statistics.ts";
+import { type Corrupted, compareViews, type LeakBody, type LeakCase, leakCase, type Secret } from "../harness/leaks.ts";
+import { execute, fixed, worstUlps } from "../harness/protocols.ts";
+import { type Stage, seedOf, together } from "../harness/together.ts";
+import { keptWires, lookups, replicatedProduct } from "./toys.ts";
+
+const SAMPLES = 1500;
+
+/** Whether a corrupted client or server tells two secrets apart; a runtime that refuses to run objects by itself. */
+function leaks(test: LeakCase, corrupted: readonly Corrupted[] = ["client", "server"]): boolean {
+  return corrupted.some((role) => {
+    const verdict = compareViews(test, role, SAMPLES);
+    return verdict.z > limitOf(verdict.tests);
+  });
+}
+
+const single = (protocol: Protocol, secrets: LeakCase["secrets"], width: number, scale = 12, bound = 16): LeakCase =>
+  leakCase(protocol, secrets, (n): Spec => {
+    const per = secrets[0][0]!.length;
+    const shape = per === 1 ? [n] : [n, per];
+    return {
+      operands: [fixed(shape, scale, -bound, bound)],
+      result: fixed(shape, scale, -bound, bound, width),
+      attrs: {},
+    };
+  });
+
+const product = leakCase(
+  maskedMul,
+  [
+    [[-60001], [20]],
+    [[12346], [30001]],
+  ],
+  (n) => ({
+    operands: [fixed([n], 12, -16, 16), fixed([n], 12, -16, 16)],
+    result: fixed([n], 12, -256, 256, 40),
+    attrs: {},
+  }),
+);
+
+/** The operand and its result reach the reader; the other party's view must not depend on what it does not hold. */
+const revealTo = (to: "client" | "server"): LeakCase =>
+  leakCase(oneWayReveal, [[[-60001]], [[12346]]], (n) => ({
+    operands: [fixed([n], 12, -16, 16)],
+    result: fixed([n], 12, -16, 16, 40),
+    attrs: { to },
+  }));
+
+const weighted = leakCase(
+  knownWeightMatmul,
+  [
+    [
+      [-60001, 5],
+      [3, -7],
+    ],
+    [
+      [12346, 9999],
+      [3, -7],
+    ],
+  ],
+  (n) => ({
+    operands: [fixed([n, 2], 0, -(2 ** 20), 2 ** 20), fixed([2, 1], 0, -8, 8)],
+    result: fixed([n, 1], 0, -(2 ** 24), 2 ** 24, 40),
+    attrs: {},
+  }),
+);
+
+/** This party's share of samples of one value: fixed at the corrupted party. */
+function shared(party: Party, stage: Stage, corrupted: Corrupted, value: number, samples: number, width: number) {
+  if (stage !== "online" || party.role === "dealer") return ghost([samples], width);
+  const filled = (v: number) => fromIntegers(integers([samples], new Float64Array(samples).fill(v)), width);
+  return party.role === corrupted ? filled(1234567) : sub(filled(value), filled(1234567));
+}
+
+const two =
+  (run: (party: Party, x: RingTensor, y: RingTensor) => Steps<unknown>, width: number): LeakBody =>
+  (corrupted, [xs, ys]: Secret, samples) =>
+  (party, stage) =>
+    run(
+      party,
+      shared(party, stage, corrupted, xs![0]!, samples, width),
+      shared(party, stage, corrupted, ys![0]!, samples, width),
+    );
+
+const custom = (run: Parameters<typeof two>[0], width = 40): LeakCase => ({
+  name: "toy",
+  secrets: [
+    [[-60001], [20]],
+    [[12346], [30001]],
+  ],
+  body: two(run, width),
+});
+
+const twoOpenings = custom(function* (party, x, y) {
+  const operator = party.at("operator");
+  return [yield* openWire(operator, x), yield* openWire(operator, y)];
+});
+const twoOperators = custom(function* (party, x, y) {
+  return [yield* openWire(party.at("one"), x), yield* openWire(party.at("two"), y)];
+});
+
+/** Parity of a 4-bit index, as a table of 16 bits that is rotated by the mask: bit v is the parity of v − r. */
+const parityTable = (mask: RingTensor): RingTensor => {
+  const data = mask.data?.map((r) => [...Array(16).keys()].reduce((word, v) => word | (parity((v - r) & 15) << v), 0));
+  return ring(mask.shape, 16, data);
+};
+const parity = (v: number): number => (0x6996 >> v) & 1;
+const twoLookups = custom((party, x, y) => lookups(party, x, y, parityTable), 4);
+
+/** Client and server hold two of three shares each; the corrupted client's are fixed, the third makes up the secret. */
+const replicated: LeakCase = {
+  name: "replicated",
+  secrets: [[[-60001]], [[12346]]],
+  body:
+    (_corrupted, [xs], samples) =>
+    (party, stage) => {
+      const width = 40;
+      const filled = (v: number) =>
+        stage === "online"
+          ? fromIntegers(integers([samples], new Float64Array(samples).fill(v)), width)
+          : ghost([samples], width);
+      const shares = [filled(4711), filled(815), sub(filled(xs![0]!), filled(4711 + 815))];
+      const place = { client: 0, server: 1, dealer: 2 }[party.role];
+      const held = { own: shares[place]!, next: shares[(place + 1) % 3]! };
+      return replicatedProduct(party, held, held);
+    },
+};
+
+/** Opening of 4 bits over all randomness. */
+function openedExactly(): boolean {
+  const body =
+    (corrupted: Corrupted, other: number): TinyBody =>
+    (party, stage) => {
+      if (stage !== "online") return openWire(party, ghost([CHUNK], 4));
+      const value = party.role === corrupted ? 3 : other;
+      return openWire(party, fromIntegers(integers([CHUNK], new Float64Array(CHUNK).fill(value)), 4));
+    };
+  return (["client", "server"] as const).some(
+    (corrupted) =>
+      !sameViews(
+        [0, 1, 7, 8, 15].map((v) => body(corrupted, v)),
+        corrupted,
+      ),
+  );
+}
+
+const prefix = (make: () => { bytes(count: number): Uint8Array }): string =>
+  Buffer.from(make().bytes(16)).toString("hex");
+
+/** Whether two of the streams that must differ are one. */
+function collide(): boolean {
+  const seeds = [seedOf(1, 1), seedOf(1, 2), seedOf(2, 1)];
+  const labels = [["a", "bc"], ["ab", "c"], ["abc"], ["a", "b", "c"], ["abc", ""], ["", "abc"]];
+  const streams = seeds.flatMap((seed) => [
+    ...labels.map((label) => prefix(() => createPrg(seed, ...label))),
+    ...["0", "1"].flatMap((query) =>
+      ["one", "two"].flatMap((label) =>
+        ["mask", "dealt", "client"].map((use) => prefix(() => createStreams(seed, "query", query)(label, use))),
+      ),
+    ),
+    // A seed that was derived is not what a stream of the same label is made of.
+    prefix(() => createPrg(deriveSeed(seed, "a"), "a")),
+  ]);
+  const drawn = createStreams(seedOf(3, 1));
+  const twice = [drawn("a", "mask"), drawn("a", "mask")].map((prg) => prefix(() => prg));
+  return new Set([...streams, ...twice]).size < streams.length + twice.length;
+}
+
+/** Whether a derived seed is the key of the stream of the same label. */
+async function keyIsSeed(): Promise<boolean> {
+  const { keystream } = await import("../../runtime/platform/node.ts");
+  const derived = deriveSeed(seedOf(1, 1), "a");
+  const stream = keystream(derived.subarray(0, 16), derived.subarray(16))(16);
+  return Buffer.from(stream).toString("hex") === prefix(() => createPrg(seedOf(1, 1), "a"));
+}
+
+/** Whether a correlation can be had twice. */
+function twice(): boolean {
+  const stock = createStock();
+  const prepare = preparingParty({ role: "client", seed: seedOf(1, 1), jointSeed: seedOf(1, 4), query: 0, stock });
+  prepare.at("x").mask([2], 20);
+  const party = onlineParty("client", stock).at("x");
+  party.mask([2], 20);
+  try {
+    party.mask([2], 20);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether two queries of one session draw the same masks. */
+function queriesShare(): boolean {
+  const masks = [0, 1].map((query) => {
+    const stock = createStock();
+    const party = preparingParty({ role: "client", seed: seedOf(1, 1), jointSeed: seedOf(1, 4), query, stock });
+    return [party.mask([2], 32).share.data, party.joint([2], 32).data, party.clientMask([2], 32).data].join();
+  });
+  return masks[0] === masks[1];
+}
+
+/** Whether a result is wrong: some breaks are not secret, only useless. */
+function wrong(): boolean {
+  const spec: Spec = { operands: [fixed([9], 12, -16, 16)], result: fixed([9], 12, -16, 16, 40), attrs: {} };
+  const x = Float64Array.from({ length: 9 }, (_, k) => k - 4.5);
+  const outcome = execute(maskedExtend, spec, [x]);
+  return worstUlps(outcome, x) > 0;
+}
+
+/** Whether what is sent differs in number or length for other secrets, or from what is counted. */
+function lengths(): boolean {
+  const body = (value: number) => (party: Party, stage: Stage) =>
+    openWire(party, shared(party, stage, "client", value, 4, 40));
+  try {
+    const runs = [1234567, 5, -60001].map((value) => together(body(value)));
+    const traffic = runs.flatMap(({ metered, counted }) => [metered, counted].map((each) => JSON.stringify(each)));
+    return new Set(traffic).size > 1;
+  } catch (error) {
+    // One party is done while another still waits for a message: the secret has told.
+    return /the parties disagree/.test(String(error));
+  }
+}
+
+/** Every probe; true: it objects. */
+export const probes = {
+  "open: fixed view": () => leaks(single(maskedOpen, [[[-(2 ** 40) - 1]], [[12345678]]], 44, 0, 2 ** 41)),
+  "open two neighbours: fixed view": () => leaks(single(maskedOpen, [[[-60001, 5]], [[12346, 9999]]], 44)),
+  "open: all randomness of 4 bits": openedExactly,
+  "two openings of one operator: fixed view": () => leaks(twoOpenings),
+  "openings of two operators: fixed view": () => leaks(twoOperators),
+  "extend: fixed view": () => leaks(single(maskedExtend, [[[-60001]], [[12346]]], 44)),
+  "product: fixed view": () => leaks(product),
+  "relu: fixed view": () => leaks(single(maskedRelu, [[[-60001]], [[12346]]], 40)),
+  "known weight: fixed view": () => leaks(weighted, ["server"]),
+  "reveal to the client: fixed view of the server": () => leaks(revealTo("client"), ["server"]),
+  "reveal to the server: fixed view of the client": () => leaks(revealTo("server"), ["client"]),
+  "kept wires: fixed view": () => leaks(custom(keptWires)),
+  "lookup tables: fixed view": () => leaks(twoLookups),
+  "replicated product: fixed view of the client": () => leaks(replicated, ["client"]),
+  "streams are separate": collide,
+  "keys and seeds are separate": keyIsSeed,
+  "a correlation is had once": twice,
+  "queries have masks of their own": queriesShare,
+  "the result is right": wrong,
+  "lengths are those of the cost model": lengths,
+} as const satisfies Record<string, () => boolean | Promise<boolean>>;
+
+export type ProbeName = keyof typeof probes;
+
+export async function probe(name: ProbeName): Promise<boolean> {
+  const check: () => boolean | Promise<boolean> = probes[name];
+  return await check();
+}
