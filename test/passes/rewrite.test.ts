@@ -163,12 +163,13 @@ const normalised = (kernels: Label, gain: Label) => (kit: Kit) => {
 };
 
 test("fold-output-gain: batch normalisation disappears into the kernels and the bias before it", () => {
-  for (const labels of [
+  const cases: readonly (readonly [Label, Label])[] = [
     ["server", "server"],
     ["server", "public"],
     ["public", "public"],
-  ] as const) {
-    const { names } = check(normalised(...labels));
+  ];
+  for (const [kernels, gain] of cases) {
+    const { names } = check(normalised(kernels, gain));
     expect(names).toEqual(["share", "mul", "conv", "add", "add", "reveal"]);
   }
   // Kernels that everybody knows stay so.
