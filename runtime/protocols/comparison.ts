@@ -3,6 +3,7 @@ import { add, addConstant, concat, msb, narrow, reshape } from "../ring/index.ts
 import type { RingTensor } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
 import { digitsBelowMask, digitsWidest } from "./comparison-digits.ts";
+import { dpfBelowMask } from "./comparison-dpf.ts";
 import { treeBelowMask } from "./comparison-tree.ts";
 import type { Spec } from "./define.ts";
 import { publicShare } from "./wires.ts";
@@ -21,6 +22,7 @@ interface Method {
 const methods = {
   digits: { belowMask: digitsBelowMask, widest: digitsWidest },
   tree: { belowMask: treeBelowMask, widest: () => 63 },
+  dpf: { belowMask: dpfBelowMask, widest: () => 63 },
 } as const satisfies Record<string, Method>;
 
 /** A method, and the bits of a digit where it has digits; without them they follow from the width. */
@@ -52,6 +54,7 @@ export function tooWide(bits: number, { method, digit }: Comparison = byDefault)
 export const comparisonVariants = (bits: number): readonly Spec["attrs"][] => [
   ...[3, 4, 5, 6].filter((digit) => bits - 1 <= digitsWidest(digit)).map((digit) => ({ comparison: "digits", digit })),
   { comparison: "tree" },
+  { comparison: "dpf" },
 ];
 
 /** XOR shares of 1{X < r}, [T, …shape], for T public values X of each element and a mask r that the dealer knows. */

@@ -347,6 +347,16 @@ export const leakCases: readonly TestedCase[] = [
     ),
     name: "masked.relu, carry tree",
   },
+  {
+    ...tested(
+      protocols.maskedRelu,
+      [[[-60001]], [[12346]]],
+      (n) => ({ ...elementwise(12, 12, 16, 40)(n), attrs: { comparison: "dpf" } }),
+      [...opening, "a selecting bit is opened unmasked", "client mask is 0"],
+    ),
+    name: "masked.relu, distributed point function",
+    samples: 6000,
+  },
   tested(
     protocols.faithfulTruncate,
     [[[-60001]], [[12346]]],

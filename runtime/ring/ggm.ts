@@ -1,0 +1,205 @@
+/**
+ * A distributed point function by a tree of seeds (Goldreich, Goldwasser and Micali; Boyle, Gilboa and Ishai, CCS 2016,
+ * with early termination): two keys that together hold the vector of 2^n bits whose only 1 is at a point α, and of which
+ * one alone says nothing about α. Leaves are blocks of 128 bits, so the tree has n − 7 levels.
+ *
+ * A seed is 128 bits; it doubles by one block of ChaCha20 with 128-bit keys (Bernstein, 2008), which has no tables and so
+ * no timing that depends on seeds. A node of a party has a seed and a control bit t. Off the path to α the two parties'
+ * nodes are equal; on it the seeds are independent and the control bits differ: t is an XOR share of "α lies below".
+ */
+import { chacha20orig } from "@noble/ciphers/chacha.js";
+import { kernel } from "./kernel.ts";
+import { ghost, lanesOf, type RingTensor, ring, sizeOf } from "./tensor.ts";
+
+/** Bits of the index that a leaf covers. */
+export const leafBits = 7;
+const WORDS = 4;
+
+/** A party's own key: its root seeds [...shape, 2] of 64 bits, and 0 for the client, 1 for the server. */
+export interface Root {
+  readonly seeds: RingTensor;
+  readonly control: 0 | 1;
+}
+
+/** What makes both trees agree off the path; both parties have it. */
+export interface Corrections {
+  /** [...shape, levels + 1, 2] of 64 bits: a block for each level, and one for the leaf. */
+  readonly blocks: RingTensor;
+  /** [...shape, levels] of 2 bits: of the left child's control bit, and of the right one's. */
+  readonly controls: RingTensor;
+}
+
+const key = new Uint32Array(WORDS);
+const keyBytes = new Uint8Array(key.buffer);
+const nonce = new Uint8Array(8);
+const blank = new Uint8Array(64);
+const children = new Uint32Array(16);
+const childBytes = new Uint8Array(children.buffer);
+
+/** The children of a seed, in `children`: four words of the left one, four of the right, and a word of control bits. */
+function double(seeds: Uint32Array, at: number): void {
+  for (let k = 0; k < WORDS; k++) key[k] = seeds[at + k]!;
+  chacha20orig(keyBytes, nonce, blank, childBytes);
+}
+
+/** Moves a node to its left (0) or right (1) child; gives the new control bit. */
+function descend(node: Uint32Array, t: number, side: number, block: Uint32Array, at: number, control: number): number {
+  for (let k = 0; k < WORDS; k++) node[k] = children[WORDS * side + k]! ^ (-t & block[at + k]!);
+  return (((children[8]! >>> side) & 1) ^ (t & (control >>> side))) & 1;
+}
+
+/** Bit `place` of a residue of one or two lanes. */
+const bitOf = (data: Uint32Array, lanes: number, index: number, place: number): number =>
+  (data[index * lanes + (place >>> 5)]! >>> place) & 1;
+
+/**
+ * The dealer's part: corrections for points α [...shape] of n ≥ 7 bits from both parties' root seeds, and the client's
+ * own bit at α, of which the server's is the complement. Ghosts where an input is one. Selects, never branches, on α.
+ */
+export function growCorrections(
+  client: RingTensor,
+  server: RingTensor,
+  point: RingTensor,
+): Corrections & { readonly atPoint: RingTensor } {
+  const levels = point.width - leafBits;
+  const { shape } = point;
+  const blockShape = [...shape, levels + 1, 2];
+  const controlShape = [...shape, levels];
+  if (!client.data || !server.data || !point.data)
+    return { blocks: ghost(blockShape, 64), controls: ghost(controlShape, 2), atPoint: ghost(shape, 1) };
+  const count = sizeOf(shape);
+  const lanes = lanesOf(point.width);
+  const blocks = new Uint32Array(count * (levels + 1) * WORDS);
+  const controls = new Uint32Array(count * levels);
+  const atPoint = new Uint32Array(count);
+  const nodes = [new Uint32Array(WORDS), new Uint32Array(WORDS)] as const;
+  const grown = new Uint32Array(9);
+  for (let e = 0; e < count; e++) {
+    nodes[0].set(client.data.subarray(e * WORDS, (e + 1) * WORDS));
+    nodes[1].set(server.data.subarray(e * WORDS, (e + 1) * WORDS));
+    let [t0, t1] = [0, 1];
+    for (let level = 0; level < levels; level++) {
+      const bit = bitOf(point.data, lanes, e, point.width - 1 - level);
+      const at = (e * (levels + 1) + level) * WORDS;
+      double(nodes[0], 0);
+      grown.set(children.subarray(0, 9));
+      double(nodes[1], 0);
+      // The child off the path must become equal: the correction is the difference of the two.
+      for (let k = 0; k < WORDS; k++) {
+        const left = grown[k]! ^ children[k]!;
+        const right = grown[WORDS + k]! ^ children[WORDS + k]!;
+        blocks[at + k] = right ^ (-bit & (left ^ right));
+      }
+      const control = ((grown[8]! ^ children[8]!) & 3) ^ (1 + bit);
+      controls[e * levels + level] = control;
+      const next1 = step(nodes[1], t1, bit, blocks, at, control);
+      children.set(grown);
+      t0 = step(nodes[0], t0, bit, blocks, at, control);
+      t1 = next1;
+    }
+    const low = point.data[e * lanes]! & 127;
+    const at = (e * (levels + 1) + levels) * WORDS;
+    let own = 0;
+    for (let k = 0; k < WORDS; k++) {
+      // 1 in the word that holds the point's bit, without asking which that is.
+      const here = (((low >>> 5) ^ k) - 1) >>> 31;
+      blocks[at + k] = nodes[0][k]! ^ nodes[1][k]! ^ (here << (low & 31));
+      own |= here & ((nodes[0][k]! ^ (-t0 & blocks[at + k]!)) >>> (low & 31));
+    }
+    atPoint[e] = own & 1;
+  }
+  return {
+    blocks: ring(blockShape, 64, blocks),
+    controls: ring(controlShape, 2, controls),
+    atPoint: ring(shape, 1, atPoint),
+  };
+}
+
+/** `descend` to a side that is secret: both children are read. */
+function step(node: Uint32Array, t: number, bit: number, block: Uint32Array, at: number, control: number): number {
+  for (let k = 0; k < WORDS; k++) {
+    const left = children[k]!;
+    node[k] = left ^ (-bit & (left ^ children[WORDS + k]!)) ^ (-t & block[at + k]!);
+  }
+  return ((children[8]! ^ (-t & control)) >>> bit) & 1;
+}
+
+/**
+ * XOR share of 1{X < α} for public X [T, …shape], by one way down the tree: wherever it turns left, α may lie in the
+ * right subtree, and its control bit says so; the rest is the parity of the leaf's bits above X.
+ */
+export function pointAbove(root: Root, corrections: Corrections, opened: RingTensor): RingTensor {
+  const { width } = opened;
+  const levels = width - leafBits;
+  const lanes = lanesOf(width);
+  const inputs = [root.seeds, corrections.blocks, corrections.controls, opened] as const;
+  return kernel(inputs, opened.shape, 1, (out, seeds, blocks, controls, x) => {
+    const count = seeds.length / WORDS;
+    const node = new Uint32Array(WORDS);
+    for (let i = 0; i < out.length; i++) {
+      const e = i % count;
+      node.set(seeds.subarray(e * WORDS, (e + 1) * WORDS));
+      let t: number = root.control;
+      let share = 0;
+      for (let level = 0; level < levels; level++) {
+        const at = (e * (levels + 1) + level) * WORDS;
+        const control = controls[e * levels + level]!;
+        double(node, 0);
+        // X is public: its way may be branched on.
+        const side = bitOf(x, lanes, i, width - 1 - level);
+        if (side === 0) share ^= (children[8]! >>> 1) ^ (t & (control >>> 1));
+        t = descend(node, t, side, blocks, at, control);
+      }
+      const low = x[i * lanes]! & 127;
+      const at = (e * (levels + 1) + levels) * WORDS;
+      let above = 0;
+      for (let k = low >>> 5; k < WORDS; k++) {
+        const kept = k === low >>> 5 ? ~((2 << (low & 31)) - 1) : -1;
+        above ^= (node[k]! ^ (-t & blocks[at + k]!)) & kept;
+      }
+      out[i] = (share ^ parity(above)) & 1;
+    }
+  });
+}
+
+/** XOR share of the whole vector, as words [...shape, 2^(n−5)] of 32 bits: bit j of it is a share of 1{j = α}. */
+export function unitVector(root: Root, corrections: Corrections): RingTensor {
+  const shape = root.seeds.shape.slice(0, -1);
+  const levels = corrections.controls.shape.at(-1)!;
+  const size = 2 ** levels * WORDS;
+  const inputs = [root.seeds, corrections.blocks, corrections.controls] as const;
+  return kernel(inputs, [...shape, size], 32, (out, seeds, blocks, controls) => {
+    const count = seeds.length / WORDS;
+    const node = new Uint32Array(WORDS);
+    const bits = new Uint8Array(2 ** levels);
+    for (let e = 0; e < count; e++) {
+      // Breadth first in place: the nodes of a level stand `stride` leaves apart, the right child in the middle.
+      const base = e * size;
+      out.set(seeds.subarray(e * WORDS, (e + 1) * WORDS), base);
+      bits[0] = root.control;
+      for (let level = 0; level < levels; level++) {
+        const stride = 2 ** (levels - level);
+        const at = (e * (levels + 1) + level) * WORDS;
+        const control = controls[e * levels + level]!;
+        for (let leaf = 0; leaf < 2 ** levels; leaf += stride) {
+          const t = bits[leaf]!;
+          double(out, base + leaf * WORDS);
+          for (const side of [0, 1]) {
+            const child = leaf + (side * stride) / 2;
+            bits[child] = descend(node, t, side, blocks, at, control);
+            out.set(node, base + child * WORDS);
+          }
+        }
+      }
+      const at = (e * (levels + 1) + levels) * WORDS;
+      for (let k = 0; k < size; k++) out[base + k] = out[base + k]! ^ (-bits[k >>> 2]! & blocks[at + (k & 3)]!);
+    }
+  });
+}
+
+function parity(word: number): number {
+  let folded = word ^ (word >>> 16);
+  folded ^= folded >>> 8;
+  folded ^= folded >>> 4;
+  return (0x6996 >>> (folded & 15)) & 1;
+}
