@@ -1,7 +1,8 @@
-import { bool, f32, type Interval, i64 } from "../type.ts";
+import { bool, f32, type Interval, i64, isFixed } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { choiceOf, onnxNumber } from "./helpers/attrs.ts";
 import { interval, unit } from "./helpers/interval.ts";
+import { cap } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 import { map } from "./helpers/tensors.ts";
 
@@ -29,9 +30,14 @@ export const cast = defineOp({
   attrs: { to: { kind: "string", summary: "f32, i64 or bool" } },
   onnx: [{ op: "Cast", attrs: (onnx) => ({ to: fromOnnx(onnxNumber(onnx, "to", 0)) }) }],
   shape: sameAsFirst,
-  element: (_operands, attrs) => choiceOf(attrs, "to", elements),
+  element: (_operands, attrs, current) => (current && isFixed(current) ? current : choiceOf(attrs, "to", elements)),
   range: ([a], attrs) => choiceOf(attrs, "to", ranges)(a!),
   linear: "none",
   evaluate: ([x], attrs) => map(x!, choiceOf(attrs, "to", functions)),
   fixed: "rounded",
+  // A number comes with the fractional bits of activations, so that it can be added to them.
+  scales: ([x], attrs, precision) => {
+    const scale = attrs.to === "f32" ? precision.activation : 0;
+    return { operands: [cap(x, scale)], result: scale };
+  },
 });

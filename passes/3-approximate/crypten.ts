@@ -37,7 +37,7 @@ export function positiveReciprocal(maths: Maths, x: ValueId): ValueId {
 }
 
 /** 1 − 2·1{x < 0}; CrypTen's sign is 1 at 0. */
-const signFrom = (maths: Maths, negative: ValueId): ValueId => maths.from(1, maths.mul(maths.constant(2), negative));
+const signFrom = (maths: Maths, negative: ValueId): ValueId => maths.from(1, maths.times(negative, 2));
 
 function reciprocal(maths: Maths, x: ValueId): ValueId {
   const sign = signFrom(maths, maths.less(x, 0));
@@ -98,7 +98,8 @@ export const crypten: Preset = {
   name: "crypten",
   source: "CrypTen (Knott et al., NeurIPS 2021), appendix C; code at commit 0f89d31",
   settings: ["2pc-dealer", "3pc"],
-  families: ["crypten"],
+  // Ours serve where values come in and go out.
+  families: ["crypten", "marill"],
   ring: 64,
   precision: uniformPrecision(16),
   rewrites: {

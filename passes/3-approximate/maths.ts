@@ -12,7 +12,6 @@ export interface Maths {
   readonly constant: (c: number) => ValueId;
   readonly add: (x: ValueId, y: ValueId) => ValueId;
   readonly sub: (x: ValueId, y: ValueId) => ValueId;
-  /** x·y; a condition (0 or 1) stands second. */
   readonly mul: (x: ValueId, y: ValueId) => ValueId;
   readonly square: (x: ValueId) => ValueId;
   /** c·x */
@@ -22,7 +21,7 @@ export interface Maths {
   /** c − x */
   readonly from: (c: number, x: ValueId) => ValueId;
   readonly relu: (x: ValueId) => ValueId;
-  /** 1 where x < c, else 0: a condition. */
+  /** 1 where x < c, else 0: a number. */
   readonly less: (x: ValueId, c: number) => ValueId;
   /** Σ x along an axis, which stays with extent 1. */
   readonly sum: (x: ValueId, axis?: number) => ValueId;
@@ -54,7 +53,7 @@ export function mathsOf(op: Op, draft: Draft): Maths {
     plus,
     from: (c, x) => emit("sub", [number(c), x]),
     relu: (x) => emit("relu", [x]),
-    less: (x, c) => emit("compare", [x, number(c)], { kind: "less" }),
+    less: (x, c) => emit("cast", [emit("compare", [x, number(c)], { kind: "less" })], { to: "f32" }),
     sum: (x, axis = -1) => emit("reduce-sum", [x], { axes: [axisOf(axis, shape(x))], keepdims: true }),
     slice: (x, axis, start, end) => {
       const full = shape(x);

@@ -2,7 +2,14 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../ir/module.ts";
 import { needsProtocol, opDef } from "../../ir/registry.ts";
-import { type Family, isExact, type OperandForm, type Protocol, type Spec } from "../../runtime/protocols/define.ts";
+import {
+  type Family,
+  type Fixed,
+  isExact,
+  type OperandForm,
+  type Protocol,
+  type Spec,
+} from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { type Candidate, candidatesOf, cheapest, type LinkModel, type Objective } from "./cheapest.ts";
 import { specOf } from "./spec.ts";
@@ -69,6 +76,12 @@ function choose(all: readonly Protocol[], spec: Spec, options: SelectOptions): C
   return all[0] && { protocol: all[0] };
 }
 
+/** The spec as it will be where all shares live in one ring; truth values alone are bits. */
+function inRing({ operands, result, attrs }: Spec, ring: number | undefined): Spec {
+  const wide = (x: Fixed): Fixed => (ring === undefined || x.width === 1 ? x : { ...x, width: ring });
+  return { operands: operands.map(wide), result: wide(result), attrs };
+}
+
 /**
  * A protocol for each op that needs one: of those that implement it in this setting, for operands with these labels,
  * the cheapest of the preferred family on the link. Ops without one are listed together.
@@ -87,7 +100,7 @@ export function chooseProtocols(module: Module, options: SelectOptions): readonl
         families.includes(protocol.family ?? "marill") &&
         accepts(module, op, protocol),
     );
-    const chosen = choose(candidates, specOf(module, op), options);
+    const chosen = choose(candidates, inRing(specOf(module, op), options.ring), options);
     if (chosen) return { ...op, protocol: chosen.protocol.name, ...(chosen.tuning && { tuning: chosen.tuning }) };
     missing.push({
       code: "MRL0520",

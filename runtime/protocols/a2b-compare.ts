@@ -36,14 +36,14 @@ const shared = {
     Object.hasOwn(orders, String(attrs.kind)) ? undefined : `it compares orders, not ${attrs.kind}`,
   *run(party, spec, x, y) {
     const { from, complement } = orders[String(spec.attrs.kind)]!;
-    const bit = yield* signBit(party, from([sideOf(party, x!), sideOf(party, y!)]));
-    if (!complement) return { kind: "share", tensor: bit } satisfies Share;
-    const one = addConstant(mulConstant(bit, 0), 1);
-    return { kind: "share", tensor: add(publicShare(party, one), bit) } satisfies Share;
+    const sign = yield* signBit(party, from([sideOf(party, x!), sideOf(party, y!)]));
+    const one = addConstant(mulConstant(sign, 0), 1);
+    const tensor = complement ? add(publicShare(party, one), sign) : sign;
+    return { kind: "share", tensor } satisfies Share;
   },
 } as const satisfies Partial<Protocol>;
 
-/** x < y and its like, as an XOR-shared bit: 7 rounds, 2560 bits. As a number it is 128 bits and a round more (B2A). */
+/** x < y and its like, as an XOR-shared bit: 7 rounds, 2560 bits. As a number (`a2b.cast`): 8 rounds, 2688 bits. */
 export const a2bCompare = defineProtocol({ ...shared, name: "a2b.compare", forms: ["share", "share"] });
 
 /** The same beside a public number. */

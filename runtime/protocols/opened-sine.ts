@@ -10,12 +10,14 @@ const harmonicBits = 16;
 
 const numbers = (spec: Spec, name: string): readonly number[] => spec.attrs[name] as readonly number[];
 const seriesOf = (spec: Spec): Series => ({ constant: 0, cosines: [], sines: numbers(spec, "sines") });
+/** Ring in which the products are summed. */
+const wordBits = 64;
 /** log2 of the period in units of the operand. */
 const periodBits = (spec: Spec): number => Math.log2(Number(spec.attrs.period)) + spec.operands[0]!.scale;
 
 /**
  * Σ s_k·sin(2πk·x/P) from x + t opened modulo the period and shares of sin(2πk·t/P) and cos(2πk·t/P) from the dealer
- * (SecFormer section 3.2, SHAFT section 4): 1 round, 2·log2(P·2^f) bits; the dealer sends 2K·ℓ.
+ * (SecFormer section 3.2, SHAFT section 4): 1 round, 2·log2(P·2^f) bits; the dealer sends 2K·64.
  *
  * The published programs draw t from [0, P) or [−1024, 0) and open x − t in the whole ring, which shows x but for a
  * small window. Here only the low bits are opened, on which t is uniform: this is the corrected protocol
@@ -38,22 +40,20 @@ export const openedSine = defineProtocol({
   },
   forms: ["share"],
   yields: "share",
-  operandWidths: ({ result }) => [result.width],
+  operandWidths: (spec) => [Math.max(spec.result.width, periodBits(spec))],
   refuses: (spec) => {
     const bits = periodBits(spec);
     if (!Number.isInteger(bits) || bits < 2) return `its period ${spec.attrs.period} is no power of two`;
-    if (bits > 32 || bits > spec.operands[0]!.width) return `a period of ${bits} bits is wider than what is opened`;
-    const headroom = 2 * harmonicBits + 8;
-    return spec.result.width < headroom ? `it sums products in a ring of at least ${headroom} bits` : undefined;
+    return bits > 32 ? `a period of ${bits} bits is wider than what is opened` : undefined;
   },
   *run(party, spec, operand) {
-    const { width, scale } = spec.result;
     const series = seriesOf(spec);
     // x + t mod P with t uniform on the whole period: safe to open.
     const x = yield* openWire(party, narrow(shareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)));
-    const harmonics = party.dealt(maskHarmonics(x.mask.secret, series.sines.length, harmonicBits, width));
-    const factors = openedHarmonics(x.opened, series, harmonicBits, width);
+    const harmonics = party.dealt(maskHarmonics(x.mask.secret, series.sines.length, harmonicBits, wordBits));
+    const factors = openedHarmonics(x.opened, series, harmonicBits, wordBits);
     const sum = reduceSum(mul(factors, harmonics), [0], false);
-    return { kind: "share", tensor: truncated(party, sum, 2 * harmonicBits - scale) } satisfies Share;
+    const tensor = narrow(truncated(party, sum, 2 * harmonicBits - spec.result.scale), spec.result.width);
+    return { kind: "share", tensor } satisfies Share;
   },
 });

@@ -2,7 +2,7 @@ import type { Party } from "../../runtime/party.ts";
 import type { Fixed, Protocol, Spec } from "../../runtime/protocols/define.ts";
 import * as protocols from "../../runtime/protocols/index.ts";
 import type { BreakName } from "./leak-breaks.ts";
-import { type LeakCase, leakCase } from "./leaks.ts";
+import { type LeakCase, leakCase, type Secret } from "./leaks.ts";
 import { fixed } from "./protocols.ts";
 
 /** Every protocol at full width, with two secrets far apart in high and low bits, and the breaks that must show. */
@@ -42,10 +42,11 @@ function tested(
   return { ...leakCase(protocol, secrets, shapes), protocol, breaks, bounds };
 }
 
-const elementwise = (from: number, to: number, bound: number, width: number): Shapes =>
+const elementwise = (from: number, to: number, bound: number, width: number, attrs: Spec["attrs"] = {}): Shapes =>
   spec(
     (n) => [fixed([n], from, -bound, bound)],
     (n) => fixed([n], to, -bound, bound, width),
+    attrs,
   );
 const activation = (protocol: Protocol): TestedCase =>
   tested(protocol, [[[-80001]], [[7000]]], elementwise(12, 12, 32, 40), [...opening, ...dealing, ...comparing]);
@@ -166,6 +167,16 @@ const crypten: readonly TestedCase[] = [
     ),
     ["mask is 0", "a selecting bit is opened unmasked"],
   ),
+  tested(
+    protocols.a2bCast,
+    [[[0]], [[1]]],
+    spec(
+      (n) => [fixed([n], 0, 0, 1)],
+      (n) => fixed([n], 16, 0, 1, 64),
+      { to: "f32" },
+    ),
+    ["mask is 0", "a selecting bit is opened unmasked", ...dealing],
+  ),
   ...[protocols.a2bCompare, protocols.a2bComparePublic].map((protocol) =>
     tested(
       protocol,
@@ -191,6 +202,82 @@ const crypten: readonly TestedCase[] = [
     ),
     [...opening, ...dealing],
   ),
+];
+
+/** Three computing parties: each of them receives, and may be corrupted. */
+const unshared: readonly BreakName[] = ["the zero sharing is 0"];
+const [low, high]: readonly Secret[] = [[[-60001]], [[12346]]];
+const [lows, highs]: readonly Secret[] = [
+  [[-60001], [20]],
+  [[12346], [30001]],
+];
+const inRing = (count: number, from: number, to: number, attrs: Spec["attrs"] = {}): Shapes =>
+  spec(
+    (n) => Array.from({ length: count }, () => fixed([n], from, -16, 16)),
+    (n) => fixed([n], to, -256, 256, 64),
+    attrs,
+  );
+const matrices: Shapes = spec(
+  (n) => [fixed([n, 1, 2], 12, -300, 300), fixed([2, 1], 12, -100, 100)],
+  (n) => fixed([n, 1, 1], 24, -60000, 60000, 64),
+);
+const replicatedCases: readonly TestedCase[] = [
+  tested(protocols.replicatedShare, [low!, high!], inRing(1, 12, 12), unshared),
+  tested(protocols.replicatedMul, [lows!, highs!], inRing(2, 12, 24), unshared),
+  tested(protocols.replicatedMul, [lows!, highs!], inRing(2, 12, 12), [...unshared, "mask is 0"]),
+  tested(protocols.replicatedSquare, [low!, high!], inRing(1, 12, 24), unshared),
+  tested(
+    protocols.replicatedMatmul,
+    [
+      [
+        [-(2 ** 41) - 1, 3],
+        [20, 5],
+      ],
+      [
+        [12346, 2 ** 40],
+        [20, 5],
+      ],
+    ],
+    matrices,
+    unshared,
+  ),
+  tested(
+    protocols.replicatedWeightMatmul,
+    [
+      [
+        [-(2 ** 41) - 1, 3],
+        [20, 5],
+      ],
+      [
+        [12346, 2 ** 40],
+        [20, 5],
+      ],
+    ],
+    matrices,
+    unshared,
+  ),
+  tested(protocols.replicatedTruncate, [low!, high!], elementwise(12, 10, 31, 20, { by: 2 }), [
+    ...unshared,
+    ...opening,
+    ...dealing,
+  ]),
+  tested(protocols.replicatedTruncateUnchecked, [low!, high!], inRing(1, 12, 4, { by: 8 }), unshared),
+  ...["less", "equal"].map((kind) => ({
+    ...tested(
+      protocols.replicatedCompare,
+      [lows!, highs!],
+      spec(
+        (n) => [fixed([n], 12, -16, 16), fixed([n], 12, -16, 16)],
+        (n) => fixed([n], 0, 0, 1, 1),
+        { kind },
+      ),
+      unshared,
+    ),
+    name: `replicated.compare, ${kind}`,
+    samples: 1000,
+  })),
+  { ...tested(protocols.replicatedRelu, [low!, high!], elementwise(12, 12, 31, 20), unshared), samples: 4000 },
+  { ...tested(protocols.replicatedMaximum, [lows!, highs!], inRing(2, 12, 12), unshared), samples: 1000 },
 ];
 
 export const leakCases: readonly TestedCase[] = [
@@ -432,4 +519,5 @@ export const leakCases: readonly TestedCase[] = [
     [...opening, ...dealing, ...comparing, "one mask serves every opening"],
   ),
   ...crypten.map((each) => ({ ...each, ...(each.name.startsWith("a2b.") && { samples: 2000 }) })),
+  ...replicatedCases,
 ];

@@ -16,6 +16,7 @@ import type { Tensor } from "../../ir/weights.ts";
 import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
 import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import { convShapes, convSpec, poolShapes, poolSpec } from "./convolutions.ts";
+import { orderingRows } from "./ordering-specs.ts";
 import { declaredUlps, fixed, quantised, reals, resolve } from "./protocols.ts";
 import { binary, elements, elementwise, rowsOf, rowwise, type SpecRow, unary } from "./spec-grids.ts";
 
@@ -176,7 +177,26 @@ const products = elementwise(
   }),
 );
 
+/** In the ring of 64 bits, where three computing parties hold everything. */
+const oneRing = (specs: readonly Spec[]): readonly Spec[] =>
+  specs.map((spec) => ({ ...spec, result: { ...spec.result, width: 64 } }));
+const equalScales = [0, 4, 8, 12, 21].map((s) => [s, s] as const);
+const weightOnTheRight = (spec: Spec): Spec => ({
+  ...spec,
+  operands: [{ ...spec.operands[0]!, shape: spec.result.shape }, spec.operands[1]!],
+});
+
 const rows: Readonly<Record<string, SpecRow>> = {
+  ...orderingRows,
+  "a2b.cast": elementwise(
+    unary({
+      lo: 0,
+      hi: 1,
+      scales: [0, 4, 8, 12, 21].map((to) => [0, to] as const),
+      widths: [64],
+      attrs: [{ to: "f32" }],
+    }),
+  ),
   "a2b.compare": orders,
   "a2b.compare-public": orders,
   "a2b.relu": elementwise(unary({ lo: -30, hi: 30, to: [0, 30], widths: [64] })),
@@ -270,6 +290,58 @@ const rows: Readonly<Record<string, SpecRow>> = {
       widths: [64, 31, 33, 44],
       attrs: [{ to: "client" }, { to: "server" }],
     }),
+  ),
+  "replicated.compare": elementwise(
+    binary({ bounds: [30, 30, 1], scales: [0, 4, 8, 12, 21].map((s) => [s, s, 0] as const), widths: [1] }).map(
+      (spec, k) => ({
+        ...spec,
+        attrs: { kind: ["less", "less-or-equal", "greater", "equal", "greater-or-equal"][k % 5]! },
+      }),
+    ),
+  ),
+  "replicated.matmul": {
+    specs: binary({ bounds: [8, 8, 1100], scales: matmulScales, widths: [64, 61, 40], pairs: matrices }),
+    draws: rowsOf,
+  },
+  "replicated.maximum": elementwise(
+    binary({ bounds: [30, 30, 30], scales: [0, 4, 8, 12, 21].map((s) => [s, s, s] as const), widths: [64, 33] }),
+  ),
+  "replicated.mul": products,
+  "replicated.reduce-max": {
+    specs: rowwise(
+      (shape, setting) => ({
+        operands: [fixed(shape, [12, 0, 8, 20, 5][setting]!, -30, 30)],
+        result: fixed([...shape.slice(0, -1), 1], [12, 0, 8, 20, 5][setting]!, -30, 30, 64),
+        attrs: { axes: [-1], keepdims: true },
+      }),
+      5,
+    ),
+    draws: elements,
+  },
+  "replicated.relu": elementwise(unary({ lo: -30, hi: 30, to: [0, 30], widths: [64, 40] })),
+  "replicated.reveal": elementwise(
+    unary({
+      lo: -200,
+      hi: 200,
+      scales: equalScales,
+      widths: [64, 31, 33, 44],
+      attrs: [{ to: "client" }, { to: "server" }],
+    }),
+  ),
+  "replicated.share": elementwise(unary({ lo: -200, hi: 200, scales: equalScales, widths: [64, 31, 33, 44] })),
+  "replicated.square": elementwise(unary({ lo: -30, hi: 30, to: [0, 900], widths: [64, 50] })),
+  "replicated.truncate": elementwise(dropping([64, 61, 40, 44])),
+  "replicated.truncate-unchecked": elementwise(oneRing(dropping([64], -1, 1))),
+  "replicated.weight-matmul": {
+    specs: binary({ bounds: [8, 4, 600], scales: matmulScales, widths: [64, 61, 40], pairs: weightMatrices }),
+    draws: rowsOf,
+  },
+  "replicated.weight-mul": { ...products, specs: products.specs.map(weightOnTheRight) },
+  "replicated.where": elementwise(
+    unary({ lo: -200, hi: 200, scales: equalScales, widths: [64, 61, 40, 44] }).map((spec) => ({
+      ...spec,
+      operands: [fixed(spec.result.shape, 0, 0, 1), spec.operands[0]!, spec.operands[0]!],
+    })),
   ),
   // A ring in which the shift fails once in 2^38 elements.
   "same-ring.truncate": elementwise(dropping([64, 61, 63, 60])),

@@ -27,7 +27,7 @@ it.each(Object.entries(orders))("%s, exactly, equal numbers and neighbours among
   }
 });
 
-it("takes 7 rounds and 2560 bits; with the bit as a number that is CrypTen's comparison, 8 and 2688 (protocols.md 1.3)", () => {
+it("takes 7 rounds and 2560 bits: CrypTen's comparison without its cast (protocols.md 1.3)", () => {
   for (const protocol of [a2bCompare, a2bComparePublic]) {
     expect(costOf(protocol, specOf(8, "less"))).toEqual({
       rounds: 7,
