@@ -3,9 +3,10 @@
  * ir/ops; public operands are integers, and an operand that only the server knows (a bias) is a ghost at the client.
  */
 
-import type { Handle, Party, Share } from "./party.ts";
+import type { Handle, Party, Replicated, Share } from "./party.ts";
 import { convolutionOf, windowsOf } from "./protocols/convolution.ts";
 import type { Operand, Spec } from "./protocols/define.ts";
+import { fromWeight, mapParts, once, zipParts } from "./protocols/replicated.ts";
 import {
   addInteger,
   add as addRings,
@@ -32,52 +33,70 @@ import { ghost } from "./ring/tensor.ts";
 
 export type LocalOp = (party: Party, spec: Spec, ...operands: Operand[]) => Handle;
 
+/** What linear operators act on: additive shares, or replicated ones, of which each party holds two components. */
+type Shared = Share | Replicated;
+
 const share = (tensor: RingTensor): Share => ({ kind: "share", tensor });
-const isShare = (x: Operand): x is Share => x.kind === "share";
-const ringOf = (x: Operand): RingTensor => {
-  if (!isShare(x)) throw new TypeError(`a local operator wants a share, got a ${x.kind}`);
-  return x.tensor;
-};
+/** A weight of the server's is an operand where it is shared without traffic: among three computing parties. */
+function sharedOf(party: Party, x: Operand): Shared {
+  if (x.kind === "share" || x.kind === "replicated") return x;
+  if (x.kind === "weight") return fromWeight(party, x);
+  throw new TypeError(`a local operator wants a share, got a ${x.kind}`);
+}
+const map = (x: Shared, kernel: (t: RingTensor) => RingTensor): Shared =>
+  x.kind === "share" ? share(kernel(x.tensor)) : mapParts(x, kernel);
+
+function zip(all: readonly Shared[], kernel: (...tensors: RingTensor[]) => RingTensor): Shared {
+  const shares = all.filter((x) => x.kind === "share");
+  if (shares.length === all.length) return share(kernel(...shares.map(({ tensor }) => tensor)));
+  const replicated = all.filter((x) => x.kind === "replicated");
+  if (replicated.length === all.length) return zipParts(replicated, kernel);
+  throw new TypeError("a local operator wants all its operands shared in one way");
+}
 const intOf = (x: Operand): IntTensor => {
   if (x.kind !== "int") throw new TypeError(`a local operator wants integers, got a ${x.kind}`);
   return x;
 };
 const numbers = (spec: Spec, name: string): readonly number[] => spec.attrs[name] as readonly number[];
 
-/** Integers join the server's share alone: the sum then holds them once. */
-function addOnce(party: Party, x: RingTensor, n: IntTensor, shape: readonly number[]): RingTensor {
-  return party.role === "client" ? expandTensor(x, shape) : addInteger(x, n);
+/** Integers join one share alone, the server's or the component that client and server hold: the sum has them once. */
+function addOnce(party: Party, x: Shared, n: IntTensor, shape: readonly number[]): Shared {
+  const added = (t: RingTensor): RingTensor => addInteger(t, n);
+  const rest = (t: RingTensor): RingTensor => expandTensor(t, shape);
+  if (x.kind === "replicated") return once(party, x, added, rest);
+  return share(party.role === "client" ? rest(x.tensor) : added(x.tensor));
 }
 
 const unary =
   (kernel: (x: RingTensor, spec: Spec) => RingTensor): LocalOp =>
-  (_party, spec, x) =>
-    share(kernel(ringOf(x!), spec));
+  (party, spec, x) =>
+    map(sharedOf(party, x!), (t) => kernel(t, spec));
 
 export const local = {
   add: (party, spec, x, y) => {
-    if (isShare(x!) && isShare(y!)) return share(addRings(x.tensor, y.tensor));
-    const [ring, n] = isShare(x!) ? [x.tensor, intOf(y!)] : [ringOf(y!), intOf(x!)];
-    return share(addOnce(party, ring, n, spec.result.shape));
+    if (x!.kind === "int") return addOnce(party, sharedOf(party, y!), x!, spec.result.shape);
+    if (y!.kind === "int") return addOnce(party, sharedOf(party, x!), y!, spec.result.shape);
+    return zip([sharedOf(party, x!), sharedOf(party, y!)], addRings);
   },
   sub: (party, spec, x, y) => {
-    if (isShare(x!) && isShare(y!)) return share(subRings(x.tensor, y.tensor));
-    if (isShare(x!)) return share(addOnce(party, x.tensor, negated(intOf(y!)), spec.result.shape));
-    return share(addOnce(party, negRing(ringOf(y!)), intOf(x!), spec.result.shape));
+    if (y!.kind === "int") return addOnce(party, sharedOf(party, x!), negated(y!), spec.result.shape);
+    if (x!.kind === "int") return addOnce(party, map(sharedOf(party, y!), negRing), x!, spec.result.shape);
+    return zip([sharedOf(party, x!), sharedOf(party, y!)], subRings);
   },
-  mul: (_party, _spec, x, y) =>
-    share(isShare(x!) ? mulInteger(x.tensor, intOf(y!)) : mulInteger(ringOf(y!), intOf(x!))),
-  matmul: (_party, _spec, x, w) => {
-    if (isShare(x!)) return share(matmulInteger(x.tensor, intOf(w!)));
+  mul: (party, _spec, x, y) => {
+    const [shared, n] = x!.kind === "int" ? [y!, x!] : [x!, intOf(y!)];
+    return map(sharedOf(party, shared), (t) => mulInteger(t, n));
+  },
+  matmul: (party, _spec, x, w) => {
+    if (x!.kind !== "int") return map(sharedOf(party, x!), (t) => matmulInteger(t, intOf(w!)));
     // W·x = (xᵀ·Wᵀ)ᵀ: the kernel takes the shared operand on the left.
-    const flipped = matmulInteger(swapLast(ringOf(w!)), swapLast(intOf(x!)));
-    return share(swapLast(flipped));
+    const flipped = swapLast(intOf(x));
+    return map(sharedOf(party, w!), (t) => swapLast(matmulInteger(swapLast(t), flipped)));
   },
-  conv: (_party, spec, x, w) => {
+  conv: (party, spec, x, w) => {
     const how = convolutionOf(spec);
-    if (isShare(x!)) return share(convolveInteger(x.tensor, intOf(w!), how));
-    const kernels = ringOf(w!);
-    return share(convolve(fromIntegers(intOf(x!), kernels.width), kernels, how));
+    if (x!.kind !== "int") return map(sharedOf(party, x!), (t) => convolveInteger(t, intOf(w!), how));
+    return map(sharedOf(party, w!), (kernels) => convolve(fromIntegers(x, kernels.width), kernels, how));
   },
   "sum-pool": unary((x, spec) => sumWindows(x, windowsOf(spec))),
   neg: unary(negRing),
@@ -87,27 +106,33 @@ export const local = {
   expand: unary((x, spec) => expandTensor(x, spec.result.shape)),
   slice: unary((x, spec) => sliceTensor(x, numbers(spec, "starts"), numbers(spec, "ends"), numbers(spec, "steps"))),
   "reduce-sum": unary((x, spec) => sumAxes(x, numbers(spec, "axes"), spec.attrs.keepdims === true)),
-  concat: (_party, spec, ...parts) => share(concatTensors(parts.map(ringOf), Number(spec.attrs.axis))),
-  gather: (_party, spec, x, indices) => {
+  concat: (party, spec, ...parts) =>
+    zip(
+      parts.map((part) => sharedOf(party, part)),
+      (...t) => concatTensors(t, Number(spec.attrs.axis)),
+    ),
+  gather: (party, spec, x, indices) => {
     const at = intOf(indices!);
-    // Whoever counts or deals has neither the indices nor a share to choose from.
-    if (!at.data) return share(ghost(spec.result.shape, ringOf(x!).width));
-    return share(gatherTensor(ringOf(x!), Int32Array.from(at.data), at.shape, Number(spec.attrs.axis)));
+    return map(sharedOf(party, x!), (t) => {
+      // Whoever counts or deals has neither the indices nor a share to choose from.
+      if (!at.data) return ghost(spec.result.shape, t.width);
+      return gatherTensor(t, Int32Array.from(at.data), at.shape, Number(spec.attrs.axis));
+    });
   },
-  rope: (_party, _spec, x, cosines, sines) => {
-    const t = ringOf(x!);
-    const last = t.shape.length - 1;
-    const half = t.shape[last]! / 2;
-    const part = (from: number): RingTensor =>
-      sliceTensor(
-        t,
-        t.shape.map((_, axis) => (axis === last ? from : 0)),
-        t.shape.map((extent, axis) => (axis === last ? from + half : extent)),
-        t.shape.map(() => 1),
-      );
-    const rotated = concatTensors([negRing(part(half)), part(0)], last);
-    return share(addRings(mulInteger(t, intOf(cosines!)), mulInteger(rotated, intOf(sines!))));
-  },
+  rope: (party, _spec, x, cosines, sines) =>
+    map(sharedOf(party, x!), (t) => {
+      const last = t.shape.length - 1;
+      const half = t.shape[last]! / 2;
+      const part = (from: number): RingTensor =>
+        sliceTensor(
+          t,
+          t.shape.map((_, axis) => (axis === last ? from : 0)),
+          t.shape.map((extent, axis) => (axis === last ? from + half : extent)),
+          t.shape.map(() => 1),
+        );
+      const rotated = concatTensors([negRing(part(half)), part(0)], last);
+      return addRings(mulInteger(t, intOf(cosines!)), mulInteger(rotated, intOf(sines!)));
+    }),
 } as const satisfies Record<string, LocalOp>;
 
 export type LocalName = keyof typeof local;

@@ -40,7 +40,16 @@ export interface KnownWeight {
   readonly hidden: RingTensor;
 }
 
-export type Handle = Share | Wire;
+/**
+ * Replicated share among three computing parties: x = a + b + c mod 2^width, of which the client holds (a, b), the
+ * server (b, c) and the dealer (c, a). Any two know x, one alone knows nothing. A ghost while dealing.
+ */
+export interface Replicated {
+  readonly kind: "replicated";
+  readonly parts: readonly [RingTensor, RingTensor];
+}
+
+export type Handle = Share | Wire | Replicated;
 
 /**
  * Where a protocol body gets its correlated randomness. The same calls in the same order serve every reading: the

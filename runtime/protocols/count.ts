@@ -22,6 +22,7 @@ export function ghostOperand(form: OperandForm, { shape, width }: Fixed, resultW
   const forms: Readonly<Record<OperandForm, () => Operand>> = {
     share: () => ({ kind: "share", tensor: ghost(shape, width) }),
     wire: () => wire(width),
+    replicated: () => ({ kind: "replicated", parts: [ghost(shape, width), ghost(shape, width)] }),
     weight: () => {
       const wide = ghost(shape, resultWidth);
       return { kind: "weight", shape, width: resultWidth, values: integers(shape, undefined), pad: wide, hidden: wide };

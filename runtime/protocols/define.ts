@@ -15,10 +15,10 @@ export interface Fixed {
 }
 
 /**
- * How an operand arrives: additive shares, an opened wire, a weight of the server's (`weight`: known to it, `fixed`:
+ * How an operand arrives: additive shares, an opened wire, replicated shares, a weight of the server's (`weight`: known to it, `fixed`:
  * opened under a mask once for all queries), or public integers.
  */
-export type OperandForm = "share" | "wire" | "weight" | "fixed" | "public";
+export type OperandForm = "share" | "wire" | "replicated" | "weight" | "fixed" | "public";
 export type Operand = Handle | KnownWeight | IntTensor;
 
 /** One execution, as plain data: emitted into the generated programs as it is. */

@@ -1,4 +1,3 @@
-export { a2bCast } from "./a2b-cast.ts";
 export { a2bCompare, a2bComparePublic } from "./a2b-compare.ts";
 export { a2bRelu } from "./a2b-relu.ts";
 export { coarseMaxAttention } from "./attention.ts";
@@ -6,7 +5,6 @@ export { beaverMatmul, beaverWeightMatmul } from "./beaver-matmul.ts";
 export { beaverMul, beaverWeightMul } from "./beaver-mul.ts";
 export { beaverSquare } from "./beaver-square.ts";
 export { beaverWhere } from "./beaver-where.ts";
-export { coarseMaxCachedAttention } from "./cached-attention.ts";
 export { faithfulTruncate } from "./faithful-truncate.ts";
 export { fixedWeightMatmul } from "./fixed-weight.ts";
 export { fourierErf } from "./fourier-erf.ts";
@@ -30,12 +28,6 @@ export { openedSine } from "./opened-sine.ts";
 export { replicatedCompare, replicatedRelu, replicatedWhere } from "./replicated-compare.ts";
 export { replicatedReveal, replicatedShare } from "./replicated-io.ts";
 export { replicatedMaximum, replicatedReduceMax } from "./replicated-max.ts";
-export {
-  replicatedMatmul,
-  replicatedMul,
-  replicatedSquare,
-  replicatedWeightMatmul,
-  replicatedWeightMul,
 } from "./replicated-product.ts";
 export { replicatedTruncate, replicatedTruncateUnchecked } from "./replicated-truncate.ts";
 export { sameRingTruncate } from "./same-ring-truncate.ts";

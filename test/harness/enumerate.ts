@@ -10,7 +10,7 @@ import type { Party } from "../../runtime/party.ts";
 import { ring, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import type { Steps } from "../../runtime/steps.ts";
 import { wordsOf } from "./leak-statistics.ts";
-import type { Break, Corrupted } from "./leaks.ts";
+import { type Break, type Corrupted, ownSource } from "./leaks.ts";
 import { type Source, type Stage, sourceOf, together } from "./together.ts";
 
 export type TinyBody = (party: Party, stage: Stage) => Steps<unknown>;
@@ -53,7 +53,7 @@ class Tape {
           const draw = (from: Source) => this.draw(from, `${from}/${stream}/${index}`, shape, width);
           const drawn = draw(source);
           if (!change) return drawn;
-          const atCorrupted = use === "mask" ? draw(corrupted) : drawn;
+          const atCorrupted = use === "mask" ? draw(ownSource[corrupted]) : drawn;
           return change({ source, use, drawn, corrupted, atCorrupted, first: drawn });
         },
       });

@@ -35,6 +35,8 @@ export const breaks = {
   "the dealer's one-time bits are 0": ({ source, drawn }) =>
     source === "own" ? zeros(drawn.shape, drawn.width) : drawn,
   "client mask is 0": ({ use, drawn }) => (use === "client" ? zeros(drawn.shape, drawn.width) : drawn),
+  "the zero sharing is 0": ({ use, drawn }) =>
+    use === "joint" || use === "with dealer" ? zeros(drawn.shape, drawn.width) : drawn,
 } as const satisfies Record<string, Break>;
 
 export type BreakName = keyof typeof breaks;

@@ -11,12 +11,25 @@ import type { Party } from "../../runtime/party.ts";
 import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
 import type { Prg } from "../../runtime/random.ts";
 import { integers, lanesOf, type RingTensor, sizeOf } from "../../runtime/ring/tensor.ts";
-import type { Steps } from "../../runtime/steps.ts";
+import type { Role, Steps } from "../../runtime/steps.ts";
 import { judge, type Verdict, wordsOf } from "./leak-statistics.ts";
 import { bodyOf, resolve } from "./protocols.ts";
 import { type Source, type Stage, seedOf, sourceOf, tags, together } from "./together.ts";
 
-export type Corrupted = "client" | "server";
+export type Corrupted = Role;
+
+/** The seed of a party's own streams. */
+export const ownSource = { client: "client", server: "server", dealer: "own" } as const satisfies Record<
+  Corrupted,
+  Source
+>;
+
+/** Whose randomness each party knows: the dealer both seeds that it gave, and not the one that the others share. */
+const knows: Readonly<Record<Corrupted, readonly Source[]>> = {
+  client: ["client", "joint", "clientOwn"],
+  server: ["server", "joint"],
+  dealer: ["client", "server", "own"],
+};
 
 /** Raw integers of each operand, of one sample. */
 export type Secret = readonly (readonly number[])[];
@@ -71,13 +84,13 @@ function fixedStreams(corrupted: Corrupted, run: number, breaks: Break | undefin
     const source = sourceOf(seed);
     const streams = new Map<string, Prg>();
     const plain = (from: Source, label: string, use: string): Prg => {
-      const fixed = from === corrupted || from === "joint";
+      const fixed = knows[corrupted].includes(from);
       const prg = createStreams(seedOf(fixed ? 7 : 8 + run, tags[from]), ...scope)(label, use);
       return fixed ? repeated(prg) : prg;
     };
     const broken = (label: string, use: string, change: Break): Prg => {
       const own = plain(source, label, use);
-      const other = plain(corrupted, label, use);
+      const other = plain(ownSource[corrupted], label, use);
       return {
         bytes: own.bytes,
         ring: (shape, width) =>

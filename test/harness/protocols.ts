@@ -1,5 +1,5 @@
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
-import type { Handle, KnownWeight, Party, Share, Wire } from "../../runtime/party.ts";
+import type { Handle, KnownWeight, Party, Replicated, Share, Wire } from "../../runtime/party.ts";
 import type { Fixed, Operand, OperandForm, Protocol, Spec } from "../../runtime/protocols/define.ts";
 import { openWire } from "../../runtime/protocols/open.ts";
 import { createPrg } from "../../runtime/random.ts";
@@ -13,6 +13,7 @@ import {
   sizeOf,
   zeros,
 } from "../../runtime/ring/tensor.ts";
+import type { Role } from "../../runtime/steps.ts";
 import { count, type Stage, seedOf, type Together, type Traffic, together } from "./together.ts";
 
 /** Runs protocols on shared inputs, and knows what they cost. One place for all protocol tests. */
@@ -42,7 +43,7 @@ export interface Options {
   readonly trial?: number;
   readonly streams?: OpenStreams;
   /** The fixed share of this party, one integer in every place; the other's is what is missing. Default: a random client share. */
-  readonly corrupted?: "client" | "server";
+  readonly corrupted?: Role;
 }
 
 export interface Outcome extends Together<Handle> {
@@ -60,9 +61,12 @@ export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntT
     for (const [k, input] of inputs.entries()) {
       const form = formOf(protocol, k);
       const { width } = resolved.operands[k]!;
-      if (form === "public") operands.push(party.role === "client" && stage === "online" ? input : unknown(input));
+      // What is shared is the client's alone; public numbers are known to both parties.
+      const knows = party.role === "client" || (party.role === "server" && protocol.implements !== "share");
+      if (form === "public") operands.push(knows && stage === "online" ? input : unknown(input));
       else if (form === "weight") operands.push(weightOf(party, stage, input, width));
       else if (form === "fixed") operands.push(fixedOf(party, stage, input, width));
+      else if (form === "replicated") operands.push(inputParts(party, stage, fromIntegers(input, width), k, options));
       else {
         const tensor = inputShare(party, stage, fromIntegers(input, width), k, options);
         operands.push(form === "wire" ? yield* openWire(party.at(`open ${k}`), tensor) : { kind: "share", tensor });
@@ -84,6 +88,21 @@ export function inputShare(party: Party, stage: Stage, x: RingTensor, k: number,
   return party.role === holder ? own : sub(x, own);
 }
 const fixedShare = 0x5a5a5;
+
+/** This party's two components of an input: the corrupted party's are fixed, or the first two are random. */
+export function inputParts(party: Party, stage: Stage, x: RingTensor, k: number, options: Options): Replicated {
+  if (stage !== "online") return { kind: "replicated", parts: [ghost(x.shape, x.width), ghost(x.shape, x.width)] };
+  const first = place[options.corrupted ?? "client"];
+  const own = [0, 1].map((part) =>
+    options.corrupted
+      ? fromIntegers(integers(x.shape, new Float64Array(sizeOf(x.shape)).fill(fixedShare * (1 + part) + k)), x.width)
+      : createPrg(seedOf(options.trial ?? 1, 9), "parts", String(k), String(part)).ring(x.shape, x.width),
+  );
+  const components = [own[0]!, own[1]!, sub(x, add(own[0]!, own[1]!))];
+  const at = (place[party.role] - first + 3) % 3;
+  return { kind: "replicated", parts: [components[at]!, components[(at + 1) % 3]!] };
+}
+const place = { client: 0, server: 1, dealer: 2 } as const;
 
 const padOf = (shape: Shape, width: number): RingTensor => createPrg(seedOf(1, 8), "pad").ring(shape, width);
 
@@ -134,6 +153,7 @@ export function result(run: Together<Handle>): RingTensor {
     const theirs = (server as Wire).mask.share!;
     return sub(client.opened, add(mine, theirs));
   }
+  if (client.kind === "replicated") return add(add(...client.parts), (server as Replicated).parts[1]);
   const mine = client.tensor;
   const theirs = (server as Share).tensor;
   if (!mine.data || !theirs.data) return mine.data ? mine : theirs;
@@ -155,6 +175,7 @@ export function costOf(protocol: Protocol, spec: Spec): Traffic {
       return { kind: "weight", shape, width, values: integers(shape, undefined), pad: tensor, hidden: tensor };
     }
     if (form === "share") return { kind: "share", tensor };
+    if (form === "replicated") return { kind: "replicated", parts: [tensor, tensor] };
     return { kind: "wire", opened: tensor, mask: { share: tensor, secret: tensor, fresh: form === "wire" } };
   });
   return count((party) => protocol.run(party, resolved, ...operands));

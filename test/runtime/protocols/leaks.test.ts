@@ -1,16 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { type BreakName, breaks } from "../../harness/leak-breaks.ts";
-import { leakCases } from "../../harness/leak-cases.ts";
+import { leakCases, type TestedCase } from "../../harness/leak-cases.ts";
 import { limitOf } from "../../harness/leak-statistics.ts";
-import { type Corrupted, compareViews, type LeakCase } from "../../harness/leaks.ts";
+import { type Corrupted, compareViews } from "../../harness/leaks.ts";
 
-const roles = ["client", "server"] as const satisfies readonly Corrupted[];
+/** The dealer receives something where it computes. */
+const rolesOf = ({ protocol }: TestedCase): readonly Corrupted[] =>
+  protocol.family === "replicated" ? ["client", "server", "dealer"] : ["client", "server"];
 const SAMPLES = 20_000;
 const BROKEN_SAMPLES = 1_500;
 
 /** Whether the view of one of the parties tells the secrets apart. */
-const caught = (test: LeakCase, name?: BreakName): boolean =>
-  roles.some((corrupted) => {
+const caught = (test: TestedCase, name?: BreakName): boolean =>
+  rolesOf(test).some((corrupted) => {
     const verdict = compareViews(test, corrupted, BROKEN_SAMPLES, name && breaks[name]);
     return verdict.z > limitOf(verdict.tests);
   });
@@ -18,8 +20,8 @@ const caught = (test: LeakCase, name?: BreakName): boolean =>
 for (const test of leakCases) {
   describe(test.name, () => {
     const samples = test.samples ?? SAMPLES;
-    it(`shows a corrupted client or server the same for two secrets (${samples} samples, alpha 1e-6)`, () => {
-      for (const corrupted of roles) {
+    it(`shows a corrupted party the same for two secrets (${samples} samples, alpha 1e-6)`, () => {
+      for (const corrupted of rolesOf(test)) {
         const verdict = compareViews(test, corrupted, samples);
         expect(verdict.z, `${corrupted}: ${verdict.where}`).toBeLessThan(limitOf(verdict.tests));
       }
