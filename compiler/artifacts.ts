@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { countBy, sortBy } from "lodash-es";
 import { type Module, typeOf, type ValueId } from "../ir/module.ts";
 import { isFixed } from "../ir/type.ts";
+import { inexactOperators } from "../passes/5-select/index.ts";
 import type { SplitState } from "../passes/pass.ts";
 import { predict } from "../runtime/session/predict.ts";
 import type { Role } from "../runtime/steps.ts";
@@ -110,6 +111,7 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
   const prediction = predict(programOf(plan, programHash));
   const sourceOf = (id: ValueId): string => state.sources.get(id) ?? id;
   const tails = client.tails.map(({ value, source, output }) => ({ value, from: source, output }));
+  const inexact = inexactOperators(module);
   return {
     schema: 1,
     compiler: version,
@@ -119,13 +121,14 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
     numerics: options.numerics,
     ...trustOf(options.setting, prediction.dealerComputes),
     caveats: [
-      "rounding bits of truncations are carries of share bits, not independent coins (fast truncation)",
+      ...roundingCaveats(options.truncation, inexact),
       "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
       "values outside their calibrated ranges wrap and give wrong results",
       ...(tails.length > 0
         ? [`the client learns ${tails.map(({ from }) => from).join(", ")}, from which it computes the output`]
         : []),
     ],
+    inexact,
     programHash,
     artefactsHash,
     weights: owned.ownership.table.map(({ name, label, why, sha256: digest }) => ({
@@ -167,6 +170,13 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
       online: prediction.online,
     }),
   };
+}
+
+/** What a reader must know of rounding. */
+function roundingCaveats(truncation: Settled["truncation"], inexact: Manifest["inexact"]): readonly string[] {
+  const carries = "are carries of share bits, not independent coins";
+  if (truncation === "fast") return [`rounding bits of truncations ${carries} (fast truncation)`];
+  return inexact.length > 0 ? [`rounding bits within operators that have no exact protocol ${carries}`] : [];
 }
 
 /** Paths of the machine that compiled do not belong into what is handed out. */

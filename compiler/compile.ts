@@ -56,8 +56,8 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
   throwIfAny(checkCalibration(secure.private, runs, calibration));
 
   const rewritten = secure.private;
-  const quantized = runPass(quantizePass({ calibration, precision }), rewritten);
-  const selected = runPass(selectPass({ setting: settled.setting }), quantized);
+  const quantized = runPass(quantizePass({ calibration, precision, truncation: settled.truncation }), rewritten);
+  const selected = runPass(selectPass({ setting: settled.setting, truncation: settled.truncation }), quantized);
   const scheduled = runPass(schedulePass, selected);
   const module = { ...scheduled.module, name: safeProgramName(name) };
   const plan = planProgram(module, settled.setting);

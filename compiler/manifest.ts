@@ -1,4 +1,5 @@
 import type { Label } from "../ir/label.ts";
+import type { Inexact } from "../passes/5-select/index.ts";
 import type { NamedBytes, PartyName } from "./report/names.ts";
 
 /** The reviewed contract of a build directory; everything in it is public. */
@@ -12,6 +13,8 @@ export interface Manifest {
   readonly security: string;
   readonly caveats: readonly string[];
   readonly roles: Readonly<Partial<Record<PartyName, string>>>;
+  /** Operators whose protocols may differ from the interpreter's result, by kind; with exact truncation: those that have no exact one. */
+  readonly inexact: readonly Inexact[];
   /** SHA-256 of program.mir. */
   readonly programHash: string;
   /** SHA-256 over the public tensors' hashes and the client's ONNX files. */

@@ -33,7 +33,7 @@ export interface CompileOptions {
 
 export interface Settled extends CompileOptions {
   readonly setting: "2pc-dealer" | "3pc";
-  readonly truncation: "fast";
+  readonly truncation: "fast" | "exact";
   readonly numerics: "marill";
   readonly margin: number;
 }
@@ -46,7 +46,7 @@ interface Choice {
 /** What this version offers; the first is the default. */
 const choices: readonly Choice[] = [
   { option: "setting", offered: ["2pc-dealer", "3pc"] },
-  { option: "truncation", offered: ["fast"] },
+  { option: "truncation", offered: ["fast", "exact"] },
   { option: "numerics", offered: ["marill"] },
   { option: "head", offered: ["logits"] },
 ];
@@ -78,7 +78,7 @@ export function settle(options: CompileOptions): {
     settled: {
       ...options,
       setting: options.setting === "3pc" ? "3pc" : "2pc-dealer",
-      truncation: "fast",
+      truncation: options.truncation === "exact" ? "exact" : "fast",
       numerics: "marill",
       margin,
     },

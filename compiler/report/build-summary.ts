@@ -18,6 +18,7 @@ export const buildJson = (manifest: Manifest, files: Sizes, directory: string): 
   security: manifest.security,
   caveats: manifest.caveats,
   truncation: manifest.truncation,
+  inexact: manifest.inexact,
   programHash: manifest.programHash,
   artefactsHash: manifest.artefactsHash,
   predicted: manifest.predicted,
@@ -69,8 +70,12 @@ export function whereText({ weights, cuts, reveals, tails }: Manifest): string {
   ].join("\n");
 }
 
-const statementText = ({ setting, security, truncation, caveats }: Manifest): string =>
-  [`${setting}: ${security}; truncation ${truncation}`, ...caveats.map((caveat) => `  note: ${caveat}`)].join("\n");
+const statementText = ({ setting, security, truncation, inexact, caveats }: Manifest): string =>
+  [
+    `${setting}: ${security}; truncation ${truncation}`,
+    `not exact: ${inexact.map(({ operator, count }) => `${operator} (${count})`).join(", ") || "nothing"}`,
+    ...caveats.map((caveat) => `  note: ${caveat}`),
+  ].join("\n");
 
 function flowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest): string {
   const lines = [

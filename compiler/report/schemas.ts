@@ -80,6 +80,10 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     directory: text,
     name: text,
     ...statement,
+    inexact: {
+      ...list(object({ operator: text, count, at: list(text) })),
+      description: "operators whose protocols may differ from the interpreter's result",
+    },
     caveats: list(text),
     programHash: text,
     artefactsHash: text,

@@ -13,6 +13,8 @@ export { defaultPrecision, serverWeightRange, weightBits } from "./precision.ts"
 export interface QuantizeOptions {
   readonly calibration: Calibration;
   readonly precision?: Precision;
+  /** exact: nothing is rounded inside of an operator that can leave it to a truncation. Default: fast. */
+  readonly truncation?: "fast" | "exact";
 }
 
 /** Widest ring that the runtime computes in. */
@@ -21,10 +23,10 @@ const widest = 64;
 /** Fixed point for every shared value: scale, range, and the least ring that holds it. Ring widths are planned by 5-select. */
 export function quantize(
   state: SplitState,
-  { calibration, precision = defaultPrecision }: QuantizeOptions,
+  { calibration, precision = defaultPrecision, truncation }: QuantizeOptions,
 ): SplitState {
   const integers = new Set(state.client.cuts.filter((cut) => cut.oneHot !== undefined).map((cut) => cut.value));
-  const module = assignScales(state, { precision, calibration, integers });
+  const module = assignScales(state, { precision, calibration, integers, exact: truncation === "exact" });
   throwIfAny(tooWide(module));
   return { ...state, module };
 }

@@ -1,4 +1,5 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { exactScale } from "../../ir/infer.ts";
 import { type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import type { OpDef, Precision, ScaleRule } from "../../ir/ops/define.ts";
@@ -18,6 +19,8 @@ export interface ScaleOptions {
   readonly calibration: Calibration;
   /** Inputs that hold integers: they are shared without fractional bits. */
   readonly integers: ReadonlySet<ValueId>;
+  /** Products of secrets keep all their bits, so that what drops them is a truncation of its own, which can be exact. */
+  readonly exact: boolean;
 }
 
 interface Walk extends ScaleOptions, State {
@@ -125,7 +128,7 @@ function wantedOf(id: ValueId, walk: Walk): number {
 /** Operands at the scales that the op's table wants, and the scale of the result that follows. */
 function place(op: Op, def: OpDef, attrs: Op["attrs"], walk: Walk): { operands: readonly ValueId[]; scale: number } {
   const at = op.operands.map((id) => scaleAt(id, walk));
-  const rule = def.scales!(at, attrs, walk.precision);
+  const rule = ruleOf(def, attrs, at, walk);
   const use: Use = def.linear === "each" ? "factor" : "addend";
   let scale = rule.result;
   const operands = op.operands.map((id, index) => {
@@ -143,6 +146,13 @@ function place(op: Op, def: OpDef, attrs: Op["attrs"], walk: Walk): { operands: 
     return param(id, form, walk);
   });
   return { operands, scale };
+}
+
+/** What the op's table says of scales; see `ScaleOptions.exact`. */
+function ruleOf(def: OpDef, attrs: Op["attrs"], at: readonly (number | undefined)[], walk: Walk): ScaleRule {
+  const rule = def.scales!(at, attrs, walk.precision);
+  const product = def.linear === "each" && at.every((scale) => scale !== undefined);
+  return walk.exact && product ? { ...rule, result: exactScale(def, rule.operands) } : rule;
 }
 
 /** Indices and conditions that both parties know stay what they are. */

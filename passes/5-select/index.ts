@@ -5,6 +5,7 @@ import { planRings } from "./rings.ts";
 
 export type { LinkModel, Objective } from "./cheapest.ts";
 export type { SelectOptions, Setting } from "./choose.ts";
+export { type Inexact, inexactOperators } from "./inexact.ts";
 export { fixedOf, specOf } from "./spec.ts";
 
 /** A protocol for each op, wires opened once, and the ring of every value. */

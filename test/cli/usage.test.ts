@@ -88,7 +88,7 @@ test("values and options that are not built yet are refused by name, all at once
     "--setting",
     "2pc",
     "--truncation",
-    "exact",
+    "stochastic",
     "--numerics",
     "crypten",
     "--head",
@@ -100,7 +100,7 @@ test("values and options that are not built yet are refused by name, all at once
   expect(code).toBe(1);
   for (const name of [
     "--setting 2pc",
-    "--truncation exact",
+    "--truncation stochastic",
     "--numerics crypten",
     "--head token",
     "--objective online",

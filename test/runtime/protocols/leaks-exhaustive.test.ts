@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Party, Share } from "../../../runtime/party.ts";
 import { below, belowMask } from "../../../runtime/protocols/comparison.ts";
+import { faithfulTruncate } from "../../../runtime/protocols/faithful-truncate.ts";
 import { fourier } from "../../../runtime/protocols/fourier.ts";
 import { knownWeightMul } from "../../../runtime/protocols/known-weight.ts";
 import { oneWayReveal } from "../../../runtime/protocols/one-way-reveal.ts";
@@ -113,6 +114,21 @@ const tiny: readonly Tiny[] = [
       return yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, { method: "digits", digit: 1 });
     },
     breaks: ["the dealer's one-time bits are 0", dealt],
+  },
+  {
+    name: "faithful truncation of a bit, 3 to 3 bits",
+    inputs: [3],
+    *run(party, input) {
+      const x = yield* openWire(party, input(0, 3));
+      const spec = {
+        operands: [fixed([CHUNK], 1, -0.5, 0.5, 3)],
+        result: fixed([CHUNK], 0, -1, 1, 3),
+        attrs: { by: 1 },
+      };
+      return yield* faithfulTruncate.run(party, spec, x);
+    },
+    tried: 2,
+    breaks: ["mask is 0", "a selecting bit is opened unmasked", "the dealer's one-time bits are 0", dealt],
   },
   {
     name: "below, 4 bits, a tree of two leaves",

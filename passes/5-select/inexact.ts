@@ -1,0 +1,28 @@
+import { type Module, type Op, opsOf } from "../../ir/module.ts";
+import { isExact } from "../../runtime/protocols/define.ts";
+import { protocols } from "../../runtime/protocols/registry.ts";
+import { specOf } from "./spec.ts";
+
+/** Operators of one kind whose protocols may differ from the interpreter. */
+export interface Inexact {
+  readonly operator: string;
+  readonly count: number;
+  /** Where they come from: nodes of the model. */
+  readonly at: readonly string[];
+}
+
+/** What keeps the opened results from being the interpreter's bit for bit; nothing if they are. Most numerous first. */
+export function inexactOperators(module: Module): readonly Inexact[] {
+  const groups = new Map<string, Op[]>();
+  for (const op of opsOf(module)) {
+    const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
+    if (!protocol || isExact(protocol, specOf(module, op))) continue;
+    groups.set(op.name, [...(groups.get(op.name) ?? []), op]);
+  }
+  const found = [...groups].map(([operator, ops]) => ({
+    operator,
+    count: ops.length,
+    at: [...new Set(ops.map(({ origin, result }) => origin || `%${result}`))],
+  }));
+  return found.sort((a, b) => b.count - a.count);
+}
