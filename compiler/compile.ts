@@ -5,6 +5,7 @@ import { print } from "../ir/text/print.ts";
 import type { WeightStore } from "../ir/weights.ts";
 import { split } from "../passes/1-split/index.ts";
 import { rewritePass } from "../passes/2-rewrite/index.ts";
+import { approximatePass, type Preset, presets } from "../passes/3-approximate/index.ts";
 import { calibrate, checkCalibration, defaultPrecision, quantizePass } from "../passes/4-quantize/index.ts";
 import { selectPass } from "../passes/5-select/index.ts";
 import { schedulePass } from "../passes/6-schedule/index.ts";
@@ -38,9 +39,10 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
   const owned = importOwned(settled, how);
   const { imported } = owned;
   const name = settled.name ?? basename(settled.model).replace(/\.onnx$/, "");
-  const precision = { ...defaultPrecision, ...settled.precision };
+  const preset = presets.get(settled.numerics);
+  const precision = { ...(preset?.precision ?? defaultPrecision), ...settled.precision };
 
-  const secure = secureParts(owned, settled);
+  const secure = secureParts(owned, settled, preset);
   const samples = settled.calibrate
     ? readSamples(settled.calibrate, settled.model, imported.inputs, imported.module)
     : [];
@@ -55,16 +57,18 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
   // For the provider alone: does the true model stay within the public bounds on the same inputs?
   throwIfAny(checkCalibration(secure.private, runs, calibration));
 
-  const rewritten = secure.private;
-  const quantized = runPass(quantizePass({ calibration, precision, truncation: settled.truncation }), rewritten);
-  const selected = runPass(selectPass({ setting: settled.setting, truncation: settled.truncation }), quantized);
+  const { setting, truncation } = settled;
+  const quantized = runPass(quantizePass({ calibration, precision, truncation }), secure.private);
+  const restricted = preset && { families: preset.families, ...(preset.ring !== undefined && { ring: preset.ring }) };
+  const selected = runPass(selectPass({ setting, truncation, ...restricted }), quantized);
   const scheduled = runPass(schedulePass, selected);
   const module = { ...scheduled.module, name: safeProgramName(name) };
   const plan = planProgram(module, settled.setting);
   const stages = new Map<Stage, Module>([
     ["import", imported.module],
     ["split", secure.split],
-    ["rewrite", rewritten.module],
+    ["rewrite", secure.rewritten],
+    ...(preset ? ([["approximate", secure.private.module]] as const) : []),
     ["quantize", quantized.module],
     ["select", selected.module],
     ["schedule", module],
@@ -93,19 +97,26 @@ function valueOfCut(imported: Imported): (cut: Cut) => ValueId {
 function secureParts(
   { imported, surrogate }: Owned,
   { reveal, head }: CompileOptions,
-): { readonly private: SplitState; readonly public: SplitState; readonly split: Module } {
+  preset: Preset | undefined,
+): {
+  readonly private: SplitState;
+  readonly public: SplitState;
+  readonly split: Module;
+  readonly rewritten: Module;
+} {
   if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(withoutSurrogate));
-  const parts = (weights: WeightStore): readonly [SplitState, SplitState] => {
+  const parts = (weights: WeightStore): readonly [Module, Module, SplitState] => {
     const state = { module: imported.module, weights, sources: imported.sources };
     const divided = split(state, { ...(reveal && { reveal }) });
-    return [divided, runPass(rewritePass(head === undefined ? {} : { head }), divided)];
+    const rewritten = runPass(rewritePass(head === undefined ? {} : { head }), divided);
+    return [divided.module, rewritten.module, preset ? runPass(approximatePass(preset), rewritten) : rewritten];
   };
-  const [divided, secret] = parts(imported.weights);
-  const [, open] = parts(surrogate.weights);
+  const [divided, rewritten, secret] = parts(imported.weights);
+  const [, , open] = parts(surrogate.weights);
   if (print(secret.module) !== print(open.module)) {
     throw new Error("a rewrite depends on private numbers: the module differs with public ones in their place");
   }
-  return { private: secret, public: open, split: divided.module };
+  return { private: secret, public: open, split: divided, rewritten };
 }
 
 const withoutSurrogate = (key: string): Diagnostic => ({

@@ -3,6 +3,7 @@ import type { Label } from "../ir/label.ts";
 import type { Precision } from "../ir/ops/define.ts";
 import type { Reveal } from "../passes/1-split/index.ts";
 import type { HeadPolicy } from "../passes/2-rewrite/index.ts";
+import { presets } from "../passes/3-approximate/index.ts";
 
 export interface CompileOptions {
   /** Path of the ONNX model. */
@@ -34,7 +35,8 @@ export interface CompileOptions {
 export interface Settled extends CompileOptions {
   readonly setting: "2pc-dealer" | "3pc";
   readonly truncation: "fast" | "exact";
-  readonly numerics: "marill";
+  /** marill, or the name of a preset. */
+  readonly numerics: string;
   readonly margin: number;
 }
 
@@ -47,7 +49,7 @@ interface Choice {
 const choices: readonly Choice[] = [
   { option: "setting", offered: ["2pc-dealer", "3pc"] },
   { option: "truncation", offered: ["fast", "exact"] },
-  { option: "numerics", offered: ["marill"] },
+  { option: "numerics", offered: ["marill", ...presets.keys()] },
   { option: "head", offered: ["logits"] },
 ];
 
@@ -70,6 +72,15 @@ export function settle(options: CompileOptions): {
       },
     ];
   });
+  const setting = options.setting === "3pc" ? "3pc" : "2pc-dealer";
+  const preset = presets.get(options.numerics ?? "");
+  if (preset && !preset.settings.includes(setting)) {
+    problems.push({
+      code: "MRL0650",
+      message: `--numerics ${preset.name} does not run in the setting ${setting}`,
+      help: `give --setting ${preset.settings.join(" or ")}`,
+    });
+  }
   const margin = options.margin ?? defaultMargin;
   if (!(margin >= 1 && margin <= 1024)) {
     problems.push({ code: "MRL0651", message: `--margin is a factor of 1 to 1024, found ${options.margin}` });
@@ -77,9 +88,9 @@ export function settle(options: CompileOptions): {
   return {
     settled: {
       ...options,
-      setting: options.setting === "3pc" ? "3pc" : "2pc-dealer",
+      setting,
       truncation: options.truncation === "exact" ? "exact" : "fast",
-      numerics: "marill",
+      numerics: preset?.name ?? "marill",
       margin,
     },
     problems,

@@ -19,7 +19,10 @@ export const modelOptions: readonly OptionSpec[] = [
   { flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true },
   { flags: "--setting <setting>", help: "2pc-dealer, 3pc or 2pc (default: 2pc-dealer)" },
   { flags: "--truncation <kind>", help: "fast or exact (default: fast)" },
-  { flags: "--numerics <name>", help: "marill, or those of another system (default: marill)" },
+  {
+    flags: "--numerics <name>",
+    help: "marill, or how another system computes: crypten, mpcformer, secformer, shaft, … (default: marill)",
+  },
   {
     flags: "--calibrate <path>",
     help: "public inputs that ranges are measured on: .npz or .pb in a folder, or prompts as .jsonl",

@@ -1,13 +1,13 @@
 /** What several presets expand in the same way, with the functions that differ as arguments. */
 import { fail } from "../../ir/diagnostic.ts";
 import type { Op, ValueId } from "../../ir/module.ts";
-import { tensor } from "../../ir/weights.ts";
+import { type Tensor, tensor } from "../../ir/weights.ts";
 import { axisOf, type Maths } from "./maths.ts";
 import type { Expand } from "./preset.ts";
 
 export type Function = (maths: Maths, x: ValueId) => ValueId;
-/** Weights along an axis from scores; `keep` is 1 where a score exists and 0 where it does not, public. */
-export type Softmax = (maths: Maths, x: ValueId, axis: number, keep?: ValueId) => ValueId;
+/** Weights along an axis from scores; `keep` [rows, columns] is 1 where a score exists, else 0. */
+export type Softmax = (maths: Maths, x: ValueId, axis: number, keep?: Tensor) => ValueId;
 
 /** An operator of one operand by a function of it. */
 export const each =
@@ -39,7 +39,13 @@ const absent = -64;
 export const softmaxBy =
   (exp: Function, reciprocal: Function): Softmax =>
   (maths, x, axis, keep) => {
-    const scores = keep === undefined ? x : maths.add(x, maths.times(maths.from(1, keep), absent));
+    const scores =
+      keep === undefined
+        ? x
+        : maths.add(
+            x,
+            known(maths, "absent", keep, (kept) => absent * (1 - kept)),
+          );
     const powers = exp(maths, maths.sub(scores, rowMax(maths, scores, axis)));
     return maths.mul(powers, reciprocal(maths, maths.sum(powers, axis)));
   };
@@ -49,7 +55,13 @@ export const quadSoftmaxBy =
   (inverse: (maths: Maths, sum: ValueId, n: number) => ValueId): Softmax =>
   (maths, x, axis, keep) => {
     const squares = maths.square(maths.plus(x, 5));
-    const kept = keep === undefined ? squares : maths.mul(squares, keep);
+    const kept =
+      keep === undefined
+        ? squares
+        : maths.mul(
+            squares,
+            known(maths, "causal", keep, (x) => x),
+          );
     const n = maths.shape(x)[axisOf(axis, maths.shape(x))]!;
     return maths.mul(kept, inverse(maths, maths.sum(kept, axis), n));
   };
@@ -68,13 +80,18 @@ function repeated(maths: Maths, x: ValueId, heads: number): ValueId {
   return maths.emit("reshape", [wide], { shape: [batch, heads, columns, depth] });
 }
 
-/** Which scores exist under a causal mask: 1 and 0, public. */
-function causal(maths: Maths, rows: number, columns: number): ValueId {
-  const data = Float64Array.from({ length: rows * columns }, (_, at) =>
-    Number((at % columns) - (columns - rows) <= Math.floor(at / columns)),
+/** Which scores exist under a causal mask: 1 and 0. */
+function causal(rows: number, columns: number): Tensor {
+  const exists = (at: number): boolean => (at % columns) - (columns - rows) <= Math.floor(at / columns);
+  return tensor(
+    [rows, columns],
+    Float64Array.from({ length: rows * columns }, (_, at) => Number(exists(at))),
   );
-  return maths.param(`causal ${rows} ${columns}`, tensor([rows, columns], data));
 }
+
+/** A function of such a mask as a public tensor. */
+export const known = (maths: Maths, name: string, { shape, data }: Tensor, f: (kept: number, at: number) => number) =>
+  maths.param(`${name} ${shape.join(" ")}`, { shape, data: data.map((kept, at) => f(kept, at) + 0) });
 
 /** softmax(scale · q·kᵀ + mask) · v by matrix products. `masks`: whether the softmax has a meaning for added masks. */
 export const attentionBy =
@@ -87,7 +104,7 @@ export const attentionBy =
     const keys = maths.emit("transpose", [repeated(maths, k, heads)], { perm: [0, 1, 3, 2] });
     const scaled = maths.times(maths.emit("matmul", [q, keys]), Number(op.attrs.scale));
     const scores = mask === undefined ? scaled : maths.add(scaled, mask);
-    const keep = op.attrs.causal === true ? causal(maths, rows, columns) : undefined;
+    const keep = op.attrs.causal === true ? causal(rows, columns) : undefined;
     return maths.emit("matmul", [softmax(maths, scores, -1, keep), repeated(maths, v, heads)]);
   };
 

@@ -1,9 +1,9 @@
 /** SHAFT (Kei, Chow, NDSS 2025; code: crypten/common/functions/approximations.py, commit 858e13e), on CrypTen. */
 import type { ValueId } from "../../ir/module.ts";
-import { tensor } from "../../ir/weights.ts";
+import { type Tensor, tensor } from "../../ir/weights.ts";
 import { crypten, rsqrtIn } from "./crypten.ts";
 import { axisOf, type Maths } from "./maths.ts";
-import { attentionBy, each, layerNormBy, rmsNormBy, type Softmax, softmaxOp } from "./parts.ts";
+import { attentionBy, each, known, layerNormBy, rmsNormBy, type Softmax, softmaxOp } from "./parts.ts";
 import type { Preset } from "./preset.ts";
 
 /** Sines of f(x) − relu(x) on |x| < period/2, as an odd function of |x|. */
@@ -43,18 +43,17 @@ const odeSoftmax: Softmax = (maths, scores, axis, keep) => {
 };
 
 /** 1/n for each of the n scores of a row that exist. */
-function start(maths: Maths, scores: ValueId, axis: number, keep: ValueId | undefined): ValueId {
+function start(maths: Maths, scores: ValueId, axis: number, keep: Tensor | undefined): ValueId {
   const shape = maths.shape(scores);
   const n = shape[axisOf(axis, shape)]!;
-  if (keep === undefined) {
-    return maths.param(`uniform ${n}`, tensor(shape, new Float64Array(shape.reduce((a, b) => a * b, 1)).fill(1 / n)));
-  }
-  const [rows, columns] = maths.shape(keep) as [number, number];
-  const data = Float64Array.from({ length: rows * columns }, (_, at) => {
-    const exist = (at - (at % columns)) / columns + 1 + columns - rows;
-    return at % columns < exist ? 1 / exist : 0;
-  });
-  return maths.param(`uniform causal ${rows} ${columns}`, tensor([rows, columns], data));
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  if (keep === undefined)
+    return maths.param(`uniform ${shape.join(" ")}`, tensor(shape, new Float64Array(size).fill(1 / n)));
+  const existing = (at: number): number => {
+    const row = at - (at % n);
+    return keep.data.subarray(row, row + n).reduce((sum, kept) => sum + kept, 0);
+  };
+  return known(maths, "uniform", keep, (kept, at) => kept / Math.max(1, existing(at)));
 }
 
 const rsqrt = rsqrtIn(5);

@@ -90,7 +90,7 @@ test("values and options that are not built yet are refused by name, all at once
     "--truncation",
     "stochastic",
     "--numerics",
-    "crypten",
+    "delphi",
     "--head",
     "token",
     "--objective",
@@ -101,7 +101,7 @@ test("values and options that are not built yet are refused by name, all at once
   for (const name of [
     "--setting 2pc",
     "--truncation stochastic",
-    "--numerics crypten",
+    "--numerics delphi",
     "--head token",
     "--objective online",
     "--link lan",

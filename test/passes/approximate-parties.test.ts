@@ -1,0 +1,136 @@
+import { expect, test } from "vitest";
+import { programOf } from "../../compiler/execute.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { opsOf, type ValueId } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/weights.ts";
+import { split } from "../../passes/1-split/index.ts";
+import { rewrite } from "../../passes/2-rewrite/index.ts";
+import { approximatePass, presets } from "../../passes/3-approximate/index.ts";
+import { calibrate, quantizePass } from "../../passes/4-quantize/index.ts";
+import { selectPass } from "../../passes/5-select/index.ts";
+import { schedulePass } from "../../passes/6-schedule/index.ts";
+import { runPass, type SplitState } from "../../passes/pass.ts";
+import { integers } from "../../runtime/ring/tensor.ts";
+import { planProgram } from "../../targets/program/plan.ts";
+import { integerWeights, runSession } from "../harness/session.ts";
+import { block, createNoise, largestDifference, type Model } from "./models.ts";
+import { grid, oneOp } from "../../compiler/report/one-op.ts";
+
+const setting = "2pc-dealer";
+
+/** A rewritten module as a preset has it, before and after rings and protocols are chosen. */
+function compiled(name: string, rewritten: SplitState, runs: readonly ReadonlyMap<ValueId, Tensor>[]) {
+  const { precision, families, ring, ...preset } = presets.get(name)!;
+  const written = runPass(approximatePass({ ...preset, precision, families }), rewritten);
+  const calibration = calibrate(written, runs, { margin: 4, precision });
+  const quantized = runPass(quantizePass({ calibration, precision }), written);
+  const selected = runPass(selectPass({ setting, families, ...(ring !== undefined && { ring }) }), quantized);
+  return { written, scheduled: runPass(schedulePass, selected) };
+}
+
+/** What three parties compute of these inputs. */
+async function computed({ module, weights }: SplitState, inputs: ReadonlyMap<ValueId, Tensor>): Promise<Tensor> {
+  const program = programOf(planProgram(module, setting), "test");
+  const raw = Object.entries(program.inputs).map(([id, { shape, scale }]) => {
+    const whole = inputs.get(id)!.data.map((x) => Math.round(x * 2 ** scale));
+    return [id, integers(shape, whole)] as const;
+  });
+  const { results } = await runSession(program, integerWeights(program, weights), [Object.fromEntries(raw)]);
+  const [id, { shape, data }] = [...results[0]!.outputs][0]!;
+  return tensor(
+    shape,
+    data!.map((x) => x / 2 ** program.outputs[id]!.scale),
+  );
+}
+
+const protocolsOf = ({ module }: SplitState): readonly string[] => [
+  ...new Set(opsOf(module).flatMap(({ protocol }) => protocol ?? [])),
+];
+
+interface Case {
+  readonly preset: string;
+  readonly operator: string;
+  readonly bounds: readonly [lo: number, hi: number];
+  /** Units of 2^-16 that truncations may make of it, beside the same expansion in real numbers. */
+  readonly tolerance: number;
+}
+const one = (preset: string, operator: string, lo: number, hi: number, tolerance: number): Case => ({
+  preset,
+  operator,
+  bounds: [lo, hi],
+  tolerance,
+});
+const rowwise: readonly string[] = ["softmax", "layer-norm"];
+
+/** Eight squarings multiply the error of the first number by up to 256: CrypTen's exponential keeps some eight bits; 2Quad multiplies that of a quotient by squares up to 64. */
+const cases: readonly Case[] = [
+  one("crypten", "exp", -8, 0, 256),
+  one("crypten", "reciprocal", 1, 30, 64),
+  one("crypten", "rsqrt", 0.5, 30, 512),
+  one("crypten", "sigmoid", -6, 6, 128),
+  one("crypten", "tanh", -3, 3, 256),
+  one("crypten", "erf", -1.5, 1.5, 512),
+  one("crypten", "log", 0.1, 20, 1024),
+  one("crypten", "softmax", -4, 4, 256),
+  one("crypten", "layer-norm", -4, 4, 512),
+  one("mpcformer", "gelu", -6, 6, 8),
+  one("mpcformer", "softmax", -3, 3, 1024),
+  one("secformer", "gelu", -6, 6, 32),
+  one("secformer", "softmax", -3, 3, 1024),
+  one("shaft", "gelu", -6, 6, 16),
+  one("shaft", "silu", -12, 12, 16),
+  one("shaft", "softmax", -4, 4, 64),
+];
+
+test.each(
+  cases,
+)("$preset: $operator of three parties is its expansion in real numbers, but for truncations", async (each) => {
+  const { preset, operator, bounds, tolerance } = each;
+  const shape = rowwise.includes(operator) ? [3, 5] : [15];
+  const x = grid(shape, ...bounds);
+  const inputs = new Map([["x", x]]);
+  const { written, scheduled } = compiled(
+    preset,
+    oneOp(operator, shape, operator === "layer-norm" ? { epsilon: 1e-5 } : {}),
+    [inputs],
+  );
+  // Ours serve for the way in and out alone.
+  const foreign = protocolsOf(scheduled).filter((name) => !/^(a2b|beaver|opened|same-ring)\./.test(name));
+  expect(foreign.toSorted()).toEqual(["one-way.reveal", "seeded.share"]);
+  const found = await computed(scheduled, inputs);
+  const real = interpret(written.module, written.weights, inputs).get("out")!;
+  const fixed = interpret(scheduled.module, scheduled.weights, inputs).get("out")!;
+  expect(largestDifference(found, real) * 2 ** 16).toBeLessThan(tolerance);
+  expect(largestDifference(found, fixed) * 2 ** 16).toBeLessThan(tolerance);
+});
+
+function cutsOf(whole: Model, { module }: SplitState, seed: number): ReadonlyMap<ValueId, Tensor> {
+  const noise = createNoise(seed);
+  const inputs = whole.module.inputs.map((id): [ValueId, Tensor] => [id, noise(whole.module.values[id]!.type.shape)]);
+  const cuts = new Map<ValueId, Tensor>();
+  interpret(whole.module, whole.weights, new Map(inputs), {
+    observe: (id, value) => module.inputs.includes(id) && cuts.set(id, value),
+  });
+  return cuts;
+}
+
+const blocks = [
+  { preset: "crypten", truncations: 0.002, approximation: 0.01 },
+  { preset: "shaft", truncations: 0.002, approximation: 0.01 },
+];
+
+test.each(blocks)("a transformer block runs as $preset computes it", async ({ preset, truncations, approximation }) => {
+  const whole = block();
+  const reveal = whole.module.outputs.map((output) => ({ output, to: "client" as const }));
+  const rewritten = rewrite(split(whole, { reveal }));
+  const runs = [1, 2, 3, 4].map((seed) => cutsOf(whole, rewritten, seed));
+  const { written, scheduled } = compiled(preset, rewritten, runs);
+  const inputs = cutsOf(whole, rewritten, 7);
+  const found = await computed(scheduled, inputs);
+  const [output] = scheduled.module.outputs;
+  const real = interpret(written.module, written.weights, inputs).get(output!)!;
+  const exact = interpret(rewritten.module, rewritten.weights, inputs).get(output!)!;
+  expect(largestDifference(found, real)).toBeLessThan(truncations);
+  expect(largestDifference(real, exact)).toBeLessThan(approximation);
+  expect(protocolsOf(scheduled)).toEqual(expect.arrayContaining(["beaver.matmul", "beaver.weight-matmul", "a2b.relu"]));
+});
