@@ -1,6 +1,6 @@
 import type { Share, Wire } from "../party.ts";
 import { layoutOf, reshape, sizeOf } from "../ring/index.ts";
-import { tooWide } from "./comparison.ts";
+import { comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { windowsOf } from "./convolution.ts";
 import { defineProtocol, type Spec } from "./define.ts";
 import { type Rows, rowMax } from "./row-max.ts";
@@ -21,7 +21,8 @@ function windowRows(spec: Spec): Rows {
 
 /**
  * Largest element of each window of a tensor that is opened once, by a tournament of groups of four among the places of
- * each window (docs/protocols/convolution.md): 3 rounds for windows of up to 4 places, 6 for up to 16. Exact.
+ * each window (docs/protocols/convolution.md). With comparisons of one round: 3 rounds for windows of up to 4 places, 6
+ * for up to 16. Exact.
  */
 export const tournamentMaxPool = defineProtocol({
   name: "tournament.max-pool",
@@ -33,12 +34,16 @@ export const tournamentMaxPool = defineProtocol({
   forms: ["wire"],
   yields: "share",
   operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
-  refuses: ({ operands: [x], result }) =>
-    x!.scale === result.scale ? tooWide(wireWidth(x!)) : "a maximum keeps its operand's fractional bits",
+  refuses: (spec) => {
+    const [x] = spec.operands;
+    if (x!.scale !== spec.result.scale) return "a maximum keeps its operand's fractional bits";
+    return tooWide(wireWidth(x!), comparisonOf(spec));
+  },
+  variants: ({ operands: [x] }) => comparisonVariants(wireWidth(x!)),
   *run(party, spec, x) {
     const [operand] = spec.operands;
     const flat = mapWire(narrowed(x as Wire, wireWidth(operand!)), (t) => reshape(t, [sizeOf(operand!.shape)]));
-    const most = yield* rowMax(party, flat, windowRows(spec));
+    const most = yield* rowMax(party, flat, windowRows(spec), comparisonOf(spec));
     return { kind: "share", tensor: reshape(lift(party, most, spec.result.width), spec.result.shape) } satisfies Share;
   },
 });

@@ -1,4 +1,4 @@
-import { type Shape, sizeOf } from "./tensor.ts";
+import type { Shape } from "./tensor.ts";
 
 /** Windows that slide over the spatial axes, those behind [N, C]: `pads` in front on every axis, then behind. */
 export interface Windows {
@@ -27,18 +27,42 @@ export function layoutOf(spatial: Shape, { kernel, strides, pads, dilations }: W
     if (!(count >= 1)) throw new RangeError(`a window [${kernel}] does not fit [${spatial}]`);
     return count;
   });
-  const area = sizeOf(kernel);
-  // Axis by axis: a position in the axes so far, or −1; each window times each of its elements.
-  let rows: number[][] = [[0]];
+  let whole: Grid = { windows: 1, area: 1, places: Int32Array.of(0) };
   spatial.forEach((extent, axis) => {
-    const along = Array.from({ length: counts[axis]! }, (_, window) =>
-      Array.from({ length: kernel[axis]! }, (_, k) => {
-        const place = window * strides[axis]! - pads[axis]! + k * dilations[axis]!;
-        return place >= 0 && place < extent ? place : -1;
-      }),
-    );
-    const step = (at: number, place: number): number => (at < 0 || place < 0 ? -1 : at * extent + place);
-    rows = rows.flatMap((row) => along.map((places) => row.flatMap((at) => places.map((place) => step(at, place)))));
+    const along = new Int32Array(counts[axis]! * kernel[axis]!);
+    for (let at = 0; at < along.length; at++) {
+      const [window, k] = [Math.floor(at / kernel[axis]!), at % kernel[axis]!];
+      const place = window * strides[axis]! - pads[axis]! + k * dilations[axis]!;
+      along[at] = place >= 0 && place < extent ? place : -1;
+    }
+    whole = times(whole, { windows: counts[axis]!, area: kernel[axis]!, places: along }, extent);
   });
-  return { counts, area, places: Int32Array.from(rows.flat()) };
+  return { counts, area: whole.area, places: whole.places };
+}
+
+/** [windows, area] positions, −1 in the padding. */
+interface Grid {
+  readonly windows: number;
+  readonly area: number;
+  readonly places: Int32Array;
+}
+
+/** The positions in the axes so far beside those in one more axis of this extent: every window with every window. */
+function times(outer: Grid, inner: Grid, extent: number): Grid {
+  const area = outer.area * inner.area;
+  const windows = outer.windows * inner.windows;
+  const places = new Int32Array(windows * area);
+  let to = 0;
+  for (let i = 0; i < outer.windows; i++) {
+    for (let j = 0; j < inner.windows; j++) {
+      for (let a = 0; a < outer.area; a++) {
+        const first = outer.places[i * outer.area + a]!;
+        for (let b = 0; b < inner.area; b++) {
+          const second = inner.places[j * inner.area + b]!;
+          places[to++] = first < 0 || second < 0 ? -1 : first * extent + second;
+        }
+      }
+    }
+  }
+  return { windows, area, places };
 }

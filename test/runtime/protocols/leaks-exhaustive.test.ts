@@ -4,6 +4,7 @@ import { below, belowMask } from "../../../runtime/protocols/comparison.ts";
 import { faithfulTruncate } from "../../../runtime/protocols/faithful-truncate.ts";
 import { fourier } from "../../../runtime/protocols/fourier.ts";
 import { knownWeightMul } from "../../../runtime/protocols/known-weight.ts";
+import { knownWeightConv } from "../../../runtime/protocols/known-weight-conv.ts";
 import { oneWayReveal } from "../../../runtime/protocols/one-way-reveal.ts";
 import { openWire } from "../../../runtime/protocols/open.ts";
 import { bitToRing, select, wireProduct } from "../../../runtime/protocols/products.ts";
@@ -221,6 +222,30 @@ describe("a known weight, 3 bits", () => {
       expect(hiddenOf(w, values).sort()).toEqual(values);
       expect(hiddenOf(w, [0])).toEqual([w]);
     }
+  });
+});
+
+describe("a convolution with known kernels, 2 bits", () => {
+  /** Two places of one column for each sample; one window meets both, one the first and the padding. */
+  const convolved =
+    (first: number, second: number): TinyBody =>
+    (party, stage) => {
+      const own = (value: number) => constant(party.role === "client" ? value : 1).data!;
+      const places = integers([1, 1, 2, CHUNK], Float64Array.from([...own(first), ...own(second)]));
+      const tensor = stage === "online" ? fromIntegers(places, 2) : ghost(places.shape, 2);
+      const kernels = integers([1, 1, 2, 1], Float64Array.of(3, 1));
+      const pad = (_: unknown, width: number) => fromIntegers(integers([1, 1, 2, 1], Float64Array.of(2, 3)), width);
+      const weight = weightOf(party, stage, kernels, 2, pad);
+      const attrs = { strides: [1, 1], pads: [1, 0, 0, 0], dilations: [1, 1], group: 1 };
+      const spec = { operands: [], result: fixed([1, 1, 2, CHUNK], 0, 0, 0, 2), attrs };
+      return knownWeightConv.run(party, spec, { kind: "share", tensor }, weight);
+    };
+  const shares = [convolved(0, 0), convolved(3, 0), convolved(1, 3)];
+
+  it("tells the server nothing of the client's share, unless masks fail", () => {
+    expect(sameViews(shares, "server")).toBe(true);
+    expect(sameViews(shares, "server", breaks["client mask is 0"])).toBe(false);
+    expect(sameViews(shares, "server", breaks[dealt])).toBe(false);
   });
 });
 
