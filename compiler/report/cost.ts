@@ -1,6 +1,8 @@
 import type { Module } from "../../ir/module.ts";
+import { sizeOf } from "../../ir/type.ts";
 import { formOf } from "../../passes/5-select/traffic.ts";
 import { countProtocol } from "../../runtime/protocols/count.ts";
+import { ulpsOf } from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { addBytes, type LinkBytes, noBytes, type PhaseCost, predict } from "../../runtime/session/predict.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
@@ -26,8 +28,8 @@ export interface OperatorCost {
   readonly correlationBytes: NamedBytes;
   /** What each party computes. */
   readonly kernels: Kernels;
-  /** At most so many units in the last place away from the interpreter. */
-  readonly error: { readonly ulps: number };
+  /** At most so many units in the last place away from the interpreter, but for elements that fail with this probability. */
+  readonly error: { readonly ulps: number; readonly failure: number };
 }
 
 /** Operators that run side by side share rounds: those of a layer are the sum over steps of the longest. */
@@ -47,6 +49,8 @@ export interface CostReport {
   readonly totals: Totals;
   /** One query, offline and online together. */
   readonly parties: PartyTotals;
+  /** Elements of one query, over all operators, that are expected to be wrong beyond any bound. */
+  readonly failures: number;
   readonly operators: readonly OperatorCost[];
   readonly layers: readonly LayerCost[];
   readonly links?: readonly NetworkTime[];
@@ -63,12 +67,14 @@ export function costReport(module: Module, setting: string, hash: string, links:
   const { setup, offline, online } = predict(programOf(plan, hash));
   const totals = { setup: phase(setup), offline: phase(offline), online: phase(online) };
   const steps = plan.steps.map((step) => step.map((call) => ({ call, cost: operatorCost(call, setting) })));
+  const failing = steps.flat().map(({ call, cost }) => cost.error.failure * sizeOf(call.spec.result.shape));
   return named(setting, {
     schema: 1,
     name: module.name,
     setting,
     totals,
     parties: bytesByParty([totals.offline, totals.online]),
+    failures: failing.reduce((sum, each) => sum + each, 0),
     operators: steps.flat().map(({ cost }) => cost),
     layers: layersOf(steps.map((step) => step.map(({ cost }) => cost))),
     ...(links.length > 0 && { links: links.map((link) => networkTime(totals, link)) }),
@@ -77,7 +83,7 @@ export function costReport(module: Module, setting: string, hash: string, links:
 
 function operatorCost(call: Call, setting: string): OperatorCost {
   const { op, spec, traffic } = call;
-  const accuracy = (op.protocol === undefined ? undefined : protocols.get(op.protocol)?.accuracy) ?? "exact";
+  const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   const runnerUp = runnerUpOf(op.name, op.protocol, spec, setting);
   return {
     name: `%${op.result}`,
@@ -90,7 +96,7 @@ function operatorCost(call: Call, setting: string): OperatorCost {
     bytes: used(traffic.bytes),
     correlationBytes: used(traffic.dealt),
     kernels: kernelsOf(call),
-    error: { ulps: accuracy === "exact" ? 0 : accuracy.ulps(spec) },
+    error: { ulps: protocol ? ulpsOf(protocol, spec) : 0, failure: protocol?.failure?.(spec) ?? 0 },
   };
 }
 

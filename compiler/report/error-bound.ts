@@ -3,6 +3,7 @@ import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/modu
 import { isFixed } from "../../ir/type.ts";
 import type { Tensor, WeightStore } from "../../ir/weights.ts";
 import { specOf } from "../../passes/5-select/spec.ts";
+import { ulpsOf } from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 
 /** Trials, and how many times the worst of them is taken: an output sums very many independent roundings. */
@@ -17,7 +18,7 @@ const deviations = 3;
  */
 export function errorBound(module: Module, weights: WeightStore, inputs: ReadonlyMap<ValueId, Tensor>): number {
   const exact = interpret(module, weights, inputs);
-  const ulps = new Map(opsOf(module).map((op) => [op.result, ulpsOf(module, op)]));
+  const ulps = new Map(opsOf(module).map((op) => [op.result, ulpsOfOp(module, op)]));
   const next = createNoise();
   let worst = 0;
   for (let trial = 0; trial < trials; trial++) {
@@ -38,11 +39,11 @@ export function errorBound(module: Module, weights: WeightStore, inputs: Readonl
   return deviations * worst;
 }
 
-function ulpsOf(module: Module, op: Op): number {
+function ulpsOfOp(module: Module, op: Op): number {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   // The client's input is rounded where it is shared.
   if (!protocol || op.name === "share") return op.name === "share" ? 0.5 : 0;
-  return protocol.accuracy === "exact" ? 0 : protocol.accuracy.ulps(specOf(module, op));
+  return ulpsOf(protocol, specOf(module, op));
 }
 
 /** Uniform in [−1, 1), the same in every run (linear congruential, Numerical Recipes): an estimate, not a secret. */

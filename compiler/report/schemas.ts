@@ -59,7 +59,7 @@ const operator = object(
       },
       elements: { ...count, description: "size of the result" },
     }),
-    error: object({ ulps: number }),
+    error: object({ ulps: number, failure: { ...number, description: "probability, for each element" } }),
   },
   { runnerUp: object({ protocol: text, rounds: count, bytes }) },
 );
@@ -96,6 +96,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       setting: text,
       totals: phases,
       parties: map(object({ sent: count, received: count })),
+      failures: { ...number, description: "elements of a query that are expected to be wrong beyond any bound" },
       operators: list(operator),
       layers: list(object({ layer: text, operators: count, ...cost })),
     },

@@ -39,5 +39,7 @@ test("cost counts its truncations, which all are exact", async () => {
   const { json } = await marillcJson<CostReport>("cost", ...compiling);
   const truncations = json.operators.filter(({ operator }) => operator === "truncate");
   expect(truncations.length).toBeGreaterThan(0);
-  for (const each of truncations) expect(each).toMatchObject({ protocol: "faithful.truncate", error: { ulps: 0 } });
+  for (const each of truncations)
+    expect(each).toMatchObject({ protocol: "faithful.truncate", error: { ulps: 0, failure: 0 } });
+  expect(json.failures).toBe(0);
 });

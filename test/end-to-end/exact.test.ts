@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { programOf } from "../../compiler/execute.ts";
+import { costReport } from "../../compiler/report/cost.ts";
 import { interpretRaw } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
@@ -8,7 +9,7 @@ import type { Tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/index.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { calibrate, defaultPrecision, quantizePass } from "../../passes/4-quantize/index.ts";
-import { inexactOperators, selectPass } from "../../passes/5-select/index.ts";
+import { inexactOperators, type SelectOptions, selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
@@ -38,14 +39,14 @@ const perceptron = (): Model =>
 const queries = 20;
 const draw = (seed: number): ReadonlyMap<ValueId, Tensor> => new Map([["x", createNoise(seed)([rows, width])]]);
 
-function compiled(truncation: "fast" | "exact", precision: Precision): SplitState {
+function compiled(truncation: "fast" | "exact", precision: Precision, more: Partial<SelectOptions> = {}): SplitState {
   const whole = perceptron();
   const [output] = whole.module.outputs;
   const rewritten = rewrite(split(whole, { reveal: [{ output: output!, to: "client" }] }));
   const runs = Array.from({ length: queries }, (_, seed) => draw(seed + 1));
   const calibration = calibrate(rewritten, runs, { precision });
   const quantized = runPass(quantizePass({ calibration, precision, truncation }), rewritten);
-  return runPass(schedulePass, runPass(selectPass({ setting: "2pc-dealer", truncation }), quantized));
+  return runPass(schedulePass, runPass(selectPass({ setting: "2pc-dealer", truncation, ...more }), quantized));
 }
 
 /** How many opened numbers are not the interpreter's, of all. */
@@ -100,4 +101,18 @@ it("does not in fast mode, which lists truncations among what is inexact", async
   expect(inexactOperators(state.module).map(({ operator }) => operator)).toContain("truncate");
   const [different, all] = await differing(state);
   expect(different).toBeGreaterThan(all / 10);
+});
+
+it("says how many truncations of a one-ring program are expected to fail", () => {
+  const { module } = compiled("fast", defaultPrecision, { ring: 64, families: ["crypten", "marill"] });
+  const { failures, operators } = costReport(module, "2pc-dealer", "00".repeat(32), []);
+  const inRing = operators.filter(({ protocol }) => protocol === "same-ring.truncate");
+  expect(inRing.length).toBeGreaterThan(4);
+  // Values of 13 to 24 fractional bits and a few whole ones in 64 bits.
+  for (const { error } of inRing) {
+    expect(error.failure).toBeGreaterThan(2 ** -52);
+    expect(error.failure).toBeLessThan(2 ** -30);
+  }
+  expect(failures).toBeGreaterThan(Math.max(...inRing.map(({ error }) => error.failure)));
+  expect(inexactOperators(module).map(({ operator }) => operator)).toContain("truncate");
 });
