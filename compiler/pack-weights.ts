@@ -16,7 +16,7 @@ const maxBytes = 2 ** 32 - 2;
 
 /** Which weights a role may hold: the public ones both parties, the others the server alone, the dealer none. */
 export const mayHold = (role: Role, { form }: WeightDecl): boolean =>
-  role === "server" || (role === "client" && form === "public");
+  role === "server" || (role === "client" && (form === "public" || form === "told"));
 
 type Weights = Readonly<Record<string, WeightDecl>>;
 

@@ -11,7 +11,7 @@ import type { parallel, Steps } from "./steps.ts";
  * serves every query. `server`: only the server knows it and only adds it. `public`: both know it.
  */
 export interface WeightDecl {
-  readonly form: "known" | "fixed" | "server" | "public";
+  readonly form: "known" | "fixed" | "server" | "public" | "told";
   /** Name in the party's weight file. */
   readonly tensor: string;
   readonly shape: readonly number[];

@@ -31,6 +31,10 @@ const attentionWork: Work = ({ operands: [q, k, v], attrs }) => {
 const once = { client: 1, server: 1, dealer: 1 };
 /** Two cross terms with own shares, online; the dealer has the product of the masks. */
 const masked = { client: 2, server: 2, dealer: 1 };
+/** Two products of components at each of three computing parties. */
+const replicated = { client: 2, server: 2, dealer: 2 };
+/** Of a weight one component is 0 at the client and at the dealer. */
+const replicatedWeight = { client: 1, server: 2, dealer: 1 };
 /** Each on its own shares: nothing is dealt. */
 const local = { client: 1, server: 1, dealer: 0 };
 
@@ -42,6 +46,11 @@ interface Product {
 /** By callee. What is not here forms no product of its own. */
 const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, Product>>> = {
   protocol: new Map([
+    ["replicatedMatmul", { times: replicated, work: matmulWork }],
+    ["replicatedMul", { times: replicated, work: mulWork }],
+    ["replicatedSquare", { times: replicated, work: mulWork }],
+    ["replicatedWeightMatmul", { times: replicatedWeight, work: matmulWork }],
+    ["replicatedWeightMul", { times: replicatedWeight, work: mulWork }],
     ["knownWeightConv", { times: once, work: convWork }],
     ["knownWeightMatmul", { times: once, work: matmulWork }],
     ["knownWeightMul", { times: once, work: mulWork }],

@@ -136,9 +136,9 @@ function wants(module: Module, op: Op, at: number, width: number): readonly Dema
   const rings = protocol?.operandWidths(specFor(module, op, width));
   return op.operands.flatMap((_, place) => {
     const form = protocol ? formOf(protocol, place) : "share";
-    if (!shared[place] || (form !== "share" && form !== "wire")) return [];
-    const exact = form === "share" || protocol?.exactRings === true;
-    return [{ op: at, place, form, width: rings?.[place] ?? width, exact }];
+    if (!shared[place] || (form !== "share" && form !== "wire" && form !== "replicated")) return [];
+    const exact = form !== "wire" || protocol?.exactRings === true;
+    return [{ op: at, place, form: form === "wire" ? form : "share", width: rings?.[place] ?? width, exact }];
   });
 }
 

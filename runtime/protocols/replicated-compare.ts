@@ -1,8 +1,7 @@
 import type { Party, Replicated } from "../party.ts";
-import { expand } from "../ring/index.ts";
 import type { Steps } from "../steps.ts";
 import { defineProtocol, type Protocol } from "./define.ts";
-import { addParts, bitTimes, bitToRing, mapParts, not, subParts } from "./replicated.ts";
+import { bitTimes, bitToRing, not, partsOf, subParts } from "./replicated.ts";
 import { isZero, topBit } from "./replicated-bits.ts";
 import { truncated } from "./replicated-truncation.ts";
 
@@ -33,38 +32,34 @@ const relations: Readonly<Record<string, Relation>> = {
   equal: (party, x, y) => isZero(party, subParts(x, y)),
 };
 
+const order = {
+  ...shared,
+  implements: "compare",
+  accuracy: "exact",
+  // A result that is a single bit says nothing of the operands' ring.
+  operandWidths: () => [64, 64],
+  *run(party, spec, x, y) {
+    const relation = relations[String(spec.attrs.kind)]!;
+    const bit = yield* relation(party, partsOf(party, x, 64), partsOf(party, y, 64));
+    return yield* bitToRing(party, bit, spec.result.width);
+  },
+} as const satisfies Partial<Protocol>;
+
 /**
  * A relation of two values, as a bit; in a wider ring two rounds more. Orders by the sign of the difference, which must
  * fit the ring: 8 rounds and 607 bits at ℓ = 64; equality 7 rounds and 253 bits.
  */
 export const replicatedCompare = defineProtocol({
-  ...shared,
+  ...order,
   name: "replicated.compare",
-  implements: "compare",
-  accuracy: "exact",
   forms: ["replicated", "replicated"],
-  // A result that is a single bit says nothing of the operands' ring.
-  operandWidths: () => [64, 64],
-  *run(party, spec, x, y) {
-    const relation = relations[String(spec.attrs.kind)]!;
-    const bit = yield* relation(party, x as Replicated, y as Replicated);
-    return yield* bitToRing(party, bit, spec.result.width);
-  },
 });
 
-/** x where the bit is 1, else y: y + c·(x − y). 2 rounds, 7ℓ bits per element. */
-export const replicatedWhere = defineProtocol({
-  ...shared,
-  name: "replicated.where",
-  implements: "where",
-  accuracy: "exact",
-  forms: ["replicated"],
-  operandWidths: ({ result }) => [1, result.width, result.width],
-  *run(party, { result }, c, x, y) {
-    const whole = (t: unknown): Replicated => mapParts(t as Replicated, (part) => expand(part, result.shape));
-    const [wide, other] = [whole(x), whole(y)];
-    return addParts(other, yield* bitTimes(party, whole(c), subParts(wide, other)));
-  },
+/** The same with a public value on the right. */
+export const replicatedComparePublic = defineProtocol({
+  ...order,
+  name: "replicated.compare-public",
+  forms: ["replicated", "public"],
 });
 
 /** max(x, 0): the sign, then the product with its complement. 10 rounds, 1,055 bits at ℓ = 64; exact at equal scales. */

@@ -2,7 +2,7 @@ import type { Party, Replicated } from "../party.ts";
 import { concat, reshape, slice } from "../ring/index.ts";
 import type { Steps } from "../steps.ts";
 import { defineProtocol, type Protocol } from "./define.ts";
-import { addParts, bitTimes, mapParts, subParts, zipParts } from "./replicated.ts";
+import { addParts, bitTimes, mapParts, partsOf, subParts, zipParts } from "./replicated.ts";
 import { topBit } from "./replicated-bits.ts";
 
 const shared = {
@@ -46,14 +46,25 @@ function* greatest(party: Party, x: Replicated, axis: number): Steps<Replicated>
   return left;
 }
 
-export const replicatedMaximum = defineProtocol({
+const maximum = {
   ...shared,
-  name: "replicated.maximum",
   implements: "maximum",
-  forms: ["replicated", "replicated"],
-  *run(party, _spec, x, y) {
-    return yield* greater(party, x as Replicated, y as Replicated);
+  *run(party, { result: { width } }, x, y) {
+    return yield* greater(party, partsOf(party, x, width), partsOf(party, y, width));
   },
+} as const satisfies Partial<Protocol>;
+
+export const replicatedMaximum = defineProtocol({
+  ...maximum,
+  name: "replicated.maximum",
+  forms: ["replicated", "replicated"],
+});
+
+/** With a public value on the right. */
+export const replicatedMaximumPublic = defineProtocol({
+  ...maximum,
+  name: "replicated.maximum-public",
+  forms: ["replicated", "public"],
 });
 
 /** The greatest along axes, one axis after the other. */

@@ -1,7 +1,7 @@
-import type { KnownWeight, Replicated } from "../party.ts";
-import { matmul, matmulInteger, mul, mulInteger } from "../ring/index.ts";
+import type { Replicated } from "../party.ts";
+import { matmul, mul } from "../ring/index.ts";
 import { defineProtocol, type Protocol, type Spec } from "./define.ts";
-import { product, weightProduct } from "./replicated.ts";
+import { product } from "./replicated.ts";
 import { truncated } from "./replicated-truncation.ts";
 
 /** Scale that the product has too much. */
@@ -53,32 +53,5 @@ export const replicatedMatmul = defineProtocol({
   forms: ["replicated", "replicated"],
   *run(party, _spec, x, y) {
     return yield* product(party, x as Replicated, y as Replicated, matmul);
-  },
-});
-
-/** The weight is shared in setup by its pad: nothing more is sent than for two secrets. */
-export const replicatedWeightMatmul = defineProtocol({
-  ...shared,
-  name: "replicated.weight-matmul",
-  implements: "matmul",
-  accuracy: "exact",
-  forms: ["replicated", "weight"],
-  *run(party, _spec, x, w) {
-    return yield* weightProduct(party, x as Replicated, w as KnownWeight, { ring: matmul, integer: matmulInteger });
-  },
-});
-
-export const replicatedWeightMul = defineProtocol({
-  ...bilinear,
-  name: "replicated.weight-mul",
-  implements: "mul",
-  forms: ["replicated", "weight"],
-  *run(party, spec, x, w) {
-    const kernels = { ring: mul, integer: mulInteger };
-    return yield* truncated(
-      party,
-      yield* weightProduct(party, x as Replicated, w as KnownWeight, kernels),
-      dropOf(spec),
-    );
   },
 });

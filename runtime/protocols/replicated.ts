@@ -7,6 +7,7 @@ import type { KnownWeight, Party, Replicated } from "../party.ts";
 import { add, addConstant, fromIntegers, mul, mulConstant, sub, widen } from "../ring/index.ts";
 import { ghost, type IntTensor, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
 import { parallel, type Role, type Steps } from "../steps.ts";
+import type { Operand } from "./define.ts";
 
 /** Party i holds components i and i + 1 mod 3. */
 const place: Readonly<Record<Role, 0 | 1 | 2>> = { client: 0, server: 1, dealer: 2 };
@@ -56,6 +57,19 @@ export const fromServerAndDealer = (party: Party, x: RingTensor): Replicated => 
   const zero = zeros(x.shape, x.width);
   return held(party, [zero, zero, x]);
 };
+
+/** What all know, shared: the second component is it, the others are 0. The dealer need not know it. No traffic. */
+const fromPublic = (party: Party, x: IntTensor, width: number): Replicated => {
+  const zero = zeros(x.shape, width);
+  return held(party, [zero, fromIntegers(x, width), zero]);
+};
+
+/** An operand of the form `replicated` or `public`. */
+export function partsOf(party: Party, operand: Operand | undefined, width: number): Replicated {
+  if (operand?.kind === "replicated") return operand;
+  if (operand?.kind === "int") return fromPublic(party, operand, width);
+  throw new TypeError(`expected replicated shares or integers, got a ${operand?.kind}`);
+}
 
 /** What the client alone knows, shared: r at client and dealer, x − r at client and server. 1 round, width bits per element. */
 export function* fromClient(party: Party, x: RingTensor): Steps<Replicated> {

@@ -1,6 +1,6 @@
 import { createStreams } from "../correlations/streams.ts";
 import type { Program, WeightDecl, WeightHandle } from "../program.ts";
-import { add, fromIntegers, pack, sub, unpack } from "../ring/index.ts";
+import { add, fromIntegers, pack, sub, toIntegers, unpack } from "../ring/index.ts";
 import { ghost, type IntTensor, integers, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
 import type { Role } from "../steps.ts";
 
@@ -10,14 +10,16 @@ const weightsOf = (program: Program, form: WeightDecl["form"]): readonly WeightD
 const bytesOf = (all: readonly WeightDecl[]): number =>
   all.reduce((sum, { shape, width }) => sum + packedBytes(shape, width), 0);
 
-/** What the server sends the dealer in setup: known weights without their pads. */
-export const hiddenBytes = (program: Program): number => bytesOf(weightsOf(program, "known"));
+/** What the server sends the dealer in setup: known weights without their pads, and public ones that it computes with. */
+export const hiddenBytes = (program: Program): number =>
+  bytesOf([...weightsOf(program, "known"), ...weightsOf(program, "told")]);
 /** What the server sends the client in setup: fixed weights under their masks. */
 export const openedBytes = (program: Program): number => bytesOf(weightsOf(program, "fixed"));
 
 /** Integers of a tensor at the parties that know it, a ghost elsewhere. */
 function integersOf(role: Role, decl: WeightDecl, tensors: ReadonlyMap<string, IntTensor>): IntTensor {
-  const knows = decl.form === "public" ? role !== "dealer" : role === "server";
+  const isPublic = decl.form === "public" || decl.form === "told";
+  const knows = isPublic ? role !== "dealer" : role === "server";
   if (!knows) return integers(decl.shape, undefined);
   const tensor = tensors.get(decl.tensor);
   if (!tensor) throw new Error(`the ${role}'s weights lack ${decl.tensor}`);
@@ -42,7 +44,7 @@ export interface WeightSources {
  * known: the server sends the dealer the weight minus a pad that it shares with the client: uniform, since the dealer
  * does not know the pad's seed (LIN-PK setup, protocols.md 1.1). fixed: it sends the client the weight plus a mask that
  * it shares with the dealer: uniform, since the client does not know the mask's seed (LIN-FIX setup, one way, because
- * the server knows the weight). Once per session; every query uses fresh masks against it.
+ * the server knows the weight). told: public, so it goes to the dealer as it is. Once per session; every query uses fresh masks against it.
  */
 export function weightHandles(
   role: Role,
@@ -78,9 +80,14 @@ export function weightHandles(
     const share = { client: zeros(shape, width), server: secret, dealer: unknown }[role];
     return { kind: "wire", opened, mask: { share, secret: role === "dealer" ? secret : unknown, fresh: false } };
   };
+  const told = ({ shape, width }: WeightDecl, values: IntTensor): WeightHandle => {
+    if (role === "server") sent.dealer.push(pack(fromIntegers(values, width)));
+    return role === "dealer" ? toIntegers(take(shape, width)) : values;
+  };
   const handles = Object.entries(program.weights).map(([name, decl]): [string, WeightHandle] => {
     const values = integersOf(role, decl, tensors);
     if (decl.form === "known") return [name, known(name, decl, values)];
+    if (decl.form === "told") return [name, told(decl, values)];
     return [name, decl.form === "fixed" ? fixed(name, decl, values) : values];
   });
   return {

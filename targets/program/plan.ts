@@ -42,16 +42,18 @@ const weightKey = (tensor: string, scale: number): string => `${tensor}@${scale}
 export const modelTensorOf = ({ tensor, scale }: WeightDecl): string => tensor.slice(0, -`@${scale}`.length);
 
 /** How an op takes one of the model's tensors, and in which ring a hidden one is used. */
-function weightUse(module: Module, op: Op, place: number): WeightDecl {
+function weightUse(module: Module, op: Op, place: number, dealerComputes: boolean): WeightDecl {
   const id = op.operands[place]!;
   const { element, shape, label } = typeOf(module, id);
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   const wanted = protocol && formOf(protocol, place);
-  const held = wanted === "weight" ? "known" : wanted === "fixed" ? "fixed" : undefined;
+  // Where the dealer computes as well, a private weight is shared with it, and a public one told.
+  const shared = wanted === "weight" || (dealerComputes && label === "server");
+  const held = shared ? "known" : wanted === "fixed" ? "fixed" : undefined;
   const result = fixedOf(module, op.result);
   const fixed = isFixed(element) ? element : { width: 32, scale: 0 };
   return {
-    form: held ?? (label === "server" ? "server" : "public"),
+    form: held ?? (label === "server" ? "server" : dealerComputes ? "told" : "public"),
     tensor: weightKey(module.params[id]!, fixed.scale),
     shape,
     width: held ? result.width : fixed.width,
@@ -63,12 +65,13 @@ export function planProgram(module: Module, setting: string): Plan {
   if (module.stage !== "schedule") throw new Error(`a program is planned from stage schedule, found ${module.stage}`);
   const weights: Record<string, WeightDecl> = {};
   const isInput = new Set(module.inputs);
+  const dealerComputes = opsOf(module).some((op) => protocols.get(op.protocol ?? "")?.family === "replicated");
 
   const argument = (op: Op, place: number): Argument => {
     const id = op.operands[place]!;
     if (isInput.has(id)) return { kind: "input", id };
     if (!(id in module.params)) return { kind: "value", id };
-    const use = weightUse(module, op, place);
+    const use = weightUse(module, op, place, dealerComputes);
     // One tensor may be hidden in several rings: each is a weight of its own.
     const taken = weights[id];
     const key = taken && (taken.form !== use.form || taken.width !== use.width) ? `${id}.${use.form}${use.width}` : id;

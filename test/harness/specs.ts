@@ -181,6 +181,23 @@ const products = elementwise(
 const oneRing = (specs: readonly Spec[]): readonly Spec[] =>
   specs.map((spec) => ({ ...spec, result: { ...spec.result, width: 64 } }));
 const equalScales = [0, 4, 8, 12, 21].map((s) => [s, s] as const);
+const relations = elementwise(
+  binary({ bounds: [30, 30, 1], scales: [0, 4, 8, 12, 21].map((s) => [s, s, 0] as const), widths: [1] }).map(
+    (spec, k) => ({
+      ...spec,
+      attrs: { kind: ["less", "less-or-equal", "greater", "equal", "greater-or-equal"][k % 5]! },
+    }),
+  ),
+);
+const maxima = elementwise(
+  binary({ bounds: [30, 30, 30], scales: [0, 4, 8, 12, 21].map((s) => [s, s, s] as const), widths: [64, 33] }),
+);
+const choices = elementwise(
+  unary({ lo: -200, hi: 200, scales: equalScales, widths: [64, 61, 40, 44] }).map((spec) => ({
+    ...spec,
+    operands: [fixed(spec.result.shape, 0, 0, 1), spec.operands[0]!, spec.operands[0]!],
+  })),
+);
 const weightOnTheRight = (spec: Spec): Spec => ({
   ...spec,
   operands: [{ ...spec.operands[0]!, shape: spec.result.shape }, spec.operands[1]!],
@@ -291,21 +308,14 @@ const rows: Readonly<Record<string, SpecRow>> = {
       attrs: [{ to: "client" }, { to: "server" }],
     }),
   ),
-  "replicated.compare": elementwise(
-    binary({ bounds: [30, 30, 1], scales: [0, 4, 8, 12, 21].map((s) => [s, s, 0] as const), widths: [1] }).map(
-      (spec, k) => ({
-        ...spec,
-        attrs: { kind: ["less", "less-or-equal", "greater", "equal", "greater-or-equal"][k % 5]! },
-      }),
-    ),
-  ),
+  "replicated.compare": relations,
+  "replicated.compare-public": relations,
   "replicated.matmul": {
     specs: binary({ bounds: [8, 8, 1100], scales: matmulScales, widths: [64, 61, 40], pairs: matrices }),
     draws: rowsOf,
   },
-  "replicated.maximum": elementwise(
-    binary({ bounds: [30, 30, 30], scales: [0, 4, 8, 12, 21].map((s) => [s, s, s] as const), widths: [64, 33] }),
-  ),
+  "replicated.maximum": maxima,
+  "replicated.maximum-public": maxima,
   "replicated.mul": products,
   "replicated.reduce-max": {
     specs: rowwise(
@@ -337,12 +347,9 @@ const rows: Readonly<Record<string, SpecRow>> = {
     draws: rowsOf,
   },
   "replicated.weight-mul": { ...products, specs: products.specs.map(weightOnTheRight) },
-  "replicated.where": elementwise(
-    unary({ lo: -200, hi: 200, scales: equalScales, widths: [64, 61, 40, 44] }).map((spec) => ({
-      ...spec,
-      operands: [fixed(spec.result.shape, 0, 0, 1), spec.operands[0]!, spec.operands[0]!],
-    })),
-  ),
+  "replicated.where": choices,
+  "replicated.where-else-public": choices,
+  "replicated.where-public": choices,
   // A ring in which the shift fails once in 2^38 elements.
   "same-ring.truncate": elementwise(dropping([64, 61, 63, 60])),
   "seeded.share": elementwise(

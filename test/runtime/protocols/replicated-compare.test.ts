@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { replicatedCompare, replicatedRelu, replicatedWhere } from "../../../runtime/protocols/replicated-compare.ts";
+import { replicatedCompare, replicatedRelu } from "../../../runtime/protocols/replicated-compare.ts";
 import { costOf, execute, fixed } from "../../harness/protocols.ts";
 
 const pair = (count: number, kind: string, width = 1) => ({
@@ -11,7 +11,7 @@ const total = (cost: object): number =>
   Object.entries(cost).reduce((sum, [key, value]) => (key === "rounds" ? sum : sum + (value as number)), 0);
 
 /** Eight elements: bits per element are the bytes. */
-it("costs, at ℓ = 64: order 607 bits in 8 rounds, equality 253 in 7, choice 7ℓ in 2, relu 1,055 in 10", () => {
+it("costs, at ℓ = 64: order 607 bits in 8 rounds, equality 253 in 7, relu 1,055 in 10", () => {
   // Sharing a + b, the products g of all places but the top, and the tree: 62 for g, 62 − 6 for p.
   const order = 64 + 3 * (63 + 62 + 56);
   expect(order).toBe(607);
@@ -24,12 +24,6 @@ it("costs, at ℓ = 64: order 607 bits in 8 rounds, equality 253 in 7, choice 7�
   // Into the ring: 4ℓ and two rounds more.
   const wide = costOf(replicatedCompare, pair(8, "less", 64));
   expect([wide.rounds, total(wide)]).toEqual([10, order + 4 * 64]);
-  const choice = costOf(replicatedWhere, {
-    operands: [fixed([8], 0, 0, 1), fixed([8], 12, -30, 30), fixed([8], 12, -30, 30)],
-    result: fixed([8], 12, -30, 30, 64),
-    attrs: {},
-  });
-  expect([choice.rounds, total(choice)]).toEqual([2, 7 * 64]);
   const relu = costOf(replicatedRelu, {
     operands: [fixed([8], 12, -30, 30)],
     result: fixed([8], 12, 0, 30, 64),

@@ -1,11 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  replicatedMatmul,
-  replicatedMul,
-  replicatedSquare,
-  replicatedWeightMatmul,
-  replicatedWeightMul,
-} from "../../../runtime/protocols/replicated-product.ts";
+import { replicatedMatmul, replicatedMul, replicatedSquare } from "../../../runtime/protocols/replicated-product.ts";
 import { breaks } from "../../harness/leak-breaks.ts";
 import { limitOf } from "../../harness/leak-statistics.ts";
 import { compareViews, leakCase } from "../../harness/leaks.ts";
@@ -27,7 +21,7 @@ describe("cost (protocols.md 3.1): 3ℓ per element of the result, each party on
     clientToDealer: bytes(ring * elements),
   });
 
-  it.each([replicatedMatmul, replicatedWeightMatmul])("$name, whatever is summed over", (protocol) => {
+  it.each([replicatedMatmul])("$name, whatever is summed over", (protocol) => {
     const spec = {
       operands: [fixed([5, 33], 12, -1, 1), fixed([33, 7], 12, -1, 1)],
       result: fixed([5, 7], 24, -33, 33, ring),
@@ -36,7 +30,7 @@ describe("cost (protocols.md 3.1): 3ℓ per element of the result, each party on
     expect(costOf(protocol, spec)).toEqual(product(35));
   });
 
-  it.each([replicatedMul, replicatedWeightMul, replicatedSquare])("$name without a truncation", (protocol) => {
+  it.each([replicatedMul, replicatedSquare])("$name without a truncation", (protocol) => {
     const { operands, ...rest } = square(9, 24);
     expect(costOf(protocol, { ...rest, operands: operands.slice(0, protocol.forms.length) })).toEqual(product(9));
   });
