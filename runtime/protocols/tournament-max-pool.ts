@@ -3,7 +3,7 @@ import { layoutOf, reshape, sizeOf } from "../ring/index.ts";
 import { comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { windowsOf } from "./convolution.ts";
 import { defineProtocol, type Spec } from "./define.ts";
-import { type Rows, rowMax } from "./row-max.ts";
+import { type Rows, radixOf, radixVariants, rowMax } from "./row-max.ts";
 import { wireWidth } from "./widths.ts";
 import { lift, mapWire, narrowed } from "./wires.ts";
 
@@ -20,8 +20,8 @@ function windowRows(spec: Spec): Rows {
 }
 
 /**
- * Largest element of each window of a tensor that is opened once, by a tournament of groups of four among the places of
- * each window (docs/protocols/convolution.md). With comparisons of one round: 3 rounds for windows of up to 4 places, 6
+ * Largest element of each window of a tensor that is opened once, by a tournament of groups (attribute `radix`, four by
+ * default) among the places of each window (docs/protocols/convolution.md). With comparisons of one round: 3 rounds for windows of up to 4 places, 6
  * for up to 16. Exact.
  */
 export const tournamentMaxPool = defineProtocol({
@@ -39,11 +39,12 @@ export const tournamentMaxPool = defineProtocol({
     if (x!.scale !== spec.result.scale) return "a maximum keeps its operand's fractional bits";
     return tooWide(wireWidth(x!), comparisonOf(spec));
   },
-  variants: ({ operands: [x] }) => comparisonVariants(wireWidth(x!)),
+  variants: ({ operands: [x] }) =>
+    radixVariants.flatMap((radix) => comparisonVariants(wireWidth(x!)).map((method) => ({ ...method, radix }))),
   *run(party, spec, x) {
     const [operand] = spec.operands;
     const flat = mapWire(narrowed(x as Wire, wireWidth(operand!)), (t) => reshape(t, [sizeOf(operand!.shape)]));
-    const most = yield* rowMax(party, flat, windowRows(spec), comparisonOf(spec));
+    const most = yield* rowMax(party, flat, windowRows(spec), comparisonOf(spec), radixOf(spec));
     return { kind: "share", tensor: reshape(lift(party, most, spec.result.width), spec.result.shape) } satisfies Share;
   },
 });

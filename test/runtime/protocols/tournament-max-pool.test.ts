@@ -35,6 +35,19 @@ it("costs 3 rounds for windows of four: the comparisons of six differences, six 
   expect(costOf(tournamentMaxPool, spec)).toMatchObject({ rounds: 3, clientToServer: each, serverToClient: each });
 });
 
+it("has the same maxima whatever it is tuned to", () => {
+  const spec = poolSpec(poolShapes[1]!, 40);
+  const x = quantised(reals(sizeOf(spec.operands[0]!.shape), -8, 8), 6);
+  const usual = execute(tournamentMaxPool, spec, [x]);
+  const tunings = tournamentMaxPool.variants!(resolve(tournamentMaxPool, spec));
+  expect(tunings.length).toBeGreaterThan(3);
+  for (const tuning of tunings) {
+    const outcome = execute(tournamentMaxPool, { ...spec, attrs: { ...spec.attrs, ...tuning } }, [x]);
+    expect(outcome.metered).toEqual(outcome.counted);
+    expect([...outcome.values]).toEqual([...usual.values]);
+  }
+});
+
 it("refuses what it cannot run", () => {
   expect(() => resolve(tournamentMaxPool, poolSpec(poolShapes[2]!, 40, 2 ** 25))).toThrow(/at most 31/);
   const spec = poolSpec(poolShapes[2]!, 40);
