@@ -3,8 +3,8 @@ import { placeOf, scaleOf } from "./infer.ts";
 import { type Attrs, type Module, type Op, opsOf, typeOf, type ValueId } from "./module.ts";
 import type { OpDef } from "./ops/define.ts";
 import { opDef, withDefaults } from "./registry.ts";
-import { type Element, isFixed, sameShape, type TensorType } from "./type.ts";
-import type { Tensor, WeightStore } from "./weights.ts";
+import { type Element, isBit, isFixed, sameShape, type TensorType } from "./type.ts";
+import { hasNumbers, type Tensor, type WeightStore, withoutNumbers } from "./weights.ts";
 
 export interface InterpretOptions {
   /** Puts another value in the place of what was computed, to study errors; raw integers where it is in fixed point. */
@@ -32,17 +32,26 @@ export function toRaw(real: Tensor, scale: number): Tensor {
   return { shape: real.shape, data: real.data.map((x) => Math.round(x * 2 ** scale) + 0) };
 }
 
-/** One operator on real numbers. Where its result is an integer the fraction is dropped, as ONNX divides integers. */
+/**
+ * One operator on real numbers. Where its result is an integer the fraction is dropped, as ONNX divides integers. Of
+ * operands without numbers comes a result without numbers.
+ */
 export function evaluateOp(name: string, operands: readonly Tensor[], attrs: Attrs = {}, element?: Element): Tensor {
   const def = opDef(name);
+  if (!operands.every(hasNumbers)) {
+    const shapes = operands.map((operand) => operand.shape);
+    return withoutNumbers(def.shape(shapes, withDefaults(def, attrs)));
+  }
   const result = def.evaluate(operands, withDefaults(def, attrs));
   return element?.kind === "i64" ? { shape: result.shape, data: result.data.map(Math.trunc) } : result;
 }
 
 function checkRing(raw: Tensor, element: Element, what: string, at: string): Tensor {
   if (!isFixed(element)) return raw;
-  const limit = Math.min(2 ** (element.width - 1), exactLimit);
-  const leaves = (x: number): boolean => !(x >= -limit && x < limit && x > -exactLimit);
+  // The ring of width 1 holds 0 and 1, all others are signed.
+  const least = isBit(element) ? 0 : -Math.min(2 ** (element.width - 1), exactLimit);
+  const limit = isBit(element) ? 2 : -least;
+  const leaves = (x: number): boolean => !(x >= least && x < limit && x > -exactLimit);
   const first = raw.data.find(leaves);
   if (first === undefined) return raw;
   const count = raw.data.reduce((sum, x) => sum + Number(leaves(x)), 0);
@@ -50,7 +59,7 @@ function checkRing(raw: Tensor, element: Element, what: string, at: string): Ten
   const found = Number.isNaN(first) ? "an integer beyond 2^53" : `${first * unit}`;
   return fail({
     code: "MRL0390",
-    message: `${what}: value leaves its ring: fx${element.width}.${element.scale} holds ${-limit * unit} to ${(limit - 1) * unit}, found ${found}`,
+    message: `${what}: value leaves its ring: fx${element.width}.${element.scale} holds ${least * unit} to ${(limit - 1) * unit}, found ${found}`,
     at,
     because: [`${count} of ${raw.data.length} elements`],
     help: "the range that this value was given is too small, or its ring is",

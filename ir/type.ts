@@ -30,6 +30,8 @@ export const f32: PlainElement = { kind: "f32" };
 export const i64: PlainElement = { kind: "i64" };
 export const bool: PlainElement = { kind: "bool" };
 export const fx = (width: number, scale: number): FixedPoint => ({ kind: "fx", width, scale });
+/** A secret truth value: the ring of width 1, whose residues are read as 0 and 1. */
+export const bit: FixedPoint = fx(1, 0);
 
 export function isFixed(element: Element): element is FixedPoint {
   return element.kind === "fx";
@@ -42,6 +44,8 @@ export function sizeOf(shape: Shape): number {
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }
+
+export const isBit = (element: Element): boolean => isFixed(element) && element.width === 1;
 
 /** Numpy broadcasting of two shapes; undefined when they do not meet. */
 export function broadcast(a: Shape, b: Shape): Shape | undefined {
@@ -60,4 +64,10 @@ export function broadcast(a: Shape, b: Shape): Shape | undefined {
 export function bitsFor(range: Interval, scale: number): number {
   const magnitude = Math.max(Math.abs(range.lo), Math.abs(range.hi)) * 2 ** scale;
   return Math.ceil(Math.log2(magnitude + 1)) + 1;
+}
+
+/** Bits of the least ring that holds the interval at this scale: a truth value takes one, read without a sign. */
+export function leastWidth(range: Interval, { width, scale }: FixedPoint): number {
+  const isTruth = width === 1 && scale === 0 && range.lo >= 0 && range.hi <= 1;
+  return isTruth ? 1 : bitsFor(range, scale);
 }

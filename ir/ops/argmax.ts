@@ -1,7 +1,8 @@
-import { i64, sizeOf } from "../type.ts";
+import { i64, isFixed, sizeOf } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { boolOf, numberOf, onnxNumber } from "./helpers/attrs.ts";
 import { interval } from "./helpers/interval.ts";
+import { keepScale } from "./helpers/scales.ts";
 import { axisOf, reducedShape } from "./helpers/shapes.ts";
 import { rowsOf } from "./helpers/tensors.ts";
 
@@ -20,7 +21,7 @@ export const argmax = defineOp({
     },
   ],
   shape: ([x], attrs) => reducedShape(x!, [numberOf(attrs, "axis")], boolOf(attrs, "keepdims")),
-  element: () => i64,
+  element: (_operands, _attrs, current) => (current && isFixed(current) ? current : i64),
   range: (_ranges, attrs, [x]) => interval(0, Math.max(0, x![axisOf(numberOf(attrs, "axis"), x!.length)]! - 1)),
   linear: "none",
   evaluate: ([x], attrs) => {
@@ -34,4 +35,5 @@ export const argmax = defineOp({
     return { shape, data: out };
   },
   fixed: "rounded",
+  scales: (operands, attrs, precision) => ({ ...keepScale(operands, attrs, precision), result: 0 }),
 });

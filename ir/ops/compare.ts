@@ -1,9 +1,10 @@
-import { bool } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { choiceOf } from "./helpers/attrs.ts";
 import { unit } from "./helpers/interval.ts";
+import { alignScales } from "./helpers/scales.ts";
 import { broadcastAll } from "./helpers/shapes.ts";
 import { zip } from "./helpers/tensors.ts";
+import { truth } from "./helpers/truth.ts";
 
 const kinds = {
   equal: (x: number, y: number) => Number(x === y),
@@ -26,9 +27,10 @@ export const compare = defineOp({
     { op: "GreaterOrEqual", attrs: () => ({ kind: "greater-or-equal" }) },
   ],
   shape: broadcastAll,
-  element: () => bool,
+  element: truth,
   range: () => unit,
   linear: "none",
   evaluate: ([x, y], attrs) => zip(x!, y!, choiceOf(attrs, "kind", kinds)),
   fixed: "rounded",
+  scales: (operands, attrs, precision) => ({ ...alignScales(operands, attrs, precision), result: 0 }),
 });

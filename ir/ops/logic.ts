@@ -1,9 +1,10 @@
-import { bool } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { choiceOf } from "./helpers/attrs.ts";
 import { unit } from "./helpers/interval.ts";
+import { wholeScales } from "./helpers/scales.ts";
 import { broadcastAll } from "./helpers/shapes.ts";
 import { zip } from "./helpers/tensors.ts";
+import { truth } from "./helpers/truth.ts";
 
 const kinds = {
   and: (x: number, y: number) => Number(x !== 0 && y !== 0),
@@ -22,9 +23,10 @@ export const logic = defineOp({
     { op: "Xor", attrs: () => ({ kind: "xor" }) },
   ],
   shape: broadcastAll,
-  element: () => bool,
+  element: truth,
   range: () => unit,
   linear: "none",
   evaluate: ([x, y], attrs) => zip(x!, y!, choiceOf(attrs, "kind", kinds)),
   fixed: "rounded",
+  scales: wholeScales,
 });

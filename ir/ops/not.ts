@@ -1,12 +1,22 @@
-import { bool } from "../type.ts";
-import { unary } from "./helpers/elementwise.ts";
+import { bool, isFixed } from "../type.ts";
+import { defineOp } from "./define.ts";
 import { unit } from "./helpers/interval.ts";
+import { wholeScales } from "./helpers/scales.ts";
+import { sameAsFirst } from "./helpers/shapes.ts";
+import { map } from "./helpers/tensors.ts";
 
-export const not = unary({
+export const not = defineOp({
   name: "not",
   summary: "logical negation",
-  onnx: "Not",
-  f: (x) => (x === 0 ? 1 : 0),
+  operands: ["x"],
+  attrs: {},
+  onnx: [{ op: "Not" }],
+  shape: sameAsFirst,
+  // Negation is affine in any ring: a condition that is a number already stays in its own.
+  element: ([x]) => (isFixed(x!) ? x : bool),
   range: () => unit,
-  element: bool,
+  linear: "none",
+  evaluate: ([x]) => map(x!, (value) => (value === 0 ? 1 : 0)),
+  fixed: "rounded",
+  scales: wholeScales,
 });

@@ -15,7 +15,8 @@ export const reveal = defineOp({
   shape: sameAsFirst,
   range: ([a]) => a!,
   evaluate: ([x]) => x!,
-  element: ([x]) => (isFixed(x!) ? f32 : x!),
+  // What was a truth value or an index before it was secret is one again.
+  element: ([x], _attrs, current) => (!isFixed(x!) ? x! : current && !isFixed(current) ? current : f32),
   label: (_operands, attrs) => choiceOf(attrs, "to", readers),
   linear: "joint",
   fixed: "rounded",

@@ -1,5 +1,6 @@
 import { unary } from "./helpers/elementwise.ts";
 import { increasing } from "./helpers/interval.ts";
+import { keepScale } from "./helpers/scales.ts";
 
 export const sign = unary({
   name: "sign",
@@ -7,4 +8,5 @@ export const sign = unary({
   onnx: "Sign",
   f: Math.sign,
   range: increasing(Math.sign),
+  scales: (operands, attrs, precision) => ({ ...keepScale(operands, attrs, precision), result: 0 }),
 });

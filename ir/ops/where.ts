@@ -11,7 +11,6 @@ export const where = defineOp({
   attrs: {},
   onnx: [{ op: "Where" }],
   shape: broadcastAll,
-  element: ([, x]) => x!,
   range: ([, x, y]) => hull(x!, y!),
   linear: "joint",
   selectors: [0],

@@ -3,7 +3,7 @@ import { join } from "../label.ts";
 import type { Value, ValueId } from "../module.ts";
 import { whyProtocol } from "../registry.ts";
 import { printElement } from "../text/print.ts";
-import { bitsFor, isFixed } from "../type.ts";
+import { isFixed, leastWidth } from "../type.ts";
 import { type Context, type Known, knownOps, type Rule } from "./context.ts";
 
 /** Widest ring that the runtime computes in. */
@@ -25,7 +25,7 @@ function ring(id: ValueId, { type, range }: Value, origin: string): readonly Dia
     return [{ code: "MRL0340", message: `expected a shared value in fixed point, found ${printElement(element)}`, at }];
   }
   if (!range) return [{ code: "MRL0341", message: "expected a range of the shared value, found none", at }];
-  const bits = bitsFor(range, element.scale);
+  const bits = leastWidth(range, element);
   if (bits <= element.width) return [];
   const message = `expected a ring of at least ${bits} bits for [${range.lo}, ${range.hi}], found ${printElement(element)}`;
   return [{ code: "MRL0342", message, at }];

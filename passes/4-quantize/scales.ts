@@ -4,7 +4,16 @@ import { type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/
 import { createNames } from "../../ir/names.ts";
 import type { OpDef, Precision, ScaleRule } from "../../ir/ops/define.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
-import { bitsFor, type Element, fx, type Interval, isFixed } from "../../ir/type.ts";
+import {
+  bit,
+  bitsFor,
+  type Element,
+  type FixedPoint,
+  fx,
+  type Interval,
+  isFixed,
+  type TensorType,
+} from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
 import { showOp, withOps } from "../graph.ts";
 import type { State } from "../pass.ts";
@@ -64,8 +73,13 @@ export function assignScales(state: State, options: ScaleOptions): Module {
 function entering({ type }: Value, id: ValueId, { calibration, precision }: ScaleOptions): Value {
   const range = calibration.ranges.get(id)!;
   if (type.label !== "shared") return { type, range };
-  return { type: { ...type, element: fx(bitsFor(range, precision.activation) + slack, precision.activation) }, range };
+  const whole = type.element.kind === "bool";
+  return { type: { ...type, element: formFor(type, range, whole ? 0 : precision.activation) }, range };
 }
+
+/** The least ring with some slack; truth values are bits. */
+const formFor = ({ element }: TensorType, range: Interval, scale: number): FixedPoint =>
+  element.kind === "bool" && scale === 0 ? bit : fx(bitsFor(range, scale) + slack, scale);
 
 function convert(op: Op, walk: Walk): void {
   const { module, calibration } = walk;
@@ -81,7 +95,7 @@ function convert(op: Op, walk: Walk): void {
     return;
   }
   const { operands, scale } = op.name === "share" ? shareForm(op, walk) : place(op, def, attrs, walk);
-  const element: Element = type.label === "shared" ? fx(bitsFor(range, scale) + slack, scale) : type.element;
+  const element: Element = type.label === "shared" ? formFor(type, range, scale) : type.element;
   walk.values[op.result] = { type: { ...type, element }, range };
   walk.ops.push({ ...op, operands, attrs });
 }

@@ -1,5 +1,5 @@
 import type { Attrs, Module, Op, Value, ValueId } from "../../ir/module.ts";
-import { bitsFor, fx, type Interval, isFixed, type Sharing } from "../../ir/type.ts";
+import { fx, type Interval, isFixed, leastWidth, type Sharing } from "../../ir/type.ts";
 import { planWidths, wireRings } from "./widths.ts";
 
 type Conversion = {
@@ -42,7 +42,8 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
     if (short !== undefined) {
       setForm(made, short, "additive");
       const opened = make(`${made}.open`, short, "wire", { name: "open", operand: made, protocol: "masked.open" });
-      make(id, width, "additive", { name: "extend", operand: opened, attrs: { width }, protocol: "masked.extend" });
+      const protocol = short === 1 ? "bit.extend" : "masked.extend";
+      make(id, width, "additive", { name: "extend", operand: opened, attrs: { width }, protocol });
     }
 
     const uses = demands.get(id) ?? [];
@@ -56,9 +57,11 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
     const narrowed = (to: number): ValueId => {
       const name = `${id}.n${to}`;
       if (to === width) return id;
+      if (to === short) return made;
       return once(name, () => make(name, to, "additive", { name: "narrow", operand: id, attrs: { width: to } }));
     };
     const opened = (to: number): ValueId => {
+      if (to === short) return `${made}.open`;
       const name = wires.length === 1 ? `${id}.open` : `${id}.open${to}`;
       return once(name, () => make(name, to, "wire", { name: "open", operand: narrowed(to), protocol: "masked.open" }));
     };
@@ -78,7 +81,7 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
  * cancels them, as the slice of a fused product does with its neighbours' columns.
  */
 function within(range: Interval, width: number, scale: number): Interval {
-  if (bitsFor(range, scale) <= width) return range;
+  if (leastWidth(range, fx(width, scale)) <= width) return range;
   const most = (2 ** (width - 1) - 1) / 2 ** scale;
   return { lo: Math.max(range.lo, -most), hi: Math.min(range.hi, most) };
 }

@@ -1,12 +1,12 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Op, ValueId } from "../../ir/module.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
-import { bitsFor, isFixed, sizeOf } from "../../ir/type.ts";
+import { isBit, isFixed, leastWidth, sizeOf } from "../../ir/type.ts";
 import type { Spec } from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { wireWidth } from "../../runtime/protocols/widths.ts";
-import { formOf } from "./traffic.ts";
 import { fixedOf, resultOf } from "./spec.ts";
+import { formOf } from "./traffic.ts";
 
 /** Widest ring of the runtime. */
 const widest = 64;
@@ -42,23 +42,39 @@ export function planWidths(module: Module, ops: readonly Op[], ring?: number): R
   for (;;) {
     const { plan, tooWide } = planOnce(module, ops, shortened);
     if (tooWide.length === 0) return plan;
-    const breaks = new Set(tooWide.map(({ id }) => chainBreak(module, ops, plan, id)));
+    const breaks = new Set(tooWide.map(({ id, limit }) => (limit === 1 ? id : chainBreak(module, ops, plan, id))));
     if (breaks.has(undefined)) throwIfAny(tooWide.map(({ op, width, limit }) => impossible(op, width, limit)));
-    for (const id of breaks) shortened.set(id!, wireWidth(fixedOf(module, id!)));
+    for (const id of breaks) shortened.set(id!, shortWidth(module, id!));
   }
 }
 
-/** One ring for all: every use sees `ring` bits, as shares or as a wire, whatever a protocol would be content with. */
+const isTruth = (module: Module, id: ValueId): boolean => isBit(module.values[id]!.type.element);
+
+/** Ring in which a value is made that is lifted at once: that of its wire; truth values have a lift of their own. */
+const shortWidth = (module: Module, id: ValueId): number => (isTruth(module, id) ? 1 : wireWidth(fixedOf(module, id)));
+
+/**
+ * One ring for all: every use sees `ring` bits, as shares or as a wire, whatever a protocol would be content with.
+ * Truth values alone are single bits until something counts them.
+ */
 function planOneRing(module: Module, ops: readonly Op[], ring: number): RingPlan {
-  const widths = new Map(ops.map((op) => [op.result, ring]));
+  const widths = new Map<ValueId, number>();
   const demands = new Map<ValueId, Demand[]>();
-  ops.forEach((op, at) => {
-    for (const demand of wants(module, op, at, ring)) {
+  const shortened = new Map<ValueId, number>();
+  for (const [at, op] of [...ops.entries()].reverse()) {
+    const id = op.result;
+    const wanted = (demands.get(id) ?? []).map(({ width }) => width);
+    const width = isTruth(module, id) ? Math.max(1, ...wanted) : ring;
+    const short = width > 1 && limitOf(module, op) === 1;
+    widths.set(id, width);
+    if (short) shortened.set(id, 1);
+    for (const demand of wants(module, op, at, short ? 1 : width)) {
       const operand = op.operands[demand.place]!;
-      demands.set(operand, [...(demands.get(operand) ?? []), { ...demand, width: ring }]);
+      const single = demand.width === 1 || (width === 1 && isTruth(module, operand));
+      demands.set(operand, [...(demands.get(operand) ?? []), { ...demand, width: single ? 1 : ring }]);
     }
-  });
-  return { widths, demands, shortened: new Map() };
+  }
+  return { widths, demands, shortened };
 }
 
 interface TooWide {
@@ -105,7 +121,7 @@ function widthOf(module: Module, op: Op, uses: readonly Demand[]): number {
 function leastOf(module: Module, id: ValueId): number {
   const { type, range } = module.values[id]!;
   if (!isFixed(type.element)) return 1;
-  return range ? bitsFor(range, type.element.scale) : type.element.width;
+  return range ? leastWidth(range, type.element) : type.element.width;
 }
 
 /** The wires to open for these uses, narrowest first: all exact rings, and one that serves the others. */

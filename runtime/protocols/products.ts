@@ -92,15 +92,15 @@ export function bitToRing(party: Party, c: Wire, width: number): RingTensor {
 }
 
 /**
- * c·x as shares in a ring of `width` bits, from an opened bit and an opened wire of the same shape: no traffic,
+ * c·x as shares in a ring of `width` bits, from an opened bit and an opened wire: no traffic,
  *     c·x = ĉ·(a − r + 2^n·g·w) + (1 − 2ĉ)·(a·γ − γr + 2^n·g·γw)
- * (MUX, protocols.md 1.3).
+ * (MUX, protocols.md 1.3). Shapes broadcast. `own`: the share of x in that ring, where the caller has it.
  */
-export function select(party: Party, c: Wire, x: Wire, width: number): RingTensor {
+export function select(party: Party, c: Wire, x: Wire, width: number, own = lift(party, x, width)): RingTensor {
   const n = x.opened.width;
   const { a, g } = parts(x, width);
   const gamma = resize(c.mask.secret, width);
-  const taken = gate(c.opened, lift(party, x, width));
+  const taken = gate(c.opened, own);
   const flipped = sub(mul(a, party.dealt(gamma)), party.dealt(mul(gamma, resize(x.mask.secret, width))));
   let z = add(taken, sub(flipped, mulConstant(gate(c.opened, flipped), 2)));
   if (width > n) {

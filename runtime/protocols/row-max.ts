@@ -50,13 +50,7 @@ export function levelOf(rows: Rows, size: number, radix: number): Level {
  * differences of open wires are free, all pairs of a group are compared, the bits are opened, and the winners.
  * 3 rounds a level with comparisons of one; a row of one costs nothing.
  */
-export function* rowMax(
-  party: Party,
-  x: Wire,
-  rows: Rows,
-  comparison?: Comparison,
-  radix = usualRadix,
-): Steps<Wire> {
+export function* rowMax(party: Party, x: Wire, rows: Rows, comparison?: Comparison, radix = usualRadix): Steps<Wire> {
   let pool = x;
   let left: Rows = rows;
   while (left.some((row) => row.length > 1)) {

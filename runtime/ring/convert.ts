@@ -23,7 +23,7 @@ export function fromIntegers(a: IntTensor, width: number): RingTensor {
 }
 
 /**
- * Residues read as signed integers. For values that are public or the caller's own: it stops at a value that is too
+ * Residues read as signed integers, those of width 1 as 0 and 1. For values that are public or the caller's own: it stops at a value that is too
  * large. @throws RangeError naming the index if |value| ≥ 2^53.
  */
 export function toIntegers(a: RingTensor): IntTensor {
@@ -86,6 +86,7 @@ function store(out: Uint32Array, index: number, value: number, width: number, ma
 
 function signedValues(a: RingTensor, data: Uint32Array): Float64Array {
   const values = new Float64Array(sizeOf(a.shape));
+  if (a.width === 1) return Float64Array.from(data);
   const unused = -a.width & 31;
   if (lanesOf(a.width) === 1) {
     for (let i = 0; i < values.length; i++) values[i] = (data[i]! << unused) >> unused;

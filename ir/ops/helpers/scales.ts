@@ -23,6 +23,9 @@ export const alignScales: ScaleTable = (operands, _attrs, precision) => {
   return { operands: operands.map(() => scale), result: scale };
 };
 
+/** Whole numbers in, a whole number out: truth values, indices, ranks. */
+export const wholeScales: ScaleTable = (operands) => ({ operands: operands.map(() => 0), result: 0 });
+
 /** Like alignScales for the operands from `first` on; those before it carry no scale. */
 export const alignFrom =
   (first: number): ScaleTable =>

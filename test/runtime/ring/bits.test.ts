@@ -98,10 +98,10 @@ test("unpack reads from unaligned buffers, and refuses wrong lengths and padding
   expect(pack(tensorOf([0], 11, [])).length).toBe(0);
 });
 
-test("integers survive the ring, signed", () => {
+test("integers survive the ring, signed, and truth values as 0 and 1", () => {
   fc.assert(
     fc.property(operands, (a) => {
-      const signed = valuesOf(a).map((v) => BigInt.asIntN(a.width, v));
+      const signed = valuesOf(a).map((v) => (a.width === 1 ? v : BigInt.asIntN(a.width, v)));
       if (signed.every((v) => v < 2n ** 53n && v > -(2n ** 53n))) {
         expect(Array.from(toIntegers(a).data!, BigInt)).toEqual(signed);
         expect(fromIntegers(toIntegers(a), a.width)).toEqual(a);

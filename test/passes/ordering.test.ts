@@ -1,0 +1,100 @@
+import { expect, test } from "vitest";
+import { programOf } from "../../compiler/execute.ts";
+import { interpretRaw } from "../../ir/interpret.ts";
+import { opsOf, typeOf } from "../../ir/module.ts";
+import { isBit } from "../../ir/type.ts";
+import { verify } from "../../ir/verify.ts";
+import { type Tensor, tensor } from "../../ir/weights.ts";
+import { split } from "../../passes/1-split/index.ts";
+import { calibrate, quantize } from "../../passes/4-quantize/index.ts";
+import { select } from "../../passes/5-select/index.ts";
+import { schedulePass } from "../../passes/6-schedule/index.ts";
+import { runPass, type SplitState } from "../../passes/pass.ts";
+import { integers } from "../../runtime/ring/tensor.ts";
+import { planProgram } from "../../targets/program/plan.ts";
+import { integerWeights, runSession } from "../harness/session.ts";
+import { createNoise, type Model, model } from "./models.ts";
+
+/** Every operator that orders or chooses, each result an output. */
+function ordering(): Model {
+  return model(({ op, weight, feature }) => {
+    // Sums with the server's numbers are exact, and make what the client knows secret.
+    const offset = weight("offset", "server", tensor([5], [0.5, -0.25, 0, 0.25, -0.5]));
+    const [x, y] = ["x", "y"].map((id) => op("add", [feature(id, [3, 5]), offset])) as [string, string];
+    const half = weight("half", "public", tensor([], [0.5]));
+    const zero = weight("zero", "public", tensor([], [0]));
+    const less = op("compare", [x, y], { kind: "less" }, { result: "less" });
+    const above = op("compare", [x, half], { kind: "greater-or-equal" });
+    const either = op("logic", [less, op("not", [above])], { kind: "or" }, { result: "either" });
+    const chosen = op("where", [either, x, y], {}, { result: "chosen" });
+    const masked = op("where", [less, chosen, zero]);
+    const clipped = op("clip", [masked], { lo: -0.7, hi: 0.3 }, { result: "clipped" });
+    const most = op("maximum", [clipped, y]);
+    const least = op("minimum", [op("abs", [x]), half]);
+    // A truth value that is counted: it is opened and becomes a number.
+    const count = op("reduce-sum", [op("cast", [less], { to: "f32" })], { axes: [1], keepdims: false });
+    return [
+      op("argmax", [most], { axis: 1, keepdims: false }),
+      op("reduce-max", [most], { axes: [0], keepdims: true }),
+      op("reduce-min", [least], { axes: [1], keepdims: false }),
+      op("sign", [y]),
+      either,
+      count,
+    ];
+  });
+}
+
+function quantized(): SplitState {
+  const whole = ordering();
+  const cut = split(whole, { reveal: whole.module.outputs.map((output) => ({ output, to: "client" as const })) });
+  return quantize(cut, { calibration: calibrate(cut, [1, 2, 3].map(inputsOf)) });
+}
+
+const inputsOf = (seed: number): ReadonlyMap<string, Tensor> => {
+  const noise = createNoise(seed);
+  // Sixteenths: some are equal.
+  const draw = (): Tensor =>
+    tensor(
+      [3, 5],
+      noise([3, 5]).data.map((v) => Math.round(v * 16) / 16),
+    );
+  return new Map([
+    ["x", draw()],
+    ["y", draw()],
+  ]);
+};
+
+test.each([
+  "2pc-dealer",
+  "3pc",
+] as const)("comparisons and choices in %s equal the interpreter's bit for bit", async (setting) => {
+  const state = quantized();
+  const scheduled = runPass(schedulePass, select(state, { setting }));
+  expect(verify(scheduled.module)).toEqual([]);
+  const names = opsOf(scheduled.module).map(({ protocol }) => protocol);
+  expect(names).toContain("bit.extend");
+  const less = opsOf(scheduled.module).find(({ name }) => name === "compare")!;
+  expect(isBit(typeOf(scheduled.module, less.result).element)).toBe(true);
+
+  const program = programOf(planProgram(scheduled.module, setting), "test");
+  const queries = [7, 8].map(inputsOf);
+  const raw = queries.map((inputs) =>
+    Object.fromEntries(
+      Object.entries(program.inputs).map(([id, { shape, scale }]) => [
+        id,
+        integers(
+          shape,
+          inputs.get(id)!.data.map((v) => Math.round(v * 2 ** scale)),
+        ),
+      ]),
+    ),
+  );
+  const { results } = await runSession(program, integerWeights(program, scheduled.weights), raw);
+  for (const [k, { outputs }] of results.entries()) {
+    const exact = interpretRaw(state.module, state.weights, queries[k]!);
+    for (const id of scheduled.module.outputs) {
+      const unit = 2 ** program.outputs[id]!.scale;
+      expect([...outputs.get(id)!.data!], id).toEqual([...exact.get(id)!.data].map((v) => v * unit + 0));
+    }
+  }
+});
