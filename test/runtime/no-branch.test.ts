@@ -17,6 +17,8 @@ const allowed: Readonly<Record<string, string>> = {
   "digit-tables.ts subsetProducts": "the dealer's one-time bits, at the dealer alone: a ghost elsewhere",
   "ggm.ts descend": "the side is a bit of an opened masked value, or goes through both",
   "ggm.ts pointAbove": "the way down is that of an opened masked value",
+  "lookups.ts chosenSums": "the table is turned by an opened masked index; every entry is read",
+  "lookups.ts turnedTables": "the table is turned by an opened masked index",
   "pack.ts unpack": "padding of an arrived frame: zero whatever the secrets are, else the frame is refused",
   "packed-weight.ts packPanels": "bounds of plain weights, at the server that knows them: which kernel multiplies",
   "portable-math.ts cosineSine": "angles of opened masked values, and of masks at the dealer alone",
