@@ -14,6 +14,14 @@ export function exactScale(def: OpDef, scales: readonly number[]): number {
 
 export const scaleOf = (element: Element): number => (isFixed(element) ? element.scale : 0);
 
+/** The form that a protocol may have given: any ring from a wire, and from shares the ring that they have. */
+function yielded(operands: readonly TensorType[], current?: Element): Element | undefined {
+  if (!current || !isFixed(current)) return undefined;
+  const fits = ({ sharing, element }: TensorType): boolean =>
+    sharing === "wire" || (isFixed(element) && element.width === current.width);
+  return operands.some(fits) ? current : undefined;
+}
+
 /** Free operators fix their result's form; a protocol may yield any, so there the current form stands. */
 function resultElement(def: OpDef, operands: readonly TensorType[], attrs: Attrs, current?: Element): Element {
   const elements = operands.map((operand) => operand.element);
@@ -23,7 +31,7 @@ function resultElement(def: OpDef, operands: readonly TensorType[], attrs: Attrs
     if (current && isFixed(current)) return current;
     return def.element ? def.element(elements, attrs) : (counted[0]?.element ?? f32);
   }
-  if (def.element) return def.element(elements, attrs, current);
+  if (def.element) return def.element(elements, attrs, yielded(operands, current));
   const labels = operands.map((operand) => operand.label);
   if (current && (def.linear === "none" || needsProtocol(def, labels))) return current;
   // The ring is that of the shares: a value in the clear has no ring of its own.

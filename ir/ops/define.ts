@@ -49,7 +49,7 @@ export interface OpDef {
   readonly onnx?: readonly OnnxBinding[];
   /** Shape of the result; throws a plain Error whose message says what was expected and found. */
   readonly shape: (operands: readonly Shape[], attrs: Attrs) => Shape;
-  /** Element of the result; default: that of the first operand. `current` is what it is so far, where a pass has set it. */
+  /** Element of the result; default: that of the first operand. `current`: the form that a protocol may have given. */
   readonly element?: (operands: readonly Element[], attrs: Attrs, current?: Element) => Element;
   /** How a shared result is held, where the operator is about nothing else; default: what its protocol yields. */
   readonly sharing?: Sharing;

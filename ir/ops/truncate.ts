@@ -4,7 +4,7 @@ import { numberOf } from "./helpers/attrs.ts";
 import { shiftDown } from "./helpers/fixed.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 
-/** The scale falls by `by`, and the real number stays. The ring falls as much unless a protocol yields another. */
+/** The scale falls by `by`, and the real number stays. The ring falls as much, unless a protocol gives another. */
 export const truncate = defineOp({
   name: "truncate",
   summary: "drops low bits, rounding half up: floor((raw + 2^(by−1)) / 2^by)",

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -43,3 +43,25 @@ test("cost counts its truncations, which all are exact", async () => {
     expect(each).toMatchObject({ protocol: "faithful.truncate", error: { ulps: 0, failure: 0 } });
   expect(json.failures).toBe(0);
 });
+
+const fixture = join(import.meta.dirname, "../../fixtures/date-llama");
+
+test("the date model lists its norms, attention and activations, no more, and sends what was predicted", async () => {
+  const model = [join(fixture, "base-ts17.onnx"), "--adapter", join(fixture, "adapter"), "--reveal", "logits:client"];
+  const exact = ["--calibrate", join(fixture, "calibration.jsonl"), "--truncation", "exact", "-o", join(dir, "date")];
+  interface Compiled {
+    readonly inexact: readonly { operator: string; count: number; at: readonly string[] }[];
+  }
+  const { json } = await marillcJson<Compiled>("compile", ...model, ...exact);
+  expect(json).not.toHaveProperty("error");
+  const counts = Object.fromEntries(json.inexact.map(({ operator, count }) => [operator, count]));
+  expect(counts).toEqual({ "rms-norm": 6, attention: 3, silu: 3 });
+  for (const { at } of json.inexact) expect(at.join()).toMatch(/layers\.[345]/);
+
+  const input = join(dir, "prompt.json");
+  const data = Array.from({ length: 48 }, (_, k) => 3 + (k % 20));
+  writeFileSync(input, JSON.stringify({ input_ids: { dtype: "int64", shape: [1, 48], data } }));
+  const { json: ran } = await marillcJson<RunResult>("run", join(dir, "date"), "--in-process", "--input", input);
+  expect(ran.measured!.rounds).toBe(ran.predicted!.rounds);
+  expect(ran.measured!.bytes).toEqual(ran.predicted!.bytes);
+}, 120_000);
