@@ -144,7 +144,8 @@ function publicTwins(catalog: WeightCatalog, table: readonly Provenance[]): Diag
   const secret = new Set(table.filter(({ label }) => label === "server").map(({ name }) => name));
   return [...catalog.weights.values()].flatMap((weight): Diagnostic[] => {
     const { name, source } = weight;
-    const isMatrix = source.dims.length === 2 && source.dims.every((extent) => extent > 1);
+    // Kernels of a convolution count as one.
+    const isMatrix = source.dims.filter((extent) => extent > 1).length >= 2;
     const twin = isMatrix && secret.has(name) ? open.get(digestOf(catalog, weight)) : undefined;
     if (twin === undefined) return [];
     const message = `the private weight ${name} has the numbers of ${twin}, which is public`;

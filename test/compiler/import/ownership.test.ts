@@ -111,6 +111,20 @@ describeWith(sharedModels, "ownership of shared models", () => {
     expect(labelsOf(both.table, "server")).toEqual(["transformer.wte.weight", "lm_head.weight"]);
   });
 
+  it("refuses private kernels that lie in the model as public ones too", () => {
+    const kernels = (name: string) => floatTensor(name, [2, 2, 1, 1], [1, 2, 3, 4]);
+    const bytes = modelBytes({
+      name: "twins",
+      initializer: [kernels("first.weight"), kernels("second.weight")],
+      input: [floatInfo("x", 1, 2, 3, 3)],
+      output: [floatInfo("y", 1, 2, 3, 3)],
+      node: [node("Conv", ["x", "first.weight"], ["h"]), node("Conv", ["h", "second.weight"], ["y"])],
+    });
+    const model = decodeModel(bytes, "twins.onnx");
+    expect(codesOf(() => decideOwnership(model, { private: ["second.*"] }))).toEqual(["MRL0424"]);
+    expect(codesOf(() => decideOwnership(model, { private: ["*"] }))).toEqual([]);
+  });
+
   it("a pattern also finds what the exporter computed from a weight", () => {
     const model = modelOf("dev_bert_dy18_static");
     const rows = decideOwnership(model, { private: ["bert.embeddings.position_embeddings.*"] });
