@@ -20,7 +20,7 @@ import { createNoise, type Model, model } from "../passes/models.ts";
 
 const [rows, width, hidden] = [3, 8, 12];
 
-/** A perceptron with gates: products with private weights, biases, sums, ReLU, and products of two secrets of both kinds. */
+/** A perceptron with gates: products with private weights, biases, sums, ReLU, a maximum by choice, and products of two secrets of both kinds. */
 const perceptron = (): Model =>
   model(({ op, weight, noise, feature }) => {
     const dense = (id: string, x: ValueId, from: number, to: number): ValueId => {
@@ -30,7 +30,8 @@ const perceptron = (): Model =>
     const x = feature("x", [rows, width]);
     const inner = op("relu", [dense("first", x, width, hidden)], {});
     const gate = op("relu", [dense("gate", x, width, hidden)], {});
-    const gated = op("add", [op("mul", [inner, gate], {}), inner], {});
+    const larger = op("where", [op("compare", [inner, gate], { kind: "less" }), gate, inner], {});
+    const gated = op("add", [op("mul", [inner, gate], {}), larger], {});
     const back = op("add", [dense("second", gated, hidden, width), x], {});
     const mixed = op("matmul", [back, op("transpose", [back], { perm: [1, 0] })], {});
     return [op("relu", [op("mul", [mixed, weight("scale", "public", noise([rows], 1))], {})], {})];
