@@ -23,6 +23,7 @@ export { isNan } from "./is-nan.ts";
 export { layerNorm } from "./layer-norm.ts";
 export { log } from "./log.ts";
 export { logic } from "./logic.ts";
+export { lookup } from "./lookup.ts";
 export { matmul } from "./matmul.ts";
 export { maxPool } from "./max-pool.ts";
 export { maximum } from "./maximum.ts";

@@ -2,7 +2,7 @@ import type { Party } from "../party.ts";
 import { onesBelow } from "../ring/digit-tables.ts";
 import { type Corrections, growCorrections, leafBits, pointAbove, type Root } from "../ring/ggm.ts";
 import { bitAt } from "../ring/index.ts";
-import { type RingTensor, zeros } from "../ring/tensor.ts";
+import { ghost, type RingTensor, zeros } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
 
 /** This party's key of a distributed point function at the dealer's secret; at the dealer, and in a cost run, ghosts. */
@@ -26,7 +26,8 @@ export function pointKey(party: Party, point: RingTensor): PointKey {
   const blocks = party.announced(grown.blocks);
   const { shape } = grown.controls;
   const controls = point.width === leafBits ? zeros(shape, 2) : party.announced(grown.controls);
-  const root: Root = party.role === "client" ? { seeds: client, control: 0 } : { seeds: server, control: 1 };
+  const own = { client, server, dealer: ghost(seeds, 64) }[party.role];
+  const root: Root = { seeds: own, control: party.role === "client" ? 0 : 1 };
   return { root, corrections: { blocks, controls }, atPoint: grown.atPoint };
 }
 

@@ -280,6 +280,16 @@ const replicatedCases: readonly TestedCase[] = [
   { ...tested(protocols.replicatedMaximum, [lows!, highs!], inRing(2, 12, 12), unshared), samples: 1000 },
 ];
 
+/** Indices of `bits` bits into one table of 2^bits entries. */
+const lookups = (bits: number): Shapes =>
+  spec(
+    (n) => [fixed([n], 0, -(2 ** (bits - 1)), 2 ** (bits - 1)), fixed([2 ** bits], 0, 0, 2 ** 20)],
+    (n) => fixed([n], 0, 0, 2 ** 20, 22),
+    { bits, fraction: 0 },
+  );
+const bigTable = Array.from({ length: 128 }, (_, k) => (k * 7919) % 2 ** 20);
+const table = bigTable.slice(0, 16);
+
 export const leakCases: readonly TestedCase[] = [
   twoQueries,
   tested(protocols.maskedOpen, [[[-(2 ** 40) - 1]], [[12345678]]], elementwise(0, 0, 2 ** 41, 44), [
@@ -442,6 +452,27 @@ export const leakCases: readonly TestedCase[] = [
       [...opening, "a selecting bit is opened unmasked", "client mask is 0"],
     ),
     name: "masked.relu, distributed point function",
+    samples: 6000,
+  },
+  tested(
+    protocols.otttLookup,
+    [
+      [[-7], table],
+      [[6], table],
+    ],
+    lookups(4),
+    ["mask is 0", "mask has lost its low bit", ...dealing],
+  ),
+  {
+    ...tested(
+      protocols.dpfLookup,
+      [
+        [[-60], bigTable],
+        [[49], bigTable],
+      ],
+      lookups(7),
+      [...opening, ...dealing, "client mask is 0"],
+    ),
     samples: 6000,
   },
   tested(

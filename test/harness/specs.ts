@@ -16,6 +16,7 @@ import type { Tensor } from "../../ir/weights.ts";
 import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
 import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import { convShapes, convSpec, poolShapes, poolSpec } from "./convolutions.ts";
+import { lookupSpecs } from "./lookups.ts";
 import { orderingRows } from "./ordering-specs.ts";
 import { declaredUlps, fixed, quantised, reals, resolve } from "./protocols.ts";
 import { binary, elements, elementwise, rowsOf, rowwise, type SpecRow, unary } from "./spec-grids.ts";
@@ -235,6 +236,7 @@ const rows: Readonly<Record<string, SpecRow>> = {
   ),
   "coarse-max.attention": { specs: attentionSpecs, draws: rowsOf },
   "coarse-max.softmax": { specs: softmaxSpecs, draws: rowsOf },
+  "dpf.lookup": { specs: lookupSpecs([7, 9]), draws: elements },
   "faithful.truncate": elementwise(dropping([20, 33, 40, 47])),
   "fourier.erf": activation,
   "fourier.gelu": activation,
@@ -308,6 +310,7 @@ const rows: Readonly<Record<string, SpecRow>> = {
       attrs: [{ to: "client" }, { to: "server" }],
     }),
   ),
+  "ottt.lookup": { specs: lookupSpecs([1, 3, 6]), draws: elements },
   "replicated.compare": relations,
   "replicated.compare-public": relations,
   "replicated.matmul": {

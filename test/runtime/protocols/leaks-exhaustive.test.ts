@@ -7,6 +7,7 @@ import { knownWeightMul } from "../../../runtime/protocols/known-weight.ts";
 import { knownWeightConv } from "../../../runtime/protocols/known-weight-conv.ts";
 import { oneWayReveal } from "../../../runtime/protocols/one-way-reveal.ts";
 import { openWire } from "../../../runtime/protocols/open.ts";
+import { otttLookup } from "../../../runtime/protocols/ottt-lookup.ts";
 import { bitToRing, select, wireProduct } from "../../../runtime/protocols/products.ts";
 import { seededShare } from "../../../runtime/protocols/seeded-share.ts";
 import { lift } from "../../../runtime/protocols/wires.ts";
@@ -139,6 +140,16 @@ const tiny: readonly Tiny[] = [
     },
     tried: 2,
     breaks: ["mask is 0", "a selecting bit is opened unmasked", dealt],
+  },
+  {
+    name: "lookup by a one-time vector, 2 bits of index, entries of 2",
+    inputs: [2],
+    *run(party, input) {
+      const x = yield* openWire(party, input(0, 2));
+      const spec = { operands: [], result: fixed([CHUNK], 0, 0, 3, 2), attrs: { bits: 2, fraction: 0 } };
+      return yield* otttLookup.run(party, spec, x, integers([4], Float64Array.of(1, 3, 0, 2)));
+    },
+    breaks: ["mask is 0", dealt],
   },
   {
     name: "fourier, period of 3 bits on a wire of 4, 2 bits of each harmonic",
