@@ -3,6 +3,7 @@ import type { Fixed, Protocol, Spec } from "../../runtime/protocols/define.ts";
 import * as protocols from "../../runtime/protocols/index.ts";
 import type { BreakName } from "./leak-breaks.ts";
 import { type LeakCase, leakCase, type Secret } from "./leaks.ts";
+import { orderingCases } from "./ordering-cases.ts";
 import { fixed } from "./protocols.ts";
 
 /** Every protocol at full width, with two secrets far apart in high and low bits, and the breaks that must show. */
@@ -551,4 +552,8 @@ export const leakCases: readonly TestedCase[] = [
   ),
   ...crypten.map((each) => ({ ...each, ...(each.name.startsWith("a2b.") && { samples: 2000 }) })),
   ...replicatedCases,
+  ...orderingCases.map(({ protocol, secrets, shapes, breaks }) => ({
+    ...tested(protocol, secrets, shapes, breaks),
+    samples: 4000,
+  })),
 ];

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Party, Share } from "../../../runtime/party.ts";
 import { below, belowMask } from "../../../runtime/protocols/comparison.ts";
 import { faithfulTruncate } from "../../../runtime/protocols/faithful-truncate.ts";
+import { isZero } from "../../../runtime/protocols/equality.ts";
 import { fourier } from "../../../runtime/protocols/fourier.ts";
 import { knownWeightMul } from "../../../runtime/protocols/known-weight.ts";
 import { knownWeightConv } from "../../../runtime/protocols/known-weight-conv.ts";
@@ -89,6 +90,23 @@ const tiny: readonly Tiny[] = [
       return bitToRing(party, yield* openWire(party, input(0, 1)), 4);
     },
     breaks: ["mask is 0", dealt],
+  },
+  {
+    name: "bit and bit",
+    inputs: [1, 1],
+    *run(party, input) {
+      const a = yield* openWire(party, input(0, 1));
+      return wireProduct(party, a, yield* openWire(party, input(1, 1)), 1);
+    },
+    breaks: ["mask is 0", dealt],
+  },
+  {
+    name: "zero, 3 bits, one digit",
+    inputs: [3],
+    *run(party, input) {
+      return yield* isZero(party, yield* openWire(party, input(0, 3)));
+    },
+    breaks: ["mask is 0", "the dealer's one-time bits are 0", dealt],
   },
   {
     name: "below, 3 bits, one digit",
