@@ -33,17 +33,17 @@ const key = new Uint32Array(WORDS);
 const keyBytes = new Uint8Array(key.buffer);
 const nonce = new Uint8Array(8);
 const blank = new Uint8Array(64);
-const children = new Uint32Array(16);
+export const children = new Uint32Array(16);
 const childBytes = new Uint8Array(children.buffer);
 
 /** The children of a seed, in `children`: four words of the left one, four of the right, and a word of control bits. */
-function double(seeds: Uint32Array, at: number): void {
+export function double(seeds: Uint32Array, at: number): void {
   for (let k = 0; k < WORDS; k++) key[k] = seeds[at + k]!;
   chacha20orig(keyBytes, nonce, blank, childBytes);
 }
 
 /** Moves a node to its left (0) or right (1) child; gives the new control bit. */
-function descend(node: Uint32Array, t: number, side: number, block: Uint32Array, at: number, control: number): number {
+export function descend(node: Uint32Array, t: number, side: number, block: Uint32Array, at: number, control: number): number {
   for (let k = 0; k < WORDS; k++) node[k] = children[WORDS * side + k]! ^ (-t & block[at + k]!);
   return (((children[8]! >>> side) & 1) ^ (t & (control >>> side))) & 1;
 }
@@ -116,7 +116,7 @@ export function growCorrections(
 }
 
 /** `descend` to a side that is secret: both children are read. */
-function step(node: Uint32Array, t: number, bit: number, block: Uint32Array, at: number, control: number): number {
+export function step(node: Uint32Array, t: number, bit: number, block: Uint32Array, at: number, control: number): number {
   for (let k = 0; k < WORDS; k++) {
     const left = children[k]!;
     node[k] = left ^ (-bit & (left ^ children[WORDS + k]!)) ^ (-t & block[at + k]!);

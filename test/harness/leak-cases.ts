@@ -223,6 +223,22 @@ const matrices: Shapes = spec(
   (n) => fixed([n, 1, 1], 24, -60000, 60000, 64),
 );
 const replicatedCases: readonly TestedCase[] = [
+  {
+    ...tested(
+      protocols.privateLookup,
+      [
+        [[100, -2000, 30000, 4, 5], [1]],
+        [[100, -2000, 30000, 4, 5], [4]],
+      ],
+      spec(
+        (n) => [fixed([5, 1], 12, -16, 16), fixed([n], 0, 0, 4)],
+        (n) => fixed([n, 1], 12, -16, 16, 40),
+        { axis: 0 },
+      ),
+      unshared,
+    ),
+    samples: 4000,
+  },
   tested(protocols.replicatedShare, [low!, high!], inRing(1, 12, 12), unshared),
   tested(protocols.replicatedMul, [lows!, highs!], inRing(2, 12, 24), unshared),
   tested(protocols.replicatedMul, [lows!, highs!], inRing(2, 12, 12), [...unshared, "mask is 0"]),
@@ -556,4 +572,89 @@ export const leakCases: readonly TestedCase[] = [
     ...tested(protocol, secrets, shapes, breaks),
     samples: 4000,
   })),
+  ...[protocols.sigmaTruncate, protocols.sigmaTruncateWithSlack].map((protocol) =>
+    tested(
+      protocol,
+      [[[-80001]], [[7000]]],
+      spec(
+        (n) => [fixed([n], 24, -1, 1)],
+        (n) => fixed([n], 12, -1, 1, 37),
+        { by: 12 },
+      ),
+      [...opening, "a selecting bit is opened unmasked"],
+    ),
+  ),
+  ...[protocols.sigmaMatmul, protocols.sigmaSharedMatmul].map((protocol) =>
+    tested(
+      protocol,
+      [
+        [
+          [-(2 ** 41) - 1, 3],
+          [20, 5],
+        ],
+        [
+          [12346, 2 ** 40],
+          [20, 5],
+        ],
+      ],
+      spec(
+        (n) => [fixed([n, 1, 2], 12, -300, 300), fixed([n, 2, 1], 12, -100, 100)],
+        (n) => fixed([n, 1, 1], 24, -60000, 60000, 44),
+      ),
+      [...opening, ...dealing, "mask is drawn from 2^26"],
+    ),
+  ),
+  ...[protocols.sigmaMul, protocols.sigmaSharedMul].map((protocol) =>
+    tested(
+      protocol,
+      [
+        [[-60001], [20]],
+        [[12346], [20]],
+      ],
+      spec(
+        (n) => [fixed([n], 12, -16, 16), fixed([n], 12, -16, 16)],
+        (n) => fixed([n], 12, -256, 256, 40),
+      ),
+      [...opening, ...dealing],
+    ),
+  ),
+  ...[protocols.sigmaGelu, protocols.sigmaSilu].map((protocol) =>
+    tested(protocol, [[[-80001]], [[7000]]], elementwise(12, 12, 32, 40), [
+      ...opening,
+      "a selecting bit is opened unmasked",
+    ]),
+  ),
+  ...[protocols.sigmaRmsNorm, protocols.sigmaLayerNorm].map((protocol) =>
+    tested(
+      protocol,
+      [[[-15001, 700]], [[2346, 11000]]],
+      spec(
+        (n) => [fixed([n, 2], 12, -4, 4)],
+        (n) => fixed([n, 2], 12, -2, 2, 44),
+        { epsilon: 1e-5, sum_lo: 2, sum_hi: 32 },
+      ),
+      [...opening, ...dealing, "a selecting bit is opened unmasked"],
+    ),
+  ),
+  tested(
+    protocols.sigmaAttention,
+    [
+      [
+        [-501, 300],
+        [20, 500],
+        [1001, -3000],
+      ],
+      [
+        [246, -35],
+        [-500, 3],
+        [-2010, 77],
+      ],
+    ],
+    spec(
+      (n) => [fixed([n, 1, 2, 1], 12, -2, 2), fixed([n, 1, 2, 1], 12, -2, 2), fixed([n, 1, 2, 1], 12, -3, 3)],
+      (n) => fixed([n, 1, 2, 1], 12, -3, 3, 40),
+      { scale: 1, causal: true },
+    ),
+    [...opening, "a selecting bit is opened unmasked"],
+  ),
 ];

@@ -146,6 +146,16 @@ const attentionSpecs = [0, 1, 2].flatMap((setting) =>
   ),
 );
 
+/** Each with a past of one, two and six places. */
+const cachedSpecs = attentionSpecs
+  .filter(({ operands }) => operands.length === 3)
+  .flatMap((spec) =>
+    [1, 2, 6].map((past): Spec => {
+      const kept = spec.operands.slice(1).map((operand) => ({ ...operand, shape: operand.shape.with(2, past) }));
+      return { ...spec, operands: [...spec.operands, ...kept] };
+    }),
+  );
+
 const dropping = (widths: readonly number[], lo = -200, hi = 200) =>
   unary({ lo, hi, widths, scales: [1, 3, 7, 12, 19].map((by) => [by + 6, 6] as const) }).map((spec) => ({
     ...spec,
@@ -235,9 +245,14 @@ const rows: Readonly<Record<string, SpecRow>> = {
     ),
   ),
   "coarse-max.attention": { specs: attentionSpecs, draws: rowsOf },
+  "coarse-max.cached-attention": { specs: cachedSpecs, draws: rowsOf },
   "coarse-max.softmax": { specs: softmaxSpecs, draws: rowsOf },
   "dpf.lookup": { specs: lookupSpecs([7, 9]), draws: elements },
   "faithful.truncate": elementwise(dropping([20, 33, 40, 47])),
+  "fixed-weight.matmul": {
+    specs: binary({ bounds: [8, 4, 600], scales: matmulScales, widths: [40, 37, 44, 64], pairs: weightMatrices }),
+    draws: rowsOf,
+  },
   "fourier.erf": activation,
   "fourier.gelu": activation,
   "fourier.sigmoid": activation,
@@ -311,6 +326,22 @@ const rows: Readonly<Record<string, SpecRow>> = {
     }),
   ),
   "ottt.lookup": { specs: lookupSpecs([1, 3, 6]), draws: elements },
+  "private.lookup": {
+    specs: [
+      [4, 1],
+      [2, 3],
+      [7, 2],
+      [33, 5],
+      [1, 4],
+    ].flatMap(([rows, columns], k) =>
+      [[1], [6], [2, 3], [1, 2, 5], [9], [4, 1]].map((places, j) => ({
+        operands: [fixed([rows!, columns!], [12, 8, 0][j % 3]!, -8, 8), fixed(places, 0, -rows!, rows! - 1)],
+        result: fixed([...places, columns!], [12, 8, 0][j % 3]!, -8, 8, [64, 31, 40, 33, 20][(j + k) % 5]!),
+        attrs: { axis: 0 },
+      })),
+    ),
+    draws: rowsOf,
+  },
   "replicated.compare": relations,
   "replicated.compare-public": relations,
   "replicated.matmul": {

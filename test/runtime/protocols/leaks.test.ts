@@ -6,7 +6,7 @@ import { type Corrupted, compareViews } from "../../harness/leaks.ts";
 
 /** The dealer receives something where it computes. */
 const rolesOf = ({ protocol }: TestedCase): readonly Corrupted[] =>
-  protocol.family === "replicated" ? ["client", "server", "dealer"] : ["client", "server"];
+  protocol.family === "replicated" || protocol.name === "private.lookup" ? ["client", "server", "dealer"] : ["client", "server"];
 const SAMPLES = 20_000;
 const BROKEN_SAMPLES = 1_500;
 
