@@ -3,8 +3,8 @@ import type { SessionProbeName } from "./session-probes.ts";
 
 /**
  * Security bugs of this field, each put into our own sources: every occurrence of `from` becomes `to`. The origin names
- * the system and its issue, paper or release note. "ours" marks what no one published but a reviewer of these sources
- * would look for. docs/mutants.md is made from this table.
+ * the system and its issue, paper or release note; "in kind": the same class of slip; "ours": what no one published but a
+ * reviewer of these sources would look for. docs/mutants.md is made from this table.
  */
 export interface Mutant {
   readonly name: string;
@@ -72,13 +72,13 @@ const randomness: readonly Mutant[] = [
   },
   {
     name: "mask has lost its low bit",
-    origin: "ours, after the measured mutants of other systems' masks",
+    origin: "ours: one of five measured mutants that uniformity tests miss",
     edits: drawn("k % 2 === 0 ? v & ~1 : v"),
     by: "open: fixed view",
   },
   {
     name: "mask has its top two bits clear",
-    origin: "signed integers as ring elements: CrypTen's generate_random_ring_element before full-range draws",
+    origin: "ours: signed integers where ring elements belong",
     edits: drawn("width > 32 && k % 2 === 0 ? v : v & (2 ** ((width - 1) % 32 - 1) - 1)"),
     by: "open: fixed view",
   },
@@ -92,25 +92,25 @@ const randomness: readonly Mutant[] = [
   },
   {
     name: "mask has 32 bits in a ring of 44",
-    origin: "a 32-bit generator for a wider ring; SHAFT's window t ∈ [0, period)",
+    origin: "ours: a 32-bit generator for a wider ring; in kind SHAFT's window",
     edits: drawn("width > 32 && k % 2 === 1 ? 0 : v"),
     by: "open: fixed view",
   },
   {
     name: "mask is 2^26 everywhere",
-    origin: "Li et al., AAAI 2025: published truncation code used a fixed r = 2^26, which hid its failures",
+    origin: "On Probabilistic Truncation (AAAI 2025): published code used a fixed r = 2^26, which hid its failures",
     edits: drawn("width > 32 && k % 2 === 1 ? 0 : 2 ** 26"),
     by: "open: fixed view",
   },
   {
     name: "neighbours share a mask",
-    origin: "libOTe #166, yacl #640: the same tweak for two elements",
+    origin: "in kind libOTe #166: one tweak for two elements",
     edits: drawn("width > 32 && k % 4 >= 2 ? d[k - 2]! : v"),
     by: "open two neighbours: fixed view",
   },
   {
     name: "every draw restarts the key stream",
-    origin: "yacl #641: begin_index = 0 in each batch",
+    origin: "yacl #640, #641: begin_index = 0 in each batch reuses tweaks",
     edits: [
       [random, "const next = keystream(", "let next = keystream("],
       [
@@ -129,7 +129,7 @@ const randomness: readonly Mutant[] = [
   },
   {
     name: "labels are joined without their lengths",
-    origin: "ambiguous domain separation (mpcsec.org checklist)",
+    origin: "ours: ambiguous domain separation",
     edits: [
       [random, "view.setUint32(at, part.length, true);", "void view;"],
       [random, "out.set(part, at + 4);", "out.set(part, at);"],
@@ -157,13 +157,13 @@ const correlations: readonly Mutant[] = [
   },
   {
     name: "masks and dealt shares are one stream",
-    origin: "one generator for two purposes (mpcsec.org checklist)",
+    origin: "ours: one generator for two purposes",
     edits: [[streams, "createPrg(seed, ...scope, label, use)", "createPrg(seed, ...scope, label)"]],
     by: "streams are separate",
   },
   {
     name: "the query is left out of the label",
-    origin: "masks of one query serve the next: MP-SPDZ #953, single use not enforced",
+    origin: "in kind MP-SPDZ #953: single use is not kept",
     edits: [
       [prepare, '"query", String(sources.query)', '"query"'],
       [dealer, '"query", String(sources.query)', '"query"'],
@@ -196,13 +196,13 @@ const correlations: readonly Mutant[] = [
   },
   {
     name: "both parties draw the same mask share",
-    origin: "SPU PR #684: both parties' generators from one seed",
+    origin: "ours: one seed for both; in kind SPU #684, a seed fix",
     edits: [[prepare, 'streams(label, "mask").ring(shape, width)', 'jointStreams(label, "mask").ring(shape, width)']],
     by: "open: fixed view",
   },
   {
     name: "the client's mask share is 0",
-    origin: "CrypTen #450, #505: trusted-first-party randomness, for debugging, as the default",
+    origin: "in kind CrypTen #450, #505: the trusted-first-party provider, for debugging only, as the default",
     edits: [
       [
         prepare,
@@ -219,7 +219,7 @@ const correlations: readonly Mutant[] = [
   },
   {
     name: "a one-way mask is 0",
-    origin: "TFE #380, PySyft #2370: silent fallback to insecure randomness",
+    origin: "in kind TFE #380, PySyft #2370: silent fallback to insecure randomness",
     edits: [
       [prepare, 'streams(label, "client").ring(shape, width)', "zeros(shape, width)"],
       [
@@ -232,7 +232,7 @@ const correlations: readonly Mutant[] = [
   },
   {
     name: "the dealer sends what it knows, unmasked",
-    origin: "CrypTen #505: a provider that hands out values instead of shares",
+    origin: "in kind CrypTen #505: one party that sees every correlation",
     edits: [[dealer, 'pack(sub(secret, client(label, "dealt").ring(secret.shape, secret.width)))', "pack(secret)"]],
     by: "extend: fixed view",
   },
@@ -309,19 +309,19 @@ const bodies: readonly Mutant[] = [
   },
   {
     name: "the mask is truncated before it is used",
-    origin: "probabilistic truncation with the mask's low bits dropped first (Li et al., AAAI 2025)",
+    origin: "ours: the mask's low bits dropped with the value's",
     edits: maskAs("shiftLeft(widen(shiftRight(t, 12), x.width), 12)"),
     by: "open: fixed view",
   },
   {
     name: "the mask of a tiny ring lacks a bit",
-    origin: "Catrina and Saxena (FC 2010) masks, statistical where the ring has no room for it",
+    origin: "ours: statistical masking where the ring has no room for it",
     edits: maskAs("widen(t, x.width)", "x.width - 1"),
     by: "open: all randomness of 4 bits",
   },
   {
     name: "the mask is opened too",
-    origin: "ours: a debugging reveal that stayed (PySyft #2370's kind)",
+    origin: "ours: a debugging reveal that stayed",
     edits: [
       [
         open,
@@ -333,7 +333,7 @@ const bodies: readonly Mutant[] = [
   },
   {
     name: "an opening is left out where all is 0",
-    origin: "early exit on a secret (EzPC-style zero skipping); lengths tell",
+    origin: "ours: an early exit on a secret, which lengths tell",
     edits: [
       [
         open,
@@ -345,7 +345,7 @@ const bodies: readonly Mutant[] = [
   },
   {
     name: "the sign is opened to select by it",
-    origin: "selective opening: a comparison's bit in the clear saves the multiplexer",
+    origin: "ours: selective opening, a comparison's bit in the clear instead of a multiplexer",
     edits: [
       [
         relu,
@@ -357,7 +357,7 @@ const bodies: readonly Mutant[] = [
   },
   {
     name: "the client sends its share to the weight's owner unmasked",
-    origin: "CrypTen #518's kind: a local product on shares that were not hidden",
+    origin: "in kind CrypTen #518: a message that nothing hides",
     edits: [[known, 'party.role === "client" ? sub(x, a)', 'party.role === "client" ? x']],
     by: "known weight: fixed view",
   },
@@ -397,7 +397,7 @@ const bodies: readonly Mutant[] = [
   },
   {
     name: "a kept wire's mask opens the next row",
-    origin: "a KV cache that keeps its mask for the rows to come",
+    origin: "ours: a KV cache whose mask serves the rows to come",
     edits: [
       [
         toys,
@@ -415,19 +415,19 @@ const bodies: readonly Mutant[] = [
   },
   {
     name: "the receiver knows both keys of a share of zero",
-    origin: "pairwise keys of Araki et al. (CCS 2016) handed to all three",
+    origin: "ours: a pairwise key of Araki et al. (CCS 2016) at the third party",
     edits: [[toys, "server: sub(keys.server, keys.client),", "server: sub(keys.client, keys.client),"]],
     by: "replicated product: fixed view of the client",
   },
   {
     name: "a lookup's index is opened without a mask",
-    origin: "table lookup in the clear: fast paths of private embeddings",
+    origin: "ours: a table lookup in the clear",
     edits: [[toys, "const mine = [add(x, r.share), add(y, s.share)];", "const mine = [x, add(y, s.share)];"]],
     by: "lookup tables: fixed view",
   },
   {
     name: "one table serves two lookups",
-    origin: "one-time truth tables used twice; CowGear's triples",
+    origin: "in kind CowGear's triples (MP-SPDZ 0.1.2): a one-time truth table used twice",
     edits: [[toys, 'const s = party.at("second").mask(y.shape, y.width);', "const s = r;"]],
     by: "lookup tables: fixed view",
   },
@@ -447,7 +447,7 @@ const sessions: readonly Mutant[] = [
   },
   {
     name: "seeds come from the clock",
-    origin: "predictable seeds: PySyft #2370, TFE #380",
+    origin: "in kind PySyft #2370, TFE #380: silent fallback to insecure randomness",
     edits: [
       [
         random,
@@ -459,19 +459,19 @@ const sessions: readonly Mutant[] = [
   },
   {
     name: "seeds have four random bytes",
-    origin: "MP-SPDZ #1788: four bytes where 32 belong",
+    origin: "in kind MP-SPDZ 0.2.0, insufficient randomness",
     edits: [[random, systemSeed, "Uint8Array.from([...systemRandom(4), ...new Uint8Array(SEED_BYTES - 4)])"]],
     by: "session: seeds are fresh in every byte",
   },
   {
     name: "the client's own seed is a constant",
-    origin: "ABY #4: constant seed at one party",
+    origin: "in kind ABY #4: constant seed by default",
     edits: [[session, 'role === "client" ? freshSeed()', 'role === "client" ? new Uint8Array(seedBytes)']],
     by: "session: nothing is sent twice",
   },
   {
     name: "the server gets the client's seed",
-    origin: "SPU PR #684: both parties' generators from one seed",
+    origin: "ours: one seed for both; in kind SPU #684, a seed fix",
     edits: [[dealing, "const serverSeed = freshSeed();", "const serverSeed = clientSeed;"]],
     by: "session: nothing is sent twice",
   },
@@ -491,7 +491,7 @@ const sessions: readonly Mutant[] = [
   },
   {
     name: "every query is query 0",
-    origin: "MP-SPDZ #953: single use of correlations left to the user",
+    origin: "in kind MP-SPDZ #953: single use is not kept",
     edits: [
       [session, "query: next++, stock", "query: 0 * next++, stock"],
       [dealing, "query: next,", "query: 0,"],
@@ -500,7 +500,7 @@ const sessions: readonly Mutant[] = [
   },
   {
     name: "the dealer deals a query as often as it is asked",
-    origin: "restore from a backup: Carbyne Stack Castor; costs of a rolled-back ledger",
+    origin: "Carbyne Stack Castor: tuples obtainable again after a crash",
     edits: [
       [dealing, "if (request.query !== next) throw", "if (request.query > next) throw"],
       [dealing, "query: next,", "query: request.query,"],
@@ -515,13 +515,13 @@ const sessions: readonly Mutant[] = [
   },
   {
     name: "one pad hides every weight",
-    origin: "a mask of one weight used for another: two-time pad",
+    origin: "ours: a two-time pad",
     edits: [[weights, 'pads(name, "pad")', 'createStreams(jointSeed!, "weights")("", "pad")']],
     by: "session: the dealer does not see a weight",
   },
   {
     name: "one pad hides the weight in every session",
-    origin: "masks shared between sessions",
+    origin: "in kind Rushing at SPDZ (S&P 2025): state shared between sessions",
     edits: [
       [
         weights,
