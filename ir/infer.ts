@@ -3,7 +3,7 @@ import type { Attrs, Module, Op, Value, ValueId } from "./module.ts";
 import { typeOf } from "./module.ts";
 import type { OpDef } from "./ops/define.ts";
 import { needsProtocol, opDef, resultLabel, withDefaults } from "./registry.ts";
-import { type Element, f32, fx, isBit, isFixed, type TensorType } from "./type.ts";
+import { type Element, f32, fx, isFixed, type TensorType } from "./type.ts";
 
 /** Fractional bits of the exact result of the operator on raw integers. */
 export function exactScale(def: OpDef, scales: readonly number[]): number {
@@ -14,11 +14,11 @@ export function exactScale(def: OpDef, scales: readonly number[]): number {
 
 export const scaleOf = (element: Element): number => (isFixed(element) ? element.scale : 0);
 
-/** The form that a protocol may have given: any ring from a wire or a bit, and from shares the ring that they have. */
+/** The form that a protocol may have given: any ring from a wire, and from shares the ring that they have. */
 function yielded(operands: readonly TensorType[], current?: Element): Element | undefined {
-  if (!current || !isFixed(current)) return undefined;
+  if (!current || !isFixed(current)) return current;
   const fits = ({ sharing, element }: TensorType): boolean =>
-    sharing === "wire" || isBit(element) || (isFixed(element) && element.width === current.width);
+    sharing === "wire" || (isFixed(element) && element.width === current.width);
   return operands.some(fits) ? current : undefined;
 }
 
@@ -31,7 +31,7 @@ function resultElement(def: OpDef, operands: readonly TensorType[], attrs: Attrs
     if (current && isFixed(current)) return current;
     return def.element ? def.element(elements, attrs) : (counted[0]?.element ?? f32);
   }
-  if (def.element) return def.element(elements, attrs, yielded(operands, current));
+  if (def.element) return def.element(elements, attrs, def.anyRing ? current : yielded(operands, current));
   const labels = operands.map((operand) => operand.label);
   if (current && (def.linear === "none" || needsProtocol(def, labels))) return current;
   // The ring is that of the shares: a value in the clear has no ring of its own.

@@ -31,6 +31,7 @@ export const cast = defineOp({
   onnx: [{ op: "Cast", attrs: (onnx) => ({ to: fromOnnx(onnxNumber(onnx, "to", 0)) }) }],
   shape: sameAsFirst,
   element: (_operands, attrs, current) => (current && isFixed(current) ? current : choiceOf(attrs, "to", elements)),
+  anyRing: true,
   range: ([a], attrs) => choiceOf(attrs, "to", ranges)(a!),
   linear: "none",
   evaluate: ([x], attrs) => map(x!, choiceOf(attrs, "to", functions)),

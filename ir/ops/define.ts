@@ -51,6 +51,8 @@ export interface OpDef {
   readonly shape: (operands: readonly Shape[], attrs: Attrs) => Shape;
   /** Element of the result; default: that of the first operand. `current`: the form that a protocol may have given. */
   readonly element?: (operands: readonly Element[], attrs: Attrs, current?: Element) => Element;
+  /** Its protocols may give the result in any ring, whatever ring the operands have. */
+  readonly anyRing?: true;
   /** How a shared result is held, where the operator is about nothing else; default: what its protocol yields. */
   readonly sharing?: Sharing;
   /** Default: the join of the operands. */
