@@ -143,11 +143,12 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
       const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";
       return { name, label, shape, type: shortType(dtype) };
     }),
-    cuts: client.cuts.map(({ value, source, oneHot, least }) => ({
+    cuts: client.cuts.map(({ value, source, oneHot, rows, least }) => ({
       value,
       tensor: source,
       shape: typeOf(module, value).shape,
       ...(oneHot !== undefined && { oneHot }),
+      ...(rows !== undefined && { rows }),
       ...(least !== undefined && { least }),
     })),
     tails,

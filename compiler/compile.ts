@@ -96,7 +96,7 @@ function valueOfCut(imported: Imported): (cut: Cut) => ValueId {
  */
 function secureParts(
   { imported, surrogate }: Owned,
-  { reveal, head }: CompileOptions,
+  { reveal, head, setting }: CompileOptions,
   preset: Preset | undefined,
 ): {
   readonly private: SplitState;
@@ -105,10 +105,12 @@ function secureParts(
   readonly rewritten: Module;
 } {
   if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(withoutSurrogate));
+  // With a third party the place of a row stays hidden at less than the row's own size.
+  const lookUps = setting === "3pc" && !preset?.families?.includes("replicated") ? "private" : "one-hot";
   const parts = (weights: WeightStore): readonly [Module, Module, SplitState] => {
     const state = { module: imported.module, weights, sources: imported.sources };
     const divided = split(state, { ...(reveal && { reveal }) });
-    const rewritten = runPass(rewritePass(head === undefined ? {} : { head }), divided);
+    const rewritten = runPass(rewritePass({ ...(head !== undefined && { head }), lookUps }), divided);
     return [divided.module, rewritten.module, preset ? runPass(approximatePass(preset), rewritten) : rewritten];
   };
   const [divided, rewritten, secret] = parts(imported.weights);

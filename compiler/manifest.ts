@@ -43,6 +43,8 @@ export interface Manifest {
     readonly tensor: string;
     readonly shape: readonly number[];
     readonly oneHot?: number;
+    /** Indices into a table of so many rows. */
+    readonly rows?: number;
     readonly least?: number;
   }[];
   /** What the client computes in the clear after the secure part: tensor `output` from the revealed tensor `from`. */

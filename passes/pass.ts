@@ -17,6 +17,8 @@ export interface Cut {
   readonly source: string;
   /** The input is one-hot(tensor) of this depth: the tensor holds indices into a table of the server's. */
   readonly oneHot?: number;
+  /** The input holds indices into a table of so many rows, from which rows are looked up privately. */
+  readonly rows?: number;
   /** The input is max(tensor, least): the tensor is a mask, and −∞ has no ring. */
   readonly least?: number;
 }

@@ -81,8 +81,8 @@ function flowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest): st
   const lines = [
     ...inputs.map(({ name, label, type, shape }) => `input   ${name}  ${type}[${shape.join(", ")}]  of ${label}`),
     ...cuts.map(
-      ({ tensor, shape, oneHot, least }) =>
-        `shared  ${tensor}  [${shape.join(", ")}]${oneHot ? `  as one-hot rows of ${oneHot}` : ""}${least === undefined ? "" : `  as a mask, at least ${least}`}`,
+      ({ tensor, shape, oneHot, rows, least }) =>
+        `shared  ${tensor}  [${shape.join(", ")}]${oneHot ? `  as one-hot rows of ${oneHot}` : ""}${rows ? `  as places in a table of ${rows} rows, looked up privately` : ""}${least === undefined ? "" : `  as a mask, at least ${least}`}`,
     ),
     ...reveals.map(({ tensor, to, shape }) => `opened  ${tensor}  [${shape.join(", ")}]  to ${to}`),
     ...tails.map(({ from, output }) => `head    ${output} from ${from}, by the client`),

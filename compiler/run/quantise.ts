@@ -14,6 +14,8 @@ function quantiseCut(
   { width, scale, shape }: Program["inputs"][string],
 ): IntTensor | Diagnostic {
   const real = cut.oneHot === undefined ? atLeast(found, cut.least) : oneHot(found, cut.oneHot);
+  const strayed = cut.rows === undefined ? undefined : stray(found, cut.rows);
+  if (strayed) return { ...strayed, at: `tensor "${cut.tensor}"` };
   const at = `tensor "${cut.tensor}"`;
   if ("code" in real) return { ...real, at };
   if (!sameShape(real.shape, shape)) {
@@ -33,12 +35,18 @@ function quantiseCut(
   };
 }
 
+/** An index that names no row. */
+function stray(indices: Tensor, depth: number): Diagnostic | undefined {
+  const index = indices.data.find((at) => !Number.isInteger(at) || at < -depth || at >= depth);
+  if (index === undefined) return undefined;
+  return { code: "MRL0813", message: `expected indices from 0 to ${depth - 1}, found ${index}` };
+}
+
 function oneHot(indices: Tensor, depth: number): Tensor | Diagnostic {
+  const wrong = stray(indices, depth);
+  if (wrong) return wrong;
   const data = new Float64Array(indices.data.length * depth);
   for (const [row, index] of indices.data.entries()) {
-    if (!Number.isInteger(index) || index < -depth || index >= depth) {
-      return { code: "MRL0813", message: `expected indices from 0 to ${depth - 1}, found ${index}` };
-    }
     data[row * depth + (index < 0 ? index + depth : index)] = 1;
   }
   return { shape: [...indices.shape, depth], data };

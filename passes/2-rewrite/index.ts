@@ -11,7 +11,7 @@ import { foldScale } from "./fold-scale.ts";
 import { fuseMatmuls } from "./fuse-matmuls.ts";
 import { lora } from "./lora.ts";
 import { poolFirst } from "./pool-first.ts";
-import { privateEmbedding } from "./private-embedding.ts";
+import { privateEmbedding, privateLookup } from "./private-embedding.ts";
 import { relocateHead } from "./relocate-head.ts";
 import { removeDead } from "./remove-dead.ts";
 
@@ -20,6 +20,8 @@ export type HeadPolicy = "logits" | "token";
 
 export interface RewriteOptions {
   readonly head?: HeadPolicy;
+  /** How rows of private tables are found: by one-hot rows, or by a protocol that hides the indices. Default: one-hot. */
+  readonly lookUps?: "one-hot" | "private";
 }
 
 export interface Rewrite {
@@ -33,7 +35,8 @@ export interface Rewrite {
 export const rewrites: readonly Rewrite[] = [
   { name: "fold-constants", apply: foldConstants },
   { name: "relocate-head", apply: relocateHead, when: ({ head }) => head === "logits" },
-  { name: "private-embedding", apply: privateEmbedding },
+  { name: "private-embedding", apply: privateEmbedding, when: ({ lookUps }) => lookUps !== "private" },
+  { name: "private-lookup", apply: privateLookup, when: ({ lookUps }) => lookUps === "private" },
   { name: "cancel-layout", apply: cancelLayout },
   { name: "lora", apply: lora },
   { name: "choose-scores", apply: chooseScores },

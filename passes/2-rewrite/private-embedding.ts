@@ -42,6 +42,21 @@ export function privateEmbedding(state: SplitState): SplitState {
   );
 }
 
+/** The look-ups stay, for a protocol that hides the indices: what the client gives are indices into so many rows. */
+export function privateLookup(state: SplitState): SplitState {
+  const { module, client } = state;
+  const depths = new Map(
+    opsOf(module)
+      .filter((op) => isLookUp(op, state))
+      .map(({ operands: [table, ids] }) => [ids, module.values[table!]!.type.shape[0]!]),
+  );
+  const cuts = client.cuts.map((cut) => {
+    const rows = depths.get(cut.value);
+    return rows === undefined ? cut : { ...cut, rows };
+  });
+  return { ...state, client: { ...client, cuts } };
+}
+
 const look = (op: Op, row: ValueId, draft: Draft): ValueId =>
   draft.emit("matmul", [row, op.operands[0]!], {}, `${op.result}.row`);
 

@@ -244,7 +244,9 @@ function refuse(op: Op, def: OpDef, { module }: Walk): Diagnostic | undefined {
   const unknown = op.operands.find((id, place) => {
     const type = module.values[id]!.type;
     const plain = !Object.hasOwn(module.params, id) && type.label !== "shared";
-    return plain && op.name !== "share" && !(def.selectors?.includes(place) && type.label === "public");
+    // Places that only the client knows are for a protocol that hides them.
+    const places = type.label === "public" || (op.name === "gather" && type.label === "client");
+    return plain && op.name !== "share" && !(def.selectors?.includes(place) && places);
   });
   if (def.scales && unknown === undefined) return undefined;
   const why = unknown === undefined ? "none is known" : `%${unknown} is neither shared nor a weight`;

@@ -100,8 +100,8 @@ function inputsOf(module: Module): Readonly<Record<string, Fixed>> {
   return Object.fromEntries(
     module.inputs.map((id) => {
       const share = shares.find((op) => op.operands[0] === id);
-      if (!share) throw new Error(`input %${id} is never shared`);
-      return [id, fixedOf(module, share.result)];
+      // Indices of the client's, which a protocol takes as they are, are never shared.
+      return [id, fixedOf(module, share?.result ?? id)];
     }),
   );
 }

@@ -88,6 +88,30 @@ test("a budget may limit the helper's links", async () => {
   expect(json.exceeded[0]).toContain("helper→server");
 });
 
+test("a private embedding is looked up at places that only the client knows, and the helper computes", async () => {
+  const { model, base, calibration } = files;
+  const compiling = [model, "--base", base, "--reveal", "logits:client", "--calibrate", calibration];
+  const hidden = join(dir, "hidden");
+  const { code, err } = await marillc("compile", ...compiling, "--private", "*", "--setting", "3pc", "-o", hidden);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  const { json: cost } = await marillcJson<CostReport>("cost", hidden);
+  expect(cost.operators.map(({ protocol }) => protocol)).toContain("private.lookup");
+  const asked = ["run", hidden, "--input", `tokens=${files.input}`];
+  const secure = await marillcJson<RunResult>(...asked, "--in-process", "--repeat", "2");
+  expect(secure.code).toBe(0);
+  expect(secure.json.measured!.bytes).toEqual(secure.json.predicted!.bytes);
+  expect(secure.json.measured!.bytes["client→helper"]).toBeGreaterThan(0);
+  const plain = await marillcJson<RunResult>(...asked, "--plain");
+  expect(largestDifference(plain.json.outputs.logits!.data, secure.json.outputs.logits!.data)).toBeLessThanOrEqual(
+    await declaredError(hidden, files.input),
+  );
+  const stray = join(dir, "stray.json");
+  writeFileSync(stray, JSON.stringify({ tokens: { dtype: "int64", shape: [1, 4], data: [0, 1, 8, 2] } }));
+  const refused = await marillc("run", hidden, "--input", `tokens=${stray}`, "--in-process");
+  expect(refused.code).toBe(1);
+  expect(refused.err).toContain("expected indices from 0 to 7, found 8");
+});
+
 test("three services over TLS answer as one process does", async () => {
   const { folders } = await initKeys(join(dir, "keys"));
   const anywhere: Endpoint = { host: "127.0.0.1", port: 0 };
