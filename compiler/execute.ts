@@ -1,5 +1,6 @@
 import type { Handle } from "../runtime/party.ts";
 import type { Program } from "../runtime/program.ts";
+import { ghostOperand } from "../runtime/protocols/count.ts";
 import type { Operand } from "../runtime/protocols/define.ts";
 import type { Steps } from "../runtime/steps.ts";
 import type { Argument, Call, Plan } from "../targets/program/plan.ts";
@@ -20,6 +21,7 @@ export function programOf(plan: Plan, hash: string): Program {
       const values = new Map<string, Handle>();
       const operand = (argument: Argument): Operand => {
         if (argument.kind === "input") return inputs[argument.id]!;
+        if (argument.kind === "kept") return ghostOperand("wire", argument.fixed, argument.fixed.width);
         return argument.kind === "weight" ? weights[argument.key]! : values.get(argument.id)!;
       };
       const call = ({ callee, spec, args, op }: Call): Steps<Handle> => {

@@ -1,4 +1,4 @@
-import type { Shape } from "./type.ts";
+import { type Shape, sizeOf } from "./type.ts";
 
 /** A tensor of plain numbers: weights, constants, and what the interpreters compute with. Booleans are 0 and 1. */
 export interface Tensor {
@@ -16,6 +16,10 @@ export function tensor(shape: Shape, data: ArrayLike<number>): Tensor {
 export function scalar(value: number): Tensor {
   return { shape: [], data: Float64Array.of(value) };
 }
+
+/** A tensor of which only the shape is known: where a cost is counted without a model. */
+export const withoutNumbers = (shape: Shape): Tensor => ({ shape, data: new Float64Array(0) });
+export const hasNumbers = ({ shape, data }: Tensor): boolean => data.length === sizeOf(shape);
 
 /** Every element raised to the least that is allowed. */
 export function atLeast({ shape, data }: Tensor, least = -Infinity): Tensor {

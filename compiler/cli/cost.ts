@@ -12,6 +12,7 @@ import { readModule } from "../run/read-module.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, modelOptions, refuseUnbuilt } from "./model-options.ts";
+import { shapeCost } from "./shape-options.ts";
 import { readUsage } from "./values.ts";
 
 export const costCommand: CommandSpec = {
@@ -25,20 +26,28 @@ export const costCommand: CommandSpec = {
     { flags: "--link <link>", help: "add the time on this link: lan, wan, or <Mbit/s>x<round-trip ms>", repeats: true },
     { flags: "--diff <other>", help: "a build, or a file of cost --json, to compare with" },
     { flags: "--budget <file>", help: "JSON with most rounds and bytes; exit 1 when exceeded" },
-    { flags: "--shape <name>", help: "count a known architecture without weights" },
-    { flags: "--phase <phase>", help: "with --shape: prefill or decode" },
+    {
+      flags: "--shape <name>",
+      help: "count a known architecture without weights; --private all, layers, lf0.5, lora64 or lf0.5+lora64",
+    },
+    {
+      flags: "--phase <phase>",
+      help: "with --shape: prefill (--dim seq=128, the default) or decode (--dim context=512)",
+    },
     { flags: "--baseline", help: "compare with all weights private" },
     { flags: "--html <file>", help: "write the report as one page" },
     { flags: "--trace <file>", help: "write the timeline" },
     jsonOption,
   ],
-  examples: ["marillc cost build/date --link lan --link wan", "marillc cost build/date --json"],
+  examples: [
+    "marillc cost build/date --link lan --link wan",
+    "marillc cost build/date --json",
+    "marillc cost --shape bert-tiny --dim seq=32 --private all",
+  ],
   run: cost,
 };
 
 const unbuilt = [
-  ["shape", "compile a model and count that"],
-  ["phase", "compile a model and count that"],
   ["baseline", 'count the model twice, once with --private "*", and compare with --diff'],
   ["html", "use --json"],
   ["trace", "use --json"],
@@ -49,9 +58,9 @@ const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: 
 async function cost({ args, options, warn }: Call): Promise<Outcome> {
   refuseUnbuilt(options, unbuilt);
   const [path] = args;
-  if (path === undefined) return fail({ code: "MRL0803", message: "a build directory or a model was expected" });
   const links = options.texts("link").map((text) => readUsage(() => parseLink(text)));
-  const report = isDirectory(path) ? await buildCost(path, links) : await modelCost(path, options, links);
+  const shape = options.text("shape");
+  const report = shape === undefined ? await costOfPath(path, options, links) : shapeCost(shape, path, options, links);
   const budgetFile = options.text("budget");
   const over = budgetFile === undefined ? [] : exceeded(readBudget(budgetFile), report);
   for (const line of over) warn(`over budget: ${line}`);
@@ -60,6 +69,15 @@ async function cost({ args, options, warn }: Call): Promise<Outcome> {
   const json = { ...report, ...(diff && { diff }), ...(budgetFile !== undefined && { exceeded: over }) };
   const text = diff ? `${costText(report)}\n${diffText(diff)}` : costText(report);
   return { json, text, exit: over.length > 0 ? 1 : 0 };
+}
+
+async function costOfPath(
+  path: string | undefined,
+  options: Options,
+  links: readonly LinkProfile[],
+): Promise<CostReport> {
+  if (path === undefined) return fail({ code: "MRL0803", message: "a build directory or a model was expected" });
+  return isDirectory(path) ? await buildCost(path, links) : await modelCost(path, options, links);
 }
 
 async function modelCost(model: string, options: Options, links: readonly LinkProfile[]): Promise<CostReport> {

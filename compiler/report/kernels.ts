@@ -1,4 +1,4 @@
-import type { Spec } from "../../runtime/protocols/define.ts";
+import type { Fixed, Spec } from "../../runtime/protocols/define.ts";
 import { scoreRows } from "../../runtime/protocols/scores.ts";
 import { sizeOf } from "../../runtime/ring/tensor.ts";
 import type { Role } from "../../runtime/steps.ts";
@@ -25,6 +25,15 @@ const attentionWork: Work = ({ operands: [q, k, v], attrs }) => {
   const columns = k!.shape[2]!;
   const scores = scoreRows(batch * heads * places, places, columns, attrs.causal === true).flat.length;
   return scores * (depth + v!.shape[3]!);
+};
+
+/** The new queries with all keys and values, kept ones first. */
+const cachedAttentionWork: Work = ({ operands: [q, k, v, pastK, pastV], ...rest }) => {
+  const whole = (past: Fixed, next: Fixed): Fixed => ({
+    ...next,
+    shape: next.shape.with(2, past.shape[2]! + next.shape[2]!),
+  });
+  return attentionWork({ ...rest, operands: [q!, whole(pastK!, k!), whole(pastV!, v!)] });
 };
 
 /** How often each party forms the product. The client's of a known weight, and the dealer's, are offline. */
@@ -58,6 +67,7 @@ const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, Prod
     ["maskedMatmul", { times: masked, work: matmulWork }],
     ["maskedMul", { times: masked, work: mulWork }],
     ["coarseMaxAttention", { times: masked, work: attentionWork }],
+    ["coarseMaxCachedAttention", { times: masked, work: cachedAttentionWork }],
   ]),
   local: new Map([
     ["conv", { times: local, work: convWork }],

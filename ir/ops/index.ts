@@ -2,6 +2,7 @@ export { abs } from "./abs.ts";
 export { add } from "./add.ts";
 export { argmax } from "./argmax.ts";
 export { attention } from "./attention.ts";
+export { cachedAttention } from "./cached-attention.ts";
 export { cast } from "./cast.ts";
 export { ceil } from "./ceil.ts";
 export { clip } from "./clip.ts";

@@ -1,4 +1,5 @@
 import { inferOp } from "../../ir/infer.ts";
+import { evaluateOp } from "../../ir/interpret.ts";
 import { join, type Label } from "../../ir/label.ts";
 import { type Attrs, type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
@@ -137,9 +138,9 @@ export function derived(
   name: string,
   operands: readonly { readonly value: Tensor; readonly label: Label }[],
 ): ValueId {
-  const value = opDef(name).evaluate(
+  const value = evaluateOp(
+    name,
     operands.map((operand) => operand.value),
-    {},
   );
   return draft.param(weight, value, join(...operands.map((operand) => operand.label)));
 }

@@ -11,13 +11,15 @@ import { type Draft, rewriteOps } from "./draft.ts";
 export const foldScale = (state: SplitState): SplitState =>
   rewriteOps(state, (op, draft) => {
     const { scale } = op.attrs;
-    if (op.name !== "attention" || typeof scale !== "number" || scale <= 0) return undefined;
+    if (!attentions.has(op.name) || typeof scale !== "number" || scale <= 0) return undefined;
     const [q, ...rest] = op.operands as [ValueId, ...ValueId[]];
     const factor = scale * Math.LOG2E;
     if (Math.abs(factor - 1) < 1e-12 || rest.includes(q) || !scales(q, draft)) return undefined;
     const scaled = multiply(q, factor, draft);
-    return draft.emit("attention", [scaled, ...rest], { ...op.attrs, scale: Math.LN2 }, `${op.result}.base2`);
+    return draft.emit(op.name, [scaled, ...rest], { ...op.attrs, scale: Math.LN2 }, `${op.result}.base2`);
   });
+
+const attentions: ReadonlySet<string> = new Set(["attention", "cached-attention"]);
 
 /** Which operands of an operator must carry the factor, so that its result does. */
 const carriers: Readonly<Record<string, (op: Op, draft: Draft) => readonly number[] | undefined>> = {

@@ -2,7 +2,7 @@ import { type Attrs, type Module, type Op, opsOf, type ValueId } from "../../ir/
 import type { Precision } from "../../ir/ops/define.ts";
 import { opDef, resultRange } from "../../ir/registry.ts";
 import type { Interval } from "../../ir/type.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import { hasNumbers, type Tensor } from "../../ir/weights.ts";
 import type { State } from "../pass.ts";
 import type { Calibration, Observation } from "./calibration.ts";
 import { serverWeightRange } from "./precision.ts";
@@ -22,7 +22,7 @@ export function analyse({ module, weights }: State, precision: Precision, observ
   }
   for (const [id, weight] of Object.entries(module.params)) {
     const isPublic = module.values[id]!.type.label === "public";
-    ranges.set(id, isPublic ? extremes(weights.get(weight)!) : serverWeightRange(precision));
+    ranges.set(id, isPublic ? publicRange(weights.get(weight)!, precision) : serverWeightRange(precision));
   }
   for (const op of opsOf(module)) {
     ranges.set(op.result, meet(proven(op, module, ranges), observed?.values.get(op.result)));
@@ -30,6 +30,10 @@ export function analyse({ module, weights }: State, precision: Precision, observ
   }
   return { ranges, facts };
 }
+
+/** A public weight without numbers is taken for one like the server's. */
+const publicRange = (weight: Tensor, precision: Precision): Interval =>
+  hasNumbers(weight) ? extremes(weight) : serverWeightRange(precision);
 
 function extremes({ data }: Tensor): Interval {
   let [lo, hi] = [Infinity, -Infinity];
@@ -61,8 +65,10 @@ function proven(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>):
 function factsOf(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>, inner?: Interval): Attrs {
   const shape = module.values[op.operands[0]!]!.type.shape;
   const most = magnitude(ranges.get(op.operands[0]!)!);
-  if (op.name === "attention") {
-    const bound = shape.at(-1)! * most * magnitude(ranges.get(op.operands[1]!)!) * Math.abs(op.attrs.scale as number);
+  if (op.name === "attention" || op.name === "cached-attention") {
+    const keys = op.operands.filter((_, place) => place === 1 || (place === 3 && op.name === "cached-attention"));
+    const largest = Math.max(...keys.map((id) => magnitude(ranges.get(id)!)));
+    const bound = shape.at(-1)! * most * largest * Math.abs(op.attrs.scale as number);
     return { score_bound: Math.min(bound * Math.LOG2E, inner ? Math.max(inner.hi, 1) : Infinity) };
   }
   if (op.name === "softmax") {

@@ -15,6 +15,7 @@ import {
   type TensorType,
 } from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
+import { hasNumbers } from "../../ir/weights.ts";
 import { showOp, withOps } from "../graph.ts";
 import type { State } from "../pass.ts";
 import type { Calibration } from "./calibrate.ts";
@@ -56,22 +57,28 @@ export function assignScales(state: State, options: ScaleOptions): Module {
     weights,
     users: usersOf(opsOf(module)),
     origins: new Map(opsOf(module).map((op) => [op.result, op.origin])),
-    values: Object.fromEntries(module.inputs.map((id) => [id, entering(module.values[id]!, id, options)])),
+    values: {},
     params: {},
     ops: [],
     problems: [],
     fresh: createNames(Object.keys(module.values)),
     made: new Map(),
   };
+  for (const id of module.inputs) walk.values[id] = entering(module.values[id]!, id, walk);
   for (const op of opsOf(module)) convert(op, walk);
   throwIfAny(walk.problems);
   const { values, params, ops } = walk;
   return { ...withOps(module, ops, { values, params }), stage: "quantize" };
 }
 
-/** An input that comes in as shares is in fixed point already, at the precision of activations. */
-function entering({ type }: Value, id: ValueId, { calibration, precision }: ScaleOptions): Value {
+/**
+ * An input that comes in as shares is in fixed point already, at the precision of activations; a wire that was opened
+ * by an earlier query has the scale that its readers want, since it cannot be truncated any more.
+ */
+function entering({ type }: Value, id: ValueId, walk: Walk): Value {
+  const { calibration } = walk;
   const range = calibration.ranges.get(id)!;
+  const precision = { activation: type.sharing === "wire" ? wantedOf(id, walk) : walk.precision.activation };
   if (type.label !== "shared") return { type, range };
   const whole = type.element.kind === "bool";
   return { type: { ...type, element: formFor(type, range, whole ? 0 : precision.activation) }, range };
@@ -204,7 +211,7 @@ function truncated(id: ValueId, scale: number, wanted: number, walk: Walk): Valu
 function formOf(id: ValueId, wanted: number, use: Use, def: OpDef, walk: Walk) {
   const { module, weights, precision } = walk;
   const weight = weights.get(module.params[id]!)!;
-  if (module.values[id]!.type.label === "server") return serverForm(wanted, precision);
+  if (module.values[id]!.type.label === "server" || !hasNumbers(weight)) return serverForm(wanted, precision);
   // Tables that are used side by side must agree on their scale, as the cosines and sines of rope do.
   const alone = def.operands.length === 2;
   return publicForm(weight, wanted, use === "factor" && alone ? "factor" : "addend");

@@ -1,3 +1,4 @@
+import { evaluateOp } from "../../ir/interpret.ts";
 import type { Attrs, Op } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
 
@@ -13,6 +14,10 @@ type Measure = (operands: readonly Tensor[], attrs: Attrs) => Inner;
 export const measures: Readonly<Record<string, Measure>> = {
   attention: (operands, attrs) => {
     const hi = largestScore(operands, attrs);
+    return { lo: -hi, hi };
+  },
+  "cached-attention": ([q, k, , pastK], attrs) => {
+    const hi = largestScore([q!, evaluateOp("concat", [pastK!, k!], { axis: 2 })], attrs);
     return { lo: -hi, hi };
   },
   "rms-norm": ([x]) => extremes(x!, (row) => sum(row, (v) => v * v)),

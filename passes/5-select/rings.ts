@@ -1,6 +1,6 @@
 import type { Attrs, Module, Op, Value, ValueId } from "../../ir/module.ts";
 import { fx, type Interval, isFixed, leastWidth, type Sharing } from "../../ir/type.ts";
-import { planWidths, wireRings } from "./widths.ts";
+import { type Demand, planWidths, wireRings } from "./widths.ts";
 
 type Conversion = {
   readonly name: string;
@@ -18,6 +18,7 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
   const { widths, demands, shortened } = planWidths(module, ops, ring);
   const values: Record<ValueId, Value> = { ...module.values };
   const operands = ops.map((op) => [...op.operands]);
+  for (const id of module.inputs) values[id] = entering(module.values[id]!, demands.get(id) ?? []);
   const planned = ops.map((op): readonly Op[] => {
     const id = op.result;
     if (module.values[id]!.type.label !== "shared") return [op];
@@ -74,6 +75,15 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
   // Operands were rewired while their definitions were visited, which come first.
   const finished = planned.flatMap(([op, ...behind], at) => [{ ...op!, operands: operands[at]! }, ...behind]);
   return { ...module, stage: "select", values, steps: finished.map((op) => ({ ops: [op] })) };
+}
+
+/** A wire that an earlier query opened is in the ring of its readers: the same program opened it there. */
+function entering(value: Value, uses: readonly Demand[]): Value {
+  const { element, sharing } = value.type;
+  if (sharing !== "wire" || !isFixed(element)) return value;
+  const [width, ...others] = wireRings(uses);
+  if (width === undefined || others.length > 0) throw new Error("a kept wire has readers in several rings, or none");
+  return { ...value, type: { ...value.type, element: fx(width, element.scale) } };
 }
 
 /**

@@ -1,3 +1,4 @@
+export { a2bCast } from "./a2b-cast.ts";
 export { a2bCompare, a2bComparePublic } from "./a2b-compare.ts";
 export { a2bRelu } from "./a2b-relu.ts";
 export { tournamentArgmax } from "./argmax.ts";
@@ -7,6 +8,7 @@ export { beaverMul, beaverWeightMul } from "./beaver-mul.ts";
 export { beaverSquare } from "./beaver-square.ts";
 export { beaverWhere } from "./beaver-where.ts";
 export { bitExtend } from "./bit-extend.ts";
+export { coarseMaxCachedAttention } from "./cached-attention.ts";
 export { thresholdClip } from "./clip.ts";
 export { dpfLookup } from "./dpf-lookup.ts";
 export { maskedMaximum, maskedMinimum, thresholdMaximum, thresholdMinimum } from "./extreme.ts";
@@ -48,6 +50,11 @@ export { replicatedWhere, replicatedWhereElsePublic, replicatedWherePublic } fro
 export { sameRingTruncate } from "./same-ring-truncate.ts";
 export { seededShare } from "./seeded-share.ts";
 export { separableExp } from "./separable-exp.ts";
+export { sigmaGelu, sigmaSilu } from "./sigma-activation.ts";
+export { sigmaAttention } from "./sigma-attention.ts";
+export { sigmaLayerNorm, sigmaRmsNorm } from "./sigma-norm.ts";
+export { sigmaMatmul, sigmaMul, sigmaSharedMatmul, sigmaSharedMul } from "./sigma-product.ts";
+export { sigmaTruncate, sigmaTruncateWithSlack } from "./sigma-truncate.ts";
 export { maskedAbs, thresholdSign } from "./sign.ts";
 export { coarseMaxSoftmax } from "./softmax.ts";
 export { tournamentMaxPool } from "./tournament-max-pool.ts";

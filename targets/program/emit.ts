@@ -244,5 +244,7 @@ function callOf({ variable }: Scope, { op, callee, args }: Call, alone: boolean)
 
 function argumentOf(argument: Argument, variable: (id: string) => string): string {
   if (argument.kind === "value") return variable(argument.id);
+  if (argument.kind === "kept")
+    throw new Error(`%${argument.id} is a wire of an earlier query: programs keep none so far`);
   return argument.kind === "input" ? member("inputs", argument.id) : member("weights", argument.key);
 }

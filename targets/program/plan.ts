@@ -13,6 +13,8 @@ export type Role = "client" | "server" | "dealer";
 export type Argument =
   | { readonly kind: "value"; readonly id: ValueId }
   | { readonly kind: "input"; readonly id: ValueId }
+  /** A wire that an earlier query opened. Programs do not keep any so far: it can be counted, and not run. */
+  | { readonly kind: "kept"; readonly id: ValueId; readonly fixed: Fixed }
   | { readonly kind: "weight"; readonly key: string };
 
 /** One op as a call of the runtime. */
@@ -69,6 +71,7 @@ export function planProgram(module: Module, setting: string): Plan {
 
   const argument = (op: Op, place: number): Argument => {
     const id = op.operands[place]!;
+    if (isInput.has(id) && isKept(module, id)) return { kind: "kept", id, fixed: fixedOf(module, id) };
     if (isInput.has(id)) return { kind: "input", id };
     if (!(id in module.params)) return { kind: "value", id };
     const use = weightUse(module, op, place, dealerComputes);
@@ -94,15 +97,19 @@ export function planProgram(module: Module, setting: string): Plan {
   return { name: module.name, setting, inputs: inputsOf(module), outputs: outputsOf(module), weights, steps };
 }
 
+const isKept = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "wire";
+
 /** The client's integers of an input are at the scale at which it is shared. */
 function inputsOf(module: Module): Readonly<Record<string, Fixed>> {
   const shares = opsOf(module).filter((op) => op.name === "share");
   return Object.fromEntries(
-    module.inputs.map((id) => {
-      const share = shares.find((op) => op.operands[0] === id);
-      // Indices of the client's, which a protocol takes as they are, are never shared.
-      return [id, fixedOf(module, share?.result ?? id)];
-    }),
+    module.inputs
+      .filter((id) => !isKept(module, id))
+      .map((id) => {
+        const share = shares.find((op) => op.operands[0] === id);
+        // Indices of the client's, which a protocol takes as they are, are never shared.
+        return [id, fixedOf(module, share?.result ?? id)];
+      }),
   );
 }
 

@@ -28,6 +28,7 @@ const cases: readonly Case[] = [
   ["reduce-sum", [22], [22], 22],
   ["rope", [22, plain, plain], [12, 11, 11], 23],
   ["attention", [22, 22, 22], [9, 9, 11], 12],
+  ["cached-attention", [22, 22, 22, 9, 11], [9, 9, 11, 9, 11], 12],
   ["attention", [22, 22, 22, plain], [9, 9, 11, 12], 12],
   ["softmax", [18], [12], 14],
   ["gelu", [22], [12], 12],

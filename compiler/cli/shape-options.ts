@@ -1,0 +1,83 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import type { LinkProfile } from "../../runtime/transport/link.ts";
+import type { CostReport } from "../report/cost.ts";
+import { architectures, type ShapeName, shapeNames } from "../shapes/architectures.ts";
+import { countShape } from "../shapes/count.ts";
+import { parseOwnership } from "../shapes/ownership.ts";
+import type { Options } from "./command.ts";
+import { dimsOf, readUsage } from "./values.ts";
+
+const isShape = (name: string): name is ShapeName => (shapeNames as readonly string[]).includes(name);
+
+/** Options that are said of a model file. */
+const ofModels = ["base", "adapter", "calibrate", "head", "truncation", "objective"] as const;
+
+/** `cost --shape`: counts a known architecture without weights. All that does not fit is refused at once. */
+export function shapeCost(
+  name: string,
+  path: string | undefined,
+  options: Options,
+  links: readonly LinkProfile[],
+): CostReport {
+  const dims = dimsOf(options);
+  const phase = options.text("phase") ?? "prefill";
+  const owners = options.texts("private");
+  throwIfAny([
+    ...refusedShape(name),
+    ...refusedOptions(path, options),
+    ...(isShape(name) ? refusedPhase(name, phase, dims) : []),
+  ]);
+  const setting = options.text("setting") === "3pc" ? "3pc" : "2pc-dealer";
+  return countShape(name as ShapeName, {
+    seq: dims.seq ?? 1,
+    phase: phase as "prefill" | "decode",
+    ...(dims.context !== undefined && { context: dims.context }),
+    private: readUsage(() => parseOwnership(owners[0] ?? "all")),
+    select: { setting },
+    links,
+  }).report;
+}
+
+const refusedShape = (name: string): readonly Diagnostic[] =>
+  isShape(name)
+    ? []
+    : [{ code: "MRL0830", message: `no architecture is known as ${name}`, help: `known: ${shapeNames.join(", ")}` }];
+
+function refusedOptions(path: string | undefined, options: Options): readonly Diagnostic[] {
+  const given = [
+    ...(path === undefined ? [] : [path]),
+    ...ofModels.filter((option) => options.text(option) !== undefined).map((option) => `--${option}`),
+    ...(["input", "reveal"] as const)
+      .filter((option) => options.texts(option).length > 0)
+      .map((option) => `--${option}`),
+    ...(options.texts("private").length > 1 ? ["a second --private"] : []),
+    ...(["marill", undefined].includes(options.text("numerics")) ? [] : [`--numerics ${options.text("numerics")}`]),
+    ...(["2pc-dealer", "3pc", undefined].includes(options.text("setting"))
+      ? []
+      : [`--setting ${options.text("setting")}`]),
+  ];
+  return given.map((what) => ({
+    code: "MRL0831",
+    message: `--shape counts without a model, and ${what} does not go with it`,
+    help: "leave one of them out: see marillc cost --help",
+  }));
+}
+
+function refusedPhase(name: ShapeName, phase: string, dims: Readonly<Record<string, number>>): readonly Diagnostic[] {
+  const wanted: Readonly<Record<string, readonly string[]>> = { prefill: ["seq"], decode: ["context"] };
+  const needed = wanted[phase];
+  if (!needed || (phase === "decode" && !architectures[name].causal)) {
+    const message = needed ? `${name} does not generate: it has no phase decode` : `there is no phase ${phase}`;
+    return [{ code: "MRL0832", message, help: "--phase prefill, or decode for models that generate" }];
+  }
+  const missing = needed.filter((dim) => dims[dim] === undefined);
+  const unknown = Object.keys(dims).filter((dim) => !["seq", "context"].includes(dim));
+  return [
+    ...missing.map((dim) => ({
+      code: "MRL0833",
+      message: `phase ${phase} needs the size of ${dim}`,
+      help: `--dim ${dim}=128`,
+    })),
+    ...unknown.map((dim) => ({ code: "MRL0833", message: `shapes have no dimension ${dim}`, help: "seq and context" })),
+  ];
+}

@@ -1,0 +1,71 @@
+/** What decides the cost of a transformer: sizes and kinds, no weights. */
+export interface Architecture {
+  readonly layers: number;
+  readonly hidden: number;
+  readonly heads: number;
+  /** Key and value heads; fewer than `heads` where queries share them. */
+  readonly keyHeads: number;
+  /** Inner width of the feed-forward part. */
+  readonly inner: number;
+  readonly vocabulary: number;
+  readonly norm: "layer-norm" | "rms-norm";
+  /** post: x = norm(x + f(x)), as BERT; pre: x = x + f(norm(x)). */
+  readonly placement: "pre" | "post";
+  readonly activation: "gelu" | "gated-silu";
+  readonly position: "learned" | "rotary";
+  readonly causal: boolean;
+  /** Whether products carry a bias. */
+  readonly bias: boolean;
+  /** What the client receives: next-token logits of the last place, or classes from a pooled first place. */
+  readonly head: "logits" | { readonly classes: number };
+}
+
+type Sizes = Pick<Architecture, "layers" | "hidden" | "heads" | "inner">;
+
+const bert = (sizes: Sizes): Architecture => ({
+  ...sizes,
+  keyHeads: sizes.heads,
+  vocabulary: 30522,
+  norm: "layer-norm",
+  placement: "post",
+  activation: "gelu",
+  position: "learned",
+  causal: false,
+  bias: true,
+  head: { classes: 2 },
+});
+
+const gpt = (sizes: Sizes): Architecture => ({
+  ...bert(sizes),
+  vocabulary: 50257,
+  placement: "pre",
+  causal: true,
+  head: "logits",
+});
+
+const llama = (sizes: Sizes): Architecture => ({
+  ...gpt(sizes),
+  vocabulary: 32000,
+  norm: "rms-norm",
+  activation: "gated-silu",
+  position: "rotary",
+  bias: false,
+});
+
+/**
+ * Sizes from the models' published configurations: BERT (Devlin et al., NAACL 2019; BERT-tiny: Turc et al., 2019),
+ * GPT-2 (Radford et al., 2019), GPT-Neo (EleutherAI; its local layers see 256 places, all of them up to there),
+ * LLaMA (Touvron et al., 2023), OpenLLaMA (Geng and Liu, 2023).
+ */
+export const architectures = {
+  "bert-tiny": bert({ layers: 2, hidden: 128, heads: 2, inner: 512 }),
+  "bert-base": bert({ layers: 12, hidden: 768, heads: 12, inner: 3072 }),
+  "bert-large": bert({ layers: 24, hidden: 1024, heads: 16, inner: 4096 }),
+  gpt2: gpt({ layers: 12, hidden: 768, heads: 12, inner: 3072 }),
+  "gpt-neo-1.3b": gpt({ layers: 24, hidden: 2048, heads: 16, inner: 8192 }),
+  "llama-7b": llama({ layers: 32, hidden: 4096, heads: 32, inner: 11008 }),
+  "open-llama-3b": llama({ layers: 26, hidden: 3200, heads: 32, inner: 8640 }),
+} as const satisfies Readonly<Record<string, Architecture>>;
+
+export type ShapeName = keyof typeof architectures;
+export const shapeNames = Object.keys(architectures) as readonly ShapeName[];

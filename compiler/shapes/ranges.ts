@@ -1,0 +1,92 @@
+import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import type { Interval } from "../../ir/type.ts";
+import { usersOf } from "../../ir/uses.ts";
+import { analyse } from "../../passes/4-quantize/analyse.ts";
+import type { Calibration } from "../../passes/4-quantize/calibration.ts";
+import { defaultPrecision } from "../../passes/4-quantize/index.ts";
+import type { Inner } from "../../passes/4-quantize/sums.ts";
+import type { State } from "../../passes/pass.ts";
+import { type Architecture, architectures, type ShapeName } from "./architectures.ts";
+
+/** Bounds on the magnitude of a kind of value. Scores in base-2 units; sums of squares per element of a row. */
+interface Magnitudes {
+  readonly values: Readonly<Record<string, number>>;
+  readonly score: number;
+  readonly squares: Interval;
+}
+
+const common = {
+  query: 30,
+  key: 30,
+  value: 15,
+  attended: 15,
+  "low-rank": 15,
+  pooled: 15,
+  logits: 60,
+} as const;
+
+/** docs/estimates.md says where each comes from, and what follows if it is wrong by a factor of two. */
+const bert: Magnitudes = {
+  values: {
+    ...common,
+    embedding: 7,
+    normed: 30,
+    projected: 30,
+    "pre-activation": 30,
+    activated: 30,
+    fed: 60,
+    residual: 60,
+  },
+  score: 63,
+  squares: { lo: 2 ** -6, hi: 2 ** 6 },
+};
+const decoder: Magnitudes = {
+  values: {
+    ...common,
+    embedding: 7,
+    normed: 60,
+    projected: 250,
+    "pre-activation": 30,
+    activated: 30,
+    up: 60,
+    gated: 1000,
+    fed: 4000,
+    residual: 4000,
+  },
+  score: 63,
+  squares: { lo: 2 ** -12, hi: 2 ** 14 },
+};
+
+const magnitudesOf = (arch: Architecture): Magnitudes => (arch.placement === "post" ? bert : decoder);
+
+/** What the last part of an origin names. */
+const kindOf = ({ origin }: Op): string => origin.slice(origin.lastIndexOf("/") + 1);
+
+/** Bounds of every value by the table, in the place of measured ones; interval analysis as in a compilation. */
+export function assumedCalibration(name: ShapeName, state: State): Calibration {
+  const { values, score, squares } = magnitudesOf(architectures[name]);
+  const { module } = state;
+  const observed = new Map<ValueId, Interval>();
+  const inner = new Map<ValueId, Inner>();
+  const include = (id: ValueId, most: number | undefined): void => {
+    if (most !== undefined) observed.set(id, { lo: -most, hi: most });
+  };
+  for (const id of module.inputs)
+    include(id, id.includes(".kept.") ? values[id.slice(id.lastIndexOf(".") + 1)] : undefined);
+  if (module.inputs.includes("hidden")) include("hidden", values.residual);
+  const users = usersOf(opsOf(module));
+  for (const op of opsOf(module)) {
+    const length = lastExtent(module, op.operands[0]!);
+    if (op.name === "attention" || op.name === "cached-attention") inner.set(op.result, { lo: -score, hi: score });
+    if (op.name === "layer-norm" || op.name === "rms-norm")
+      inner.set(op.result, { lo: squares.lo * length, hi: squares.hi * length });
+    // A fused product holds all that is cut out of it.
+    const parts = (users.get(op.result) ?? []).filter((user) => user.name === "slice");
+    const kinds = op.name === "matmul" && parts.length > 1 ? parts.map(kindOf) : [kindOf(op)];
+    const known = kinds.flatMap((kind) => values[kind] ?? []);
+    include(op.result, known.length === kinds.length ? Math.max(...known) : undefined);
+  }
+  return analyse(state, defaultPrecision, { values: observed, inner });
+}
+
+const lastExtent = (module: Module, id: ValueId): number => module.values[id]!.type.shape.at(-1) ?? 1;

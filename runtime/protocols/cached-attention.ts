@@ -1,0 +1,63 @@
+import type { Wire } from "../party.ts";
+import { concat } from "../ring/index.ts";
+import { coarseMaxAttention } from "./attention.ts";
+import { defineProtocol, type Fixed, type Spec, ulpsOf } from "./define.ts";
+
+/** Places lie along this axis of keys and values. */
+const places = 2;
+
+/** What the whole of two parts is: their places together, in bounds that hold both. */
+const joinedFixed = (past: Fixed, next: Fixed): Fixed => ({
+  ...next,
+  shape: next.shape.with(places, past.shape[places]! + next.shape[places]!),
+  lo: Math.min(past.lo, next.lo),
+  hi: Math.max(past.hi, next.hi),
+});
+
+/** The attention over all places that an execution amounts to. */
+function wholeOf(spec: Spec): Spec {
+  const [q, k, v, pastK, pastV] = spec.operands as readonly [Fixed, Fixed, Fixed, Fixed, Fixed];
+  return { ...spec, operands: [q, joinedFixed(pastK, k), joinedFixed(pastV, v)] };
+}
+
+/** Two wires of one ring below each other. Both parts of the mask are known where the parts' are: free. */
+const below = (past: Wire, next: Wire): Wire => ({
+  kind: "wire",
+  opened: concat([past.opened, next.opened], places),
+  mask: {
+    share: past.mask.share && next.mask.share && concat([past.mask.share, next.mask.share], places),
+    secret: concat([past.mask.secret, next.mask.secret], places),
+    fresh: false,
+  },
+});
+
+const { settings, security, paper, exactRings, widest, refuses, variants } = coarseMaxAttention;
+
+/**
+ * Attention with keys and values of earlier places kept as wires: what was opened then stays public, and its masks stay
+ * the dealer's secret, so only the new places' q, k and v cross the network (protocols.md 1.1, KV cache). A mask is
+ * opened under once and multiplied many times, each time with fresh shares of its products (docs/protocols/attention.md).
+ */
+export const coarseMaxCachedAttention = defineProtocol({
+  name: "coarse-max.cached-attention",
+  implements: "cached-attention",
+  settings,
+  security,
+  paper,
+  accuracy: { ulps: (spec) => ulpsOf(coarseMaxAttention, wholeOf(spec)) },
+  forms: ["wire", "wire", "wire", "wire", "wire"],
+  yields: "share",
+  ...(exactRings && { exactRings }),
+  operandWidths: (spec) => {
+    const [q, k, v] = coarseMaxAttention.operandWidths(wholeOf(spec)) as readonly [number, number, number];
+    return [q, k, v, k, v];
+  },
+  ...(widest && { widest: (spec: Spec) => widest(wholeOf(spec)) }),
+  ...(refuses && { refuses: (spec: Spec) => refuses(wholeOf(spec)) }),
+  ...(variants && { variants: (spec: Spec) => variants(wholeOf(spec)) }),
+  *run(party, spec, q, k, v, pastK, pastV) {
+    const keys = below(pastK as Wire, k as Wire);
+    const values = below(pastV as Wire, v as Wire);
+    return yield* coarseMaxAttention.run(party, wholeOf(spec), q!, keys, values);
+  },
+});
