@@ -15,13 +15,15 @@ interface Affine {
 /**
  * (n ∘ g + b)·W = n·(diag(g)·W) + b·W, for every product that reads it, if all readers are products with weights:
  * the gain costs nothing, and the sum of a bias is free. A public W must not become the server's by this, since what
- * is free with a public weight would then need a protocol: such a gain stays where it is.
+ * is free with a public weight would then need a protocol: such a gain stays where it is. Where something else reads
+ * the value too, as the residual sum behind a norm does, a W of the server's takes the gain in nevertheless: its product
+ * then starts from n, whose ring has no truncation in it.
  */
 export const foldGain = (state: SplitState): SplitState =>
   rewriteOps(state, (op, draft) => {
     if (op.name !== "matmul") return undefined;
     const affine = affineOf(op.operands[0]!, draft);
-    return affine && foldable(op.operands[0]!, affine, draft) ? fold(op, affine, draft) : undefined;
+    return affine && foldable(op, affine, draft) ? fold(op, affine, draft) : undefined;
   });
 
 function fold(op: Op, { n, gain, bias }: Affine, draft: Draft): ValueId {
@@ -67,14 +69,19 @@ function isVector(id: ValueId, value: ValueId, draft: Draft): boolean {
   return draft.isParam(id) && shape.at(-1) === inner && sizeOf(shape) === inner;
 }
 
-function foldable(id: ValueId, { gain, bias }: Affine, draft: Draft): boolean {
-  if (draft.isOutput(id)) return false;
-  return draft.users(id).every((user) => {
-    const [left, weight] = user.operands as [ValueId, ValueId];
-    if (user.name !== "matmul" || left !== id || !draft.isParam(weight)) return false;
-    const { label, shape } = draft.type(weight);
-    // A bias row of a batch of matrices would be a batch of rows: not worth the case.
-    if (bias !== undefined && shape.length !== 2) return false;
-    return join(label, draft.type(gain).label) === label;
-  });
+function foldable(op: Op, affine: Affine, draft: Draft): boolean {
+  const id = op.operands[0]!;
+  if (!takesGain(op, id, affine, draft)) return false;
+  if (draft.type(op.operands[1]!).label === "server") return true;
+  return !draft.isOutput(id) && draft.users(id).every((user) => takesGain(user, id, affine, draft));
+}
+
+/** Whether the op is a product with a matrix that the gain may be folded into. */
+function takesGain(op: Op, id: ValueId, { gain, bias }: Affine, draft: Draft): boolean {
+  const [left, weight] = op.operands as [ValueId, ValueId];
+  if (op.name !== "matmul" || left !== id || !draft.isParam(weight)) return false;
+  const { label, shape } = draft.type(weight);
+  // A bias row of a batch of matrices would be a batch of rows: not worth the case.
+  if (bias !== undefined && shape.length !== 2) return false;
+  return join(label, draft.type(gain).label) === label;
 }
