@@ -15,7 +15,7 @@ export const scoreScale = 12;
 /** Fractional bits of the weights 2^y ∈ (0, 1). */
 export const weightScale = 12;
 /** Fractional bits on which the maximum is taken; off by at most one unit, which only rescales the row. */
-const maxBits = 3;
+const maxBits = 2;
 
 /** A flat list of scores with the rows that they form. */
 export interface ScoreRows {
@@ -57,7 +57,7 @@ export const weightedWidth = (columns: number, bound: number, scale: number): nu
   signedBits(-2 * columns * bound, 2 * columns * bound, weightScale + scale);
 
 /**
- * Weights 2^(s − m) of flat scores, m the row's maximum up to 1/4, as an open wire of `width` bits, and the sums of
+ * Weights 2^(s − m) of flat scores, m the row's maximum up to 1/2, as an open wire of `width` bits, and the sums of
  * the rows' weights as an open wire (softmax without its division; protocols.md 1.7).
  * 3·⌈log4 longest row⌉ + 4 rounds with comparisons of one.
  */
@@ -91,7 +91,7 @@ export function* scoreWeights(
   return { weights: open, sums: openSums };
 }
 
-/** The sum of a row's weights is at least 2^−1/4·(1 − rounding) and at most its length. */
+/** The sum of a row's weights is at least 2^−1/2·(1 − rounding) and at most its length. */
 export const sumPlan = (layout: ScoreRows): OctavePlan =>
   planOctaves("reciprocal", 0.5, layout.columns * 1.02, weightScale);
 

@@ -90,7 +90,7 @@ export function activationTests(
 
     const outside = costOf(protocol, activationSpec([12, 12], -32, 32, 40, 8));
     const wire = resolve(protocol, activationSpec([12, 12], -32, 32, 40, 8)).operands[0]!.width;
-    const inner = 12 + Math.floor(Math.log2(table.bound)) + 4;
+    const inner = 12 + Math.floor(Math.log2(table.bound)) + 3;
     const digits = Math.ceil((wire - 10) / digitBits(wire - 10));
     // OPEN of the inner value, two CMP_MDC on the wire with 3 fractional bits, two or three selecting bits.
     const bits = inner + 2 * (2 * digits - 1) + (table.under === 0 ? 2 : 3);

@@ -39,9 +39,9 @@ it("is e^x within its declared error, 245 seeds over scales, ranges and rings; c
 it("costs EXP_SEP of protocols.md 8: CMP(16) + CMP(n), then 4 words of the dealer and 4 bits online", () => {
   const spec = specOf(8, 12, 12, -12, 2, 30);
   const width = resolve(separableExp, spec).operands[0]!.width - 12;
-  // CMP_MDC of 16 bits: 134 from the dealer, 2·7 online; of the wire's n − 1 low bits, and msb r.
-  const compare: Record<number, [dealer: number, digits: number]> = { 17: [150, 5], 18: [166, 5], 19: [178, 5] };
-  const [dealer, digits] = compare[width - 1]!;
+  // CMP_MDC of 16 bits: 134 from the dealer, 2·7 online; of the low bits of the wire's whole units, and msb r.
+  const compare: Record<number, [dealer: number, digits: number]> = { 5: [20, 2], 6: [28, 2], 7: [36, 2] };
+  const [dealer, digits] = compare[width - 12 - 1]!;
   const online = width + 7 + (2 * digits - 1) + 2;
   expect(costOf(separableExp, spec)).toEqual({
     rounds: 3,
