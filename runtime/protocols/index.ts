@@ -45,6 +45,7 @@ export { replicatedReveal, replicatedShare } from "./replicated-io.ts";
 export { replicatedMaximum, replicatedMaximumPublic, replicatedReduceMax } from "./replicated-max.ts";
 export { replicatedMatmul, replicatedMul, replicatedSquare } from "./replicated-product.ts";
 export { replicatedTruncate, replicatedTruncateUnchecked } from "./replicated-truncate.ts";
+export { replicatedCast, replicatedLogic, replicatedNot } from "./replicated-truth.ts";
 export { replicatedWeightMatmul, replicatedWeightMul } from "./replicated-weight.ts";
 export { replicatedWhere, replicatedWhereElsePublic, replicatedWherePublic } from "./replicated-where.ts";
 export { sameRingTruncate } from "./same-ring-truncate.ts";

@@ -293,6 +293,29 @@ const replicatedCases: readonly TestedCase[] = [
     name: `replicated.compare, ${kind}`,
     samples: 1000,
   })),
+  tested(
+    protocols.replicatedLogic,
+    [
+      [[0], [1]],
+      [[1], [1]],
+    ],
+    spec(
+      (n) => [fixed([n], 0, 0, 1), fixed([n], 0, 0, 1)],
+      (n) => fixed([n], 0, 0, 1, 1),
+      { kind: "and" },
+    ),
+    unshared,
+  ),
+  tested(
+    protocols.replicatedCast,
+    [[[0]], [[1]]],
+    spec(
+      (n) => [fixed([n], 0, 0, 1)],
+      (n) => fixed([n], 12, 0, 1, 64),
+      { to: "f32" },
+    ),
+    unshared,
+  ),
   { ...tested(protocols.replicatedRelu, [low!, high!], elementwise(12, 12, 31, 20), unshared), samples: 4000 },
   { ...tested(protocols.replicatedMaximum, [lows!, highs!], inRing(2, 12, 12), unshared), samples: 1000 },
 ];

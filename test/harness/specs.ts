@@ -342,6 +342,29 @@ const rows: Readonly<Record<string, SpecRow>> = {
     ),
     draws: rowsOf,
   },
+  "replicated.cast": elementwise(
+    unary({
+      lo: 0,
+      hi: 1,
+      scales: [0, 4, 8, 12, 21].map((to) => [0, to] as const),
+      widths: [64, 40],
+      attrs: [{ to: "f32" }],
+    }),
+  ),
+  "replicated.logic": elementwise(
+    binary({ bounds: [1, 1, 1], scales: Array.from({ length: 5 }, () => [0, 0, 0] as const), widths: [1, 64, 40] }).map(
+      (spec, k) => ({
+        ...spec,
+        operands: spec.operands.map((x) => ({ ...x, lo: 0 })),
+        attrs: { kind: ["and", "or", "xor"][(k + Math.floor(k / 9)) % 3]! },
+      }),
+    ),
+  ),
+  "replicated.not": elementwise(
+    unary({ lo: 0, hi: 1, scales: [[0, 0]], widths: [1, 64, 40, 33] }).concat(
+      unary({ lo: 0, hi: 1, scales: Array.from({ length: 3 }, () => [0, 0] as const), widths: [64, 1, 20] }),
+    ),
+  ),
   "replicated.compare": relations,
   "replicated.compare-public": relations,
   "replicated.matmul": {
