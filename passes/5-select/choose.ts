@@ -1,6 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
-import { type Module, type Op, opsOf, typeOf } from "../../ir/module.ts";
+import { type Attrs, type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { needsProtocol, opDef } from "../../ir/registry.ts";
 import {
   type Family,
@@ -43,11 +43,29 @@ const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
 /** Operators that are protocols whatever their operands' labels: they change how a value is held. */
 const conversions: readonly string[] = ["share", "open", "extend", "reveal"];
 
-/** x·y = y·x: a weight stands on the right, where protocols look for it. */
+/** x < y is y > x. */
+const mirrored: Readonly<Record<string, string>> = {
+  equal: "equal",
+  less: "greater",
+  "less-or-equal": "greater-or-equal",
+  greater: "less",
+  "greater-or-equal": "less-or-equal",
+};
+/** Attributes with which the operators of two operands mean the same when these change places. */
+const swapped: Readonly<Record<string, (attrs: Attrs) => Attrs>> = {
+  mul: (attrs) => attrs,
+  logic: (attrs) => attrs,
+  maximum: (attrs) => attrs,
+  minimum: (attrs) => attrs,
+  compare: (attrs) => ({ ...attrs, kind: mirrored[String(attrs.kind)]! }),
+};
+
+/** x·y = y·x, x < y = y > x: what is not secret stands on the right, where protocols look for it. */
 function orderOperands(module: Module, op: Op): Op {
-  const [first, second] = op.operands;
-  const swaps = op.name === "mul" && typeOf(module, first!).label !== "shared";
-  return swaps && typeOf(module, second!).label === "shared" ? { ...op, operands: [second!, first!] } : op;
+  const [first, second] = op.operands as [ValueId, ValueId];
+  const swap = Object.hasOwn(swapped, op.name) ? swapped[op.name] : undefined;
+  if (!swap || typeOf(module, first).label === "shared" || typeOf(module, second).label !== "shared") return op;
+  return { ...op, operands: [second, first], attrs: swap(op.attrs) };
 }
 
 const accepts = (module: Module, op: Op, protocol: Protocol): boolean =>

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { programOf } from "../../compiler/execute.ts";
 import { interpretRaw } from "../../ir/interpret.ts";
-import { opsOf, typeOf } from "../../ir/module.ts";
+import { type Module, opsOf, typeOf } from "../../ir/module.ts";
 import { isBit } from "../../ir/type.ts";
 import { verify } from "../../ir/verify.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/index.ts";
 import { calibrate, quantize } from "../../passes/4-quantize/index.ts";
-import { select } from "../../passes/5-select/index.ts";
+import { type Setting, select } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
@@ -44,8 +44,24 @@ function ordering(): Model {
   });
 }
 
-function quantized(): SplitState {
-  const whole = ordering();
+/** Operators whose first operand is public: protocols want it second. */
+function mirrored(): Model {
+  return model(({ op, weight, feature }) => {
+    const x = op("add", [feature("x", [3, 5]), weight("offset", "server", tensor([5], [0.5, -0.25, 0, 0.25, -0.5]))]);
+    const half = weight("half", "public", tensor([], [0.5]));
+    const bounds = weight("bounds", "public", tensor([5], [0.5, 0, -0.25, 1, -1]));
+    const known = weight("known", "public", tensor([5], [0, 1, 1, 0, 1]));
+    const secret = op("compare", [bounds, x], { kind: "less" });
+    return [
+      ...["equal", "less-or-equal", "greater", "greater-or-equal"].map((kind) => op("compare", [bounds, x], { kind })),
+      ...["and", "or", "xor"].map((kind) => op("logic", [known, secret], { kind })),
+      op("maximum", [half, x]),
+      op("minimum", [bounds, x]),
+    ];
+  });
+}
+
+function quantized(whole: Model): SplitState {
   const cut = split(whole, { reveal: whole.module.outputs.map((output) => ({ output, to: "client" as const })) });
   return quantize(cut, { calibration: calibrate(cut, [1, 2, 3].map(inputsOf)) });
 }
@@ -64,18 +80,11 @@ const inputsOf = (seed: number): ReadonlyMap<string, Tensor> => {
   ]);
 };
 
-test.each([
-  "2pc-dealer",
-  "3pc",
-] as const)("comparisons and choices in %s equal the interpreter's bit for bit", async (setting) => {
-  const state = quantized();
+/** The scheduled module, once its outputs were found to be the interpreter's bit for bit. */
+async function exact(whole: Model, setting: Setting): Promise<Module> {
+  const state = quantized(whole);
   const scheduled = runPass(schedulePass, select(state, { setting }));
   expect(verify(scheduled.module)).toEqual([]);
-  const names = opsOf(scheduled.module).map(({ protocol }) => protocol);
-  expect(names).toContain("bit.extend");
-  const less = opsOf(scheduled.module).find(({ name }) => name === "compare")!;
-  expect(isBit(typeOf(scheduled.module, less.result).element)).toBe(true);
-
   const program = programOf(planProgram(scheduled.module, setting), "test");
   const queries = [7, 8].map(inputsOf);
   const raw = queries.map((inputs) =>
@@ -91,10 +100,29 @@ test.each([
   );
   const { results } = await runSession(program, integerWeights(program, scheduled.weights), raw);
   for (const [k, { outputs }] of results.entries()) {
-    const exact = interpretRaw(state.module, state.weights, queries[k]!);
+    const wanted = interpretRaw(state.module, state.weights, queries[k]!);
     for (const id of scheduled.module.outputs) {
       const unit = 2 ** program.outputs[id]!.scale;
-      expect([...outputs.get(id)!.data!], id).toEqual([...exact.get(id)!.data].map((v) => v * unit + 0));
+      expect([...outputs.get(id)!.data!], id).toEqual([...wanted.get(id)!.data].map((v) => v * unit + 0));
     }
+  }
+  return scheduled.module;
+}
+
+test.each([
+  "2pc-dealer",
+  "3pc",
+] as const)("comparisons and choices in %s equal the interpreter's bit for bit", async (setting) => {
+  const module = await exact(ordering(), setting);
+  expect(opsOf(module).map(({ protocol }) => protocol)).toContain("bit.extend");
+  const less = opsOf(module).find(({ name }) => name === "compare")!;
+  expect(isBit(typeOf(module, less.result).element)).toBe(true);
+});
+
+test("a public operand may stand in either place", async () => {
+  const module = await exact(mirrored(), "2pc-dealer");
+  const names = new Set(opsOf(module).map(({ protocol }) => protocol));
+  for (const name of ["threshold.compare", "local.logic", "threshold.maximum", "threshold.minimum"]) {
+    expect(names).toContain(name);
   }
 });
