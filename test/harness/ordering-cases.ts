@@ -93,6 +93,24 @@ export const orderingCases: readonly OrderingCase[] = [
     breaks: [...opening, choosing],
   },
   {
+    protocol: protocols.maskedWherePublic,
+    secrets: [
+      [[0], [-60001], [20]],
+      [[1], [12346], [20]],
+    ],
+    shapes: choice,
+    breaks: [...opening, choosing],
+  },
+  {
+    protocol: protocols.maskedWhereElse,
+    secrets: [
+      [[0], [20], [-60001]],
+      [[1], [20], [12346]],
+    ],
+    shapes: choice,
+    breaks: [...opening, choosing],
+  },
+  {
     protocol: protocols.bitWhere,
     secrets: [
       [[0], [7], [20]],
@@ -104,6 +122,12 @@ export const orderingCases: readonly OrderingCase[] = [
   ...[protocols.maskedMaximum, protocols.maskedMinimum].map((protocol) => ({
     protocol,
     secrets: two,
+    shapes: double(wide),
+    breaks: [...opening, digits, choosing],
+  })),
+  ...[protocols.thresholdMaximum, protocols.thresholdMinimum].map((protocol) => ({
+    protocol,
+    secrets: beside,
     shapes: double(wide),
     breaks: [...opening, digits, choosing],
   })),
@@ -120,12 +144,12 @@ export const orderingCases: readonly OrderingCase[] = [
     shapes: single((n) => fixed([n], 0, -1, 1, 12)),
     breaks: [...opening, digits, choosing],
   },
-  {
-    protocol: protocols.tournamentReduceMax,
+  ...[protocols.tournamentReduceMax, protocols.tournamentReduceMin].map((protocol) => ({
+    protocol,
     secrets: three,
     shapes: rows((n) => fixed([n, 1], 12, -16, 16, 40), { axes: [1], keepdims: true, radix: 2 }),
-    breaks: [...opening, digits, choosing, "one mask serves every opening"],
-  },
+    breaks: [...opening, digits, choosing, "one mask serves every opening" as const],
+  })),
   {
     protocol: protocols.tournamentArgmax,
     secrets: three,
