@@ -21,7 +21,7 @@ export const modelOptions: readonly OptionSpec[] = [
   { flags: "--truncation <kind>", help: "fast or exact (default: fast)" },
   {
     flags: "--numerics <name>",
-    help: "marill, or how another system computes: crypten, mpcformer, secformer, shaft, … (default: marill)",
+    help: "marill, or how another system computes: crypten, shaft, puma, … (docs/presets.md) (default: marill)",
   },
   {
     flags: "--calibrate <path>",

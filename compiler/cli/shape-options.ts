@@ -1,4 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { presets } from "../../passes/3-approximate/index.ts";
+import type { Setting } from "../../passes/5-select/index.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
 import type { CostReport } from "../report/cost.ts";
 import { architectures, type ShapeName, shapeNames } from "../shapes/architectures.ts";
@@ -28,12 +30,16 @@ export function shapeCost(
     ...(isShape(name) ? refusedPhase(name, phase, dims) : []),
   ]);
   const setting = options.text("setting") === "3pc" ? "3pc" : "2pc-dealer";
+  const numerics = options.text("numerics") ?? "marill";
+  const preset = presets.get(numerics);
+  throwIfAny(refusedNumerics(numerics, setting, phase));
   return countShape(name as ShapeName, {
     seq: dims.seq ?? 1,
     phase: phase as "prefill" | "decode",
     ...(dims.context !== undefined && { context: dims.context }),
     private: readUsage(() => parseOwnership(owners[0] ?? "all")),
     select: { setting },
+    ...(preset && { preset }),
     links,
   }).report;
 }
@@ -51,7 +57,6 @@ function refusedOptions(path: string | undefined, options: Options): readonly Di
       .filter((option) => options.texts(option).length > 0)
       .map((option) => `--${option}`),
     ...(options.texts("private").length > 1 ? ["a second --private"] : []),
-    ...(["marill", undefined].includes(options.text("numerics")) ? [] : [`--numerics ${options.text("numerics")}`]),
     ...(["2pc-dealer", "3pc", undefined].includes(options.text("setting"))
       ? []
       : [`--setting ${options.text("setting")}`]),
@@ -61,6 +66,16 @@ function refusedOptions(path: string | undefined, options: Options): readonly Di
     message: `--shape counts without a model, and ${what} does not go with it`,
     help: "leave one of them out: see marillc cost --help",
   }));
+}
+
+/** A preset counts what `compile` would make of it: in its settings, and it keeps no keys and values. */
+function refusedNumerics(numerics: string, setting: Setting, phase: string): readonly Diagnostic[] {
+  const preset = presets.get(numerics);
+  if (numerics === "marill" || (preset?.settings.includes(setting) && phase !== "decode")) return [];
+  const help = preset
+    ? `${numerics} counts --phase prefill, --setting ${preset.settings.join(" or ")}`
+    : `known: marill, ${[...presets.keys()].join(", ")}`;
+  return [{ code: "MRL0834", message: `--numerics ${numerics} does not go with these options`, help }];
 }
 
 function refusedPhase(name: ShapeName, phase: string, dims: Readonly<Record<string, number>>): readonly Diagnostic[] {

@@ -1,6 +1,7 @@
 import type { Module } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/weights.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
+import { approximatePass, type Preset } from "../../passes/3-approximate/index.ts";
 import { type Calibration, quantizePass } from "../../passes/4-quantize/index.ts";
 import { type SelectOptions, selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
@@ -27,6 +28,8 @@ export function shapeModule(name: ShapeName, options: ShapeOptions): ShapeModule
 }
 
 export interface ShapeCount extends ShapeOptions {
+  /** As this system computes it; absent: as we do. */
+  readonly preset?: Preset;
   readonly select?: SelectOptions;
   readonly links?: readonly LinkProfile[];
 }
@@ -36,9 +39,22 @@ export function countShape(
   name: ShapeName,
   options: ShapeCount,
 ): { readonly module: Module; readonly report: CostReport } {
-  const { state, calibration } = shapeModule(name, options);
-  const select = options.select ?? { setting: "2pc-dealer" };
-  const quantized = runPass(quantizePass({ calibration }), state);
+  const { preset } = options;
+  const { state, calibration } = preset ? written(name, options, preset) : shapeModule(name, options);
+  const select: SelectOptions = { ...(options.select ?? { setting: "2pc-dealer" }), ...(preset && restricted(preset)) };
+  const precision = preset?.precision;
+  const quantized = runPass(quantizePass({ calibration, ...(precision && { precision }) }), state);
   const { module } = runPass(schedulePass, runPass(selectPass(select), quantized));
   return { module, report: costReport(module, select.setting, "shape", options.links ?? []) };
+}
+
+const restricted = ({ families, ring }: Preset): Pick<SelectOptions, "families" | "ring"> => ({
+  families,
+  ...(ring !== undefined && { ring }),
+});
+
+/** The same in the operators of a preset. */
+function written(name: ShapeName, options: ShapeOptions, preset: Preset): Pick<ShapeModule, "state" | "calibration"> {
+  const state = runPass(approximatePass(preset), shapeModule(name, options).state);
+  return { state, calibration: assumedCalibration(name, state, preset) };
 }

@@ -1,4 +1,5 @@
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import type { Precision } from "../../ir/ops/define.ts";
 import type { Interval } from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
 import { analyse } from "../../passes/4-quantize/analyse.ts";
@@ -62,8 +63,21 @@ const magnitudesOf = (arch: Architecture): Magnitudes => (arch.placement === "po
 /** What the last part of an origin names. */
 const kindOf = ({ origin }: Op): string => origin.slice(origin.lastIndexOf("/") + 1);
 
-/** Bounds of every value by the table, in the place of measured ones; interval analysis as in a compilation. */
-export function assumedCalibration(name: ShapeName, state: State): Calibration {
+/**
+ * Of what a preset writes an operator out in, where the table says nothing. A preset has one ring: its cost depends on
+ * no bound, but values must fit.
+ */
+const inside = 2 ** 12;
+
+/**
+ * Bounds of every value by the table, in the place of measured ones; interval analysis as in a compilation. Of a module
+ * that a preset has written out, at its precision.
+ */
+export function assumedCalibration(
+  name: ShapeName,
+  state: State,
+  preset?: { readonly precision: Precision },
+): Calibration {
   const { values, score, squares } = magnitudesOf(architectures[name]);
   const { module } = state;
   const observed = new Map<ValueId, Interval>();
@@ -83,10 +97,10 @@ export function assumedCalibration(name: ShapeName, state: State): Calibration {
     // A fused product holds all that is cut out of it.
     const parts = (users.get(op.result) ?? []).filter((user) => user.name === "slice");
     const kinds = op.name === "matmul" && parts.length > 1 ? parts.map(kindOf) : [kindOf(op)];
-    const known = kinds.flatMap((kind) => values[kind] ?? []);
+    const known = kinds.flatMap((kind) => values[kind] ?? (preset ? inside : []));
     include(op.result, known.length === kinds.length ? Math.max(...known) : undefined);
   }
-  return analyse(state, defaultPrecision, { values: observed, inner });
+  return analyse(state, preset?.precision ?? defaultPrecision, { values: observed, inner });
 }
 
 const lastExtent = (module: Module, id: ValueId): number => module.values[id]!.type.shape.at(-1) ?? 1;

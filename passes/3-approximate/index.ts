@@ -16,13 +16,14 @@ import { crypten } from "./crypten.ts";
 import { mathsOf } from "./maths.ts";
 import { mpcformer } from "./mpcformer.ts";
 import type { Preset } from "./preset.ts";
+import { puma } from "./puma.ts";
 import { secformer } from "./secformer.ts";
 import { shaft } from "./shaft.ts";
 
 export type { Preset } from "./preset.ts";
 
 export const presets: ReadonlyMap<string, Preset> = new Map(
-  [crypten, mpcformer, secformer, shaft].map((preset) => [preset.name, preset]),
+  [crypten, mpcformer, secformer, shaft, puma].map((preset) => [preset.name, preset]),
 );
 
 /** An operator that expands into itself would go on for ever; none needs more rounds than this. */
