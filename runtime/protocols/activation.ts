@@ -1,6 +1,6 @@
 import type { Party, Share, Wire } from "../party.ts";
 import type { Series } from "../ring/harmonics.ts";
-import { add, addConstant, concat, mulConstant, reshape } from "../ring/index.ts";
+import { add, addConstant, mulConstant } from "../ring/index.ts";
 import { floorLog2 } from "../ring/portable-math.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
@@ -10,7 +10,7 @@ import { fourier, fourierRing, roundingError } from "./fourier.ts";
 import { openWire } from "./open.ts";
 import { bitToRing, select } from "./products.ts";
 import { wireWidth } from "./widths.ts";
-import { coarse, lift, mapWire, narrowed, publicShare, rescale, rescaledFrom } from "./wires.ts";
+import { coarse, lift, mapWire, narrowed, publicShare, rescale, rescaledFrom, stack } from "./wires.ts";
 
 /**
  * A function that is a short trigonometric series (plus half its argument, where `halfLinear`) inside ±bound, and
@@ -121,11 +121,6 @@ const isInside = (f: Saturated, x: Fixed): boolean => -f.bound <= x.lo && x.hi <
 /** Where it is selected the inner value is below the power of two above the bound: sign and slack beside. */
 const innerWidth = (f: Saturated, scale: number): number => scale + floorLog2(f.bound) + 3;
 const ones = (bits: RingTensor): RingTensor => addConstant(mulConstant(bits, 0), 1);
-const stack = (tensors: readonly RingTensor[]): RingTensor =>
-  concat(
-    tensors.map((t) => reshape(t, [1, ...t.shape])),
-    0,
-  );
 
 /** The protocol of one saturated function: forms, widths and error bound follow from its table. */
 export function saturatedProtocol(operator: string, f: Saturated): Protocol {

@@ -4,7 +4,7 @@ import { type RingTensor, zeros } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
 import { openWire } from "./open.ts";
 import { wireProduct } from "./products.ts";
-import { mapWire, publicShare, rows } from "./wires.ts";
+import { mapWire, publicShare, rows, stack } from "./wires.ts";
 
 /**
  * Carry tree (K-TREE; ours over pairs: docs/protocols/carry-tree.md): XOR shares of 1{X < r} for a public X and a mask
@@ -61,11 +61,6 @@ function leaves(party: Party, opened: RingTensor, secret: RingTensor): { below: 
 
 /** [nodes, …shape] for every threshold: [nodes, 1, …shape]. */
 const perThreshold = (t: RingTensor): RingTensor => reshape(t, [t.shape[0]!, 1, ...t.shape.slice(1)]);
-const stack = (tensors: readonly RingTensor[]): RingTensor =>
-  concat(
-    tensors.map((t) => reshape(t, [1, ...t.shape])),
-    0,
-  );
 /** Rows of zeros behind, up to `count`. */
 const padded = (t: RingTensor, count: number): RingTensor => {
   const missing = count - t.shape[0]!;

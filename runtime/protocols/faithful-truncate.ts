@@ -1,7 +1,8 @@
 import type { Party, Share, Wire } from "../party.ts";
 import { add, addConstant, digit, msb, narrow, reshape, shiftRight, sub } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
-import { at, belowMask, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
+import { at, belowMask, type Comparison, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
+import type { Steps } from "../steps.ts";
 import { defineProtocol, type Spec } from "./define.ts";
 import { openWire } from "./open.ts";
 import { bitToRing } from "./products.ts";
@@ -29,24 +30,28 @@ export const faithfulTruncate = defineProtocol({
   operandWidths: (spec) => [Math.max(wireWidth(spec.operands[0]!), byOf(spec) + 2)],
   refuses: (spec) => tooWide(byOf(spec) + 1, comparisonOf(spec)),
   variants: (spec) => comparisonVariants(byOf(spec) + 1),
-  *run(party, spec, wire) {
-    const x = wire as Wire;
-    const by = byOf(spec);
-    // The low bits of a: its offset 2^(n−2) is a multiple of 2^s.
-    const low = narrow(addConstant(x.opened, 2 ** (by - 1)), by);
-    const borrow = yield* belowMask(
-      party,
-      reshape(low, [1, ...low.shape]),
-      narrow(x.mask.secret, by),
-      comparisonOf(spec),
-    );
-    // The borrow is masked by a fresh uniform bit: safe to open.
-    const opened = yield* openWire(party, at(borrow, 0));
-    const { width } = spec.result;
-    const tensor = sub(quotients(party, x, by, width), bitToRing(party, opened, width));
+  *run(party, spec, x) {
+    const tensor = yield* truncateFaithfully(party, x as Wire, byOf(spec), spec.result.width, comparisonOf(spec));
     return { kind: "share", tensor } satisfies Share;
   },
 });
+
+/** The protocol's body, for others to build on. */
+export function* truncateFaithfully(
+  party: Party,
+  x: Wire,
+  by: number,
+  width: number,
+  comparison: Comparison,
+): Steps<RingTensor> {
+  // The low bits of a: its offset 2^(n−2) is a multiple of 2^s.
+  const low = narrow(addConstant(x.opened, 2 ** (by - 1)), by);
+  const secret = narrow(x.mask.secret, by);
+  const borrow = yield* belowMask(party, reshape(low, [1, ...low.shape]), secret, comparison);
+  // The borrow is masked by a fresh uniform bit: safe to open.
+  const opened = yield* openWire(party, at(borrow, 0));
+  return sub(quotients(party, x, by, width), bitToRing(party, opened, width));
+}
 
 /** ⌊A / 2^s⌋ − ⌊r / 2^s⌋ + 2^(n−s)·g·w as shares in a ring of `width` bits. */
 function quotients(party: Party, x: Wire, by: number, width: number): RingTensor {

@@ -11,6 +11,7 @@ import { residue } from "../ring/convert.ts";
 import {
   add,
   addConstant,
+  concat,
   msb,
   mul,
   mulConstant,
@@ -112,6 +113,13 @@ export const rows = (x: RingTensor, start: number, end = x.shape[0]!): RingTenso
   slice(x, [start, ...x.shape.slice(1).map(() => 0)], [end, ...x.shape.slice(1)]);
 /** Element `index` of the first axis. */
 export const at = (x: RingTensor, index: number): RingTensor => reshape(rows(x, index, index + 1), x.shape.slice(1));
+
+/** Tensors of one shape under each other: [count, …shape]. */
+export const stack = (tensors: readonly RingTensor[]): RingTensor =>
+  concat(
+    tensors.map((t) => reshape(t, [1, ...t.shape])),
+    0,
+  );
 
 /** A structural kernel (gather, reshape, …) applied to a wire: to what was opened and to the mask alike. Free. */
 export const mapWire = (x: Wire, kernel: (t: RingTensor) => RingTensor): Wire => ({

@@ -27,8 +27,10 @@ const opening: readonly BreakName[] = [
   "mask is drawn from a quarter of the ring",
   "seven of eight mask bits are zero",
 ];
+/** Values that are short in their ring do not reach its highest bits: only a mask short of low bits shows. */
+const inWideRing = opening.filter((name) => name !== "mask is drawn from a quarter of the ring");
 const dealing: readonly BreakName[] = ["what the dealer sends is not masked"];
-const comparing: readonly BreakName[] = ["a selecting bit is opened unmasked", "the dealer's one-time bits are 0"];
+const comparing: readonly BreakName[] = ["a selecting bit is opened unmasked"];
 
 function tested(
   protocol: Protocol,
@@ -598,10 +600,10 @@ export const leakCases: readonly TestedCase[] = [
   ...[protocols.sigmaTruncate, protocols.sigmaTruncateWithSlack].map((protocol) =>
     tested(
       protocol,
-      [[[-80001]], [[7000]]],
+      [[[-(2 ** 33) - 1]], [[12346]]],
       spec(
-        (n) => [fixed([n], 24, -1, 1)],
-        (n) => fixed([n], 12, -1, 1, 37),
+        (n) => [fixed([n], 24, -1000, 1000)],
+        (n) => fixed([n], 12, -1000, 1000, 37),
         { by: 12 },
       ),
       [...opening, "a selecting bit is opened unmasked"],
@@ -638,12 +640,12 @@ export const leakCases: readonly TestedCase[] = [
         (n) => [fixed([n], 12, -16, 16), fixed([n], 12, -16, 16)],
         (n) => fixed([n], 12, -256, 256, 40),
       ),
-      [...opening, ...dealing],
+      [...inWideRing, ...dealing],
     ),
   ),
   ...[protocols.sigmaGelu, protocols.sigmaSilu].map((protocol) =>
     tested(protocol, [[[-80001]], [[7000]]], elementwise(12, 12, 32, 40), [
-      ...opening,
+      ...inWideRing,
       "a selecting bit is opened unmasked",
     ]),
   ),
@@ -656,7 +658,7 @@ export const leakCases: readonly TestedCase[] = [
         (n) => fixed([n, 2], 12, -2, 2, 44),
         { epsilon: 1e-5, sum_lo: 2, sum_hi: 32 },
       ),
-      [...opening, ...dealing, "a selecting bit is opened unmasked"],
+      [...inWideRing, ...dealing, "a selecting bit is opened unmasked"],
     ),
   ),
   tested(
@@ -678,6 +680,6 @@ export const leakCases: readonly TestedCase[] = [
       (n) => fixed([n, 1, 2, 1], 12, -3, 3, 40),
       { scale: 1, causal: true },
     ),
-    [...opening, "a selecting bit is opened unmasked"],
+    [...inWideRing, "a selecting bit is opened unmasked"],
   ),
 ];

@@ -1,0 +1,115 @@
+import type { Party, Wire } from "../party.ts";
+import { add, addConstant, concat, gatherFlat, mulConstant, narrow, reduceSum, sub } from "../ring/index.ts";
+import { floorLog2, powerOfTwo } from "../ring/portable-math.ts";
+import { type IntTensor, integers, type RingTensor } from "../ring/tensor.ts";
+import { parallel, type Steps } from "../steps.ts";
+import { at, below } from "./comparison.ts";
+import type { Rows } from "./duels.ts";
+import { openWire } from "./open.ts";
+import { bitToRing, select } from "./products.ts";
+import { type ScoreRows, spreadRows } from "./scores.ts";
+import { byPoint, lookUp, scaledProduct, truncateReduce, truncateWithSlack } from "./sigma.ts";
+import { difference, lift, mapWire, narrowed, publicShare } from "./wires.ts";
+
+/** Bits of the clipped argument of the exponential, and of each of the two indices that it is looked up by. */
+const clippedBits = 16;
+const indexBits = 8;
+/** Fractional bits of the sums whose inverse is looked up. */
+const sumBits = 6;
+
+/** Table of 2^bits entries: f of the index over 2^scale, at `to` fractional bits. */
+const tableOf = (bits: number, f: (index: number) => number, to: number): IntTensor =>
+  integers(
+    [2 ** bits],
+    Float64Array.from({ length: 2 ** bits }, (_, index) => Math.round(f(index) * 2 ** to)),
+  );
+
+/** Where a row's elements are taken from its parent list. */
+const take = (x: Wire, positions: readonly number[]): Wire =>
+  mapWire(x, (t) => gatherFlat(t, Int32Array.from(positions), [positions.length]));
+
+/**
+ * Largest element of each row of a flat wire by a binary tree: differences of opened values are free, each comparison
+ * opens a bit and the larger value in the wire's own ring. 2 rounds a level, (1 + n) bits each way per comparison.
+ */
+export function* treeMax(party: Party, x: Wire, rows: Rows): Steps<Wire> {
+  let pool = x;
+  let left: Rows = rows;
+  while (left.some((row) => row.length > 1)) {
+    const pairs = left.flatMap((row) =>
+      row.flatMap((p, k) => (k % 2 === 0 && k + 1 < row.length ? [[p, row[k + 1]!]] : [])),
+    );
+    const [a, b] = [0, 1].map((k) =>
+      take(
+        pool,
+        pairs.map((pair) => pair[k]!),
+      ),
+    ) as [Wire, Wire];
+    const gap = difference(a, b);
+    const less = at(yield* below(party, gap, [0], byPoint), 0);
+    // a ≥ b, masked by a fresh uniform bit: safe to open.
+    const ahead = yield* openWire(party, add(less, publicShare(party, addConstant(mulConstant(less, 0), 1))));
+    const chosen = add(select(party, ahead, gap, x.opened.width), lift(party, b, x.opened.width));
+    let next = pool.opened.shape[0]!;
+    // The larger values are shares like any others: opened under fresh masks.
+    pool = join(pool, yield* openWire(party, chosen));
+    left = left.map((row) => row.flatMap((p, k) => (k % 2 === 1 ? [] : k + 1 < row.length ? [next++] : [p])));
+  }
+  return take(
+    pool,
+    left.map(([only]) => only!),
+  );
+}
+
+/**
+ * Probabilities of flat scores by rows, as shares in the scores' ring (SIGMA, section 5): y = max − x from opened values,
+ * clipped to 16 bits, e^(−y) as the product of two lookups of 8 bits, the inverse of the row's sum by one lookup.
+ * Each way per score, with the results' openings: (1 + n − f + 2) + 17 + 2·(1 + 2n) + 9 + 2·(2n + 1).
+ */
+export function* probabilities(party: Party, scores: Wire, scale: number, layout: ScoreRows): Steps<RingTensor> {
+  const { width } = scores.opened;
+  const x = narrowed(scores, width - scale + 2);
+  const top = yield* treeMax(party, x, layout.rows);
+  const rowOf = layout.rows.flatMap((row, index) => row.map(() => index));
+  const y = difference(take(top, rowOf), x);
+  const fits = at(yield* below(party, y, [2 ** clippedBits], byPoint), 0);
+  const within = yield* openWire(party, fits);
+  // Beyond the last entry all exponentials are its own, e^−16.
+  const beyond = bitToRing(party, complement(within), clippedBits);
+  const clipped = yield* openWire(party, sub(select(party, within, narrowed(y, clippedBits), clippedBits), beyond));
+  const high = yield* openWire(party, yield* truncateReduce(party, clipped, clippedBits - indexBits, "down"));
+  const factor = (step: number): IntTensor =>
+    tableOf(indexBits, (index) => powerOfTwo((-index * step * Math.LOG2E) / 2 ** scale), scale);
+  const factors = yield* parallel(
+    lookUp(party, high, factor(2 ** indexBits), width),
+    lookUp(party, narrowed(clipped, indexBits), factor(1), width),
+  );
+  const [a, b] = yield* parallel(openWire(party, factors[0]), openWire(party, factors[1]));
+  const weights = yield* scaledProduct(party, a, b, scale);
+  const sums = reduceSum(spreadRows(weights, layout), [1], false);
+  const [open, inverse] = yield* parallel(openWire(party, weights), inverseOf(party, sums, scale, layout.columns));
+  return yield* scaledProduct(party, open, take(inverse, rowOf), scale);
+}
+
+/** 1/sum for sums of 1 to `most`, on 6 fractional bits of the sum, as an open wire of the sums' ring. 4 rounds. */
+function* inverseOf(party: Party, sums: RingTensor, scale: number, most: number): Steps<Wire> {
+  const bits = floorLog2(most) + sumBits + 2;
+  const coarse = yield* truncateWithSlack(party, yield* openWire(party, sums), scale - sumBits);
+  const index = yield* openWire(party, narrow(coarse, bits));
+  // No sum is below 1, up to the rounding of its terms: entries before it are never read.
+  const table = tableOf(bits, (j) => 2 ** sumBits / Math.max(j, 2 ** (sumBits - 1)), scale);
+  return yield* openWire(party, yield* lookUp(party, index, table, sums.width));
+}
+
+const complement = (bit: Wire): Wire => ({ ...bit, opened: addConstant(bit.opened, 1) });
+
+/** Flat wires behind each other. */
+const join = (x: Wire, y: Wire): Wire => ({
+  kind: "wire",
+  opened: concat([x.opened, y.opened], 0),
+  mask: {
+    share: x.mask.share && y.mask.share && concat([x.mask.share, y.mask.share], 0),
+    secret: concat([x.mask.secret, y.mask.secret], 0),
+    fresh: false,
+  },
+});
