@@ -1,6 +1,7 @@
 export { abs } from "./abs.ts";
 export { add } from "./add.ts";
 export { argmax } from "./argmax.ts";
+export { arrange } from "./arrange.ts";
 export { attention } from "./attention.ts";
 export { cachedAttention } from "./cached-attention.ts";
 export { cast } from "./cast.ts";
@@ -36,6 +37,7 @@ export { not } from "./not.ts";
 export { oneHot } from "./one-hot.ts";
 export { open } from "./open.ts";
 export { pow } from "./pow.ts";
+export { rank } from "./rank.ts";
 export { reciprocal } from "./reciprocal.ts";
 export { reduceMax } from "./reduce-max.ts";
 export { reduceMean } from "./reduce-mean.ts";

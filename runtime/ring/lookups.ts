@@ -56,3 +56,17 @@ export function chosenSums(bits: RingTensor, table: RingTensor, index: RingTenso
     canonicalise(out, table.width);
   });
 }
+
+/** Each element's own table at a public index and the places before it: row p of [count, …shape] is tables[(index − p) mod 2^n]. */
+export function entriesFrom(tables: RingTensor, index: RingTensor, count: number): RingTensor {
+  const [size, ...shape] = tables.shape as [number, ...number[]];
+  const lanes = lanesOf(tables.width);
+  return kernel([tables, index], [count, ...shape], tables.width, (out, t, x) => {
+    for (let p = 0, to = 0; p < count; p++) {
+      for (let e = 0; e < x.length; e++) {
+        const from = (((x[e]! - p) & (size - 1)) * x.length + e) * lanes;
+        for (let k = 0; k < lanes; k++) out[to++] = t[from + k]!;
+      }
+    }
+  });
+}

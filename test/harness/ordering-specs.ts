@@ -1,6 +1,7 @@
+import { opDef } from "../../ir/registry.ts";
 import type { Spec } from "../../runtime/protocols/define.ts";
-import type { Shape } from "../../runtime/ring/tensor.ts";
-import { fixed } from "./protocols.ts";
+import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
+import { fixed, reals } from "./protocols.ts";
 import { binary, elementwise, rowsOf, rowwise, type SpecRow, unary } from "./spec-grids.ts";
 
 /** Specs of the protocols that compare and choose: small whole numbers, of which many are equal, and reals. */
@@ -79,6 +80,37 @@ const reduced = along((spec) => ({
   attrs: { ...spec.attrs, axes: [Number(spec.attrs.axis)], keepdims: true },
 }));
 
+const ranked = along((spec) => ({
+  ...spec,
+  result: { ...spec.operands[0]!, scale: 0, lo: 0, hi: 16, width: [6, 40, 7, 64, 12][spec.operands[0]!.shape.length]! },
+  attrs: { ...spec.attrs, largest: spec.operands[0]!.scale !== 5 },
+}));
+/** A permutation of each row, by the order of random keys. */
+const permutations = ({ operands: [ranks], attrs }: Spec, trial: number): Float64Array => {
+  const { shape } = ranks!;
+  return opDef("rank").evaluate([{ shape, data: reals(sizeOf(shape), -1, 1, trial) }], { ...attrs, largest: true })
+    .data;
+};
+/** The first entries of a permutation, or their places. */
+const arranged: SpecRow = {
+  specs: ranked.specs.map(({ operands: [x], result, attrs: { axis } }, k) => {
+    const length = x!.shape[Number(axis)]!;
+    const count = 1 + (k % Math.min(3, length));
+    const entries = k % 3 === 0 ? [] : [x!];
+    const shape = x!.shape.with(Number(axis), count);
+    return {
+      operands: [fixed(x!.shape, 0, 0, length - 1), ...entries],
+      result: entries.length === 0 ? { ...result, shape } : { ...x!, shape, width: [31, 40, 64][k % 3]! },
+      attrs: { axis: axis!, count },
+    };
+  }),
+  draws: rowsOf,
+  inputs: (spec, trial) => [
+    permutations(spec, trial),
+    ...spec.operands.slice(1).map((x) => reals(sizeOf(x.shape), x.lo, x.hi, trial + 1000)),
+  ],
+};
+
 export const orderingRows: Readonly<Record<string, SpecRow>> = {
   "bit.extend": elementwise(unary(truths(2))),
   "bit.where": choices,
@@ -97,6 +129,8 @@ export const orderingRows: Readonly<Record<string, SpecRow>> = {
   "masked.where": choices,
   "masked.where-else": choices,
   "masked.where-public": choices,
+  "pairwise.rank": ranked,
+  "table.arrange": arranged,
   "threshold.clip": elementwise(
     singles(
       [20, 40, 31, 64],

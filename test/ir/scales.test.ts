@@ -42,6 +42,9 @@ const cases: readonly Case[] = [
   ["not", [0], [0], 0],
   ["sign", [9], [9], 0],
   ["argmax", [22], [22], 0],
+  ["rank", [22], [22], 0],
+  ["arrange", [0, 22], [0, 22], 22],
+  ["arrange", [0], [0], 0],
 ];
 
 for (const [name, operands, wanted, result, attrs = {}] of cases) {
@@ -54,15 +57,7 @@ for (const [name, operands, wanted, result, attrs = {}] of cases) {
 test("operators without a meaning on shares have no scales", () => {
   const without = [...registry.values()].filter((def) => !def.scales).map((def) => def.name);
   expect(without.sort()).toEqual(
-    [
-      "ceil",
-      "floor",
-      "gather-nd",
-      "is-nan",
-      "one-hot",
-      "reduce-prod",
-      "scatter-nd",
-    ].sort(),
+    ["ceil", "floor", "gather-nd", "is-nan", "one-hot", "reduce-prod", "scatter-nd"].sort(),
   );
 });
 

@@ -61,6 +61,28 @@ function mirrored(): Model {
   });
 }
 
+/** The two largest of a row and where they stand, ranked in groups: places of the second round are secrets. */
+function largest(): Model {
+  return model(({ op, weight, feature }) => {
+    const offset = weight("offset", "server", tensor([5], [0.5, -0.25, 0, 0.25, -0.5]));
+    const [x, y] = ["x", "y"].map((id) => op("add", [feature(id, [3, 5]), offset])) as [string, string];
+    const both = op("reshape", [op("concat", [x, y], { axis: 1 })], { shape: [3, 2, 5] });
+    const first = { axis: 2, count: 2 };
+    const ranks = op("rank", [both], { axis: 2 });
+    const place = op("add", [op("arrange", [ranks], first), weight("from", "public", tensor([2, 1], [0, 5]))]);
+    const [values, places] = [op("arrange", [ranks, both], first), place].map((rows) =>
+      op("reshape", [rows], { shape: [3, 4] }),
+    ) as [string, string];
+    const last = { axis: 1, count: 2 };
+    const final = op("rank", [values], { axis: 1 });
+    return [
+      op("arrange", [final, values], last),
+      op("arrange", [final, places], last),
+      op("rank", [x], { axis: 0, largest: false }),
+    ];
+  });
+}
+
 function quantized(whole: Model): SplitState {
   const cut = split(whole, { reveal: whole.module.outputs.map((output) => ({ output, to: "client" as const })) });
   return quantize(cut, { calibration: calibrate(cut, [1, 2, 3].map(inputsOf)) });
@@ -125,4 +147,14 @@ test("a public operand may stand in either place", async () => {
   for (const name of ["threshold.compare", "local.logic", "threshold.maximum", "threshold.minimum"]) {
     expect(names).toContain(name);
   }
+});
+
+test("the largest few and their places, ranked in groups, are the interpreter's", async () => {
+  const module = await exact(largest(), "2pc-dealer");
+  const names = opsOf(module).map(({ protocol }) => protocol);
+  expect(names.filter((name) => name === "table.arrange")).toHaveLength(4);
+  // Ranking opens a value once for the comparisons and for its arrangement.
+  const ranked = opsOf(module).filter(({ name }) => name === "rank" || name === "arrange");
+  const opened = new Set(ranked.flatMap(({ operands }) => operands));
+  expect(opened.size).toBe(6);
 });

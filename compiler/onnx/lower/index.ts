@@ -9,11 +9,13 @@ import { linearLowerings } from "./linear.ts";
 import { normLowerings } from "./norm.ts";
 import { reduceLowerings } from "./reduce.ts";
 import { shapeLowerings } from "./shapes.ts";
+import { topKLowerings } from "./top-k.ts";
 
 const tables: readonly LowerTable[] = [
   constantLowerings,
   shapeLowerings,
   reduceLowerings,
+  topKLowerings,
   linearLowerings,
   convolutionLowerings,
   normLowerings,
@@ -66,7 +68,6 @@ const hints: Readonly<Record<string, string>> = {
   MatMulInteger: "export the model in float32 or float16: the compiler quantises itself",
   Einsum: "write it as MatMul with Transpose and Reshape",
   NonZero: "its shape depends on data: use Where with a mask of fixed shape",
-  TopK: "use ArgMax, or return the logits",
   LSTM: "recurrent operators are not supported yet: unroll the cell when exporting",
   GRU: "recurrent operators are not supported yet: unroll the cell when exporting",
   Elu: "Relu, Gelu or Swish are supported",
