@@ -19,7 +19,6 @@ export const fixedWeightMatmul = defineProtocol({
   yields: "share",
   exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, _spec, x, w) {
     return { kind: "share", tensor: wireMatmul(party, x as Wire, w as Wire, (t) => t) } satisfies Share;
   },

@@ -18,7 +18,6 @@ const shared = {
 const matmul = {
   ...shared,
   implements: "matmul",
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, _spec, x, y) {
     const [a, b] = [withShippedMask(party, x as Wire), withShippedMask(party, y as Wire)];
     return { kind: "share", tensor: wireMatmul(party, a, b, (t) => t) } satisfies Share;

@@ -87,9 +87,9 @@ export function together<T>(body: Body<T>, trial = 1, streams?: OpenStreams): To
       "deal",
     ),
   );
-  delivered.server.forEach((packed, k) => view.server.push(unpack(packed, shapes[k]!.shape, shapes[k]!.width)));
+  view.server.push(...delivered.server.map((packed, k) => unpack(packed, shapes[k]!.shape, shapes[k]!.width)));
   const announced = shapes.filter((each) => each.announced);
-  delivered.client.forEach((packed, k) => view.client.push(unpack(packed, announced[k]!.shape, announced[k]!.width)));
+  view.client.push(...delivered.client.map((packed, k) => unpack(packed, announced[k]!.shape, announced[k]!.width)));
 
   const prepare = (role: "client" | "server") => {
     const stock = createStock();
