@@ -1,15 +1,25 @@
 import type { Party } from "../party.ts";
-import { combineDigits, oneAt, onesBelow, subsetProducts } from "../ring/digit-tables.ts";
-import { add, addConstant, bitAt, concat, digit, mulConstant, reshape, widen } from "../ring/index.ts";
+import { combineDigits } from "../ring/digit-tables.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
-import { exchange } from "./open.ts";
-import { at, publicShare, rows } from "./wires.ts";
+import {
+  cheapestDigit,
+  digitSizes,
+  digitTableBits,
+  guardedProducts,
+  lookUpDigits,
+  mostDigits,
+  setProductBits,
+  setProducts,
+  widestDigit,
+} from "./digits.ts";
+import { openWire } from "./open.ts";
+import { at, mapWire, rows, stack } from "./wires.ts";
 
 /**
  * Masked digit comparison (K-MDC, ours: docs/protocols/digit-comparison.md): XOR shares of 1{X < r} for a public X
- * and a mask r that the dealer knows. The dealer shares, for each digit of r, the truth tables of "below r's digit"
- * and "equal to r's digit"; each party looks its share up at X's digit, and one opening of 2D−1 masked bits ends it.
+ * and a mask r that the dealer knows. The dealer shares, for each digit of r, the truth table of "below r's digit"; each
+ * party looks its share up at X's digit, and one opening of 2D−1 bits ends it: r's digit is above X's, and equal to it.
  * `opened` [T, …shape] holds T values of X per element: all thresholds share the tables.
  * 1 round; online 2·(2D−1) bits per X.
  */
@@ -19,67 +29,35 @@ export function* digitsBelowMask(
   secret: RingTensor,
   k = digitBits(secret.width),
 ): Steps<RingTensor> {
-  const bits = secret.width;
-  const count = Math.ceil(bits / k);
-  const places = [...Array(count).keys()];
-  const digits = places.map((d) => digit(secret, d * k, Math.min(k, bits - d * k)));
-  const look = (table: (t: RingTensor) => RingTensor, d: number): RingTensor =>
-    bitAt(party.dealtWords(table(digits[d]!)), digit(opened, d * k, Math.min(k, bits - d * k)));
-  const less = places.map((d) => look(onesBelow, d));
-  const equal = places.slice(1).map((d) => look(oneAt, d));
+  const { below, equal } = lookUpDigits(party, opened, secret, k);
+  const count = below.length;
+  // Each of these bits gets a fresh uniform one-time bit: safe to open.
+  const bits = yield* openWire(party, stack([...below, ...equal.slice(1)]));
+  const less = mapWire(bits, (t) => rows(t, 0, count));
+  const same = mapWire(bits, (t) => rows(t, count));
 
-  // One-time bits for every opened bit, and the dealer's shares of their products.
-  const a = party.dealerRandom([count, ...opened.shape], 1);
-  const b = party.dealerRandom([count - 1, ...opened.shape], 1);
-  const one = addConstant(mulConstant(less[0]!, 0), 1);
-  const products =
-    count === 1
-      ? publicShare(party, one)
-      : withConstant(party, party.dealtWords(dropConstant(subsetProducts(b, dealerOne(at(a, 0))))));
-  const guarded = places.map((d) => party.dealtWords(subsetProducts(from(b, d), at(a, d))));
-
-  const masked = [
-    ...places.map((d) => add(less[d]!, bit(guarded[d]!, 0))),
-    // The product of the set {j} alone is b_j itself, at word bit 2^(D−1−j).
-    ...places.slice(1).map((d) => add(equal[d - 1]!, bit(products, 2 ** (count - 1 - d)))),
-  ].map((t) => reshape(t, [1, ...opened.shape]));
-  const mine = concat(masked, 0);
-  // Each bit carries a one-time bit of the dealer's (a_d or b_d), fresh for this X: safe to open.
-  const theirs = yield* exchange(party, mine);
-  const open = add(mine, theirs);
-  return combineDigits(rows(open, 0, count), rows(open, count, 2 * count - 1), products, guarded);
+  // l = l̂ ⊕ a and e = ê ⊕ b: the product of l_d and the e_j above it expands over products of one-time bits.
+  const products = setProducts(party, same.mask);
+  const guarded = [...Array(count).keys()].map((d) =>
+    guardedProducts(party, rows(same.mask.secret, d), mapWire(less, (t) => at(t, d)).mask),
+  );
+  return combineDigits(less.opened, same.opened, products, guarded);
 }
-
-/** Most digits: the products of one-time bits fill a lane. */
-const mostDigits = 6;
-/** Widest digit: its tables fill two lanes. */
-const widestDigit = 6;
 
 /** Bits that digits of k bits compare; by default those for which `digitBits` finds a k. */
 export const digitsWidest = (k = 5): number => mostDigits * Math.min(k, widestDigit);
 
-/** Bits per digit that make the dealer's traffic least, the fewest digits of those; a table of 2^5 bits fills one lane. At most 6 digits. */
+/** Bits per digit for the least traffic, the dealer's and what is opened; the fewest digits of those. At most 6 digits. */
 export function digitBits(bits: number): number {
   if (bits > digitsWidest()) throw new RangeError(`masked digit comparison takes at most 30 bits, got ${bits}`);
-  const candidates = [5, 4, 3, 2].filter((k) => Math.ceil(bits / k) <= mostDigits);
-  return candidates.reduce((best, k) => (tableBits(bits, k) < tableBits(bits, best) ? k : best));
+  return cheapestDigit(bits, (n, k) => tableBits(n, k) + 2 * (2 * digitSizes(n, k).length - 1));
 }
 
-/** Dealer bits of one comparison: Σ_d 2^k·(2−[d=0]) + (2^(D−1)−1) + (2^D−1) (protocols.md 8, CMP_MDC). */
-export function tableBits(bits: number, k: number): number {
-  const count = Math.ceil(bits / k);
-  const tables = [...Array(count).keys()].map((d) => 2 ** Math.min(k, bits - d * k) * (d === 0 ? 1 : 2));
-  return tables.reduce((sum, size) => sum + size, 0) + 2 ** (count - 1) - 1 + 2 ** count - 1;
-}
+/** Dealer bits of one comparison: Σ_d (2^k − 1) for the tables, and those of one threshold. */
+export const tableBits = (bits: number, k: number): number => digitTableBits(bits, k) + thresholdBits(bits, k);
 
-/** Rows from `index` on. */
-const from = (x: RingTensor, index: number): RingTensor => rows(x, index, x.shape[0]!);
-const bit = (words: RingTensor, index: number): RingTensor => digit(words, index, 1);
-/** The empty set's product is the public 1: it need not be shared. */
-const dropConstant = (words: RingTensor): RingTensor => digit(words, 1, words.width - 1);
-/** A 1 for each element, known where the dealer's randomness is. */
-const dealerOne = (random: RingTensor): RingTensor => addConstant(mulConstant(random, 0), 1);
-const withConstant = (party: Party, words: RingTensor): RingTensor => {
-  const raised = mulConstant(widen(words, words.width + 1), 2);
-  return party.role === "client" ? raised : addConstant(raised, 1);
-};
+/** Dealer bits of a threshold: the products of its one-time bits, 1.5·2^D − 1 − 2D. */
+export function thresholdBits(bits: number, k: number): number {
+  const count = digitSizes(bits, k).length;
+  return 2 ** count - 1 - count + setProductBits(count - 1);
+}

@@ -1,9 +1,9 @@
 import type { Party } from "../party.ts";
-import { onesBelow } from "../ring/digit-tables.ts";
 import { type Corrections, growCorrections, leafBits, pointAbove, type Root } from "../ring/ggm.ts";
 import { bitAt } from "../ring/index.ts";
 import { ghost, type RingTensor, zeros } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
+import { sharedTable } from "./digits.ts";
 
 /** This party's key of a distributed point function at the dealer's secret; at the dealer, and in a cost run, ghosts. */
 export interface PointKey {
@@ -38,7 +38,7 @@ export function pointKey(party: Party, point: RingTensor): PointKey {
  */
 // biome-ignore lint/correctness/useYield: a method of comparison without rounds
 export function* dpfBelowMask(party: Party, opened: RingTensor, secret: RingTensor): Steps<RingTensor> {
-  if (secret.width < leafBits) return bitAt(party.dealtWords(onesBelow(secret)), opened);
+  if (secret.width < leafBits) return bitAt(sharedTable(party, secret), opened);
   const { root, corrections } = pointKey(party, secret);
   return pointAbove(root, corrections, opened);
 }

@@ -3,21 +3,14 @@ import { lanesOf, type RingTensor, type Shape, sizeOf } from "./tensor.ts";
 
 /** Word of 2^k bits whose bit v is 1{v < d}, for digits d of k ≤ 6 bits that the dealer knows. */
 export function onesBelow(digits: RingTensor): RingTensor {
-  return words(digits, (d) => 2 ** Math.min(d, 32) - 1);
-}
-
-/** Word of 2^k bits whose bit v is 1{v = d}. */
-export function oneAt(digits: RingTensor): RingTensor {
-  return words(digits, (d) => 2 ** d);
-}
-
-/** `lane(d)` mod 2^32 are bits 0…31 of the word of digit d, `lane(d − 32)` bits 32…63; fractions are cut to 0. */
-function words(digits: RingTensor, lane: (digit: number) => number): RingTensor {
   if (digits.width > 6) throw new RangeError(`digit tables are for digits of at most 6 bits, got ${digits.width}`);
   const width = 2 ** digits.width;
   return kernel([digits], digits.shape, width, (out, data) => {
     const lanes = lanesOf(width);
-    for (let i = 0; i < out.length; i++) out[i] = lane(data[Math.floor(i / lanes)]! - 32 * (i % lanes));
+    for (let i = 0; i < out.length; i++) {
+      // Bits 32…63 are those of the digit less 32. A fraction, where that is negative, is cut to 0.
+      out[i] = 2 ** Math.min(data[Math.floor(i / lanes)]! - 32 * (i % lanes), 32) - 1;
+    }
   });
 }
 
@@ -38,6 +31,33 @@ export function subsetProducts(bits: RingTensor, factor: RingTensor): RingTensor
         if (b[j * stride + i]!) word |= word << size;
       }
       out[i] = word;
+    }
+  });
+}
+
+/** Bits 2^j + 1 … 2^(j+1) − 1 of a word: where the whole word has them, where the short one does, and how many. */
+const runs = [1, 2, 3, 4].map((j) => ({ whole: 2 ** j + 1, short: 2 ** j - 1 - j, mask: 2 ** (2 ** j - 1) - 1 }));
+
+/** Words of 2^count ≤ 32 bits without bit 0 and the bits 2^j: 2^count − 1 − count bits. */
+export function dropSingles(words: RingTensor): RingTensor {
+  const count = Math.log2(words.width);
+  return kernel([words], words.shape, words.width - 1 - count, (out, x) => {
+    for (const { whole, short, mask } of runs.slice(0, count - 1)) {
+      for (let i = 0; i < out.length; i++) out[i] = out[i]! | (((x[i]! >>> whole) & mask) << short);
+    }
+  });
+}
+
+/** The words whose bit 0 is `zeroth`, whose bits 2^j are `singles[j]`, and whose others `dropSingles` has left. */
+export function withSingles(zeroth: RingTensor, singles: readonly RingTensor[], others?: RingTensor): RingTensor {
+  const count = singles.length;
+  return kernel([zeroth, others ?? zeroth, ...singles], zeroth.shape, 2 ** count, (out, first, rest, ...single) => {
+    out.set(first);
+    single.forEach((bits, j) => {
+      for (let i = 0; i < out.length; i++) out[i] = out[i]! | (bits[i]! << (2 ** j));
+    });
+    for (const { whole, short, mask } of runs.slice(0, count - 1)) {
+      for (let i = 0; i < out.length; i++) out[i] = out[i]! | (((rest[i]! >>> short) & mask) << whole);
     }
   });
 }

@@ -1,8 +1,8 @@
 export { add, addConstant, addInteger, mul, mulConstant, mulInteger, neg, sub, xorWords } from "./arithmetic.ts";
 export { bitAt, digit, lessThan, msb } from "./bits.ts";
 export { broadcastShapes } from "./broadcast.ts";
-export { type Convolution, convolve, convolveInteger, sumWindows } from "./convolution.ts";
 export { fromIntegers, fromReal, toIntegers, toReal } from "./convert.ts";
+export { type Convolution, convolve, convolveInteger, sumWindows } from "./convolution.ts";
 export { kernel } from "./kernel.ts";
 export { matmul, matmulInteger } from "./matmul.ts";
 export { matmulIntegerPlain, matmulPlain } from "./matmul-plain.ts";

@@ -9,7 +9,7 @@ describe("the distributed point function", () => {
     { method: "dpf" },
     (bits) => {
       const online = { rounds: 0, clientToServer: 0, serverToClient: 0 };
-      if (bits < 7) return { ...online, dealerToServer: 2 ** bits };
+      if (bits < 7) return { ...online, dealerToServer: 2 ** bits - 1 };
       const each = (bits - 7) * 130 + 128;
       return { ...online, dealerToServer: each, dealerToClient: each };
     },

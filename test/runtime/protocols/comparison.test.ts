@@ -36,32 +36,35 @@ it("compares with every threshold, widths 3 to 31, 232 seeds", () => {
   }
 });
 
-it("costs CMP_MDC of protocols.md 8: Σ2^k(2−[d=0]) + 1.5·2^D − 2 from the dealer, 2(2D−1) online, 1 hop", () => {
+/** Σ(2^k − 1) for digits as even as can be, and 1.5·2^D − 1 − 2D. */
+function closedForm(bits: number, k: number): number {
+  const digits = Math.ceil(bits / k);
+  const [low, longer] = [Math.floor(bits / digits), bits % digits];
+  return (digits - longer) * (2 ** low - 1) + longer * (2 ** (low + 1) - 1) + 1.5 * 2 ** digits - 1 - 2 * digits;
+}
+
+it("costs Σ(2^k − 1) + 1.5·2^D − 1 − 2D from the dealer, 2(2D−1) online, 1 hop", () => {
   for (let bits = 2; bits <= 30; bits++) {
     const k = digitBits(bits);
     const digits = Math.ceil(bits / k);
-    const tables = [...Array(digits).keys()].map((d) => 2 ** Math.min(k, bits - d * k) * (d === 0 ? 1 : 2));
-    const published = tables.reduce((a, b) => a + b, 0) + 1.5 * 2 ** digits - 2;
-    expect(tableBits(bits, k)).toBe(published);
+    expect(tableBits(bits, k)).toBe(closedForm(bits, k));
     const cost = count((party) => belowMask(party, ghost([1, 8], bits), ghost([8], bits)));
     expect(cost).toEqual({
       rounds: 1,
       clientToServer: 2 * digits - 1,
       serverToClient: 2 * digits - 1,
-      dealerToServer: published,
+      dealerToServer: closedForm(bits, k),
     });
   }
-  // Numbers of protocols.md 1.3.
-  expect([tableBits(10, 5), tableBits(15, 4), tableBits(16, 4), tableBits(20, 4), tableBits(24, 4)]).toEqual([
-    100, 118, 134, 190, 270,
-  ]);
+  // Of docs/protocols/digit-comparison.md.
+  expect([10, 15, 20, 24, 30].map((bits) => tableBits(bits, digitBits(bits)))).toEqual([34, 67, 112, 176, 269]);
 });
 
 it("shares its tables between thresholds: each adds one-time bits and products only", () => {
   const once = count((party) => below(party, ghostWire([8], 16), [0])).dealerToServer;
   const twice = count((party) => below(party, ghostWire([8], 16), [0, 1])).dealerToServer;
   const digits = Math.ceil(15 / digitBits(15));
-  expect(twice - once).toBe(1.5 * 2 ** digits - 2);
+  expect(twice - once).toBe(1.5 * 2 ** digits - 1 - 2 * digits);
 });
 
 it("takes any digit size it is told", () => {

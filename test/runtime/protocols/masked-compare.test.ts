@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { digitBits, tableBits } from "../../../runtime/protocols/comparison-digits.ts";
+import { digitBits, tableBits, thresholdBits } from "../../../runtime/protocols/comparison-digits.ts";
 import { zeroDigit, zeroTestBits } from "../../../runtime/protocols/equality.ts";
 import { maskedCompare, thresholdCompare } from "../../../runtime/protocols/masked-compare.ts";
 import { costOf, execute, fixed, resolve } from "../../harness/protocols.ts";
@@ -31,7 +31,7 @@ for (const protocol of [maskedCompare, thresholdCompare]) {
   });
 }
 
-it("opens the difference and compares it, or tests it for zero: half the dealer's bits", () => {
+it("opens the difference and compares it, or tests it for zero: two thirds of the bits of two comparisons", () => {
   // |x − y| ≤ 2^18 takes 20 bits, its wire 21.
   const bound = 2 ** 17;
   const digits = Math.ceil(20 / digitBits(20));
@@ -47,7 +47,8 @@ it("opens the difference and compares it, or tests it for zero: half the dealer'
     serverToClient: 21 + Math.ceil(20 / zeroDigit(20)),
     dealerToServer: zeroTestBits(20),
   });
-  expect(zeroTestBits(20)).toBeLessThan(tableBits(20, digitBits(20)) / 2 + 40);
+  const two = tableBits(20, digitBits(20)) + thresholdBits(20, digitBits(20));
+  expect(zeroTestBits(20) / two).toBeLessThan(0.7);
   expect(costOf(thresholdCompare, specOf(8, "less", bound)).rounds).toBe(1);
 });
 

@@ -39,15 +39,15 @@ it("is e^x within its declared error, 245 seeds over scales, ranges and rings; c
 it("costs EXP_SEP of protocols.md 8: CMP(16) + CMP(n), then 4 words of the dealer and 4 bits online", () => {
   const spec = specOf(8, 12, 12, -12, 2, 30);
   const width = resolve(separableExp, spec).operands[0]!.width - 12;
-  // CMP_MDC of 16 bits: 134 from the dealer, 2·7 online; of the low bits of the wire's whole units, and msb r.
-  const compare: Record<number, [dealer: number, digits: number]> = { 5: [20, 2], 6: [28, 2], 7: [36, 2] };
+  // CMP_MDC of 16 bits: 75 from the dealer, 2·7 online; of the low bits of the wire's whole units, and msb r.
+  const compare: Record<number, [dealer: number, digits: number]> = { 5: [11, 2], 6: [15, 2], 7: [23, 2] };
   const [dealer, digits] = compare[width - 12 - 1]!;
   const online = width + 7 + (2 * digits - 1) + 2;
   expect(costOf(separableExp, spec)).toEqual({
     rounds: 3,
     clientToServer: online,
     serverToClient: online,
-    dealerToServer: 134 + dealer + 1 + 4 * (30 + 44 - 15),
+    dealerToServer: 75 + dealer + 1 + 4 * (30 + 44 - 15),
   });
 });
 
