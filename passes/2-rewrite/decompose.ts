@@ -1,13 +1,13 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { type Attrs, type Op, opsOf, type ValueId } from "../../ir/module.ts";
-import { opDef, withDefaults } from "../../ir/registry.ts";
+import { opDef } from "../../ir/registry.ts";
 import { showOp } from "../graph.ts";
 import type { SplitState } from "../pass.ts";
 import { constant, type Draft, derived, type Rule, rewriteOps } from "./draft.ts";
 
 /**
- * Operators that no protocol takes, in terms of those that one does. Each law is exact on real numbers and stands
- * above its rule; rules apply to secret values only.
+ * Operators that no protocol takes, or takes at a higher price, in terms of others. Each law is exact on real numbers
+ * and stands above its rule; rules apply to secret values only.
  */
 export function decompose(state: SplitState): SplitState {
   const { module, weights } = state;
@@ -70,28 +70,44 @@ const powers: Rules = {
   },
 };
 
-/** x where x > 0, else 0: maximum and minimum by it. */
-const relu = (draft: Draft, op: Op, x: ValueId): ValueId => emit(draft, op, "relu", "relu", [x]);
-
 const isPublic = (draft: Draft, id: ValueId): boolean => draft.isParam(id) && draft.type(id).label === "public";
 
 const isZero = (draft: Draft, id: ValueId): boolean => draft.isParam(id) && draft.weight(id).data.every((x) => x === 0);
 
-/** max(x, c) = relu(x − c) + c */
-function maximum(op: Op, draft: Draft, x: ValueId, c: ValueId): ValueId {
-  if (isZero(draft, c)) return relu(draft, op, x);
-  return emit(draft, op, "max", "add", [relu(draft, op, emit(draft, op, "above", "sub", [x, c])), c]);
-}
-
-/** min(x, c) = c − relu(c − x) */
-function minimum(op: Op, draft: Draft, x: ValueId, c: ValueId): ValueId {
-  return emit(draft, op, "min", "sub", [c, relu(draft, op, emit(draft, op, "below", "sub", [c, x]))]);
-}
-
-/** Both commute: the constant, or else any operand, takes the second place. */
-function ordered(op: Op, draft: Draft): [ValueId, ValueId] {
+/** Two of which neither is public, a weight of the server's second: beside public numbers there are protocols. */
+function unknowns(op: Op, draft: Draft): readonly [x: ValueId, y: ValueId] | undefined {
   const [x, y] = op.operands as [ValueId, ValueId];
-  return draft.isParam(x) ? [y, x] : [x, y];
+  const labels = [x, y].map((id) => draft.type(id).label);
+  if (!labels.every((label) => label === "shared" || label === "server")) return undefined;
+  return labels[0] === "server" ? [y, x] : [x, y];
+}
+
+/**
+ * relu(x − y): for maxima and minima of two unknowns. What calibration measures of their difference is at most the ring
+ * that their own bounds ask for, and often less.
+ */
+const beyond = (draft: Draft, op: Op, x: ValueId, y: ValueId): ValueId =>
+  emit(draft, op, "relu", "relu", [emit(draft, op, "beyond", "sub", [x, y])]);
+
+const computes: ReadonlySet<string> = new Set(["compare", "logic", "cast"]);
+
+/**
+ * Whether a condition is computed under MPC: then it is a bit, and whoever wants a number of it has it opened. What
+ * comes in as shares comes in any ring, and is a number for nothing.
+ */
+function isComputed(draft: Draft, condition: ValueId): boolean {
+  const op = draft.producer(condition);
+  if (!op) return false;
+  const conditions = op.operands.filter((id) => draft.type(id).element.kind === "bool");
+  return computes.has(op.name) || conditions.some((id) => isComputed(draft, id));
+}
+
+/** c, if the value is a computed condition c as a number. */
+function underCast(draft: Draft, id: ValueId): ValueId | undefined {
+  const op = draft.producer(id);
+  const [c] = op?.operands ?? [];
+  const counted = op?.name === "cast" && c !== undefined && draft.type(c).element.kind === "bool";
+  return counted && isComputed(draft, c) ? c : undefined;
 }
 
 const simple: Rules = {
@@ -112,38 +128,52 @@ const simple: Rules = {
     const factor = constant(draft, extent(sum) / extent(op.operands[0]!));
     return emit(draft, op, "mean", "mul", [sum, factor]);
   },
-  maximum: (op, draft) => maximum(op, draft, ...ordered(op, draft)),
-  minimum: (op, draft) => minimum(op, draft, ...ordered(op, draft)),
-  // clip(x) = min(max(x, lo), hi)
-  clip: (op, draft) => {
-    const { lo, hi } = withDefaults(opDef("clip"), op.attrs) as { lo: number; hi: number };
-    const raised = lo === -Infinity ? op.operands[0]! : maximum(op, draft, op.operands[0]!, constant(draft, lo));
-    return hi === Infinity ? raised : minimum(op, draft, raised, constant(draft, hi));
+  // max(x, 0) = relu(x), max(x, y) = relu(x − y) + y
+  maximum: (op, draft) => {
+    const zero = op.operands.findIndex((id) => isZero(draft, id));
+    if (zero >= 0) return emit(draft, op, "relu", "relu", [op.operands[1 - zero]!]);
+    const [x, y] = unknowns(op, draft) ?? [];
+    if (x === undefined || y === undefined) return undefined;
+    return emit(draft, op, "max", "add", [beyond(draft, op, x, y), y]);
   },
-  // ¬c = 1 − c for a condition that is 0 or 1; it is a number from here on
-  not: (op, draft) => emit(draft, op, "complement", "sub", [constant(draft, 1), op.operands[0]!]),
-  // A condition as a number is what it is shared as.
+  // min(x, y) = y − relu(y − x)
+  minimum: (op, draft) => {
+    const [x, y] = unknowns(op, draft) ?? [];
+    if (x === undefined || y === undefined) return undefined;
+    return emit(draft, op, "min", "sub", [y, beyond(draft, op, y, x)]);
+  },
+  // ¬c = 1 − c for a condition that came in as 0 or 1; it is a number from here on
+  not: (op, draft) => {
+    const [c] = op.operands as [ValueId];
+    return isComputed(draft, c) ? undefined : emit(draft, op, "complement", "sub", [constant(draft, 1), c]);
+  },
+  // A condition as a number is what it was shared as.
   cast: (op, draft) => {
     const [c] = op.operands as [ValueId];
+    const { kind } = draft.type(c).element;
     if (op.attrs.to !== "f32") return undefined;
-    return ["f32", "bool"].includes(draft.type(c).element.kind) ? c : undefined;
+    return kind === "f32" || (kind === "bool" && !isComputed(draft, c)) ? c : undefined;
   },
-  // where(c, x, y) = y + (x − y)·c for a condition that is 0 or 1, between known numbers
+  // c·x = x where c holds, else 0: no number is made of the condition, and the product keeps the scale
+  mul: (op, draft) => {
+    const [x, y] = op.operands as [ValueId, ValueId];
+    const choice = (c: ValueId | undefined, chosen: ValueId): ValueId | undefined =>
+      c === undefined || draft.type(chosen).label !== "shared"
+        ? undefined
+        : emit(draft, op, "chosen", "where", [c, chosen, constant(draft, 0)]);
+    return choice(underCast(draft, x), y) ?? choice(underCast(draft, y), x);
+  },
+  // where(c, x, y) = y + (x − y)·c for a condition that came in as 0 or 1, between known numbers
   where: (op, draft) => {
     const [condition, x, y] = op.operands as [ValueId, ValueId, ValueId];
-    if (draft.type(condition).element.kind !== "bool" || ![x, y].every((id) => isPublic(draft, id))) return undefined;
+    if (draft.type(condition).element.kind !== "bool" || isComputed(draft, condition)) return undefined;
+    if (![x, y].every((id) => isPublic(draft, id))) return undefined;
     const between = derived(draft, `${draft.weightName(x)}-${draft.weightName(y)}`, "sub", [
       { value: draft.weight(x), label: "public" },
       { value: draft.weight(y), label: "public" },
     ]);
     const chosen = emit(draft, op, "chosen", "mul", [between, condition]);
     return isZero(draft, y) ? chosen : emit(draft, op, "where", "add", [chosen, y]);
-  },
-  // |x| = relu(x) + (relu(x) − x)
-  abs: (op, draft) => {
-    const positive = relu(draft, op, op.operands[0]!);
-    const negative = emit(draft, op, "negative", "sub", [positive, op.operands[0]!]);
-    return emit(draft, op, "abs", "add", [positive, negative]);
   },
 };
 

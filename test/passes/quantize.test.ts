@@ -244,9 +244,7 @@ test("without calibration: interval analysis, or a refusal that lists every valu
 });
 
 test("what has no meaning on secrets is refused, all of it at once", () => {
-  const state = small(({ op }, y) =>
-    op("where", [op("is-nan", [y]), y, op("cumsum", [y], { axis: 0 })]),
-  );
+  const state = small(({ op }, y) => op("where", [op("is-nan", [y]), y, op("cumsum", [y], { axis: 0 })]));
   const codes = codesOf(() => quantized(state));
   expect(codes.length).toBeGreaterThan(0);
   expect(new Set(codes)).toEqual(new Set(["MRL0502"]));

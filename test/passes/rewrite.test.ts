@@ -50,9 +50,38 @@ const positive = (kit: Kit, x: ValueId): ValueId =>
 
 test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
   ["neg", ({ op }, x) => op("neg", [x]), ["sub"]],
-  ["abs", ({ op }, x) => op("abs", [x]), ["relu", "sub", "add"]],
-  ["clip", ({ op }, x) => op("clip", [x], { lo: -0.5, hi: 0.25 }), ["sub", "relu", "add", "sub", "relu", "sub"]],
-  ["relu6", ({ op }, x) => op("clip", [x], { lo: 0, hi: 6 }), ["relu", "sub", "relu", "sub"]],
+  ["clip", ({ op }, x) => op("clip", [op("abs", [x])], { lo: -0.5, hi: 0.25 }), ["abs", "clip"]],
+  [
+    "a maximum beside 0",
+    ({ op, weight }, x) => op("maximum", [weight("zero", "public", tensor([], [0])), x]),
+    ["relu"],
+  ],
+  [
+    "a maximum beside a weight",
+    ({ op, weight, noise }, x) => op("maximum", [weight("c", "server", noise([4])), x]),
+    ["sub", "relu", "add"],
+  ],
+  [
+    "a minimum beside a weight",
+    ({ op, weight, noise }, x) => op("minimum", [x, weight("c", "server", noise([4]))]),
+    ["sub", "relu", "sub"],
+  ],
+  [
+    "a minimum beside a number",
+    ({ op, weight, noise }, x) => op("minimum", [x, weight("c", "public", noise([4]))]),
+    ["minimum"],
+  ],
+  ["a maximum of two secrets", ({ op }, x) => op("maximum", [x, op("tanh", [x])]), ["tanh", "sub", "relu", "add"]],
+  [
+    "a computed condition stays a bit",
+    ({ op, weight }, x) => {
+      const [one, two] = [1, 2].map((value) => weight(`${value}`, "public", tensor([], [value]))) as [string, string];
+      const shut = op("not", [op("compare", [x, one], { kind: "less" })]);
+      const sum = op("add", [op("cast", [shut], { to: "f32" }), op("where", [shut, one, two])]);
+      return op("add", [sum, op("mul", [op("cast", [shut], { to: "f32" }), x])]);
+    },
+    ["compare", "not", "cast", "where", "add", "where", "add"],
+  ],
   ["mean", ({ op }, x) => op("reduce-mean", [x], { axes: [-1] }), ["reduce-sum", "mul"]],
   ["sqrt", (kit, x) => kit.op("sqrt", [positive(kit, x)]), ["mul", "add", "rsqrt", "mul"]],
   [
