@@ -59,7 +59,11 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
 
   const { setting, truncation } = settled;
   const quantized = runPass(quantizePass({ calibration, precision, truncation }), secure.private);
-  const restricted = preset && { families: preset.families, ...(preset.ring !== undefined && { ring: preset.ring }) };
+  const restricted = preset && {
+    families: preset.families,
+    ...(preset.ring !== undefined && { ring: preset.ring }),
+    ...(preset.truncations && { truncations: preset.truncations }),
+  };
   const selected = runPass(selectPass({ setting, truncation, ...restricted }), quantized);
   const scheduled = runPass(schedulePass, selected);
   const module = { ...scheduled.module, name: safeProgramName(name) };
@@ -110,7 +114,10 @@ function secureParts(
   const parts = (weights: WeightStore): readonly [Module, Module, SplitState] => {
     const state = { module: imported.module, weights, sources: imported.sources };
     const divided = split(state, { ...(reveal && { reveal }) });
-    const rewritten = runPass(rewritePass({ ...(head !== undefined && { head }), lookUps }), divided);
+    const rewritten = runPass(
+      rewritePass({ ...(head !== undefined && { head }), lookUps, without: preset?.without ?? [] }),
+      divided,
+    );
     return [divided.module, rewritten.module, preset ? runPass(approximatePass(preset), rewritten) : rewritten];
   };
   const [divided, rewritten, secret] = parts(imported.weights);

@@ -89,7 +89,7 @@ export function settle(options: CompileOptions): {
     settled: {
       ...options,
       setting,
-      truncation: options.truncation === "exact" ? "exact" : "fast",
+      truncation: preset?.truncation ?? (options.truncation === "exact" ? "exact" : "fast"),
       numerics: preset?.name ?? "marill",
       margin,
     },

@@ -1,7 +1,6 @@
 import type { Module } from "../../ir/module.ts";
 import { sizeOf } from "../../ir/type.ts";
-import { formOf } from "../../passes/5-select/traffic.ts";
-import { countProtocol } from "../../runtime/protocols/count.ts";
+import { formOf, trafficOf } from "../../passes/5-select/traffic.ts";
 import { ulpsOf } from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { addBytes, type LinkBytes, noBytes, type PhaseCost, predict } from "../../runtime/session/predict.ts";
@@ -100,7 +99,7 @@ function operatorCost(call: Call, setting: string): OperatorCost {
   };
 }
 
-/** The cheapest other protocol for the same operator with operands of the same forms. */
+/** The cheapest other protocol of the same family for the same operator with operands of the same forms. */
 function runnerUpOf(operator: string, chosen: string | undefined, spec: Call["spec"], setting: string) {
   const own = chosen === undefined ? undefined : protocols.get(chosen);
   if (!own) return undefined;
@@ -110,11 +109,12 @@ function runnerUpOf(operator: string, chosen: string | undefined, spec: Call["sp
     (other) =>
       other !== own &&
       other.implements === operator &&
+      other.family === own.family &&
       (other.settings as readonly string[]).includes(setting) &&
       forms(other).join() === wanted &&
       other.refuses?.(spec) === undefined,
   );
-  const costs = others.map((other) => ({ protocol: other.name, ...countProtocol(other, spec, forms(other)) }));
+  const costs = others.map((other) => ({ protocol: other.name, ...trafficOf(other, spec) }));
   return costs.sort((a, b) => a.rounds - b.rounds)[0];
 }
 

@@ -79,11 +79,13 @@ function rowOf(each: Measured, preset: Preset | undefined): Row {
   const state: SplitState = preset ? approximate(written, preset) : written;
   const precision = preset?.precision ?? defaultPrecision;
   const calibration = calibrate(state, [new Map([["x", inputOf(each, shape)]])], { margin: 1, precision });
-  const quantized = quantize(state, { calibration, precision });
+  const truncation = preset?.truncation ?? "fast";
+  const quantized = quantize(state, { calibration, precision, truncation });
   const { module } = runPass(
     schedulePass,
     select(quantized, {
       setting: preset?.settings[0] ?? "2pc-dealer",
+      truncation,
       ...(preset && { families: preset.families }),
       ...(preset?.ring !== undefined && { ring: preset.ring }),
     }),

@@ -22,8 +22,12 @@ export interface ShapeModule {
 }
 
 /** A known architecture at stage rewrite, with weights that have no numbers and ranges that are assumed. */
-export function shapeModule(name: ShapeName, options: ShapeOptions): ShapeModule {
-  const state = runPass(rewritePass(), shapeState(name, options));
+export function shapeModule(
+  name: ShapeName,
+  options: ShapeOptions,
+  { without = [] }: Pick<Preset, "without"> = {},
+): ShapeModule {
+  const state = runPass(rewritePass({ without }), shapeState(name, options));
   return { state, module: state.module, weights: state.weights, calibration: assumedCalibration(name, state) };
 }
 
@@ -41,20 +45,24 @@ export function countShape(
 ): { readonly module: Module; readonly report: CostReport } {
   const { preset } = options;
   const { state, calibration } = preset ? written(name, options, preset) : shapeModule(name, options);
-  const select: SelectOptions = { ...(options.select ?? { setting: "2pc-dealer" }), ...(preset && restricted(preset)) };
+  const select: SelectOptions = {
+    ...(options.select ?? { setting: "2pc-dealer" }),
+    ...(preset && restricted(preset, name)),
+  };
   const precision = preset?.precision;
   const quantized = runPass(quantizePass({ calibration, ...(precision && { precision }) }), state);
   const { module } = runPass(schedulePass, runPass(selectPass(select), quantized));
   return { module, report: costReport(module, select.setting, "shape", options.links ?? []) };
 }
 
-const restricted = ({ families, ring }: Preset): Pick<SelectOptions, "families" | "ring"> => ({
-  families,
-  ...(ring !== undefined && { ring }),
-});
+/** What a preset leaves to choose from; its ring is the one that its authors took for this model, if they say. */
+function restricted({ families, ring, rings, truncations }: Preset, name: ShapeName) {
+  const own = rings?.[name] ?? ring;
+  return { families, ...(own !== undefined && { ring: own }), ...(truncations && { truncations }) };
+}
 
 /** The same in the operators of a preset. */
 function written(name: ShapeName, options: ShapeOptions, preset: Preset): Pick<ShapeModule, "state" | "calibration"> {
-  const state = runPass(approximatePass(preset), shapeModule(name, options).state);
+  const state = runPass(approximatePass(preset), shapeModule(name, options, preset).state);
   return { state, calibration: assumedCalibration(name, state, preset) };
 }

@@ -22,6 +22,8 @@ export interface RewriteOptions {
   readonly head?: HeadPolicy;
   /** How rows of private tables are found: by one-hot rows, or by a protocol that hides the indices. Default: one-hot. */
   readonly lookUps?: "one-hot" | "private";
+  /** Names of rewrites to leave out, as systems do that compute a graph as it is written. */
+  readonly without?: readonly string[];
 }
 
 export interface Rewrite {
@@ -54,7 +56,8 @@ export const rewrites: readonly Rewrite[] = [
 ];
 
 export function rewrite(state: SplitState, options: RewriteOptions = {}): SplitState {
-  const chosen = rewrites.filter(({ when }) => when?.(options) ?? true);
+  const { without = [] } = options;
+  const chosen = rewrites.filter(({ name, when }) => !without.includes(name) && (when?.(options) ?? true));
   const done = chosen.reduce((current, { apply }) => apply(current), state);
   return { ...done, module: { ...done.module, stage: "rewrite" } };
 }

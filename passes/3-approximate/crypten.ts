@@ -4,6 +4,7 @@
  */
 import type { ValueId } from "../../ir/module.ts";
 import type { Maths } from "./maths.ts";
+import { maximumByRelu, orderByRelu } from "./order.ts";
 import {
   attentionBy,
   each,
@@ -103,6 +104,8 @@ export const crypten: Preset = {
   ring: 64,
   precision: uniformPrecision(16),
   rewrites: {
+    ...orderByRelu,
+    maximum: maximumByRelu,
     attention: attentionBy(softmax, true),
     softmax: softmaxOp(softmax),
     "rms-norm": rmsNormBy(rsqrt),

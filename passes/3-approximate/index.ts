@@ -12,6 +12,7 @@
 import { opsOf } from "../../ir/module.ts";
 import { rewriteOps } from "../2-rewrite/draft.ts";
 import type { Pass, SplitState } from "../pass.ts";
+import { bumblebee } from "./bumblebee.ts";
 import { crypten } from "./crypten.ts";
 import { mathsOf } from "./maths.ts";
 import { mpcformer } from "./mpcformer.ts";
@@ -19,11 +20,13 @@ import type { Preset } from "./preset.ts";
 import { puma } from "./puma.ts";
 import { secformer } from "./secformer.ts";
 import { shaft } from "./shaft.ts";
+import { sigma } from "./sigma.ts";
+import { sirnn } from "./sirnn.ts";
 
 export type { Preset } from "./preset.ts";
 
 export const presets: ReadonlyMap<string, Preset> = new Map(
-  [crypten, mpcformer, secformer, shaft, puma].map((preset) => [preset.name, preset]),
+  [crypten, mpcformer, secformer, shaft, puma, bumblebee, sirnn, sigma].map((preset) => [preset.name, preset]),
 );
 
 /** An operator that expands into itself would go on for ever; none needs more rounds than this. */

@@ -17,7 +17,7 @@ interface Steps {
  * [x ≥ base^i], i = 0…above − 1, each root^−(i+1) − root^−i. With root = base that is the factor that brings x into
  * [1/base, 1), with root = √base its root. All comparisons are one operator, so they share their rounds.
  */
-function factors(maths: Maths, x: ValueId, { base, below, above }: Steps, roots: readonly number[]): ValueId[] {
+export function factors(maths: Maths, x: ValueId, { base, below, above }: Steps, roots: readonly number[]): ValueId[] {
   const shape = maths.shape(x);
   const column = maths.emit("reshape", [x], { shape: [...shape, 1] });
   const bits = (kind: string, thresholds: readonly number[]): ValueId => {

@@ -17,7 +17,15 @@ export interface Preset {
   readonly families: readonly Family[];
   /** One ring for every share, as systems with one ring have it; absent: planned value by value. */
   readonly ring?: number;
+  /** Rings of its own for models that its authors ran in another one. */
+  readonly rings?: Readonly<Record<string, number>>;
   readonly precision: Precision;
+  /** Names of our rewrites (2-rewrite) that the system does not make. */
+  readonly without?: readonly string[];
+  /** Operator that made a value → protocol that truncates it; absent: the cheapest of the families. */
+  readonly truncations?: Readonly<Record<string, string>>;
+  /** Its numbers have a meaning with exact truncations only. */
+  readonly truncation?: "exact";
   /** Operator in ir/ops → what it is computed as. Applied until none matches: an expansion may use other entries. */
   readonly rewrites: Readonly<Record<string, Expand>>;
 }

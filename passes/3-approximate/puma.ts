@@ -7,6 +7,7 @@ import {
   each,
   type Function as Formula,
   layerNormBy,
+  negExp,
   rmsNormBy,
   type Softmax,
   siluBy,
@@ -46,14 +47,8 @@ const less = (maths: Maths, x: ValueId, c: number): ValueId =>
   maths.emit("compare", [x, maths.constant(c)], { kind: "less" });
 const where = (maths: Maths, bit: ValueId, x: ValueId, y: ValueId): ValueId => maths.emit("where", [bit, x, y]);
 
-const [least, squarings] = [-14, 5];
-
 /** (1 + x/2^5)^(2^5) for x ≤ 0, and 0 below −14 (section 4.2). */
-const exp: Formula = (maths, x) => {
-  let power = maths.plus(maths.times(x, 2 ** -squarings), 1);
-  for (let step = 0; step < squarings; step++) power = maths.square(power);
-  return where(maths, less(maths, x, least), maths.constant(0), power);
-};
+const exp = negExp({ least: -14, squarings: 5 });
 
 /** exp(x − max − ε) / Σ, one reciprocal for each row (section 4.2, algorithm 2); ε is 10⁻⁶, a quarter of a unit at 18 bits: 0. */
 const softmax: Softmax = softmaxBy(exp, reciprocal);

@@ -28,6 +28,8 @@ export interface SelectOptions {
   readonly objective?: Objective;
   /** Ring in which every share lives, as systems with one ring do it; absent: planned value by value. */
   readonly ring?: number;
+  /** Operator that made a value → protocol that truncates it. */
+  readonly truncations?: Readonly<Record<string, string>>;
 }
 
 /** Which labels an operand may have for a protocol that wants it in this form. */
@@ -100,22 +102,34 @@ function inRing({ operands, result, attrs }: Spec, ring: number | undefined): Sp
   return { operands: operands.map(wide), result: wide(result), attrs };
 }
 
+/** The operator that made what an op is applied to, behind what is computed locally and moves or adds values. */
+function makerOf(module: Module, makers: ReadonlyMap<ValueId, Op>, { operands }: Op): string {
+  const maker = makers.get(operands[0]!);
+  if (!maker) return "";
+  const labels = maker.operands.map((id) => typeOf(module, id).label);
+  const isLocal = opDef(maker.name).linear === "joint" && !needsProtocol(opDef(maker.name), labels);
+  return isLocal ? makerOf(module, makers, maker) : maker.name;
+}
+
 /**
  * A protocol for each op that needs one: of those that implement it in this setting, for operands with these labels,
  * the cheapest of the preferred family on the link. Ops without one are listed together.
  */
 export function chooseProtocols(module: Module, options: SelectOptions): readonly Op[] {
-  const { setting, families = ["marill"] } = options;
+  const { setting, families = ["marill"], truncations = {} } = options;
   const missing: Diagnostic[] = [];
+  const makers = new Map(opsOf(module).map((op) => [op.result, op]));
   const ops = opsOf(module).map((original) => {
     const op = orderOperands(module, original);
     const labels = op.operands.map((id) => typeOf(module, id).label);
     if (!conversions.includes(op.name) && !needsProtocol(opDef(op.name), labels)) return op;
+    const named = op.name === "truncate" ? truncations[makerOf(module, makers, op)] : undefined;
     const candidates = [...protocols.values()].filter(
       (protocol) =>
         protocol.implements === op.name &&
         protocol.settings.includes(setting) &&
         families.includes(protocol.family ?? "marill") &&
+        (named === undefined || protocol.name === named) &&
         accepts(module, op, protocol),
     );
     const chosen = choose(candidates, inRing(specOf(module, op), options.ring), options);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { programOf } from "../../compiler/execute.ts";
+import { grid, oneOp } from "../../compiler/report/one-op.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
@@ -14,7 +15,6 @@ import { integers } from "../../runtime/ring/tensor.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { block, createNoise, largestDifference, type Model } from "./models.ts";
-import { grid, oneOp } from "../../compiler/report/one-op.ts";
 
 const setting = "2pc-dealer";
 

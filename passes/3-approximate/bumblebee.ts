@@ -1,0 +1,105 @@
+/**
+ * BumbleBee (Lu et al., NDSS 2025; code: SPU's examples, hack_gelu and hack_silu). Numerics alone: its two parties compute by
+ * oblivious transfer and homomorphic encryption, ours with a dealer; what theirs would send is in docs/presets.md.
+ */
+import type { ValueId } from "../../ir/module.ts";
+import type { Maths } from "./maths.ts";
+import { reciprocal, rsqrt } from "./normalise.ts";
+import {
+  attentionBy,
+  each,
+  type Function as Formula,
+  layerNormBy,
+  negExp,
+  rmsNormBy,
+  softmaxBy,
+  softmaxOp,
+  tanhBy,
+} from "./parts.ts";
+import { type Preset, uniformPrecision } from "./preset.ts";
+
+/** Where |x| reaches `end`, a polynomial in it gives way to one value on the left and one on the right. */
+interface Pieces {
+  readonly end: number;
+  readonly inner: (maths: Maths, magnitude: ValueId, negative: ValueId) => ValueId;
+  readonly left: (maths: Maths, x: ValueId) => ValueId;
+  readonly right: (maths: Maths, x: ValueId) => ValueId;
+}
+
+const compare = (maths: Maths, kind: string, x: ValueId, c: number): ValueId =>
+  maths.emit("compare", [x, maths.constant(c)], { kind });
+
+/** Four segments: comparisons with −end, 0 and end, which share their rounds. */
+const piecewise =
+  ({ end, inner, left, right }: Pieces): Formula =>
+  (maths, x) => {
+    const [low, negative, high] = [
+      compare(maths, "less", x, -end),
+      compare(maths, "less", x, 0),
+      compare(maths, "greater-or-equal", x, end),
+    ];
+    const magnitude = maths.emit("where", [negative, maths.times(x, -1), x]);
+    const middle = inner(maths, magnitude, negative);
+    const most = maths.emit("where", [low, left(maths, x), middle]);
+    return maths.emit("where", [high, right(maths, x), most]);
+  };
+
+const zero = (maths: Maths): ValueId => maths.constant(0);
+const one = (maths: Maths): ValueId => maths.constant(1);
+const itself = (_maths: Maths, x: ValueId): ValueId => x;
+
+/** GELU(x) − x/2 on [−3, 3], in |x|. */
+const half = [
+  0.001620808531841547, -0.03798164612714154, 0.5410550166368381, -0.18352506127082727, 0.020848611754127593,
+];
+/** σ(|x|) on [0, 8]. */
+const logistic = [
+  0.49352908920523014, 0.3028510171823098, -0.06808619212463336, 0.006747908074344234, -0.0002472776978734074,
+];
+
+const gelu: Formula = (maths, x) =>
+  piecewise({
+    end: 3,
+    inner: (inside, magnitude) => inside.add(inside.polynomial(magnitude, half), inside.times(x, 0.5)),
+    left: zero,
+    right: itself,
+  })(maths, x);
+
+const sigmoid: Formula = piecewise({
+  end: 8,
+  inner: (maths, magnitude, negative) => {
+    const positive = maths.polynomial(magnitude, logistic);
+    return maths.emit("where", [negative, maths.from(1, positive), positive]);
+  },
+  left: zero,
+  right: one,
+});
+
+/** x·σ(x) within ±8, 0 and x beyond: the product of x with the sigmoid of four segments. */
+const silu: Formula = (maths, x) => maths.mul(x, sigmoid(maths, x));
+
+const exp = negExp({ least: -14, squarings: 6 });
+const softmax = softmaxBy(exp, reciprocal);
+
+export const bumblebee: Preset = {
+  name: "bumblebee",
+  source: "BumbleBee (Lu et al., NDSS 2025), section 5; numerics alone",
+  settings: ["2pc-dealer", "3pc"],
+  // Those of one ring that are there for two parties; its own backend is formulas.ts.
+  families: ["crypten", "marill"],
+  ring: 64,
+  precision: uniformPrecision(18),
+  rewrites: {
+    attention: attentionBy(softmax, true),
+    softmax: softmaxOp(softmax),
+    "rms-norm": rmsNormBy(rsqrt),
+    "layer-norm": layerNormBy(rsqrt),
+    exp: each(exp),
+    reciprocal: each(reciprocal),
+    rsqrt: each(rsqrt),
+    sigmoid: each(sigmoid),
+    tanh: each(tanhBy(sigmoid)),
+    silu: each(silu),
+    gelu: each(gelu),
+  },
+};

@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import { grid, oneOp } from "../../compiler/report/one-op.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { split } from "../../passes/1-split/index.ts";
+import { rewrite } from "../../passes/2-rewrite/index.ts";
+import { block, largestDifference } from "./models.ts";
+import { compiledAs, computedBy, cutsOf, protocolsOf } from "./parties.ts";
+
+/** Fractional bits, and most units of them that truncations and rounded constants may make of it, beside real numbers. */
+const cases: readonly (readonly [
+  preset: string,
+  operator: string,
+  lo: number,
+  hi: number,
+  bits: number,
+  units: number,
+])[] = [
+  ["puma", "gelu", -6, 6, 18, 64],
+  ["puma", "exp", -16, 0, 18, 32],
+  ["puma", "reciprocal", 0.1, 100, 18, 100],
+  ["puma", "rsqrt", 0.01, 60, 18, 400],
+  ["puma", "silu", -12, 12, 18, 64],
+  ["puma", "softmax", -4, 4, 18, 16],
+  ["puma", "layer-norm", -4, 4, 18, 160],
+  ["bumblebee", "gelu", -6, 6, 18, 100],
+  ["bumblebee", "exp", -16, 0, 18, 64],
+  ["bumblebee", "silu", -12, 12, 18, 2400],
+  ["bumblebee", "softmax", -4, 4, 18, 16],
+  ["bumblebee", "layer-norm", -4, 4, 18, 160],
+  ["sirnn", "exp", -16, 0, 12, 4],
+  ["sirnn", "reciprocal", 0.5, 100, 12, 16],
+  ["sirnn", "rsqrt", 0.5, 60, 12, 16],
+  ["sirnn", "sigmoid", -12, 12, 12, 4],
+  ["sirnn", "tanh", -6, 6, 12, 8],
+  ["sirnn", "softmax", -4, 4, 12, 8],
+  ["sirnn", "layer-norm", -4, 4, 12, 32],
+];
+
+const settingOf = (preset: string): "2pc-dealer" | "3pc" => (preset === "puma" ? "3pc" : "2pc-dealer");
+
+test.each(cases)("%s: %s on [%d, %d] of the parties is what it is in real numbers", async (...each) => {
+  const [preset, operator, lo, hi, bits, units] = each;
+  const shape = ["softmax", "layer-norm"].includes(operator) ? [3, 5] : [15];
+  const inputs = new Map([["x", grid(shape, lo, hi)]]);
+  const state = oneOp(operator, shape, operator === "layer-norm" ? { epsilon: 1e-5 } : {});
+  const { written, scheduled } = compiledAs(preset, settingOf(preset), state, [inputs]);
+  if (preset === "puma") {
+    expect(protocolsOf(scheduled).filter((name) => !name.startsWith("replicated."))).toEqual([]);
+  }
+  const found = await computedBy(settingOf(preset), scheduled, inputs);
+  const real = interpret(written.module, written.weights, inputs).get("out")!;
+  console.log(preset, operator, largestDifference(found, real) * 2 ** bits);
+  expect(largestDifference(found, real) * 2 ** bits).toBeLessThan(units);
+});
+
+test("SIRNN's digits are exact: with exact truncations, the parties find the interpreter's numbers bit for bit", async () => {
+  const inputs = new Map([["x", grid([200], -16, 0)]]);
+  const { scheduled } = compiledAs("sirnn", "2pc-dealer", oneOp("exp", [200]), [inputs]);
+  expect(protocolsOf(scheduled)).toEqual(expect.arrayContaining(["ottt.lookup", "faithful.truncate"]));
+  const found = await computedBy("2pc-dealer", scheduled, inputs);
+  expect(found).toEqual(interpret(scheduled.module, scheduled.weights, inputs).get("out")!);
+});
+
+test.each([
+  ["puma", 0.001],
+  ["bumblebee", 0.001],
+  ["sirnn", 0.02],
+])("a transformer block runs as %s computes it", async (preset, truncations) => {
+  const whole = block();
+  const reveal = whole.module.outputs.map((output) => ({ output, to: "client" as const }));
+  const rewritten = rewrite(split(whole, { reveal }));
+  const runs = [1, 2, 3, 4].map((seed) => cutsOf(whole, rewritten, seed));
+  const { written, scheduled } = compiledAs(preset, settingOf(preset), rewritten, runs, 4);
+  const inputs = cutsOf(whole, rewritten, 7);
+  const found = await computedBy(settingOf(preset), scheduled, inputs);
+  const [output] = scheduled.module.outputs;
+  const real = interpret(written.module, written.weights, inputs).get(output!)!;
+  const exact = interpret(rewritten.module, rewritten.weights, inputs).get(output!)!;
+  console.log(preset, largestDifference(found, real), largestDifference(real, exact));
+  expect(largestDifference(found, real)).toBeLessThan(truncations);
+  expect(largestDifference(real, exact)).toBeLessThan(0.01);
+});
