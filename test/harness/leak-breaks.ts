@@ -32,8 +32,6 @@ export const breaks = {
   "one client mask serves two queries": ({ use, drawn, first }) => (use === "client" ? first : drawn),
   "what the dealer sends is not masked": ({ use, source, drawn }) =>
     use === "dealt" && source === "client" ? zeros(drawn.shape, drawn.width) : drawn,
-  "the dealer's one-time bits are 0": ({ source, drawn }) =>
-    source === "own" ? zeros(drawn.shape, drawn.width) : drawn,
   "client mask is 0": ({ use, drawn }) => (use === "client" ? zeros(drawn.shape, drawn.width) : drawn),
   "the zero sharing is 0": ({ use, drawn }) =>
     use === "joint" || use === "with dealer" ? zeros(drawn.shape, drawn.width) : drawn,

@@ -19,7 +19,6 @@ const opening: readonly BreakName[] = [
   "seven of eight mask bits are zero",
   "what the dealer sends is not masked",
 ];
-const digits: BreakName = "the dealer's one-time bits are 0";
 const choosing: BreakName = "a selecting bit is opened unmasked";
 const bits: readonly BreakName[] = ["mask is 0", choosing, "what the dealer sends is not masked"];
 
@@ -59,13 +58,13 @@ export const orderingCases: readonly OrderingCase[] = [
       protocol: protocols.maskedCompare,
       secrets: two,
       shapes: double(truth, { kind }),
-      breaks: [...opening, digits],
+      breaks: [...opening, choosing],
     },
     {
       protocol: protocols.thresholdCompare,
       secrets: beside,
       shapes: double(truth, { kind }),
-      breaks: [...opening, digits],
+      breaks: [...opening, choosing],
     },
   ]),
   {
@@ -123,37 +122,62 @@ export const orderingCases: readonly OrderingCase[] = [
     protocol,
     secrets: two,
     shapes: double(wide),
-    breaks: [...opening, digits, choosing],
+    breaks: [...opening, choosing],
   })),
   ...[protocols.thresholdMaximum, protocols.thresholdMinimum].map((protocol) => ({
     protocol,
     secrets: beside,
     shapes: double(wide),
-    breaks: [...opening, digits, choosing],
+    breaks: [...opening, choosing],
   })),
   {
     protocol: protocols.thresholdClip,
     secrets: one,
     shapes: single(wide, { lo: -1, hi: 2 }),
-    breaks: [...opening, digits, choosing],
+    breaks: [...opening, choosing],
   },
-  { protocol: protocols.maskedAbs, secrets: one, shapes: single(wide), breaks: [...opening, digits, choosing] },
+  { protocol: protocols.maskedAbs, secrets: one, shapes: single(wide), breaks: [...opening, choosing] },
   {
     protocol: protocols.thresholdSign,
     secrets: one,
     shapes: single((n) => fixed([n], 0, -1, 1, 12)),
-    breaks: [...opening, digits, choosing],
+    breaks: [...opening, choosing],
   },
   ...[protocols.tournamentReduceMax, protocols.tournamentReduceMin].map((protocol) => ({
     protocol,
     secrets: three,
     shapes: rows((n) => fixed([n, 1], 12, -16, 16, 40), { axes: [1], keepdims: true, radix: 2 }),
-    breaks: [...opening, digits, choosing, "one mask serves every opening" as const],
+    breaks: [...opening, choosing, "one mask serves every opening" as const],
   })),
   {
     protocol: protocols.tournamentArgmax,
     secrets: three,
     shapes: rows((n) => fixed([n, 1], 0, 0, 2, 12), { axis: 1, keepdims: true, radix: 2 }),
-    breaks: [...opening, digits, choosing, "one mask serves every opening"],
+    breaks: [...opening, choosing, "one mask serves every opening"],
+  },
+  {
+    protocol: protocols.pairwiseRank,
+    secrets: three,
+    shapes: rows((n) => fixed([n, 3], 0, 0, 2, 12), { axis: 1, largest: true }),
+    breaks: [...opening, choosing],
+  },
+  {
+    protocol: protocols.tableArrange,
+    secrets: [
+      [
+        [0, 1, 2],
+        [-60001, 20, 4000],
+      ],
+      [
+        [2, 0, 1],
+        [12346, -3001, 12345],
+      ],
+    ],
+    shapes: (n) => ({
+      operands: [fixed([n, 3], 0, 0, 2), fixed([n, 3], 12, -16, 16)],
+      result: fixed([n, 2], 12, -16, 16, 40),
+      attrs: { axis: 1, count: 2 },
+    }),
+    breaks: opening,
   },
 ];

@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { type BreakName, breaks } from "../../harness/leak-breaks.ts";
-import { leakCases, type TestedCase } from "../../harness/leak-cases.ts";
+import { leakCases } from "../../harness/leak-cases.ts";
 import { limitOf } from "../../harness/leak-statistics.ts";
+import type { TestedCase } from "../../harness/leak-table.ts";
 import { type Corrupted, compareViews } from "../../harness/leaks.ts";
 
 /** The dealer receives something where it computes. */
 const rolesOf = ({ protocol }: TestedCase): readonly Corrupted[] =>
-  protocol.family === "replicated" || protocol.name === "private.lookup" ? ["client", "server", "dealer"] : ["client", "server"];
+  protocol.family === "replicated" || protocol.name === "private.lookup"
+    ? ["client", "server", "dealer"]
+    : ["client", "server"];
 const SAMPLES = 20_000;
 const BROKEN_SAMPLES = 1_500;
 

@@ -1,0 +1,141 @@
+import type { Protocol } from "../../runtime/protocols/define.ts";
+import * as protocols from "../../runtime/protocols/index.ts";
+import {
+  attended,
+  comparing,
+  dealing,
+  elementwise,
+  normed,
+  opening,
+  rowOfTwo,
+  type Shapes,
+  single,
+  spec,
+  type TestedCase,
+  tested,
+} from "./leak-table.ts";
+import { fixed } from "./protocols.ts";
+
+const activation = (protocol: Protocol): TestedCase =>
+  tested(protocol, [[[-80001]], [[7000]]], elementwise(12, 12, 32, 40), [...opening, ...dealing, ...comparing]);
+
+/** Indices of `bits` bits into one table of 2^bits entries. */
+const lookups = (bits: number): Shapes =>
+  spec(
+    (n) => [fixed([n], 0, -(2 ** (bits - 1)), 2 ** (bits - 1)), fixed([2 ** bits], 0, 0, 2 ** 20)],
+    (n) => fixed([n], 0, 0, 2 ** 20, 22),
+    { bits, fraction: 0 },
+  );
+const bigTable = Array.from({ length: 128 }, (_, k) => (k * 7919) % 2 ** 20);
+const table = bigTable.slice(0, 16);
+
+export const nonlinearCases: readonly TestedCase[] = [
+  tested(
+    protocols.tournamentMaxPool,
+    rowOfTwo,
+    spec(
+      (n) => [fixed([n, 1, 2], 12, -8, 8)],
+      (n) => fixed([n, 1, 1], 12, -8, 8, 40),
+      { kernel: [2], strides: [1], pads: [0, 0], dilations: [1] },
+    ),
+    [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+  ),
+  tested(protocols.maskedRelu, single, elementwise(12, 12, 16, 40), [...opening, ...dealing, ...comparing]),
+  {
+    ...tested(
+      protocols.maskedRelu,
+      single,
+      (n) => ({ ...elementwise(12, 12, 16, 40)(n), attrs: { comparison: "tree" } }),
+      [...opening, ...dealing, "a selecting bit is opened unmasked"],
+    ),
+    name: "masked.relu, carry tree",
+  },
+  {
+    ...tested(
+      protocols.maskedRelu,
+      single,
+      (n) => ({ ...elementwise(12, 12, 16, 40)(n), attrs: { comparison: "dpf" } }),
+      [...opening, "a selecting bit is opened unmasked", "client mask is 0"],
+    ),
+    name: "masked.relu, distributed point function",
+    samples: 6000,
+  },
+  tested(
+    protocols.otttLookup,
+    [
+      [[-7], table],
+      [[6], table],
+    ],
+    lookups(4),
+    ["mask is 0", "mask has lost its low bit", ...dealing],
+  ),
+  {
+    ...tested(
+      protocols.dpfLookup,
+      [
+        [[-60], bigTable],
+        [[49], bigTable],
+      ],
+      lookups(7),
+      [...opening, ...dealing, "client mask is 0"],
+    ),
+    samples: 6000,
+  },
+  activation(protocols.fourierErf),
+  activation(protocols.fourierGelu),
+  activation(protocols.fourierSigmoid),
+  activation(protocols.fourierSilu),
+  activation(protocols.fourierTanh),
+  ...[protocols.octavesReciprocal, protocols.octavesRsqrt].map((protocol) =>
+    tested(
+      protocol,
+      [[[1025]], [[14000]]],
+      spec(
+        (n) => [fixed([n], 12, 0.2, 4)],
+        (n) => fixed([n], 12, 0, 5, 40),
+      ),
+      [...opening, ...dealing, ...comparing],
+    ),
+  ),
+  tested(
+    protocols.separableExp,
+    [[[-81001]], [[-1200]]],
+    spec(
+      (n) => [fixed([n], 12, -20, 0)],
+      (n) => fixed([n], 12, 0, 1, 30),
+    ),
+    [...opening, ...dealing, ...comparing],
+  ),
+  ...[protocols.oneOpeningRmsNorm, protocols.oneOpeningLayerNorm].map((protocol) =>
+    tested(
+      protocol,
+      normed,
+      spec(
+        (n) => [fixed([n, 2], 12, -4, 4)],
+        (n) => fixed([n, 2], 12, -2, 2, 40),
+        { epsilon: 1e-5, sum_lo: 2, sum_hi: 32 },
+      ),
+      [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+    ),
+  ),
+  tested(
+    protocols.coarseMaxSoftmax,
+    rowOfTwo,
+    spec(
+      (n) => [fixed([n, 2], 12, -8, 8)],
+      (n) => fixed([n, 2], 12, 0, 1, 30),
+      { axis: -1 },
+    ),
+    [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+  ),
+  tested(
+    protocols.coarseMaxAttention,
+    attended,
+    spec(
+      (n) => [fixed([n, 1, 2, 1], 8, -2, 2), fixed([n, 1, 2, 1], 8, -2, 2), fixed([n, 1, 2, 1], 10, -3, 3)],
+      (n) => fixed([n, 1, 2, 1], 10, -3, 3, 34),
+      { scale: 1, causal: true, score_bound: 6 },
+    ),
+    [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+  ),
+];
