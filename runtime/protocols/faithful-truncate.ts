@@ -1,8 +1,8 @@
 import type { Party, Share, Wire } from "../party.ts";
 import { add, addConstant, digit, msb, narrow, reshape, shiftRight, sub } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
-import { at, belowMask, type Comparison, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import type { Steps } from "../steps.ts";
+import { at, belowMask, type Comparison, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { defineProtocol, type Spec } from "./define.ts";
 import { openWire } from "./open.ts";
 import { bitToRing } from "./products.ts";

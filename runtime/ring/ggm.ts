@@ -43,7 +43,14 @@ export function double(seeds: Uint32Array, at: number): void {
 }
 
 /** Moves a node to its left (0) or right (1) child; gives the new control bit. */
-export function descend(node: Uint32Array, t: number, side: number, block: Uint32Array, at: number, control: number): number {
+export function descend(
+  node: Uint32Array,
+  t: number,
+  side: number,
+  block: Uint32Array,
+  at: number,
+  control: number,
+): number {
   for (let k = 0; k < WORDS; k++) node[k] = children[WORDS * side + k]! ^ (-t & block[at + k]!);
   return (((children[8]! >>> side) & 1) ^ (t & (control >>> side))) & 1;
 }
@@ -116,7 +123,14 @@ export function growCorrections(
 }
 
 /** `descend` to a side that is secret: both children are read. */
-export function step(node: Uint32Array, t: number, bit: number, block: Uint32Array, at: number, control: number): number {
+export function step(
+  node: Uint32Array,
+  t: number,
+  bit: number,
+  block: Uint32Array,
+  at: number,
+  control: number,
+): number {
   for (let k = 0; k < WORDS; k++) {
     const left = children[k]!;
     node[k] = left ^ (-bit & (left ^ children[WORDS + k]!)) ^ (-t & block[at + k]!);
