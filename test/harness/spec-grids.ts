@@ -105,3 +105,101 @@ export const elementwise = (specs: readonly Spec[]): SpecRow => ({ specs, draws:
 export function rowwise(make: (shape: Shape, setting: number) => Spec, settings: number): readonly Spec[] {
   return [...Array(settings).keys()].flatMap((setting) => rowShapes.map((shape) => make(shape, setting)));
 }
+
+/** Pairs of matrices, with batches. */
+export const matrices: readonly (readonly [Shape, Shape, Shape])[] = [
+  [
+    [1, 1],
+    [1, 1],
+    [1, 1],
+  ],
+  [
+    [3, 5],
+    [5, 2],
+    [3, 2],
+  ],
+  [
+    [1, 7],
+    [7, 3],
+    [1, 3],
+  ],
+  [
+    [2, 4, 3],
+    [2, 3, 1],
+    [2, 4, 1],
+  ],
+  [
+    [2, 3, 2, 5],
+    [2, 3, 5, 3],
+    [2, 3, 2, 3],
+  ],
+  [
+    [9, 16],
+    [16, 1],
+    [9, 1],
+  ],
+];
+/** Matrices times a weight without batches. */
+export const weightMatrices: typeof matrices = [
+  [
+    [1, 1],
+    [1, 1],
+    [1, 1],
+  ],
+  [
+    [3, 5],
+    [5, 2],
+    [3, 2],
+  ],
+  [
+    [1, 7],
+    [7, 3],
+    [1, 3],
+  ],
+  [
+    [2, 4, 3],
+    [3, 5],
+    [2, 4, 5],
+  ],
+  [
+    [9, 16],
+    [16, 1],
+    [9, 1],
+  ],
+  [
+    [2, 2, 3, 4],
+    [4, 7],
+    [2, 2, 3, 7],
+  ],
+];
+/** Fractional bits of both operands and of a result that keeps them all. */
+export const matmulScales = [
+  [12, 12, 24],
+  [8, 10, 18],
+  [0, 0, 0],
+  [6, 9, 15],
+  [10, 3, 13],
+] as const;
+
+export const equalScales = [0, 4, 8, 12, 21].map((s) => [s, s] as const);
+/** Rings in which the local truncation fails once in 2^30 products. */
+export const products = elementwise(
+  binary({
+    bounds: [16, 8, 128],
+    scales: [
+      [12, 12, 12],
+      [8, 10, 18],
+      [0, 0, 0],
+      [6, 14, 8],
+      [12, 3, 13],
+    ],
+    widths: [64, 61],
+  }),
+);
+
+/** Truncations by 1 to 19 bits, to 6 fractional bits. */
+export const dropping = (widths: readonly number[], lo = -200, hi = 200) =>
+  unary({ lo, hi, widths, scales: [1, 3, 7, 12, 19].map((by) => [by + 6, 6] as const) }).map((spec) => ({
+    ...spec,
+    attrs: { by: spec.operands[0]!.scale - 6 },
+  }));

@@ -1,0 +1,83 @@
+import { convShapes, convSpec } from "./convolutions.ts";
+import { lookupSpecs } from "./lookups.ts";
+import {
+  binary,
+  dropping,
+  elements,
+  elementwise,
+  matmulScales,
+  matrices,
+  rowsOf,
+  type SpecRow,
+  unary,
+  weightMatrices,
+} from "./spec-grids.ts";
+
+/** Specs of the protocols that share, open, multiply, truncate and look up. */
+export const wireRows: Readonly<Record<string, SpecRow>> = {
+  "dpf.lookup": { specs: lookupSpecs([7, 9]), draws: elements },
+  "faithful.truncate": elementwise(dropping([20, 33, 40, 47])),
+  "fixed-weight.matmul": {
+    specs: binary({ bounds: [8, 4, 600], scales: matmulScales, widths: [40, 37, 44, 64], pairs: weightMatrices }),
+    draws: rowsOf,
+  },
+  "known-weight.conv": {
+    specs: [31, 32, 37, 44, 64].flatMap((width) =>
+      convShapes.map((shape) => convSpec(shape, [10, 0], [8, 1000], width)),
+    ),
+    draws: elements,
+  },
+  "known-weight.matmul": {
+    specs: binary({ bounds: [8, 4, 600], scales: matmulScales, widths: [40, 37, 44, 64], pairs: weightMatrices }),
+    draws: rowsOf,
+  },
+  "known-weight.mul": {
+    specs: binary({ bounds: [8, 4, 32], scales: matmulScales, widths: [40, 37, 44, 64] }).map((spec) => ({
+      ...spec,
+      // The weight broadcasts to the operand, not the other way round.
+      operands: [{ ...spec.operands[0]!, shape: spec.result.shape }, spec.operands[1]!],
+    })),
+    draws: elements,
+  },
+  "local.truncate": elementwise(dropping([20, 33, 40, 29])),
+  "masked.conv": {
+    specs: [31, 32, 37, 44, 64].flatMap((width) => convShapes.map((shape) => convSpec(shape, [8, 8], [4, 4], width))),
+    draws: elements,
+  },
+  "masked.extend": elementwise(
+    unary({ lo: -30, hi: 30, scales: [0, 5, 12, 16, 20].map((s) => [s, s] as const), widths: [64, 41, 33, 31] }),
+  ),
+  "masked.matmul": {
+    specs: binary({ bounds: [8, 8, 1100], scales: matmulScales, widths: [40, 37, 44, 64], pairs: matrices }),
+    draws: rowsOf,
+  },
+  "masked.mul": elementwise(
+    binary({
+      bounds: [16, 8, 128],
+      scales: [
+        [12, 12, 12],
+        [8, 10, 18],
+        [0, 0, 0],
+        [6, 14, 8],
+        [12, 3, 13],
+      ],
+      widths: [40, 37, 31, 45],
+    }),
+  ),
+  "masked.open": elementwise(
+    unary({ lo: -200, hi: 200, scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const), widths: [64, 31, 33, 44] }),
+  ),
+  "one-way.reveal": elementwise(
+    unary({
+      lo: -200,
+      hi: 200,
+      scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const),
+      widths: [64, 31, 33, 44],
+      attrs: [{ to: "client" }, { to: "server" }],
+    }),
+  ),
+  "ottt.lookup": { specs: lookupSpecs([1, 3, 6]), draws: elements },
+  "seeded.share": elementwise(
+    unary({ lo: -200, hi: 200, scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const), widths: [64, 31, 33, 44] }),
+  ),
+};
