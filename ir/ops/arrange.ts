@@ -1,7 +1,7 @@
 import { i64, isFixed, sameShape, sizeOf } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { numberOf } from "./helpers/attrs.ts";
-import { interval } from "./helpers/interval.ts";
+import { hull, interval } from "./helpers/interval.ts";
 import { axisOf, show } from "./helpers/shapes.ts";
 import { around } from "./helpers/tensors.ts";
 
@@ -19,7 +19,9 @@ export const arrange = defineOp({
   },
   element: ([, x], _attrs, current) => (current && isFixed(current) ? current : (x ?? i64)),
   anyRing: true,
-  range: ([, x], attrs, [ranks]) => x ?? interval(0, ranks![axisOf(numberOf(attrs, "axis"), ranks!.length)]! - 1),
+  // Where ranks do not name all of the first `count`, a 0 stands.
+  range: ([, x], attrs, [ranks]) =>
+    x ? hull(x, interval(0, 0)) : interval(0, ranks![axisOf(numberOf(attrs, "axis"), ranks!.length)]! - 1),
   linear: "none",
   evaluate: ([ranks, x], attrs) => {
     const axis = axisOf(numberOf(attrs, "axis"), ranks!.shape.length);
