@@ -55,6 +55,12 @@ interface Product {
 /** By callee. What is not here forms no product of its own. */
 const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, Product>>> = {
   protocol: new Map([
+    ["beaverMatmul", { times: masked, work: matmulWork }],
+    ["beaverMul", { times: masked, work: mulWork }],
+    ["beaverSquare", { times: masked, work: mulWork }],
+    ["beaverWeightMatmul", { times: masked, work: matmulWork }],
+    ["beaverWeightMul", { times: masked, work: mulWork }],
+    ["fixedWeightMatmul", { times: masked, work: matmulWork }],
     ["replicatedMatmul", { times: replicated, work: matmulWork }],
     ["replicatedMul", { times: replicated, work: mulWork }],
     ["replicatedSquare", { times: replicated, work: mulWork }],
@@ -66,6 +72,11 @@ const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, Prod
     ["maskedConv", { times: masked, work: convWork }],
     ["maskedMatmul", { times: masked, work: matmulWork }],
     ["maskedMul", { times: masked, work: mulWork }],
+    ["sigmaMatmul", { times: masked, work: matmulWork }],
+    ["sigmaMul", { times: masked, work: mulWork }],
+    ["sigmaSharedMatmul", { times: masked, work: matmulWork }],
+    ["sigmaSharedMul", { times: masked, work: mulWork }],
+    ["sigmaAttention", { times: masked, work: attentionWork }],
     ["coarseMaxAttention", { times: masked, work: attentionWork }],
     ["coarseMaxCachedAttention", { times: masked, work: cachedAttentionWork }],
   ]),
