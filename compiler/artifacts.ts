@@ -119,6 +119,7 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
     setting: options.setting,
     truncation: options.truncation,
     numerics: options.numerics,
+    chosenFor: { link: options.link, objective: options.objective },
     ...trustOf(options.setting, prediction.dealerComputes),
     caveats: [
       ...roundingCaveats(options.truncation, inexact),

@@ -57,14 +57,14 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
   // For the provider alone: does the true model stay within the public bounds on the same inputs?
   throwIfAny(checkCalibration(secure.private, runs, calibration));
 
-  const { setting, truncation } = settled;
+  const { setting, truncation, link, objective } = settled;
   const quantized = runPass(quantizePass({ calibration, precision, truncation }), secure.private);
   const restricted = preset && {
     families: preset.families,
     ...(preset.ring !== undefined && { ring: preset.ring }),
     ...(preset.truncations && { truncations: preset.truncations }),
   };
-  const selected = runPass(selectPass({ setting, truncation, ...restricted }), quantized);
+  const selected = runPass(selectPass({ setting, truncation, link, objective, ...restricted }), quantized);
   const scheduled = runPass(schedulePass, selected);
   const module = { ...scheduled.module, name: safeProgramName(name) };
   const plan = planProgram(module, settled.setting);

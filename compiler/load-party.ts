@@ -77,7 +77,8 @@ export function readManifest(path: string): Manifest {
   const lists = ["weights", "inputs", "cuts", "tails", "clientOutputs", "reveals"].filter(
     (field) => !Array.isArray(json[field]),
   );
-  const missing = [...texts, ...lists];
+  const records = ["chosenFor"].filter((field) => !isRecord(json[field]));
+  const missing = [...texts, ...lists, ...records];
   if (missing.length > 0) fail(problem("MRL0611", path, `the manifest lacks ${missing.join(", ")}`, again));
   return json as unknown as Manifest;
 }

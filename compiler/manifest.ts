@@ -1,5 +1,6 @@
 import type { Label } from "../ir/label.ts";
 import type { Inexact } from "../passes/5-select/index.ts";
+import type { ChosenFor } from "./report/chosen-for.ts";
 import type { NamedBytes, PartyName } from "./report/names.ts";
 
 /** The reviewed contract of a build directory; everything in it is public. */
@@ -10,6 +11,7 @@ export interface Manifest {
   readonly setting: string;
   readonly truncation: "fast" | "exact";
   readonly numerics: string;
+  readonly chosenFor: ChosenFor;
   readonly security: string;
   readonly caveats: readonly string[];
   readonly roles: Readonly<Partial<Record<PartyName, string>>>;

@@ -4,6 +4,8 @@ import type { Precision } from "../ir/ops/define.ts";
 import type { Reveal } from "../passes/1-split/index.ts";
 import type { HeadPolicy } from "../passes/2-rewrite/index.ts";
 import { presets } from "../passes/3-approximate/index.ts";
+import type { Objective } from "../passes/5-select/index.ts";
+import { type LinkProfile, links } from "../runtime/transport/link.ts";
 
 export interface CompileOptions {
   /** Path of the ONNX model. */
@@ -23,6 +25,10 @@ export interface CompileOptions {
   readonly setting?: string;
   readonly truncation?: string;
   readonly numerics?: string;
+  /** The link that protocols are chosen for; `parseLink` reads the names that the command line takes. */
+  readonly link?: LinkProfile;
+  /** What is made least on it: time, online or total. */
+  readonly objective?: string;
   /** Public inputs that ranges are measured on: a folder of .npz or .pb, or a .jsonl of prompts. */
   readonly calibrate?: string;
   /** Measured magnitudes are multiplied by this. */
@@ -37,19 +43,24 @@ export interface Settled extends CompileOptions {
   readonly truncation: "fast" | "exact";
   /** marill, or the name of a preset. */
   readonly numerics: string;
+  readonly link: LinkProfile;
+  readonly objective: Objective;
   readonly margin: number;
 }
 
 interface Choice {
-  readonly option: "setting" | "truncation" | "numerics" | "head";
+  readonly option: "setting" | "truncation" | "numerics" | "objective" | "head";
   readonly offered: readonly string[];
 }
+
+const objectives: readonly Objective[] = ["time", "online", "total"];
 
 /** What this version offers; the first is the default. */
 const choices: readonly Choice[] = [
   { option: "setting", offered: ["2pc-dealer", "3pc"] },
   { option: "truncation", offered: ["fast", "exact"] },
   { option: "numerics", offered: ["marill", ...presets.keys()] },
+  { option: "objective", offered: objectives },
   { option: "head", offered: ["logits"] },
 ];
 
@@ -91,6 +102,8 @@ export function settle(options: CompileOptions): {
       setting,
       truncation: preset?.truncation ?? (options.truncation === "exact" ? "exact" : "fast"),
       numerics: preset?.name ?? "marill",
+      link: options.link ?? links.wan,
+      objective: objectives.find((objective) => objective === options.objective) ?? "time",
       margin,
     },
     problems,

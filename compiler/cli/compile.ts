@@ -2,7 +2,7 @@ import { writeBuild } from "../build-dir.ts";
 import { buildJson, buildText } from "../report/build-summary.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
-import { compileOptionsOf, modelOptions } from "./model-options.ts";
+import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";
 
 export const compileCommand: CommandSpec = {
   name: "compile",
@@ -11,7 +11,7 @@ export const compileCommand: CommandSpec = {
   options: [
     { flags: "-o, --output <build-dir>", help: "where the build directory is written", required: true },
     ...modelOptions,
-    { flags: "--link <link>", help: "the link that protocols are chosen for" },
+    linkOption,
     jsonOption,
   ],
   examples: [
@@ -20,13 +20,10 @@ export const compileCommand: CommandSpec = {
   run: compile,
 };
 
-/** Protocols are not chosen by link yet; what a link costs is asked of the result. */
-const unbuilt = [["link", "leave it out: each operator has one protocol so far; cost and run take --link"]] as const;
-
 async function compile({ args, options, progress }: Call): Promise<Outcome> {
   const model = args[0]!;
   const target = options.text("output")!;
-  const compiling = compileOptionsOf(model, options, unbuilt);
+  const compiling = compileOptionsOf(model, options);
   progress(`compiling ${model}`);
   const { compileModel } = await loadCompiler();
   const { manifest, files } = compileModel(compiling);

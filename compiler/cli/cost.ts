@@ -4,6 +4,7 @@ import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import { verify } from "../../ir/verify.ts";
 import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
 import { exceeded, readBudget } from "../report/budget.ts";
+import { type ChosenFor, chosenForText } from "../report/chosen-for.ts";
 import { type CostReport, costReport } from "../report/cost.ts";
 import { costText } from "../report/cost-text.ts";
 import { costDiff, diffText } from "../report/diff.ts";
@@ -23,7 +24,11 @@ export const costCommand: CommandSpec = {
   ],
   options: [
     ...modelOptions,
-    { flags: "--link <link>", help: "add the time on this link: lan, wan, or <Mbit/s>x<round-trip ms>", repeats: true },
+    {
+      flags: "--link <link>",
+      help: "add the time on this link: lan, wan, or <Mbit/s>x<round-trip ms>; a build stays as it was compiled, for a model or a shape protocols are chosen for the first link (default: wan)",
+      repeats: true,
+    },
     { flags: "--diff <other>", help: "a build, or a file of cost --json, to compare with" },
     { flags: "--budget <file>", help: "JSON with most rounds and bytes; exit 1 when exceeded" },
     {
@@ -43,6 +48,7 @@ export const costCommand: CommandSpec = {
     "marillc cost build/date --link lan --link wan",
     "marillc cost build/date --json",
     "marillc cost --shape bert-tiny --dim seq=32 --private all",
+    "marillc cost --shape bert-tiny --dim seq=32 --private all --link lan --objective online",
   ],
   run: cost,
 };
@@ -67,31 +73,32 @@ async function cost({ args, options, warn }: Call): Promise<Outcome> {
   const other = options.text("diff");
   const diff = other === undefined ? undefined : costDiff(await otherCost(other), report);
   const json = { ...report, ...(diff && { diff }), ...(budgetFile !== undefined && { exceeded: over }) };
-  const text = diff ? `${costText(report)}\n${diffText(diff)}` : costText(report);
+  const counted = `${costText(report)}\n${chosenForText(report.chosenFor)}\n`;
+  const text = diff ? `${counted}\n${diffText(diff)}` : counted;
   return { json, text, exit: over.length > 0 ? 1 : 0 };
 }
 
-async function costOfPath(
-  path: string | undefined,
-  options: Options,
-  links: readonly LinkProfile[],
-): Promise<CostReport> {
+/** With what its protocols were chosen for: a build's by its manifest, others' by the options given. */
+type Chosen = CostReport & { readonly chosenFor: ChosenFor };
+
+async function costOfPath(path: string | undefined, options: Options, links: readonly LinkProfile[]): Promise<Chosen> {
   if (path === undefined) return fail({ code: "MRL0803", message: "a build directory or a model was expected" });
   return isDirectory(path) ? await buildCost(path, links) : await modelCost(path, options, links);
 }
 
-async function modelCost(model: string, options: Options, links: readonly LinkProfile[]): Promise<CostReport> {
+async function modelCost(model: string, options: Options, links: readonly LinkProfile[]): Promise<Chosen> {
   const { compileModel } = await loadCompiler();
-  const { module, manifest } = compileModel(compileOptionsOf(model, options));
-  return costReport(module, manifest.setting, manifest.programHash, links);
+  const { module, manifest } = compileModel(compileOptionsOf(model, options, links[0]));
+  const { setting, programHash, chosenFor } = manifest;
+  return { ...costReport(module, setting, programHash, links), chosenFor };
 }
 
-async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<CostReport> {
-  const { setting, programHash } = loadManifest(dir);
+async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Chosen> {
+  const { setting, programHash, chosenFor } = loadManifest(dir);
   const file = join(dir, "program.mir");
   const module = await readModule(readText(file), { file });
   throwIfAny(verify(module));
-  return costReport(module, setting, programHash, links);
+  return { ...costReport(module, setting, programHash, links), chosenFor };
 }
 
 async function otherCost(path: string): Promise<CostReport> {

@@ -1,4 +1,3 @@
-import { parseLink } from "../../runtime/transport/link.ts";
 import { errorBound } from "../report/error-bound.ts";
 import { named } from "../report/names.ts";
 import { costLine, timeLine } from "../report/run-text.ts";
@@ -13,7 +12,7 @@ import { dequantise } from "../run/quantise.ts";
 import { roundTimes, statementOf } from "../run/result.ts";
 import { readTokenizer, type TextTokens } from "../tokenizer.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { countOf, readUsage } from "./values.ts";
+import { countOf, linkOf } from "./values.ts";
 
 export const evaluateCommand: CommandSpec = {
   name: "evaluate",
@@ -36,14 +35,13 @@ export const evaluateCommand: CommandSpec = {
 async function evaluateBuild(call: Call): Promise<Outcome> {
   const { args, options } = call;
   const dir = args[0]!;
-  const link = options.text("link");
-  const profile = link === undefined ? undefined : readUsage(() => parseLink(link));
+  const link = linkOf(options);
   const questions = readQuestions(options.text("prompts")!, countOf(options, "limit", Number.MAX_SAFE_INTEGER));
   const manifest = loadManifest(dir);
   const tokens = readTokenizer(partyFolder(dir, "client"));
   const reference = await openOnnx(options.text("reference")!);
   call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
-  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(profile && { link: profile }) });
+  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(link && { link }) });
   const result = await evaluate(questions, {
     manifest,
     tokens,

@@ -1,4 +1,3 @@
-import { parseLink } from "../../runtime/transport/link.ts";
 import { whereText } from "../report/build-summary.ts";
 import { dealerName, named } from "../report/names.ts";
 import { costLine, timeLine } from "../report/run-text.ts";
@@ -8,7 +7,7 @@ import { openLocal } from "../run/local.ts";
 import { roundTimes, statementOf } from "../run/result.ts";
 import { readTokenizer } from "../tokenizer.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { countOf, readUsage } from "./values.ts";
+import { countOf, linkOf } from "./values.ts";
 
 const defaultTokens = 32;
 
@@ -30,13 +29,12 @@ export const generateCommand: CommandSpec = {
 async function continueText(call: Call): Promise<Outcome> {
   const { args, options, json, io } = call;
   const dir = args[0]!;
-  const link = options.text("link");
-  const profile = link === undefined ? undefined : readUsage(() => parseLink(link));
+  const link = linkOf(options);
   const maxTokens = countOf(options, "maxTokens", defaultTokens);
   const manifest = loadManifest(dir);
   const tokens = readTokenizer(partyFolder(dir, "client"));
   call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
-  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(profile && { link: profile }) });
+  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(link && { link }) });
   const forward = async (inputs: Parameters<typeof session.query>[0]) => (await session.query(inputs)).outputs;
   const onText = json ? {} : { onText: io.out };
   const prompt = options.text("prompt")!;

@@ -6,7 +6,7 @@ import { manifestText } from "../report/build-summary.ts";
 import { loadManifest } from "../run/build-parts.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
-import { compileOptionsOf, modelOptions } from "./model-options.ts";
+import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";
 
 export const inspectCommand: CommandSpec = {
   name: "inspect",
@@ -15,6 +15,7 @@ export const inspectCommand: CommandSpec = {
   options: [
     { flags: "--stage <stage>", help: `the pass after which it is shown: ${stages.join(", ")} (default: import)` },
     ...modelOptions,
+    linkOption,
     jsonOption,
   ],
   examples: ["marillc inspect fixtures/date-llama/base-ts17.onnx --stage import", "marillc inspect build/date"],

@@ -2,7 +2,7 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { CompileOptions } from "../compile.ts";
 import { settle } from "../options.ts";
 import type { OptionSpec, Options } from "./command.ts";
-import { dimsOf, labelsOf, revealsOf } from "./values.ts";
+import { dimsOf, labelsOf, linkOf, revealsOf } from "./values.ts";
 
 /** Who owns what, and how the model is compiled: the same for compile, cost and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
@@ -27,25 +27,34 @@ export const modelOptions: readonly OptionSpec[] = [
     flags: "--calibrate <path>",
     help: "public inputs that ranges are measured on: .npz or .pb in a folder, or prompts as .jsonl",
   },
-  { flags: "--objective <what>", help: "what protocols are chosen for: time, online or total" },
+  {
+    flags: "--objective <what>",
+    help: "what is made least on the link: time, online time or total bytes: time, online or total (default: time)",
+  },
 ];
+
+export const linkOption: OptionSpec = {
+  flags: "--link <link>",
+  help: "the link that protocols are chosen for: lan, wan, or <Mbit/s>x<round-trip ms> (default: wan)",
+};
 
 /** Options that are known by name and not built yet, with what to do instead. */
 export type Unbuilt = readonly (readonly [option: string, instead: string])[];
 
 /** What the command line cannot ask for yet, all at once. */
-export function refuseUnbuilt(options: Options, unbuilt: Unbuilt, more: readonly Diagnostic[] = []): void {
+export function refuseUnbuilt(options: Options, unbuilt: Unbuilt): void {
   const refused = unbuilt.flatMap(([option, help]): Diagnostic[] => {
     const given = options.text(option) ?? (options.flag(option) ? "" : undefined);
     if (given === undefined) return [];
     const value = typeof given === "string" && given !== "" ? ` ${given}` : "";
     return [{ code: "MRL0801", message: `--${option}${value} is not supported by this version`, help }];
   });
-  throwIfAny([...refused, ...more]);
+  throwIfAny(refused);
 }
 
-export function compileOptionsOf(model: string, options: Options, unbuilt: Unbuilt = []): CompileOptions {
-  const names = ["base", "adapter", "calibrate", "numerics", "setting", "truncation", "head"] as const;
+/** The link is that of `--link`, which in `cost` may be given several times. */
+export function compileOptionsOf(model: string, options: Options, link = linkOf(options)): CompileOptions {
+  const names = ["base", "adapter", "calibrate", "numerics", "setting", "truncation", "objective", "head"] as const;
   const texts = names.map((name) => [name, options.text(name)]).filter(([, value]) => value !== undefined);
   const owners = options.texts("private");
   const reveal = revealsOf(options);
@@ -54,10 +63,10 @@ export function compileOptionsOf(model: string, options: Options, unbuilt: Unbui
     ...Object.fromEntries(texts),
     ...(owners.length > 0 && { private: owners }),
     ...(reveal.length > 0 && { reveal }),
+    ...(link && { link }),
     inputs: labelsOf(options),
     dims: dimsOf(options),
   };
-  const noChoice = ["objective", "leave it out: each operator has one protocol so far"] as const;
-  refuseUnbuilt(options, [noChoice, ...unbuilt], settle(compile).problems);
+  throwIfAny(settle(compile).problems);
   return compile;
 }

@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { parseLink } from "../../runtime/transport/link.ts";
 import { named } from "../report/names.ts";
 import { runText } from "../report/run-text.ts";
 import { loadManifest } from "../run/build-parts.ts";
@@ -10,7 +9,7 @@ import { outputsJson, type RunResult, roundTimes, statementOf } from "../run/res
 import type { NpyDtype, TypedTensor } from "../weights/npy.ts";
 import { writeNpz } from "../weights/npz.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { countOf, readUsage } from "./values.ts";
+import { countOf, linkOf } from "./values.ts";
 
 export const inputOption = {
   flags: "--input <name=file>",
@@ -42,8 +41,7 @@ export const runCommand: CommandSpec = {
 async function run(call: Call): Promise<Outcome> {
   const { options, args } = call;
   const dir = args[0]!;
-  const link = options.text("link");
-  const profile = link === undefined ? undefined : readUsage(() => parseLink(link));
+  const link = linkOf(options);
   const repeat = countOf(options, "repeat", 1);
   const manifest = loadManifest(dir);
   const inputs = checkInputs(manifest, readInputFiles(options.texts("input")));
@@ -54,7 +52,7 @@ async function run(call: Call): Promise<Outcome> {
     return { json, text: runText(json) };
   }
   call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
-  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(profile && { link: profile }) });
+  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(link && { link }) });
   let last = await session.query(inputs);
   for (let query = 1; query < repeat; query++) {
     call.progress(`query ${query} of ${repeat} done`);

@@ -2,6 +2,8 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
 import type { Setting } from "../../passes/5-select/index.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
+import { settle } from "../options.ts";
+import type { ChosenFor } from "../report/chosen-for.ts";
 import type { CostReport } from "../report/cost.ts";
 import { architectures, type ShapeName, shapeNames } from "../shapes/architectures.ts";
 import { countShape } from "../shapes/count.ts";
@@ -12,7 +14,7 @@ import { dimsOf, readUsage } from "./values.ts";
 const isShape = (name: string): name is ShapeName => (shapeNames as readonly string[]).includes(name);
 
 /** Options that are said of a model file. */
-const ofModels = ["base", "adapter", "calibrate", "head", "truncation", "objective"] as const;
+const ofModels = ["base", "adapter", "calibrate", "head", "truncation"] as const;
 
 /** `cost --shape`: counts a known architecture without weights. All that does not fit is refused at once. */
 export function shapeCost(
@@ -20,28 +22,33 @@ export function shapeCost(
   path: string | undefined,
   options: Options,
   links: readonly LinkProfile[],
-): CostReport {
+): CostReport & { readonly chosenFor: ChosenFor } {
   const dims = dimsOf(options);
   const phase = options.text("phase") ?? "prefill";
   const owners = options.texts("private");
+  const setting = options.text("setting") === "3pc" ? "3pc" : "2pc-dealer";
+  const numerics = options.text("numerics") ?? "marill";
+  const wanted = options.text("objective");
+  const { settled, problems } = settle({ model: name, ...(wanted !== undefined && { objective: wanted }) });
   throwIfAny([
     ...refusedShape(name),
     ...refusedOptions(path, options),
     ...(isShape(name) ? refusedPhase(name, phase, dims) : []),
+    ...refusedNumerics(numerics, setting, phase),
+    ...problems,
   ]);
-  const setting = options.text("setting") === "3pc" ? "3pc" : "2pc-dealer";
-  const numerics = options.text("numerics") ?? "marill";
+  const { link, objective } = { ...settled, ...(links[0] && { link: links[0] }) };
   const preset = presets.get(numerics);
-  throwIfAny(refusedNumerics(numerics, setting, phase));
-  return countShape(name as ShapeName, {
+  const { report } = countShape(name as ShapeName, {
     seq: dims.seq ?? 1,
     phase: phase as "prefill" | "decode",
     ...(dims.context !== undefined && { context: dims.context }),
     private: readUsage(() => parseOwnership(owners[0] ?? "all")),
-    select: { setting },
+    select: { setting, link, objective },
     ...(preset && { preset }),
     links,
-  }).report;
+  });
+  return { ...report, chosenFor: { link, objective } };
 }
 
 const refusedShape = (name: string): readonly Diagnostic[] =>

@@ -1,5 +1,6 @@
 import type { Label } from "../../ir/label.ts";
 import { labels } from "../../ir/label.ts";
+import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
 import { type Options, usage } from "./command.ts";
 
 /** Values of options; what cannot be read is wrong usage. */
@@ -10,6 +11,12 @@ export function readUsage<T>(read: () => T): T {
     if (error instanceof RangeError) return usage(error.message);
     throw error;
   }
+}
+
+/** `--link`, where it is given once. */
+export function linkOf(options: Options): LinkProfile | undefined {
+  const text = options.text("link");
+  return text === undefined ? undefined : readUsage(() => parseLink(text));
 }
 
 export function countOf(options: Options, name: string, otherwise: number): number {

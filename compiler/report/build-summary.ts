@@ -3,6 +3,7 @@ import { labels } from "../../ir/label.ts";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../manifest.ts";
 import { usedLinks } from "../run/result.ts";
+import { chosenForText } from "./chosen-for.ts";
 import { layerOf } from "./layers.ts";
 import { folderOf } from "./names.ts";
 import { table } from "./table.ts";
@@ -18,6 +19,7 @@ export const buildJson = (manifest: Manifest, files: Sizes, directory: string): 
   security: manifest.security,
   caveats: manifest.caveats,
   truncation: manifest.truncation,
+  chosenFor: manifest.chosenFor,
   inexact: manifest.inexact,
   programHash: manifest.programHash,
   artefactsHash: manifest.artefactsHash,
@@ -70,10 +72,11 @@ export function whereText({ weights, cuts, reveals, tails }: Manifest): string {
   ].join("\n");
 }
 
-const statementText = ({ setting, security, truncation, inexact, caveats }: Manifest): string =>
+const statementText = ({ setting, security, truncation, chosenFor, inexact, caveats }: Manifest): string =>
   [
     `${setting}: ${security}; truncation ${truncation}`,
     `not exact: ${inexact.map(({ operator, count }) => `${operator} (${count})`).join(", ") || "nothing"}`,
+    chosenForText(chosenFor),
     ...caveats.map((caveat) => `  note: ${caveat}`),
   ].join("\n");
 

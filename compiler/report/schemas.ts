@@ -36,6 +36,10 @@ const phases = object({ setup: traffic, offline: traffic, online: traffic });
 const diagnostic = object({ code: text, message: text }, { at: text, help: text, because: list(text) });
 const outputs = map(object({ shape: list(count), type: text, data: list(number) }));
 const statement = { setting: text, security: text, truncation: text };
+const chosenFor: JsonSchema = {
+  ...object({ link: object({ name: text, mbitPerSecond: number, roundTripMs: number }), objective: text }),
+  description: "what protocols were chosen for: time, online time or total bytes, the least on this link",
+};
 const measured = object({
   rounds: count,
   bytes,
@@ -84,6 +88,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       ...list(object({ operator: text, count, at: list(text) })),
       description: "operators whose protocols may differ from the interpreter's result",
     },
+    chosenFor,
     caveats: list(text),
     programHash: text,
     artefactsHash: text,
@@ -94,6 +99,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     {
       name: text,
       setting: text,
+      chosenFor,
       totals: phases,
       parties: map(object({ sent: count, received: count })),
       failures: { ...number, description: "elements of a query that are expected to be wrong beyond any bound" },

@@ -1,0 +1,20 @@
+import type { Objective } from "../../passes/5-select/index.ts";
+import type { LinkProfile } from "../../runtime/transport/link.ts";
+
+/** What protocols were chosen for: the least of `objective` on this link. */
+export interface ChosenFor {
+  readonly link: LinkProfile;
+  readonly objective: Objective;
+}
+
+const least: Readonly<Record<Objective, string>> = {
+  time: "least time, the dealer's part included,",
+  online: "least time from the input on,",
+  total: "fewest bytes, the dealer's included,",
+};
+
+export function chosenForText({ link, objective }: ChosenFor): string {
+  const { name, mbitPerSecond, roundTripMs } = link;
+  const numbers = `${mbitPerSecond} Mbit/s, ${roundTripMs} ms`;
+  return `protocols chosen for the ${least[objective]} on ${/^\d/.test(name) ? numbers : `${name} (${numbers})`}`;
+}
