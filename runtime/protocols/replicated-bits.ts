@@ -2,17 +2,7 @@ import type { Party, Replicated } from "../party.ts";
 import { concat, digit, mul, neg, reshape, slice } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
-import {
-  addParts,
-  fromClient,
-  fromServerAndDealer,
-  mapParts,
-  not,
-  product,
-  third,
-  toTwo,
-  zipParts,
-} from "./replicated.ts";
+import { addParts, fromClient, fromThird, mapParts, not, product, toTwo, zipParts } from "./replicated.ts";
 
 /** All bits of every residue along a new last axis, the lowest first. */
 function bitsOf(x: RingTensor): RingTensor {
@@ -50,7 +40,7 @@ export function* topBit(party: Party, x: Replicated): Steps<Replicated> {
   const low = x.parts[0].width - 1;
   // x is the sum of a + b, which the client knows, and c, which server and dealer know.
   const u = yield* fromClient(party, bitsOf(toTwo(party, x)));
-  const v = fromServerAndDealer(party, bitsOf(third(party, x)));
+  const v = fromThird(party, x, bitsOf);
   const sum = addParts(u, v);
   const top = withoutLast(pick(sum, low, 1));
   if (low === 0) return top;
@@ -80,7 +70,7 @@ export function* topBit(party: Party, x: Replicated): Steps<Replicated> {
  */
 export function* isZero(party: Party, x: Replicated): Steps<Replicated> {
   const u = yield* fromClient(party, bitsOf(toTwo(party, x)));
-  const v = fromServerAndDealer(party, bitsOf(neg(third(party, x))));
+  const v = fromThird(party, x, (t) => bitsOf(neg(t)));
   let same = not(party, addParts(u, v));
   while (bitsIn(same) > 1) {
     const count = bitsIn(same);

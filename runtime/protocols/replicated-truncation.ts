@@ -12,15 +12,14 @@ import {
   widen,
   widenSigned,
 } from "../ring/index.ts";
-import { type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
+import { type RingTensor, zeros } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
 import { exchange } from "./open.ts";
-import { addParts, fromClient, fromServerAndDealer, fromTwo, mapParts, third, toTwo } from "./replicated.ts";
+import { addParts, fromClient, fromThird, fromTwo, mapParts, toTwo } from "./replicated.ts";
 import { gate, publicShare, raise } from "./wires.ts";
 
-/** 2^exponent in every place: constants of the kernels end at 2^53. */
-const power = (shape: Shape, width: number, exponent: number): RingTensor =>
-  shiftLeft(addConstant(zeros(shape, width), 1), exponent);
+/** 2^exponent as a scalar: constants of the kernels end at 2^53. */
+const power = (width: number, exponent: number): RingTensor => shiftLeft(addConstant(zeros([], width), 1), exponent);
 
 /**
  * x with `by` fractional bits fewer in the same ring, for |x| < 2^(ℓ−2) (trunc_pr of Dalskov, Escudero, Keller, PoPETs
@@ -35,7 +34,7 @@ export function* truncated(party: Party, x: Replicated, by: number): Steps<Repli
   const two = toTwo(party, x);
   const { shape, width } = two;
   const r = party.mask(shape, width);
-  const raised = party.role === "client" ? add(two, power(shape, width, width - 2)) : two;
+  const raised = party.role === "client" ? add(two, power(width, width - 2)) : two;
   const mine = add(raised, r.share);
   // x̃ + r is uniform: r is fresh and known to the dealer alone, to whom nothing is sent. Safe to open.
   const opened = add(mine, yield* exchange(party, mine));
@@ -45,7 +44,7 @@ export function* truncated(party: Party, x: Replicated, by: number): Steps<Repli
   const masked = party.dealt(bit(r.secret));
   const wrap = add(publicShare(party, bit(opened)), sub(masked, mulConstant(gate(msb(opened), masked), 2)));
   const low = sub(
-    publicShare(party, sub(shifted(opened), power(shape, width, width - 2 - by))),
+    publicShare(party, sub(shifted(opened), power(width, width - 2 - by))),
     party.dealt(shifted(r.secret)),
   );
   return yield* fromTwo(party, add(low, raise(wrap, width - 1 - by, width)));
@@ -59,5 +58,8 @@ export function* truncated(party: Party, x: Replicated, by: number): Steps<Repli
 export function* shiftedLocally(party: Party, x: Replicated, by: number): Steps<Replicated> {
   const shifted = (t: RingTensor): RingTensor => widenSigned(shiftRight(t, by), t.width);
   const client = yield* fromClient(party, shifted(toTwo(party, x)));
-  return addParts(client, fromServerAndDealer(party, neg(shifted(neg(third(party, x))))));
+  return addParts(
+    client,
+    fromThird(party, x, (t) => neg(shifted(neg(t)))),
+  );
 }

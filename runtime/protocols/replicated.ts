@@ -4,7 +4,7 @@
  * linear is local. In the ring of width 1 addition is XOR and the product AND, so the same code serves bits.
  */
 import type { KnownWeight, Party, Replicated } from "../party.ts";
-import { add, addConstant, fromIntegers, mul, mulConstant, sub, widen } from "../ring/index.ts";
+import { add, addConstant, fromIntegers, kernel, mul, mulConstant, sub, widen } from "../ring/index.ts";
 import { ghost, type IntTensor, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
 import { parallel, type Role, type Steps } from "../steps.ts";
 import type { Operand } from "./define.ts";
@@ -52,10 +52,14 @@ export const once = (
 /** 1 − x of bits. */
 export const not = (party: Party, x: Replicated): Replicated => once(party, x, (t) => addConstant(t, 1));
 
-/** What the server and the dealer know, shared: the third component is it, the others are 0. No traffic. */
-export const fromServerAndDealer = (party: Party, x: RingTensor): Replicated => {
-  const zero = zeros(x.shape, x.width);
-  return held(party, [zero, zero, x]);
+/**
+ * A function of the third component, which the server and the dealer know, shared: the third component is it, the others
+ * are 0. No traffic. A party that only counts holds no zeros either.
+ */
+export const fromThird = (party: Party, x: Replicated, change: (t: RingTensor) => RingTensor): Replicated => {
+  const known = change(third(party, x));
+  const zero = kernel([x.parts[0]], known.shape, known.width, () => {});
+  return held(party, [zero, zero, known]);
 };
 
 /** What all know, shared: the second component is it, the others are 0. The dealer need not know it. No traffic. */
@@ -166,7 +170,12 @@ export function* bitTimes(party: Party, bit: Replicated, x: Replicated): Steps<R
   const { width } = x.parts[0];
   const [t, xb] = yield* parallel(
     fromClient(party, widen(toTwo(party, bit), width)),
-    product(party, x, fromServerAndDealer(party, widen(third(party, bit), width)), mul),
+    product(
+      party,
+      x,
+      fromThird(party, bit, (t) => widen(t, width)),
+      mul,
+    ),
   );
   const rest = zipParts([x, xb], (a, b) => sub(a, mulConstant(b, 2)));
   return addParts(xb, yield* product(party, t, rest, mul));
@@ -179,7 +188,7 @@ export function* bitTimes(party: Party, bit: Replicated, x: Replicated): Steps<R
 export function* bitToRing(party: Party, bit: Replicated, width: number): Steps<Replicated> {
   if (width === 1) return bit;
   const t = yield* fromClient(party, widen(toTwo(party, bit), width));
-  const b = fromServerAndDealer(party, widen(third(party, bit), width));
+  const b = fromThird(party, bit, (t) => widen(t, width));
   const both = yield* product(party, t, b, mul);
   return zipParts([t, b, both], (x, y, xy) => sub(add(x, y), mulConstant(xy, 2)));
 }

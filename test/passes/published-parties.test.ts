@@ -49,7 +49,6 @@ test.each(cases)("%s: %s on [%d, %d] of the parties is what it is in real number
   }
   const found = await computedBy(settingOf(preset), scheduled, inputs);
   const real = interpret(written.module, written.weights, inputs).get("out")!;
-  console.log(preset, operator, largestDifference(found, real) * 2 ** bits);
   expect(largestDifference(found, real) * 2 ** bits).toBeLessThan(units);
 });
 
@@ -76,7 +75,6 @@ test.each([
   const [output] = scheduled.module.outputs;
   const real = interpret(written.module, written.weights, inputs).get(output!)!;
   const exact = interpret(rewritten.module, rewritten.weights, inputs).get(output!)!;
-  console.log(preset, largestDifference(found, real), largestDifference(real, exact));
   expect(largestDifference(found, real)).toBeLessThan(truncations);
   expect(largestDifference(real, exact)).toBeLessThan(0.01);
 });
