@@ -75,8 +75,6 @@ export interface Party {
    * know. No traffic. It exists online only: a ghost at the dealer while it deals.
    */
   jointWithDealer(other: "client" | "server", shape: Shape, width: number): RingTensor;
-  /** Uniform randomness of the dealer's own, to mask what it deals. Ghost at both parties. */
-  dealerRandom(shape: Shape, width: number): RingTensor;
   /** Additive shares of a tensor that the dealer knows: the client expands its share from its seed, the server receives width bits per element. */
   dealt(secret: RingTensor): RingTensor;
   /** XOR shares of words that the dealer knows; same traffic. */

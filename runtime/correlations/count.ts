@@ -22,7 +22,6 @@ export function countingParty(role: Role, account: DealerBytes): Party {
     at,
     mask: (shape, width) => ({ share: ghost(shape, width), secret: ghost(shape, width), fresh: true }),
     joint: ghost,
-    dealerRandom: ghost,
     clientMask: ghost,
     serverMask: ghost,
     clientRandom: ghost,
@@ -47,4 +46,43 @@ export function countingParty(role: Role, account: DealerBytes): Party {
     offline: (compute) => compute(),
   });
   return at("");
+}
+
+/** Bits in which a system without seeds ships a number of a key; truth values and tables are packed. */
+const word = 64;
+
+/**
+ * The party that counts keys as a system without seeds ships them: both parties get each of their shares in words of 64
+ * bits, roots and corrections of point functions included (SIGMA's code, GPU-MPC). Added up under `client`: one party's.
+ */
+export function explicitParty(role: Role, account: DealerBytes): Party {
+  const charge = (shape: Shape, width: number): void => {
+    account.client += packedBytes(shape, width);
+  };
+  const counting = countingParty(role, noDealerBytes());
+  const party: Party = {
+    ...counting,
+    at: () => party,
+    clientMask: (shape, width) => {
+      charge(shape, width);
+      return ghost(shape, width);
+    },
+    dealt: (secret) => {
+      charge(secret.shape, secret.width === 1 ? 1 : word);
+      return ghost(secret.shape, secret.width);
+    },
+    dealtWords: (secret) => {
+      charge(secret.shape, secret.width);
+      return ghost(secret.shape, secret.width);
+    },
+    announced: (secret) => {
+      charge(secret.shape, secret.width);
+      return ghost(secret.shape, secret.width);
+    },
+    lifted: (mask, width) => {
+      charge(mask.share.shape, word);
+      return ghost(mask.share.shape, width);
+    },
+  };
+  return party;
 }

@@ -8,8 +8,6 @@ interface DealerSources {
   /** Seeds shared with each party, for this session. */
   readonly clientSeed: Uint8Array;
   readonly serverSeed: Uint8Array;
-  /** Seed of the dealer's own, known to nobody else. */
-  readonly ownSeed: Uint8Array;
   readonly query: number;
   /** Takes the server's corrections, and what is announced to both, in the order of the program. */
   readonly emit: (label: string, packed: Uint8Array) => void;
@@ -29,7 +27,6 @@ export function dealerParty(sources: DealerSources): Party {
   const open = sources.streams ?? createStreams;
   const client = open(sources.clientSeed, "query", String(sources.query));
   const server = open(sources.serverSeed, "query", String(sources.query));
-  const own = open(sources.ownSeed, "query", String(sources.query));
   /** The client's share of each mask, to lift masks later; keyed by the mask itself. */
   const clientShares = new WeakMap<RingTensor, RingTensor>();
   const at = (label: string): Party => ({
@@ -42,7 +39,6 @@ export function dealerParty(sources: DealerSources): Party {
       return { share: ghost(shape, width), secret, fresh: true };
     },
     joint: ghost,
-    dealerRandom: (shape, width) => own(label, "own").ring(shape, width),
     clientMask: (shape, width) => client(label, "client").ring(shape, width),
     serverMask: (shape, width) => server(label, "server").ring(shape, width),
     clientRandom: ghost,
@@ -93,7 +89,6 @@ export function dealerOnline(stock: Stock): Party {
     at,
     mask: (shape, width) => ({ share: ghost(shape, width), secret: ghost(shape, width), fresh: true }),
     joint: ghost,
-    dealerRandom: ghost,
     clientMask: ghost,
     serverMask: ghost,
     clientRandom: ghost,

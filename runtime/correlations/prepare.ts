@@ -63,7 +63,6 @@ export function preparingParty(sources: Sources): Party {
       fresh: true,
     }),
     joint: (shape, width) => keep(label, jointStreams(label, "joint").ring(shape, width)),
-    dealerRandom: ghost,
     clientMask: (shape, width) =>
       keep(label, role === "client" ? streams(label, "client").ring(shape, width) : ghost(shape, width)),
     serverMask: (shape, width) =>
@@ -95,7 +94,6 @@ export function onlineParty(role: "client" | "server", stock: Stock): Party {
       at,
       mask: (shape, width) => ({ share: taken(shape, width), secret: ghost(shape, width), fresh: true }),
       joint: taken,
-      dealerRandom: ghost,
       clientMask: taken,
       serverMask: taken,
       clientRandom: taken,

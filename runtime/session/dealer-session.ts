@@ -21,7 +21,6 @@ export async function runDealer(
 ): Promise<{ readonly queries: number }> {
   const clientSeed = freshSeed();
   const serverSeed = freshSeed();
-  const ownSeed = freshSeed();
   await channels.client.send(clientSeed.slice());
   await channels.server.send(serverSeed.slice());
   const hidden = await channels.server.receive({ exactBytes: hiddenBytes(program) });
@@ -37,7 +36,6 @@ export async function runDealer(
     const party = dealerParty({
       clientSeed,
       serverSeed,
-      ownSeed,
       query: next,
       emit: (_, packed) => frames.server.push(packed),
       emitToClient: (_, packed) => frames.client.push(packed),

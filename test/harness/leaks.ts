@@ -18,17 +18,17 @@ import { type Source, type Stage, seedOf, sourceOf, tags, together } from "./tog
 
 export type Corrupted = Role;
 
-/** The seed of a party's own streams. */
-export const ownSource = { client: "client", server: "server", dealer: "own" } as const satisfies Record<
+/** The seed of a party's streams; the dealer has those of both. */
+export const ownSource = { client: "client", server: "server", dealer: "client" } as const satisfies Record<
   Corrupted,
   Source
 >;
 
 /** Whose randomness each party knows: the dealer both seeds that it gave, and not the one that the others share. */
-const knows: Readonly<Record<Corrupted, readonly Source[]>> = {
+export const knows: Readonly<Record<Corrupted, readonly Source[]>> = {
   client: ["client", "joint", "clientOwn"],
   server: ["server", "joint"],
-  dealer: ["client", "server", "own"],
+  dealer: ["client", "server"],
 };
 
 /** Raw integers of each operand, of one sample. */

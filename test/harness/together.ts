@@ -46,7 +46,7 @@ export const seedOf = (n: number, tag: number): Uint8Array => {
   seed[31] = tag;
   return seed;
 };
-export const tags = { client: 1, server: 2, own: 3, joint: 4, clientOwn: 5 } as const;
+export const tags = { client: 1, server: 2, joint: 4, clientOwn: 5 } as const;
 export type Source = keyof typeof tags;
 export const sourceOf = (seed: Uint8Array): Source =>
   (Object.keys(tags) as Source[]).find((source) => tags[source] === seed[31])!;
@@ -73,7 +73,6 @@ export function together<T>(body: Body<T>, trial = 1, streams?: OpenStreams): To
   const dealer = dealerParty({
     clientSeed: seed("client"),
     serverSeed: seed("server"),
-    ownSeed: seed("own"),
     query: 0,
     emit: (_, packed) => delivered.server.push(packed),
     emitToClient: (_, packed) => delivered.client.push(packed),

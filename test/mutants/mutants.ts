@@ -23,6 +23,7 @@ const open = "runtime/protocols/open.ts";
 const known = "runtime/protocols/known-weight.ts";
 const reveal = "runtime/protocols/one-way-reveal.ts";
 const relu = "runtime/protocols/masked-relu.ts";
+const digits = "runtime/protocols/comparison-digits.ts";
 const wires = "runtime/protocols/wires.ts";
 const toys = "test/mutants/toys.ts";
 
@@ -245,21 +246,37 @@ const correlations: readonly Mutant[] = [
     by: "relu: fixed view",
   },
   {
-    name: "the dealer's one-time bits are 0",
+    name: "a comparison's one-time bits are 0",
     origin: "MP-SPDZ 0.2.3: all-zero keys",
     edits: [
       [
-        dealer,
-        'dealerRandom: (shape, width) => own(label, "own").ring(shape, width),',
-        'dealerRandom: (shape, width) => { const t = own(label, "own").ring(shape, width); return sub(t, t); },',
+        digits,
+        "yield* openWire(party, stack(",
+        "yield* openWire({ ...party, mask: (shape, width) => { const m = party.mask(shape, width); return { ...m, share: xorWords(m.share, m.share), secret: xorWords(m.secret, m.secret) }; } }, stack(",
+      ],
+      [
+        digits,
+        'import { openWire } from "./open.ts";',
+        'import { xorWords } from "../ring/index.ts";\nimport { openWire } from "./open.ts";',
       ],
     ],
     by: "relu: fixed view",
   },
   {
-    name: "the dealer's one-time bits come from the client's seed",
-    origin: "ours: a seed in the wrong place",
-    edits: [[dealer, "open(sources.ownSeed,", "open(sources.clientSeed,"]],
+    name: "the client knows a comparison's one-time bits",
+    origin: "ours: the server's half of the mask left out",
+    edits: [
+      [
+        digits,
+        "yield* openWire(party, stack(",
+        "yield* openWire({ ...party, mask: (shape, width) => { const t = party.clientMask(shape, width); return { share: party.role === 'server' ? zeros(shape, width) : t, secret: t, fresh: true }; } }, stack(",
+      ],
+      [
+        digits,
+        'import type { RingTensor } from "../ring/tensor.ts";',
+        'import { type RingTensor, zeros } from "../ring/tensor.ts";',
+      ],
+    ],
     by: "relu: fixed view",
   },
   {

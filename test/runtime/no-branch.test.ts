@@ -18,6 +18,7 @@ const allowed: Readonly<Record<string, string>> = {
   "ggm.ts descend": "the side is a bit of an opened masked value, or goes through both",
   "ggm.ts pointAbove": "the way down is that of an opened masked value",
   "lookups.ts chosenSums": "the table is turned by an opened masked index; every entry is read",
+  "lookups.ts entriesFrom": "the place in a table is an opened masked index",
   "lookups.ts turnedTables": "the table is turned by an opened masked index",
   "pack.ts unpack": "padding of an arrived frame: zero whatever the secrets are, else the frame is refused",
   "packed-weight.ts packPanels": "bounds of plain weights, at the server that knows them: which kernel multiplies",
