@@ -61,6 +61,9 @@ const sigmoid: Formula = (maths, x) => {
   return where(maths, negative, maths.from(1, positive), positive);
 };
 
+/** SPU's truncation leaves no error beyond one unit, whatever the bounds; for small values a cheaper one would do. */
+const truncation = "replicated.truncate";
+
 export const puma: Preset = {
   name: "puma",
   source: "PUMA (Dong et al., 2023, arXiv 2307.12533), section 4; SPU (Ma et al., USENIX ATC 2023)",
@@ -68,6 +71,7 @@ export const puma: Preset = {
   families: ["replicated"],
   ring: 64,
   precision: uniformPrecision(18),
+  truncations: { matmul: truncation, mul: truncation, square: truncation, where: truncation, relu: truncation },
   rewrites: {
     attention: attentionBy(softmax, true),
     softmax: softmaxOp(softmax),

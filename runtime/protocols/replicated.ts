@@ -80,9 +80,9 @@ export function* fromClient(party: Party, x: RingTensor): Steps<Replicated> {
   const [r] = pairwise(party, x.shape, x.width);
   const mine = sub(x, r);
   // x − r is uniform to the server, which does not know r; the dealer learns r and zero. Safe to send.
-  const tensor = party.role === "client" ? mine : ghost(x.shape, x.width);
-  const [sent] = yield [{ from: "client", to: "server", tensor }];
-  return held(party, [r, party.role === "client" ? mine : sent!, zeros(x.shape, x.width)]);
+  const none = ghost(x.shape, x.width);
+  const [sent] = yield [{ from: "client", to: "server", tensor: party.role === "client" ? mine : none }];
+  return held(party, party.role === "client" ? [r, mine, none] : [r, sent!, zeros(x.shape, x.width)]);
 }
 
 /** Additive shares of client and server, replicated: x − r − s for both of them. 1 round, 2·width bits per element. */
