@@ -34,7 +34,7 @@ export { maskedMul } from "./masked-mul.ts";
 export { maskedRelu } from "./masked-relu.ts";
 export { bitWhere, maskedWhere, maskedWhereElse, maskedWherePublic } from "./masked-where.ts";
 export { oneOpeningLayerNorm, oneOpeningRmsNorm } from "./norm.ts";
-export { octavesReciprocal, octavesRsqrt } from "./octave-inverse.ts";
+export { octavesLog, octavesReciprocal, octavesRsqrt } from "./octave-functions.ts";
 export { oneWayReveal } from "./one-way-reveal.ts";
 export { maskedOpen } from "./open.ts";
 export { openedSine } from "./opened-sine.ts";

@@ -8,11 +8,12 @@ import { at, below, type Comparison, tooWide } from "./comparison.ts";
 import { fourier, roundingError } from "./fourier.ts";
 import { openWire } from "./open.ts";
 import { select } from "./products.ts";
+import { signedBits } from "./widths.ts";
 import { mapWire, narrowed, publicShare } from "./wires.ts";
 
 /**
- * 1/m and 1/√m for m in [1, 2), period 4 (least squares with equal ripple; errors 1.7e-6 and 5.7e-7; the test
- * evaluates them).
+ * 1/m, 1/√m and ln m for m in [1, 2), period 4 (least squares with equal ripple; errors 1.7e-6, 5.7e-7 and 7.7e-7; the
+ * test evaluates them).
  */
 export const mantissaSeries = {
   reciprocal: {
@@ -25,19 +26,24 @@ export const mantissaSeries = {
     cosines: [0.585010746, 0.175954863, 0.015144435, -0.002372612],
     sines: [-0.00475062, -0.121688432, -0.049397245, -0.00551258],
   },
+  log: {
+    constant: -0.012644915,
+    cosines: [-0.97096719, -0.300565687, -0.033033684, 0.002356137],
+    sines: [-0.221895568, 0.134201565, 0.068380567, 0.008269467],
+  },
 } as const satisfies Record<string, Series>;
 
-export type Inverse = keyof typeof mantissaSeries;
+export type OctaveFunction = keyof typeof mantissaSeries;
 
-/** Worst error of the two series on [1, 2). */
+/** Worst error of the series on [1, 2). */
 const fitError = 1.8e-6;
-/** Fractional bits of each octave's own value, which lies in (1/2, 1·√2]. */
+/** Fractional bits of each octave's own value, which lies in (1/2, 1·√2], or is a logarithm. */
 const mantissaBits = 14;
-/** Ring of an octave's value: sign, slack, and the range of a series outside its octave, which select discards. */
+/** Ring of an octave's inverse: sign, slack, and the range of a series outside its octave, which select discards. */
 const mantissaWidth = mantissaBits + 4;
 
 export interface OctavePlan {
-  readonly inverse: Inverse;
+  readonly name: OctaveFunction;
   /** Octaves of the raw value: [2^first, 2^(first+1)), …, [2^last, 2^(last+1)). */
   readonly first: number;
   readonly last: number;
@@ -47,17 +53,39 @@ export interface OctavePlan {
   readonly factor: number;
 }
 
-/** Fractional bits of the result: such that the smallest one keeps `mantissaBits` significant bits. */
-export const octaveScale = (plan: OctavePlan): number => mantissaBits - magnitude(plan, plan.last).exponent;
+/** Fractional bits of the result: such that the smallest inverse keeps `mantissaBits` significant bits. */
+export const octaveScale = (plan: OctavePlan): number => mantissaBits - exponentOf(plan, plan.last);
+
+/** Ring of each octave's own value. */
+const valueWidth = (plan: OctavePlan): number => {
+  if (plan.name !== "log") return mantissaWidth;
+  const bound = Math.max(...[plan.first, plan.last + 1].map((octave) => Math.abs(shareOfOctave(plan, octave))));
+  return signedBits(-bound, bound, mantissaBits) + 1;
+};
 
 /** Bits of the result at `octaveScale`, with sign and slack. */
 export const octaveResultWidth = (plan: OctavePlan): number =>
-  mantissaWidth + magnitude(plan, plan.first).exponent - magnitude(plan, plan.last).exponent;
+  valueWidth(plan) + exponentOf(plan, plan.first) - exponentOf(plan, plan.last);
+
+/** Power of two that an octave's own value is to be multiplied by. */
+const exponentOf = (plan: OctavePlan, octave: number): number =>
+  plan.name === "log" ? 0 : magnitude(plan, octave).exponent;
+
+/** factor·ln 2^(octave − scale), which adds to that of the mantissa. */
+const shareOfOctave = (plan: OctavePlan, octave: number): number => plan.factor * (octave - plan.scale) * Math.LN2;
+
+/** An octave's own value as a function of the mantissa. */
+function seriesOf(plan: OctavePlan, octave: number): Series {
+  const series = mantissaSeries[plan.name];
+  if (plan.name !== "log") return scaleSeries(series, magnitude(plan, octave).rest);
+  const scaled = scaleSeries(series, plan.factor);
+  return { ...scaled, constant: scaled.constant + shareOfOctave(plan, octave) };
+}
 
 /** factor·2^(−p·(octave − scale)) as rest·2^exponent with rest in [1, 2): exact but for one rounding of √½. */
 function magnitude(plan: OctavePlan, octave: number): { readonly exponent: number; readonly rest: number } {
   const steps = octave - plan.scale;
-  const half = plan.inverse === "rsqrt";
+  const half = plan.name === "rsqrt";
   const whole = half ? Math.floor(steps / 2) : steps;
   const value = plan.factor * (half && steps % 2 !== 0 ? Math.SQRT1_2 : 1);
   const own = floorLog2(value);
@@ -65,10 +93,10 @@ function magnitude(plan: OctavePlan, octave: number): { readonly exponent: numbe
 }
 
 /** The octaves of a positive value with known bounds, for a wire with `scale` fractional bits. */
-export function planOctaves(inverse: Inverse, lo: number, hi: number, scale: number, factor = 1): OctavePlan {
+export function planOctaves(name: OctaveFunction, lo: number, hi: number, scale: number, factor = 1): OctavePlan {
   const first = Math.max(2, floorLog2(Math.max(lo * 2 ** scale, 1)));
   const last = Math.max(first, floorLog2(Math.max(hi * 2 ** scale, 1)));
-  return { inverse, first, last, scale, factor };
+  return { name, first, last, scale, factor };
 }
 
 /** Width of a wire on which every octave's period of 4 fits, with slack. */
@@ -76,18 +104,18 @@ export const octaveWireWidth = (plan: OctavePlan): number => plan.last + 3;
 
 /** Worst error of a result, in real units, at the smallest value: fit, rounding and truncation of its octave. */
 export function octaveError(plan: OctavePlan): number {
-  const { exponent, rest } = magnitude(plan, plan.first);
-  return powerOfTwo(exponent) * mantissaError(plan.inverse, rest);
+  const rest = plan.name === "log" ? Math.abs(plan.factor) : magnitude(plan, plan.first).rest;
+  return powerOfTwo(exponentOf(plan, plan.first)) * mantissaError(plan.name, rest);
 }
 
-/** Worst error of a result relative to itself: the mantissa function is at least 1/2, or √½. */
+/** Worst error of an inverse relative to itself: the mantissa function is at least 1/2, or √½. */
 export const octaveRelativeError = (plan: OctavePlan): number =>
-  (plan.inverse === "rsqrt" ? Math.SQRT2 : 2) * mantissaError(plan.inverse, 1);
+  (plan.name === "rsqrt" ? Math.SQRT2 : 2) * mantissaError(plan.name, 1);
 
-const mantissaError = (inverse: Inverse, rest: number): number =>
-  fitError * rest + roundingError(scaleSeries(mantissaSeries[inverse], rest)) + 2 ** -mantissaBits;
+const mantissaError = (name: OctaveFunction, rest: number): number =>
+  fitError * rest + roundingError(scaleSeries(mantissaSeries[name], rest)) + 2 ** -mantissaBits;
 
-/** Why values of these bounds cannot be inverted. */
+/** Why the functions cannot be had of values of these bounds. */
 export function octavesRefuse(lo: number, hi: number, scale: number, comparison?: Comparison): string | undefined {
   if (!(lo * 2 ** scale >= 4))
     return `values down to ${lo} need at least 2 bits, ${scale} fractional bits do not hold them`;
@@ -95,9 +123,9 @@ export function octavesRefuse(lo: number, hi: number, scale: number, comparison?
 }
 
 /**
- * factor/v or factor/√v for a positive wire v, as shares in a ring of `width` bits at `octaveScale(plan)` fractional
- * bits (ours: docs/protocols/octaves.md). In every octave 2^i ≤ v < 2^(i+1) the function is one mantissa function of
- * v/2^i, which a short trigonometric series of period 2^(i+2) gives from the opened wire at once; thresholds at the
+ * factor/v, factor/√v or factor·ln v for a positive wire v, as shares in a ring of `width` bits at `octaveScale(plan)`
+ * fractional bits (ours: docs/protocols/octaves.md). In every octave 2^i ≤ v < 2^(i+1) the function is one mantissa
+ * function of v/2^i, times a public factor or plus a public number, which a short trigonometric series of period 2^(i+2) gives from the opened wire at once; thresholds at the
  * powers of two, all on one set of digit tables, select the octave. Below the first octave its series is continued,
  * above the last one likewise: the bounds must hold.
  * 2 rounds with comparisons of one: the thresholds' openings, with the octaves' values beside them; then the selecting
@@ -112,13 +140,11 @@ export function* octaves(
 ): Steps<RingTensor> {
   const shape = v.opened.shape;
   const all = [...Array(plan.last - plan.first + 1).keys()].map((k) => plan.first + k);
-  const inOctave = (octave: number, ring: number): RingTensor => {
-    const scaled = scaleSeries(mantissaSeries[plan.inverse], magnitude(plan, octave).rest);
-    return fourier(party, v, scaled, octave + 2, { width: ring, scale: mantissaBits });
-  };
+  const inOctave = (octave: number, ring: number): RingTensor =>
+    fourier(party, v, seriesOf(plan, octave), octave + 2, { width: ring, scale: mantissaBits });
   if (plan.first === plan.last) return inOctave(plan.first, width);
-  const values = all.map((octave) => reshape(inOctave(octave, mantissaWidth), [1, ...shape]));
-  const shifts = all.map((octave) => magnitude(plan, octave).exponent - magnitude(plan, plan.last).exponent);
+  const values = all.map((octave) => reshape(inOctave(octave, valueWidth(plan)), [1, ...shape]));
+  const shifts = all.map((octave) => exponentOf(plan, octave) - exponentOf(plan, plan.last));
 
   const [wires, under] = yield* parallel(
     openWire(party, concat(values, 0)),

@@ -86,7 +86,7 @@ export const nonlinearCases: readonly TestedCase[] = [
   activation(protocols.fourierSigmoid),
   activation(protocols.fourierSilu),
   activation(protocols.fourierTanh),
-  ...[protocols.octavesReciprocal, protocols.octavesRsqrt].map((protocol) =>
+  ...[protocols.octavesLog, protocols.octavesReciprocal, protocols.octavesRsqrt].map((protocol) =>
     tested(
       protocol,
       [[[1025]], [[14000]]],

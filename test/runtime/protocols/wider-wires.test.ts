@@ -6,6 +6,7 @@ import {
   maskedExtend,
   maskedMul,
   maskedRelu,
+  octavesLog,
   octavesReciprocal,
   octavesRsqrt,
 } from "../../../runtime/protocols/index.ts";
@@ -18,6 +19,7 @@ const cases: readonly (readonly [Protocol, (x: number) => number, lo: number])[]
   [fourierGelu, gelu, -16],
   [fourierSigmoid, sigmoid, -16],
   [maskedExtend, (x) => x, -16],
+  [octavesLog, Math.log, 0.25],
   [octavesReciprocal, (x) => 1 / x, 0.25],
   [octavesRsqrt, (x) => 1 / Math.sqrt(x), 0.25],
 ];

@@ -3,7 +3,7 @@ import type { Steps } from "../steps.ts";
 import { comparisonOf, comparisonVariants } from "./comparison.ts";
 import { defineProtocol, type Protocol, type Spec } from "./define.ts";
 import {
-  type Inverse,
+  type OctaveFunction,
   type OctavePlan,
   octaveError,
   octaveScale,
@@ -15,41 +15,42 @@ import {
 import { wireWidth } from "./widths.ts";
 import { rescale, rescaledFrom } from "./wires.ts";
 
-const planOf = (inverse: Inverse, spec: Spec): OctavePlan => {
+const planOf = (name: OctaveFunction, spec: Spec): OctavePlan => {
   const x = spec.operands[0]!;
-  return planOctaves(inverse, x.lo, x.hi, x.scale);
+  return planOctaves(name, x.lo, x.hi, x.scale);
 };
 
-function* invert(party: Party, inverse: Inverse, spec: Spec, x: Wire): Steps<Share> {
-  const plan = planOf(inverse, spec);
+function* evaluate(party: Party, name: OctaveFunction, spec: Spec, x: Wire): Steps<Share> {
+  const plan = planOf(name, spec);
   const by = octaveScale(plan) - spec.result.scale;
   const value = yield* octaves(party, x, plan, rescaledFrom(spec.result.width, by), comparisonOf(spec));
   return { kind: "share", tensor: rescale(value, by) };
 }
 
-/** 1/x or 1/√x of a wire whose public bounds are positive (docs/protocols/octaves.md). 2 rounds. */
-function octaveProtocol(inverse: Inverse): Protocol {
+/** 1/x, 1/√x or ln x of a wire whose public bounds are positive (docs/protocols/octaves.md). 2 rounds. */
+function octaveProtocol(name: OctaveFunction): Protocol {
   return defineProtocol({
-    name: `octaves.${inverse}`,
-    implements: inverse,
+    name: `octaves.${name}`,
+    implements: name,
     settings: ["2pc-dealer", "3pc"],
     security: "semi-honest",
     paper: "ours: docs/protocols/octaves.md",
-    accuracy: { ulps: (spec) => 1 + octaveError(planOf(inverse, spec)) * 2 ** spec.result.scale },
+    accuracy: { ulps: (spec) => 1 + octaveError(planOf(name, spec)) * 2 ** spec.result.scale },
     forms: ["wire"],
     yields: "share",
-    operandWidths: (spec) => [Math.max(wireWidth(spec.operands[0]!), octaveWireWidth(planOf(inverse, spec)))],
+    operandWidths: (spec) => [Math.max(wireWidth(spec.operands[0]!), octaveWireWidth(planOf(name, spec)))],
     refuses: (spec) => {
       const { lo, hi, scale } = spec.operands[0]!;
       if (lo > 0) return octavesRefuse(lo, hi, scale, comparisonOf(spec));
       return `the operand may be ${lo}: its range must be positive`;
     },
-    variants: (spec) => comparisonVariants(octaveWireWidth(planOf(inverse, spec))),
+    variants: (spec) => comparisonVariants(octaveWireWidth(planOf(name, spec))),
     *run(party, spec, x) {
-      return yield* invert(party, inverse, spec, x as Wire);
+      return yield* evaluate(party, name, spec, x as Wire);
     },
   });
 }
 
+export const octavesLog = octaveProtocol("log");
 export const octavesReciprocal = octaveProtocol("reciprocal");
 export const octavesRsqrt = octaveProtocol("rsqrt");
