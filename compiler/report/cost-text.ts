@@ -14,6 +14,7 @@ const traffic = ({ bytes, correlationBytes }: Pick<OperatorCost, "bytes" | "corr
 export function costText(report: CostReport): string {
   const parts = [`${report.name}, ${report.setting}: one query, payload of all parties together\n`, totalsText(report)];
   parts.push(partiesText(report));
+  if (report.explicitKeys) parts.push(`keys of one party as SIGMA ships them: ${bytesText(report.explicitKeys)}\n`);
   if (report.failures > 0) parts.push(`elements that fail, expected in a query: ${report.failures.toPrecision(3)}\n`);
   if (report.links) parts.push(linksText(report));
   parts.push(layersText(report), operatorsText(report));

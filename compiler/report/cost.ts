@@ -3,7 +3,14 @@ import { sizeOf } from "../../ir/type.ts";
 import { formOf, trafficOf } from "../../passes/5-select/traffic.ts";
 import { ulpsOf } from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
-import { addBytes, type LinkBytes, noBytes, type PhaseCost, predict } from "../../runtime/session/predict.ts";
+import {
+  addBytes,
+  explicitKeyBytes,
+  type LinkBytes,
+  noBytes,
+  type PhaseCost,
+  predict,
+} from "../../runtime/session/predict.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
 import { type Call, planProgram } from "../../targets/program/plan.ts";
 import { programOf } from "../execute.ts";
@@ -50,6 +57,8 @@ export interface CostReport {
   readonly parties: PartyTotals;
   /** Elements of one query, over all operators, that are expected to be wrong beyond any bound. */
   readonly failures: number;
+  /** Bytes of one party's keys for one query as SIGMA ships them, without seeds; for what is computed as it does. */
+  readonly explicitKeys?: number;
   readonly operators: readonly OperatorCost[];
   readonly layers: readonly LayerCost[];
   readonly links?: readonly NetworkTime[];
@@ -63,7 +72,9 @@ const phase = ({ rounds, bytes }: PhaseCost): Phase => ({ rounds, bytes: used(by
 /** Counted from the scheduled module: nothing is run, nothing is estimated. */
 export function costReport(module: Module, setting: string, hash: string, links: readonly LinkProfile[]): CostReport {
   const plan = planProgram(module, setting);
-  const { setup, offline, online } = predict(programOf(plan, hash));
+  const program = programOf(plan, hash);
+  const { setup, offline, online } = predict(program);
+  const explicit = plan.steps.flat().some(({ op }) => op.protocol && protocols.get(op.protocol)?.family === "sigma");
   const totals = { setup: phase(setup), offline: phase(offline), online: phase(online) };
   const steps = plan.steps.map((step) => step.map((call) => ({ call, cost: operatorCost(call, setting) })));
   const failing = steps.flat().map(({ call, cost }) => cost.error.failure * sizeOf(call.spec.result.shape));
@@ -74,6 +85,7 @@ export function costReport(module: Module, setting: string, hash: string, links:
     totals,
     parties: bytesByParty([totals.offline, totals.online]),
     failures: failing.reduce((sum, each) => sum + each, 0),
+    ...(explicit && { explicitKeys: explicitKeyBytes(program) }),
     operators: steps.flat().map(({ cost }) => cost),
     layers: layersOf(steps.map((step) => step.map(({ cost }) => cost))),
     ...(links.length > 0 && { links: links.map((link) => networkTime(totals, link)) }),

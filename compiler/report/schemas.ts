@@ -107,6 +107,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       layers: list(object({ layer: text, operators: count, ...cost })),
     },
     {
+      explicitKeys: { ...count, description: "bytes of one party's keys as SIGMA ships them, without seeds" },
       links: list(
         object({
           link: text,

@@ -37,6 +37,8 @@ export interface Precision {
   readonly query: number;
   readonly value: number;
   readonly probability: number;
+  /** Most fractional bits of a sum of secrets; absent: what its terms have, and what exceeds is truncated once behind it. */
+  readonly sum?: number;
 }
 
 /** An operator is one table: everything that any pass asks about it. */

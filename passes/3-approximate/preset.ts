@@ -30,11 +30,12 @@ export interface Preset {
   readonly rewrites: Readonly<Record<string, Expand>>;
 }
 
-/** Every value at the same fractional bits. Weights keep 12: their public form has 16 bits (4-quantize/precision.ts). */
+/** Every value at the same fractional bits, products truncated where they are made. Weights keep 12: their public form has 16 bits (4-quantize/precision.ts). */
 export const uniformPrecision = (bits: number): Precision => ({
   activation: bits,
   weight: 12,
   query: bits,
   value: bits,
   probability: bits,
+  sum: bits,
 });

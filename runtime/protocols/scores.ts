@@ -22,11 +22,26 @@ export interface ScoreRows {
   /** Positions in the full [rows, columns] matrix. */
   readonly flat: Int32Array;
   readonly rows: Rows;
+  /** The row of each flat score. */
+  readonly rowOf: Int32Array;
   readonly columns: number;
 }
 
+/** Layers repeat, and so do their layouts: the last few are kept. */
+const layouts = new Map<string, ScoreRows>();
+const kept = 8;
+
 /** The scores that exist: all, or under a causal mask those with column ≤ row's place + (columns − places). */
 export function scoreRows(count: number, places: number, columns: number, causal: boolean): ScoreRows {
+  const key = `${count} ${places} ${columns} ${causal}`;
+  const layout = layouts.get(key) ?? layOut(count, places, columns, causal);
+  layouts.delete(key);
+  layouts.set(key, layout);
+  if (layouts.size > kept) layouts.delete(layouts.keys().next().value!);
+  return layout;
+}
+
+function layOut(count: number, places: number, columns: number, causal: boolean): ScoreRows {
   const flat: number[] = [];
   const rows: number[][] = [];
   for (let row = 0; row < count; row++) {
@@ -38,7 +53,8 @@ export function scoreRows(count: number, places: number, columns: number, causal
     }
     rows.push(mine);
   }
-  return { flat: Int32Array.from(flat), rows, columns };
+  const rowOf = Int32Array.from(rows.flatMap((row, index) => row.map(() => index)));
+  return { flat: Int32Array.from(flat), rows, rowOf, columns };
 }
 
 /** Ring of a score wire for scores within ±bound: differences of two fit with slack. */
@@ -73,8 +89,7 @@ export function* scoreWeights(
   const top = yield* rowMax(party, coarse(s, by), layout.rows, comparison);
   // y = s − (m + 1)·unit < 0 for every score of the row; the maximum's mask moves along with it.
   const raised = (t: RingTensor): RingTensor => shiftLeft(widen(t, s.opened.width), by);
-  const perScore = rowOfEach(layout);
-  const spread = (t: RingTensor): RingTensor => gatherFlat(raised(t), perScore, [perScore.length]);
+  const spread = (t: RingTensor): RingTensor => gatherFlat(raised(t), layout.rowOf, [layout.rowOf.length]);
   const y: Wire = {
     kind: "wire",
     opened: addConstant(sub(s.opened, spread(top.opened)), -(2 ** by)),
@@ -104,6 +119,3 @@ export function* inverseSums(party: Party, sums: Wire, layout: ScoreRows, compar
 /** Flat scores as the full [rows, columns] matrix, zero where no score exists. */
 export const spreadRows = (flat: RingTensor, layout: ScoreRows): RingTensor =>
   scatterFlat(flat, layout.flat, [layout.rows.length, layout.columns]);
-
-const rowOfEach = (layout: ScoreRows): Int32Array =>
-  Int32Array.from(layout.rows.flatMap((row, index) => row.map(() => index)));

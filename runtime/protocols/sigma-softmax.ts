@@ -25,40 +25,59 @@ const tableOf = (bits: number, f: (index: number) => number, to: number): IntTen
   );
 
 /** Where a row's elements are taken from its parent list. */
-const take = (x: Wire, positions: readonly number[]): Wire =>
-  mapWire(x, (t) => gatherFlat(t, Int32Array.from(positions), [positions.length]));
+const take = (x: Wire, positions: Int32Array): Wire => mapWire(x, (t) => gatherFlat(t, positions, [positions.length]));
+
+/** One level of a tree of maxima: the places in all that there was before, by pairs, and how many the level adds. */
+interface Level {
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+}
+interface Tree {
+  readonly levels: readonly Level[];
+  /** Where each row's largest element is in the end. */
+  readonly tops: Int32Array;
+}
+
+const trees = new WeakMap<Rows, Tree>();
+
+/** Pairs of neighbours, level by level; an odd one waits. Worked out once for each layout of rows. */
+function treeOf(rows: Rows, size: number): Tree {
+  const known = trees.get(rows);
+  if (known) return known;
+  const levels: Level[] = [];
+  let next = size;
+  let left: Rows = rows;
+  while (left.some((row) => row.length > 1)) {
+    const pairs = (side: 0 | 1): Int32Array =>
+      Int32Array.from(
+        left.flatMap((row) => row.filter((_, k) => k % 2 === side && (side === 1 || k + 1 < row.length))),
+      );
+    levels.push({ first: pairs(0), second: pairs(1) });
+    left = left.map((row) => row.flatMap((p, k) => (k % 2 === 1 ? [] : k + 1 < row.length ? [next++] : [p])));
+  }
+  const tree = { levels, tops: Int32Array.from(left, ([only]) => only!) };
+  trees.set(rows, tree);
+  return tree;
+}
 
 /**
  * Largest element of each row of a flat wire by a binary tree: differences of opened values are free, each comparison
  * opens a bit and the larger value in the wire's own ring. 2 rounds a level, (1 + n) bits each way per comparison.
  */
 export function* treeMax(party: Party, x: Wire, rows: Rows): Steps<Wire> {
+  const { levels, tops } = treeOf(rows, x.opened.shape[0]!);
   let pool = x;
-  let left: Rows = rows;
-  while (left.some((row) => row.length > 1)) {
-    const pairs = left.flatMap((row) =>
-      row.flatMap((p, k) => (k % 2 === 0 && k + 1 < row.length ? [[p, row[k + 1]!]] : [])),
-    );
-    const [a, b] = [0, 1].map((k) =>
-      take(
-        pool,
-        pairs.map((pair) => pair[k]!),
-      ),
-    ) as [Wire, Wire];
-    const gap = difference(a, b);
+  for (const { first, second } of levels) {
+    const b = take(pool, second);
+    const gap = difference(take(pool, first), b);
     const less = at(yield* below(party, gap, [0], byPoint), 0);
     // a ≥ b, masked by a fresh uniform bit: safe to open.
     const ahead = yield* openWire(party, add(less, publicShare(party, addConstant(mulConstant(less, 0), 1))));
     const chosen = add(select(party, ahead, gap, x.opened.width), lift(party, b, x.opened.width));
-    let next = pool.opened.shape[0]!;
     // The larger values are shares like any others: opened under fresh masks.
     pool = join(pool, yield* openWire(party, chosen));
-    left = left.map((row) => row.flatMap((p, k) => (k % 2 === 1 ? [] : k + 1 < row.length ? [next++] : [p])));
   }
-  return take(
-    pool,
-    left.map(([only]) => only!),
-  );
+  return take(pool, tops);
 }
 
 /**
@@ -70,8 +89,7 @@ export function* probabilities(party: Party, scores: Wire, scale: number, layout
   const { width } = scores.opened;
   const x = narrowed(scores, width - scale + 2);
   const top = yield* treeMax(party, x, layout.rows);
-  const rowOf = layout.rows.flatMap((row, index) => row.map(() => index));
-  const y = difference(take(top, rowOf), x);
+  const y = difference(take(top, layout.rowOf), x);
   const fits = at(yield* below(party, y, [2 ** clippedBits], byPoint), 0);
   const within = yield* openWire(party, fits);
   // Beyond the last entry all exponentials are its own, e^−16.
@@ -88,7 +106,7 @@ export function* probabilities(party: Party, scores: Wire, scale: number, layout
   const weights = yield* scaledProduct(party, a, b, scale);
   const sums = reduceSum(spreadRows(weights, layout), [1], false);
   const [open, inverse] = yield* parallel(openWire(party, weights), inverseOf(party, sums, scale, layout.columns));
-  return yield* scaledProduct(party, open, take(inverse, rowOf), scale);
+  return yield* scaledProduct(party, open, take(inverse, layout.rowOf), scale);
 }
 
 /** 1/sum for sums of 1 to `most`, on 6 fractional bits of the sum, as an open wire of the sums' ring. 4 rounds. */

@@ -101,7 +101,11 @@ export function gather<T extends Tensor>(
   const at = checkIndex(axis < 0 ? axis + a.shape.length : axis, a.shape.length);
   const extent = a.shape[at]!;
   checkCount(indices.length, indexShape);
-  const positions = Array.from(indices, (index) => checkIndex(index < 0 ? index + extent : index, extent));
+  const positions = new Int32Array(indices.length);
+  for (let k = 0; k < positions.length; k++) {
+    const index = indices[k]!;
+    positions[k] = checkIndex(index < 0 ? index + extent : index, extent);
+  }
   const outer = a.shape.slice(0, at);
   const inner = a.shape.slice(at + 1);
   return moved([a], [...outer, ...indexShape, ...inner], (out, [data], lanes) => {

@@ -1,4 +1,4 @@
-import { countingParty, noDealerBytes } from "../correlations/count.ts";
+import { countingParty, explicitParty, noDealerBytes } from "../correlations/count.ts";
 import type { Program, WeightHandle } from "../program.ts";
 import { countSteps } from "../protocols/count.ts";
 import { ghost, integers } from "../ring/tensor.ts";
@@ -57,6 +57,13 @@ export function predict(program: Program): Prediction {
     segments,
     dealerByOperator: account.byLabel,
   };
+}
+
+/** Bytes of one party's keys for one query, if nothing came from seeds: see `explicitParty`. */
+export function explicitKeyBytes(program: Program): number {
+  const account = noDealerBytes();
+  countSteps(ghostBody(program, explicitParty("client", account)), account);
+  return account.client;
 }
 
 function ghostBody(program: Program, party: Parameters<Program["body"]>[1]): ReturnType<Program["body"]> {

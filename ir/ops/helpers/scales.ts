@@ -14,7 +14,8 @@ export const keepScale: ScaleTable = (operands, _attrs, precision) => {
 
 function smallest(operands: Scales, precision: Precision): number {
   const known = operands.filter((scale) => scale !== undefined);
-  return known.length > 0 ? Math.min(...known) : precision.activation;
+  if (known.length === 0) return precision.activation;
+  return known.length > 1 ? Math.min(...known, precision.sum ?? Infinity) : known[0]!;
 }
 
 /** All operands at the smallest scale at hand: only additions of equal scales are free. */

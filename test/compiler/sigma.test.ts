@@ -1,0 +1,33 @@
+import { expect, it } from "vitest";
+import type { ShapeName } from "../../compiler/shapes/architectures.ts";
+import { countShape } from "../../compiler/shapes/count.ts";
+import { parseOwnership } from "../../compiler/shapes/ownership.ts";
+import { presets } from "../../passes/3-approximate/index.ts";
+
+/**
+ * GB of both directions for one query of 128 places, as the authors of FuseFSS measured SIGMA (arXiv 2606.09551), who
+ * round to 0.001 GB; for BERT-base also each party's keys.
+ */
+const measured: readonly (readonly [name: ShapeName, gigabytes: number, keys?: number])[] = [
+  ["bert-tiny", 0.021],
+  ["bert-base", 1.062, 18.08],
+  ["bert-large", 2.833],
+  ["gpt2", 0.885],
+  ["gpt-neo-1.3b", 4.326],
+];
+
+it.each(measured)(
+  "counts what SIGMA sends for %s within 2 percent: %f GB",
+  (name, gigabytes, keys) => {
+    const { report } = countShape(name, {
+      seq: 128,
+      phase: "prefill",
+      private: parseOwnership("layers"),
+      preset: presets.get("sigma")!,
+    });
+    const sent = Object.values(report.totals.online.bytes).reduce((sum, count) => sum + count, 0);
+    expect(Math.abs(sent / 1e9 / gigabytes - 1)).toBeLessThan(0.02);
+    if (keys !== undefined) expect(Math.abs(report.explicitKeys! / 1e9 / keys - 1)).toBeLessThan(0.02);
+  },
+  120_000,
+);
