@@ -13,6 +13,7 @@ import type { Plan } from "../targets/program/plan.ts";
 import { canonicalJson } from "./build-dir.ts";
 import { programOf } from "./execute.ts";
 import type { Manifest } from "./manifest.ts";
+import { constantDigests } from "./onnx/constants.ts";
 import type { Dtype } from "./onnx/dtype.ts";
 import { type BorderType, extractSubgraph } from "./onnx/encode.ts";
 import type { Settled } from "./options.ts";
@@ -139,6 +140,7 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
       shape: shapeOfWeight(owned, name),
       ...(digest !== undefined && { sha256: digest }),
     })),
+    constants: constantDigests(owned.ownership.catalog),
     inputs: [...imported.inputs].map(([name, id]) => {
       const { label, shape } = typeOf(imported.module, id);
       const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";

@@ -1,5 +1,6 @@
 import type { Label } from "../ir/label.ts";
 import type { Inexact } from "../passes/5-select/index.ts";
+import type { ConstantDigest } from "./onnx/constants.ts";
 import type { ChosenFor } from "./report/chosen-for.ts";
 import type { NamedBytes, PartyName } from "./report/names.ts";
 
@@ -29,6 +30,8 @@ export interface Manifest {
     readonly shape: readonly number[];
     readonly sha256?: string;
   }[];
+  /** Tables of the graph that are nobody's weights, so public: positions, masks. */
+  readonly constants: readonly ConstantDigest[];
   /** Inputs of the model and who holds them. */
   readonly inputs: readonly {
     readonly name: string;

@@ -4,6 +4,7 @@ import type { Dtype } from "./dtype.ts";
 import { isFormula } from "./import-formula.ts";
 import { parseNames } from "./module-path.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
+import { structuralNames } from "./structural.ts";
 import { readTensor, transpose } from "./tensor-data.ts";
 import { type RecoveredName, recoverNames, type WeightNames } from "./weight-names.ts";
 
@@ -68,13 +69,14 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
   const weights = new Map<string, Weight>();
   const constants = new Set<string>();
   const shared = sharedNames(model, names);
+  const structural = structuralNames(model.graph);
   const taken = new Set([...names.names.values(), ...shared.values()].map(({ name }) => name));
   for (const source of storedTensors(model)) {
     const own = names.names.get(source.name);
     const tie = shared.get(source.name);
     const recovered = own ?? tie;
     const tensor = once(() => readTensor(model, source));
-    if (isConstant(source, recovered, tensor)) {
+    if (structural.has(source.name) || isConstant(source, recovered, tensor)) {
       constants.add(source.name);
       continue;
     }
@@ -90,7 +92,7 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
 }
 
 /** Initializers, and tensors of Constant nodes under the name of the node's output. */
-function storedTensors(model: OnnxModel): OnnxTensor[] {
+export function storedTensors(model: OnnxModel): OnnxTensor[] {
   const nodes = model.graph.nodes.flatMap((node) => {
     const value = node.op === "Constant" && node.domain === "" ? node.attributes.get("value") : undefined;
     return value?.kind === "tensor" ? [{ ...value.value, name: node.outputs[0]! }] : [];
@@ -115,6 +117,10 @@ function isConstant(source: OnnxTensor, recovered: RecoveredName | undefined, te
   if (sizeOf(source.dims) <= 1) return !recovered && !bareName.test(source.name);
   return isFormula(tensor());
 }
+
+/** Whether a tensor that nothing but the file names is part of the graph. */
+export const isArchitecture = (source: OnnxTensor, tensor: () => Tensor): boolean =>
+  isConstant(source, undefined, tensor);
 
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
