@@ -10,6 +10,7 @@ import { runPass, type SplitState } from "../../passes/pass.ts";
 import { ulpsOf } from "../../runtime/protocols/define.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { grid, oneOp, outputOf, scattered } from "./one-op.ts";
+import { published } from "./published.ts";
 
 /** A function over a stated domain: rows of 128 where it is one of whole rows. */
 interface Measured {
@@ -88,11 +89,16 @@ function rowOf(each: Measured, preset: Preset | undefined): Row {
       truncation,
       ...(preset && { families: preset.families }),
       ...(preset?.ring !== undefined && { ring: preset.ring }),
+      ...(preset?.truncations && { truncations: preset.truncations }),
     }),
   );
   return {
     system: preset?.name ?? "marill",
-    error: preset ? figure(worstError(each, preset)) : `≤ ${figure(declared(module, each.operator))}`,
+    // Where it is written out, the formula's own; else the bound of the one protocol that computes it.
+    error:
+      preset?.rewrites[each.operator] || preset?.name === base.name
+        ? figure(worstError(each, preset))
+        : `≤ ${figure(declared(module, each.operator))}`,
     ...costs(module, sizeOf(shape)),
   };
 }
@@ -107,13 +113,22 @@ function declared(module: Module, operator: string): number {
 const figure = (x: number): string => (x === 0 ? "0" : x < 1e-6 ? "< 1e-6" : x.toExponential(1));
 const bytes = (x: number): string => (x < 100 ? x.toFixed(1) : x.toFixed(0));
 
-/** Presets that compute the operator in a way of their own: where one inherits CrypTen's, its row would be the same. */
+const base = presets.get("crypten")!;
+
+/** A protocol of the preset's own family, if that is not the base's, computes the operator as it is. */
+const hasOwnProtocol = (operator: string, [family]: Preset["families"]): boolean =>
+  family !== base.families[0] &&
+  [...protocols.values()].some((protocol) => protocol.implements === operator && protocol.family === family);
+
+/** Presets that compute the operator in a way of their own: where one inherits another's, its row would be the same. */
 function presetsFor(operator: string): readonly Preset[] {
-  const base = presets.get("crypten")!;
-  return [...presets.values()].filter(
-    ({ name, rewrites }) =>
-      name === base.name || (rewrites[operator] !== undefined && rewrites[operator] !== base.rewrites[operator]),
-  );
+  const all = [...presets.values()];
+  const own = (preset: Preset): boolean =>
+    preset === base ||
+    (preset.rewrites[operator] !== undefined &&
+      all.find(({ rewrites }) => rewrites[operator] === preset.rewrites[operator]) === preset) ||
+    hasOwnProtocol(operator, preset.families);
+  return all.filter(own);
 }
 
 /** Function by system: error over the domain, bytes of an element, rounds; as Markdown. */
@@ -127,4 +142,13 @@ export function presetTable(): string {
   );
   const head = "| function | domain | system | largest error | online B | dealer B | rounds |";
   return [head, "| --- | --- | --- | --- | --- | --- | --- |", ...lines].join("\n");
+}
+
+/** What BumbleBee and SIRNN would send on their own backends, by their formulas; as Markdown. */
+export function publishedTable(): string {
+  const lines = published.map(({ operator, system, width, bits, rounds, madeOf }) => {
+    return `| ${[operator, system, width, bytes(bits / 8), rounds, madeOf].join(" | ")} |`;
+  });
+  const head = "| function | system | ring | B by formula | rounds | made of |";
+  return [head, "| --- | --- | --- | --- | --- | --- |", ...lines].join("\n");
 }

@@ -85,7 +85,7 @@ export const bumblebee: Preset = {
   name: "bumblebee",
   source: "BumbleBee (Lu et al., NDSS 2025), section 5; numerics alone",
   settings: ["2pc-dealer", "3pc"],
-  // Those of one ring that are there for two parties; its own backend is formulas.ts.
+  // Those of one ring that are there for two parties; its own backend is not built.
   families: ["crypten", "marill"],
   ring: 64,
   precision: uniformPrecision(18),

@@ -1,6 +1,6 @@
 /**
  * SIRNN (Rathee et al., IEEE S&P 2021, section V): tables of digits. Numerics alone: its two parties compute by oblivious
- * transfer, ours with a dealer; what theirs would send is in formulas.ts. Truncations must be exact, as theirs are: a
+ * transfer, ours with a dealer; what theirs would send is in docs/presets.md. Truncations must be exact, as theirs are: a
  * digit that is one too small makes e^x wrong by 6 %.
  */
 import type { ValueId } from "../../ir/module.ts";
@@ -119,13 +119,22 @@ const sigmoid: Formula = (maths, x) => {
   return maths.mul(numerator, reciprocalOfOctave(maths, maths.plus(power, 1)));
 };
 
+const tanh = tanhBy(sigmoid);
+
+/** Not in the paper: x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), as Iron (Hao et al., NeurIPS 2022) has it on SIRNN's blocks. */
+const gelu: Formula = (maths, x) => {
+  const bend = maths.plus(maths.times(maths.square(x), 0.044715), 1);
+  const inner = maths.mul(maths.times(x, Math.sqrt(2 / Math.PI)), bend);
+  return maths.mul(maths.times(x, 0.5), maths.plus(tanh(maths, inner), 1));
+};
+
 const softmax = softmaxBy(exp, reciprocal);
 
 export const sirnn: Preset = {
   name: "sirnn",
   source: "SIRNN (Rathee et al., IEEE S&P 2021), section V; numerics alone",
   settings: ["2pc-dealer", "3pc"],
-  // Those of one ring that are there for two parties; its own backend is formulas.ts.
+  // Those of one ring that are there for two parties; its own backend is not built.
   families: ["crypten", "marill"],
   ring: 64,
   truncation: "exact",
@@ -139,7 +148,8 @@ export const sirnn: Preset = {
     reciprocal: each(reciprocal),
     rsqrt: each(rsqrt),
     sigmoid: each(sigmoid),
-    tanh: each(tanhBy(sigmoid)),
+    tanh: each(tanh),
     silu: each(siluBy(sigmoid)),
+    gelu: each(gelu),
   },
 };

@@ -32,6 +32,7 @@ const cases: readonly (readonly [
   ["sirnn", "rsqrt", 0.5, 60, 12, 16],
   ["sirnn", "sigmoid", -12, 12, 12, 4],
   ["sirnn", "tanh", -6, 6, 12, 8],
+  ["sirnn", "gelu", -6, 6, 12, 32],
   ["sirnn", "softmax", -4, 4, 12, 8],
   ["sirnn", "layer-norm", -4, 4, 12, 32],
 ];
