@@ -23,6 +23,8 @@ export interface ImportGraph {
   readonly emit: (op: string, operands: readonly Operand[], attrs?: Attrs) => Operand;
   /** Puts what was emitted since the last time into the module; names of final values are told by the outputs. */
   readonly flush: (origin: string, outputs: readonly (readonly [string, Operand])[]) => void;
+  /** Runs `build`, during which values get no ONNX source: those of a graph inside a node can be cut out of no file. */
+  readonly inside: (build: () => void) => void;
   /** Id of any operand; constants and weights become parameters. */
   readonly idOf: (operand: Operand) => ValueId;
 }
@@ -47,6 +49,7 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
   const sources = new Map<ValueId, string>();
   const params = new Map<string, ValueId>();
   let pending: Pending[] = [];
+  let depth = 0;
 
   const typeOf = (operand: Operand): TensorType => {
     if (operand.kind === "value") return operand.type;
@@ -126,9 +129,21 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
         const output = wanted.get(result);
         const named = output === undefined ? `${base}.${op}` : displayName(output);
         result.id = builder.op(op, operands.map(idOf), attrs, { result: named, origin });
-        if (output !== undefined) sources.set(result.id, output);
+        if (output !== undefined && depth === 0) sources.set(result.id, output);
       }
       pending = [];
+      // What a graph inside the node made has its source as an output of the node.
+      for (const [output, operand] of outputs) {
+        if (operand.kind === "value" && depth === 0 && !sources.has(operand.id)) sources.set(operand.id, output);
+      }
+    },
+    inside: (build) => {
+      depth++;
+      try {
+        build();
+      } finally {
+        depth--;
+      }
     },
   };
 }

@@ -1,23 +1,19 @@
-import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { edit, removeDead, renameValue } from "../../ir/edit.ts";
 import { infer } from "../../ir/infer.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Module, ValueId } from "../../ir/module.ts";
 import { namePattern } from "../../ir/names.ts";
-import type { PlainElement } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { canonicalize } from "./canonical/index.ts";
 import { foldLoraScale } from "./canonical/lora-scale.ts";
 import { bindDims } from "./import-dims.ts";
 import { createImportGraph, displayName, type ImportGraph, type Stored } from "./import-graph.ts";
+import { innerNodes, liveNodes, lowerNodes, storedOperand, unknownOperators } from "./import-node.ts";
 import { catalogWeights, elementOf, type WeightCatalog } from "./import-weights.ts";
-import type { LowerContext } from "./lower/context.ts";
-import { hintFor, loweringOf } from "./lower/index.ts";
 import type { Operand } from "./lower/operand.ts";
-import { modulePathOf } from "./module-path.ts";
 import type { Ownership } from "./ownership.ts";
-import type { OnnxModel, OnnxNode, OnnxValueInfo } from "./records.ts";
-import { readTensor } from "./tensor-data.ts";
+import type { OnnxModel, OnnxValueInfo } from "./records.ts";
 
 export interface ImportOptions {
   /** Sizes of symbolic dimensions. */
@@ -62,7 +58,7 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   const problems: Diagnostic[] = [];
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   const shapes = bindDims(model, inputs, options.dims ?? new Map(), problems);
-  const nodes = liveNodes(model);
+  const nodes = liveNodes(graph);
   problems.push(...unknownOperators(model, nodes), ...unknownInputs(model, inputs, options));
   throwIfAny(problems);
 
@@ -79,37 +75,9 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
     values.set(input.name, { kind: "value", type, id });
   }
   for (const source of graph.initializers.values()) values.set(source.name, storedOperand(catalog, source.name));
-  for (const node of nodes) lowerNode(model, node, catalog, values, into, problems);
+  lowerNodes({ model, catalog, into, budget: { left: innerNodes } }, nodes, values, problems);
   throwIfAny(problems);
   return finish(model, catalog, values, into, inputIds, options);
-}
-
-/** Nodes that an output depends on, in the graph's order. */
-function liveNodes({ graph }: OnnxModel): OnnxNode[] {
-  const needed = new Set(graph.outputs.map(({ name }) => name));
-  const live = [...graph.nodes].reverse().filter((node) => {
-    if (!node.outputs.some((name) => needed.has(name))) return false;
-    for (const name of node.inputs) needed.add(name);
-    return true;
-  });
-  return live.reverse();
-}
-
-function unknownOperators(model: OnnxModel, nodes: readonly OnnxNode[]): Diagnostic[] {
-  return nodes
-    .filter((node) => !loweringOf(node))
-    .map((node) => {
-      const domain = node.domain === "" ? "" : ` of ${node.domain}`;
-      const message = `the operator ${node.op}${domain} is not supported`;
-      return { code: "MRL0401", message, at: placeOf(model, node), help: hintFor(node) };
-    });
-}
-
-/** Node and layer, for a reader. */
-function placeOf({ file }: OnnxModel, node: OnnxNode): string {
-  const path = modulePathOf(node, []);
-  const layer = path?.match(/(?:^|\.)((?:layers?|h|blocks?)\.\d+)(?:\.|$)/)?.[1] ?? path;
-  return `${file}, node "${node.name}" (${node.op})${layer ? `, layer ${layer}` : ""}`;
 }
 
 function unknownInputs(model: OnnxModel, inputs: readonly OnnxValueInfo[], options: ImportOptions): Diagnostic[] {
@@ -126,69 +94,6 @@ function unknownInputs(model: OnnxModel, inputs: readonly OnnxValueInfo[], optio
     found.push({ code: "MRL0406", message: `the model has no input "${name}"`, at: model.file, help });
   }
   return found;
-}
-
-function storedOperand({ weights, model }: WeightCatalog, name: string): Operand {
-  const weight = weights.get(name);
-  if (weight) return { kind: "weight", weight, views: [], tensor: weight.tensor() };
-  const source = model.graph.initializers.get(name)!;
-  return { kind: "constant", tensor: readTensor(model, source), element: elementOf(source.dtype), name };
-}
-
-/** A node whose inputs failed before is passed over: its fault is theirs. */
-function lowerNode(
-  model: OnnxModel,
-  node: OnnxNode,
-  catalog: WeightCatalog,
-  values: Map<string, Operand>,
-  into: ImportGraph,
-  problems: Diagnostic[],
-): void {
-  const [output = ""] = node.outputs;
-  const constantWeight = node.op === "Constant" ? catalog.weights.get(output) : undefined;
-  if (constantWeight) {
-    values.set(output, { kind: "weight", weight: constantWeight, views: [], tensor: constantWeight.tensor() });
-    return;
-  }
-  if (node.inputs.some((name) => name !== "" && !values.has(name))) return;
-  try {
-    const context = contextOf(model, node, values, into);
-    const results = [loweringOf(node)!(context)].flat();
-    const named = node.outputs.flatMap((name, place): [string, Operand][] => {
-      const operand = results[place];
-      return name === "" || !operand ? [] : [[name, operand]];
-    });
-    into.flush(node.name, named);
-    for (const [name, operand] of named) {
-      values.set(name, operand.kind === "constant" ? { ...operand, name } : operand);
-    }
-  } catch (error) {
-    if (error instanceof DiagnosticError) problems.push(...error.diagnostics);
-    else if (!(error instanceof Error) || error.name !== "Error") throw error;
-    else problems.push({ code: "MRL0404", message: `${node.op}: ${error.message}`, at: placeOf(model, node) });
-  }
-}
-
-function contextOf(
-  model: OnnxModel,
-  node: OnnxNode,
-  values: ReadonlyMap<string, Operand>,
-  into: ImportGraph,
-): LowerContext {
-  const name = node.outputs[0] ?? node.name;
-  return {
-    node,
-    opset: model.opsets.get(node.domain) ?? 1,
-    inputs: node.inputs.map((input) => values.get(input)),
-    shape: (operand) => (operand.kind === "value" ? operand.type.shape : operand.tensor.shape),
-    element: (operand) => {
-      if (operand.kind === "weight") return { kind: "f32" };
-      return operand.kind === "constant" ? operand.element : (operand.type.element as PlainElement);
-    },
-    emit: into.emit,
-    constant: (tensor, element) => ({ kind: "constant", tensor, element, name }),
-    read: (tensor) => readTensor(model, tensor),
-  };
 }
 
 function finish(

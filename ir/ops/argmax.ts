@@ -1,6 +1,6 @@
 import { i64, isFixed, sizeOf } from "../type.ts";
 import { defineOp } from "./define.ts";
-import { boolOf, numberOf, onnxNumber } from "./helpers/attrs.ts";
+import { boolOf, numberOf } from "./helpers/attrs.ts";
 import { interval } from "./helpers/interval.ts";
 import { keepScale } from "./helpers/scales.ts";
 import { axisOf, reducedShape } from "./helpers/shapes.ts";
@@ -11,15 +11,6 @@ export const argmax = defineOp({
   summary: "index of the first maximum along an axis",
   operands: ["x"],
   attrs: { axis: { kind: "int" }, keepdims: { kind: "bool", default: true } },
-  onnx: [
-    {
-      op: "ArgMax",
-      attrs: (onnx) => {
-        if (onnxNumber(onnx, "select_last_index", 0) !== 0) throw new Error("expected select_last_index 0, found 1");
-        return { axis: onnxNumber(onnx, "axis", 0), keepdims: onnxNumber(onnx, "keepdims", 1) !== 0 };
-      },
-    },
-  ],
   shape: ([x], attrs) => reducedShape(x!, [numberOf(attrs, "axis")], boolOf(attrs, "keepdims")),
   element: (_operands, _attrs, current) => (current && isFixed(current) ? current : i64),
   range: (_ranges, attrs, [x]) => interval(0, Math.max(0, x![axisOf(numberOf(attrs, "axis"), x!.length)]! - 1)),

@@ -1,5 +1,3 @@
-import { f32 } from "../../../ir/type.ts";
-import { scalar } from "../../../ir/weights.ts";
 import {
   inputOf,
   intAttr,
@@ -7,6 +5,7 @@ import {
   type LowerContext,
   type Lowering,
   type LowerTable,
+  number,
   refuse,
   textAttr,
 } from "./context.ts";
@@ -19,8 +18,6 @@ function clip(context: LowerContext): Operand {
     knownInput(context, place, name)?.data[0] ?? intAttr(context, name, absent);
   return context.emit("clip", [x], { lo: bound(1, "min", -Infinity), hi: bound(2, "max", Infinity) });
 }
-
-const number = (context: LowerContext, value: number): Operand => context.constant(scalar(value), f32);
 
 /** x · sigmoid(alpha · x) */
 function swish(context: LowerContext): Operand {
@@ -38,6 +35,17 @@ const variadic =
     if (operands.length === 0) refuse("expected at least one operand");
     return operands.reduce((a, b) => context.emit(op, [a, b]));
   };
+
+function mean(context: LowerContext): Operand {
+  const count = context.inputs.filter((operand) => operand !== undefined).length;
+  const [sum] = [variadic("add")(context)].flat() as [Operand];
+  return count === 1 ? sum : context.emit("mul", [sum, number(context, 1 / count)]);
+}
+
+/** a · sigmoid(a) · b (SwiGLU of opset 28); alpha as in Swish. */
+function swiglu(context: LowerContext): Operand {
+  return context.emit("mul", [swish(context), inputOf(context, 1, "B")]);
+}
 
 /** x for x ≥ 0, else slope · x: relu(x) − slope · relu(−x) */
 function leaky(context: LowerContext, slope: Operand): Operand {
@@ -58,6 +66,7 @@ const biased =
 export const activationLowerings: LowerTable = {
   Clip: clip,
   Swish: swish,
+  SwiGLU: swiglu,
   Gelu: (context) =>
     context.emit("gelu", [inputOf(context, 0, "X")], { approximate: textAttr(context, "approximate", "none") }),
   "com.microsoft.BiasGelu": biased("none"),
@@ -72,4 +81,5 @@ export const activationLowerings: LowerTable = {
   Max: variadic("maximum"),
   Min: variadic("minimum"),
   Sum: variadic("add"),
+  Mean: mean,
 };

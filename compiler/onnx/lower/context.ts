@@ -1,8 +1,8 @@
 import type { Attrs } from "../../../ir/module.ts";
 import { axisOf } from "../../../ir/ops/helpers/shapes.ts";
-import type { PlainElement, Shape } from "../../../ir/type.ts";
-import type { Tensor } from "../../../ir/weights.ts";
-import type { OnnxNode, OnnxTensor } from "../records.ts";
+import { f32, type PlainElement, type Shape } from "../../../ir/type.ts";
+import { scalar, type Tensor } from "../../../ir/weights.ts";
+import type { OnnxGraph, OnnxNode, OnnxTensor } from "../records.ts";
 import type { ConstantOperand, Operand } from "./operand.ts";
 
 /** What a lowering may ask and do. Plain Errors that it throws become diagnostics at its node. */
@@ -18,6 +18,8 @@ export interface LowerContext {
   readonly emit: (op: string, operands: readonly Operand[], attrs?: Attrs) => Operand;
   readonly constant: (tensor: Tensor, element: PlainElement) => ConstantOperand;
   readonly read: (tensor: OnnxTensor) => Tensor;
+  /** The outputs of a graph inside the node on these inputs; it sees the values around the node too. */
+  readonly run: (graph: OnnxGraph, inputs: readonly Operand[]) => readonly Operand[];
 }
 
 /** The operands for the node's outputs, in their order. */
@@ -29,6 +31,10 @@ export function inputOf({ inputs }: LowerContext, place: number, name: string): 
   if (!operand) throw new Error(`expected the input ${name}, found none`);
   return operand;
 }
+
+/** A single number, which whoever reads the graph knows. */
+export const number = ({ constant }: Pick<LowerContext, "constant">, value: number): ConstantOperand =>
+  constant(scalar(value), f32);
 
 /** The numbers of an input that must not depend on data; undefined when it is left out. */
 export function knownInput({ inputs }: LowerContext, place: number, name: string): Tensor | undefined {
@@ -64,6 +70,9 @@ export function listAttr({ node }: LowerContext, name: string): readonly number[
   return attribute.value;
 }
 
+/** Operators whose later outputs are optional compute those that somebody asked for. */
+export const wantsOutput = ({ node }: LowerContext, place: number): boolean => (node.outputs[place] ?? "") !== "";
+
 /** Axes moved from attributes to inputs in opset 13 (18 for most reductions): whichever is there. */
 export function axesFrom(context: LowerContext, place: number, rank: number): readonly number[] | undefined {
   const axes = listAttr(context, "axes") ?? listInput(context, place, "axes");
@@ -78,6 +87,19 @@ export function plainAttrs(node: OnnxNode): Attrs {
       : [[name, attribute.value] as const],
   );
   return Object.fromEntries(entries);
+}
+
+export function graphAttr({ node }: LowerContext, name: string): OnnxGraph {
+  const attribute = node.attributes.get(name);
+  if (attribute?.kind !== "graph") throw new Error(`expected ${name} to be a graph`);
+  return attribute.value;
+}
+
+export function textsAttr({ node }: LowerContext, name: string): readonly string[] | undefined {
+  const attribute = node.attributes.get(name);
+  if (!attribute) return undefined;
+  if (attribute.kind !== "strings") throw new Error(`expected ${name} to be a list of texts`);
+  return attribute.value;
 }
 
 export function refuse(reason: string): never {

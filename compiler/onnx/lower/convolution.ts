@@ -4,14 +4,14 @@ import { inputOf, intAttr, type LowerContext, type LowerTable, listAttr, refuse,
 import type { Operand } from "./operand.ts";
 
 /** What the operators on windows say, as lists with one entry per spatial axis; pads in front, then behind. */
-interface Windows {
+export interface Windows {
   readonly kernel: Shape;
   readonly strides: readonly number[];
   readonly dilations: readonly number[];
   readonly pads: readonly number[];
 }
 
-function readWindows(context: LowerContext, spatial: Shape, kernel: Shape): Windows {
+export function readWindows(context: LowerContext, spatial: Shape, kernel: Shape): Windows {
   const ones = spatial.map(() => 1);
   const strides = listAttr(context, "strides") ?? ones;
   const dilations = listAttr(context, "dilations") ?? ones;
@@ -50,7 +50,7 @@ function ceiled(context: LowerContext, spatial: Shape, windows: Windows): Window
 }
 
 /** x [N, C, …] and its extents behind [N, C]. */
-function planes(context: LowerContext): { readonly x: Operand; readonly spatial: Shape } {
+export function planes(context: LowerContext): { readonly x: Operand; readonly spatial: Shape } {
   const x = inputOf(context, 0, "X");
   const shape = context.shape(x);
   if (shape.length < 3) refuse(`expected [N, C, …], found [${shape.join(", ")}]`);
@@ -60,7 +60,7 @@ function planes(context: LowerContext): { readonly x: Operand; readonly spatial:
 const kernelOf = (context: LowerContext): Shape => listAttr(context, "kernel_shape") ?? refuse("expected kernel_shape");
 
 /** A vector of the channels, beside [N, C, …] of the given rank. */
-const perChannel = ({ emit, shape }: LowerContext, vector: Operand, rank: number): Operand =>
+export const perChannel = ({ emit, shape }: LowerContext, vector: Operand, rank: number): Operand =>
   emit("reshape", [vector], { shape: [sizeOf(shape(vector)), ...Array<number>(rank - 2).fill(1)] });
 
 function conv(context: LowerContext): Operand {
@@ -134,30 +134,11 @@ function globalAveragePool(context: LowerContext): Operand {
   return context.emit("reduce-mean", [x], { axes: spatial.map((_, axis) => axis + 2), keepdims: true });
 }
 
-/** (x − mean) / √(variance + ε) · scale + B as x·g + b: g and b depend on weights alone, and fold into one of them each. */
-function batchNormalization(context: LowerContext): Operand {
-  const { emit, shape } = context;
-  if (intAttr(context, "training_mode", 0) !== 0 || context.node.outputs.some((name, at) => at > 0 && name !== "")) {
-    refuse("batch statistics: export in evaluation mode");
-  }
-  if (intAttr(context, "spatial", 1) === 0) refuse("statistics of every position (spatial = 0)");
-  const x = inputOf(context, 0, "X");
-  const rank = shape(x).length;
-  const [scale, bias, mean, variance] = ["scale", "B", "mean", "var"].map((name, at) =>
-    inputOf(context, at + 1, name),
-  ) as [Operand, Operand, Operand, Operand];
-  const epsilon = context.constant(scalar(intAttr(context, "epsilon", 1e-5)), f32);
-  const gain = emit("mul", [scale, emit("rsqrt", [emit("add", [variance, epsilon])])]);
-  const shift = emit("sub", [bias, emit("mul", [mean, gain])]);
-  return emit("add", [emit("mul", [x, perChannel(context, gain, rank)]), perChannel(context, shift, rank)]);
-}
-
-/** Operators on windows, and the normalisation that goes with them. */
+/** Operators on windows. */
 export const convolutionLowerings: LowerTable = {
   Conv: conv,
   MaxPool: maxPool,
   AveragePool: averagePool,
   GlobalMaxPool: globalMaxPool,
   GlobalAveragePool: globalAveragePool,
-  BatchNormalization: batchNormalization,
 };

@@ -1,26 +1,48 @@
 import { registry } from "../../../ir/registry.ts";
 import type { OnnxNode } from "../records.ts";
 import { activationLowerings } from "./activation.ts";
+import { argExtremeLowerings } from "./arg-extreme.ts";
 import { attentionLowerings } from "./attention.ts";
+import { batchNormLowerings } from "./batch-norm.ts";
 import { constantLowerings } from "./constants.ts";
 import { type Lowering, type LowerTable, plainAttrs } from "./context.ts";
+import { controlLowerings } from "./control.ts";
 import { convolutionLowerings } from "./convolution.ts";
+import { depthSpaceLowerings } from "./depth-space.ts";
+import { integerLowerings } from "./integers.ts";
 import { linearLowerings } from "./linear.ts";
 import { normLowerings } from "./norm.ts";
+import { padLowerings } from "./pad.ts";
+import { piecewiseLowerings } from "./piecewise.ts";
+import { placeLowerings } from "./places.ts";
+import { recurrentLowerings } from "./recurrent.ts";
 import { reduceLowerings } from "./reduce.ts";
+import { resizeLowerings } from "./resize.ts";
 import { shapeLowerings } from "./shapes.ts";
 import { topKLowerings } from "./top-k.ts";
+import { transposedConvolutionLowerings } from "./transposed-convolution.ts";
 
 const tables: readonly LowerTable[] = [
   constantLowerings,
   shapeLowerings,
+  placeLowerings,
+  padLowerings,
+  depthSpaceLowerings,
+  resizeLowerings,
   reduceLowerings,
+  argExtremeLowerings,
   topKLowerings,
   linearLowerings,
+  integerLowerings,
   convolutionLowerings,
+  transposedConvolutionLowerings,
+  batchNormLowerings,
   normLowerings,
   activationLowerings,
+  piecewiseLowerings,
   attentionLowerings,
+  recurrentLowerings,
+  controlLowerings,
 ];
 
 /** Operators of the default domain by their bare name, of others as `domain.Operator`. */
@@ -52,28 +74,15 @@ export function loweringOf({ op, domain }: Pick<OnnxNode, "op" | "domain">): Low
 
 /** What to do instead of an operator that the compiler does not know. */
 const hints: Readonly<Record<string, string>> = {
-  LogSoftmax: "end the model at its logits: the client takes the logarithm itself",
-  ConvTranspose: "Conv is supported",
-  ConvInteger: "export the model in float32 or float16: the compiler quantises itself",
   LpPool: "AveragePool and MaxPool are supported",
-  If: "export with static control flow (torch.export, or trace with fixed arguments)",
-  Loop: "unroll it: trace the model with a fixed length instead of scripting it",
-  Scan: "unroll it: trace the model with a fixed length instead of scripting it",
   GroupQueryAttention: "export without ONNX Runtime's fusions (torch.onnx.export): the plain operators are recognised",
   MultiHeadAttention: "export without ONNX Runtime's fusions (torch.onnx.export): the plain operators are recognised",
   MatMulNBits: "export the model in float32 or float16: the compiler quantises itself",
   DynamicQuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
   DequantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
   QuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
-  MatMulInteger: "export the model in float32 or float16: the compiler quantises itself",
   Einsum: "write it as MatMul with Transpose and Reshape",
   NonZero: "its shape depends on data: use Where with a mask of fixed shape",
-  LSTM: "recurrent operators are not supported yet: unroll the cell when exporting",
-  GRU: "recurrent operators are not supported yet: unroll the cell when exporting",
-  Elu: "Relu, Gelu or Swish are supported",
-  Softplus: "Relu, Gelu or Swish are supported",
-  HardSwish: "Swish is supported",
-  Mish: "Swish is supported",
 };
 
 export function hintFor({ op, domain }: Pick<OnnxNode, "op" | "domain">): string {

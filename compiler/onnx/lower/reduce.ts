@@ -8,21 +8,56 @@ import {
   type LowerContext,
   type Lowering,
   type LowerTable,
-  refuse,
 } from "./context.ts";
 import type { Operand } from "./operand.ts";
+import { reversed } from "./shapes.ts";
 
-/** Without axes all are reduced, unless noop_with_empty_axes says none. */
+interface Reduced {
+  readonly axes: readonly number[];
+  readonly keepdims: boolean;
+}
+
+/** What is reduced. Without axes all are, unless noop_with_empty_axes says none: then each element is a row of its own. */
+function reducedBy(context: LowerContext): Reduced {
+  const all = [...context.shape(inputOf(context, 0, "data")).keys()];
+  const given = axesFrom(context, 1, all.length) ?? [];
+  const none = given.length === 0 && intAttr(context, "noop_with_empty_axes", 0) !== 0;
+  return { axes: given.length > 0 || none ? given : all, keepdims: intAttr(context, "keepdims", 1) !== 0 };
+}
+
+type Step = (context: LowerContext, x: Operand) => Operand;
+const square: Step = ({ emit }, x) => emit("mul", [x, x]);
+const same: Step = (_context, x) => x;
+const apply =
+  (op: string): Step =>
+  ({ emit }, x) =>
+    emit(op, [x]);
+
+/** before: of each element; after: of each result. */
 const reduction =
-  (op: string): Lowering =>
+  (op: string, before = same, after = same): Lowering =>
   (context) => {
-    const data = inputOf(context, 0, "data");
-    const all = [...context.shape(data).keys()];
-    const given = axesFrom(context, 1, all.length) ?? [];
-    if (given.length === 0 && intAttr(context, "noop_with_empty_axes", 0) !== 0) return data;
-    const axes = given.length === 0 ? all : given;
-    return context.emit(op, [data], { axes, keepdims: intAttr(context, "keepdims", 1) !== 0 });
+    const { axes, keepdims } = reducedBy(context);
+    const mapped = before(context, inputOf(context, 0, "data"));
+    return after(context, axes.length === 0 ? mapped : context.emit(op, [mapped], { axes, keepdims }));
   };
+
+/** log Σ exp(x) = max x + log Σ exp(x − max x) */
+function logSumExp({ emit }: LowerContext, x: Operand, { axes, keepdims }: Reduced): Operand {
+  const most = (kept: boolean): Operand => emit("reduce-max", [x], { axes, keepdims: kept });
+  const rest = emit("exp", [emit("sub", [x, most(true)])]);
+  return emit("add", [most(keepdims), emit("log", [emit("reduce-sum", [rest], { axes, keepdims })])]);
+}
+
+/** x − log Σ exp(x); before opset 13 over all axes from `axis` on, see softmax. */
+function logSoftmax(context: LowerContext): Operand {
+  const { emit, shape, opset } = context;
+  const x = inputOf(context, 0, "input");
+  const rank = shape(x).length;
+  const axis = axisOf(intAttr(context, "axis", opset >= 13 ? -1 : 1), rank);
+  const axes = opset >= 13 ? [axis] : Array.from({ length: rank - axis }, (_, at) => axis + at);
+  return emit("sub", [x, logSumExp(context, x, { axes, keepdims: true })]);
+}
 
 /** Before opset 13 the axes from `axis` on were one: [a…, b…] was taken as the matrix [Πa, Πb], default axis 1. */
 function softmax(context: LowerContext): Operand {
@@ -37,13 +72,13 @@ function softmax(context: LowerContext): Operand {
   return context.emit("reshape", [rows], { shape });
 }
 
+/** reverse: sums from the end. exclusive: without the element itself, which the whole sum less the element is. */
 function cumsum(context: LowerContext): Operand {
   const data = inputOf(context, 0, "x");
-  if (intAttr(context, "exclusive", 0) !== 0 || intAttr(context, "reverse", 0) !== 0) {
-    refuse("a running sum that is exclusive or reversed");
-  }
   const axis = axisOf(knownInput(context, 1, "axis")!.data[0]!, context.shape(data).length);
-  return context.emit("cumsum", [data], { axis });
+  const turned = (x: Operand): Operand => (intAttr(context, "reverse", 0) === 0 ? x : reversed(context, x, axis));
+  const sums = turned(context.emit("cumsum", [turned(data)], { axis }));
+  return intAttr(context, "exclusive", 0) === 0 ? sums : context.emit("sub", [sums, data]);
 }
 
 /** Operators along axes. */
@@ -53,6 +88,12 @@ export const reduceLowerings: LowerTable = {
   ReduceMax: reduction("reduce-max"),
   ReduceMin: reduction("reduce-min"),
   ReduceProd: reduction("reduce-prod"),
+  ReduceL1: reduction("reduce-sum", apply("abs")),
+  ReduceL2: reduction("reduce-sum", square, apply("sqrt")),
+  ReduceSumSquare: reduction("reduce-sum", square),
+  ReduceLogSum: reduction("reduce-sum", same, apply("log")),
+  ReduceLogSumExp: (context) => logSumExp(context, inputOf(context, 0, "data"), reducedBy(context)),
   Softmax: softmax,
+  LogSoftmax: logSoftmax,
   CumSum: cumsum,
 };

@@ -102,6 +102,10 @@ export function sliceAxes(
   return emit("slice", [data], attrs);
 }
 
+/** The elements along an axis from the last to the first. */
+export const reversed = (context: Pick<LowerContext, "emit" | "shape">, data: Operand, axis: number): Operand =>
+  sliceAxes(context, data, new Map([[axis, { start: -1, end: -Infinity, step: -1 }]]));
+
 /** Attributes up to opset 9, inputs since. */
 function slice(context: LowerContext): Operand {
   const data = inputOf(context, 0, "data");

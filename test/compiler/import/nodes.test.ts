@@ -10,11 +10,8 @@ import { readRecorded, runImported, tensorFrom, worst } from "./recorded.ts";
 
 /** Told by a diagnostic, because the compiler does not hold such numbers or has no meaning for such options. */
 const refused: readonly RegExp[] = [
-  /select_last_index|softcap|qk_matmul|nonpad|exclusive|reverse|string|identity_opt/,
+  /softcap|qk_matmul|nonpad|string|identity_opt/,
   /cast.*(FLOAT8|INT4|INT2|UINT4|UINT2)/,
-  // Mean and inverse deviation are for training.
-  /layer_normalization_\dd_axis/,
-  /batchnorm.*training/,
 ];
 /** A row whose scores are all absent: see the law of clamp-mask. */
 const deviates: readonly RegExp[] = [/fullymasked/];

@@ -1,0 +1,77 @@
+import { axisOf, stridesOf } from "../../../ir/ops/helpers/shapes.ts";
+import { i64, type Shape, sizeOf } from "../../../ir/type.ts";
+import { type Tensor, tensor } from "../../../ir/weights.ts";
+import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, refuse, textAttr } from "./context.ts";
+import type { Operand } from "./operand.ts";
+import { sliceAxes } from "./shapes.ts";
+
+/** x as a row, and of it the entries at these flat places, in this shape. */
+function picked({ emit, shape, constant }: LowerContext, x: Operand, places: readonly number[], to: Shape): Operand {
+  const row = emit("reshape", [x], { shape: [sizeOf(shape(x))] });
+  const found = emit("gather", [row, constant(tensor([places.length], places), i64)], { axis: 0 });
+  return emit("reshape", [found], { shape: to });
+}
+
+/** Flat places in `whole` that indices mean which stand for one coordinate each: the others are their own. */
+function flatPlaces(whole: Shape, indices: Tensor, axis: number): number[] {
+  const [own, strides] = [stridesOf(indices.shape), stridesOf(whole)];
+  return Array.from(indices.data, (index, at) => {
+    const extent = whole[axis]!;
+    const place = index < 0 ? index + extent : index;
+    if (!(place >= 0 && place < extent)) refuse(`expected indices inside ${extent} entries, found ${index}`);
+    return strides.reduce((sum, stride, k) => {
+      const coordinate = k === axis ? place : Math.floor(at / own[k]!) % indices.shape[k]!;
+      return sum + stride * coordinate;
+    }, 0);
+  });
+}
+
+function gatherElements(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "data");
+  const whole = context.shape(data);
+  const axis = axisOf(intAttr(context, "axis", 0), whole.length);
+  const indices = knownInput(context, 1, "indices")!;
+  if (indices.shape.length !== whole.length) refuse(`expected indices of rank ${whole.length}`);
+  return picked(context, data, flatPlaces(whole, indices, axis), indices.shape);
+}
+
+/** Each element from the data or, where an index means it, from the last update that does. */
+function scatterElements(context: LowerContext): Operand {
+  const { emit, shape } = context;
+  const reduction = textAttr(context, "reduction", "none");
+  if (reduction !== "none") refuse(`the reduction ${reduction}: expected none`);
+  const [data, updates] = [inputOf(context, 0, "data"), inputOf(context, 2, "updates")];
+  const whole = shape(data);
+  const axis = axisOf(intAttr(context, "axis", 0), whole.length);
+  const sources = Array.from({ length: sizeOf(whole) }, (_, at) => at);
+  flatPlaces(whole, knownInput(context, 1, "indices")!, axis).forEach((place, at) => {
+    sources[place] = sources.length + at;
+  });
+  const rows = [data, updates].map((x) => emit("reshape", [x], { shape: [sizeOf(shape(x))] }));
+  return picked(context, emit("concat", rows, { axis: 0 }), sources, whole);
+}
+
+/** off + (on − off) · [index = place], on a new axis; indices outside give off everywhere. */
+function oneHot(context: LowerContext): Operand {
+  const { emit, shape, element } = context;
+  const indices = inputOf(context, 0, "indices");
+  const depth = Math.trunc(knownInput(context, 1, "depth")!.data[0]!);
+  const rank = shape(indices).length + 1;
+  const axis = axisOf(intAttr(context, "axis", -1), rank);
+  const values = inputOf(context, 2, "values");
+  const value = (at: number): Operand =>
+    emit("reshape", [sliceAxes(context, values, new Map([[0, { start: at, end: at + 1, step: 1 }]]))], { shape: [] });
+  const [off, on] = [value(0), value(1)];
+  const marked = emit("cast", [emit("one-hot", [indices], { depth })], { to: element(values).kind });
+  const rows = emit("add", [emit("mul", [marked, emit("sub", [on, off])]), off]);
+  const others = [...shape(indices).keys()];
+  return emit("transpose", [rows], { perm: [...others.slice(0, axis), rank - 1, ...others.slice(axis)] });
+}
+
+/** Operators that move elements to places which an operand tells: known places, for one-hot secret ones too. */
+export const placeLowerings: LowerTable = {
+  GatherElements: gatherElements,
+  ScatterElements: scatterElements,
+  Scatter: scatterElements,
+  OneHot: oneHot,
+};
