@@ -4,13 +4,17 @@
  *
  * Elements of an elementwise protocol draw independently, so one run enumerates many assignments at once: bit k of an
  * element's number is bit k of all that is drawn for it, in the order of drawing.
+ *
+ * Root seeds of point functions are too long for that: words of 64 bits are constants, and what follows from them, the
+ * corrections of a key, is left out of the view (`key`). What is enumerated is then everything else, given that a key
+ * tells its holder nothing (Boyle, Gilboa, Ishai, CCS 2016, theorem 3.3).
  */
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
 import type { Party } from "../../runtime/party.ts";
-import { ring, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
+import { lanesOf, type RingTensor, ring, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import type { Steps } from "../../runtime/steps.ts";
 import { wordsOf } from "./leak-statistics.ts";
-import { type Break, type Corrupted, ownSource } from "./leaks.ts";
+import { type Break, type Corrupted, knows, ownSource } from "./leaks.ts";
 import { type Source, type Stage, sourceOf, together } from "./together.ts";
 
 export type TinyBody = (party: Party, stage: Stage) => Steps<unknown>;
@@ -61,34 +65,60 @@ class Tape {
   }
 
   private draw(source: Source, key: string, shape: Shape, width: number) {
+    if (width === seedBits) return constantSeeds(key, shape);
+    const axis = shape.indexOf(CHUNK);
+    if (axis < 0) throw new Error(`no axis of [${shape}] holds the samples`);
+    const inner = sizeOf(shape.slice(axis + 1));
+    const outer = sizeOf(shape.slice(0, axis));
     const data = new Uint32Array(sizeOf(shape));
-    const outer = data.length / CHUNK;
-    for (let o = 0; o < outer; o++) {
-      const { offset } = this.field(source, `${key}/${o}`, width);
+    for (let place = 0; place < outer * inner; place++) {
+      const { offset } = this.field(source, `${key}/${place}`, width);
+      const first = Math.floor(place / inner) * CHUNK * inner + (place % inner);
       // Numbers stay below 2^31: at most 31 bits are drawn.
-      for (let k = 0; k < CHUNK; k++) data[o * CHUNK + k] = ((this.start + k) >>> offset) & (2 ** width - 1);
+      for (let k = 0; k < CHUNK; k++) data[first + k * inner] = ((this.start + k) >>> offset) & (2 ** width - 1);
     }
     return ring(shape, width, data);
   }
 }
 
-/** How often each view occurs, over all randomness. */
-function views(body: TinyBody, corrupted: Corrupted, change?: Break): { counts: Uint32Array; bits: number } {
+const seedBits = 64;
+
+/** The same seeds in every sample, others for every stream. */
+function constantSeeds(key: string, shape: Shape): RingTensor {
+  let state = 1;
+  for (let k = 0; k < key.length; k++) state = Math.imul(state ^ key.charCodeAt(k), 0x9e3779b1) >>> 0;
+  const lanes = lanesOf(seedBits) * shape.at(-1)!;
+  const seed = Uint32Array.from({ length: lanes }, (_, k) => Math.imul(state ^ (k + 1), 0x85ebca6b) >>> 0);
+  return ring(
+    shape,
+    seedBits,
+    new Uint32Array(sizeOf(shape) * lanesOf(seedBits)).map((_, k) => seed[k % lanes]!),
+  );
+}
+
+/** How often each view occurs, over all randomness; `key` are the places in it of point functions' corrections. */
+function views(
+  body: TinyBody,
+  corrupted: Corrupted,
+  change: Break | undefined,
+  key: readonly number[],
+): { counts: Uint32Array; bits: number } {
   const tape = new Tape();
   let counts: Uint32Array | undefined;
   let bits = 0;
   do {
     const run = together(body, 1, tape.streams(corrupted, change));
-    const words = wordsOf(run.view[corrupted], CHUNK);
-    const own = [...tape.fields.values()].filter((field) => field.source === corrupted || field.source === "joint");
+    const received = run.view[corrupted].filter((_, at) => !key.includes(at));
+    const words = wordsOf(received, CHUNK);
+    const own = [...tape.fields.values()].filter(({ source }) => knows[corrupted].includes(source));
     bits = [...own, ...words].reduce((sum, { width }) => sum + width, 0);
     if (bits > 27 || tape.bits > 25) throw new Error(`${tape.bits} bits drawn, ${bits} in the view: too many`);
     counts ??= new Uint32Array(2 ** bits);
     for (let k = 0; k < CHUNK; k++) {
-      let key = 0;
-      for (const { offset, width } of own) key = (key << width) | (((tape.start + k) >>> offset) & (2 ** width - 1));
-      for (const { low, width } of words) key = (key << width) | low[k]!;
-      counts[key]! += 1;
+      let view = 0;
+      for (const { offset, width } of own) view = (view << width) | (((tape.start + k) >>> offset) & (2 ** width - 1));
+      for (const { low, width } of words) view = (view << width) | low[k]!;
+      counts[view]! += 1;
     }
     tape.start += CHUNK;
   } while (tape.start < 2 ** tape.bits);
@@ -96,10 +126,15 @@ function views(body: TinyBody, corrupted: Corrupted, change?: Break): { counts: 
 }
 
 /** Whether the corrupted party's views are distributed alike for all the bodies, one for each secret. */
-export function sameViews(bodies: readonly TinyBody[], corrupted: Corrupted, change?: Break): boolean {
-  const first = views(bodies[0]!, corrupted, change);
+export function sameViews(
+  bodies: readonly TinyBody[],
+  corrupted: Corrupted,
+  change?: Break,
+  key: readonly number[] = [],
+): boolean {
+  const first = views(bodies[0]!, corrupted, change, key);
   return bodies.slice(1).every((body) => {
-    const other = views(body, corrupted, change);
+    const other = views(body, corrupted, change, key);
     return other.bits === first.bits && other.counts.every((count, view) => count === first.counts[view]);
   });
 }

@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import type { Party, Share } from "../../../runtime/party.ts";
+import { knownWeightMul } from "../../../runtime/protocols/known-weight.ts";
+import { knownWeightConv } from "../../../runtime/protocols/known-weight-conv.ts";
+import { oneWayReveal } from "../../../runtime/protocols/one-way-reveal.ts";
+import { seededShare } from "../../../runtime/protocols/seeded-share.ts";
+import { fromIntegers } from "../../../runtime/ring/index.ts";
+import { ghost, integers } from "../../../runtime/ring/tensor.ts";
+import { CHUNK, sameViews, type TinyBody } from "../../harness/enumerate.ts";
+import { breaks } from "../../harness/leak-breaks.ts";
+import type { Corrupted } from "../../harness/leaks.ts";
+import { fixed, weightOf } from "../../harness/protocols.ts";
+import { constant, unknown } from "../../harness/tiny.ts";
+
+const dealt = "what the dealer sends is not masked";
+
+describe("a known weight, 3 bits", () => {
+  const product =
+    (x1: number, pad: number): TinyBody =>
+    (party, stage) => {
+      const own = party.role === "client" ? x1 : 5;
+      const tensor = stage === "online" ? fromIntegers(constant(own), 3) : ghost([CHUNK], 3);
+      const weight = weightOf(party, stage, constant(3), 3, (_, width) => fromIntegers(constant(pad), width));
+      const spec = { operands: [], result: fixed([CHUNK], 0, 0, 0, 3), attrs: {} };
+      return knownWeightMul.run(party, spec, { kind: "share", tensor }, weight);
+    };
+  const values = [...Array(8).keys()];
+
+  it("tells the server nothing of the client's share, for every pad", () => {
+    for (const pad of values) {
+      expect(
+        sameViews(
+          values.map((x1) => product(x1, pad)),
+          "server",
+        ),
+      ).toBe(true);
+    }
+  });
+
+  it("does when the client's mask is 0, or what the dealer sends is not masked", () => {
+    const bodies = values.map((x1) => product(x1, 2));
+    expect(sameViews(bodies, "server", breaks["client mask is 0"])).toBe(false);
+    expect(sameViews(bodies, "server", breaks[dealt])).toBe(false);
+  });
+
+  it("is uniform at the dealer, whatever the weight; with no joint randomness it is the weight", () => {
+    const hiddenOf = (w: number, pads: readonly number[]) =>
+      pads.map((pad) => {
+        const party = { role: "dealer" } as Party;
+        const padded = weightOf(party, "deal", integers([1], Float64Array.of(w)), 3, (_, width) =>
+          fromIntegers(integers([1], Float64Array.of(pad)), width),
+        );
+        return padded.hidden.data![0]!;
+      });
+    for (const w of values) {
+      expect(hiddenOf(w, values).sort()).toEqual(values);
+      expect(hiddenOf(w, [0])).toEqual([w]);
+    }
+  });
+});
+
+describe("a convolution with known kernels, 2 bits", () => {
+  /** Two places of one column for each sample; one window meets both, one the first and the padding. */
+  const convolved =
+    (first: number, second: number): TinyBody =>
+    (party, stage) => {
+      const own = (value: number) => constant(party.role === "client" ? value : 1).data!;
+      const places = integers([1, 1, 2, CHUNK], Float64Array.from([...own(first), ...own(second)]));
+      const tensor = stage === "online" ? fromIntegers(places, 2) : ghost(places.shape, 2);
+      const kernels = integers([1, 1, 2, 1], Float64Array.of(3, 1));
+      const pad = (_: unknown, width: number) => fromIntegers(integers([1, 1, 2, 1], Float64Array.of(2, 3)), width);
+      const weight = weightOf(party, stage, kernels, 2, pad);
+      const attrs = { strides: [1, 1], pads: [1, 0, 0, 0], dilations: [1, 1], group: 1 };
+      const spec = { operands: [], result: fixed([1, 1, 2, CHUNK], 0, 0, 0, 2), attrs };
+      return knownWeightConv.run(party, spec, { kind: "share", tensor }, weight);
+    };
+  const shares = [convolved(0, 0), convolved(3, 0), convolved(1, 3)];
+
+  it("tells the server nothing of the client's share, unless masks fail", () => {
+    expect(sameViews(shares, "server")).toBe(true);
+    expect(sameViews(shares, "server", breaks["client mask is 0"])).toBe(false);
+    expect(sameViews(shares, "server", breaks[dealt])).toBe(false);
+  });
+});
+
+describe("input and output, 3 bits", () => {
+  const spec = (to: string) => ({ operands: [], result: fixed([CHUNK], 0, 0, 0, 3), attrs: { to } });
+  const values = [...Array(8).keys()];
+  const sharing =
+    (x: number): TinyBody =>
+    (party, stage) =>
+      seededShare.run(party, spec(""), party.role === "client" && stage === "online" ? constant(x) : unknown);
+  const revealing =
+    (to: string, corrupted: Corrupted, other: number): TinyBody =>
+    (party, stage) => {
+      const own = fromIntegers(constant(party.role === corrupted ? 1 : other), 3);
+      return oneWayReveal.run(party, spec(to), { kind: "share", tensor: stage === "online" ? own : ghost([CHUNK], 3) });
+    };
+
+  it("sharing tells the server nothing; a share sent in the clear would", () => {
+    expect(sameViews(values.map(sharing), "server")).toBe(true);
+    const plain = (x: number): TinyBody =>
+      function* (party, stage) {
+        const share = (yield* sharing(x)(party, stage)) as Share;
+        const value = stage === "online" && party.role === "client" ? fromIntegers(constant(x), 3) : share.tensor;
+        const tensor = party.role === "client" ? value : ghost([CHUNK], 3);
+        return yield [{ from: "client", to: "server", tensor }];
+      };
+    expect(sameViews(values.map(plain), "server")).toBe(false);
+  });
+
+  it("revealing tells the other party nothing; revealing to the wrong one would", () => {
+    for (const [reader, other] of [
+      ["client", "server"],
+      ["server", "client"],
+    ] as const) {
+      expect(
+        sameViews(
+          values.map((v) => revealing(reader, other, v)),
+          other,
+        ),
+      ).toBe(true);
+      expect(
+        sameViews(
+          values.map((v) => revealing(other, other, v)),
+          other,
+        ),
+      ).toBe(false);
+    }
+  });
+});
