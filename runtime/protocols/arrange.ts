@@ -26,7 +26,7 @@ function atRanks(party: Party, ranks: Wire, count: number, width: number, secret
 const sumOfRow = (t: RingTensor): RingTensor => reduceSum(t, [2], false);
 
 /** Σ_i x_i·1{rank_i = p} for what an open wire holds, x = a − r + 2^n·g·msb(r). */
-function entriesAtRanks(party: Party, ranks: Wire, x: Wire, count: number, width: number): RingTensor {
+export function entriesAtRanks(party: Party, ranks: Wire, x: Wire, count: number, width: number): RingTensor {
   const n = x.opened.width;
   const { a, g } = parts(x, width);
   const factors = mul(atRanks(party, ranks, count, width), a);

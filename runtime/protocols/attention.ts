@@ -2,17 +2,19 @@ import type { Party, Share, Wire } from "../party.ts";
 import { add, expand, gatherFlat, mulConstant, reshape, shiftRightRounded, transpose } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
-import { comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
+import { comparisonOf, tooWide } from "./comparison.ts";
 import { defineProtocol, type Spec } from "./define.ts";
 import { octaveScale } from "./octaves.ts";
 import { openWire } from "./open.ts";
 import { wireMatmul, wireProduct } from "./products.ts";
+import { radixOf } from "./row-max.ts";
 import {
   comparedWidth,
   inverseSums,
   type ScoreRows,
   scoreRows,
   scoreScale,
+  scoreVariants,
   scoreWeights,
   scoreWidth,
   spreadRows,
@@ -98,7 +100,7 @@ function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Shar
   const added = mask && shiftRightRounded(mulConstant(mask.tensor, plan.maskFactor), maskBits);
   const scores = added ? add(shifted, keep(expand(added, [batch, heads, places, columns]))) : shifted;
 
-  const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth, comparison);
+  const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth, comparison, radixOf(spec));
   const matrix = mapWire(weights, (t) => reshape(spreadRows(t, layout), [batch, plan.groups, perGroup, columns]));
   const weighted = wireMatmul(party, matrix, v, (t) => reshape(t, [layout.rows.length, valueDepth]));
   const [total, inverse] = yield* parallel(
@@ -154,7 +156,7 @@ export const coarseMaxAttention = defineProtocol({
   },
   variants: (spec) => {
     const plan = planAttention(spec);
-    return comparisonVariants(comparedWidth(plan.layout, plan.scoreWidth));
+    return scoreVariants(comparedWidth(plan.layout, plan.scoreWidth));
   },
   *run(party, spec, q, k, v, mask) {
     return yield* attend(party, spec, q as Wire, k as Wire, v as Wire, mask as Share | undefined);

@@ -18,7 +18,7 @@ const pairsOf = (length: number): readonly (readonly [number, number])[] =>
  *     rank_i = Σ_{j > i} u_ij + Σ_{j < i} (1 − u_ji)
  * so that of equal elements the first is ahead. Differences of open wires are free.
  */
-function* ranks(party: Party, x: Wire, width: number, comparison: Comparison): Steps<RingTensor> {
+export function* ranks(party: Party, x: Wire, width: number, comparison?: Comparison): Steps<RingTensor> {
   const length = x.opened.shape[1]!;
   const pairs = pairsOf(length);
   const columns = (which: 0 | 1): Wire =>

@@ -3,7 +3,7 @@ import { neg, reshape } from "../ring/index.ts";
 import { comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { defineProtocol, type Protocol, type Spec } from "./define.ts";
 import { rowsAlong } from "./duels.ts";
-import { radixOf, radixVariants, rowMax } from "./row-max.ts";
+import { maxRadixVariants, radixOf, rowMax } from "./row-max.ts";
 import { differenceOf, unequalScales } from "./truths.ts";
 import { wireWidth } from "./widths.ts";
 import { lift, mapWire, narrowed } from "./wires.ts";
@@ -23,7 +23,7 @@ const extremeOf = (implement: "reduce-max" | "reduce-min", towards: (x: Wire) =>
     operandWidths: (spec: Spec) => [widthOf(spec)],
     refuses: (spec: Spec) => unequalScales(...spec.operands, spec.result) ?? tooWide(widthOf(spec), comparisonOf(spec)),
     variants: (spec: Spec) =>
-      radixVariants.flatMap((radix) => comparisonVariants(widthOf(spec)).map((method) => ({ ...method, radix }))),
+      maxRadixVariants.flatMap((radix) => comparisonVariants(widthOf(spec)).map((method) => ({ ...method, radix }))),
     *run(party, spec, x) {
       const [{ shape }] = spec.operands as [Spec["operands"][number]];
       const rows = rowsAlong(shape, spec.attrs.axes as readonly number[]);

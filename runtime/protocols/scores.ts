@@ -2,7 +2,8 @@ import type { Party, Wire } from "../party.ts";
 import { addConstant, gatherFlat, narrow, reduceSum, scatterFlat, shiftLeft, sub, widen } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
-import type { Comparison } from "./comparison.ts";
+import { type Comparison, comparisonVariants } from "./comparison.ts";
+import type { Spec } from "./define.ts";
 import { exponential, exponentWidth } from "./exponential.ts";
 import { type OctavePlan, octaveResultWidth, octaves, octaveWireWidth, planOctaves } from "./octaves.ts";
 import { openWire } from "./open.ts";
@@ -73,9 +74,18 @@ export const weightedWidth = (columns: number, bound: number, scale: number): nu
   signedBits(-2 * columns * bound, 2 * columns * bound, weightScale + scale);
 
 /**
+ * The tunings that may be worth it for scores whose widest compared wire has so many bits: the way to compare, and how
+ * many scores of a row meet at once.
+ */
+export const scoreVariants = (bits: number): readonly Spec["attrs"][] => [
+  ...comparisonVariants(bits),
+  ...[2, 8, 16].flatMap((radix) => [{ radix }, { radix, comparison: "dpf" }]),
+];
+
+/**
  * Weights 2^(s − m) of flat scores, m the row's maximum up to 1/2, as an open wire of `width` bits, and the sums of
  * the rows' weights as an open wire (softmax without its division; protocols.md 1.7).
- * 3·⌈log4 longest row⌉ + 4 rounds with comparisons of one.
+ * 3·⌈log4 longest row⌉ + 4 rounds with comparisons of one and groups of four.
  */
 export function* scoreWeights(
   party: Party,
@@ -83,10 +93,11 @@ export function* scoreWeights(
   layout: ScoreRows,
   width: number,
   comparison?: Comparison,
+  radix?: number,
 ): Steps<{ readonly weights: Wire; readonly sums: Wire }> {
   const s = yield* openWire(party, scores);
   const by = scoreScale - maxBits;
-  const top = yield* rowMax(party, coarse(s, by), layout.rows, comparison);
+  const top = yield* rowMax(party, coarse(s, by), layout.rows, comparison, radix);
   // y = s − (m + 1)·unit < 0 for every score of the row; the maximum's mask moves along with it.
   const raised = (t: RingTensor): RingTensor => shiftLeft(widen(t, s.opened.width), by);
   const spread = (t: RingTensor): RingTensor => gatherFlat(raised(t), layout.rowOf, [layout.rowOf.length]);

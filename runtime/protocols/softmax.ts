@@ -2,16 +2,18 @@ import type { Party, Share } from "../party.ts";
 import { mulConstant, reshape, shiftRightRounded } from "../ring/index.ts";
 import { sizeOf } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
-import { comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
+import { comparisonOf, tooWide } from "./comparison.ts";
 import { defineProtocol, type Spec } from "./define.ts";
 import { octaveScale } from "./octaves.ts";
 import { wireProduct } from "./products.ts";
+import { radixOf } from "./row-max.ts";
 import {
   comparedWidth,
   inverseSums,
   type ScoreRows,
   scoreRows,
   scoreScale,
+  scoreVariants,
   scoreWeights,
   scoreWidth,
   spreadRows,
@@ -57,7 +59,7 @@ function* softmax(party: Party, spec: Spec, x: Share): Steps<Share> {
   const scaled = shiftRightRounded(mulConstant(x.tensor, Math.round(Math.LOG2E * 2 ** factorBits)), shiftOf(spec));
   const comparison = comparisonOf(spec);
   const scores = reshape(scaled, [sizeOf(shape)]);
-  const { weights, sums } = yield* scoreWeights(party, scores, layout, weightWidth(layout), comparison);
+  const { weights, sums } = yield* scoreWeights(party, scores, layout, weightWidth(layout), comparison, radixOf(spec));
   const inverse = yield* inverseSums(party, sums, layout, comparison);
   const by = dropOf(spec);
   const product = wireProduct(
@@ -94,7 +96,7 @@ export const coarseMaxSoftmax = defineProtocol({
     const width = rescaledFrom(spec.result.width, dropOf(spec));
     return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
   },
-  variants: (spec) => comparisonVariants(comparedOf(spec)),
+  variants: (spec) => scoreVariants(comparedOf(spec)),
   *run(party, spec, x) {
     return yield* softmax(party, spec, x as Share);
   },

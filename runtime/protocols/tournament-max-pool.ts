@@ -3,7 +3,7 @@ import { layoutOf, reshape, sizeOf } from "../ring/index.ts";
 import { comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { windowsOf } from "./convolution.ts";
 import { defineProtocol, type Spec } from "./define.ts";
-import { type Rows, radixOf, radixVariants, rowMax } from "./row-max.ts";
+import { maxRadixVariants, type Rows, radixOf, rowMax } from "./row-max.ts";
 import { wireWidth } from "./widths.ts";
 import { lift, mapWire, narrowed } from "./wires.ts";
 
@@ -40,7 +40,7 @@ export const tournamentMaxPool = defineProtocol({
     return tooWide(wireWidth(x!), comparisonOf(spec));
   },
   variants: ({ operands: [x] }) =>
-    radixVariants.flatMap((radix) => comparisonVariants(wireWidth(x!)).map((method) => ({ ...method, radix }))),
+    maxRadixVariants.flatMap((radix) => comparisonVariants(wireWidth(x!)).map((method) => ({ ...method, radix }))),
   *run(party, spec, x) {
     const [operand] = spec.operands;
     const flat = mapWire(narrowed(x as Wire, wireWidth(operand!)), (t) => reshape(t, [sizeOf(operand!.shape)]));

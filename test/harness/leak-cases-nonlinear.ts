@@ -128,6 +128,20 @@ export const nonlinearCases: readonly TestedCase[] = [
     ),
     [...opening, ...dealing, ...comparing, "one mask serves every opening"],
   ),
+  {
+    ...tested(
+      protocols.coarseMaxSoftmax,
+      [[[3, -30001, 20, 7, 11]], [[-12346, 5, 29999, 16000, -7]]],
+      spec(
+        (n) => [fixed([n, 5], 12, -8, 8)],
+        (n) => fixed([n, 5], 12, 0, 1, 30),
+        { axis: -1, radix: 8 },
+      ),
+      [...opening, ...comparing],
+    ),
+    name: "coarse-max.softmax, maximum by ranks",
+    samples: 3000,
+  },
   tested(
     protocols.coarseMaxAttention,
     attended,

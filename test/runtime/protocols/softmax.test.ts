@@ -33,6 +33,19 @@ it("stays within its declared error, 80 seeds, rows of 1 to 1000; counted = mete
   }
 });
 
+it("takes its row maximum by a tree or by larger groups, 200 rows each", () => {
+  for (const radix of [2, 8, 16]) {
+    const spec = { ...specOf(200, 21, 8, 12, 30, 12), attrs: { axis: -1, radix } };
+    const x = reals(4200, -8, 8, radix);
+    const outcome = execute(coarseMaxSoftmax, spec, [x], { trial: radix });
+    expect(outcome.metered).toEqual(outcome.counted);
+    expect(outcome.counted.rounds).toBe({ 2: 3 * 5, 8: 4 + 3, 16: 4 + 3 }[radix]! + 7);
+    expect(worstUlps(outcome, softmaxRows(quantised(x, 12), 21))).toBeLessThanOrEqual(
+      declaredUlps(coarseMaxSoftmax, spec),
+    );
+  }
+});
+
 it("takes 3·⌈log4 n⌉ + 7 rounds", () => {
   for (const [n, levels] of [
     [2, 1],
