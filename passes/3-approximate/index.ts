@@ -15,7 +15,7 @@ import type { Pass, SplitState } from "../pass.ts";
 import { bumblebee } from "./bumblebee.ts";
 import { crypten } from "./crypten.ts";
 import { mathsOf } from "./maths.ts";
-import { mpcformer } from "./mpcformer.ts";
+import { mpcformer, mpcformerRelu } from "./mpcformer.ts";
 import type { Preset } from "./preset.ts";
 import { puma } from "./puma.ts";
 import { secformer } from "./secformer.ts";
@@ -26,7 +26,10 @@ import { sirnn } from "./sirnn.ts";
 export type { Preset } from "./preset.ts";
 
 export const presets: ReadonlyMap<string, Preset> = new Map(
-  [crypten, mpcformer, secformer, shaft, puma, bumblebee, sirnn, sigma].map((preset) => [preset.name, preset]),
+  [crypten, mpcformer, mpcformerRelu, secformer, shaft, puma, bumblebee, sirnn, sigma].map((preset) => [
+    preset.name,
+    preset,
+  ]),
 );
 
 /** An operator that expands into itself would go on for ever; none needs more rounds than this. */

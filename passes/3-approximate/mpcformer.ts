@@ -1,15 +1,18 @@
 /** MPCFormer (Li et al., ICLR 2023, section 3; code: src/benchmark/utils.py, commit 256d189), on CrypTen. */
+import type { ValueId } from "../../ir/module.ts";
 import { crypten, positiveReciprocal } from "./crypten.ts";
-import { attentionBy, each, quadSoftmaxBy, softmaxOp } from "./parts.ts";
+import type { Maths } from "./maths.ts";
+import { attentionBy, each, quadSoftmaxBy, reluSoftmaxBy, softmaxOp } from "./parts.ts";
 import type { Preset } from "./preset.ts";
 
 /**
- * 2Quad divides by CrypTen's reciprocal, which diverges beyond 256: so the mean of the squares is inverted, not their
- * sum, and 1/n is public. It is the same quotient at the same cost.
+ * 2Quad and 2ReLU divide by CrypTen's reciprocal, which diverges beyond 256: so the mean is inverted, not the sum, and
+ * 1/n is public. It is the same quotient at the same cost.
  */
-const quadSoftmax = quadSoftmaxBy((maths, sum, n) =>
-  maths.times(positiveReciprocal(maths, maths.times(sum, 1 / n)), 1 / n),
-);
+const inverse = (maths: Maths, sum: ValueId, n: number): ValueId =>
+  maths.times(positiveReciprocal(maths, maths.times(sum, 1 / n)), 1 / n);
+const quadSoftmax = quadSoftmaxBy(inverse);
+const reluSoftmax = reluSoftmaxBy(inverse);
 
 export const mpcformer: Preset = {
   ...crypten,
@@ -21,5 +24,16 @@ export const mpcformer: Preset = {
     softmax: softmaxOp(quadSoftmax),
     // Quad: x²/8 + x/2 + 1/4
     gelu: each((maths, x) => maths.plus(maths.add(maths.times(maths.square(x), 0.125), maths.times(x, 0.5)), 0.25)),
+  },
+};
+
+/** The other softmax that MPCFormer evaluates, of scores rather than of their squares: for models tuned for it. */
+export const mpcformerRelu: Preset = {
+  ...mpcformer,
+  name: "mpcformer-2relu",
+  rewrites: {
+    ...mpcformer.rewrites,
+    attention: attentionBy(reluSoftmax, false),
+    softmax: softmaxOp(reluSoftmax),
   },
 };

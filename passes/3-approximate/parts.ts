@@ -60,21 +60,35 @@ export const softmaxBy =
     return maths.mul(powers, reciprocal(maths, maths.sum(powers, axis)));
   };
 
-/** (x + 5)² / Σ (x + 5)² (MPCFormer, section 3), with a function that divides 1 by such a sum over n numbers. */
-export const quadSoftmaxBy =
-  (inverse: (maths: Maths, sum: ValueId, n: number) => ValueId): Softmax =>
+/** Divides 1 by a sum over n numbers. */
+type Inverse = (maths: Maths, sum: ValueId, n: number) => ValueId;
+
+/** f(x) / Σ f(x) for a positive f. */
+const proportionsBy =
+  (f: Function, inverse: Inverse): Softmax =>
   (maths, x, axis, keep) => {
-    const squares = maths.square(maths.plus(x, 5));
+    const values = f(maths, x);
     const kept =
       keep === undefined
-        ? squares
+        ? values
         : maths.mul(
-            squares,
+            values,
             known(maths, "causal", keep, (x) => x),
           );
     const n = maths.shape(x)[axisOf(axis, maths.shape(x))]!;
     return maths.mul(kept, inverse(maths, maths.sum(kept, axis), n));
   };
+
+/** 2Quad: (x + 5)² / Σ (x + 5)² (MPCFormer, section 3). */
+export const quadSoftmaxBy = (inverse: Inverse): Softmax =>
+  proportionsBy((maths, x) => maths.square(maths.plus(x, 5)), inverse);
+
+/** What is added to each relu, so that a row without a positive score is uniform: MPCFormer's 1e−12 is below a unit. */
+const reluFloor = 2 ** -8;
+
+/** 2ReLU: relu(x) / Σ relu(x) (SecureML, Mohassel, Zhang, S&P 2017; MPCFormer, section 3). */
+export const reluSoftmaxBy = (inverse: Inverse): Softmax =>
+  proportionsBy((maths, x) => maths.plus(maths.relu(x), reluFloor), inverse);
 
 export const softmaxOp =
   (softmax: Softmax): Expand =>

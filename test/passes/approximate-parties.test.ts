@@ -75,6 +75,7 @@ const cases: readonly Case[] = [
   one("crypten", "layer-norm", -4, 4, 512),
   one("mpcformer", "gelu", -6, 6, 8),
   one("mpcformer", "softmax", -3, 3, 1024),
+  one("mpcformer-2relu", "softmax", -3, 3, 1024),
   one("secformer", "gelu", -6, 6, 32),
   one("secformer", "softmax", -3, 3, 1024),
   one("shaft", "gelu", -6, 6, 16),

@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { oneOp, outputOf } from "../../compiler/report/one-op.ts";
+import { tensor } from "../../ir/weights.ts";
+import { approximate, presets } from "../../passes/3-approximate/index.ts";
+
+const rows = [
+  [1, 3, -2, 0],
+  [-1, -5, -0.5, -3],
+  [40, 0, 10, -7],
+  [-9, -9, 0.25, -9],
+];
+
+test("2ReLU is relu(x) over its sum, each raised by 2⁻⁸, and uniform where no score is positive", () => {
+  const x = tensor([rows.length, 4], Float64Array.from(rows.flat()));
+  const state = approximate(oneOp("softmax", x.shape), presets.get("mpcformer-2relu")!);
+  const found = outputOf(state, x).data;
+  const wanted = rows.flatMap((row) => {
+    const raised = row.map((score) => Math.max(score, 0) + 2 ** -8);
+    const sum = raised.reduce((a, b) => a + b, 0);
+    return raised.map((value) => value / sum);
+  });
+  wanted.forEach((value, k) => {
+    expect(found[k]).toBeCloseTo(value, 5);
+  });
+  expect([...found.subarray(4, 8)].every((value) => Math.abs(value - 0.25) < 1e-5)).toBe(true);
+});
