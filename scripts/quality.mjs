@@ -1,0 +1,198 @@
+// Compiles each committed row of fixtures/quality and answers held-out questions through the secure path:
+//   npm run quality [-- --limit 200] [--rows date-full,review-full] [--results build/quality.json] [--write]
+// Needs `npm run build` before. Prints the tables of docs/quality.md; --write puts them there. Rows that
+// --results has, for the same limit and program, are not run again.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { writeBuild } from "../dist/compiler/build-dir.js";
+import { compileModel } from "../dist/compiler/compile.js";
+import { openLocal } from "../dist/compiler/run/local.js";
+import { readTokenizer } from "../dist/compiler/tokenizer.js";
+import { links } from "../dist/runtime/transport/link.js";
+
+const root = new URL("..", import.meta.url).pathname;
+const fixture = join(root, "fixtures/quality");
+const page = join(root, "docs/quality.md");
+const window = 32;
+const tasks = { date: "Generation: a date in free notation to ISO 8601", review: "Classification: a rating of 0 to 4" };
+
+const { values: options } = parseArgs({
+  options: {
+    limit: { type: "string", default: "200" },
+    rows: { type: "string" },
+    results: { type: "string" },
+    write: { type: "boolean", default: false },
+  },
+});
+const limit = Number(options.limit);
+const chosen = options.rows?.split(",");
+const card = JSON.parse(readFileSync(join(fixture, "card.json"), "utf8"));
+const tokens = readTokenizer(fixture);
+const keyOf = ({ task, row }) => `${task}-${row}`;
+const largest = (row) => row.reduce((best, value, k) => (value > row[best] ? k : best), 0);
+
+/** The first held-out questions of a task. */
+function questionsOf(task) {
+  const lines = readFileSync(join(fixture, `${task}-heldout.jsonl`), "utf8")
+    .trim()
+    .split("\n");
+  return lines.slice(0, limit).map((line) => JSON.parse(line));
+}
+
+/**
+ * One forward pass says whether a question is answered rightly. Classification: the most likely class is the right one.
+ * Generation: the window holds prompt and right answer, and after every prefix the right next token is the most likely
+ * one; greedy decoding then gives this answer, by induction over its tokens, and else it does not.
+ */
+function posed(task, { prompt, answer }) {
+  const start = tokens.encode(prompt).length;
+  const ids = task === "date" ? tokens.encode(prompt + answer) : tokens.encode(prompt);
+  const data = Float64Array.from({ length: window }, (_, place) => ids[place] ?? tokens.pad);
+  const isRight = ({ shape, data: logits }) => {
+    if (task === "review") return largest(logits) === Number(answer);
+    const next = [...ids.slice(start), tokens.ends[0]];
+    const width = shape.at(-1);
+    return next.every((token, k) => {
+      const place = start - 1 + k;
+      return largest(logits.subarray(place * width, (place + 1) * width)) === token;
+    });
+  };
+  return { inputs: new Map([["input_ids", { dtype: "int64", tensor: { shape: [1, window], data } }]]), isRight };
+}
+
+/** A row through the secure path: which of the first questions it answers wrongly, and what a query costs. */
+async function measure({ task, files }, build) {
+  const file = (name) => join(fixture, name);
+  const { manifest, files: parts } = compileModel({
+    model: file(files.model),
+    ...(files.base && { base: file(files.base) }),
+    ...(files.adapter && { adapter: file(files.adapter) }),
+    reveal: [{ output: "logits", to: "client" }],
+    calibrate: file(`${task}-calibration.jsonl`),
+  });
+  writeBuild(build, parts);
+  const session = await openLocal({ dir: build });
+  const questions = questionsOf(task);
+  const wrong = [];
+  for (const [k, question] of questions.entries()) {
+    const { inputs, isRight } = posed(task, question);
+    const { outputs } = await session.query(inputs);
+    if (!isRight(outputs.get("logits").tensor)) wrong.push(k);
+    process.stderr.write(`\r${files.adapter ?? files.model}: ${k + 1} of ${questions.length} `);
+  }
+  process.stderr.write("\n");
+  // The session itself fails where a byte or round that was sent differs from what was predicted.
+  const { seconds, queries } = await session.end();
+  const sum = (phase) => Object.values(manifest.predicted[phase].bytes).reduce((all, bytes) => all + bytes, 0);
+  return {
+    questions: queries,
+    wrong,
+    rounds: manifest.predicted.online.rounds,
+    bytes: { setup: sum("setup"), offline: sum("offline"), online: sum("online") },
+    seconds: { offline: seconds.offline / queries, online: seconds.online / queries },
+  };
+}
+
+const megabytes = (bytes) => (bytes / 1e6).toFixed(2);
+/** What the links alone take of a query's online phase. */
+const wan = ({ rounds, bytes }) =>
+  (rounds * links.wan.roundTripMs) / 1e3 + (bytes.online * 8) / (links.wan.mbitPerSecond * 1e6);
+const percent = (wrong, of) => (100 * (of - wrong)) / of;
+const markdown = (cells) => `| ${cells.join(" | ")} |`;
+
+function rowCells(row, teacher, found) {
+  const kept = ((100 * row.accuracy) / teacher.accuracy).toFixed(1);
+  const plain = [row.row, row.accuracy.toFixed(1), kept];
+  if (!found) return [...plain, ...Array(8).fill("")];
+  const inPlain = row.wrong.filter((k) => k < found.questions).length;
+  return [
+    ...plain,
+    percent(inPlain, found.questions).toFixed(1),
+    percent(found.wrong.length, found.questions).toFixed(1),
+    found.rounds,
+    megabytes(found.bytes.online),
+    megabytes(found.bytes.offline),
+    found.seconds.offline.toFixed(2),
+    found.seconds.online.toFixed(2),
+    wan(found).toFixed(1),
+  ];
+}
+
+function taskTable(task, results) {
+  const rows = card.rows.filter((row) => row.task === task);
+  const teacher = rows.find(({ row }) => row === "full");
+  const titles = [
+    "row",
+    `right of ${card.heldOut}, %`,
+    "of the teacher, %",
+    `first ${limit}: plaintext`,
+    "secure",
+    "rounds",
+    "online MB",
+    "offline MB",
+    "offline s",
+    "online s",
+    "wan, links alone, s",
+  ];
+  const rule = titles.map((_, k) => (k === 0 ? "---" : "---:"));
+  const cells = rows.map((row) => rowCells(row, teacher, results[keyOf(row)]));
+  return [`### ${tasks[task]}`, "", ...[titles, rule, ...cells].map(markdown)].join("\n");
+}
+
+/** What was asked of the table, and what it says. */
+function verdicts(results) {
+  const of = (task, row) => card.rows.find((each) => each.task === task && each.row === row);
+  const said = (holds) => (holds ? "holds" : "does not hold");
+  const lines = [];
+  for (const task of Object.keys(tasks)) {
+    const kept = (100 * of(task, "lf50-lora8-kd").accuracy) / of(task, "full").accuracy;
+    lines.push(
+      `- ${task}: half frozen with LoRA of rank 8 keeps ${kept.toFixed(1)} % of the teacher (asked: 95): ${said(kept >= 95)}.`,
+    );
+    for (const merged of card.rows.filter((row) => row.task === task && row.merge > 1)) {
+      const pruned = of(task, merged.row.replace("hm", "hp"));
+      if (!pruned) continue;
+      const [a, b] = [merged, pruned].map(({ accuracy }) => accuracy.toFixed(1));
+      lines.push(
+        `- ${task}: ${merged.row} beats ${pruned.row}, ${a} against ${b} %: ${said(merged.accuracy > pruned.accuracy)}.`,
+      );
+    }
+  }
+  for (const row of card.rows) {
+    const found = results[keyOf(row)];
+    if (!found) continue;
+    const lost = (100 * (found.wrong.length - row.wrong.filter((k) => k < found.questions).length)) / found.questions;
+    lines.push(
+      `- ${keyOf(row)}: the secure path loses ${lost.toFixed(1)} points on ${found.questions} questions (asked: at most 0.5): ${said(lost <= 0.5)}.`,
+    );
+  }
+  return lines.join("\n");
+}
+
+const save = options.results && join(root, options.results);
+const results = save && existsSync(save) ? JSON.parse(readFileSync(save, "utf8")) : {};
+const work = mkdtempSync(join(tmpdir(), "marillc-quality-"));
+try {
+  for (const row of card.rows.filter(({ files }) => files)) {
+    const key = keyOf(row);
+    if ((chosen && !chosen.includes(key)) || results[key]?.questions === limit) continue;
+    results[key] = await measure(row, join(work, key));
+    if (!save) continue;
+    mkdirSync(dirname(save), { recursive: true });
+    writeFileSync(save, JSON.stringify(results));
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+const text = [
+  ...Object.keys(tasks).map((task) => taskTable(task, results)),
+  `### What was asked\n\n${verdicts(results)}`,
+];
+const shown = text.join("\n\n");
+console.log(shown);
+if (options.write) {
+  const [before, after] = readFileSync(page, "utf8").split(/<!-- npm run quality -->[\s\S]*<!-- end -->/);
+  writeFileSync(page, `${before}<!-- npm run quality -->\n${shown}\n<!-- end -->${after}`);
+}
