@@ -1,4 +1,5 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { presets } from "../../passes/3-approximate/index.ts";
 import type { CompileOptions } from "../compile.ts";
 import { settle } from "../options.ts";
 import type { OptionSpec, Options } from "./command.ts";
@@ -21,7 +22,7 @@ export const modelOptions: readonly OptionSpec[] = [
   { flags: "--truncation <kind>", help: "fast or exact (default: fast)" },
   {
     flags: "--numerics <name>",
-    help: "marill, or how another system computes: crypten, shaft, puma, … (docs/presets.md) (default: marill)",
+    help: `marill, or as another system computes: ${[...presets.keys()].join(", ")} (docs/presets.md) (default: marill)`,
   },
   {
     flags: "--calibrate <path>",
