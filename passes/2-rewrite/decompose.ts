@@ -13,12 +13,12 @@ export function decompose(state: SplitState): SplitState {
   const { module, weights } = state;
   throwIfAny(
     opsOf(module).flatMap((op) => {
-      const weight = op.operands[1] === undefined ? undefined : weights.get(module.params[op.operands[1]] ?? "");
-      return op.name === "pow" && powerOf(weight?.data) === undefined ? [unknownPower(op)] : [];
+      const exponent = op.operands[1] === undefined ? undefined : weights.get(module.params[op.operands[1]] ?? "");
+      return op.name === "pow" && exponent === undefined ? [unknownPower(op)] : [];
     }),
   );
   // Roots last: a root that only divides is an inverse root, and whether it does shows once all divisions are written.
-  return [powers, simple, inverseRoots, roots].reduce((done, rules) => rewriteOps(done, apply(rules)), state);
+  return [powers, simple, inverseRoots, squareRoots].reduce((done, rules) => rewriteOps(done, apply(rules)), state);
 }
 
 type Rules = Readonly<Record<string, Rule>>;
@@ -40,33 +40,54 @@ const emit = (
 ): ValueId => draft.emit(name, operands, attrs, `${op.result}.${suffix}`);
 
 type Power = (op: Op, draft: Draft, x: ValueId) => ValueId;
-const exponents: ReadonlyMap<number, Power> = new Map<number, Power>([
-  [1, (_op, _draft, x) => x],
-  [2, (op, draft, x) => emit(draft, op, "square", "mul", [x, x])],
-  [3, (op, draft, x) => emit(draft, op, "cube", "mul", [emit(draft, op, "square", "mul", [x, x]), x])],
+const roots: ReadonlyMap<number, Power> = new Map<number, Power>([
   [0.5, (op, draft, x) => emit(draft, op, "sqrt", "sqrt", [x])],
   [-0.5, (op, draft, x) => emit(draft, op, "rsqrt", "rsqrt", [x])],
-  [-1, (op, draft, x) => emit(draft, op, "reciprocal", "reciprocal", [x])],
 ]);
 
-/** The rule for an exponent that is the same everywhere. */
-function powerOf(exponent: Float64Array | undefined): Power | undefined {
-  const first = exponent?.[0];
-  return first !== undefined && exponent!.every((x) => x === first) ? exponents.get(first) : undefined;
+/** Whole powers to this one, of either sign, are products; they have a meaning for negative numbers too. */
+const mostWhole = 8;
+
+/** x^n by squares, n ≥ 1. */
+function product(op: Op, draft: Draft, x: ValueId, n: number): ValueId {
+  if (n === 1) return x;
+  const half = product(op, draft, x, n % 2 === 0 ? n / 2 : n - 1);
+  return emit(draft, op, `power${n}`, "mul", n % 2 === 0 ? [half, half] : [half, x]);
+}
+
+const wholePower =
+  (n: number): Power =>
+  (op, draft, x) => {
+    const power = product(op, draft, x, Math.abs(n));
+    return n > 0 ? power : emit(draft, op, "reciprocal", "reciprocal", [power]);
+  };
+
+/** x^y = e^(y·ln x), for positive x. */
+const byLogarithm: Power = (op, draft, x) => {
+  const logarithm = emit(draft, op, "log", "log", [x]);
+  return emit(draft, op, "exp", "exp", [emit(draft, op, "exponent", "mul", [logarithm, op.operands[1]!])]);
+};
+
+/** The rule for known exponents. */
+function powerOf(exponent: Float64Array): Power {
+  const first = exponent[0];
+  if (first === undefined || !exponent.every((x) => x === first)) return byLogarithm;
+  const isWhole = Number.isInteger(first) && first !== 0 && Math.abs(first) <= mostWhole;
+  return roots.get(first) ?? (isWhole ? wholePower(first) : byLogarithm);
 }
 
 const unknownPower = (op: Op): Diagnostic => ({
   code: "MRL0490",
-  message: `pow on a secret: expected one public exponent of ${[...exponents.keys()].join(", ")}`,
+  message: "pow on a secret: expected known exponents",
   at: op.origin,
   because: [showOp(op)],
 });
 
 const powers: Rules = {
-  // x² = x·x, x³ = x²·x, x^½ = √x
+  // x² = x·x, x³ = x²·x, x^½ = √x, x^y = e^(y·ln x)
   pow: (op, draft) => {
     const [x, exponent] = op.operands as [ValueId, ValueId];
-    return draft.isParam(exponent) ? powerOf(draft.weight(exponent).data)?.(op, draft, x) : undefined;
+    return draft.isParam(exponent) ? powerOf(draft.weight(exponent).data)(op, draft, x) : undefined;
   },
 };
 
@@ -199,7 +220,7 @@ const inverseRoots: Rules = {
   },
 };
 
-const roots: Rules = {
+const squareRoots: Rules = {
   // √v = v · rsqrt(v)
   sqrt: (op, draft) =>
     emit(draft, op, "root", "mul", [op.operands[0]!, emit(draft, op, "rsqrt", "rsqrt", op.operands)]),

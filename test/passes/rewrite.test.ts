@@ -133,6 +133,16 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     ["mul", "add", "add"],
   ],
   ["cube", (kit, x) => kit.op("pow", [x, kit.weight("three", "public", tensor([], [3]))]), ["mul", "mul"]],
+  [
+    "inverse fifth power",
+    (kit, x) => kit.op("pow", [positive(kit, x), kit.weight("five", "public", tensor([], [-5]))]),
+    ["mul", "add", "mul", "mul", "mul", "reciprocal"],
+  ],
+  [
+    "power of positive numbers",
+    (kit, x) => kit.op("pow", [positive(kit, x), kit.weight("c", "public", tensor([], [1.7]))]),
+    ["mul", "add", "log", "mul", "exp"],
+  ],
 ])("decompose: %s", (_name, build, expected) => {
   const { names } = check((kit) => [build(kit, secret(kit))]);
   expect(names.slice(2, -1)).toEqual(expected);
@@ -146,15 +156,18 @@ test("a law whose operand broadcasts does not apply", () => {
 });
 
 test("decompose refuses every unknown power at once, and no known one", () => {
-  const powers = (...exponents: readonly number[]) =>
+  const powers = (...exponents: readonly ("unknown" | number)[]) =>
     secure(
       model((kit) => {
         const x = positive(kit, secret(kit));
-        return exponents.map((e, i) => kit.op("pow", [x, kit.weight(`e${i}`, "public", tensor([], [e]))]));
+        const known = (e: number, i: number): string => kit.weight(`e${i}`, "public", tensor([], [e]));
+        return exponents.map((e, i) =>
+          kit.op("pow", [x, e === "unknown" ? kit.op("mul", [x, known(i + 2, i)]) : known(e, i)]),
+        );
       }),
     ).state;
-  expect(codesOf(() => rewrite(powers(1.7, 2, -3)))).toEqual(["MRL0490", "MRL0490"]);
-  expect(codesOf(() => rewrite(powers(2, 3)))).toEqual([]);
+  expect(codesOf(() => rewrite(powers("unknown", 2, "unknown")))).toEqual(["MRL0490", "MRL0490"]);
+  expect(codesOf(() => rewrite(powers(2, 3, 1.7, -5, 0)))).toEqual([]);
 });
 
 const gained = (gain: Label, bias: Label | undefined) => (kit: Kit) => {
