@@ -1,7 +1,5 @@
-import { f32 } from "../../../ir/type.ts";
-import { scalar, tensor } from "../../../ir/weights.ts";
-import { absentScore } from "../absent-score.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable, refuse } from "./context.ts";
+import { maskOf, spelledOut } from "./attention-scores.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable, number, refuse, wantsOutput } from "./context.ts";
 import type { Operand } from "./operand.ts";
 import { sliceAxes } from "./shapes.ts";
 
@@ -21,50 +19,29 @@ function joined(context: LowerContext, x: Operand): Operand {
   return context.emit("reshape", [rows], { shape: [batch, length, heads * depth] });
 }
 
-/** Booleans say which scores exist. */
-function additive(context: LowerContext, mask: Operand): Operand {
-  if (context.element(mask).kind !== "bool") return mask;
-  const [zero, absent] = [0, absentScore].map((value) => context.constant(scalar(value), f32));
-  return context.emit("where", [mask, zero!, absent!]);
-}
-
-/** ONNX's is_causal aligns the triangle to the top left; ours to the bottom right: the same for S = T or with a past. */
-function triangle(context: LowerContext, rows: number, columns: number): Operand {
-  const data = Float64Array.from({ length: rows * columns }, (_, at) =>
-    at % columns <= Math.floor(at / columns) ? 0 : absentScore,
-  );
-  return context.constant(tensor([rows, columns], data), f32);
-}
-
-/** Attention of opset 23: Q, K, V, mask, past key and value. */
+/** Attention of opset 23: Q, K, V, mask, past key and value, lengths of the unpadded keys. */
 function attention(context: LowerContext): readonly Operand[] {
   const { emit, shape, inputs } = context;
-  for (const name of ["softcap", "qk_matmul_output_mode"]) {
-    if (intAttr(context, name, 0) !== 0) refuse(`expected ${name} 0, found ${intAttr(context, name, 0)}`);
-  }
-  if (context.node.outputs[3]) refuse("expected no output of the scores");
-  if (inputs[6]) refuse("expected no lengths of the unpadded keys (nonpad_kv_seqlen): give them as a mask");
   const groups = intAttr(context, "kv_num_heads", 0);
   const original = inputOf(context, 0, "Q");
   const q = parted(context, original, intAttr(context, "q_num_heads", 0), "Q");
   const [newK, newV] = [1, 2].map((place) => parted(context, inputOf(context, place, "K and V"), groups, "K and V"));
-  const [, , , given, pastK, pastV] = inputs;
+  const [, , , , pastK, pastV] = inputs;
   const [k, v] = [
     [pastK, newK!],
     [pastV, newV!],
-  ].map(([past, fresh]) => (past ? emit("concat", [past, fresh!], { axis: 2 }) : fresh!));
-  const [rows, depth] = [shape(q)[2]!, shape(q)[3]!];
-  const columns = shape(k!)[2]!;
-  let mask = given && additive(context, given);
-  let causal = intAttr(context, "is_causal", 0) !== 0;
-  if (causal && rows !== columns && !pastK) {
-    const shown = triangle(context, rows, columns);
-    mask = mask ? emit("add", [mask, shown]) : shown;
-    causal = false;
-  }
-  const scale = intAttr(context, "scale", 1 / Math.sqrt(depth));
-  const y = emit("attention", mask ? [q, k!, v!, mask] : [q, k!, v!], { scale, causal });
-  return [shape(original).length === 3 ? joined(context, y) : y, k!, v!];
+  ].map(([past, fresh]) => (past ? emit("concat", [past, fresh!], { axis: 2 }) : fresh!)) as [Operand, Operand];
+  const frame = { rows: shape(q)[2]!, columns: shape(k)[2]! };
+  const { mask, causal, filled } = maskOf(context, frame);
+  const scale = intAttr(context, "scale", 1 / Math.sqrt(shape(q)[3]!));
+  const softcap = intAttr(context, "softcap", 0);
+  const parts = { q, k, v, mask, causal, scale, softcap };
+  const [y, scores] =
+    softcap !== 0 || wantsOutput(context, 3)
+      ? spelledOut(context, parts)
+      : [emit("attention", mask ? [q, k, v, mask] : [q, k, v], { scale, causal })];
+  const whole = filled ? emit("where", [filled, y!, number(context, 0)]) : y!;
+  return [shape(original).length === 3 ? joined(context, whole) : whole, k, v, ...(scores ? [scores] : [])];
 }
 
 /** RotaryEmbedding of opset 23: tables of half the rotated width, per position. */

@@ -10,7 +10,7 @@ import { readRecorded, runImported, tensorFrom, worst } from "./recorded.ts";
 
 /** Told by a diagnostic, because the compiler does not hold such numbers or has no meaning for such options. */
 const refused: readonly RegExp[] = [
-  /softcap|qk_matmul|nonpad|string|identity_opt/,
+  /string|identity_opt/,
   /cast.*(FLOAT8|INT4|INT2|UINT4|UINT2)/,
 ];
 /** A row whose scores are all absent: see the law of clamp-mask. */
