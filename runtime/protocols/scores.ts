@@ -75,11 +75,12 @@ export const weightedWidth = (columns: number, bound: number, scale: number): nu
 
 /**
  * The tunings that may be worth it for scores whose widest compared wire has so many bits: the way to compare, and how
- * many scores of a row meet at once.
+ * many scores of a row meet at once. Groups of 16 would save a round in rows of 512, and be chosen for it: LLaMA-7B would
+ * send 33.5 MB a token instead of 28.7.
  */
 export const scoreVariants = (bits: number): readonly Spec["attrs"][] => [
   ...comparisonVariants(bits),
-  ...[2, 8, 16].flatMap((radix) => [{ radix }, { radix, comparison: "dpf" }]),
+  ...[2, 8].flatMap((radix) => [{ radix }, { radix, comparison: "dpf" }]),
 ];
 
 /**
