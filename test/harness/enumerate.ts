@@ -11,7 +11,7 @@
  */
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
 import type { Party } from "../../runtime/party.ts";
-import { lanesOf, type RingTensor, ring, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
+import { integers, lanesOf, type RingTensor, ring, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import type { Steps } from "../../runtime/steps.ts";
 import { wordsOf } from "./leak-statistics.ts";
 import { type Break, type Corrupted, knows, ownSource } from "./leaks.ts";
@@ -20,6 +20,11 @@ import { type Source, type Stage, sourceOf, together } from "./together.ts";
 export type TinyBody = (party: Party, stage: Stage) => Steps<unknown>;
 
 export const CHUNK = 2 ** 16;
+
+/** The same integer in every sample. */
+export const constant = (value: number) => integers([CHUNK], new Float64Array(CHUNK).fill(value));
+/** What others than its owner know of it. */
+export const unknown = integers([CHUNK], undefined);
 
 interface Field {
   readonly offset: number;

@@ -1,19 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { Party, Replicated } from "../../runtime/party.ts";
 import { fromIntegers } from "../../runtime/ring/index.ts";
-import { ghost, integers, type RingTensor } from "../../runtime/ring/tensor.ts";
+import { ghost, type RingTensor } from "../../runtime/ring/tensor.ts";
 import type { Steps } from "../../runtime/steps.ts";
-import { CHUNK, sameViews } from "./enumerate.ts";
+import { CHUNK, constant, sameViews } from "./enumerate.ts";
 import { type BreakName, breaks } from "./leak-breaks.ts";
 import type { Corrupted } from "./leaks.ts";
 import type { Stage } from "./together.ts";
 
 /** Cases of the exhaustive leak tests: a body on shared inputs of a few bits, and what must be caught in it. */
-
-/** The same integer in every sample. */
-export const constant = (value: number) => integers([CHUNK], new Float64Array(CHUNK).fill(value));
-/** What others than its owner know of it. */
-export const unknown = integers([CHUNK], undefined);
 
 export interface Tiny<T> {
   readonly name: string;

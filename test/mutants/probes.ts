@@ -16,24 +16,14 @@ import { oneWayReveal } from "../../runtime/protocols/one-way-reveal.ts";
 import { maskedOpen, openWire } from "../../runtime/protocols/open.ts";
 import { createPrg, deriveSeed } from "../../runtime/random.ts";
 import { fromIntegers, sub } from "../../runtime/ring/index.ts";
-import { ghost, integers, type RingTensor, ring } from "../../runtime/ring/tensor.ts";
+import { ghost, integers, type RingTensor } from "../../runtime/ring/tensor.ts";
 import type { Steps } from "../../runtime/steps.ts";
 import { CHUNK, sameViews, type TinyBody } from "../harness/enumerate.ts";
-import { limitOf } from "../harness/leak-statistics.ts";
-import { type Corrupted, compareViews, type LeakBody, type LeakCase, leakCase, type Secret } from "../harness/leaks.ts";
+import { type Corrupted, type LeakBody, type LeakCase, leakCase, type Secret } from "../harness/leaks.ts";
 import { execute, fixed, worstUlps } from "../harness/protocols.ts";
 import { type Stage, seedOf, together } from "../harness/together.ts";
-import { keptWires, lookups, replicatedProduct } from "./toys.ts";
-
-const SAMPLES = 1500;
-
-/** Whether a corrupted client or server tells two secrets apart; a runtime that refuses to run objects by itself. */
-function leaks(test: LeakCase, corrupted: readonly Corrupted[] = ["client", "server"]): boolean {
-  return corrupted.some((role) => {
-    const verdict = compareViews(test, role, SAMPLES);
-    return verdict.z > limitOf(verdict.tests);
-  });
-}
+import { libraryProbes } from "./library-probes.ts";
+import { leaks } from "./views.ts";
 
 const single = (protocol: Protocol, secrets: LeakCase["secrets"], width: number, scale = 12, bound = 16): LeakCase =>
   leakCase(protocol, secrets, (n): Spec => {
@@ -104,7 +94,7 @@ const two =
     );
 
 const custom = (run: Parameters<typeof two>[0], width = 40): LeakCase => ({
-  name: "toy",
+  name: "openings",
   secrets: [
     [[-60001], [20]],
     [[12346], [30001]],
@@ -119,33 +109,6 @@ const twoOpenings = custom(function* (party, x, y) {
 const twoOperators = custom(function* (party, x, y) {
   return [yield* openWire(party.at("one"), x), yield* openWire(party.at("two"), y)];
 });
-
-/** Parity of a 4-bit index, as a table of 16 bits that is rotated by the mask: bit v is the parity of v − r. */
-const parityTable = (mask: RingTensor): RingTensor => {
-  const data = mask.data?.map((r) => [...Array(16).keys()].reduce((word, v) => word | (parity((v - r) & 15) << v), 0));
-  return ring(mask.shape, 16, data);
-};
-const parity = (v: number): number => (0x6996 >> v) & 1;
-const twoLookups = custom((party, x, y) => lookups(party, x, y, parityTable), 4);
-
-/** Client and server hold two of three shares each; the corrupted client's are fixed, the third makes up the secret. */
-const replicated: LeakCase = {
-  name: "replicated",
-  secrets: [[[-60001]], [[12346]]],
-  body:
-    (_corrupted, [xs], samples) =>
-    (party, stage) => {
-      const width = 40;
-      const filled = (v: number) =>
-        stage === "online"
-          ? fromIntegers(integers([samples], new Float64Array(samples).fill(v)), width)
-          : ghost([samples], width);
-      const shares = [filled(4711), filled(815), sub(filled(xs![0]!), filled(4711 + 815))];
-      const place = { client: 0, server: 1, dealer: 2 }[party.role];
-      const held = { own: shares[place]!, next: shares[(place + 1) % 3]! };
-      return replicatedProduct(party, held, held);
-    },
-};
 
 /** Opening of 4 bits over all randomness. */
 function openedExactly(): boolean {
@@ -244,6 +207,7 @@ function lengths(): boolean {
 
 /** Every probe; true: it objects. */
 export const probes = {
+  ...libraryProbes,
   "open: fixed view": () => leaks(single(maskedOpen, [[[-(2 ** 40) - 1]], [[12345678]]], 44, 0, 2 ** 41)),
   "open two neighbours: fixed view": () => leaks(single(maskedOpen, [[[-60001, 5]], [[12346, 9999]]], 44)),
   "open: all randomness of 4 bits": openedExactly,
@@ -255,9 +219,6 @@ export const probes = {
   "known weight: fixed view": () => leaks(weighted, ["server"]),
   "reveal to the client: fixed view of the server": () => leaks(revealTo("client"), ["server"]),
   "reveal to the server: fixed view of the client": () => leaks(revealTo("server"), ["client"]),
-  "kept wires: fixed view": () => leaks(custom(keptWires)),
-  "lookup tables: fixed view": () => leaks(twoLookups),
-  "replicated product: fixed view of the client": () => leaks(replicated, ["client"]),
   "streams are separate": collide,
   "keys and seeds are separate": keyIsSeed,
   "a correlation is had once": twice,

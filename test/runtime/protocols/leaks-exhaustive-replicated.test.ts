@@ -14,11 +14,11 @@ import { replicatedReveal } from "../../../runtime/protocols/replicated-io.ts";
 import { shiftedLocally, truncated } from "../../../runtime/protocols/replicated-truncation.ts";
 import { fromIntegers, mul, mulInteger } from "../../../runtime/ring/index.ts";
 import { ghost } from "../../../runtime/ring/tensor.ts";
-import { CHUNK, sameViews, type TinyBody } from "../../harness/enumerate.ts";
+import { CHUNK, constant, sameViews, type TinyBody } from "../../harness/enumerate.ts";
 import { breaks } from "../../harness/leak-breaks.ts";
 import type { Corrupted } from "../../harness/leaks.ts";
 import { fixed, weightOf } from "../../harness/protocols.ts";
-import { constant, describeThreeParties } from "../../harness/tiny.ts";
+import { describeThreeParties } from "../../harness/tiny.ts";
 
 // All that replicated protocols send: shares of what the client or two parties know, reshared products, and openings
 // before a truncation. Maxima, choices and comparisons of two values are made of these with fresh randomness.

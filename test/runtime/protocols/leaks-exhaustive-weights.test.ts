@@ -6,11 +6,10 @@ import { oneWayReveal } from "../../../runtime/protocols/one-way-reveal.ts";
 import { seededShare } from "../../../runtime/protocols/seeded-share.ts";
 import { fromIntegers } from "../../../runtime/ring/index.ts";
 import { ghost, integers } from "../../../runtime/ring/tensor.ts";
-import { CHUNK, sameViews, type TinyBody } from "../../harness/enumerate.ts";
+import { CHUNK, constant, sameViews, type TinyBody, unknown } from "../../harness/enumerate.ts";
 import { breaks } from "../../harness/leak-breaks.ts";
 import type { Corrupted } from "../../harness/leaks.ts";
 import { fixed, weightOf } from "../../harness/protocols.ts";
-import { constant, unknown } from "../../harness/tiny.ts";
 
 const dealt = "what the dealer sends is not masked";
 

@@ -1,0 +1,23 @@
+import { privateLookup } from "../../runtime/protocols/private-lookup.ts";
+import { fromIntegers } from "../../runtime/ring/index.ts";
+import { integers } from "../../runtime/ring/tensor.ts";
+import { CHUNK, constant, type TinyBody, unknown } from "./enumerate.ts";
+import { fixed, weightOf } from "./protocols.ts";
+
+/** A row of a table of four numbers of 3 bits, at a place that the client knows. */
+export const rowAt =
+  (place: number): TinyBody =>
+  (party, stage) => {
+    const table = integers([4, 1], Float64Array.of(1, 6, 3, 0));
+    const pad = (shape: readonly number[], width: number) =>
+      fromIntegers(integers(shape, Float64Array.of(2, 5, 7, 4)), width);
+    const spec = {
+      operands: [fixed([4, 1], 0, 0, 7, 3), fixed([CHUNK], 0, 0, 3)],
+      result: fixed([CHUNK, 1], 0, 0, 7, 3),
+      attrs: { axis: 0 },
+    };
+    const places = party.role === "client" && stage === "online" ? constant(place) : unknown;
+    return privateLookup.run(party, spec, weightOf(party, stage, table, 3, pad), places);
+  };
+/** What of the view is its point function's key: blocks, control bits and the last correction. */
+export const rowKey = [0, 1, 2];

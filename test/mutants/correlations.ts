@@ -1,0 +1,170 @@
+import type { Mutant } from "./mutant.ts";
+
+const streams = "runtime/correlations/streams.ts";
+const stock = "runtime/correlations/stock.ts";
+const dealer = "runtime/correlations/dealer.ts";
+const prepare = "runtime/correlations/prepare.ts";
+const digits = "runtime/protocols/comparison-digits.ts";
+
+/** How masks and dealt shares come about, and that each is had once. */
+export const correlations: readonly Mutant[] = [
+  {
+    name: "operators share a stream",
+    origin: "CowGear in MP-SPDZ 0.1.2: triples used again",
+    edits: [[streams, "createPrg(seed, ...scope, label, use)", "createPrg(seed, ...scope, use)"]],
+    by: "openings of two operators: fixed view",
+  },
+  {
+    name: "numbers are dropped from labels: two operands, or a kept row and the next, have one mask",
+    origin: "in kind libOTe #166, yacl #640: one tweak for two uses",
+    edits: [
+      [
+        streams,
+        "createPrg(seed, ...scope, label, use)",
+        'createPrg(seed, ...scope, label.replace(/[0-9]+/g, ""), use)',
+      ],
+    ],
+    by: "product: fixed view",
+  },
+  {
+    name: "masks and dealt shares are one stream",
+    origin: "ours: one generator for two purposes",
+    edits: [[streams, "createPrg(seed, ...scope, label, use)", "createPrg(seed, ...scope, label)"]],
+    by: "streams are separate",
+  },
+  {
+    name: "the query is left out of the label",
+    origin: "in kind MP-SPDZ #953: single use is not kept",
+    edits: [
+      [prepare, '"query", String(sources.query)', '"query"'],
+      [dealer, '"query", String(sources.query)', '"query"'],
+    ],
+    by: "queries have masks of their own",
+  },
+  {
+    name: "a stream is opened anew for each draw",
+    origin: "GKWY19 (eprint 2019/074): tweaks that repeat",
+    edits: [[streams, "uses.set(use, prg);", ""]],
+    by: "streams are separate",
+  },
+  {
+    name: "the stock gives an item again",
+    origin: "CowGear in MP-SPDZ 0.1.2: triples used again",
+    edits: [
+      [stock, "next.set(label, index + 1);", ""],
+      [stock, "shelf[index] = undefined as unknown as RingTensor;", ""],
+    ],
+    by: "a correlation is had once",
+  },
+  {
+    name: "the stock starts over when it is empty",
+    origin: "Carbyne Stack Castor: tuples obtainable again under the same request",
+    edits: [
+      [stock, "next.get(label) ?? 0", "(next.get(label) ?? 0) % (shelf?.length ?? 1)"],
+      [stock, "shelf[index] = undefined as unknown as RingTensor;", ""],
+    ],
+    by: "a correlation is had once",
+  },
+  {
+    name: "both parties draw the same mask share",
+    origin: "ours: one seed for both; in kind SPU #684, a seed fix",
+    edits: [[prepare, 'streams(label, "mask").ring(shape, width)', 'jointStreams(label, "mask").ring(shape, width)']],
+    by: "open: fixed view",
+  },
+  {
+    name: "the client's mask share is 0",
+    origin: "in kind CrypTen #450, #505: the trusted-first-party provider, for debugging only, as the default",
+    edits: [
+      [
+        prepare,
+        'streams(label, "mask").ring(shape, width)',
+        'role === "client" ? zeros(shape, width) : streams(label, "mask").ring(shape, width)',
+      ],
+      [
+        prepare,
+        'import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
+        'import { ghost, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
+      ],
+    ],
+    by: "open: fixed view",
+  },
+  {
+    name: "a one-way mask is 0",
+    origin: "in kind TFE #380, PySyft #2370: silent fallback to insecure randomness",
+    edits: [
+      [prepare, 'streams(label, "client").ring(shape, width)', "zeros(shape, width)"],
+      [
+        prepare,
+        'import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
+        'import { ghost, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
+      ],
+    ],
+    by: "known weight: fixed view",
+  },
+  {
+    name: "the dealer sends what it knows, unmasked",
+    origin: "in kind CrypTen #505: one party that sees every correlation",
+    edits: [[dealer, 'pack(sub(secret, client(label, "dealt").ring(secret.shape, secret.width)))', "pack(secret)"]],
+    by: "extend: fixed view",
+  },
+  {
+    name: "the dealer sends its tables unmasked",
+    origin: "an unmasked one-time truth table (Ishai et al., TCC 2013, require both shares)",
+    edits: [
+      [dealer, 'pack(xorWords(secret, client(label, "dealt").ring(secret.shape, secret.width)))', "pack(secret)"],
+    ],
+    by: "relu: fixed view",
+  },
+  {
+    name: "a comparison's one-time bits are 0",
+    origin: "MP-SPDZ 0.2.3: all-zero keys",
+    edits: [
+      [
+        digits,
+        "yield* openWire(party, stack(",
+        "yield* openWire({ ...party, mask: (shape, width) => { const m = party.mask(shape, width); return { ...m, share: xorWords(m.share, m.share), secret: xorWords(m.secret, m.secret) }; } }, stack(",
+      ],
+      [
+        digits,
+        'import { openWire } from "./open.ts";',
+        'import { xorWords } from "../ring/index.ts";\nimport { openWire } from "./open.ts";',
+      ],
+    ],
+    by: "relu: fixed view",
+  },
+  {
+    name: "the client knows a comparison's one-time bits",
+    origin: "ours: the server's half of the mask left out",
+    edits: [
+      [
+        digits,
+        "yield* openWire(party, stack(",
+        "yield* openWire({ ...party, mask: (shape, width) => { const t = party.clientMask(shape, width); return { share: party.role === 'server' ? zeros(shape, width) : t, secret: t, fresh: true }; } }, stack(",
+      ],
+      [
+        digits,
+        'import type { RingTensor } from "../ring/tensor.ts";',
+        'import { type RingTensor, zeros } from "../ring/tensor.ts";',
+      ],
+    ],
+    by: "relu: fixed view",
+  },
+  {
+    name: "the added bits of a lifted mask are not masked",
+    origin: "ours: the top of a lifted mask says whether the sum of its shares wrapped",
+    edits: [
+      [
+        dealer,
+        'const top = client(label, "dealt").ring(secret.shape, width - secret.width);',
+        'const t = client(label, "dealt").ring(secret.shape, width - secret.width);\n      const top = sub(t, t);',
+      ],
+    ],
+    by: "extend: fixed view",
+  },
+  {
+    name: "the dealer masks with the server's seed",
+    origin: "ours: a correlation dealt to the wrong party",
+    edits: [[dealer, 'sub(secret, client(label, "dealt")', 'sub(secret, server(label, "dealt")']],
+    by: "the result is right",
+  },
+];
