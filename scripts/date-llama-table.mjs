@@ -1,5 +1,6 @@
 // Compiles the fixture three times and runs one prompt through each: npm run table [-- --link wan]
-// Needs `npm run build` before. Prints one table: rounds, bytes and seconds of a query.
+// The link is what protocols are chosen for and what shapes the run; without one, they are chosen for wan and no link
+// is shaped. Needs `npm run build` before. Prints one table: rounds, bytes and seconds of a query.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +22,17 @@ const rows = [
 
 const work = mkdtempSync(join(tmpdir(), "marillc-table-"));
 const table = [
-  ["", "rounds", "client→server", "server→client", "dealer→server", "setup server→dealer", "offline s", "online s"],
+  [
+    "",
+    "rounds",
+    "client→server",
+    "server→client",
+    "dealer→server",
+    "dealer→client",
+    "setup server→dealer",
+    "offline s",
+    "online s",
+  ],
 ];
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
 try {
@@ -35,15 +46,16 @@ try {
   );
   for (const [name, model] of rows) {
     const build = join(work, name.replaceAll(" ", "-"));
-    marillc("compile", ...model, "--reveal", "logits:client", "--calibrate", file("calibration.jsonl"), "-o", build);
+    const calibrate = ["--calibrate", file("calibration.jsonl")];
+    marillc("compile", ...model, "--reveal", "logits:client", ...calibrate, ...link, "-o", build);
     // `run` itself fails where a measured byte or round differs from the predicted one.
     const { measured } = JSON.parse(marillc("run", build, "--input", `input_ids=${window}`, ...link, "--json"));
     const { rounds, bytes, seconds } = measured;
     table.push([
       name,
       String(rounds),
-      ...["client→server", "server→client", "dealer→server", "server→dealer"].map((direction) =>
-        kilobytes(bytes[direction]),
+      ...["client→server", "server→client", "dealer→server", "dealer→client", "server→dealer"].map((direction) =>
+        kilobytes(bytes[direction] ?? 0),
       ),
       seconds.offline.toFixed(2),
       seconds.online.toFixed(2),
