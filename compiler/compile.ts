@@ -13,6 +13,7 @@ import { type Cut, runPass, type SplitState } from "../passes/pass.ts";
 import { type Plan, planProgram } from "../targets/program/plan.ts";
 import { buildFiles } from "./artifacts.ts";
 import { cutValues, readSamples } from "./calibration.ts";
+import { checkFlow } from "./flow/check.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Imported } from "./onnx/import.ts";
 import { type CompileOptions, settle } from "./options.ts";
@@ -85,6 +86,8 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
     text: print(module),
     samples: samples.length,
   });
+  // What is written was read again, without the compiler's own data: nothing but the declared outputs is opened.
+  throwIfAny(checkFlow(files).findings);
   return { manifest, module, plan, stages, files };
 }
 

@@ -1,21 +1,25 @@
+import { statSync } from "node:fs";
 import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
 import { readModel } from "../onnx/decode.ts";
 import { loweringOf } from "../onnx/lower/index.ts";
 import type { OnnxModel } from "../onnx/records.ts";
 import { importFor } from "../owned.ts";
 import { table } from "../report/table.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
+import { checkBuild } from "./check-flow.ts";
+import { type Call, type CommandSpec, jsonOption, type Outcome, usage } from "./command.ts";
 import { withHelp } from "./help.ts";
 import { dimsOf } from "./values.ts";
 
 export const checkCommand: CommandSpec = {
   name: "check",
-  summary: "say whether a model can be compiled, and name everything that stands against it",
-  arguments: [{ name: "model.onnx", help: "the model" }],
+  summary:
+    "say whether a model can be compiled, or who learns what in a build, and name everything that stands against it",
+  arguments: [{ name: "model.onnx", help: "the model; or a build directory, or one party's folder of it" }],
   options: [{ flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true }, jsonOption],
   examples: [
     "marillc check fixtures/date-llama/base-ts17.onnx",
     "marillc check fixtures/date-llama/base-ts17-seq.onnx --dim seq=48",
+    "marillc check build/date",
   ],
   run: check,
 };
@@ -40,6 +44,10 @@ function kindsOf({ graph }: OnnxModel): readonly Kind[] {
 async function check({ args, options }: Call): Promise<Outcome> {
   const model = args[0]!;
   const dims = dimsOf(options);
+  if (statSync(model, { throwIfNoEntry: false })?.isDirectory()) {
+    if (Object.keys(dims).length > 0) usage("--dim is for models: the programs of a build have all their sizes");
+    return checkBuild(model);
+  }
   const kinds = kindsOf(readModel(model));
   const blockers = blockersOf(() => importFor({ model, dims }));
   const passed = blockers.length === 0;

@@ -17,6 +17,7 @@ const helpByCode: readonly (readonly [string, string])[] = [
   ["MRL05", "calibrate on more representative public inputs (--calibrate), or lower the fractional bits (--precision)"],
   ["MRL066", "give a folder of .npz or .pb files, or a .jsonl file of prompts"],
   ["MRL06", "compile again with this version, and hand out each party's folder whole"],
+  ["MRL09", "do not run this build: compile again, and compare; the rule is explained in docs/flow-checker.md"],
   ["MRL08", "`marillc --help` and `marillc <command> --help` show what is expected"],
 ];
 

@@ -74,11 +74,25 @@ const run = document(
 
 export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
-  check: document({
-    passed: flag,
-    operators: list(object({ operator: text, count, supported: flag })),
-    blockers: list(diagnostic),
-  }),
+  check: {
+    ...document(
+      { passed: flag, blockers: list(diagnostic) },
+      {
+        operators: list(object({ operator: text, count, supported: flag })),
+        name: text,
+        setting: text,
+        security: text,
+        parties: list(text),
+        shared: list(object({ value: text, tensor: text, shape: list(count) })),
+        opened: list(object({ value: text, tensor: text, to: text, shape: list(count), from: list(text) })),
+        outputs: list(text),
+        weights: object({ public: list(text), server: list(text) }),
+        protocols: map(count),
+        calls: count,
+      },
+    ),
+    description: "of a model: `operators`; of a build: all the others",
+  },
   inspect: document({}, { stage: text, mir: text, manifest: anything }),
   compile: document({
     directory: text,

@@ -1,0 +1,38 @@
+import { readdirSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { formatDiagnostic } from "../../ir/diagnostic.ts";
+import { checkFlow } from "../flow/check.ts";
+import { statementText, verdictText } from "../flow/statement.ts";
+import { readWhole } from "../weights/store.ts";
+import type { Outcome } from "./command.ts";
+import { withHelp } from "./help.ts";
+
+/** Node's buffers end at 4 GiB. */
+const mostBytes = 2 ** 32 - 2;
+
+/** Who learns what in a build, or in one party's folder of it, from its programs alone. */
+export function checkBuild(dir: string): Outcome {
+  const report = checkFlow(filesOf(dir));
+  const { findings, ...statement } = report;
+  const blockers = findings.map(withHelp);
+  const passed = blockers.length === 0;
+  const lines = [statementText(report), "", ...blockers.map(formatDiagnostic), verdictText(report)];
+  return { json: { schema: 1, passed, ...statement, blockers }, text: `${lines.join("\n")}\n`, exit: passed ? 0 : 1 };
+}
+
+/** Files by their path in a build; a folder of one party alone stands under the name that its program gives it. */
+function filesOf(dir: string): ReadonlyMap<string, Uint8Array> {
+  const paths = readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(dir, join(entry.parentPath, entry.name)).split(sep).join("/"))
+    .sort();
+  // What lies deeper is named as no part of a build; its contents do not matter.
+  const isShallow = (path: string): boolean => path.split("/").length <= 2;
+  const files = new Map(
+    paths.map((path) => [path, isShallow(path) ? readWhole(join(dir, path), mostBytes) : new Uint8Array(0)]),
+  );
+  const program = files.get("program.js") ?? files.get("program.ts");
+  const whose =
+    program && /^\/\/ (client|server|dealer) program/.exec(new TextDecoder().decode(program.subarray(0, 40)));
+  return whose ? new Map([...files].map(([path, bytes]) => [`${whose[1]}/${path}`, bytes])) : files;
+}

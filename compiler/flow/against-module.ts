@@ -1,0 +1,101 @@
+import type { Finding } from "./finding.ts";
+import type { Flow } from "./follow.ts";
+import { calledAs } from "./functionalities.ts";
+import type { Argument, Call } from "./read-body.ts";
+import type { ModuleText, OpText, ValueText } from "./read-module.ts";
+import type { ProgramText, TypeText } from "./read-program.ts";
+
+/** Attributes and numbers as text that is equal when they are, whatever their order. */
+const canonical = (attrs: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Bounds are compared where the module has them, ring and scale where a value is in fixed point. */
+const sameType = (said: TypeText, { element, shape, range }: ValueText): boolean => {
+  const fixed = /^fx(\d+)\.(-?\d+)$/.exec(element);
+  const inRange = !range || (said.lo === range[0] && said.hi === range[1]);
+  const inRing = !fixed || (said.width === Number(fixed[1]) && said.scale === Number(fixed[2]));
+  return said.shape.join() === shape.join() && inRange && inRing;
+};
+
+/**
+ * A program is the text of program.mir, op by op: the dealer service executes that text and not the dealer's program, so
+ * it is only worth reading the programs if they say the same.
+ */
+export function againstModule(program: ProgramText, flow: Flow, module: ModuleText, file: string): readonly Finding[] {
+  const differ = (message: string): Finding => ({ code: "MRL0909", message, at: file });
+  const ops = module.steps.flat();
+  const names = [...program.specs.keys()];
+  if (names.length !== ops.length) return [differ(`${names.length} calls, and ${ops.length} in program.mir`)];
+  const variables = new Map(ops.map(({ result }, k) => [result, names[k]!]));
+  const findings: Finding[] = [];
+  const calls = new Map(program.calls.map((call) => [call.result, call]));
+  for (const op of ops) {
+    const variable = variables.get(op.result)!;
+    const why = differences(op, calls.get(variable), { program, flow, module, variables, variable });
+    findings.push(...why.map((what) => differ(`${variable}: ${what} than in program.mir`)));
+  }
+  const order = (all: readonly string[]): string => all.join(", ");
+  if (order(program.calls.map(({ result }) => result)) !== order(expectedOrder(module, variables))) {
+    findings.push(differ("the calls are in another order than in program.mir"));
+  }
+  for (const [what, mine, theirs] of [
+    ["inputs", [...program.inputs.keys()], [...module.inputs.keys()]],
+    ["outputs", [...program.outputs.keys()], module.outputs],
+    ["outputs", [...program.returns.keys()], module.outputs],
+  ] as const) {
+    if (order([...mine].sort()) !== order([...theirs].sort()))
+      findings.push(differ(`other ${what} than in program.mir`));
+  }
+  return findings;
+}
+
+interface Place {
+  readonly program: ProgramText;
+  readonly flow: Flow;
+  readonly module: ModuleText;
+  readonly variables: ReadonlyMap<string, string>;
+  readonly variable: string;
+}
+
+function differences(op: OpText, call: Call | undefined, place: Place): readonly string[] {
+  const { program, flow, variables, variable } = place;
+  if (!call) return ["another call"];
+  const found: string[] = [];
+  const callee = op.protocol === undefined ? op.operator : calledAs(op.protocol);
+  if (call.callee !== callee || (call.kind === "protocol") !== (op.protocol !== undefined))
+    found.push("another callee");
+  if (call.label !== undefined && call.label !== op.result) found.push("other randomness");
+  if (canonical(program.specs.get(variable)!.attrs) !== canonical(op.attrs)) found.push("other attributes");
+  const type = program.types.get(variable);
+  // A revealed value is a plain number there; in the program it is what it was revealed from.
+  const said = op.operator === "reveal" ? { ...op.type, element: "" } : op.type;
+  if (type && !sameType(type, said)) found.push("another type");
+  const wanted = op.operands.map((id) => variables.get(id) ?? id);
+  const given = call.args.map((argument, k) => operandName(argument, op.operands[k], place));
+  if (given.join() !== wanted.join()) found.push("other operands");
+  const value = flow.values.get(variable);
+  if (value && value.label !== op.type.label) found.push(`another label, ${value.label}, `);
+  if (value && (value.form === "wire") !== (op.type.sharing === "wire")) found.push("another sharing");
+  return found;
+}
+
+/** An argument by its name in program.mir, if it is what that says of it. */
+function operandName({ kind, name }: Argument, id: string | undefined, { program, module }: Place): string {
+  if (kind === "value") return name;
+  if (kind === "input") return module.inputs.has(name) ? name : "";
+  const decl = program.weights.get(name);
+  const param = module.params.get(id ?? "");
+  if (!decl || !param || (name !== id && !name.startsWith(`${id}.`))) return "";
+  const isPublic = decl.form === "public" || decl.form === "told";
+  const open = decl.form === "server" ? "server" : isPublic ? "public" : param.type.label;
+  const same = decl.tensor === `${param.tensor}@${decl.scale}` && decl.shape.join() === param.type.shape.join();
+  return same && param.type.label === open ? id! : "";
+}
+
+/** Within a step, what needs no round comes first. */
+function expectedOrder({ steps }: ModuleText, variables: ReadonlyMap<string, string>): readonly string[] {
+  const isLocal = ({ protocol }: OpText): boolean => protocol === undefined;
+  return steps
+    .flatMap((ops) => [...ops.filter(isLocal), ...ops.filter((op) => !isLocal(op))])
+    .map(({ result }) => variables.get(result)!);
+}

@@ -1,0 +1,251 @@
+import type { Finding } from "./finding.ts";
+import { type Form, type Functionality, functionalities } from "./functionalities.ts";
+import { localShapes } from "./local-shapes.ts";
+import type { Argument, Call } from "./read-body.ts";
+import type { ProgramText, SpecText, TypeText } from "./read-program.ts";
+
+/** Who knows a value in the clear; `shared`: nobody. */
+export type Label = "public" | "client" | "server" | "shared";
+
+/** What it was computed from: something of the client's, something of the server's. */
+export type Origin = "client" | "server";
+
+export interface Followed {
+  readonly label: Label;
+  readonly form: Form;
+  readonly from: ReadonlySet<Origin>;
+  readonly type: Pick<TypeText, "shape" | "width" | "scale">;
+}
+
+export interface Opened {
+  readonly value: string;
+  readonly to: string;
+  readonly shape: readonly number[];
+  /** Whose secrets it depends on. */
+  readonly from: readonly Origin[];
+}
+
+export interface Flow {
+  /** Everything that is opened, in the order in which it happens. */
+  readonly opened: readonly Opened[];
+  /** Every value that a call computes. */
+  readonly values: ReadonlyMap<string, Followed>;
+  readonly findings: readonly Finding[];
+}
+
+const knownBy: Readonly<Partial<Record<Form, Label>>> = { public: "public", client: "client" };
+const labelOf = (form: Form): Label =>
+  knownBy[form] ?? (form === "weight" || form === "fixed" || form === "server" ? "server" : "shared");
+
+/** How a program takes a weight, by the form that it declares; `told`: public, and the dealer is told. */
+const formOfWeight: ReadonlyMap<string, Form> = new Map([
+  ["known", "weight"],
+  ["fixed", "fixed"],
+  ["server", "server"],
+  ["public", "public"],
+  ["told", "public"],
+]);
+
+const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
+const show = ({ shape, width }: Pick<TypeText, "shape" | "width">): string => `${width} bits [${shape.join(", ")}]`;
+const isShared = ({ form }: Followed): boolean => form === "share" || form === "replicated";
+
+/**
+ * Follows every value of a program from where it comes in to where it is opened: who knows it, how it is held, whose
+ * secrets it depends on. One pass, call by call: programs have no branch and no loop.
+ */
+export function follow(program: ProgramText, file: string): Flow {
+  const findings: Finding[] = [];
+  const values = new Map<string, Followed>();
+  const opened: Opened[] = [];
+  const outputOf = new Map([...program.returns].map(([output, variable]) => [variable, output]));
+  const labels = new Set<string>();
+  const used = new Set<string>();
+
+  for (const call of program.calls) {
+    const at = `${file}, line ${program.lines.get(call.result)}`;
+    const spec = program.specs.get(call.result);
+    const type = spec && program.types.get(spec.result);
+    if (!spec || !type || spec.result !== call.result) {
+      findings.push({ code: "MRL0907", message: `${call.result} has no type of its own`, at });
+      continue;
+    }
+    const operands = call.args.map((argument, place) => {
+      used.add(`${argument.kind} ${argument.name}`);
+      return operandOf(argument, program, values, spec, place);
+    });
+    const wrong = operands.flatMap((operand) => (typeof operand === "string" ? [operand] : []));
+    if (spec.operands.length !== operands.length)
+      wrong.push(`${spec.operands.length} types, ${operands.length} operands`);
+    if (call.label !== undefined) {
+      if (labels.has(call.label)) findings.push(sameRandomness(call.label, at));
+      labels.add(call.label);
+    }
+    findings.push(...wrong.map((message) => ({ code: "MRL0907", message: `${call.result}: ${message}`, at })));
+    const known = operands.filter((operand) => typeof operand !== "string");
+    if (wrong.length > 0) continue;
+
+    const judged = call.kind === "local" ? judgeLocal(call, spec, type, known) : judgeProtocol(call, program, known);
+    findings.push(...judged.problems.map((problem) => ({ ...problem, at })));
+    const from = new Set(known.flatMap((operand) => [...operand.from]));
+    const label = labelOf(judged.gives);
+    if (judged.gives !== "opened") {
+      values.set(call.result, { form: judged.gives, label, from, type });
+      continue;
+    }
+    const to = String(spec.attrs.to);
+    const output = outputOf.get(call.result);
+    values.set(call.result, { form: "opened", label: to === "server" ? "server" : "client", from, type });
+    opened.push({ value: output ?? call.result, to, shape: known[0]?.type.shape ?? [], from: [...from].sort() });
+    findings.push(...judgeReveal(call, program, known[0], output).map((message) => ({ code: "MRL0905", message, at })));
+  }
+  return { opened, values, findings: [...findings, ...atTheEnd(program, values, used, file)] };
+}
+
+const sameRandomness = (label: string, at: string): Finding => ({
+  code: "MRL0908",
+  message: `${JSON.stringify(label)} draws the randomness of two calls: the same masks twice`,
+  at,
+});
+
+/** An operand as it is held, or why it is not what the spec says. */
+function operandOf(
+  { kind, name }: Argument,
+  program: ProgramText,
+  values: ReadonlyMap<string, Followed>,
+  spec: SpecText,
+  place: number,
+): Followed | string {
+  const typeName = spec.operands[place];
+  const said = typeName === undefined ? undefined : program.types.get(typeName);
+  if (!said) return `operand ${place} has no type`;
+  if (kind === "value") {
+    const value = values.get(name);
+    if (!value) return `${name} was not computed as it should be`;
+    return typeName === name ? value : `${name} is passed as a ${typeName}`;
+  }
+  if (kind === "input") {
+    const type = program.inputs.get(name);
+    if (!type) return `there is no input ${name}`;
+    if (!sameShape(type.shape, said.shape)) return `input ${name} is ${show(type)}, not ${show(said)}`;
+    return { form: "client", label: "client", from: new Set(["client"]), type };
+  }
+  const type = program.weights.get(name);
+  const form = type && formOfWeight.get(type.form);
+  if (!type || !form) return `there is no weight ${name}`;
+  if (!sameShape(type.shape, said.shape) || type.scale !== said.scale) {
+    return `weight ${name} is ${show(type)}, not ${show(said)}`;
+  }
+  const label = labelOf(form);
+  return { form, label, from: new Set(label === "server" ? ["server"] : []), type };
+}
+
+interface Judged {
+  readonly gives: Functionality["gives"];
+  readonly problems: readonly Omit<Finding, "at">[];
+}
+
+function judgeProtocol(call: Call, { setting }: ProgramText, operands: readonly Followed[]): Judged {
+  const functionality = functionalities.get(call.callee);
+  if (!functionality) {
+    return { gives: "share", problems: [{ code: "MRL0903", message: `${call.callee} is no protocol that is known` }] };
+  }
+  const { takes, gives, settings } = functionality;
+  const problems = operands.flatMap(({ form }, place) => {
+    const wanted = takes[Math.min(place, takes.length - 1)]!;
+    if (form === wanted) return [];
+    return [
+      { code: "MRL0904", message: `${call.result}: ${call.callee} takes a ${wanted} operand, not a ${form} one` },
+    ];
+  });
+  if (operands.length === 0)
+    problems.push({ code: "MRL0904", message: `${call.result}: ${call.callee} without operand` });
+  if (!settings.includes(setting)) {
+    problems.push({ code: "MRL0904", message: `${call.callee} is not for the setting ${setting}` });
+  }
+  return { gives, problems };
+}
+
+/** On shares, and public integers beside them; what the server alone knows may be added, since it joins its share. */
+function judgeLocal(call: Call, spec: SpecText, type: TypeText, operands: readonly Followed[]): Judged {
+  const { callee, result } = call;
+  const shape = localShapes.get(callee);
+  if (!shape) return { gives: "share", problems: [{ code: "MRL0903", message: `${callee} is no local operator` }] };
+  const shared = operands.filter(isShared);
+  const gives = shared[0]?.form === "replicated" ? "replicated" : "share";
+  const fits = ({ form }: Followed): boolean =>
+    form === gives ||
+    form === "public" ||
+    (form === "server" && (callee === "add" || callee === "sub")) ||
+    (form === "weight" && gives === "replicated");
+  const misfits = operands.filter((operand) => !fits(operand));
+  const problems = misfits.map(({ form }) => ({
+    code: "MRL0904",
+    message: `${result}: a party cannot compute ${callee} with a ${form} operand`,
+  }));
+  if (shared.length === 0)
+    problems.push({ code: "MRL0904", message: `${result}: ${callee} of nothing that is shared` });
+  const shapes = operands.map((operand) => operand.type.shape);
+  const found = shape(shapes, spec.attrs, type.shape);
+  if (!found || !sameShape(found, type.shape)) {
+    const is = found ? `[${found.join(", ")}]` : "nothing";
+    problems.push({ code: "MRL0907", message: `${result} is said to be ${show(type)}; ${callee} gives ${is}` });
+  }
+  const widths = shared.map((operand) => operand.type.width);
+  const kept =
+    callee === "narrow" ? widths.every((width) => type.width <= width) : widths.every((w) => w === type.width);
+  if (!kept)
+    problems.push({ code: "MRL0907", message: `${result} of ${type.width} bits is computed from ${widths} bits` });
+  return { gives, problems };
+}
+
+/** A reveal is of a declared output, as it is, to the reader that the program declares. */
+function judgeReveal(
+  { result }: Call,
+  program: ProgramText,
+  operand: Followed | undefined,
+  output: string | undefined,
+): readonly string[] {
+  const spec = program.specs.get(result)!;
+  const type = program.types.get(result)!;
+  const declared = output === undefined ? undefined : program.outputs.get(output);
+  if (!declared) return [`${result} is opened, and is no declared output`];
+  const { to } = spec.attrs;
+  const problems: string[] = [];
+  if (to !== declared.to || (to !== "client" && to !== "server")) {
+    problems.push(`${output} is opened to the ${String(to)}, and declared for the ${declared.to}`);
+  }
+  const agree = (other: Pick<TypeText, "shape" | "width" | "scale">): boolean =>
+    sameShape(other.shape, declared.shape) && other.width === declared.width && other.scale === declared.scale;
+  if (!agree(type) || (operand && !agree(operand.type))) {
+    problems.push(`${output} is opened as ${show(operand?.type ?? type)}, and declared as ${show(declared)}`);
+  }
+  return problems;
+}
+
+/** What must hold of the whole: outputs are opened, opened values go nowhere else, nothing is declared in vain. */
+function atTheEnd(
+  { returns, outputs, calls, specs, types, inputs, weights }: ProgramText,
+  values: ReadonlyMap<string, Followed>,
+  used: ReadonlySet<string>,
+  file: string,
+): readonly Finding[] {
+  const messages: (readonly [code: string, message: string])[] = [];
+  for (const output of outputs.keys()) {
+    const value = values.get(returns.get(output) ?? "");
+    if (value?.form !== "opened") messages.push(["MRL0906", `${output} is a declared output, and is never opened`]);
+  }
+  for (const output of returns.keys()) {
+    if (!outputs.has(output)) messages.push(["MRL0905", `${output} is given back, and is no declared output`]);
+  }
+  const called = new Set(calls.map(({ result }) => result));
+  const named = new Set([...specs].flatMap(([name, { operands }]) => [name, ...operands]));
+  const idle = [
+    ...[...specs.keys()].filter((name) => !called.has(name)).map((name) => `specs.${name}`),
+    ...[...types.keys()].filter((name) => !named.has(name)).map((name) => `types.${name}`),
+    ...[...inputs.keys()].filter((name) => !used.has(`input ${name}`)).map((name) => `input ${name}`),
+    ...[...weights.keys()].filter((name) => !used.has(`weight ${name}`)).map((name) => `weight ${name}`),
+  ];
+  for (const what of idle) messages.push(["MRL0907", `${what} is declared, and nothing uses it`]);
+  return messages.map(([code, message]) => ({ code, message, at: file }));
+}

@@ -1,0 +1,183 @@
+import { createHash } from "node:crypto";
+import onnxProto, { type onnx as proto } from "onnx-proto";
+import type { Finding } from "./finding.ts";
+import type { ManifestText } from "./read-manifest.ts";
+import type { ProgramText } from "./read-program.ts";
+
+const { onnx } = onnxProto;
+
+/** Files of a build by path, as `client/program.ts`. */
+export type Files = ReadonlyMap<string, Uint8Array>;
+
+export const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
+
+const held = (message: string, at: string): Finding => ({ code: "MRL0912", message, at });
+
+/** What the folder of a party may consist of. The server's is its own business, the other two are told of nothing private. */
+const programs = ["program.ts", "program.js", "manifest.json"];
+const ofClient = ["weights.safetensors", "public.onnx", "head.onnx", "tokenizer.json", "tokenizer_config.json"];
+export const mayHold: ReadonlyMap<string, readonly string[]> = new Map([
+  ["client", [...programs, ...ofClient]],
+  ["dealer", [...programs, "program.mir"]],
+]);
+
+/** Files that are not a party's to have. */
+export function strayFiles(files: Files): readonly Finding[] {
+  const allowed = (path: string): boolean => {
+    const [folder, name] = path.includes("/") ? [path.split("/")[0]!, path.slice(path.indexOf("/") + 1)] : ["", path];
+    if (folder === "") return ["manifest.json", "program.mir"].includes(name);
+    return folder === "server" || (mayHold.get(folder)?.includes(name) ?? false);
+  };
+  return [...files.keys()].filter((path) => !allowed(path)).map((path) => held("the file is no part of a build", path));
+}
+
+/** The integers that a party holds are those that its program declares and the party may know, and no other byte. */
+export function heldWeights(files: Files, role: "client" | "server", { weights }: ProgramText): readonly Finding[] {
+  const path = `${role}/weights.safetensors`;
+  const bytes = files.get(path);
+  if (!bytes) return [];
+  const found = readTensors(bytes);
+  if (!found) return [held("the file is not of tensors alone, without gaps", path)];
+  const declared = new Set(
+    [...weights.values()]
+      .filter(({ form }) => role === "server" || form === "public" || form === "told")
+      .map(({ tensor }) => tensor),
+  );
+  const extra = [...found.keys()].filter((name) => !declared.has(name));
+  const missing = [...declared].filter((name) => !found.has(name));
+  const others =
+    role === "client" ? readTensors(files.get("server/weights.safetensors") ?? new Uint8Array(0)) : undefined;
+  const different = [...(others ?? [])].filter(([name, theirs]) => {
+    const mine = found.get(name);
+    return mine !== undefined && Buffer.compare(mine, theirs) !== 0;
+  });
+  return [
+    ...extra.map((name) => held(`${name} is there; the program does not declare it as the ${role}'s to know`, path)),
+    ...missing.map((name) => held(`${name} is not there`, path)),
+    ...different.map(([name]) => held(`${name} has other numbers at the server`, path)),
+  ];
+}
+
+/** Bytes of each tensor of a safetensors file that has nothing else in it; undefined for any other file. */
+function readTensors(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> | undefined {
+  if (bytes.length < 8) return undefined;
+  const start = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  if (start > bytes.length) return undefined;
+  try {
+    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start))) as Readonly<
+      Record<string, { readonly data_offsets: readonly [number, number] }>
+    >;
+    const places = Object.entries(header)
+      .map(
+        ([
+          name,
+          {
+            data_offsets: [from, to],
+          },
+        ]) => ({ name, from: start + from, to: start + to }),
+      )
+      .sort((a, b) => a.from - b.from || a.to - b.to);
+    const ends = [start, ...places.map(({ to }) => to)];
+    const whole = places.every(({ from }, k) => from === ends[k]) && ends.at(-1) === bytes.length;
+    return whole ? new Map(places.map(({ name, from, to }) => [name, bytes.subarray(from, to)])) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A table of so many integers, or one real number, belongs to the graph whatever it is: extents, axes, an epsilon. */
+const smallest = { integers: 16, reals: 1 } as const;
+const realTypes: ReadonlySet<number> = new Set([1, 10, 11, 16, 17, 18, 19, 20]);
+
+/**
+ * What the client computes in the clear: every tensor in it is a public weight or a constant that the manifest lists by
+ * digest, it takes inputs that the client has, and gives what is cut, or the outputs after the secure part.
+ */
+export function heldModels(files: Files, manifest: ManifestText): readonly Finding[] {
+  const listed = new Set([
+    ...manifest.weights.flatMap(({ label, sha256: digest }) => (label === "public" && digest ? [digest] : [])),
+    ...manifest.constants.map((constant) => constant.sha256),
+  ]);
+  const own = manifest.inputs.filter(({ label }) => label === "client" || label === "public").map(({ name }) => name);
+  const given = new Set(manifest.inputs.map(({ name }) => name));
+  const cuts = manifest.cuts.map(({ tensor }) => tensor).filter((tensor) => !given.has(tensor));
+  const models: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+    ["client/public.onnx", own, [...cuts, ...manifest.clientOutputs.filter((name) => !given.has(name))]],
+    ["client/head.onnx", manifest.tails.map(({ from }) => from), manifest.tails.map(({ output }) => output)],
+  ];
+  return models.flatMap(([path, takes, gives]) => {
+    const bytes = files.get(path);
+    if (!bytes) return gives.length > 0 ? [held(`the file is missing: it computes ${gives.join(", ")}`, path)] : [];
+    return modelFindings(bytes, path, { listed, takes: new Set(takes), gives: new Set(gives) });
+  });
+}
+
+interface Wanted {
+  readonly listed: ReadonlySet<string>;
+  readonly takes: ReadonlySet<string>;
+  readonly gives: ReadonlySet<string>;
+}
+
+function modelFindings(bytes: Uint8Array, path: string, { listed, takes, gives }: Wanted): readonly Finding[] {
+  let model: proto.ModelProto;
+  try {
+    model = onnx.ModelProto.decode(bytes);
+  } catch {
+    return [held("the file is no ONNX model", path)];
+  }
+  const { graph, functions, metadataProps, docString } = model;
+  const plain = functions.length === 0 && metadataProps.length === 0 && !docString;
+  // What a decoder passes over, an encoder does not write: no byte hides between the fields.
+  const whole = Buffer.compare(onnx.ModelProto.encode(model).finish(), bytes) === 0;
+  if (!graph || !plain || !whole) return [held("the file holds more than a graph", path)];
+  const names = (infos: readonly proto.IValueInfoProto[] | null | undefined): readonly string[] =>
+    (infos ?? []).map(({ name }) => name ?? "");
+  const foreign = names(graph.input).filter((name) => !takes.has(name));
+  const more = names(graph.output).filter((name) => !gives.has(name));
+  const less = [...gives].filter((name) => !names(graph.output).includes(name));
+  const unlisted = tensorsOf(graph).filter((tensor) => !isListed(tensor, listed));
+  return [
+    ...foreign.map((name) => held(`it takes ${name}, which the manifest does not give the client`, path)),
+    ...more.map((name) => held(`it computes ${name}, which the manifest does not name`, path)),
+    ...less.map((name) => held(`it does not compute ${name}`, path)),
+    ...unlisted.map(({ name }) => held(`tensor ${name} is no public weight or constant of the manifest`, path)),
+  ];
+}
+
+/** Initializers and tensors in attributes, in nested graphs as well. */
+function tensorsOf(graph: proto.IGraphProto): readonly proto.ITensorProto[] {
+  const attributes = (graph.node ?? []).flatMap(({ attribute, name }) =>
+    (attribute ?? []).map((each) => ({ ...each, owner: name ?? "" })),
+  );
+  const inAttributes = attributes.flatMap(({ t, tensors, floats, ints, owner }) => [
+    ...[...(t ? [t] : []), ...(tensors ?? [])].map((tensor) => ({ ...tensor, name: tensor.name || owner })),
+    ...(floats && floats.length > 0 ? [{ name: owner, dataType: 1, dims: [floats.length] }] : []),
+    ...(ints && ints.length > 0 ? [{ name: owner, dataType: 7, dims: [ints.length] }] : []),
+  ]);
+  const nested = attributes.flatMap(({ g, graphs }) => [...(g ? [g] : []), ...(graphs ?? [])]);
+  return [...(graph.initializer ?? []), ...inAttributes, ...nested.flatMap(tensorsOf)];
+}
+
+/** By the digest of its bytes, or of those of its transpose: exporters turn matrices. */
+function isListed({ dims, dataType, rawData }: proto.ITensorProto, listed: ReadonlySet<string>): boolean {
+  const shape = (dims ?? []).map(Number);
+  const count = shape.reduce((product, extent) => product * extent, 1);
+  const most = realTypes.has(dataType ?? 0) ? smallest.reals : smallest.integers;
+  if (count <= most && (rawData?.length ?? 0) <= 16 * most) return true;
+  if (!rawData) return false;
+  if (listed.has(sha256(rawData))) return true;
+  return shape.length === 2 && listed.has(sha256(transposed(rawData, shape[0]!, shape[1]!)));
+}
+
+function transposed(bytes: Uint8Array, rows: number, columns: number): Uint8Array {
+  const item = bytes.length / (rows * columns);
+  const out = new Uint8Array(bytes.length);
+  if (!Number.isInteger(item)) return out;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const from = (row * columns + column) * item;
+      for (let byte = 0; byte < item; byte++) out[(column * rows + row) * item + byte] = bytes[from + byte]!;
+    }
+  }
+  return out;
+}

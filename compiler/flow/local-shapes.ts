@@ -1,0 +1,89 @@
+import type { Literal } from "./tokens.ts";
+
+type Shape = readonly number[];
+type Attrs = Readonly<Record<string, Literal>>;
+
+/**
+ * Shapes of what a party computes on its own share, from the shapes that go in: a program cannot say that a value is
+ * smaller than it is. Undefined where the operands do not fit.
+ */
+type ShapeRule = (operands: readonly Shape[], attrs: Attrs, said: Shape) => Shape | undefined;
+
+/** A list that an attribute holds; of any other value none, and then nothing fits. */
+const numbers = (attrs: Attrs, name: string): readonly number[] => {
+  const value = attrs[name];
+  return Array.isArray(value) ? (value as readonly number[]) : [];
+};
+const size = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1);
+const axisOf = (axis: Literal | undefined, rank: number): number => (Number(axis) + rank) % rank;
+
+function broadcast(a: Shape, b: Shape): Shape | undefined {
+  const rank = Math.max(a.length, b.length);
+  const pairs = Array.from({ length: rank }, (_, k) => [a[k - rank + a.length] ?? 1, b[k - rank + b.length] ?? 1]);
+  if (pairs.some(([x, y]) => x !== y && x !== 1 && y !== 1)) return undefined;
+  return pairs.map(([x, y]) => (x === 1 ? y! : x!));
+}
+
+const together: ShapeRule = ([first, ...rest]) =>
+  rest.reduce<Shape | undefined>((met, shape) => met && broadcast(met, shape), first);
+const same: ShapeRule = ([shape]) => shape;
+
+const matmul: ShapeRule = ([a, b]) => {
+  if (!a || !b || a.length < 2 || b.length < 2 || a.at(-1) !== b.at(-2)) return undefined;
+  const batch = broadcast(a.slice(0, -2), b.slice(0, -2));
+  return batch && [...batch, a.at(-2)!, b.at(-1)!];
+};
+
+/** Extents behind the channels that a window slides over. */
+function slid(extents: Shape, kernel: Shape, attrs: Attrs): Shape {
+  const [strides, pads, dilations] = ["strides", "pads", "dilations"].map((name) => numbers(attrs, name));
+  const axes = extents.length;
+  return extents.map((extent, k) => {
+    const room = extent + (pads![k] ?? 0) + (pads![k + axes] ?? 0) - (dilations![k] ?? 1) * (kernel[k]! - 1) - 1;
+    return Math.floor(room / (strides![k] ?? 1)) + 1;
+  });
+}
+
+const rules: Readonly<Record<string, ShapeRule>> = {
+  add: together,
+  sub: together,
+  mul: together,
+  rope: ([x, ...tables]) => (tables.every((table) => x && broadcast(x, table)?.join() === x.join()) ? x : undefined),
+  neg: same,
+  narrow: same,
+  matmul,
+  conv: ([x, w], attrs) => x && w && [x[0]!, w[0]!, ...slid(x.slice(2), w.slice(2), attrs)],
+  "sum-pool": ([x], attrs) => x && [...x.slice(0, 2), ...slid(x.slice(2), numbers(attrs, "kernel"), attrs)],
+  reshape: ([x], _attrs, said) => (x && size(x) === size(said) ? said : undefined),
+  transpose: ([x], attrs) => {
+    const perm = numbers(attrs, "perm");
+    return x && perm.length === x.length && new Set(perm).size === x.length ? perm.map((axis) => x[axis]!) : undefined;
+  },
+  expand: ([x], _attrs, said) => x && broadcast(x, said),
+  slice: ([x], attrs) => {
+    const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numbers(attrs, name));
+    return x?.map((_, k) => Math.max(0, Math.ceil((ends![k]! - starts![k]!) / steps![k]!)));
+  },
+  "reduce-sum": ([x], attrs) => {
+    const summed = new Set(x && numbers(attrs, "axes").map((axis) => axisOf(axis, x.length)));
+    const kept = attrs.keepdims === true;
+    return x?.flatMap((extent, k) => (summed.has(k) ? (kept ? [1] : []) : [extent]));
+  },
+  concat: (parts, attrs) => {
+    const [first] = parts;
+    if (!first) return undefined;
+    const axis = axisOf(attrs.axis, first.length);
+    const fits = parts.every(
+      (part) => part.length === first.length && part.every((n, k) => k === axis || n === first[k]),
+    );
+    return fits ? first.map((n, k) => (k === axis ? parts.reduce((sum, part) => sum + part[k]!, 0) : n)) : undefined;
+  },
+  gather: ([x, indices], attrs) => {
+    if (!x || !indices) return undefined;
+    const axis = axisOf(attrs.axis, x.length);
+    return [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)];
+  },
+};
+
+/** By the name of the operator. */
+export const localShapes: ReadonlyMap<string, ShapeRule> = new Map(Object.entries(rules));

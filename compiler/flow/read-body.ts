@@ -1,0 +1,190 @@
+import { ReadError, type Reader, readKey } from "./tokens.ts";
+
+export interface Argument {
+  readonly kind: "value" | "input" | "weight";
+  readonly name: string;
+}
+
+export interface Call {
+  readonly kind: "protocol" | "local";
+  readonly callee: string;
+  /** What its randomness is drawn under; protocols only. */
+  readonly label?: string;
+  /** Name of the spec, and of the variable of the result where it has one. */
+  readonly result: string;
+  readonly args: readonly Argument[];
+  /** Calls of one `parallel(…)` have the same number; absent: a statement of its own. */
+  readonly group?: number;
+}
+
+export interface Body {
+  /** What it takes of the runtime, in the order in which it says so. */
+  readonly protocols: readonly string[];
+  readonly calls: readonly Call[];
+  /** Output → variable. */
+  readonly returns: ReadonlyMap<string, string>;
+  /** Line of each call, by result. */
+  readonly lines: ReadonlyMap<string, number>;
+}
+
+/** The text may name these, and no value may be called so. */
+const tools = ["protocols", "local", "parallel", "party", "inputs", "_inputs", "weights", "types", "specs"];
+const tables = ["inputTypes", "weightTypes", "outputTypes", "program"];
+
+/** The generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs. */
+export function readBody(reader: Reader): Body {
+  const given = readParameters(reader);
+  const protocols = new Set<string>();
+  const values = new Set<string>();
+  const calls: Call[] = [];
+  const lines = new Map<string, number>();
+  const declare = (name: string, line: number): void => {
+    if ([...tools, ...tables].includes(name) || protocols.has(name) || values.has(name)) {
+      throw new ReadError(`${name} is the name of something else already`, line);
+    }
+    values.add(name);
+  };
+  const tool = (name: string): void => {
+    if (!given.has(name)) reader.fail(`${name} among the parameters`);
+  };
+  const argument = (): Argument => {
+    for (const [object, kind] of [
+      ["inputs", "input"],
+      ["weights", "weight"],
+    ] as const) {
+      if (reader.sees(object)) {
+        tool(object);
+        return { kind, name: readMember(reader, object) };
+      }
+    }
+    const name = reader.take("name", "an operand");
+    if (!values.has(name)) reader.fail(`a value that was computed before instead of ${name}`);
+    return { kind: "value", name };
+  };
+  const operands = (): readonly Argument[] => (reader.accepts(",") ? reader.list(")", argument) : closed(reader));
+  const protocolCall = (): Call => {
+    const callee = reader.take("name", "a protocol");
+    if (!protocols.has(callee)) reader.fail(`a protocol of the list instead of ${callee}`);
+    reader.expect(". run ( party . at (");
+    const label = reader.string();
+    reader.expect(") ,");
+    const result = readMember(reader, "specs");
+    return { kind: "protocol", callee, label, result, args: operands() };
+  };
+  const localCall = (): Call => {
+    tool("local");
+    const callee = readMember(reader, "local");
+    reader.expect("( party ,");
+    const result = readMember(reader, "specs");
+    return { kind: "local", callee, result, args: operands() };
+  };
+  const add = (call: Call, line: number, bound: string): void => {
+    if (bound !== "" && bound !== call.result) throw new ReadError(`${bound} is not computed by its own spec`, line);
+    if (bound !== "") declare(bound, line);
+    if (lines.has(call.result)) throw new ReadError(`specs.${call.result} serves a second call`, line);
+    lines.set(call.result, line);
+    calls.push(call);
+  };
+  const statement = (line: number, bound: readonly string[] | string): void => {
+    if (typeof bound === "string" && reader.sees("local")) add(localCall(), line, bound);
+    else {
+      reader.expect("yield *");
+      if (reader.sees("parallel")) {
+        tool("parallel");
+        reader.expect("parallel (");
+        const group = calls.length;
+        const together = reader.list(")", () => ({ line: reader.line(), call: { ...protocolCall(), group } }));
+        const names = typeof bound === "string" ? [] : bound;
+        if (bound !== "" && (typeof bound === "string" || names.length > together.length))
+          reader.fail("a list of results");
+        together.forEach((each, k) => void add(each.call, each.line, names[k] ?? ""));
+      } else if (typeof bound === "string") add(protocolCall(), line, bound);
+      else reader.fail("parallel");
+    }
+    reader.expect(";");
+  };
+  reader.expect("{");
+  if (reader.accepts("const") && given.has("protocols")) {
+    reader.expect("{");
+    for (const name of reader.list("}", () => reader.take("name", "a protocol"))) {
+      if ([...tools, ...tables].includes(name) || protocols.has(name)) reader.fail(`${name} once, and as a protocol`);
+      protocols.add(name);
+    }
+    reader.expect("= protocols ;");
+  } else if (given.has("protocols")) reader.fail("the list of protocols");
+  for (;;) {
+    const line = reader.line();
+    if (reader.accepts("return")) break;
+    if (!reader.accepts("const")) statement(line, "");
+    else {
+      const bound = reader.accepts("[") ? readPattern(reader) : reader.take("name", "a name");
+      reader.expect("=");
+      statement(line, bound);
+    }
+  }
+  const returns = readReturns(reader, values);
+  reader.expect("; }");
+  return { protocols: [...protocols], calls, returns, lines };
+}
+
+function closed(reader: Reader): readonly Argument[] {
+  reader.expect(")");
+  return [];
+}
+
+/** `*body({ protocols, local, parallel }, party, inputs, weights)`, without those at the end that it does not use. */
+function readParameters(reader: Reader): ReadonlySet<string> {
+  reader.expect("* body ( {");
+  const given = new Set(reader.list("}", () => reader.take("name", "a tool")));
+  const odd = [...given].find((name) => !["protocols", "local", "parallel"].includes(name));
+  if (odd !== undefined) reader.fail(`protocols, local or parallel instead of ${odd}`);
+  reader.expect(", party");
+  if (reader.accepts(",")) {
+    if (!reader.accepts("_inputs")) {
+      reader.expect("inputs");
+      given.add("inputs");
+    }
+    if (reader.accepts(",")) {
+      reader.expect("weights");
+      given.add("weights");
+    }
+  }
+  reader.expect(")");
+  return given;
+}
+
+/** Names of an array pattern; empty where a result is not used. */
+function readPattern(reader: Reader): readonly string[] {
+  const names: string[] = [];
+  while (!reader.accepts("]")) {
+    names.push(reader.sees(",") ? "" : reader.take("name", "a name"));
+    if (!reader.accepts(",")) {
+      reader.expect("]");
+      break;
+    }
+  }
+  return names;
+}
+
+function readReturns(reader: Reader, values: ReadonlySet<string>): ReadonlyMap<string, string> {
+  const returns = new Map<string, string>();
+  reader.expect("{");
+  reader.list("}", () => {
+    const key = readKey(reader);
+    const value = reader.accepts(":") ? reader.take("name", "a value") : key;
+    if (!values.has(value)) reader.fail(`a value that was computed before instead of ${value}`);
+    if (returns.has(key)) reader.fail(`each output once; ${key} is there twice`);
+    returns.set(key, value);
+  });
+  return returns;
+}
+
+/** `object.name` or `object["any name"]`. */
+export function readMember(reader: Reader, object: string): string {
+  reader.expect(object);
+  if (reader.accepts(".")) return reader.take("name", "a name");
+  reader.expect("[");
+  const name = reader.string();
+  reader.expect("]");
+  return name;
+}

@@ -1,0 +1,64 @@
+/** What the flow checker reads of manifest.json. */
+export interface ManifestText {
+  readonly name: string;
+  readonly setting: string;
+  readonly security: string;
+  readonly programHash: string;
+  readonly artefactsHash: string;
+  readonly weights: readonly {
+    readonly name: string;
+    readonly label: string;
+    readonly sha256?: string;
+  }[];
+  /** Tables of the graph that are nobody's weights, with the SHA-256 of their bytes. */
+  readonly constants: readonly { readonly name: string; readonly sha256: string }[];
+  readonly inputs: readonly { readonly name: string; readonly label: string }[];
+  readonly cuts: readonly { readonly value: string; readonly tensor: string; readonly shape: readonly number[] }[];
+  readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
+  readonly clientOutputs: readonly string[];
+  readonly reveals: readonly {
+    readonly value: string;
+    readonly tensor: string;
+    readonly to: string;
+    readonly shape: readonly number[];
+  }[];
+}
+
+type Check = (value: unknown) => boolean;
+const text: Check = (value) => typeof value === "string";
+const shape: Check = (value) => Array.isArray(value) && value.every(Number.isSafeInteger);
+const list =
+  (item: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(item);
+const fields =
+  (checks: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    Object.entries(checks).every(([name, check]) => check((value as Readonly<Record<string, unknown>>)[name]));
+
+const isManifest = fields({
+  name: text,
+  setting: text,
+  security: text,
+  programHash: text,
+  artefactsHash: text,
+  weights: list(fields({ name: text, label: text, sha256: (value) => value === undefined || text(value) })),
+  constants: list(fields({ name: text, sha256: text })),
+  inputs: list(fields({ name: text, label: text })),
+  cuts: list(fields({ value: text, tensor: text, shape })),
+  tails: list(fields({ value: text, from: text, output: text })),
+  clientOutputs: list(text),
+  reveals: list(fields({ value: text, tensor: text, to: text, shape })),
+});
+
+/** Undefined where the text is not a manifest. */
+export function readManifest(json: string): ManifestText | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return isManifest(value) ? (value as ManifestText) : undefined;
+  } catch {
+    return undefined;
+  }
+}

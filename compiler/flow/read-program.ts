@@ -1,0 +1,159 @@
+import type { Role } from "./finding.ts";
+import { type Body, readBody, readMember } from "./read-body.ts";
+import {
+  checkCharacters,
+  createReader,
+  type Literal,
+  ReadError,
+  type Reader,
+  type Rules,
+  readLiteral,
+  readRecord,
+  tokenize,
+} from "./tokens.ts";
+
+/** Shape, ring width in bits, fractional bits and bounds of a value. */
+export interface TypeText {
+  readonly shape: readonly number[];
+  readonly width: number;
+  readonly scale: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+export interface WeightText {
+  readonly form: string;
+  /** `<tensor of the model>@<scale>` */
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly width: number;
+  readonly scale: number;
+}
+
+export interface SpecText {
+  /** Names of types. */
+  readonly operands: readonly string[];
+  readonly result: string;
+  readonly attrs: Readonly<Record<string, Literal>>;
+}
+
+/** A compiled program, as its text says it. Two texts that say the same read as equal data, but for role and lines. */
+export interface ProgramText extends Body {
+  readonly role: Role;
+  readonly types: ReadonlyMap<string, TypeText>;
+  readonly specs: ReadonlyMap<string, SpecText>;
+  readonly inputs: ReadonlyMap<string, TypeText>;
+  readonly weights: ReadonlyMap<string, WeightText>;
+  readonly outputs: ReadonlyMap<string, TypeText & { readonly to: string }>;
+  readonly name: string;
+  readonly hash: string;
+  readonly setting: string;
+}
+
+const rules: Rules = {
+  // A comment is `// ` to the end of its line: no block, no directive for a tool.
+  skip: /(?:[ \n]|\/\/ [^\n]*)+/y,
+  kinds: [
+    ["name", /[A-Za-z_$][A-Za-z0-9_$]*/y],
+    ["number", /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?(?![\w$.])/y],
+    ["string", /"(?:[^"\\\n]|\\.)*"/y],
+    ["mark", /[{}[\]()<>,;:=.*-]/y],
+  ],
+};
+
+/**
+ * Reads program.ts or program.js: tables of plain data, then one generator whose statements are calls of the runtime,
+ * and nothing else. @throws ReadError at the first word that marillc would not have written there.
+ */
+export function readProgram(text: string, language: "ts" | "js"): ProgramText {
+  const role = /^\/\/ (client|server|dealer) program of /.exec(text)?.[1] as Role | undefined;
+  if (role === undefined) throw new ReadError("expected `// client program of …` (or server, or dealer)", 1);
+  // The header abbreviates the hash with the only character beyond ASCII.
+  checkCharacters(text.replace(/^[^\n]*/, (line) => line.replace("…; do not edit.", "")));
+  const reader = createReader(tokenize(text, rules));
+  const typed = (words: string): void => {
+    if (language === "ts") reader.expect(words);
+  };
+  const table = <T>(name: string, type: string, item: () => T): ReadonlyMap<string, T> => {
+    reader.expect(`const ${name} =`);
+    const entries = readRecord(reader, item);
+    typed(type);
+    reader.expect(";");
+    return entries;
+  };
+  if (language === "ts") readImport(reader);
+  const fixed = (): TypeText => readFields(reader, ["shape", "width", "scale", "lo", "hi"]) as unknown as TypeText;
+  const types = table("types", "satisfies Record < string , Fixed >", fixed);
+  const specs = table("specs", "satisfies Record < string , Spec >", () => readSpec(reader));
+  const inputs = table("inputTypes", "satisfies Record < string , Fixed >", fixed);
+  const weights = table(
+    "weightTypes",
+    "as const satisfies Record < string , WeightDecl >",
+    () => readFields(reader, ["form", "tensor", "shape", "width", "scale"]) as unknown as WeightText,
+  );
+  const outputs = table(
+    "outputTypes",
+    "as const satisfies Record < string , OutputDecl >",
+    () =>
+      readFields(reader, ["shape", "width", "scale", "lo", "hi", "to"]) as unknown as TypeText & {
+        readonly to: string;
+      },
+  );
+  reader.expect("export const program");
+  typed(": Program < keyof typeof inputTypes , keyof typeof weightTypes >");
+  reader.expect("= {");
+  const fact = (name: string): string => {
+    reader.expect(`${name} :`);
+    const value = reader.string();
+    reader.expect(",");
+    return value;
+  };
+  const facts = { name: fact("name"), hash: fact("hash"), setting: fact("setting") };
+  reader.expect("inputs : inputTypes , outputs : outputTypes , weights : weightTypes ,");
+  const body = readBody(reader);
+  reader.expect(", } ;");
+  reader.take("end", "the end");
+  return { role, types, specs, inputs, weights, outputs, ...facts, ...body };
+}
+
+function readImport(reader: Reader): void {
+  reader.expect("import type { Fixed , OutputDecl , Program , Spec , WeightDecl } from");
+  if (reader.string() !== "marillc/runtime") reader.fail('an import of types from "marillc/runtime" and no other');
+  reader.expect(";");
+}
+
+const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
+  shape: (value) =>
+    Array.isArray(value) && value.every((extent) => Number.isSafeInteger(extent) && (extent as number) >= 0),
+  width: (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 64,
+  scale: Number.isInteger,
+  lo: (value) => typeof value === "number",
+  hi: (value) => typeof value === "number",
+  form: (value) => typeof value === "string",
+  tensor: (value) => typeof value === "string",
+  to: (value) => typeof value === "string",
+};
+
+/** A record of exactly these fields. */
+function readFields(reader: Reader, fields: readonly string[]): Readonly<Record<string, Literal>> {
+  const found = readRecord(reader, (key) => {
+    if (!fields.includes(key)) reader.fail(`one of ${fields.join(", ")} as a key`);
+    const value = readLiteral(reader);
+    if (!kindOfField[key]!(value)) reader.fail(`another value of ${key} before it`);
+    return value;
+  });
+  if (found.size !== fields.length) reader.fail(`all of ${fields.join(", ")} before it`);
+  return Object.fromEntries(found);
+}
+
+function readSpec(reader: Reader): SpecText {
+  reader.expect("{ operands : [");
+  const operands = reader.list("]", () => readMember(reader, "types"));
+  reader.expect(", result :");
+  const result = readMember(reader, "types");
+  reader.expect(", attrs :");
+  const attrs = Object.fromEntries(readRecord(reader, () => readLiteral(reader)));
+  reader.accepts(",");
+  reader.expect("}");
+  return { operands, result, attrs };
+}
