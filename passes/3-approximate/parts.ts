@@ -32,14 +32,18 @@ export function rowMax(maths: Maths, x: ValueId, axis: number): ValueId {
   return row;
 }
 
-/** (1 + x/2^t)^(2^t) for x ≤ 0 by t squarings, and 0 below `least`. */
+/**
+ * (1 + x/2^t)^(2^t) for x ≤ 0 by t squarings, and 0 below `least`: there the base is set to 0, not the power, which grows
+ * beyond any ring from x = −2^(t+1) on. The same numbers and bytes.
+ */
 export const negExp =
   ({ least, squarings }: { readonly least: number; readonly squarings: number }): Function =>
   (maths, x) => {
-    let power = maths.plus(maths.times(x, 2 ** -squarings), 1);
-    for (let step = 0; step < squarings; step++) power = maths.square(power);
     const far = maths.emit("compare", [x, maths.constant(least)], { kind: "less" });
-    return maths.emit("where", [far, maths.constant(0), power]);
+    const near = maths.plus(maths.times(x, 2 ** -squarings), 1);
+    let power = maths.emit("where", [far, maths.constant(0), near]);
+    for (let step = 0; step < squarings; step++) power = maths.square(power);
+    return power;
   };
 
 /** A score that does not exist lies so far below: (1 − 64/256)^256 < 2^−106. */

@@ -23,7 +23,15 @@ export interface CalibrateOptions {
    */
   readonly floor?: number;
   readonly precision?: Precision;
+  /**
+   * The module holds formulas written out for a system of one ring: nothing of it depends on bounds but that values fit.
+   * What is small inside a formula (2^−40 after squarings) varies by orders of magnitude with the weights, so no lower
+   * end is kept, the margin counts twice, and the floor is `insideFormulas`.
+   */
+  readonly written?: boolean;
 }
+
+const insideFormulas = 64;
 
 /**
  * Bounds of every value: what is measured on the given inputs, widened, and what interval analysis proves, whichever
@@ -36,10 +44,18 @@ export interface CalibrateOptions {
 export function calibrate(
   secure: State,
   inputs: readonly ReadonlyMap<ValueId, Tensor>[],
-  { margin = 2, floor = 1, precision = defaultPrecision }: CalibrateOptions = {},
+  { margin = 2, floor = 1, precision = defaultPrecision, written = false }: CalibrateOptions = {},
 ): Calibration {
   const observed = inputs.length > 0 ? roomForAdapters(secure.module, observe(secure, inputs)) : undefined;
-  return analyse(secure, precision, observed && widen(observed, margin, floor));
+  if (!observed) return analyse(secure, precision);
+  if (!written) return analyse(secure, precision, widen(observed, margin, floor));
+  const values = new Map([...observed.values].map(([id, range]) => [id, inFormula(range, margin ** 2)]));
+  return analyse(secure, precision, { values, inner: observed.inner });
+}
+
+function inFormula({ lo, hi }: Interval, margin: number): Interval {
+  const most = Math.max(insideFormulas, margin * Math.max(Math.abs(lo), Math.abs(hi)));
+  return { lo: -most, hi: most };
 }
 
 /**
