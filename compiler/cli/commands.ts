@@ -8,8 +8,9 @@ import { evaluateCommand } from "./evaluate.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { keysInitCommand } from "./keys.ts";
-import { debugCommand, rewriteCommand } from "./later.ts";
+import { debugCommand } from "./later.ts";
 import { queryCommand } from "./query.ts";
+import { rewriteCommand } from "./rewrite.ts";
 import { runCommand } from "./run.ts";
 import { serveCommand } from "./serve.ts";
 
@@ -17,6 +18,7 @@ import { serveCommand } from "./serve.ts";
 export const commands: readonly CommandSpec[] = [
   checkCommand,
   inspectCommand,
+  rewriteCommand,
   compileCommand,
   costCommand,
   runCommand,
@@ -27,6 +29,5 @@ export const commands: readonly CommandSpec[] = [
   serveCommand,
   queryCommand,
   doctorCommand,
-  rewriteCommand,
   debugCommand,
 ];

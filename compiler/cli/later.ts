@@ -23,10 +23,3 @@ export const debugCommand = later(
   "find the first operator that diverges",
   "marillc run --plain computes the same fixed-point program without parties, to compare with",
 );
-export const rewriteCommand = later(
-  "rewrite",
-  "model.onnx",
-  ["--freeze <share>", "--lora-rank <n>", "--merge-heads <n>", "--prune-heads <n>", "-o, --output <student.onnx>"],
-  "make a cheaper student of a model",
-  "make the student with your training framework and compile it with --base",
-);

@@ -132,6 +132,16 @@ function valueInfo(name: string, type: BorderType): proto.IValueInfoProto {
   return { name, type: { tensorType: { elemType: onnxNumberOf(type.dtype), shape } } };
 }
 
+/** A node as the bytes of a NodeProto. */
+export function nodeBytes(model: OnnxModel, node: OnnxNode): Uint8Array {
+  return onnx.NodeProto.encode(onnx.NodeProto.create(nodeMessage(model, node))).finish();
+}
+
+/** A tensor with its numbers as the bytes of a TensorProto. */
+export function tensorProtoBytes(model: OnnxModel, tensor: OnnxTensor): Uint8Array {
+  return onnx.TensorProto.encode(onnx.TensorProto.create(tensorMessage(model, tensor))).finish();
+}
+
 function tensorMessage(model: OnnxModel, tensor: OnnxTensor): proto.ITensorProto {
   return {
     name: tensor.name,

@@ -94,6 +94,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     description: "of a model: `operators`; of a build: all the others",
   },
   inspect: document({}, { stage: text, mir: text, manifest: anything }),
+  rewrite: document({ files: map(text), manifest: anything }),
   compile: document({
     directory: text,
     name: text,

@@ -1,4 +1,5 @@
 import type { ValueId } from "../../../ir/module.ts";
+import { sameShape } from "../../../ir/type.ts";
 import { absentScore } from "../absent-score.ts";
 import { type Matcher, pairsOf, type Recogniser, scaledBy } from "./match.ts";
 
@@ -120,20 +121,23 @@ function scaledThrough(matcher: Matcher, id: ValueId): ReturnType<typeof scaledB
 }
 
 /** [B, G, T, D] where the value repeats each of its G heads: unsqueeze, expand, reshape. */
-function repeated({ made, type }: Matcher, id: ValueId): ValueId | undefined {
+function repeated({ made, type, emit }: Matcher, id: ValueId): ValueId | undefined {
   const merge = made(id, "reshape");
   const expand = merge && made(merge.operands[0]!, "expand");
-  const part = expand && made(expand.operands[0]!, "reshape");
-  const source = part?.operands[0];
-  if (!expand || source === undefined) return undefined;
-  const [batch, groups, length, depth] = type(source).shape;
+  if (!expand) return undefined;
   const [small, wide] = [type(expand.operands[0]!).shape, type(expand.result).shape];
+  const [batch, groups, one, length, depth] = small;
   const fits =
-    type(source).shape.length === 4 &&
-    small.join() === [batch, groups, 1, length, depth].join() &&
+    small.length === 5 &&
+    one === 1 &&
     wide.join() === [batch, groups, wide[2], length, depth].join() &&
     type(id).shape.join() === [batch, groups! * wide[2]!, length, depth].join();
-  return fits ? source : undefined;
+  if (!fits) return undefined;
+  const shape = [batch!, groups!, length!, depth!];
+  // Heads that were merged before come through other reshapes: the values are what counts.
+  const source = made(expand.operands[0]!, "reshape")?.operands[0];
+  const whole = source !== undefined && sameShape(type(source).shape, shape);
+  return whole ? source : emit("reshape", [expand.operands[0]!], { shape });
 }
 
 // Query head h of H uses key head floor(h · G / H): attention repeats by itself.

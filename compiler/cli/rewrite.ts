@@ -1,0 +1,118 @@
+import { type Grouping, groupings } from "../rewrite/grouping.ts";
+import { type HeadOptions, type MergeScale, mergeScales } from "../rewrite/heads.ts";
+import type { LoraOptions } from "../rewrite/lora.ts";
+import { rewriteModel } from "../rewrite/rewrite.ts";
+import { studentText } from "../rewrite/summary.ts";
+import { studentFiles, writeStudent } from "../rewrite/write.ts";
+import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
+import { countOf, dimsOf } from "./values.ts";
+
+export const rewriteCommand: CommandSpec = {
+  name: "rewrite",
+  summary: "make a student of a public model that costs less in secure computation, to be tuned",
+  arguments: [{ name: "model.onnx", help: "the public model" }],
+  options: [
+    { flags: "-o, --output <student.onnx>", help: "where the student is written, with its manifest", required: true },
+    { flags: "--freeze <share>", help: "share of the layers, from the first, that stay public (default: 0)" },
+    { flags: "--lora-rank <n>", help: "low-rank changes beside the linear layers, instead of training them whole" },
+    { flags: "--lora-alpha <x>", help: "the low-rank change is multiplied by alpha / rank (default: twice the rank)" },
+    { flags: "--lora-targets <names>", help: "ends of module paths, as q_proj,v_proj (default: all linear layers)" },
+    { flags: "--lora-freeze-a", help: "keep A as it is, public, and train B alone (LoRA-FA)" },
+    { flags: "--merge-heads <n>", help: "2 or 4 heads of attention become one of their joint depth" },
+    { flags: "--grouping <how>", help: `which heads are merged: ${groupings.join(" or ")} (default: adjacent)` },
+    {
+      flags: "--merge-scale <scale>",
+      help: `factor on merged scores: ${Object.keys(mergeScales).join(", ")} (1/(m√D), 1/√(mD), 1/√D), or a number (default: mean)`,
+    },
+    { flags: "--prune-heads <n>", help: "one in 2 or 4 heads stays: the baseline that merging is held against" },
+    { flags: "--dim <name=size>", help: "size of a symbolic dimension; the student keeps the symbol", repeats: true },
+    jsonOption,
+  ],
+  examples: [
+    "marillc rewrite fixtures/date-llama/base-ts17.onnx --freeze 0.5 --lora-rank 8 --merge-heads 2 -o build/student.onnx",
+  ],
+  run: rewrite,
+};
+
+async function rewrite({ args, options, progress }: Call): Promise<Outcome> {
+  const model = args[0]!;
+  const files = studentFiles(options.text("output")!);
+  const freeze = shareOf(options);
+  const heads = headsOf(options);
+  const lora = loraOf(options);
+  progress(`rewriting ${model}`);
+  const dataFile = files.data.split(/[/\\]/).at(-1)!;
+  const student = rewriteModel({
+    model,
+    dataFile,
+    freeze,
+    dims: dimsOf(options),
+    ...(heads && { heads }),
+    ...(lora && { lora }),
+  });
+  writeStudent(files, model, student);
+  const written = student.data.length > 0 ? files : { model: files.model, manifest: files.manifest };
+  return {
+    json: { schema: 1, files: written, manifest: student.manifest },
+    text: studentText(student.manifest, files.model),
+  };
+}
+
+function shareOf(options: Options): number {
+  const text = options.text("freeze") ?? "0";
+  const share = Number(text);
+  return text.trim() !== "" && share >= 0 && share <= 1
+    ? share
+    : usage(`--freeze takes a share of 0 to 1, found "${text}"`);
+}
+
+function headsOf(options: Options): HeadOptions | undefined {
+  const [merge, prune] = [options.text("mergeHeads"), options.text("pruneHeads")];
+  const only = [["grouping", "grouping"] as const, ["mergeScale", "merge-scale"] as const].filter(
+    ([name]) => options.text(name) !== undefined,
+  );
+  if (merge !== undefined && prune !== undefined) usage("give --merge-heads or --prune-heads, not both");
+  if (merge === undefined && only.length > 0) usage(`--${only[0]![1]} is of --merge-heads`);
+  const given = merge ?? prune;
+  if (given === undefined) return undefined;
+  const what = merge === undefined ? "prune" : "merge";
+  if (given !== "2" && given !== "4") usage(`--${what}-heads takes 2 or 4, found "${given}"`);
+  const size = given === "2" ? 2 : 4;
+  const grouping = options.text("grouping") as Grouping | undefined;
+  if (grouping !== undefined && !groupings.includes(grouping)) {
+    usage(`--grouping takes ${groupings.join(" or ")}, found "${grouping}"`);
+  }
+  const scale = scaleOf(options);
+  return { what, size, ...(grouping && { grouping }), ...(scale !== undefined && { scale }) };
+}
+
+function scaleOf(options: Options): MergeScale | number | undefined {
+  const text = options.text("mergeScale");
+  if (text === undefined || Object.hasOwn(mergeScales, text)) return text as MergeScale | undefined;
+  const scale = Number(text);
+  const names = Object.keys(mergeScales).join(", ");
+  return scale > 0 && Number.isFinite(scale)
+    ? scale
+    : usage(`--merge-scale takes ${names} or a number above 0, found "${text}"`);
+}
+
+function loraOf(options: Options): LoraOptions | undefined {
+  const rest = [["loraAlpha", "lora-alpha"] as const, ["loraTargets", "lora-targets"] as const].find(
+    ([name]) => options.text(name) !== undefined,
+  );
+  const freezeA = options.flag("loraFreezeA");
+  if (options.text("loraRank") === undefined) {
+    if (rest !== undefined || freezeA) usage(`--${rest?.[1] ?? "lora-freeze-a"} needs --lora-rank`);
+    return undefined;
+  }
+  const rank = countOf(options, "loraRank", 1);
+  const alphaText = options.text("loraAlpha");
+  const alpha = alphaText === undefined ? 2 * rank : Number(alphaText);
+  if (!(alpha > 0 && Number.isFinite(alpha))) usage(`--lora-alpha takes a number above 0, found "${alphaText}"`);
+  const targets = options
+    .text("loraTargets")
+    ?.split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
+  return { rank, alpha, freezeA, ...(targets && { targets }) };
+}
