@@ -54,6 +54,7 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
   const calibration = calibrate(secure.public, runs, {
     margin: settled.margin,
     precision,
+    written: preset !== undefined && Object.keys(preset.rewrites).length > 0,
   });
   // For the provider alone: does the true model stay within the public bounds on the same inputs?
   throwIfAny(checkCalibration(secure.private, runs, calibration));
