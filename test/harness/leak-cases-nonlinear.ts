@@ -14,6 +14,7 @@ import {
   type TestedCase,
   tested,
 } from "./leak-table.ts";
+import type { LeakCase } from "./leaks.ts";
 import { fixed } from "./protocols.ts";
 
 const activation = (protocol: Protocol): TestedCase =>
@@ -28,6 +29,12 @@ const lookups = (bits: number): Shapes =>
   );
 const bigTable = Array.from({ length: 128 }, (_, k) => (k * 7919) % 2 ** 20);
 const table = bigTable.slice(0, 16);
+
+/** A query, key and value of one place, and the key and value that were kept of the place before. */
+const continued: LeakCase["secrets"] = [
+  [[-501], [20], [1001], [300], [-3000]],
+  [[246], [-500], [-2010], [-35], [77]],
+];
 
 export const nonlinearCases: readonly TestedCase[] = [
   tested(
@@ -152,4 +159,17 @@ export const nonlinearCases: readonly TestedCase[] = [
     ),
     [...opening, ...dealing, ...comparing, "one mask serves every opening"],
   ),
+  {
+    ...tested(
+      protocols.coarseMaxCachedAttention,
+      continued,
+      spec(
+        (n) => [8, 8, 10, 8, 10].map((scale) => fixed([n, 1, 1, 1], scale, -3, 3)),
+        (n) => fixed([n, 1, 1, 1], 10, -3, 3, 34),
+        { scale: 1, causal: true, score_bound: 6 },
+      ),
+      [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+    ),
+    samples: 3000,
+  },
 ];

@@ -7,12 +7,15 @@ import {
   elementwise,
   opening,
   rowDiffers,
+  rowOfTwo,
   type Shapes,
   single,
   spec,
   type TestedCase,
   tested,
+  withSamples,
 } from "./leak-table.ts";
+import type { LeakCase } from "./leaks.ts";
 import { fixed } from "./protocols.ts";
 
 /** Three computing parties: each of them receives, and may be corrupted. */
@@ -27,6 +30,20 @@ const columns: Shapes = spec(
   (n) => [fixed([n, 1, 2], 12, -300, 300), fixed([2, 1], 12, -100, 100)],
   (n) => fixed([n, 1, 1], 24, -60000, 60000, 64),
 );
+/** Beside a number that both secrets share: public, or a weight. */
+const besidePublic: LeakCase["secrets"] = [
+  [[-60001], [20]],
+  [[12346], [20]],
+];
+const choice: Shapes = spec(
+  (n) => [fixed([n], 0, 0, 1), fixed([n], 12, -16, 16), fixed([n], 12, -16, 16)],
+  (n) => fixed([n], 12, -16, 16, 64),
+);
+/** Other conditions, between x and y and between z and w. */
+const chosen = (x: number, y: number, z: number, w: number): LeakCase["secrets"] => [
+  [[0], [x], [y]],
+  [[1], [z], [w]],
+];
 export const replicatedCases: readonly TestedCase[] = [
   {
     ...tested(
@@ -94,5 +111,42 @@ export const replicatedCases: readonly TestedCase[] = [
     unshared,
   ),
   { ...tested(protocols.replicatedRelu, single, elementwise(12, 12, 31, 20), unshared), samples: 4000 },
-  { ...tested(protocols.replicatedMaximum, double, inRing(2, 12, 12), unshared), samples: 1000 },
+  tested(
+    protocols.replicatedWeightMul,
+    besidePublic,
+    spec(
+      (n) => [fixed([n], 12, -16, 16), fixed([1], 12, -16, 16)],
+      (n) => fixed([n], 24, -256, 256, 64),
+    ),
+    unshared,
+  ),
+  ...withSamples(1000, [
+    tested(protocols.replicatedMaximum, double, inRing(2, 12, 12), unshared),
+    tested(protocols.replicatedMaximumPublic, besidePublic, inRing(2, 12, 12), unshared),
+    tested(
+      protocols.replicatedReduceMax,
+      rowOfTwo,
+      spec(
+        (n) => [fixed([n, 2], 12, -16, 16)],
+        (n) => fixed([n, 1], 12, -16, 16, 64),
+        { axes: [-1], keepdims: true },
+      ),
+      unshared,
+    ),
+    tested(
+      protocols.replicatedComparePublic,
+      besidePublic,
+      spec(
+        (n) => [fixed([n], 12, -16, 16), fixed([n], 12, -16, 16)],
+        (n) => fixed([n], 0, 0, 1, 1),
+        { kind: "less" },
+      ),
+      unshared,
+    ),
+  ]),
+  ...withSamples(4000, [
+    tested(protocols.replicatedWhere, chosen(-60001, 20, 12346, 30001), choice, unshared),
+    tested(protocols.replicatedWherePublic, chosen(7, -60001, 7, 12346), choice, unshared),
+    tested(protocols.replicatedWhereElsePublic, chosen(-60001, 7, 12346, 7), choice, unshared),
+  ]),
 ];

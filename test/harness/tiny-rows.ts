@@ -4,15 +4,15 @@ import { integers } from "../../runtime/ring/tensor.ts";
 import { CHUNK, constant, type TinyBody, unknown } from "./enumerate.ts";
 import { fixed, weightOf } from "./protocols.ts";
 
-/** A row of a table of four numbers of 3 bits, at a place that the client knows. */
+/** A row of a table of two numbers of 3 bits, at a place that the client knows. */
 export const rowAt =
   (place: number): TinyBody =>
   (party, stage) => {
-    const table = integers([4, 1], Float64Array.of(1, 6, 3, 0));
+    const table = integers([2, 1], Float64Array.of(5, 6));
     const pad = (shape: readonly number[], width: number) =>
-      fromIntegers(integers(shape, Float64Array.of(2, 5, 7, 4)), width);
+      fromIntegers(integers(shape, Float64Array.of(2, 5)), width);
     const spec = {
-      operands: [fixed([4, 1], 0, 0, 7, 3), fixed([CHUNK], 0, 0, 3)],
+      operands: [fixed([2, 1], 0, 0, 7, 3), fixed([CHUNK], 0, 0, 1)],
       result: fixed([CHUNK, 1], 0, 0, 7, 3),
       attrs: { axis: 0 },
     };

@@ -60,9 +60,10 @@ describeTwoParties([
       const spec = { operands: [], result: fixed([CHUNK], 0, 0, 1, 1), attrs: { bits: 7, fraction: 0 } };
       return yield* dpfLookup.run(party, spec, x, integers([128], new Float64Array(128).fill(1, 60)));
     },
-    tried: 3,
+    tried: 2,
     key: [0],
-    breaks: ["mask is 0", dealt],
+    // What the dealer sends matters together with the key: leaks.test.ts looks at both.
+    breaks: ["mask is 0"],
   },
   {
     name: "below the mask by a point function, 7 bits, opened under a mask",
@@ -78,8 +79,8 @@ describeTwoParties([
   },
 ]);
 
-describe("rows of a table of four at places of the client's, 3 bits", () => {
-  const bodies = [0, 3].map(rowAt);
+describe("rows of a table of two at places of the client's, 3 bits", () => {
+  const bodies = [0, 1].map(rowAt);
 
   it("tells the server nothing beside its key, and the dealer nothing but its key", () => {
     expect(sameViews(bodies, "server", undefined, rowKey)).toBe(true);
