@@ -61,7 +61,7 @@ const choices: readonly Choice[] = [
   { option: "truncation", offered: ["fast", "exact"] },
   { option: "numerics", offered: ["marill", ...presets.keys()] },
   { option: "objective", offered: objectives },
-  { option: "head", offered: ["logits"] },
+  { option: "head", offered: ["logits", "token"] },
 ];
 
 /** Magnitudes with a private adapter exceed those of its base: twice two, measured on the fixture as 2.6. */

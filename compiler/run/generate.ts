@@ -68,7 +68,7 @@ export async function generate(
     if (made >= options.maxTokens) return { text, tokens: ids.slice(start), stopped: "token limit" };
     if (ids.length >= length) return { text, tokens: ids.slice(start), stopped: "window full" };
     const outputs = await forward(feedsOf(window, ids, tokens.pad));
-    const next = likeliest(logitsOf(outputs, length), ids.length - 1);
+    const next = nextToken(outputs, length, ids.length - 1);
     if (tokens.ends.includes(next)) return { text, tokens: ids.slice(start), stopped: "end of text" };
     ids.push(next);
     const whole = tokens.decode(ids.slice(start));
@@ -90,6 +90,12 @@ export function feedsOf(
   });
   const mask = row((place) => Number(place < ids.length));
   return new Map([[input, row((place) => ids[place] ?? pad)], ...masks.map((name) => [name, mask] as const)]);
+}
+
+/** The likeliest token after a place: of the logits, or as the model itself says it ([1, length], `--head token`). */
+function nextToken(outputs: ReadonlyMap<string, TypedTensor>, length: number, place: number): number {
+  const tokens = [...outputs.values()].find(({ tensor: { shape } }) => shape.length === 2 && shape[1] === length);
+  return tokens ? tokens.tensor.data[place]! : likeliest(logitsOf(outputs, length), place);
 }
 
 /** The output that says for each place how likely each token is next: [1, length, vocabulary]. */

@@ -3,6 +3,7 @@ import { boundMask } from "./bound-mask.ts";
 import { cancelIdentity } from "./cancel-identity.ts";
 import { cancelLayout } from "./cancel-layout.ts";
 import { chooseScores } from "./choose-scores.ts";
+import { chooseToken } from "./choose-token.ts";
 import { decompose } from "./decompose.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { foldGain } from "./fold-gain.ts";
@@ -36,6 +37,7 @@ export interface Rewrite {
 /** In order. A new rewrite is a file with its law, and a line here. */
 export const rewrites: readonly Rewrite[] = [
   { name: "fold-constants", apply: foldConstants },
+  { name: "choose-token", apply: chooseToken, when: ({ head }) => head === "token" },
   { name: "relocate-head", apply: relocateHead, when: ({ head }) => head === "logits" },
   { name: "private-embedding", apply: privateEmbedding, when: ({ lookUps }) => lookUps !== "private" },
   { name: "private-lookup", apply: privateLookup, when: ({ lookUps }) => lookUps === "private" },

@@ -99,7 +99,7 @@ test("values that are not built yet are refused by name, all at once, with those
     ["--truncation", "stochastic", "fast, exact"],
     ["--numerics", "delphi", "marill, crypten"],
     ["--objective", "rounds", "time, online, total"],
-    ["--head", "token", "logits"],
+    ["--head", "sample", "logits, token"],
   ] as const;
   const given = refused.flatMap(([option, value]) => [option, value] as string[]);
   const { code, err } = await marillc("compile", "a.onnx", "-o", join(dir, "b"), ...given);

@@ -124,6 +124,37 @@ describe("a head at the client", () => {
   });
 });
 
+describe("the likeliest token alone", () => {
+  it.each(["2pc-dealer", "3pc"])("is all that the client learns: %s", async (setting) => {
+    // A matrix of deficient rank, which may not run at the client.
+    const numbersOf = numbers(width * vocabulary, 3, 1);
+    const head = numbersOf.map((x, at) => (at < vocabulary ? numbersOf[at + vocabulary]! : x));
+    const { input, ...options } = written(`token-${setting}`, true, head);
+    const plain = await openOnnx(options.model);
+    const logits = (await plain.run(readInputFiles([input]))).get("logits")!.tensor;
+    await plain.release();
+    const out = join(dir, `token-${setting}`);
+    const { manifest, module } = build(out, { ...options, head: "token", setting });
+    expect(manifest.tails).toEqual([]);
+    expect(manifest.reveals).toEqual([{ value: "logits", tensor: "logits", to: "client", shape: [1, length] }]);
+    const [opened] = opsOf(module).filter(({ name }) => name === "reveal");
+    expect(opsOf(module).find(({ result }) => result === opened!.operands[0])!.name).toBe("argmax");
+    const { outputs, report } = await queryOnce(out, [input]);
+    const found = outputs.get("logits")!;
+    expect(found.shape).toEqual([1, length]);
+    for (let place = 0; place < length; place++) {
+      const row = logits.data.subarray(place * vocabulary, (place + 1) * vocabulary);
+      const [most, next] = [...row].sort((x, y) => y - x) as [number, number];
+      const token = found.data[place]!;
+      expect(Number.isInteger(token)).toBe(true);
+      // Two that are nearer to each other than the arithmetic is exact may change places, and no others.
+      if (most - next > 0.005) expect(token).toBe(row.indexOf(most));
+      else expect(row[token]!).toBeGreaterThan(most - 0.005);
+    }
+    expect(report.measured).toEqual(report.predicted);
+  });
+});
+
 describeWith(sharedModels, "the head of an exported model at the client", () => {
   it("gives the logits of its test data", async () => {
     const name = "dev_llama_ts17_static";
