@@ -11,11 +11,12 @@ import {
   spec,
   type TestedCase,
   tested,
+  withSamples,
 } from "./leak-table.ts";
 import { fixed } from "./protocols.ts";
 
-/** SIGMA's protocols: keys of point functions, and every result opened. */
-export const sigmaCases: readonly TestedCase[] = [
+/** SIGMA's protocols: keys of point functions, slow to expand, and every result opened. */
+export const sigmaCases: readonly TestedCase[] = withSamples(3000, [
   ...[protocols.sigmaTruncate, protocols.sigmaTruncateWithSlack].map((protocol) =>
     tested(
       protocol,
@@ -73,4 +74,4 @@ export const sigmaCases: readonly TestedCase[] = [
     ),
     [...inWideRing, "a selecting bit is opened unmasked"],
   ),
-];
+]);
