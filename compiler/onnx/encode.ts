@@ -22,6 +22,8 @@ export interface ExtractOptions {
 interface Needed {
   readonly nodes: ReadonlySet<OnnxNode>;
   readonly initializers: readonly OnnxTensor[];
+  /** Extents that a node would read off a value: the value itself need not be there. */
+  readonly extents: ReadonlyMap<string, readonly number[]>;
 }
 
 /**
@@ -34,7 +36,7 @@ export function extractSubgraph(
   outputs: readonly string[],
   options: ExtractOptions,
 ): Uint8Array {
-  const needed = collectNeeded(model, inputs, outputs);
+  const needed = collectNeeded(model, inputs, outputs, options);
   const nodes = model.graph.nodes.filter((node) => needed.nodes.has(node));
   const message = onnx.ModelProto.create({
     irVersion: model.irVersion,
@@ -43,7 +45,10 @@ export function extractSubgraph(
     graph: {
       name: options.name,
       node: nodes.map((node) => nodeMessage(model, node)),
-      initializer: needed.initializers.map((tensor) => tensorMessage(model, tensor)),
+      initializer: [
+        ...needed.initializers.map((tensor) => tensorMessage(model, tensor)),
+        ...[...needed.extents].map(([name, extents]) => extentsMessage(name, extents)),
+      ],
       input: inputs.map((name) => valueInfo(name, borderType(model, name, options))),
       output: outputs.map((name) => valueInfo(name, borderType(model, name, options))),
     },
@@ -51,8 +56,16 @@ export function extractSubgraph(
   return onnx.ModelProto.encode(message).finish();
 }
 
-/** Walks back from the outputs, and stops at the inputs of the cut. */
-function collectNeeded(model: OnnxModel, inputs: readonly string[], outputs: readonly string[]): Needed {
+/**
+ * Walks back from the outputs, and stops at the inputs of the cut. Extents are known by now: what a value's shape alone
+ * is wanted of may be private, and must not come along for it.
+ */
+function collectNeeded(
+  model: OnnxModel,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  { types }: ExtractOptions,
+): Needed {
   const { graph, file } = model;
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const graphInputs = new Set(graph.inputs.map((info) => info.name));
@@ -60,6 +73,7 @@ function collectNeeded(model: OnnxModel, inputs: readonly string[], outputs: rea
   const nodes = new Set<OnnxNode>();
   const initializers = new Set<string>();
   const missing = new Map<string, string>();
+  const extents = new Map<string, readonly number[]>();
   const pending = outputs.map((name): readonly [string, string] => [name, "the outputs of the cut"]);
   for (let item = pending.pop(); item; item = pending.pop()) {
     const [name, user] = item;
@@ -67,6 +81,7 @@ function collectNeeded(model: OnnxModel, inputs: readonly string[], outputs: rea
     if (name === "" || cut.has(name)) continue;
     if (graph.initializers.has(name)) initializers.add(name);
     else if (!maker) missing.set(name, user);
+    else if (extentsOf(maker, types)) extents.set(name, extentsOf(maker, types)!);
     else if (!nodes.has(maker)) {
       nodes.add(maker);
       for (const used of usedBy(maker)) pending.push([used, `node "${maker.name}"`]);
@@ -81,7 +96,26 @@ function collectNeeded(model: OnnxModel, inputs: readonly string[], outputs: rea
       at: `${file}, ${user}`,
     })),
   );
-  return { nodes, initializers: [...graph.initializers.values()].filter(({ name }) => initializers.has(name)) };
+  return {
+    nodes,
+    initializers: [...graph.initializers.values()].filter(({ name }) => initializers.has(name)),
+    extents,
+  };
+}
+
+/** What a Shape node gives, where its operand has a static type. */
+function extentsOf(node: OnnxNode, types: ExtractOptions["types"]): readonly number[] | undefined {
+  const dims = node.op === "Shape" && node.domain === "" ? types.get(node.inputs[0]!)?.dims : undefined;
+  const [start, end] = ["start", "end"].map((name) => {
+    const attribute = node.attributes.get(name);
+    return attribute?.kind === "int" ? Number(attribute.value) : undefined;
+  });
+  return dims?.slice(start ?? 0, end ?? dims.length);
+}
+
+function extentsMessage(name: string, extents: readonly number[]): proto.ITensorProto {
+  const rawData = new Uint8Array(BigInt64Array.from(extents, BigInt).buffer);
+  return { name, dims: [extents.length], dataType: onnxNumberOf("int64"), rawData };
 }
 
 /** Inputs of a node, and what its nested graphs read from outside. */
