@@ -2,6 +2,7 @@ import { fail } from "./diagnostic.ts";
 import { placeOf, scaleOf } from "./infer.ts";
 import { type Attrs, type Module, type Op, opsOf, typeOf, type ValueId } from "./module.ts";
 import type { OpDef } from "./ops/define.ts";
+import { gather } from "./ops/gather.ts";
 import { opDef, withDefaults } from "./registry.ts";
 import { type Element, isBit, isFixed, sameShape, type TensorType } from "./type.ts";
 import { hasNumbers, type Tensor, type WeightStore, withoutNumbers } from "./weights.ts";
@@ -11,6 +12,8 @@ export interface InterpretOptions {
   readonly adjust?: (id: ValueId, raw: Tensor, op: Op | undefined) => Tensor;
   /** Rounds every f32 value to single precision, as ONNX Runtime would hold it. */
   readonly float32?: boolean;
+  /** The place that the query is about, where params take one row of their weight (`Module.placed`). */
+  readonly place?: number;
   /** Sees each value once it is computed: the real numbers, and the integers where the value is in fixed point. */
   readonly observe?: (id: ValueId, value: Tensor, raw: Tensor) => void;
 }
@@ -77,6 +80,17 @@ function admit(found: Tensor | undefined, type: TensorType, at: string, options:
   return settle(found, type.element, options);
 }
 
+/** A weight, or the one row of it that the module takes. */
+function rowOf({ placed }: Module, weight: string, found: Tensor | undefined, place?: number): Tensor | undefined {
+  const where = placed?.[weight];
+  if (!where || !found) return found;
+  if (place === undefined || !(place >= 0 && place < where.rows)) {
+    const message = `expected a place from 0 to ${where.rows - 1}, found ${place ?? "none"}`;
+    return fail({ code: "MRL0391", message, at: `weight ${JSON.stringify(weight)}` });
+  }
+  return gather.evaluate([found, { shape: [1], data: Float64Array.of(place) }], { axis: where.axis });
+}
+
 function settle(value: Tensor, element: Element, options: InterpretOptions): Tensor {
   if (element.kind === "i64") return { shape: value.shape, data: value.data.map(Math.trunc) };
   if (element.kind !== "f32" || !options.float32) return value;
@@ -137,7 +151,8 @@ export function interpretRaw(
   const read = (id: ValueId): Tensor => {
     const weight = module.params[id];
     if (weight !== undefined && !values.has(id)) {
-      keep(id, admit(weights.get(weight), typeOf(module, id), `param %${id} = ${JSON.stringify(weight)}`, options));
+      const found = rowOf(module, weight, weights.get(weight), options.place);
+      keep(id, admit(found, typeOf(module, id), `param %${id} = ${JSON.stringify(weight)}`, options));
     }
     return values.get(id)!;
   };

@@ -36,12 +36,21 @@ export interface Step {
   readonly ops: readonly Op[];
 }
 
+/** Of a weight's rows along an axis only one is taken: that of the place that a query is about, told when it runs. */
+export interface Placed {
+  readonly axis: number;
+  /** Extent of the whole weight along it. */
+  readonly rows: number;
+}
+
 export interface Module {
   readonly name: string;
   readonly stage: Stage;
   readonly inputs: readonly ValueId[];
   /** Value to its name in the weight store; weights never live in the IR. */
   readonly params: Readonly<Record<ValueId, string>>;
+  /** By name of a weight: what its params, of extent 1 along the axis, take of it. */
+  readonly placed?: Readonly<Record<string, Placed>>;
   readonly steps: readonly Step[];
   readonly outputs: readonly ValueId[];
   readonly values: Readonly<Record<ValueId, Value>>;

@@ -19,6 +19,8 @@ export interface ValueSyntax {
 }
 export interface ParamSyntax extends ValueSyntax {
   readonly weight: IToken;
+  /** `at place { axis = …, rows = … }` */
+  readonly place: { readonly word: IToken; readonly attrs: readonly AttrSyntax[] } | undefined;
 }
 export interface AttrSyntax {
   readonly name: IToken;
@@ -110,7 +112,12 @@ class MirParser extends EmbeddedActionsParser {
     const range = this.OPTION(() => this.SUBRULE(this.range));
     this.CONSUME(t.Equals);
     const weight = this.CONSUME(t.StringLiteral);
-    return { name, type, range, weight };
+    const place = this.OPTION2(() => {
+      this.CONSUME(t.KeywordAt);
+      const word = this.CONSUME(t.Name);
+      return { word, attrs: this.SUBRULE(this.attrs) };
+    });
+    return { name, type, range, weight, place };
   });
 
   outputs = this.RULE("outputs", (): readonly IToken[] => {

@@ -6,6 +6,7 @@ import {
   type Attrs,
   type Module,
   type Op,
+  type Placed,
   type Stage,
   stages,
   type Value,
@@ -16,6 +17,7 @@ import {
   type AttrSyntax,
   type ModuleSyntax,
   type OpSyntax,
+  type ParamSyntax,
   parser,
   type TypeSyntax,
   type ValueSyntax,
@@ -87,15 +89,34 @@ function readModule(syntax: ModuleSyntax, reader: Reader): Module {
   const inputs = syntax.inputs.map(define);
   const params = syntax.params.map((param) => [define(param), stringOf(param.weight, reader)] as const);
   const steps = syntax.steps.map((ops) => ({ ops: ops.map((op) => readOp(op, define(op), reader)) }));
+  const placed = readPlaced(syntax.params, reader);
   return {
     name: nameOf(syntax.name, reader),
     stage: stageOf(syntax.stage, reader),
     inputs,
     params: Object.fromEntries(params),
+    ...(placed && { placed }),
     steps,
     outputs: syntax.outputs.flat().map((token) => idOf(token, reader)),
     values: Object.fromEntries(values),
   };
+}
+
+/** All params of one weight take the same row of it. */
+function readPlaced(params: readonly ParamSyntax[], reader: Reader): Module["placed"] {
+  const placed = new Map<string, Placed>();
+  for (const { weight, place } of params) {
+    if (!place) continue;
+    if (place.word.image !== "place") reader.refuse("MRL0205", place.word, `expected place, found ${place.word.image}`);
+    const { axis, rows, ...others } = readAttrs(place.attrs, reader);
+    if (typeof axis !== "number" || typeof rows !== "number" || Object.keys(others).length > 0) {
+      return reader.refuse("MRL0205", place.word, "expected a place of an axis and rows, both numbers");
+    }
+    placed.set(stringOf(weight, reader), { axis, rows });
+  }
+  const partly = params.find(({ weight, place }) => !place && placed.has(stringOf(weight, reader)));
+  if (partly) reader.refuse("MRL0205", partly.weight, "expected a place, as another param of the same weight has");
+  return placed.size > 0 ? Object.fromEntries(placed) : undefined;
 }
 
 function readOp(op: OpSyntax, result: ValueId, reader: Reader): Op {

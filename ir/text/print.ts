@@ -44,6 +44,12 @@ function printValue(module: Module, id: ValueId): string {
   return `${printType(type)}${printRange(range)}`;
 }
 
+function printParam(module: Module, id: ValueId, weight: string): string {
+  const placed = module.placed?.[weight];
+  const at = placed ? ` at place { axis = ${placed.axis}, rows = ${placed.rows} }` : "";
+  return `  param %${id} : ${printValue(module, id)} = ${JSON.stringify(weight)}${at}`;
+}
+
 /** One op as a line, without indentation. */
 export function printOp(module: Module, op: Op): string {
   const operands = op.operands.map((id) => `%${id}`).join(", ");
@@ -64,9 +70,7 @@ export function print(module: Module): string {
   const lines = [
     `module ${name} stage ${module.stage} {`,
     ...module.inputs.map((id) => `  input %${id} : ${printValue(module, id)}`),
-    ...Object.entries(module.params).map(
-      ([id, weight]) => `  param %${id} : ${printValue(module, id)} = ${JSON.stringify(weight)}`,
-    ),
+    ...Object.entries(module.params).map(([id, weight]) => printParam(module, id, weight)),
     ...module.steps.flatMap((step) => printStep(module, step.ops)),
     ...module.outputs.map((id) => `  output %${id}`),
     "}",

@@ -56,6 +56,19 @@ function definitions({ module, value }: Context): readonly Diagnostic[] {
   return found;
 }
 
+/** A param that takes one row of its weight has extent 1 along the axis, and the weight has rows to take. */
+function places({ module, value }: Context): readonly Diagnostic[] {
+  return Object.entries(module.params).flatMap(([id, weight]) => {
+    const placed = module.placed?.[weight];
+    if (!placed) return [];
+    const { axis, rows } = placed;
+    const counts = Number.isSafeInteger(axis) && axis >= 0 && Number.isSafeInteger(rows) && rows > 0;
+    if (counts && value(id)?.type.shape[axis] === 1) return [];
+    const message = `expected one row along axis ${axis} of a weight of ${rows}, found [${value(id)?.type.shape.join(", ")}]`;
+    return [{ code: "MRL0317", message, at: `param %${id}` }];
+  });
+}
+
 const undefinedUse = (op: Op, id: ValueId): Diagnostic => ({
   code: "MRL0311",
   message: `expected a value that is defined before, found %${id}`,
@@ -107,5 +120,6 @@ function attributes(op: Op, def: OpDef, at: string): readonly Diagnostic[] {
 
 export const structure: readonly Rule[] = [
   { from: "import", check: definitions },
+  { from: "import", check: places },
   { from: "import", check: operators },
 ];

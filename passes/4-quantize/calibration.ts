@@ -13,3 +13,8 @@ export interface Observation {
   readonly values: ReadonlyMap<ValueId, Interval>;
   readonly inner: ReadonlyMap<ValueId, Inner>;
 }
+
+/** Bounds for a program that goes on from what another kept: a kept wire is a value of that one (name → value). */
+export function withKept({ ranges, facts }: Calibration, kept: ReadonlyMap<string, ValueId>): Calibration {
+  return { ranges: new Map([...ranges, ...[...kept].map(([name, id]) => [name, ranges.get(id)!] as const)]), facts };
+}

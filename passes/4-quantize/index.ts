@@ -8,6 +8,7 @@ import { defaultPrecision } from "./precision.ts";
 import { assignScales } from "./scales.ts";
 
 export { type CalibrateOptions, type Calibration, calibrate, checkCalibration } from "./calibrate.ts";
+export { withKept } from "./calibration.ts";
 export { defaultPrecision, serverWeightRange, weightBits } from "./precision.ts";
 
 export interface QuantizeOptions {
