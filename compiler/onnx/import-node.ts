@@ -48,6 +48,10 @@ export function unknownOperators(model: OnnxModel, nodes: readonly OnnxNode[]): 
   });
 }
 
+export const uncomputed = ({ file }: OnnxModel, name: string): Diagnostic => {
+  return { code: "MRL0404", message: `nothing computes the output "${name}"`, at: file };
+};
+
 /** Node and layer, for a reader. */
 function placeOf({ file }: OnnxModel, node: OnnxNode): string {
   const path = modulePathOf(node, []);

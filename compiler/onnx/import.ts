@@ -9,7 +9,7 @@ import { canonicalize } from "./canonical/index.ts";
 import { foldLoraScale } from "./canonical/lora-scale.ts";
 import { bindDims } from "./import-dims.ts";
 import { createImportGraph, displayName, type ImportGraph, type Stored } from "./import-graph.ts";
-import { innerNodes, liveNodes, lowerNodes, storedOperand, unknownOperators } from "./import-node.ts";
+import { innerNodes, liveNodes, lowerNodes, storedOperand, uncomputed, unknownOperators } from "./import-node.ts";
 import { catalogWeights, elementOf, type WeightCatalog } from "./import-weights.ts";
 import type { Operand } from "./lower/operand.ts";
 import type { Ownership } from "./ownership.ts";
@@ -109,7 +109,7 @@ function finish(
   for (const { name } of model.graph.outputs) {
     const operand = values.get(name);
     if (!operand) {
-      problems.push({ code: "MRL0404", message: `nothing computes the output "${name}"`, at: model.file });
+      problems.push(uncomputed(model, name));
       continue;
     }
     const id = into.idOf(operand);

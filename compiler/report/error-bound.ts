@@ -47,7 +47,7 @@ function ulpsOfOp(module: Module, op: Op): number {
 }
 
 /** Uniform in [−1, 1), the same in every run (linear congruential, Numerical Recipes): an estimate, not a secret. */
-function createNoise(): () => number {
+export function createNoise(): () => number {
   let state = 1;
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -13,6 +13,7 @@ export const argmax = defineOp({
   attrs: { axis: { kind: "int" }, keepdims: { kind: "bool", default: true } },
   shape: ([x], attrs) => reducedShape(x!, [numberOf(attrs, "axis")], boolOf(attrs, "keepdims")),
   element: (_operands, _attrs, current) => (current && isFixed(current) ? current : i64),
+  anyRing: true,
   range: (_ranges, attrs, [x]) => interval(0, Math.max(0, x![axisOf(numberOf(attrs, "axis"), x!.length)]! - 1)),
   linear: "none",
   evaluate: ([x], attrs) => {

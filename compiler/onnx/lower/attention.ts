@@ -1,4 +1,4 @@
-import { maskOf, spelledOut } from "./attention-scores.ts";
+import { type Frame, maskOf, spelledOut } from "./attention-scores.ts";
 import { inputOf, intAttr, type LowerContext, type LowerTable, number, refuse, wantsOutput } from "./context.ts";
 import type { Operand } from "./operand.ts";
 import { sliceAxes } from "./shapes.ts";
@@ -19,6 +19,13 @@ function joined(context: LowerContext, x: Operand): Operand {
   return context.emit("reshape", [rows], { shape: [batch, length, heads * depth] });
 }
 
+/** Keys that some query may see: with causality alone, those beyond the last query are none of them. */
+function visible(context: LowerContext, { rows, columns }: Frame): number {
+  const [, , , mask, past, , lengths] = context.inputs;
+  if (intAttr(context, "is_causal", 0) === 0 || mask || lengths) return columns;
+  return Math.min(columns, rows + (past ? context.shape(past)[2]! : 0));
+}
+
 /** Attention of opset 23: Q, K, V, mask, past key and value, lengths of the unpadded keys. */
 function attention(context: LowerContext): readonly Operand[] {
   const { emit, shape, inputs } = context;
@@ -32,14 +39,15 @@ function attention(context: LowerContext): readonly Operand[] {
     [pastV, newV!],
   ].map(([past, fresh]) => (past ? emit("concat", [past, fresh!], { axis: 2 }) : fresh!)) as [Operand, Operand];
   const frame = { rows: shape(q)[2]!, columns: shape(k)[2]! };
-  const { mask, causal, filled } = maskOf(context, frame);
   const scale = intAttr(context, "scale", 1 / Math.sqrt(shape(q)[3]!));
   const softcap = intAttr(context, "softcap", 0);
-  const parts = { q, k, v, mask, causal, scale, softcap };
-  const [y, scores] =
-    softcap !== 0 || wantsOutput(context, 3)
-      ? spelledOut(context, parts)
-      : [emit("attention", mask ? [q, k, v, mask] : [q, k, v], { scale, causal })];
+  const spelled = softcap !== 0 || wantsOutput(context, 3);
+  const columns = spelled ? frame.columns : visible(context, frame);
+  const { mask, causal, filled } = maskOf(context, { ...frame, columns });
+  const first = (x: Operand): Operand => sliceAxes(context, x, new Map([[2, { start: 0, end: columns, step: 1 }]]));
+  const [y, scores] = spelled
+    ? spelledOut(context, { q, k, v, mask, causal, scale, softcap })
+    : [emit("attention", [q, first(k), first(v), ...(mask ? [mask] : [])], { scale, causal })];
   const whole = filled ? emit("where", [filled, y!, number(context, 0)]) : y!;
   return [shape(original).length === 3 ? joined(context, whole) : whole, k, v, ...(scores ? [scores] : [])];
 }

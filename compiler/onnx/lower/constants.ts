@@ -51,6 +51,20 @@ function mod(context: LowerContext) {
   return emit("sub", [a, emit("mul", [b, withElement(whole, context.element(a))])]);
 }
 
+/**
+ * On integers rounded toward zero: sign(q) · floor(|q|). A quotient of secrets is approximate, and may fall on the wrong
+ * side of a whole number: floor has no protocol, so that integer division of secrets is refused instead of wrong.
+ */
+function div(context: LowerContext) {
+  const { emit, element } = context;
+  const [a, b] = [inputOf(context, 0, "A"), inputOf(context, 1, "B")];
+  if (element(a).kind !== "i64" || [a, b].every(({ kind }) => kind === "constant")) return emit("div", [a, b]);
+  const [x, y] = [a, b].map((operand) => emit("cast", [operand], { to: "f32" })) as [typeof a, typeof b];
+  const quotient = emit("div", [x, y]);
+  const whole = emit("mul", [emit("sign", [quotient]), emit("floor", [emit("abs", [quotient])])]);
+  return emit("cast", [whole], { to: "i64" });
+}
+
 const emitData = (operand: ReturnType<LowerContext["emit"]>) =>
   operand.kind === "constant" ? operand.tensor : refuse("expected a constant");
 
@@ -84,6 +98,7 @@ export const constantLowerings: LowerTable = {
   },
   Range: range,
   Mod: mod,
+  Div: div,
   Identity: (context) => inputOf(context, 0, "input"),
   Cast: cast,
   CastLike: (context) =>

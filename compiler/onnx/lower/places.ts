@@ -1,4 +1,6 @@
+import { indexOf } from "../../../ir/ops/helpers/indices.ts";
 import { axisOf, stridesOf } from "../../../ir/ops/helpers/shapes.ts";
+import { opDef } from "../../../ir/registry.ts";
 import { i64, type Shape, sizeOf } from "../../../ir/type.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
 import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, refuse, textAttr } from "./context.ts";
@@ -17,8 +19,7 @@ function flatPlaces(whole: Shape, indices: Tensor, axis: number): number[] {
   const [own, strides] = [stridesOf(indices.shape), stridesOf(whole)];
   return Array.from(indices.data, (index, at) => {
     const extent = whole[axis]!;
-    const place = index < 0 ? index + extent : index;
-    if (!(place >= 0 && place < extent)) refuse(`expected indices inside ${extent} entries, found ${index}`);
+    const place = indexOf(index, extent);
     return strides.reduce((sum, stride, k) => {
       const coordinate = k === axis ? place : Math.floor(at / own[k]!) % indices.shape[k]!;
       return sum + stride * coordinate;
@@ -51,6 +52,54 @@ function scatterElements(context: LowerContext): Operand {
   return picked(context, emit("concat", rows, { axis: 0 }), sources, whole);
 }
 
+/** Flat places where the parts begin that tuples of indices choose, and how long each is. */
+function partPlaces(
+  whole: Shape,
+  indices: Tensor,
+  batch: number,
+): { readonly starts: number[]; readonly length: number } {
+  const depth = indices.shape.at(-1)!;
+  const extents = whole.slice(batch, batch + depth);
+  const strides = stridesOf(whole).slice(batch, batch + depth);
+  const perBatch = sizeOf(indices.shape.slice(batch, -1));
+  const stride = sizeOf(whole.slice(batch));
+  const starts = Array.from({ length: sizeOf(indices.shape.slice(0, -1)) }, (_, tuple) =>
+    extents.reduce(
+      (sum, extent, k) => sum + strides[k]! * indexOf(indices.data[tuple * depth + k]!, extent),
+      Math.floor(tuple / perBatch) * stride,
+    ),
+  );
+  return { starts, length: sizeOf(whole.slice(batch + depth)) };
+}
+
+/** Known places are a choice of elements, which costs nothing on shares. */
+function gatherNd(context: LowerContext): Operand {
+  const { emit, shape } = context;
+  const [data, indices] = [inputOf(context, 0, "data"), inputOf(context, 1, "indices")];
+  const batch = intAttr(context, "batch_dims", 0);
+  if (indices.kind !== "constant" || data.kind === "constant") {
+    return emit("gather-nd", [data, indices], { batch_dims: batch });
+  }
+  const to = opDef("gather-nd").shape([shape(data), shape(indices)], { batch_dims: batch });
+  const { starts, length } = partPlaces(shape(data), indices.tensor, batch);
+  const places = starts.flatMap((start) => Array.from({ length }, (_, k) => start + k));
+  return picked(context, data, places, to);
+}
+
+/** [index = place] on a new last axis; an index counts from the end where it is negative. Secrets are compared. */
+function marks({ emit, shape, element, constant }: LowerContext, indices: Operand, depth: number): Operand {
+  if (indices.kind === "constant") return emit("one-hot", [indices], { depth });
+  const column = emit("reshape", [indices], { shape: [...shape(indices), 1] });
+  const [front, behind] = [0, -depth].map((first) => {
+    const places = tensor(
+      [depth],
+      Float64Array.from({ length: depth }, (_, at) => first + at),
+    );
+    return emit("compare", [column, constant(places, element(indices))], { kind: "equal" });
+  });
+  return emit("logic", [front!, behind!], { kind: "xor" });
+}
+
 /** off + (on − off) · [index = place], on a new axis; indices outside give off everywhere. */
 function oneHot(context: LowerContext): Operand {
   const { emit, shape, element } = context;
@@ -62,7 +111,7 @@ function oneHot(context: LowerContext): Operand {
   const value = (at: number): Operand =>
     emit("reshape", [sliceAxes(context, values, new Map([[0, { start: at, end: at + 1, step: 1 }]]))], { shape: [] });
   const [off, on] = [value(0), value(1)];
-  const marked = emit("cast", [emit("one-hot", [indices], { depth })], { to: element(values).kind });
+  const marked = emit("cast", [marks(context, indices, depth)], { to: element(values).kind });
   const rows = emit("add", [emit("mul", [marked, emit("sub", [on, off])]), off]);
   const others = [...shape(indices).keys()];
   return emit("transpose", [rows], { perm: [...others.slice(0, axis), rank - 1, ...others.slice(axis)] });
@@ -71,6 +120,7 @@ function oneHot(context: LowerContext): Operand {
 /** Operators that move elements to places which an operand tells: known places, for one-hot secret ones too. */
 export const placeLowerings: LowerTable = {
   GatherElements: gatherElements,
+  GatherND: gatherNd,
   ScatterElements: scatterElements,
   Scatter: scatterElements,
   OneHot: oneHot,

@@ -109,20 +109,26 @@ interface Parts {
   readonly clipped: Activation;
 }
 
+/** A state that nothing has been put into. */
+const isZero = (operand: Operand): boolean => operand.kind === "constant" && operand.tensor.data.every((x) => x === 0);
+
+/** Sums and products that leave out zeros: most states begin as zeros, and zeros have no ring of their own. */
 function partsOf(context: LowerContext, { hidden }: Direction): Parts {
   const { emit, shape } = context;
-  const add: Parts["add"] = (a, b) => emit("add", [a, b]);
+  const zero = number(context, 0);
+  const add: Parts["add"] = (a, b) => (isZero(a) ? b : isZero(b) ? a : emit("add", [a, b]));
   const bound = intAttr(context, "clip", 0);
   return {
+    times: (x, w, b) => {
+      const product = isZero(x) ? zero : emit("matmul", [x, emit("transpose", [w], { perm: [1, 0] })]);
+      return b ? add(product, b) : product;
+    },
     add,
-    mul: (a, b) => emit("mul", [a, b]),
+    mul: (a, b) => (isZero(a) || isZero(b) ? zero : emit("mul", [a, b])),
     part: (x, from, to = from + 1) => {
+      if (isZero(x)) return zero;
       const last = shape(x).length - 1;
       return sliceAxes(context, x, new Map([[last, { start: from * hidden, end: to * hidden, step: 1 }]]));
-    },
-    times: (x, w, b) => {
-      const product = emit("matmul", [x, emit("transpose", [w], { perm: [1, 0] })]);
-      return b ? add(product, b) : product;
     },
     clipped: (x) => (bound > 0 ? emit("clip", [x], { lo: -bound, hi: bound }) : x),
   };

@@ -1,5 +1,6 @@
-import { axisOf } from "../../../ir/ops/helpers/shapes.ts";
-import { sizeOf } from "../../../ir/type.ts";
+import { axisOf, reducedShape } from "../../../ir/ops/helpers/shapes.ts";
+import { f32, type Shape, sizeOf } from "../../../ir/type.ts";
+import { tensor } from "../../../ir/weights.ts";
 import {
   axesFrom,
   inputOf,
@@ -33,12 +34,28 @@ const apply =
   ({ emit }, x) =>
     emit(op, [x]);
 
+/** What a reduction gives of no elements: known, whoever owns them. */
+const identities: Readonly<Record<string, number>> = {
+  "reduce-sum": 0,
+  "reduce-prod": 1,
+  "reduce-mean": Number.NaN,
+  "reduce-max": -Infinity,
+  "reduce-min": Infinity,
+};
+const ofNothing = ({ constant }: LowerContext, op: string, shape: Shape): Operand =>
+  constant(tensor(shape, new Float64Array(sizeOf(shape)).fill(identities[op]!)), f32);
+
 /** before: of each element; after: of each result. */
 const reduction =
   (op: string, before = same, after = same): Lowering =>
   (context) => {
     const { axes, keepdims } = reducedBy(context);
-    const mapped = before(context, inputOf(context, 0, "data"));
+    const data = inputOf(context, 0, "data");
+    const whole = context.shape(data);
+    if (axes.some((axis) => whole[axis] === 0) && context.element(data).kind === "f32") {
+      return after(context, ofNothing(context, op, reducedShape(whole, axes, keepdims)));
+    }
+    const mapped = before(context, data);
     return after(context, axes.length === 0 ? mapped : context.emit(op, [mapped], { axes, keepdims }));
   };
 
@@ -59,14 +76,20 @@ function logSoftmax(context: LowerContext): Operand {
   return emit("sub", [x, logSumExp(context, x, { axes, keepdims: true })]);
 }
 
+/** Protocols work on whole rows: the axis is brought to the end. */
+function softmaxAlong({ emit, shape }: LowerContext, data: Operand, axis: number): Operand {
+  const last = shape(data).length - 1;
+  const perm = [...shape(data).keys()].map((place) => (place === axis ? last : place === last ? axis : place));
+  const rows = emit("softmax", [emit("transpose", [data], { perm })], { axis: last });
+  return emit("transpose", [rows], { perm });
+}
+
 /** Before opset 13 the axes from `axis` on were one: [a…, b…] was taken as the matrix [Πa, Πb], default axis 1. */
 function softmax(context: LowerContext): Operand {
   const data = inputOf(context, 0, "input");
   const shape = context.shape(data);
-  if (context.opset >= 13)
-    return context.emit("softmax", [data], { axis: axisOf(intAttr(context, "axis", -1), shape.length) });
+  if (context.opset >= 13) return softmaxAlong(context, data, axisOf(intAttr(context, "axis", -1), shape.length));
   const axis = axisOf(intAttr(context, "axis", 1), shape.length);
-  if (axis === shape.length - 1) return context.emit("softmax", [data], { axis });
   const matrix = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis))];
   const rows = context.emit("softmax", [context.emit("reshape", [data], { shape: matrix })], { axis: 1 });
   return context.emit("reshape", [rows], { shape });

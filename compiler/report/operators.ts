@@ -1,0 +1,97 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { type NodeResult, nodeResult, type Outcome } from "./node-result.ts";
+
+/** What is said of results that differ, beside by how much. */
+const notes: Readonly<Record<string, string>> = {
+  attention_23_boolmask_fullymasked_row_nan_robustness:
+    "a row without any score has no promised result unless the mask is known: then it is 0",
+};
+
+export interface OperatorReport {
+  readonly tests: number;
+  /** Names of tests, without their common `test_`. */
+  readonly passed: readonly string[];
+  readonly refused: readonly string[];
+  readonly differ: readonly string[];
+  /** Tests that pass as a program of the parties, and those in which nothing is secret. */
+  readonly onShares: readonly string[];
+  readonly folded: readonly string[];
+  /** Both tables, as Markdown. */
+  readonly text: string;
+}
+
+type Named = readonly [name: string, result: NodeResult];
+
+/** Every test of a folder in the layout of the ONNX project's node tests. */
+export function operatorReport(folder: string): OperatorReport {
+  const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [entry.name] : [],
+  );
+  const results = names.sort().map((name): Named => [name.replace(/^test_/, ""), nodeResult(join(folder, name))]);
+  const of = (holds: (result: NodeResult) => boolean): string[] =>
+    results.filter(([, result]) => holds(result)).map(([name]) => name);
+  const passes = (result: NodeResult): boolean => result.imported.kind === "passes";
+  const report = {
+    tests: results.length,
+    passed: of(passes),
+    refused: of(({ imported }) => imported.kind === "refused"),
+    differ: of(({ imported }) => imported.kind === "differs"),
+    onShares: of((result) => result.shared?.outcome.kind === "passes"),
+    folded: of((result) => passes(result) && result.shared === undefined),
+  };
+  return { ...report, text: [summary(report), byOperator(results), exceptions(results)].join("\n\n") };
+}
+
+const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;
+
+function summary({ tests, passed, refused, differ, onShares, folded }: Omit<OperatorReport, "text">): string {
+  return [
+    `${passed.length} of ${tests} tests pass the import and the interpreter (${percent(passed.length, tests)}),`,
+    `${refused.length} are refused, ${differ.length} differ. Of those that pass, ${folded.length} have nothing secret`,
+    `left, and ${onShares.length} pass as a program of the parties.`,
+  ].join(" ");
+}
+
+/** One row for each operator, with what of its inputs had to be known in any of its tests. */
+function byOperator(results: readonly Named[]): string {
+  const groups = new Map<string, NodeResult[]>();
+  for (const [, result] of results) {
+    const operator = result.operators.join(", ") || "(not read)";
+    groups.set(operator, [...(groups.get(operator) ?? []), result]);
+  }
+  const rows = [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([operator, all]) => {
+      const count = (holds: (result: NodeResult) => boolean): number => all.filter(holds).length;
+      const known = [...new Set(all.flatMap((result) => result.shared?.known ?? result.known))];
+      const cells = [
+        operator,
+        all.length,
+        count(({ imported }) => imported.kind === "passes"),
+        count(({ shared }) => shared?.outcome.kind === "passes") || "",
+        known.join(", "),
+      ];
+      return `| ${cells.join(" | ")} |`;
+    });
+  const head = "| operator | tests | pass | pass on shares | inputs that must be known |";
+  return [head, "| --- | --: | --: | --: | --- |", ...rows].join("\n");
+}
+
+/** Every test that does not pass, on its own inputs or on shares, and why. */
+function exceptions(results: readonly Named[]): string {
+  const rows = results.flatMap(([name, { imported, shared }]) => {
+    const found: (readonly [string, Outcome])[] = [["import", imported]];
+    if (imported.kind === "passes" && shared) found.push(["on shares", shared.outcome]);
+    return found.flatMap(([where, outcome]) =>
+      outcome.kind === "passes" ? [] : [`| ${name} | ${where} | ${outcome.kind} | ${reason(name, outcome)} |`],
+    );
+  });
+  return ["| test | where | | why |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+function reason(name: string, outcome: Exclude<Outcome, { kind: "passes" }>): string {
+  if (outcome.kind === "differs") return `${outcome.because}${Object.hasOwn(notes, name) ? `: ${notes[name]}` : ""}`;
+  const [first] = outcome.because;
+  return `${first!.code}: ${first!.message.replaceAll("|", "\\|")}`;
+}

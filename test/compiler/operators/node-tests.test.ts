@@ -1,0 +1,31 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { operatorReport } from "../../../compiler/report/operators.ts";
+import { describeWith, sharedNodeTests } from "../../harness/shared.ts";
+
+const page = new URL("../../../docs/operators.md", import.meta.url);
+const [begin, end] = ["<!-- npm run operators -->\n", "\n<!-- end -->"];
+
+describeWith(sharedNodeTests, "single operators of the ONNX project", () => {
+  const report = operatorReport(sharedNodeTests);
+
+  it("pass, or are refused by name: 95 of 100 pass", () => {
+    expect(report.passed.length).toBeGreaterThanOrEqual(0.95 * report.tests);
+    expect(report.passed.length + report.refused.length + report.differ.length).toBe(report.tests);
+    expect(report.differ).toEqual(["attention_23_boolmask_fullymasked_row_nan_robustness"]);
+  });
+
+  it("pass on shares, or are refused there", () => {
+    expect(report.text).not.toMatch(/on shares \| differs/);
+    expect(report.onShares.length).toBeGreaterThanOrEqual(0.85 * report.tests);
+  });
+
+  it("docs/operators.md shows these tables", () => {
+    const text = readFileSync(page, "utf8");
+    const [before, rest] = text.split(begin) as [string, string];
+    const [shown, after] = rest.split(end) as [string, string];
+    // BLESS=1 writes the tables anew.
+    if (process.env.BLESS) writeFileSync(page, before + begin + report.text + end + after);
+    else expect(shown, "BLESS=1 npx vitest run test/compiler/operators/node-tests").toBe(report.text);
+  });
+});
