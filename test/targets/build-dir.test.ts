@@ -29,6 +29,7 @@ const manifest = {
   compiler: version,
   name: plan.name,
   setting: plan.setting,
+  chosenFor: { link: { name: "wan", mbitPerSecond: 100, roundTripMs: 80 }, objective: "time" },
   programHash: facts.hash,
   weights: [],
   inputs: [],
