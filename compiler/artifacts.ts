@@ -184,8 +184,11 @@ function roundingCaveats(truncation: Settled["truncation"], inexact: Manifest["i
 }
 
 /** Paths of the machine that compiled do not belong into what is handed out. */
-function withoutPaths(text: string, { base, adapter, model }: Settled): string {
-  const paths = [base, adapter, model].filter((path) => path !== undefined);
+function withoutPaths(text: string, { base, adapter, baseAdapter, model }: Settled): string {
+  // The longest first: one folder may lie within another.
+  const paths = [base, adapter, baseAdapter, model]
+    .filter((path) => path !== undefined)
+    .sort((a, b) => b.length - a.length);
   return paths.reduce((kept, path) => kept.replaceAll(path, basename(path)), text);
 }
 

@@ -14,6 +14,8 @@ export interface CompileOptions {
   readonly base?: string;
   /** Folder of a private PEFT adapter. */
   readonly adapter?: string;
+  /** Folder of the public adapter that the private one started from: an equal A is public. */
+  readonly baseAdapter?: string;
   /** Patterns of private weight names. */
   readonly private?: readonly string[];
   /** Who holds which input; default: the client. */
@@ -90,6 +92,14 @@ export function settle(options: CompileOptions): {
       code: "MRL0650",
       message: `--numerics ${preset.name} does not run in the setting ${setting}`,
       help: `give --setting ${preset.settings.join(" or ")}`,
+    });
+  }
+  if (options.baseAdapter !== undefined && options.adapter === undefined) {
+    const help = "give the private adapter too: --adapter <peft-dir>";
+    problems.push({
+      code: "MRL0653",
+      message: "--base-adapter names what an adapter started from, and there is none",
+      help,
     });
   }
   const margin = options.margin ?? defaultMargin;

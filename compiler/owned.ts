@@ -36,6 +36,7 @@ export function importOwned(
     ...(options.private && { private: options.private }),
     ...(options.base !== undefined && { base: openBase(options.base) }),
     ...(adapter && { adapter }),
+    ...(options.baseAdapter !== undefined && { baseAdapter: readAdapter(options.baseAdapter) }),
   });
   const plain = importModel(model, {
     ownership,
@@ -43,7 +44,7 @@ export function importOwned(
     dims: new Map(Object.entries(options.dims ?? {})),
     inputs: new Map(Object.entries(options.inputs ?? {})),
   });
-  const imported = adapter ? attachAdapter(plain, adapter) : plain;
+  const imported = adapter ? attachAdapter(plain, adapter, ownership.labels) : plain;
   return { model, imported, ownership, surrogate: publicSurrogate(imported, ownership) };
 }
 

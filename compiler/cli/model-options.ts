@@ -10,6 +10,10 @@ export const modelOptions: readonly OptionSpec[] = [
   { flags: "--base <path>", help: "the public model that this one was tuned from: weights that are equal are public" },
   { flags: "--adapter <peft-dir>", help: "a LoRA adapter of the server's, as PEFT saves it" },
   {
+    flags: "--base-adapter <peft-dir>",
+    help: "what the adapter started from, public: an A that is equal is public too",
+  },
+  {
     flags: "--private <pattern>",
     help: "weights with such names are the server's; * stands for anything",
     repeats: true,
@@ -62,6 +66,7 @@ export function compileOptionsOf(model: string, options: Options, link = linkOf(
   const compile: CompileOptions = {
     model,
     ...Object.fromEntries(texts),
+    ...(options.text("baseAdapter") !== undefined && { baseAdapter: options.text("baseAdapter")! }),
     ...(owners.length > 0 && { private: owners }),
     ...(reveal.length > 0 && { reveal }),
     ...(link && { link }),

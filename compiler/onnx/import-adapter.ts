@@ -1,5 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { infer } from "../../ir/infer.ts";
+import { join, type Label } from "../../ir/label.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { f32, type TensorType } from "../../ir/type.ts";
@@ -16,9 +17,10 @@ interface Attachment {
 
 /**
  * The module with the adapter beside its linear layers: x·W becomes x·W + (x·A)·B, before any bias. A and B are the
- * server's parameters `<module>.lora_A` and `<module>.lora_B`. All of the adapter must find its place, or nothing does.
+ * parameters `<module>.lora_A` and `<module>.lora_B`, the server's unless `labels` says otherwise. All of the adapter
+ * must find its place, or nothing does.
  */
-export function attachAdapter(imported: Imported, adapter: Adapter): Imported {
+export function attachAdapter(imported: Imported, adapter: Adapter, labels?: ReadonlyMap<string, Label>): Imported {
   const problems: Diagnostic[] = [];
   const found = adapter.modules.flatMap((half) => place(imported, adapter, half, problems));
   throwIfAny(problems);
@@ -30,7 +32,7 @@ export function attachAdapter(imported: Imported, adapter: Adapter): Imported {
       stored.set(name, { weight: name, views: [] });
     }
   }
-  return { ...imported, module: infer(insert(imported.module, found)), weights, stored };
+  return { ...imported, module: infer(insert(imported.module, found, labels)), weights, stored };
 }
 
 const halvesOf = ({ module, a, b }: AdapterModule): readonly (readonly [string, Tensor])[] => [
@@ -74,7 +76,7 @@ function place(
 }
 
 // x·W + (x·A)·B = x·(W + A·B)
-function insert(module: Module, found: readonly Attachment[]): Module {
+function insert(module: Module, found: readonly Attachment[], labels?: ReadonlyMap<string, Label>): Module {
   const fresh = createNames(Object.keys(module.values));
   const values = { ...module.values };
   const params = { ...module.params };
@@ -83,7 +85,7 @@ function insert(module: Module, found: readonly Attachment[]): Module {
   for (const { half, product } of found) {
     const [a, b] = halvesOf(half).map(([name, { shape }]) => {
       const id = fresh(name);
-      const type: TensorType = { label: "server", element: f32, shape };
+      const type: TensorType = { label: labels?.get(name) ?? "server", element: f32, shape };
       values[id] = { type };
       params[id] = name;
       return id;
@@ -100,9 +102,10 @@ function insert(module: Module, found: readonly Attachment[]): Module {
     ]);
     sums.set(result, sum!);
     const shape = typeOf(module, result).shape;
-    const own = { label: "shared", element: f32 } as const;
-    values[low!] = { type: { ...own, shape: [...shape.slice(0, -1), half.rank] } };
-    values[high!] = values[sum!] = { type: { ...own, shape } };
+    const narrow = join(typeOf(module, operands[0]!).label, values[a!]!.type.label);
+    const whole = join(narrow, values[b!]!.type.label, typeOf(module, result).label);
+    values[low!] = { type: { label: narrow, element: f32, shape: [...shape.slice(0, -1), half.rank] } };
+    values[high!] = values[sum!] = { type: { label: whole, element: f32, shape } };
   }
   const steps = module.steps.flatMap((step) => {
     const ops = step.ops.map((op) => ({ ...op, operands: op.operands.map((id) => sums.get(id) ?? id) }));

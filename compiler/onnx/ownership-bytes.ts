@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Tensor } from "../../ir/weights.ts";
 import { type Dtype, itemSizes } from "./dtype.ts";
 import type { Weight, WeightCatalog } from "./import-weights.ts";
-import { tensorBytes } from "./tensor-data.ts";
+import { encodeElements, tensorBytes, transpose } from "./tensor-data.ts";
 
 /**
  * SHA-256 of a parameter's elements as the training framework keeps them ([out, in], little-endian, the file's
@@ -15,6 +15,12 @@ export function digestOf({ model }: WeightCatalog, { source, recovered }: Weight
   const plain = turned ? transposeBytes(bytes, rows, columns, itemSizes[source.dtype]) : bytes;
   return createHash("sha256").update(plain).digest("hex");
 }
+
+/** The same of numbers that were read from a file of adapters, which keep [r, in] in single precision. */
+export const digestOfNumbers = (matrix: Tensor): string =>
+  createHash("sha256")
+    .update(encodeElements("float32", transpose(matrix).data))
+    .digest("hex");
 
 function transposeBytes(bytes: Uint8Array, rows: number, columns: number, size: number): Uint8Array {
   const out = new Uint8Array(bytes.length);

@@ -1,9 +1,9 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Adapter } from "../weights/peft.ts";
-import { catalogWeights, type Weight, type WeightCatalog } from "./import-weights.ts";
+import { catalogWeights, sameTensor, type Weight, type WeightCatalog } from "./import-weights.ts";
 import type { Base, BaseTensor } from "./ownership-base.ts";
-import { digestOf, isBaseValue } from "./ownership-bytes.ts";
+import { digestOf, digestOfNumbers, isBaseValue } from "./ownership-bytes.ts";
 import type { OnnxModel } from "./records.ts";
 
 /** What the user says about who owns what. */
@@ -14,6 +14,8 @@ export interface OwnershipOptions {
   readonly public?: readonly string[];
   readonly base?: Base;
   readonly adapter?: Adapter;
+  /** What the adapter started from, known to everybody: an A that is equal to its A is public (LoRA-FA keeps A). */
+  readonly baseAdapter?: Adapter;
   /** The graph is an unmerged LoRA: its A and B are the provider's. */
   readonly loraPrivate?: boolean;
   /** A model without any secret is meant. */
@@ -45,7 +47,7 @@ interface Verdict {
 
 /** Decides for every weight who knows it, and says why. What nothing proves public is private: fail closed. */
 export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}): Ownership {
-  const { base, adapter } = options;
+  const { base } = options;
   const catalog = catalogWeights(model, base?.names);
   const counterparts = new Map<string, BaseTensor>();
   const table = [...catalog.weights.values()].map((weight): Provenance => {
@@ -53,17 +55,30 @@ export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}
     const { name } = weight;
     return verdict.label === "public" ? { name, ...verdict, sha256: digestOf(catalog, weight) } : { name, ...verdict };
   });
-  for (const { module } of adapter?.modules ?? []) {
-    for (const half of ["lora_A", "lora_B"]) {
-      table.push({ name: `${module}.${half}`, label: "server", why: `of the adapter ${adapter!.folder}` });
-    }
-  }
+  table.push(...adapterHalves(options));
   throwIfAny([
     ...idlePatterns(catalog, options),
     ...nothingPrivate(model, table, options),
     ...publicTwins(catalog, table),
   ]);
   return { catalog, labels: new Map(table.map(({ name, label }) => [name, label])), table, counterparts };
+}
+
+/** Both halves of every module: the server's, but for an A that is bit for bit the public one that it started from. */
+function adapterHalves({ adapter, baseAdapter }: OwnershipOptions): readonly Provenance[] {
+  const starts = new Map(baseAdapter?.modules.map(({ module, a }) => [module, a]));
+  return (adapter?.modules ?? []).flatMap(({ module, a }): Provenance[] => {
+    const why = `of the adapter ${adapter!.folder}`;
+    const start = starts.get(module);
+    const kept = start !== undefined && sameTensor(a, start);
+    const name = `${module}.lora_A`;
+    return [
+      kept
+        ? { name, label: "public", why: `equal to that of ${baseAdapter!.folder}`, sha256: digestOfNumbers(a) }
+        : { name, label: "server", why },
+      { name: `${module}.lora_B`, label: "server", why },
+    ];
+  });
 }
 
 function judge(weight: Weight, options: OwnershipOptions, counterparts: Map<string, BaseTensor>): Verdict {

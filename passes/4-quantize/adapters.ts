@@ -21,6 +21,14 @@ export function roomForAdapters(module: Module, { values, inner }: Observation):
     const op = made?.name === "slice" ? producers.get(made.operands[0]!) : made;
     return op?.name === "matmul" && isServer(op.operands[1]!) ? op : undefined;
   };
+  /** The low-rank half: of a private A, or of a public one (LoRA-FA), which narrows what it is given. */
+  const half = (id: ValueId): { readonly low: Op; readonly trained: boolean } | undefined => {
+    const hidden = product(id);
+    if (hidden) return { low: hidden, trained: true };
+    const op = producers.get(id);
+    const narrows = op?.name === "matmul" && Object.hasOwn(module.params, op.operands[1]!) && isNarrower(module, op);
+    return narrows ? { low: op, trained: false } : undefined;
+  };
   const wide = new Map(values);
   const include = (id: ValueId, { lo, hi }: Interval): void => {
     const known = wide.get(id) ?? { lo: 0, hi: 0 };
@@ -31,11 +39,14 @@ export function roomForAdapters(module: Module, { values, inner }: Observation):
     if (op.name !== "add") continue;
     op.operands.forEach((id, place) => {
       const outer = product(id);
-      const low = outer && product(outer.operands[0]!);
+      const found = outer && half(outer.operands[0]!);
       const base = values.get(op.operands[1 - place]!);
-      if (!low || !base) return;
+      if (!found || !base) return;
+      const { low, trained } = found;
       include(id, base);
       include(op.result, base);
+      // With a public A what is measured is what A gives.
+      if (!trained) return;
       for (const narrow of new Set([low.result, outer.operands[0]!])) {
         const measured = values.get(narrow);
         if (measured) include(narrow, { lo: measured.lo * lowRankRoom, hi: measured.hi * lowRankRoom });
@@ -44,3 +55,6 @@ export function roomForAdapters(module: Module, { values, inner }: Observation):
   }
   return { values: wide, inner };
 }
+
+const isNarrower = ({ values }: Module, { operands, result }: Op): boolean =>
+  values[result]!.type.shape.at(-1)! < values[operands[0]!]!.type.shape.at(-1)!;

@@ -1,16 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Artifacts, type CompileOptions, compileModel } from "../../../compiler/compile.ts";
 import { readInputFiles } from "../../../compiler/run/inputs.ts";
 import { writeNpz } from "../../../compiler/weights/npz.ts";
+import { type StoredTensor, writeSafetensors } from "../../../compiler/weights/safetensors.ts";
 import { opsOf } from "../../../ir/module.ts";
 import { tensor } from "../../../ir/weights.ts";
 import { build, queryOnce } from "../../end-to-end/compiled.ts";
 import { declaredError } from "../../end-to-end/declared-error.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
-import { floatInfo, floatTensor, modelBytes, node } from "../onnx/build.ts";
+import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../onnx/build.ts";
 import { farthest, runOnnx, studentAt } from "./students.ts";
 import { tune } from "./tuned.ts";
 
@@ -99,6 +100,80 @@ describe("LoRA", () => {
     const [before] = [...(await runOnnx(frozen.base!, inputs)).values()];
     expect(farthest(wanted!, before!)).toBeGreaterThan(0.05);
     expect(report.measured).toEqual(report.predicted);
+  });
+});
+
+describe("LoRA in a folder of its own", () => {
+  /** As PEFT saves it: A [r, in], B [out, r]. */
+  function adapter(name: string, seedOfA: number, seedOfB: number | undefined): string {
+    const folder = at(name);
+    mkdirSync(folder);
+    const config = { peft_type: "LORA", r: rank, lora_alpha: 4, target_modules: ["up", "down"], bias: "none" };
+    writeFileSync(join(folder, "adapter_config.json"), JSON.stringify(config));
+    const half = (path: string, shape: readonly number[], seed: number | undefined): StoredTensor => {
+      const count = shape[0]! * shape[1]!;
+      const data = Float32Array.from(seed === undefined ? new Array<number>(count).fill(0) : numbers(count, seed, 0.3));
+      return {
+        name: `base_model.model.layers.0.${path}.weight`,
+        dtype: "float32",
+        shape,
+        bytes: new Uint8Array(data.buffer),
+      };
+    };
+    const tensors = [
+      half("up.lora_A", [rank, width], seedOfA),
+      half("up.lora_B", [inner, rank], seedOfB),
+      half("down.lora_A", [rank, inner], seedOfA + 1),
+      half("down.lora_B", [width, rank], seedOfB),
+    ];
+    writeFileSync(join(folder, "adapter_model.safetensors"), writeSafetensors(tensors));
+    return folder;
+  }
+
+  it("has a public A where that is the A that everybody has", async () => {
+    const [start, trained, other] = [
+      adapter("start", 70, undefined),
+      adapter("trained", 70, 80),
+      adapter("other", 75, 80),
+    ];
+    const compile = (folder: string, base?: string): CompileOptions => ({
+      model: at("layer.onnx"),
+      adapter: folder,
+      ...(base !== undefined && { baseAdapter: base }),
+      reveal: [{ output: "y", to: "client" }],
+      calibrate: at("x.npz"),
+    });
+    const [whole, frozen, foreign] = [compile(trained), compile(trained, start), compile(other, start)].map((options) =>
+      compileModel(options),
+    ) as [Artifacts, Artifacts, Artifacts];
+    const wide = [
+      [1, rows, width],
+      [1, rows, rank],
+      [1, rows, inner],
+      [1, rows, rank],
+    ];
+    expect(opened(whole)).toEqual(wide);
+    expect(opened(frozen)).toEqual([
+      [1, rows, rank],
+      [1, rows, rank],
+    ]);
+    expect(opened(foreign)).toEqual(wide);
+    const { adapter: _, ...alone } = compile(trained, start);
+    expect(codesOf(() => compileModel(alone))).toEqual(["MRL0653"]);
+    const a = frozen.manifest.weights.find(({ name }) => name === "layers.0.up.lora_A")!;
+    expect(a).toMatchObject({ label: "public", why: "equal to that of start" });
+    expect(a.sha256).toMatch(/^[0-9a-f]{64}$/);
+    // The same function, whoever knows A.
+    const results = await Promise.all(
+      [compile(trained), compile(trained, start)].map(async (options, index) => {
+        const out = at(`peft-${index}`);
+        build(out, options);
+        const error = await declaredError(out, at("x.npz"));
+        return { found: (await queryOnce(out, [at("x.npz")])).outputs.get("y")!, error };
+      }),
+    );
+    const [first, second] = results as [(typeof results)[0], (typeof results)[0]];
+    expect(farthest(first.found, second.found)).toBeLessThan(first.error + second.error);
   });
 });
 
