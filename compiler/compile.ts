@@ -18,6 +18,7 @@ import type { Manifest } from "./manifest.ts";
 import type { Imported } from "./onnx/import.ts";
 import { type CompileOptions, settle } from "./options.ts";
 import { type HowToImport, importOwned, type Owned } from "./owned.ts";
+import { dependentNumbers } from "./public-numbers.ts";
 
 export type { CompileOptions } from "./options.ts";
 export { importFor } from "./owned.ts";
@@ -129,6 +130,8 @@ function secureParts(
   if (print(secret.module) !== print(open.module)) {
     throw new Error("a rewrite depends on private numbers: the module differs with public ones in their place");
   }
+  const [dependent] = dependentNumbers(secret, open);
+  if (dependent !== undefined) throw new Error(`a rewrite makes ${dependent}, which is public, of private numbers`);
   return { private: secret, public: open, split: divided, rewritten };
 }
 
