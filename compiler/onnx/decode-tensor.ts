@@ -1,8 +1,10 @@
 import type { onnx as proto } from "onnx-proto";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
+import { sizeOf } from "../../ir/type.ts";
 import { duplicates } from "../weights/store.ts";
 import { type Dtype, describeDtype, dtypeOf } from "./dtype.ts";
 import { locationFault } from "./external.ts";
+import { type NarrowType, narrowTypeOf, packedLength, widened } from "./narrow.ts";
 import type { OnnxTensor, TensorSource } from "./records.ts";
 import { byteLengthOf } from "./tensor-data.ts";
 
@@ -32,8 +34,9 @@ export function bigintOf(value: Int64): bigint {
 /** A tensor as a record; undefined, with the reasons reported, when it cannot be one. */
 export function decodeTensor(tensor: proto.ITensorProto, problems: Problems, where: string): OnnxTensor | undefined {
   const number = tensor.dataType ?? 0;
-  const dtype = dtypeOf(number);
-  if (!dtype) {
+  const narrow = narrowTypeOf(number);
+  const dtype = narrow?.wide ?? dtypeOf(number);
+  if (!dtype || (narrow && tensor.dataLocation === 1)) {
     const help = "export the model in float32, float16 or bfloat16, with plain integers";
     return report(problems, "MRL0109", where, `elements of type ${describeDtype(number)} are not supported`, help);
   }
@@ -44,6 +47,10 @@ export function decodeTensor(tensor: proto.ITensorProto, problems: Problems, whe
   }
   if (tensor.segment) return report(problems, "MRL0114", where, "tensors in segments are not supported");
   const shape = dims.map(Number);
+  if (narrow) {
+    const source = narrowSource(tensor, narrow, shape, problems, where);
+    return source && { name: tensor.name ?? "", dtype, dims: shape, source, narrow };
+  }
   const source =
     tensor.dataLocation === 1
       ? externalSource(tensor, byteLengthOf(dtype, shape), problems, where)
@@ -123,6 +130,24 @@ function inlineSource(
     return report(problems, "MRL0114", where, message);
   }
   return { kind: "inline", bytes };
+}
+
+/** Packed elements lie in rawData, or one byte each in int32Data. */
+function narrowSource(
+  tensor: proto.ITensorProto,
+  narrow: NarrowType,
+  shape: readonly number[],
+  problems: Problems,
+  where: string,
+): TensorSource | undefined {
+  const count = sizeOf(shape);
+  const bytes = tensor.int32Data?.length ? Uint8Array.from(tensor.int32Data) : (tensor.rawData ?? new Uint8Array());
+  const expected = packedLength(narrow, count);
+  if (bytes.length !== expected) {
+    const message = `the data has ${bytes.length} bytes; ${narrow.name} of [${shape.join(", ")}] needs ${expected}`;
+    return report(problems, "MRL0114", where, message);
+  }
+  return { kind: "inline", bytes: widened(narrow, bytes, count) };
 }
 
 /** The elements of a typed field as raw bytes; undefined when one of them does not fit its type. */

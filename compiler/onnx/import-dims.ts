@@ -29,6 +29,8 @@ export function bindDims(
   const shapes = new Map<string, readonly number[]>();
   for (const input of inputs) {
     if (!input.dims) {
+      // What is no tensor has no rank, and is refused as such.
+      if (input.kind !== "tensor") continue;
       problems.push({ code: "MRL0402", message: `the rank of input "${input.name}" is not known`, at: file });
       continue;
     }

@@ -111,6 +111,7 @@ function contextOf(source: Source, node: OnnxNode, values: Values): LowerContext
     emit: into.emit,
     constant: (tensor, element) => ({ kind: "constant", tensor, element, name }),
     read: (tensor) => readTensor(model, tensor),
+    narrowOf: (place) => model.graph.initializers.get(node.inputs[place] ?? "")?.narrow,
     run: (graph, inputs) => runGraph(source, graph, inputs, values),
   };
 }

@@ -1,4 +1,5 @@
 import type { Dtype } from "./dtype.ts";
+import type { NarrowType } from "./narrow.ts";
 
 /** A decoded model: plain data, no protobuf object, no prototype that a name of the file could reach. */
 export interface OnnxModel {
@@ -53,6 +54,8 @@ export interface OnnxTensor {
   readonly dtype: Dtype;
   readonly dims: readonly number[];
   readonly source: TensorSource;
+  /** The file's own type, where the elements were widened to `dtype` when they were read. */
+  readonly narrow?: NarrowType;
 }
 
 export type TensorSource =

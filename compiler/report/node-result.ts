@@ -12,9 +12,9 @@ import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState, type State } from "../../passes/pass.ts";
 import { readModel } from "../onnx/decode.ts";
-import type { Imported } from "../onnx/import.ts";
+import { type Imported, importModel } from "../onnx/import.ts";
 import { elementOf } from "../onnx/import-weights.ts";
-import type { OnnxTensor } from "../onnx/records.ts";
+import type { OnnxModel, OnnxTensor } from "../onnx/records.ts";
 import { createNoise, errorBound } from "./error-bound.ts";
 import { type Attempt, contentOf, importsOf, type NodeTest, readNodeTest } from "./node-test.ts";
 
@@ -223,16 +223,24 @@ function sharedResult(test: NodeTest, least: readonly string[], exact: Values): 
 
 /** One folder of the ONNX project's node tests. */
 export function nodeResult(folder: string): NodeResult {
-  const operators = refusable(
-    () => [...new Set(readModel(join(folder, "model.onnx")).graph.nodes.map(({ op }) => op))],
-    () => [],
+  const model = refusable<OnnxModel | undefined>(
+    () => readModel(join(folder, "model.onnx")),
+    () => undefined,
   );
-  const whole = refusable(
+  const refused = (because: readonly Diagnostic[]) => ({ known: [], imported: refusedFor(because) });
+  const whole = refusable<Omit<NodeResult, "operators">>(
     () => resultOf(readNodeTest(folder)),
-    (because) => ({ known: [], imported: refusedFor(because) }),
+    // What the model itself is refused for says more than what its data is.
+    (because) => refused(model ? (problemsOf(model) ?? because) : because),
   );
-  return { operators, ...whole };
+  return { operators: [...new Set(model?.graph.nodes.map(({ op }) => op))], ...whole };
 }
+
+const problemsOf = (model: OnnxModel): readonly Diagnostic[] | undefined =>
+  refusable<readonly Diagnostic[] | undefined>(
+    () => void importModel(model),
+    (because) => because,
+  );
 
 function resultOf(test: NodeTest): Omit<NodeResult, "operators"> {
   const { value: attempt, done } = importsOf(test).next();

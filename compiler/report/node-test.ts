@@ -50,7 +50,6 @@ function withKnown({ model, inputs }: NodeTest, known: ReadonlySet<number>): Onn
     ...info,
     name: renamed(info.name),
     dims: inputs[at]?.dims ?? info.dims,
-    dtype: inputs[at]?.dtype ?? info.dtype,
   }));
   const stored = [...known].map((at) => [infos[at]!.name, { ...inputs[at]!, name: infos[at]!.name }] as const);
   return {

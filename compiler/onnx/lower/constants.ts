@@ -1,6 +1,7 @@
 import { bool, f32, i64, type PlainElement, sizeOf } from "../../../ir/type.ts";
 import { scalar, tensor } from "../../../ir/weights.ts";
 import { elementOf } from "../import-weights.ts";
+import { type NarrowType, narrowTypeOf } from "../narrow.ts";
 import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, refuse } from "./context.ts";
 
 /** Elements that one folded constant may have: a shape from a hostile file must not take all memory. */
@@ -81,9 +82,29 @@ const castTargets: readonly (readonly [PlainElement, readonly number[]])[] = [
 
 function cast(context: LowerContext) {
   const to = intAttr(context, "to", 0);
+  const narrow = narrowTypeOf(to);
+  if (narrow) return narrowed(context, narrow);
   const found = castTargets.find(([, numbers]) => numbers.includes(to));
   if (!found) return refuse(`expected a cast to a float, an integer or a boolean, found ONNX data type ${to}`);
   return context.emit("cast", [inputOf(context, 0, "input")], { to: found[0].kind });
+}
+
+/** Known numbers are rounded at once; secrets have fractional bits that the compiler chooses, and no such type. */
+function narrowed(context: LowerContext, { name, wide, round }: NarrowType) {
+  const input = inputOf(context, 0, "input");
+  if (input.kind !== "constant") return refuse(`a cast of secrets or weights to ${name}: fixed point has no such type`);
+  const saturate = intAttr(context, "saturate", 1) !== 0;
+  const { shape, data } = input.tensor;
+  const rounded = data.map((x) => round(x, saturate));
+  return context.constant(tensor(shape, rounded), elementOf(wide));
+}
+
+/** Elements of a stored tensor say their type; of others it is enough to know which kind of number they are. */
+function castLike(context: LowerContext) {
+  const narrow = context.narrowOf(1);
+  if (narrow) return narrowed(context, narrow);
+  const to = context.element(inputOf(context, 1, "target_type")).kind;
+  return context.emit("cast", [inputOf(context, 0, "input")], { to });
 }
 
 /** Values that are known at import, and operators that pass their input on. */
@@ -101,10 +122,7 @@ export const constantLowerings: LowerTable = {
   Div: div,
   Identity: (context) => inputOf(context, 0, "input"),
   Cast: cast,
-  CastLike: (context) =>
-    context.emit("cast", [inputOf(context, 0, "input")], {
-      to: context.element(inputOf(context, 1, "target_type")).kind,
-    }),
+  CastLike: castLike,
   Dropout: (context) => {
     const training = knownInput(context, 2, "training_mode")?.data[0] ?? 0;
     if (training !== 0) refuse("dropout in training mode: export the model with model.eval()");

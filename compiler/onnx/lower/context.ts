@@ -2,6 +2,7 @@ import type { Attrs } from "../../../ir/module.ts";
 import { axisOf } from "../../../ir/ops/helpers/shapes.ts";
 import { f32, type PlainElement, type Shape } from "../../../ir/type.ts";
 import { scalar, type Tensor } from "../../../ir/weights.ts";
+import type { NarrowType } from "../narrow.ts";
 import type { OnnxGraph, OnnxNode, OnnxTensor } from "../records.ts";
 import type { ConstantOperand, Operand } from "./operand.ts";
 
@@ -18,6 +19,8 @@ export interface LowerContext {
   readonly emit: (op: string, operands: readonly Operand[], attrs?: Attrs) => Operand;
   readonly constant: (tensor: Tensor, element: PlainElement) => ConstantOperand;
   readonly read: (tensor: OnnxTensor) => Tensor;
+  /** The type of a stored input that the file has in a narrow one. */
+  readonly narrowOf: (place: number) => NarrowType | undefined;
   /** The outputs of a graph inside the node on these inputs; it sees the values around the node too. */
   readonly run: (graph: OnnxGraph, inputs: readonly Operand[]) => readonly Operand[];
 }
