@@ -3,6 +3,8 @@ import { type Module, type Stage, stages } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
 import { importFor } from "../owned.ts";
 import { manifestText } from "../report/build-summary.ts";
+import { isStudentManifest, readStudentManifest } from "../rewrite/read.ts";
+import { studentText } from "../rewrite/summary.ts";
 import { loadManifest } from "../run/build-parts.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
@@ -10,8 +12,10 @@ import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";
 
 export const inspectCommand: CommandSpec = {
   name: "inspect",
-  summary: "show a model in the compiler's own language, or what a build directory promises",
-  arguments: [{ name: "model.onnx | build-dir", help: "a model, or what marillc compile wrote" }],
+  summary: "show a model in the compiler's own language, or what a build or a student promises",
+  arguments: [
+    { name: "model.onnx | build-dir | student.manifest.json", help: "a model, or what compile or rewrite wrote" },
+  ],
   options: [
     { flags: "--stage <stage>", help: `the pass after which it is shown: ${stages.join(", ")} (default: import)` },
     ...modelOptions,
@@ -30,6 +34,11 @@ async function inspect({ args, options }: Call): Promise<Outcome> {
     if (options.text("stage") !== undefined) usage("--stage is for a model: program.mir of a build is its last stage");
     const manifest = loadManifest(path);
     return { json: { schema: 1, manifest }, text: manifestText(manifest) };
+  }
+  if (isStudentManifest(path)) {
+    if (options.text("stage") !== undefined) usage("--stage is for a model: this is the manifest of a student");
+    const manifest = readStudentManifest(path);
+    return { json: { schema: 1, manifest }, text: studentText(manifest, path) };
   }
   const module = await moduleAt(path, options);
   const text = print(module);

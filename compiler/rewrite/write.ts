@@ -1,7 +1,19 @@
-import { closeSync, mkdirSync, openSync, realpathSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import { canonicalJson } from "../build-dir.ts";
+import { tokenizerFiles } from "../tokenizer.ts";
 import type { Student } from "./rewrite.ts";
 
 export interface StudentFiles {
@@ -33,6 +45,11 @@ export function writeStudent(files: StudentFiles, source: string, { model, data,
   if (data.length > 0) writeWhole(files.data, data);
   writeWhole(files.model, [() => model]);
   writeFileSync(files.manifest, canonicalJson(manifest));
+  // What a model's text goes through lies beside it, and changes no more than its weights' names.
+  for (const name of tokenizerFiles) {
+    const [from, to] = [source, files.model].map((path) => join(dirname(path), name)) as [string, string];
+    if (existsSync(from) && !existsSync(to)) copyFileSync(from, to);
+  }
 }
 
 /** Chunk by chunk into a file beside, which then takes the place: the data of the source may be the file itself. */

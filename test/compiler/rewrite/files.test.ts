@@ -7,7 +7,7 @@ import { readTensor } from "../../../compiler/onnx/tensor-data.ts";
 import { rewriteModel } from "../../../compiler/rewrite/rewrite.ts";
 import { fields, splitFields, stringsOf } from "../../../compiler/rewrite/wire-edit.ts";
 import { tensor } from "../../../ir/weights.ts";
-import { marillcJson } from "../../cli/cli.ts";
+import { marillc, marillcJson } from "../../cli/cli.ts";
 import { describeWith, sharedModels } from "../../harness/shared.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "../onnx/build.ts";
 import { farthest, type Inputs, runOnnx, studentAt } from "./students.ts";
@@ -221,7 +221,19 @@ describe("marillc rewrite", () => {
     expect(code).toBe(0);
     expect(Object.keys(json.files)).toEqual(["model", "data", "manifest"]);
     for (const path of Object.values(json.files)) expect(existsSync(path)).toBe(true);
+    // Text is generated with it once it is tuned.
+    expect(existsSync(join(dir, "cli", "tokenizer.json"))).toBe(true);
     expect(JSON.parse(readFileSync(json.files.manifest!, "utf8"))).toEqual(json.manifest);
+    const shown = await marillcJson<{ manifest: unknown }>("inspect", json.files.manifest!);
+    expect(shown.json.manifest).toEqual(json.manifest);
+    const { out: text } = await marillc("inspect", json.files.manifest!);
+    for (const part of ["3 of 6 frozen", "tune it before", "0+2 1+3", "rank 8"]) expect(text).toContain(part);
+    writeFileSync(join(dir, "wrong.manifest.json"), "{}");
+    const wrong = await marillcJson<{ error: readonly { code: string }[] }>(
+      "inspect",
+      join(dir, "wrong.manifest.json"),
+    );
+    expect([wrong.code, wrong.json.error[0]!.code]).toEqual([1, "MRL0687"]);
   });
 
   it("never writes over its source", async () => {
