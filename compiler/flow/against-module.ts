@@ -34,14 +34,15 @@ export function againstModule(program: ProgramText, flow: Flow, module: ModuleTe
     const why = differences(op, calls.get(variable), { program, flow, module, variables, variable });
     findings.push(...why.map((what) => differ(`${variable}: ${what} than in program.mir`)));
   }
+  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "wire").map(([name]) => name);
   const order = (all: readonly string[]): string => all.join(", ");
   if (order(program.calls.map(({ result }) => result)) !== order(expectedOrder(module, variables))) {
     findings.push(differ("the calls are in another order than in program.mir"));
   }
   for (const [what, mine, theirs] of [
-    ["inputs", [...program.inputs.keys()], [...module.inputs.keys()]],
+    ["inputs", [...program.inputs.keys()], own],
     ["outputs", [...program.outputs.keys()], module.outputs],
-    ["outputs", [...program.returns.keys()], module.outputs],
+    ["outputs", [...program.returns.keys()].filter((name) => !program.kept.has(name)), module.outputs],
   ] as const) {
     if (order([...mine].sort()) !== order([...theirs].sort()))
       findings.push(differ(`other ${what} than in program.mir`));
@@ -82,13 +83,17 @@ function differences(op: OpText, call: Call | undefined, place: Place): readonly
 /** An argument by its name in program.mir, if it is what that says of it. */
 function operandName({ kind, name }: Argument, id: string | undefined, { program, module }: Place): string {
   if (kind === "value") return name;
+  if (kind === "kept") return module.inputs.get(name)?.sharing === "wire" ? name : "";
   if (kind === "input") return module.inputs.has(name) ? name : "";
   const decl = program.weights.get(name);
   const param = module.params.get(id ?? "");
   if (!decl || !param || (name !== id && !name.startsWith(`${id}.`))) return "";
   const isPublic = decl.form === "public" || decl.form === "told";
   const open = decl.form === "server" ? "server" : isPublic ? "public" : param.type.label;
-  const same = decl.tensor === `${param.tensor}@${decl.scale}` && decl.shape.join() === param.type.shape.join();
+  const { type, placed } = param;
+  const shape = placed ? type.shape.with(placed.axis, placed.rows) : type.shape;
+  const fits = decl.shape.join() === shape.join() && decl.place === placed?.axis;
+  const same = decl.tensor === `${param.tensor}@${decl.scale}` && fits;
   return same && param.type.label === open ? id! : "";
 }
 

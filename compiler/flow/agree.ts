@@ -3,7 +3,18 @@ import type { ProgramText } from "./read-program.ts";
 
 type Part = keyof Pick<
   ProgramText,
-  "name" | "hash" | "setting" | "inputs" | "weights" | "outputs" | "types" | "specs" | "protocols" | "calls" | "returns"
+  | "name"
+  | "hash"
+  | "setting"
+  | "inputs"
+  | "weights"
+  | "outputs"
+  | "kept"
+  | "types"
+  | "specs"
+  | "protocols"
+  | "calls"
+  | "returns"
 >;
 const parts: readonly Part[] = [
   "name",
@@ -12,6 +23,7 @@ const parts: readonly Part[] = [
   "inputs",
   "weights",
   "outputs",
+  "kept",
   "types",
   "specs",
   "protocols",

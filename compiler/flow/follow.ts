@@ -47,6 +47,9 @@ const formOfWeight: ReadonlyMap<string, Form> = new Map([
 ]);
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
+/** The shape of the query's own rows with `rows` of them along one axis. */
+const isPart = (shape: readonly number[], own: readonly number[], rows: number): boolean =>
+  shape.length === own.length && own.some((_, axis) => sameShape(shape, own.with(axis, rows)));
 const show = ({ shape, width }: Pick<TypeText, "shape" | "width">): string => `${width} bits [${shape.join(", ")}]`;
 const isShared = ({ form }: Followed): boolean => form === "share" || form === "replicated";
 
@@ -130,10 +133,21 @@ function operandOf(
     if (!sameShape(type.shape, said.shape)) return `input ${name} is ${show(type)}, not ${show(said)}`;
     return { form: "client", label: "client", from: new Set(["client"]), type };
   }
+  if (kind === "kept") {
+    const type = program.kept.get(name);
+    if (!type) return `there is no kept wire ${name}`;
+    const fits = type.width === said.width && type.scale === said.scale && isPart(said.shape, type.shape, type.past);
+    if (!fits) return `kept wire ${name} is ${show(type)}, not ${show(said)}`;
+    return { form: "wire", label: "shared", from: new Set(["client", "server"]), type: said };
+  }
   const type = program.weights.get(name);
   const form = type && formOfWeight.get(type.form);
   if (!type || !form) return `there is no weight ${name}`;
-  if (!sameShape(type.shape, said.shape) || type.scale !== said.scale) {
+  const axis = type.place ?? type.shape.length;
+  const rows = said.shape[axis] ?? 0;
+  // Some rows of it, where it has a place; the whole otherwise.
+  const whole = axis < type.shape.length && rows <= type.shape[axis]! ? type.shape.with(axis, rows) : type.shape;
+  if (!sameShape(whole, said.shape) || type.scale !== said.scale) {
     return `weight ${name} is ${show(type)}, not ${show(said)}`;
   }
   const label = labelOf(form);
@@ -225,7 +239,7 @@ function judgeReveal(
 
 /** What must hold of the whole: outputs are opened, opened values go nowhere else, nothing is declared in vain. */
 function atTheEnd(
-  { returns, outputs, calls, specs, types, inputs, weights }: ProgramText,
+  { returns, outputs, kept, calls, specs, types, inputs, weights }: ProgramText,
   values: ReadonlyMap<string, Followed>,
   used: ReadonlySet<string>,
   file: string,
@@ -235,8 +249,15 @@ function atTheEnd(
     const value = values.get(returns.get(output) ?? "");
     if (value?.form !== "opened") messages.push(["MRL0906", `${output} is a declared output, and is never opened`]);
   }
+  for (const [name, decl] of kept) {
+    const value = values.get(returns.get(name) ?? "");
+    const same = value && sameShape(value.type.shape, decl.shape) && value.type.width === decl.width;
+    if (value?.form !== "wire" || !same) messages.push(["MRL0904", `${name} is to be kept, and is no such wire`]);
+  }
   for (const output of returns.keys()) {
-    if (!outputs.has(output)) messages.push(["MRL0905", `${output} is given back, and is no declared output`]);
+    if (outputs.has(output) && kept.has(output)) messages.push(["MRL0905", `${output} is kept, and an output`]);
+    if (!outputs.has(output) && !kept.has(output))
+      messages.push(["MRL0905", `${output} is given back, and is no declared output`]);
   }
   const called = new Set(calls.map(({ result }) => result));
   const named = new Set([...specs].flatMap(([name, { operands }]) => [name, ...operands]));

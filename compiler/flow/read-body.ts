@@ -1,7 +1,8 @@
 import { ReadError, type Reader, readKey } from "./tokens.ts";
 
 export interface Argument {
-  readonly kind: "value" | "input" | "weight";
+  /** `kept`: a wire that earlier queries opened. */
+  readonly kind: "value" | "input" | "weight" | "kept";
   readonly name: string;
 }
 
@@ -28,8 +29,8 @@ export interface Body {
 }
 
 /** The text may name these, and no value may be called so. */
-const tools = ["protocols", "local", "parallel", "party", "inputs", "_inputs", "weights", "types", "specs"];
-const tables = ["inputTypes", "weightTypes", "outputTypes", "program"];
+const tools = ["protocols", "local", "parallel", "party", "inputs", "_inputs", "weights", "kept", "types", "specs"];
+const tables = ["inputTypes", "weightTypes", "outputTypes", "keptTypes", "program"];
 
 /** The generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs. */
 export function readBody(reader: Reader): Body {
@@ -51,6 +52,7 @@ export function readBody(reader: Reader): Body {
     for (const [object, kind] of [
       ["inputs", "input"],
       ["weights", "weight"],
+      ["kept", "kept"],
     ] as const) {
       if (reader.sees(object)) {
         tool(object);
@@ -132,7 +134,7 @@ function closed(reader: Reader): readonly Argument[] {
   return [];
 }
 
-/** `*body({ protocols, local, parallel }, party, inputs, weights)`, without those at the end that it does not use. */
+/** `*body({ protocols, local, parallel }, party, inputs, weights, kept)`, without those at the end that it does not use. */
 function readParameters(reader: Reader): ReadonlySet<string> {
   reader.expect("* body ( {");
   const given = new Set(reader.list("}", () => reader.take("name", "a tool")));
@@ -147,6 +149,10 @@ function readParameters(reader: Reader): ReadonlySet<string> {
     if (reader.accepts(",")) {
       reader.expect("weights");
       given.add("weights");
+      if (reader.accepts(",")) {
+        reader.expect("kept");
+        given.add("kept");
+      }
     }
   }
   reader.expect(")");

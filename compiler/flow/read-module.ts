@@ -21,10 +21,16 @@ export interface OpText {
   readonly type: ValueText;
 }
 
+/** A param that is a part of its weight: rows of the place that a query is about, of so many in all. */
+export interface Placed {
+  readonly axis: number;
+  readonly rows: number;
+}
+
 /** The module that the dealer executes and the programs were made from. */
 export interface ModuleText {
   readonly inputs: ReadonlyMap<string, ValueText>;
-  readonly params: ReadonlyMap<string, { readonly type: ValueText; readonly tensor: string }>;
+  readonly params: ReadonlyMap<string, { readonly type: ValueText; readonly tensor: string; readonly placed?: Placed }>;
   /** Ops of one step run in lock step. */
   readonly steps: readonly (readonly OpText[])[];
   readonly outputs: readonly string[];
@@ -48,7 +54,7 @@ export function readModule(text: string): ModuleText {
   else reader.take("name", "a name");
   reader.expect("stage schedule {");
   const inputs = new Map<string, ValueText>();
-  const params = new Map<string, { readonly type: ValueText; readonly tensor: string }>();
+  const params = new Map<string, { readonly type: ValueText; readonly tensor: string; readonly placed?: Placed }>();
   const steps: (readonly OpText[])[] = [];
   const outputs: string[] = [];
   while (!reader.accepts("}")) {
@@ -57,7 +63,8 @@ export function readModule(text: string): ModuleText {
     else if (reader.accepts("param")) {
       const [id, type] = readTyped(reader);
       reader.expect("=");
-      params.set(id, { type, tensor: reader.string() });
+      const tensor = reader.string();
+      params.set(id, { type, tensor, ...(reader.accepts("at") && { placed: readPlaced(reader) }) });
     } else if (reader.accepts("step")) {
       const ops: OpText[] = [];
       reader.expect("{");
@@ -67,6 +74,12 @@ export function readModule(text: string): ModuleText {
   }
   reader.take("end", "the end");
   return { inputs, params, steps, outputs };
+}
+
+function readPlaced(reader: Reader): Placed {
+  reader.expect("place");
+  const { axis, rows } = readAttrs(reader);
+  return typeof axis === "number" && typeof rows === "number" ? { axis, rows } : reader.fail("a place before it");
 }
 
 function readValue(reader: Reader): string {

@@ -28,6 +28,13 @@ export interface WeightText {
   readonly shape: readonly number[];
   readonly width: number;
   readonly scale: number;
+  /** The body takes some rows of it along this axis: those of the places that the query is about. */
+  readonly place?: number;
+}
+
+/** A wire that a query leaves for later ones; `past`: rows of earlier queries that the body can read. */
+export interface KeptText extends TypeText {
+  readonly past: number;
 }
 
 export interface SpecText {
@@ -45,6 +52,7 @@ export interface ProgramText extends Body {
   readonly inputs: ReadonlyMap<string, TypeText>;
   readonly weights: ReadonlyMap<string, WeightText>;
   readonly outputs: ReadonlyMap<string, TypeText & { readonly to: string }>;
+  readonly kept: ReadonlyMap<string, KeptText>;
   readonly name: string;
   readonly hash: string;
   readonly setting: string;
@@ -81,26 +89,31 @@ export function readProgram(text: string, language: "ts" | "js"): ProgramText {
     reader.expect(";");
     return entries;
   };
-  if (language === "ts") readImport(reader);
-  const fixed = (): TypeText => readFields(reader, ["shape", "width", "scale", "lo", "hi"]) as unknown as TypeText;
+  const known = language === "ts" && readImport(reader);
+  const fields = ["shape", "width", "scale", "lo", "hi"];
+  const fixed = (): TypeText => readFields(reader, fields) as unknown as TypeText;
   const types = table("types", "satisfies Record < string , Fixed >", fixed);
   const specs = table("specs", "satisfies Record < string , Spec >", () => readSpec(reader));
   const inputs = table("inputTypes", "satisfies Record < string , Fixed >", fixed);
   const weights = table(
     "weightTypes",
     "as const satisfies Record < string , WeightDecl >",
-    () => readFields(reader, ["form", "tensor", "shape", "width", "scale"]) as unknown as WeightText,
+    () => readFields(reader, ["form", "tensor", "shape", "width", "scale"], ["place"]) as unknown as WeightText,
   );
   const outputs = table(
     "outputTypes",
     "as const satisfies Record < string , OutputDecl >",
-    () =>
-      readFields(reader, ["shape", "width", "scale", "lo", "hi", "to"]) as unknown as TypeText & {
-        readonly to: string;
-      },
+    () => readFields(reader, [...fields, "to"]) as unknown as TypeText & { readonly to: string },
   );
+  const keeps = reader.sees("const");
+  if (language === "ts" && keeps !== known) reader.fail("what is kept as it was imported");
+  const keptText = (): KeptText => readFields(reader, [...fields, "past"]) as unknown as KeptText;
+  const kept = keeps
+    ? table("keptTypes", "as const satisfies Record < string , KeptDecl >", keptText)
+    : new Map<string, KeptText>();
   reader.expect("export const program");
-  typed(": Program < keyof typeof inputTypes , keyof typeof weightTypes >");
+  const more = keeps ? " , keyof typeof keptTypes" : "";
+  typed(`: Program < keyof typeof inputTypes , keyof typeof weightTypes${more} >`);
   reader.expect("= {");
   const fact = (name: string): string => {
     reader.expect(`${name} :`);
@@ -110,16 +123,22 @@ export function readProgram(text: string, language: "ts" | "js"): ProgramText {
   };
   const facts = { name: fact("name"), hash: fact("hash"), setting: fact("setting") };
   reader.expect("inputs : inputTypes , outputs : outputTypes , weights : weightTypes ,");
+  if (keeps) reader.expect("kept : keptTypes ,");
   const body = readBody(reader);
   reader.expect(", } ;");
   reader.take("end", "the end");
-  return { role, types, specs, inputs, weights, outputs, ...facts, ...body };
+  return { role, types, specs, inputs, weights, outputs, kept, ...facts, ...body };
 }
 
-function readImport(reader: Reader): void {
-  reader.expect("import type { Fixed , OutputDecl , Program , Spec , WeightDecl } from");
+/** Types, from the runtime alone. Whether that of kept wires is among them. */
+function readImport(reader: Reader): boolean {
+  reader.expect("import type { Fixed ,");
+  const keeps = reader.accepts("KeptDecl");
+  if (keeps) reader.expect(",");
+  reader.expect("OutputDecl , Program , Spec , WeightDecl } from");
   if (reader.string() !== "marillc/runtime") reader.fail('an import of types from "marillc/runtime" and no other');
   reader.expect(";");
+  return keeps;
 }
 
 const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
@@ -130,19 +149,25 @@ const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
   lo: (value) => typeof value === "number",
   hi: (value) => typeof value === "number",
   form: (value) => typeof value === "string",
+  past: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  place: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   tensor: (value) => typeof value === "string",
   to: (value) => typeof value === "string",
 };
 
-/** A record of exactly these fields. */
-function readFields(reader: Reader, fields: readonly string[]): Readonly<Record<string, Literal>> {
+/** A record of exactly these fields, and some of the optional ones. */
+function readFields(
+  reader: Reader,
+  fields: readonly string[],
+  optional: readonly string[] = [],
+): Readonly<Record<string, Literal>> {
   const found = readRecord(reader, (key) => {
-    if (!fields.includes(key)) reader.fail(`one of ${fields.join(", ")} as a key`);
+    if (!fields.includes(key) && !optional.includes(key)) reader.fail(`one of ${fields.join(", ")} as a key`);
     const value = readLiteral(reader);
     if (!kindOfField[key]!(value)) reader.fail(`another value of ${key} before it`);
     return value;
   });
-  if (found.size !== fields.length) reader.fail(`all of ${fields.join(", ")} before it`);
+  if (!fields.every((field) => found.has(field))) reader.fail(`all of ${fields.join(", ")} before it`);
   return Object.fromEntries(found);
 }
 

@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import { checkFlow } from "../../compiler/flow/check.ts";
+import { codesOf, edited, type Files, goldenBuild, modulePaths, programPaths, resealed } from "./builds.ts";
+
+/*
+ * Programs that keep wires for later queries: a step of generation reads the keys and values that earlier ones opened.
+ * The golden build, made to keep its gate and to multiply with the gate of before.
+ */
+const type = "{ shape: [3, 4], width: 15, scale: 12, lo: -0.3, hi: 2";
+
+function keepsItsGate(text: string): string {
+  const indent = text.includes("import type") ? "  " : "    ";
+  const edits: readonly (readonly [string | RegExp, string])[] = [
+    ["import type { Fixed, ", "import type { Fixed, KeptDecl, "],
+    ["typeof weightTypes>", "typeof weightTypes, keyof typeof keptTypes>"],
+    [/(const types = \{\n)/, `$1${indent}past: ${type} },\n`],
+    ["operands: [types.gate_open, types.q_b_t_open]", "operands: [types.past, types.q_b_t_open]"],
+    ["specs.gated, gate_open, q_b_t_open", "specs.gated, kept.past, q_b_t_open"],
+    ["inputs, weights) {", "inputs, weights, kept) {"],
+    ["weights: weightTypes,\n", `weights: weightTypes,\n${indent}kept: keptTypes,\n`],
+    ["return { logits };", "return { logits, past: gate_open };"],
+  ];
+  const table = `const keptTypes = {\n${indent}past: ${type}, past: 3 },\n}`;
+  const typed = text.includes("import type") ? `${table} as const satisfies Record<string, KeptDecl>;` : `${table};`;
+  return edits
+    .reduce((changed, [from, to]) => changed.replace(from, to), text)
+    .replace("export const program", () => `${typed}\nexport const program`);
+}
+
+const inModule = (text: string): string =>
+  text
+    .replace("  param", "  input %past : shared wire fx15.12[3, 4] in [-0.3, 2]\n  param")
+    .replace("mul %gate.open, %q.b.t.open", "mul %past, %q.b.t.open");
+
+const build: Files = resealed(edited(edited(goldenBuild(), programPaths, keepsItsGate), modulePaths, inModule));
+const changed = (from: string, to: string): readonly string[] =>
+  codesOf(edited(build, programPaths, (text) => text.replaceAll(from, to)));
+
+test("a wire of earlier queries stays one: what is opened is the same", () => {
+  const { findings, opened } = checkFlow(build);
+  expect(findings).toEqual([]);
+  expect(opened).toHaveLength(1);
+});
+
+test("what is kept is a wire, of the type that is declared", () => {
+  expect(changed("past: gate_open }", "past: gated }")).toContain("MRL0904");
+  expect(changed("past: gate_open }", "past: k_biased_t_open }")).toContain("MRL0904");
+  expect(changed("return { logits, past: gate_open }", "return { logits }")).toContain("MRL0904");
+  expect(changed("past: gate_open }", "past: gate_open, more: gate_open }")).toContain("MRL0905");
+});
+
+test("what is read of earlier queries is what was kept", () => {
+  expect(changed("past: 3 }", "past: 5 }")).toContain("MRL0907");
+  expect(changed("kept.past,", "kept.other,")).toContain("MRL0907");
+  expect(changed("specs.q_b_t, q_b)", "specs.q_b_t, kept.past)")).toContain("MRL0907");
+  expect(
+    codesOf(
+      resealed(
+        edited(build, modulePaths, (text) =>
+          text.replace("wire fx15.12[3, 4] in [-0.3, 2]\n  param", "additive fx15.12[3, 4] in [-0.3, 2]\n  param"),
+        ),
+      ),
+    ),
+  ).toContain("MRL0909");
+});
+
+test("a weight of which a query takes one row is declared whole", () => {
+  const placed = (place: string, rows: number): Files =>
+    resealed(
+      edited(
+        edited(goldenBuild(), programPaths, (text) =>
+          text.replace("shape: [4, 2], width: 39, scale: 12 }", `shape: [${rows}, 2], width: 39, scale: 12${place} }`),
+        ),
+        modulePaths,
+        (text) => text.replace('"model.q.lora_A"', '"model.q.lora_A" at place { axis = 0, rows = 9 }'),
+      ),
+    );
+  expect(codesOf(placed(", place: 0", 9))).toEqual([]);
+  expect(codesOf(placed(", place: 1", 9))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
+  expect(codesOf(placed("", 9))).toContain("MRL0907");
+  expect(codesOf(placed(", place: 0", 3))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
+});
