@@ -9,6 +9,7 @@ import { type Lowering, type LowerTable, plainAttrs } from "./context.ts";
 import { controlLowerings } from "./control.ts";
 import { convolutionLowerings } from "./convolution.ts";
 import { depthSpaceLowerings } from "./depth-space.ts";
+import { einsumLowerings } from "./einsum.ts";
 import { integerLowerings } from "./integers.ts";
 import { linearLowerings } from "./linear.ts";
 import { normLowerings } from "./norm.ts";
@@ -33,6 +34,7 @@ const tables: readonly LowerTable[] = [
   argExtremeLowerings,
   topKLowerings,
   linearLowerings,
+  einsumLowerings,
   integerLowerings,
   convolutionLowerings,
   transposedConvolutionLowerings,
@@ -81,7 +83,6 @@ const hints: Readonly<Record<string, string>> = {
   DynamicQuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
   DequantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
   QuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
-  Einsum: "write it as MatMul with Transpose and Reshape",
   NonZero: "its shape depends on data: use Where with a mask of fixed shape",
 };
 
