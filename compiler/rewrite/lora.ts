@@ -49,6 +49,7 @@ export function addLora(
     const help = `linear layers: ${paths.slice(0, 8).join(", ")}${paths.length > 8 ? ", …" : ""}`;
     problems.push({ code: "MRL0682", message: "no linear layer takes a low-rank change", at, help });
   }
+  const wrapper = wrapperOf(graph);
   const layers: LoraLayer[] = [];
   const after = new Map<string, readonly OnnxNode[]>();
   const outputs = new Map<string, readonly string[]>();
@@ -61,7 +62,7 @@ export function addLora(
       problems.push({ code: "MRL0683", message, at, help: "export the model in float32" });
       continue;
     }
-    const [a, b] = [`${module}.lora_A.weight`, `${module}.lora_B.weight`];
+    const [a, b] = ["A", "B"].map((half) => `${wrapper}${module}.lora_${half}.weight`) as [string, string];
     tensors.set(a, tensorOf(a, dtype, [inner, options.rank], start(a, inner, options.rank)));
     tensors.set(b, tensorOf(b, dtype, [options.rank, outer], new Float64Array(options.rank * outer)));
     const write = createWriter(scopeOf(node.name, "lora"));
@@ -78,6 +79,13 @@ export function addLora(
     layers.push({ module: module!, weight, a, b, shape: [inner, outer] });
   }
   return { layers, patch: { ...emptyPatch, after, outputs, tensors } };
+}
+
+/** What names of parameters have in front in this file (`m.`): new ones have it too, so that they are read alike. */
+function wrapperOf({ plain: { catalog } }: Graph): string {
+  const kept = [...catalog.weights.values()].filter(({ recovered }) => recovered?.how === "kept");
+  const wrapped = kept.find(({ name, source }) => source.name !== name && source.name.endsWith(`.${name}`));
+  return wrapped ? wrapped.source.name.slice(0, -wrapped.name.length) : "";
 }
 
 function isTarget({ module, node }: LinearNode, frozen: Frozen, { targets }: LoraOptions): boolean {

@@ -73,10 +73,11 @@ export function studentManifest({ graph, options, source, patch, frozen, changes
     const change = changed ? ({ change: resized ? "resized" : "reordered" } as const) : {};
     return { name, parameter, shape: changed?.dims ?? dims, trained, ...change };
   });
-  const added = layers.flatMap(({ a, b }) =>
+  const added = layers.flatMap(({ module, a, b }) =>
     [a, b].map((name) => {
       const trained = name === b || lora?.freezeA !== true;
-      return { name, parameter: name, shape: patch.tensors.get(name)!.dims, trained, change: "new" as const };
+      const parameter = `${module}.${name === a ? "lora_A" : "lora_B"}.weight`;
+      return { name, parameter, shape: patch.tensors.get(name)!.dims, trained, change: "new" as const };
     }),
   );
   return {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { readModel } from "../../../compiler/onnx/decode.ts";
+import { catalogWeights } from "../../../compiler/onnx/import-weights.ts";
 import { readTensor } from "../../../compiler/onnx/tensor-data.ts";
 import { rewriteModel } from "../../../compiler/rewrite/rewrite.ts";
 import { fields, splitFields, stringsOf } from "../../../compiler/rewrite/wire-edit.ts";
@@ -151,6 +152,18 @@ describe("low-rank changes", () => {
     expect(trained.every((name) => name.endsWith(".lora_B.weight"))).toBe(true);
     const wrong = { ...lora, targets: ["qkv"] };
     expect(codesOf(() => rewriteModel({ model: base, dataFile: "w", lora: wrong }))).toEqual(["MRL0682"]);
+  });
+
+  describeWith(sharedModels, "in a model within a wrapper", () => {
+    it("have names like its own", () => {
+      const path = join(dir, "wrapped.onnx");
+      const { manifest } = studentAt(path, { model: join(sharedModels, "dev_llama_dy18_static", "model.onnx"), lora });
+      const added = manifest.weights.filter(({ change }) => change === "new");
+      expect(added).toHaveLength(2 * 14);
+      expect(added.every(({ name, parameter }) => name === `m.${parameter}`)).toBe(true);
+      const names = new Set([...catalogWeights(readModel(path)).weights.values()].map(({ name }) => name));
+      for (const { parameter } of manifest.weights) expect(names).toContain(parameter);
+    });
   });
 
   it("fit beside merged and beside pruned heads", async () => {
