@@ -57,7 +57,7 @@ export function growUnit(
   const ends = [new Uint32Array(count * WORDS), new Uint32Array(count * WORDS)] as const;
   const secondBits = new Uint32Array(count);
   const nodes = [new Uint32Array(WORDS), new Uint32Array(WORDS)] as const;
-  const grown = new Uint32Array(2 * WORDS + 1);
+  const grown = new Uint32Array(children.length);
   for (let e = 0; e < count; e++) {
     nodes[0].set(first.data.subarray(e * WORDS, (e + 1) * WORDS));
     nodes[1].set(second.data.subarray(e * WORDS, (e + 1) * WORDS));
@@ -65,8 +65,7 @@ export function growUnit(
     for (let level = 0; level < levels; level++) {
       const bit = (point.data[e]! >>> (levels - 1 - level)) & 1;
       const at = (e * levels + level) * WORDS;
-      double(nodes[0], 0);
-      grown.set(children.subarray(0, grown.length));
+      double(nodes[0], 0, grown);
       double(nodes[1], 0);
       // The child off the path must become equal: the correction is the difference of the two.
       for (let k = 0; k < WORDS; k++) {
@@ -76,10 +75,8 @@ export function growUnit(
       }
       const control = ((grown[2 * WORDS]! ^ children[2 * WORDS]!) & 3) ^ (1 + bit);
       controls[e * levels + level] = control;
-      const next = step(nodes[1], t1, bit, blocks, at, control);
-      children.set(grown);
-      t0 = step(nodes[0], t0, bit, blocks, at, control);
-      t1 = next;
+      t0 = step(nodes[0], t0, bit, blocks, at, control, grown);
+      t1 = step(nodes[1], t1, bit, blocks, at, control);
     }
     ends[0].set(nodes[0], e * WORDS);
     ends[1].set(nodes[1], e * WORDS);

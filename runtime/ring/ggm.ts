@@ -7,7 +7,7 @@
  * no timing that depends on seeds. A node of a party has a seed and a control bit t. Off the path to α the two parties'
  * nodes are equal; on it the seeds are independent and the control bits differ: t is an XOR share of "α lies below".
  */
-import { chacha20orig } from "@noble/ciphers/chacha.js";
+import { chacha20 } from "./chacha.ts";
 import { kernel } from "./kernel.ts";
 import { ghost, lanesOf, type RingTensor, ring, sizeOf } from "./tensor.ts";
 
@@ -29,18 +29,10 @@ export interface Corrections {
   readonly controls: RingTensor;
 }
 
-const key = new Uint32Array(WORDS);
-const keyBytes = new Uint8Array(key.buffer);
-const nonce = new Uint8Array(8);
-const blank = new Uint8Array(64);
-export const children = new Uint32Array(16);
-const childBytes = new Uint8Array(children.buffer);
+export const children = new Uint32Array(2 * WORDS + 1);
 
-/** The children of a seed, in `children`: four words of the left one, four of the right, and a word of control bits. */
-export function double(seeds: Uint32Array, at: number): void {
-  for (let k = 0; k < WORDS; k++) key[k] = seeds[at + k]!;
-  chacha20orig(keyBytes, nonce, blank, childBytes);
-}
+/** The children of a seed: four words of the left one, four of the right, and a word of control bits. */
+export const double = (seeds: Uint32Array, at: number, out = children): void => chacha20(seeds, at, out);
 
 /** Moves a node to its left (0) or right (1) child; gives the new control bit. */
 export function descend(
@@ -52,7 +44,7 @@ export function descend(
   control: number,
 ): number {
   for (let k = 0; k < WORDS; k++) node[k] = children[WORDS * side + k]! ^ (-t & block[at + k]!);
-  return (((children[8]! >>> side) & 1) ^ (t & (control >>> side))) & 1;
+  return (((children[2 * WORDS]! >>> side) & 1) ^ (t & (control >>> side))) & 1;
 }
 
 /** Bit `place` of a residue of one or two lanes. */
@@ -80,7 +72,7 @@ export function growCorrections(
   const controls = new Uint32Array(count * levels);
   const atPoint = new Uint32Array(count);
   const nodes = [new Uint32Array(WORDS), new Uint32Array(WORDS)] as const;
-  const grown = new Uint32Array(9);
+  const grown = new Uint32Array(children.length);
   for (let e = 0; e < count; e++) {
     nodes[0].set(client.data.subarray(e * WORDS, (e + 1) * WORDS));
     nodes[1].set(server.data.subarray(e * WORDS, (e + 1) * WORDS));
@@ -88,8 +80,7 @@ export function growCorrections(
     for (let level = 0; level < levels; level++) {
       const bit = bitOf(point.data, lanes, e, point.width - 1 - level);
       const at = (e * (levels + 1) + level) * WORDS;
-      double(nodes[0], 0);
-      grown.set(children.subarray(0, 9));
+      double(nodes[0], 0, grown);
       double(nodes[1], 0);
       // The child off the path must become equal: the correction is the difference of the two.
       for (let k = 0; k < WORDS; k++) {
@@ -97,12 +88,10 @@ export function growCorrections(
         const right = grown[WORDS + k]! ^ children[WORDS + k]!;
         blocks[at + k] = right ^ (-bit & (left ^ right));
       }
-      const control = ((grown[8]! ^ children[8]!) & 3) ^ (1 + bit);
+      const control = ((grown[2 * WORDS]! ^ children[2 * WORDS]!) & 3) ^ (1 + bit);
       controls[e * levels + level] = control;
-      const next1 = step(nodes[1], t1, bit, blocks, at, control);
-      children.set(grown);
-      t0 = step(nodes[0], t0, bit, blocks, at, control);
-      t1 = next1;
+      t0 = step(nodes[0], t0, bit, blocks, at, control, grown);
+      t1 = step(nodes[1], t1, bit, blocks, at, control);
     }
     const low = point.data[e * lanes]! & 127;
     const at = (e * (levels + 1) + levels) * WORDS;
@@ -130,12 +119,13 @@ export function step(
   block: Uint32Array,
   at: number,
   control: number,
+  grown = children,
 ): number {
   for (let k = 0; k < WORDS; k++) {
-    const left = children[k]!;
-    node[k] = left ^ (-bit & (left ^ children[WORDS + k]!)) ^ (-t & block[at + k]!);
+    const left = grown[k]!;
+    node[k] = left ^ (-bit & (left ^ grown[WORDS + k]!)) ^ (-t & block[at + k]!);
   }
-  return ((children[8]! ^ (-t & control)) >>> bit) & 1;
+  return ((grown[2 * WORDS]! ^ (-t & control)) >>> bit) & 1;
 }
 
 /**
@@ -161,7 +151,7 @@ export function pointAbove(root: Root, corrections: Corrections, opened: RingTen
         double(node, 0);
         // X is public: its way may be branched on.
         const side = bitOf(x, lanes, i, width - 1 - level);
-        if (side === 0) share ^= (children[8]! >>> 1) ^ (t & (control >>> 1));
+        if (side === 0) share ^= (children[2 * WORDS]! >>> 1) ^ (t & (control >>> 1));
         t = descend(node, t, side, blocks, at, control);
       }
       const low = x[i * lanes]! & 127;
