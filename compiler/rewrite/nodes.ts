@@ -52,8 +52,8 @@ export function createWriter(prefix: string): NodeWriter {
   };
 }
 
-/** Where nodes that belong to a node are named: beside it in its scope. */
+/** Where nodes that belong to a node are named: in a scope of its own within its scope, for others may share that. */
 export function scopeOf(node: string, what: string): string {
-  const cut = node.startsWith("/") ? node.lastIndexOf("/") : -1;
-  return cut > 0 ? `${node.slice(0, cut)}/${what}` : `${node}/${what}`;
+  const cut = node.startsWith("/") ? node.lastIndexOf("/") : 0;
+  return cut > 0 ? `${node.slice(0, cut)}/${what}${node.slice(cut)}` : `${node}/${what}`;
 }
