@@ -151,12 +151,28 @@ function tensorsOf(graph: proto.IGraphProto): readonly proto.ITensorProto[] {
   );
   const inAttributes = attributes.flatMap(({ t, tensors, floats, ints, owner }) => [
     ...[...(t ? [t] : []), ...(tensors ?? [])].map((tensor) => ({ ...tensor, name: tensor.name || owner })),
-    ...(floats && floats.length > 0 ? [{ name: owner, dataType: 1, dims: [floats.length] }] : []),
-    ...(ints && ints.length > 0 ? [{ name: owner, dataType: 7, dims: [ints.length] }] : []),
+    ...(floats && floats.length > 0 ? [listOf(owner, 1, Float32Array.from(floats))] : []),
+    ...(ints && ints.length > 0
+      ? [
+          listOf(
+            owner,
+            7,
+            BigInt64Array.from(ints, (n) => BigInt(String(n))),
+          ),
+        ]
+      : []),
   ]);
   const nested = attributes.flatMap(({ g, graphs }) => [...(g ? [g] : []), ...(graphs ?? [])]);
   return [...(graph.initializer ?? []), ...inAttributes, ...nested.flatMap(tensorsOf)];
 }
+
+/** Numbers of an attribute as the tensor that they might as well be. */
+const listOf = (name: string, dataType: number, { buffer, length }: Float32Array | BigInt64Array) => ({
+  name,
+  dataType,
+  dims: [length],
+  rawData: new Uint8Array(buffer),
+});
 
 /** By the digest of its bytes, or of those of its transpose: exporters turn matrices. */
 function isListed({ dims, dataType, rawData }: proto.ITensorProto, listed: ReadonlySet<string>): boolean {

@@ -17,9 +17,11 @@ export function statementText(report: FlowReport): string {
     ["public", [`${count(weights.public.length, "weight")}, known to client and server`]],
     [
       "opened",
-      opened.map(({ tensor, shape, to, from }) => {
+      opened.map(({ value, tensor, shape, to, from }) => {
         const causes = from.map((owner) => whose[owner]).join(" and ");
-        return `${tensor} ${shapeText(shape)} to the ${to}${causes && `: computed from ${causes}`}`;
+        // The manifest's word for it, and what the programs call it.
+        const name = tensor === value ? value : `${tensor} (${value})`;
+        return `${name} ${shapeText(shape)} to the ${to}${causes && `: computed from ${causes}`}`;
       }),
     ],
     ["in the clear", outputs.map((output) => `${output}, by the client from what it knows then`)],

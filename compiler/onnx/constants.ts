@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { sizeOf } from "../../ir/type.ts";
 import { elementOf, storedTensors, type WeightCatalog } from "./import-weights.ts";
-import type { OnnxTensor } from "./records.ts";
+import type { OnnxNode, OnnxTensor } from "./records.ts";
 import { tensorBytes } from "./tensor-data.ts";
 
 export interface ConstantDigest {
@@ -17,10 +17,21 @@ const isTable = ({ dtype, dims }: OnnxTensor): boolean => sizeOf(dims) > (elemen
 /** Tables of the graph that are nobody's weights: positions, masks. */
 export function constantDigests(catalog: WeightCatalog): readonly ConstantDigest[] {
   const { model, constants } = catalog;
-  return storedTensors(model)
+  const tensors = storedTensors(model)
     .filter((tensor) => constants.has(tensor.name) && isTable(tensor))
-    .map((tensor) => {
-      const sha256 = createHash("sha256").update(tensorBytes(model, tensor)).digest("hex");
-      return { name: tensor.name, shape: tensor.dims, sha256 };
-    });
+    .map((tensor) => ({ name: tensor.name, shape: tensor.dims, sha256: digest(tensorBytes(model, tensor)) }));
+  return [...tensors, ...model.graph.nodes.flatMap(listsOf)];
 }
+
+/** Lists in attributes are tables as well, under the name of what the node gives. */
+function listsOf({ attributes, outputs }: OnnxNode): readonly ConstantDigest[] {
+  return [...attributes.values()].flatMap((attribute) => {
+    if (attribute.kind !== "floats" && attribute.kind !== "ints") return [];
+    const { kind, value } = attribute;
+    if (value.length <= (kind === "floats" ? 1 : 16)) return [];
+    const numbers = kind === "floats" ? Float32Array.from(value) : BigInt64Array.from(value, BigInt);
+    return [{ name: outputs[0] ?? "", shape: [value.length], sha256: digest(new Uint8Array(numbers.buffer)) }];
+  });
+}
+
+const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

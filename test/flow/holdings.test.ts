@@ -2,8 +2,10 @@ import onnxProto, { type onnx as proto } from "onnx-proto";
 import { describe, expect, test } from "vitest";
 import { heldModels, sha256 } from "../../compiler/flow/holdings.ts";
 import type { ManifestText } from "../../compiler/flow/read-manifest.ts";
+import { constantDigests } from "../../compiler/onnx/constants.ts";
 import { decodeModel } from "../../compiler/onnx/decode.ts";
 import { extractSubgraph } from "../../compiler/onnx/encode.ts";
+import { catalogWeights } from "../../compiler/onnx/import-weights.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/build.ts";
 import { withInitializer, withModel } from "./files.ts";
 
@@ -127,4 +129,47 @@ describe("the client's model", () => {
   test.each(Object.entries(hidden))("is refused with %s", (_, bytes) => {
     expect(messages(bytes)).not.toEqual([]);
   });
+});
+
+test("constants that the compiler lists are those that the client's model has, tables and lists alike", () => {
+  const { INTS, FLOATS } = onnx.AttributeProto.AttributeType;
+  const listed = decodeModel(
+    modelBytes({
+      name: "listed",
+      initializer: [
+        { name: "steps", dims: [20], dataType: 7, int64Data: Array.from({ length: 20 }, (_, k) => k) },
+        { name: "axes", dims: [1], dataType: 7, int64Data: [0] },
+      ],
+      input: [floatInfo("x", 3)],
+      output: [floatInfo("y", 3), floatInfo("z", 20)],
+      node: [
+        {
+          ...node("Constant", [], ["floats"]),
+          attribute: [{ name: "value_floats", type: FLOATS, floats: [0.5, 1.5, 0.1] }],
+        },
+        { ...node("Constant", [], ["one"]), attribute: [{ name: "value_ints", type: INTS, ints: [3] }] },
+        node("Mul", ["x", "floats"], ["y"]),
+        node("Identity", ["steps"], ["z"]),
+      ],
+    }),
+    "listed.onnx",
+  );
+  const constants = constantDigests(catalogWeights(listed));
+  expect(constants.map(({ name, shape }) => [name, shape])).toEqual([
+    ["steps", [20]],
+    ["floats", [3]],
+  ]);
+  const border = new Map([
+    ["x", { dtype: "float32", dims: [3] }],
+    ["y", { dtype: "float32", dims: [3] }],
+    ["z", { dtype: "int64", dims: [20] }],
+  ] as const);
+  const bytes = extractSubgraph(listed, ["x"], ["y", "z"], { name: "c", types: border });
+  const wanted: Partial<ManifestText> = {
+    inputs: [{ name: "x", label: "client" }],
+    cuts: ["y", "z"].map((tensor) => ({ value: tensor, tensor, shape: [] })),
+    weights: [],
+  };
+  expect(messages(bytes, { ...wanted, constants })).toEqual([]);
+  expect(messages(bytes, { ...wanted, constants: [] })).toHaveLength(2);
 });
