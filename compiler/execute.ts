@@ -1,6 +1,5 @@
 import type { Handle } from "../runtime/party.ts";
 import type { Program } from "../runtime/program.ts";
-import { ghostOperand } from "../runtime/protocols/count.ts";
 import type { Operand } from "../runtime/protocols/define.ts";
 import type { Steps } from "../runtime/steps.ts";
 import type { Argument, Call, Plan } from "../targets/program/plan.ts";
@@ -10,6 +9,7 @@ import type { Argument, Call, Plan } from "../targets/program/plan.ts";
  * must not run code that came over the network), and tests. It does what the emitted programs do, call by call.
  */
 export function programOf(plan: Plan, hash: string): Program {
+  const keptValues = Object.entries(plan.kept).map(([name, { value }]) => [name, value] as const);
   return {
     name: plan.name,
     hash,
@@ -17,11 +17,12 @@ export function programOf(plan: Plan, hash: string): Program {
     inputs: plan.inputs,
     outputs: plan.outputs,
     weights: plan.weights,
-    *body(tools, party, inputs, weights) {
+    ...(keptValues.length > 0 && { kept: plan.kept }),
+    *body(tools, party, inputs, weights, kept) {
       const values = new Map<string, Handle>();
       const operand = (argument: Argument): Operand => {
         if (argument.kind === "input") return inputs[argument.id]!;
-        if (argument.kind === "kept") return ghostOperand("wire", argument.fixed, argument.fixed.width);
+        if (argument.kind === "kept") return kept[argument.id]!;
         return argument.kind === "weight" ? weights[argument.key]! : values.get(argument.id)!;
       };
       const call = ({ callee, spec, args, op }: Call): Steps<Handle> => {
@@ -34,7 +35,8 @@ export function programOf(plan: Plan, hash: string): Program {
         const results = step.length === 1 ? [yield* call(step[0]!)] : yield* tools.parallel(...step.map(call));
         step.forEach(({ op }, k) => void values.set(op.result, results[k]!));
       }
-      return Object.fromEntries(Object.keys(plan.outputs).map((id) => [id, values.get(id)!]));
+      const outputs = Object.keys(plan.outputs).map((id) => [id, values.get(id)!] as const);
+      return Object.fromEntries([...outputs, ...keptValues.map(([name, id]) => [name, values.get(id)!] as const)]);
     },
   };
 }

@@ -1,7 +1,7 @@
 /** The runtime of a party, in Node or a browser. Node-only parts (TLS, workers) are in ./node.ts. */
 export { type LocalOp, local } from "./local.ts";
 export type { Handle, KnownWeight, Party, Share, Wire } from "./party.ts";
-export type { OutputDecl, Program, Toolbox, WeightDecl, WeightHandle } from "./program.ts";
+export type { KeptDecl, OutputDecl, Program, Toolbox, WeightDecl, WeightHandle } from "./program.ts";
 export type { Fixed, Protocol, Spec } from "./protocols/define.ts";
 export * as protocols from "./protocols/index.ts";
 export { type IntTensor, integers, type RingTensor } from "./ring/tensor.ts";

@@ -17,6 +17,16 @@ export interface WeightDecl {
   readonly shape: readonly number[];
   readonly width: number;
   readonly scale: number;
+  /** The body takes one row of it along this axis: that of the place which the query is about. */
+  readonly place?: number;
+}
+
+/**
+ * A wire that a query leaves for later ones: its shape has the places of this query along `keptAxis`. `past`: rows of
+ * earlier queries that the body can read, at most; 0: it starts anew.
+ */
+export interface KeptDecl extends Fixed {
+  readonly past: number;
 }
 
 export interface OutputDecl extends Fixed {
@@ -37,7 +47,7 @@ export type WeightHandle = KnownWeight | Wire | IntTensor;
  * model on shapes. Inputs are integers at the client and ghosts elsewhere. A generated program tells the names of its
  * inputs and weights, so that its body is checked against them.
  */
-export interface Program<Input extends string = string, Weight extends string = string> {
+export interface Program<Input extends string = string, Weight extends string = string, Kept extends string = string> {
   readonly name: string;
   /** SHA-256 of the scheduled module's text, hex. */
   readonly hash: string;
@@ -45,11 +55,14 @@ export interface Program<Input extends string = string, Weight extends string = 
   readonly inputs: Readonly<Record<Input, Fixed>>;
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<Weight, WeightDecl>>;
+  /** Of each the body gives back the new rows, and reads those before; all of one query count the same rows. */
+  readonly kept?: Readonly<Record<Kept, KeptDecl>>;
   // A method, not a function property: a program that names its inputs is a program all the same.
   body(
     tools: Toolbox,
     party: Party,
     inputs: Readonly<Record<Input, IntTensor>>,
     weights: Readonly<Record<Weight, WeightHandle>>,
+    kept: Readonly<Record<Kept, Wire>>,
   ): Steps<Readonly<Record<string, Handle>>>;
 }

@@ -1,13 +1,12 @@
 import { type Builder, createBuilder } from "../../ir/build.ts";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { type Op, opsOf, type Placed, typeOf, type ValueId } from "../../ir/module.ts";
+import { createNames } from "../../ir/names.ts";
 import { f32, type TensorType } from "../../ir/type.ts";
+import { keptAxis } from "../../runtime/protocols/rows.ts";
 import { showOp } from "../graph.ts";
 import type { SplitState } from "../pass.ts";
 import { type Followed, placeRules, type Site } from "./place-rules.ts";
-
-/** Places lie along this axis of keys and values. */
-const keyPlaces = 2;
 
 export interface OnePlaceOptions {
   /** Places of the window. */
@@ -122,8 +121,8 @@ function follow(op: Op, walk: Walk): Followed | string {
 function attended({ operands, attrs }: Op, { axes }: Walk): Followed | string {
   if (attrs.causal !== true) return "attention looks at later places as well";
   if (operands.length > 3) return "attention has a mask of its own";
-  if (operands.some((id) => axes.get(id) !== keyPlaces)) return "attention is not over the places of the window";
-  return { axis: keyPlaces };
+  if (operands.some((id) => axes.get(id) !== keptAxis)) return "attention is not over the places of the window";
+  return { axis: keptAxis };
 }
 
 function build(walk: Walk, steps: readonly Step[]): void {
@@ -135,10 +134,11 @@ function build(walk: Walk, steps: readonly Step[]): void {
     const { type, range } = module.values[id]!;
     builder.input(id, shrunk(type, axes.get(id)), range);
   }
+  const fresh = createNames(Object.keys(module.values));
   const earlier = (op: Op): readonly ValueId[] => {
     const kept = (operand: 1 | 2, what: string): ValueId => {
-      const shape = typeOf(module, op.operands[operand]!).shape.with(keyPlaces, past);
-      const name = `${op.result}.${what}`;
+      const shape = typeOf(module, op.operands[operand]!).shape.with(keptAxis, past);
+      const name = fresh(`${op.result}.${what}`);
       walk.kept.set(name, op.operands[operand]!);
       return builder.input(name, { label: "shared", element: f32, shape, sharing: "wire" });
     };

@@ -47,11 +47,12 @@ interface AttentionPlan {
   readonly productDrop: number;
 }
 
-function planAttention(spec: Spec): AttentionPlan {
+/** Rings and shifts follow from the columns that the spec declares; scores exist for those that are there. */
+function planAttention(spec: Spec, present?: number): AttentionPlan {
   const [q, k, v, mask] = spec.operands;
   const [batch, heads, places] = q!.shape as [number, number, number, number];
   const [, groups, columns] = k!.shape as [number, number, number, number];
-  const layout = scoreRows(batch * heads * places, places, columns, spec.attrs.causal === true);
+  const layout = scoreRows(batch * heads * places, places, present ?? columns, spec.attrs.causal === true, columns);
   const scale = Number(spec.attrs.scale) * Math.LOG2E;
   const folded = Math.abs(scale - 1) < 1e-9;
   // A masked score must fit its ring as well: one that wraps would be a score like any other.
@@ -79,10 +80,10 @@ function planAttention(spec: Spec): AttentionPlan {
  * drops them). The division by the row's sum is put off to the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds.
  */
 function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Share | undefined): Steps<Share> {
-  const plan = planAttention(spec);
+  const columns = k.opened.shape[2]!;
+  const plan = planAttention(spec, columns);
   const comparison = comparisonOf(spec);
   const [batch, heads, places, depth] = q.opened.shape as [number, number, number, number];
-  const columns = k.opened.shape[2]!;
   const valueDepth = v.opened.shape[3]!;
   const perGroup = (heads / plan.groups) * places;
   const { layout } = plan;

@@ -1,10 +1,7 @@
 import type { Wire } from "../party.ts";
-import { concat } from "../ring/index.ts";
 import { coarseMaxAttention } from "./attention.ts";
 import { defineProtocol, type Fixed, type Spec, ulpsOf } from "./define.ts";
-
-/** Places lie along this axis of keys and values. */
-const places = 2;
+import { joinRows, keptAxis as places } from "./rows.ts";
 
 /** What the whole of two parts is: their places together, in bounds that hold both. */
 const joinedFixed = (past: Fixed, next: Fixed): Fixed => ({
@@ -20,23 +17,13 @@ function wholeOf(spec: Spec): Spec {
   return { ...spec, operands: [q, joinedFixed(pastK, k), joinedFixed(pastV, v)] };
 }
 
-/** Two wires of one ring below each other. Both parts of the mask are known where the parts' are: free. */
-const below = (past: Wire, next: Wire): Wire => ({
-  kind: "wire",
-  opened: concat([past.opened, next.opened], places),
-  mask: {
-    share: past.mask.share && next.mask.share && concat([past.mask.share, next.mask.share], places),
-    secret: concat([past.mask.secret, next.mask.secret], places),
-    fresh: false,
-  },
-});
-
 const { settings, security, paper, exactRings, widest, refuses, variants } = coarseMaxAttention;
 
 /**
  * Attention with keys and values of earlier places kept as wires: what was opened then stays public, and its masks stay
  * the dealer's secret, so only the new places' q, k and v cross the network (protocols.md 1.1, KV cache). A mask is
  * opened under once and multiplied many times, each time with fresh shares of its products (docs/protocols/attention.md).
+ * The spec declares the most places of the past; as many as there are take part.
  */
 export const coarseMaxCachedAttention = defineProtocol({
   name: "coarse-max.cached-attention",
@@ -56,8 +43,8 @@ export const coarseMaxCachedAttention = defineProtocol({
   ...(refuses && { refuses: (spec: Spec) => refuses(wholeOf(spec)) }),
   ...(variants && { variants: (spec: Spec) => variants(wholeOf(spec)) }),
   *run(party, spec, q, k, v, pastK, pastV) {
-    const keys = below(pastK as Wire, k as Wire);
-    const values = below(pastV as Wire, v as Wire);
+    const keys = joinRows(pastK as Wire, k as Wire);
+    const values = joinRows(pastV as Wire, v as Wire);
     return yield* coarseMaxAttention.run(party, wholeOf(spec), q!, keys, values);
   },
 });

@@ -26,6 +26,8 @@ export interface ScoreRows {
   /** The row of each flat score. */
   readonly rowOf: Int32Array;
   readonly columns: number;
+  /** Columns that rings are planned for: a cache grows within them. */
+  readonly most: number;
 }
 
 /** Layers repeat, and so do their layouts: the last few are kept. */
@@ -33,16 +35,22 @@ const layouts = new Map<string, ScoreRows>();
 const kept = 8;
 
 /** The scores that exist: all, or under a causal mask those with column ≤ row's place + (columns − places). */
-export function scoreRows(count: number, places: number, columns: number, causal: boolean): ScoreRows {
-  const key = `${count} ${places} ${columns} ${causal}`;
-  const layout = layouts.get(key) ?? layOut(count, places, columns, causal);
+export function scoreRows(
+  count: number,
+  places: number,
+  columns: number,
+  causal: boolean,
+  most: number = columns,
+): ScoreRows {
+  const key = `${count} ${places} ${columns} ${causal} ${most}`;
+  const layout = layouts.get(key) ?? { ...layOut(count, places, columns, causal), most };
   layouts.delete(key);
   layouts.set(key, layout);
   if (layouts.size > kept) layouts.delete(layouts.keys().next().value!);
   return layout;
 }
 
-function layOut(count: number, places: number, columns: number, causal: boolean): ScoreRows {
+function layOut(count: number, places: number, columns: number, causal: boolean): Omit<ScoreRows, "most"> {
   const flat: number[] = [];
   const rows: number[][] = [];
   for (let row = 0; row < count; row++) {
@@ -120,7 +128,7 @@ export function* scoreWeights(
 
 /** The sum of a row's weights is at least 2^−1/2·(1 − rounding) and at most its length. */
 export const sumPlan = (layout: ScoreRows): OctavePlan =>
-  planOctaves("reciprocal", 0.5, layout.columns * 1.02, weightScale);
+  planOctaves("reciprocal", 0.5, layout.most * 1.02, weightScale);
 
 /** 1/sum for each row as an open wire. 3 rounds. */
 export function* inverseSums(party: Party, sums: Wire, layout: ScoreRows, comparison?: Comparison): Steps<Wire> {

@@ -4,44 +4,55 @@ import type { Program } from "../program.ts";
 import { freshSeed } from "../random.ts";
 import { toolbox } from "../toolbox.ts";
 import type { Channel } from "../transport/channel.ts";
-import { decodeRequest } from "./control.ts";
+import { decodeRequest, maxRequestBytes, programAsked } from "./control.ts";
 import { sessionError } from "./errors.ts";
 import { runOnline, runSegments } from "./exchange.ts";
-import { ghostInputs, predict } from "./predict.ts";
-import { concatBytes, hiddenBytes, weightHandles } from "./weights.ts";
+import { atPlace, ghostKept, nothingKept, remember } from "./memory.ts";
+import { ghostInputs, predictions } from "./predict.ts";
+import { concatBytes, hiddenBytes, sessionWeights, weightHandles } from "./weights.ts";
 
 /**
  * The dealer's side of one session: seeds to both, the hidden weights from the server, then for each query that the
  * server asks for one frame of corrections per segment of the program, as far ahead as they will be read; where the
- * program has it compute, its part of the query follows. Ends when the server says so. No query is dealt twice.
+ * program has it compute, its part of the query follows. Ends when the server says so. No query is dealt twice. `next`
+ * goes on from what the program keeps; of that the dealer has the masks, and deals products of old ones with new ones.
  */
 export async function runDealer(
   program: Program,
   channels: { readonly client: Channel; readonly server: Channel },
+  next?: Program,
 ): Promise<{ readonly queries: number }> {
+  const programs = [program, ...(next ? [next] : [])];
+  const all = sessionWeights(programs);
+  const predicted = predictions(programs);
   const clientSeed = freshSeed();
   const serverSeed = freshSeed();
   await channels.client.send(clientSeed.slice());
   await channels.server.send(serverSeed.slice());
-  const hidden = await channels.server.receive({ exactBytes: hiddenBytes(program) });
-  const { handles } = weightHandles("dealer", program, { serverSeed, received: hidden });
-  const { segments, dealerComputes } = predict(program);
+  const hidden = await channels.server.receive({ exactBytes: hiddenBytes(all.weights) });
+  const { handles } = weightHandles("dealer", all.weights, { serverSeed, received: hidden });
+  let memory = nothingKept;
 
-  for (let next = 0; ; next++) {
-    const request = decodeRequest(await channels.server.receive({ kind: "control", maxBytes: 64 }), "server");
-    if (request.kind === "end") return { queries: next };
-    if (request.query !== next) throw sessionError("reusedCorrelation", { query: request.query, consumed: next - 1 });
+  for (let count = 0; ; count++) {
+    const frame = await channels.server.receive({ kind: "control", maxBytes: maxRequestBytes });
+    const request = decodeRequest(frame, "server");
+    if (request.kind === "end") return { queries: count };
+    if (request.query !== count) throw sessionError("reusedCorrelation", { query: request.query, consumed: count - 1 });
+    const { asked } = request;
+    const current = programAsked(programs, asked, memory.rows, "server");
+    const { segments, dealerComputes } = predicted(asked);
+    const weights = atPlace(current, all.of(asked.program, handles), asked.place);
     const frames = { client: [] as Uint8Array[], server: [] as Uint8Array[] };
     const stock = createStock();
     const party = dealerParty({
       clientSeed,
       serverSeed,
-      query: next,
+      query: count,
       emit: (_, packed) => frames.server.push(packed),
       emitToClient: (_, packed) => frames.client.push(packed),
       stock,
     });
-    await runSegments(program.body(toolbox, party, ghostInputs(program), handles), {
+    const dealt = await runSegments(current.body(toolbox, party, ghostInputs(current), weights, memory.wires), {
       after: async (index) => {
         for (const to of ["server", "client"] as const) {
           const frame = concatBytes(frames[to]);
@@ -53,8 +64,10 @@ export async function runDealer(
       },
     });
     if (dealerComputes) {
-      const steps = program.body(toolbox, dealerOnline(stock), ghostInputs(program), handles);
+      const kept = ghostKept(current, asked.place);
+      const steps = current.body(toolbox, dealerOnline(stock), ghostInputs(current), weights, kept);
       await runOnline(steps, "dealer", channels, () => {});
     }
+    memory = remember(current, memory, dealt, asked.place);
   }
 }

@@ -94,6 +94,16 @@ const causes = {
     says: "operator {operator} asks for a correlation {expected} and was prepared {found}",
     help: "all parties must run programs of the same compilation",
   },
+  wrongPlace: {
+    code: "MRL0727",
+    says: "the {peer} asks about place {place} of program {program}, and {kept} places are kept",
+    help: "a session starts with the whole window, and goes on place by place in order",
+  },
+  sessionOver: {
+    code: "MRL0728",
+    says: "this session has failed before: what it kept is dropped",
+    help: "open a new session; a cache is never taken over from one that failed",
+  },
   certificateRefused: {
     code: "MRL0720",
     says: "certificate refused: expected {expected}, found {found}",

@@ -1,20 +1,25 @@
 import { onlineParty, preparingParty } from "../correlations/prepare.ts";
 import { createStock, type Stock } from "../correlations/stock.ts";
-import type { Share } from "../party.ts";
+import type { Party, Share } from "../party.ts";
 import type { Program } from "../program.ts";
 import { freshSeed } from "../random.ts";
 import { toIntegers } from "../ring/index.ts";
 import type { IntTensor } from "../ring/tensor.ts";
 import { toolbox } from "../toolbox.ts";
 import type { Channel } from "../transport/channel.ts";
-import { decodeRequest, encodeRequest } from "./control.ts";
+import { type Asked, decodeRequest, encodeRequest, maxRequestBytes, programAsked, windowAsked } from "./control.ts";
 import { sessionError } from "./errors.ts";
 import { runOnline, runSegments } from "./exchange.ts";
-import { ghostInputs, predict, seedBytes } from "./predict.ts";
-import { openedBytes, weightHandles } from "./weights.ts";
+import { atPlace, type Memory, nothingKept, remember } from "./memory.ts";
+import { ghostInputs, predictions, seedBytes } from "./predict.ts";
+import { openedBytes, sessionWeights, weightHandles } from "./weights.ts";
+
+export { type Asked, windowAsked } from "./control.ts";
 
 export interface PartyOptions {
   readonly program: Program;
+  /** The program that goes on, place by place, from what the first one keeps. */
+  readonly next?: Program;
   /** Integers of the weights that this party knows. */
   readonly tensors: ReadonlyMap<string, IntTensor>;
   readonly peer: Channel;
@@ -31,9 +36,9 @@ export interface QueryResult {
 /** One party's side of a session; the handshakes are done. A failure is final: the session is over, its randomness burnt. */
 export interface ClientSession {
   /** Asks for the next query's correlations and draws them, before its input is known. */
-  readonly prepare: () => Promise<void>;
+  readonly prepare: (asked?: Asked) => Promise<void>;
   /** Runs the prepared query, or prepares and runs one: integers of the inputs at the declared scales. */
-  readonly query: (inputs: Readonly<Record<string, IntTensor>>) => Promise<QueryResult>;
+  readonly query: (inputs: Readonly<Record<string, IntTensor>>, asked?: Asked) => Promise<QueryResult>;
   readonly end: () => Promise<void>;
 }
 
@@ -46,40 +51,46 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
   const { peer } = options;
   const party = await open(options, "client");
   let prepared: Prepared | undefined;
-  const prepare = async (): Promise<Prepared> => {
-    await peer.send(encodeRequest({ kind: "query", query: party.next }), "control");
-    return await party.prepare();
+  const prepare = (asked: Asked): Promise<Prepared> => {
+    party.check(asked);
+    return party.orOver(async () => {
+      await peer.send(encodeRequest({ kind: "query", query: party.next, asked }), "control");
+      return await party.prepare(asked);
+    });
   };
   return {
-    prepare: async () => {
-      prepared ??= await prepare();
+    prepare: async (asked = windowAsked) => {
+      prepared ??= await prepare(asked);
     },
-    query: async (inputs) => {
-      const ready = prepared ?? (await prepare());
+    query: async (inputs, asked = windowAsked) => {
+      const ready = prepared ?? (await prepare(asked));
       prepared = undefined;
-      return await party.run(ready, inputs);
+      const { program, place } = ready.asked;
+      if (program !== asked.program || place !== asked.place) throw new Error("another query was prepared");
+      return await party.orOver(() => party.run(ready, inputs));
     },
     end: () => peer.send(encodeRequest({ kind: "end" }), "control"),
   };
 }
 
 export async function openServer(options: PartyOptions): Promise<ServerSession> {
-  const { peer, dealer, program } = options;
+  const { peer, dealer } = options;
   const party = await open(options, "server");
-  return {
-    serve: async () => {
-      const request = decodeRequest(await peer.receive({ kind: "control", maxBytes: 64 }), "client");
-      if (request.kind === "query" && request.query !== party.next) {
-        throw sessionError("reusedCorrelation", { query: request.query, consumed: party.next - 1 });
-      }
-      await dealer.send(encodeRequest(request), "control");
-      if (request.kind === "end") return undefined;
-      return await party.run(await party.prepare(), ghostInputs(program));
-    },
+  const serve = async (): Promise<QueryResult | undefined> => {
+    const request = decodeRequest(await peer.receive({ kind: "control", maxBytes: maxRequestBytes }), "client");
+    if (request.kind === "query" && request.query !== party.next) {
+      throw sessionError("reusedCorrelation", { query: request.query, consumed: party.next - 1 });
+    }
+    const asked = request.kind === "query" ? party.check(request.asked) : undefined;
+    await dealer.send(encodeRequest(request), "control");
+    if (request.kind === "end" || !asked) return undefined;
+    return await party.run(await party.prepare(request.asked), ghostInputs(asked));
   };
+  return { serve: () => party.orOver(serve) };
 }
 
 interface Prepared {
+  readonly asked: Asked;
   readonly stock: Stock;
   readonly seconds: number;
 }
@@ -87,61 +98,105 @@ interface Prepared {
 interface OpenParty {
   /** Number of the next query. */
   readonly next: number;
-  readonly prepare: () => Promise<Prepared>;
+  /** The program that is asked for. @throws where the session is not there yet, or has failed. */
+  readonly check: (asked: Asked) => Program;
+  readonly prepare: (asked: Asked) => Promise<Prepared>;
   readonly run: (prepared: Prepared, inputs: Readonly<Record<string, IntTensor>>) => Promise<QueryResult>;
+  /** Does the work; if it fails, the session is over and what it kept is dropped. */
+  readonly orOver: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Seeds and hidden weights, once per session. */
 async function open(options: PartyOptions, role: "client" | "server"): Promise<OpenParty> {
-  const { program, peer, dealer } = options;
+  const { program, next: following, peer, dealer } = options;
+  const programs = [program, ...(following ? [following] : [])];
+  const all = sessionWeights(programs);
+  const predicted = predictions(programs);
   const ownSeed = freshSeed();
   const seed = await dealer.receive({ exactBytes: seedBytes });
   const jointSeed = role === "client" ? freshSeed() : await peer.receive({ exactBytes: seedBytes });
   if (role === "client") await peer.send(jointSeed.slice());
-  const due = openedBytes(program);
+  const due = openedBytes(all.weights);
   const received = role === "client" && due > 0 ? await peer.receive({ exactBytes: due }) : new Uint8Array(0);
   const seeds = role === "server" ? { jointSeed, serverSeed: seed } : { jointSeed, received };
-  const { handles, toDealer, toClient } = weightHandles(role, program, { tensors: options.tensors, ...seeds });
+  const { handles, toDealer, toClient } = weightHandles(role, all.weights, { tensors: options.tensors, ...seeds });
   if (role === "server") {
     if (toClient.length > 0) await peer.send(toClient);
     await dealer.send(toDealer);
   }
-  const segments = predict(program).segments[role];
   const peers = { [role === "client" ? "server" : "client"]: peer, dealer };
   let next = 0;
+  /** What is kept, as far as it is prepared (shares of masks) and as far as it is opened. Absent once a query has failed. */
+  let memory: { readonly prepared: Memory; readonly online: Memory } | undefined = {
+    prepared: nothingKept,
+    online: nothingKept,
+  };
+  const alive = (): { readonly prepared: Memory; readonly online: Memory } => {
+    if (!memory) throw sessionError("sessionOver", {});
+    return memory;
+  };
+  const orOver = async <T>(work: () => Promise<T>): Promise<T> => {
+    alive();
+    try {
+      return await work();
+    } catch (error) {
+      memory = undefined;
+      throw error;
+    }
+  };
+  const check = (asked: Asked): Program =>
+    programAsked(programs, asked, alive().prepared.rows, role === "server" ? "client" : "server");
+  const bodyOf = (asked: Asked, party: Party, inputs: Readonly<Record<string, IntTensor>>, kept: Memory) => {
+    const current = programs[asked.program]!;
+    const weights = atPlace(current, all.of(asked.program, handles), asked.place);
+    return current.body(toolbox, party, inputs, weights, kept.wires);
+  };
+  const prepare = async (asked: Asked): Promise<Prepared> => {
+    const current = check(asked);
+    const { prepared } = alive();
+    const started = performance.now();
+    const segments = predicted(asked).segments[role];
+    const stock = createStock();
+    let frame: Uint8Array = new Uint8Array(0);
+    const take = (bytes: number): Uint8Array => {
+      const taken = frame.subarray(0, bytes);
+      frame = frame.subarray(bytes);
+      return taken;
+    };
+    const party = preparingParty({ role, seed, jointSeed, ownSeed, query: next++, stock, deliveries: { take } });
+    const results = await runSegments(bodyOf(asked, party, ghostInputs(current), prepared), {
+      before: async (segment) => {
+        const due = segments[segment]!;
+        if (due > 0) frame = await dealer.receive({ exactBytes: due });
+      },
+    });
+    memory = { ...alive(), prepared: remember(current, prepared, results, asked.place) };
+    return { asked, stock, seconds: (performance.now() - started) / 1000 };
+  };
+  const run = async (
+    { asked, stock, seconds }: Prepared,
+    inputs: Readonly<Record<string, IntTensor>>,
+  ): Promise<QueryResult> => {
+    const { online } = alive();
+    const current = programs[asked.program]!;
+    const started = performance.now();
+    let rounds = 0;
+    const results = await runOnline(bodyOf(asked, onlineParty(role, stock), inputs, online), role, peers, () => {
+      rounds += 1;
+    });
+    if (stock.left > 0) throw new Error(`${stock.left} correlations are left over`);
+    memory = { ...alive(), online: remember(current, online, results, asked.place) };
+    const mine = Object.entries(results).filter(([name]) => current.outputs[name]?.to === role);
+    const outputs = new Map(mine.map(([name, handle]) => [name, toIntegers((handle as Share).tensor)]));
+    return { outputs, rounds, seconds: { offline: seconds, online: (performance.now() - started) / 1000 } };
+  };
   return {
     get next() {
       return next;
     },
-    prepare: async () => {
-      const started = performance.now();
-      const stock = createStock();
-      let frame: Uint8Array = new Uint8Array(0);
-      const take = (bytes: number): Uint8Array => {
-        const taken = frame.subarray(0, bytes);
-        frame = frame.subarray(bytes);
-        return taken;
-      };
-      const party = preparingParty({ role, seed, jointSeed, ownSeed, query: next++, stock, deliveries: { take } });
-      await runSegments(program.body(toolbox, party, ghostInputs(program), handles), {
-        before: async (segment) => {
-          const due = segments[segment]!;
-          if (due > 0) frame = await dealer.receive({ exactBytes: due });
-        },
-      });
-      return { stock, seconds: (performance.now() - started) / 1000 };
-    },
-    run: async ({ stock, seconds }, inputs) => {
-      const started = performance.now();
-      let rounds = 0;
-      const steps = program.body(toolbox, onlineParty(role, stock), inputs, handles);
-      const results = await runOnline(steps, role, peers, () => {
-        rounds += 1;
-      });
-      if (stock.left > 0) throw new Error(`${stock.left} correlations are left over`);
-      const mine = Object.entries(results).filter(([name]) => program.outputs[name]!.to === role);
-      const outputs = new Map(mine.map(([name, handle]) => [name, toIntegers((handle as Share).tensor)]));
-      return { outputs, rounds, seconds: { offline: seconds, online: (performance.now() - started) / 1000 } };
-    },
+    check,
+    prepare,
+    run,
+    orOver,
   };
 }

@@ -4,7 +4,9 @@ import { countSteps } from "../protocols/count.ts";
 import { ghost, integers } from "../ring/tensor.ts";
 import { type Link, type LinkBytes, links, noBytes } from "../steps.ts";
 import { toolbox } from "../toolbox.ts";
-import { hiddenBytes, openedBytes } from "./weights.ts";
+import type { Asked } from "./control.ts";
+import { atPlace, ghostKept, placesOf } from "./memory.ts";
+import { hiddenBytes, openedBytes, sessionWeights } from "./weights.ts";
 
 export { type LinkBytes, noBytes } from "../steps.ts";
 /** Exact rounds and payload bytes of one phase. */
@@ -28,8 +30,11 @@ export interface Prediction {
 }
 
 export const seedBytes = 32;
-/** The program read with ghosts: what it will send, to the byte, before it runs. */
-export function predict(program: Program): Prediction {
+/**
+ * The program read with ghosts: what it will send, to the byte, before it runs. One that goes on from what is kept costs
+ * more at a later place; absent: the last.
+ */
+export function predict(program: Program, place: number = placesOf(program).most): Prediction {
   const account = noDealerBytes();
   const segments = { client: [] as number[], server: [] as number[] };
   const cut = (): void => {
@@ -37,20 +42,14 @@ export function predict(program: Program): Prediction {
       segments[to].push(account[to] - segments[to].reduce((sum, bytes) => sum + bytes, 0));
     }
   };
-  const { rounds, bytes, dealt } = countSteps(ghostBody(program, countingParty("client", account)), account, cut);
+  const { rounds, bytes, dealt } = countSteps(
+    ghostBody(program, countingParty("client", account), place),
+    account,
+    cut,
+  );
   cut();
   return {
-    setup: {
-      rounds: 1,
-      bytes: {
-        ...noBytes,
-        "client→server": seedBytes,
-        "server→client": openedBytes(program),
-        "dealer→client": seedBytes,
-        "dealer→server": seedBytes,
-        "server→dealer": hiddenBytes(program),
-      },
-    },
+    setup: predictSetup([program]),
     offline: { rounds: 0, bytes: dealt },
     online: { rounds, bytes },
     dealerComputes: links.some((link) => link.includes("dealer") && bytes[link] > 0),
@@ -59,14 +58,45 @@ export function predict(program: Program): Prediction {
   };
 }
 
+/** What each question of a session will send, worked out once for each. */
+export function predictions(programs: readonly Program[]): (asked: Asked) => Prediction {
+  const known = new Map<string, Prediction>();
+  return ({ program, place }) => {
+    const key = `${program} ${place}`;
+    const prediction = known.get(key) ?? predict(programs[program]!, place);
+    known.set(key, prediction);
+    return prediction;
+  };
+}
+
+/** Once per session, whatever is asked in it: seeds, and each weight once for all programs that take it alike. */
+export function predictSetup(programs: readonly Program[]): PhaseCost {
+  const { weights } = sessionWeights(programs);
+  return {
+    rounds: 1,
+    bytes: {
+      ...noBytes,
+      "client→server": seedBytes,
+      "server→client": openedBytes(weights),
+      "dealer→client": seedBytes,
+      "dealer→server": seedBytes,
+      "server→dealer": hiddenBytes(weights),
+    },
+  };
+}
+
 /** Bytes of one party's keys for one query, if nothing came from seeds: see `explicitParty`. */
 export function explicitKeyBytes(program: Program): number {
   const account = noDealerBytes();
-  countSteps(ghostBody(program, explicitParty("client", account)), account);
+  countSteps(ghostBody(program, explicitParty("client", account), placesOf(program).most), account);
   return account.client;
 }
 
-function ghostBody(program: Program, party: Parameters<Program["body"]>[1]): ReturnType<Program["body"]> {
+function ghostBody(
+  program: Program,
+  party: Parameters<Program["body"]>[1],
+  place: number,
+): ReturnType<Program["body"]> {
   const weights = Object.entries(program.weights).map(([name, { form, shape, width }]): [string, WeightHandle] => {
     const values = integers(shape, undefined);
     const empty = ghost(shape, width);
@@ -76,7 +106,8 @@ function ghostBody(program: Program, party: Parameters<Program["body"]>[1]): Ret
     if (form !== "known") return [name, values];
     return [name, { kind: "weight", shape, width, values, pad: empty, hidden: empty }];
   });
-  return program.body(toolbox, party, ghostInputs(program), Object.fromEntries(weights));
+  const handles = atPlace(program, Object.fromEntries(weights), place);
+  return program.body(toolbox, party, ghostInputs(program), handles, ghostKept(program, place));
 }
 
 /** Inputs of a party that does not hold them. */

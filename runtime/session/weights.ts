@@ -4,17 +4,45 @@ import { add, fromIntegers, pack, sub, toIntegers, unpack } from "../ring/index.
 import { ghost, type IntTensor, integers, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
 import type { Role } from "../steps.ts";
 
+type Weights = Program["weights"];
+
 /** The weights of a form, in the order of the program. */
-const weightsOf = (program: Program, form: WeightDecl["form"]): readonly WeightDecl[] =>
-  Object.values(program.weights).filter((decl) => decl.form === form);
+const weightsOf = (weights: Weights, form: WeightDecl["form"]): readonly WeightDecl[] =>
+  Object.values(weights).filter((decl) => decl.form === form);
 const bytesOf = (all: readonly WeightDecl[]): number =>
   all.reduce((sum, { shape, width }) => sum + packedBytes(shape, width), 0);
 
 /** What the server sends the dealer in setup: known weights without their pads, and public ones that it computes with. */
-export const hiddenBytes = (program: Program): number =>
-  bytesOf([...weightsOf(program, "known"), ...weightsOf(program, "told")]);
+export const hiddenBytes = (weights: Weights): number =>
+  bytesOf([...weightsOf(weights, "known"), ...weightsOf(weights, "told")]);
 /** What the server sends the client in setup: fixed weights under their masks. */
-export const openedBytes = (program: Program): number => bytesOf(weightsOf(program, "fixed"));
+export const openedBytes = (weights: Weights): number => bytesOf(weightsOf(weights, "fixed"));
+
+/**
+ * The weights of a session of several programs: one that they take alike, in one ring, is hidden or opened once. Those
+ * of a later program that are like none before have its number in front of their name.
+ */
+export function sessionWeights(programs: readonly Program[]): {
+  readonly weights: Weights;
+  /** The handles of one program, by the names that it gives them. */
+  readonly of: <T>(program: number, handles: Readonly<Record<string, T>>) => Readonly<Record<string, T>>;
+} {
+  const weights: Record<string, WeightDecl> = {};
+  const same = ({ form, tensor, shape, width, scale }: WeightDecl): string =>
+    [form, tensor, shape.join(), width, scale].join(" ");
+  const names = programs.map((program, index) => {
+    const earlier = new Map(Object.entries(weights).map(([key, decl]) => [same(decl), key]));
+    return Object.entries(program.weights).map(([name, decl]): [string, string] => {
+      const key = earlier.get(same(decl)) ?? (index === 0 ? name : `${index}:${name}`);
+      weights[key] ??= decl;
+      return [name, key];
+    });
+  });
+  return {
+    weights,
+    of: (program, handles) => Object.fromEntries(names[program]!.map(([name, key]) => [name, handles[key]!])),
+  };
+}
 
 /** Integers of a tensor at the parties that know it, a ghost elsewhere. */
 function integersOf(role: Role, decl: WeightDecl, tensors: ReadonlyMap<string, IntTensor>): IntTensor {
@@ -48,7 +76,7 @@ export interface WeightSources {
  */
 export function weightHandles(
   role: Role,
-  program: Program,
+  weights: Weights,
   { tensors = new Map(), jointSeed, serverSeed, received = new Uint8Array(0) }: WeightSources,
 ): {
   readonly handles: Readonly<Record<string, WeightHandle>>;
@@ -84,7 +112,7 @@ export function weightHandles(
     if (role === "server") sent.dealer.push(pack(fromIntegers(values, width)));
     return role === "dealer" ? toIntegers(take(shape, width)) : values;
   };
-  const handles = Object.entries(program.weights).map(([name, decl]): [string, WeightHandle] => {
+  const handles = Object.entries(weights).map(([name, decl]): [string, WeightHandle] => {
     const values = integersOf(role, decl, tensors);
     if (decl.form === "known") return [name, known(name, decl, values)];
     if (decl.form === "told") return [name, told(decl, values)];

@@ -71,7 +71,7 @@ function scopeOf(plan: Plan, role: Role): Scope {
     plan,
     role,
     variable: createIdentifiers(namesOf(plan, "protocol")),
-    used: new Set([...read, ...Object.keys(plan.outputs)]),
+    used: new Set([...read, ...Object.keys(plan.outputs), ...Object.values(plan.kept).map(({ value }) => value)]),
   };
 }
 
@@ -83,7 +83,7 @@ function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | Stat
       kind: StructureKind.ImportDeclaration,
       isTypeOnly: true,
       leadingTrivia: `${headerOf(plan, role, facts)}\n\n`,
-      namedImports: ["Fixed", "OutputDecl", "Program", "Spec", "WeightDecl"],
+      namedImports: ["Fixed", ...(keeps(plan) ? ["KeptDecl"] : []), "OutputDecl", "Program", "Spec", "WeightDecl"],
       moduleSpecifier: "marillc/runtime",
     },
     (writer) => {
@@ -92,10 +92,16 @@ function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | Stat
       writeTable(writer, "inputTypes", literals(plan.inputs), "Record<string, Fixed>");
       writeTable(writer, "weightTypes", literals(plan.weights), "Record<string, WeightDecl>", "as const ");
       writeTable(writer, "outputTypes", literals(plan.outputs), "Record<string, OutputDecl>", "as const ");
+      if (keeps(plan)) writeTable(writer, "keptTypes", keptTypes(plan), "Record<string, KeptDecl>", "as const ");
       writeProgram(writer, scope, facts);
     },
   ];
 }
+
+const keeps = ({ kept }: Plan): boolean => Object.keys(kept).length > 0;
+
+const keptTypes = ({ kept }: Plan): Entries =>
+  Object.entries(kept).map(([name, { value: _, ...decl }]) => [name, literal(decl)]);
 
 type Entries = readonly (readonly [key: string, text: string])[];
 
@@ -146,20 +152,26 @@ function specsOf({ plan, variable }: Scope): Entries {
 function writeProgram(writer: CodeBlockWriter, scope: Scope, { hash }: ProgramFacts): void {
   const { plan, variable } = scope;
   const { name, setting } = plan;
-  const type = "Program<keyof typeof inputTypes, keyof typeof weightTypes>";
+  const tables = ["inputTypes", "weightTypes", ...(keeps(plan) ? ["keptTypes"] : [])];
+  const type = `Program<${tables.map((table) => `keyof typeof ${table}`).join(", ")}>`;
   writer.blankLine().write(`export const program: ${type} = `);
   writer.inlineBlock(() => {
     writeEntries(writer, literals({ name, hash, setting }));
     writer.writeLine("inputs: inputTypes,");
     writer.writeLine("outputs: outputTypes,");
     writer.writeLine("weights: weightTypes,");
+    if (keeps(plan)) writer.writeLine("kept: keptTypes,");
     writer.write(`*body(${parametersOf(plan)}) `);
     writer.inlineBlock(() => {
       const protocols = namesOf(plan, "protocol");
       if (protocols.length > 0) writeProtocols(writer, protocols);
       writeSteps(writer, scope);
       const outputs = Object.keys(plan.outputs).map((id): readonly [string, string] => [id, variable(id)]);
-      writer.writeLine(`return ${record(outputs)};`);
+      const kept = Object.entries(plan.kept).map(([name, { value }]): readonly [string, string] => [
+        name,
+        variable(value),
+      ]);
+      writer.writeLine(`return ${record([...outputs, ...kept])};`);
     });
     writer.write(",").newLine();
   });
@@ -178,6 +190,7 @@ function parametersOf(plan: Plan): string {
   ];
   const parameters = [`{ ${tools.join(", ")} }`, "party", "inputs", "weights"];
   const kinds = new Set(plan.steps.flat().flatMap(({ args }) => args.map(({ kind }) => kind)));
+  if (kinds.has("kept")) return [...parameters, "kept"].join(", ");
   if (kinds.has("weight"))
     return kinds.has("input") ? parameters.join(", ") : parameters.join(", ").replace("inputs", "_inputs");
   return parameters.slice(0, kinds.has("input") ? 3 : 2).join(", ");
@@ -244,7 +257,6 @@ function callOf({ variable }: Scope, { op, callee, args }: Call, alone: boolean)
 
 function argumentOf(argument: Argument, variable: (id: string) => string): string {
   if (argument.kind === "value") return variable(argument.id);
-  if (argument.kind === "kept")
-    throw new Error(`%${argument.id} is a wire of an earlier query: programs keep none so far`);
+  if (argument.kind === "kept") return member("kept", argument.id);
   return argument.kind === "input" ? member("inputs", argument.id) : member("weights", argument.key);
 }

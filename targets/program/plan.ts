@@ -2,10 +2,11 @@ import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/modu
 import { isFixed } from "../../ir/type.ts";
 import { fixedOf, resultOf, specOf } from "../../passes/5-select/spec.ts";
 import { costOf, formOf } from "../../passes/5-select/traffic.ts";
-import type { OutputDecl, WeightDecl } from "../../runtime/program.ts";
+import type { KeptDecl, OutputDecl, WeightDecl } from "../../runtime/program.ts";
 import type { Traffic } from "../../runtime/protocols/count.ts";
 import type { Fixed, Spec } from "../../runtime/protocols/define.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
+import { keptAxis } from "../../runtime/protocols/rows.ts";
 
 /** Whose program it is. */
 export type Role = "client" | "server" | "dealer";
@@ -13,8 +14,8 @@ export type Role = "client" | "server" | "dealer";
 export type Argument =
   | { readonly kind: "value"; readonly id: ValueId }
   | { readonly kind: "input"; readonly id: ValueId }
-  /** A wire that an earlier query opened. Programs do not keep any so far: it can be counted, and not run. */
-  | { readonly kind: "kept"; readonly id: ValueId; readonly fixed: Fixed }
+  /** A wire that earlier queries opened. */
+  | { readonly kind: "kept"; readonly id: ValueId }
   | { readonly kind: "weight"; readonly key: string };
 
 /** One op as a call of the runtime. */
@@ -34,6 +35,8 @@ export interface Plan {
   readonly inputs: Readonly<Record<string, Fixed>>;
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<string, WeightDecl>>;
+  /** Wires that later queries read, by name, and which value each is. */
+  readonly kept: Readonly<Record<string, KeptDecl & { readonly value: ValueId }>>;
   readonly steps: readonly (readonly Call[])[];
 }
 
@@ -54,16 +57,19 @@ function weightUse(module: Module, op: Op, place: number, dealerComputes: boolea
   const held = shared ? "known" : wanted === "fixed" ? "fixed" : undefined;
   const result = fixedOf(module, op.result);
   const fixed = isFixed(element) ? element : { width: 32, scale: 0 };
+  const placed = module.placed?.[module.params[id]!];
   return {
     form: held ?? (label === "server" ? "server" : dealerComputes ? "told" : "public"),
     tensor: weightKey(module.params[id]!, fixed.scale),
-    shape,
+    shape: placed ? shape.with(placed.axis, placed.rows) : shape,
     width: held ? result.width : fixed.width,
     scale: fixed.scale,
+    ...(placed && { place: placed.axis }),
   };
 }
 
-export function planProgram(module: Module, setting: string): Plan {
+/** `keeps`: attention whose keys and values another program will read, by the names that this one gives them. */
+export function planProgram(module: Module, setting: string, keeps: readonly string[] = []): Plan {
   if (module.stage !== "schedule") throw new Error(`a program is planned from stage schedule, found ${module.stage}`);
   const weights: Record<string, WeightDecl> = {};
   const isInput = new Set(module.inputs);
@@ -71,7 +77,7 @@ export function planProgram(module: Module, setting: string): Plan {
 
   const argument = (op: Op, place: number): Argument => {
     const id = op.operands[place]!;
-    if (isInput.has(id) && isKept(module, id)) return { kind: "kept", id, fixed: fixedOf(module, id) };
+    if (isInput.has(id) && isKept(module, id)) return { kind: "kept", id };
     if (isInput.has(id)) return { kind: "input", id };
     if (!(id in module.params)) return { kind: "value", id };
     const use = weightUse(module, op, place, dealerComputes);
@@ -94,7 +100,35 @@ export function planProgram(module: Module, setting: string): Plan {
       };
     }),
   );
-  return { name: module.name, setting, inputs: inputsOf(module), outputs: outputsOf(module), weights, steps };
+  return {
+    name: module.name,
+    setting,
+    inputs: inputsOf(module),
+    outputs: outputsOf(module),
+    weights,
+    kept: keptOf(module, keeps),
+    steps,
+  };
+}
+
+/** Which operand of attention each kept wire is: of a query's own rows, and of those before. */
+const keptOperands = { key: { own: 1, past: 3 }, value: { own: 2, past: 4 } } as const;
+
+/** Attention that goes on from a past keeps what it reads; of another, what is asked for by name. */
+function keptOf(module: Module, keeps: readonly string[]): Plan["kept"] {
+  const found = opsOf(module).flatMap((op) =>
+    Object.entries(keptOperands).flatMap(([what, { own, past }]): [string, Plan["kept"][string]][] => {
+      const before = op.name === "cached-attention" ? op.operands[past]! : undefined;
+      const name = before ?? `${op.result}.${what}`;
+      if (before === undefined && !(op.name === "attention" && keeps.includes(name))) return [];
+      const value = op.operands[own]!;
+      const rows = before === undefined ? 0 : typeOf(module, before).shape[keptAxis]!;
+      return [[name, { ...fixedOf(module, value), past: rows, value }]];
+    }),
+  );
+  const missing = keeps.filter((name) => !found.some(([known]) => known === name));
+  if (missing.length > 0) throw new Error(`there is no attention that keeps ${missing.join(", ")}`);
+  return Object.fromEntries(found);
 }
 
 const isKept = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "wire";

@@ -2,7 +2,7 @@ import type { WeightStore } from "../../ir/weights.ts";
 import type { Program } from "../../runtime/program.ts";
 import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
-import { openClient, openServer, type QueryResult } from "../../runtime/session/party-session.ts";
+import { type Asked, openClient, openServer, type QueryResult } from "../../runtime/session/party-session.ts";
 import type { LinkBytes } from "../../runtime/session/predict.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import { memoryPair } from "../../runtime/transport/memory.ts";
@@ -26,6 +26,15 @@ export function integerWeights(program: Program, weights: WeightStore): Readonly
 export interface SessionRun {
   readonly results: readonly QueryResult[];
   readonly bytes: LinkBytes;
+  /** What was sent by the end of each query. */
+  readonly after: readonly LinkBytes[];
+}
+
+/** A session whose queries go on from what those before kept. */
+export interface Chain {
+  readonly next?: Program;
+  /** What each query is about. */
+  readonly asked?: readonly Asked[];
 }
 
 /** All three parties in this process over memory channels: one session of several queries. */
@@ -34,6 +43,7 @@ export async function runSession(
   tensors: ReadonlyMap<string, IntTensor>,
   queries: readonly Readonly<Record<string, IntTensor>>[],
   wrap: (channel: Channel) => Channel = (channel) => channel,
+  { next, asked = [] }: Chain = {},
 ): Promise<SessionRun> {
   const [clientServer, serverClient] = memoryPair("client", "server");
   const [clientDealer, dealerClient] = memoryPair("client", "dealer");
@@ -47,28 +57,31 @@ export async function runSession(
     Channel,
     Channel,
   ];
-  const dealer = runDealer(program, { client: toClient, server: toServer });
+  const sent = (): LinkBytes => ({
+    "client→server": client.sent.payloadBytes,
+    "server→client": server.sent.payloadBytes,
+    "client→dealer": fromClient.sent.payloadBytes,
+    "server→dealer": toDealer.sent.payloadBytes,
+    "dealer→server": toServer.sent.payloadBytes,
+    "dealer→client": toClient.sent.payloadBytes,
+  });
+  const programs = { program, ...(next && { next }) };
+  const dealer = runDealer(program, { client: toClient, server: toServer }, next);
   const asServer = (async () => {
-    const session = await openServer({ program, tensors, peer: server, dealer: toDealer });
+    const session = await openServer({ ...programs, tensors, peer: server, dealer: toDealer });
     while (await session.serve());
   })();
+  const after: LinkBytes[] = [];
   const asClient = (async () => {
-    const session = await openClient({ program, tensors, peer: client, dealer: fromClient });
+    const session = await openClient({ ...programs, tensors, peer: client, dealer: fromClient });
     const results: QueryResult[] = [];
-    for (const inputs of queries) results.push(await session.query(inputs));
+    for (const [k, inputs] of queries.entries()) {
+      results.push(await session.query(inputs, asked[k]));
+      after.push(sent());
+    }
     await session.end();
     return results;
   })();
   const [results] = await Promise.all([asClient, asServer, dealer]);
-  return {
-    results,
-    bytes: {
-      "client→server": client.sent.payloadBytes,
-      "server→client": server.sent.payloadBytes,
-      "client→dealer": fromClient.sent.payloadBytes,
-      "server→dealer": toDealer.sent.payloadBytes,
-      "dealer→server": toServer.sent.payloadBytes,
-      "dealer→client": toClient.sent.payloadBytes,
-    },
-  };
+  return { results, bytes: sent(), after };
 }

@@ -61,7 +61,7 @@ export function runTogether(programs: Readonly<Record<Role, Program>>, weights =
       id,
       stage === "online" && party.role === "client" ? input() : empty(decl),
     ]);
-    return program.body(toolbox, party, Object.fromEntries(inputs), Object.fromEntries(handles));
+    return program.body(toolbox, party, Object.fromEntries(inputs), Object.fromEntries(handles), {});
   });
 }
 

@@ -1,0 +1,194 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { programOf } from "../../compiler/execute.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { opsOf } from "../../ir/module.ts";
+import { print } from "../../ir/text/print.ts";
+import { type Tensor, tensor } from "../../ir/weights.ts";
+import { calibrate, quantizePass, withKept } from "../../passes/4-quantize/index.ts";
+import { selectPass } from "../../passes/5-select/index.ts";
+import { schedulePass } from "../../passes/6-schedule/index.ts";
+import { runPass, type SplitState } from "../../passes/pass.ts";
+import type { Program } from "../../runtime/program.ts";
+import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
+import { runDealer } from "../../runtime/session/dealer-session.ts";
+import { sessionError } from "../../runtime/session/errors.ts";
+import { type Asked, openClient, openServer } from "../../runtime/session/party-session.ts";
+import { addBytes, type LinkBytes, predict, predictSetup } from "../../runtime/session/predict.ts";
+import type { Link } from "../../runtime/steps.ts";
+import type { Channel } from "../../runtime/transport/channel.ts";
+import { memoryPair } from "../../runtime/transport/memory.ts";
+import { emitProgram } from "../../targets/program/emit.ts";
+import { type Plan, planProgram } from "../../targets/program/plan.ts";
+import { integerWeights, runSession } from "../harness/session.ts";
+import { decoder, derive, length, prompt, rows, secure, width } from "../passes/decoder.ts";
+import { createNoise } from "../passes/models.ts";
+import { load, typeErrors } from "../targets/programs.ts";
+
+/*
+ * A causal model as two programs over one state: the window, then place by place. The programs are those that are
+ * emitted as text, all three parties run them.
+ */
+const state = secure(decoder());
+const one = derive(state);
+const given = createNoise(5)([1, length, width], 2);
+const calibration = calibrate(state, [new Map([["x", given]])], { margin: 1.5 });
+const facts = { hash: "0".repeat(64), compiler: "test" };
+
+function plan(from: SplitState, kept?: typeof one.kept): Plan {
+  const options = { calibration: kept ? withKept(calibration, kept) : calibration };
+  const scheduled = [selectPass({ setting: "2pc-dealer" }), schedulePass].reduce(
+    (current, pass) => runPass(pass, current),
+    runPass(quantizePass(options), from),
+  );
+  return planProgram(scheduled.module, "2pc-dealer", kept ? [] : [...one.kept.keys()]);
+}
+
+const plans = { window: plan(state), next: plan(one.state, one.kept) };
+const texts = {
+  window: emitProgram(plans.window, "server", facts),
+  next: emitProgram(plans.next, "server", facts),
+};
+let window: Program;
+let next: Program;
+beforeAll(async () => {
+  [window, next] = [await load(texts.window.js), await load(texts.next.js)];
+});
+
+const asked: readonly Asked[] = [
+  { program: 0, place: prompt },
+  ...Array.from({ length: length - prompt }, (_, k) => ({ program: 1, place: prompt + k })),
+];
+
+const rawOf = (x: Tensor): Readonly<Record<string, IntTensor>> => {
+  const { scale } = window.inputs.x!;
+  return {
+    x: integers(
+      x.shape,
+      x.data.map((value) => Math.round(value * 2 ** scale)),
+    ),
+  };
+};
+
+function session(x: Tensor, questions: readonly Asked[], wrap?: (channel: Channel) => Channel) {
+  const tensors = new Map([...integerWeights(window, state.weights), ...integerWeights(next, state.weights)]);
+  const inputs = questions.map(({ program, place }) => rawOf(program === 0 ? x : rows(x, 1, place, place + 1)));
+  return runSession(window, tensors, inputs, wrap, { next, asked: questions });
+}
+
+const outputOf = (outputs: ReadonlyMap<string, IntTensor>): Tensor => {
+  const [[id, { shape, data }]] = [...outputs] as [[string, IntTensor]];
+  return tensor(
+    shape,
+    data!.map((value) => value / 2 ** window.outputs[id]!.scale),
+  );
+};
+
+const minus = (a: LinkBytes, b: LinkBytes): LinkBytes =>
+  Object.fromEntries(Object.entries(a).map(([link, count]) => [link, count - b[link as Link]])) as unknown as LinkBytes;
+
+describe("a session that keeps keys and values", () => {
+  it("computes the rows of the window place by place; each step sends what was counted for its place", async () => {
+    const { results, after } = await session(given, asked);
+    const expected = [...interpret(state.module, state.weights, new Map([["x", given]])).values()][0]!;
+    const setup = predictSetup([window, next]).bytes;
+    let before = setup;
+    for (const [k, { program, place }] of asked.entries()) {
+      const counted = predict(program === 0 ? window : next, place);
+      expect(minus(after[k]!, before)).toEqual(addBytes(counted.offline.bytes, counted.online.bytes));
+      expect(results[k]!.rounds).toBe(counted.online.rounds);
+      before = after[k]!;
+      const found = outputOf(results[k]!.outputs);
+      const wanted = program === 0 ? expected : rows(expected, 1, place, place + 1);
+      // Rows of the window behind the prompt are answered as well.
+      found.data.forEach((value, at) => void expect(Math.abs(value - wanted.data[at]!)).toBeLessThan(0.05));
+    }
+  });
+
+  it("sends as much whatever the secrets are", async () => {
+    const other = await session(createNoise(99)([1, length, width], 2), asked.slice(0, 3));
+    const { after } = await session(given, asked.slice(0, 3));
+    expect(other.after).toEqual(after);
+  });
+
+  it("hides a weight that both programs take alike once", () => {
+    const [both, apart] = [predictSetup([window, next]).bytes, predictSetup([window]).bytes];
+    expect(both["server→dealer"]).toBe(apart["server→dealer"]);
+    // A table of positions is taken whole by one and row by row by the other.
+    expect(next.weights.positions).toEqual({ ...window.weights.positions, place: 1 });
+  });
+
+  it("costs more at a later place, and by attention alone", () => {
+    const [early, late] = [2, 5].map((place) => predict(next, place));
+    const attention = opsOf(one.state.module).filter(({ name }) => name === "cached-attention");
+    const grown = [...late!.dealerByOperator].filter(([label, count]) => early!.dealerByOperator.get(label) !== count);
+    expect(grown.map(([label]) => label).sort()).toEqual(attention.map(({ result }) => result).sort());
+    expect(late!.online.bytes["client→server"]).toBeGreaterThan(early!.online.bytes["client→server"]);
+  });
+
+  it("is over once it has failed, and keeps nothing", async () => {
+    const [client, server] = memoryPair("client", "server");
+    const [clientDealer, dealerClient] = memoryPair("client", "dealer");
+    const [serverDealer, dealerServer] = memoryPair("server", "dealer");
+    const tensors = new Map([...integerWeights(window, state.weights), ...integerWeights(next, state.weights)]);
+    const dealing = runDealer(window, { client: dealerClient, server: dealerServer }, next);
+    const serving = openServer({ program: window, next, tensors, peer: server, dealer: serverDealer });
+    const asking = await openClient({ program: window, next, tensors, peer: client, dealer: clientDealer });
+    const served = await serving;
+    await Promise.all([asking.query(rawOf(given), asked[0]), served.serve()]);
+    const failing = asking.query(rawOf(rows(given, 1, prompt, prompt + 1)), asked[1]);
+    await server.close(sessionError("closed", { peer: "client" }));
+    await expect(failing).rejects.toThrow();
+    await expect(asking.query(rawOf(given), asked[0])).rejects.toThrow("this session has failed before");
+    await Promise.all([
+      dealerServer.close(sessionError("closed", { peer: "server" })),
+      dealerClient.close(sessionError("closed", { peer: "client" })),
+    ]);
+    await expect(dealing).rejects.toThrow();
+  });
+
+  it("does the same by the module that the dealer service executes", () => {
+    const executed = programOf(plans.next, facts.hash);
+    for (const place of [1, 4]) expect(predict(executed, place)).toEqual(predict(next, place));
+  });
+
+  it.each<[string, Asked]>([
+    ["a place that was skipped", { program: 1, place: prompt + 1 }],
+    ["a place that is there", { program: 1, place: prompt - 1 }],
+    ["a third program", { program: 2, place: prompt }],
+    ["a window without text", { program: 0, place: 0 }],
+    ["a window of more text than it has rows", { program: 0, place: length + 1 }],
+  ])("refuses %s", async (_, wrong) => {
+    const [first] = asked as [Asked];
+    await expect(session(given, [first, wrong])).rejects.toThrow(
+      `asks about place ${wrong.place} of program ${wrong.program}, and ${prompt} places are kept`,
+    );
+  });
+
+  it("starts anew with another window", async () => {
+    const again = [asked[0]!, asked[1]!, asked[0]!, asked[1]!];
+    const { results } = await session(given, again);
+    const [first, second] = [outputOf(results[1]!.outputs), outputOf(results[3]!.outputs)];
+    second.data.forEach((value, k) => void expect(Math.abs(value - first.data[k]!)).toBeLessThan(0.05));
+  });
+});
+
+describe("the text of the programs", () => {
+  it("type-checks, and says what is kept and read", () => {
+    expect(typeErrors(texts.next.ts)).toEqual([]);
+    const [name] = one.kept.keys();
+    expect(texts.window.ts).toContain(`"${name}": { shape: [1, 1, ${length}, 4]`);
+    expect(texts.window.ts).toContain("past: 0 },");
+    expect(texts.next.ts).toContain(`past: ${length - 1} },`);
+    expect(texts.next.ts).toContain(`kept["${name}"]`);
+  });
+
+  it("is of modules that print and are found again", () => {
+    expect(print(one.state.module)).toContain("cached-attention");
+    expect(Object.keys(next.kept!)).toEqual([...one.kept.keys()]);
+    expect(Object.keys(window.kept!)).toEqual([...one.kept.keys()]);
+    for (const name of one.kept.keys()) {
+      const [a, b] = [window.kept![name]!, next.kept![name]!];
+      expect([a.width, a.scale]).toEqual([b.width, b.scale]);
+    }
+  });
+});
