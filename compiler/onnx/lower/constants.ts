@@ -2,7 +2,8 @@ import { bool, f32, i64, type PlainElement, sizeOf } from "../../../ir/type.ts";
 import { scalar, tensor } from "../../../ir/weights.ts";
 import { elementOf } from "../import-weights.ts";
 import { type NarrowType, narrowTypeOf } from "../narrow.ts";
-import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, refuse } from "./context.ts";
+import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, neededInput, refuse } from "./context.ts";
+import type { Operand } from "./operand.ts";
 
 /** Elements that one folded constant may have: a shape from a hostile file must not take all memory. */
 const maxFolded = 2 ** 26;
@@ -29,48 +30,42 @@ function constantNode(context: LowerContext) {
 
 function range(context: LowerContext) {
   const names = ["start", "limit", "delta"];
-  const [start, limit, delta] = names.map((name, place) => knownInput(context, place, name)!.data[0]!);
+  const [start, limit, delta] = names.map((name, place) => neededInput(context, place, name).data[0]!);
   const count = Math.max(0, Math.ceil((limit! - start!) / delta!));
   checkedSize([count]);
   const data = Float64Array.from({ length: count }, (_, index) => start! + index * delta!);
   return context.constant(tensor([count], data), context.element(inputOf(context, 0, "start")));
 }
 
-/** On integers the sign is the divisor's, as in Python; with fmod the dividend's, as in C. */
-function mod(context: LowerContext) {
+/** a − b · (a / b made whole): on integers the sign is the divisor's, as in Python; with fmod the dividend's, as in C. */
+function mod(context: LowerContext): Operand {
+  const { emit, element } = context;
   const [a, b] = [inputOf(context, 0, "A"), inputOf(context, 1, "B")];
-  if (a.kind !== "constant" || b.kind !== "constant") return refuse("the remainder of values that are not constant");
-  const { emit } = context;
-  const quotient = context.constant(emitData(emit("div", [withElement(a, f32), withElement(b, f32)])), f32);
-  const whole =
-    intAttr(context, "fmod", 0) === 0
-      ? emit("floor", [quotient])
-      : context.constant(
-          { shape: quotient.tensor.shape, data: quotient.tensor.data.map(Math.trunc) },
-          context.element(a),
-        );
-  return emit("sub", [a, emit("mul", [b, withElement(whole, context.element(a))])]);
+  const quotient = realQuotient(context, a, b);
+  const whole = intAttr(context, "fmod", 0) === 0 ? emit("floor", [quotient]) : towardZero(context, quotient);
+  return emit("sub", [a, emit("mul", [b, emit("cast", [whole], { to: element(a).kind })])]);
 }
 
+function realQuotient({ emit }: LowerContext, a: Operand, b: Operand): Operand {
+  return emit(
+    "div",
+    [a, b].map((operand) => emit("cast", [operand], { to: "f32" })),
+  );
+}
+
+/** sign(q) · floor(|q|) */
+const towardZero = ({ emit }: LowerContext, quotient: Operand): Operand =>
+  emit("mul", [emit("sign", [quotient]), emit("floor", [emit("abs", [quotient])])]);
+
 /**
- * On integers rounded toward zero: sign(q) · floor(|q|). A quotient of secrets is approximate, and may fall on the wrong
+ * On integers rounded toward zero. A quotient of secrets is approximate, and may fall on the wrong
  * side of a whole number: floor has no protocol, so that integer division of secrets is refused instead of wrong.
  */
 function div(context: LowerContext) {
   const { emit, element } = context;
   const [a, b] = [inputOf(context, 0, "A"), inputOf(context, 1, "B")];
   if (element(a).kind !== "i64" || [a, b].every(({ kind }) => kind === "constant")) return emit("div", [a, b]);
-  const [x, y] = [a, b].map((operand) => emit("cast", [operand], { to: "f32" })) as [typeof a, typeof b];
-  const quotient = emit("div", [x, y]);
-  const whole = emit("mul", [emit("sign", [quotient]), emit("floor", [emit("abs", [quotient])])]);
-  return emit("cast", [whole], { to: "i64" });
-}
-
-const emitData = (operand: ReturnType<LowerContext["emit"]>) =>
-  operand.kind === "constant" ? operand.tensor : refuse("expected a constant");
-
-function withElement(operand: ReturnType<LowerContext["emit"]>, element: PlainElement) {
-  return operand.kind === "constant" ? { ...operand, element } : operand;
+  return emit("cast", [towardZero(context, realQuotient(context, a, b))], { to: "i64" });
 }
 
 /** TensorProto.DataType of ONNX, as our elements. */
@@ -111,7 +106,7 @@ function castLike(context: LowerContext) {
 export const constantLowerings: LowerTable = {
   Constant: constantNode,
   ConstantOfShape: (context) => {
-    const shape = [...knownInput(context, 0, "input")!.data];
+    const shape = [...neededInput(context, 0, "input").data];
     const value = context.node.attributes.get("value");
     const fill = value?.kind === "tensor" ? context.read(value.value).data[0]! : 0;
     const element = value?.kind === "tensor" ? elementOf(value.value.dtype) : f32;

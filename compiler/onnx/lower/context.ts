@@ -47,6 +47,22 @@ export function knownInput({ inputs }: LowerContext, place: number, name: string
   return operand.tensor;
 }
 
+/** The same of an input that may not be left out. */
+export function neededInput(context: LowerContext, place: number, name: string): Tensor {
+  return knownInput(context, place, name) ?? refuse(`expected the input ${name}, found none`);
+}
+
+/** Entries of a list that a lowering writes out: a number from a hostile file must not take all memory. */
+const maxListed = 2 ** 22;
+
+/** Array.from({ length }) of a number that a file decides. */
+export function listOf<T>(length: number, entry: (at: number) => T): T[] {
+  if (!(Number.isInteger(length) && length >= 0 && length <= maxListed)) {
+    refuse(`expected a count of at most ${maxListed}, found ${length}`);
+  }
+  return Array.from({ length }, (_, at) => entry(at));
+}
+
 export function listInput(context: LowerContext, place: number, name: string): readonly number[] | undefined {
   const found = knownInput(context, place, name);
   return found && [...found.data];

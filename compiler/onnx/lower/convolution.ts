@@ -1,6 +1,6 @@
 import { f32, type Shape, sizeOf } from "../../../ir/type.ts";
 import { scalar, type Tensor, tensor } from "../../../ir/weights.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable, listAttr, refuse, textAttr } from "./context.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable, listAttr, listOf, refuse, textAttr } from "./context.ts";
 import type { Operand } from "./operand.ts";
 
 /** What the operators on windows say, as lists with one entry per spatial axis; pads in front, then behind. */
@@ -90,9 +90,9 @@ function countsOf(context: LowerContext, spatial: Shape, given: Windows, { pads 
     const span = (kernel[axis]! - 1) * dilations[axis]! + 1;
     const windows = Math.floor((extent + pads[axis]! + pads[axis + rank]! - span) / strides[axis]!) + 1;
     const [from, to] = padded ? [-given.pads[axis]!, extent + given.pads[axis + rank]!] : [0, extent];
-    return Array.from({ length: windows }, (_, window) => {
+    return listOf(windows, (window) => {
       const first = window * strides[axis]! - given.pads[axis]!;
-      const places = Array.from({ length: kernel[axis]! }, (_, k) => first + k * dilations[axis]!);
+      const places = listOf(kernel[axis]!, (k) => first + k * dilations[axis]!);
       return places.filter((place) => place >= from && place < to).length;
     });
   });
@@ -122,6 +122,16 @@ function averagePool(context: LowerContext): Operand {
   return emit("mul", [means, constant(rest, f32)]);
 }
 
+/** (Σ |x|^p)^(1/p) over windows; over whole planes for the global one. */
+function lpPool(context: LowerContext, { x, spatial }: ReturnType<typeof planes>, windows: Windows): Operand {
+  const { emit } = context;
+  const p = intAttr(context, "p", 2);
+  if (p !== 1 && p !== 2) refuse(`expected p to be 1 or 2, found ${p}`);
+  const terms = p === 1 ? emit("abs", [x]) : emit("mul", [x, x]);
+  const sums = emit("sum-pool", [terms], { ...ceiled(context, spatial, windows) });
+  return p === 1 ? sums : emit("sqrt", [sums]);
+}
+
 function globalMaxPool(context: LowerContext): Operand {
   const { x, spatial } = planes(context);
   const ones = spatial.map(() => 1);
@@ -139,6 +149,15 @@ export const convolutionLowerings: LowerTable = {
   Conv: conv,
   MaxPool: maxPool,
   AveragePool: averagePool,
+  LpPool: (context) => {
+    const whole = planes(context);
+    return lpPool(context, whole, readWindows(context, whole.spatial, kernelOf(context)));
+  },
+  GlobalLpPool: (context) => {
+    const whole = planes(context);
+    const [ones, none] = [whole.spatial.map(() => 1), [...whole.spatial, ...whole.spatial].map(() => 0)];
+    return lpPool(context, whole, { kernel: whole.spatial, strides: ones, dilations: ones, pads: none });
+  },
   GlobalMaxPool: globalMaxPool,
   GlobalAveragePool: globalAveragePool,
 };

@@ -10,6 +10,7 @@ import { controlLowerings } from "./control.ts";
 import { convolutionLowerings } from "./convolution.ts";
 import { depthSpaceLowerings } from "./depth-space.ts";
 import { einsumLowerings } from "./einsum.ts";
+import { elementaryLowerings } from "./elementary.ts";
 import { integerLowerings } from "./integers.ts";
 import { linearLowerings } from "./linear.ts";
 import { normLowerings } from "./norm.ts";
@@ -42,6 +43,7 @@ const tables: readonly LowerTable[] = [
   normLowerings,
   activationLowerings,
   piecewiseLowerings,
+  elementaryLowerings,
   attentionLowerings,
   recurrentLowerings,
   controlLowerings,
@@ -76,14 +78,23 @@ export function loweringOf({ op, domain }: Pick<OnnxNode, "op" | "domain">): Low
 
 /** What to do instead of an operator that the compiler does not know. */
 const hints: Readonly<Record<string, string>> = {
-  LpPool: "AveragePool and MaxPool are supported",
   GroupQueryAttention: "export without ONNX Runtime's fusions (torch.onnx.export): the plain operators are recognised",
   MultiHeadAttention: "export without ONNX Runtime's fusions (torch.onnx.export): the plain operators are recognised",
   MatMulNBits: "export the model in float32 or float16: the compiler quantises itself",
   DynamicQuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
   DequantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
   QuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
-  NonZero: "its shape depends on data: use Where with a mask of fixed shape",
+  Unique: "its shape depends on data: programs have one shape",
+  NonMaxSuppression: "its shape depends on data: end the model at its scores and boxes",
+  StringNormalizer: "text has no fixed point: the client normalises it before the model",
+  RandomNormal: "export the model in evaluation mode, or make the random numbers an input",
+  RandomNormalLike: "export the model in evaluation mode, or make the random numbers an input",
+  RandomUniform: "export the model in evaluation mode, or make the random numbers an input",
+  RandomUniformLike: "export the model in evaluation mode, or make the random numbers an input",
+  Bernoulli: "export the model in evaluation mode, or make the random numbers an input",
+  Multinomial: "end the model at its logits: the client samples itself",
+  SequenceConstruct: "tensors of fixed shapes are supported, not sequences of them: use Concat or Split",
+  SplitToSequence: "tensors of fixed shapes are supported, not sequences of them: use Split",
 };
 
 export function hintFor({ op, domain }: Pick<OnnxNode, "op" | "domain">): string {

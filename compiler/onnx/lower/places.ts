@@ -3,7 +3,16 @@ import { axisOf, stridesOf } from "../../../ir/ops/helpers/shapes.ts";
 import { opDef } from "../../../ir/registry.ts";
 import { i64, type Shape, sizeOf } from "../../../ir/type.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
-import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, refuse, textAttr } from "./context.ts";
+import {
+  inputOf,
+  intAttr,
+  type LowerContext,
+  type LowerTable,
+  listOf,
+  neededInput,
+  refuse,
+  textAttr,
+} from "./context.ts";
 import type { Operand } from "./operand.ts";
 import { sliceAxes } from "./shapes.ts";
 
@@ -31,26 +40,48 @@ function gatherElements(context: LowerContext): Operand {
   const data = inputOf(context, 0, "data");
   const whole = context.shape(data);
   const axis = axisOf(intAttr(context, "axis", 0), whole.length);
-  const indices = knownInput(context, 1, "indices")!;
+  const indices = neededInput(context, 1, "indices");
   if (indices.shape.length !== whole.length) refuse(`expected indices of rank ${whole.length}`);
   return picked(context, data, flatPlaces(whole, indices, axis), indices.shape);
 }
 
-/** Each element from the data or, where an index means it, from the last update that does. */
-function scatterElements(context: LowerContext): Operand {
+/** Each element from the data or, where it is one of `places`, from the last update that goes there. */
+function scattered(context: LowerContext, places: readonly number[]): Operand {
   const { emit, shape } = context;
   const reduction = textAttr(context, "reduction", "none");
   if (reduction !== "none") refuse(`the reduction ${reduction}: expected none`);
   const [data, updates] = [inputOf(context, 0, "data"), inputOf(context, 2, "updates")];
   const whole = shape(data);
-  const axis = axisOf(intAttr(context, "axis", 0), whole.length);
-  const sources = Array.from({ length: sizeOf(whole) }, (_, at) => at);
-  flatPlaces(whole, knownInput(context, 1, "indices")!, axis).forEach((place, at) => {
+  const sources = listOf(sizeOf(whole), (at) => at);
+  places.forEach((place, at) => {
     sources[place] = sources.length + at;
   });
   const rows = [data, updates].map((x) => emit("reshape", [x], { shape: [sizeOf(shape(x))] }));
   return picked(context, emit("concat", rows, { axis: 0 }), sources, whole);
 }
+
+function scatterElements(context: LowerContext): Operand {
+  const whole = context.shape(inputOf(context, 0, "data"));
+  const axis = axisOf(intAttr(context, "axis", 0), whole.length);
+  return scattered(context, flatPlaces(whole, neededInput(context, 1, "indices"), axis));
+}
+
+/** Places that only the client knows stay an operator of their own, which it can compute itself. */
+function scatterNd(context: LowerContext): Operand {
+  const [data, indices, updates] = ["data", "indices", "updates"].map((name, at) => inputOf(context, at, name)) as [
+    Operand,
+    Operand,
+    Operand,
+  ];
+  if (indices.kind !== "constant" || (data.kind === "constant" && updates.kind === "constant")) {
+    return context.emit("scatter-nd", [data, indices, updates]);
+  }
+  const { starts, length } = partPlaces(context.shape(data), indices.tensor, 0);
+  return scattered(context, spans(starts, length));
+}
+
+const spans = (starts: readonly number[], length: number): number[] =>
+  starts.flatMap((start) => Array.from({ length }, (_, k) => start + k));
 
 /** Flat places where the parts begin that tuples of indices choose, and how long each is. */
 function partPlaces(
@@ -63,7 +94,7 @@ function partPlaces(
   const strides = stridesOf(whole).slice(batch, batch + depth);
   const perBatch = sizeOf(indices.shape.slice(batch, -1));
   const stride = sizeOf(whole.slice(batch));
-  const starts = Array.from({ length: sizeOf(indices.shape.slice(0, -1)) }, (_, tuple) =>
+  const starts = listOf(sizeOf(indices.shape.slice(0, -1)), (tuple) =>
     extents.reduce(
       (sum, extent, k) => sum + strides[k]! * indexOf(indices.data[tuple * depth + k]!, extent),
       Math.floor(tuple / perBatch) * stride,
@@ -82,8 +113,7 @@ function gatherNd(context: LowerContext): Operand {
   }
   const to = opDef("gather-nd").shape([shape(data), shape(indices)], { batch_dims: batch });
   const { starts, length } = partPlaces(shape(data), indices.tensor, batch);
-  const places = starts.flatMap((start) => Array.from({ length }, (_, k) => start + k));
-  return picked(context, data, places, to);
+  return picked(context, data, spans(starts, length), to);
 }
 
 /** [index = place] on a new last axis; an index counts from the end where it is negative. Secrets are compared. */
@@ -91,10 +121,7 @@ function marks({ emit, shape, element, constant }: LowerContext, indices: Operan
   if (indices.kind === "constant") return emit("one-hot", [indices], { depth });
   const column = emit("reshape", [indices], { shape: [...shape(indices), 1] });
   const [front, behind] = [0, -depth].map((first) => {
-    const places = tensor(
-      [depth],
-      Float64Array.from({ length: depth }, (_, at) => first + at),
-    );
+    const places = tensor([depth], Float64Array.from(listOf(depth, (at) => first + at)));
     return emit("compare", [column, constant(places, element(indices))], { kind: "equal" });
   });
   return emit("logic", [front!, behind!], { kind: "xor" });
@@ -104,7 +131,7 @@ function marks({ emit, shape, element, constant }: LowerContext, indices: Operan
 function oneHot(context: LowerContext): Operand {
   const { emit, shape, element } = context;
   const indices = inputOf(context, 0, "indices");
-  const depth = Math.trunc(knownInput(context, 1, "depth")!.data[0]!);
+  const depth = Math.trunc(neededInput(context, 1, "depth").data[0]!);
   const rank = shape(indices).length + 1;
   const axis = axisOf(intAttr(context, "axis", -1), rank);
   const values = inputOf(context, 2, "values");
@@ -121,6 +148,7 @@ function oneHot(context: LowerContext): Operand {
 export const placeLowerings: LowerTable = {
   GatherElements: gatherElements,
   GatherND: gatherNd,
+  ScatterND: scatterNd,
   ScatterElements: scatterElements,
   Scatter: scatterElements,
   OneHot: oneHot,

@@ -28,7 +28,7 @@ describe("importModel", () => {
       input: [floatInfo("x", 2, 2)],
       output: [floatInfo("y", 2, 2)],
       node: [
-        node("NonZero", ["x"], ["a"], "/model/layers.3/mlp/NonZero"),
+        node("Multinomial", ["x"], ["a"], "/model/layers.3/mlp/Multinomial"),
         { ...node("GroupQueryAttention", ["a"], ["b"], "/model/layers.4/attn/GQA"), domain: "com.microsoft" },
         node("Nonsense", ["b"], ["y"]),
         node("Whatever", ["x"], ["unused"]),
@@ -37,7 +37,7 @@ describe("importModel", () => {
     const found = diagnosticsOf(() => importModel(model));
     expect(found.map(({ code }) => code)).toEqual(["MRL0401", "MRL0401", "MRL0401"]);
     expect(found[0]!.at).toContain("layers.3");
-    expect(found[0]!.help).toContain("fixed shape");
+    expect(found[0]!.help).toContain("logits");
     expect(found[1]!.message).toContain("com.microsoft");
     expect(found[2]!.at).toContain('"#2"');
   });
