@@ -73,7 +73,7 @@ async function cost({ args, options, warn }: Call): Promise<Outcome> {
   const other = options.text("diff");
   const diff = other === undefined ? undefined : costDiff(await otherCost(other), report);
   const json = { ...report, ...(diff && { diff }), ...(budgetFile !== undefined && { exceeded: over }) };
-  const counted = `${costText(report)}\n${chosenForText(report.chosenFor)}\n`;
+  const counted = `${costText(report)}\n${chosenForText(report.chosenFor, report.setting)}\n`;
   const text = diff ? `${counted}\n${diffText(diff)}` : counted;
   return { json, text, exit: over.length > 0 ? 1 : 0 };
 }

@@ -76,7 +76,7 @@ const statementText = ({ setting, security, truncation, chosenFor, inexact, cave
   [
     `${setting}: ${security}; truncation ${truncation}`,
     `not exact: ${inexact.map(({ operator, count }) => `${operator} (${count})`).join(", ") || "nothing"}`,
-    chosenForText(chosenFor),
+    chosenForText(chosenFor, setting),
     ...caveats.map((caveat) => `  note: ${caveat}`),
   ].join("\n");
 

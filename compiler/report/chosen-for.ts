@@ -1,5 +1,6 @@
 import type { Objective } from "../../passes/5-select/index.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
+import { dealerName } from "./names.ts";
 
 /** What protocols were chosen for: the least of `objective` on this link. */
 export interface ChosenFor {
@@ -7,14 +8,14 @@ export interface ChosenFor {
   readonly objective: Objective;
 }
 
-const least: Readonly<Record<Objective, string>> = {
-  time: "least time, the dealer's part included,",
-  online: "least time from the input on,",
-  total: "fewest bytes, the dealer's included,",
+const least: Readonly<Record<Objective, (dealer: string) => string>> = {
+  time: (dealer) => `least time, the ${dealer}'s part included,`,
+  online: () => "least time from the input on,",
+  total: (dealer) => `fewest bytes, the ${dealer}'s included,`,
 };
 
-export function chosenForText({ link, objective }: ChosenFor): string {
+export function chosenForText({ link, objective }: ChosenFor, setting: string): string {
   const { name, mbitPerSecond, roundTripMs } = link;
   const numbers = `${mbitPerSecond} Mbit/s, ${roundTripMs} ms`;
-  return `protocols chosen for the ${least[objective]} on ${/^\d/.test(name) ? numbers : `${name} (${numbers})`}`;
+  return `protocols chosen for the ${least[objective](dealerName(setting))} on ${/^\d/.test(name) ? numbers : `${name} (${numbers})`}`;
 }

@@ -46,9 +46,9 @@ export const blockedModel = (): Uint8Array =>
     input: [floatInfo("x", 1, 4)],
     output: [floatInfo("y", 1, 4)],
     node: [
-      node("Mish", ["x"], ["inner"], "/layers.0/Mish"),
+      node("Bernoulli", ["x"], ["inner"], "/layers.0/Bernoulli"),
       node("Relu", ["inner"], ["active"], "/layers.0/Relu"),
-      node("LSTM", ["active"], ["y"], "/layers.1/LSTM"),
+      node("Multinomial", ["active"], ["y"], "/layers.1/Multinomial"),
     ],
   });
 
