@@ -1,6 +1,7 @@
 import { againstManifest, ownersAgree, tensorOf } from "./against-manifest.ts";
 import { againstModule } from "./against-module.ts";
 import { agree } from "./agree.ts";
+import { fileOfView, viewsOf } from "./decode-view.ts";
 import { type Finding, type Role, roles } from "./finding.ts";
 import { type Flow, follow, type Opened } from "./follow.ts";
 import { type Files, heldModels, heldWeights, sha256, strayFiles } from "./holdings.ts";
@@ -40,6 +41,15 @@ interface Read {
 
 /** Checks a build, or the folder of one party under its name (`client/…`). Nothing in it is run. */
 export function checkFlow(files: Files): FlowReport {
+  const { window, decode } = viewsOf(files);
+  const report = checkProgram(window);
+  if (!decode) return report;
+  const more = checkProgram(decode).findings.map((finding) => ({ ...finding, at: fileOfView(finding.at) }));
+  return { ...report, findings: [...report.findings, ...more] };
+}
+
+/** Checks one program at every party. */
+function checkProgram(files: Files): FlowReport {
   const parties = roles.filter((role) => [...files.keys()].some((path) => path.startsWith(`${role}/`)));
   const findings: Finding[] = [...missingFiles(files, parties), ...strayFiles(files), ...copies(files)];
   const manifest = manifestOf(files, findings);

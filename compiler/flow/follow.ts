@@ -151,7 +151,7 @@ function operandOf(
     return `weight ${name} is ${show(type)}, not ${show(said)}`;
   }
   const label = labelOf(form);
-  return { form, label, from: new Set(label === "server" ? ["server"] : []), type };
+  return { form, label, from: new Set(label === "server" ? ["server"] : []), type: { ...type, shape: whole } };
 }
 
 interface Judged {

@@ -1,5 +1,21 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { againstModule } from "../../compiler/flow/against-module.ts";
+import { agree } from "../../compiler/flow/agree.ts";
 import { checkFlow } from "../../compiler/flow/check.ts";
+import { follow } from "../../compiler/flow/follow.ts";
+import { readModule } from "../../compiler/flow/read-module.ts";
+import { readProgram } from "../../compiler/flow/read-program.ts";
+import type { Module } from "../../ir/module.ts";
+import { print } from "../../ir/text/print.ts";
+import { calibrate, quantizePass, withKept } from "../../passes/4-quantize/index.ts";
+import { selectPass } from "../../passes/5-select/index.ts";
+import { schedulePass } from "../../passes/6-schedule/index.ts";
+import { runPass, type SplitState } from "../../passes/pass.ts";
+import { emitProgram } from "../../targets/program/emit.ts";
+import { planProgram } from "../../targets/program/plan.ts";
+import { decoder, derive, length, secure, width } from "../passes/decoder.ts";
+import { createNoise } from "../passes/models.ts";
+import { roles } from "../targets/programs.ts";
 import { codesOf, edited, type Files, goldenBuild, modulePaths, programPaths, resealed } from "./builds.ts";
 
 /*
@@ -79,4 +95,35 @@ test("a weight of which a query takes one row is declared whole", () => {
   expect(codesOf(placed(", place: 1", 9))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
   expect(codesOf(placed("", 9))).toContain("MRL0907");
   expect(codesOf(placed(", place: 0", 3))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
+});
+
+describe("the programs of a session that keeps keys and values", () => {
+  const state = secure(decoder());
+  const one = derive(state);
+  const given = new Map([["x", createNoise(5)([1, length, width], 2)]]);
+  const calibration = calibrate(state, [given], { margin: 1.5 });
+  const scheduled = (from: SplitState, known = calibration): Module =>
+    [selectPass({ setting: "2pc-dealer" }), schedulePass].reduce(
+      (current, pass) => runPass(pass, current),
+      runPass(quantizePass({ calibration: known }), from),
+    ).module;
+  const programs: readonly (readonly [string, Module, readonly string[]])[] = [
+    ["the window", scheduled(state), [...one.kept.keys()]],
+    ["one place more", scheduled(one.state, withKept(calibration, one.kept)), []],
+  ];
+
+  test.each(programs)("%s: read as they are, they open the output and nothing else", (_, module, keeps) => {
+    const plan = planProgram(module, "2pc-dealer", keeps);
+    const texts = roles.flatMap((role) => {
+      const { ts, js } = emitProgram(plan, role, { hash: "0".repeat(64), compiler: "test" });
+      return [readProgram(ts, "ts"), readProgram(js, "js")].map((program) => ({ program, file: role }));
+    });
+    expect(agree(texts)).toEqual([]);
+    const [{ program }] = texts as [(typeof texts)[0]];
+    expect([...program.kept.keys()].sort()).toEqual([...one.kept.keys()].sort());
+    const flow = follow(program, "program.ts");
+    expect(flow.findings).toEqual([]);
+    expect(againstModule(program, flow, readModule(print(module)), "program.ts")).toEqual([]);
+    expect(flow.opened.map(({ to, from }) => [to, from])).toEqual([["client", ["client", "server"]]]);
+  });
 });

@@ -1,0 +1,38 @@
+import type { Files } from "./holdings.ts";
+
+/** A build as the program of one place has it: that program in the place of the window's, and what differs of its manifest. */
+export interface Views {
+  readonly window: Files;
+  readonly decode?: Files;
+}
+
+const isDecode = /(^|\/)decode\.(ts|js|mir)$/;
+const isManifest = /(^|\/)manifest\.json$/;
+
+/** What a manifest says of the program of one place; undefined where it knows of none. */
+function overridden(bytes: Uint8Array): Uint8Array | undefined {
+  try {
+    const { decode, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly decode?: object };
+    return decode && new TextEncoder().encode(JSON.stringify({ ...rest, ...decode }));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Both programs of a build are checked alike, each with its part of the manifest. */
+export function viewsOf(files: Files): Views {
+  const manifests = [...files].filter(([path]) => isManifest.test(path));
+  const views = new Map(manifests.map(([path, bytes]) => [path, overridden(bytes)]));
+  // A build whose manifest knows of no second program has no file of one.
+  if (![...views.values()].some((bytes) => bytes)) return { window: files };
+  const entries = [...files].filter(([path]) => !isDecode.test(path));
+  const decode = [...files].flatMap(([path, bytes]): [string, Uint8Array][] => {
+    if (isDecode.test(path)) return [[path.replace("decode.", "program."), bytes]];
+    if (/(^|\/)program\.(ts|js|mir)$/.test(path)) return [];
+    return [[path, views.get(path) ?? bytes]];
+  });
+  return { window: new Map(entries), decode: new Map(decode) };
+}
+
+/** The file that a finding in the view is about. */
+export const fileOfView = (at: string): string => at.replace(/(^|\/)program\./, "$1decode.");
