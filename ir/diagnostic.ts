@@ -9,11 +9,15 @@ export interface Diagnostic {
   readonly help?: string;
 }
 
+/** In the text of an error; its list has all. */
+const mostShown = 1000;
+
 /** Several diagnostics at once: a stage collects all it finds before it gives up. */
 export class DiagnosticError extends Error {
   readonly diagnostics: readonly Diagnostic[];
   constructor(diagnostics: readonly Diagnostic[]) {
-    super(diagnostics.map(formatDiagnostic).join("\n"));
+    const [first, rest] = [diagnostics.slice(0, mostShown), diagnostics.length - mostShown];
+    super([...first.map(formatDiagnostic), ...(rest > 0 ? [`and ${rest} more`] : [])].join("\n"));
     this.name = "DiagnosticError";
     this.diagnostics = diagnostics;
   }
@@ -27,13 +31,22 @@ export function throwIfAny(diagnostics: readonly Diagnostic[]): void {
   if (diagnostics.length > 0) throw new DiagnosticError(diagnostics);
 }
 
+/** Names come from files: as long as they like, with whatever would steer a terminal. */
+const maxShown = 4000;
+const steering = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
+function shown(text: string): string {
+  const cut = text.length > maxShown ? `${text.slice(0, maxShown / 2)} … ${text.slice(-maxShown / 2)}` : text;
+  return cut.replace(steering, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** `error MRL0301: …` with its place, causes and help indented below. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
-  const lines = [`error ${diagnostic.code}: ${diagnostic.message}`];
-  if (diagnostic.at) lines.push(`  at      ${diagnostic.at}`);
+  const lines = [`error ${diagnostic.code}: ${shown(diagnostic.message)}`];
+  if (diagnostic.at) lines.push(`  at      ${shown(diagnostic.at)}`);
   diagnostic.because?.forEach((cause, index) => {
-    lines.push(`${index === 0 ? "  because " : "          "}${cause}`);
+    lines.push(`${index === 0 ? "  because " : "          "}${shown(cause)}`);
   });
-  if (diagnostic.help) lines.push(`  help    ${diagnostic.help}`);
+  if (diagnostic.help) lines.push(`  help    ${shown(diagnostic.help)}`);
   return lines.join("\n");
 }

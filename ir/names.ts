@@ -4,7 +4,8 @@ export const namePattern = /^[A-Za-z_][A-Za-z0-9_.]*$/;
 /** The nearest name that is safe: other characters become `_`, and a digit does not come first. */
 export function safeName(text: string): string {
   const safe = text.replace(/[^A-Za-z0-9_.]+/g, "_").replace(/^_+(?=[A-Za-z])/, "");
-  return /^[A-Za-z_]/.test(safe) ? safe : `_${safe}`;
+  // Names that every object has (`constructor`) would be found in tables that do not have them.
+  return /^[A-Za-z_]/.test(safe) && !(safe in {}) ? safe : `_${safe}`;
 }
 
 /** The base itself if nobody has it, else with the first free number behind it. */

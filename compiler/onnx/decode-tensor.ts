@@ -14,6 +14,8 @@ export type Int64 = number | { readonly low: number; readonly high: number };
 /** Beyond it no typed array holds the elements. */
 const maxElements = 2 ** 32;
 
+const maxAxes = 64;
+
 /** Where problems of one file are collected. */
 export interface Problems {
   readonly file: string;
@@ -39,6 +41,10 @@ export function decodeTensor(tensor: proto.ITensorProto, problems: Problems, whe
   if (!dtype || (narrow && tensor.dataLocation === 1)) {
     const help = "export the model in float32, float16 or bfloat16, with plain integers";
     return report(problems, "MRL0109", where, `elements of type ${describeDtype(number)} are not supported`, help);
+  }
+  // Before any product: one of a million extents would itself take minutes.
+  if ((tensor.dims?.length ?? 0) > maxAxes) {
+    return report(problems, "MRL0114", where, `${tensor.dims!.length} dimensions are not possible`);
   }
   const dims = (tensor.dims ?? []).map(bigintOf);
   const elements = dims.reduce((product, dim) => product * dim, 1n);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Builder, createBuilder } from "../../ir/build.ts";
 import { resultType } from "../../ir/infer.ts";
 import { evaluateOp } from "../../ir/interpret.ts";
@@ -6,6 +7,7 @@ import type { Attrs, ValueId } from "../../ir/module.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import { isFixed, type PlainElement, sameShape, type TensorType } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
+import { checkArity, checkShape, type FoldMeter } from "./fold-limits.ts";
 import type { ConstantOperand, Operand, ValueOperand, View, WeightOperand } from "./lower/operand.ts";
 
 /** Where a stored tensor comes from: a weight, by its name, and the layout operators applied to it since. */
@@ -39,10 +41,13 @@ interface Pending {
 /** Operators that only move elements: a weight stays one weight under them. */
 const layoutOps: ReadonlySet<string> = new Set(["transpose", "reshape", "cast"]);
 
+/** Twenty times what a transformer of a hundred layers has. */
+const mostOps = 2 ** 17;
+
 /** Key of a constant in the weight store. No weight's name begins so: it holds a character that no module path has. */
 export const constantPrefix = "constant:";
 
-export function createImportGraph(name: string, labelOf: (weight: string) => Label): ImportGraph {
+export function createImportGraph(name: string, labelOf: (weight: string) => Label, meter: FoldMeter): ImportGraph {
   const builder = createBuilder(name, "import");
   const weights = new Map<string, Tensor>();
   const stored = new Map<string, Stored>();
@@ -50,19 +55,27 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
   const params = new Map<string, ValueId>();
   let pending: Pending[] = [];
   let depth = 0;
+  let emitted = 0;
 
   const typeOf = (operand: Operand): TensorType => {
     if (operand.kind === "value") return operand.type;
     if (operand.kind === "constant") return { label: "public", element: operand.element, shape: operand.tensor.shape };
     return { label: labelOf(operand.weight.name), element: { kind: "f32" }, shape: operand.tensor.shape };
   };
+  const tried = new Map<string, number>();
+  /** The base, or with the next number behind it that is free: looked for once, however many have the same base. */
+  const freeKey = (base: string, mark: string): string => {
+    let key = base;
+    let n = tried.get(base) ?? 1;
+    for (; weights.has(key); n++) key = `${base}${mark}${n}`;
+    tried.set(base, n);
+    return key;
+  };
   const storeConstant = (operand: ConstantOperand): ValueId => {
     const content = digest(operand);
     const known = params.get(content);
     if (known !== undefined) return known;
-    const base = displayName(operand.name);
-    let key = `${constantPrefix}${base}`;
-    for (let n = 1; weights.has(key); n++) key = `${constantPrefix}${base}_${n}`;
+    const key = freeKey(`${constantPrefix}${displayName(operand.name)}`, "_");
     weights.set(key, operand.tensor);
     const id = builder.param(key.slice(constantPrefix.length), typeOf(operand), key);
     params.set(content, id);
@@ -74,9 +87,8 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
     const whole = `weight ${weight.name} ${JSON.stringify(views)}`;
     const known = params.get(whole);
     if (known !== undefined) return known;
-    let key = weight.name;
     // One weight in several layouts, as tied embeddings are: each layout is stored.
-    for (let n = 1; weights.has(key); n++) key = `${weight.name}:${n}`;
+    const key = freeKey(weight.name, ":");
     weights.set(key, operand.tensor);
     stored.set(key, { weight: weight.name, views });
     const id = builder.param(displayName(weight.name), typeOf(operand), key);
@@ -98,12 +110,16 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
     emit: (op, operands, attrs = {}) => {
       const def = opDef(op);
       const given = withDefaults(def, attrs);
+      checkArity(def, operands.length);
       const types = operands.map(typeOf);
       const type = resultType(def, types, given);
+      checkShape(type.shape);
+      const shapes = types.map(({ shape }) => shape);
       if (isIdle(op, operands, types, type, given)) return operands[0]!;
       const [first] = operands;
       if (operands.every((operand) => operand.kind === "constant")) {
         const element = type.element as PlainElement;
+        meter(op, shapes, type.shape, given);
         const tensor = evaluateOp(
           op,
           operands.map((operand) => operand.tensor),
@@ -114,10 +130,12 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
       }
       if (operands.length === 1 && first!.kind === "weight" && layoutOps.has(op) && !isFixed(type.element)) {
         if (type.element.kind === "f32") {
+          meter(op, shapes, type.shape, given);
           const tensor = evaluateOp(op, [first!.tensor], given, type.element);
           return { ...first!, tensor, views: [...first!.views, { op, attrs: given }] };
         }
       }
+      if (++emitted > mostOps) throw new Error(`expected at most ${mostOps} operators once loops are written out`);
       const result: ValueOperand = { kind: "value", type, id: "" };
       pending.push({ name: op, operands, attrs: given, result });
       return result;
@@ -166,7 +184,7 @@ function isIdle(
 
 function digest({ tensor, element }: ConstantOperand): string {
   const bytes = new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
-  return `${element.kind} [${tensor.shape.join()}] ${Buffer.from(bytes).toString("base64")}`;
+  return `${element.kind} [${tensor.shape.join()}] ${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
 /** `/model/layers.0/mlp/Mul_output_0` reads `model.layers.0.mlp.Mul`. */

@@ -91,9 +91,21 @@ function lowerNode(source: Source, node: OnnxNode, values: Values, problems: Dia
     }
   } catch (error) {
     if (error instanceof DiagnosticError) problems.push(...error.diagnostics);
-    else if (!(error instanceof Error) || error.name !== "Error") throw error;
-    else problems.push({ code: "MRL0404", message: `${node.op}: ${error.message}`, at: placeOf(model, node) });
+    else if (!(error instanceof Error)) throw error;
+    else problems.push(nodeFault(node, error, placeOf(model, node)));
   }
+}
+
+/** Errors that no lowering throws on purpose: a node so far from its operator that nobody had thought of it. */
+function nodeFault({ op }: OnnxNode, error: Error, at: string): Diagnostic {
+  if (error.name === "Error") return { code: "MRL0404", message: `${op}: ${error.message}`, at };
+  const message = `${op}: its inputs or attributes are none that this operator takes (${error.name}: ${error.message})`;
+  return {
+    code: "MRL0408",
+    message,
+    at,
+    help: "check the model with onnx.checker; if it passes, report this as a fault",
+  };
 }
 
 function contextOf(source: Source, node: OnnxNode, values: Values): LowerContext {
@@ -134,7 +146,8 @@ function runGraph(source: Source, graph: OnnxGraph, inputs: readonly Operand[], 
     if (operand) values.set(name, operand);
   });
   const nodes = liveNodes(graph);
-  source.budget.left -= 1 + nodes.length;
+  // The values around are copied, and every node is looked at.
+  source.budget.left -= 1 + nodes.length + Math.floor((graph.nodes.length + around.size) / 64);
   if (source.budget.left < 0) throw new Error(`expected at most ${innerNodes} nodes once loops are written out`);
   into.inside(() => lowerNodes(source, nodes, values, problems));
   throwIfAny(problems);

@@ -71,6 +71,16 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
   const shared = sharedNames(model, names);
   const structural = structuralNames(model.graph);
   const taken = new Set([...names.names.values(), ...shared.values()].map(({ name }) => name));
+  const given = new Set<string>();
+  const counts = new Map<string, number>();
+  const tiedTo = (name: string): string => {
+    let n = counts.get(name) ?? 1;
+    const tied = (): string => `${name}.tied${n === 1 ? "" : n}`;
+    while (taken.has(tied())) n++;
+    const free = tied();
+    counts.set(name, n + 1);
+    return free;
+  };
   for (const source of storedTensors(model)) {
     const own = names.names.get(source.name);
     const tie = shared.get(source.name);
@@ -82,9 +92,10 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     }
     let name = recovered?.name ?? source.name;
     // A recovered name is the better claim to it, and the first of several equal tensors the best.
-    const first = tie === undefined || [...weights.values()].every((weight) => weight.name !== name);
-    while (recovered ? !first && taken.has(name) : taken.has(name)) name = `${name}.tied`;
+    const first = tie === undefined || !given.has(name);
+    if (recovered ? !first : taken.has(name)) name = tiedTo(name);
     taken.add(name);
+    given.add(name);
     const origins = recovered ? [recovered.name] : originsOf(model, names, source.name);
     weights.set(source.name, { name, recovered, origins, source, tensor });
   }

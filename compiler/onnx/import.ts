@@ -4,9 +4,11 @@ import { infer } from "../../ir/infer.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Module, ValueId } from "../../ir/module.ts";
 import { namePattern } from "../../ir/names.ts";
+import { sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { canonicalize } from "./canonical/index.ts";
 import { foldLoraScale } from "./canonical/lora-scale.ts";
+import { checkShape, createFoldMeter } from "./fold-limits.ts";
 import { bindDims } from "./import-dims.ts";
 import { createImportGraph, displayName, type ImportGraph, type Stored } from "./import-graph.ts";
 import { innerNodes, liveNodes, lowerNodes, storedOperand, uncomputed, unknownOperators } from "./import-node.ts";
@@ -61,9 +63,12 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   const nodes = liveNodes(graph);
   problems.push(...unknownOperators(model, nodes), ...unknownInputs(model, inputs, options));
   throwIfAny(problems);
+  throwIfAny(impossibleInputs(model, shapes));
 
   const labels = options.ownership?.labels;
-  const into = createImportGraph(displayName(graph.name) || "model", (weight) => labels?.get(weight) ?? "public");
+  const stored = [...graph.initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
+  const labelOf = (weight: string): Label => labels?.get(weight) ?? "public";
+  const into = createImportGraph(displayName(graph.name) || "model", labelOf, createFoldMeter(stored));
   const values = new Map<string, Operand>();
   const inputIds = new Map<string, ValueId>();
   for (const input of inputs) {
@@ -78,6 +83,17 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   lowerNodes({ model, catalog, into, budget: { left: innerNodes } }, nodes, values, problems);
   throwIfAny(problems);
   return finish(model, catalog, values, into, inputIds, options);
+}
+
+function impossibleInputs({ file }: OnnxModel, shapes: ReadonlyMap<string, readonly number[]>): Diagnostic[] {
+  return [...shapes].flatMap(([name, shape]) => {
+    try {
+      checkShape(shape);
+      return [];
+    } catch (error) {
+      return [{ code: "MRL0407", message: `input "${name}": ${(error as Error).message}`, at: file }];
+    }
+  });
 }
 
 function unknownInputs(model: OnnxModel, inputs: readonly OnnxValueInfo[], options: ImportOptions): Diagnostic[] {
@@ -171,7 +187,7 @@ function nameOutputs(module: Module, outputs: Map<string, ValueId>, into: Import
     for (const [name, id] of outputs) {
       const wanted = displayName(name);
       const shared = [...outputs.values()].filter((other) => other === id).length > 1;
-      const free = namePattern.test(wanted) && !Object.hasOwn(draft.values, wanted);
+      const free = namePattern.test(wanted) && !(wanted in draft.values);
       if (id === wanted || fixed.has(id) || shared || !free) continue;
       renameValue(draft, id, wanted);
       outputs.set(name, wanted);

@@ -87,15 +87,18 @@ function toldName(model: OnnxModel, tensor: OnnxTensor): (readonly [string, Told
 function prefixOf(names: readonly string[], known: ReadonlySet<string> | undefined): Prefix {
   const guess = wrapperPrefix(names);
   if (!known) return guess;
-  const leads = new Set(names.flatMap((name) => name.split(".").map((_, end, path) => path.slice(0, end).join("."))));
+  const leads = new Set(names.flatMap((name) => leadsOf(name.split(".", 5))));
   const score = (prefix: Prefix) => names.filter((name) => known.has(stripPrefix(name, prefix))).length;
   let best: Prefix = guess;
-  for (const lead of [...leads].filter((each) => each.split(".").length <= 4)) {
+  for (const lead of leads) {
     const prefix = lead === "" ? [] : lead.split(".");
     if (score(prefix) > score(best)) best = prefix;
   }
   return best;
 }
+
+/** What may be a wrapper's: up to four segments in front. */
+const leadsOf = (path: readonly string[]): readonly string[] => path.map((_, end) => path.slice(0, end).join("."));
 
 function findLinears(model: OnnxModel, told: ReadonlyMap<string, Told>, prefix: Prefix): LinearNode[] {
   const { nodes, initializers } = model.graph;

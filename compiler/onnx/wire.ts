@@ -19,8 +19,10 @@ export interface WireMessage {
 export const wireLimits = {
   bytes: 2 ** 31 - 1, // protobuf's own limit
   depth: 64,
-  messages: 4_000_000,
-  fields: 32_000_000,
+  messages: 2_000_000,
+  fields: 8_000_000,
+  /** Integers in lists: each becomes an object of its own. Weights come as bytes. */
+  integers: 8_000_000,
 } as const;
 
 interface Walk {
@@ -29,13 +31,16 @@ interface Walk {
   position: number;
   messages: number;
   fields: number;
+  integers: number;
 }
 
-interface MutableMessage extends WireMessage {
-  readonly metadata: Map<string, string>;
-  readonly scalars: Map<string, bigint>;
-  readonly strings: Map<string, string>;
-  readonly children: Map<string, WireMessage[]>;
+/** Maps are made when the first entry comes: a file may hold millions of empty messages. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+const nothing: ReadonlyMap<string, never> = new Map<string, never>();
+
+function put<T>(map: ReadonlyMap<string, T>, key: string, value: T): ReadonlyMap<string, T> {
+  const into = map === nothing ? new Map<string, T>() : (map as Map<string, T>);
+  return into.set(key, value);
 }
 
 const wireTypes = ["varint", "fixed64", "length", "start group", "end group", "fixed32"] as const;
@@ -59,7 +64,7 @@ const textOf = new TextDecoder();
  */
 export function walkWire(bytes: Uint8Array, file: string, root: MessageName = "Model"): WireMessage {
   refuseForeignFiles(bytes, file);
-  const walk: Walk = { bytes, file, position: 0, messages: 0, fields: 0 };
+  const walk: Walk = { bytes, file, position: 0, messages: 0, fields: 0, integers: 0 };
   return readMessage(walk, root, bytes.length, root.toLowerCase(), 1);
 }
 
@@ -92,13 +97,13 @@ function refuseForeignFiles(bytes: Uint8Array, file: string): void {
 function readMessage(walk: Walk, type: MessageName, end: number, path: string, depth: number): WireMessage {
   if (depth > wireLimits.depth) limit(walk, `messages nest deeper than ${wireLimits.depth}`, path);
   if (++walk.messages > wireLimits.messages) limit(walk, `more than ${wireLimits.messages} messages`, path);
-  const message: MutableMessage = {
+  const message: Mutable<WireMessage> = {
     type,
     offset: walk.position,
-    metadata: new Map(),
-    scalars: new Map(),
-    strings: new Map(),
-    children: new Map(),
+    metadata: nothing,
+    scalars: nothing,
+    strings: nothing,
+    children: nothing,
   };
   const schema = schemas[type];
   while (walk.position < end) {
@@ -129,12 +134,18 @@ interface Where {
   readonly depth: number;
 }
 
-function readField(walk: Walk, message: MutableMessage, field: FieldSchema, wireType: number, where: Where): void {
+function readField(
+  walk: Walk,
+  message: Mutable<WireMessage>,
+  field: FieldSchema,
+  wireType: number,
+  where: Where,
+): void {
   const { layout, name } = field;
   if (layout.kind === "message") {
     expectWire(walk, wireType, "length", name, where);
     const end = readLength(walk, where.end, where.path);
-    const siblings = message.children.get(name) ?? [];
+    const siblings = (message.children.get(name) as WireMessage[] | undefined) ?? [];
     // Decoders differ on a repeated singular message (merge, or last wins): two readers would see two models.
     if (siblings.length > 0 && !layout.repeated) {
       malformed(walk, where.start, where.path, `${name} occurs twice`);
@@ -142,10 +153,10 @@ function readField(walk: Walk, message: MutableMessage, field: FieldSchema, wire
     const path = layout.repeated ? `${where.path}.${name}[${siblings.length}]` : `${where.path}.${name}`;
     const child = readMessage(walk, layout.message, end, path, where.depth + 1);
     if (name === "metadata_props") {
-      message.metadata.set(child.strings.get("key") ?? "", child.strings.get("value") ?? "");
+      message.metadata = put(message.metadata, child.strings.get("key") ?? "", child.strings.get("value") ?? "");
     } else {
       siblings.push(child);
-      message.children.set(name, siblings);
+      message.children = put<readonly WireMessage[]>(message.children, name, siblings);
     }
     return;
   }
@@ -155,7 +166,7 @@ function readField(walk: Walk, message: MutableMessage, field: FieldSchema, wire
     if (layout.kind === "string") {
       const text = walk.bytes.subarray(walk.position, end);
       if (!isUtf8(text)) malformed(walk, where.start, where.path, `${name} is not UTF-8`);
-      if (name !== "doc_string") message.strings.set(name, textOf.decode(text));
+      if (name !== "doc_string") message.strings = put(message.strings, name, textOf.decode(text));
     }
     walk.position = end;
     return;
@@ -165,8 +176,10 @@ function readField(walk: Walk, message: MutableMessage, field: FieldSchema, wire
     return;
   }
   expectWire(walk, wireType, layout.kind, name, where);
-  if (layout.kind === "varint") message.scalars.set(name, BigInt.asIntN(64, readVarint(walk, where.end, where.path)));
-  else skip(walk, wireType, where.end, where.path);
+  if (layout.kind === "varint") {
+    const value = BigInt.asIntN(64, readVarint(walk, where.end, where.path));
+    message.scalars = put(message.scalars, name, value);
+  } else skip(walk, wireType, where.end, where.path);
 }
 
 function expectWire(walk: Walk, found: number, expected: string, name: string, where: Where): void {
@@ -213,7 +226,11 @@ function skipPacked(walk: Walk, kind: "varint" | "fixed32" | "fixed64", end: num
   if (kind === "varint") {
     let continued = 0;
     for (let index = walk.position; index < end; index++) {
-      continued = walk.bytes[index]! < 0x80 ? 0 : continued + 1;
+      const ends = walk.bytes[index]! < 0x80;
+      continued = ends ? 0 : continued + 1;
+      if (ends && ++walk.integers > wireLimits.integers) {
+        limit(walk, `more than ${wireLimits.integers} integers in lists`, path);
+      }
       if (continued > 9) malformed(walk, index, path, "a number has more than ten bytes");
     }
     if (continued > 0) malformed(walk, end, path, "a number is cut off");

@@ -4,7 +4,7 @@ import { sizeOf } from "../../ir/type.ts";
 import { decodeTensorFile } from "../onnx/decode.ts";
 import { type Dtype, isDtype } from "../onnx/dtype.ts";
 import { readTensor } from "../onnx/tensor-data.ts";
-import { isObject, type Json, parseJson } from "./json.ts";
+import { isObject, type Json, parseJsonBytes } from "./json.ts";
 import { readNpy, type TypedTensor } from "./npy.ts";
 import { readNpz } from "./npz.ts";
 import { problem, readWhole } from "./store.ts";
@@ -35,7 +35,7 @@ function readTensorProto(bytes: Uint8Array, file: string): ReadonlyMap<string, T
 
 /** `{"x": [[1, 2]], "y": {"dtype": "int64", "shape": [2], "data": [1, 2]}}`; nested lists are float32. */
 export function readJsonTensors(bytes: Uint8Array, file: string): ReadonlyMap<string, TypedTensor> {
-  const json = parseJson(new TextDecoder().decode(bytes), file, "MRL0152");
+  const json = parseJsonBytes(bytes, file, "MRL0152");
   if (!isObject(json)) return fail(problem("MRL0152", file, "an object of tensors by name was expected"));
   return new Map([...json].map(([name, value]) => [name, jsonTensor(value, `${file}, tensor "${name}"`)]));
 }

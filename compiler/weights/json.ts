@@ -9,9 +9,13 @@ interface Cursor {
   readonly file: string;
   readonly code: string;
   position: number;
+  values: number;
 }
 
 const maxDepth = 64;
+/** Node's strings end at 2^29; every value takes tens of bytes. */
+const maxLength = 2 ** 28;
+const maxValues = 2 ** 23;
 const literals = [
   ["null", null],
   ["true", true],
@@ -22,11 +26,19 @@ const numberPattern = /[-+.eE\d]{1,400}/y;
 
 /** JSON as JSON.parse reads it, but a key that occurs twice is refused: two readers would see two different files. */
 export function parseJson(text: string, file: string, code: string): Json {
-  const cursor: Cursor = { text, file, code, position: 0 };
+  const cursor: Cursor = { text, file, code, position: 0, values: 0 };
   const value = readValue(cursor, 1);
   skipSpace(cursor);
   if (cursor.position < text.length) bad(cursor, "there is more after the value");
   return value;
+}
+
+/** The same of a file's bytes. */
+export function parseJsonBytes(bytes: Uint8Array, file: string, code: string): Json {
+  if (bytes.length > maxLength) {
+    fail({ code, message: `${bytes.length} bytes of JSON; at most ${maxLength} are read`, at: file });
+  }
+  return parseJson(new TextDecoder().decode(bytes), file, code);
 }
 
 export function isObject(value: Json | undefined): value is JsonObject {
@@ -35,6 +47,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
 
 function readValue(cursor: Cursor, depth: number): Json {
   if (depth > maxDepth) bad(cursor, `it nests deeper than ${maxDepth}`);
+  if (++cursor.values > maxValues) bad(cursor, `it holds more than ${maxValues} values`);
   skipSpace(cursor);
   const { text, position } = cursor;
   const first = text[position];

@@ -17,8 +17,8 @@ const localHeader = { signature: 0x04034b50, bytes: 30 } as const;
 const centralHeader = { signature: 0x02014b50, bytes: 46 } as const;
 const endRecord = { signature: 0x06054b50, bytes: 22 } as const;
 const maxComment = 0xffff;
-/** Inputs of a model; weights do not come as .npz. A zip bomb ends here. */
-const maxUnpackedBytes = 2 ** 31;
+/** Inputs of a model; weights do not come as .npz. A zip bomb ends here: bytes become doubles, eight times as large. */
+const maxUnpackedBytes = 2 ** 27;
 
 /** The arrays of an .npz file by name, stored or deflated. */
 export function readNpz(bytes: Uint8Array, file: string): ReadonlyMap<string, TypedTensor> {

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { nonFinite, transpose } from "../onnx/tensor-data.ts";
+import { createMatcher, type Matcher } from "./patterns.ts";
 import { type AdapterConfig, readAdapterConfig } from "./peft-config.ts";
 import { openSafetensors, readSafetensor, type Safetensors } from "./safetensors.ts";
-import { problem } from "./store.ts";
+import { problem, refuseForeignLink } from "./store.ts";
 
 /** The two small matrices of one linear layer: y = x·W + (x·A)·B. */
 export interface AdapterModule {
@@ -30,8 +31,6 @@ export interface Adapter {
 const configName = "adapter_config.json";
 const weightsName = "adapter_model.safetensors";
 const keyPattern = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/;
-/** Patterns come from the adapter's owner, who is the one who waits; still no reason to take novels. */
-const maxPatternLength = 1000;
 
 /**
  * Reads a PEFT LoRA adapter. PEFT itself loads adapters with missing halves, foreign keys or wrong targets and warns at
@@ -45,15 +44,17 @@ export function readAdapter(folder: string): Adapter {
     const help = pickled ? "adapter_model.bin is pickled code: save it with safe_serialization=True" : undefined;
     fail(problem("MRL0101", folder, `a PEFT adapter was expected; ${missing.join(" and ")} is missing`, help));
   }
+  for (const name of [configName, weightsName]) refuseForeignLink(folder, join(folder, name));
   const problems: Diagnostic[] = [];
   const config = readAdapterConfig(join(folder, configName), problems);
   const store = openSafetensors(weights);
   const halves = pairHalves(store, weights, problems);
   throwIfAny(problems);
-  checkTargets(config!, [...halves.keys()], join(folder, configName), problems);
+  const matches = createMatcher();
+  checkTargets(config!, matches, [...halves.keys()], join(folder, configName), problems);
   const modules = [...halves]
     .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([module, pair]) => readModule(store, config!, module, pair, problems));
+    .map(([module, pair]) => readModule(store, config!, matches, module, pair, problems));
   throwIfAny(problems);
   return { folder, modules: modules as AdapterModule[], fanInFanOut: config!.fanInFanOut };
 }
@@ -93,12 +94,13 @@ function reasonFor(key: string): string {
 function readModule(
   store: Safetensors,
   config: AdapterConfig,
+  matches: Matcher,
   module: string,
   pair: Halves,
   problems: Diagnostic[],
 ): AdapterModule | undefined {
-  const rank = patternValue(config.rankPattern, module) ?? config.rank;
-  const alpha = patternValue(config.alphaPattern, module) ?? config.alpha;
+  const rank = patternValue(matches, config.rankPattern, module) ?? config.rank;
+  const alpha = patternValue(matches, config.alphaPattern, module) ?? config.alpha;
   const before = problems.length;
   const rows = store.entries.get(pair.A)!.shape;
   const columns = store.entries.get(pair.B)!.shape;
@@ -121,26 +123,19 @@ function readModule(
 }
 
 /** The first pattern whose match ends the module path, as PEFT's get_pattern_key takes it. */
-function patternValue(patterns: ReadonlyMap<string, number>, module: string): number | undefined {
+function patternValue(matches: Matcher, patterns: ReadonlyMap<string, number>, module: string): number | undefined {
   for (const [pattern, value] of patterns) if (matches(`(?:.*\\.)?(?:${pattern})`, module)) return value;
   return undefined;
 }
 
-/** Python's re.fullmatch; a pattern that JavaScript reads differently fails to compile in all cases but exotic ones. */
-function matches(pattern: string, text: string): boolean {
-  if (pattern.length > maxPatternLength)
-    return fail(problem("MRL0140", pattern.slice(0, 40), "the pattern is too long"));
-  try {
-    return new RegExp(`^(?:${pattern})$`, "u").test(text);
-  } catch {
-    return fail(
-      problem("MRL0140", pattern, "this is not a pattern that the compiler can read", "list the names instead"),
-    );
-  }
-}
-
 /** Every tensor belongs to a target of the configuration, and every target got a tensor. */
-function checkTargets(config: AdapterConfig, modules: readonly string[], file: string, problems: Diagnostic[]): void {
+function checkTargets(
+  config: AdapterConfig,
+  matches: Matcher,
+  modules: readonly string[],
+  file: string,
+  problems: Diagnostic[],
+): void {
   const { targets } = config;
   const ends = (module: string, name: string) => module === name || module.endsWith(`.${name}`);
   const isTarget = (module: string) => {

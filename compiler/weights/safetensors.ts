@@ -6,7 +6,7 @@ import type { Dtype } from "../onnx/dtype.ts";
 import { byteLengthOf, decodeElements } from "../onnx/tensor-data.ts";
 import { isObject, parseJson } from "./json.ts";
 import { readSafetensorsHeader, type SafetensorsEntry, safetensorsDtypes } from "./safetensors-header.ts";
-import { duplicates, problem, readRange, readWhole } from "./store.ts";
+import { duplicates, problem, readRange, readWhole, refuseForeignLink } from "./store.ts";
 
 /** The tensors of one file, or of all shards of a folder. Only headers are in memory. */
 export interface Safetensors {
@@ -60,7 +60,9 @@ function resolveFile(path: string): string {
   if (!found) return fail(problem("MRL0101", path, "the file does not exist"));
   if (!found.isDirectory()) return path;
   const inside = [indexName, singleName].map((name) => join(path, name)).find((candidate) => kind(candidate)?.isFile());
-  return inside ?? fail(problem("MRL0101", path, `the folder has neither ${singleName} nor ${indexName}`));
+  if (!inside) return fail(problem("MRL0101", path, `the folder has neither ${singleName} nor ${indexName}`));
+  refuseForeignLink(path, inside);
+  return inside;
 }
 
 function openShards(index: string): Safetensors {
@@ -94,6 +96,7 @@ function openShards(index: string): Safetensors {
 function shardEntries(shards: Map<string, ReadonlyMap<string, SafetensorsEntry>>, file: string) {
   const known = shards.get(file);
   if (known) return known;
+  refuseForeignLink(dirname(file), file);
   const entries = new Map(readSafetensorsHeader(file).entries.map((entry) => [entry.name, entry]));
   shards.set(file, entries);
   return entries;

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type Diagnostic, fail } from "../../ir/diagnostic.ts";
+import { isWithin } from "./own-folder.ts";
 
 /** What a diagnostic about a file says beyond the file itself. */
 export interface ReadContext {
@@ -94,6 +95,17 @@ function readAt(fd: number, size: number, offset: number, length: number, contex
     done += count;
   }
   return bytes;
+}
+
+/** Refuses a file of a model's folder whose link leads out of it; one that is missing passes. */
+export function refuseForeignLink(folder: string, path: string): void {
+  if (isWithin(folder, path) !== false) return;
+  fail({
+    code: "MRL0135",
+    message: "this file is a link that leads out of its folder",
+    at: path,
+    help: "copy the file there, or give the path of the file itself",
+  });
 }
 
 /** `"a" twice` problems of any list of names, in order. */

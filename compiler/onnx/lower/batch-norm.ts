@@ -15,6 +15,7 @@ function batchNormalization(context: LowerContext): readonly Operand[] {
   if (intAttr(context, "spatial", 1) === 0) refuse("statistics of every position (spatial = 0)");
   const x = inputOf(context, 0, "X");
   const rank = shape(x).length;
+  if (rank < 2) refuse(`expected [N, C, …], found [${shape(x).join(", ")}]`);
   const [scale, bias, storedMean, storedVariance] = ["scale", "B", "mean", "var"].map((name, at) =>
     inputOf(context, at + 1, name),
   ) as [Operand, Operand, Operand, Operand];

@@ -11,6 +11,7 @@ import {
   type LowerTable,
   listAttr,
   listInput,
+  listOf,
   refuse,
 } from "./context.ts";
 import type { Operand } from "./operand.ts";
@@ -119,7 +120,7 @@ function scan(context: LowerContext): readonly Operand[] {
   const sequenced = context.opset < 9 ? given.slice(1) : given;
   const inputs = sequenced.map((operand) => operand ?? refuse("expected all initial values and sequences"));
   const states = inputs.length - count;
-  const zeros = (length: number): readonly number[] => Array<number>(length).fill(0);
+  const zeros = (length: number): readonly number[] => listOf(length, () => 0);
   const axes: ScanAxes = {
     inputAxes: listAttr(context, "scan_input_axes") ?? zeros(count),
     outputAxes: listAttr(context, "scan_output_axes") ?? zeros(body.outputs.length - states),
@@ -139,7 +140,7 @@ function batched(
   const lengths = listInput(context, 0, "sequence_lens");
   const [length] = shape(inputs.at(-1)!).slice(1);
   if (lengths?.some((each) => each !== length)) refuse("sequences of several lengths in one Scan of opset 8");
-  const members = Array.from({ length: batch }, (_, at) => {
+  const members = listOf(batch, (at) => {
     const own = inputs.map((input) => {
       const part = sliceAxes(context, input, new Map([[0, { start: at, end: at + 1, step: 1 }]]));
       return emit("reshape", [part], { shape: shape(part).slice(1) });

@@ -8,6 +8,7 @@ import {
   type LowerTable,
   listAttr,
   listInput,
+  listOf,
   number,
   refuse,
   textAttr,
@@ -33,7 +34,7 @@ function padded(context: LowerContext, x: Operand, axis: number, front: number, 
   if (mode !== "constant") {
     const at = Object.hasOwn(shown, mode) ? shown[mode]! : refuse(`the padding mode ${mode}`);
     if (extent === 0) refuse(`padding of an empty axis by ${mode}`);
-    const places = Array.from({ length: Math.max(0, front + extent + behind) }, (_, k) => at(k - front, extent));
+    const places = listOf(Math.max(0, front + extent + behind), (k) => at(k - front, extent));
     return emit("gather", [x, constant(tensor([places.length], places), i64)], { axis });
   }
   const kept = { start: Math.max(0, -front), end: extent - Math.max(0, -behind), step: 1 };

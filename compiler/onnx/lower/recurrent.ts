@@ -1,6 +1,15 @@
 import { i64 } from "../../../ir/type.ts";
 import { scalar } from "../../../ir/weights.ts";
-import { inputOf, intAttr, type LowerContext, type Lowering, type LowerTable, refuse, textAttr } from "./context.ts";
+import {
+  inputOf,
+  intAttr,
+  type LowerContext,
+  type Lowering,
+  type LowerTable,
+  listOf,
+  refuse,
+  textAttr,
+} from "./context.ts";
 import type { Operand } from "./operand.ts";
 import { type Cell, cells, type Direction, type State } from "./recurrent-cells.ts";
 import { sliceAxes } from "./shapes.ts";
@@ -89,7 +98,7 @@ const recurrent =
     const x = isBatchFirst(context) ? emit("transpose", [given], { perm: [1, 0, 2] }) : given;
     const [length] = shape(x) as [number];
     if (length === 0) refuse("a sequence of no steps");
-    const steps = Array.from({ length }, (_, at) => pick(context, x, at));
+    const steps = listOf(length, (at) => pick(context, x, at));
     const sequences = Array.from({ length: count }, (_, at) =>
       through(context, cell, directionOf(context, at, states), steps),
     );

@@ -5,10 +5,10 @@ import {
   axesFrom,
   inputOf,
   intAttr,
-  knownInput,
   type LowerContext,
   type Lowering,
   type LowerTable,
+  neededInput,
 } from "./context.ts";
 import type { Operand } from "./operand.ts";
 import { reversed } from "./shapes.ts";
@@ -98,7 +98,7 @@ function softmax(context: LowerContext): Operand {
 /** reverse: sums from the end. exclusive: without the element itself, which the whole sum less the element is. */
 function cumsum(context: LowerContext): Operand {
   const data = inputOf(context, 0, "x");
-  const axis = axisOf(knownInput(context, 1, "axis")!.data[0]!, context.shape(data).length);
+  const axis = axisOf(neededInput(context, 1, "axis").data[0]!, context.shape(data).length);
   const turned = (x: Operand): Operand => (intAttr(context, "reverse", 0) === 0 ? x : reversed(context, x, axis));
   const sums = turned(context.emit("cumsum", [turned(data)], { axis }));
   return intAttr(context, "exclusive", 0) === 0 ? sums : context.emit("sub", [sums, data]);

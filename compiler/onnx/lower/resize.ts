@@ -8,6 +8,7 @@ import {
   type LowerTable,
   listAttr,
   listInput,
+  listOf,
   number,
   refuse,
   textAttr,
@@ -85,6 +86,7 @@ interface Ways {
 /** Column k holds the weights of the input's elements in element k of the result. */
 function weightsOf(axis: Axis, { place, kernel, antialias, excludeOutside, outside }: Ways): Float64Array {
   const { from, to, scale } = axis;
+  if (from * to > 2 ** 26) refuse(`expected a table of at most 2^26 weights, found [${from}, ${to}]`);
   const data = new Float64Array(from * to);
   const stretch = antialias ? Math.min(scale, 1) : 1;
   for (let k = 0; k < to; k++) {
@@ -108,7 +110,7 @@ function weightsOf(axis: Axis, { place, kernel, antialias, excludeOutside, outsi
 function along(context: LowerContext, x: Operand, axis: Axis, ways: Ways): Operand {
   const { emit, shape, constant } = context;
   const { from, to } = axis;
-  const centres = Array.from({ length: to }, (_, k) => ways.place(k, axis));
+  const centres = listOf(to, (k) => ways.place(k, axis));
   const isOutside = centres.map((c) => (ways.outside !== undefined && (c < 0 || c > from - 1) ? 1 : 0));
   const last = shape(x).length - 1;
   const perm = [...shape(x).keys()].map((k) => (k === axis.axis ? last : k === last ? axis.axis : k));

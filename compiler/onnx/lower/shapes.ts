@@ -10,6 +10,8 @@ import {
   type LowerTable,
   listAttr,
   listInput,
+  listOf,
+  neededInput,
   refuse,
 } from "./context.ts";
 import type { Operand } from "./operand.ts";
@@ -66,7 +68,7 @@ function unsqueeze(context: LowerContext): Operand {
 
 function expand(context: LowerContext): Operand {
   const data = inputOf(context, 0, "input");
-  const wanted = listInput(context, 1, "shape")!;
+  const wanted = [...neededInput(context, 1, "shape").data];
   const shape = broadcast(context.shape(data), wanted);
   if (!shape) return refuse(`expected a shape that [${context.shape(data).join(", ")}] meets, found [${wanted}]`);
   return context.emit("expand", [data], { shape });
@@ -128,7 +130,7 @@ function split(context: LowerContext): readonly Operand[] {
   const extent = shape[axis]!;
   const count = intAttr(context, "num_outputs", context.node.outputs.length);
   const part = Math.ceil(extent / count);
-  const equal = Array.from({ length: count }, (_, at) => Math.max(0, Math.min(part, extent - at * part)));
+  const equal = listOf(count, (at) => Math.max(0, Math.min(part, extent - at * part)));
   const sizes = listAttr(context, "split") ?? listInput(context, 1, "split") ?? equal;
   let at = 0;
   return sizes.map((size) => {
@@ -145,11 +147,17 @@ function transpose(context: LowerContext): Operand {
 }
 
 function tile(context: LowerContext): Operand {
-  const repeats = listInput(context, 1, "repeats")!;
+  const repeats = [...neededInput(context, 1, "repeats").data];
   return repeats.reduce(
     (data, count, axis) => {
       if (count === 0) refuse("expected at least one repetition");
-      return count === 1 ? data : context.emit("concat", Array<Operand>(count).fill(data), { axis });
+      return count === 1
+        ? data
+        : context.emit(
+            "concat",
+            listOf(count, () => data),
+            { axis },
+          );
     },
     inputOf(context, 0, "input"),
   );

@@ -1,7 +1,7 @@
 import { axisOf } from "../../../ir/ops/helpers/shapes.ts";
 import { i64 } from "../../../ir/type.ts";
 import { tensor } from "../../../ir/weights.ts";
-import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable } from "./context.ts";
+import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, listOf } from "./context.ts";
 import type { Operand } from "./operand.ts";
 import { sliceAxes } from "./shapes.ts";
 
@@ -49,7 +49,7 @@ function firstOfGroups(
   if (row.places) return { values: joined(found.values), places: joined(found.places) };
   // Places within a group, from its first.
   const inner = shape(found.places).slice(axis + 2);
-  const offsets = Array.from({ length: groups }, (_, group) => start + group * size);
+  const offsets = listOf(groups, (group) => start + group * size);
   const from = context.constant(tensor([groups, 1, ...inner.map(() => 1)], offsets), i64);
   return { values: joined(found.values), places: joined(emit("add", [found.places, from])) };
 }
