@@ -66,7 +66,7 @@ const refusals: readonly Refusal[] = [
   {
     what: "unknown operators, all at once",
     args: () => {
-      const nodes = [node("NonZero", ["x"], ["y"], "first"), node("Unique", ["y"], ["z"], "second")];
+      const nodes = [node("Multinomial", ["x"], ["y"], "first"), node("Unique", ["y"], ["z"], "second")];
       const bytes = modelBytes({ node: nodes, input: [floatInfo("x", 2)], output: [floatInfo("z", 2)] });
       return ["check", put("unknown.onnx", bytes)];
     },
