@@ -9,8 +9,10 @@
  * corrections of a key, is left out of the view (`key`). What is enumerated is then everything else, given that a key
  * tells its holder nothing (Boyle, Gilboa, Ishai, CCS 2016, theorem 3.3).
  */
+import { memoize } from "lodash-es";
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
 import type { Party } from "../../runtime/party.ts";
+import { fromIntegers } from "../../runtime/ring/index.ts";
 import { integers, lanesOf, type RingTensor, ring, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import type { Steps } from "../../runtime/steps.ts";
 import { wordsOf } from "./leak-statistics.ts";
@@ -22,7 +24,12 @@ export type TinyBody = (party: Party, stage: Stage) => Steps<unknown>;
 export const CHUNK = 2 ** 16;
 
 /** The same integer in every sample. */
-export const constant = (value: number) => integers([CHUNK], new Float64Array(CHUNK).fill(value));
+export const constant = memoize((value: number) => integers([CHUNK], new Float64Array(CHUNK).fill(value)));
+/** Its residues. */
+export const constantRing = memoize(
+  (value: number, width: number) => fromIntegers(constant(value), width),
+  (value, width) => `${value} in ${width} bits`,
+);
 /** What others than its owner know of it. */
 export const unknown = integers([CHUNK], undefined);
 
@@ -80,7 +87,9 @@ class Tape {
       const { offset } = this.field(source, `${key}/${place}`, width);
       const first = Math.floor(place / inner) * CHUNK * inner + (place % inner);
       // Numbers stay below 2^31: at most 31 bits are drawn.
-      for (let k = 0; k < CHUNK; k++) data[first + k * inner] = ((this.start + k) >>> offset) & (2 ** width - 1);
+      const { start } = this;
+      const mask = 2 ** width - 1;
+      for (let k = 0; k < CHUNK; k++) data[first + k * inner] = ((start + k) >>> offset) & mask;
     }
     return ring(shape, width, data);
   }
@@ -119,12 +128,13 @@ function views(
     bits = [...own, ...words].reduce((sum, { width }) => sum + width, 0);
     if (bits > 27 || tape.bits > 25) throw new Error(`${tape.bits} bits drawn, ${bits} in the view: too many`);
     counts ??= new Uint32Array(2 ** bits);
-    for (let k = 0; k < CHUNK; k++) {
-      let view = 0;
-      for (const { offset, width } of own) view = (view << width) | (((tape.start + k) >>> offset) & (2 ** width - 1));
-      for (const { low, width } of words) view = (view << width) | low[k]!;
-      counts[view]! += 1;
+    const seen = new Uint32Array(CHUNK);
+    for (const { offset, width } of own) {
+      const mask = 2 ** width - 1;
+      for (let k = 0; k < CHUNK; k++) seen[k] = (seen[k]! << width) | (((tape.start + k) >>> offset) & mask);
     }
+    for (const { low, width } of words) for (let k = 0; k < CHUNK; k++) seen[k] = (seen[k]! << width) | low[k]!;
+    for (let k = 0; k < CHUNK; k++) counts[seen[k]!]! += 1;
     tape.start += CHUNK;
   } while (tape.start < 2 ** tape.bits);
   return { counts, bits };
@@ -140,6 +150,11 @@ export function sameViews(
   const first = views(bodies[0]!, corrupted, change, key);
   return bodies.slice(1).every((body) => {
     const other = views(body, corrupted, change, key);
-    return other.bits === first.bits && other.counts.every((count, view) => count === first.counts[view]);
+    return other.bits === first.bits && areEqual(other.counts, first.counts);
   });
+}
+
+function areEqual(a: Uint32Array, b: Uint32Array): boolean {
+  for (let k = 0; k < a.length; k++) if (a[k] !== b[k]) return false;
+  return true;
 }

@@ -81,7 +81,8 @@ export function judge(a: readonly Words[], b: readonly Words[]): Verdict {
 }
 
 /** Whether the word never leaves its low nibble. */
-const isShort = (w: Words): boolean => w.low.every((low) => low < 16) && w.high.every((high) => high === 0);
+const isShort = (w: Words): boolean =>
+  w.width <= 4 || (w.low.every((low) => low < 16) && w.high.every((high) => high === 0));
 
 /** All pairs of few words; of many, a spread of 1,000. */
 function pairs(count: number): (readonly [number, number])[] {
@@ -148,7 +149,10 @@ function twoSample(a: Uint8Array, b: Uint8Array, c?: Uint8Array, d?: Uint8Array)
 
 /** Difference of the numbers of distinct values, in standard deviations of a uniform word's number of repetitions. */
 function distinctGap(a: Words, b: Words): number {
-  const distinct = (w: Words) => new Set(w.low.map((low, k) => low ^ Math.imul(w.high[k]!, 0x9e3779b1))).size;
+  const distinct = (w: Words): number => {
+    const sorted = w.low.map((low, k) => low ^ Math.imul(w.high[k]!, 0x9e3779b1)).sort();
+    return sorted.reduce((count, value, k) => count + (k > 0 && value === sorted[k - 1] ? 0 : 1), 0);
+  };
   const repetitions = a.low.length ** 2 / 2 / 2 ** Math.min(a.width, 32);
   return Math.abs(distinct(a) - distinct(b)) / Math.sqrt(2 * (repetitions + 1)) / 2;
 }

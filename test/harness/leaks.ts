@@ -120,7 +120,8 @@ const repeated = (prg: Prg): Prg => ({
     const lanes = lanesOf(width);
     const word = prg.ring([1], width).data!;
     const data = new Uint32Array(sizeOf(shape) * lanes);
-    for (let k = 0; k < data.length; k++) data[k] = word[k % lanes]!;
+    if (lanes === 1) data.fill(word[0]!);
+    else for (let k = 0; k < data.length; k++) data[k] = word[k & 1]!;
     return { kind: "ring", shape, width, data };
   },
 });

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Party, Replicated } from "../../runtime/party.ts";
-import { fromIntegers } from "../../runtime/ring/index.ts";
 import { ghost, type RingTensor } from "../../runtime/ring/tensor.ts";
 import type { Steps } from "../../runtime/steps.ts";
-import { CHUNK, constant, sameViews } from "./enumerate.ts";
+import { CHUNK, constantRing, sameViews } from "./enumerate.ts";
 import { type BreakName, breaks } from "./leak-breaks.ts";
 import type { Corrupted } from "./leaks.ts";
 import type { Stage } from "./together.ts";
@@ -29,7 +28,7 @@ type Holding<T> = (party: Party, corrupted: Corrupted, index: number, value: Rin
 const additive: Holding<RingTensor> = (party, corrupted, index, value) =>
   party.role === corrupted ? residue(value, 1 + 2 * index) : value;
 const residue = ({ shape, width, data }: RingTensor, value: number): RingTensor =>
-  data ? fromIntegers(constant(value), width) : ghost(shape, width);
+  data ? constantRing(value, width) : ghost(shape, width);
 
 const place = { client: 0, server: 1, dealer: 2 } as const;
 /** Two of three components: the one that the corrupted party lacks is the last of its circle. */
@@ -56,7 +55,7 @@ function describeTiny<T>(test: Tiny<T>, roles: readonly Corrupted[], holding: Ho
       combinations(test).map(
         (others) => (party: Party, stage: Stage) =>
           test.run(party, (index, width) => {
-            const value = stage === "online" ? fromIntegers(constant(others[index]!), width) : ghost([CHUNK], width);
+            const value = stage === "online" ? constantRing(others[index]!, width) : ghost([CHUNK], width);
             return holding(party, corrupted, index, value);
           }),
       ),

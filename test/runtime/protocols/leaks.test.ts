@@ -1,37 +1,21 @@
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { type BreakName, breaks } from "../../harness/leak-breaks.ts";
-import { leakCases } from "../../harness/leak-cases.ts";
-import { limitOf } from "../../harness/leak-statistics.ts";
-import type { TestedCase } from "../../harness/leak-table.ts";
-import { type Corrupted, compareViews } from "../../harness/leaks.ts";
+import { protocols } from "../../../runtime/protocols/registry.ts";
+import { leakCases, leakSubjects } from "../../harness/leak-cases.ts";
+import { costOf } from "../../harness/protocols.ts";
+import { specsOf } from "../../harness/specs.ts";
 
-/** The dealer receives something where it computes. */
-const rolesOf = ({ protocol }: TestedCase): readonly Corrupted[] =>
-  protocol.family === "replicated" || protocol.name === "private.lookup"
-    ? ["client", "server", "dealer"]
-    : ["client", "server"];
-const SAMPLES = 20_000;
-const BROKEN_SAMPLES = 1_500;
+it.each(Object.keys(leakSubjects))("the rows about %s have a test file that runs them", (subject) => {
+  const file = new URL(`leaks-${subject}.test.ts`, import.meta.url);
+  expect(existsSync(file) && readFileSync(file, "utf8")).toContain(`testLeaks("${subject}")`);
+});
 
-/** Whether the view of one of the parties tells the secrets apart. */
-const caught = (test: TestedCase, name?: BreakName): boolean =>
-  rolesOf(test).some((corrupted) => {
-    const verdict = compareViews(test, corrupted, BROKEN_SAMPLES, name && breaks[name]);
-    return verdict.z > limitOf(verdict.tests);
+describe("a protocol without a row", () => {
+  const tested = new Set(leakCases.map(({ protocol }) => protocol));
+  const untested = [...protocols.values()].filter((protocol) => !tested.has(protocol));
+  it.each(untested)("$name sends nothing, or just the result to whom it is for", (protocol) => {
+    if (protocol.implements === "reveal") return;
+    const { rounds, ...bytes } = costOf(protocol, specsOf(protocol).specs[0]!);
+    expect([rounds, ...Object.values(bytes)].filter((count) => count > 0)).toEqual([]);
   });
-
-for (const test of leakCases) {
-  describe(test.name, () => {
-    const samples = test.samples ?? SAMPLES;
-    it(`shows a corrupted party the same for two secrets (${samples} samples, alpha 1e-6)`, () => {
-      for (const corrupted of rolesOf(test)) {
-        const verdict = compareViews(test, corrupted, samples);
-        expect(verdict.z, `${corrupted}: ${verdict.where}`).toBeLessThan(limitOf(verdict.tests));
-      }
-    });
-
-    // Beside its broken twins, by the very same test.
-    it("passes unbroken", () => expect(caught(test)).toBe(false));
-    it.each(test.breaks)("is caught when %s", (name) => expect(caught(test, name)).toBe(true));
-  });
-}
+});

@@ -1,0 +1,3 @@
+import { testLeaks } from "../../harness/leak-tests.ts";
+
+testLeaks("nonlinear");
