@@ -47,10 +47,22 @@ const percent = (part: number, whole: number): string => `${((100 * part) / whol
 
 function summary({ tests, passed, refused, differ, onShares, folded }: Omit<OperatorReport, "text">): string {
   return [
-    `${passed.length} of ${tests} tests pass the import and the interpreter (${percent(passed.length, tests)}),`,
-    `${refused.length} are refused, ${differ.length} differ. Of those that pass, ${folded.length} have nothing secret`,
-    `left, and ${onShares.length} pass as a program of the parties.`,
+    `${passed.length} of ${tests} tests pass the import and the interpreter (${percent(passed.length, tests)}).`,
+    `Refused by name: ${refused.length}. Another result: ${differ.length}. Of those that pass, ${folded.length} have`,
+    `nothing secret left, and ${onShares.length} pass as a program of the parties.`,
   ].join(" ");
+}
+
+/** The largest error of those that pass, and the largest tolerance. */
+function worst(outcomes: readonly Outcome[]): string {
+  const passed = outcomes.filter((outcome) => outcome.kind === "passes");
+  if (passed.length === 0) return "";
+  const most = (of: (outcome: (typeof passed)[number]) => number): string => {
+    const value = Math.max(...passed.map(of));
+    return value === 0 ? "0" : value.toExponential(0);
+  };
+  const tolerance = most((outcome) => outcome.tolerance);
+  return tolerance === "0" ? "0" : `${most((outcome) => outcome.error)} of ${tolerance}`;
 }
 
 /** One row for each operator, with what of its inputs had to be known in any of its tests. */
@@ -69,13 +81,15 @@ function byOperator(results: readonly Named[]): string {
         operator,
         all.length,
         count(({ imported }) => imported.kind === "passes"),
+        worst(all.map(({ imported }) => imported)),
         count(({ shared }) => shared?.outcome.kind === "passes") || "",
+        worst(all.flatMap(({ shared }) => (shared ? [shared.outcome] : []))),
         known.join(", "),
       ];
       return `| ${cells.join(" | ")} |`;
     });
-  const head = "| operator | tests | pass | pass on shares | inputs that must be known |";
-  return [head, "| --- | --: | --: | --: | --- |", ...rows].join("\n");
+  const head = "| operator | tests | pass | error | pass on shares | error | inputs that must be known |";
+  return [head, "| --- | --: | --: | --- | --: | --- | --- |", ...rows].join("\n");
 }
 
 /** Every test that does not pass, on its own inputs or on shares, and why. */
