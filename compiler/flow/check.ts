@@ -42,14 +42,39 @@ interface Read {
 /** Checks a build, or the folder of one party under its name (`client/…`). Nothing in it is run. */
 export function checkFlow(files: Files): FlowReport {
   const { window, decode } = viewsOf(files);
-  const report = checkProgram(window);
+  const { report, program } = checkProgram(window);
   if (!decode) return report;
-  const more = checkProgram(decode).findings.map((finding) => ({ ...finding, at: fileOfView(finding.at) }));
-  return { ...report, findings: [...report.findings, ...more] };
+  const more = checkProgram(decode);
+  const later = [...more.report.findings, ...keptOtherwise(more.program, program)].map((finding) => ({
+    ...finding,
+    at: fileOfView(finding.at),
+  }));
+  // Files that both views share are found at fault once.
+  const said = new Set(report.findings.map((finding) => JSON.stringify(finding)));
+  return {
+    ...report,
+    opened: [...report.opened, ...more.report.opened],
+    findings: [...report.findings, ...later.filter((finding) => !said.has(JSON.stringify(finding)))],
+  };
+}
+
+/** What the program of one place reads of earlier queries, the window's leaves: the same wires, in the same rings. */
+function keptOtherwise(next: ProgramText | undefined, window: ProgramText | undefined): readonly Finding[] {
+  const ring = (of: ProgramText | undefined, name: string): string | undefined => {
+    const decl = of?.kept.get(name);
+    return decl && `${decl.width}.${decl.scale}`;
+  };
+  return [...(next?.kept.keys() ?? [])]
+    .filter((name) => ring(next, name) !== ring(window, name))
+    .map((name) => ({
+      code: "MRL0915",
+      message: `${name} is read of earlier queries; the program of the window keeps no such wire`,
+      at: "program.ts",
+    }));
 }
 
 /** Checks one program at every party. */
-function checkProgram(files: Files): FlowReport {
+function checkProgram(files: Files): { readonly report: FlowReport; readonly program: ProgramText | undefined } {
   const parties = roles.filter((role) => [...files.keys()].some((path) => path.startsWith(`${role}/`)));
   const findings: Finding[] = [...missingFiles(files, parties), ...strayFiles(files), ...copies(files)];
   const manifest = manifestOf(files, findings);
@@ -67,7 +92,7 @@ function checkProgram(files: Files): FlowReport {
   }
   if (manifest) findings.push(...hashes(files, manifest));
   if (manifest && parties.includes("client")) findings.push(...heldModels(files, manifest));
-  return { ...statementOf(manifest, first?.program, flow), parties, findings };
+  return { report: { ...statementOf(manifest, first?.program, flow), parties, findings }, program: first?.program };
 }
 
 const text = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

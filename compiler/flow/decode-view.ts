@@ -9,11 +9,16 @@ export interface Views {
 const isDecode = /(^|\/)decode\.(ts|js|mir)$/;
 const isManifest = /(^|\/)manifest\.json$/;
 
+const ofOnePlace = ["programHash", "artefactsHash", "cuts", "reveals"];
+const pick = (from: object, names: readonly string[]): object =>
+  Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));
+
 /** What a manifest says of the program of one place; undefined where it knows of none. */
 function overridden(bytes: Uint8Array): Uint8Array | undefined {
   try {
-    const { decode, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly decode?: object };
-    return decode && new TextEncoder().encode(JSON.stringify({ ...rest, ...decode }));
+    const { decode, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as Readonly<Record<string, object>>;
+    // Owners, inputs and all that is not named here hold of both programs.
+    return decode && new TextEncoder().encode(JSON.stringify({ ...rest, ...pick(decode, ofOnePlace) }));
   } catch {
     return undefined;
   }

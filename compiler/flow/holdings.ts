@@ -185,15 +185,22 @@ function isListed({ dims, dataType, rawData }: proto.ITensorProto, listed: Reado
   return shape.length === 2 && listed.has(sha256(transposed(rawData, shape[0]!, shape[1]!)));
 }
 
+/** Elements by their size in bytes. */
+const elements = new Map<number, (bytes: Uint8Array) => Uint8Array | Uint16Array | Uint32Array | BigUint64Array>([
+  [1, (bytes) => bytes],
+  [2, ({ buffer }) => new Uint16Array(buffer)],
+  [4, ({ buffer }) => new Uint32Array(buffer)],
+  [8, ({ buffer }) => new BigUint64Array(buffer)],
+]);
+
+/** Bytes of the transpose; none where the elements have no size that is known. */
 function transposed(bytes: Uint8Array, rows: number, columns: number): Uint8Array {
-  const item = bytes.length / (rows * columns);
+  const view = elements.get(bytes.length / (rows * columns));
+  if (!view) return new Uint8Array(0);
   const out = new Uint8Array(bytes.length);
-  if (!Number.isInteger(item)) return out;
+  const [from, to] = [view(Uint8Array.from(bytes)), view(out)];
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const from = (row * columns + column) * item;
-      for (let byte = 0; byte < item; byte++) out[(column * rows + row) * item + byte] = bytes[from + byte]!;
-    }
+    for (let column = 0; column < columns; column++) to[column * rows + row] = from[row * columns + column]!;
   }
   return out;
 }

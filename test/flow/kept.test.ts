@@ -16,7 +16,16 @@ import { planProgram } from "../../targets/program/plan.ts";
 import { decoder, derive, length, secure, width } from "../passes/decoder.ts";
 import { createNoise } from "../passes/models.ts";
 import { roles } from "../targets/programs.ts";
-import { codesOf, edited, type Files, goldenBuild, modulePaths, programPaths, resealed } from "./builds.ts";
+import {
+  codesOf,
+  edited,
+  type Files,
+  goldenBuild,
+  modulePaths,
+  programPaths,
+  resealed,
+  withManifest,
+} from "./builds.ts";
 
 /*
  * Programs that keep wires for later queries: a step of generation reads the keys and values that earlier ones opened.
@@ -78,6 +87,35 @@ test("what is read of earlier queries is what was kept", () => {
       ),
     ),
   ).toContain("MRL0909");
+});
+
+/** The same program as that of one place as well, under its names. */
+const twice: Files = withManifest(
+  new Map([...build, ...[...programPaths, ...modulePaths].map(asDecode)]),
+  (manifest) => ({ ...manifest, decode: manifest }),
+);
+function asDecode(path: string): [string, Uint8Array] {
+  return [path.replace("program.", "decode."), build.get(path)!];
+}
+
+test("two programs over one state are checked alike, and must keep the same wires", () => {
+  const decodePaths = programPaths.map((path) => path.replace("program.", "decode."));
+  const { findings, opened } = checkFlow(twice);
+  expect(findings).toEqual([]);
+  expect(opened).toHaveLength(2);
+  const other = edited(twice, decodePaths, (text) =>
+    text
+      .replaceAll("past: {", "later: {")
+      .replaceAll("past: gate", "later: gate")
+      .replaceAll("kept.past", "kept.later")
+      .replaceAll("types.past", "types.later"),
+  );
+  expect(codesOf(other)).toContain("MRL0915");
+  expect(codesOf(edited(twice, decodePaths, (text) => text.replaceAll('to: "client"', 'to: "server"')))).toContain(
+    "MRL0910",
+  );
+  const overriding = withManifest(twice, (manifest) => ({ ...manifest, decode: { ...manifest, weights: [] } }));
+  expect(codesOf(overriding)).toEqual([]);
 });
 
 test("a weight of which a query takes one row is declared whole", () => {
