@@ -38,6 +38,13 @@ export function chosenSums(bits: RingTensor, table: RingTensor, index: RingTenso
   const lanes = lanesOf(table.width);
   return kernel([bits, table, index], [...index.shape, ...entry], table.width, (out, b, t, x) => {
     for (let e = 0; e < x.length; e++) {
+      if (inner * lanes === 1) {
+        let sum = 0;
+        for (let j = 0; j < size; j++)
+          sum = (sum + (t[(x[e]! - j) & (size - 1)]! & -((b[(e * size + j) >>> 5]! >>> (j & 31)) & 1))) | 0;
+        out[e] = sum;
+        continue;
+      }
       for (let j = 0; j < size; j++) {
         const kept = -((b[(e * size + j) >>> 5]! >>> (j & 31)) & 1);
         const from = ((x[e]! - j) & (size - 1)) * inner * lanes;

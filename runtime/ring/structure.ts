@@ -82,7 +82,10 @@ export function concat<T extends Tensor>(tensors: readonly T[], axis: number): T
     let offset = 0;
     contents.forEach((data, k) => {
       const block = sizeOf(tensors[k]!.shape.slice(at)) * lanes;
-      for (let i = 0; i < outer; i++) out.set(data.subarray(i * block, (i + 1) * block), i * row + offset);
+      for (let i = 0, to = offset; i < outer; i++, to += row) {
+        if (block < 16) for (let j = 0; j < block; j++) out[to + j] = data[i * block + j]!;
+        else out.set(data.subarray(i * block, (i + 1) * block), to);
+      }
       offset += block;
     });
   });
