@@ -18,10 +18,10 @@ const { onnx } = onnxProto;
 
 /*
  * Nothing that anybody else sees depends on what the private weights or the prompt are: 1,000 pairs, each against one
- * reference. 200 other sets of weights go through the whole compiler; 800 prompts, each with one of those sets of
+ * reference. 100 other sets of weights go through the whole compiler; 900 prompts, each with one of those sets of
  * weights, through the three parties.
  */
-const [compiled, asked] = [200, 800];
+const [compiled, asked] = [100, 900];
 
 const work = mkdtempSync(join(tmpdir(), "marillc-pairs-"));
 afterAll(() => rmSync(work, { recursive: true, force: true }));
