@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
 import { type Module, type Stage, stages } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
-import { importFor } from "../owned.ts";
+import { importOwned } from "../owned.ts";
 import { manifestText } from "../report/build-summary.ts";
+import { type Provenances, provenancesOf, provenanceText } from "../report/provenance.ts";
 import { isStudentManifest, readStudentManifest } from "../rewrite/read.ts";
 import { studentText } from "../rewrite/summary.ts";
 import { loadManifest } from "../run/build-parts.ts";
@@ -12,7 +13,8 @@ import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";
 
 export const inspectCommand: CommandSpec = {
   name: "inspect",
-  summary: "show a model in the compiler's own language, or what a build or a student promises",
+  summary:
+    "show a model in the compiler's own language and who knows its weights, or what a build or a student promises",
   arguments: [
     { name: "model.onnx | build-dir | student.manifest.json", help: "a model, or what compile or rewrite wrote" },
   ],
@@ -33,25 +35,41 @@ async function inspect({ args, options }: Call): Promise<Outcome> {
   if (isDirectory(path)) {
     if (options.text("stage") !== undefined) usage("--stage is for a model: program.mir of a build is its last stage");
     const manifest = loadManifest(path);
-    return { json: { schema: 1, manifest }, text: manifestText(manifest) };
+    const { weights, constants } = manifest;
+    const text = `${manifestText(manifest)}\n${provenanceText({ weights: [], constants })}`;
+    return {
+      json: { schema: 1, manifest, weights, constants },
+      text: constants.length > 0 ? text : manifestText(manifest),
+    };
   }
   if (isStudentManifest(path)) {
     if (options.text("stage") !== undefined) usage("--stage is for a model: this is the manifest of a student");
     const manifest = readStudentManifest(path);
     return { json: { schema: 1, manifest }, text: studentText(manifest, path) };
   }
-  const module = await moduleAt(path, options);
-  const text = print(module);
-  return { json: { schema: 1, stage: module.stage, mir: text }, text };
+  const { module, origins } = await modelAt(path, options);
+  const mir = print(module);
+  const text = `${mir}\n${comment(provenanceText(origins))}`;
+  return { json: { schema: 1, stage: module.stage, mir, ...origins }, text };
 }
 
-async function moduleAt(model: string, options: Options): Promise<Module> {
+/** What is printed stays a text of the language. */
+const comment = (text: string): string => text.replace(/^(?=.)/gm, "// ");
+
+interface Shown {
+  readonly module: Module;
+  readonly origins: Provenances;
+}
+
+async function modelAt(model: string, options: Options): Promise<Shown> {
   const wanted = options.text("stage") ?? "import";
   if (!(stages as readonly string[]).includes(wanted))
     usage(`--stage takes one of ${stages.join(", ")}, found "${wanted}"`);
   const compile = compileOptionsOf(model, options);
-  if (wanted === "import") return importFor(compile).module;
+  const owned = importOwned(compile, { allowAllPublic: true });
+  const origins = provenancesOf(owned);
+  if (wanted === "import") return { module: owned.imported.module, origins };
   const { compileModel } = await loadCompiler();
   const { stages: made, module } = compileModel(compile);
-  return made.get(wanted as Stage) ?? module;
+  return { module: made.get(wanted as Stage) ?? module, origins };
 }

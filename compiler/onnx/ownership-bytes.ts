@@ -38,13 +38,21 @@ function transposeBytes(bytes: Uint8Array, rows: number, columns: number, size: 
 const formats: Partial<Record<Dtype, readonly [number, number]>> = { float16: [10, -14], bfloat16: [7, -126] };
 
 /**
- * Whether the model's numbers are the base's, or the base's rounded to the model's narrower format: both are functions
- * of the base alone. A wider model must be equal exactly: what a rounding would hide may be somebody's training.
+ * How many of the model's numbers are not the base's. 0 as well where all are the base's rounded to the model's narrower
+ * format: both are functions of the base alone. A wider model must be equal exactly: what a rounding would hide may be
+ * somebody's training.
  */
-export function isBaseValue(model: Tensor, base: Tensor, dtype: Dtype): boolean {
-  if (model.data.length !== base.data.length) return false;
-  const exact = model.data.every((value, at) => value === base.data[at]);
-  return exact || model.data.every((value, at) => value === rounded(base.data[at]!, dtype));
+export function differences(model: Tensor, base: Tensor, dtype: Dtype): number {
+  if (model.data.length !== base.data.length) return model.data.length;
+  const count = (of: (value: number) => number): number =>
+    model.data.reduce((sum, value, at) => sum + (value === of(base.data[at]!) ? 0 : 1), 0);
+  const exact = count((value) => value);
+  return exact === 0
+    ? 0
+    : Math.min(
+        exact,
+        count((value) => rounded(value, dtype)),
+      );
 }
 
 /** Nearest number of the format, ties to even; beyond the largest, infinity. */

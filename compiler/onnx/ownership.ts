@@ -3,7 +3,7 @@ import type { Label } from "../../ir/label.ts";
 import type { Adapter } from "../weights/peft.ts";
 import { catalogWeights, sameTensor, type Weight, type WeightCatalog } from "./import-weights.ts";
 import type { Base, BaseTensor } from "./ownership-base.ts";
-import { digestOf, digestOfNumbers, isBaseValue } from "./ownership-bytes.ts";
+import { differences, digestOf, digestOfNumbers } from "./ownership-bytes.ts";
 import type { OnnxModel } from "./records.ts";
 
 /** What the user says about who owns what. */
@@ -28,6 +28,8 @@ export interface Provenance {
   readonly why: string;
   /** Of public weights: see digestOf. */
   readonly sha256?: string;
+  /** Of private ones that the base has: how many numbers moved. The owner's to know: no build says it. */
+  readonly moved?: number;
 }
 
 export interface Ownership {
@@ -40,10 +42,7 @@ export interface Ownership {
   readonly counterparts: ReadonlyMap<string, BaseTensor>;
 }
 
-interface Verdict {
-  readonly label: Provenance["label"];
-  readonly why: string;
-}
+type Verdict = Pick<Provenance, "label" | "why" | "moved">;
 
 /** Decides for every weight who knows it, and says why. What nothing proves public is private: fail closed. */
 export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}): Ownership {
@@ -104,15 +103,20 @@ function namesOf({ name, origins }: Weight): readonly string[] {
   return [name, ...paths.flatMap((path) => path.map((_, start) => path.slice(start).join(".")))];
 }
 
+/**
+ * A parameter is compared with the base's of its name, and where the two differ it is private even if the base has its
+ * numbers elsewhere: where they were moved to is the provider's knowledge. What has no name is known by its numbers.
+ */
 function compared(weight: Weight, base: Base, found: BaseTensor | undefined): Verdict {
   const own = weight.tensor();
-  if (found && isBaseValue(own, found.tensor, weight.source.dtype)) {
-    return { label: "public", why: `equal to ${found.name} of ${base.path}` };
+  const moved = found && differences(own, found.tensor, weight.source.dtype);
+  if (moved === 0) return { label: "public", why: `equal to ${found!.name} of ${base.path}` };
+  if (!found || !weight.recovered) {
+    const same = base.withNumbers(own);
+    if (same !== undefined) return { label: "public", why: `has the numbers of ${same} of ${base.path}` };
   }
-  const same = base.withNumbers(own);
-  if (same !== undefined) return { label: "public", why: `has the numbers of ${same} of ${base.path}` };
-  if (found) return { label: "server", why: `differs from ${found.name} of ${base.path}` };
-  return { label: "server", why: `${base.path} has no such tensor` };
+  if (!found) return { label: "server", why: `${base.path} has no such tensor` };
+  return { label: "server", why: `differs from ${found.name} of ${base.path}`, moved: moved! };
 }
 
 /** Whether a weight is A or B of an unmerged LoRA layer, by its name. */

@@ -93,7 +93,19 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     ),
     description: "of a model: `operators`; of a build: all the others",
   },
-  inspect: document({}, { stage: text, mir: text, manifest: anything }),
+  inspect: document(
+    {},
+    {
+      stage: text,
+      mir: text,
+      manifest: anything,
+      weights: {
+        ...list(object({ name: text, label: text, why: text, shape: list(count) }, { sha256: text, moved: count })),
+        description: "who knows which and why; `moved`: how many elements of a private one are not the base's",
+      },
+      constants: list(object({ name: text, shape: list(count), sha256: text })),
+    },
+  ),
   rewrite: document({ files: map(text), manifest: anything }),
   compile: document({
     directory: text,

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CostReport } from "../../compiler/report/cost.ts";
 import type { RunResult } from "../../compiler/run/result.ts";
 import { readNpz } from "../../compiler/weights/npz.ts";
+import { parse } from "../../ir/text/parse.ts";
+import { print } from "../../ir/text/print.ts";
 import { declaredError, largestDifference } from "../end-to-end/declared-error.ts";
 import { blockedModel, type TinyFiles, tiny, writeTiny } from "../end-to-end/tiny-model.ts";
 import { marillc, marillcJson } from "./cli.ts";
@@ -69,6 +71,26 @@ test("inspect shows the module after each pass that changes it, and the manifest
   const { out } = await marillc("inspect", build);
   expect(out).toContain("differs from first.weight of base.onnx");
   expect(out).toContain("opened  logits");
+});
+
+test("inspect tells of every weight who knows it and why, to people and to programs", async () => {
+  interface Inspected {
+    readonly weights: readonly { name: string; label: string; why: string; sha256?: string; moved?: number }[];
+  }
+  const { json } = await marillcJson<Inspected>("inspect", ...compiling);
+  const [embed, first] = json.weights;
+  expect(embed).toMatchObject({ name: "embed.weight", label: "public", why: `equal to embed.weight of ${files.base}` });
+  expect(embed!.sha256).toMatch(/^[0-9a-f]{64}$/);
+  expect(first).toMatchObject({ name: "first.weight", label: "server", shape: [8, 16], moved: 128 });
+  const { out } = await marillc("inspect", ...compiling);
+  expect(out).toContain(embed!.sha256);
+  expect(out).toContain("in 128 of 128 elements");
+  // The program above it can still be read.
+  expect(print(parse(out))).toBe(out.slice(0, out.indexOf("\n//")));
+  const { manifest, weights } = (await marillcJson<Inspected & { manifest: Inspected }>("inspect", build)).json;
+  expect(weights).toEqual(manifest.weights);
+  // How much training moved is told to nobody else.
+  expect(JSON.stringify(manifest)).not.toContain("moved");
 });
 
 test("a run is as the interpreter of the same program, up to its rounding, and as predicted", async () => {
