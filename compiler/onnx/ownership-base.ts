@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import type { Tensor } from "../../ir/weights.ts";
 import { openSafetensors, readSafetensor } from "../weights/safetensors.ts";
 import { readModel } from "./decode.ts";
+import type { Dtype } from "./dtype.ts";
 import { catalogWeights, type Weight } from "./import-weights.ts";
+import { roundedTo } from "./ownership-bytes.ts";
 import { transpose } from "./tensor-data.ts";
 
 /** The weights that everybody has. */
@@ -12,8 +14,8 @@ export interface Base {
   readonly names: ReadonlySet<string>;
   /** The tensor that a weight of the model started from, in the layout of the model's own; undefined: none fits. */
   readonly counterpart: (weight: Weight) => BaseTensor | undefined;
-  /** Names of tensors with these numbers, or of one whose rows include all of them. */
-  readonly withNumbers: (tensor: Tensor) => string | undefined;
+  /** A tensor with these numbers, or one whose rows include all of them; its numbers may be rounded to the format. */
+  readonly withNumbers: (tensor: Tensor, dtype: Dtype) => string | undefined;
 }
 export interface BaseTensor {
   readonly name: string;
@@ -54,7 +56,12 @@ function onnxBase(path: string): Base {
 
 function baseOf(path: string, entries: readonly Entry[], byFileName: ReadonlyMap<string, Entry>): Base {
   const byName = new Map(entries.map((entry) => [entry.name, entry]));
-  let index: ((tensor: Tensor) => string | undefined) | undefined;
+  const indices = new Map<Dtype, ReturnType<typeof indexNumbers>>();
+  const indexOf = (dtype: Dtype): ReturnType<typeof indexNumbers> => {
+    const index = indices.get(dtype) ?? indexNumbers(entries, dtype);
+    indices.set(dtype, index);
+    return index;
+  };
   return {
     path,
     names: new Set(byName.keys()),
@@ -66,10 +73,8 @@ function baseOf(path: string, entries: readonly Entry[], byFileName: ReadonlyMap
       const tensor = turn ? transpose(read) : read;
       return tensor.shape.join() === source.dims.join() ? { name: entry.name, tensor } : undefined;
     },
-    withNumbers: (tensor) => {
-      index ??= indexNumbers(entries);
-      return index(tensor);
-    },
+    // As they are, which is what no rounding to double precision changes; then as an export would round them.
+    withNumbers: (tensor, dtype) => indexOf("float64")(tensor) ?? indexOf(dtype)(tensor),
   };
 }
 
@@ -79,12 +84,12 @@ const digest = (data: Float64Array): string =>
     .digest("base64");
 
 /** Tied weights lie in a base once, and exporters store tables of positions row by row. */
-function indexNumbers(entries: readonly Entry[]): (tensor: Tensor) => string | undefined {
+function indexNumbers(entries: readonly Entry[], dtype: Dtype): (tensor: Tensor) => string | undefined {
   const whole = new Map<string, string>();
   const rows = new Map<string, string>();
   const keyOf = ({ shape, data }: Tensor): string => `${shape.join("x")} ${digest(data)}`;
   for (const { name, read } of entries) {
-    const tensor = read();
+    const tensor = roundedTo(read(), dtype);
     whole.set(keyOf(tensor), name);
     if (tensor.shape.length !== 2) continue;
     whole.set(keyOf(transpose(tensor)), name);

@@ -55,6 +55,10 @@ export function differences(model: Tensor, base: Tensor, dtype: Dtype): number {
       );
 }
 
+/** Numbers as an export to a format has them. */
+export const roundedTo = ({ shape, data }: Tensor, dtype: Dtype): Tensor =>
+  dtype === "float64" ? { shape, data } : { shape, data: data.map((value) => rounded(value, dtype)) };
+
 /** Nearest number of the format, ties to even; beyond the largest, infinity. */
 function rounded(value: number, dtype: Dtype): number {
   if (dtype === "float32") return Math.fround(value);

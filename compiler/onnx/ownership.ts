@@ -112,7 +112,7 @@ function compared(weight: Weight, base: Base, found: BaseTensor | undefined): Ve
   const moved = found && differences(own, found.tensor, weight.source.dtype);
   if (moved === 0) return { label: "public", why: `equal to ${found!.name} of ${base.path}` };
   if (!found || !weight.recovered) {
-    const same = base.withNumbers(own);
+    const same = base.withNumbers(own, weight.source.dtype);
     if (same !== undefined) return { label: "public", why: `has the numbers of ${same} of ${base.path}` };
   }
   if (!found) return { label: "server", why: `${base.path} has no such tensor` };
