@@ -13,6 +13,7 @@ import type { Plan } from "../targets/program/plan.ts";
 import { canonicalJson } from "./build-dir.ts";
 import { programOf } from "./execute.ts";
 import type { Manifest } from "./manifest.ts";
+import type { NextPlace } from "./next-place.ts";
 import { constantDigests } from "./onnx/constants.ts";
 import type { Dtype } from "./onnx/dtype.ts";
 import { type BorderType, extractSubgraph } from "./onnx/encode.ts";
@@ -30,6 +31,8 @@ export interface Build {
   readonly options: Settled;
   readonly state: SplitState;
   readonly plan: Plan;
+  /** The program of one place, where there is one. */
+  readonly next?: NextPlace;
   /** program.mir */
   readonly text: string;
   /** Calibration inputs that were measured. */
@@ -44,24 +47,35 @@ export function buildFiles(build: Build): {
   readonly manifest: Manifest;
   readonly files: ReadonlyMap<string, Uint8Array>;
 } {
-  const { plan, text, state, options } = build;
+  const { plan, next, text, state, options } = build;
   const hash = sha256(text);
   const clientModels = onnxParts(build);
   const weightFiles = new Map(roles.map((role) => [role, packWeights(plan, state.weights, role)]));
   const artefacts = [weightFiles.get("client")!, ...clientModels.values()].map(sha256);
-  const manifest = manifestOf(build, hash, sha256([hash, ...artefacts].join("\n")));
+  const artefactsOf = (program: string): string => sha256([program, ...artefacts].join("\n"));
+  const window = manifestOf(build, hash, artefactsOf(hash));
+  const nextHash = next && sha256(next.text);
+  const manifest = nextHash
+    ? { ...window, decode: decodeOf(window, next, { programHash: nextHash, artefactsHash: artefactsOf(nextHash) }) }
+    : window;
 
   const files = new Map<string, Uint8Array>();
   const put = (path: string, data: string | Uint8Array): void =>
     void files.set(path, typeof data === "string" ? new TextEncoder().encode(data) : data);
   put("manifest.json", canonicalJson(manifest));
-  put("program.mir", text);
+  const putProgram = (name: string, of: Plan, mir: string, digest: string): void => {
+    put(`${name}.mir`, mir);
+    for (const role of roles) {
+      const program = emitProgram(of, role, { hash: digest, compiler: version });
+      put(`${role}/${name}.ts`, program.ts);
+      put(`${role}/${name}.js`, program.js);
+      if (role !== "client") put(`${role}/${name}.mir`, mir);
+    }
+  };
+  putProgram("program", plan, text, hash);
+  if (nextHash) putProgram("decode", next.plan, next.text, nextHash);
   for (const role of roles) {
-    const program = emitProgram(plan, role, { hash, compiler: version });
-    put(`${role}/program.ts`, program.ts);
-    put(`${role}/program.js`, program.js);
     put(`${role}/manifest.json`, canonicalJson(manifest));
-    if (role !== "client") put(`${role}/program.mir`, text);
     if (role !== "dealer") put(`${role}/weights.safetensors`, weightFiles.get(role)!);
   }
   for (const [name, bytes] of clientModels) put(`client/${name}`, bytes);
@@ -126,6 +140,7 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
       ...roundingCaveats(options.truncation, inexact),
       "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
       "values outside their calibrated ranges wrap and give wrong results",
+      ...(build.next ? ["generation with a cache tells the server and the dealer how many places the text has"] : []),
       ...(tails.length > 0
         ? [`the client learns ${tails.map(({ from }) => from).join(", ")}, from which it computes the output`]
         : []),
@@ -173,6 +188,28 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
       offline: prediction.offline,
       online: prediction.online,
     }),
+  };
+}
+
+/** What the manifest says of the program of one place, beside what holds of both. */
+function decodeOf(
+  { cuts, reveals, setting }: Manifest,
+  { module, plan, axes, length }: NextPlace,
+  hashes: { readonly programHash: string; readonly artefactsHash: string },
+): NonNullable<Manifest["decode"]> {
+  const { offline, online } = predict(programOf(plan, hashes.programHash));
+  const placed = <T extends { readonly value: ValueId }>(each: T, shape: readonly number[]) => ({
+    ...each,
+    shape,
+    axis: axes.get(each.value)!,
+  });
+  return {
+    ...hashes,
+    places: length,
+    cuts: cuts.map((cut) => placed(cut, typeOf(module, cut.value).shape)),
+    reveals: reveals.map((reveal) => placed(reveal, plan.outputs[reveal.value]!.shape)),
+    kept: Object.entries(plan.kept).map(([name, { shape, width }]) => ({ name, shape, width })),
+    predicted: named(setting, { offline, online }),
   };
 }
 

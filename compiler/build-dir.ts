@@ -25,6 +25,9 @@ const perParty = [
   "program.ts",
   "program.js",
   "program.mir",
+  "decode.ts",
+  "decode.js",
+  "decode.mir",
   "manifest.json",
   "weights.safetensors",
   "public.onnx",
@@ -45,6 +48,7 @@ const perParty = [
 const ofBuilds: ReadonlySet<string> = new Set([
   "manifest.json",
   "program.mir",
+  "decode.mir",
   ...roles.flatMap((role) => perParty.map((file) => `${role}/${file}`)),
 ]);
 

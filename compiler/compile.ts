@@ -6,7 +6,14 @@ import type { WeightStore } from "../ir/weights.ts";
 import { split } from "../passes/1-split/index.ts";
 import { rewritePass } from "../passes/2-rewrite/index.ts";
 import { approximatePass, type Preset, presets } from "../passes/3-approximate/index.ts";
-import { calibrate, checkCalibration, defaultPrecision, quantizePass } from "../passes/4-quantize/index.ts";
+import {
+  type Calibration,
+  calibrate,
+  checkCalibration,
+  defaultPrecision,
+  quantizePass,
+  withKept,
+} from "../passes/4-quantize/index.ts";
 import { selectPass } from "../passes/5-select/index.ts";
 import { schedulePass } from "../passes/6-schedule/index.ts";
 import { type Cut, runPass, type SplitState } from "../passes/pass.ts";
@@ -15,6 +22,7 @@ import { buildFiles } from "./artifacts.ts";
 import { cutValues, readSamples } from "./calibration.ts";
 import { checkFlow } from "./flow/check.ts";
 import type { Manifest } from "./manifest.ts";
+import { type NextPlace, nextPlace } from "./next-place.ts";
 import type { Imported } from "./onnx/import.ts";
 import { type CompileOptions, settle } from "./options.ts";
 import { type HowToImport, importOwned, type Owned } from "./owned.ts";
@@ -28,6 +36,8 @@ export interface Artifacts {
   /** The scheduled secure module. */
   readonly module: Module;
   readonly plan: Plan;
+  /** The program of one place, for a causal model of text; or why it has none. */
+  readonly next?: NextPlace | Diagnostic;
   /** The module after each pass. */
   readonly stages: ReadonlyMap<Stage, Module>;
   /** What the build directory holds: relative path → bytes. */
@@ -61,16 +71,31 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
   throwIfAny(checkCalibration(secure.private, runs, calibration));
 
   const { setting, truncation, link, objective } = settled;
-  const quantized = runPass(quantizePass({ calibration, precision, truncation }), secure.private);
   const restricted = preset && {
     families: preset.families,
     ...(preset.ring !== undefined && { ring: preset.ring }),
     ...(preset.truncations && { truncations: preset.truncations }),
   };
-  const selected = runPass(selectPass({ setting, truncation, link, objective, ...restricted }), quantized);
-  const scheduled = runPass(schedulePass, selected);
+  const finish = (state: SplitState, bounds: Calibration) => {
+    const quantized = runPass(quantizePass({ calibration: bounds, precision, truncation }), state);
+    const selected = runPass(selectPass({ setting, truncation, link, objective, ...restricted }), quantized);
+    return { quantized, selected, scheduled: runPass(schedulePass, selected) };
+  };
+  const { quantized, selected, scheduled } = finish(secure.private, calibration);
   const module = { ...scheduled.module, name: safeProgramName(name) };
-  const plan = planProgram(module, settled.setting);
+  // What a preset is about is published for whole windows.
+  const found = preset
+    ? undefined
+    : nextPlace({
+        imported,
+        state: secure.private,
+        module,
+        setting,
+        finish: (state, kept) => finish(state, withKept(calibration, kept)).scheduled,
+      });
+  const both = found && "plan" in found ? found : undefined;
+  const next = found && "plan" in found ? found.next : found;
+  const plan = both?.plan ?? planProgram(module, setting);
   const stages = new Map<Stage, Module>([
     ["import", imported.module],
     ["split", secure.split],
@@ -85,12 +110,13 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
     options: settled,
     state: { ...scheduled, module },
     plan,
+    ...(both && { next: both.next }),
     text: print(module),
     samples: samples.length,
   });
   // What is written was read again, without the compiler's own data: nothing but the declared outputs is opened.
   throwIfAny(checkFlow(files).findings);
-  return { manifest, module, plan, stages, files };
+  return { manifest, module, plan, ...(next && { next }), stages, files };
 }
 
 /** The ONNX tensor of a cut is a value of the imported module. */

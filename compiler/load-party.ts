@@ -14,6 +14,8 @@ import { problem, readWhole } from "./weights/store.ts";
 export interface LoadedParty {
   readonly manifest: Manifest;
   readonly program: Program;
+  /** The program of one place, where the build has one. */
+  readonly decode?: Program;
   /** Integers of the weights that this party holds; none at the dealer. */
   readonly tensors: ReadonlyMap<string, IntTensor>;
   /** Text of program.mir; empty where only the party's own folder of the client is there. */
@@ -28,11 +30,14 @@ export async function loadParty(dir: string, role: Role): Promise<LoadedParty> {
   const folder = folderOf(dir, role);
   const manifest = readManifest(join(folder, "manifest.json"));
   const mir = readMir(folder, manifest);
-  const program = await importProgram(join(folder, "program.js"), role, manifest);
+  const program = await importProgram(join(folder, "program.js"), role, manifest, manifest.programHash);
+  const decode =
+    manifest.decode && (await importProgram(join(folder, "decode.js"), role, manifest, manifest.decode.programHash));
   const file = join(folder, "weights.safetensors");
   const tensors = existsSync(file) ? unpackWeights(file) : noWeights(role, file);
-  throwIfAny(weightProblems(program.weights, tensors, role, file));
-  return { manifest, program, tensors, mir };
+  for (const each of [program, ...(decode ? [decode] : [])])
+    throwIfAny(weightProblems(each.weights, tensors, role, file));
+  return { manifest, program, ...(decode && { decode }), tensors, mir };
 }
 
 /** Only the dealer has none. */
@@ -100,7 +105,7 @@ function readMir(folder: string, { programHash }: Manifest): string {
  * The program as a module. From the bytes that were read, not by the file's address: Node would judge by the nearest
  * package.json what kind of module it is, and would give back an earlier build that it had loaded from there.
  */
-async function importProgram(path: string, role: Role, manifest: Manifest): Promise<Program> {
+async function importProgram(path: string, role: Role, manifest: Manifest, hash: string): Promise<Program> {
   const text = readText(path, "MRL0614");
   const whose = /^\/\/ (client|server|dealer) program of /.exec(text)?.[1];
   if (whose !== role) {
@@ -116,8 +121,8 @@ async function importProgram(path: string, role: Role, manifest: Manifest): Prom
     return fail(problem("MRL0614", path, `the program cannot be loaded: ${String(error)}`, again));
   }
   if (!isProgram(program)) return fail(problem("MRL0614", path, "the file does not export a program", again));
-  if (program.hash !== manifest.programHash) {
-    const message = `the program is of module ${program.hash}, the manifest of ${manifest.programHash}`;
+  if (program.hash !== hash) {
+    const message = `the program is of module ${program.hash}, the manifest of ${hash}`;
     fail(problem("MRL0616", path, message, again));
   }
   if (program.setting !== manifest.setting) {

@@ -70,4 +70,23 @@ export interface Manifest {
     readonly offline: { readonly rounds: number; readonly bytes: NamedBytes };
     readonly online: { readonly rounds: number; readonly bytes: NamedBytes };
   };
+  /**
+   * The program for one new place (decode.mir), for a causal model of text: it goes on from what the program above keeps
+   * of the places before. Weights, owners, tails and all else are the same. `axis`: along which a tensor has the places.
+   */
+  readonly decode?: {
+    readonly programHash: string;
+    readonly artefactsHash: string;
+    /** Places of the window: most that text can have. */
+    readonly places: number;
+    readonly cuts: readonly (Manifest["cuts"][number] & { readonly axis: number })[];
+    readonly reveals: readonly (Manifest["reveals"][number] & { readonly axis: number })[];
+    /** Wires that stay opened under their masks, of which nothing is revealed; shape and ring of one place's. */
+    readonly kept: readonly { readonly name: string; readonly shape: readonly number[]; readonly width: number }[];
+    /** At the last place, which costs most. */
+    readonly predicted: {
+      readonly offline: { readonly rounds: number; readonly bytes: NamedBytes };
+      readonly online: { readonly rounds: number; readonly bytes: NamedBytes };
+    };
+  };
 }

@@ -1,5 +1,5 @@
 import { writeBuild } from "../build-dir.ts";
-import { buildJson, buildText } from "../report/build-summary.ts";
+import { buildJson, buildText, decodeText } from "../report/build-summary.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";
@@ -26,8 +26,10 @@ async function compile({ args, options, progress }: Call): Promise<Outcome> {
   const compiling = compileOptionsOf(model, options);
   progress(`compiling ${model}`);
   const { compileModel } = await loadCompiler();
-  const { manifest, files } = compileModel(compiling);
+  const { manifest, files, next } = compileModel(compiling);
   writeBuild(target, files);
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
-  return { json: buildJson(manifest, sizes, target), text: buildText(manifest, sizes, target) };
+  const why = next && "code" in next ? next.message : undefined;
+  const text = [buildText(manifest, sizes, target), decodeText(manifest, why)].filter((part) => part !== "").join("\n");
+  return { json: buildJson(manifest, sizes, target), text };
 }

@@ -1,8 +1,8 @@
 import { whereText } from "../report/build-summary.ts";
 import { dealerName, named } from "../report/names.ts";
-import { costLine, timeLine } from "../report/run-text.ts";
+import { costLine, type TokenCost, timeLine, tokenLine } from "../report/run-text.ts";
 import { loadManifest, partyFolder } from "../run/build-parts.ts";
-import { generate } from "../run/generate.ts";
+import { type Forward, generate } from "../run/generate.ts";
 import { openLocal } from "../run/local.ts";
 import { roundTimes, statementOf } from "../run/result.ts";
 import { readTokenizer } from "../tokenizer.ts";
@@ -19,6 +19,7 @@ export const generateCommand: CommandSpec = {
     { flags: "--prompt <text>", help: "the text to continue", required: true },
     { flags: "--max-tokens <n>", help: `at most so many tokens (default: ${defaultTokens})` },
     { flags: "--link <link>", help: "shape the links: lan, wan, or <Mbit/s>x<round-trip ms>" },
+    { flags: "--no-cache", help: "run the whole window for every token, and keep nothing between tokens" },
     { flags: "--in-process", help: "all parties in one thread, for debugging" },
     jsonOption,
   ],
@@ -33,12 +34,29 @@ async function continueText(call: Call): Promise<Outcome> {
   const maxTokens = countOf(options, "maxTokens", defaultTokens);
   const manifest = loadManifest(dir);
   const tokens = readTokenizer(partyFolder(dir, "client"));
-  call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
-  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(link && { link }) });
-  const forward = async (inputs: Parameters<typeof session.query>[0]) => (await session.query(inputs)).outputs;
-  const onText = json ? {} : { onText: io.out };
   const prompt = options.text("prompt")!;
-  const made = await generate(manifest, tokens, forward, { prompt, maxTokens, ...onText }).catch(async (error) => {
+  const start = tokens.encode(prompt).length;
+  call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
+  const keep = options.flag("cache") && manifest.decode !== undefined;
+  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), keep, ...(link && { link }) });
+  const costs: TokenCost[] = [];
+  const forward: Forward = async (inputs, asked) => {
+    const { outputs, measured, seconds } = await session.query(inputs, asked);
+    const place = asked ? asked.place - (asked.program === 0 ? 1 : 0) : costs.length + start - 1;
+    costs.push(named(manifest.setting, { place, ...measured, seconds: roundTimes(seconds) }));
+    return outputs;
+  };
+  /** A token, and behind it what it cost. */
+  const onText = (piece: string): void => {
+    io.out(piece);
+    io.err(`  ${tokenLine(costs.at(-1)!)}\n`);
+  };
+  const made = await generate(manifest, tokens, forward, {
+    prompt,
+    maxTokens,
+    keep,
+    ...(json ? {} : { onText }),
+  }).catch(async (error) => {
     await session.abandon();
     throw error;
   });
@@ -53,6 +71,7 @@ async function continueText(call: Call): Promise<Outcome> {
       ...made,
       ...statement,
       queries,
+      perToken: costs,
       predicted: named(manifest.setting, predicted),
       measured: cost,
     },

@@ -72,6 +72,15 @@ export function whereText({ weights, cuts, reveals, tails }: Manifest): string {
   ].join("\n");
 }
 
+/** Whether text is generated place by place, and what a place costs. */
+export function decodeText({ decode }: Manifest, why: string | undefined): string {
+  if (decode) {
+    const head = `decode: one place at a time with kept keys and values; the last of ${decode.places} places costs`;
+    return `${head}\n${phasesText(decode)}`;
+  }
+  return why === undefined ? "" : `decode: none, ${why}`;
+}
+
 const statementText = ({ setting, security, truncation, chosenFor, inexact, caveats }: Manifest): string =>
   [
     `${setting}: ${security}; truncation ${truncation}`,
@@ -97,7 +106,7 @@ function flowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest): st
 const ringsText = ({ rings }: Manifest): string =>
   `rings: ${rings.map(({ width, values }) => `${countText(values)} values of ${width} bits`).join(", ")}`;
 
-export function phasesText({ predicted }: Pick<Manifest, "predicted">): string {
+export function phasesText({ predicted }: { readonly predicted: Partial<Manifest["predicted"]> }): string {
   const rows = Object.entries(predicted).map(([phase, { rounds, bytes }]) => [
     phase,
     rounds,

@@ -31,3 +31,16 @@ export function timeLine({ seconds, peakMegabytes }: NonNullable<RunResult["meas
   const peaks = Object.entries(peakMegabytes).map(([role, megabytes]) => `${role} ${megabytes} MB`);
   return `offline ${secondsText(seconds.offline)}, online ${secondsText(seconds.online)}; memory ${peaks.join(", ")}`;
 }
+
+/** What one token cost: `place` is that of the text which its query was about; rounds and bytes are metered. */
+export interface TokenCost {
+  readonly place: number;
+  readonly rounds: number;
+  readonly bytes: NamedBytes;
+  readonly seconds: { readonly offline: number; readonly online: number };
+}
+
+export function tokenLine({ place, rounds, bytes, seconds }: TokenCost): string {
+  const times = `offline ${secondsText(seconds.offline)}, online ${secondsText(seconds.online)}`;
+  return `place ${place}: ${rounds} rounds; ${linksText(bytes)}; ${times}`;
+}

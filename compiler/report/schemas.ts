@@ -149,16 +149,24 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
   ),
   run,
   query: run,
-  generate: document({
-    prompt: text,
-    text,
-    tokens: list(count),
-    stopped: text,
-    ...statement,
-    queries: count,
-    predicted: traffic,
-    measured,
-  }),
+  generate: document(
+    {
+      prompt: text,
+      text,
+      tokens: list(count),
+      stopped: text,
+      ...statement,
+      queries: count,
+      predicted: traffic,
+      measured,
+    },
+    {
+      perToken: {
+        ...list(object({ place: count, rounds: count, bytes, seconds: object({ offline: number, online: number }) })),
+        description: "of each query, in order: the place that it was about, and what it sent",
+      },
+    },
+  ),
   evaluate: document({
     prompts: count,
     nextTokens: count,

@@ -1,15 +1,21 @@
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
+import type { Asked } from "../../runtime/session/party-session.ts";
 import type { Manifest } from "../manifest.ts";
 import type { TextTokens } from "../tokenizer.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 
-/** One forward pass of the model. */
-export type Forward = (inputs: ReadonlyMap<string, TypedTensor>) => Promise<ReadonlyMap<string, TypedTensor>>;
+/** One forward pass of the model: over the window, or of the place that is asked about. */
+export type Forward = (
+  inputs: ReadonlyMap<string, TypedTensor>,
+  asked?: Asked,
+) => Promise<ReadonlyMap<string, TypedTensor>>;
 
 export interface GenerateOptions {
   readonly prompt: string;
   readonly maxTokens: number;
+  /** The first pass keeps what it opened of each place, and those after it are of one place each. */
+  readonly keep?: boolean;
   /** Sees each piece of text as soon as it is known. */
   readonly onText?: (piece: string) => void;
 }
@@ -45,8 +51,8 @@ export function windowOf({ inputs, name }: Manifest): Window {
 }
 
 /**
- * Greedy: the most likely token each time. The window is padded on the right, which a causal model does not see, and
- * every token is a forward pass of its own over the whole window.
+ * Greedy: the most likely token each time. The window is padded on the right, which a causal model does not see. Every
+ * token is a forward pass: over the whole window, or but for the first of its own place alone (`keep`).
  */
 export async function generate(
   manifest: Manifest,
@@ -67,8 +73,10 @@ export async function generate(
     const made = ids.length - start;
     if (made >= options.maxTokens) return { text, tokens: ids.slice(start), stopped: "token limit" };
     if (ids.length >= length) return { text, tokens: ids.slice(start), stopped: "window full" };
-    const outputs = await forward(feedsOf(window, ids, tokens.pad));
-    const next = nextToken(outputs, length, ids.length - 1);
+    const last = ids.length - 1;
+    const asked = options.keep ? (made === 0 ? { program: 0, place: start } : { program: 1, place: last }) : undefined;
+    const outputs = await forward(feedsOf(window, ids, tokens.pad), asked);
+    const next = asked?.program === 1 ? nextToken(outputs, 1, 0) : nextToken(outputs, length, last);
     if (tokens.ends.includes(next)) return { text, tokens: ids.slice(start), stopped: "end of text" };
     ids.push(next);
     const whole = tokens.decode(ids.slice(start));

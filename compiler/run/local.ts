@@ -1,6 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { workerLink } from "../../runtime/node.ts";
-import type { LinkBytes } from "../../runtime/session/predict.ts";
+import type { Asked } from "../../runtime/session/party-session.ts";
+import { type LinkBytes, noBytes } from "../../runtime/session/predict.ts";
 import type { Role } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
@@ -18,11 +19,13 @@ export interface LocalOptions {
   readonly link?: LinkProfile;
   /** All parties in this thread, for tests and debuggers; else each has a thread of its own. */
   readonly inProcess?: boolean;
+  /** Queries go on from what those before kept, place by place; for a build that has a program for that. */
+  readonly keep?: boolean;
 }
 
 /** All parties on this machine: fine as a test, no protection as a deployment, since one machine sees everything. */
 export interface LocalSession {
-  readonly query: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<LocalQuery>;
+  readonly query: (inputs: ReadonlyMap<string, TypedTensor>, asked?: Asked) => Promise<LocalQuery>;
   /** Ends the session and holds what was sent against what was predicted. */
   readonly end: () => Promise<LocalReport>;
   /** After a failure: drops everything. */
@@ -35,6 +38,8 @@ export interface LocalQuery {
   readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
   readonly raw: PartyQuery["raw"];
   readonly seconds: { readonly offline: number; readonly online: number };
+  /** Metered, and held against what was counted for this very query. */
+  readonly measured: Total;
 }
 
 export interface LocalReport {
@@ -61,15 +66,15 @@ function wire<T>(pair: (a: Role, b: Role) => readonly [T, T]): Readonly<Record<R
   return ends;
 }
 
-async function teamInProcess({ dir, link }: LocalOptions): Promise<Team> {
+async function teamInProcess({ dir, link, keep }: LocalOptions): Promise<Team> {
   const ends = wire<Channel>((a, b) => (link ? shapedPair(memoryPair(a, b), link) : memoryPair(a, b)));
-  const parties = await Promise.all(roles.map((role) => createParty(dir, role, ends[role])));
+  const parties = await Promise.all(roles.map((role) => createParty(dir, role, ends[role], keep)));
   return Object.fromEntries(roles.map((role, k) => [role, parties[k]!])) as unknown as Team;
 }
 
-function teamInThreads({ dir, link }: LocalOptions): Team {
+function teamInThreads({ dir, link, keep = false }: LocalOptions): Team {
   const ends = wire<MessagePort>(() => workerLink());
-  const start = (role: Role) => startParty({ dir, role, links: ends[role], ...(link ? { link } : {}) });
+  const start = (role: Role) => startParty({ dir, role, links: ends[role], keep, ...(link && { link }) });
   return { client: start("client"), server: start("server"), dealer: start("dealer") };
 }
 
@@ -95,9 +100,11 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
   let queries = 0;
   return {
     abandon,
-    query: async (inputs) => {
-      await all((party) => party.prepare(inputs));
+    query: async (inputs, asked) => {
+      await all((party) => party.prepare({ inputs, ...(asked && { asked }) }));
       const { client, server } = await all((party) => party.query());
+      const bytes = { ...noBytes, ...client.bytes, ...server.bytes };
+      assertPredicted(client.predicted!, [client.rounds!, server.rounds!], [{ bytes, framingBytes: 0 }]);
       queries += 1;
       // Who is ready first waits for the other within its online time: the first phase is as long as the slower one's,
       // and the client, who has the output, says when the second ends.
@@ -106,7 +113,8 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
       seconds.offline += offline;
       seconds.online += online;
       const raw = new Map([...client.raw, ...server.raw]);
-      return { outputs: client.outputs, serverOutputs: server.outputs, raw, seconds: { offline, online } };
+      const measured = { rounds: client.rounds!, bytes };
+      return { outputs: client.outputs, serverOutputs: server.outputs, raw, seconds: { offline, online }, measured };
     },
     end: async () => {
       const reports = await all((party) => party.end());

@@ -40,6 +40,18 @@ export function expectedOf({ setup, offline, online }: Prediction, queries: numb
   };
 }
 
+/** What some queries of a session send together, the session's setup not included. */
+export const totalOf = (predictions: readonly Prediction[]): Total => ({
+  rounds: predictions.reduce((sum, { offline, online }) => sum + offline.rounds + online.rounds, 0),
+  bytes: addBytes(noBytes, ...predictions.flatMap(({ offline, online }) => [offline.bytes, online.bytes])),
+});
+
+/** What went over a party's links since an earlier look. */
+export const since = (now: Metered, before: Metered): Metered["bytes"] =>
+  Object.fromEntries(
+    Object.entries(now.bytes).map(([link, count]) => [link, count - (before.bytes[link as Link] ?? 0)]),
+  );
+
 /** Both ends of a link and the cost model must agree, to the byte and the round, in every run. */
 export function assertPredicted(predicted: Total, rounds: readonly number[], seen: readonly Metered[]): void {
   const wrong = seen.flatMap(({ bytes }) =>

@@ -12,6 +12,8 @@ export interface PartyTask {
   readonly role: Role;
   readonly links: Readonly<Partial<Record<Role, MessagePort>>>;
   readonly link?: LinkProfile;
+  /** The session keeps what later queries go on from. */
+  readonly keep?: boolean;
 }
 
 export interface PartyCall {
@@ -32,12 +34,12 @@ async function answer(party: Promise<Party>, { id, method, argument }: PartyCall
   }
 }
 
-const { dir, role, links, link } = workerData as PartyTask;
+const { dir, role, links, link, keep } = workerData as PartyTask;
 const channels = Object.entries(links).map(([peer, port]) => {
   const channel = workerChannel(port, peer as Role);
   return [peer, link ? shaped(channel, link) : channel] as const;
 });
-const party = createParty(dir, role, Object.fromEntries(channels));
+const party = createParty(dir, role, Object.fromEntries(channels), keep);
 // A party that cannot be made says so when it is first asked.
 party.catch(() => {});
 parentPort!.on("message", async (call: PartyCall) => parentPort!.postMessage(await answer(party, call)));

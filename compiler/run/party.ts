@@ -1,30 +1,39 @@
+import type { Program } from "../../runtime/program.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
 import { sessionError } from "../../runtime/session/errors.ts";
 import {
+  type Asked,
   type ClientSession,
   openClient,
   openServer,
   type QueryResult,
   type ServerSession,
+  windowAsked,
 } from "../../runtime/session/party-session.ts";
-import { predict } from "../../runtime/session/predict.ts";
+import { addBytes, type Prediction, predictions, predictSetup } from "../../runtime/session/predict.ts";
 import type { Role } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 import { loadPart, type Part } from "./build-parts.ts";
 import { openClientPart, type Prepared } from "./client-part.ts";
-import { expectedOf, type Metered, meter, setupRounds, type Total, watched, watchMemory } from "./meter.ts";
+import { type Metered, meter, setupRounds, since, type Total, totalOf, watched, watchMemory } from "./meter.ts";
 import { dequantise } from "./quantise.ts";
 
 /** One party of a local run; each method is called on all three, and waits for the others as a real party would. */
 export interface Party {
   readonly open: () => Promise<void>;
   /** Client: runs the public part, so that a bad input is found before anything is sent. */
-  readonly prepare: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<void>;
+  readonly prepare: (question: Question) => Promise<void>;
   readonly query: () => Promise<PartyQuery>;
   readonly end: () => Promise<PartyReport>;
   /** Drops the links: whoever waits for this party learns that it left. */
   readonly abandon: () => Promise<void>;
+}
+
+/** The model's inputs, and in a session that keeps state what is asked about them. */
+export interface Question {
+  readonly inputs: ReadonlyMap<string, TypedTensor>;
+  readonly asked?: Asked;
 }
 
 export interface PartyQuery {
@@ -32,6 +41,11 @@ export interface PartyQuery {
   /** Revealed integers by value of the program. */
   readonly raw: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float64Array }>;
   readonly seconds: { readonly offline: number; readonly online: number };
+  /** What this party counted in it: bytes on its links, both ways. */
+  readonly bytes: Metered["bytes"];
+  readonly rounds?: number;
+  /** What was counted for it before it ran, by the client. */
+  readonly predicted?: Total;
 }
 
 export interface PartyReport extends Metered {
@@ -54,26 +68,40 @@ const behaviours: Readonly<Record<Role, (part: Part, to: (peer: Role) => Channel
   dealer: dealerOf,
 };
 
-const nothing: PartyQuery = { outputs: new Map(), raw: new Map(), seconds: { offline: 0, online: 0 } };
+type Answer = Omit<PartyQuery, "bytes" | "predicted">;
+const nothing: Answer = { outputs: new Map(), raw: new Map(), seconds: { offline: 0, online: 0 } };
 
-export async function createParty(dir: string, role: Role, links: Links): Promise<Party> {
-  const part = await loadPart(dir, role);
+/** `keep`: the session goes on place by place from what the window keeps, where the build has a program for that. */
+export async function createParty(dir: string, role: Role, links: Links, keep = false): Promise<Party> {
+  const loaded = await loadPart(dir, role);
+  const { decode, ...window } = loaded;
+  const part: Part = keep ? loaded : window;
   const watch = watchMemory();
   const all = Object.values(links).map((channel: Channel) => watched(channel, watch));
   const to = (peer: Role): Channel => all.find((channel) => channel.peer === peer)!;
   const { rounds, ...party } = await behaviours[role](part, to);
-  let queries = 0;
+  const programs = [part.program, ...(part.decode ? [part.decode] : [])];
+  const predicted = predictions(programs);
+  const questions: Asked[] = [];
+  let asked: Asked = windowAsked;
   return {
     ...party,
+    prepare: async (question) => {
+      asked = question.asked ?? windowAsked;
+      await party.prepare(question);
+    },
     query: async () => {
-      queries += 1;
-      return party.query();
+      questions.push(asked);
+      const before = meter(role, all);
+      const answer = await party.query();
+      const total = role === "client" ? { predicted: totalOf([predicted(asked)]) } : {};
+      return { ...answer, bytes: since(meter(role, all), before), ...total };
     },
     end: async () => {
       await party.end();
       const measured = meter(role, all);
       await Promise.all(all.map((channel) => channel.close()));
-      const counted = rounds && { rounds: rounds(), predicted: expectedOf(predict(part.program), queries) };
+      const counted = rounds && { rounds: rounds(), predicted: wholeOf(programs, questions.map(predicted)) };
       return { ...measured, role, ...counted, peakMegabytes: watch.stop() };
     },
     abandon: async () => {
@@ -84,19 +112,25 @@ export async function createParty(dir: string, role: Role, links: Links): Promis
   };
 }
 
+/** A session from its setup on. */
+function wholeOf(programs: readonly Program[], queries: readonly Prediction[]): Total {
+  const [setup, rest] = [predictSetup(programs), totalOf(queries)];
+  return { rounds: setup.rounds + rest.rounds, bytes: addBytes(setup.bytes, rest.bytes) };
+}
+
 interface Behaviour {
   readonly open: () => Promise<void>;
-  readonly prepare: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<void>;
-  readonly query: () => Promise<PartyQuery>;
+  readonly prepare: (question: Question) => Promise<void>;
+  readonly query: () => Promise<Answer>;
   readonly end: () => Promise<void>;
   readonly rounds?: () => number;
 }
 
-async function dealerOf({ program }: Part, to: (peer: Role) => Channel): Promise<Behaviour> {
+async function dealerOf({ program, decode }: Part, to: (peer: Role) => Channel): Promise<Behaviour> {
   let dealing: Promise<unknown> = Promise.resolve();
   return {
     open: async () => {
-      dealing = runDealer(program, { client: to("client"), server: to("server") });
+      dealing = runDealer(program, { client: to("client"), server: to("server") }, decode);
       // Heard of at the end, or not at all when another party failed first.
       dealing.catch(() => {});
     },
@@ -108,7 +142,7 @@ async function dealerOf({ program }: Part, to: (peer: Role) => Channel): Promise
 
 async function clientOf(part: Part, to: (peer: Role) => Channel): Promise<Behaviour> {
   const around = await openClientPart(part);
-  const opening = { program: part.program, tensors: part.tensors, peer: to("server"), dealer: to("dealer") };
+  const opening = { ...openingOf(part), peer: to("server"), dealer: to("dealer") };
   let session: ClientSession | undefined;
   let prepared: Prepared | undefined;
   let rounds = setupRounds;
@@ -116,13 +150,13 @@ async function clientOf(part: Part, to: (peer: Role) => Channel): Promise<Behavi
     open: async () => {
       session = await openClient(opening);
     },
-    prepare: async (inputs) => {
-      prepared = await around.before(inputs);
+    prepare: async ({ inputs, asked }) => {
+      prepared = await around.before(inputs, asked);
     },
     query: async () => {
-      const result = await session!.query(prepared!.shared);
+      const result = await session!.query(prepared!.shared, prepared!.asked);
       rounds += result.rounds;
-      return { outputs: await around.after(prepared!, result.outputs), raw: rawOf(result), seconds: result.seconds };
+      return { outputs: await around.after(prepared!, result.outputs), ...answerOf(result) };
     },
     end: async () => {
       await session!.end();
@@ -133,7 +167,7 @@ async function clientOf(part: Part, to: (peer: Role) => Channel): Promise<Behavi
 }
 
 async function serverOf(part: Part, to: (peer: Role) => Channel): Promise<Behaviour> {
-  const opening = { program: part.program, tensors: part.tensors, peer: to("client"), dealer: to("dealer") };
+  const opening = { ...openingOf(part), peer: to("client"), dealer: to("dealer") };
   let session: ServerSession | undefined;
   let rounds = setupRounds;
   return {
@@ -145,13 +179,21 @@ async function serverOf(part: Part, to: (peer: Role) => Channel): Promise<Behavi
       const result = await session!.serve();
       if (!result) throw new Error("the client ended the session within a query");
       rounds += result.rounds;
-      return { outputs: revealedToServer(part, result), raw: rawOf(result), seconds: result.seconds };
+      return { outputs: revealedToServer(part, result), ...answerOf(result) };
     },
     // Hears that the client ended, and tells the dealer.
     end: async () => void (await session!.serve()),
     rounds: () => rounds,
   };
 }
+
+const openingOf = ({ program, decode, tensors }: Part) => ({ program, ...(decode && { next: decode }), tensors });
+
+const answerOf = (result: QueryResult) => ({
+  raw: rawOf(result),
+  seconds: result.seconds,
+  rounds: result.rounds,
+});
 
 const rawOf = ({ outputs }: QueryResult): PartyQuery["raw"] =>
   new Map([...outputs].map(([id, { shape, data }]) => [id, { shape, data: data! }]));

@@ -54,7 +54,7 @@ function oneHot(indices: Tensor, depth: number): Tensor | Diagnostic {
 
 /** What the client shares, by input of the program. */
 export function quantise(
-  { cuts }: Manifest,
+  { cuts }: Pick<Manifest, "cuts">,
   program: Program,
   tensors: ReadonlyMap<string, Tensor>,
 ): Readonly<Record<string, IntTensor>> {

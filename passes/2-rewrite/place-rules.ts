@@ -117,8 +117,13 @@ const reduced: Rule = (site) => {
   return { axis: site.attrs.keepdims === false ? axis - axes.filter((each) => each < axis).length : axis };
 };
 
-const weighed: Rule = (site) =>
-  axisOf(site.attrs.axis as number, site.shapes[0]!.length) === first(site) ? several : { axis: first(site) };
+/** Along one axis, which may be gone afterwards. */
+const alongOne: Rule = (site) => {
+  const axis = first(site);
+  const along = axisOf(site.attrs.axis as number, site.shapes[0]!.length);
+  if (along === axis) return several;
+  return { axis: site.attrs.keepdims === false && along < axis ? axis - 1 : axis };
+};
 
 const rulesOf: readonly (readonly [Rule, string])[] = [
   [
@@ -135,7 +140,7 @@ const rulesOf: readonly (readonly [Rule, string])[] = [
   [joined, "concat"],
   [looked, "gather"],
   [reduced, "reduce-sum reduce-mean reduce-max reduce-min reduce-prod"],
-  [weighed, "softmax argmax"],
+  [alongOne, "softmax argmax"],
 ];
 
 /** How each operator carries the places of a window; of any other nothing is known. */

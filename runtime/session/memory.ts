@@ -12,7 +12,7 @@ export const nothingKept: Memory = { rows: 0, wires: {} };
 
 /**
  * What is kept after a query at a place. A program that reads none starts anew with its first `place` rows, those
- * behind them being padding; another adds its rows to those before.
+ * behind them being padding, none at place 0; another adds its rows to those before.
  */
 export function remember(
   { kept = {} }: Program,
@@ -21,7 +21,7 @@ export function remember(
   place: number,
 ): Memory {
   const names = Object.entries(kept);
-  if (names.length === 0) return before;
+  if (names.length === 0 || place === 0) return nothingKept;
   let rows = 0;
   const wires = names.map(([name, { past }]): [string, Wire] => {
     const made = results[name] as Wire;
@@ -35,10 +35,14 @@ export function remember(
 /** Whether the program goes on from what is kept. */
 export const readsKept = ({ kept = {} }: Program): boolean => Object.values(kept).some(({ past }) => past > 0);
 
-/** Places that a program can be asked about: a window keeps from 1 to all of its rows, the next place follows a past. */
+/** Places that a program can be asked about: a window keeps none to all of its rows, the next place follows a past. */
 export function placesOf({ kept = {} }: Program): { readonly least: number; readonly most: number } {
   const [first] = Object.values(kept);
-  return first ? { least: 1, most: first.past > 0 ? first.past : first.shape[keptAxis]! } : { least: 0, most: 0 };
+  return first
+    ? first.past > 0
+      ? { least: 1, most: first.past }
+      : { least: 0, most: first.shape[keptAxis]! }
+    : { least: 0, most: 0 };
 }
 
 /** What is kept, to one who does not hold it: the shapes that `place` rows before have. */

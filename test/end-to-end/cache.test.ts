@@ -155,7 +155,7 @@ describe("a session that keeps keys and values", () => {
     ["a place that was skipped", { program: 1, place: prompt + 1 }],
     ["a place that is there", { program: 1, place: prompt - 1 }],
     ["a third program", { program: 2, place: prompt }],
-    ["a window without text", { program: 0, place: 0 }],
+    ["a place after nothing", { program: 1, place: 0 }],
     ["a window of more text than it has rows", { program: 0, place: length + 1 }],
   ])("refuses %s", async (_, wrong) => {
     const [first] = asked as [Asked];

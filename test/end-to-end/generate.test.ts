@@ -1,0 +1,105 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Artifacts } from "../../compiler/compile.ts";
+import { checkFlow } from "../../compiler/flow/check.ts";
+import type { Manifest } from "../../compiler/manifest.ts";
+import { loadPart } from "../../compiler/run/build-parts.ts";
+import { generate } from "../../compiler/run/generate.ts";
+import { type LocalQuery, openLocal } from "../../compiler/run/local.ts";
+import { readTokenizer } from "../../compiler/tokenizer.ts";
+import { predict } from "../../runtime/session/predict.ts";
+import { build } from "./compiled.ts";
+
+/*
+ * The date model with its adapter generates text token by token: once over the whole window for every token, once from
+ * what earlier tokens left. Every query of either is held against what was counted for it (openLocal).
+ */
+const fixture = resolve(import.meta.dirname, "../../fixtures/date-llama");
+const dir = mkdtempSync(join(tmpdir(), "marillc-generate-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+const privateLayers = 3;
+let artifacts: Artifacts;
+let manifest: Manifest;
+
+beforeAll(() => {
+  artifacts = build(dir, {
+    model: join(fixture, "base-ts17.onnx"),
+    adapter: join(fixture, "adapter"),
+    reveal: [{ output: "logits", to: "client" }],
+    calibrate: join(fixture, "calibration.jsonl"),
+  });
+  manifest = artifacts.manifest;
+});
+
+async function textOf(prompt: string, keep: boolean, maxTokens: number) {
+  const session = await openLocal({ dir, inProcess: true, keep });
+  const queries: LocalQuery[] = [];
+  const made = await generate(
+    manifest,
+    readTokenizer(fixture),
+    async (inputs, asked) => {
+      queries.push(await session.query(inputs, asked));
+      return queries.at(-1)!.outputs;
+    },
+    { prompt, maxTokens, keep },
+  );
+  const report = await session.end();
+  expect(report.measured).toEqual(report.predicted);
+  return { ...made, queries };
+}
+
+describe("generation with kept keys and values", () => {
+  it.each([
+    ["date 4/4/21 (m/d/y)=", 3],
+    ["date 3rd of March, 1987=", 2],
+  ] as const)("%s: the tokens of the whole window", async (prompt, count) => {
+    const [kept, whole] = [await textOf(prompt, true, count), await textOf(prompt, false, count)];
+    expect(kept.tokens).toEqual(whole.tokens);
+    const online = ({ measured }: LocalQuery): number =>
+      measured.bytes["client→server"] + measured.bytes["server→client"];
+    const [first, ...others] = kept.queries;
+    for (const step of others) expect(online(step)).toBeLessThan(online(first!) / 20);
+  });
+
+  it("sends as much for a token after a short text as after a long one, but for attention", async () => {
+    const { decode } = await loadPart(dir, "client");
+    const [early, late] = [1, 47].map((place) => predict(decode!, place));
+    const grown = [...late!.dealerByOperator].filter(([label, bytes]) => early!.dealerByOperator.get(label) !== bytes);
+    expect(grown.length).toBe(privateLayers);
+    const kept = manifest.decode!.kept.map(({ name }) => name.replace(/\.(key|value)$/, ""));
+    expect(new Set(grown.map(([label]) => label))).toEqual(new Set(kept));
+  });
+
+  it("takes as many rounds per private layer as docs/generation.md says", () => {
+    const { rounds } = manifest.decode!.predicted.online;
+    const text = readFileSync(resolve(import.meta.dirname, "../../docs/generation.md"), "utf8");
+    expect(text).toContain(`${rounds} rounds`);
+    expect(Math.ceil(rounds / privateLayers)).toBeLessThanOrEqual(36);
+  });
+});
+
+describe("the build", () => {
+  it("passes the flow checker, and not with another opening in the program of one place", () => {
+    expect(checkFlow(artifacts.files).findings).toEqual([]);
+    const changed = (path: string, edit: (text: string) => string) => {
+      const files = new Map(artifacts.files);
+      files.set(path, new TextEncoder().encode(edit(new TextDecoder().decode(files.get(path)))));
+      return checkFlow(files).findings.map(({ at }) => at);
+    };
+    const opened = changed("client/decode.ts", (text) => text.replace('to: "client" } }', 'to: "server" } }'));
+    expect(opened.some((at) => at.startsWith("client/decode."))).toBe(true);
+    expect(changed("decode.mir", (text) => `${text}\n`)).not.toEqual([]);
+    const without = new Map([...artifacts.files].filter(([path]) => path !== "dealer/decode.js"));
+    expect(checkFlow(without).findings.map(({ at }) => at)).toContain("dealer/decode.js");
+  });
+
+  it("is refused by a party whose program of one place is of another compilation", async () => {
+    const file = join(dir, "client/decode.js");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replace(manifest.decode!.programHash, "0".repeat(64)));
+    await expect(loadPart(dir, "client")).rejects.toThrow("MRL0616");
+    writeFileSync(file, text);
+  });
+});
