@@ -17,12 +17,14 @@ export function denseStrides(shape: Shape): number[] {
  */
 export function broadcastShapes(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, axis) => {
+  const shape = new Array<number>(rank);
+  for (let axis = 0; axis < rank; axis++) {
     const x = a[axis - rank + a.length] ?? 1;
     const y = b[axis - rank + b.length] ?? 1;
     if (x !== y && x !== 1 && y !== 1) throw new RangeError(`shapes [${a}] and [${b}] do not broadcast`);
-    return x === 1 ? y : x;
-  });
+    shape[axis] = x === 1 ? y : x;
+  }
+  return shape;
 }
 
 /** Strides with which a dense tensor of shape `from` is read in the shape `to`: 0 along the axes that repeat. */
