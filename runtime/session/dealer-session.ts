@@ -14,15 +14,15 @@ import { concatBytes, hiddenBytes, sessionWeights, weightHandles } from "./weigh
 /**
  * The dealer's side of one session: seeds to both, the hidden weights from the server, then for each query that the
  * server asks for one frame of corrections per segment of the program, as far ahead as they will be read; where the
- * program has it compute, its part of the query follows. Ends when the server says so. No query is dealt twice. `next`
+ * program has it compute, its part of the query follows. Ends when the server says so. No query is dealt twice. `following`
  * goes on from what the program keeps; of that the dealer has the masks, and deals products of old ones with new ones.
  */
 export async function runDealer(
   program: Program,
   channels: { readonly client: Channel; readonly server: Channel },
-  next?: Program,
+  following?: Program,
 ): Promise<{ readonly queries: number }> {
-  const programs = [program, ...(next ? [next] : [])];
+  const programs = [program, ...(following ? [following] : [])];
   const all = sessionWeights(programs);
   const predicted = predictions(programs);
   const clientSeed = freshSeed();
@@ -33,11 +33,11 @@ export async function runDealer(
   const { handles } = weightHandles("dealer", all.weights, { serverSeed, received: hidden });
   let memory = nothingKept;
 
-  for (let count = 0; ; count++) {
+  for (let next = 0; ; next++) {
     const frame = await channels.server.receive({ kind: "control", maxBytes: maxRequestBytes });
     const request = decodeRequest(frame, "server");
-    if (request.kind === "end") return { queries: count };
-    if (request.query !== count) throw sessionError("reusedCorrelation", { query: request.query, consumed: count - 1 });
+    if (request.kind === "end") return { queries: next };
+    if (request.query !== next) throw sessionError("reusedCorrelation", { query: request.query, consumed: next - 1 });
     const { asked } = request;
     const current = programAsked(programs, asked, memory.rows, "server");
     const { segments, dealerComputes } = predicted(asked);
@@ -47,7 +47,7 @@ export async function runDealer(
     const party = dealerParty({
       clientSeed,
       serverSeed,
-      query: count,
+      query: next,
       emit: (_, packed) => frames.server.push(packed),
       emitToClient: (_, packed) => frames.client.push(packed),
       stock,
