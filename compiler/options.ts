@@ -6,6 +6,7 @@ import type { HeadPolicy } from "../passes/2-rewrite/index.ts";
 import { presets } from "../passes/3-approximate/index.ts";
 import type { Objective } from "../passes/5-select/index.ts";
 import { type LinkProfile, links } from "../runtime/transport/link.ts";
+import type { LowRankOptions } from "./onnx/merged-lora.ts";
 
 export interface CompileOptions {
   /** Path of the ONNX model. */
@@ -16,6 +17,8 @@ export interface CompileOptions {
   readonly adapter?: string;
   /** Folder of the public adapter that the private one started from: an equal A is public. */
   readonly baseAdapter?: string;
+  /** Adapters of this rank are merged into the model: its changes of the base's matrices are taken apart into A and B. */
+  readonly lowRank?: LowRankOptions;
   /** Patterns of private weight names. */
   readonly private?: readonly string[];
   /** Who holds which input; default: the client. */
@@ -100,6 +103,14 @@ export function settle(options: CompileOptions): {
       code: "MRL0653",
       message: "--base-adapter names what an adapter started from, and there is none",
       help,
+    });
+  }
+  if (options.lowRank && (options.base === undefined || options.adapter !== undefined)) {
+    problems.push({
+      code: "MRL0654",
+      message:
+        "--low-rank takes adapters out of a model that they were merged into: its base is needed, and no --adapter",
+      help: "give --base <the model before>; an adapter in a folder of its own goes beside the base model",
     });
   }
   const margin = options.margin ?? defaultMargin;

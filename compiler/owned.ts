@@ -1,6 +1,7 @@
 import { readModel } from "./onnx/decode.ts";
 import { type Imported, importModel } from "./onnx/import.ts";
 import { attachAdapter } from "./onnx/import-adapter.ts";
+import { takeApart } from "./onnx/merged-lora.ts";
 import { decideOwnership, type Ownership } from "./onnx/ownership.ts";
 import { openBase } from "./onnx/ownership-base.ts";
 import { publicSurrogate, type Surrogate } from "./onnx/ownership-surrogate.ts";
@@ -29,12 +30,15 @@ export function importOwned(
   options: CompileOptions,
   { allowAllPublic = false, canonical = true }: HowToImport = {},
 ): Owned {
-  const model = readModel(options.model);
-  const adapter = options.adapter === undefined ? undefined : readAdapter(options.adapter);
+  const read = readModel(options.model);
+  const base = options.base === undefined ? undefined : openBase(options.base);
+  const given = options.adapter === undefined ? undefined : readAdapter(options.adapter);
+  const { model, adapter } =
+    options.lowRank && base ? takeApart(read, base, options.lowRank, options.private) : { model: read, adapter: given };
   const ownership = decideOwnership(model, {
     allowAllPublic,
     ...(options.private && { private: options.private }),
-    ...(options.base !== undefined && { base: openBase(options.base) }),
+    ...(base && { base }),
     ...(adapter && { adapter }),
     ...(options.baseAdapter !== undefined && { baseAdapter: readAdapter(options.baseAdapter) }),
   });

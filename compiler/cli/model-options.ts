@@ -3,7 +3,7 @@ import { presets } from "../../passes/3-approximate/index.ts";
 import type { CompileOptions } from "../compile.ts";
 import { settle } from "../options.ts";
 import type { OptionSpec, Options } from "./command.ts";
-import { dimsOf, labelsOf, linkOf, revealsOf } from "./values.ts";
+import { dimsOf, labelsOf, linkOf, lowRankOf, revealsOf } from "./values.ts";
 
 /** Who owns what, and how the model is compiled: the same for compile, cost and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
@@ -12,6 +12,10 @@ export const modelOptions: readonly OptionSpec[] = [
   {
     flags: "--base-adapter <peft-dir>",
     help: "what the adapter started from, public: an A that is equal is public too",
+  },
+  {
+    flags: "--low-rank <r[@tolerance]>",
+    help: "adapters of rank r are merged into the model: public base, private A and B (tolerance: part of a change that may be left out, default 1e-4)",
   },
   {
     flags: "--private <pattern>",
@@ -63,10 +67,12 @@ export function compileOptionsOf(model: string, options: Options, link = linkOf(
   const texts = names.map((name) => [name, options.text(name)]).filter(([, value]) => value !== undefined);
   const owners = options.texts("private");
   const reveal = revealsOf(options);
+  const lowRank = lowRankOf(options);
   const compile: CompileOptions = {
     model,
     ...Object.fromEntries(texts),
     ...(options.text("baseAdapter") !== undefined && { baseAdapter: options.text("baseAdapter")! }),
+    ...(lowRank && { lowRank }),
     ...(owners.length > 0 && { private: owners }),
     ...(reveal.length > 0 && { reveal }),
     ...(link && { link }),

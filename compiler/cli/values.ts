@@ -1,6 +1,7 @@
 import type { Label } from "../../ir/label.ts";
 import { labels } from "../../ir/label.ts";
 import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
+import type { LowRankOptions } from "../onnx/merged-lora.ts";
 import { type Options, usage } from "./command.ts";
 
 /** Values of options; what cannot be read is wrong usage. */
@@ -24,6 +25,18 @@ export function countOf(options: Options, name: string, otherwise: number): numb
   if (text === undefined) return otherwise;
   const count = Number(text);
   return /^\d+$/.test(text) && count >= 1 ? count : usage(`--${name} takes a whole number from 1, found "${text}"`);
+}
+
+const defaultTolerance = 1e-4;
+
+/** `8` or `8@1e-3`. */
+export function lowRankOf(options: Options): LowRankOptions | undefined {
+  const text = options.text("lowRank");
+  if (text === undefined) return undefined;
+  const [, rank, given] = /^(\d{1,5})(?:@(.+))?$/.exec(text) ?? [];
+  const tolerance = given === undefined ? defaultTolerance : Number(given);
+  if (Number(rank) >= 1 && tolerance >= 0 && tolerance < 1) return { rank: Number(rank), tolerance };
+  return usage(`--low-rank takes a rank and a tolerance below 1, as 8 or 8@1e-3, found "${text}"`);
 }
 
 /** `name=value` or `name:value` arguments of one option. */

@@ -72,3 +72,21 @@ function rounded(value: number, dtype: Dtype): number {
   const up = part > 0.5 || (part === 0.5 && floor % 2 !== 0);
   return (floor + (up ? 1 : 0)) * unit;
 }
+
+/** Little-endian elements of any format that weights have; what the format has not is rounded to nearest. */
+export function weightBytes(dtype: Dtype, { data }: Pick<Tensor, "data">): Uint8Array {
+  const numbers = data.map((value) => rounded(value, dtype));
+  if (dtype === "float16") return new Uint8Array(Uint16Array.from(numbers, halfBits).buffer);
+  // The upper half of single precision.
+  if (dtype === "bfloat16") return new Uint8Array(Float32Array.from(numbers).buffer).filter((_, at) => at % 4 >= 2);
+  return encodeElements(dtype, data);
+}
+
+/** IEEE 754 binary16 of a number that it has. */
+function halfBits(value: number): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const size = Math.abs(value);
+  if (size < 2 ** -14) return sign + size * 2 ** 24;
+  const exponent = Math.floor(Math.log2(size));
+  return sign + (exponent + 15) * 1024 + (size / 2 ** exponent - 1) * 1024;
+}

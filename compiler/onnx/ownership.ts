@@ -84,7 +84,7 @@ function judge(weight: Weight, options: OwnershipOptions, counterparts: Map<stri
   const { base } = options;
   const found = base?.counterpart(weight);
   if (found) counterparts.set(weight.name, found);
-  const named = options.private?.find((pattern) => namesOf(weight).some((name) => matches(pattern, name)));
+  const named = options.private?.find((pattern) => isNamedBy(weight, pattern));
   if (named !== undefined) return { label: "server", why: `named by --private ${named}` };
   const open = options.public?.find((pattern) => matches(pattern, weight.name));
   if (open !== undefined) return { label: "public", why: `named by --public ${open}` };
@@ -96,6 +96,9 @@ function judge(weight: Weight, options: OwnershipOptions, counterparts: Map<stri
   if (weight.origins.length > 0) return { label: "public", why: "not declared private" };
   return { label: "server", why: "the file does not tell which parameter it is, so that no pattern could name it" };
 }
+
+export const isNamedBy = (weight: Weight, pattern: string): boolean =>
+  namesOf(weight).some((name) => matches(pattern, name));
 
 /** All names that a pattern may mean: its own, and those of its origins with and without wrappers in front. */
 function namesOf({ name, origins }: Weight): readonly string[] {

@@ -33,6 +33,8 @@ test.each([
   [["inspect", "a.onnx", "--stage", "later"]],
   [["compile", "a.onnx", "-o", "b", "--link", "fast"]],
   [["inspect", "a.onnx", "--link", "100"]],
+  [["inspect", "a.onnx", "--low-rank", "0"]],
+  [["inspect", "a.onnx", "--low-rank", "8@2"]],
   [["cost", "a.onnx", "--link", "lan", "--link", "0x40"]],
   [["cost", "--shape", "bert-tiny", "--dim", "seq=4", "--private", "half"]],
   [["run", "b", "--link", "fast"]],

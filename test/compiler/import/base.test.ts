@@ -6,13 +6,12 @@ import { decodeModel } from "../../../compiler/onnx/decode.ts";
 import type { Dtype } from "../../../compiler/onnx/dtype.ts";
 import { decideOwnership, type OwnershipOptions, type Provenance } from "../../../compiler/onnx/ownership.ts";
 import { openBase } from "../../../compiler/onnx/ownership-base.ts";
-import { roundedTo } from "../../../compiler/onnx/ownership-bytes.ts";
+import { roundedTo, weightBytes } from "../../../compiler/onnx/ownership-bytes.ts";
 import { transpose } from "../../../compiler/onnx/tensor-data.ts";
 import { type StoredTensor, writeSafetensors } from "../../../compiler/weights/safetensors.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { codesOf, floatInfo, modelBytes, node } from "../onnx/build.ts";
-import { weightBytes } from "../onnx/narrow-bytes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "marillc-base-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -45,7 +44,7 @@ const up = "model.layers.0.up.weight";
 /** As TorchScript exports it: matrices are transposed and renamed, the head is a matrix of its own. */
 function exported(values: ReadonlyMap<string, Tensor>, dtype: Dtype, name = "tuned.onnx"): Uint8Array {
   const stored = (initializer: string, { shape, data }: Tensor) => {
-    return { name: initializer, dims: [...shape], dataType: onnxTypes[dtype]!, rawData: weightBytes(dtype, data) };
+    return { name: initializer, dims: [...shape], dataType: onnxTypes[dtype]!, rawData: weightBytes(dtype, { data }) };
   };
   const linear = (parameter: string, at: number) =>
     stored(`onnx::MatMul_${at}`, transpose(roundedTo(values.get(parameter)!, dtype)));
@@ -89,7 +88,7 @@ function exported(values: ReadonlyMap<string, Tensor>, dtype: Dtype, name = "tun
 function shard(name: string, dtype: Dtype, names: readonly string[]): string {
   const tensors = names.map((parameter): StoredTensor => {
     const { shape, data } = roundedTo(parameters.get(parameter)!, dtype);
-    return { name: parameter, dtype, shape, bytes: weightBytes(dtype, data) };
+    return { name: parameter, dtype, shape, bytes: weightBytes(dtype, { data }) };
   });
   const path = join(folder, name);
   writeFileSync(path, writeSafetensors(tensors));
