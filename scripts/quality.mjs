@@ -1,7 +1,7 @@
 // Compiles each committed row of fixtures/quality and answers held-out questions through the secure path:
 //   npm run quality [-- --limit 200] [--rows date-full,review-full] [--results build/quality.json] [--write]
 // Needs `npm run build` before. Prints the tables of docs/quality.md; --write puts them there. Rows that
-// --results has, for the same limit and program, are not run again.
+// --results has, for as many questions, are not run again.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -16,6 +16,8 @@ const root = new URL("..", import.meta.url).pathname;
 const fixture = join(root, "fixtures/quality");
 const page = join(root, "docs/quality.md");
 const window = 32;
+/** Questions of a row of which one is half a point. */
+const enough = 200;
 const tasks = { date: "Generation: a date in free notation to ISO 8601", review: "Classification: a rating of 0 to 4" };
 
 const { values: options } = parseArgs({
@@ -105,10 +107,11 @@ const markdown = (cells) => `| ${cells.join(" | ")} |`;
 function rowCells(row, teacher, found) {
   const kept = ((100 * row.accuracy) / teacher.accuracy).toFixed(1);
   const plain = [row.row, row.accuracy.toFixed(1), kept];
-  if (!found) return [...plain, ...Array(8).fill("")];
+  if (!found) return [...plain, ...Array(9).fill("")];
   const inPlain = row.wrong.filter((k) => k < found.questions).length;
   return [
     ...plain,
+    found.questions,
     percent(inPlain, found.questions).toFixed(1),
     percent(found.wrong.length, found.questions).toFixed(1),
     found.rounds,
@@ -127,8 +130,9 @@ function taskTable(task, results) {
     "row",
     `right of ${card.heldOut}, %`,
     "of the teacher, %",
-    `first ${limit}: plaintext`,
-    "secure",
+    "questions",
+    "right in plaintext, %",
+    "secure, %",
     "rounds",
     "online MB",
     "offline MB",
@@ -141,33 +145,51 @@ function taskTable(task, results) {
   return [`### ${tasks[task]}`, "", ...[titles, rule, ...cells].map(markdown)].join("\n");
 }
 
+/**
+ * Whether one row beats another on the same questions: by those that only one of them answers rightly, whose difference
+ * must be twice its standard error, √(their number), as McNemar's test has it.
+ */
+function compared(better, worse) {
+  const only = (one, other) => one.wrong.filter((k) => !other.wrong.includes(k)).length;
+  const [won, lost] = [only(worse, better), only(better, worse)];
+  if (Math.abs(won - lost) < 2 * Math.sqrt(won + lost)) return "these questions do not tell them apart";
+  return won > lost ? "holds" : "does not hold";
+}
+
 /** What was asked of the table, and what it says. */
 function verdicts(results) {
   const of = (task, row) => card.rows.find((each) => each.task === task && each.row === row);
-  const said = (holds) => (holds ? "holds" : "does not hold");
   const lines = [];
   for (const task of Object.keys(tasks)) {
-    const kept = (100 * of(task, "lf50-lora8-kd").accuracy) / of(task, "full").accuracy;
+    const half = of(task, "lf50-lora8-kd");
+    const kept = (100 * half.accuracy) / of(task, "full").accuracy;
     lines.push(
-      `- ${task}: half frozen with LoRA of rank 8 keeps ${kept.toFixed(1)} % of the teacher (asked: 95): ${said(kept >= 95)}.`,
+      `- ${task}: half frozen with LoRA of rank 8 keeps ${kept.toFixed(1)} % of the teacher (asked: 95): ${kept >= 95 ? "holds" : "does not hold"}.`,
     );
     for (const merged of card.rows.filter((row) => row.task === task && row.merge > 1)) {
-      const pruned = of(task, merged.row.replace("hm", "hp"));
+      const pruned = of(task, merged.row.replace("hm", "hp").replace(/-(adjacent|root)/, ""));
       if (!pruned) continue;
       const [a, b] = [merged, pruned].map(({ accuracy }) => accuracy.toFixed(1));
-      lines.push(
-        `- ${task}: ${merged.row} beats ${pruned.row}, ${a} against ${b} %: ${said(merged.accuracy > pruned.accuracy)}.`,
-      );
+      lines.push(`- ${task}: ${merged.row} beats ${pruned.row}, ${a} against ${b} %: ${compared(merged, pruned)}.`);
     }
   }
-  for (const row of card.rows) {
-    const found = results[keyOf(row)];
-    if (!found) continue;
-    const lost = (100 * (found.wrong.length - row.wrong.filter((k) => k < found.questions).length)) / found.questions;
-    lines.push(
-      `- ${keyOf(row)}: the secure path loses ${lost.toFixed(1)} points on ${found.questions} questions (asked: at most 0.5): ${said(lost <= 0.5)}.`,
-    );
-  }
+  const measured = card.rows.filter((row) => results[keyOf(row)]);
+  const [asked, lost, different] = [0, 0, 0].map((_, what) =>
+    measured.reduce((sum, row) => {
+      const found = results[keyOf(row)];
+      const inPlain = row.wrong.filter((k) => k < found.questions);
+      const changed = (some, others) => some.filter((k) => !others.includes(k)).length;
+      const both = changed(found.wrong, inPlain) + changed(inPlain, found.wrong);
+      return sum + [found.questions, found.wrong.length - inPlain.length, both][what];
+    }, 0),
+  );
+  const points = asked === 0 ? 0 : (100 * lost) / asked;
+  const least = measured.length === 0 ? 0 : Math.min(...measured.map((row) => results[keyOf(row)].questions));
+  const verdict =
+    points > 0.5 ? "does not hold" : least >= enough ? "holds" : "too few questions for each row to say more";
+  lines.push(
+    `- The secure path answers ${asked} questions over ${measured.length} rows; ${different} of them rightly where plaintext is wrong or the other way round, which loses ${points.toFixed(2)} points (asked: at most 0.5): ${verdict}.`,
+  );
   return lines.join("\n");
 }
 
@@ -177,7 +199,7 @@ const work = mkdtempSync(join(tmpdir(), "marillc-quality-"));
 try {
   for (const row of card.rows.filter(({ files }) => files)) {
     const key = keyOf(row);
-    if ((chosen && !chosen.includes(key)) || results[key]?.questions === limit) continue;
+    if ((chosen && !chosen.includes(key)) || results[key]?.questions >= limit) continue;
     results[key] = await measure(row, join(work, key));
     if (!save) continue;
     mkdirSync(dirname(save), { recursive: true });
