@@ -20,6 +20,8 @@ export interface LoadedParty {
   readonly tensors: ReadonlyMap<string, IntTensor>;
   /** Text of program.mir; empty where only the party's own folder of the client is there. */
   readonly mir: string;
+  /** Text of decode.mir, likewise. */
+  readonly decodeMir?: string;
 }
 
 const maxTextBytes = 256 * 2 ** 20;
@@ -29,7 +31,8 @@ const again = "compile again, and copy the party's whole folder";
 export async function loadParty(dir: string, role: Role): Promise<LoadedParty> {
   const folder = folderOf(dir, role);
   const manifest = readManifest(join(folder, "manifest.json"));
-  const mir = readMir(folder, manifest);
+  const mir = readMir(folder, "program.mir", manifest.programHash);
+  const decodeMir = manifest.decode && readMir(folder, "decode.mir", manifest.decode.programHash);
   const program = await importProgram(join(folder, "program.js"), role, manifest, manifest.programHash);
   const decode =
     manifest.decode && (await importProgram(join(folder, "decode.js"), role, manifest, manifest.decode.programHash));
@@ -37,7 +40,8 @@ export async function loadParty(dir: string, role: Role): Promise<LoadedParty> {
   const tensors = existsSync(file) ? unpackWeights(file) : noWeights(role, file);
   for (const each of [program, ...(decode ? [decode] : [])])
     throwIfAny(weightProblems(each.weights, tensors, role, file));
-  return { manifest, program, ...(decode && { decode }), tensors, mir };
+  const next = decode && decodeMir !== undefined ? { decode, decodeMir } : {};
+  return { manifest, program, ...next, tensors, mir };
 }
 
 /** Only the dealer has none. */
@@ -89,15 +93,15 @@ export function readManifest(path: string): Manifest {
 }
 
 /** The module's text, beside the program or (for the client) in the build directory around it. */
-function readMir(folder: string, { programHash }: Manifest): string {
+function readMir(folder: string, name: string, expected: string): string {
   const inBuild = ["client", "server", "dealer"].includes(basename(resolve(folder)));
-  const around = join(dirname(resolve(folder)), "program.mir");
-  const path = [join(folder, "program.mir"), ...(inBuild ? [around] : [])].find((candidate) => existsSync(candidate));
+  const around = join(dirname(resolve(folder)), name);
+  const path = [join(folder, name), ...(inBuild ? [around] : [])].find((candidate) => existsSync(candidate));
   if (path === undefined) return "";
   const bytes = readWhole(path, maxTextBytes, "MRL0613");
   const hash = createHash("sha256").update(bytes).digest("hex");
-  if (hash !== programHash)
-    fail(problem("MRL0613", path, `expected the SHA-256 of the manifest, ${programHash}, found ${hash}`, again));
+  if (hash !== expected)
+    fail(problem("MRL0613", path, `expected the SHA-256 of the manifest, ${expected}, found ${hash}`, again));
   return new TextDecoder().decode(bytes);
 }
 

@@ -1,25 +1,30 @@
 import { whereText } from "../report/build-summary.ts";
 import { dealerName, named } from "../report/names.ts";
 import { costLine, type TokenCost, timeLine, tokenLine } from "../report/run-text.ts";
-import { loadManifest, partyFolder } from "../run/build-parts.ts";
+import { loadManifest, loadPart, partyFolder } from "../run/build-parts.ts";
 import { type Forward, generate } from "../run/generate.ts";
 import { openLocal } from "../run/local.ts";
-import { roundTimes, statementOf } from "../run/result.ts";
+import { type Measured, roundTimes, statementOf } from "../run/result.ts";
+import { openRemote, type RemoteSession } from "../run/services/query.ts";
 import { readTokenizer } from "../tokenizer.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { countOf, linkOf } from "./values.ts";
+import { type Call, type CommandSpec, jsonOption, type Outcome, usage } from "./command.ts";
+import { identityOf } from "./network-options.ts";
+import { addressOf, countOf, linkOf } from "./values.ts";
 
 const defaultTokens = 32;
 
 export const generateCommand: CommandSpec = {
   name: "generate",
-  summary: "continue a text with a compiled language model, every party on this machine",
+  summary: "continue a text with a compiled language model: every party on this machine, or as the client of a server",
   arguments: [{ name: "build-dir", help: "what marillc compile wrote, with the model's tokenizer files" }],
   options: [
     { flags: "--prompt <text>", help: "the text to continue", required: true },
     { flags: "--max-tokens <n>", help: `at most so many tokens (default: ${defaultTokens})` },
-    { flags: "--link <link>", help: "shape the links: lan, wan, or <Mbit/s>x<round-trip ms>" },
     { flags: "--no-cache", help: "run the whole window for every token, and keep nothing between tokens" },
+    { flags: "--server <host:port>", help: "be the client of this server; with --dealer and --identity, as query" },
+    { flags: "--dealer <host:port>", help: "with --server: where the dealer listens" },
+    { flags: "--identity <dir>", help: "with --server: the client's folder of marillc keys init" },
+    { flags: "--link <link>", help: "shape the links: lan, wan, or <Mbit/s>x<round-trip ms>" },
     { flags: "--in-process", help: "all parties in one thread, for debugging" },
     jsonOption,
   ],
@@ -27,18 +32,57 @@ export const generateCommand: CommandSpec = {
   run: continueText,
 };
 
+/** A session wherever the others are. */
+interface Session extends Omit<RemoteSession, "end"> {
+  readonly end: () => Promise<{
+    readonly predicted: Awaited<ReturnType<RemoteSession["end"]>>["predicted"];
+    readonly measured: Omit<Measured, "bytes"> & { readonly bytes: Readonly<Record<string, number>> };
+    readonly queries: number;
+  }>;
+  /** Who computes where. */
+  readonly where: string;
+}
+
+async function openHere({ args, options, warn }: Call, keep: boolean, helper: string): Promise<Session> {
+  const link = linkOf(options);
+  warn("all three parties run on this machine: fine as a test, no protection as a deployment");
+  const dir = args[0]!;
+  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), keep, ...(link && { link }) });
+  return {
+    ...session,
+    end: async () => {
+      const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
+      const times = roundTimes(seconds);
+      return { predicted, measured: { ...measured, framingBytes, seconds: times, peakMegabytes }, queries };
+    },
+    where: `client, server and ${helper} on this machine`,
+  };
+}
+
+async function openThere(call: Call, helper: string): Promise<Session> {
+  const { args, options } = call;
+  if (options.text("dealer") === undefined || options.text("identity") === undefined)
+    return usage("--server is given together with --dealer and --identity");
+  if (options.text("link") !== undefined || options.flag("inProcess"))
+    return usage("--link and --in-process are for parties on this machine, not with --server");
+  const [server, dealer] = [addressOf(options, "server"), addressOf(options, "dealer")];
+  const identity = await identityOf(call, "client");
+  const part = await loadPart(args[0]!, "client");
+  const session = await openRemote({ part, identity, server, dealer });
+  return { ...session, where: `client on this machine; server and ${helper} elsewhere` };
+}
+
 async function continueText(call: Call): Promise<Outcome> {
   const { args, options, json, io } = call;
-  const dir = args[0]!;
-  const link = linkOf(options);
   const maxTokens = countOf(options, "maxTokens", defaultTokens);
-  const manifest = loadManifest(dir);
-  const tokens = readTokenizer(partyFolder(dir, "client"));
+  const folder = partyFolder(args[0]!, "client");
+  const manifest = loadManifest(folder);
+  const tokens = readTokenizer(folder);
   const prompt = options.text("prompt")!;
   const start = tokens.encode(prompt).length;
-  call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
   const keep = options.flag("cache") && manifest.decode !== undefined;
-  const session = await openLocal({ dir, inProcess: options.flag("inProcess"), keep, ...(link && { link }) });
+  const helper = dealerName(manifest.setting);
+  const session = await (options.text("server") === undefined ? openHere(call, keep, helper) : openThere(call, helper));
   const costs: TokenCost[] = [];
   const forward: Forward = async (inputs, asked) => {
     const { outputs, measured, seconds } = await session.query(inputs, asked);
@@ -51,19 +95,15 @@ async function continueText(call: Call): Promise<Outcome> {
     io.out(piece);
     io.err(`  ${tokenLine(costs.at(-1)!)}\n`);
   };
-  const made = await generate(manifest, tokens, forward, {
-    prompt,
-    maxTokens,
-    keep,
-    ...(json ? {} : { onText }),
-  }).catch(async (error) => {
-    await session.abandon();
+  const asking = { prompt, maxTokens, keep, ...(json ? {} : { onText }) };
+  const made = await generate(manifest, tokens, forward, asking).catch(async (error) => {
+    await session.abandon(error);
     throw error;
   });
-  const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
-  const cost = named(manifest.setting, { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes });
+  const { predicted, measured, queries } = await session.end();
+  const cost = named(manifest.setting, measured);
   const statement = statementOf(manifest);
-  const where = `client, server and ${dealerName(statement.setting)} on this machine; ${statement.setting}: ${statement.security}`;
+  const where = `${session.where}; ${statement.setting}: ${statement.security}`;
   return {
     json: {
       schema: 1,

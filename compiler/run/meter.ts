@@ -1,4 +1,13 @@
-import { addBytes, type LinkBytes, noBytes, type Prediction } from "../../runtime/session/predict.ts";
+import type { Program } from "../../runtime/program.ts";
+import type { Asked } from "../../runtime/session/party-session.ts";
+import {
+  addBytes,
+  type LinkBytes,
+  noBytes,
+  type Prediction,
+  predictions,
+  predictSetup,
+} from "../../runtime/session/predict.ts";
 import type { Link, Role } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import { InternalFault } from "./fault.ts";
@@ -31,13 +40,10 @@ export function meter(role: Role, channels: readonly Channel[]): Metered {
 /** Seeds and hidden weights cross before the first query: one round. */
 export const setupRounds = 1;
 
-/** Setup once, the rest as often as there are queries. */
-export function expectedOf({ setup, offline, online }: Prediction, queries: number): Total {
-  const each = addBytes(offline.bytes, online.bytes);
-  return {
-    rounds: setup.rounds + queries * (offline.rounds + online.rounds),
-    bytes: addBytes(setup.bytes, ...new Array<LinkBytes>(queries).fill(each)),
-  };
+/** A session of these programs from its setup on: what each question sends, and setup once. */
+export function expectedOf(programs: readonly Program[], asked: readonly Asked[]): Total {
+  const [setup, rest] = [predictSetup(programs), totalOf(asked.map(predictions(programs)))];
+  return { rounds: setup.rounds + rest.rounds, bytes: addBytes(setup.bytes, rest.bytes) };
 }
 
 /** What some queries of a session send together, the session's setup not included. */

@@ -1,4 +1,3 @@
-import type { Program } from "../../runtime/program.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
 import { sessionError } from "../../runtime/session/errors.ts";
 import {
@@ -10,13 +9,23 @@ import {
   type ServerSession,
   windowAsked,
 } from "../../runtime/session/party-session.ts";
-import { addBytes, type Prediction, predictions, predictSetup } from "../../runtime/session/predict.ts";
+import { predictions } from "../../runtime/session/predict.ts";
 import type { Role } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 import { loadPart, type Part } from "./build-parts.ts";
 import { openClientPart, type Prepared } from "./client-part.ts";
-import { type Metered, meter, setupRounds, since, type Total, totalOf, watched, watchMemory } from "./meter.ts";
+import {
+  expectedOf,
+  type Metered,
+  meter,
+  setupRounds,
+  since,
+  type Total,
+  totalOf,
+  watched,
+  watchMemory,
+} from "./meter.ts";
 import { dequantise } from "./quantise.ts";
 
 /** One party of a local run; each method is called on all three, and waits for the others as a real party would. */
@@ -101,7 +110,7 @@ export async function createParty(dir: string, role: Role, links: Links, keep = 
       await party.end();
       const measured = meter(role, all);
       await Promise.all(all.map((channel) => channel.close()));
-      const counted = rounds && { rounds: rounds(), predicted: wholeOf(programs, questions.map(predicted)) };
+      const counted = rounds && { rounds: rounds(), predicted: expectedOf(programs, questions) };
       return { ...measured, role, ...counted, peakMegabytes: watch.stop() };
     },
     abandon: async () => {
@@ -110,12 +119,6 @@ export async function createParty(dir: string, role: Role, links: Links, keep = 
       await Promise.all(all.map((channel) => channel.close(sessionError("closed", { peer: channel.peer }))));
     },
   };
-}
-
-/** A session from its setup on. */
-function wholeOf(programs: readonly Program[], queries: readonly Prediction[]): Total {
-  const [setup, rest] = [predictSetup(programs), totalOf(queries)];
-  return { rounds: setup.rounds + rest.rounds, bytes: addBytes(setup.bytes, rest.bytes) };
 }
 
 interface Behaviour {

@@ -4,7 +4,7 @@ import type { Program } from "../program.ts";
 import { freshSeed } from "../random.ts";
 import { toolbox } from "../toolbox.ts";
 import type { Channel } from "../transport/channel.ts";
-import { decodeRequest, maxRequestBytes, programAsked } from "./control.ts";
+import { type Asked, decodeRequest, maxRequestBytes, programAsked } from "./control.ts";
 import { sessionError } from "./errors.ts";
 import { runOnline, runSegments } from "./exchange.ts";
 import { atPlace, ghostKept, nothingKept, remember } from "./memory.ts";
@@ -21,7 +21,7 @@ export async function runDealer(
   program: Program,
   channels: { readonly client: Channel; readonly server: Channel },
   following?: Program,
-): Promise<{ readonly queries: number }> {
+): Promise<{ readonly queries: number; readonly asked: readonly Asked[] }> {
   const programs = [program, ...(following ? [following] : [])];
   const all = sessionWeights(programs);
   const predicted = predictions(programs);
@@ -31,14 +31,16 @@ export async function runDealer(
   await channels.server.send(serverSeed.slice());
   const hidden = await channels.server.receive({ exactBytes: hiddenBytes(all.weights) });
   const { handles } = weightHandles("dealer", all.weights, { serverSeed, received: hidden });
+  const questions: Asked[] = [];
   let memory = nothingKept;
 
   for (let next = 0; ; next++) {
     const frame = await channels.server.receive({ kind: "control", maxBytes: maxRequestBytes });
     const request = decodeRequest(frame, "server");
-    if (request.kind === "end") return { queries: next };
+    if (request.kind === "end") return { queries: next, asked: questions };
     if (request.query !== next) throw sessionError("reusedCorrelation", { query: request.query, consumed: next - 1 });
     const { asked } = request;
+    questions.push(asked);
     const current = programAsked(programs, asked, memory.rows, "server");
     const { segments, dealerComputes } = predicted(asked);
     const weights = atPlace(current, all.of(asked.program, handles), asked.place);

@@ -27,6 +27,7 @@ export interface PartyOptions {
 }
 
 export interface QueryResult {
+  readonly asked: Asked;
   /** Real integers of the outputs that this party may read. */
   readonly outputs: ReadonlyMap<string, IntTensor>;
   readonly rounds: number;
@@ -188,7 +189,7 @@ async function open(options: PartyOptions, role: "client" | "server"): Promise<O
     memory = { ...alive(), online: remember(current, online, results, asked.place) };
     const mine = Object.entries(results).filter(([name]) => current.outputs[name]?.to === role);
     const outputs = new Map(mine.map(([name, handle]) => [name, toIntegers((handle as Share).tensor)]));
-    return { outputs, rounds, seconds: { offline: seconds, online: (performance.now() - started) / 1000 } };
+    return { asked, outputs, rounds, seconds: { offline: seconds, online: (performance.now() - started) / 1000 } };
   };
   return {
     get next() {

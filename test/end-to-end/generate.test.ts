@@ -1,13 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Artifacts } from "../../compiler/compile.ts";
 import { checkFlow } from "../../compiler/flow/check.ts";
+import { initKeys, readIdentity } from "../../compiler/keys/index.ts";
 import type { Manifest } from "../../compiler/manifest.ts";
 import { loadPart } from "../../compiler/run/build-parts.ts";
-import { generate } from "../../compiler/run/generate.ts";
+import { type Forward, generate } from "../../compiler/run/generate.ts";
 import { type LocalQuery, openLocal } from "../../compiler/run/local.ts";
+import { startDealer } from "../../compiler/run/services/dealer.ts";
+import { openRemote } from "../../compiler/run/services/query.ts";
+import { startServer } from "../../compiler/run/services/server.ts";
 import { readTokenizer } from "../../compiler/tokenizer.ts";
 import { predict } from "../../runtime/session/predict.ts";
 import { build } from "./compiled.ts";
@@ -77,6 +81,33 @@ describe("generation with kept keys and values", () => {
     const text = readFileSync(resolve(import.meta.dirname, "../../docs/generation.md"), "utf8");
     expect(text).toContain(`${rounds} rounds`);
     expect(Math.ceil(rounds / privateLayers)).toBeLessThanOrEqual(36);
+  });
+});
+
+describe("generation with a server", () => {
+  it("gives the same tokens over TLS, in one session", async () => {
+    const { folders } = await initKeys(join(dir, "..", `${basename(dir)}-keys`));
+    const [client, server, dealer] = await Promise.all(
+      (["client", "server", "dealer"] as const).map((role) => readIdentity(folders[role])),
+    );
+    const log: string[] = [];
+    const say = (line: string): void => void log.push(line);
+    const listen = { host: "127.0.0.1", port: 0 };
+    const dealing = await startDealer({ listen, identity: dealer!, log: say });
+    const serving = await startServer({ dir, listen, dealer: dealing, identity: server!, log: say });
+    const part = await loadPart(dir, "client");
+    const session = await openRemote({ part, identity: client!, server: serving, dealer: dealing });
+    const asking = { prompt: "date 4/4/21 (m/d/y)=", maxTokens: 3, keep: true };
+    const forward: Forward = async (inputs, asked) => (await session.query(inputs, asked)).outputs;
+    const { text } = await generate(manifest, readTokenizer(fixture), forward, asking);
+    const { queries, measured, predicted } = await session.end();
+    expect(text).toBe("202");
+    expect(queries).toBe(3);
+    expect(measured.rounds).toBe(predicted.rounds);
+    await Promise.all([serving.close(), dealing.close()]);
+    expect(log.join("\n")).toContain("answered 3 queries");
+    expect(log.join("\n")).toContain("dealt for 3 queries");
+    rmSync(join(dir, "..", `${basename(dir)}-keys`), { recursive: true });
   });
 });
 

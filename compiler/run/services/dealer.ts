@@ -44,12 +44,17 @@ export async function startDealer(options: DealerOptions): Promise<Service> {
 
 async function deal(pair: Pair, session: string, { log, maxDealtBytes }: DealerOptions): Promise<void> {
   try {
-    const { agreement, program, prediction } = await receiveProgram(pair.server, maxDealtBytes);
+    const { agreement, programs } = await receiveProgram(pair.server, maxDealtBytes);
     const mine = fieldsOf(agreement, "dealer", session);
     // Each compares its own program's hash with that of the text: all three run the same or nothing is dealt.
     await Promise.all([handshake(pair.server, mine), handshake(pair.client, mine)]);
-    const { queries } = await runDealer(program, pair);
-    assertPredicted(expectedOf(prediction, queries), [], [meter("dealer", [pair.client, pair.server])]);
+    const [program, next] = programs;
+    const { queries, asked } = await runDealer(program, pair, next);
+    assertPredicted(
+      expectedOf(next ? [program, next] : [program], asked),
+      [],
+      [meter("dealer", [pair.client, pair.server])],
+    );
     log(`session ${shortId(session)}: dealt for ${queries} queries of ${program.name}`);
     await Promise.all([pair.client.close(), pair.server.close()]);
   } catch (error) {

@@ -1,6 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { type HandshakeFields, protocolVersion } from "../../../runtime/session/handshake.ts";
 import type { Role } from "../../../runtime/steps.ts";
+import type { Part } from "../build-parts.ts";
 
 /** What connections are for. */
 export const purposes = { online: "online", correlations: "correlations", probe: "probe" } as const;
@@ -19,6 +20,16 @@ export interface Agreement {
   readonly setting: string;
   readonly artefacts: string;
 }
+
+/** Both programs of a build, where it has two, by one digest: parties agree on all that a session may run. */
+export const programsHash = (window: string, decode: string | undefined): string =>
+  decode === undefined ? window : createHash("sha256").update(`${window}\n${decode}`).digest("hex");
+
+export const agreementOf = ({ manifest, program, decode }: Part): Agreement => ({
+  program: programsHash(program.hash, decode?.hash),
+  setting: manifest.setting,
+  artefacts: manifest.artefactsHash,
+});
 
 /** What a party says in its handshakes of a fresh session: no correlation of it was ever used. */
 export const fieldsOf = (agreement: Agreement, role: Role, session: string): HandshakeFields => ({

@@ -1,12 +1,11 @@
 import { connect } from "../../../runtime/node.ts";
 import { SessionError } from "../../../runtime/session/errors.ts";
 import { handshake } from "../../../runtime/session/handshake.ts";
-import { openServer } from "../../../runtime/session/party-session.ts";
-import { predict } from "../../../runtime/session/predict.ts";
+import { type Asked, openServer } from "../../../runtime/session/party-session.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import { loadPart, type Part } from "../build-parts.ts";
 import { assertPredicted, expectedOf, meter, setupRounds } from "../meter.ts";
-import { fieldsOf, purposes } from "./meeting.ts";
+import { agreementOf, fieldsOf, purposes } from "./meeting.ts";
 import { sendProgram } from "./program-frame.ts";
 import { type Endpoint, type Service, type ServiceOptions, shortId, startService } from "./service.ts";
 
@@ -25,27 +24,28 @@ export async function startServer(options: ServerOptions): Promise<Service> {
 }
 
 async function serve(part: Part, client: Channel, session: string, options: ServerOptions): Promise<void> {
-  const { manifest, program, tensors, mir } = part;
+  const { program, decode, tensors, mir, decodeMir } = part;
   const { dealer: endpoint, identity, log } = options;
   let dealer: Channel | undefined;
   try {
-    const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifest.artefactsHash };
+    const agreement = agreementOf(part);
     const mine = fieldsOf(agreement, "server", session);
     await handshake(client, mine);
     const purpose = purposes.correlations;
     const patience = { patienceMs: dealerPatienceMs };
     dealer = await connect({ ...endpoint, ...patience, identity, expect: "dealer", purpose, session });
-    await sendProgram(dealer, agreement, mir);
+    await sendProgram(dealer, agreement, mir, decodeMir);
     await handshake(dealer, mine);
-    const party = await openServer({ program, tensors, peer: client, dealer });
-    let queries = 0;
+    const party = await openServer({ program, ...(decode && { next: decode }), tensors, peer: client, dealer });
+    const asked: Asked[] = [];
     let rounds = setupRounds;
     for (let result = await party.serve(); result; result = await party.serve()) {
-      queries += 1;
+      asked.push(result.asked);
       rounds += result.rounds;
     }
-    assertPredicted(expectedOf(predict(program), queries), [rounds], [meter("server", [client, dealer])]);
-    log(`session ${shortId(session)}: answered ${queries} queries`);
+    const programs = [program, ...(decode ? [decode] : [])];
+    assertPredicted(expectedOf(programs, asked), [rounds], [meter("server", [client, dealer])]);
+    log(`session ${shortId(session)}: answered ${asked.length} queries`);
     await Promise.all([client.close(), dealer.close()]);
   } catch (error) {
     const reason = error instanceof SessionError ? error : undefined;
