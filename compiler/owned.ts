@@ -25,11 +25,8 @@ export interface HowToImport {
   readonly canonical?: boolean;
 }
 
-/** Reads the model, decides who owns what, and attaches the adapter. */
-export function importOwned(
-  options: CompileOptions,
-  { allowAllPublic = false, canonical = true }: HowToImport = {},
-): Owned {
+/** The model, its adapter where there is one, and who owns what. */
+function readOwned(options: CompileOptions, allowAllPublic: boolean) {
   const read = readModel(options.model);
   const base = options.base === undefined ? undefined : openBase(options.base);
   const given = options.adapter === undefined ? undefined : readAdapter(options.adapter);
@@ -42,6 +39,18 @@ export function importOwned(
     ...(adapter && { adapter }),
     ...(options.baseAdapter !== undefined && { baseAdapter: readAdapter(options.baseAdapter) }),
   });
+  return { model, adapter, ownership };
+}
+
+/** Who owns what of a model, whether or not it can be compiled. */
+export const ownershipFor = (options: CompileOptions): Ownership => readOwned(options, true).ownership;
+
+/** Reads the model, decides who owns what, and attaches the adapter. */
+export function importOwned(
+  options: CompileOptions,
+  { allowAllPublic = false, canonical = true }: HowToImport = {},
+): Owned {
+  const { model, adapter, ownership } = readOwned(options, allowAllPublic);
   const plain = importModel(model, {
     ownership,
     canonical,

@@ -61,8 +61,9 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   const shapes = bindDims(model, inputs, options.dims ?? new Map(), problems);
   const nodes = liveNodes(graph);
-  problems.push(...unknownOperators(model, nodes), ...unknownInputs(model, inputs, options));
-  throwIfAny(problems);
+  problems.push(...unknownInputs(model, inputs, options));
+  const unknown = unknownOperators(model, nodes);
+  if (problems.length > 0) throwIfAny([...problems, ...unknown]);
   throwIfAny(impossibleInputs(model, shapes));
 
   const labels = options.ownership?.labels;
@@ -80,8 +81,10 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
     values.set(input.name, { kind: "value", type, id });
   }
   for (const source of graph.initializers.values()) values.set(source.name, storedOperand(catalog, source.name));
-  lowerNodes({ model, catalog, into, budget: { left: innerNodes } }, nodes, values, problems);
-  throwIfAny(problems);
+  // Beside an operator that is not known all others are still looked at, up to those that need its result.
+  const known = unknown.length > 0 ? nodes.filter((node) => unknownOperators(model, [node]).length === 0) : nodes;
+  lowerNodes({ model, catalog, into, budget: { left: innerNodes } }, known, values, problems);
+  throwIfAny([...unknown, ...problems]);
   return finish(model, catalog, values, into, inputIds, options);
 }
 

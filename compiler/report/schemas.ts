@@ -34,6 +34,10 @@ const bytes: JsonSchema = { ...map(count), description: 'payload by direction, a
 const traffic = object({ rounds: count, bytes });
 const phases = object({ setup: traffic, offline: traffic, online: traffic });
 const diagnostic = object({ code: text, message: text }, { at: text, help: text, because: list(text) });
+const blocker = object(
+  { code: text, message: text },
+  { ...diagnostic.properties, node: text, operator: text, layer: text },
+);
 const outputs = map(object({ shape: list(count), type: text, data: list(number) }));
 const statement = { setting: text, security: text, truncation: text };
 const chosenFor: JsonSchema = {
@@ -76,8 +80,9 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
   check: {
     ...document(
-      { passed: flag, blockers: list(diagnostic) },
+      { passed: flag, blockers: list(blocker) },
       {
+        annotated: text,
         operators: list(object({ operator: text, count, supported: flag })),
         name: text,
         setting: text,

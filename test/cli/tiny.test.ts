@@ -2,11 +2,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readModel } from "../../compiler/onnx/decode.ts";
 import type { CostReport } from "../../compiler/report/cost.ts";
+import { fields, splitFields, stringsOf } from "../../compiler/rewrite/wire-edit.ts";
+import { readInputFiles } from "../../compiler/run/inputs.ts";
 import type { RunResult } from "../../compiler/run/result.ts";
 import { readNpz } from "../../compiler/weights/npz.ts";
 import { parse } from "../../ir/text/parse.ts";
 import { print } from "../../ir/text/print.ts";
+import { runOnnx } from "../compiler/rewrite/students.ts";
 import { declaredError, largestDifference } from "../end-to-end/declared-error.ts";
 import { blockedModel, type TinyFiles, tiny, writeTiny } from "../end-to-end/tiny-model.ts";
 import { marillc, marillcJson } from "./cli.ts";
@@ -61,6 +65,62 @@ test("check names every blocker at once, with its layer and what to do", async (
   expect(json.blockers[0]!.help).toContain("evaluation mode");
   expect((await marillc("check", file)).out).toMatch(/FAILED: 2 blockers\n$/);
 });
+
+test("check says node, operator and layer of a blocker in fields of their own", async () => {
+  const file = join(dir, "blocked.onnx");
+  const { json } = await marillcJson<{ blockers: readonly object[] }>("check", file, "--annotate", join(dir, "b.onnx"));
+  expect(json.blockers[0]).toMatchObject({ node: "/layers.0/Bernoulli", operator: "Bernoulli", layer: "layers.0" });
+  const notes = new Map(readModel(join(dir, "b.onnx")).graph.nodes.map(({ op, metadata }) => [op, metadata]));
+  expect(notes.get("Bernoulli")!.get("marillc.blocker")).toMatch(/^MRL0401: the operator Bernoulli/);
+  expect(notes.get("Relu")!.get("marillc.blocker")).toBeUndefined();
+});
+
+test("check --annotate writes a copy that runs the same and says who knows what, how and at which cost", async () => {
+  const annotated = join(dir, "model", "annotated.onnx");
+  const { code } = await marillcJson("check", ...compiling, "--annotate", annotated);
+  expect(code).toBe(0);
+  const before = readModel(files.model).graph;
+  const { nodes, initializers } = readModel(annotated).graph;
+  expect(nodes.map(({ name }) => name)).toEqual(before.nodes.map(({ name }) => name));
+  const notes = nodes.map(({ metadata }) => Object.fromEntries(metadata));
+  const known = notes.map((note) => note["marillc.known_to"]);
+  expect(known).toEqual(["client", "nobody alone", "nobody alone", "nobody alone"]);
+  expect(notes[0]!["marillc.protocol"]).toBeUndefined();
+  const { json: cost } = await marillcJson<CostReport>("cost", ...compiling);
+  const first = cost.operators.filter(({ origin }) => origin === "/layers.0/first/MatMul");
+  const online = first.flatMap(({ bytes }) => Object.values(bytes)).reduce((sum, count) => sum + count, 0);
+  expect(online).toBeGreaterThan(0);
+  expect(notes[1]).toMatchObject({
+    "marillc.layer": "layers.0",
+    "marillc.protocol": [...new Set(first.map(({ protocol }) => protocol))].join(", "),
+    "marillc.online_bytes": String(online),
+  });
+  expect([...initializers.keys()]).toEqual([...before.initializers.keys()]);
+  const [embed] = tensorNotes(annotated);
+  expect(embed).toMatchObject({
+    "marillc.known_to": "everyone",
+    "marillc.why": expect.stringContaining("equal to embed"),
+  });
+  // What runs models reads it, and computes what it did.
+  const inputs = readInputFiles([`tokens=${files.input}`]);
+  expect(await runOnnx(annotated, inputs)).toEqual(await runOnnx(files.model, inputs));
+  // A second time the notes are exchanged, not added; the model itself is never written over.
+  const again = join(dir, "again.onnx");
+  expect((await marillc("check", annotated, ...compiling.slice(1), "--annotate", again)).code).toBe(0);
+  expect(readFileSync(again)).toEqual(readFileSync(annotated));
+  expect((await marillc("check", files.model, "--annotate", files.model)).code).toBe(2);
+  expect((await marillc("check", build, "--annotate", again)).code).toBe(2);
+});
+
+/** metadata_props of the initializers. */
+function tensorNotes(file: string): readonly Readonly<Record<string, string>>[] {
+  const of = (message: Uint8Array, number: number): Uint8Array[] =>
+    splitFields(message).flatMap((field) => (field.number === number ? [field.body] : []));
+  const [graph] = of(readFileSync(file), fields.model.graph);
+  return of(graph!, fields.graph.initializer).map((tensor) =>
+    Object.fromEntries(of(tensor, 16).map((entry) => [stringsOf(entry, 1)[0]!, stringsOf(entry, 2)[0]!])),
+  );
+}
 
 test("inspect shows the module after each pass that changes it, and the manifest of a build", async () => {
   for (const stage of ["import", "quantize", "schedule"]) {

@@ -95,6 +95,26 @@ describe("importModel", () => {
     expect(found[1]!.message).toContain("constant");
   });
 
+  it("says what does not fit beside operators that are not known, but not what needs their results", () => {
+    const model = decode({
+      name: "g",
+      input: [floatInfo("x", 2, 3)],
+      output: [floatInfo("y"), floatInfo("z")],
+      node: [
+        node("Nonsense", ["x"], ["a"], "/layers.0/Nonsense"),
+        node("MatMul", ["a", "a"], ["y"], "/layers.0/MatMul"),
+        node("MatMul", ["x", "x"], ["b"], "/layers.1/MatMul"),
+        node("Nonsense", ["b"], ["z"], "/layers.2/Nonsense"),
+      ],
+    });
+    const found = diagnosticsOf(() => importModel(model));
+    expect(found.map(({ code, at }) => [code, /layers\.\d/.exec(at!)![0]])).toEqual([
+      ["MRL0401", "layers.0"],
+      ["MRL0401", "layers.2"],
+      ["MRL0404", "layers.1"],
+    ]);
+  });
+
   it("labels inputs as told and refuses others", () => {
     const model = decode({
       name: "g",
