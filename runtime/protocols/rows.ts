@@ -1,6 +1,6 @@
 import type { Wire } from "../party.ts";
-import { concat, slice } from "../ring/index.ts";
-import type { IntTensor, RingTensor } from "../ring/tensor.ts";
+import { concat } from "../ring/index.ts";
+import type { RingTensor } from "../ring/tensor.ts";
 
 /** Places lie along this axis of what is kept: keys and values [batch, heads, places, depth]. */
 export const keptAxis = 2;
@@ -14,16 +14,6 @@ export const eachPart = ({ opened, mask }: Wire, change: (t: RingTensor) => Ring
   opened: change(opened),
   mask: { share: mask.share && change(mask.share), secret: change(mask.secret), fresh: false },
 });
-
-/** Rows from…to along an axis. */
-export function rowsOf<T extends RingTensor | IntTensor>(t: T, axis: number, from: number, to: number): T {
-  const starts = t.shape.map((_, at) => (at === axis ? from : 0));
-  return slice(
-    t,
-    starts,
-    t.shape.map((extent, at) => (at === axis ? to : extent)),
-  );
-}
 
 /** Two wires of one ring below each other. Both parts of the mask are known where the parts' are: free. */
 export const joinRows = (past: Wire, next: Wire): Wire => ({

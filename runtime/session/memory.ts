@@ -1,6 +1,7 @@
 import type { KnownWeight, Wire } from "../party.ts";
 import type { Program, WeightHandle } from "../program.ts";
-import { eachPart, joinRows, keptAxis, rowsOf } from "../protocols/rows.ts";
+import { eachPart, joinRows, keptAxis } from "../protocols/rows.ts";
+import { slice } from "../ring/index.ts";
 import { ghost, type IntTensor, type RingTensor, type Shape } from "../ring/tensor.ts";
 
 /** What a session keeps between queries: the rows of so many places, of each wire as far as a party knows it. */
@@ -53,6 +54,16 @@ export function ghostKept({ kept = {} }: Program, place: number): Readonly<Recor
       const empty = ghost(shape.with(keptAxis, place), width);
       return [name, { kind: "wire", opened: empty, mask: { share: empty, secret: empty, fresh: false } }];
     }),
+  );
+}
+
+/** Rows from…to along an axis. */
+function rowsOf<T extends RingTensor | IntTensor>(t: T, axis: number, from: number, to: number): T {
+  const starts = t.shape.map((_, at) => (at === axis ? from : 0));
+  return slice(
+    t,
+    starts,
+    t.shape.map((extent, at) => (at === axis ? to : extent)),
   );
 }
 
