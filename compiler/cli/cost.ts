@@ -1,11 +1,13 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Module } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
 import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
 import { exceeded, readBudget } from "../report/budget.ts";
+import { phasesText } from "../report/build-summary.ts";
 import { type ChosenFor, chosenForText } from "../report/chosen-for.ts";
-import { type CostReport, costReport } from "../report/cost.ts";
+import { type CostReport, costReport, type DecodeCost, decodeCost } from "../report/cost.ts";
 import { costText } from "../report/cost-text.ts";
 import { costDiff, diffText } from "../report/diff.ts";
 import { loadManifest } from "../run/build-parts.ts";
@@ -66,22 +68,28 @@ async function cost({ args, options, warn }: Call): Promise<Outcome> {
   const [path] = args;
   const links = options.texts("link").map((text) => readUsage(() => parseLink(text)));
   const shape = options.text("shape");
-  const report = shape === undefined ? await costOfPath(path, options, links) : shapeCost(shape, path, options, links);
+  const report: Counted =
+    shape === undefined ? await costOfPath(path, options, links) : shapeCost(shape, path, options, links);
   const budgetFile = options.text("budget");
   const over = budgetFile === undefined ? [] : exceeded(readBudget(budgetFile), report);
   for (const line of over) warn(`over budget: ${line}`);
   const other = options.text("diff");
   const diff = other === undefined ? undefined : costDiff(await otherCost(other), report);
   const json = { ...report, ...(diff && { diff }), ...(budgetFile !== undefined && { exceeded: over }) };
-  const counted = `${costText(report)}\n${chosenForText(report.chosenFor, report.setting)}\n`;
+  const token = report.decode ? decodeText(report.decode) : "";
+  const counted = `${costText(report)}\n${token}${chosenForText(report.chosenFor, report.setting)}\n`;
   const text = diff ? `${counted}\n${diffText(diff)}` : counted;
   return { json, text, exit: over.length > 0 ? 1 : 0 };
 }
 
 /** With what its protocols were chosen for: a build's by its manifest, others' by the options given. */
 type Chosen = CostReport & { readonly chosenFor: ChosenFor };
+type Counted = Chosen & { readonly decode?: DecodeCost };
 
-async function costOfPath(path: string | undefined, options: Options, links: readonly LinkProfile[]): Promise<Chosen> {
+const decodeText = ({ places, offline, online }: DecodeCost): string =>
+  `a token with kept keys and values, at the last of ${places} places:\n${phasesText({ predicted: { offline, online } })}\n`;
+
+async function costOfPath(path: string | undefined, options: Options, links: readonly LinkProfile[]): Promise<Counted> {
   if (path === undefined) return fail({ code: "MRL0803", message: "a build directory or a model was expected" });
   return isDirectory(path) ? await buildCost(path, links) : await modelCost(path, options, links);
 }
@@ -93,12 +101,16 @@ async function modelCost(model: string, options: Options, links: readonly LinkPr
   return { ...costReport(module, setting, programHash, links), chosenFor };
 }
 
-async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Chosen> {
-  const { setting, programHash, chosenFor } = loadManifest(dir);
-  const file = join(dir, "program.mir");
-  const module = await readModule(readText(file), { file });
-  throwIfAny(verify(module));
-  return { ...costReport(module, setting, programHash, links), chosenFor };
+async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Counted> {
+  const { setting, programHash, chosenFor, decode } = loadManifest(dir);
+  const read = async (name: string): Promise<Module> => {
+    const file = join(dir, name);
+    const module = await readModule(readText(file), { file });
+    throwIfAny(verify(module));
+    return module;
+  };
+  const report = { ...costReport(await read("program.mir"), setting, programHash, links), chosenFor };
+  return decode ? { ...report, decode: decodeCost(await read("decode.mir"), setting, decode.places) } : report;
 }
 
 async function otherCost(path: string): Promise<CostReport> {

@@ -69,6 +69,18 @@ const used = (bytes: Readonly<Partial<LinkBytes>>): NamedBytes =>
 
 const phase = ({ rounds, bytes }: PhaseCost): Phase => ({ rounds, bytes: used(bytes) });
 
+/** One token with kept keys and values, at the place where that costs most. */
+export interface DecodeCost extends Pick<Totals, "offline" | "online"> {
+  /** Most places that text can have. */
+  readonly places: number;
+}
+
+/** Counted from the scheduled module of one place; setup is the window's. */
+export function decodeCost(module: Module, setting: string, places: number): DecodeCost {
+  const { offline, online } = predict(programOf(planProgram(module, setting), ""));
+  return named(setting, { places, offline: phase(offline), online: phase(online) });
+}
+
 /** Counted from the scheduled module: nothing is run, nothing is estimated. */
 export function costReport(module: Module, setting: string, hash: string, links: readonly LinkProfile[]): CostReport {
   const plan = planProgram(module, setting);

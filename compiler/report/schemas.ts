@@ -139,6 +139,10 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       layers: list(object({ layer: text, operators: count, ...cost })),
     },
     {
+      decode: {
+        ...object({ places: count, offline: traffic, online: traffic }),
+        description: "of a build that generates with a cache: one token, at the last place",
+      },
       explicitKeys: { ...count, description: "bytes of one party's keys as SIGMA ships them, without seeds" },
       links: list(
         object({

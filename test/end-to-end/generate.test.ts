@@ -2,10 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readOptions } from "../../compiler/cli/command.ts";
+import { costCommand } from "../../compiler/cli/cost.ts";
 import type { Artifacts } from "../../compiler/compile.ts";
 import { checkFlow } from "../../compiler/flow/check.ts";
 import { initKeys, readIdentity } from "../../compiler/keys/index.ts";
 import type { Manifest } from "../../compiler/manifest.ts";
+import type { DecodeCost } from "../../compiler/report/cost.ts";
+import { schemas } from "../../compiler/report/schemas.ts";
 import { loadPart } from "../../compiler/run/build-parts.ts";
 import { type Forward, generate } from "../../compiler/run/generate.ts";
 import { type LocalQuery, openLocal } from "../../compiler/run/local.ts";
@@ -14,6 +18,7 @@ import { openRemote } from "../../compiler/run/services/query.ts";
 import { startServer } from "../../compiler/run/services/server.ts";
 import { readTokenizer } from "../../compiler/tokenizer.ts";
 import { predict } from "../../runtime/session/predict.ts";
+import { violations } from "../cli/json-schema.ts";
 import { build } from "./compiled.ts";
 
 /*
@@ -74,6 +79,33 @@ describe("generation with kept keys and values", () => {
     expect(grown.length).toBe(privateLayers);
     const kept = manifest.decode!.kept.map(({ name }) => name.replace(/\.(key|value)$/, ""));
     expect(new Set(grown.map(([label]) => label))).toEqual(new Set(kept));
+  });
+
+  it("is counted by cost, beside the window, as the manifest says and its document's schema", async () => {
+    const given: Readonly<Record<string, unknown>> = {};
+    const io = {
+      out: () => {},
+      err: () => {},
+      watched: false,
+      environment: {},
+      interrupted: new Promise<void>(() => {}),
+    };
+    const { json, text } = await costCommand.run({
+      args: [dir],
+      options: readOptions(given),
+      json: true,
+      io,
+      progress: () => {},
+      warn: () => {},
+    });
+    const { decode } = json as { readonly decode: DecodeCost };
+    const counted = ({ bytes }: { readonly bytes: object }) => Object.entries(bytes).filter(([, count]) => count > 0);
+    expect(decode.places).toBe(manifest.decode!.places);
+    for (const phase of ["offline", "online"] as const) {
+      expect(counted(decode[phase])).toEqual(counted(manifest.decode!.predicted[phase]));
+    }
+    expect(violations(json, schemas.cost!)).toEqual([]);
+    expect(text).toContain("at the last of 48 places");
   });
 
   it("takes as many rounds per private layer as docs/generation.md says", () => {
