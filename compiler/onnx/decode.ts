@@ -3,6 +3,7 @@ import { fail, throwIfAny } from "../../ir/diagnostic.ts";
 import { duplicates, readWhole } from "../weights/store.ts";
 import { decodeGraph } from "./decode-graph.ts";
 import { decodeTensor, type Problems, report } from "./decode-tensor.ts";
+import { checkExternalRanges } from "./external-ranges.ts";
 import { orderGraph } from "./order.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
 import { type WireMessage, walkWire, wireLimits } from "./wire.ts";
@@ -25,6 +26,7 @@ export function decodeModel(bytes: Uint8Array, file: string): OnnxModel {
   const message = decodeWith(() => onnx.ModelProto.decode(bytes), file);
   const decoded = decodeGraph(message.graph ?? {}, wire.children.get("graph")![0]!, problems, "");
   throwIfAny(problems.list);
+  checkExternalRanges(decoded, problems);
   const { graph } = orderGraph(decoded, undefined, problems, "");
   throwIfAny(problems.list);
   return {

@@ -10,8 +10,8 @@ const mostAxes = 64;
 
 /** What may be computed while a model is imported; a file of a few bytes must take neither all memory nor all day. */
 const foldLimits = {
-  /** Numbers in all results together, beside four for each number that the file stores: 1 GiB. */
-  elements: 2 ** 27,
+  /** Numbers in all results together, beside four for each number that the file stores: 512 MiB. */
+  elements: 2 ** 26,
   /** Additions and multiplications in all: some seconds. */
   work: 2 ** 31,
 } as const;
@@ -44,6 +44,9 @@ export function checkShape(shape: Shape): void {
 }
 
 export type FoldMeter = (op: string, operands: readonly Shape[], result: Shape, attrs: Attrs) => void;
+
+/** Layouts of one stored weight on the way to where it is used; each is kept in the list of what was done to it. */
+export const mostViews = 256;
 
 /** Counts what is computed at import; the meter throws a plain Error before more than that is computed. */
 export function createFoldMeter(stored: number): FoldMeter {

@@ -4,10 +4,12 @@ import { resultType } from "../../ir/infer.ts";
 import { evaluateOp } from "../../ir/interpret.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Attrs, ValueId } from "../../ir/module.ts";
+import { indexOf } from "../../ir/ops/helpers/indices.ts";
+import { axisOf } from "../../ir/ops/helpers/shapes.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import { isFixed, type PlainElement, sameShape, type TensorType } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import { checkArity, checkShape, type FoldMeter } from "./fold-limits.ts";
+import { checkArity, checkShape, type FoldMeter, mostViews } from "./fold-limits.ts";
 import type { ConstantOperand, Operand, ValueOperand, View, WeightOperand } from "./lower/operand.ts";
 
 /** Where a stored tensor comes from: a weight, by its name, and the layout operators applied to it since. */
@@ -22,6 +24,7 @@ export interface ImportGraph {
   readonly weights: Map<string, Tensor>;
   readonly stored: Map<string, Stored>;
   readonly sources: Map<ValueId, string>;
+  readonly meter: FoldMeter;
   readonly emit: (op: string, operands: readonly Operand[], attrs?: Attrs) => Operand;
   /** Puts what was emitted since the last time into the module; names of final values are told by the outputs. */
   readonly flush: (origin: string, outputs: readonly (readonly [string, Operand])[]) => void;
@@ -106,6 +109,7 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
     weights,
     stored,
     sources,
+    meter,
     idOf,
     emit: (op, operands, attrs = {}) => {
       const def = opDef(op);
@@ -114,6 +118,7 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
       const types = operands.map(typeOf);
       const type = resultType(def, types, given);
       checkShape(type.shape);
+      checkPlaces(op, operands, given);
       const shapes = types.map(({ shape }) => shape);
       if (isIdle(op, operands, types, type, given)) return operands[0]!;
       const [first] = operands;
@@ -130,6 +135,7 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
       }
       if (operands.length === 1 && first!.kind === "weight" && layoutOps.has(op) && !isFixed(type.element)) {
         if (type.element.kind === "f32") {
+          if (first!.views.length === mostViews) throw new Error(`expected at most ${mostViews} layouts of one weight`);
           meter(op, shapes, type.shape, given);
           const tensor = evaluateOp(op, [first!.tensor], given, type.element);
           return { ...first!, tensor, views: [...first!.views, { op, attrs: given }] };
@@ -194,4 +200,12 @@ export function displayName(name: string): string {
     .replace(/_output_0$/, "")
     .replaceAll("/", ".")
     .replaceAll("::", ".");
+}
+
+/** Known places must exist: nothing looks at them again before the program runs. */
+function checkPlaces(op: string, [data, places]: readonly Operand[], attrs: Attrs): void {
+  if (op !== "gather" || data === undefined || places?.kind !== "constant") return;
+  const shape = data.kind === "value" ? data.type.shape : data.tensor.shape;
+  const extent = shape[axisOf(Number(attrs.axis), shape.length)]!;
+  for (const place of places.tensor.data) indexOf(place, extent);
 }

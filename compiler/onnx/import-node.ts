@@ -121,7 +121,10 @@ function contextOf(source: Source, node: OnnxNode, values: Values): LowerContext
       return operand.kind === "constant" ? operand.element : (operand.type.element as PlainElement);
     },
     emit: into.emit,
-    constant: (tensor, element) => ({ kind: "constant", tensor, element, name }),
+    constant: (tensor, element) => {
+      into.meter(node.op, [], tensor.shape, {});
+      return { kind: "constant", tensor, element, name };
+    },
     read: (tensor) => readTensor(model, tensor),
     narrowOf: (place) => model.graph.initializers.get(node.inputs[place] ?? "")?.narrow,
     run: (graph, inputs) => runGraph(source, graph, inputs, values),

@@ -1,7 +1,7 @@
 import { defineOp } from "./define.ts";
 import { shiftDown } from "./helpers/fixed.ts";
 import { cap } from "./helpers/scales.ts";
-import { pool, poolAttrs, pooledShape, tapsOf, windowsOf } from "./helpers/windows.ts";
+import { hasEmptyWindow, pool, poolAttrs, pooledShape, windowsOf } from "./helpers/windows.ts";
 
 const largest = (elements: readonly number[]): number => elements.reduce((a, b) => Math.max(a, b), -Infinity);
 
@@ -12,8 +12,8 @@ export const maxPool = defineOp({
   attrs: poolAttrs,
   shape: ([x], attrs) => {
     const shape = pooledShape(x!, attrs);
-    const empty = tapsOf(x!.slice(2), windowsOf(attrs)).some((window) => window.length === 0);
-    if (empty) throw new Error("expected every window to meet an element, found one that lies in the padding");
+    if (hasEmptyWindow(x!.slice(2), windowsOf(attrs)))
+      throw new Error("expected every window to meet an element, found one that lies in the padding");
     return shape;
   },
   range: ([a]) => a!,

@@ -6,14 +6,17 @@ import { compileModel } from "../../dist/compiler/compile.js";
 import { decodeModel } from "../../dist/compiler/onnx/decode.js";
 import { importModel } from "../../dist/compiler/onnx/import.js";
 import { readInputs } from "../../dist/compiler/weights/inputs.js";
+import { writeNpz } from "../../dist/compiler/weights/npz.js";
 import { readAdapter } from "../../dist/compiler/weights/peft.js";
 import { openSafetensors, readSafetensor } from "../../dist/compiler/weights/safetensors.js";
 import { opsOf } from "../../dist/ir/module.js";
-import { mutateBytes, mutateModel } from "./mutate.mjs";
+import { mutateBytes, mutateModel, publicCounterpart } from "./mutate.mjs";
 import { createRandom } from "./random.mjs";
 import { adapterConfig, fixtures, inputs, models, safetensors } from "./seeds.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "marillc-fuzz-"));
+const samples = mkdtempSync(join(folder, "samples-"));
+const size = (shape) => shape.reduce((product, extent) => product * extent, 1);
 const small = Object.values(models);
 /** A few elements: whatever a valid variant of a seed may have, it compiles in a moment. */
 const cheapElements = 2 ** 12;
@@ -32,13 +35,30 @@ function tryModel(bytes, compiles) {
     ),
   );
   const dims = Object.fromEntries(symbols.map((symbol) => [symbol, 2]));
-  const { module } = importModel(model, { dims: new Map(Object.entries(dims)) });
+  const { module, inputs } = importModel(model, { dims: new Map(Object.entries(dims)) });
   const sizes = Object.values(module.values).map(({ type }) =>
     type.shape.reduce((product, extent) => product * extent, 1),
   );
   if (!compiles || opsOf(module).length > 60 || sizes.some((each) => each > cheapElements)) return;
   const reveal = model.graph.outputs.map(({ name }) => ({ output: name, to: "client" }));
-  compileModel({ model: save("model.onnx", bytes), private: ["*"], dims, reveal });
+  // Everything is private, and the base has other numbers.
+  const base = save("base.onnx", publicCounterpart(bytes));
+  compileModel({
+    model: save("model.onnx", bytes),
+    base,
+    private: ["*"],
+    dims,
+    reveal,
+    calibrate: samplesOf(inputs, module),
+  });
+}
+
+/** One sample of ones for all inputs. */
+function samplesOf(inputs, module) {
+  const folder = join(samples, "one.npz");
+  const ones = ({ shape }) => ({ dtype: "float32", tensor: { shape, data: new Float64Array(size(shape)).fill(1) } });
+  writeFileSync(folder, writeNpz(new Map([...inputs].map(([name, id]) => [name, ones(module.values[id].type)]))));
+  return samples;
 }
 
 function tryAdapter({ config, weights }) {

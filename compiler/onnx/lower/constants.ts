@@ -6,7 +6,7 @@ import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, neede
 import type { Operand } from "./operand.ts";
 
 /** Elements that one folded constant may have: a shape from a hostile file must not take all memory. */
-const maxFolded = 2 ** 26;
+const maxFolded = 2 ** 24;
 
 function checkedSize(shape: readonly number[]): number {
   const size = sizeOf(shape);

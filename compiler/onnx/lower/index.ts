@@ -100,5 +100,9 @@ const hints: Readonly<Record<string, string>> = {
 export function hintFor({ op, domain }: Pick<OnnxNode, "op" | "domain">): string {
   const plain =
     domain !== "" && lowerings.has(op) ? `the operator ${op} of the default domain is supported` : undefined;
-  return hints[op] ?? plain ?? "rewrite the model with operators that are supported; marillc check lists all blockers";
+  return (
+    (Object.hasOwn(hints, op) ? hints[op] : undefined) ??
+    plain ??
+    "rewrite the model with operators that are supported; marillc check lists all blockers"
+  );
 }

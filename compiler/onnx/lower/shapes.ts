@@ -113,8 +113,8 @@ function slice(context: LowerContext): Operand {
   const data = inputOf(context, 0, "data");
   const rank = context.shape(data).length;
   const list = (name: string, place: number) => listAttr(context, name) ?? listInput(context, place, name);
-  const starts = list("starts", 1)!;
-  const ends = list("ends", 2)!;
+  const starts = list("starts", 1) ?? refuse("expected starts");
+  const ends = list("ends", 2) ?? refuse("expected ends");
   const axes = list("axes", 3) ?? [...starts.keys()];
   const steps = listInput(context, 4, "steps") ?? starts.map(() => 1);
   const bounds = axes.map(
@@ -132,6 +132,9 @@ function split(context: LowerContext): readonly Operand[] {
   const part = Math.ceil(extent / count);
   const equal = listOf(count, (at) => Math.max(0, Math.min(part, extent - at * part)));
   const sizes = listAttr(context, "split") ?? listInput(context, 1, "split") ?? equal;
+  const sum = sizes.reduce((total, size) => total + size, 0);
+  if (sum !== extent || sizes.some((size) => size < 0))
+    refuse(`expected parts of ${extent} in all, found [${sizes.join(", ")}]`);
   let at = 0;
   return sizes.map((size) => {
     const start = at;

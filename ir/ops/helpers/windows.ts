@@ -48,6 +48,23 @@ export function windowCounts(spatial: Shape, { kernel, strides, pads, dilations 
   });
 }
 
+/** Whether some window meets no element: one that lies in the padding along one axis, or whose places step over it. */
+export function hasEmptyWindow(spatial: Shape, windows: Windows): boolean {
+  const { kernel, strides, pads, dilations } = windows;
+  return windowCounts(spatial, windows).some((count, axis) => {
+    const [extent, step] = [spatial[axis]!, dilations[axis]!];
+    const isEmpty = (window: number): boolean => {
+      const first = window * strides[axis]! - pads[axis]!;
+      const skipped = first < 0 ? Math.ceil(-first / step) : 0;
+      return skipped >= kernel[axis]! || first + skipped * step >= extent;
+    };
+    // Behind the padding in front, only the last window may begin too late.
+    const inFront = Math.min(count, Math.ceil(pads[axis]! / strides[axis]!));
+    for (let window = 0; window < inFront; window++) if (isEmpty(window)) return true;
+    return isEmpty(count - 1);
+  });
+}
+
 export interface Tap {
   /** Flat position in the plane. */
   readonly at: number;

@@ -1,0 +1,92 @@
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import onnxProto from "onnx-proto";
+import { compileModel } from "../../../compiler/compile.ts";
+import { readInputs } from "../../../compiler/weights/inputs.ts";
+import { writeNpz } from "../../../compiler/weights/npz.ts";
+import { readAdapter } from "../../../compiler/weights/peft.ts";
+import { openSafetensors, readSafetensor } from "../../../compiler/weights/safetensors.ts";
+import { DiagnosticError } from "../../../ir/diagnostic.ts";
+
+const { onnx } = onnxProto;
+
+/** A file as a hostile person would give it, and what must become of it. */
+export interface HostileCase {
+  readonly name: string;
+  /** Contents by path in the folder; the first is the one that is opened. */
+  readonly files: () => Readonly<Record<string, Uint8Array>>;
+  /** Links by their path, with where they lead; `OUTSIDE` is a folder beside the model's. */
+  readonly links?: Readonly<Record<string, string>>;
+  /** It is strange, and right: it must be taken. */
+  readonly valid?: true;
+}
+
+export interface HostileClass {
+  readonly name: string;
+  /** What is done with the first file. */
+  readonly open: (path: string, folder: string) => unknown;
+  /** The codes that refuse it: a refusal for another reason than its fault is no answer. */
+  readonly codes: readonly string[];
+  readonly cases: readonly HostileCase[];
+}
+
+const sample = { dtype: "float32", tensor: { shape: [1, 4], data: Float64Array.of(0.5, 1, 0.25, 2) } } as const;
+
+/** Compiles with every weight private, beside a base with the same names and other numbers. */
+export function compile(model: string, folder: string) {
+  const base = join(folder, "base.onnx");
+  writeFileSync(base, publicCounterpart(readFileSync(model)));
+  const calibrate = join(folder, "calibration");
+  mkdirSync(calibrate);
+  writeFileSync(join(calibrate, "sample.npz"), writeNpz(new Map([["x", sample]])));
+  return compileModel({ model, base, calibrate, private: ["*"], reveal: [{ output: "y", to: "client" }] });
+}
+
+/** The same model with 0.75 for every real number; where it cannot be read, as it is. */
+function publicCounterpart(bytes: Uint8Array): Uint8Array {
+  // A bomb would go off here, where nobody checks it.
+  if (bytes.length > 2 ** 20) return bytes;
+  try {
+    const message = onnx.ModelProto.decode(bytes);
+    for (const tensor of message.graph?.initializer ?? []) {
+      const count = (tensor.dims ?? []).reduce<number>((product, dim) => product * Number(dim), 1);
+      if (tensor.dataType !== 1 || !(count > 0 && count < 2 ** 20)) continue;
+      const rawData = new Uint8Array(new Float32Array(count).fill(0.75).buffer);
+      Object.assign(tensor, { rawData, floatData: [], externalData: [], dataLocation: 0 });
+    }
+    return onnx.ModelProto.encode(message).finish();
+  } catch {
+    return bytes;
+  }
+}
+
+export function readWeights(path: string): void {
+  const store = openSafetensors(path);
+  for (const name of store.entries.keys()) readSafetensor(store, name);
+}
+
+export const readPeft = (_path: string, folder: string): unknown => readAdapter(folder);
+export const readInput = (path: string): unknown => readInputs(path);
+
+/** "taken", or the codes that refused it. Whatever else is thrown comes through. */
+export function outcomeOf({ open }: HostileClass, { files, links = {} }: HostileCase, temporary: string) {
+  const around = mkdtempSync(join(temporary, "case-"));
+  const [folder, outside] = [join(around, "model"), join(around, "outside")];
+  for (const each of [folder, outside]) mkdirSync(each);
+  writeFileSync(join(outside, "secret"), new Uint8Array(256));
+  const entries = Object.entries(files());
+  for (const [path, bytes] of entries) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), bytes);
+  }
+  for (const [path, target] of Object.entries(links))
+    symlinkSync(target.replace("OUTSIDE", outside), join(folder, path));
+  const [first = Object.keys(links)[0]!] = entries.map(([path]) => path);
+  try {
+    open(join(folder, first), folder);
+    return ["taken"];
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    return [...new Set(error.diagnostics.map(({ code }) => code))].sort();
+  }
+}
