@@ -128,6 +128,16 @@ function compute(module: Module, op: Op, raw: readonly Tensor[], options: Interp
   return settle(def.evaluate(reals, attrs), element, options);
 }
 
+/** The operators' tables throw plain Errors for what no shape tells: an index that is computed and leads nowhere. */
+function computed(module: Module, op: Op, raw: readonly Tensor[], options: InterpretOptions): Tensor {
+  try {
+    return compute(module, op, raw, options);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "Error") throw error;
+    return fail({ code: "MRL0393", message: `${op.name}: ${error.message}`, at: placeOf(op) });
+  }
+}
+
 /**
  * Runs the module and keeps the form of each value: integers where it is in fixed point, else numbers. Before
  * 4-quantize this is the float64 meaning of the graph; after it, the definition of the quantised program.
@@ -158,7 +168,7 @@ export function interpretRaw(
   };
   for (const id of module.inputs) keep(id, admit(inputs.get(id), typeOf(module, id), `input %${id}`, options));
   for (const op of ops) {
-    const result = compute(module, op, op.operands.map(read), options);
+    const result = computed(module, op, op.operands.map(read), options);
     for (const id of op.operands) {
       const left = uses.get(id)! - 1;
       uses.set(id, left);

@@ -18,7 +18,9 @@ function boundParams(state: SplitState): SplitState {
   const graph = graphOf(state.module);
   return rewriteOps(state, (op, draft) => {
     const mask = maskOf(op, draft, graph);
-    if (mask === undefined || !draft.isParam(mask) || !isBoundable(draft.weight(mask))) return undefined;
+    // What a private mask holds must not decide what the module is.
+    if (mask === undefined || !draft.isParam(mask) || draft.type(mask).label !== "public") return undefined;
+    if (!isBoundable(draft.weight(mask))) return undefined;
     const { shape, data } = draft.weight(mask);
     const bounded = { shape, data: data.map((x) => Math.max(x, absent)) };
     const param = draft.param(`${draft.weightName(mask)}.bounded`, bounded, draft.type(mask).label);

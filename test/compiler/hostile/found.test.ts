@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { compile } from "../../harness/hostile/cases.ts";
+import { graph, integers, model, withAttributes } from "../../harness/hostile/models.ts";
+import { codesOf, floatInfo, floatTensor, node } from "../onnx/build.ts";
+
+const temporary = mkdtempSync(join(tmpdir(), "marillc-found-"));
+afterAll(() => rmSync(temporary, { recursive: true }));
+
+function codes(bytes: Uint8Array): readonly string[] {
+  const folder = mkdtempSync(join(temporary, "model-"));
+  const file = join(folder, "model.onnx");
+  writeFileSync(file, bytes);
+  return codesOf(() => compile(file, folder));
+}
+
+describe("what the fuzzer found", () => {
+  it("a private mask of scores does not decide what the module is", () => {
+    const mask = floatTensor("mask.weight", [1, 4], [-1e30, 0.5, 0.25, 0.125]);
+    const nodes = [
+      node("MatMul", ["x", "layer.weight"], ["h"]),
+      node("Add", ["h", "mask.weight"], ["s"]),
+      withAttributes(node("Softmax", ["s"], ["y"]), { axis: -1 }),
+    ];
+    expect(codes(model({ initializer: [...graph().initializer!, mask], node: nodes }))).toContain("MRL0505");
+  });
+
+  it("a computed index that leads nowhere is refused where inputs are run", () => {
+    const tuples = integers("tuples", 4, 1);
+    const table = floatTensor("table", [2, 4], [1, 2, 3, 4, 5, 6, 7, 9]);
+    const nodes = [
+      node("MatMul", ["x", "layer.weight"], ["h"]),
+      withAttributes(node("Cast", ["x"], ["whole"]), { to: 7 }),
+      node("Reshape", ["whole", "tuples"], ["places"]),
+      node("GatherND", ["table", "places"], ["row"]),
+      node("ReduceSum", ["row"], ["sum"]),
+      node("Add", ["h", "sum"], ["y"]),
+    ];
+    expect(codes(model({ initializer: [...graph().initializer!, table, tuples], node: nodes }))).toEqual(["MRL0393"]);
+  });
+
+  it("a maximum over a million columns of padding is counted, not written out", () => {
+    const attributes = { kernel_shape: [2, 2], pads: [1, 2 ** 20, 1, 1] };
+    const nodes = [withAttributes(node("MaxPool", ["x"], ["y"]), attributes)];
+    const start = performance.now();
+    expect(codes(model({ input: [floatInfo("x", 1, 1, 4, 4)], node: nodes }))).toEqual(["MRL0404"]);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+});
