@@ -1,3 +1,4 @@
+import { exchangeWhole } from "./onnx/adapter-weights.ts";
 import { readModel } from "./onnx/decode.ts";
 import { type Imported, importModel } from "./onnx/import.ts";
 import { attachAdapter } from "./onnx/import-adapter.ts";
@@ -30,13 +31,15 @@ function readOwned(options: CompileOptions, allowAllPublic: boolean) {
   const read = readModel(options.model);
   const base = options.base === undefined ? undefined : openBase(options.base);
   const given = options.adapter === undefined ? undefined : readAdapter(options.adapter);
-  const { model, adapter } =
+  const { model: plain, adapter } =
     options.lowRank && base ? takeApart(read, base, options.lowRank, options.private) : { model: read, adapter: given };
+  const { model, before } = adapter ? exchangeWhole(plain, adapter, base?.names) : { model: plain, before: undefined };
   const ownership = decideOwnership(model, {
     allowAllPublic,
     ...(options.private && { private: options.private }),
     ...(base && { base }),
     ...(adapter && { adapter }),
+    ...(before && { before }),
     ...(options.baseAdapter !== undefined && { baseAdapter: readAdapter(options.baseAdapter) }),
   });
   return { model, adapter, ownership };

@@ -77,7 +77,7 @@ export function takeApart(
   }
   const graph = { ...model.graph, initializers };
   const folder = `merged into ${basename(model.file)}`;
-  return { model: { ...model, graph }, adapter: { folder, modules, fanInFanOut: false } };
+  return { model: { ...model, graph }, adapter: { folder, modules, whole: [], fanInFanOut: false } };
 }
 
 /** [in, out], whichever way the file has the matrix. */

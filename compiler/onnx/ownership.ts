@@ -1,5 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
+import type { Tensor } from "../../ir/weights.ts";
 import type { Adapter } from "../weights/peft.ts";
 import { catalogWeights, sameTensor, type Weight, type WeightCatalog } from "./import-weights.ts";
 import type { Base, BaseTensor } from "./ownership-base.ts";
@@ -14,6 +15,8 @@ export interface OwnershipOptions {
   readonly public?: readonly string[];
   readonly base?: Base;
   readonly adapter?: Adapter;
+  /** Public tensors that weights of the adapter stand in the place of, by weight name. */
+  readonly before?: ReadonlyMap<string, Tensor>;
   /** What the adapter started from, known to everybody: an A that is equal to its A is public (LoRA-FA keeps A). */
   readonly baseAdapter?: Adapter;
   /** The graph is an unmerged LoRA: its A and B are the provider's. */
@@ -84,6 +87,11 @@ function judge(weight: Weight, options: OwnershipOptions, counterparts: Map<stri
   const { base } = options;
   const found = base?.counterpart(weight);
   if (found) counterparts.set(weight.name, found);
+  const before = options.before?.get(weight.name);
+  if (before) {
+    counterparts.set(weight.name, { name: weight.name, tensor: before });
+    return { label: "server", why: `of the adapter ${options.adapter!.folder}, in the place of the model's` };
+  }
   const named = options.private?.find((pattern) => isNamedBy(weight, pattern));
   if (named !== undefined) return { label: "server", why: `named by --private ${named}` };
   const open = options.public?.find((pattern) => matches(pattern, weight.name));

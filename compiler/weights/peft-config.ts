@@ -17,6 +17,10 @@ export interface AdapterConfig {
   readonly layers: readonly number[] | undefined;
   /** The base keeps its weights as [in, out] (GPT-2's Conv1D); A and B are stored the same way either way. */
   readonly fanInFanOut: boolean;
+  /** Which biases were trained as well, and are stored as a whole. */
+  readonly bias: "none" | "all" | "lora_only";
+  /** Modules that were trained as a whole, by the end of their path. */
+  readonly saved: readonly string[];
 }
 
 const maxConfigBytes = 1_000_000;
@@ -47,7 +51,6 @@ const unsupported = new Map([
   ["use_qalora", "QALoRA"],
   ["use_bdlora", "block-diagonal LoRA"],
   ["lora_bias", "a bias on lora_B"],
-  ["modules_to_save", "modules trained as a whole (modules_to_save)"],
   ["target_parameters", "LoRA on bare parameters (target_parameters)"],
   ["trainable_token_indices", "trained token embeddings"],
   ["layer_replication", "replicated layers"],
@@ -61,7 +64,17 @@ const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
     "peft_type",
     (config, key) => (config.get(key) === "LORA" ? undefined : `expected "LORA", found ${shown(config, key)}`),
   ],
-  ["bias", (config, key) => ([undefined, null, "none"].includes(config.get(key) as never) ? undefined : 'only "none"')],
+  [
+    "bias",
+    (config, key) =>
+      [undefined, null, "none", "all", "lora_only"].includes(config.get(key) as never)
+        ? undefined
+        : 'expected "none", "all" or "lora_only"',
+  ],
+  [
+    "modules_to_save",
+    (config, key) => (isEmpty(config.get(key)) || isNames(config.get(key)) ? undefined : "expected a list of names"),
+  ],
   [
     "init_lora_weights",
     (config, key) => {
@@ -116,9 +129,7 @@ export function readAdapterConfig(file: string, problems: Diagnostic[]): Adapter
   for (const [key, value] of json) {
     if (checks.has(key) || withoutEffect.has(key) || isEmpty(value)) continue;
     const what = unsupported.get(key) ?? "this field, which may change what the adapter computes,";
-    const help =
-      key === "modules_to_save" ? "train the adapter without it: such modules would replace public weights" : undefined;
-    problems.push(problem("MRL0141", `${file}, "${key}"`, `${what} is not supported`, help));
+    problems.push(problem("MRL0141", `${file}, "${key}"`, `${what} is not supported`));
   }
   return problems.length > before ? undefined : configOf(json);
 }
@@ -136,6 +147,8 @@ function configOf(json: JsonObject): AdapterConfig {
     excluded: (json.get("exclude_modules") as readonly string[] | null | undefined) ?? [],
     layers: typeof layers === "number" ? [layers] : (layers as readonly number[] | undefined),
     fanInFanOut: json.get("fan_in_fan_out") === true,
+    bias: (json.get("bias") as AdapterConfig["bias"] | null | undefined) ?? "none",
+    saved: (json.get("modules_to_save") as readonly string[] | false | null | undefined) || [],
   };
 }
 

@@ -5,8 +5,9 @@ import type { Tensor } from "../../ir/weights.ts";
 import { nonFinite, transpose } from "../onnx/tensor-data.ts";
 import { createMatcher, type Matcher } from "./patterns.ts";
 import { type AdapterConfig, readAdapterConfig } from "./peft-config.ts";
+import { readWhole, type WholeWeight, wholeName } from "./peft-whole.ts";
 import { openSafetensors, readSafetensor, type Safetensors } from "./safetensors.ts";
-import { problem, refuseForeignLink } from "./store.ts";
+import { duplicates, problem, refuseForeignLink } from "./store.ts";
 
 /** The two small matrices of one linear layer: y = x·W + (x·A)·B. */
 export interface AdapterModule {
@@ -25,6 +26,8 @@ export interface Adapter {
   readonly folder: string;
   /** Sorted by module path. */
   readonly modules: readonly AdapterModule[];
+  /** Sorted by name: trained as a whole (modules_to_save, bias). */
+  readonly whole: readonly WholeWeight[];
   readonly fanInFanOut: boolean;
 }
 
@@ -48,15 +51,18 @@ export function readAdapter(folder: string): Adapter {
   const problems: Diagnostic[] = [];
   const config = readAdapterConfig(join(folder, configName), problems);
   const store = openSafetensors(weights);
-  const halves = pairHalves(store, weights, problems);
+  const { pairs: halves, whole } = sortKeys(store, weights, config, problems);
   throwIfAny(problems);
   const matches = createMatcher();
   checkTargets(config!, matches, [...halves.keys()], join(folder, configName), problems);
   const modules = [...halves]
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([module, pair]) => readModule(store, config!, matches, module, pair, problems));
+  const exchanged = readWhole(store, whole, config!, (about, message) => {
+    problems.push(problem("MRL0142", `${folder}, "${about}"`, message));
+  });
   throwIfAny(problems);
-  return { folder, modules: modules as AdapterModule[], fanInFanOut: config!.fanInFanOut };
+  return { folder, modules: modules as AdapterModule[], whole: exchanged, fanInFanOut: config!.fanInFanOut };
 }
 
 interface Halves {
@@ -64,23 +70,39 @@ interface Halves {
   readonly B: string;
 }
 
-function pairHalves(store: Safetensors, file: string, problems: Diagnostic[]): ReadonlyMap<string, Halves> {
+interface Keys {
+  /** By module. */
+  readonly pairs: ReadonlyMap<string, Halves>;
+  /** Parameter names by the keys of weights that were trained as a whole. */
+  readonly whole: ReadonlyMap<string, string>;
+}
+
+function sortKeys(store: Safetensors, file: string, config: AdapterConfig | undefined, problems: Diagnostic[]): Keys {
   const found = new Map<string, Partial<Record<"A" | "B", string>>>();
+  const others: string[] = [];
   for (const key of store.entries.keys()) {
     const [, module, half] = keyPattern.exec(key) ?? [];
     if (module && half) found.set(module, { ...found.get(module), [half]: key });
+    else others.push(key);
+  }
+  const modules = new Set(found.keys());
+  const whole = new Map<string, string>();
+  for (const key of others) {
+    const name = config && wholeName(key, config, modules);
+    if (name !== undefined) whole.set(key, name);
     else
       problems.push(
         problem("MRL0142", `${file}, tensor "${key}"`, `this is no tensor of a LoRA adapter: ${reasonFor(key)}`),
       );
   }
+  for (const name of duplicates(whole.values())) problems.push(problem("MRL0142", file, `"${name}" is there twice`));
   if (found.size === 0) problems.push(problem("MRL0142", file, "the file holds no LoRA tensors"));
   const pairs = new Map<string, Halves>();
   for (const [module, { A, B }] of found) {
     if (A && B) pairs.set(module, { A, B });
     else problems.push(problem("MRL0142", `${file}, module "${module}"`, `lora_${A ? "B" : "A"} is missing`));
   }
-  return pairs;
+  return { pairs, whole };
 }
 
 function reasonFor(key: string): string {
@@ -88,7 +110,7 @@ function reasonFor(key: string): string {
   if (/lora_magnitude_vector/.test(key)) return "DoRA is not supported";
   if (/lora_[AB]\.bias$/.test(key)) return "a bias on LoRA layers is not supported";
   if (/lora_[AB]/.test(key)) return "expected base_model.model.<module>.lora_A.weight or …lora_B.weight";
-  return "it is a whole weight (modules_to_save?), which would replace one of the base model";
+  return "it is a whole weight, and neither modules_to_save nor bias says that it was trained";
 }
 
 function readModule(

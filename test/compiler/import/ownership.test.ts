@@ -175,7 +175,7 @@ describeWith(sharedModels, "ownership of shared models", () => {
     };
     const [a, b] = [numbers([inner, 2]), numbers([2, outer])];
     const half = { module, a, b, rank: 2, scale: 1 };
-    const tuned = attachAdapter(imported, { folder: "synthetic", modules: [half], fanInFanOut: false });
+    const tuned = attachAdapter(imported, { folder: "synthetic", modules: [half], whole: [], fanInFanOut: false });
     const weights = new Map(imported.weights);
     const key = `${module}.weight`;
     weights.set(

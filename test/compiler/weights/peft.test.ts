@@ -61,8 +61,13 @@ describe("readAdapter", () => {
   it.each<[string, object, string]>([
     ["another method", { peft_type: "IA3" }, "MRL0140"],
     ["DoRA", { use_dora: true }, "MRL0141"],
-    ["modules trained as a whole", { modules_to_save: ["classifier"] }, "MRL0141"],
-    ["biases", { bias: "all" }, "MRL0140"],
+    ["a module trained as a whole that is not there", { modules_to_save: ["classifier"] }, "MRL0142"],
+    ["other biases", { bias: "some" }, "MRL0140"],
+    ["replicated layers", { layer_replication: [[0, 1]] }, "MRL0141"],
+    ["LoRA on bare parameters", { target_parameters: ["experts.up"] }, "MRL0141"],
+    ["trained token embeddings", { trainable_token_indices: [1, 2] }, "MRL0141"],
+    ["a bias on lora_B", { lora_bias: true }, "MRL0141"],
+    ["a flag that is no flag", { use_rslora: 1 }, "MRL0140"],
     ["PiSSA", { init_lora_weights: "pissa_niter_4" }, "MRL0140"],
     ["LoftQ", { init_lora_weights: "loftq" }, "MRL0140"],
     ["a field from the future", { warp_factor: 9 }, "MRL0141"],
@@ -90,8 +95,32 @@ describe("readAdapter", () => {
   });
 
   it("tells everything at once", () => {
-    const codes = codesOf(() => adapter({ use_dora: true, bias: "all" }, goodTensors.slice(1)));
+    const codes = codesOf(() => adapter({ use_dora: true, bias: "some" }, goodTensors.slice(1)));
     expect(codes.sort()).toEqual(["MRL0140", "MRL0141", "MRL0142"]);
+  });
+
+  it("takes an alpha of a pattern for its rank of a pattern, and their root", () => {
+    const config = { r: 8, lora_alpha: 1, rank_pattern: { q_proj: 2 }, alpha_pattern: { "self_attn.q_proj": 10 } };
+    expect(adapter(config).modules[0]!.scale).toBe(5);
+    expect(adapter({ ...config, use_rslora: true }).modules[0]!.scale).toBe(10 / Math.SQRT2);
+    // The first pattern that ends the path decides.
+    expect(adapter({ rank_pattern: { q_proj: 2, ".*": 7 } }).modules[0]!.rank).toBe(2);
+    expect(codesOf(() => adapter({ rank_pattern: { proj: 7 } }))).toEqual([]);
+  });
+
+  it("reads what was trained as a whole where the configuration says so", () => {
+    const bias = matrix(`${q}.base_layer.bias`, 1, 4);
+    const norm = matrix("model.norm.bias", 1, 3);
+    const head = [matrix("classifier.weight", 2, 3), matrix("classifier.bias", 1, 2)];
+    const names = (config: object, tensors: readonly StoredTensor[]) =>
+      adapter(config, [...goodTensors, ...tensors]).whole.map(({ name }) => name);
+    expect(names({ bias: "all" }, [bias, norm])).toEqual(["model.layers.0.self_attn.q_proj.bias", "model.norm.bias"]);
+    expect(names({ bias: "lora_only" }, [bias])).toEqual(["model.layers.0.self_attn.q_proj.bias"]);
+    expect(codesOf(() => names({ bias: "lora_only" }, [norm]))).toEqual(["MRL0142"]);
+    expect(names({ modules_to_save: ["classifier", "score"] }, head)).toEqual(["classifier.bias", "classifier.weight"]);
+    expect(codesOf(() => names({ modules_to_save: ["classifier", "other"] }, head))).toEqual(["MRL0142"]);
+    expect(codesOf(() => names({ bias: "all" }, head.slice(0, 1)))).toEqual(["MRL0142"]);
+    expect(codesOf(() => names({ bias: "all" }, [bias, matrix(`${q}.bias`, 1, 4)]))).toEqual(["MRL0142"]);
   });
 
   it("refuses folders without an adapter", () => {

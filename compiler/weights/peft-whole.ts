@@ -1,0 +1,57 @@
+import type { Tensor } from "../../ir/weights.ts";
+import { nonFinite } from "../onnx/tensor-data.ts";
+import type { AdapterConfig } from "./peft-config.ts";
+import { readSafetensor, type Safetensors } from "./safetensors.ts";
+
+/** A parameter that was trained as a whole, in the place of the base's: [out, in], as the training framework has it. */
+export interface WholeWeight {
+  /** `classifier.weight`, `model.layers.0.self_attn.q_proj.bias` */
+  readonly name: string;
+  readonly tensor: Tensor;
+}
+
+/** A classification head is saved under one of these; PEFT names both in the configuration. */
+const heads = ["classifier", "score"];
+
+const ends = (path: string, name: string): boolean => path === name || path.endsWith(`.${name}`);
+
+/** The parameter behind a key, if the configuration says that it was trained: a bias, or part of a saved module. */
+export function wholeName(
+  key: string,
+  { bias, saved }: AdapterConfig,
+  loraModules: ReadonlySet<string>,
+): string | undefined {
+  const [, path] = /^base_model\.model\.(.+\..+)$/.exec(key) ?? [];
+  if (path === undefined || /\blora_/.test(path)) return undefined;
+  // PEFT wraps the layers that it trains.
+  const name = path.replace(/\.base_layer\.bias$/, ".bias").replace(/\.modules_to_save\./, ".");
+  const module = name.slice(0, name.lastIndexOf("."));
+  const within = module.split(".").map((_, end, all) => all.slice(0, end + 1).join("."));
+  if (within.some((outer) => saved.some((each) => ends(outer, each)))) return name;
+  const trained = bias === "all" || (bias === "lora_only" && loraModules.has(module));
+  return trained && name.endsWith(".bias") ? name : undefined;
+}
+
+/** The weights of those keys; every module of modules_to_save must have some. */
+export function readWhole(
+  store: Safetensors,
+  keys: ReadonlyMap<string, string>,
+  { saved }: AdapterConfig,
+  complain: (about: string, message: string) => void,
+): readonly WholeWeight[] {
+  const found = [...keys.values()];
+  const isFound = (module: string): boolean => found.some((name) => `.${name}`.includes(`.${module}.`));
+  for (const module of saved) {
+    if (isFound(module) || (heads.includes(module) && heads.some((head) => saved.includes(head) && isFound(head))))
+      continue;
+    complain("modules_to_save", `it names "${module}", but the adapter has no tensors for it`);
+  }
+  return [...keys]
+    .map(([key, name]) => {
+      const tensor = readSafetensor(store, key);
+      const bad = nonFinite(tensor);
+      if (bad) complain(key, `${bad.count} values are no finite numbers`);
+      return { name, tensor };
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
