@@ -3,12 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Artifacts, compileModel } from "../../../compiler/compile.ts";
+import { readModel } from "../../../compiler/onnx/decode.ts";
 import type { Dtype } from "../../../compiler/onnx/dtype.ts";
+import { takeApart } from "../../../compiler/onnx/merged-lora.ts";
+import { openBase } from "../../../compiler/onnx/ownership-base.ts";
 import { roundedTo, weightBytes } from "../../../compiler/onnx/ownership-bytes.ts";
 import { transpose } from "../../../compiler/onnx/tensor-data.ts";
 import { type CompileOptions, settle } from "../../../compiler/options.ts";
 import { importOwned, type Owned } from "../../../compiler/owned.ts";
 import { writeNpz } from "../../../compiler/weights/npz.ts";
+import { readAdapter } from "../../../compiler/weights/peft.ts";
 import { writeSafetensors } from "../../../compiler/weights/safetensors.ts";
 import { matmulOf } from "../../../ir/ops/helpers/matmul.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
@@ -255,5 +259,26 @@ describe("--low-rank", () => {
       "model.layers.0.up.lora_B",
     ]);
     expect(worst(logits(apart), wanted)).toBeLessThan(1e-5);
+  });
+});
+
+describe("the fixture's adapter, trained and merged in PyTorch", () => {
+  const fixture = (name: string): string => join(import.meta.dirname, "../../../fixtures/date-llama", name);
+
+  it("is found again by its rank, in every layer that has one", () => {
+    const base = fixture("base-ts17.onnx");
+    const model = readModel(fixture("merged-ts17.onnx"));
+    const { adapter } = takeApart(model, openBase(base), { rank: 8, tolerance: 1e-4 });
+    const wanted = new Map(readAdapter(fixture("adapter")).modules.map((half) => [half.module, half]));
+    expect(adapter.modules.map(({ module }) => module).sort()).toEqual([...wanted.keys()].sort());
+    for (const { module, a, b } of adapter.modules) {
+      const half = wanted.get(module)!;
+      const change = matmulOf(half.a, half.b);
+      const largest = Math.max(...change.data.map(Math.abs));
+      // Merging rounded to single precision.
+      expect(worst(matmulOf(a, b), change)).toBeLessThan(1e-4 * largest);
+    }
+    const [lower] = codesOf(() => takeApart(model, openBase(base), { rank: 7, tolerance: 1e-4 }));
+    expect(lower).toBe("MRL0428");
   });
 });
