@@ -16,10 +16,10 @@ export interface LinkModel {
 export type Objective = "time" | "online" | "total";
 
 /**
- * Seconds for one node of a GGM tree at a party, which every 16 bytes that the dealer announces stand for: two calls of
- * the stream cipher. 1.4 µs on Node 20, by `npm run bench`.
+ * Seconds for one node of a GGM tree at a party, which every 16 bytes that the dealer announces stand for: one block of
+ * the stream cipher. 0.3 µs for a level on Node 20, by `npm run bench`.
  */
-const secondsPerNode = 1.4e-6;
+const secondsPerNode = 0.3e-6;
 const nodeBytes = 16;
 
 /** What an execution costs under an objective, in seconds or bytes. */

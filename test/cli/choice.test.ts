@@ -34,7 +34,7 @@ const bytesOf = ({ totals }: CostReport): number =>
 test.each([
   ["wan", "time", "dpf"],
   ["1x0", "time", "tree"],
-  ["1x0", "online", "digits"],
+  ["1000x0", "online", "digits"],
   ["wan", "total", "tree"],
 ])("on %s for %s the activation compares by %s, and the run is as counted", async (link, objective, comparison) => {
   const build = await compiled("--link", link, "--objective", objective);

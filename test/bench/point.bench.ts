@@ -1,0 +1,32 @@
+import { growCorrections, leafBits, pointAbove } from "../../runtime/ring/ggm.ts";
+import { reshape, ring } from "../../runtime/ring/index.ts";
+import { measure } from "./harness.ts";
+
+const keys = 4096;
+const bits = 23;
+/** Thousands of levels: the harness prints units of 10^9. */
+const amount = keys * (bits - leafBits) * 1000;
+
+const words = (count: number, seed: number): Uint32Array => {
+  let state = seed;
+  return Uint32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state;
+  });
+};
+const seeds = (seed: number) => ring([keys, 2], 64, words(4 * keys, seed));
+const points = (seed: number) =>
+  ring(
+    [keys],
+    bits,
+    words(keys, seed).map((word) => word >>> (32 - bits)),
+  );
+
+const [client, server, secret] = [seeds(1), seeds(2), points(3)];
+const grown = growCorrections(client, server, secret);
+const opened = reshape(points(4), [1, keys]);
+
+await measure(`${keys} point functions of ${bits} bits`, "million levels/s", [
+  { name: "the dealer's keys", amount, run: () => growCorrections(client, server, secret) },
+  { name: "one path", amount, run: () => pointAbove({ seeds: client, control: 0 }, grown, opened) },
+]);
