@@ -75,6 +75,21 @@ function session(x: Tensor, questions: readonly Asked[], wrap?: (channel: Channe
   return runSession(window, tensors, inputs, wrap, { next, asked: questions });
 }
 
+/** A session whose parties a test drives itself. */
+async function openAll() {
+  const [client, server] = memoryPair("client", "server");
+  const [clientDealer, dealerClient] = memoryPair("client", "dealer");
+  const [serverDealer, dealerServer] = memoryPair("server", "dealer");
+  const tensors = new Map([...integerWeights(window, state.weights), ...integerWeights(next, state.weights)]);
+  const programs = { program: window, next, tensors };
+  const dealing = runDealer(window, { client: dealerClient, server: dealerServer }, next);
+  const [serving, asking] = await Promise.all([
+    openServer({ ...programs, peer: server, dealer: serverDealer }),
+    openClient({ ...programs, peer: client, dealer: clientDealer }),
+  ]);
+  return { asking, serving, dealing, server, dealers: [dealerServer, dealerClient] };
+}
+
 const outputOf = (outputs: ReadonlyMap<string, IntTensor>): Tensor => {
   const [[id, { shape, data }]] = [...outputs] as [[string, IntTensor]];
   return tensor(
@@ -115,6 +130,8 @@ describe("a session that keeps keys and values", () => {
     expect(both["server→dealer"]).toBe(apart["server→dealer"]);
     // A table of positions is taken whole by one and row by row by the other.
     expect(next.weights.positions).toEqual({ ...window.weights.positions, place: 1 });
+    // A gain for each place hides in the pad of its own row.
+    expect(next.weights.gains).toMatchObject({ form: "known", shape: [1, length, width], place: 1 });
   });
 
   it("costs more at a later place, and by attention alone", () => {
@@ -125,24 +142,28 @@ describe("a session that keeps keys and values", () => {
     expect(late!.online.bytes["client→server"]).toBeGreaterThan(early!.online.bytes["client→server"]);
   });
 
+  it("prepares a step before its input is known", async () => {
+    const { asking, serving, dealing } = await openAll();
+    await Promise.all([asking.query(rawOf(given), asked[0]), serving.serve()]);
+    const served = serving.serve();
+    await asking.prepare(asked[1]);
+    const { outputs, asked: answered } = await asking.query(rawOf(rows(given, 1, prompt, prompt + 1)), asked[1]);
+    await served;
+    expect(answered).toEqual(asked[1]);
+    const expected = [...interpret(state.module, state.weights, new Map([["x", given]])).values()][0]!;
+    const wanted = rows(expected, 1, prompt, prompt + 1);
+    outputOf(outputs).data.forEach((value, at) => void expect(Math.abs(value - wanted.data[at]!)).toBeLessThan(0.05));
+    await Promise.all([asking.end(), serving.serve(), dealing]);
+  });
+
   it("is over once it has failed, and keeps nothing", async () => {
-    const [client, server] = memoryPair("client", "server");
-    const [clientDealer, dealerClient] = memoryPair("client", "dealer");
-    const [serverDealer, dealerServer] = memoryPair("server", "dealer");
-    const tensors = new Map([...integerWeights(window, state.weights), ...integerWeights(next, state.weights)]);
-    const dealing = runDealer(window, { client: dealerClient, server: dealerServer }, next);
-    const serving = openServer({ program: window, next, tensors, peer: server, dealer: serverDealer });
-    const asking = await openClient({ program: window, next, tensors, peer: client, dealer: clientDealer });
-    const served = await serving;
-    await Promise.all([asking.query(rawOf(given), asked[0]), served.serve()]);
+    const { asking, serving, dealing, server, dealers } = await openAll();
+    await Promise.all([asking.query(rawOf(given), asked[0]), serving.serve()]);
     const failing = asking.query(rawOf(rows(given, 1, prompt, prompt + 1)), asked[1]);
     await server.close(sessionError("closed", { peer: "client" }));
     await expect(failing).rejects.toThrow();
     await expect(asking.query(rawOf(given), asked[0])).rejects.toThrow("this session has failed before");
-    await Promise.all([
-      dealerServer.close(sessionError("closed", { peer: "server" })),
-      dealerClient.close(sessionError("closed", { peer: "client" })),
-    ]);
+    await Promise.all(dealers.map((channel) => channel.close(sessionError("closed", { peer: channel.peer }))));
     await expect(dealing).rejects.toThrow();
   });
 

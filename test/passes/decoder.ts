@@ -11,14 +11,15 @@ export const [length, width, heads, depth] = [6, 8, 2, 4];
 /** Places of the window that hold text at first. */
 export const prompt = 2;
 
-/** Two layers of causal attention with rotary and learned positions, grouped keys, norms and a gated layer. */
+/** Two layers of causal attention with rotary and learned positions, a private gain of its own for each place, grouped keys, norms and a gated layer. */
 export function decoder(): Model {
   return model((kit) => {
     const { op, weight, noise, feature } = kit;
     const table = (id: string): ValueId => weight(id, "public", noise([1, 1, length, depth]));
     const [cos, sin] = [table("cos"), table("sin")];
     const positions = weight("positions", "server", noise([1, length, width]));
-    let x = op("add", [feature("x", [1, length, width]), positions]);
+    const gains = weight("gains", "server", noise([1, length, width]));
+    let x = op("mul", [op("add", [feature("x", [1, length, width]), positions]), gains]);
     for (const layer of ["a", "b"]) x = layerOf(kit, layer, x, cos, sin);
     const head = op("matmul", [op("rms-norm", [x], { epsilon: 1e-5 }), weight("head", "public", noise([width, 5]))]);
     return [head];
