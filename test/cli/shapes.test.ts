@@ -51,5 +51,5 @@ test("what is counted is said in JSON and as text", async () => {
   expect(json.links!.map(({ link }) => link)).toEqual(["lan"]);
   const { out } = await marillc(...sized("--setting", "3pc", "--numerics", "puma"));
   expect(out).toMatch(/^bert-tiny, 3pc: one query/);
-  expect(out).toContain("protocols chosen for the least time, the dealer's part included, on wan");
+  expect(out).toContain("protocols chosen for the least time, the helper's part included, on wan");
 });
