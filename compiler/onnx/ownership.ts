@@ -160,8 +160,10 @@ function nothingPrivate(model: OnnxModel, table: readonly Provenance[], options:
   const { base } = options;
   const because = base ? [`every weight is equal to one of ${base.path}`] : [];
   const message = "nothing is private: what is to be protected?";
-  const help =
-    "say which weights are the provider's: --base <base model>, --adapter <peft folder> or --private <pattern>";
+  // Never taken for granted: its base would be handed to everybody.
+  const help = table.some(({ name }) => isLoraHalf(name))
+    ? "the graph has LoRA layers: --base <base model>, or --private '*.lora_*' where all but their A and B is public"
+    : "say which weights are the provider's: --base <base model>, --adapter <peft folder> or --private <pattern>";
   return [{ code: "MRL0421", message, at: model.file, because, help }];
 }
 

@@ -188,6 +188,8 @@ describe("the same adapter", () => {
     expect(apart.surrogate.missing).toEqual([]);
     const named = owned({ model: at(`${form}.onnx`), private: ["*.lora_*"] });
     expect(secrets(named)).toEqual(secrets(apart));
+    // Without a word from the user the base is not made public; but the way is shown.
+    expect(() => owned({ model: at(`${form}.onnx`) })).toThrow("--private '*.lora_*'");
   });
 
   it("in a folder of bfloat16 is what those numbers give", () => {
