@@ -112,8 +112,16 @@ export function cutValues(
   });
 }
 
-/** Rows of `depth` with a 1 at the index. */
+/**
+ * Rows of `depth` with a 1 at the index, counted from the end where it is negative.
+ * @throws DiagnosticError MRL0665 for an index that names no row
+ */
 export function oneHot(indices: Tensor, depth: number, shape: readonly number[]): Tensor {
+  const stray = indices.data.find((index) => !Number.isInteger(index) || index < -depth || index >= depth);
+  if (stray !== undefined) {
+    const message = `expected indices from 0 to ${depth - 1} in the calibration inputs, found ${stray}`;
+    fail({ code: "MRL0665", message, help: "give inputs that the model takes" });
+  }
   const data = new Float64Array(indices.data.length * depth);
   indices.data.forEach((index, row) => {
     data[row * depth + (index < 0 ? index + depth : index)] = 1;
