@@ -6,12 +6,10 @@ it("opens x + r of which the parties' shares of r give x back, widths 1 to 64", 
   for (let width = 1; width <= 64; width++) {
     for (let trial = 0; trial < 4; trial++) {
       const limit = 2 ** Math.min(width - 1, 50);
-      const spec = {
-        operands: [fixed([3, 7], 0, -limit, limit - 1)],
-        result: fixed([3, 7], 0, -limit, limit - 1, width),
-        attrs: {},
-      };
-      const x = quantised(reals(21, -limit, limit - 1, trial), 0);
+      // Truth values are 0 or 1: a ring of one bit has no sign.
+      const [lo, hi] = width === 1 ? ([0, 1] as const) : ([-limit, limit - 1] as const);
+      const spec = { operands: [fixed([3, 7], 0, lo, hi)], result: fixed([3, 7], 0, lo, hi, width), attrs: {} };
+      const x = quantised(reals(21, lo, hi, trial), 0);
       const outcome = execute(maskedOpen, spec, [x], { trial });
       expect(outcome.metered).toEqual(outcome.counted);
       expect(Array.from(outcome.values)).toEqual(Array.from(x, (v) => v + 0));
