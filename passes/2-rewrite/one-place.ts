@@ -3,7 +3,7 @@ import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { type Op, opsOf, type Placed, typeOf, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { f32, type TensorType } from "../../ir/type.ts";
-import { keptAxis } from "../../runtime/protocols/rows.ts";
+import { keptAxis } from "../../runtime/protocols/cached-attention.ts";
 import { showOp } from "../graph.ts";
 import type { SplitState } from "../pass.ts";
 import { type Followed, placeRules, type Site } from "./place-rules.ts";

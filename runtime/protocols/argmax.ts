@@ -4,12 +4,12 @@ import { integers, type RingTensor, sizeOf, zeros } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
 import { type Comparison, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { defineProtocol, type Spec } from "./define.ts";
-import { duels, type Groups, join, joinPrizes, type Prize, type Rows, rowsAlong, winners } from "./duels.ts";
+import { duels, type Groups, joinPrizes, type Prize, type Rows, rowsAlong, winners } from "./duels.ts";
 import { openWire } from "./open.ts";
 import { levelOf, radixOf, radixVariants } from "./row-max.ts";
 import { differenceOf } from "./truths.ts";
 import { wireWidth } from "./widths.ts";
-import { mapWire, narrowed, publicShare } from "./wires.ts";
+import { joinWires, mapWire, narrowed, publicShare } from "./wires.ts";
 
 const widthOf = ({ operands: [x] }: Spec): number => Math.max(wireWidth(x!), wireWidth(differenceOf(x!, x!)));
 
@@ -52,7 +52,7 @@ function* placesOfMaxima(party: Party, x: Wire, spec: Spec): Steps<RingTensor> {
     const risen = yield* parallel(
       ...level.bySize.map((same) => rise(party, current.pool, current.prizes, same, comparison)),
     );
-    pool = risen.reduce((all, { value }) => join(all, value), pool);
+    pool = risen.reduce((all, { value }) => joinWires(all, value), pool);
     prizes = risen.reduce((all, { place }) => joinPrizes(all, place), prizes);
     left = level.left;
   }

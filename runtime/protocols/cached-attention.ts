@@ -1,12 +1,15 @@
 import type { Wire } from "../party.ts";
 import { coarseMaxAttention } from "./attention.ts";
 import { defineProtocol, type Fixed, type Spec, ulpsOf } from "./define.ts";
-import { joinRows, keptAxis as places } from "./rows.ts";
+import { joinWires } from "./wires.ts";
+
+/** Places lie along this axis of what is kept: keys and values [batch, heads, places, depth]. */
+export const keptAxis = 2;
 
 /** What the whole of two parts is: their places together, in bounds that hold both. */
 const joinedFixed = (past: Fixed, next: Fixed): Fixed => ({
   ...next,
-  shape: next.shape.with(places, past.shape[places]! + next.shape[places]!),
+  shape: next.shape.with(keptAxis, past.shape[keptAxis]! + next.shape[keptAxis]!),
   lo: Math.min(past.lo, next.lo),
   hi: Math.max(past.hi, next.hi),
 });
@@ -43,8 +46,8 @@ export const coarseMaxCachedAttention = defineProtocol({
   ...(refuses && { refuses: (spec: Spec) => refuses(wholeOf(spec)) }),
   ...(variants && { variants: (spec: Spec) => variants(wholeOf(spec)) }),
   *run(party, spec, q, k, v, pastK, pastV) {
-    const keys = joinRows(pastK as Wire, k as Wire);
-    const values = joinRows(pastV as Wire, v as Wire);
+    const keys = joinWires(pastK as Wire, k as Wire, keptAxis);
+    const values = joinWires(pastV as Wire, v as Wire, keptAxis);
     return yield* coarseMaxAttention.run(party, wholeOf(spec), q!, keys, values);
   },
 });

@@ -1,10 +1,10 @@
 import type { Party, Wire } from "../party.ts";
-import { add, addConstant, concat, gatherFlat, mul, mulConstant, reshape, sub } from "../ring/index.ts";
+import { add, addConstant, concat, gatherFlat, mul, mulConstant, sub } from "../ring/index.ts";
 import type { RingTensor, Shape } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
 import { at, below, type Comparison } from "./comparison.ts";
 import { openWire } from "./open.ts";
-import { difference, gate, mapWire, publicShare, resize, signed } from "./wires.ts";
+import { difference, gate, mapWire, publicShare, resize, signed, stack } from "./wires.ts";
 
 /** What tournaments, ranks and maxima of rows share: elements of an open wire that are compared pair by pair. */
 
@@ -47,7 +47,7 @@ export function* duels(
   const elements = members.map((i) => memberOf(pool, groups, i));
   const pairs = members.flatMap((i) => members.slice(i + 1).map((j) => [i, j] as const));
   const differences = pairs.map(([i, j]) => difference(elements[i]!, elements[j]!));
-  const less = yield* below(party, stack(differences), [0], comparison);
+  const less = yield* below(party, stackWires(differences), [0], comparison);
   const bits = yield* openWire(party, at(less, 0));
   const bitOf = (i: number, j: number): Wire => {
     const pair = pairs.findIndex(([a, b]) => a === Math.min(i, j) && b === Math.max(i, j));
@@ -120,25 +120,8 @@ export const joinPrizes = (x: Prize, { opened, mask }: Wire): Prize => ({
 });
 
 /** Wires of one shape under each other: [count, …shape]. */
-const stack = (wires: readonly Wire[]): Wire => {
-  const under = (tensors: readonly RingTensor[]): RingTensor =>
-    concat(
-      tensors.map((t) => reshape(t, [1, ...t.shape])),
-      0,
-    );
-  return {
-    kind: "wire",
-    opened: under(wires.map(({ opened }) => opened)),
-    mask: { share: undefined, secret: under(wires.map(({ mask }) => mask.secret)), fresh: false },
-  };
-};
-
-export const join = (x: Wire, y: Wire): Wire => ({
+const stackWires = (wires: readonly Wire[]): Wire => ({
   kind: "wire",
-  opened: concat([x.opened, y.opened], 0),
-  mask: {
-    share: x.mask.share && y.mask.share && concat([x.mask.share, y.mask.share], 0),
-    secret: concat([x.mask.secret, y.mask.secret], 0),
-    fresh: false,
-  },
+  opened: stack(wires.map(({ opened }) => opened)),
+  mask: { share: undefined, secret: stack(wires.map(({ mask }) => mask.secret)), fresh: false },
 });

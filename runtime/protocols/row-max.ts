@@ -4,10 +4,10 @@ import { parallel, type Steps } from "../steps.ts";
 import { entriesAtRanks, rankBits } from "./arrange.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Spec } from "./define.ts";
-import { duels, type Groups, groupsOf, join, pick, type Rows, take, winners } from "./duels.ts";
+import { duels, type Groups, groupsOf, pick, type Rows, take, winners } from "./duels.ts";
 import { openWire } from "./open.ts";
 import { ranks } from "./rank.ts";
-import { at, mapWire } from "./wires.ts";
+import { at, joinWires, mapWire } from "./wires.ts";
 
 export type { Rows } from "./duels.ts";
 
@@ -92,7 +92,7 @@ export function* rowMax(party: Party, x: Wire, rows: Rows, comparison?: Comparis
         return decide(party, pool, same, comparison);
       }),
     );
-    pool = risen.reduce(join, pool);
+    pool = risen.reduce((all, more) => joinWires(all, more), pool);
   }
   return take(
     pool,

@@ -1,5 +1,5 @@
 import type { Party, Wire } from "../party.ts";
-import { add, addConstant, concat, gatherFlat, mulConstant, narrow, reduceSum, sub } from "../ring/index.ts";
+import { add, addConstant, gatherFlat, mulConstant, narrow, reduceSum, sub } from "../ring/index.ts";
 import { floorLog2, powerOfTwo } from "../ring/portable-math.ts";
 import { type IntTensor, integers, type RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
@@ -9,7 +9,7 @@ import { openWire } from "./open.ts";
 import { bitToRing, select } from "./products.ts";
 import { type ScoreRows, spreadRows } from "./scores.ts";
 import { byPoint, lookUp, scaledProduct, truncateReduce, truncateWithSlack } from "./sigma.ts";
-import { difference, lift, mapWire, narrowed, publicShare } from "./wires.ts";
+import { difference, joinWires, lift, mapWire, narrowed, publicShare } from "./wires.ts";
 
 /** Bits of the clipped argument of the exponential, and of each of the two indices that it is looked up by. */
 const clippedBits = 16;
@@ -75,7 +75,7 @@ export function* treeMax(party: Party, x: Wire, rows: Rows): Steps<Wire> {
     const ahead = yield* openWire(party, add(less, publicShare(party, addConstant(mulConstant(less, 0), 1))));
     const chosen = add(select(party, ahead, gap, x.opened.width), lift(party, b, x.opened.width));
     // The larger values are shares like any others: opened under fresh masks.
-    pool = join(pool, yield* openWire(party, chosen));
+    pool = joinWires(pool, yield* openWire(party, chosen));
   }
   return take(pool, tops);
 }
@@ -120,14 +120,3 @@ function* inverseOf(party: Party, sums: RingTensor, scale: number, most: number)
 }
 
 const complement = (bit: Wire): Wire => ({ ...bit, opened: addConstant(bit.opened, 1) });
-
-/** Flat wires behind each other. */
-const join = (x: Wire, y: Wire): Wire => ({
-  kind: "wire",
-  opened: concat([x.opened, y.opened], 0),
-  mask: {
-    share: x.mask.share && y.mask.share && concat([x.mask.share, y.mask.share], 0),
-    secret: concat([x.mask.secret, y.mask.secret], 0),
-    fresh: false,
-  },
-});

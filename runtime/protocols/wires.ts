@@ -131,3 +131,14 @@ export const mapWire = (x: Wire, kernel: (t: RingTensor) => RingTensor): Wire =>
     fresh: false,
   },
 });
+
+/** Two wires of one ring behind each other along an axis. Both parts of the mask are known where the parts' are: free. */
+export const joinWires = (x: Wire, y: Wire, axis = 0): Wire => ({
+  kind: "wire",
+  opened: concat([x.opened, y.opened], axis),
+  mask: {
+    share: x.mask.share && y.mask.share && concat([x.mask.share, y.mask.share], axis),
+    secret: concat([x.mask.secret, y.mask.secret], axis),
+    fresh: false,
+  },
+});

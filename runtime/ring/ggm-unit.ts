@@ -5,7 +5,7 @@
  */
 
 import { add, addConstant, mul, mulConstant, neg, sub } from "./arithmetic.ts";
-import { children, descend, double, step } from "./ggm.ts";
+import { descend, double, growLevel, newPair, plant } from "./ggm.ts";
 import { canonicalise } from "./kernel.ts";
 import { widen } from "./shift.ts";
 import { reshape, slice } from "./structure.ts";
@@ -56,31 +56,17 @@ export function growUnit(
   const controls = new Uint32Array(count * levels);
   const ends = [new Uint32Array(count * WORDS), new Uint32Array(count * WORDS)] as const;
   const secondBits = new Uint32Array(count);
-  const nodes = [new Uint32Array(WORDS), new Uint32Array(WORDS)] as const;
-  const grown = new Uint32Array(children.length);
+  const pair = newPair();
+  const { nodes, bits } = pair;
   for (let e = 0; e < count; e++) {
-    nodes[0].set(first.data.subarray(e * WORDS, (e + 1) * WORDS));
-    nodes[1].set(second.data.subarray(e * WORDS, (e + 1) * WORDS));
-    let [t0, t1] = [0, 1];
+    plant(pair, first.data, second.data, e);
     for (let level = 0; level < levels; level++) {
       const bit = (point.data[e]! >>> (levels - 1 - level)) & 1;
-      const at = (e * levels + level) * WORDS;
-      double(nodes[0], 0, grown);
-      double(nodes[1], 0);
-      // The child off the path must become equal: the correction is the difference of the two.
-      for (let k = 0; k < WORDS; k++) {
-        const left = grown[k]! ^ children[k]!;
-        const right = grown[WORDS + k]! ^ children[WORDS + k]!;
-        blocks[at + k] = right ^ (-bit & (left ^ right));
-      }
-      const control = ((grown[2 * WORDS]! ^ children[2 * WORDS]!) & 3) ^ (1 + bit);
-      controls[e * levels + level] = control;
-      t0 = step(nodes[0], t0, bit, blocks, at, control, grown);
-      t1 = step(nodes[1], t1, bit, blocks, at, control);
+      controls[e * levels + level] = growLevel(pair, bit, blocks, (e * levels + level) * WORDS);
     }
     ends[0].set(nodes[0], e * WORDS);
     ends[1].set(nodes[1], e * WORDS);
-    secondBits[e] = t1;
+    secondBits[e] = bits[1]!;
   }
   // c₀ − c₁ + (t₀ − t₁)·last = 1 at the point, where the control bits differ.
   const [c0, c1] = ends.map((seeds) => residues(seeds, shape, width)) as [RingTensor, RingTensor];

@@ -51,6 +51,42 @@ export function descend(
 const bitOf = (data: Uint32Array, lanes: number, index: number, place: number): number =>
   (data[index * lanes + (place >>> 5)]! >>> place) & 1;
 
+/** Both holders' nodes on the path to a point, as the dealer walks it, and their control bits. */
+export interface Pair {
+  readonly nodes: readonly [Uint32Array, Uint32Array];
+  readonly bits: Uint32Array;
+}
+export const newPair = (): Pair => ({
+  nodes: [new Uint32Array(WORDS), new Uint32Array(WORDS)],
+  bits: new Uint32Array(2),
+});
+
+/** Starts at both roots of element e: the first holder's control bit is 0, the second's 1. */
+export function plant({ nodes, bits }: Pair, first: Uint32Array, second: Uint32Array, e: number): void {
+  nodes[0].set(first.subarray(e * WORDS, (e + 1) * WORDS));
+  nodes[1].set(second.subarray(e * WORDS, (e + 1) * WORDS));
+  bits[0] = 0;
+  bits[1] = 1;
+}
+
+const grown = new Uint32Array(children.length);
+
+/** One level down, to the side of the point's bit: writes the level's block at `at` and gives its control bits. */
+export function growLevel({ nodes, bits }: Pair, bit: number, blocks: Uint32Array, at: number): number {
+  double(nodes[0], 0, grown);
+  double(nodes[1], 0);
+  // The child off the path must become equal: the correction is the difference of the two.
+  for (let k = 0; k < WORDS; k++) {
+    const left = grown[k]! ^ children[k]!;
+    const right = grown[WORDS + k]! ^ children[WORDS + k]!;
+    blocks[at + k] = right ^ (-bit & (left ^ right));
+  }
+  const control = ((grown[2 * WORDS]! ^ children[2 * WORDS]!) & 3) ^ (1 + bit);
+  bits[0] = step(nodes[0], bits[0]!, bit, blocks, at, control, grown);
+  bits[1] = step(nodes[1], bits[1]!, bit, blocks, at, control);
+  return control;
+}
+
 /**
  * The dealer's part: corrections for points α [...shape] of n ≥ 7 bits from both parties' root seeds, and the client's
  * own bit at α, of which the server's is the complement. Ghosts where an input is one. Selects, never branches, on α.
@@ -71,27 +107,13 @@ export function growCorrections(
   const blocks = new Uint32Array(count * (levels + 1) * WORDS);
   const controls = new Uint32Array(count * levels);
   const atPoint = new Uint32Array(count);
-  const nodes = [new Uint32Array(WORDS), new Uint32Array(WORDS)] as const;
-  const grown = new Uint32Array(children.length);
+  const pair = newPair();
+  const { nodes, bits } = pair;
   for (let e = 0; e < count; e++) {
-    nodes[0].set(client.data.subarray(e * WORDS, (e + 1) * WORDS));
-    nodes[1].set(server.data.subarray(e * WORDS, (e + 1) * WORDS));
-    let [t0, t1] = [0, 1];
+    plant(pair, client.data, server.data, e);
     for (let level = 0; level < levels; level++) {
       const bit = bitOf(point.data, lanes, e, point.width - 1 - level);
-      const at = (e * (levels + 1) + level) * WORDS;
-      double(nodes[0], 0, grown);
-      double(nodes[1], 0);
-      // The child off the path must become equal: the correction is the difference of the two.
-      for (let k = 0; k < WORDS; k++) {
-        const left = grown[k]! ^ children[k]!;
-        const right = grown[WORDS + k]! ^ children[WORDS + k]!;
-        blocks[at + k] = right ^ (-bit & (left ^ right));
-      }
-      const control = ((grown[2 * WORDS]! ^ children[2 * WORDS]!) & 3) ^ (1 + bit);
-      controls[e * levels + level] = control;
-      t0 = step(nodes[0], t0, bit, blocks, at, control, grown);
-      t1 = step(nodes[1], t1, bit, blocks, at, control);
+      controls[e * levels + level] = growLevel(pair, bit, blocks, (e * (levels + 1) + level) * WORDS);
     }
     const low = point.data[e * lanes]! & 127;
     const at = (e * (levels + 1) + levels) * WORDS;
@@ -100,7 +122,7 @@ export function growCorrections(
       // 1 in the word that holds the point's bit, without asking which that is.
       const here = (((low >>> 5) ^ k) - 1) >>> 31;
       blocks[at + k] = nodes[0][k]! ^ nodes[1][k]! ^ (here << (low & 31));
-      own |= here & ((nodes[0][k]! ^ (-t0 & blocks[at + k]!)) >>> (low & 31));
+      own |= here & ((nodes[0][k]! ^ (-bits[0]! & blocks[at + k]!)) >>> (low & 31));
     }
     atPoint[e] = own & 1;
   }
@@ -112,7 +134,7 @@ export function growCorrections(
 }
 
 /** `descend` to a side that is secret: both children are read. */
-export function step(
+function step(
   node: Uint32Array,
   t: number,
   bit: number,

@@ -1,6 +1,7 @@
 import type { KnownWeight, Wire } from "../party.ts";
 import type { Program, WeightHandle } from "../program.ts";
-import { eachPart, joinRows, keptAxis } from "../protocols/rows.ts";
+import { keptAxis } from "../protocols/cached-attention.ts";
+import { joinWires, mapWire } from "../protocols/wires.ts";
 import { slice } from "../ring/index.ts";
 import { ghost, type IntTensor, type RingTensor, type Shape } from "../ring/tensor.ts";
 
@@ -26,7 +27,8 @@ export function remember(
   let rows = 0;
   const wires = names.map(([name, { past }]): [string, Wire] => {
     const made = results[name] as Wire;
-    const all = past > 0 ? joinRows(before.wires[name]!, made) : eachPart(made, (t) => rowsOf(t, keptAxis, 0, place));
+    const all =
+      past > 0 ? joinWires(before.wires[name]!, made, keptAxis) : mapWire(made, (t) => rowsOf(t, keptAxis, 0, place));
     rows = all.opened.shape[keptAxis]!;
     return [name, all];
   });
@@ -70,7 +72,7 @@ function rowsOf<T extends RingTensor | IntTensor>(t: T, axis: number, from: numb
 /** The row of a weight at a place: of all that a party has of it alike. */
 function rowOfWeight(weight: WeightHandle, axis: number, place: number): WeightHandle {
   const row = <T extends RingTensor | IntTensor>(t: T): T => rowsOf(t, axis, place, place + 1);
-  if (weight.kind === "wire") return eachPart(weight, row);
+  if (weight.kind === "wire") return mapWire(weight, row);
   if (weight.kind === "int") return row(weight);
   const { shape, width, values, pad, hidden }: KnownWeight = weight;
   const one: Shape = shape.with(axis, 1);

@@ -3,10 +3,10 @@ import { isFixed } from "../../ir/type.ts";
 import { fixedOf, resultOf, specOf } from "../../passes/5-select/spec.ts";
 import { costOf, formOf } from "../../passes/5-select/traffic.ts";
 import type { KeptDecl, OutputDecl, WeightDecl } from "../../runtime/program.ts";
+import { keptAxis } from "../../runtime/protocols/cached-attention.ts";
 import type { Traffic } from "../../runtime/protocols/count.ts";
 import type { Fixed, Spec } from "../../runtime/protocols/define.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
-import { keptAxis } from "../../runtime/protocols/rows.ts";
 
 /** Whose program it is. */
 export type Role = "client" | "server" | "dealer";
