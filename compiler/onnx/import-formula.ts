@@ -1,15 +1,16 @@
 import type { Tensor } from "../../ir/weights.ts";
 import { absentScore } from "./absent-score.ts";
 
-/** float32 rounds the frequencies (6e-8 each, the ratio's error grows with the power): angles err with the position. */
+/** float32 rounds the frequencies (6e-8 each, the ratio's error grows with the power): errors grow with the angle. */
 const tolerance = 1e-5;
 
 /** Elements that are looked at: larger tensors are weights. */
 const maxTable = 2 ** 24;
 
 /**
- * Whether numbers follow from the architecture alone, so that no owner can have a secret in them: masks, positions (an arithmetic progression along the last axis), rotary frequencies
- * (θ^(−2i/d): a geometric progression from 1 down) their multiples p·θ^(−2i/d), and the cosines and sines of these.
+ * Whether numbers follow from the architecture alone, so that no owner can have a secret in them: masks, positions
+ * (an arithmetic progression along the last axis), rotary frequencies (θ^(−2i/d): a geometric progression from 1 down),
+ * their multiples p·θ^(−2i/d), and the cosines and sines of these.
  */
 export function isFormula({ shape, data }: Tensor): boolean {
   if (data.length === 0 || data.length > maxTable) return data.length === 0;
@@ -39,27 +40,56 @@ function geometric(data: Float64Array): boolean {
   return data.every((value, at) => near(value, ratio ** at));
 }
 
-/** What a table holds of its angles, with the inverse: on angles up to 1 both are exact enough. */
-const waves: readonly (readonly [(angle: number) => number, (value: number) => number])[] = [
-  [Math.cos, Math.acos],
-  [Math.sin, Math.asin],
-  [(angle) => angle, (value) => value],
+interface Wave {
+  readonly of: (angle: number) => number;
+  /** Angles of one period with this value. */
+  readonly angles: (value: number) => readonly number[];
+}
+const turn = 2 * Math.PI;
+const waves: readonly Wave[] = [
+  { of: Math.cos, angles: (value) => [Math.acos(value), turn - Math.acos(value)] },
+  { of: Math.sin, angles: (value) => [Math.asin(value), Math.PI - Math.asin(value), turn + Math.asin(value)] },
+  { of: (angle) => angle, angles: (value) => [value] },
 ];
 
-/** Rows are positions from 0; the columns are the frequencies, once or twice. */
+/** Positions that a table may start at: where a cache holds those before. */
+const maxStart = 2 ** 12;
+
+/** Numbers of a table that starts elsewhere than at 0: start and ratio are found from two of them, the rest confirm. */
+const minConfirmed = 8;
+
+/** Rows are consecutive positions; the columns are the frequencies, once or twice. */
 function table(shape: readonly number[], data: Float64Array): boolean {
   const [rows = 0, columns = 0] = shape.slice(-2);
-  if (shape.length < 2 || rows < 2 || columns < 2) return false;
-  return waves.some(([wave, inverse]) => {
-    const ratio = inverse(data[columns + 1]!);
-    if (!(ratio > 0 && ratio < 1)) return false;
-    const periods = [columns, columns / 2].filter(Number.isInteger);
-    return periods.some((period) =>
-      data.every((value, at) => {
-        const position = Math.floor(at / columns) % rows;
-        const angle = position * ratio ** ((at % columns) % period);
-        return Math.abs(value - wave(angle)) <= tolerance * (1 + position / 8);
-      }),
+  if (shape.length < 2 || columns < 2) return false;
+  const apart = (at: number, start: number, ratio: number, wave: Wave, period: number): boolean => {
+    const row = Math.floor(at / columns) % rows;
+    const angle = (start + row) * ratio ** ((at % columns) % period);
+    // The ratio is known from the first rows, to what float32 leaves of it there.
+    return !(Math.abs(data[at]! - wave.of(angle)) <= tolerance * (1 + (row + angle) / 8));
+  };
+  const fits = (start: number, wave: Wave, period: number): boolean =>
+    (period === 1 ? [1] : ratiosOf(data, columns, start, wave)).some((ratio) =>
+      data.every((_, at) => !apart(at, start, ratio, wave, period)),
     );
-  });
+  return waves.some((wave) =>
+    [columns, columns / 2].filter(Number.isInteger).some((period) => {
+      const last = rows * period >= minConfirmed ? maxStart : 0;
+      for (let start = rows > 1 ? 0 : 1; start <= last; start++) {
+        // The first frequency is 1, whatever the others are.
+        if (apart(0, start, 1, wave, period) || (rows > 1 && apart(columns, start, 1, wave, period))) continue;
+        if (fits(start, wave, period)) return true;
+      }
+      return false;
+    }),
+  );
+}
+
+/** Ratios of two neighbouring frequencies that the second column allows; a position beyond a turn leaves several. */
+function ratiosOf(data: Float64Array, columns: number, start: number, { angles }: Wave): readonly number[] {
+  const position = start === 0 ? 1 : start;
+  const found = angles(data[(position - start) * columns + 1]!);
+  const turns = found.length === 1 ? 1 : Math.ceil(position / turn);
+  const all = Array.from({ length: turns }, (_, k) => found.map((angle) => (angle + k * turn) / position)).flat();
+  return all.filter((ratio) => ratio > 0 && ratio < 1);
 }

@@ -111,8 +111,12 @@ export function storedTensors(model: OnnxModel): OnnxTensor[] {
   return [...model.graph.initializers.values(), ...nodes];
 }
 
-/** What a model calls a single number of its own (`logit_scale`); exporters count theirs: `val_41`, `/m/Constant_3`. */
-const bareName = /^(?!val|const|scalar|onnx|ort)[a-z]+(_[a-z]+)*$/i;
+/**
+ * What a model calls a single number of its own (`logit_scale`). Exporters count theirs (`val_41`, `/m/Constant_3`), or
+ * call them as the function of torch that makes them: `zeros`, `full_like`.
+ */
+const bareName =
+  /^(?!val|const|scalar|onnx|ort|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
 
 const parameterName = /\.(weight|bias)$/;
 /** What models keep beside parameters: tables of positions. */

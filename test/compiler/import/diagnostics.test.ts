@@ -168,8 +168,8 @@ describe("isFormula", () => {
       Float64Array.from({ length: sizeOf(shape) }, (_, at) => Math.fround(value(at))),
     );
   const frequency = (at: number): number => 10000 ** (-(at % 8) / 8);
-  const table = (wave: (angle: number) => number) =>
-    fill([1, 50, 16], (at) => wave(Math.floor(at / 16) * frequency(at)));
+  const table = (wave: (angle: number) => number, start = 0) =>
+    fill([1, 50, 16], (at) => wave((start + Math.floor(at / 16)) * frequency(at)));
   const yes: readonly (readonly [string, Tensor])[] = [
     ["an additive mask", fill([4, 4], (at) => (at % 4 > at / 4 ? -3.4e38 : 0))],
     ["positions", fill([2, 6], (at) => at % 6)],
@@ -177,6 +177,11 @@ describe("isFormula", () => {
     ["angles", table((angle) => angle)],
     ["cosines", table(Math.cos)],
     ["sines", table(Math.sin)],
+    ["cosines behind a cache", table(Math.cos, 900)],
+    ["sines behind a cache", table(Math.sin, 7)],
+    ["angles behind a cache", table((angle) => angle, 300)],
+    ["angles of one frequency", fill([1, 8, 2], (at) => Math.floor(at / 2))],
+    ["cosines of one place", fill([1, 1, 16], (at) => Math.cos(77 * frequency(at)))],
   ];
   it.each(yes)("knows %s", (_, value) => expect(isFormula(value)).toBe(true));
 
@@ -202,11 +207,15 @@ describe("isFormula", () => {
       name: "g",
       input: [floatInfo("x", 2)],
       output: [floatInfo("y", 2)],
-      initializer: [scalar("logit_scale"), scalar("val_41")],
-      node: [node("Mul", ["x", "logit_scale"], ["a"]), node("Mul", ["a", "val_41"], ["y"])],
+      initializer: [scalar("logit_scale"), scalar("val_41"), scalar("zeros")],
+      node: [
+        node("Mul", ["x", "logit_scale"], ["a"]),
+        node("Mul", ["a", "val_41"], ["b"]),
+        node("Add", ["b", "zeros"], ["y"]),
+      ],
     });
     const { weights, constants } = catalogWeights(model);
     expect([...weights.keys()]).toEqual(["logit_scale"]);
-    expect([...constants]).toEqual(["val_41"]);
+    expect([...constants]).toEqual(["val_41", "zeros"]);
   });
 });
