@@ -81,7 +81,7 @@ function normUlps(spec: Spec): number {
   return 1 + error * 2 ** spec.result.scale;
 }
 
-/** x·√n/√(Σx² + n·ε) over the last axis, from one opening of x (protocols.md 1.8). 4 rounds. */
+/** x·√n/√(Σx² + n·ε) over the last axis, from one opening of x (protocols.md 1.8). 4 rounds, 3 with point functions. */
 function* normalise(party: Party, spec: Spec, x: Wire): Steps<Share> {
   const plan = planNorm(spec);
   const operand = spec.operands[0]!;

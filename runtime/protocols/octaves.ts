@@ -128,8 +128,8 @@ export function octavesRefuse(lo: number, hi: number, scale: number, comparison?
  * function of v/2^i, times a public factor or plus a public number, which a short trigonometric series of period 2^(i+2) gives from the opened wire at once; thresholds at the
  * powers of two, all on one set of digit tables, select the octave. Below the first octave its series is continued,
  * above the last one likewise: the bounds must hold.
- * 2 rounds with comparisons of one: the thresholds' openings, with the octaves' values beside them; then the selecting
- * bits.
+ * The selecting bits are opened after their comparison, the octaves' values beside whichever comes first: 1 round with
+ * comparisons of none (dpf), 2 with those of one.
  */
 export function* octaves(
   party: Party,
@@ -146,17 +146,7 @@ export function* octaves(
   const values = all.map((octave) => reshape(inOctave(octave, valueWidth(plan)), [1, ...shape]));
   const shifts = all.map((octave) => exponentOf(plan, octave) - exponentOf(plan, plan.last));
 
-  const [wires, under] = yield* parallel(
-    openWire(party, concat(values, 0)),
-    below(
-      party,
-      narrowed(v, octaveWireWidth(plan)),
-      all.slice(1).map((octave) => 2 ** octave),
-      comparison,
-    ),
-  );
-  // In octave i: not below 2^i but below 2^(i+1): the exclusive or of neighbours in 0 … 0 1 … 1.
-  const bits = yield* openWire(party, neighbours(party, under, shape));
+  const [wires, bits] = yield* parallel(openWire(party, concat(values, 0)), octaveBits(party, v, plan, comparison));
   let sum: RingTensor | undefined;
   all.forEach((_, k) => {
     const pick = (t: RingTensor): RingTensor => at(t, k);
@@ -167,11 +157,17 @@ export function* octaves(
   return sum!;
 }
 
-/** Bits of the octaves from "below 2^i" for the inner bounds: nothing is below the first bound, all below the last. */
-function neighbours(party: Party, under: RingTensor, shape: readonly number[]): RingTensor {
-  const never = zeros([1, ...shape], 1);
+/**
+ * Open bits [octaves, …shape]: 1 for the octave that holds v. In octave i v is not below 2^i but below 2^(i+1): the
+ * exclusive or of neighbours in 0 … 0 1 … 1, where nothing is below the first bound and all is below the last.
+ */
+function* octaveBits(party: Party, v: Wire, plan: OctavePlan, comparison?: Comparison): Steps<Wire> {
+  const inner = [...Array(plan.last - plan.first).keys()].map((k) => 2 ** (plan.first + 1 + k));
+  const under = yield* below(party, narrowed(v, octaveWireWidth(plan)), inner, comparison);
+  const never = zeros([1, ...v.opened.shape], 1);
   const always = publicShare(party, addConstant(never, 1));
-  return add(concat([never, under], 0), concat([under, always], 0));
+  // Each bit gets a fresh uniform one-time bit: safe to open.
+  return yield* openWire(party, add(concat([never, under], 0), concat([under, always], 0)));
 }
 
 const scaleSeries = (series: Series, by: number): Series => ({

@@ -60,7 +60,7 @@ it("has the fit errors that octaves.ts states on [1, 2)", () => {
   expect(worst.rsqrt).toBeLessThan(5.8e-7);
 });
 
-it("needs no round where one octave holds the range, and two otherwise", () => {
+it("needs no round where one octave holds the range, and two otherwise, one with point functions", () => {
   expect(costOf(octavesReciprocal, specOf(12, 12, 1, 1.9, 40, 8))).toEqual({
     rounds: 0,
     clientToServer: 0,
@@ -71,6 +71,10 @@ it("needs no round where one octave holds the range, and two otherwise", () => {
   const two = costOf(octavesReciprocal, specOf(12, 12, 1, 3, 40, 8));
   // Two values of 18 bits, one comparison on 14 low bits (4 digits), two selecting bits; each way, a byte per bit.
   expect(two).toMatchObject({ rounds: 2, clientToServer: 2 * 18 + 7 + 2, serverToClient: 2 * 18 + 7 + 2 });
+  // A comparison of no round: the bits are opened beside the values.
+  const spec = specOf(12, 12, 1, 3, 40, 8);
+  const points = costOf(octavesReciprocal, { ...spec, attrs: { ...spec.attrs, comparison: "dpf" } });
+  expect(points).toMatchObject({ rounds: 1, clientToServer: 2 * 18 + 2, serverToClient: 2 * 18 + 2 });
   // |ln x| ≤ ln 4 has 15 bits with sign, and slack, 14 fractional ones among them.
   const log = costOf(octavesLog, specOf(12, 12, 1, 3, 40, 8));
   expect(log).toMatchObject({ rounds: 2, clientToServer: 2 * 17 + 7 + 2, serverToClient: 2 * 17 + 7 + 2 });
