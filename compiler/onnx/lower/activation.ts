@@ -54,7 +54,7 @@ function leaky(context: LowerContext, slope: Operand): Operand {
   return emit("sub", [emit("relu", [x]), emit("mul", [slope, emit("relu", [emit("neg", [x])])])]);
 }
 
-/** With a bias in front: BiasGelu and FastGelu of com.microsoft. */
+/** With a bias in front, if there is one: Gelu, BiasGelu and FastGelu of com.microsoft. */
 const biased =
   (approximate: string): Lowering =>
   (context) => {
@@ -69,6 +69,7 @@ export const activationLowerings: LowerTable = {
   SwiGLU: swiglu,
   Gelu: (context) =>
     context.emit("gelu", [inputOf(context, 0, "X")], { approximate: textAttr(context, "approximate", "none") }),
+  "com.microsoft.Gelu": biased("none"),
   "com.microsoft.BiasGelu": biased("none"),
   "com.microsoft.FastGelu": biased("tanh"),
   "com.microsoft.QuickGelu": (context) => {

@@ -1,7 +1,8 @@
-import { f32, i64 } from "../../../ir/type.ts";
+import { f32, i64, sizeOf } from "../../../ir/type.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
 import { absentScore } from "../absent-score.ts";
 import { intAttr, type LowerContext, number, wantsOutput } from "./context.ts";
+import { columnsOf } from "./heads.ts";
 import type { Operand } from "./operand.ts";
 
 export interface Frame {
@@ -18,14 +19,14 @@ interface Mask {
 }
 
 /** Score (i, j) exists iff j − i ≤ offset. */
-function triangle({ constant }: LowerContext, { rows, columns }: Frame, offset: number): Operand {
+export function triangle({ constant }: LowerContext, { rows, columns }: Frame, offset: number): Operand {
   const data = Float64Array.from({ length: rows * columns }, (_, at) =>
     (at % columns) - Math.floor(at / columns) <= offset ? 0 : absentScore,
   );
   return constant(tensor([rows, columns], data), f32);
 }
 
-const additive = (context: LowerContext, exists: Operand): Operand =>
+export const additive = (context: LowerContext, exists: Operand): Operand =>
   context.emit("where", [exists, number(context, 0), number(context, absentScore)]);
 
 /** Rows [… S, 1] of a known condition [… S, T] that hold anywhere; undefined where all do. */
@@ -41,10 +42,22 @@ function filledRows(context: LowerContext, { shape, data }: Tensor): Operand | u
 const asTruth = ({ emit, constant }: LowerContext, values: Tensor): Operand =>
   emit("cast", [constant(values, i64)], { to: "bool" });
 
+/** A mask of fewer columns than there are keys hides the rest. */
+function widened({ emit, shape, element, constant }: LowerContext, mask: Operand, columns: number): Operand {
+  const own = shape(mask);
+  const last = own.at(-1)!;
+  if (last === 1 || last >= columns) return mask;
+  const isTruth = element(mask).kind === "bool";
+  const rest = [...own.slice(0, -1), columns - last];
+  const hidden = tensor(rest, new Float64Array(sizeOf(rest)).fill(isTruth ? 0 : absentScore));
+  return emit("concat", [mask, constant(hidden, element(mask))], { axis: own.length - 1 });
+}
+
 /** What is added to scores: the mask, the triangle, and what lengths of the keys leave. */
 export function maskOf(context: LowerContext, frame: Frame): Mask {
   const { emit, element, shape, inputs } = context;
-  const [, , , given, pastK, , lengths] = inputs;
+  const [, , , short, pastK, , lengths] = inputs;
+  const given = short && widened(context, short, frame.columns);
   const isTruth = given !== undefined && element(given).kind === "bool";
   const own = isTruth ? additive(context, given) : given;
   const filled = isTruth && given.kind === "constant" ? filledRows(context, given.tensor) : undefined;
@@ -81,7 +94,7 @@ function withinLengths(context: LowerContext, lengths: Operand, { rows, columns 
   return { exists, rows: all ? undefined : filled };
 }
 
-interface Parts {
+export interface Parts {
   readonly q: Operand;
   readonly k: Operand;
   readonly v: Operand;
@@ -89,6 +102,8 @@ interface Parts {
   readonly causal: boolean;
   readonly scale: number;
   readonly softcap: number;
+  /** [H]: the score of a place of each head that has no value. */
+  readonly sink?: Operand;
 }
 
 /** Keys and values of G heads for H query heads: each serves H / G of them. */
@@ -103,7 +118,7 @@ function repeated({ emit, shape }: LowerContext, x: Operand, heads: number): Ope
 /** The result and, where it is asked for, what qk_matmul_output_mode says of the scores: 0 plain, then step by step. */
 export function spelledOut(
   context: LowerContext,
-  { q, k, v, mask, causal, scale, softcap }: Parts,
+  { q, k, v, mask, causal, scale, softcap, sink }: Parts,
 ): readonly Operand[] {
   const { emit, shape } = context;
   const heads = shape(q)[1]!;
@@ -113,10 +128,21 @@ export function spelledOut(
   const capped = softcap === 0 ? plain : cap(context, plain, softcap);
   const masks = [...(mask ? [mask] : []), ...(causal ? [triangle(context, frame, frame.columns - frame.rows)] : [])];
   const masked = masks.reduce((scores, added) => emit("add", [scores, added]), capped);
-  const weights = emit("softmax", [masked], { axis: 3 });
+  const weights = sink ? weighedBeside(context, masked, sink) : emit("softmax", [masked], { axis: 3 });
   const y = emit("matmul", [weights, repeated(context, v, heads)]);
   const shown: readonly Operand[] = [plain, capped, masked, weights];
   return wantsOutput(context, 3) ? [y, shown[intAttr(context, "qk_matmul_output_mode", 0)]!] : [y];
+}
+
+/** Softmax of scores [B, H, S, T] and one more, whose weight is dropped. */
+function weighedBeside(context: LowerContext, scores: Operand, sink: Operand): Operand {
+  const { emit, shape } = context;
+  const [batch, heads, rows, columns] = shape(scores) as [number, number, number, number];
+  const column = emit("expand", [emit("reshape", [sink], { shape: [1, heads, 1, 1] })], {
+    shape: [batch, heads, rows, 1],
+  });
+  const weights = emit("softmax", [emit("concat", [scores, column], { axis: 3 })], { axis: 3 });
+  return columnsOf(context, weights, 0, columns);
 }
 
 /** c · tanh(s / c) */

@@ -11,8 +11,11 @@ import { convolutionLowerings } from "./convolution.ts";
 import { depthSpaceLowerings } from "./depth-space.ts";
 import { einsumLowerings } from "./einsum.ts";
 import { elementaryLowerings } from "./elementary.ts";
+import { fusedLowerings } from "./fused.ts";
+import { groupQueryLowerings } from "./group-query-attention.ts";
 import { integerLowerings } from "./integers.ts";
 import { linearLowerings } from "./linear.ts";
+import { multiHeadLowerings } from "./multi-head-attention.ts";
 import { normLowerings } from "./norm.ts";
 import { padLowerings } from "./pad.ts";
 import { piecewiseLowerings } from "./piecewise.ts";
@@ -45,6 +48,9 @@ const tables: readonly LowerTable[] = [
   piecewiseLowerings,
   elementaryLowerings,
   attentionLowerings,
+  groupQueryLowerings,
+  multiHeadLowerings,
+  fusedLowerings,
   recurrentLowerings,
   controlLowerings,
 ];
@@ -78,8 +84,6 @@ export function loweringOf({ op, domain }: Pick<OnnxNode, "op" | "domain">): Low
 
 /** What to do instead of an operator that the compiler does not know. */
 const hints: Readonly<Record<string, string>> = {
-  GroupQueryAttention: "export without ONNX Runtime's fusions (torch.onnx.export): the plain operators are recognised",
-  MultiHeadAttention: "export without ONNX Runtime's fusions (torch.onnx.export): the plain operators are recognised",
   MatMulNBits: "export the model in float32 or float16: the compiler quantises itself",
   DynamicQuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
   DequantizeLinear: "export the model in float32 or float16: the compiler quantises itself",

@@ -29,7 +29,7 @@ describe("importModel", () => {
       output: [floatInfo("y", 2, 2)],
       node: [
         node("Multinomial", ["x"], ["a"], "/model/layers.3/mlp/Multinomial"),
-        { ...node("GroupQueryAttention", ["a"], ["b"], "/model/layers.4/attn/GQA"), domain: "com.microsoft" },
+        { ...node("SparseAttention", ["a"], ["b"], "/model/layers.4/attn/Sparse"), domain: "com.microsoft" },
         node("Nonsense", ["b"], ["y"]),
         node("Whatever", ["x"], ["unused"]),
       ],
