@@ -28,6 +28,7 @@ import {
   reduceSum as sumAxes,
   sumWindows,
   transpose as transposeTensor,
+  zeros,
 } from "./ring/index.ts";
 import { ghost } from "./ring/tensor.ts";
 
@@ -65,6 +66,12 @@ function addOnce(party: Party, x: Shared, n: IntTensor, shape: readonly number[]
   const rest = (t: RingTensor): RingTensor => expandTensor(t, shape);
   if (x.kind === "replicated") return once(party, x, added, rest);
   return share(party.role === "client" ? rest(x.tensor) : added(x.tensor));
+}
+
+/** Integers of one party, or of all, as shares like others: nothing, and the integers once. */
+function sharedInteger(party: Party, like: Shared, n: IntTensor): Shared {
+  const nothing = map(like, ({ width }) => zeros(n.shape, width));
+  return addOnce(party, nothing, n, n.shape);
 }
 
 const unary =
@@ -106,11 +113,13 @@ export const local = {
   expand: unary((x, spec) => expandTensor(x, spec.result.shape)),
   slice: unary((x, spec) => sliceTensor(x, numbers(spec, "starts"), numbers(spec, "ends"), numbers(spec, "steps"))),
   "reduce-sum": unary((x, spec) => sumAxes(x, numbers(spec, "axes"), spec.attrs.keepdims === true)),
-  concat: (party, spec, ...parts) =>
-    zip(
-      parts.map((part) => sharedOf(party, part)),
+  concat: (party, spec, ...parts) => {
+    const like = sharedOf(party, parts.find((part) => part.kind !== "int")!);
+    return zip(
+      parts.map((part) => (part.kind === "int" ? sharedInteger(party, like, part) : sharedOf(party, part))),
       (...t) => concatTensors(t, Number(spec.attrs.axis)),
-    ),
+    );
+  },
   gather: (party, spec, x, indices) => {
     const at = intOf(indices!);
     return map(sharedOf(party, x!), (t) => {

@@ -180,7 +180,10 @@ function judgeProtocol(call: Call, { setting }: ProgramText, operands: readonly 
   return { gives, problems };
 }
 
-/** On shares, and public integers beside them; what the server alone knows may be added, since it joins its share. */
+/** Operators that take what the server alone knows: it joins the server's share. */
+const joining: ReadonlySet<string> = new Set(["add", "sub", "concat"]);
+
+/** On shares, and public integers beside them; what the server alone knows may be added or set beside them. */
 function judgeLocal(call: Call, spec: SpecText, type: TypeText, operands: readonly Followed[]): Judged {
   const { callee, result } = call;
   const shape = localShapes.get(callee);
@@ -190,7 +193,7 @@ function judgeLocal(call: Call, spec: SpecText, type: TypeText, operands: readon
   const fits = ({ form }: Followed): boolean =>
     form === gives ||
     form === "public" ||
-    (form === "server" && (callee === "add" || callee === "sub")) ||
+    (form === "server" && joining.has(callee)) ||
     (form === "weight" && gives === "replicated");
   const misfits = operands.filter((operand) => !fits(operand));
   const problems = misfits.map(({ form }) => ({

@@ -55,3 +55,22 @@ it("conv, sum-pool: what is computed on the parties' shares adds up, whichever o
   const pooled = { ...spec, attrs: { ...window, kernel: [2] }, result: fixed([1, 2, 3], 0, -30, 30, 12) };
   expect(together((share) => local["sum-pool"](party, pooled, share), x)).toEqual([1, -1, 1, 4, 9, -1]);
 });
+
+it("concat: what is public, or the server's alone, stands beside shares as it is", () => {
+  const spec = {
+    operands: [fixed([1], 0, 0, 9, 8), fixed([2], 0, 0, 9, 8), fixed([1], 0, 0, 9, 8)],
+    result: fixed([4], 0, 0, 9, 8),
+    attrs: { axis: 0 },
+  };
+  const of = (role: "client" | "server", known: number[] | undefined, share: number): Share => {
+    const party = countingParty(role, noDealerBytes());
+    const tensor = fromIntegers(integers([1], Float64Array.of(share)), 8);
+    const secret = integers([2], known && Float64Array.from(known));
+    const open = integers([1], Float64Array.of(5));
+    return local.concat(party, spec, { kind: "share", tensor }, secret, open) as Share;
+  };
+  const [client, server] = [of("client", undefined, 100), of("server", [7, -8], -96)];
+  expect(Array.from(toIntegers(add(client.tensor, server.tensor)).data!)).toEqual([4, 7, -8, 5]);
+  // The client's share holds nothing of it.
+  expect(Array.from(client.tensor.data!)).toEqual([100, 0, 0, 0]);
+});
