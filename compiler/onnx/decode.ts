@@ -6,6 +6,7 @@ import { decodeTensor, type Problems, report } from "./decode-tensor.ts";
 import { checkExternalRanges } from "./external-ranges.ts";
 import { orderGraph } from "./order.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
+import { unpackQuantised } from "./stored-quantised.ts";
 import { type WireMessage, walkWire, wireLimits } from "./wire.ts";
 
 const { onnx } = onnxProto;
@@ -13,11 +14,12 @@ const { onnx } = onnxProto;
 /** IR 3 (2017) brought opset_import; 13 is ONNX 1.20's. */
 const irVersions = { first: 3, last: 13 } as const;
 
+/** A model from its file, with quantised weights as the numbers that they stand for. */
 export function readModel(file: string): OnnxModel {
-  return decodeModel(readWhole(file, wireLimits.bytes), file);
+  return unpackQuantised(decodeModel(readWhole(file, wireLimits.bytes), file));
 }
 
-/** Decodes and checks a model; everything wrong with it is in one DiagnosticError. */
+/** Decodes and checks a model as it is in the file; everything wrong with it is in one DiagnosticError. */
 export function decodeModel(bytes: Uint8Array, file: string): OnnxModel {
   const wire = walkWire(bytes, file);
   const problems: Problems = { file, list: [] };

@@ -32,7 +32,9 @@ export function attachAdapter(imported: Imported, adapter: Adapter, labels?: Rea
       stored.set(name, { weight: name, views: [] });
     }
   }
-  return { ...imported, module: infer(insert(imported.module, found, labels)), weights, stored };
+  const { module, sums } = insert(imported.module, found, labels);
+  const outputs = new Map([...imported.outputs].map(([name, id]) => [name, sums.get(id) ?? id]));
+  return { ...imported, module: infer(module), outputs, weights, stored };
 }
 
 const halvesOf = ({ module, a, b }: AdapterModule): readonly (readonly [string, Tensor])[] => [
@@ -75,8 +77,14 @@ function place(
   return [{ half, linear, product }];
 }
 
+interface Inserted {
+  readonly module: Module;
+  /** What stands in the place of each product. */
+  readonly sums: ReadonlyMap<string, string>;
+}
+
 // x·W + (x·A)·B = x·(W + A·B)
-function insert(module: Module, found: readonly Attachment[], labels?: ReadonlyMap<string, Label>): Module {
+function insert(module: Module, found: readonly Attachment[], labels?: ReadonlyMap<string, Label>): Inserted {
   const fresh = createNames(Object.keys(module.values));
   const values = { ...module.values };
   const params = { ...module.params };
@@ -112,5 +120,6 @@ function insert(module: Module, found: readonly Attachment[], labels?: ReadonlyM
     const more = step.ops.flatMap((op) => added.get(op.result) ?? []);
     return [{ ops }, ...more.map((op) => ({ ops: [op] }))];
   });
-  return { ...module, values, params, steps, outputs: module.outputs.map((id) => sums.get(id) ?? id) };
+  const outputs = module.outputs.map((id) => sums.get(id) ?? id);
+  return { module: { ...module, values, params, steps, outputs }, sums };
 }

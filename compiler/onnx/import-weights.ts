@@ -4,7 +4,7 @@ import type { Dtype } from "./dtype.ts";
 import { isFormula } from "./import-formula.ts";
 import { parseNames } from "./module-path.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
-import { structuralNames } from "./structural.ts";
+import { factorNames, structuralNames } from "./structural.ts";
 import { readTensor, transpose } from "./tensor-data.ts";
 import { type RecoveredName, recoverNames, type WeightNames } from "./weight-names.ts";
 
@@ -70,6 +70,7 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
   const constants = new Set<string>();
   const shared = sharedNames(model, names);
   const structural = structuralNames(model.graph);
+  const factors = factorNames(model.graph);
   const taken = new Set([...names.names.values(), ...shared.values()].map(({ name }) => name));
   const given = new Set<string>();
   const counts = new Map<string, number>();
@@ -86,7 +87,8 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     const tie = shared.get(source.name);
     const recovered = own ?? tie;
     const tensor = once(() => readTensor(model, source));
-    if (structural.has(source.name) || isConstant(source, recovered, tensor)) {
+    const isFactor = factors.has(source.name) && sizeOf(source.dims) > 1;
+    if (structural.has(source.name) || (!isFactor && isConstant(source, recovered, tensor))) {
       constants.add(source.name);
       continue;
     }
@@ -123,7 +125,7 @@ const parameterName = /\.(weight|bias)$/;
 const bufferName = /(^|[._])(inv_freq|rotary|rope|position_ids|cos|sin)/i;
 
 /**
- * Integers, booleans and nameless single numbers are part of the graph. So are nameless tables that follow from the
+ * Integers that nothing multiplies with, booleans and nameless single numbers are part of the graph. So are nameless tables that follow from the
  * architecture by a formula; what has a parameter's name is a weight whatever its numbers are.
  */
 function isConstant(source: OnnxTensor, recovered: RecoveredName | undefined, tensor: () => Tensor): boolean {

@@ -62,7 +62,9 @@ export type TensorSource =
   /** Little-endian elements without gaps. */
   | { readonly kind: "inline"; readonly bytes: Uint8Array }
   /** `location` is as the file gives it: relative, with `/`, beneath the model's folder. */
-  | { readonly kind: "external"; readonly location: string; readonly offset: number; readonly length: number };
+  | { readonly kind: "external"; readonly location: string; readonly offset: number; readonly length: number }
+  /** Made of other tensors each time that they are read: quantised weights would take several times the file's size. */
+  | { readonly kind: "computed"; readonly bytes: () => Uint8Array };
 
 export interface OnnxValueInfo {
   readonly name: string;

@@ -29,6 +29,12 @@ export function structuralNames({ nodes, outputs }: OnnxGraph): ReadonlySet<stri
   return new Set([...used].filter(isStructural));
 }
 
+/** Names of what products of integers take: a quantised model's weights are integers there. */
+export function factorNames({ nodes }: OnnxGraph): ReadonlySet<string> {
+  const products = nodes.filter(({ op, domain }) => domain === "" && (op === "MatMulInteger" || op === "ConvInteger"));
+  return new Set(products.flatMap(({ inputs }) => inputs.slice(0, 2)));
+}
+
 /** Every name that graphs within a node read. */
 export function innerNames(node: OnnxNode): readonly string[] {
   return [...node.attributes.values()].flatMap((attribute) => {

@@ -113,9 +113,11 @@ export function encodeElements(dtype: Exclude<Dtype, "float16" | "bfloat16">, da
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-/** The raw little-endian elements, read from the external file where the model says so. */
+/** The raw little-endian elements, read from the external file or computed where the model says so. */
 export function tensorBytes(model: Pick<OnnxModel, "file">, tensor: OnnxTensor): Uint8Array {
-  return tensor.source.kind === "inline" ? tensor.source.bytes : readExternal(model.file, tensor.name, tensor.source);
+  const { source, name } = tensor;
+  if (source.kind === "external") return readExternal(model.file, name, source);
+  return source.kind === "computed" ? source.bytes() : source.bytes;
 }
 
 export function readTensor(model: Pick<OnnxModel, "file">, tensor: OnnxTensor): Tensor {

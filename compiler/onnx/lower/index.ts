@@ -82,12 +82,17 @@ export function loweringOf({ op, domain }: Pick<OnnxNode, "op" | "domain">): Low
   return lowerings.get(keyOf(op, domain));
 }
 
+const activations =
+  "quantised weights are taken, quantised activations are not: quantise the weights alone (MatMulNBits, or DequantizeLinear on stored tensors), or export in float32 or float16; the compiler quantises activations itself";
+
 /** What to do instead of an operator that the compiler does not know. */
 const hints: Readonly<Record<string, string>> = {
-  MatMulNBits: "export the model in float32 or float16: the compiler quantises itself",
-  DynamicQuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
-  DequantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
-  QuantizeLinear: "export the model in float32 or float16: the compiler quantises itself",
+  MatMulNBits: "its weight must be stored in the file",
+  DynamicQuantizeLinear: activations,
+  DequantizeLinear: activations,
+  QuantizeLinear: activations,
+  QLinearMatMul: activations,
+  QLinearConv: activations,
   Unique: "its shape depends on data: programs have one shape",
   NonMaxSuppression: "its shape depends on data: end the model at its scores and boxes",
   StringNormalizer: "text has no fixed point: the client normalises it before the model",
@@ -97,8 +102,8 @@ const hints: Readonly<Record<string, string>> = {
   RandomUniformLike: "export the model in evaluation mode, or make the random numbers an input",
   Bernoulli: "export the model in evaluation mode, or make the random numbers an input",
   Multinomial: "end the model at its logits: the client samples itself",
-  SequenceConstruct: "tensors of fixed shapes are supported, not sequences of them: use Concat or Split",
-  SplitToSequence: "tensors of fixed shapes are supported, not sequences of them: use Split",
+  SequenceConstruct: "a sequence is supported where its members are taken at places that the graph says",
+  SplitToSequence: "a sequence is supported where its members are taken at places that the graph says",
 };
 
 export function hintFor({ op, domain }: Pick<OnnxNode, "op" | "domain">): string {

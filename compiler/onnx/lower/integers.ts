@@ -3,12 +3,18 @@ import { perChannel, planes, readWindows } from "./convolution.ts";
 import { product } from "./linear.ts";
 import type { Operand } from "./operand.ts";
 
-/** Numbers from their zero point; `shaped` brings a vector of zero points beside them. */
+/**
+ * Numbers from their zero point; `shaped` brings a vector of zero points beside them. A weight's integers are real
+ * numbers to us as any weight's are, and so is what is multiplied with them.
+ */
 function centred(context: LowerContext, place: number, zero: number, shaped: (zero: Operand) => Operand): Operand {
-  const x = inputOf(context, place, place === 0 ? "A" : "B");
-  const point = context.inputs[zero];
+  const { emit, shape, element, inputs } = context;
+  const isReal = [0, 1].some((side) => element(inputOf(context, side, "A and B")).kind === "f32");
+  const asNumber = (operand: Operand): Operand => (isReal ? emit("cast", [operand], { to: "f32" }) : operand);
+  const x = asNumber(inputOf(context, place, place === 0 ? "A" : "B"));
+  const point = inputs[zero] && asNumber(inputs[zero]);
   if (!point) return x;
-  return context.emit("sub", [x, context.shape(point).length === 1 ? shaped(point) : point]);
+  return emit("sub", [x, shape(point).length === 1 ? shaped(point) : point]);
 }
 
 /** Zero points of A stand for rows, those of B for columns. */

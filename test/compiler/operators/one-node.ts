@@ -3,6 +3,7 @@ import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { expect, it } from "vitest";
 import { decodeModel } from "../../../compiler/onnx/decode.ts";
 import { importModel } from "../../../compiler/onnx/import.ts";
+import { unpackQuantised } from "../../../compiler/onnx/stored-quantised.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { verify } from "../../../ir/verify.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
@@ -31,8 +32,29 @@ function attribute([name, value]: readonly [string, Attribute]): proto.IAttribut
   return { name, type: 7, ints: value as number[] };
 }
 
-const dtypes = { float32: 1, int64: 7, int32: 6, uint8: 2, bool: 9 } as const;
+const dtypes = {
+  float32: 1,
+  int64: 7,
+  int32: 6,
+  uint8: 2,
+  bool: 9,
+  int8: 3,
+  int16: 5,
+  uint16: 4,
+  /** Stored in the model, two in a byte. */
+  uint4: 21,
+  int4: 22,
+  /** Stored in the model, as codes. */
+  float8e4m3fn: 17,
+} as const;
 type Dtype = keyof typeof dtypes;
+
+/** What int32_data has for elements of a type. */
+function storedElements(dtype: Dtype, data: Float64Array): number[] {
+  if (dtype !== "int4" && dtype !== "uint4") return [...data];
+  const codes = [...data].map((value) => (value + 16) % 16);
+  return Array.from({ length: Math.ceil(codes.length / 2) }, (_, at) => codes[2 * at]! + 16 * (codes[2 * at + 1] ?? 0));
+}
 
 /** An input of the node: secret, of this shape, with numbers in ±most; or with these numbers, secret or `known`. */
 export interface In {
@@ -93,7 +115,7 @@ function make({ op, inputs, attrs = {}, opset = 20, outputs = [true], domain = "
         dataType: dtypes[dtype],
         ...(dtype === "float32" && { floatData: [...data] }),
         ...(dtype === "int64" && { int64Data: [...data] }),
-        ...(dtype !== "float32" && dtype !== "int64" && { int32Data: [...data] }),
+        ...(dtype !== "float32" && dtype !== "int64" && { int32Data: storedElements(dtype, data) }),
       })),
     input: present
       .filter(({ input }) => !input.known)
@@ -152,7 +174,7 @@ async function reference({ bytes, given }: Made): Promise<ReadonlyMap<string, Te
   );
 }
 
-export const imported = (each: Case) => importModel(decodeModel(make(each).bytes, "one.onnx"));
+export const imported = (each: Case) => importModel(unpackQuantised(decodeModel(make(each).bytes, "one.onnx")));
 
 function titleOf({ op, inputs, attrs = {}, opset }: Case): string {
   const shapes = inputs.map((input) => (input ? `[${input.shape}]` : "-")).join(" ");
