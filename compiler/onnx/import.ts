@@ -16,6 +16,7 @@ import { catalogWeights, elementOf, type WeightCatalog } from "./import-weights.
 import type { Operand } from "./lower/operand.ts";
 import type { Ownership } from "./ownership.ts";
 import type { OnnxModel, OnnxValueInfo } from "./records.ts";
+import { withoutSequences } from "./sequences.ts";
 
 export interface ImportOptions {
   /** Sizes of symbolic dimensions. */
@@ -60,7 +61,7 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   const problems: Diagnostic[] = [];
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   const shapes = bindDims(model, inputs, options.dims ?? new Map(), problems);
-  const nodes = liveNodes(graph);
+  const nodes = liveNodes(withoutSequences(model));
   problems.push(...unknownInputs(model, inputs, options));
   const unknown = unknownOperators(model, nodes);
   if (problems.length > 0) throwIfAny([...problems, ...unknown]);
