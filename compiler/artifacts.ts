@@ -11,12 +11,14 @@ import type { Role } from "../runtime/steps.ts";
 import { emitProgram } from "../targets/program/emit.ts";
 import type { Plan } from "../targets/program/plan.ts";
 import { canonicalJson } from "./build-dir.ts";
+import type { ClientSteps } from "./client-steps.ts";
 import { programOf } from "./execute.ts";
 import type { Manifest } from "./manifest.ts";
 import type { NextPlace } from "./next-place.ts";
 import { constantDigests } from "./onnx/constants.ts";
 import type { Dtype } from "./onnx/dtype.ts";
 import { type BorderType, extractSubgraph } from "./onnx/encode.ts";
+import { placesInput } from "./onnx/write-places.ts";
 import type { Settled } from "./options.ts";
 import type { Owned } from "./owned.ts";
 import { packWeights } from "./pack-weights.ts";
@@ -33,6 +35,8 @@ export interface Build {
   readonly plan: Plan;
   /** The program of one place, where there is one. */
   readonly next?: NextPlace;
+  /** The client's own layers place by place, where they can be run so. */
+  readonly steps?: ClientSteps;
   /** program.mir */
   readonly text: string;
   /** Calibration inputs that were measured. */
@@ -47,16 +51,22 @@ export function buildFiles(build: Build): {
   readonly manifest: Manifest;
   readonly files: ReadonlyMap<string, Uint8Array>;
 } {
-  const { plan, next, text, state, options } = build;
+  const { plan, next, steps, text, state, options } = build;
   const hash = sha256(text);
   const clientModels = onnxParts(build);
   const weightFiles = new Map(roles.map((role) => [role, packWeights(plan, state.weights, role)]));
-  const artefacts = [weightFiles.get("client")!, ...clientModels.values()].map(sha256);
-  const artefactsOf = (program: string): string => sha256([program, ...artefacts].join("\n"));
-  const window = manifestOf(build, hash, artefactsOf(hash));
+  const artefactsOf = (program: string, models: ReadonlyMap<string, Uint8Array>): string =>
+    sha256([program, ...[weightFiles.get("client")!, ...models.values()].map(sha256)].join("\n"));
+  const window = manifestOf(build, hash, artefactsOf(hash, clientModels));
   const nextHash = next && sha256(next.text);
   const manifest = nextHash
-    ? { ...window, decode: decodeOf(window, next, { programHash: nextHash, artefactsHash: artefactsOf(nextHash) }) }
+    ? {
+        ...window,
+        decode: decodeOf(window, next, steps, {
+          programHash: nextHash,
+          artefactsHash: artefactsOf(nextHash, steps?.files ?? clientModels),
+        }),
+      }
     : window;
 
   const files = new Map<string, Uint8Array>();
@@ -78,7 +88,7 @@ export function buildFiles(build: Build): {
     put(`${role}/manifest.json`, canonicalJson(manifest));
     if (role !== "dealer") put(`${role}/weights.safetensors`, weightFiles.get(role)!);
   }
-  for (const [name, bytes] of clientModels) put(`client/${name}`, bytes);
+  for (const [name, bytes] of [...clientModels, ...(steps?.files ?? [])]) put(`client/${name}`, bytes);
   for (const name of tokenizerFiles) {
     const file = join(dirname(options.model), name);
     if (existsSync(file)) put(`client/${name}`, readFileSync(file));
@@ -155,7 +165,7 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
       shape: shapeOfWeight(owned, name),
       ...(digest !== undefined && { sha256: digest }),
     })),
-    constants: constantDigests(owned.ownership.catalog),
+    constants: [...constantDigests(owned.ownership.catalog), ...(build.steps?.constants ?? [])],
     inputs: [...imported.inputs].map(([name, id]) => {
       const { label, shape } = typeOf(imported.module, id);
       const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";
@@ -195,6 +205,7 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
 function decodeOf(
   { cuts, reveals, setting }: Manifest,
   { module, plan, axes, length }: NextPlace,
+  steps: ClientSteps | undefined,
   hashes: { readonly programHash: string; readonly artefactsHash: string },
 ): NonNullable<Manifest["decode"]> {
   const { offline, online } = predict(programOf(plan, hashes.programHash));
@@ -209,6 +220,7 @@ function decodeOf(
     cuts: cuts.map((cut) => placed(cut, typeOf(module, cut.value).shape)),
     reveals: reveals.map((reveal) => placed(reveal, plan.outputs[reveal.value]!.shape)),
     kept: Object.entries(plan.kept).map(([name, { shape, width }]) => ({ name, shape, width })),
+    ...(steps && { clear: { places: placesInput, kept: steps.kept } }),
     predicted: named(setting, { offline, online }),
   };
 }

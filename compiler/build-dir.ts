@@ -34,6 +34,8 @@ const perParty = [
   "public.weights",
   "head.onnx",
   "head.weights",
+  "public-step.onnx",
+  "head-step.onnx",
   "config.json",
   "generation_config.json",
   "tokenizer.json",

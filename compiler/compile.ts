@@ -20,6 +20,7 @@ import { type Cut, runPass, type SplitState } from "../passes/pass.ts";
 import { type Plan, planProgram } from "../targets/program/plan.ts";
 import { buildFiles } from "./artifacts.ts";
 import { cutValues, readSamples } from "./calibration.ts";
+import { type ClientSteps, clientSteps } from "./client-steps.ts";
 import { checkFlow } from "./flow/check.ts";
 import type { Manifest } from "./manifest.ts";
 import { type NextPlace, nextPlace } from "./next-place.ts";
@@ -38,6 +39,8 @@ export interface Artifacts {
   readonly plan: Plan;
   /** The program of one place, for a causal model of text; or why it has none. */
   readonly next?: NextPlace | Diagnostic;
+  /** Beside it the client's own layers place by place, or why it computes them over the whole window. */
+  readonly steps?: ClientSteps | Diagnostic;
   /** The module after each pass. */
   readonly stages: ReadonlyMap<Stage, Module>;
   /** What the build directory holds: relative path → bytes. */
@@ -95,6 +98,7 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
       });
   const both = found && "plan" in found ? found : undefined;
   const next = found && "plan" in found ? found.next : found;
+  const steps = both && clientSteps(owned, scheduled.client, both.next.length);
   const plan = both?.plan ?? planProgram(module, setting);
   const stages = new Map<Stage, Module>([
     ["import", imported.module],
@@ -111,12 +115,13 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
     state: { ...scheduled, module },
     plan,
     ...(both && { next: both.next }),
+    ...(steps && "files" in steps && { steps }),
     text: print(module),
     samples: samples.length,
   });
   // What is written was read again, without the compiler's own data: nothing but the declared outputs is opened.
   throwIfAny(checkFlow(files).findings);
-  return { manifest, module, plan, ...(next && { next }), stages, files };
+  return { manifest, module, plan, ...(next && { next }), ...(steps && { steps }), stages, files };
 }
 
 /** The ONNX tensor of a cut is a value of the imported module. */

@@ -83,6 +83,16 @@ export interface Manifest {
     readonly reveals: readonly (Manifest["reveals"][number] & { readonly axis: number })[];
     /** Wires that stay opened under their masks, of which nothing is revealed; shape and ring of one place's. */
     readonly kept: readonly { readonly name: string; readonly shape: readonly number[]; readonly width: number }[];
+    /**
+     * The client's own layers place by place (public-step.onnx, head-step.onnx): of their keys and values it keeps those
+     * of the places before, in the clear and for itself. Absent: it computes them over the whole window for every token.
+     */
+    readonly clear?: {
+      /** The input that says which places the rows are of. */
+      readonly places: string;
+      /** Inputs with the earlier rows, outputs with the new ones behind them; shape of one row. */
+      readonly kept: readonly { readonly past: string; readonly present: string; readonly shape: readonly number[] }[];
+    };
     /** At the last place, which costs most. */
     readonly predicted: {
       readonly offline: { readonly rounds: number; readonly bytes: NamedBytes };

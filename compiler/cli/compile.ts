@@ -26,10 +26,12 @@ async function compile({ args, options, progress }: Call): Promise<Outcome> {
   const compiling = compileOptionsOf(model, options);
   progress(`compiling ${model}`);
   const { compileModel } = await loadCompiler();
-  const { manifest, files, next } = compileModel(compiling);
+  const { manifest, files, next, steps } = compileModel(compiling);
   writeBuild(target, files);
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
-  const why = next && "code" in next ? next.message : undefined;
-  const text = [buildText(manifest, sizes, target), decodeText(manifest, why)].filter((part) => part !== "").join("\n");
+  const [why, whole] = [next, steps].map((made) => (made && "code" in made ? made.message : undefined));
+  const text = [buildText(manifest, sizes, target), decodeText(manifest, why, whole)]
+    .filter((part) => part !== "")
+    .join("\n");
   return { json: buildJson(manifest, sizes, target), text };
 }

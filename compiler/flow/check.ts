@@ -1,7 +1,7 @@
 import { againstManifest, ownersAgree, tensorOf } from "./against-manifest.ts";
 import { againstModule } from "./against-module.ts";
 import { agree } from "./agree.ts";
-import { fileOfView, viewsOf } from "./decode-view.ts";
+import { viewsOf } from "./decode-view.ts";
 import { type Finding, type Role, roles } from "./finding.ts";
 import { type Flow, follow, type Opened } from "./follow.ts";
 import { type Files, heldModels, heldWeights, sha256, strayFiles } from "./holdings.ts";
@@ -41,13 +41,13 @@ interface Read {
 
 /** Checks a build, or the folder of one party under its name (`client/…`). Nothing in it is run. */
 export function checkFlow(files: Files): FlowReport {
-  const { window, decode } = viewsOf(files);
+  const { window, decode, fileOf } = viewsOf(files);
   const { report, program } = checkProgram(window);
   if (!decode) return report;
   const more = checkProgram(decode);
   const later = [...more.report.findings, ...keptOtherwise(more.program, program)].map((finding) => ({
     ...finding,
-    at: fileOfView(finding.at),
+    at: fileOf(finding.at),
   }));
   // Files that both views share are found at fault once.
   const said = new Set(report.findings.map((finding) => JSON.stringify(finding)));

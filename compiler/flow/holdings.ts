@@ -101,9 +101,15 @@ export function heldModels(files: Files, manifest: ManifestText): readonly Findi
   const own = manifest.inputs.filter(({ label }) => label === "client" || label === "public").map(({ name }) => name);
   const given = new Set(manifest.inputs.map(({ name }) => name));
   const cuts = manifest.cuts.map(({ tensor }) => tensor).filter((tensor) => !given.has(tensor));
+  // Place by place the graphs are told the places, and hand on keys and values of the client's own layers, to themselves.
+  const { places, kept = [] } = manifest.clear ?? {};
+  const here = places === undefined ? [] : [places];
+  const [before, after] = [kept.map(({ past }) => past), kept.map(({ present }) => present)];
+  const computed = [...cuts, ...manifest.clientOutputs.filter((name) => !given.has(name))];
+  const [revealed, outputs] = [manifest.tails.map(({ from }) => from), manifest.tails.map(({ output }) => output)];
   const models: readonly (readonly [string, readonly string[], readonly string[]])[] = [
-    ["client/public.onnx", own, [...cuts, ...manifest.clientOutputs.filter((name) => !given.has(name))]],
-    ["client/head.onnx", manifest.tails.map(({ from }) => from), manifest.tails.map(({ output }) => output)],
+    ["client/public.onnx", [...own, ...here, ...before], [...computed, ...after]],
+    ["client/head.onnx", [...revealed, ...here], outputs],
   ];
   return models.flatMap(([path, takes, gives]) => {
     const bytes = files.get(path);

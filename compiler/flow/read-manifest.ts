@@ -16,6 +16,11 @@ export interface ManifestText {
   readonly cuts: readonly { readonly value: string; readonly tensor: string; readonly shape: readonly number[] }[];
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   readonly clientOutputs: readonly string[];
+  /** What the client keeps of its own layers between places: in and out of its graphs, in the clear. */
+  readonly clear?: {
+    readonly places: string;
+    readonly kept: readonly { readonly past: string; readonly present: string }[];
+  };
   readonly reveals: readonly {
     readonly value: string;
     readonly tensor: string;
@@ -38,18 +43,24 @@ const fields =
     value !== null &&
     Object.entries(checks).every(([name, check]) => check((value as Readonly<Record<string, unknown>>)[name]));
 
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+
 const isManifest = fields({
   name: text,
   setting: text,
   security: text,
   programHash: text,
   artefactsHash: text,
-  weights: list(fields({ name: text, label: text, sha256: (value) => value === undefined || text(value) })),
+  weights: list(fields({ name: text, label: text, sha256: optional(text) })),
   constants: list(fields({ name: text, sha256: text })),
   inputs: list(fields({ name: text, label: text })),
   cuts: list(fields({ value: text, tensor: text, shape })),
   tails: list(fields({ value: text, from: text, output: text })),
   clientOutputs: list(text),
+  clear: optional(fields({ places: text, kept: list(fields({ past: text, present: text })) })),
   reveals: list(fields({ value: text, tensor: text, to: text, shape })),
 });
 

@@ -225,7 +225,7 @@ function attributeMessage(model: OnnxModel, node: OnnxNode, attribute: OnnxAttri
 }
 
 /** protobufjs takes anything with `low` and `high` for an int64; plain numbers end at 2^53. */
-function longOf(value: number): NonNullable<proto.IAttributeProto["i"]> {
+export function longOf(value: number): NonNullable<proto.IAttributeProto["i"]> {
   const whole = int64Of(value);
   const low = Number(BigInt.asIntN(32, whole));
   const high = Number(BigInt.asIntN(32, whole >> 32n));

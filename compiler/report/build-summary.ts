@@ -72,11 +72,12 @@ export function whereText({ weights, cuts, reveals, tails }: Manifest): string {
   ].join("\n");
 }
 
-/** Whether text is generated place by place, and what a place costs. */
-export function decodeText({ decode }: Manifest, why: string | undefined): string {
+/** Whether text is generated place by place, what a place costs, and why the client computes its own layers as a whole. */
+export function decodeText({ decode }: Manifest, why: string | undefined, whole: string | undefined): string {
   if (decode) {
     const head = `decode: one place at a time with kept keys and values; the last of ${decode.places} places costs`;
-    return `${head}\n${phasesText(decode)}`;
+    const note = whole === undefined ? "" : `\n  note: ${whole}`;
+    return `${head}\n${phasesText(decode)}${note}`;
   }
   return why === undefined ? "" : `decode: none, ${why}`;
 }

@@ -37,10 +37,12 @@ export interface TokenCost {
   readonly place: number;
   readonly rounds: number;
   readonly bytes: NamedBytes;
-  readonly seconds: { readonly offline: number; readonly online: number };
+  /** `clear`: what the client computed alone. */
+  readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
 }
 
 export function tokenLine({ place, rounds, bytes, seconds }: TokenCost): string {
-  const times = `offline ${secondsText(seconds.offline)}, online ${secondsText(seconds.online)}`;
+  const { clear, offline, online } = seconds;
+  const times = `in the clear ${secondsText(clear)}, offline ${secondsText(offline)}, online ${secondsText(online)}`;
   return `place ${place}: ${rounds} rounds; ${linksText(bytes)}; ${times}`;
 }

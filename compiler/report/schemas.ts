@@ -76,6 +76,8 @@ const run = document(
   { predicted: traffic, measured, serverOutputs: outputs },
 );
 
+const ofToken = object({ clear: number, offline: number, online: number });
+
 export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
   check: {
@@ -171,8 +173,9 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     },
     {
       perToken: {
-        ...list(object({ place: count, rounds: count, bytes, seconds: object({ offline: number, online: number }) })),
-        description: "of each query, in order: the place that it was about, and what it sent",
+        ...list(object({ place: count, rounds: count, bytes, seconds: ofToken })),
+        description:
+          "of each query, in order: the place that it was about, and what it sent; clear: what the client computed alone",
       },
     },
   ),

@@ -1,23 +1,20 @@
-import { join } from "node:path";
-import { concat } from "../../ir/ops/concat.ts";
-import { slice } from "../../ir/ops/slice.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import type { IntTensor } from "../../runtime/ring/tensor.ts";
 import { type Asked, windowAsked } from "../../runtime/session/party-session.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 import type { Part } from "./build-parts.ts";
-import { openOnnx } from "./onnx-part.ts";
+import { type Axes, type ClientLayers, rowsOf, type Tensors } from "./client-layers.ts";
+import { openClientRows } from "./client-rows.ts";
+import { openClientWindow } from "./client-window.ts";
 import { dequantise, quantise } from "./quantise.ts";
 
 /** What the client computes alone, around the secure part. */
 export interface ClientPart {
-  /** Runs public.onnx and makes integers of the cut tensors: of the whole window, or of the place that is asked about. */
-  readonly before: (inputs: ReadonlyMap<string, TypedTensor>, asked?: Asked) => Promise<Prepared>;
-  /** Runs head.onnx on what was revealed: the outputs of the model, by name; of the place alone, where one was asked about. */
-  readonly after: (
-    prepared: Prepared,
-    revealed: ReadonlyMap<string, IntTensor>,
-  ) => Promise<ReadonlyMap<string, TypedTensor>>;
+  /** Runs its own layers and makes integers of the cut tensors: of the whole window, or of the place that is asked about. */
+  readonly before: (inputs: Tensors, asked?: Asked) => Promise<Prepared>;
+  /** Goes on from what was revealed: the outputs of the model, by name; of the place alone, where one was asked about. */
+  readonly after: (prepared: Prepared, revealed: ReadonlyMap<string, IntTensor>) => Promise<Tensors>;
+  /** What its own layers have taken so far. */
+  readonly seconds: () => number;
   readonly release: () => Promise<void>;
 }
 
@@ -25,77 +22,81 @@ export interface Prepared {
   readonly asked: Asked;
   readonly shared: Readonly<Record<string, IntTensor>>;
   /** Outputs that need no secure computation. */
-  readonly outputs: ReadonlyMap<string, TypedTensor>;
+  readonly outputs: Tensors;
 }
 
 export async function openClientPart({ dir, manifest, program, decode }: Part): Promise<ClientPart> {
-  const [body, head] = await Promise.all([openOnnx(join(dir, "public.onnx")), openOnnx(join(dir, "head.onnx"))]);
   const intermediate = new Set(manifest.tails.map(({ from }) => from));
-  /** What the manifest says of the program that is asked for, and along which axis a place lies; none for the window. */
-  const about = ({ program: index, place }: Asked) => {
-    const next = index > 0 ? manifest.decode : undefined;
-    const of = next && decode ? { ...next, program: decode } : { ...manifest, program };
-    return { ...of, place: next ? place : undefined };
+  const next = decode && manifest.decode ? { ...manifest.decode, program: decode } : undefined;
+  const places = next?.places ?? 1;
+  const clear = next?.clear;
+  const [window, rows] = [once(() => openClientWindow(dir, places)), once(() => openClientRows(dir, clear!, places))];
+  /** A session in which places are kept needs no layers over the window, and any other no rows: neither is read in vain. */
+  const layersFor = ({ program: index, place }: Asked): Promise<ClientLayers> =>
+    clear && (index > 0 || place > 0) ? rows.get() : window.get();
+  /** What the manifest says of the program that is asked for. */
+  const about = ({ program: index }: Asked) => (index > 0 && next ? next : { ...manifest, program });
+  const axesOf = (entries: readonly object[]): Axes =>
+    new Map(
+      (entries as readonly { readonly tensor: string; readonly axis?: number }[]).map(({ tensor, axis = 1 }) => [
+        tensor,
+        axis,
+      ]),
+    );
+  let seconds = 0;
+  const timed = async (work: () => Promise<Tensors>): Promise<Tensors> => {
+    const started = performance.now();
+    const made = await work();
+    seconds += (performance.now() - started) / 1000;
+    return made;
   };
   return {
     before: async (inputs, asked = windowAsked) => {
-      // The whole window again, in the clear and without traffic: what is before the cuts may look at all places.
-      const computed = await body.run(inputs);
-      const { cuts, program: current, place } = about(asked);
-      // A cut may be an input of the model as it is.
-      const found = new Map(
-        cuts.map((cut) => {
-          const { tensor } = (computed.get(cut.tensor) ?? inputs.get(cut.tensor))!;
-          return [cut.tensor, place === undefined ? tensor : rowOf(tensor, axisOf(cut), place)];
-        }),
-      );
+      const { cuts, program: current } = about(asked);
+      const axes = axesOf(cuts);
+      const layers = await layersFor(asked);
+      const computed = await timed(() => layers.before(inputs, asked, axes));
+      /** A cut may be an input of the model as it is. */
+      const given = (name: string): TypedTensor => {
+        const { place } = asked;
+        const whole = inputs.get(name)!;
+        return asked.program > 0 ? rowsOf(whole, axes.get(name)!, place, place + 1) : whole;
+      };
+      const found = new Map(cuts.map(({ tensor }) => [tensor, (computed.get(tensor) ?? given(tensor)).tensor]));
       const outputs = manifest.clientOutputs.map((name): [string, TypedTensor] => [name, computed.get(name)!]);
       return { asked, shared: quantise({ cuts }, current, found), outputs: new Map(outputs) };
     },
     after: async (prepared, revealed) => {
-      const { reveals, program: current, place } = about(prepared.asked);
+      const { reveals, program: current } = about(prepared.asked);
       const opened = new Map<string, TypedTensor>();
-      const places = manifest.decode?.places ?? 1;
-      let axis = 1;
-      for (const reveal of reveals) {
-        const { value, tensor, to } = reveal;
+      for (const { value, tensor, to } of reveals) {
         const found = revealed.get(value);
         if (to !== "client" || !found) continue;
         const real = dequantise(found, current.outputs[value]!.scale);
-        // The head is of the window as well: what was revealed of one place stands at its place in an empty one.
-        const whole = place !== undefined && intermediate.has(tensor);
-        axis = axisOf(reveal);
-        opened.set(tensor, { dtype: "float32", tensor: whole ? inWindow(real, axis, place, places) : real });
+        opened.set(tensor, { dtype: "float32", tensor: real });
       }
-      const computed = manifest.tails.length > 0 ? await head.run(opened) : new Map<string, TypedTensor>();
-      const rows = [...computed].map(([name, { dtype, tensor }]): [string, TypedTensor] => [
-        name,
-        { dtype, tensor: place === undefined ? tensor : rowOf(tensor, axis, place) },
-      ]);
+      const behind = new Map([...opened].filter(([tensor]) => intermediate.has(tensor)));
+      const layers = await layersFor(prepared.asked);
+      const computed: Tensors =
+        behind.size > 0 ? await timed(() => layers.after(behind, prepared.asked, axesOf(reveals))) : new Map();
       const direct = [...opened].filter(([tensor]) => !intermediate.has(tensor));
-      return new Map([...direct, ...rows, ...prepared.outputs]);
+      return new Map([...direct, ...computed, ...prepared.outputs]);
     },
+    seconds: () => seconds,
     release: async () => {
-      await Promise.all([body.release(), head.release()]);
+      await Promise.all([window, rows].map(async ({ made }) => (await made())?.release()));
     },
   };
 }
 
-const axisOf = (entry: object): number => ("axis" in entry ? Number(entry.axis) : 1);
-
-/** The row of one place. */
-const rowOf = (x: Tensor, axis: number, place: number): Tensor =>
-  slice.evaluate([x], {
-    starts: x.shape.map((_, at) => (at === axis ? place : 0)),
-    ends: x.shape.map((extent, at) => (at === axis ? place + 1 : extent)),
-    steps: x.shape.map(() => 1),
-  });
-
-/** A window that is zero but for the row of one place. */
-function inWindow(row: Tensor, axis: number, place: number, places: number): Tensor {
-  const empty = (count: number): Tensor => {
-    const shape = row.shape.with(axis, count);
-    return { shape, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) };
+/** What is made when it is first asked for. */
+function once<T>(make: () => Promise<T>) {
+  let made: Promise<T> | undefined;
+  return {
+    get: (): Promise<T> => {
+      made ??= make();
+      return made;
+    },
+    made: (): Promise<T> | undefined => made,
   };
-  return concat.evaluate([empty(place), row, empty(places - place - 1)], { axis });
 }

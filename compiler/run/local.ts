@@ -37,7 +37,7 @@ export interface LocalQuery {
   /** Outputs that the server reads. */
   readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
   readonly raw: PartyQuery["raw"];
-  readonly seconds: { readonly offline: number; readonly online: number };
+  readonly seconds: PartyQuery["seconds"];
   /** Metered, and held against what was counted for this very query. */
   readonly measured: Total;
 }
@@ -113,8 +113,9 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
       seconds.offline += offline;
       seconds.online += online;
       const raw = new Map([...client.raw, ...server.raw]);
+      const times = { clear: client.seconds.clear, offline, online };
       const measured = { rounds: client.rounds!, bytes };
-      return { outputs: client.outputs, serverOutputs: server.outputs, raw, seconds: { offline, online }, measured };
+      return { outputs: client.outputs, serverOutputs: server.outputs, raw, seconds: times, measured };
     },
     end: async () => {
       const reports = await all((party) => party.end());

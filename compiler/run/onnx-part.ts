@@ -5,10 +5,27 @@ import type { Tensor } from "../../ir/weights.ts";
 import type { Dtype } from "../onnx/dtype.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 
+/** A tensor of real numbers as onnxruntime holds it: what one run gives goes into the next as it is. */
+export interface Held {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface OnnxResults {
+  readonly tensors: ReadonlyMap<string, TypedTensor>;
+  readonly held: ReadonlyMap<string, Held>;
+}
+
 /** A part of the model that a party runs in the clear. */
 export interface OnnxPart {
   readonly inputNames: readonly string[];
   readonly run: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<ReadonlyMap<string, TypedTensor>>;
+  /** The same with inputs that an earlier run gave; `hold`: outputs that a later one takes. */
+  readonly runHeld: (
+    inputs: ReadonlyMap<string, TypedTensor>,
+    given: ReadonlyMap<string, Held>,
+    hold: readonly string[],
+  ) => Promise<OnnxResults>;
   readonly release: () => Promise<void>;
 }
 
@@ -34,7 +51,10 @@ const contentsOf: Readonly<Partial<Record<Dtype, (data: Float64Array) => Content
 
 /** Opens the file, or stands for a part that is empty: no file, nothing computed. */
 export async function openOnnx(file: string): Promise<OnnxPart> {
-  if (!existsSync(file)) return { inputNames: [], run: async () => new Map(), release: async () => {} };
+  if (!existsSync(file)) {
+    const nothing: OnnxResults = { tensors: new Map(), held: new Map() };
+    return { inputNames: [], run: async () => new Map(), runHeld: async () => nothing, release: async () => {} };
+  }
   const ort = await import("onnxruntime-node");
   // A thread of its own per party: more would take the others'.
   const session: InferenceSession = await ort.InferenceSession.create(file, {
@@ -50,13 +70,25 @@ export async function openOnnx(file: string): Promise<OnnxPart> {
     const dtype = types.get(name) as Dtype;
     return new ort.Tensor(dtype as "float32", contentsOf[dtype]!(tensor.data) as Float32Array, [...tensor.shape]);
   };
+  const again = ({ data, dims }: Held): OrtTensor => new ort.Tensor("float32", data, dims);
+  const runHeld: OnnxPart["runHeld"] = async (inputs, given, hold) => {
+    const wanted = session.inputNames.map((name): [string, OrtTensor] => {
+      const earlier = given.get(name);
+      return [name, earlier ? again(earlier) : feed(name, inputs.get(name)!)];
+    });
+    const results = await session.run(Object.fromEntries(wanted)).catch((error: Error) => refuseInput(file, error));
+    const entries = Object.entries(results) as [string, OrtTensor][];
+    return {
+      tensors: new Map(entries.flatMap(([name, result]) => (hold.includes(name) ? [] : [[name, typed(result)]]))),
+      held: new Map(
+        hold.map((name) => [name, { dims: results[name]!.dims, data: results[name]!.data as Float32Array }]),
+      ),
+    };
+  };
   return {
     inputNames: session.inputNames,
-    run: async (inputs) => {
-      const wanted = session.inputNames.map((name): [string, OrtTensor] => [name, feed(name, inputs.get(name)!)]);
-      const results = await session.run(Object.fromEntries(wanted)).catch((error: Error) => refuseInput(file, error));
-      return new Map(Object.entries(results).map(([name, result]) => [name, typed(result as OrtTensor)]));
-    },
+    run: async (inputs) => (await runHeld(inputs, new Map(), [])).tensors,
+    runHeld,
     release: () => session.release(),
   };
 }

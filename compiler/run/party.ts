@@ -49,7 +49,8 @@ export interface PartyQuery {
   readonly outputs: ReadonlyMap<string, TypedTensor>;
   /** Revealed integers by value of the program. */
   readonly raw: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float64Array }>;
-  readonly seconds: { readonly offline: number; readonly online: number };
+  /** `clear`: what the client computed alone. */
+  readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
   /** What this party counted in it: bytes on its links, both ways. */
   readonly bytes: Metered["bytes"];
   readonly rounds?: number;
@@ -78,7 +79,7 @@ const behaviours: Readonly<Record<Role, (part: Part, to: (peer: Role) => Channel
 };
 
 type Answer = Omit<PartyQuery, "bytes" | "predicted">;
-const nothing: Answer = { outputs: new Map(), raw: new Map(), seconds: { offline: 0, online: 0 } };
+const nothing: Answer = { outputs: new Map(), raw: new Map(), seconds: { clear: 0, offline: 0, online: 0 } };
 
 /** `keep`: the session goes on place by place from what the window keeps, where the build has a program for that. */
 export async function createParty(dir: string, role: Role, links: Links, keep = false): Promise<Party> {
@@ -148,18 +149,21 @@ async function clientOf(part: Part, to: (peer: Role) => Channel): Promise<Behavi
   const opening = { ...openingOf(part), peer: to("server"), dealer: to("dealer") };
   let session: ClientSession | undefined;
   let prepared: Prepared | undefined;
+  let before = 0;
   let rounds = setupRounds;
   return {
     open: async () => {
       session = await openClient(opening);
     },
     prepare: async ({ inputs, asked }) => {
+      before = around.seconds();
       prepared = await around.before(inputs, asked);
     },
     query: async () => {
       const result = await session!.query(prepared!.shared, prepared!.asked);
       rounds += result.rounds;
-      return { outputs: await around.after(prepared!, result.outputs), ...answerOf(result) };
+      const outputs = await around.after(prepared!, result.outputs);
+      return { outputs, ...answerOf(result, around.seconds() - before) };
     },
     end: async () => {
       await session!.end();
@@ -192,9 +196,9 @@ async function serverOf(part: Part, to: (peer: Role) => Channel): Promise<Behavi
 
 const openingOf = ({ program, decode, tensors }: Part) => ({ program, ...(decode && { next: decode }), tensors });
 
-const answerOf = (result: QueryResult) => ({
+const answerOf = (result: QueryResult, clear = 0) => ({
   raw: rawOf(result),
-  seconds: result.seconds,
+  seconds: { clear, ...result.seconds },
   rounds: result.rounds,
 });
 

@@ -13,11 +13,13 @@ export interface OnePlaceOptions {
   readonly length: number;
   /** Places whose keys and values are there; default: all but one. */
   readonly past?: number;
+  /** How those are held; default: as opened wires, whose masks the dealer knows. */
+  readonly held?: Pick<TensorType, "label" | "sharing">;
 }
 
-export interface OnePlace {
-  readonly state: SplitState;
-  /** Along which axis each input of the client's and each output has the places of the window. */
+export interface OnePlace<S = SplitState> {
+  readonly state: S;
+  /** Along which axis each value has the places of the window; none: it is the same at all of them. */
   readonly axes: ReadonlyMap<ValueId, number>;
   /** Wires that both programs keep, by name: the operand of the window's attention that it is. */
   readonly kept: ReadonlyMap<string, ValueId>;
@@ -25,7 +27,7 @@ export interface OnePlace {
 
 /** Mutable during one walk. */
 interface Walk extends Required<OnePlaceOptions> {
-  readonly from: SplitState;
+  readonly from: Pick<SplitState, "module">;
   readonly builder: Builder;
   readonly axes: Map<ValueId, number>;
   readonly kept: Map<string, ValueId>;
@@ -40,7 +42,10 @@ interface Walk extends Required<OnePlaceOptions> {
  * before as they were opened there: attention(q, k, v)[p] = cached-attention(q[p], k[p], v[p], k[0…p), v[0…p)).
  * Values keep their names. A diagnostic where an operator mixes places in another way.
  */
-export function onePlace(from: SplitState, { length, past = length - 1 }: OnePlaceOptions): OnePlace | Diagnostic {
+export function onePlace<S extends Pick<SplitState, "module">>(
+  from: S,
+  { length, past = length - 1, held = { label: "shared", sharing: "wire" } }: OnePlaceOptions,
+): OnePlace<S> | Diagnostic {
   const { module } = from;
   const rows = new Map<string, number>();
   const axes = new Map<ValueId, number>();
@@ -52,7 +57,7 @@ export function onePlace(from: SplitState, { length, past = length - 1 }: OnePla
     axes.set(id, 1);
   }
   const builder = createBuilder(module.name, "rewrite");
-  const walk: Walk = { from, length, past, builder, axes, rows, kept: new Map(), placed: new Map() };
+  const walk: Walk = { from, length, past, held, builder, axes, rows, kept: new Map(), placed: new Map() };
   const steps: Step[] = [];
   for (const op of opsOf(module)) {
     const step = stepOf(op, walk);
@@ -63,11 +68,7 @@ export function onePlace(from: SplitState, { length, past = length - 1 }: OnePla
   build(walk, steps);
   const made = builder.finish();
   const placed = walk.placed.size > 0 ? { placed: Object.fromEntries(walk.placed) } : {};
-  const border = [...module.inputs, ...module.outputs].flatMap((id): [ValueId, number][] => {
-    const axis = axes.get(id);
-    return axis === undefined ? [] : [[id, axis]];
-  });
-  return { state: { ...from, module: { ...made, ...placed } }, axes: new Map(border), kept: walk.kept };
+  return { state: { ...from, module: { ...made, ...placed } }, axes, kept: walk.kept };
 }
 
 const mixes = (why: string, at: string, because: readonly string[] = []): Diagnostic => ({
@@ -126,7 +127,7 @@ function attended({ operands, attrs }: Op, { axes }: Walk): Followed | string {
 }
 
 function build(walk: Walk, steps: readonly Step[]): void {
-  const { from, axes, builder, rows, length, past } = walk;
+  const { from, axes, builder, rows, length, past, held } = walk;
   const { module } = from;
   const shrunk = (type: TensorType, axis: number | undefined): TensorType =>
     axis === undefined ? type : { ...type, shape: type.shape.with(axis, 1) };
@@ -140,7 +141,7 @@ function build(walk: Walk, steps: readonly Step[]): void {
       const shape = typeOf(module, op.operands[operand]!).shape.with(keptAxis, past);
       const name = fresh(`${op.result}.${what}`);
       walk.kept.set(name, op.operands[operand]!);
-      return builder.input(name, { label: "shared", element: f32, shape, sharing: "wire" });
+      return builder.input(name, { ...held, element: f32, shape });
     };
     return [kept(1, "key"), kept(2, "value")];
   };

@@ -36,7 +36,8 @@ type Tensors = ReadonlyMap<string, TypedTensor>;
 export interface RemoteQuery {
   readonly outputs: Tensors;
   readonly measured: { readonly rounds: number; readonly bytes: Partial<Total["bytes"]> };
-  readonly seconds: { readonly offline: number; readonly online: number };
+  /** `clear`: what the client computed alone. */
+  readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
 }
 
 export interface RemoteReport {
@@ -81,6 +82,7 @@ export async function openRemote({ part, identity, server, dealer }: ClientOptio
   let rounds = setupRounds;
   return {
     query: async (inputs, asked = windowAsked) => {
+      const earlier = around.seconds();
       // A bad input is found before anybody is asked.
       const prepared = await around.before(inputs, asked);
       party ??= await open();
@@ -93,7 +95,8 @@ export async function openRemote({ part, identity, server, dealer }: ClientOptio
       seconds.offline += result.seconds.offline;
       seconds.online += result.seconds.online;
       const measured = { rounds: result.rounds, bytes };
-      return { outputs: await around.after(prepared, result.outputs), measured, seconds: result.seconds };
+      const outputs = await around.after(prepared, result.outputs);
+      return { outputs, measured, seconds: { clear: around.seconds() - earlier, ...result.seconds } };
     },
     end: async () => {
       await party?.end();

@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import { tensor } from "../../ir/weights.ts";
+import type { Asked } from "../../runtime/session/party-session.ts";
+import type { Manifest } from "../manifest.ts";
+import type { TypedTensor } from "../weights/npy.ts";
+import { type ClientLayers, rowsOf } from "./client-layers.ts";
+import { type Held, openOnnx } from "./onnx-part.ts";
+
+/** What the manifest says of them. */
+export type ClearSteps = NonNullable<NonNullable<Manifest["decode"]>["clear"]>;
+
+/** Along which axis keys and values have their places, and a text its tokens. */
+const [keptAxis, textAxis] = [2, 1];
+
+/**
+ * The client's layers row by row, from the keys and values of the places before, which it keeps in the clear: they are
+ * its own, nobody else learns of them. A window starts anew, and keeps the rows of its text; `length`: rows of it.
+ */
+export async function openClientRows(dir: string, { places, kept }: ClearSteps, length: number): Promise<ClientLayers> {
+  const [body, head] = await Promise.all([
+    openOnnx(join(dir, "public-step.onnx")),
+    openOnnx(join(dir, "head-step.onnx")),
+  ]);
+  const hold = kept.map(({ present }) => present);
+  let state: { readonly rows: number; readonly held: ReadonlyMap<string, Held> } = { rows: 0, held: new Map() };
+  /** Keys and values of the places before, under the names by which they go in. */
+  const earlier = (count: number): ReadonlyMap<string, Held> =>
+    new Map(
+      kept.map(({ past, present, shape }) => {
+        const none = { dims: shape.with(keptAxis, 0), data: new Float32Array(0) };
+        return [past, firstRows(state.held.get(present) ?? none, count)];
+      }),
+    );
+  return {
+    before: async (text, { program, place }) => {
+      const [from, to] = program === 0 ? [0, length] : [place, place + 1];
+      if (from > state.rows) throw new Error(`place ${from} follows ${from} others, and ${state.rows} are kept`);
+      const rows = new Map([...text].map(([name, each]) => [name, rowsOf(each, textAxis, from, to)]));
+      const { tensors, held } = await body.runHeld(rows.set(places, counted(from, to)), earlier(from), hold);
+      // Rows of a window behind the text are padding.
+      const count = program === 0 ? place : to;
+      state = { rows: count, held: new Map([...held].map(([name, each]) => [name, firstRows(each, count)])) };
+      return tensors;
+    },
+    after: async (revealed, { program, place }: Asked) => {
+      const [from, to] = program === 0 ? [0, length] : [place, place + 1];
+      return await head.run(new Map([...revealed, [places, counted(from, to)]]));
+    },
+    release: async () => {
+      await Promise.all([body.release(), head.release()]);
+    },
+  };
+}
+
+function counted(from: number, to: number): TypedTensor {
+  const numbers = Array.from({ length: to - from }, (_, row) => from + row);
+  return { dtype: "int64", tensor: tensor([to - from], numbers) };
+}
+
+/** The rows of the first places, of a tensor that may have more. */
+function firstRows({ dims, data }: Held, count: number): Held {
+  const there = dims[keptAxis]!;
+  if (there === count) return { dims, data };
+  const inner = dims.slice(keptAxis + 1).reduce((a, b) => a * b, 1);
+  const outer = dims.slice(0, keptAxis).reduce((a, b) => a * b, 1);
+  const rows = new Float32Array(outer * count * inner);
+  for (let k = 0; k < outer; k++) {
+    rows.set(data.subarray(k * there * inner, (k * there + count) * inner), k * count * inner);
+  }
+  return { dims: dims.with(keptAxis, count), data: rows };
+}
