@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { checkFlow } from "../../compiler/flow/check.ts";
 import { goldenBuild } from "./builds.ts";
-import { mutants } from "./mutants.ts";
+import { mutants } from "./mutants/all.ts";
 
 const build = goldenBuild();
 

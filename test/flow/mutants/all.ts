@@ -1,0 +1,19 @@
+import { calls } from "./calls.ts";
+import { code } from "./code.ts";
+import type { Mutant } from "./edits.ts";
+import { files } from "./files.ts";
+import { labels } from "./labels.ts";
+import { openings } from "./openings.ts";
+import { operands } from "./operands.ts";
+import { promises } from "./promises.ts";
+
+/** Every mutant, by what it does. */
+export const mutants: readonly Mutant[] = [
+  ...openings,
+  ...labels,
+  ...operands,
+  ...calls,
+  ...promises,
+  ...code,
+  ...files,
+];

@@ -1,0 +1,83 @@
+import { withManifest } from "../builds.ts";
+import { client, inAll, inModule, type Mutant, only, renamed, swap } from "./edits.ts";
+
+/** Roles are exchanged, and copies or promises differ. */
+export const promises: readonly Mutant[] = [
+  {
+    what: "client and server exchanged",
+    codes: ["MRL0911"],
+    of: renamed(["client/program.ts", "server/program.ts"], ["server/program.ts", "client/program.ts"]),
+  },
+  {
+    what: "the dealer's program at the server",
+    codes: ["MRL0911"],
+    of: renamed(["dealer/program.js", "server/program.js"]),
+  },
+  {
+    what: "a header that names another role",
+    codes: ["MRL0911"],
+    of: client(swap("// client program of", "// server program of")),
+  },
+  { what: "another setting", codes: ["MRL0910"], of: inAll(swap('setting: "2pc-dealer"', 'setting: "3pc"')) },
+  {
+    what: "a setting in which nobody deals",
+    codes: ["MRL0904", "MRL0910"],
+    of: inAll(swap('setting: "2pc-dealer"', 'setting: "2pc"')),
+  },
+  {
+    what: "the digest of another module",
+    codes: ["MRL0910"],
+    of: inAll((text) => text.replace(/hash: "\w+"/, `hash: "${"0".repeat(64)}"`)),
+  },
+  {
+    what: "another program.mir at the dealer",
+    codes: ["MRL0914"],
+    of: only("dealer/program.mir")(swap("by = 12", "by = 11")),
+  },
+  { what: "another program.mir everywhere", codes: ["MRL0909"], of: inModule(swap("by = 12", "by = 11")) },
+  { what: "a program.mir that cannot be read", codes: ["MRL0901"], of: inModule(swap("step {", "step")) },
+  {
+    what: "another manifest at the client",
+    codes: ["MRL0914"],
+    of: only("client/manifest.json")(swap("semi-honest", "malicious")),
+  },
+  {
+    what: "a manifest without its promises",
+    codes: ["MRL0901"],
+    of: (files) => withManifest(files, ({ reveals: _, ...rest }) => rest),
+  },
+  {
+    what: "a promise less",
+    codes: ["MRL0910"],
+    of: (files) => withManifest(files, (manifest) => ({ ...manifest, reveals: [] })),
+  },
+  {
+    what: "a promise more",
+    codes: ["MRL0910"],
+    of: (files) =>
+      withManifest(files, (manifest) => ({
+        ...manifest,
+        reveals: [...(manifest.reveals as object[]), { value: "k", tensor: "k", to: "client", shape: [3, 4] }],
+      })),
+  },
+  {
+    what: "a promise to the server",
+    codes: ["MRL0910"],
+    of: (files) =>
+      withManifest(files, (manifest) => ({
+        ...manifest,
+        reveals: [{ value: "logits", tensor: "logits", to: "server", shape: [9] }],
+      })),
+  },
+  {
+    what: "a cut less",
+    codes: ["MRL0910"],
+    of: (files) => withManifest(files, (manifest) => ({ ...manifest, cuts: [] })),
+  },
+  {
+    what: "a cut of another shape",
+    codes: ["MRL0910"],
+    of: (files) =>
+      withManifest(files, (manifest) => ({ ...manifest, cuts: [{ value: "x", tensor: "x", shape: [4, 4] }] })),
+  },
+];
