@@ -14,7 +14,7 @@ import {
   quantizePass,
   withKept,
 } from "../passes/4-quantize/index.ts";
-import { selectPass } from "../passes/5-select/index.ts";
+import { computedBy, selectPass } from "../passes/5-select/index.ts";
 import { schedulePass } from "../passes/6-schedule/index.ts";
 import { type Cut, runPass, type SplitState } from "../passes/pass.ts";
 import { type Plan, planProgram } from "../targets/program/plan.ts";
@@ -25,7 +25,7 @@ import { checkFlow } from "./flow/check.ts";
 import type { Manifest } from "./manifest.ts";
 import { type NextPlace, nextPlace } from "./next-place.ts";
 import type { Imported } from "./onnx/import.ts";
-import { type CompileOptions, settle } from "./options.ts";
+import { type CompileOptions, type Settled, settle } from "./options.ts";
 import { type HowToImport, importOwned, type Owned } from "./owned.ts";
 import { dependentNumbers } from "./public-numbers.ts";
 
@@ -136,7 +136,7 @@ function valueOfCut(imported: Imported): (cut: Cut) => ValueId {
  */
 function secureParts(
   { imported, surrogate }: Owned,
-  { reveal, head, setting }: CompileOptions,
+  { reveal, head, setting }: Settled,
   preset: Preset | undefined,
 ): {
   readonly private: SplitState;
@@ -151,7 +151,12 @@ function secureParts(
     const state = { module: imported.module, weights, sources: imported.sources };
     const divided = split(state, { ...(reveal && { reveal }) });
     const rewritten = runPass(
-      rewritePass({ ...(head !== undefined && { head }), lookUps, without: preset?.without ?? [] }),
+      rewritePass({
+        ...(head !== undefined && { head }),
+        lookUps,
+        computes: computedBy({ setting, ...(preset && { families: preset.families }) }),
+        without: preset?.without ?? [],
+      }),
       divided,
     );
     return [divided.module, rewritten.module, preset ? runPass(approximatePass(preset), rewritten) : rewritten];

@@ -50,6 +50,7 @@ const withDealer: Readonly<Record<string, string>> = {
   fourierSilu: "wire -> share",
   fourierTanh: "wire -> share",
   knownWeightConv: "share weight -> share",
+  knownWeightLowRank: "share weight -> share",
   knownWeightMatmul: "share weight -> share",
   knownWeightMul: "share weight -> share",
   localLogic: "share public -> share",

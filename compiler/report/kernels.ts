@@ -1,5 +1,5 @@
 import type { Fixed, Spec } from "../../runtime/protocols/define.ts";
-import { scoreRows } from "../../runtime/protocols/scores.ts";
+import { reachOf, scoreRows } from "../../runtime/protocols/scores.ts";
 import { sizeOf } from "../../runtime/ring/tensor.ts";
 import type { Role } from "../../runtime/steps.ts";
 import type { Call } from "../../targets/program/plan.ts";
@@ -14,16 +14,19 @@ export interface Kernels {
 
 type Work = (spec: Spec) => number;
 
+const lowRankWork: Work = ({ operands: [x, ...matrices] }) =>
+  (sizeOf(x!.shape) / (x!.shape.at(-1) ?? 1)) * matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 const matmulWork: Work = ({ operands: [x], result }) => sizeOf(result.shape) * (x!.shape.at(-1) ?? 1);
 /** Of each element of the result: the channels of its group times the places of the kernel. */
 const convWork: Work = ({ operands: [, w], result }) => sizeOf(result.shape) * sizeOf(w!.shape.slice(1));
 const mulWork: Work = ({ result }) => sizeOf(result.shape);
 
-/** q·kᵀ and weights·v, over the scores that exist: those that a causal mask removes are nobody's result. */
-const attentionWork: Work = ({ operands: [q, k, v], attrs }) => {
+/** q·kᵀ and weights·v, over the scores that exist: those that a causal mask or a window removes are nobody's result. */
+const attentionWork: Work = (spec) => {
+  const [q, k, v] = spec.operands;
   const [batch, heads, places, depth] = q!.shape as [number, number, number, number];
   const columns = k!.shape[2]!;
-  const scores = scoreRows(batch * heads * places, places, columns, attrs.causal === true).flat.length;
+  const scores = scoreRows(batch * heads * places, places, columns, reachOf(spec)).flat.length;
   return scores * (depth + v!.shape[3]!);
 };
 
@@ -67,6 +70,7 @@ const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, Prod
     ["replicatedWeightMatmul", { times: replicatedWeight, work: matmulWork }],
     ["replicatedWeightMul", { times: replicatedWeight, work: mulWork }],
     ["knownWeightConv", { times: once, work: convWork }],
+    ["knownWeightLowRank", { times: once, work: lowRankWork }],
     ["knownWeightMatmul", { times: once, work: matmulWork }],
     ["knownWeightMul", { times: once, work: mulWork }],
     ["maskedConv", { times: masked, work: convWork }],

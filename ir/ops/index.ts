@@ -26,6 +26,7 @@ export { layerNorm } from "./layer-norm.ts";
 export { log } from "./log.ts";
 export { logic } from "./logic.ts";
 export { lookup } from "./lookup.ts";
+export { lowRank } from "./low-rank.ts";
 export { matmul } from "./matmul.ts";
 export { maxPool } from "./max-pool.ts";
 export { maximum } from "./maximum.ts";

@@ -1,6 +1,6 @@
-import { evaluateOp } from "../../ir/interpret.ts";
 import type { Op, ValueId } from "../../ir/module.ts";
 import type { SplitState } from "../pass.ts";
+import { columnsOf, sideBySide } from "./columns.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
 
 /** One product in the place of several, and where in its last axis each of them lies. */
@@ -22,23 +22,12 @@ export const fuseMatmuls = (state: SplitState): SplitState => {
     if (!fused) return undefined;
     made.set(x, fused);
     const [from, to] = fused.places.get(op.result)!;
-    const { shape } = draft.type(fused.product);
-    const last = shape.length - 1;
-    return draft.emit(
-      "slice",
-      [fused.product],
-      {
-        starts: shape.map((_, axis) => (axis === last ? from : 0)),
-        ends: shape.map((extent, axis) => (axis === last ? to : extent)),
-        steps: shape.map(() => 1),
-      },
-      `${op.result}.part`,
-    );
+    return columnsOf(draft, fused.product, from, to, `${op.result}.part`);
   });
 };
 
 /** A product of a shared value with a matrix of the server's. */
-function isHidden(op: Op, draft: Draft): boolean {
+export function isHidden(op: Op, draft: Draft): boolean {
   const [x, w] = op.operands;
   return (
     op.name === "matmul" &&
@@ -60,7 +49,5 @@ function fuse(x: ValueId, draft: Draft): Fused | undefined {
     places.set(user.result, [from, to]);
     from = to;
   });
-  const side = evaluateOp("concat", weights.map(draft.weight), { axis: 1 });
-  const wide = draft.param(weights.map(draft.weightName).join("|"), side, "server");
-  return { product: draft.emit("matmul", [x, wide], {}, `${x}.products`), places };
+  return { product: draft.emit("matmul", [x, sideBySide(draft, weights)], {}, `${x}.products`), places };
 }

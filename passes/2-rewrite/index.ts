@@ -11,6 +11,7 @@ import { foldOutputGain } from "./fold-output-gain.ts";
 import { foldScale } from "./fold-scale.ts";
 import { fuseMatmuls } from "./fuse-matmuls.ts";
 import { lora } from "./lora.ts";
+import { lowRank } from "./low-rank.ts";
 import { poolFirst } from "./pool-first.ts";
 import { privateEmbedding, privateLookup } from "./private-embedding.ts";
 import { relocateHead } from "./relocate-head.ts";
@@ -23,6 +24,8 @@ export interface RewriteOptions {
   readonly head?: HeadPolicy;
   /** How rows of private tables are found: by one-hot rows, or by a protocol that hides the indices. Default: one-hot. */
   readonly lookUps?: "one-hot" | "private";
+  /** Whether the protocols at hand compute an operator that only a rewrite makes. Default: none. */
+  readonly computes?: (operator: string) => boolean;
   /** Names of rewrites to leave out, as systems do that compute a graph as it is written. */
   readonly without?: readonly string[];
 }
@@ -53,6 +56,8 @@ export const rewrites: readonly Rewrite[] = [
   { name: "fold-scale", apply: foldScale },
   { name: "fold-constants", apply: foldConstants },
   { name: "cancel-layout", apply: cancelLayout },
+  { name: "low-rank", apply: lowRank, when: ({ computes }) => computes?.("low-rank") ?? false },
+  { name: "remove-dead", apply: removeDead },
   { name: "fuse-matmuls", apply: fuseMatmuls },
   { name: "remove-dead", apply: removeDead },
 ];

@@ -61,6 +61,10 @@ const product: Rule = ({ shapes, axes, result }) => {
   return beside > 1 ? "a factor differs from place to place" : { axis: result.length - found[0]! };
 };
 
+/** A row of x through matrices that are the same at every place. */
+const rowsThrough: Rule = (site) =>
+  site.axes.some((axis, k) => k > 0 && axis !== undefined) ? several : alongLast(site);
+
 /** Places are in row-major order before and after: as many elements in front of their axis. */
 const reshaped: Rule = (site) => {
   const { shapes, attrs, length } = site;
@@ -133,6 +137,7 @@ const rulesOf: readonly (readonly [Rule, string])[] = [
   ],
   [alongLast, "rms-norm layer-norm"],
   [product, "matmul"],
+  [rowsThrough, "low-rank"],
   [reshaped, "reshape"],
   [transposed, "transpose"],
   [sliced, "slice"],

@@ -15,15 +15,15 @@ export function roomForAdapters(module: Module, { values, inner }: Observation):
   const producers = producersOf(opsOf(module));
   const isServer = (id: ValueId): boolean =>
     Object.hasOwn(module.params, id) && module.values[id]!.type.label === "server";
-  /** The product with a private weight that a value is, or is a part of (fuse-matmuls). */
-  const product = (id: ValueId): Op | undefined => {
+  /** The operation with private weights that a value is, or is columns of (fuse-matmuls, low-rank). */
+  const privately = (name: string, id: ValueId): Op | undefined => {
     const made = producers.get(id);
     const op = made?.name === "slice" ? producers.get(made.operands[0]!) : made;
-    return op?.name === "matmul" && isServer(op.operands[1]!) ? op : undefined;
+    return op?.name === name && isServer(op.operands[1]!) ? op : undefined;
   };
   /** The low-rank half: of a private A, or of a public one (LoRA-FA), which narrows what it is given. */
   const half = (id: ValueId): { readonly low: Op; readonly trained: boolean } | undefined => {
-    const hidden = product(id);
+    const hidden = privately("matmul", id);
     if (hidden) return { low: hidden, trained: true };
     const op = producers.get(id);
     const narrows = op?.name === "matmul" && Object.hasOwn(module.params, op.operands[1]!) && isNarrower(module, op);
@@ -38,10 +38,14 @@ export function roomForAdapters(module: Module, { values, inner }: Observation):
   for (const op of opsOf(module)) {
     if (op.name !== "add") continue;
     op.operands.forEach((id, place) => {
-      const outer = product(id);
-      const found = outer && half(outer.operands[0]!);
       const base = values.get(op.operands[1 - place]!);
-      if (!found || !base) return;
+      if (!base) return;
+      // Both halves in one: what is between them is nobody's value.
+      const both = privately("low-rank", id);
+      if (both) for (const each of [id, both.result, op.result]) include(each, base);
+      const outer = privately("matmul", id);
+      const found = outer && half(outer.operands[0]!);
+      if (!found) return;
       const { low, trained } = found;
       include(id, base);
       include(op.result, base);

@@ -146,6 +146,15 @@ export function chooseProtocols(module: Module, options: SelectOptions): readonl
   return ops;
 }
 
+/** Whether the preferred family has a protocol for an operator in this setting: what rewrites may make. */
+export function computedBy({ setting, families: [preferred = "marill"] = [] }: SelectOptions) {
+  return (operator: string): boolean =>
+    [...protocols.values()].some(
+      ({ implements: name, settings, family = "marill" }) =>
+        name === operator && settings.includes(setting) && family === preferred,
+    );
+}
+
 /** Ops whose protocol cannot run at the ring widths that were planned, all at once. */
 export function refusals(module: Module): readonly Diagnostic[] {
   return opsOf(module).flatMap((op) => {

@@ -25,6 +25,7 @@ export { knownWeightConv } from "./known-weight-conv.ts";
 export { localCast } from "./local-cast.ts";
 export { localNot } from "./local-not.ts";
 export { localTruncate } from "./local-truncate.ts";
+export { knownWeightLowRank } from "./low-rank.ts";
 export { maskedCompare, thresholdCompare } from "./masked-compare.ts";
 export { maskedConv } from "./masked-conv.ts";
 export { maskedExtend } from "./masked-extend.ts";

@@ -86,6 +86,18 @@ export const wireCases: readonly TestedCase[] = [
     ["client mask is 0"],
   ),
   tested(
+    protocols.knownWeightLowRank,
+    [
+      [...rowTimesColumn[0], [5]],
+      [...rowTimesColumn[1], [5]],
+    ],
+    spec(
+      (n) => [fixed([n, 2], 0, -(2 ** 41), 2 ** 41), fixed([2, 1], 0, -8, 8), fixed([1, 1], 0, -8, 8)],
+      (n) => fixed([n, 1], 0, -(2 ** 46), 2 ** 46, 48),
+    ),
+    ["client mask is 0"],
+  ),
+  tested(
     protocols.fixedWeightMatmul,
     rowTimesColumn,
     spec(

@@ -1,5 +1,7 @@
+import type { Spec } from "../../runtime/protocols/define.ts";
 import { convShapes, convSpec } from "./convolutions.ts";
 import { lookupSpecs } from "./lookups.ts";
+import { fixed } from "./protocols.ts";
 import {
   binary,
   dropping,
@@ -12,6 +14,42 @@ import {
   unary,
   weightMatrices,
 } from "./spec-grids.ts";
+
+/** Extents of x, and the columns and the rank of each pair. */
+const lowRankShapes = [
+  { x: [1, 1], pairs: [[1, 1]] },
+  { x: [3, 5], pairs: [[2, 2]] },
+  { x: [4, 1, 3], pairs: [[7, 1]] },
+  {
+    x: [17, 2],
+    pairs: [
+      [1, 1],
+      [1, 3],
+    ],
+  },
+  {
+    x: [1, 2, 7],
+    pairs: [
+      [3, 1],
+      [1, 4],
+      [5, 2],
+    ],
+  },
+] as const;
+
+function lowRankSpec({ x, pairs }: (typeof lowRankShapes)[number], width: number): Spec {
+  const ranks = pairs.reduce((sum, [, rank]) => sum + rank, 0);
+  const columns = pairs.reduce((sum, [count]) => sum + count, 0);
+  return {
+    operands: [
+      fixed(x, 8, -4, 4),
+      fixed([x.at(-1)!, ranks], 4, -2, 2),
+      ...pairs.map(([count, rank]) => fixed([rank, count], 4, -2, 2)),
+    ],
+    result: fixed([...x.slice(0, -1), columns], 16, -448, 448, width),
+    attrs: {},
+  };
+}
 
 /** Specs of the protocols that share, open, multiply, truncate and look up. */
 export const wireRows: Readonly<Record<string, SpecRow>> = {
@@ -26,6 +64,10 @@ export const wireRows: Readonly<Record<string, SpecRow>> = {
       convShapes.map((shape) => convSpec(shape, [10, 0], [8, 1000], width)),
     ),
     draws: elements,
+  },
+  "known-weight.low-rank": {
+    specs: [33, 37, 40, 44, 51, 64].flatMap((width) => lowRankShapes.map((shape) => lowRankSpec(shape, width))),
+    draws: rowsOf,
   },
   "known-weight.matmul": {
     specs: binary({ bounds: [8, 4, 600], scales: matmulScales, widths: [40, 37, 44, 64], pairs: weightMatrices }),

@@ -1,11 +1,13 @@
+import { memoize } from "lodash-es";
 import { describe, expect, it } from "vitest";
 import type { Party, Share } from "../../../runtime/party.ts";
 import { knownWeightMul } from "../../../runtime/protocols/known-weight.ts";
 import { knownWeightConv } from "../../../runtime/protocols/known-weight-conv.ts";
+import { knownWeightLowRank } from "../../../runtime/protocols/low-rank.ts";
 import { oneWayReveal } from "../../../runtime/protocols/one-way-reveal.ts";
 import { seededShare } from "../../../runtime/protocols/seeded-share.ts";
 import { fromIntegers } from "../../../runtime/ring/index.ts";
-import { ghost, integers } from "../../../runtime/ring/tensor.ts";
+import { ghost, integers, type Shape } from "../../../runtime/ring/tensor.ts";
 import { CHUNK, constant, sameViews, type TinyBody, unknown } from "../../harness/enumerate.ts";
 import { breaks } from "../../harness/leak-breaks.ts";
 import type { Corrupted } from "../../harness/leaks.ts";
@@ -55,6 +57,47 @@ describe("a known weight, 3 bits", () => {
       expect(hiddenOf(w, values).sort()).toEqual(values);
       expect(hiddenOf(w, [0])).toEqual([w]);
     }
+  });
+});
+
+describe("a low-rank product of known weights, 2 bits", () => {
+  const values = [...Array(4).keys()];
+  const product =
+    (x1: number, pad: number): TinyBody =>
+    (party, stage) => {
+      const column = (value: number) => integers([CHUNK, 1], constant(value).data!);
+      const tensor =
+        stage === "online" ? fromIntegers(column(party.role === "client" ? x1 : 1), 2) : ghost([CHUNK, 1], 2);
+      const single = (value: number) => integers([1, 1], Float64Array.of(value));
+      const weight = (value: number) =>
+        weightOf(party, stage, single(value), 2, (_, width) => fromIntegers(single(pad), width));
+      const spec = { operands: [], result: fixed([CHUNK, 1], 0, 0, 0, 2), attrs: {} };
+      return knownWeightLowRank.run(party, spec, { kind: "share", tensor }, weight(3), weight(1));
+    };
+
+  it("tells the server nothing of the client's share, for every pad", () => {
+    for (const pad of values) {
+      expect(
+        sameViews(
+          values.map((x1) => product(x1, pad)),
+          "server",
+        ),
+      ).toBe(true);
+    }
+  });
+
+  it("does when masks are 0, when one serves both products, or what the dealer sends is not masked", () => {
+    const bodies = values.map((x1) => product(x1, 2));
+    expect(sameViews(bodies, "server", breaks["client mask is 0"])).toBe(false);
+    expect(sameViews(bodies, "server", breaks[dealt])).toBe(false);
+    const twice = bodies.map(
+      (body): TinyBody =>
+        (party, stage) => {
+          const once = memoize((shape: Shape, width: number) => party.clientMask(shape, width), String);
+          return body({ ...party, clientMask: once }, stage);
+        },
+    );
+    expect(sameViews(twice, "server")).toBe(false);
   });
 });
 
