@@ -13,7 +13,7 @@ export interface CompileOptions {
   readonly model: string;
   /** Public base: ONNX file, safetensors file, or folder. */
   readonly base?: string;
-  /** Folder of a private PEFT adapter. */
+  /** A private adapter: a folder of PEFT's, or an .onnx_adapter file whose parameters are inputs of the model. */
   readonly adapter?: string;
   /** Folder of the public adapter that the private one started from: an equal A is public. */
   readonly baseAdapter?: string;
@@ -104,6 +104,10 @@ export function settle(options: CompileOptions): {
       message: "--base-adapter names what an adapter started from, and there is none",
       help,
     });
+  }
+  if (options.baseAdapter !== undefined && options.adapter?.endsWith(".onnx_adapter")) {
+    const help = "give both adapters as PEFT folders, or leave out --base-adapter";
+    problems.push({ code: "MRL0655", message: "--base-adapter is for adapters of PEFT", help });
   }
   if (options.lowRank && (options.base === undefined || options.adapter !== undefined)) {
     problems.push({

@@ -1,13 +1,15 @@
+import { feedAdapter } from "./onnx/adapter-inputs.ts";
 import { exchangeWhole } from "./onnx/adapter-weights.ts";
 import { readModel } from "./onnx/decode.ts";
 import { type Imported, importModel } from "./onnx/import.ts";
 import { attachAdapter } from "./onnx/import-adapter.ts";
 import { takeApart } from "./onnx/merged-lora.ts";
 import { decideOwnership, type Ownership } from "./onnx/ownership.ts";
-import { openBase } from "./onnx/ownership-base.ts";
+import { type Base, openBase } from "./onnx/ownership-base.ts";
 import { publicSurrogate, type Surrogate } from "./onnx/ownership-surrogate.ts";
 import type { OnnxModel } from "./onnx/records.ts";
 import type { CompileOptions } from "./options.ts";
+import { isOnnxAdapter, readOnnxAdapter } from "./weights/onnx-adapter.ts";
 import { readAdapter } from "./weights/peft.ts";
 
 /** A model with everything known about its owners. */
@@ -30,10 +32,7 @@ export interface HowToImport {
 function readOwned(options: CompileOptions, allowAllPublic: boolean) {
   const read = readModel(options.model);
   const base = options.base === undefined ? undefined : openBase(options.base);
-  const given = options.adapter === undefined ? undefined : readAdapter(options.adapter);
-  const { model: plain, adapter } =
-    options.lowRank && base ? takeApart(read, base, options.lowRank, options.private) : { model: read, adapter: given };
-  const { model, before } = adapter ? exchangeWhole(plain, adapter, base?.names) : { model: plain, before: undefined };
+  const { model, adapter, before } = withAdapter(read, base, options);
   const ownership = decideOwnership(model, {
     allowAllPublic,
     ...(options.private && { private: options.private }),
@@ -43,6 +42,20 @@ function readOwned(options: CompileOptions, allowAllPublic: boolean) {
     ...(options.baseAdapter !== undefined && { baseAdapter: readAdapter(options.baseAdapter) }),
   });
   return { model, adapter, ownership };
+}
+
+/** The model with weights exchanged where the adapter has others, what stood there before, and what is to be attached. */
+function withAdapter(read: OnnxModel, base: Base | undefined, options: CompileOptions) {
+  if (options.adapter !== undefined && isOnnxAdapter(options.adapter)) {
+    const fed = feedAdapter(read, readOnnxAdapter(options.adapter), base?.names);
+    return { ...fed, adapter: { folder: options.adapter, modules: [], whole: [], fanInFanOut: false } };
+  }
+  const given = options.adapter === undefined ? undefined : readAdapter(options.adapter);
+  const { model, adapter } =
+    options.lowRank && base ? takeApart(read, base, options.lowRank, options.private) : { model: read, adapter: given };
+  return adapter
+    ? { ...exchangeWhole(model, adapter, base?.names), adapter }
+    : { model, adapter: undefined, before: undefined };
 }
 
 /** Who owns what of a model, whether or not it can be compiled. */

@@ -8,7 +8,10 @@ import { dimsOf, labelsOf, linkOf, lowRankOf, revealsOf } from "./values.ts";
 /** Who owns what, and how the model is compiled: the same for compile, cost and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
   { flags: "--base <path>", help: "the public model that this one was tuned from: weights that are equal are public" },
-  { flags: "--adapter <peft-dir>", help: "a LoRA adapter of the server's, as PEFT saves it" },
+  {
+    flags: "--adapter <path>",
+    help: "a LoRA adapter of the server's: a folder as PEFT saves it, or an .onnx_adapter file of ONNX Runtime",
+  },
   {
     flags: "--base-adapter <peft-dir>",
     help: "what the adapter started from, public: an A that is equal is public too",

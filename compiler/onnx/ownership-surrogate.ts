@@ -27,8 +27,7 @@ export function publicSurrogate(imported: Imported, ownership: Ownership): Surro
     }
     const base = ownership.counterparts.get(stored.weight);
     if (base) weights.set(key, viewed(base.tensor, stored.views));
-    else if (isLoraHalf(stored.weight, "B")) weights.set(key, zeros(tensor.shape));
-    else if (isLoraHalf(stored.weight, "A")) weights.set(key, uniform(tensor.shape));
+    else if (isLoraHalf(stored.weight)) weights.set(key, freshHalf(isLoraHalf(stored.weight, "A"), tensor.shape));
     else missing.push(key);
   }
   return { weights, missing };
@@ -40,6 +39,9 @@ function viewed(tensor: Tensor, views: readonly View[]): Tensor {
     return { shape: from.shape, data: from.data.map((value) => value * (attrs.by as number)) };
   }, tensor);
 }
+
+/** A and B as training starts them. */
+export const freshHalf = (isA: boolean, shape: readonly number[]): Tensor => (isA ? uniform(shape) : zeros(shape));
 
 const zeros = (shape: readonly number[]): Tensor => ({ shape, data: new Float64Array(sizeOf(shape)) });
 

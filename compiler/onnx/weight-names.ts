@@ -53,7 +53,7 @@ export function recoverNames(model: OnnxModel, options: NameOptions = {}): Weigh
     const stored = linear !== undefined && !linear.outFirst;
     let found: RecoveredName | undefined;
     if (direct) {
-      const transposed = direct.how === "folded" && stored;
+      const transposed = direct.mayTurn && stored;
       found = { name: stripPrefix(direct.name, prefix), how: direct.how, transposed };
     } else if (linear?.module) {
       found = { name: `${linear.module}.weight`, how: "node", transposed: stored };
@@ -70,7 +70,12 @@ export function recoverNames(model: OnnxModel, options: NameOptions = {}): Weigh
 interface Told {
   readonly name: string;
   readonly how: "kept" | "folded";
+  /** Whoever wrote the name may have stored the transpose of the parameter. */
+  readonly mayTurn: boolean;
 }
+
+/** ONNX Runtime's model builder calls the [in, out] matrix of `q_proj` so: `model.layers.0.attn.q_proj.MatMul.weight`. */
+const builderName = /\.MatMul\.weight$/;
 
 /** What the file itself says: a note of one single origin, or a name that is a parameter's. */
 function toldName(model: OnnxModel, tensor: OnnxTensor): (readonly [string, Told])[] {
@@ -78,9 +83,11 @@ function toldName(model: OnnxModel, tensor: OnnxTensor): (readonly [string, Told
   const origins = parseNames(note ?? "") ?? [];
   const [origin] = origins;
   if (origins.length === 1 && origin && parameterName.test(origin)) {
-    return [[tensor.name, { name: origin, how: "folded" }]];
+    return [[tensor.name, { name: origin, how: "folded", mayTurn: true }]];
   }
-  return parameterName.test(tensor.name) ? [[tensor.name, { name: tensor.name, how: "kept" }]] : [];
+  if (!parameterName.test(tensor.name)) return [];
+  const name = tensor.name.replace(builderName, ".weight");
+  return [[tensor.name, { name, how: "kept", mayTurn: name !== tensor.name }]];
 }
 
 /** The leading segments whose removal gives the most known names; without known names, those that no model uses. */

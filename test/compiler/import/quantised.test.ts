@@ -115,14 +115,14 @@ describe("a model with quantised weights", () => {
   it("computes what onnxruntime does; its weights have their own names", async () => {
     const { imported, ownership } = importOwned({ model: base }, { allowAllPublic: true });
     expect(worst(runImported(imported, given).get("y")!, await runtime(base))).toBeLessThan(1e-5);
-    const names = ["model.up.MatMul.weight", "classifier.weight", "model.up.bias"];
+    const names = ["model.up.weight", "classifier.weight", "model.up.bias"];
     expect(ownership.table.map(({ name }) => name).sort()).toEqual([...names].sort());
     expect([...ownership.catalog.constants]).toEqual([]);
-    expect(imported.linears.map(({ module }) => module)).toEqual(["model.up.MatMul", "classifier"]);
+    expect(imported.linears.map(({ module }) => module)).toEqual(["model.up", "classifier"]);
   });
 
   it.each([
-    ["4 bits", { up: 7 }, "model.up.MatMul.weight"],
+    ["4 bits", { up: 7 }, "model.up.weight"],
     ["8 bits", { head: 7 }, "classifier.weight"],
   ] as const)("a quantised matrix of %s that moved is private, those of the base are public", (name, parts, moved) => {
     const model = fileOf(name, parts);
@@ -139,7 +139,7 @@ describe("a model with quantised weights", () => {
   it("patterns name quantised weights", () => {
     const { ownership } = importOwned({ model: base, private: ["classifier.*"] });
     expect(ownership.labels.get("classifier.weight")).toBe("server");
-    expect(ownership.labels.get("model.up.MatMul.weight")).toBe("public");
+    expect(ownership.labels.get("model.up.weight")).toBe("public");
   });
 
   it("an adapter is attached beside a quantised matrix, which stays public", () => {
