@@ -1,12 +1,14 @@
 import type { Party, Wire } from "../party.ts";
 import { harmonicsOf, maskHarmonics, openedHarmonics, type Series } from "../ring/harmonics.ts";
-import { add, addConstant, mul, mulConstant, narrow, reduceSum, shiftRightRounded } from "../ring/index.ts";
+import { add, addConstant, digit, mul, mulConstant, narrow, reduceSum, shiftRightRounded } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { publicShare } from "./wires.ts";
 
 /** Fractional bits of the dealer's harmonics and of the public factors. */
 const harmonicBits = 14;
 const factorBits = 14;
+/** Angles are read from a lane. What is cut off below turns each of the two by less than 2^−32 of the period. */
+const angleBits = 32;
 
 /** Ring in which the sum is formed so that `width` bits with `scale` fractional ones are left after the truncation. */
 export const fourierRing = (width: number, scale: number): number => width + harmonicBits + factorBits - scale;
@@ -36,10 +38,12 @@ export function fourier(
   result: { readonly width: number; readonly scale: number },
 ): RingTensor {
   const width = fourierRing(result.width, result.scale);
-  const harmonics = party.dealt(
-    maskHarmonics(narrow(x.mask.secret, periodBits), harmonicsOf(series), harmonicBits, width),
-  );
-  const factors = openedHarmonics(narrow(x.opened, periodBits), series, factorBits, width);
+  const angle = (t: RingTensor): RingTensor => {
+    const beyond = Math.max(0, periodBits - angleBits);
+    return digit(narrow(t, periodBits), beyond, periodBits - beyond);
+  };
+  const harmonics = party.dealt(maskHarmonics(angle(x.mask.secret), harmonicsOf(series), harmonicBits, width));
+  const factors = openedHarmonics(angle(x.opened), series, factorBits, width);
   const sum = reduceSum(mul(factors, harmonics), [0], false);
   const constant = Math.round(series.constant * 2 ** (harmonicBits + factorBits));
   const offset = publicShare(party, addConstant(mulConstant(sum, 0), constant));

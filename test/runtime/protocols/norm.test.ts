@@ -55,6 +55,20 @@ it("finds the mean of rows that are far from zero", () => {
   expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(oneOpeningLayerNorm, spec));
 });
 
+it("finds rows whose squares span 2^26, in octaves whose period is longer than a lane", () => {
+  const [count, n] = [26, 64];
+  const spec: Spec = {
+    operands: [fixed([count, n], 12, -1000, 1000)],
+    result: fixed([count, n], 12, -8, 8, 38),
+    attrs: { epsilon, sum_lo: n * 2 ** -12, sum_hi: n * 2 ** 14, comparison: "dpf" },
+  };
+  const x = reals(count * n, 1, 1.4).map((value, k) => value * 2 ** (Math.floor(k / n) / 2 - 6));
+  const outcome = execute(oneOpeningRmsNorm, spec, [x]);
+  expect(outcome.metered).toEqual(outcome.counted);
+  const exact = normRows(quantised(x, 12), n, epsilon, false);
+  expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(oneOpeningRmsNorm, spec));
+});
+
 it("takes 4 rounds for RMS norm, 5 for layer norm, one less with point functions, and opens nothing of x's size", () => {
   const rms = costOf(oneOpeningRmsNorm, specOf(8, 64, 4, 12, 44, 12));
   const layer = costOf(oneOpeningLayerNorm, specOf(8, 64, 4, 12, 44, 12));
