@@ -34,6 +34,7 @@ export function againstModule(program: ProgramText, flow: Flow, module: ModuleTe
     const why = differences(op, calls.get(variable), { program, flow, module, variables, variable });
     findings.push(...why.map((what) => differ(`${variable}: ${what} than in program.mir`)));
   }
+  findings.push(...keptOtherwise(program, ops, variables).map((name) => differ(`${name} is kept of another value`)));
   const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "wire").map(([name]) => name);
   const order = (all: readonly string[]): string => all.join(", ");
   if (order(program.calls.map(({ result }) => result)) !== order(expectedOrder(module, variables))) {
@@ -48,6 +49,25 @@ export function againstModule(program: ProgramText, flow: Flow, module: ModuleTe
       findings.push(differ(`other ${what} than in program.mir`));
   }
   return findings;
+}
+
+/** Which operand of attention a kept wire is, by the end of its name: the dealer goes by these names. */
+const keptOperands: Readonly<Record<string, number>> = { key: 1, value: 2 };
+
+/** Kept wires that are not the operand of attention that their names say. */
+function keptOtherwise(
+  { kept, returns }: ProgramText,
+  ops: readonly OpText[],
+  variables: ReadonlyMap<string, string>,
+): readonly string[] {
+  const attention = new Map(ops.filter(({ operator }) => /attention$/.test(operator)).map((op) => [op.result, op]));
+  return [...kept.keys()].filter((name) => {
+    const dot = name.lastIndexOf(".");
+    const op = attention.get(name.slice(0, dot));
+    const operand = op?.operands[keptOperands[name.slice(dot + 1)] ?? -1];
+    // Of a module without attention nothing says what is kept.
+    return attention.size > 0 && (operand === undefined || returns.get(name) !== variables.get(operand));
+  });
 }
 
 interface Place {
@@ -72,7 +92,7 @@ function differences(op: OpText, call: Call | undefined, place: Place): readonly
   const said = op.operator === "reveal" ? { ...op.type, element: "" } : op.type;
   if (type && !sameType(type, said)) found.push("another type");
   const wanted = op.operands.map((id) => variables.get(id) ?? id);
-  const given = call.args.map((argument, k) => operandName(argument, op.operands[k], place));
+  const given = call.args.map((argument, k) => operandName(argument, k, op, place));
   if (given.join() !== wanted.join()) found.push("other operands");
   const value = flow.values.get(variable);
   if (value && value.label !== op.type.label) found.push(`another label, ${value.label}, `);
@@ -81,9 +101,14 @@ function differences(op: OpText, call: Call | undefined, place: Place): readonly
 }
 
 /** An argument by its name in program.mir, if it is what that says of it. */
-function operandName({ kind, name }: Argument, id: string | undefined, { program, module }: Place): string {
+function operandName({ kind, name }: Argument, k: number, op: OpText, { program, module, variable }: Place): string {
+  const id = op.operands[k];
   if (kind === "value") return name;
-  if (kind === "kept") return module.inputs.get(name)?.sharing === "wire" ? name : "";
+  if (kind === "kept") {
+    const input = module.inputs.get(name);
+    const said = program.types.get(program.specs.get(variable)!.operands[k] ?? "");
+    return input?.sharing === "wire" && said && sameType(said, input) ? name : "";
+  }
   if (kind === "input") return module.inputs.has(name) ? name : "";
   const decl = program.weights.get(name);
   const param = module.params.get(id ?? "");

@@ -26,43 +26,17 @@ import {
   resealed,
   withManifest,
 } from "./builds.ts";
+import { decodePaths, keptBuild, twice } from "./kept-build.ts";
 
 /*
  * Programs that keep wires for later queries: a step of generation reads the keys and values that earlier ones opened.
  * The golden build, made to keep its gate and to multiply with the gate of before.
  */
-const type = "{ shape: [3, 4], width: 15, scale: 12, lo: -0.3, hi: 2";
-
-function keepsItsGate(text: string): string {
-  const indent = text.includes("import type") ? "  " : "    ";
-  const edits: readonly (readonly [string | RegExp, string])[] = [
-    ["import type { Fixed, ", "import type { Fixed, KeptDecl, "],
-    ["typeof weightTypes>", "typeof weightTypes, keyof typeof keptTypes>"],
-    [/(const types = \{\n)/, `$1${indent}past: ${type} },\n`],
-    ["operands: [types.gate_open, types.q_b_t_open]", "operands: [types.past, types.q_b_t_open]"],
-    ["specs.gated, gate_open, q_b_t_open", "specs.gated, kept.past, q_b_t_open"],
-    ["inputs, weights) {", "inputs, weights, kept) {"],
-    ["weights: weightTypes,\n", `weights: weightTypes,\n${indent}kept: keptTypes,\n`],
-    ["return { logits };", "return { logits, past: gate_open };"],
-  ];
-  const table = `const keptTypes = {\n${indent}past: ${type}, past: 3 },\n}`;
-  const typed = text.includes("import type") ? `${table} as const satisfies Record<string, KeptDecl>;` : `${table};`;
-  return edits
-    .reduce((changed, [from, to]) => changed.replace(from, to), text)
-    .replace("export const program", () => `${typed}\nexport const program`);
-}
-
-const inModule = (text: string): string =>
-  text
-    .replace("  param", "  input %past : shared wire fx15.12[3, 4] in [-0.3, 2]\n  param")
-    .replace("mul %gate.open, %q.b.t.open", "mul %past, %q.b.t.open");
-
-const build: Files = resealed(edited(edited(goldenBuild(), programPaths, keepsItsGate), modulePaths, inModule));
 const changed = (from: string, to: string): readonly string[] =>
-  codesOf(edited(build, programPaths, (text) => text.replaceAll(from, to)));
+  codesOf(edited(keptBuild, programPaths, (text) => text.replaceAll(from, to)));
 
 test("a wire of earlier queries stays one: what is opened is the same", () => {
-  const { findings, opened } = checkFlow(build);
+  const { findings, opened } = checkFlow(keptBuild);
   expect(findings).toEqual([]);
   expect(opened).toHaveLength(1);
 });
@@ -81,7 +55,7 @@ test("what is read of earlier queries is what was kept", () => {
   expect(
     codesOf(
       resealed(
-        edited(build, modulePaths, (text) =>
+        edited(keptBuild, modulePaths, (text) =>
           text.replace("wire fx15.12[3, 4] in [-0.3, 2]\n  param", "additive fx15.12[3, 4] in [-0.3, 2]\n  param"),
         ),
       ),
@@ -89,17 +63,7 @@ test("what is read of earlier queries is what was kept", () => {
   ).toContain("MRL0909");
 });
 
-/** The same program as that of one place as well, under its names. */
-const twice: Files = withManifest(
-  new Map([...build, ...[...programPaths, ...modulePaths].map(asDecode)]),
-  (manifest) => ({ ...manifest, decode: manifest }),
-);
-function asDecode(path: string): [string, Uint8Array] {
-  return [path.replace("program.", "decode."), build.get(path)!];
-}
-
 test("two programs over one state are checked alike, and must keep the same wires", () => {
-  const decodePaths = programPaths.map((path) => path.replace("program.", "decode."));
   const { findings, opened } = checkFlow(twice);
   expect(findings).toEqual([]);
   expect(opened).toHaveLength(2);
@@ -164,4 +128,30 @@ describe("the programs of a session that keeps keys and values", () => {
     expect(againstModule(program, flow, readModule(print(module)), "program.ts")).toEqual([]);
     expect(flow.opened.map(({ to, from }) => [to, from])).toEqual([["client", ["client", "server"]]]);
   });
+
+  test.each(programs)("%s: keeps of each attention its key and its value, under their names", (_, module, keeps) => {
+    const plan = planProgram(module, "2pc-dealer", keeps);
+    const { ts } = emitProgram(plan, "client", { hash: "0".repeat(64), compiler: "test" });
+    const [key, value] = Object.keys(plan.kept) as [string, string];
+    const text = print(module);
+    const found = (changed: string): readonly string[] => {
+      const program = readProgram(changed, "ts");
+      return againstModule(program, follow(program, "program.ts"), readModule(text), "program.ts").map(
+        ({ message }) => message,
+      );
+    };
+    const [mine, theirs] = [key, value].map((name) => new RegExp(`"${name}": (\\w+)`).exec(returnOf(ts))![1]!);
+    expect(mine).not.toBe(theirs);
+    const exchanged = ts.replace(returnOf(ts), (line) =>
+      line.replace(
+        new RegExp(`(": )(${mine}|${theirs})\\b`, "g"),
+        (_all, mark, name) => mark + (name === mine ? theirs : mine),
+      ),
+    );
+    expect(found(ts)).toEqual([]);
+    expect(found(exchanged)).toEqual([key, value].map((name) => `${name} is kept of another value`));
+  });
 });
+
+/** The line in which a program gives back what it opened and what it keeps. */
+const returnOf = (text: string): string => /\n *return \{[^}]*\}/.exec(text)![0];

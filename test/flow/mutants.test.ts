@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { checkFlow } from "../../compiler/flow/check.ts";
 import { goldenBuild } from "./builds.ts";
+import { twice } from "./kept-build.ts";
 import { mutants } from "./mutants/all.ts";
+import { kept } from "./mutants/kept.ts";
 
 const build = goldenBuild();
 
@@ -21,4 +23,10 @@ test.each(mutants)("$what: refused for what it does", ({ of, codes }) => {
   const { findings } = checkFlow(of(build));
   expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining([...codes]));
   for (const { at } of findings) expect(at).not.toBe("");
+});
+
+test.each(kept)("with two programs over one state, $what: refused for what it does", ({ of, codes }) => {
+  expect(checkFlow(twice).findings).toEqual([]);
+  const { findings } = checkFlow(of(twice));
+  expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining([...codes]));
 });

@@ -37,7 +37,7 @@ export const oneMore = (call: string, spec: string, type: string) => (text: stri
     swap("} satisfies Record<string, Spec>;", `  ${spec},\n} satisfies Record<string, Spec>;`),
     swap("};\nconst specs", `    ${type},\n};\nconst specs`),
     swap("};\nconst inputTypes", `    ${spec},\n};\nconst inputTypes`),
-    swap("return { logits };", `${call};\nreturn { logits };`),
+    swap("return { logits", `${call};\nreturn { logits`),
   ].reduce((changed, edit) => edit(changed), text);
 
 export const client = only("client/program.ts");
