@@ -43,6 +43,7 @@ function attend([q, k, v, mask]: readonly Tensor[], attrs: Attrs): Tensor {
   const [, groups, columns, depth] = k!.shape as [number, number, number, number];
   const scale = numberOf(attrs, "scale");
   const causal = boolOf(attrs, "causal");
+  const window = numberOf(attrs, "window");
   const added = mask && expandTo(mask, [batch, heads, rows, columns]).data;
   const out = new Float64Array(sizeOf(shape));
   const row = new Float64Array(columns);
@@ -53,7 +54,8 @@ function attend([q, k, v, mask]: readonly Tensor[], attrs: Attrs): Tensor {
     for (let j = 0; j < columns; j++) {
       let score = 0;
       for (let d = 0; d < depth; d++) score += q!.data[line * depth + d]! * k!.data[(group * columns + j) * depth + d]!;
-      const exists = !causal || j <= i + (columns - rows);
+      const back = i + (columns - rows) - j;
+      const exists = (!causal || back >= 0) && (window === 0 || back < window);
       row[j] = exists ? scale * score + (added ? added[line * columns + j]! : 0) : -Infinity;
     }
     weigh(row);
@@ -74,6 +76,7 @@ export const attention = defineOp({
   attrs: {
     scale: { kind: "float" },
     causal: { kind: "bool", default: false, summary: "score (i, j) exists iff j <= i + (T − S)" },
+    window: { kind: "int", default: 0, summary: "score (i, j) exists iff j > i + (T − S) − window too; 0: all do" },
     score_bound: { kind: "float", default: 0, summary: "most |scale · log2 e · q·k|, set by 4-quantize; 0: not known" },
   },
   shape: attended,

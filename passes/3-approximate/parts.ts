@@ -1,13 +1,19 @@
 /** What several presets expand in the same way, with the functions that differ as arguments. */
 import { fail } from "../../ir/diagnostic.ts";
 import type { Op, ValueId } from "../../ir/module.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/weights.ts";
 import { axisOf, type Maths } from "./maths.ts";
 import type { Expand } from "./preset.ts";
 
 export type Function = (maths: Maths, x: ValueId) => ValueId;
-/** Weights along an axis from scores; `keep` [rows, columns] is 1 where a score exists, else 0. */
-export type Softmax = (maths: Maths, x: ValueId, axis: number, keep?: Tensor) => ValueId;
+/** Which scores exist: [rows, columns], 1 where one does, else 0. */
+export interface Kept extends Tensor {
+  /** Told apart by this among masks of one shape. */
+  readonly kind: string;
+}
+
+/** Weights along an axis from scores, of which `keep` says which exist. */
+export type Softmax = (maths: Maths, x: ValueId, axis: number, keep?: Kept) => ValueId;
 
 /** An operator of one operand by a function of it. */
 export const each =
@@ -77,7 +83,7 @@ const proportionsBy =
         ? values
         : maths.mul(
             values,
-            known(maths, "causal", keep, (x) => x),
+            known(maths, "kept", keep, (x) => x),
           );
     const n = maths.shape(x)[axisOf(axis, maths.shape(x))]!;
     return maths.mul(kept, inverse(maths, maths.sum(kept, axis), n));
@@ -108,18 +114,24 @@ function repeated(maths: Maths, x: ValueId, heads: number): ValueId {
   return maths.emit("reshape", [wide], { shape: [batch, heads, columns, depth] });
 }
 
-/** Which scores exist under a causal mask: 1 and 0. */
-function causal(rows: number, columns: number): Tensor {
-  const exists = (at: number): boolean => (at % columns) - (columns - rows) <= Math.floor(at / columns);
-  return tensor(
-    [rows, columns],
-    Float64Array.from({ length: rows * columns }, (_, at) => Number(exists(at))),
-  );
+/** Which scores exist under a causal mask, in a window, or both; undefined where all do. */
+function kept({ causal, window }: Op["attrs"], rows: number, columns: number): Kept | undefined {
+  const places = Number(window ?? 0);
+  if (causal !== true && places === 0) return undefined;
+  const exists = (at: number): boolean => {
+    const back = Math.floor(at / columns) + (columns - rows) - (at % columns);
+    return (causal !== true || back >= 0) && (places === 0 || back < places);
+  };
+  const data = Float64Array.from({ length: rows * columns }, (_, at) => Number(exists(at)));
+  const kind = `${causal === true ? "causal" : "ahead"}${places > 0 ? ` ${places}` : ""}`;
+  return { shape: [rows, columns], data, kind };
 }
 
 /** A function of such a mask as a public tensor. */
-export const known = (maths: Maths, name: string, { shape, data }: Tensor, f: (kept: number, at: number) => number) =>
-  maths.param(`${name} ${shape.join(" ")}`, { shape, data: data.map((kept, at) => f(kept, at) + 0) });
+export const known = (maths: Maths, name: string, keep: Kept, f: (kept: number, at: number) => number) => {
+  const { shape, data, kind } = keep;
+  return maths.param(`${name} ${kind} ${shape.join(" ")}`, { shape, data: data.map((kept, at) => f(kept, at) + 0) });
+};
 
 /** softmax(scale · q·kᵀ + mask) · v by matrix products. `masks`: whether the softmax has a meaning for added masks. */
 export const attentionBy =
@@ -132,7 +144,7 @@ export const attentionBy =
     const keys = maths.emit("transpose", [repeated(maths, k, heads)], { perm: [0, 1, 3, 2] });
     const scaled = maths.times(maths.emit("matmul", [q, keys]), Number(op.attrs.scale));
     const scores = mask === undefined ? scaled : maths.add(scaled, mask);
-    const keep = op.attrs.causal === true ? causal(rows, columns) : undefined;
+    const keep = kept(op.attrs, rows, columns);
     return maths.emit("matmul", [softmax(maths, scores, -1, keep), repeated(maths, v, heads)]);
   };
 

@@ -1,9 +1,9 @@
 /** SHAFT (Kei, Chow, NDSS 2025; code: crypten/common/functions/approximations.py, commit 858e13e), on CrypTen. */
 import type { ValueId } from "../../ir/module.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
+import { tensor } from "../../ir/weights.ts";
 import { crypten, rsqrtIn } from "./crypten.ts";
 import { axisOf, type Maths } from "./maths.ts";
-import { attentionBy, each, known, layerNormBy, rmsNormBy, type Softmax, softmaxOp } from "./parts.ts";
+import { attentionBy, each, type Kept, known, layerNormBy, rmsNormBy, type Softmax, softmaxOp } from "./parts.ts";
 import type { Preset } from "./preset.ts";
 
 /** Sines of f(x) − relu(x) on |x| < period/2, as an odd function of |x|. */
@@ -43,7 +43,7 @@ const odeSoftmax: Softmax = (maths, scores, axis, keep) => {
 };
 
 /** 1/n for each of the n scores of a row that exist. */
-function start(maths: Maths, scores: ValueId, axis: number, keep: Tensor | undefined): ValueId {
+function start(maths: Maths, scores: ValueId, axis: number, keep: Kept | undefined): ValueId {
   const shape = maths.shape(scores);
   const n = shape[axisOf(axis, shape)]!;
   const size = shape.reduce((product, extent) => product * extent, 1);

@@ -54,7 +54,7 @@ function extremes(x: Tensor, f: (row: Float64Array) => number): Inner {
 }
 
 /** Most |scale · log2 e · q·k| over the scores that exist; masks are added by the protocol, to what is bounded here. */
-function largestScore([q, k]: readonly Tensor[], { scale, causal }: Attrs): number {
+function largestScore([q, k]: readonly Tensor[], { scale, causal, window }: Attrs): number {
   const [batch, heads, rows, depth] = q!.shape as [number, number, number, number];
   const [, groups, columns] = k!.shape as [number, number, number, number];
   let most = 0;
@@ -63,7 +63,8 @@ function largestScore([q, k]: readonly Tensor[], { scale, causal }: Attrs): numb
     const head = Math.floor(line / rows) % heads;
     const group = Math.floor(line / rows / heads) * groups + Math.floor((head * groups) / heads);
     const end = causal ? Math.min(columns, i + columns - rows + 1) : columns;
-    for (let j = 0; j < end; j++) {
+    const first = Number(window ?? 0) > 0 ? Math.max(0, i + columns - rows + 1 - Number(window)) : 0;
+    for (let j = first; j < end; j++) {
       let score = 0;
       for (let d = 0; d < depth; d++) score += q!.data[line * depth + d]! * k!.data[(group * columns + j) * depth + d]!;
       most = Math.max(most, Math.abs(score));

@@ -11,6 +11,7 @@ import { radixOf } from "./row-max.ts";
 import {
   comparedWidth,
   inverseSums,
+  reachOf,
   type ScoreRows,
   scoreRows,
   scoreScale,
@@ -52,7 +53,7 @@ function planAttention(spec: Spec, present?: number): AttentionPlan {
   const [q, k, v, mask] = spec.operands;
   const [batch, heads, places] = q!.shape as [number, number, number, number];
   const [, groups, columns] = k!.shape as [number, number, number, number];
-  const layout = scoreRows(batch * heads * places, places, present ?? columns, spec.attrs.causal === true, columns);
+  const layout = scoreRows(batch * heads * places, places, present ?? columns, reachOf(spec), columns);
   const scale = Number(spec.attrs.scale) * Math.LOG2E;
   const folded = Math.abs(scale - 1) < 1e-9;
   // A masked score must fit its ring as well: one that wraps would be a score like any other.

@@ -34,29 +34,45 @@ export interface ScoreRows {
 const layouts = new Map<string, ScoreRows>();
 const kept = 8;
 
-/** The scores that exist: all, or under a causal mask those with column ≤ row's place + (columns − places). */
+/** Which scores of a place exist: none of later places, and of so many places only. */
+export interface Reach {
+  readonly causal: boolean;
+  /** 0: no limit. */
+  readonly window: number;
+}
+export const everything: Reach = { causal: false, window: 0 };
+export const reachOf = ({ attrs }: Spec): Reach => ({
+  causal: attrs.causal === true,
+  window: Number(attrs.window ?? 0),
+});
+
+/**
+ * The scores that exist: all; under a causal mask those with column ≤ row's place + (columns − places); in a window those
+ * with column > row's place + (columns − places) − window.
+ */
 export function scoreRows(
   count: number,
   places: number,
   columns: number,
-  causal: boolean,
+  reach: Reach,
   most: number = columns,
 ): ScoreRows {
-  const key = `${count} ${places} ${columns} ${causal} ${most}`;
-  const layout = layouts.get(key) ?? { ...layOut(count, places, columns, causal), most };
+  const key = `${count} ${places} ${columns} ${reach.causal} ${reach.window} ${most}`;
+  const layout = layouts.get(key) ?? { ...layOut(count, places, columns, reach), most };
   layouts.delete(key);
   layouts.set(key, layout);
   if (layouts.size > kept) layouts.delete(layouts.keys().next().value!);
   return layout;
 }
 
-function layOut(count: number, places: number, columns: number, causal: boolean): Omit<ScoreRows, "most"> {
+function layOut(count: number, places: number, columns: number, { causal, window }: Reach): Omit<ScoreRows, "most"> {
   const flat: number[] = [];
   const rows: number[][] = [];
   for (let row = 0; row < count; row++) {
-    const reach = causal ? Math.min(columns, (row % places) + 1 + columns - places) : columns;
+    const next = (row % places) + 1 + columns - places;
+    const end = causal ? Math.min(columns, next) : columns;
     const mine: number[] = [];
-    for (let column = 0; column < reach; column++) {
+    for (let column = window > 0 ? Math.max(0, next - window) : 0; column < end; column++) {
       mine.push(flat.length);
       flat.push(row * columns + column);
     }

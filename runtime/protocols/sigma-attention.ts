@@ -5,7 +5,7 @@ import type { Steps } from "../steps.ts";
 import { defineProtocol, type Protocol, type Spec } from "./define.ts";
 import { openWire } from "./open.ts";
 import { wireMatmul } from "./products.ts";
-import { type ScoreRows, scoreRows, spreadRows } from "./scores.ts";
+import { reachOf, type ScoreRows, scoreRows, spreadRows } from "./scores.ts";
 import { truncateFloor, withShippedMask } from "./sigma.ts";
 import { probabilities } from "./sigma-softmax.ts";
 import { mapWire } from "./wires.ts";
@@ -21,14 +21,19 @@ interface Plan {
   readonly scoreShift: number;
 }
 
-function planOf({ operands: [q, k], result, attrs }: Spec): Plan {
+function planOf(spec: Spec): Plan {
+  const {
+    operands: [q, k],
+    result,
+    attrs,
+  } = spec;
   const [batch, heads, places] = q!.shape as [number, number, number];
   const [, groups, columns] = k!.shape as [number, number, number];
   const scale = Number(attrs.scale);
   const shift = Math.log2(scale);
   const whole = Number.isInteger(shift);
   return {
-    layout: scoreRows(batch * heads * places, places, columns, attrs.causal === true),
+    layout: scoreRows(batch * heads * places, places, columns, reachOf(spec)),
     groups,
     factor: whole ? 1 : Math.round(scale * 2 ** factorBits),
     scoreShift: q!.scale + k!.scale - result.scale + (whole ? -shift : factorBits),

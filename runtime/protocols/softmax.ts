@@ -9,6 +9,7 @@ import { wireProduct } from "./products.ts";
 import { radixOf } from "./row-max.ts";
 import {
   comparedWidth,
+  everything,
   inverseSums,
   type ScoreRows,
   scoreRows,
@@ -36,7 +37,7 @@ const layoutOf = (spec: Spec): ScoreRows => {
   const { shape } = spec.operands[0]!;
   const columns = shape[shape.length - 1]!;
   const count = sizeOf(shape) / columns;
-  return scoreRows(count, count, columns, false);
+  return scoreRows(count, count, columns, everything);
 };
 /** Low bits that the product of a weight and the sum's inverse has too many. */
 const dropOf = (spec: Spec): number => weightScale + octaveScale(sumPlan(layoutOf(spec))) - spec.result.scale;

@@ -57,7 +57,7 @@ const attentionSpecs = [0, 1, 2].flatMap((setting) =>
           ...(setting === 2 ? [fixed([1, 1, places, columns], 8, -4, 2)] : []),
         ],
         result: fixed([batch, heads, places, depth], to, -3, 3, width),
-        attrs: { scale, causal, score_bound: 4 * depth * scale * 1.45 },
+        attrs: { scale, causal, window: [0, 2, 4][setting]!, score_bound: 4 * depth * scale * 1.45 },
       } satisfies Spec;
     }),
   ),

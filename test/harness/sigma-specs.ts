@@ -36,7 +36,7 @@ const attentionSpecs = [12, 11, 10].flatMap((bits, setting) =>
           fixed(keys, bits, -3, 3),
         ],
         result: fixed([batch, heads, places, depth], bits, -3, 3, [50, 44, 40][setting]!),
-        attrs: { scale: [0.35, 0.5, 1][setting]!, causal },
+        attrs: { scale: [0.35, 0.5, 1][setting]!, causal, window: [0, 2, 4][setting]! },
       };
     }),
   ),

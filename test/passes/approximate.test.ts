@@ -3,6 +3,7 @@ import { grid, oneOp, outputOf } from "../../compiler/report/one-op.ts";
 import { worstError } from "../../compiler/report/presets.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf } from "../../ir/module.ts";
+import { tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/index.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { approximate, type Preset, presets } from "../../passes/3-approximate/index.ts";
@@ -105,6 +106,21 @@ test.each(
       expect(found!.data[at]).toBeCloseTo(values![at]!, 2);
     }
   }
+});
+
+test.each(
+  [...presets.values()].filter(({ rewrites }) => rewrites.attention),
+)("$name: attention in a window of one place is its own value, beside one without a window", (each) => {
+  const both = attending((kit, x) => {
+    const unit = Float64Array.from({ length: depth * depth }, (_, at) => Number(at % (depth + 1) === 0));
+    const v = kit.op("matmul", [x, kit.weight("unit", "server", tensor([depth, depth], unit))]);
+    const whole = kit.op("attention", [v, v, v], { scale: 0.5, causal: true });
+    return kit.op("attention", [whole, whole, v], { scale: 0.5, causal: true, window: 1 });
+  });
+  const x = grid([1, 2, rows, depth], -1, 1);
+  const { module, weights } = approximate(both, each);
+  const [found] = [...interpret(module, weights, new Map([[both.module.inputs[0]!, x]])).values()];
+  x.data.forEach((value, at) => void expect(found!.data[at]).toBeCloseTo(value, 2));
 });
 
 test("a mask that is added to scores is refused where the softmax has no meaning for it", () => {

@@ -11,7 +11,7 @@ export const [length, width, heads, depth] = [6, 8, 2, 4];
 /** Places of the window that hold text at first. */
 export const prompt = 2;
 
-/** Two layers of causal attention with rotary and learned positions, a private gain of its own for each place, grouped keys, norms and a gated layer. */
+/** Two layers of causal attention, one in a window, with rotary and learned positions, a private gain of its own for each place, grouped keys, norms and a gated layer. */
 export function decoder(): Model {
   return model((kit) => {
     const { op, weight, noise, feature } = kit;
@@ -36,7 +36,7 @@ function layerOf({ op, weight, noise }: Kit, layer: string, x: ValueId, cos: Val
   };
   const q = op("rope", [side("q", heads), cos, sin]);
   const k = op("rope", [side("k", 1), cos, sin]);
-  const mixed = op("attention", [q, k, side("v", 1)], { scale: 0.5, causal: true });
+  const mixed = op("attention", [q, k, side("v", 1)], { scale: 0.5, causal: true, window: layer === "b" ? 3 : 0 });
   const flat = op("reshape", [op("transpose", [mixed], { perm: [0, 2, 1, 3] })], { shape: [1, length, width] });
   const after = op("add", [x, dense("o", flat, width, width)]);
   const inner = op("mul", [op("silu", [dense("gate", after, 12, width)]), dense("up", after, 12, width)]);

@@ -4,64 +4,69 @@ import type { Tensor } from "../../../ir/weights.ts";
 import { absentScore } from "../absent-score.ts";
 import type { Matcher, Recogniser } from "./match.ts";
 
-/** What is left of a mask once the causal part is an attribute: nothing, the same value, or a smaller one. */
-interface Rest {
+/** Which scores exist, as attributes of attention: see ir/ops/attention.ts. */
+interface Reach {
   readonly causal: boolean;
+  /** 0: no limit. */
+  readonly window: number;
+}
+/** What is left of a mask once its reach is attributes: nothing, the same value, or a smaller one. */
+interface Rest extends Reach {
   readonly mask: ValueId | undefined;
 }
 interface Frame {
   readonly rows: number;
   readonly columns: number;
 }
+const everything: Reach = { causal: false, window: 0 };
 
-/** How a constant mask stands to the causal triangle: score (i, j) exists iff j ≤ i + (T − S). */
+/** Scores that exist under all of them. */
+function meet(all: readonly Reach[]): Reach {
+  const windows = all.flatMap(({ window }) => (window > 0 ? [window] : []));
+  return { causal: all.some(({ causal }) => causal), window: windows.length > 0 ? Math.min(...windows) : 0 };
+}
+
+/** The least reach that holds all scores that exist; `whole`: whether all of it exists, so that the mask says no more. */
 function compare(
   tensor: Tensor,
   { rows, columns }: Frame,
   exists: (x: number) => boolean,
   absent: (x: number) => boolean,
-) {
-  const lead = tensor.shape.slice(0, -2);
-  const full = expandTo(tensor, [...lead, rows, columns]).data;
-  let [insideOpen, outsideShut, insideAll] = [true, true, true];
-  full.forEach((value, at) => {
-    const future = at % columns > (Math.floor(at / columns) % rows) + (columns - rows);
-    if (future) {
-      outsideShut &&= absent(value);
-      insideAll &&= exists(value);
-    } else insideOpen &&= exists(value);
-  });
+): Reach & { readonly whole: boolean } {
+  const full = expandTo(tensor, [...tensor.shape.slice(0, -2), rows, columns]).data;
+  /** How many places a score looks back; negative: into the future. */
+  const back = (at: number): number => (Math.floor(at / columns) % rows) + (columns - rows) - (at % columns);
   // The triangle of one row, or of none, shuts nothing.
-  return { causal: outsideShut && rows > 1, nothingElse: insideOpen, open: insideOpen && insideAll };
+  const causal = rows > 1 && full.every((value, at) => back(at) >= 0 || absent(value));
+  const furthest = full.reduce((most, value, at) => (absent(value) ? most : Math.max(most, back(at))), 0);
+  const window = furthest + 1 < columns ? furthest + 1 : 0;
+  const within = (at: number): boolean => (!causal || back(at) >= 0) && (window === 0 || back(at) < window);
+  const whole = full.every((value, at) => !within(at) || exists(value));
+  // A window that is not all of it would be one more thing to state beside the mask.
+  return { causal, window: whole ? window : 0, whole };
 }
 
-/** Conditions that must all hold, constants that causality implies left out. */
-function conditions(
-  matcher: Matcher,
-  id: ValueId,
-  frame: Frame,
-): { causal: boolean; rest: ValueId[]; changed: boolean } {
+/** Conditions that must all hold, constants that the reach implies left out. */
+function conditions(matcher: Matcher, id: ValueId, frame: Frame): Reach & { rest: ValueId[]; changed: boolean } {
   const known = matcher.constant(id);
   if (known) {
-    const found = compare(
+    const { whole, ...reach } = compare(
       known,
       frame,
       (x) => x !== 0,
       (x) => x === 0,
     );
-    const gone = found.open || (found.causal && found.nothingElse);
-    return { causal: found.causal && !found.open, rest: gone ? [] : [id], changed: gone };
+    return { ...reach, rest: whole ? [] : [id], changed: whole };
   }
   const both = matcher.made(id, "logic");
   if (both?.attrs.kind === "and") {
     const parts = both.operands.map((operand) => conditions(matcher, operand, frame));
-    const causal = parts.some((part) => part.causal);
-    return { causal, rest: parts.flatMap((part) => part.rest), changed: parts.some((part) => part.changed) };
+    return { ...meet(parts), rest: parts.flatMap((part) => part.rest), changed: parts.some((part) => part.changed) };
   }
   // Attention broadcasts its mask by itself.
   const expand = matcher.made(id, "expand");
   if (expand) return { ...conditions(matcher, expand.operands[0]!, frame), changed: true };
-  return { causal: false, rest: [id], changed: false };
+  return { ...everything, rest: [id], changed: false };
 }
 
 /** Whether a mask is absent wherever causality says so, whatever its conditions are. */
@@ -76,19 +81,16 @@ function shutsFuture(matcher: Matcher, id: ValueId, frame: Frame): boolean {
 }
 
 function simplify(matcher: Matcher, id: ValueId, frame: Frame): Rest {
-  const same: Rest = { causal: shutsFuture(matcher, id, frame) && frame.rows > 1, mask: id };
+  const same: Rest = { causal: shutsFuture(matcher, id, frame) && frame.rows > 1, window: 0, mask: id };
   const known = matcher.constant(id);
   if (known) {
-    const found = compare(
+    const { whole, ...reach } = compare(
       known,
       frame,
       (x) => x === 0,
       (x) => x <= absentScore,
     );
-    return {
-      causal: found.causal && !found.open,
-      mask: found.open || (found.causal && found.nothingElse) ? undefined : id,
-    };
+    return { ...reach, mask: whole ? undefined : id };
   }
   const expand = matcher.made(id, "expand");
   if (expand) return simplify(matcher, expand.operands[0]!, frame);
@@ -101,36 +103,39 @@ function simplify(matcher: Matcher, id: ValueId, frame: Frame): Rest {
   if (sum) {
     const parts = sum.operands.map((operand) => simplify(matcher, operand, frame));
     const kept = parts.flatMap(({ mask }) => (mask === undefined ? [] : [mask]));
-    const causal = parts.some((part) => part.causal);
+    const reach = meet(parts);
     const idle = kept.length === 2 && kept.every((mask, place) => mask === sum.operands[place]);
-    if (idle) return { causal, mask: id };
-    return { causal, mask: kept.length === 2 ? matcher.emit("add", kept) : kept[0] };
+    if (idle) return { ...reach, mask: id };
+    return { ...reach, mask: kept.length === 2 ? matcher.emit("add", kept) : kept[0] };
   }
   const choice = matcher.made(id, "where");
   if (!choice) return same;
   const [condition, zero, absent] = choice.operands as [ValueId, ValueId, ValueId];
   if (matcher.scalar(zero) !== 0 || !((matcher.scalar(absent) ?? 0) <= absentScore)) return same;
-  const { causal, rest, changed } = conditions(matcher, condition, frame);
-  if (!changed) return { causal, mask: id };
-  if (rest.length === 0) return { causal, mask: undefined };
+  const { rest, changed, ...reach } = conditions(matcher, condition, frame);
+  if (!changed) return { ...reach, mask: id };
+  if (rest.length === 0) return { ...reach, mask: undefined };
   const all = rest.reduce((a, b) => matcher.emit("logic", [a, b], { kind: "and" }));
-  return { causal, mask: matcher.emit("where", [all, zero, absent]) };
+  return { ...reach, mask: matcher.emit("where", [all, zero, absent]) };
 }
 
 // A score that does not exist and one whose weight underflows are the same to a row that has another one.
 const causalMask: Recogniser = {
   name: "causal-mask",
-  law: "attention(q, k, v, causal ∧ m) = attention(q, k, v, m, causal) for rows with at least one score left",
+  law: "attention(q, k, v, causal ∧ window ∧ m) = attention(q, k, v, m, causal, window) for rows with at least one score left",
   match: (op, matcher) => {
     const mask = op.name === "attention" ? op.operands[3] : undefined;
     if (mask === undefined) return undefined;
     const [q, k, v] = op.operands as [ValueId, ValueId, ValueId];
     const frame = { rows: matcher.type(q).shape[2]!, columns: matcher.type(k).shape[2]! };
     const found = simplify(matcher, mask, frame);
-    const causal = op.attrs.causal === true || found.causal;
-    if (found.mask === mask && causal === op.attrs.causal) return undefined;
+    const { causal, window } = meet([
+      found,
+      { causal: op.attrs.causal === true, window: Number(op.attrs.window ?? 0) },
+    ]);
+    if (found.mask === mask && causal === op.attrs.causal && window === (op.attrs.window ?? 0)) return undefined;
     const operands = found.mask === undefined ? [q, k, v] : [q, k, v, found.mask];
-    return matcher.emit("attention", operands, { ...op.attrs, causal });
+    return matcher.emit("attention", operands, { ...op.attrs, causal, window });
   },
 };
 

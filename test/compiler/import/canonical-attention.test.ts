@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { canonicalize } from "../../../compiler/onnx/canonical/index.ts";
 import { opsOf } from "../../../ir/module.ts";
 import { bool } from "../../../ir/type.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { type Tensor, tensor } from "../../../ir/weights.ts";
 import { type Sketch, settled, single, sketch } from "./sketch.ts";
 
 describe("attention", () => {
@@ -67,15 +67,15 @@ describe("attention", () => {
     const { module, weights } = made(form);
     const after = canonicalize(module, weights).module;
     const op = opsOf(after).find(({ name }) => name === "attention")!;
-    return { causal: op.attrs.causal, operands: op.operands.length };
+    return { causal: op.attrs.causal, window: op.attrs.window, operands: op.operands.length };
   };
 
   it("a constant causal mask vanishes, added or chosen", () => {
     const added: Form = { mask: (s, scores) => s.op("add", s.constant(triangle(0, -3.4e38)), scores) };
     expect(settled(made(added))).toEqual({ attention: 1 });
-    expect(attrsOf(added)).toEqual({ causal: true, operands: 3 });
+    expect(attrsOf(added)).toEqual({ causal: true, window: 0, operands: 3 });
     const open: Form = { mask: (s, scores) => s.op("add", scores, s.constant(triangle(0, 0))) };
-    expect(attrsOf(open)).toEqual({ causal: false, operands: 3 });
+    expect(attrsOf(open)).toEqual({ causal: false, window: 0, operands: 3 });
   });
 
   it("a causal condition on the scores vanishes", () => {
@@ -98,7 +98,7 @@ describe("attention", () => {
       },
     };
     expect(settled(made(both))).toEqual({ where: 1, attention: 1 });
-    expect(attrsOf(both)).toEqual({ causal: true, operands: 4 });
+    expect(attrsOf(both)).toEqual({ causal: true, window: 0, operands: 4 });
     const { module, weights } = made(both);
     const after = canonicalize(module, weights);
     const choice = opsOf(after.module).find(({ name }) => name === "where")!;
@@ -107,16 +107,47 @@ describe("attention", () => {
     expect([...absent.data]).toEqual([-1e4]);
   });
 
+  it("a constant window vanishes, with or without the causal mask, and beside what depends on the client's", () => {
+    const back = (at: number): number => Math.floor(at / length) - (at % length);
+    const seen = (exists: (back: number) => boolean): Tensor => {
+      const { shape, data } = triangle(0, 0);
+      return { shape, data: data.map((_, at) => Number(exists(back(at)))) };
+    };
+    const added: Form = {
+      mask: (s, scores) => {
+        const { shape, data } = seen((n) => n >= 0 && n < 2);
+        return s.op("add", scores, s.constant({ shape, data: data.map((exists) => (exists ? 0 : -3.4e38)) }));
+      },
+    };
+    expect(settled(made(added))).toEqual({ attention: 1 });
+    expect(attrsOf(added)).toEqual({ causal: true, window: 2, operands: 3 });
+    const chosen = (...parts: ((back: number) => boolean)[]): Form => ({
+      mask: (s, scores) => {
+        const { builder, op, constant } = s;
+        const known = parts.map((part) => builder.op("cast", [constant(seen(part))], { to: "bool" }));
+        const all = [...known, padding(s)].reduce((a, b) => builder.op("logic", [a, b], { kind: "and" }));
+        return op("add", scores, op("where", all, constant(0), constant(-3.4e38)));
+      },
+    });
+    const apart = chosen(
+      (n) => n < 2,
+      (n) => n >= 0,
+    );
+    expect(attrsOf(apart)).toEqual({ causal: true, window: 2, operands: 4 });
+    expect(settled(made(apart))).toEqual({ where: 1, attention: 1 });
+    expect(attrsOf(chosen((n) => n < 1))).toEqual({ causal: false, window: 1, operands: 4 });
+  });
+
   it("a mask that is more than causal stays as it is", () => {
     const window = triangle(0, -3.4e38);
     const data = window.data.slice();
-    data[2 * length] = -3.4e38;
+    data[length] = -3.4e38;
     const form: Form = { mask: (s, scores) => s.op("add", scores, s.constant({ shape: window.shape, data })) };
     expect(settled(made(form))).toEqual({ attention: 1 });
-    expect(attrsOf(form)).toEqual({ causal: true, operands: 4 });
+    expect(attrsOf(form)).toEqual({ causal: true, window: 0, operands: 4 });
     const bias: Form = { mask: (s, scores) => s.op("add", scores, s.x("bias", 1, heads, length, length)) };
     expect(settled(made(bias))).toMatchObject({ attention: 1 });
-    expect(attrsOf(bias)).toEqual({ causal: false, operands: 4 });
+    expect(attrsOf(bias)).toMatchObject({ causal: false, operands: 4 });
   });
 
   it("a softmax over another axis is none", () => {

@@ -90,6 +90,29 @@ it("stays within its declared error, 48 seeds: grouped heads, causal or not, one
   }
 });
 
+it("gives no weight to scores outside of a window, and pays nothing for them, 24 seeds", () => {
+  for (let trial = 0; trial < 24; trial++) {
+    const [s, causal, scale, to] = cases[trial % cases.length]!;
+    const window = [1, 3, 5, 200][trial % 4]!;
+    const base = specOf(s, causal, scale, to);
+    const spec = { ...base, attrs: { ...base.attrs, window } };
+    const q = quantised(reals(s.batch * s.heads * s.places * s.depth, -2, 2, trial), 8);
+    const k = quantised(reals(s.batch * s.groups * s.columns * s.depth, -2, 2, trial + 50), 8);
+    const v = quantised(reals(s.batch * s.groups * s.columns * s.depth, -3, 3, trial + 90), 10);
+    const outcome = execute(coarseMaxAttention, spec, [q, k, v], { trial });
+    expect(outcome.metered).toEqual(outcome.counted);
+    const back = (at: number): number => Math.floor(at / s.columns) + s.columns - s.places - (at % s.columns);
+    const outside = Float64Array.from({ length: s.places * s.columns }, (_, at) => (back(at) < window ? 0 : -1e9));
+    const exact = attend(s, causal, scale, q, k, v, outside);
+    expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(coarseMaxAttention, spec));
+  }
+  const base = specOf(sizes(1, 2, 2, 16, 8, 16), true, 0.25, 12);
+  const windowed = costOf(coarseMaxAttention, { ...base, attrs: { ...base.attrs, window: 4 } });
+  // 58 scores of each head instead of 136, and one group of a maximum instead of two after each other.
+  expect(windowed.rounds).toBe(3 * 1 + 7);
+  expect(windowed.clientToServer / costOf(coarseMaxAttention, base).clientToServer).toBeLessThan(0.65);
+});
+
 it("adds a shared mask to the scores, in the units of the scores, at any scale, 20 seeds", () => {
   const s = sizes(1, 2, 1, 3, 4, 5);
   for (let trial = 0; trial < 20; trial++) {
