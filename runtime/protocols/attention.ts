@@ -7,10 +7,12 @@ import { defineProtocol, type Spec } from "./define.ts";
 import { octaveScale } from "./octaves.ts";
 import { openWire } from "./open.ts";
 import { wireMatmul, wireProduct } from "./products.ts";
-import { radixOf } from "./row-max.ts";
 import {
   comparedWidth,
   inverseSums,
+  type Maximum,
+  maximumOf,
+  maximumRefused,
   reachOf,
   type ScoreRows,
   scoreRows,
@@ -41,6 +43,7 @@ interface AttentionPlan {
   readonly scoreShift: number;
   /** round(log2 e·2^…): a mask times this has `maskBits` more bits than scores. */
   readonly maskFactor: number;
+  readonly maximum: Maximum;
   readonly scoreWidth: number;
   readonly valueWidth: number;
   readonly valueDrop: number;
@@ -58,7 +61,7 @@ function planAttention(spec: Spec, present?: number): AttentionPlan {
   const folded = Math.abs(scale - 1) < 1e-9;
   // A masked score must fit its ring as well: one that wraps would be a score like any other.
   const masked = mask ? Math.max(Math.abs(mask.lo), Math.abs(mask.hi)) * Math.LOG2E : 0;
-  const width = scoreWidth(Number(spec.attrs.score_bound) + masked);
+  const maximum = maximumOf(spec, Number(spec.attrs.score_bound) + masked);
   const scoreShift = q!.scale + k!.scale - scoreScale + (folded ? 0 : factorBits);
   const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
   const { result } = spec;
@@ -68,7 +71,8 @@ function planAttention(spec: Spec, present?: number): AttentionPlan {
     factor: folded ? 1 : Math.round(scale * 2 ** factorBits),
     scoreShift,
     maskFactor: Math.round(Math.LOG2E * 2 ** (maskBits + scoreScale - (mask?.scale ?? 0))),
-    scoreWidth: width,
+    maximum,
+    scoreWidth: scoreWidth(maximum.bound),
     valueWidth: Math.max(weightedWidth(columns, bound, v!.scale), weightWidth(layout)),
     valueDrop: weightScale + v!.scale - sumScale,
     productDrop: sumScale + octaveScale(sumPlan(layout)) - result.scale,
@@ -78,7 +82,8 @@ function planAttention(spec: Spec, present?: number): AttentionPlan {
 /**
  * softmax(scale·q·kᵀ + mask)·v from one opening of each of q, k, v (protocols.md 1.7). Scores that the causal mask
  * removes do not exist: nothing is dealt, sent, compared or exponentiated for them (the local matrix product forms and
- * drops them). The division by the row's sum is put off to the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds.
+ * drops them). The division by the row's sum is put off to the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds; 7 with
+ * counted buckets and point functions.
  */
 function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Share | undefined): Steps<Share> {
   const columns = k.opened.shape[2]!;
@@ -102,7 +107,7 @@ function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Shar
   const added = mask && shiftRightRounded(mulConstant(mask.tensor, plan.maskFactor), maskBits);
   const scores = added ? add(shifted, keep(expand(added, [batch, heads, places, columns]))) : shifted;
 
-  const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth, comparison, radixOf(spec));
+  const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth, plan.maximum, comparison);
   const matrix = mapWire(weights, (t) => reshape(spreadRows(t, layout), [batch, plan.groups, perGroup, columns]));
   const weighted = wireMatmul(party, matrix, v, (t) => reshape(t, [layout.rows.length, valueDepth]));
   const [total, inverse] = yield* parallel(
@@ -151,6 +156,8 @@ export const coarseMaxAttention = defineProtocol({
     const plan = planAttention(spec);
     const why = tooWide(comparedWidth(plan.layout, plan.scoreWidth), comparisonOf(spec));
     if (why) return why;
+    const uncounted = maximumRefused(plan.maximum);
+    if (uncounted) return uncounted;
     // Above 40 bits the exponential would keep fewer than 36 bits for its two factors.
     if (plan.valueWidth > 40) return `weighted values need a ring of ${plan.valueWidth} bits, at most 40 are left`;
     const widest = Math.max(plan.scoreWidth + plan.scoreShift, rescaledFrom(spec.result.width, plan.productDrop));
@@ -158,7 +165,7 @@ export const coarseMaxAttention = defineProtocol({
   },
   variants: (spec) => {
     const plan = planAttention(spec);
-    return scoreVariants(comparedWidth(plan.layout, plan.scoreWidth));
+    return scoreVariants(comparedWidth(plan.layout, plan.scoreWidth), plan.maximum.bound);
   },
   *run(party, spec, q, k, v, mask) {
     return yield* attend(party, spec, q as Wire, k as Wire, v as Wire, mask as Share | undefined);

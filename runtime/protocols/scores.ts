@@ -2,6 +2,7 @@ import type { Party, Wire } from "../party.ts";
 import { addConstant, gatherFlat, narrow, reduceSum, scatterFlat, shiftLeft, sub, widen } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
+import { type Buckets, bucketMax, bucketsOf, mostBuckets } from "./bucket-max.ts";
 import { type Comparison, comparisonVariants } from "./comparison.ts";
 import type { Spec } from "./define.ts";
 import { exponential, exponentWidth } from "./exponential.ts";
@@ -15,8 +16,39 @@ import { coarse } from "./wires.ts";
 export const scoreScale = 12;
 /** Fractional bits of the weights 2^y ∈ (0, 1). */
 export const weightScale = 12;
-/** Fractional bits on which the maximum is taken; off by at most one unit, which only rescales the row. */
-const maxBits = 2;
+/** How a row's maximum is found: by a tournament of groups, or by counting in buckets (docs/protocols/attention.md). */
+export interface Maximum {
+  readonly way: "tournament" | "buckets";
+  /** How many meet, or are counted, at once. */
+  readonly radix?: number;
+  /** Scores lie within ±bound, in base-2 units. */
+  readonly bound: number;
+}
+
+/**
+ * Fractional bits on which the maximum is taken; off by at most one unit, which only rescales the row: scores end at
+ * least two units below 0. Half units make half as many buckets.
+ */
+const maxBits: Readonly<Record<Maximum["way"], number>> = { tournament: 2, buckets: 1 };
+const bucketsFor = (bound: number): Buckets => bucketsOf(bound, scoreScale, scoreScale - maxBits.buckets);
+
+/** What an execution is tuned to: `maximum` and `radix`. */
+export const maximumOf = ({ attrs }: Spec, bound: number): Maximum => ({
+  way: attrs.maximum === "buckets" ? "buckets" : "tournament",
+  ...(attrs.radix !== undefined && { radix: Number(attrs.radix) }),
+  bound,
+});
+
+/** Counters of a bucket: six bits tell 0 to 63 apart. */
+const usualCount = 63;
+
+/** Why a row's maximum cannot be found so. */
+export function maximumRefused({ way, bound }: Maximum): string | undefined {
+  const { count } = bucketsFor(bound);
+  return way === "buckets" && !(count <= mostBuckets)
+    ? `scores within ±${bound} take ${count} buckets, at most ${mostBuckets} are counted`
+    : undefined;
+}
 
 /** A flat list of scores with the rows that they form. */
 export interface ScoreRows {
@@ -102,9 +134,15 @@ export const weightedWidth = (columns: number, bound: number, scale: number): nu
  * many scores of a row meet at once. Groups of 16 would save a round in rows of 512, and be chosen for it: LLaMA-7B would
  * send 33.5 MB a token instead of 28.7.
  */
-export const scoreVariants = (bits: number): readonly Spec["attrs"][] => [
+export const scoreVariants = (bits: number, bound: number): readonly Spec["attrs"][] => [
   ...comparisonVariants(bits),
   ...[2, 8].flatMap((radix) => [{ radix }, { radix, comparison: "dpf" }]),
+  ...(bucketsFor(bound).count <= mostBuckets
+    ? [15, usualCount].flatMap((radix) => [
+        { maximum: "buckets", radix },
+        { maximum: "buckets", radix, comparison: "dpf" },
+      ])
+    : []),
 ];
 
 /**
@@ -117,12 +155,12 @@ export function* scoreWeights(
   scores: RingTensor,
   layout: ScoreRows,
   width: number,
+  maximum: Maximum,
   comparison?: Comparison,
-  radix?: number,
 ): Steps<{ readonly weights: Wire; readonly sums: Wire }> {
   const s = yield* openWire(party, scores);
-  const by = scoreScale - maxBits;
-  const top = yield* rowMax(party, coarse(s, by), layout.rows, comparison, radix);
+  const by = scoreScale - maxBits[maximum.way];
+  const top = yield* rowMaximum(party, coarse(s, by), layout.rows, maximum, comparison);
   // y = s − (m + 1)·unit < 0 for every score of the row; the maximum's mask moves along with it.
   const raised = (t: RingTensor): RingTensor => shiftLeft(widen(t, s.opened.width), by);
   const spread = (t: RingTensor): RingTensor => gatherFlat(raised(t), layout.rowOf, [layout.rowOf.length]);
@@ -140,6 +178,18 @@ export function* scoreWeights(
     openWire(party, narrow(sums, octaveWireWidth(plan))),
   );
   return { weights: open, sums: openSums };
+}
+
+function* rowMaximum(
+  party: Party,
+  x: Wire,
+  rows: Rows,
+  { way, radix, bound }: Maximum,
+  comparison: Comparison | undefined,
+): Steps<Wire> {
+  return way === "buckets"
+    ? yield* bucketMax(party, x, rows, bucketsFor(bound), radix ?? usualCount)
+    : yield* rowMax(party, x, rows, comparison, radix);
 }
 
 /** The sum of a row's weights is at least 2^−1/2·(1 − rounding) and at most its length. */

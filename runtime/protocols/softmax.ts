@@ -6,11 +6,12 @@ import { comparisonOf, tooWide } from "./comparison.ts";
 import { defineProtocol, type Spec } from "./define.ts";
 import { octaveScale } from "./octaves.ts";
 import { wireProduct } from "./products.ts";
-import { radixOf } from "./row-max.ts";
 import {
   comparedWidth,
   everything,
   inverseSums,
+  maximumOf,
+  maximumRefused,
   type ScoreRows,
   scoreRows,
   scoreScale,
@@ -60,7 +61,14 @@ function* softmax(party: Party, spec: Spec, x: Share): Steps<Share> {
   const scaled = shiftRightRounded(mulConstant(x.tensor, Math.round(Math.LOG2E * 2 ** factorBits)), shiftOf(spec));
   const comparison = comparisonOf(spec);
   const scores = reshape(scaled, [sizeOf(shape)]);
-  const { weights, sums } = yield* scoreWeights(party, scores, layout, weightWidth(layout), comparison, radixOf(spec));
+  const { weights, sums } = yield* scoreWeights(
+    party,
+    scores,
+    layout,
+    weightWidth(layout),
+    maximumOf(spec, boundOf(spec)),
+    comparison,
+  );
   const inverse = yield* inverseSums(party, sums, layout, comparison);
   const by = dropOf(spec);
   const product = wireProduct(
@@ -92,12 +100,14 @@ export const coarseMaxSoftmax = defineProtocol({
       return "softmax is taken over the last axis only: transpose before";
     const why = tooWide(comparedOf(spec), comparisonOf(spec));
     if (why) return why;
+    const uncounted = maximumRefused(maximumOf(spec, boundOf(spec)));
+    if (uncounted) return uncounted;
     if (shiftOf(spec) < 0 || scoreWidth(boundOf(spec)) + shiftOf(spec) > 64)
       return "scores do not fit a ring of 64 bits";
     const width = rescaledFrom(spec.result.width, dropOf(spec));
     return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
   },
-  variants: (spec) => scoreVariants(comparedOf(spec)),
+  variants: (spec) => scoreVariants(comparedOf(spec), boundOf(spec)),
   *run(party, spec, x) {
     return yield* softmax(party, spec, x as Share);
   },

@@ -149,6 +149,20 @@ export const nonlinearCases: readonly TestedCase[] = [
     name: "coarse-max.softmax, maximum by ranks",
     samples: 3000,
   },
+  {
+    ...tested(
+      protocols.coarseMaxSoftmax,
+      [[[3, -30001, 20]], [[-12346, 5, 29999]]],
+      spec(
+        (n) => [fixed([n, 3], 12, -8, 8)],
+        (n) => fixed([n, 3], 12, 0, 1, 30),
+        { axis: -1, maximum: "buckets", radix: 3, comparison: "dpf" },
+      ),
+      [...opening, ...dealing],
+    ),
+    name: "coarse-max.softmax, maximum by counting",
+    samples: 3000,
+  },
   tested(
     protocols.coarseMaxAttention,
     attended,

@@ -46,6 +46,32 @@ it("takes its row maximum by a tree or by larger groups, 200 rows each", () => {
   }
 });
 
+it("counts scores in buckets in 2 rounds, one more for each level, whatever the way to compare", () => {
+  for (const [radix, comparison, rounds] of [
+    [63, "dpf", 2 + 5],
+    [7, "dpf", 3 + 5],
+    [63, "digits", 2 + 7],
+  ] as const) {
+    for (const bound of [8, 60]) {
+      const spec = {
+        ...specOf(100, 21, bound, 12, 30, 12),
+        attrs: { axis: -1, maximum: "buckets", radix, comparison },
+      };
+      const x = reals(2100, -bound, bound, radix);
+      // A row at the end of the range, and one that is flat.
+      x.fill(bound, 0, 21);
+      x.fill(-bound, 21, 42);
+      const outcome = execute(coarseMaxSoftmax, spec, [x], { trial: radix });
+      expect(outcome.metered).toEqual(outcome.counted);
+      expect(outcome.counted.rounds).toBe(rounds);
+      const worst = worstUlps(outcome, softmaxRows(quantised(x, 12), 21));
+      expect(worst).toBeLessThanOrEqual(declaredUlps(coarseMaxSoftmax, spec));
+    }
+  }
+  const wide = { ...specOf(4, 9, 2000, 12, 30, 12), attrs: { axis: -1, maximum: "buckets" } };
+  expect(() => resolve(coarseMaxSoftmax, wide)).toThrow(/buckets, at most 512/);
+});
+
 it("takes 3·⌈log4 n⌉ + 7 rounds", () => {
   for (const [n, levels] of [
     [2, 1],
