@@ -34,9 +34,9 @@ export interface Saturated {
 const thresholdBits = 3;
 
 /**
- * A saturated function of an open wire: the series costs no traffic; two thresholds on one set of digit tables and
- * the opening of the inner value take one round, the opening of the selecting bits another. Where the public range
- * lies inside the bound, nothing is sent at all (protocols.md 1.9).
+ * A saturated function of an open wire: the series costs no traffic; its value is opened, and beside it the bits that
+ * two thresholds give: 2 rounds with digit tables, 1 with point functions. Where the public range lies inside the bound,
+ * nothing is sent at all (protocols.md 1.9).
  */
 function* saturated(party: Party, spec: Spec, f: Saturated, x: Wire): Steps<Share> {
   const operand = spec.operands[0]!;
@@ -45,20 +45,7 @@ function* saturated(party: Party, spec: Spec, f: Saturated, x: Wire): Steps<Shar
   const inner = innerValue(party, f, x, operand.scale, { width: inside ? width : innerWidth(f, scale), scale });
   if (inside) return { kind: "share", tensor: inner };
 
-  const bound = f.bound * 2 ** thresholdBits;
-  const [innerWire, outer] = yield* parallel(
-    openWire(party, inner),
-    below(
-      party,
-      coarse(narrowed(x, activationWire(f, operand)), operand.scale - thresholdBits),
-      [-bound, bound],
-      comparisonOf(spec),
-    ),
-  );
-  const under = at(outer, 0);
-  const notOver = at(outer, 1);
-  const over = add(notOver, publicShare(party, ones(notOver)));
-  const bits = yield* openWire(party, stack([add(under, notOver), over, ...(f.under === 0 ? [] : [under])]));
+  const [innerWire, bits] = yield* parallel(openWire(party, inner), whereabouts(party, spec, f, x));
   const bit = (k: number): Wire => mapWire(bits, (t) => at(t, k));
 
   let result = select(party, bit(0), innerWire, width);
@@ -70,6 +57,19 @@ function* saturated(party: Party, spec: Spec, f: Saturated, x: Wire): Steps<Shar
   }
   if (f.under !== 0) result = add(result, mulConstant(bitToRing(party, bit(2), width), -(2 ** scale)));
   return { kind: "share", tensor: result };
+}
+
+/** Open bits [2 or 3, …shape] of where each element lies: within the bounds, above them and, if it matters, below. */
+function* whereabouts(party: Party, spec: Spec, f: Saturated, x: Wire): Steps<Wire> {
+  const operand = spec.operands[0]!;
+  const bound = f.bound * 2 ** thresholdBits;
+  const wire = coarse(narrowed(x, activationWire(f, operand)), operand.scale - thresholdBits);
+  const outer = yield* below(party, wire, [-bound, bound], comparisonOf(spec));
+  const under = at(outer, 0);
+  const notOver = at(outer, 1);
+  const over = add(notOver, publicShare(party, ones(notOver)));
+  // Each bit gets a fresh uniform one-time bit: safe to open.
+  return yield* openWire(party, stack([add(under, notOver), over, ...(f.under === 0 ? [] : [under])]));
 }
 
 /** The series, plus half the argument where the function has that form: 0 rounds. */
