@@ -17,6 +17,7 @@ import type { Channel } from "../../runtime/transport/channel.ts";
 import { memoryPair } from "../../runtime/transport/memory.ts";
 import { fixed } from "../harness/protocols.ts";
 import { runSession, type SessionRun } from "../harness/session.ts";
+import { keptProbes } from "./kept-probes.ts";
 
 const shape = [24];
 const width = 40;
@@ -134,6 +135,7 @@ async function dealsTwice(): Promise<boolean> {
 
 /** Every probe; true: it objects. */
 export const probes = {
+  ...keptProbes,
   "session: nothing is sent twice": repeats,
   "session: seeds are fresh in every byte": constantSeeds,
   "session: each link carries what was predicted": unpredicted,
