@@ -160,7 +160,8 @@ function wants(module: Module, op: Op, at: number, width: number): readonly Dema
 
 /**
  * Where to break the chain of rings that starts at a value: the truncation with the fewest elements on the way along
- * its widest uses, up to where a ring of the use's own begins.
+ * its widest uses, up to where a ring of the use's own begins. One whose uses want no more than the short ring does not
+ * carry the chain: to make it short would save nothing.
  */
 function chainBreak(module: Module, ops: readonly Op[], plan: RingPlan, start: ValueId): ValueId | undefined {
   let best: ValueId | undefined;
@@ -172,7 +173,8 @@ function chainBreak(module: Module, ops: readonly Op[], plan: RingPlan, start: V
     const next: ValueId | undefined =
       user && module.values[user.result]!.type.label === "shared" ? user.result : undefined;
     if (next === undefined || plan.shortened.has(next)) return best;
-    if (user!.name === "truncate" && (best === undefined || size(next) < size(best))) best = next;
+    const carries = user!.name === "truncate" && (plan.widths.get(next) ?? 0) > shortWidth(module, next);
+    if (carries && (best === undefined || size(next) < size(best))) best = next;
     id = next;
   }
   return best;
