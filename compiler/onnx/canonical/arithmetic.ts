@@ -5,11 +5,11 @@ import { pairsOf } from "./match.ts";
 const neutral: Recogniser = {
   name: "neutral",
   law: "x · 1 = x + 0 = x − 0 = x / 1 = x",
-  match: (op, { scalar }) => {
+  match: (op, { constant }) => {
     const unit = { mul: 1, div: 1, add: 0, sub: 0, pow: 1 }[op.name];
     if (unit === undefined) return undefined;
     const pairs = op.name === "mul" || op.name === "add" ? pairsOf(op) : [pairsOf(op)[0]!];
-    return pairs.find(([, other]) => scalar(other) === unit)?.[0];
+    return pairs.find(([, other]) => constant(other)?.data.every((value) => value === unit))?.[0];
   },
 };
 

@@ -1,6 +1,7 @@
 import { edit, removeDead } from "../../../ir/edit.ts";
 import { evaluateOp } from "../../../ir/interpret.ts";
-import { type Module, opsOf, typeOf } from "../../../ir/module.ts";
+import { type Module, type Op, opsOf, typeOf } from "../../../ir/module.ts";
+import { sizeOf } from "../../../ir/type.ts";
 import type { Tensor } from "../../../ir/weights.ts";
 import { constantPrefix } from "../import-graph.ts";
 
@@ -9,7 +10,18 @@ export interface Folded {
   readonly weights: ReadonlyMap<string, Tensor>;
 }
 
-/** Ops on constants alone become constants; one that is an output stays, since an output is made by the program. */
+/** 0 · x = 0: every number is finite in fixed point. Recurrent nets begin with a state of zeros. */
+const products: ReadonlySet<string> = new Set(["mul", "matmul", "conv"]);
+const isZero = (tensor: Tensor | undefined): boolean => tensor?.data.every((value) => value === 0) ?? false;
+
+/** What an op gives whatever its other operands are; undefined: that depends on them. */
+function constantOf(module: Module, op: Op, operands: readonly (Tensor | undefined)[]): Tensor | undefined {
+  const { element, shape } = typeOf(module, op.result);
+  if (!operands.includes(undefined)) return evaluateOp(op.name, operands as Tensor[], op.attrs, element);
+  return products.has(op.name) && operands.some(isZero) ? { shape, data: new Float64Array(sizeOf(shape)) } : undefined;
+}
+
+/** Ops on constants alone, and products with zeros, become constants; one that is an output stays, since an output is made by the program. */
 export function foldConstants(module: Module, weights: ReadonlyMap<string, Tensor>): Folded {
   const known = new Map<string, Tensor>();
   for (const [id, key] of Object.entries(module.params)) {
@@ -19,8 +31,9 @@ export function foldConstants(module: Module, weights: ReadonlyMap<string, Tenso
   const folded = new Map<string, Tensor>();
   for (const op of opsOf(module)) {
     const operands = op.operands.map((id) => known.get(id));
-    if (outputs.has(op.result) || operands.length === 0 || operands.includes(undefined)) continue;
-    const value = evaluateOp(op.name, operands as Tensor[], op.attrs, typeOf(module, op.result).element);
+    if (outputs.has(op.result) || operands.length === 0) continue;
+    const value = constantOf(module, op, operands);
+    if (!value) continue;
     known.set(op.result, value);
     folded.set(op.result, value);
   }
