@@ -1,4 +1,5 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { edit, renameValue } from "../../ir/edit.ts";
 import { infer } from "../../ir/infer.ts";
 import { join, type Label } from "../../ir/label.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../ir/module.ts";
@@ -33,8 +34,19 @@ export function attachAdapter(imported: Imported, adapter: Adapter, labels?: Rea
     }
   }
   const { module, sums } = insert(imported.module, found, labels);
-  const outputs = new Map([...imported.outputs].map(([name, id]) => [name, sums.get(id) ?? id]));
-  return { ...imported, module: infer(module), outputs, weights, stored };
+  return { ...imported, module: infer(keepOutputs(module, sums)), weights, stored };
+}
+
+/** What is revealed is named by the model: a sum in the place of an output has the output's name. */
+function keepOutputs(module: Module, sums: ReadonlyMap<string, string>): Module {
+  const fresh = createNames(Object.keys(module.values));
+  return edit(module, (draft) => {
+    for (const [product, sum] of sums) {
+      if (!module.outputs.includes(sum)) continue;
+      renameValue(draft, product, fresh(`${product}.base`));
+      renameValue(draft, sum, product);
+    }
+  });
 }
 
 const halvesOf = ({ module, a, b }: AdapterModule): readonly (readonly [string, Tensor])[] => [

@@ -118,7 +118,7 @@ export function storedTensors(model: OnnxModel): OnnxTensor[] {
  * call them as the function of torch that makes them: `zeros`, `full_like`.
  */
 const bareName =
-  /^(?!val|const|scalar|onnx|ort|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
+  /^(?!val|const|scalar|onnx|ort|m(in|ax)_val|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
 
 const parameterName = /\.(weight|bias)$/;
 /** What models keep beside parameters: tables of positions. */
