@@ -61,7 +61,12 @@ export function writePlaces({ module, weights, axes, nameOf }: Places, name: str
     const placed = module.placed?.[weight];
     names.set(id, placed ? into.node("Gather", [whole, placesInput], { axis: placed.axis }) : whole);
   }
-  const visible = once(() => visibleScores(into));
+  const seen = new Map<number, string>();
+  const visible = (window: number): string => {
+    const found = seen.get(window) ?? visibleScores(into, window);
+    seen.set(window, found);
+    return found;
+  };
   const kept: KeptTensor[] = [];
   /** Earlier rows and the new ones, which come out as well. */
   const together = (id: ValueId, past: ValueId): string => {
@@ -94,18 +99,13 @@ export function writePlaces({ module, weights, axes, nameOf }: Places, name: str
   return { bytes: into.finish(name), kept };
 }
 
-/** Key j is seen from place p iff j ≤ p: [places, keys], keys up to the last place. */
-function visibleScores(into: GraphWriter): string {
+/** Key j is seen from place p iff j ≤ p, and j > p − window where there is one: [places, keys], keys up to the last place. */
+function visibleScores(into: GraphWriter, window: number): string {
   const [zero, one] = [0, 1].map((value) => into.tensor("int64", { shape: [], data: Float64Array.of(value) }));
   const count = into.node("Add", [into.node("ReduceMax", [placesInput], { keepdims: 0 }), one!]);
   const keys = into.node("Range", [zero!, count, one!]);
-  return into.node("LessOrEqual", [keys, into.node("Unsqueeze", [placesInput, into.integers([1])])]);
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
+  const places = into.node("Unsqueeze", [placesInput, into.integers([1])]);
+  const before = into.node("LessOrEqual", [keys, places]);
+  if (window === 0) return before;
+  return into.node("And", [before, into.node("Greater", [keys, into.node("Sub", [places, into.integers([window])])])]);
 }

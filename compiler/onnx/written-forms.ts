@@ -13,8 +13,8 @@ export interface WrittenOp {
   /** The axis of the result along which the places lie: there are as many as the graph is given. */
   readonly places: number | undefined;
   readonly into: GraphWriter;
-  /** Which scores there are, by place and by key: [places, keys]. */
-  readonly visible: () => string;
+  /** Which scores of causal attention there are, by place and by key: [places, keys]; `window`: 0, or most keys of a place. */
+  readonly visible: (window: number) => string;
 }
 
 /** Nodes for an op; the name of what they give. */
@@ -87,7 +87,7 @@ const attended: Form = ({ op, operands: [q, k, v], shapes, into, visible }) => {
   const side = (x: string): string => (grouped ? into.node("Unsqueeze", [x, into.integers([2])]) : x);
   const turned = into.node("Transpose", [side(k!)], { perm: grouped ? [0, 1, 2, 4, 3] : [0, 1, 3, 2] });
   const scores = into.node("Mul", [into.node("MatMul", [queries, turned]), into.real(numberOf(op.attrs, "scale"))]);
-  const seen = into.node("Where", [visible(), scores, into.real(-Infinity)]);
+  const seen = into.node("Where", [visible(numberOf(op.attrs, "window")), scores, into.real(-Infinity)]);
   const mixed = into.node("MatMul", [into.node("Softmax", [seen], { axis: -1 }), side(v!)]);
   return grouped ? into.node("Reshape", [mixed, into.integers([batch!, heads!, -1, width!])]) : mixed;
 };

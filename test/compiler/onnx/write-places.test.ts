@@ -131,6 +131,23 @@ const chains: Readonly<Record<string, Chain>> = {
   expand: after(one("reshape", { shape: [1, length, 1, width] }), one("expand", { shape: [1, length, 3, width] })),
 };
 
+it("sees no more keys than a sliding window has", async () => {
+  const made = model((kit) => {
+    const side = (id: string): string => {
+      const dense = kit.op("matmul", [x0, kit.weight(id, "public", kit.noise([width, width]))]);
+      return kit.op("transpose", [kit.op("reshape", [dense], { shape: [1, length, 2, width / 2] })], {
+        perm: [0, 2, 1, 3],
+      });
+    };
+    const x0 = kit.feature("x", [1, length, width]);
+    return [kit.op("attention", [side("q"), side("k"), side("v")], { scale: 0.5, causal: true, window: 2 })];
+  });
+  const { run, expected, axis, release } = await opened(made);
+  close(await run(0, 2), expected);
+  for (const place of [2, 3, 4, 5]) close(await run(1, place), rows(expected, axis, place, place + 1));
+  await release();
+});
+
 describe("every form, at one place as over the window", () => {
   it.each(Object.entries(chains))("%s", async (_, chain) => {
     const made = model((kit) => [chain(kit, kit.feature("x", [1, length, width]))]);
