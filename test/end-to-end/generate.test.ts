@@ -108,9 +108,9 @@ describe("generation with kept keys and values", () => {
     expect(text).toContain("at the last of 48 places");
   });
 
-  it("takes at most 36 rounds per private layer", () => {
+  it("takes at most 25 rounds per private layer", () => {
     const { rounds } = manifest.decode!.predicted.online;
-    expect(Math.ceil(rounds / privateLayers)).toBeLessThanOrEqual(36);
+    expect(Math.ceil(rounds / privateLayers)).toBeLessThanOrEqual(25);
   });
 });
 
