@@ -12,7 +12,7 @@ import { costText } from "../report/cost-text.ts";
 import { costDiff, diffText } from "../report/diff.ts";
 import { loadManifest } from "../run/build-parts.ts";
 import { readModule } from "../run/read-module.ts";
-import { type Call, type CommandSpec, jsonOption, type Options, type Outcome } from "./command.ts";
+import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, modelOptions, refuseUnbuilt } from "./model-options.ts";
 import { shapeCost } from "./shape-options.ts";
@@ -38,6 +38,11 @@ export const costCommand: CommandSpec = {
       help: "count a known architecture without weights; --private all, layers, lf0.5, lora64 or lf0.5+lora64",
     },
     {
+      flags: "--lora <rank>",
+      help: "with --shape: the layers that --private names are public, and adapters on each of their products private",
+    },
+    { flags: "--merge <n>", help: "with --shape: so many heads of the layers that are not frozen share a softmax" },
+    {
       flags: "--phase <phase>",
       help: "with --shape: prefill (--dim seq=128, the default) or decode (--dim context=512)",
     },
@@ -51,6 +56,7 @@ export const costCommand: CommandSpec = {
     "marillc cost build/date --json",
     "marillc cost --shape bert-tiny --dim seq=32 --private all",
     "marillc cost --shape bert-tiny --dim seq=32 --private all --link lan --objective online",
+    "marillc cost --shape llama-tiny --dim seq=16 --private lf0.5 --lora 8 --merge 4",
   ],
   run: cost,
 };
@@ -68,6 +74,8 @@ async function cost({ args, options, warn }: Call): Promise<Outcome> {
   const [path] = args;
   const links = options.texts("link").map((text) => readUsage(() => parseLink(text)));
   const shape = options.text("shape");
+  const ofShapes = shape === undefined ? ["lora", "merge"].filter((name) => options.text(name) !== undefined) : [];
+  if (ofShapes.length > 0) usage(`--${ofShapes.join(" and --")} of cost go with --shape`);
   const report: Counted =
     shape === undefined ? await costOfPath(path, options, links) : shapeCost(shape, path, options, links);
   const budgetFile = options.text("budget");

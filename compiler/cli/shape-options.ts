@@ -6,10 +6,12 @@ import { settle } from "../options.ts";
 import type { ChosenFor } from "../report/chosen-for.ts";
 import type { CostReport } from "../report/cost.ts";
 import { architectures, type ShapeName, shapeNames } from "../shapes/architectures.ts";
+import { checkGroups } from "../shapes/attention.ts";
 import { countShape } from "../shapes/count.ts";
-import { parseOwnership } from "../shapes/ownership.ts";
+import type { ShapeOptions } from "../shapes/kit.ts";
+import { parseOwnership, withAdapters } from "../shapes/ownership.ts";
 import type { Options } from "./command.ts";
-import { dimsOf, readUsage } from "./values.ts";
+import { countOf, dimsOf, readUsage } from "./values.ts";
 
 const isShape = (name: string): name is ShapeName => (shapeNames as readonly string[]).includes(name);
 
@@ -25,7 +27,6 @@ export function shapeCost(
 ): CostReport & { readonly chosenFor: ChosenFor } {
   const dims = dimsOf(options);
   const phase = options.text("phase") ?? "prefill";
-  const owners = options.texts("private");
   const setting = options.text("setting") === "3pc" ? "3pc" : "2pc-dealer";
   const numerics = options.text("numerics") ?? "marill";
   const wanted = options.text("objective");
@@ -43,12 +44,24 @@ export function shapeCost(
     seq: dims.seq ?? 1,
     phase: phase as "prefill" | "decode",
     ...(dims.context !== undefined && { context: dims.context }),
-    private: readUsage(() => parseOwnership(owners[0] ?? "all")),
+    ...techniquesOf(name as ShapeName, options),
     select: { setting, link, objective },
     ...(preset && { preset }),
     links,
   });
   return { ...report, chosenFor: { link, objective } };
+}
+
+/** Who owns the weights, and how the model was changed before. */
+function techniquesOf(name: ShapeName, options: Options): Pick<ShapeOptions, "private" | "merge"> {
+  const [owners = "all"] = options.texts("private");
+  const rank = options.text("lora") === undefined ? undefined : countOf(options, "lora", 1);
+  const merge = countOf(options, "merge", 1);
+  return readUsage(() => {
+    checkGroups(architectures[name], merge);
+    const ownership = parseOwnership(owners);
+    return { private: rank === undefined ? ownership : withAdapters(ownership, rank), merge };
+  });
 }
 
 const refusedShape = (name: string): readonly Diagnostic[] =>

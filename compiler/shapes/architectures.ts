@@ -55,7 +55,7 @@ const llama = (sizes: Sizes): Architecture => ({
 /**
  * Sizes from the models' published configurations: BERT (Devlin et al., NAACL 2019; BERT-tiny: Turc et al., 2019),
  * GPT-2 (Radford et al., 2019), GPT-Neo (EleutherAI; its local layers see 256 places, all of them up to there),
- * LLaMA (Touvron et al., 2023), OpenLLaMA (Geng and Liu, 2023).
+ * LLaMA (Touvron et al., 2023), OpenLLaMA (Geng and Liu, 2023; its second version has the same sizes).
  */
 export const architectures = {
   "bert-tiny": bert({ layers: 2, hidden: 128, heads: 2, inner: 512 }),
@@ -63,6 +63,8 @@ export const architectures = {
   "bert-large": bert({ layers: 24, hidden: 1024, heads: 16, inner: 4096 }),
   gpt2: gpt({ layers: 12, hidden: 768, heads: 12, inner: 3072 }),
   "gpt-neo-1.3b": gpt({ layers: 24, hidden: 2048, heads: 16, inner: 8192 }),
+  /** No published model: small enough to run with everything private. */
+  "llama-tiny": { ...llama({ layers: 4, hidden: 128, heads: 8, inner: 344 }), vocabulary: 512 },
   "llama-7b": llama({ layers: 32, hidden: 4096, heads: 32, inner: 11008 }),
   "open-llama-3b": llama({ layers: 26, hidden: 3200, heads: 32, inner: 8640 }),
 } as const satisfies Readonly<Record<string, Architecture>>;

@@ -3,13 +3,14 @@ import type { WeightStore } from "../../ir/weights.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { approximatePass, type Preset } from "../../passes/3-approximate/index.ts";
 import { type Calibration, quantizePass } from "../../passes/4-quantize/index.ts";
-import { type SelectOptions, selectPass } from "../../passes/5-select/index.ts";
+import { computedBy, type SelectOptions, type Setting, selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
 import { type CostReport, costReport } from "../report/cost.ts";
 import type { ShapeName } from "./architectures.ts";
-import { type ShapeOptions, shapeState } from "./module.ts";
+import type { ShapeOptions } from "./kit.ts";
+import { shapeState } from "./module.ts";
 import { assumedCalibration } from "./ranges.ts";
 
 export interface ShapeModule {
@@ -24,10 +25,11 @@ export interface ShapeModule {
 /** A known architecture at stage rewrite, with weights that have no numbers and ranges that are assumed. */
 export function shapeModule(
   name: ShapeName,
-  options: ShapeOptions,
-  { without = [] }: Pick<Preset, "without"> = {},
+  options: ShapeOptions & Pick<ShapeCount, "select">,
+  { without = [], families = ["marill"] }: Partial<Pick<Preset, "without" | "families">> = {},
 ): ShapeModule {
-  const state = runPass(rewritePass({ without }), shapeState(name, options));
+  const computes = computedBy({ setting: settingOf(options), families });
+  const state = runPass(rewritePass({ without, computes }), shapeState(name, options));
   return { state, module: state.module, weights: state.weights, calibration: assumedCalibration(name, state) };
 }
 
@@ -43,16 +45,23 @@ export function countShape(
   name: ShapeName,
   options: ShapeCount,
 ): { readonly module: Module; readonly report: CostReport } {
+  const { module } = scheduledShape(name, options);
+  return { module, report: costReport(module, settingOf(options), "shape", options.links ?? []) };
+}
+
+export const settingOf = ({ select }: Pick<ShapeCount, "select">): Setting => select?.setting ?? "2pc-dealer";
+
+/** The passes of a compilation, on shapes. */
+export function scheduledShape(name: ShapeName, options: ShapeCount): SplitState {
   const { preset } = options;
   const { state, calibration } = preset ? written(name, options, preset) : shapeModule(name, options);
   const select: SelectOptions = {
-    ...(options.select ?? { setting: "2pc-dealer" }),
+    ...(options.select ?? { setting: settingOf(options) }),
     ...(preset && restricted(preset, name)),
   };
   const precision = preset?.precision;
   const quantized = runPass(quantizePass({ calibration, ...(precision && { precision }) }), state);
-  const { module } = runPass(schedulePass, runPass(selectPass(select), quantized));
-  return { module, report: costReport(module, select.setting, "shape", options.links ?? []) };
+  return runPass(schedulePass, runPass(selectPass(select), quantized));
 }
 
 /** What a preset leaves to choose from; its ring is the one that its authors took for this model, if they say. */

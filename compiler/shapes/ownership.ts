@@ -1,11 +1,20 @@
 import type { Label } from "../../ir/label.ts";
 
+/** Private pairs beside public products: x·W + (x·A)·B. */
+export interface Adapters {
+  readonly rank: number;
+  /** Beside which products of a layer. */
+  readonly on: "queries and values" | "every product";
+  /** A stays as it started and is public (LoRA-FA): x·A is local. */
+  readonly publicA?: boolean;
+}
+
 /** Who owns the weights of an architecture that is counted without any. */
 export interface ShapeOwnership {
   /** Share of the layers, from the first on, that are public together with the embedding: the client computes them. */
   readonly frozen: number;
-  /** Rank of private adapters on queries and values; what they are added to is public, and so is the head. */
-  readonly adapterRank?: number;
+  /** What they are added to is public, and so is the head. */
+  readonly adapters?: Adapters;
   /** The embedding is private: the client sends one-hot rows. */
   readonly embedding: boolean;
 }
@@ -13,7 +22,7 @@ export interface ShapeOwnership {
 /**
  * `all`: every weight is private. `layers`: every weight but the embedding, which the client looks up itself. `lf0.5`:
  * the first half of the layers is frozen, and with it the embedding. `lf0.5+lora64`, `lora64`: of the other layers only
- * adapters of rank 64 are private. @throws RangeError for anything else.
+ * adapters of rank 64 on queries and values are private. @throws RangeError for anything else.
  */
 export function parseOwnership(text: string): ShapeOwnership {
   if (text === "all") return { frozen: 0, embedding: true };
@@ -23,8 +32,17 @@ export function parseOwnership(text: string): ShapeOwnership {
   if ((fraction === undefined && alone === undefined) || (rank === 0 && (both ?? alone) !== undefined)) {
     throw new RangeError(`--private takes all, layers, lf0.5, lora64 or lf0.5+lora64 with --shape, found "${text}"`);
   }
-  return { frozen: Number(fraction ?? 0), embedding: false, ...(rank > 0 && { adapterRank: rank }) };
+  const adapters: Adapters = { rank, on: "queries and values" };
+  return { frozen: Number(fraction ?? 0), embedding: false, ...(rank > 0 && { adapters }) };
+}
+
+/** The same layers with adapters on every product. @throws RangeError where the embedding is private, or adapters are there. */
+export function withAdapters(ownership: ShapeOwnership, rank: number): ShapeOwnership {
+  if (ownership.embedding || ownership.adapters) {
+    throw new RangeError("--lora goes with --private layers or lf0.5, whose products it leaves public");
+  }
+  return { ...ownership, adapters: { rank, on: "every product" } };
 }
 
 /** Label of the large weights of the layers that are not frozen. */
-export const layerLabel = ({ adapterRank }: ShapeOwnership): Label => (adapterRank === undefined ? "server" : "public");
+export const layerLabel = ({ adapters }: ShapeOwnership): Label => (adapters === undefined ? "server" : "public");

@@ -8,6 +8,7 @@ import { defaultPrecision } from "../../passes/4-quantize/index.ts";
 import type { Inner } from "../../passes/4-quantize/sums.ts";
 import type { State } from "../../passes/pass.ts";
 import { type Architecture, architectures, type ShapeName } from "./architectures.ts";
+import { keptPart } from "./kit.ts";
 
 /** Bounds on the magnitude of a kind of value. Scores in base-2 units; sums of squares per element of a row. */
 interface Magnitudes {
@@ -22,6 +23,7 @@ const common = {
   value: 15,
   attended: 15,
   "low-rank": 15,
+  "low-rank-fed": 60,
   pooled: 15,
   logits: 60,
 } as const;
@@ -86,7 +88,7 @@ export function assumedCalibration(
     if (most !== undefined) observed.set(id, { lo: -most, hi: most });
   };
   for (const id of module.inputs)
-    include(id, id.includes(".kept.") ? values[id.slice(id.lastIndexOf(".") + 1)] : undefined);
+    include(id, id.includes(keptPart) ? values[id.slice(id.lastIndexOf(".") + 1)] : undefined);
   if (module.inputs.includes("hidden")) include("hidden", values.residual);
   const users = usersOf(opsOf(module));
   for (const op of opsOf(module)) {

@@ -59,7 +59,8 @@ it("takes bert-base of 128 places within 0.22 GB online and 0.85 GB of the deale
 }, 60_000);
 
 it("opens only the new place of keys and values when it decodes", () => {
-  const { module, report } = countShape("llama-7b", { seq: 1, phase: "decode", context: 512, private: all });
+  const select = { setting: "2pc-dealer", objective: "total" } as const;
+  const { module, report } = countShape("llama-7b", { seq: 1, phase: "decode", context: 512, private: all, select });
   const opened = opsOf(module).filter(({ name }) => name === "open");
   for (const { result } of opened) expect(sizeOf(module.values[result]!.type.shape)).toBeLessThan(4 * 11008);
   expect(online(report) / 1e6).toBeLessThan(30);
