@@ -7,6 +7,7 @@ import { presets } from "../passes/3-approximate/index.ts";
 import type { Objective } from "../passes/5-select/index.ts";
 import { type LinkProfile, links } from "../runtime/transport/link.ts";
 import type { LowRankOptions } from "./onnx/merged-lora.ts";
+import { isOnnxAdapter } from "./weights/onnx-adapter.ts";
 
 export interface CompileOptions {
   /** Path of the ONNX model. */
@@ -105,7 +106,7 @@ export function settle(options: CompileOptions): {
       help,
     });
   }
-  if (options.baseAdapter !== undefined && options.adapter?.endsWith(".onnx_adapter")) {
+  if (options.baseAdapter !== undefined && isOnnxAdapter(options.adapter ?? "")) {
     const help = "give both adapters as PEFT folders, or leave out --base-adapter";
     problems.push({ code: "MRL0655", message: "--base-adapter is for adapters of PEFT", help });
   }

@@ -54,6 +54,8 @@ export interface OnnxTensor {
   readonly dtype: Dtype;
   readonly dims: readonly number[];
   readonly source: TensorSource;
+  /** Name of the file's tensor that it was computed from; absent: its own. */
+  readonly from?: string;
   /** The file's own type, where the elements were widened to `dtype` when they were read. */
   readonly narrow?: NarrowType;
 }

@@ -45,7 +45,7 @@ export function unpackQuantised(model: OnnxModel): OnnxModel {
     const keepsName = !found.nodes && fixed.has(output);
     const name = keepsName ? output : (names.get(found.key) ?? nameFor(found.from, output));
     if (!unpacked.has(name)) room -= sizeOf(found.tensor.dims);
-    unpacked.set(name, { ...found.tensor, name });
+    unpacked.set(name, { ...found.tensor, name, from: found.from });
     if (!keepsName) names.set(found.key, name);
     for (const read of found.reads) replaced.add(read);
     if (!found.nodes) renamed.set(output, name);

@@ -66,11 +66,11 @@ export function notesOf({ model, ownership, inputs, blockers, operators = [] }: 
       },
     ];
   });
-  const tensors = [...model.graph.initializers.keys()].map((name): [string, Notes] => {
+  const tensors = [...model.graph.initializers.values()].map(({ name, from = name }): [string, Notes] => {
     const line = lines.get(weights.get(name)?.name ?? "");
     const constant: Notes = { known_to: words.public, why: "a constant of the graph" };
     return [
-      name,
+      from,
       line
         ? { known_to: words[line.label], why: line.why, ...(line.sha256 !== undefined && { sha256: line.sha256 }) }
         : constant,

@@ -48,9 +48,8 @@ function swiglu(context: LowerContext): Operand {
 }
 
 /** x for x ≥ 0, else slope · x: relu(x) − slope · relu(−x) */
-function leaky(context: LowerContext, slope: Operand): Operand {
+export function leaky(context: LowerContext, x: Operand, slope: Operand): Operand {
   const { emit } = context;
-  const x = inputOf(context, 0, "X");
   return emit("sub", [emit("relu", [x]), emit("mul", [slope, emit("relu", [emit("neg", [x])])])]);
 }
 
@@ -77,8 +76,8 @@ export const activationLowerings: LowerTable = {
     const alpha = number(context, intAttr(context, "alpha", 1.702));
     return context.emit("mul", [x, context.emit("sigmoid", [context.emit("mul", [x, alpha])])]);
   },
-  LeakyRelu: (context) => leaky(context, number(context, intAttr(context, "alpha", 0.01))),
-  PRelu: (context) => leaky(context, inputOf(context, 1, "slope")),
+  LeakyRelu: (context) => leaky(context, inputOf(context, 0, "X"), number(context, intAttr(context, "alpha", 0.01))),
+  PRelu: (context) => leaky(context, inputOf(context, 0, "X"), inputOf(context, 1, "slope")),
   Max: variadic("maximum"),
   Min: variadic("minimum"),
   Sum: variadic("add"),

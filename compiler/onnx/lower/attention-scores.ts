@@ -1,5 +1,5 @@
-import { f32, i64, sizeOf } from "../../../ir/type.ts";
-import { type Tensor, tensor } from "../../../ir/weights.ts";
+import { f32, i64 } from "../../../ir/type.ts";
+import { scalar, type Tensor, tensor } from "../../../ir/weights.ts";
 import { absentScore } from "../absent-score.ts";
 import { intAttr, type LowerContext, number, wantsOutput } from "./context.ts";
 import { columnsOf } from "./heads.ts";
@@ -49,8 +49,8 @@ function widened({ emit, shape, element, constant }: LowerContext, mask: Operand
   if (last === 1 || last >= columns) return mask;
   const isTruth = element(mask).kind === "bool";
   const rest = [...own.slice(0, -1), columns - last];
-  const hidden = tensor(rest, new Float64Array(sizeOf(rest)).fill(isTruth ? 0 : absentScore));
-  return emit("concat", [mask, constant(hidden, element(mask))], { axis: own.length - 1 });
+  const hidden = constant(scalar(isTruth ? 0 : absentScore), element(mask));
+  return emit("concat", [mask, emit("expand", [hidden], { shape: rest })], { axis: own.length - 1 });
 }
 
 /** What is added to scores: the mask, the triangle, and what lengths of the keys leave. */

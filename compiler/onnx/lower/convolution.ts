@@ -63,7 +63,7 @@ const kernelOf = (context: LowerContext): Shape => listAttr(context, "kernel_sha
 export const perChannel = ({ emit, shape }: LowerContext, vector: Operand, rank: number): Operand =>
   emit("reshape", [vector], { shape: [sizeOf(shape(vector)), ...Array<number>(rank - 2).fill(1)] });
 
-function conv(context: LowerContext): Operand {
+export function conv(context: LowerContext): Operand {
   const { emit, shape } = context;
   const { x, spatial } = planes(context);
   const w = inputOf(context, 1, "W");

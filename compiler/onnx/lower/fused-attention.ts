@@ -1,7 +1,7 @@
 import { bool, i64 } from "../../../ir/type.ts";
 import { tensor } from "../../../ir/weights.ts";
 import { additive, type Parts, spelledOut, triangle } from "./attention-scores.ts";
-import { intAttr, type LowerContext, refuse, wantsOutput } from "./context.ts";
+import { intAttr, type LowerContext, listOf, refuse, wantsOutput } from "./context.ts";
 import { joined } from "./heads.ts";
 import type { Operand } from "./operand.ts";
 
@@ -63,7 +63,13 @@ export function keptKeys(context: LowerContext, mask: Operand, columns: number):
   }
   if (rest.length !== 0) return refuse(`a mask of ${rest.length + 1} axes`);
   const lengths = emit("reshape", [mask], { shape: [batch!, 1, 1, 1] });
-  const places = constant(tensor([1, 1, 1, columns], [...Array(columns).keys()]), i64);
+  const places = constant(
+    tensor(
+      [1, 1, 1, columns],
+      listOf(columns, (at) => at),
+    ),
+    i64,
+  );
   return hiding(context, emit("compare", [places, lengths], { kind: "less" }));
 }
 

@@ -56,6 +56,7 @@ function groupQueryAttention(context: LowerContext): readonly Operand[] {
 /** Queries, keys and values [B, heads, S, D]: three inputs, or one beside each other. */
 function separate(context: LowerContext): readonly [Operand, Operand, Operand] {
   const [heads, groups] = [intAttr(context, "num_heads", 0), intAttr(context, "kv_num_heads", 0)];
+  if (!(groups > 0 && heads % groups === 0)) refuse(`${heads} heads of queries and ${groups} of keys`);
   const query = inputOf(context, 0, "query");
   const [, key, value] = context.inputs;
   if (key && value) {

@@ -12,6 +12,7 @@ import { depthSpaceLowerings } from "./depth-space.ts";
 import { einsumLowerings } from "./einsum.ts";
 import { elementaryLowerings } from "./elementary.ts";
 import { fusedLowerings } from "./fused.ts";
+import { fusedActivationLowerings } from "./fused-activation.ts";
 import { groupQueryLowerings } from "./group-query-attention.ts";
 import { integerLowerings } from "./integers.ts";
 import { linearLowerings } from "./linear.ts";
@@ -51,6 +52,7 @@ const tables: readonly LowerTable[] = [
   groupQueryLowerings,
   multiHeadLowerings,
   fusedLowerings,
+  fusedActivationLowerings,
   recurrentLowerings,
   controlLowerings,
 ];

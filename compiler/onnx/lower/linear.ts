@@ -23,7 +23,7 @@ function scaled(context: LowerContext, operand: Operand, factor: number): Operan
 }
 
 /** Y = alpha · A'·B' + beta · C, A' and B' transposed where the flags say so. */
-function gemm(context: LowerContext): Operand {
+export function gemm(context: LowerContext): Operand {
   const { emit } = context;
   const turned = (place: number, name: string, flag: string): Operand => {
     const operand = inputOf(context, place, name);

@@ -9,6 +9,7 @@ import { catalogWeights } from "../../../compiler/onnx/import-weights.ts";
 import { unpackQuantised } from "../../../compiler/onnx/stored-quantised.ts";
 import { encodeElements } from "../../../compiler/onnx/tensor-data.ts";
 import { importOwned } from "../../../compiler/owned.ts";
+import { notesOf } from "../../../compiler/report/model-notes.ts";
 import { openOnnx } from "../../../compiler/run/onnx-part.ts";
 import { writeSafetensors } from "../../../compiler/weights/safetensors.ts";
 import { tensor } from "../../../ir/weights.ts";
@@ -140,6 +141,13 @@ describe("a model with quantised weights", () => {
     const { ownership } = importOwned({ model: base, private: ["classifier.*"] });
     expect(ownership.labels.get("classifier.weight")).toBe("server");
     expect(ownership.labels.get("model.up.weight")).toBe("public");
+  });
+
+  it("notes stand beside the file's own tensors", () => {
+    const { model, ownership } = importOwned({ model: base, private: ["classifier.*"] });
+    const { tensors } = notesOf({ model, ownership, inputs: {}, blockers: [] });
+    expect(tensors.get("classifier.weight_quantized")!.known_to).toBe("server");
+    expect(tensors.get("model.up.MatMul.weight_Q4")!.known_to).toBe("everyone");
   });
 
   it("an adapter is attached beside a quantised matrix, which stays public", () => {

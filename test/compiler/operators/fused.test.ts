@@ -249,6 +249,31 @@ const embeddings: readonly Case[] = [
 ].map((each): Case => ({ op: "EmbedLayerNormalization", domain, outputs: [true, true], ...each }));
 describe("EmbedLayerNormalization", () => agreesWithRuntime(embeddings));
 
+const image = of(2, 3, 5, 5);
+const behind = (op: string, inputs: readonly In[], activation: string, attrs: Case["attrs"] = {}): Case => ({
+  op,
+  domain,
+  inputs,
+  attrs: { activation, ...attrs },
+});
+const fusedConv = (activation: string, ...params: number[]): Case =>
+  behind("FusedConv", [image, of(4, 3, 3, 3), of(4)], activation, {
+    pads: [1, 1, 1, 1],
+    ...(params.length > 0 && { activation_params: { floats: params } }),
+  });
+const withActivations: readonly Case[] = [
+  fusedConv("Relu"),
+  fusedConv("Tanh"),
+  fusedConv("Sigmoid"),
+  fusedConv("LeakyRelu", 0.25),
+  fusedConv("Clip", -0.5, 1.5),
+  fusedConv("HardSigmoid", 0.3, 0.6),
+  behind("FusedConv", [image, of(4, 3, 3, 3), of(4), of(2, 4, 3, 3)], "Relu"),
+  behind("FusedGemm", [of(2, 3), of(4, 3), of(4)], "Relu", { transB: 1, alpha: real(0.5) }),
+  behind("FusedGemm", [of(2, 3), of(3, 4), of(4)], "LeakyRelu", { activation_alpha: real(0.125) }),
+];
+describe("products with an activation", () => agreesWithRuntime(withActivations));
+
 describe("attributes that change numbers in ways that are not supported", () => {
   const refused: readonly (readonly [string, Case])[] = [
     ["scores of groups", { ...grouped({ attrs: { qk_output: 1 } }), outputs: [true, false, false, true] }],
@@ -259,6 +284,9 @@ describe("attributes that change numbers in ways that are not supported", () => 
     ["a shared cache", single(plain, { past_present_share_buffer: 1 })],
     ["a mask of starts and ends", single([...plain, lengths(3, 1, 0, 0)])],
     ["packed batches", turned([wide, positions([1], [3]), cos, sin], { is_packed_batching: 1 })],
+    ["another activation", fusedConv("Softsign")],
+    ["heads of keys that do not divide those of queries", grouped({ attrs: { kv_num_heads: 3 } })],
+    ["no heads", grouped({ attrs: { kv_num_heads: 0 } })],
     ["a scale", turned([wide, positions([1], [3]), cos, sin], { scale: real(2) })],
     ["heads that do not divide the width", multiHead([wide, wide, wide], { num_heads: 5 })],
   ];
