@@ -16,11 +16,19 @@ const deviations = 3;
  * unit of their scale, an op's result by its protocol's ulps), and the outputs' largest change over several trials is
  * taken three times. So it follows from scales, declared errors and depth; no party's result enters it.
  */
-export function errorBound(module: Module, weights: WeightStore, inputs: ReadonlyMap<ValueId, Tensor>): number {
+export const errorBound = (module: Module, weights: WeightStore, inputs: ReadonlyMap<ValueId, Tensor>): number =>
+  Math.max(0, ...errorBounds(module, weights, inputs).values());
+
+/** The same of each output. */
+export function errorBounds(
+  module: Module,
+  weights: WeightStore,
+  inputs: ReadonlyMap<ValueId, Tensor>,
+): ReadonlyMap<ValueId, number> {
   const exact = interpret(module, weights, inputs);
   const ulps = new Map(opsOf(module).map((op) => [op.result, ulpsOfOp(module, op)]));
   const next = createNoise();
-  let worst = 0;
+  const bounds = new Map<ValueId, number>();
   for (let trial = 0; trial < trials; trial++) {
     const moved = interpretRaw(module, weights, inputs, {
       adjust: (id, raw, op) => {
@@ -31,12 +39,11 @@ export function errorBound(module: Module, weights: WeightStore, inputs: Readonl
     });
     for (const [id, { data }] of exact) {
       const other = moved.get(id)!.data;
-      data.forEach((x, at) => {
-        worst = Math.max(worst, Math.abs(x - other[at]!));
-      });
+      const most = data.reduce((worst, x, at) => Math.max(worst, deviations * Math.abs(x - other[at]!)), 0);
+      bounds.set(id, Math.max(bounds.get(id) ?? 0, most));
     }
   }
-  return deviations * worst;
+  return bounds;
 }
 
 function ulpsOfOp(module: Module, op: Op): number {

@@ -66,7 +66,7 @@ function run(imported: Imported, inputs: Values): Values {
 }
 
 /** Greatest difference; infinite where one is no number, or another infinity, and the other is not. */
-function distance(a: Tensor, b: Tensor): number {
+export function distance(a: Tensor, b: Tensor): number {
   if (a.shape.join() !== b.shape.join()) return Number.POSITIVE_INFINITY;
   return a.data.reduce((most, x, at) => {
     if (Object.is(x, b.data[at])) return most;

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { importedResult } from "../../../compiler/report/family-result.ts";
+import { readRecordedModel } from "../../../compiler/report/recorded-model.ts";
+import { foldersOf } from "../../harness/shared.ts";
+
+const folder = fileURLToPath(new URL("../../../fixtures/families", import.meta.url));
+const names = foldersOf(folder).filter((name) => name.includes("-"));
+
+/** What two layers of each family are made of, however an exporter writes them down. */
+const decoder = { attention: 2, "rms-norm": 5, rope: 4, silu: 2 };
+const encoder = { attention: 2, "layer-norm": 5, gelu: 2 };
+const recognised: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  llama: decoder,
+  mistral: decoder,
+  qwen2: decoder,
+  // Queries and keys have norms of their own.
+  qwen3: { ...decoder, "rms-norm": 9 },
+  phi3: decoder,
+  // Scores are capped before their softmax: no attention as others have it. Four norms of a layer.
+  gemma2: { "rms-norm": 9, rope: 4, softmax: 2, gelu: 2 },
+  gpt2: encoder,
+  // Both norms of a layer are of one value: they differ in their gains alone.
+  gpt_neox: { ...encoder, "layer-norm": 3, rope: 4 },
+  opt: { attention: 2, "layer-norm": 5, relu: 2 },
+  bert: encoder,
+  distilbert: encoder,
+  vit: encoder,
+};
+/** What a recogniser should have taken up. */
+const parts = ["sqrt", "rsqrt", "pow", "erf", "sigmoid", "is-nan", "reduce-mean"];
+
+describe("exports of the model families", () => {
+  it.each(names)("%s: recognised, and as torch computes it in single precision", (name) => {
+    const { imported, operators } = importedResult(readRecordedModel(join(folder, name)));
+    expect(imported).toMatchObject({ kind: "passes" });
+    expect(operators).toMatchObject(recognised[name.split("-")[0]!]!);
+    expect(parts.filter((part) => part in operators)).toEqual([]);
+  });
+
+  it("has each exporter for each family, and each option for three", () => {
+    const of = (pattern: RegExp): number =>
+      new Set(names.filter((name) => pattern.test(name)).map((name) => name.split("-")[0])).size;
+    expect([of(/-ts\d/), of(/-dy\d/)]).toEqual([12, 12]);
+    for (const option of ["static", "dynamic", "external", "unfolded", "unmasked", "cache"]) {
+      expect(of(new RegExp(`-${option}`)), option).toBeGreaterThanOrEqual(3);
+    }
+    const opsets = new Set(names.map((name) => Number(/-(?:ts|dy)(\d+)-/.exec(name)![1])));
+    expect([...opsets].sort((a, b) => a - b)).toEqual([14, 15, 16, 17, 18, 19, 20, 21, 22, 23]);
+  });
+});
