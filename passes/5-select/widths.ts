@@ -42,13 +42,24 @@ export function planWidths(module: Module, ops: readonly Op[], ring?: number): R
   for (;;) {
     const { plan, tooWide } = planOnce(module, ops, shortened);
     if (tooWide.length === 0) return plan;
-    const breaks = new Set(tooWide.map(({ id, limit }) => (limit === 1 ? id : chainBreak(module, ops, plan, id))));
+    const breaks = new Set(tooWide.map((one) => (one.limit === 1 ? one.id : breakOf(module, ops, plan, one))));
     if (breaks.has(undefined)) throwIfAny(tooWide.map(({ op, width, limit }) => impossible(op, width, limit)));
     for (const id of breaks) shortened.set(id!, shortWidth(module, id!));
   }
 }
 
 const isTruth = (module: Module, id: ValueId): boolean => isBit(module.values[id]!.type.element);
+
+/** A truncation on the way; where none would help, the value itself, if the short ring is within its protocol's limit. */
+function breakOf(
+  module: Module,
+  ops: readonly Op[],
+  plan: RingPlan,
+  { id, width, limit }: TooWide,
+): ValueId | undefined {
+  const liftable = width <= widest && shortWidth(module, id) <= limit && !plan.shortened.has(id);
+  return chainBreak(module, ops, plan, id) ?? (liftable ? id : undefined);
+}
 
 /** Ring in which a value is made that is lifted at once: that of its wire; truth values have a lift of their own. */
 const shortWidth = (module: Module, id: ValueId): number => (isTruth(module, id) ? 1 : wireWidth(fixedOf(module, id)));

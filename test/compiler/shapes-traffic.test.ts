@@ -45,6 +45,14 @@ test.each(cases)("%s: what two and three layers cost says what more of them cost
   expect(countTraffic("llama-tiny", options)).toEqual(moduleTraffic(module, "2pc-dealer"));
 });
 
+it("lifts what attention gives to a ring in which a low-rank product behind it fits", () => {
+  const options: ShapeCount = { phase: "decode", seq: 1, context: 256, private: withAdapters(layers, 64), layers: 1 };
+  const { module } = countShape("open-llama-3b", options);
+  const lifted = opsOf(module).filter(({ name, origin }) => name === "extend" && origin.endsWith("/attended"));
+  const rings = lifted.map(({ result }) => module.values[result]!.type.element);
+  expect(rings).toEqual([{ kind: "fx", scale: 12, width: 46 }]);
+});
+
 it("counts heads in groups as it counts them together", () => {
   const count = (together?: number) => countTraffic("llama-tiny", { ...window, ...(together && { together }) });
   expect(count(2)).toEqual(count());
