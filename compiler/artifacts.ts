@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { countBy, sortBy } from "lodash-es";
 import { type Module, typeOf, type ValueId } from "../ir/module.ts";
 import { isFixed } from "../ir/type.ts";
@@ -89,10 +88,7 @@ export function buildFiles(build: Build): {
     if (role !== "dealer") put(`${role}/weights.safetensors`, weightFiles.get(role)!);
   }
   for (const [name, bytes] of [...clientModels, ...(steps?.files ?? [])]) put(`client/${name}`, bytes);
-  for (const name of tokenizerFiles) {
-    const file = join(dirname(options.model), name);
-    if (existsSync(file)) put(`client/${name}`, readFileSync(file));
-  }
+  for (const [name, bytes] of tokenizerFiles(dirname(options.model))) put(`client/${name}`, bytes);
   return { manifest, files };
 }
 

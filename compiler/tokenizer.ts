@@ -1,10 +1,30 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { fail } from "../ir/diagnostic.ts";
+import { refuseForeignLink } from "./weights/store.ts";
 
 /** Files beside a model that say how text becomes tokens, in the form of Hugging Face. */
-export const tokenizerFiles: readonly string[] = ["tokenizer.json", "tokenizer_config.json"];
+export const tokenizerNames: readonly string[] = ["tokenizer.json", "tokenizer_config.json"];
+
+/** The largest vocabularies take 35 MB. */
+const mostBytes = 2 ** 28;
+
+/**
+ * Those of a folder, by name: copied into builds and beside students as they are.
+ * @throws DiagnosticError for a link out of the folder, and MRL0671 for what is no file or too large for one.
+ */
+export const tokenizerFiles = (folder: string): ReadonlyMap<string, Uint8Array> =>
+  new Map(tokenizerNames.filter((name) => existsSync(join(folder, name))).map((name) => [name, read(folder, name)]));
+
+function read(folder: string, name: string): Uint8Array {
+  const path = join(folder, name);
+  refuseForeignLink(folder, path);
+  const stat = statSync(path);
+  const found = stat.isFile() ? `${stat.size} bytes` : "no file";
+  if (stat.isFile() && stat.size <= mostBytes) return readFileSync(path);
+  return fail({ code: "MRL0671", message: `expected a file of at most ${mostBytes} bytes, found ${found}`, at: path });
+}
 
 export interface TextTokens {
   readonly encode: (text: string) => readonly number[];
@@ -14,10 +34,11 @@ export interface TextTokens {
   readonly ends: readonly number[];
 }
 
-/** The tokenizer in a folder. @throws DiagnosticError MRL0670 when it is missing or cannot be read. */
+/** The tokenizer in a folder. @throws DiagnosticError MRL0670 when it is missing, MRL0671 when it cannot be read. */
 export function readTokenizer(folder: string): TextTokens {
-  const [tokenizerFile, configFile] = tokenizerFiles.map((name) => join(folder, name)) as [string, string];
-  if (!existsSync(tokenizerFile)) {
+  const files = tokenizerFiles(folder);
+  const [tokenizerFile, configFile] = tokenizerNames.map((name) => files.get(name));
+  if (!tokenizerFile) {
     return fail({
       code: "MRL0670",
       message: "expected tokenizer.json beside the model, found none",
@@ -26,9 +47,9 @@ export function readTokenizer(folder: string): TextTokens {
     });
   }
   try {
-    const json = JSON.parse(readFileSync(tokenizerFile, "utf8")) as object;
-    const config = existsSync(configFile) ? (JSON.parse(readFileSync(configFile, "utf8")) as Config) : {};
-    const tokenizer = new Tokenizer(json, config);
+    const parse = (bytes: Uint8Array): object => JSON.parse(new TextDecoder().decode(bytes));
+    const config: Config = configFile ? parse(configFile) : {};
+    const tokenizer = new Tokenizer(parse(tokenizerFile), config);
     const idOf = (token: Token | undefined): number | undefined =>
       token === undefined ? undefined : tokenizer.token_to_id(typeof token === "string" ? token : token.content);
     const end = idOf(config.eos_token);
@@ -42,7 +63,7 @@ export function readTokenizer(folder: string): TextTokens {
     return fail({
       code: "MRL0671",
       message: `expected a Hugging Face tokenizer, found ${error instanceof Error ? error.message : "something else"}`,
-      at: tokenizerFile,
+      at: join(folder, tokenizerNames[0]!),
     });
   }
 }

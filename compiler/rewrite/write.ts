@@ -1,6 +1,5 @@
 import {
   closeSync,
-  copyFileSync,
   existsSync,
   mkdirSync,
   openSync,
@@ -46,9 +45,9 @@ export function writeStudent(files: StudentFiles, source: string, { model, data,
   writeWhole(files.model, [() => model]);
   writeFileSync(files.manifest, canonicalJson(manifest));
   // What a model's text goes through lies beside it, and changes no more than its weights' names.
-  for (const name of tokenizerFiles) {
-    const [from, to] = [source, files.model].map((path) => join(dirname(path), name)) as [string, string];
-    if (existsSync(from) && !existsSync(to)) copyFileSync(from, to);
+  for (const [name, bytes] of tokenizerFiles(dirname(source))) {
+    const to = join(dirname(files.model), name);
+    if (!existsSync(to)) writeFileSync(to, bytes);
   }
 }
 
