@@ -46,7 +46,9 @@ const operators = (
   "LSTM LayerNormalization LeakyRelu Less Log LogSoftmax Loop LpNormalization MatMul Max MaxPool Mean Min Mod Mul Neg " +
   "NonZero Not OneHot Or PRelu Pad Pow RNN Range Reciprocal ReduceMax ReduceMean ReduceSum ReduceProd Relu Reshape " +
   "Resize Round ScatterND ScatterElements Scan Shape Sigmoid Sign Size Slice Softmax SpaceToDepth Split Sqrt Squeeze " +
-  "Sub Sum Tanh Tile TopK Transpose Trilu Unsqueeze Upsample Where Attention RMSNormalization RotaryEmbedding Swish"
+  "Sub Sum Tanh Tile TopK Transpose Trilu Unsqueeze Upsample Where Attention RMSNormalization RotaryEmbedding Swish " +
+  "GroupQueryAttention MultiHeadAttention EmbedLayerNormalization FusedMatMul FusedConv FusedGemm SkipLayerNormalization " +
+  "DequantizeLinear QuantizeLinear MatMulNBits GatherBlockQuantized MatMulInteger ConvInteger"
 ).split(" ");
 
 /** A chain of one to four changes of bytes. */

@@ -16,6 +16,12 @@ const values = (count) => Array.from({ length: count }, (_, at) => Math.fround(M
 const size = (dims) => dims.reduce((product, extent) => product * extent, 1);
 const floats = (name, ...dims) => ({ name, dims, dataType: 1, floatData: values(size(dims)) });
 const ints = (name, ...list) => ({ name, dims: [list.length], dataType: 7, int64Data: list });
+const bytes = (name, dataType, ...dims) => ({
+  name,
+  dims,
+  dataType,
+  int32Data: Array.from({ length: size(dims) }, (_, at) => (at * 37) % 100),
+});
 const flag = (name, value) => ({ name, dims: [], dataType: 9, int32Data: [value] });
 
 const attribute = ([name, value]) => {
@@ -36,7 +42,7 @@ const model = (name, version, inputs, outputs, initializer, nodes) => {
   const graph = { name, input: inputs, output: outputs.map((each) => info(each, [])), initializer, node: nodes };
   const opsetImport = [
     { domain: "", version },
-    ...(name === "contrib" ? [{ domain: "com.microsoft", version: 1 }] : []),
+    ...(["contrib", "fused", "quantised"].includes(name) ? [{ domain: "com.microsoft", version: 1 }] : []),
   ];
   return onnx.ModelProto.encode(onnx.ModelProto.create({ irVersion: 8, opsetImport, graph })).finish();
 };
@@ -191,6 +197,73 @@ export const models = {
   ),
 };
 
+const microsoft = (each) => ({ ...each, domain: "com.microsoft" });
+Object.assign(models, {
+  fused: model(
+    "fused",
+    20,
+    [info("x", [1, 3, 16]), info("mask", [1, 3], 6)],
+    ["y", "ga", "ma", "at", "em"],
+    [
+      floats("cos", 8, 4),
+      floats("sin", 8, 4),
+      floats("w", 16, 48),
+      floats("b", 48),
+      floats("t", 4, 16),
+      floats("g", 16),
+      { name: "last", dims: [1], dataType: 6, int32Data: [2] },
+      { name: "all", dims: [], dataType: 6, int32Data: [3] },
+      { name: "first", dims: [1], dataType: 7, int64Data: [0] },
+    ],
+    [
+      node("GroupQueryAttention", "x x x _ _ last all cos sin", "ga k v", {
+        num_heads: 2,
+        kv_num_heads: 2,
+        do_rotary: 1,
+        local_window_size: 2,
+      }),
+      node("MultiHeadAttention", "x x x b mask", "ma", { num_heads: 4, unidirectional: 1 }),
+      node("Attention", "x w b mask", "at", { num_heads: 2, qkv_hidden_sizes: [16, 16, 16] }),
+      node("EmbedLayerNormalization", "mask _ t t _ g g mask", "em n", { epsilon: { float: 0.1 } }),
+      node("RotaryEmbedding", "x first cos sin", "r", { interleaved: 1 }),
+      node("FusedMatMul", "r x", "m", { transB: 1, alpha: { float: 0.5 } }),
+      node("SkipSimplifiedLayerNormalization", "x x g", "s"),
+      node("FusedMatMul", "m s", "p"),
+      node("QuickGelu", "p", "y"),
+    ].map(microsoft),
+  ),
+  quantised: model(
+    "quantised",
+    21,
+    [info("x", [2, 32]), info("ids", [2], 7)],
+    ["y", "z"],
+    [
+      bytes("up.weight_Q4", 2, 4, 2, 8),
+      floats("up.scales", 8),
+      bytes("up.points", 2, 4),
+      bytes("down.weight_quantized", 3, 4, 6),
+      floats("down.scale", 6),
+      bytes("down.point", 3, 6),
+      floats("last.weight", 6, 4),
+      floats("last.scale", 3, 4),
+      bytes("last.point", 3, 3, 4),
+      bytes("rows", 2, 5, 16),
+      floats("rows.scale", 5, 2),
+    ],
+    [
+      microsoft(
+        node("MatMulNBits", "x up.weight_Q4 up.scales up.points", "u", { K: 32, N: 4, bits: 4, block_size: 16 }),
+      ),
+      node("DequantizeLinear", "down.weight_quantized down.scale down.point", "d", { axis: 1 }),
+      node("MatMul", "u d", "m"),
+      node("QuantizeLinear", "last.weight last.scale last.point", "q", { axis: 0, block_size: 2 }),
+      node("DequantizeLinear", "q last.scale last.point", "l", { axis: 0, block_size: 2 }),
+      node("MatMul", "m l", "y"),
+      microsoft(node("GatherBlockQuantized", "rows ids rows.scale", "z", { block_size: 16, bits: 4 })),
+    ],
+  ),
+});
+
 const bytesOf = (list) => new Uint8Array(Float32Array.from(list).buffer);
 const half = (name, rows, columns) => ({
   name: `base_model.model.model.layers.0.${name}.weight`,
@@ -212,6 +285,9 @@ export const adapterConfig = text(
     layers_to_transform: [0],
   }),
 );
+const adapterFile = fileURLToPath(new URL("../../fixtures/nets/lora.onnx_adapter", import.meta.url));
+/** An adapter of ONNX Runtime's; none where the fixtures are not. */
+export const onnxAdapters = existsSync(adapterFile) ? [readFileSync(adapterFile)] : [];
 const array = { dtype: "float32", tensor: { shape: [2, 3], data: Float64Array.of(1, 2, 3, 4, 5, 6) } };
 const tensorProto = onnx.TensorProto.encode(onnx.TensorProto.create(floats("x", 2, 2))).finish();
 export const inputs = {

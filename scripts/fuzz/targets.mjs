@@ -5,14 +5,16 @@ import { join } from "node:path";
 import { compileModel } from "../../dist/compiler/compile.js";
 import { decodeModel } from "../../dist/compiler/onnx/decode.js";
 import { importModel } from "../../dist/compiler/onnx/import.js";
+import { unpackQuantised } from "../../dist/compiler/onnx/stored-quantised.js";
 import { readInputs } from "../../dist/compiler/weights/inputs.js";
 import { writeNpz } from "../../dist/compiler/weights/npz.js";
+import { decodeOnnxAdapter } from "../../dist/compiler/weights/onnx-adapter.js";
 import { readAdapter } from "../../dist/compiler/weights/peft.js";
 import { openSafetensors, readSafetensor } from "../../dist/compiler/weights/safetensors.js";
 import { opsOf } from "../../dist/ir/module.js";
 import { mutateBytes, mutateModel, publicCounterpart } from "./mutate.mjs";
 import { createRandom } from "./random.mjs";
-import { adapterConfig, fixtures, inputs, models, safetensors } from "./seeds.mjs";
+import { adapterConfig, fixtures, inputs, models, onnxAdapters, safetensors } from "./seeds.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "marillc-fuzz-"));
 const samples = mkdtempSync(join(folder, "samples-"));
@@ -28,7 +30,7 @@ const save = (name, bytes) => {
 };
 
 function tryModel(bytes, compiles) {
-  const model = decodeModel(bytes, "fuzzed.onnx");
+  const model = unpackQuantised(decodeModel(bytes, "fuzzed.onnx"));
   const symbols = model.graph.inputs.flatMap(({ name, dims }) =>
     (dims ?? []).flatMap((dim, axis) =>
       typeof dim === "string" ? [dim] : dim === undefined ? [`${name}.${axis}`] : [],
@@ -81,6 +83,9 @@ const kinds = [
   [9, "safetensors", (random) => mutateBytes(safetensors, random, [safetensors])],
   [5, "adapter-weights", (random) => mutateBytes(safetensors, random, [adapterConfig])],
   [6, "adapter-config", (random) => mutateBytes(adapterConfig, random, [adapterConfig])],
+  ...(onnxAdapters.length > 0
+    ? [[4, "onnx-adapter", (random) => mutateBytes(onnxAdapters[0], random, onnxAdapters)]]
+    : []),
   ...Object.entries(inputs).map(([kind, bytes]) => [
     kind === ".json" ? 1 : 2,
     `input${kind}`,
@@ -102,6 +107,7 @@ export function tryCase(kind, bytes, compiles) {
   if (kind === "safetensors") return trySafetensors(bytes);
   if (kind === "adapter-weights") return tryAdapter({ config: adapterConfig, weights: bytes });
   if (kind === "adapter-config") return tryAdapter({ config: bytes, weights: safetensors });
+  if (kind === "onnx-adapter") return decodeOnnxAdapter(bytes, "fuzzed.onnx_adapter");
   if (kind.startsWith("input")) return readInputs(save(`input${kind.slice("input".length)}`, bytes));
   return tryModel(bytes, compiles);
 }
