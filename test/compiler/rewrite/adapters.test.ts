@@ -65,8 +65,11 @@ function tuned(name: string, freezeA: boolean): CompileOptions {
 /** Shapes of what is multiplied with a matrix that only the server knows: what is sent for it. */
 const opened = ({ module }: Artifacts): readonly (readonly number[])[] =>
   opsOf(module)
-    .filter(({ name, operands }) => name === "matmul" && module.values[operands[1]!]!.type.label === "server")
-    .map(({ operands }) => module.values[operands[0]!]!.type.shape);
+    .filter(({ operands: [, w] }) => w !== undefined && module.values[w]!.type.label === "server")
+    .flatMap(({ name, operands }) => {
+      const [x, w] = operands.map((id) => module.values[id]!.type.shape);
+      return { matmul: [x!], "low-rank": [x!, x!.with(-1, w![1]!)] }[name] ?? [];
+    });
 
 describe("LoRA", () => {
   it("opens a layer's input, and with a public A the low-rank product alone", async () => {
