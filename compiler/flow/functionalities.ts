@@ -39,6 +39,7 @@ const withDealer: Readonly<Record<string, string>> = {
   bitExtend: "wire -> share",
   bitWhere: "share public public -> share",
   coarseMaxAttention: "wire wire wire share -> share",
+  coarseMaxAttentionKnownMask: "wire wire wire public -> share",
   coarseMaxCachedAttention: "wire -> share",
   coarseMaxSoftmax: "share -> share",
   dpfLookup: "wire public -> share",

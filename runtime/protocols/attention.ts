@@ -3,7 +3,7 @@ import { add, expand, gatherFlat, mulConstant, reshape, shiftRightRounded, trans
 import type { RingTensor } from "../ring/tensor.ts";
 import { parallel, type Steps } from "../steps.ts";
 import { comparisonOf, tooWide } from "./comparison.ts";
-import { defineProtocol, type Spec } from "./define.ts";
+import { defineProtocol, type Operand, type Spec } from "./define.ts";
 import { octaveScale } from "./octaves.ts";
 import { openWire } from "./open.ts";
 import { wireMatmul, wireProduct } from "./products.ts";
@@ -26,6 +26,7 @@ import {
   weightScale,
   weightWidth,
 } from "./scores.ts";
+import { sideOf } from "./truths.ts";
 import { mapWire, rescale, rescaledFrom } from "./wires.ts";
 
 /** Fractional bits of the public factor that turns q·k into base-2 scores, where it is not 1. */
@@ -79,13 +80,16 @@ function planAttention(spec: Spec, present?: number): AttentionPlan {
   };
 }
 
+/** Ring in which a mask is turned into base-2 scores. */
+const maskWidth = ({ scoreWidth }: AttentionPlan): number => scoreWidth + maskBits;
+
 /**
  * softmax(scale·q·kᵀ + mask)·v from one opening of each of q, k, v (protocols.md 1.7). Scores that the causal mask
  * removes do not exist: nothing is dealt, sent, compared or exponentiated for them (the local matrix product forms and
  * drops them). The division by the row's sum is put off to the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds; 7 with
  * counted buckets and point functions.
  */
-function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Share | undefined): Steps<Share> {
+function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask?: Operand): Steps<Share> {
   const columns = k.opened.shape[2]!;
   const plan = planAttention(spec, columns);
   const comparison = comparisonOf(spec);
@@ -104,7 +108,7 @@ function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask: Shar
   );
   const scaled = plan.factor === 1 ? products : mulConstant(products, plan.factor);
   const shifted = plan.scoreShift > 0 ? shiftRightRounded(scaled, plan.scoreShift) : scaled;
-  const added = mask && shiftRightRounded(mulConstant(mask.tensor, plan.maskFactor), maskBits);
+  const added = mask && shiftRightRounded(mulConstant(sideOf(party, mask, maskWidth(plan)), plan.maskFactor), maskBits);
   const scores = added ? add(shifted, keep(expand(added, [batch, heads, places, columns]))) : shifted;
 
   const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth, plan.maximum, comparison);
@@ -148,7 +152,7 @@ export const coarseMaxAttention = defineProtocol({
   operandWidths: (spec) => {
     const plan = planAttention(spec);
     const product = plan.scoreWidth + plan.scoreShift;
-    return [product, product, plan.valueWidth, plan.scoreWidth + maskBits].slice(0, spec.operands.length);
+    return [product, product, plan.valueWidth, maskWidth(plan)].slice(0, spec.operands.length);
   },
   widest: (spec) => 64 - Math.max(0, sumScale + octaveScale(sumPlan(planAttention(spec).layout)) - spec.result.scale),
   refuses: (spec) => {
@@ -168,6 +172,14 @@ export const coarseMaxAttention = defineProtocol({
     return scoreVariants(comparedWidth(plan.layout, plan.scoreWidth), plan.maximum.bound);
   },
   *run(party, spec, q, k, v, mask) {
-    return yield* attend(party, spec, q as Wire, k as Wire, v as Wire, mask as Share | undefined);
+    return yield* attend(party, spec, q as Wire, k as Wire, v as Wire, mask);
   },
+});
+
+/** The same with a mask that everybody knows: a bias of places, or which scores exist where no order says it. */
+export const coarseMaxAttentionKnownMask = defineProtocol({
+  ...coarseMaxAttention,
+  name: "coarse-max.attention-known-mask",
+  forms: ["wire", "wire", "wire", "public"],
+  refuses: (spec) => (spec.operands.length < 4 ? "there is no mask" : coarseMaxAttention.refuses?.(spec)),
 });

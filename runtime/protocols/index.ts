@@ -3,7 +3,7 @@ export { a2bCompare, a2bComparePublic } from "./a2b-compare.ts";
 export { a2bRelu } from "./a2b-relu.ts";
 export { tournamentArgmax } from "./argmax.ts";
 export { tableArrange } from "./arrange.ts";
-export { coarseMaxAttention } from "./attention.ts";
+export { coarseMaxAttention, coarseMaxAttentionKnownMask } from "./attention.ts";
 export { beaverMatmul, beaverWeightMatmul } from "./beaver-matmul.ts";
 export { beaverMul, beaverWeightMul } from "./beaver-mul.ts";
 export { beaverSquare } from "./beaver-square.ts";

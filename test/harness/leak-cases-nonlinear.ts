@@ -173,6 +173,24 @@ export const nonlinearCases: readonly TestedCase[] = [
     ),
     [...opening, ...dealing, ...comparing, "one mask serves every opening"],
   ),
+  tested(
+    protocols.coarseMaxAttentionKnownMask,
+    [
+      [...attended[0], [0, -500, 300, 0]],
+      [...attended[1], [0, -500, 300, 0]],
+    ],
+    spec(
+      (n) => [
+        fixed([n, 1, 2, 1], 8, -2, 2),
+        fixed([n, 1, 2, 1], 8, -2, 2),
+        fixed([n, 1, 2, 1], 10, -3, 3),
+        fixed([n, 1, 2, 2], 8, -2, 2),
+      ],
+      (n) => fixed([n, 1, 2, 1], 10, -3, 3, 34),
+      { scale: 1, causal: false, score_bound: 6 },
+    ),
+    [...opening, ...dealing, ...comparing, "one mask serves every opening"],
+  ),
   {
     ...tested(
       protocols.coarseMaxCachedAttention,

@@ -63,6 +63,13 @@ const attentionSpecs = [0, 1, 2].flatMap((setting) =>
   ),
 );
 
+/** Each with a mask, which is an operand like any other. */
+const maskedSpecs = attentionSpecs.map((spec, at): Spec => {
+  const [q, k] = spec.operands;
+  const mask = fixed([1, 1, q!.shape[2]!, k!.shape[2]!], [8, 12, 0][at % 3]!, -4, 2);
+  return { ...spec, operands: [...spec.operands.slice(0, 3), mask] };
+});
+
 /** Each with a past of one, two and six places. */
 const cachedSpecs = attentionSpecs
   .filter(({ operands }) => operands.length === 3)
@@ -77,6 +84,7 @@ const inverseOf = (lo: number, hi: number) => elementwise(unary({ lo, hi, to: [0
 
 export const nonlinearRows: Readonly<Record<string, SpecRow>> = {
   "coarse-max.attention": { specs: attentionSpecs, draws: rowsOf },
+  "coarse-max.attention-known-mask": { specs: maskedSpecs, draws: rowsOf },
   "coarse-max.cached-attention": { specs: cachedSpecs, draws: rowsOf },
   "coarse-max.softmax": { specs: softmaxSpecs, draws: rowsOf },
   "fourier.erf": activation,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { programOf } from "../../compiler/execute.ts";
 import { interpret } from "../../ir/interpret.ts";
-import { opsOf, type ValueId } from "../../ir/module.ts";
+import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import { bool } from "../../ir/type.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/index.ts";
@@ -13,7 +13,7 @@ import { runPass } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
-import { createNoise, type Kit, largestDifference, model } from "./models.ts";
+import { createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";
 
 type Mask = (kit: Kit, exists: ValueId, absent: ValueId, zero: ValueId) => ValueId;
 const masks: readonly (readonly [string, Mask])[] = [
@@ -32,17 +32,12 @@ const masked = (mask: Mask) =>
     return [op("attention", [q!, k!, v!, mask(kit, exists, absent!, zero!)], { scale: 0.35, causal: true })];
   });
 
-test.each(masks)("a mask of the client's as %s hides what it should from three parties", async (_name, mask) => {
-  const whole = masked(mask);
-  // The condition is a tensor of the ONNX file, what is made of it is not.
-  const sources = new Map(["x", "exists"].map((id) => [id, id]));
+/** Two queries by three parties, of the model that they run and what it should have computed. */
+async function holds(whole: Model, run: (seed: number) => ReadonlyMap<ValueId, Tensor>): Promise<Module> {
+  // What the client gives is a tensor of the ONNX file, what is made of it is not.
+  const sources = new Map([...run(1).keys()].map((id) => [id, id]));
   const [output] = whole.module.outputs;
   const state = rewrite(split({ ...whole, sources }, { reveal: [{ output: output!, to: "client" }] }));
-  const run = (seed: number): ReadonlyMap<ValueId, Tensor> =>
-    new Map([
-      ["x", createNoise(seed)([1, 2, 4, 8])],
-      ["exists", tensor([1, 1, 1, 4], [1, 0, 1, seed % 2])],
-    ]);
   const calibration = calibrate(state, [1, 2, 3].map(run), { margin: 4 });
   const scheduled = runPass(
     schedulePass,
@@ -69,6 +64,33 @@ test.each(masks)("a mask of the client's as %s hides what it should from three p
     const exact = interpret(whole.module, whole.weights, run(7 + at)).get(output!)!;
     expect(largestDifference(real, exact)).toBeLessThan(0.05);
   });
+  return scheduled.module;
+}
+
+test.each(masks)("a mask of the client's as %s hides what it should from three parties", async (_name, mask) => {
+  await holds(
+    masked(mask),
+    (seed) =>
+      new Map([
+        ["x", createNoise(seed)([1, 2, 4, 8])],
+        ["exists", tensor([1, 1, 1, 4], [1, 0, 1, seed % 2])],
+      ]),
+  );
+});
+
+test("a mask that everybody knows, a bias of places and two prefixes that see themselves whole", async () => {
+  const back = (at: number): number => Math.floor(at / 4) - (at % 4);
+  const bias = Array.from({ length: 32 }, (_, at) => {
+    const within = Math.floor((at % 16) / 8) === Math.floor((at % 4) / 2);
+    return within ? -Math.abs(back(at % 16)) / (at < 16 ? 2 : 4) : -3.4e38;
+  });
+  const whole = model(({ op, feature, weight, noise }) => {
+    const x = feature("x", [1, 2, 4, 8]);
+    const [q, k, v] = ["q", "k", "v"].map((name) => op("matmul", [x, weight(name, "server", noise([8, 8]))]));
+    return [op("attention", [q!, k!, v!, weight("bias", "public", tensor([1, 2, 4, 4], bias))], { scale: 0.35 })];
+  });
+  const module = await holds(whole, (seed) => new Map([["x", createNoise(seed)([1, 2, 4, 8])]]));
+  expect(opsOf(module).map(({ protocol }) => protocol)).toContain("coarse-max.attention-known-mask");
 });
 
 /** softmax(masked(x·W))·v of a private W, with what the client holds. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { coarseMaxAttention } from "../../../runtime/protocols/attention.ts";
+import { coarseMaxAttention, coarseMaxAttentionKnownMask } from "../../../runtime/protocols/attention.ts";
 import type { Spec } from "../../../runtime/protocols/define.ts";
 import { softmaxRows } from "../../harness/functions.ts";
 import { costOf, declaredUlps, execute, fixed, quantised, reals, resolve, worstUlps } from "../../harness/protocols.ts";
@@ -128,6 +128,32 @@ it("adds a shared mask to the scores, in the units of the scores, at any scale, 
     const exact = attend(s, spec.attrs.causal === true, Number(spec.attrs.scale), q, k, v, mask);
     expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(coarseMaxAttention, spec));
   }
+});
+
+it("adds a mask that everybody knows at the price of none, 20 seeds", () => {
+  const s = sizes(1, 2, 1, 3, 4, 5);
+  for (let trial = 0; trial < 20; trial++) {
+    const base = specOf(s, trial % 2 === 0, [1 / Math.LOG2E, 0.4][trial % 3] ?? 0.5, 12);
+    const spec = { ...base, operands: [...base.operands, fixed([1, 1, 3, 5], 12, -8, 2, 32)] };
+    const [q, k, v] = [
+      [24, 2, 8],
+      [20, 2, 8],
+      [20, 3, 10],
+    ].map(([count, bound, to], at) => quantised(reals(count!, -bound!, bound!, trial + 50 * at), to!));
+    const mask = quantised(reals(15, -8, 2, trial), 12);
+    const outcome = execute(coarseMaxAttentionKnownMask, spec, [q!, k!, v!, mask], { trial });
+    expect(outcome.metered).toEqual(outcome.counted);
+    const exact = attend(s, spec.attrs.causal === true, Number(spec.attrs.scale), q!, k!, v!, mask);
+    expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(coarseMaxAttentionKnownMask, spec));
+    // The same scores, in a ring that holds the sum with the mask: neither rounds nor words more.
+    const without = costOf(coarseMaxAttention, { ...base, attrs: { ...base.attrs, score_bound: 40 } });
+    const known = costOf(coarseMaxAttentionKnownMask, {
+      ...spec,
+      attrs: { ...spec.attrs, score_bound: 40 - 8 * Math.LOG2E },
+    });
+    expect(known).toEqual(without);
+  }
+  expect(() => resolve(coarseMaxAttentionKnownMask, specOf(s, true, 0.5, 12))).toThrow(/no mask/);
 });
 
 it("gives no weight to a score that a mask of −10⁴ takes away, 20 seeds", () => {
