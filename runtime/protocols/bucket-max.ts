@@ -40,7 +40,7 @@ export function* bucketMax(party: Party, x: Wire, rows: Rows, { lo, count }: Buc
   if (rows.every((row) => row.length === 1)) return take(x, rows.flat());
   const bits = counterBits(count - 1);
   const levels = levelsOf(rows, radix);
-  const widths = levels.map((groups) => counterBits(Math.max(...groups.map((group) => group.length))));
+  const widths = levels.map((groups) => counterBits(longestOf(groups)));
 
   const own = unitVectors(narrow(x.mask.secret, bits), widths[0]!);
   const turned = addConstant(narrow(x.opened, bits), -lo);
@@ -76,10 +76,12 @@ function levelsOf(rows: Rows, radix: number): readonly Groups[] {
   return levels;
 }
 
+const longestOf = (groups: Groups): number => groups.reduce((most, { length }) => Math.max(most, length), 0);
+
 /** Sums [buckets, groups] of [buckets, elements] over the members of each group. */
 function sumsOf(x: RingTensor, groups: Groups): RingTensor {
   const [buckets, elements] = x.shape as [number, number];
-  const longest = Math.max(...groups.map((group) => group.length));
+  const longest = longestOf(groups);
   // Groups are filled up with an element that is nobody's, and 0.
   const places = groups.flatMap((group) => [...group, ...Array(longest - group.length).fill(elements)]);
   const padded = concat([x, zeros([buckets, 1], x.width)], 1);
