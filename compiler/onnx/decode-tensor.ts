@@ -38,7 +38,7 @@ export function decodeTensor(tensor: proto.ITensorProto, problems: Problems, whe
   const number = tensor.dataType ?? 0;
   const narrow = narrowTypeOf(number);
   const dtype = narrow?.wide ?? dtypeOf(number);
-  if (!dtype || (narrow && tensor.dataLocation === 1)) {
+  if (!dtype) {
     const help = "export the model in float32, float16 or bfloat16, with plain integers";
     return report(problems, "MRL0109", where, `elements of type ${describeDtype(number)} are not supported`, help);
   }
@@ -54,7 +54,10 @@ export function decodeTensor(tensor: proto.ITensorProto, problems: Problems, whe
   if (tensor.segment) return report(problems, "MRL0114", where, "tensors in segments are not supported");
   const shape = dims.map(Number);
   if (narrow) {
-    const source = narrowSource(tensor, narrow, shape, problems, where);
+    const source =
+      tensor.dataLocation === 1
+        ? externalSource(tensor, packedLength(narrow, sizeOf(shape)), problems, where)
+        : narrowSource(tensor, narrow, shape, problems, where);
     return source && { name: tensor.name ?? "", dtype, dims: shape, source, narrow };
   }
   const source =

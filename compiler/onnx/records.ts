@@ -56,7 +56,7 @@ export interface OnnxTensor {
   readonly source: TensorSource;
   /** Name of the file's tensor that it was computed from; absent: its own. */
   readonly from?: string;
-  /** The file's own type, where the elements were widened to `dtype` when they were read. */
+  /** The file's own type, where elements are widened to `dtype` when they are read. */
   readonly narrow?: NarrowType;
 }
 

@@ -6,7 +6,7 @@ import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "./records.ts";
 import { innerNames } from "./structural.ts";
 
 /** What tools append to the names of weights that they quantise. */
-const suffix = /[._](quantized|quant|q\d\w*)$/i;
+const suffix = /([._](quantized|quant|dq|q\d\w*))+$/i;
 
 /** Numbers that a file may unpack to, beside so many for each that it stores: few readers with scales of their own. */
 const leastRoom = 2 ** 20;

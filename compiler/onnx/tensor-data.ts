@@ -3,6 +3,7 @@ import { sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { type Dtype, itemSizes } from "./dtype.ts";
 import { readExternal } from "./external.ts";
+import { widened } from "./narrow.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
 
 /** Above it a double does not hold every integer. */
@@ -116,7 +117,10 @@ export function encodeElements(dtype: Exclude<Dtype, "float16" | "bfloat16">, da
 /** The raw little-endian elements, read from the external file or computed where the model says so. */
 export function tensorBytes(model: Pick<OnnxModel, "file">, tensor: OnnxTensor): Uint8Array {
   const { source, name } = tensor;
-  if (source.kind === "external") return readExternal(model.file, name, source);
+  if (source.kind === "external") {
+    const bytes = readExternal(model.file, name, source);
+    return tensor.narrow ? widened(tensor.narrow, bytes, sizeOf(tensor.dims)) : bytes;
+  }
   return source.kind === "computed" ? source.bytes() : source.bytes;
 }
 

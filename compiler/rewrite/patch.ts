@@ -1,6 +1,7 @@
 import { fail } from "../../ir/diagnostic.ts";
 import { itemSizes } from "../onnx/dtype.ts";
 import { nodeBytes, tensorProtoBytes } from "../onnx/encode.ts";
+import { readExternal } from "../onnx/external.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx/records.ts";
 import { tensorBytes } from "../onnx/tensor-data.ts";
 import {
@@ -179,16 +180,17 @@ function patchTensor(body: Uint8Array, model: OnnxModel, patch: Patch, store: St
   const [name = ""] = stringsOf(body, fields.tensor.name);
   const old = model.graph.initializers.get(name);
   const changed = patch.tensors.get(name);
-  if (!old || (!changed && old.source.kind === "inline")) return body;
-  if (!changed)
-    return placed(
-      body,
-      store!.put(keyOf(old), old, () => tensorBytes(model, old)),
-    );
+  if (!old) return body;
+  if (!changed) {
+    if (old.source.kind !== "external") return body;
+    const { source } = old;
+    const read = (): Uint8Array => readExternal(model.file, name, source);
+    return placed(body, store!.put(keyOf(old), source.length, read));
+  }
   if (old.source.kind === "inline") return tensorProtoBytes(model, changed);
   return placed(
     withoutData(tensorProtoBytes(model, changed)),
-    store!.put(name, changed, () => tensorBytes(model, changed)),
+    store!.put(name, sizeInBytes(changed), () => tensorBytes(model, changed)),
   );
 }
 
@@ -198,7 +200,7 @@ function newTensor(tensor: OnnxTensor, model: OnnxModel, store: Store | undefine
   const body = outside
     ? placed(
         withoutData(whole),
-        store.put(tensor.name, tensor, () => tensorBytes(model, tensor)),
+        store.put(tensor.name, sizeInBytes(tensor), () => tensorBytes(model, tensor)),
       )
     : whole;
   return delimited(fields.graph.initializer, body);
@@ -229,7 +231,7 @@ function placed(body: Uint8Array, place: Place): Uint8Array {
 
 interface Store {
   readonly chunks: (() => Uint8Array)[];
-  readonly put: (key: string, tensor: OnnxTensor, read: () => Uint8Array) => Place;
+  readonly put: (key: string, length: number, read: () => Uint8Array) => Place;
 }
 
 function createStore(location: string): Store {
@@ -238,13 +240,13 @@ function createStore(location: string): Store {
   let end = 0;
   return {
     chunks,
-    put: (key, tensor, read) => {
+    put: (key, length, read) => {
       const known = places.get(key);
       if (known) return known;
       const gap = (alignment - (end % alignment)) % alignment;
       if (gap > 0) chunks.push(() => new Uint8Array(gap));
       chunks.push(read);
-      const place = { location, offset: end + gap, length: sizeInBytes(tensor) };
+      const place = { location, offset: end + gap, length };
       places.set(key, place);
       end = place.offset + place.length;
       return place;

@@ -197,11 +197,11 @@ describe("unpackQuantised", () => {
 
   it("makes one weight of a tensor that is unpacked twice, and keeps what others read", () => {
     const model = unpackedOf({
-      initializer: [stored("fc.weight_quantized", int8, [2, 2], [1, 2, 3, 4]), scale],
+      initializer: [stored("fc.weight_DQ_Q8", int8, [2, 2], [1, 2, 3, 4]), scale],
       input: [floatInfo("x", 1, 2)],
       node: [
-        node("DequantizeLinear", ["fc.weight_quantized", "s"], ["a"]),
-        node("DequantizeLinear", ["fc.weight_quantized", "s"], ["b"]),
+        node("DequantizeLinear", ["fc.weight_DQ_Q8", "s"], ["a"]),
+        node("DequantizeLinear", ["fc.weight_DQ_Q8", "s"], ["b"]),
         node("MatMul", ["x", "a"], ["p"]),
         node("MatMul", ["p", "b"], ["q"]),
         node("Mul", ["q", "s"], ["y"]),

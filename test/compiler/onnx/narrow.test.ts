@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { describe, expect, it } from "vitest";
-import { decodeModel } from "../../../compiler/onnx/decode.ts";
+import { decodeModel, readModel } from "../../../compiler/onnx/decode.ts";
 import { importModel } from "../../../compiler/onnx/import.ts";
 import { type NarrowType, narrowTypeOf, packedLength, widened } from "../../../compiler/onnx/narrow.ts";
 import { readTensor } from "../../../compiler/onnx/tensor-data.ts";
@@ -86,10 +89,28 @@ describe("stored tensors of narrow types", () => {
     }
   });
 
-  it("are refused where the data does not fit, or lies outside of the file", () => {
+  it("are read from external data too", () => {
+    const folder = mkdtempSync(join(tmpdir(), "marillc-narrow-"));
+    writeFileSync(join(folder, "w.data"), Uint8Array.of(0, 0x87, 0x0a));
+    const entries = [
+      { key: "location", value: "w.data" },
+      { key: "offset", value: "1" },
+    ];
+    const file = join(folder, "m.onnx");
+    writeFileSync(file, model({ ...scalars, dataLocation: 1, externalData: entries }));
+    const decoded = readModel(file);
+    expect([...readTensor(decoded, decoded.graph.initializers.get("onnx::c")!).data]).toEqual([7, -8, -6]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("are refused where the data does not fit", () => {
     expect(codesOf(() => decodeModel(model({ ...scalars, rawData: Uint8Array.of(1) }), "m.onnx"))).toEqual(["MRL0114"]);
-    const outside = { ...scalars, dataLocation: 1, externalData: [{ key: "location", value: "w.data" }] };
-    expect(codesOf(() => decodeModel(model(outside), "m.onnx"))).toEqual(["MRL0109"]);
+    const entries = [
+      { key: "location", value: "w.data" },
+      { key: "length", value: "3" },
+    ];
+    const outside = { ...scalars, dataLocation: 1, externalData: entries };
+    expect(codesOf(() => decodeModel(model(outside), "m.onnx"))).toEqual(["MRL0114"]);
   });
 
   it("may be the target of a cast of what is known, not of secrets", () => {
