@@ -107,12 +107,20 @@ function prefixOf(names: readonly string[], known: ReadonlySet<string> | undefin
 /** What may be a wrapper's: up to four segments in front. */
 const leadsOf = (path: readonly string[]): readonly string[] => path.map((_, end) => path.slice(0, end).join("."));
 
+/** What a product is called, and what ONNX Runtime's optimiser makes of one. */
+const products: Readonly<Record<string, readonly string[]>> = {
+  "": ["MatMul", "Gemm"],
+  "com.microsoft": ["FusedMatMul", "FusedGemm"],
+};
+const isProduct = ({ op, domain }: OnnxNode): boolean =>
+  Object.hasOwn(products, domain) && products[domain]!.includes(op);
+
 function findLinears(model: OnnxModel, told: ReadonlyMap<string, Told>, prefix: Prefix): LinearNode[] {
   const { nodes, initializers } = model.graph;
   const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const found: Omit<LinearNode, "module">[] = [];
   for (const node of nodes) {
-    if (node.domain !== "" || (node.op !== "MatMul" && node.op !== "Gemm")) continue;
+    if (!isProduct(node)) continue;
     const operand = node.inputs[1] ?? "";
     const maker = makers.get(operand);
     const transpose = maker?.op === "Transpose" && maker.domain === "";
