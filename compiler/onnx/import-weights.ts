@@ -4,6 +4,7 @@ import type { Dtype } from "./dtype.ts";
 import { isFormula } from "./import-formula.ts";
 import { parseNames } from "./module-path.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
+import { isRotary } from "./rotary-table.ts";
 import { factorNames, structuralNames } from "./structural.ts";
 import { readTensor, transpose } from "./tensor-data.ts";
 import { type RecoveredName, recoverNames, type WeightNames } from "./weight-names.ts";
@@ -55,10 +56,13 @@ export function sameTensor(a: Tensor, b: Tensor): boolean {
   return sameShape(a.shape, b.shape) && a.data.every((value, at) => Object.is(value, b.data[at]));
 }
 
-/** The exporter's note of what it folded, and names that more than one tensor has a claim to. */
+/** The exporter's note of what it folded into a tensor. */
+const foldedInto = ({ graph }: Pick<OnnxModel, "graph">, initializer: string): readonly string[] =>
+  parseNames(graph.valueInfo.get(initializer)?.metadata.get("pkg.onnxscript.optimizer.folded_from") ?? "") ?? [];
+
+/** What the exporter folded, and names that more than one tensor has a claim to. */
 function originsOf({ graph }: OnnxModel, { conflicts }: WeightNames, initializer: string): readonly string[] {
-  const note = graph.valueInfo.get(initializer)?.metadata.get("pkg.onnxscript.optimizer.folded_from");
-  const folded = (parseNames(note ?? "") ?? []).filter((name) => parameterName.test(name));
+  const folded = foldedInto({ graph }, initializer).filter((name) => parameterName.test(name));
   const claimed = [...conflicts].filter(([, claims]) => claims.includes(initializer)).map(([name]) => name);
   return [...folded, ...claimed];
 }
@@ -88,7 +92,10 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     const recovered = own ?? tie;
     const tensor = once(() => readTensor(model, source));
     const isFactor = factors.has(source.name) && sizeOf(source.dims) > 1;
-    if (structural.has(source.name) || (!isFactor && isConstant(source, recovered, tensor))) {
+    if (
+      structural.has(source.name) ||
+      (!isFactor && isConstant(source, recovered, tensor, foldedInto(model, source.name)))
+    ) {
       constants.add(source.name);
       continue;
     }
@@ -128,11 +135,16 @@ const bufferName = /(^|[._])(inv_freq|rotary|rope|position_ids|cos|sin)/i;
  * Integers that nothing multiplies with, booleans and nameless single numbers are part of the graph. So are nameless tables that follow from the
  * architecture by a formula; what has a parameter's name is a weight whatever its numbers are.
  */
-function isConstant(source: OnnxTensor, recovered: RecoveredName | undefined, tensor: () => Tensor): boolean {
+function isConstant(
+  source: OnnxTensor,
+  recovered: RecoveredName | undefined,
+  tensor: () => Tensor,
+  folded: readonly string[] = [],
+): boolean {
   if (elementOf(source.dtype).kind !== "f32") return true;
   if (recovered && !bufferName.test(recovered.name)) return false;
   if (sizeOf(source.dims) <= 1) return !recovered && !bareName.test(source.name);
-  return isFormula(tensor());
+  return isFormula(tensor()) || isRotary([recovered?.name ?? source.name, ...folded], tensor());
 }
 
 /** Whether a tensor that nothing but the file names is part of the graph. */
