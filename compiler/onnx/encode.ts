@@ -50,7 +50,7 @@ export function extractSubgraph(
         ...[...needed.extents].map(([name, extents]) => extentsMessage(name, extents)),
       ],
       input: inputs.map((name) => valueInfo(name, borderType(model, name, options))),
-      output: outputs.map((name) => valueInfo(name, borderType(model, name, options))),
+      output: outputs.map((name) => outputInfo(name, borderType(model, name, options))),
     },
   });
   return onnx.ModelProto.encode(message).finish();
@@ -165,6 +165,10 @@ function valueInfo(name: string, type: BorderType): proto.IValueInfoProto {
   const shape = { dim: type.dims.map((dimValue) => ({ dimValue })) };
   return { name, type: { tensorType: { elemType: onnxNumberOf(type.dtype), shape } } };
 }
+
+/** Integers of all widths are one type to the compiler: which one an output has, its reader infers. */
+const outputInfo = (name: string, type: BorderType): proto.IValueInfoProto =>
+  type.dtype === "int64" ? { name } : valueInfo(name, type);
 
 /** A node as the bytes of a NodeProto. */
 export function nodeBytes(model: OnnxModel, node: OnnxNode): Uint8Array {

@@ -40,9 +40,44 @@ function gatherElements(context: LowerContext): Operand {
   const data = inputOf(context, 0, "data");
   const whole = context.shape(data);
   const axis = axisOf(intAttr(context, "axis", 0), whole.length);
-  const indices = neededInput(context, 1, "indices");
-  if (indices.shape.length !== whole.length) refuse(`expected indices of rank ${whole.length}`);
-  return picked(context, data, flatPlaces(whole, indices, axis), indices.shape);
+  const given = inputOf(context, 1, "indices");
+  const to = context.shape(given);
+  if (to.length !== whole.length) refuse(`expected indices of rank ${whole.length}`);
+  const first = tensor(to, new Float64Array(sizeOf(to)));
+  // Of equal elements each is the first: RoBERTa looks its token types up among zeros, by places.
+  if (data.kind === "constant" && isEqualAlong(data.tensor, axis)) {
+    return picked(context, data, flatPlaces(whole, first, axis), to);
+  }
+  if (given.kind === "value" && given.type.label !== "shared") {
+    return pickedAt(context, data, given, axis, flatPlaces(whole, first, axis));
+  }
+  return picked(context, data, flatPlaces(whole, neededInput(context, 1, "indices"), axis), to);
+}
+
+function isEqualAlong({ shape, data }: Tensor, axis: number): boolean {
+  const stride = stridesOf(shape)[axis]!;
+  return data.every((x, at) => x === data[at - (Math.floor(at / stride) % shape[axis]!) * stride]);
+}
+
+/** The same of indices that one party computes in the clear; `bases` are the flat places of index 0. */
+function pickedAt(
+  { emit, shape, constant }: LowerContext,
+  data: Operand,
+  indices: Operand,
+  axis: number,
+  bases: readonly number[],
+): Operand {
+  const [whole, to] = [shape(data), shape(indices)];
+  const integer = (value: number): Operand => constant(tensor([], [value]), i64);
+  const isNegative = emit("cast", [emit("compare", [indices, integer(0)], { kind: "less" })], { to: "i64" });
+  const place = emit("add", [indices, emit("mul", [isNegative, integer(whole[axis]!)])]);
+  const offset = emit("mul", [place, integer(stridesOf(whole)[axis]!)]);
+  const flat = emit("add", [
+    emit("reshape", [offset], { shape: [sizeOf(to)] }),
+    constant(tensor([bases.length], bases), i64),
+  ]);
+  const row = emit("reshape", [data], { shape: [sizeOf(whole)] });
+  return emit("reshape", [emit("gather", [row, flat], { axis: 0 })], { shape: to });
 }
 
 /** Each element from the data or, where it is one of `places`, from the last update that goes there. */

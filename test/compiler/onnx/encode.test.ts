@@ -42,6 +42,17 @@ describe("extractSubgraph", () => {
     expect(again.graph.nodes[0]!.attributes.get("n")).toEqual({ kind: "int", value: -3 });
   });
 
+  it("leaves the width of integers that come out to the reader", async () => {
+    const cast = { ...node("Cast", ["x"], ["y"]), attribute: [{ name: "to", type: 2, i: 6 }] };
+    const graph = { name: "g", input: [floatInfo("x", 3)], output: [floatInfo("z", 3)] };
+    const model = decodeModel(modelBytes({ ...graph, node: [cast, node("Neg", ["y"], ["z"])] }), "g");
+    // The compiler knows one type of integers.
+    const types = new Map<string, BorderType>([["y", { dtype: "int64", dims: [3] }]]);
+    const session = await InferenceSession.create(extractSubgraph(model, ["x"], ["y"], { name: "cut", types }));
+    const { y } = await session.run({ x: new Tensor("float32", [1.5, -2, 3], [3]) });
+    expect([y!.type, ...(y!.data as Int32Array)]).toEqual(["int32", 1, -2, 3]);
+  });
+
   it("names what is missing from a cut", () => {
     const model = decodeModel(smallModel(), "small.onnx");
     const extract = (inputs: string[], outputs: string[]) => () =>
