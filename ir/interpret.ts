@@ -80,15 +80,19 @@ function admit(found: Tensor | undefined, type: TensorType, at: string, options:
   return settle(found, type.element, options);
 }
 
-/** A weight, or the one row of it that the module takes. */
-function rowOf({ placed }: Module, weight: string, found: Tensor | undefined, place?: number): Tensor | undefined {
-  const where = placed?.[weight];
+/** A weight, or the rows of it that the module takes, from that of the place on. */
+function rowsOf(module: Module, id: ValueId, found: Tensor | undefined, place?: number): Tensor | undefined {
+  const weight = module.params[id]!;
+  const where = module.placed?.[weight];
   if (!where || !found) return found;
-  if (place === undefined || !(place >= 0 && place < where.rows)) {
-    const message = `expected a place from 0 to ${where.rows - 1}, found ${place ?? "none"}`;
+  const count = typeOf(module, id).shape[where.axis]!;
+  const last = where.rows - count;
+  if (place === undefined || !(place >= 0 && place <= last)) {
+    const message = `expected a place from 0 to ${last}, found ${place ?? "none"}`;
     return fail({ code: "MRL0391", message, at: `weight ${JSON.stringify(weight)}` });
   }
-  return gather.evaluate([found, { shape: [1], data: Float64Array.of(place) }], { axis: where.axis });
+  const rows = Float64Array.from({ length: count }, (_, row) => place + row);
+  return gather.evaluate([found, { shape: [count], data: rows }], { axis: where.axis });
 }
 
 function settle(value: Tensor, element: Element, options: InterpretOptions): Tensor {
@@ -161,7 +165,7 @@ export function interpretRaw(
   const read = (id: ValueId): Tensor => {
     const weight = module.params[id];
     if (weight !== undefined && !values.has(id)) {
-      const found = rowOf(module, weight, weights.get(weight), options.place);
+      const found = rowsOf(module, id, weights.get(weight), options.place);
       keep(id, admit(found, typeOf(module, id), `param %${id} = ${JSON.stringify(weight)}`, options));
     }
     return values.get(id)!;

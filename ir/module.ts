@@ -36,7 +36,7 @@ export interface Step {
   readonly ops: readonly Op[];
 }
 
-/** Of a weight's rows along an axis only one is taken: that of the place that a query is about, told when it runs. */
+/** Of a weight's rows along an axis not all are taken: those from the place on that a query is about, told when it runs. */
 export interface Placed {
   readonly axis: number;
   /** Extent of the whole weight along it. */
@@ -49,7 +49,7 @@ export interface Module {
   readonly inputs: readonly ValueId[];
   /** Value to its name in the weight store; weights never live in the IR. */
   readonly params: Readonly<Record<ValueId, string>>;
-  /** By name of a weight: what its params, of extent 1 along the axis, take of it. */
+  /** By name of a weight: what its params, of as many rows as they take, take of it. */
   readonly placed?: Readonly<Record<string, Placed>>;
   readonly steps: readonly Step[];
   readonly outputs: readonly ValueId[];

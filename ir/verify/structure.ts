@@ -56,15 +56,16 @@ function definitions({ module, value }: Context): readonly Diagnostic[] {
   return found;
 }
 
-/** A param that takes one row of its weight has extent 1 along the axis, and the weight has rows to take. */
+/** A param that takes rows of its weight has no more of them along the axis than the weight. */
 function places({ module, value }: Context): readonly Diagnostic[] {
   return Object.entries(module.params).flatMap(([id, weight]) => {
     const placed = module.placed?.[weight];
     if (!placed) return [];
     const { axis, rows } = placed;
     const counts = Number.isSafeInteger(axis) && axis >= 0 && Number.isSafeInteger(rows) && rows > 0;
-    if (counts && value(id)?.type.shape[axis] === 1) return [];
-    const message = `expected one row along axis ${axis} of a weight of ${rows}, found [${value(id)?.type.shape.join(", ")}]`;
+    const taken = value(id)?.type.shape[axis] ?? 0;
+    if (counts && taken >= 1 && taken <= rows) return [];
+    const message = `expected some rows along axis ${axis} of a weight of ${rows}, found [${value(id)?.type.shape.join(", ")}]`;
     return [{ code: "MRL0317", message, at: `param %${id}` }];
   });
 }

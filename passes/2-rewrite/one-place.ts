@@ -11,7 +11,9 @@ import { type Followed, placeRules, type Site } from "./place-rules.ts";
 export interface OnePlaceOptions {
   /** Places of the window. */
   readonly length: number;
-  /** Places whose keys and values are there; default: all but one. */
+  /** Places of the program, one after the other; default: 1. */
+  readonly count?: number;
+  /** Places whose keys and values are there, at most; default: all others. */
   readonly past?: number;
   /** How those are held; default: as opened wires, whose masks the dealer knows. */
   readonly held?: Pick<TensorType, "label" | "sharing">;
@@ -40,11 +42,12 @@ interface Walk extends Required<OnePlaceOptions> {
  * The program for one new place of a causal model, from the program for its whole window: row p of every value, where
  * no operator but causal attention looks at other rows than p. Attention then reads the keys and values of the places
  * before as they were opened there: attention(q, k, v)[p] = cached-attention(q[p], k[p], v[p], k[0…p), v[0…p)).
- * Values keep their names. A diagnostic where an operator mixes places in another way.
+ * Of several new places each reads those up to itself. Values keep their names. A diagnostic where an operator mixes
+ * places in another way.
  */
 export function onePlace<S extends Pick<SplitState, "module">>(
   from: S,
-  { length, past = length - 1, held = { label: "shared", sharing: "wire" } }: OnePlaceOptions,
+  { length, count = 1, past = length - count, held = { label: "shared", sharing: "wire" } }: OnePlaceOptions,
 ): OnePlace<S> | Diagnostic {
   const { module } = from;
   const rows = new Map<string, number>();
@@ -57,7 +60,7 @@ export function onePlace<S extends Pick<SplitState, "module">>(
     axes.set(id, 1);
   }
   const builder = createBuilder(module.name, "rewrite");
-  const walk: Walk = { from, length, past, held, builder, axes, rows, kept: new Map(), placed: new Map() };
+  const walk: Walk = { from, length, count, past, held, builder, axes, rows, kept: new Map(), placed: new Map() };
   const steps: Step[] = [];
   for (const op of opsOf(module)) {
     const step = stepOf(op, walk);
@@ -79,7 +82,7 @@ const mixes = (why: string, at: string, because: readonly string[] = []): Diagno
   help: "it runs over its whole window for every token",
 });
 
-/** An op of the window as one of a place. */
+/** An op of the window as one of fewer places. */
 interface Step {
   readonly op: Op;
   readonly axis: number | undefined;
@@ -103,7 +106,7 @@ function stepOf(op: Op, walk: Walk): Step | Diagnostic {
 }
 
 function follow(op: Op, walk: Walk): Followed | string {
-  const { from, axes, length } = walk;
+  const { from, axes, length, count } = walk;
   const { module } = from;
   if (op.name === "attention") return attended(op, walk);
   const rule = placeRules.get(op.name);
@@ -115,6 +118,7 @@ function follow(op: Op, walk: Walk): Followed | string {
     attrs: op.attrs,
     result: typeOf(module, op.result).shape,
     length,
+    count,
   };
   return rule(site);
 }
@@ -127,10 +131,10 @@ function attended({ operands, attrs }: Op, { axes }: Walk): Followed | string {
 }
 
 function build(walk: Walk, steps: readonly Step[]): void {
-  const { from, axes, builder, rows, length, past, held } = walk;
+  const { from, axes, builder, rows, length, count, past, held } = walk;
   const { module } = from;
   const shrunk = (type: TensorType, axis: number | undefined): TensorType =>
-    axis === undefined ? type : { ...type, shape: type.shape.with(axis, 1) };
+    axis === undefined ? type : { ...type, shape: type.shape.with(axis, count) };
   for (const id of module.inputs) {
     const { type, range } = module.values[id]!;
     builder.input(id, shrunk(type, axes.get(id)), range);

@@ -13,18 +13,20 @@ export interface Site {
   readonly result: Shape;
   /** Places of the window. */
   readonly length: number;
+  /** Those of them that the op has now. */
+  readonly count: number;
 }
 
-/** The op at one place. */
+/** The op at fewer places, one after the other. */
 export interface Followed {
   /** Along which axis the result has the places. */
   readonly axis: number;
   readonly attrs?: Attrs;
-  /** Weights of which the place's row is taken, by operand: along which axis. */
+  /** Weights of which the places' rows are taken, by operand: along which axis. */
   readonly rows?: Readonly<Record<number, number>>;
 }
 
-/** The op at one place, or why it looks at several. */
+/** The op at fewer places, or why it looks at others. */
 export type Rule = (site: Site) => Followed | string;
 
 const numbers = (attrs: Attrs, name: string): readonly number[] => attrs[name] as readonly number[];
@@ -67,28 +69,30 @@ const rowsThrough: Rule = (site) =>
 
 /** Places are in row-major order before and after: as many elements in front of their axis. */
 const reshaped: Rule = (site) => {
-  const { shapes, attrs, length } = site;
+  const { shapes, attrs, length, count } = site;
   const before = sizeOf(shapes[0]!.slice(0, first(site)));
   const shape = numbers(attrs, "shape");
   const axis = shape.findIndex((extent, at) => extent === length && sizeOf(shape.slice(0, at)) === before);
-  return axis < 0 ? several : { axis, attrs: { ...attrs, shape: shape.with(axis, 1) } };
+  return axis < 0 ? several : { axis, attrs: { ...attrs, shape: shape.with(axis, count) } };
 };
 
 const transposed: Rule = (site) => ({ axis: numbers(site.attrs, "perm").indexOf(first(site)) });
 
 const sliced: Rule = (site) => {
   const axis = first(site);
-  const { attrs, length } = site;
+  const { attrs, length, count } = site;
   const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numbers(attrs, name));
   const whole = starts![axis] === 0 && ends![axis] === length && steps![axis] === 1;
-  return whole ? { axis, attrs: { ...attrs, ends: ends!.with(axis, 1) } } : "it takes some places of the window only";
+  return whole
+    ? { axis, attrs: { ...attrs, ends: ends!.with(axis, count) } }
+    : "it takes some places of the window only";
 };
 
 const expanded: Rule = (site) => {
   const shape = numbers(site.attrs, "shape");
   const axis = site.result.length - (site.shapes[0]!.length - first(site));
   const at = shape.length - (site.result.length - axis);
-  return { axis, attrs: { ...site.attrs, shape: shape.with(at, 1) } };
+  return { axis, attrs: { ...site.attrs, shape: shape.with(at, site.count) } };
 };
 
 const joined: Rule = (site) => {

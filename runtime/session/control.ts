@@ -5,7 +5,8 @@ import { placesOf, readsKept } from "./memory.ts";
 
 /**
  * What a query is about, in a session with a memory. Program 0 runs over a window, of whose rows the first `place` are
- * text and are kept; program 1 goes on at `place`, the number of rows that are kept by then. Public: all parties know it.
+ * text and are kept, as those behind program 1 do over shorter windows; program 1 goes on at `place`, the number of rows
+ * that are kept by then. Public: all parties know it.
  */
 export interface Asked {
   readonly program: number;

@@ -7,7 +7,7 @@ import type { Channel } from "../transport/channel.ts";
 import { type Asked, decodeRequest, maxRequestBytes, programAsked } from "./control.ts";
 import { sessionError } from "./errors.ts";
 import { runOnline, runSegments } from "./exchange.ts";
-import { atPlace, ghostKept, nothingKept, remember } from "./memory.ts";
+import { atPlace, ghostKept, keptFor, nothingKept, remember } from "./memory.ts";
 import { ghostInputs, predictions } from "./predict.ts";
 import { concatBytes, hiddenBytes, sessionWeights, weightHandles } from "./weights.ts";
 
@@ -16,13 +16,15 @@ import { concatBytes, hiddenBytes, sessionWeights, weightHandles } from "./weigh
  * server asks for one frame of corrections per segment of the program, as far ahead as they will be read; where the
  * program has it compute, its part of the query follows. Ends when the server says so. No query is dealt twice. `following`
  * goes on from what the program keeps; of that the dealer has the masks, and deals products of old ones with new ones.
+ * `windows`: programs of shorter windows, which keep the same.
  */
 export async function runDealer(
   program: Program,
   channels: { readonly client: Channel; readonly server: Channel },
   following?: Program,
+  windows: readonly Program[] = [],
 ): Promise<{ readonly queries: number; readonly asked: readonly Asked[] }> {
-  const programs = [program, ...(following ? [following] : [])];
+  const programs = following ? [program, following, ...windows] : [program];
   const all = sessionWeights(programs);
   const predicted = predictions(programs);
   const clientSeed = freshSeed();
@@ -54,17 +56,20 @@ export async function runDealer(
       emitToClient: (_, packed) => frames.client.push(packed),
       stock,
     });
-    const dealt = await runSegments(current.body(toolbox, party, ghostInputs(current), weights, memory.wires), {
-      after: async (index) => {
-        for (const to of ["server", "client"] as const) {
-          const frame = concatBytes(frames[to]);
-          frames[to] = [];
-          const due = segments[to][index];
-          if (frame.length !== due) throw new Error(`dealt the ${to} ${frame.length} bytes where ${due} are due`);
-          if (frame.length > 0) await channels[to].send(frame);
-        }
+    const dealt = await runSegments(
+      current.body(toolbox, party, ghostInputs(current), weights, keptFor(current, memory)),
+      {
+        after: async (index) => {
+          for (const to of ["server", "client"] as const) {
+            const frame = concatBytes(frames[to]);
+            frames[to] = [];
+            const due = segments[to][index];
+            if (frame.length !== due) throw new Error(`dealt the ${to} ${frame.length} bytes where ${due} are due`);
+            if (frame.length > 0) await channels[to].send(frame);
+          }
+        },
       },
-    });
+    );
     if (dealerComputes) {
       const kept = ghostKept(current, asked.place);
       const steps = current.body(toolbox, dealerOnline(stock), ghostInputs(current), weights, kept);

@@ -10,7 +10,7 @@ import type { Channel } from "../transport/channel.ts";
 import { type Asked, decodeRequest, encodeRequest, maxRequestBytes, programAsked, windowAsked } from "./control.ts";
 import { sessionError } from "./errors.ts";
 import { runOnline, runSegments } from "./exchange.ts";
-import { atPlace, type Memory, nothingKept, remember } from "./memory.ts";
+import { atPlace, keptFor, type Memory, nothingKept, remember } from "./memory.ts";
 import { ghostInputs, predictions, seedBytes } from "./predict.ts";
 import { openedBytes, sessionWeights, weightHandles } from "./weights.ts";
 
@@ -20,11 +20,21 @@ export interface PartyOptions {
   readonly program: Program;
   /** The program that goes on, place by place, from what the first one keeps. */
   readonly next?: Program;
+  /** Programs of shorter windows, which keep the same: for texts that begin with less. With `next` alone. */
+  readonly windows?: readonly Program[];
   /** Integers of the weights that this party knows. */
   readonly tensors: ReadonlyMap<string, IntTensor>;
   readonly peer: Channel;
   readonly dealer: Channel;
 }
+
+/** All programs of a session by the numbers under which they are asked for. */
+export const programsOf = ({
+  program,
+  next,
+  windows = [],
+}: Pick<PartyOptions, "program" | "next" | "windows">): readonly Program[] =>
+  next ? [program, next, ...windows] : [program];
 
 export interface QueryResult {
   readonly asked: Asked;
@@ -109,8 +119,8 @@ interface OpenParty {
 
 /** Seeds and hidden weights, once per session. */
 async function open(options: PartyOptions, role: "client" | "server"): Promise<OpenParty> {
-  const { program, next: following, peer, dealer } = options;
-  const programs = [program, ...(following ? [following] : [])];
+  const { peer, dealer } = options;
+  const programs = programsOf(options);
   const all = sessionWeights(programs);
   const predicted = predictions(programs);
   const ownSeed = freshSeed();
@@ -150,7 +160,7 @@ async function open(options: PartyOptions, role: "client" | "server"): Promise<O
   const bodyOf = (asked: Asked, party: Party, inputs: Readonly<Record<string, IntTensor>>, kept: Memory) => {
     const current = programs[asked.program]!;
     const weights = atPlace(current, all.of(asked.program, handles), asked.place);
-    return current.body(toolbox, party, inputs, weights, kept.wires);
+    return current.body(toolbox, party, inputs, weights, keptFor(current, kept));
   };
   const prepare = async (asked: Asked): Promise<Prepared> => {
     const current = check(asked);

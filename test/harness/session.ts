@@ -33,6 +33,7 @@ export interface SessionRun {
 /** A session whose queries go on from what those before kept. */
 export interface Chain {
   readonly next?: Program;
+  readonly windows?: readonly Program[];
   /** What each query is about. */
   readonly asked?: readonly Asked[];
 }
@@ -43,7 +44,7 @@ export async function runSession(
   tensors: ReadonlyMap<string, IntTensor>,
   queries: readonly Readonly<Record<string, IntTensor>>[],
   wrap: (channel: Channel) => Channel = (channel) => channel,
-  { next, asked = [] }: Chain = {},
+  { next, windows = [], asked = [] }: Chain = {},
 ): Promise<SessionRun> {
   const [clientServer, serverClient] = memoryPair("client", "server");
   const [clientDealer, dealerClient] = memoryPair("client", "dealer");
@@ -65,8 +66,8 @@ export async function runSession(
     "dealer→server": toServer.sent.payloadBytes,
     "dealer→client": toClient.sent.payloadBytes,
   });
-  const programs = { program, ...(next && { next }) };
-  const dealer = runDealer(program, { client: toClient, server: toServer }, next);
+  const programs = { program, ...(next && { next }), windows };
+  const dealer = runDealer(program, { client: toClient, server: toServer }, next, windows);
   const asServer = (async () => {
     const session = await openServer({ ...programs, tensors, peer: server, dealer: toDealer });
     while (await session.serve());

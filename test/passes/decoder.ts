@@ -49,8 +49,8 @@ export const secure = (whole: Model): SplitState =>
     split(whole, { reveal: whole.module.outputs.map((output) => ({ output, to: "client" as const })) }),
   );
 
-export function derive(state: SplitState, past?: number): OnePlace {
-  const made = onePlace(state, { length, ...(past !== undefined && { past }) });
+export function derive(state: SplitState, past?: number, count = 1): OnePlace {
+  const made = onePlace(state, { length, count, ...(past !== undefined && { past }) });
   if ("code" in made) throw new Error(made.message);
   return made;
 }
