@@ -12,8 +12,8 @@ import type { Plan } from "../targets/program/plan.ts";
 import { canonicalJson } from "./build-dir.ts";
 import type { ClientSteps } from "./client-steps.ts";
 import { programOf } from "./execute.ts";
-import type { Manifest } from "./manifest.ts";
-import type { NextPlace } from "./next-place.ts";
+import type { Manifest, PlacesManifest } from "./manifest.ts";
+import type { NextPlace, SomePlaces } from "./next-place.ts";
 import { constantDigests } from "./onnx/constants.ts";
 import type { Dtype } from "./onnx/dtype.ts";
 import { type BorderType, extractSubgraph } from "./onnx/encode.ts";
@@ -57,14 +57,17 @@ export function buildFiles(build: Build): {
   const artefactsOf = (program: string, models: ReadonlyMap<string, Uint8Array>): string =>
     sha256([program, ...[weightFiles.get("client")!, ...models.values()].map(sha256)].join("\n"));
   const window = manifestOf(build, hash, artefactsOf(hash, clientModels));
-  const nextHash = next && sha256(next.text);
-  const manifest = nextHash
+  const models = steps?.files ?? clientModels;
+  const describe = (of: SomePlaces, places: number): PlacesManifest =>
+    placesOf(window, of, places, { programHash: sha256(of.text), artefactsHash: artefactsOf(sha256(of.text), models) });
+  const manifest: Manifest = next
     ? {
         ...window,
-        decode: decodeOf(window, next, steps, {
-          programHash: nextHash,
-          artefactsHash: artefactsOf(nextHash, steps?.files ?? clientModels),
-        }),
+        decode: {
+          ...describe(next, next.length),
+          ...(steps && { clear: { places: placesInput, kept: steps.kept } }),
+          ...(next.windows.length > 0 && { windows: next.windows.map((each) => describe(each, each.places)) }),
+        },
       }
     : window;
 
@@ -82,7 +85,10 @@ export function buildFiles(build: Build): {
     }
   };
   putProgram("program", plan, text, hash);
-  if (nextHash) putProgram("decode", next.plan, next.text, nextHash);
+  if (next) putProgram("decode", next.plan, next.text, sha256(next.text));
+  for (const each of next?.windows ?? []) {
+    putProgram(`window-${each.places}`, each.plan, each.text, sha256(each.text));
+  }
   for (const role of roles) {
     put(`${role}/manifest.json`, canonicalJson(manifest));
     if (role !== "dealer") put(`${role}/weights.safetensors`, weightFiles.get(role)!);
@@ -197,13 +203,13 @@ function manifestOf(build: Build, programHash: string, artefactsHash: string): M
   };
 }
 
-/** What the manifest says of the program of one place, beside what holds of both. */
-function decodeOf(
+/** What the manifest says of a program of some places, beside what holds of the window's too. */
+function placesOf(
   { cuts, reveals, setting }: Manifest,
-  { module, plan, axes, length }: NextPlace,
-  steps: ClientSteps | undefined,
+  { module, plan, axes }: SomePlaces,
+  places: number,
   hashes: { readonly programHash: string; readonly artefactsHash: string },
-): NonNullable<Manifest["decode"]> {
+): PlacesManifest {
   const { offline, online } = predict(programOf(plan, hashes.programHash));
   const placed = <T extends { readonly value: ValueId }>(each: T, shape: readonly number[]) => ({
     ...each,
@@ -212,11 +218,10 @@ function decodeOf(
   });
   return {
     ...hashes,
-    places: length,
+    places,
     cuts: cuts.map((cut) => placed(cut, typeOf(module, cut.value).shape)),
     reveals: reveals.map((reveal) => placed(reveal, plan.outputs[reveal.value]!.shape)),
     kept: Object.entries(plan.kept).map(([name, { shape, width }]) => ({ name, shape, width })),
-    ...(steps && { clear: { places: placesInput, kept: steps.kept } }),
     predicted: named(setting, { offline, online }),
   };
 }

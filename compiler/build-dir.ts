@@ -54,6 +54,9 @@ const ofBuilds: ReadonlySet<string> = new Set([
   ...roles.flatMap((role) => perParty.map((file) => `${role}/${file}`)),
 ]);
 
+/** Programs of shorter windows. */
+const ofWindow = /^((client|server|dealer)\/)?window-\d+\.(ts|js|mir)$/;
+
 /**
  * Writes a build directory as a whole: into a folder beside it, which then takes its place, so that what an earlier
  * build left is gone and a failure leaves the earlier build as it was. Refuses a folder that holds anything else.
@@ -106,7 +109,7 @@ function checkTarget(target: string, shown: string, files: ReadonlyMap<string, U
     fail(problem("MRL0601", shown, "the build directory exists and is not a folder", "name another with -o"));
   }
   const present = entriesOf(target);
-  const foreign = present.filter((path) => !ofBuilds.has(path) && !files.has(path));
+  const foreign = present.filter((path) => !ofBuilds.has(path) && !ofWindow.test(path) && !files.has(path));
   if (present.length === 0 || (foreign.length === 0 && isBuild(target))) return;
   fail({
     code: "MRL0602",

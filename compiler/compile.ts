@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { sortedUniq } from "lodash-es";
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../ir/diagnostic.ts";
 import type { Module, Stage, ValueId } from "../ir/module.ts";
 import { print } from "../ir/text/print.ts";
@@ -87,6 +88,7 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
   const { quantized, selected, scheduled } = finish(secure.private, calibration);
   const module = { ...scheduled.module, name: safeProgramName(name) };
   // What a preset is about is published for whole windows.
+  const buckets = sortedUniq([...(settled.buckets ?? [])].sort((a, b) => a - b));
   const found = preset
     ? undefined
     : nextPlace({
@@ -94,6 +96,7 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
         state: secure.private,
         module,
         setting,
+        buckets,
         finish: (state, kept) => finish(state, withKept(calibration, kept)).scheduled,
       });
   const both = found && "plan" in found ? found : undefined;

@@ -16,12 +16,16 @@ export interface LoadedParty {
   readonly program: Program;
   /** The program of one place, where the build has one. */
   readonly decode?: Program;
+  /** Programs of shorter windows, in the order of the manifest. */
+  readonly windows: readonly Program[];
   /** Integers of the weights that this party holds; none at the dealer. */
   readonly tensors: ReadonlyMap<string, IntTensor>;
   /** Text of program.mir; empty where only the party's own folder of the client is there. */
   readonly mir: string;
   /** Text of decode.mir, likewise. */
   readonly decodeMir?: string;
+  /** Texts of window-<places>.mir, likewise. */
+  readonly windowMirs: readonly string[];
 }
 
 const maxTextBytes = 256 * 2 ** 20;
@@ -36,12 +40,19 @@ export async function loadParty(dir: string, role: Role): Promise<LoadedParty> {
   const program = await importProgram(join(folder, "program.js"), role, manifest, manifest.programHash);
   const decode =
     manifest.decode && (await importProgram(join(folder, "decode.js"), role, manifest, manifest.decode.programHash));
+  const shorter = manifest.decode?.windows ?? [];
+  const windowMirs = shorter.map(({ places, programHash }) => readMir(folder, `window-${places}.mir`, programHash));
+  const windows = await Promise.all(
+    shorter.map(({ places, programHash }) =>
+      importProgram(join(folder, `window-${places}.js`), role, manifest, programHash),
+    ),
+  );
   const file = join(folder, "weights.safetensors");
   const tensors = existsSync(file) ? unpackWeights(file) : noWeights(role, file);
-  for (const each of [program, ...(decode ? [decode] : [])])
+  for (const each of [program, ...(decode ? [decode] : []), ...windows])
     throwIfAny(weightProblems(each.weights, tensors, role, file));
   const next = decode && decodeMir !== undefined ? { decode, decodeMir } : {};
-  return { manifest, program, ...next, tensors, mir };
+  return { manifest, program, ...next, windows, windowMirs, tensors, mir };
 }
 
 /** Only the dealer has none. */

@@ -4,6 +4,21 @@ import type { ConstantDigest } from "./onnx/constants.ts";
 import type { ChosenFor } from "./report/chosen-for.ts";
 import type { NamedBytes, PartyName } from "./report/names.ts";
 
+/** What the manifest says of a program of some places, beside what holds of the window's too. */
+export interface PlacesManifest {
+  readonly programHash: string;
+  readonly artefactsHash: string;
+  readonly places: number;
+  readonly cuts: readonly (Manifest["cuts"][number] & { readonly axis: number })[];
+  readonly reveals: readonly (Manifest["reveals"][number] & { readonly axis: number })[];
+  /** Wires that stay opened under their masks, of which nothing is revealed; shape and ring of one query's. */
+  readonly kept: readonly { readonly name: string; readonly shape: readonly number[]; readonly width: number }[];
+  readonly predicted: {
+    readonly offline: { readonly rounds: number; readonly bytes: NamedBytes };
+    readonly online: { readonly rounds: number; readonly bytes: NamedBytes };
+  };
+}
+
 /** The reviewed contract of a build directory; everything in it is public. */
 export interface Manifest {
   readonly schema: 1;
@@ -72,17 +87,10 @@ export interface Manifest {
   };
   /**
    * The program for one new place (decode.mir), for a causal model of text: it goes on from what the program above keeps
-   * of the places before. Weights, owners, tails and all else are the same. `axis`: along which a tensor has the places.
+   * of the places before. Weights, owners, tails and all else are the same. `axis`: along which a tensor has the places;
+   * `places`: those of the window, most that text can have; `predicted`: at the last place, which costs most.
    */
-  readonly decode?: {
-    readonly programHash: string;
-    readonly artefactsHash: string;
-    /** Places of the window: most that text can have. */
-    readonly places: number;
-    readonly cuts: readonly (Manifest["cuts"][number] & { readonly axis: number })[];
-    readonly reveals: readonly (Manifest["reveals"][number] & { readonly axis: number })[];
-    /** Wires that stay opened under their masks, of which nothing is revealed; shape and ring of one place's. */
-    readonly kept: readonly { readonly name: string; readonly shape: readonly number[]; readonly width: number }[];
+  readonly decode?: PlacesManifest & {
     /**
      * The client's own layers place by place (public-step.onnx, head-step.onnx): of their keys and values it keeps those
      * of the places before, in the clear and for itself. Absent: it computes them over the whole window for every token.
@@ -93,10 +101,7 @@ export interface Manifest {
       /** Inputs with the earlier rows, outputs with the new ones behind them; shape of one row. */
       readonly kept: readonly { readonly past: string; readonly present: string; readonly shape: readonly number[] }[];
     };
-    /** At the last place, which costs most. */
-    readonly predicted: {
-      readonly offline: { readonly rounds: number; readonly bytes: NamedBytes };
-      readonly online: { readonly rounds: number; readonly bytes: NamedBytes };
-    };
+    /** Programs of shorter windows (window-<places>.mir), for texts that begin with less: they keep the same. */
+    readonly windows?: readonly PlacesManifest[];
   };
 }

@@ -1,4 +1,4 @@
-import { type Diagnostic, DiagnosticError } from "../ir/diagnostic.ts";
+import { type Diagnostic, DiagnosticError, fail } from "../ir/diagnostic.ts";
 import { type Module, typeOf, type ValueId } from "../ir/module.ts";
 import { print } from "../ir/text/print.ts";
 import { type OnePlace, onePlace } from "../passes/2-rewrite/one-place.ts";
@@ -6,17 +6,24 @@ import type { SplitState } from "../passes/pass.ts";
 import { type Plan, planProgram } from "../targets/program/plan.ts";
 import type { Imported } from "./onnx/import.ts";
 
-/** The program of one place, which goes on from what the window's keeps. */
-export interface NextPlace {
+/** A program of some places of the window. */
+export interface SomePlaces {
   /** The scheduled module. */
   readonly module: Module;
   readonly plan: Plan;
-  /** decode.mir */
+  /** decode.mir, or window-<places>.mir */
   readonly text: string;
-  /** Places of the window. */
-  readonly length: number;
   /** Along which axis inputs and outputs have the places. */
   readonly axes: OnePlace["axes"];
+  readonly places: number;
+}
+
+/** The program of one place, which goes on from what the window's keeps. */
+export interface NextPlace extends SomePlaces {
+  /** Places of the window. */
+  readonly length: number;
+  /** Programs of shorter windows, which keep the same: for texts that begin with less. */
+  readonly windows: readonly SomePlaces[];
 }
 
 /** Places of the one input that text goes through, [1, length] of the client's token numbers; masks are none. */
@@ -34,34 +41,63 @@ export interface Window {
   readonly state: SplitState;
   readonly module: Module;
   readonly setting: string;
+  /** Places of the shorter windows that are wanted. */
+  readonly buckets: readonly number[];
   /** From a rewritten module to a scheduled one, in the same way as the window. */
   readonly finish: (state: SplitState, kept: OnePlace["kept"]) => SplitState;
 }
 
 /**
  * The plans of both programs of a model that text goes through, or why there is only that of the window; undefined where
- * there is no window of text, or nothing of it is kept.
+ * there is no window of text, or nothing of it is kept. Shorter windows that are wanted and cannot be are an error.
  */
 export function nextPlace(window: Window): { readonly plan: Plan; readonly next: NextPlace } | Diagnostic | undefined {
-  const { imported, state, module, setting, finish } = window;
+  const { imported, state, module, setting, buckets } = window;
   const length = windowLength(imported);
-  if (length === undefined || length < 2) return undefined;
-  const one = onePlace(state, { length });
-  if ("code" in one) return one;
+  const one = length === undefined || length < 2 ? undefined : onePlace(state, { length });
   // Without attention in the secure part there is nothing to keep.
-  if (one.kept.size === 0) return undefined;
+  if (length === undefined || !one || (!("code" in one) && one.kept.size === 0)) return without(buckets, undefined);
+  if ("code" in one) return without(buckets, one);
+  const plan = planProgram(module, setting, [...one.kept.keys()]);
+  const next = somePlaces(window, plan, one, 1);
+  if ("code" in next) return without(buckets, next);
+  const windows = buckets.map((places): SomePlaces => {
+    const fits = Number.isSafeInteger(places) && places > 1 && places < length;
+    const block = fits ? onePlace(state, { length, count: places }) : undefined;
+    const made = block && !("code" in block) ? somePlaces(window, plan, block, places) : block;
+    if (!made) return unwanted(`a shorter window has 2 to ${length - 1} places, found ${places}`);
+    return "code" in made ? unwanted(`a window of ${places} places`, [made.message, ...(made.because ?? [])]) : made;
+  });
+  return { plan, next: { ...next, length, windows } };
+}
+
+/** A program of some places, or why it does not fit the window's. */
+function somePlaces({ module, setting, finish }: Window, window: Plan, made: OnePlace, places: number) {
   try {
-    const scheduled = { ...finish(one.state, one.kept).module, name: module.name };
-    const plan = planProgram(module, setting, [...one.kept.keys()]);
-    const next = planProgram(scheduled, setting);
-    const apart = differences(plan, next);
+    const scheduled = { ...finish(made.state, made.kept).module, name: module.name };
+    const plan = planProgram(scheduled, setting);
+    const apart = differences(window, plan);
     if (apart.length > 0) return incompatible(apart);
-    return { plan, next: { module: scheduled, plan: next, text: print(scheduled), length, axes: one.axes } };
+    return { module: scheduled, plan, text: print(scheduled), axes: made.axes, places };
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
     return error.diagnostics[0]!;
   }
 }
+
+/** Without a program of one place there are no shorter windows. */
+const without = <T extends Diagnostic | undefined>(buckets: readonly number[], why: T): T =>
+  buckets.length === 0
+    ? why
+    : unwanted("they are for generation with a cache, which this model has not", why ? [why.message] : []);
+
+const unwanted = (why: string, because: readonly string[] = []): never =>
+  fail({
+    code: "MRL0309",
+    message: `--buckets: ${why}`,
+    because,
+    help: "leave out --buckets: every text then begins with the whole window",
+  });
 
 /** Wires are read in the ring and at the scale in which they were opened, and the parties hold one file of weights. */
 function differences(window: Plan, next: Plan): readonly string[] {
@@ -81,7 +117,7 @@ function differences(window: Plan, next: Plan): readonly string[] {
 
 const incompatible = (because: readonly string[]): Diagnostic => ({
   code: "MRL0307",
-  message: "the program of one place does not fit that of the window",
+  message: "the program of fewer places does not fit that of the window",
   because,
   help: "it runs over its whole window for every token",
 });

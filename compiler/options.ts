@@ -40,6 +40,8 @@ export interface CompileOptions {
   /** Measured magnitudes are multiplied by this. */
   readonly margin?: number;
   readonly precision?: Partial<Precision>;
+  /** Places of shorter windows beside the model's own, for generation of texts that begin with less. */
+  readonly buckets?: readonly number[];
   /** Name of the program; default: that of the model's file. */
   readonly name?: string;
 }
@@ -96,6 +98,13 @@ export function settle(options: CompileOptions): {
       code: "MRL0650",
       message: `--numerics ${preset.name} does not run in the setting ${setting}`,
       help: `give --setting ${preset.settings.join(" or ")}`,
+    });
+  }
+  if (preset && (options.buckets ?? []).length > 0) {
+    problems.push({
+      code: "MRL0656",
+      message: `--buckets is not for --numerics ${preset.name}, which is published for whole windows`,
+      help: "leave out one of the two",
     });
   }
   if (options.baseAdapter !== undefined && options.adapter === undefined) {

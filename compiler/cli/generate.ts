@@ -86,7 +86,7 @@ async function continueText(call: Call): Promise<Outcome> {
   const costs: TokenCost[] = [];
   const forward: Forward = async (inputs, asked) => {
     const { outputs, measured, seconds } = await session.query(inputs, asked);
-    const place = asked ? asked.place - (asked.program === 0 ? 1 : 0) : costs.length + start - 1;
+    const place = asked ? asked.place - (asked.program === 1 ? 0 : 1) : costs.length + start - 1;
     costs.push(named(manifest.setting, { place, ...measured, seconds: roundTimes(seconds) }));
     return outputs;
   };

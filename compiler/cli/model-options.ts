@@ -3,7 +3,7 @@ import { presets } from "../../passes/3-approximate/index.ts";
 import type { CompileOptions } from "../compile.ts";
 import { settle } from "../options.ts";
 import type { OptionSpec, Options } from "./command.ts";
-import { dimsOf, labelsOf, linkOf, lowRankOf, revealsOf } from "./values.ts";
+import { bucketsOf, dimsOf, labelsOf, linkOf, lowRankOf, revealsOf } from "./values.ts";
 
 /** Who owns what, and how the model is compiled: the same for compile, cost and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
@@ -29,6 +29,10 @@ export const modelOptions: readonly OptionSpec[] = [
   { flags: "--reveal <name:reader>", help: "the client may read this output", repeats: true },
   { flags: "--head <what>", help: "what the client receives: logits or token" },
   { flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true },
+  {
+    flags: "--buckets <n,…>",
+    help: "for generation: programs of shorter windows too, so that a text that fits into one pays for no more",
+  },
   { flags: "--setting <setting>", help: "2pc-dealer, 3pc or 2pc (default: 2pc-dealer)" },
   { flags: "--truncation <kind>", help: "fast or exact (default: fast)" },
   {
@@ -71,6 +75,7 @@ export function compileOptionsOf(model: string, options: Options, link = linkOf(
   const owners = options.texts("private");
   const reveal = revealsOf(options);
   const lowRank = lowRankOf(options);
+  const buckets = bucketsOf(options);
   const compile: CompileOptions = {
     model,
     ...Object.fromEntries(texts),
@@ -81,6 +86,7 @@ export function compileOptionsOf(model: string, options: Options, link = linkOf(
     ...(link && { link }),
     inputs: labelsOf(options),
     dims: dimsOf(options),
+    ...(buckets.length > 0 && { buckets }),
   };
   throwIfAny(settle(compile).problems);
   return compile;

@@ -27,6 +27,14 @@ export function countOf(options: Options, name: string, otherwise: number): numb
   return /^\d+$/.test(text) && count >= 1 ? count : usage(`--${name} takes a whole number from 1, found "${text}"`);
 }
 
+/** `16,32`. */
+export function bucketsOf(options: Options): readonly number[] {
+  const text = options.text("buckets");
+  if (text === undefined) return [];
+  if (!/^\d{1,6}(,\d{1,6})*$/.test(text)) return usage(`--buckets takes numbers of places, as 16,32, found "${text}"`);
+  return text.split(",").map(Number);
+}
+
 const defaultTolerance = 1e-4;
 
 /** `8` or `8@1e-3`. */

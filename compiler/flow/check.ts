@@ -41,24 +41,25 @@ interface Read {
 
 /** Checks a build, or the folder of one party under its name (`client/…`). Nothing in it is run. */
 export function checkFlow(files: Files): FlowReport {
-  const { window, decode, fileOf } = viewsOf(files);
+  const { window, further } = viewsOf(files);
   const { report, program } = checkProgram(window);
-  if (!decode) return report;
-  const more = checkProgram(decode);
-  const later = [...more.report.findings, ...keptOtherwise(more.program, program)].map((finding) => ({
-    ...finding,
-    at: fileOf(finding.at),
-  }));
-  // Files that both views share are found at fault once.
-  const said = new Set(report.findings.map((finding) => JSON.stringify(finding)));
-  return {
-    ...report,
-    opened: [...report.opened, ...more.report.opened],
-    findings: [...report.findings, ...later.filter((finding) => !said.has(JSON.stringify(finding)))],
-  };
+  const findings = [...report.findings];
+  const opened = [...report.opened];
+  // Files that several views share are found at fault once.
+  const said = new Set(findings.map((finding) => JSON.stringify(finding)));
+  for (const { files: own, fileOf } of further) {
+    const more = checkProgram(own);
+    opened.push(...more.report.opened);
+    for (const finding of [...more.report.findings, ...keptOtherwise(more.program, program)]) {
+      const found = { ...finding, at: fileOf(finding.at) };
+      if (!said.has(JSON.stringify(found))) findings.push(found);
+      said.add(JSON.stringify(found));
+    }
+  }
+  return { ...report, opened, findings };
 }
 
-/** What the program of one place reads of earlier queries, the window's leaves: the same wires, in the same rings. */
+/** What further programs keep or read of earlier queries, the window's leaves: the same wires, in the same rings. */
 function keptOtherwise(next: ProgramText | undefined, window: ProgramText | undefined): readonly Finding[] {
   const ring = (of: ProgramText | undefined, name: string): string | undefined => {
     const decl = of?.kept.get(name);

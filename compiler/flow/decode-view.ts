@@ -1,48 +1,80 @@
 import type { Files } from "./holdings.ts";
 
-/** A build as the program of one place has it: that program in the place of the window's, and what differs of its manifest. */
-export interface Views {
-  readonly window: Files;
-  readonly decode?: Files;
-  /** The file of the build that a finding in the view of one place is about. */
+/** A build as one of its further programs has it: that program in the place of the window's, and what differs of its manifest. */
+export interface View {
+  readonly files: Files;
+  /** The file of the build that a finding in the view is about. */
   readonly fileOf: (at: string) => string;
 }
 
-/** Files of the program of one place, and of the client's own layers beside it; what they are for the whole window. */
-const isDecode = /(^|\/)(decode\.(ts|js|mir)|(public|head)-step\.onnx)$/;
-const asWindow = (path: string): string =>
-  path.replace(/(^|\/)decode\./, "$1program.").replace(/-step\.onnx$/, ".onnx");
+export interface Views {
+  readonly window: Files;
+  /** Of the program of one place, and of those of shorter windows. */
+  readonly further: readonly View[];
+}
+
+/** Files of programs that not the whole window has, and of the client's own layers beside them. */
+const isFurther = /(^|\/)((decode|window-\d+)\.(ts|js|mir)|(public|head)-step\.onnx)$/;
+const isProgram = /(^|\/)program\.(ts|js|mir)$/;
 const isManifest = /(^|\/)manifest\.json$/;
 
-const ofOnePlace = ["programHash", "artefactsHash", "cuts", "reveals", "clear"];
+const ofPlaces = ["programHash", "artefactsHash", "cuts", "reveals", "clear"];
 const pick = (from: object, names: readonly string[]): object =>
   Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));
 
-/** What a manifest says of the program of one place; undefined where it knows of none. */
-function overridden(bytes: Uint8Array): Uint8Array | undefined {
+/** A manifest as each further program has it, by the name of its files. */
+function overridden(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
   try {
-    const { decode, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as Readonly<Record<string, object>>;
-    // Owners, inputs and all that is not named here hold of both programs.
-    return decode && new TextEncoder().encode(JSON.stringify({ ...rest, ...pick(decode, ofOnePlace) }));
+    const { decode, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly decode?: Further };
+    if (!decode) return new Map();
+    // Owners, inputs and all that is not named here hold of all programs; the client's own layers, of all but the window's.
+    const { windows = [], clear } = decode;
+    const of = (own: object): Uint8Array =>
+      new TextEncoder().encode(JSON.stringify({ ...rest, ...pick({ clear, ...own }, ofPlaces) }));
+    return new Map([["decode", of(decode)], ...windows.map((each) => [`window-${each.places}`, of(each)] as const)]);
   } catch {
-    return undefined;
+    return new Map();
   }
 }
 
-/** Both programs of a build are checked alike, each with its part of the manifest. */
+interface Further {
+  readonly clear?: object;
+  readonly windows?: readonly { readonly places: number }[];
+}
+
+/** All programs of a build are checked alike, each with its part of the manifest. */
 export function viewsOf(files: Files): Views {
-  const manifests = [...files].filter(([path]) => isManifest.test(path));
-  const views = new Map(manifests.map(([path, bytes]) => [path, overridden(bytes)]));
-  // A build whose manifest knows of no second program has no file of one.
-  if (![...views.values()].some((bytes) => bytes)) return { window: files, fileOf: (at) => at };
-  const entries = [...files].filter(([path]) => !isDecode.test(path));
-  const steps = new Map([...files].flatMap(([path]) => (isDecode.test(path) ? [[asWindow(path), path] as const] : [])));
-  const decode = [...files].flatMap(([path, bytes]): [string, Uint8Array][] => {
-    if (isDecode.test(path)) return [[asWindow(path), bytes]];
-    // A file of the window's program that one place has none of is missing there.
-    if (steps.has(path) || /(^|\/)program\.(ts|js|mir)$/.test(path)) return [];
-    return [[path, views.get(path) ?? bytes]];
+  const manifests = new Map(
+    [...files].flatMap(([path, bytes]) => (isManifest.test(path) ? [[path, overridden(bytes)] as const] : [])),
+  );
+  const names = new Set([...manifests.values()].flatMap((each) => [...each.keys()]));
+  // A build whose manifest knows of no second program has no file of one; of a third one, that no manifest names, likewise.
+  if (names.size === 0) return { window: files, further: [] };
+  const named = (path: string): boolean => {
+    const own = /(?:^|\/)(decode|window-\d+)\./.exec(path);
+    return own ? names.has(own[1]!) : isFurther.test(path);
+  };
+  const window = new Map([...files].filter(([path]) => !named(path)));
+  return { window, further: [...names].map((name) => viewOf(files, name, manifests, named)) };
+}
+
+function viewOf(
+  files: Files,
+  name: string,
+  manifests: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>,
+  named: (path: string) => boolean,
+): View {
+  const isOwn = (path: string): boolean => path.endsWith("-step.onnx") || new RegExp(`(^|/)${name}\\.`).test(path);
+  const asWindow = (path: string): string =>
+    path.replace(new RegExp(`(^|/)${name}\\.`), "$1program.").replace(/-step\.onnx$/, ".onnx");
+  const own = [...files.keys()].filter((path) => named(path) && isOwn(path));
+  const steps = new Map(own.map((path) => [asWindow(path), path]));
+  const view = [...files].flatMap(([path, bytes]): [string, Uint8Array][] => {
+    if (named(path)) return isOwn(path) ? [[asWindow(path), bytes]] : [];
+    // A file of the window's program that this one has none of is missing there.
+    if (steps.has(path) || isProgram.test(path)) return [];
+    return [[path, manifests.get(path)?.get(name) ?? bytes]];
   });
-  const fileOf = (at: string): string => steps.get(at) ?? at.replace(/(^|\/)program\./, "$1decode.");
-  return { window: new Map(entries), decode: new Map(decode), fileOf };
+  const fileOf = (at: string): string => steps.get(at) ?? at.replace(/(^|\/)program\./, `$1${name}.`);
+  return { files: new Map(view), fileOf };
 }

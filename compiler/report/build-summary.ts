@@ -77,7 +77,10 @@ export function decodeText({ decode }: Manifest, why: string | undefined, whole:
   if (decode) {
     const head = `decode: one place at a time with kept keys and values; the last of ${decode.places} places costs`;
     const note = whole === undefined ? "" : `\n  note: ${whole}`;
-    return `${head}\n${phasesText(decode)}${note}`;
+    const shorter = (decode.windows ?? []).map(
+      (each) => `\nwindow of ${each.places} places, for texts that begin with no more\n${phasesText(each)}`,
+    );
+    return `${head}\n${phasesText(decode)}${note}${shorter.join("")}`;
   }
   return why === undefined ? "" : `decode: none, ${why}`;
 }

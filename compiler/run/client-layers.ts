@@ -1,5 +1,4 @@
 import { slice } from "../../ir/ops/slice.ts";
-import type { Asked } from "../../runtime/session/party-session.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 
 export type Tensors = ReadonlyMap<string, TypedTensor>;
@@ -7,17 +6,20 @@ export type Tensors = ReadonlyMap<string, TypedTensor>;
 /** Tensors between the client's layers and the secure part, and along which axis they have the places. */
 export type Axes = ReadonlyMap<string, number>;
 
+/** Rows from…to of the window. */
+export type Rows = readonly [from: number, to: number];
+
 /** The client's own layers, before the secure part and behind it: over the window, or row by row. */
 export interface ClientLayers {
-  /** What they give for the window, or for the place that is asked about. */
-  readonly before: (inputs: Tensors, asked: Asked, axes: Axes) => Promise<Tensors>;
-  /** Outputs from what was revealed of the window, or of the place. */
-  readonly after: (revealed: Tensors, asked: Asked, axes: Axes) => Promise<Tensors>;
+  /** What they give for these rows; those up to `keep` are kept for later ones. */
+  readonly before: (inputs: Tensors, rows: Rows, keep: number, axes: Axes) => Promise<Tensors>;
+  /** Outputs from what was revealed of these rows. */
+  readonly after: (revealed: Tensors, rows: Rows, axes: Axes) => Promise<Tensors>;
   readonly release: () => Promise<void>;
 }
 
 /** Rows from…to along an axis. */
-export function rowsOf({ dtype, tensor: x }: TypedTensor, axis: number, from: number, to: number): TypedTensor {
+export function rowsOf({ dtype, tensor: x }: TypedTensor, axis: number, [from, to]: Rows): TypedTensor {
   const rows = slice.evaluate([x], {
     starts: x.shape.map((_, at) => (at === axis ? from : 0)),
     ends: x.shape.map((extent, at) => (at === axis ? to : extent)),

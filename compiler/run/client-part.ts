@@ -25,17 +25,23 @@ export interface Prepared {
   readonly outputs: Tensors;
 }
 
-export async function openClientPart({ dir, manifest, program, decode }: Part): Promise<ClientPart> {
+export async function openClientPart({ dir, manifest, program, decode, windows }: Part): Promise<ClientPart> {
   const intermediate = new Set(manifest.tails.map(({ from }) => from));
   const next = decode && manifest.decode ? { ...manifest.decode, program: decode } : undefined;
+  const shorter = windows.map((each, k) => ({ ...next!.windows![k]!, program: each }));
+  const whole = { ...manifest, program };
   const places = next?.places ?? 1;
   const clear = next?.clear;
-  const [window, rows] = [once(() => openClientWindow(dir, places)), once(() => openClientRows(dir, clear!, places))];
+  const [window, rows] = [once(() => openClientWindow(dir, places)), once(() => openClientRows(dir, clear!))];
   /** A session in which places are kept needs no layers over the window, and any other no rows: neither is read in vain. */
   const layersFor = ({ program: index, place }: Asked): Promise<ClientLayers> =>
     clear && (index > 0 || place > 0) ? rows.get() : window.get();
-  /** What the manifest says of the program that is asked for. */
-  const about = ({ program: index }: Asked) => (index > 0 && next ? next : { ...manifest, program });
+  /** What the manifest says of the program that is asked for, and which rows of the window it has. */
+  const about = ({ program: index, place }: Asked) => {
+    if (next && index === 1) return { ...next, rows: [place, place + 1] as const, keep: place + 1 };
+    const some = index > 1 ? shorter[index - 2]! : undefined;
+    return { ...(some ?? whole), rows: [0, some?.places ?? places] as const, keep: place };
+  };
   const axesOf = (entries: readonly object[]): Axes =>
     new Map(
       (entries as readonly { readonly tensor: string; readonly axis?: number }[]).map(({ tensor, axis = 1 }) => [
@@ -52,22 +58,19 @@ export async function openClientPart({ dir, manifest, program, decode }: Part): 
   };
   return {
     before: async (inputs, asked = windowAsked) => {
-      const { cuts, program: current } = about(asked);
+      const { cuts, program: current, rows: wanted, keep } = about(asked);
       const axes = axesOf(cuts);
       const layers = await layersFor(asked);
-      const computed = await timed(() => layers.before(inputs, asked, axes));
+      const computed = await timed(() => layers.before(inputs, wanted, keep, axes));
       /** A cut may be an input of the model as it is. */
-      const given = (name: string): TypedTensor => {
-        const { place } = asked;
-        const whole = inputs.get(name)!;
-        return asked.program > 0 ? rowsOf(whole, axes.get(name)!, place, place + 1) : whole;
-      };
+      const given = (name: string): TypedTensor =>
+        asked.program === 0 ? inputs.get(name)! : rowsOf(inputs.get(name)!, axes.get(name)!, wanted);
       const found = new Map(cuts.map(({ tensor }) => [tensor, (computed.get(tensor) ?? given(tensor)).tensor]));
       const outputs = manifest.clientOutputs.map((name): [string, TypedTensor] => [name, computed.get(name)!]);
       return { asked, shared: quantise({ cuts }, current, found), outputs: new Map(outputs) };
     },
     after: async (prepared, revealed) => {
-      const { reveals, program: current } = about(prepared.asked);
+      const { reveals, program: current, rows: wanted } = about(prepared.asked);
       const opened = new Map<string, TypedTensor>();
       for (const { value, tensor, to } of reveals) {
         const found = revealed.get(value);
@@ -78,7 +81,7 @@ export async function openClientPart({ dir, manifest, program, decode }: Part): 
       const behind = new Map([...opened].filter(([tensor]) => intermediate.has(tensor)));
       const layers = await layersFor(prepared.asked);
       const computed: Tensors =
-        behind.size > 0 ? await timed(() => layers.after(behind, prepared.asked, axesOf(reveals))) : new Map();
+        behind.size > 0 ? await timed(() => layers.after(behind, wanted, axesOf(reveals))) : new Map();
       const direct = [...opened].filter(([tensor]) => !intermediate.has(tensor));
       return new Map([...direct, ...computed, ...prepared.outputs]);
     },

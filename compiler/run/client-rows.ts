@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { tensor } from "../../ir/weights.ts";
-import type { Asked } from "../../runtime/session/party-session.ts";
 import type { Manifest } from "../manifest.ts";
 import type { TypedTensor } from "../weights/npy.ts";
 import { type ClientLayers, rowsOf } from "./client-layers.ts";
@@ -14,9 +13,9 @@ const [keptAxis, textAxis] = [2, 1];
 
 /**
  * The client's layers row by row, from the keys and values of the places before, which it keeps in the clear: they are
- * its own, nobody else learns of them. A window starts anew, and keeps the rows of its text; `length`: rows of it.
+ * its own, nobody else learns of them. Rows from the first one on start anew.
  */
-export async function openClientRows(dir: string, { places, kept }: ClearSteps, length: number): Promise<ClientLayers> {
+export async function openClientRows(dir: string, { places, kept }: ClearSteps): Promise<ClientLayers> {
   const [body, head] = await Promise.all([
     openOnnx(join(dir, "public-step.onnx")),
     openOnnx(join(dir, "head-step.onnx")),
@@ -32,20 +31,16 @@ export async function openClientRows(dir: string, { places, kept }: ClearSteps, 
       }),
     );
   return {
-    before: async (text, { program, place }) => {
-      const [from, to] = program === 0 ? [0, length] : [place, place + 1];
+    before: async (text, rows, keep) => {
+      const [from, to] = rows;
       if (from > state.rows) throw new Error(`place ${from} follows ${from} others, and ${state.rows} are kept`);
-      const rows = new Map([...text].map(([name, each]) => [name, rowsOf(each, textAxis, from, to)]));
-      const { tensors, held } = await body.runHeld(rows.set(places, counted(from, to)), earlier(from), hold);
+      const inputs = new Map([...text].map(([name, each]) => [name, rowsOf(each, textAxis, rows)]));
+      const { tensors, held } = await body.runHeld(inputs.set(places, counted(from, to)), earlier(from), hold);
       // Rows of a window behind the text are padding.
-      const count = program === 0 ? place : to;
-      state = { rows: count, held: new Map([...held].map(([name, each]) => [name, firstRows(each, count)])) };
+      state = { rows: keep, held: new Map([...held].map(([name, each]) => [name, firstRows(each, keep)])) };
       return tensors;
     },
-    after: async (revealed, { program, place }: Asked) => {
-      const [from, to] = program === 0 ? [0, length] : [place, place + 1];
-      return await head.run(new Map([...revealed, [places, counted(from, to)]]));
-    },
+    after: async (revealed, [from, to]) => await head.run(new Map([...revealed, [places, counted(from, to)]])),
     release: async () => {
       await Promise.all([body.release(), head.release()]);
     },

@@ -68,15 +68,17 @@ export async function generate(
     const help = `the model was compiled for ${length} tokens: shorten the prompt, or compile with a larger --dim`;
     fail({ code: "MRL0821", message: `the prompt has ${start} tokens, and 1 to ${length - 1} fit`, help });
   }
+  const first = beginning(manifest, start, length);
   let text = "";
   for (;;) {
     const made = ids.length - start;
     if (made >= options.maxTokens) return { text, tokens: ids.slice(start), stopped: "token limit" };
     if (ids.length >= length) return { text, tokens: ids.slice(start), stopped: "window full" };
     const last = ids.length - 1;
-    const asked = options.keep ? (made === 0 ? { program: 0, place: start } : { program: 1, place: last }) : undefined;
+    const asked = options.keep ? (made === 0 ? first.asked : { program: 1, place: last }) : undefined;
     const outputs = await forward(feedsOf(window, ids, tokens.pad), asked);
-    const next = asked?.program === 1 ? nextToken(outputs, 1, 0) : nextToken(outputs, length, last);
+    const next =
+      asked?.program === 1 ? nextToken(outputs, 1, 0) : nextToken(outputs, asked ? first.places : length, last);
     if (tokens.ends.includes(next)) return { text, tokens: ids.slice(start), stopped: "end of text" };
     ids.push(next);
     const whole = tokens.decode(ids.slice(start));
@@ -84,6 +86,13 @@ export async function generate(
     if (whole.startsWith(text)) options.onText?.(whole.slice(text.length));
     text = whole;
   }
+}
+
+/** The shortest window that a text of so many tokens fits into: the number of its program, and its places. */
+function beginning({ decode }: Manifest, start: number, length: number) {
+  const shorter = (decode?.windows ?? []).map(({ places }, k) => ({ places, asked: { program: 2 + k, place: start } }));
+  const all = [...shorter, { places: length, asked: { program: 0, place: start } }];
+  return all.filter(({ places }) => places >= start).reduce((a, b) => (b.places < a.places ? b : a));
 }
 
 /** Tokens in the window, padded on the right, and masks that say where there is text. */

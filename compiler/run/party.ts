@@ -5,6 +5,7 @@ import {
   type ClientSession,
   openClient,
   openServer,
+  programsOf,
   type QueryResult,
   type ServerSession,
   windowAsked,
@@ -84,13 +85,13 @@ const nothing: Answer = { outputs: new Map(), raw: new Map(), seconds: { clear: 
 /** `keep`: the session goes on place by place from what the window keeps, where the build has a program for that. */
 export async function createParty(dir: string, role: Role, links: Links, keep = false): Promise<Party> {
   const loaded = await loadPart(dir, role);
-  const { decode, ...window } = loaded;
-  const part: Part = keep ? loaded : window;
+  const { decode: _, ...window } = loaded;
+  const part: Part = keep ? loaded : { ...window, windows: [] };
   const watch = watchMemory();
   const all = Object.values(links).map((channel: Channel) => watched(channel, watch));
   const to = (peer: Role): Channel => all.find((channel) => channel.peer === peer)!;
   const { rounds, ...party } = await behaviours[role](part, to);
-  const programs = [part.program, ...(part.decode ? [part.decode] : [])];
+  const programs = programsOf(openingOf(part));
   const predicted = predictions(programs);
   const questions: Asked[] = [];
   let asked: Asked = windowAsked;
@@ -130,11 +131,11 @@ interface Behaviour {
   readonly rounds?: () => number;
 }
 
-async function dealerOf({ program, decode }: Part, to: (peer: Role) => Channel): Promise<Behaviour> {
+async function dealerOf({ program, decode, windows }: Part, to: (peer: Role) => Channel): Promise<Behaviour> {
   let dealing: Promise<unknown> = Promise.resolve();
   return {
     open: async () => {
-      dealing = runDealer(program, { client: to("client"), server: to("server") }, decode);
+      dealing = runDealer(program, { client: to("client"), server: to("server") }, decode, windows);
       // Heard of at the end, or not at all when another party failed first.
       dealing.catch(() => {});
     },
@@ -194,7 +195,12 @@ async function serverOf(part: Part, to: (peer: Role) => Channel): Promise<Behavi
   };
 }
 
-const openingOf = ({ program, decode, tensors }: Part) => ({ program, ...(decode && { next: decode }), tensors });
+const openingOf = ({ program, decode, windows, tensors }: Part) => ({
+  program,
+  ...(decode && { next: decode }),
+  windows,
+  tensors,
+});
 
 const answerOf = (result: QueryResult, clear = 0) => ({
   raw: rawOf(result),

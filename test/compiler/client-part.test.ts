@@ -57,7 +57,7 @@ const manifest = {
   clientOutputs: [],
   decode: { ...borders(1), places: length },
 } as unknown as Manifest;
-const part = { dir, manifest, program: programOf(length), decode: programOf(1) } as unknown as Part;
+const part = { dir, manifest, program: programOf(length), decode: programOf(1), windows: [] } as unknown as Part;
 
 const x: TypedTensor = { dtype: "float32", tensor: tensor([1, length, width], [1, 0, 0, 1, 1, 1]) };
 const inputs = new Map([["x", x]]);

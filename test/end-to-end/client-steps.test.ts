@@ -40,7 +40,7 @@ beforeAll(async () => {
   artifacts = build(dir, options);
   const { places, clear } = artifacts.manifest.decode!;
   const folder = join(dir, "client");
-  layers = { window: await openClientWindow(folder, places), rows: await openClientRows(folder, clear!, places) };
+  layers = { window: await openClientWindow(folder, places), rows: await openClientRows(folder, clear!) };
 });
 afterAll(async () => {
   await Promise.all([layers.window.release(), layers.rows.release()]);
@@ -69,11 +69,13 @@ describe("the client's own layers, row by row", () => {
   it("give what the window gives, at every place", async () => {
     const { inputs, start, end } = text();
     const cuts = axes(artifacts.manifest.decode!.cuts);
-    for (const asked of [
-      { program: 0, place: start },
-      ...Array.from({ length: end - start }, (_, k) => ({ program: 1, place: start + k })),
-    ]) {
-      const [window, rows] = [layers.window, layers.rows].map((each) => each.before(inputs, asked, cuts));
+    // Half of the window, the window, and each place behind the text: half of the window may begin a text as well.
+    for (const [span, keep] of [
+      [[0, 24], start],
+      [[0, 48], start],
+      ...Array.from({ length: end - start }, (_, k) => [[start + k, start + k + 1], start + k + 1] as const),
+    ] as const) {
+      const [window, rows] = [layers.window, layers.rows].map((each) => each.before(inputs, span, keep, cuts));
       close(await rows!, await window!);
     }
   });
@@ -88,12 +90,12 @@ describe("the client's own layers, row by row", () => {
     if ("code" in steps) throw new Error(steps.message);
     expect([...steps.files.keys()]).toEqual(["head-step.onnx"]);
     writeFileSync(join(dir, "head-step.onnx"), steps.files.get("head-step.onnx")!);
-    const rows = await openClientRows(dir, { places: "marillc.places", kept: [] }, 48);
+    const rows = await openClientRows(dir, { places: "marillc.places", kept: [] });
     const hidden = createNoise(3)([1, 1, 128], 4);
     const revealed: Tensors = new Map([[tail.source, { dtype: "float32", tensor: hidden }]]);
     const expected = evaluateOp("matmul", [hidden, weights.get("lm_head.weight")!], {}, { kind: "f32" });
     close(
-      await rows.after(revealed, { program: 1, place: 21 }, new Map()),
+      await rows.after(revealed, [21, 22], new Map()),
       new Map([["logits", { dtype: "float32", tensor: expected }]]),
     );
     await rows.release();
@@ -106,12 +108,12 @@ describe("the client's own layers, row by row", () => {
       const times: number[] = [];
       for (let place = start; place < start + 12; place++) {
         const began = performance.now();
-        await of.before(inputs, { program: 1, place }, cuts);
+        await of.before(inputs, [place, place + 1], place + 1, cuts);
         times.push(performance.now() - began);
       }
       return Math.min(...times);
     };
-    await layers.rows.before(inputs, { program: 0, place: start }, cuts);
+    await layers.rows.before(inputs, [0, 48], start, cuts);
     const [row, window] = [await least(layers.rows), await least(layers.window)];
     console.log(
       `in the clear: ${row.toFixed(2)} ms for a place, ${window.toFixed(2)} ms over the window: 1 in ${(window / row).toFixed(1)}`,

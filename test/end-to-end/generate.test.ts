@@ -38,6 +38,8 @@ beforeAll(() => {
     adapter: join(fixture, "adapter"),
     reveal: [{ output: "logits", to: "client" }],
     calibrate: join(fixture, "calibration.jsonl"),
+    // One of the texts below begins with it, the other with the whole window.
+    buckets: [22],
   });
   manifest = artifacts.manifest;
 });
@@ -69,7 +71,8 @@ describe("generation with kept keys and values", () => {
     const online = ({ measured }: LocalQuery): number =>
       measured.bytes["client→server"] + measured.bytes["server→client"];
     const [first, ...others] = kept.queries;
-    for (const step of others) expect(online(step)).toBeLessThan(online(first!) / 20);
+    for (const step of others) expect(online(step)).toBeLessThan(online(first!) / 10);
+    expect(first!.outputs.get("logits")!.tensor.shape[1]).toBe(prompt.length <= 22 ? 22 : 48);
   });
 
   it("sends as much for a token after a short text as after a long one, but for attention", async () => {
@@ -152,6 +155,10 @@ describe("the build", () => {
     const opened = changed("client/decode.ts", (text) => text.replace('to: "client" } }', 'to: "server" } }'));
     expect(opened.some((at) => at.startsWith("client/decode."))).toBe(true);
     expect(changed("decode.mir", (text) => `${text}\n`)).not.toEqual([]);
+    const shorter = changed("server/window-22.js", (text) => text.replace('to: "client"', 'to: "server"'));
+    expect(shorter.some((at) => at.startsWith("server/window-22."))).toBe(true);
+    const more = new Map([...artifacts.files, ["client/window-23.js", artifacts.files.get("client/window-22.js")!]]);
+    expect(checkFlow(more).findings.map(({ code, at }) => `${code} ${at}`)).toContain("MRL0912 client/window-23.js");
     const without = new Map([...artifacts.files].filter(([path]) => path !== "dealer/decode.js"));
     expect(checkFlow(without).findings.map(({ at }) => at)).toContain("dealer/decode.js");
   });

@@ -48,13 +48,9 @@ async function deal(pair: Pair, session: string, { log, maxDealtBytes }: DealerO
     const mine = fieldsOf(agreement, "dealer", session);
     // Each compares its own program's hash with that of the text: all three run the same or nothing is dealt.
     await Promise.all([handshake(pair.server, mine), handshake(pair.client, mine)]);
-    const [program, next] = programs;
-    const { queries, asked } = await runDealer(program, pair, next);
-    assertPredicted(
-      expectedOf(next ? [program, next] : [program], asked),
-      [],
-      [meter("dealer", [pair.client, pair.server])],
-    );
+    const [program, next, ...windows] = programs;
+    const { queries, asked } = await runDealer(program, pair, next, windows);
+    assertPredicted(expectedOf(programs, asked), [], [meter("dealer", [pair.client, pair.server])]);
     log(`session ${shortId(session)}: dealt for ${queries} queries of ${program.name}`);
     await Promise.all([pair.client.close(), pair.server.close()]);
   } catch (error) {

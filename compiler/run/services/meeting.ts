@@ -21,12 +21,16 @@ export interface Agreement {
   readonly artefacts: string;
 }
 
-/** Both programs of a build, where it has two, by one digest: parties agree on all that a session may run. */
-export const programsHash = (window: string, decode: string | undefined): string =>
-  decode === undefined ? window : createHash("sha256").update(`${window}\n${decode}`).digest("hex");
+/** All programs of a build, where it has several, by one digest: parties agree on all that a session may run. */
+export const programsHash = ([window, ...further]: readonly [string, ...string[]]): string =>
+  further.length === 0
+    ? window
+    : createHash("sha256")
+        .update([window, ...further].join("\n"))
+        .digest("hex");
 
-export const agreementOf = ({ manifest, program, decode }: Part): Agreement => ({
-  program: programsHash(program.hash, decode?.hash),
+export const agreementOf = ({ manifest, program, decode, windows }: Part): Agreement => ({
+  program: programsHash([program.hash, ...(decode ? [decode, ...windows] : []).map(({ hash }) => hash)]),
   setting: manifest.setting,
   artefacts: manifest.artefactsHash,
 });

@@ -14,13 +14,15 @@ import { type Agreement, meetingTimeoutMs, programsHash } from "./meeting.ts";
 /** A module with a hundred thousand ops is smaller. */
 const maxProgramBytes = 64 * 2 ** 20;
 const maxHeadBytes = 1024;
+/** Programs beside the window's. */
+const mostFurther = 64;
 /** What one query may take of the dealer unless it says otherwise: 4 GB. */
 export const defaultMaxDealtBytes = 4e9;
 
 export interface SentProgram {
   readonly agreement: Agreement;
-  /** The window's, and that of one place where the build has one. */
-  readonly programs: readonly [Program, Program?];
+  /** The window's, and where the build has them that of one place and those of shorter windows. */
+  readonly programs: readonly [Program, ...Program[]];
 }
 
 /** The modules' texts as the server has them; the dealer needs nothing else of a build. */
@@ -28,12 +30,12 @@ export async function sendProgram(
   dealer: Channel,
   { setting, artefacts }: Agreement,
   mir: string,
-  decodeMir?: string,
+  further: readonly string[] = [],
 ): Promise<void> {
-  const head = { setting, artefacts, ...(decodeMir !== undefined && { decode: true }) };
-  await dealer.send(new TextEncoder().encode(JSON.stringify(head)), "control");
-  await dealer.send(new TextEncoder().encode(mir), "control");
-  if (decodeMir !== undefined) await dealer.send(new TextEncoder().encode(decodeMir), "control");
+  const head = { setting, artefacts, ...(further.length > 0 && { further: further.length }) };
+  for (const text of [JSON.stringify(head), mir, ...further]) {
+    await dealer.send(new TextEncoder().encode(text), "control");
+  }
 }
 
 /**
@@ -48,7 +50,10 @@ export async function receiveProgram(
   const due = { kind: "control", timeoutMs: meetingTimeoutMs } as const;
   const head = parseHead(await server.receive({ ...due, maxBytes: maxHeadBytes }));
   const bytes = await server.receive({ ...due, maxBytes: maxProgramBytes });
-  const more = head?.decode ? await server.receive({ ...due, maxBytes: maxProgramBytes }) : undefined;
+  const more: Uint8Array[] = [];
+  for (let k = 0; k < (head?.further ?? 0); k++) {
+    more.push(await server.receive({ ...due, maxBytes: maxProgramBytes }));
+  }
   if (!head) throw sessionError("malformed", { peer: "server", what: "program" });
   const { sent, found } = await readPrograms(bytes, more, head);
   if (found > maxDealtBytes) {
@@ -58,7 +63,7 @@ export async function receiveProgram(
 }
 
 interface Head extends Pick<Agreement, "setting" | "artefacts"> {
-  readonly decode: boolean;
+  readonly further: number;
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
@@ -70,19 +75,21 @@ async function readSound(bytes: Uint8Array): Promise<Module> {
   return module;
 }
 
-/** Both programs, and what the dearest query takes of the dealer. */
+/** All programs, and what the dearest query takes of the dealer. */
 async function readPrograms(
   bytes: Uint8Array,
-  more: Uint8Array | undefined,
+  more: readonly Uint8Array[],
   { setting, artefacts }: Head,
 ): Promise<{ readonly sent: SentProgram; readonly found: number }> {
   try {
-    const next = more && programOf(planProgram(await readSound(more), setting), sha256(more));
-    const keeps = Object.keys(next?.kept ?? {});
+    const further: Program[] = [];
+    for (const text of more) further.push(programOf(planProgram(await readSound(text), setting), sha256(text)));
+    const keeps = Object.keys(further[0]?.kept ?? {});
     const window = programOf(planProgram(await readSound(bytes), setting, keeps), sha256(bytes));
-    const programs: readonly [Program, Program?] = next ? [window, next] : [window];
-    const dealt = programs.map((program) => predict(program!).offline.bytes["dealer→server"]);
-    const agreement = { setting, artefacts, program: programsHash(window.hash, next?.hash) };
+    const programs: SentProgram["programs"] = [window, ...further];
+    const dealt = programs.map((program) => predict(program).offline.bytes["dealer→server"]);
+    const hash = programsHash([window.hash, ...further.map((each) => each.hash)]);
+    const agreement = { setting, artefacts, program: hash };
     return { sent: { agreement, programs }, found: Math.max(...dealt) };
   } catch (error) {
     // An error of planning may quote the module: the log and the peer hear of the fact alone.
@@ -95,9 +102,10 @@ async function readPrograms(
 
 function parseHead(bytes: Uint8Array): Head | undefined {
   try {
-    const { setting, artefacts, decode } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-    const valid = typeof setting === "string" && /^[0-9a-f]{64}$/.test(String(artefacts));
-    return valid ? { setting, artefacts: String(artefacts), decode: decode === true } : undefined;
+    const { setting, artefacts, further = 0 } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    const counts = Number.isSafeInteger(further) && Number(further) >= 0 && Number(further) <= mostFurther;
+    const valid = typeof setting === "string" && /^[0-9a-f]{64}$/.test(String(artefacts)) && counts;
+    return valid ? { setting, artefacts: String(artefacts), further: Number(further) } : undefined;
   } catch {
     return undefined;
   }

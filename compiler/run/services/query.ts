@@ -1,7 +1,7 @@
 import { connect, type Identity } from "../../../runtime/node.ts";
 import { SessionError } from "../../../runtime/session/errors.ts";
 import { handshake } from "../../../runtime/session/handshake.ts";
-import { type Asked, openClient, windowAsked } from "../../../runtime/session/party-session.ts";
+import { type Asked, openClient, programsOf, windowAsked } from "../../../runtime/session/party-session.ts";
 import { predictions } from "../../../runtime/session/predict.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import { named } from "../../report/names.ts";
@@ -56,8 +56,9 @@ export interface RemoteSession {
 }
 
 export async function openRemote({ part, identity, server, dealer }: ClientOptions): Promise<RemoteSession> {
-  const { program, decode, tensors } = part;
-  const programs = [program, ...(decode ? [decode] : [])];
+  const { program, decode, windows, tensors } = part;
+  const own = { program, ...(decode && { next: decode }), windows };
+  const programs = programsOf(own);
   const predicted = predictions(programs);
   const watch = watchMemory();
   const around = await openClientPart(part);
@@ -74,7 +75,7 @@ export async function openRemote({ part, identity, server, dealer }: ClientOptio
     const mine = fieldsOf(agreementOf(part), "client", session);
     await handshake(atServer, mine);
     await handshake(atDealer, mine);
-    return openClient({ program, ...(decode && { next: decode }), tensors, peer: atServer, dealer: atDealer });
+    return openClient({ ...own, tensors, peer: atServer, dealer: atDealer });
   };
   let party: Awaited<ReturnType<typeof open>> | undefined;
   const questions: Asked[] = [];

@@ -1,7 +1,7 @@
 import { connect } from "../../../runtime/node.ts";
 import { SessionError } from "../../../runtime/session/errors.ts";
 import { handshake } from "../../../runtime/session/handshake.ts";
-import { type Asked, openServer } from "../../../runtime/session/party-session.ts";
+import { type Asked, openServer, programsOf } from "../../../runtime/session/party-session.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import { loadPart, type Part } from "../build-parts.ts";
 import { assertPredicted, expectedOf, meter, setupRounds } from "../meter.ts";
@@ -24,7 +24,8 @@ export async function startServer(options: ServerOptions): Promise<Service> {
 }
 
 async function serve(part: Part, client: Channel, session: string, options: ServerOptions): Promise<void> {
-  const { program, decode, tensors, mir, decodeMir } = part;
+  const { program, decode, windows, tensors, mir, decodeMir, windowMirs } = part;
+  const own = { program, ...(decode && { next: decode }), windows };
   const { dealer: endpoint, identity, log } = options;
   let dealer: Channel | undefined;
   try {
@@ -34,17 +35,16 @@ async function serve(part: Part, client: Channel, session: string, options: Serv
     const purpose = purposes.correlations;
     const patience = { patienceMs: dealerPatienceMs };
     dealer = await connect({ ...endpoint, ...patience, identity, expect: "dealer", purpose, session });
-    await sendProgram(dealer, agreement, mir, decodeMir);
+    await sendProgram(dealer, agreement, mir, decodeMir === undefined ? [] : [decodeMir, ...windowMirs]);
     await handshake(dealer, mine);
-    const party = await openServer({ program, ...(decode && { next: decode }), tensors, peer: client, dealer });
+    const party = await openServer({ ...own, tensors, peer: client, dealer });
     const asked: Asked[] = [];
     let rounds = setupRounds;
     for (let result = await party.serve(); result; result = await party.serve()) {
       asked.push(result.asked);
       rounds += result.rounds;
     }
-    const programs = [program, ...(decode ? [decode] : [])];
-    assertPredicted(expectedOf(programs, asked), [rounds], [meter("server", [client, dealer])]);
+    assertPredicted(expectedOf(programsOf(own), asked), [rounds], [meter("server", [client, dealer])]);
     log(`session ${shortId(session)}: answered ${asked.length} queries`);
     await Promise.all([client.close(), dealer.close()]);
   } catch (error) {

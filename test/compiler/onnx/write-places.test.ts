@@ -34,9 +34,11 @@ async function opened({ module, weights }: Model) {
   writeFileSync(join(dir, "public-step.onnx"), bytes);
   const clear: ClearSteps = { places: "marillc.places", kept };
   const [output] = module.outputs as [string];
-  const layers = await openClientRows(dir, clear, length);
-  const run = async (program: number, place: number): Promise<Tensor> =>
-    (await layers.before(given(x), { program, place }, new Map())).get(output)!.tensor;
+  const layers = await openClientRows(dir, clear);
+  const run = async (program: number, place: number): Promise<Tensor> => {
+    const [span, keep] = program === 0 ? [[0, length] as const, place] : [[place, place + 1] as const, place + 1];
+    return (await layers.before(given(x), span, keep, new Map())).get(output)!.tensor;
+  };
   const expected = interpret(module, weights, new Map([["x", x]])).get(output)!;
   return { run, expected, kept, axis: one.axes.get(output)!, release: layers.release };
 }
