@@ -1,5 +1,6 @@
 import { bool, f32, i64, type PlainElement, sameShape, sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
+import { isFromCode } from "./code-constants.ts";
 import type { Dtype } from "./dtype.ts";
 import { isFormula } from "./import-formula.ts";
 import { parseNames } from "./module-path.ts";
@@ -141,7 +142,7 @@ function isConstant(
   tensor: () => Tensor,
   folded: readonly string[] = [],
 ): boolean {
-  if (elementOf(source.dtype).kind !== "f32") return true;
+  if (elementOf(source.dtype).kind !== "f32" || isFromCode(recovered?.name ?? source.name, folded)) return true;
   if (recovered && !bufferName.test(recovered.name)) return false;
   if (sizeOf(source.dims) <= 1) return !recovered && !bareName.test(source.name);
   return isFormula(tensor()) || isRotary([recovered?.name ?? source.name, ...folded], tensor());
