@@ -51,7 +51,7 @@ export function clientSteps(owned: Owned, client: ClientPart, length: number): C
   const isPublic = publicBytes(owned);
   for (const { file, module } of parts) {
     const one = onePlace({ module }, { length, held: { label: "client" } });
-    if ("code" in one) return { ...one, ...anew(one.message) };
+    if ("code" in one) return { ...one, ...wholeWindow, message: `in the clear ${one.message}` };
     const op = unwritten(one.state.module);
     if (op) return anew(`${op.name} has no form in the graph that is written`, showOp(op));
     const still = module.outputs.find((id) => !one.axes.has(id));
@@ -74,11 +74,15 @@ export function clientSteps(owned: Owned, client: ClientPart, length: number): C
   return { files, kept, constants };
 }
 
-const anew = (why: string, at?: string): Diagnostic => ({
+const wholeWindow = {
   code: "MRL0308",
-  message: `in the clear ${why}`,
-  ...(at && { at }),
-  help: "none needed: the client computes them over the whole window for every token, in the clear",
+  help: "none needed: the client computes its layers over the whole window for every token, in the clear",
+};
+
+const anew = (why: string, at: string): Diagnostic => ({
+  ...wholeWindow,
+  message: `in the clear the model cannot be run place by place: ${why}`,
+  at,
 });
 
 /** The part of a module that computes `to` from `from`. */
