@@ -13,6 +13,8 @@ const decoder = { attention: 2, "rms-norm": 5, rope: 4, silu: 2 };
 const encoder = { attention: 2, "layer-norm": 5, gelu: 2 };
 const recognised: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   llama: decoder,
+  // Rotary frequencies scaled as in LLaMA 3.1.
+  llama3: decoder,
   mistral: decoder,
   qwen2: decoder,
   // Queries and keys have norms of their own.
@@ -26,6 +28,7 @@ const recognised: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   opt: { attention: 2, "layer-norm": 5, relu: 2 },
   bert: encoder,
   distilbert: encoder,
+  roberta: encoder,
   vit: encoder,
 };
 /** What a recogniser should have taken up. */
@@ -42,7 +45,7 @@ describe("exports of the model families", () => {
   it("has each exporter for each family, and each option for three", () => {
     const of = (pattern: RegExp): number =>
       new Set(names.filter((name) => pattern.test(name)).map((name) => name.split("-")[0])).size;
-    expect([of(/-ts\d/), of(/-dy\d/)]).toEqual([12, 12]);
+    expect([of(/-ts\d/), of(/-dy\d/)]).toEqual([14, 14]);
     for (const option of ["static", "dynamic", "external", "unfolded", "unmasked", "cache"]) {
       expect(of(new RegExp(`-${option}`)), option).toBeGreaterThanOrEqual(3);
     }

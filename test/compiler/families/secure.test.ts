@@ -20,6 +20,8 @@ const chosen: readonly string[] = [
   "bert-dy23-sdpa-static",
   "distilbert-ts18-sdpa-external",
   "vit-dy18-eager-dynamic",
+  "llama3-ts17-eager-dynamic",
+  "roberta-dy18-sdpa-static",
 ];
 
 describe("exports of the model families, all weights private, by three parties", () => {
