@@ -15,8 +15,8 @@ import { type ShapeCount, scheduledShape, settingOf } from "./count.ts";
 /** One query of a shape that was run. */
 export interface ShapeRun {
   readonly rounds: number;
-  /** Of the client's two phases; all parties share a thread, so that each contains what the others compute in it. */
-  readonly seconds: { readonly offline: number; readonly online: number };
+  /** Processor time of all three parties, which share a thread: other work on the machine is not in it. */
+  readonly seconds: number;
   /** Largest difference from the interpreter, as a part of the largest output. */
   readonly error: number;
 }
@@ -46,7 +46,10 @@ export async function runShape(name: ShapeName, options: ShapeCount, queries: nu
     const session = await openClient({ program, tensors: held("client"), peer: atClient, dealer: clientsDealer });
     const runs: ShapeRun[] = [];
     for (let query = 0; query < queries; query++) {
-      const { outputs, rounds, seconds } = await session.query({ [id]: fixed(numbers, input.scale) });
+      const started = process.cpuUsage();
+      const { outputs, rounds } = await session.query({ [id]: fixed(numbers, input.scale) });
+      const { user, system } = process.cpuUsage(started);
+      const seconds = (user + system) / 1e6;
       const [[output, found]] = [...outputs] as [[string, IntTensor]];
       runs.push({ rounds, seconds, error: errorOf(found, program.outputs[output]!.scale, wanted) });
     }
