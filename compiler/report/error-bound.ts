@@ -1,6 +1,6 @@
 import { interpret, interpretRaw } from "../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
-import { isFixed } from "../../ir/type.ts";
+import { isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
 import type { Tensor, WeightStore } from "../../ir/weights.ts";
 import { specOf } from "../../passes/5-select/spec.ts";
 import { ulpsOf } from "../../runtime/protocols/define.ts";
@@ -16,14 +16,18 @@ const deviations = 3;
  * unit of their scale, an op's result by its protocol's ulps), and the outputs' largest change over several trials is
  * taken three times. So it follows from scales, declared errors and depth; no party's result enters it.
  */
-export const errorBound = (module: Module, weights: WeightStore, inputs: ReadonlyMap<ValueId, Tensor>): number =>
-  Math.max(0, ...errorBounds(module, weights, inputs).values());
+export const errorBound = (...given: Parameters<typeof errorBounds>): number =>
+  Math.max(0, ...errorBounds(...given).values());
+
+/** off: for who knows what the rounding of weights and inputs makes, and adds it. */
+type Rounding = "on" | "off";
 
 /** The same of each output. */
 export function errorBounds(
   module: Module,
   weights: WeightStore,
   inputs: ReadonlyMap<ValueId, Tensor>,
+  rounding: Rounding = "on",
 ): ReadonlyMap<ValueId, number> {
   const exact = interpret(module, weights, inputs);
   const ulps = new Map(opsOf(module).map((op) => [op.result, ulpsOfOp(module, op)]));
@@ -32,9 +36,10 @@ export function errorBounds(
   for (let trial = 0; trial < trials; trial++) {
     const moved = interpretRaw(module, weights, inputs, {
       adjust: (id, raw, op) => {
-        const { element } = typeOf(module, id);
-        const most = op ? (ulps.get(op.result) ?? 0) : isFixed(element) ? 0.5 : 0;
-        return most === 0 ? raw : { shape: raw.shape, data: raw.data.map((x) => Math.round(x + most * next())) };
+        const isMade = op !== undefined && op.name !== "share";
+        const rounded = rounding === "on" ? byRounding(typeOf(module, id)) : undefined;
+        const move = isMade ? byUlps(ulps.get(op.result) ?? 0) : rounded;
+        return move ? { shape: raw.shape, data: raw.data.map((x) => move(x, next())) } : raw;
       },
     });
     for (const [id, { data }] of exact) {
@@ -46,11 +51,24 @@ export function errorBounds(
   return bounds;
 }
 
+type Move = (x: number, noise: number) => number;
+
+const byUlps = (most: number): Move | undefined =>
+  most === 0 ? undefined : (x, noise) => Math.round(x + most * noise);
+
+/**
+ * A unit up or down for one number of twelve: that has the variance 1/12 of what rounding took away, which is no whole
+ * number of units and would be rounded away again. Single numbers, and tables of few fractional bits, have the scale that
+ * makes them exact or as good as exact.
+ */
+function byRounding({ element, shape }: TensorType): Move | undefined {
+  if (!isFixed(element) || element.scale < 8 || sizeOf(shape) === 1) return undefined;
+  return (x, noise) => (Math.abs(noise) < 1 / 12 ? x + Math.sign(noise) : x);
+}
+
 function ulpsOfOp(module: Module, op: Op): number {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
-  // The client's input is rounded where it is shared.
-  if (!protocol || op.name === "share") return op.name === "share" ? 0.5 : 0;
-  return ulpsOf(protocol, specOf(module, op));
+  return protocol && op.name !== "share" ? ulpsOf(protocol, specOf(module, op)) : 0;
 }
 
 /** Uniform in [−1, 1), the same in every run (linear congruential, Numerical Recipes): an estimate, not a secret. */

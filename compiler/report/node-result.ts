@@ -168,7 +168,7 @@ function onShares(test: NodeTest, { imported }: Attempt, exact: Values): Outcome
     const fed = new Map<ValueId, Tensor>([...inputs].map(([name, id]) => [id, exact.get(name)!]));
     const quantized = runPass(quantizePass({ calibration: calibrate(state, [fed]) }), state);
     const program = runPass(schedulePass, runPass(selectPass({ setting: "2pc-dealer" }), quantized));
-    const bound = errorBound(program.module, program.weights, fed);
+    const bound = errorBound(program.module, program.weights, fed, "off");
     const byId = interpret(program.module, program.weights, fed);
     const unrounded = interpretRaw(program.module, program.weights, fed, { adjust: exactly(program, fed) });
     const ends = new Map([...unrounded].map(([id, raw]) => [id, toReal(raw, typeOf(program.module, id).element)]));
