@@ -82,6 +82,7 @@ const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, Prod
     ["sigmaSharedMul", { times: masked, work: mulWork }],
     ["sigmaAttention", { times: masked, work: attentionWork }],
     ["coarseMaxAttention", { times: masked, work: attentionWork }],
+    ["coarseMaxAttentionKnownMask", { times: masked, work: attentionWork }],
     ["coarseMaxCachedAttention", { times: masked, work: cachedAttentionWork }],
   ]),
   local: new Map([

@@ -33,6 +33,10 @@ test("batched and broadcast products", () => {
   // 2·3·4·4 sums of 5 channels and 9 places.
   const conv = kernels("knownWeightConv", [fixed(2, 10, 6, 6), fixed(3, 5, 3, 3)], fixed(2, 3, 4, 4));
   expect(conv.multiplyAdds).toEqual({ client: 4320, server: 4320, dealer: 4320 });
+  // 6 rows through [4, 3], then [2, 5] and [1, 7].
+  const pairs = [fixed(2, 3, 4), fixed(4, 3), fixed(2, 5), fixed(1, 7)];
+  const low = kernels("knownWeightLowRank", pairs, fixed(2, 3, 12));
+  expect(low.multiplyAdds).toEqual({ client: 174, server: 174, dealer: 174 });
   const row = kernels("knownWeightMul", [fixed(3, 4), fixed(4)], fixed(3, 4));
   expect(row.multiplyAdds).toEqual({ client: 12, server: 12, dealer: 12 });
 });
@@ -57,7 +61,7 @@ test("every protocol of a product is counted", () => {
   const spec = { operands: [x, x, x, x, x], result: x };
   const names = [...protocols.values()]
     .filter(({ implements: operator }) =>
-      ["matmul", "conv", "mul", "square", "attention", "cached-attention"].includes(operator),
+      ["matmul", "conv", "mul", "square", "attention", "cached-attention", "low-rank"].includes(operator),
     )
     .map(({ name }) => exportNames.get(name)!);
   expect(names.filter((name) => kernels(name, spec.operands, spec.result).multiplyAdds.client === 0)).toEqual([]);
