@@ -130,9 +130,9 @@ export const weightedWidth = (columns: number, bound: number, scale: number): nu
   signedBits(-2 * columns * bound, 2 * columns * bound, weightScale + scale);
 
 /**
- * The tunings that may be worth it for scores whose widest compared wire has so many bits: the way to compare, and how
- * many scores of a row meet at once. Groups of 16 would save a round in rows of 512, and be chosen for it: LLaMA-7B would
- * send 33.5 MB a token instead of 28.7.
+ * The tunings that may be worth it for scores whose widest compared wire has so many bits, within ±bound: the way to
+ * compare, how many scores of a row meet at once, or are counted. Where rounds decide, counting takes fewer than groups
+ * of 16.
  */
 export const scoreVariants = (bits: number, bound: number): readonly Spec["attrs"][] => [
   ...comparisonVariants(bits),
