@@ -2,13 +2,31 @@ import { evaluateOp } from "../../ir/interpret.ts";
 import type { ValueId } from "../../ir/module.ts";
 import type { Draft } from "./draft.ts";
 
-/** Columns `from` to `to` of the last axis; all of them are the value itself. */
-export function columnsOf(draft: Draft, id: ValueId, from: number, to: number, result: ValueId): ValueId {
-  const { shape } = draft.type(id);
-  if (from === 0 && to === shape.at(-1)) return id;
+/** One value in the place of several: which columns of its last axis each of them is. */
+export interface Joined {
+  readonly whole: ValueId;
+  readonly places: ReadonlyMap<ValueId, readonly [number, number]>;
+}
+
+/** Values by name and number of columns, side by side in `whole`. */
+export function joined(whole: ValueId, parts: readonly (readonly [ValueId, number])[]): Joined {
+  const places = new Map<ValueId, readonly [number, number]>();
+  let from = 0;
+  for (const [id, columns] of parts) {
+    places.set(id, [from, from + columns]);
+    from += columns;
+  }
+  return { whole, places };
+}
+
+/** What stands for one of the values: its columns, or the whole where there are no others. */
+export function partOf(draft: Draft, { whole, places }: Joined, id: ValueId): ValueId {
+  const [from, to] = places.get(id)!;
+  const { shape } = draft.type(whole);
+  if (from === 0 && to === shape.at(-1)) return whole;
   const steps = shape.map(() => 1);
   const attrs = { starts: shape.map(() => 0).with(-1, from), ends: [...shape].with(-1, to), steps };
-  return draft.emit("slice", [id], attrs, result);
+  return draft.emit("slice", [whole], attrs, `${id}.part`);
 }
 
 /** Matrices of the server's next to each other, as one: [U | V | …]. */
