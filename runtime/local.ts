@@ -30,7 +30,7 @@ import {
   transpose as transposeTensor,
   zeros,
 } from "./ring/index.ts";
-import { ghost } from "./ring/tensor.ts";
+import { ghost, integers } from "./ring/tensor.ts";
 
 export type LocalOp = (party: Party, spec: Spec, ...operands: Operand[]) => Handle;
 
@@ -113,6 +113,8 @@ export const local = {
   expand: unary((x, spec) => expandTensor(x, spec.result.shape)),
   slice: unary((x, spec) => sliceTensor(x, numbers(spec, "starts"), numbers(spec, "ends"), numbers(spec, "steps"))),
   "reduce-sum": unary((x, spec) => sumAxes(x, numbers(spec, "axes"), spec.attrs.keepdims === true)),
+  cumsum: unary((x, spec) => runningSum(x, Number(spec.attrs.axis))),
+  trilu: unary((x, { attrs }) => mulInteger(x, triangle(x.shape, attrs.upper !== false, Number(attrs.diagonal)))),
   concat: (party, spec, ...parts) => {
     const like = sharedOf(party, parts.find((part) => part.kind !== "int")!);
     return zip(
@@ -145,6 +147,28 @@ export const local = {
 } as const satisfies Record<string, LocalOp>;
 
 export type LocalName = keyof typeof local;
+
+/** Row k: the sum of the rows up to k along an axis, which counts from the end if it is negative. */
+function runningSum(x: RingTensor, axis: number): RingTensor {
+  const along = axis < 0 ? axis + x.shape.length : axis;
+  const starts = x.shape.map(() => 0);
+  const sums: RingTensor[] = [];
+  for (let k = 0; k < x.shape[along]!; k++) {
+    const row = sliceTensor(x, starts.with(along, k), [...x.shape].with(along, k + 1));
+    sums.push(k > 0 ? addRings(sums[k - 1]!, row) : row);
+  }
+  return sums.length > 0 ? concatTensors(sums, along) : x;
+}
+
+/** 1 in the upper or lower triangle of the last two axes from a diagonal on, 0 elsewhere. */
+function triangle(shape: readonly number[], upper: boolean, diagonal: number): IntTensor {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  const keeps = (_: unknown, at: number): number => {
+    const above = (at % columns) - Math.floor(at / columns);
+    return Number(upper ? above >= diagonal : above <= diagonal);
+  };
+  return integers([rows, columns], Float64Array.from({ length: rows * columns }, keeps));
+}
 
 const negated = (n: IntTensor): IntTensor => ({ ...n, data: n.data?.map((v) => -v) });
 

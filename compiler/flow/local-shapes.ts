@@ -51,6 +51,8 @@ const rules: Readonly<Record<string, ShapeRule>> = {
   rope: ([x, ...tables]) => (tables.every((table) => x && broadcast(x, table)?.join() === x.join()) ? x : undefined),
   neg: same,
   narrow: same,
+  cumsum: ([x], attrs) => (x && axisOf(attrs.axis, x.length) < x.length ? x : undefined),
+  trilu: ([x]) => (x && x.length > 1 ? x : undefined),
   matmul,
   conv: ([x, w], attrs) => x && w && [x[0]!, w[0]!, ...slid(x.slice(2), w.slice(2), attrs)],
   "sum-pool": ([x], attrs) => x && [...x.slice(0, 2), ...slid(x.slice(2), numbers(attrs, "kernel"), attrs)],

@@ -134,6 +134,8 @@ describe("what a party computes alone", () => {
       { axis: -2 },
     ],
     ["narrow", [[3]], { width: 8 }],
+    ["cumsum", [[2, 3]], { axis: -1 }],
+    ["trilu", [[4, 2, 3]], { upper: false, diagonal: -1 }],
   ];
   test.each(cases)("%s of %j has the shape that the IR infers", (name, shapes, attrs) => {
     const inferred = opDef(name).shape(shapes, attrs as never);

@@ -1,4 +1,6 @@
 import { expect, it } from "vitest";
+import { evaluateOp } from "../../ir/interpret.ts";
+import { registry } from "../../ir/registry.ts";
 import { countingParty, noDealerBytes } from "../../runtime/correlations/count.ts";
 import { local } from "../../runtime/local.ts";
 import type { Handle, Share } from "../../runtime/party.ts";
@@ -19,6 +21,33 @@ it("gather: chooses by public indices, and has a shape where they are not known"
   // What counts rounds and bytes knows no numbers.
   const counted = local.gather(party, spec, x, integers([2], undefined)) as Share;
   expect(counted.tensor).toEqual({ ...counted.tensor, shape: [2, 2], width: 8, data: undefined });
+});
+
+it("cumsum, trilu: as the interpreter has them, along every axis and from every diagonal", () => {
+  const party = countingParty("client", noDealerBytes());
+  const shape = [2, 3, 4];
+  const raw = integers(
+    shape,
+    Float64Array.from({ length: 24 }, (_, k) => ((k * 7) % 11) - 5),
+  );
+  const x: Share = { kind: "share", tensor: fromIntegers(raw, 40) };
+  const check = (name: "cumsum" | "trilu", attrs: Record<string, number | boolean>): void => {
+    const type = fixed(shape, 0, -60, 60, 40);
+    const found = local[name](party, { operands: [type], result: type, attrs }, x) as Share;
+    expect([...toIntegers(found.tensor).data!]).toEqual([
+      ...evaluateOp(name, [{ shape, data: raw.data! }], attrs).data.map((v) => v + 0),
+    ]);
+  };
+  for (const axis of [0, 1, 2, -1, -3]) check("cumsum", { axis });
+  for (const upper of [true, false]) for (const diagonal of [-3, -1, 0, 1, 2, 5]) check("trilu", { upper, diagonal });
+});
+
+it("has every operator that the language calls free on shares", () => {
+  // Those that a rewrite or a protocol takes whatever the labels.
+  const taken = ["share", "reveal", "where", "low-rank"];
+  const free = [...registry.values()].filter(({ linear, scales }) => linear !== "none" && scales);
+  const missing = free.map(({ name }) => name).filter((name) => !Object.hasOwn(local, name));
+  expect(missing.sort()).toEqual(taken.sort());
 });
 
 it("conv, sum-pool: what is computed on the parties' shares adds up, whichever operand is shared", () => {
