@@ -41,6 +41,16 @@ describe("what the fuzzer found", () => {
     expect(codes(model({ initializer: [...graph().initializer!, table, tuples], node: nodes }))).toEqual(["MRL0393"]);
   });
 
+  it("running sums and triangles of secrets are computed on shares", () => {
+    const nodes = [
+      node("MatMul", ["x", "layer.weight"], ["h"]),
+      node("CumSum", ["h", "axis"], ["sums"]),
+      withAttributes(node("Trilu", ["sums"], ["y"]), { upper: 0 }),
+    ];
+    const axis = { ...integers("axis", 1), dims: [] };
+    expect(codes(model({ initializer: [...graph().initializer!, axis], node: nodes }))).toEqual([]);
+  });
+
   it("a maximum over a million columns of padding is counted, not written out", () => {
     const attributes = { kernel_shape: [2, 2], pads: [1, 2 ** 20, 1, 1] };
     const nodes = [withAttributes(node("MaxPool", ["x"], ["y"]), attributes)];
