@@ -50,6 +50,9 @@ export function resultType(
   current?: TensorType,
 ): TensorType {
   const attrs = withDefaults(def, given);
+  for (const place of def.indices ?? []) {
+    if (operands[place]?.element.kind === "f32") throw new Error(`expected whole numbers as ${def.operands[place]}`);
+  }
   const shapes = operands.map((operand) => operand.shape);
   const label = resultLabel(
     def,

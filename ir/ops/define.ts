@@ -74,6 +74,8 @@ export interface OpDef {
    * holds only while these are public.
    */
   readonly selectors?: readonly number[];
+  /** Positions of operands that are whole numbers, and no reals that happen to be whole. */
+  readonly indices?: readonly number[];
   /** Fractional bits of the exact result on raw integers; default: joint: those of the operands, each: their sum. */
   readonly exactScale?: (operands: readonly number[]) => number;
   /** The real function, in float64: naive and obviously right. Booleans are 0 and 1. */

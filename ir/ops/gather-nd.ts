@@ -23,6 +23,7 @@ export const gatherNd = defineOp({
   range: ([a]) => a!,
   linear: "joint",
   selectors: [1],
+  indices: [1],
   evaluate: ([data, indices], attrs) => {
     const batch = numberOf(attrs, "batch_dims");
     const shape = gathered(data!.shape, indices!.shape, batch);

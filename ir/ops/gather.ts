@@ -21,6 +21,7 @@ export const gather = defineOp({
   range: ([a]) => a!,
   linear: "joint",
   selectors: [1],
+  indices: [1],
   evaluate: ([data, indices], attrs) => {
     const axis = axisOf(numberOf(attrs, "axis"), data!.shape.length);
     const { outer, extent, inner } = around(data!.shape, axis);

@@ -51,6 +51,12 @@ describe("what the fuzzer found", () => {
     expect(codes(model({ initializer: [...graph().initializer!, axis], node: nodes }))).toEqual([]);
   });
 
+  it("indices that are no whole numbers are refused, whoever knows them", () => {
+    const half = floatTensor("half.weight", [2], [0.5, 1]);
+    const nodes = [node("Gather", ["layer.weight", "half.weight"], ["rows"]), node("MatMul", ["x", "rows"], ["y"])];
+    expect(codes(model({ initializer: [...graph().initializer!, half], node: nodes }))).toEqual(["MRL0404"]);
+  });
+
   it("a maximum over a million columns of padding is counted, not written out", () => {
     const attributes = { kernel_shape: [2, 2], pads: [1, 2 ** 20, 1, 1] };
     const nodes = [withAttributes(node("MaxPool", ["x"], ["y"]), attributes)];
