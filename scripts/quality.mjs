@@ -157,7 +157,7 @@ function taskTable(task, results) {
 function compared(better, worse) {
   const only = (one, other) => one.wrong.filter((k) => !other.wrong.includes(k)).length;
   const [won, lost] = [only(worse, better), only(better, worse)];
-  if (Math.abs(won - lost) < 2 * Math.sqrt(won + lost)) return "these questions do not tell them apart";
+  if (Math.abs(won - lost) <= 2 * Math.sqrt(won + lost)) return "these questions do not tell them apart";
   return won > lost ? "holds" : "does not hold";
 }
 
