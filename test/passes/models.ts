@@ -1,7 +1,7 @@
 import { type Builder, createBuilder } from "../../ir/build.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Module, ValueId } from "../../ir/module.ts";
-import { f32, i64, type Shape, sizeOf } from "../../ir/type.ts";
+import { type Element, f32, i64, type Shape, sizeOf } from "../../ir/type.ts";
 import { type Tensor, tensor, type WeightStore } from "../../ir/weights.ts";
 
 /** Numbers that look random and are the same in every run. */
@@ -24,7 +24,7 @@ export interface Model {
 }
 
 export interface Kit extends Builder {
-  readonly weight: (id: string, label: Label, value: Tensor) => ValueId;
+  readonly weight: (id: string, label: Label, value: Tensor, element?: Element) => ValueId;
   readonly noise: (shape: Shape, size?: number) => Tensor;
   readonly feature: (id: string, shape: Shape, label?: Label) => ValueId;
   readonly ids: (id: string, shape: Shape) => ValueId;
@@ -37,9 +37,9 @@ export function model(build: (kit: Kit) => readonly ValueId[]): Model {
   const kit: Kit = {
     ...builder,
     noise: createNoise(),
-    weight: (id, label, value) => {
+    weight: (id, label, value, element = f32) => {
       weights.set(`model.${id}`, value);
-      return builder.param(id, { label, element: f32, shape: value.shape }, `model.${id}`);
+      return builder.param(id, { label, element, shape: value.shape }, `model.${id}`);
     },
     feature: (id, shape, label = "client") => builder.input(id, { label, element: f32, shape }),
     ids: (id, shape) => builder.input(id, { label: "client", element: i64, shape }),

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
-import { bool, f32, isFixed, sizeOf } from "../../ir/type.ts";
+import { bool, f32, i64, isFixed, sizeOf } from "../../ir/type.ts";
 import { scalar, type Tensor, tensor, type WeightStore } from "../../ir/weights.ts";
 import { type ImportState, split } from "../../passes/1-split/index.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
@@ -279,12 +279,12 @@ test("a cut that all readers want coarse is shared coarse, through layout too", 
 test("public indices and shared inputs stay what they are", () => {
   const whole = model(({ op, weight, input, noise }) => {
     const cache = input("cache", { label: "shared", element: f32, shape: [4, 4] });
-    const rows = op("gather", [cache, weight("rows", "public", tensor([2], [3, 0]))], { axis: 0 });
+    const rows = op("gather", [cache, weight("rows", "public", tensor([2], [3, 0]), i64)], { axis: 0 });
     return [op("matmul", [rows, weight("w", "server", noise([4, 4]))])];
   });
   const module = quantized(prepare(whole));
   expect(module.values.cache!.type).toMatchObject({ label: "shared", element: { scale: 12 } });
-  expect(module.values.rows!.type.element).toEqual(f32);
+  expect(module.values.rows!.type.element).toEqual(i64);
   expect(opsOf(module).map((op) => op.name)).toEqual(["gather", "matmul", "truncate", "reveal"]);
 });
 
