@@ -32,6 +32,7 @@ const table = [
     "setup server→dealer",
     "offline s",
     "online s",
+    "links alone, wan",
   ],
 ];
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
@@ -51,6 +52,7 @@ try {
     // `run` itself fails where a measured byte or round differs from the predicted one.
     const { measured } = JSON.parse(marillc("run", build, "--input", `input_ids=${window}`, ...link, "--json"));
     const { rounds, bytes, seconds } = measured;
+    const [{ communicationSeconds }] = JSON.parse(marillc("cost", build, "--link", "wan", "--json")).links;
     table.push([
       name,
       String(rounds),
@@ -59,6 +61,7 @@ try {
       ),
       seconds.offline.toFixed(2),
       seconds.online.toFixed(2),
+      `${communicationSeconds.online.toFixed(1)} s`,
     ]);
   }
 } finally {

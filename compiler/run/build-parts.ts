@@ -10,6 +10,14 @@ export interface Part extends LoadedParty {
   readonly dir: string;
 }
 
+/** What a session of a part opens with: its programs and its weights. */
+export const openingOf = ({ program, decode, windows, tensors }: Part) => ({
+  program,
+  ...(decode && { next: decode }),
+  windows,
+  tensors,
+});
+
 /** A party's folder, given as itself or as the build directory around it. */
 export function partyFolder(dir: string, role: Role): string {
   const inside = join(dir, role);

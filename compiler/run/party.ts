@@ -14,7 +14,7 @@ import { predictions } from "../../runtime/session/predict.ts";
 import type { Role } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import type { TypedTensor } from "../weights/npy.ts";
-import { loadPart, type Part } from "./build-parts.ts";
+import { loadPart, openingOf, type Part } from "./build-parts.ts";
 import { openClientPart, type Prepared } from "./client-part.ts";
 import {
   expectedOf,
@@ -194,13 +194,6 @@ async function serverOf(part: Part, to: (peer: Role) => Channel): Promise<Behavi
     rounds: () => rounds,
   };
 }
-
-const openingOf = ({ program, decode, windows, tensors }: Part) => ({
-  program,
-  ...(decode && { next: decode }),
-  windows,
-  tensors,
-});
 
 const answerOf = (result: QueryResult, clear = 0) => ({
   raw: rawOf(result),

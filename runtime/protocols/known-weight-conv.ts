@@ -2,7 +2,7 @@ import type { KnownWeight, Share } from "../party.ts";
 import { convolve, convolveInteger } from "../ring/index.ts";
 import { convolutionOf } from "./convolution.ts";
 import { defineProtocol } from "./define.ts";
-import { knownWeight, type Product } from "./known-weight.ts";
+import { knownWeight, ofKnownWeights, type Product } from "./known-weight.ts";
 
 /**
  * Convolution of a shared tensor with kernels that only the server knows (LIN-PK, docs/protocols/convolution.md). The
@@ -10,15 +10,10 @@ import { knownWeight, type Product } from "./known-weight.ts";
  * 1 round, width bits per element of x, one way; dealer: width bits per element of the result, to the server only.
  */
 export const knownWeightConv = defineProtocol({
+  ...ofKnownWeights,
   name: "known-weight.conv",
   implements: "conv",
-  settings: ["2pc-dealer", "3pc"],
-  security: "semi-honest",
   paper: "ours: docs/protocols/convolution.md",
-  accuracy: "exact",
-  forms: ["share", "weight"],
-  yields: "share",
-  operandWidths: ({ result }) => [result.width, result.width],
   *run(party, spec, x, weight) {
     const how = convolutionOf(spec);
     const product: Product = {

@@ -28,18 +28,19 @@ export function* knownWeight(party: Party, product: Product, x: RingTensor, weig
   return { kind: "share", tensor: add(product.integer(add(x, opened!), weight.values), c) };
 }
 
-const shared = {
+/** What products of a share with weights of the server's have in common: all operands in the ring of the result. */
+export const ofKnownWeights = {
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   paper: "ours: docs/protocols/known-weight.md",
   accuracy: "exact",
   forms: ["share", "weight"],
   yields: "share",
-  operandWidths: (spec) => [spec.result.width, spec.result.width],
+  operandWidths: ({ operands, result }) => operands.map(() => result.width),
 } as const satisfies Partial<Protocol>;
 
 export const knownWeightMatmul = defineProtocol({
-  ...shared,
+  ...ofKnownWeights,
   name: "known-weight.matmul",
   implements: "matmul",
   *run(party, _spec, x, weight) {
@@ -53,7 +54,7 @@ export const knownWeightMatmul = defineProtocol({
 });
 
 export const knownWeightMul = defineProtocol({
-  ...shared,
+  ...ofKnownWeights,
   name: "known-weight.mul",
   implements: "mul",
   *run(party, _spec, x, weight) {

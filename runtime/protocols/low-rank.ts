@@ -3,6 +3,7 @@ import { add, concat, matmul, matmulInteger, slice, sub } from "../ring/index.ts
 import { ghost, type RingTensor } from "../ring/tensor.ts";
 import type { Steps } from "../steps.ts";
 import { defineProtocol } from "./define.ts";
+import { ofKnownWeights } from "./known-weight.ts";
 
 /** Columns of y = x·A that each B takes. */
 function partsOf(y: RingTensor, bs: readonly KnownWeight[]): readonly RingTensor[] {
@@ -47,15 +48,9 @@ function* lowRank(party: Party, x: RingTensor, a: KnownWeight, bs: readonly Know
 }
 
 export const knownWeightLowRank = defineProtocol({
+  ...ofKnownWeights,
   name: "known-weight.low-rank",
   implements: "low-rank",
-  settings: ["2pc-dealer", "3pc"],
-  security: "semi-honest",
-  paper: "ours: docs/protocols/known-weight.md",
-  accuracy: "exact",
-  forms: ["share", "weight"],
-  yields: "share",
-  operandWidths: ({ operands, result }) => operands.map(() => result.width),
   *run(party, _spec, x, a, ...bs) {
     return yield* lowRank(party, (x as Share).tensor, a as KnownWeight, bs as readonly KnownWeight[]);
   },

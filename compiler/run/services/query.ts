@@ -6,7 +6,7 @@ import { predictions } from "../../../runtime/session/predict.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import { named } from "../../report/names.ts";
 import type { TypedTensor } from "../../weights/npy.ts";
-import type { Part } from "../build-parts.ts";
+import { openingOf, type Part } from "../build-parts.ts";
 import { openClientPart } from "../client-part.ts";
 import {
   assertPredicted,
@@ -56,9 +56,8 @@ export interface RemoteSession {
 }
 
 export async function openRemote({ part, identity, server, dealer }: ClientOptions): Promise<RemoteSession> {
-  const { program, decode, windows, tensors } = part;
-  const own = { program, ...(decode && { next: decode }), windows };
-  const programs = programsOf(own);
+  const opening = openingOf(part);
+  const programs = programsOf(opening);
   const predicted = predictions(programs);
   const watch = watchMemory();
   const around = await openClientPart(part);
@@ -75,7 +74,7 @@ export async function openRemote({ part, identity, server, dealer }: ClientOptio
     const mine = fieldsOf(agreementOf(part), "client", session);
     await handshake(atServer, mine);
     await handshake(atDealer, mine);
-    return openClient({ ...own, tensors, peer: atServer, dealer: atDealer });
+    return openClient({ ...opening, peer: atServer, dealer: atDealer });
   };
   let party: Awaited<ReturnType<typeof open>> | undefined;
   const questions: Asked[] = [];

@@ -3,7 +3,7 @@ import { SessionError } from "../../../runtime/session/errors.ts";
 import { handshake } from "../../../runtime/session/handshake.ts";
 import { type Asked, openServer, programsOf } from "../../../runtime/session/party-session.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
-import { loadPart, type Part } from "../build-parts.ts";
+import { loadPart, openingOf, type Part } from "../build-parts.ts";
 import { assertPredicted, expectedOf, meter, setupRounds } from "../meter.ts";
 import { agreementOf, fieldsOf, purposes } from "./meeting.ts";
 import { sendProgram } from "./program-frame.ts";
@@ -24,8 +24,8 @@ export async function startServer(options: ServerOptions): Promise<Service> {
 }
 
 async function serve(part: Part, client: Channel, session: string, options: ServerOptions): Promise<void> {
-  const { program, decode, windows, tensors, mir, decodeMir, windowMirs } = part;
-  const own = { program, ...(decode && { next: decode }), windows };
+  const { mir, decodeMir, windowMirs } = part;
+  const opening = openingOf(part);
   const { dealer: endpoint, identity, log } = options;
   let dealer: Channel | undefined;
   try {
@@ -37,14 +37,14 @@ async function serve(part: Part, client: Channel, session: string, options: Serv
     dealer = await connect({ ...endpoint, ...patience, identity, expect: "dealer", purpose, session });
     await sendProgram(dealer, agreement, mir, decodeMir === undefined ? [] : [decodeMir, ...windowMirs]);
     await handshake(dealer, mine);
-    const party = await openServer({ ...own, tensors, peer: client, dealer });
+    const party = await openServer({ ...opening, peer: client, dealer });
     const asked: Asked[] = [];
     let rounds = setupRounds;
     for (let result = await party.serve(); result; result = await party.serve()) {
       asked.push(result.asked);
       rounds += result.rounds;
     }
-    assertPredicted(expectedOf(programsOf(own), asked), [rounds], [meter("server", [client, dealer])]);
+    assertPredicted(expectedOf(programsOf(opening), asked), [rounds], [meter("server", [client, dealer])]);
     log(`session ${shortId(session)}: answered ${asked.length} queries`);
     await Promise.all([client.close(), dealer.close()]);
   } catch (error) {

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { trafficOf } from "../../../passes/5-select/traffic.ts";
 import type { Spec } from "../../../runtime/protocols/define.ts";
 import { coarseMaxSoftmax } from "../../../runtime/protocols/softmax.ts";
 import { softmaxRows } from "../../harness/functions.ts";
@@ -70,6 +72,28 @@ it("counts scores in buckets in 2 rounds, one more for each level, whatever the 
   }
   const wide = { ...specOf(4, 9, 2000, 12, 30, 12), attrs: { axis: -1, maximum: "buckets" } };
   expect(() => resolve(coarseMaxSoftmax, wide)).toThrow(/buckets, at most 512/);
+});
+
+it("costs what the table of docs/protocols/attention.md says, a row of 512", () => {
+  const page = readFileSync(new URL("../../../docs/protocols/attention.md", import.meta.url), "utf8");
+  const ways = [
+    ["groups of 2", "digits", { radix: 2 }],
+    ["groups of 4", "digits", {}],
+    ["groups of 8", "digits", { radix: 8 }],
+    ["groups of 16", "digits", { radix: 16 }],
+    ["groups of 8", "point functions", { radix: 8, comparison: "dpf" }],
+    ["counted, 63 at once", "point functions", { maximum: "buckets", radix: 63, comparison: "dpf" }],
+  ] as const;
+  for (const [maximum, compared, tuning] of ways) {
+    const spec = resolve(coarseMaxSoftmax, { ...specOf(1, 512, 8, 12, 30, 12), attrs: { axis: -1, ...tuning } });
+    const { rounds, bytes, dealt } = trafficOf(coarseMaxSoftmax, spec);
+    const [online, most] = [Math.max(...Object.values(bytes)), Math.max(...Object.values(dealt))];
+    const all = Object.values(dealt).reduce((sum, each) => sum + each, 0);
+    // Each direction of 100 Mbit/s, half of 80 ms for a round.
+    const seconds = rounds * 0.04 + ((online + most) * 8) / 1e8;
+    const figures = [rounds, `${(online / 1000).toFixed(1)} kB`, `${Math.round(all / 1000)} kB`, seconds.toFixed(2)];
+    expect(page).toContain(`| ${[maximum, compared, ...figures].join(" | ")} |`);
+  }
 });
 
 it("takes 3·⌈log4 n⌉ + 7 rounds", () => {
