@@ -1,6 +1,8 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { type Attrs, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { opDef } from "../../ir/registry.ts";
+import { sameShape } from "../../ir/type.ts";
+import { scalar } from "../../ir/weights.ts";
 import { showOp } from "../graph.ts";
 import type { SplitState } from "../pass.ts";
 import { constant, type Draft, derived, type Rule, rewriteOps } from "./draft.ts";
@@ -110,6 +112,8 @@ function unknowns(op: Op, draft: Draft): readonly [x: ValueId, y: ValueId] | und
 const beyond = (draft: Draft, op: Op, x: ValueId, y: ValueId): ValueId =>
   emit(draft, op, "relu", "relu", [emit(draft, op, "beyond", "sub", [x, y])]);
 
+type Given = Parameters<typeof derived>[3][number];
+
 const computes: ReadonlySet<string> = new Set(["compare", "logic", "cast"]);
 
 /**
@@ -129,6 +133,24 @@ function underCast(draft: Draft, id: ValueId): ValueId | undefined {
   const [c] = op?.operands ?? [];
   const counted = op?.name === "cast" && c !== undefined && draft.type(c).element.kind === "bool";
   return counted && isComputed(draft, c) ? c : undefined;
+}
+
+/** The two sides of a known choice, of which one may be all there is: factors of 0 and 1 keep the scale. */
+function knownChoice(op: Op, draft: Draft): ValueId {
+  const [condition, x, y] = op.operands as [ValueId, ValueId, ValueId];
+  const holds = { value: draft.weight(condition), label: "public" } as const;
+  const [none, all] = [0, 1].map((number) => ({ value: scalar(number), label: "public" }) as const);
+  const side = (suffix: string, id: ValueId, choose: (given: Given) => readonly Given[]): ValueId => {
+    const name = `${draft.weightName(condition)} ${suffix}`;
+    if (!draft.isParam(id)) return emit(draft, op, suffix, "mul", [id, derived(draft, name, "where", choose(all!))]);
+    const known = { value: draft.weight(id), label: draft.type(id).label };
+    return derived(draft, `${name} ${draft.weightName(id)}`, "where", choose(known));
+  };
+  const fills = (id: ValueId): boolean => sameShape(draft.type(id).shape, draft.type(op.result).shape);
+  const chosen = side("chosen", x, (given) => [holds, given, none!]);
+  if (isZero(draft, y) && fills(chosen)) return chosen;
+  const other = side("other", y, (given) => [holds, none!, given]);
+  return isZero(draft, x) && fills(other) ? other : emit(draft, op, "where", "add", [chosen, other]);
 }
 
 const simple: Rules = {
@@ -184,9 +206,11 @@ const simple: Rules = {
         : emit(draft, op, "chosen", "where", [c, chosen, constant(draft, 0)]);
     return choice(underCast(draft, x), y) ?? choice(underCast(draft, y), x);
   },
+  // where(c, x, y) = c·x + (1 − c)·y for a condition that everybody knows
   // where(c, x, y) = y + (x − y)·c for a condition that came in as 0 or 1, between known numbers
   where: (op, draft) => {
     const [condition, x, y] = op.operands as [ValueId, ValueId, ValueId];
+    if (isPublic(draft, condition)) return knownChoice(op, draft);
     if (draft.type(condition).element.kind !== "bool" || isComputed(draft, condition)) return undefined;
     if (![x, y].every((id) => isPublic(draft, id))) return undefined;
     const between = derived(draft, `${draft.weightName(x)}-${draft.weightName(y)}`, "sub", [

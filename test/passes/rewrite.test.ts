@@ -132,6 +132,30 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     },
     ["mul", "add", "add"],
   ],
+  [
+    "known choice of two secrets",
+    (kit, x) => {
+      const c = kit.weight("c", "public", tensor([3, 1], [1, 0, 1]), bool);
+      return kit.op("where", [c, x, kit.op("tanh", [x])]);
+    },
+    ["tanh", "mul", "mul", "add"],
+  ],
+  [
+    "known choice of a secret or a weight",
+    (kit, x) => {
+      const c = kit.weight("c", "public", tensor([3, 1], [1, 0, 1]), bool);
+      return kit.op("where", [c, kit.weight("y", "public", kit.noise([4])), kit.op("relu", [x])]);
+    },
+    ["relu", "mul", "add"],
+  ],
+  [
+    "known choice of a secret or nothing",
+    (kit, x) => {
+      const c = kit.weight("c", "public", tensor([3, 1], [1, 0, 1]), bool);
+      return kit.op("where", [c, kit.op("relu", [x]), kit.weight("zero", "public", tensor([], [0]))]);
+    },
+    ["relu", "mul"],
+  ],
   ["cube", (kit, x) => kit.op("pow", [x, kit.weight("three", "public", tensor([], [3]))]), ["mul", "mul"]],
   [
     "inverse fifth power",

@@ -28,11 +28,10 @@ interface Sequence {
 }
 
 /** Sequences shorter than the longest: their state stands still behind their end, and their outputs are 0. */
-function alive(context: LowerContext, step: number, length: number): Operand | undefined {
+function alive(context: LowerContext, step: number): Operand | undefined {
   const { emit, shape, constant } = context;
   const lengths = context.inputs[4];
-  if (!lengths || (lengths.kind === "constant" && lengths.tensor.data.every((each) => each >= length)))
-    return undefined;
+  if (!lengths || (lengths.kind === "constant" && lengths.tensor.data.every((each) => each > step))) return undefined;
   const column = emit("reshape", [lengths], { shape: [shape(lengths)[0]!, 1] });
   return emit("compare", [column, constant(scalar(step), i64)], { kind: "greater" });
 }
@@ -45,7 +44,7 @@ function through(context: LowerContext, cell: Cell, direction: Direction, steps:
   let state = direction.initial;
   for (const step of order) {
     const next = advance(steps[step]!, state);
-    const lives = alive(context, step, steps.length);
+    const lives = alive(context, step);
     const before = state;
     state = lives ? next.map((value, place) => emit("where", [lives, value, before[place]!])) : next;
     const zero = { ...constant(scalar(0), context.element(state[0]!)) };
