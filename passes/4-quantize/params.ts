@@ -9,12 +9,13 @@ export type Use = "factor" | "addend";
 
 /**
  * Form of a public param. A factor takes at most `wanted` fractional bits and fits 16 bits; a single number takes only
- * as many as it needs: the least scale with relative error up to 2^-(wanted + 1), none for −1, five for 1/32.
+ * as many as it needs: the least scale with relative error up to 2^-(wanted + 1), none for −1, five for 1/32. A table
+ * takes fewer where they hold it exactly, none for zeros and ones.
  */
 export function publicForm(value: Tensor, wanted: number, use: Use): FixedPoint {
   const range = extremes(value);
   const scale =
-    use === "addend" ? wanted : value.data.length === 1 ? scalarScale(value.data[0]!, wanted) : fitting(range, wanted);
+    use === "addend" ? wanted : value.data.length === 1 ? scalarScale(value.data[0]!, wanted) : fitting(value, range, wanted);
   return fx(bitsFor(range, scale), scale);
 }
 
@@ -27,10 +28,11 @@ function extremes({ data }: Tensor): Interval {
   return { lo: data.reduce((a, b) => Math.min(a, b), 0), hi: data.reduce((a, b) => Math.max(a, b), 0) };
 }
 
-function fitting({ lo, hi }: Interval, wanted: number): number {
+function fitting({ data }: Tensor, { lo, hi }: Interval, wanted: number): number {
   const most = Math.max(-lo, hi);
   let scale = wanted;
   while (scale > 0 && most * 2 ** scale >= 2 ** (weightBits - 1) - 0.5) scale--;
+  while (scale > 0 && data.every((x) => Number.isInteger(x * 2 ** (scale - 1)))) scale--;
   return scale;
 }
 

@@ -117,6 +117,10 @@ function refusal(f: Saturated, spec: Spec): string | undefined {
   return inside ? undefined : tooWide(thresholdWire(f, x!), comparisonOf(spec));
 }
 
+/** Only above the bound is the result selected from more than the series, which then has a ring of its own. */
+const widestResult = (f: Saturated, { operands: [x], result }: Spec): number =>
+  isInside(f, x!) ? 64 - fourierRing(0, result.scale) : 64;
+
 const isInside = (f: Saturated, x: Fixed): boolean => -f.bound <= x.lo && x.hi <= f.bound;
 /** Where it is selected the inner value is below the power of two above the bound: sign and slack beside. */
 const innerWidth = (f: Saturated, scale: number): number => scale + floorLog2(f.bound) + 3;
@@ -134,6 +138,7 @@ export function saturatedProtocol(operator: string, f: Saturated): Protocol {
     forms: ["wire"],
     yields: "share",
     operandWidths: ({ operands: [x] }) => [activationWire(f, x!)],
+    widest: (spec) => widestResult(f, spec),
     refuses: (spec) => refusal(f, spec),
     variants: ({ operands: [x] }) => (isInside(f, x!) ? [] : comparisonVariants(thresholdWire(f, x!))),
     *run(party, spec, x) {

@@ -97,6 +97,14 @@ export function activationTests(
     expect(outside).toMatchObject({ rounds: 2, clientToServer: bits, serverToClient: bits });
   });
 
+  it("takes every ring up to the widest that it names, and none beyond where the series is its result", () => {
+    const widest = (hi: number): number => protocol.widest!(resolve(protocol, activationSpec([12, 12], -2, hi, 40)));
+    expect([widest(2), widest(32)]).toEqual([48, 64]);
+    resolve(protocol, activationSpec([12, 12], -2, 2, 48));
+    resolve(protocol, activationSpec([12, 12], -2, 32, 64));
+    expect(() => resolve(protocol, activationSpec([12, 12], -2, 2, 49))).toThrow(/at most 64/);
+  });
+
   it("refuses what it cannot run", () => {
     expect(() => resolve(protocol, activationSpec([12, 12], -2, 2, 60))).toThrow(/at most 64/);
     expect(() => resolve(protocol, activationSpec([12, 12], -(2 ** 30), 1, 40))).toThrow(/comparisons take at most/);

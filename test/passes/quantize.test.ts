@@ -227,7 +227,9 @@ test("a single number takes the bits that it needs", () => {
   expect([-1, 0.5, 1 / 64, 3].map((x) => form(x).scale)).toEqual([0, 1, 6, 0]);
   const third = form(1 / 3);
   expect(Math.abs(Math.round(2 ** third.scale / 3) / 2 ** third.scale - 1 / 3) * 3).toBeLessThanOrEqual(2 ** -13);
-  expect(publicForm(tensor([2], [20, -1]), 12, "factor")).toEqual({ kind: "fx", width: 16, scale: 10 });
+  expect(publicForm(tensor([2], [20.3, -1]), 12, "factor")).toEqual({ kind: "fx", width: 16, scale: 10 });
+  expect(publicForm(tensor([2], [0.75, -1]), 12, "factor")).toMatchObject({ scale: 2 });
+  expect(publicForm(tensor([3], [0, 1, 0]), 12, "factor")).toMatchObject({ scale: 0 });
 });
 
 test("without calibration: interval analysis, or a refusal that lists every value", () => {
