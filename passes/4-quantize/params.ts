@@ -15,7 +15,11 @@ export type Use = "factor" | "addend";
 export function publicForm(value: Tensor, wanted: number, use: Use): FixedPoint {
   const range = extremes(value);
   const scale =
-    use === "addend" ? wanted : value.data.length === 1 ? scalarScale(value.data[0]!, wanted) : fitting(value, range, wanted);
+    use === "addend"
+      ? wanted
+      : value.data.length === 1
+        ? scalarScale(value.data[0]!, wanted)
+        : fitting(value, range, wanted);
   return fx(bitsFor(range, scale), scale);
 }
 
