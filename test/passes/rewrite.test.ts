@@ -1,52 +1,15 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import type { Label } from "../../ir/label.ts";
-import { opsOf, type ValueId } from "../../ir/module.ts";
+import type { ValueId } from "../../ir/module.ts";
 import { bool } from "../../ir/type.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/index.ts";
 import { rewrite, rewritePass, rewrites } from "../../passes/2-rewrite/index.ts";
 import { hasFullRowRank } from "../../passes/2-rewrite/rank.ts";
-import { runPass, type SplitState } from "../../passes/pass.ts";
-import { block, codesOf, createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";
-
-const reveal = (output: string) => ({ reveal: [{ output, to: "client" as const }] });
-
-/** The secure part of a model, with random tensors for its inputs. */
-function secure(whole: Model): { readonly state: SplitState; readonly inputs: ReadonlyMap<ValueId, Tensor> } {
-  const state = split(whole, { reveal: whole.module.outputs.map((output) => ({ output, to: "client" })) });
-  const noise = createNoise(11);
-  const inputs = state.module.inputs.map((id): [ValueId, Tensor] => {
-    const { shape, element } = state.module.values[id]!.type;
-    const values = noise(shape, 2);
-    if (element.kind === "f32") return [id, values];
-    const whole = values.data.map((x) => (element.kind === "bool" ? Number(x > 0) : Math.floor(x + 2)));
-    return [id, tensor(shape, whole)];
-  });
-  return { state, inputs: new Map(inputs) };
-}
-
-/** Outputs before and after, which must agree to rounding; the names of the ops afterwards. */
-function check(build: (kit: Kit) => readonly ValueId[]): {
-  readonly names: readonly string[];
-  readonly done: SplitState;
-} {
-  const { state, inputs } = secure(model(build));
-  const done = runPass(rewritePass(), state);
-  const [before, after] = [state, done].map(({ module, weights }) => [...interpret(module, weights, inputs).values()]);
-  before!.forEach((expected, i) => {
-    expect(largestDifference(after![i]!, expected)).toBeLessThan(1e-9);
-  });
-  return { names: opsOf(done.module).map((op) => op.name), done };
-}
-
-/** A secret value: the client's input through a private layer. */
-const secret = ({ op, feature, weight, noise }: Kit): ValueId =>
-  op("matmul", [feature("x", [3, 4]), weight("w", "server", noise([4, 4]))]);
-
-/** 1 or more, whatever the inputs. */
-const positive = (kit: Kit, x: ValueId): ValueId =>
-  kit.op("add", [kit.op("mul", [x, x]), kit.weight("one", "public", tensor([], [1]))]);
+import { runPass } from "../../passes/pass.ts";
+import { block, codesOf, createNoise, type Kit, largestDifference, model } from "./models.ts";
+import { check, positive, reveal, secret, secure } from "./rewriting.ts";
 
 test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
   ["neg", ({ op }, x) => op("neg", [x]), ["sub"]],
@@ -192,113 +155,6 @@ test("decompose refuses every unknown power at once, and no known one", () => {
     ).state;
   expect(codesOf(() => rewrite(powers("unknown", 2, "unknown")))).toEqual(["MRL0490", "MRL0490"]);
   expect(codesOf(() => rewrite(powers(2, 3, 1.7, -5, 0)))).toEqual([]);
-});
-
-const gained = (gain: Label, bias: Label | undefined) => (kit: Kit) => {
-  const { op, weight, noise } = kit;
-  const scaled = op("mul", [op("layer-norm", [secret(kit)], { epsilon: 1e-5 }), weight("g", gain, noise([4]))]);
-  const x = bias ? op("add", [scaled, weight("b", bias, noise([4]))]) : scaled;
-  const adapter = op("matmul", [
-    op("matmul", [x, weight("A", "server", noise([4, 2]))]),
-    weight("B", "server", noise([2, 5])),
-  ]);
-  return [op("add", [op("matmul", [x, weight("W", "public", noise([4, 5]))]), adapter])];
-};
-
-test("fold-gain: a public gain disappears into public and private weights", () => {
-  const { names, done } = check(gained("public", undefined));
-  expect(names).not.toContain("mul");
-  const labels = Object.entries(done.module.params).map(([id, name]) => [name, done.module.values[id]!.type.label]);
-  expect(labels).toContainEqual(["model.W*model.g", "public"]);
-  expect(labels).toContainEqual(["model.A*model.g", "server"]);
-});
-
-test("fold-gain: with a bias, also a private one", () => {
-  expect(check(gained("public", "server")).names).not.toContain("mul");
-});
-
-const square = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1], group: 2 };
-/** A convolution in two groups, a bias, and a gain and a shift for each channel as batch normalisation leaves them. */
-const normalised = (kernels: Label, gain: Label) => (kit: Kit) => {
-  const { op, weight, noise, feature } = kit;
-  const hidden = op("mul", [feature("x", [1, 4, 5, 5]), weight("own", "server", noise([4, 1, 1]))]);
-  const sums = op("conv", [hidden, weight("k", kernels, noise([6, 2, 3, 3]))], square);
-  const biased = op("add", [sums, weight("c", kernels, noise([6, 1, 1]))]);
-  const scaled = op("mul", [biased, weight("g", gain, noise([6, 1, 1]))]);
-  return [op("add", [scaled, weight("b", gain, noise([6, 1, 1]))])];
-};
-
-test("fold-output-gain: batch normalisation disappears into the kernels and the bias before it", () => {
-  const cases: readonly (readonly [Label, Label])[] = [
-    ["server", "server"],
-    ["server", "public"],
-    ["public", "public"],
-  ];
-  for (const [kernels, gain] of cases) {
-    const { names } = check(normalised(kernels, gain));
-    expect(names).toEqual(["share", "mul", "conv", "add", "add", "reveal"]);
-  }
-  // Kernels that everybody knows stay so.
-  expect(check(normalised("public", "server")).names.filter((name) => name === "mul")).toHaveLength(2);
-});
-
-test("fold-output-gain: behind a matrix too; what somebody else reads, and a single factor, stay", () => {
-  const build =
-    (size: number, second: boolean) =>
-    ({ op, weight, noise, feature }: Kit) => {
-      const y = op("matmul", [feature("x", [3, 4]), weight("w", "server", noise([4, 5]))]);
-      const z = op("mul", [y, weight("g", "server", noise([size]))]);
-      return [op("relu", [z]), ...(second ? [op("tanh", [y])] : [])];
-    };
-  expect(check(build(5, false)).names).not.toContain("mul");
-  expect(check(build(5, true)).names).toContain("mul");
-  expect(check(build(1, false)).names).toContain("mul");
-});
-
-test("pool-first: maxima are taken before relu, unless somebody else reads it", () => {
-  const pool = { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] };
-  const build =
-    (second: boolean) =>
-    ({ op, weight, noise, feature }: Kit) => {
-      const x = op("mul", [feature("x", [1, 2, 4, 4]), weight("w", "server", noise([2, 1, 1]))]);
-      const positive = op("relu", [x]);
-      return [op("max-pool", [positive], pool), ...(second ? [positive] : [])];
-    };
-  expect(check(build(false)).names).toEqual(["share", "mul", "max-pool", "relu", "reveal"]);
-  expect(check(build(true)).names).toEqual(["share", "mul", "relu", "max-pool", "reveal", "reveal"]);
-});
-
-test("fold-gain: a private gain does not make a public weight private", () => {
-  expect(check(gained("server", undefined)).names).toContain("mul");
-});
-
-test("fold-scale: the scale goes into the rotary tables of the queries", () => {
-  const { state, inputs } = secure(block());
-  const done = rewrite(state);
-  const attention = opsOf(done.module).find((op) => op.name === "attention")!;
-  expect(attention.attrs.scale).toBe(Math.LN2);
-  const [before, after] = [state, done].map(({ module, weights }) => interpret(module, weights, inputs).get("out")!);
-  expect(largestDifference(after!, before!)).toBeLessThan(1e-9);
-});
-
-test("fold-scale: without rotation into every weight that makes the queries", () => {
-  const build = (extra: boolean) => (kit: Kit) => {
-    const { op, weight, noise } = kit;
-    const x = op("reshape", [secret(kit)], { shape: [1, 1, 3, 4] });
-    const dense = (id: string, label: Label) => op("matmul", [x, weight(id, label, noise([4, 4]))]);
-    const biased = op("add", [dense("q", "public"), weight("bias", "public", noise([4]))]);
-    const low = op("matmul", [
-      op("matmul", [x, weight("A", "server", noise([4, 2]))]),
-      weight("B", "server", noise([2, 4])),
-    ]);
-    const q = op("add", [biased, low]);
-    const y = op("attention", [q, dense("k", "public"), dense("v", "server")], { scale: 0.5 });
-    return extra ? [y, op("relu", [q])] : [y];
-  };
-  const scaleOf = (extra: boolean) =>
-    opsOf(check(build(extra)).done.module).find((op) => op.name === "attention")!.attrs.scale;
-  expect(scaleOf(false)).toBe(Math.LN2);
-  expect(scaleOf(true)).toBe(0.5);
 });
 
 test("lora: a low-rank change is never formed", () => {

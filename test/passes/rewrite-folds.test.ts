@@ -1,0 +1,114 @@
+import { expect, test } from "vitest";
+import { interpret } from "../../ir/interpret.ts";
+import type { Label } from "../../ir/label.ts";
+import { opsOf } from "../../ir/module.ts";
+import { rewrite } from "../../passes/2-rewrite/index.ts";
+import { block, type Kit, largestDifference } from "./models.ts";
+import { check, secret, secure } from "./rewriting.ts";
+
+const gained = (gain: Label, bias: Label | undefined) => (kit: Kit) => {
+  const { op, weight, noise } = kit;
+  const scaled = op("mul", [op("layer-norm", [secret(kit)], { epsilon: 1e-5 }), weight("g", gain, noise([4]))]);
+  const x = bias ? op("add", [scaled, weight("b", bias, noise([4]))]) : scaled;
+  const adapter = op("matmul", [
+    op("matmul", [x, weight("A", "server", noise([4, 2]))]),
+    weight("B", "server", noise([2, 5])),
+  ]);
+  return [op("add", [op("matmul", [x, weight("W", "public", noise([4, 5]))]), adapter])];
+};
+
+test("fold-gain: a public gain disappears into public and private weights", () => {
+  const { names, done } = check(gained("public", undefined));
+  expect(names).not.toContain("mul");
+  const labels = Object.entries(done.module.params).map(([id, name]) => [name, done.module.values[id]!.type.label]);
+  expect(labels).toContainEqual(["model.W*model.g", "public"]);
+  expect(labels).toContainEqual(["model.A*model.g", "server"]);
+});
+
+test("fold-gain: with a bias, also a private one", () => {
+  expect(check(gained("public", "server")).names).not.toContain("mul");
+});
+
+const square = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1], group: 2 };
+/** A convolution in two groups, a bias, and a gain and a shift for each channel as batch normalisation leaves them. */
+const normalised = (kernels: Label, gain: Label) => (kit: Kit) => {
+  const { op, weight, noise, feature } = kit;
+  const hidden = op("mul", [feature("x", [1, 4, 5, 5]), weight("own", "server", noise([4, 1, 1]))]);
+  const sums = op("conv", [hidden, weight("k", kernels, noise([6, 2, 3, 3]))], square);
+  const biased = op("add", [sums, weight("c", kernels, noise([6, 1, 1]))]);
+  const scaled = op("mul", [biased, weight("g", gain, noise([6, 1, 1]))]);
+  return [op("add", [scaled, weight("b", gain, noise([6, 1, 1]))])];
+};
+
+test("fold-output-gain: batch normalisation disappears into the kernels and the bias before it", () => {
+  const cases: readonly (readonly [Label, Label])[] = [
+    ["server", "server"],
+    ["server", "public"],
+    ["public", "public"],
+  ];
+  for (const [kernels, gain] of cases) {
+    const { names } = check(normalised(kernels, gain));
+    expect(names).toEqual(["share", "mul", "conv", "add", "add", "reveal"]);
+  }
+  // Kernels that everybody knows stay so.
+  expect(check(normalised("public", "server")).names.filter((name) => name === "mul")).toHaveLength(2);
+});
+
+test("fold-output-gain: behind a matrix too; what somebody else reads, and a single factor, stay", () => {
+  const build =
+    (size: number, second: boolean) =>
+    ({ op, weight, noise, feature }: Kit) => {
+      const y = op("matmul", [feature("x", [3, 4]), weight("w", "server", noise([4, 5]))]);
+      const z = op("mul", [y, weight("g", "server", noise([size]))]);
+      return [op("relu", [z]), ...(second ? [op("tanh", [y])] : [])];
+    };
+  expect(check(build(5, false)).names).not.toContain("mul");
+  expect(check(build(5, true)).names).toContain("mul");
+  expect(check(build(1, false)).names).toContain("mul");
+});
+
+test("pool-first: maxima are taken before relu, unless somebody else reads it", () => {
+  const pool = { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] };
+  const build =
+    (second: boolean) =>
+    ({ op, weight, noise, feature }: Kit) => {
+      const x = op("mul", [feature("x", [1, 2, 4, 4]), weight("w", "server", noise([2, 1, 1]))]);
+      const positive = op("relu", [x]);
+      return [op("max-pool", [positive], pool), ...(second ? [positive] : [])];
+    };
+  expect(check(build(false)).names).toEqual(["share", "mul", "max-pool", "relu", "reveal"]);
+  expect(check(build(true)).names).toEqual(["share", "mul", "relu", "max-pool", "reveal", "reveal"]);
+});
+
+test("fold-gain: a private gain does not make a public weight private", () => {
+  expect(check(gained("server", undefined)).names).toContain("mul");
+});
+
+test("fold-scale: the scale goes into the rotary tables of the queries", () => {
+  const { state, inputs } = secure(block());
+  const done = rewrite(state);
+  const attention = opsOf(done.module).find((op) => op.name === "attention")!;
+  expect(attention.attrs.scale).toBe(Math.LN2);
+  const [before, after] = [state, done].map(({ module, weights }) => interpret(module, weights, inputs).get("out")!);
+  expect(largestDifference(after!, before!)).toBeLessThan(1e-9);
+});
+
+test("fold-scale: without rotation into every weight that makes the queries", () => {
+  const build = (extra: boolean) => (kit: Kit) => {
+    const { op, weight, noise } = kit;
+    const x = op("reshape", [secret(kit)], { shape: [1, 1, 3, 4] });
+    const dense = (id: string, label: Label) => op("matmul", [x, weight(id, label, noise([4, 4]))]);
+    const biased = op("add", [dense("q", "public"), weight("bias", "public", noise([4]))]);
+    const low = op("matmul", [
+      op("matmul", [x, weight("A", "server", noise([4, 2]))]),
+      weight("B", "server", noise([2, 4])),
+    ]);
+    const q = op("add", [biased, low]);
+    const y = op("attention", [q, dense("k", "public"), dense("v", "server")], { scale: 0.5 });
+    return extra ? [y, op("relu", [q])] : [y];
+  };
+  const scaleOf = (extra: boolean) =>
+    opsOf(check(build(extra)).done.module).find((op) => op.name === "attention")!.attrs.scale;
+  expect(scaleOf(false)).toBe(Math.LN2);
+  expect(scaleOf(true)).toBe(0.5);
+});
