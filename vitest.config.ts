@@ -6,5 +6,5 @@ const platform = fileURLToPath(new URL("runtime/platform/node.ts", import.meta.u
 
 export default defineConfig({
   resolve: { alias: { "#platform": platform } },
-  test: { include: ["test/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, pool: "forks", maxWorkers: 2 },
+  test: { include: ["test/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 300_000, pool: "forks", maxWorkers: 2 },
 });
