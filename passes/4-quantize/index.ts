@@ -9,6 +9,7 @@ import { assignScales } from "./scales.ts";
 
 export { type CalibrateOptions, type Calibration, calibrate, checkCalibration } from "./calibrate.ts";
 export { withKept } from "./calibration.ts";
+export { checkFinite } from "./finite.ts";
 export { defaultPrecision, serverWeightRange, weightBits } from "./precision.ts";
 
 export interface QuantizeOptions {

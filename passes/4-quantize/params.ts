@@ -2,7 +2,7 @@ import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import { bitsFor, type FixedPoint, fx, type Interval } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import { weightBits } from "./precision.ts";
+import { serverLimits, weightBits } from "./precision.ts";
 
 /** How the operator uses a param: as a factor, whose scale is free, or beside operands of one scale. */
 export type Use = "factor" | "addend";
@@ -24,8 +24,8 @@ export function publicForm(value: Tensor, wanted: number, use: Use): FixedPoint 
 }
 
 /** Form of a param of the server's: the same for all weights, so that it says nothing of this one. */
-export function serverForm(wanted: number, precision: Precision): FixedPoint {
-  return fx(weightBits + wanted - precision.weight, wanted);
+export function serverForm(wanted: number, precision: Precision, use: Use): FixedPoint {
+  return fx(wanted + 1 + Math.log2(serverLimits(precision)[use]), wanted);
 }
 
 function extremes({ data }: Tensor): Interval {

@@ -7,10 +7,17 @@ export const defaultPrecision: Precision = { activation: 12, weight: 12, query: 
 export const weightBits = 16;
 
 /**
- * Bounds of every weight of the server's, whatever it holds: a width or range that followed its values would tell
- * the client about them. 4-quantize refuses, at the provider, a weight that does not fit.
+ * What every weight of the server's is less than, whatever it holds: a width or range that followed its values would
+ * tell the client about them. 4-quantize refuses, at the provider, a weight that does not fit. What is only added is in
+ * no kernel: more fractional bits of the factors do not take its range from a bias.
  */
-export function serverWeightRange({ weight }: Precision): Interval {
-  const most = 2 ** (weightBits - 1 - weight);
-  return { lo: -most, hi: most };
+export const serverLimits = ({ weight }: Precision): { readonly factor: number; readonly addend: number } => ({
+  factor: 2 ** (weightBits - 1 - weight),
+  addend: 2 ** (weightBits - 1 - Math.min(weight, defaultPrecision.weight)),
+});
+
+/** Bounds of a weight of the server's wherever it is used. */
+export function serverWeightRange(precision: Precision): Interval {
+  const { addend } = serverLimits(precision);
+  return { lo: -addend, hi: addend };
 }

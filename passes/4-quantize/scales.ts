@@ -211,7 +211,7 @@ function truncated(id: ValueId, scale: number, wanted: number, walk: Walk): Valu
 function formOf(id: ValueId, wanted: number, use: Use, def: OpDef, walk: Walk) {
   const { module, weights, precision } = walk;
   const weight = weights.get(module.params[id]!)!;
-  if (module.values[id]!.type.label === "server" || !hasNumbers(weight)) return serverForm(wanted, precision);
+  if (module.values[id]!.type.label === "server" || !hasNumbers(weight)) return serverForm(wanted, precision, use);
   // Tables that are used side by side must agree on their scale, as the cosines and sines of rope do.
   const alone = def.operands.length === 2;
   return publicForm(weight, wanted, use === "factor" && alone ? "factor" : "addend");

@@ -151,10 +151,11 @@ const small = (build: (kit: Kit, x: ValueId) => ValueId): SplitState =>
 const listing = (module: Module): readonly string[] =>
   opsOf(module).map((op) => `${op.result} = ${op.name} ${op.operands}`);
 
-function quantized(state: SplitState): Module {
+function quantized(state: SplitState, weight = defaultPrecision.weight): Module {
   const noise = createNoise(5);
   const inputs = new Map(state.module.inputs.map((id) => [id, noise(state.module.values[id]!.type.shape)]));
-  return runPass(quantizePass({ calibration: calibrate(state, [inputs]) }), state).module;
+  const precision = { ...defaultPrecision, weight };
+  return runPass(quantizePass({ calibration: calibrate(state, [inputs], { precision }), precision }), state).module;
 }
 
 test("a value is truncated once for all that want it, and sums stay at double scale", () => {
@@ -177,6 +178,15 @@ test("a value is truncated once for all that want it, and sums stay at double sc
   expect(module.values.sum!.type.element).toMatchObject({ scale: 24 });
   expect(module.values.b!.type.element).toEqual({ kind: "fx", width: 28, scale: 24 });
   expect(module.values.w!.type.element).toEqual({ kind: "fx", width: 16, scale: 12 });
+});
+
+test("factors with more fractional bits leave a private bias the range that it has", () => {
+  const state = small(({ op, weight }, y) => op("add", [y, weight("b", "server", tensor([4], [7, -7, 1, 0]))]));
+  for (const weight of [12, 14]) {
+    const { values } = quantized(state, weight);
+    expect(values.w!.type.element).toEqual({ kind: "fx", width: 16, scale: weight });
+    expect(values.b!.type.element).toEqual({ kind: "fx", width: 4 + 12 + weight, scale: 12 + weight });
+  }
 });
 
 test("a param that is wanted in two forms becomes two params of one weight", () => {
