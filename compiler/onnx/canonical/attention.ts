@@ -1,7 +1,8 @@
 import type { ValueId } from "../../../ir/module.ts";
 import { sameShape } from "../../../ir/type.ts";
 import { absentScore } from "../absent-score.ts";
-import { type Matcher, pairsOf, type Recogniser, scaledBy } from "./match.ts";
+import { headRecognisers } from "./heads.ts";
+import { type Matcher, pairsOf, type Recogniser, type Scaled, scaledBy } from "./match.ts";
 
 interface Scores {
   readonly q: ValueId;
@@ -20,8 +21,18 @@ function scoresOf(matcher: Matcher, id: ValueId): Scores | undefined {
   const scaled = scaledBy(matcher, id);
   if (scaled) {
     const inner = scoresOf(matcher, scaled.of);
-    // A mask below the scale would be scaled too.
-    return inner?.masks.length === 0 ? { ...inner, scale: inner.scale * scaled.factor } : undefined;
+    // A mask below the scale is scaled too, and must still shut what it shuts.
+    if (!inner || (inner.masks.length > 0 && scaled.factor <= 0)) return undefined;
+    const masks = inner.masks.map((mask) =>
+      "added" in mask ? { added: matcher.emit(op!.name, [mask.added, scaled.by]) } : mask,
+    );
+    return { ...inner, scale: inner.scale * scaled.factor, masks };
+  }
+  if (op?.name === "maximum") {
+    // What stands for no score at all is still none.
+    for (const [of, least] of pairsOf(op)) {
+      if ((matcher.scalar(least) ?? 0) <= absentScore) return scoresOf(matcher, of);
+    }
   }
   if (op?.name === "add") {
     for (const [of, added] of pairsOf(op)) {
@@ -112,7 +123,7 @@ const foldScale: Recogniser = {
 };
 
 /** A factor, also below a transposition. */
-function scaledThrough(matcher: Matcher, id: ValueId): ReturnType<typeof scaledBy> {
+function scaledThrough(matcher: Matcher, id: ValueId): Omit<Scaled, "by"> | undefined {
   const direct = scaledBy(matcher, id);
   const turned = matcher.made(id, "transpose");
   const inner = turned && scaledBy(matcher, turned.operands[0]!);
@@ -154,4 +165,23 @@ const groupHeads: Recogniser = {
   },
 };
 
-export const attentionRecognisers: readonly Recogniser[] = [attention, foldScale, groupHeads];
+// A mask that was scaled with its scores is a choice again.
+const scaledChoice: Recogniser = {
+  name: "scaled-choice",
+  law: "k · where(c, x, y) = where(c, k · x, k · y)",
+  match: (op, matcher) => {
+    const scaled = scaledBy(matcher, op.result);
+    const choice = scaled && matcher.made(scaled.of, "where");
+    if (!choice?.operands.slice(1).every((side) => matcher.scalar(side) !== undefined)) return undefined;
+    const [condition, ...sides] = choice.operands as [ValueId, ...ValueId[]];
+    return matcher.emit("where", [condition, ...sides.map((side) => matcher.emit(op.name, [side, scaled!.by]))]);
+  },
+};
+
+export const attentionRecognisers: readonly Recogniser[] = [
+  ...headRecognisers,
+  attention,
+  foldScale,
+  groupHeads,
+  scaledChoice,
+];

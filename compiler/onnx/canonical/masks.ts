@@ -139,7 +139,7 @@ const causalMask: Recogniser = {
   },
 };
 
-/** A mask that is known to stay above the absent score. */
+/** A mask that is known to stay above the absent score, or that nobody alone knows: a comparison would cost what it saves. */
 function isClamped(matcher: Matcher, id: ValueId): boolean {
   const clip = matcher.made(id, "clip");
   if (clip) return (clip.attrs.lo as number) >= absentScore;
@@ -148,19 +148,33 @@ function isClamped(matcher: Matcher, id: ValueId): boolean {
   const inner = matcher.made(id, "expand") ?? matcher.made(id, "reshape");
   if (inner) return isClamped(matcher, inner.operands[0]!);
   const choice = matcher.made(id, "where");
-  return choice?.operands.slice(1).every((operand) => isClamped(matcher, operand)) ?? false;
+  if (choice?.operands.slice(1).every((operand) => isClamped(matcher, operand))) return true;
+  const sum = matcher.made(id, "add");
+  if (sum) return sum.operands.every((operand) => isClamped(matcher, operand));
+  const { label } = matcher.type(id);
+  return label === "shared" || label === "server";
+}
+
+/** Each term of a sum by itself, as biases of places that are weights stand beside what shuts scores. */
+function clamped(matcher: Matcher, id: ValueId): ValueId {
+  if (isClamped(matcher, id)) return id;
+  const sum = matcher.made(id, "add");
+  return sum
+    ? matcher.emit(
+        "add",
+        sum.operands.map((operand) => clamped(matcher, operand)),
+      )
+    : matcher.emit("clip", [id], { lo: absentScore });
 }
 
 // exp(−10⁴ + s) is 0 beside any other score of the row, as exp(−3.4·10³⁸ + s) is.
 const clampMask: Recogniser = {
   name: "clamp-mask",
-  law: "attention(q, k, v, m) = attention(q, k, v, max(m, −10⁴)) for rows with at least one score left",
+  law: "attention(q, k, v, m + n) = attention(q, k, v, max(m, −10⁴) + max(n, −10⁴)) for rows with at least one score left",
   match: (op, matcher) => {
     const mask = op.name === "attention" ? op.operands[3] : undefined;
-    // A comparison on a shared mask would cost what it saves.
-    if (mask === undefined || matcher.type(mask).label === "shared" || isClamped(matcher, mask)) return undefined;
-    const clamped = matcher.emit("clip", [mask], { lo: absentScore });
-    return matcher.emit("attention", [...op.operands.slice(0, 3), clamped], op.attrs);
+    if (mask === undefined || isClamped(matcher, mask)) return undefined;
+    return matcher.emit("attention", [...op.operands.slice(0, 3), clamped(matcher, mask)], op.attrs);
   },
 };
 

@@ -62,19 +62,26 @@ export function pairsOf(op: Op): readonly (readonly [ValueId, ValueId])[] {
   ];
 }
 
+export interface Scaled {
+  readonly of: ValueId;
+  readonly factor: number;
+  /** The operand that is c, or 1/c. */
+  readonly by: ValueId;
+}
+
 /** x and c of c · x or x / (1/c), c a constant number. */
-export function scaledBy(matcher: Matcher, id: ValueId): { readonly of: ValueId; readonly factor: number } | undefined {
+export function scaledBy(matcher: Matcher, id: ValueId): Scaled | undefined {
   const product = matcher.made(id, "mul");
   if (product) {
     for (const [of, by] of pairsOf(product)) {
       const factor = matcher.scalar(by);
-      if (factor !== undefined) return { of, factor };
+      if (factor !== undefined) return { of, factor, by };
     }
     return undefined;
   }
   const quotient = matcher.made(id, "div");
   const divisor = quotient && matcher.scalar(quotient.operands[1]!);
-  return divisor ? { of: quotient.operands[0]!, factor: 1 / divisor } : undefined;
+  return divisor ? { of: quotient.operands[0]!, factor: 1 / divisor, by: quotient.operands[1]! } : undefined;
 }
 
 export interface Product {
