@@ -51,14 +51,31 @@ function boundCuts(state: SplitState): SplitState {
   const { module, client } = state;
   const graph = graphOf(module);
   const values: Record<ValueId, Value> = { ...module.values };
+  const bounded = new Set<ValueId>();
   const cuts = client.cuts.map((cut): Cut => {
     const value = values[cut.value]!;
     if (value.type.element.kind !== "f32" || cut.oneHot !== undefined || !isMask(cut.value, graph)) return cut;
     // A mask above it is refused at the client, like any input that its ring does not hold.
     values[cut.value] = { ...value, range: { lo: absent, hi: -absent } };
+    bounded.add(cut.value);
     return { ...cut, least: absent };
   });
-  return { ...state, module: { ...module, values }, client: { ...client, cuts } };
+  return withoutIdleClips({ ...state, module: { ...module, values }, client: { ...client, cuts } }, bounded);
+}
+
+/** A bound that lies outside of ±absent. */
+const isIdleClip = ({ name, attrs }: Op): boolean =>
+  name === "clip" && Number(attrs.lo) <= absent && Number(attrs.hi) >= -absent;
+
+/** max(m, c) = m for c ≤ absent ≤ m. */
+function withoutIdleClips(state: SplitState, bounded: ReadonlySet<ValueId>): SplitState {
+  const isBounded = (id: ValueId, draft: Draft): boolean => {
+    const op = draft.producer(id);
+    return op ? structural.has(op.name) && isBounded(op.operands[0]!, draft) : bounded.has(id);
+  };
+  return rewriteOps(state, (op, draft) =>
+    isIdleClip(op) && isBounded(op.operands[0]!, draft) ? op.operands[0] : undefined,
+  );
 }
 
 /** What max(·, c) moves through. */
@@ -70,8 +87,10 @@ function isMask(id: ValueId, graph: Graph): boolean {
     readers.length > 0 &&
     !graph.outputs.has(id) &&
     readers.every((op) => {
-      if (structural.has(op.name)) return isMask(op.result, graph);
-      return op.name === "add" && op.operands[0] !== op.operands[1] && isReadAsScores(op.result, graph);
+      if (structural.has(op.name) || isIdleClip(op)) return isMask(op.result, graph);
+      if (op.name === "attention") return op.operands.lastIndexOf(id) === 3 && op.operands.indexOf(id) === 3;
+      if (op.name !== "add" || op.operands[0] === op.operands[1]) return false;
+      return isReadAsScores(op.result, graph) || isMask(op.result, graph);
     })
   );
 }

@@ -153,7 +153,25 @@ function knownChoice(op: Op, draft: Draft): ValueId {
   return isZero(draft, x) && fills(other) ? other : emit(draft, op, "where", "add", [chosen, other]);
 }
 
+/** The last two axes of a tensor changed places. */
+const turn = (rank: number): Attrs => ({
+  perm: Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis)),
+});
+
 const simple: Rules = {
+  // W·x = (xᵀ·Wᵀ)ᵀ: protocols have the weight on the right
+  matmul: (op, draft) => {
+    const [w, x] = op.operands as [ValueId, ValueId];
+    const [rows, inner] = [w, x].map((id) => draft.type(id).shape.length);
+    if (!draft.isParam(w) || draft.type(w).label !== "server" || rows! < 2 || inner! < 2) return undefined;
+    const given = { value: draft.weight(w), label: "server" } as const;
+    const turned = derived(draft, `${draft.weightName(w)} turned`, "transpose", [given], turn(rows!));
+    const product = emit(draft, op, "turned", "matmul", [
+      emit(draft, op, "columns", "transpose", [x], turn(inner!)),
+      turned,
+    ]);
+    return emit(draft, op, "rows", "transpose", [product], turn(draft.type(product).shape.length));
+  },
   // −x = 0 − x, which keeps the scale
   neg: (op, draft) => emit(draft, op, "negated", "sub", [constant(draft, 0), op.operands[0]!]),
   // x / c = x · (1/c)

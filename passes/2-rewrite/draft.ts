@@ -137,10 +137,12 @@ export function derived(
   weight: string,
   name: string,
   operands: readonly { readonly value: Tensor; readonly label: Label }[],
+  attrs: Attrs = {},
 ): ValueId {
   const value = evaluateOp(
     name,
     operands.map((operand) => operand.value),
+    attrs,
   );
   return draft.param(weight, value, join(...operands.map((operand) => operand.label)));
 }

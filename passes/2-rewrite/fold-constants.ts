@@ -1,22 +1,39 @@
 import { join } from "../../ir/label.ts";
-import type { Op, ValueId } from "../../ir/module.ts";
+import type { Op } from "../../ir/module.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
+import { sizeOf } from "../../ir/type.ts";
 import type { SplitState } from "../pass.ts";
-import { type Draft, rewriteOps } from "./draft.ts";
+import { type Draft, type Rule, rewriteOps } from "./draft.ts";
 
 /**
  * f(a, b) of weights is a weight: known to those who know all of them.
- * A product of two factors is left alone unless it is public: A·B of a low-rank pair is larger than the pair.
+ * A product that is larger than its two factors is left alone unless it is public: it may be a low-rank pair.
  */
-export const foldConstants = (state: SplitState): SplitState => rewriteOps(state, fold);
+export const foldConstants = (state: SplitState): SplitState => rewriteOps(state, foldUnless(isLowRank));
 
-function fold(op: Op, draft: Draft): ValueId | undefined {
-  if (op.operands.length === 0 || !op.operands.every(draft.isParam) || op.name === "reveal") return undefined;
-  const label = join(...op.operands.map((id) => draft.type(id).label));
-  if (op.name === "matmul" && label !== "public") return undefined;
-  const def = opDef(op.name);
-  const attrs = withDefaults(def, op.attrs);
-  const value = def.evaluate(op.operands.map(draft.weight), attrs);
-  const elements = op.operands.map((id) => draft.type(id).element);
-  return draft.param(op.result, value, label, def.element ? def.element(elements, attrs) : elements[0]!);
+/** The same of all products: whatever low-rank pairs there are stand beside an activation by now. */
+export const foldWeights = (state: SplitState): SplitState =>
+  rewriteOps(
+    state,
+    foldUnless(() => false),
+  );
+
+type Test = (op: Op, draft: Draft) => boolean;
+
+const foldUnless =
+  (isLeft: Test): Rule =>
+  (op, draft) => {
+    if (op.operands.length === 0 || !op.operands.every(draft.isParam) || op.name === "reveal") return undefined;
+    const label = join(...op.operands.map((id) => draft.type(id).label));
+    if (label !== "public" && isLeft(op, draft)) return undefined;
+    const def = opDef(op.name);
+    const attrs = withDefaults(def, op.attrs);
+    const value = def.evaluate(op.operands.map(draft.weight), attrs);
+    const elements = op.operands.map((id) => draft.type(id).element);
+    return draft.param(op.result, value, label, def.element ? def.element(elements, attrs) : elements[0]!);
+  };
+
+function isLowRank(op: Op, draft: Draft): boolean {
+  const sizes = [...op.operands, op.result].map((id) => sizeOf(draft.type(id).shape));
+  return op.name === "matmul" && sizes[2]! > sizes[0]! + sizes[1]!;
 }

@@ -5,7 +5,7 @@ import { cancelLayout } from "./cancel-layout.ts";
 import { chooseScores } from "./choose-scores.ts";
 import { chooseToken } from "./choose-token.ts";
 import { decompose } from "./decompose.ts";
-import { foldConstants } from "./fold-constants.ts";
+import { foldConstants, foldWeights } from "./fold-constants.ts";
 import { foldGain } from "./fold-gain.ts";
 import { foldOutputGain } from "./fold-output-gain.ts";
 import { foldScale } from "./fold-scale.ts";
@@ -14,6 +14,7 @@ import { lora } from "./lora.ts";
 import { lowRank } from "./low-rank.ts";
 import { poolFirst } from "./pool-first.ts";
 import { privateEmbedding, privateLookup } from "./private-embedding.ts";
+import { privateMask } from "./private-mask.ts";
 import { relocateHead } from "./relocate-head.ts";
 import { removeDead } from "./remove-dead.ts";
 
@@ -39,6 +40,7 @@ export interface Rewrite {
 
 /** In order. A new rewrite is a file with its law, and a line here. */
 export const rewrites: readonly Rewrite[] = [
+  { name: "private-mask", apply: privateMask },
   { name: "fold-constants", apply: foldConstants },
   { name: "choose-token", apply: chooseToken, when: ({ head }) => head === "token" },
   { name: "relocate-head", apply: relocateHead, when: ({ head }) => head === "logits" },
@@ -54,7 +56,7 @@ export const rewrites: readonly Rewrite[] = [
   { name: "pool-first", apply: poolFirst },
   { name: "fold-gain", apply: foldGain },
   { name: "fold-scale", apply: foldScale },
-  { name: "fold-constants", apply: foldConstants },
+  { name: "fold-weights", apply: foldWeights },
   { name: "cancel-layout", apply: cancelLayout },
   { name: "low-rank", apply: lowRank, when: ({ computes }) => computes?.("low-rank") ?? false },
   { name: "remove-dead", apply: removeDead },

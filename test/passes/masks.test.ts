@@ -93,6 +93,17 @@ test("a mask that everybody knows, a bias of places and two prefixes that see th
   expect(opsOf(module).map(({ protocol }) => protocol)).toContain("coarse-max.attention-known-mask");
 });
 
+test("a private bias of places, with a mask that everybody knows beside it", async () => {
+  const whole = model(({ op, feature, weight, noise }) => {
+    const x = feature("x", [1, 2, 4, 8]);
+    const [q, k, v] = ["q", "k", "v"].map((name) => op("matmul", [x, weight(name, "server", noise([8, 8]))]));
+    const window = tensor([1, 1, 4, 4], [0, 0, -100, -100, 0, 0, -100, -100, -100, -100, 0, 0, -100, -100, 0, 0]);
+    const bias = op("add", [weight("bias", "server", noise([1, 2, 4, 4])), weight("window", "public", window)]);
+    return [op("attention", [q!, k!, v!, bias], { scale: 0.35 })];
+  });
+  await holds(whole, (seed) => new Map([["x", createNoise(seed)([1, 2, 4, 8])]]));
+});
+
 /** softmax(masked(x·W))·v of a private W, with what the client holds. */
 const scored = (mask: (kit: Kit, scores: ValueId) => ValueId, sources: readonly string[]) => {
   const whole = model((kit) => {

@@ -112,3 +112,27 @@ test("fold-scale: without rotation into every weight that makes the queries", ()
   expect(scaleOf(false)).toBe(Math.LN2);
   expect(scaleOf(true)).toBe(0.5);
 });
+
+test("fold-weights: what only the server knows is computed before, products too", () => {
+  const { names } = check((kit) => {
+    const { op, weight, noise } = kit;
+    // Wider than its factors, as the hidden layer of a network of places is.
+    const hidden = op("relu", [
+      op("matmul", [weight("a", "server", noise([4, 1])), weight("b", "server", noise([1, 6]))]),
+    ]);
+    const matrix = op("matmul", [hidden, weight("c", "server", noise([6, 5]))]);
+    return [op("matmul", [secret(kit), matrix])];
+  });
+  expect(names.filter((name) => name === "matmul" || name === "relu")).toEqual(["matmul", "matmul"]);
+});
+
+test("a private matrix on the left stands on the right, turned", () => {
+  const { names, done } = check((kit) => {
+    const { op, weight, noise } = kit;
+    return [op("matmul", [weight("left", "server", noise([5, 3])), secret(kit)])];
+  });
+  expect(names.filter((name) => name === "matmul")).toHaveLength(2);
+  for (const { name, operands } of opsOf(done.module)) {
+    if (name === "matmul") expect(done.module.values[operands[1]!]!.type.label).toBe("server");
+  }
+});

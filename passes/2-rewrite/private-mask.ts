@@ -1,0 +1,30 @@
+import type { ValueId } from "../../ir/module.ts";
+import type { SplitState } from "../pass.ts";
+import { constant, type Draft, rewriteOps } from "./draft.ts";
+
+/**
+ * attention(q, k, v, m) = attention(q, k, v, 0·x + m) for a mask m of the server's, and any shared number x: biases of
+ * places, as T5, BEiT and Swin learn them. The server adds what it knows to its share of zero, which costs nothing, and
+ * the sum is shared as attention takes it. Terms stay apart: what shuts scores is no part of the private weight.
+ */
+export const privateMask = (state: SplitState): SplitState =>
+  rewriteOps(state, (op, draft) => {
+    const mask = op.name === "attention" ? op.operands[3] : undefined;
+    if (mask === undefined || draft.type(mask).label !== "server") return undefined;
+    const [q] = op.operands as [ValueId];
+    const rank = draft.type(q).shape.length;
+    const first = Array.from({ length: rank }, () => 0);
+    const one = first.map(() => 1);
+    const x = draft.emit("slice", [q], { starts: first, ends: one, steps: one }, `${op.result}.any`);
+    const zero = draft.emit("mul", [x, constant(draft, 0)], {}, `${op.result}.zero`);
+    const shared = termsOf(mask, draft).reduce(
+      (sum, term) => draft.emit("add", [sum, term], {}, `${op.result}.mask`),
+      zero,
+    );
+    return draft.emit("attention", [...op.operands.slice(0, 3), shared], op.attrs, op.result);
+  });
+
+function termsOf(id: ValueId, draft: Draft): readonly ValueId[] {
+  const sum = draft.producer(id);
+  return sum?.name === "add" ? sum.operands.flatMap((operand) => termsOf(operand, draft)) : [id];
+}
