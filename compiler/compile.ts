@@ -11,6 +11,7 @@ import {
   type Calibration,
   calibrate,
   checkCalibration,
+  checkFinite,
   defaultPrecision,
   quantizePass,
   withKept,
@@ -65,6 +66,7 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
   const { client, module: open } = secure.public;
   const front = { module: imported.module, weights: owned.surrogate.weights };
   const runs = cutValues(front, open, client.cuts, valueOfCut(imported), samples);
+  throwIfAny(checkFinite(secure.private, runs));
   // Ranges end up in public ring widths: they are measured with public weights on public inputs only.
   const calibration = calibrate(secure.public, runs, {
     margin: settled.margin,

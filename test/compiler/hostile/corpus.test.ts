@@ -6,6 +6,7 @@ import { runInNewContext } from "node:vm";
 import { afterAll, describe, expect, it } from "vitest";
 import { type HostileClass, outcomeOf } from "../../harness/hostile/cases.ts";
 import { graphClasses } from "../../harness/hostile/graphs.ts";
+import { numberClasses } from "../../harness/hostile/numbers.ts";
 import { operatorClasses } from "../../harness/hostile/operators.ts";
 import { tensorClasses } from "../../harness/hostile/tensors.ts";
 import { weightClasses } from "../../harness/hostile/weights.ts";
@@ -18,6 +19,7 @@ import { wireClasses } from "../../harness/hostile/wire.ts";
 const classes: readonly HostileClass[] = [
   ...wireClasses,
   ...tensorClasses,
+  ...numberClasses,
   ...graphClasses,
   ...operatorClasses,
   ...weightClasses,

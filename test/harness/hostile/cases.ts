@@ -32,25 +32,25 @@ export interface HostileClass {
 
 const sample = { dtype: "float32", tensor: { shape: [1, 4], data: Float64Array.of(0.5, 1, 0.25, 2) } } as const;
 
-/** Compiles with every weight private, beside a base with the same names and other numbers. */
-export function compile(model: string, folder: string) {
+/** Compiles with the weights of that name private, beside a base with the same names and other numbers for them. */
+export function compile(model: string, folder: string, owned = "*") {
   const base = join(folder, "base.onnx");
-  writeFileSync(base, publicCounterpart(readFileSync(model)));
+  writeFileSync(base, publicCounterpart(readFileSync(model), owned.replace("*", "")));
   const calibrate = join(folder, "calibration");
   mkdirSync(calibrate);
   writeFileSync(join(calibrate, "sample.npz"), writeNpz(new Map([["x", sample]])));
-  return compileModel({ model, base, calibrate, private: ["*"], reveal: [{ output: "y", to: "client" }] });
+  return compileModel({ model, base, calibrate, private: [owned], reveal: [{ output: "y", to: "client" }] });
 }
 
-/** The same model with 0.75 for every real number; where it cannot be read, as it is. */
-function publicCounterpart(bytes: Uint8Array): Uint8Array {
+/** The same model with 0.75 for every real number of such names; where it cannot be read, as it is. */
+function publicCounterpart(bytes: Uint8Array, prefix: string): Uint8Array {
   // A bomb would go off here, where nobody checks it.
   if (bytes.length > 2 ** 20) return bytes;
   try {
     const message = onnx.ModelProto.decode(bytes);
     for (const tensor of message.graph?.initializer ?? []) {
       const count = (tensor.dims ?? []).reduce<number>((product, dim) => product * Number(dim), 1);
-      if (tensor.dataType !== 1 || !(count > 0 && count < 2 ** 20)) continue;
+      if (tensor.dataType !== 1 || !tensor.name?.startsWith(prefix) || !(count > 0 && count < 2 ** 20)) continue;
       const rawData = new Uint8Array(new Float32Array(count).fill(0.75).buffer);
       Object.assign(tensor, { rawData, floatData: [], externalData: [], dataLocation: 0 });
     }

@@ -69,7 +69,7 @@ export const tensorClasses: readonly HostileClass[] = [
   {
     name: "contents of tensors",
     open: compile,
-    codes: ["MRL0109", "MRL0111", "MRL0114", "MRL0115", "MRL0118", "MRL0504", "MRL0505"],
+    codes: ["MRL0109", "MRL0111", "MRL0114", "MRL0115", "MRL0118", "MRL0506"],
     cases: [
       tensorCase("data in two fields", { dims: [1], floatData: [1], rawData: new Uint8Array(4) }),
       tensorCase("data in the field of another type", { dims: [1], int64Data: [1] }),
