@@ -1,18 +1,28 @@
 // Every export of the model families against what torch recorded: npm run families [-- <folder>] [--write]
-// Needs `npm run build` before. Prints the tables of docs/families.md; --write puts them there.
-// The whole matrix: python fixtures/families/export.py <folder>. Without a folder: the exports of this repository.
+// Needs `npm run build` before. Prints the tables of docs/families.md; --write puts those there that the folder has.
+// The whole matrix: python fixtures/families/export.py <folder>, and networks.py. Without a folder: the exports of this
+// repository. --shares <pattern>: only exports of these names are run by three parties too.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { familyReport } from "../dist/compiler/report/families.js";
 
 const page = new URL("../docs/families.md", import.meta.url);
-const [begin, end] = ["<!-- npm run families -->\n", "\n<!-- end -->"];
-const given = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
-const folder = given ?? fileURLToPath(new URL("../fixtures/families", import.meta.url));
-const { exports, passed, text } = await familyReport(folder, (name) => console.error(name));
-console.log(text);
-if (process.argv.includes("--write")) {
-  const [before, rest] = readFileSync(page, "utf8").split(begin);
-  writeFileSync(page, before + begin + text + end + rest.split(end)[1]);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { write: { type: "boolean" }, shares: { type: "string" } },
+});
+const folder = positionals[0] ?? fileURLToPath(new URL("../fixtures/families", import.meta.url));
+const { exports, passed, texts } = await familyReport(folder, {
+  progress: (name) => console.error(name),
+  ...(values.shares && { shares: new RegExp(values.shares) }),
+});
+for (const [kind, text] of texts) console.log(`## ${kind}\n\n${text}\n`);
+if (values.write) {
+  const end = "\n<!-- end -->";
+  for (const [kind, text] of texts) {
+    const [before, rest] = readFileSync(page, "utf8").split(`<!-- npm run families: ${kind} -->\n`);
+    writeFileSync(page, `${before}<!-- npm run families: ${kind} -->\n${text}${rest.slice(rest.indexOf(end))}`);
+  }
 }
 process.exit(passed.length === exports ? 0 : 1);

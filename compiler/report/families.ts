@@ -1,110 +1,108 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type FamilyResult, familyResult } from "./family-result.ts";
-import type { Outcome } from "./node-result.ts";
+import { costTable, type Export, exceptionTable, exportTable, passes } from "./export-table.ts";
+import { familyResult } from "./family-result.ts";
 
-/** `llama-ts17-eager-static`: family, exporter and opset, attention, option. */
-const folderName = /^(\w+)-(ts|dy)(\d+)-(eager|sdpa)-(.+)$/;
+/** `llama-ts17-eager-static`, `lstm-dy18-deep`: family, exporter and opset, attention if there is one, option. */
+const folderName = /^(\w+)-(ts|dy)(\d+)-(?:(eager|sdpa)-)?(.+)$/;
 
-const exporters = { ts: "TorchScript", dy: "dynamo" } as const;
-
-/** What an export is like, beside its attention. */
-const options = ["static", "dynamic", "external", "unfolded", "unmasked", "cache", "cache-dynamic"] as const;
-
-interface Export {
+/** What is told in one table. */
+interface Kind {
+  /** Names the table on the page, and heads its first column. */
   readonly name: string;
-  readonly family: string;
-  readonly exporter: keyof typeof exporters;
-  readonly opset: number;
-  readonly column: string;
-  readonly result: FamilyResult;
+  readonly title: string;
+  readonly columns: readonly string[];
+  /** Families of this kind; all others are of the first. */
+  readonly families: RegExp;
+  /** Columns whose cost on shares is told. */
+  readonly costs: readonly string[];
+}
+
+const kinds: readonly Kind[] = [
+  {
+    name: "images",
+    title: "network",
+    families: /^(resnet|densenet|squeezenet|mobilenet)/,
+    columns: ["static", "dynamic", "unfolded", "large"],
+    costs: ["static", "large"],
+  },
+  {
+    name: "cells",
+    title: "cell",
+    families: /_cell$|^fastgrnn$/,
+    columns: ["unrolled", "loop", "scan"],
+    costs: ["unrolled"],
+  },
+  {
+    name: "recurrent layers",
+    title: "layer",
+    families: /^(lstm|gru|rnn)/,
+    columns: [
+      ...["plain", "state", "bidirectional", "layers", "deep", "unbiased", "single"],
+      ...["packed", "lengths", "dynamic", "unfolded"],
+    ],
+    costs: ["plain", "deep"],
+  },
+  {
+    name: "transformers",
+    title: "family",
+    families: /./,
+    columns: [
+      ...["static, eager", "static, sdpa", "dynamic", "external", "unfolded"],
+      ...["unmasked", "cache", "cache-dynamic"],
+    ],
+    costs: [],
+  },
+];
+
+const kindOf = (family: string): Kind => kinds.find(({ families }) => families.test(family))!;
+
+/** An option has a column of its own, or shares one: what has symbols is one, whatever its form. */
+function columnOf({ columns }: Kind, option: string, attention: string | undefined): string {
+  const named = attention && option === "static" ? `static, ${attention}` : option;
+  return columns.includes(named) ? named : (columns.find((column) => named.endsWith(column)) ?? named);
 }
 
 export interface FamilyReport {
   readonly exports: number;
   /** Names of those that pass both ways. */
   readonly passed: readonly string[];
-  /** Both tables, as Markdown. */
-  readonly text: string;
+  /** Tables as Markdown, by the name of their kind. */
+  readonly texts: ReadonlyMap<string, string>;
 }
 
-const attentions = ["eager", "sdpa"] as const;
-const columns: readonly string[] = [
-  ...attentions.map((attention) => `static, ${attention}`),
-  ...options.filter((option) => option !== "static"),
-];
+export interface FamilyOptions {
+  /** Which exports go on shares too, by name; absent: all. */
+  readonly shares?: RegExp;
+  /** Is told of each as it is done. */
+  readonly progress?: (name: string) => void;
+}
 
-/** Every export of a folder; `progress` is told each as it is done. */
-export async function familyReport(folder: string, progress: (name: string) => void = () => {}): Promise<FamilyReport> {
+/** Every export of a folder. */
+export async function familyReport(folder: string, { shares, progress }: FamilyOptions = {}): Promise<FamilyReport> {
   const exports: Export[] = [];
   for (const name of readdirSync(folder).sort()) {
     const parts = folderName.exec(name);
     if (!parts || !existsSync(join(folder, name, "model.onnx"))) continue;
-    const [, family, exporter, opset, attention, option] = parts as unknown as [
-      string,
-      string,
-      "ts",
-      string,
-      string,
-      string,
-    ];
-    const column = option === "static" ? `static, ${attention}` : option;
-    exports.push({
-      name,
-      family,
-      exporter,
-      opset: Number(opset),
-      column,
-      result: await familyResult(join(folder, name)),
-    });
-    progress(name);
+    const [, family, exporter, opset, attention, option] = parts as unknown as [string, string, "ts", ...string[]];
+    const result = await familyResult(join(folder, name), !shares || shares.test(name));
+    const column = columnOf(kindOf(family), option!, attention);
+    exports.push({ name, family, exporter, opset: Number(opset), column, result });
+    progress?.(name);
   }
-  const passed = exports.filter(({ result }) => passes(result)).map(({ name }) => name);
-  const count = `${passed.length} of ${exports.length} exports pass, on real numbers and on shares.`;
-  const faults = exceptions(exports);
-  return { exports: exports.length, passed, text: [count, table(exports), ...(faults ? [faults] : [])].join("\n\n") };
-}
-
-const passes = ({ imported, secure }: FamilyResult): boolean => imported.kind === "passes" && secure?.kind === "passes";
-
-function table(exports: readonly Export[]): string {
-  const keyOf = ({ family, exporter }: Export): string => `${family} | ${exporters[exporter]}`;
-  const rows = [...new Set(exports.map(keyOf))].map((key) => {
-    const mine = exports.filter((each) => keyOf(each) === key);
-    const cells = columns.map((column) =>
-      mine
-        .filter((each) => each.column === column)
-        .sort((a, b) => a.opset - b.opset)
-        .map(({ opset, result }) => (passes(result) ? `${opset}` : `(${opset})`))
-        .join(" "),
-    );
-    const errors = [mine.map(({ result }) => result.imported), mine.map(({ result }) => result.secure)].map(worst);
-    return `| ${[key, ...cells, ...errors].join(" | ")} |`;
+  const texts = kinds.flatMap((kind) => {
+    const mine = exports.filter(({ family }) => kindOf(family) === kind);
+    return mine.length === 0 ? [] : [[kind.name, textOf(kind, mine)] as const];
   });
-  const head = ["family", "exporter", ...columns, "error on reals", "error on shares"];
-  return [`| ${head.join(" | ")} |`, `|${" --- |".repeat(head.length)}`, ...rows].join("\n");
+  const passed = exports.filter(({ result }) => passes(result)).map(({ name }) => name);
+  return { exports: exports.length, passed, texts: new Map(texts) };
 }
 
-/** The largest error beside its own tolerance, of those that pass. */
-function worst(outcomes: readonly (Outcome | undefined)[]): string {
-  const passed = outcomes.filter((outcome) => outcome?.kind === "passes");
-  if (passed.length === 0) return "";
-  const { error, tolerance } = passed.reduce((a, b) => (b.error / b.tolerance > a.error / a.tolerance ? b : a));
-  return `${error.toExponential(0)} of ${tolerance.toExponential(0)}`;
-}
-
-/** Every export that does not pass, where, and all that is said against it. */
-function exceptions(exports: readonly Export[]): string | undefined {
-  const rows = exports.flatMap(({ name, result: { imported, secure } }) =>
-    [["import", imported] as const, ["on shares", secure] as const].flatMap(([where, outcome]) =>
-      !outcome || outcome.kind === "passes" ? [] : [`| ${name} | ${where} | ${reasons(outcome)} |`],
-    ),
-  );
-  return rows.length === 0 ? undefined : ["| export | where | why |", "| --- | --- | --- |", ...rows].join("\n");
-}
-
-function reasons(outcome: Exclude<Outcome, { kind: "passes" }>): string {
-  if (outcome.kind === "differs") return outcome.because;
-  const all = new Set(outcome.because.map(({ code, message }) => `${code}: ${message}`));
-  return [...all].join("; ").replaceAll("|", "\\|");
+function textOf({ title, columns, costs }: Kind, exports: readonly Export[]): string {
+  const passed = exports.filter(({ result }) => passes(result));
+  const shared = passed.filter(({ result }) => result.secure).length;
+  const how =
+    shared === passed.length ? ", on real numbers and on shares" : ` on real numbers, ${shared} of them on shares too`;
+  const tables = [exportTable(title, exports, columns), costTable(exports, costs), exceptionTable(exports)];
+  return [`${passed.length} of ${exports.length} exports pass${how}.`, ...tables.filter(Boolean)].join("\n\n");
 }

@@ -5,6 +5,7 @@ import { DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import { opsOf } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
 import type { Tensor } from "../../ir/weights.ts";
+import { defaultPrecision } from "../../passes/4-quantize/index.ts";
 import { writeBuild } from "../build-dir.ts";
 import { compileModel } from "../compile.ts";
 import { importModel } from "../onnx/import.ts";
@@ -20,9 +21,23 @@ export interface FamilyResult {
   readonly imported: Outcome;
   /** How many operators of each name the import finds; none where it is refused. */
   readonly operators: Readonly<Record<string, number>>;
-  /** All weights private, three parties. Absent where the import is no success. */
-  readonly secure?: Outcome;
+  /** All weights private, three parties. Absent where the import is no success, or this was not asked for. */
+  readonly secure?: SecureOutcome;
 }
+
+/** What three parties did for one answer. */
+export interface SecureRun {
+  /** Fractional bits of private weights. */
+  readonly weight: number;
+  readonly rounds: number;
+  /** Bytes between client and server, from the dealer, and once for a session. */
+  readonly online: number;
+  readonly dealt: number;
+  readonly setup: number;
+  /** To compile; to deal and prepare; to answer, with all three parties in one thread. */
+  readonly seconds: readonly [compile: number, prepare: number, answer: number];
+}
+export type SecureOutcome = Outcome & { readonly run?: SecureRun };
 
 type Allowed = (output: string, expected: Tensor) => number | string;
 
@@ -45,7 +60,7 @@ function compare({ outputs }: RecordedModel, found: ReadonlyMap<string, Tensor>,
 }
 
 /** Diagnostics are an answer here; whatever else is thrown is a fault. */
-async function refusable(attempt: () => Promise<Outcome>): Promise<Outcome> {
+async function refusable<T extends Outcome>(attempt: () => Promise<T>): Promise<T | Outcome> {
   try {
     return await attempt();
   } catch (error) {
@@ -68,35 +83,73 @@ export function importedResult(recorded: RecordedModel): Pick<FamilyResult, "imp
 /** Of the largest number of an output: a bound beyond it says nothing. */
 const meaningful = 1 / 4;
 
-/** Three parties in this process, all weights private, the outputs the client's: within the error that is declared. */
-export async function secureResult(recorded: RecordedModel): Promise<Outcome> {
+/** Fractional bits of private weights: networks that are deep and wide need more than they have by default. */
+const weightPrecisions = [defaultPrecision.weight, defaultPrecision.weight + 2];
+
+/**
+ * Three parties in this process, all weights private, the outputs the client's: within the error that is declared, at
+ * the first precision at which that says something.
+ */
+export async function secureResult(recorded: RecordedModel): Promise<SecureOutcome> {
+  const outcomes: SecureOutcome[] = [];
+  for (const weight of weightPrecisions) {
+    const outcome = await refusable(() => secureAt(recorded, weight));
+    if (outcome.kind === "passes") return outcome;
+    outcomes.push(outcome);
+    if (outcome.kind === "refused") break;
+  }
+  return outcomes[0]!;
+}
+
+async function secureAt(recorded: RecordedModel, weight: number): Promise<SecureOutcome> {
   const { file, data, model } = recorded;
   const reveal = model.graph.outputs.map(({ name }) => ({ output: name, to: "client" as const }));
   const dims = Object.fromEntries(dimsOf(recorded));
   const inputs = filesOf(data, "input");
   const dir = mkdtempSync(join(tmpdir(), "marillc-family-"));
   try {
+    const started = performance.now();
     // What ranges are measured with in the place of private weights; they are private none the less.
-    const { files } = compileModel({ model: file, base: file, private: ["*"], reveal, calibrate: data, dims });
+    const { files } = compileModel({
+      model: file,
+      base: file,
+      private: ["*"],
+      reveal,
+      calibrate: data,
+      dims,
+      precision: { weight },
+    });
     writeBuild(dir, files);
     const { manifest } = await loadPart(dir, "client");
-    const session = await openLocal({ dir, inProcess: true });
-    const { outputs } = await session.query(checkInputs(manifest, readInputFiles(inputs)));
-    await session.end();
+    const compiled = performance.now() - started;
     const bounds = await declaredErrors(dir, ...inputs);
-    const found = new Map([...outputs].map(([name, { tensor }]) => [name, tensor]));
-    return compare(recorded, found, (output, expected) => {
+    const allowed: Allowed = (output, expected) => {
       const bound = bounds.get(output)!;
       const most = expected.data.reduce((all, x) => Math.max(all, Math.abs(x)), 0);
       return bound <= meaningful * most ? bound : `a tolerance of ${bound.toExponential(1)} says nothing`;
-    });
+    };
+    // Whether they say anything does not depend on what the parties compute.
+    const vague = [...recorded.outputs].map(([name, expected]) => [name, allowed(name, expected)] as const);
+    const first = vague.find(([, bound]) => typeof bound === "string");
+    if (first) return { kind: "differs", because: first.join(": ") };
+    const session = await openLocal({ dir, inProcess: true });
+    const { outputs, measured, seconds } = await session.query(checkInputs(manifest, readInputFiles(inputs)));
+    const whole = await session.end();
+    const found = new Map([...outputs].map(([name, { tensor }]) => [name, tensor]));
+    const { rounds, bytes } = measured;
+    const dealt = bytes["dealer→client"] + bytes["dealer→server"];
+    const sent = Object.values(bytes).reduce((sum, each) => sum + each, 0);
+    const all = Object.values(whole.measured.bytes).reduce((sum, each) => sum + each, 0);
+    const times = [compiled / 1000, seconds.offline, seconds.online] as const;
+    const run = { weight, rounds, online: sent - dealt, dealt, setup: all - sent, seconds: times };
+    return { ...compare(recorded, found, allowed), run };
   } finally {
     rmSync(dir, { recursive: true });
   }
 }
 
 /** One folder in the layout of the ONNX project's test data: through the import, and through the parties. */
-export async function familyResult(folder: string): Promise<FamilyResult> {
+export async function familyResult(folder: string, shares = true): Promise<FamilyResult> {
   let operators: FamilyResult["operators"] = {};
   let recorded: RecordedModel | undefined;
   const imported = await refusable(async () => {
@@ -105,7 +158,7 @@ export async function familyResult(folder: string): Promise<FamilyResult> {
     operators = result.operators;
     return result.imported;
   });
-  if (imported.kind !== "passes" || !recorded) return { imported, operators };
+  if (imported.kind !== "passes" || !recorded || !shares) return { imported, operators };
   const model = recorded;
-  return { imported, operators, secure: await refusable(() => secureResult(model)) };
+  return { imported, operators, secure: await secureResult(model) };
 }
