@@ -3,7 +3,7 @@ import { presets } from "../../passes/3-approximate/index.ts";
 import type { CompileOptions } from "../compile.ts";
 import { settle } from "../options.ts";
 import type { OptionSpec, Options } from "./command.ts";
-import { bucketsOf, dimsOf, labelsOf, linkOf, lowRankOf, revealsOf } from "./values.ts";
+import { bucketsOf, dimsOf, labelsOf, linkOf, lowRankOf, precisionOf, revealsOf } from "./values.ts";
 
 /** Who owns what, and how the model is compiled: the same for compile, cost and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
@@ -44,6 +44,11 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "public inputs that ranges are measured on: .npz or .pb in a folder, or prompts as .jsonl",
   },
   {
+    flags: "--precision <what=bits>",
+    help: "fractional bits of activation, weight, query, value or probability (default: 12, of query 8, of value 10)",
+    repeats: true,
+  },
+  {
     flags: "--objective <what>",
     help: "what is made least on the link: time, online time or total bytes: time, online or total (default: time)",
   },
@@ -76,6 +81,7 @@ export function compileOptionsOf(model: string, options: Options, link = linkOf(
   const reveal = revealsOf(options);
   const lowRank = lowRankOf(options);
   const buckets = bucketsOf(options);
+  const precision = precisionOf(options);
   const compile: CompileOptions = {
     model,
     ...Object.fromEntries(texts),
@@ -86,6 +92,7 @@ export function compileOptionsOf(model: string, options: Options, link = linkOf(
     ...(link && { link }),
     inputs: labelsOf(options),
     dims: dimsOf(options),
+    ...(Object.keys(precision).length > 0 && { precision }),
     ...(buckets.length > 0 && { buckets }),
   };
   throwIfAny(settle(compile).problems);

@@ -1,5 +1,7 @@
 import type { Label } from "../../ir/label.ts";
 import { labels } from "../../ir/label.ts";
+import type { Precision } from "../../ir/ops/define.ts";
+import { defaultPrecision, weightBits } from "../../passes/4-quantize/precision.ts";
 import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
 import type { LowRankOptions } from "../onnx/merged-lora.ts";
 import { type Options, usage } from "./command.ts";
@@ -68,6 +70,18 @@ export function dimsOf(options: Options): Readonly<Record<string, number>> {
     return [name, size];
   };
   return Object.fromEntries(pairs(options, "dim", "=", "name=size").map(read));
+}
+
+/** `weight=14`; most is what a weight of 16 bits has behind its sign. */
+export function precisionOf(options: Options): Partial<Precision> {
+  const names = Object.keys(defaultPrecision);
+  const form = `${names.join(", ")}: one of these = bits, 1 to ${weightBits - 1}`;
+  const read = ([name, text]: readonly [string, string]): [string, number] => {
+    const bits = Number(text);
+    const known = names.includes(name) && /^\d{1,2}$/.test(text) && bits >= 1 && bits < weightBits;
+    return known ? [name, bits] : usage(`--precision takes ${form}, found "${name}=${text}"`);
+  };
+  return Object.fromEntries(pairs(options, "precision", "=", form).map(read));
 }
 
 export function labelsOf(options: Options): Readonly<Record<string, Label>> {

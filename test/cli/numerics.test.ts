@@ -71,3 +71,11 @@ test("compile --help lists the presets", async () => {
   const { out } = await marillc("compile", "--help");
   for (const name of names) expect(out).toContain(name);
 });
+
+test("--precision says how many fractional bits there are", async () => {
+  const args = [...model, "--stage", "quantize", "--precision", "weight=14", "--precision", "activation=10"];
+  const { out, err } = await marillc("inspect", ...args);
+  expect(err).toBe("");
+  expect(out).toMatch(/param .*server fx16\.14/);
+  expect(out).toMatch(/shared fx\d+\.10/);
+});

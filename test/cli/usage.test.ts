@@ -35,6 +35,8 @@ test.each([
   [["inspect", "a.onnx", "--link", "100"]],
   [["inspect", "a.onnx", "--low-rank", "0"]],
   [["inspect", "a.onnx", "--low-rank", "8@2"]],
+  [["compile", "a.onnx", "-o", "b", "--precision", "weight=16"]],
+  [["inspect", "a.onnx", "--precision", "weights=14"]],
   [["cost", "a.onnx", "--link", "lan", "--link", "0x40"]],
   [["cost", "--shape", "bert-tiny", "--dim", "seq=4", "--private", "half"]],
   [["run", "b", "--link", "fast"]],
