@@ -8,6 +8,7 @@ import { decideOwnership, type Ownership } from "./onnx/ownership.ts";
 import { type Base, openBase } from "./onnx/ownership-base.ts";
 import { publicSurrogate, type Surrogate } from "./onnx/ownership-surrogate.ts";
 import type { OnnxModel } from "./onnx/records.ts";
+import { toldApart } from "./onnx/shared-uses.ts";
 import type { CompileOptions } from "./options.ts";
 import { isOnnxAdapter, readOnnxAdapter } from "./weights/onnx-adapter.ts";
 import { readAdapter } from "./weights/peft.ts";
@@ -30,8 +31,8 @@ export interface HowToImport {
 
 /** The model, its adapter where there is one, and who owns what. */
 function readOwned(options: CompileOptions, allowAllPublic: boolean) {
-  const read = readModel(options.model);
   const base = options.base === undefined ? undefined : openBase(options.base);
+  const read = toldApart(readModel(options.model), base?.names);
   const { model, adapter, before } = withAdapter(read, base, options);
   const ownership = decideOwnership(model, {
     allowAllPublic,

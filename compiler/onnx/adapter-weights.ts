@@ -3,8 +3,9 @@ import { sameShape } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { Adapter } from "../weights/peft.ts";
 import { catalogWeights, type Weight } from "./import-weights.ts";
-import { differences, weightBytes } from "./ownership-bytes.ts";
+import { differences } from "./ownership-bytes.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
+import { weightBytes } from "./rounding.ts";
 import { transpose } from "./tensor-data.ts";
 
 export interface Exchanged {

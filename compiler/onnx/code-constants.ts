@@ -15,9 +15,21 @@ const functions = new Set(
 
 const isFunction = (name: string): boolean => functions.has(name.replace(/_\d+$/, ""));
 
+/** Whether a name is one that the exporter gives to what the code makes. */
+export const isOfCode = (name: string): boolean => lifted.test(name) || isFunction(name);
+
+/** Functions that make tensors of nothing but extents. */
+const makers = new Set("arange full new_full ones new_ones zeros new_zeros eye linspace".split(" "));
+
 /**
  * Whether a tensor comes from the model's code alone, so that nothing trained is in it: masks, and biases of places as
- * ALiBi has them. `name` is what the exporter calls it, `folded` what it says that it computed it from.
+ * ALiBi has them. `name` is what the exporter calls it, `folded` what it says that it computed it from. A table that the
+ * code writes out may be anything, trained as well: only a single number is taken for the code's, or what was computed
+ * from it and a range of places.
  */
-export const isFromCode = (name: string, folded: readonly string[]): boolean =>
-  lifted.test(name) || (folded.length > 0 && folded.every((each) => lifted.test(each) || isFunction(each)));
+export function isFromCode(name: string, folded: readonly string[], single: boolean): boolean {
+  if (lifted.test(name)) return single;
+  const plain = folded.filter((each) => !lifted.test(each));
+  if (folded.length === 0 || !plain.every(isFunction)) return false;
+  return single || plain.length === folded.length || plain.some((each) => makers.has(each.replace(/_\d+$/, "")));
+}

@@ -14,7 +14,7 @@ const maxTable = 2 ** 24;
  */
 export function isFormula({ shape, data }: Tensor): boolean {
   if (data.length === 0 || data.length > maxTable) return data.length === 0;
-  return isMask(data) || progression(data) || geometric(data) || table(shape, data);
+  return isMask(data) || isBand(shape, data) || progression(data) || geometric(data) || table(shape, data);
 }
 
 /** Additive masks, and fills with 0, ±1 or the absent score. Two other numbers may be a binary weight. */
@@ -25,11 +25,38 @@ function isMask(data: Float64Array): boolean {
   return data.every((value) => value === 0 || value <= absentScore);
 }
 
-/** 0, 1, 2, … of whole numbers, repeated any number of times. */
+/** Fewer zeros and ones may be a binary weight. */
+const leastBand = 9;
+
+/**
+ * Masks of places from so many before to so many after: one of two of 0, ±1 and the absent score for each difference of
+ * column and row, in one piece.
+ */
+function isBand(shape: readonly number[], data: Float64Array): boolean {
+  const [rows = 0, columns = 0] = shape.slice(-2);
+  if (shape.length < 2 || rows < 2 || columns < 2 || data.length < leastBand || data.length % (rows * columns) !== 0)
+    return false;
+  const values = new Set(data);
+  if (values.size > 2 || [...values].some((value) => Math.abs(value) > 1 && value > absentScore)) return false;
+  if ([...values].some((value) => value > absentScore && !Number.isInteger(value))) return false;
+  const of = (difference: number): number => (difference < 0 ? data[-difference * columns]! : data[difference]!);
+  let changes = 0;
+  for (let at = 2 - rows; at < columns; at++) changes += of(at) === of(at - 1) ? 0 : 1;
+  if (changes > 2) return false;
+  return data.every((value, at) => {
+    const place = at % (rows * columns);
+    return value === of((place % columns) - Math.floor(place / columns));
+  });
+}
+
+/** 0, 1, 2, … of whole numbers, to the same end any number of times. */
 function progression(data: Float64Array): boolean {
-  const step = data[1]! - data[0]!;
-  if (!Number.isInteger(step) || step === 0 || !Number.isInteger(data[0])) return false;
-  return data.every((value, at) => at === 0 || value === data[at - 1]! + step || value === data[0]);
+  const start = data[0]!;
+  const step = data[1]! - start;
+  if (!Number.isInteger(step) || step === 0 || !Number.isInteger(start)) return false;
+  const again = data.indexOf(start, 1);
+  const period = again === -1 ? data.length : again;
+  return data.every((value, at) => value === start + step * (at % period));
 }
 
 const near = (x: number, y: number): boolean => Math.abs(x - y) <= 1e-5 * Math.max(Math.abs(x), Math.abs(y));

@@ -59,9 +59,9 @@ function placeOf({ file }: OnnxModel, node: OnnxNode): string {
   return `${file}, node "${node.name}" (${node.op})${layer ? `, layer ${layer}` : ""}`;
 }
 
-export function storedOperand({ weights, model }: WeightCatalog, name: string): Operand {
+export function storedOperand({ weights, integers, model }: WeightCatalog, name: string): Operand {
   const weight = weights.get(name);
-  if (weight) return { kind: "weight", weight, views: [], tensor: weight.tensor() };
+  if (weight && !integers.has(name)) return { kind: "weight", weight, views: [], tensor: weight.tensor() };
   const source = model.graph.initializers.get(name)!;
   return { kind: "constant", tensor: readTensor(model, source), element: elementOf(source.dtype), name };
 }
@@ -70,7 +70,8 @@ export function storedOperand({ weights, model }: WeightCatalog, name: string): 
 export function lowerNodes(source: Source, nodes: readonly OnnxNode[], values: Values, problems: Diagnostic[]): void {
   for (const node of nodes) {
     const [output = ""] = node.outputs;
-    const weight = node.op === "Constant" ? source.catalog.weights.get(output) : undefined;
+    const { weights, integers } = source.catalog;
+    const weight = node.op === "Constant" && !integers.has(output) ? weights.get(output) : undefined;
     if (weight) values.set(output, { kind: "weight", weight, views: [], tensor: weight.tensor() });
     // A node whose inputs failed before is passed over: its fault is theirs.
     else if (node.inputs.every((name) => name === "" || values.has(name))) lowerNode(source, node, values, problems);
@@ -137,7 +138,7 @@ function runGraph(source: Source, graph: OnnxGraph, inputs: readonly Operand[], 
   const values: Values = new Map(around);
   const problems: Diagnostic[] = [];
   for (const stored of graph.initializers.values()) {
-    // Provenance is told of the tensors of the outermost graph.
+    // Provenance is told of the tensors of the outermost graph, where `storedForms` puts them.
     if (!isArchitecture(stored, () => readTensor(model, stored))) {
       throw new Error(`expected the weight "${stored.name}" outside of the node's own graph`);
     }

@@ -1,11 +1,13 @@
 import { bool, f32, i64, type PlainElement, sameShape, sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import { isFromCode } from "./code-constants.ts";
+import { isFromCode, isOfCode } from "./code-constants.ts";
 import type { Dtype } from "./dtype.ts";
 import { isFormula } from "./import-formula.ts";
 import { parseNames } from "./module-path.ts";
-import type { OnnxModel, OnnxTensor } from "./records.ts";
+import { ownedIntegers } from "./owned-integers.ts";
+import type { OnnxGraph, OnnxModel, OnnxTensor } from "./records.ts";
 import { isRotary } from "./rotary-table.ts";
+import { roundedTo } from "./rounding.ts";
 import { factorNames, structuralNames } from "./structural.ts";
 import { readTensor, transpose } from "./tensor-data.ts";
 import { type RecoveredName, recoverNames, type WeightNames } from "./weight-names.ts";
@@ -34,6 +36,8 @@ export interface WeightCatalog {
   readonly names: WeightNames;
   /** The rest: shapes, axes, masks, tables of positions. Known from the architecture, so public. */
   readonly constants: ReadonlySet<string>;
+  /** Those of `weights` that are integers which no product takes: they have an owner, and no form on shares. */
+  readonly integers: ReadonlySet<string>;
 }
 
 /** One parameter that a file stores twice, as it is and transposed (embeddings tied to the head), is one under one name. */
@@ -87,20 +91,30 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     counts.set(name, n + 1);
     return free;
   };
-  for (const source of storedTensors(model)) {
+  const stored = storedTensors(model);
+  const widths = tableWidths(model.graph);
+  const integers = ownedIntegers(
+    model,
+    stored.filter(({ name }) => !structural.has(name) && !factors.has(name)),
+    known,
+  );
+  for (const source of stored) {
     const own = names.names.get(source.name);
     const tie = shared.get(source.name);
     const recovered = own ?? tie;
     const tensor = once(() => readTensor(model, source));
     const isFactor = factors.has(source.name) && sizeOf(source.dims) > 1;
+    const isOwned = isFactor || integers.has(source.name) || known?.has(recovered?.name ?? source.name) === true;
     if (
       structural.has(source.name) ||
-      (!isFactor && isConstant(source, recovered, tensor, foldedInto(model, source.name)))
+      (!isOwned &&
+        (isConstant(source, recovered, tensor, foldedInto(model, source.name)) ||
+          isEmbedScale(source, recovered, tensor, widths)))
     ) {
       constants.add(source.name);
       continue;
     }
-    let name = recovered?.name ?? source.name;
+    let name = recovered?.name ?? integers.get(source.name) ?? source.name;
     // A recovered name is the better claim to it, and the first of several equal tensors the best.
     const first = tie === undefined || !given.has(name);
     if (recovered ? !first : taken.has(name)) name = tiedTo(name);
@@ -109,7 +123,32 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     const origins = recovered ? [recovered.name] : originsOf(model, names, source.name);
     weights.set(source.name, { name, recovered, origins, source, tensor });
   }
-  return { model, weights, names, constants };
+  return { model, weights, names, constants, integers: new Set(integers.keys()) };
+}
+
+/** Widths of the tables that rows are looked up in. */
+const tableWidths = ({ nodes, initializers }: OnnxGraph): ReadonlySet<number> =>
+  new Set(
+    nodes.flatMap(({ op, inputs }) =>
+      op === "Gather" ? (initializers.get(inputs[0] ?? "")?.dims.slice(-1) ?? []) : [],
+    ),
+  );
+
+/** Gemma keeps the root of the width that it scales embeddings by as a number of its own, rounded to its format. */
+function isEmbedScale(
+  { dims, name }: OnnxTensor,
+  recovered: RecoveredName | undefined,
+  tensor: () => Tensor,
+  widths: ReadonlySet<number>,
+): boolean {
+  if (sizeOf(dims) !== 1 || !/(^|\.)embed_scale$/.test(recovered?.name ?? name)) return false;
+  const scale = tensor();
+  return [...widths].some((width) => {
+    const root = { shape: [], data: Float64Array.of(Math.sqrt(width)) };
+    return (["float32", "float16", "bfloat16"] as const).some(
+      (format) => roundedTo(root, format).data[0] === scale.data[0],
+    );
+  });
 }
 
 /** Initializers, and tensors of Constant nodes under the name of the node's output. */
@@ -128,13 +167,16 @@ export function storedTensors(model: OnnxModel): OnnxTensor[] {
 const bareName =
   /^(?!val|const|scalar|onnx|ort|m(in|ax)_val|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
 
+/** Whether a name is one that a model gives. */
+const isOwnName = (name: string): boolean => !isOfCode(name) && (bareName.test(name) || name.includes("."));
+
 const parameterName = /\.(weight|bias)$/;
 /** What models keep beside parameters: tables of positions. */
 const bufferName = /(^|[._])(inv_freq|rotary|rope|position_ids|cos|sin)/i;
 
 /**
- * Integers that nothing multiplies with, booleans and nameless single numbers are part of the graph. So are nameless tables that follow from the
- * architecture by a formula; what has a parameter's name is a weight whatever its numbers are.
+ * Integers and booleans that choose places, and nameless single numbers, are part of the graph. So are nameless tables
+ * that follow from the architecture by a formula; what has a parameter's name is a weight whatever its numbers are.
  */
 function isConstant(
   source: OnnxTensor,
@@ -142,10 +184,13 @@ function isConstant(
   tensor: () => Tensor,
   folded: readonly string[] = [],
 ): boolean {
-  if (elementOf(source.dtype).kind !== "f32" || isFromCode(recovered?.name ?? source.name, folded)) return true;
-  if (recovered && !bufferName.test(recovered.name)) return false;
-  if (sizeOf(source.dims) <= 1) return !recovered && !bareName.test(source.name);
-  return isFormula(tensor()) || isRotary([recovered?.name ?? source.name, ...folded], tensor());
+  const name = recovered?.name ?? source.name;
+  const single = sizeOf(source.dims) <= 1;
+  if (elementOf(source.dtype).kind !== "f32" || isFromCode(name, folded, single)) return true;
+  if (recovered && (!bufferName.test(name) || parameterName.test(name))) return false;
+  // What was computed from a number that the model keeps is as much its own as that number.
+  if (single) return !recovered && !bareName.test(source.name) && !folded.some(isOwnName);
+  return isFormula(tensor()) || isRotary([name, ...folded], tensor());
 }
 
 /** Whether a tensor that nothing but the file names is part of the graph. */

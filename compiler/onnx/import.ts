@@ -68,6 +68,7 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   throwIfAny(impossibleInputs(model, shapes));
 
   const labels = options.ownership?.labels;
+  problems.push(...privateIntegers(model, catalog, labels));
   const stored = [...graph.initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
   const labelOf = (weight: string): Label => labels?.get(weight) ?? "public";
   const into = createImportGraph(displayName(graph.name) || "model", labelOf, createFoldMeter(stored));
@@ -87,6 +88,21 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   lowerNodes({ model, catalog, into, budget: { left: innerNodes } }, known, values, problems);
   throwIfAny([...unknown, ...problems]);
   return finish(model, catalog, values, into, inputIds, options);
+}
+
+/** Integers that choose places or are computed with are not held as shares: whoever owns them has to make them public. */
+function privateIntegers(
+  { file }: OnnxModel,
+  { weights, integers }: WeightCatalog,
+  labels: ReadonlyMap<string, Label> | undefined,
+): readonly Diagnostic[] {
+  return [...integers].flatMap((source): Diagnostic[] => {
+    const { name } = weights.get(source)!;
+    if (labels?.get(name) !== "server") return [];
+    const message = `"${name}" is a private table of integers, which choose places or are computed with in the clear`;
+    const help = "if it is no secret, give a --base that has it; else store what it stands for as real numbers";
+    return [{ code: "MRL0431", message, at: file, help }];
+  });
 }
 
 function impossibleInputs({ file }: OnnxModel, shapes: ReadonlyMap<string, readonly number[]>): Diagnostic[] {

@@ -6,8 +6,9 @@ import type { Adapter, AdapterModule } from "../weights/peft.ts";
 import { catalogWeights, type Weight } from "./import-weights.ts";
 import { isNamedBy } from "./ownership.ts";
 import type { Base } from "./ownership-base.ts";
-import { differences, weightBytes } from "./ownership-bytes.ts";
+import { differences } from "./ownership-bytes.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
+import { weightBytes } from "./rounding.ts";
 import { transpose } from "./tensor-data.ts";
 
 /** What the user says of a model with adapters merged into it. Both are public. */

@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
+import { sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { openSafetensors, readSafetensor } from "../weights/safetensors.ts";
 import { readModel } from "./decode.ts";
 import type { Dtype } from "./dtype.ts";
-import { catalogWeights, type Weight } from "./import-weights.ts";
-import { roundedTo } from "./ownership-bytes.ts";
-import { transpose } from "./tensor-data.ts";
+import { catalogWeights, storedTensors, type Weight, type WeightCatalog } from "./import-weights.ts";
+import { roundedTo } from "./rounding.ts";
+import { toldApart } from "./shared-uses.ts";
+import { readTensor, transpose } from "./tensor-data.ts";
 
 /** The weights that everybody has. */
 export interface Base {
@@ -14,8 +16,13 @@ export interface Base {
   readonly names: ReadonlySet<string>;
   /** The tensor that a weight of the model started from, in the layout of the model's own; undefined: none fits. */
   readonly counterpart: (weight: Weight) => BaseTensor | undefined;
-  /** A tensor with these numbers, or one whose rows include all of them; its numbers may be rounded to the format. */
-  readonly withNumbers: (tensor: Tensor, dtype: Dtype) => string | undefined;
+  /**
+   * A tensor with these numbers that `isFree`, which may be rounded to the format, or one that has them as rows one after
+   * the other, as exporters store tables of positions.
+   */
+  readonly withNumbers: (tensor: Tensor, dtype: Dtype, isFree: (name: string) => boolean) => string | undefined;
+  /** Tensors of this shape, either way round. */
+  readonly ofShape: (shape: readonly number[]) => readonly BaseTensor[];
 }
 export interface BaseTensor {
   readonly name: string;
@@ -27,6 +34,8 @@ interface Entry {
   readonly name: string;
   /** The file keeps the parameter's transpose. */
   readonly transposed: boolean;
+  /** Absent: only reading tells. */
+  readonly shape?: readonly number[];
   readonly read: () => Tensor;
 }
 
@@ -37,21 +46,31 @@ export function openBase(path: string): Base {
 
 function safetensorsBase(path: string): Base {
   const store = openSafetensors(path);
-  const entries = [...store.entries.keys()].map((name): Entry => {
-    return { name, transposed: false, read: () => readSafetensor(store, name) };
+  const entries = [...store.entries].map(([name, { shape }]): Entry => {
+    return { name, transposed: false, shape, read: () => readSafetensor(store, name) };
   });
   return baseOf(path, entries, new Map());
 }
 
 function onnxBase(path: string): Base {
-  const catalog = catalogWeights(readModel(path));
+  const catalog = catalogWeights(toldApart(readModel(path)));
   const weights = [...catalog.weights.values()];
   const entryOf = ({ name, recovered, tensor }: Weight): Entry => {
     return { name, transposed: recovered?.transposed ?? false, read: tensor };
   };
   // The same exporter gives the same made-up names to what has no other.
   const nameless = weights.filter(({ recovered }) => !recovered);
-  return baseOf(path, weights.map(entryOf), new Map(nameless.map((weight) => [weight.source.name, entryOf(weight)])));
+  const entries = [...weights.map(entryOf), ...namedConstants(catalog)];
+  return baseOf(path, entries, new Map(nameless.map((weight) => [weight.source.name, entryOf(weight)])));
+}
+
+/** Tables that the base has by a parameter's name are part of it: a model may have trained its own. */
+function namedConstants({ model, constants, names }: WeightCatalog): readonly Entry[] {
+  return storedTensors(model).flatMap((tensor) => {
+    const name = names.names.get(tensor.name)?.name;
+    if (name === undefined || !constants.has(tensor.name) || sizeOf(tensor.dims) <= 1) return [];
+    return [{ name, transposed: false, read: () => readTensor(model, tensor) }];
+  });
 }
 
 function baseOf(path: string, entries: readonly Entry[], byFileName: ReadonlyMap<string, Entry>): Base {
@@ -74,7 +93,13 @@ function baseOf(path: string, entries: readonly Entry[], byFileName: ReadonlyMap
       return tensor.shape.join() === source.dims.join() ? { name: entry.name, tensor } : undefined;
     },
     // As they are, which is what no rounding to double precision changes; then as an export would round them.
-    withNumbers: (tensor, dtype) => indexOf("float64")(tensor) ?? indexOf(dtype)(tensor),
+    withNumbers: (tensor, dtype, isFree) => indexOf("float64")(tensor, isFree) ?? indexOf(dtype)(tensor, isFree),
+    ofShape: (shape) => {
+      const wanted = [shape.join(), [...shape].reverse().join()];
+      return entries.flatMap(({ name, shape: own, read }) =>
+        wanted.includes((own ?? read().shape).join()) ? [{ name, tensor: read() }] : [],
+      );
+    },
   };
 }
 
@@ -83,26 +108,48 @@ const digest = (data: Float64Array): string =>
     .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     .digest("base64");
 
-/** Tied weights lie in a base once, and exporters store tables of positions row by row. */
-function indexNumbers(entries: readonly Entry[], dtype: Dtype): (tensor: Tensor) => string | undefined {
-  const whole = new Map<string, string>();
-  const rows = new Map<string, string>();
+/** Places of equal numbers that are looked at: rows of zeros are there any number of times. */
+const mostEqual = 64;
+
+type Find = (tensor: Tensor, isFree: (name: string) => boolean) => string | undefined;
+
+/** Tied weights lie in a base once, and exporters store tables of positions as the rows that are looked up. */
+function indexNumbers(entries: readonly Entry[], dtype: Dtype): Find {
+  const whole = new Map<string, string[]>();
+  const rows = new Map<string, { readonly name: string; readonly at: number }[]>();
   const keyOf = ({ shape, data }: Tensor): string => `${shape.join("x")} ${digest(data)}`;
+  const add = <T>(map: Map<string, T[]>, key: string, value: T): void => {
+    const all = map.get(key);
+    if (!all) map.set(key, [value]);
+    else if (all.length < mostEqual) all.push(value);
+  };
   for (const { name, read } of entries) {
     const tensor = roundedTo(read(), dtype);
-    whole.set(keyOf(tensor), name);
+    if (tensor.shape.length === 1) add(whole, keyOf(onePlus(tensor)), name);
+    const [key, turned] = [keyOf(tensor), tensor.shape.length === 2 ? keyOf(transpose(tensor)) : ""];
+    add(whole, key, name);
+    if (turned !== "" && turned !== key) add(whole, turned, name);
     if (tensor.shape.length !== 2) continue;
-    whole.set(keyOf(transpose(tensor)), name);
-    for (const row of rowsOf(tensor)) rows.set(`${row.length} ${digest(row)}`, name);
+    for (const [at, row] of rowsOf(tensor).entries()) add(rows, digest(row), { name, at });
   }
-  return (tensor) => {
-    const equal = whole.get(keyOf(tensor));
-    if (equal !== undefined || tensor.shape.length < 2 || tensor.data.length === 0) return equal;
-    const found = new Set(rowsOf(tensor).map((row) => rows.get(`${row.length} ${digest(row)}`)));
-    const [only] = found;
-    return found.size === 1 ? only : undefined;
+  return (tensor, isFree) => {
+    const equal = whole.get(keyOf(tensor))?.find(isFree);
+    // A row of one number is any number.
+    if (equal !== undefined || tensor.shape.length < 2 || tensor.shape.at(-1)! < 2) return equal;
+    const found = rowsOf(tensor).map((row) => rows.get(digest(row)) ?? []);
+    // One after the other, or one row for every place: which rows are chosen otherwise is somebody's knowledge.
+    return found[0]?.find(
+      ({ name, at }) =>
+        isFree(name) &&
+        [0, 1].some((step) =>
+          found.every((row, n) => row.some((each) => each.name === name && each.at === at + n * step)),
+        ),
+    )?.name;
   };
 }
+
+/** Gains that a model keeps as their difference from 1, as Gemma does, and that exporters fold. */
+const onePlus = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map((value) => Math.fround(1 + value)) });
 
 function rowsOf({ shape, data }: Tensor): Float64Array[] {
   const width = Math.max(1, shape.at(-1)!);

@@ -14,11 +14,13 @@ export interface Surrogate {
 
 /**
  * What calibration may see: public weights as they are, the base's tensors for private ones. An adapter's B is 0, as
- * training starts it, and A is drawn as PEFT draws it, from a fixed stream: both follow from the shapes alone.
+ * training starts it, and A is drawn as PEFT draws it, from a fixed stream: both follow from the shapes alone. So does
+ * the start of a linear layer that the base has not, such as a classifier's head: PyTorch's, with a bias of 0.
  */
 export function publicSurrogate(imported: Imported, ownership: Ownership): Surrogate {
   const weights = new Map<string, Tensor>();
   const missing: string[] = [];
+  const matrices = new Set(imported.linears.map(({ weight }) => weight));
   for (const [key, tensor] of imported.weights) {
     const stored = imported.stored.get(key);
     if (!stored || ownership.labels.get(stored.weight) === "public") {
@@ -28,6 +30,8 @@ export function publicSurrogate(imported: Imported, ownership: Ownership): Surro
     const base = ownership.counterparts.get(stored.weight);
     if (base) weights.set(key, viewed(base.tensor, stored.views));
     else if (isLoraHalf(stored.weight)) weights.set(key, freshHalf(isLoraHalf(stored.weight, "A"), tensor.shape));
+    else if (matrices.has(key)) weights.set(key, uniform(tensor.shape));
+    else if (tensor.shape.length === 1 && stored.weight.endsWith(".bias")) weights.set(key, zeros(tensor.shape));
     else missing.push(key);
   }
   return { weights, missing };
@@ -45,7 +49,7 @@ export const freshHalf = (isA: boolean, shape: readonly number[]): Tensor => (is
 
 const zeros = (shape: readonly number[]): Tensor => ({ shape, data: new Float64Array(sizeOf(shape)) });
 
-/** Uniform in ±1/√in, PEFT's start for A [in, r]; a linear congruential stream (Numerical Recipes), the same each time. */
+/** Uniform in ±1/√in, the start of a linear layer [in, out] and of A [in, r]; a linear congruential stream (Numerical Recipes), the same each time. */
 function uniform(shape: readonly number[]): Tensor {
   const bound = 1 / Math.sqrt(shape[0] ?? 1);
   let state = 1;

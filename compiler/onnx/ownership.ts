@@ -4,8 +4,10 @@ import type { Tensor } from "../../ir/weights.ts";
 import type { Adapter } from "../weights/peft.ts";
 import { catalogWeights, sameTensor, type Weight, type WeightCatalog } from "./import-weights.ts";
 import type { Base, BaseTensor } from "./ownership-base.ts";
-import { differences, digestOf, digestOfNumbers } from "./ownership-bytes.ts";
+import { differences, digestOf, digestOfNumbers, digestsOf } from "./ownership-bytes.ts";
+import { createPlaces, type Places } from "./ownership-places.ts";
 import type { OnnxModel } from "./records.ts";
+import { transpose } from "./tensor-data.ts";
 
 /** What the user says about who owns what. */
 export interface OwnershipOptions {
@@ -52,11 +54,13 @@ export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}
   const { base } = options;
   const catalog = catalogWeights(model, base?.names);
   const counterparts = new Map<string, BaseTensor>();
+  const places = base && createPlaces(catalog, base);
   const table = [...catalog.weights.values()].map((weight): Provenance => {
-    const verdict = judge(weight, options, counterparts);
+    const verdict = judge(weight, options, counterparts, places);
     const { name } = weight;
     return verdict.label === "public" ? { name, ...verdict, sha256: digestOf(catalog, weight) } : { name, ...verdict };
   });
+  if (base) tiedCounterparts(catalog, counterparts);
   table.push(...adapterHalves(options));
   throwIfAny([
     ...idlePatterns(catalog, options),
@@ -83,7 +87,12 @@ function adapterHalves({ adapter, baseAdapter }: OwnershipOptions): readonly Pro
   });
 }
 
-function judge(weight: Weight, options: OwnershipOptions, counterparts: Map<string, BaseTensor>): Verdict {
+function judge(
+  weight: Weight,
+  options: OwnershipOptions,
+  counterparts: Map<string, BaseTensor>,
+  places: Places | undefined,
+): Verdict {
   const { base } = options;
   const found = base?.counterpart(weight);
   if (found) counterparts.set(weight.name, found);
@@ -97,7 +106,7 @@ function judge(weight: Weight, options: OwnershipOptions, counterparts: Map<stri
   const open = options.public?.find((pattern) => matches(pattern, weight.name));
   if (open !== undefined) return { label: "public", why: `named by --public ${open}` };
   if (options.loraPrivate && isLoraHalf(weight.name)) return { label: "server", why: "half of a LoRA layer" };
-  if (base) return compared(weight, base, found);
+  if (base && places) return compared(weight, base, found, places);
   if (options.adapter) return { label: "public", why: "the base that the adapter belongs to" };
   const declared = (options.private?.length ?? 0) > 0 || options.loraPrivate;
   if (!declared) return { label: "public", why: "nothing was declared private" };
@@ -116,18 +125,27 @@ function namesOf({ name, origins }: Weight): readonly string[] {
 
 /**
  * A parameter is compared with the base's of its name, and where the two differ it is private even if the base has its
- * numbers elsewhere: where they were moved to is the provider's knowledge. What has no name is known by its numbers.
+ * numbers elsewhere: where they were moved to is the provider's knowledge. What has no name, or one that the base does
+ * not know, is known by its numbers, if none of the model's other parameters is that tensor of the base.
  */
-function compared(weight: Weight, base: Base, found: BaseTensor | undefined): Verdict {
+function compared(weight: Weight, base: Base, found: BaseTensor | undefined, places: Places): Verdict {
   const own = weight.tensor();
-  const moved = found && differences(own, found.tensor, weight.source.dtype);
-  if (moved === 0) return { label: "public", why: `equal to ${found!.name} of ${base.path}` };
-  if (!found || !weight.recovered) {
-    const same = base.withNumbers(own, weight.source.dtype);
-    if (same !== undefined) return { label: "public", why: `has the numbers of ${same} of ${base.path}` };
+  const { dtype } = weight.source;
+  const moved = found && differences(own, found.tensor, dtype);
+  if (moved === 0) {
+    const rival = places.rivalOf(weight, own);
+    if (rival === undefined) return { label: "public", why: `equal to ${found!.name} of ${base.path}` };
+    const why = `equal to ${found!.name} of ${base.path}, but used in several places, of which one may be ${rival}`;
+    return { label: "server", why };
   }
-  if (!found) return { label: "server", why: `${base.path} has no such tensor` };
-  return { label: "server", why: `differs from ${found.name} of ${base.path}`, moved: moved! };
+  const named = weight.recovered !== undefined && base.names.has(weight.recovered.name);
+  const same = named ? undefined : base.withNumbers(own, dtype, places.isFree(weight));
+  if (same !== undefined) {
+    places.take(same);
+    return { label: "public", why: `has the numbers of ${same} of ${base.path}` };
+  }
+  if (found) return { label: "server", why: `differs from ${found.name} of ${base.path}`, moved: moved! };
+  return { label: "server", why: named ? `has another shape in ${base.path}` : `${base.path} has no such tensor` };
 }
 
 /** Whether a weight is A or B of an unmerged LoRA layer, by its name. */
@@ -135,7 +153,8 @@ export function isLoraHalf(name: string, half: "A" | "B" | "[AB]" = "[AB]"): boo
   return new RegExp(`\\.lora_${half}(\\.\\w+)?(\\.weight)?$`).test(name);
 }
 
-function matches(pattern: string, name: string): boolean {
+/** `*` stands for anything, `?` for one character. */
+export function matches(pattern: string, name: string): boolean {
   const parts = pattern.split(/(\*+|\?)/).map((part) => {
     if (part.startsWith("*")) return ".*";
     return part === "?" ? "." : part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
@@ -172,16 +191,48 @@ function nothingPrivate(model: OnnxModel, table: readonly Provenance[], options:
  * handed to everybody under its other name. Vectors may well be equal and mean nothing: gains of 1, biases of 0.
  */
 function publicTwins(catalog: WeightCatalog, table: readonly Provenance[]): Diagnostic[] {
-  const open = new Map(table.flatMap(({ name, sha256 }) => (sha256 === undefined ? [] : [[sha256, name]])));
+  const weights = [...catalog.weights.values()];
   const secret = new Set(table.filter(({ label }) => label === "server").map(({ name }) => name));
-  return [...catalog.weights.values()].flatMap((weight): Diagnostic[] => {
-    const { name, source } = weight;
-    // Kernels of a convolution count as one.
-    const isMatrix = source.dims.filter((extent) => extent > 1).length >= 2;
-    const twin = isMatrix && secret.has(name) ? open.get(digestOf(catalog, weight)) : undefined;
+  // Kernels of a convolution count as one.
+  const matrices = weights.filter(({ source }) => source.dims.filter((extent) => extent > 1).length >= 2);
+  const candidates = matrices.filter(({ name }) => secret.has(name));
+  if (candidates.length === 0) return [];
+  const open = new Map(
+    matrices
+      .filter(({ name }) => !secret.has(name))
+      .flatMap((weight) => digestsOf(catalog, weight).map((digest) => [digest, weight.name])),
+  );
+  return candidates.flatMap((weight): Diagnostic[] => {
+    const { name } = weight;
+    const twin = digestsOf(catalog, weight)
+      .map((digest) => open.get(digest))
+      .find((each) => each !== undefined);
     if (twin === undefined) return [];
     const message = `the private weight ${name} has the numbers of ${twin}, which is public`;
     const help = `declare both private: --private ${name} --private ${twin}, or neither`;
     return [{ code: "MRL0424", message, at: catalog.model.file, help }];
   });
+}
+
+/** A parameter that is tied to one with a counterpart in the base has the same, whichever way round. */
+function tiedCounterparts(catalog: WeightCatalog, counterparts: Map<string, BaseTensor>): void {
+  const matrices = [...catalog.weights.values()].filter(({ source }) => source.dims.length === 2);
+  const alone = matrices.filter(({ name }) => !counterparts.has(name));
+  if (alone.length === 0) return;
+  const found = new Map(
+    matrices.flatMap((weight) => {
+      const start = counterparts.get(weight.name);
+      const [digest = ""] = digestsOf(catalog, weight);
+      return start ? [[digest, { weight, start }] as const] : [];
+    }),
+  );
+  for (const weight of alone) {
+    for (const digest of digestsOf(catalog, weight)) {
+      const twin = found.get(digest);
+      if (!twin || counterparts.has(weight.name)) continue;
+      const { name, tensor } = twin.start;
+      const turned = !sameTensor(weight.tensor(), twin.weight.tensor());
+      counterparts.set(weight.name, { name, tensor: turned ? transpose(tensor) : tensor });
+    }
+  }
 }

@@ -2,8 +2,8 @@ import { sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { dequantised, groupsOf, quantised, unpacked } from "./dequantise.ts";
 import { type Dtype, dtypeOf } from "./dtype.ts";
-import { weightBytes } from "./ownership-bytes.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "./records.ts";
+import { weightBytes } from "./rounding.ts";
 import { readTensor, transpose } from "./tensor-data.ts";
 
 /** What a node is looked up in. */

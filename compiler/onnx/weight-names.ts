@@ -67,6 +67,19 @@ export function recoverNames(model: OnnxModel, options: NameOptions = {}): Weigh
   return { names, linears, conflicts };
 }
 
+/** Segments in front of all names of parameters that are a wrapper's. */
+export function wrapperOf(model: OnnxModel, known?: ReadonlySet<string>): Prefix {
+  const told = [...model.graph.initializers.values()].filter(({ dtype }) => floatTypes.has(dtype));
+  return prefixOf(
+    told.flatMap((tensor) => toldName(model, tensor).map(([, { name }]) => name)),
+    known,
+  );
+}
+
+/** What the file itself says that a stored tensor is called, wrappers included. */
+export const ownName = (model: OnnxModel, tensor: OnnxTensor): string | undefined =>
+  toldName(model, tensor)[0]?.[1].name;
+
 interface Told {
   readonly name: string;
   readonly how: "kept" | "folded";
@@ -112,7 +125,7 @@ const products: Readonly<Record<string, readonly string[]>> = {
   "": ["MatMul", "Gemm"],
   "com.microsoft": ["FusedMatMul", "FusedGemm"],
 };
-const isProduct = ({ op, domain }: OnnxNode): boolean =>
+export const isProduct = ({ op, domain }: OnnxNode): boolean =>
   Object.hasOwn(products, domain) && products[domain]!.includes(op);
 
 function findLinears(model: OnnxModel, told: ReadonlyMap<string, Told>, prefix: Prefix): LinearNode[] {

@@ -6,7 +6,7 @@ import { decodeModel } from "../../../compiler/onnx/decode.ts";
 import type { Dtype } from "../../../compiler/onnx/dtype.ts";
 import { decideOwnership, type OwnershipOptions, type Provenance } from "../../../compiler/onnx/ownership.ts";
 import { openBase } from "../../../compiler/onnx/ownership-base.ts";
-import { roundedTo, weightBytes } from "../../../compiler/onnx/ownership-bytes.ts";
+import { roundedTo, weightBytes } from "../../../compiler/onnx/rounding.ts";
 import { transpose } from "../../../compiler/onnx/tensor-data.ts";
 import { type StoredTensor, writeSafetensors } from "../../../compiler/weights/safetensors.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";

@@ -7,7 +7,7 @@ import { readModel } from "../../../compiler/onnx/decode.ts";
 import type { Dtype } from "../../../compiler/onnx/dtype.ts";
 import { takeApart } from "../../../compiler/onnx/merged-lora.ts";
 import { openBase } from "../../../compiler/onnx/ownership-base.ts";
-import { roundedTo, weightBytes } from "../../../compiler/onnx/ownership-bytes.ts";
+import { roundedTo, weightBytes } from "../../../compiler/onnx/rounding.ts";
 import { transpose } from "../../../compiler/onnx/tensor-data.ts";
 import { type CompileOptions, settle } from "../../../compiler/options.ts";
 import { importOwned, type Owned } from "../../../compiler/owned.ts";

@@ -1,0 +1,83 @@
+import { sizeOf } from "../../ir/type.ts";
+import { isOfCode } from "./code-constants.ts";
+import { dtypeOf } from "./dtype.ts";
+import { isFormula } from "./import-formula.ts";
+import { stripPrefix } from "./module-path.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "./records.ts";
+import { readTensor } from "./tensor-data.ts";
+import { wrapperOf } from "./weight-names.ts";
+
+/** Inputs that choose places or extents, by operator: all others of a node are what it computes with. */
+const choosing: Readonly<Record<string, readonly number[]>> = {
+  CumSum: [1],
+  Expand: [1],
+  Gather: [1],
+  GatherElements: [1],
+  GatherND: [1],
+  OneHot: [0, 1],
+  Pad: [1, 3],
+  ReduceL1: [1],
+  ReduceL2: [1],
+  ReduceMax: [1],
+  ReduceMean: [1],
+  ReduceMin: [1],
+  ReduceProd: [1],
+  ReduceSum: [1],
+  ReduceSumSquare: [1],
+  Reshape: [1],
+  Resize: [1, 2, 3],
+  ScatterElements: [1],
+  ScatterND: [1],
+  Slice: [1, 2, 3, 4],
+  Split: [1],
+  SplitToSequence: [1],
+  Squeeze: [1],
+  Tile: [1],
+  TopK: [1],
+  Trilu: [1],
+  Unsqueeze: [1],
+};
+
+/** Results that say nothing of their input's elements. */
+const blind: ReadonlySet<string> = new Set(["ConstantOfShape", "Range", "Shape", "Size"]);
+
+const isWhole = ({ dtype }: OnnxTensor): boolean => /^(u?int|bool)/.test(dtype);
+
+/**
+ * Stored integers and booleans that somebody may own, with their names: those that the file or the base has by a
+ * parameter's name, and integers that are made real after some arithmetic. The rest chooses places and extents, is a
+ * mask, or follows from a formula: it is part of the architecture.
+ */
+export function ownedIntegers(
+  model: OnnxModel,
+  stored: readonly OnnxTensor[],
+  known?: ReadonlySet<string>,
+): ReadonlyMap<string, string> {
+  const whole = stored.filter((tensor) => isWhole(tensor) && sizeOf(tensor.dims) > 1);
+  if (whole.length === 0) return new Map();
+  const prefix = wrapperOf(model, known);
+  const real = realSources(model.graph.nodes);
+  return new Map(
+    whole.flatMap((tensor) => {
+      const name = stripPrefix(tensor.name, prefix);
+      const named = (/^[A-Za-z_]\w*(\.\w+)+$/.test(name) && !isOfCode(name)) || known?.has(name) === true;
+      return (named || (real.has(tensor.name) && tensor.dtype !== "bool")) && !isFormula(readTensor(model, tensor))
+        ? [[tensor.name, name]]
+        : [];
+    }),
+  );
+}
+
+/** Names that what a Cast makes real was computed from, through integers alone. */
+function realSources(nodes: readonly OnnxNode[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { op, domain, inputs, outputs, attributes } of [...nodes].reverse()) {
+    if (domain !== "" || blind.has(op)) continue;
+    const to = attributes.get("to");
+    const target = op === "Cast" && to?.kind === "int" ? dtypeOf(to.value) : undefined;
+    if (!(target !== undefined && /float/.test(target)) && !outputs.some((name) => found.has(name))) continue;
+    const places = Object.hasOwn(choosing, op) ? choosing[op]! : [];
+    for (const [place, name] of inputs.entries()) if (!places.includes(place)) found.add(name);
+  }
+  return found;
+}
