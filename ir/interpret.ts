@@ -49,11 +49,12 @@ export function evaluateOp(name: string, operands: readonly Tensor[], attrs: Att
   return element?.kind === "i64" ? { shape: result.shape, data: result.data.map(Math.trunc) } : result;
 }
 
-function checkRing(raw: Tensor, element: Element, what: string, at: string): Tensor {
+/** `counted`: a residue whose readers count from 0, as ranks and places are, may use the bit of the sign. */
+function checkRing(raw: Tensor, element: Element, what: string, at: string, counted = false): Tensor {
   if (!isFixed(element)) return raw;
   // The ring of width 1 holds 0 and 1, all others are signed.
   const least = isBit(element) ? 0 : -Math.min(2 ** (element.width - 1), exactLimit);
-  const limit = isBit(element) ? 2 : -least;
+  const limit = isBit(element) ? 2 : counted ? -2 * least : -least;
   const leaves = (x: number): boolean => !(x >= least && x < limit && x > -exactLimit);
   const first = raw.data.find(leaves);
   if (first === undefined) return raw;
@@ -126,7 +127,10 @@ function compute(module: Module, op: Op, raw: readonly Tensor[], options: Interp
     const result = counted
       ? computeFixed(def, attrs, raw, elements, element.scale)
       : toRaw(def.evaluate(raw, attrs), element.scale);
-    return checkRing(result, element, op.name, placeOf(op));
+    const range = module.values[op.operands[0]!]?.range;
+    const places =
+      (op.name === "narrow" || op.name === "open") && element.scale === 0 && range !== undefined && range.lo >= 0;
+    return checkRing(result, element, op.name, placeOf(op), places);
   }
   const reals = raw.map((operand, place) => toReal(operand, elements[place]!));
   return settle(def.evaluate(reals, attrs), element, options);

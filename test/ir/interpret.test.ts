@@ -85,3 +85,16 @@ test("a product that float64 would round leaves its ring instead", () => {
   expect(run(2 ** 26).get("y")!.data[0]).toBe(2 ** 52 + 1);
   expect(codeOf(() => run(2 ** 27 + 1))).toBe("MRL0390");
 });
+
+test("what counts from 0 may use the sign's bit of a narrower ring, all else may not", () => {
+  const run = (lo: number) => {
+    const text = `module m stage quantize {
+      input %x : public fx8.0[2] in [${lo}, 3]
+      %y = narrow %x { width = 2 } : public fx2.0[2]
+      output %y
+    }`;
+    return interpretRaw(parse(text), new Map(), new Map([["x", fromNested([0, 3])]])).get("y")!.data;
+  };
+  expect([...run(0)]).toEqual([0, 3]);
+  expect(codeOf(() => run(-1))).toBe("MRL0390");
+});
