@@ -1,17 +1,24 @@
 import type { Op, Value, ValueId } from "../../ir/module.ts";
 import { opsOf } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
-import { f32 } from "../../ir/type.ts";
+import { axisOf } from "../../ir/ops/helpers/shapes.ts";
+import { f32, sizeOf } from "../../ir/type.ts";
 import type { Cut, SplitState } from "../pass.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
 
 /**
  * gather(table, ids) = one-hot(ids)·table. The client knows ids and makes the one-hot rows itself, in the clear;
- * the table is the server's, and the product is an ordinary layer with a known weight.
+ * a table of the server's makes the product an ordinary layer with a known weight. Of shared rows, as a classifier reads
+ * the last token's, it is a product of two secrets: which row it is stays the client's.
  */
-export function privateEmbedding(state: SplitState): SplitState {
+export const privateEmbedding = (state: SplitState): SplitState =>
+  byOneHot(state, (op) => isLookUp(op, state) || isChoice(op, state));
+
+type Test = (op: Op) => boolean;
+
+function byOneHot(state: SplitState, isMeant: Test): SplitState {
   const { module, client } = state;
-  const lookUps = opsOf(module).filter((op) => isLookUp(op, state));
+  const lookUps = opsOf(module).filter(isMeant);
   if (lookUps.length === 0) return state;
   const fresh = createNames(Object.keys(module.values));
   const rows = new Map<string, Cut>();
@@ -20,7 +27,7 @@ export function privateEmbedding(state: SplitState): SplitState {
     const key = keyOf(op, (id) => module.values[id]!.type.shape);
     if (rows.has(key)) continue;
     const [table, ids] = op.operands as [ValueId, ValueId];
-    const depth = module.values[table]!.type.shape[0]!;
+    const depth = extentOf(op, module.values[table]!.type.shape);
     const value = fresh(`${ids}.one_hot`);
     const source = client.cuts.find((cut) => cut.value === ids)!.source;
     const shape = [...module.values[ids]!.type.shape, depth];
@@ -33,7 +40,7 @@ export function privateEmbedding(state: SplitState): SplitState {
   return rewriteOps(
     { ...state, module: { ...module, inputs, values }, client: { ...client, cuts: [...client.cuts, ...cuts] } },
     (op, draft) => {
-      if (!isLookUp(op, state)) return undefined;
+      if (!isMeant(op)) return undefined;
       const key = keyOf(op, (id) => draft.type(id).shape);
       const row = rows.get(key)!.value;
       if (!shared.has(key)) shared.set(key, draft.emit("share", [row], {}, `${row}.share`));
@@ -42,8 +49,12 @@ export function privateEmbedding(state: SplitState): SplitState {
   );
 }
 
-/** The look-ups stay, for a protocol that hides the indices: what the client gives are indices into so many rows. */
-export function privateLookup(state: SplitState): SplitState {
+/**
+ * Look-ups in tables of the server's stay, for a protocol that hides the indices: what the client gives are indices into
+ * so many rows.
+ */
+export function privateLookup(given: SplitState): SplitState {
+  const state = byOneHot(given, (op) => isChoice(op, given));
   const { module, client } = state;
   const depths = new Map(
     opsOf(module)
@@ -57,12 +68,44 @@ export function privateLookup(state: SplitState): SplitState {
   return { ...state, client: { ...client, cuts } };
 }
 
-const look = (op: Op, row: ValueId, draft: Draft): ValueId =>
-  draft.emit("matmul", [row, op.operands[0]!], {}, `${op.result}.row`);
+function look(op: Op, row: ValueId, draft: Draft): ValueId {
+  const [table, ids] = op.operands as [ValueId, ValueId];
+  const emit = (name: string, operand: ValueId, attrs: Op["attrs"]): ValueId =>
+    draft.emit(name, [operand], attrs, `${op.result}.${name}`);
+  if (draft.isParam(table)) return draft.emit("matmul", [row, table], {}, `${op.result}.row`);
+  const [shape, rows] = [table, ids].map((id) => draft.type(id).shape) as [readonly number[], readonly number[]];
+  const at = axisOf(Number(op.attrs.axis ?? 0), shape.length);
+  const others = shape.filter((_, axis) => axis !== at);
+  const depth = shape[at]!;
+  // The axis first, all else behind it, and back again.
+  const first = emit("transpose", table, { perm: [at, ...shape.keys()].filter((axis, k) => k === 0 || axis !== at) });
+  const matrix = emit("reshape", first, { shape: [depth, sizeOf(others)] });
+  const product = draft.emit(
+    "matmul",
+    [emit("reshape", row, { shape: [sizeOf(rows), depth] }), matrix],
+    {},
+    `${op.result}.row`,
+  );
+  const found = emit("reshape", product, { shape: [...rows, ...others] });
+  const behind = others.map((_, axis) => rows.length + axis);
+  return emit("transpose", found, { perm: [...behind.slice(0, at), ...rows.keys(), ...behind.slice(at)] });
+}
 
 /** Look-ups of the same indices in tables of the same depth share their rows. */
 const keyOf = (op: Op, shape: (id: ValueId) => readonly number[]): string =>
-  `${op.operands[1]} ${shape(op.operands[0]!)[0]}`;
+  `${op.operands[1]} ${extentOf(op, shape(op.operands[0]!))}`;
+
+const extentOf = ({ attrs }: Op, shape: readonly number[]): number =>
+  shape[axisOf(Number(attrs.axis ?? 0), shape.length)]!;
+
+/** Rows of a shared value at places of the client's. */
+function isChoice(op: Op, { module, client }: SplitState): boolean {
+  const [values, places] = op.operands;
+  if (op.name !== "gather" || values === undefined || places === undefined) return false;
+  const isClients = module.inputs.includes(places) && client.cuts.some((cut) => cut.value === places);
+  const labels = [values, places].map((id) => module.values[id]!.type.label);
+  return isClients && labels[0] === "shared" && labels[1] === "client";
+}
 
 function isLookUp(op: Op, { module }: SplitState): boolean {
   const [table, ids] = op.operands;

@@ -14,7 +14,7 @@ export const graphOf = (module: Module): Graph => ({
   rank: (id) => module.values[id]!.type.shape.length,
 });
 
-/** Whether a value is nothing but scores: softmaxes over its last axis read it, or sums and choices that they read. */
+/** Whether a value is nothing but scores: softmaxes over its last axis read it, or sums, choices and longer rows that they read. */
 export function isReadAsScores(id: ValueId, graph: Graph): boolean {
   const readers = graph.users.get(id) ?? [];
   const last = graph.rank(id) - 1;
@@ -23,7 +23,7 @@ export function isReadAsScores(id: ValueId, graph: Graph): boolean {
     !graph.outputs.has(id) &&
     readers.every((op) => {
       if (op.name === "softmax") return op.attrs.axis === -1 || op.attrs.axis === last;
-      const goesOn = op.name === "add" || (op.name === "where" && op.operands[0] !== id);
+      const goesOn = op.name === "add" || op.name === "concat" || (op.name === "where" && op.operands[0] !== id);
       return goesOn && graph.rank(op.result) === last + 1 && isReadAsScores(op.result, graph);
     })
   );

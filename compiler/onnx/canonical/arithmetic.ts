@@ -1,3 +1,4 @@
+import { axisOf } from "../../../ir/ops/helpers/shapes.ts";
 import type { Matcher, Recogniser } from "./match.ts";
 import { pairsOf } from "./match.ts";
 
@@ -59,4 +60,21 @@ const nanGuard: Recogniser = {
   },
 };
 
-export const arithmeticRecognisers: readonly Recogniser[] = [neutral, power, reciprocalRoot, nanGuard];
+// The greatest is taken off so that no power leaves its type; protocols do that by themselves.
+const centredSoftmax: Recogniser = {
+  name: "centred-softmax",
+  law: "softmax(x − max(x)) = softmax(x), along one axis",
+  match: (op, { made, type, emit }) => {
+    const centred = op.name === "softmax" ? made(op.operands[0]!, "sub") : undefined;
+    const [x, greatest] = centred?.operands ?? [];
+    const most = made(greatest ?? "", "reduce-max");
+    if (x === undefined || most?.operands[0] !== x || most.attrs.keepdims !== true) return undefined;
+    const rank = type(x).shape.length;
+    const [axis, ...more] = (most.attrs.axes as readonly number[]).map((at) => axisOf(at, rank));
+    return axis === axisOf(Number(op.attrs.axis), rank) && more.length === 0
+      ? emit("softmax", [x], op.attrs)
+      : undefined;
+  },
+};
+
+export const arithmeticRecognisers: readonly Recogniser[] = [neutral, power, reciprocalRoot, nanGuard, centredSoftmax];

@@ -10,9 +10,10 @@ import { maskRecognisers } from "./masks.ts";
 import { type Recogniser, withConstants } from "./match.ts";
 import { mergeEqual } from "./merge-equal.ts";
 import { normRecognisers } from "./norms.ts";
+import { placeRecognisers } from "./places.ts";
 import { ropeRecognisers } from "./rope.ts";
 
-const plain: readonly Recogniser[] = [...layoutRecognisers, ...arithmeticRecognisers];
+const plain: readonly Recogniser[] = [...layoutRecognisers, ...arithmeticRecognisers, ...placeRecognisers];
 const compound: readonly Recogniser[] = [...normRecognisers, ...activationRecognisers, ...ropeRecognisers];
 
 /** Each phase runs to its fixpoint: attention is looked for once its parts have their plain form. */

@@ -190,4 +190,24 @@ const clampChoice: Recogniser = {
   },
 };
 
-export const maskRecognisers: readonly Recogniser[] = [causalMask, clampMask, clampChoice];
+const ordered: ReadonlySet<string> = new Set(["rank", "arrange", "argmax", "reduce-max"]);
+
+// What is to be chosen last is −∞ to an exporter; no number that a program holds among others is below −10⁴.
+const clampOrder: Recogniser = {
+  name: "clamp-order",
+  law: "rank(where(c, x, −∞)) = rank(where(c, x, −10⁴)) for x above −10⁴; as much of the greatest, where c holds somewhere",
+  match: (op, { made, constant, emit }) => {
+    if (!ordered.has(op.name)) return undefined;
+    const isLow = (id: ValueId): boolean => constant(id)?.data.some((x) => x < absentScore) ?? false;
+    const operands = op.operands.map((id) => {
+      const choice = made(id, "where");
+      if (!choice?.operands.slice(1).some(isLow)) return id;
+      const [condition, ...sides] = choice.operands as [ValueId, ...ValueId[]];
+      const raised = sides.map((side) => (isLow(side) ? emit("clip", [side], { lo: absentScore }) : side));
+      return emit("where", [condition, ...raised]);
+    });
+    return operands.some((id, place) => id !== op.operands[place]) ? emit(op.name, operands, op.attrs) : undefined;
+  },
+};
+
+export const maskRecognisers: readonly Recogniser[] = [causalMask, clampMask, clampChoice, clampOrder];

@@ -80,8 +80,20 @@ function cast(context: LowerContext) {
   const narrow = narrowTypeOf(to);
   if (narrow) return narrowed(context, narrow);
   const found = castTargets.find(([, numbers]) => numbers.includes(to));
-  if (!found) return refuse(`expected a cast to a float, an integer or a boolean, found ONNX data type ${to}`);
-  return context.emit("cast", [inputOf(context, 0, "input")], { to: found[0].kind });
+  if (!found)
+    return refuse(
+      `expected a cast to a float, an integer or a boolean, found ${otherTypes[to] ?? `ONNX data type ${to}`}`,
+    );
+  return castTo(context, inputOf(context, 0, "input"), found[0].kind);
+}
+
+const otherTypes: Readonly<Record<number, string>> = { 8: "text", 14: "complex64", 15: "complex128" };
+
+/** Whether a secret number is 0 takes a comparison: its last bit alone would not say. */
+function castTo({ emit, element, constant }: LowerContext, input: Operand, to: PlainElement["kind"]) {
+  const isSecret = input.kind === "value" && input.type.label === "shared";
+  if (to !== "bool" || !isSecret || element(input).kind !== "f32") return emit("cast", [input], { to });
+  return emit("not", [emit("compare", [input, constant(tensor([], [0]), f32)], { kind: "equal" })]);
 }
 
 /** Known numbers are rounded at once; secrets have fractional bits that the compiler chooses, and no such type. */
@@ -99,7 +111,7 @@ function castLike(context: LowerContext) {
   const narrow = context.narrowOf(1);
   if (narrow) return narrowed(context, narrow);
   const to = context.element(inputOf(context, 1, "target_type")).kind;
-  return context.emit("cast", [inputOf(context, 0, "input")], { to });
+  return castTo(context, inputOf(context, 0, "input"), to);
 }
 
 /** Values that are known at import, and operators that pass their input on. */

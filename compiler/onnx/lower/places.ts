@@ -10,6 +10,7 @@ import {
   type LowerTable,
   listOf,
   neededInput,
+  number,
   refuse,
   textAttr,
 } from "./context.ts";
@@ -48,9 +49,8 @@ function gatherElements(context: LowerContext): Operand {
   if (data.kind === "constant" && isEqualAlong(data.tensor, axis)) {
     return picked(context, data, flatPlaces(whole, first, axis), to);
   }
-  if (given.kind === "value" && given.type.label !== "shared") {
-    return pickedAt(context, data, given, axis, flatPlaces(whole, first, axis));
-  }
+  if (isSecret(given)) return gatherSecretly(context, data, given, axis);
+  if (given.kind === "value") return pickedAt(context, data, given, axis, flatPlaces(whole, first, axis));
   return picked(context, data, flatPlaces(whole, neededInput(context, 1, "indices"), axis), to);
 }
 
@@ -98,6 +98,8 @@ function scattered(context: LowerContext, places: readonly number[]): Operand {
 function scatterElements(context: LowerContext): Operand {
   const whole = context.shape(inputOf(context, 0, "data"));
   const axis = axisOf(intAttr(context, "axis", 0), whole.length);
+  const given = inputOf(context, 1, "indices");
+  if (given.kind === "value") return scatterAnywhere(context, given, axis);
   return scattered(context, flatPlaces(whole, neededInput(context, 1, "indices"), axis));
 }
 
@@ -143,6 +145,10 @@ function gatherNd(context: LowerContext): Operand {
   const { emit, shape } = context;
   const [data, indices] = [inputOf(context, 0, "data"), inputOf(context, 1, "indices")];
   const batch = intAttr(context, "batch_dims", 0);
+  if (isSecret(indices)) {
+    if (batch !== 0 || shape(indices).at(-1) !== 1) refuse("secret places: expected one coordinate, on the first axis");
+    return sliceSecretly(context, data, emit("reshape", [indices], { shape: shape(indices).slice(0, -1) }), 0);
+  }
   if (indices.kind !== "constant" || data.kind === "constant") {
     return emit("gather-nd", [data, indices], { batch_dims: batch });
   }
@@ -179,8 +185,83 @@ function oneHot(context: LowerContext): Operand {
   return emit("transpose", [rows], { perm: [...others.slice(0, axis), rank - 1, ...others.slice(axis)] });
 }
 
+/** Places that nobody alone knows, as the experts are that a router chooses. */
+const isSecret = (indices: Operand): boolean => indices.kind === "value" && indices.type.label === "shared";
+
+/** The axis last, and back again. */
+const lastAxis = ({ emit, shape }: LowerContext, x: Operand, axis: number, back = false): Operand => {
+  const others = [...shape(x).keys()].slice(0, -1);
+  const there = [...shape(x).keys()].filter((at) => at !== axis);
+  return emit("transpose", [x], {
+    perm: back ? [...others.slice(0, axis), others.length, ...others.slice(axis)] : [...there, axis],
+  });
+};
+
+/** Marks of secret places along an axis, as numbers: [… K, N]; all other axes must be as long as the data's. */
+function marksAlong(context: LowerContext, data: Operand, indices: Operand, axis: number): Operand {
+  const [whole, to] = [data, indices].map((x) => context.shape(x)) as [Shape, Shape];
+  const alike = to.length === whole.length && to.every((extent, at) => at === axis || extent === whole[at]);
+  if (!alike) refuse(`expected secret indices along the whole of [${whole.join(", ")}], found [${to.join(", ")}]`);
+  return context.emit("cast", [marks(context, lastAxis(context, indices, axis), whole[axis]!)], { to: "f32" });
+}
+
+/** One axis more, of extent 1, at a place that counts from the end. */
+const unsqueezed = ({ emit, shape }: LowerContext, x: Operand, fromEnd: number): Operand =>
+  emit("reshape", [x], { shape: shape(x).toSpliced(shape(x).length - fromEnd, 0, 1) });
+
+/** Σ_n [index = n] · x_n: every element is touched, so that none is told from another. */
+function gatherSecretly(context: LowerContext, data: Operand, indices: Operand, axis: number): Operand {
+  const { emit, shape } = context;
+  const row = unsqueezed(context, lastAxis(context, data, axis), 1);
+  const chosen = emit("mul", [marksAlong(context, data, indices, axis), row]);
+  const sums = emit("reduce-sum", [chosen], { axes: [shape(chosen).length - 1], keepdims: false });
+  return lastAxis(context, sums, axis, true);
+}
+
+/** x_n · (1 − Σ_k [index_k = n]) + Σ_k [index_k = n] · update_k: what two updates meet in has no promised result. */
+function scatterAnywhere(context: LowerContext, indices: Operand, axis: number): Operand {
+  const { emit, shape } = context;
+  if (textAttr(context, "reduction", "none") !== "none")
+    refuse("a reduction at places that are computed: expected none");
+  const [data, updates] = [inputOf(context, 0, "data"), inputOf(context, 2, "updates")];
+  const marked = marksAlong(context, data, indices, axis);
+  const sum = (x: Operand): Operand => emit("reduce-sum", [x], { axes: [shape(marked).length - 2], keepdims: false });
+  const columns = unsqueezed(context, lastAxis(context, updates, axis), 0);
+  const kept = emit("sub", [number(context, 1), sum(marked)]);
+  const rest = emit("mul", [lastAxis(context, data, axis), kept]);
+  return lastAxis(context, emit("add", [rest, sum(emit("mul", [marked, columns]))]), axis, true);
+}
+
+function gather(context: LowerContext): Operand {
+  const [data, indices] = [inputOf(context, 0, "data"), inputOf(context, 1, "indices")];
+  const axis = axisOf(intAttr(context, "axis", 0), context.shape(data).length);
+  return isSecret(indices)
+    ? sliceSecretly(context, data, indices, axis)
+    : context.emit("gather", [data, indices], { axis });
+}
+
+/** Slices at secret places are a product of one-hot rows with all there are. */
+function sliceSecretly(context: LowerContext, data: Operand, indices: Operand, axis: number): Operand {
+  const { emit, shape } = context;
+  const whole = shape(data);
+  const others = [...whole.keys()].filter((at) => at !== axis);
+  const rows = emit("cast", [marks(context, indices, whole[axis]!)], { to: "f32" });
+  const flat = emit("reshape", [rows], { shape: [sizeOf(shape(indices)), whole[axis]!] });
+  const first = emit("transpose", [data], { perm: [axis, ...others] });
+  const matrix = emit("reshape", [first], { shape: [whole[axis]!, sizeOf(others.map((at) => whole[at]!))] });
+  const found = emit("reshape", [emit("matmul", [flat, matrix])], {
+    shape: [...shape(indices), ...others.map((at) => whole[at]!)],
+  });
+  const count = shape(indices).length;
+  const behind = others.map((_, at) => count + at);
+  return emit("transpose", [found], {
+    perm: [...behind.slice(0, axis), ...shape(indices).keys(), ...behind.slice(axis)],
+  });
+}
+
 /** Operators that move elements to places which an operand tells: known places, for one-hot secret ones too. */
 export const placeLowerings: LowerTable = {
+  Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherNd,
   ScatterND: scatterNd,
