@@ -24,10 +24,24 @@ export function exchangeWhole(model: OnnxModel, adapter: Adapter, known?: Readon
   const all = [...catalogWeights(model, known).weights.values()];
   const problems: Diagnostic[] = [];
   const initializers = new Map<string, OnnxTensor>(model.graph.initializers);
-  for (const { name, tensor } of adapter.whole) {
+  for (const { name, tensor, kept } of adapter.whole) {
     const complain = (message: string, help: string) =>
       problems.push({ code: "MRL0429", message, at: `${adapter.folder}, weight "${name}"`, help });
     const [weight, ...more] = placesOf(all, name);
+    if (kept) {
+      if (weight && isKept(weight, tensor)) continue;
+      const found = weight ? `other numbers than ${weight.name} of ${model.file}` : `no place in ${model.file}`;
+      complain(`it was saved beside the adapter, and has ${found}`, "export the model that the adapter was trained on");
+      continue;
+    }
+    const uses = model.graph.nodes.filter(({ inputs }) => inputs.includes(weight?.source.name ?? "")).length;
+    if (weight && more.length === 0 && uses > 1 && !isKept(weight, tensor)) {
+      complain(
+        `${model.file} uses this weight in ${uses} places`,
+        "a tied weight cannot be exchanged in one place only",
+      );
+      continue;
+    }
     if (!weight || more.length > 0 || !initializers.has(weight.source.name)) {
       const count = weight ? `${more.length + 1} weights` : "no weight";
       complain(`${count} of ${model.file} has this name`, "a tied weight cannot be exchanged in one place only");
@@ -48,6 +62,12 @@ export function exchangeWhole(model: OnnxModel, adapter: Adapter, known?: Readon
   }
   throwIfAny(problems);
   return { model: { ...model, graph: { ...model.graph, initializers } }, before };
+}
+
+/** The numbers of the model, in its format. */
+function isKept({ source, recovered, tensor }: Weight, saved: Tensor): boolean {
+  const turned = recovered?.transposed && saved.shape.length === 2 ? transpose(saved) : saved;
+  return sameShape(turned.shape, source.dims) && differences(tensor(), turned, source.dtype) === 0;
 }
 
 /** The same name, or the only one that is the same but for a leading part; a tied weight lies in several places. */

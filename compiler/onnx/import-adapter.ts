@@ -24,6 +24,7 @@ interface Attachment {
 export function attachAdapter(imported: Imported, adapter: Adapter, labels?: ReadonlyMap<string, Label>): Imported {
   const problems: Diagnostic[] = [];
   const found = adapter.modules.flatMap((half) => place(imported, adapter, half, problems));
+  problems.push(...leftOut(imported, adapter, found));
   throwIfAny(problems);
   const weights = new Map<string, Tensor>(imported.weights);
   const stored = new Map<string, Stored>(imported.stored);
@@ -35,6 +36,26 @@ export function attachAdapter(imported: Imported, adapter: Adapter, labels?: Rea
   }
   const { module, sums } = insert(imported.module, found, labels);
   return { ...imported, module: infer(keepOutputs(module, sums)), weights, stored };
+}
+
+/**
+ * Linear layers of the model that the configuration names and the adapter has nothing for: PEFT would go on with a warning,
+ * and a part of the training would be lost.
+ */
+function leftOut(
+  { linears, catalog }: Imported,
+  adapter: Adapter,
+  found: readonly Attachment[],
+): readonly Diagnostic[] {
+  const placed = new Set(found.map(({ linear }) => linear));
+  return linears.flatMap((linear): Diagnostic[] => {
+    if (placed.has(linear) || !adapter.names?.(linear.module)) return [];
+    const message = `the configuration names this layer of ${catalog.model.file}, and the adapter has nothing for it`;
+    const at = `${adapter.folder}, module "${linear.module}"`;
+    return [
+      { code: "MRL0432", message, at, help: "give the adapter whole, or export the model that it was trained on" },
+    ];
+  });
 }
 
 /** What is revealed is named by the model: a sum in the place of an output has the output's name. */

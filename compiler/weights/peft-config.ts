@@ -12,9 +12,11 @@ export interface AdapterConfig {
   readonly alphaPattern: ReadonlyMap<string, number>;
   /** Module names by their end, a pattern over whole paths, or every linear layer. */
   readonly targets: readonly string[] | { readonly pattern: string };
-  readonly excluded: readonly string[];
+  readonly excluded: readonly string[] | { readonly pattern: string };
   /** Layer indices; absent: all. */
   readonly layers: readonly number[] | undefined;
+  /** Patterns of the segment in front of a layer's index; none: any segment. */
+  readonly layerSegments: readonly string[];
   /** The base keeps its weights as [in, out] (GPT-2's Conv1D); A and B are stored the same way either way. */
   readonly fanInFanOut: boolean;
   /** Which biases were trained as well, and are stored as a whole. */
@@ -29,10 +31,8 @@ const maxConfigBytes = 1_000_000;
 const withoutEffect = new Set([
   "auto_mapping",
   "base_model_name_or_path",
-  "ensure_weight_tying",
   "eva_config",
   "inference_mode",
-  "layers_pattern",
   "lora_dropout",
   "megatron_config",
   "megatron_core",
@@ -104,7 +104,24 @@ const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
   ],
   [
     "exclude_modules",
-    (config, key) => (isEmpty(config.get(key)) || isNames(config.get(key)) ? undefined : "only a list"),
+    (config, key) =>
+      isEmpty(config.get(key)) || isNames(config.get(key)) || typeof config.get(key) === "string"
+        ? undefined
+        : "expected a list of names or a pattern",
+  ],
+  [
+    "layers_pattern",
+    (config, key) =>
+      isEmpty(config.get(key)) || isNames(config.get(key)) || typeof config.get(key) === "string"
+        ? undefined
+        : "expected a pattern or a list of them",
+  ],
+  [
+    "ensure_weight_tying",
+    (config, key) =>
+      isEmpty(config.get(key)) || (isEmpty(config.get("modules_to_save")) && !namesTied(config.get("target_modules")))
+        ? undefined
+        : "what is tied to a trained module is trained with it, and the compiler exchanges weights one by one",
   ],
   [
     "layers_to_transform",
@@ -144,13 +161,25 @@ function configOf(json: JsonObject): AdapterConfig {
     rankPattern: patternOf(json, "rank_pattern"),
     alphaPattern: patternOf(json, "alpha_pattern"),
     targets: typeof targets === "string" ? { pattern: targets } : targets,
-    excluded: (json.get("exclude_modules") as readonly string[] | null | undefined) ?? [],
+    excluded: namesOrPattern(json.get("exclude_modules")),
     layers: typeof layers === "number" ? [layers] : (layers as readonly number[] | undefined),
+    layerSegments: listOf(json.get("layers_pattern")),
     fanInFanOut: json.get("fan_in_fan_out") === true,
     bias: (json.get("bias") as AdapterConfig["bias"] | null | undefined) ?? "none",
     saved: (json.get("modules_to_save") as readonly string[] | false | null | undefined) || [],
   };
 }
+
+const namesOrPattern = (value: Json | undefined): AdapterConfig["excluded"] => {
+  return typeof value === "string" && value !== "" ? { pattern: value } : ((value || []) as readonly string[]);
+};
+
+const listOf = (value: Json | undefined): readonly string[] =>
+  typeof value === "string" ? [value].filter(Boolean) : ((value || []) as readonly string[]);
+
+/** Embeddings and heads are what models tie; a pattern may name them. */
+const namesTied = (targets: Json | undefined): boolean =>
+  !Array.isArray(targets) || targets.some((name) => /(^|\.)(\w*embed\w*|wte|lm_head)$/.test(String(name)));
 
 function patternOf(json: JsonObject, key: string): ReadonlyMap<string, number> {
   return (json.get(key) as ReadonlyMap<string, number> | null | undefined) ?? new Map();

@@ -8,27 +8,35 @@ export interface WholeWeight {
   /** `classifier.weight`, `model.layers.0.self_attn.q_proj.bias` */
   readonly name: string;
   readonly tensor: Tensor;
+  /** PEFT saves it beside the adapter, which did not train it: the model must have the same numbers. */
+  readonly kept?: boolean;
 }
 
 /** A classification head is saved under one of these; PEFT names both in the configuration. */
 const heads = ["classifier", "score"];
 
-const ends = (path: string, name: string): boolean => path === name || path.endsWith(`.${name}`);
+/** What PEFT calls embeddings, and saves as they are where they are targets or when it is asked to. */
+const embeddings = /(^|\.)(embed_tokens|lm_head|wte|shared|embed_in|embed_out)\.weight$/;
 
-/** The parameter behind a key, if the configuration says that it was trained: a bias, or part of a saved module. */
-export function wholeName(
-  key: string,
-  { bias, saved }: AdapterConfig,
-  loraModules: ReadonlySet<string>,
-): string | undefined {
+/** PEFT takes every module whose path ends with these letters: `norm` is `input_layernorm` as well. */
+function isSaved(name: string, { saved }: AdapterConfig): boolean {
+  const module = name.slice(0, name.lastIndexOf("."));
+  const within = module.split(".").map((_, end, all) => all.slice(0, end + 1).join("."));
+  return within.some((outer) => saved.some((each) => outer.endsWith(each)));
+}
+
+/**
+ * The parameter behind a key, if the configuration says that it was trained, a bias or part of a saved module, or if it
+ * is an embedding.
+ */
+export function wholeName(key: string, config: AdapterConfig, loraModules: ReadonlySet<string>): string | undefined {
   const [, path] = /^base_model\.model\.(.+\..+)$/.exec(key) ?? [];
   if (path === undefined || /\blora_/.test(path)) return undefined;
   // PEFT wraps the layers that it trains.
-  const name = path.replace(/\.base_layer\.bias$/, ".bias").replace(/\.modules_to_save\./, ".");
+  const name = path.replace(/\.base_layer\.(weight|bias)$/, ".$1").replace(/\.modules_to_save\.(default\.)?/, ".");
+  if (isSaved(name, config) || embeddings.test(name)) return name;
   const module = name.slice(0, name.lastIndexOf("."));
-  const within = module.split(".").map((_, end, all) => all.slice(0, end + 1).join("."));
-  if (within.some((outer) => saved.some((each) => ends(outer, each)))) return name;
-  const trained = bias === "all" || (bias === "lora_only" && loraModules.has(module));
+  const trained = config.bias === "all" || (config.bias === "lora_only" && loraModules.has(module));
   return trained && name.endsWith(".bias") ? name : undefined;
 }
 
@@ -36,11 +44,12 @@ export function wholeName(
 export function readWhole(
   store: Safetensors,
   keys: ReadonlyMap<string, string>,
-  { saved }: AdapterConfig,
+  config: AdapterConfig,
   complain: (about: string, message: string) => void,
 ): readonly WholeWeight[] {
+  const { saved } = config;
   const found = [...keys.values()];
-  const isFound = (module: string): boolean => found.some((name) => `.${name}`.includes(`.${module}.`));
+  const isFound = (module: string): boolean => found.some((name) => name.includes(`${module}.`));
   for (const module of saved) {
     if (isFound(module) || (heads.includes(module) && heads.some((head) => saved.includes(head) && isFound(head))))
       continue;
@@ -51,7 +60,7 @@ export function readWhole(
       const tensor = readSafetensor(store, key);
       const bad = nonFinite(tensor);
       if (bad) complain(key, `${bad.count} values are no finite numbers`);
-      return { name, tensor };
+      return { name, tensor, ...(!isSaved(name, config) && embeddings.test(name) && { kept: true }) };
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -29,11 +29,14 @@ export interface Adapter {
   /** Sorted by name: trained as a whole (modules_to_save, bias). */
   readonly whole: readonly WholeWeight[];
   readonly fanInFanOut: boolean;
+  /** Whether the configuration names a linear layer of this path; absent: nothing tells. */
+  readonly names?: (module: string) => boolean;
 }
 
 const configName = "adapter_config.json";
 const weightsName = "adapter_model.safetensors";
-const keyPattern = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/;
+/** Checkpoints that no `save_pretrained` wrote have the adapter's name in their keys. */
+const keyPattern = /^base_model\.model\.(.+)\.lora_(A|B)(?:\.default)?\.weight$/;
 
 /**
  * Reads a PEFT LoRA adapter. PEFT itself loads adapters with missing halves, foreign keys or wrong targets and warns at
@@ -62,7 +65,22 @@ export function readAdapter(folder: string): Adapter {
     problems.push(problem("MRL0142", `${folder}, "${about}"`, message));
   });
   throwIfAny(problems);
-  return { folder, modules: modules as AdapterModule[], whole: exchanged, fanInFanOut: config!.fanInFanOut };
+  return {
+    folder,
+    modules: modules as AdapterModule[],
+    whole: exchanged,
+    fanInFanOut: config!.fanInFanOut,
+    names: namesOf(config!),
+  };
+}
+
+/** Asked long after the adapter was read: patterns get their time anew. */
+function namesOf(config: AdapterConfig): (module: string) => boolean {
+  let matches: Matcher | undefined;
+  return (module) => {
+    matches ??= createMatcher();
+    return isTarget(config, matches, module);
+  };
 }
 
 interface Halves {
@@ -82,7 +100,9 @@ function sortKeys(store: Safetensors, file: string, config: AdapterConfig | unde
   const others: string[] = [];
   for (const key of store.entries.keys()) {
     const [, module, half] = keyPattern.exec(key) ?? [];
-    if (module && half) found.set(module, { ...found.get(module), [half]: key });
+    if (module && half && found.get(module)?.[half as "A" | "B"] !== undefined) {
+      problems.push(problem("MRL0142", `${file}, tensor "${key}"`, `lora_${half} of "${module}" is there twice`));
+    } else if (module && half) found.set(module, { ...found.get(module), [half]: key });
     else others.push(key);
   }
   const modules = new Set(found.keys());
@@ -150,6 +170,30 @@ function patternValue(matches: Matcher, patterns: ReadonlyMap<string, number>, m
   return undefined;
 }
 
+const ends = (path: string, name: string): boolean => path === name || path.endsWith(`.${name}`);
+
+function isExcluded({ excluded, saved }: AdapterConfig, matches: Matcher, module: string): boolean {
+  const named = Array.isArray(excluded)
+    ? (excluded as readonly string[]).some((name) => ends(module, name))
+    : matches((excluded as { pattern: string }).pattern, module);
+  // What is trained as a whole gets no adapter.
+  return named || saved.some((name) => ends(module, name) || `.${module}.`.includes(`.${name}.`));
+}
+
+/** Whether PEFT puts an adapter on a linear layer of this path. */
+function isTarget(config: AdapterConfig, matches: Matcher, module: string): boolean {
+  const { targets, layers } = config;
+  if (isExcluded(config, matches, module)) return false;
+  if (!Array.isArray(targets)) {
+    const { pattern } = targets as { pattern: string };
+    // Which layers are linear and no head, PEFT has found out when it wrote the adapter.
+    return pattern !== "all-linear" && matches(pattern, module);
+  }
+  const names = targets as readonly string[];
+  if (names.includes(module)) return true;
+  return names.some((name) => ends(module, name)) && (!layers || layers.includes(layerOf(config, matches, module)));
+}
+
 /** Every tensor belongs to a target of the configuration, and every target got a tensor. */
 function checkTargets(
   config: AdapterConfig,
@@ -159,35 +203,39 @@ function checkTargets(
   problems: Diagnostic[],
 ): void {
   const { targets } = config;
-  const ends = (module: string, name: string) => module === name || module.endsWith(`.${name}`);
-  const isTarget = (module: string) => {
-    if (Array.isArray(targets)) return (targets as readonly string[]).some((name) => ends(module, name));
+  const names = Array.isArray(targets) ? (targets as readonly string[]) : [];
+  const isNamed = (module: string): boolean => {
+    if (Array.isArray(targets)) return names.some((name) => ends(module, name));
     const { pattern } = targets as { pattern: string };
     return pattern === "all-linear" || matches(pattern, module);
   };
   const at = (module: string) => `${file}, module "${module}"`;
   for (const module of modules) {
-    if (!isTarget(module))
-      problems.push(problem("MRL0142", at(module), "it has tensors, but target_modules names it not"));
-    if (config.excluded.some((name) => ends(module, name))) {
-      problems.push(problem("MRL0142", at(module), "it has tensors, but exclude_modules names it"));
-    }
-    if (config.layers && !config.layers.includes(layerOf(module))) {
-      problems.push(problem("MRL0142", at(module), "it has tensors, but layers_to_transform leaves its layer out"));
+    const complain = (message: string) => problems.push(problem("MRL0142", at(module), message));
+    if (!isNamed(module)) complain("it has tensors, but target_modules names it not");
+    else if (isExcluded(config, matches, module)) {
+      complain("it has tensors, but exclude_modules or modules_to_save names it");
+    } else if (config.layers && !names.includes(module) && !config.layers.includes(layerOf(config, matches, module))) {
+      complain("it has tensors, but layers_to_transform leaves its layer out");
     }
   }
-  for (const name of Array.isArray(targets) ? (targets as readonly string[]) : []) {
-    if (modules.some((module) => ends(module, name))) continue;
+  for (const name of names) {
+    if (modules.some((module) => ends(module, name)) || isExcluded(config, matches, name)) continue;
     problems.push(problem("MRL0142", file, `target_modules names "${name}", but the adapter has no tensors for it`));
   }
   for (const layer of config.layers ?? []) {
-    if (modules.some((module) => layerOf(module) === layer)) continue;
+    if (modules.some((module) => layerOf(config, matches, module) === layer)) continue;
     problems.push(problem("MRL0142", file, `layers_to_transform names layer ${layer}, but no tensor belongs to it`));
   }
 }
 
-/** The first number among the path's segments: `model.layers.3.mlp.up_proj` is in layer 3; -1 where there is none. */
-function layerOf(module: string): number {
-  const index = module.split(".").find((segment) => /^\d+$/.test(segment));
-  return index === undefined ? -1 : Number(index);
+/** The first number among the path's segments that layers_pattern allows: 3 of `model.layers.3.mlp.experts.0`; else -1. */
+function layerOf({ layerSegments }: AdapterConfig, matches: Matcher, module: string): number {
+  const segments = module.split(".");
+  const at = segments.findIndex((segment, place) => {
+    if (!/^\d+$/.test(segment)) return false;
+    const before = segments.slice(0, place).join(".");
+    return layerSegments.length === 0 || layerSegments.some((pattern) => matches(`(?:.*\\.)?(?:${pattern})`, before));
+  });
+  return at === -1 ? -1 : Number(segments[at]);
 }

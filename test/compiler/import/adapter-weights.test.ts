@@ -148,4 +148,65 @@ describe("weights that an adapter trained as a whole", () => {
     ]);
     expect(codesOf(() => importOwned({ model, adapter: foreign }))).toEqual(["MRL0429", "MRL0429"]);
   });
+
+  it("refuses one of which a layer is missing that the configuration names", () => {
+    const folder = adapter({ target_modules: ["up", "classifier"] }, [
+      ["classifier.lora_A.weight", [rank, inner], numbers(rank * inner, 22, 0.5)],
+      ["classifier.lora_B.weight", [classes, rank], numbers(classes * rank, 23, 0.5)],
+    ]);
+    expect(codesOf(() => importOwned({ model, adapter: folder }))).toEqual([]);
+    expect(
+      codesOf(() => importOwned({ model, adapter: adapter({ target_modules: "bert.up|classifier" }, []) })),
+    ).toEqual(["MRL0432"]);
+  });
+
+  it("takes an embedding that was saved beside it if it is the model's, and refuses another", () => {
+    const single = join(dir, "single.onnx");
+    const graph = {
+      name: "single",
+      initializer: [
+        floatTensor("onnx::MatMul_30", [width, inner], turned),
+        floatTensor("lm_head.weight", [classes, inner], base.head),
+      ],
+      input: [floatInfo("x", rows, width)],
+      output: [floatInfo("y", rows, classes)],
+      node: [
+        node("MatMul", ["x", "onnx::MatMul_30"], ["p"], "/bert/up/MatMul"),
+        node("Transpose", ["lm_head.weight"], ["t"], "/lm_head/Transpose"),
+        node("MatMul", ["p", "t"], ["y"], "/lm_head/MatMul"),
+      ],
+    };
+    writeFileSync(single, modelBytes(graph));
+    const saved = (values: readonly number[], config = {}) =>
+      adapter(config, [["lm_head.weight", [classes, inner], values]]);
+    const { ownership } = importOwned({ model: single, adapter: saved(base.head) });
+    expect(ownership.table.find(({ name }) => name === "lm_head.weight")!.label).toBe("public");
+    expect(codesOf(() => importOwned({ model: single, adapter: saved(tuned.head) }))).toEqual(["MRL0429"]);
+    const trained = () => saved(tuned.head, { modules_to_save: ["lm_head"] });
+    const exchanged = importOwned({ model: single, adapter: trained() }).ownership;
+    expect(exchanged.table.find(({ name }) => name === "lm_head.weight")!.label).toBe("server");
+  });
+
+  it("exchanges no weight that the model uses elsewhere too", () => {
+    const path = join(dir, "twice.onnx");
+    const ids = { name: "ids", type: { tensorType: { elemType: 7, shape: { dim: [{ dimValue: rows }] } } } };
+    const graph = {
+      name: "twice",
+      initializer: [
+        floatTensor("onnx::MatMul_30", [inner, inner], numbers(inner * inner, 5, 0.5)),
+        floatTensor("lm_head.weight", [classes, inner], base.head),
+      ],
+      input: [ids],
+      output: [floatInfo("y", rows, classes)],
+      node: [
+        node("Gather", ["lm_head.weight", "ids"], ["x"], "/embed/Gather"),
+        node("MatMul", ["x", "onnx::MatMul_30"], ["p"], "/bert/up/MatMul"),
+        node("Transpose", ["lm_head.weight"], ["t"], "/lm_head/Transpose"),
+        node("MatMul", ["p", "t"], ["y"], "/lm_head/MatMul"),
+      ],
+    };
+    writeFileSync(path, modelBytes(graph));
+    const folder = adapter({ modules_to_save: ["lm_head"] }, [["lm_head.weight", [classes, inner], tuned.head]]);
+    expect(codesOf(() => importOwned({ model: path, adapter: folder }))).toContain("MRL0429");
+  });
 });

@@ -78,6 +78,9 @@ describe("readAdapter", () => {
     ["tensors without a target", { target_modules: "v_proj" }, "MRL0142"],
     ["a layer without tensors", { layers_to_transform: [0, 1] }, "MRL0142"],
     ["tensors of excluded modules", { exclude_modules: ["q_proj"] }, "MRL0142"],
+    ["tensors of modules that a pattern excludes", { exclude_modules: ".*self_attn.*" }, "MRL0142"],
+    ["tensors of modules that are trained as a whole", { modules_to_save: ["self_attn"] }, "MRL0142"],
+    ["weights that are trained together", { ensure_weight_tying: true, modules_to_save: ["embed_tokens"] }, "MRL0140"],
     ["a broken pattern", { target_modules: "(" }, "MRL0140"],
   ])("refuses %s", (_, config, code) => {
     expect(new Set(codesOf(() => adapter(config)))).toEqual(new Set([code]));
@@ -121,6 +124,50 @@ describe("readAdapter", () => {
     expect(codesOf(() => names({ modules_to_save: ["classifier", "other"] }, head))).toEqual(["MRL0142"]);
     expect(codesOf(() => names({ bias: "all" }, head.slice(0, 1)))).toEqual(["MRL0142"]);
     expect(codesOf(() => names({ bias: "all" }, [bias, matrix(`${q}.bias`, 1, 4)]))).toEqual(["MRL0142"]);
+  });
+
+  it("takes a target that is excluded for none, and layers by the segments that are named", () => {
+    const all = { target_modules: ["q_proj", "k_proj"] };
+    expect(codesOf(() => adapter(all))).toEqual(["MRL0142"]);
+    for (const excluded of [["k_proj"], ".*k_proj"]) {
+      expect(adapter({ ...all, exclude_modules: excluded }).modules).toHaveLength(1);
+    }
+    expect(adapter({ layers_to_transform: 0, layers_pattern: "layers" }).modules).toHaveLength(1);
+    expect(codesOf(() => adapter({ layers_to_transform: 0, layers_pattern: ["h"] }))).toEqual(["MRL0142", "MRL0142"]);
+    expect(adapter({ ensure_weight_tying: true }).modules).toHaveLength(1);
+  });
+
+  it("says which modules of a model it should have something for", () => {
+    const named = (config: object, module: string) => adapter(config).names!(module);
+    expect(named({}, "model.layers.1.self_attn.q_proj")).toBe(true);
+    expect(named({}, "model.layers.1.self_attn.v_proj")).toBe(false);
+    expect(named({ layers_to_transform: [0] }, "model.layers.1.self_attn.q_proj")).toBe(false);
+    expect(named({ exclude_modules: ["1.self_attn.q_proj"] }, "model.layers.1.self_attn.q_proj")).toBe(false);
+    expect(named({ target_modules: ".*\\.0\\..*_proj" }, "model.layers.0.mlp.up_proj")).toBe(true);
+    expect(named({ target_modules: "all-linear" }, "lm_head")).toBe(false);
+  });
+
+  it("reads keys with the adapter's name, and no half twice", () => {
+    const named = goodTensors.map((each) => ({ ...each, name: each.name.replace(".weight", ".default.weight") }));
+    expect(adapter({}, named).modules).toEqual(adapter().modules);
+    expect(codesOf(() => adapter({}, [...named, ...goodTensors]))).toEqual(["MRL0142", "MRL0142"]);
+  });
+
+  it("takes modules to save by the letters that their paths end with, as PEFT does", () => {
+    const norms = ["model.norm", "model.layers.0.input_layernorm"].map((name) => matrix(`${name}.weight`, 1, 3));
+    const { whole } = adapter({ modules_to_save: ["norm"] }, [...goodTensors, ...norms]);
+    expect(whole.map(({ name }) => name)).toEqual(["model.layers.0.input_layernorm.weight", "model.norm.weight"]);
+  });
+
+  it("knows embeddings that were only saved beside it", () => {
+    const beside = [matrix("lm_head.base_layer.weight", 2, 3), matrix("model.embed_tokens.weight", 2, 3)];
+    const { whole } = adapter({}, [...goodTensors, ...beside]);
+    expect(whole.map(({ name, kept }) => [name, kept])).toEqual([
+      ["lm_head.weight", true],
+      ["model.embed_tokens.weight", true],
+    ]);
+    const trained = adapter({ modules_to_save: ["embed_tokens"] }, [...goodTensors, ...beside.slice(1)]);
+    expect(trained.whole[0]!.kept).toBeUndefined();
   });
 
   it("refuses folders without an adapter", () => {
