@@ -7,6 +7,7 @@ import { checkExternalRanges } from "./external-ranges.ts";
 import { orderGraph } from "./order.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
 import { unpackQuantised } from "./stored-quantised.ts";
+import { sumsApart } from "./sums-apart.ts";
 import { type WireMessage, walkWire, wireLimits } from "./wire.ts";
 
 const { onnx } = onnxProto;
@@ -14,9 +15,9 @@ const { onnx } = onnxProto;
 /** IR 3 (2017) brought opset_import; 13 is ONNX 1.20's. */
 const irVersions = { first: 3, last: 13 } as const;
 
-/** A model from its file, with quantised weights as the numbers that they stand for. */
+/** A model from its file, with quantised weights as the numbers that they stand for, and sums beside norms of them. */
 export function readModel(file: string): OnnxModel {
-  return unpackQuantised(decodeModel(readWhole(file, wireLimits.bytes), file));
+  return sumsApart(unpackQuantised(decodeModel(readWhole(file, wireLimits.bytes), file)));
 }
 
 /** Decodes and checks a model as it is in the file; everything wrong with it is in one DiagnosticError. */

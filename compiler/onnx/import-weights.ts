@@ -186,11 +186,13 @@ function isConstant(
 ): boolean {
   const name = recovered?.name ?? source.name;
   const single = sizeOf(source.dims) <= 1;
+  // A past of no places has no numbers to own.
+  if (sizeOf(source.dims) === 0) return true;
   if (elementOf(source.dtype).kind !== "f32" || isFromCode(name, folded, single)) return true;
   if (recovered && (!bufferName.test(name) || parameterName.test(name))) return false;
   // What was computed from a number that the model keeps is as much its own as that number.
   if (single) return !recovered && !bareName.test(source.name) && !folded.some(isOwnName);
-  return isFormula(tensor()) || isRotary([name, ...folded], tensor());
+  return isFormula(tensor()) || isRotary([name, ...folded], tensor(), source.dtype);
 }
 
 /** Whether a tensor that nothing but the file names is part of the graph. */

@@ -14,6 +14,17 @@ export interface Source {
   readonly makers: ReadonlyMap<string, OnnxNode>;
 }
 
+/** The stored tensor of this name, or of another name that it is a reshape of. */
+function storedUnder(name: string, { stored, makers, model }: Source): OnnxTensor | undefined {
+  const maker = makers.get(name);
+  if (maker?.op !== "Reshape" || maker.domain !== "") return stored.get(name);
+  const [from, shape] = maker.inputs.map((input) => stored.get(input));
+  if (!from || !shape) return undefined;
+  const dims = [...readTensor(model, shape).data];
+  const isPlain = dims.every((extent) => extent > 0) && sizeOf(dims) === sizeOf(from.dims);
+  return isPlain ? { ...from, dims } : undefined;
+}
+
 /** A stored quantised weight that a node unpacks. */
 export interface Unpacked {
   /** Name of the tensor that has its numbers. */
@@ -36,10 +47,10 @@ const wholeAttr = ({ attributes }: OnnxNode, name: string, absent: number): numb
 };
 
 /** The stored tensors of these inputs; undefined where one of them is computed. An input that is left out is null. */
-function storedInputs(node: OnnxNode, places: readonly number[], { stored }: Source) {
+function storedInputs(node: OnnxNode, places: readonly number[], source: Source) {
   const found = places.map((place) => {
     const name = node.inputs[place] ?? "";
-    return name === "" ? null : stored.get(name);
+    return name === "" ? null : storedUnder(name, source);
   });
   return found.includes(undefined) ? undefined : (found as (OnnxTensor | null)[]);
 }
@@ -167,10 +178,43 @@ function groupsGiven({ data }: Tensor, inner: number, count: number): (k: number
   return (k) => data[k]!;
 }
 
+/**
+ * A table that is a head's matrix as well, as the model builder writes tied embeddings: both read one stored tensor, and
+ * are one weight, rows of the table being columns of the matrix.
+ */
+function tiedTable(node: OnnxNode, data: OnnxTensor, source: Source): Unpacked | undefined {
+  const [, , scale, zero = ""] = node.inputs;
+  const isHead = ({ op, inputs: [, b, scales, points = ""] }: OnnxNode): boolean =>
+    op === "MatMulNBits" && b === data.name && scales === scale && points === zero;
+  const head = source.model.graph.nodes.find(isHead);
+  const same = (name: string, other = name): boolean =>
+    head !== undefined && wholeAttr(head, name, 0) === wholeAttr(node, other, 0);
+  if (!head || !same("bits") || !same("block_size") || wholeAttr(node, "gather_axis", 0) !== 0) return undefined;
+  const matrix = matMulNBits(head, source);
+  if (!matrix || wholeAttr(head, "N", 0) !== data.dims[0]) return undefined;
+  const perm: OnnxNode["attributes"] = new Map([["perm", { kind: "ints", value: [1, 0] }]]);
+  const rows = `${node.outputs[0]}.table`;
+  const nodes = (name: string): OnnxNode[] => [
+    {
+      ...node,
+      name: `${node.name}/Transpose`,
+      op: "Transpose",
+      domain: "",
+      inputs: [name],
+      outputs: [rows],
+      attributes: perm,
+    },
+    { ...node, op: "Gather", domain: "", inputs: [rows, node.inputs[1] ?? ""], attributes: new Map() },
+  ];
+  return { ...matrix, reads: [...matrix.reads, node.inputs[0]!], nodes };
+}
+
 /** Rows of a quantised table: the table unpacked, then Gather. */
 function gatherBlockQuantized(node: OnnxNode, source: Source): Unpacked | undefined {
   const [data, , scale, zero] = storedInputs({ ...node, inputs: node.inputs.with(1, "") }, [0, 1, 2, 3], source) ?? [];
   if (!data || !scale) return undefined;
+  const tied = tiedTable(node, data, source);
+  if (tied) return tied;
   const packed = data.dtype === "uint8" && !data.narrow;
   const bits = packed ? checkedBits(node) : 8;
   const dims = data.dims.map((extent, at) => (packed && at === data.dims.length - 1 ? (extent * 8) / bits : extent));

@@ -76,7 +76,8 @@ function withoutReplaced(graph: OnnxGraph, replaced: ReadonlySet<string>): OnnxG
       ...graph.outputs.map(({ name }) => name),
     ]);
   const read = readBy(graph.nodes);
-  const isIdle = ({ op, outputs }: OnnxNode): boolean => op === "QuantizeLinear" && !read.has(outputs[0] ?? "");
+  const isIdle = ({ op, outputs: [output = ""] }: OnnxNode): boolean =>
+    (op === "QuantizeLinear" || (op === "Reshape" && replaced.has(output))) && !read.has(output);
   const used = readBy(graph.nodes.filter((node) => !isIdle(node)));
   const gone = (name: string): boolean => replaced.has(name) && !used.has(name);
   return {

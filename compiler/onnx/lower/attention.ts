@@ -1,5 +1,6 @@
 import { type Frame, maskOf, spelledOut } from "./attention-scores.ts";
 import { inputOf, intAttr, type LowerContext, type LowerTable, number, wantsOutput } from "./context.ts";
+import { after } from "./fused-attention.ts";
 import { joined, parted, turned } from "./heads.ts";
 import type { Operand } from "./operand.ts";
 import { sliceAxes } from "./shapes.ts";
@@ -22,7 +23,7 @@ function attention(context: LowerContext): readonly Operand[] {
   const [k, v] = [
     [pastK, newK!],
     [pastV, newV!],
-  ].map(([past, fresh]) => (past ? emit("concat", [past, fresh!], { axis: 2 }) : fresh!)) as [Operand, Operand];
+  ].map(([past, fresh]) => after(context, past, fresh!)) as [Operand, Operand];
   const frame = { rows: shape(q)[2]!, columns: shape(k)[2]! };
   const scale = intAttr(context, "scale", 1 / Math.sqrt(shape(q)[3]!));
   const softcap = intAttr(context, "softcap", 0);

@@ -29,8 +29,8 @@ export const scaleOf = (context: LowerContext, depth: number): number =>
   intAttr(context, "scale", 0) || 1 / Math.sqrt(depth);
 
 /** Keys or values of the past in front of new ones, along the places. */
-export const after = ({ emit }: LowerContext, past: Operand | undefined, fresh: Operand): Operand =>
-  past ? emit("concat", [past, fresh], { axis: 2 }) : fresh;
+export const after = ({ emit, shape }: LowerContext, past: Operand | undefined, fresh: Operand): Operand =>
+  past && shape(past)[2]! > 0 ? emit("concat", [past, fresh], { axis: 2 }) : fresh;
 
 /** What a condition on scores adds to them; nothing where it is known to hold. */
 export function hiding(context: LowerContext, exists: Operand): readonly Operand[] {

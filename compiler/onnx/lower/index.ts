@@ -16,6 +16,7 @@ import { fusedActivationLowerings } from "./fused-activation.ts";
 import { groupQueryLowerings } from "./group-query-attention.ts";
 import { integerLowerings } from "./integers.ts";
 import { linearLowerings } from "./linear.ts";
+import { checked } from "./microsoft.ts";
 import { multiHeadLowerings } from "./multi-head-attention.ts";
 import { normLowerings } from "./norm.ts";
 import { padLowerings } from "./pad.ts";
@@ -58,10 +59,9 @@ const tables: readonly LowerTable[] = [
 ];
 
 /** Operators of the default domain by their bare name, of others as `domain.Operator`. */
-const lowerings: ReadonlyMap<string, Lowering> = new Map([
-  ...bound(),
-  ...tables.flatMap((table) => Object.entries(table)),
-]);
+const lowerings: ReadonlyMap<string, Lowering> = new Map(
+  [...bound(), ...tables.flatMap((table) => Object.entries(table))].map(checked),
+);
 
 /** One to one, as the op tables say. */
 function bound(): (readonly [string, Lowering])[] {

@@ -66,6 +66,15 @@ function unsqueeze(context: LowerContext): Operand {
   return context.emit("reshape", [data], { shape });
 }
 
+/** What is empty along the axis adds nothing: a past of no places, whose other sizes nobody may know. */
+function concat(context: LowerContext): Operand {
+  const all = context.inputs.filter((operand) => operand !== undefined);
+  const [first] = all;
+  const axis = axisOf(intAttr(context, "axis", 0), first ? context.shape(first).length : 0);
+  const filled = all.filter((operand) => context.shape(operand)[axis] !== 0);
+  return context.emit("concat", filled.length > 0 ? filled : all.slice(0, 1), { axis });
+}
+
 function expand(context: LowerContext): Operand {
   const data = inputOf(context, 0, "input");
   const wanted = [...neededInput(context, 1, "shape").data];
@@ -181,6 +190,7 @@ export const shapeLowerings: LowerTable = {
   Flatten: flatten,
   Squeeze: squeeze,
   Unsqueeze: unsqueeze,
+  Concat: concat,
   Expand: expand,
   Slice: slice,
   Split: split,

@@ -1,11 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { evaluateOp } from "../../../ir/interpret.ts";
-import { sizeOf } from "../../../ir/type.ts";
-import { type Tensor, tensor } from "../../../ir/weights.ts";
-import { numbers } from "../../end-to-end/tiny-model.ts";
-import { runImported, worst } from "../import/recorded.ts";
+import type { Tensor } from "../../../ir/weights.ts";
+import { worst } from "../import/recorded.ts";
 import { codesOf } from "../onnx/build.ts";
-import { type Attribute, agreesWithRuntime, type Case, type In, imported, of } from "./one-node.ts";
+import { type Attribute, agreesWithRuntime, type Case, drawn, type In, imported, of, resultOf } from "./one-node.ts";
 
 const domain = "com.microsoft";
 const none = undefined;
@@ -17,7 +15,6 @@ const whole = (shape: readonly number[], values: readonly number[], known: boole
   ...(known && { known: true }),
 });
 const lengths = (...values: number[]): In => whole([values.length], values, true);
-const secretLengths = (...values: number[]): In => whole([values.length], values, false);
 const positions = (shape: readonly number[], values: readonly number[]): In => ({
   shape,
   values,
@@ -25,100 +22,8 @@ const positions = (shape: readonly number[], values: readonly number[]): In => (
   known: true,
 });
 
-/** Heads of queries and of keys, new places, width of a head. */
-const [heads, groups, rows, depth] = [4, 2, 3, 16];
-
-interface Grouped {
-  readonly batch?: number;
-  readonly packed?: true;
-  readonly past?: number;
-  /** seqlens_k; absent: everything is full. */
-  readonly lengths?: In;
-  readonly rotary?: number;
-  readonly positions?: In;
-  readonly bias?: In;
-  readonly sink?: In;
-  readonly attrs?: Readonly<Record<string, Attribute>>;
-  readonly cache?: false;
-}
-
-function grouped(given: Grouped): Case {
-  const { batch = 1, past = 0, attrs = {}, rotary } = given;
-  const total = past + rows;
-  const width = (count: number): In => of(batch, rows, count * depth);
-  const state = past > 0 ? of(batch, groups, past, depth) : none;
-  const full = lengths(...Array<number>(batch).fill(total - 1));
-  const tables = rotary === undefined ? [none, none] : [of(16, rotary / 2), of(16, rotary / 2)];
-  return {
-    op: "GroupQueryAttention",
-    domain,
-    inputs: [
-      ...(given.packed ? [width(heads + 2 * groups), none, none] : [width(heads), width(groups), width(groups)]),
-      state,
-      state,
-      given.lengths ?? full,
-      { shape: [], values: [total], dtype: "int32", known: true },
-      ...tables,
-      given.positions,
-      given.bias,
-      given.sink,
-    ],
-    attrs: { num_heads: heads, kv_num_heads: groups, ...(rotary !== undefined && { do_rotary: 1 }), ...attrs },
-    outputs: [true, given.cache !== false, given.cache !== false],
-  };
-}
-
-const groupQuery: readonly Case[] = [
-  grouped({}),
-  grouped({ packed: true, rotary: depth }),
-  grouped({ rotary: depth, attrs: { rotary_interleaved: 1 } }),
-  grouped({ batch: 2, rotary: depth, attrs: { scale: real(0.3) } }),
-  grouped({ rotary: depth, past: 4 }),
-  grouped({ past: 4, attrs: { local_window_size: 3 } }),
-  grouped({ attrs: { local_window_size: 2, softcap: real(1.25) } }),
-  grouped({ attrs: { softcap: real(0.5) }, past: 2 }),
-  grouped({ bias: of(1, heads, rows, rows) }),
-  grouped({ attrs: { smooth_softmax: 1 } }),
-  grouped({ sink: of(heads), past: 1 }),
-  // Of a first prompt's position_ids the runtime takes the first alone, and counts on.
-  grouped({ rotary: depth, positions: positions([1, rows], [2, 3, 4]) }),
-  grouped({ rotary: depth, past: 2, positions: positions([1, rows], [2, 7, 1]) }),
-];
-
-describe("GroupQueryAttention", () => agreesWithRuntime(groupQuery));
-
-/** The first output of a case on these inputs, by their places. */
-function resultOf(each: Case, inputs: ReadonlyMap<number, Tensor>): Tensor {
-  const byName = new Map([...inputs].map(([place, given]) => [`onnx::${each.op}_${place}`, given]));
-  return runImported(imported(each), byName).get("y0")!;
-}
-const drawn = (shape: readonly number[], seed: number): Tensor => tensor(shape, numbers(sizeOf(shape), seed, 2));
-/** The first so many entries along an axis. */
-const cut = (x: Tensor, axis: number, count: number): Tensor =>
-  evaluateOp("slice", [x], {
-    starts: x.shape.map(() => 0),
-    ends: x.shape.map((extent, at) => (at === axis ? count : extent)),
-    steps: x.shape.map(() => 1),
-  });
-
-it("GroupQueryAttention behind a past that is not full is that behind what fills it", () => {
-  const [room, filled] = [5, 3];
-  const heads3 = [heads, groups, groups].map((count, at) => drawn([1, rows, count * depth], at + 1));
-  const past = [4, 5].map((seed) => drawn([1, groups, room, depth], seed));
-  const tables = [drawn([16, depth / 2], 6), drawn([16, depth / 2], 7)];
-  const common = [...heads3.map((each, at) => [at, each] as const), [7, tables[0]!] as const, [8, tables[1]!] as const];
-  const roomy = grouped({ past: room, lengths: secretLengths(0), rotary: depth, cache: false });
-  const found = resultOf(
-    roomy,
-    new Map([...common, [3, past[0]!], [4, past[1]!], [5, tensor([1], [filled + rows - 1])]]),
-  );
-  const short = grouped({ past: filled, rotary: depth, cache: false });
-  const wanted = resultOf(
-    short,
-    new Map([...common, ...past.map((each, at) => [3 + at, cut(each, 2, filled)] as const)]),
-  );
-  expect(worst(found, wanted)).toBeLessThan(1e-9);
-});
+/** Heads, new places, width of a head. */
+const [heads, rows, depth] = [4, 3, 16];
 
 const batch = 2;
 const wide = of(batch, rows, heads * depth);
@@ -276,17 +181,12 @@ describe("products with an activation", () => agreesWithRuntime(withActivations)
 
 describe("attributes that change numbers in ways that are not supported", () => {
   const refused: readonly (readonly [string, Case])[] = [
-    ["scores of groups", { ...grouped({ attrs: { qk_output: 1 } }), outputs: [true, false, false, true] }],
-    ["a quantised cache", grouped({ attrs: { k_quant_type: "PER_TENSOR" } })],
-    ["a cache behind secret lengths", grouped({ past: 4, lengths: secretLengths(5) })],
     ["scores of heads", { ...multiHead([wide, wide, wide]), outputs: [true, false, false, true] }],
     ["rotary positions inside", single(plain, { do_rotary: 1 })],
     ["a shared cache", single(plain, { past_present_share_buffer: 1 })],
     ["a mask of starts and ends", single([...plain, lengths(3, 1, 0, 0)])],
     ["packed batches", turned([wide, positions([1], [3]), cos, sin], { is_packed_batching: 1 })],
     ["another activation", fusedConv("Softsign")],
-    ["heads of keys that do not divide those of queries", grouped({ attrs: { kv_num_heads: 3 } })],
-    ["no heads", grouped({ attrs: { kv_num_heads: 0 } })],
     ["a scale", turned([wide, positions([1], [3]), cos, sin], { scale: real(2) })],
     ["heads that do not divide the width", multiHead([wide, wide, wide], { num_heads: 5 })],
   ];

@@ -201,3 +201,12 @@ export function agreesWithRuntime(cases: readonly Case[]): void {
     }
   });
 }
+
+/** The first output of a case on these inputs, by their places, in real numbers. */
+export function resultOf(each: Case, inputs: ReadonlyMap<number, Tensor>): Tensor {
+  const byName = new Map([...inputs].map(([place, given]) => [`onnx::${each.op}_${place}`, given]));
+  return runImported(imported(each), byName).get("y0")!;
+}
+
+/** Numbers in ±2. */
+export const drawn = (shape: readonly number[], seed: number): Tensor => tensor(shape, numbers(sizeOf(shape), seed, 2));
