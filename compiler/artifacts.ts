@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { countBy, sortBy } from "lodash-es";
+import { knows } from "../ir/label.ts";
 import { type Module, typeOf, type ValueId } from "../ir/module.ts";
 import { isFixed } from "../ir/type.ts";
 import { inexactOperators } from "../passes/5-select/index.ts";
@@ -109,7 +110,10 @@ function onnxParts({ owned, state, options }: Build): ReadonlyMap<string, Uint8A
   const wanted = [...new Set([...client.cuts.map(({ source }) => source), ...client.outputs])].filter(
     (tensor) => !given.has(tensor),
   );
-  if (wanted.length > 0) parts.set("public.onnx", extractSubgraph(model, [...client.inputs], wanted, { name, types }));
+  // A node of the file may read what its operators here do not need: lengths behind which there is no past.
+  const known = [...imported.inputs].filter(([, id]) => knows("client", typeOf(imported.module, id).label));
+  const before = { name, types, optional: known.map(([input]) => input) };
+  if (wanted.length > 0) parts.set("public.onnx", extractSubgraph(model, [...client.inputs], wanted, before));
   const from = [...new Set(client.tails.map(({ source }) => source))];
   const to = client.tails.map(({ output }) => output);
   if (to.length > 0) parts.set("head.onnx", extractSubgraph(model, from, to, { name, types }));

@@ -39,6 +39,8 @@ export interface Artifacts {
   /** The scheduled secure module. */
   readonly module: Module;
   readonly plan: Plan;
+  /** Outputs of the model that no reveal names: they are not computed. */
+  readonly left: readonly string[];
   /** The program of one place, for a causal model of text; or why it has none. */
   readonly next?: NextPlace | Diagnostic;
   /** Beside it the client's own layers place by place, or why it computes them over the whole window. */
@@ -126,7 +128,7 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
   });
   // What is written was read again, without the compiler's own data: nothing but the declared outputs is opened.
   throwIfAny(checkFlow(files).findings);
-  return { manifest, module, plan, ...(next && { next }), ...(steps && { steps }), stages, files };
+  return { manifest, module, plan, left: owned.left, ...(next && { next }), ...(steps && { steps }), stages, files };
 }
 
 /** The ONNX tensor of a cut is a value of the imported module. */
@@ -140,8 +142,8 @@ function valueOfCut(imported: Imported): (cut: Cut) => ValueId {
  * look at shapes, labels and public numbers only, so the two have the same text; that they have is checked.
  */
 function secureParts(
-  { imported, surrogate }: Owned,
-  { reveal, head, setting }: Settled,
+  { imported, surrogate, reveal }: Owned,
+  { head, setting }: Settled,
   preset: Preset | undefined,
 ): {
   readonly private: SplitState;
@@ -154,7 +156,7 @@ function secureParts(
   const lookUps = setting === "3pc" && !preset?.families?.includes("replicated") ? "private" : "one-hot";
   const parts = (weights: WeightStore): readonly [Module, Module, SplitState] => {
     const state = { module: imported.module, weights, sources: imported.sources };
-    const divided = split(state, { ...(reveal && { reveal }) });
+    const divided = split(state, { reveal });
     const rewritten = runPass(
       rewritePass({
         ...(head !== undefined && { head }),

@@ -28,6 +28,8 @@ export interface CompileOptions {
   readonly head?: HeadPolicy;
   /** Sizes of symbolic dimensions. */
   readonly dims?: Readonly<Record<string, number>>;
+  /** Inputs of whole numbers that hold one number everywhere in all queries: they are public, and nobody gives them. */
+  readonly fixed?: Readonly<Record<string, number>>;
   readonly setting?: string;
   readonly truncation?: string;
   readonly numerics?: string;

@@ -1,3 +1,5 @@
+import type { Reveal } from "../passes/1-split/index.ts";
+import { type Asked, askedOutputs } from "./asked-outputs.ts";
 import { feedAdapter } from "./onnx/adapter-inputs.ts";
 import { exchangeWhole } from "./onnx/adapter-weights.ts";
 import { readModel } from "./onnx/decode.ts";
@@ -8,6 +10,7 @@ import { decideOwnership, type Ownership } from "./onnx/ownership.ts";
 import { type Base, openBase } from "./onnx/ownership-base.ts";
 import { publicSurrogate, type Surrogate } from "./onnx/ownership-surrogate.ts";
 import type { OnnxModel } from "./onnx/records.ts";
+import { settleInputs } from "./onnx/settled-inputs.ts";
 import { toldApart } from "./onnx/shared-uses.ts";
 import type { CompileOptions } from "./options.ts";
 import { isOnnxAdapter, readOnnxAdapter } from "./weights/onnx-adapter.ts";
@@ -19,6 +22,10 @@ export interface Owned {
   readonly imported: Imported;
   readonly ownership: Ownership;
   readonly surrogate: Surrogate;
+  /** Outputs by name, in the place of patterns. */
+  readonly reveal: readonly Reveal[];
+  /** Outputs that nobody asked for. */
+  readonly left: Asked["left"];
 }
 
 /** What no user chooses. */
@@ -29,10 +36,14 @@ export interface HowToImport {
   readonly canonical?: boolean;
 }
 
+const mapOf = <T>(record: Readonly<Record<string, T>> = {}): ReadonlyMap<string, T> => new Map(Object.entries(record));
+
 /** The model, its adapter where there is one, and who owns what. */
 function readOwned(options: CompileOptions, allowAllPublic: boolean) {
   const base = options.base === undefined ? undefined : openBase(options.base);
-  const read = toldApart(readModel(options.model), base?.names);
+  const whole = toldApart(readModel(options.model), base?.names);
+  const { model: asked, reveal, left } = askedOutputs(whole, options.reveal);
+  const read = settleInputs(asked, mapOf(options.dims), mapOf(options.fixed));
   const { model, adapter, before } = withAdapter(read, base, options);
   const ownership = decideOwnership(model, {
     allowAllPublic,
@@ -42,7 +53,7 @@ function readOwned(options: CompileOptions, allowAllPublic: boolean) {
     ...(before && { before }),
     ...(options.baseAdapter !== undefined && { baseAdapter: readAdapter(options.baseAdapter) }),
   });
-  return { model, adapter, ownership };
+  return { model, adapter, ownership, reveal, left };
 }
 
 /** The model with weights exchanged where the adapter has others, what stood there before, and what is to be attached. */
@@ -67,15 +78,15 @@ export function importOwned(
   options: CompileOptions,
   { allowAllPublic = false, canonical = true }: HowToImport = {},
 ): Owned {
-  const { model, adapter, ownership } = readOwned(options, allowAllPublic);
+  const { model, adapter, ownership, reveal, left } = readOwned(options, allowAllPublic);
   const plain = importModel(model, {
     ownership,
     canonical,
-    dims: new Map(Object.entries(options.dims ?? {})),
-    inputs: new Map(Object.entries(options.inputs ?? {})),
+    dims: mapOf(options.dims),
+    inputs: mapOf(options.inputs),
   });
   const imported = adapter ? attachAdapter(plain, adapter, ownership.labels) : plain;
-  return { model, imported, ownership, surrogate: publicSurrogate(imported, ownership) };
+  return { model, imported, ownership, surrogate: publicSurrogate(imported, ownership), reveal, left };
 }
 
 /** The imported model, whoever owns it. */

@@ -7,6 +7,7 @@ import type { OnnxModel } from "../onnx/records.ts";
 import type { CompileOptions } from "../options.ts";
 import { importOwned, type Owned, ownershipFor } from "../owned.ts";
 import { annotate } from "../report/annotate.ts";
+import { leftText } from "../report/build-summary.ts";
 import { costReport, type OperatorCost } from "../report/cost.ts";
 import { type Blocker, blockerOf, notesOf } from "../report/model-notes.ts";
 import { table } from "../report/table.ts";
@@ -39,7 +40,7 @@ export async function checkModel(path: string, { options, warn }: Call): Promise
   if (out !== undefined && isSame(out, path)) usage("--annotate names the model itself: give another file");
   const model = readModel(path);
   const kinds = kindsOf(model);
-  const { blockers, operators } = await blockersOf(compile);
+  const { blockers, operators, left } = await blockersOf(compile);
   if (out !== undefined) {
     const ownership = ownershipOf(compile);
     const notes = notesOf({
@@ -57,12 +58,20 @@ export async function checkModel(path: string, { options, warn }: Call): Promise
     }
   }
   const passed = blockers.length === 0;
-  const json = { schema: 1, passed, operators: kinds, blockers, ...(out !== undefined && { annotated: out }) };
+  const json = {
+    schema: 1,
+    passed,
+    operators: kinds,
+    blockers,
+    notComputed: left,
+    ...(out !== undefined && { annotated: out }),
+  };
   const columns = [{ title: "operator" }, { title: "nodes", right: true }, { title: "" }] as const;
   const rows = kinds.map(({ operator, count, supported }) => [operator, count, supported ? "" : "not supported"]);
   const lines = [
     table(columns, rows),
     ...blockers.map(withHelp).map(formatDiagnostic),
+    ...[leftText(left).trimEnd()].filter((line) => line !== ""),
     passed ? "PASSED" : `FAILED: ${blockers.length} blockers`,
   ];
   return { json, text: `${lines.join("\n")}\n`, exit: passed ? 0 : 1 };
@@ -78,19 +87,21 @@ const isOwned = ({ base, adapter, private: names }: CompileOptions): boolean =>
 interface Found {
   readonly blockers: readonly Blocker[];
   readonly operators?: readonly OperatorCost[];
+  /** Outputs that nobody asked for. */
+  readonly left: readonly string[];
 }
 
 async function blockersOf(options: CompileOptions): Promise<Found> {
   const { compileModel } = isOwned(options) ? await loadCompiler() : {};
   try {
     if (!compileModel) {
-      importOwned(options, { allowAllPublic: true });
-      return { blockers: [] };
+      const { left } = importOwned(options, { allowAllPublic: true });
+      return { blockers: [], left };
     }
-    const { module, manifest } = compileModel(options);
-    return { blockers: [], operators: costReport(module, manifest.setting, manifest.programHash, []).operators };
+    const { module, manifest, left } = compileModel(options);
+    return { blockers: [], left, operators: costReport(module, manifest.setting, manifest.programHash, []).operators };
   } catch (error) {
-    if (error instanceof DiagnosticError) return { blockers: error.diagnostics.map(blockerOf) };
+    if (error instanceof DiagnosticError) return { blockers: error.diagnostics.map(blockerOf), left: [] };
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { writeBuild } from "../build-dir.ts";
-import { buildJson, buildText, decodeText } from "../report/build-summary.ts";
+import { buildJson, buildText, decodeText, leftText } from "../report/build-summary.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";
@@ -26,12 +26,12 @@ async function compile({ args, options, progress }: Call): Promise<Outcome> {
   const compiling = compileOptionsOf(model, options);
   progress(`compiling ${model}`);
   const { compileModel } = await loadCompiler();
-  const { manifest, files, next, steps } = compileModel(compiling);
+  const { manifest, files, next, steps, left } = compileModel(compiling);
   writeBuild(target, files);
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
   const [why, whole] = [next, steps].map((made) => (made && "code" in made ? made.message : undefined));
-  const text = [buildText(manifest, sizes, target), decodeText(manifest, why, whole)]
+  const text = [buildText(manifest, sizes, target), leftText(left), decodeText(manifest, why, whole)]
     .filter((part) => part !== "")
     .join("\n");
-  return { json: buildJson(manifest, sizes, target), text };
+  return { json: { ...buildJson(manifest, sizes, target), notComputed: left }, text };
 }

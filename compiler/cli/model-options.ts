@@ -3,7 +3,7 @@ import { presets } from "../../passes/3-approximate/index.ts";
 import type { CompileOptions } from "../compile.ts";
 import { settle } from "../options.ts";
 import type { OptionSpec, Options } from "./command.ts";
-import { bucketsOf, dimsOf, labelsOf, linkOf, lowRankOf, precisionOf, revealsOf } from "./values.ts";
+import { bucketsOf, dimsOf, fixedOf, labelsOf, linkOf, lowRankOf, precisionOf, revealsOf } from "./values.ts";
 
 /** Who owns what, and how the model is compiled: the same for compile, cost and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
@@ -26,8 +26,17 @@ export const modelOptions: readonly OptionSpec[] = [
     repeats: true,
   },
   { flags: "--input <name:owner>", help: "who holds an input: client (default), server or public", repeats: true },
-  { flags: "--reveal <name:reader>", help: "the client may read this output", repeats: true },
+  {
+    flags: "--reveal <name:reader>",
+    help: "the client may read this output; * stands for anything. Outputs that no --reveal names are not computed",
+    repeats: true,
+  },
   { flags: "--head <what>", help: "what the client receives: logits or token" },
+  {
+    flags: "--fix <name=number>",
+    help: "an input of whole numbers that is this number everywhere, in every query: attention_mask=1 of texts without padding",
+    repeats: true,
+  },
   { flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true },
   {
     flags: "--buckets <n,…>",
@@ -91,8 +100,9 @@ export function compileOptionsOf(model: string, options: Options, link = linkOf(
     ...(reveal.length > 0 && { reveal }),
     ...(link && { link }),
     inputs: labelsOf(options),
-    dims: dimsOf(options),
+    dims: dimsOf(options, 0),
     ...(Object.keys(precision).length > 0 && { precision }),
+    fixed: fixedOf(options),
     ...(buckets.length > 0 && { buckets }),
   };
   throwIfAny(settle(compile).problems);

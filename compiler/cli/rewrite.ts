@@ -46,7 +46,7 @@ async function rewrite({ args, options, progress }: Call): Promise<Outcome> {
     model,
     dataFile,
     freeze,
-    dims: dimsOf(options),
+    dims: dimsOf(options, 1),
     ...(heads && { heads }),
     ...(lora && { lora }),
   });

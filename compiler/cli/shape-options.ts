@@ -25,7 +25,7 @@ export function shapeCost(
   options: Options,
   links: readonly LinkProfile[],
 ): CostReport & { readonly chosenFor: ChosenFor } {
-  const dims = dimsOf(options);
+  const dims = dimsOf(options, 1);
   const phase = options.text("phase") ?? "prefill";
   const setting = options.text("setting") === "3pc" ? "3pc" : "2pc-dealer";
   const numerics = options.text("numerics") ?? "marill";
@@ -73,7 +73,7 @@ function refusedOptions(path: string | undefined, options: Options): readonly Di
   const given = [
     ...(path === undefined ? [] : [path]),
     ...ofModels.filter((option) => options.text(option) !== undefined).map((option) => `--${option}`),
-    ...(["input", "reveal"] as const)
+    ...(["input", "reveal", "fix"] as const)
       .filter((option) => options.texts(option).length > 0)
       .map((option) => `--${option}`),
     ...(options.texts("private").length > 1 ? ["a second --private"] : []),

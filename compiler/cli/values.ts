@@ -63,13 +63,22 @@ function pairs(
   });
 }
 
-export function dimsOf(options: Options): Readonly<Record<string, number>> {
+/** A model's past may have no places; whatever else is given has `least` 1. */
+export function dimsOf(options: Options, least: 0 | 1): Readonly<Record<string, number>> {
   const read = ([name, text]: readonly [string, string]): [string, number] => {
     const size = Number(text);
-    if (!/^\d+$/.test(text) || size < 1) usage(`--dim takes a whole number from 1 for ${name}, found "${text}"`);
+    if (!/^\d+$/.test(text) || size < least) {
+      usage(`--dim takes a whole number from ${least} for ${name}, found "${text}"`);
+    }
     return [name, size];
   };
   return Object.fromEntries(pairs(options, "dim", "=", "name=size").map(read));
+}
+
+export function fixedOf(options: Options): Readonly<Record<string, number>> {
+  const read = ([name, text]: readonly [string, string]): [string, number] =>
+    /^-?\d{1,9}$/.test(text) ? [name, Number(text)] : usage(`--fix takes a whole number for ${name}, found "${text}"`);
+  return Object.fromEntries(pairs(options, "fix", "=", "name=number").map(read));
 }
 
 /** `weight=14`; most is what a weight of 16 bits has behind its sign. */

@@ -17,11 +17,15 @@ export interface ExtractOptions {
   readonly name: string;
   /** Types of the border values; every input needs one, an output may go without when the model states its type. */
   readonly types: ReadonlyMap<string, BorderType>;
+  /** Graph inputs that become inputs of the new graph too where a node reads them. */
+  readonly optional?: readonly string[];
 }
 
 interface Needed {
   readonly nodes: ReadonlySet<OnnxNode>;
   readonly initializers: readonly OnnxTensor[];
+  /** Of the optional inputs. */
+  readonly inputs: readonly string[];
   /** Extents that a node would read off a value: the value itself need not be there. */
   readonly extents: ReadonlyMap<string, readonly number[]>;
 }
@@ -37,6 +41,7 @@ export function extractSubgraph(
   options: ExtractOptions,
 ): Uint8Array {
   const needed = collectNeeded(model, inputs, outputs, options);
+  const taken = [...inputs, ...needed.inputs];
   const nodes = model.graph.nodes.filter((node) => needed.nodes.has(node));
   const message = onnx.ModelProto.create({
     irVersion: model.irVersion,
@@ -49,7 +54,7 @@ export function extractSubgraph(
         ...needed.initializers.map((tensor) => tensorMessage(model, tensor)),
         ...[...needed.extents].map(([name, extents]) => extentsMessage(name, extents)),
       ],
-      input: inputs.map((name) => valueInfo(name, borderType(model, name, options))),
+      input: taken.map((name) => valueInfo(name, borderType(model, name, options))),
       output: outputs.map((name) => outputInfo(name, borderType(model, name, options))),
     },
   });
@@ -64,7 +69,7 @@ function collectNeeded(
   model: OnnxModel,
   inputs: readonly string[],
   outputs: readonly string[],
-  { types }: ExtractOptions,
+  { types, optional = [] }: ExtractOptions,
 ): Needed {
   const { graph, file } = model;
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
@@ -72,6 +77,7 @@ function collectNeeded(
   const cut = new Set(inputs);
   const nodes = new Set<OnnxNode>();
   const initializers = new Set<string>();
+  const taken = new Set<string>();
   const missing = new Map<string, string>();
   const extents = new Map<string, readonly number[]>();
   const pending = outputs.map((name): readonly [string, string] => [name, "the outputs of the cut"]);
@@ -80,6 +86,7 @@ function collectNeeded(
     const maker = makers.get(name);
     if (name === "" || cut.has(name)) continue;
     if (graph.initializers.has(name)) initializers.add(name);
+    else if (optional.includes(name)) taken.add(name);
     else if (!maker) missing.set(name, user);
     else if (extentsOf(maker, types)) extents.set(name, extentsOf(maker, types)!);
     else if (!nodes.has(maker)) {
@@ -99,6 +106,7 @@ function collectNeeded(
   return {
     nodes,
     initializers: [...graph.initializers.values()].filter(({ name }) => initializers.has(name)),
+    inputs: optional.filter((name) => taken.has(name)),
     extents,
   };
 }

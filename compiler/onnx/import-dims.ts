@@ -8,6 +8,10 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
   past_sequence_length: ["past", "past_sequence", "past_seq"],
   total_sequence_length: ["total"],
 };
+/** What exporters of caches mean: every place is kept or new. */
+const sums: Readonly<Record<string, readonly string[]>> = {
+  total_sequence_length: ["past_sequence_length", "sequence_length"],
+};
 const groups = Object.entries(aliases).map(([name, others]) => new Set([name, ...others]));
 
 /** Shapes of the inputs with every symbol bound; what is wrong goes to `problems`. */
@@ -22,7 +26,11 @@ export function bindDims(
   const lookUp = (name: string): number | undefined => {
     const group = groups.find((each) => each.has(name));
     const key = [name, ...(group ?? [])].find((each) => dims.has(each));
-    if (key === undefined) return undefined;
+    if (key === undefined) {
+      const parts = [...(group ?? [])].flatMap((each) => sums[each] ?? []).map(lookUp);
+      const sum = parts.reduce<number | undefined>((all, part) => add(all, part), 0);
+      return parts.length > 0 ? sum : undefined;
+    }
     used.add(key);
     return dims.get(key)!;
   };
@@ -34,17 +42,23 @@ export function bindDims(
       problems.push({ code: "MRL0402", message: `the rank of input "${input.name}" is not known`, at: file });
       continue;
     }
+    const open = new Set<string>();
     const shape = input.dims.map((dim, axis) => {
       if (typeof dim === "number") return dim;
-      const size = dim === undefined ? lookUp(`${input.name}.${axis}`) : sizeOfSymbol(dim, lookUp, unbound);
-      if (dim === undefined && size === undefined) unbound.add(`${input.name}.${axis}`);
+      const size = dim === undefined ? lookUp(`${input.name}.${axis}`) : sizeOfSymbol(dim, lookUp, open);
+      if (dim === undefined && size === undefined) open.add(`${input.name}.${axis}`);
       return size ?? 1;
     });
+    // Of what is empty in any case, or stored, nobody needs the other sizes.
+    if (!shape.includes(0) && !graph.initializers.has(input.name)) for (const name of open) unbound.add(name);
     shapes.set(input.name, shape);
   }
   problems.push(...complaints(file, unbound, dims, used, graph.name));
   return shapes;
 }
+
+const add = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? undefined : a + b;
 
 function complaints(
   file: string,

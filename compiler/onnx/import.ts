@@ -4,7 +4,7 @@ import { infer } from "../../ir/infer.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Module, ValueId } from "../../ir/module.ts";
 import { namePattern } from "../../ir/names.ts";
-import { sizeOf } from "../../ir/type.ts";
+import { type Shape, sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { canonicalize } from "./canonical/index.ts";
 import { foldLoraScale } from "./canonical/lora-scale.ts";
@@ -17,6 +17,7 @@ import type { Operand } from "./lower/operand.ts";
 import type { Ownership } from "./ownership.ts";
 import type { OnnxModel, OnnxValueInfo } from "./records.ts";
 import { withoutSequences } from "./sequences.ts";
+import { standIns } from "./stand-ins.ts";
 
 export interface ImportOptions {
   /** Sizes of symbolic dimensions. */
@@ -60,7 +61,9 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   const catalog = options.ownership?.catalog ?? catalogWeights(model);
   const problems: Diagnostic[] = [];
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
-  const shapes = bindDims(model, inputs, options.dims ?? new Map(), problems);
+  // Sizes of inputs that are settled are asked for as well.
+  const sized = graph.inputs.filter(({ name, dims }) => !graph.initializers.has(name) || dims?.some(isSymbol));
+  const shapes = bindDims(model, sized, options.dims ?? new Map(), problems);
   const nodes = liveNodes(withoutSequences(model));
   problems.push(...unknownInputs(model, inputs, options));
   const unknown = unknownOperators(model, nodes);
@@ -85,6 +88,9 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   for (const source of graph.initializers.values()) values.set(source.name, storedOperand(catalog, source.name));
   // Beside an operator that is not known all others are still looked at, up to those that need its result.
   const known = unknown.length > 0 ? nodes.filter((node) => unknownOperators(model, [node]).length === 0) : nodes;
+  for (const node of nodes.filter((each) => !known.includes(each))) {
+    for (const [name, operand] of standIns(model, node, values, into)) values.set(name, operand);
+  }
   lowerNodes({ model, catalog, into, budget: { left: innerNodes } }, known, values, problems);
   throwIfAny([...unknown, ...problems]);
   return finish(model, catalog, values, into, inputIds, options);
@@ -104,6 +110,8 @@ function privateIntegers(
     return [{ code: "MRL0431", message, at: file, help }];
   });
 }
+
+const isSymbol = (dim: number | string | undefined): boolean => typeof dim === "string";
 
 function impossibleInputs({ file }: OnnxModel, shapes: ReadonlyMap<string, readonly number[]>): Diagnostic[] {
   return [...shapes].flatMap(([name, shape]) => {
@@ -132,6 +140,8 @@ function unknownInputs(model: OnnxModel, inputs: readonly OnnxValueInfo[], optio
   return found;
 }
 
+const shapeOf = (operand: Operand): Shape => (operand.kind === "value" ? operand.type.shape : operand.tensor.shape);
+
 function finish(
   model: OnnxModel,
   catalog: WeightCatalog,
@@ -146,6 +156,11 @@ function finish(
     const operand = values.get(name);
     if (!operand) {
       problems.push(uncomputed(model, name));
+      continue;
+    }
+    if (sizeOf(shapeOf(operand)) === 0 && [...(options.dims ?? [])].some(([, size]) => size === 0)) {
+      const message = `the output "${name}" is empty with these sizes: [${shapeOf(operand).join(", ")}]`;
+      problems.push({ code: "MRL0410", message, at: model.file, help: "only a past may have no places: --dim past=0" });
       continue;
     }
     const id = into.idOf(operand);

@@ -11,7 +11,7 @@ import { bytesText, countText } from "./units.ts";
 
 type Sizes = readonly (readonly [path: string, bytes: number])[];
 
-export const buildJson = (manifest: Manifest, files: Sizes, directory: string): unknown => ({
+export const buildJson = (manifest: Manifest, files: Sizes, directory: string) => ({
   schema: 1,
   directory,
   name: manifest.name,
@@ -33,6 +33,16 @@ export function buildText(manifest: Manifest, files: Sizes, directory: string): 
   const rows = Object.entries(manifest.roles).map(([role, does]) => [role, bytesText(folder(role)), does]);
   const head = `${directory}: ${manifest.name}, program ${manifest.programHash.slice(0, 12)}`;
   return `${head}\n\n${table([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
+}
+
+/** Names that are shown of a list that may have two for each layer. */
+const mostNames = 8;
+
+/** Outputs of the model that nobody asked for; nothing where there are none. */
+export function leftText(left: readonly string[]): string {
+  if (left.length === 0) return "";
+  const more = left.length > mostNames ? `, … (${left.length} in all)` : "";
+  return `not computed: ${left.slice(0, mostNames).join(", ")}${more}; no --reveal names them\n`;
 }
 
 /** The manifest's summary, of inspect. */

@@ -5,16 +5,21 @@ import { DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import { opsOf } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
 import type { Tensor } from "../../ir/weights.ts";
+import type { Reveal } from "../../passes/1-split/index.ts";
 import { defaultPrecision } from "../../passes/4-quantize/index.ts";
+import { askedOutputs } from "../asked-outputs.ts";
 import { writeBuild } from "../build-dir.ts";
 import { compileModel } from "../compile.ts";
+import type { Manifest } from "../manifest.ts";
 import { importModel } from "../onnx/import.ts";
+import type { OnnxModel } from "../onnx/records.ts";
+import { settleInputs } from "../onnx/settled-inputs.ts";
 import { loadPart } from "../run/build-parts.ts";
 import { checkInputs, readInputFiles } from "../run/inputs.ts";
 import { openLocal } from "../run/local.ts";
 import { declaredErrors } from "./declared-error.ts";
 import { distance, type Outcome } from "./node-result.ts";
-import { dimsOf, filesOf, type RecordedModel, readRecordedModel, runOn, singlePrecision } from "./recorded-model.ts";
+import { dimsOf, filesOf, ownPrecision, type RecordedModel, readRecordedModel, runOn } from "./recorded-model.ts";
 
 export interface FamilyResult {
   /** The import, on real numbers. */
@@ -69,11 +74,19 @@ async function refusable<T extends Outcome>(attempt: () => Promise<T>): Promise<
   }
 }
 
-/** The imported module in real numbers, within what single precision leaves open in the reference. */
+/** What is recorded is asked for. */
+const revealed = ({ outputs }: RecordedModel): readonly Reveal[] =>
+  [...outputs.keys()].map((output) => ({ output, to: "client" }));
+
+function settled(recorded: RecordedModel): OnnxModel {
+  return settleInputs(askedOutputs(recorded.model, revealed(recorded)).model, dimsOf(recorded), recorded.fixed);
+}
+
+/** The imported module in real numbers, within what the model's own precision leaves open in the reference. */
 export function importedResult(recorded: RecordedModel): Pick<FamilyResult, "imported" | "operators"> {
-  const imported = importModel(recorded.model, { dims: dimsOf(recorded) });
+  const imported = importModel(settled(recorded), { dims: dimsOf(recorded) });
   throwIfAny(verify(imported.module));
-  const allowed = singlePrecision(imported, recorded.inputs);
+  const allowed = ownPrecision(imported, recorded);
   const operators: Record<string, number> = {};
   for (const { name } of opsOf(imported.module)) operators[name] = (operators[name] ?? 0) + 1;
   const outcome = compare(recorded, runOn(imported, recorded.inputs), (output) => allowed.get(output)!);
@@ -82,6 +95,12 @@ export function importedResult(recorded: RecordedModel): Pick<FamilyResult, "imp
 
 /** Of the largest number of an output: a bound beyond it says nothing. */
 const meaningful = 1 / 4;
+
+/** Of the recorded inputs those that a query takes: what is settled is not asked for. */
+const takenFrom = (data: string, { inputs }: Manifest): readonly string[] =>
+  filesOf(data, "input").filter((file) =>
+    [...readInputFiles([file]).keys()].every((each) => inputs.some(({ name }) => name === each)),
+  );
 
 /** Fractional bits of private weights: networks that are deep and wide need more than they have by default. */
 const weightPrecisions = [defaultPrecision.weight, defaultPrecision.weight + 2];
@@ -102,26 +121,19 @@ export async function secureResult(recorded: RecordedModel): Promise<SecureOutco
 }
 
 async function secureAt(recorded: RecordedModel, weight: number): Promise<SecureOutcome> {
-  const { file, data, model } = recorded;
-  const reveal = model.graph.outputs.map(({ name }) => ({ output: name, to: "client" as const }));
+  const { file, data } = recorded;
+  const reveal = revealed(recorded);
   const dims = Object.fromEntries(dimsOf(recorded));
-  const inputs = filesOf(data, "input");
   const dir = mkdtempSync(join(tmpdir(), "marillc-family-"));
   try {
     const started = performance.now();
     // What ranges are measured with in the place of private weights; they are private none the less.
-    const { files } = compileModel({
-      model: file,
-      base: file,
-      private: ["*"],
-      reveal,
-      calibrate: data,
-      dims,
-      precision: { weight },
-    });
+    const options = { model: file, base: file, private: ["*"], reveal, calibrate: data, dims, precision: { weight } };
+    const { files } = compileModel({ ...options, fixed: Object.fromEntries(recorded.fixed) });
     writeBuild(dir, files);
     const { manifest } = await loadPart(dir, "client");
     const compiled = performance.now() - started;
+    const inputs = takenFrom(data, manifest);
     const bounds = await declaredErrors(dir, ...inputs);
     const allowed: Allowed = (output, expected) => {
       const bound = bounds.get(output)!;

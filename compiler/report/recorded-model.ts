@@ -4,6 +4,7 @@ import { type InterpretOptions, interpret } from "../../ir/interpret.ts";
 import { typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { decodeTensorFile, readModel } from "../onnx/decode.ts";
+import type { Dtype } from "../onnx/dtype.ts";
 import type { Imported } from "../onnx/import.ts";
 import type { OnnxModel, OnnxTensor } from "../onnx/records.ts";
 import { createNoise } from "./error-bound.ts";
@@ -18,6 +19,8 @@ export interface RecordedModel {
   readonly model: OnnxModel;
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlyMap<string, Tensor>;
+  /** Inputs that are fixed to a number: none, unless who compares says so. */
+  readonly fixed: ReadonlyMap<string, number>;
 }
 
 /** A folder in the layout of the ONNX project's test data, its tensors by their names. */
@@ -28,7 +31,7 @@ export function readRecordedModel(folder: string): RecordedModel {
     const tensors = filesOf(data, kind).map((each): OnnxTensor => decodeTensorFile(readFileSync(each), each));
     return new Map(tensors.map((tensor) => [tensor.name, contentOf(tensor)]));
   };
-  return { file, data, model: readModel(file), inputs: read("input"), outputs: read("output") };
+  return { file, data, model: readModel(file), inputs: read("input"), outputs: read("output"), fixed: new Map() };
 }
 
 export const filesOf = (data: string, kind: "input" | "output"): readonly string[] =>
@@ -63,14 +66,24 @@ export function runOn(
 /** Trials, and how many times the worst of them is taken, as in the bound of a program's error. */
 const trials = 6;
 const deviations = 3;
-/** The reference computes in single precision: half a unit, relative to the number. */
-const halfUnit = 2 ** -24;
+/** Half a unit relative to the number, by the type that a model stores its weights in and is computed in. */
+const halfUnits: Readonly<Partial<Record<Dtype, number>>> = { bfloat16: 2 ** -8, float16: 2 ** -11, float32: 2 ** -24 };
+
+/** The coarsest type that weights are stored in: the reference rounds to it on the way. */
+function halfUnitOf({ graph }: OnnxModel): number {
+  const units = [...graph.initializers.values()].map(({ dtype }) => halfUnits[dtype] ?? 0);
+  return Math.max(halfUnits.float32!, ...units);
+}
 
 /**
- * How far each output of the reference may be off, to first order: every real value is moved at random by what single
- * precision rounds off, and an output's largest change over several trials is taken three times.
+ * How far each output of the reference may be off, to first order: every real value is moved at random by what the
+ * precision of the model rounds off, and an output's largest change over several trials is taken three times.
  */
-export function singlePrecision(imported: Imported, inputs: ReadonlyMap<string, Tensor>): ReadonlyMap<string, number> {
+export function ownPrecision(
+  imported: Imported,
+  { model, inputs }: Pick<RecordedModel, "model" | "inputs">,
+): ReadonlyMap<string, number> {
+  const halfUnit = halfUnitOf(model);
   const exact = runOn(imported, inputs);
   const next = createNoise();
   const worst = new Map<string, number>();
@@ -78,7 +91,9 @@ export function singlePrecision(imported: Imported, inputs: ReadonlyMap<string, 
     const moved = runOn(imported, inputs, {
       adjust: (id, raw) => {
         if (typeOf(imported.module, id).element.kind !== "f32") return raw;
-        return { shape: raw.shape, data: raw.data.map((x) => x * (1 + halfUnit * next())) };
+        // Whole numbers are exact: 1 − 1 is 0 in every precision, also where it is multiplied by −3.4e38.
+        const moved = (x: number): number => (Number.isInteger(x) ? x : x * (1 + halfUnit * next()));
+        return { shape: raw.shape, data: raw.data.map(moved) };
       },
     });
     for (const [name, value] of moved) {

@@ -85,6 +85,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       { passed: flag, blockers: list(blocker) },
       {
         annotated: text,
+        notComputed: { ...list(text), description: "outputs that no --reveal names" },
         operators: list(object({ operator: text, count, supported: flag })),
         name: text,
         setting: text,
@@ -115,6 +116,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
   ),
   rewrite: document({ files: map(text), manifest: anything }),
   compile: document({
+    notComputed: { ...list(text), description: "outputs of the model that no --reveal names" },
     directory: text,
     name: text,
     ...statement,

@@ -33,9 +33,8 @@ export function checkReveals(
     if (id === undefined) problems.push(notAnOutput(context, output));
     else readers.set(id, to);
   }
-  for (const id of module.outputs) {
-    if (needsReveal(labels.get(id)!) && !readers.has(id)) problems.push(undeclared(context, id));
-  }
+  const [first, ...others] = module.outputs.filter((id) => needsReveal(labels.get(id)!) && !readers.has(id));
+  if (first !== undefined) problems.push(undeclared(context, first, others));
   return { readers, problems };
 }
 
@@ -65,15 +64,18 @@ function sandwiches({ module }: Context): readonly Diagnostic[] {
     }));
 }
 
-function undeclared(context: Context, id: ValueId): Diagnostic {
+/** The first of them, and the names of the others: the cache of a decoder has two for each layer. */
+function undeclared(context: Context, id: ValueId, others: readonly ValueId[]): Diagnostic {
   const name = nameOf(context, id);
   const at = producersOf(opsOf(context.module)).get(id)?.origin;
+  const names = others.map((other) => nameOf(context, other)).join(", ");
+  const rest = others.length > 0 ? `; other outputs are left out unless they are named too: ${names}` : "";
   return {
     code: "MRL0301",
     message: `output "${name}" would show the client a value computed from the server's weights`,
     ...(at && { at }),
     because: causes(context, id),
-    help: `if this is the result the client should receive, say so: --reveal ${name}:client`,
+    help: `if this is the result the client should receive, say so: --reveal ${name}:client${rest}`,
   };
 }
 

@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { askedOutputs } from "../../../compiler/asked-outputs.ts";
+import { readModel } from "../../../compiler/onnx/decode.ts";
+import { importModel } from "../../../compiler/onnx/import.ts";
+import { settleInputs } from "../../../compiler/onnx/settled-inputs.ts";
+import { writeNpz } from "../../../compiler/weights/npz.ts";
+import { tensor } from "../../../ir/weights.ts";
+import { marillc, marillcJson } from "../../cli/cli.ts";
+import { queryOnce } from "../../end-to-end/compiled.ts";
+import { codesOf } from "../onnx/build.ts";
+
+const file = fileURLToPath(new URL("../../../fixtures/exporters/genai-llama-int4-prompt/model.onnx", import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), "marillc-cache-outputs-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const cache = ["present.0.key", "present.1.key", "present.0.value", "present.1.value"];
+const toClient = (...outputs: string[]) => outputs.map((output) => ({ output, to: "client" as const }));
+const sizes = (past: number): string[] => ["--dim", "batch=1", "--dim", "seq=4", "--dim", `past=${past}`];
+
+describe("outputs that are asked for", () => {
+  const model = readModel(file);
+  const namesOf = (reveal: Parameters<typeof askedOutputs>[1]) =>
+    askedOutputs(model, reveal).model.graph.outputs.map(({ name }) => name);
+
+  it("without any, or beside a name that fits nothing, are all", () => {
+    expect(namesOf([])).toEqual(["logits", ...cache]);
+    expect(namesOf(toClient("logits", "nothing*"))).toEqual(["logits", ...cache]);
+  });
+
+  it("are those that are named, also by a pattern", () => {
+    const { left, reveal } = askedOutputs(model, toClient("logits", "present.*.key"));
+    expect(reveal).toEqual(toClient("logits", "present.0.key", "present.1.key"));
+    expect(left).toEqual(["present.0.value", "present.1.value"]);
+  });
+
+  it("take along only what leads to them", () => {
+    const { graph } = askedOutputs(model, toClient("present.0.key")).model;
+    expect(graph.nodes.some(({ name }) => name.includes("layers.1"))).toBe(false);
+    expect([...graph.initializers.keys()].filter((name) => name.includes("layers.1"))).toEqual([]);
+    // The node that makes the key makes nothing else that anybody reads.
+    const asked = askedOutputs(model, toClient("logits")).model.graph.nodes;
+    const attention = asked.filter(({ op }) => op === "GroupQueryAttention");
+    expect(attention.map(({ outputs }) => outputs.slice(1))).toEqual([
+      ["", ""],
+      ["", ""],
+    ]);
+  });
+});
+
+describe("inputs that no query decides", () => {
+  const dims = new Map(Object.entries({ batch: 1, seq: 4, past: 0 }));
+
+  it("a past of no places is none, and its other sizes need not be given", () => {
+    const imported = importModel(settleInputs(readModel(file), dims), { dims });
+    expect([...imported.inputs.keys()]).toEqual(["input_ids", "attention_mask"]);
+  });
+
+  it("the total is the past and the new places, unless it is given", () => {
+    const total = (given: Record<string, number>) =>
+      codesOf(() => importModel(readModel(file), { dims: new Map(Object.entries(given)) }));
+    expect(total({ batch: 1, seq: 4, past: 2, kv_cache_dim: 16 })).toEqual(["MRL0404"]);
+    expect(total({ batch: 1, seq: 4, kv_cache_dim: 16 })).toEqual(["MRL0402"]);
+  });
+
+  it("only a past may be empty", () => {
+    const nothing = new Map(Object.entries({ batch: 1, seq: 0, past: 0 }));
+    const all = codesOf(() => importModel(settleInputs(readModel(file), nothing), { dims: nothing }));
+    expect(new Set(all)).toEqual(new Set(["MRL0410"]));
+  });
+
+  it("a mask that is fixed says that a past is full, so that its cache can be an output", () => {
+    const behind = new Map(Object.entries({ batch: 1, seq: 2, past: 3, kv_cache_dim: 16 }));
+    const imported = importModel(settleInputs(readModel(file), behind, new Map([["attention_mask", 1]])), {
+      dims: behind,
+    });
+    expect([...imported.outputs.keys()]).toEqual(["logits", ...cache]);
+    expect(imported.inputs.has("attention_mask")).toBe(false);
+  });
+
+  it("what is fixed must be an input of whole numbers", () => {
+    const fixed = (name: string) => codesOf(() => settleInputs(readModel(file), dims, new Map([[name, 1]])));
+    expect(fixed("mask")).toEqual(["MRL0409"]);
+    expect(fixed("past_key_values.0.key")).toEqual(["MRL0409"]);
+  });
+});
+
+describe("the command line on a decoder with a cache", () => {
+  const calibration = join(dir, "calibration.npz");
+  const ids = { dtype: "int64" as const, tensor: tensor([1, 4], [5, 9, 3, 30]) };
+  const mask = { dtype: "int64" as const, tensor: tensor([1, 4], [1, 1, 1, 1]) };
+  writeFileSync(
+    calibration,
+    writeNpz(
+      new Map([
+        ["input_ids", ids],
+        ["attention_mask", mask],
+      ]),
+    ),
+  );
+  const owned = ["--base", file, "--private", "*layers.1.*", "--calibrate", dir];
+
+  it("names every output where none is asked for, and computes no other than those that are", async () => {
+    const out = join(dir, "build");
+    const refused = await marillc("compile", file, ...sizes(0), ...owned, "-o", out);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toMatch(
+      /MRL0301: output "logits"[\s\S]*unless they are named too: present\.1\.key, present\.1\.value/,
+    );
+    const made = await marillc("compile", file, ...sizes(0), ...owned, "--reveal", "logits:client", "-o", out);
+    expect(made.err).toBe("");
+    expect(made.out).toContain(`not computed: ${cache.join(", ")}; no --reveal names them`);
+    // The client's own layer is a node that reads lengths and an empty past, whatever the program needs of them.
+    const { outputs } = await queryOnce(out, [calibration]);
+    expect([...outputs.keys()]).toEqual(["logits"]);
+  }, 30_000);
+
+  it("check says the same", async () => {
+    const { code, json } = await marillcJson<{ notComputed: string[] }>(
+      ...["check", file, ...sizes(0), "--reveal", "logits:client"],
+    );
+    expect([code, json.notComputed]).toEqual([0, cache]);
+    const behind = await marillc("check", file, ...sizes(3), "--dim", "kv_cache_dim=16", "--fix", "attention_mask=1");
+    expect(behind.out).toMatch(/PASSED\n$/);
+    const unknown = await marillc("check", file, ...sizes(3), "--dim", "kv_cache_dim=16");
+    expect(unknown.out).toMatch(/MRL0404: GroupQueryAttention: a cache behind a past that may not be full/);
+  });
+});
