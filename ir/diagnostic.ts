@@ -35,7 +35,7 @@ export function throwIfAny(diagnostics: readonly Diagnostic[]): void {
 const maxShown = 4000;
 const steering = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
-function shown(text: string): string {
+export function shown(text: string): string {
   const cut = text.length > maxShown ? `${text.slice(0, maxShown / 2)} … ${text.slice(-maxShown / 2)}` : text;
   return cut.replace(steering, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

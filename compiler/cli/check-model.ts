@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
+import { DiagnosticError } from "../../ir/diagnostic.ts";
 import { readModel } from "../onnx/decode.ts";
 import { loweringOf } from "../onnx/lower/index.ts";
 import type { OnnxModel } from "../onnx/records.ts";
@@ -9,11 +9,11 @@ import { importOwned, type Owned, ownershipFor } from "../owned.ts";
 import { annotate } from "../report/annotate.ts";
 import { leftText } from "../report/build-summary.ts";
 import { costReport, type OperatorCost } from "../report/cost.ts";
-import { type Blocker, blockerOf, notesOf } from "../report/model-notes.ts";
+import { type Blocker, notesOf } from "../report/model-notes.ts";
 import { table } from "../report/table.ts";
 import { readWhole } from "../weights/store.ts";
+import { blockerLines, blockersFrom } from "./check-blockers.ts";
 import { type Call, type Outcome, usage } from "./command.ts";
-import { withHelp } from "./help.ts";
 import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf } from "./model-options.ts";
 
@@ -40,7 +40,7 @@ export async function checkModel(path: string, { options, warn }: Call): Promise
   if (out !== undefined && isSame(out, path)) usage("--annotate names the model itself: give another file");
   const model = readModel(path);
   const kinds = kindsOf(model);
-  const { blockers, operators, left } = await blockersOf(compile);
+  const { blockers, operators, left } = await blockersOf(compile, model);
   if (out !== undefined) {
     const ownership = ownershipOf(compile);
     const notes = notesOf({
@@ -70,9 +70,9 @@ export async function checkModel(path: string, { options, warn }: Call): Promise
   const rows = kinds.map(({ operator, count, supported }) => [operator, count, supported ? "" : "not supported"]);
   const lines = [
     table(columns, rows),
-    ...blockers.map(withHelp).map(formatDiagnostic),
+    ...(passed ? [] : blockerLines(blockers)),
     ...[leftText(left).trimEnd()].filter((line) => line !== ""),
-    passed ? "PASSED" : `FAILED: ${blockers.length} blockers`,
+    ...(passed ? ["PASSED"] : []),
   ];
   return { json, text: `${lines.join("\n")}\n`, exit: passed ? 0 : 1 };
 }
@@ -91,7 +91,7 @@ interface Found {
   readonly left: readonly string[];
 }
 
-async function blockersOf(options: CompileOptions): Promise<Found> {
+async function blockersOf(options: CompileOptions, model: OnnxModel): Promise<Found> {
   const { compileModel } = isOwned(options) ? await loadCompiler() : {};
   try {
     if (!compileModel) {
@@ -101,7 +101,7 @@ async function blockersOf(options: CompileOptions): Promise<Found> {
     const { module, manifest, left } = compileModel(options);
     return { blockers: [], left, operators: costReport(module, manifest.setting, manifest.programHash, []).operators };
   } catch (error) {
-    if (error instanceof DiagnosticError) return { blockers: error.diagnostics.map(blockerOf), left: [] };
+    if (error instanceof DiagnosticError) return { blockers: blockersFrom(error.diagnostics, model), left: [] };
     throw error;
   }
 }

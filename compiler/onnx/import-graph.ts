@@ -28,6 +28,8 @@ export interface ImportGraph {
   readonly emit: (op: string, operands: readonly Operand[], attrs?: Attrs) => Operand;
   /** Puts what was emitted since the last time into the module; names of final values are told by the outputs. */
   readonly flush: (origin: string, outputs: readonly (readonly [string, Operand])[]) => void;
+  /** Forgets what was emitted since the last time: its node is refused. */
+  readonly discard: () => void;
   /** Runs `build`, during which values get no ONNX source: those of a graph inside a node can be cut out of no file. */
   readonly inside: (build: () => void) => void;
   /** Id of any operand; constants and weights become parameters. */
@@ -160,6 +162,9 @@ export function createImportGraph(name: string, labelOf: (weight: string) => Lab
       for (const [output, operand] of outputs) {
         if (operand.kind === "value" && depth === 0 && !sources.has(operand.id)) sources.set(operand.id, output);
       }
+    },
+    discard: () => {
+      pending = [];
     },
     inside: (build) => {
       depth++;

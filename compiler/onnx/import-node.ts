@@ -5,8 +5,9 @@ import { elementOf, isArchitecture, type WeightCatalog } from "./import-weights.
 import type { LowerContext } from "./lower/context.ts";
 import { hintFor, loweringOf } from "./lower/index.ts";
 import type { Operand } from "./lower/operand.ts";
-import { modulePathOf } from "./module-path.ts";
+import { placeOf } from "./node-place.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode } from "./records.ts";
+import { standIns } from "./stand-ins.ts";
 import { innerNames } from "./structural.ts";
 import { readTensor } from "./tensor-data.ts";
 
@@ -52,13 +53,6 @@ export const uncomputed = ({ file }: OnnxModel, name: string): Diagnostic => {
   return { code: "MRL0404", message: `nothing computes the output "${name}"`, at: file };
 };
 
-/** Node and layer, for a reader. */
-function placeOf({ file }: OnnxModel, node: OnnxNode): string {
-  const path = modulePathOf(node, []);
-  const layer = path?.match(/(?:^|\.)((?:layers?|h|blocks?)\.\d+)(?:\.|$)/)?.[1] ?? path;
-  return `${file}, node "${node.name}" (${node.op})${layer ? `, layer ${layer}` : ""}`;
-}
-
 export function storedOperand({ weights, integers, model }: WeightCatalog, name: string): Operand {
   const weight = weights.get(name);
   if (weight && !integers.has(name)) return { kind: "weight", weight, views: [], tensor: weight.tensor() };
@@ -94,6 +88,8 @@ function lowerNode(source: Source, node: OnnxNode, values: Values, problems: Dia
     if (error instanceof DiagnosticError) problems.push(...error.diagnostics);
     else if (!(error instanceof Error)) throw error;
     else problems.push(nodeFault(node, error, placeOf(model, node)));
+    into.discard();
+    for (const [name, operand] of standIns(model, node, values, into)) values.set(name, operand);
   }
 }
 

@@ -17,6 +17,7 @@ import type { Operand } from "./lower/operand.ts";
 import type { Ownership } from "./ownership.ts";
 import type { OnnxModel, OnnxValueInfo } from "./records.ts";
 import { withoutSequences } from "./sequences.ts";
+import { standIns } from "./stand-ins.ts";
 
 export interface ImportOptions {
   /** Sizes of symbolic dimensions. */
@@ -87,6 +88,10 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   for (const source of graph.initializers.values()) values.set(source.name, storedOperand(catalog, source.name));
   // Beside an operator that is not known all others are still looked at, up to those that need its result.
   const known = unknown.length > 0 ? nodes.filter((node) => unknownOperators(model, [node]).length === 0) : nodes;
+  const taken = new Set(known);
+  for (const node of nodes.filter((each) => !taken.has(each))) {
+    for (const [name, operand] of standIns(model, node, values, into)) values.set(name, operand);
+  }
   lowerNodes({ model, catalog, into, budget: { left: innerNodes } }, known, values, problems);
   throwIfAny([...unknown, ...problems]);
   return finish(model, catalog, values, into, inputIds, options);

@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { onnx as proto } from "onnx-proto";
+import { afterAll, expect, test } from "vitest";
+import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/build.ts";
+import { marillc, marillcJson } from "./cli.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "marillc-blockers-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const layers = 24;
+const name = (layer: number, op: string): string => `/model/layers.${layer}/mlp/${op}`;
+
+function write(file: string, nodes: proto.INodeProto[], extra: Partial<proto.IGraphProto> = {}): string {
+  const input = [floatInfo("x0", 2, 4)];
+  const output = [floatInfo(`x${layers}`, 2, 4)];
+  const path = join(dir, file);
+  writeFileSync(path, modelBytes({ name: "deep", input, output, node: nodes, ...extra }));
+  return path;
+}
+
+interface Answer {
+  readonly passed: boolean;
+  readonly blockers: readonly { readonly code: string; node: string; operator: string; layer: string; help: string }[];
+}
+
+test("every layer's blockers are told at once, also behind others, and each reason once", async () => {
+  const infos = Array.from({ length: layers }, (_, k) => [floatInfo(`a${k}`, 2, 4), floatInfo(`x${k + 1}`, 2, 4)]);
+  const path = write(
+    "deep.onnx",
+    infos.flatMap((_, k) => [
+      node("NoSuchThing", [`x${k}`], [`a${k}`], name(k, "NoSuchThing")),
+      // The second input decides a shape.
+      node("Expand", [`a${k}`, `x${k}`], [`x${k + 1}`], name(k, "Expand")),
+    ]),
+    { valueInfo: infos.flat() },
+  );
+  const { code, json } = await marillcJson<Answer>("check", path);
+  expect(code).toBe(1);
+  expect(json.blockers).toHaveLength(2 * layers);
+  for (const operator of ["NoSuchThing", "Expand"]) {
+    const all = json.blockers.filter((each) => each.operator === operator);
+    expect(new Set(all.map(({ layer }) => layer)).size).toBe(layers);
+    expect(all.every(({ help }) => help.length > 0)).toBe(true);
+  }
+  const { out } = await marillc("check", path);
+  expect(out).toContain("(24 times alike)");
+  expect(out).toContain("… and 18 more: --json has all");
+  expect(out).toContain("static shapes");
+  expect(out).toContain("FAILED: 48 blockers, 2 reasons");
+  expect(out.split("\n").length).toBeLessThan(30);
+});
+
+test("what stands against a model behind the import has node, operator and layer too", async () => {
+  const weights = Array.from({ length: layers }, (_, k) =>
+    floatTensor(
+      `model.layers.${k}.mlp.weight`,
+      [4, 4],
+      Array.from({ length: 16 }, (_, at) => (at % 5) - 2 + k / 8),
+    ),
+  );
+  const path = write(
+    "rounded.onnx",
+    weights.flatMap(({ name: weight }, k) => [
+      node("MatMul", [`x${k}`, weight!], [`a${k}`], name(k, "MatMul")),
+      node("Floor", [`a${k}`], [`x${k + 1}`], name(k, "Floor")),
+    ]),
+    { initializer: weights },
+  );
+  const given = ["check", path, "--base", path, "--private", "*", "--reveal", `x${layers}:client`];
+  const { code, json } = await marillcJson<Answer>(...given);
+  expect(code).toBe(1);
+  expect(json.blockers.map(({ operator, layer }) => [operator, layer])).toEqual(
+    weights.map((_, k) => ["Floor", `layers.${k}`]),
+  );
+  expect(json.blockers[0]!.node).toBe(name(0, "Floor"));
+  expect((await marillc(...given)).out).toContain("FAILED: 24 blockers, 1 reason");
+});
