@@ -2,8 +2,8 @@ import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import type { Interval } from "../../ir/type.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import { fx, type Interval } from "../../ir/type.ts";
+import { hasNumbers, type Tensor } from "../../ir/weights.ts";
 import type { State } from "../pass.ts";
 import { roomForAdapters } from "./adapters.ts";
 import { analyse } from "./analyse.ts";
@@ -11,7 +11,8 @@ import type { Calibration, Observation } from "./calibration.ts";
 
 export type { Calibration } from "./calibration.ts";
 
-import { defaultPrecision } from "./precision.ts";
+import { checkFits } from "./params.ts";
+import { defaultPrecision, weightBits } from "./precision.ts";
 import { type Inner, measured, measures } from "./sums.ts";
 
 export interface CalibrateOptions {
@@ -67,6 +68,9 @@ export function checkCalibration(
   inputs: readonly ReadonlyMap<ValueId, Tensor>[],
   { ranges }: Calibration,
 ): readonly Diagnostic[] {
+  const heavy = weightsBeyond(secure, ranges);
+  // What they lead to is their fault alone.
+  if (heavy.length > 0) return heavy;
   const { values } = observe(secure, inputs);
   const origins = new Map(opsOf(secure.module).map((op) => [op.result, op.origin]));
   return [...values].flatMap(([id, { lo, hi }]) => {
@@ -81,6 +85,16 @@ export function checkCalibration(
         help: "calibrate on more public inputs, or with a larger margin: bounds must not be fitted to private weights",
       },
     ];
+  });
+}
+
+/** Private weights that leave the range which each is given, whatever it holds. */
+function weightsBeyond({ module, weights }: State, ranges: Calibration["ranges"]): readonly Diagnostic[] {
+  return Object.entries(module.params).flatMap(([id, name]) => {
+    const [value, bounds] = [weights.get(name), ranges.get(id)];
+    if (module.values[id]!.type.label !== "server" || !value || !hasNumbers(value) || !bounds) return [];
+    const found = checkFits(name, value, fx(weightBits, weightBits - 1 - Math.log2(bounds.hi)));
+    return found ? [found] : [];
   });
 }
 
