@@ -71,6 +71,20 @@ function float(name: string, number: number, format: Format): NarrowType {
   return { name, number, bits: format.bits, wide: "float32", values, round };
 }
 
+/** Powers of two from 2^−127 on, and no number: scales of blocks. OCP Microscaling Formats (MX), revision 1.0, 5.4.1. */
+const powers: NarrowType = {
+  name: "FLOAT8E8M0",
+  number: 24,
+  bits: 8,
+  wide: "float32",
+  values: Float64Array.from({ length: 256 }, (_, code) => (code === 255 ? Number.NaN : 2 ** (code - 127))),
+  round: () => {
+    throw new Error(
+      "a cast to FLOAT8E8M0, whose rounding the node chooses: store the scales in the type that they have",
+    );
+  },
+};
+
 const noNan = (): boolean => false;
 const onlyNan = (code: number): boolean => code === 0x80;
 
@@ -83,6 +97,7 @@ const narrowTypes: readonly NarrowType[] = [
   float("FLOAT8E4M3FNUZ", 18, { bits: 8, mantissa: 3, bias: 8, isNan: onlyNan }),
   float("FLOAT8E5M2", 19, { bits: 8, mantissa: 2, bias: 15, infinity: 0x7c, isNan: (code) => code % 0x80 > 0x7c }),
   float("FLOAT8E5M2FNUZ", 20, { bits: 8, mantissa: 2, bias: 16, isNan: onlyNan }),
+  powers,
   float("FLOAT4E2M1", 23, { bits: 4, mantissa: 1, bias: 1, isNan: noNan }),
 ];
 const byNumber = new Map(narrowTypes.map((type) => [type.number, type]));

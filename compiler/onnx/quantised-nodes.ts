@@ -90,7 +90,34 @@ function endsOf(type: OnnxTensor | Dtype): readonly [number, number] | undefined
   return wide === "float32" ? undefined : [Math.min(...values), Math.max(...values)];
 }
 
+/**
+ * Rows of a table of integers, unpacked where they are read: the table unpacked, then the same rows of it. Scales are one
+ * number, or those of the last axis.
+ */
+function gatheredRows(node: OnnxNode, source: Source): Unpacked | undefined {
+  const gather = source.makers.get(node.inputs[0] ?? "");
+  const [table, scale] =
+    storedInputs({ ...node, inputs: [gather?.inputs[0] ?? "", ...node.inputs.slice(1)] }, [0, 1], source) ?? [];
+  if (gather?.op !== "Gather" || gather.domain !== "" || !table || !scale) return undefined;
+  const last = table.dims.length - 1;
+  const isSingle = sizeOf(scale.dims) === 1;
+  const isLast = scale.dims.length === 1 && scale.dims[0] === table.dims[last] && wholeAttr(node, "axis", 1) === -1;
+  if (!isSingle && (!isLast || last === 0 || wholeAttr(gather, "axis", 0) !== 0)) return undefined;
+  const [from = "", rows = ""] = gather.inputs;
+  const whole = dequantizeLinear({ ...node, inputs: [from, ...node.inputs.slice(1)] }, source);
+  if (!whole) return undefined;
+  const nodes = (name: string): OnnxNode[] => [{ ...gather, inputs: [name, rows], outputs: node.outputs }];
+  return {
+    ...whole,
+    key: keyOf(node, [from, ...node.inputs.slice(1)]),
+    reads: [...whole.reads, node.inputs[0]!],
+    nodes,
+  };
+}
+
 function dequantizeLinear(node: OnnxNode, source: Source): Unpacked | undefined {
+  const gathered = gatheredRows(node, source);
+  if (gathered) return gathered;
   const read = (tensor: OnnxTensor): Tensor => readTensor(source.model, tensor);
   const [x = ""] = node.inputs;
   const maker = source.makers.get(x);

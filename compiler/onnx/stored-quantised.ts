@@ -77,7 +77,7 @@ function withoutReplaced(graph: OnnxGraph, replaced: ReadonlySet<string>): OnnxG
     ]);
   const read = readBy(graph.nodes);
   const isIdle = ({ op, outputs: [output = ""] }: OnnxNode): boolean =>
-    (op === "QuantizeLinear" || (op === "Reshape" && replaced.has(output))) && !read.has(output);
+    (op === "QuantizeLinear" || replaced.has(output)) && !read.has(output);
   const used = readBy(graph.nodes.filter((node) => !isIdle(node)));
   const gone = (name: string): boolean => replaced.has(name) && !used.has(name);
   return {

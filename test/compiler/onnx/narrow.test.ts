@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { decodeModel, readModel } from "../../../compiler/onnx/decode.ts";
 import { importModel } from "../../../compiler/onnx/import.ts";
 import { type NarrowType, narrowTypeOf, packedLength, widened } from "../../../compiler/onnx/narrow.ts";
+import { unpackQuantised } from "../../../compiler/onnx/stored-quantised.ts";
 import { readTensor } from "../../../compiler/onnx/tensor-data.ts";
 import { codesOf, modelBytes, node } from "./build.ts";
 
@@ -19,11 +20,14 @@ const numbers = {
   E5M2: 19,
   E5M2FNUZ: 20,
   E2M1: 23,
+  E8M0: 24,
 } as const;
 const type = (name: keyof typeof numbers): NarrowType => narrowTypeOf(numbers[name])!;
 
 describe("narrow types", () => {
-  it.each(Object.keys(numbers) as (keyof typeof numbers)[])("%s holds what its codes say", (name) => {
+  // Powers of two are scales: nothing is rounded to them.
+  const rounded = (Object.keys(numbers) as (keyof typeof numbers)[]).filter((name) => name !== "E8M0");
+  it.each(rounded)("%s holds what its codes say", (name) => {
     const { values, round } = type(name);
     for (const value of values) if (Number.isFinite(value)) expect(Math.abs(round(value, true) - value)).toBe(0);
   });
@@ -42,6 +46,10 @@ describe("narrow types", () => {
     ["E5M2FNUZ", 0x7f, 57344],
     ["E2M1", 0x7, 6],
     ["E2M1", 0x9, -0.5],
+    ["E8M0", 0, 2 ** -127],
+    ["E8M0", 127, 1],
+    ["E8M0", 254, 2 ** 127],
+    ["E8M0", 255, Number.NaN],
     ["INT4", 0xf, -1],
     ["INT2", 0x2, -2],
   ] as const)("%s: code %i is %d", (name, code, value) => {
@@ -101,6 +109,33 @@ describe("stored tensors of narrow types", () => {
     const decoded = readModel(file);
     expect([...readTensor(decoded, decoded.graph.initializers.get("onnx::c")!).data]).toEqual([7, -8, -6]);
     rmSync(folder, { recursive: true });
+  });
+
+  it("are unpacked in blocks whose scales are powers of two", () => {
+    const bytes = modelBytes(
+      {
+        name: "g",
+        // 1, 6, −0.5, 3 in blocks of two, times 1 and 8.
+        initializer: [
+          { name: "w", dims: [1, 4], dataType: 23, rawData: Uint8Array.of(0x72, 0x59) },
+          { name: "w_scale", dims: [1, 2], dataType: 24, rawData: Uint8Array.of(127, 130) },
+        ],
+        output: [{ name: "y" }],
+        node: [
+          {
+            ...node("DequantizeLinear", ["w", "w_scale"], ["y"]),
+            attribute: Object.entries({ axis: 1, block_size: 2, output_dtype: 1 }).map(([name, i]) => ({
+              name,
+              type: 2,
+              i,
+            })),
+          },
+        ],
+      },
+      { opsetImport: [{ domain: "", version: 25 }] },
+    );
+    const { weights } = importModel(unpackQuantised(decodeModel(bytes, "m.onnx")));
+    expect([...[...weights.values()][0]!.data]).toEqual([1, 6, -4, 24]);
   });
 
   it("are refused where the data does not fit", () => {
