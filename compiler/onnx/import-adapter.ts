@@ -24,7 +24,7 @@ interface Attachment {
 export function attachAdapter(imported: Imported, adapter: Adapter, labels?: ReadonlyMap<string, Label>): Imported {
   const problems: Diagnostic[] = [];
   const found = adapter.modules.flatMap((half) => place(imported, adapter, half, problems));
-  problems.push(...leftOut(imported, adapter, found));
+  if (problems.length === 0) problems.push(...leftOut(imported, adapter, found));
   throwIfAny(problems);
   const weights = new Map<string, Tensor>(imported.weights);
   const stored = new Map<string, Stored>(imported.stored);

@@ -33,22 +33,25 @@ export function stripPrefix(name: string, prefix: Prefix): string {
   return front && name.startsWith(front) ? name.slice(front.length) : name;
 }
 
-/**
- * `/m/model/layers.0/self_attn/q_proj/MatMul` is a node of `m.model.layers.0.self_attn.q_proj`. PEFT calls the model
- * inside it without a scope of its own, so that here the `model` of `base_model.model.` is missing.
- */
+/** `/m/model/layers.0/self_attn/q_proj/MatMul` is a node of `m.model.layers.0.self_attn.q_proj`. */
 export function modulePathOf(node: OnnxNode, prefix: Prefix): string | undefined {
-  const segments = node.name.startsWith("/") ? node.name.slice(1).split("/") : scopesOf(node);
+  const isPath = node.name.startsWith("/");
+  const segments = isPath ? node.name.slice(1).split("/") : scopesOf(node);
   if (!segments || segments.length < 2) return undefined;
-  const inPath = node.name.startsWith("/") ? prefix.filter((segment, at) => !isPeftModel(prefix, segment, at)) : prefix;
   const modules = segments.slice(0, -1);
   // A Sequential has a scope of its own before those of its parts: `/classifier/classifier.1/Gemm`.
-  const path = modules.filter((segment, index) => !modules[index + 1]?.startsWith(`${segment}.`));
-  return stripPrefix(path.join("."), inPath) || undefined;
+  const path = modules.filter((segment, index) => !modules[index + 1]?.startsWith(`${segment}.`)).join(".");
+  const stripped = (isPath ? callsOf(prefix) : [prefix]).map((calls) => stripPrefix(path, calls));
+  return (stripped.find((each) => each !== path) ?? path) || undefined;
 }
 
-function isPeftModel(prefix: Prefix, segment: string, at: number): boolean {
-  return segment === "model" && prefix[at - 1] === "base_model";
+/**
+ * Wrappers as TorchScript sees them called. PEFT runs the model inside `base_model.model.` without a scope of one of the
+ * two, which depends on its version.
+ */
+function callsOf(prefix: Prefix): readonly Prefix[] {
+  const at = prefix.findIndex((segment, place) => segment === "base_model" && prefix[place + 1] === "model");
+  return at === -1 ? [prefix] : [prefix.toSpliced(at + 1, 1), prefix.toSpliced(at, 1)];
 }
 
 /** The dynamo exporter writes `['', 'm', 'm.model', 'm.model.lm_head', 'linear']`: the last but one is the module. */

@@ -23,7 +23,10 @@ export interface Places {
 
 export function createPlaces({ weights, model }: WeightCatalog, base: Base): Places {
   const { nodes } = model.graph;
-  const owners = new Map([...weights.values()].map((weight) => [weight.recovered?.name ?? weight.name, weight]));
+  const all = [...weights.values()];
+  /** What a file makes up for the nameless is no claim. */
+  const owners = new Map(all.flatMap(({ recovered, source }) => (recovered ? [[recovered.name, source.name]] : [])));
+  const names = new Set(all.flatMap(({ recovered, name, source }) => [recovered?.name ?? name, source.name]));
   const taken = new Set<string>();
   const reads = (of: (node: (typeof nodes)[number]) => boolean): ReadonlySet<string> =>
     new Set(nodes.filter(of).flatMap(({ inputs }) => inputs));
@@ -35,18 +38,18 @@ export function createPlaces({ weights, model }: WeightCatalog, base: Base): Pla
   const isTied = (a: string, b: string): boolean => (isTable(a) && isHead(b)) || (isTable(b) && isHead(a));
   const placeless = new Map<string, number>();
   for (const node of nodes) {
-    const names = modulePathOf(node, []) === undefined ? node.inputs : [];
-    for (const name of [...names, ...innerNames(node)]) placeless.set(name, (placeless.get(name) ?? 0) + 1);
+    const read = modulePathOf(node, []) === undefined ? node.inputs : [];
+    for (const name of [...read, ...innerNames(node)]) placeless.set(name, (placeless.get(name) ?? 0) + 1);
   }
   /** A tensor of the base that no weight stands for, of this shape, with other numbers. */
   const otherThan = (own: Tensor, dtype: Dtype): string | undefined =>
-    base.ofShape(own.shape).find(({ name, tensor }) => !owners.has(name) && !isSame(own, tensor, dtype))?.name;
+    base.ofShape(own.shape).find(({ name, tensor }) => !names.has(name) && !isSame(own, tensor, dtype))?.name;
   return {
     take: (name) => void taken.add(name),
     isFree:
       ({ source, tensor }) =>
       (name) => {
-        const owner = owners.get(name)?.source.name;
+        const owner = owners.get(name);
         if (owner === undefined) return !taken.has(name);
         if (owner === source.name) return true;
         return isTied(owner, source.name) && otherThan(tensor(), source.dtype) === undefined;

@@ -134,6 +134,7 @@ function compared(weight: Weight, base: Base, found: BaseTensor | undefined, pla
   const moved = found && differences(own, found.tensor, dtype);
   if (moved === 0) {
     const rival = places.rivalOf(weight, own);
+    if (!weight.recovered) places.take(found!.name);
     if (rival === undefined) return { label: "public", why: `equal to ${found!.name} of ${base.path}` };
     const why = `equal to ${found!.name} of ${base.path}, but used in several places, of which one may be ${rival}`;
     return { label: "server", why };

@@ -99,4 +99,28 @@ describe("recoverNames", () => {
     expect(wrapperPrefix(["model.norm.weight", "model.embed_tokens.weight"])).toEqual([]);
     expect(wrapperPrefix([])).toEqual([]);
   });
+
+  it.each([
+    ["/m/base_model/model/layers.0/q_proj/", "PEFT until 0.17"],
+    ["/m/model/model/layers.0/q_proj/", "PEFT since"],
+  ])("finds the halves of an unmerged LoRA at %s, as %s calls the model", (path) => {
+    const inner = "m.base_model.model.model";
+    const graph = {
+      name: "g",
+      input: [floatInfo("x", 1, 2)],
+      initializer: ["base", "low", "high"].map((name) => floatTensor(name, [2, 2], [1, 2, 3, 4])),
+      node: [
+        node("Mul", ["x", `${inner}.norm.weight`], ["n"], `${path.replace("layers.0/q_proj", "norm")}Mul`),
+        node("MatMul", ["n", "base"], ["b"], `${path}base_layer/MatMul`),
+        node("MatMul", ["n", "low"], ["l"], `${path}default/MatMul`),
+        node("MatMul", ["l", "high"], ["h"], `${path}default_1/MatMul`),
+        node("Add", ["b", "h"], ["y"], `${path}Add`),
+      ],
+    };
+    graph.initializer.push(floatTensor(`${inner}.norm.weight`, [2], [1, 2]));
+    const { names } = recoverNames(decodeModel(modelBytes(graph), "g"));
+    expect(["base", "low", "high"].map((each) => names.get(each)!.name)).toEqual(
+      ["", ".lora_A", ".lora_B"].map((half) => `model.layers.0.q_proj${half}.weight`),
+    );
+  });
 });
