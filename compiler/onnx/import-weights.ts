@@ -162,10 +162,11 @@ export function storedTensors(model: OnnxModel): OnnxTensor[] {
 
 /**
  * What a model calls a single number of its own (`logit_scale`). Exporters count theirs (`val_41`, `/m/Constant_3`), or
- * call them as the function of torch that makes them: `zeros`, `full_like`.
+ * call them as the function of torch that makes them: `zeros`, `full_like`; what a function of onnxscript gives the type
+ * of its operand ends in `_cast`.
  */
 const bareName =
-  /^(?!val|const|scalar|onnx|ort|m(in|ax)_val|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
+  /^(?!.*_cast$|val|const|scalar|onnx|ort|m(in|ax)_val|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
 
 /** Whether a name is one that a model gives. */
 const isOwnName = (name: string): boolean => !isOfCode(name) && (bareName.test(name) || name.includes("."));

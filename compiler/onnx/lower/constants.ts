@@ -114,6 +114,20 @@ function castLike(context: LowerContext) {
   return castTo(context, inputOf(context, 0, "input"), to);
 }
 
+/** Ones on a diagonal of a matrix of the input's shape. */
+function eyeLike(context: LowerContext) {
+  const input = inputOf(context, 0, "input");
+  const [rows, columns, ...more] = context.shape(input);
+  if (rows === undefined || columns === undefined || more.length > 0) return refuse("expected a matrix");
+  const offset = intAttr(context, "k", 0);
+  const to = intAttr(context, "dtype", 0);
+  const element = castTargets.find(([, numbers]) => numbers.includes(to))?.[0] ?? context.element(input);
+  const data = new Float64Array(checkedSize([rows, columns])).map((_, at) =>
+    Number((at % columns) - Math.floor(at / columns) === offset),
+  );
+  return context.constant(tensor([rows, columns], data), element);
+}
+
 /** Values that are known at import, and operators that pass their input on. */
 export const constantLowerings: LowerTable = {
   Constant: constantNode,
@@ -124,6 +138,7 @@ export const constantLowerings: LowerTable = {
     const element = value?.kind === "tensor" ? elementOf(value.value.dtype) : f32;
     return context.constant(tensor(shape, new Float64Array(checkedSize(shape)).fill(fill)), element);
   },
+  EyeLike: eyeLike,
   Range: range,
   Mod: mod,
   Div: div,

@@ -207,15 +207,16 @@ describe("isFormula", () => {
       name: "g",
       input: [floatInfo("x", 2)],
       output: [floatInfo("y", 2)],
-      initializer: [scalar("logit_scale"), scalar("val_41"), scalar("zeros")],
+      initializer: [scalar("logit_scale"), scalar("val_41"), scalar("zeros"), scalar("threshold_cast")],
       node: [
         node("Mul", ["x", "logit_scale"], ["a"]),
         node("Mul", ["a", "val_41"], ["b"]),
-        node("Add", ["b", "zeros"], ["y"]),
+        node("Add", ["b", "zeros"], ["c"]),
+        node("Add", ["c", "threshold_cast"], ["y"]),
       ],
     });
     const { weights, constants } = catalogWeights(model);
     expect([...weights.keys()]).toEqual(["logit_scale"]);
-    expect([...constants]).toEqual(["val_41", "zeros"]);
+    expect([...constants]).toEqual(["val_41", "zeros", "threshold_cast"]);
   });
 });

@@ -47,6 +47,12 @@ const sums: readonly Case[] = [
 ];
 describe("CumSum", () => agreesWithRuntime(sums));
 
+const diagonals: readonly Case[] = [
+  { op: "EyeLike", inputs: [of(3, 4)], attrs: { k: 1 } },
+  { op: "EyeLike", inputs: [of(3, 2)], attrs: { k: -1, dtype: 7 } },
+];
+describe("EyeLike", () => agreesWithRuntime(diagonals));
+
 it("refuses places that are secret or outside, and ways that are unknown", () => {
   const code = (each: Case) => codesOf(() => imported(each));
   const indices = { ...ints(0, 2), shape: [1, 2] };
