@@ -4,6 +4,7 @@ import { duplicates, readWhole } from "../weights/store.ts";
 import { decodeGraph } from "./decode-graph.ts";
 import { decodeTensor, type Problems, report } from "./decode-tensor.ts";
 import { checkExternalRanges } from "./external-ranges.ts";
+import { normsApart } from "./norms-apart.ts";
 import { orderGraph } from "./order.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
 import { unpackQuantised } from "./stored-quantised.ts";
@@ -15,9 +16,9 @@ const { onnx } = onnxProto;
 /** IR 3 (2017) brought opset_import; 13 is ONNX 1.20's. */
 const irVersions = { first: 3, last: 13 } as const;
 
-/** A model from its file, with quantised weights as the numbers that they stand for, and sums beside norms of them. */
+/** A model from its file, with quantised weights as the numbers that they stand for, and fused norms beside what they are of. */
 export function readModel(file: string): OnnxModel {
-  return sumsApart(unpackQuantised(decodeModel(readWhole(file, wireLimits.bytes), file)));
+  return normsApart(sumsApart(unpackQuantised(decodeModel(readWhole(file, wireLimits.bytes), file))));
 }
 
 /** Decodes and checks a model as it is in the file; everything wrong with it is in one DiagnosticError. */

@@ -2,6 +2,7 @@ import onnxProto, { type onnx as proto } from "onnx-proto";
 import { fail, throwIfAny } from "../../ir/diagnostic.ts";
 import { type Dtype, onnxNumberOf } from "./dtype.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "./records.ts";
+import { inSinglePrecision } from "./single-precision.ts";
 import { int64Of, tensorBytes } from "./tensor-data.ts";
 
 const { onnx } = onnxProto;
@@ -42,7 +43,8 @@ export function extractSubgraph(
 ): Uint8Array {
   const needed = collectNeeded(model, inputs, outputs, options);
   const taken = [...inputs, ...needed.inputs];
-  const nodes = model.graph.nodes.filter((node) => needed.nodes.has(node));
+  const own = model.graph.nodes.filter((node) => needed.nodes.has(node));
+  const nodes = inSinglePrecision(model, own, needed.initializers);
   const message = onnx.ModelProto.create({
     irVersion: model.irVersion,
     producerName: "marillc",
@@ -156,11 +158,11 @@ function opsetsFor(model: OnnxModel, nodes: readonly OnnxNode[]): proto.IOperato
 
 function borderType(model: OnnxModel, name: string, options: ExtractOptions): BorderType {
   const given = options.types.get(name);
-  if (given) return given;
+  if (given) return inSingle(given);
   const { graph } = model;
   const info = graph.valueInfo.get(name) ?? [...graph.outputs, ...graph.inputs].find((value) => value.name === name);
   const dims = info?.dims;
-  if (info?.dtype && dims?.every((dim) => typeof dim === "number")) return { dtype: info.dtype, dims };
+  if (info?.dtype && dims?.every((dim) => typeof dim === "number")) return inSingle({ dtype: info.dtype, dims });
   return fail({
     code: "MRL0121",
     message: `the type of "${name}" at the border of the cut is not known`,
@@ -168,6 +170,11 @@ function borderType(model: OnnxModel, name: string, options: ExtractOptions): Bo
     help: "every input and output of a cut needs an element type and static dimensions",
   });
 }
+
+const inSingle = ({ dtype, dims }: BorderType): BorderType => ({
+  dtype: dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype,
+  dims,
+});
 
 function valueInfo(name: string, type: BorderType): proto.IValueInfoProto {
   const shape = { dim: type.dims.map((dimValue) => ({ dimValue })) };

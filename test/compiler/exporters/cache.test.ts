@@ -8,9 +8,11 @@ import { readModel } from "../../../compiler/onnx/decode.ts";
 import { importModel } from "../../../compiler/onnx/import.ts";
 import { settleInputs } from "../../../compiler/onnx/settled-inputs.ts";
 import { writeNpz } from "../../../compiler/weights/npz.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { type Tensor, tensor } from "../../../ir/weights.ts";
 import { marillc, marillcJson } from "../../cli/cli.ts";
 import { queryOnce } from "../../end-to-end/compiled.ts";
+import { declaredError, largestDifference } from "../../end-to-end/declared-error.ts";
+import { runImported } from "../import/recorded.ts";
 import { codesOf } from "../onnx/build.ts";
 
 const file = fileURLToPath(new URL("../../../fixtures/exporters/genai-llama-int4-prompt/model.onnx", import.meta.url));
@@ -101,6 +103,18 @@ describe("the command line on a decoder with a cache", () => {
       ]),
     ),
   );
+  /** From what the whole model computes in real numbers. */
+  const distance = (model: string, found: Tensor): number => {
+    const dims = new Map(Object.entries({ batch: 1, seq: 4, past: 0 }));
+    const exact = runImported(
+      importModel(settleInputs(readModel(model), dims), { dims }),
+      new Map([
+        ["input_ids", ids.tensor],
+        ["attention_mask", mask.tensor],
+      ]),
+    );
+    return largestDifference(found.data, exact.get("logits")!.data);
+  };
   const owned = ["--base", file, "--private", "*layers.1.*", "--calibrate", dir];
 
   it("names every output where none is asked for, and computes no other than those that are", async () => {
@@ -116,6 +130,17 @@ describe("the command line on a decoder with a cache", () => {
     // The client's own layer is a node that reads lengths and an empty past, whatever the program needs of them.
     const { outputs } = await queryOnce(out, [calibration]);
     expect([...outputs.keys()]).toEqual(["logits"]);
+    expect(distance(file, outputs.get("logits")!)).toBeLessThan(await declaredError(out, calibration));
+  }, 30_000);
+
+  it("a client computes layers of half precision in single precision, and their norms outside of attention", async () => {
+    const qwen = file.replace("genai-llama-int4-prompt", "genai-qwen3-fp16-next");
+    const out = join(dir, "half");
+    const owned16 = ["--base", qwen, "--private", "*layers.1.*", "--calibrate", dir, "--reveal", "logits:client"];
+    const made = await marillc("compile", qwen, ...sizes(0), ...owned16, "-o", out);
+    expect(made.err).toBe("");
+    const { outputs } = await queryOnce(out, [calibration]);
+    expect(distance(qwen, outputs.get("logits")!)).toBeLessThan(await declaredError(out, calibration));
   }, 30_000);
 
   it("check says the same", async () => {
