@@ -40,8 +40,10 @@ const mapOf = <T>(record: Readonly<Record<string, T>> = {}): ReadonlyMap<string,
 
 /** The model, its adapter where there is one, and who owns what. */
 function readOwned(options: CompileOptions, allowAllPublic: boolean) {
+  // The model first: what is wrong with it is told before what is wrong with its base.
+  const raw = readModel(options.model);
   const base = options.base === undefined ? undefined : openBase(options.base);
-  const whole = toldApart(readModel(options.model), base?.names);
+  const whole = toldApart(raw, base?.names);
   const { model: asked, reveal, left } = askedOutputs(whole, options.reveal);
   const read = settleInputs(asked, mapOf(options.dims), mapOf(options.fixed));
   const { model, adapter, before } = withAdapter(read, base, options);

@@ -162,11 +162,11 @@ export function storedTensors(model: OnnxModel): OnnxTensor[] {
 
 /**
  * What a model calls a single number of its own (`logit_scale`). Exporters count theirs (`val_41`, `/m/Constant_3`), or
- * call them as the function of torch that makes them: `zeros`, `full_like`; what a function of onnxscript gives the type
- * of its operand ends in `_cast`.
+ * call them as the function of torch that makes them: `zeros`, `full_like`. Softplus as onnxscript writes it has a threshold,
+ * cast to the type of its operand.
  */
 const bareName =
-  /^(?!.*_cast$|val|const|scalar|onnx|ort|m(in|ax)_val|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
+  /^(?!threshold(_cast)?$|val|const|scalar|onnx|ort|m(in|ax)_val|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
 
 /** Whether a name is one that a model gives. */
 const isOwnName = (name: string): boolean => !isOfCode(name) && (bareName.test(name) || name.includes("."));
@@ -188,7 +188,7 @@ function isConstant(
   const name = recovered?.name ?? source.name;
   const single = sizeOf(source.dims) <= 1;
   // A past of no places has no numbers to own.
-  if (sizeOf(source.dims) === 0) return true;
+  if (sizeOf(source.dims) === 0) return !parameterName.test(name);
   if (elementOf(source.dtype).kind !== "f32" || isFromCode(name, folded, single)) return true;
   if (recovered && (!bufferName.test(name) || parameterName.test(name))) return false;
   // What was computed from a number that the model keeps is as much its own as that number.
