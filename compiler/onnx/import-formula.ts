@@ -17,11 +17,12 @@ export function isFormula({ shape, data }: Tensor): boolean {
   return isMask(data) || isBand(shape, data) || progression(data) || geometric(data) || table(shape, data);
 }
 
+const plainFills: ReadonlySet<number> = new Set([0, 1, -1]);
+
 /** Additive masks, and fills with 0, ±1 or the absent score. Two other numbers may be a binary weight. */
 function isMask(data: Float64Array): boolean {
-  const plain = new Set([0, 1, -1]);
   const [first] = data;
-  if (data.every((value) => value === first)) return plain.has(first!) || first! <= absentScore;
+  if (data.every((value) => value === first)) return plainFills.has(first!) || first! <= absentScore;
   return data.every((value) => value === 0 || value <= absentScore);
 }
 
@@ -36,9 +37,10 @@ function isBand(shape: readonly number[], data: Float64Array): boolean {
   const [rows = 0, columns = 0] = shape.slice(-2);
   if (shape.length < 2 || rows < 2 || columns < 2 || data.length < leastBand || data.length % (rows * columns) !== 0)
     return false;
-  const values = new Set(data);
-  if (values.size > 2 || [...values].some((value) => Math.abs(value) > 1 && value > absentScore)) return false;
-  if ([...values].some((value) => value > absentScore && !Number.isInteger(value))) return false;
+  const [one] = data;
+  const other = data.find((value) => value !== one) ?? one!;
+  if (data.some((value) => value !== one && value !== other)) return false;
+  if (![one!, other].every((value) => value <= absentScore || plainFills.has(value))) return false;
   const of = (difference: number): number => (difference < 0 ? data[-difference * columns]! : data[difference]!);
   let changes = 0;
   for (let at = 2 - rows; at < columns; at++) changes += of(at) === of(at - 1) ? 0 : 1;

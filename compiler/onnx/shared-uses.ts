@@ -42,7 +42,10 @@ function byUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
   const uses = new Map<string, Use[]>();
   for (const node of graph.nodes) {
     node.inputs.forEach((name, place) => {
-      if (graph.initializers.has(name)) uses.set(name, [...(uses.get(name) ?? []), { node, place }]);
+      if (!graph.initializers.has(name)) return;
+      const all = uses.get(name);
+      if (all) all.push({ node, place });
+      else uses.set(name, [{ node, place }]);
     });
   }
   const fixed = new Set([
@@ -52,6 +55,7 @@ function byUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
   const prefix = wrapperOf(model, known);
   const initializers = new Map(graph.initializers);
   const edits = new Map<OnnxNode, Map<number, string>>();
+  const tried = new Map<string, number>();
   for (const [name, all] of uses) {
     const tensor = graph.initializers.get(name)!;
     if (fixed.has(name) || !/float/.test(tensor.dtype) || sizeOf(tensor.dims) <= 1) continue;
@@ -59,7 +63,7 @@ function byUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
     const claims = claimsOf(all, own === undefined ? undefined : stripPrefix(own, prefix), prefix, known);
     if (claims.size === 0) continue;
     for (const [claim, claimed] of claims) {
-      const fresh = freeName(claim, name, claimed, prefix, initializers);
+      const fresh = freeName(claim, name, claimed, prefix, initializers, tried);
       initializers.set(fresh, { ...tensor, name: fresh, from: tensor.from ?? name });
       for (const { node, place } of claimed) edits.set(node, new Map(edits.get(node)).set(place, fresh));
     }
@@ -91,7 +95,9 @@ function claimsOf(
     const claim = `${path}.${role}`;
     // Whether a head that the base does not name is tied to the embedding is a property of the architecture.
     if (claim === own || (isTable && !known?.has(claim))) continue;
-    claims.set(claim, [...(claims.get(claim) ?? []), use]);
+    const same = claims.get(claim);
+    if (same) same.push(use);
+    else claims.set(claim, [use]);
   }
   const told = own !== undefined && (known === undefined || known.has(own));
   const apart = [...claims.values()].flat().length < uses.length || claims.size > 1;
@@ -112,9 +118,12 @@ function freeName(
   [use]: readonly Use[],
   prefix: Prefix,
   taken: ReadonlyMap<string, OnnxTensor>,
+  tried: Map<string, number>,
 ): string {
   const whole = isProduct(use!.node) && use!.place === 1 ? `${name}:` : [...prefix, claim].join(".");
   let free = whole;
-  for (let n = 2; taken.has(free) || free === `${name}:`; n++) free = `${whole}${n}`;
+  let n = tried.get(whole) ?? 2;
+  for (; taken.has(free) || free === `${name}:`; n++) free = `${whole}${n}`;
+  tried.set(whole, n);
   return free;
 }

@@ -59,9 +59,12 @@ function hoisted(model: OnnxModel): OnnxModel {
     ...graph.nodes.flatMap(({ outputs }) => outputs),
   ]);
   const found = new Map<string, OnnxTensor>();
+  const tried = new Map<string, number>();
   const move = (tensor: OnnxTensor): string => {
     let name = tensor.name;
-    for (let n = 1; taken.has(name); n++) name = `${tensor.name}_${n}`;
+    let n = tried.get(name) ?? 1;
+    for (; taken.has(name); n++) name = `${tensor.name}_${n}`;
+    tried.set(tensor.name, n);
     taken.add(name);
     found.set(name, { ...tensor, name });
     return name;

@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
-import type { Ownership } from "../onnx/ownership.ts";
+import type { Ownership, Provenance } from "../onnx/ownership.ts";
 import type { OnnxModel } from "../onnx/records.ts";
 import { type Annotations, labelsOfNodes, type Notes } from "./annotate.ts";
 import type { OperatorCost } from "./cost.ts";
@@ -37,16 +37,29 @@ export interface Findings {
   readonly operators?: readonly OperatorCost[];
 }
 
+/** By the file's own names. A tensor that stands for several parameters is the server's if one of them is. */
+function linesOf(ownership: Ownership | undefined): ReadonlyMap<string, Provenance> {
+  const lines = new Map(ownership?.table.map((line) => [line.name, line]));
+  const found = new Map<string, Provenance>();
+  for (const { name, source } of ownership?.catalog.weights.values() ?? []) {
+    const line = lines.get(name);
+    for (const each of new Set([source.name, source.from ?? source.name])) {
+      if (line && found.get(each)?.label !== "server") found.set(each, line);
+    }
+  }
+  return found;
+}
+
 /** Who knows each tensor and each node's result, how it is computed, and what that costs for one query. */
 export function notesOf({ model, ownership, inputs, blockers, operators = [] }: Findings): Annotations {
   const lines = new Map(ownership?.table.map((line) => [line.name, line]));
-  const weights = ownership?.catalog.weights ?? new Map();
+  const stored = linesOf(ownership);
   const given = new Set(
     model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name)).map(({ name }) => name),
   );
   const labelOf = (name: string): Label => {
     if (given.has(name)) return inputs[name] ?? "client";
-    return lines.get(weights.get(name)?.name ?? "")?.label ?? "public";
+    return stored.get(name)?.label ?? "public";
   };
   const adapted = (ownership?.catalog.names.linears ?? []).filter(
     ({ module }) => module !== undefined && lines.get(`${module}.lora_B`)?.label === "server",
@@ -67,7 +80,7 @@ export function notesOf({ model, ownership, inputs, blockers, operators = [] }: 
     ];
   });
   const tensors = [...model.graph.initializers.values()].map(({ name, from = name }): [string, Notes] => {
-    const line = lines.get(weights.get(name)?.name ?? "");
+    const line = stored.get(name) ?? stored.get(from);
     const constant: Notes = { known_to: words.public, why: "a constant of the graph" };
     return [
       from,

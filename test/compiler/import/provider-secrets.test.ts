@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { afterAll, describe, expect, it } from "vitest";
+import { readModel } from "../../../compiler/onnx/decode.ts";
 import { importOwned } from "../../../compiler/owned.ts";
+import { notesOf } from "../../../compiler/report/model-notes.ts";
 import { type StoredTensor, writeSafetensors } from "../../../compiler/weights/safetensors.ts";
 import { tensor } from "../../../ir/weights.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
@@ -233,6 +235,14 @@ describe("a tensor that an exporter has merged of equal parameters", () => {
     expect(look(given, { private: ["norm1.*"] }).secrets).toEqual(["norm1.weight"]);
     // The base gives a start for each, so that a fresh model can be compiled.
     expect(look(given, { base: baseOf(gain(0, 1), gain(1, 2)) }).surrogate.missing).toEqual([]);
+  });
+
+  it("is marked as the server's in notes if one of its parameters is", () => {
+    const path = modelOf(byName);
+    const { ownership } = importOwned({ model: path, base: baseOf(gain(0), gain(1, 1)) });
+    const { tensors } = notesOf({ model: readModel(path), ownership, inputs: {}, blockers: [] });
+    expect(tensors.get("norm0.weight")!.known_to).toBe("server");
+    expect(tensors.get("onnx::MatMul_1")!.known_to).toBe("everyone");
   });
 
   it("has each name in an ONNX base that was merged too", () => {
