@@ -11,6 +11,7 @@ import { convolutionLowerings } from "./convolution.ts";
 import { depthSpaceLowerings } from "./depth-space.ts";
 import { einsumLowerings } from "./einsum.ts";
 import { elementaryLowerings } from "./elementary.ts";
+import { fourierLowerings } from "./fourier.ts";
 import { fusedLowerings } from "./fused.ts";
 import { fusedActivationLowerings } from "./fused-activation.ts";
 import { groupQueryLowerings } from "./group-query-attention.ts";
@@ -41,6 +42,7 @@ const tables: readonly LowerTable[] = [
   topKLowerings,
   linearLowerings,
   einsumLowerings,
+  fourierLowerings,
   integerLowerings,
   convolutionLowerings,
   transposedConvolutionLowerings,
