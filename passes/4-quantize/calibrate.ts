@@ -71,8 +71,18 @@ export function checkCalibration(
   const heavy = weightsBeyond(secure, ranges);
   // What they lead to is their fault alone.
   if (heavy.length > 0) return heavy;
-  const { values } = observe(secure, inputs);
+  const { values, undefinedAt } = observe(secure, inputs);
   const origins = new Map(opsOf(secure.module).map((op) => [op.result, op.origin]));
+  if (undefinedAt !== undefined)
+    return [
+      {
+        code: "MRL0507",
+        message: `%${undefinedAt} is not a number (NaN) with the private weights on the calibration inputs`,
+        at: origins.get(undefinedAt) || `%${undefinedAt}`,
+        because: ["a quotient by 0, or a norm of equal elements without an epsilon, has no value on shares either"],
+        help: "leave out the samples that the model has no answer to, or mend the node",
+      },
+    ];
   return [...values].flatMap(([id, { lo, hi }]) => {
     const bounds = ranges.get(id);
     const isWeight = Object.hasOwn(secure.module.params, id);
@@ -98,9 +108,13 @@ function weightsBeyond({ module, weights }: State, ranges: Calibration["ranges"]
   });
 }
 
-function observe({ module, weights }: State, runs: readonly ReadonlyMap<ValueId, Tensor>[]): Observation {
+function observe(
+  { module, weights }: State,
+  runs: readonly ReadonlyMap<ValueId, Tensor>[],
+): Observation & { readonly undefinedAt: ValueId | undefined } {
   const values = new Map<ValueId, Interval>();
   const inner = new Map<ValueId, Inner>();
+  let undefinedAt: ValueId | undefined;
   const interesting = opsOf(module).filter(measured);
   const readBy = new Map<ValueId, Op>(interesting.map((op) => [op.result, op]));
   const wanted = new Set(interesting.flatMap((op) => op.operands));
@@ -109,6 +123,7 @@ function observe({ module, weights }: State, runs: readonly ReadonlyMap<ValueId,
     interpret(module, weights, run, {
       observe: (id, value) => {
         include(values, id, extent(value));
+        if (undefinedAt === undefined && value.data.some(Number.isNaN)) undefinedAt = id;
         if (wanted.has(id)) seen.set(id, value);
         const op = readBy.get(id);
         if (op)
@@ -123,7 +138,7 @@ function observe({ module, weights }: State, runs: readonly ReadonlyMap<ValueId,
       },
     });
   }
-  return { values, inner };
+  return { values, inner, undefinedAt };
 }
 
 function extent({ data }: Tensor): Interval {
@@ -136,7 +151,9 @@ function extent({ data }: Tensor): Interval {
   return lo > hi ? { lo: 0, hi: 0 } : { lo, hi };
 }
 
+/** What is NaN says nothing: surrogates of private weights, zeros often, may lead to it where the weights do not. */
 function include(all: Map<ValueId, Interval>, id: ValueId, { lo, hi }: Interval): void {
+  if (Number.isNaN(lo) || Number.isNaN(hi)) return;
   const known = all.get(id) ?? { lo, hi };
   all.set(id, { lo: Math.min(known.lo, lo), hi: Math.max(known.hi, hi) });
 }

@@ -57,6 +57,28 @@ describe("what the fuzzer found", () => {
     expect(codes(model({ initializer: [...graph().initializer!, half], node: nodes }))).toEqual(["MRL0404"]);
   });
 
+  describe("a norm without an epsilon", () => {
+    /** The base's rows are equal; the model's are if `entry` is. */
+    const normed = (entry: (at: number) => number): Uint8Array => {
+      const weight = floatTensor(
+        "layer.weight",
+        [4, 4],
+        Array.from({ length: 16 }, (_, at) => entry(at)),
+      );
+      const gain = floatTensor("norm.weight", [4], [1, 1.5, 1, 1.25]);
+      const norm = withAttributes(node("LayerNormalization", ["h", "norm.weight"], ["y"]), { epsilon: { float: 0 } });
+      return model({ initializer: [weight, gain], node: [node("MatMul", ["x", "layer.weight"], ["h"]), norm] });
+    };
+
+    it("is refused where the model itself answers a sample with NaN", () => {
+      expect(codes(normed(() => 0.5))).toEqual(["MRL0507"]);
+    });
+
+    it("gives no bounds where the surrogate of private weights alone leads to NaN", () => {
+      expect(codes(normed((at) => ((at * 7) % 16) / 16))).toContain("MRL0505");
+    });
+  });
+
   it("a maximum over a million columns of padding is counted, not written out", () => {
     const attributes = { kernel_shape: [2, 2], pads: [1, 2 ** 20, 1, 1] };
     const nodes = [withAttributes(node("MaxPool", ["x"], ["y"]), attributes)];
