@@ -1,0 +1,108 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type FamilyResult, familyResult } from "./family-result.ts";
+import type { Outcome } from "./node-result.ts";
+
+/** `mpt-ts17-eager-static`: architecture, exporter and opset, attention. */
+const folderName = /^(.+)-(ts|dy)(\d+)-(?:eager|sdpa)-static$/;
+
+const columns = [
+  { key: "ts17", title: "TorchScript 17, eager" },
+  { key: "dy18", title: "dynamo 18, sdpa" },
+  { key: "dy20", title: "dynamo 20, eager" },
+] as const;
+
+interface Row {
+  readonly architecture: string;
+  readonly column: string;
+  /** Absent: torch does not export it, for the reason in `missing`. */
+  readonly result?: FamilyResult;
+  readonly missing?: string;
+}
+
+export interface ArchitectureReport {
+  readonly exports: number;
+  readonly passed: number;
+  /** Both tables, as Markdown. */
+  readonly text: string;
+}
+
+/**
+ * What one export makes. It is kept beside the export, so that a sweep of hours goes on where it stopped; without that
+ * file the export is run again. A fault of ours is an answer too.
+ */
+async function resultOf(folder: string): Promise<FamilyResult> {
+  const kept = join(folder, "result.json");
+  if (existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8")) as FamilyResult;
+  const result = await familyResult(folder).catch((error: unknown): FamilyResult => {
+    return { imported: { kind: "differs", because: `fault: ${String(error).split("\n")[0]}` }, operators: {} };
+  });
+  writeFileSync(kept, JSON.stringify(result));
+  return result;
+}
+
+/** Every export of a folder that fixtures/families/architectures.py wrote; `progress` is told each as it is done. */
+export async function architectureReport(
+  folder: string,
+  progress: (name: string) => void = () => {},
+): Promise<ArchitectureReport> {
+  const list = join(folder, "failed.json");
+  const failed = existsSync(list) ? (JSON.parse(readFileSync(list, "utf8")) as Record<string, string>) : {};
+  const rows: Row[] = [];
+  for (const name of [...new Set([...readdirSync(folder), ...Object.keys(failed)])].sort()) {
+    const [, architecture, exporter, opset] = folderName.exec(name) ?? [];
+    if (architecture === undefined) continue;
+    const row = { architecture, column: `${exporter}${opset}` };
+    const isWhole = existsSync(join(folder, name, "test_data_set_0", "output_0.pb"));
+    if (isWhole) rows.push({ ...row, result: await resultOf(join(folder, name)) });
+    else if (failed[name] !== undefined) rows.push({ ...row, missing: failed[name] });
+    progress(name);
+  }
+  const exported = rows.filter(({ result }) => result);
+  const passed = exported.filter(passes).length;
+  const count = `${passed} of ${exported.length} exports of ${new Set(rows.map(({ architecture }) => architecture)).size} architectures pass, on real numbers and on shares.`;
+  return { exports: exported.length, passed, text: [count, table(rows), reasons(rows)].join("\n\n") };
+}
+
+const passes = ({ result }: Row): boolean => result?.imported.kind === "passes" && result.secure?.kind === "passes";
+
+function table(rows: readonly Row[]): string {
+  const cell = (architecture: string, key: string): string => {
+    const row = rows.find((each) => each.architecture === architecture && each.column === key);
+    if (!row) return "";
+    if (!row.result) return "not exported";
+    return passes(row) ? "passes" : row.result.imported.kind === "passes" ? "import only" : "refused";
+  };
+  const lines = [...new Set(rows.map(({ architecture }) => architecture))].map(
+    (architecture) => `| ${[architecture, ...columns.map(({ key }) => cell(architecture, key))].join(" | ")} |`,
+  );
+  const head = ["architecture", ...columns.map(({ title }) => title)];
+  return [`| ${head.join(" | ")} |`, `|${" --- |".repeat(head.length)}`, ...lines].join("\n");
+}
+
+/** Why what does not pass does not: all blockers, each reason once. */
+function reasons(rows: readonly Row[]): string {
+  const lines = rows.flatMap(({ architecture, column, result, missing }) => {
+    const outcome = result && (result.imported.kind === "passes" ? result.secure : result.imported);
+    if (outcome?.kind === "passes") return [];
+    const [where, why] = outcome
+      ? [result.imported.kind === "passes" ? "on shares" : "import", because(outcome)]
+      : ["torch", missing ?? ""];
+    return [`| ${architecture} | ${column} | ${where} | ${why.replaceAll("|", "\\|").replace(/\s+/g, " ")} |`];
+  });
+  return ["| architecture | export | where | why |", "| --- | --- | --- | --- |", ...lines].join("\n");
+}
+
+/** Messages that differ in names and numbers alone are one reason, with a count. */
+function because(outcome: Exclude<Outcome, { kind: "passes" }>): string {
+  if (outcome.kind === "differs") return outcome.because;
+  const alike = new Map<string, { readonly text: string; count: number }>();
+  for (const { code, message } of outcome.because) {
+    const text = `${code}: ${message}`;
+    const key = text.replace(/%[\w.:/-]+|"[^"]*"/g, "%").replace(/-?\d[\d.]*(e[+-]?\d+)?/g, "#");
+    const known = alike.get(key);
+    if (known) known.count++;
+    else alike.set(key, { text, count: 1 });
+  }
+  return [...alike.values()].map(({ text, count }) => (count > 1 ? `${text} (${count} times alike)` : text)).join("; ");
+}
