@@ -22,5 +22,7 @@ it("tells of each kind by itself: opsets, what was run on shares, and its cost",
   expect(layers![0]).toBe("2 of 2 exports pass on real numbers, 1 of them on shares too.");
   const row = layers!.find((line) => line.startsWith("| lstm | TorchScript | 17 |"));
   expect(row!.split(" | ").slice(11, 12)).toEqual(["18r"]);
-  expect(layers!.at(-1)).toMatch(/^\| lstm-ts17-plain \| 12 \| \S+ of \S+ \| \d+ \|( [\d.]+ [kM]B \|){3}( \S+ m?s \|){3}$/);
+  expect(layers!.at(-1)).toMatch(
+    /^\| lstm-ts17-plain \| 12 \| \S+ of \S+ \| \d+ \|( [\d.]+ [kM]B \|){3}( \S+ m?s \|){3}$/,
+  );
 });
