@@ -5,7 +5,7 @@ import type { Dtype } from "./dtype.ts";
 import { isFormula } from "./import-formula.ts";
 import { parseNames } from "./module-path.ts";
 import { ownedIntegers } from "./owned-integers.ts";
-import type { OnnxGraph, OnnxModel, OnnxTensor } from "./records.ts";
+import type { OnnxGraph, OnnxModel, OnnxTensor, TensorSource } from "./records.ts";
 import { isRotary } from "./rotary-table.ts";
 import { roundedTo } from "./rounding.ts";
 import { factorNames, structuralNames } from "./structural.ts";
@@ -91,6 +91,7 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     counts.set(name, n + 1);
     return free;
   };
+  const readers = new Map<TensorSource, { readonly dims: readonly number[]; readonly tensor: () => Tensor }>();
   const stored = storedTensors(model);
   const widths = tableWidths(model.graph);
   const integers = ownedIntegers(
@@ -102,9 +103,15 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     const own = names.names.get(source.name);
     const tie = shared.get(source.name);
     const recovered = own ?? tie;
-    const tensor = once(() => readTensor(model, source));
+    // Parameters that a file has merged are read once.
+    const read = readers.get(source.source);
+    const tensor = read && sameShape(read.dims, source.dims) ? read.tensor : once(() => readTensor(model, source));
+    readers.set(source.source, { dims: source.dims, tensor });
     const isFactor = factors.has(source.name) && sizeOf(source.dims) > 1;
-    const isOwned = isFactor || integers.has(source.name) || known?.has(recovered?.name ?? source.name) === true;
+    const called = recovered?.name ?? source.name;
+    // What an exporter folded from rotary frequencies has their name and other numbers, which follow from the formula.
+    const isKnown = known?.has(called) === true && !(isBuffer(called) && recovered?.how === "folded");
+    const isOwned = isFactor || integers.has(source.name) || isKnown;
     if (
       structural.has(source.name) ||
       (!isOwned &&
@@ -175,6 +182,8 @@ const parameterName = /\.(weight|bias)$/;
 /** What models keep beside parameters: tables of positions. */
 const bufferName = /(^|[._])(inv_freq|rotary|rope|position_ids|cos|sin)/i;
 
+const isBuffer = (name: string): boolean => bufferName.test(name) && !parameterName.test(name);
+
 /**
  * Integers and booleans that choose places, and nameless single numbers, are part of the graph. So are nameless tables
  * that follow from the architecture by a formula; what has a parameter's name is a weight whatever its numbers are.
@@ -190,7 +199,7 @@ function isConstant(
   // A past of no places has no numbers to own.
   if (sizeOf(source.dims) === 0) return !parameterName.test(name);
   if (elementOf(source.dtype).kind !== "f32" || isFromCode(name, folded, single)) return true;
-  if (recovered && (!bufferName.test(name) || parameterName.test(name))) return false;
+  if (recovered && !isBuffer(name)) return false;
   // What was computed from a number that the model keeps is as much its own as that number.
   if (single) return !recovered && !bareName.test(source.name) && !folded.some(isOwnName);
   return isFormula(tensor()) || isRotary([name, ...folded], tensor(), source.dtype);

@@ -67,8 +67,8 @@ function onnxBase(path: string): Base {
 /** Tables that the base has by a parameter's name are part of it: a model may have trained its own. */
 function namedConstants({ model, constants, names }: WeightCatalog): readonly Entry[] {
   return storedTensors(model).flatMap((tensor) => {
-    const name = names.names.get(tensor.name)?.name;
-    if (name === undefined || !constants.has(tensor.name) || sizeOf(tensor.dims) <= 1) return [];
+    const { name, how } = names.names.get(tensor.name) ?? {};
+    if (name === undefined || how !== "kept" || !constants.has(tensor.name) || sizeOf(tensor.dims) <= 1) return [];
     return [{ name, transposed: false, read: () => readTensor(model, tensor) }];
   });
 }

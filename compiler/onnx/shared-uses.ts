@@ -1,3 +1,4 @@
+import { fail } from "../../ir/diagnostic.ts";
 import { sizeOf } from "../../ir/type.ts";
 import { modulePathOf, type Prefix, stripPrefix } from "./module-path.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "./records.ts";
@@ -25,6 +26,10 @@ const roles: Readonly<Record<string, readonly (string | undefined)[]>> = {
 };
 
 const roleNames: ReadonlySet<string> = new Set(["weight", "bias", "running_mean", "running_var"]);
+
+/** Numbers that parameters may have together, beside so many for each that the file stores: few are merged of many. */
+const leastRoom = 2 ** 20;
+const growth = 32;
 
 interface Use {
   readonly node: OnnxNode;
@@ -56,12 +61,16 @@ function byUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
   const initializers = new Map(graph.initializers);
   const edits = new Map<OnnxNode, Map<number, string>>();
   const tried = new Map<string, number>();
+  let room = leastRoom + growth * [...initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
   for (const [name, all] of uses) {
     const tensor = graph.initializers.get(name)!;
     if (fixed.has(name) || !/float/.test(tensor.dtype) || sizeOf(tensor.dims) <= 1) continue;
     const own = ownName(model, tensor);
     const claims = claimsOf(all, own === undefined ? undefined : stripPrefix(own, prefix), prefix, known);
     if (claims.size === 0) continue;
+    room -= claims.size * sizeOf(tensor.dims);
+    if (room < 0)
+      fail({ code: "MRL0433", message: "the weights of this model stand for too many parameters", at: model.file });
     for (const [claim, claimed] of claims) {
       const fresh = freeName(claim, name, claimed, prefix, initializers, tried);
       initializers.set(fresh, { ...tensor, name: fresh, from: tensor.from ?? name });

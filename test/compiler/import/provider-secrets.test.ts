@@ -245,6 +245,18 @@ describe("a tensor that an exporter has merged of equal parameters", () => {
     expect(tensors.get("onnx::MatMul_1")!.known_to).toBe("everyone");
   });
 
+  it("is refused where a few numbers would be any number of parameters", () => {
+    const count = 40_000;
+    const nodes = Array.from({ length: count }, (_, at) =>
+      norm(at, at === 0 ? "h" : `h${at}`, "norm0.weight", at === count - 1 ? "y" : `h${at + 1}`),
+    );
+    const wide = {
+      initializer: [floatTensor("norm0.weight", [rows * 32, width], numbers(rows * 32 * width, 3, 1))],
+      nodes,
+    };
+    expect(codesOf(() => look(wide, { base: baseOf() }))).toEqual(["MRL0433"]);
+  });
+
   it("has each name in an ONNX base that was merged too", () => {
     const base = modelOf(merged([0, 1]), "base");
     const other: Case = {
