@@ -63,7 +63,7 @@ test("check names every blocker at once, with its layer and what to do", async (
   ]);
   expect(json.blockers.map(({ at }) => /layers\.\d/.exec(at)?.[0])).toEqual(["layers.0", "layers.1"]);
   expect(json.blockers[0]!.help).toContain("evaluation mode");
-  expect((await marillc("check", file)).out).toMatch(/FAILED: 2 blockers\n$/);
+  expect((await marillc("check", file)).out).toMatch(/FAILED: 2 blockers, 2 reasons\n$/);
 });
 
 test("check says node, operator and layer of a blocker in fields of their own", async () => {
