@@ -1,4 +1,5 @@
 import { sizeOf } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
 import { isOfCode } from "./code-constants.ts";
 import { dtypeOf } from "./dtype.ts";
 import { isFormula } from "./import-formula.ts";
@@ -61,11 +62,32 @@ export function ownedIntegers(
     whole.flatMap((tensor) => {
       const name = stripPrefix(tensor.name, prefix);
       const named = (/^[A-Za-z_]\w*(\.\w+)+$/.test(name) && !isOfCode(name)) || known?.has(name) === true;
-      return (named || (real.has(tensor.name) && tensor.dtype !== "bool")) && !isFormula(readTensor(model, tensor))
-        ? [[tensor.name, name]]
-        : [];
+      const owned = named || (real.has(tensor.name) && tensor.dtype !== "bool");
+      const numbers = readTensor(model, tensor);
+      return owned && !isFormula(numbers) && (named || !isOfPlaces(numbers)) ? [[tensor.name, name]] : [];
     }),
   );
+}
+
+/** Differences of places, fewer of which may say anything. */
+const leastDifferences = 9;
+
+/**
+ * Distances of places and what is made of them on the way to learned biases: one number everywhere, or numbers that
+ * depend on column − row alone, along a line with at most two bends (a size, an end, a step).
+ */
+function isOfPlaces({ shape, data }: Tensor): boolean {
+  if (data.every((value) => value === data[0])) return true;
+  const [rows = 0, columns = 0] = shape.slice(-2);
+  if (shape.length < 2 || rows + columns - 1 < leastDifferences) return false;
+  const of = (difference: number): number => (difference < 0 ? data[-difference * columns]! : data[difference]!);
+  let bends = 0;
+  for (let at = 2 - rows; at < columns - 1; at++) bends += of(at + 1) - of(at) === of(at) - of(at - 1) ? 0 : 1;
+  if (bends > 2) return false;
+  return data.every((value, at) => {
+    const place = at % (rows * columns);
+    return value === of((place % columns) - Math.floor(place / columns));
+  });
 }
 
 /** Names that what a Cast makes real was computed from, through integers alone. */

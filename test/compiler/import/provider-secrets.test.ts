@@ -203,6 +203,39 @@ describe("integers", () => {
   });
 });
 
+describe("integers of places", () => {
+  const [places, few] = [8, 3];
+  const table = (extent: number, of: (row: number, column: number) => number): Case => {
+    const data = Array.from({ length: extent * extent }, (_, at) => of(Math.floor(at / extent), at % extent));
+    return {
+      initializer: [integers("t", [extent, extent], data)],
+      nodes: [
+        node("Abs", ["t"], ["u"]),
+        cast("u", "real"),
+        node("ReduceMax", ["real"], ["most"]),
+        node("Mul", ["h", "most"], ["y"]),
+      ],
+    };
+  };
+
+  it.each<[string, (row: number, column: number) => number]>([
+    ["distances", (row, column) => column - row],
+    ["steps behind a place", (row, column) => (column > row ? 16 : 0)],
+    ["distances up to an end", (row, column) => Math.max(row - column, 0)],
+    ["one number", () => 15],
+  ])("%s are part of the architecture", (_, of) => {
+    expect(look(table(places, of), { base: baseOf() }).secrets).toEqual([]);
+  });
+
+  it.each<[string, number, (row: number, column: number) => number]>([
+    ["one that is another number", places, (row, column) => (row === 5 && column === 2 ? 1 : column - row)],
+    ["buckets that may be trained", places, (row, column) => [0, 3, 1, 4, 1, 5, 9, 2][Math.abs(column - row)]!],
+    ["too few to tell", few, (row, column) => 7 * (column - row)],
+  ])("%s are not", (_, extent, of) => {
+    expect(codesOf(() => look(table(extent, of), { base: baseOf() }))).toEqual(["MRL0431"]);
+  });
+});
+
 describe("a tensor that an exporter has merged of equal parameters", () => {
   const norm = (at: number, from: string, weight: string, to: string): proto.INodeProto =>
     node("Mul", [from, weight], [to], at < 0 ? "" : `/norm${at}/Mul`);
