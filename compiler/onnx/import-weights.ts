@@ -205,6 +205,10 @@ function isConstant(
   return isFormula(tensor()) || isRotary([name, ...folded], tensor(), source.dtype);
 }
 
+/** Whether a weight is a table of positions that follows from the architecture, by its name and by its numbers. */
+export const isPositions = ({ name, source, tensor }: Weight): boolean =>
+  isBuffer(name) && (isFormula(tensor()) || isRotary([name], tensor(), source.dtype));
+
 /** Whether a tensor that nothing but the file names is part of the graph. */
 export const isArchitecture = (source: OnnxTensor, tensor: () => Tensor): boolean =>
   isConstant(source, undefined, tensor);

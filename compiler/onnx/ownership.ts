@@ -2,7 +2,7 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { Adapter } from "../weights/peft.ts";
-import { catalogWeights, sameTensor, type Weight, type WeightCatalog } from "./import-weights.ts";
+import { catalogWeights, isPositions, sameTensor, type Weight, type WeightCatalog } from "./import-weights.ts";
 import type { Base, BaseTensor } from "./ownership-base.ts";
 import { differences, digestOf, digestOfNumbers, digestsOf } from "./ownership-bytes.ts";
 import { createPlaces, type Places } from "./ownership-places.ts";
@@ -100,6 +100,10 @@ function judge(
   if (before) {
     counterparts.set(weight.name, { name: weight.name, tensor: before });
     return { label: "server", why: `of the adapter ${options.adapter!.folder}, in the place of the model's` };
+  }
+  // A pattern that stands for everything names tables of positions too: where the base has the same, they are nobody's.
+  if (found && isPositions(weight) && differences(weight.tensor(), found.tensor, weight.source.dtype) === 0) {
+    return { label: "public", why: `equal to ${found.name} of ${base!.path}, and known from the architecture` };
   }
   const named = options.private?.find((pattern) => isNamedBy(weight, pattern));
   if (named !== undefined) return { label: "server", why: `named by --private ${named}` };
