@@ -42,6 +42,8 @@ export const thresholdClip = defineProtocol({
   operandWidths: (spec) => [widthOf(spec)],
   refuses: (spec) => {
     if (Number(spec.attrs.lo) > Number(spec.attrs.hi)) return "its bounds are out of order";
+    const { lo = 0, hi = 0 } = boundsOf(spec);
+    if (!Number.isSafeInteger(lo) || !Number.isSafeInteger(hi)) return "its bounds need more than 53 bits";
     return unequalScales(...spec.operands, spec.result) ?? tooWide(widthOf(spec), comparisonOf(spec));
   },
   variants: (spec) => comparisonVariants(widthOf(spec)),

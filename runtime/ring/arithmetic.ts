@@ -38,18 +38,20 @@ export function mulInteger(a: RingTensor, b: IntTensor): RingTensor {
   return mul(a, fromIntegers(b, a.width));
 }
 
-/** a + n mod 2^width. @throws RangeError if n is not a safe integer. */
+/** a + n mod 2^width. @throws RangeError if n is no integer below 2^53 and no multiple of 2^32 below 2^85. */
 export function addConstant(a: RingTensor, n: number): RingTensor {
   return add(a, constant(n, a.width));
 }
 
-/** a · n mod 2^width. @throws RangeError if n is not a safe integer. */
+/** a · n mod 2^width. @throws RangeError as `addConstant`. */
 export function mulConstant(a: RingTensor, n: number): RingTensor {
   return mul(a, constant(n, a.width));
 }
 
 function constant(n: number, width: number): RingTensor {
-  if (!Number.isSafeInteger(n)) throw new RangeError(`constant ${n} is not an integer below 2^53`);
+  // Beyond 2^53 a number may have been rounded; one of few bits, such as the bound of an octave, was not.
+  if (!Number.isSafeInteger(n) && !Number.isSafeInteger(n / 2 ** 32))
+    throw new RangeError(`constant ${n} is not an integer below 2^53, nor a multiple of 2^32`);
   return residue(n, width);
 }
 

@@ -90,9 +90,17 @@ test("integers and constants agree with bigint at every width", () => {
 
 test("integers that a double cannot hold are refused", () => {
   const one = tensorOf([1], 64, [1n]);
-  expect(() => addConstant(one, 2 ** 53)).toThrow(RangeError);
+  expect(() => addConstant(one, 2 ** 53 + 2)).toThrow(RangeError);
   expect(() => mulConstant(one, 0.5)).toThrow(RangeError);
   expect(() => mulInteger(one, integers([2], Float64Array.of(1, 0.5)))).toThrow(/element 1/);
+});
+
+test("a power of 2 is a constant of any ring, however large", () => {
+  const one = tensorOf([1], 64, [1n]);
+  for (let k = 53; k < 64; k++) {
+    expect(addConstant(one, 2 ** k)).toEqual(tensorOf([1], 64, [1n + 2n ** BigInt(k)]));
+    expect(addConstant(one, -(2 ** k))).toEqual(tensorOf([1], 64, [BigInt.asUintN(64, 1n - 2n ** BigInt(k))]));
+  }
 });
 
 test("bitAt picks the addressed bit of a word", () => {
