@@ -20,6 +20,10 @@ const { values: options } = parseArgs({
 const progress = (line) => process.stderr.write(`\r\x1b[K${line}`);
 
 const chosen = questions.filter(({ title }) => options.only === undefined || title === options.only);
+if (chosen.length === 0) {
+  const titles = questions.map(({ title }) => `"${title}"`).join(", ");
+  throw new Error(`--only: expected ${titles}, found "${options.only}"`);
+}
 const gains = new Map(chosen.map((question) => [question.title, gainsOf(counted, question, progress)]));
 const tables = new Map([...gains].map(([title, rows]) => [title, gainsTable(rows)]));
 if (chosen.length === questions.length) {
