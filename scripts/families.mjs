@@ -17,6 +17,7 @@ const { exports, passed, texts } = await familyReport(folder, {
   progress: (name) => console.error(name),
   ...(values.shares && { shares: new RegExp(values.shares) }),
 });
+if (exports === 0) throw new Error(`${folder}: expected folders that fixtures/families/export.py wrote, found none`);
 for (const [kind, text] of texts) console.log(`## ${kind}\n\n${text}\n`);
 if (values.write) {
   const end = "\n<!-- end -->";

@@ -82,7 +82,7 @@ export function costTable(exports: readonly Export[], columns: readonly string[]
 }
 
 /** Every export that does not pass, where, and all that is said against it. */
-export function exceptionTable(exports: readonly Export[]): string | undefined {
+export function exceptionTable(exports: readonly Pick<Export, "name" | "result">[]): string | undefined {
   const rows = exports.flatMap(({ name, result: { imported, secure } }) =>
     [["import", imported] as const, ["on shares", secure] as const].flatMap(([where, outcome]) =>
       !outcome || outcome.kind === "passes" ? [] : [[name, where, reasons(outcome)]],

@@ -85,7 +85,7 @@ export async function familyReport(folder: string, { shares, progress }: FamilyO
     const parts = folderName.exec(name);
     if (!parts || !existsSync(join(folder, name, "model.onnx"))) continue;
     const [, family, exporter, opset, attention, option] = parts as unknown as [string, string, "ts", ...string[]];
-    const result = await familyResult(join(folder, name), !shares || shares.test(name));
+    const result = await familyResult(join(folder, name), { shares: !shares || shares.test(name) });
     const column = columnOf(kindOf(family), option!, attention);
     exports.push({ name, family, exporter, opset: Number(opset), column, result });
     progress?.(name);

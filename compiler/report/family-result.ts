@@ -161,11 +161,14 @@ async function secureAt(recorded: RecordedModel, weight: number): Promise<Secure
 }
 
 /** One folder in the layout of the ONNX project's test data: through the import, and through the parties. */
-export async function familyResult(folder: string, shares = true): Promise<FamilyResult> {
+export async function familyResult(
+  folder: string,
+  { shares = true, fixed }: { readonly shares?: boolean; readonly fixed?: ReadonlyMap<string, number> } = {},
+): Promise<FamilyResult> {
   let operators: FamilyResult["operators"] = {};
   let recorded: RecordedModel | undefined;
   const imported = await refusable(async () => {
-    recorded = readRecordedModel(folder);
+    recorded = readRecordedModel(folder, fixed);
     const result = importedResult(recorded);
     operators = result.operators;
     return result.imported;

@@ -24,14 +24,14 @@ export interface RecordedModel {
 }
 
 /** A folder in the layout of the ONNX project's test data, its tensors by their names. */
-export function readRecordedModel(folder: string): RecordedModel {
+export function readRecordedModel(folder: string, fixed: RecordedModel["fixed"] = new Map()): RecordedModel {
   const file = join(folder, "model.onnx");
   const data = join(folder, "test_data_set_0");
   const read = (kind: "input" | "output"): ReadonlyMap<string, Tensor> => {
     const tensors = filesOf(data, kind).map((each): OnnxTensor => decodeTensorFile(readFileSync(each), each));
     return new Map(tensors.map((tensor) => [tensor.name, contentOf(tensor)]));
   };
-  return { file, data, model: readModel(file), inputs: read("input"), outputs: read("output"), fixed: new Map() };
+  return { file, data, model: readModel(file), inputs: read("input"), outputs: read("output"), fixed };
 }
 
 export const filesOf = (data: string, kind: "input" | "output"): readonly string[] =>

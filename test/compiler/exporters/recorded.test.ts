@@ -10,10 +10,8 @@ const folder = fileURLToPath(new URL("../../../fixtures/exporters", import.meta.
 const names = foldersOf(folder).filter((name) => name.includes("-"));
 
 /** Behind a past it must be known which places are filled: all of them. */
-function recorded(name: string): RecordedModel {
-  const model = readRecordedModel(join(folder, name));
-  return name.endsWith("-next") ? { ...model, fixed: new Map([["attention_mask", 1]]) } : model;
-}
+const recorded = (name: string): RecordedModel =>
+  readRecordedModel(join(folder, name), new Map(name.endsWith("-next") ? [["attention_mask", 1]] : []));
 
 const recognised: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "fused-bert-ts14-eager-static": { attention: 2, "layer-norm": 5, gelu: 2 },
