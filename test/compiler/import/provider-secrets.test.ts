@@ -1,91 +1,28 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { readModel } from "../../../compiler/onnx/decode.ts";
 import { importOwned } from "../../../compiler/owned.ts";
 import { notesOf } from "../../../compiler/report/model-notes.ts";
-import { type StoredTensor, writeSafetensors } from "../../../compiler/weights/safetensors.ts";
-import { tensor } from "../../../ir/weights.ts";
+import type { StoredTensor } from "../../../compiler/weights/safetensors.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
-import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../onnx/build.ts";
-import { runImported } from "./recorded.ts";
-
-const dir = mkdtempSync(join(tmpdir(), "marillc-secrets-"));
-afterAll(() => rmSync(dir, { recursive: true }));
-
-const [rows, width] = [2, 4];
-/** [in, out], as an exporter stores it; a base has the transpose. */
-const first = numbers(width * width, 1, 0.5);
-const second = numbers(width * width, 2, 0.5);
-const vector = numbers(width, 3, 0.5);
-const turned = (matrix: readonly number[]): number[] =>
-  matrix.map((_, at) => matrix[(at % width) * width + Math.floor(at / width)]!);
-
-type Values = readonly number[];
-const stored = (name: string, shape: readonly number[], values: Values, dtype: "float32" | "int64" = "float32") => {
-  const bytes = dtype === "float32" ? Float32Array.from(values) : BigInt64Array.from(values, (value) => BigInt(value));
-  return { name, dtype, shape, bytes: new Uint8Array(bytes.buffer) } satisfies StoredTensor;
-};
-const publicLayer = stored("fc0.weight", [width, width], turned(first));
-
-function baseOf(...more: readonly StoredTensor[]): string {
-  const path = join(dir, "base.safetensors");
-  writeFileSync(path, writeSafetensors([publicLayer, ...more]));
-  return path;
-}
-
-const integers = (name: string, dims: number[], values: Values, dataType = 7): proto.ITensorProto =>
-  dataType === 7 ? { name, dims, dataType, int64Data: [...values] } : { name, dims, dataType, int32Data: [...values] };
-const cast = (from: string, to: string): proto.INodeProto => ({
-  ...node("Cast", [from], [to]),
-  attribute: [{ name: "to", type: 2, i: 1 }],
-});
-const constant = (output: string, attribute: proto.IAttributeProto): proto.INodeProto => ({
-  ...node("Constant", [], [output]),
-  attribute: [attribute],
-});
-const layer = (at: number, from: string, weight: string, to: string): proto.INodeProto =>
-  node("MatMul", [from, weight], [to], `/fc${at}/MatMul`);
-
-interface Case {
-  readonly initializer: readonly proto.ITensorProto[];
-  readonly nodes: readonly proto.INodeProto[];
-}
-
-/** A public layer x → h, then what is tried, h → y. */
-function modelOf({ initializer, nodes }: Case, name = "model"): string {
-  const path = join(dir, `${name}.onnx`);
-  const graph = {
-    name,
-    initializer: [floatTensor("onnx::MatMul_1", [width, width], first), ...initializer],
-    input: [floatInfo("x", rows, width)],
-    output: [floatInfo("y", rows, width)],
-    node: [layer(0, "x", "onnx::MatMul_1", "h"), ...nodes],
-  };
-  writeFileSync(path, modelBytes(graph));
-  return path;
-}
-
-/** Names of private weights, and the model's result. */
-function look(given: Case, options: { readonly base?: string; readonly private?: readonly string[] }) {
-  const { imported, ownership, surrogate } = importOwned(
-    { model: modelOf(given), ...options },
-    { allowAllPublic: true },
-  );
-  const x = tensor([rows, width], Float64Array.from(numbers(rows * width, 9, 0.5)));
-  const [y] = [...runImported(imported, new Map([["x", x]])).values()];
-  const secrets = ownership.table.filter(({ label }) => label === "server").map((line) => line.name);
-  const labels = Object.entries(imported.module.params).flatMap(([id, key]) =>
-    imported.module.values[id]!.type.label === "server" ? [imported.stored.get(key)!.weight] : [],
-  );
-  // What is computed with is labelled as the table says.
-  expect(new Set(labels)).toEqual(new Set(secrets));
-  return { secrets, y: [...y!.data], why: ownership.table.map(({ why }) => why), surrogate };
-}
-
-const add = (value: string): proto.INodeProto => node("Add", ["h", value], ["y"], "/fc1/Add");
+import { codesOf, floatInfo, floatTensor, node } from "../onnx/build.ts";
+import {
+  add,
+  baseOf,
+  type Case,
+  constant,
+  first,
+  layer,
+  look,
+  modelOf,
+  rows,
+  second,
+  stored,
+  turned,
+  type Values,
+  vector,
+  width,
+} from "./secrets.ts";
 
 describe("numbers of the provider's, whatever form the file has for them", () => {
   const asInitializer: Case = { initializer: [floatTensor("fc1.bias", [width], vector)], nodes: [add("fc1.bias")] };
@@ -160,79 +97,6 @@ describe("numbers of the provider's, whatever form the file has for them", () =>
     expect(secrets).toEqual(["k_1"]);
     const plain = { initializer: [floatTensor("fc1.bias", [width], numbers(width, 4, 0.5))], nodes: [add("fc1.bias")] };
     expect(y).toEqual(look(plain, { private: ["fc1.*"] }).y);
-  });
-});
-
-describe("integers", () => {
-  const q = numbers(width * width, 5, 90).map(Math.round);
-  const scaled: Case = {
-    initializer: [integers("fc1.q", [width, width], q, 3), floatTensor("fc1.s", [width], [0.01, 0.02, 0.01, 0.03])],
-    nodes: [cast("fc1.q", "real"), node("Mul", ["real", "fc1.s"], ["w"]), layer(1, "h", "w", "y")],
-  };
-
-  it("that are made real are a weight, as quantised models have them", () => {
-    expect(look(scaled, { base: baseOf() }).secrets).toEqual(["fc1.q", "fc1.s"]);
-    expect(look(scaled, { private: ["fc1.q"] }).secrets).toContain("fc1.q");
-    const known = baseOf(
-      stored("fc1.q", [width, width], q, "int64"),
-      stored("fc1.s", [width], [0.01, 0.02, 0.01, 0.03]),
-    );
-    expect(look(scaled, { base: known }).secrets).toEqual([]);
-  });
-
-  it.each<[string, Case]>([
-    [
-      "computed with before",
-      {
-        initializer: [integers("t", [width, width], q), integers("one", [1], [1])],
-        nodes: [node("Add", ["t", "one"], ["u"]), cast("u", "w"), layer(1, "h", "w", "y")],
-      },
-    ],
-    [
-      "with a parameter's name",
-      {
-        initializer: [integers("fc1.order", [width], [2, 0, 3, 1])],
-        nodes: [{ ...node("Gather", ["h", "fc1.order"], ["y"]), attribute: [{ name: "axis", type: 2, i: 1 }] }],
-      },
-    ],
-  ])("%s are refused where nothing proves them public", (_, given) => {
-    expect(codesOf(() => look(given, { base: baseOf() }))).toEqual(["MRL0431"]);
-    const [{ name, dims, int64Data }] = given.initializer as [proto.ITensorProto];
-    const same = stored(name!, dims as number[], int64Data as number[], "int64");
-    expect(look(given, { base: baseOf(same) }).secrets).toEqual([]);
-  });
-});
-
-describe("integers of places", () => {
-  const [places, few] = [8, 3];
-  const table = (extent: number, of: (row: number, column: number) => number): Case => {
-    const data = Array.from({ length: extent * extent }, (_, at) => of(Math.floor(at / extent), at % extent));
-    return {
-      initializer: [integers("t", [extent, extent], data)],
-      nodes: [
-        node("Abs", ["t"], ["u"]),
-        cast("u", "real"),
-        node("ReduceMax", ["real"], ["most"]),
-        node("Mul", ["h", "most"], ["y"]),
-      ],
-    };
-  };
-
-  it.each<[string, (row: number, column: number) => number]>([
-    ["distances", (row, column) => column - row],
-    ["steps behind a place", (row, column) => (column > row ? 16 : 0)],
-    ["distances up to an end", (row, column) => Math.max(row - column, 0)],
-    ["one number", () => 15],
-  ])("%s are part of the architecture", (_, of) => {
-    expect(look(table(places, of), { base: baseOf() }).secrets).toEqual([]);
-  });
-
-  it.each<[string, number, (row: number, column: number) => number]>([
-    ["one that is another number", places, (row, column) => (row === 5 && column === 2 ? 1 : column - row)],
-    ["buckets that may be trained", places, (row, column) => [0, 3, 1, 4, 1, 5, 9, 2][Math.abs(column - row)]!],
-    ["too few to tell", few, (row, column) => 7 * (column - row)],
-  ])("%s are not", (_, extent, of) => {
-    expect(codesOf(() => look(table(extent, of), { base: baseOf() }))).toEqual(["MRL0431"]);
   });
 });
 
