@@ -2,7 +2,7 @@
 // Needs `npm run build` before, and python fixtures/families/architectures.py <folder>. Prints the tables of
 // docs/architectures.md; --write puts them there.
 import { readFileSync, writeFileSync } from "node:fs";
-import { architectureReport } from "../dist/compiler/report/architectures.js";
+import { architectureReport } from "../dist/scripts/tables/architectures.js";
 
 const page = new URL("../docs/architectures.md", import.meta.url);
 const [begin, end] = ["<!-- npm run architectures -->\n", "\n<!-- end -->"];

@@ -3,7 +3,7 @@
 // Prints the tables of docs/exporters.md; --write puts them there.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { exporterReport } from "../dist/compiler/report/exporters.js";
+import { exporterReport } from "../dist/scripts/tables/exporters.js";
 
 const page = new URL("../docs/exporters.md", import.meta.url);
 const [begin, end] = ["<!-- npm run exporters -->\n", "\n<!-- end -->"];

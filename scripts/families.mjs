@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { familyReport } from "../dist/compiler/report/families.js";
+import { familyReport } from "../dist/scripts/tables/families.js";
 
 const page = new URL("../docs/families.md", import.meta.url);
 const { values, positionals } = parseArgs({

@@ -2,7 +2,7 @@
 // Needs `npm run build` before. Prints the tables of docs/operators.md; --check fails where the page shows others.
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { operatorReport } from "../dist/compiler/report/operators.js";
+import { operatorReport } from "../dist/scripts/tables/operators.js";
 
 const given = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
 const folder = given ?? fileURLToPath(new URL("../../shared/onnx-node", import.meta.url));

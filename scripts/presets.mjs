@@ -1,7 +1,7 @@
 // What each function costs as each system computes it: npm run presets [-- --check]
 // Needs `npm run build` before. Prints the tables of docs/presets.md; --check fails where the page shows others.
 import { readFileSync } from "node:fs";
-import { presetTable, publishedTable } from "../dist/compiler/report/presets.js";
+import { presetTable, publishedTable } from "../dist/scripts/tables/presets.js";
 
 const tables = [presetTable(), publishedTable()];
 console.log(tables.join("\n\n"));

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { Project } from "ts-morph";
 import { describe, expect, test } from "vitest";
 
@@ -10,12 +10,76 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   ir: [],
   passes: ["ir", "runtime/protocols"],
-  targets: ["ir", "passes", "runtime/protocols", "runtime/program.ts", "runtime/ring/tensor.ts", "runtime/steps.ts"],
+  targets: ["ir", "passes", "runtime/protocols", "runtime/program", "runtime/ring/tensor.ts", "runtime/core"],
   compiler: ["ir", "passes", "targets", "runtime"],
 };
 const layers = Object.keys(allowed);
-/** Single files of another layer are named for their types. */
-const forTypes = (permitted: string): boolean => permitted.endsWith(".ts");
+/** Of these another layer takes types alone. */
+const typesOnly = ["runtime/program", "runtime/ring/tensor.ts", "runtime/core"];
+
+/**
+ * The rooms of a layer in the order in which data passes them: the list of ARCHITECTURE.md. A room imports itself and
+ * rooms before it, so that no arrow runs back up. A file belongs to the longest name that its path begins with.
+ */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  runtime: [
+    "ring",
+    "platform",
+    "core",
+    "correlations",
+    "protocols/kit",
+    "protocols/boundary",
+    "protocols/comparison",
+    "protocols/arithmetic",
+    "protocols/truncation",
+    "protocols/nonlinear",
+    "protocols/ordering",
+    "protocols/softmax",
+    "protocols/lookup",
+    "protocols/families/beaver",
+    "protocols/families/a2b",
+    "protocols/families/sigma",
+    "protocols/families/replicated",
+    "protocols",
+    "program",
+    "transport",
+    "session",
+  ],
+  passes: ["1-split", "2-rewrite", "3-approximate", "4-quantize", "5-select", "6-schedule"],
+  compiler: [
+    "tensors/files",
+    "tensors",
+    "onnx/format",
+    "onnx/weights",
+    "onnx/normalize",
+    "onnx/import/graph",
+    "onnx/import/fuse",
+    "onnx/import/lower",
+    "onnx/import",
+    "inputs",
+    "ownership",
+    "adapters",
+    "load",
+    "decode",
+    "build",
+    "audit",
+    "compile",
+    "keys",
+    "run",
+    "services",
+    "report/cost",
+    "report/text",
+    "estimate",
+    "student",
+    "cli",
+  ],
+};
+
+/** Files at the root of a layer: its door, and in passes what every pass needs. */
+const loose: Readonly<Record<string, readonly string[]>> = {
+  runtime: ["index.ts", "node.ts"],
+  compiler: ["index.ts"],
+};
 
 /** What a browser cannot load, and the only files of the runtime that may name it. */
 const nodeOnly = /^runtime\/(node\.ts|platform\/node\.ts|transport\/(tls|socket|worker|greeting|identity)\.ts)$/;
@@ -54,16 +118,40 @@ function readEdges(): {
 const { files, inner, outer } = readEdges();
 const layerOf = (file: string): string => file.split("/")[0]!;
 
+/** Where a file's room is in the order of its layer; undefined: at the root of the layer. */
+function roomOf(file: string): number | undefined {
+  const [layer, ...rest] = file.split("/");
+  const all = rooms[layer!] ?? [];
+  const [longest] = all.filter((room) => rest.join("/").startsWith(`${room}/`)).sort((a, b) => b.length - a.length);
+  return longest === undefined ? undefined : all.indexOf(longest);
+}
+
 describe("layers", () => {
   test("every import stays within the table", () => {
     const wrong = inner.filter(({ from, to, typeOnly }) => {
       const layer = layerOf(from);
       if (layerOf(to) === layer) return false;
-      return !allowed[layer]!.some((permitted) =>
-        forTypes(permitted) ? typeOnly && to === permitted : to.startsWith(`${permitted}/`),
+      return !allowed[layer]!.some(
+        (permitted) =>
+          (to === permitted || to.startsWith(`${permitted}/`)) &&
+          (layer === "compiler" || typeOnly || !typesOnly.includes(permitted)),
       );
     });
     expect(wrong).toEqual([]);
+  });
+
+  test.each(Object.keys(rooms))("no import of %s runs back up its rooms", (layer) => {
+    const wrong = inner.filter(({ from, to }) => {
+      if (layerOf(from) !== layer || layerOf(to) !== layer) return false;
+      const [here, there] = [roomOf(from), roomOf(to)];
+      return here !== undefined && there !== undefined && there > here;
+    });
+    expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+
+  test.each(Object.keys(loose))("every file of %s is in a room, but for its door", (layer) => {
+    const outside = files.filter((file) => layerOf(file) === layer && roomOf(file) === undefined);
+    expect(outside).toEqual(loose[layer]!.map((name) => `${layer}/${name}`));
   });
 
   test("there are no cycles between files", () => {
@@ -111,17 +199,18 @@ describe("one file, its test, one line", () => {
   test("every protocol is exported by one statement of runtime/protocols/index.ts and has a test of its name", () => {
     const exported = inner
       .filter(({ from }) => from === "runtime/protocols/index.ts")
-      .map(({ to }) => basename(to, ".ts"));
+      .map(({ to }) => relative("runtime/protocols", to).replace(/\.ts$/, ""));
     expect(new Set(exported).size).toBe(exported.length);
     for (const name of exported) {
       expect(existsSync(join(root, `runtime/protocols/${name}.ts`)), `runtime/protocols/${name}.ts`).toBe(true);
       expect(existsSync(join(root, `test/runtime/protocols/${name}.test.ts`)), `test of ${name}`).toBe(true);
     }
-    const declaring = readdirSync(join(root, "runtime/protocols")).filter((file) => {
-      const text = readFileSync(join(root, "runtime/protocols", file), "utf8");
-      return /^export const \w+ = \w+Protocol\(/m.test(text);
-    });
-    expect(declaring.map((file) => basename(file, ".ts")).sort()).toEqual([...exported].sort());
+    const declaring = files.filter(
+      (file) =>
+        file.startsWith("runtime/protocols/") &&
+        /^export const \w+ = \w+Protocol\(/m.test(readFileSync(join(root, file), "utf8")),
+    );
+    expect(declaring.sort()).toEqual(exported.map((name) => `runtime/protocols/${name}.ts`).sort());
   });
 });
 
@@ -145,7 +234,7 @@ describe("cryptography", () => {
       .map(({ from }) => from)
       .filter((file) => !file.startsWith("runtime/platform/"));
     const named = outer.filter(({ to }) => to === "#platform").map(({ from }) => from);
-    expect([...new Set([...users, ...named])]).toEqual(["runtime/random.ts"]);
+    expect([...new Set([...users, ...named])]).toEqual(["runtime/core/random.ts"]);
   });
 });
 

@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { formatDiagnostic } from "../../ir/diagnostic.ts";
-import { checkFlow } from "../flow/check.ts";
-import { statementText, verdictText } from "../flow/statement.ts";
-import { readWhole } from "../weights/store.ts";
+import { checkFlow } from "../audit/check.ts";
+import { statementText, verdictText } from "../audit/statement.ts";
+import { readWhole } from "../tensors/files/store.ts";
 import type { Outcome } from "./command.ts";
 import { withHelp } from "./help.ts";
 

@@ -1,5 +1,5 @@
-import { startDealer } from "../run/services/dealer.ts";
-import { defaultMaxDealtBytes } from "../run/services/program-frame.ts";
+import { startDealer } from "../services/dealer.ts";
+import { defaultMaxDealtBytes } from "../services/program-frame.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { identityOf, identityOption, listenOption, untilInterrupted } from "./network-options.ts";
 import { addressOf, countOf } from "./values.ts";

@@ -1,8 +1,8 @@
 import color from "picocolors";
-import type { Role } from "../../runtime/steps.ts";
+import type { Role } from "../../runtime/core/steps.ts";
 import { readIdentity } from "../keys/index.ts";
-import { table } from "../report/table.ts";
-import { examineMachine, examineParty, type Finding } from "../run/doctor.ts";
+import { table } from "../report/text/table.ts";
+import { examineMachine, examineParty, type Finding } from "../services/doctor.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { addressOf } from "./values.ts";
 

@@ -1,7 +1,8 @@
-import { errorBound } from "../report/error-bound.ts";
-import { named } from "../report/names.ts";
-import { costLine, timeLine } from "../report/run-text.ts";
-import { loadManifest, loadPart, partyFolder } from "../run/build-parts.ts";
+import { loadManifest, loadPart, partyFolder } from "../build/build-parts.ts";
+import { named } from "../build/party-names.ts";
+import { readTokenizer, type TextTokens } from "../inputs/tokenizer.ts";
+import { errorBound } from "../report/cost/error-bound.ts";
+import { costLine, timeLine } from "../report/text/run-text.ts";
 import { openClientPart } from "../run/client-part.ts";
 import { type Evaluation, evaluate, type Question, readQuestions } from "../run/evaluate.ts";
 import { feedsOf, windowOf } from "../run/generate.ts";
@@ -10,7 +11,6 @@ import { openOnnx } from "../run/onnx-part.ts";
 import { loadPlain } from "../run/plain.ts";
 import { dequantise } from "../run/quantise.ts";
 import { roundTimes, statementOf } from "../run/result.ts";
-import { readTokenizer, type TextTokens } from "../tokenizer.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { countOf, linkOf } from "./values.ts";
 

@@ -1,5 +1,5 @@
 import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
-import { SessionError } from "../../runtime/session/errors.ts";
+import { SessionError } from "../../runtime/core/errors.ts";
 import { InternalFault } from "../run/fault.ts";
 import { UsageError } from "./command.ts";
 import { withHelp } from "./help.ts";

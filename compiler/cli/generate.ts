@@ -1,12 +1,12 @@
-import { whereText } from "../report/build-summary.ts";
-import { dealerName, named } from "../report/names.ts";
-import { costLine, type TokenCost, timeLine, tokenLine } from "../report/run-text.ts";
-import { loadManifest, loadPart, partyFolder } from "../run/build-parts.ts";
+import { loadManifest, loadPart, partyFolder } from "../build/build-parts.ts";
+import { dealerName, named } from "../build/party-names.ts";
+import { readTokenizer } from "../inputs/tokenizer.ts";
+import { whereText } from "../report/text/build-summary.ts";
+import { costLine, type TokenCost, timeLine, tokenLine } from "../report/text/run-text.ts";
 import { type Forward, generate } from "../run/generate.ts";
 import { openLocal } from "../run/local.ts";
 import { type Measured, roundTimes, statementOf } from "../run/result.ts";
-import { openRemote, type RemoteSession } from "../run/services/query.ts";
-import { readTokenizer } from "../tokenizer.ts";
+import { openRemote, type RemoteSession } from "../services/query.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome, usage } from "./command.ts";
 import { identityOf } from "./network-options.ts";
 import { addressOf, countOf, linkOf } from "./values.ts";

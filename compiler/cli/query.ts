@@ -1,7 +1,7 @@
-import { runText } from "../report/run-text.ts";
-import { loadPart } from "../run/build-parts.ts";
+import { loadPart } from "../build/build-parts.ts";
+import { runText } from "../report/text/run-text.ts";
 import { checkInputs, readInputFiles } from "../run/inputs.ts";
-import { askServer } from "../run/services/query.ts";
+import { askServer } from "../services/query.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { dealerOption, identityOf, identityOption, serverOption } from "./network-options.ts";
 import { inputOption, outputOption, save } from "./run.ts";

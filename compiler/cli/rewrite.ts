@@ -1,9 +1,9 @@
-import { type Grouping, groupings } from "../rewrite/grouping.ts";
-import { type HeadOptions, type MergeScale, mergeScales } from "../rewrite/heads.ts";
-import type { LoraOptions } from "../rewrite/lora.ts";
-import { rewriteModel } from "../rewrite/rewrite.ts";
-import { studentText } from "../rewrite/summary.ts";
-import { studentFiles, writeStudent } from "../rewrite/write.ts";
+import { type Grouping, groupings } from "../student/grouping.ts";
+import { type HeadOptions, type MergeScale, mergeScales } from "../student/heads.ts";
+import type { LoraOptions } from "../student/lora.ts";
+import { rewriteModel } from "../student/rewrite.ts";
+import { studentText } from "../student/summary.ts";
+import { studentFiles, writeStudent } from "../student/write.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
 import { countOf, dimsOf } from "./values.ts";
 

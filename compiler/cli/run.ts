@@ -1,13 +1,13 @@
 import { writeFileSync } from "node:fs";
-import { named } from "../report/names.ts";
-import { runText } from "../report/run-text.ts";
-import { loadManifest } from "../run/build-parts.ts";
+import { loadManifest } from "../build/build-parts.ts";
+import { named } from "../build/party-names.ts";
+import { runText } from "../report/text/run-text.ts";
 import { checkInputs, readInputFiles } from "../run/inputs.ts";
 import { openLocal } from "../run/local.ts";
 import { runPlain } from "../run/plain.ts";
 import { outputsJson, type RunResult, roundTimes, statementOf } from "../run/result.ts";
-import type { NpyDtype, TypedTensor } from "../weights/npy.ts";
-import { writeNpz } from "../weights/npz.ts";
+import type { NpyDtype, TypedTensor } from "../tensors/npy.ts";
+import { writeNpz } from "../tensors/npz.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { countOf, linkOf } from "./values.ts";
 

@@ -1,5 +1,5 @@
 import { slice } from "../../ir/ops/slice.ts";
-import type { TypedTensor } from "../weights/npy.ts";
+import type { TypedTensor } from "../tensors/npy.ts";
 
 export type Tensors = ReadonlyMap<string, TypedTensor>;
 

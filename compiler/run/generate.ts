@@ -1,9 +1,9 @@
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { Asked } from "../../runtime/session/party-session.ts";
-import type { Manifest } from "../manifest.ts";
-import type { TextTokens } from "../tokenizer.ts";
-import type { TypedTensor } from "../weights/npy.ts";
+import type { Manifest } from "../build/manifest.ts";
+import type { TextTokens } from "../inputs/tokenizer.ts";
+import type { TypedTensor } from "../tensors/npy.ts";
 
 /** One forward pass of the model: over the window, or of the place that is asked about. */
 export type Forward = (

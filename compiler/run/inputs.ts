@@ -1,23 +1,12 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { sameShape } from "../../ir/type.ts";
-import type { Manifest } from "../manifest.ts";
-import type { Dtype } from "../onnx/dtype.ts";
-import { readInputs } from "../weights/inputs.ts";
-import type { TypedTensor } from "../weights/npy.ts";
+import type { Manifest } from "../build/manifest.ts";
+import { readInputs } from "../inputs/read-inputs.ts";
+import { type Dtype, dtypeOfType } from "../tensors/dtype.ts";
+import type { TypedTensor } from "../tensors/npy.ts";
 
 type Declared = Manifest["inputs"][number];
 
-/** Types as programs and files write them. */
-const shortNames: Readonly<Partial<Record<Dtype, string>>> = {
-  float32: "f32",
-  float64: "f64",
-  int64: "i64",
-  int32: "i32",
-  bool: "bool",
-};
-export const shortType = (dtype: Dtype): string => shortNames[dtype] ?? dtype;
-const dtypeOf = (type: string): Dtype =>
-  (Object.keys(shortNames) as Dtype[]).find((dtype) => dtype === type || shortNames[dtype] === type) ?? "float32";
 const isWhole = (dtype: Dtype): boolean => dtype.includes("int") || dtype === "bool";
 
 /** Tensors of `name=file` arguments; a file that names its tensors needs no name before it. */
@@ -70,7 +59,7 @@ const missing = (declared: Declared): Diagnostic => ({
 
 function convert(declared: Declared, { tensor }: TypedTensor): TypedTensor | Diagnostic {
   const at = `input "${declared.name}"`;
-  const dtype = dtypeOf(declared.type);
+  const dtype = dtypeOfType(declared.type);
   if (!sameShape(declared.shape, tensor.shape)) {
     const message = `expected a tensor of shape [${declared.shape.join(", ")}], found [${tensor.shape.join(", ")}]`;
     return { code: "MRL0812", message, at, help: "shapes are fixed when the model is compiled: --dim name=size" };

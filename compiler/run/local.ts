@@ -1,13 +1,13 @@
 import type { MessagePort } from "node:worker_threads";
+import type { Role } from "../../runtime/core/steps.ts";
 import { workerLink } from "../../runtime/node.ts";
 import type { Asked } from "../../runtime/session/party-session.ts";
 import { type LinkBytes, noBytes } from "../../runtime/session/predict.ts";
-import type { Role } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
 import { memoryPair } from "../../runtime/transport/memory.ts";
 import { shapedPair } from "../../runtime/transport/shaped.ts";
-import type { TypedTensor } from "../weights/npy.ts";
+import type { TypedTensor } from "../tensors/npy.ts";
 import { assertPredicted, type Total } from "./meter.ts";
 import { createParty, type Party, type PartyQuery, type PartyReport } from "./party.ts";
 import { startParty } from "./party-thread.ts";

@@ -1,4 +1,5 @@
-import type { Program } from "../../runtime/program.ts";
+import type { Link, Role } from "../../runtime/core/steps.ts";
+import type { Program } from "../../runtime/program/program.ts";
 import type { Asked } from "../../runtime/session/party-session.ts";
 import {
   addBytes,
@@ -8,7 +9,6 @@ import {
   predictions,
   predictSetup,
 } from "../../runtime/session/predict.ts";
-import type { Link, Role } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import { InternalFault } from "./fault.ts";
 

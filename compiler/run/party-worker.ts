@@ -1,6 +1,6 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import type { Role } from "../../runtime/core/steps.ts";
 import { workerChannel } from "../../runtime/node.ts";
-import type { Role } from "../../runtime/steps.ts";
 import type { LinkProfile } from "../../runtime/transport/link.ts";
 import { shaped } from "../../runtime/transport/shaped.ts";
 import { type FailureMessage, toMessage } from "./failure-message.ts";

@@ -1,5 +1,6 @@
+import { sessionError } from "../../runtime/core/errors.ts";
+import type { Role } from "../../runtime/core/steps.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
-import { sessionError } from "../../runtime/session/errors.ts";
 import {
   type Asked,
   type ClientSession,
@@ -11,10 +12,9 @@ import {
   windowAsked,
 } from "../../runtime/session/party-session.ts";
 import { predictions } from "../../runtime/session/predict.ts";
-import type { Role } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
-import type { TypedTensor } from "../weights/npy.ts";
-import { loadPart, openingOf, type Part } from "./build-parts.ts";
+import { loadPart, openingOf, type Part } from "../build/build-parts.ts";
+import type { TypedTensor } from "../tensors/npy.ts";
 import { openClientPart, type Prepared } from "./client-part.ts";
 import {
   expectedOf,

@@ -1,7 +1,7 @@
-import type { Manifest } from "../manifest.ts";
-import type { LinkName, NamedBytes, PartyName } from "../report/names.ts";
-import type { TypedTensor } from "../weights/npy.ts";
-import { shortType } from "./inputs.ts";
+import type { Manifest } from "../build/manifest.ts";
+import type { LinkName, NamedBytes, PartyName } from "../build/party-names.ts";
+import { shortType } from "../tensors/dtype.ts";
+import type { TypedTensor } from "../tensors/npy.ts";
 
 export interface OutputJson {
   readonly shape: readonly number[];

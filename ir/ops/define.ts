@@ -11,7 +11,7 @@ export interface AttrDef {
   readonly summary?: string;
 }
 
-/** How an ONNX node maps onto the operator one to one; anything less direct is lowered in compiler/onnx/lower. */
+/** How an ONNX node maps onto the operator one to one; anything less direct is lowered in compiler/onnx/import/lower. */
 export interface OnnxBinding {
   readonly op: string;
   /** "" is the default domain. */

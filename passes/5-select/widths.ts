@@ -2,9 +2,9 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Op, ValueId } from "../../ir/module.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import { isBit, isFixed, leastWidth, sizeOf } from "../../ir/type.ts";
-import type { Spec } from "../../runtime/protocols/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
+import { wireWidth } from "../../runtime/protocols/kit/widths.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
-import { wireWidth } from "../../runtime/protocols/widths.ts";
 import { fixedOf, resultOf } from "./spec.ts";
 import { formOf } from "./traffic.ts";
 

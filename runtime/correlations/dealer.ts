@@ -1,4 +1,4 @@
-import type { FreshMask, Party } from "../party.ts";
+import type { FreshMask, Party } from "../core/party.ts";
 import { add, pack, shiftLeft, shiftRight, sub, widen, xorWords } from "../ring/index.ts";
 import { ghost, type RingTensor, type Shape } from "../ring/tensor.ts";
 import type { Stock } from "./stock.ts";

@@ -1,4 +1,4 @@
-import type { FreshMask, Party } from "../party.ts";
+import type { FreshMask, Party } from "../core/party.ts";
 import { add, narrow, shiftLeft, unpack, widen } from "../ring/index.ts";
 import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";
 import type { Stock } from "./stock.ts";

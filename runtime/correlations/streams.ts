@@ -1,5 +1,5 @@
-import type { Prg } from "../random.ts";
-import { createPrg } from "../random.ts";
+import type { Prg } from "../core/random.ts";
+import { createPrg } from "../core/random.ts";
 
 /** One stream for each operator and use. */
 export type Streams = (label: string, use: string) => Prg;

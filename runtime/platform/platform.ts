@@ -1,4 +1,4 @@
-/** The primitives that differ between Node and browsers: what runtime/random.ts is made of. */
+/** The primitives that differ between Node and browsers: what runtime/core/random.ts is made of. */
 export interface Platform {
   /** An AES-128-CTR keystream, 128-bit big-endian counter; every call continues where the last one ended. */
   keystream(key: Uint8Array, counter: Uint8Array): (bytes: number) => Uint8Array;

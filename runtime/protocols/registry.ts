@@ -1,5 +1,5 @@
-import type { Protocol } from "./define.ts";
 import * as all from "./index.ts";
+import type { Protocol } from "./kit/define.ts";
 
 /** Every protocol by its name, in the order of index.ts. */
 export const protocols: ReadonlyMap<string, Protocol> = new Map(

@@ -1,6 +1,6 @@
-import type { Program } from "../program.ts";
-import type { Role } from "../steps.ts";
-import { sessionError } from "./errors.ts";
+import { sessionError } from "../core/errors.ts";
+import type { Role } from "../core/steps.ts";
+import type { Program } from "../program/program.ts";
 import { placesOf, readsKept } from "./memory.ts";
 
 /**

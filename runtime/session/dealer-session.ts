@@ -1,11 +1,11 @@
+import { sessionError } from "../core/errors.ts";
+import { freshSeed } from "../core/random.ts";
 import { dealerOnline, dealerParty } from "../correlations/dealer.ts";
 import { createStock } from "../correlations/stock.ts";
-import type { Program } from "../program.ts";
-import { freshSeed } from "../random.ts";
-import { toolbox } from "../toolbox.ts";
+import type { Program } from "../program/program.ts";
+import { toolbox } from "../program/toolbox.ts";
 import type { Channel } from "../transport/channel.ts";
 import { type Asked, decodeRequest, maxRequestBytes, programAsked } from "./control.ts";
-import { sessionError } from "./errors.ts";
 import { runOnline, runSegments } from "./exchange.ts";
 import { atPlace, ghostKept, keptFor, nothingKept, remember } from "./memory.ts";
 import { ghostInputs, predictions } from "./predict.ts";

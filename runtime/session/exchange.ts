@@ -1,6 +1,6 @@
+import type { Role, Steps, Transfer } from "../core/steps.ts";
 import { pack, unpack } from "../ring/index.ts";
 import { ghost, packedBytes, type RingTensor } from "../ring/tensor.ts";
-import type { Role, Steps, Transfer } from "../steps.ts";
 import type { Channel } from "../transport/channel.ts";
 import { concatBytes } from "./weights.ts";
 

@@ -1,6 +1,6 @@
-import type { Role } from "../steps.ts";
+import { type SessionCause, type SessionError, sessionError } from "../core/errors.ts";
+import type { Role } from "../core/steps.ts";
 import type { Channel } from "../transport/channel.ts";
-import { type SessionCause, type SessionError, sessionError } from "./errors.ts";
 
 export const protocolVersion = "marillc/1";
 

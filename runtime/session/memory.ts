@@ -1,7 +1,7 @@
-import type { KnownWeight, Wire } from "../party.ts";
-import type { Program, WeightHandle } from "../program.ts";
-import { keptAxis } from "../protocols/cached-attention.ts";
-import { joinWires, mapWire } from "../protocols/wires.ts";
+import type { KnownWeight, Wire } from "../core/party.ts";
+import type { Program, WeightHandle } from "../program/program.ts";
+import { joinWires, mapWire } from "../protocols/kit/wires.ts";
+import { keptAxis } from "../protocols/softmax/cached-attention.ts";
 import { slice } from "../ring/index.ts";
 import { ghost, type IntTensor, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
 

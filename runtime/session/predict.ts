@@ -1,14 +1,14 @@
+import { type Link, type LinkBytes, links, noBytes } from "../core/steps.ts";
 import { countingParty, explicitParty, noDealerBytes } from "../correlations/count.ts";
-import type { Program, WeightHandle } from "../program.ts";
-import { countSteps } from "../protocols/count.ts";
+import type { Program, WeightHandle } from "../program/program.ts";
+import { toolbox } from "../program/toolbox.ts";
+import { countSteps } from "../protocols/kit/count.ts";
 import { ghost, integers } from "../ring/tensor.ts";
-import { type Link, type LinkBytes, links, noBytes } from "../steps.ts";
-import { toolbox } from "../toolbox.ts";
 import type { Asked } from "./control.ts";
 import { atPlace, ghostKept, placesOf } from "./memory.ts";
 import { hiddenBytes, openedBytes, sessionWeights } from "./weights.ts";
 
-export { type LinkBytes, noBytes } from "../steps.ts";
+export { type LinkBytes, noBytes } from "../core/steps.ts";
 /** Exact rounds and payload bytes of one phase. */
 export interface PhaseCost {
   readonly rounds: number;

@@ -1,8 +1,8 @@
+import type { Role } from "../core/steps.ts";
 import { createStreams } from "../correlations/streams.ts";
-import type { Program, WeightDecl, WeightHandle } from "../program.ts";
+import type { Program, WeightDecl, WeightHandle } from "../program/program.ts";
 import { add, fromIntegers, pack, sub, toIntegers, unpack } from "../ring/index.ts";
 import { ghost, type IntTensor, integers, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
-import type { Role } from "../steps.ts";
 
 type Weights = Program["weights"];
 

@@ -1,5 +1,5 @@
-import type { SessionError } from "../session/errors.ts";
-import type { Role } from "../steps.ts";
+import type { SessionError } from "../core/errors.ts";
+import type { Role } from "../core/steps.ts";
 
 /** On the wire: 4 bytes length of the body (little-endian), 1 byte kind (its index here), body. */
 export const frameKinds = ["payload", "control", "abort"] as const;

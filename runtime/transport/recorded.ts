@@ -1,5 +1,5 @@
-import type { SessionError } from "../session/errors.ts";
-import type { Role } from "../steps.ts";
+import type { SessionError } from "../core/errors.ts";
+import type { Role } from "../core/steps.ts";
 import type { Channel, Expected, Traffic } from "./channel.ts";
 
 export interface RecordedFrame {

@@ -1,5 +1,5 @@
-import type { SessionError } from "../session/errors.ts";
-import type { Role } from "../steps.ts";
+import type { SessionError } from "../core/errors.ts";
+import type { Role } from "../core/steps.ts";
 import { type Channel, type Expected, headerBytes, type Traffic } from "./channel.ts";
 import { machineMs, waitUntil } from "./clock.ts";
 import { type LinkProfile, transmissionMs } from "./link.ts";

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import onnxProto from "onnx-proto";
-import { writeNpy } from "../../dist/compiler/weights/npy.js";
-import { writeNpz } from "../../dist/compiler/weights/npz.js";
-import { writeSafetensors } from "../../dist/compiler/weights/safetensors.js";
+import { writeNpy } from "../../dist/compiler/tensors/npy.js";
+import { writeNpz } from "../../dist/compiler/tensors/npz.js";
+import { writeSafetensors } from "../../dist/compiler/tensors/safetensors.js";
 
 const { onnx } = onnxProto;
 const text = (value) => new TextEncoder().encode(value);

@@ -2,11 +2,11 @@ import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/modu
 import { isFixed } from "../../ir/type.ts";
 import { fixedOf, resultOf, specOf } from "../../passes/5-select/spec.ts";
 import { costOf, formOf } from "../../passes/5-select/traffic.ts";
-import type { KeptDecl, OutputDecl, WeightDecl } from "../../runtime/program.ts";
-import { keptAxis } from "../../runtime/protocols/cached-attention.ts";
-import type { Traffic } from "../../runtime/protocols/count.ts";
-import type { Fixed, Spec } from "../../runtime/protocols/define.ts";
+import type { KeptDecl, OutputDecl, WeightDecl } from "../../runtime/program/program.ts";
+import type { Traffic } from "../../runtime/protocols/kit/count.ts";
+import type { Fixed, Spec } from "../../runtime/protocols/kit/define.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
+import { keptAxis } from "../../runtime/protocols/softmax/cached-attention.ts";
 
 /** Whose program it is. */
 export type Role = "client" | "server" | "dealer";
@@ -21,7 +21,7 @@ export type Argument =
 /** One op as a call of the runtime. */
 export interface Call {
   readonly op: Op;
-  /** Export of runtime/protocols, or operator of runtime/local. */
+  /** Export of runtime/protocols, or operator of runtime/program/local.ts. */
   readonly callee: { readonly kind: "protocol" | "local"; readonly name: string };
   readonly spec: Spec;
   readonly args: readonly Argument[];

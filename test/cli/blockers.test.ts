@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { afterAll, expect, test } from "vitest";
-import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/build.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build.ts";
 import { marillc, marillcJson } from "./cli.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-blockers-"));

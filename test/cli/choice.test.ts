@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { ChosenFor } from "../../compiler/report/chosen-for.ts";
-import type { CostReport } from "../../compiler/report/cost.ts";
+import type { ChosenFor } from "../../compiler/build/manifest.ts";
+import type { CostReport } from "../../compiler/report/cost/cost.ts";
 import type { RunResult } from "../../compiler/run/result.ts";
 import { declaredError, largestDifference } from "../end-to-end/declared-error.ts";
 import { writeTiny } from "../end-to-end/tiny-model.ts";

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Io } from "../../compiler/cli/command.ts";
 import { runCommandLine } from "../../compiler/cli/command-line.ts";
-import { schemas } from "../../compiler/report/schemas.ts";
+import { schemas } from "../../compiler/report/text/schemas.ts";
 import { violations } from "./json-schema.ts";
 
 export interface Ran {

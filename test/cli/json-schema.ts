@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../../compiler/report/schemas.ts";
+import type { JsonSchema } from "../../compiler/report/text/schemas.ts";
 
 const typeOf = (value: unknown): string => (Array.isArray(value) ? "array" : typeof value);
 

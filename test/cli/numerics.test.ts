@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { CostReport } from "../../compiler/report/cost.ts";
+import type { CostReport } from "../../compiler/report/cost/cost.ts";
 import type { RunResult } from "../../compiler/run/result.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
 import { largestDifference } from "../end-to-end/declared-error.ts";

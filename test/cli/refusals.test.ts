@@ -2,9 +2,9 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { encodeElements } from "../../compiler/onnx/tensor-data.ts";
-import { openSafetensors, readSafetensor, writeSafetensors } from "../../compiler/weights/safetensors.ts";
-import { floatInfo, modelBytes, node } from "../compiler/onnx/build.ts";
+import { encodeElements } from "../../compiler/tensors/element-codecs.ts";
+import { openSafetensors, readSafetensor, writeSafetensors } from "../../compiler/tensors/safetensors.ts";
+import { floatInfo, modelBytes, node } from "../compiler/onnx/format/build.ts";
 import { marillc } from "./cli.ts";
 
 const fixture = join(import.meta.dirname, "../../fixtures/date-llama");

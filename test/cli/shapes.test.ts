@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CostReport } from "../../compiler/report/cost.ts";
+import type { CostReport } from "../../compiler/report/cost/cost.ts";
 import { marillc, marillcJson } from "./cli.ts";
 
 /** `cost --shape`: known architectures without weights. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { CostReport } from "../../compiler/report/cost.ts";
+import type { CostReport } from "../../compiler/report/cost/cost.ts";
 import type { RunResult } from "../../compiler/run/result.ts";
 import { writeTiny } from "../end-to-end/tiny-model.ts";
 import { marillc, marillcJson } from "./cli.ts";

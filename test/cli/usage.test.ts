@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { commands } from "../../compiler/cli/commands.ts";
 import { failureOf } from "../../compiler/cli/failure.ts";
-import { schemas } from "../../compiler/report/schemas.ts";
+import { schemas } from "../../compiler/report/text/schemas.ts";
 import { InternalFault } from "../../compiler/run/fault.ts";
-import { sessionError } from "../../runtime/session/errors.ts";
+import { sessionError } from "../../runtime/core/errors.ts";
 import { marillc, marillcJson } from "./cli.ts";
 import { violations } from "./json-schema.ts";
 

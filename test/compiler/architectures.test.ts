@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import type { CostReport } from "../../compiler/report/cost.ts";
-import type { NamedBytes } from "../../compiler/report/names.ts";
-import { architectures, type ShapeName, shapeNames } from "../../compiler/shapes/architectures.ts";
-import { countShape } from "../../compiler/shapes/count.ts";
-import { parseOwnership } from "../../compiler/shapes/ownership.ts";
+import type { NamedBytes } from "../../compiler/build/party-names.ts";
+import { architectures, type ShapeName, shapeNames } from "../../compiler/estimate/architectures.ts";
+import { countShape } from "../../compiler/estimate/count.ts";
+import { parseOwnership } from "../../compiler/estimate/ownership.ts";
+import type { CostReport } from "../../compiler/report/cost/cost.ts";
 
 /** Every known architecture, counted small: what a change of the passes breaks or makes dearer is seen here first. */
 interface Most {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { type Gain, gainsOf, gainsTable, ratiosOf } from "../../compiler/report/gains.ts";
-import { counted, questions } from "../../compiler/report/gains-rows.ts";
+import { type Gain, gainsOf, gainsTable, ratiosOf } from "../../scripts/tables/gains.ts";
+import { counted, questions } from "../../scripts/tables/gains-rows.ts";
 
 const page = new URL("../../docs/gains.md", import.meta.url);
 const end = "<!-- end -->";

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { presetTable, publishedTable } from "../../compiler/report/presets.ts";
-import { published } from "../../compiler/report/published.ts";
+import { presetTable, publishedTable } from "../../scripts/tables/presets.ts";
+import { published } from "../../scripts/tables/published.ts";
 
 const page = new URL("../../docs/presets.md", import.meta.url);
 const tables = [

@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { programOf } from "../../compiler/execute.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
@@ -8,16 +7,17 @@ import { calibrate, quantizePass, withKept } from "../../passes/4-quantize/index
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
-import type { Program } from "../../runtime/program.ts";
+import { sessionError } from "../../runtime/core/errors.ts";
+import type { Link } from "../../runtime/core/steps.ts";
+import type { Program } from "../../runtime/program/program.ts";
 import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
-import { sessionError } from "../../runtime/session/errors.ts";
 import { type Asked, openClient, openServer } from "../../runtime/session/party-session.ts";
 import { addBytes, type LinkBytes, predict, predictSetup } from "../../runtime/session/predict.ts";
-import type { Link } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import { memoryPair } from "../../runtime/transport/memory.ts";
 import { emitProgram } from "../../targets/program/emit.ts";
+import { programOf } from "../../targets/program/execute.ts";
 import { type Plan, planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { decoder, derive, length, prompt, rows, secure, width } from "../passes/decoder.ts";

@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { writeBuild } from "../../compiler/build-dir.ts";
-import { type Artifacts, type CompileOptions, compileModel } from "../../compiler/compile.ts";
-import { loadPart } from "../../compiler/run/build-parts.ts";
+import { writeBuild } from "../../compiler/build/build-dir.ts";
+import { loadPart } from "../../compiler/build/build-parts.ts";
+import { type Artifacts, type CompileOptions, compileModel } from "../../compiler/compile/compile.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
 import { type LocalReport, openLocal } from "../../compiler/run/local.ts";
 import type { Tensor } from "../../ir/weights.ts";

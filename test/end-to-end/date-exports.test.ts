@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { fillWindow, readTokenizer } from "../../compiler/tokenizer.ts";
+import { fillWindow, readTokenizer } from "../../compiler/inputs/tokenizer.ts";
 import { build, queryOnce } from "./compiled.ts";
 import { declaredError, largestDifference } from "./declared-error.ts";
 

@@ -3,14 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadPart } from "../../compiler/build/build-parts.ts";
 import type { CommandSpec } from "../../compiler/cli/command.ts";
 import { commands } from "../../compiler/cli/commands.ts";
-import { schemas } from "../../compiler/report/schemas.ts";
-import { loadPart } from "../../compiler/run/build-parts.ts";
+import { readTokenizer } from "../../compiler/inputs/tokenizer.ts";
+import { schemas } from "../../compiler/report/text/schemas.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
 import { openLocal } from "../../compiler/run/local.ts";
 import type { OutputJson, RunResult } from "../../compiler/run/result.ts";
-import { readTokenizer } from "../../compiler/tokenizer.ts";
 import { violations } from "../cli/json-schema.ts";
 import { finish, listening, requireBuilt, run, start } from "./spawned.ts";
 

@@ -1,4 +1,4 @@
-export { declaredError } from "../../compiler/report/declared-error.ts";
+export { declaredError } from "../../scripts/tables/declared-error.ts";
 
 export const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Math.max(...Array.from(a, (x, k) => Math.abs(x - b[k]!)));

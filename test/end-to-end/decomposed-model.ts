@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
-import { writeNpz } from "../../compiler/weights/npz.ts";
+import { writeNpz } from "../../compiler/tensors/npz.ts";
 import { tensor } from "../../ir/weights.ts";
-import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/build.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build.ts";
 import { numbers } from "./tiny-model.ts";
 
 const [length, width, heads] = [4, 8, 2];

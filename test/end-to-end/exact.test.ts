@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
-import { programOf } from "../../compiler/execute.ts";
-import { costReport } from "../../compiler/report/cost.ts";
+import { costReport } from "../../compiler/report/cost/cost.ts";
 import { interpretRaw } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
@@ -14,6 +13,7 @@ import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { addBytes, predict } from "../../runtime/session/predict.ts";
+import { programOf } from "../../targets/program/execute.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { createNoise, type Model, model } from "../passes/models.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { readInputs } from "../../compiler/weights/inputs.ts";
+import { readInputs } from "../../compiler/inputs/read-inputs.ts";
 import { opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { describeWith, sharedModels } from "../harness/shared.ts";

@@ -2,9 +2,9 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { compileModel } from "../../compiler/compile.ts";
-import { encodeElements } from "../../compiler/onnx/tensor-data.ts";
-import { openSafetensors, readSafetensor, writeSafetensors } from "../../compiler/weights/safetensors.ts";
+import { compileModel } from "../../compiler/compile/compile.ts";
+import { encodeElements } from "../../compiler/tensors/element-codecs.ts";
+import { openSafetensors, readSafetensor, writeSafetensors } from "../../compiler/tensors/safetensors.ts";
 
 const fixture = join(import.meta.dirname, "../../fixtures/date-llama");
 const work = mkdtempSync(join(tmpdir(), "marillc-interference-"));

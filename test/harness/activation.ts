@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { Saturated } from "../../runtime/protocols/activation.ts";
-import { digitBits } from "../../runtime/protocols/comparison.ts";
-import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
+import { digitBits } from "../../runtime/protocols/comparison/comparison.ts";
+import type { Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
+import type { Saturated } from "../../runtime/protocols/nonlinear/activation.ts";
 import type { Series } from "../../runtime/ring/harmonics.ts";
 import { costOf, declaredUlps, execute, fixed, quantised, reals, resolve, worstUlps } from "./protocols.ts";
 

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
-import { below, belowMask, type Comparison } from "../../runtime/protocols/comparison.ts";
-import { openWire } from "../../runtime/protocols/open.ts";
-import { createPrg } from "../../runtime/random.ts";
+import { createPrg } from "../../runtime/core/random.ts";
+import type { Steps } from "../../runtime/core/steps.ts";
+import { openWire } from "../../runtime/protocols/boundary/open.ts";
+import { below, belowMask, type Comparison } from "../../runtime/protocols/comparison/comparison.ts";
 import {
   add,
   addConstant,
@@ -13,7 +14,6 @@ import {
   widen,
 } from "../../runtime/ring/index.ts";
 import { ghost, integers, type RingTensor } from "../../runtime/ring/tensor.ts";
-import type { Steps } from "../../runtime/steps.ts";
 import { inputShare } from "./protocols.ts";
 import { count, seedOf, type Traffic, together } from "./together.ts";
 

@@ -1,4 +1,4 @@
-import type { Spec } from "../../runtime/protocols/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
 import { fixed } from "./protocols.ts";
 
 /** A convolution over two axes, with the same stride, padding and dilation on both. */

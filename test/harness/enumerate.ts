@@ -10,11 +10,11 @@
  * tells its holder nothing (Boyle, Gilboa, Ishai, CCS 2016, theorem 3.3).
  */
 import { memoize } from "lodash-es";
+import type { Party } from "../../runtime/core/party.ts";
+import type { Steps } from "../../runtime/core/steps.ts";
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
-import type { Party } from "../../runtime/party.ts";
 import { fromIntegers } from "../../runtime/ring/index.ts";
 import { integers, lanesOf, type RingTensor, ring, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
-import type { Steps } from "../../runtime/steps.ts";
 import { wordsOf } from "./leak-statistics.ts";
 import { type Break, type Corrupted, knows, ownSource } from "./leaks.ts";
 import { type Source, type Stage, sourceOf, together } from "./together.ts";

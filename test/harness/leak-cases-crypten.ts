@@ -1,5 +1,5 @@
-import type { Fixed } from "../../runtime/protocols/define.ts";
 import * as protocols from "../../runtime/protocols/index.ts";
+import type { Fixed } from "../../runtime/protocols/kit/define.ts";
 import { dealing, opening, spec, type TestedCase, tested, withSamples } from "./leak-table.ts";
 import { fixed } from "./protocols.ts";
 

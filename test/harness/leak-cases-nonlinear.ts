@@ -1,5 +1,5 @@
-import type { Protocol } from "../../runtime/protocols/define.ts";
 import * as protocols from "../../runtime/protocols/index.ts";
+import type { Protocol } from "../../runtime/protocols/kit/define.ts";
 import {
   attended,
   comparing,

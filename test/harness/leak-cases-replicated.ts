@@ -1,5 +1,5 @@
-import type { Spec } from "../../runtime/protocols/define.ts";
 import * as protocols from "../../runtime/protocols/index.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
 import type { BreakName } from "./leak-breaks.ts";
 import {
   dealing,

@@ -1,4 +1,4 @@
-import type { Party } from "../../runtime/party.ts";
+import type { Party } from "../../runtime/core/party.ts";
 import * as protocols from "../../runtime/protocols/index.ts";
 import {
   bothDiffer,

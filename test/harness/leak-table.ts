@@ -1,4 +1,4 @@
-import type { Fixed, Protocol, Spec } from "../../runtime/protocols/define.ts";
+import type { Fixed, Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
 import type { BreakName } from "./leak-breaks.ts";
 import { type LeakCase, leakCase } from "./leaks.ts";
 import { fixed } from "./protocols.ts";

@@ -6,12 +6,13 @@
  * the bugs of other systems show (costs-users-safety.md C2: uniformity of messages over random secrets caught none of
  * five, the fixed view caught all). One run has many independent samples: elements, or rows, or batches.
  */
+
+import type { Party } from "../../runtime/core/party.ts";
+import type { Prg } from "../../runtime/core/random.ts";
+import type { Role, Steps } from "../../runtime/core/steps.ts";
 import { createStreams, type OpenStreams } from "../../runtime/correlations/streams.ts";
-import type { Party } from "../../runtime/party.ts";
-import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
-import type { Prg } from "../../runtime/random.ts";
+import type { Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
 import { integers, lanesOf, type RingTensor, sizeOf } from "../../runtime/ring/tensor.ts";
-import type { Role, Steps } from "../../runtime/steps.ts";
 import { judge, type Verdict, wordsOf } from "./leak-statistics.ts";
 import { bodyOf, resolve } from "./protocols.ts";
 import { type Source, type Stage, seedOf, sourceOf, tags, together } from "./together.ts";

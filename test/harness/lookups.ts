@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { evaluateOp } from "../../ir/interpret.ts";
-import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
-import { createPrg } from "../../runtime/random.ts";
+import { createPrg } from "../../runtime/core/random.ts";
+import type { Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
 import { execute, fixed, resolve } from "./protocols.ts";
 import { seedOf } from "./together.ts";
 

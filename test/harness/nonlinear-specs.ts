@@ -1,4 +1,4 @@
-import type { Spec } from "../../runtime/protocols/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
 import { sizeOf } from "../../runtime/ring/tensor.ts";
 import { poolShapes, poolSpec } from "./convolutions.ts";
 import { fixed, reals } from "./protocols.ts";

@@ -1,5 +1,5 @@
-import type { Fixed, Protocol, Spec } from "../../runtime/protocols/define.ts";
 import * as protocols from "../../runtime/protocols/index.ts";
+import type { Fixed, Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
 import type { BreakName } from "./leak-breaks.ts";
 import type { LeakCase } from "./leaks.ts";
 import { fixed } from "./protocols.ts";

@@ -1,5 +1,5 @@
 import { opDef } from "../../ir/registry.ts";
-import type { Spec } from "../../runtime/protocols/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
 import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import { fixed, reals } from "./protocols.ts";
 import { binary, elementwise, rowsOf, rowwise, type SpecRow, unary } from "./spec-grids.ts";

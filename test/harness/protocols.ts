@@ -1,8 +1,9 @@
+import type { Handle, KnownWeight, Party, Replicated, Share, Wire } from "../../runtime/core/party.ts";
+import { createPrg } from "../../runtime/core/random.ts";
+import type { Role } from "../../runtime/core/steps.ts";
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
-import type { Handle, KnownWeight, Party, Replicated, Share, Wire } from "../../runtime/party.ts";
-import type { Fixed, Operand, OperandForm, Protocol, Spec } from "../../runtime/protocols/define.ts";
-import { openWire } from "../../runtime/protocols/open.ts";
-import { createPrg } from "../../runtime/random.ts";
+import { openWire } from "../../runtime/protocols/boundary/open.ts";
+import type { Fixed, Operand, OperandForm, Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
 import { add, fromIntegers, sub, toReal } from "../../runtime/ring/index.ts";
 import {
   ghost,
@@ -13,7 +14,6 @@ import {
   sizeOf,
   zeros,
 } from "../../runtime/ring/tensor.ts";
-import type { Role } from "../../runtime/steps.ts";
 import { count, type Stage, seedOf, type Together, type Traffic, together } from "./together.ts";
 
 /** Runs protocols on shared inputs, and knows what they cost. One place for all protocol tests. */

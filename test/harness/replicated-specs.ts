@@ -1,4 +1,4 @@
-import type { Spec } from "../../runtime/protocols/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
 import { fixed } from "./protocols.ts";
 import {
   binary,

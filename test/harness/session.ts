@@ -1,5 +1,5 @@
 import type { WeightStore } from "../../ir/weights.ts";
-import type { Program } from "../../runtime/program.ts";
+import type { Program } from "../../runtime/program/program.ts";
 import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
 import { type Asked, openClient, openServer, type QueryResult } from "../../runtime/session/party-session.ts";

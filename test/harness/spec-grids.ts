@@ -1,4 +1,4 @@
-import type { Spec } from "../../runtime/protocols/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
 import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import { fixed } from "./protocols.ts";
 

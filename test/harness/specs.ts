@@ -13,7 +13,7 @@
  */
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
+import type { Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
 import { sizeOf } from "../../runtime/ring/tensor.ts";
 import { cryptenRows } from "./crypten-specs.ts";
 import { nonlinearRows } from "./nonlinear-specs.ts";

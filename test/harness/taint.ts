@@ -8,6 +8,7 @@
  * variables, returns, arguments of named functions and loops over elements, to a fixed point); a tainted condition or
  * index is reported. What is handed to a function that is itself an argument is not followed.
  */
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 
@@ -225,7 +226,7 @@ function ownerOf(node: ts.Node): string {
   return name;
 }
 
-export const pathsIn = (root: string, folder: string, names: readonly string[]): string[] =>
-  names
+export const pathsIn = (root: string, folder: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts") && !name.endsWith(".generated.ts"))
     .map((name) => join(root, folder, name));

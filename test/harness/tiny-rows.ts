@@ -1,4 +1,4 @@
-import { privateLookup } from "../../runtime/protocols/private-lookup.ts";
+import { privateLookup } from "../../runtime/protocols/lookup/private-lookup.ts";
 import { fromIntegers } from "../../runtime/ring/index.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { CHUNK, constant, type TinyBody, unknown } from "./enumerate.ts";

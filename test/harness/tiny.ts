@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Party, Replicated } from "../../runtime/party.ts";
+import type { Party, Replicated } from "../../runtime/core/party.ts";
+import type { Steps } from "../../runtime/core/steps.ts";
 import { ghost, type RingTensor } from "../../runtime/ring/tensor.ts";
-import type { Steps } from "../../runtime/steps.ts";
 import { CHUNK, constantRing, sameViews } from "./enumerate.ts";
 import { type BreakName, breaks } from "./leak-breaks.ts";
 import type { Corrupted } from "./leaks.ts";

@@ -1,12 +1,12 @@
+import type { Party } from "../../runtime/core/party.ts";
+import type { Role, Steps, Transfer } from "../../runtime/core/steps.ts";
 import { countingParty, noDealerBytes } from "../../runtime/correlations/count.ts";
 import { dealerOnline, dealerParty } from "../../runtime/correlations/dealer.ts";
 import { onlineParty, preparingParty } from "../../runtime/correlations/prepare.ts";
 import { createStock } from "../../runtime/correlations/stock.ts";
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
-import type { Party } from "../../runtime/party.ts";
 import { add, pack, unpack } from "../../runtime/ring/index.ts";
 import { ghost, packedBytes, type RingTensor, type Shape } from "../../runtime/ring/tensor.ts";
-import type { Role, Steps, Transfer } from "../../runtime/steps.ts";
 
 /** Bytes of one query, offline and online together; links that are rarely used are there where they carry something. */
 export interface Traffic {

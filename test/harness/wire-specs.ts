@@ -1,4 +1,4 @@
-import type { Spec } from "../../runtime/protocols/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
 import { convShapes, convSpec } from "./convolutions.ts";
 import { lookupSpecs } from "./lookups.ts";
 import { fixed } from "./protocols.ts";

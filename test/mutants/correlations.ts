@@ -4,7 +4,7 @@ const streams = "runtime/correlations/streams.ts";
 const stock = "runtime/correlations/stock.ts";
 const dealer = "runtime/correlations/dealer.ts";
 const prepare = "runtime/correlations/prepare.ts";
-const digits = "runtime/protocols/comparison-digits.ts";
+const digits = "runtime/protocols/comparison/comparison-digits.ts";
 
 /** How masks and dealt shares come about, and that each is had once. */
 export const correlations: readonly Mutant[] = [

@@ -1,18 +1,19 @@
 /** What a session keeps between queries, on two programs of a few lines: the checks of mutants in its memory. */
-import type { Share } from "../../runtime/party.ts";
-import type { Program } from "../../runtime/program.ts";
-import { coarseMaxAttention } from "../../runtime/protocols/attention.ts";
-import { coarseMaxCachedAttention } from "../../runtime/protocols/cached-attention.ts";
-import type { Fixed, Spec } from "../../runtime/protocols/define.ts";
-import { maskedMul } from "../../runtime/protocols/masked-mul.ts";
-import { oneWayReveal } from "../../runtime/protocols/one-way-reveal.ts";
-import { openWire } from "../../runtime/protocols/open.ts";
-import { seededShare } from "../../runtime/protocols/seeded-share.ts";
-import { joinWires, lift, mapWire } from "../../runtime/protocols/wires.ts";
+
+import { sessionError } from "../../runtime/core/errors.ts";
+import type { Share } from "../../runtime/core/party.ts";
+import type { Program } from "../../runtime/program/program.ts";
+import { maskedMul } from "../../runtime/protocols/arithmetic/masked-mul.ts";
+import { oneWayReveal } from "../../runtime/protocols/boundary/one-way-reveal.ts";
+import { openWire } from "../../runtime/protocols/boundary/open.ts";
+import { seededShare } from "../../runtime/protocols/boundary/seeded-share.ts";
+import type { Fixed, Spec } from "../../runtime/protocols/kit/define.ts";
+import { joinWires, lift, mapWire } from "../../runtime/protocols/kit/wires.ts";
+import { coarseMaxAttention } from "../../runtime/protocols/softmax/attention.ts";
+import { coarseMaxCachedAttention } from "../../runtime/protocols/softmax/cached-attention.ts";
 import { reduceSum } from "../../runtime/ring/index.ts";
 import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
-import { sessionError } from "../../runtime/session/errors.ts";
 import { type Asked, openClient, openServer } from "../../runtime/session/party-session.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import { memoryPair } from "../../runtime/transport/memory.ts";

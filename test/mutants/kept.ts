@@ -4,7 +4,7 @@ const control = "runtime/session/control.ts";
 const dealing = "runtime/session/dealer-session.ts";
 const memory = "runtime/session/memory.ts";
 const session = "runtime/session/party-session.ts";
-const attention = "runtime/protocols/cached-attention.ts";
+const attention = "runtime/protocols/softmax/cached-attention.ts";
 
 const countedRows = "rows = all.opened.shape[keptAxis]!;";
 const firstRows = "mapWire(made, (t) => rowsOf(t, keptAxis, 0, place))";

@@ -1,7 +1,7 @@
 /** The checks that mutants of single protocols meet: fixed views under two secrets, at sizes at which gross breaks show. */
 
-import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
 import * as protocols from "../../runtime/protocols/index.ts";
+import type { Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
 import { sameViews } from "../harness/enumerate.ts";
 import { type Corrupted, type LeakCase, leakCase } from "../harness/leaks.ts";
 import { fixed } from "../harness/protocols.ts";

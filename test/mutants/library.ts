@@ -2,17 +2,17 @@ import type { Mutant } from "./mutant.ts";
 
 const dealer = "runtime/correlations/dealer.ts";
 const prepare = "runtime/correlations/prepare.ts";
-const a2b = "runtime/protocols/a2b.ts";
-const beaver = "runtime/protocols/beaver.ts";
-const dpfLookup = "runtime/protocols/dpf-lookup.ts";
-const faithful = "runtime/protocols/faithful-truncate.ts";
-const ottt = "runtime/protocols/ottt-lookup.ts";
-const pir = "runtime/protocols/private-lookup.ts";
-const replicated = "runtime/protocols/replicated.ts";
-const replicatedIo = "runtime/protocols/replicated-io.ts";
-const replicatedTruncation = "runtime/protocols/replicated-truncation.ts";
-const sigma = "runtime/protocols/sigma.ts";
-const sine = "runtime/protocols/opened-sine.ts";
+const a2b = "runtime/protocols/families/a2b/a2b.ts";
+const beaver = "runtime/protocols/families/beaver/beaver.ts";
+const dpfLookup = "runtime/protocols/lookup/dpf-lookup.ts";
+const faithful = "runtime/protocols/truncation/faithful-truncate.ts";
+const ottt = "runtime/protocols/lookup/ottt-lookup.ts";
+const pir = "runtime/protocols/lookup/private-lookup.ts";
+const replicated = "runtime/protocols/families/replicated/replicated.ts";
+const replicatedIo = "runtime/protocols/families/replicated/replicated-io.ts";
+const replicatedTruncation = "runtime/protocols/families/replicated/replicated-truncation.ts";
+const sigma = "runtime/protocols/families/sigma/sigma.ts";
+const sine = "runtime/protocols/families/beaver/opened-sine.ts";
 const ggm = "runtime/ring/ggm.ts";
 
 /** The party, whose masks are 0 in all three readings; `sub` is the name of a kernel that is 0 on equal operands. */

@@ -1,11 +1,11 @@
 import type { Mutant } from "./mutant.ts";
 
 const prepare = "runtime/correlations/prepare.ts";
-const open = "runtime/protocols/open.ts";
-const known = "runtime/protocols/known-weight.ts";
-const reveal = "runtime/protocols/one-way-reveal.ts";
-const relu = "runtime/protocols/masked-relu.ts";
-const wires = "runtime/protocols/wires.ts";
+const open = "runtime/protocols/boundary/open.ts";
+const known = "runtime/protocols/arithmetic/known-weight.ts";
+const reveal = "runtime/protocols/boundary/one-way-reveal.ts";
+const relu = "runtime/protocols/nonlinear/masked-relu.ts";
+const wires = "runtime/protocols/kit/wires.ts";
 
 /** The mask of an opening is `f` of a fresh one of `bits` bits: share and secret alike. */
 const maskAs = (f: string, bits = "x.width"): Mutant["edits"] => [

@@ -3,21 +3,22 @@
  * the suite (fixed view under two secrets, exhaustive tiny rings, one-time correlations, separate streams, what a
  * session sends), on the smallest cases that show a gross break.
  */
+
+import type { Party } from "../../runtime/core/party.ts";
+import { createPrg, deriveSeed } from "../../runtime/core/random.ts";
+import type { Steps } from "../../runtime/core/steps.ts";
 import { onlineParty, preparingParty } from "../../runtime/correlations/prepare.ts";
 import { createStock } from "../../runtime/correlations/stock.ts";
 import { createStreams } from "../../runtime/correlations/streams.ts";
-import type { Party } from "../../runtime/party.ts";
-import type { Protocol, Spec } from "../../runtime/protocols/define.ts";
-import { knownWeightMatmul } from "../../runtime/protocols/known-weight.ts";
-import { maskedExtend } from "../../runtime/protocols/masked-extend.ts";
-import { maskedMul } from "../../runtime/protocols/masked-mul.ts";
-import { maskedRelu } from "../../runtime/protocols/masked-relu.ts";
-import { oneWayReveal } from "../../runtime/protocols/one-way-reveal.ts";
-import { maskedOpen, openWire } from "../../runtime/protocols/open.ts";
-import { createPrg, deriveSeed } from "../../runtime/random.ts";
+import { knownWeightMatmul } from "../../runtime/protocols/arithmetic/known-weight.ts";
+import { maskedMul } from "../../runtime/protocols/arithmetic/masked-mul.ts";
+import { oneWayReveal } from "../../runtime/protocols/boundary/one-way-reveal.ts";
+import { maskedOpen, openWire } from "../../runtime/protocols/boundary/open.ts";
+import type { Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
+import { maskedRelu } from "../../runtime/protocols/nonlinear/masked-relu.ts";
+import { maskedExtend } from "../../runtime/protocols/truncation/masked-extend.ts";
 import { fromIntegers, sub } from "../../runtime/ring/index.ts";
 import { ghost, integers, type RingTensor } from "../../runtime/ring/tensor.ts";
-import type { Steps } from "../../runtime/steps.ts";
 import { CHUNK, sameViews, type TinyBody } from "../harness/enumerate.ts";
 import { type Corrupted, type LeakBody, type LeakCase, leakCase, type Secret } from "../harness/leaks.ts";
 import { execute, fixed, worstUlps } from "../harness/protocols.ts";

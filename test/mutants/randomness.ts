@@ -1,6 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 
-const random = "runtime/random.ts";
+const random = "runtime/core/random.ts";
 
 /** Every residue drawn, as `change` of its lane `v` at index `k` of `d`; `width` is at hand. */
 const drawn = (change: string): Mutant["edits"] => [

@@ -1,18 +1,18 @@
 /** What a whole session sends, on a program of a few lines: the checks of mutants in seeds, set-up and queries. */
-import type { KnownWeight, Party, Share } from "../../runtime/party.ts";
-import type { Program } from "../../runtime/program.ts";
-import type { Spec } from "../../runtime/protocols/define.ts";
-import { knownWeightMul } from "../../runtime/protocols/known-weight.ts";
-import { oneWayReveal } from "../../runtime/protocols/one-way-reveal.ts";
-import { openWire } from "../../runtime/protocols/open.ts";
-import { seededShare } from "../../runtime/protocols/seeded-share.ts";
-import { lift } from "../../runtime/protocols/wires.ts";
+import type { KnownWeight, Party, Share } from "../../runtime/core/party.ts";
+import { type Link, links } from "../../runtime/core/steps.ts";
+import type { Program } from "../../runtime/program/program.ts";
+import { knownWeightMul } from "../../runtime/protocols/arithmetic/known-weight.ts";
+import { oneWayReveal } from "../../runtime/protocols/boundary/one-way-reveal.ts";
+import { openWire } from "../../runtime/protocols/boundary/open.ts";
+import { seededShare } from "../../runtime/protocols/boundary/seeded-share.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
+import { lift } from "../../runtime/protocols/kit/wires.ts";
 import { add, fromIntegers, pack } from "../../runtime/ring/index.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { encodeRequest } from "../../runtime/session/control.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
 import { predict } from "../../runtime/session/predict.ts";
-import { type Link, links } from "../../runtime/steps.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import { memoryPair } from "../../runtime/transport/memory.ts";
 import { fixed } from "../harness/protocols.ts";

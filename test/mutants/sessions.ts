@@ -1,6 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 
-const random = "runtime/random.ts";
+const random = "runtime/core/random.ts";
 
 const dealing = "runtime/session/dealer-session.ts";
 const session = "runtime/session/party-session.ts";

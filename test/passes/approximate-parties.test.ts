@@ -1,6 +1,4 @@
 import { expect, test } from "vitest";
-import { programOf } from "../../compiler/execute.ts";
-import { grid, oneOp } from "../../compiler/report/one-op.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
@@ -12,6 +10,8 @@ import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
+import { grid, oneOp } from "../../scripts/tables/one-op.ts";
+import { programOf } from "../../targets/program/execute.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { block, createNoise, largestDifference, type Model } from "./models.ts";

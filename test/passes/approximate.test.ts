@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { grid, oneOp, outputOf } from "../../compiler/report/one-op.ts";
-import { worstError } from "../../compiler/report/presets.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf } from "../../ir/module.ts";
 import { tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/index.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { approximate, type Preset, presets } from "../../passes/3-approximate/index.ts";
+import { grid, oneOp, outputOf } from "../../scripts/tables/one-op.ts";
+import { worstError } from "../../scripts/tables/presets.ts";
 import { codesOf, type Kit, model } from "./models.ts";
 
 const preset = (name: string): Preset => presets.get(name)!;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { candidatesOf, cheapest, type LinkModel, priceOf } from "../../passes/5-select/cheapest.ts";
 import { trafficOf } from "../../passes/5-select/traffic.ts";
-import { noTraffic } from "../../runtime/protocols/count.ts";
-import type { Spec } from "../../runtime/protocols/define.ts";
+import { noBytes } from "../../runtime/core/steps.ts";
 import { fixedWeightMatmul, knownWeightMatmul, maskedRelu } from "../../runtime/protocols/index.ts";
-import { noBytes } from "../../runtime/steps.ts";
+import { noTraffic } from "../../runtime/protocols/kit/count.ts";
+import type { Spec } from "../../runtime/protocols/kit/define.ts";
 import { fixed } from "../harness/protocols.ts";
 
 const lan: LinkModel = { mbitPerSecond: 10_000, roundTripMs: 0.2 };

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { programOf } from "../../compiler/execute.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import { bool } from "../../ir/type.ts";
@@ -11,6 +10,7 @@ import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
+import { programOf } from "../../targets/program/execute.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";

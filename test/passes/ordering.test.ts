@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { programOf } from "../../compiler/execute.ts";
 import { interpretRaw } from "../../ir/interpret.ts";
 import { type Module, opsOf, typeOf } from "../../ir/module.ts";
 import { isBit } from "../../ir/type.ts";
@@ -11,6 +10,7 @@ import { type Setting, select } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
+import { programOf } from "../../targets/program/execute.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { createNoise, type Model, model } from "./models.ts";

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { grid } from "../../compiler/report/one-op.ts";
 import { createBuilder } from "../../ir/build.ts";
 import { f32 } from "../../ir/type.ts";
 import { tensor } from "../../ir/weights.ts";
@@ -8,6 +7,7 @@ import { calibrate, defaultPrecision, quantize } from "../../passes/4-quantize/i
 import { select } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
+import { grid } from "../../scripts/tables/one-op.ts";
 import { computedBy, protocolsOf } from "./parties.ts";
 
 const [lo, hi] = [0.5, 6];

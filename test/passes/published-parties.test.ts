@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { grid, oneOp } from "../../compiler/report/one-op.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { split } from "../../passes/1-split/index.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
+import { grid, oneOp } from "../../scripts/tables/one-op.ts";
 import { block, largestDifference } from "./models.ts";
 import { compiledAs, computedBy, cutsOf, protocolsOf } from "./parties.ts";
 

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { programOf } from "../../compiler/execute.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
@@ -12,6 +11,7 @@ import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { addBytes, predict } from "../../runtime/session/predict.ts";
+import { programOf } from "../../targets/program/execute.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { createNoise, largestDifference, model } from "./models.ts";

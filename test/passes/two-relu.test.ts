@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { oneOp, outputOf } from "../../compiler/report/one-op.ts";
 import { tensor } from "../../ir/weights.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";
+import { oneOp, outputOf } from "../../scripts/tables/one-op.ts";
 
 const rows = [
   [1, 3, -2, 0],

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { grid, oneOp } from "../../compiler/report/one-op.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";
 import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
+import { grid, oneOp } from "../../scripts/tables/one-op.ts";
 
 const inputs = (lo: number, hi: number) => new Map([["x", grid([50], lo, hi)]]);
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Protocol } from "../../runtime/protocols/define.ts";
+import type { Protocol } from "../../runtime/protocols/kit/define.ts";
 import { breaks } from "../harness/leak-breaks.ts";
 import { limitOf } from "../harness/leak-statistics.ts";
 import { compareViews, leakCase } from "../harness/leaks.ts";
@@ -15,7 +15,7 @@ import { contentReads, programOf } from "../harness/taint.ts";
 const root = join(import.meta.dirname, "../..");
 const page = readFileSync(join(root, "runtime/README.md"), "utf8");
 const [source] = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1]!);
-const path = join(root, "runtime/protocols/opened-square.ts");
+const path = join(root, "runtime/protocols/arithmetic/opened-square.ts");
 
 mkdirSync(join(root, "build"), { recursive: true });
 const work = mkdtempSync(join(root, "build/readme-"));
@@ -24,8 +24,8 @@ const file = join(work, "opened-square.ts");
 writeFileSync(
   file,
   source!
-    .replaceAll('from "./', `from "${join(root, "runtime/protocols")}/`)
-    .replaceAll('from "../', `from "${join(root, "runtime")}/`),
+    .replaceAll('from "../../', `from "${join(root, "runtime")}/`)
+    .replaceAll('from "../', `from "${join(root, "runtime/protocols")}/`),
 );
 const { openedSquare } = (await import(file)) as { readonly openedSquare: Protocol };
 

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { programOf } from "../../compiler/execute.ts";
 import { verify } from "../../ir/verify.ts";
-import type { Program } from "../../runtime/program.ts";
-import type { Role } from "../../runtime/steps.ts";
+import type { Role } from "../../runtime/core/steps.ts";
+import type { Program } from "../../runtime/program/program.ts";
 import { emitProgram, transpileProgram } from "../../targets/program/emit.ts";
+import { programOf } from "../../targets/program/execute.ts";
 import { createIdentifiers } from "../../targets/program/text.ts";
 import { facts, golden, load, module, plan, renamed, roles, runTogether, typeErrors } from "./programs.ts";
 

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { readModel } from "../../../compiler/onnx/decode.ts";
-import { importedResult, secureResult } from "../../../compiler/report/family-result.ts";
-import { type RecordedModel, readRecordedModel } from "../../../compiler/report/recorded-model.ts";
+import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
+import { importedResult, secureResult } from "../../../scripts/tables/family-result.ts";
+import { type RecordedModel, readRecordedModel } from "../../../scripts/tables/recorded-model.ts";
 import { foldersOf } from "../../harness/shared.ts";
 
 const folder = fileURLToPath(new URL("../../../fixtures/exporters", import.meta.url));

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { importedResult } from "../../../compiler/report/family-result.ts";
-import { readRecordedModel } from "../../../compiler/report/recorded-model.ts";
+import { importedResult } from "../../../scripts/tables/family-result.ts";
+import { readRecordedModel } from "../../../scripts/tables/recorded-model.ts";
 import { foldersOf } from "../../harness/shared.ts";
 
 const folder = fileURLToPath(new URL("../../../fixtures/families", import.meta.url));

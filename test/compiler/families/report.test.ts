@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
-import { familyReport } from "../../../compiler/report/families.ts";
+import { familyReport } from "../../../scripts/tables/families.ts";
 
 const kept = fileURLToPath(new URL("../../../fixtures/families/bert-ts14-eager-static", import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), "marillc-families-"));

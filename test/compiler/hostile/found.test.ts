@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { compile } from "../../harness/hostile/cases.ts";
 import { graph, integers, model, withAttributes } from "../../harness/hostile/models.ts";
-import { codesOf, floatInfo, floatTensor, node } from "../onnx/build.ts";
+import { codesOf, floatInfo, floatTensor, node } from "../onnx/format/build.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "marillc-found-"));
 afterAll(() => rmSync(temporary, { recursive: true }));

@@ -2,9 +2,9 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { readModel } from "../../../compiler/onnx/decode.ts";
-import { readTensor } from "../../../compiler/onnx/tensor-data.ts";
-import { openSafetensors, readSafetensor } from "../../../compiler/weights/safetensors.ts";
+import { readTensor } from "../../../compiler/onnx/format/read-tensor.ts";
+import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
+import { openSafetensors, readSafetensor } from "../../../compiler/tensors/safetensors.ts";
 import { model, withTensor } from "../../harness/hostile/models.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "marillc-large-"));

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { openSafetensors, readSafetensor, writeSafetensors } from "../../../compiler/weights/safetensors.ts";
-import { codesOf } from "../onnx/build.ts";
+import { openSafetensors, readSafetensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
+import { codesOf } from "../onnx/format/build.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "marillc-links-"));
 afterAll(() => rmSync(temporary, { recursive: true }));

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { writeNpz } from "../../../compiler/weights/npz.ts";
+import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { tensor } from "../../../ir/weights.ts";
 import { build, queryOnce } from "../../end-to-end/compiled.ts";
 import { declaredError, largestDifference } from "../../end-to-end/declared-error.ts";

@@ -1,17 +1,17 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { readModel } from "../../../compiler/onnx/decode.ts";
-import { importModel } from "../../../compiler/onnx/import.ts";
+import { importModel } from "../../../compiler/onnx/import/import.ts";
+import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { readInputFiles } from "../../../compiler/run/inputs.ts";
 import { openOnnx } from "../../../compiler/run/onnx-part.ts";
-import { writeNpz } from "../../../compiler/weights/npz.ts";
+import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
 import { build, queryOnce } from "../../end-to-end/compiled.ts";
 import { declaredError, largestDifference } from "../../end-to-end/declared-error.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
-import { countOps, runImported, worst } from "../import/recorded.ts";
+import { countOps, runImported, worst } from "../onnx/import/recorded.ts";
 
 const folder = join(import.meta.dirname, "../../../fixtures/nets");
 export const netFile = (name: string): string => join(folder, `${name}.onnx`);

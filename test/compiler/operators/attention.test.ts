@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { sizeOf } from "../../../ir/type.ts";
 import { tensor } from "../../../ir/weights.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
-import { runImported, worst } from "../import/recorded.ts";
+import { runImported, worst } from "../onnx/import/recorded.ts";
 import { agreesWithRuntime, type Case, type In, imported, ints, of } from "./one-node.ts";
 
 const [batch, heads, rows, columns, depth] = [2, 4, 3, 5, 6];

@@ -1,6 +1,6 @@
 import type { onnx as proto } from "onnx-proto";
 import { describe, expect, it } from "vitest";
-import { codesOf, floatInfo, floatTensor, node } from "../onnx/build.ts";
+import { codesOf, floatInfo, floatTensor, node } from "../onnx/format/build.ts";
 import { agreesWithRuntime, type Case, type In, imported, int, of } from "./one-node.ts";
 
 const info = (name: string, elemType: number, ...dims: number[]): proto.IValueInfoProto => ({

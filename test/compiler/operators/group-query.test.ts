@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { evaluateOp } from "../../../ir/interpret.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
-import { worst } from "../import/recorded.ts";
-import { codesOf } from "../onnx/build.ts";
+import { codesOf } from "../onnx/format/build.ts";
+import { worst } from "../onnx/import/recorded.ts";
 import { type Attribute, agreesWithRuntime, type Case, drawn, type In, imported, of, resultOf } from "./one-node.ts";
 
 const domain = "com.microsoft";

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { operatorReport } from "../../../compiler/report/operators.ts";
+import { operatorReport } from "../../../scripts/tables/operators.ts";
 import { describeWith, sharedNodeTests } from "../../harness/shared.ts";
 
 const page = new URL("../../../docs/operators.md", import.meta.url);

@@ -1,15 +1,15 @@
 import type { onnx as proto } from "onnx-proto";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { expect, it } from "vitest";
-import { decodeModel } from "../../../compiler/onnx/decode.ts";
-import { importModel } from "../../../compiler/onnx/import.ts";
-import { unpackQuantised } from "../../../compiler/onnx/stored-quantised.ts";
+import { decodeModel } from "../../../compiler/onnx/format/decode.ts";
+import { importModel } from "../../../compiler/onnx/import/import.ts";
+import { unpackQuantised } from "../../../compiler/onnx/normalize/stored-quantised.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { verify } from "../../../ir/verify.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
-import { runImported, worst } from "../import/recorded.ts";
-import { modelBytes, node } from "../onnx/build.ts";
+import { modelBytes, node } from "../onnx/format/build.ts";
+import { runImported, worst } from "../onnx/import/recorded.ts";
 
 export type Attribute =
   | number

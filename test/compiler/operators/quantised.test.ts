@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { sizeOf } from "../../../ir/type.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
-import { codesOf } from "../onnx/build.ts";
+import { codesOf } from "../onnx/format/build.ts";
 import { type Attribute, agreesWithRuntime, type Case, type In, imported, of } from "./one-node.ts";
 
 const domain = "com.microsoft";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { opsOf } from "../../../ir/module.ts";
-import { codesOf } from "../onnx/build.ts";
+import { codesOf } from "../onnx/format/build.ts";
 import { agreesWithRuntime, type Case, type In, imported, of } from "./one-node.ts";
 
 /** Places that nobody alone knows. */

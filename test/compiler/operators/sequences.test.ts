@@ -1,11 +1,11 @@
 import type { onnx as proto } from "onnx-proto";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
-import { decodeModel } from "../../../compiler/onnx/decode.ts";
-import { importModel } from "../../../compiler/onnx/import.ts";
+import { decodeModel } from "../../../compiler/onnx/format/decode.ts";
+import { importModel } from "../../../compiler/onnx/import/import.ts";
 import { tensor } from "../../../ir/weights.ts";
-import { runImported, worst } from "../import/recorded.ts";
-import { codesOf, floatInfo, modelBytes, node } from "../onnx/build.ts";
+import { codesOf, floatInfo, modelBytes, node } from "../onnx/format/build.ts";
+import { runImported, worst } from "../onnx/import/recorded.ts";
 
 const x = tensor(
   [2, 5, 3],

@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import onnxProto from "onnx-proto";
-import { compileModel } from "../../../compiler/compile.ts";
-import { readInputs } from "../../../compiler/weights/inputs.ts";
-import { writeNpz } from "../../../compiler/weights/npz.ts";
-import { readAdapter } from "../../../compiler/weights/peft.ts";
-import { openSafetensors, readSafetensor } from "../../../compiler/weights/safetensors.ts";
+import { readAdapter } from "../../../compiler/adapters/peft.ts";
+import { compileModel } from "../../../compiler/compile/compile.ts";
+import { readInputs } from "../../../compiler/inputs/read-inputs.ts";
+import { writeNpz } from "../../../compiler/tensors/npz.ts";
+import { openSafetensors, readSafetensor } from "../../../compiler/tensors/safetensors.ts";
 import { DiagnosticError } from "../../../ir/diagnostic.ts";
 
 const { onnx } = onnxProto;

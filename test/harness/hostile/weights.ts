@@ -1,4 +1,4 @@
-import { type StoredTensor, writeSafetensors } from "../../../compiler/weights/safetensors.ts";
+import { type StoredTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { type HostileCase, type HostileClass, readInput, readPeft, readWeights } from "./cases.ts";
 import { text } from "./models.ts";
 

@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { reuses } from "../../harness/once.ts";
@@ -12,7 +11,7 @@ import { pathsIn, programOf } from "../../harness/taint.ts";
  *    and a query's number is dealt once.
  */
 const root = join(import.meta.dirname, "../../..");
-const files = pathsIn(root, "runtime/protocols", readdirSync(join(root, "runtime/protocols")));
+const files = pathsIn(root, "runtime/protocols");
 
 const bodies = {
   sound: "const r = party.mask(x.shape, 8); return [add(x, r.share), party.lifted(r, 12)];",
@@ -47,7 +46,7 @@ const pathOf = (name: Name): string => join(root, `runtime/protocols/once-${name
 const examples = new Map(
   names.map((name) => [
     pathOf(name),
-    `import type { Party, Wire } from "../party.ts";
+    `import type { Party, Wire } from "../core/party.ts";
 import { add, sub } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 void [add, sub];

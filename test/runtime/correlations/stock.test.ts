@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { Party } from "../../../runtime/core/party.ts";
+import type { Steps } from "../../../runtime/core/steps.ts";
 import { onlineParty, preparingParty } from "../../../runtime/correlations/prepare.ts";
 import { createStock } from "../../../runtime/correlations/stock.ts";
-import type { Party } from "../../../runtime/party.ts";
-import { openWire } from "../../../runtime/protocols/open.ts";
-import { lift } from "../../../runtime/protocols/wires.ts";
+import { openWire } from "../../../runtime/protocols/boundary/open.ts";
+import { lift } from "../../../runtime/protocols/kit/wires.ts";
 import { ghost, zeros } from "../../../runtime/ring/tensor.ts";
-import type { Steps } from "../../../runtime/steps.ts";
 import { drain, seedOf, together } from "../../harness/together.ts";
 
 const nothing = {

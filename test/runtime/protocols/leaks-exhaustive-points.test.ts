@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { beaverProduct } from "../../../runtime/protocols/beaver.ts";
-import { at, belowMask } from "../../../runtime/protocols/comparison.ts";
-import { dpfLookup } from "../../../runtime/protocols/dpf-lookup.ts";
-import { openWire } from "../../../runtime/protocols/open.ts";
-import { byPoint, signExtend, truncateReduce, truncateWithSlack } from "../../../runtime/protocols/sigma.ts";
+import { openWire } from "../../../runtime/protocols/boundary/open.ts";
+import { at, belowMask } from "../../../runtime/protocols/comparison/comparison.ts";
+import { beaverProduct } from "../../../runtime/protocols/families/beaver/beaver.ts";
+import {
+  byPoint,
+  signExtend,
+  truncateReduce,
+  truncateWithSlack,
+} from "../../../runtime/protocols/families/sigma/sigma.ts";
+import { dpfLookup } from "../../../runtime/protocols/lookup/dpf-lookup.ts";
 import { reshape } from "../../../runtime/ring/index.ts";
 import { integers } from "../../../runtime/ring/tensor.ts";
 import { CHUNK, sameViews } from "../../harness/enumerate.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Party, Replicated } from "../../../runtime/party.ts";
+import type { Party, Replicated } from "../../../runtime/core/party.ts";
 import {
   bitTimes,
   bitToRing,
@@ -8,10 +8,10 @@ import {
   product,
   toTwo,
   weightProduct,
-} from "../../../runtime/protocols/replicated.ts";
-import { isZero, topBit } from "../../../runtime/protocols/replicated-bits.ts";
-import { replicatedReveal } from "../../../runtime/protocols/replicated-io.ts";
-import { shiftedLocally, truncated } from "../../../runtime/protocols/replicated-truncation.ts";
+} from "../../../runtime/protocols/families/replicated/replicated.ts";
+import { isZero, topBit } from "../../../runtime/protocols/families/replicated/replicated-bits.ts";
+import { replicatedReveal } from "../../../runtime/protocols/families/replicated/replicated-io.ts";
+import { shiftedLocally, truncated } from "../../../runtime/protocols/families/replicated/replicated-truncation.ts";
 import { fromIntegers, mul, mulInteger } from "../../../runtime/ring/index.ts";
 import { ghost } from "../../../runtime/ring/tensor.ts";
 import { CHUNK, constant, sameViews, type TinyBody } from "../../harness/enumerate.ts";

@@ -1,11 +1,11 @@
 import { memoize } from "lodash-es";
 import { describe, expect, it } from "vitest";
-import type { Party, Share } from "../../../runtime/party.ts";
-import { knownWeightMul } from "../../../runtime/protocols/known-weight.ts";
-import { knownWeightConv } from "../../../runtime/protocols/known-weight-conv.ts";
-import { knownWeightLowRank } from "../../../runtime/protocols/low-rank.ts";
-import { oneWayReveal } from "../../../runtime/protocols/one-way-reveal.ts";
-import { seededShare } from "../../../runtime/protocols/seeded-share.ts";
+import type { Party, Share } from "../../../runtime/core/party.ts";
+import { knownWeightMul } from "../../../runtime/protocols/arithmetic/known-weight.ts";
+import { knownWeightConv } from "../../../runtime/protocols/arithmetic/known-weight-conv.ts";
+import { knownWeightLowRank } from "../../../runtime/protocols/arithmetic/low-rank.ts";
+import { oneWayReveal } from "../../../runtime/protocols/boundary/one-way-reveal.ts";
+import { seededShare } from "../../../runtime/protocols/boundary/seeded-share.ts";
 import { fromIntegers } from "../../../runtime/ring/index.ts";
 import { ghost, integers, type Shape } from "../../../runtime/ring/tensor.ts";
 import { CHUNK, constant, sameViews, type TinyBody, unknown } from "../../harness/enumerate.ts";

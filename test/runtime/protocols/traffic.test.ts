@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createPrg } from "../../../runtime/random.ts";
+import { createPrg } from "../../../runtime/core/random.ts";
 import { pack } from "../../../runtime/ring/index.ts";
 import { leakCases } from "../../harness/leak-cases.ts";
 import { seedOf, together } from "../../harness/together.ts";

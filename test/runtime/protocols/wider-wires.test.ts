@@ -1,5 +1,4 @@
 import { expect, it } from "vitest";
-import type { Protocol } from "../../../runtime/protocols/define.ts";
 import {
   fourierGelu,
   fourierSigmoid,
@@ -10,6 +9,7 @@ import {
   octavesReciprocal,
   octavesRsqrt,
 } from "../../../runtime/protocols/index.ts";
+import type { Protocol } from "../../../runtime/protocols/kit/define.ts";
 import { gelu, sigmoid } from "../../harness/functions.ts";
 import { declaredUlps, execute, fixed, quantised, reals, worstUlps } from "../../harness/protocols.ts";
 

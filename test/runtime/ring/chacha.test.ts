@@ -1,6 +1,6 @@
 import { chacha20orig } from "@noble/ciphers/chacha.js";
 import { describe, expect, it } from "vitest";
-import { createPrg } from "../../../runtime/random.ts";
+import { createPrg } from "../../../runtime/core/random.ts";
 import { chacha20 } from "../../../runtime/ring/chacha.ts";
 import { seedOf } from "../../harness/together.ts";
 

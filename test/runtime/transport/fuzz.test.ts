@@ -1,7 +1,7 @@
 import { Duplex } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { SessionError } from "../../../runtime/session/errors.ts";
+import { SessionError } from "../../../runtime/core/errors.ts";
 import { type Expected, frameKinds, headerBytes } from "../../../runtime/transport/channel.ts";
 import { FramedChannel } from "../../../runtime/transport/framed.ts";
 import { receiveHello } from "../../../runtime/transport/greeting.ts";

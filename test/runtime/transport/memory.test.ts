@@ -1,6 +1,6 @@
 import { MessageChannel } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
-import { sessionError } from "../../../runtime/session/errors.ts";
+import { sessionError } from "../../../runtime/core/errors.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import { memoryPair } from "../../../runtime/transport/memory.ts";
 

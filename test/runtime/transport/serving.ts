@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, expect } from "vitest";
+import type { SessionError } from "../../../runtime/core/errors.ts";
+import type { Role } from "../../../runtime/core/steps.ts";
 import { connect, type Identity, type Listener, listen } from "../../../runtime/node.ts";
-import type { SessionError } from "../../../runtime/session/errors.ts";
-import type { Role } from "../../../runtime/steps.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import type { Hello } from "../../../runtime/transport/greeting.ts";
 import { identities } from "./identities.ts";

@@ -1,8 +1,8 @@
 import type * as net from "node:net";
 import * as tls from "node:tls";
 import { describe, expect, test } from "vitest";
+import type { SessionError } from "../../../runtime/core/errors.ts";
 import { connect, fingerprintOf } from "../../../runtime/node.ts";
-import type { SessionError } from "../../../runtime/session/errors.ts";
 import { identities, pair } from "./identities.ts";
 import { accepted, dial, errorOf, host, known, serve, stillServes, strangers } from "./serving.ts";
 

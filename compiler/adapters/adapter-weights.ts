@@ -1,0 +1,79 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { sameShape } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import type { OnnxModel, OnnxTensor } from "../onnx/format/records.ts";
+import { catalogWeights, type Weight } from "../onnx/weights/import-weights.ts";
+import type { Adapter } from "../ownership/adapter.ts";
+import { differences } from "../ownership/ownership-bytes.ts";
+import { weightBytes } from "../tensors/rounding.ts";
+import { transpose } from "../tensors/tensor-data.ts";
+
+export interface Exchanged {
+  readonly model: OnnxModel;
+  /** What the model had before, by weight name: public, as the model is. */
+  readonly before: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * The model with the weights that an adapter trained as a whole (heads, biases) in the place of its own. One that is
+ * equal to the model's stays what it was. Each must find its place, or nothing does.
+ */
+export function exchangeWhole(model: OnnxModel, adapter: Adapter, known?: ReadonlySet<string>): Exchanged {
+  const before = new Map<string, Tensor>();
+  if (adapter.whole.length === 0) return { model, before };
+  const all = [...catalogWeights(model, known).weights.values()];
+  const problems: Diagnostic[] = [];
+  const initializers = new Map<string, OnnxTensor>(model.graph.initializers);
+  for (const { name, tensor, kept } of adapter.whole) {
+    const complain = (message: string, help: string) =>
+      problems.push({ code: "MRL0429", message, at: `${adapter.folder}, weight "${name}"`, help });
+    const [weight, ...more] = placesOf(all, name);
+    if (kept) {
+      if (weight && isKept(weight, tensor)) continue;
+      const found = weight ? `other numbers than ${weight.name} of ${model.file}` : `no place in ${model.file}`;
+      complain(`it was saved beside the adapter, and has ${found}`, "export the model that the adapter was trained on");
+      continue;
+    }
+    const uses = model.graph.nodes.filter(({ inputs }) => inputs.includes(weight?.source.name ?? "")).length;
+    if (weight && more.length === 0 && uses > 1 && !isKept(weight, tensor)) {
+      complain(
+        `${model.file} uses this weight in ${uses} places`,
+        "a tied weight cannot be exchanged in one place only",
+      );
+      continue;
+    }
+    if (!weight || more.length > 0 || !initializers.has(weight.source.name)) {
+      const count = weight ? `${more.length + 1} weights` : "no weight";
+      complain(`${count} of ${model.file} has this name`, "a tied weight cannot be exchanged in one place only");
+      continue;
+    }
+    const { source, recovered } = weight;
+    const turned = recovered?.transposed && tensor.shape.length === 2 ? transpose(tensor) : tensor;
+    if (!sameShape(turned.shape, source.dims)) {
+      const shapes = `expected [${source.dims.join(", ")}], found [${turned.shape.join(", ")}]`;
+      complain(shapes, "the adapter belongs to another base model, or to one with another number of classes");
+      continue;
+    }
+    const own = weight.tensor();
+    if (differences(own, turned, source.dtype) === 0) continue;
+    before.set(weight.name, own);
+    const bytes = weightBytes(source.dtype, turned);
+    initializers.set(source.name, { ...source, source: { kind: "inline", bytes } });
+  }
+  throwIfAny(problems);
+  return { model: { ...model, graph: { ...model.graph, initializers } }, before };
+}
+
+/** The numbers of the model, in its format. */
+function isKept({ source, recovered, tensor }: Weight, saved: Tensor): boolean {
+  const turned = recovered?.transposed && saved.shape.length === 2 ? transpose(saved) : saved;
+  return sameShape(turned.shape, source.dims) && differences(tensor(), turned, source.dtype) === 0;
+}
+
+/** The same name, or the only one that is the same but for a leading part; a tied weight lies in several places. */
+function placesOf(weights: readonly Weight[], name: string): readonly Weight[] {
+  const plain = (weight: Weight): string => weight.name.replace(/\.tied\d*$/, "");
+  const exact = weights.filter((weight) => plain(weight) === name);
+  if (exact.length > 0) return exact;
+  return weights.filter((weight) => plain(weight).endsWith(`.${name}`) || name.endsWith(`.${plain(weight)}`));
+}

@@ -1,0 +1,89 @@
+import { basename } from "node:path";
+import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import type { OnnxModel, OnnxTensor } from "../onnx/format/records.ts";
+import { catalogWeights, type Weight } from "../onnx/weights/import-weights.ts";
+import type { Adapter, AdapterModule } from "../ownership/adapter.ts";
+import { isNamedBy } from "../ownership/ownership.ts";
+import type { Base } from "../ownership/ownership-base.ts";
+import { differences } from "../ownership/ownership-bytes.ts";
+import { weightBytes } from "../tensors/rounding.ts";
+import { transpose } from "../tensors/tensor-data.ts";
+import { lowRank } from "./low-rank.ts";
+
+/** What the user says of a model with adapters merged into it. Both are public. */
+export interface LowRankOptions {
+  readonly rank: number;
+  /** Largest part of a change, by its Frobenius norm, that A·B may leave out. */
+  readonly tolerance: number;
+}
+
+export interface TakenApart {
+  /** The model with the base's numbers in the matrices that had changed. */
+  readonly model: OnnxModel;
+  readonly adapter: Adapter;
+}
+
+/**
+ * Takes merged adapters out of a model again: of every matrix of a linear layer that differs from the base's, the change
+ * must be a product A·B of the given rank. What patterns declare private stays whole, and so does all that is no such
+ * matrix. The provider does this alone; what others see is the rank, and which layers have an adapter.
+ */
+export function takeApart(
+  model: OnnxModel,
+  base: Base,
+  { rank, tolerance }: LowRankOptions,
+  whole: readonly string[] = [],
+): TakenApart {
+  const { weights, names } = catalogWeights(model, base.names);
+  const problems: Diagnostic[] = [];
+  const modules: AdapterModule[] = [];
+  const initializers = new Map<string, OnnxTensor>(model.graph.initializers);
+  for (const weight of weights.values()) {
+    const { name, source } = weight;
+    const start = base.counterpart(weight)?.tensor;
+    const [linear, ...more] = names.linears.filter((each) => each.weight === source.name);
+    if (!start || !linear || whole.some((pattern) => isNamedBy(weight, pattern))) continue;
+    if (differences(weight.tensor(), start, source.dtype) === 0) continue;
+    const at = `${model.file}, weight "${name}"`;
+    const complain = (message: string, help: string) => problems.push({ code: "MRL0428", message, at, help });
+    if (more.length > 0 || !linear.module) {
+      complain(
+        "it differs from the base, and it is not the matrix of one named layer",
+        `--private ${name} keeps it whole`,
+      );
+      continue;
+    }
+    const found = lowRank(changeOf(weight, start, linear.outFirst), rank);
+    if (!(found.residual <= tolerance)) {
+      const left = found.residual.toExponential(1);
+      complain(
+        `its change is not of rank ${rank}: ${left} of it is left over, and ${tolerance} was allowed`,
+        `give another rank or tolerance (--low-rank), or --private ${name} to keep it whole`,
+      );
+      continue;
+    }
+    modules.push({ module: linear.module, a: found.a, b: found.b, rank, scale: 1 });
+    const bytes = weightBytes(source.dtype, start);
+    initializers.set(source.name, { ...source, source: { kind: "inline", bytes } });
+  }
+  throwIfAny(problems);
+  if (modules.length === 0) {
+    fail({
+      code: "MRL0428",
+      message: `no matrix of a linear layer differs from ${base.path}`,
+      at: model.file,
+      help: "leave out --low-rank: the base diff finds what else is private",
+    });
+  }
+  const graph = { ...model.graph, initializers };
+  const folder = `merged into ${basename(model.file)}`;
+  return { model: { ...model, graph }, adapter: { folder, modules, whole: [], fanInFanOut: false } };
+}
+
+/** [in, out], whichever way the file has the matrix. */
+function changeOf({ tensor }: Weight, start: Tensor, outFirst: boolean): Tensor {
+  const { shape, data } = tensor();
+  const change = data.map((value, at) => value - start.data[at]!);
+  return outFirst ? transpose({ shape, data: change }) : { shape, data: change };
+}

@@ -1,0 +1,103 @@
+import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
+import { type Dtype, describeDtype, dtypeOf } from "../tensors/dtype.ts";
+import { byteLengthOf, decodeElements } from "../tensors/element-codecs.ts";
+import { problem, readWhole } from "../tensors/files/store.ts";
+import { nonFinite } from "../tensors/tensor-data.ts";
+import { readFlatbuffer, type Table } from "./flatbuffer.ts";
+
+/** A named tensor that a graph's input of that name takes. */
+export interface AdapterParameter {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly dims: readonly number[];
+  /** Little-endian elements without gaps. */
+  readonly bytes: Uint8Array;
+}
+
+/** An adapter of ONNX Runtime's multi-LoRA. */
+export interface OnnxAdapter {
+  readonly file: string;
+  /** Sorted by name. */
+  readonly parameters: readonly AdapterParameter[];
+}
+
+export const isOnnxAdapter = (path: string): boolean => path.endsWith(".onnx_adapter");
+
+/** Places of the fields in adapter_schema.fbs of ONNX Runtime, version 1 of the format. */
+const adapterFields = { formatVersion: 0, parameters: 3 } as const;
+const parameterFields = { name: 0, dims: 1, dataType: 2, rawData: 3 } as const;
+
+/** An adapter is small beside its model. */
+const mostBytes = 2 ** 31;
+const mostParameters = 2 ** 16;
+const floats: ReadonlySet<Dtype> = new Set(["float32", "float16", "bfloat16", "float64"]);
+
+/** Reads an .onnx_adapter file, as onnxruntime.AdapterFormat and `olive convert-adapters` write it. */
+export const readOnnxAdapter = (file: string): OnnxAdapter => decodeOnnxAdapter(readWhole(file, mostBytes), file);
+
+/** The same of its bytes; everything wrong with it is in one DiagnosticError. */
+export function decodeOnnxAdapter(bytes: Uint8Array, file: string): OnnxAdapter {
+  const problems: Diagnostic[] = [];
+  const wrong = (name: string, message: string): undefined =>
+    void problems.push(problem("MRL0143", name === "" ? file : `${file}, parameter "${name}"`, message, help));
+  const tables = parametersOf(bytes, file);
+  const parameters = tables.flatMap((table, at) => {
+    try {
+      return readParameter(table, wrong) ?? [];
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      return wrong("", `parameter ${at}: ${error.message}`) ?? [];
+    }
+  });
+  const seen = new Set<string>();
+  for (const { name } of parameters) {
+    if (seen.has(name)) wrong(name, "it is there twice");
+    seen.add(name);
+  }
+  // Parameters that share their bytes could be many times the file.
+  const all = parameters.reduce((sum, parameter) => sum + parameter.bytes.length, 0);
+  if (all > bytes.length) wrong("", `its parameters have ${all} bytes, the file ${bytes.length}`);
+  if (parameters.length === 0 && problems.length === 0) wrong("", "it has no parameters");
+  throwIfAny(problems);
+  return { file, parameters: parameters.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+const help = "write it again with onnxruntime.AdapterFormat or olive convert-adapters";
+
+function parametersOf(bytes: Uint8Array, file: string): readonly Table[] {
+  const refuse = (message: string): never => fail(problem("MRL0143", file, message, help));
+  try {
+    const root = readFlatbuffer(bytes, "TORT");
+    const version = root.int(adapterFields.formatVersion, 0);
+    if (version !== 1) return refuse(`expected version 1 of the format, found ${version}`);
+    // Offsets may lead to the same table any number of times.
+    const found = root.tables(adapterFields.parameters) ?? [];
+    return found.length <= mostParameters ? found : refuse(`it has ${found.length} parameters`);
+  } catch (error) {
+    if (error instanceof Error && error.name === "Error") return refuse(`this is no adapter: ${error.message}`);
+    throw error;
+  }
+}
+
+function readParameter(
+  table: Table,
+  wrong: (name: string, message: string) => undefined,
+): AdapterParameter | undefined {
+  const name = table.text(parameterFields.name) ?? "";
+  if (name === "") return wrong("", "a parameter has no name");
+  const number = table.int(parameterFields.dataType, 0);
+  const dtype = dtypeOf(number);
+  if (!dtype || !floats.has(dtype)) return wrong(name, `elements of type ${describeDtype(number)}: expected floats`);
+  const dims = (table.longs(parameterFields.dims) ?? []).map(Number);
+  const bytes = table.bytes(parameterFields.rawData) ?? new Uint8Array();
+  const shown = `[${dims.slice(0, 8).join(", ")}]`;
+  if (dims.length > 8 || dims.some((extent) => !(Number.isSafeInteger(extent) && extent >= 0))) {
+    return wrong(name, `the dimensions ${shown} are not possible`);
+  }
+  if (byteLengthOf(dtype, dims) !== bytes.length) {
+    return wrong(name, `${dtype} of ${shown} needs ${byteLengthOf(dtype, dims)} bytes, found ${bytes.length}`);
+  }
+  const bad = nonFinite({ shape: dims, data: decodeElements(dtype, bytes, name) });
+  if (bad) return wrong(name, `${bad.count} values are no finite numbers`);
+  return { name, dtype, dims, bytes };
+}

@@ -1,0 +1,221 @@
+import { type Diagnostic, fail } from "../../ir/diagnostic.ts";
+import { problem, readWhole } from "../tensors/files/store.ts";
+import { isObject, type Json, type JsonObject, parseJson } from "../tensors/json.ts";
+
+/** What of adapter_config.json changes numbers. */
+export interface AdapterConfig {
+  readonly rank: number;
+  readonly alpha: number;
+  /** alpha / sqrt(r) instead of alpha / r. */
+  readonly rankStabilized: boolean;
+  readonly rankPattern: ReadonlyMap<string, number>;
+  readonly alphaPattern: ReadonlyMap<string, number>;
+  /** Module names by their end, a pattern over whole paths, or every linear layer. */
+  readonly targets: readonly string[] | { readonly pattern: string };
+  readonly excluded: readonly string[] | { readonly pattern: string };
+  /** Layer indices; absent: all. */
+  readonly layers: readonly number[] | undefined;
+  /** Patterns of the segment in front of a layer's index; none: any segment. */
+  readonly layerSegments: readonly string[];
+  /** The base keeps its weights as [in, out] (GPT-2's Conv1D); A and B are stored the same way either way. */
+  readonly fanInFanOut: boolean;
+  /** Which biases were trained as well, and are stored as a whole. */
+  readonly bias: "none" | "all" | "lora_only";
+  /** Modules that were trained as a whole, by the end of their path. */
+  readonly saved: readonly string[];
+}
+
+const maxConfigBytes = 1_000_000;
+
+/** Fields that say how training went, where files lie, or who made them: no effect on what the adapter computes. */
+const withoutEffect = new Set([
+  "auto_mapping",
+  "base_model_name_or_path",
+  "eva_config",
+  "inference_mode",
+  "lora_dropout",
+  "megatron_config",
+  "megatron_core",
+  "peft_version",
+  "qalora_group_size",
+  "revision",
+  "runtime_config",
+  "task_type",
+]);
+
+/** Ways to start training that leave the base as it is; the others (pissa, olora, loftq, corda, lora_ga) change it. */
+const neutralStarts: ReadonlySet<Json> = new Set([true, false, null, "gaussian", "orthogonal", "eva"]);
+
+const unsupported = new Map([
+  ["use_dora", "DoRA"],
+  ["use_qalora", "QALoRA"],
+  ["use_bdlora", "block-diagonal LoRA"],
+  ["lora_bias", "a bias on lora_B"],
+  ["target_parameters", "LoRA on bare parameters (target_parameters)"],
+  ["trainable_token_indices", "trained token embeddings"],
+  ["layer_replication", "replicated layers"],
+  ["alora_invocation_tokens", "activated LoRA"],
+]);
+
+type Check = (config: JsonObject, key: string) => string | undefined;
+
+const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
+  [
+    "peft_type",
+    (config, key) => (config.get(key) === "LORA" ? undefined : `expected "LORA", found ${shown(config, key)}`),
+  ],
+  [
+    "bias",
+    (config, key) =>
+      [undefined, null, "none", "all", "lora_only"].includes(config.get(key) as never)
+        ? undefined
+        : 'expected "none", "all" or "lora_only"',
+  ],
+  [
+    "modules_to_save",
+    (config, key) => (isEmpty(config.get(key)) || isNames(config.get(key)) ? undefined : "expected a list of names"),
+  ],
+  [
+    "init_lora_weights",
+    (config, key) => {
+      const start = config.get(key);
+      if (start === undefined || neutralStarts.has(start)) return undefined;
+      return `${shown(config, key)} changes the base weights: save the adapter in converted form`;
+    },
+  ],
+  [
+    "r",
+    (config, key) => (isRank(config.get(key)) ? undefined : `expected a positive integer, found ${shown(config, key)}`),
+  ],
+  [
+    "lora_alpha",
+    (config, key) => (isAlpha(config.get(key)) ? undefined : `expected a number, found ${shown(config, key)}`),
+  ],
+  ["use_rslora", isFlag],
+  ["fan_in_fan_out", isFlag],
+  ["rank_pattern", (config, key) => (isPattern(config.get(key), isRank) ? undefined : "expected positive integers")],
+  ["alpha_pattern", (config, key) => (isPattern(config.get(key), isAlpha) ? undefined : "expected numbers")],
+  [
+    "target_modules",
+    (config, key) => {
+      const value = config.get(key);
+      return isNames(value) || typeof value === "string" ? undefined : "expected a list of names or a pattern";
+    },
+  ],
+  [
+    "exclude_modules",
+    (config, key) =>
+      isEmpty(config.get(key)) || isNames(config.get(key)) || typeof config.get(key) === "string"
+        ? undefined
+        : "expected a list of names or a pattern",
+  ],
+  [
+    "layers_pattern",
+    (config, key) =>
+      isEmpty(config.get(key)) || isNames(config.get(key)) || typeof config.get(key) === "string"
+        ? undefined
+        : "expected a pattern or a list of them",
+  ],
+  [
+    "ensure_weight_tying",
+    (config, key) =>
+      isEmpty(config.get(key)) || (isEmpty(config.get("modules_to_save")) && !namesTied(config.get("target_modules")))
+        ? undefined
+        : "what is tied to a trained module is trained with it, and the compiler exchanges weights one by one",
+  ],
+  [
+    "layers_to_transform",
+    (config, key) => {
+      const value = config.get(key) ?? null;
+      return value === null || isIndex(value) || (Array.isArray(value) && value.every(isIndex))
+        ? undefined
+        : "only indices";
+    },
+  ],
+]);
+
+/** Reads adapter_config.json; a field that may change numbers in a way the compiler does not compute is refused. */
+export function readAdapterConfig(file: string, problems: Diagnostic[]): AdapterConfig | undefined {
+  const json = parseJson(new TextDecoder().decode(readWhole(file, maxConfigBytes, "MRL0140")), file, "MRL0140");
+  if (!isObject(json)) return fail(problem("MRL0140", file, "the configuration is not an object"));
+  const before = problems.length;
+  for (const [key, check] of checks) {
+    const fault = check(json, key);
+    if (fault) problems.push(problem("MRL0140", `${file}, "${key}"`, `this value cannot be used: ${fault}`));
+  }
+  for (const [key, value] of json) {
+    if (checks.has(key) || withoutEffect.has(key) || isEmpty(value)) continue;
+    const what = unsupported.get(key) ?? "this field, which may change what the adapter computes,";
+    problems.push(problem("MRL0141", `${file}, "${key}"`, `${what} is not supported`));
+  }
+  return problems.length > before ? undefined : configOf(json);
+}
+
+function configOf(json: JsonObject): AdapterConfig {
+  const targets = json.get("target_modules") as string | readonly string[];
+  const layers = json.get("layers_to_transform") ?? undefined;
+  return {
+    rank: json.get("r") as number,
+    alpha: json.get("lora_alpha") as number,
+    rankStabilized: json.get("use_rslora") === true,
+    rankPattern: patternOf(json, "rank_pattern"),
+    alphaPattern: patternOf(json, "alpha_pattern"),
+    targets: typeof targets === "string" ? { pattern: targets } : targets,
+    excluded: namesOrPattern(json.get("exclude_modules")),
+    layers: typeof layers === "number" ? [layers] : (layers as readonly number[] | undefined),
+    layerSegments: listOf(json.get("layers_pattern")),
+    fanInFanOut: json.get("fan_in_fan_out") === true,
+    bias: (json.get("bias") as AdapterConfig["bias"] | null | undefined) ?? "none",
+    saved: (json.get("modules_to_save") as readonly string[] | false | null | undefined) || [],
+  };
+}
+
+const namesOrPattern = (value: Json | undefined): AdapterConfig["excluded"] => {
+  return typeof value === "string" && value !== "" ? { pattern: value } : ((value || []) as readonly string[]);
+};
+
+const listOf = (value: Json | undefined): readonly string[] =>
+  typeof value === "string" ? [value].filter(Boolean) : ((value || []) as readonly string[]);
+
+/** Embeddings and heads are what models tie; a pattern may name them. */
+const namesTied = (targets: Json | undefined): boolean =>
+  !Array.isArray(targets) || targets.some((name) => /(^|\.)(\w*embed\w*|wte|lm_head)$/.test(String(name)));
+
+function patternOf(json: JsonObject, key: string): ReadonlyMap<string, number> {
+  return (json.get(key) as ReadonlyMap<string, number> | null | undefined) ?? new Map();
+}
+
+function shown(config: JsonObject, key: string): string {
+  const value = config.get(key);
+  return value === undefined ? "nothing" : isObject(value) ? "an object" : JSON.stringify(value);
+}
+
+function isFlag(config: JsonObject, key: string): string | undefined {
+  return [undefined, null, true, false].includes(config.get(key) as never) ? undefined : "expected true or false";
+}
+
+/** null, false, {} and [] switch a feature off, also one that a later PEFT brings. */
+function isEmpty(value: Json | undefined): boolean {
+  if (value === undefined || value === null || value === false) return true;
+  return isObject(value) ? value.size === 0 : Array.isArray(value) && value.length === 0;
+}
+
+function isIndex(value: Json | undefined): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isRank(value: Json | undefined): value is number {
+  return isIndex(value) && value > 0;
+}
+
+function isAlpha(value: Json | undefined): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function isNames(value: Json | undefined): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string");
+}
+
+function isPattern(value: Json | undefined, valid: (item: Json | undefined) => boolean): boolean {
+  return isEmpty(value) || (isObject(value) && [...value.values()].every(valid));
+}

@@ -1,0 +1,111 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { toRaw } from "../../ir/interpret.ts";
+import { sameShape } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import type { Role } from "../../runtime/core/steps.ts";
+import type { WeightDecl } from "../../runtime/program/program.ts";
+import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
+import { modelTensorOf, type Plan } from "../../targets/program/plan.ts";
+import { decodeElements, encodeElements } from "../tensors/element-codecs.ts";
+import { problem, readWhole } from "../tensors/files/store.ts";
+import { writeSafetensors } from "../tensors/safetensors.ts";
+import { parseSafetensorsHeader } from "../tensors/safetensors-header.ts";
+
+/** The largest weight file that is read whole: Node's buffers end at 4 GiB. */
+const maxBytes = 2 ** 32 - 2;
+
+/** Which weights a role may hold: the public ones both parties, the others the server alone, the dealer none. */
+export const mayHold = (role: Role, { form }: WeightDecl): boolean =>
+  role === "server" || (role === "client" && (form === "public" || form === "told"));
+
+type Weights = Readonly<Record<string, WeightDecl>>;
+
+/** The declarations of a role by the name in its weight file; several for a weight that is used in several rings. */
+function declarationsOf(weights: Weights, role: Role): ReadonlyMap<string, readonly WeightDecl[]> {
+  const byTensor = new Map<string, WeightDecl[]>();
+  for (const decl of Object.values(weights).filter((each) => mayHold(role, each))) {
+    byTensor.set(decl.tensor, [...(byTensor.get(decl.tensor) ?? []), decl]);
+  }
+  return byTensor;
+}
+
+/** The weight file of a role: integers round(w·2^scale), in the order of the program, each in the least type that holds it. */
+export function packWeights(plan: Pick<Plan, "weights">, weights: ReadonlyMap<string, Tensor>, role: Role): Uint8Array {
+  const declarations = [...declarationsOf(plan.weights, role)];
+  const tensors = declarations.map(([name, [decl]]): readonly [string, IntTensor] => {
+    const real = weights.get(modelTensorOf(decl!));
+    if (!real) throw new Error(`there is no weight ${modelTensorOf(decl!)}`);
+    return [name, integers(decl!.shape, toRaw(real, decl!.scale).data)];
+  });
+  throwIfAny(weightProblems(plan.weights, new Map(tensors), role, "the model"));
+  return writeSafetensors(
+    tensors.map(([name, { shape, data }]) => {
+      const dtype = dtypeOf(data!);
+      return { name, dtype, shape, bytes: encodeElements(dtype, data!) };
+    }),
+  );
+}
+
+function dtypeOf(data: Float64Array): "int16" | "int32" | "int64" {
+  const most = data.reduce((largest, x) => Math.max(largest, x < 0 ? -1 - x : x), 0);
+  return most < 2 ** 15 ? "int16" : most < 2 ** 31 ? "int32" : "int64";
+}
+
+/** Integers of a weight file, by name. */
+export function unpackWeights(source: Uint8Array | string): ReadonlyMap<string, IntTensor> {
+  const file = typeof source === "string" ? source : "weights.safetensors";
+  const bytes = typeof source === "string" ? readWhole(source, maxBytes) : source;
+  const { entries } = parseSafetensorsHeader(bytes, bytes.length, file);
+  const isWrong = ({ dtype }: (typeof entries)[number]): boolean => !/^int(16|32|64)$/.test(dtype);
+  throwIfAny(
+    entries.filter(isWrong).map(({ name, dtype }) => {
+      return problem("MRL0625", `${file}, tensor "${name}"`, `expected int16, int32 or int64, found ${dtype}`, again);
+    }),
+  );
+  return new Map(
+    entries.map(({ name, dtype, shape, offset, length }) => {
+      const data = decodeElements(dtype, bytes.subarray(offset, offset + length), `${file}, tensor "${name}"`);
+      return [name, integers(shape, data)];
+    }),
+  );
+}
+
+const again = "compile again, and copy the party's whole folder";
+
+/** Where a weight file is not what a program declares: names, shapes, ranges; and what this role must not hold. */
+export function weightProblems(
+  weights: Weights,
+  tensors: ReadonlyMap<string, IntTensor>,
+  role: Role,
+  file: string,
+): readonly Diagnostic[] {
+  const declared = declarationsOf(weights, role);
+  const missing = [...declared].filter(([name]) => !tensors.has(name));
+  const extra = [...tensors.keys()].filter((name) => !declared.has(name));
+  return [
+    ...missing.map(([name]) => problem("MRL0621", file, `the program wants weight "${name}"; it is not there`, again)),
+    ...extra.map((name) =>
+      problem("MRL0622", file, `weight "${name}" is there, and the ${role}'s program does not declare it`, again),
+    ),
+    ...[...declared].flatMap(([name, decls]) => {
+      const tensor = tensors.get(name);
+      return tensor ? decls.flatMap((decl) => tensorProblems(name, decl, tensor, file)) : [];
+    }),
+  ];
+}
+
+function tensorProblems(
+  name: string,
+  decl: WeightDecl,
+  { shape, data }: IntTensor,
+  file: string,
+): readonly Diagnostic[] {
+  const at = `${file}, tensor "${name}"`;
+  if (!sameShape(shape, decl.shape)) {
+    return [problem("MRL0623", at, `expected shape [${decl.shape}], found [${shape}]`, again)];
+  }
+  const limit = 2 ** (decl.width - 1);
+  const worst = data!.find((x) => !(x >= -limit && x < limit));
+  if (worst === undefined) return [];
+  return [problem("MRL0624", at, `expected integers of ${decl.width} bits, found ${worst}`, again)];
+}

@@ -1,0 +1,187 @@
+import { basename } from "node:path";
+import { sortedUniq } from "lodash-es";
+import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Module, Stage, ValueId } from "../../ir/module.ts";
+import { print } from "../../ir/text/print.ts";
+import type { WeightStore } from "../../ir/weights.ts";
+import { split } from "../../passes/1-split/index.ts";
+import { rewritePass } from "../../passes/2-rewrite/index.ts";
+import { approximatePass, type Preset, presets } from "../../passes/3-approximate/index.ts";
+import {
+  type Calibration,
+  calibrate,
+  checkCalibration,
+  checkFinite,
+  defaultPrecision,
+  quantizePass,
+  withKept,
+} from "../../passes/4-quantize/index.ts";
+import { computedBy, selectPass } from "../../passes/5-select/index.ts";
+import { schedulePass } from "../../passes/6-schedule/index.ts";
+import { type Cut, runPass, type SplitState } from "../../passes/pass.ts";
+import { type Plan, planProgram } from "../../targets/program/plan.ts";
+import { checkFlow } from "../audit/check.ts";
+import { buildFiles } from "../build/artifacts.ts";
+import type { Manifest } from "../build/manifest.ts";
+import { type ClientSteps, clientSteps } from "../decode/client-steps.ts";
+import { type NextPlace, nextPlace } from "../decode/next-place.ts";
+import { type CompileOptions, type Settled, settle } from "../load/options.ts";
+import { type HowToImport, importOwned, type Owned } from "../load/owned.ts";
+import type { Imported } from "../onnx/import/import.ts";
+import { cutValues, readSamples } from "./calibration.ts";
+import { dependentNumbers } from "./public-numbers.ts";
+
+export type { CompileOptions } from "../load/options.ts";
+export { importFor } from "../load/owned.ts";
+
+export interface Artifacts {
+  readonly manifest: Manifest;
+  /** The scheduled secure module. */
+  readonly module: Module;
+  readonly plan: Plan;
+  /** Outputs of the model that no reveal names: they are not computed. */
+  readonly left: readonly string[];
+  /** The program of one place, for a causal model of text; or why it has none. */
+  readonly next?: NextPlace | Diagnostic;
+  /** Beside it the client's own layers place by place, or why it computes them over the whole window. */
+  readonly steps?: ClientSteps | Diagnostic;
+  /** The module after each pass. */
+  readonly stages: ReadonlyMap<Stage, Module>;
+  /** What the build directory holds: relative path → bytes. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** The whole pipeline: what is printed after each stage is what `inspect --stage` shows. */
+export function compileModel(options: CompileOptions, how: Pick<HowToImport, "canonical"> = {}): Artifacts {
+  const { settled, problems } = settle(options);
+  throwIfAny(problems);
+  const owned = importOwned(settled, how);
+  const { imported } = owned;
+  const name = settled.name ?? basename(settled.model).replace(/\.onnx$/, "");
+  const preset = presets.get(settled.numerics);
+  const precision = { ...(preset?.precision ?? defaultPrecision), ...settled.precision };
+
+  const secure = secureParts(owned, settled, preset);
+  const samples = settled.calibrate
+    ? readSamples(settled.calibrate, settled.model, imported.inputs, imported.module)
+    : [];
+  const { client, module: open } = secure.public;
+  const front = { module: imported.module, weights: owned.surrogate.weights };
+  const runs = cutValues(front, open, client.cuts, valueOfCut(imported), samples);
+  throwIfAny(checkFinite(secure.private, runs));
+  // Ranges end up in public ring widths: they are measured with public weights on public inputs only.
+  const calibration = calibrate(secure.public, runs, {
+    margin: settled.margin,
+    precision,
+    written: preset !== undefined && Object.keys(preset.rewrites).length > 0,
+  });
+  // For the provider alone: does the true model stay within the public bounds on the same inputs?
+  throwIfAny(checkCalibration(secure.private, runs, calibration));
+
+  const { setting, truncation, link, objective } = settled;
+  const restricted = preset && {
+    families: preset.families,
+    ...(preset.ring !== undefined && { ring: preset.ring }),
+    ...(preset.truncations && { truncations: preset.truncations }),
+  };
+  const finish = (state: SplitState, bounds: Calibration) => {
+    const quantized = runPass(quantizePass({ calibration: bounds, precision, truncation }), state);
+    const selected = runPass(selectPass({ setting, truncation, link, objective, ...restricted }), quantized);
+    return { quantized, selected, scheduled: runPass(schedulePass, selected) };
+  };
+  const { quantized, selected, scheduled } = finish(secure.private, calibration);
+  const module = { ...scheduled.module, name: safeProgramName(name) };
+  // What a preset is about is published for whole windows.
+  const buckets = sortedUniq([...(settled.buckets ?? [])].sort((a, b) => a - b));
+  const found = preset
+    ? undefined
+    : nextPlace({
+        imported,
+        state: secure.private,
+        module,
+        setting,
+        buckets,
+        finish: (state, kept) => finish(state, withKept(calibration, kept)).scheduled,
+      });
+  const both = found && "plan" in found ? found : undefined;
+  const next = found && "plan" in found ? found.next : found;
+  const steps = both && clientSteps(owned, scheduled.client, both.next.length);
+  const plan = both?.plan ?? planProgram(module, setting);
+  const stages = new Map<Stage, Module>([
+    ["import", imported.module],
+    ["split", secure.split],
+    ["rewrite", secure.rewritten],
+    ...(preset ? ([["approximate", secure.private.module]] as const) : []),
+    ["quantize", quantized.module],
+    ["select", selected.module],
+    ["schedule", module],
+  ]);
+  const { manifest, files } = buildFiles({
+    owned,
+    options: settled,
+    state: { ...scheduled, module },
+    plan,
+    ...(both && { next: both.next }),
+    ...(steps && "files" in steps && { steps }),
+    text: print(module),
+    samples: samples.length,
+  });
+  // What is written was read again, without the compiler's own data: nothing but the declared outputs is opened.
+  throwIfAny(checkFlow(files).findings);
+  return { manifest, module, plan, left: owned.left, ...(next && { next }), ...(steps && { steps }), stages, files };
+}
+
+/** The ONNX tensor of a cut is a value of the imported module. */
+function valueOfCut(imported: Imported): (cut: Cut) => ValueId {
+  const values = new Map([...imported.sources].map(([id, source]) => [source, id]));
+  return (cut) => values.get(cut.source) ?? cut.value;
+}
+
+/**
+ * The secure module twice, once with the true weights and once with public ones in the place of private ones. Rewrites
+ * look at shapes, labels and public numbers only, so the two have the same text; that they have is checked.
+ */
+function secureParts(
+  { imported, surrogate, reveal }: Owned,
+  { head, setting }: Settled,
+  preset: Preset | undefined,
+): {
+  readonly private: SplitState;
+  readonly public: SplitState;
+  readonly split: Module;
+  readonly rewritten: Module;
+} {
+  if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(withoutSurrogate));
+  // With a third party the place of a row stays hidden at less than the row's own size.
+  const lookUps = setting === "3pc" && !preset?.families?.includes("replicated") ? "private" : "one-hot";
+  const parts = (weights: WeightStore): readonly [Module, Module, SplitState] => {
+    const state = { module: imported.module, weights, sources: imported.sources };
+    const divided = split(state, { reveal });
+    const rewritten = runPass(
+      rewritePass({
+        ...(head !== undefined && { head }),
+        lookUps,
+        computes: computedBy({ setting, ...(preset && { families: preset.families }) }),
+        without: preset?.without ?? [],
+      }),
+      divided,
+    );
+    return [divided.module, rewritten.module, preset ? runPass(approximatePass(preset), rewritten) : rewritten];
+  };
+  const [divided, rewritten, secret] = parts(imported.weights);
+  const [, , open] = parts(surrogate.weights);
+  if (print(secret.module) !== print(open.module)) {
+    throw new Error("a rewrite depends on private numbers: the module differs with public ones in their place");
+  }
+  const [dependent] = dependentNumbers(secret, open);
+  if (dependent !== undefined) throw new Error(`a rewrite makes ${dependent}, which is public, of private numbers`);
+  return { private: secret, public: open, split: divided, rewritten };
+}
+
+const withoutSurrogate = (key: string): Diagnostic => ({
+  code: "MRL0652",
+  message: `the private weight ${key} has no public counterpart to measure ranges with`,
+  help: "give the public base that it was tuned from: --base; ranges measured with private weights would leak through ring widths",
+});
+
+const safeProgramName = (name: string): string => name.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 64) || "model";

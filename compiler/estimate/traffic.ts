@@ -1,0 +1,80 @@
+import type { Module } from "../../ir/module.ts";
+import type { Role } from "../../runtime/core/steps.ts";
+import { addBytes, type LinkBytes, noBytes, predictSetup } from "../../runtime/session/predict.ts";
+import { programOf } from "../../targets/program/execute.ts";
+import { planProgram } from "../../targets/program/plan.ts";
+import { kernelsOf } from "../report/cost/kernels.ts";
+import { architectures, type ShapeName } from "./architectures.ts";
+import { type ShapeCount, scheduledShape, settingOf } from "./count.ts";
+import { keptPart } from "./kit.ts";
+import { secureLayers } from "./module.ts";
+
+/** What one query of a shape sends and computes. */
+export interface ShapeTraffic {
+  readonly rounds: number;
+  readonly online: LinkBytes;
+  /** What the dealer hands out before the input is known. */
+  readonly offline: LinkBytes;
+  /** Once for each session, mostly hidden weights. */
+  readonly setup: LinkBytes;
+  /** Of products in the ring, offline and online together (report/kernels.ts). */
+  readonly multiplyAdds: Readonly<Record<Role, number>>;
+}
+
+/**
+ * The counts of all layers that are not frozen. They are alike and follow each other, so that n of them cost what two
+ * cost and n − 2 times what the third adds: test/compiler/estimate/shapes-traffic.test.ts.
+ */
+export function countTraffic(name: ShapeName, options: ShapeCount): ShapeTraffic {
+  const together = options.together ?? headsTogether(name, options);
+  const count = (layers: number): ShapeTraffic => {
+    const { module } = scheduledShape(name, { ...options, layers, ...(together !== undefined && { together }) });
+    return moduleTraffic(module, settingOf(options));
+  };
+  const layers = options.layers ?? secureLayers(name, options);
+  if (layers <= 3) return count(layers);
+  const [two, three] = [count(2), count(3)];
+  const grown = (a: number, b: number): number => a + (layers - 2) * (b - a);
+  return {
+    rounds: grown(two.rounds, three.rounds),
+    online: each(grown, two.online, three.online),
+    offline: each(grown, two.offline, three.offline),
+    setup: each(grown, two.setup, three.setup),
+    multiplyAdds: each(grown, two.multiplyAdds, three.multiplyAdds),
+  };
+}
+
+/** Most places · places of an operator's heads: the lists of its scores take some hundred bytes for each. */
+const mostScores = 2 ** 20;
+
+/** Long rows are counted head by head. Presets write attention out in products, whose scores are listed nowhere. */
+function headsTogether(name: ShapeName, { preset, phase, seq, merge = 1 }: ShapeCount): number | undefined {
+  if (preset || phase === "decode") return undefined;
+  const heads = architectures[name].heads / merge;
+  let together = heads;
+  while (together % 2 === 0 && together * seq * seq > mostScores) together /= 2;
+  return together === heads ? undefined : together;
+}
+
+/** What the operators of a module send one by one, and in the steps that they share: what `predict` counts as a whole. */
+export function moduleTraffic(module: Module, setting: string): ShapeTraffic {
+  const plan = planProgram(module, setting);
+  const calls = plan.steps.flat();
+  // Kept shares are there already; only the first query that makes them pays for them.
+  const counted = calls.filter(({ op }) => !(op.name === "share" && op.operands[0]!.includes(keptPart)));
+  const work = calls.map((call) => kernelsOf(call).multiplyAdds);
+  return {
+    rounds: plan.steps.reduce((sum, step) => sum + Math.max(0, ...step.map(({ traffic }) => traffic.rounds)), 0),
+    online: addBytes(noBytes, ...counted.map(({ traffic }) => traffic.bytes)),
+    offline: addBytes(noBytes, ...counted.map(({ traffic }) => traffic.dealt)),
+    setup: predictSetup([programOf(plan, "")]).bytes,
+    multiplyAdds: work.reduce((a, b) => each((x, y) => x + y, a, b), { client: 0, server: 0, dealer: 0 }),
+  };
+}
+
+const each = <K extends string>(
+  f: (a: number, b: number) => number,
+  a: Readonly<Record<K, number>>,
+  b: Readonly<Record<K, number>>,
+): Readonly<Record<K, number>> =>
+  Object.fromEntries((Object.keys(a) as K[]).map((key) => [key, f(a[key], b[key])])) as Record<K, number>;

@@ -1,0 +1,190 @@
+import { isUtf8 } from "node:buffer";
+import type { onnx as proto } from "onnx-proto";
+import { dtypeOf } from "../../tensors/dtype.ts";
+import { integerOf } from "../../tensors/element-codecs.ts";
+import { bigintOf, decodeTensor, type Problems, report } from "./decode-tensor.ts";
+import type { OnnxAttribute, OnnxGraph, OnnxMetadata, OnnxNode, OnnxTensor, OnnxValueInfo } from "./records.ts";
+import type { WireMessage } from "./wire.ts";
+
+const noMetadata: OnnxMetadata = new Map();
+const textOf = new TextDecoder();
+
+/** One graph as records. `wire` is the same graph as the walker saw it: it holds the metadata that onnx-proto drops. */
+export function decodeGraph(
+  graph: proto.IGraphProto,
+  wire: WireMessage | undefined,
+  problems: Problems,
+  scope: string,
+): OnnxGraph {
+  for (const sparse of graph.sparseInitializer ?? []) {
+    const where = `${scope}initializer "${sparse.values?.name ?? ""}"`;
+    report(problems, "MRL0115", where, "sparse initializers are not supported", "export the weights dense");
+  }
+  const initializers = new Map<string, OnnxTensor>();
+  for (const message of graph.initializer ?? []) {
+    const where = `${scope}initializer "${message.name ?? ""}"`;
+    const tensor = decodeTensor(message, problems, where);
+    if (!message.name) report(problems, "MRL0111", where, "an initializer has no name");
+    else if (initializers.has(message.name)) report(problems, "MRL0111", where, "the name is given twice");
+    else if (tensor) initializers.set(tensor.name, tensor);
+  }
+  const infos = (list: readonly proto.IValueInfoProto[] | null | undefined, field: string) =>
+    (list ?? []).map((info, index) => valueInfo(info, wire?.children.get(field)?.[index], problems, scope));
+  return {
+    name: graph.name ?? "",
+    nodes: (graph.node ?? []).map((node, index) =>
+      decodeNode(node, index, wire?.children.get("node")?.[index], problems, scope),
+    ),
+    initializers,
+    inputs: infos(graph.input, "input"),
+    outputs: infos(graph.output, "output"),
+    valueInfo: new Map(infos(graph.valueInfo, "value_info").map((info) => [info.name, info])),
+    metadata: wire?.metadata ?? noMetadata,
+  };
+}
+
+function decodeNode(
+  node: proto.INodeProto,
+  index: number,
+  wire: WireMessage | undefined,
+  problems: Problems,
+  scope: string,
+): OnnxNode {
+  const name = node.name || `#${index}`;
+  const where = `${scope}node "${name}"`;
+  if (!node.opType) report(problems, "MRL0104", where, "the node names no operator");
+  const attributes = new Map<string, OnnxAttribute>();
+  for (const [position, message] of (node.attribute ?? []).entries()) {
+    const attribute = message.name ?? "";
+    const at = `${where}, attribute "${attribute}"`;
+    const value = decodeAttribute(message, wire?.children.get("attribute")?.[position], problems, at);
+    if (attributes.has(attribute)) report(problems, "MRL0111", at, "the attribute is given twice");
+    else if (value) attributes.set(attribute, value);
+  }
+  return {
+    name,
+    op: node.opType ?? "",
+    domain: node.domain === "ai.onnx" ? "" : (node.domain ?? ""),
+    inputs: node.input ?? [],
+    outputs: node.output ?? [],
+    attributes,
+    metadata: wire?.metadata ?? noMetadata,
+  };
+}
+
+/** AttributeProto.AttributeType, and the field that each reads. */
+const attributeTypes = new Map<number, string>([
+  [1, "f"],
+  [2, "i"],
+  [3, "s"],
+  [4, "t"],
+  [5, "g"],
+  [6, "floats"],
+  [7, "ints"],
+  [8, "strings"],
+  [9, "tensors"],
+  [10, "graphs"],
+  [11, "sparseTensor"],
+  [12, "sparseTensors"],
+  [13, "tp"],
+  [14, "typeProtos"],
+]);
+const attributeFields = [...attributeTypes.values()];
+
+function decodeAttribute(
+  message: proto.IAttributeProto,
+  wire: WireMessage | undefined,
+  problems: Problems,
+  where: string,
+): OnnxAttribute | undefined {
+  if (message.refAttrName) return { kind: "unsupported", value: "a reference to a function's attribute" };
+  // Files before IR 4 may leave the type out: then it is the field that is set.
+  const type = attributeTypes.get(message.type ?? 0) ?? attributeFields.find((field) => isSet(message, field));
+  switch (type) {
+    case "f":
+      return { kind: "float", value: message.f ?? 0 };
+    case "floats":
+      return { kind: "floats", value: message.floats ?? [] };
+    case "i": {
+      const value = integer(message.i ?? 0, problems, where);
+      return value === undefined ? undefined : { kind: "int", value };
+    }
+    case "ints": {
+      const value = (message.ints ?? []).map((item) => integer(item, problems, where) ?? 0);
+      return { kind: "ints", value };
+    }
+    case "s":
+      return text(message.s ?? new Uint8Array(), (value) => ({ kind: "string", value }));
+    case "strings": {
+      const strings = message.strings ?? [];
+      if (!strings.every((bytes) => isUtf8(bytes))) return notText;
+      return { kind: "strings", value: strings.map((bytes) => textOf.decode(bytes)) };
+    }
+    case "t": {
+      const tensor = decodeTensor(message.t ?? {}, problems, where);
+      return tensor && { kind: "tensor", value: tensor };
+    }
+    case "g": {
+      const inner = wire?.children.get("g")?.[0];
+      return { kind: "graph", value: decodeGraph(message.g ?? {}, inner, problems, `${where}, `) };
+    }
+    default:
+      return { kind: "unsupported", value: type ?? "nothing" };
+  }
+}
+
+const notText: OnnxAttribute = { kind: "unsupported", value: "a string that is not UTF-8" };
+
+function text(bytes: Uint8Array, make: (value: string) => OnnxAttribute): OnnxAttribute {
+  return isUtf8(bytes) ? make(textOf.decode(bytes)) : notText;
+}
+
+function isSet(message: proto.IAttributeProto, field: string): boolean {
+  if (!Object.hasOwn(message, field)) return false;
+  const value: unknown = message[field as keyof proto.IAttributeProto];
+  return Array.isArray(value) ? value.length > 0 : value !== null && value !== undefined;
+}
+
+function integer(value: Parameters<typeof bigintOf>[0], problems: Problems, where: string): number | undefined {
+  const whole = bigintOf(value);
+  const number = integerOf(whole);
+  if (number !== undefined) return number;
+  return report(problems, "MRL0118", where, `the integer ${whole} is beyond 2^53, where doubles no longer hold it`);
+}
+
+const typeKinds = [
+  ["tensorType", "tensor"],
+  ["sequenceType", "sequence"],
+  ["mapType", "map"],
+  ["optionalType", "optional"],
+  ["sparseTensorType", "sparse"],
+] as const;
+
+function valueInfo(
+  info: proto.IValueInfoProto,
+  wire: WireMessage | undefined,
+  problems: Problems,
+  scope: string,
+): OnnxValueInfo {
+  const name = info.name ?? "";
+  const type = info.type ?? {};
+  const kind = typeKinds.find(([field]) => Object.hasOwn(type, field))?.[1] ?? "unknown";
+  const tensor = type.tensorType;
+  const shape = tensor?.shape;
+  return {
+    name,
+    kind,
+    dtype: tensor ? dtypeOf(tensor.elemType ?? 0) : undefined,
+    dims: shape ? (shape.dim ?? []).map((dim) => dimension(dim, problems, `${scope}value "${name}"`)) : undefined,
+    metadata: wire?.metadata ?? noMetadata,
+  };
+}
+
+/** A size, a symbol, or undefined: not given, or -1 as older exporters write it. */
+function dimension(dim: proto.TensorShapeProto.IDimension, problems: Problems, where: string) {
+  if (dim.dimParam) return dim.dimParam;
+  if (!Object.hasOwn(dim, "dimValue") || dim.dimValue === null || dim.dimValue === undefined) return undefined;
+  const size = bigintOf(dim.dimValue);
+  if (size > 2n ** 32n) report(problems, "MRL0114", where, `a dimension of ${size} is not possible`);
+  return size < 0n || size > 2n ** 32n ? undefined : Number(size);
+}

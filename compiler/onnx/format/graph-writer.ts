@@ -1,0 +1,85 @@
+import onnxProto, { type onnx as proto } from "onnx-proto";
+import type { Tensor } from "../../../ir/weights.ts";
+import { onnxNumberOf } from "../../tensors/dtype.ts";
+import { encodeElements } from "../../tensors/element-codecs.ts";
+import { longOf } from "./encode.ts";
+
+const { onnx } = onnxProto;
+
+export type WrittenDtype = "float32" | "int64" | "bool";
+type Attribute = number | string | readonly number[];
+
+/** A graph of our own making as it grows: names of values are ours, those of inputs and outputs are given. */
+export interface GraphWriter {
+  /** `dims`: an extent, or the name of one that is not known. */
+  readonly input: (name: string, dtype: WrittenDtype, dims: readonly (number | string)[]) => void;
+  readonly output: (name: string, from: string, dtype: WrittenDtype, dims: readonly (number | string)[]) => void;
+  readonly tensor: (dtype: WrittenDtype, tensor: Tensor) => string;
+  /** A small table of integers, and a single real number. */
+  readonly integers: (values: readonly number[]) => string;
+  readonly real: (value: number) => string;
+  /** The name of what the node gives; an absent operand is "". Whole numbers are attributes of kind int. */
+  readonly node: (op: string, inputs: readonly string[], attrs?: Readonly<Record<string, Attribute>>) => string;
+  readonly finish: (name: string) => Uint8Array;
+}
+
+/** Operators as this set has them; onnxruntime from 1.17 on. */
+const opset = 20;
+const irVersion = 9;
+
+export function createGraphWriter(): GraphWriter {
+  const [inputs, outputs]: [proto.IValueInfoProto[], proto.IValueInfoProto[]] = [[], []];
+  const nodes: proto.INodeProto[] = [];
+  const initializers: proto.ITensorProto[] = [];
+  let count = 0;
+  /** No tensor of an exporter's begins so. */
+  const fresh = (): string => `marillc.${count++}`;
+  const store = (dtype: WrittenDtype, { shape, data }: Tensor): string => {
+    const name = fresh();
+    initializers.push({
+      name,
+      dims: [...shape],
+      dataType: onnxNumberOf(dtype),
+      rawData: encodeElements(dtype, data),
+    });
+    return name;
+  };
+  const node: GraphWriter["node"] = (op, operands, attrs = {}) => {
+    const name = fresh();
+    const attribute = Object.entries(attrs).map(([key, value]) => ({ name: key, ...attributeOf(value) }));
+    nodes.push({ opType: op, name, input: [...operands], output: [name], attribute });
+    return name;
+  };
+  return {
+    input: (name, dtype, dims) => void inputs.push(valueInfo(name, dtype, dims)),
+    output: (name, from, dtype, dims) => {
+      nodes.push({ opType: "Identity", name: fresh(), input: [from], output: [name], attribute: [] });
+      outputs.push(valueInfo(name, dtype, dims));
+    },
+    tensor: store,
+    integers: (values) => store("int64", { shape: [values.length], data: Float64Array.from(values) }),
+    real: (value) => store("float32", { shape: [], data: Float64Array.of(value) }),
+    node,
+    finish: (name) =>
+      onnx.ModelProto.encode(
+        onnx.ModelProto.create({
+          irVersion,
+          producerName: "marillc",
+          opsetImport: [{ domain: "", version: opset }],
+          graph: { name, node: nodes, initializer: initializers, input: inputs, output: outputs },
+        }),
+      ).finish(),
+  };
+}
+
+function valueInfo(name: string, dtype: WrittenDtype, dims: readonly (number | string)[]): proto.IValueInfoProto {
+  const dim = dims.map((extent) => (typeof extent === "number" ? { dimValue: extent } : { dimParam: extent }));
+  return { name, type: { tensorType: { elemType: onnxNumberOf(dtype), shape: { dim } } } };
+}
+
+/** The numbers are AttributeProto.AttributeType. */
+function attributeOf(value: Attribute): proto.IAttributeProto {
+  if (typeof value === "string") return { type: 3, s: new TextEncoder().encode(value) };
+  if (typeof value === "number") return { type: 2, i: longOf(value) };
+  return { type: 7, ints: value.map(longOf) };
+}

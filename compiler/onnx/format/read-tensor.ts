@@ -1,0 +1,21 @@
+import { sizeOf } from "../../../ir/type.ts";
+import type { Tensor } from "../../../ir/weights.ts";
+import { decodeElements } from "../../tensors/element-codecs.ts";
+import { widened } from "../../tensors/narrow.ts";
+import { readExternal } from "./external.ts";
+import type { OnnxModel, OnnxTensor } from "./records.ts";
+
+/** The raw little-endian elements, read from the external file or computed where the model says so. */
+export function tensorBytes(model: Pick<OnnxModel, "file">, tensor: OnnxTensor): Uint8Array {
+  const { source, name } = tensor;
+  if (source.kind === "external") {
+    const bytes = readExternal(model.file, name, source);
+    return tensor.narrow ? widened(tensor.narrow, bytes, sizeOf(tensor.dims)) : bytes;
+  }
+  return source.kind === "computed" ? source.bytes() : source.bytes;
+}
+
+export function readTensor(model: Pick<OnnxModel, "file">, tensor: OnnxTensor): Tensor {
+  const at = `${model.file}, tensor "${tensor.name}"`;
+  return { shape: tensor.dims, data: decodeElements(tensor.dtype, tensorBytes(model, tensor), at) };
+}

@@ -1,0 +1,68 @@
+import type { Op } from "../../../../ir/module.ts";
+import { type Matcher, near, pairsOf, polynomialOf, productOf, type Recogniser } from "./match.ts";
+
+// x · sigmoid(x)
+const silu: Recogniser = {
+  name: "silu",
+  law: "x · sigmoid(x) = silu(x)",
+  match: (op, { made, emit }) => {
+    if (op.name !== "mul") return undefined;
+    const found = pairsOf(op).find(([x, gate]) => made(gate, "sigmoid")?.operands[0] === x);
+    return found && emit("silu", [found[0]]);
+  },
+};
+
+const root = Math.sqrt(2 / Math.PI);
+
+/** Argument of the gate's function as a polynomial of x, constant term first. */
+const forms = [
+  { approximate: "none", gate: "erf", argument: [0, Math.SQRT1_2] },
+  { approximate: "tanh", gate: "tanh", argument: [0, root, 0, root * 0.044715] },
+] as const;
+
+// x/2 · (1 + erf(x/√2)), and x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))), in any order of the products
+const gelu: Recogniser = {
+  name: "gelu",
+  law: "½ · x · (1 + erf(x / √2)) = gelu(x); with tanh(√(2/π) · (x + 0.044715 x³)) its approximation",
+  match: (op, matcher) => {
+    if (op.name !== "mul" && op.name !== "div") return undefined;
+    for (const side of productOf(matcher, op.result).of) {
+      const sum = matcher.made(side, "add");
+      for (const [one, gate] of sum ? pairsOf(sum) : []) {
+        const form = forms.find((each) => matcher.made(gate, each.gate));
+        if (matcher.scalar(one) !== 1 || !form) continue;
+        const inner = matcher.definer(gate)!.operands[0]!;
+        const x = variablesOf(matcher, inner).find((id) => fits(polynomialOf(matcher, inner, id), form.argument));
+        if (x !== undefined && isHalfProduct(op, matcher, x, side)) {
+          return matcher.emit("gelu", [x], { approximate: form.approximate });
+        }
+      }
+    }
+    return undefined;
+  },
+};
+
+function fits(found: readonly number[] | undefined, wanted: readonly number[]): boolean {
+  return found?.length === wanted.length && found.every((value, power) => near(value, wanted[power]!));
+}
+
+/** ½ · x · side, where x is not taken apart even if it is a product itself. */
+function isHalfProduct(op: Op, matcher: Matcher, x: string, side: string): boolean {
+  const { factor, of } = productOf(matcher, op.result, x);
+  return near(factor, 0.5) && of.length === 2 && of.includes(x) && of.includes(side);
+}
+
+/** Values that a polynomial's variable may be: what lies within few steps of sums and products. */
+function variablesOf(matcher: Matcher, id: string): readonly string[] {
+  const found = new Set<string>();
+  const walk = (at: string, depth: number): void => {
+    if (matcher.scalar(at) !== undefined || depth === 0) return;
+    found.add(at);
+    const op = matcher.definer(at);
+    if (op && ["add", "mul", "div"].includes(op.name)) for (const operand of op.operands) walk(operand, depth - 1);
+  };
+  walk(id, 6);
+  return [...found];
+}
+
+export const activationRecognisers: readonly Recogniser[] = [silu, gelu];

@@ -1,0 +1,164 @@
+import { bool, f32, i64, type PlainElement, sizeOf } from "../../../../../ir/type.ts";
+import { scalar, tensor } from "../../../../../ir/weights.ts";
+import { type NarrowType, narrowTypeOf } from "../../../../tensors/narrow.ts";
+import { elementOf } from "../../../weights/import-weights.ts";
+import {
+  inputOf,
+  intAttr,
+  knownInput,
+  type LowerContext,
+  type LowerTable,
+  neededInput,
+  refuse,
+} from "../../graph/context.ts";
+import type { Operand } from "../../graph/operand.ts";
+
+/** Elements that one folded constant may have: a shape from a hostile file must not take all memory. */
+const maxFolded = 2 ** 24;
+
+function checkedSize(shape: readonly number[]): number {
+  const size = sizeOf(shape);
+  if (!(size >= 0 && size <= maxFolded)) refuse(`expected at most ${maxFolded} elements, found [${shape.join(", ")}]`);
+  return size;
+}
+
+function constantNode(context: LowerContext) {
+  const { node, constant, read } = context;
+  for (const [name, attribute] of node.attributes) {
+    if (attribute.kind === "tensor") return constant(read(attribute.value), elementOf(attribute.value.dtype));
+    if (name === "value_float" && attribute.kind === "float") return constant(scalar(attribute.value), f32);
+    if (name === "value_int" && attribute.kind === "int") return constant(scalar(attribute.value), i64);
+    if (attribute.kind === "ints" || attribute.kind === "floats") {
+      const element = attribute.kind === "ints" ? i64 : f32;
+      return constant(tensor([attribute.value.length], attribute.value), element);
+    }
+  }
+  return refuse("expected a tensor, number or list of numbers");
+}
+
+function range(context: LowerContext) {
+  const names = ["start", "limit", "delta"];
+  const [start, limit, delta] = names.map((name, place) => neededInput(context, place, name).data[0]!);
+  const count = Math.max(0, Math.ceil((limit! - start!) / delta!));
+  checkedSize([count]);
+  const data = Float64Array.from({ length: count }, (_, index) => start! + index * delta!);
+  return context.constant(tensor([count], data), context.element(inputOf(context, 0, "start")));
+}
+
+/** a − b · (a / b made whole): on integers the sign is the divisor's, as in Python; with fmod the dividend's, as in C. */
+function mod(context: LowerContext): Operand {
+  const { emit, element } = context;
+  const [a, b] = [inputOf(context, 0, "A"), inputOf(context, 1, "B")];
+  const quotient = realQuotient(context, a, b);
+  const whole = intAttr(context, "fmod", 0) === 0 ? emit("floor", [quotient]) : towardZero(context, quotient);
+  return emit("sub", [a, emit("mul", [b, emit("cast", [whole], { to: element(a).kind })])]);
+}
+
+function realQuotient({ emit }: LowerContext, a: Operand, b: Operand): Operand {
+  return emit(
+    "div",
+    [a, b].map((operand) => emit("cast", [operand], { to: "f32" })),
+  );
+}
+
+/** sign(q) · floor(|q|) */
+const towardZero = ({ emit }: LowerContext, quotient: Operand): Operand =>
+  emit("mul", [emit("sign", [quotient]), emit("floor", [emit("abs", [quotient])])]);
+
+/**
+ * On integers rounded toward zero. A quotient of secrets is approximate, and may fall on the wrong
+ * side of a whole number: floor has no protocol, so that integer division of secrets is refused instead of wrong.
+ */
+function div(context: LowerContext) {
+  const { emit, element } = context;
+  const [a, b] = [inputOf(context, 0, "A"), inputOf(context, 1, "B")];
+  if (element(a).kind !== "i64" || [a, b].every(({ kind }) => kind === "constant")) return emit("div", [a, b]);
+  return emit("cast", [towardZero(context, realQuotient(context, a, b))], { to: "i64" });
+}
+
+/** TensorProto.DataType of ONNX, as our elements. */
+const castTargets: readonly (readonly [PlainElement, readonly number[]])[] = [
+  [f32, [1, 10, 11, 16]],
+  [i64, [2, 3, 4, 5, 6, 7, 12, 13]],
+  [bool, [9]],
+];
+
+function cast(context: LowerContext) {
+  const to = intAttr(context, "to", 0);
+  const narrow = narrowTypeOf(to);
+  if (narrow) return narrowed(context, narrow);
+  const found = castTargets.find(([, numbers]) => numbers.includes(to));
+  if (!found)
+    return refuse(
+      `expected a cast to a float, an integer or a boolean, found ${otherTypes[to] ?? `ONNX data type ${to}`}`,
+    );
+  return castTo(context, inputOf(context, 0, "input"), found[0].kind);
+}
+
+const otherTypes: Readonly<Record<number, string>> = { 8: "text", 14: "complex64", 15: "complex128" };
+
+/** Whether a secret number is 0 takes a comparison: its last bit alone would not say. */
+function castTo({ emit, element, constant }: LowerContext, input: Operand, to: PlainElement["kind"]) {
+  const isSecret = input.kind === "value" && input.type.label === "shared";
+  if (to !== "bool" || !isSecret || element(input).kind !== "f32") return emit("cast", [input], { to });
+  return emit("not", [emit("compare", [input, constant(tensor([], [0]), f32)], { kind: "equal" })]);
+}
+
+/** Known numbers are rounded at once; secrets have fractional bits that the compiler chooses, and no such type. */
+function narrowed(context: LowerContext, { name, wide, round }: NarrowType) {
+  const input = inputOf(context, 0, "input");
+  if (input.kind !== "constant") return refuse(`a cast of secrets or weights to ${name}: fixed point has no such type`);
+  const saturate = intAttr(context, "saturate", 1) !== 0;
+  const { shape, data } = input.tensor;
+  const rounded = data.map((x) => round(x, saturate));
+  return context.constant(tensor(shape, rounded), elementOf(wide));
+}
+
+/** Elements of a stored tensor say their type; of others it is enough to know which kind of number they are. */
+function castLike(context: LowerContext) {
+  const narrow = context.narrowOf(1);
+  if (narrow) return narrowed(context, narrow);
+  const to = context.element(inputOf(context, 1, "target_type")).kind;
+  return castTo(context, inputOf(context, 0, "input"), to);
+}
+
+/** Ones on a diagonal of a matrix of the input's shape. */
+function eyeLike(context: LowerContext) {
+  const input = inputOf(context, 0, "input");
+  const [rows, columns, ...more] = context.shape(input);
+  if (rows === undefined || columns === undefined || more.length > 0) return refuse("expected a matrix");
+  const offset = intAttr(context, "k", 0);
+  const to = intAttr(context, "dtype", 0);
+  const element = castTargets.find(([, numbers]) => numbers.includes(to))?.[0] ?? context.element(input);
+  const data = new Float64Array(checkedSize([rows, columns])).map((_, at) =>
+    Number((at % columns) - Math.floor(at / columns) === offset),
+  );
+  return context.constant(tensor([rows, columns], data), element);
+}
+
+/** Values that are known at import, and operators that pass their input on. */
+export const constantLowerings: LowerTable = {
+  Constant: constantNode,
+  ConstantOfShape: (context) => {
+    const shape = [...neededInput(context, 0, "input").data];
+    const value = context.node.attributes.get("value");
+    const fill = value?.kind === "tensor" ? context.read(value.value).data[0]! : 0;
+    const element = value?.kind === "tensor" ? elementOf(value.value.dtype) : f32;
+    return context.constant(tensor(shape, new Float64Array(checkedSize(shape)).fill(fill)), element);
+  },
+  EyeLike: eyeLike,
+  Range: range,
+  Mod: mod,
+  Div: div,
+  Identity: (context) => inputOf(context, 0, "input"),
+  Cast: cast,
+  CastLike: castLike,
+  Dropout: (context) => {
+    const training = knownInput(context, 2, "training_mode")?.data[0] ?? 0;
+    if (training !== 0) refuse("dropout in training mode: export the model with model.eval()");
+    const input = inputOf(context, 0, "data");
+    if (!context.node.outputs[1]) return input;
+    const ones = new Float64Array(checkedSize(context.shape(input))).fill(1);
+    return [input, context.constant(tensor(context.shape(input), ones), bool)];
+  },
+};

@@ -1,0 +1,61 @@
+import {
+  intAttr,
+  type LowerContext,
+  type LowerTable,
+  listAttr,
+  number,
+  refuse,
+  textAttr,
+} from "../../graph/context.ts";
+import type { Operand } from "../../graph/operand.ts";
+import { leaky } from "../math/activation.ts";
+import { gemm } from "../math/linear.ts";
+import { conv } from "../nn/convolution.ts";
+
+type Activation = (context: LowerContext, x: Operand, params: readonly number[]) => Operand;
+
+const plain =
+  (op: string): Activation =>
+  ({ emit }, x) =>
+    emit(op, [x]);
+
+/** What ONNX Runtime's optimiser draws into the operator in front, with the numbers that it is given. */
+const activations: Readonly<Record<string, Activation>> = {
+  "": (_context, x) => x,
+  Relu: plain("relu"),
+  Sigmoid: plain("sigmoid"),
+  Tanh: plain("tanh"),
+  LeakyRelu: (context, x, [alpha = 0.01]) => leaky(context, x, number(context, alpha)),
+  Clip: ({ emit }, x, [lo = -Infinity, hi = Infinity]) => emit("clip", [x], { lo, hi }),
+  HardSigmoid: (context, x, [alpha = 0.2, beta = 0.5]) => {
+    const { emit } = context;
+    const line = emit("add", [emit("mul", [x, number(context, alpha)]), number(context, beta)]);
+    return emit("clip", [line], { lo: 0, hi: 1 });
+  },
+};
+
+function activated(context: LowerContext, x: Operand, params: readonly number[]): Operand {
+  const name = textAttr(context, "activation", "");
+  const activation = Object.hasOwn(activations, name) ? activations[name] : undefined;
+  return activation ? activation(context, x, params) : refuse(`the activation ${name}`);
+}
+
+/** Conv, and a fourth operand beside it, then the activation. */
+function fusedConv(context: LowerContext): Operand {
+  const sums = conv(context);
+  const beside = context.inputs[3];
+  const whole = beside ? context.emit("add", [sums, beside]) : sums;
+  return activated(context, whole, listAttr(context, "activation_params") ?? []);
+}
+
+function fusedGemm(context: LowerContext): Operand {
+  const names = ["activation_alpha", "activation_beta"].filter((name) => context.node.attributes.has(name));
+  const params = names.map((name) => intAttr(context, name, 0));
+  return activated(context, gemm(context), params);
+}
+
+/** Products of com.microsoft with an activation behind them. */
+export const fusedActivationLowerings: LowerTable = {
+  "com.microsoft.FusedConv": fusedConv,
+  "com.microsoft.FusedGemm": fusedGemm,
+};

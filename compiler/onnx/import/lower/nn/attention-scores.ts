@@ -1,0 +1,153 @@
+import { f32, i64 } from "../../../../../ir/type.ts";
+import { scalar, type Tensor, tensor } from "../../../../../ir/weights.ts";
+import { absentScore } from "../../../weights/absent-score.ts";
+import { intAttr, type LowerContext, number, wantsOutput } from "../../graph/context.ts";
+import type { Operand } from "../../graph/operand.ts";
+import { columnsOf } from "./heads.ts";
+
+export interface Frame {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+interface Mask {
+  /** Added to scores. */
+  readonly mask: Operand | undefined;
+  readonly causal: boolean;
+  /** Which rows have a score at all; absent: all, as far as is known. */
+  readonly filled?: Operand;
+}
+
+/** Score (i, j) exists iff j − i ≤ offset. */
+export function triangle({ constant }: LowerContext, { rows, columns }: Frame, offset: number): Operand {
+  const data = Float64Array.from({ length: rows * columns }, (_, at) =>
+    (at % columns) - Math.floor(at / columns) <= offset ? 0 : absentScore,
+  );
+  return constant(tensor([rows, columns], data), f32);
+}
+
+export const additive = (context: LowerContext, exists: Operand): Operand =>
+  context.emit("where", [exists, number(context, 0), number(context, absentScore)]);
+
+/** Rows [… S, 1] of a known condition [… S, T] that hold anywhere; undefined where all do. */
+function filledRows(context: LowerContext, { shape, data }: Tensor): Operand | undefined {
+  const columns = shape.at(-1)!;
+  const found = Array.from({ length: data.length / columns }, (_, row) =>
+    Number(data.subarray(row * columns, (row + 1) * columns).includes(1)),
+  );
+  if (!found.includes(0)) return undefined;
+  return asTruth(context, tensor([...shape.slice(0, -1), 1], found));
+}
+
+const asTruth = ({ emit, constant }: LowerContext, values: Tensor): Operand =>
+  emit("cast", [constant(values, i64)], { to: "bool" });
+
+/** A mask of fewer columns than there are keys hides the rest. */
+function widened({ emit, shape, element, constant }: LowerContext, mask: Operand, columns: number): Operand {
+  const own = shape(mask);
+  const last = own.at(-1)!;
+  if (last === 1 || last >= columns) return mask;
+  const isTruth = element(mask).kind === "bool";
+  const rest = [...own.slice(0, -1), columns - last];
+  const hidden = constant(scalar(isTruth ? 0 : absentScore), element(mask));
+  return emit("concat", [mask, emit("expand", [hidden], { shape: rest })], { axis: own.length - 1 });
+}
+
+/** What is added to scores: the mask, the triangle, and what lengths of the keys leave. */
+export function maskOf(context: LowerContext, frame: Frame): Mask {
+  const { emit, element, shape, inputs } = context;
+  const [, , , short, pastK, , lengths] = inputs;
+  const given = short && widened(context, short, frame.columns);
+  const isTruth = given !== undefined && element(given).kind === "bool";
+  const own = isTruth ? additive(context, given) : given;
+  const filled = isTruth && given.kind === "constant" ? filledRows(context, given.tensor) : undefined;
+  const wanted = intAttr(context, "is_causal", 0) !== 0;
+  const sum = (shown: Operand): Operand => (own ? emit("add", [own, shown]) : shown);
+  if (lengths) {
+    const { exists, rows } = withinLengths(context, lengths, frame, wanted);
+    return { mask: sum(additive(context, exists)), causal: false, ...(rows && { filled: rows }) };
+  }
+  // The first query stands behind the past; ours aligns the last query to the last key.
+  const past = pastK ? shape(pastK)[2]! : 0;
+  const shifted = wanted && frame.columns - frame.rows !== past;
+  return {
+    mask: shifted ? sum(triangle(context, frame, past)) : own,
+    causal: wanted && !shifted,
+    ...(filled && { filled }),
+  };
+}
+
+/**
+ * [B, 1, S, T]: keys j < length, and with causality j − i ≤ length − S, as the last query stands at the last key. Then
+ * query i has a key iff length > max(0, S − 1 − i).
+ */
+function withinLengths(context: LowerContext, lengths: Operand, { rows, columns }: Frame, causal: boolean) {
+  const { emit, shape, constant } = context;
+  const each = emit("reshape", [lengths], { shape: [shape(lengths)[0]!, 1, 1, 1] });
+  const longerThan = (width: number, f: (i: number, j: number) => number): Operand => {
+    const data = Array.from({ length: rows * width }, (_, at) => f(Math.floor(at / width), at % width));
+    return emit("compare", [constant(tensor([1, 1, rows, width], data), i64), each], { kind: "less" });
+  };
+  const exists = longerThan(columns, (i, j) => (causal ? Math.max(j, j - i + rows - 1) : j));
+  const filled = longerThan(1, (i) => (causal ? Math.max(0, rows - 1 - i) : 0));
+  const all = filled.kind === "constant" && filled.tensor.data.every((holds) => holds === 1);
+  return { exists, rows: all ? undefined : filled };
+}
+
+export interface Parts {
+  readonly q: Operand;
+  readonly k: Operand;
+  readonly v: Operand;
+  readonly mask: Operand | undefined;
+  readonly causal: boolean;
+  readonly scale: number;
+  readonly softcap: number;
+  /** [H]: the score of a place of each head that has no value. */
+  readonly sink?: Operand;
+}
+
+/** Keys and values of G heads for H query heads: each serves H / G of them. */
+function repeated({ emit, shape }: LowerContext, x: Operand, heads: number): Operand {
+  const [batch, groups, rows, width] = shape(x) as [number, number, number, number];
+  if (groups === heads) return x;
+  const apart = emit("reshape", [x], { shape: [batch, groups, 1, rows, width] });
+  const wide = emit("expand", [apart], { shape: [batch, groups, heads / groups, rows, width] });
+  return emit("reshape", [wide], { shape: [batch, heads, rows, width] });
+}
+
+/** The result and, where it is asked for, what qk_matmul_output_mode says of the scores: 0 plain, then step by step. */
+export function spelledOut(
+  context: LowerContext,
+  { q, k, v, mask, causal, scale, softcap, sink }: Parts,
+): readonly Operand[] {
+  const { emit, shape } = context;
+  const heads = shape(q)[1]!;
+  const frame = { rows: shape(q)[2]!, columns: shape(k)[2]! };
+  const turned = emit("transpose", [repeated(context, k, heads)], { perm: [0, 1, 3, 2] });
+  const plain = emit("matmul", [emit("mul", [q, number(context, scale)]), turned]);
+  const capped = softcap === 0 ? plain : cap(context, plain, softcap);
+  const masks = [...(mask ? [mask] : []), ...(causal ? [triangle(context, frame, frame.columns - frame.rows)] : [])];
+  const masked = masks.reduce((scores, added) => emit("add", [scores, added]), capped);
+  const weights = sink ? weighedBeside(context, masked, sink) : emit("softmax", [masked], { axis: 3 });
+  const y = emit("matmul", [weights, repeated(context, v, heads)]);
+  const shown: readonly Operand[] = [plain, capped, masked, weights];
+  return wantsOutput(context, 3) ? [y, shown[intAttr(context, "qk_matmul_output_mode", 0)]!] : [y];
+}
+
+/** Softmax of scores [B, H, S, T] and one more, whose weight is dropped. */
+function weighedBeside(context: LowerContext, scores: Operand, sink: Operand): Operand {
+  const { emit, shape } = context;
+  const [batch, heads, rows, columns] = shape(scores) as [number, number, number, number];
+  const column = emit("expand", [emit("reshape", [sink], { shape: [1, heads, 1, 1] })], {
+    shape: [batch, heads, rows, 1],
+  });
+  const weights = emit("softmax", [emit("concat", [scores, column], { axis: 3 })], { axis: 3 });
+  return columnsOf(context, weights, 0, columns);
+}
+
+/** c · tanh(s / c) */
+function cap(context: LowerContext, scores: Operand, most: number): Operand {
+  const { emit } = context;
+  const inner = emit("tanh", [emit("mul", [scores, number(context, 1 / most)])]);
+  return emit("mul", [inner, number(context, most)]);
+}

@@ -1,0 +1,122 @@
+import { axisOf, reducedShape } from "../../../../../ir/ops/helpers/shapes.ts";
+import { f32, type Shape, sizeOf } from "../../../../../ir/type.ts";
+import { tensor } from "../../../../../ir/weights.ts";
+import {
+  axesFrom,
+  inputOf,
+  intAttr,
+  type LowerContext,
+  type Lowering,
+  type LowerTable,
+  neededInput,
+} from "../../graph/context.ts";
+import type { Operand } from "../../graph/operand.ts";
+import { reversed } from "../tensor/shapes.ts";
+
+interface Reduced {
+  readonly axes: readonly number[];
+  readonly keepdims: boolean;
+}
+
+/** What is reduced. Without axes all are, unless noop_with_empty_axes says none: then each element is a row of its own. */
+function reducedBy(context: LowerContext): Reduced {
+  const all = [...context.shape(inputOf(context, 0, "data")).keys()];
+  const given = axesFrom(context, 1, all.length) ?? [];
+  const none = given.length === 0 && intAttr(context, "noop_with_empty_axes", 0) !== 0;
+  return { axes: given.length > 0 || none ? given : all, keepdims: intAttr(context, "keepdims", 1) !== 0 };
+}
+
+type Step = (context: LowerContext, x: Operand) => Operand;
+const square: Step = ({ emit }, x) => emit("mul", [x, x]);
+const same: Step = (_context, x) => x;
+const apply =
+  (op: string): Step =>
+  ({ emit }, x) =>
+    emit(op, [x]);
+
+/** What a reduction gives of no elements: known, whoever owns them. */
+const identities: Readonly<Record<string, number>> = {
+  "reduce-sum": 0,
+  "reduce-prod": 1,
+  "reduce-mean": Number.NaN,
+  "reduce-max": -Infinity,
+  "reduce-min": Infinity,
+};
+const ofNothing = ({ constant }: LowerContext, op: string, shape: Shape): Operand =>
+  constant(tensor(shape, new Float64Array(sizeOf(shape)).fill(identities[op]!)), f32);
+
+/** before: of each element; after: of each result. */
+const reduction =
+  (op: string, before = same, after = same): Lowering =>
+  (context) => {
+    const { axes, keepdims } = reducedBy(context);
+    const data = inputOf(context, 0, "data");
+    const whole = context.shape(data);
+    if (axes.some((axis) => whole[axis] === 0) && context.element(data).kind === "f32") {
+      return after(context, ofNothing(context, op, reducedShape(whole, axes, keepdims)));
+    }
+    const mapped = before(context, data);
+    return after(context, axes.length === 0 ? mapped : context.emit(op, [mapped], { axes, keepdims }));
+  };
+
+/** log Σ exp(x) = max x + log Σ exp(x − max x) */
+function logSumExp({ emit }: LowerContext, x: Operand, { axes, keepdims }: Reduced): Operand {
+  const most = (kept: boolean): Operand => emit("reduce-max", [x], { axes, keepdims: kept });
+  const rest = emit("exp", [emit("sub", [x, most(true)])]);
+  return emit("add", [most(keepdims), emit("log", [emit("reduce-sum", [rest], { axes, keepdims })])]);
+}
+
+/** x − log Σ exp(x); before opset 13 over all axes from `axis` on, see softmax. */
+function logSoftmax(context: LowerContext): Operand {
+  const { emit, shape, opset } = context;
+  const x = inputOf(context, 0, "input");
+  const rank = shape(x).length;
+  const axis = axisOf(intAttr(context, "axis", opset >= 13 ? -1 : 1), rank);
+  const axes = opset >= 13 ? [axis] : Array.from({ length: rank - axis }, (_, at) => axis + at);
+  return emit("sub", [x, logSumExp(context, x, { axes, keepdims: true })]);
+}
+
+/** Protocols work on whole rows: the axis is brought to the end. */
+function softmaxAlong({ emit, shape }: LowerContext, data: Operand, axis: number): Operand {
+  const last = shape(data).length - 1;
+  const perm = [...shape(data).keys()].map((place) => (place === axis ? last : place === last ? axis : place));
+  const rows = emit("softmax", [emit("transpose", [data], { perm })], { axis: last });
+  return emit("transpose", [rows], { perm });
+}
+
+/** Before opset 13 the axes from `axis` on were one: [a…, b…] was taken as the matrix [Πa, Πb], default axis 1. */
+function softmax(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "input");
+  const shape = context.shape(data);
+  if (context.opset >= 13) return softmaxAlong(context, data, axisOf(intAttr(context, "axis", -1), shape.length));
+  const axis = axisOf(intAttr(context, "axis", 1), shape.length);
+  const matrix = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis))];
+  const rows = context.emit("softmax", [context.emit("reshape", [data], { shape: matrix })], { axis: 1 });
+  return context.emit("reshape", [rows], { shape });
+}
+
+/** reverse: sums from the end. exclusive: without the element itself, which the whole sum less the element is. */
+function cumsum(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "x");
+  const axis = axisOf(neededInput(context, 1, "axis").data[0]!, context.shape(data).length);
+  const turned = (x: Operand): Operand => (intAttr(context, "reverse", 0) === 0 ? x : reversed(context, x, axis));
+  const sums = turned(context.emit("cumsum", [turned(data)], { axis }));
+  return intAttr(context, "exclusive", 0) === 0 ? sums : context.emit("sub", [sums, data]);
+}
+
+/** Operators along axes. */
+export const reduceLowerings: LowerTable = {
+  ReduceSum: reduction("reduce-sum"),
+  ReduceMean: reduction("reduce-mean"),
+  ReduceMax: reduction("reduce-max"),
+  ReduceMin: reduction("reduce-min"),
+  ReduceProd: reduction("reduce-prod"),
+  ReduceL1: reduction("reduce-sum", apply("abs")),
+  ReduceL2: reduction("reduce-sum", square, apply("sqrt")),
+  ReduceSumSquare: reduction("reduce-sum", square),
+  ReduceLogSum: reduction("reduce-sum", same, apply("log")),
+  ReduceLogSumExp: (context) => logSumExp(context, inputOf(context, 0, "data"), reducedBy(context)),
+  Softmax: softmax,
+  LogSoftmax: logSoftmax,
+  CumSum: cumsum,
+};

@@ -1,0 +1,200 @@
+import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
+import { broadcast, i64, type Shape, sizeOf } from "../../../../../ir/type.ts";
+import { scalar, tensor } from "../../../../../ir/weights.ts";
+import {
+  axesFrom,
+  inputOf,
+  intAttr,
+  knownInput,
+  type LowerContext,
+  type LowerTable,
+  listAttr,
+  listInput,
+  listOf,
+  neededInput,
+  refuse,
+} from "../../graph/context.ts";
+import type { Operand } from "../../graph/operand.ts";
+
+function shapeOf(context: LowerContext): Operand {
+  const shape = context.shape(inputOf(context, 0, "data"));
+  const at = (name: string, absent: number): number => {
+    const value = intAttr(context, name, absent);
+    return Math.min(shape.length, Math.max(0, value < 0 ? value + shape.length : value));
+  };
+  const part = shape.slice(at("start", 0), at("end", shape.length));
+  return context.constant(tensor([part.length], part), i64);
+}
+
+/** 0 copies the input's extent (unless allowzero), one −1 takes what is left. */
+function reshape(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "data");
+  const from = context.shape(data);
+  const wanted = listAttr(context, "shape") ?? listInput(context, 1, "shape") ?? refuse("expected a shape");
+  const keepZero = intAttr(context, "allowzero", 0) !== 0;
+  const shape = wanted.map((extent, axis) => (extent === 0 && !keepZero ? (from[axis] ?? 0) : extent));
+  const open = shape.indexOf(-1);
+  if (open >= 0) shape[open] = sizeOf(from) / Math.max(1, sizeOf(shape.filter((_, axis) => axis !== open)));
+  return context.emit("reshape", [data], { shape });
+}
+
+function flatten(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "input");
+  const shape = context.shape(data);
+  const axis = intAttr(context, "axis", 1);
+  const place = axis < 0 ? axis + shape.length : axis;
+  return context.emit("reshape", [data], { shape: [sizeOf(shape.slice(0, place)), sizeOf(shape.slice(place))] });
+}
+
+function squeeze(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "data");
+  const shape = context.shape(data);
+  const axes = axesFrom(context, 1, shape.length) ?? [...shape.keys()].filter((axis) => shape[axis] === 1);
+  const wrong = axes.find((axis) => shape[axis] !== 1);
+  if (wrong !== undefined) refuse(`expected extent 1 on axis ${wrong}, found [${shape.join(", ")}]`);
+  return context.emit("reshape", [data], { shape: shape.filter((_, axis) => !axes.includes(axis)) });
+}
+
+function unsqueeze(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "data");
+  const given = listAttr(context, "axes") ?? listInput(context, 1, "axes") ?? refuse("expected axes");
+  const from = context.shape(data);
+  const rank = from.length + given.length;
+  const axes = new Set(given.map((axis) => axisOf(axis, rank)));
+  const rest = [...from];
+  const shape = Array.from({ length: rank }, (_, axis) => (axes.has(axis) ? 1 : rest.shift()!));
+  return context.emit("reshape", [data], { shape });
+}
+
+/** What is empty along the axis adds nothing: a past of no places, whose other sizes nobody may know. */
+function concat(context: LowerContext): Operand {
+  const all = context.inputs.filter((operand) => operand !== undefined);
+  const [first] = all;
+  const axis = axisOf(intAttr(context, "axis", 0), first ? context.shape(first).length : 0);
+  const filled = all.filter((operand) => context.shape(operand)[axis] !== 0);
+  return context.emit("concat", filled.length > 0 ? filled : all.slice(0, 1), { axis });
+}
+
+function expand(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "input");
+  const wanted = [...neededInput(context, 1, "shape").data];
+  const shape = broadcast(context.shape(data), wanted);
+  if (!shape) return refuse(`expected a shape that [${context.shape(data).join(", ")}] meets, found [${wanted}]`);
+  return context.emit("expand", [data], { shape });
+}
+
+interface Bounds {
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+/** ONNX clamps both ends to the axis; ours are already inside it. */
+function normalised(extent: number, { start, end, step }: Bounds): Bounds {
+  const from = (value: number): number => (value < 0 ? value + extent : value);
+  if (step === 0) refuse("expected a step other than 0");
+  const [lowest, highest] = step > 0 ? [0, extent] : [-1, extent - 1];
+  const clamp = (value: number): number => Math.min(highest, Math.max(lowest, from(value)));
+  const first = step > 0 ? clamp(start) : Math.min(extent - 1, Math.max(0, from(start)));
+  const last = clamp(end);
+  return (last - first) / step > 0 ? { start: first, end: last, step } : { start: 0, end: 0, step: 1 };
+}
+
+/** A slice of all axes; those that are not named stay whole. */
+export function sliceAxes(
+  { emit, shape }: Pick<LowerContext, "emit" | "shape">,
+  data: Operand,
+  bounds: ReadonlyMap<number, Bounds>,
+): Operand {
+  const extents = shape(data);
+  const whole = (extent: number): Bounds => ({ start: 0, end: extent, step: 1 });
+  const all = extents.map((extent, axis) => normalised(extent, bounds.get(axis) ?? whole(extent)));
+  const attrs = { starts: all.map((b) => b.start), ends: all.map((b) => b.end), steps: all.map((b) => b.step) };
+  return emit("slice", [data], attrs);
+}
+
+/** The elements along an axis from the last to the first. */
+export const reversed = (context: Pick<LowerContext, "emit" | "shape">, data: Operand, axis: number): Operand =>
+  sliceAxes(context, data, new Map([[axis, { start: -1, end: -Infinity, step: -1 }]]));
+
+/** Attributes up to opset 9, inputs since. */
+function slice(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "data");
+  const rank = context.shape(data).length;
+  const list = (name: string, place: number) => listAttr(context, name) ?? listInput(context, place, name);
+  const starts = list("starts", 1) ?? refuse("expected starts");
+  const ends = list("ends", 2) ?? refuse("expected ends");
+  const axes = list("axes", 3) ?? [...starts.keys()];
+  const steps = listInput(context, 4, "steps") ?? starts.map(() => 1);
+  const bounds = axes.map(
+    (axis, at) => [axisOf(axis, rank), { start: starts[at]!, end: ends[at]!, step: steps[at]! }] as const,
+  );
+  return sliceAxes(context, data, new Map(bounds));
+}
+
+function split(context: LowerContext): readonly Operand[] {
+  const data = inputOf(context, 0, "input");
+  const shape = context.shape(data);
+  const axis = axisOf(intAttr(context, "axis", 0), shape.length);
+  const extent = shape[axis]!;
+  const count = intAttr(context, "num_outputs", context.node.outputs.length);
+  const part = Math.ceil(extent / count);
+  const equal = listOf(count, (at) => Math.max(0, Math.min(part, extent - at * part)));
+  const sizes = listAttr(context, "split") ?? listInput(context, 1, "split") ?? equal;
+  const sum = sizes.reduce((total, size) => total + size, 0);
+  if (sum !== extent || sizes.some((size) => size < 0))
+    refuse(`expected parts of ${extent} in all, found [${sizes.join(", ")}]`);
+  let at = 0;
+  return sizes.map((size) => {
+    const start = at;
+    at += size;
+    return sliceAxes(context, data, new Map([[axis, { start, end: at, step: 1 }]]));
+  });
+}
+
+function transpose(context: LowerContext): Operand {
+  const data = inputOf(context, 0, "data");
+  const perm = listAttr(context, "perm") ?? [...context.shape(data).keys()].reverse();
+  return context.emit("transpose", [data], { perm });
+}
+
+function tile(context: LowerContext): Operand {
+  const repeats = [...neededInput(context, 1, "repeats").data];
+  return repeats.reduce(
+    (data, count, axis) => {
+      if (count === 0) refuse("expected at least one repetition");
+      return count === 1
+        ? data
+        : context.emit(
+            "concat",
+            listOf(count, () => data),
+            { axis },
+          );
+    },
+    inputOf(context, 0, "input"),
+  );
+}
+
+function trilu(context: LowerContext): Operand {
+  const diagonal = knownInput(context, 1, "k")?.data[0] ?? 0;
+  return context.emit("trilu", [inputOf(context, 0, "input")], { upper: intAttr(context, "upper", 1) !== 0, diagonal });
+}
+
+const size = (shape: Shape) => scalar(sizeOf(shape));
+
+/** Operators that move elements, and those that tell shapes. */
+export const shapeLowerings: LowerTable = {
+  Shape: shapeOf,
+  Size: (context) => context.constant(size(context.shape(inputOf(context, 0, "data"))), i64),
+  Reshape: reshape,
+  Flatten: flatten,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Concat: concat,
+  Expand: expand,
+  Slice: slice,
+  Split: split,
+  Transpose: transpose,
+  Tile: tile,
+  Trilu: trilu,
+};

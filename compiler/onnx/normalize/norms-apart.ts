@@ -1,0 +1,65 @@
+import { encodeElements } from "../../tensors/element-codecs.ts";
+import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "../format/records.ts";
+
+const integers = (name: string, values: readonly number[]): OnnxTensor => ({
+  name,
+  dtype: "int64",
+  dims: [values.length],
+  source: { kind: "inline", bytes: encodeElements("int64", Float64Array.from(values)) },
+});
+
+/**
+ * The model with norms of queries and keys in front of attention instead of inside: there they are for other devices, and
+ * the client's runtime refuses them in layers that it computes itself.
+ */
+export function normsApart(model: OnnxModel): OnnxModel {
+  const { graph } = model;
+  const tables = new Map<string, OnnxTensor>();
+  const nodes = graph.nodes.flatMap((node): readonly OnnxNode[] => {
+    const { op, domain, inputs, attributes } = node;
+    const gains = [inputs[14] ?? "", inputs[15] ?? ""];
+    const depths = gains.map((name) => graph.initializers.get(name)?.dims[0]);
+    const isApart = op === "GroupQueryAttention" && domain === "com.microsoft" && (inputs[1] ?? "") !== "";
+    if (!isApart || depths.includes(undefined)) return [node];
+    const epsilon = attributes.get("qk_norm_epsilon") ?? { kind: "float", value: 1e-6 };
+    const made = [0, 1].map((place) => {
+      const base = `${node.name}/${place === 0 ? "q_norm" : "k_norm"}`;
+      const [heads, joined] = [
+        integers(`${base}.heads`, [0, 0, -1, depths[place]!]),
+        integers(`${base}.joined`, [0, 0, -1]),
+      ];
+      for (const table of [heads, joined]) tables.set(table.name, table);
+      const step = (
+        name: string,
+        does: string,
+        from: readonly string[],
+        attrs: readonly [string, OnnxAttribute][] = [],
+      ) => ({
+        ...node,
+        name: `${base}/${name}`,
+        op: does,
+        domain: "",
+        inputs: from,
+        outputs: [`${base}/${name}_output_0`],
+        attributes: new Map(attrs),
+      });
+      const split = step("Reshape", "Reshape", [inputs[place]!, heads.name]);
+      const norm = step(
+        "LayerNorm",
+        "SimplifiedLayerNormalization",
+        [split.outputs[0]!, gains[place]!],
+        [
+          ["axis", { kind: "int", value: -1 }],
+          ["epsilon", epsilon],
+        ],
+      );
+      return [split, norm, step("Joined", "Reshape", [norm.outputs[0]!, joined.name])];
+    });
+    const [q, k] = made.map((steps) => steps[2]!.outputs[0]!);
+    const plain = [q!, k!, ...inputs.slice(2, 14)];
+    const rest = new Map([...attributes].filter(([name]) => name !== "qk_norm_epsilon"));
+    return [...made.flat(), { ...node, inputs: plain, attributes: rest }];
+  });
+  if (tables.size === 0) return model;
+  return { ...model, graph: { ...graph, nodes, initializers: new Map([...graph.initializers, ...tables]) } };
+}

@@ -1,0 +1,12 @@
+import { readWhole } from "../../tensors/files/store.ts";
+import { decodeModel } from "../format/decode.ts";
+import type { OnnxModel } from "../format/records.ts";
+import { wireLimits } from "../format/wire.ts";
+import { normsApart } from "./norms-apart.ts";
+import { unpackQuantised } from "./stored-quantised.ts";
+import { sumsApart } from "./sums-apart.ts";
+
+/** A model from its file, with quantised weights as the numbers that they stand for, and fused norms beside what they are of. */
+export function readModel(file: string): OnnxModel {
+  return normsApart(sumsApart(unpackQuantised(decodeModel(readWhole(file, wireLimits.bytes), file))));
+}

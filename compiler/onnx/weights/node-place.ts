@@ -1,0 +1,14 @@
+import type { OnnxModel, OnnxNode } from "../format/records.ts";
+import { modulePathOf } from "./module-path.ts";
+
+/** `layers.3`, or the path of the module that a node belongs to; undefined where nothing says it. */
+export function layerOfNode(node: OnnxNode): string | undefined {
+  const path = modulePathOf(node, []);
+  return path?.match(/(?:^|\.)((?:layers?|h|blocks?)\.\d+)(?:\.|$)/)?.[1] ?? path;
+}
+
+/** Node and layer, for a reader. */
+export function placeOf({ file }: OnnxModel, node: OnnxNode): string {
+  const layer = layerOfNode(node);
+  return `${file}, node "${node.name}" (${node.op})${layer ? `, layer ${layer}` : ""}`;
+}

@@ -1,0 +1,54 @@
+import type { Tensor } from "../../../ir/weights.ts";
+import type { Dtype } from "../../tensors/dtype.ts";
+
+/** A part of a model that exporters call rotary, in a node's path or an attribute's: `model.rotary_emb.inv_freq`. */
+const rotaryPart = /(^|[./])rotary\w*[./]/i;
+/** What ONNX Runtime's tools call the tables of its operators. */
+const cacheName = /^(cos|sin)_cache/;
+
+/** Names of parts of the model, not of values that an exporter counts. */
+const isPath = (name: string): boolean => /[./]/.test(name);
+
+/**
+ * Whether a tensor holds rotary frequencies, angles, cosines or sines: by the names that it has or was folded from, and
+ * by its numbers. Scaled frequencies (llama3, YaRN, longrope) follow from a configuration by rules of their own, so no
+ * formula is looked for: columns must be waves over the places, of any frequency and amplitude.
+ */
+export function isRotary(names: readonly string[], tensor: Tensor, dtype: Dtype = "float32"): boolean {
+  const paths = names.filter((name) => isPath(name) || cacheName.test(name));
+  const isNamed = paths.length > 0 && paths.every((name) => rotaryPart.test(name) || cacheName.test(name));
+  return isNamed && (areFrequencies(tensor) || areWaves(tensor, rounding[dtype] ?? 0));
+}
+
+/** What a sum of three rounded numbers of at most 2 may be off by. */
+const rounding: Readonly<Partial<Record<Dtype, number>>> = { float16: 2 ** -9, bfloat16: 2 ** -6 };
+
+/** Falling from at most 1. */
+const areFrequencies = ({ data }: Tensor): boolean =>
+  data.every((x, at) => x > 0 && x <= 1 && (at === 0 || x <= data[at - 1]!));
+
+/** float32 rounds an angle p·f by 6e-8 of it: errors grow with the place. */
+const tolerance = (rows: number): number => 1e-5 * (4 + rows / 2);
+
+/** Largest angle, cosine or sine of one or two places, which no wave can be told from. */
+const mostPlaces = 2 ** 20;
+
+/** x(p + 1) + x(p − 1) = 2·cos f · x(p) in each column: of cosines and sines, and with f = 0 of the angles themselves. */
+function areWaves({ shape, data }: Tensor, rounded: number): boolean {
+  const [rows = 0, columns = 0] = shape.slice(-2);
+  if (shape.length < 2 || data.length !== rows * columns) return false;
+  if (rows < 3) return data.every((x) => Math.abs(x) <= mostPlaces);
+  const allowed = tolerance(rows) + rounded;
+  for (let column = 0; column < columns; column++) {
+    const x = (row: number): number => data[row * columns + column]!;
+    let most = 1;
+    for (let row = 2; row < rows - 1; row++) if (Math.abs(x(row)) > Math.abs(x(most))) most = row;
+    const around = (row: number): number => x(row - 1) + x(row + 1);
+    const factor = x(most) === 0 ? 2 : around(most) / x(most);
+    if (Math.abs(factor) > 2 + allowed) return false;
+    for (let row = 1; row < rows - 1; row++) {
+      if (!(Math.abs(around(row) - factor * x(row)) <= allowed)) return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,45 @@
+import type { OnnxGraph, OnnxNode } from "../format/records.ts";
+
+/** Inputs of real numbers that decide shapes or places, by operator: regions, factors and numbers of rows. */
+const deciding: Readonly<Record<string, readonly number[]>> = {
+  Resize: [1, 2],
+  Upsample: [1],
+  OneHot: [1],
+  Range: [0, 1, 2],
+};
+
+/**
+ * Names that only decide shapes: whatever is computed from them too. They are part of the architecture, as all
+ * programs for it have the same shapes, so no owner has a secret in them.
+ */
+export function structuralNames({ nodes, outputs }: OnnxGraph): ReadonlySet<string> {
+  const used = new Set<string>();
+  const other = new Set(outputs.map(({ name }) => name));
+  const isStructural = (name: string): boolean => used.has(name) && !other.has(name);
+  // From the last to the first: a node's readers are known when it is looked at.
+  for (const node of [...nodes].reverse()) {
+    const places = node.domain === "" && Object.hasOwn(deciding, node.op) ? deciding[node.op]! : [];
+    const whole = node.outputs.filter(Boolean).every(isStructural);
+    node.inputs.forEach((name, place) => {
+      used.add(name);
+      if (!whole && !places.includes(place)) other.add(name);
+    });
+    for (const name of innerNames(node)) other.add(name);
+  }
+  return new Set([...used].filter(isStructural));
+}
+
+/** Names of what products of integers take: a quantised model's weights are integers there. */
+export function factorNames({ nodes }: OnnxGraph): ReadonlySet<string> {
+  const products = nodes.filter(({ op, domain }) => domain === "" && (op === "MatMulInteger" || op === "ConvInteger"));
+  return new Set(products.flatMap(({ inputs }) => inputs.slice(0, 2)));
+}
+
+/** Every name that graphs within a node read. */
+export function innerNames(node: OnnxNode): readonly string[] {
+  return [...node.attributes.values()].flatMap((attribute) => {
+    if (attribute.kind !== "graph") return [];
+    const { nodes, outputs } = attribute.value;
+    return [...nodes.flatMap((inner) => [...inner.inputs, ...innerNames(inner)]), ...outputs.map(({ name }) => name)];
+  });
+}

@@ -1,0 +1,158 @@
+import { createHash } from "node:crypto";
+import { sizeOf } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import { readTensor } from "../onnx/format/read-tensor.ts";
+import { readModel } from "../onnx/normalize/read-model.ts";
+import { toldApart } from "../onnx/normalize/shared-uses.ts";
+import { catalogWeights, storedTensors, type Weight, type WeightCatalog } from "../onnx/weights/import-weights.ts";
+import type { Dtype } from "../tensors/dtype.ts";
+import { roundedTo } from "../tensors/rounding.ts";
+import { openSafetensors, readSafetensor } from "../tensors/safetensors.ts";
+import { transpose } from "../tensors/tensor-data.ts";
+
+/** The weights that everybody has. */
+export interface Base {
+  readonly path: string;
+  /** Parameter names: they tell where an exporter's wrappers end. */
+  readonly names: ReadonlySet<string>;
+  /** The tensor that a weight of the model started from, in the layout of the model's own; undefined: none fits. */
+  readonly counterpart: (weight: Weight) => BaseTensor | undefined;
+  /**
+   * A tensor with these numbers that `isFree`, which may be rounded to the format, or one that has them as rows one after
+   * the other, as exporters store tables of positions.
+   */
+  readonly withNumbers: (tensor: Tensor, dtype: Dtype, isFree: (name: string) => boolean) => string | undefined;
+  /** Tensors of this shape, either way round. */
+  readonly ofShape: (shape: readonly number[]) => readonly BaseTensor[];
+}
+export interface BaseTensor {
+  readonly name: string;
+  readonly tensor: Tensor;
+}
+
+/** A tensor of the base in the layout of its file. */
+interface Entry {
+  readonly name: string;
+  /** The file keeps the parameter's transpose. */
+  readonly transposed: boolean;
+  /** Absent: only reading tells. */
+  readonly shape?: readonly number[];
+  readonly read: () => Tensor;
+}
+
+/** An ONNX model, a .safetensors file, its index, or a folder that has one of these. */
+export function openBase(path: string): Base {
+  return path.endsWith(".onnx") ? onnxBase(path) : safetensorsBase(path);
+}
+
+function safetensorsBase(path: string): Base {
+  const store = openSafetensors(path);
+  const entries = [...store.entries].map(([name, { shape }]): Entry => {
+    return { name, transposed: false, shape, read: () => readSafetensor(store, name) };
+  });
+  return baseOf(path, entries, new Map());
+}
+
+function onnxBase(path: string): Base {
+  const catalog = catalogWeights(toldApart(readModel(path)));
+  const weights = [...catalog.weights.values()];
+  const entryOf = ({ name, recovered, tensor }: Weight): Entry => {
+    return { name, transposed: recovered?.transposed ?? false, read: tensor };
+  };
+  // The same exporter gives the same made-up names to what has no other.
+  const nameless = weights.filter(({ recovered }) => !recovered);
+  const entries = [...weights.map(entryOf), ...namedConstants(catalog)];
+  return baseOf(path, entries, new Map(nameless.map((weight) => [weight.source.name, entryOf(weight)])));
+}
+
+/** Tables that the base has by a parameter's name are part of it: a model may have trained its own. */
+function namedConstants({ model, constants, names }: WeightCatalog): readonly Entry[] {
+  return storedTensors(model).flatMap((tensor) => {
+    const { name, how } = names.names.get(tensor.name) ?? {};
+    if (name === undefined || how !== "kept" || !constants.has(tensor.name) || sizeOf(tensor.dims) <= 1) return [];
+    return [{ name, transposed: false, read: () => readTensor(model, tensor) }];
+  });
+}
+
+function baseOf(path: string, entries: readonly Entry[], byFileName: ReadonlyMap<string, Entry>): Base {
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  const indices = new Map<Dtype, ReturnType<typeof indexNumbers>>();
+  const indexOf = (dtype: Dtype): ReturnType<typeof indexNumbers> => {
+    const index = indices.get(dtype) ?? indexNumbers(entries, dtype);
+    indices.set(dtype, index);
+    return index;
+  };
+  return {
+    path,
+    names: new Set(byName.keys()),
+    counterpart: ({ name, recovered, source }) => {
+      const entry = byName.get(recovered?.name ?? name) ?? (recovered ? undefined : byFileName.get(source.name));
+      if (!entry) return undefined;
+      const read = entry.read();
+      const turn = (recovered?.transposed ?? false) !== entry.transposed && read.shape.length === 2;
+      const tensor = turn ? transpose(read) : read;
+      return tensor.shape.join() === source.dims.join() ? { name: entry.name, tensor } : undefined;
+    },
+    // As they are, which is what no rounding to double precision changes; then as an export would round them.
+    withNumbers: (tensor, dtype, isFree) => indexOf("float64")(tensor, isFree) ?? indexOf(dtype)(tensor, isFree),
+    ofShape: (shape) => {
+      const wanted = [shape.join(), [...shape].reverse().join()];
+      return entries.flatMap(({ name, shape: own, read }) =>
+        wanted.includes((own ?? read().shape).join()) ? [{ name, tensor: read() }] : [],
+      );
+    },
+  };
+}
+
+const digest = (data: Float64Array): string =>
+  createHash("sha256")
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest("base64");
+
+/** Places of equal numbers that are looked at: rows of zeros are there any number of times. */
+const mostEqual = 64;
+
+type Find = (tensor: Tensor, isFree: (name: string) => boolean) => string | undefined;
+
+/** Tied weights lie in a base once, and exporters store tables of positions as the rows that are looked up. */
+function indexNumbers(entries: readonly Entry[], dtype: Dtype): Find {
+  const whole = new Map<string, string[]>();
+  const rows = new Map<string, { readonly name: string; readonly at: number }[]>();
+  const keyOf = ({ shape, data }: Tensor): string => `${shape.join("x")} ${digest(data)}`;
+  const add = <T>(map: Map<string, T[]>, key: string, value: T): void => {
+    const all = map.get(key);
+    if (!all) map.set(key, [value]);
+    else if (all.length < mostEqual) all.push(value);
+  };
+  for (const { name, read } of entries) {
+    const tensor = roundedTo(read(), dtype);
+    if (tensor.shape.length === 1) add(whole, keyOf(onePlus(tensor)), name);
+    const [key, turned] = [keyOf(tensor), tensor.shape.length === 2 ? keyOf(transpose(tensor)) : ""];
+    add(whole, key, name);
+    if (turned !== "" && turned !== key) add(whole, turned, name);
+    if (tensor.shape.length !== 2) continue;
+    for (const [at, row] of rowsOf(tensor).entries()) add(rows, digest(row), { name, at });
+  }
+  return (tensor, isFree) => {
+    const equal = whole.get(keyOf(tensor))?.find(isFree);
+    // A row of one number is any number.
+    if (equal !== undefined || tensor.shape.length < 2 || tensor.shape.at(-1)! < 2) return equal;
+    const found = rowsOf(tensor).map((row) => rows.get(digest(row)) ?? []);
+    // One after the other, or one row for every place: which rows are chosen otherwise is somebody's knowledge.
+    return found[0]?.find(
+      ({ name, at }) =>
+        isFree(name) &&
+        [0, 1].some((step) =>
+          found.every((row, n) => row.some((each) => each.name === name && each.at === at + n * step)),
+        ),
+    )?.name;
+  };
+}
+
+/** Gains that a model keeps as their difference from 1, as Gemma does, and that exporters fold. */
+const onePlus = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map((value) => Math.fround(1 + value)) });
+
+function rowsOf({ shape, data }: Tensor): Float64Array[] {
+  const width = Math.max(1, shape.at(-1)!);
+  return Array.from({ length: data.length / width }, (_, row) => data.subarray(row * width, (row + 1) * width));
+}

@@ -1,0 +1,67 @@
+import type { Tensor } from "../../ir/weights.ts";
+import { sameTensor, type Weight, type WeightCatalog } from "../onnx/weights/import-weights.ts";
+import { modulePathOf } from "../onnx/weights/module-path.ts";
+import { innerNames } from "../onnx/weights/structural.ts";
+import { isProduct } from "../onnx/weights/weight-names.ts";
+import type { Dtype } from "../tensors/dtype.ts";
+import { transpose } from "../tensors/tensor-data.ts";
+import type { Base } from "./ownership-base.ts";
+import { differences } from "./ownership-bytes.ts";
+
+/** Which tensors of the base the weights of a model stand for, where numbers alone do not tell. */
+export interface Places {
+  /** Whether a weight may be the base's tensor of this name: no other is it, but for an embedding with a tied head. */
+  readonly isFree: (weight: Weight) => (name: string) => boolean;
+  /** A tensor of the base that a weight was found to be by its numbers. */
+  readonly take: (name: string) => void;
+  /**
+   * Where a file has one tensor for several uses and does not tell which parameters they are: a tensor of the base that
+   * no weight of the model stands for, of this shape and with other numbers. The use may be a private one.
+   */
+  readonly rivalOf: (weight: Weight, own: Tensor) => string | undefined;
+}
+
+export function createPlaces({ weights, model }: WeightCatalog, base: Base): Places {
+  const { nodes } = model.graph;
+  const all = [...weights.values()];
+  /** What a file makes up for the nameless is no claim. */
+  const owners = new Map(all.flatMap(({ recovered, source }) => (recovered ? [[recovered.name, source.name]] : [])));
+  const names = new Set(all.flatMap(({ recovered, name, source }) => [recovered?.name ?? name, source.name]));
+  const taken = new Set<string>();
+  const reads = (of: (node: (typeof nodes)[number]) => boolean): ReadonlySet<string> =>
+    new Set(nodes.filter(of).flatMap(({ inputs }) => inputs));
+  const looked = reads(({ op }) => op === "Gather");
+  const turned = new Set(nodes.flatMap(({ op, inputs }) => (op === "Transpose" ? inputs : [])));
+  const multiplied = reads(isProduct);
+  const isTable = (name: string): boolean => looked.has(name);
+  const isHead = (name: string): boolean => multiplied.has(name) || turned.has(name);
+  const isTied = (a: string, b: string): boolean => (isTable(a) && isHead(b)) || (isTable(b) && isHead(a));
+  const placeless = new Map<string, number>();
+  for (const node of nodes) {
+    const read = modulePathOf(node, []) === undefined ? node.inputs : [];
+    for (const name of [...read, ...innerNames(node)]) placeless.set(name, (placeless.get(name) ?? 0) + 1);
+  }
+  /** A tensor of the base that no weight stands for, of this shape, with other numbers. */
+  const otherThan = (own: Tensor, dtype: Dtype): string | undefined =>
+    base.ofShape(own.shape).find(({ name, tensor }) => !names.has(name) && !isSame(own, tensor, dtype))?.name;
+  return {
+    take: (name) => void taken.add(name),
+    isFree:
+      ({ source, tensor }) =>
+      (name) => {
+        const owner = owners.get(name);
+        if (owner === undefined) return !taken.has(name);
+        if (owner === source.name) return true;
+        return isTied(owner, source.name) && otherThan(tensor(), source.dtype) === undefined;
+      },
+    rivalOf: ({ source }, own) => ((placeless.get(source.name) ?? 0) < 2 ? undefined : otherThan(own, source.dtype)),
+  };
+}
+
+/** Either way round. */
+function isSame(own: Tensor, other: Tensor, dtype: Dtype): boolean {
+  const turned = other.shape.length === 2 ? [other, transpose(other)] : [other];
+  return turned.some(
+    (each) => sameTensor(own, each) || (differences(own, each, dtype) === 0 && own.shape.join() === each.shape.join()),
+  );
+}

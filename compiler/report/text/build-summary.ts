@@ -1,0 +1,147 @@
+import type { Label } from "../../../ir/label.ts";
+import { labels } from "../../../ir/label.ts";
+import { sizeOf } from "../../../ir/type.ts";
+import type { Manifest } from "../../build/manifest.ts";
+import { folderOf } from "../../build/party-names.ts";
+import { usedLinks } from "../../run/result.ts";
+import { layerOf } from "../cost/layers.ts";
+import { chosenForText } from "./chosen-for.ts";
+import { table } from "./table.ts";
+import { bytesText, countText } from "./units.ts";
+
+type Sizes = readonly (readonly [path: string, bytes: number])[];
+
+export const buildJson = (manifest: Manifest, files: Sizes, directory: string) => ({
+  schema: 1,
+  directory,
+  name: manifest.name,
+  setting: manifest.setting,
+  security: manifest.security,
+  caveats: manifest.caveats,
+  truncation: manifest.truncation,
+  chosenFor: manifest.chosenFor,
+  inexact: manifest.inexact,
+  programHash: manifest.programHash,
+  artefactsHash: manifest.artefactsHash,
+  predicted: manifest.predicted,
+  files: Object.fromEntries(files),
+});
+
+export function buildText(manifest: Manifest, files: Sizes, directory: string): string {
+  const folder = (role: string): number =>
+    files.filter(([path]) => path.startsWith(`${folderOf(role)}/`)).reduce((sum, [, bytes]) => sum + bytes, 0);
+  const rows = Object.entries(manifest.roles).map(([role, does]) => [role, bytesText(folder(role)), does]);
+  const head = `${directory}: ${manifest.name}, program ${manifest.programHash.slice(0, 12)}`;
+  return `${head}\n\n${table([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
+}
+
+/** Names that are shown of a list that may have two for each layer. */
+const mostNames = 8;
+
+/** Outputs of the model that nobody asked for; nothing where there are none. */
+export function leftText(left: readonly string[]): string {
+  if (left.length === 0) return "";
+  const more = left.length > mostNames ? `, … (${left.length} in all)` : "";
+  return `not computed: ${left.slice(0, mostNames).join(", ")}${more}; no --reveal names them\n`;
+}
+
+/** The manifest's summary, of inspect. */
+export function manifestText(manifest: Manifest): string {
+  const head = `${manifest.name}, program ${manifest.programHash}\nartefacts ${manifest.artefactsHash}\nmade by ${manifest.compiler}, calibrated on ${manifest.calibration.source} (${manifest.calibration.samples} samples)`;
+  return [
+    head,
+    statementText(manifest),
+    flowText(manifest),
+    ringsText(manifest),
+    phasesText(manifest),
+    weightsText(manifest),
+  ].join("\n\n");
+}
+
+function ownersText({ weights }: Manifest): string {
+  const line = (label: Label): string[] => {
+    const owned = weights.filter((weight) => weight.label === label);
+    if (owned.length === 0) return [];
+    const values = owned.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    return [`${label} ${countText(values)} values in ${owned.length} tensors`];
+  };
+  return `weights: ${labels.flatMap(line).join(", ") || "none"}`;
+}
+
+/** Which part of the model runs where, by layers and tensors. */
+export function whereText({ weights, cuts, reveals, tails }: Manifest): string {
+  const layers = [...new Set(weights.filter(({ label }) => label === "server").map(({ name }) => layerOf(name)))];
+  const names = (tensors: readonly string[]): string =>
+    tensors.map((tensor) => tensor.replace(/_output_0$/, "")).join(", ");
+  const shown = layers.filter((layer) => layer !== "").join(", ") || "the whole model";
+  return [
+    `in the clear, at the client:   everything before ${names(cuts.map(({ tensor }) => tensor))}`,
+    `under MPC, client and server:  from there on, with the private weights of ${shown}`,
+    `opened:                        ${reveals.map(({ tensor, to }) => `${tensor} to the ${to}`).join(", ")}`,
+    ...tails.map(({ from, output }) => `in the clear, at the client:   ${output} from ${from}`),
+  ].join("\n");
+}
+
+/** Whether text is generated place by place, what a place costs, and why the client computes its own layers as a whole. */
+export function decodeText({ decode }: Manifest, why: string | undefined, whole: string | undefined): string {
+  if (decode) {
+    const head = `decode: one place at a time with kept keys and values; the last of ${decode.places} places costs`;
+    const note = whole === undefined ? "" : `\n  note: ${whole}`;
+    const shorter = (decode.windows ?? []).map(
+      (each) => `\nwindow of ${each.places} places, for texts that begin with no more\n${phasesText(each)}`,
+    );
+    return `${head}\n${phasesText(decode)}${note}${shorter.join("")}`;
+  }
+  return why === undefined ? "" : `decode: none, ${why}`;
+}
+
+const statementText = ({ setting, security, truncation, chosenFor, inexact, caveats }: Manifest): string =>
+  [
+    `${setting}: ${security}; truncation ${truncation}`,
+    `not exact: ${inexact.map(({ operator, count }) => `${operator} (${count})`).join(", ") || "nothing"}`,
+    chosenForText(chosenFor, setting),
+    ...caveats.map((caveat) => `  note: ${caveat}`),
+  ].join("\n");
+
+function flowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest): string {
+  const lines = [
+    ...inputs.map(({ name, label, type, shape }) => `input   ${name}  ${type}[${shape.join(", ")}]  of ${label}`),
+    ...cuts.map(
+      ({ tensor, shape, oneHot, rows, least }) =>
+        `shared  ${tensor}  [${shape.join(", ")}]${oneHot ? `  as one-hot rows of ${oneHot}` : ""}${rows ? `  as places in a table of ${rows} rows, looked up privately` : ""}${least === undefined ? "" : `  as a mask, at least ${least}`}`,
+    ),
+    ...reveals.map(({ tensor, to, shape }) => `opened  ${tensor}  [${shape.join(", ")}]  to ${to}`),
+    ...tails.map(({ from, output }) => `head    ${output} from ${from}, by the client`),
+    ...clientOutputs.map((name) => `output  ${name}, by the client alone`),
+  ];
+  return lines.join("\n");
+}
+
+const ringsText = ({ rings }: Manifest): string =>
+  `rings: ${rings.map(({ width, values }) => `${countText(values)} values of ${width} bits`).join(", ")}`;
+
+export function phasesText({ predicted }: { readonly predicted: Partial<Manifest["predicted"]> }): string {
+  const rows = Object.entries(predicted).map(([phase, { rounds, bytes }]) => [
+    phase,
+    rounds,
+    usedLinks(bytes)
+      .map(([link, count]) => `${link} ${bytesText(count)}`)
+      .join(", "),
+  ]);
+  return table([{ title: "phase" }, { title: "rounds", right: true }, { title: "bytes" }], rows);
+}
+
+export function weightsText({ weights }: Manifest): string {
+  const rows = weights.map(({ name, label, shape, why, sha256 }) => [
+    name,
+    `[${shape.join(", ")}]`,
+    label,
+    why,
+    sha256?.slice(0, 12) ?? "",
+  ]);
+  const titles = ["weight", "shape", "known to", "why", "SHA-256"];
+  return table(
+    titles.map((title) => ({ title })),
+    rows,
+  );
+}

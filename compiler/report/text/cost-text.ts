@@ -1,0 +1,100 @@
+import { dealerName, type NamedBytes } from "../../build/party-names.ts";
+import { usedLinks } from "../../run/result.ts";
+import type { CostReport, OperatorCost } from "../cost/cost.ts";
+import { table } from "./table.ts";
+import { bytesText, countText, secondsText } from "./units.ts";
+
+/** Rows of a long table beyond these are in the JSON. */
+const shownOperators = 40;
+
+const sum = (bytes: NamedBytes): number => usedLinks(bytes).reduce((all, [, count]) => all + count, 0);
+const traffic = ({ bytes, correlationBytes }: Pick<OperatorCost, "bytes" | "correlationBytes">): number =>
+  sum(bytes) + sum(correlationBytes);
+
+export function costText(report: CostReport): string {
+  const parts = [`${report.name}, ${report.setting}: one query, payload of all parties together\n`, totalsText(report)];
+  parts.push(partiesText(report));
+  if (report.explicitKeys) parts.push(`keys of one party as SIGMA ships them: ${bytesText(report.explicitKeys)}\n`);
+  if (report.failures > 0) parts.push(`elements that fail, expected in a query: ${report.failures.toPrecision(3)}\n`);
+  if (report.links) parts.push(linksText(report));
+  parts.push(layersText(report), operatorsText(report));
+  return parts.join("\n");
+}
+
+function totalsText({ totals }: CostReport): string {
+  const rows = Object.entries(totals).flatMap(([phase, { rounds, bytes }]) => {
+    const links = usedLinks(bytes);
+    if (links.length === 0) return [[phase, rounds, "", "0"]];
+    return links.map(([link, count], k) => [k === 0 ? phase : "", k === 0 ? rounds : "", link, countText(count)]);
+  });
+  const columns = [
+    { title: "phase" },
+    { title: "rounds", right: true },
+    { title: "link" },
+    { title: "bytes", right: true },
+  ];
+  return table(columns as Parameters<typeof table>[0], rows);
+}
+
+function partiesText({ parties }: CostReport): string {
+  const rows = Object.entries(parties).map(([role, { sent, received }]) => [
+    role,
+    bytesText(sent),
+    bytesText(received),
+  ]);
+  const numbers = ["sends", "receives"].map((title) => ({ title, right: true as const }));
+  return table([{ title: "party, per query" }, ...numbers], rows);
+}
+
+function linksText({ links }: CostReport): string {
+  const rows = links!.map(({ link, mbitPerSecond, roundTripMs, communicationSeconds }) => [
+    link,
+    `${mbitPerSecond} Mbit/s`,
+    `${roundTripMs} ms`,
+    ...Object.values(communicationSeconds).map(secondsText),
+  ]);
+  const titles = ["link", "bandwidth", "round trip", "setup", "offline", "online"];
+  const made = table(
+    titles.map((title) => ({ title, right: true as const })),
+    rows,
+  );
+  return `${made}communication only: what the parties compute comes on top\n`;
+}
+
+function layersText({ layers, setting }: CostReport): string {
+  const rows = layers.map((layer) => [
+    layer.layer || "elsewhere",
+    layer.operators,
+    layer.rounds,
+    bytesText(sum(layer.bytes)),
+    bytesText(sum(layer.correlationBytes)),
+  ]);
+  const titles = ["layer", "operators", "rounds", "online", `from the ${dealerName(setting)}`];
+  return table(
+    titles.map((title, place) => (place === 0 ? { title } : { title, right: true as const })),
+    rows,
+  );
+}
+
+function operatorsText({ operators, setting }: CostReport): string {
+  const costly = operators.filter((operator) => traffic(operator) > 0).sort((a, b) => traffic(b) - traffic(a));
+  const rows = costly
+    .slice(0, shownOperators)
+    .map(({ name, operator, protocol, rounds, bytes, correlationBytes, origin }) => [
+      name,
+      operator,
+      protocol,
+      rounds,
+      bytesText(sum(bytes)),
+      bytesText(sum(correlationBytes)),
+      origin,
+    ]);
+  const columns = ["value", "operator", "protocol"].map((title) => ({ title }));
+  const numbers = ["rounds", "online", `from the ${dealerName(setting)}`].map((title) => ({
+    title,
+    right: true as const,
+  }));
+  const left = costly.length - rows.length;
+  const rest = left > 0 ? `and ${left} cheaper operators: --json lists all\n` : "";
+  return `${table([...columns, ...numbers, { title: "node" }], rows)}${rest}`;
+}

@@ -1,0 +1,38 @@
+import type { LinkName } from "../../build/party-names.ts";
+import type { CostReport } from "../cost/cost.ts";
+import { table } from "./table.ts";
+import { countText } from "./units.ts";
+
+export interface CostChange {
+  readonly phase: string;
+  readonly what: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Only what differs. */
+export function costDiff(before: CostReport, after: CostReport): readonly CostChange[] {
+  return (["setup", "offline", "online"] as const).flatMap((phase) => {
+    const [a, b] = [before.totals[phase], after.totals[phase]];
+    const links = Object.keys({ ...a.bytes, ...b.bytes }) as LinkName[];
+    const bytes = links.map((link) => [link, a.bytes[link] ?? 0, b.bytes[link] ?? 0] as const);
+    return [["rounds", a.rounds, b.rounds] as const, ...bytes]
+      .filter(([, x, y]) => x !== y)
+      .map(([what, x, y]) => ({ phase, what, before: x, after: y }));
+  });
+}
+
+export function diffText(changes: readonly CostChange[]): string {
+  if (changes.length === 0) return "the totals are the same\n";
+  const percent = (before: number, after: number): string =>
+    before === 0 ? "new" : `${after > before ? "+" : ""}${(((after - before) / before) * 100).toFixed(1)} %`;
+  const rows = changes.map(({ phase, what, before, after }) => [
+    phase,
+    what,
+    countText(before),
+    countText(after),
+    percent(before, after),
+  ]);
+  const numbers = ["other", "this", "change"].map((title) => ({ title, right: true as const }));
+  return table([{ title: "phase" }, { title: "what" }, ...numbers], rows);
+}

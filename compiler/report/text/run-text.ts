@@ -1,0 +1,48 @@
+import type { NamedBytes } from "../../build/party-names.ts";
+import { type OutputJson, type RunResult, usedLinks } from "../../run/result.ts";
+import { bytesText, secondsText } from "./units.ts";
+
+const shownNumbers = 8;
+
+const outputLine = (name: string, { shape, type, data }: OutputJson): string => {
+  const shown = data.slice(0, shownNumbers).map((x) => String(Number(x.toPrecision(6))));
+  return `${name}  ${type}[${shape.join(", ")}]  ${shown.join(" ")}${data.length > shownNumbers ? " …" : ""}`;
+};
+
+const linksText = (bytes: NamedBytes): string =>
+  usedLinks(bytes)
+    .map(([link, count]) => `${link} ${bytesText(count)}`)
+    .join(", ");
+
+/** A run as people read it: the outputs, then what it cost and what it rests on. */
+export function runText({ outputs, setting, security, truncation, measured, queries }: RunResult): string {
+  const lines = Object.entries(outputs).map(([name, output]) => outputLine(name, output));
+  if (measured) lines.push("", costLine(measured, queries), timeLine(measured));
+  lines.push("", `${setting}: ${security}; truncation ${truncation}`);
+  return `${lines.join("\n")}\n`;
+}
+
+export function costLine({ rounds, bytes, framingBytes }: NonNullable<RunResult["measured"]>, queries: number): string {
+  const of = queries === 1 ? "" : ` for ${queries} queries`;
+  return `${rounds} rounds${of}; ${linksText(bytes)}; framing ${bytesText(framingBytes)}; exactly as predicted`;
+}
+
+export function timeLine({ seconds, peakMegabytes }: NonNullable<RunResult["measured"]>): string {
+  const peaks = Object.entries(peakMegabytes).map(([role, megabytes]) => `${role} ${megabytes} MB`);
+  return `offline ${secondsText(seconds.offline)}, online ${secondsText(seconds.online)}; memory ${peaks.join(", ")}`;
+}
+
+/** What one token cost: `place` is that of the text which its query was about; rounds and bytes are metered. */
+export interface TokenCost {
+  readonly place: number;
+  readonly rounds: number;
+  readonly bytes: NamedBytes;
+  /** `clear`: what the client computed alone. */
+  readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
+}
+
+export function tokenLine({ place, rounds, bytes, seconds }: TokenCost): string {
+  const { clear, offline, online } = seconds;
+  const times = `in the clear ${secondsText(clear)}, offline ${secondsText(offline)}, online ${secondsText(online)}`;
+  return `place ${place}: ${rounds} rounds; ${linksText(bytes)}; ${times}`;
+}

@@ -1,0 +1,46 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { Role } from "../../runtime/core/steps.ts";
+import { type HandshakeFields, protocolVersion } from "../../runtime/session/handshake.ts";
+import type { Part } from "../build/build-parts.ts";
+
+/** What connections are for. */
+export const purposes = { online: "online", correlations: "correlations", probe: "probe" } as const;
+
+/** A party that is named waits so long for another one to come, to send its program, or to plan it. */
+export const meetingTimeoutMs = 30_000;
+
+/** 128 bits that no other session has; the client draws them. */
+export const newSessionId = (): string => randomBytes(16).toString("hex");
+
+/** Session ids are compared and logged: only what newSessionId makes. */
+export const isSessionId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
+
+export interface Agreement {
+  readonly program: string;
+  readonly setting: string;
+  readonly artefacts: string;
+}
+
+/** All programs of a build, where it has several, by one digest: parties agree on all that a session may run. */
+export const programsHash = ([window, ...further]: readonly [string, ...string[]]): string =>
+  further.length === 0
+    ? window
+    : createHash("sha256")
+        .update([window, ...further].join("\n"))
+        .digest("hex");
+
+export const agreementOf = ({ manifest, program, decode, windows }: Part): Agreement => ({
+  program: programsHash([program.hash, ...(decode ? [decode, ...windows] : []).map(({ hash }) => hash)]),
+  setting: manifest.setting,
+  artefacts: manifest.artefactsHash,
+});
+
+/** What a party says in its handshakes of a fresh session: no correlation of it was ever used. */
+export const fieldsOf = (agreement: Agreement, role: Role, session: string): HandshakeFields => ({
+  version: protocolVersion,
+  ...agreement,
+  role,
+  session,
+  query: 0,
+  consumed: -1,
+});

@@ -1,0 +1,123 @@
+import type { OnnxNode } from "../onnx/format/records.ts";
+import type { Dtype } from "../tensors/dtype.ts";
+import type { Core, Entering } from "./core.ts";
+import { createWriter, type NodeWriter, scopeOf } from "./nodes.ts";
+import type { Patch } from "./patch.ts";
+import type { Site } from "./sites.ts";
+
+export interface Merging {
+  readonly site: Site;
+  readonly core: Core;
+  /** Neighbouring heads that become one. */
+  readonly size: number;
+  /** Factor on the merged scores. */
+  readonly scale: number;
+  /** Element type of queries. */
+  readonly dtype: Dtype;
+}
+
+/**
+ * m neighbouring heads become one of m-fold depth, after everything that is done per head (position embeddings, norms):
+ *
+ *   scores = s · [Q₁|…|Qₘ]·[K₁|…|Kₘ]ᵀ = s · Σ Qᵢ·Kᵢᵀ,   one softmax,   times [V₁|…|Vₘ]
+ *
+ * Parameters and products stay; softmaxes and their scores are m times fewer. With G < H groups of keys, m groups are
+ * merged, and of each the r-th of its R = H/G queries: heads that share keys are not merged with each other, for
+ * Q₁·Kᵀ + Q₂·Kᵀ = (Q₁ + Q₂)·Kᵀ would be one head. It is another function than before: the model must be tuned for it.
+ */
+export function mergePatch({ site, core, size, scale, dtype }: Merging): Patch {
+  const { heads, groups, depth, name } = site;
+  const write = createWriter(scopeOf(name, "merged"));
+  const shape: Sizes = { parts: groups / size, size, per: heads / groups, depth };
+  const q = merged(write, core.q.tensor, shape);
+  const factored = core.q.scalings.reduce((x, { op, by }) => write.add(op, [x, by]), q);
+  const factor = scale / site.scale;
+  const query =
+    Math.abs(factor - 1) < 1e-12 || !core.scores ? factored : write.add("Mul", [factored, write.number(factor, dtype)]);
+  const keys = entering(write, core.k, shape, core.scores ? "keys" : "fused");
+  const values = entering(write, core.v, shape, core.scores ? "values" : "fused");
+  const before = [...write.nodes];
+  const result = core.end.outputs[0]!;
+  const inner = `${scopeOf(name, "merged")}/result`;
+  const back = createWriter(scopeOf(name, "parted"));
+  parted(back, inner, result, shape);
+  const end = core.end.outputs[0]!;
+  const common = {
+    after: new Map([[end, back.nodes]]),
+    tensors: new Map([...write.tensors, ...back.tensors]),
+    reshaped: new Set([result, ...core.middle.flatMap(({ outputs }) => outputs)]),
+  };
+  if (core.scores) {
+    return {
+      ...common,
+      before: new Map([[core.scores.outputs[0]!, before]]),
+      inputs: new Map([
+        [core.scores.outputs[0]!, [query, keys]],
+        [end, [core.end.inputs[0]!, values]],
+      ]),
+      outputs: new Map([[end, [inner]]]),
+      replaced: new Map(),
+    };
+  }
+  const attention: OnnxNode = {
+    ...core.end,
+    inputs: [query, keys, values, ...core.end.inputs.slice(3)],
+    outputs: [inner],
+    attributes: new Map([...core.end.attributes, ["scale", { kind: "float", value: scale }]]),
+  };
+  return {
+    ...common,
+    before: new Map([[end, before]]),
+    inputs: new Map(),
+    outputs: new Map(),
+    replaced: new Map([[end, attention]]),
+  };
+}
+
+interface Sizes {
+  /** Merged groups of keys. */
+  readonly parts: number;
+  readonly size: number;
+  /** Queries per group of keys. */
+  readonly per: number;
+  readonly depth: number;
+}
+
+/** [B, parts·size·per, T, D] to [B, parts·per, T, size·D]: 0 keeps an extent, −1 is what is left. */
+function merged(write: NodeWriter, tensor: string, { parts, size, per, depth }: Sizes): string {
+  const inner = per === 1 ? [0, parts, size, -1, depth] : [0, parts, size, per, -1, depth];
+  const perm = per === 1 ? [0, 1, 3, 2, 4] : [0, 1, 3, 4, 2, 5];
+  const split = write.add("Reshape", [tensor, write.ints(inner)]);
+  const turned = write.add("Transpose", [split], { perm });
+  return write.add("Reshape", [turned, write.ints([0, parts * per, -1, size * depth])]);
+}
+
+/** The inverse: [B, parts·per, T, size·D] to [B, parts·size·per, T, D]. */
+function parted(write: NodeWriter, tensor: string, result: string, { parts, size, per, depth }: Sizes): void {
+  const inner = per === 1 ? [0, parts, -1, size, depth] : [0, parts, per, -1, size, depth];
+  const perm = per === 1 ? [0, 1, 3, 2, 4] : [0, 1, 4, 2, 3, 5];
+  const split = write.add("Reshape", [tensor, write.ints(inner)]);
+  const turned = write.add("Transpose", [split], { perm });
+  write.add("Reshape", [turned, write.ints([0, parts * size * per, -1, depth])], {}, result);
+}
+
+/** Keys or values merged and repeated for the queries of their group, keys turned; a fused Attention does both itself. */
+function entering(
+  write: NodeWriter,
+  { tensor, turned, scalings }: Entering,
+  sizes: Sizes,
+  what: "keys" | "values" | "fused",
+): string {
+  const { parts, size, per, depth } = sizes;
+  const rows = turned ? write.add("Transpose", [tensor], { perm: [0, 1, 3, 2] }) : tensor;
+  const joined = merged(write, rows, { ...sizes, per: 1 });
+  const repeated = per === 1 || what === "fused" ? joined : repeat(write, joined, parts, per, size * depth);
+  const back = what === "keys" ? write.add("Transpose", [repeated], { perm: [0, 1, 3, 2] }) : repeated;
+  return scalings.reduce((x, { op, by }) => write.add(op, [x, by]), back);
+}
+
+function repeat(write: NodeWriter, tensor: string, parts: number, per: number, depth: number): string {
+  const single = write.add("Reshape", [tensor, write.ints([0, parts, 1, -1, depth])]);
+  const wide = write.add("Expand", [single, write.ints([1, 1, per, 1, 1])]);
+  return write.add("Reshape", [wide, write.ints([0, parts * per, -1, depth])]);
+}

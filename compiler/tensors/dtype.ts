@@ -1,0 +1,85 @@
+/** Element types of files by their ONNX names, with the bytes that one element takes. */
+export const itemSizes = {
+  float32: 4,
+  float64: 8,
+  float16: 2,
+  bfloat16: 2,
+  int8: 1,
+  int16: 2,
+  int32: 4,
+  int64: 8,
+  uint8: 1,
+  uint16: 2,
+  uint32: 4,
+  uint64: 8,
+  bool: 1,
+} as const;
+
+export type Dtype = keyof typeof itemSizes;
+
+/** TensorProto.DataType: what the compiler reads. */
+const dtypeNumbers: Readonly<Record<Dtype, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+};
+const byNumber = new Map(Object.entries(dtypeNumbers).map(([name, number]) => [number, name as Dtype]));
+
+/** The rest of TensorProto.DataType, to call them by name. */
+const otherNames: readonly (readonly [number, string])[] = [
+  [0, "UNDEFINED"],
+  [8, "STRING"],
+  [14, "COMPLEX64"],
+  [15, "COMPLEX128"],
+  [17, "FLOAT8E4M3FN"],
+  [18, "FLOAT8E4M3FNUZ"],
+  [19, "FLOAT8E5M2"],
+  [20, "FLOAT8E5M2FNUZ"],
+  [21, "UINT4"],
+  [22, "INT4"],
+  [23, "FLOAT4E2M1"],
+  [24, "FLOAT8E8M0"],
+  [25, "UINT2"],
+  [26, "INT2"],
+];
+const otherByNumber = new Map(otherNames);
+
+export function dtypeOf(onnxNumber: number): Dtype | undefined {
+  return byNumber.get(onnxNumber);
+}
+
+export function onnxNumberOf(dtype: Dtype): number {
+  return dtypeNumbers[dtype];
+}
+
+export function isDtype(name: string): name is Dtype {
+  return Object.hasOwn(itemSizes, name);
+}
+
+/** For messages: the name that the ONNX standard gives, or the bare number. */
+export function describeDtype(onnxNumber: number): string {
+  return byNumber.get(onnxNumber) ?? otherByNumber.get(onnxNumber) ?? `number ${onnxNumber}`;
+}
+
+/** Types as programs and files write them. */
+const shortNames: Readonly<Partial<Record<Dtype, string>>> = {
+  float32: "f32",
+  float64: "f64",
+  int64: "i64",
+  int32: "i32",
+  bool: "bool",
+};
+export const shortType = (dtype: Dtype): string => shortNames[dtype] ?? dtype;
+/** The inverse of shortType; float32 where nothing fits. */
+export const dtypeOfType = (type: string): Dtype =>
+  (Object.keys(shortNames) as Dtype[]).find((dtype) => dtype === type || shortNames[dtype] === type) ?? "float32";

@@ -1,0 +1,43 @@
+import type { Tensor } from "../../ir/weights.ts";
+import type { Dtype } from "./dtype.ts";
+import { encodeElements } from "./element-codecs.ts";
+
+/** Fraction bits and least exponent of the formats that a model may be exported to from a wider base. */
+const formats: Partial<Record<Dtype, readonly [number, number]>> = { float16: [10, -14], bfloat16: [7, -126] };
+
+/** Numbers as an export to a format has them. */
+export const roundedTo = ({ shape, data }: Tensor, dtype: Dtype): Tensor =>
+  dtype === "float64" ? { shape, data } : { shape, data: data.map((value) => rounded(value, dtype)) };
+
+/** Nearest number of the format, ties to even; beyond the largest, infinity. */
+export function rounded(value: number, dtype: Dtype): number {
+  if (dtype === "float32") return Math.fround(value);
+  const format = formats[dtype];
+  if (!format || value === 0 || !Number.isFinite(value)) return value;
+  const [bits, least] = format;
+  const unit = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), least) - bits);
+  const scaled = value / unit;
+  const floor = Math.floor(scaled);
+  const part = scaled - floor;
+  const up = part > 0.5 || (part === 0.5 && floor % 2 !== 0);
+  // What rounds to nothing keeps its sign: the file's zeros have one.
+  return (floor + (up ? 1 : 0)) * unit || (value < 0 ? -0 : 0);
+}
+
+/** Little-endian elements of any format that weights have; what the format has not is rounded to nearest. */
+export function weightBytes(dtype: Dtype, { data }: Pick<Tensor, "data">): Uint8Array {
+  const numbers = data.map((value) => rounded(value, dtype));
+  if (dtype === "float16") return new Uint8Array(Uint16Array.from(numbers, halfBits).buffer);
+  // The upper half of single precision.
+  if (dtype === "bfloat16") return new Uint8Array(Float32Array.from(numbers).buffer).filter((_, at) => at % 4 >= 2);
+  return encodeElements(dtype, data);
+}
+
+/** IEEE 754 binary16 of a number that it has. */
+function halfBits(value: number): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const size = Math.abs(value);
+  if (size < 2 ** -14) return sign + size * 2 ** 24;
+  const exponent = Math.floor(Math.log2(size));
+  return sign + (exponent + 15) * 1024 + (size / 2 ** exponent - 1) * 1024;
+}

@@ -1,0 +1,88 @@
+import type { IntTensor, RingTensor, Shape } from "../ring/tensor.ts";
+import type { Role } from "./steps.ts";
+
+/**
+ * A uniform mask that the dealer knows. `secret` is the mask itself, a ghost everywhere but at the dealer. `share` is
+ * this party's own share of it; absent for a mask that was derived from another in a way that shares do not follow.
+ */
+export interface Mask {
+  readonly share: RingTensor | undefined;
+  readonly secret: RingTensor;
+  /** Drawn by `Party.mask`, not computed from other masks: only such a one can be lifted. */
+  readonly fresh: boolean;
+}
+
+export type FreshMask = Mask & { readonly share: RingTensor; readonly fresh: true };
+
+/** Additive share: x = share(client) + share(server) mod 2^width. A ghost at the dealer. */
+export interface Share {
+  readonly kind: "share";
+  readonly tensor: RingTensor;
+}
+
+/** Masked wire: both parties hold x̂ = x + r mod 2^width; r is the mask. `opened` is a ghost at the dealer. */
+export interface Wire {
+  readonly kind: "wire";
+  readonly opened: RingTensor;
+  readonly mask: Mask;
+}
+
+/**
+ * A weight that only the server knows. W = pad + hidden mod 2^width; client and server expand the pad from the seed
+ * they share, the dealer holds the rest, so no one but the server can know W (protocols.md 1.1, LIN-PK).
+ */
+export interface KnownWeight {
+  readonly kind: "weight";
+  readonly shape: Shape;
+  readonly width: number;
+  readonly values: IntTensor;
+  readonly pad: RingTensor;
+  readonly hidden: RingTensor;
+}
+
+/**
+ * Replicated share among three computing parties: x = a + b + c mod 2^width, of which the client holds (a, b), the
+ * server (b, c) and the dealer (c, a). Any two know x, one alone knows nothing. A ghost while dealing.
+ */
+export interface Replicated {
+  readonly kind: "replicated";
+  readonly parts: readonly [RingTensor, RingTensor];
+}
+
+export type Handle = Share | Wire | Replicated;
+
+/**
+ * Where a protocol body gets its correlated randomness. The same calls in the same order serve every reading: the
+ * dealer computes and sends, the parties prepare (draw, receive, set aside) and later take each item once, the cost
+ * model counts.
+ */
+export interface Party {
+  readonly role: Role;
+  /** The same party with its own stream of randomness and its own account, for one operator. */
+  at(label: string): Party;
+  /** A fresh uniform mask: each party expands its share from its own seed, the dealer knows both. No traffic. */
+  mask(shape: Shape, width: number): FreshMask;
+  /** A fresh uniform tensor that the client and the dealer know. No traffic. Ghost at the server. */
+  clientMask(shape: Shape, width: number): RingTensor;
+  /** A fresh uniform tensor that the server and the dealer know. No traffic. Ghost at the client. */
+  serverMask(shape: Shape, width: number): RingTensor;
+  /** Fresh uniform randomness of the client's own. Ghost elsewhere. */
+  clientRandom(shape: Shape, width: number): RingTensor;
+  /** Uniform randomness that the client and the server share and the dealer does not know. No traffic. Ghost at the dealer. */
+  joint(shape: Shape, width: number): RingTensor;
+  /**
+   * Uniform randomness that the dealer, here a computing party, shares with one of the others and the third does not
+   * know. No traffic. It exists online only: a ghost at the dealer while it deals.
+   */
+  jointWithDealer(other: "client" | "server", shape: Shape, width: number): RingTensor;
+  /** Additive shares of a tensor that the dealer knows: the client expands its share from its seed, the server receives width bits per element. */
+  dealt(secret: RingTensor): RingTensor;
+  /** XOR shares of words that the dealer knows; same traffic. */
+  dealtWords(secret: RingTensor): RingTensor;
+  /** A tensor that the dealer computes from its secrets and both parties may see: width bits per element to each. */
+  announced(secret: RingTensor): RingTensor;
+  /** Additive share of a mask in a wider ring: only the added bits travel (width − mask width per element). */
+  lifted(mask: FreshMask, width: number): RingTensor;
+  /** A tensor that depends on correlated randomness only: computed while preparing, taken once online. */
+  offline(compute: () => RingTensor): RingTensor;
+}

@@ -1,0 +1,90 @@
+import { expand, keystream, systemRandom } from "#platform";
+import { canonicalise } from "../ring/kernel.ts";
+import { type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
+
+// The one file that makes randomness. Nothing else of the runtime may draw, derive or seed.
+
+/** A pseudorandom stream: what it gives depends on the seed, the label and the order and sizes of the draws. */
+export interface Prg {
+  /** Exactly uniform residues: 4 bytes of the stream per element up to 32 bits, 8 above, masked to the width. */
+  ring(shape: Shape, width: number): RingTensor;
+  bytes(count: number): Uint8Array;
+}
+
+const SEED_BYTES = 32;
+const BLOCK_BYTES = 16;
+// A program has thousands of streams that give a few bytes, and a few that give megabytes: begin small, then grow.
+const FIRST_CHUNK = 1024;
+const LAST_CHUNK = 256 * 1024;
+
+const text = new TextEncoder();
+
+/** 32 bytes from the operating system. */
+export const freshSeed = (): Uint8Array => systemRandom(SEED_BYTES);
+
+/**
+ * A seed of its own for each label: HKDF-SHA256, so one derived seed says nothing about the parent or its siblings.
+ * @throws RangeError if the seed is not of 32 bytes.
+ */
+export function deriveSeed(seed: Uint8Array, ...label: string[]): Uint8Array {
+  return expand(checkSeed(seed), encode("marillc seed", label), SEED_BYTES);
+}
+
+/**
+ * The AES-128-CTR stream of a seed and a label. Different labels give independent streams, and so do deriveSeed and
+ * createPrg under one label. The same seed and label give the same stream again, which is how two parties expand a
+ * common seed: within one party a label must be used once, since a mask used twice gives away a difference.
+ * @throws RangeError if the seed is not of 32 bytes.
+ */
+export function createPrg(seed: Uint8Array, ...label: string[]): Prg {
+  const material = expand(checkSeed(seed), encode("marillc stream", label), 2 * BLOCK_BYTES);
+  const next = keystream(material.subarray(0, BLOCK_BYTES), material.subarray(BLOCK_BYTES));
+  let chunk: Uint8Array = new Uint8Array(0);
+  let chunkBytes = FIRST_CHUNK;
+
+  function fill(out: Uint8Array): void {
+    for (let at = 0; at < out.length; ) {
+      if (chunk.length === 0) {
+        chunk = next(chunkBytes);
+        chunkBytes = Math.min(chunkBytes * 4, LAST_CHUNK);
+      }
+      const taken = Math.min(chunk.length, out.length - at);
+      out.set(chunk.subarray(0, taken), at);
+      chunk = chunk.subarray(taken);
+      at += taken;
+    }
+  }
+
+  return {
+    bytes(count) {
+      const out = new Uint8Array(count);
+      fill(out);
+      return out;
+    },
+    ring(shape, width) {
+      const result = zeros(shape, width);
+      fill(new Uint8Array(result.data!.buffer));
+      canonicalise(result.data!, width);
+      return result;
+    },
+  };
+}
+
+/** Every part with its length before it: no two lists of labels have the same encoding. */
+function encode(purpose: string, label: readonly string[]): Uint8Array {
+  const parts = [purpose, ...label].map((part) => text.encode(part));
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0));
+  const view = new DataView(out.buffer);
+  let at = 0;
+  for (const part of parts) {
+    view.setUint32(at, part.length, true);
+    out.set(part, at + 4);
+    at += 4 + part.length;
+  }
+  return out;
+}
+
+function checkSeed(seed: Uint8Array): Uint8Array {
+  if (seed.length !== SEED_BYTES) throw new RangeError(`a seed has ${SEED_BYTES} bytes, got ${seed.length}`);
+  return seed;
+}

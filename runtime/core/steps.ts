@@ -1,0 +1,55 @@
+import type { RingTensor } from "../ring/tensor.ts";
+
+export type Role = "client" | "server" | "dealer";
+
+/** Every direction in which anything may travel, in the order in which people read them. */
+export const links = [
+  "client→server",
+  "server→client",
+  "client→dealer",
+  "server→dealer",
+  "dealer→server",
+  "dealer→client",
+] as const satisfies readonly `${Role}→${Role}`[];
+/** A direction of traffic, written as people read it. */
+export type Link = (typeof links)[number];
+/** Payload bytes by direction. */
+export type LinkBytes = Readonly<Record<Link, number>>;
+export const noBytes = Object.fromEntries(links.map((link) => [link, 0])) as unknown as LinkBytes;
+
+/**
+ * One tensor that crosses the network in a round. With two parties the dealer takes no part; in the three-party setting
+ * it may. Both ends yield the same transfer: at the sender the tensor has
+ * contents, at the receiver (and in a cost run) it is a ghost that tells what to expect.
+ */
+export interface Transfer {
+  readonly from: Role;
+  readonly to: Role;
+  readonly tensor: RingTensor;
+}
+
+/**
+ * A protocol is a generator: one yield is one round, nothing else reaches the network. The answer has one tensor
+ * for each transfer: what arrived where this party is the receiver, a ghost where it is not.
+ */
+export type Steps<T> = Generator<readonly Transfer[], T, readonly RingTensor[]>;
+
+/** Runs protocols in lock step: their rounds are shared, so rounds are the maximum and bytes the sum. */
+export function* parallel<T extends readonly unknown[]>(...protocols: { [K in keyof T]: Steps<T[K]> }): Steps<T> {
+  const results: unknown[] = new Array(protocols.length);
+  let pending = protocols.map((steps, index) => ({ steps, index, state: steps.next() }));
+  for (;;) {
+    for (const each of pending) if (each.state.done) results[each.index] = each.state.value;
+    pending = pending.filter((each) => !each.state.done);
+    if (pending.length === 0) return results as unknown as T;
+    const rounds = pending.map((each) => each.state.value as readonly Transfer[]);
+    const received = yield rounds.flat();
+    let offset = 0;
+    pending = pending.map((each, k) => {
+      const count = rounds[k]!.length;
+      const mine = received.slice(offset, offset + count);
+      offset += count;
+      return { ...each, state: each.steps.next(mine) };
+    });
+  }
+}

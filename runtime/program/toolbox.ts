@@ -1,0 +1,6 @@
+import { parallel } from "../core/steps.ts";
+import * as protocols from "../protocols/index.ts";
+import { local } from "./local.ts";
+import type { Toolbox } from "./program.ts";
+
+export const toolbox: Toolbox = { protocols, local, parallel };

@@ -1,0 +1,25 @@
+import type { Share, Wire } from "../../core/party.ts";
+import { defineProtocol } from "../kit/define.ts";
+import { wireMatmul } from "../kit/products.ts";
+
+/**
+ * x·W for a weight that was opened once under a mask, Ŵ = W + B (LIN-FIX, protocols.md 1.1): with x open in the
+ * product's ring, X̂Ŵ − X̂[B] − [A]Ŵ + [AB], and nothing more is sent. The mask B serves every query: it is opened
+ * once, and each query's [AB] is shared afresh. Setup: width bits per element of W; 0 rounds once x is open; dealer:
+ * width bits per element of the result, to the server.
+ */
+export const fixedWeightMatmul = defineProtocol({
+  name: "fixed-weight.matmul",
+  implements: "matmul",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/masked-product.md; Beaver, CRYPTO 1991, with one mask for a fixed operand",
+  accuracy: "exact",
+  forms: ["wire", "fixed"],
+  yields: "share",
+  exactRings: true,
+  operandWidths: ({ result }) => [result.width, result.width],
+  *run(party, _spec, x, w) {
+    return { kind: "share", tensor: wireMatmul(party, x as Wire, w as Wire, (t) => t) } satisfies Share;
+  },
+});

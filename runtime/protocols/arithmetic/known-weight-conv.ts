@@ -1,0 +1,25 @@
+import type { KnownWeight, Share } from "../../core/party.ts";
+import { convolve, convolveInteger } from "../../ring/index.ts";
+import { defineProtocol } from "../kit/define.ts";
+import { convolutionOf } from "./convolution.ts";
+import { knownWeight, ofKnownWeights, type Product } from "./known-weight.ts";
+
+/**
+ * Convolution of a shared tensor with kernels that only the server knows (LIN-PK, docs/protocols/convolution.md). The
+ * client uploads its share of the tensor once, not the windows: unfolding is everybody's own business.
+ * 1 round, width bits per element of x, one way; dealer: width bits per element of the result, to the server only.
+ */
+export const knownWeightConv = defineProtocol({
+  ...ofKnownWeights,
+  name: "known-weight.conv",
+  implements: "conv",
+  paper: "ours: docs/protocols/convolution.md",
+  *run(party, spec, x, weight) {
+    const how = convolutionOf(spec);
+    const product: Product = {
+      ring: (a, w) => convolve(a, w, how),
+      integer: (a, w) => convolveInteger(a, w, how),
+    };
+    return yield* knownWeight(party, product, (x as Share).tensor, weight as KnownWeight);
+  },
+});

@@ -1,0 +1,63 @@
+import type { KnownWeight, Party, Share } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { add, matmul, matmulInteger, mul, mulInteger, sub } from "../../ring/index.ts";
+import { ghost, type IntTensor, type RingTensor } from "../../ring/tensor.ts";
+import { defineProtocol, type Protocol } from "../kit/define.ts";
+
+export interface Product {
+  readonly ring: (x: RingTensor, w: RingTensor) => RingTensor;
+  readonly integer: (x: RingTensor, w: IntTensor) => RingTensor;
+}
+
+/**
+ * x∘W for a bilinear ∘ and a weight that only the server knows (LIN-PK, ours: docs/protocols/known-weight.md;
+ * protocols.md 1.1). W = pad + hidden: the dealer holds `hidden`, the client expands `pad`. With A uniform, known to
+ * client and dealer, and C = A∘hidden shared:
+ *   client → server: D = x1 − A;   server: (x0 + D)∘W + C0;   client: A∘pad + C1 (before any input is known).
+ *   (x0 + x1 − A)∘W + A∘hidden + A∘pad = x∘W.
+ * 1 round, width bits per element of x, one way; dealer: width bits per element of the result, to the server only.
+ */
+export function* knownWeight(party: Party, product: Product, x: RingTensor, weight: KnownWeight): Steps<Share> {
+  const a = party.clientMask(x.shape, x.width);
+  const c = party.dealt(product.ring(a, weight.hidden));
+  const clientResult = party.offline(() => add(product.ring(a, weight.pad), c));
+  // x1 − A is uniform: A is fresh and the server does not know it. Safe to send.
+  const masked = party.role === "client" ? sub(x, a) : ghost(x.shape, x.width);
+  const [opened] = yield [{ from: "client", to: "server", tensor: masked }];
+  if (party.role === "client") return { kind: "share", tensor: clientResult };
+  return { kind: "share", tensor: add(product.integer(add(x, opened!), weight.values), c) };
+}
+
+/** What products of a share with weights of the server's have in common: all operands in the ring of the result. */
+export const ofKnownWeights = {
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/known-weight.md",
+  accuracy: "exact",
+  forms: ["share", "weight"],
+  yields: "share",
+  operandWidths: ({ operands, result }) => operands.map(() => result.width),
+} as const satisfies Partial<Protocol>;
+
+export const knownWeightMatmul = defineProtocol({
+  ...ofKnownWeights,
+  name: "known-weight.matmul",
+  implements: "matmul",
+  *run(party, _spec, x, weight) {
+    return yield* knownWeight(
+      party,
+      { ring: matmul, integer: matmulInteger },
+      (x as Share).tensor,
+      weight as KnownWeight,
+    );
+  },
+});
+
+export const knownWeightMul = defineProtocol({
+  ...ofKnownWeights,
+  name: "known-weight.mul",
+  implements: "mul",
+  *run(party, _spec, x, weight) {
+    return yield* knownWeight(party, { ring: mul, integer: mulInteger }, (x as Share).tensor, weight as KnownWeight);
+  },
+});

@@ -1,0 +1,57 @@
+import type { KnownWeight, Party, Share } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { add, concat, matmul, matmulInteger, slice, sub } from "../../ring/index.ts";
+import { ghost, type RingTensor } from "../../ring/tensor.ts";
+import { defineProtocol } from "../kit/define.ts";
+import { ofKnownWeights } from "./known-weight.ts";
+
+/** Columns of y = x·A that each B takes. */
+function partsOf(y: RingTensor, bs: readonly KnownWeight[]): readonly RingTensor[] {
+  let from = 0;
+  return bs.map(({ shape: [rows] }) => {
+    const starts = y.shape.map(() => 0).with(-1, from);
+    from += rows!;
+    return slice(y, starts, [...y.shape].with(-1, from));
+  });
+}
+
+const sideBySide = (parts: readonly RingTensor[]): RingTensor => concat(parts, parts[0]!.shape.length - 1);
+
+/**
+ * [x·A₁·B₁ | x·A₂·B₂ | …] for matrices that only the server knows (ours: docs/protocols/known-weight.md). Of y = x·A the
+ * client's share follows from correlations alone, so that what it would send for the second product is known before x
+ * is, and travels with what it sends for the first: A known-weight product behind a known-weight product costs no round.
+ * 1 round, width bits per element of x and of y, one way; dealer: width bits per element of y and of the result, to the
+ * server only.
+ */
+function* lowRank(party: Party, x: RingTensor, a: KnownWeight, bs: readonly KnownWeight[]): Steps<Share> {
+  const first = party.clientMask(x.shape, x.width);
+  const hiddenLow = matmul(first, a.hidden);
+  const lowShare = party.dealt(hiddenLow);
+  const clientLow = party.offline(() => add(matmul(first, a.pad), lowShare));
+  const second = party.clientMask(hiddenLow.shape, x.width);
+  const dealt = partsOf(second, bs).map((part, k) => party.dealt(matmul(part, bs[k]!.hidden)));
+  const clientResult = party.offline(() =>
+    sideBySide(partsOf(second, bs).map((part, k) => add(matmul(part, bs[k]!.pad), dealt[k]!))),
+  );
+  const isClient = party.role === "client";
+  const [opened, corrected] = yield [
+    // x1 − A is uniform: A is fresh and the server does not know it. Safe to send.
+    { from: "client", to: "server", tensor: isClient ? sub(x, first) : ghost(x.shape, x.width) },
+    // y1 − B is uniform for the same reason, with a mask of its own. Safe to send.
+    { from: "client", to: "server", tensor: isClient ? sub(clientLow, second) : ghost(second.shape, x.width) },
+  ];
+  if (isClient) return { kind: "share", tensor: clientResult };
+  const low = add(add(matmulInteger(add(x, opened!), a.values), lowShare), corrected!);
+  const products = partsOf(low, bs).map((part, k) => add(matmulInteger(part, bs[k]!.values), dealt[k]!));
+  return { kind: "share", tensor: sideBySide(products) };
+}
+
+export const knownWeightLowRank = defineProtocol({
+  ...ofKnownWeights,
+  name: "known-weight.low-rank",
+  implements: "low-rank",
+  *run(party, _spec, x, a, ...bs) {
+    return yield* lowRank(party, (x as Share).tensor, a as KnownWeight, bs as readonly KnownWeight[]);
+  },
+});

@@ -1,0 +1,24 @@
+import type { Share, Wire } from "../../core/party.ts";
+import { convolve } from "../../ring/index.ts";
+import { defineProtocol } from "../kit/define.ts";
+import { wireBilinear } from "../kit/products.ts";
+import { convolutionOf } from "./convolution.ts";
+
+/** Convolution of two shared tensors, each opened once in the product's ring (LIN-SS, docs/protocols/convolution.md). 0 rounds after the openings. */
+export const maskedConv = defineProtocol({
+  name: "masked.conv",
+  implements: "conv",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "Beaver, CRYPTO 1991, on wires that are opened once; ours: docs/protocols/convolution.md",
+  accuracy: "exact",
+  forms: ["wire", "wire"],
+  yields: "share",
+  exactRings: true,
+  operandWidths: ({ result }) => [result.width, result.width],
+  *run(party, spec, x, w) {
+    const how = convolutionOf(spec);
+    const tensor = wireBilinear(party, x as Wire, w as Wire, (a, b) => convolve(a, b, how));
+    return { kind: "share", tensor } satisfies Share;
+  },
+});

@@ -1,0 +1,20 @@
+import type { Share, Wire } from "../../core/party.ts";
+import { defineProtocol } from "../kit/define.ts";
+import { wireMatmul } from "../kit/products.ts";
+
+/** Matrix product of two shared tensors, each opened once in the product's ring (LIN-SS, protocols.md 1.1). 0 rounds after the openings. */
+export const maskedMatmul = defineProtocol({
+  name: "masked.matmul",
+  implements: "matmul",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "Beaver, CRYPTO 1991, on wires that are opened once; protocols.md 1.1",
+  accuracy: "exact",
+  forms: ["wire", "wire"],
+  yields: "share",
+  exactRings: true,
+  operandWidths: ({ result }) => [result.width, result.width],
+  *run(party, _spec, x, y) {
+    return { kind: "share", tensor: wireMatmul(party, x as Wire, y as Wire, (t) => t) } satisfies Share;
+  },
+});

@@ -1,0 +1,31 @@
+import type { Share, Wire } from "../../core/party.ts";
+import { defineProtocol, type Spec } from "../kit/define.ts";
+import { wireProduct } from "../kit/products.ts";
+import { wireWidth } from "../kit/widths.ts";
+import { rescale, rescaledFrom } from "../kit/wires.ts";
+
+const dropOf = ({ operands: [x, y], result }: Spec): number => x!.scale + y!.scale - result.scale;
+
+/** Elementwise product of two open wires, truncated to the result's scale. 0 rounds, nothing sent. */
+export const maskedMul = defineProtocol({
+  name: "masked.mul",
+  implements: "mul",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/masked-product.md",
+  accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
+  forms: ["wire", "wire"],
+  yields: "share",
+  operandWidths: ({ operands: [x, y] }) => [wireWidth(x!), wireWidth(y!)],
+  widest: (spec) => 64 - Math.max(0, dropOf(spec)),
+  refuses: (spec) => {
+    const width = rescaledFrom(spec.result.width, dropOf(spec));
+    return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
+  },
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(party, spec, x, y) {
+    const drop = dropOf(spec);
+    const product = wireProduct(party, x as Wire, y as Wire, rescaledFrom(spec.result.width, drop));
+    return { kind: "share", tensor: rescale(product, drop) } satisfies Share;
+  },
+});

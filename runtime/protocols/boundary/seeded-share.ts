@@ -1,0 +1,27 @@
+import type { Share } from "../../core/party.ts";
+import { fromIntegers, sub } from "../../ring/index.ts";
+import type { IntTensor } from "../../ring/tensor.ts";
+import { defineProtocol } from "../kit/define.ts";
+
+/**
+ * The client's input as additive shares without traffic: the server's share is pseudorandom from the seed that both
+ * hold and the dealer does not, the client keeps the rest. The operand holds integers at the client only.
+ */
+export const seededShare = defineProtocol({
+  name: "seeded.share",
+  implements: "share",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "pseudorandom secret sharing, Cramer, Damgård, Ishai, TCC 2005, for two parties",
+  accuracy: "exact",
+  forms: ["public"],
+  yields: "share",
+  operandWidths: ({ result }) => [result.width],
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(party, spec, x) {
+    const { shape, width } = spec.result;
+    const mine = party.joint(shape, width);
+    const tensor = party.role === "client" ? sub(fromIntegers(x as IntTensor, width), mine) : mine;
+    return { kind: "share", tensor } satisfies Share;
+  },
+});

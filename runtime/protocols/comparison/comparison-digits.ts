@@ -1,0 +1,63 @@
+import type { Party } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { combineDigits } from "../../ring/digit-tables.ts";
+import type { RingTensor } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { at, mapWire, rows, stack } from "../kit/wires.ts";
+import {
+  cheapestDigit,
+  digitSizes,
+  digitTableBits,
+  guardedProducts,
+  lookUpDigits,
+  mostDigits,
+  setProductBits,
+  setProducts,
+  widestDigit,
+} from "./digits.ts";
+
+/**
+ * Masked digit comparison (K-MDC, ours: docs/protocols/digit-comparison.md): XOR shares of 1{X < r} for a public X
+ * and a mask r that the dealer knows. The dealer shares, for each digit of r, the truth table of "below r's digit"; each
+ * party looks its share up at X's digit, and one opening of 2D−1 bits ends it: r's digit is above X's, and equal to it.
+ * `opened` [T, …shape] holds T values of X per element: all thresholds share the tables.
+ * 1 round; online 2·(2D−1) bits per X.
+ */
+export function* digitsBelowMask(
+  party: Party,
+  opened: RingTensor,
+  secret: RingTensor,
+  k = digitBits(secret.width),
+): Steps<RingTensor> {
+  const { below, equal } = lookUpDigits(party, opened, secret, k);
+  const count = below.length;
+  // Each of these bits gets a fresh uniform one-time bit: safe to open.
+  const bits = yield* openWire(party, stack([...below, ...equal.slice(1)]));
+  const less = mapWire(bits, (t) => rows(t, 0, count));
+  const same = mapWire(bits, (t) => rows(t, count));
+
+  // l = l̂ ⊕ a and e = ê ⊕ b: the product of l_d and the e_j above it expands over products of one-time bits.
+  const products = setProducts(party, same.mask);
+  const guarded = [...Array(count).keys()].map((d) =>
+    guardedProducts(party, rows(same.mask.secret, d), mapWire(less, (t) => at(t, d)).mask),
+  );
+  return combineDigits(less.opened, same.opened, products, guarded);
+}
+
+/** Bits that digits of k bits compare; by default those for which `digitBits` finds a k. */
+export const digitsWidest = (k = 5): number => mostDigits * Math.min(k, widestDigit);
+
+/** Bits per digit for the least traffic, the dealer's and what is opened; the fewest digits of those. At most 6 digits. */
+export function digitBits(bits: number): number {
+  if (bits > digitsWidest()) throw new RangeError(`masked digit comparison takes at most 30 bits, got ${bits}`);
+  return cheapestDigit(bits, (n, k) => tableBits(n, k) + 2 * (2 * digitSizes(n, k).length - 1));
+}
+
+/** Dealer bits of one comparison: Σ_d (2^k − 1) for the tables, and those of one threshold. */
+export const tableBits = (bits: number, k: number): number => digitTableBits(bits, k) + thresholdBits(bits, k);
+
+/** Dealer bits of a threshold: the products of its one-time bits, 1.5·2^D − 1 − 2D. */
+export function thresholdBits(bits: number, k: number): number {
+  const count = digitSizes(bits, k).length;
+  return 2 ** count - 1 - count + setProductBits(count - 1);
+}

@@ -1,0 +1,76 @@
+import type { Party, Wire } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { add, addConstant, concat, digit, mul, reshape, slice } from "../../ring/index.ts";
+import { type RingTensor, zeros } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { wireProduct } from "../kit/products.ts";
+import { mapWire, publicShare, rows, stack } from "../kit/wires.ts";
+
+/**
+ * Carry tree (K-TREE; ours over pairs: docs/protocols/carry-tree.md): XOR shares of 1{X < r} for a public X and a mask
+ * r that the dealer knows. Each node says "below" and "equal" of a run of bits, and two neighbours meet as
+ *     below = below_high ⊕ equal_high·below_low,   equal = equal_high·equal_low.
+ * A leaf is a pair of bits, which the dealer's shares of r's bits and of their product give without a round.
+ * `opened` [T, …shape] holds T values of X per element. ⌈log2 n⌉ − 1 rounds.
+ */
+export function* treeBelowMask(party: Party, opened: RingTensor, secret: RingTensor): Steps<RingTensor> {
+  let { below, equal } = leaves(party, opened, secret);
+  while (below.shape[0]! > 1) {
+    // A run of bits at the top without a neighbour above it waits for the next level.
+    const pairs = Math.floor(below.shape[0]! / 2);
+    const odd = below.shape[0]! % 2 === 1;
+    const alone = (t: RingTensor): RingTensor[] => (odd ? [rows(t, t.shape[0]! - 1)] : []);
+    // Row k of `equal` belongs to node k + 1: nobody asks whether the lowest run is equal.
+    const high = every(equal, 0, pairs);
+    const low = [every(below, 0, pairs), every(equal, 1, pairs - 1)].filter((t) => t.shape[0]! > 0);
+    // Each of these bits gets a fresh uniform mask bit: safe to open.
+    const nodes = yield* openWire(party, concat([high, ...low], 0));
+    const part = (start: number, count: number): Wire => mapWire(nodes, (t) => rows(t, start, start + count));
+    const carried = wireProduct(party, part(0, pairs), part(pairs, pairs), 1);
+    below = concat([add(every(below, 1, pairs), carried), ...alone(below)], 0);
+    const both = pairs > 1 ? [wireProduct(party, part(1, pairs - 1), part(2 * pairs, pairs - 1), 1)] : [];
+    const next = [...both, ...alone(equal)];
+    equal = next.length > 0 ? concat(next, 0) : equal;
+  }
+  return reshape(below, opened.shape);
+}
+
+/**
+ * Nodes of one pair of bits (r1, r0) against the public (X1, X0), lowest pair first, in the monomials of r's bits:
+ *     below = x1·r1 ⊕ (x1 ⊕ r1)·x0·r0 and equal = (x1 ⊕ r1)·(x0 ⊕ r0), where x = 1 ⊕ X.
+ */
+function leaves(party: Party, opened: RingTensor, secret: RingTensor): { below: RingTensor; equal: RingTensor } {
+  const bits = secret.width;
+  const bitsFrom = (t: RingTensor, first: number): RingTensor =>
+    stack([...Array(Math.ceil((bits - first) / 2)).keys()].map((k) => digit(t, 2 * k + first, 1)));
+  const low = bitsFrom(secret, 0);
+  const x0 = addConstant(bitsFrom(opened, 0), 1);
+  const r0 = perThreshold(party.dealt(low));
+  if (bits === 1) return { below: mul(x0, r0), equal: rows(x0, 1) };
+  const high = bitsFrom(secret, 1);
+  const both = mul(rows(low, 0, high.shape[0]!), high);
+  const r1 = perThreshold(padded(party.dealt(high), low.shape[0]!));
+  const r01 = perThreshold(padded(party.dealt(both), low.shape[0]!));
+  // An odd bit at the top has a 0 above it, in X as in r.
+  const x1 = addConstant(padded(bitsFrom(opened, 1), low.shape[0]!), 1);
+  const lowest = add(mul(x1, r0), r01);
+  const below = add(mul(x1, r1), mul(x0, lowest));
+  const equal = add(add(publicShare(party, mul(x1, x0)), mul(x0, r1)), lowest);
+  return { below, equal: rows(equal, 1) };
+}
+
+/** [nodes, …shape] for every threshold: [nodes, 1, …shape]. */
+const perThreshold = (t: RingTensor): RingTensor => reshape(t, [t.shape[0]!, 1, ...t.shape.slice(1)]);
+/** Rows of zeros behind, up to `count`. */
+const padded = (t: RingTensor, count: number): RingTensor => {
+  const missing = count - t.shape[0]!;
+  return missing === 0 ? t : concat([t, zeros([missing, ...t.shape.slice(1)], 1)], 0);
+};
+/** `count` rows, every second one from `first` on. */
+const every = (t: RingTensor, first: number, count: number): RingTensor =>
+  slice(
+    t,
+    [first, ...t.shape.slice(1).map(() => 0)],
+    [first + 2 * count - 1, ...t.shape.slice(1)],
+    [2, ...t.shape.slice(1).map(() => 1)],
+  );

@@ -1,0 +1,89 @@
+import type { Party, Wire } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { add, addConstant, concat, msb, narrow, reshape } from "../../ring/index.ts";
+import type { RingTensor } from "../../ring/tensor.ts";
+import type { Spec } from "../kit/define.ts";
+import { publicShare } from "../kit/wires.ts";
+import { digitsBelowMask, digitsWidest } from "./comparison-digits.ts";
+import { dpfBelowMask } from "./comparison-dpf.ts";
+import { treeBelowMask } from "./comparison-tree.ts";
+
+export { at } from "../kit/wires.ts";
+export { digitBits, tableBits } from "./comparison-digits.ts";
+
+interface Method {
+  /** XOR shares of 1{X < r} for T public values X [T, …shape] of each element and a mask r [...shape] of the dealer's. */
+  readonly belowMask: (party: Party, opened: RingTensor, secret: RingTensor, digit?: number) => Steps<RingTensor>;
+  /** Most bits that it compares. */
+  readonly widest: (digit?: number) => number;
+}
+
+/** The ways to compare a public value with the dealer's mask; all are exact. */
+const methods = {
+  digits: { belowMask: digitsBelowMask, widest: digitsWidest },
+  tree: { belowMask: treeBelowMask, widest: () => 63 },
+  dpf: { belowMask: dpfBelowMask, widest: () => 63 },
+} as const satisfies Record<string, Method>;
+
+/** A method, and the bits of a digit where it has digits; without them they follow from the width. */
+export interface Comparison {
+  readonly method: keyof typeof methods;
+  readonly digit?: number;
+}
+
+const byDefault: Comparison = { method: "digits" };
+
+/** How an execution compares: its tuning `comparison` and `digit`. @throws RangeError for an unknown method. */
+export function comparisonOf({ attrs }: Spec): Comparison {
+  const { comparison = "digits", digit } = attrs;
+  if (!isMethod(comparison)) throw new RangeError(`no comparison is called ${comparison}`);
+  return digit === undefined ? { method: comparison } : { method: comparison, digit: Number(digit) };
+}
+
+const isMethod = (name: unknown): name is Comparison["method"] => Object.keys(methods).includes(String(name));
+
+/** Why a wire of so many bits cannot be compared, for `refuses`. */
+export function tooWide(bits: number, { method, digit }: Comparison = byDefault): string | undefined {
+  const widest = methods[method].widest(digit) + 1;
+  return bits > widest
+    ? `its wire needs a ring of ${bits} bits, comparisons take at most ${widest} (${method})`
+    : undefined;
+}
+
+/** The tunings that may be worth it for wires of so many bits, as attributes. */
+export const comparisonVariants = (bits: number): readonly Spec["attrs"][] => [
+  ...[3, 4, 5, 6].filter((digit) => bits - 1 <= digitsWidest(digit)).map((digit) => ({ comparison: "digits", digit })),
+  { comparison: "tree" },
+  { comparison: "dpf" },
+];
+
+/** XOR shares of 1{X < r}, [T, …shape], for T public values X of each element and a mask r that the dealer knows. */
+export function* belowMask(
+  party: Party,
+  opened: RingTensor,
+  secret: RingTensor,
+  { method, digit }: Comparison = byDefault,
+): Steps<RingTensor> {
+  return yield* methods[method].belowMask(party, opened, secret, digit);
+}
+
+/**
+ * XOR shares of 1{x < t} for each public threshold t (raw integers), [T, …shape], from an open wire with |x − t| in
+ * the signed range: msb(x − t) = msb(x̂ − t) ⊕ msb(r) ⊕ 1{low bits of x̂ − t < low bits of r}. Rounds of the method.
+ */
+export function* below(
+  party: Party,
+  x: Wire,
+  thresholds: readonly number[],
+  comparison: Comparison = byDefault,
+): Steps<RingTensor> {
+  const n = x.opened.width;
+  const shape = x.opened.shape;
+  const shifted = concat(
+    thresholds.map((t) => reshape(addConstant(x.opened, -t), [1, ...shape])),
+    0,
+  );
+  const top = party.dealt(msb(x.mask.secret));
+  const borrow = yield* belowMask(party, narrow(shifted, n - 1), narrow(x.mask.secret, n - 1), comparison);
+  return add(add(publicShare(party, msb(shifted)), top), borrow);
+}

@@ -1,0 +1,91 @@
+import type { Mask, Party } from "../../core/party.ts";
+import { dropSingles, onesBelow, subsetProducts, withSingles } from "../../ring/digit-tables.ts";
+import { add, addConstant, bitAt, digit, shiftLeft, widen } from "../../ring/index.ts";
+import { type RingTensor, type Shape, zeros } from "../../ring/tensor.ts";
+import { at, publicShare } from "../kit/wires.ts";
+
+/** Most digits: the products of their one-time bits fill a lane. */
+export const mostDigits = 6;
+/** Widest digit: its table fills two lanes. */
+export const widestDigit = 6;
+
+/** Bits of the digits, lowest first: as few digits of at most k bits as there can be, and as even as they can be. */
+export function digitSizes(bits: number, k: number): number[] {
+  const count = Math.ceil(bits / k);
+  return Array.from({ length: count }, (_, d) => Math.floor((bits + count - 1 - d) / count));
+}
+
+/** Bits of the dealer's tables for such digits: 2^k − 1 each. */
+export const digitTableBits = (bits: number, k: number): number =>
+  digitSizes(bits, k).reduce((sum, size) => sum + 2 ** size - 1, 0);
+
+/** Of the digit sizes with at most six digits, the one for which `cost` is least; the fewest digits of those. */
+export const cheapestDigit = (bits: number, cost: (bits: number, k: number) => number): number =>
+  [5, 4, 3, 2, 1]
+    .filter((k) => Math.ceil(bits / k) <= mostDigits)
+    .reduce((best, k) => (cost(bits, k) < cost(bits, best) ? k : best));
+
+/** XOR shares, per digit, of "X's digit is below r's" and "equal to r's": [T, …shape] each. */
+export interface DigitBits {
+  readonly below: readonly RingTensor[];
+  readonly equal: readonly RingTensor[];
+}
+
+/**
+ * XOR shares of the truth table 1{v < r}, 2^k bits, of a digit r that the dealer knows: 2^k − 1 bits from the dealer, as
+ * the last entry is 0.
+ */
+export function sharedTable(party: Party, r: RingTensor): RingTensor {
+  const size = 2 ** r.width;
+  return widen(party.dealtWords(digit(onesBelow(r), 0, size - 1)), size);
+}
+
+/**
+ * Looks X's digits up in shared truth tables of r's digits. One table serves both questions: with L[v] = 1{v < r_d},
+ * 1{v = r_d} = L[v − 1] ⊕ L[v], where L[−1] = 1, and each party computes it from its own share.
+ * `opened` [T, …shape] is public, `secret` [...shape] the dealer's. 0 rounds.
+ */
+export function lookUpDigits(party: Party, opened: RingTensor, secret: RingTensor, k: number): DigitBits {
+  const one = publicOne(party, secret.shape);
+  let from = 0;
+  const digits = digitSizes(secret.width, k).map((size) => {
+    const x = digit(opened, from, size);
+    const table = sharedTable(party, digit(secret, from, size));
+    from += size;
+    const below = bitAt(table, x);
+    return { below, equal: add(below, bitAt(behind(one, table), x)) };
+  });
+  return { below: digits.map((d) => d.below), equal: digits.map((d) => d.equal) };
+}
+
+const allOne = (shape: Shape): RingTensor => addConstant(zeros(shape, 1), 1);
+const publicOne = (party: Party, shape: Shape): RingTensor => publicShare(party, allOne(shape));
+
+/** The bit, and above it the word's bits without the highest. */
+const behind = (bit: RingTensor, word: RingTensor): RingTensor => add(shiftLeft(word, 1), widen(bit, word.width));
+
+/**
+ * XOR shares of the products of every set of one-time bits b [count, …shape], as `subsetProducts` lays them out. That
+ * of no bits is the public 1 and those of one are the mask's own shares: 2^count − 1 − count bits come from the dealer.
+ */
+export function setProducts(party: Party, b: Mask): RingTensor {
+  const [count = 0, ...shape] = b.secret.shape;
+  const dealt = count < 2 ? undefined : party.dealtWords(dropSingles(subsetProducts(b.secret, allOne(shape))));
+  // The last of the bits is the lowest of a set.
+  const singles = [...Array(count).keys()].reverse().map((j) => at(b.share!, j));
+  return withSingles(publicOne(party, shape), singles, dealt);
+}
+
+/**
+ * XOR shares of the one-time bit a times the products of every set of b [count, …shape]: 2^count − 1 bits from the
+ * dealer; a itself is the mask's own share.
+ */
+export function guardedProducts(party: Party, b: RingTensor, a: Mask): RingTensor {
+  const products = subsetProducts(b, a.secret);
+  const { width } = products;
+  if (width === 1) return a.share!;
+  return behind(a.share!, widen(party.dealtWords(digit(products, 1, width - 1)), width));
+}
+
+/** Dealer bits of `setProducts` for `count` one-time bits. */
+export const setProductBits = (count: number): number => 2 ** count - 1 - count;

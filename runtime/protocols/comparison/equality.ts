@@ -1,0 +1,56 @@
+import type { Party, Wire } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { combineDigits } from "../../ring/digit-tables.ts";
+import { narrow } from "../../ring/index.ts";
+import { type RingTensor, zeros } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { at, mapWire, rows, stack } from "../kit/wires.ts";
+import {
+  cheapestDigit,
+  digitSizes,
+  digitTableBits,
+  guardedProducts,
+  lookUpDigits,
+  setProductBits,
+  setProducts,
+} from "./digits.ts";
+
+/** Most bits that a test for zero takes: six digits of five. */
+const widest = 30;
+
+/** Why a difference whose wire has so many bits cannot be tested for zero. */
+export const tooWideForZero = (bits: number): string | undefined =>
+  bits - 1 > widest ? `its wire needs a ring of ${bits} bits, tests for zero take at most ${widest + 1}` : undefined;
+
+/** Dealer bits of a test for zero: Σ_d (2^k − 1) + 2^D − 1 − D for D digits of k bits. */
+export function zeroTestBits(bits: number, k = zeroDigit(bits)): number {
+  const others = digitSizes(bits, k).length - 1;
+  return digitTableBits(bits, k) + setProductBits(others) + 2 ** others - 1;
+}
+
+/** Bits per digit for the least traffic, the dealer's and what is opened. */
+export const zeroDigit = (bits: number): number =>
+  cheapestDigit(bits, (n, k) => zeroTestBits(n, k) + 2 * digitSizes(n, k).length);
+
+/**
+ * XOR shares of 1{x = 0} from an open wire: x = 0 exactly if x̂ = r, digit by digit. Each party looks its share of "equal
+ * to r's digit" up at the digit of x̂, which is public, and the D bits meet in a product: opened under one-time bits b_d,
+ * Π (ê_d ⊕ b_d) is expanded over shares of the products of b_d. Half of what two comparisons take (ours:
+ * docs/protocols/ordering.md). |x| < 2^(n−2): the n − 1 low bits decide.
+ * 1 round; online 2·D bits.
+ */
+export function* isZero(party: Party, x: Wire): Steps<RingTensor> {
+  const bits = x.opened.width - 1;
+  const { equal } = lookUpDigits(party, narrow(x.opened, bits), narrow(x.mask.secret, bits), zeroDigit(bits));
+  // Each of these bits gets a fresh uniform one-time bit: safe to open.
+  const opened = yield* openWire(party, stack(equal));
+  const first = mapWire(opened, (t) => at(t, 0));
+  const others = mapWire(opened, (t) => rows(t, 1));
+
+  // Only the lowest digit has a term of its own: the rest is what must hold beside it.
+  const without = setProducts(party, others.mask);
+  const withFirst = guardedProducts(party, others.mask.secret, first.mask);
+  const none = zeros(first.opened.shape, 1);
+  const idle = equal.slice(1).map(() => none);
+  return combineDigits(stack([first.opened, ...idle]), others.opened, without, [withFirst, ...idle]);
+}

@@ -1,0 +1,29 @@
+import type { Share } from "../../core/party.ts";
+import { defineProtocol, type Spec } from "../kit/define.ts";
+import { raise } from "../kit/wires.ts";
+
+const liftOf = ({ operands: [x], result }: Spec): number => result.scale - x!.scale;
+
+/**
+ * A number as another element: the same integer, with more fractional bits where that is wanted. Whoever casts a truth
+ * value to a number asks for a wider ring of it, and 5-select has it opened and extended. Free.
+ */
+export const localCast = defineProtocol({
+  name: "local.cast",
+  implements: "cast",
+  settings: ["2pc-dealer", "3pc", "2pc"],
+  security: "semi-honest",
+  paper: "linear",
+  accuracy: "exact",
+  forms: ["share"],
+  yields: "share",
+  operandWidths: (spec) => [Math.max(1, spec.result.width - liftOf(spec))],
+  refuses: (spec) => {
+    if (liftOf(spec) < 0) return "it drops no fractional bits";
+    return spec.attrs.to === "f32" || spec.operands[0]!.scale === 0 ? undefined : "it rounds nothing to integers";
+  },
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(_party, spec, x) {
+    return { kind: "share", tensor: raise((x as Share).tensor, liftOf(spec), spec.result.width) } satisfies Share;
+  },
+});

@@ -1,0 +1,22 @@
+import type { Share } from "../../core/party.ts";
+import { addConstant, neg } from "../../ring/index.ts";
+import { defineProtocol } from "../kit/define.ts";
+
+/** 1 − c in whatever ring the truth value c is held: modulo 2 that is ¬c. Free. */
+export const localNot = defineProtocol({
+  name: "local.not",
+  implements: "not",
+  settings: ["2pc-dealer", "3pc", "2pc"],
+  security: "semi-honest",
+  paper: "affine in the secret bit",
+  accuracy: "exact",
+  forms: ["share"],
+  yields: "share",
+  operandWidths: ({ result }) => [result.width],
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(party, _spec, c) {
+    const negated = neg((c as Share).tensor);
+    // The constant belongs to one share.
+    return { kind: "share", tensor: party.role === "client" ? negated : addConstant(negated, 1) } satisfies Share;
+  },
+});

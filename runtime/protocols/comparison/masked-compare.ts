@@ -1,0 +1,68 @@
+import type { Party, Share, Wire } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { expand, fromIntegers, sub } from "../../ring/index.ts";
+import type { IntTensor, RingTensor } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { defineProtocol, type Protocol, type Spec } from "../kit/define.ts";
+import { mapWire, narrowed } from "../kit/wires.ts";
+import { at, below, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
+import { isZero, tooWideForZero } from "./equality.ts";
+import { atLeast, differenceWidth, negated, sideOf, unequalScales } from "./truths.ts";
+
+/** Each order as 1{x − y < t} or its complement. */
+const orders: Readonly<Record<string, { readonly threshold: 0 | 1; readonly complement: boolean }>> = {
+  less: { threshold: 0, complement: false },
+  "greater-or-equal": { threshold: 0, complement: true },
+  "less-or-equal": { threshold: 1, complement: false },
+  greater: { threshold: 1, complement: true },
+};
+
+/** The bit of the relation, from the open wire of x − y. 1 round. */
+function* relation(party: Party, difference: Wire, spec: Spec): Steps<RingTensor> {
+  const order = orders[String(spec.attrs.kind)];
+  if (!order) return yield* isZero(party, difference);
+  const bit = at(yield* below(party, difference, [order.threshold], comparisonOf(spec)), 0);
+  return order.complement ? negated(party, bit) : bit;
+}
+
+const shared = {
+  implements: "compare",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/ordering.md",
+  accuracy: "exact",
+  yields: "share",
+  operandWidths: (spec) => spec.operands.map((operand) => atLeast(differenceWidth(spec), operand)),
+  widest: () => 1,
+  refuses: (spec) =>
+    unequalScales(...spec.operands) ??
+    (spec.attrs.kind === "equal"
+      ? tooWideForZero(differenceWidth(spec))
+      : tooWide(differenceWidth(spec), comparisonOf(spec))),
+  variants: (spec) => (spec.attrs.kind === "equal" ? [] : comparisonVariants(differenceWidth(spec))),
+} as const satisfies Partial<Protocol>;
+
+/** Whether x and y stand in a relation, as an XOR-shared bit: their difference is opened. 2 rounds with digit tables. */
+export const maskedCompare = defineProtocol({
+  ...shared,
+  name: "masked.compare",
+  forms: ["share", "share"],
+  *run(party, spec, x, y) {
+    const width = differenceWidth(spec);
+    const difference = yield* openWire(party, sub(sideOf(party, x!, width), sideOf(party, y!, width)));
+    return { kind: "share", tensor: yield* relation(party, difference, spec) } satisfies Share;
+  },
+});
+
+/** Whether an open wire and a public number stand in a relation: all thresholds share the opening. 1 round with digit tables. */
+export const thresholdCompare = defineProtocol({
+  ...shared,
+  name: "threshold.compare",
+  forms: ["wire", "public"],
+  *run(party, spec, x, y) {
+    const width = differenceWidth(spec);
+    const wire = mapWire(narrowed(x as Wire, width), (t) => expand(t, spec.result.shape));
+    const difference = { ...wire, opened: sub(wire.opened, fromIntegers(y as IntTensor, width)) };
+    return { kind: "share", tensor: yield* relation(party, difference, spec) } satisfies Share;
+  },
+});

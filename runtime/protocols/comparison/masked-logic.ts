@@ -1,0 +1,57 @@
+import type { Party, Share } from "../../core/party.ts";
+import { parallel, type Steps } from "../../core/steps.ts";
+import { add, fromIntegers, mul } from "../../ring/index.ts";
+import type { IntTensor, RingTensor } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { defineProtocol, type Protocol } from "../kit/define.ts";
+import { wireProduct } from "../kit/products.ts";
+import { sideOf } from "./truths.ts";
+
+const shared = {
+  implements: "logic",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  accuracy: "exact",
+  yields: "share",
+  operandWidths: () => [1, 1],
+  widest: () => 1,
+} as const satisfies Partial<Protocol>;
+
+/** x ∧ y of two secret bits. 1 round, 4 bits, 1 dealer bit. */
+function* conjunction(party: Party, x: RingTensor, y: RingTensor): Steps<RingTensor> {
+  const [a, b] = yield* parallel(openWire(party, x), openWire(party, y));
+  return wireProduct(party, a, b, 1);
+}
+
+/** and, or, xor of secret bits; x ∨ y = x ⊕ y ⊕ xy. xor is free, the others take 1 round. */
+export const maskedLogic = defineProtocol({
+  ...shared,
+  name: "masked.logic",
+  paper: "Beaver, CRYPTO 1991, modulo 2, with masks that the dealer knows: docs/protocols/masked-product.md",
+  forms: ["share", "share"],
+  *run(party, spec, x, y) {
+    const { kind } = spec.attrs;
+    const [a, b] = [sideOf(party, x!, 1), sideOf(party, y!, 1)];
+    const sum = add(a, b);
+    if (kind === "xor") return { kind: "share", tensor: sum } satisfies Share;
+    const both = yield* conjunction(party, a, b);
+    return { kind: "share", tensor: kind === "or" ? add(sum, both) : both } satisfies Share;
+  },
+});
+
+/** The same with a public bit. Free. */
+export const localLogic = defineProtocol({
+  ...shared,
+  name: "local.logic",
+  paper: "linear in the secret bit",
+  forms: ["share", "public"],
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(party, spec, x, y) {
+    const { kind } = spec.attrs;
+    const a = sideOf(party, x!, 1);
+    const sum = add(a, sideOf(party, y!, 1));
+    if (kind === "xor") return { kind: "share", tensor: sum } satisfies Share;
+    const both = mul(a, fromIntegers(y as IntTensor, 1));
+    return { kind: "share", tensor: kind === "or" ? add(sum, both) : both } satisfies Share;
+  },
+});

@@ -1,0 +1,72 @@
+import type { Share } from "../../core/party.ts";
+import { add, expand, fromIntegers, mul, narrow, sub } from "../../ring/index.ts";
+import type { IntTensor } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { defineProtocol, type Protocol, type Spec } from "../kit/define.ts";
+import { bitToRing } from "../kit/products.ts";
+import { publicShare } from "../kit/wires.ts";
+import { chosen, differenceWidth, sideOf, unequalScales } from "./truths.ts";
+
+const shared = {
+  implements: "where",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "protocols.md 1.3, MUX; ours: docs/protocols/ordering.md",
+  accuracy: "exact",
+  yields: "share",
+  operandWidths: ({ result }) => [1, result.width, result.width],
+  refuses: ({ operands: [, x, y], result }) => unequalScales(x!, y!, result),
+} as const satisfies Partial<Protocol>;
+
+/** Ring in which x − y is opened: no wider than the result, which is all that matters modulo it. */
+const openedWidth = ({ operands: [, x, y], result }: Spec): number =>
+  Math.min(result.width, result.width === 1 ? 1 : differenceWidth({ operands: [x!, y!], result, attrs: {} }));
+
+/** y + c·(x − y): the condition and the difference are opened together. 1 round, 2·(1 + n) bits per element. */
+const between: Pick<Protocol, "run"> = {
+  *run(party, spec, c, x, y) {
+    const { width, shape } = spec.result;
+    const [full, other] = [sideOf(party, x!, width), sideOf(party, y!, width)];
+    const difference = narrow(sub(full, other), openedWidth(spec));
+    const kept = yield* chosen(party, sideOf(party, c!, 1), difference, width);
+    return { kind: "share", tensor: expand(add(other, kept), shape) } satisfies Share;
+  },
+};
+
+/** x where the secret condition holds, else y. */
+export const maskedWhere = defineProtocol({
+  ...shared,
+  ...between,
+  name: "masked.where",
+  forms: ["share", "share", "share"],
+});
+
+/** The same where y is public. */
+export const maskedWherePublic = defineProtocol({
+  ...shared,
+  ...between,
+  name: "masked.where-public",
+  forms: ["share", "share", "public"],
+});
+
+/** The same where x is public. */
+export const maskedWhereElse = defineProtocol({
+  ...shared,
+  ...between,
+  name: "masked.where-else",
+  forms: ["share", "public", "share"],
+});
+
+/** Between public values: the condition as a number, times what is public. 1 round, 2 bits per condition. */
+export const bitWhere = defineProtocol({
+  ...shared,
+  name: "bit.where",
+  forms: ["share", "public", "public"],
+  *run(party, spec, c, x, y) {
+    const { width, shape } = spec.result;
+    const condition = yield* openWire(party, sideOf(party, c!, 1));
+    const other = fromIntegers(y as IntTensor, width);
+    const kept = mul(bitToRing(party, condition, width), sub(fromIntegers(x as IntTensor, width), other));
+    return { kind: "share", tensor: expand(add(publicShare(party, other), kept), shape) } satisfies Share;
+  },
+});

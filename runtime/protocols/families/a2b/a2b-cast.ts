@@ -1,0 +1,28 @@
+import type { Share } from "../../../core/party.ts";
+import { defineProtocol } from "../../kit/define.ts";
+import { raise } from "../../kit/wires.ts";
+import { shareOf } from "../beaver/beaver.ts";
+import { bitToArithmetic, wordBits } from "./a2b.ts";
+
+/**
+ * A truth value as a number, as CrypTen does it (B2A): its bit is masked and opened as a whole word, 1 round, 128 bits.
+ * Comparison and cast are what CrypTen calls a comparison: 8 rounds, 2688 bits.
+ */
+export const a2bCast = defineProtocol({
+  name: "a2b.cast",
+  implements: "cast",
+  settings: ["2pc-dealer", "3pc"],
+  family: "crypten",
+  security: "semi-honest",
+  paper: "CrypTen (Knott et al., NeurIPS 2021), section 4.2 and its code; protocols.md 1.3, K-CRYPTEN",
+  accuracy: "exact",
+  forms: ["share"],
+  yields: "share",
+  operandWidths: () => [1],
+  refuses: ({ operands: [x], attrs }) =>
+    attrs.to === "f32" && x!.scale === 0 && x!.lo >= 0 && x!.hi <= 1 ? undefined : "it casts truth values to numbers",
+  *run(party, { result }, operand) {
+    const bit = yield* bitToArithmetic(party, shareOf(party, operand!, 1), wordBits);
+    return { kind: "share", tensor: raise(bit, result.scale, wordBits) } satisfies Share;
+  },
+});

@@ -1,0 +1,83 @@
+/**
+ * CrypTen's comparison (K-CRYPTEN, protocols.md 1.3): each party's additive share becomes an XOR-shared word, a
+ * prefix adder sums the two words, and its top bit is the sign. Words are tensors [64, …shape] of single bits, lowest
+ * first; a product of words opens all 64 bits of each, as CrypTen's words do, needed or not.
+ */
+import type { Party, Wire } from "../../../core/party.ts";
+import type { Steps } from "../../../core/steps.ts";
+import { add, concat, digit, gather, mul, reshape } from "../../../ring/index.ts";
+import { type RingTensor, ring, type Shape, zeros } from "../../../ring/tensor.ts";
+import { openWire } from "../../boundary/open.ts";
+import { at } from "../../comparison/comparison.ts";
+import { bitToRing } from "../../kit/products.ts";
+import { mapWire } from "../../kit/wires.ts";
+import { beaverProduct } from "../beaver/beaver.ts";
+
+/** Bits of CrypTen's words. */
+export const wordBits = 64;
+const levels = 6;
+const places = [...Array(wordBits).keys()];
+
+const bitsOf = (x: RingTensor): RingTensor =>
+  concat(
+    places.map((place) => reshape(digit(x, place, 1), [1, ...x.shape])),
+    0,
+  );
+const noBits = (x: RingTensor): RingTensor => zeros([wordBits, ...x.shape], 1);
+
+/** The word with the bits that are chosen, zero in the others: a public choice of places. */
+function masked(word: RingTensor, chosen: (place: number) => boolean): RingTensor {
+  const bits = ring(
+    [wordBits],
+    1,
+    Uint32Array.from(places, (place) => Number(chosen(place))),
+  );
+  return mul(reshape(bits, [wordBits, ...word.shape.slice(1).map(() => 1)]), word);
+}
+
+/** Bit of each place's block of 2^level below it: the last of the lower half. */
+const from = (word: RingTensor, level: number): RingTensor =>
+  gather(
+    word,
+    places.map((place) => Math.max(0, ((place >> level) << level) - 1)),
+    [wordBits],
+    0,
+  );
+
+/** XOR shares of the sign bit of an additively shared 64-bit word: 7 rounds, 2560 bits; the dealer sends 832. */
+export function* signBit(party: Party, x: RingTensor): Steps<RingTensor> {
+  const mine = bitsOf(x);
+  const client = party.role === "server" ? noBits(x) : mine;
+  const server = party.role === "client" ? noBits(x) : mine;
+  // Carries that a place makes, and whether it hands one on: the sum's propagate word is each party's own bits.
+  let generate = yield* beaverProduct(party.at("carries"), client, server);
+  let propagate = mine;
+  for (let level = 0; level < levels; level++) {
+    const upper = (place: number): boolean => ((place >> level) & 1) === 1;
+    const left = masked(propagate, upper);
+    const right = concat(
+      [generate, propagate].map((word) => reshape(masked(from(word, level), upper), [1, ...word.shape])),
+      0,
+    );
+    const both = yield* beaverProduct(party.at(`level ${level}`), left, right);
+    generate = add(generate, at(both, 0));
+    propagate = add(
+      masked(propagate, (place) => !upper(place)),
+      at(both, 1),
+    );
+  }
+  return add(at(mine, wordBits - 1), at(generate, wordBits - 2));
+}
+
+/**
+ * The XOR-shared bit as an additive share in a ring of `width` bits. CrypTen masks and opens the whole word although
+ * 63 of its bits are zero: 1 round, 128 bits; the dealer sends the mask's lowest bit in the wider ring.
+ */
+export function* bitToArithmetic(party: Party, bit: RingTensor, width: number): Steps<RingTensor> {
+  const shape: Shape = [1, ...bit.shape];
+  const none = zeros([wordBits - 1, ...bit.shape], 1);
+  // Every bit of the word carries a uniform bit of its own: safe to open.
+  const word = yield* openWire(party, concat([reshape(bit, shape), none], 0));
+  const lowest: Wire = mapWire(word, (t) => at(t, 0));
+  return bitToRing(party, lowest, width);
+}

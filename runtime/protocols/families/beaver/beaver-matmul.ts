@@ -1,0 +1,30 @@
+import type { Share } from "../../../core/party.ts";
+import { defineProtocol, type Protocol } from "../../kit/define.ts";
+import { wireMatmul } from "../../kit/products.ts";
+import { openBoth, shareOf } from "./beaver.ts";
+
+const shared = {
+  implements: "matmul",
+  settings: ["2pc-dealer", "3pc"],
+  family: "crypten",
+  security: "semi-honest",
+  paper: "Beaver, CRYPTO 1991; CrypTen (Knott et al., NeurIPS 2021), section 4.1; protocols.md 8, LIN-BVR",
+  accuracy: "exact",
+  yields: "share",
+  operandWidths: ({ result }) => [result.width, result.width],
+  *run(party, spec, x, y) {
+    const { width } = spec.result;
+    const [a, b] = yield* openBoth(party, shareOf(party, x!, width), shareOf(party, y!, width));
+    return { kind: "share", tensor: wireMatmul(party, a, b, (t) => t) } satisfies Share;
+  },
+} as const satisfies Partial<Protocol>;
+
+/** Matrix product with a fresh matrix triple: 1 round, 2ℓ(MK + KN) bits; the dealer sends ℓ·MN. */
+export const beaverMatmul = defineProtocol({ ...shared, name: "beaver.matmul", forms: ["share", "share"] });
+
+/** The same with a weight of the server's: as CrypTen has it a shared tensor, opened again at every use. */
+export const beaverWeightMatmul = defineProtocol({
+  ...shared,
+  name: "beaver.weight-matmul",
+  forms: ["share", "weight"],
+});

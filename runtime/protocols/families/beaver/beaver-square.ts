@@ -1,0 +1,31 @@
+import type { Share } from "../../../core/party.ts";
+import { openWire } from "../../boundary/open.ts";
+import { defineProtocol, type Spec } from "../../kit/define.ts";
+import { wireProduct } from "../../kit/products.ts";
+import { shareOf, truncated } from "./beaver.ts";
+
+const dropOf = ({ operands: [x], result }: Spec): number => 2 * x!.scale - result.scale;
+
+/** x² with a fresh pair (r, r²): x is opened once. 1 round, 2ℓ bits; the dealer sends ℓ. Truncated in its ring. */
+export const beaverSquare = defineProtocol({
+  name: "beaver.square",
+  implements: "square",
+  settings: ["2pc-dealer", "3pc"],
+  family: "crypten",
+  security: "semi-honest",
+  paper: "CrypTen (Knott et al., NeurIPS 2021), section 4.1 and its code; protocols.md 4",
+  accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
+  // The local truncation fails where the shares straddle the end of the ring: x² / 2^ℓ.
+  failure: (spec) => {
+    const { lo, hi, scale } = spec.operands[0]!;
+    return dropOf(spec) > 0 ? Math.min(1, (Math.max(lo ** 2, hi ** 2) * 4 ** scale) / 2 ** spec.result.width) : 0;
+  },
+  forms: ["share"],
+  yields: "share",
+  operandWidths: ({ result }) => [result.width],
+  *run(party, spec, operand) {
+    const { width } = spec.result;
+    const x = yield* openWire(party, shareOf(party, operand!, width));
+    return { kind: "share", tensor: truncated(party, wireProduct(party, x, x, width), dropOf(spec)) } satisfies Share;
+  },
+});

@@ -1,0 +1,34 @@
+/**
+ * Products as CrypTen has them (LIN-BVR, protocols.md 8): shares in one ring, a fresh triple for every use, and every
+ * operand opened at every use, a weight too. A baseline to compare with, kept as its authors built it.
+ */
+import type { Party, Wire } from "../../../core/party.ts";
+import { parallel, type Steps } from "../../../core/steps.ts";
+import { fromIntegers, shiftLeft } from "../../../ring/index.ts";
+import { ghost, type RingTensor, zeros } from "../../../ring/tensor.ts";
+import { openWire } from "../../boundary/open.ts";
+import type { Operand } from "../../kit/define.ts";
+import { wireProduct } from "../../kit/products.ts";
+import { shiftOwn } from "../../truncation/same-ring-truncate.ts";
+
+/** This party's additive share of an operand: of the server's weight, all is the server's and nothing the client's. */
+export function shareOf(party: Party, operand: Operand, width: number): RingTensor {
+  if (operand.kind === "share") return operand.tensor;
+  if (operand.kind !== "weight") throw new TypeError(`wanted a share or a weight, got a ${operand.kind}`);
+  if (party.role === "server") return fromIntegers(operand.values, width);
+  return party.role === "client" ? zeros(operand.shape, width) : ghost(operand.shape, width);
+}
+
+/** Both operands opened, each under a mask of its own, in one round. */
+export const openBoth = (party: Party, x: RingTensor, y: RingTensor): Steps<[Wire, Wire]> =>
+  parallel<[Wire, Wire]>(openWire(party.at("x"), x), openWire(party.at("y"), y));
+
+/** x·y, elementwise and broadcast, in the ring of the operands: 1 round, 2ℓ bits for each element of x and of y. */
+export function* beaverProduct(party: Party, x: RingTensor, y: RingTensor): Steps<RingTensor> {
+  const [a, b] = yield* openBoth(party, x, y);
+  return wireProduct(party, a, b, x.width);
+}
+
+/** With `by` fractional bits fewer in the ring that the share has, as `same-ring.truncate` does it; with more where `by` is negative. */
+export const truncated = (party: Party, x: RingTensor, by: number): RingTensor =>
+  by > 0 ? shiftOwn(party, x, by) : shiftLeft(x, -by);

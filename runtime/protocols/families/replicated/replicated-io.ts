@@ -1,0 +1,50 @@
+import type { Replicated, Share } from "../../../core/party.ts";
+import { add, fromIntegers } from "../../../ring/index.ts";
+import { ghost, type IntTensor } from "../../../ring/tensor.ts";
+import { defineProtocol } from "../../kit/define.ts";
+import { fromClient, third } from "./replicated.ts";
+
+/** The client's input as a replicated share. 1 round, width bits per element, client to server. */
+export const replicatedShare = defineProtocol({
+  name: "replicated.share",
+  implements: "share",
+  settings: ["3pc"],
+  family: "replicated",
+  security: "semi-honest",
+  paper: "Araki, Furukawa, Lindell, Nof, Ohara, CCS 2016, section 2.1; one component 0, one from a seed",
+  accuracy: "exact",
+  forms: ["public"],
+  yields: "share",
+  operandWidths: ({ result }) => [result.width],
+  *run(party, spec, x) {
+    return yield* fromClient(party, fromIntegers(x as IntTensor, spec.result.width));
+  },
+});
+
+/**
+ * A declared output becomes known to its reader, who is sent the component that it lacks. 1 round, width bits per
+ * element. The result is a share whose tensor is the value at the reader and a ghost elsewhere.
+ */
+export const replicatedReveal = defineProtocol({
+  name: "replicated.reveal",
+  implements: "reveal",
+  settings: ["3pc"],
+  family: "replicated",
+  security: "semi-honest",
+  paper: "Araki, Furukawa, Lindell, Nof, Ohara, CCS 2016, section 2.1",
+  accuracy: "exact",
+  forms: ["replicated"],
+  yields: "share",
+  operandWidths: ({ result }) => [result.width],
+  *run(party, spec, operand) {
+    const x = operand as Replicated;
+    const reader = spec.attrs.to === "server" ? "server" : "client";
+    const sender = reader === "client" ? "server" : "client";
+    const [mine, next] = x.parts;
+    const unknown = ghost(mine.shape, mine.width);
+    const lacking = sender === "server" ? third(party, x) : mine;
+    // The value is a declared output of the program, and this message goes to its declared reader alone.
+    const [theirs] = yield [{ from: sender, to: reader, tensor: party.role === sender ? lacking : unknown }];
+    return { kind: "share", tensor: party.role === reader ? add(add(mine, next), theirs!) : unknown } satisfies Share;
+  },
+});

@@ -1,0 +1,57 @@
+import type { Replicated } from "../../../core/party.ts";
+import { matmul, mul } from "../../../ring/index.ts";
+import { defineProtocol, type Protocol, type Spec } from "../../kit/define.ts";
+import { product } from "./replicated.ts";
+import { truncated } from "./replicated-truncation.ts";
+
+/** Scale that the product has too much. */
+const dropOf = ({ operands, result }: Spec): number =>
+  operands[0]!.scale + (operands[1] ?? operands[0])!.scale - result.scale;
+
+const shared = {
+  settings: ["3pc"],
+  family: "replicated",
+  security: "semi-honest",
+  paper: "Araki, Furukawa, Lindell, Nof, Ohara, CCS 2016, section 2.2; protocols.md 3.1",
+  yields: "share",
+  operandWidths: ({ operands, result }) => operands.map(() => result.width),
+} as const satisfies Partial<Protocol>;
+
+/** Bilinear in the ring, and truncated where the result has a smaller scale. */
+const bilinear = {
+  ...shared,
+  accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
+} as const satisfies Partial<Protocol>;
+
+/** 3 rounds with its truncation, 3ℓ bits of them for the product. */
+export const replicatedMul = defineProtocol({
+  ...bilinear,
+  name: "replicated.mul",
+  implements: "mul",
+  forms: ["replicated", "replicated"],
+  *run(party, spec, x, y) {
+    return yield* truncated(party, yield* product(party, x as Replicated, y as Replicated, mul), dropOf(spec));
+  },
+});
+
+export const replicatedSquare = defineProtocol({
+  ...bilinear,
+  name: "replicated.square",
+  implements: "square",
+  forms: ["replicated"],
+  *run(party, spec, x) {
+    return yield* truncated(party, yield* product(party, x as Replicated, x as Replicated, mul), dropOf(spec));
+  },
+});
+
+/** 1 round, 3ℓ bits per element of the result, whatever is summed over. */
+export const replicatedMatmul = defineProtocol({
+  ...shared,
+  name: "replicated.matmul",
+  implements: "matmul",
+  accuracy: "exact",
+  forms: ["replicated", "replicated"],
+  *run(party, _spec, x, y) {
+    return yield* product(party, x as Replicated, y as Replicated, matmul);
+  },
+});

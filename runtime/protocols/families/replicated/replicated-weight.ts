@@ -1,0 +1,43 @@
+import type { KnownWeight, Replicated } from "../../../core/party.ts";
+import { matmul, matmulInteger, mul, mulInteger } from "../../../ring/index.ts";
+import { defineProtocol, type Protocol, type Spec } from "../../kit/define.ts";
+import { weightProduct } from "./replicated.ts";
+import { truncated } from "./replicated-truncation.ts";
+
+const dropOf = ({ operands: [x, w], result }: Spec): number => x!.scale + w!.scale - result.scale;
+
+const shared = {
+  settings: ["3pc"],
+  family: "replicated",
+  security: "semi-honest",
+  paper: "Araki, Furukawa, Lindell, Nof, Ohara, CCS 2016, section 2.2, on the shares of docs/protocols/known-weight.md",
+  forms: ["replicated", "weight"],
+  yields: "share",
+  operandWidths: ({ result }) => [result.width, result.width],
+} as const satisfies Partial<Protocol>;
+
+/** The weight is shared in setup by its pad: nothing more is sent than for two secrets. */
+export const replicatedWeightMatmul = defineProtocol({
+  ...shared,
+  name: "replicated.weight-matmul",
+  implements: "matmul",
+  accuracy: "exact",
+  *run(party, _spec, x, w) {
+    return yield* weightProduct(party, x as Replicated, w as KnownWeight, { ring: matmul, integer: matmulInteger });
+  },
+});
+
+export const replicatedWeightMul = defineProtocol({
+  ...shared,
+  accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
+  name: "replicated.weight-mul",
+  implements: "mul",
+  *run(party, spec, x, w) {
+    const kernels = { ring: mul, integer: mulInteger };
+    return yield* truncated(
+      party,
+      yield* weightProduct(party, x as Replicated, w as KnownWeight, kernels),
+      dropOf(spec),
+    );
+  },
+});

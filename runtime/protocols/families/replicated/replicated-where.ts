@@ -1,0 +1,38 @@
+import type { Replicated } from "../../../core/party.ts";
+import { expand } from "../../../ring/index.ts";
+import { defineProtocol, type Operand, type Protocol } from "../../kit/define.ts";
+import { addParts, bitTimes, mapParts, partsOf, subParts } from "./replicated.ts";
+
+const choice = {
+  implements: "where",
+  settings: ["3pc"],
+  family: "replicated",
+  security: "semi-honest",
+  paper: "ABY3 (Mohassel, Rindal, CCS 2018), section 5.4, by two products; protocols.md 3.1",
+  yields: "share",
+  accuracy: "exact",
+  operandWidths: ({ result }) => [1, result.width, result.width],
+  *run(party, { result }, c, x, y) {
+    const whole = (t: Operand | undefined, width = result.width): Replicated =>
+      mapParts(partsOf(party, t, width), (part) => expand(part, result.shape));
+    const [wide, other] = [whole(x), whole(y)];
+    return addParts(other, yield* bitTimes(party, whole(c, 1), subParts(wide, other)));
+  },
+} as const satisfies Partial<Protocol>;
+
+/** x where the bit is 1, else y: y + c·(x − y). 2 rounds, 7ℓ bits per element. */
+export const replicatedWhere = defineProtocol({ ...choice, name: "replicated.where", forms: ["replicated"] });
+
+/** The same with a public value where the bit is 1. */
+export const replicatedWherePublic = defineProtocol({
+  ...choice,
+  name: "replicated.where-public",
+  forms: ["replicated", "public", "replicated"],
+});
+
+/** The same with a public value where the bit is 0. */
+export const replicatedWhereElsePublic = defineProtocol({
+  ...choice,
+  name: "replicated.where-else-public",
+  forms: ["replicated", "replicated", "public"],
+});

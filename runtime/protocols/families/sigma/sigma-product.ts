@@ -1,0 +1,44 @@
+import type { Share, Wire } from "../../../core/party.ts";
+import { defineProtocol, type Protocol } from "../../kit/define.ts";
+import { wireMatmul, wireProduct } from "../../kit/products.ts";
+import { withShippedMask } from "./sigma.ts";
+
+const shared = {
+  settings: ["2pc-dealer", "3pc"],
+  family: "sigma",
+  security: "semi-honest",
+  paper:
+    "Orca, Jawalkar et al., S&P 2024, section 4; SIGMA, Gupta et al., PoPETs 2024: masked wires, weights opened once",
+  accuracy: "exact",
+  yields: "share",
+  exactRings: true,
+  operandWidths: ({ result }) => [result.width, result.width],
+} as const satisfies Partial<Protocol>;
+
+const matmul = {
+  ...shared,
+  implements: "matmul",
+  *run(party, _spec, x, y) {
+    const [a, b] = [withShippedMask(party, x as Wire), withShippedMask(party, y as Wire)];
+    return { kind: "share", tensor: wireMatmul(party, a, b, (t) => t) } satisfies Share;
+  },
+} as const satisfies Partial<Protocol>;
+
+const mul = {
+  ...shared,
+  implements: "mul",
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(party, { result }, x, y) {
+    const [a, b] = [withShippedMask(party, x as Wire), withShippedMask(party, y as Wire)];
+    return { kind: "share", tensor: wireProduct(party, a, b, result.width) } satisfies Share;
+  },
+} as const satisfies Partial<Protocol>;
+
+/** Matrix product with a weight that is opened once. Nothing online but the openings of x and of the result; keys hold the masks of all three. */
+export const sigmaMatmul = defineProtocol({ ...matmul, name: "sigma.matmul", forms: ["wire", "fixed"] });
+/** Matrix product of two wires. */
+export const sigmaSharedMatmul = defineProtocol({ ...matmul, name: "sigma.shared-matmul", forms: ["wire", "wire"] });
+/** Elementwise product with a weight that is opened once. */
+export const sigmaMul = defineProtocol({ ...mul, name: "sigma.mul", forms: ["wire", "fixed"] });
+/** Elementwise product of two wires. */
+export const sigmaSharedMul = defineProtocol({ ...mul, name: "sigma.shared-mul", forms: ["wire", "wire"] });

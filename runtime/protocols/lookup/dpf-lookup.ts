@@ -1,0 +1,53 @@
+import type { Share, Wire } from "../../core/party.ts";
+import { leafBits, unitVector } from "../../ring/ggm.ts";
+import { addConstant, fromIntegers, mul, mulConstant, narrow, neg, reshape, sub, widen } from "../../ring/index.ts";
+import { chosenSums } from "../../ring/lookups.ts";
+import type { IntTensor } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { pointKey } from "../comparison/comparison-dpf.ts";
+import { defineProtocol } from "../kit/define.ts";
+import { indexBits, offIndex } from "./ottt-lookup.ts";
+
+/** Most bits of the index: both parties expand the whole vector, 2^(bits − 7) blocks. */
+const most = 13;
+
+/**
+ * Lookup by a distributed point function (L-DPF after SIGMA, protocols.md 1.4; docs/protocols/lookup.md): each party
+ * expands its XOR share of the unit vector at the mask while preparing. The shares' bits differ at the mask only, so the
+ * difference of the two inner products with the turned table is the entry, but for a sign that the dealer knows: it is
+ * opened under a mask, and the dealer's shares of the sign put it right.
+ * 1 round, 2·width bits; (bits − 7)·130 + 128 bits from the dealer to each party and 2·width to the server.
+ */
+export const dpfLookup = defineProtocol({
+  name: "dpf.lookup",
+  implements: "lookup",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "after SIGMA (Gupta et al., PoPETs 2024); docs/protocols/lookup.md",
+  accuracy: "exact",
+  forms: ["wire", "public"],
+  yields: "share",
+  operandWidths: (spec) => [indexBits(spec), spec.result.width],
+  refuses: (spec) => {
+    const bits = indexBits(spec);
+    if (bits < leafBits) return `an index of ${bits} bits fits a one-time vector, point functions begin at ${leafBits}`;
+    return offIndex(spec) ?? (bits > most ? `its index has ${bits} bits, at most ${most}` : undefined);
+  },
+  *run(party, spec, x, entries) {
+    const { opened, mask } = x as Wire;
+    const bits = indexBits(spec);
+    const { width } = spec.result;
+    const table = fromIntegers(entries as IntTensor, width);
+    const { root, corrections, atPoint } = pointKey(party, narrow(mask.secret, bits));
+    const vector = party.offline(() => unitVector(root, corrections));
+    // The index is x plus a uniform mask of the same ring: looking up at it tells nothing.
+    const sums = chosenSums(vector, table, narrow(opened, bits));
+    // The entry or its negative plus a fresh uniform mask: safe to open.
+    const entry = yield* openWire(party, party.role === "client" ? sums : neg(sums));
+    // The client's bit at the mask is 1: its sum has the entry; otherwise the server's has, negated.
+    const bit = reshape(atPoint, [...atPoint.shape, ...table.shape.slice(1).map(() => 1)]);
+    const sign = addConstant(mulConstant(widen(bit, width), 2), -1);
+    const signed = sub(mul(entry.opened, party.dealt(sign)), party.dealt(mul(sign, entry.mask.secret)));
+    return { kind: "share", tensor: signed } satisfies Share;
+  },
+});

@@ -1,0 +1,46 @@
+import type { Share, Wire } from "../../core/party.ts";
+import { fromIntegers, mul, narrow, reduceSum, reshape } from "../../ring/index.ts";
+import { turnedTables, unitVectors } from "../../ring/lookups.ts";
+import type { IntTensor } from "../../ring/tensor.ts";
+import { defineProtocol, type Spec } from "../kit/define.ts";
+
+export const indexBits = ({ attrs }: Spec): number => Number(attrs.bits);
+
+/** Why a lookup cannot take its operand as it is. */
+export const offIndex = ({ operands: [x], attrs }: Spec): string | undefined =>
+  x!.scale === attrs.fraction
+    ? undefined
+    : `its operand has ${x!.scale} fractional bits, of which the index counts ${attrs.fraction}`;
+
+/** Most bits of the index: beyond, what the dealer sends doubles with every bit of it. */
+const most = 10;
+
+/**
+ * Lookup by a one-time vector (L-OTTT, protocols.md 1.4; docs/protocols/lookup.md): the dealer shares the unit vector of
+ * the mask's low bits, each party takes its inner product with the public table, turned by the opened index.
+ * 0 rounds; 2^bits·width bits from the dealer, whatever the length of an entry.
+ */
+export const otttLookup = defineProtocol({
+  name: "ottt.lookup",
+  implements: "lookup",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "Ishai, Kushilevitz, Meldgaard, Orlandi, Paskin-Cherniavsky, TCC 2013, section 3; docs/protocols/lookup.md",
+  accuracy: "exact",
+  forms: ["wire", "public"],
+  yields: "share",
+  operandWidths: (spec) => [indexBits(spec), spec.result.width],
+  refuses: (spec) =>
+    offIndex(spec) ?? (indexBits(spec) > most ? `its index has ${indexBits(spec)} bits, at most ${most}` : undefined),
+  *run(party, spec, x, entries) {
+    const { opened, mask } = x as Wire;
+    const bits = indexBits(spec);
+    const { width } = spec.result;
+    const table = fromIntegers(entries as IntTensor, width);
+    const vector = party.dealt(unitVectors(narrow(mask.secret, bits), width));
+    // The index is x plus a uniform mask of the same ring: looking up at it tells nothing.
+    const turned = turnedTables(table, narrow(opened, bits));
+    const weights = reshape(vector, [...vector.shape, ...table.shape.slice(1).map(() => 1)]);
+    return { kind: "share", tensor: reduceSum(mul(weights, turned), [0], false) } satisfies Share;
+  },
+});

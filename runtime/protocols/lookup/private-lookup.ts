@@ -1,0 +1,67 @@
+import type { KnownWeight, Share } from "../../core/party.ts";
+import { expandUnit, growUnit, levelsOf } from "../../ring/ggm-unit.ts";
+import { add, fromIntegers, gather, matmul, reshape, sub } from "../../ring/index.ts";
+import { ghost, type IntTensor, type RingTensor, sizeOf } from "../../ring/tensor.ts";
+import { defineProtocol } from "../kit/define.ts";
+
+/**
+ * Rows of a table of the server's at places that only the client knows (DPF-PIR with two servers, protocols.md 1.10;
+ * ours: docs/protocols/private-lookup.md). W = pad + hidden from the setup of known weights; server and dealer both
+ * have `hidden`, the client the pad.
+ *   client → server, dealer: corrections of a point function at the place, whose roots come from their seeds;
+ *   server: S = u₀·hidden, dealer: D = u₁·hidden for their shares u of the unit vector;
+ *   dealer → server: D + r, for an r that client and dealer know.
+ *   (S + D + r) + (pad[place] − r) = W[place].
+ * 2 rounds; 2·(130·⌈log₂ V⌉ + ℓ) + d·ℓ bits a place for a table of V rows of d.
+ */
+export const privateLookup = defineProtocol({
+  name: "private.lookup",
+  implements: "gather",
+  settings: ["3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/private-lookup.md; Boyle, Gilboa, Ishai, CCS 2016",
+  accuracy: "exact",
+  forms: ["weight", "public"],
+  yields: "share",
+  operandWidths: ({ result }) => [result.width, result.width],
+  refuses: ({ operands: [table], attrs }) =>
+    table!.shape.length !== 2 || (attrs.axis !== 0 && attrs.axis !== -2)
+      ? "it takes rows of a matrix along its first axis"
+      : undefined,
+  *run(party, { result, operands: [table] }, weight, indices) {
+    const { pad, hidden, values } = weight as KnownWeight;
+    const [rows, columns] = table!.shape as [number, number];
+    const { shape, width } = result;
+    const chosen = indices as IntTensor;
+    const count = sizeOf(chosen.shape);
+    // Negative indices count from the end, as everywhere.
+    const places: IntTensor = { ...chosen, shape: [count], data: chosen.data?.map((at) => (at < 0 ? at + rows : at)) };
+    const first = party.joint([count, 2], 64);
+    const second = party.jointWithDealer("client", [count, 2], 64);
+    const r = party.jointWithDealer("client", [count, columns], width);
+    const grown = growUnit(first, second, places, levelsOf(rows), width);
+    const correction = [grown.blocks, grown.controls, grown.last];
+    // Given one root, corrections are pseudorandom whatever the place (Boyle, Gilboa, Ishai 2016, theorem 3.3).
+    const sent = yield (["server", "dealer"] as const).flatMap((to) =>
+      correction.map((tensor) => ({ from: "client" as const, to, tensor })),
+    );
+    const [blocks, controls, last] = sent.slice(party.role === "dealer" ? 3 : 0) as [
+      RingTensor,
+      RingTensor,
+      RingTensor,
+    ];
+    const known = party.role === "server" ? sub(fromIntegers(values, width), pad) : hidden;
+    const unknown = ghost([count, columns], width);
+    const picked = (seeds: RingTensor, place: 0 | 1): RingTensor =>
+      matmul(expandUnit(seeds, place, { blocks, controls, last }, rows), known);
+    // r is uniform and the server does not know it: safe to send.
+    const masked = party.role === "dealer" ? add(picked(second, 1), r) : unknown;
+    const [theirs] = yield [{ from: "dealer", to: "server", tensor: masked }];
+    if (party.role === "server") return share(reshape(add(picked(first, 0), theirs!), shape));
+    if (party.role === "dealer" || !places.data) return share(ghost(shape, width));
+    const own = gather(pad, Int32Array.from(places.data), [count], 0);
+    return share(reshape(sub(own, r), shape));
+  },
+});
+
+const share = (tensor: RingTensor): Share => ({ kind: "share", tensor });

@@ -1,0 +1,85 @@
+import type { Party, Wire } from "../../core/party.ts";
+import { parallel, type Steps } from "../../core/steps.ts";
+import { exponentials } from "../../ring/exponential.ts";
+import { add, addConstant, concat, mul, narrow, reshape, shiftRightRounded, sub } from "../../ring/index.ts";
+import type { RingTensor } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { at, below, belowMask, type Comparison } from "../comparison/comparison.ts";
+import { coarse, gate, signed } from "../kit/wires.ts";
+
+/**
+ * The window holds y in [−2^4, 0): below it the result is 0, and so it may be one above, for the clip is decided on
+ * whole units. ⌊y⌋ or one more is compared with 1 − 2^4: what passes is inside for certain, what is lost is below 2^−15.
+ */
+const windowBits = 4;
+/** Most that a result may be and still become 0. */
+export const clippedBelow = 2 ** (1 - 2 ** windowBits);
+
+/** Narrowest wire for y with so many fractional bits: the window's end is a threshold within its signed range. */
+export const exponentWidth = (fraction: number): number => fraction + windowBits + 2;
+
+/**
+ * Fractional bits of the public factor and of the dealer's factor, which together must fit 64 bits above the result.
+ * The dealer's factor spans 2^−16…1 and wants the 16 extra bits.
+ */
+export function exponentialScales(result: { readonly width: number; readonly scale: number }): {
+  readonly factor: number;
+  readonly dealt: number;
+} {
+  const total = Math.min(44, 64 - result.width + result.scale);
+  const dealt = Math.ceil(total / 2) + 8;
+  return { factor: total - dealt, dealt };
+}
+
+/**
+ * 2^y for a wire y < 0 with `fraction` fractional bits, as shares in a ring of `width` bits at `scale`; 0 below −16,
+ * possibly below −15
+ * (separable masked exponential, L-SEP; ours: docs/protocols/separable-exponential.md).
+ * With Y = y + 16 in [0, 16) and ŷ = Y + r mod 16: 2^y = 2^(ŷ − 16)·2^−r·2^(16w), where w = 1{ŷ < r} tells whether
+ * the sum wrapped; the dealer shares u = 2^−r and its products with the one-time bits of w and of the clip bit.
+ * 2 rounds with comparisons of one; online: two comparisons and 4 bits per element.
+ */
+export function* exponential(
+  party: Party,
+  y: Wire,
+  fraction: number,
+  result: { readonly width: number; readonly scale: number },
+  comparison?: Comparison,
+): Steps<RingTensor> {
+  const period = fraction + windowBits;
+  const shape = y.opened.shape;
+  const { factor, dealt } = exponentialScales(result);
+  const ring = result.width + factor + dealt - result.scale;
+  const low = narrow(y.opened, period);
+  const lowMask = narrow(y.mask.secret, period);
+
+  // Both comparisons in one round: is y inside the window, and did the masked low bits wrap.
+  const [outside, wrapped] = yield* parallel(
+    below(party, coarse(y, fraction), [1 - 2 ** windowBits], comparison),
+    belowMask(party, reshape(low, [1, ...shape]), lowMask, comparison),
+  );
+  const bits = yield* openWire(party, concat([outside, wrapped], 0));
+  const clip = at(bits.opened, 0);
+  const wrap = at(bits.opened, 1);
+  const clipMask = at(bits.mask.secret, 0);
+  const wrapMask = at(bits.mask.secret, 1);
+
+  const u = exponentials(lowMask, fraction, dealt, -1, ring);
+  const shares = {
+    u: party.dealt(u),
+    // ζ masks "inside", the complement of the opened clip bit.
+    inside: party.dealt(gate(clipMask, u)),
+    wrap: party.dealt(gate(wrapMask, u)),
+    both: party.dealt(gate(clipMask, gate(wrapMask, u))),
+  };
+  // inside = 1 − clip: (inside·u) with the opened complement; then times w = ŵ ⊕ ω in the same way.
+  const insideBit = addConstant(clip, 1);
+  const insideU = add(gate(insideBit, shares.u), signed(insideBit, shares.inside));
+  const insideWrapMask = add(gate(insideBit, shares.wrap), signed(insideBit, shares.both));
+  const wrappedU = add(gate(wrap, insideU), signed(wrap, insideWrapMask));
+  // C0 = 2^(ŷ−16) where it did not wrap, C1 = 2^ŷ where it did.
+  const c0 = exponentials(low, fraction, factor - 2 ** windowBits, 1, ring);
+  const c1 = exponentials(low, fraction, factor, 1, ring);
+  const value = add(mul(c0, sub(insideU, wrappedU)), mul(c1, wrappedU));
+  return shiftRightRounded(value, factor + dealt - result.scale);
+}

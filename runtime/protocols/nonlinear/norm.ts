@@ -1,0 +1,165 @@
+import type { Party, Share, Wire } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { addConstant, mulConstant, narrow, reduceSum, shiftRightRounded } from "../../ring/index.ts";
+import { floorLog2, powerOfTwo } from "../../ring/portable-math.ts";
+import { openWire } from "../boundary/open.ts";
+import { comparisonOf, comparisonVariants } from "../comparison/comparison.ts";
+import { defineProtocol, type Fixed, type Protocol, type Spec } from "../kit/define.ts";
+import { sumOfSquares, wireProduct } from "../kit/products.ts";
+import { wireWidth } from "../kit/widths.ts";
+import { difference, lift, rescale, rescaledFrom } from "../kit/wires.ts";
+import {
+  type OctavePlan,
+  octaveRelativeError,
+  octaveResultWidth,
+  octaveScale,
+  octaves,
+  octavesRefuse,
+  octaveWireWidth,
+  planOctaves,
+} from "./octaves.ts";
+
+interface NormPlan {
+  readonly octaves: OctavePlan;
+  /** Ring in which squares are summed. */
+  readonly sumWidth: number;
+  /** Low bits dropped from the sum, and from the inverse root, before they are opened. */
+  readonly sumDrop: number;
+  readonly inverseDrop: number;
+  readonly inverseScale: number;
+  /** Low bits dropped from the product. */
+  readonly productDrop: number;
+}
+
+/** Significant bits kept at the low end of the sum of squares. */
+const sumBits = 10;
+
+/**
+ * √n/√(Σx² + n·ε) for rows of n, with public bounds sum_lo ≤ Σx² ≤ sum_hi (calibrated on public inputs). The inverse
+ * root keeps as many fractional bits as the product with x leaves room for in 64 bits.
+ */
+function planNorm(spec: Spec): NormPlan {
+  const x = spec.operands[0]!;
+  const n = x.shape[x.shape.length - 1]!;
+  const { lo, hi } = sumBounds(spec);
+  const scale = Math.min(2 * x.scale, Math.max(0, sumBits - floorLog2(lo)));
+  const plan = planOctaves("rsqrt", lo, hi, scale, Math.sqrt(n));
+  const sumDrop = 2 * x.scale - scale;
+  const { result } = spec;
+  const fullScale = octaveScale(plan);
+  const inverseDrop = Math.max(0, result.width + x.scale + fullScale - result.scale - 64);
+  const inverseScale = fullScale - inverseDrop;
+  return {
+    octaves: plan,
+    sumWidth: octaveWireWidth(plan) + sumDrop,
+    sumDrop,
+    inverseDrop,
+    inverseScale,
+    productDrop: x.scale + inverseScale - result.scale,
+  };
+}
+
+/** Bounds of Σx² + n·ε. */
+function sumBounds(spec: Spec): { readonly lo: number; readonly hi: number } {
+  const n = rowLength(spec);
+  const slack = Number(spec.attrs.epsilon) * n;
+  const lo = Math.max(Number(spec.attrs.sum_lo) + slack, 2 ** -24);
+  return { lo, hi: Math.max(Number(spec.attrs.sum_hi), lo) + slack };
+}
+
+const rowLength = ({ operands: [x] }: Spec): number => x!.shape[x!.shape.length - 1]!;
+const magnitudeOf = ({ lo, hi }: Fixed): number => Math.max(Math.abs(lo), Math.abs(hi));
+
+/** The inverse root's error times the result, and the rounding of the inverse root times x. */
+function normUlps(spec: Spec): number {
+  const plan = planNorm(spec);
+  const { lo } = sumBounds(spec);
+  const sum = plan.sumDrop > 0 ? powerOfTwo(-plan.octaves.scale) / lo / 2 : 0;
+  const largest = Math.min(Math.sqrt(rowLength(spec)), magnitudeOf(spec.result));
+  const inverse = plan.inverseDrop > 0 ? powerOfTwo(-plan.inverseScale) : 0;
+  const error = largest * (octaveRelativeError(plan.octaves) + sum) + magnitudeOf(spec.operands[0]!) * inverse;
+  return 1 + error * 2 ** spec.result.scale;
+}
+
+/** x·√n/√(Σx² + n·ε) over the last axis, from one opening of x (protocols.md 1.8). 4 rounds, 3 with point functions. */
+function* normalise(party: Party, spec: Spec, x: Wire): Steps<Share> {
+  const plan = planNorm(spec);
+  const operand = spec.operands[0]!;
+  const n = operand.shape[operand.shape.length - 1]!;
+  const epsilon = Math.round(Number(spec.attrs.epsilon) * n * 2 ** (2 * operand.scale));
+  const squares = sumOfSquares(party, x, plan.sumWidth);
+  // ε is public: the server alone adds it.
+  const biased = party.role === "client" ? squares : addConstant(squares, epsilon);
+  const rows = yield* openWire(party, rescale(biased, plan.sumDrop));
+  const full = yield* octaves(party, rows, plan.octaves, octaveResultWidth(plan.octaves), comparisonOf(spec));
+  const inverse = yield* openWire(party, rescale(full, plan.inverseDrop));
+  const product = wireProduct(party, x, inverse, rescaledFrom(spec.result.width, plan.productDrop));
+  return { kind: "share", tensor: rescale(product, plan.productDrop) };
+}
+
+const common = {
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  forms: ["wire"],
+  yields: "share",
+  accuracy: { ulps: normUlps },
+  operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
+  widest: (spec) => {
+    // With the ring full, planNorm would drop all of the inverse root's bits: it keeps twelve, or as many as it has.
+    const { octaves: plan } = planNorm(spec);
+    return 64 - Math.max(0, spec.operands[0]!.scale + Math.min(12, octaveScale(plan)) - spec.result.scale);
+  },
+  refuses: (spec) => {
+    const plan = planNorm(spec);
+    if (plan.sumWidth > 64) return `the sum of squares would need a ring of ${plan.sumWidth} bits, at most 64 exist`;
+    if (plan.inverseScale < 4)
+      return `the result's ring of ${spec.result.width} bits leaves no room for the inverse root`;
+    const { lo, hi } = sumBounds(spec);
+    return octavesRefuse(lo, hi, plan.octaves.scale, comparisonOf(spec));
+  },
+  variants: (spec) => comparisonVariants(octaveWireWidth(planNorm(spec).octaves)),
+} as const satisfies Partial<Protocol>;
+
+export const oneOpeningRmsNorm = defineProtocol({
+  ...common,
+  name: "one-opening.rms-norm",
+  implements: "rms-norm",
+  paper: "ours: docs/protocols/norm.md",
+  *run(party, spec, x) {
+    return yield* normalise(party, spec, x as Wire);
+  },
+});
+
+/** Fractional bits of 1/n, such that the rounding is below 2^−14 of the mean for every n. */
+const meanBits = (n: number): number => floorLog2(n) + 14;
+
+/** The mean is opened as a wire of its own (its mask is fresh), and x − mean is then a wire without another opening. 5 rounds. */
+export const oneOpeningLayerNorm = defineProtocol({
+  ...common,
+  name: "one-opening.layer-norm",
+  implements: "layer-norm",
+  paper: "ours: docs/protocols/norm.md",
+  operandWidths: ({ operands: [x] }) => [wireWidth(x!) + 1],
+  // The mean is off by one unit of x and by its factor's rounding, against a deviation of at least √(sum_lo/n + ε).
+  accuracy: {
+    ulps: (spec) => {
+      const x = spec.operands[0]!;
+      const n = rowLength(spec);
+      const factor = Math.abs((n * Math.round(2 ** meanBits(n) / n)) / 2 ** meanBits(n) - 1);
+      const mean = 2 ** -x.scale + magnitudeOf(x) * factor;
+      return normUlps(spec) + (mean / Math.sqrt(sumBounds(spec).lo / n)) * 2 ** spec.result.scale;
+    },
+  },
+  *run(party, spec, x) {
+    const wire = x as Wire;
+    const { shape } = spec.operands[0]!;
+    const n = shape[shape.length - 1]!;
+    const factorBits = meanBits(n);
+    // Σx·round(2^b/n) / 2^b in a ring that holds it: |Σx/n| is below x's own bound.
+    const width = Math.min(64, wire.opened.width + factorBits);
+    const sum = reduceSum(lift(party, wire, width), [shape.length - 1], true);
+    const mean = shiftRightRounded(mulConstant(sum, Math.round(2 ** factorBits / n)), factorBits);
+    const centre = yield* openWire(party, narrow(mean, wire.opened.width));
+    return yield* normalise(party, spec, difference(wire, centre));
+  },
+});

@@ -1,0 +1,80 @@
+import type { Party, Share, Wire } from "../../core/party.ts";
+import { add, fromIntegers, mul, reduceSum, sub, transpose } from "../../ring/index.ts";
+import { entriesFrom, unitVectors } from "../../ring/lookups.ts";
+import { integers, type RingTensor } from "../../ring/tensor.ts";
+import { unequalScales } from "../comparison/truths.ts";
+import { defineProtocol, type Spec } from "../kit/define.ts";
+import { gate, mapWire, narrowed, parts, raise, resize, widenBit } from "../kit/wires.ts";
+import { longestRow, rowLayout, rowWidth } from "./row-layout.ts";
+
+/** Bits that tell the ranks of a row apart. */
+export const rankBits = (length: number): number => Math.max(2, Math.ceil(Math.log2(length)));
+
+const rowLength = ({ operands: [ranks], attrs }: Spec): number => ranks!.shape.at(Number(attrs.axis))!;
+
+/**
+ * Shares of secret_i·1{rank_i = p} for p < count, [count, rows, length]; without `secret` of 1{rank_i = p}. The dealer
+ * shares for each element the vector with secret_i at the place of the rank's mask, and the opened rank says where to
+ * look: the mask is ρ̂ − p exactly if the rank is p.
+ */
+function atRanks(party: Party, ranks: Wire, count: number, width: number, secret?: RingTensor): RingTensor {
+  const unit = unitVectors(ranks.mask.secret, width);
+  // A rank plus a uniform mask of its ring: looking up at it tells nothing.
+  return entriesFrom(party.dealt(secret ? mul(unit, secret) : unit), ranks.opened, count);
+}
+
+const sumOfRow = (t: RingTensor): RingTensor => reduceSum(t, [2], false);
+
+/** Σ_i x_i·1{rank_i = p} for what an open wire holds, x = a − r + 2^n·g·msb(r). */
+export function entriesAtRanks(party: Party, ranks: Wire, x: Wire, count: number, width: number): RingTensor {
+  const n = x.opened.width;
+  const { a, g } = parts(x, width);
+  const factors = mul(atRanks(party, ranks, count, width), a);
+  const kept = sumOfRow(sub(factors, atRanks(party, ranks, count, width, resize(x.mask.secret, width))));
+  if (width <= n) return kept;
+  const wraps = atRanks(party, ranks, count, width - n, widenBit(x.mask.secret, width - n));
+  return add(kept, raise(sumOfRow(gate(g, wraps)), n, width));
+}
+
+/** Σ_i i·1{rank_i = p} */
+function placesAtRanks(party: Party, ranks: Wire, count: number, width: number): RingTensor {
+  const length = ranks.opened.shape[1]!;
+  const places = integers(
+    [1, length],
+    Float64Array.from({ length }, (_, i) => i),
+  );
+  return sumOfRow(mul(atRanks(party, ranks, count, width), fromIntegers(places, width)));
+}
+
+/**
+ * The entries of the first ranks, from open ranks and open entries; without entries their places. 0 rounds; per element
+ * 2^⌈log₂ L⌉·(2·width + max(0, width − n)) bits from the dealer, without entries 2^⌈log₂ L⌉·width
+ * (ours: docs/protocols/ordering.md).
+ */
+export const tableArrange = defineProtocol({
+  name: "table.arrange",
+  implements: "arrange",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/ordering.md",
+  accuracy: "exact",
+  forms: ["wire"],
+  yields: "share",
+  operandWidths: (spec) => spec.operands.map((x, place) => (place === 0 ? rankBits(rowLength(spec)) : rowWidth(x))),
+  refuses: (spec) => {
+    const [ranks, ...entries] = spec.operands;
+    if (ranks!.scale !== 0) return "a rank is a whole number";
+    return longestRow(spec) ?? unequalScales(...entries, spec.result);
+  },
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(party, spec, ranks, x?) {
+    const { length, toRows, fromRows } = rowLayout(spec.operands[0]!.shape, Number(spec.attrs.axis));
+    const { width } = spec.result;
+    const count = Number(spec.attrs.count);
+    const order = mapWire(narrowed(ranks as Wire, rankBits(length)), toRows);
+    const found = x
+      ? entriesAtRanks(party, order, mapWire(narrowed(x as Wire, rowWidth(spec.operands[1]!)), toRows), count, width)
+      : placesAtRanks(party, order, count, width);
+    return { kind: "share", tensor: fromRows(transpose(found, [1, 0])) } satisfies Share;
+  },
+});

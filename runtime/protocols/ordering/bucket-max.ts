@@ -1,0 +1,102 @@
+import type { Party, Wire } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { add, addConstant, concat, gather, narrow, neg, reduceSum } from "../../ring/index.ts";
+import { entriesFrom, unitVectors } from "../../ring/lookups.ts";
+import { type RingTensor, zeros } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { at, publicShare, rows as rowsOf } from "../kit/wires.ts";
+import { type Groups, groupsOf, type Rows, take } from "./duels.ts";
+
+/** The whole numbers that the elements of a wire may be: lo, lo + 1, …, lo + count − 1. */
+export interface Buckets {
+  readonly lo: number;
+  readonly count: number;
+}
+
+/** Most buckets: each score is dealt a bit vector of that many counters. */
+export const mostBuckets = 512;
+
+/** Units of 2^by into which reals within ±bound at a scale fall; a coarse wire may be one too high (`coarse`). */
+export function bucketsOf(bound: number, scale: number, by: number): Buckets {
+  // A value may be off by a few roundings.
+  const most = (bound + roundings * 2 ** -scale) * 2 ** (scale - by);
+  const lo = -Math.ceil(most);
+  return { lo, count: Math.floor(most) + 1 - lo + 1 };
+}
+const roundings = 4;
+
+/** Bits that tell counts from 0 to `most` apart. */
+const counterBits = (most: number): number => 32 - Math.clz32(most);
+
+/**
+ * Largest element of each row of a flat wire of whole numbers in known buckets, as a wire [rows] of its own ring (ours:
+ * docs/protocols/attention.md). Of each element the dealer shares a unit vector, which both parties turn by its open
+ * value: 1 at its bucket. Summed over a group, and from the last bucket down, they count the elements in this bucket or
+ * above; the counts are opened, a table of each says whether it is 0, and as many buckets are not empty as lie at or
+ * below the maximum. Groups of `radix`, and groups of their bits as long as a row has several.
+ * 2 rounds for rows up to the radix, one more for each level beyond; a row of one alone costs nothing.
+ */
+export function* bucketMax(party: Party, x: Wire, rows: Rows, { lo, count }: Buckets, radix: number): Steps<Wire> {
+  if (rows.every((row) => row.length === 1)) return take(x, rows.flat());
+  const bits = counterBits(count - 1);
+  const levels = levelsOf(rows, radix);
+  const widths = levels.map((groups) => counterBits(longestOf(groups)));
+
+  const own = unitVectors(narrow(x.mask.secret, bits), widths[0]!);
+  const turned = addConstant(narrow(x.opened, bits), -lo);
+  // Masked by the element's own mask, as everything that is looked up at.
+  const unit = entriesFrom(party.dealt(own), turned, count);
+  let counts = fromLastDown(sumsOf(unit, levels[0]!));
+  let filled: RingTensor | undefined;
+  for (const [level, groups] of levels.entries()) {
+    if (filled) counts = sumsOf(filled, groups);
+    // A count plus a uniform mask of its ring: safe to open.
+    const open = yield* openWire(party, counts);
+    const tables = party.dealt(unitVectors(open.mask.secret, widths[level + 1] ?? x.opened.width));
+    // The mask is the opened count exactly if the count is 0.
+    const empty = at(entriesFrom(tables, open.opened, 1), 0);
+    filled = add(neg(empty), publicShare(party, addConstant(zeros(empty.shape, empty.width), 1)));
+  }
+  const above = reduceSum(filled!, [0], false);
+  const largest = add(above, publicShare(party, addConstant(zeros(above.shape, above.width), lo)));
+  // x + r is uniform as in every opening.
+  return yield* openWire(party, largest);
+}
+
+/** Who is counted together at each level: positions in the elements, then in the groups of the level before. */
+function levelsOf(rows: Rows, radix: number): readonly Groups[] {
+  const levels: Groups[] = [];
+  let left = rows;
+  do {
+    const groups = left.map((row) => groupsOf(row, radix));
+    levels.push(groups.flat());
+    let next = 0;
+    left = groups.map((row) => row.map(() => next++));
+  } while (left.some((row) => row.length > 1));
+  return levels;
+}
+
+const longestOf = (groups: Groups): number => groups.reduce((most, { length }) => Math.max(most, length), 0);
+
+/** Sums [buckets, groups] of [buckets, elements] over the members of each group. */
+function sumsOf(x: RingTensor, groups: Groups): RingTensor {
+  const [buckets, elements] = x.shape as [number, number];
+  const longest = longestOf(groups);
+  // Groups are filled up with an element that is nobody's, and 0.
+  const places = groups.flatMap((group) => [...group, ...Array(longest - group.length).fill(elements)]);
+  const padded = concat([x, zeros([buckets, 1], x.width)], 1);
+  return reduceSum(gather(padded, places, [groups.length, longest], 1), [2], false);
+}
+
+/** [count − 1, groups]: how many lie in bucket 1 or above, 2 or above, … */
+function fromLastDown(x: RingTensor): RingTensor {
+  const count = x.shape[0]!;
+  const sums: RingTensor[] = [];
+  let sum: RingTensor | undefined;
+  for (let bucket = count - 1; bucket > 0; bucket--) {
+    const own = rowsOf(x, bucket, bucket + 1);
+    sum = sum ? add(sum, own) : own;
+    sums.push(sum);
+  }
+  return concat(sums.reverse(), 0);
+}

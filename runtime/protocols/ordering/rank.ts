@@ -1,0 +1,79 @@
+import type { Party, Share, Wire } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { add, concat, fromIntegers, gather, neg, reduceSum } from "../../ring/index.ts";
+import { integers, type RingTensor, zeros } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { at, below, type Comparison, comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
+import { defineProtocol, type Spec } from "../kit/define.ts";
+import { bitToRing } from "../kit/products.ts";
+import { difference, mapWire, narrowed, publicShare } from "../kit/wires.ts";
+import { longestRow, rowLayout, rowWidth } from "./row-layout.ts";
+
+/** Pairs of columns, the smaller first, in order. */
+const pairsOf = (length: number): readonly (readonly [number, number])[] =>
+  [...Array(length).keys()].flatMap((i) => [...Array(length - 1 - i).keys()].map((d) => [i, i + 1 + d] as const));
+
+/**
+ * Ranks in rows of an open wire [rows, length], as shares in a ring of `width` bits. With u_ij = 1{x_i < x_j} for i < j,
+ *     rank_i = Σ_{j > i} u_ij + Σ_{j < i} (1 − u_ji)
+ * so that of equal elements the first is ahead. Differences of open wires are free.
+ */
+export function* ranks(party: Party, x: Wire, width: number, comparison?: Comparison): Steps<RingTensor> {
+  const length = x.opened.shape[1]!;
+  const pairs = pairsOf(length);
+  const columns = (which: 0 | 1): Wire =>
+    mapWire(x, (t) =>
+      gather(
+        t,
+        pairs.map((pair) => pair[which]),
+        [pairs.length],
+        1,
+      ),
+    );
+  const less = at(yield* below(party, difference(columns(0), columns(1)), [0], comparison), 0);
+  const u = bitToRing(party, yield* openWire(party, less), width);
+  // Behind the u_ij stand the −u_ij; the ones of the second sum are i of them.
+  const number = new Map(pairs.map(([i, j], k) => [i * length + j, k]));
+  const terms = [...Array(length).keys()].flatMap((i) =>
+    [...Array(length).keys()]
+      .filter((j) => j !== i)
+      .map((j) => (i < j ? number.get(i * length + j)! : pairs.length + number.get(j * length + i)!)),
+  );
+  const sums = reduceSum(gather(concat([u, neg(u)], 1), terms, [length, length - 1], 1), [2], false);
+  const places = integers(
+    [1, length],
+    Float64Array.from({ length }, (_, i) => i),
+  );
+  return add(sums, publicShare(party, fromIntegers(places, width)));
+}
+
+/**
+ * How many elements of its row are ahead of each: every pair is compared at once, and counted. 2 rounds with digit
+ * tables; L(L − 1)/2 comparisons a row (ours: docs/protocols/ordering.md).
+ */
+export const pairwiseRank = defineProtocol({
+  name: "pairwise.rank",
+  implements: "rank",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/ordering.md",
+  accuracy: "exact",
+  forms: ["wire"],
+  yields: "share",
+  operandWidths: ({ operands: [x] }) => [rowWidth(x!)],
+  refuses: (spec) =>
+    spec.result.scale === 0
+      ? (longestRow(spec) ?? tooWide(rowWidth(spec.operands[0]!), comparisonOf(spec)))
+      : "a rank is a whole number",
+  variants: ({ operands: [x] }: Spec) => comparisonVariants(rowWidth(x!)),
+  *run(party, spec, x) {
+    const { shape, width } = spec.result;
+    const { length, toRows, fromRows } = rowLayout(shape, Number(spec.attrs.axis));
+    // Who is alone is the first.
+    if (length === 1) return { kind: "share", tensor: publicShare(party, zeros(shape, width)) } satisfies Share;
+    const rows = mapWire(narrowed(x as Wire, rowWidth(spec.operands[0]!)), toRows);
+    // The smallest are the largest of the negatives.
+    const towards = spec.attrs.largest === false ? mapWire(rows, neg) : rows;
+    return { kind: "share", tensor: fromRows(yield* ranks(party, towards, width, comparisonOf(spec))) } satisfies Share;
+  },
+});

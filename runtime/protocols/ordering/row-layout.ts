@@ -1,0 +1,46 @@
+import { reshape, transpose } from "../../ring/index.ts";
+import { type RingTensor, type Shape, sizeOf } from "../../ring/tensor.ts";
+import { differenceOf } from "../comparison/truths.ts";
+import type { Fixed, Spec } from "../kit/define.ts";
+import { wireWidth } from "../kit/widths.ts";
+
+/** What ranks and arrangements share: rows along an axis of a tensor. */
+
+/** Ring in which a row's elements are compared, and opened once for that and for being arranged. */
+export const rowWidth = (x: Fixed): number => Math.max(wireWidth(x), wireWidth(differenceOf(x, x)));
+
+/** Most elements of a row: 32,640 pairs are compared. */
+const mostElements = 256;
+
+/** Why the rows of a spec are too long, or undefined. */
+export function longestRow({ operands: [x], attrs }: Spec): string | undefined {
+  const length = x!.shape.at(Number(attrs.axis))!;
+  return length > mostElements ? `its rows have ${length} elements, at most ${mostElements} are ranked` : undefined;
+}
+
+export interface RowLayout {
+  /** Elements of a row. */
+  readonly length: number;
+  /** The tensor as [rows, length]. */
+  readonly toRows: (t: RingTensor) => RingTensor;
+  /** [rows, n] as the tensor with n in place of the axis. */
+  readonly fromRows: (t: RingTensor) => RingTensor;
+}
+
+export function rowLayout(shape: Shape, axis: number): RowLayout {
+  const place = axis < 0 ? axis + shape.length : axis;
+  const others = [...shape.keys()].filter((k) => k !== place);
+  const order = [...others, place];
+  const length = shape[place]!;
+  return {
+    length,
+    toRows: (t) => reshape(transpose(t, order), [sizeOf(shape) / length, length]),
+    fromRows: (t) => {
+      const moved = reshape(t, [...others.map((k) => shape[k]!), t.shape[1]!]);
+      return transpose(
+        moved,
+        order.map((_, k) => order.indexOf(k)),
+      );
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import type { Share, Wire } from "../../core/party.ts";
+import { layoutOf, reshape, sizeOf } from "../../ring/index.ts";
+import { windowsOf } from "../arithmetic/convolution.ts";
+import { comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
+import { defineProtocol, type Spec } from "../kit/define.ts";
+import { wireWidth } from "../kit/widths.ts";
+import { lift, mapWire, narrowed } from "../kit/wires.ts";
+import { maxRadixVariants, type Rows, radixOf, rowMax } from "./row-max.ts";
+
+/** The places of each window in the flat input: a place in the padding is none. Public, from shapes. */
+function windowRows(spec: Spec): Rows {
+  const { shape } = spec.operands[0]!;
+  const spatial = shape.slice(2);
+  const { area, places } = layoutOf(spatial, windowsOf(spec));
+  const windows = [...Array(places.length / area).keys()].map((window) =>
+    [...places.subarray(window * area, (window + 1) * area)].filter((place) => place >= 0),
+  );
+  const planes = [...Array(shape[0]! * shape[1]!).keys()];
+  return planes.flatMap((plane) => windows.map((row) => row.map((place) => plane * sizeOf(spatial) + place)));
+}
+
+/**
+ * Largest element of each window of a tensor that is opened once, by a tournament of groups (attribute `radix`, four by
+ * default) among the places of each window (docs/protocols/convolution.md). With comparisons of one round: 3 rounds for windows of up to 4 places, 6
+ * for up to 16. Exact.
+ */
+export const tournamentMaxPool = defineProtocol({
+  name: "tournament.max-pool",
+  implements: "max-pool",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/convolution.md",
+  accuracy: "exact",
+  forms: ["wire"],
+  yields: "share",
+  operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
+  refuses: (spec) => {
+    const [x] = spec.operands;
+    if (x!.scale !== spec.result.scale) return "a maximum keeps its operand's fractional bits";
+    return tooWide(wireWidth(x!), comparisonOf(spec));
+  },
+  variants: ({ operands: [x] }) =>
+    maxRadixVariants.flatMap((radix) => comparisonVariants(wireWidth(x!)).map((method) => ({ ...method, radix }))),
+  *run(party, spec, x) {
+    const [operand] = spec.operands;
+    const flat = mapWire(narrowed(x as Wire, wireWidth(operand!)), (t) => reshape(t, [sizeOf(operand!.shape)]));
+    const most = yield* rowMax(party, flat, windowRows(spec), comparisonOf(spec), radixOf(spec));
+    return { kind: "share", tensor: reshape(lift(party, most, spec.result.width), spec.result.shape) } satisfies Share;
+  },
+});

@@ -1,0 +1,185 @@
+import type { Party, Share, Wire } from "../../core/party.ts";
+import { parallel, type Steps } from "../../core/steps.ts";
+import { add, expand, gatherFlat, mulConstant, reshape, shiftRightRounded, transpose } from "../../ring/index.ts";
+import type { RingTensor } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { comparisonOf, tooWide } from "../comparison/comparison.ts";
+import { sideOf } from "../comparison/truths.ts";
+import { defineProtocol, type Operand, type Spec } from "../kit/define.ts";
+import { wireMatmul, wireProduct } from "../kit/products.ts";
+import { mapWire, rescale, rescaledFrom } from "../kit/wires.ts";
+import { octaveScale } from "../nonlinear/octaves.ts";
+import {
+  comparedWidth,
+  inverseSums,
+  type Maximum,
+  maximumOf,
+  maximumRefused,
+  reachOf,
+  type ScoreRows,
+  scoreRows,
+  scoreScale,
+  scoreVariants,
+  scoreWeights,
+  scoreWidth,
+  spreadRows,
+  sumPlan,
+  weightedWidth,
+  weightScale,
+  weightWidth,
+} from "./scores.ts";
+
+/** Fractional bits of the public factor that turns q·k into base-2 scores, where it is not 1. */
+const factorBits = 12;
+/** Fractional bits of log2 e, which turns the mask into base-2 scores, beyond those that its own scale lacks. */
+const maskBits = 16;
+/** Fractional bits of the sums of weighted values before they are divided. */
+const sumScale = 12;
+
+interface AttentionPlan {
+  readonly layout: ScoreRows;
+  readonly groups: number;
+  /** round(scale·log2 e·2^12), or 1 when the factor has been folded into the queries. */
+  readonly factor: number;
+  readonly scoreShift: number;
+  /** round(log2 e·2^…): a mask times this has `maskBits` more bits than scores. */
+  readonly maskFactor: number;
+  readonly maximum: Maximum;
+  readonly scoreWidth: number;
+  readonly valueWidth: number;
+  readonly valueDrop: number;
+  /** Low bits that the product of a sum and its inverse has too many. */
+  readonly productDrop: number;
+}
+
+/** Rings and shifts follow from the columns that the spec declares; scores exist for those that are there. */
+function planAttention(spec: Spec, present?: number): AttentionPlan {
+  const [q, k, v, mask] = spec.operands;
+  const [batch, heads, places] = q!.shape as [number, number, number, number];
+  const [, groups, columns] = k!.shape as [number, number, number, number];
+  const layout = scoreRows(batch * heads * places, places, present ?? columns, reachOf(spec), columns);
+  const scale = Number(spec.attrs.scale) * Math.LOG2E;
+  const folded = Math.abs(scale - 1) < 1e-9;
+  // A masked score must fit its ring as well: one that wraps would be a score like any other.
+  const masked = mask ? Math.max(Math.abs(mask.lo), Math.abs(mask.hi)) * Math.LOG2E : 0;
+  const maximum = maximumOf(spec, Number(spec.attrs.score_bound) + masked);
+  const scoreShift = q!.scale + k!.scale - scoreScale + (folded ? 0 : factorBits);
+  const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
+  const { result } = spec;
+  return {
+    layout,
+    groups,
+    factor: folded ? 1 : Math.round(scale * 2 ** factorBits),
+    scoreShift,
+    maskFactor: Math.round(Math.LOG2E * 2 ** (maskBits + scoreScale - (mask?.scale ?? 0))),
+    maximum,
+    scoreWidth: scoreWidth(maximum.bound),
+    valueWidth: Math.max(weightedWidth(columns, bound, v!.scale), weightWidth(layout)),
+    valueDrop: weightScale + v!.scale - sumScale,
+    productDrop: sumScale + octaveScale(sumPlan(layout)) - result.scale,
+  };
+}
+
+/** Ring in which a mask is turned into base-2 scores. */
+const maskWidth = ({ scoreWidth }: AttentionPlan): number => scoreWidth + maskBits;
+
+/**
+ * softmax(scale·q·kᵀ + mask)·v from one opening of each of q, k, v (protocols.md 1.7). Scores that the causal mask
+ * removes do not exist: nothing is dealt, sent, compared or exponentiated for them (the local matrix product forms and
+ * drops them). The division by the row's sum is put off to the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds; 7 with
+ * counted buckets and point functions.
+ */
+function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask?: Operand): Steps<Share> {
+  const columns = k.opened.shape[2]!;
+  const plan = planAttention(spec, columns);
+  const comparison = comparisonOf(spec);
+  const [batch, heads, places, depth] = q.opened.shape as [number, number, number, number];
+  const valueDepth = v.opened.shape[3]!;
+  const perGroup = (heads / plan.groups) * places;
+  const { layout } = plan;
+  // Query heads of one key head stand below each other: no copy of k and v (grouped-query attention).
+  const grouped = mapWire(q, (t) => reshape(t, [batch, plan.groups, perGroup, depth]));
+  const keep = (t: RingTensor): RingTensor => gatherFlat(t, layout.flat, [layout.flat.length]);
+  const products = wireMatmul(
+    party,
+    grouped,
+    mapWire(k, (t) => transpose(t, [0, 1, 3, 2])),
+    keep,
+  );
+  const scaled = plan.factor === 1 ? products : mulConstant(products, plan.factor);
+  const shifted = plan.scoreShift > 0 ? shiftRightRounded(scaled, plan.scoreShift) : scaled;
+  const added = mask && shiftRightRounded(mulConstant(sideOf(party, mask, maskWidth(plan)), plan.maskFactor), maskBits);
+  const scores = added ? add(shifted, keep(expand(added, [batch, heads, places, columns]))) : shifted;
+
+  const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth, plan.maximum, comparison);
+  const matrix = mapWire(weights, (t) => reshape(spreadRows(t, layout), [batch, plan.groups, perGroup, columns]));
+  const weighted = wireMatmul(party, matrix, v, (t) => reshape(t, [layout.rows.length, valueDepth]));
+  const [total, inverse] = yield* parallel(
+    openWire(party, plan.valueDrop > 0 ? shiftRightRounded(weighted, plan.valueDrop) : weighted),
+    inverseSums(party, sums, layout, comparison),
+  );
+  const perRow = mapWire(inverse, (t) => reshape(t, [layout.rows.length, 1]));
+  const product = wireProduct(party, total, perRow, rescaledFrom(spec.result.width, plan.productDrop));
+  const result = rescale(product, plan.productDrop);
+  return { kind: "share", tensor: reshape(result, [batch, heads, places, valueDepth]) };
+}
+
+/**
+ * Values times the error of their weights: of a weight's exponent through the rounding of the score and of the factor,
+ * and 2^−9 for the roundings of weights, sums and inverse, as the test measures.
+ */
+function attentionUlps(spec: Spec): number {
+  const { factor, scoreShift } = planAttention(spec);
+  const [q, k, v, mask] = spec.operands;
+  const wanted = Number(spec.attrs.scale) * Math.LOG2E;
+  const used = factor * 2 ** (q!.scale + k!.scale - scoreScale - scoreShift);
+  const rounded = (mask ? 2 : 1) * 2 ** -scoreScale;
+  const score = rounded + Number(spec.attrs.score_bound) * Math.abs(used / wanted - 1);
+  const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
+  return 4 + 2 ** spec.result.scale * bound * (2 ** -9 + Math.LN2 * score);
+}
+
+export const coarseMaxAttention = defineProtocol({
+  name: "coarse-max.attention",
+  implements: "attention",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/attention.md; deferred division after FlashAttention (Dao et al., NeurIPS 2022)",
+  accuracy: { ulps: attentionUlps },
+  forms: ["wire", "wire", "wire", "share"],
+  yields: "share",
+  exactRings: true,
+  operandWidths: (spec) => {
+    const plan = planAttention(spec);
+    const product = plan.scoreWidth + plan.scoreShift;
+    return [product, product, plan.valueWidth, maskWidth(plan)].slice(0, spec.operands.length);
+  },
+  widest: (spec) => 64 - Math.max(0, sumScale + octaveScale(sumPlan(planAttention(spec).layout)) - spec.result.scale),
+  refuses: (spec) => {
+    if (!(Number(spec.attrs.score_bound) > 0)) return "attention needs a bound on its scores: calibrate";
+    const plan = planAttention(spec);
+    const why = tooWide(comparedWidth(plan.layout, plan.scoreWidth), comparisonOf(spec));
+    if (why) return why;
+    const uncounted = maximumRefused(plan.maximum);
+    if (uncounted) return uncounted;
+    // Above 40 bits the exponential would keep fewer than 36 bits for its two factors.
+    if (plan.valueWidth > 40) return `weighted values need a ring of ${plan.valueWidth} bits, at most 40 are left`;
+    const widest = Math.max(plan.scoreWidth + plan.scoreShift, rescaledFrom(spec.result.width, plan.productDrop));
+    return widest > 64 ? `products would need a ring of ${widest} bits, at most 64 exist` : undefined;
+  },
+  variants: (spec) => {
+    const plan = planAttention(spec);
+    return scoreVariants(comparedWidth(plan.layout, plan.scoreWidth), plan.maximum.bound);
+  },
+  *run(party, spec, q, k, v, mask) {
+    return yield* attend(party, spec, q as Wire, k as Wire, v as Wire, mask);
+  },
+});
+
+/** The same with a mask that everybody knows: a bias of places, or which scores exist where no order says it. */
+export const coarseMaxAttentionKnownMask = defineProtocol({
+  ...coarseMaxAttention,
+  name: "coarse-max.attention-known-mask",
+  forms: ["wire", "wire", "wire", "public"],
+  refuses: (spec) => (spec.operands.length < 4 ? "there is no mask" : coarseMaxAttention.refuses?.(spec)),
+});

@@ -1,0 +1,114 @@
+import type { Party, Share } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { mulConstant, reshape, shiftRightRounded } from "../../ring/index.ts";
+import { sizeOf } from "../../ring/tensor.ts";
+import { comparisonOf, tooWide } from "../comparison/comparison.ts";
+import { defineProtocol, type Spec } from "../kit/define.ts";
+import { wireProduct } from "../kit/products.ts";
+import { mapWire, rescale, rescaledFrom } from "../kit/wires.ts";
+import { octaveScale } from "../nonlinear/octaves.ts";
+import {
+  comparedWidth,
+  everything,
+  inverseSums,
+  maximumOf,
+  maximumRefused,
+  type ScoreRows,
+  scoreRows,
+  scoreScale,
+  scoreVariants,
+  scoreWeights,
+  scoreWidth,
+  spreadRows,
+  sumPlan,
+  weightScale,
+  weightWidth,
+} from "./scores.ts";
+
+/** Fractional bits of log2 e, which turns scores into base-2 units. */
+const factorBits = 12;
+
+const boundOf = (spec: Spec): number => {
+  const x = spec.operands[0]!;
+  return Math.max(Math.abs(x.lo), Math.abs(x.hi)) * Math.LOG2E;
+};
+const shiftOf = (spec: Spec): number => spec.operands[0]!.scale + factorBits - scoreScale;
+
+const layoutOf = (spec: Spec): ScoreRows => {
+  const { shape } = spec.operands[0]!;
+  const columns = shape[shape.length - 1]!;
+  const count = sizeOf(shape) / columns;
+  return scoreRows(count, count, columns, everything);
+};
+/** Low bits that the product of a weight and the sum's inverse has too many. */
+const dropOf = (spec: Spec): number => weightScale + octaveScale(sumPlan(layoutOf(spec))) - spec.result.scale;
+
+const comparedOf = (spec: Spec): number => comparedWidth(layoutOf(spec), scoreWidth(boundOf(spec)));
+
+/** Half the distance from the maximum, in base-2 units, beyond which a score has no weight: masked ones err freely. */
+const reach = 8.5;
+
+/** Worst relative error of a weight from the rounding of log2 e and of the score. */
+const scoreError = (spec: Spec): number => {
+  const factor = Math.round(Math.LOG2E * 2 ** factorBits) / 2 ** factorBits;
+  return Math.LN2 * (2 ** -scoreScale + Math.min(boundOf(spec), reach) * Math.abs(1 - factor / Math.LOG2E));
+};
+
+function* softmax(party: Party, spec: Spec, x: Share): Steps<Share> {
+  const { shape } = x.tensor;
+  const layout = layoutOf(spec);
+  const count = layout.rows.length;
+  const scaled = shiftRightRounded(mulConstant(x.tensor, Math.round(Math.LOG2E * 2 ** factorBits)), shiftOf(spec));
+  const comparison = comparisonOf(spec);
+  const scores = reshape(scaled, [sizeOf(shape)]);
+  const { weights, sums } = yield* scoreWeights(
+    party,
+    scores,
+    layout,
+    weightWidth(layout),
+    maximumOf(spec, boundOf(spec)),
+    comparison,
+  );
+  const inverse = yield* inverseSums(party, sums, layout, comparison);
+  const by = dropOf(spec);
+  const product = wireProduct(
+    party,
+    mapWire(weights, (t) => spreadRows(t, layout)),
+    mapWire(inverse, (t) => reshape(t, [count, 1])),
+    rescaledFrom(spec.result.width, by),
+  );
+  return { kind: "share", tensor: reshape(rescale(product, by), shape) };
+}
+
+/** Softmax over the last axis where it is not part of a recognised attention. 3·⌈log4 n⌉ + 7 rounds. */
+export const coarseMaxSoftmax = defineProtocol({
+  name: "coarse-max.softmax",
+  implements: "softmax",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/attention.md",
+  // A weight's exponent may be off by `scoreError`, which moves a probability by half of that; the roundings of weights,
+  // of their sum and of its inverse come to less than 2^−10, as the test measures.
+  accuracy: { ulps: (spec) => 2 + 2 ** spec.result.scale * (2 ** -10 + scoreError(spec) / 2) },
+  forms: ["share"],
+  yields: "share",
+  operandWidths: (spec) => [scoreWidth(boundOf(spec)) + shiftOf(spec)],
+  widest: (spec) => 64 - Math.max(0, dropOf(spec)),
+  refuses: (spec) => {
+    const axis = Number(spec.attrs.axis);
+    if (axis !== -1 && axis !== spec.operands[0]!.shape.length - 1)
+      return "softmax is taken over the last axis only: transpose before";
+    const why = tooWide(comparedOf(spec), comparisonOf(spec));
+    if (why) return why;
+    const uncounted = maximumRefused(maximumOf(spec, boundOf(spec)));
+    if (uncounted) return uncounted;
+    if (shiftOf(spec) < 0 || scoreWidth(boundOf(spec)) + shiftOf(spec) > 64)
+      return "scores do not fit a ring of 64 bits";
+    const width = rescaledFrom(spec.result.width, dropOf(spec));
+    return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
+  },
+  variants: (spec) => scoreVariants(comparedOf(spec), boundOf(spec)),
+  *run(party, spec, x) {
+    return yield* softmax(party, spec, x as Share);
+  },
+});

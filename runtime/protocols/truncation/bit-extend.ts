@@ -1,0 +1,22 @@
+import type { Share, Wire } from "../../core/party.ts";
+import { defineProtocol } from "../kit/define.ts";
+import { bitToRing } from "../kit/products.ts";
+
+/** An opened truth value as a number in a wider ring: c = ĉ + (1 − 2ĉ)·γ. The width in dealer bits per element, 0 rounds. */
+export const bitExtend = defineProtocol({
+  name: "bit.extend",
+  implements: "extend",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "protocols.md 1.3, B2A; ours: docs/protocols/ordering.md",
+  accuracy: "exact",
+  forms: ["wire"],
+  yields: "share",
+  operandWidths: () => [1],
+  exactRings: true,
+  refuses: ({ operands: [x] }) => (x!.width === 1 ? undefined : "it extends truth values only"),
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(party, spec, c) {
+    return { kind: "share", tensor: bitToRing(party, c as Wire, spec.result.width) } satisfies Share;
+  },
+});

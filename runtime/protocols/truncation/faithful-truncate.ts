@@ -1,0 +1,69 @@
+import type { Party, Share, Wire } from "../../core/party.ts";
+import type { Steps } from "../../core/steps.ts";
+import { add, addConstant, digit, msb, narrow, reshape, shiftRight, sub } from "../../ring/index.ts";
+import type { RingTensor } from "../../ring/tensor.ts";
+import { openWire } from "../boundary/open.ts";
+import { at, belowMask, type Comparison, comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
+import { defineProtocol, type Spec } from "../kit/define.ts";
+import { bitToRing } from "../kit/products.ts";
+import { wireWidth } from "../kit/widths.ts";
+import { gate, minusPower, plusPower, publicShare, raise, resize, widenBit } from "../kit/wires.ts";
+
+const byOf = ({ attrs }: Spec): number => Number(attrs.by);
+
+/**
+ * ⌊(x + 2^(s−1)) / 2^s⌋ of an open wire, exactly and in any ring (T-FAITH, ours: docs/protocols/truncation.md): with
+ * A = a + 2^(s−1) of `wires.ts`,
+ *     ⌊A / 2^s⌋ − ⌊r / 2^s⌋ − 1{A mod 2^s < r mod 2^s} + 2^(n−s)·g·w
+ * The comparison of the low s bits (1 round by digits), and 1 round that opens its masked bit. Nothing can fail.
+ */
+export const faithfulTruncate = defineProtocol({
+  name: "faithful.truncate",
+  implements: "truncate",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/truncation.md",
+  accuracy: "exact",
+  forms: ["wire"],
+  yields: "share",
+  // At least two bits are left of the wire: its sign and its slack.
+  operandWidths: (spec) => [Math.max(wireWidth(spec.operands[0]!), byOf(spec) + 2)],
+  refuses: (spec) => tooWide(byOf(spec) + 1, comparisonOf(spec)),
+  variants: (spec) => comparisonVariants(byOf(spec) + 1),
+  *run(party, spec, x) {
+    const tensor = yield* truncateFaithfully(party, x as Wire, byOf(spec), spec.result.width, comparisonOf(spec));
+    return { kind: "share", tensor } satisfies Share;
+  },
+});
+
+/** The protocol's body, for others to build on. */
+export function* truncateFaithfully(
+  party: Party,
+  x: Wire,
+  by: number,
+  width: number,
+  comparison: Comparison,
+): Steps<RingTensor> {
+  // The low bits of a: its offset 2^(n−2) is a multiple of 2^s.
+  const low = narrow(addConstant(x.opened, 2 ** (by - 1)), by);
+  const secret = narrow(x.mask.secret, by);
+  const borrow = yield* belowMask(party, reshape(low, [1, ...low.shape]), secret, comparison);
+  // The borrow is masked by a fresh uniform bit: safe to open.
+  const opened = yield* openWire(party, at(borrow, 0));
+  return sub(quotients(party, x, by, width), bitToRing(party, opened, width));
+}
+
+/** ⌊A / 2^s⌋ − ⌊r / 2^s⌋ + 2^(n−s)·g·w as shares in a ring of `width` bits. */
+function quotients(party: Party, x: Wire, by: number, width: number): RingTensor {
+  const n = x.opened.width;
+  const offset = plusPower(x.opened, n - 2);
+  // ⌊(X + 2^(s−1)) / 2^s⌋ is ⌊X / 2^s⌋ and the highest of the bits that are dropped: the sum itself could wrap.
+  const rounded = add(resize(shiftRight(offset, by), width), resize(digit(offset, by - 1, 1), width));
+  const opened = publicShare(party, minusPower(rounded, n - 2 - by));
+  const z = sub(opened, party.dealt(resize(shiftRight(x.mask.secret, by), width)));
+  const left = n - by;
+  if (width <= left) return z;
+  const g = addConstant(msb(offset), 1);
+  const wrap = party.dealt(widenBit(x.mask.secret, width - left));
+  return add(z, raise(gate(g, wrap), left, width));
+}

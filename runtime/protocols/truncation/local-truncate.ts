@@ -1,0 +1,25 @@
+import type { Share } from "../../core/party.ts";
+import { shiftRightRounded } from "../../ring/index.ts";
+import { defineProtocol } from "../kit/define.ts";
+
+/**
+ * Free truncate-and-reduce: each party shifts its own share, and the ring loses the shifted bits (TR-LOCAL,
+ * protocols.md 1.2). Nothing is sent and no large error can occur: a wrap of the shares is a multiple of 2^width and
+ * becomes one of 2^(width − by), which the smaller ring does not see. Each share is rounded, so the error is centred.
+ * The rounding bit is the carry of the low bits of the shares, not an independent coin (docs/protocols/truncation.md).
+ */
+export const localTruncate = defineProtocol({
+  name: "local.truncate",
+  implements: "truncate",
+  settings: ["2pc-dealer", "3pc", "2pc"],
+  security: "semi-honest",
+  paper: "ours: docs/protocols/truncation.md; probabilistic truncation after SecureML (Mohassel, Zhang, S&P 2017)",
+  accuracy: { ulps: () => 1 },
+  forms: ["share"],
+  yields: "share",
+  operandWidths: ({ result, attrs }) => [result.width + Number(attrs.by)],
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(_party, spec, x) {
+    return { kind: "share", tensor: shiftRightRounded((x as Share).tensor, Number(spec.attrs.by)) } satisfies Share;
+  },
+});

@@ -1,0 +1,21 @@
+import type { Share, Wire } from "../../core/party.ts";
+import { defineProtocol } from "../kit/define.ts";
+import { wireWidth } from "../kit/widths.ts";
+import { lift } from "../kit/wires.ts";
+
+/** A wire's value in a wider ring, exactly: 2·(m − n) dealer bits per element, 0 rounds (LIFT, protocols.md 1.0). */
+export const maskedExtend = defineProtocol({
+  name: "masked.extend",
+  implements: "extend",
+  settings: ["2pc-dealer", "3pc"],
+  security: "semi-honest",
+  paper: "protocols.md 1.0, after SIGMA's correction of the sign bit (Gupta et al., PETS 2024)",
+  accuracy: "exact",
+  forms: ["wire"],
+  yields: "share",
+  operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
+  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  *run(party, spec, x) {
+    return { kind: "share", tensor: lift(party, x as Wire, spec.result.width) } satisfies Share;
+  },
+});

@@ -1,0 +1,24 @@
+import { loadPart } from "../../compiler/build/build-parts.ts";
+import { errorBounds } from "../../compiler/report/cost/error-bound.ts";
+import { openClientPart } from "../../compiler/run/client-part.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
+import { loadPlain } from "../../compiler/run/plain.ts";
+import { dequantise } from "../../compiler/run/quantise.ts";
+
+/** How far a build's revealed outputs may be from exact ones on this input: from scales, depth and declared errors. */
+export const declaredError = async (build: string, ...files: readonly string[]): Promise<number> =>
+  Math.max(...(await declaredErrors(build, ...files)).values());
+
+/** The same of each revealed tensor by its ONNX name. */
+export async function declaredErrors(build: string, ...files: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const client = await loadPart(build, "client");
+  const part = await openClientPart(client);
+  const { shared } = await part.before(checkInputs(client.manifest, readInputFiles(files)));
+  await part.release();
+  const { module, weights } = await loadPlain(build);
+  const inputs = Object.entries(shared).map(
+    ([id, integers]) => [id, dequantise(integers, client.program.inputs[id]!.scale)] as const,
+  );
+  const bounds = errorBounds(module, weights, new Map(inputs));
+  return new Map(client.manifest.reveals.map(({ value, tensor }) => [tensor, bounds.get(value)!]));
+}

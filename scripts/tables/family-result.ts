@@ -1,0 +1,179 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeBuild } from "../../compiler/build/build-dir.ts";
+import { loadPart } from "../../compiler/build/build-parts.ts";
+import type { Manifest } from "../../compiler/build/manifest.ts";
+import { compileModel } from "../../compiler/compile/compile.ts";
+import { askedOutputs } from "../../compiler/load/asked-outputs.ts";
+import type { OnnxModel } from "../../compiler/onnx/format/records.ts";
+import { importModel } from "../../compiler/onnx/import/import.ts";
+import { settleInputs } from "../../compiler/onnx/normalize/settled-inputs.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
+import { openLocal } from "../../compiler/run/local.ts";
+import { DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
+import { opsOf } from "../../ir/module.ts";
+import { verify } from "../../ir/verify.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import type { Reveal } from "../../passes/1-split/index.ts";
+import { defaultPrecision } from "../../passes/4-quantize/index.ts";
+import { declaredErrors } from "./declared-error.ts";
+import { distance, type Outcome } from "./node-result.ts";
+import { dimsOf, filesOf, ownPrecision, type RecordedModel, readRecordedModel, runOn } from "./recorded-model.ts";
+
+export interface FamilyResult {
+  /** The import, on real numbers. */
+  readonly imported: Outcome;
+  /** How many operators of each name the import finds; none where it is refused. */
+  readonly operators: Readonly<Record<string, number>>;
+  /** All weights private, three parties. Absent where the import is no success, or this was not asked for. */
+  readonly secure?: SecureOutcome;
+}
+
+/** What three parties did for one answer. */
+export interface SecureRun {
+  /** Fractional bits of private weights. */
+  readonly weight: number;
+  readonly rounds: number;
+  /** Bytes between client and server, from the dealer, and once for a session. */
+  readonly online: number;
+  readonly dealt: number;
+  readonly setup: number;
+  /** To compile; to deal and prepare; to answer, with all three parties in one thread. */
+  readonly seconds: readonly [compile: number, prepare: number, answer: number];
+}
+export type SecureOutcome = Outcome & { readonly run?: SecureRun };
+
+type Allowed = (output: string, expected: Tensor) => number | string;
+
+/** Largest error of the outputs beside the tolerance, or which output differs. */
+function compare({ outputs }: RecordedModel, found: ReadonlyMap<string, Tensor>, allowed: Allowed): Outcome {
+  let [error, tolerance] = [0, 0];
+  for (const [name, expected] of outputs) {
+    const apart = distance(found.get(name)!, expected);
+    const bound = allowed(name, expected);
+    if (typeof bound === "string") return { kind: "differs", because: `${name}: ${bound}` };
+    if (!(apart <= bound)) {
+      return {
+        kind: "differs",
+        because: `${name}: off by ${apart.toExponential(1)}, tolerance ${bound.toExponential(1)}`,
+      };
+    }
+    [error, tolerance] = [Math.max(error, apart), Math.max(tolerance, bound)];
+  }
+  return { kind: "passes", error, tolerance };
+}
+
+/** Diagnostics are an answer here; whatever else is thrown is a fault. */
+async function refusable<T extends Outcome>(attempt: () => Promise<T>): Promise<T | Outcome> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (error instanceof DiagnosticError) return { kind: "refused", because: error.diagnostics };
+    throw error;
+  }
+}
+
+/** What is recorded is asked for. */
+const revealed = ({ outputs }: RecordedModel): readonly Reveal[] =>
+  [...outputs.keys()].map((output) => ({ output, to: "client" }));
+
+function settled(recorded: RecordedModel): OnnxModel {
+  return settleInputs(askedOutputs(recorded.model, revealed(recorded)).model, dimsOf(recorded), recorded.fixed);
+}
+
+/** The imported module in real numbers, within what the model's own precision leaves open in the reference. */
+export function importedResult(recorded: RecordedModel): Pick<FamilyResult, "imported" | "operators"> {
+  const imported = importModel(settled(recorded), { dims: dimsOf(recorded) });
+  throwIfAny(verify(imported.module));
+  const allowed = ownPrecision(imported, recorded);
+  const operators: Record<string, number> = {};
+  for (const { name } of opsOf(imported.module)) operators[name] = (operators[name] ?? 0) + 1;
+  const outcome = compare(recorded, runOn(imported, recorded.inputs), (output) => allowed.get(output)!);
+  return { imported: outcome, operators };
+}
+
+/** Of the largest number of an output: a bound beyond it says nothing. */
+const meaningful = 1 / 4;
+
+/** Of the recorded inputs those that a query takes: what is settled is not asked for. */
+const takenFrom = (data: string, { inputs }: Manifest): readonly string[] =>
+  filesOf(data, "input").filter((file) =>
+    [...readInputFiles([file]).keys()].every((each) => inputs.some(({ name }) => name === each)),
+  );
+
+/** Fractional bits of private weights: networks that are deep and wide need more than they have by default. */
+const weightPrecisions = [defaultPrecision.weight, defaultPrecision.weight + 2];
+
+/**
+ * Three parties in this process, all weights private, the outputs the client's: within the error that is declared, at
+ * the first precision at which that says something.
+ */
+export async function secureResult(recorded: RecordedModel): Promise<SecureOutcome> {
+  const outcomes: SecureOutcome[] = [];
+  for (const weight of weightPrecisions) {
+    const outcome = await refusable(() => secureAt(recorded, weight));
+    if (outcome.kind === "passes") return outcome;
+    outcomes.push(outcome);
+    if (outcome.kind === "refused") break;
+  }
+  return outcomes[0]!;
+}
+
+async function secureAt(recorded: RecordedModel, weight: number): Promise<SecureOutcome> {
+  const { file, data } = recorded;
+  const reveal = revealed(recorded);
+  const dims = Object.fromEntries(dimsOf(recorded));
+  const dir = mkdtempSync(join(tmpdir(), "marillc-family-"));
+  try {
+    const started = performance.now();
+    // What ranges are measured with in the place of private weights; they are private none the less.
+    const options = { model: file, base: file, private: ["*"], reveal, calibrate: data, dims, precision: { weight } };
+    const { files } = compileModel({ ...options, fixed: Object.fromEntries(recorded.fixed) });
+    writeBuild(dir, files);
+    const { manifest } = await loadPart(dir, "client");
+    const compiled = performance.now() - started;
+    const inputs = takenFrom(data, manifest);
+    const bounds = await declaredErrors(dir, ...inputs);
+    const allowed: Allowed = (output, expected) => {
+      const bound = bounds.get(output)!;
+      const most = expected.data.reduce((all, x) => Math.max(all, Math.abs(x)), 0);
+      return bound <= meaningful * most ? bound : `a tolerance of ${bound.toExponential(1)} says nothing`;
+    };
+    // Whether they say anything does not depend on what the parties compute.
+    const vague = [...recorded.outputs].map(([name, expected]) => [name, allowed(name, expected)] as const);
+    const first = vague.find(([, bound]) => typeof bound === "string");
+    if (first) return { kind: "differs", because: first.join(": ") };
+    const session = await openLocal({ dir, inProcess: true });
+    const { outputs, measured, seconds } = await session.query(checkInputs(manifest, readInputFiles(inputs)));
+    const whole = await session.end();
+    const found = new Map([...outputs].map(([name, { tensor }]) => [name, tensor]));
+    const { rounds, bytes } = measured;
+    const dealt = bytes["dealer→client"] + bytes["dealer→server"];
+    const sent = Object.values(bytes).reduce((sum, each) => sum + each, 0);
+    const all = Object.values(whole.measured.bytes).reduce((sum, each) => sum + each, 0);
+    const times = [compiled / 1000, seconds.offline, seconds.online] as const;
+    const run = { weight, rounds, online: sent - dealt, dealt, setup: all - sent, seconds: times };
+    return { ...compare(recorded, found, allowed), run };
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** One folder in the layout of the ONNX project's test data: through the import, and through the parties. */
+export async function familyResult(
+  folder: string,
+  { shares = true, fixed }: { readonly shares?: boolean; readonly fixed?: ReadonlyMap<string, number> } = {},
+): Promise<FamilyResult> {
+  let operators: FamilyResult["operators"] = {};
+  let recorded: RecordedModel | undefined;
+  const imported = await refusable(async () => {
+    recorded = readRecordedModel(folder, fixed);
+    const result = importedResult(recorded);
+    operators = result.operators;
+    return result.imported;
+  });
+  if (imported.kind !== "passes" || !recorded || !shares) return { imported, operators };
+  const model = recorded;
+  return { imported, operators, secure: await secureResult(model) };
+}

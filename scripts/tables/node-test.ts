@@ -1,0 +1,101 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { decodeTensorFile } from "../../compiler/onnx/format/decode.ts";
+import { readTensor } from "../../compiler/onnx/format/read-tensor.ts";
+import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/records.ts";
+import { type Imported, importModel } from "../../compiler/onnx/import/import.ts";
+import { readModel } from "../../compiler/onnx/normalize/read-model.ts";
+import { elementOf } from "../../compiler/onnx/weights/import-weights.ts";
+import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
+import type { Label } from "../../ir/label.ts";
+import type { Tensor } from "../../ir/weights.ts";
+
+/** A model of one operator with inputs and what they give, in the layout of the ONNX project's test data. */
+export interface NodeTest {
+  readonly model: OnnxModel;
+  readonly inputs: readonly OnnxTensor[];
+  readonly outputs: readonly OnnxTensor[];
+}
+
+export function readNodeTest(folder: string): NodeTest {
+  const model = readModel(join(folder, "model.onnx"));
+  const read = (kind: string, count: number): OnnxTensor[] =>
+    Array.from({ length: count }, (_, at) => join(folder, "test_data_set_0", `${kind}_${at}.pb`))
+      .filter((file) => existsSync(file))
+      .map((file) => decodeTensorFile(readFileSync(file), file));
+  return {
+    model,
+    inputs: read("input", model.graph.inputs.length),
+    outputs: read("output", model.graph.outputs.length),
+  };
+}
+
+export const contentOf = (source: OnnxTensor): Tensor => readTensor({ file: source.name }, source);
+
+/** The test with those of its inputs stored in the model that must be known when it is compiled. */
+export interface Attempt {
+  readonly imported: Imported;
+  /** Names of the inputs that are stored. */
+  readonly known: readonly string[];
+}
+
+/** Exporters make such names up: a number called `min` could be a weight. */
+const constantName = (name: string): string => `onnx::${name}`;
+
+function withKnown({ model, inputs }: NodeTest, known: ReadonlySet<number>): OnnxModel {
+  const { graph } = model;
+  const names = new Map(graph.inputs.flatMap(({ name }, at) => (known.has(at) ? [[name, constantName(name)]] : [])));
+  const renamed = (name: string): string => names.get(name) ?? name;
+  // The data says shapes that some of the files leave open.
+  const infos = graph.inputs.map((info, at) => ({
+    ...info,
+    name: renamed(info.name),
+    dims: inputs[at]?.dims ?? info.dims,
+  }));
+  const stored = [...known].map((at) => [infos[at]!.name, { ...inputs[at]!, name: infos[at]!.name }] as const);
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      inputs: infos,
+      nodes: graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map(renamed) })),
+      initializers: new Map([...graph.initializers, ...stored]),
+    },
+  };
+}
+
+/** Sets of inputs to store, those first that leave most to be secret: the first input, then numbers, then places. */
+function choices({ inputs }: NodeTest): readonly (readonly number[])[] {
+  const price = inputs.map(({ dtype }, at) => (elementOf(dtype).kind !== "f32" ? 1 : at === 0 ? 1000 : 100));
+  const priceOf = (set: readonly number[]): number => set.reduce((sum, at) => sum + price[at]!, 0);
+  const sets = Array.from({ length: 2 ** inputs.length }, (_, bits) =>
+    [...inputs.keys()].filter((at) => (bits >> at) % 2 === 1),
+  );
+  return sets.sort((a, b) => priceOf(a) - priceOf(b));
+}
+
+/**
+ * The imports that succeed, those first that leave most to be secret, the rest under the label. `least`: inputs that
+ * are known in any case. Where none succeeds: the diagnostics with all inputs known.
+ */
+export function* importsOf(
+  test: NodeTest,
+  label: Label = "client",
+  least: readonly string[] = [],
+): Generator<Attempt, readonly Diagnostic[]> {
+  const names = test.model.graph.inputs.map(({ name }) => name);
+  let last: readonly Diagnostic[] = [];
+  for (const set of choices(test)) {
+    const known = set.map((at) => names[at]!);
+    if (!least.every((name) => known.includes(name))) continue;
+    const rest = names.filter((name) => !known.includes(name));
+    const inputs = new Map(rest.map((name) => [name, label]));
+    try {
+      yield { imported: importModel(withKnown(test, new Set(set)), { inputs }), known };
+    } catch (error) {
+      if (!(error instanceof DiagnosticError)) throw error;
+      last = error.diagnostics;
+    }
+  }
+  return last;
+}

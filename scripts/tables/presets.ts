@@ -1,0 +1,154 @@
+import { type Attrs, type Module, type Op, opsOf } from "../../ir/module.ts";
+import { type Shape, sizeOf } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import { approximate, type Preset, presets } from "../../passes/3-approximate/index.ts";
+import { calibrate, defaultPrecision, quantize } from "../../passes/4-quantize/index.ts";
+import { select, specOf } from "../../passes/5-select/index.ts";
+import { costOf } from "../../passes/5-select/traffic.ts";
+import { schedulePass } from "../../passes/6-schedule/index.ts";
+import { runPass, type SplitState } from "../../passes/pass.ts";
+import { ulpsOf } from "../../runtime/protocols/kit/define.ts";
+import { protocols } from "../../runtime/protocols/registry.ts";
+import { grid, oneOp, outputOf, scattered } from "./one-op.ts";
+import { published } from "./published.ts";
+
+/** A function over a stated domain: rows of 128 where it is one of whole rows. */
+interface Measured {
+  readonly operator: string;
+  readonly domain: readonly [lo: number, hi: number];
+  readonly attrs?: Attrs;
+  readonly rows?: true;
+}
+
+export const measured: readonly Measured[] = [
+  { operator: "relu", domain: [-12, 12] },
+  { operator: "exp", domain: [-8, 0] },
+  { operator: "reciprocal", domain: [1, 128] },
+  { operator: "rsqrt", domain: [0.5, 50] },
+  { operator: "sigmoid", domain: [-12, 12] },
+  { operator: "tanh", domain: [-6, 6] },
+  { operator: "erf", domain: [-2, 2] },
+  { operator: "gelu", domain: [-12, 12] },
+  { operator: "silu", domain: [-12, 12] },
+  { operator: "softmax", domain: [-4, 4], rows: true },
+  { operator: "layer-norm", domain: [-4, 4], rows: true, attrs: { epsilon: 1e-5 } },
+];
+
+const shapeOf = ({ rows }: Measured): Shape => (rows ? [8, 128] : [1024]);
+const inputOf = (each: Measured, shape: Shape): Tensor => (each.rows ? scattered : grid)(shape, ...each.domain);
+
+/** Largest difference between a preset's expansion and the function, in real numbers, over the domain. */
+export function worstError(each: Measured, preset: Preset): number {
+  const shape = each.rows ? shapeOf(each) : [24_001];
+  const exact = oneOp(each.operator, shape, each.attrs);
+  const x = inputOf(each, shape);
+  const [wanted, found] = [outputOf(exact, x).data, outputOf(approximate(exact, preset), x).data];
+  return found.reduce((most, value, k) => Math.max(most, Math.abs(value - wanted[k]!)), 0);
+}
+
+interface Row {
+  readonly system: string;
+  readonly error: string;
+  /** Bytes of each element, both ways online and from the dealer. */
+  readonly online: number;
+  readonly dealt: number;
+  readonly rounds: number;
+}
+
+/** Sharing and revealing are the same for all. */
+const counts = ({ name }: Op): boolean => name !== "share" && name !== "reveal";
+
+function costs(module: Module, elements: number): Pick<Row, "online" | "dealt" | "rounds"> {
+  const sum = (links: Readonly<Record<string, number>>): number => Object.values(links).reduce((a, b) => a + b, 0);
+  const all = opsOf(module).filter(counts);
+  const total = (which: "bytes" | "dealt"): number => all.reduce((s, op) => s + sum(costOf(module, op)[which]), 0);
+  const rounds = module.steps.map(({ ops }) =>
+    Math.max(0, ...ops.filter(counts).map((op) => costOf(module, op).rounds)),
+  );
+  return {
+    online: total("bytes") / elements,
+    dealt: total("dealt") / elements,
+    rounds: rounds.reduce((a, b) => a + b, 0),
+  };
+}
+
+/** The operator alone through the passes, with its domain as its range. */
+function rowOf(each: Measured, preset: Preset | undefined): Row {
+  const shape = shapeOf(each);
+  const [lo, hi] = each.domain;
+  const written = oneOp(each.operator, shape, each.attrs, { lo, hi });
+  const state: SplitState = preset ? approximate(written, preset) : written;
+  const precision = preset?.precision ?? defaultPrecision;
+  const calibration = calibrate(state, [new Map([["x", inputOf(each, shape)]])], { margin: 1, precision });
+  const truncation = preset?.truncation ?? "fast";
+  const quantized = quantize(state, { calibration, precision, truncation });
+  const { module } = runPass(
+    schedulePass,
+    select(quantized, {
+      setting: preset?.settings[0] ?? "2pc-dealer",
+      truncation,
+      ...(preset && { families: preset.families }),
+      ...(preset?.ring !== undefined && { ring: preset.ring }),
+      ...(preset?.truncations && { truncations: preset.truncations }),
+    }),
+  );
+  return {
+    system: preset?.name ?? "marill",
+    // Where it is written out, the formula's own; else the bound of the one protocol that computes it.
+    error:
+      preset?.rewrites[each.operator] || preset?.name === base.name
+        ? figure(worstError(each, preset))
+        : `≤ ${figure(declared(module, each.operator))}`,
+    ...costs(module, sizeOf(shape)),
+  };
+}
+
+/** The error that the protocol of an operator declares, in real units: approximation and rounding together. */
+function declared(module: Module, operator: string): number {
+  const op = opsOf(module).find(({ name }) => name === operator)!;
+  const spec = specOf(module, op);
+  return ulpsOf(protocols.get(op.protocol!)!, spec) * 2 ** -spec.result.scale;
+}
+
+const figure = (x: number): string => (x === 0 ? "0" : x < 1e-6 ? "< 1e-6" : x.toExponential(1));
+const bytes = (x: number): string => (x < 100 ? x.toFixed(1) : x.toFixed(0));
+
+const base = presets.get("crypten")!;
+
+/** A protocol of the preset's own family, if that is not the base's, computes the operator as it is. */
+const hasOwnProtocol = (operator: string, [family]: Preset["families"]): boolean =>
+  family !== base.families[0] &&
+  [...protocols.values()].some((protocol) => protocol.implements === operator && protocol.family === family);
+
+/** Presets that compute the operator in a way of their own: where one inherits another's, its row would be the same. */
+function presetsFor(operator: string): readonly Preset[] {
+  const all = [...presets.values()];
+  const own = (preset: Preset): boolean =>
+    preset === base ||
+    (preset.rewrites[operator] !== undefined &&
+      all.find(({ rewrites }) => rewrites[operator] === preset.rewrites[operator]) === preset) ||
+    hasOwnProtocol(operator, preset.families);
+  return all.filter(own);
+}
+
+/** Function by system: error over the domain, bytes of an element, rounds; as Markdown. */
+export function presetTable(): string {
+  const lines = measured.flatMap((each) =>
+    [undefined, ...presetsFor(each.operator)].map((preset) => {
+      const { system, error, online, dealt, rounds } = rowOf(each, preset);
+      const domain = `[${each.domain.join(", ")}]${each.rows ? ", rows of 128" : ""}`;
+      return `| ${[each.operator, domain, system, error, bytes(online), bytes(dealt), rounds].join(" | ")} |`;
+    }),
+  );
+  const head = "| function | domain | system | largest error | online B | dealer B | rounds |";
+  return [head, "| --- | --- | --- | --- | --- | --- | --- |", ...lines].join("\n");
+}
+
+/** What BumbleBee and SIRNN would send on their own backends, by their formulas; as Markdown. */
+export function publishedTable(): string {
+  const lines = published.map(({ operator, system, width, bits, rounds, madeOf }) => {
+    return `| ${[operator, system, width, bytes(bits / 8), rounds, madeOf].join(" | ")} |`;
+  });
+  const head = "| function | system | ring | B by formula | rounds | made of |";
+  return [head, "| --- | --- | --- | --- | --- | --- |", ...lines].join("\n");
+}

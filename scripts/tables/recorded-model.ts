@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { decodeTensorFile } from "../../compiler/onnx/format/decode.ts";
+import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/records.ts";
+import type { Imported } from "../../compiler/onnx/import/import.ts";
+import { readModel } from "../../compiler/onnx/normalize/read-model.ts";
+import { createNoise } from "../../compiler/report/cost/error-bound.ts";
+import type { Dtype } from "../../compiler/tensors/dtype.ts";
+import { type InterpretOptions, interpret } from "../../ir/interpret.ts";
+import { typeOf, type ValueId } from "../../ir/module.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import { distance } from "./node-result.ts";
+import { contentOf } from "./node-test.ts";
+
+/** A whole model with one set of inputs and what the framework that it comes from makes of them. */
+export interface RecordedModel {
+  readonly file: string;
+  /** The folder of the recorded tensors. */
+  readonly data: string;
+  readonly model: OnnxModel;
+  readonly inputs: ReadonlyMap<string, Tensor>;
+  readonly outputs: ReadonlyMap<string, Tensor>;
+  /** Inputs that are fixed to a number: none, unless who compares says so. */
+  readonly fixed: ReadonlyMap<string, number>;
+}
+
+/** A folder in the layout of the ONNX project's test data, its tensors by their names. */
+export function readRecordedModel(folder: string, fixed: RecordedModel["fixed"] = new Map()): RecordedModel {
+  const file = join(folder, "model.onnx");
+  const data = join(folder, "test_data_set_0");
+  const read = (kind: "input" | "output"): ReadonlyMap<string, Tensor> => {
+    const tensors = filesOf(data, kind).map((each): OnnxTensor => decodeTensorFile(readFileSync(each), each));
+    return new Map(tensors.map((tensor) => [tensor.name, contentOf(tensor)]));
+  };
+  return { file, data, model: readModel(file), inputs: read("input"), outputs: read("output"), fixed };
+}
+
+export const filesOf = (data: string, kind: "input" | "output"): readonly string[] =>
+  readdirSync(data)
+    .filter((name) => name.startsWith(`${kind}_`) && name.endsWith(".pb"))
+    .map((name) => join(data, name));
+
+/** The sizes that recorded inputs give to symbolic dimensions; sums of symbols follow from their parts. */
+export function dimsOf({ model, inputs }: RecordedModel): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const { name, dims } of model.graph.inputs) {
+    const shape = inputs.get(name)?.shape;
+    for (const [axis, dim] of (shape && dims ? dims : []).entries()) {
+      if (dim === undefined) found.set(`${name}.${axis}`, shape![axis]!);
+      else if (typeof dim === "string" && !/[+*-]/.test(dim)) found.set(dim, shape![axis]!);
+    }
+  }
+  return found;
+}
+
+/** Outputs by their ONNX names, from inputs by theirs. */
+export function runOn(
+  imported: Imported,
+  inputs: ReadonlyMap<string, Tensor>,
+  options: InterpretOptions = {},
+): ReadonlyMap<string, Tensor> {
+  const byId = new Map<ValueId, Tensor>([...imported.inputs].map(([name, id]) => [id, inputs.get(name)!]));
+  const found = interpret(imported.module, imported.weights, byId, options);
+  return new Map([...imported.outputs].map(([name, id]) => [name, found.get(id)!]));
+}
+
+/** Trials, and how many times the worst of them is taken, as in the bound of a program's error. */
+const trials = 6;
+const deviations = 3;
+/** Half a unit relative to the number, by the type that a model stores its weights in and is computed in. */
+const halfUnits: Readonly<Partial<Record<Dtype, number>>> = { bfloat16: 2 ** -8, float16: 2 ** -11, float32: 2 ** -24 };
+
+/** The coarsest type that weights are stored in: the reference rounds to it on the way. */
+function halfUnitOf({ graph }: OnnxModel): number {
+  const units = [...graph.initializers.values()].map(({ dtype }) => halfUnits[dtype] ?? 0);
+  return Math.max(halfUnits.float32!, ...units);
+}
+
+/**
+ * How far each output of the reference may be off, to first order: every real value is moved at random by what the
+ * precision of the model rounds off, and an output's largest change over several trials is taken three times.
+ */
+export function ownPrecision(
+  imported: Imported,
+  { model, inputs }: Pick<RecordedModel, "model" | "inputs">,
+): ReadonlyMap<string, number> {
+  const halfUnit = halfUnitOf(model);
+  const exact = runOn(imported, inputs);
+  const next = createNoise();
+  const worst = new Map<string, number>();
+  for (let trial = 0; trial < trials; trial++) {
+    const moved = runOn(imported, inputs, {
+      adjust: (id, raw) => {
+        if (typeOf(imported.module, id).element.kind !== "f32") return raw;
+        // Whole numbers are exact: 1 − 1 is 0 in every precision, also where it is multiplied by −3.4e38.
+        const moved = (x: number): number => (Number.isInteger(x) ? x : x * (1 + halfUnit * next()));
+        return { shape: raw.shape, data: raw.data.map(moved) };
+      },
+    });
+    for (const [name, value] of moved) {
+      worst.set(name, Math.max(worst.get(name) ?? 0, distance(value, exact.get(name)!)));
+    }
+  }
+  return new Map([...worst].map(([name, most]) => [name, deviations * most]));
+}

@@ -1,0 +1,189 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { checkFlow, type Files } from "../../../compiler/audit/check.ts";
+import { statementText, verdictText } from "../../../compiler/audit/statement.ts";
+import { writeBuild } from "../../../compiler/build/build-dir.ts";
+import { type CompileOptions, compileModel } from "../../../compiler/compile/compile.ts";
+import { presets } from "../../../passes/3-approximate/index.ts";
+import { marillc, marillcJson } from "../../cli/cli.ts";
+import { writeCnn } from "../../end-to-end/cnn-model.ts";
+import { writeTiny } from "../../end-to-end/tiny-model.ts";
+import { floatTensor } from "../onnx/format/build.ts";
+import { codesOf, edited, programPaths, resealed, withManifest } from "./builds.ts";
+import { withInitializer } from "./files.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "marillc-flow-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+const { model, base, calibration } = writeTiny(join(dir, "tiny"));
+const { input: _, ...cnn } = writeCnn(join(dir, "cnn"));
+const fixture = join(import.meta.dirname, "../../../fixtures/date-llama");
+
+const tiny: CompileOptions = { model, base, calibrate: calibration, reveal: [{ output: "logits", to: "client" }] };
+const convolutions: CompileOptions = { ...cnn, private: ["*"], reveal: [{ output: "scores", to: "client" }] };
+const date: CompileOptions = {
+  model: join(fixture, "base-ts17.onnx"),
+  adapter: join(fixture, "adapter"),
+  calibrate: join(fixture, "calibration.jsonl"),
+  reveal: [{ output: "logits", to: "client" }],
+};
+const builds: Readonly<Record<string, CompileOptions>> = {
+  tiny,
+  "tiny, exact": { ...tiny, truncation: "exact" },
+  "tiny, three parties": { ...tiny, setting: "3pc" },
+  "tiny, three parties, all private": { ...tiny, setting: "3pc", private: ["*"] },
+  "tiny, opened to the server": { ...tiny, reveal: [{ output: "logits", to: "server" }] },
+  convolutions,
+  "convolutions, public": { ...convolutions, private: [] },
+  "convolutions, exact": { ...convolutions, truncation: "exact" },
+  date,
+};
+for (const [numerics, { families }] of presets) {
+  const setting = families?.includes("replicated") ? "3pc" : "2pc-dealer";
+  (builds as Record<string, CompileOptions>)[`tiny, ${numerics}`] = { ...tiny, setting, numerics };
+}
+
+/** Compiled once, when first asked for: the compiler refuses by itself what the checker refuses. */
+const made = new Map<string, Files>();
+function build(name: string): Files {
+  const files = made.get(name) ?? compileModel(builds[name]!).files;
+  made.set(name, files);
+  return files;
+}
+
+describe("what the compiler makes is accepted", () => {
+  test.each(Object.keys(builds))("%s", (name) => {
+    const report = checkFlow(build(name));
+    expect(report.findings).toEqual([]);
+    // One output of each program: of the window, and of one place more where there is such a program.
+    const to = name.includes("to the server") ? "server" : "client";
+    const opened = report.opened.map((each) => [each.value, each.to, each.from]);
+    expect(opened.length).toBeGreaterThan(0);
+    for (const each of opened) expect(each).toEqual([report.opened[0]!.value, to, ["client", "server"]]);
+    expect(report.weights.server.length).toBeGreaterThan(0);
+    expect(verdictText(report)).toMatch(/^PASSED/);
+  });
+
+  test("there are presets among them, and replicated shares", () => {
+    expect(presets.size).toBeGreaterThanOrEqual(8);
+    const replicated = checkFlow(build("tiny, puma")).protocols;
+    expect(Object.keys(replicated)).toEqual(expect.arrayContaining(["replicatedShare", "replicatedReveal"]));
+    expect(Object.keys(checkFlow(build("tiny, three parties, all private")).protocols)).toContain("privateLookup");
+  });
+
+  test.each(["client", "server", "dealer"])("%s alone", (role) => {
+    const own = new Map([...build("tiny")].filter(([path]) => path.startsWith(`${role}/`)));
+    const report = checkFlow(own);
+    expect(report.findings).toEqual([]);
+    expect(report.parties).toEqual([role]);
+    expect(statementText(report)).toContain(`the ${role}'s alone`);
+  });
+});
+
+describe("real builds that were changed are refused", () => {
+  const cases: readonly (readonly [string, string, (files: Files) => Files, string])[] = [
+    [
+      "replicated values opened to the server",
+      "tiny, puma",
+      (files) => edited(files, programPaths, (text) => text.replaceAll('to: "client"', 'to: "server"')),
+      "MRL0910",
+    ],
+    [
+      "a private table told to all",
+      "tiny, three parties, all private",
+      (files) => edited(files, programPaths, (text) => text.replace('form: "known"', 'form: "public"')),
+      "MRL0904",
+    ],
+    [
+      "places of the client's where something public belongs",
+      "tiny, three parties, all private",
+      (files) => edited(files, programPaths, (text) => text.replaceAll("privateLookup", "thresholdCompare")),
+      "MRL0904",
+    ],
+    [
+      "shares of two parties in a program of three",
+      "tiny, puma",
+      (files) => edited(files, programPaths, (text) => text.replaceAll("replicatedShare", "seededShare")),
+      "MRL0904",
+    ],
+    [
+      "a tensor more in the client's model",
+      "tiny",
+      (files) => resealed(withInitializer(files, floatTensor("more", [2], [1, 2]))),
+      "MRL0912",
+    ],
+    [
+      "a weight of the client's model that the manifest calls private",
+      "tiny",
+      (files) =>
+        withManifest(files, (manifest) => ({
+          ...manifest,
+          weights: (manifest.weights as { name: string; sha256?: string }[]).map(({ sha256: __, ...weight }) => ({
+            ...weight,
+            label: "server",
+          })),
+        })),
+      "MRL0912",
+    ],
+    [
+      "constants that the manifest does not list",
+      "date",
+      (files) => withManifest(files, (manifest) => ({ ...manifest, constants: [] })),
+      "MRL0912",
+    ],
+  ];
+  test.each(cases)("%s", (_what, name, change, code) => {
+    expect(codesOf(change(build(name)))).toContain(code);
+  });
+});
+
+describe("marillc check", () => {
+  const write = (name: string, files: Files): string => {
+    const to = join(dir, name);
+    writeBuild(to, files);
+    return to;
+  };
+
+  test("says of a build who learns what, and PASSED", async () => {
+    const to = write("sound", build("tiny"));
+    const { code, out, err } = await marillc("check", to);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toMatch(
+      /opened +logits \[1, 4, 8\] to the client: computed from the client's input and the server's weights/,
+    );
+    expect(out).toMatch(/PASSED: nothing is opened but the declared outputs, to their readers\n$/);
+    const { json } = await marillcJson<{ passed: boolean; opened: readonly object[] }>("check", to);
+    expect(json).toMatchObject({ passed: true, blockers: [] });
+    for (const each of json.opened) expect(each).toMatchObject({ tensor: "logits", to: "client" });
+  });
+
+  test("of one party's folder likewise, wherever it was copied", async () => {
+    const to = join(write("whole", build("tiny")), "client");
+    const { code, json } = await marillcJson<{ parties: readonly string[] }>("check", to);
+    expect([code, json.parties]).toEqual([0, ["client"]]);
+  });
+
+  test("FAILED with what stands against a build", async () => {
+    const to = write("changed", build("tiny"));
+    writeFileSync(join(to, "client/notes.txt"), "mine");
+    mkdirSync(join(to, "dealer/more"));
+    writeFileSync(join(to, "dealer/more/deep.bin"), "mine");
+    const { code, out } = await marillc("check", to);
+    expect(code).toBe(1);
+    expect(out).toContain("error MRL0912: the file is no part of a build\n  at      client/notes.txt");
+    expect(out).toContain("dealer/more/deep.bin");
+    expect(out).toMatch(/FAILED: 2 findings\n$/);
+    const { json } = await marillcJson<{ passed: boolean; blockers: readonly object[] }>("check", to);
+    expect(json.passed).toBe(false);
+    expect(json.blockers).toHaveLength(2);
+  });
+
+  test("a folder that is no build is one finding, and sizes are for models", async () => {
+    mkdirSync(join(dir, "empty"));
+    const { code, out } = await marillc("check", join(dir, "empty"));
+    expect(code).toBe(1);
+    expect(out).toMatch(/MRL0913/);
+    expect((await marillc("check", join(dir, "empty"), "--dim", "seq=8")).code).toBe(2);
+  });
+});

@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkFlow, type Files } from "../../../compiler/audit/check.ts";
+import { packWeights } from "../../../compiler/build/pack-weights.ts";
+import type { Module } from "../../../ir/module.ts";
+import { print } from "../../../ir/text/print.ts";
+import { emitProgram, transpileProgram } from "../../../targets/program/emit.ts";
+import { planProgram } from "../../../targets/program/plan.ts";
+import { golden, module as goldenModule, mir, plan, roles, weightsOf } from "../../targets/programs.ts";
+
+export type { Files } from "../../../compiler/audit/check.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+export const textOf = (files: Files, path: string): string => new TextDecoder().decode(files.get(path)!);
+const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
+
+/** The six program texts of a build. */
+export const programPaths: readonly string[] = roles.flatMap((role) => [`${role}/program.ts`, `${role}/program.js`]);
+export const manifestPaths: readonly string[] = ["manifest.json", ...roles.map((role) => `${role}/manifest.json`)];
+export const modulePaths: readonly string[] = ["program.mir", "server/program.mir", "dealer/program.mir"];
+
+/** The same edit of several files. @throws Error where it changes none of them: a mutant that is none. */
+export function edited(files: Files, paths: readonly string[], edit: (text: string) => string): Files {
+  const changed = paths.map((path): [string, string, string] => {
+    const text = textOf(files, path);
+    return [path, text, edit(text)];
+  });
+  if (changed.every(([, before, after]) => before === after)) throw new Error(`the edit changes none of ${paths}`);
+  return new Map([...files, ...changed.map(([path, , after]): [string, Uint8Array] => [path, bytes(after)])]);
+}
+
+type Json = Record<string, unknown>;
+
+/** Every copy of the manifest, with fields changed. */
+export const withManifest = (files: Files, change: (manifest: Json) => Json): Files =>
+  edited(files, manifestPaths, (text) => `${JSON.stringify(change(JSON.parse(text) as Json), undefined, 2)}\n`);
+
+/** What anybody can do who writes a build: the digests are made to fit again, everywhere. */
+export function resealed(files: Files): Files {
+  const { programHash } = JSON.parse(textOf(files, "manifest.json")) as { programHash: string };
+  const hash = sha256(files.get("program.mir")!);
+  const parts = ["weights.safetensors", "public.onnx", "head.onnx"].flatMap(
+    (name) => files.get(`client/${name}`) ?? [],
+  );
+  const artefactsHash = sha256([hash, ...parts.map(sha256)].join("\n"));
+  const programs = programPaths.map((path): [string, Uint8Array] => [
+    path,
+    bytes(textOf(files, path).replaceAll(programHash, hash)),
+  ]);
+  return new Map([
+    ...files,
+    ...programs,
+    ...manifestPaths.map((path): [string, Uint8Array] => {
+      const manifest = { ...(JSON.parse(textOf(files, path)) as Json), programHash: hash, artefactsHash };
+      return [path, bytes(`${JSON.stringify(manifest, undefined, 2)}\n`)];
+    }),
+  ]);
+}
+
+/** A build of the golden programs, as the compiler would lay it out. */
+export function goldenBuild(): Files {
+  const manifest = {
+    name: plan.name,
+    setting: plan.setting,
+    security: "semi-honest",
+    programHash: sha256(mir),
+    artefactsHash: "",
+    weights: Object.values(goldenModule.params).map((name) =>
+      name === "model.o.weight"
+        ? { name, label: "public", why: "", shape: [4, 3], sha256: sha256(name) }
+        : { name, label: "server", why: "", shape: [] },
+    ),
+    constants: [],
+    inputs: [{ name: "x", label: "client", shape: [3, 4], type: "f32" }],
+    cuts: [{ value: "x", tensor: "x", shape: [3, 4] }],
+    tails: [],
+    clientOutputs: [],
+    reveals: [{ value: "logits", tensor: "logits", to: "client", shape: [9] }],
+  };
+  const files = new Map<string, Uint8Array>();
+  for (const path of manifestPaths) files.set(path, bytes(JSON.stringify(manifest)));
+  for (const path of modulePaths) files.set(path, bytes(mir));
+  for (const role of roles) {
+    const text = readFileSync(join(golden, `gated.${role}.ts`), "utf8");
+    files.set(`${role}/program.ts`, bytes(text));
+    files.set(`${role}/program.js`, bytes(transpileProgram(text)));
+    if (role !== "dealer") files.set(`${role}/weights.safetensors`, packWeights(plan, weightsOf(), role));
+  }
+  return resealed(files);
+}
+
+/** The same build with another module: programs emitted, weights packed and digests made to fit, the promises as they were. */
+export function withModule(files: Files, module: Module): Files {
+  const { setting } = JSON.parse(textOf(files, "manifest.json")) as { setting: string };
+  const text = print(module);
+  const made = planProgram(module, setting);
+  const facts = { hash: sha256(text), compiler: "0.0.0" };
+  const next = new Map([...files]);
+  for (const path of modulePaths) next.set(path, bytes(text));
+  for (const role of roles) {
+    const program = emitProgram(made, role, facts);
+    next.set(`${role}/program.ts`, bytes(program.ts));
+    next.set(`${role}/program.js`, bytes(program.js));
+  }
+  return resealed(next);
+}
+
+export const codesOf = (files: Files): readonly string[] => [
+  ...new Set(checkFlow(files).findings.map(({ code }) => code)),
+];

@@ -1,0 +1,54 @@
+import onnxProto, { type onnx as proto } from "onnx-proto";
+import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
+import { parseSafetensorsHeader } from "../../../compiler/tensors/safetensors-header.ts";
+import { modelBytes } from "../onnx/format/build.ts";
+import type { Files } from "./builds.ts";
+
+const { onnx } = onnxProto;
+
+function tensorsOf(bytes: Uint8Array) {
+  const { entries } = parseSafetensorsHeader(bytes, bytes.length, "weights.safetensors");
+  return entries.map(({ name, dtype, shape, offset, length }) => ({
+    name,
+    dtype,
+    shape,
+    bytes: bytes.slice(offset, offset + length),
+  }));
+}
+
+/** A tensor of one weight file in another one as well. */
+export function withTensor(files: Files, path: string, tensor: string, from: string): Files {
+  const more = tensorsOf(files.get(from)!).filter(({ name }) => name === tensor);
+  if (more.length !== 1) throw new Error(`there is no ${tensor} in ${from}`);
+  return new Map([...files, [path, writeSafetensors([...tensorsOf(files.get(path)!), ...more])]]);
+}
+
+export function appended(files: Files, path: string): Files {
+  return new Map([...files, [path, Uint8Array.from([...files.get(path)!, 1, 2, 3, 4])]]);
+}
+
+/** The client's model with one more tensor in it; a model of nothing else where there is none. */
+export function withInitializer(files: Files, tensor: proto.ITensorProto): Files {
+  const path = "client/public.onnx";
+  const bytes = files.get(path) ?? modelBytes({ name: "none" });
+  return withModel(
+    files,
+    path,
+    (model) => {
+      model.graph!.initializer = [...(model.graph!.initializer ?? []), tensor];
+    },
+    bytes,
+  );
+}
+
+/** The client's model, changed. */
+export function withModel(
+  files: Files,
+  path: string,
+  change: (model: proto.ModelProto) => void,
+  bytes: Uint8Array = files.get(path)!,
+): Files {
+  const model = onnx.ModelProto.decode(bytes);
+  change(model);
+  return new Map([...files, [path, onnx.ModelProto.encode(model).finish()]]);
+}

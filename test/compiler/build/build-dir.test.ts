@@ -1,0 +1,251 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { canonicalJson, loadParty, writeBuild } from "../../../compiler/build/build-dir.ts";
+import { packWeights, unpackWeights } from "../../../compiler/build/pack-weights.ts";
+import { version } from "../../../compiler/build/version.ts";
+import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
+import { DiagnosticError } from "../../../ir/diagnostic.ts";
+import { tensor } from "../../../ir/weights.ts";
+import type { Role } from "../../../runtime/core/steps.ts";
+import type { WeightDecl } from "../../../runtime/program/program.ts";
+import { emitProgram } from "../../../targets/program/emit.ts";
+import { integerWeights, runSession } from "../../harness/session.ts";
+import { facts, input, mir, plan, roles, weightsOf } from "../../targets/programs.ts";
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+const manifest = {
+  schema: 1,
+  compiler: version,
+  name: plan.name,
+  setting: plan.setting,
+  chosenFor: { link: { name: "wan", mbitPerSecond: 100, roundTripMs: 80 }, objective: "time" },
+  programHash: facts.hash,
+  weights: [],
+  inputs: [],
+  cuts: [],
+  tails: [],
+  clientOutputs: [],
+  reveals: [],
+};
+
+function buildFiles(weights = weightsOf()): Map<string, Uint8Array> {
+  const files = new Map([
+    ["manifest.json", text(canonicalJson(manifest))],
+    ["program.mir", text(mir)],
+  ]);
+  for (const role of roles) {
+    const { ts, js } = emitProgram(plan, role, facts);
+    files.set(`${role}/program.ts`, text(ts));
+    files.set(`${role}/program.js`, text(js));
+    files.set(`${role}/manifest.json`, text(canonicalJson(manifest)));
+    if (role !== "client") files.set(`${role}/program.mir`, text(mir));
+    if (role !== "dealer") files.set(`${role}/weights.safetensors`, packWeights(plan, weights, role));
+  }
+  return files;
+}
+
+async function codesOf(run: () => unknown): Promise<readonly string[]> {
+  try {
+    await run();
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    // Whoever is refused is told what to do.
+    for (const { help } of error.diagnostics) expect(help).toBeDefined();
+    return error.diagnostics.map(({ code }) => code);
+  }
+  return [];
+}
+
+let home = "";
+let dir = "";
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "marillc-build-"));
+  dir = join(home, "build");
+});
+afterEach(() => rmSync(home, { recursive: true }));
+
+describe("packed weights", () => {
+  test("hold what the role may hold, as integers that come back", () => {
+    const program = { weights: plan.weights };
+    const all = integerWeights(program as Parameters<typeof integerWeights>[0], weightsOf());
+    expect(unpackWeights(packWeights(plan, weightsOf(), "server"))).toEqual(all);
+    expect([...unpackWeights(packWeights(plan, weightsOf(), "client")).keys()]).toEqual(["model.o.weight@12"]);
+    expect(unpackWeights(packWeights(plan, weightsOf(), "dealer"))).toEqual(new Map());
+  });
+
+  test("what is private changes nothing in the other parties' files", () => {
+    const other = new Map([...weightsOf(2), ["model.o.weight", weightsOf().get("model.o.weight")!]]);
+    const [before, after] = [buildFiles(), buildFiles(other)];
+    const differing = [...before.keys()].filter((path) => !Buffer.from(before.get(path)!).equals(after.get(path)!));
+    expect(differing).toEqual(["server/weights.safetensors"]);
+  });
+
+  test("one tensor at two scales is two weights, each in the least type that holds it", () => {
+    const decl = (scale: number, width: number): WeightDecl => ({
+      form: "public",
+      tensor: `w@${scale}`,
+      shape: [3],
+      width,
+      scale,
+    });
+    const weights = { coarse: decl(4, 16), fine: decl(20, 32), finest: decl(40, 60) };
+    const bytes = packWeights({ weights }, new Map([["w", tensor([3], [-1.5, 0.25, 2])]]), "client");
+    expect(new TextDecoder().decode(bytes)).toMatch(
+      /"w@4":\{"dtype":"I16".*"w@20":\{"dtype":"I32".*"w@40":\{"dtype":"I64"/,
+    );
+    const back = unpackWeights(bytes);
+    for (const scale of [4, 20, 40]) {
+      expect([...back.get(`w@${scale}`)!.data!]).toEqual([-1.5, 0.25, 2].map((x) => x * 2 ** scale));
+    }
+  });
+
+  test("a weight that its ring does not hold is refused, not cut", async () => {
+    const wide = new Map([...weightsOf(), ["model.o.weight", tensor([4, 3], new Float64Array(12).fill(3))]]);
+    expect(await codesOf(() => packWeights(plan, wide, "client"))).toEqual(["MRL0624"]);
+  });
+});
+
+describe("writing a build", () => {
+  test("twice gives the same bytes, and nothing beside it", () => {
+    writeBuild(dir, buildFiles());
+    const read = (): Map<string, string> =>
+      new Map([...buildFiles().keys()].map((path) => [path, readFileSync(join(dir, path)).toString("hex")]));
+    const first = read();
+    writeBuild(dir, buildFiles());
+    expect(read()).toEqual(first);
+    expect(readdirSync(home)).toEqual(["build"]);
+    expect(statSync(join(dir, "server/weights.safetensors")).mode & 0o077).toBe(0);
+  });
+
+  test("removes what an earlier build left", () => {
+    writeBuild(dir, new Map([...buildFiles(), ["client/head.onnx", text("old")]]));
+    writeBuild(dir, buildFiles());
+    expect(existsSync(join(dir, "client/head.onnx"))).toBe(false);
+  });
+
+  test("takes an empty folder, and no other that is not a build alone", async () => {
+    mkdirSync(dir);
+    writeBuild(dir, buildFiles());
+    writeFileSync(join(dir, "client/notes.txt"), "mine");
+    expect(await codesOf(() => writeBuild(dir, buildFiles()))).toEqual(["MRL0602"]);
+    expect(readFileSync(join(dir, "client/notes.txt"), "utf8")).toBe("mine");
+    rmSync(join(dir, "client/notes.txt"));
+    mkdirSync(join(dir, "client/identity"));
+    expect(await codesOf(() => writeBuild(dir, buildFiles()))).toEqual(["MRL0602"]);
+    const other = join(home, "other");
+    mkdirSync(other);
+    writeFileSync(join(other, "config.json"), "{}");
+    expect(await codesOf(() => writeBuild(other, buildFiles()))).toEqual(["MRL0602"]);
+    rmSync(join(other, "config.json"));
+    writeFileSync(join(other, "manifest.json"), '{"name":"a web page"}');
+    expect(await codesOf(() => writeBuild(other, buildFiles()))).toEqual(["MRL0602"]);
+    const file = join(home, "file");
+    writeFileSync(file, "");
+    expect(await codesOf(() => writeBuild(file, buildFiles()))).toEqual(["MRL0601"]);
+    expect(await codesOf(() => writeBuild(join(file, "below"), buildFiles()))).toEqual(["MRL0603"]);
+  });
+
+  test("leaves the folder by no path", () => {
+    for (const path of ["../x", "/x", "a//b", "a\\b", "", "./a"]) {
+      expect(() => writeBuild(dir, new Map([[path, text("")]]))).toThrow("no path inside");
+    }
+    expect(existsSync(dir)).toBe(false);
+  });
+});
+
+describe("loading a party", () => {
+  const change = (path: string, edit: (content: string) => string): void => {
+    const file = join(dir, path);
+    writeFileSync(file, edit(readFileSync(file, "utf8")));
+  };
+  const codes = (role: Role, from = dir): Promise<readonly string[]> => codesOf(() => loadParty(from, role));
+  beforeEach(() => writeBuild(dir, buildFiles()));
+
+  test("from the build or its own folder, ready to run", async () => {
+    for (const role of roles) {
+      const fromBuild = await loadParty(dir, role);
+      const { body: _, ...program } = (await loadParty(join(dir, role), role)).program;
+      expect(fromBuild.program).toMatchObject(program);
+      expect(fromBuild.manifest).toEqual(manifest);
+      expect(fromBuild.mir).toBe(mir);
+    }
+    const { program } = await loadParty(dir, "client");
+    const { tensors } = await loadParty(dir, "server");
+    const { results } = await runSession(program, tensors, [{ x: input() }]);
+    expect(results[0]!.outputs.get("logits")!.shape).toEqual([9]);
+  });
+
+  test("the client's folder alone has no module text", async () => {
+    rmSync(join(dir, "program.mir"));
+    expect((await loadParty(join(dir, "client"), "client")).mir).toBe("");
+  });
+
+  test("an earlier build of the same folder is forgotten", async () => {
+    await loadParty(dir, "client");
+    change("client/program.js", (js) => js.replace('name: "gated"', 'name: "other"'));
+    expect((await loadParty(dir, "client")).program.name).toBe("other");
+  });
+
+  test("what is missing or of another build is named", async () => {
+    expect(await codes("client", join(home, "nowhere"))).toEqual(["MRL0610"]);
+    expect(await codes("client", home)).toEqual(["MRL0610"]);
+    expect(await codes("server", join(dir, "client"))).toEqual(["MRL0615"]);
+    change("client/manifest.json", (json) => json.replace('"schema": 1', '"schema": 2'));
+    expect(await codes("client")).toEqual(["MRL0612"]);
+    change("dealer/manifest.json", (json) => json.replace(version, "99.0.0"));
+    expect(await codes("dealer")).toEqual(["MRL0612"]);
+    change("server/manifest.json", () => "{");
+    expect(await codes("server")).toEqual(["MRL0611"]);
+    change("server/manifest.json", () => '{"schema":1,"compiler":"'.concat(version, '"}'));
+    expect(await codes("server")).toEqual(["MRL0611"]);
+    rmSync(join(dir, "server/manifest.json"));
+    expect(await codes("server")).toEqual(["MRL0611"]);
+  });
+
+  test("a program or a module that the manifest does not speak of is refused", async () => {
+    change("server/program.mir", (content) => content.replace("[-2, 2]", "[-3, 3]"));
+    expect(await codes("server")).toEqual(["MRL0613"]);
+    change("dealer/program.js", (js) => js.replace(facts.hash, "0".repeat(64)));
+    expect(await codes("dealer")).toEqual(["MRL0616"]);
+    change("client/program.js", (js) => js.replace('setting: "2pc-dealer"', 'setting: "2pc"'));
+    expect(await codes("client")).toEqual(["MRL0616"]);
+    change("client/program.js", (js) => `${js}}`);
+    expect(await codes("client")).toEqual(["MRL0614"]);
+    change("client/program.js", (js) => `${js.split("\n")[0]}\nexport const program = {};`);
+    expect(await codes("client")).toEqual(["MRL0614"]);
+  });
+
+  test("weights are what the program declares, and no more", async () => {
+    const own = (role: Role): string => join(dir, role, "weights.safetensors");
+    const name = "model.o.weight@12";
+    const stored = (shape: readonly number[], data: Int16Array) => [
+      { name, dtype: "int16" as const, shape, bytes: new Uint8Array(data.buffer) },
+    ];
+    writeFileSync(own("client"), readFileSync(own("server")));
+    expect(await codes("client")).toEqual(Array(4).fill("MRL0622"));
+    writeFileSync(own("client"), writeSafetensors(stored([3, 4], new Int16Array(12))));
+    expect(await codes("client")).toEqual(["MRL0623"]);
+    writeFileSync(own("client"), writeSafetensors(stored([4, 3], new Int16Array(12).fill(2048))));
+    expect(await codes("client")).toEqual(["MRL0624"]);
+    const float = { name, dtype: "float32" as const, shape: [4, 3], bytes: new Uint8Array(48) };
+    writeFileSync(own("client"), writeSafetensors([float]));
+    expect(await codes("client")).toEqual(["MRL0625"]);
+    writeFileSync(own("server"), writeSafetensors([]));
+    expect(await codes("server")).toEqual(Array(5).fill("MRL0621"));
+    writeFileSync(own("dealer"), writeSafetensors(stored([4, 3], new Int16Array(12))));
+    expect(await codes("dealer")).toEqual(["MRL0622"]);
+    rmSync(own("client"));
+    expect(await codes("client")).toEqual(["MRL0620"]);
+  });
+});

@@ -1,0 +1,47 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { sampleFiles } from "../../../compiler/inputs/sample-files.ts";
+import { writeNpz } from "../../../compiler/tensors/npz.ts";
+import { describeWith, sharedModels } from "../../harness/shared.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "marillc-samples-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const npz = (value: number): Uint8Array =>
+  writeNpz(new Map([["x", { dtype: "float32", tensor: { shape: [1], data: Float64Array.of(value) } }]]));
+
+it("takes one sample of each .npz file, in the order of their names", () => {
+  for (const [name, value] of Object.entries({ "b.npz": 2, "a.npz": 1, "notes.txt": 3 })) {
+    writeFileSync(join(folder, name), npz(value));
+  }
+  expect(sampleFiles(folder, ["x"]).map((sample) => [...sample.get("x")!.data])).toEqual([[1], [2]]);
+  expect(sampleFiles(join(folder, "b.npz"), ["other"]).map((sample) => [...sample.keys()])).toEqual([["other"]]);
+});
+
+describeWith(sharedModels, "test data of ONNX", () => {
+  const data = join(sharedModels, "dev_bert_dy18_static", "test_data_set_0");
+  const names = ["input_ids", "attention_mask", "token_type_ids"];
+
+  it("is one sample of all input_N.pb; what models answered is none", () => {
+    const [sample, ...others] = sampleFiles(data, names);
+    expect([...sample!.keys()]).toEqual(names);
+    expect(others).toEqual([]);
+  });
+
+  it("is found in folders of the model, and takes the places of inputs that have other names", () => {
+    for (const set of ["test_data_set_0", "test_data_set_1"]) {
+      mkdirSync(join(folder, "model", set), { recursive: true });
+      for (const file of readdirSync(data)) copyFileSync(join(data, file), join(folder, "model", set, file));
+    }
+    const samples = sampleFiles(join(folder, "model"), ["tokens", "mask", "types"]);
+    expect(samples.map((sample) => [...sample.keys()])).toEqual([
+      ["tokens", "mask", "types"],
+      ["tokens", "mask", "types"],
+    ]);
+  });
+});

@@ -1,0 +1,27 @@
+import { expect, it } from "vitest";
+import { tensor } from "../../../../ir/weights.ts";
+import { settled, sketch } from "./sketch.ts";
+
+const zeros = (...shape: number[]) => tensor(shape, new Float64Array(shape.reduce((a, b) => a * b, 1)));
+
+it.each([
+  ["a product of matrices", "matmul", [2, 3], [3, 4]],
+  ["a product", "mul", [2, 4], [2, 4]],
+] as const)("%s with a constant of zeros is 0, and adding it nothing", (_name, product, left, right) => {
+  const made = sketch(({ x, constant, op }) => {
+    const none = op(product, constant(zeros(...left)), x("w", ...right));
+    return op("tanh", op("add", x("x", 2, 4), none));
+  });
+  expect(settled(made)).toEqual({ tanh: 1 });
+});
+
+it("a tensor of equal numbers is neutral where shapes stay", () => {
+  const made = sketch(({ x, constant, op }) =>
+    op("tanh", op("mul", x("x", 2, 3), constant(tensor([2, 3], Array(6).fill(1))))),
+  );
+  expect(settled(made)).toEqual({ tanh: 1 });
+  const wide = sketch(({ x, constant, op }) =>
+    op("tanh", op("mul", x("x", 3), constant(tensor([2, 3], Array(6).fill(1))))),
+  );
+  expect(settled(wide)).toEqual({ mul: 1, tanh: 1 });
+});

@@ -1,0 +1,49 @@
+import { expect, it } from "vitest";
+import { decodeModel } from "../../../../compiler/onnx/format/decode.ts";
+import { isFromCode } from "../../../../compiler/onnx/weights/code-constants.ts";
+import { catalogWeights } from "../../../../compiler/onnx/weights/import-weights.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../format/build.ts";
+
+it("knows what the model's code alone makes, and nothing that a parameter had a part in", () => {
+  expect(isFromCode("masked_fill", ["arange", "arange_2", "full", "mul_17", "val_3"], false)).toBe(true);
+  expect(isFromCode("masked_fill", [], false)).toBe(false);
+  expect(isFromCode("val_49", ["m.layers.0.q_proj.weight"], false)).toBe(false);
+  // Parameters of the model itself have no dot in their names.
+  for (const parameter of ["cls_token", "pos_embed", "logit_scale", "m.lifted_tensor_scale"]) {
+    expect(isFromCode("mul_3", ["arange", parameter, "val_1"], false), parameter).toBe(false);
+  }
+});
+
+it("takes a number that the code writes out for the code's, but no table: it may be trained", () => {
+  expect(isFromCode("transformer.h.0.attn.lifted_tensor_0", [], true)).toBe(true);
+  expect(isFromCode("transformer.h.0.attn.lifted_tensor_0", [], false)).toBe(false);
+  expect(isFromCode("clone", ["m.h.0.lifted_tensor_0", "val_2"], true)).toBe(true);
+  expect(isFromCode("transpose", ["m.h.0.lifted_tensor_0", "val_2"], false)).toBe(false);
+  // Slopes of ALiBi times places.
+  expect(isFromCode("mul_1", ["m.h.0.lifted_tensor_0", "arange", "pow_1"], false)).toBe(true);
+});
+
+it("leaves a bias of places public when all that is trained is private", () => {
+  const graph = {
+    name: "g",
+    input: [floatInfo("x", 4)],
+    output: [floatInfo("y", 4)],
+    valueInfo: [floatInfo("mul_1", 4), floatInfo("mul_2", 4)],
+    initializer: [floatTensor("mul_1", [4], [0.5, 0.75, 3, 1]), floatTensor("mul_2", [4], [0.5, 0.75, 3, 1])],
+    node: [node("Add", ["x", "mul_1"], ["a"]), node("Add", ["a", "mul_2"], ["y"])],
+  };
+  const model = decodeModel(modelBytes(graph), "places.onnx");
+  // The schema that test models are written with is older than metadata of values.
+  const notes: Readonly<Record<string, string>> = {
+    mul_1: "['arange', 'pow_1', 'val_2']",
+    mul_2: "['arange', 'm.slopes']",
+  };
+  const valueInfo = new Map(
+    [...model.graph.valueInfo].map(([name, info]) => {
+      return [name, { ...info, metadata: new Map([["pkg.onnxscript.optimizer.folded_from", notes[name]!]]) }];
+    }),
+  );
+  const { weights, constants } = catalogWeights({ ...model, graph: { ...model.graph, valueInfo } });
+  expect([...constants]).toEqual(["mul_1"]);
+  expect(weights.size).toBe(1);
+});

@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import {
+  replicatedReveal,
+  replicatedShare,
+} from "../../../../../runtime/protocols/families/replicated/replicated-io.ts";
+import { costOf, execute, fixed } from "../../../../harness/protocols.ts";
+
+const spec = { operands: [fixed([2], 12, -8, 8)], result: fixed([2], 12, -8, 8, 64), attrs: {} };
+const x = Float64Array.of(-3.25, 7.5);
+
+it("shares by one message to the server, and every two parties can rebuild the input", () => {
+  const { client, server, dealer, metered } = execute(replicatedShare, spec, [x]);
+  expect(metered).toEqual({ rounds: 1, clientToServer: 16, serverToClient: 0, dealerToServer: 0 });
+  const parts = [client, server, dealer].map((held) => {
+    if (held.kind !== "replicated") throw new Error("expected replicated shares");
+    return held.parts;
+  });
+  // What two parties hold in common is the same at both.
+  parts.forEach(([, next], k) => {
+    expect(next.data).toEqual(parts[(k + 1) % 3]![0].data);
+  });
+});
+
+it.each(["client", "server"])("reveals to the %s alone by one message", (to) => {
+  const { client, server, dealer, values } = execute(replicatedReveal, { ...spec, attrs: { to } }, [x]);
+  expect(values).toEqual(x);
+  const known = { client, server, dealer };
+  for (const [role, held] of Object.entries(known)) {
+    if (held.kind !== "share") throw new Error("expected a share");
+    expect(held.tensor.data !== undefined).toBe(role === to);
+  }
+  const { clientToServer, serverToClient } = costOf(replicatedReveal, { ...spec, attrs: { to } });
+  expect([clientToServer, serverToClient]).toEqual(to === "server" ? [16, 0] : [0, 16]);
+});

@@ -1,5 +1,0 @@
-import { fourierSigmoid, sigmoid as table } from "../../../runtime/protocols/fourier-sigmoid.ts";
-import { activationTests } from "../../harness/activation.ts";
-import { sigmoid } from "../../harness/functions.ts";
-
-activationTests(fourierSigmoid, table, sigmoid);

@@ -1,5 +1,0 @@
-import { fourierSilu, silu as table } from "../../../runtime/protocols/fourier-silu.ts";
-import { activationTests } from "../../harness/activation.ts";
-import { silu } from "../../harness/functions.ts";
-
-activationTests(fourierSilu, table, silu);
