@@ -1,5 +1,6 @@
 /** `marillc` as a library: a model and its owners in, everything of a build directory out. */
-export { writeBuild } from "./build/build-dir.ts";
-export type { Manifest } from "./build/manifest.ts";
-export { version } from "./build/version.ts";
-export { type Artifacts, type CompileOptions, compileModel } from "./compile/compile.ts";
+
+export type { Manifest } from "./build/index.ts";
+export { version, writeBuild } from "./build/index.ts";
+export { type Artifacts, compileModel } from "./compile/index.ts";
+export type { CompileOptions } from "./load/index.ts";

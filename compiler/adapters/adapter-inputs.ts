@@ -1,11 +1,10 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { sameShape } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import { readTensor } from "../onnx/format/read-tensor.ts";
-import type { OnnxModel, OnnxTensor, OnnxValueInfo } from "../onnx/format/records.ts";
-import { catalogWeights } from "../onnx/weights/import-weights.ts";
-import { isLoraHalf } from "../ownership/ownership.ts";
-import { freshHalf } from "../ownership/public-surrogate.ts";
+import type { OnnxModel, OnnxTensor, OnnxValueInfo } from "../onnx/format/index.ts";
+import { readTensor } from "../onnx/format/index.ts";
+import { catalogWeights } from "../onnx/weights/index.ts";
+import { freshHalf, isLoraHalf } from "../ownership/index.ts";
 import type { Exchanged } from "./adapter-weights.ts";
 import type { OnnxAdapter } from "./onnx-adapter.ts";
 

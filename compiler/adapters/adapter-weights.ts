@@ -1,12 +1,11 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { sameShape } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { OnnxModel, OnnxTensor } from "../onnx/format/records.ts";
-import { catalogWeights, type Weight } from "../onnx/weights/import-weights.ts";
-import type { Adapter } from "../ownership/adapter.ts";
-import { differences } from "../ownership/ownership-bytes.ts";
-import { weightBytes } from "../tensors/rounding.ts";
-import { transpose } from "../tensors/tensor-data.ts";
+import type { OnnxModel, OnnxTensor } from "../onnx/format/index.ts";
+import { catalogWeights, type Weight } from "../onnx/weights/index.ts";
+import type { Adapter } from "../ownership/index.ts";
+import { differences } from "../ownership/index.ts";
+import { transpose, weightBytes } from "../tensors/index.ts";
 
 export interface Exchanged {
   readonly model: OnnxModel;

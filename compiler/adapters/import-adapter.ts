@@ -6,9 +6,9 @@ import { type Module, type Op, opsOf, typeOf } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { f32, type TensorType } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { Stored } from "../onnx/import/graph/import-graph.ts";
-import type { Imported, ImportedLinear } from "../onnx/import/import.ts";
-import type { Adapter, AdapterModule } from "../ownership/adapter.ts";
+import type { Stored } from "../onnx/import/graph/index.ts";
+import type { Imported, ImportedLinear } from "../onnx/import/index.ts";
+import type { Adapter, AdapterModule } from "../ownership/index.ts";
 
 interface Attachment {
   readonly half: AdapterModule;

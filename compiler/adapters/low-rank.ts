@@ -1,6 +1,6 @@
 import { matmulOf } from "../../ir/ops/helpers/matmul.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import { transpose } from "../tensors/tensor-data.ts";
+import { transpose } from "../tensors/index.ts";
 
 export interface LowRank {
   /** [in, r]: orthogonal columns of length 1/√3, that of the columns of an A that PEFT draws. */

@@ -1,14 +1,11 @@
 import { basename } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { OnnxModel, OnnxTensor } from "../onnx/format/records.ts";
-import { catalogWeights, type Weight } from "../onnx/weights/import-weights.ts";
-import type { Adapter, AdapterModule } from "../ownership/adapter.ts";
-import { isNamedBy } from "../ownership/ownership.ts";
-import type { Base } from "../ownership/ownership-base.ts";
-import { differences } from "../ownership/ownership-bytes.ts";
-import { weightBytes } from "../tensors/rounding.ts";
-import { transpose } from "../tensors/tensor-data.ts";
+import type { OnnxModel, OnnxTensor } from "../onnx/format/index.ts";
+import { catalogWeights, type Weight } from "../onnx/weights/index.ts";
+import type { Adapter, AdapterModule, Base } from "../ownership/index.ts";
+import { differences, isNamedBy } from "../ownership/index.ts";
+import { transpose, weightBytes } from "../tensors/index.ts";
 import { lowRank } from "./low-rank.ts";
 
 /** What the user says of a model with adapters merged into it. Both are public. */

@@ -1,8 +1,6 @@
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
-import { type Dtype, describeDtype, dtypeOf } from "../tensors/dtype.ts";
-import { byteLengthOf, decodeElements } from "../tensors/element-codecs.ts";
-import { problem, readWhole } from "../tensors/files/store.ts";
-import { nonFinite } from "../tensors/tensor-data.ts";
+import { problem, readWhole } from "../tensors/files/index.ts";
+import { byteLengthOf, type Dtype, decodeElements, describeDtype, dtypeOf, nonFinite } from "../tensors/index.ts";
 import { readFlatbuffer, type Table } from "./flatbuffer.ts";
 
 /** A named tensor that a graph's input of that name takes. */

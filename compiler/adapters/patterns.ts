@@ -1,6 +1,6 @@
 import { createContext, Script } from "node:vm";
 import { fail } from "../../ir/diagnostic.ts";
-import { problem } from "../tensors/files/store.ts";
+import { problem } from "../tensors/files/index.ts";
 
 /** Whether all of a text fits a pattern. */
 export type Matcher = (pattern: string, text: string) => boolean;

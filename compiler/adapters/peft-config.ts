@@ -1,6 +1,6 @@
 import { type Diagnostic, fail } from "../../ir/diagnostic.ts";
-import { problem, readWhole } from "../tensors/files/store.ts";
-import { isObject, type Json, type JsonObject, parseJson } from "../tensors/json.ts";
+import { problem, readWhole } from "../tensors/files/index.ts";
+import { isObject, type Json, type JsonObject, parseJson } from "../tensors/index.ts";
 
 /** What of adapter_config.json changes numbers. */
 export interface AdapterConfig {

@@ -1,6 +1,5 @@
-import type { WholeWeight } from "../ownership/adapter.ts";
-import { readSafetensor, type Safetensors } from "../tensors/safetensors.ts";
-import { nonFinite } from "../tensors/tensor-data.ts";
+import type { WholeWeight } from "../ownership/index.ts";
+import { nonFinite, readSafetensor, type Safetensors } from "../tensors/index.ts";
 import type { AdapterConfig } from "./peft-config.ts";
 
 /** A classification head is saved under one of these; PEFT names both in the configuration. */

@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Adapter, AdapterModule } from "../ownership/adapter.ts";
-import { duplicates, problem, refuseForeignLink } from "../tensors/files/store.ts";
-import { openSafetensors, readSafetensor, type Safetensors } from "../tensors/safetensors.ts";
-import { nonFinite, transpose } from "../tensors/tensor-data.ts";
+import type { Adapter, AdapterModule } from "../ownership/index.ts";
+import { duplicates, problem, refuseForeignLink } from "../tensors/files/index.ts";
+import { nonFinite, openSafetensors, readSafetensor, type Safetensors, transpose } from "../tensors/index.ts";
 import { createMatcher, type Matcher } from "./patterns.ts";
 import { type AdapterConfig, readAdapterConfig } from "./peft-config.ts";
 import { readWhole, wholeName } from "./peft-whole.ts";

@@ -10,9 +10,6 @@ import { readModule } from "./read-module.ts";
 import { type ProgramText, readProgram } from "./read-program.ts";
 import { ReadError } from "./tokens.ts";
 
-export type { Finding } from "./finding.ts";
-export type { Files } from "./holdings.ts";
-
 /** Who learns what, as the programs of a build say it. */
 export interface FlowReport {
   readonly name: string;

@@ -11,10 +11,7 @@ import {
 } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
-import { problem } from "../tensors/files/store.ts";
-
-export { type LoadedParty, loadParty, readManifest } from "./load-party.ts";
-
+import { problem } from "../tensors/files/index.ts";
 /** Text of a JSON file of a build: order as given, so the same value gives the same bytes. */
 export const canonicalJson = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 

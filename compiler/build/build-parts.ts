@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Role } from "../../runtime/core/steps.ts";
-import { type LoadedParty, loadParty, readManifest } from "./build-dir.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { type LoadedParty, loadParty, readManifest } from "./load-party.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** What one party has of a build. */

@@ -2,14 +2,12 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { toRaw } from "../../ir/interpret.ts";
 import { sameShape } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { Role } from "../../runtime/core/steps.ts";
-import type { WeightDecl } from "../../runtime/program/program.ts";
-import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import type { WeightDecl } from "../../runtime/program/index.ts";
+import { type IntTensor, integers } from "../../runtime/ring/index.ts";
 import { modelTensorOf, type Plan } from "../../targets/program/plan.ts";
-import { decodeElements, encodeElements } from "../tensors/element-codecs.ts";
-import { problem, readWhole } from "../tensors/files/store.ts";
-import { writeSafetensors } from "../tensors/safetensors.ts";
-import { parseSafetensorsHeader } from "../tensors/safetensors-header.ts";
+import { problem, readWhole } from "../tensors/files/index.ts";
+import { decodeElements, encodeElements, parseSafetensorsHeader, writeSafetensors } from "../tensors/index.ts";
 
 /** The largest weight file that is read whole: Node's buffers end at 4 GiB. */
 const maxBytes = 2 ** 32 - 2;

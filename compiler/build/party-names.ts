@@ -1,4 +1,4 @@
-import type { Link, Role } from "../../runtime/core/steps.ts";
+import type { Link, Role } from "../../runtime/core/index.ts";
 
 /**
  * What readers call the parties. The third one deals in both settings; in 3pc it may also compute, and is the helper.

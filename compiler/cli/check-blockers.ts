@@ -1,8 +1,8 @@
 import { groupBy } from "lodash-es";
 import { type Diagnostic, formatDiagnostic, shown } from "../../ir/diagnostic.ts";
-import type { OnnxModel } from "../onnx/format/records.ts";
-import { layerOfNode } from "../onnx/weights/node-place.ts";
-import { type Blocker, blockerOf } from "../report/text/model-notes.ts";
+import type { OnnxModel } from "../onnx/format/index.ts";
+import { layerOfNode } from "../onnx/weights/index.ts";
+import { type Blocker, blockerOf } from "../report/text/index.ts";
 import { withHelp } from "./help.ts";
 
 const oneShape =

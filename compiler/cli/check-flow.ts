@@ -1,9 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { formatDiagnostic } from "../../ir/diagnostic.ts";
-import { checkFlow } from "../audit/check.ts";
-import { statementText, verdictText } from "../audit/statement.ts";
-import { readWhole } from "../tensors/files/store.ts";
+import { checkFlow, statementText, verdictText } from "../audit/index.ts";
+import { readWhole } from "../tensors/files/index.ts";
 import type { Outcome } from "./command.ts";
 import { withHelp } from "./help.ts";
 

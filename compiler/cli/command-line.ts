@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { version } from "../build/version.ts";
+import { version } from "../build/index.ts";
 import { type CommandSpec, type Io, type OptionSpec, type Outcome, readOptions } from "./command.ts";
 import { commands } from "./commands.ts";
 import { exitCodes, type Failure, failureOf, usageFailure } from "./failure.ts";

@@ -1,5 +1,5 @@
-import { writeBuild } from "../build/build-dir.ts";
-import { buildJson, buildText, decodeText, leftText } from "../report/text/build-summary.ts";
+import { writeBuild } from "../build/index.ts";
+import { buildJson, buildText, decodeText, leftText } from "../report/text/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";

@@ -3,16 +3,19 @@ import { join } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
-import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
-import { loadManifest } from "../build/build-parts.ts";
-import type { ChosenFor } from "../build/manifest.ts";
-import { exceeded, readBudget } from "../report/cost/budget.ts";
-import { type CostReport, costReport, type DecodeCost, decodeCost } from "../report/cost/cost.ts";
-import { phasesText } from "../report/text/build-summary.ts";
-import { chosenForText } from "../report/text/chosen-for.ts";
-import { costText } from "../report/text/cost-text.ts";
-import { costDiff, diffText } from "../report/text/diff.ts";
-import { readModule } from "../run/read-module.ts";
+import { type LinkProfile, parseLink } from "../../runtime/transport/index.ts";
+import type { ChosenFor } from "../build/index.ts";
+import { loadManifest } from "../build/index.ts";
+import {
+  type CostReport,
+  costReport,
+  type DecodeCost,
+  decodeCost,
+  exceeded,
+  readBudget,
+} from "../report/cost/index.ts";
+import { chosenForText, costDiff, costText, diffText, phasesText } from "../report/text/index.ts";
+import { readModule } from "../run/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, modelOptions, refuseUnbuilt } from "./model-options.ts";

@@ -1,5 +1,4 @@
-import { startDealer } from "../services/dealer.ts";
-import { defaultMaxDealtBytes } from "../services/program-frame.ts";
+import { defaultMaxDealtBytes, startDealer } from "../services/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { identityOf, identityOption, listenOption, untilInterrupted } from "./network-options.ts";
 import { addressOf, countOf } from "./values.ts";

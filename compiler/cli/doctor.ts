@@ -1,8 +1,8 @@
 import color from "picocolors";
-import type { Role } from "../../runtime/core/steps.ts";
+import type { Role } from "../../runtime/core/index.ts";
 import { readIdentity } from "../keys/index.ts";
-import { table } from "../report/text/table.ts";
-import { examineMachine, examineParty, type Finding } from "../services/doctor.ts";
+import { table } from "../report/text/index.ts";
+import { examineMachine, examineParty, type Finding } from "../services/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { addressOf } from "./values.ts";
 

@@ -1,16 +1,22 @@
-import { loadManifest, loadPart, partyFolder } from "../build/build-parts.ts";
-import { named } from "../build/party-names.ts";
-import { readTokenizer, type TextTokens } from "../inputs/tokenizer.ts";
-import { errorBound } from "../report/cost/error-bound.ts";
-import { costLine, timeLine } from "../report/text/run-text.ts";
-import { openClientPart } from "../run/client-part.ts";
-import { type Evaluation, evaluate, type Question, readQuestions } from "../run/evaluate.ts";
-import { feedsOf, windowOf } from "../run/generate.ts";
-import { openLocal } from "../run/local.ts";
-import { openOnnx } from "../run/onnx-part.ts";
-import { loadPlain } from "../run/plain.ts";
-import { dequantise } from "../run/quantise.ts";
-import { roundTimes, statementOf } from "../run/result.ts";
+import { loadManifest, loadPart, named, partyFolder } from "../build/index.ts";
+import { readTokenizer, type TextTokens } from "../inputs/index.ts";
+import { errorBound } from "../report/cost/index.ts";
+import { costLine, timeLine } from "../report/text/index.ts";
+import {
+  dequantise,
+  type Evaluation,
+  evaluate,
+  feedsOf,
+  loadPlain,
+  openClientPart,
+  openLocal,
+  openOnnx,
+  type Question,
+  readQuestions,
+  roundTimes,
+  statementOf,
+  windowOf,
+} from "../run/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { countOf, linkOf } from "./values.ts";
 

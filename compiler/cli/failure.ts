@@ -1,6 +1,6 @@
 import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
-import { SessionError } from "../../runtime/core/errors.ts";
-import { InternalFault } from "../run/fault.ts";
+import { SessionError } from "../../runtime/core/index.ts";
+import { InternalFault } from "../run/index.ts";
 import { UsageError } from "./command.ts";
 import { withHelp } from "./help.ts";
 

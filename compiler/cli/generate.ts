@@ -1,12 +1,8 @@
-import { loadManifest, loadPart, partyFolder } from "../build/build-parts.ts";
-import { dealerName, named } from "../build/party-names.ts";
-import { readTokenizer } from "../inputs/tokenizer.ts";
-import { whereText } from "../report/text/build-summary.ts";
-import { costLine, type TokenCost, timeLine, tokenLine } from "../report/text/run-text.ts";
-import { type Forward, generate } from "../run/generate.ts";
-import { openLocal } from "../run/local.ts";
-import { type Measured, roundTimes, statementOf } from "../run/result.ts";
-import { openRemote, type RemoteSession } from "../services/query.ts";
+import { dealerName, loadManifest, loadPart, named, partyFolder } from "../build/index.ts";
+import { readTokenizer } from "../inputs/index.ts";
+import { costLine, type TokenCost, timeLine, tokenLine, whereText } from "../report/text/index.ts";
+import { type Forward, generate, type Measured, openLocal, roundTimes, statementOf } from "../run/index.ts";
+import { openRemote, type RemoteSession } from "../services/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome, usage } from "./command.ts";
 import { identityOf } from "./network-options.ts";
 import { addressOf, countOf, linkOf } from "./values.ts";

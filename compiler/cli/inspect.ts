@@ -1,12 +1,10 @@
 import { statSync } from "node:fs";
 import { type Module, type Stage, stages } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
-import { loadManifest } from "../build/build-parts.ts";
-import { importOwned } from "../load/owned.ts";
-import { manifestText } from "../report/text/build-summary.ts";
-import { type Provenances, provenancesOf, provenanceText } from "../report/text/provenance.ts";
-import { isStudentManifest, readStudentManifest } from "../student/read.ts";
-import { studentText } from "../student/summary.ts";
+import { loadManifest } from "../build/index.ts";
+import { importOwned } from "../load/index.ts";
+import { manifestText, type Provenances, provenancesOf, provenanceText } from "../report/text/index.ts";
+import { isStudentManifest, readStudentManifest, studentText } from "../student/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
 import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";

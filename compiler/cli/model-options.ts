@@ -1,7 +1,7 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import type { CompileOptions } from "../compile/compile.ts";
-import { settle } from "../load/options.ts";
+import type { CompileOptions } from "../load/index.ts";
+import { settle } from "../load/index.ts";
 import type { OptionSpec, Options } from "./command.ts";
 import { bucketsOf, dimsOf, fixedOf, labelsOf, linkOf, lowRankOf, precisionOf, revealsOf } from "./values.ts";
 

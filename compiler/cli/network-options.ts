@@ -1,8 +1,8 @@
 import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
-import type { Role } from "../../runtime/core/steps.ts";
-import type { Identity } from "../../runtime/node.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import type { Identity } from "../../runtime/transport/identity.ts";
 import { readIdentity } from "../keys/index.ts";
-import type { Service } from "../services/service.ts";
+import type { Service } from "../services/index.ts";
 import type { Call, OptionSpec, Outcome } from "./command.ts";
 import { addressText } from "./values.ts";
 

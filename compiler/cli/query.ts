@@ -1,7 +1,7 @@
-import { loadPart } from "../build/build-parts.ts";
-import { runText } from "../report/text/run-text.ts";
-import { checkInputs, readInputFiles } from "../run/inputs.ts";
-import { askServer } from "../services/query.ts";
+import { loadPart } from "../build/index.ts";
+import { runText } from "../report/text/index.ts";
+import { checkInputs, readInputFiles } from "../run/index.ts";
+import { askServer } from "../services/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { dealerOption, identityOf, identityOption, serverOption } from "./network-options.ts";
 import { inputOption, outputOption, save } from "./run.ts";

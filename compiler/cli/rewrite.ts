@@ -1,9 +1,15 @@
-import { type Grouping, groupings } from "../student/grouping.ts";
-import { type HeadOptions, type MergeScale, mergeScales } from "../student/heads.ts";
-import type { LoraOptions } from "../student/lora.ts";
-import { rewriteModel } from "../student/rewrite.ts";
-import { studentText } from "../student/summary.ts";
-import { studentFiles, writeStudent } from "../student/write.ts";
+import type { LoraOptions } from "../student/index.ts";
+import {
+  type Grouping,
+  groupings,
+  type HeadOptions,
+  type MergeScale,
+  mergeScales,
+  rewriteModel,
+  studentFiles,
+  studentText,
+  writeStudent,
+} from "../student/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
 import { countOf, dimsOf } from "./values.ts";
 

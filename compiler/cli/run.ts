@@ -1,13 +1,18 @@
 import { writeFileSync } from "node:fs";
-import { loadManifest } from "../build/build-parts.ts";
-import { named } from "../build/party-names.ts";
-import { runText } from "../report/text/run-text.ts";
-import { checkInputs, readInputFiles } from "../run/inputs.ts";
-import { openLocal } from "../run/local.ts";
-import { runPlain } from "../run/plain.ts";
-import { outputsJson, type RunResult, roundTimes, statementOf } from "../run/result.ts";
-import type { NpyDtype, TypedTensor } from "../tensors/npy.ts";
-import { writeNpz } from "../tensors/npz.ts";
+import { loadManifest, named } from "../build/index.ts";
+import { runText } from "../report/text/index.ts";
+import {
+  checkInputs,
+  openLocal,
+  outputsJson,
+  type RunResult,
+  readInputFiles,
+  roundTimes,
+  runPlain,
+  statementOf,
+} from "../run/index.ts";
+import type { NpyDtype, TypedTensor } from "../tensors/index.ts";
+import { writeNpz } from "../tensors/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { countOf, linkOf } from "./values.ts";
 

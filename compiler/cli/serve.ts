@@ -1,4 +1,4 @@
-import { startServer } from "../services/server.ts";
+import { startServer } from "../services/index.ts";
 import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
 import { dealerOption, identityOf, identityOption, listenOption, untilInterrupted } from "./network-options.ts";
 import { addressOf } from "./values.ts";

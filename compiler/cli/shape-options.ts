@@ -1,15 +1,20 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import type { Setting } from "../../passes/5-select/index.ts";
-import type { LinkProfile } from "../../runtime/transport/link.ts";
-import type { ChosenFor } from "../build/manifest.ts";
-import { architectures, type ShapeName, shapeNames } from "../estimate/architectures.ts";
-import { checkGroups } from "../estimate/attention.ts";
-import { countShape } from "../estimate/count.ts";
-import type { ShapeOptions } from "../estimate/kit.ts";
-import { parseOwnership, withAdapters } from "../estimate/ownership.ts";
-import { settle } from "../load/options.ts";
-import type { CostReport } from "../report/cost/cost.ts";
+import type { Setting } from "../../passes/5-select/choose.ts";
+import type { LinkProfile } from "../../runtime/transport/index.ts";
+import type { ChosenFor } from "../build/index.ts";
+import type { ShapeOptions } from "../estimate/index.ts";
+import {
+  architectures,
+  checkGroups,
+  countShape,
+  parseOwnership,
+  type ShapeName,
+  shapeNames,
+  withAdapters,
+} from "../estimate/index.ts";
+import { settle } from "../load/index.ts";
+import type { CostReport } from "../report/cost/index.ts";
 import type { Options } from "./command.ts";
 import { countOf, dimsOf, readUsage } from "./values.ts";
 

@@ -2,8 +2,8 @@ import type { Label } from "../../ir/label.ts";
 import { labels } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import { defaultPrecision, weightBits } from "../../passes/4-quantize/precision.ts";
-import { type LinkProfile, parseLink } from "../../runtime/transport/link.ts";
-import type { LowRankOptions } from "../adapters/merged-lora.ts";
+import { type LinkProfile, parseLink } from "../../runtime/transport/index.ts";
+import type { LowRankOptions } from "../adapters/index.ts";
 import { type Options, usage } from "./command.ts";
 
 /** Values of options; what cannot be read is wrong usage. */

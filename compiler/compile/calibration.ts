@@ -7,8 +7,7 @@ import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import { sameShape } from "../../ir/type.ts";
 import { atLeast, type Tensor, tensor, type WeightStore } from "../../ir/weights.ts";
 import type { Cut } from "../../passes/pass.ts";
-import { sampleFiles } from "../inputs/sample-files.ts";
-import { fillWindow, readTokenizer } from "../inputs/tokenizer.ts";
+import { fillWindow, readTokenizer, sampleFiles } from "../inputs/index.ts";
 
 /** Inputs of the model by the value that takes them. */
 export type Sample = ReadonlyMap<ValueId, Tensor>;

@@ -4,35 +4,28 @@ import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnosti
 import type { Module, Stage, ValueId } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
 import type { WeightStore } from "../../ir/weights.ts";
-import { split } from "../../passes/1-split/index.ts";
+import { split } from "../../passes/1-split/split.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
-import { approximatePass, type Preset, presets } from "../../passes/3-approximate/index.ts";
-import {
-  type Calibration,
-  calibrate,
-  checkCalibration,
-  checkFinite,
-  defaultPrecision,
-  quantizePass,
-  withKept,
-} from "../../passes/4-quantize/index.ts";
-import { computedBy, selectPass } from "../../passes/5-select/index.ts";
+import { approximatePass, presets } from "../../passes/3-approximate/index.ts";
+import type { Preset } from "../../passes/3-approximate/preset.ts";
+import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
+import { type Calibration, withKept } from "../../passes/4-quantize/calibration.ts";
+import { checkFinite } from "../../passes/4-quantize/finite.ts";
+import { quantizePass } from "../../passes/4-quantize/index.ts";
+import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
+import { computedBy } from "../../passes/5-select/choose.ts";
+import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { type Cut, runPass, type SplitState } from "../../passes/pass.ts";
 import { type Plan, planProgram } from "../../targets/program/plan.ts";
-import { checkFlow } from "../audit/check.ts";
-import { buildFiles } from "../build/artifacts.ts";
-import type { Manifest } from "../build/manifest.ts";
-import { type ClientSteps, clientSteps } from "../decode/client-steps.ts";
-import { type NextPlace, nextPlace } from "../decode/next-place.ts";
-import { type CompileOptions, type Settled, settle } from "../load/options.ts";
-import { type HowToImport, importOwned, type Owned } from "../load/owned.ts";
-import type { Imported } from "../onnx/import/import.ts";
+import { checkFlow } from "../audit/index.ts";
+import type { Manifest } from "../build/index.ts";
+import { type ClientSteps, clientSteps, type NextPlace, nextPlace } from "../decode/index.ts";
+import { type CompileOptions, type HowToImport, importOwned, type Owned, type Settled, settle } from "../load/index.ts";
+import type { Imported } from "../onnx/import/index.ts";
+import { buildFiles } from "./artifacts.ts";
 import { cutValues, readSamples } from "./calibration.ts";
 import { dependentNumbers } from "./public-numbers.ts";
-
-export type { CompileOptions } from "../load/options.ts";
-export { importFor } from "../load/owned.ts";
 
 export interface Artifacts {
   readonly manifest: Manifest;

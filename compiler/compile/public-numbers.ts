@@ -1,6 +1,6 @@
 import { typeOf } from "../../ir/module.ts";
 import type { SplitState } from "../../passes/pass.ts";
-import { sameTensor } from "../onnx/weights/import-weights.ts";
+import { sameTensor } from "../onnx/weights/index.ts";
 
 /**
  * Public weights of a module whose numbers depend on private ones: `secret` was made from the true weights, `open` by

@@ -4,12 +4,11 @@ import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { liveOps, showOp, withOps } from "../../passes/graph.ts";
 import type { ClientPart } from "../../passes/pass.ts";
-import type { Owned } from "../load/owned.ts";
-import type { WrittenDtype } from "../onnx/format/graph-writer.ts";
-import { constantPrefix } from "../onnx/import/graph/import-graph.ts";
-import { type ConstantDigest, constantDigests } from "../onnx/weights/constants.ts";
-import { encodeElements } from "../tensors/element-codecs.ts";
-import { transpose } from "../tensors/tensor-data.ts";
+import type { Owned } from "../load/index.ts";
+import type { WrittenDtype } from "../onnx/format/index.ts";
+import { constantPrefix } from "../onnx/import/graph/index.ts";
+import { type ConstantDigest, constantDigests } from "../onnx/weights/index.ts";
+import { encodeElements, transpose } from "../tensors/index.ts";
 import { onePlace } from "./one-place.ts";
 import { dtypeOf, type KeptTensor, unwritten, writePlaces } from "./write-places.ts";
 

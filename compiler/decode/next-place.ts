@@ -3,7 +3,7 @@ import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type Plan, planProgram } from "../../targets/program/plan.ts";
-import type { Imported } from "../onnx/import/import.ts";
+import type { Imported } from "../onnx/import/index.ts";
 import { type OnePlace, onePlace } from "./one-place.ts";
 
 /** A program of some places of the window. */

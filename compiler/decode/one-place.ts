@@ -5,7 +5,7 @@ import { createNames } from "../../ir/names.ts";
 import { f32, type TensorType } from "../../ir/type.ts";
 import { showOp } from "../../passes/graph.ts";
 import type { SplitState } from "../../passes/pass.ts";
-import { keptAxis } from "../../runtime/protocols/softmax/cached-attention.ts";
+import { keptAxis } from "../../runtime/protocols/softmax/index.ts";
 import { type Followed, placeRules, type Site } from "./place-rules.ts";
 
 export interface OnePlaceOptions {

@@ -1,7 +1,7 @@
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import type { PlainElement, Shape, TensorType } from "../../ir/type.ts";
 import type { WeightStore } from "../../ir/weights.ts";
-import { createGraphWriter, type GraphWriter, type WrittenDtype } from "../onnx/format/graph-writer.ts";
+import { createGraphWriter, type GraphWriter, type WrittenDtype } from "../onnx/format/index.ts";
 import { formOf } from "./written-forms.ts";
 
 /** Keys and values of one attention go in as they were, and come out with those of the new places behind them. */

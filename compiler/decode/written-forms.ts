@@ -2,8 +2,8 @@ import type { Attrs, Op } from "../../ir/module.ts";
 import { boolOf, choiceOf, numberOf, numbersOf } from "../../ir/ops/helpers/attrs.ts";
 import { opDef } from "../../ir/registry.ts";
 import type { Shape } from "../../ir/type.ts";
-import type { GraphWriter } from "../onnx/format/graph-writer.ts";
-import { integerLimit } from "../tensors/element-codecs.ts";
+import type { GraphWriter } from "../onnx/format/index.ts";
+import { integerLimit } from "../tensors/index.ts";
 
 /** An op that is written as nodes. */
 export interface WrittenOp {

@@ -4,7 +4,7 @@ import type { Interval } from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
 import { analyse } from "../../passes/4-quantize/analyse.ts";
 import type { Calibration } from "../../passes/4-quantize/calibration.ts";
-import { defaultPrecision } from "../../passes/4-quantize/index.ts";
+import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
 import type { Inner } from "../../passes/4-quantize/sums.ts";
 import type { State } from "../../passes/pass.ts";
 import { type Architecture, architectures, type ShapeName } from "./architectures.ts";

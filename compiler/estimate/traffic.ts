@@ -1,9 +1,10 @@
 import type { Module } from "../../ir/module.ts";
-import type { Role } from "../../runtime/core/steps.ts";
-import { addBytes, type LinkBytes, noBytes, predictSetup } from "../../runtime/session/predict.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { type LinkBytes, noBytes } from "../../runtime/core/index.ts";
+import { addBytes, predictSetup } from "../../runtime/session/index.ts";
 import { programOf } from "../../targets/program/execute.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { kernelsOf } from "../report/cost/kernels.ts";
+import { kernelsOf } from "../report/cost/index.ts";
 import { architectures, type ShapeName } from "./architectures.ts";
 import { type ShapeCount, scheduledShape, settingOf } from "./count.ts";
 import { keptPart } from "./kit.ts";

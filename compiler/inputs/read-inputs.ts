@@ -1,13 +1,18 @@
 import { extname } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import { sizeOf } from "../../ir/type.ts";
-import { decodeTensorFile } from "../onnx/format/decode.ts";
-import { readTensor } from "../onnx/format/read-tensor.ts";
-import { type Dtype, isDtype } from "../tensors/dtype.ts";
-import { problem, readWhole } from "../tensors/files/store.ts";
-import { isObject, type Json, parseJsonBytes } from "../tensors/json.ts";
-import { readNpy, type TypedTensor } from "../tensors/npy.ts";
-import { readNpz } from "../tensors/npz.ts";
+import { decodeTensorFile, readTensor } from "../onnx/format/index.ts";
+import { problem, readWhole } from "../tensors/files/index.ts";
+import {
+  type Dtype,
+  isDtype,
+  isObject,
+  type Json,
+  parseJsonBytes,
+  readNpy,
+  readNpz,
+  type TypedTensor,
+} from "../tensors/index.ts";
 
 /** Inputs of one run; activations, not weights. */
 const maxInputBytes = 2 ** 31 - 1;

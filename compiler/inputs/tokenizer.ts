@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { fail } from "../../ir/diagnostic.ts";
-import { refuseForeignLink } from "../tensors/files/store.ts";
+import { refuseForeignLink } from "../tensors/files/index.ts";
 
 /** Files beside a model that say how text becomes tokens, in the form of Hugging Face. */
 export const tokenizerNames: readonly string[] = ["tokenizer.json", "tokenizer_config.json"];

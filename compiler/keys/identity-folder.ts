@@ -8,7 +8,7 @@
 import { access, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Role } from "../../runtime/core/steps.ts";
+import type { Role } from "../../runtime/core/index.ts";
 import type { KeyPair } from "./x509.ts";
 
 export const roles = ["client", "server", "dealer"] as const satisfies readonly Role[];

@@ -1,3 +1,2 @@
-export { initKeys, type NewKeys } from "./init.ts";
-export { type Accepted, acceptInvite, type Invite } from "./invite.ts";
+export { initKeys } from "./init.ts";
 export { readIdentity } from "./read.ts";

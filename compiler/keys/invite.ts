@@ -2,8 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
-import type { Role } from "../../runtime/core/steps.ts";
-import { fingerprintOf } from "../../runtime/node.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { fingerprintOf } from "../../runtime/transport/identity.ts";
 import { isRole, refuseTaken, writeIdentity } from "./identity-folder.ts";
 import { makeKeyPair, validityFromToday } from "./x509.ts";
 

@@ -2,8 +2,8 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Role } from "../../runtime/core/steps.ts";
-import { fingerprintOf, type Identity } from "../../runtime/node.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { fingerprintOf, type Identity } from "../../runtime/transport/identity.ts";
 import { type IdentityFile, isRole } from "./identity-folder.ts";
 
 type Report = (diagnostic: Diagnostic) => void;

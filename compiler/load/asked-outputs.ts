@@ -1,9 +1,9 @@
-import type { Reveal } from "../../passes/1-split/index.ts";
-import type { OnnxModel } from "../onnx/format/records.ts";
-import { displayName } from "../onnx/import/graph/import-graph.ts";
-import { liveNodes } from "../onnx/import/import-node.ts";
-import { innerNames } from "../onnx/weights/structural.ts";
-import { matches } from "../ownership/ownership.ts";
+import type { Reveal } from "../../passes/1-split/reveals.ts";
+import type { OnnxModel } from "../onnx/format/index.ts";
+import { displayName } from "../onnx/import/graph/index.ts";
+import { liveNodes } from "../onnx/import/index.ts";
+import { innerNames } from "../onnx/weights/index.ts";
+import { matches } from "../ownership/index.ts";
 
 /** What is computed of a model once it is said who reads its outputs. */
 export interface Asked {

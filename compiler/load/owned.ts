@@ -1,18 +1,24 @@
-import type { Reveal } from "../../passes/1-split/index.ts";
-import { feedAdapter } from "../adapters/adapter-inputs.ts";
-import { exchangeWhole } from "../adapters/adapter-weights.ts";
-import { attachAdapter } from "../adapters/import-adapter.ts";
-import { takeApart } from "../adapters/merged-lora.ts";
-import { isOnnxAdapter, readOnnxAdapter } from "../adapters/onnx-adapter.ts";
-import { readAdapter } from "../adapters/peft.ts";
-import type { OnnxModel } from "../onnx/format/records.ts";
-import { type Imported, importModel } from "../onnx/import/import.ts";
-import { readModel } from "../onnx/normalize/read-model.ts";
-import { settleInputs } from "../onnx/normalize/settled-inputs.ts";
-import { toldApart } from "../onnx/normalize/shared-uses.ts";
-import { decideOwnership, type Ownership } from "../ownership/ownership.ts";
-import { type Base, openBase } from "../ownership/ownership-base.ts";
-import { publicSurrogate, type Surrogate } from "../ownership/public-surrogate.ts";
+import type { Reveal } from "../../passes/1-split/reveals.ts";
+import {
+  attachAdapter,
+  exchangeWhole,
+  feedAdapter,
+  isOnnxAdapter,
+  readAdapter,
+  readOnnxAdapter,
+  takeApart,
+} from "../adapters/index.ts";
+import type { OnnxModel } from "../onnx/format/index.ts";
+import { type Imported, importModel } from "../onnx/import/index.ts";
+import { readModel, settleInputs, toldApart } from "../onnx/normalize/index.ts";
+import {
+  type Base,
+  decideOwnership,
+  type Ownership,
+  openBase,
+  publicSurrogate,
+  type Surrogate,
+} from "../ownership/index.ts";
 import { type Asked, askedOutputs } from "./asked-outputs.ts";
 import type { CompileOptions } from "./options.ts";
 

@@ -1,14 +1,11 @@
 import { createHash } from "node:crypto";
 import { sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import { readTensor } from "../onnx/format/read-tensor.ts";
-import { readModel } from "../onnx/normalize/read-model.ts";
-import { toldApart } from "../onnx/normalize/shared-uses.ts";
-import { catalogWeights, storedTensors, type Weight, type WeightCatalog } from "../onnx/weights/import-weights.ts";
-import type { Dtype } from "../tensors/dtype.ts";
-import { roundedTo } from "../tensors/rounding.ts";
-import { openSafetensors, readSafetensor } from "../tensors/safetensors.ts";
-import { transpose } from "../tensors/tensor-data.ts";
+import { readTensor } from "../onnx/format/index.ts";
+import { readModel, toldApart } from "../onnx/normalize/index.ts";
+import { catalogWeights, storedTensors, type Weight, type WeightCatalog } from "../onnx/weights/index.ts";
+import type { Dtype } from "../tensors/index.ts";
+import { openSafetensors, readSafetensor, roundedTo, transpose } from "../tensors/index.ts";
 
 /** The weights that everybody has. */
 export interface Base {

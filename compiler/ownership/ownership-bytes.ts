@@ -1,11 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Tensor } from "../../ir/weights.ts";
-import { tensorBytes } from "../onnx/format/read-tensor.ts";
-import type { Weight, WeightCatalog } from "../onnx/weights/import-weights.ts";
-import { type Dtype, itemSizes } from "../tensors/dtype.ts";
-import { encodeElements } from "../tensors/element-codecs.ts";
-import { rounded } from "../tensors/rounding.ts";
-import { transpose } from "../tensors/tensor-data.ts";
+import { tensorBytes } from "../onnx/format/index.ts";
+import type { Weight, WeightCatalog } from "../onnx/weights/index.ts";
+import { type Dtype, encodeElements, itemSizes, rounded, transpose } from "../tensors/index.ts";
 
 /**
  * SHA-256 of a parameter's elements as the training framework keeps them ([out, in], little-endian, the file's

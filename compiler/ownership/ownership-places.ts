@@ -1,10 +1,14 @@
 import type { Tensor } from "../../ir/weights.ts";
-import { sameTensor, type Weight, type WeightCatalog } from "../onnx/weights/import-weights.ts";
-import { modulePathOf } from "../onnx/weights/module-path.ts";
-import { innerNames } from "../onnx/weights/structural.ts";
-import { isProduct } from "../onnx/weights/weight-names.ts";
-import type { Dtype } from "../tensors/dtype.ts";
-import { transpose } from "../tensors/tensor-data.ts";
+import {
+  innerNames,
+  isProduct,
+  modulePathOf,
+  sameTensor,
+  type Weight,
+  type WeightCatalog,
+} from "../onnx/weights/index.ts";
+import type { Dtype } from "../tensors/index.ts";
+import { transpose } from "../tensors/index.ts";
 import type { Base } from "./ownership-base.ts";
 import { differences } from "./ownership-bytes.ts";
 

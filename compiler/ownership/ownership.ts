@@ -1,6 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { OnnxModel } from "../onnx/format/records.ts";
+import type { OnnxModel } from "../onnx/format/index.ts";
 import {
   catalogWeights,
   isPositions,
@@ -8,8 +8,8 @@ import {
   type Weight,
   type WeightCatalog,
   type WeightOwners,
-} from "../onnx/weights/import-weights.ts";
-import { transpose } from "../tensors/tensor-data.ts";
+} from "../onnx/weights/index.ts";
+import { transpose } from "../tensors/index.ts";
 import type { Adapter } from "./adapter.ts";
 import type { Base, BaseTensor } from "./ownership-base.ts";
 import { differences, digestOf, digestOfNumbers, digestsOf } from "./ownership-bytes.ts";

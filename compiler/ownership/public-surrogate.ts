@@ -1,9 +1,9 @@
 import { evaluateOp } from "../../ir/interpret.ts";
 import { sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { View } from "../onnx/import/graph/operand.ts";
-import type { Imported } from "../onnx/import/import.ts";
-import { isLoraHalf, type Ownership } from "../ownership/ownership.ts";
+import type { View } from "../onnx/import/graph/index.ts";
+import type { Imported } from "../onnx/import/index.ts";
+import { isLoraHalf, type Ownership } from "./ownership.ts";
 
 export interface Surrogate {
   /** The weight store of the module without a private number in it. */

@@ -1,5 +1,5 @@
 import { slice } from "../../ir/ops/slice.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 
 export type Tensors = ReadonlyMap<string, TypedTensor>;
 

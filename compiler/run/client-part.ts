@@ -1,7 +1,7 @@
-import type { IntTensor } from "../../runtime/ring/tensor.ts";
-import { type Asked, windowAsked } from "../../runtime/session/party-session.ts";
-import type { Part } from "../build/build-parts.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+import type { IntTensor } from "../../runtime/ring/index.ts";
+import { type Asked, windowAsked } from "../../runtime/session/index.ts";
+import type { Part } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 import { type Axes, type ClientLayers, rowsOf, type Tensors } from "./client-layers.ts";
 import { openClientRows } from "./client-rows.ts";
 import { openClientWindow } from "./client-window.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { tensor } from "../../ir/weights.ts";
-import type { Manifest } from "../build/manifest.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+import type { Manifest } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 import { type ClientLayers, rowsOf } from "./client-layers.ts";
 import { type Held, openOnnx } from "./onnx-part.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { concat } from "../../ir/ops/concat.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 import { type ClientLayers, type Rows, rowsOf } from "./client-layers.ts";
 import { openOnnx } from "./onnx-part.ts";
 

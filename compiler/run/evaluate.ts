@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { Manifest } from "../build/manifest.ts";
-import type { TextTokens } from "../inputs/tokenizer.ts";
+import type { Manifest } from "../build/index.ts";
+import type { TextTokens } from "../inputs/index.ts";
 import { type Forward, feedsOf, generate, likeliest, logitsOf, type Window, windowOf } from "./generate.ts";
 
 export interface Question {

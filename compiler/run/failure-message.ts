@@ -1,5 +1,5 @@
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
-import { type SessionCause, SessionError, type SessionErrorDetails } from "../../runtime/core/errors.ts";
+import { type SessionCause, SessionError, type SessionErrorDetails } from "../../runtime/core/index.ts";
 import { InternalFault } from "./fault.ts";
 
 /** An error between threads: what is cloned keeps its fields and loses its class. */

@@ -1,9 +1,9 @@
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { Asked } from "../../runtime/session/party-session.ts";
-import type { Manifest } from "../build/manifest.ts";
-import type { TextTokens } from "../inputs/tokenizer.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+import type { Asked } from "../../runtime/session/index.ts";
+import type { Manifest } from "../build/index.ts";
+import type { TextTokens } from "../inputs/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 
 /** One forward pass of the model: over the window, or of the place that is asked about. */
 export type Forward = (

@@ -1,9 +1,9 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { sameShape } from "../../ir/type.ts";
-import type { Manifest } from "../build/manifest.ts";
-import { readInputs } from "../inputs/read-inputs.ts";
-import { type Dtype, dtypeOfType } from "../tensors/dtype.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+import type { Manifest } from "../build/index.ts";
+import { readInputs } from "../inputs/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import { type Dtype, dtypeOfType } from "../tensors/index.ts";
 
 type Declared = Manifest["inputs"][number];
 

@@ -1,15 +1,9 @@
-import type { Link, Role } from "../../runtime/core/steps.ts";
-import type { Program } from "../../runtime/program/program.ts";
-import type { Asked } from "../../runtime/session/party-session.ts";
-import {
-  addBytes,
-  type LinkBytes,
-  noBytes,
-  type Prediction,
-  predictions,
-  predictSetup,
-} from "../../runtime/session/predict.ts";
-import type { Channel } from "../../runtime/transport/channel.ts";
+import type { Link, Role } from "../../runtime/core/index.ts";
+import { type LinkBytes, noBytes } from "../../runtime/core/index.ts";
+import type { Program } from "../../runtime/program/index.ts";
+import type { Asked } from "../../runtime/session/index.ts";
+import { addBytes, type Prediction, predictions, predictSetup } from "../../runtime/session/index.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
 import { InternalFault } from "./fault.ts";
 
 /** What a party saw on its links. */

@@ -2,8 +2,7 @@ import { existsSync } from "node:fs";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { Dtype } from "../tensors/dtype.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+import type { Dtype, TypedTensor } from "../tensors/index.ts";
 
 /** A tensor of real numbers as onnxruntime holds it: what one run gives goes into the next as it is. */
 export interface Held {

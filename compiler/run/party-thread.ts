@@ -1,5 +1,5 @@
 import { type MessagePort, Worker } from "node:worker_threads";
-import type { Role } from "../../runtime/core/steps.ts";
+import type { Role } from "../../runtime/core/index.ts";
 import { fromMessage } from "./failure-message.ts";
 import type { Party } from "./party.ts";
 import type { PartyAnswer, PartyCall, PartyTask } from "./party-worker.ts";

@@ -1,8 +1,8 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import type { Role } from "../../runtime/core/steps.ts";
-import { workerChannel } from "../../runtime/node.ts";
-import type { LinkProfile } from "../../runtime/transport/link.ts";
-import { shaped } from "../../runtime/transport/shaped.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import type { LinkProfile } from "../../runtime/transport/index.ts";
+import { shaped } from "../../runtime/transport/index.ts";
+import { workerChannel } from "../../runtime/transport/worker.ts";
 import { type FailureMessage, toMessage } from "./failure-message.ts";
 import { createParty, type Party } from "./party.ts";
 

@@ -1,20 +1,20 @@
-import { sessionError } from "../../runtime/core/errors.ts";
-import type { Role } from "../../runtime/core/steps.ts";
-import { runDealer } from "../../runtime/session/dealer-session.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { sessionError } from "../../runtime/core/index.ts";
 import {
   type Asked,
   type ClientSession,
   openClient,
   openServer,
+  predictions,
   programsOf,
   type QueryResult,
+  runDealer,
   type ServerSession,
   windowAsked,
-} from "../../runtime/session/party-session.ts";
-import { predictions } from "../../runtime/session/predict.ts";
-import type { Channel } from "../../runtime/transport/channel.ts";
-import { loadPart, openingOf, type Part } from "../build/build-parts.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+} from "../../runtime/session/index.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
+import { loadPart, openingOf, type Part } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 import { openClientPart, type Prepared } from "./client-part.ts";
 import {
   expectedOf,

@@ -1,8 +1,8 @@
 import { interpret } from "../../ir/interpret.ts";
 import type { Module } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/weights.ts";
-import { loadPart } from "../build/build-parts.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+import { loadPart } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 import { openClientPart } from "./client-part.ts";
 import { dequantise } from "./quantise.ts";
 import { readModule } from "./read-module.ts";

@@ -1,9 +1,9 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { sameShape } from "../../ir/type.ts";
 import { atLeast, type Tensor } from "../../ir/weights.ts";
-import type { Program } from "../../runtime/program/program.ts";
-import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
-import type { Manifest } from "../build/manifest.ts";
+import type { Program } from "../../runtime/program/index.ts";
+import { type IntTensor, integers } from "../../runtime/ring/index.ts";
+import type { Manifest } from "../build/index.ts";
 
 type Cut = Manifest["cuts"][number];
 

@@ -1,7 +1,6 @@
-import type { Manifest } from "../build/manifest.ts";
-import type { LinkName, NamedBytes, PartyName } from "../build/party-names.ts";
-import { shortType } from "../tensors/dtype.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+import type { LinkName, Manifest, NamedBytes, PartyName } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import { shortType } from "../tensors/index.ts";
 
 export interface OutputJson {
   readonly shape: readonly number[];

@@ -1,7 +1,6 @@
-import { SessionError, sessionError } from "../../runtime/core/errors.ts";
-import { runDealer } from "../../runtime/session/dealer-session.ts";
-import { handshake } from "../../runtime/session/handshake.ts";
-import { assertPredicted, expectedOf, meter } from "../run/meter.ts";
+import { SessionError, sessionError } from "../../runtime/core/index.ts";
+import { handshake, runDealer } from "../../runtime/session/index.ts";
+import { assertPredicted, expectedOf, meter } from "../run/index.ts";
 import { fieldsOf, meetingTimeoutMs, purposes } from "./meeting.ts";
 import { createPairing, type Pair } from "./pairing.ts";
 import { receiveProgram } from "./program-frame.ts";

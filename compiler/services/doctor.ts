@@ -1,10 +1,10 @@
 import { createCipheriv, randomBytes } from "node:crypto";
 import { connect as connectTcp } from "node:net";
-import { SessionError } from "../../runtime/core/errors.ts";
-import type { Role } from "../../runtime/core/steps.ts";
-import { connect, type Identity } from "../../runtime/node.ts";
-import { matmul, matmulPlain } from "../../runtime/ring/index.ts";
-import { ring } from "../../runtime/ring/tensor.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { SessionError } from "../../runtime/core/index.ts";
+import { matmul, matmulPlain, ring } from "../../runtime/ring/index.ts";
+import type { Identity } from "../../runtime/transport/identity.ts";
+import { connect } from "../../runtime/transport/tls.ts";
 import { purposes } from "./meeting.ts";
 import { measureLink } from "./probe.ts";
 import type { Endpoint } from "./service.ts";

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Role } from "../../runtime/core/steps.ts";
-import { type HandshakeFields, protocolVersion } from "../../runtime/session/handshake.ts";
-import type { Part } from "../build/build-parts.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { type HandshakeFields, protocolVersion } from "../../runtime/session/index.ts";
+import type { Part } from "../build/index.ts";
 
 /** What connections are for. */
 export const purposes = { online: "online", correlations: "correlations", probe: "probe" } as const;

@@ -1,5 +1,5 @@
-import { sessionError } from "../../runtime/core/errors.ts";
-import type { Channel } from "../../runtime/transport/channel.ts";
+import { sessionError } from "../../runtime/core/index.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
 
 export interface Pair {
   readonly client: Channel;

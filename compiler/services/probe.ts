@@ -1,5 +1,5 @@
-import { SessionError } from "../../runtime/core/errors.ts";
-import type { Channel } from "../../runtime/transport/channel.ts";
+import { SessionError } from "../../runtime/core/index.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
 
 /** Frames of `doctor`: any length up to this, each answered by one byte. */
 export const maxProbeBytes = 2 ** 22;

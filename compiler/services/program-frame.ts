@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Module } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
-import { sessionError } from "../../runtime/core/errors.ts";
-import type { Program } from "../../runtime/program/program.ts";
-import { predict } from "../../runtime/session/predict.ts";
-import type { Channel } from "../../runtime/transport/channel.ts";
+import { sessionError } from "../../runtime/core/index.ts";
+import type { Program } from "../../runtime/program/index.ts";
+import { predict } from "../../runtime/session/index.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
 import { programOf } from "../../targets/program/execute.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { readModule } from "../run/read-module.ts";
+import { readModule } from "../run/index.ts";
 import { type Agreement, meetingTimeoutMs, programsHash } from "./meeting.ts";
 
 /** A module with a hundred thousand ops is smaller. */

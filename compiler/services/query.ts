@@ -1,25 +1,33 @@
-import { SessionError } from "../../runtime/core/errors.ts";
-import { connect, type Identity } from "../../runtime/node.ts";
-import { handshake } from "../../runtime/session/handshake.ts";
-import { type Asked, openClient, programsOf, windowAsked } from "../../runtime/session/party-session.ts";
-import { predictions } from "../../runtime/session/predict.ts";
-import type { Channel } from "../../runtime/transport/channel.ts";
-import { openingOf, type Part } from "../build/build-parts.ts";
-import { named } from "../build/party-names.ts";
-import { openClientPart } from "../run/client-part.ts";
+import { SessionError } from "../../runtime/core/index.ts";
+import {
+  type Asked,
+  handshake,
+  openClient,
+  predictions,
+  programsOf,
+  windowAsked,
+} from "../../runtime/session/index.ts";
+import type { Identity } from "../../runtime/transport/identity.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
+import { connect } from "../../runtime/transport/tls.ts";
+import { named, openingOf, type Part } from "../build/index.ts";
 import {
   assertPredicted,
   expectedOf,
   meter,
+  openClientPart,
+  outputsJson,
+  type RunResult,
+  roundTimes,
   setupRounds,
   since,
+  statementOf,
   type Total,
   totalOf,
   watched,
   watchMemory,
-} from "../run/meter.ts";
-import { outputsJson, type RunResult, roundTimes, statementOf } from "../run/result.ts";
-import type { TypedTensor } from "../tensors/npy.ts";
+} from "../run/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 import { agreementOf, fieldsOf, newSessionId, purposes } from "./meeting.ts";
 import type { Endpoint } from "./service.ts";
 

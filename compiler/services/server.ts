@@ -1,10 +1,9 @@
-import { SessionError } from "../../runtime/core/errors.ts";
-import { connect } from "../../runtime/node.ts";
-import { handshake } from "../../runtime/session/handshake.ts";
-import { type Asked, openServer, programsOf } from "../../runtime/session/party-session.ts";
-import type { Channel } from "../../runtime/transport/channel.ts";
-import { loadPart, openingOf, type Part } from "../build/build-parts.ts";
-import { assertPredicted, expectedOf, meter, setupRounds } from "../run/meter.ts";
+import { SessionError } from "../../runtime/core/index.ts";
+import { type Asked, handshake, openServer, programsOf } from "../../runtime/session/index.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
+import { connect } from "../../runtime/transport/tls.ts";
+import { loadPart, openingOf, type Part } from "../build/index.ts";
+import { assertPredicted, expectedOf, meter, setupRounds } from "../run/index.ts";
 import { agreementOf, fieldsOf, purposes } from "./meeting.ts";
 import { sendProgram } from "./program-frame.ts";
 import { type Endpoint, type Service, type ServiceOptions, shortId, startService } from "./service.ts";

@@ -1,8 +1,9 @@
-import { SessionError, sessionError } from "../../runtime/core/errors.ts";
-import type { Role } from "../../runtime/core/steps.ts";
-import type { Hello, Identity } from "../../runtime/node.ts";
-import { listen } from "../../runtime/node.ts";
-import type { Channel } from "../../runtime/transport/channel.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { SessionError, sessionError } from "../../runtime/core/index.ts";
+import type { Hello } from "../../runtime/transport/greeting.ts";
+import type { Identity } from "../../runtime/transport/identity.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
+import { listen } from "../../runtime/transport/tls.ts";
 import { isSessionId, purposes } from "./meeting.ts";
 import { answerProbes } from "./probe.ts";
 

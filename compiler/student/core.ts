@@ -1,4 +1,4 @@
-import type { OnnxNode } from "../onnx/format/records.ts";
+import type { OnnxNode } from "../onnx/format/index.ts";
 import type { Graph } from "./graph.ts";
 import { shapeOf } from "./graph.ts";
 

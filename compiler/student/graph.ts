@@ -1,10 +1,10 @@
 import type { Module, Op, ValueId } from "../../ir/module.ts";
 import { opsOf } from "../../ir/module.ts";
 import { usersOf } from "../../ir/uses.ts";
-import type { OnnxModel, OnnxNode } from "../onnx/format/records.ts";
-import { constantPrefix } from "../onnx/import/graph/import-graph.ts";
-import { type Imported, importModel } from "../onnx/import/import.ts";
-import type { Ownership } from "../ownership/ownership.ts";
+import type { OnnxModel, OnnxNode } from "../onnx/format/index.ts";
+import { constantPrefix } from "../onnx/import/graph/index.ts";
+import { type Imported, importModel } from "../onnx/import/index.ts";
+import type { Ownership } from "../ownership/index.ts";
 
 /** A model as file and as module at once: nodes are edited in the file, shapes and constants are known in the module. */
 export interface Graph {

@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
-import type { OnnxTensor } from "../onnx/format/records.ts";
-import type { Dtype } from "../tensors/dtype.ts";
+import type { OnnxTensor } from "../onnx/format/index.ts";
+import type { Dtype } from "../tensors/index.ts";
 import type { Core } from "./core.ts";
 import type { Graph } from "./graph.ts";
 import { type Grouping, type HeadOrder, identityOrder, mergedHeads, orderBySimilarity, strongest } from "./grouping.ts";

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
-import type { OnnxNode, OnnxTensor } from "../onnx/format/records.ts";
-import type { LinearNode } from "../onnx/weights/weight-names.ts";
-import type { Dtype } from "../tensors/dtype.ts";
-import { encodeElements } from "../tensors/element-codecs.ts";
+import type { OnnxNode, OnnxTensor } from "../onnx/format/index.ts";
+import type { LinearNode } from "../onnx/weights/index.ts";
+import type { Dtype } from "../tensors/index.ts";
+import { encodeElements } from "../tensors/index.ts";
 import type { Frozen } from "./freeze.ts";
 import { type Graph, layerOf } from "./graph.ts";
 import { createWriter, scopeOf } from "./nodes.ts";

@@ -1,4 +1,4 @@
-import { version } from "../build/version.ts";
+import { version } from "../build/index.ts";
 import type { Frozen } from "./freeze.ts";
 import { type Graph, layerOf } from "./graph.ts";
 import type { HeadChange, HeadOptions } from "./heads.ts";

@@ -1,5 +1,5 @@
-import type { OnnxNode } from "../onnx/format/records.ts";
-import type { Dtype } from "../tensors/dtype.ts";
+import type { OnnxNode } from "../onnx/format/index.ts";
+import type { Dtype } from "../tensors/index.ts";
 import type { Core, Entering } from "./core.ts";
 import { createWriter, type NodeWriter, scopeOf } from "./nodes.ts";
 import type { Patch } from "./patch.ts";

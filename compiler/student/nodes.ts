@@ -1,6 +1,6 @@
-import type { OnnxAttribute, OnnxNode, OnnxTensor } from "../onnx/format/records.ts";
-import type { Dtype } from "../tensors/dtype.ts";
-import { encodeElements } from "../tensors/element-codecs.ts";
+import type { OnnxAttribute, OnnxNode, OnnxTensor } from "../onnx/format/index.ts";
+import type { Dtype } from "../tensors/index.ts";
+import { encodeElements } from "../tensors/index.ts";
 
 /** New nodes with their constants, all named under one prefix. */
 export interface NodeWriter {

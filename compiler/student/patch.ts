@@ -1,19 +1,20 @@
 import { fail } from "../../ir/diagnostic.ts";
-import { nodeBytes, tensorProtoBytes } from "../onnx/format/encode.ts";
-import { readExternal } from "../onnx/format/external.ts";
-import { tensorBytes } from "../onnx/format/read-tensor.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx/format/records.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx/format/index.ts";
 import {
   delimited,
   fields,
   holdsData,
   joinBytes,
+  nodeBytes,
   numberField,
+  readExternal,
   splitFields,
   stringField,
   stringsOf,
-} from "../onnx/format/wire-edit.ts";
-import { itemSizes } from "../tensors/dtype.ts";
+  tensorBytes,
+  tensorProtoBytes,
+} from "../onnx/format/index.ts";
+import { itemSizes } from "../tensors/index.ts";
 
 /** What a rewrite changes of a model. Nodes are named by their first output, which no other node of a graph has. */
 export interface Patch {

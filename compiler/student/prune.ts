@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { ValueId } from "../../ir/module.ts";
-import type { OnnxNode } from "../onnx/format/records.ts";
+import type { OnnxNode } from "../onnx/format/index.ts";
 import { type Graph, shapeOf } from "./graph.ts";
 import type { HeadOrder } from "./grouping.ts";
 import { createWriter, scopeOf } from "./nodes.ts";

@@ -1,5 +1,5 @@
 import { fail } from "../../ir/diagnostic.ts";
-import { readWhole } from "../tensors/files/store.ts";
+import { readWhole } from "../tensors/files/index.ts";
 import type { StudentManifest } from "./manifest.ts";
 
 const maxManifestBytes = 100_000_000;

@@ -1,6 +1,6 @@
-import { tensorBytes } from "../onnx/format/read-tensor.ts";
-import type { OnnxModel, OnnxTensor } from "../onnx/format/records.ts";
-import { itemSizes } from "../tensors/dtype.ts";
+import type { OnnxModel, OnnxTensor } from "../onnx/format/index.ts";
+import { tensorBytes } from "../onnx/format/index.ts";
+import { itemSizes } from "../tensors/index.ts";
 import type { HeadOrder } from "./grouping.ts";
 import type { Ways } from "./sites.ts";
 import type { Trace } from "./trace.ts";

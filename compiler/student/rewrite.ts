@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import { decodeModel } from "../onnx/format/decode.ts";
-import { wireLimits } from "../onnx/format/wire.ts";
-import { readWhole } from "../tensors/files/store.ts";
+import { decodeModel, wireLimits } from "../onnx/format/index.ts";
+import { readWhole } from "../tensors/files/index.ts";
 import { combine } from "./combine.ts";
 import { type Frozen, freeze } from "./freeze.ts";
 import { readGraph } from "./graph.ts";
@@ -19,8 +18,6 @@ export interface Student {
   readonly data: readonly (() => Uint8Array)[];
   readonly manifest: StudentManifest;
 }
-
-export type { RewriteOptions } from "./options.ts";
 
 /**
  * A cheaper student of a public model, to be tuned and compiled: the same graph and weight names, but for what the

@@ -1,5 +1,5 @@
 import type { Tensor } from "../../ir/weights.ts";
-import { readTensor } from "../onnx/format/read-tensor.ts";
+import { readTensor } from "../onnx/format/index.ts";
 import type { Graph } from "./graph.ts";
 import type { Ways } from "./sites.ts";
 import type { HeadBlocks } from "./trace.ts";

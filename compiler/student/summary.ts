@@ -1,4 +1,4 @@
-import { table } from "../report/text/table.ts";
+import { table } from "../report/text/index.ts";
 import type { StudentManifest } from "./manifest.ts";
 
 /** What a rewrite did, for a reader; the manifest has it in full. */

@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
-import { canonicalJson } from "../build/build-dir.ts";
-import { tokenizerFiles } from "../inputs/tokenizer.ts";
+import { canonicalJson } from "../build/index.ts";
+import { tokenizerFiles } from "../inputs/index.ts";
 import type { Student } from "./rewrite.ts";
 
 export interface StudentFiles {

@@ -3,7 +3,7 @@ import type { Tensor } from "../../ir/weights.ts";
 import type { Dtype } from "./dtype.ts";
 import { itemSizes } from "./dtype.ts";
 import { byteLengthOf, decodeElements, encodeElements } from "./element-codecs.ts";
-import { problem } from "./files/store.ts";
+import { problem } from "./files/index.ts";
 
 /** A tensor with the element type that its file gives it. */
 export interface TypedTensor {

@@ -1,6 +1,6 @@
 import { crc32, inflateRawSync } from "node:zlib";
 import { fail } from "../../ir/diagnostic.ts";
-import { problem } from "./files/store.ts";
+import { problem } from "./files/index.ts";
 import { type NpyDtype, readNpy, type TypedTensor, writeNpy } from "./npy.ts";
 
 interface ZipEntry {

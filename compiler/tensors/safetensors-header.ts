@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Dtype } from "./dtype.ts";
 import { byteLengthOf } from "./element-codecs.ts";
-import { problem, readHead } from "./files/store.ts";
+import { problem, readHead } from "./files/index.ts";
 import { isObject, type Json, type JsonObject, parseJson } from "./json.ts";
 
 /** Where one tensor lies in its file. */

@@ -4,7 +4,7 @@ import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { Dtype } from "./dtype.ts";
 import { byteLengthOf, decodeElements } from "./element-codecs.ts";
-import { duplicates, problem, readRange, readWhole, refuseForeignLink } from "./files/store.ts";
+import { duplicates, problem, readRange, readWhole, refuseForeignLink } from "./files/index.ts";
 import { isObject, parseJson } from "./json.ts";
 import { readSafetensorsHeader, type SafetensorsEntry, safetensorsDtypes } from "./safetensors-header.ts";
 

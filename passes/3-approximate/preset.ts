@@ -1,6 +1,6 @@
 import type { Op, ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import type { Family } from "../../runtime/protocols/kit/define.ts";
+import type { Family } from "../../runtime/protocols/kit/index.ts";
 import type { Setting } from "../5-select/choose.ts";
 import type { Maths } from "./maths.ts";
 

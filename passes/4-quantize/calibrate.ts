@@ -8,9 +8,6 @@ import type { State } from "../pass.ts";
 import { roomForAdapters } from "./adapters.ts";
 import { analyse } from "./analyse.ts";
 import type { Calibration, Observation } from "./calibration.ts";
-
-export type { Calibration } from "./calibration.ts";
-
 import { checkFits } from "./params.ts";
 import { defaultPrecision, weightBits } from "./precision.ts";
 import { type Inner, measured, measures } from "./sums.ts";

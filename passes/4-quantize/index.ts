@@ -3,11 +3,10 @@ import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import { isFixed } from "../../ir/type.ts";
 import type { Pass, SplitState } from "../pass.ts";
-import type { Calibration } from "./calibrate.ts";
+import type { Calibration } from "./calibration.ts";
 import { defaultPrecision } from "./precision.ts";
 import { assignScales } from "./scales.ts";
 
-export { type CalibrateOptions, type Calibration, calibrate, checkCalibration } from "./calibrate.ts";
 export { withKept } from "./calibration.ts";
 export { checkFinite } from "./finite.ts";
 export { defaultPrecision, serverWeightRange, weightBits } from "./precision.ts";
@@ -60,3 +59,6 @@ function tooWide(module: Module): readonly Diagnostic[] {
     ];
   });
 }
+
+export { type CalibrateOptions, calibrate, checkCalibration } from "./calibrate.ts";
+export type { Calibration } from "./calibration.ts";

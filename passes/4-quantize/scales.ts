@@ -18,7 +18,7 @@ import { usersOf } from "../../ir/uses.ts";
 import { hasNumbers } from "../../ir/weights.ts";
 import { showOp, withOps } from "../graph.ts";
 import type { State } from "../pass.ts";
-import type { Calibration } from "./calibrate.ts";
+import type { Calibration } from "./calibration.ts";
 import { checkFits, publicForm, serverForm, type Use } from "./params.ts";
 
 /** One bit beyond the range: rounding may step over its end. */

@@ -1,6 +1,5 @@
 import { sizeOf } from "../../ir/type.ts";
-import type { Traffic } from "../../runtime/protocols/kit/count.ts";
-import type { Fixed, Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
+import type { Fixed, Protocol, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
 import { formOf, trafficOf } from "./traffic.ts";
 
 /** The link that protocols are chosen for, between each two parties and in both directions. */

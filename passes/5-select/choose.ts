@@ -9,7 +9,7 @@ import {
   type OperandForm,
   type Protocol,
   type Spec,
-} from "../../runtime/protocols/kit/define.ts";
+} from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { type Candidate, candidatesOf, cheapest, type LinkModel, type Objective } from "./cheapest.ts";
 import { specOf } from "./spec.ts";

@@ -1,5 +1,5 @@
 import { type Module, type Op, opsOf } from "../../ir/module.ts";
-import { isExact } from "../../runtime/protocols/kit/define.ts";
+import { isExact } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { specOf } from "./spec.ts";
 

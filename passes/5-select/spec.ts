@@ -1,7 +1,7 @@
 import type { Module, Op, ValueId } from "../../ir/module.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import { isFixed } from "../../ir/type.ts";
-import type { Fixed, Spec } from "../../runtime/protocols/kit/define.ts";
+import type { Fixed, Spec } from "../../runtime/protocols/kit/index.ts";
 
 /** What the runtime is told of a value. Plain integers (indices) have scale 0. */
 export function fixedOf(module: Module, id: ValueId, width?: number): Fixed {

@@ -1,6 +1,6 @@
 import type { Module, Op } from "../../ir/module.ts";
-import { countProtocol, noTraffic, type Traffic } from "../../runtime/protocols/kit/count.ts";
-import type { OperandForm, Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
+import type { OperandForm, Protocol, Spec } from "../../runtime/protocols/kit/index.ts";
+import { countProtocol, noTraffic, type Traffic } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { specOf } from "./spec.ts";
 

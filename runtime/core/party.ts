@@ -1,4 +1,4 @@
-import type { IntTensor, RingTensor, Shape } from "../ring/tensor.ts";
+import type { IntTensor, RingTensor, Shape } from "../ring/index.ts";
 import type { Role } from "./steps.ts";
 
 /**

@@ -1,6 +1,5 @@
 import { expand, keystream, systemRandom } from "#platform";
-import { canonicalise } from "../ring/kernel.ts";
-import { type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
+import { canonicalise, type RingTensor, type Shape, zeros } from "../ring/index.ts";
 
 // The one file that makes randomness. Nothing else of the runtime may draw, derive or seed.
 

@@ -1,4 +1,4 @@
-import type { RingTensor } from "../ring/tensor.ts";
+import type { RingTensor } from "../ring/index.ts";
 
 export type Role = "client" | "server" | "dealer";
 

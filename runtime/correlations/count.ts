@@ -1,6 +1,5 @@
-import type { Party } from "../core/party.ts";
-import type { Role } from "../core/steps.ts";
-import { ghost, packedBytes, type Shape } from "../ring/tensor.ts";
+import type { Party, Role } from "../core/index.ts";
+import { ghost, packedBytes, type Shape } from "../ring/index.ts";
 
 /** Dealer's traffic of one program before the input is known: to the server by operator, and to each party. */
 export interface DealerBytes {

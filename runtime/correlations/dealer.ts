@@ -1,6 +1,16 @@
-import type { FreshMask, Party } from "../core/party.ts";
-import { add, pack, shiftLeft, shiftRight, sub, widen, xorWords } from "../ring/index.ts";
-import { ghost, type RingTensor, type Shape } from "../ring/tensor.ts";
+import type { FreshMask, Party } from "../core/index.ts";
+import {
+  add,
+  ghost,
+  pack,
+  type RingTensor,
+  type Shape,
+  shiftLeft,
+  shiftRight,
+  sub,
+  widen,
+  xorWords,
+} from "../ring/index.ts";
 import type { Stock } from "./stock.ts";
 import { createStreams, type OpenStreams } from "./streams.ts";
 

@@ -1,6 +1,15 @@
-import type { FreshMask, Party } from "../core/party.ts";
-import { add, narrow, shiftLeft, unpack, widen } from "../ring/index.ts";
-import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";
+import type { FreshMask, Party } from "../core/index.ts";
+import {
+  add,
+  ghost,
+  narrow,
+  packedBytes,
+  type RingTensor,
+  type Shape,
+  shiftLeft,
+  unpack,
+  widen,
+} from "../ring/index.ts";
 import type { Stock } from "./stock.ts";
 import { createStreams, type OpenStreams, type Streams } from "./streams.ts";
 

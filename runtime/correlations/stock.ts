@@ -1,5 +1,5 @@
-import { sessionError } from "../core/errors.ts";
-import type { RingTensor, Shape } from "../ring/tensor.ts";
+import { sessionError } from "../core/index.ts";
+import type { RingTensor, Shape } from "../ring/index.ts";
 
 /** Prepared correlations of one query, by operator. Each item leaves the stock when it is used and cannot be used again. */
 export interface Stock {

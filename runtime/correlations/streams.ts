@@ -1,5 +1,5 @@
-import type { Prg } from "../core/random.ts";
-import { createPrg } from "../core/random.ts";
+import type { Prg } from "../core/index.ts";
+import { createPrg } from "../core/index.ts";
 
 /** One stream for each operator and use. */
 export type Streams = (label: string, use: string) => Prg;

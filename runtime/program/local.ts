@@ -3,10 +3,10 @@
  * ir/ops; public operands are integers, and an operand that only the server knows (a bias) is a ghost at the client.
  */
 
-import type { Handle, Party, Replicated, Share } from "../core/party.ts";
-import { convolutionOf, windowsOf } from "../protocols/arithmetic/convolution.ts";
-import { fromWeight, mapParts, once, zipParts } from "../protocols/families/replicated/replicated.ts";
-import type { Operand, Spec } from "../protocols/kit/define.ts";
+import type { Handle, Party, Replicated, Share } from "../core/index.ts";
+import { convolutionOf, windowsOf } from "../protocols/arithmetic/index.ts";
+import { fromWeight, mapParts, once, zipParts } from "../protocols/families/replicated/index.ts";
+import type { Operand, Spec } from "../protocols/kit/index.ts";
 import {
   addInteger,
   add as addRings,
@@ -16,7 +16,9 @@ import {
   expand as expandTensor,
   fromIntegers,
   gather as gatherTensor,
+  ghost,
   type IntTensor,
+  integers,
   matmulInteger,
   mulInteger,
   narrow as narrowRing,
@@ -30,7 +32,6 @@ import {
   transpose as transposeTensor,
   zeros,
 } from "../ring/index.ts";
-import { ghost, integers } from "../ring/tensor.ts";
 
 export type LocalOp = (party: Party, spec: Spec, ...operands: Operand[]) => Handle;
 

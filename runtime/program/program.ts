@@ -1,8 +1,7 @@
-import type { Handle, KnownWeight, Party, Wire } from "../core/party.ts";
-import type { parallel, Steps } from "../core/steps.ts";
+import type { Handle, KnownWeight, Party, parallel, Steps, Wire } from "../core/index.ts";
 import type * as protocols from "../protocols/index.ts";
-import type { Fixed } from "../protocols/kit/define.ts";
-import type { IntTensor } from "../ring/tensor.ts";
+import type { Fixed } from "../protocols/kit/index.ts";
+import type { IntTensor } from "../ring/index.ts";
 import type { LocalName, LocalOp } from "./local.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { parallel } from "../core/steps.ts";
+import { parallel } from "../core/index.ts";
 import * as protocols from "../protocols/index.ts";
 import { local } from "./local.ts";
 import type { Toolbox } from "./program.ts";

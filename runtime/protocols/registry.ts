@@ -1,5 +1,5 @@
 import * as all from "./index.ts";
-import type { Protocol } from "./kit/define.ts";
+import type { Protocol } from "./kit/index.ts";
 
 /** Every protocol by its name, in the order of index.ts. */
 export const protocols: ReadonlyMap<string, Protocol> = new Map(

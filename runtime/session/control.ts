@@ -1,6 +1,6 @@
-import { sessionError } from "../core/errors.ts";
-import type { Role } from "../core/steps.ts";
-import type { Program } from "../program/program.ts";
+import type { Role } from "../core/index.ts";
+import { sessionError } from "../core/index.ts";
+import type { Program } from "../program/index.ts";
 import { placesOf, readsKept } from "./memory.ts";
 
 /**

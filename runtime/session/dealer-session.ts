@@ -1,10 +1,8 @@
-import { sessionError } from "../core/errors.ts";
-import { freshSeed } from "../core/random.ts";
-import { dealerOnline, dealerParty } from "../correlations/dealer.ts";
-import { createStock } from "../correlations/stock.ts";
-import type { Program } from "../program/program.ts";
-import { toolbox } from "../program/toolbox.ts";
-import type { Channel } from "../transport/channel.ts";
+import { freshSeed, sessionError } from "../core/index.ts";
+import { createStock, dealerOnline, dealerParty } from "../correlations/index.ts";
+import type { Program } from "../program/index.ts";
+import { toolbox } from "../program/index.ts";
+import type { Channel } from "../transport/index.ts";
 import { type Asked, decodeRequest, maxRequestBytes, programAsked } from "./control.ts";
 import { runOnline, runSegments } from "./exchange.ts";
 import { atPlace, ghostKept, keptFor, nothingKept, remember } from "./memory.ts";

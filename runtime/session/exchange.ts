@@ -1,7 +1,6 @@
-import type { Role, Steps, Transfer } from "../core/steps.ts";
-import { pack, unpack } from "../ring/index.ts";
-import { ghost, packedBytes, type RingTensor } from "../ring/tensor.ts";
-import type { Channel } from "../transport/channel.ts";
+import type { Role, Steps, Transfer } from "../core/index.ts";
+import { ghost, pack, packedBytes, type RingTensor, unpack } from "../ring/index.ts";
+import type { Channel } from "../transport/index.ts";
 import { concatBytes } from "./weights.ts";
 
 const bytesOf = ({ tensor }: Transfer): number => packedBytes(tensor.shape, tensor.width);

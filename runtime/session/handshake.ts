@@ -1,6 +1,6 @@
-import { type SessionCause, type SessionError, sessionError } from "../core/errors.ts";
-import type { Role } from "../core/steps.ts";
-import type { Channel } from "../transport/channel.ts";
+import type { Role } from "../core/index.ts";
+import { type SessionCause, type SessionError, sessionError } from "../core/index.ts";
+import type { Channel } from "../transport/index.ts";
 
 export const protocolVersion = "marillc/1";
 

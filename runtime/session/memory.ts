@@ -1,9 +1,8 @@
-import type { KnownWeight, Wire } from "../core/party.ts";
-import type { Program, WeightHandle } from "../program/program.ts";
-import { joinWires, mapWire } from "../protocols/kit/wires.ts";
-import { keptAxis } from "../protocols/softmax/cached-attention.ts";
-import { slice } from "../ring/index.ts";
-import { ghost, type IntTensor, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
+import type { KnownWeight, Wire } from "../core/index.ts";
+import type { Program, WeightHandle } from "../program/index.ts";
+import { joinWires, mapWire } from "../protocols/kit/index.ts";
+import { keptAxis } from "../protocols/softmax/index.ts";
+import { ghost, type IntTensor, type RingTensor, type Shape, slice, zeros } from "../ring/index.ts";
 
 /** What a session keeps between queries: the rows of so many places, of each wire as far as a party knows it. */
 export interface Memory {

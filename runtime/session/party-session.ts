@@ -1,20 +1,16 @@
-import { sessionError } from "../core/errors.ts";
-import type { Party, Share } from "../core/party.ts";
-import { freshSeed } from "../core/random.ts";
-import { onlineParty, preparingParty } from "../correlations/prepare.ts";
-import { createStock, type Stock } from "../correlations/stock.ts";
-import type { Program } from "../program/program.ts";
-import { toolbox } from "../program/toolbox.ts";
+import type { Party, Share } from "../core/index.ts";
+import { freshSeed, sessionError } from "../core/index.ts";
+import { createStock, onlineParty, preparingParty, type Stock } from "../correlations/index.ts";
+import type { Program } from "../program/index.ts";
+import { toolbox } from "../program/index.ts";
+import type { IntTensor } from "../ring/index.ts";
 import { toIntegers } from "../ring/index.ts";
-import type { IntTensor } from "../ring/tensor.ts";
-import type { Channel } from "../transport/channel.ts";
+import type { Channel } from "../transport/index.ts";
 import { type Asked, decodeRequest, encodeRequest, maxRequestBytes, programAsked, windowAsked } from "./control.ts";
 import { runOnline, runSegments } from "./exchange.ts";
 import { atPlace, keptFor, type Memory, nothingKept, remember } from "./memory.ts";
 import { ghostInputs, predictions, seedBytes } from "./predict.ts";
 import { openedBytes, sessionWeights, weightHandles } from "./weights.ts";
-
-export { type Asked, windowAsked } from "./control.ts";
 
 export interface PartyOptions {
   readonly program: Program;

@@ -1,14 +1,13 @@
-import { type Link, type LinkBytes, links, noBytes } from "../core/steps.ts";
-import { countingParty, explicitParty, noDealerBytes } from "../correlations/count.ts";
-import type { Program, WeightHandle } from "../program/program.ts";
-import { toolbox } from "../program/toolbox.ts";
-import { countSteps } from "../protocols/kit/count.ts";
-import { ghost, integers } from "../ring/tensor.ts";
+import { type Link, type LinkBytes, links, noBytes } from "../core/index.ts";
+import { countingParty, explicitParty, noDealerBytes } from "../correlations/index.ts";
+import type { Program, WeightHandle } from "../program/index.ts";
+import { toolbox } from "../program/index.ts";
+import { countSteps } from "../protocols/kit/index.ts";
+import { ghost, integers } from "../ring/index.ts";
 import type { Asked } from "./control.ts";
 import { atPlace, ghostKept, placesOf } from "./memory.ts";
 import { hiddenBytes, openedBytes, sessionWeights } from "./weights.ts";
 
-export { type LinkBytes, noBytes } from "../core/steps.ts";
 /** Exact rounds and payload bytes of one phase. */
 export interface PhaseCost {
   readonly rounds: number;

@@ -1,8 +1,21 @@
-import type { Role } from "../core/steps.ts";
-import { createStreams } from "../correlations/streams.ts";
-import type { Program, WeightDecl, WeightHandle } from "../program/program.ts";
-import { add, fromIntegers, pack, sub, toIntegers, unpack } from "../ring/index.ts";
-import { ghost, type IntTensor, integers, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";
+import type { Role } from "../core/index.ts";
+import { createStreams } from "../correlations/index.ts";
+import type { Program, WeightDecl, WeightHandle } from "../program/index.ts";
+import {
+  add,
+  fromIntegers,
+  ghost,
+  type IntTensor,
+  integers,
+  pack,
+  packedBytes,
+  type RingTensor,
+  type Shape,
+  sub,
+  toIntegers,
+  unpack,
+  zeros,
+} from "../ring/index.ts";
 
 type Weights = Program["weights"];
 

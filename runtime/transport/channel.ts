@@ -1,5 +1,4 @@
-import type { SessionError } from "../core/errors.ts";
-import type { Role } from "../core/steps.ts";
+import type { Role, SessionError } from "../core/index.ts";
 
 /** On the wire: 4 bytes length of the body (little-endian), 1 byte kind (its index here), body. */
 export const frameKinds = ["payload", "control", "abort"] as const;

@@ -1,5 +1,5 @@
-import { describeCode, SessionError, sessionError } from "../core/errors.ts";
-import type { Role } from "../core/steps.ts";
+import type { Role } from "../core/index.ts";
+import { describeCode, SessionError, sessionError } from "../core/index.ts";
 import type { Channel, ChannelOptions, Expected, FrameHead, FrameKind, FramePort, Traffic } from "./channel.ts";
 import { defaultIdleTimeoutMs, frameKinds, headerBytes, maxFrameBytes } from "./channel.ts";
 import { afterIo, nowMs } from "./clock.ts";

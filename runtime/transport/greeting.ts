@@ -1,4 +1,4 @@
-import { sessionError } from "../core/errors.ts";
+import { sessionError } from "../core/index.ts";
 import type { Channel } from "./channel.ts";
 
 /** What a connection is for: said by the one who connects, before anything else. */

@@ -1,5 +1,5 @@
-import { type SessionError, sessionError } from "../core/errors.ts";
-import type { Role } from "../core/steps.ts";
+import type { Role } from "../core/index.ts";
+import { type SessionError, sessionError } from "../core/index.ts";
 import type { Channel, ChannelOptions, FrameHead, FrameKind, FramePort } from "./channel.ts";
 import { nowMs } from "./clock.ts";
 import { FramedChannel } from "./framed.ts";

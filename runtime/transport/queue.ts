@@ -1,4 +1,4 @@
-import type { SessionError } from "../core/errors.ts";
+import type { SessionError } from "../core/index.ts";
 import type { FrameHead, FrameKind } from "./channel.ts";
 import { frameKinds } from "./channel.ts";
 import { nowMs } from "./clock.ts";

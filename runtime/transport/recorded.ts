@@ -1,5 +1,4 @@
-import type { SessionError } from "../core/errors.ts";
-import type { Role } from "../core/steps.ts";
+import type { Role, SessionError } from "../core/index.ts";
 import type { Channel, Expected, Traffic } from "./channel.ts";
 
 export interface RecordedFrame {

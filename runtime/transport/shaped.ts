@@ -1,5 +1,4 @@
-import type { SessionError } from "../core/errors.ts";
-import type { Role } from "../core/steps.ts";
+import type { Role, SessionError } from "../core/index.ts";
 import { type Channel, type Expected, headerBytes, type Traffic } from "./channel.ts";
 import { machineMs, waitUntil } from "./clock.ts";
 import { type LinkProfile, transmissionMs } from "./link.ts";

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { type SessionError, sessionError } from "../core/errors.ts";
+import { type SessionError, sessionError } from "../core/index.ts";
 import { type FrameHead, type FrameKind, type FramePort, frameKinds, headerBytes } from "./channel.ts";
 import { nowMs } from "./clock.ts";
 

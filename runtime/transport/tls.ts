@@ -6,8 +6,8 @@
 import { constants } from "node:crypto";
 import type { AddressInfo, Socket } from "node:net";
 import * as tls from "node:tls";
-import { SessionError, sessionError } from "../core/errors.ts";
-import type { Role } from "../core/steps.ts";
+import type { Role } from "../core/index.ts";
+import { SessionError, sessionError } from "../core/index.ts";
 import type { Channel, ChannelOptions } from "./channel.ts";
 import { nowMs } from "./clock.ts";
 import { FramedChannel } from "./framed.ts";

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { type SessionError, sessionError } from "../core/errors.ts";
-import type { Role } from "../core/steps.ts";
+import type { Role } from "../core/index.ts";
+import { type SessionError, sessionError } from "../core/index.ts";
 import type { Channel, ChannelOptions, FrameHead, FrameKind, FramePort } from "./channel.ts";
 import { nowMs } from "./clock.ts";
 import { FramedChannel } from "./framed.ts";

@@ -1,9 +1,6 @@
-import { loadPart } from "../../compiler/build/build-parts.ts";
-import { errorBounds } from "../../compiler/report/cost/error-bound.ts";
-import { openClientPart } from "../../compiler/run/client-part.ts";
-import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
-import { loadPlain } from "../../compiler/run/plain.ts";
-import { dequantise } from "../../compiler/run/quantise.ts";
+import { loadPart } from "../../compiler/build/index.ts";
+import { errorBounds } from "../../compiler/report/cost/index.ts";
+import { checkInputs, dequantise, loadPlain, openClientPart, readInputFiles } from "../../compiler/run/index.ts";
 
 /** How far a build's revealed outputs may be from exact ones on this input: from scales, depth and declared errors. */
 export const declaredError = async (build: string, ...files: readonly string[]): Promise<number> =>

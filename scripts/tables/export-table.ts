@@ -1,4 +1,4 @@
-import { bytesText, secondsText } from "../../compiler/report/text/units.ts";
+import { bytesText, secondsText } from "../../compiler/report/text/index.ts";
 import type { FamilyResult } from "./family-result.ts";
 import type { Outcome } from "./node-result.ts";
 

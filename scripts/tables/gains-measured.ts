@@ -1,7 +1,7 @@
-import type { ShapeCount } from "../../compiler/estimate/count.ts";
-import { runShape } from "../../compiler/estimate/run.ts";
-import { bytesText, countText } from "../../compiler/report/text/units.ts";
-import { links } from "../../runtime/transport/link.ts";
+import type { ShapeCount } from "../../compiler/estimate/index.ts";
+import { runShape } from "../../compiler/estimate/index.ts";
+import { bytesText, countText } from "../../compiler/report/text/index.ts";
+import { links } from "../../runtime/transport/index.ts";
 import { sum, table, times } from "./gains.ts";
 import {
   baseline,

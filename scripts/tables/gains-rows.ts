@@ -1,10 +1,7 @@
-import type { ShapeName } from "../../compiler/estimate/architectures.ts";
-import type { ShapeCount } from "../../compiler/estimate/count.ts";
-import type { ShapeOptions } from "../../compiler/estimate/kit.ts";
-import type { Adapters, ShapeOwnership } from "../../compiler/estimate/ownership.ts";
-import { countTraffic, type ShapeTraffic } from "../../compiler/estimate/traffic.ts";
+import type { Adapters, ShapeCount, ShapeName, ShapeOptions, ShapeOwnership } from "../../compiler/estimate/index.ts";
+import { countTraffic, type ShapeTraffic } from "../../compiler/estimate/index.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import { type LinkProfile, links } from "../../runtime/transport/link.ts";
+import { type LinkProfile, links } from "../../runtime/transport/index.ts";
 
 /** What is done to a model before it is served: each alone, and together. */
 export interface Technique {

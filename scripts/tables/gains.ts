@@ -1,8 +1,8 @@
-import type { ShapeTraffic } from "../../compiler/estimate/traffic.ts";
-import { networkTime } from "../../compiler/report/cost/network.ts";
-import { bytesText, countText, secondsText } from "../../compiler/report/text/units.ts";
-import type { LinkBytes } from "../../runtime/session/predict.ts";
-import type { LinkProfile } from "../../runtime/transport/link.ts";
+import type { ShapeTraffic } from "../../compiler/estimate/index.ts";
+import { networkTime } from "../../compiler/report/cost/index.ts";
+import { bytesText, countText, secondsText } from "../../compiler/report/text/index.ts";
+import type { LinkBytes } from "../../runtime/core/index.ts";
+import type { LinkProfile } from "../../runtime/transport/index.ts";
 import {
   baseline,
   type Question,

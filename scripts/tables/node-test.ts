@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { decodeTensorFile } from "../../compiler/onnx/format/decode.ts";
-import { readTensor } from "../../compiler/onnx/format/read-tensor.ts";
-import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/records.ts";
-import { type Imported, importModel } from "../../compiler/onnx/import/import.ts";
-import { readModel } from "../../compiler/onnx/normalize/read-model.ts";
-import { elementOf } from "../../compiler/onnx/weights/import-weights.ts";
+import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/index.ts";
+import { decodeTensorFile, readTensor } from "../../compiler/onnx/format/index.ts";
+import { type Imported, importModel } from "../../compiler/onnx/import/index.ts";
+import { readModel } from "../../compiler/onnx/normalize/index.ts";
+import { elementOf } from "../../compiler/onnx/weights/index.ts";
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Tensor } from "../../ir/weights.ts";

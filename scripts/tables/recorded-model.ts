@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { decodeTensorFile } from "../../compiler/onnx/format/decode.ts";
-import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/records.ts";
-import type { Imported } from "../../compiler/onnx/import/import.ts";
-import { readModel } from "../../compiler/onnx/normalize/read-model.ts";
-import { createNoise } from "../../compiler/report/cost/error-bound.ts";
-import type { Dtype } from "../../compiler/tensors/dtype.ts";
+import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/index.ts";
+import { decodeTensorFile } from "../../compiler/onnx/format/index.ts";
+import type { Imported } from "../../compiler/onnx/import/index.ts";
+import { readModel } from "../../compiler/onnx/normalize/index.ts";
+import { createNoise } from "../../compiler/report/cost/index.ts";
+import type { Dtype } from "../../compiler/tensors/index.ts";
 import { type InterpretOptions, interpret } from "../../ir/interpret.ts";
 import { typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";

@@ -1,4 +1,4 @@
-import type { Link } from "../../runtime/core/steps.ts";
+import type { Link } from "../../runtime/core/index.ts";
 import type { Call, Plan, Role } from "./plan.ts";
 import { commentText } from "./text.ts";
 

@@ -8,7 +8,7 @@ import {
   ts,
   type WriterFunction,
 } from "ts-morph";
-import type { Fixed } from "../../runtime/protocols/kit/define.ts";
+import type { Fixed } from "../../runtime/protocols/kit/index.ts";
 import { headerOf, stepComment, subjectOf } from "./comments.ts";
 import type { Argument, Call, Plan, Role } from "./plan.ts";
 import { createIdentifiers, literal, member, record, stringLiteral } from "./text.ts";

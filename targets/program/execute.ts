@@ -1,7 +1,6 @@
-import type { Handle } from "../../runtime/core/party.ts";
-import type { Steps } from "../../runtime/core/steps.ts";
-import type { Program } from "../../runtime/program/program.ts";
-import type { Operand } from "../../runtime/protocols/kit/define.ts";
+import type { Handle, Steps } from "../../runtime/core/index.ts";
+import type { Program } from "../../runtime/program/index.ts";
+import type { Operand } from "../../runtime/protocols/kit/index.ts";
 import type { Argument, Call, Plan } from "./plan.ts";
 
 /**

@@ -2,11 +2,10 @@ import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/modu
 import { isFixed } from "../../ir/type.ts";
 import { fixedOf, resultOf, specOf } from "../../passes/5-select/spec.ts";
 import { costOf, formOf } from "../../passes/5-select/traffic.ts";
-import type { KeptDecl, OutputDecl, WeightDecl } from "../../runtime/program/program.ts";
-import type { Traffic } from "../../runtime/protocols/kit/count.ts";
-import type { Fixed, Spec } from "../../runtime/protocols/kit/define.ts";
+import type { KeptDecl, OutputDecl, WeightDecl } from "../../runtime/program/index.ts";
+import type { Fixed, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
-import { keptAxis } from "../../runtime/protocols/softmax/cached-attention.ts";
+import { keptAxis } from "../../runtime/protocols/softmax/index.ts";
 
 /** Whose program it is. */
 export type Role = "client" | "server" | "dealer";

@@ -1,4 +1,6 @@
-import { integers, matmul, matmulInteger, matmulIntegerPlain, matmulPlain, ring } from "../../runtime/ring/index.ts";
+import { matmul, matmulInteger } from "../../runtime/ring/matmul.ts";
+import { matmulIntegerPlain, matmulPlain } from "../../runtime/ring/matmul-plain.ts";
+import { integers, ring } from "../../runtime/ring/tensor.ts";
 import { type Case, measure } from "./harness.ts";
 
 const sizes = [

@@ -1,7 +1,8 @@
 import { chacha20 as library } from "@noble/ciphers/chacha.js";
 import { chacha20 } from "../../runtime/ring/chacha.ts";
 import { growCorrections, leafBits, pointAbove } from "../../runtime/ring/ggm.ts";
-import { reshape, ring } from "../../runtime/ring/index.ts";
+import { reshape } from "../../runtime/ring/structure.ts";
+import { ring } from "../../runtime/ring/tensor.ts";
 import { measure } from "./harness.ts";
 
 const keys = 4096;

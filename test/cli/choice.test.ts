@@ -5,7 +5,8 @@ import { afterAll, expect, test } from "vitest";
 import type { ChosenFor } from "../../compiler/build/manifest.ts";
 import type { CostReport } from "../../compiler/report/cost/cost.ts";
 import type { RunResult } from "../../compiler/run/result.ts";
-import { declaredError, largestDifference } from "../end-to-end/declared-error.ts";
+import { declaredError } from "../../scripts/tables/declared-error.ts";
+import { largestDifference } from "../end-to-end/declared-error.ts";
 import { writeTiny } from "../end-to-end/tiny-model.ts";
 import { marillc, marillcJson } from "./cli.ts";
 

@@ -10,8 +10,9 @@ import type { RunResult } from "../../compiler/run/result.ts";
 import { readNpz } from "../../compiler/tensors/npz.ts";
 import { parse } from "../../ir/text/parse.ts";
 import { print } from "../../ir/text/print.ts";
+import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { runOnnx } from "../compiler/student/students.ts";
-import { declaredError, largestDifference } from "../end-to-end/declared-error.ts";
+import { largestDifference } from "../end-to-end/declared-error.ts";
 import { blockedModel, type TinyFiles, tiny, writeTiny } from "../end-to-end/tiny-model.ts";
 import { marillc, marillcJson } from "./cli.ts";
 

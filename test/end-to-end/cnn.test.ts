@@ -7,9 +7,10 @@ import { openOnnx } from "../../compiler/run/onnx-part.ts";
 import { runPlain } from "../../compiler/run/plain.ts";
 import { opsOf, typeOf } from "../../ir/module.ts";
 import { isFixed, sizeOf } from "../../ir/type.ts";
+import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { image, writeCnn } from "./cnn-model.ts";
 import { build, queryOnce } from "./compiled.ts";
-import { declaredError, largestDifference } from "./declared-error.ts";
+import { largestDifference } from "./declared-error.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-cnn-"));
 afterAll(() => rmSync(dir, { recursive: true }));

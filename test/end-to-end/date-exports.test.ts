@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { fillWindow, readTokenizer } from "../../compiler/inputs/tokenizer.ts";
+import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { build, queryOnce } from "./compiled.ts";
-import { declaredError, largestDifference } from "./declared-error.ts";
+import { largestDifference } from "./declared-error.ts";
 
 /*
  * The date model as three exports: of fixed length, of any length, and by the other exporter. With the same adapter

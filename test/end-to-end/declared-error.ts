@@ -1,4 +1,2 @@
-export { declaredError } from "../../scripts/tables/declared-error.ts";
-
 export const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Math.max(...Array.from(a, (x, k) => Math.abs(x - b[k]!)));

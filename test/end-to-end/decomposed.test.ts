@@ -2,15 +2,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Artifacts, CompileOptions } from "../../compiler/compile/compile.ts";
+import type { Artifacts } from "../../compiler/compile/compile.ts";
 import { readInputs } from "../../compiler/inputs/read-inputs.ts";
+import type { CompileOptions } from "../../compiler/load/options.ts";
 import { readInputFiles } from "../../compiler/run/inputs.ts";
 import { openOnnx } from "../../compiler/run/onnx-part.ts";
 import { opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
+import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { describeWith, sharedModels } from "../harness/shared.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
-import { declaredError, largestDifference } from "./declared-error.ts";
+import { largestDifference } from "./declared-error.ts";
 import { type Masking, writeDecomposed } from "./decomposed-model.ts";
 
 /*

@@ -5,9 +5,10 @@ import { afterAll, expect, it } from "vitest";
 import { readInputs } from "../../compiler/inputs/read-inputs.ts";
 import { opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
+import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { describeWith, sharedModels } from "../harness/shared.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
-import { declaredError, largestDifference } from "./declared-error.ts";
+import { largestDifference } from "./declared-error.ts";
 
 /*
  * Models of three families as two exporters write them, from the ONNX file to three parties: what they compute is what

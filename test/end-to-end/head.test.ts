@@ -2,17 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { type CompileOptions, compileModel, importFor } from "../../compiler/compile/compile.ts";
+import { compileModel } from "../../compiler/compile/compile.ts";
 import { readInputs } from "../../compiler/inputs/read-inputs.ts";
+import type { CompileOptions } from "../../compiler/load/options.ts";
+import { importFor } from "../../compiler/load/owned.ts";
 import { readInputFiles } from "../../compiler/run/inputs.ts";
 import { openOnnx } from "../../compiler/run/onnx-part.ts";
 import { writeNpz } from "../../compiler/tensors/npz.ts";
 import { opsOf } from "../../ir/module.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
+import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build.ts";
 import { describeWith, sharedModels } from "../harness/shared.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
-import { declaredError, largestDifference } from "./declared-error.ts";
+import { largestDifference } from "./declared-error.ts";
 import { numbers } from "./tiny-model.ts";
 
 /*

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadPart } from "../../compiler/build/build-parts.ts";
 import type { Manifest } from "../../compiler/build/manifest.ts";
-import { initKeys, readIdentity } from "../../compiler/keys/index.ts";
+import { initKeys } from "../../compiler/keys/init.ts";
+import { readIdentity } from "../../compiler/keys/read.ts";
 import type { CostReport } from "../../compiler/report/cost/cost.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
 import { openLocal } from "../../compiler/run/local.ts";
@@ -13,8 +14,9 @@ import { startDealer } from "../../compiler/services/dealer.ts";
 import { askServer } from "../../compiler/services/query.ts";
 import { startServer } from "../../compiler/services/server.ts";
 import type { Endpoint } from "../../compiler/services/service.ts";
+import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { marillc, marillcJson } from "../cli/cli.ts";
-import { declaredError, largestDifference } from "./declared-error.ts";
+import { largestDifference } from "./declared-error.ts";
 import { type TinyFiles, writeTiny } from "./tiny-model.ts";
 
 /** The setting 3pc: the third party deals, and readers know it as the helper. */

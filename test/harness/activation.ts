@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { digitBits } from "../../runtime/protocols/comparison/comparison.ts";
+import { digitBits } from "../../runtime/protocols/comparison/comparison-digits.ts";
 import type { Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
 import type { Saturated } from "../../runtime/protocols/nonlinear/activation.ts";
 import type { Series } from "../../runtime/ring/harmonics.ts";

@@ -3,16 +3,11 @@ import { createPrg } from "../../runtime/core/random.ts";
 import type { Steps } from "../../runtime/core/steps.ts";
 import { openWire } from "../../runtime/protocols/boundary/open.ts";
 import { below, belowMask, type Comparison } from "../../runtime/protocols/comparison/comparison.ts";
-import {
-  add,
-  addConstant,
-  concat,
-  fromIntegers,
-  lessThan,
-  reshape,
-  shiftRight,
-  widen,
-} from "../../runtime/ring/index.ts";
+import { add, addConstant } from "../../runtime/ring/arithmetic.ts";
+import { lessThan } from "../../runtime/ring/bits.ts";
+import { fromIntegers } from "../../runtime/ring/convert.ts";
+import { shiftRight, widen } from "../../runtime/ring/shift.ts";
+import { concat, reshape } from "../../runtime/ring/structure.ts";
 import { ghost, integers, type RingTensor } from "../../runtime/ring/tensor.ts";
 import { inputShare } from "./protocols.ts";
 import { count, seedOf, type Traffic, together } from "./together.ts";

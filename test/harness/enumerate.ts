@@ -13,7 +13,7 @@ import { memoize } from "lodash-es";
 import type { Party } from "../../runtime/core/party.ts";
 import type { Steps } from "../../runtime/core/steps.ts";
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
-import { fromIntegers } from "../../runtime/ring/index.ts";
+import { fromIntegers } from "../../runtime/ring/convert.ts";
 import { integers, lanesOf, type RingTensor, ring, type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import { wordsOf } from "./leak-statistics.ts";
 import { type Break, type Corrupted, knows, ownSource } from "./leaks.ts";

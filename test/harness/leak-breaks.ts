@@ -1,4 +1,4 @@
-import { sub } from "../../runtime/ring/index.ts";
+import { sub } from "../../runtime/ring/arithmetic.ts";
 import { lanesOf, type RingTensor, zeros } from "../../runtime/ring/tensor.ts";
 import type { Break } from "./leaks.ts";
 

@@ -4,7 +4,8 @@ import type { Role } from "../../runtime/core/steps.ts";
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
 import { openWire } from "../../runtime/protocols/boundary/open.ts";
 import type { Fixed, Operand, OperandForm, Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
-import { add, fromIntegers, sub, toReal } from "../../runtime/ring/index.ts";
+import { add, sub } from "../../runtime/ring/arithmetic.ts";
+import { fromIntegers, toReal } from "../../runtime/ring/convert.ts";
 import {
   ghost,
   type IntTensor,

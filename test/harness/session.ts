@@ -1,9 +1,10 @@
 import type { WeightStore } from "../../ir/weights.ts";
+import type { LinkBytes } from "../../runtime/core/steps.ts";
 import type { Program } from "../../runtime/program/program.ts";
 import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
+import type { Asked } from "../../runtime/session/control.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
-import { type Asked, openClient, openServer, type QueryResult } from "../../runtime/session/party-session.ts";
-import type { LinkBytes } from "../../runtime/session/predict.ts";
+import { openClient, openServer, type QueryResult } from "../../runtime/session/party-session.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import { memoryPair } from "../../runtime/transport/memory.ts";
 

@@ -1,5 +1,5 @@
 import { privateLookup } from "../../runtime/protocols/lookup/private-lookup.ts";
-import { fromIntegers } from "../../runtime/ring/index.ts";
+import { fromIntegers } from "../../runtime/ring/convert.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { CHUNK, constant, type TinyBody, unknown } from "./enumerate.ts";
 import { fixed, weightOf } from "./protocols.ts";

@@ -5,7 +5,8 @@ import { dealerOnline, dealerParty } from "../../runtime/correlations/dealer.ts"
 import { onlineParty, preparingParty } from "../../runtime/correlations/prepare.ts";
 import { createStock } from "../../runtime/correlations/stock.ts";
 import type { OpenStreams } from "../../runtime/correlations/streams.ts";
-import { add, pack, unpack } from "../../runtime/ring/index.ts";
+import { add } from "../../runtime/ring/arithmetic.ts";
+import { pack, unpack } from "../../runtime/ring/pack.ts";
 import { ghost, packedBytes, type RingTensor, type Shape } from "../../runtime/ring/tensor.ts";
 
 /** Bytes of one query, offline and online together; links that are rarely used are there where they carry something. */

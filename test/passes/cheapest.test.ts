@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import { candidatesOf, cheapest, type LinkModel, priceOf } from "../../passes/5-select/cheapest.ts";
 import { trafficOf } from "../../passes/5-select/traffic.ts";
 import { noBytes } from "../../runtime/core/steps.ts";
-import { fixedWeightMatmul, knownWeightMatmul, maskedRelu } from "../../runtime/protocols/index.ts";
+import { fixedWeightMatmul } from "../../runtime/protocols/arithmetic/fixed-weight.ts";
+import { knownWeightMatmul } from "../../runtime/protocols/arithmetic/known-weight.ts";
 import { noTraffic } from "../../runtime/protocols/kit/count.ts";
 import type { Spec } from "../../runtime/protocols/kit/define.ts";
+import { maskedRelu } from "../../runtime/protocols/nonlinear/masked-relu.ts";
 import { fixed } from "../harness/protocols.ts";
 
 const lan: LinkModel = { mbitPerSecond: 10_000, roundTripMs: 0.2 };

@@ -1,7 +1,7 @@
 import { type OnePlace, onePlace } from "../../compiler/decode/one-place.ts";
 import type { ValueId } from "../../ir/module.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
-import { split } from "../../passes/1-split/index.ts";
+import { split } from "../../passes/1-split/split.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { type Kit, type Model, model } from "./models.ts";

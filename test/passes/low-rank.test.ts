@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import type { Label } from "../../ir/label.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
-import { split } from "../../passes/1-split/index.ts";
+import { split } from "../../passes/1-split/split.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";
 import { runPass } from "../../passes/pass.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parse } from "../../ir/text/parse.ts";
 import { print } from "../../ir/text/print.ts";
-import { splitPass } from "../../passes/1-split/index.ts";
+import { splitPass } from "../../passes/1-split/split.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { type Pass, runPass } from "../../passes/pass.ts";
 import { block, codesOf } from "./models.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
-import { split } from "../../passes/1-split/index.ts";
+import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { grid, oneOp } from "../../scripts/tables/one-op.ts";
 import { block, largestDifference } from "./models.ts";

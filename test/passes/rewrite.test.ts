@@ -4,7 +4,7 @@ import type { Label } from "../../ir/label.ts";
 import type { ValueId } from "../../ir/module.ts";
 import { bool } from "../../ir/type.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
-import { split } from "../../passes/1-split/index.ts";
+import { split } from "../../passes/1-split/split.ts";
 import { rewrite, rewritePass, rewrites } from "../../passes/2-rewrite/index.ts";
 import { hasFullRowRank } from "../../passes/2-rewrite/rank.ts";
 import { runPass } from "../../passes/pass.ts";

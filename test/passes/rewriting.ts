@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
-import { split } from "../../passes/1-split/index.ts";
+import { split } from "../../passes/1-split/split.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";

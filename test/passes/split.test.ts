@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { formatDiagnostic } from "../../ir/diagnostic.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf } from "../../ir/module.ts";
-import { split, splitPass } from "../../passes/1-split/index.ts";
+import { split, splitPass } from "../../passes/1-split/split.ts";
 import { runPass } from "../../passes/pass.ts";
 import { block, blockShape, codesOf, createNoise, largestDifference, model } from "./models.ts";
 

@@ -1,7 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { onnx as proto } from "onnx-proto";
-import { dtypeOf } from "../../tensors/dtype.ts";
-import { integerOf } from "../../tensors/element-codecs.ts";
+import { dtypeOf, integerOf } from "../../tensors/index.ts";
 import { bigintOf, decodeTensor, type Problems, report } from "./decode-tensor.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxMetadata, OnnxNode, OnnxTensor, OnnxValueInfo } from "./records.ts";
 import type { WireMessage } from "./wire.ts";

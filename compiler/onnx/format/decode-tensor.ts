@@ -1,10 +1,17 @@
 import type { onnx as proto } from "onnx-proto";
 import type { Diagnostic } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import { type Dtype, describeDtype, dtypeOf } from "../../tensors/dtype.ts";
-import { byteLengthOf } from "../../tensors/element-codecs.ts";
-import { duplicates } from "../../tensors/files/store.ts";
-import { type NarrowType, narrowTypeOf, packedLength, widened } from "../../tensors/narrow.ts";
+import { duplicates } from "../../tensors/files/index.ts";
+import {
+  byteLengthOf,
+  type Dtype,
+  describeDtype,
+  dtypeOf,
+  type NarrowType,
+  narrowTypeOf,
+  packedLength,
+  widened,
+} from "../../tensors/index.ts";
 import { locationFault } from "./external.ts";
 import type { OnnxTensor, TensorSource } from "./records.ts";
 

@@ -1,6 +1,6 @@
 import onnxProto from "onnx-proto";
 import { fail, throwIfAny } from "../../../ir/diagnostic.ts";
-import { duplicates } from "../../tensors/files/store.ts";
+import { duplicates } from "../../tensors/files/index.ts";
 import { decodeGraph } from "./decode-graph.ts";
 import { decodeTensor, type Problems, report } from "./decode-tensor.ts";
 import { checkExternalRanges } from "./external-ranges.ts";

@@ -1,7 +1,6 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
 import { fail, throwIfAny } from "../../../ir/diagnostic.ts";
-import { type Dtype, onnxNumberOf } from "../../tensors/dtype.ts";
-import { int64Of } from "../../tensors/element-codecs.ts";
+import { type Dtype, int64Of, onnxNumberOf } from "../../tensors/index.ts";
 import { tensorBytes } from "./read-tensor.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "./records.ts";
 import { inSinglePrecision } from "./single-precision.ts";

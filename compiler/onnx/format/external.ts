@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { fail } from "../../../ir/diagnostic.ts";
-import { readRange } from "../../tensors/files/store.ts";
+import { readRange } from "../../tensors/files/index.ts";
 import type { TensorSource } from "./records.ts";
 
 type ExternalSource = Extract<TensorSource, { kind: "external" }>;

@@ -1,7 +1,6 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
 import type { Tensor } from "../../../ir/weights.ts";
-import { onnxNumberOf } from "../../tensors/dtype.ts";
-import { encodeElements } from "../../tensors/element-codecs.ts";
+import { encodeElements, onnxNumberOf } from "../../tensors/index.ts";
 import { longOf } from "./encode.ts";
 
 const { onnx } = onnxProto;

@@ -1,4 +1,4 @@
-import { duplicates } from "../../tensors/files/store.ts";
+import { duplicates } from "../../tensors/files/index.ts";
 import { type Problems, report } from "./decode-tensor.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode } from "./records.ts";
 

@@ -1,7 +1,6 @@
 import { sizeOf } from "../../../ir/type.ts";
 import type { Tensor } from "../../../ir/weights.ts";
-import { decodeElements } from "../../tensors/element-codecs.ts";
-import { widened } from "../../tensors/narrow.ts";
+import { decodeElements, widened } from "../../tensors/index.ts";
 import { readExternal } from "./external.ts";
 import type { OnnxModel, OnnxTensor } from "./records.ts";
 

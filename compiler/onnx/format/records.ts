@@ -1,5 +1,4 @@
-import type { Dtype } from "../../tensors/dtype.ts";
-import type { NarrowType } from "../../tensors/narrow.ts";
+import type { Dtype, NarrowType } from "../../tensors/index.ts";
 
 /** A decoded model: plain data, no protobuf object, no prototype that a name of the file could reach. */
 export interface OnnxModel {

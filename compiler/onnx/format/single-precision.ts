@@ -1,5 +1,4 @@
-import { onnxNumberOf } from "../../tensors/dtype.ts";
-import { encodeElements } from "../../tensors/element-codecs.ts";
+import { encodeElements, onnxNumberOf } from "../../tensors/index.ts";
 import { readTensor } from "./read-tensor.ts";
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "./records.ts";
 

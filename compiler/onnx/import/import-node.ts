@@ -1,13 +1,9 @@
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../../ir/diagnostic.ts";
 import type { PlainElement } from "../../../ir/type.ts";
-import { readTensor } from "../format/read-tensor.ts";
-import type { OnnxGraph, OnnxModel, OnnxNode } from "../format/records.ts";
-import { elementOf, isArchitecture, type WeightCatalog } from "../weights/import-weights.ts";
-import { placeOf } from "../weights/node-place.ts";
-import { innerNames } from "../weights/structural.ts";
-import type { LowerContext } from "./graph/context.ts";
-import type { ImportGraph } from "./graph/import-graph.ts";
-import type { Operand } from "./graph/operand.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode } from "../format/index.ts";
+import { readTensor } from "../format/index.ts";
+import { elementOf, innerNames, isArchitecture, placeOf, type WeightCatalog } from "../weights/index.ts";
+import type { ImportGraph, LowerContext, Operand } from "./graph/index.ts";
 import { hintFor, loweringOf } from "./lower/index.ts";
 import { standIns } from "./stand-ins.ts";
 

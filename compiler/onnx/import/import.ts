@@ -6,15 +6,19 @@ import type { Module, ValueId } from "../../../ir/module.ts";
 import { namePattern } from "../../../ir/names.ts";
 import { type Shape, sizeOf } from "../../../ir/type.ts";
 import type { Tensor } from "../../../ir/weights.ts";
-import type { OnnxModel, OnnxValueInfo } from "../format/records.ts";
-import { bindDims } from "../normalize/import-dims.ts";
-import { withoutSequences } from "../normalize/sequences.ts";
-import { catalogWeights, elementOf, type WeightCatalog, type WeightOwners } from "../weights/import-weights.ts";
-import { canonicalize } from "./fuse/index.ts";
-import { foldLoraScale } from "./fuse/lora-scale.ts";
-import { checkShape, createFoldMeter } from "./graph/fold-limits.ts";
-import { createImportGraph, displayName, type ImportGraph, type Stored } from "./graph/import-graph.ts";
-import type { Operand } from "./graph/operand.ts";
+import type { OnnxModel, OnnxValueInfo } from "../format/index.ts";
+import { bindDims, withoutSequences } from "../normalize/index.ts";
+import { catalogWeights, elementOf, type WeightCatalog, type WeightOwners } from "../weights/index.ts";
+import { canonicalize, foldLoraScale } from "./fuse/index.ts";
+import type { Operand } from "./graph/index.ts";
+import {
+  checkShape,
+  createFoldMeter,
+  createImportGraph,
+  displayName,
+  type ImportGraph,
+  type Stored,
+} from "./graph/index.ts";
 import { innerNodes, liveNodes, lowerNodes, storedOperand, uncomputed, unknownOperators } from "./import-node.ts";
 import { standIns } from "./stand-ins.ts";
 

@@ -1,9 +1,8 @@
 import type { Label } from "../../../ir/label.ts";
-import type { OnnxModel, OnnxNode } from "../format/records.ts";
-import { elementOf } from "../weights/import-weights.ts";
-import type { ImportGraph } from "./graph/import-graph.ts";
-import { displayName } from "./graph/import-graph.ts";
-import type { Operand } from "./graph/operand.ts";
+import type { OnnxModel, OnnxNode } from "../format/index.ts";
+import { elementOf } from "../weights/index.ts";
+import type { ImportGraph, Operand } from "./graph/index.ts";
+import { displayName } from "./graph/index.ts";
 
 /**
  * Values in the place of what a refused node gives, where the file says their shapes: what reads them is looked at too,

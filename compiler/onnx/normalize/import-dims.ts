@@ -1,5 +1,5 @@
 import type { Diagnostic } from "../../../ir/diagnostic.ts";
-import type { OnnxModel, OnnxValueInfo } from "../format/records.ts";
+import type { OnnxModel, OnnxValueInfo } from "../format/index.ts";
 
 /** Short names for those that exporters give: `--dim seq=8` binds `sequence_length`. */
 const aliases: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,5 @@
-import { encodeElements } from "../../tensors/element-codecs.ts";
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "../format/records.ts";
+import { encodeElements } from "../../tensors/index.ts";
+import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
 
 const integers = (name: string, values: readonly number[]): OnnxTensor => ({
   name,

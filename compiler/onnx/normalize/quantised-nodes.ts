@@ -1,10 +1,8 @@
 import { sizeOf } from "../../../ir/type.ts";
 import type { Tensor } from "../../../ir/weights.ts";
-import { type Dtype, dtypeOf } from "../../tensors/dtype.ts";
-import { weightBytes } from "../../tensors/rounding.ts";
-import { transpose } from "../../tensors/tensor-data.ts";
-import { readTensor } from "../format/read-tensor.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/records.ts";
+import { type Dtype, dtypeOf, transpose, weightBytes } from "../../tensors/index.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
+import { readTensor } from "../format/index.ts";
 import { dequantised, groupsOf, quantised, unpacked } from "./dequantise.ts";
 
 /** What a node is looked up in. */

@@ -1,7 +1,6 @@
-import { readWhole } from "../../tensors/files/store.ts";
-import { decodeModel } from "../format/decode.ts";
-import type { OnnxModel } from "../format/records.ts";
-import { wireLimits } from "../format/wire.ts";
+import { readWhole } from "../../tensors/files/index.ts";
+import type { OnnxModel } from "../format/index.ts";
+import { decodeModel, wireLimits } from "../format/index.ts";
 import { normsApart } from "./norms-apart.ts";
 import { unpackQuantised } from "./stored-quantised.ts";
 import { sumsApart } from "./sums-apart.ts";

@@ -1,5 +1,5 @@
-import { readTensor } from "../format/read-tensor.ts";
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode } from "../format/records.ts";
+import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode } from "../format/index.ts";
+import { readTensor } from "../format/index.ts";
 
 /** What a sequence of tensors consists of, where the graph says it: tensors by name, or the parts of one. */
 type Sequence =

@@ -1,8 +1,8 @@
 import { type Diagnostic, throwIfAny } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { Dtype } from "../../tensors/dtype.ts";
-import { encodeElements } from "../../tensors/element-codecs.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from "../format/records.ts";
+import type { Dtype } from "../../tensors/index.ts";
+import { encodeElements } from "../../tensors/index.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from "../format/index.ts";
 import { bindDims } from "./import-dims.ts";
 
 const whole: ReadonlySet<Dtype | undefined> = new Set(["int64", "int32", "bool"] as const);

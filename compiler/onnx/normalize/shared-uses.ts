@@ -1,9 +1,7 @@
 import { fail } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/records.ts";
-import { modulePathOf, type Prefix, stripPrefix } from "../weights/module-path.ts";
-import { innerNames } from "../weights/structural.ts";
-import { isProduct, ownName, wrapperOf } from "../weights/weight-names.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
+import { innerNames, isProduct, modulePathOf, ownName, type Prefix, stripPrefix, wrapperOf } from "../weights/index.ts";
 import { storedForms } from "./stored-forms.ts";
 
 /** The model in which every parameter is a tensor of its own, whatever form the file has for it. */

@@ -1,11 +1,8 @@
 import { sizeOf } from "../../../ir/type.ts";
-import { type Dtype, dtypeOf } from "../../tensors/dtype.ts";
-import { encodeElements } from "../../tensors/element-codecs.ts";
-import { weightBytes } from "../../tensors/rounding.ts";
-import { readTensor } from "../format/read-tensor.ts";
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../format/records.ts";
-import { storedTensors } from "../weights/import-weights.ts";
-import { innerNames } from "../weights/structural.ts";
+import { type Dtype, dtypeOf, encodeElements, weightBytes } from "../../tensors/index.ts";
+import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
+import { readTensor } from "../format/index.ts";
+import { innerNames, storedTensors } from "../weights/index.ts";
 
 /**
  * The model with every number that it stores in one form, a tensor of the outermost graph under a name: whoever decides

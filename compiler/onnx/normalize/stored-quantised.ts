@@ -1,8 +1,7 @@
 import { DiagnosticError, fail } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../format/records.ts";
-import { storedTensors } from "../weights/import-weights.ts";
-import { innerNames } from "../weights/structural.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
+import { innerNames, storedTensors } from "../weights/index.ts";
 import { foldOf, type Source, type Unpacked } from "./quantised-nodes.ts";
 
 /** What tools append to the names of weights that they quantise. */

@@ -1,4 +1,4 @@
-import type { OnnxModel, OnnxNode } from "../format/records.ts";
+import type { OnnxModel, OnnxNode } from "../format/index.ts";
 
 /** Where the fused norms of com.microsoft have a bias of the sum. */
 const biasAt: Readonly<Record<string, number>> = { SkipLayerNormalization: 4, SkipSimplifiedLayerNormalization: 3 };

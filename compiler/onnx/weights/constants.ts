@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { sizeOf } from "../../../ir/type.ts";
-import { tensorBytes } from "../format/read-tensor.ts";
-import type { OnnxNode, OnnxTensor } from "../format/records.ts";
+import type { OnnxNode, OnnxTensor } from "../format/index.ts";
+import { tensorBytes } from "../format/index.ts";
 import { elementOf, storedTensors, type WeightCatalog } from "./import-weights.ts";
 
 export interface ConstantDigest {

@@ -1,11 +1,10 @@
 import type { Label } from "../../../ir/label.ts";
 import { bool, f32, i64, type PlainElement, sameShape, sizeOf } from "../../../ir/type.ts";
 import type { Tensor } from "../../../ir/weights.ts";
-import type { Dtype } from "../../tensors/dtype.ts";
-import { roundedTo } from "../../tensors/rounding.ts";
-import { transpose } from "../../tensors/tensor-data.ts";
-import { readTensor } from "../format/read-tensor.ts";
-import type { OnnxGraph, OnnxModel, OnnxTensor, TensorSource } from "../format/records.ts";
+import type { Dtype } from "../../tensors/index.ts";
+import { roundedTo, transpose } from "../../tensors/index.ts";
+import type { OnnxGraph, OnnxModel, OnnxTensor, TensorSource } from "../format/index.ts";
+import { readTensor } from "../format/index.ts";
 import { isFromCode, isOfCode } from "./code-constants.ts";
 import { isFormula } from "./import-formula.ts";
 import { parseNames } from "./module-path.ts";

@@ -1,4 +1,4 @@
-import type { OnnxNode } from "../format/records.ts";
+import type { OnnxNode } from "../format/index.ts";
 
 /** Names that Hugging Face models give their parts at the top: a wrapper's attribute is none of them. */
 const rootNames = new Set(

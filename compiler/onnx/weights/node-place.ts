@@ -1,4 +1,4 @@
-import type { OnnxModel, OnnxNode } from "../format/records.ts";
+import type { OnnxModel, OnnxNode } from "../format/index.ts";
 import { modulePathOf } from "./module-path.ts";
 
 /** `layers.3`, or the path of the module that a node belongs to; undefined where nothing says it. */

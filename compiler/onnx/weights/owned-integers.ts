@@ -1,8 +1,8 @@
 import { sizeOf } from "../../../ir/type.ts";
 import type { Tensor } from "../../../ir/weights.ts";
-import { dtypeOf } from "../../tensors/dtype.ts";
-import { readTensor } from "../format/read-tensor.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/records.ts";
+import { dtypeOf } from "../../tensors/index.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
+import { readTensor } from "../format/index.ts";
 import { isOfCode } from "./code-constants.ts";
 import { isFormula } from "./import-formula.ts";
 import { stripPrefix } from "./module-path.ts";

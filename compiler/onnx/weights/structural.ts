@@ -1,4 +1,4 @@
-import type { OnnxGraph, OnnxNode } from "../format/records.ts";
+import type { OnnxGraph, OnnxNode } from "../format/index.ts";
 
 /** Inputs of real numbers that decide shapes or places, by operator: regions, factors and numbers of rows. */
 const deciding: Readonly<Record<string, readonly number[]>> = {

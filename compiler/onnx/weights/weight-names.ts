@@ -1,4 +1,4 @@
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/records.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
 import { modulePathOf, type Prefix, parseNames, stripPrefix, wrapperPrefix } from "./module-path.ts";
 
 export interface RecoveredName {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fail } from "../../../ir/diagnostic.ts";
-import { noBytes } from "../../../runtime/session/predict.ts";
-import { type LinkName, type NamedBytes, named } from "../../build/party-names.ts";
+import { noBytes } from "../../../runtime/core/index.ts";
+import { type LinkName, type NamedBytes, named } from "../../build/index.ts";
 import type { CostReport } from "./cost.ts";
 import type { Phase } from "./totals.ts";
 

@@ -1,20 +1,14 @@
 import type { Module } from "../../../ir/module.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { formOf, trafficOf } from "../../../passes/5-select/traffic.ts";
-import { ulpsOf } from "../../../runtime/protocols/kit/define.ts";
+import { type LinkBytes, noBytes } from "../../../runtime/core/index.ts";
+import { ulpsOf } from "../../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../../runtime/protocols/registry.ts";
-import {
-  addBytes,
-  explicitKeyBytes,
-  type LinkBytes,
-  noBytes,
-  type PhaseCost,
-  predict,
-} from "../../../runtime/session/predict.ts";
-import type { LinkProfile } from "../../../runtime/transport/link.ts";
+import { addBytes, explicitKeyBytes, type PhaseCost, predict } from "../../../runtime/session/index.ts";
+import type { LinkProfile } from "../../../runtime/transport/index.ts";
 import { programOf } from "../../../targets/program/execute.ts";
 import { type Call, planProgram } from "../../../targets/program/plan.ts";
-import { type NamedBytes, named } from "../../build/party-names.ts";
+import { type NamedBytes, named } from "../../build/index.ts";
 import { type Kernels, kernelsOf } from "./kernels.ts";
 import { layerOf } from "./layers.ts";
 import { type NetworkTime, networkTime } from "./network.ts";

@@ -3,7 +3,7 @@ import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../../ir/m
 import { isFixed, sizeOf, type TensorType } from "../../../ir/type.ts";
 import type { Tensor, WeightStore } from "../../../ir/weights.ts";
 import { specOf } from "../../../passes/5-select/spec.ts";
-import { ulpsOf } from "../../../runtime/protocols/kit/define.ts";
+import { ulpsOf } from "../../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../../runtime/protocols/registry.ts";
 
 /** Trials, and how many times the worst of them is taken: an output sums very many independent roundings. */

@@ -1,7 +1,7 @@
-import type { Role } from "../../../runtime/core/steps.ts";
-import type { Fixed, Spec } from "../../../runtime/protocols/kit/define.ts";
-import { reachOf, scoreRows } from "../../../runtime/protocols/softmax/scores.ts";
-import { sizeOf } from "../../../runtime/ring/tensor.ts";
+import type { Role } from "../../../runtime/core/index.ts";
+import type { Fixed, Spec } from "../../../runtime/protocols/kit/index.ts";
+import { reachOf, scoreRows } from "../../../runtime/protocols/softmax/index.ts";
+import { sizeOf } from "../../../runtime/ring/index.ts";
 import type { Call } from "../../../targets/program/plan.ts";
 
 /** What an operator computes, offline and online together, for one query. */

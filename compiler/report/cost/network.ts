@@ -1,4 +1,4 @@
-import { type LinkProfile, transmissionMs } from "../../../runtime/transport/link.ts";
+import { type LinkProfile, transmissionMs } from "../../../runtime/transport/index.ts";
 import type { Phase, Totals } from "./totals.ts";
 
 /** Time on the network alone; what the parties compute comes on top. */

@@ -1,5 +1,5 @@
-import type { Role } from "../../../runtime/core/steps.ts";
-import type { NamedBytes, PartyName } from "../../build/party-names.ts";
+import type { Role } from "../../../runtime/core/index.ts";
+import type { NamedBytes, PartyName } from "../../build/index.ts";
 
 export interface Phase {
   readonly rounds: number;

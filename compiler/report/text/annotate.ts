@@ -1,7 +1,7 @@
 import { join, type Label } from "../../../ir/label.ts";
-import type { OnnxModel, OnnxNode } from "../../onnx/format/records.ts";
-import { delimited, fields, joinBytes, splitFields, stringField, stringsOf } from "../../onnx/format/wire-edit.ts";
-import { innerNames } from "../../onnx/weights/structural.ts";
+import type { OnnxModel, OnnxNode } from "../../onnx/format/index.ts";
+import { delimited, fields, joinBytes, splitFields, stringField, stringsOf } from "../../onnx/format/index.ts";
+import { innerNames } from "../../onnx/weights/index.ts";
 
 /** What viewers show beside a node or a stored tensor: by key, without the `marillc.` in front. */
 export type Notes = Readonly<Record<string, string | number>>;

@@ -1,10 +1,10 @@
 import type { Label } from "../../../ir/label.ts";
 import { labels } from "../../../ir/label.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { Manifest } from "../../build/manifest.ts";
-import { folderOf } from "../../build/party-names.ts";
-import { usedLinks } from "../../run/result.ts";
-import { layerOf } from "../cost/layers.ts";
+import type { Manifest } from "../../build/index.ts";
+import { folderOf } from "../../build/index.ts";
+import { usedLinks } from "../../run/index.ts";
+import { layerOf } from "../cost/index.ts";
 import { chosenForText } from "./chosen-for.ts";
 import { table } from "./table.ts";
 import { bytesText, countText } from "./units.ts";

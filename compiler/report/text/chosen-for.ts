@@ -1,6 +1,6 @@
-import type { Objective } from "../../../passes/5-select/index.ts";
-import type { ChosenFor } from "../../build/manifest.ts";
-import { dealerName } from "../../build/party-names.ts";
+import type { Objective } from "../../../passes/5-select/cheapest.ts";
+import type { ChosenFor } from "../../build/index.ts";
+import { dealerName } from "../../build/index.ts";
 
 const least: Readonly<Record<Objective, (dealer: string) => string>> = {
   time: (dealer) => `least time, the ${dealer}'s part included,`,

@@ -1,6 +1,6 @@
-import { dealerName, type NamedBytes } from "../../build/party-names.ts";
-import { usedLinks } from "../../run/result.ts";
-import type { CostReport, OperatorCost } from "../cost/cost.ts";
+import { dealerName, type NamedBytes } from "../../build/index.ts";
+import { usedLinks } from "../../run/index.ts";
+import type { CostReport, OperatorCost } from "../cost/index.ts";
 import { table } from "./table.ts";
 import { bytesText, countText, secondsText } from "./units.ts";
 

@@ -1,5 +1,5 @@
-import type { LinkName } from "../../build/party-names.ts";
-import type { CostReport } from "../cost/cost.ts";
+import type { LinkName } from "../../build/index.ts";
+import type { CostReport } from "../cost/index.ts";
 import { table } from "./table.ts";
 import { countText } from "./units.ts";
 

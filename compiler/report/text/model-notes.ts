@@ -1,9 +1,9 @@
 import type { Diagnostic } from "../../../ir/diagnostic.ts";
 import type { Label } from "../../../ir/label.ts";
-import type { OnnxModel } from "../../onnx/format/records.ts";
-import type { Ownership, Provenance } from "../../ownership/ownership.ts";
-import type { OperatorCost } from "../cost/cost.ts";
-import { layerOf } from "../cost/layers.ts";
+import type { OnnxModel } from "../../onnx/format/index.ts";
+import type { Ownership, Provenance } from "../../ownership/index.ts";
+import type { OperatorCost } from "../cost/index.ts";
+import { layerOf } from "../cost/index.ts";
 import { type Annotations, labelsOfNodes, type Notes } from "./annotate.ts";
 
 /** What stands against one node of a model, in fields. */

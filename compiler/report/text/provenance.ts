@@ -1,6 +1,6 @@
-import type { Owned } from "../../load/owned.ts";
-import type { ConstantDigest } from "../../onnx/weights/constants.ts";
-import { constantDigests } from "../../onnx/weights/constants.ts";
+import type { Owned } from "../../load/index.ts";
+import type { ConstantDigest } from "../../onnx/weights/index.ts";
+import { constantDigests } from "../../onnx/weights/index.ts";
 import { table } from "./table.ts";
 
 /** One tensor of a model or an adapter: who knows it, and why. */

@@ -1,5 +1,5 @@
-import type { NamedBytes } from "../../build/party-names.ts";
-import { type OutputJson, type RunResult, usedLinks } from "../../run/result.ts";
+import type { NamedBytes } from "../../build/index.ts";
+import { type OutputJson, type RunResult, usedLinks } from "../../run/index.ts";
 import { bytesText, secondsText } from "./units.ts";
 
 const shownNumbers = 8;

@@ -1,5 +1,5 @@
 import type { Convolution, Windows } from "../../ring/index.ts";
-import type { Spec } from "../kit/define.ts";
+import type { Spec } from "../kit/index.ts";
 
 /** What the attributes of conv and of the pooling operators say. */
 const list = (attrs: Spec["attrs"], name: string): readonly number[] => attrs[name] as readonly number[];

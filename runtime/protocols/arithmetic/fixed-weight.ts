@@ -1,6 +1,5 @@
-import type { Share, Wire } from "../../core/party.ts";
-import { defineProtocol } from "../kit/define.ts";
-import { wireMatmul } from "../kit/products.ts";
+import type { Share, Wire } from "../../core/index.ts";
+import { defineProtocol, wireMatmul } from "../kit/index.ts";
 
 /**
  * x·W for a weight that was opened once under a mask, Ŵ = W + B (LIN-FIX, protocols.md 1.1): with x open in the

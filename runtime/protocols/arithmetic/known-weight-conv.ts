@@ -1,6 +1,6 @@
-import type { KnownWeight, Share } from "../../core/party.ts";
+import type { KnownWeight, Share } from "../../core/index.ts";
 import { convolve, convolveInteger } from "../../ring/index.ts";
-import { defineProtocol } from "../kit/define.ts";
+import { defineProtocol } from "../kit/index.ts";
 import { convolutionOf } from "./convolution.ts";
 import { knownWeight, ofKnownWeights, type Product } from "./known-weight.ts";
 

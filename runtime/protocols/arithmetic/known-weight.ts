@@ -1,8 +1,16 @@
-import type { KnownWeight, Party, Share } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { add, matmul, matmulInteger, mul, mulInteger, sub } from "../../ring/index.ts";
-import { ghost, type IntTensor, type RingTensor } from "../../ring/tensor.ts";
-import { defineProtocol, type Protocol } from "../kit/define.ts";
+import type { KnownWeight, Party, Share, Steps } from "../../core/index.ts";
+import {
+  add,
+  ghost,
+  type IntTensor,
+  matmul,
+  matmulInteger,
+  mul,
+  mulInteger,
+  type RingTensor,
+  sub,
+} from "../../ring/index.ts";
+import { defineProtocol, type Protocol } from "../kit/index.ts";
 
 export interface Product {
   readonly ring: (x: RingTensor, w: RingTensor) => RingTensor;

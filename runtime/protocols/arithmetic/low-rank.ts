@@ -1,8 +1,6 @@
-import type { KnownWeight, Party, Share } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { add, concat, matmul, matmulInteger, slice, sub } from "../../ring/index.ts";
-import { ghost, type RingTensor } from "../../ring/tensor.ts";
-import { defineProtocol } from "../kit/define.ts";
+import type { KnownWeight, Party, Share, Steps } from "../../core/index.ts";
+import { add, concat, ghost, matmul, matmulInteger, type RingTensor, slice, sub } from "../../ring/index.ts";
+import { defineProtocol } from "../kit/index.ts";
 import { ofKnownWeights } from "./known-weight.ts";
 
 /** Columns of y = x·A that each B takes. */

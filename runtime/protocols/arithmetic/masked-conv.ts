@@ -1,7 +1,6 @@
-import type { Share, Wire } from "../../core/party.ts";
+import type { Share, Wire } from "../../core/index.ts";
 import { convolve } from "../../ring/index.ts";
-import { defineProtocol } from "../kit/define.ts";
-import { wireBilinear } from "../kit/products.ts";
+import { defineProtocol, wireBilinear } from "../kit/index.ts";
 import { convolutionOf } from "./convolution.ts";
 
 /** Convolution of two shared tensors, each opened once in the product's ring (LIN-SS, docs/protocols/convolution.md). 0 rounds after the openings. */

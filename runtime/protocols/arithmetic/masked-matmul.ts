@@ -1,6 +1,5 @@
-import type { Share, Wire } from "../../core/party.ts";
-import { defineProtocol } from "../kit/define.ts";
-import { wireMatmul } from "../kit/products.ts";
+import type { Share, Wire } from "../../core/index.ts";
+import { defineProtocol, wireMatmul } from "../kit/index.ts";
 
 /** Matrix product of two shared tensors, each opened once in the product's ring (LIN-SS, protocols.md 1.1). 0 rounds after the openings. */
 export const maskedMatmul = defineProtocol({

@@ -1,8 +1,5 @@
-import type { Share, Wire } from "../../core/party.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { wireProduct } from "../kit/products.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { rescale, rescaledFrom } from "../kit/wires.ts";
+import type { Share, Wire } from "../../core/index.ts";
+import { defineProtocol, rescale, rescaledFrom, type Spec, wireProduct, wireWidth } from "../kit/index.ts";
 
 const dropOf = ({ operands: [x, y], result }: Spec): number => x!.scale + y!.scale - result.scale;
 

@@ -1,7 +1,6 @@
-import type { Share } from "../../core/party.ts";
-import { add } from "../../ring/index.ts";
-import { ghost } from "../../ring/tensor.ts";
-import { defineProtocol } from "../kit/define.ts";
+import type { Share } from "../../core/index.ts";
+import { add, ghost } from "../../ring/index.ts";
+import { defineProtocol } from "../kit/index.ts";
 
 /**
  * A declared output becomes known to its reader: the other party sends its share, nobody else learns anything.

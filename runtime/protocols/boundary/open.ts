@@ -1,8 +1,6 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { add } from "../../ring/index.ts";
-import { ghost, type RingTensor } from "../../ring/tensor.ts";
-import { defineProtocol } from "../kit/define.ts";
+import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import { add, ghost, type RingTensor } from "../../ring/index.ts";
+import { defineProtocol } from "../kit/index.ts";
 
 /** Both parties send a tensor of the same shape and ring and get the other's. 1 round, 2·width bits per element. */
 export function* exchange(party: Party, mine: RingTensor): Steps<RingTensor> {

@@ -1,7 +1,7 @@
-import type { Share } from "../../core/party.ts";
+import type { Share } from "../../core/index.ts";
+import type { IntTensor } from "../../ring/index.ts";
 import { fromIntegers, sub } from "../../ring/index.ts";
-import type { IntTensor } from "../../ring/tensor.ts";
-import { defineProtocol } from "../kit/define.ts";
+import { defineProtocol } from "../kit/index.ts";
 
 /**
  * The client's input as additive shares without traffic: the server's share is pseudorandom from the seed that both

@@ -1,9 +1,8 @@
-import type { Party } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { combineDigits } from "../../ring/digit-tables.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, mapWire, rows, stack } from "../kit/wires.ts";
+import type { Party, Steps } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
+import { combineDigits } from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { at, mapWire, rows, stack } from "../kit/index.ts";
 import {
   cheapestDigit,
   digitSizes,

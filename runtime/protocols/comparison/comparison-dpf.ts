@@ -1,8 +1,15 @@
-import type { Party } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { type Corrections, growCorrections, leafBits, pointAbove, type Root } from "../../ring/ggm.ts";
-import { bitAt } from "../../ring/index.ts";
-import { ghost, type RingTensor, zeros } from "../../ring/tensor.ts";
+import type { Party, Steps } from "../../core/index.ts";
+import {
+  bitAt,
+  type Corrections,
+  ghost,
+  growCorrections,
+  leafBits,
+  pointAbove,
+  type RingTensor,
+  type Root,
+  zeros,
+} from "../../ring/index.ts";
 import { sharedTable } from "./digits.ts";
 
 /** This party's key of a distributed point function at the dealer's secret; at the dealer, and in a cost run, ghosts. */

@@ -1,10 +1,7 @@
-import type { Party, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { add, addConstant, concat, digit, mul, reshape, slice } from "../../ring/index.ts";
-import { type RingTensor, zeros } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { wireProduct } from "../kit/products.ts";
-import { mapWire, publicShare, rows, stack } from "../kit/wires.ts";
+import type { Party, Steps, Wire } from "../../core/index.ts";
+import { add, addConstant, concat, digit, mul, type RingTensor, reshape, slice, zeros } from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { mapWire, publicShare, rows, stack, wireProduct } from "../kit/index.ts";
 
 /**
  * Carry tree (K-TREE; ours over pairs: docs/protocols/carry-tree.md): XOR shares of 1{X < r} for a public X and a mask

@@ -1,15 +1,11 @@
-import type { Party, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
+import type { Party, Steps, Wire } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
 import { add, addConstant, concat, msb, narrow, reshape } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import type { Spec } from "../kit/define.ts";
-import { publicShare } from "../kit/wires.ts";
+import type { Spec } from "../kit/index.ts";
+import { publicShare } from "../kit/index.ts";
 import { digitsBelowMask, digitsWidest } from "./comparison-digits.ts";
 import { dpfBelowMask } from "./comparison-dpf.ts";
 import { treeBelowMask } from "./comparison-tree.ts";
-
-export { at } from "../kit/wires.ts";
-export { digitBits, tableBits } from "./comparison-digits.ts";
 
 interface Method {
   /** XOR shares of 1{X < r} for T public values X [T, …shape] of each element and a mask r [...shape] of the dealer's. */

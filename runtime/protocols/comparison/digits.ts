@@ -1,8 +1,20 @@
-import type { Mask, Party } from "../../core/party.ts";
-import { dropSingles, onesBelow, subsetProducts, withSingles } from "../../ring/digit-tables.ts";
-import { add, addConstant, bitAt, digit, shiftLeft, widen } from "../../ring/index.ts";
-import { type RingTensor, type Shape, zeros } from "../../ring/tensor.ts";
-import { at, publicShare } from "../kit/wires.ts";
+import type { Mask, Party } from "../../core/index.ts";
+import {
+  add,
+  addConstant,
+  bitAt,
+  digit,
+  dropSingles,
+  onesBelow,
+  type RingTensor,
+  type Shape,
+  shiftLeft,
+  subsetProducts,
+  widen,
+  withSingles,
+  zeros,
+} from "../../ring/index.ts";
+import { at, publicShare } from "../kit/index.ts";
 
 /** Most digits: the products of their one-time bits fill a lane. */
 export const mostDigits = 6;

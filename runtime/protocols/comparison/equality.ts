@@ -1,10 +1,7 @@
-import type { Party, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { combineDigits } from "../../ring/digit-tables.ts";
-import { narrow } from "../../ring/index.ts";
-import { type RingTensor, zeros } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, mapWire, rows, stack } from "../kit/wires.ts";
+import type { Party, Steps, Wire } from "../../core/index.ts";
+import { combineDigits, narrow, type RingTensor, zeros } from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { at, mapWire, rows, stack } from "../kit/index.ts";
 import {
   cheapestDigit,
   digitSizes,

@@ -1,6 +1,5 @@
-import type { Share } from "../../core/party.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { raise } from "../kit/wires.ts";
+import type { Share } from "../../core/index.ts";
+import { defineProtocol, raise, type Spec } from "../kit/index.ts";
 
 const liftOf = ({ operands: [x], result }: Spec): number => result.scale - x!.scale;
 

@@ -1,6 +1,6 @@
-import type { Share } from "../../core/party.ts";
+import type { Share } from "../../core/index.ts";
 import { addConstant, neg } from "../../ring/index.ts";
-import { defineProtocol } from "../kit/define.ts";
+import { defineProtocol } from "../kit/index.ts";
 
 /** 1 − c in whatever ring the truth value c is held: modulo 2 that is ¬c. Free. */
 export const localNot = defineProtocol({

@@ -1,11 +1,9 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
+import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import type { IntTensor, RingTensor } from "../../ring/index.ts";
 import { expand, fromIntegers, sub } from "../../ring/index.ts";
-import type { IntTensor, RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { defineProtocol, type Protocol, type Spec } from "../kit/define.ts";
-import { mapWire, narrowed } from "../kit/wires.ts";
-import { at, below, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
+import { openWire } from "../boundary/index.ts";
+import { at, defineProtocol, mapWire, narrowed, type Protocol, type Spec } from "../kit/index.ts";
+import { below, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { isZero, tooWideForZero } from "./equality.ts";
 import { atLeast, differenceWidth, negated, sideOf, unequalScales } from "./truths.ts";
 

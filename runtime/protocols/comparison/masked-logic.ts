@@ -1,10 +1,9 @@
-import type { Party, Share } from "../../core/party.ts";
-import { parallel, type Steps } from "../../core/steps.ts";
+import type { Party, Share } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
+import type { IntTensor, RingTensor } from "../../ring/index.ts";
 import { add, fromIntegers, mul } from "../../ring/index.ts";
-import type { IntTensor, RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { defineProtocol, type Protocol } from "../kit/define.ts";
-import { wireProduct } from "../kit/products.ts";
+import { openWire } from "../boundary/index.ts";
+import { defineProtocol, type Protocol, wireProduct } from "../kit/index.ts";
 import { sideOf } from "./truths.ts";
 
 const shared = {

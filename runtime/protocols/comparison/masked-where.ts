@@ -1,10 +1,8 @@
-import type { Share } from "../../core/party.ts";
+import type { Share } from "../../core/index.ts";
+import type { IntTensor } from "../../ring/index.ts";
 import { add, expand, fromIntegers, mul, narrow, sub } from "../../ring/index.ts";
-import type { IntTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { defineProtocol, type Protocol, type Spec } from "../kit/define.ts";
-import { bitToRing } from "../kit/products.ts";
-import { publicShare } from "../kit/wires.ts";
+import { openWire } from "../boundary/index.ts";
+import { bitToRing, defineProtocol, type Protocol, publicShare, type Spec } from "../kit/index.ts";
 import { chosen, differenceWidth, sideOf, unequalScales } from "./truths.ts";
 
 const shared = {

@@ -1,11 +1,18 @@
-import type { Share, Wire } from "../../core/party.ts";
+import type { Share, Wire } from "../../core/index.ts";
 import { addConstant, mulConstant, reduceSum, sub } from "../../ring/index.ts";
-import { openWire } from "../boundary/open.ts";
-import { defineProtocol, type Protocol, type Spec } from "../kit/define.ts";
-import { bitToRing, select } from "../kit/products.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { lift, narrowed } from "../kit/wires.ts";
-import { at, below, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
+import { openWire } from "../boundary/index.ts";
+import {
+  at,
+  bitToRing,
+  defineProtocol,
+  lift,
+  narrowed,
+  type Protocol,
+  type Spec,
+  select,
+  wireWidth,
+} from "../kit/index.ts";
+import { below, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
 import { unequalScales } from "./truths.ts";
 
 const shared = {

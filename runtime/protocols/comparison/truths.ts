@@ -1,12 +1,10 @@
-import type { Party, Wire } from "../../core/party.ts";
-import { parallel, type Steps } from "../../core/steps.ts";
+import type { Party, Wire } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
 import { add, addConstant, fromIntegers, mulConstant, narrow } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import type { Fixed, Operand, Spec } from "../kit/define.ts";
-import { select } from "../kit/products.ts";
-import { signedBits, wireWidth } from "../kit/widths.ts";
-import { publicShare } from "../kit/wires.ts";
+import { openWire } from "../boundary/index.ts";
+import type { Fixed, Operand, Spec } from "../kit/index.ts";
+import { publicShare, select, signedBits, wireWidth } from "../kit/index.ts";
 
 /** What protocols about truth values share: a truth value is a bit, held as XOR shares (the ring of width 1). */
 

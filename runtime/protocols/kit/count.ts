@@ -1,6 +1,6 @@
-import { type LinkBytes, noBytes, type Steps, type Transfer } from "../../core/steps.ts";
-import { countingParty, type DealerBytes, noDealerBytes } from "../../correlations/count.ts";
-import { ghost, integers, packedBytes } from "../../ring/tensor.ts";
+import { type LinkBytes, noBytes, type Steps, type Transfer } from "../../core/index.ts";
+import { countingParty, type DealerBytes, noDealerBytes } from "../../correlations/index.ts";
+import { ghost, integers, packedBytes } from "../../ring/index.ts";
 import type { Fixed, Operand, OperandForm, Protocol, Spec } from "./define.ts";
 
 /** Exact traffic of one query. */

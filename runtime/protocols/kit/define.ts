@@ -1,6 +1,5 @@
-import type { Handle, KnownWeight, Party } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import type { IntTensor, Shape } from "../../ring/tensor.ts";
+import type { Handle, KnownWeight, Party, Steps } from "../../core/index.ts";
+import type { IntTensor, Shape } from "../../ring/index.ts";
 
 /** What a protocol needs to know of one of its operands or of its result. */
 export interface Fixed {

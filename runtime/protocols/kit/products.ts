@@ -1,6 +1,6 @@
-import type { Party, Wire } from "../../core/party.ts";
+import type { Party, Wire } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
 import { add, matmul, mul, mulConstant, narrow, reduceSum, sub } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
 import { gate, lift, maskShare, parts, publicShare, raise, resize, widenBit } from "./wires.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { floorLog2 } from "../../ring/portable-math.ts";
+import { floorLog2 } from "../../ring/index.ts";
 import type { Fixed } from "./define.ts";
 
 /** Bits of a two's complement integer that holds every value of the bounds at this scale. */

@@ -6,17 +6,19 @@
  *     x = a − r + 2^n·g·w,   a = X̂ − 2^(n−2) and g = 1 − msb(X̂) public,   w = msb(r) the dealer's
  * (protocols.md 1.0). Everything below expands that identity.
  */
-import type { FreshMask, Mask, Party, Wire } from "../../core/party.ts";
-import { residue } from "../../ring/convert.ts";
+import type { FreshMask, Mask, Party, Wire } from "../../core/index.ts";
 import {
   add,
   addConstant,
   concat,
+  ghost,
   msb,
   mul,
   mulConstant,
   narrow,
+  type RingTensor,
   reshape,
+  residue,
   shiftLeft,
   shiftRight,
   shiftRightRounded,
@@ -24,7 +26,6 @@ import {
   sub,
   widen,
 } from "../../ring/index.ts";
-import { ghost, type RingTensor } from "../../ring/tensor.ts";
 
 /** The residue in a ring of `width` bits: zero-extended or cut. */
 export const resize = (x: RingTensor, width: number): RingTensor =>

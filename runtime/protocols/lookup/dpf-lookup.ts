@@ -1,11 +1,22 @@
-import type { Share, Wire } from "../../core/party.ts";
-import { leafBits, unitVector } from "../../ring/ggm.ts";
-import { addConstant, fromIntegers, mul, mulConstant, narrow, neg, reshape, sub, widen } from "../../ring/index.ts";
-import { chosenSums } from "../../ring/lookups.ts";
-import type { IntTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { pointKey } from "../comparison/comparison-dpf.ts";
-import { defineProtocol } from "../kit/define.ts";
+import type { Share, Wire } from "../../core/index.ts";
+import type { IntTensor } from "../../ring/index.ts";
+import {
+  addConstant,
+  chosenSums,
+  fromIntegers,
+  leafBits,
+  mul,
+  mulConstant,
+  narrow,
+  neg,
+  reshape,
+  sub,
+  unitVector,
+  widen,
+} from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { pointKey } from "../comparison/index.ts";
+import { defineProtocol } from "../kit/index.ts";
 import { indexBits, offIndex } from "./ottt-lookup.ts";
 
 /** Most bits of the index: both parties expand the whole vector, 2^(bits − 7) blocks. */

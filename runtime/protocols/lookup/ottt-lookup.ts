@@ -1,8 +1,7 @@
-import type { Share, Wire } from "../../core/party.ts";
-import { fromIntegers, mul, narrow, reduceSum, reshape } from "../../ring/index.ts";
-import { turnedTables, unitVectors } from "../../ring/lookups.ts";
-import type { IntTensor } from "../../ring/tensor.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
+import type { Share, Wire } from "../../core/index.ts";
+import type { IntTensor } from "../../ring/index.ts";
+import { fromIntegers, mul, narrow, reduceSum, reshape, turnedTables, unitVectors } from "../../ring/index.ts";
+import { defineProtocol, type Spec } from "../kit/index.ts";
 
 export const indexBits = ({ attrs }: Spec): number => Number(attrs.bits);
 

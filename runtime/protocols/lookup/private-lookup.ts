@@ -1,8 +1,20 @@
-import type { KnownWeight, Share } from "../../core/party.ts";
-import { expandUnit, growUnit, levelsOf } from "../../ring/ggm-unit.ts";
-import { add, fromIntegers, gather, matmul, reshape, sub } from "../../ring/index.ts";
-import { ghost, type IntTensor, type RingTensor, sizeOf } from "../../ring/tensor.ts";
-import { defineProtocol } from "../kit/define.ts";
+import type { KnownWeight, Share } from "../../core/index.ts";
+import {
+  add,
+  expandUnit,
+  fromIntegers,
+  gather,
+  ghost,
+  growUnit,
+  type IntTensor,
+  levelsOf,
+  matmul,
+  type RingTensor,
+  reshape,
+  sizeOf,
+  sub,
+} from "../../ring/index.ts";
+import { defineProtocol } from "../kit/index.ts";
 
 /**
  * Rows of a table of the server's at places that only the client knows (DPF-PIR with two servers, protocols.md 1.10;

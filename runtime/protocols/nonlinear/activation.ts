@@ -1,15 +1,27 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import { parallel, type Steps } from "../../core/steps.ts";
-import type { Series } from "../../ring/harmonics.ts";
-import { add, addConstant, mulConstant } from "../../ring/index.ts";
-import { floorLog2 } from "../../ring/portable-math.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, below, comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { defineProtocol, type Fixed, type Protocol, type Spec } from "../kit/define.ts";
-import { bitToRing, select } from "../kit/products.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { coarse, lift, mapWire, narrowed, publicShare, rescale, rescaledFrom, stack } from "../kit/wires.ts";
+import type { Party, Share, Wire } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
+import type { RingTensor, Series } from "../../ring/index.ts";
+import { add, addConstant, floorLog2, mulConstant } from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { below, comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
+import {
+  at,
+  bitToRing,
+  coarse,
+  defineProtocol,
+  type Fixed,
+  lift,
+  mapWire,
+  narrowed,
+  type Protocol,
+  publicShare,
+  rescale,
+  rescaledFrom,
+  type Spec,
+  select,
+  stack,
+  wireWidth,
+} from "../kit/index.ts";
 import { fourier, fourierRing, roundingError } from "./fourier.ts";
 
 /**

@@ -1,13 +1,20 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
+import type { Party, Share, Wire } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
 import { add, addConstant, concat, mulConstant, reshape } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, below, comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { negated, unequalScales } from "../comparison/truths.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { bitToRing, select } from "../kit/products.ts";
-import { signedBits, wireWidth } from "../kit/widths.ts";
-import { lift, mapWire, narrowed } from "../kit/wires.ts";
+import { openWire } from "../boundary/index.ts";
+import { below, comparisonOf, comparisonVariants, negated, tooWide, unequalScales } from "../comparison/index.ts";
+import {
+  at,
+  bitToRing,
+  defineProtocol,
+  lift,
+  mapWire,
+  narrowed,
+  type Spec,
+  select,
+  signedBits,
+  wireWidth,
+} from "../kit/index.ts";
 
 /** The bounds as raw integers, where the operand can go beyond them. */
 function boundsOf({ operands: [x], attrs }: Spec): { readonly lo?: number; readonly hi?: number } {

@@ -1,11 +1,20 @@
-import type { Party, Wire } from "../../core/party.ts";
-import { parallel, type Steps } from "../../core/steps.ts";
-import { exponentials } from "../../ring/exponential.ts";
-import { add, addConstant, concat, mul, narrow, reshape, shiftRightRounded, sub } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, below, belowMask, type Comparison } from "../comparison/comparison.ts";
-import { coarse, gate, signed } from "../kit/wires.ts";
+import type { Party, Wire } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
+import {
+  add,
+  addConstant,
+  concat,
+  exponentials,
+  mul,
+  narrow,
+  reshape,
+  shiftRightRounded,
+  sub,
+} from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { below, belowMask, type Comparison } from "../comparison/index.ts";
+import { at, coarse, gate, signed } from "../kit/index.ts";
 
 /**
  * The window holds y in [−2^4, 0): below it the result is 0, and so it may be one above, for the clip is decided on

@@ -1,8 +1,20 @@
-import type { Party, Wire } from "../../core/party.ts";
-import { harmonicsOf, maskHarmonics, openedHarmonics, type Series } from "../../ring/harmonics.ts";
-import { add, addConstant, digit, mul, mulConstant, narrow, reduceSum, shiftRightRounded } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { publicShare } from "../kit/wires.ts";
+import type { Party, Wire } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
+import {
+  add,
+  addConstant,
+  digit,
+  harmonicsOf,
+  maskHarmonics,
+  mul,
+  mulConstant,
+  narrow,
+  openedHarmonics,
+  reduceSum,
+  type Series,
+  shiftRightRounded,
+} from "../../ring/index.ts";
+import { publicShare } from "../kit/index.ts";
 
 /** Fractional bits of the dealer's harmonics and of the public factors. */
 const harmonicBits = 14;

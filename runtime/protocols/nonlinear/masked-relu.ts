@@ -1,11 +1,8 @@
-import type { Share, Wire } from "../../core/party.ts";
+import type { Share, Wire } from "../../core/index.ts";
 import { add, addConstant, mulConstant } from "../../ring/index.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, below, comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { defineProtocol } from "../kit/define.ts";
-import { select } from "../kit/products.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { narrowed, publicShare, rescale, rescaledFrom } from "../kit/wires.ts";
+import { openWire } from "../boundary/index.ts";
+import { below, comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
+import { at, defineProtocol, narrowed, publicShare, rescale, rescaledFrom, select, wireWidth } from "../kit/index.ts";
 
 /**
  * max(x, 0) from an open wire: its sign, then the wire where it is not negative (protocols.md 1.3). Exact at equal scales.

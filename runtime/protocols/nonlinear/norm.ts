@@ -1,13 +1,28 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { addConstant, mulConstant, narrow, reduceSum, shiftRightRounded } from "../../ring/index.ts";
-import { floorLog2, powerOfTwo } from "../../ring/portable-math.ts";
-import { openWire } from "../boundary/open.ts";
-import { comparisonOf, comparisonVariants } from "../comparison/comparison.ts";
-import { defineProtocol, type Fixed, type Protocol, type Spec } from "../kit/define.ts";
-import { sumOfSquares, wireProduct } from "../kit/products.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { difference, lift, rescale, rescaledFrom } from "../kit/wires.ts";
+import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import {
+  addConstant,
+  floorLog2,
+  mulConstant,
+  narrow,
+  powerOfTwo,
+  reduceSum,
+  shiftRightRounded,
+} from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { comparisonOf, comparisonVariants } from "../comparison/index.ts";
+import {
+  defineProtocol,
+  difference,
+  type Fixed,
+  lift,
+  type Protocol,
+  rescale,
+  rescaledFrom,
+  type Spec,
+  sumOfSquares,
+  wireProduct,
+  wireWidth,
+} from "../kit/index.ts";
 import {
   type OctavePlan,
   octaveRelativeError,

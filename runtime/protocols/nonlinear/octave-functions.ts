@@ -1,9 +1,6 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { comparisonOf, comparisonVariants } from "../comparison/comparison.ts";
-import { defineProtocol, type Protocol, type Spec } from "../kit/define.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { rescale, rescaledFrom } from "../kit/wires.ts";
+import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import { comparisonOf, comparisonVariants } from "../comparison/index.ts";
+import { defineProtocol, type Protocol, rescale, rescaledFrom, type Spec, wireWidth } from "../kit/index.ts";
 import {
   type OctaveFunction,
   type OctavePlan,

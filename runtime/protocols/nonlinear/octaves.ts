@@ -1,14 +1,20 @@
-import type { Party, Wire } from "../../core/party.ts";
-import { parallel, type Steps } from "../../core/steps.ts";
-import type { Series } from "../../ring/harmonics.ts";
-import { add, addConstant, concat, reshape, shiftLeft } from "../../ring/index.ts";
-import { floorLog2, powerOfTwo } from "../../ring/portable-math.ts";
-import { type RingTensor, zeros } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, below, type Comparison, tooWide } from "../comparison/comparison.ts";
-import { select } from "../kit/products.ts";
-import { signedBits } from "../kit/widths.ts";
-import { mapWire, narrowed, publicShare } from "../kit/wires.ts";
+import type { Party, Wire } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
+import type { Series } from "../../ring/index.ts";
+import {
+  add,
+  addConstant,
+  concat,
+  floorLog2,
+  powerOfTwo,
+  type RingTensor,
+  reshape,
+  shiftLeft,
+  zeros,
+} from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { below, type Comparison, tooWide } from "../comparison/index.ts";
+import { at, mapWire, narrowed, publicShare, select, signedBits } from "../kit/index.ts";
 import { fourier, roundingError } from "./fourier.ts";
 
 /**

@@ -1,10 +1,9 @@
-import type { Share } from "../../core/party.ts";
+import type { Share } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
 import { addConstant, mulConstant, shiftRightRounded } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { signedBits } from "../kit/widths.ts";
+import { openWire } from "../boundary/index.ts";
+import { comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
+import { defineProtocol, type Spec, signedBits } from "../kit/index.ts";
 import { clippedBelow, exponential, exponentialScales, exponentWidth } from "./exponential.ts";
 
 const fraction = 12;

@@ -1,13 +1,9 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import { parallel, type Steps } from "../../core/steps.ts";
-import { fromIntegers, reshape } from "../../ring/index.ts";
-import { integers, type RingTensor, sizeOf, zeros } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { type Comparison, comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { differenceOf } from "../comparison/truths.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { joinWires, mapWire, narrowed, publicShare } from "../kit/wires.ts";
+import type { Party, Share, Wire } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
+import { fromIntegers, integers, type RingTensor, reshape, sizeOf, zeros } from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { type Comparison, comparisonOf, comparisonVariants, differenceOf, tooWide } from "../comparison/index.ts";
+import { defineProtocol, joinWires, mapWire, narrowed, publicShare, type Spec, wireWidth } from "../kit/index.ts";
 import { duels, type Groups, joinPrizes, type Prize, type Rows, rowsAlong, winners } from "./duels.ts";
 import { levelOf, radixOf, radixVariants } from "./row-max.ts";
 

@@ -1,10 +1,18 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import { add, fromIntegers, mul, reduceSum, sub, transpose } from "../../ring/index.ts";
-import { entriesFrom, unitVectors } from "../../ring/lookups.ts";
-import { integers, type RingTensor } from "../../ring/tensor.ts";
-import { unequalScales } from "../comparison/truths.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { gate, mapWire, narrowed, parts, raise, resize, widenBit } from "../kit/wires.ts";
+import type { Party, Share, Wire } from "../../core/index.ts";
+import {
+  add,
+  entriesFrom,
+  fromIntegers,
+  integers,
+  mul,
+  type RingTensor,
+  reduceSum,
+  sub,
+  transpose,
+  unitVectors,
+} from "../../ring/index.ts";
+import { unequalScales } from "../comparison/index.ts";
+import { defineProtocol, gate, mapWire, narrowed, parts, raise, resize, type Spec, widenBit } from "../kit/index.ts";
 import { longestRow, rowLayout, rowWidth } from "./row-layout.ts";
 
 /** Bits that tell the ranks of a row apart. */

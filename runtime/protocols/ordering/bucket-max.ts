@@ -1,10 +1,19 @@
-import type { Party, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { add, addConstant, concat, gather, narrow, neg, reduceSum } from "../../ring/index.ts";
-import { entriesFrom, unitVectors } from "../../ring/lookups.ts";
-import { type RingTensor, zeros } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, publicShare, rows as rowsOf } from "../kit/wires.ts";
+import type { Party, Steps, Wire } from "../../core/index.ts";
+import {
+  add,
+  addConstant,
+  concat,
+  entriesFrom,
+  gather,
+  narrow,
+  neg,
+  type RingTensor,
+  reduceSum,
+  unitVectors,
+  zeros,
+} from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { at, publicShare, rows as rowsOf } from "../kit/index.ts";
 import { type Groups, groupsOf, type Rows, take } from "./duels.ts";
 
 /** The whole numbers that the elements of a wire may be: lo, lo + 1, …, lo + count − 1. */

@@ -1,10 +1,9 @@
-import type { Party, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
+import type { Party, Steps, Wire } from "../../core/index.ts";
+import type { RingTensor, Shape } from "../../ring/index.ts";
 import { add, addConstant, concat, gatherFlat, mul, mulConstant, sub } from "../../ring/index.ts";
-import type { RingTensor, Shape } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, below, type Comparison } from "../comparison/comparison.ts";
-import { difference, gate, mapWire, publicShare, resize, signed, stack } from "../kit/wires.ts";
+import { openWire } from "../boundary/index.ts";
+import { below, type Comparison } from "../comparison/index.ts";
+import { at, difference, gate, mapWire, publicShare, resize, signed, stack } from "../kit/index.ts";
 
 /** What tournaments, ranks and maxima of rows share: elements of an open wire that are compared pair by pair. */
 

@@ -1,10 +1,18 @@
-import type { Share } from "../../core/party.ts";
+import type { Share } from "../../core/index.ts";
 import { add, expand, narrow, sub } from "../../ring/index.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, below, comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { atLeast, differenceWidth, negated, sideOf, unequalScales } from "../comparison/truths.ts";
-import { defineProtocol, type Protocol, type Spec } from "../kit/define.ts";
-import { select } from "../kit/products.ts";
+import { openWire } from "../boundary/index.ts";
+import {
+  atLeast,
+  below,
+  comparisonOf,
+  comparisonVariants,
+  differenceWidth,
+  negated,
+  sideOf,
+  tooWide,
+  unequalScales,
+} from "../comparison/index.ts";
+import { at, defineProtocol, type Protocol, type Spec, select } from "../kit/index.ts";
 
 /** The operator for the larger, or the smaller, of two. */
 const extremeOf = (implement: "maximum" | "minimum") =>

@@ -1,12 +1,18 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { add, concat, fromIntegers, gather, neg, reduceSum } from "../../ring/index.ts";
-import { integers, type RingTensor, zeros } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, below, type Comparison, comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { bitToRing } from "../kit/products.ts";
-import { difference, mapWire, narrowed, publicShare } from "../kit/wires.ts";
+import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import {
+  add,
+  concat,
+  fromIntegers,
+  gather,
+  integers,
+  neg,
+  type RingTensor,
+  reduceSum,
+  zeros,
+} from "../../ring/index.ts";
+import { openWire } from "../boundary/index.ts";
+import { below, type Comparison, comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
+import { at, bitToRing, defineProtocol, difference, mapWire, narrowed, publicShare, type Spec } from "../kit/index.ts";
 import { longestRow, rowLayout, rowWidth } from "./row-layout.ts";
 
 /** Pairs of columns, the smaller first, in order. */

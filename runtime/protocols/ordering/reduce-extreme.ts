@@ -1,10 +1,7 @@
-import type { Share, Wire } from "../../core/party.ts";
+import type { Share, Wire } from "../../core/index.ts";
 import { neg, reshape } from "../../ring/index.ts";
-import { comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { differenceOf, unequalScales } from "../comparison/truths.ts";
-import { defineProtocol, type Protocol, type Spec } from "../kit/define.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { lift, mapWire, narrowed } from "../kit/wires.ts";
+import { comparisonOf, comparisonVariants, differenceOf, tooWide, unequalScales } from "../comparison/index.ts";
+import { defineProtocol, lift, mapWire, narrowed, type Protocol, type Spec, wireWidth } from "../kit/index.ts";
 import { rowsAlong } from "./duels.ts";
 import { maxRadixVariants, radixOf, rowMax } from "./row-max.ts";
 

@@ -1,8 +1,7 @@
-import { reshape, transpose } from "../../ring/index.ts";
-import { type RingTensor, type Shape, sizeOf } from "../../ring/tensor.ts";
-import { differenceOf } from "../comparison/truths.ts";
-import type { Fixed, Spec } from "../kit/define.ts";
-import { wireWidth } from "../kit/widths.ts";
+import { type RingTensor, reshape, type Shape, sizeOf, transpose } from "../../ring/index.ts";
+import { differenceOf } from "../comparison/index.ts";
+import type { Fixed, Spec } from "../kit/index.ts";
+import { wireWidth } from "../kit/index.ts";
 
 /** What ranks and arrangements share: rows along an axis of a tensor. */
 

@@ -1,15 +1,13 @@
-import type { Party, Wire } from "../../core/party.ts";
-import { parallel, type Steps } from "../../core/steps.ts";
+import type { Party, Wire } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
 import { reshape } from "../../ring/index.ts";
-import { openWire } from "../boundary/open.ts";
-import type { Comparison } from "../comparison/comparison.ts";
-import type { Spec } from "../kit/define.ts";
-import { at, joinWires, mapWire } from "../kit/wires.ts";
+import { openWire } from "../boundary/index.ts";
+import type { Comparison } from "../comparison/index.ts";
+import type { Spec } from "../kit/index.ts";
+import { at, joinWires, mapWire } from "../kit/index.ts";
 import { entriesAtRanks, rankBits } from "./arrange.ts";
 import { duels, type Groups, groupsOf, pick, type Rows, take, winners } from "./duels.ts";
 import { ranks } from "./rank.ts";
-
-export type { Rows } from "./duels.ts";
 
 /**
  * Elements that meet at once, by default. Every pair of a group is compared in the same round, so that a level costs 3

@@ -1,11 +1,10 @@
-import type { Share, Wire } from "../../core/party.ts";
+import type { Share, Wire } from "../../core/index.ts";
 import { layoutOf, reshape, sizeOf } from "../../ring/index.ts";
-import { windowsOf } from "../arithmetic/convolution.ts";
-import { comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { lift, mapWire, narrowed } from "../kit/wires.ts";
-import { maxRadixVariants, type Rows, radixOf, rowMax } from "./row-max.ts";
+import { windowsOf } from "../arithmetic/index.ts";
+import { comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
+import { defineProtocol, lift, mapWire, narrowed, type Spec, wireWidth } from "../kit/index.ts";
+import type { Rows } from "./duels.ts";
+import { maxRadixVariants, radixOf, rowMax } from "./row-max.ts";
 
 /** The places of each window in the flat input: a place in the padding is none. Public, from shapes. */
 function windowRows(spec: Spec): Rows {

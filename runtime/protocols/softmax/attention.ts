@@ -1,14 +1,20 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import { parallel, type Steps } from "../../core/steps.ts";
+import type { Party, Share, Wire } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
 import { add, expand, gatherFlat, mulConstant, reshape, shiftRightRounded, transpose } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { comparisonOf, tooWide } from "../comparison/comparison.ts";
-import { sideOf } from "../comparison/truths.ts";
-import { defineProtocol, type Operand, type Spec } from "../kit/define.ts";
-import { wireMatmul, wireProduct } from "../kit/products.ts";
-import { mapWire, rescale, rescaledFrom } from "../kit/wires.ts";
-import { octaveScale } from "../nonlinear/octaves.ts";
+import { openWire } from "../boundary/index.ts";
+import { comparisonOf, sideOf, tooWide } from "../comparison/index.ts";
+import {
+  defineProtocol,
+  mapWire,
+  type Operand,
+  rescale,
+  rescaledFrom,
+  type Spec,
+  wireMatmul,
+  wireProduct,
+} from "../kit/index.ts";
+import { octaveScale } from "../nonlinear/index.ts";
 import {
   comparedWidth,
   inverseSums,

@@ -1,6 +1,5 @@
-import type { Wire } from "../../core/party.ts";
-import { defineProtocol, type Fixed, type Spec, ulpsOf } from "../kit/define.ts";
-import { joinWires } from "../kit/wires.ts";
+import type { Wire } from "../../core/index.ts";
+import { defineProtocol, type Fixed, joinWires, type Spec, ulpsOf } from "../kit/index.ts";
 import { coarseMaxAttention } from "./attention.ts";
 
 /** Places lie along this axis of what is kept: keys and values [batch, heads, places, depth]. */

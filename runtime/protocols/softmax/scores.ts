@@ -1,16 +1,21 @@
-import type { Party, Wire } from "../../core/party.ts";
-import { parallel, type Steps } from "../../core/steps.ts";
+import type { Party, Wire } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
 import { addConstant, gatherFlat, narrow, reduceSum, scatterFlat, shiftLeft, sub, widen } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { type Comparison, comparisonVariants } from "../comparison/comparison.ts";
-import type { Spec } from "../kit/define.ts";
-import { signedBits } from "../kit/widths.ts";
-import { coarse } from "../kit/wires.ts";
-import { exponential, exponentWidth } from "../nonlinear/exponential.ts";
-import { type OctavePlan, octaveResultWidth, octaves, octaveWireWidth, planOctaves } from "../nonlinear/octaves.ts";
-import { type Buckets, bucketMax, bucketsOf, mostBuckets } from "../ordering/bucket-max.ts";
-import { type Rows, rowMax } from "../ordering/row-max.ts";
+import { openWire } from "../boundary/index.ts";
+import { type Comparison, comparisonVariants } from "../comparison/index.ts";
+import type { Spec } from "../kit/index.ts";
+import { coarse, signedBits } from "../kit/index.ts";
+import {
+  exponential,
+  exponentWidth,
+  type OctavePlan,
+  octaveResultWidth,
+  octaves,
+  octaveWireWidth,
+  planOctaves,
+} from "../nonlinear/index.ts";
+import { type Buckets, bucketMax, bucketsOf, mostBuckets, type Rows, rowMax } from "../ordering/index.ts";
 
 /** Fractional bits of scores, in base-2 units: the weight of a score y is 2^y. */
 export const scoreScale = 12;

@@ -1,12 +1,8 @@
-import type { Party, Share } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
-import { mulConstant, reshape, shiftRightRounded } from "../../ring/index.ts";
-import { sizeOf } from "../../ring/tensor.ts";
-import { comparisonOf, tooWide } from "../comparison/comparison.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { wireProduct } from "../kit/products.ts";
-import { mapWire, rescale, rescaledFrom } from "../kit/wires.ts";
-import { octaveScale } from "../nonlinear/octaves.ts";
+import type { Party, Share, Steps } from "../../core/index.ts";
+import { mulConstant, reshape, shiftRightRounded, sizeOf } from "../../ring/index.ts";
+import { comparisonOf, tooWide } from "../comparison/index.ts";
+import { defineProtocol, mapWire, rescale, rescaledFrom, type Spec, wireProduct } from "../kit/index.ts";
+import { octaveScale } from "../nonlinear/index.ts";
 import {
   comparedWidth,
   everything,

@@ -1,6 +1,5 @@
-import type { Share, Wire } from "../../core/party.ts";
-import { defineProtocol } from "../kit/define.ts";
-import { bitToRing } from "../kit/products.ts";
+import type { Share, Wire } from "../../core/index.ts";
+import { bitToRing, defineProtocol } from "../kit/index.ts";
 
 /** An opened truth value as a number in a wider ring: c = ĉ + (1 − 2ĉ)·γ. The width in dealer bits per element, 0 rounds. */
 export const bitExtend = defineProtocol({

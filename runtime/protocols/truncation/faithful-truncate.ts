@@ -1,13 +1,22 @@
-import type { Party, Share, Wire } from "../../core/party.ts";
-import type { Steps } from "../../core/steps.ts";
+import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
 import { add, addConstant, digit, msb, narrow, reshape, shiftRight, sub } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { openWire } from "../boundary/open.ts";
-import { at, belowMask, type Comparison, comparisonOf, comparisonVariants, tooWide } from "../comparison/comparison.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
-import { bitToRing } from "../kit/products.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { gate, minusPower, plusPower, publicShare, raise, resize, widenBit } from "../kit/wires.ts";
+import { openWire } from "../boundary/index.ts";
+import { belowMask, type Comparison, comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
+import {
+  at,
+  bitToRing,
+  defineProtocol,
+  gate,
+  minusPower,
+  plusPower,
+  publicShare,
+  raise,
+  resize,
+  type Spec,
+  widenBit,
+  wireWidth,
+} from "../kit/index.ts";
 
 const byOf = ({ attrs }: Spec): number => Number(attrs.by);
 

@@ -1,6 +1,6 @@
-import type { Share } from "../../core/party.ts";
+import type { Share } from "../../core/index.ts";
 import { shiftRightRounded } from "../../ring/index.ts";
-import { defineProtocol } from "../kit/define.ts";
+import { defineProtocol } from "../kit/index.ts";
 
 /**
  * Free truncate-and-reduce: each party shifts its own share, and the ring loses the shifted bits (TR-LOCAL,

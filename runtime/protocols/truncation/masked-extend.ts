@@ -1,7 +1,5 @@
-import type { Share, Wire } from "../../core/party.ts";
-import { defineProtocol } from "../kit/define.ts";
-import { wireWidth } from "../kit/widths.ts";
-import { lift } from "../kit/wires.ts";
+import type { Share, Wire } from "../../core/index.ts";
+import { defineProtocol, lift, wireWidth } from "../kit/index.ts";
 
 /** A wire's value in a wider ring, exactly: 2·(m − n) dealer bits per element, 0 rounds (LIFT, protocols.md 1.0). */
 export const maskedExtend = defineProtocol({

@@ -1,7 +1,7 @@
-import type { Party, Share } from "../../core/party.ts";
+import type { Party, Share } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
 import { neg, shiftRight, widenSigned } from "../../ring/index.ts";
-import type { RingTensor } from "../../ring/tensor.ts";
-import { defineProtocol, type Spec } from "../kit/define.ts";
+import { defineProtocol, type Spec } from "../kit/index.ts";
 
 /** Each party's own share, shifted in the ring that it has: x₀ ≫ s and −((−x₁) ≫ s), with the sign copied. */
 export function shiftOwn(party: Party, x: RingTensor, by: number): RingTensor {

@@ -1,15 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkFlow, type Files } from "../../../compiler/audit/check.ts";
+import { checkFlow } from "../../../compiler/audit/check.ts";
+import type { Files } from "../../../compiler/audit/holdings.ts";
 import { packWeights } from "../../../compiler/build/pack-weights.ts";
 import type { Module } from "../../../ir/module.ts";
 import { print } from "../../../ir/text/print.ts";
 import { emitProgram, transpileProgram } from "../../../targets/program/emit.ts";
 import { planProgram } from "../../../targets/program/plan.ts";
 import { golden, module as goldenModule, mir, plan, roles, weightsOf } from "../../targets/programs.ts";
-
-export type { Files } from "../../../compiler/audit/check.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const textOf = (files: Files, path: string): string => new TextDecoder().decode(files.get(path)!);

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import type { Files } from "../../../compiler/audit/holdings.ts";
 import type { Module, Op } from "../../../ir/module.ts";
 import { module } from "../../targets/programs.ts";
-import { codesOf, edited, type Files, goldenBuild, programPaths, textOf, withModule } from "./builds.ts";
+import { codesOf, edited, goldenBuild, programPaths, textOf, withModule } from "./builds.ts";
 
 const build = goldenBuild();
 

@@ -1,8 +1,8 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
+import type { Files } from "../../../compiler/audit/holdings.ts";
 import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { parseSafetensorsHeader } from "../../../compiler/tensors/safetensors-header.ts";
 import { modelBytes } from "../onnx/format/build.ts";
-import type { Files } from "./builds.ts";
 
 const { onnx } = onnxProto;
 

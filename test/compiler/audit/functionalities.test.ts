@@ -18,9 +18,7 @@ test("the checker reads texts: it imports nothing of the compiler, the passes, t
     const imports = [...text.matchAll(/^(?:import|export|\}) [^;]*?from "([^"]+)";$/gm)].map(
       ([, specifier]) => specifier!,
     );
-    const foreign = imports.filter(
-      (from) => !from.startsWith("./") && !["node:crypto", "onnx-proto"].includes(from),
-    );
+    const foreign = imports.filter((from) => !from.startsWith("./") && !["node:crypto", "onnx-proto"].includes(from));
     expect({ name, foreign }).toEqual({ name, foreign: [] });
   }
 });

@@ -1,4 +1,5 @@
-import { edited, type Files, goldenBuild, modulePaths, programPaths, resealed, withManifest } from "./builds.ts";
+import type { Files } from "../../../compiler/audit/holdings.ts";
+import { edited, goldenBuild, modulePaths, programPaths, resealed, withManifest } from "./builds.ts";
 
 const type = "{ shape: [3, 4], width: 15, scale: 12, lo: -0.3, hi: 2";
 

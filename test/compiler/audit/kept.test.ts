@@ -3,11 +3,14 @@ import { againstModule } from "../../../compiler/audit/against-module.ts";
 import { agree } from "../../../compiler/audit/agree.ts";
 import { checkFlow } from "../../../compiler/audit/check.ts";
 import { follow } from "../../../compiler/audit/follow.ts";
+import type { Files } from "../../../compiler/audit/holdings.ts";
 import { readModule } from "../../../compiler/audit/read-module.ts";
 import { readProgram } from "../../../compiler/audit/read-program.ts";
 import type { Module } from "../../../ir/module.ts";
 import { print } from "../../../ir/text/print.ts";
-import { calibrate, quantizePass, withKept } from "../../../passes/4-quantize/index.ts";
+import { calibrate } from "../../../passes/4-quantize/calibrate.ts";
+import { withKept } from "../../../passes/4-quantize/calibration.ts";
+import { quantizePass } from "../../../passes/4-quantize/index.ts";
 import { selectPass } from "../../../passes/5-select/index.ts";
 import { schedulePass } from "../../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../../passes/pass.ts";
@@ -16,16 +19,7 @@ import { planProgram } from "../../../targets/program/plan.ts";
 import { decoder, derive, length, secure, width } from "../../passes/decoder.ts";
 import { createNoise } from "../../passes/models.ts";
 import { roles } from "../../targets/programs.ts";
-import {
-  codesOf,
-  edited,
-  type Files,
-  goldenBuild,
-  modulePaths,
-  programPaths,
-  resealed,
-  withManifest,
-} from "./builds.ts";
+import { codesOf, edited, goldenBuild, modulePaths, programPaths, resealed, withManifest } from "./builds.ts";
 import { decodePaths, keptBuild, twice } from "./kept-build.ts";
 
 /*

@@ -9,9 +9,10 @@ import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { settleInputs } from "../../../compiler/onnx/normalize/settled-inputs.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
+import { declaredError } from "../../../scripts/tables/declared-error.ts";
 import { marillc, marillcJson } from "../../cli/cli.ts";
 import { queryOnce } from "../../end-to-end/compiled.ts";
-import { declaredError, largestDifference } from "../../end-to-end/declared-error.ts";
+import { largestDifference } from "../../end-to-end/declared-error.ts";
 import { codesOf } from "../onnx/format/build.ts";
 import { runImported } from "../onnx/import/recorded.ts";
 

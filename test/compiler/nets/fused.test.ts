@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { tensor } from "../../../ir/weights.ts";
+import { declaredError } from "../../../scripts/tables/declared-error.ts";
 import { build, queryOnce } from "../../end-to-end/compiled.ts";
-import { declaredError, largestDifference } from "../../end-to-end/declared-error.ts";
+import { largestDifference } from "../../end-to-end/declared-error.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { checkNets, netFile } from "./nets.ts";
 

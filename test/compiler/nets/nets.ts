@@ -8,8 +8,9 @@ import { openOnnx } from "../../../compiler/run/onnx-part.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
+import { declaredError } from "../../../scripts/tables/declared-error.ts";
 import { build, queryOnce } from "../../end-to-end/compiled.ts";
-import { declaredError, largestDifference } from "../../end-to-end/declared-error.ts";
+import { largestDifference } from "../../end-to-end/declared-error.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { countOps, runImported, worst } from "../onnx/import/recorded.ts";
 

@@ -4,7 +4,8 @@ import { registry } from "../../../ir/registry.ts";
 import type { Handle, Share } from "../../../runtime/core/party.ts";
 import { countingParty, noDealerBytes } from "../../../runtime/correlations/count.ts";
 import { local } from "../../../runtime/program/local.ts";
-import { add, fromIntegers, sub, toIntegers } from "../../../runtime/ring/index.ts";
+import { add, sub } from "../../../runtime/ring/arithmetic.ts";
+import { fromIntegers, toIntegers } from "../../../runtime/ring/convert.ts";
 import { integers } from "../../../runtime/ring/tensor.ts";
 import { fixed } from "../../harness/protocols.ts";
 

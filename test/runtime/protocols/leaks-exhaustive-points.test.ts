@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openWire } from "../../../runtime/protocols/boundary/open.ts";
-import { at, belowMask } from "../../../runtime/protocols/comparison/comparison.ts";
+import { belowMask } from "../../../runtime/protocols/comparison/comparison.ts";
 import { beaverProduct } from "../../../runtime/protocols/families/beaver/beaver.ts";
 import {
   byPoint,
@@ -8,8 +8,9 @@ import {
   truncateReduce,
   truncateWithSlack,
 } from "../../../runtime/protocols/families/sigma/sigma.ts";
+import { at } from "../../../runtime/protocols/kit/wires.ts";
 import { dpfLookup } from "../../../runtime/protocols/lookup/dpf-lookup.ts";
-import { reshape } from "../../../runtime/ring/index.ts";
+import { reshape } from "../../../runtime/ring/structure.ts";
 import { integers } from "../../../runtime/ring/tensor.ts";
 import { CHUNK, sameViews } from "../../harness/enumerate.ts";
 import { breaks } from "../../harness/leak-breaks.ts";

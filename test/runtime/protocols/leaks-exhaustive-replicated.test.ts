@@ -12,7 +12,8 @@ import {
 import { isZero, topBit } from "../../../runtime/protocols/families/replicated/replicated-bits.ts";
 import { replicatedReveal } from "../../../runtime/protocols/families/replicated/replicated-io.ts";
 import { shiftedLocally, truncated } from "../../../runtime/protocols/families/replicated/replicated-truncation.ts";
-import { fromIntegers, mul, mulInteger } from "../../../runtime/ring/index.ts";
+import { mul, mulInteger } from "../../../runtime/ring/arithmetic.ts";
+import { fromIntegers } from "../../../runtime/ring/convert.ts";
 import { ghost } from "../../../runtime/ring/tensor.ts";
 import { CHUNK, constant, sameViews, type TinyBody } from "../../harness/enumerate.ts";
 import { breaks } from "../../harness/leak-breaks.ts";

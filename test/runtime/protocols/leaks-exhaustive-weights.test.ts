@@ -6,7 +6,7 @@ import { knownWeightConv } from "../../../runtime/protocols/arithmetic/known-wei
 import { knownWeightLowRank } from "../../../runtime/protocols/arithmetic/low-rank.ts";
 import { oneWayReveal } from "../../../runtime/protocols/boundary/one-way-reveal.ts";
 import { seededShare } from "../../../runtime/protocols/boundary/seeded-share.ts";
-import { fromIntegers } from "../../../runtime/ring/index.ts";
+import { fromIntegers } from "../../../runtime/ring/convert.ts";
 import { ghost, integers, type Shape } from "../../../runtime/ring/tensor.ts";
 import { CHUNK, constant, sameViews, type TinyBody, unknown } from "../../harness/enumerate.ts";
 import { breaks } from "../../harness/leak-breaks.ts";

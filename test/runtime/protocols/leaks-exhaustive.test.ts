@@ -6,7 +6,7 @@ import { lift } from "../../../runtime/protocols/kit/wires.ts";
 import { otttLookup } from "../../../runtime/protocols/lookup/ottt-lookup.ts";
 import { fourier } from "../../../runtime/protocols/nonlinear/fourier.ts";
 import { faithfulTruncate } from "../../../runtime/protocols/truncation/faithful-truncate.ts";
-import { reshape } from "../../../runtime/ring/index.ts";
+import { reshape } from "../../../runtime/ring/structure.ts";
 import { integers } from "../../../runtime/ring/tensor.ts";
 import { CHUNK } from "../../harness/enumerate.ts";
 import { fixed } from "../../harness/protocols.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createPrg } from "../../../runtime/core/random.ts";
-import { pack } from "../../../runtime/ring/index.ts";
+import { pack } from "../../../runtime/ring/pack.ts";
 import { leakCases } from "../../harness/leak-cases.ts";
 import { seedOf, together } from "../../harness/together.ts";
 

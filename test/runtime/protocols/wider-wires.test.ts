@@ -1,15 +1,11 @@
 import { expect, it } from "vitest";
-import {
-  fourierGelu,
-  fourierSigmoid,
-  maskedExtend,
-  maskedMul,
-  maskedRelu,
-  octavesLog,
-  octavesReciprocal,
-  octavesRsqrt,
-} from "../../../runtime/protocols/index.ts";
+import { maskedMul } from "../../../runtime/protocols/arithmetic/masked-mul.ts";
 import type { Protocol } from "../../../runtime/protocols/kit/define.ts";
+import { fourierGelu } from "../../../runtime/protocols/nonlinear/fourier-gelu.ts";
+import { fourierSigmoid } from "../../../runtime/protocols/nonlinear/fourier-sigmoid.ts";
+import { maskedRelu } from "../../../runtime/protocols/nonlinear/masked-relu.ts";
+import { octavesLog, octavesReciprocal, octavesRsqrt } from "../../../runtime/protocols/nonlinear/octave-functions.ts";
+import { maskedExtend } from "../../../runtime/protocols/truncation/masked-extend.ts";
 import { gelu, sigmoid } from "../../harness/functions.ts";
 import { declaredUlps, execute, fixed, quantised, reals, worstUlps } from "../../harness/protocols.ts";
 

@@ -1,25 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  digit,
-  fromIntegers,
-  fromReal,
-  ghost,
-  integers,
-  msb,
-  narrow,
-  pack,
-  packedBytes,
-  reduceSum,
-  shiftLeft,
-  shiftRight,
-  shiftRightRounded,
-  toIntegers,
-  toReal,
-  unpack,
-  widen,
-  widenSigned,
-} from "../../../runtime/ring/index.ts";
+import { digit, msb } from "../../../runtime/ring/bits.ts";
+import { fromIntegers, fromReal, toIntegers, toReal } from "../../../runtime/ring/convert.ts";
+import { pack, unpack } from "../../../runtime/ring/pack.ts";
+import { reduceSum } from "../../../runtime/ring/reduce.ts";
+import { narrow, shiftLeft, shiftRight, shiftRightRounded, widen, widenSigned } from "../../../runtime/ring/shift.ts";
+import { ghost, integers, packedBytes } from "../../../runtime/ring/tensor.ts";
 import { shapes, tensorOf, tensors, valuesOf, widths } from "./reference.ts";
 
 const operands = fc.tuple(widths, shapes).chain(([width, shape]) => tensors(shape, width));

@@ -1,16 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  type Convolution,
-  convolve,
-  convolveInteger,
-  ghost,
-  integers,
-  layoutOf,
-  type Shape,
-  sizeOf,
-  sumWindows,
-} from "../../../runtime/ring/index.ts";
+import { type Convolution, convolve, convolveInteger, sumWindows } from "../../../runtime/ring/convolution.ts";
+import { ghost, integers, type Shape, sizeOf } from "../../../runtime/ring/tensor.ts";
+import { layoutOf } from "../../../runtime/ring/windows.ts";
 import { randomTensor, tensorOf, valuesOf } from "./reference.ts";
 
 interface Case {

@@ -4,20 +4,16 @@ import {
   add,
   addConstant,
   addInteger,
-  bitAt,
-  broadcastShapes,
-  ghost,
-  integers,
-  lessThan,
   mul,
   mulConstant,
   mulInteger,
   neg,
-  type RingTensor,
-  sizeOf,
   sub,
   xorWords,
-} from "../../../runtime/ring/index.ts";
+} from "../../../runtime/ring/arithmetic.ts";
+import { bitAt, lessThan } from "../../../runtime/ring/bits.ts";
+import { broadcastShapes } from "../../../runtime/ring/broadcast.ts";
+import { ghost, integers, type RingTensor, sizeOf } from "../../../runtime/ring/tensor.ts";
 import { broadcastIndex, shapePairs, tensorOf, tensors, valuesOf, widths } from "./reference.ts";
 
 const binary = [

@@ -1,20 +1,18 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { kernelBase64, kernelBytes, kernelSha256 } from "../../../runtime/ring/kernels.generated.ts";
+import { matmul, matmulInteger } from "../../../runtime/ring/matmul.ts";
+import { matmulIntegerPlain, matmulPlain } from "../../../runtime/ring/matmul-plain.ts";
 import {
   ghost,
   type IntTensor,
   integers,
-  matmul,
-  matmulInteger,
-  matmulIntegerPlain,
-  matmulPlain,
   type RingTensor,
   ring,
   type Shape,
   sizeOf,
-} from "../../../runtime/ring/index.ts";
-import { kernelBase64, kernelBytes, kernelSha256 } from "../../../runtime/ring/kernels.generated.ts";
+} from "../../../runtime/ring/tensor.ts";
 import { broadcastIndex, randomTensor, tensorOf, tensors, valuesOf, widths } from "./reference.ts";
 
 /** Integers of ±2^(bits−1), seeded. */

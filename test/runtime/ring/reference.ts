@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { lanesOf, type RingTensor, ring, type Shape, sizeOf } from "../../../runtime/ring/index.ts";
+import { lanesOf, type RingTensor, ring, type Shape, sizeOf } from "../../../runtime/ring/tensor.ts";
 
 /** Elements of a tensor as bigint. */
 export function valuesOf(a: RingTensor): bigint[] {

@@ -5,17 +5,12 @@ import {
   expand,
   gather,
   gatherFlat,
-  ghost,
-  type IntTensor,
-  integers,
-  type RingTensor,
   reshape,
-  type Shape,
   scatterFlat,
-  sizeOf,
   slice,
   transpose,
-} from "../../../runtime/ring/index.ts";
+} from "../../../runtime/ring/structure.ts";
+import { ghost, type IntTensor, integers, type RingTensor, type Shape, sizeOf } from "../../../runtime/ring/tensor.ts";
 import { broadcastIndex, shapePairs, shapes, tensorOf } from "./reference.ts";
 
 type Tensor = RingTensor | IntTensor;

@@ -1,9 +1,10 @@
 import { afterEach, beforeAll, expect } from "vitest";
 import type { SessionError } from "../../../runtime/core/errors.ts";
 import type { Role } from "../../../runtime/core/steps.ts";
-import { connect, type Identity, type Listener, listen } from "../../../runtime/node.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import type { Hello } from "../../../runtime/transport/greeting.ts";
+import type { Identity } from "../../../runtime/transport/identity.ts";
+import { connect, type Listener, listen } from "../../../runtime/transport/tls.ts";
 import { identities } from "./identities.ts";
 
 export const host = "127.0.0.1";

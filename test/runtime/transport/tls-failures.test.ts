@@ -2,7 +2,8 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { describe, expect, test } from "vitest";
 import type { SessionError } from "../../../runtime/core/errors.ts";
-import { connect, type Identity, listen } from "../../../runtime/node.ts";
+import type { Identity } from "../../../runtime/transport/identity.ts";
+import { connect, listen } from "../../../runtime/transport/tls.ts";
 import { accepted, dial, errorOf, host, known, open, type Serving, serve, stillServes } from "./serving.ts";
 
 describe("connections that come to nothing", () => {

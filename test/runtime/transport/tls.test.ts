@@ -2,7 +2,8 @@ import type * as net from "node:net";
 import * as tls from "node:tls";
 import { describe, expect, test } from "vitest";
 import type { SessionError } from "../../../runtime/core/errors.ts";
-import { connect, fingerprintOf } from "../../../runtime/node.ts";
+import { fingerprintOf } from "../../../runtime/transport/identity.ts";
+import { connect } from "../../../runtime/transport/tls.ts";
 import { identities, pair } from "./identities.ts";
 import { accepted, dial, errorOf, host, known, serve, stillServes, strangers } from "./serving.ts";
 

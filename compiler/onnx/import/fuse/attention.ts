@@ -1,6 +1,6 @@
 import type { ValueId } from "../../../../ir/module.ts";
 import { sameShape } from "../../../../ir/type.ts";
-import { absentScore } from "../../weights/absent-score.ts";
+import { absentScore } from "../../weights/index.ts";
 import { headRecognisers } from "./heads.ts";
 import { type Matcher, pairsOf, type Recogniser, type Scaled, scaledBy } from "./match.ts";
 

@@ -3,7 +3,7 @@ import { evaluateOp } from "../../../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../../../ir/module.ts";
 import { sizeOf } from "../../../../ir/type.ts";
 import type { Tensor } from "../../../../ir/weights.ts";
-import { constantPrefix } from "../graph/import-graph.ts";
+import { constantPrefix } from "../graph/index.ts";
 
 export interface Folded {
   readonly module: Module;

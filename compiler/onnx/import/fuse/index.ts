@@ -44,3 +44,4 @@ export function canonicalize(module: Module, weights: ReadonlyMap<string, Tensor
   }
   return { module: mergeEqual(current.module, current.weights), weights: current.weights, recognised };
 }
+export { foldLoraScale } from "./lora-scale.ts";

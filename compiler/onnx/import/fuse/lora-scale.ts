@@ -2,7 +2,7 @@ import { edit, removeDead, replaceUses } from "../../../../ir/edit.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../../../ir/module.ts";
 import { usersOf } from "../../../../ir/uses.ts";
 import type { Tensor } from "../../../../ir/weights.ts";
-import { constantPrefix, type Stored } from "../graph/import-graph.ts";
+import { constantPrefix, type Stored } from "../graph/index.ts";
 
 export interface FoldedScale {
   readonly module: Module;

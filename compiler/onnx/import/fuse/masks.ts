@@ -1,7 +1,7 @@
 import type { ValueId } from "../../../../ir/module.ts";
 import { expandTo } from "../../../../ir/ops/helpers/tensors.ts";
 import type { Tensor } from "../../../../ir/weights.ts";
-import { absentScore } from "../../weights/absent-score.ts";
+import { absentScore } from "../../weights/index.ts";
 import type { Matcher, Recogniser } from "./match.ts";
 
 /** Which scores exist, as attributes of attention: see ir/ops/attention.ts. */

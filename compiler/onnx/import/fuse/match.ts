@@ -2,7 +2,7 @@ import type { Op, ValueId } from "../../../../ir/module.ts";
 import type { Rewrite, RewriteContext } from "../../../../ir/rewrite.ts";
 import { sameShape } from "../../../../ir/type.ts";
 import type { Tensor } from "../../../../ir/weights.ts";
-import { constantPrefix } from "../graph/import-graph.ts";
+import { constantPrefix } from "../graph/index.ts";
 
 /** What a recogniser sees: the graph around an op, and the numbers of constants (never those of weights). */
 export interface Matcher extends RewriteContext {

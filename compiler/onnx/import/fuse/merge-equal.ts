@@ -1,7 +1,7 @@
 import { removeDead } from "../../../../ir/edit.ts";
 import { type Module, type Op, opsOf, type ValueId } from "../../../../ir/module.ts";
 import type { Tensor } from "../../../../ir/weights.ts";
-import { constantPrefix } from "../graph/import-graph.ts";
+import { constantPrefix } from "../graph/index.ts";
 
 /** Equal operators on equal operands have equal results: each is computed once. Outputs keep their own. */
 export function mergeEqual(module: Module, weights: ReadonlyMap<string, Tensor>): Module {

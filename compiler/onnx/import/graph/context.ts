@@ -2,8 +2,8 @@ import type { Attrs } from "../../../../ir/module.ts";
 import { axisOf } from "../../../../ir/ops/helpers/shapes.ts";
 import { f32, type PlainElement, type Shape } from "../../../../ir/type.ts";
 import { scalar, type Tensor } from "../../../../ir/weights.ts";
-import type { NarrowType } from "../../../tensors/narrow.ts";
-import type { OnnxGraph, OnnxNode, OnnxTensor } from "../../format/records.ts";
+import type { NarrowType } from "../../../tensors/index.ts";
+import type { OnnxGraph, OnnxNode, OnnxTensor } from "../../format/index.ts";
 import type { ConstantOperand, Operand } from "./operand.ts";
 
 /** What a lowering may ask and do. Plain Errors that it throws become diagnostics at its node. */

@@ -1,7 +1,7 @@
 import type { Attrs } from "../../../../ir/module.ts";
 import type { PlainElement, TensorType } from "../../../../ir/type.ts";
 import type { Tensor } from "../../../../ir/weights.ts";
-import type { Weight } from "../../weights/import-weights.ts";
+import type { Weight } from "../../weights/index.ts";
 
 /** What an ONNX value stands for during the import. */
 export type Operand = ConstantOperand | WeightOperand | ValueOperand;

@@ -1,6 +1,6 @@
 import { registry } from "../../../../ir/registry.ts";
-import type { OnnxNode } from "../../format/records.ts";
-import { type Lowering, type LowerTable, plainAttrs } from "../graph/context.ts";
+import type { OnnxNode } from "../../format/index.ts";
+import { type Lowering, type LowerTable, plainAttrs } from "../graph/index.ts";
 import { controlLowerings } from "./controlflow/control.ts";
 import { constantLowerings } from "./generator/constants.ts";
 import { activationLowerings } from "./math/activation.ts";

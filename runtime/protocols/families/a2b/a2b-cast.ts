@@ -1,7 +1,6 @@
-import type { Share } from "../../../core/party.ts";
-import { defineProtocol } from "../../kit/define.ts";
-import { raise } from "../../kit/wires.ts";
-import { shareOf } from "../beaver/beaver.ts";
+import type { Share } from "../../../core/index.ts";
+import { defineProtocol, raise } from "../../kit/index.ts";
+import { shareOf } from "../beaver/index.ts";
 import { bitToArithmetic, wordBits } from "./a2b.ts";
 
 /**

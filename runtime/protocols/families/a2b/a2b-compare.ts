@@ -1,9 +1,7 @@
-import type { Party, Share } from "../../../core/party.ts";
-import { add, addConstant, fromIntegers, mulConstant, sub } from "../../../ring/index.ts";
-import { type RingTensor, zeros } from "../../../ring/tensor.ts";
-import { defineProtocol, type Operand, type Protocol, type Spec } from "../../kit/define.ts";
-import { publicShare } from "../../kit/wires.ts";
-import { shareOf } from "../beaver/beaver.ts";
+import type { Party, Share } from "../../../core/index.ts";
+import { add, addConstant, fromIntegers, mulConstant, type RingTensor, sub, zeros } from "../../../ring/index.ts";
+import { defineProtocol, type Operand, type Protocol, publicShare, type Spec } from "../../kit/index.ts";
+import { shareOf } from "../beaver/index.ts";
 import { signBit, wordBits } from "./a2b.ts";
 
 type Sides = readonly [x: RingTensor, y: RingTensor];

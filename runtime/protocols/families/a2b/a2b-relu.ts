@@ -1,8 +1,7 @@
-import type { Share } from "../../../core/party.ts";
+import type { Share } from "../../../core/index.ts";
 import { addConstant, mulConstant, sub } from "../../../ring/index.ts";
-import { defineProtocol } from "../../kit/define.ts";
-import { publicShare } from "../../kit/wires.ts";
-import { beaverProduct, shareOf, truncated } from "../beaver/beaver.ts";
+import { defineProtocol, publicShare } from "../../kit/index.ts";
+import { beaverProduct, shareOf, truncated } from "../beaver/index.ts";
 import { bitToArithmetic, signBit, wordBits } from "./a2b.ts";
 
 /**

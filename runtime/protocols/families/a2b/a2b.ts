@@ -3,15 +3,22 @@
  * prefix adder sums the two words, and its top bit is the sign. Words are tensors [64, …shape] of single bits, lowest
  * first; a product of words opens all 64 bits of each, as CrypTen's words do, needed or not.
  */
-import type { Party, Wire } from "../../../core/party.ts";
-import type { Steps } from "../../../core/steps.ts";
-import { add, concat, digit, gather, mul, reshape } from "../../../ring/index.ts";
-import { type RingTensor, ring, type Shape, zeros } from "../../../ring/tensor.ts";
-import { openWire } from "../../boundary/open.ts";
-import { at } from "../../comparison/comparison.ts";
-import { bitToRing } from "../../kit/products.ts";
-import { mapWire } from "../../kit/wires.ts";
-import { beaverProduct } from "../beaver/beaver.ts";
+import type { Party, Steps, Wire } from "../../../core/index.ts";
+import {
+  add,
+  concat,
+  digit,
+  gather,
+  mul,
+  type RingTensor,
+  reshape,
+  ring,
+  type Shape,
+  zeros,
+} from "../../../ring/index.ts";
+import { openWire } from "../../boundary/index.ts";
+import { at, bitToRing, mapWire } from "../../kit/index.ts";
+import { beaverProduct } from "../beaver/index.ts";
 
 /** Bits of CrypTen's words. */
 export const wordBits = 64;

@@ -1,7 +1,7 @@
-import type { Share } from "../../../core/party.ts";
+import type { Share } from "../../../core/index.ts";
 import { add, sub } from "../../../ring/index.ts";
-import { defineProtocol } from "../../kit/define.ts";
-import { beaverProduct, shareOf } from "../beaver/beaver.ts";
+import { defineProtocol } from "../../kit/index.ts";
+import { beaverProduct, shareOf } from "../beaver/index.ts";
 import { bitToArithmetic } from "./a2b.ts";
 
 /** y + c·(x − y): CrypTen's bit as a number (128 bits, 1 round) and a Beaver product (4ℓ bits, 1 round). */

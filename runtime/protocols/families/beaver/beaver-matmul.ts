@@ -1,6 +1,5 @@
-import type { Share } from "../../../core/party.ts";
-import { defineProtocol, type Protocol } from "../../kit/define.ts";
-import { wireMatmul } from "../../kit/products.ts";
+import type { Share } from "../../../core/index.ts";
+import { defineProtocol, type Protocol, wireMatmul } from "../../kit/index.ts";
 import { openBoth, shareOf } from "./beaver.ts";
 
 const shared = {

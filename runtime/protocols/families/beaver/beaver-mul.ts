@@ -1,5 +1,5 @@
-import type { Share } from "../../../core/party.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/define.ts";
+import type { Share } from "../../../core/index.ts";
+import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
 import { beaverProduct, shareOf, truncated } from "./beaver.ts";
 
 const dropOf = ({ operands: [x, y], result }: Spec): number => x!.scale + y!.scale - result.scale;

@@ -1,7 +1,6 @@
-import type { Share } from "../../../core/party.ts";
-import { openWire } from "../../boundary/open.ts";
-import { defineProtocol, type Spec } from "../../kit/define.ts";
-import { wireProduct } from "../../kit/products.ts";
+import type { Share } from "../../../core/index.ts";
+import { openWire } from "../../boundary/index.ts";
+import { defineProtocol, type Spec, wireProduct } from "../../kit/index.ts";
 import { shareOf, truncated } from "./beaver.ts";
 
 const dropOf = ({ operands: [x], result }: Spec): number => 2 * x!.scale - result.scale;

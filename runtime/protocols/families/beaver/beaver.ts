@@ -2,14 +2,13 @@
  * Products as CrypTen has them (LIN-BVR, protocols.md 8): shares in one ring, a fresh triple for every use, and every
  * operand opened at every use, a weight too. A baseline to compare with, kept as its authors built it.
  */
-import type { Party, Wire } from "../../../core/party.ts";
-import { parallel, type Steps } from "../../../core/steps.ts";
-import { fromIntegers, shiftLeft } from "../../../ring/index.ts";
-import { ghost, type RingTensor, zeros } from "../../../ring/tensor.ts";
-import { openWire } from "../../boundary/open.ts";
-import type { Operand } from "../../kit/define.ts";
-import { wireProduct } from "../../kit/products.ts";
-import { shiftOwn } from "../../truncation/same-ring-truncate.ts";
+import type { Party, Wire } from "../../../core/index.ts";
+import { parallel, type Steps } from "../../../core/index.ts";
+import { fromIntegers, ghost, type RingTensor, shiftLeft, zeros } from "../../../ring/index.ts";
+import { openWire } from "../../boundary/index.ts";
+import type { Operand } from "../../kit/index.ts";
+import { wireProduct } from "../../kit/index.ts";
+import { shiftOwn } from "../../truncation/index.ts";
 
 /** This party's additive share of an operand: of the server's weight, all is the server's and nothing the client's. */
 export function shareOf(party: Party, operand: Operand, width: number): RingTensor {

@@ -1,8 +1,7 @@
-import type { Share } from "../../../core/party.ts";
-import { maskHarmonics, openedHarmonics, type Series } from "../../../ring/harmonics.ts";
-import { mul, narrow, reduceSum } from "../../../ring/index.ts";
-import { openWire } from "../../boundary/open.ts";
-import { defineProtocol, type Spec } from "../../kit/define.ts";
+import type { Share } from "../../../core/index.ts";
+import { maskHarmonics, mul, narrow, openedHarmonics, reduceSum, type Series } from "../../../ring/index.ts";
+import { openWire } from "../../boundary/index.ts";
+import { defineProtocol, type Spec } from "../../kit/index.ts";
 import { shareOf, truncated } from "./beaver.ts";
 
 /** Fractional bits of the dealer's sines and cosines and of the public factors: those of the systems' fixed point. */

@@ -1,7 +1,7 @@
-import type { Party, Replicated } from "../../../core/party.ts";
-import { parallel, type Steps } from "../../../core/steps.ts";
+import type { Party, Replicated } from "../../../core/index.ts";
+import { parallel, type Steps } from "../../../core/index.ts";
+import type { RingTensor } from "../../../ring/index.ts";
 import { concat, digit, mul, neg, reshape, slice } from "../../../ring/index.ts";
-import type { RingTensor } from "../../../ring/tensor.ts";
 import { addParts, fromClient, fromThird, mapParts, not, product, toTwo, zipParts } from "./replicated.ts";
 
 /** All bits of every residue along a new last axis, the lowest first. */

@@ -1,6 +1,5 @@
-import type { Party, Replicated } from "../../../core/party.ts";
-import type { Steps } from "../../../core/steps.ts";
-import { defineProtocol, type Protocol } from "../../kit/define.ts";
+import type { Party, Replicated, Steps } from "../../../core/index.ts";
+import { defineProtocol, type Protocol } from "../../kit/index.ts";
 import { bitTimes, bitToRing, not, partsOf, subParts } from "./replicated.ts";
 import { isZero, topBit } from "./replicated-bits.ts";
 import { truncated } from "./replicated-truncation.ts";

@@ -1,7 +1,6 @@
-import type { Replicated, Share } from "../../../core/party.ts";
-import { add, fromIntegers } from "../../../ring/index.ts";
-import { ghost, type IntTensor } from "../../../ring/tensor.ts";
-import { defineProtocol } from "../../kit/define.ts";
+import type { Replicated, Share } from "../../../core/index.ts";
+import { add, fromIntegers, ghost, type IntTensor } from "../../../ring/index.ts";
+import { defineProtocol } from "../../kit/index.ts";
 import { fromClient, third } from "./replicated.ts";
 
 /** The client's input as a replicated share. 1 round, width bits per element, client to server. */

@@ -1,7 +1,6 @@
-import type { Party, Replicated } from "../../../core/party.ts";
-import type { Steps } from "../../../core/steps.ts";
+import type { Party, Replicated, Steps } from "../../../core/index.ts";
 import { concat, reshape, slice } from "../../../ring/index.ts";
-import { defineProtocol, type Protocol } from "../../kit/define.ts";
+import { defineProtocol, type Protocol } from "../../kit/index.ts";
 import { addParts, bitTimes, mapParts, partsOf, subParts, zipParts } from "./replicated.ts";
 import { topBit } from "./replicated-bits.ts";
 

@@ -1,6 +1,6 @@
-import type { Replicated } from "../../../core/party.ts";
+import type { Replicated } from "../../../core/index.ts";
 import { matmul, mul } from "../../../ring/index.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/define.ts";
+import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
 import { product } from "./replicated.ts";
 import { truncated } from "./replicated-truncation.ts";
 

@@ -1,5 +1,5 @@
-import type { Replicated } from "../../../core/party.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/define.ts";
+import type { Replicated } from "../../../core/index.ts";
+import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
 import { shiftedLocally, truncated } from "./replicated-truncation.ts";
 
 const shared = {

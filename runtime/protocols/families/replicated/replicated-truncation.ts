@@ -1,5 +1,4 @@
-import type { Party, Replicated } from "../../../core/party.ts";
-import type { Steps } from "../../../core/steps.ts";
+import type { Party, Replicated, Steps } from "../../../core/index.ts";
 import {
   add,
   addConstant,
@@ -7,15 +6,16 @@ import {
   mulConstant,
   narrow,
   neg,
+  type RingTensor,
   shiftLeft,
   shiftRight,
   sub,
   widen,
   widenSigned,
+  zeros,
 } from "../../../ring/index.ts";
-import { type RingTensor, zeros } from "../../../ring/tensor.ts";
-import { exchange } from "../../boundary/open.ts";
-import { gate, publicShare, raise } from "../../kit/wires.ts";
+import { exchange } from "../../boundary/index.ts";
+import { gate, publicShare, raise } from "../../kit/index.ts";
 import { addParts, fromClient, fromThird, fromTwo, mapParts, toTwo } from "./replicated.ts";
 
 /** 2^exponent as a scalar: constants of the kernels end at 2^53. */

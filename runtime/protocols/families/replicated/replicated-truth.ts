@@ -1,6 +1,6 @@
-import type { Replicated } from "../../../core/party.ts";
+import type { Replicated } from "../../../core/index.ts";
 import { addConstant, mul, neg, shiftLeft } from "../../../ring/index.ts";
-import { defineProtocol, type Protocol } from "../../kit/define.ts";
+import { defineProtocol, type Protocol } from "../../kit/index.ts";
 import { addParts, bitToRing, mapParts, once, product } from "./replicated.ts";
 
 const shared = {

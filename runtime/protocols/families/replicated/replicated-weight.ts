@@ -1,6 +1,6 @@
-import type { KnownWeight, Replicated } from "../../../core/party.ts";
+import type { KnownWeight, Replicated } from "../../../core/index.ts";
 import { matmul, matmulInteger, mul, mulInteger } from "../../../ring/index.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/define.ts";
+import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
 import { weightProduct } from "./replicated.ts";
 import { truncated } from "./replicated-truncation.ts";
 

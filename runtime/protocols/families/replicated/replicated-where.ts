@@ -1,6 +1,6 @@
-import type { Replicated } from "../../../core/party.ts";
+import type { Replicated } from "../../../core/index.ts";
 import { expand } from "../../../ring/index.ts";
-import { defineProtocol, type Operand, type Protocol } from "../../kit/define.ts";
+import { defineProtocol, type Operand, type Protocol } from "../../kit/index.ts";
 import { addParts, bitTimes, mapParts, partsOf, subParts } from "./replicated.ts";
 
 const choice = {

@@ -3,11 +3,24 @@
  * Mohassel, Rindal, CCS 2018): x = a + b + c, party i of (client, server, dealer) holds components i and i + 1. What is
  * linear is local. In the ring of width 1 addition is XOR and the product AND, so the same code serves bits.
  */
-import type { KnownWeight, Party, Replicated } from "../../../core/party.ts";
-import { parallel, type Role, type Steps } from "../../../core/steps.ts";
-import { add, addConstant, fromIntegers, kernel, mul, mulConstant, sub, widen } from "../../../ring/index.ts";
-import { ghost, type IntTensor, type RingTensor, type Shape, zeros } from "../../../ring/tensor.ts";
-import type { Operand } from "../../kit/define.ts";
+import type { KnownWeight, Party, Replicated } from "../../../core/index.ts";
+import { parallel, type Role, type Steps } from "../../../core/index.ts";
+import {
+  add,
+  addConstant,
+  fromIntegers,
+  ghost,
+  type IntTensor,
+  kernel,
+  mul,
+  mulConstant,
+  type RingTensor,
+  type Shape,
+  sub,
+  widen,
+  zeros,
+} from "../../../ring/index.ts";
+import type { Operand } from "../../kit/index.ts";
 
 /** Party i holds components i and i + 1 mod 3. */
 const place: Readonly<Record<Role, 0 | 1 | 2>> = { client: 0, server: 1, dealer: 2 };

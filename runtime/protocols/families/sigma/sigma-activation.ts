@@ -1,14 +1,33 @@
-import type { Party, Share, Wire } from "../../../core/party.ts";
-import type { Steps } from "../../../core/steps.ts";
-import { add, addConstant, mul, mulConstant, sub } from "../../../ring/index.ts";
-import { powerOfTwo } from "../../../ring/portable-math.ts";
-import { type IntTensor, integers, type RingTensor } from "../../../ring/tensor.ts";
-import { openWire } from "../../boundary/open.ts";
-import { at, below } from "../../comparison/comparison.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/define.ts";
-import { bitToRing, select } from "../../kit/products.ts";
-import { wireWidth } from "../../kit/widths.ts";
-import { gate, mapWire, narrowed, publicShare, resize, signed, stack } from "../../kit/wires.ts";
+import type { Party, Share, Steps, Wire } from "../../../core/index.ts";
+import {
+  add,
+  addConstant,
+  type IntTensor,
+  integers,
+  mul,
+  mulConstant,
+  powerOfTwo,
+  type RingTensor,
+  sub,
+} from "../../../ring/index.ts";
+import { openWire } from "../../boundary/index.ts";
+import { below } from "../../comparison/index.ts";
+import {
+  at,
+  bitToRing,
+  defineProtocol,
+  gate,
+  mapWire,
+  narrowed,
+  type Protocol,
+  publicShare,
+  resize,
+  type Spec,
+  select,
+  signed,
+  stack,
+  wireWidth,
+} from "../../kit/index.ts";
 import { byPoint, lookUp, truncateReduce } from "./sigma.ts";
 
 /** Fractional bits on which the argument is looked up. */

@@ -1,12 +1,9 @@
-import type { Party, Share, Wire } from "../../../core/party.ts";
-import type { Steps } from "../../../core/steps.ts";
+import type { Party, Share, Steps, Wire } from "../../../core/index.ts";
+import type { RingTensor } from "../../../ring/index.ts";
 import { gatherFlat, mulConstant, reshape, transpose } from "../../../ring/index.ts";
-import type { RingTensor } from "../../../ring/tensor.ts";
-import { openWire } from "../../boundary/open.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/define.ts";
-import { wireMatmul } from "../../kit/products.ts";
-import { mapWire } from "../../kit/wires.ts";
-import { reachOf, type ScoreRows, scoreRows, spreadRows } from "../../softmax/scores.ts";
+import { openWire } from "../../boundary/index.ts";
+import { defineProtocol, mapWire, type Protocol, type Spec, wireMatmul } from "../../kit/index.ts";
+import { reachOf, type ScoreRows, scoreRows, spreadRows } from "../../softmax/index.ts";
 import { truncateFloor, withShippedMask } from "./sigma.ts";
 import { probabilities } from "./sigma-softmax.ts";
 

@@ -1,13 +1,18 @@
-import type { Party, Share, Wire } from "../../../core/party.ts";
-import type { Steps } from "../../../core/steps.ts";
-import { addConstant, mulConstant, reduceSum, shiftRightRounded } from "../../../ring/index.ts";
-import { floorLog2 } from "../../../ring/portable-math.ts";
-import type { RingTensor } from "../../../ring/tensor.ts";
-import { openWire } from "../../boundary/open.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/define.ts";
-import { sumOfSquares } from "../../kit/products.ts";
-import { wireWidth } from "../../kit/widths.ts";
-import { difference, lift, narrowed, rescale } from "../../kit/wires.ts";
+import type { Party, Share, Steps, Wire } from "../../../core/index.ts";
+import type { RingTensor } from "../../../ring/index.ts";
+import { addConstant, floorLog2, mulConstant, reduceSum, shiftRightRounded } from "../../../ring/index.ts";
+import { openWire } from "../../boundary/index.ts";
+import {
+  defineProtocol,
+  difference,
+  lift,
+  narrowed,
+  type Protocol,
+  rescale,
+  type Spec,
+  sumOfSquares,
+  wireWidth,
+} from "../../kit/index.ts";
 import {
   type OctavePlan,
   octaveRelativeError,
@@ -15,7 +20,7 @@ import {
   octaves,
   octaveWireWidth,
   planOctaves,
-} from "../../nonlinear/octaves.ts";
+} from "../../nonlinear/index.ts";
 import { byPoint, scaledProduct } from "./sigma.ts";
 
 /** Significant bits kept at the low end of the sum of squares. */

@@ -1,6 +1,5 @@
-import type { Share, Wire } from "../../../core/party.ts";
-import { defineProtocol, type Protocol } from "../../kit/define.ts";
-import { wireMatmul, wireProduct } from "../../kit/products.ts";
+import type { Share, Wire } from "../../../core/index.ts";
+import { defineProtocol, type Protocol, wireMatmul, wireProduct } from "../../kit/index.ts";
 import { withShippedMask } from "./sigma.ts";
 
 const shared = {

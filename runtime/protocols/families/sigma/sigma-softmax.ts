@@ -1,14 +1,24 @@
-import type { Party, Wire } from "../../../core/party.ts";
-import { parallel, type Steps } from "../../../core/steps.ts";
-import { add, addConstant, gatherFlat, mulConstant, narrow, reduceSum, sub } from "../../../ring/index.ts";
-import { floorLog2, powerOfTwo } from "../../../ring/portable-math.ts";
-import { type IntTensor, integers, type RingTensor } from "../../../ring/tensor.ts";
-import { openWire } from "../../boundary/open.ts";
-import { at, below } from "../../comparison/comparison.ts";
-import { bitToRing, select } from "../../kit/products.ts";
-import { difference, joinWires, lift, mapWire, narrowed, publicShare } from "../../kit/wires.ts";
-import type { Rows } from "../../ordering/duels.ts";
-import { type ScoreRows, spreadRows } from "../../softmax/scores.ts";
+import type { Party, Wire } from "../../../core/index.ts";
+import { parallel, type Steps } from "../../../core/index.ts";
+import {
+  add,
+  addConstant,
+  floorLog2,
+  gatherFlat,
+  type IntTensor,
+  integers,
+  mulConstant,
+  narrow,
+  powerOfTwo,
+  type RingTensor,
+  reduceSum,
+  sub,
+} from "../../../ring/index.ts";
+import { openWire } from "../../boundary/index.ts";
+import { below } from "../../comparison/index.ts";
+import { at, bitToRing, difference, joinWires, lift, mapWire, narrowed, publicShare, select } from "../../kit/index.ts";
+import type { Rows } from "../../ordering/index.ts";
+import { type ScoreRows, spreadRows } from "../../softmax/index.ts";
 import { byPoint, lookUp, scaledProduct, truncateReduce, truncateWithSlack } from "./sigma.ts";
 
 /** Bits of the clipped argument of the exponential, and of each of the two indices that it is looked up by. */

@@ -1,6 +1,5 @@
-import type { Share, Wire } from "../../../core/party.ts";
-import { defineProtocol, type Protocol } from "../../kit/define.ts";
-import { wireWidth } from "../../kit/widths.ts";
+import type { Share, Wire } from "../../../core/index.ts";
+import { defineProtocol, type Protocol, wireWidth } from "../../kit/index.ts";
 import { truncateFloor, truncateWithSlack } from "./sigma.ts";
 
 const shared = {

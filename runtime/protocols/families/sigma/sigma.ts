@@ -3,12 +3,13 @@
  * a masked wire in one ring, comparisons and tables are keys of distributed point functions, and every result is opened.
  * Written to send what SIGMA sends and to ask the dealer for what its keys hold; how keys travel is ours (seeds).
  */
-import type { Party, Wire } from "../../../core/party.ts";
-import { parallel, type Steps } from "../../../core/steps.ts";
-import { unitVector } from "../../../ring/ggm.ts";
+import type { Party, Wire } from "../../../core/index.ts";
+import { parallel, type Steps } from "../../../core/index.ts";
+import type { IntTensor, RingTensor } from "../../../ring/index.ts";
 import {
   add,
   addConstant,
+  chosenSums,
   fromIntegers,
   mulConstant,
   narrow,
@@ -16,16 +17,13 @@ import {
   reshape,
   shiftRight,
   sub,
+  unitVector,
   widen,
 } from "../../../ring/index.ts";
-import { chosenSums } from "../../../ring/lookups.ts";
-import type { IntTensor, RingTensor } from "../../../ring/tensor.ts";
-import { openWire } from "../../boundary/open.ts";
-import { belowMask, type Comparison } from "../../comparison/comparison.ts";
-import { pointKey } from "../../comparison/comparison-dpf.ts";
-import { bitToRing, select, wireProduct } from "../../kit/products.ts";
-import { at, minusPower, plusPower, publicShare, raise } from "../../kit/wires.ts";
-import { truncateFaithfully } from "../../truncation/faithful-truncate.ts";
+import { openWire } from "../../boundary/index.ts";
+import { belowMask, type Comparison, pointKey } from "../../comparison/index.ts";
+import { at, bitToRing, minusPower, plusPower, publicShare, raise, select, wireProduct } from "../../kit/index.ts";
+import { truncateFaithfully } from "../../truncation/index.ts";
 
 export const byPoint: Comparison = { method: "dpf" };
 

@@ -1,4 +1,5 @@
-import { edited, type Files, modulePaths, programPaths, resealed } from "../builds.ts";
+import type { Files } from "../../../../compiler/audit/holdings.ts";
+import { edited, modulePaths, programPaths, resealed } from "../builds.ts";
 
 /**
  * What somebody could do to the golden build, a compiler with a fault or a person with a wish. `codes`: what must be

@@ -1,5 +1,6 @@
+import type { Files } from "../../../../compiler/audit/holdings.ts";
 import { floatTensor } from "../../onnx/format/build.ts";
-import { type Files, resealed } from "../builds.ts";
+import { resealed } from "../builds.ts";
 import { appended, withInitializer, withTensor } from "../files.ts";
 import { type Mutant, renamed } from "./edits.ts";
 

@@ -1,4 +1,5 @@
-import { edited, type Files, modulePaths, programPaths, withManifest } from "../builds.ts";
+import type { Files } from "../../../../compiler/audit/holdings.ts";
+import { edited, modulePaths, programPaths, withManifest } from "../builds.ts";
 import { decodePaths } from "../kept-build.ts";
 import { both, inAll, inModule, type Mutant, oneMore, only, swap, swapAll } from "./edits.ts";
 

@@ -1,8 +1,11 @@
 import { expect, it } from "vitest";
 import { createPrg } from "../../../../runtime/core/random.ts";
 import { openWire } from "../../../../runtime/protocols/boundary/open.ts";
-import { below, belowMask, digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison.ts";
-import { add, fromIntegers, reshape, xorWords } from "../../../../runtime/ring/index.ts";
+import { below, belowMask } from "../../../../runtime/protocols/comparison/comparison.ts";
+import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
+import { add, xorWords } from "../../../../runtime/ring/arithmetic.ts";
+import { fromIntegers } from "../../../../runtime/ring/convert.ts";
+import { reshape } from "../../../../runtime/ring/structure.ts";
 import { ghost, integers } from "../../../../runtime/ring/tensor.ts";
 import { inputShare } from "../../../harness/protocols.ts";
 import { count, seedOf, together } from "../../../harness/together.ts";

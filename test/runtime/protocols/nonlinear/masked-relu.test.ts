@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison.ts";
+import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
 import type { Spec } from "../../../../runtime/protocols/kit/define.ts";
 import { maskedRelu } from "../../../../runtime/protocols/nonlinear/masked-relu.ts";
 import {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison.ts";
+import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
 import { pairwiseRank } from "../../../../runtime/protocols/ordering/rank.ts";
 import { bytes, costOf, execute, fixed, reals, resolve } from "../../../harness/protocols.ts";
 

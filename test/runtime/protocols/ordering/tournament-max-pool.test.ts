@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { pool } from "../../../../ir/ops/helpers/windows.ts";
-import { digitBits } from "../../../../runtime/protocols/comparison/comparison.ts";
+import { digitBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
 import { levelsOf } from "../../../../runtime/protocols/ordering/row-max.ts";
 import { tournamentMaxPool } from "../../../../runtime/protocols/ordering/tournament-max-pool.ts";
 import { sizeOf } from "../../../../runtime/ring/tensor.ts";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { truncate } from "../../../../ir/ops/truncate.ts";
 import { createPrg } from "../../../../runtime/core/random.ts";
-import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison.ts";
+import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
 import { isExact } from "../../../../runtime/protocols/kit/define.ts";
 import { faithfulTruncate } from "../../../../runtime/protocols/truncation/faithful-truncate.ts";
 import { costOf, execute, fixed, resolve } from "../../../harness/protocols.ts";

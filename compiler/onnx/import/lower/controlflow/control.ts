@@ -1,7 +1,8 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { bool, i64, sameShape } from "../../../../../ir/type.ts";
 import { scalar } from "../../../../../ir/weights.ts";
-import type { OnnxGraph } from "../../../format/records.ts";
+import type { OnnxGraph } from "../../../format/index.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   graphAttr,
   inputOf,
@@ -13,8 +14,7 @@ import {
   listInput,
   listOf,
   refuse,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/shapes.ts";
 
 /** Every round is written out: a file of a few bytes must not become a program without end. */

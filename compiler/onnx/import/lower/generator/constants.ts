@@ -1,7 +1,8 @@
 import { bool, f32, i64, type PlainElement, sizeOf } from "../../../../../ir/type.ts";
 import { scalar, tensor } from "../../../../../ir/weights.ts";
-import { type NarrowType, narrowTypeOf } from "../../../../tensors/narrow.ts";
-import { elementOf } from "../../../weights/import-weights.ts";
+import { type NarrowType, narrowTypeOf } from "../../../../tensors/index.ts";
+import { elementOf } from "../../../weights/index.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -10,8 +11,7 @@ import {
   type LowerTable,
   neededInput,
   refuse,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 
 /** Elements that one folded constant may have: a shape from a hostile file must not take all memory. */
 const maxFolded = 2 ** 24;

@@ -1,3 +1,4 @@
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -8,8 +9,7 @@ import {
   number,
   refuse,
   textAttr,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 
 /** Bounds were attributes up to opset 10. */
 function clip(context: LowerContext): Operand {

@@ -1,6 +1,6 @@
 import { sizeOf } from "../../../../../ir/type.ts";
-import { type LowerContext, type LowerTable, refuse, textAttr } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { type LowerContext, type LowerTable, refuse, textAttr } from "../../graph/index.ts";
 
 /** A tensor whose axes have names: one character each. */
 interface Named {

@@ -1,6 +1,7 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { i64 } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -10,8 +11,7 @@ import {
   listOf,
   neededInput,
   number,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 
 type Terms = (f: {
   readonly x: Operand;

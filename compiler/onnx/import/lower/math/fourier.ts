@@ -1,16 +1,8 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { f32 } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import {
-  inputOf,
-  intAttr,
-  knownInput,
-  type LowerContext,
-  type LowerTable,
-  listOf,
-  refuse,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, listOf, refuse } from "../../graph/index.ts";
 
 /**
  * X_j = Σ_k x_k · e^(∓2πijk/N), N points of which the input has the first n: a product with a public matrix, which costs

@@ -1,7 +1,7 @@
 import { f32 } from "../../../../../ir/type.ts";
 import { scalar } from "../../../../../ir/weights.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
 
 /** numpy: a 1-D operand is a row on the left or a column on the right, and its axis is gone afterwards. */
 export function product({ emit, shape }: LowerContext, ...operands: readonly [Operand, Operand]): Operand {

@@ -1,5 +1,5 @@
-import { inputOf, intAttr, type LowerContext, type LowerTable, number } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable, number } from "../../graph/index.ts";
 
 /**
  * Activations of two pieces, each written so that no exponential grows: exp takes −|x| or what is at most 0. Then a

@@ -1,8 +1,8 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { i64 } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, listOf } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, listOf } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/shapes.ts";
 
 /** Values in a row, and where in the model's row they stand; absent: where they are. */

@@ -1,13 +1,5 @@
-import {
-  intAttr,
-  type LowerContext,
-  type LowerTable,
-  listAttr,
-  number,
-  refuse,
-  textAttr,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { intAttr, type LowerContext, type LowerTable, listAttr, number, refuse, textAttr } from "../../graph/index.ts";
 import { leaky } from "../math/activation.ts";
 import { gemm } from "../math/linear.ts";
 import { conv } from "../nn/convolution.ts";

@@ -1,7 +1,7 @@
 import { bool, i64 } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import { intAttr, type LowerContext, listOf, refuse, wantsOutput } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { intAttr, type LowerContext, listOf, refuse, wantsOutput } from "../../graph/index.ts";
 import { additive, type Parts, spelledOut, triangle } from "../nn/attention-scores.ts";
 import { joined } from "../nn/heads.ts";
 

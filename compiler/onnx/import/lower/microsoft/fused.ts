@@ -1,5 +1,6 @@
 import { i64 } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -8,8 +9,7 @@ import {
   listOf,
   number,
   wantsOutput,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 import { product } from "../math/linear.ts";
 import { joined, parted, turned } from "../nn/heads.ts";
 import { expectAttrs } from "./fused-attention.ts";

@@ -1,6 +1,7 @@
 import { f32, i64 } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import { absentScore } from "../../../weights/absent-score.ts";
+import { absentScore } from "../../../weights/index.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -10,8 +11,7 @@ import {
   refuse,
   textAttr,
   wantsOutput,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 import { columnsOf, parted, turned } from "../nn/heads.ts";
 import { after, attend, expectAttrs, hiding, refuseScores, scaleOf } from "./fused-attention.ts";
 

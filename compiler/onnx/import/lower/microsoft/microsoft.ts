@@ -1,4 +1,4 @@
-import { type Lowering, refuse } from "../../graph/context.ts";
+import { type Lowering, refuse } from "../../graph/index.ts";
 
 interface Interface {
   /** Inputs that have a meaning here; no node has more. */

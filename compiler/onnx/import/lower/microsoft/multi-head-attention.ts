@@ -1,3 +1,4 @@
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -6,8 +7,7 @@ import {
   listAttr,
   refuse,
   wantsOutput,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 import { columnsOf, parted } from "../nn/heads.ts";
 import { sliceAxes } from "../tensor/shapes.ts";
 import { after, attend, causality, expectAttrs, keptKeys, refuseScores, scaleOf } from "./fused-attention.ts";

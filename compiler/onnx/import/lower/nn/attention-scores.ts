@@ -1,8 +1,8 @@
 import { f32, i64 } from "../../../../../ir/type.ts";
 import { scalar, type Tensor, tensor } from "../../../../../ir/weights.ts";
-import { absentScore } from "../../../weights/absent-score.ts";
-import { intAttr, type LowerContext, number, wantsOutput } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import { absentScore } from "../../../weights/index.ts";
+import type { Operand } from "../../graph/index.ts";
+import { intAttr, type LowerContext, number, wantsOutput } from "../../graph/index.ts";
 import { columnsOf } from "./heads.ts";
 
 export interface Frame {

@@ -1,5 +1,5 @@
-import { inputOf, intAttr, type LowerContext, type LowerTable, number, wantsOutput } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable, number, wantsOutput } from "../../graph/index.ts";
 import { after } from "../microsoft/fused-attention.ts";
 import { sliceAxes } from "../tensor/shapes.ts";
 import { type Frame, maskOf, spelledOut } from "./attention-scores.ts";

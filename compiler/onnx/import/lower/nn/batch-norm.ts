@@ -1,3 +1,4 @@
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -6,8 +7,7 @@ import {
   number,
   refuse,
   wantsOutput,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 import { perChannel } from "./convolution.ts";
 
 /**

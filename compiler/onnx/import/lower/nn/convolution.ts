@@ -1,5 +1,6 @@
 import { f32, type Shape, sizeOf } from "../../../../../ir/type.ts";
 import { scalar, type Tensor, tensor } from "../../../../../ir/weights.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -9,8 +10,7 @@ import {
   listOf,
   refuse,
   textAttr,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 
 /** What the operators on windows say, as lists with one entry per spatial axis; pads in front, then behind. */
 export interface Windows {

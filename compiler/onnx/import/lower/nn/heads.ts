@@ -1,5 +1,5 @@
-import { type LowerContext, refuse } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { type LowerContext, refuse } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/shapes.ts";
 
 /** [B, S, H·D] to [B, H, S, D]; what has four axes already has them so. */

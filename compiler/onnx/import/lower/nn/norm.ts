@@ -1,5 +1,6 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { sizeOf } from "../../../../../ir/type.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -9,8 +10,7 @@ import {
   listAttr,
   number,
   wantsOutput,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 
 /** Normalises from `axis` on: several axes are one row, so they are joined and parted again. */
 function normalise(context: LowerContext, op: string, x: Operand, axis: number): Operand {

@@ -1,15 +1,7 @@
 import { f32, type Shape } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import {
-  inputOf,
-  intAttr,
-  type LowerContext,
-  type LowerTable,
-  listAttr,
-  refuse,
-  textAttr,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable, listAttr, refuse, textAttr } from "../../graph/index.ts";
 import { reversed, sliceAxes } from "../tensor/shapes.ts";
 import { perChannel, planes } from "./convolution.ts";
 

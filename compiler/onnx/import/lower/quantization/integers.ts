@@ -1,5 +1,5 @@
-import { inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
 import { product } from "../math/linear.ts";
 import { perChannel, planes, readWindows } from "../nn/convolution.ts";
 

@@ -1,7 +1,7 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { i64 } from "../../../../../ir/type.ts";
 import { scalar } from "../../../../../ir/weights.ts";
-import { inputOf, intAttr, type Lowering, type LowerTable } from "../../graph/context.ts";
+import { inputOf, intAttr, type Lowering, type LowerTable } from "../../graph/index.ts";
 import { reversed } from "../tensor/shapes.ts";
 
 /** The last of equal ones is the first of the reversed row, counted from its end. */

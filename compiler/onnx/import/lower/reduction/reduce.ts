@@ -1,6 +1,7 @@
 import { axisOf, reducedShape } from "../../../../../ir/ops/helpers/shapes.ts";
 import { f32, type Shape, sizeOf } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   axesFrom,
   inputOf,
@@ -9,8 +10,7 @@ import {
   type Lowering,
   type LowerTable,
   neededInput,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 import { reversed } from "../tensor/shapes.ts";
 
 interface Reduced {

@@ -1,5 +1,5 @@
-import { intAttr, type LowerContext, listAttr, number, refuse, textsAttr } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { intAttr, type LowerContext, listAttr, number, refuse, textsAttr } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/shapes.ts";
 
 /** Hidden state [B, H]; LSTM's cell state behind it. */

@@ -1,5 +1,6 @@
 import { i64 } from "../../../../../ir/type.ts";
 import { scalar } from "../../../../../ir/weights.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -9,8 +10,7 @@ import {
   listOf,
   refuse,
   textAttr,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/shapes.ts";
 import { type Cell, cells, type Direction, type State } from "./recurrent-cells.ts";
 

@@ -1,5 +1,5 @@
-import { inputOf, intAttr, type LowerContext, type LowerTable, refuse, textAttr } from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+import type { Operand } from "../../graph/index.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable, refuse, textAttr } from "../../graph/index.ts";
 
 /** Where the two block axes stand among the channels: in front of them (DCR) or behind (CRD). */
 const orders = {

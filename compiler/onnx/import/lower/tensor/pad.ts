@@ -1,6 +1,7 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { i64 } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -12,8 +13,7 @@ import {
   number,
   refuse,
   textAttr,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 import { sliceAxes } from "./shapes.ts";
 
 /** Which element of 0…extent − 1 a place outside shows. */

@@ -3,6 +3,7 @@ import { axisOf, stridesOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { opDef } from "../../../../../ir/registry.ts";
 import { i64, type Shape, sizeOf } from "../../../../../ir/type.ts";
 import { type Tensor, tensor } from "../../../../../ir/weights.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -13,8 +14,7 @@ import {
   number,
   refuse,
   textAttr,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 import { sliceAxes } from "./shapes.ts";
 
 /** x as a row, and of it the entries at these flat places, in this shape. */

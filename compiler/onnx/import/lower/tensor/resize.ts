@@ -1,6 +1,7 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { f32, i64, type Shape } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
@@ -12,8 +13,7 @@ import {
   number,
   refuse,
   textAttr,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 
 /** One axis: its extent before and after, the factor between them, and the part that is cropped out, in 0…1. */
 interface Axis {

@@ -1,6 +1,7 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { broadcast, i64, type Shape, sizeOf } from "../../../../../ir/type.ts";
 import { scalar, tensor } from "../../../../../ir/weights.ts";
+import type { Operand } from "../../graph/index.ts";
 import {
   axesFrom,
   inputOf,
@@ -13,8 +14,7 @@ import {
   listOf,
   neededInput,
   refuse,
-} from "../../graph/context.ts";
-import type { Operand } from "../../graph/operand.ts";
+} from "../../graph/index.ts";
 
 function shapeOf(context: LowerContext): Operand {
   const shape = context.shape(inputOf(context, 0, "data"));

@@ -1,0 +1,2 @@
+export { checkFlow } from "./check.ts";
+export { statementText, verdictText } from "./statement.ts";

@@ -1,0 +1,1 @@
+export { type Artifacts, compileModel } from "./compile.ts";

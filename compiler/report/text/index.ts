@@ -1,0 +1,10 @@
+export { annotate } from "./annotate.ts";
+export { buildJson, buildText, decodeText, leftText, manifestText, phasesText, whereText } from "./build-summary.ts";
+export { chosenForText } from "./chosen-for.ts";
+export { costText } from "./cost-text.ts";
+export { costDiff, diffText } from "./diff.ts";
+export { type Blocker, blockerOf, notesOf } from "./model-notes.ts";
+export { type Provenances, provenancesOf, provenanceText } from "./provenance.ts";
+export { costLine, runText, type TokenCost, timeLine, tokenLine } from "./run-text.ts";
+export { table } from "./table.ts";
+export { bytesText, countText, secondsText } from "./units.ts";

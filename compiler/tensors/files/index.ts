@@ -1,0 +1,1 @@
+export { duplicates, problem, readHead, readRange, readWhole, refuseForeignLink } from "./store.ts";

@@ -1,0 +1,1 @@
+export { convolutionOf, windowsOf } from "./convolution.ts";

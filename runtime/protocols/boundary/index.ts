@@ -1,0 +1,1 @@
+export { exchange, openWire } from "./open.ts";

@@ -1,0 +1,1 @@
+export { beaverProduct, shareOf, truncated } from "./beaver.ts";

@@ -1,0 +1,1 @@
+export { fromWeight, mapParts, once, zipParts } from "./replicated.ts";

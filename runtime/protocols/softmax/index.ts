@@ -1,0 +1,2 @@
+export { keptAxis } from "./cached-attention.ts";
+export { reachOf, type ScoreRows, scoreRows, spreadRows } from "./scores.ts";
