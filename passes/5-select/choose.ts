@@ -8,14 +8,13 @@ import {
   isExact,
   type OperandForm,
   type Protocol,
+  type Setting,
   type Spec,
 } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { type Candidate, candidatesOf, cheapest, type LinkModel, type Objective } from "./cheapest.ts";
 import { specOf } from "./spec.ts";
 import { formOf } from "./traffic.ts";
-
-export type Setting = Protocol["settings"][number];
 
 export interface SelectOptions {
   readonly setting: Setting;

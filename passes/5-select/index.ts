@@ -4,7 +4,7 @@ import { chooseProtocols, refusals, type SelectOptions } from "./choose.ts";
 import { planRings } from "./rings.ts";
 
 export type { LinkModel, Objective } from "./cheapest.ts";
-export { computedBy, type SelectOptions, type Setting } from "./choose.ts";
+export { computedBy, type SelectOptions } from "./choose.ts";
 export { type Inexact, inexactOperators } from "./inexact.ts";
 export { fixedOf, specOf } from "./spec.ts";
 

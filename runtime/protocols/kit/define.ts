@@ -27,6 +27,9 @@ export interface Spec {
   readonly attrs: Readonly<Record<string, number | boolean | string | readonly number[] | readonly string[]>>;
 }
 
+/** Who takes part. `2pc`: two parties and nobody else, which no protocol offers yet. */
+export type Setting = "2pc-dealer" | "3pc" | "2pc";
+
 /** Whose construction it is: a preset allows the families that it is about, our own default is "marill". */
 export type Family = "marill" | "crypten" | "sigma" | "replicated";
 
@@ -35,7 +38,7 @@ export interface Protocol {
   readonly name: string;
   /** Name of the operator in ir/ops. */
   readonly implements: string;
-  readonly settings: readonly ("2pc-dealer" | "3pc" | "2pc")[];
+  readonly settings: readonly Setting[];
   /** Default: "marill". */
   readonly family?: Family;
   readonly security: "semi-honest";

@@ -1,4 +1,5 @@
 export { countProtocol, countSteps, noTraffic, type Traffic } from "./count.ts";
+export type { Setting } from "./define.ts";
 export {
   defineProtocol,
   type Family,
