@@ -1,6 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import type { Setting } from "../../runtime/protocols/kit/define.ts";
+import type { Setting } from "../../runtime/protocols/kit/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { ChosenFor } from "../build/index.ts";
 import type { ShapeOptions } from "../estimate/index.ts";

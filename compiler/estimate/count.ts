@@ -9,7 +9,7 @@ import { computedBy, type SelectOptions } from "../../passes/5-select/choose.ts"
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
-import type { Setting } from "../../runtime/protocols/kit/define.ts";
+import type { Setting } from "../../runtime/protocols/kit/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import { type CostReport, costReport } from "../report/cost/index.ts";
 import type { ShapeName } from "./architectures.ts";

@@ -1,7 +1,6 @@
 import type { Op, ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import type { Setting } from "../../runtime/protocols/kit/define.ts";
-import type { Family } from "../../runtime/protocols/kit/index.ts";
+import type { Family, Setting } from "../../runtime/protocols/kit/index.ts";
 import type { Maths } from "./maths.ts";
 
 /** An operator written out in others: the value that stands for its result, or undefined to leave the op as it is. */

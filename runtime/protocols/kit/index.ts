@@ -1,5 +1,4 @@
 export { countProtocol, countSteps, noTraffic, type Traffic } from "./count.ts";
-export type { Setting } from "./define.ts";
 export {
   defineProtocol,
   type Family,
@@ -8,6 +7,7 @@ export {
   type Operand,
   type OperandForm,
   type Protocol,
+  type Setting,
   type Spec,
   ulpsOf,
 } from "./define.ts";
