@@ -52,7 +52,7 @@ const files = ["compiler", "ir", "passes", "runtime", "test"].flatMap((top) =>
 );
 /** A path from the root, or the name of a file beside the protocols; `*` stands for a part of a name. */
 const found = (pattern: string): boolean => {
-  const path = new RegExp(`^(runtime/protocols/)?${pattern.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}$`);
+  const path = new RegExp(`^(runtime/protocols/(.*/)?)?${pattern.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}$`);
   return files.some((file) => path.test(file));
 };
 
