@@ -2,5 +2,5 @@
 
 export type { Manifest } from "./build/index.ts";
 export { version, writeBuild } from "./build/index.ts";
-export { type Artifacts, compileModel } from "./compile/index.ts";
+export { type Compilation, compileModel } from "./compile/index.ts";
 export type { CompileOptions } from "./load/index.ts";

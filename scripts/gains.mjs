@@ -4,9 +4,9 @@
 // page shows other tables.
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { gainsOf, gainsTable, summaryTable, workTable } from "../dist/scripts/tables/gains.js";
-import { measuredTable } from "../dist/scripts/tables/gains-measured.js";
-import { counted, questions } from "../dist/scripts/tables/gains-rows.js";
+import { gainsOf, gainsTable, summaryTable, workTable } from "../dist/scripts/tables/savings.js";
+import { measuredTable } from "../dist/scripts/tables/savings-measured.js";
+import { counted, questions } from "../dist/scripts/tables/savings-rows.js";
 
 const page = new URL("../docs/gains.md", import.meta.url);
 const { values: options } = parseArgs({

@@ -7,11 +7,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { isEqual, pick } from "lodash-es";
-import { writeBuild } from "../dist/compiler/build/build-dir.js";
+import { writeBuild } from "../dist/compiler/build/write-build.js";
 import { compileModel } from "../dist/compiler/compile/compile.js";
 import { readTokenizer } from "../dist/compiler/inputs/tokenizer.js";
-import { networkTime } from "../dist/compiler/report/cost/network.js";
-import { openLocal } from "../dist/compiler/run/local.js";
+import { networkTime } from "../dist/compiler/report/cost/network-time.js";
+import { openLocal } from "../dist/compiler/run/local-session.js";
 import { links } from "../dist/runtime/transport/link.js";
 
 const root = new URL("..", import.meta.url).pathname;

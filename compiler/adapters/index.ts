@@ -1,6 +1,6 @@
-export { feedAdapter } from "./adapter-inputs.ts";
-export { exchangeWhole } from "./adapter-weights.ts";
-export { attachAdapter } from "./import-adapter.ts";
-export { type LowRankOptions, takeApart } from "./merged-lora.ts";
+export { applySavedWeights } from "./apply-saved-weights.ts";
+export { attachAdapter } from "./attach-adapter.ts";
+export { bindAdapterInputs } from "./bind-adapter-inputs.ts";
+export { factorizeMergedLora, type LowRankOptions } from "./factorize-merged-lora.ts";
 export { isOnnxAdapter, readOnnxAdapter } from "./onnx-adapter.ts";
-export { readAdapter } from "./peft.ts";
+export { readPeftAdapter } from "./peft-adapter.ts";

@@ -1,7 +1,7 @@
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
-import { problem, readWhole } from "../tensors/files/index.ts";
-import { byteLengthOf, type Dtype, decodeElements, describeDtype, dtypeOf, nonFinite } from "../tensors/index.ts";
-import { readFlatbuffer, type Table } from "./flatbuffer.ts";
+import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
+import { byteLengthOf, type Dtype, decodeElements, describeDtype, dtypeFromOnnx, nonFinite } from "../tensors/index.ts";
+import { type FlatbufferTable, readFlatbuffer } from "./read-flatbuffer.ts";
 
 /** A named tensor that a graph's input of that name takes. */
 export interface AdapterParameter {
@@ -26,18 +26,18 @@ const adapterFields = { formatVersion: 0, parameters: 3 } as const;
 const parameterFields = { name: 0, dims: 1, dataType: 2, rawData: 3 } as const;
 
 /** An adapter is small beside its model. */
-const mostBytes = 2 ** 31;
-const mostParameters = 2 ** 16;
+const maxBytes = 2 ** 31;
+const maxParameters = 2 ** 16;
 const floats: ReadonlySet<Dtype> = new Set(["float32", "float16", "bfloat16", "float64"]);
 
 /** Reads an .onnx_adapter file, as onnxruntime.AdapterFormat and `olive convert-adapters` write it. */
-export const readOnnxAdapter = (file: string): OnnxAdapter => decodeOnnxAdapter(readWhole(file, mostBytes), file);
+export const readOnnxAdapter = (file: string): OnnxAdapter => decodeOnnxAdapter(readWholeFile(file, maxBytes), file);
 
 /** The same of its bytes; everything wrong with it is in one DiagnosticError. */
 export function decodeOnnxAdapter(bytes: Uint8Array, file: string): OnnxAdapter {
   const problems: Diagnostic[] = [];
   const wrong = (name: string, message: string): undefined =>
-    void problems.push(problem("MRL0143", name === "" ? file : `${file}, parameter "${name}"`, message, help));
+    void problems.push(fileDiagnostic("MRL0143", name === "" ? file : `${file}, parameter "${name}"`, message, help));
   const tables = parametersOf(bytes, file);
   const parameters = tables.flatMap((table, at) => {
     try {
@@ -62,15 +62,15 @@ export function decodeOnnxAdapter(bytes: Uint8Array, file: string): OnnxAdapter 
 
 const help = "write it again with onnxruntime.AdapterFormat or olive convert-adapters";
 
-function parametersOf(bytes: Uint8Array, file: string): readonly Table[] {
-  const refuse = (message: string): never => fail(problem("MRL0143", file, message, help));
+function parametersOf(bytes: Uint8Array, file: string): readonly FlatbufferTable[] {
+  const refuse = (message: string): never => fail(fileDiagnostic("MRL0143", file, message, help));
   try {
     const root = readFlatbuffer(bytes, "TORT");
     const version = root.int(adapterFields.formatVersion, 0);
     if (version !== 1) return refuse(`expected version 1 of the format, found ${version}`);
     // Offsets may lead to the same table any number of times.
     const found = root.tables(adapterFields.parameters) ?? [];
-    return found.length <= mostParameters ? found : refuse(`it has ${found.length} parameters`);
+    return found.length <= maxParameters ? found : refuse(`it has ${found.length} parameters`);
   } catch (error) {
     if (error instanceof Error && error.name === "Error") return refuse(`this is no adapter: ${error.message}`);
     throw error;
@@ -78,18 +78,18 @@ function parametersOf(bytes: Uint8Array, file: string): readonly Table[] {
 }
 
 function readParameter(
-  table: Table,
+  table: FlatbufferTable,
   wrong: (name: string, message: string) => undefined,
 ): AdapterParameter | undefined {
   const name = table.text(parameterFields.name) ?? "";
   if (name === "") return wrong("", "a parameter has no name");
   const number = table.int(parameterFields.dataType, 0);
-  const dtype = dtypeOf(number);
+  const dtype = dtypeFromOnnx(number);
   if (!dtype || !floats.has(dtype)) return wrong(name, `elements of type ${describeDtype(number)}: expected floats`);
   const dims = (table.longs(parameterFields.dims) ?? []).map(Number);
   const bytes = table.bytes(parameterFields.rawData) ?? new Uint8Array();
   const shown = `[${dims.slice(0, 8).join(", ")}]`;
-  if (dims.length > 8 || dims.some((extent) => !(Number.isSafeInteger(extent) && extent >= 0))) {
+  if (dims.length > 8 || dims.some((size) => !(Number.isSafeInteger(size) && size >= 0))) {
     return wrong(name, `the dimensions ${shown} are not possible`);
   }
   if (byteLengthOf(dtype, dims) !== bytes.length) {

@@ -1,9 +1,9 @@
 import { type Diagnostic, fail } from "../../ir/diagnostic.ts";
-import { problem, readWhole } from "../tensors/files/index.ts";
+import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
 import { isObject, type Json, type JsonObject, parseJson } from "../tensors/index.ts";
 
 /** What of adapter_config.json changes numbers. */
-export interface AdapterConfig {
+export interface PeftConfig {
   readonly rank: number;
   readonly alpha: number;
   /** alpha / sqrt(r) instead of alpha / r. */
@@ -11,24 +11,24 @@ export interface AdapterConfig {
   readonly rankPattern: ReadonlyMap<string, number>;
   readonly alphaPattern: ReadonlyMap<string, number>;
   /** Module names by their end, a pattern over whole paths, or every linear layer. */
-  readonly targets: readonly string[] | { readonly pattern: string };
-  readonly excluded: readonly string[] | { readonly pattern: string };
+  readonly targetModules: readonly string[] | { readonly pattern: string };
+  readonly excludeModules: readonly string[] | { readonly pattern: string };
   /** Layer indices; absent: all. */
-  readonly layers: readonly number[] | undefined;
+  readonly layersToTransform: readonly number[] | undefined;
   /** Patterns of the segment in front of a layer's index; none: any segment. */
-  readonly layerSegments: readonly string[];
+  readonly layersPattern: readonly string[];
   /** The base keeps its weights as [in, out] (GPT-2's Conv1D); A and B are stored the same way either way. */
   readonly fanInFanOut: boolean;
   /** Which biases were trained as well, and are stored as a whole. */
   readonly bias: "none" | "all" | "lora_only";
   /** Modules that were trained as a whole, by the end of their path. */
-  readonly saved: readonly string[];
+  readonly modulesToSave: readonly string[];
 }
 
 const maxConfigBytes = 1_000_000;
 
 /** Fields that say how training went, where files lie, or who made them: no effect on what the adapter computes. */
-const withoutEffect = new Set([
+const ignoredFields = new Set([
   "auto_mapping",
   "base_model_name_or_path",
   "eva_config",
@@ -44,7 +44,7 @@ const withoutEffect = new Set([
 ]);
 
 /** Ways to start training that leave the base as it is; the others (pissa, olora, loftq, corda, lora_ga) change it. */
-const neutralStarts: ReadonlySet<Json> = new Set([true, false, null, "gaussian", "orthogonal", "eva"]);
+const neutralInits: ReadonlySet<Json> = new Set([true, false, null, "gaussian", "orthogonal", "eva"]);
 
 const unsupported = new Map([
   ["use_dora", "DoRA"],
@@ -57,12 +57,12 @@ const unsupported = new Map([
   ["alora_invocation_tokens", "activated LoRA"],
 ]);
 
-type Check = (config: JsonObject, key: string) => string | undefined;
+type ConfigCheck = (config: JsonObject, key: string) => string | undefined;
 
-const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
+const configChecks: ReadonlyMap<string, ConfigCheck> = new Map<string, ConfigCheck>([
   [
     "peft_type",
-    (config, key) => (config.get(key) === "LORA" ? undefined : `expected "LORA", found ${shown(config, key)}`),
+    (config, key) => (config.get(key) === "LORA" ? undefined : `expected "LORA", found ${fieldText(config, key)}`),
   ],
   [
     "bias",
@@ -79,17 +79,18 @@ const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
     "init_lora_weights",
     (config, key) => {
       const start = config.get(key);
-      if (start === undefined || neutralStarts.has(start)) return undefined;
-      return `${shown(config, key)} changes the base weights: save the adapter in converted form`;
+      if (start === undefined || neutralInits.has(start)) return undefined;
+      return `${fieldText(config, key)} changes the base weights: save the adapter in converted form`;
     },
   ],
   [
     "r",
-    (config, key) => (isRank(config.get(key)) ? undefined : `expected a positive integer, found ${shown(config, key)}`),
+    (config, key) =>
+      isRank(config.get(key)) ? undefined : `expected a positive integer, found ${fieldText(config, key)}`,
   ],
   [
     "lora_alpha",
-    (config, key) => (isAlpha(config.get(key)) ? undefined : `expected a number, found ${shown(config, key)}`),
+    (config, key) => (isAlpha(config.get(key)) ? undefined : `expected a number, found ${fieldText(config, key)}`),
   ],
   ["use_rslora", isFlag],
   ["fan_in_fan_out", isFlag],
@@ -119,7 +120,8 @@ const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
   [
     "ensure_weight_tying",
     (config, key) =>
-      isEmpty(config.get(key)) || (isEmpty(config.get("modules_to_save")) && !namesTied(config.get("target_modules")))
+      isEmpty(config.get(key)) ||
+      (isEmpty(config.get("modules_to_save")) && !targetsTiedWeights(config.get("target_modules")))
         ? undefined
         : "what is tied to a trained module is trained with it, and the compiler exchanges weights one by one",
   ],
@@ -135,23 +137,23 @@ const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
 ]);
 
 /** Reads adapter_config.json; a field that may change numbers in a way the compiler does not compute is refused. */
-export function readAdapterConfig(file: string, problems: Diagnostic[]): AdapterConfig | undefined {
-  const json = parseJson(new TextDecoder().decode(readWhole(file, maxConfigBytes, "MRL0140")), file, "MRL0140");
-  if (!isObject(json)) return fail(problem("MRL0140", file, "the configuration is not an object"));
+export function readPeftConfig(file: string, problems: Diagnostic[]): PeftConfig | undefined {
+  const json = parseJson(new TextDecoder().decode(readWholeFile(file, maxConfigBytes, "MRL0140")), file, "MRL0140");
+  if (!isObject(json)) return fail(fileDiagnostic("MRL0140", file, "the configuration is not an object"));
   const before = problems.length;
-  for (const [key, check] of checks) {
+  for (const [key, check] of configChecks) {
     const fault = check(json, key);
-    if (fault) problems.push(problem("MRL0140", `${file}, "${key}"`, `this value cannot be used: ${fault}`));
+    if (fault) problems.push(fileDiagnostic("MRL0140", `${file}, "${key}"`, `this value cannot be used: ${fault}`));
   }
   for (const [key, value] of json) {
-    if (checks.has(key) || withoutEffect.has(key) || isEmpty(value)) continue;
+    if (configChecks.has(key) || ignoredFields.has(key) || isEmpty(value)) continue;
     const what = unsupported.get(key) ?? "this field, which may change what the adapter computes,";
-    problems.push(problem("MRL0141", `${file}, "${key}"`, `${what} is not supported`));
+    problems.push(fileDiagnostic("MRL0141", `${file}, "${key}"`, `${what} is not supported`));
   }
   return problems.length > before ? undefined : configOf(json);
 }
 
-function configOf(json: JsonObject): AdapterConfig {
+function configOf(json: JsonObject): PeftConfig {
   const targets = json.get("target_modules") as string | readonly string[];
   const layers = json.get("layers_to_transform") ?? undefined;
   return {
@@ -160,17 +162,17 @@ function configOf(json: JsonObject): AdapterConfig {
     rankStabilized: json.get("use_rslora") === true,
     rankPattern: patternOf(json, "rank_pattern"),
     alphaPattern: patternOf(json, "alpha_pattern"),
-    targets: typeof targets === "string" ? { pattern: targets } : targets,
-    excluded: namesOrPattern(json.get("exclude_modules")),
-    layers: typeof layers === "number" ? [layers] : (layers as readonly number[] | undefined),
-    layerSegments: listOf(json.get("layers_pattern")),
+    targetModules: typeof targets === "string" ? { pattern: targets } : targets,
+    excludeModules: namesOrPattern(json.get("exclude_modules")),
+    layersToTransform: typeof layers === "number" ? [layers] : (layers as readonly number[] | undefined),
+    layersPattern: listOf(json.get("layers_pattern")),
     fanInFanOut: json.get("fan_in_fan_out") === true,
-    bias: (json.get("bias") as AdapterConfig["bias"] | null | undefined) ?? "none",
-    saved: (json.get("modules_to_save") as readonly string[] | false | null | undefined) || [],
+    bias: (json.get("bias") as PeftConfig["bias"] | null | undefined) ?? "none",
+    modulesToSave: (json.get("modules_to_save") as readonly string[] | false | null | undefined) || [],
   };
 }
 
-const namesOrPattern = (value: Json | undefined): AdapterConfig["excluded"] => {
+const namesOrPattern = (value: Json | undefined): PeftConfig["excludeModules"] => {
   return typeof value === "string" && value !== "" ? { pattern: value } : ((value || []) as readonly string[]);
 };
 
@@ -178,14 +180,14 @@ const listOf = (value: Json | undefined): readonly string[] =>
   typeof value === "string" ? [value].filter(Boolean) : ((value || []) as readonly string[]);
 
 /** Embeddings and heads are what models tie; a pattern may name them. */
-const namesTied = (targets: Json | undefined): boolean =>
+const targetsTiedWeights = (targets: Json | undefined): boolean =>
   !Array.isArray(targets) || targets.some((name) => /(^|\.)(\w*embed\w*|wte|lm_head)$/.test(String(name)));
 
 function patternOf(json: JsonObject, key: string): ReadonlyMap<string, number> {
   return (json.get(key) as ReadonlyMap<string, number> | null | undefined) ?? new Map();
 }
 
-function shown(config: JsonObject, key: string): string {
+function fieldText(config: JsonObject, key: string): string {
   const value = config.get(key);
   return value === undefined ? "nothing" : isObject(value) ? "an object" : JSON.stringify(value);
 }

@@ -1,2 +1,2 @@
-export { checkFlow } from "./check.ts";
-export { statementText, verdictText } from "./statement.ts";
+export { flowReportText, verdictText } from "./audit-text.ts";
+export { checkFlow } from "./check-flow.ts";

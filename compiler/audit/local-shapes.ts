@@ -1,32 +1,32 @@
-import type { Literal } from "./tokens.ts";
+import type { Literal } from "./token-reader.ts";
 
-type Shape = readonly number[];
-type Attrs = Readonly<Record<string, Literal>>;
+type ShapeList = readonly number[];
+type LiteralAttrs = Readonly<Record<string, Literal>>;
 
 /**
  * Shapes of what a party computes on its own share, from the shapes that go in: a program cannot say that a value is
  * smaller than it is. Undefined where the operands do not fit.
  */
-type ShapeRule = (operands: readonly Shape[], attrs: Attrs, said: Shape) => Shape | undefined;
+type ShapeRule = (operands: readonly ShapeList[], attrs: LiteralAttrs, said: ShapeList) => ShapeList | undefined;
 
 /** A list that an attribute holds; of any other value none, and then nothing fits. */
-const numbers = (attrs: Attrs, name: string): readonly number[] => {
+const numberList = (attrs: LiteralAttrs, name: string): readonly number[] => {
   const value = attrs[name];
   return Array.isArray(value) ? (value as readonly number[]) : [];
 };
-const size = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1);
+const size = (shape: ShapeList): number => shape.reduce((product, dim) => product * dim, 1);
 const axisOf = (axis: Literal | undefined, rank: number): number => (Number(axis) + rank) % rank;
 
-function broadcast(a: Shape, b: Shape): Shape | undefined {
+function broadcast(a: ShapeList, b: ShapeList): ShapeList | undefined {
   const rank = Math.max(a.length, b.length);
   const pairs = Array.from({ length: rank }, (_, k) => [a[k - rank + a.length] ?? 1, b[k - rank + b.length] ?? 1]);
   if (pairs.some(([x, y]) => x !== y && x !== 1 && y !== 1)) return undefined;
   return pairs.map(([x, y]) => (x === 1 ? y! : x!));
 }
 
-const together: ShapeRule = ([first, ...rest]) =>
-  rest.reduce<Shape | undefined>((met, shape) => met && broadcast(met, shape), first);
-const same: ShapeRule = ([shape]) => shape;
+const broadcastAll: ShapeRule = ([first, ...rest]) =>
+  rest.reduce<ShapeList | undefined>((met, shape) => met && broadcast(met, shape), first);
+const sameAsFirst: ShapeRule = ([shape]) => shape;
 
 const matmul: ShapeRule = ([a, b]) => {
   if (!a || !b || a.length < 2 || b.length < 2 || a.at(-1) !== b.at(-2)) return undefined;
@@ -35,41 +35,41 @@ const matmul: ShapeRule = ([a, b]) => {
 };
 
 /** Extents behind the channels that a window slides over. */
-function slid(extents: Shape, kernel: Shape, attrs: Attrs): Shape {
-  const [strides, pads, dilations] = ["strides", "pads", "dilations"].map((name) => numbers(attrs, name));
-  const axes = extents.length;
-  return extents.map((extent, k) => {
-    const room = extent + (pads![k] ?? 0) + (pads![k + axes] ?? 0) - (dilations![k] ?? 1) * (kernel[k]! - 1) - 1;
+function windowedShape(sizes: ShapeList, kernel: ShapeList, attrs: LiteralAttrs): ShapeList {
+  const [strides, pads, dilations] = ["strides", "pads", "dilations"].map((name) => numberList(attrs, name));
+  const axes = sizes.length;
+  return sizes.map((dim, k) => {
+    const room = dim + (pads![k] ?? 0) + (pads![k + axes] ?? 0) - (dilations![k] ?? 1) * (kernel[k]! - 1) - 1;
     return Math.floor(room / (strides![k] ?? 1)) + 1;
   });
 }
 
 const rules: Readonly<Record<string, ShapeRule>> = {
-  add: together,
-  sub: together,
-  mul: together,
+  add: broadcastAll,
+  sub: broadcastAll,
+  mul: broadcastAll,
   rope: ([x, ...tables]) => (tables.every((table) => x && broadcast(x, table)?.join() === x.join()) ? x : undefined),
-  neg: same,
-  narrow: same,
+  neg: sameAsFirst,
+  narrow: sameAsFirst,
   cumsum: ([x], attrs) => (x && axisOf(attrs.axis, x.length) < x.length ? x : undefined),
   trilu: ([x]) => (x && x.length > 1 ? x : undefined),
   matmul,
-  conv: ([x, w], attrs) => x && w && [x[0]!, w[0]!, ...slid(x.slice(2), w.slice(2), attrs)],
-  "sum-pool": ([x], attrs) => x && [...x.slice(0, 2), ...slid(x.slice(2), numbers(attrs, "kernel"), attrs)],
+  conv: ([x, w], attrs) => x && w && [x[0]!, w[0]!, ...windowedShape(x.slice(2), w.slice(2), attrs)],
+  "sum-pool": ([x], attrs) => x && [...x.slice(0, 2), ...windowedShape(x.slice(2), numberList(attrs, "kernel"), attrs)],
   reshape: ([x], _attrs, said) => (x && size(x) === size(said) ? said : undefined),
   transpose: ([x], attrs) => {
-    const perm = numbers(attrs, "perm");
+    const perm = numberList(attrs, "perm");
     return x && perm.length === x.length && new Set(perm).size === x.length ? perm.map((axis) => x[axis]!) : undefined;
   },
   expand: ([x], _attrs, said) => x && broadcast(x, said),
   slice: ([x], attrs) => {
-    const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numbers(attrs, name));
+    const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numberList(attrs, name));
     return x?.map((_, k) => Math.max(0, Math.ceil((ends![k]! - starts![k]!) / steps![k]!)));
   },
   "reduce-sum": ([x], attrs) => {
-    const summed = new Set(x && numbers(attrs, "axes").map((axis) => axisOf(axis, x.length)));
+    const summed = new Set(x && numberList(attrs, "axes").map((axis) => axisOf(axis, x.length)));
     const kept = attrs.keepdims === true;
-    return x?.flatMap((extent, k) => (summed.has(k) ? (kept ? [1] : []) : [extent]));
+    return x?.flatMap((dim, k) => (summed.has(k) ? (kept ? [1] : []) : [dim]));
   },
   concat: (parts, attrs) => {
     const [first] = parts;

@@ -1,27 +1,27 @@
-import { ReadError, type Reader, readKey } from "./tokens.ts";
+import { ParseFault, readKey, type TokenReader } from "./token-reader.ts";
 
-export interface Argument {
+export interface ParsedArgument {
   /** `kept`: a wire that earlier queries opened. */
   readonly kind: "value" | "input" | "weight" | "kept";
   readonly name: string;
 }
 
-export interface Call {
+export interface ParsedCall {
   readonly kind: "protocol" | "local";
   readonly callee: string;
   /** What its randomness is drawn under; protocols only. */
   readonly label?: string;
   /** Name of the spec, and of the variable of the result where it has one. */
   readonly result: string;
-  readonly args: readonly Argument[];
+  readonly args: readonly ParsedArgument[];
   /** Calls of one `parallel(…)` have the same number; absent: a statement of its own. */
   readonly group?: number;
 }
 
-export interface Body {
+export interface ParsedBody {
   /** What it takes of the runtime, in the order in which it says so. */
   readonly protocols: readonly string[];
-  readonly calls: readonly Call[];
+  readonly calls: readonly ParsedCall[];
   /** Output → variable. */
   readonly returns: ReadonlyMap<string, string>;
   /** Line of each call, by result. */
@@ -29,26 +29,37 @@ export interface Body {
 }
 
 /** The text may name these, and no value may be called so. */
-const tools = ["protocols", "local", "parallel", "party", "inputs", "_inputs", "weights", "kept", "types", "specs"];
-const tables = ["inputTypes", "weightTypes", "outputTypes", "keptTypes", "program"];
+const runtimeNames = [
+  "protocols",
+  "local",
+  "parallel",
+  "party",
+  "inputs",
+  "_inputs",
+  "weights",
+  "kept",
+  "types",
+  "specs",
+];
+const tableNames = ["inputTypes", "weightTypes", "outputTypes", "keptTypes", "program"];
 
 /** The generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs. */
-export function readBody(reader: Reader): Body {
+export function readBody(reader: TokenReader): ParsedBody {
   const given = readParameters(reader);
   const protocols = new Set<string>();
   const values = new Set<string>();
-  const calls: Call[] = [];
+  const calls: ParsedCall[] = [];
   const lines = new Map<string, number>();
   const declare = (name: string, line: number): void => {
-    if ([...tools, ...tables].includes(name) || protocols.has(name) || values.has(name)) {
-      throw new ReadError(`${name} is the name of something else already`, line);
+    if ([...runtimeNames, ...tableNames].includes(name) || protocols.has(name) || values.has(name)) {
+      throw new ParseFault(`${name} is the name of something else already`, line);
     }
     values.add(name);
   };
   const tool = (name: string): void => {
     if (!given.has(name)) reader.fail(`${name} among the parameters`);
   };
-  const argument = (): Argument => {
+  const argument = (): ParsedArgument => {
     for (const [object, kind] of [
       ["inputs", "input"],
       ["weights", "weight"],
@@ -63,8 +74,9 @@ export function readBody(reader: Reader): Body {
     if (!values.has(name)) reader.fail(`a value that was computed before instead of ${name}`);
     return { kind: "value", name };
   };
-  const operands = (): readonly Argument[] => (reader.accepts(",") ? reader.list(")", argument) : closed(reader));
-  const protocolCall = (): Call => {
+  const operands = (): readonly ParsedArgument[] =>
+    reader.accepts(",") ? reader.list(")", argument) : noOperands(reader);
+  const protocolCall = (): ParsedCall => {
     const callee = reader.take("name", "a protocol");
     if (!protocols.has(callee)) reader.fail(`a protocol of the list instead of ${callee}`);
     reader.expect(". run ( party . at (");
@@ -73,17 +85,17 @@ export function readBody(reader: Reader): Body {
     const result = readMember(reader, "specs");
     return { kind: "protocol", callee, label, result, args: operands() };
   };
-  const localCall = (): Call => {
+  const localCall = (): ParsedCall => {
     tool("local");
     const callee = readMember(reader, "local");
     reader.expect("( party ,");
     const result = readMember(reader, "specs");
     return { kind: "local", callee, result, args: operands() };
   };
-  const add = (call: Call, line: number, bound: string): void => {
-    if (bound !== "" && bound !== call.result) throw new ReadError(`${bound} is not computed by its own spec`, line);
+  const add = (call: ParsedCall, line: number, bound: string): void => {
+    if (bound !== "" && bound !== call.result) throw new ParseFault(`${bound} is not computed by its own spec`, line);
     if (bound !== "") declare(bound, line);
-    if (lines.has(call.result)) throw new ReadError(`specs.${call.result} serves a second call`, line);
+    if (lines.has(call.result)) throw new ParseFault(`specs.${call.result} serves a second call`, line);
     lines.set(call.result, line);
     calls.push(call);
   };
@@ -109,7 +121,8 @@ export function readBody(reader: Reader): Body {
   if (reader.accepts("const") && given.has("protocols")) {
     reader.expect("{");
     for (const name of reader.list("}", () => reader.take("name", "a protocol"))) {
-      if ([...tools, ...tables].includes(name) || protocols.has(name)) reader.fail(`${name} once, and as a protocol`);
+      if ([...runtimeNames, ...tableNames].includes(name) || protocols.has(name))
+        reader.fail(`${name} once, and as a protocol`);
       protocols.add(name);
     }
     reader.expect("= protocols ;");
@@ -129,13 +142,13 @@ export function readBody(reader: Reader): Body {
   return { protocols: [...protocols], calls, returns, lines };
 }
 
-function closed(reader: Reader): readonly Argument[] {
+function noOperands(reader: TokenReader): readonly ParsedArgument[] {
   reader.expect(")");
   return [];
 }
 
 /** `*body({ protocols, local, parallel }, party, inputs, weights, kept)`, without those at the end that it does not use. */
-function readParameters(reader: Reader): ReadonlySet<string> {
+function readParameters(reader: TokenReader): ReadonlySet<string> {
   reader.expect("* body ( {");
   const given = new Set(reader.list("}", () => reader.take("name", "a tool")));
   const odd = [...given].find((name) => !["protocols", "local", "parallel"].includes(name));
@@ -160,7 +173,7 @@ function readParameters(reader: Reader): ReadonlySet<string> {
 }
 
 /** Names of an array pattern; empty where a result is not used. */
-function readPattern(reader: Reader): readonly string[] {
+function readPattern(reader: TokenReader): readonly string[] {
   const names: string[] = [];
   while (!reader.accepts("]")) {
     names.push(reader.sees(",") ? "" : reader.take("name", "a name"));
@@ -172,7 +185,7 @@ function readPattern(reader: Reader): readonly string[] {
   return names;
 }
 
-function readReturns(reader: Reader, values: ReadonlySet<string>): ReadonlyMap<string, string> {
+function readReturns(reader: TokenReader, values: ReadonlySet<string>): ReadonlyMap<string, string> {
   const returns = new Map<string, string>();
   reader.expect("{");
   reader.list("}", () => {
@@ -186,7 +199,7 @@ function readReturns(reader: Reader, values: ReadonlySet<string>): ReadonlyMap<s
 }
 
 /** `object.name` or `object["any name"]`. */
-export function readMember(reader: Reader, object: string): string {
+export function readMember(reader: TokenReader, object: string): string {
   reader.expect(object);
   if (reader.accepts(".")) return reader.take("name", "a name");
   reader.expect("[");

@@ -1,5 +1,5 @@
 /** What the flow checker reads of manifest.json. */
-export interface ManifestText {
+export interface ParsedManifest {
   readonly name: string;
   readonly setting: string;
   readonly security: string;
@@ -29,22 +29,22 @@ export interface ManifestText {
   }[];
 }
 
-type Check = (value: unknown) => boolean;
-const text: Check = (value) => typeof value === "string";
-const shape: Check = (value) => Array.isArray(value) && value.every(Number.isSafeInteger);
+type FieldCheck = (value: unknown) => boolean;
+const text: FieldCheck = (value) => typeof value === "string";
+const shape: FieldCheck = (value) => Array.isArray(value) && value.every(Number.isSafeInteger);
 const list =
-  (item: Check): Check =>
+  (item: FieldCheck): FieldCheck =>
   (value) =>
     Array.isArray(value) && value.every(item);
 const fields =
-  (checks: Readonly<Record<string, Check>>): Check =>
+  (checks: Readonly<Record<string, FieldCheck>>): FieldCheck =>
   (value) =>
     typeof value === "object" &&
     value !== null &&
     Object.entries(checks).every(([name, check]) => check((value as Readonly<Record<string, unknown>>)[name]));
 
 const optional =
-  (check: Check): Check =>
+  (check: FieldCheck): FieldCheck =>
   (value) =>
     value === undefined || check(value);
 
@@ -65,10 +65,10 @@ const isManifest = fields({
 });
 
 /** Undefined where the text is not a manifest. */
-export function readManifest(json: string): ManifestText | undefined {
+export function parseManifest(json: string): ParsedManifest | undefined {
   try {
     const value: unknown = JSON.parse(json);
-    return isManifest(value) ? (value as ManifestText) : undefined;
+    return isManifest(value) ? (value as ParsedManifest) : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,14 @@
-export { canonicalJson, writeBuild } from "./build-dir.ts";
-export { loadManifest, loadPart, openingOf, type Part, partyFolder } from "./build-parts.ts";
-export type { ChosenFor, Manifest, PlacesManifest } from "./manifest.ts";
-export { mayHold, packWeights } from "./pack-weights.ts";
-export { dealerName, folderOf, type LinkName, type NamedBytes, named, type PartyName } from "./party-names.ts";
-export { trustOf } from "./statement.ts";
+export type { ChunkManifest, Manifest, OptimizationTarget } from "./manifest.ts";
+export { mayHoldWeight, packWeights } from "./pack-weights.ts";
+export { loadManifest, loadPartyBuild, type PartyBuild, partyFolder, sessionOptions } from "./party-build.ts";
+export {
+  type DirectionName,
+  folderOf,
+  type NamedBytes,
+  type PartyName,
+  thirdPartyName,
+  withPartyNames,
+} from "./party-names.ts";
+export { securityStatement } from "./security-statement.ts";
 export { version } from "./version.ts";
+export { canonicalJson, writeBuild } from "./write-build.ts";

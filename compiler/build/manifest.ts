@@ -6,13 +6,13 @@ import type { ConstantDigest } from "../onnx/weights/index.ts";
 import type { NamedBytes, PartyName } from "./party-names.ts";
 
 /** What protocols were chosen for: the least of `objective` on this link. */
-export interface ChosenFor {
+export interface OptimizationTarget {
   readonly link: LinkProfile;
   readonly objective: Objective;
 }
 
 /** What the manifest says of a program of some places, beside what holds of the window's too. */
-export interface PlacesManifest {
+export interface ChunkManifest {
   readonly programHash: string;
   readonly artefactsHash: string;
   readonly places: number;
@@ -34,7 +34,7 @@ export interface Manifest {
   readonly setting: string;
   readonly truncation: "fast" | "exact";
   readonly numerics: string;
-  readonly chosenFor: ChosenFor;
+  readonly chosenFor: OptimizationTarget;
   readonly security: string;
   readonly caveats: readonly string[];
   readonly roles: Readonly<Partial<Record<PartyName, string>>>;
@@ -97,7 +97,7 @@ export interface Manifest {
    * of the places before. Weights, owners, tails and all else are the same. `axis`: along which a tensor has the places;
    * `places`: those of the window, most that text can have; `predicted`: at the last place, which costs most.
    */
-  readonly decode?: PlacesManifest & {
+  readonly decode?: ChunkManifest & {
     /**
      * The client's own layers place by place (public-step.onnx, head-step.onnx): of their keys and values it keeps those
      * of the places before, in the clear and for itself. Absent: it computes them over the whole window for every token.
@@ -109,6 +109,6 @@ export interface Manifest {
       readonly kept: readonly { readonly past: string; readonly present: string; readonly shape: readonly number[] }[];
     };
     /** Programs of shorter windows (window-<places>.mir), for texts that begin with less: they keep the same. */
-    readonly windows?: readonly PlacesManifest[];
+    readonly windows?: readonly ChunkManifest[];
   };
 }

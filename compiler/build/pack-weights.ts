@@ -6,22 +6,22 @@ import type { Role } from "../../runtime/core/index.ts";
 import type { WeightDecl } from "../../runtime/program/index.ts";
 import { type IntTensor, integers } from "../../runtime/ring/index.ts";
 import { modelTensorOf, type Plan } from "../../targets/program/plan.ts";
-import { problem, readWhole } from "../tensors/files/index.ts";
+import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
 import { decodeElements, encodeElements, parseSafetensorsHeader, writeSafetensors } from "../tensors/index.ts";
 
 /** The largest weight file that is read whole: Node's buffers end at 4 GiB. */
 const maxBytes = 2 ** 32 - 2;
 
 /** Which weights a role may hold: the public ones both parties, the others the server alone, the dealer none. */
-export const mayHold = (role: Role, { form }: WeightDecl): boolean =>
+export const mayHoldWeight = (role: Role, { form }: WeightDecl): boolean =>
   role === "server" || (role === "client" && (form === "public" || form === "told"));
 
-type Weights = Readonly<Record<string, WeightDecl>>;
+type WeightDecls = Readonly<Record<string, WeightDecl>>;
 
 /** The declarations of a role by the name in its weight file; several for a weight that is used in several rings. */
-function declarationsOf(weights: Weights, role: Role): ReadonlyMap<string, readonly WeightDecl[]> {
+function declarationsByTensor(weights: WeightDecls, role: Role): ReadonlyMap<string, readonly WeightDecl[]> {
   const byTensor = new Map<string, WeightDecl[]>();
-  for (const decl of Object.values(weights).filter((each) => mayHold(role, each))) {
+  for (const decl of Object.values(weights).filter((each) => mayHoldWeight(role, each))) {
     byTensor.set(decl.tensor, [...(byTensor.get(decl.tensor) ?? []), decl]);
   }
   return byTensor;
@@ -29,13 +29,13 @@ function declarationsOf(weights: Weights, role: Role): ReadonlyMap<string, reado
 
 /** The weight file of a role: integers round(w·2^scale), in the order of the program, each in the least type that holds it. */
 export function packWeights(plan: Pick<Plan, "weights">, weights: ReadonlyMap<string, Tensor>, role: Role): Uint8Array {
-  const declarations = [...declarationsOf(plan.weights, role)];
+  const declarations = [...declarationsByTensor(plan.weights, role)];
   const tensors = declarations.map(([name, [decl]]): readonly [string, IntTensor] => {
     const real = weights.get(modelTensorOf(decl!));
     if (!real) throw new Error(`there is no weight ${modelTensorOf(decl!)}`);
     return [name, integers(decl!.shape, toRaw(real, decl!.scale).data)];
   });
-  throwIfAny(weightProblems(plan.weights, new Map(tensors), role, "the model"));
+  throwIfAny(checkPackedWeights(plan.weights, new Map(tensors), role, "the model"));
   return writeSafetensors(
     tensors.map(([name, { shape, data }]) => {
       const dtype = dtypeOf(data!);
@@ -52,12 +52,17 @@ function dtypeOf(data: Float64Array): "int16" | "int32" | "int64" {
 /** Integers of a weight file, by name. */
 export function unpackWeights(source: Uint8Array | string): ReadonlyMap<string, IntTensor> {
   const file = typeof source === "string" ? source : "weights.safetensors";
-  const bytes = typeof source === "string" ? readWhole(source, maxBytes) : source;
+  const bytes = typeof source === "string" ? readWholeFile(source, maxBytes) : source;
   const { entries } = parseSafetensorsHeader(bytes, bytes.length, file);
   const isWrong = ({ dtype }: (typeof entries)[number]): boolean => !/^int(16|32|64)$/.test(dtype);
   throwIfAny(
     entries.filter(isWrong).map(({ name, dtype }) => {
-      return problem("MRL0625", `${file}, tensor "${name}"`, `expected int16, int32 or int64, found ${dtype}`, again);
+      return fileDiagnostic(
+        "MRL0625",
+        `${file}, tensor "${name}"`,
+        `expected int16, int32 or int64, found ${dtype}`,
+        recompile,
+      );
     }),
   );
   return new Map(
@@ -68,31 +73,38 @@ export function unpackWeights(source: Uint8Array | string): ReadonlyMap<string, 
   );
 }
 
-const again = "compile again, and copy the party's whole folder";
+const recompile = "compile again, and copy the party's whole folder";
 
 /** Where a weight file is not what a program declares: names, shapes, ranges; and what this role must not hold. */
-export function weightProblems(
-  weights: Weights,
+export function checkPackedWeights(
+  weights: WeightDecls,
   tensors: ReadonlyMap<string, IntTensor>,
   role: Role,
   file: string,
 ): readonly Diagnostic[] {
-  const declared = declarationsOf(weights, role);
+  const declared = declarationsByTensor(weights, role);
   const missing = [...declared].filter(([name]) => !tensors.has(name));
   const extra = [...tensors.keys()].filter((name) => !declared.has(name));
   return [
-    ...missing.map(([name]) => problem("MRL0621", file, `the program wants weight "${name}"; it is not there`, again)),
+    ...missing.map(([name]) =>
+      fileDiagnostic("MRL0621", file, `the program wants weight "${name}"; it is not there`, recompile),
+    ),
     ...extra.map((name) =>
-      problem("MRL0622", file, `weight "${name}" is there, and the ${role}'s program does not declare it`, again),
+      fileDiagnostic(
+        "MRL0622",
+        file,
+        `weight "${name}" is there, and the ${role}'s program does not declare it`,
+        recompile,
+      ),
     ),
     ...[...declared].flatMap(([name, decls]) => {
       const tensor = tensors.get(name);
-      return tensor ? decls.flatMap((decl) => tensorProblems(name, decl, tensor, file)) : [];
+      return tensor ? decls.flatMap((decl) => checkPackedTensor(name, decl, tensor, file)) : [];
     }),
   ];
 }
 
-function tensorProblems(
+function checkPackedTensor(
   name: string,
   decl: WeightDecl,
   { shape, data }: IntTensor,
@@ -100,10 +112,10 @@ function tensorProblems(
 ): readonly Diagnostic[] {
   const at = `${file}, tensor "${name}"`;
   if (!sameShape(shape, decl.shape)) {
-    return [problem("MRL0623", at, `expected shape [${decl.shape}], found [${shape}]`, again)];
+    return [fileDiagnostic("MRL0623", at, `expected shape [${decl.shape}], found [${shape}]`, recompile)];
   }
   const limit = 2 ** (decl.width - 1);
   const worst = data!.find((x) => !(x >= -limit && x < limit));
   if (worst === undefined) return [];
-  return [problem("MRL0624", at, `expected integers of ${decl.width} bits, found ${worst}`, again)];
+  return [fileDiagnostic("MRL0624", at, `expected integers of ${decl.width} bits, found ${worst}`, recompile)];
 }

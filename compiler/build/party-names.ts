@@ -5,23 +5,23 @@ import type { Link, Role } from "../../runtime/core/index.ts";
  * Code, folders and options say `dealer`, whatever the setting.
  */
 export type PartyName = Role | "helper";
-export type LinkName = Link | `${"client" | "server"}→helper` | `helper→${"client" | "server"}`;
+export type DirectionName = Link | `${"client" | "server"}→helper` | `helper→${"client" | "server"}`;
 
 /** Payload bytes by direction, as readers see them. */
-export type NamedBytes = Readonly<Partial<Record<LinkName, number>>>;
+export type NamedBytes = Readonly<Partial<Record<DirectionName, number>>>;
 
-export const dealerName = (setting: string): PartyName => (setting === "3pc" ? "helper" : "dealer");
+export const thirdPartyName = (setting: string): PartyName => (setting === "3pc" ? "helper" : "dealer");
 
 /** The folder of a party in a build. */
 export const folderOf = (name: string): string => (name === "helper" ? "dealer" : name);
 
-const ofDealer = /^dealer(?=→|$)|(?<=→)dealer$/;
+const dealerInText = /^dealer(?=→|$)|(?<=→)dealer$/;
 
 /** The same document with the third party's name in its keys and in the texts that are a party or a link. */
-export function named<T>(setting: string, document: T): T {
-  const name = dealerName(setting);
+export function withPartyNames<T>(setting: string, document: T): T {
+  const name = thirdPartyName(setting);
   if (name === "dealer") return document;
-  const rename = (text: string): string => text.replace(ofDealer, name);
+  const rename = (text: string): string => text.replace(dealerInText, name);
   const visit = (value: unknown): unknown => {
     if (typeof value === "string") return rename(value);
     if (Array.isArray(value)) return value.map(visit);

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
-import { checkBuild } from "./check-flow.ts";
+import { auditBuild } from "./audit-build.ts";
 import { checkModel } from "./check-model.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome, usage } from "./command.ts";
+import { type CommandResult, type CommandSpec, failUsage, type Invocation, jsonOption } from "./command.ts";
 import { linkOption, modelOptions } from "./model-options.ts";
 
 const options = [
@@ -28,17 +28,17 @@ export const checkCommand: CommandSpec = {
 };
 
 /** `--low-rank <r>` as options are asked for: lowRank. */
-const nameOf = (flags: string): string =>
+const optionKey = (flags: string): string =>
   flags
     .split(" ")[0]!
     .slice(2)
     .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-async function check(call: Call): Promise<Outcome> {
+async function check(call: Invocation): Promise<CommandResult> {
   const path = call.args[0]!;
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return await checkModel(path, call);
-  const given = options.find(({ flags }) => call.options.texts(nameOf(flags)).length > 0);
+  const given = options.find(({ flags }) => call.options.list(optionKey(flags)).length > 0);
   if (given)
-    usage(`${given.flags.split(" ")[0]} is for models: the programs of a build have all their sizes and owners`);
-  return checkBuild(path);
+    failUsage(`${given.flags.split(" ")[0]} is for models: the programs of a build have all their sizes and owners`);
+  return auditBuild(path);
 }

@@ -1,14 +1,14 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../build/index.ts";
-import { type CommandSpec, type Io, type OptionSpec, type Outcome, readOptions } from "./command.ts";
+import { type CommandIo, type CommandResult, type CommandSpec, type OptionSpec, readOptions } from "./command.ts";
 import { commands } from "./commands.ts";
 import { exitCodes, type Failure, failureOf, usageFailure } from "./failure.ts";
 
 /** Runs one command line and returns its exit code. */
-export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
+export async function runCommandLine(argv: readonly string[], io: CommandIo): Promise<number> {
   const json = argv.includes("--json");
-  let outcome: Outcome | undefined;
-  const program = build(io, json, (result) => {
+  let outcome: CommandResult | undefined;
+  const program = createProgram(io, json, (result) => {
     outcome = result;
   });
   try {
@@ -18,46 +18,46 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
     return outcome.exit ?? exitCodes.success;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.success;
-    const failure = error instanceof CommanderError ? usageFailure(plain(error)) : failureOf(error);
+    const failure = error instanceof CommanderError ? usageFailure(usageMessage(error)) : failureOf(error);
     return report(failure, error, io, json);
   }
 }
 
-function report(failure: Failure, error: unknown, io: Io, json: boolean): number {
+function report(failure: Failure, error: unknown, io: CommandIo, json: boolean): number {
   if (json) io.out(`${JSON.stringify({ schema: 1, error: failure.errors })}\n`);
   else io.err(`${failure.text}\n`);
   if (io.environment.MARILLC_DEBUG === "1" && error instanceof Error) io.err(`${error.stack}\n`);
-  return failure.exit;
+  return failure.exitCode;
 }
 
-const plain = (error: CommanderError): string =>
+const usageMessage = (error: CommanderError): string =>
   error.code === "commander.help"
     ? "a command was expected: see marillc --help"
     : error.message.replace(/^error: /, "");
 
-function build(io: Io, json: boolean, settle: (outcome: Outcome) => void): Command {
+function createProgram(io: CommandIo, json: boolean, onResult: (outcome: CommandResult) => void): Command {
   const program = new Command("marillc")
     .description("compiles ONNX models to secure two-party computation programs, and runs them")
     .version(version, "-V, --version")
     .helpCommand(false);
   for (const spec of commands) {
     const words = spec.name.split(" ");
-    const parent = words.length === 1 ? program : group(program, words[0]!);
-    parent.addCommand(commandOf(spec, words.at(-1)!, io, json, settle));
+    const parent = words.length === 1 ? program : commandGroup(program, words[0]!);
+    parent.addCommand(createCommand(spec, words.at(-1)!, io, json, onResult));
   }
   // Own settings of each command too: commander copies them only to commands that it makes itself.
-  const settleOutput = (command: Command): void => {
+  const redirectOutput = (command: Command): void => {
     command.exitOverride().configureOutput({
       writeOut: io.out,
       writeErr: () => {},
     });
-    command.commands.forEach((each) => void settleOutput(each as Command));
+    command.commands.forEach((each) => void redirectOutput(each as Command));
   };
-  settleOutput(program);
+  redirectOutput(program);
   return program;
 }
 
-function group(program: Command, name: string): Command {
+function commandGroup(program: Command, name: string): Command {
   const found = program.commands.find((command) => command.name() === name);
   if (found) return found;
   const made = program.command(name).helpCommand(false);
@@ -70,12 +70,12 @@ function group(program: Command, name: string): Command {
   return made;
 }
 
-function commandOf(
+function createCommand(
   spec: CommandSpec,
   name: string,
-  io: Io,
+  io: CommandIo,
   json: boolean,
-  settle: (outcome: Outcome) => void,
+  onResult: (outcome: CommandResult) => void,
 ): Command {
   const command = new Command(name).description(spec.summary).helpCommand(false);
   for (const argument of spec.arguments) {
@@ -89,13 +89,13 @@ function commandOf(
   command.action(async (...parameters: unknown[]) => {
     const self = parameters.at(-1) as Command;
     const line = (text: string): void => io.err(`${text}\n`);
-    settle(
+    onResult(
       await spec.run({
         args: self.args,
         options: readOptions(self.opts()),
         json,
         io,
-        progress: (text) => void (io.watched && line(text)),
+        progress: (text) => void (io.isTerminal && line(text)),
         warn: line,
       }),
     );

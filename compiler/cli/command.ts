@@ -7,7 +7,7 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** Complete command lines, run by test/cli/examples.test.ts. */
   readonly examples: readonly string[];
-  readonly run: (call: Call) => Promise<Outcome>;
+  readonly run: (call: Invocation) => Promise<CommandResult>;
 }
 
 export interface OptionSpec {
@@ -19,7 +19,7 @@ export interface OptionSpec {
 }
 
 /** What a command says: one of the two is printed. */
-export interface Outcome {
+export interface CommandResult {
   readonly json: unknown;
   readonly text: string;
   /** Where the answer itself is bad news: a check that failed, a budget that is exceeded, a party out of reach. */
@@ -27,45 +27,45 @@ export interface Outcome {
 }
 
 /** All that a command touches of the process. */
-export interface Io {
+export interface CommandIo {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   /** Whether a person watches stderr. */
-  readonly watched: boolean;
+  readonly isTerminal: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The first SIGINT or SIGTERM. */
   readonly interrupted: Promise<void>;
 }
 
-export interface Call {
+export interface Invocation {
   readonly args: readonly string[];
-  readonly options: Options;
+  readonly options: ParsedOptions;
   readonly json: boolean;
-  readonly io: Io;
+  readonly io: CommandIo;
   /** A line on stderr when a person watches it. */
   readonly progress: (line: string) => void;
   /** A line that everybody should read, on stderr. */
   readonly warn: (line: string) => void;
 }
 
-type Given = Readonly<Record<string, unknown>>;
+type RawOptions = Readonly<Record<string, unknown>>;
 
-export interface Options {
+export interface ParsedOptions {
   readonly text: (name: string) => string | undefined;
-  readonly texts: (name: string) => readonly string[];
+  readonly list: (name: string) => readonly string[];
   readonly flag: (name: string) => boolean;
 }
 
 /** The command line cannot be read: exit 2. */
 export class UsageError extends Error {}
 
-export function usage(message: string): never {
+export function failUsage(message: string): never {
   throw new UsageError(message);
 }
 
-export const readOptions = (given: Given): Options => ({
+export const readOptions = (given: RawOptions): ParsedOptions => ({
   text: (name) => given[name] as string | undefined,
-  texts: (name) => (given[name] as readonly string[] | undefined) ?? [],
+  list: (name) => (given[name] as readonly string[] | undefined) ?? [],
   flag: (name) => given[name] === true,
 });
 

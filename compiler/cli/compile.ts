@@ -1,8 +1,8 @@
 import { writeBuild } from "../build/index.ts";
-import { buildJson, buildText, decodeText, leftText } from "../report/text/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
+import { buildJson, buildText, generationText, omittedOutputsText } from "../report/text/index.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
-import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";
+import { linkOption, modelOptions, readCompileOptions } from "./model-options.ts";
 
 export const compileCommand: CommandSpec = {
   name: "compile",
@@ -20,18 +20,24 @@ export const compileCommand: CommandSpec = {
   run: compile,
 };
 
-async function compile({ args, options, progress }: Call): Promise<Outcome> {
+async function compile({ args, options, progress }: Invocation): Promise<CommandResult> {
   const model = args[0]!;
   const target = options.text("output")!;
-  const compiling = compileOptionsOf(model, options);
+  const compileOptions = readCompileOptions(model, options);
   progress(`compiling ${model}`);
   const { compileModel } = await loadCompiler();
-  const { manifest, files, next, steps, left } = compileModel(compiling);
+  const { manifest, files, decode, clientDecode, omittedOutputs } = compileModel(compileOptions);
   writeBuild(target, files);
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
-  const [why, whole] = [next, steps].map((made) => (made && "code" in made ? made.message : undefined));
-  const text = [buildText(manifest, sizes, target), leftText(left), decodeText(manifest, why, whole)]
+  const [decodeReason, clientReason] = [decode, clientDecode].map((made) =>
+    made && "code" in made ? made.message : undefined,
+  );
+  const text = [
+    buildText(manifest, sizes, target),
+    omittedOutputsText(omittedOutputs),
+    generationText(manifest, decodeReason, clientReason),
+  ]
     .filter((part) => part !== "")
     .join("\n");
-  return { json: { ...buildJson(manifest, sizes, target), notComputed: left }, text };
+  return { json: { ...buildJson(manifest, sizes, target), notComputed: omittedOutputs }, text };
 }

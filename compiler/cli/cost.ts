@@ -4,23 +4,30 @@ import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
 import { type LinkProfile, parseLink } from "../../runtime/transport/index.ts";
-import type { ChosenFor } from "../build/index.ts";
+import type { OptimizationTarget } from "../build/index.ts";
 import { loadManifest } from "../build/index.ts";
 import {
+  budgetExcess,
   type CostReport,
   costReport,
   type DecodeCost,
   decodeCost,
-  exceeded,
   readBudget,
 } from "../report/cost/index.ts";
-import { chosenForText, costDiff, costText, diffText, phasesText } from "../report/text/index.ts";
-import { readModule } from "../run/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
+import { costDiff, costText, diffText, optimizationTargetText, phasesText } from "../report/text/index.ts";
+import { loadMir } from "../run/index.ts";
+import { architectureCost } from "./architecture-options.ts";
+import {
+  type CommandResult,
+  type CommandSpec,
+  failUsage,
+  type Invocation,
+  jsonOption,
+  type ParsedOptions,
+} from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
-import { compileOptionsOf, modelOptions, refuseUnbuilt } from "./model-options.ts";
-import { shapeCost } from "./shape-options.ts";
-import { readUsage } from "./values.ts";
+import { modelOptions, readCompileOptions, refuseUnsupported } from "./model-options.ts";
+import { orUsageError } from "./option-values.ts";
 
 export const costCommand: CommandSpec = {
   name: "cost",
@@ -65,7 +72,7 @@ export const costCommand: CommandSpec = {
   run: cost,
 };
 
-const unbuilt = [
+const unsupported = [
   ["baseline", 'count the model twice, once with --private "*", and compare with --diff'],
   ["html", "use --json"],
   ["trace", "use --json"],
@@ -73,51 +80,62 @@ const unbuilt = [
 
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
-async function cost({ args, options, warn }: Call): Promise<Outcome> {
-  refuseUnbuilt(options, unbuilt);
+async function cost({ args, options, warn }: Invocation): Promise<CommandResult> {
+  refuseUnsupported(options, unsupported);
   const [path] = args;
-  const links = options.texts("link").map((text) => readUsage(() => parseLink(text)));
-  const shape = options.text("shape");
-  const ofShapes = shape === undefined ? ["lora", "merge"].filter((name) => options.text(name) !== undefined) : [];
-  if (ofShapes.length > 0) usage(`--${ofShapes.join(" and --")} of cost go with --shape`);
-  const report: Counted =
-    shape === undefined ? await costOfPath(path, options, links) : shapeCost(shape, path, options, links);
+  const links = options.list("link").map((text) => orUsageError(() => parseLink(text)));
+  const architecture = options.text("shape");
+  const architectureOnly =
+    architecture === undefined ? ["lora", "merge"].filter((name) => options.text(name) !== undefined) : [];
+  if (architectureOnly.length > 0) failUsage(`--${architectureOnly.join(" and --")} of cost go with --shape`);
+  const report: ReportWithDecode =
+    architecture === undefined
+      ? await costOfPath(path, options, links)
+      : architectureCost(architecture, path, options, links);
   const budgetFile = options.text("budget");
-  const over = budgetFile === undefined ? [] : exceeded(readBudget(budgetFile), report);
+  const over = budgetFile === undefined ? [] : budgetExcess(readBudget(budgetFile), report);
   for (const line of over) warn(`over budget: ${line}`);
   const other = options.text("diff");
-  const diff = other === undefined ? undefined : costDiff(await otherCost(other), report);
+  const diff = other === undefined ? undefined : costDiff(await baselineCost(other), report);
   const json = { ...report, ...(diff && { diff }), ...(budgetFile !== undefined && { exceeded: over }) };
-  const token = report.decode ? decodeText(report.decode) : "";
-  const counted = `${costText(report)}\n${token}${chosenForText(report.chosenFor, report.setting)}\n`;
+  const token = report.decode ? decodeCostText(report.decode) : "";
+  const counted = `${costText(report)}\n${token}${optimizationTargetText(report.chosenFor, report.setting)}\n`;
   const text = diff ? `${counted}\n${diffText(diff)}` : counted;
   return { json, text, exit: over.length > 0 ? 1 : 0 };
 }
 
 /** With what its protocols were chosen for: a build's by its manifest, others' by the options given. */
-type Chosen = CostReport & { readonly chosenFor: ChosenFor };
-type Counted = Chosen & { readonly decode?: DecodeCost };
+type ReportWithChoice = CostReport & { readonly chosenFor: OptimizationTarget };
+type ReportWithDecode = ReportWithChoice & { readonly decode?: DecodeCost };
 
-const decodeText = ({ places, offline, online }: DecodeCost): string =>
+const decodeCostText = ({ places, offline, online }: DecodeCost): string =>
   `a token with kept keys and values, at the last of ${places} places:\n${phasesText({ predicted: { offline, online } })}\n`;
 
-async function costOfPath(path: string | undefined, options: Options, links: readonly LinkProfile[]): Promise<Counted> {
+async function costOfPath(
+  path: string | undefined,
+  options: ParsedOptions,
+  links: readonly LinkProfile[],
+): Promise<ReportWithDecode> {
   if (path === undefined) return fail({ code: "MRL0803", message: "a build directory or a model was expected" });
   return isDirectory(path) ? await buildCost(path, links) : await modelCost(path, options, links);
 }
 
-async function modelCost(model: string, options: Options, links: readonly LinkProfile[]): Promise<Chosen> {
+async function modelCost(
+  model: string,
+  options: ParsedOptions,
+  links: readonly LinkProfile[],
+): Promise<ReportWithChoice> {
   const { compileModel } = await loadCompiler();
-  const { module, manifest } = compileModel(compileOptionsOf(model, options, links[0]));
+  const { module, manifest } = compileModel(readCompileOptions(model, options, links[0]));
   const { setting, programHash, chosenFor } = manifest;
   return { ...costReport(module, setting, programHash, links), chosenFor };
 }
 
-async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Counted> {
+async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<ReportWithDecode> {
   const { setting, programHash, chosenFor, decode } = loadManifest(dir);
   const read = async (name: string): Promise<Module> => {
     const file = join(dir, name);
-    const module = await readModule(readText(file), { file });
+    const module = await loadMir(readText(file), { file });
     throwIfAny(verify(module));
     return module;
   };
@@ -125,7 +143,7 @@ async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Co
   return decode ? { ...report, decode: decodeCost(await read("decode.mir"), setting, decode.places) } : report;
 }
 
-async function otherCost(path: string): Promise<CostReport> {
+async function baselineCost(path: string): Promise<CostReport> {
   if (isDirectory(path)) return await buildCost(path, []);
   try {
     const report = JSON.parse(readText(path)) as CostReport;
@@ -133,10 +151,10 @@ async function otherCost(path: string): Promise<CostReport> {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return fail({ ...unreadable(path), message: "this is no report of marillc cost --json" });
+  return fail({ ...unreadableReport(path), message: "this is no report of marillc cost --json" });
 }
 
-const unreadable = (at: string): Diagnostic => ({
+const unreadableReport = (at: string): Diagnostic => ({
   code: "MRL0803",
   message: "this file cannot be read",
   at,
@@ -147,6 +165,6 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {
-    return fail(unreadable(file));
+    return fail(unreadableReport(file));
   }
 }

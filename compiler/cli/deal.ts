@@ -1,7 +1,7 @@
 import { defaultMaxDealtBytes, startDealer } from "../services/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { identityOf, identityOption, listenOption, untilInterrupted } from "./network-options.ts";
-import { addressOf, countOf } from "./values.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { identityOption, listenOption, loadIdentity, serveUntilInterrupted } from "./network-options.ts";
+import { readAddress, readCount } from "./option-values.ts";
 
 export const dealCommand: CommandSpec = {
   name: "deal",
@@ -20,9 +20,9 @@ export const dealCommand: CommandSpec = {
   run: deal,
 };
 
-async function deal(call: Call): Promise<Outcome> {
-  const listen = addressOf(call.options, "listen");
-  const maxDealtBytes = countOf(call.options, "maxBytes", defaultMaxDealtBytes);
-  const identity = await identityOf(call, "dealer");
-  return untilInterrupted(call, await startDealer({ listen, identity, maxDealtBytes, log: call.warn }));
+async function deal(call: Invocation): Promise<CommandResult> {
+  const listen = readAddress(call.options, "listen");
+  const maxDealtBytes = readCount(call.options, "maxBytes", defaultMaxDealtBytes);
+  const identity = await loadIdentity(call, "dealer");
+  return serveUntilInterrupted(call, await startDealer({ listen, identity, maxDealtBytes, log: call.warn }));
 }

@@ -1,10 +1,10 @@
 import color from "picocolors";
 import type { Role } from "../../runtime/core/index.ts";
 import { readIdentity } from "../keys/index.ts";
-import { table } from "../report/text/index.ts";
-import { examineMachine, examineParty, type Finding } from "../services/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { addressOf } from "./values.ts";
+import { textTable } from "../report/text/index.ts";
+import { examineMachine, examineParty, type HealthCheck } from "../services/index.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { readAddress } from "./option-values.ts";
 
 export const doctorCommand: CommandSpec = {
   name: "doctor",
@@ -20,14 +20,14 @@ export const doctorCommand: CommandSpec = {
   run: doctor,
 };
 
-async function doctor(call: Call): Promise<Outcome> {
+async function doctor(call: Invocation): Promise<CommandResult> {
   const { options } = call;
   const others = (["server", "dealer"] as const).filter((role) => options.text(role) !== undefined);
-  const endpoints = others.map((role): [Role, ReturnType<typeof addressOf>] => [role, addressOf(options, role)]);
+  const endpoints = others.map((role): [Role, ReturnType<typeof readAddress>] => [role, readAddress(options, role)]);
   const dir = options.text("identity");
   const identity = dir === undefined ? undefined : await readIdentity(dir);
   const machine = await examineMachine();
-  const parties: Finding[] = [];
+  const parties: HealthCheck[] = [];
   for (const [role, endpoint] of endpoints) parties.push(...(await examineParty(role, endpoint, identity)));
   const findings = [...machine, ...parties];
   const rows = findings.map(({ what, fine, found, help }) => [
@@ -36,10 +36,10 @@ async function doctor(call: Call): Promise<Outcome> {
     found,
     help ?? "",
   ]);
-  const text = table(
+  const text = textTable(
     ["", "what", "found", "help"].map((title) => ({ title })),
     rows,
   );
-  const failed = (some: readonly Finding[]): boolean => some.some(({ fine }) => !fine);
+  const failed = (some: readonly HealthCheck[]): boolean => some.some(({ fine }) => !fine);
   return { json: { schema: 1, findings }, text, exit: failed(machine) ? 1 : failed(parties) ? 3 : 0 };
 }

@@ -1,24 +1,24 @@
-import { loadManifest, loadPart, named, partyFolder } from "../build/index.ts";
-import { readTokenizer, type TextTokens } from "../inputs/index.ts";
+import { loadManifest, loadPartyBuild, partyFolder, withPartyNames } from "../build/index.ts";
+import { readTokenizer, type TextTokenizer } from "../inputs/index.ts";
 import { errorBound } from "../report/cost/index.ts";
 import { costLine, timeLine } from "../report/text/index.ts";
 import {
-  dequantise,
+  dequantizeOutput,
   type Evaluation,
+  type EvaluationPrompt,
   evaluate,
-  feedsOf,
   loadPlain,
-  openClientPart,
+  openClientExecutor,
   openLocal,
-  openOnnx,
-  type Question,
-  readQuestions,
+  openOnnxSession,
+  readEvaluationPrompts,
   roundTimes,
-  statementOf,
-  windowOf,
+  securityFields,
+  textInputOf,
+  tokenFeeds,
 } from "../run/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { countOf, linkOf } from "./values.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { readCount, readLink } from "./option-values.ts";
 
 export const evaluateCommand: CommandSpec = {
   name: "evaluate",
@@ -38,19 +38,22 @@ export const evaluateCommand: CommandSpec = {
   run: evaluateBuild,
 };
 
-async function evaluateBuild(call: Call): Promise<Outcome> {
+async function evaluateBuild(call: Invocation): Promise<CommandResult> {
   const { args, options } = call;
   const dir = args[0]!;
-  const link = linkOf(options);
-  const questions = readQuestions(options.text("prompts")!, countOf(options, "limit", Number.MAX_SAFE_INTEGER));
+  const link = readLink(options);
+  const questions = readEvaluationPrompts(
+    options.text("prompts")!,
+    readCount(options, "limit", Number.MAX_SAFE_INTEGER),
+  );
   const manifest = loadManifest(dir);
   const tokens = readTokenizer(partyFolder(dir, "client"));
-  const reference = await openOnnx(options.text("reference")!);
+  const reference = await openOnnxSession(options.text("reference")!);
   call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
   const session = await openLocal({ dir, inProcess: options.flag("inProcess"), ...(link && { link }) });
   const result = await evaluate(questions, {
     manifest,
-    tokens,
+    tokenizer: tokens,
     reference: reference.run,
     secure: async (inputs) => (await session.query(inputs)).outputs,
     onDone: (done, of) => call.progress(`${done} of ${of} prompts`),
@@ -60,15 +63,20 @@ async function evaluateBuild(call: Call): Promise<Outcome> {
   });
   const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
   await reference.release();
-  const bound = await boundFor(dir, tokens, questions[0]!);
-  const cost = named(manifest.setting, { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes });
+  const bound = await errorBoundFor(dir, tokens, questions[0]!);
+  const cost = withPartyNames(manifest.setting, {
+    ...measured,
+    framingBytes,
+    seconds: roundTimes(seconds),
+    peakMegabytes,
+  });
   const json = {
     schema: 1,
     ...result,
     errorBound: bound,
-    ...statementOf(manifest),
+    ...securityFields(manifest),
     queries,
-    predicted: named(manifest.setting, predicted),
+    predicted: withPartyNames(manifest.setting, predicted),
     measured: cost,
   };
   const text = `${summary(result, bound)}\n${costLine(cost, queries)}\n${timeLine(cost)}\n`;
@@ -76,14 +84,16 @@ async function evaluateBuild(call: Call): Promise<Outcome> {
 }
 
 /** The bound at one input: it depends on magnitudes, which hardly differ between inputs. */
-async function boundFor(dir: string, tokens: TextTokens, { prompt }: Question): Promise<number> {
-  const client = await loadPart(dir, "client");
+async function errorBoundFor(dir: string, tokens: TextTokenizer, { prompt }: EvaluationPrompt): Promise<number> {
+  const client = await loadPartyBuild(dir, "client");
   const { module, weights } = await loadPlain(dir);
-  const part = await openClientPart(client);
-  const { shared } = await part.before(feedsOf(windowOf(client.manifest), tokens.encode(prompt), tokens.pad));
+  const part = await openClientExecutor(client);
+  const { shared } = await part.prepare(
+    tokenFeeds(textInputOf(client.manifest), tokens.encode(prompt), tokens.padToken),
+  );
   await part.release();
   const inputs = Object.entries(shared).map(
-    ([id, integers]) => [id, dequantise(integers, client.program.inputs[id]!.scale)] as const,
+    ([id, integers]) => [id, dequantizeOutput(integers, client.program.inputs[id]!.scale)] as const,
   );
   return errorBound(module, weights, new Map(inputs));
 }

@@ -1,13 +1,13 @@
 import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
 import { SessionError } from "../../runtime/core/index.ts";
-import { InternalFault } from "../run/index.ts";
+import { InternalError } from "../run/index.ts";
+import { withAdvice } from "./advice.ts";
 import { UsageError } from "./command.ts";
-import { withHelp } from "./help.ts";
 
 export const exitCodes = { success: 0, input: 1, usage: 2, session: 3, internal: 70 } as const;
 
 export interface Failure {
-  readonly exit: number;
+  readonly exitCode: number;
   /** For people, on stderr. */
   readonly text: string;
   /** For `--json`. */
@@ -17,41 +17,41 @@ export interface Failure {
 /** What a failure means to the one who typed the command. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof DiagnosticError) {
-    const diagnostics = error.diagnostics.map(withHelp);
-    return { exit: exitCodes.input, text: diagnostics.map(formatDiagnostic).join("\n"), errors: diagnostics };
+    const diagnostics = error.diagnostics.map(withAdvice);
+    return { exitCode: exitCodes.input, text: diagnostics.map(formatDiagnostic).join("\n"), errors: diagnostics };
   }
   if (error instanceof SessionError) {
     const { code, message, at, help } = error;
-    const told: Diagnostic = {
+    const diagnostic: Diagnostic = {
       code,
       message,
       ...(at === undefined ? {} : { at }),
       ...(help === undefined ? {} : { help }),
     };
-    return { exit: exitCodes.session, text: formatDiagnostic(told), errors: [told] };
+    return { exitCode: exitCodes.session, text: formatDiagnostic(diagnostic), errors: [diagnostic] };
   }
   if (error instanceof UsageError) return usageFailure(error.message);
-  const found = fileTrouble(error);
-  const file = found && withHelp(found);
-  if (file) return { exit: exitCodes.input, text: formatDiagnostic(file), errors: [file] };
-  const code = error instanceof InternalFault ? error.code : "MRL0700";
+  const found = fileDiagnostic(error);
+  const file = found && withAdvice(found);
+  if (file) return { exitCode: exitCodes.input, text: formatDiagnostic(file), errors: [file] };
+  const code = error instanceof InternalError ? error.code : "MRL0700";
   const message = `${error instanceof Error ? error.message : String(error)} — this is a fault of marillc`.replace(
     /\s+/g,
     " ",
   );
   const help = "please report it; MARILLC_DEBUG=1 shows where it happened";
-  return { exit: exitCodes.internal, text: `error ${code}: ${message}`, errors: [{ code, message, help }] };
+  return { exitCode: exitCodes.internal, text: `error ${code}: ${message}`, errors: [{ code, message, help }] };
 }
 
 /** The file system refused a path of the user's that no reader of ours looked at before. */
-function fileTrouble(error: unknown): Diagnostic | undefined {
+function fileDiagnostic(error: unknown): Diagnostic | undefined {
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (typeof code !== "string" || typeof path !== "string" || syscall === undefined) return undefined;
   return { code: "MRL0804", message: `this file or folder cannot be used (${syscall}: ${code})`, at: path };
 }
 
 export const usageFailure = (message: string): Failure => ({
-  exit: exitCodes.usage,
+  exitCode: exitCodes.usage,
   text: `error: ${message}`,
   errors: [{ code: "MRL0002", message, help: "see marillc --help" }],
 });

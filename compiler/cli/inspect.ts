@@ -2,12 +2,19 @@ import { statSync } from "node:fs";
 import { type Module, type Stage, stages } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
 import { loadManifest } from "../build/index.ts";
-import { importOwned } from "../load/index.ts";
-import { manifestText, type Provenances, provenancesOf, provenanceText } from "../report/text/index.ts";
+import { loadModel } from "../load/index.ts";
+import { type ModelProvenance, manifestText, modelProvenance, provenanceText } from "../report/text/index.ts";
 import { isStudentManifest, readStudentManifest, studentText } from "../student/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
+import {
+  type CommandResult,
+  type CommandSpec,
+  failUsage,
+  type Invocation,
+  jsonOption,
+  type ParsedOptions,
+} from "./command.ts";
 import { loadCompiler } from "./load-compiler.ts";
-import { compileOptionsOf, linkOption, modelOptions } from "./model-options.ts";
+import { linkOption, modelOptions, readCompileOptions } from "./model-options.ts";
 
 export const inspectCommand: CommandSpec = {
   name: "inspect",
@@ -28,10 +35,11 @@ export const inspectCommand: CommandSpec = {
 
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
-async function inspect({ args, options }: Call): Promise<Outcome> {
+async function inspect({ args, options }: Invocation): Promise<CommandResult> {
   const path = args[0]!;
   if (isDirectory(path)) {
-    if (options.text("stage") !== undefined) usage("--stage is for a model: program.mir of a build is its last stage");
+    if (options.text("stage") !== undefined)
+      failUsage("--stage is for a model: program.mir of a build is its last stage");
     const manifest = loadManifest(path);
     const { weights, constants } = manifest;
     const text = `${manifestText(manifest)}\n${provenanceText({ weights: [], constants })}`;
@@ -41,33 +49,33 @@ async function inspect({ args, options }: Call): Promise<Outcome> {
     };
   }
   if (isStudentManifest(path)) {
-    if (options.text("stage") !== undefined) usage("--stage is for a model: this is the manifest of a student");
+    if (options.text("stage") !== undefined) failUsage("--stage is for a model: this is the manifest of a student");
     const manifest = readStudentManifest(path);
     return { json: { schema: 1, manifest }, text: studentText(manifest, path) };
   }
-  const { module, origins } = await modelAt(path, options);
+  const { module, origins } = await modelAtStage(path, options);
   const mir = print(module);
-  const text = `${mir}\n${comment(provenanceText(origins))}`;
+  const text = `${mir}\n${asComment(provenanceText(origins))}`;
   return { json: { schema: 1, stage: module.stage, mir, ...origins }, text };
 }
 
 /** What is printed stays a text of the language. */
-const comment = (text: string): string => text.replace(/^(?=.)/gm, "// ");
+const asComment = (text: string): string => text.replace(/^(?=.)/gm, "// ");
 
-interface Shown {
+interface StageView {
   readonly module: Module;
-  readonly origins: Provenances;
+  readonly origins: ModelProvenance;
 }
 
-async function modelAt(model: string, options: Options): Promise<Shown> {
+async function modelAtStage(model: string, options: ParsedOptions): Promise<StageView> {
   const wanted = options.text("stage") ?? "import";
   if (!(stages as readonly string[]).includes(wanted))
-    usage(`--stage takes one of ${stages.join(", ")}, found "${wanted}"`);
-  const compile = compileOptionsOf(model, options);
-  const owned = importOwned(compile, { allowAllPublic: true });
-  const origins = provenancesOf(owned);
-  if (wanted === "import") return { module: owned.imported.module, origins };
+    failUsage(`--stage takes one of ${stages.join(", ")}, found "${wanted}"`);
+  const compile = readCompileOptions(model, options);
+  const loaded = loadModel(compile, { allowAllPublic: true });
+  const origins = modelProvenance(loaded);
+  if (wanted === "import") return { module: loaded.imported.module, origins };
   const { compileModel } = await loadCompiler();
-  const { stages: made, module } = compileModel(compile);
-  return { module: made.get(wanted as Stage) ?? module, origins };
+  const { stages: byStage, module } = compileModel(compile);
+  return { module: byStage.get(wanted as Stage) ?? module, origins };
 }

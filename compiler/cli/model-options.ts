@@ -1,9 +1,18 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
 import type { CompileOptions } from "../load/index.ts";
-import { settle } from "../load/index.ts";
-import type { OptionSpec, Options } from "./command.ts";
-import { bucketsOf, dimsOf, fixedOf, labelsOf, linkOf, lowRankOf, precisionOf, revealsOf } from "./values.ts";
+import { resolveOptions } from "../load/index.ts";
+import type { OptionSpec, ParsedOptions } from "./command.ts";
+import {
+  readBuckets,
+  readDims,
+  readFixedInputs,
+  readInputOwners,
+  readLink,
+  readLowRank,
+  readPrecision,
+  readReveals,
+} from "./option-values.ts";
 
 /** Who owns what, and how the model is compiled: the same for compile, cost and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
@@ -69,11 +78,11 @@ export const linkOption: OptionSpec = {
 };
 
 /** Options that are known by name and not built yet, with what to do instead. */
-export type Unbuilt = readonly (readonly [option: string, instead: string])[];
+export type UnsupportedOptions = readonly (readonly [option: string, instead: string])[];
 
 /** What the command line cannot ask for yet, all at once. */
-export function refuseUnbuilt(options: Options, unbuilt: Unbuilt): void {
-  const refused = unbuilt.flatMap(([option, help]): Diagnostic[] => {
+export function refuseUnsupported(options: ParsedOptions, unsupported: UnsupportedOptions): void {
+  const refused = unsupported.flatMap(([option, help]): Diagnostic[] => {
     const given = options.text(option) ?? (options.flag(option) ? "" : undefined);
     if (given === undefined) return [];
     const value = typeof given === "string" && given !== "" ? ` ${given}` : "";
@@ -83,14 +92,14 @@ export function refuseUnbuilt(options: Options, unbuilt: Unbuilt): void {
 }
 
 /** The link is that of `--link`, which in `cost` may be given several times. */
-export function compileOptionsOf(model: string, options: Options, link = linkOf(options)): CompileOptions {
+export function readCompileOptions(model: string, options: ParsedOptions, link = readLink(options)): CompileOptions {
   const names = ["base", "adapter", "calibrate", "numerics", "setting", "truncation", "objective", "head"] as const;
   const texts = names.map((name) => [name, options.text(name)]).filter(([, value]) => value !== undefined);
-  const owners = options.texts("private");
-  const reveal = revealsOf(options);
-  const lowRank = lowRankOf(options);
-  const buckets = bucketsOf(options);
-  const precision = precisionOf(options);
+  const owners = options.list("private");
+  const reveal = readReveals(options);
+  const lowRank = readLowRank(options);
+  const buckets = readBuckets(options);
+  const precision = readPrecision(options);
   const compile: CompileOptions = {
     model,
     ...Object.fromEntries(texts),
@@ -99,12 +108,12 @@ export function compileOptionsOf(model: string, options: Options, link = linkOf(
     ...(owners.length > 0 && { private: owners }),
     ...(reveal.length > 0 && { reveal }),
     ...(link && { link }),
-    inputs: labelsOf(options),
-    dims: dimsOf(options, 0),
+    inputs: readInputOwners(options),
+    dims: readDims(options, 0),
     ...(Object.keys(precision).length > 0 && { precision }),
-    fixed: fixedOf(options),
+    fixed: readFixedInputs(options),
     ...(buckets.length > 0 && { buckets }),
   };
-  throwIfAny(settle(compile).problems);
+  throwIfAny(resolveOptions(compile).problems);
   return compile;
 }

@@ -3,8 +3,8 @@ import type { Role } from "../../runtime/core/index.ts";
 import type { Identity } from "../../runtime/transport/identity.ts";
 import { readIdentity } from "../keys/index.ts";
 import type { Service } from "../services/index.ts";
-import type { Call, OptionSpec, Outcome } from "./command.ts";
-import { addressText } from "./values.ts";
+import type { CommandResult, Invocation, OptionSpec } from "./command.ts";
+import { addressText } from "./option-values.ts";
 
 export const listenOption: OptionSpec = {
   flags: "--listen <host:port>",
@@ -27,7 +27,7 @@ export const identityOption: OptionSpec = {
   required: true,
 };
 
-export async function identityOf({ options, warn }: Call, role: Role): Promise<Identity> {
+export async function loadIdentity({ options, warn }: Invocation, role: Role): Promise<Identity> {
   const dir = options.text("identity")!;
   const identity = await readIdentity(dir, (diagnostic) =>
     warn(formatDiagnostic(diagnostic).replace(/^error/, "warning")),
@@ -39,7 +39,7 @@ export async function identityOf({ options, warn }: Call, role: Role): Promise<I
 }
 
 /** Says where it listens, and goes on until it is interrupted. */
-export async function untilInterrupted({ io, json }: Call, service: Service): Promise<Outcome> {
+export async function serveUntilInterrupted({ io, json }: Invocation, service: Service): Promise<CommandResult> {
   const listening = { host: service.host, port: service.port };
   io.out(json ? "" : `listening on ${addressText(listening)}\n`);
   if (json) io.err(`listening on ${addressText(listening)}\n`);

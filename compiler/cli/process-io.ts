@@ -1,7 +1,7 @@
-import type { Io } from "./command.ts";
+import type { CommandIo } from "./command.ts";
 
 /** The real process. Output into a pipe that nobody reads any more ends quietly. */
-export function processIo(): Io {
+export function processIo(): CommandIo {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
     throw error;
@@ -9,16 +9,16 @@ export function processIo(): Io {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
-    watched: process.stderr.isTTY === true,
+    isTerminal: process.stderr.isTTY === true,
     environment: process.env,
     get interrupted() {
-      return signalled();
+      return waitForSignal();
     },
   };
 }
 
 /** Only commands that ask for it take the signals away from Node: the others end at once. */
-const signalled = (): Promise<void> =>
+const waitForSignal = (): Promise<void> =>
   new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });

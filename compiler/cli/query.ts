@@ -1,11 +1,11 @@
-import { loadPart } from "../build/index.ts";
+import { loadPartyBuild } from "../build/index.ts";
 import { runText } from "../report/text/index.ts";
 import { checkInputs, readInputFiles } from "../run/index.ts";
-import { askServer } from "../services/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { dealerOption, identityOf, identityOption, serverOption } from "./network-options.ts";
-import { inputOption, outputOption, save } from "./run.ts";
-import { addressOf } from "./values.ts";
+import { queryServer } from "../services/index.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { dealerOption, identityOption, loadIdentity, serverOption } from "./network-options.ts";
+import { readAddress } from "./option-values.ts";
+import { inputOption, outputOption, saveOutputs } from "./run.ts";
 
 export const queryCommand: CommandSpec = {
   name: "query",
@@ -18,13 +18,13 @@ export const queryCommand: CommandSpec = {
   run: query,
 };
 
-async function query(call: Call): Promise<Outcome> {
+async function query(call: Invocation): Promise<CommandResult> {
   const { options } = call;
-  const [server, dealer] = [addressOf(options, "server"), addressOf(options, "dealer")];
-  const identity = await identityOf(call, "client");
-  const part = await loadPart(call.args[0]!, "client");
-  const inputs = checkInputs(part.manifest, readInputFiles(options.texts("input")));
-  const { outputs, result } = await askServer({ part, inputs, identity, server, dealer });
-  save(options.text("output"), outputs);
+  const [server, dealer] = [readAddress(options, "server"), readAddress(options, "dealer")];
+  const identity = await loadIdentity(call, "client");
+  const part = await loadPartyBuild(call.args[0]!, "client");
+  const inputs = checkInputs(part.manifest, readInputFiles(options.list("input")));
+  const { outputs, result } = await queryServer({ part, inputs, identity, server, dealer });
+  saveOutputs(options.text("output"), outputs);
   return { json: result, text: runText(result) };
 }

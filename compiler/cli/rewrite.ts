@@ -4,14 +4,21 @@ import {
   groupings,
   type HeadOptions,
   type MergeScale,
+  makeStudent,
   mergeScales,
-  rewriteModel,
-  studentFiles,
+  studentPaths,
   studentText,
   writeStudent,
 } from "../student/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Options, type Outcome, usage } from "./command.ts";
-import { countOf, dimsOf } from "./values.ts";
+import {
+  type CommandResult,
+  type CommandSpec,
+  failUsage,
+  type Invocation,
+  jsonOption,
+  type ParsedOptions,
+} from "./command.ts";
+import { readCount, readDims } from "./option-values.ts";
 
 export const rewriteCommand: CommandSpec = {
   name: "rewrite",
@@ -37,22 +44,22 @@ export const rewriteCommand: CommandSpec = {
   examples: [
     "marillc rewrite fixtures/date-llama/base-ts17.onnx --freeze 0.5 --lora-rank 8 --merge-heads 2 -o build/student.onnx",
   ],
-  run: rewrite,
+  run: runStudentCommand,
 };
 
-async function rewrite({ args, options, progress }: Call): Promise<Outcome> {
+async function runStudentCommand({ args, options, progress }: Invocation): Promise<CommandResult> {
   const model = args[0]!;
-  const files = studentFiles(options.text("output")!);
-  const freeze = shareOf(options);
-  const heads = headsOf(options);
-  const lora = loraOf(options);
+  const files = studentPaths(options.text("output")!);
+  const freeze = readFreeze(options);
+  const heads = readHeadOptions(options);
+  const lora = readLoraOptions(options);
   progress(`rewriting ${model}`);
   const dataFile = files.data.split(/[/\\]/).at(-1)!;
-  const student = rewriteModel({
+  const student = makeStudent({
     model,
     dataFile,
     freeze,
-    dims: dimsOf(options, 1),
+    dims: readDims(options, 1),
     ...(heads && { heads }),
     ...(lora && { lora }),
   });
@@ -64,57 +71,57 @@ async function rewrite({ args, options, progress }: Call): Promise<Outcome> {
   };
 }
 
-function shareOf(options: Options): number {
+function readFreeze(options: ParsedOptions): number {
   const text = options.text("freeze") ?? "0";
   const share = Number(text);
   return text.trim() !== "" && share >= 0 && share <= 1
     ? share
-    : usage(`--freeze takes a share of 0 to 1, found "${text}"`);
+    : failUsage(`--freeze takes a share of 0 to 1, found "${text}"`);
 }
 
-function headsOf(options: Options): HeadOptions | undefined {
+function readHeadOptions(options: ParsedOptions): HeadOptions | undefined {
   const [merge, prune] = [options.text("mergeHeads"), options.text("pruneHeads")];
   const only = [["grouping", "grouping"] as const, ["mergeScale", "merge-scale"] as const].filter(
     ([name]) => options.text(name) !== undefined,
   );
-  if (merge !== undefined && prune !== undefined) usage("give --merge-heads or --prune-heads, not both");
-  if (merge === undefined && only.length > 0) usage(`--${only[0]![1]} is of --merge-heads`);
+  if (merge !== undefined && prune !== undefined) failUsage("give --merge-heads or --prune-heads, not both");
+  if (merge === undefined && only.length > 0) failUsage(`--${only[0]![1]} is of --merge-heads`);
   const given = merge ?? prune;
   if (given === undefined) return undefined;
   const what = merge === undefined ? "prune" : "merge";
-  if (given !== "2" && given !== "4") usage(`--${what}-heads takes 2 or 4, found "${given}"`);
+  if (given !== "2" && given !== "4") failUsage(`--${what}-heads takes 2 or 4, found "${given}"`);
   const size = given === "2" ? 2 : 4;
   const grouping = options.text("grouping") as Grouping | undefined;
   if (grouping !== undefined && !groupings.includes(grouping)) {
-    usage(`--grouping takes ${groupings.join(" or ")}, found "${grouping}"`);
+    failUsage(`--grouping takes ${groupings.join(" or ")}, found "${grouping}"`);
   }
-  const scale = scaleOf(options);
+  const scale = readMergeScale(options);
   return { what, size, ...(grouping && { grouping }), ...(scale !== undefined && { scale }) };
 }
 
-function scaleOf(options: Options): MergeScale | number | undefined {
+function readMergeScale(options: ParsedOptions): MergeScale | number | undefined {
   const text = options.text("mergeScale");
   if (text === undefined || Object.hasOwn(mergeScales, text)) return text as MergeScale | undefined;
   const scale = Number(text);
   const names = Object.keys(mergeScales).join(", ");
   return scale > 0 && Number.isFinite(scale)
     ? scale
-    : usage(`--merge-scale takes ${names} or a number above 0, found "${text}"`);
+    : failUsage(`--merge-scale takes ${names} or a number above 0, found "${text}"`);
 }
 
-function loraOf(options: Options): LoraOptions | undefined {
+function readLoraOptions(options: ParsedOptions): LoraOptions | undefined {
   const rest = [["loraAlpha", "lora-alpha"] as const, ["loraTargets", "lora-targets"] as const].find(
     ([name]) => options.text(name) !== undefined,
   );
   const freezeA = options.flag("loraFreezeA");
   if (options.text("loraRank") === undefined) {
-    if (rest !== undefined || freezeA) usage(`--${rest?.[1] ?? "lora-freeze-a"} needs --lora-rank`);
+    if (rest !== undefined || freezeA) failUsage(`--${rest?.[1] ?? "lora-freeze-a"} needs --lora-rank`);
     return undefined;
   }
-  const rank = countOf(options, "loraRank", 1);
+  const rank = readCount(options, "loraRank", 1);
   const alphaText = options.text("loraAlpha");
   const alpha = alphaText === undefined ? 2 * rank : Number(alphaText);
-  if (!(alpha > 0 && Number.isFinite(alpha))) usage(`--lora-alpha takes a number above 0, found "${alphaText}"`);
+  if (!(alpha > 0 && Number.isFinite(alpha))) failUsage(`--lora-alpha takes a number above 0, found "${alphaText}"`);
   const targets = options
     .text("loraTargets")
     ?.split(",")

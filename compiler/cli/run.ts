@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { loadManifest, named } from "../build/index.ts";
+import { loadManifest, withPartyNames } from "../build/index.ts";
 import { runText } from "../report/text/index.ts";
 import {
   checkInputs,
@@ -9,12 +9,12 @@ import {
   readInputFiles,
   roundTimes,
   runPlain,
-  statementOf,
+  securityFields,
 } from "../run/index.ts";
 import type { NpyDtype, TypedTensor } from "../tensors/index.ts";
 import { writeNpz } from "../tensors/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { countOf, linkOf } from "./values.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { readCount, readLink } from "./option-values.ts";
 
 export const inputOption = {
   flags: "--input <name=file>",
@@ -43,17 +43,17 @@ export const runCommand: CommandSpec = {
   run,
 };
 
-async function run(call: Call): Promise<Outcome> {
+async function run(call: Invocation): Promise<CommandResult> {
   const { options, args } = call;
   const dir = args[0]!;
-  const link = linkOf(options);
-  const repeat = countOf(options, "repeat", 1);
+  const link = readLink(options);
+  const repeat = readCount(options, "repeat", 1);
   const manifest = loadManifest(dir);
-  const inputs = checkInputs(manifest, readInputFiles(options.texts("input")));
+  const inputs = checkInputs(manifest, readInputFiles(options.list("input")));
   if (options.flag("plain")) {
     const outputs = await runPlain(dir, inputs);
-    save(options.text("output"), outputs);
-    const json: RunResult = { schema: 1, outputs: outputsJson(outputs), ...statementOf(manifest), queries: 0 };
+    saveOutputs(options.text("output"), outputs);
+    const json: RunResult = { schema: 1, outputs: outputsJson(outputs), ...securityFields(manifest), queries: 0 };
     return { json, text: runText(json) };
   }
   call.warn("all three parties run on this machine: fine as a test, no protection as a deployment");
@@ -64,12 +64,12 @@ async function run(call: Call): Promise<Outcome> {
     last = await session.query(inputs);
   }
   const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
-  save(options.text("output"), last.outputs);
-  const json: RunResult = named(manifest.setting, {
+  saveOutputs(options.text("output"), last.outputs);
+  const json: RunResult = withPartyNames(manifest.setting, {
     schema: 1,
     outputs: outputsJson(last.outputs),
     ...(last.serverOutputs.size > 0 && { serverOutputs: outputsJson(last.serverOutputs) }),
-    ...statementOf(manifest),
+    ...securityFields(manifest),
     queries,
     predicted,
     measured: { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes },
@@ -77,7 +77,7 @@ async function run(call: Call): Promise<Outcome> {
   return { json, text: runText(json) };
 }
 
-export function save(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): void {
+export function saveOutputs(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): void {
   if (file === undefined) return;
   writeFileSync(file, writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>));
 }

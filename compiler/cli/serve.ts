@@ -1,7 +1,7 @@
 import { startServer } from "../services/index.ts";
-import { type Call, type CommandSpec, jsonOption, type Outcome } from "./command.ts";
-import { dealerOption, identityOf, identityOption, listenOption, untilInterrupted } from "./network-options.ts";
-import { addressOf } from "./values.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { dealerOption, identityOption, listenOption, loadIdentity, serveUntilInterrupted } from "./network-options.ts";
+import { readAddress } from "./option-values.ts";
 
 export const serveCommand: CommandSpec = {
   name: "serve",
@@ -14,9 +14,9 @@ export const serveCommand: CommandSpec = {
   run: serve,
 };
 
-async function serve(call: Call): Promise<Outcome> {
-  const [listen, dealer] = [addressOf(call.options, "listen"), addressOf(call.options, "dealer")];
-  const identity = await identityOf(call, "server");
+async function serve(call: Invocation): Promise<CommandResult> {
+  const [listen, dealer] = [readAddress(call.options, "listen"), readAddress(call.options, "dealer")];
+  const identity = await loadIdentity(call, "server");
   const service = await startServer({ dir: call.args[0]!, listen, dealer, identity, log: call.warn });
-  return untilInterrupted(call, service);
+  return serveUntilInterrupted(call, service);
 }

@@ -20,24 +20,31 @@ import { type Cut, runPass, type SplitState } from "../../passes/pass.ts";
 import { type Plan, planProgram } from "../../targets/program/plan.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
-import { type ClientSteps, clientSteps, type NextPlace, nextPlace } from "../decode/index.ts";
-import { type CompileOptions, type HowToImport, importOwned, type Owned, type Settled, settle } from "../load/index.ts";
-import type { Imported } from "../onnx/import/index.ts";
-import { buildFiles } from "./artifacts.ts";
-import { cutValues, readSamples } from "./calibration.ts";
-import { dependentNumbers } from "./public-numbers.ts";
+import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
+import {
+  type CompileOptions,
+  type ImportMode,
+  type LoadedModel,
+  loadModel,
+  type ResolvedOptions,
+  resolveOptions,
+} from "../load/index.ts";
+import type { ImportedModel } from "../onnx/import/index.ts";
+import { buildFiles } from "./build-files.ts";
+import { cutSamples, readSamples } from "./calibration-samples.ts";
+import { publicWeightsFromPrivate } from "./check-public-weights.ts";
 
-export interface Artifacts {
+export interface Compilation {
   readonly manifest: Manifest;
   /** The scheduled secure module. */
   readonly module: Module;
   readonly plan: Plan;
   /** Outputs of the model that no reveal names: they are not computed. */
-  readonly left: readonly string[];
+  readonly omittedOutputs: readonly string[];
   /** The program of one place, for a causal model of text; or why it has none. */
-  readonly next?: NextPlace | Diagnostic;
+  readonly decode?: DecodeProgram | Diagnostic;
   /** Beside it the client's own layers place by place, or why it computes them over the whole window. */
-  readonly steps?: ClientSteps | Diagnostic;
+  readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
   /** The module after each pass. */
   readonly stages: ReadonlyMap<Stage, Module>;
   /** What the build directory holds: relative path → bytes. */
@@ -45,61 +52,61 @@ export interface Artifacts {
 }
 
 /** The whole pipeline: what is printed after each stage is what `inspect --stage` shows. */
-export function compileModel(options: CompileOptions, how: Pick<HowToImport, "canonical"> = {}): Artifacts {
-  const { settled, problems } = settle(options);
+export function compileModel(options: CompileOptions, how: Pick<ImportMode, "fuse"> = {}): Compilation {
+  const { settled: resolved, problems } = resolveOptions(options);
   throwIfAny(problems);
-  const owned = importOwned(settled, how);
-  const { imported } = owned;
-  const name = settled.name ?? basename(settled.model).replace(/\.onnx$/, "");
-  const preset = presets.get(settled.numerics);
-  const precision = { ...(preset?.precision ?? defaultPrecision), ...settled.precision };
+  const loaded = loadModel(resolved, how);
+  const { imported } = loaded;
+  const name = resolved.name ?? basename(resolved.model).replace(/\.onnx$/, "");
+  const preset = presets.get(resolved.numerics);
+  const precision = { ...(preset?.precision ?? defaultPrecision), ...resolved.precision };
 
-  const secure = secureParts(owned, settled, preset);
-  const samples = settled.calibrate
-    ? readSamples(settled.calibrate, settled.model, imported.inputs, imported.module)
+  const secure = secureModules(loaded, resolved, preset);
+  const samples = resolved.calibrate
+    ? readSamples(resolved.calibrate, resolved.model, imported.inputs, imported.module)
     : [];
-  const { client, module: open } = secure.public;
-  const front = { module: imported.module, weights: owned.surrogate.weights };
-  const runs = cutValues(front, open, client.cuts, valueOfCut(imported), samples);
-  throwIfAny(checkFinite(secure.private, runs));
+  const { client, module: publicModule } = secure.public;
+  const surrogateModel = { module: imported.module, weights: loaded.surrogate.weights };
+  const cutSampleValues = cutSamples(surrogateModel, publicModule, client.cuts, valueOfCut(imported), samples);
+  throwIfAny(checkFinite(secure.private, cutSampleValues));
   // Ranges end up in public ring widths: they are measured with public weights on public inputs only.
-  const calibration = calibrate(secure.public, runs, {
-    margin: settled.margin,
+  const calibration = calibrate(secure.public, cutSampleValues, {
+    margin: resolved.margin,
     precision,
     written: preset !== undefined && Object.keys(preset.rewrites).length > 0,
   });
   // For the provider alone: does the true model stay within the public bounds on the same inputs?
-  throwIfAny(checkCalibration(secure.private, runs, calibration));
+  throwIfAny(checkCalibration(secure.private, cutSampleValues, calibration));
 
-  const { setting, truncation, link, objective } = settled;
-  const restricted = preset && {
+  const { setting, truncation, link, objective } = resolved;
+  const protocolLimits = preset && {
     families: preset.families,
     ...(preset.ring !== undefined && { ring: preset.ring }),
     ...(preset.truncations && { truncations: preset.truncations }),
   };
   const finish = (state: SplitState, bounds: Calibration) => {
     const quantized = runPass(quantizePass({ calibration: bounds, precision, truncation }), state);
-    const selected = runPass(selectPass({ setting, truncation, link, objective, ...restricted }), quantized);
+    const selected = runPass(selectPass({ setting, truncation, link, objective, ...protocolLimits }), quantized);
     return { quantized, selected, scheduled: runPass(schedulePass, selected) };
   };
   const { quantized, selected, scheduled } = finish(secure.private, calibration);
-  const module = { ...scheduled.module, name: safeProgramName(name) };
+  const module = { ...scheduled.module, name: sanitizeProgramName(name) };
   // What a preset is about is published for whole windows.
-  const buckets = sortedUniq([...(settled.buckets ?? [])].sort((a, b) => a - b));
+  const buckets = sortedUniq([...(resolved.buckets ?? [])].sort((a, b) => a - b));
   const found = preset
     ? undefined
-    : nextPlace({
+    : planDecode({
         imported,
         state: secure.private,
         module,
         setting,
         buckets,
-        finish: (state, kept) => finish(state, withKept(calibration, kept)).scheduled,
+        schedule: (state, kept) => finish(state, withKept(calibration, kept)).scheduled,
       });
-  const both = found && "plan" in found ? found : undefined;
-  const next = found && "plan" in found ? found.next : found;
-  const steps = both && clientSteps(owned, scheduled.client, both.next.length);
-  const plan = both?.plan ?? planProgram(module, setting);
+  const planned = found && "plan" in found ? found : undefined;
+  const decode = found && "plan" in found ? found.next : found;
+  const clientDecode = planned && exportClientDecodeGraphs(loaded, scheduled.client, planned.next.contextLength);
+  const plan = planned?.plan ?? planProgram(module, setting);
   const stages = new Map<Stage, Module>([
     ["import", imported.module],
     ["split", secure.split],
@@ -110,22 +117,31 @@ export function compileModel(options: CompileOptions, how: Pick<HowToImport, "ca
     ["schedule", module],
   ]);
   const { manifest, files } = buildFiles({
-    owned,
-    options: settled,
+    loaded,
+    options: resolved,
     state: { ...scheduled, module },
     plan,
-    ...(both && { next: both.next }),
-    ...(steps && "files" in steps && { steps }),
-    text: print(module),
-    samples: samples.length,
+    ...(planned && { decode: planned.next }),
+    ...(clientDecode && "files" in clientDecode && { clientDecode }),
+    mir: print(module),
+    sampleCount: samples.length,
   });
   // What is written was read again, without the compiler's own data: nothing but the declared outputs is opened.
   throwIfAny(checkFlow(files).findings);
-  return { manifest, module, plan, left: owned.left, ...(next && { next }), ...(steps && { steps }), stages, files };
+  return {
+    manifest,
+    module,
+    plan,
+    omittedOutputs: loaded.omittedOutputs,
+    ...(decode && { decode }),
+    ...(clientDecode && { clientDecode }),
+    stages,
+    files,
+  };
 }
 
 /** The ONNX tensor of a cut is a value of the imported module. */
-function valueOfCut(imported: Imported): (cut: Cut) => ValueId {
+function valueOfCut(imported: ImportedModel): (cut: Cut) => ValueId {
   const values = new Map([...imported.sources].map(([id, source]) => [source, id]));
   return (cut) => values.get(cut.source) ?? cut.value;
 }
@@ -134,9 +150,9 @@ function valueOfCut(imported: Imported): (cut: Cut) => ValueId {
  * The secure module twice, once with the true weights and once with public ones in the place of private ones. Rewrites
  * look at shapes, labels and public numbers only, so the two have the same text; that they have is checked.
  */
-function secureParts(
-  { imported, surrogate, reveal }: Owned,
-  { head, setting }: Settled,
+function secureModules(
+  { imported, surrogate, reveal }: LoadedModel,
+  { head, setting }: ResolvedOptions,
   preset: Preset | undefined,
 ): {
   readonly private: SplitState;
@@ -144,16 +160,16 @@ function secureParts(
   readonly split: Module;
   readonly rewritten: Module;
 } {
-  if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(withoutSurrogate));
+  if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(missingSurrogate));
   // With a third party the place of a row stays hidden at less than the row's own size.
-  const lookUps = setting === "3pc" && !preset?.families?.includes("replicated") ? "private" : "one-hot";
+  const lookupMode = setting === "3pc" && !preset?.families?.includes("replicated") ? "private" : "one-hot";
   const parts = (weights: WeightStore): readonly [Module, Module, SplitState] => {
     const state = { module: imported.module, weights, sources: imported.sources };
     const divided = split(state, { reveal });
     const rewritten = runPass(
       rewritePass({
         ...(head !== undefined && { head }),
-        lookUps,
+        lookUps: lookupMode,
         computes: computedBy({ setting, ...(preset && { families: preset.families }) }),
         without: preset?.without ?? [],
       }),
@@ -161,20 +177,20 @@ function secureParts(
     );
     return [divided.module, rewritten.module, preset ? runPass(approximatePass(preset), rewritten) : rewritten];
   };
-  const [divided, rewritten, secret] = parts(imported.weights);
-  const [, , open] = parts(surrogate.weights);
-  if (print(secret.module) !== print(open.module)) {
+  const [divided, rewritten, privateState] = parts(imported.weights);
+  const [, , publicState] = parts(surrogate.weights);
+  if (print(privateState.module) !== print(publicState.module)) {
     throw new Error("a rewrite depends on private numbers: the module differs with public ones in their place");
   }
-  const [dependent] = dependentNumbers(secret, open);
-  if (dependent !== undefined) throw new Error(`a rewrite makes ${dependent}, which is public, of private numbers`);
-  return { private: secret, public: open, split: divided, rewritten };
+  const [leaked] = publicWeightsFromPrivate(privateState, publicState);
+  if (leaked !== undefined) throw new Error(`a rewrite makes ${leaked}, which is public, of private numbers`);
+  return { private: privateState, public: publicState, split: divided, rewritten };
 }
 
-const withoutSurrogate = (key: string): Diagnostic => ({
+const missingSurrogate = (key: string): Diagnostic => ({
   code: "MRL0652",
   message: `the private weight ${key} has no public counterpart to measure ranges with`,
   help: "give the public base that it was tuned from: --base; ranges measured with private weights would leak through ring widths",
 });
 
-const safeProgramName = (name: string): string => name.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 64) || "model";
+const sanitizeProgramName = (name: string): string => name.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 64) || "model";

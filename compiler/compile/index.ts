@@ -1,1 +1,1 @@
-export { type Artifacts, compileModel } from "./compile.ts";
+export { type Compilation, compileModel } from "./compile.ts";

@@ -1,3 +1,3 @@
-export { type ClientSteps, clientSteps } from "./client-steps.ts";
-export { type NextPlace, nextPlace, type SomePlaces } from "./next-place.ts";
-export { placesInput } from "./write-places.ts";
+export { type ClientDecodeGraphs, exportClientDecodeGraphs } from "./client-decode-graphs.ts";
+export { positionsInput } from "./export-decode-graph.ts";
+export { type ChunkProgram, type DecodeProgram, planDecode } from "./plan-decode.ts";

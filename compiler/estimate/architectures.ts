@@ -6,11 +6,11 @@ export interface Architecture {
   /** Key and value heads; fewer than `heads` where queries share them. */
   readonly keyHeads: number;
   /** Inner width of the feed-forward part. */
-  readonly inner: number;
+  readonly feedForward: number;
   readonly vocabulary: number;
   readonly norm: "layer-norm" | "rms-norm";
   /** post: x = norm(x + f(x)), as BERT; pre: x = x + f(norm(x)). */
-  readonly placement: "pre" | "post";
+  readonly normPlacement: "pre" | "post";
   readonly activation: "gelu" | "gated-silu";
   readonly position: "learned" | "rotary";
   readonly causal: boolean;
@@ -20,14 +20,14 @@ export interface Architecture {
   readonly head: "logits" | { readonly classes: number };
 }
 
-type Sizes = Pick<Architecture, "layers" | "hidden" | "heads" | "inner">;
+type TransformerSizes = Pick<Architecture, "layers" | "hidden" | "heads" | "feedForward">;
 
-const bert = (sizes: Sizes): Architecture => ({
+const bert = (sizes: TransformerSizes): Architecture => ({
   ...sizes,
   keyHeads: sizes.heads,
   vocabulary: 30522,
   norm: "layer-norm",
-  placement: "post",
+  normPlacement: "post",
   activation: "gelu",
   position: "learned",
   causal: false,
@@ -35,15 +35,15 @@ const bert = (sizes: Sizes): Architecture => ({
   head: { classes: 2 },
 });
 
-const gpt = (sizes: Sizes): Architecture => ({
+const gpt = (sizes: TransformerSizes): Architecture => ({
   ...bert(sizes),
   vocabulary: 50257,
-  placement: "pre",
+  normPlacement: "pre",
   causal: true,
   head: "logits",
 });
 
-const llama = (sizes: Sizes): Architecture => ({
+const llama = (sizes: TransformerSizes): Architecture => ({
   ...gpt(sizes),
   vocabulary: 32000,
   norm: "rms-norm",
@@ -58,16 +58,16 @@ const llama = (sizes: Sizes): Architecture => ({
  * LLaMA (Touvron et al., 2023), OpenLLaMA (Geng and Liu, 2023; its second version has the same sizes).
  */
 export const architectures = {
-  "bert-tiny": bert({ layers: 2, hidden: 128, heads: 2, inner: 512 }),
-  "bert-base": bert({ layers: 12, hidden: 768, heads: 12, inner: 3072 }),
-  "bert-large": bert({ layers: 24, hidden: 1024, heads: 16, inner: 4096 }),
-  gpt2: gpt({ layers: 12, hidden: 768, heads: 12, inner: 3072 }),
-  "gpt-neo-1.3b": gpt({ layers: 24, hidden: 2048, heads: 16, inner: 8192 }),
+  "bert-tiny": bert({ layers: 2, hidden: 128, heads: 2, feedForward: 512 }),
+  "bert-base": bert({ layers: 12, hidden: 768, heads: 12, feedForward: 3072 }),
+  "bert-large": bert({ layers: 24, hidden: 1024, heads: 16, feedForward: 4096 }),
+  gpt2: gpt({ layers: 12, hidden: 768, heads: 12, feedForward: 3072 }),
+  "gpt-neo-1.3b": gpt({ layers: 24, hidden: 2048, heads: 16, feedForward: 8192 }),
   /** No published model: small enough to run with everything private. */
-  "llama-tiny": { ...llama({ layers: 4, hidden: 128, heads: 8, inner: 344 }), vocabulary: 512 },
-  "llama-7b": llama({ layers: 32, hidden: 4096, heads: 32, inner: 11008 }),
-  "open-llama-3b": llama({ layers: 26, hidden: 3200, heads: 32, inner: 8640 }),
+  "llama-tiny": { ...llama({ layers: 4, hidden: 128, heads: 8, feedForward: 344 }), vocabulary: 512 },
+  "llama-7b": llama({ layers: 32, hidden: 4096, heads: 32, feedForward: 11008 }),
+  "open-llama-3b": llama({ layers: 26, hidden: 3200, heads: 32, feedForward: 8640 }),
 } as const satisfies Readonly<Record<string, Architecture>>;
 
-export type ShapeName = keyof typeof architectures;
-export const shapeNames = Object.keys(architectures) as readonly ShapeName[];
+export type ArchitectureName = keyof typeof architectures;
+export const architectureNames = Object.keys(architectures) as readonly ArchitectureName[];

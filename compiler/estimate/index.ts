@@ -1,7 +1,12 @@
-export { architectures, type ShapeName, shapeNames } from "./architectures.ts";
-export { checkGroups } from "./attention.ts";
-export { countShape, type ShapeCount } from "./count.ts";
-export type { ShapeOptions } from "./kit.ts";
-export { type Adapters, parseOwnership, type ShapeOwnership, withAdapters } from "./ownership.ts";
-export { runShape } from "./run.ts";
-export { countTraffic, type ShapeTraffic } from "./traffic.ts";
+export type { ArchitectureOptions } from "./architecture-builder.ts";
+export {
+  type AdapterOwnership,
+  type ArchitectureOwnership,
+  parseOwnership,
+  withAdapters,
+} from "./architecture-ownership.ts";
+export { type ArchitectureName, architectureNames, architectures } from "./architectures.ts";
+export { checkHeadGroups } from "./attention-block.ts";
+export { type EstimateOptions, estimateCost } from "./count-architecture.ts";
+export { countTraffic, type QueryTraffic } from "./count-traffic.ts";
+export { runArchitecture } from "./run-architecture.ts";

@@ -1,3 +1,3 @@
-export { readInputs } from "./read-inputs.ts";
-export { sampleFiles } from "./sample-files.ts";
-export { fillWindow, readTokenizer, type TextTokens, tokenizerFiles } from "./tokenizer.ts";
+export { readInputTensors } from "./input-tensors.ts";
+export { readSampleFiles } from "./sample-files.ts";
+export { padTokens, readTokenizer, readTokenizerFiles, type TextTokenizer } from "./tokenizer.ts";

@@ -1,46 +1,47 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import type { Tensor } from "../../ir/weights.ts";
-import { readInputs } from "./read-inputs.ts";
+import { readInputTensors } from "./input-tensors.ts";
 
 /** A folder of ONNX test data, as the ONNX project lays it out: input_0.pb, input_1.pb, …, output_0.pb. */
-const dataSet = /^test_data_set_\d+$/;
+const dataSetFolder = /^test_data_set_\d+$/;
 
 /** Tensors by name, one map per sample. */
-export type SampleTensors = ReadonlyMap<string, Tensor>;
+export type SampleInputs = ReadonlyMap<string, Tensor>;
 
 /**
  * Samples of a file or folder: an .npz file is one; so are the input_N.pb of a folder together, since a .pb holds one
  * tensor, and each other .pb. Folders test_data_set_N within are read too, and what models answered (output_N.pb) is
  * not. `names`: the inputs of the model, in their order, for tensors that have no name of their own.
  */
-export function sampleFiles(path: string, names: readonly string[]): readonly SampleTensors[] {
-  if (!statSync(path).isDirectory()) return [named(readInputs(path), names)];
+export function readSampleFiles(path: string, names: readonly string[]): readonly SampleInputs[] {
+  if (!statSync(path).isDirectory()) return [nameTensors(readInputTensors(path), names)];
   const numbered = new Map<number, string>();
-  const samples: SampleTensors[] = [];
+  const samples: SampleInputs[] = [];
   for (const file of readdirSync(path).sort()) {
-    const [, kind, place] = /^(input|output)_(\d+)\.pb$/.exec(file) ?? [];
-    if (kind === "input") numbered.set(Number(place), join(path, file));
+    const [, kind, index] = /^(input|output)_(\d+)\.pb$/.exec(file) ?? [];
+    if (kind === "input") numbered.set(Number(index), join(path, file));
     else if (kind === "output") continue;
-    else if (dataSet.test(file)) samples.push(...sampleFiles(join(path, file), names));
-    else if ([".npz", ".pb"].includes(extname(file))) samples.push(named(readInputs(join(path, file)), names));
+    else if (dataSetFolder.test(file)) samples.push(...readSampleFiles(join(path, file), names));
+    else if ([".npz", ".pb"].includes(extname(file)))
+      samples.push(nameTensors(readInputTensors(join(path, file)), names));
   }
-  return numbered.size > 0 ? [together(numbered, names), ...samples] : samples;
+  return numbered.size > 0 ? [joinTensors(numbered, names), ...samples] : samples;
 }
 
 /** A single tensor can only be the single input, whatever its name. */
-function named(tensors: ReturnType<typeof readInputs>, names: readonly string[]): SampleTensors {
+function nameTensors(tensors: ReturnType<typeof readInputTensors>, names: readonly string[]): SampleInputs {
   const [only] = tensors.values();
   if (tensors.size === 1 && names.length === 1) return new Map([[names[0]!, only!.tensor]]);
   return new Map([...tensors].map(([name, { tensor }]) => [name, tensor]));
 }
 
 /** By the name in the file, else the input of that number. */
-function together(files: ReadonlyMap<number, string>, names: readonly string[]): SampleTensors {
+function joinTensors(files: ReadonlyMap<number, string>, names: readonly string[]): SampleInputs {
   return new Map(
-    [...files].flatMap(([place, file]) =>
-      [...readInputs(file)].map(([name, { tensor }]): [string, Tensor] => {
-        return [names.includes(name) ? name : (names[place] ?? basename(file)), tensor];
+    [...files].flatMap(([index, file]) =>
+      [...readInputTensors(file)].map(([name, { tensor }]): [string, Tensor] => {
+        return [names.includes(name) ? name : (names[index] ?? basename(file)), tensor];
       }),
     ),
   );

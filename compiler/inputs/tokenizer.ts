@@ -5,39 +5,41 @@ import { fail } from "../../ir/diagnostic.ts";
 import { refuseForeignLink } from "../tensors/files/index.ts";
 
 /** Files beside a model that say how text becomes tokens, in the form of Hugging Face. */
-export const tokenizerNames: readonly string[] = ["tokenizer.json", "tokenizer_config.json"];
+export const tokenizerFileNames: readonly string[] = ["tokenizer.json", "tokenizer_config.json"];
 
 /** The largest vocabularies take 35 MB. */
-const mostBytes = 2 ** 28;
+const maxBytes = 2 ** 28;
 
 /**
  * Those of a folder, by name: copied into builds and beside students as they are.
  * @throws DiagnosticError for a link out of the folder, and MRL0671 for what is no file or too large for one.
  */
-export const tokenizerFiles = (folder: string): ReadonlyMap<string, Uint8Array> =>
-  new Map(tokenizerNames.filter((name) => existsSync(join(folder, name))).map((name) => [name, read(folder, name)]));
+export const readTokenizerFiles = (folder: string): ReadonlyMap<string, Uint8Array> =>
+  new Map(
+    tokenizerFileNames.filter((name) => existsSync(join(folder, name))).map((name) => [name, read(folder, name)]),
+  );
 
 function read(folder: string, name: string): Uint8Array {
   const path = join(folder, name);
   refuseForeignLink(folder, path);
   const stat = statSync(path);
   const found = stat.isFile() ? `${stat.size} bytes` : "no file";
-  if (stat.isFile() && stat.size <= mostBytes) return readFileSync(path);
-  return fail({ code: "MRL0671", message: `expected a file of at most ${mostBytes} bytes, found ${found}`, at: path });
+  if (stat.isFile() && stat.size <= maxBytes) return readFileSync(path);
+  return fail({ code: "MRL0671", message: `expected a file of at most ${maxBytes} bytes, found ${found}`, at: path });
 }
 
-export interface TextTokens {
+export interface TextTokenizer {
   readonly encode: (text: string) => readonly number[];
   readonly decode: (ids: readonly number[]) => string;
-  readonly pad: number;
+  readonly padToken: number;
   /** Tokens that end an answer. */
-  readonly ends: readonly number[];
+  readonly stopTokens: readonly number[];
 }
 
 /** The tokenizer in a folder. @throws DiagnosticError MRL0670 when it is missing, MRL0671 when it cannot be read. */
-export function readTokenizer(folder: string): TextTokens {
-  const files = tokenizerFiles(folder);
-  const [tokenizerFile, configFile] = tokenizerNames.map((name) => files.get(name));
+export function readTokenizer(folder: string): TextTokenizer {
+  const files = readTokenizerFiles(folder);
+  const [tokenizerFile, configFile] = tokenizerFileNames.map((name) => files.get(name));
   if (!tokenizerFile) {
     return fail({
       code: "MRL0670",
@@ -48,35 +50,35 @@ export function readTokenizer(folder: string): TextTokens {
   }
   try {
     const parse = (bytes: Uint8Array): object => JSON.parse(new TextDecoder().decode(bytes));
-    const config: Config = configFile ? parse(configFile) : {};
+    const config: TokenizerConfig = configFile ? parse(configFile) : {};
     const tokenizer = new Tokenizer(parse(tokenizerFile), config);
-    const idOf = (token: Token | undefined): number | undefined =>
+    const idOf = (token: SpecialToken | undefined): number | undefined =>
       token === undefined ? undefined : tokenizer.token_to_id(typeof token === "string" ? token : token.content);
     const end = idOf(config.eos_token);
     return {
       encode: (text) => tokenizer.encode(text).ids,
       decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: true }),
-      pad: idOf(config.pad_token) ?? end ?? 0,
-      ends: end === undefined ? [] : [end],
+      padToken: idOf(config.pad_token) ?? end ?? 0,
+      stopTokens: end === undefined ? [] : [end],
     };
   } catch (error) {
     return fail({
       code: "MRL0671",
       message: `expected a Hugging Face tokenizer, found ${error instanceof Error ? error.message : "something else"}`,
-      at: join(folder, tokenizerNames[0]!),
+      at: join(folder, tokenizerFileNames[0]!),
     });
   }
 }
 
-type Token = string | { readonly content: string };
-interface Config {
-  readonly eos_token?: Token;
-  readonly pad_token?: Token;
+type SpecialToken = string | { readonly content: string };
+interface TokenizerConfig {
+  readonly eos_token?: SpecialToken;
+  readonly pad_token?: SpecialToken;
 }
 
 /** Token numbers of a text in a window of fixed length, padded on the right. Undefined where it does not fit. */
-export function fillWindow(tokens: TextTokens, text: string, length: number): Float64Array | undefined {
-  const ids = tokens.encode(text);
+export function padTokens(tokenizer: TextTokenizer, text: string, length: number): Float64Array | undefined {
+  const ids = tokenizer.encode(text);
   if (ids.length > length) return undefined;
-  return Float64Array.from({ length }, (_, place) => ids[place] ?? tokens.pad);
+  return Float64Array.from({ length }, (_, position) => ids[position] ?? tokenizer.padToken);
 }

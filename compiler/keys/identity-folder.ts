@@ -32,7 +32,7 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** Refuses each path that is taken: a key that is overwritten is lost to everybody who pinned it. */
-export async function refuseTaken(paths: readonly string[]): Promise<void> {
+export async function refuseExisting(paths: readonly string[]): Promise<void> {
   const found: Diagnostic[] = [];
   for (const path of paths) {
     if (!(await exists(path))) continue;

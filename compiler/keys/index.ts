@@ -1,2 +1,2 @@
-export { initKeys } from "./init.ts";
-export { readIdentity } from "./read.ts";
+export { initKeys } from "./init-keys.ts";
+export { readIdentity } from "./read-identity.ts";

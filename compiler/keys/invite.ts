@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { fingerprintOf } from "../../runtime/transport/identity.ts";
-import { isRole, refuseTaken, writeIdentity } from "./identity-folder.ts";
+import { isRole, refuseExisting, writeIdentity } from "./identity-folder.ts";
 import { makeKeyPair, validityFromToday } from "./x509.ts";
 
 /** What a party needs to know of the others, all of it public. */
@@ -16,7 +16,7 @@ export interface Invite {
   readonly peers: readonly { readonly role: Role; readonly fingerprint: string; readonly certificate: string }[];
 }
 
-export interface Accepted {
+export interface AcceptedInvite {
   readonly role: Role;
   /** To be sent to the others, who put it into their peers/ folder as <role>.pem in place of the old one. */
   readonly certificateFile: string;
@@ -31,9 +31,9 @@ export async function acceptInvite(
   inviteFile: string,
   dir: string,
   options: { readonly days?: number } = {},
-): Promise<Accepted> {
+): Promise<AcceptedInvite> {
   const invite = await readInvite(inviteFile);
-  await refuseTaken([dir]);
+  await refuseExisting([dir]);
   const role = invite.invite;
   const { from, to } = validityFromToday(options.days);
   const own = await makeKeyPair(`marillc ${role}`, from, to);

@@ -1,5 +1,5 @@
 import { webcrypto } from "node:crypto";
-import { installReflectMetadata } from "./reflect.ts";
+import { installReflectMetadata } from "./reflect-metadata.ts";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 

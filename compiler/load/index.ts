@@ -1,3 +1,3 @@
-export { askedOutputs } from "./asked-outputs.ts";
-export { type CompileOptions, type Settled, settle } from "./options.ts";
-export { type HowToImport, importOwned, type Owned, ownershipFor } from "./owned.ts";
+export { type ImportMode, type LoadedModel, loadModel, loadOwnership } from "./load-model.ts";
+export { type CompileOptions, type ResolvedOptions, resolveOptions } from "./resolve-options.ts";
+export { selectOutputs } from "./select-outputs.ts";

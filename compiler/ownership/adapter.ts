@@ -1,7 +1,7 @@
 import type { Tensor } from "../../ir/weights.ts";
 
 /** The two small matrices of one linear layer: y = x·W + (x·A)·B. */
-export interface AdapterModule {
+export interface LoraModule {
   /** Path in the base model: `model.layers.0.self_attn.q_proj`. */
   readonly module: string;
   /** [in, r] */
@@ -13,19 +13,19 @@ export interface AdapterModule {
   readonly scale: number;
 }
 
-export interface Adapter {
+export interface LoraAdapter {
   readonly folder: string;
   /** Sorted by module path. */
-  readonly modules: readonly AdapterModule[];
+  readonly modules: readonly LoraModule[];
   /** Sorted by name: trained as a whole (modules_to_save, bias). */
-  readonly whole: readonly WholeWeight[];
+  readonly savedWeights: readonly SavedWeight[];
   readonly fanInFanOut: boolean;
   /** Whether the configuration names a linear layer of this path; absent: nothing tells. */
-  readonly names?: (module: string) => boolean;
+  readonly targetsModule?: (module: string) => boolean;
 }
 
 /** A parameter that was trained as a whole, in the place of the base's: [out, in], as the training framework has it. */
-export interface WholeWeight {
+export interface SavedWeight {
   /** `classifier.weight`, `model.layers.0.self_attn.q_proj.bias` */
   readonly name: string;
   readonly tensor: Tensor;

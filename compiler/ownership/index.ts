@@ -1,5 +1,12 @@
-export type { Adapter, AdapterModule, WholeWeight } from "./adapter.ts";
-export { decideOwnership, isLoraHalf, isNamedBy, matches, type Ownership, type Provenance } from "./ownership.ts";
-export { type Base, openBase } from "./ownership-base.ts";
-export { differences } from "./ownership-bytes.ts";
-export { freshHalf, publicSurrogate, type Surrogate } from "./public-surrogate.ts";
+export type { LoraAdapter, LoraModule, SavedWeight } from "./adapter.ts";
+export { type BaseModel, openBaseModel } from "./base-model.ts";
+export {
+  decideOwnership,
+  isLoraMatrix,
+  matchesPattern,
+  matchesWeightName,
+  type Ownership,
+  type OwnershipRecord,
+} from "./decide-ownership.ts";
+export { createSurrogate, initialLoraMatrix, type Surrogate } from "./public-surrogate.ts";
+export { countDifferences } from "./weight-digests.ts";

@@ -1,9 +1,9 @@
 import { evaluateOp } from "../../ir/interpret.ts";
 import { sizeOf } from "../../ir/type.ts";
 import type { Tensor } from "../../ir/weights.ts";
-import type { View } from "../onnx/import/graph/index.ts";
-import type { Imported } from "../onnx/import/index.ts";
-import { isLoraHalf, type Ownership } from "./ownership.ts";
+import type { LayoutView } from "../onnx/import/graph/index.ts";
+import type { ImportedModel } from "../onnx/import/index.ts";
+import { isLoraMatrix, type Ownership } from "./decide-ownership.ts";
 
 export interface Surrogate {
   /** The weight store of the module without a private number in it. */
@@ -17,27 +17,28 @@ export interface Surrogate {
  * training starts it, and A is drawn as PEFT draws it, from a fixed stream: both follow from the shapes alone. So does
  * the start of a linear layer that the base has not, such as a classifier's head: PyTorch's, with a bias of 0.
  */
-export function publicSurrogate(imported: Imported, ownership: Ownership): Surrogate {
+export function createSurrogate(imported: ImportedModel, ownership: Ownership): Surrogate {
   const weights = new Map<string, Tensor>();
   const missing: string[] = [];
   const matrices = new Set(imported.linears.map(({ weight }) => weight));
   for (const [key, tensor] of imported.weights) {
-    const stored = imported.stored.get(key);
+    const stored = imported.storedWeights.get(key);
     if (!stored || ownership.labels.get(stored.weight) === "public") {
       weights.set(key, tensor);
       continue;
     }
     const base = ownership.counterparts.get(stored.weight);
-    if (base) weights.set(key, viewed(base.tensor, stored.views));
-    else if (isLoraHalf(stored.weight)) weights.set(key, freshHalf(isLoraHalf(stored.weight, "A"), tensor.shape));
-    else if (matrices.has(key)) weights.set(key, uniform(tensor.shape));
+    if (base) weights.set(key, applyViews(base.tensor, stored.views));
+    else if (isLoraMatrix(stored.weight))
+      weights.set(key, initialLoraMatrix(isLoraMatrix(stored.weight, "A"), tensor.shape));
+    else if (matrices.has(key)) weights.set(key, kaimingUniform(tensor.shape));
     else if (tensor.shape.length === 1 && stored.weight.endsWith(".bias")) weights.set(key, zeros(tensor.shape));
     else missing.push(key);
   }
   return { weights, missing };
 }
 
-function viewed(tensor: Tensor, views: readonly View[]): Tensor {
+function applyViews(tensor: Tensor, views: readonly LayoutView[]): Tensor {
   return views.reduce((from, { op, attrs }) => {
     if (op !== "scale") return evaluateOp(op, [from], attrs);
     return { shape: from.shape, data: from.data.map((value) => value * (attrs.by as number)) };
@@ -45,12 +46,13 @@ function viewed(tensor: Tensor, views: readonly View[]): Tensor {
 }
 
 /** A and B as training starts them. */
-export const freshHalf = (isA: boolean, shape: readonly number[]): Tensor => (isA ? uniform(shape) : zeros(shape));
+export const initialLoraMatrix = (isA: boolean, shape: readonly number[]): Tensor =>
+  isA ? kaimingUniform(shape) : zeros(shape);
 
 const zeros = (shape: readonly number[]): Tensor => ({ shape, data: new Float64Array(sizeOf(shape)) });
 
 /** Uniform in ±1/√in, the start of a linear layer [in, out] and of A [in, r]; a linear congruential stream (Numerical Recipes), the same each time. */
-function uniform(shape: readonly number[]): Tensor {
+function kaimingUniform(shape: readonly number[]): Tensor {
   const bound = 1 / Math.sqrt(shape[0] ?? 1);
   let state = 1;
   const data = zeros(shape).data.map(() => {

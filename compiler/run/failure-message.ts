@@ -1,6 +1,6 @@
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import { type SessionCause, SessionError, type SessionErrorDetails } from "../../runtime/core/index.ts";
-import { InternalFault } from "./fault.ts";
+import { InternalError } from "./internal-error.ts";
 
 /** An error between threads: what is cloned keeps its fields and loses its class. */
 export type FailureMessage =
@@ -13,7 +13,7 @@ export type FailureMessage =
   | { readonly kind: "input"; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: "fault"; readonly code: string; readonly message: string; readonly stack: string };
 
-export function toMessage(error: unknown): FailureMessage {
+export function encodeFailure(error: unknown): FailureMessage {
   if (error instanceof DiagnosticError) return { kind: "input", diagnostics: error.diagnostics };
   if (error instanceof SessionError) {
     const { reason, message, at, help, peerCode } = error;
@@ -21,13 +21,13 @@ export function toMessage(error: unknown): FailureMessage {
     return { kind: "session", reason, message, details: Object.fromEntries(given) };
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  return { kind: "fault", code: error instanceof InternalFault ? error.code : "MRL0700", message, stack: stack ?? "" };
+  return { kind: "fault", code: error instanceof InternalError ? error.code : "MRL0700", message, stack: stack ?? "" };
 }
 
-export function fromMessage(message: FailureMessage): Error {
+export function decodeFailure(message: FailureMessage): Error {
   if (message.kind === "input") return new DiagnosticError(message.diagnostics);
   if (message.kind === "session") return new SessionError(message.reason, message.message, message.details);
-  const fault = new InternalFault(message.code, message.message);
+  const fault = new InternalError(message.code, message.message);
   fault.stack = message.stack;
   return fault;
 }

@@ -1,30 +1,30 @@
-export { openClientPart } from "./client-part.ts";
-export { type Evaluation, evaluate, type Question, readQuestions } from "./evaluate.ts";
-export { InternalFault } from "./fault.ts";
-export { type Forward, feedsOf, generate, windowOf } from "./generate.ts";
-export { checkInputs, readInputFiles } from "./inputs.ts";
-export { openLocal } from "./local.ts";
+export { openClientExecutor } from "./client-executor.ts";
+export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
+export { type Forward, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
+export { checkInputs, readInputFiles } from "./input-files.ts";
+export { InternalError } from "./internal-error.ts";
+export { loadMir } from "./load-mir.ts";
+export { openLocal } from "./local-session.ts";
 export {
-  assertPredicted,
-  expectedOf,
-  meter,
+  assertTrafficPredicted,
+  expectedTraffic,
+  meterTraffic,
   setupRounds,
-  since,
-  type Total,
-  totalOf,
-  watched,
+  type TrafficTotal,
+  totalTraffic,
+  trafficSince,
+  watchChannel,
   watchMemory,
 } from "./meter.ts";
-export { openOnnx } from "./onnx-part.ts";
+export { openOnnxSession } from "./onnx-session.ts";
 export { loadPlain, runPlain } from "./plain.ts";
-export { dequantise } from "./quantise.ts";
-export { readModule } from "./read-module.ts";
+export { dequantizeOutput } from "./quantize-inputs.ts";
 export {
-  type Measured,
+  type MeasuredRun,
   type OutputJson,
   outputsJson,
   type RunResult,
   roundTimes,
-  statementOf,
-  usedLinks,
-} from "./result.ts";
+  securityFields,
+  usedDirections,
+} from "./run-result.ts";

@@ -4,24 +4,24 @@ import type { Program } from "../../runtime/program/index.ts";
 import type { Asked } from "../../runtime/session/index.ts";
 import { addBytes, type Prediction, predictions, predictSetup } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
-import { InternalFault } from "./fault.ts";
+import { InternalError } from "./internal-error.ts";
 
 /** What a party saw on its links. */
-export interface Metered {
+export interface MeteredTraffic {
   /** Payload of the directions that this party sends or receives. */
   readonly bytes: Readonly<Partial<Record<Link, number>>>;
   /** Headers and control frames that this party sent. */
   readonly framingBytes: number;
 }
 
-export interface Total {
+export interface TrafficTotal {
   readonly rounds: number;
   readonly bytes: LinkBytes;
 }
 
 const isLink = (text: string): text is Link => Object.hasOwn(noBytes, text);
 
-export function meter(role: Role, channels: readonly Channel[]): Metered {
+export function meterTraffic(role: Role, channels: readonly Channel[]): MeteredTraffic {
   const bytes: Partial<Record<Link, number>> = {};
   for (const { peer, sent, received } of channels) {
     const [to, from] = [`${role}→${peer}`, `${peer}→${role}`];
@@ -35,25 +35,29 @@ export function meter(role: Role, channels: readonly Channel[]): Metered {
 export const setupRounds = 1;
 
 /** A session of these programs from its setup on: what each question sends, and setup once. */
-export function expectedOf(programs: readonly Program[], asked: readonly Asked[]): Total {
-  const [setup, rest] = [predictSetup(programs), totalOf(asked.map(predictions(programs)))];
+export function expectedTraffic(programs: readonly Program[], positions: readonly Asked[]): TrafficTotal {
+  const [setup, rest] = [predictSetup(programs), totalTraffic(positions.map(predictions(programs)))];
   return { rounds: setup.rounds + rest.rounds, bytes: addBytes(setup.bytes, rest.bytes) };
 }
 
 /** What some queries of a session send together, the session's setup not included. */
-export const totalOf = (predictions: readonly Prediction[]): Total => ({
+export const totalTraffic = (predictions: readonly Prediction[]): TrafficTotal => ({
   rounds: predictions.reduce((sum, { offline, online }) => sum + offline.rounds + online.rounds, 0),
   bytes: addBytes(noBytes, ...predictions.flatMap(({ offline, online }) => [offline.bytes, online.bytes])),
 });
 
 /** What went over a party's links since an earlier look. */
-export const since = (now: Metered, before: Metered): Metered["bytes"] =>
+export const trafficSince = (now: MeteredTraffic, before: MeteredTraffic): MeteredTraffic["bytes"] =>
   Object.fromEntries(
     Object.entries(now.bytes).map(([link, count]) => [link, count - (before.bytes[link as Link] ?? 0)]),
   );
 
 /** Both ends of a link and the cost model must agree, to the byte and the round, in every run. */
-export function assertPredicted(predicted: Total, rounds: readonly number[], seen: readonly Metered[]): void {
+export function assertTrafficPredicted(
+  predicted: TrafficTotal,
+  rounds: readonly number[],
+  seen: readonly MeteredTraffic[],
+): void {
   const wrong = seen.flatMap(({ bytes }) =>
     Object.entries(bytes)
       .filter(([link, found]) => predicted.bytes[link as Link] !== found)
@@ -63,7 +67,7 @@ export function assertPredicted(predicted: Total, rounds: readonly number[], see
     if (found !== predicted.rounds) wrong.push(`rounds ${predicted.rounds} predicted, ${found} measured`);
   }
   if (wrong.length > 0)
-    throw new InternalFault("MRL0799", `traffic is not as predicted: ${[...new Set(wrong)].join("; ")}`);
+    throw new InternalError("MRL0799", `traffic is not as predicted: ${[...new Set(wrong)].join("; ")}`);
 }
 
 /** Peak of what this thread's heap and buffers hold; threads of one process share everything else. */
@@ -94,7 +98,7 @@ export function watchMemory(everyMs = 20): MemoryWatch {
 }
 
 /** Looks at the memory whenever a frame passes: between rounds no timer fires. */
-export const watched = (channel: Channel, watch: MemoryWatch): Channel => ({
+export const watchChannel = (channel: Channel, watch: MemoryWatch): Channel => ({
   peer: channel.peer,
   get sent() {
     return channel.sent;

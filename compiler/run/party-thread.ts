@@ -1,24 +1,24 @@
 import { type MessagePort, Worker } from "node:worker_threads";
 import type { Role } from "../../runtime/core/index.ts";
-import { fromMessage } from "./failure-message.ts";
-import type { Party } from "./party.ts";
+import { decodeFailure } from "./failure-message.ts";
+import type { LocalParty } from "./local-party.ts";
 import type { PartyAnswer, PartyCall, PartyTask } from "./party-worker.ts";
 
-export interface PartyThread extends Party {
+export interface PartyThread extends LocalParty {
   readonly terminate: () => Promise<void>;
 }
 
-interface Waiting {
+interface PendingCall {
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** A party in a thread of its own. */
-export function startParty(task: PartyTask): PartyThread {
+export function startPartyThread(task: PartyTask): PartyThread {
   const file = import.meta.url.endsWith(".ts") ? "./party-worker.ts" : "./party-worker.js";
   const ports = Object.values(task.links) as MessagePort[];
   const worker = new Worker(new URL(file, import.meta.url), { workerData: task, transferList: ports });
-  const waiting = new Map<number, Waiting>();
+  const waiting = new Map<number, PendingCall>();
   let calls = 0;
   let dead: unknown;
   const die = (error: unknown): void => {
@@ -29,13 +29,13 @@ export function startParty(task: PartyTask): PartyThread {
   worker.on("message", (answer: PartyAnswer) => {
     const call = waiting.get(answer.id);
     waiting.delete(answer.id);
-    if ("failure" in answer) call?.reject(fromMessage(answer.failure));
+    if ("failure" in answer) call?.reject(decodeFailure(answer.failure));
     else call?.resolve(answer.result as never);
   });
   worker.on("error", die);
   worker.on("exit", (code) => die(new Error(`the thread of the ${task.role as Role} ended with ${code}`)));
   const call =
-    (method: keyof Party) =>
+    (method: keyof LocalParty) =>
     (argument?: unknown): Promise<never> =>
       new Promise((resolve, reject) => {
         if (dead) return reject(dead);

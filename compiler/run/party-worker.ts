@@ -3,8 +3,8 @@ import type { Role } from "../../runtime/core/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import { shaped } from "../../runtime/transport/index.ts";
 import { workerChannel } from "../../runtime/transport/worker.ts";
-import { type FailureMessage, toMessage } from "./failure-message.ts";
-import { createParty, type Party } from "./party.ts";
+import { encodeFailure, type FailureMessage } from "./failure-message.ts";
+import { createLocalParty, type LocalParty } from "./local-party.ts";
 
 /** What a party's thread is started with. */
 export interface PartyTask {
@@ -13,12 +13,12 @@ export interface PartyTask {
   readonly links: Readonly<Partial<Record<Role, MessagePort>>>;
   readonly link?: LinkProfile;
   /** The session keeps what later queries go on from. */
-  readonly keep?: boolean;
+  readonly useCache?: boolean;
 }
 
 export interface PartyCall {
   readonly id: number;
-  readonly method: keyof Party;
+  readonly method: keyof LocalParty;
   readonly argument?: unknown;
 }
 
@@ -26,20 +26,20 @@ export type PartyAnswer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly failure: FailureMessage };
 
-async function answer(party: Promise<Party>, { id, method, argument }: PartyCall): Promise<PartyAnswer> {
+async function answer(party: Promise<LocalParty>, { id, method, argument }: PartyCall): Promise<PartyAnswer> {
   try {
     return { id, result: await (await party)[method](argument as never) };
   } catch (error) {
-    return { id, failure: toMessage(error) };
+    return { id, failure: encodeFailure(error) };
   }
 }
 
-const { dir, role, links, link, keep } = workerData as PartyTask;
+const { dir, role, links, link, useCache } = workerData as PartyTask;
 const channels = Object.entries(links).map(([peer, port]) => {
   const channel = workerChannel(port, peer as Role);
   return [peer, link ? shaped(channel, link) : channel] as const;
 });
-const party = createParty(dir, role, Object.fromEntries(channels), keep);
+const party = createLocalParty(dir, role, Object.fromEntries(channels), useCache);
 // A party that cannot be made says so when it is first asked.
 party.catch(() => {});
 parentPort!.on("message", async (call: PartyCall) => parentPort!.postMessage(await answer(party, call)));

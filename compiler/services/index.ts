@@ -1,6 +1,6 @@
-export { startDealer } from "./dealer.ts";
-export { examineMachine, examineParty, type Finding } from "./doctor.ts";
+export { startDealer } from "./dealer-service.ts";
+export { examineMachine, examineParty, type HealthCheck } from "./doctor-checks.ts";
 export { defaultMaxDealtBytes } from "./program-frame.ts";
-export { askServer, openRemote, type RemoteSession } from "./query.ts";
-export { startServer } from "./server.ts";
+export { openRemoteSession, queryServer, type RemoteSession } from "./remote-session.ts";
+export { startServer } from "./server-service.ts";
 export type { Service } from "./service.ts";

@@ -1,19 +1,19 @@
 import { sessionError } from "../../runtime/core/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 
-export interface Pair {
+export interface PartyPair {
   readonly client: Channel;
   readonly server: Channel;
 }
 
 export interface Pairing {
   /** Resolves with the pair at the one that completes it, with undefined at the other. */
-  readonly join: (session: string, channel: Channel) => Pair | undefined;
+  readonly join: (session: string, channel: Channel) => PartyPair | undefined;
   /** Drops all that wait. */
   readonly close: () => void;
 }
 
-interface Waiting {
+interface WaitingParty {
   readonly channel: Channel;
   readonly timer: ReturnType<typeof setTimeout>;
 }
@@ -24,7 +24,7 @@ export function createPairing(options: {
   readonly most: number;
   readonly onAlone: (session: string, channel: Channel) => void;
 }): Pairing {
-  const waiting = new Map<string, Waiting>();
+  const waiting = new Map<string, WaitingParty>();
   const roleKey = (session: string, role: string): string => `${role} ${session}`;
   return {
     join: (session, channel) => {
@@ -33,7 +33,7 @@ export function createPairing(options: {
       if (found) {
         clearTimeout(found.timer);
         waiting.delete(roleKey(session, other));
-        return { [channel.peer]: channel, [other]: found.channel } as unknown as Pair;
+        return { [channel.peer]: channel, [other]: found.channel } as unknown as PartyPair;
       }
       const key = roleKey(session, channel.peer);
       if (waiting.has(key) || waiting.size >= options.most) {

@@ -4,8 +4,8 @@ import type { Hello } from "../../runtime/transport/greeting.ts";
 import type { Identity } from "../../runtime/transport/identity.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { listen } from "../../runtime/transport/tls.ts";
-import { isSessionId, purposes } from "./meeting.ts";
-import { answerProbes } from "./probe.ts";
+import { answerProbes } from "./link-probe.ts";
+import { connectionPurposes, isSessionId } from "./session-agreement.ts";
 
 export interface Endpoint {
   readonly host: string;
@@ -25,10 +25,10 @@ export interface ServiceOptions {
 }
 
 /** A session id as logs show it. */
-export const shortId = (session: string): string => session.slice(0, 8);
+export const shortSessionId = (session: string): string => session.slice(0, 8);
 
 /** One line; a fault of ours says so. */
-export const failureLine = (error: unknown): string =>
+export const failureLogLine = (error: unknown): string =>
   error instanceof SessionError
     ? `${error.code} ${error.message}`
     : `MRL0700 ${error instanceof Error ? error.message.split("\n")[0] : String(error)} — this is a fault of marillc`;
@@ -45,12 +45,12 @@ export async function startService(
     ...endpoint,
     identity,
     accepts,
-    onRefused: (error) => log(`refused: ${failureLine(error)}`),
-    onFailed: (error) => log(`failed: ${failureLine(error)}`),
+    onRefused: (error) => log(`refused: ${failureLogLine(error)}`),
+    onFailed: (error) => log(`failed: ${failureLogLine(error)}`),
     onConnection: async (channel, hello) => {
       open.add(channel);
       try {
-        if (hello.purpose === purposes.probe) return await answerProbes(channel);
+        if (hello.purpose === connectionPurposes.probe) return await answerProbes(channel);
         if (hello.purpose !== purpose || !isSessionId(hello.session)) {
           throw sessionError("malformed", { peer: channel.peer, what: "greeting" });
         }

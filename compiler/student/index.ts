@@ -1,7 +1,7 @@
-export { type Grouping, groupings } from "./grouping.ts";
-export { type HeadOptions, type MergeScale, mergeScales } from "./heads.ts";
-export type { LoraOptions } from "./lora.ts";
-export { isStudentManifest, readStudentManifest } from "./read.ts";
-export { rewriteModel } from "./rewrite.ts";
-export { studentText } from "./summary.ts";
-export { studentFiles, writeStudent } from "./write.ts";
+export type { LoraOptions } from "./add-lora.ts";
+export { type HeadOptions, type MergeScale, mergeScales } from "./change-heads.ts";
+export { type Grouping, groupings } from "./group-heads.ts";
+export { makeStudent } from "./make-student.ts";
+export { isStudentManifest, readStudentManifest } from "./read-student-manifest.ts";
+export { studentText } from "./student-text.ts";
+export { studentPaths, writeStudent } from "./write-student.ts";

@@ -36,7 +36,7 @@ const dtypeNumbers: Readonly<Record<Dtype, number>> = {
 const byNumber = new Map(Object.entries(dtypeNumbers).map(([name, number]) => [number, name as Dtype]));
 
 /** The rest of TensorProto.DataType, to call them by name. */
-const otherNames: readonly (readonly [number, string])[] = [
+const unsupportedTypes: readonly (readonly [number, string])[] = [
   [0, "UNDEFINED"],
   [8, "STRING"],
   [14, "COMPLEX64"],
@@ -52,13 +52,13 @@ const otherNames: readonly (readonly [number, string])[] = [
   [25, "UINT2"],
   [26, "INT2"],
 ];
-const otherByNumber = new Map(otherNames);
+const unsupportedByNumber = new Map(unsupportedTypes);
 
-export function dtypeOf(onnxNumber: number): Dtype | undefined {
+export function dtypeFromOnnx(onnxNumber: number): Dtype | undefined {
   return byNumber.get(onnxNumber);
 }
 
-export function onnxNumberOf(dtype: Dtype): number {
+export function onnxTypeNumber(dtype: Dtype): number {
   return dtypeNumbers[dtype];
 }
 
@@ -68,7 +68,7 @@ export function isDtype(name: string): name is Dtype {
 
 /** For messages: the name that the ONNX standard gives, or the bare number. */
 export function describeDtype(onnxNumber: number): string {
-  return byNumber.get(onnxNumber) ?? otherByNumber.get(onnxNumber) ?? `number ${onnxNumber}`;
+  return byNumber.get(onnxNumber) ?? unsupportedByNumber.get(onnxNumber) ?? `number ${onnxNumber}`;
 }
 
 /** Types as programs and files write them. */

@@ -11,7 +11,7 @@ const int64Max = 2n ** 63n - 1n;
  * An int64 as a number; undefined when a double cannot hold it. INT64_MAX, INT64_MIN and -INT64_MAX are what exporters
  * write for "to the end" in Slice: they become ±2^53, which no safe integer is, so that `int64Of` can bring them back.
  */
-export function integerOf(value: bigint): number | undefined {
+export function safeIntegerOf(value: bigint): number | undefined {
   if (value === int64Max) return integerLimit;
   if (value <= -int64Max) return -integerLimit;
   return value > -BigInt(integerLimit) && value < BigInt(integerLimit) ? Number(value) : undefined;
@@ -25,33 +25,33 @@ export function int64Of(value: number): bigint {
 }
 
 /** Typed arrays need aligned memory; files promise none. Every platform of Node's that runs WebAssembly is little-endian. */
-function aligned(bytes: Uint8Array, itemSize: number): ArrayBufferLike {
+function alignedBuffer(bytes: Uint8Array, itemSize: number): ArrayBufferLike {
   if (bytes.byteOffset % itemSize === 0 && bytes.byteLength === bytes.buffer.byteLength) return bytes.buffer;
   return new Uint8Array(bytes).buffer;
 }
 
-type Reader = (bytes: Uint8Array) => ArrayLike<number>;
-const readers: Readonly<Record<Exclude<Dtype, "int64" | "uint64" | "bool">, Reader>> = {
-  float32: (bytes) => new Float32Array(aligned(bytes, 4)),
-  float64: (bytes) => new Float64Array(aligned(bytes, 8)),
-  float16: (bytes) => each(new Uint16Array(aligned(bytes, 2)), float16Of),
+type ElementDecoder = (bytes: Uint8Array) => ArrayLike<number>;
+const elementDecoders: Readonly<Record<Exclude<Dtype, "int64" | "uint64" | "bool">, ElementDecoder>> = {
+  float32: (bytes) => new Float32Array(alignedBuffer(bytes, 4)),
+  float64: (bytes) => new Float64Array(alignedBuffer(bytes, 8)),
+  float16: (bytes) => mapElements(new Uint16Array(alignedBuffer(bytes, 2)), float16Of),
   bfloat16: (bytes) => {
-    const halves = new Uint16Array(aligned(bytes, 2));
+    const halves = new Uint16Array(alignedBuffer(bytes, 2));
     const words = new Uint32Array(halves.length);
     // A bfloat16 is the upper half of a float32.
     for (let index = 0; index < halves.length; index++) words[index] = halves[index]! << 16;
     return new Float32Array(words.buffer);
   },
-  int8: (bytes) => new Int8Array(aligned(bytes, 1)),
-  int16: (bytes) => new Int16Array(aligned(bytes, 2)),
-  int32: (bytes) => new Int32Array(aligned(bytes, 4)),
+  int8: (bytes) => new Int8Array(alignedBuffer(bytes, 1)),
+  int16: (bytes) => new Int16Array(alignedBuffer(bytes, 2)),
+  int32: (bytes) => new Int32Array(alignedBuffer(bytes, 4)),
   uint8: (bytes) => bytes,
-  uint16: (bytes) => new Uint16Array(aligned(bytes, 2)),
-  uint32: (bytes) => new Uint32Array(aligned(bytes, 4)),
+  uint16: (bytes) => new Uint16Array(alignedBuffer(bytes, 2)),
+  uint32: (bytes) => new Uint32Array(alignedBuffer(bytes, 4)),
 };
 
 /** TypedArray.from walks an iterator: twenty times slower on weights. */
-function each(values: ArrayLike<number>, map: (value: number) => number): Float64Array {
+function mapElements(values: ArrayLike<number>, map: (value: number) => number): Float64Array {
   const out = new Float64Array(values.length);
   for (let index = 0; index < out.length; index++) out[index] = map(values[index]!);
   return out;
@@ -68,15 +68,16 @@ function float16Of(bits: number): number {
 
 /** Little-endian elements as numbers; `at` names them in the error for integers that no double holds. */
 export function decodeElements(dtype: Dtype, bytes: Uint8Array, at: string): Float64Array {
-  if (dtype === "bool") return each(bytes, (byte) => (byte ? 1 : 0));
+  if (dtype === "bool") return mapElements(bytes, (byte) => (byte ? 1 : 0));
   if (dtype !== "int64" && dtype !== "uint64") {
     // A copy, also of doubles: the result must not share memory with the file.
-    return new Float64Array(readers[dtype](bytes));
+    return new Float64Array(elementDecoders[dtype](bytes));
   }
-  const words = dtype === "int64" ? new BigInt64Array(aligned(bytes, 8)) : new BigUint64Array(aligned(bytes, 8));
+  const words =
+    dtype === "int64" ? new BigInt64Array(alignedBuffer(bytes, 8)) : new BigUint64Array(alignedBuffer(bytes, 8));
   const out = new Float64Array(words.length);
   for (let index = 0; index < words.length; index++) {
-    const value = integerOf(words[index]!);
+    const value = safeIntegerOf(words[index]!);
     if (value === undefined) {
       fail({
         code: "MRL0118",
@@ -89,8 +90,8 @@ export function decodeElements(dtype: Dtype, bytes: Uint8Array, at: string): Flo
   return out;
 }
 
-type Writer = (data: Float64Array) => ArrayBufferView;
-const writers: Readonly<Record<Exclude<Dtype, "float16" | "bfloat16">, Writer>> = {
+type ElementEncoder = (data: Float64Array) => ArrayBufferView;
+const elementEncoders: Readonly<Record<Exclude<Dtype, "float16" | "bfloat16">, ElementEncoder>> = {
   float32: (data) => new Float32Array(data),
   float64: (data) => data.slice(),
   int8: (data) => new Int8Array(data),
@@ -106,7 +107,7 @@ const writers: Readonly<Record<Exclude<Dtype, "float16" | "bfloat16">, Writer>> 
 
 /** Numbers as little-endian elements; float32 rounds to nearest, integers must fit. */
 export function encodeElements(dtype: Exclude<Dtype, "float16" | "bfloat16">, data: Float64Array): Uint8Array {
-  const view = writers[dtype](data);
+  const view = elementEncoders[dtype](data);
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 

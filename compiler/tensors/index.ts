@@ -1,19 +1,26 @@
 export {
   type Dtype,
   describeDtype,
-  dtypeOf,
+  dtypeFromOnnx,
   dtypeOfType,
   isDtype,
   itemSizes,
-  onnxNumberOf,
+  onnxTypeNumber,
   shortType,
 } from "./dtype.ts";
-export { byteLengthOf, decodeElements, encodeElements, int64Of, integerLimit, integerOf } from "./element-codecs.ts";
-export { isObject, type Json, type JsonObject, parseJson, parseJsonBytes } from "./json.ts";
-export { type NarrowType, narrowTypeOf, packedLength, widened } from "./narrow.ts";
+export {
+  byteLengthOf,
+  decodeElements,
+  encodeElements,
+  int64Of,
+  integerLimit,
+  safeIntegerOf,
+} from "./element-codecs.ts";
+export { type NarrowType, narrowTypeOf, packedLength, widenElements } from "./narrow-types.ts";
 export { type NpyDtype, readNpy, type TypedTensor } from "./npy.ts";
 export { readNpz, writeNpz } from "./npz.ts";
-export { rounded, roundedTo, weightBytes } from "./rounding.ts";
-export { openSafetensors, readSafetensor, type Safetensors, writeSafetensors } from "./safetensors.ts";
+export { encodeWeight, roundTensor, roundToDtype } from "./rounding.ts";
+export { openSafetensors, readSafetensor, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { parseSafetensorsHeader } from "./safetensors-header.ts";
-export { nonFinite, transpose } from "./tensor-data.ts";
+export { isObject, type Json, type JsonObject, parseJson, parseJsonBytes } from "./strict-json.ts";
+export { nonFinite, transpose } from "./tensor-ops.ts";

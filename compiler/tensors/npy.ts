@@ -3,7 +3,7 @@ import type { Tensor } from "../../ir/weights.ts";
 import type { Dtype } from "./dtype.ts";
 import { itemSizes } from "./dtype.ts";
 import { byteLengthOf, decodeElements, encodeElements } from "./element-codecs.ts";
-import { problem } from "./files/index.ts";
+import { fileDiagnostic } from "./files/index.ts";
 
 /** A tensor with the element type that its file gives it. */
 export interface TypedTensor {
@@ -34,7 +34,8 @@ const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /** Source: numpy/lib/format.py, versions 1 to 3. */
 export function readNpy(bytes: Uint8Array, file: string): TypedTensor {
-  const wrong = (message: string): never => fail(problem("MRL0150", file, `this .npy file cannot be read: ${message}`));
+  const wrong = (message: string): never =>
+    fail(fileDiagnostic("MRL0150", file, `this .npy file cannot be read: ${message}`));
   if (bytes.length < 10 || !magic.every((byte, index) => bytes[index] === byte)) wrong("it does not start as one");
   const version = bytes[6]!;
   if (version < 1 || version > 3) wrong(`it has version ${version}`);
@@ -46,14 +47,14 @@ export function readNpy(bytes: Uint8Array, file: string): TypedTensor {
   const header = new TextDecoder("latin1").decode(bytes.subarray(start, end));
   const order = /'descr': '([<>|=])(\w+)'/.exec(header);
   const fortran = /'fortran_order': (True|False)/.exec(header)?.[1];
-  const extents = /'shape': \(([\d, ]*)\)/.exec(header)?.[1];
+  const dims = /'shape': \(([\d, ]*)\)/.exec(header)?.[1];
   const dtype = descriptors.get(order?.[2] ?? "");
-  if (!order || fortran === undefined || extents === undefined) return wrong("its header is not understood");
+  if (!order || fortran === undefined || dims === undefined) return wrong("its header is not understood");
   if (!dtype) return wrong(`elements of type ${order[2]} are not supported`);
   if (order[1] === ">" && itemSizes[dtype] > 1) return wrong("it is big-endian");
-  const shape = extents
+  const shape = dims
     .split(",")
-    .map((extent) => extent.trim())
+    .map((size) => size.trim())
     .filter(Boolean)
     .map(Number);
   const data = bytes.subarray(end);
@@ -78,8 +79,8 @@ function fromFortran({ shape, data }: Tensor): Tensor {
 export function writeNpy({ dtype, tensor }: TypedTensor & { readonly dtype: NpyDtype }): Uint8Array {
   const { shape } = tensor;
   const order = itemSizes[dtype] === 1 ? "|" : "<";
-  const extents = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
-  const text = `{'descr': '${order}${descriptorOf.get(dtype)}', 'fortran_order': False, 'shape': (${extents}), }`;
+  const dims = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
+  const text = `{'descr': '${order}${descriptorOf.get(dtype)}', 'fortran_order': False, 'shape': (${dims}), }`;
   // The data starts at a multiple of 64, after a line feed.
   const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;
   const header = new TextEncoder().encode(`${text.padEnd(length - 1)}\n`);

@@ -1,6 +1,6 @@
 import { crc32, inflateRawSync } from "node:zlib";
 import { fail } from "../../ir/diagnostic.ts";
-import { problem } from "./files/index.ts";
+import { fileDiagnostic } from "./files/index.ts";
 import { type NpyDtype, readNpy, type TypedTensor, writeNpy } from "./npy.ts";
 
 interface ZipEntry {
@@ -26,11 +26,11 @@ export function readNpz(bytes: Uint8Array, file: string): ReadonlyMap<string, Ty
   let total = 0;
   for (const entry of readDirectory(bytes, file)) {
     const at = `${file}, entry "${entry.name}"`;
-    if (!entry.name.endsWith(".npy")) wrong(at, "it is no .npy array");
+    if (!entry.name.endsWith(".npy")) failArchive(at, "it is no .npy array");
     total += entry.size;
-    if (total > maxUnpackedBytes) wrong(file, `it unpacks to more than ${maxUnpackedBytes} bytes`);
+    if (total > maxUnpackedBytes) failArchive(file, `it unpacks to more than ${maxUnpackedBytes} bytes`);
     const name = entry.name.slice(0, -4);
-    if (arrays.has(name)) wrong(at, "the name occurs twice");
+    if (arrays.has(name)) failArchive(at, "the name occurs twice");
     arrays.set(name, readNpy(unpack(bytes, entry, at), at));
   }
   return arrays;
@@ -41,13 +41,13 @@ function readDirectory(bytes: Uint8Array, file: string): readonly ZipEntry[] {
   let end = bytes.length - endRecord.bytes;
   const lowest = Math.max(0, end - maxComment);
   while (end >= lowest && view.getUint32(end, true) !== endRecord.signature) end--;
-  if (end < lowest) return wrong(file, "it has no zip directory; it may be cut off");
+  if (end < lowest) return failArchive(file, "it has no zip directory; it may be cut off");
   const count = view.getUint16(end + 10, true);
   const entries: ZipEntry[] = [];
   let at = view.getUint32(end + 16, true);
   for (let index = 0; index < count; index++) {
     if (at + centralHeader.bytes > end || view.getUint32(at, true) !== centralHeader.signature) {
-      return wrong(file, "its zip directory is damaged");
+      return failArchive(file, "its zip directory is damaged");
     }
     const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
     const nameStart = at + centralHeader.bytes;
@@ -68,15 +68,16 @@ function unpack(bytes: Uint8Array, entry: ZipEntry, at: string): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { offset } = entry;
   if (offset + localHeader.bytes > bytes.length || view.getUint32(offset, true) !== localHeader.signature) {
-    return wrong(at, "its header is damaged");
+    return failArchive(at, "its header is damaged");
   }
   const start = offset + localHeader.bytes + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
   const packed = bytes.subarray(start, start + entry.packed);
-  if (packed.length !== entry.packed) return wrong(at, "it is cut off");
+  if (packed.length !== entry.packed) return failArchive(at, "it is cut off");
   const data = entry.method === 0 ? packed : entry.method === 8 ? inflate(packed, entry.size, at) : undefined;
-  if (!data) return wrong(at, `zip method ${entry.method} is not supported: only stored and deflated are`);
-  if (data.length !== entry.size) return wrong(at, `it unpacks to ${data.length} bytes; ${entry.size} were announced`);
-  if (crc32(data) !== entry.crc) return wrong(at, "its checksum is wrong: the file is damaged");
+  if (!data) return failArchive(at, `zip method ${entry.method} is not supported: only stored and deflated are`);
+  if (data.length !== entry.size)
+    return failArchive(at, `it unpacks to ${data.length} bytes; ${entry.size} were announced`);
+  if (crc32(data) !== entry.crc) return failArchive(at, "its checksum is wrong: the file is damaged");
   return data;
 }
 
@@ -84,12 +85,12 @@ function inflate(packed: Uint8Array, size: number, at: string): Uint8Array {
   try {
     return inflateRawSync(packed, { maxOutputLength: Math.max(size, 1) });
   } catch {
-    return wrong(at, "its compressed data is damaged");
+    return failArchive(at, "its compressed data is damaged");
   }
 }
 
-function wrong(at: string, message: string): never {
-  return fail(problem("MRL0151", at, `this .npz file cannot be read: ${message}`));
+function failArchive(at: string, message: string): never {
+  return fail(fileDiagnostic("MRL0151", at, `this .npz file cannot be read: ${message}`));
 }
 
 /** Stored entries dated 1980-01-01, the first day of zip: the same arrays give the same bytes. */

@@ -6,11 +6,11 @@ import { encodeElements } from "./element-codecs.ts";
 const formats: Partial<Record<Dtype, readonly [number, number]>> = { float16: [10, -14], bfloat16: [7, -126] };
 
 /** Numbers as an export to a format has them. */
-export const roundedTo = ({ shape, data }: Tensor, dtype: Dtype): Tensor =>
-  dtype === "float64" ? { shape, data } : { shape, data: data.map((value) => rounded(value, dtype)) };
+export const roundTensor = ({ shape, data }: Tensor, dtype: Dtype): Tensor =>
+  dtype === "float64" ? { shape, data } : { shape, data: data.map((value) => roundToDtype(value, dtype)) };
 
 /** Nearest number of the format, ties to even; beyond the largest, infinity. */
-export function rounded(value: number, dtype: Dtype): number {
+export function roundToDtype(value: number, dtype: Dtype): number {
   if (dtype === "float32") return Math.fround(value);
   const format = formats[dtype];
   if (!format || value === 0 || !Number.isFinite(value)) return value;
@@ -25,8 +25,8 @@ export function rounded(value: number, dtype: Dtype): number {
 }
 
 /** Little-endian elements of any format that weights have; what the format has not is rounded to nearest. */
-export function weightBytes(dtype: Dtype, { data }: Pick<Tensor, "data">): Uint8Array {
-  const numbers = data.map((value) => rounded(value, dtype));
+export function encodeWeight(dtype: Dtype, { data }: Pick<Tensor, "data">): Uint8Array {
+  const numbers = data.map((value) => roundToDtype(value, dtype));
   if (dtype === "float16") return new Uint8Array(Uint16Array.from(numbers, halfBits).buffer);
   // The upper half of single precision.
   if (dtype === "bfloat16") return new Uint8Array(Float32Array.from(numbers).buffer).filter((_, at) => at % 4 >= 2);

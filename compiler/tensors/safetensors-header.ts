@@ -2,8 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Dtype } from "./dtype.ts";
 import { byteLengthOf } from "./element-codecs.ts";
-import { problem, readHead } from "./files/index.ts";
-import { isObject, type Json, type JsonObject, parseJson } from "./json.ts";
+import { fileDiagnostic, readFileHead } from "./files/index.ts";
+import { isObject, type Json, type JsonObject, parseJson } from "./strict-json.ts";
 
 /** Where one tensor lies in its file. */
 export interface SafetensorsEntry {
@@ -41,18 +41,18 @@ export const safetensorsDtypes: ReadonlyMap<string, Dtype> = new Map([
 
 /** Reads and checks the header of a file: 8 bytes of length, then JSON, then the tensors without holes or overlap. */
 export function readSafetensorsHeader(file: string): SafetensorsHeader {
-  const start = readHead(file, 8, "MRL0130");
+  const start = readFileHead(file, 8, "MRL0130");
   const length = headerLength(start.head, start.size, file);
-  return parseSafetensorsHeader(readHead(file, 8 + length, "MRL0130").head, start.size, file);
+  return parseSafetensorsHeader(readFileHead(file, 8 + length, "MRL0130").head, start.size, file);
 }
 
 /** `head` holds at least the header; `size` is that of the whole file. */
 export function parseSafetensorsHeader(head: Uint8Array, size: number, file: string): SafetensorsHeader {
   const length = headerLength(head, size, file);
   const bytes = head.subarray(8, 8 + length);
-  if (!isUtf8(bytes)) fail(problem("MRL0130", file, "the header is not UTF-8"));
+  if (!isUtf8(bytes)) fail(fileDiagnostic("MRL0130", file, "the header is not UTF-8"));
   const json = parseJson(new TextDecoder().decode(bytes), file, "MRL0130");
-  if (!isObject(json)) return fail(problem("MRL0130", file, "the header is not an object"));
+  if (!isObject(json)) return fail(fileDiagnostic("MRL0130", file, "the header is not an object"));
   const problems: Diagnostic[] = [];
   const entries: SafetensorsEntry[] = [];
   let metadata: ReadonlyMap<string, string> = new Map();
@@ -60,7 +60,7 @@ export function parseSafetensorsHeader(head: Uint8Array, size: number, file: str
     if (name === "__metadata__") {
       const text = isObject(value) && [...value.values()].every((item) => typeof item === "string");
       if (text) metadata = value as ReadonlyMap<string, string>;
-      else problems.push(problem("MRL0130", file, "__metadata__ must map strings to strings"));
+      else problems.push(fileDiagnostic("MRL0130", file, "__metadata__ must map strings to strings"));
     } else {
       const entry = readEntry(name, value, file, 8 + length, problems);
       if (entry) entries.push(entry);
@@ -73,12 +73,12 @@ export function parseSafetensorsHeader(head: Uint8Array, size: number, file: str
 
 function headerLength(head: Uint8Array, size: number, file: string): number {
   if (head.length < 8) {
-    fail(problem("MRL0130", file, `the file has ${size} bytes; a safetensors file has at least 8`));
+    fail(fileDiagnostic("MRL0130", file, `the file has ${size} bytes; a safetensors file has at least 8`));
   }
   const length = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes) || length > BigInt(size - 8)) {
     const message = `a header of ${length} bytes was announced; the file has ${size}`;
-    fail(problem("MRL0130", file, message, "is this a safetensors file, and complete?"));
+    fail(fileDiagnostic("MRL0130", file, message, "is this a safetensors file, and complete?"));
   }
   return Number(length);
 }
@@ -95,26 +95,26 @@ function readEntry(
   const type = entry.get("dtype");
   const dtype = typeof type === "string" ? safetensorsDtypes.get(type) : undefined;
   if (!dtype) {
-    problems.push(problem("MRL0132", at, `elements of type ${JSON.stringify(type)} are not supported`));
+    problems.push(fileDiagnostic("MRL0132", at, `elements of type ${JSON.stringify(type)} are not supported`));
     return undefined;
   }
-  const shape = sizes(entry.get("shape"));
-  const offsets = sizes(entry.get("data_offsets"));
+  const shape = readShape(entry.get("shape"));
+  const offsets = readShape(entry.get("data_offsets"));
   const [begin, end] = offsets ?? [];
   if (!shape || begin === undefined || end === undefined || offsets?.length !== 2 || begin > end) {
-    problems.push(problem("MRL0130", at, "shape and data_offsets must be lists of whole numbers"));
+    problems.push(fileDiagnostic("MRL0130", at, "shape and data_offsets must be lists of whole numbers"));
     return undefined;
   }
   const expected = byteLengthOf(dtype, shape);
   if (end - begin !== expected) {
     const message = `the tensor takes ${end - begin} bytes; ${dtype} of [${shape.join(", ")}] needs ${expected}`;
-    problems.push(problem("MRL0131", at, message));
+    problems.push(fileDiagnostic("MRL0131", at, message));
     return undefined;
   }
   return { name, dtype, shape, file, offset: base + begin, length: end - begin };
 }
 
-function sizes(value: Json | undefined): readonly number[] | undefined {
+function readShape(value: Json | undefined): readonly number[] | undefined {
   const valid = Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && (item as number) >= 0);
   return valid ? (value as readonly number[]) : undefined;
 }
@@ -126,9 +126,9 @@ function checkLayout(entries: readonly SafetensorsEntry[], base: number, size: n
   for (const entry of inOrder) {
     if (entry.offset !== end) {
       const what = entry.offset < end ? "overlaps the tensor before it" : `leaves ${entry.offset - end} bytes unused`;
-      fail(problem("MRL0131", `${file}, tensor "${entry.name}"`, `the tensor ${what}`));
+      fail(fileDiagnostic("MRL0131", `${file}, tensor "${entry.name}"`, `the tensor ${what}`));
     }
     end = entry.offset + entry.length;
   }
-  if (end !== size) fail(problem("MRL0131", file, `the tensors end at byte ${end}; the file has ${size}`));
+  if (end !== size) fail(fileDiagnostic("MRL0131", file, `the tensors end at byte ${end}; the file has ${size}`));
 }

@@ -4,18 +4,18 @@ import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import type { Dtype } from "./dtype.ts";
 import { byteLengthOf, decodeElements } from "./element-codecs.ts";
-import { duplicates, problem, readRange, readWhole, refuseForeignLink } from "./files/index.ts";
-import { isObject, parseJson } from "./json.ts";
+import { fileDiagnostic, findDuplicates, readFileRange, readWholeFile, refuseForeignLink } from "./files/index.ts";
 import { readSafetensorsHeader, type SafetensorsEntry, safetensorsDtypes } from "./safetensors-header.ts";
+import { isObject, parseJson } from "./strict-json.ts";
 
 /** The tensors of one file, or of all shards of a folder. Only headers are in memory. */
-export interface Safetensors {
+export interface SafetensorsFile {
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
   readonly metadata: ReadonlyMap<string, string>;
 }
 
 /** What `writeSafetensors` writes: little-endian elements without gaps. */
-export interface StoredTensor {
+export interface SafetensorsTensor {
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -27,49 +27,49 @@ const singleName = "model.safetensors";
 const maxIndexBytes = 100_000_000;
 
 /** Opens a .safetensors file, an index of shards, or a folder that has one of them under its usual name. */
-export function openSafetensors(path: string): Safetensors {
+export function openSafetensors(path: string): SafetensorsFile {
   const file = resolveFile(path);
   if (file.endsWith(".json")) return openShards(file);
   const { entries, metadata } = readSafetensorsHeader(file);
   return { entries: new Map(entries.map((entry) => [entry.name, entry])), metadata };
 }
 
-export function readSafetensor(store: Safetensors, name: string): Tensor {
+export function readSafetensor(store: SafetensorsFile, name: string): Tensor {
   const entry = entryOf(store, name);
   const at = `${entry.file}, tensor "${name}"`;
   return { shape: entry.shape, data: decodeElements(entry.dtype, readSafetensorBytes(store, name), at) };
 }
 
 /** The elements as they are in the file. */
-export function readSafetensorBytes(store: Safetensors, name: string): Uint8Array {
+export function readSafetensorBytes(store: SafetensorsFile, name: string): Uint8Array {
   const entry = entryOf(store, name);
   const context = { at: `${entry.file}, tensor "${name}"`, code: "MRL0131" };
-  return readRange(entry.file, entry.offset, entry.length, context, "follow");
+  return readFileRange(entry.file, entry.offset, entry.length, context, "follow");
 }
 
-function entryOf(store: Safetensors, name: string): SafetensorsEntry {
+function entryOf(store: SafetensorsFile, name: string): SafetensorsEntry {
   const entry = store.entries.get(name);
   if (entry) return entry;
   const file = store.entries.values().next().value?.file ?? "the weights";
-  return fail(problem("MRL0134", file, `there is no tensor "${name}"`));
+  return fail(fileDiagnostic("MRL0134", file, `there is no tensor "${name}"`));
 }
 
 function resolveFile(path: string): string {
   const kind = (candidate: string) => statSync(candidate, { throwIfNoEntry: false });
   const found = kind(path);
-  if (!found) return fail(problem("MRL0101", path, "the file does not exist"));
+  if (!found) return fail(fileDiagnostic("MRL0101", path, "the file does not exist"));
   if (!found.isDirectory()) return path;
   const inside = [indexName, singleName].map((name) => join(path, name)).find((candidate) => kind(candidate)?.isFile());
-  if (!inside) return fail(problem("MRL0101", path, `the folder has neither ${singleName} nor ${indexName}`));
+  if (!inside) return fail(fileDiagnostic("MRL0101", path, `the folder has neither ${singleName} nor ${indexName}`));
   refuseForeignLink(path, inside);
   return inside;
 }
 
-function openShards(index: string): Safetensors {
-  const bytes = readWhole(index, maxIndexBytes, "MRL0133");
+function openShards(index: string): SafetensorsFile {
+  const bytes = readWholeFile(index, maxIndexBytes, "MRL0133");
   const json = parseJson(new TextDecoder().decode(bytes), index, "MRL0133");
   const map = isObject(json) ? json.get("weight_map") : undefined;
-  if (!isObject(map)) return fail(problem("MRL0133", index, "the index has no weight_map"));
+  if (!isObject(map)) return fail(fileDiagnostic("MRL0133", index, "the index has no weight_map"));
   const problems: Diagnostic[] = [];
   const shards = new Map<string, ReadonlyMap<string, SafetensorsEntry>>();
   const entries = new Map<string, SafetensorsEntry>();
@@ -77,16 +77,17 @@ function openShards(index: string): Safetensors {
     const at = `${index}, tensor "${name}"`;
     // A shard is a neighbour of its index: a path could lead anywhere.
     if (typeof shard !== "string" || shard !== basename(shard) || shard.includes("\\") || shard.startsWith(".")) {
-      problems.push(problem("MRL0133", at, `the shard ${JSON.stringify(shard)} is not a file name`));
+      problems.push(fileDiagnostic("MRL0133", at, `the shard ${JSON.stringify(shard)} is not a file name`));
       continue;
     }
     const entry = shardEntries(shards, join(dirname(index), shard)).get(name);
     if (entry) entries.set(name, entry);
-    else problems.push(problem("MRL0133", at, `the shard ${shard} has no such tensor`));
+    else problems.push(fileDiagnostic("MRL0133", at, `the shard ${shard} has no such tensor`));
   }
   for (const [shard, inside] of shards) {
     for (const name of inside.keys()) {
-      if (!map.has(name)) problems.push(problem("MRL0133", `${shard}, tensor "${name}"`, "the index does not list it"));
+      if (!map.has(name))
+        problems.push(fileDiagnostic("MRL0133", `${shard}, tensor "${name}"`, "the index does not list it"));
     }
   }
   throwIfAny(problems);
@@ -106,10 +107,10 @@ const codeOf = new Map([...safetensorsDtypes].map(([code, dtype]) => [dtype, cod
 
 /** A file with these tensors in this order; the same tensors give the same bytes. */
 export function writeSafetensors(
-  tensors: readonly StoredTensor[],
+  tensors: readonly SafetensorsTensor[],
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
-  const twice = duplicates(["__metadata__", ...tensors.map((tensor) => tensor.name)]);
+  const twice = findDuplicates(["__metadata__", ...tensors.map((tensor) => tensor.name)]);
   if (twice.length > 0) throw new Error(`tensors written twice: ${twice.join(", ")}`);
   // Text, not an object: JSON.stringify would reorder names that look like numbers.
   const fields = metadata.size > 0 ? [`"__metadata__":${textMap(metadata)}`] : [];

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FamilyResult, familyResult } from "./family-result.ts";
-import type { Outcome } from "./node-result.ts";
+import type { TestOutcome } from "./node-result.ts";
 
 /** `mpt-ts17-eager-static`: architecture, exporter and opset, attention. */
 const folderName = /^(.+)-(ts|dy)(\d+)-(?:eager|sdpa)-static$/;
@@ -12,7 +12,7 @@ const columns = [
   { key: "dy20", title: "dynamo 20, eager" },
 ] as const;
 
-interface Row {
+interface ArchitectureRow {
   readonly architecture: string;
   readonly column: string;
   /** Absent: torch does not export it, for the reason in `missing`. */
@@ -48,7 +48,7 @@ export async function architectureReport(
 ): Promise<ArchitectureReport> {
   const list = join(folder, "failed.json");
   const failed = existsSync(list) ? (JSON.parse(readFileSync(list, "utf8")) as Record<string, string>) : {};
-  const rows: Row[] = [];
+  const rows: ArchitectureRow[] = [];
   for (const name of [...new Set([...readdirSync(folder), ...Object.keys(failed)])].sort()) {
     const [, architecture, exporter, opset] = folderName.exec(name) ?? [];
     if (architecture === undefined) continue;
@@ -64,9 +64,10 @@ export async function architectureReport(
   return { exports: exported.length, passed, text: [count, table(rows), reasons(rows)].join("\n\n") };
 }
 
-const passes = ({ result }: Row): boolean => result?.imported.kind === "passes" && result.secure?.kind === "passes";
+const passes = ({ result }: ArchitectureRow): boolean =>
+  result?.imported.kind === "passes" && result.secure?.kind === "passes";
 
-function table(rows: readonly Row[]): string {
+function table(rows: readonly ArchitectureRow[]): string {
   const cell = (architecture: string, key: string): string => {
     const row = rows.find((each) => each.architecture === architecture && each.column === key);
     if (!row) return "";
@@ -81,12 +82,12 @@ function table(rows: readonly Row[]): string {
 }
 
 /** Why what does not pass does not: all blockers, each reason once. */
-function reasons(rows: readonly Row[]): string {
+function reasons(rows: readonly ArchitectureRow[]): string {
   const lines = rows.flatMap(({ architecture, column, result, missing }) => {
     const outcome = result && (result.imported.kind === "passes" ? result.secure : result.imported);
     if (outcome?.kind === "passes") return [];
     const [where, why] = outcome
-      ? [result.imported.kind === "passes" ? "on shares" : "import", because(outcome)]
+      ? [result.imported.kind === "passes" ? "on shares" : "import", reasonText(outcome)]
       : ["torch", missing ?? ""];
     return [`| ${architecture} | ${column} | ${where} | ${why.replaceAll("|", "\\|").replace(/\s+/g, " ")} |`];
   });
@@ -94,7 +95,7 @@ function reasons(rows: readonly Row[]): string {
 }
 
 /** Messages that differ in names and numbers alone are one reason, with a count. */
-function because(outcome: Exclude<Outcome, { kind: "passes" }>): string {
+function reasonText(outcome: Exclude<TestOutcome, { kind: "passes" }>): string {
   if (outcome.kind === "differs") return outcome.because;
   const alike = new Map<string, { readonly text: string; count: number }>();
   for (const { code, message } of outcome.because) {

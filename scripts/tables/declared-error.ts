@@ -1,6 +1,12 @@
-import { loadPart } from "../../compiler/build/index.ts";
+import { loadPartyBuild } from "../../compiler/build/index.ts";
 import { errorBounds } from "../../compiler/report/cost/index.ts";
-import { checkInputs, dequantise, loadPlain, openClientPart, readInputFiles } from "../../compiler/run/index.ts";
+import {
+  checkInputs,
+  dequantizeOutput,
+  loadPlain,
+  openClientExecutor,
+  readInputFiles,
+} from "../../compiler/run/index.ts";
 
 /** How far a build's revealed outputs may be from exact ones on this input: from scales, depth and declared errors. */
 export const declaredError = async (build: string, ...files: readonly string[]): Promise<number> =>
@@ -8,13 +14,13 @@ export const declaredError = async (build: string, ...files: readonly string[]):
 
 /** The same of each revealed tensor by its ONNX name. */
 export async function declaredErrors(build: string, ...files: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const client = await loadPart(build, "client");
-  const part = await openClientPart(client);
-  const { shared } = await part.before(checkInputs(client.manifest, readInputFiles(files)));
+  const client = await loadPartyBuild(build, "client");
+  const part = await openClientExecutor(client);
+  const { shared } = await part.prepare(checkInputs(client.manifest, readInputFiles(files)));
   await part.release();
   const { module, weights } = await loadPlain(build);
   const inputs = Object.entries(shared).map(
-    ([id, integers]) => [id, dequantise(integers, client.program.inputs[id]!.scale)] as const,
+    ([id, integers]) => [id, dequantizeOutput(integers, client.program.inputs[id]!.scale)] as const,
   );
   const bounds = errorBounds(module, weights, new Map(inputs));
   return new Map(client.manifest.reveals.map(({ value, tensor }) => [tensor, bounds.get(value)!]));

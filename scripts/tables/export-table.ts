@@ -1,11 +1,11 @@
 import { bytesText, secondsText } from "../../compiler/report/text/index.ts";
 import type { FamilyResult } from "./family-result.ts";
-import type { Outcome } from "./node-result.ts";
+import type { TestOutcome } from "./node-result.ts";
 
 const exporters = { ts: "TorchScript", dy: "dynamo" } as const;
 
 /** One export of a model, and how it fares. */
-export interface Export {
+export interface ExportResult {
   readonly name: string;
   readonly family: string;
   readonly exporter: keyof typeof exporters;
@@ -15,18 +15,18 @@ export interface Export {
   readonly result: FamilyResult;
 }
 
-type Passing = Extract<Outcome, { kind: "passes" }>;
+type PassedOutcome = Extract<TestOutcome, { kind: "passes" }>;
 
 /** Neither way differs or is refused; on shares it may not have been asked for. */
-export const passes = ({ imported, secure }: FamilyResult): boolean =>
+export const isPassing = ({ imported, secure }: FamilyResult): boolean =>
   imported.kind === "passes" && (!secure || secure.kind === "passes");
 
-const rowsOf = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+const markdownRows = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
 /** The opsets of each family, exporter and column, and the largest errors. */
-export function exportTable(title: string, exports: readonly Export[], columns: readonly string[]): string {
-  const keyOf = ({ family, exporter }: Export): string => `${family} | ${exporters[exporter]}`;
+export function exportTable(title: string, exports: readonly ExportResult[], columns: readonly string[]): string {
+  const keyOf = ({ family, exporter }: ExportResult): string => `${family} | ${exporters[exporter]}`;
   const rows = [...new Set(exports.map(keyOf))].map((key) => {
     const mine = exports.filter((each) => keyOf(each) === key);
     const cells = columns.map((column) =>
@@ -39,24 +39,24 @@ export function exportTable(title: string, exports: readonly Export[], columns: 
     const errors = [mine.map(({ result }) => result.imported), mine.map(({ result }) => result.secure)].map(worst);
     return [key, ...cells, ...errors];
   });
-  return rowsOf([title, "exporter", ...columns, "error on reals", "error on shares"], rows);
+  return markdownRows([title, "exporter", ...columns, "error on reals", "error on shares"], rows);
 }
 
-const cell = ({ opset, result }: Export): string =>
-  !passes(result) ? `(${opset})` : result.secure ? `${opset}` : `${opset}r`;
+const cell = ({ opset, result }: ExportResult): string =>
+  !isPassing(result) ? `(${opset})` : result.secure ? `${opset}` : `${opset}r`;
 
-const errorText = ({ error, tolerance }: Passing): string =>
+const errorText = ({ error, tolerance }: PassedOutcome): string =>
   `${error.toExponential(0)} of ${tolerance.toExponential(0)}`;
 
 /** The largest error beside its own tolerance, of those that pass. */
-function worst(outcomes: readonly (Outcome | undefined)[]): string {
+function worst(outcomes: readonly (TestOutcome | undefined)[]): string {
   const passed = outcomes.filter((outcome) => outcome?.kind === "passes");
   if (passed.length === 0) return "";
   return errorText(passed.reduce((a, b) => (b.error / b.tolerance > a.error / a.tolerance ? b : a)));
 }
 
 /** What three parties did for one export of each family and column. */
-export function costTable(exports: readonly Export[], columns: readonly string[]): string | undefined {
+export function costTable(exports: readonly ExportResult[], columns: readonly string[]): string | undefined {
   const rows = columns.flatMap((column) => {
     const ran = exports.filter((each) => each.column === column && each.result.secure?.run);
     return [...new Map(ran.map((each) => [each.family, each] as const).reverse()).values()].reverse();
@@ -64,7 +64,14 @@ export function costTable(exports: readonly Export[], columns: readonly string[]
   const cells = rows.map(({ name, result }) => {
     const { rounds, online, dealt, setup, seconds, weight } = result.secure!.run!;
     const bytes = [online, dealt, setup].map(bytesText);
-    return [name, `${weight}`, errorText(result.secure as Passing), `${rounds}`, ...bytes, ...seconds.map(secondsText)];
+    return [
+      name,
+      `${weight}`,
+      errorText(result.secure as PassedOutcome),
+      `${rounds}`,
+      ...bytes,
+      ...seconds.map(secondsText),
+    ];
   });
   const head = [
     "export",
@@ -78,20 +85,20 @@ export function costTable(exports: readonly Export[], columns: readonly string[]
     "prepare",
     "query",
   ];
-  return rows.length === 0 ? undefined : rowsOf(head, cells);
+  return rows.length === 0 ? undefined : markdownRows(head, cells);
 }
 
 /** Every export that does not pass, where, and all that is said against it. */
-export function exceptionTable(exports: readonly Pick<Export, "name" | "result">[]): string | undefined {
+export function exceptionTable(exports: readonly Pick<ExportResult, "name" | "result">[]): string | undefined {
   const rows = exports.flatMap(({ name, result: { imported, secure } }) =>
     [["import", imported] as const, ["on shares", secure] as const].flatMap(([where, outcome]) =>
       !outcome || outcome.kind === "passes" ? [] : [[name, where, reasons(outcome)]],
     ),
   );
-  return rows.length === 0 ? undefined : rowsOf(["export", "where", "why"], rows);
+  return rows.length === 0 ? undefined : markdownRows(["export", "where", "why"], rows);
 }
 
-function reasons(outcome: Exclude<Outcome, { kind: "passes" }>): string {
+function reasons(outcome: Exclude<TestOutcome, { kind: "passes" }>): string {
   if (outcome.kind === "differs") return outcome.because;
   const all = new Set(outcome.because.map(({ code, message }) => `${code}: ${message}`));
   return [...all].join("; ").replaceAll("|", "\\|");

@@ -1,15 +1,15 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { exceptionTable, passes } from "./export-table.ts";
+import { exceptionTable, isPassing } from "./export-table.ts";
 import { type FamilyResult, familyResult } from "./family-result.ts";
 
 /** Files of one tool, by how the folders' names begin. */
-interface Tool {
+interface ExporterTool {
   readonly title: string;
   readonly folders: RegExp;
 }
 
-const tools: readonly Tool[] = [
+const tools: readonly ExporterTool[] = [
   { title: "model builder (`onnxruntime_genai.models.builder`), float32", folders: /^genai-\w+-fp32-/ },
   { title: "— float16, as for CUDA", folders: /^genai-\w+-fp16-/ },
   { title: "— 4 bits", folders: /^genai-\w+-int4-/ },
@@ -30,7 +30,7 @@ export interface ExporterReport {
 }
 
 /** Behind a past it must be known which places are filled: all of them. */
-const fixedOf = (name: string): ReadonlyMap<string, number> =>
+const fixedInputsOf = (name: string): ReadonlyMap<string, number> =>
   new Map(name.endsWith("-next") ? [["attention_mask", 1]] : []);
 
 /** Every file of a folder that fixtures/exporters/export.py wrote; `progress` is told each as it is begun. */
@@ -42,19 +42,19 @@ export async function exporterReport(
   const results = new Map<string, FamilyResult>();
   for (const name of names) {
     progress(name);
-    results.set(name, await familyResult(join(folder, name), { fixed: fixedOf(name) }));
+    results.set(name, await familyResult(join(folder, name), { fixed: fixedInputsOf(name) }));
   }
   const rows = tools.flatMap(({ title }, at) => {
     const mine = names.filter((name) => tools.findIndex(({ folders }) => folders.test(name)) === at);
     if (mine.length === 0) return [];
     const count = (of: (result: FamilyResult) => boolean): string =>
       `${mine.filter((name) => of(results.get(name)!)).length} of ${mine.length}`;
-    return [[title, count(({ imported }) => imported.kind === "passes"), count(passes)]];
+    return [[title, count(({ imported }) => imported.kind === "passes"), count(isPassing)]];
   });
   const table = [["made by", "in real numbers", "on shares"], ["---", "---", "---"], ...rows]
     .map((cells) => `| ${cells.join(" | ")} |`)
     .join("\n");
   const others = exceptionTable([...results].map(([name, result]) => ({ name, result })));
-  const passed = [...results.values()].filter(passes).length;
+  const passed = [...results.values()].filter(isPassing).length;
   return { exports: names.length, passed, text: [table, others].filter((each) => each !== undefined).join("\n\n") };
 }

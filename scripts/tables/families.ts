@@ -1,13 +1,13 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { costTable, type Export, exceptionTable, exportTable, passes } from "./export-table.ts";
+import { costTable, type ExportResult, exceptionTable, exportTable, isPassing } from "./export-table.ts";
 import { familyResult } from "./family-result.ts";
 
 /** `llama-ts17-eager-static`, `lstm-dy18-deep`: family, exporter and opset, attention if there is one, option. */
 const folderName = /^(\w+)-(ts|dy)(\d+)-(?:(eager|sdpa)-)?(.+)$/;
 
 /** What is told in one table. */
-interface Kind {
+interface FamilyKind {
   /** Names the table on the page, and heads its first column. */
   readonly name: string;
   readonly title: string;
@@ -18,7 +18,7 @@ interface Kind {
   readonly costs: readonly string[];
 }
 
-const kinds: readonly Kind[] = [
+const kinds: readonly FamilyKind[] = [
   {
     name: "images",
     title: "network",
@@ -55,10 +55,10 @@ const kinds: readonly Kind[] = [
   },
 ];
 
-const kindOf = (family: string): Kind => kinds.find(({ families }) => families.test(family))!;
+const kindOf = (family: string): FamilyKind => kinds.find(({ families }) => families.test(family))!;
 
 /** An option has a column of its own, or shares one: what has symbols is one, whatever its form. */
-function columnOf({ columns }: Kind, option: string, attention: string | undefined): string {
+function columnOf({ columns }: FamilyKind, option: string, attention: string | undefined): string {
   const named = attention && option === "static" ? `static, ${attention}` : option;
   return columns.includes(named) ? named : (columns.find((column) => named.endsWith(column)) ?? named);
 }
@@ -80,7 +80,7 @@ export interface FamilyOptions {
 
 /** Every export of a folder. */
 export async function familyReport(folder: string, { shares, progress }: FamilyOptions = {}): Promise<FamilyReport> {
-  const exports: Export[] = [];
+  const exports: ExportResult[] = [];
   for (const name of readdirSync(folder).sort()) {
     const parts = folderName.exec(name);
     if (!parts || !existsSync(join(folder, name, "model.onnx"))) continue;
@@ -94,12 +94,12 @@ export async function familyReport(folder: string, { shares, progress }: FamilyO
     const mine = exports.filter(({ family }) => kindOf(family) === kind);
     return mine.length === 0 ? [] : [[kind.name, textOf(kind, mine)] as const];
   });
-  const passed = exports.filter(({ result }) => passes(result)).map(({ name }) => name);
+  const passed = exports.filter(({ result }) => isPassing(result)).map(({ name }) => name);
   return { exports: exports.length, passed, texts: new Map(texts) };
 }
 
-function textOf({ title, columns, costs }: Kind, exports: readonly Export[]): string {
-  const passed = exports.filter(({ result }) => passes(result));
+function textOf({ title, columns, costs }: FamilyKind, exports: readonly ExportResult[]): string {
+  const passed = exports.filter(({ result }) => isPassing(result));
   const shared = passed.filter(({ result }) => result.secure).length;
   const how =
     shared === passed.length ? ", on real numbers and on shares" : ` on real numbers, ${shared} of them on shares too`;

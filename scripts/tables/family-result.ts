@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Manifest } from "../../compiler/build/index.ts";
-import { loadPart, writeBuild } from "../../compiler/build/index.ts";
+import { loadPartyBuild, writeBuild } from "../../compiler/build/index.ts";
 import { compileModel } from "../../compiler/compile/index.ts";
-import { askedOutputs } from "../../compiler/load/index.ts";
+import { selectOutputs } from "../../compiler/load/index.ts";
 import type { OnnxModel } from "../../compiler/onnx/format/index.ts";
 import { importModel } from "../../compiler/onnx/import/index.ts";
-import { settleInputs } from "../../compiler/onnx/normalize/index.ts";
+import { bindConstantInputs } from "../../compiler/onnx/normalize/index.ts";
 import { checkInputs, openLocal, readInputFiles } from "../../compiler/run/index.ts";
 import { DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import { opsOf } from "../../ir/module.ts";
@@ -16,12 +16,19 @@ import type { Tensor } from "../../ir/weights.ts";
 import type { Reveal } from "../../passes/1-split/reveals.ts";
 import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
 import { declaredErrors } from "./declared-error.ts";
-import { distance, type Outcome } from "./node-result.ts";
-import { dimsOf, filesOf, ownPrecision, type RecordedModel, readRecordedModel, runOn } from "./recorded-model.ts";
+import { distance, type TestOutcome } from "./node-result.ts";
+import {
+  dataFiles,
+  dimsOf,
+  evaluateRecorded,
+  type RecordedModel,
+  readRecordedModel,
+  referencePrecision,
+} from "./recorded-model.ts";
 
 export interface FamilyResult {
   /** The import, on real numbers. */
-  readonly imported: Outcome;
+  readonly imported: TestOutcome;
   /** How many operators of each name the import finds; none where it is refused. */
   readonly operators: Readonly<Record<string, number>>;
   /** All weights private, three parties. Absent where the import is no success, or this was not asked for. */
@@ -40,12 +47,12 @@ export interface SecureRun {
   /** To compile; to deal and prepare; to answer, with all three parties in one thread. */
   readonly seconds: readonly [compile: number, prepare: number, answer: number];
 }
-export type SecureOutcome = Outcome & { readonly run?: SecureRun };
+export type SecureOutcome = TestOutcome & { readonly run?: SecureRun };
 
-type Allowed = (output: string, expected: Tensor) => number | string;
+type ToleranceOf = (output: string, expected: Tensor) => number | string;
 
 /** Largest error of the outputs beside the tolerance, or which output differs. */
-function compare({ outputs }: RecordedModel, found: ReadonlyMap<string, Tensor>, allowed: Allowed): Outcome {
+function compare({ outputs }: RecordedModel, found: ReadonlyMap<string, Tensor>, allowed: ToleranceOf): TestOutcome {
   let [error, tolerance] = [0, 0];
   for (const [name, expected] of outputs) {
     const apart = distance(found.get(name)!, expected);
@@ -63,7 +70,7 @@ function compare({ outputs }: RecordedModel, found: ReadonlyMap<string, Tensor>,
 }
 
 /** Diagnostics are an answer here; whatever else is thrown is a fault. */
-async function refusable<T extends Outcome>(attempt: () => Promise<T>): Promise<T | Outcome> {
+async function orRefused<T extends TestOutcome>(attempt: () => Promise<T>): Promise<T | TestOutcome> {
   try {
     return await attempt();
   } catch (error) {
@@ -76,18 +83,22 @@ async function refusable<T extends Outcome>(attempt: () => Promise<T>): Promise<
 const revealed = ({ outputs }: RecordedModel): readonly Reveal[] =>
   [...outputs.keys()].map((output) => ({ output, to: "client" }));
 
-function settled(recorded: RecordedModel): OnnxModel {
-  return settleInputs(askedOutputs(recorded.model, revealed(recorded)).model, dimsOf(recorded), recorded.fixed);
+function withBoundInputs(recorded: RecordedModel): OnnxModel {
+  return bindConstantInputs(
+    selectOutputs(recorded.model, revealed(recorded)).model,
+    dimsOf(recorded),
+    recorded.fixedInputs,
+  );
 }
 
 /** The imported module in real numbers, within what the model's own precision leaves open in the reference. */
 export function importedResult(recorded: RecordedModel): Pick<FamilyResult, "imported" | "operators"> {
-  const imported = importModel(settled(recorded), { dims: dimsOf(recorded) });
+  const imported = importModel(withBoundInputs(recorded), { dims: dimsOf(recorded) });
   throwIfAny(verify(imported.module));
-  const allowed = ownPrecision(imported, recorded);
+  const allowed = referencePrecision(imported, recorded);
   const operators: Record<string, number> = {};
   for (const { name } of opsOf(imported.module)) operators[name] = (operators[name] ?? 0) + 1;
-  const outcome = compare(recorded, runOn(imported, recorded.inputs), (output) => allowed.get(output)!);
+  const outcome = compare(recorded, evaluateRecorded(imported, recorded.inputs), (output) => allowed.get(output)!);
   return { imported: outcome, operators };
 }
 
@@ -96,7 +107,7 @@ const meaningful = 1 / 4;
 
 /** Of the recorded inputs those that a query takes: what is settled is not asked for. */
 const takenFrom = (data: string, { inputs }: Manifest): readonly string[] =>
-  filesOf(data, "input").filter((file) =>
+  dataFiles(data, "input").filter((file) =>
     [...readInputFiles([file]).keys()].every((each) => inputs.some(({ name }) => name === each)),
   );
 
@@ -110,7 +121,7 @@ const weightPrecisions = [defaultPrecision.weight, defaultPrecision.weight + 2];
 export async function secureResult(recorded: RecordedModel): Promise<SecureOutcome> {
   const outcomes: SecureOutcome[] = [];
   for (const weight of weightPrecisions) {
-    const outcome = await refusable(() => secureAt(recorded, weight));
+    const outcome = await orRefused(() => secureAt(recorded, weight));
     if (outcome.kind === "passes") return outcome;
     outcomes.push(outcome);
     if (outcome.kind === "refused") break;
@@ -127,13 +138,13 @@ async function secureAt(recorded: RecordedModel, weight: number): Promise<Secure
     const started = performance.now();
     // What ranges are measured with in the place of private weights; they are private none the less.
     const options = { model: file, base: file, private: ["*"], reveal, calibrate: data, dims, precision: { weight } };
-    const { files } = compileModel({ ...options, fixed: Object.fromEntries(recorded.fixed) });
+    const { files } = compileModel({ ...options, fixed: Object.fromEntries(recorded.fixedInputs) });
     writeBuild(dir, files);
-    const { manifest } = await loadPart(dir, "client");
+    const { manifest } = await loadPartyBuild(dir, "client");
     const compiled = performance.now() - started;
     const inputs = takenFrom(data, manifest);
     const bounds = await declaredErrors(dir, ...inputs);
-    const allowed: Allowed = (output, expected) => {
+    const allowed: ToleranceOf = (output, expected) => {
       const bound = bounds.get(output)!;
       const most = expected.data.reduce((all, x) => Math.max(all, Math.abs(x)), 0);
       return bound <= meaningful * most ? bound : `a tolerance of ${bound.toExponential(1)} says nothing`;
@@ -165,7 +176,7 @@ export async function familyResult(
 ): Promise<FamilyResult> {
   let operators: FamilyResult["operators"] = {};
   let recorded: RecordedModel | undefined;
-  const imported = await refusable(async () => {
+  const imported = await orRefused(async () => {
     recorded = readRecordedModel(folder, fixed);
     const result = importedResult(recorded);
     operators = result.operators;

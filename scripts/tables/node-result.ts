@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/index.ts";
-import { type Imported, importModel } from "../../compiler/onnx/import/index.ts";
+import { type ImportedModel, importModel } from "../../compiler/onnx/import/index.ts";
 import { readModel } from "../../compiler/onnx/normalize/index.ts";
-import { elementOf } from "../../compiler/onnx/weights/index.ts";
+import { elementOfDtype } from "../../compiler/onnx/weights/index.ts";
 import { createNoise, errorBound } from "../../compiler/report/cost/index.ts";
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import { type InterpretOptions, interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
@@ -18,10 +18,10 @@ import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState, type State } from "../../passes/pass.ts";
-import { type Attempt, contentOf, importsOf, type NodeTest, readNodeTest } from "./node-test.ts";
+import { type ImportAttempt, importAttempts, type NodeTest, readNodeTest, tensorValues } from "./node-test.ts";
 
 /** How an operator does on one test of it. */
-export type Outcome =
+export type TestOutcome =
   | { readonly kind: "passes"; readonly error: number; readonly tolerance: number }
   | { readonly kind: "refused"; readonly because: readonly Diagnostic[] }
   | { readonly kind: "differs"; readonly because: string };
@@ -31,9 +31,9 @@ export interface NodeResult {
   /** Inputs that had to be known when the model was compiled. */
   readonly known: readonly string[];
   /** The imported module on inputs that are rounded to fixed point. */
-  readonly imported: Outcome;
+  readonly imported: TestOutcome;
   /** All other inputs shared: the program that the parties run, on integers. Absent: nothing is secret. */
-  readonly shared?: { readonly outcome: Outcome; readonly known: readonly string[] };
+  readonly secure?: { readonly outcome: TestOutcome; readonly known: readonly string[] };
 }
 
 /** Trials, and how many times the worst of them is taken, as in the bound of a program's error. */
@@ -42,14 +42,14 @@ const deviations = 3;
 
 /** Units in the last place that a reference may be off itself, in the precision of its type. */
 const referenceUlps = 4;
-const halfUnits: Readonly<Record<string, number>> = {
+const halfUlps: Readonly<Record<string, number>> = {
   float64: 2 ** -53,
   float32: 2 ** -24,
   float16: 2 ** -11,
   bfloat16: 2 ** -8,
 };
 
-const isReal = ({ dtype }: OnnxTensor): boolean => elementOf(dtype).kind === "f32";
+const isReal = ({ dtype }: OnnxTensor): boolean => elementOfDtype(dtype).kind === "f32";
 const finest = 2 ** -defaultPrecision.activation;
 
 /** To the scale of activations; what is no number stays what it is. */
@@ -61,7 +61,7 @@ const rounded = ({ shape, data }: Tensor): Tensor => ({
 type Values = ReadonlyMap<string, Tensor>;
 
 /** Every output by its name: these are compared one by one. */
-function run(imported: Imported, inputs: Values): Values {
+function run(imported: ImportedModel, inputs: Values): Values {
   const byId = new Map([...imported.inputs].map(([name, id]) => [id, inputs.get(name)!]));
   const found = interpret(imported.module, imported.weights, byId);
   return new Map([...imported.outputs].map(([name, id]) => [name, found.get(id)!]));
@@ -79,13 +79,13 @@ export function distance(a: Tensor, b: Tensor): number {
 
 /** What the reference's own type rounds off. */
 function roundingOf(reference: OnnxTensor): number {
-  const finite = contentOf(reference).data.filter(Number.isFinite);
+  const finite = tensorValues(reference).data.filter(Number.isFinite);
   const most = finite.reduce((all, x) => Math.max(all, Math.abs(x)), 0);
-  return isReal(reference) ? referenceUlps * (halfUnits[reference.dtype] ?? 2 ** -24) * most : 0;
+  return isReal(reference) ? referenceUlps * (halfUlps[reference.dtype] ?? 2 ** -24) * most : 0;
 }
 
 /** How far each real output moves when inputs move by half a unit, to first order; what the scale holds exactly stays. */
-function movedBy(test: NodeTest, imported: Imported, exact: Values): ReadonlyMap<string, number> {
+function perturbation(test: NodeTest, imported: ImportedModel, exact: Values): ReadonlyMap<string, number> {
   const next = createNoise();
   const base = run(imported, exact);
   const worst = new Map<string, number>();
@@ -105,11 +105,11 @@ function movedBy(test: NodeTest, imported: Imported, exact: Values): ReadonlyMap
 /** A bound beyond which agreement says nothing. */
 const meaningful = 0.05;
 
-function judge(test: NodeTest, found: Values, allowed: (output: string) => number): Outcome {
+function judge(test: NodeTest, found: Values, allowed: (output: string) => number): TestOutcome {
   let [error, tolerance] = [0, 0];
   for (const [at, { name }] of test.model.graph.outputs.entries()) {
     const reference = test.outputs[at]!;
-    const expected = contentOf(reference);
+    const expected = tensorValues(reference);
     // Whole numbers and truth values are equal or wrong.
     const bound = isReal(reference) ? allowed(name) + roundingOf(reference) : 0;
     const most = expected.data.reduce((all, x) => Math.max(all, Number.isFinite(x) ? Math.abs(x) : 0), 1);
@@ -126,7 +126,7 @@ function judge(test: NodeTest, found: Values, allowed: (output: string) => numbe
 }
 
 /** Diagnostics are an answer here; whatever else is thrown is a fault. */
-function refusable<T>(attempt: () => T, refused: (because: readonly Diagnostic[]) => T): T {
+function orRefused<T>(attempt: () => T, refused: (because: readonly Diagnostic[]) => T): T {
   try {
     return attempt();
   } catch (error) {
@@ -135,17 +135,17 @@ function refusable<T>(attempt: () => T, refused: (because: readonly Diagnostic[]
   }
 }
 
-const refusedFor = (because: readonly Diagnostic[]): Outcome => ({ kind: "refused", because });
+const refusedOutcome = (because: readonly Diagnostic[]): TestOutcome => ({ kind: "refused", because });
 
 /**
  * All inputs but those that must be known are the client's, and shared before anything is computed: otherwise the client
  * would compute an operator on its own inputs in the clear.
  */
-const entered = (id: ValueId): ValueId => `${id}.entered`;
-function entering(state: SplitState): SplitState {
+const sharedId = (id: ValueId): ValueId => `${id}.entered`;
+function shareInputs(state: SplitState): SplitState {
   const { module } = state;
   const inputs = module.inputs.filter((id) => module.values[id]!.type.label === "shared");
-  const names = new Map(inputs.map((id) => [id, entered(id)]));
+  const names = new Map(inputs.map((id) => [id, sharedId(id)]));
   const values = { ...module.values };
   for (const [id, name] of names) {
     const { type } = values[id]!;
@@ -162,17 +162,17 @@ function entering(state: SplitState): SplitState {
 }
 
 /** The parties' program, run by the interpreter in integers, within the bound that its protocols declare. */
-function onShares(test: NodeTest, { imported }: Attempt, exact: Values): Outcome {
+function secureOutcome(test: NodeTest, { imported }: ImportAttempt, exact: Values): TestOutcome {
   const { module, weights, sources, inputs, outputs } = imported;
-  return refusable((): Outcome => {
+  return orRefused((): TestOutcome => {
     const reveal = [...new Set(outputs.values())].map((output) => ({ output, to: "client" as const }));
-    const state = runPass(rewritePass(), entering(split({ module, weights, sources }, { reveal })));
+    const state = runPass(rewritePass(), shareInputs(split({ module, weights, sources }, { reveal })));
     const fed = new Map<ValueId, Tensor>([...inputs].map(([name, id]) => [id, exact.get(name)!]));
     const quantized = runPass(quantizePass({ calibration: calibrate(state, [fed]) }), state);
     const program = runPass(schedulePass, runPass(selectPass({ setting: "2pc-dealer" }), quantized));
     const bound = errorBound(program.module, program.weights, fed, "off");
     const byId = interpret(program.module, program.weights, fed);
-    const unrounded = interpretRaw(program.module, program.weights, fed, { adjust: exactly(program, fed) });
+    const unrounded = interpretRaw(program.module, program.weights, fed, { adjust: exactRounding(program, fed) });
     const ends = new Map([...unrounded].map(([id, raw]) => [id, toReal(raw, typeOf(program.module, id).element)]));
     const known = run(imported, exact);
     const named = (values: ReadonlyMap<ValueId, Tensor>): Values => {
@@ -180,19 +180,19 @@ function onShares(test: NodeTest, { imported }: Attempt, exact: Values): Outcome
       return new Map([...outputs].map(([name, id]) => [name, of(id) ?? known.get(name)!]));
     };
     const [found, ideal] = [named(byId), named(ends)];
-    const moved = movedBy(test, imported, exact);
+    const moved = perturbation(test, imported, exact);
     return judge(test, found, (output) => {
       const rounding = distance(found.get(output)!, ideal.get(output)!);
       return bound + rounding + deviations * (moved.get(output) ?? 0);
     });
-  }, refusedFor);
+  }, refusedOutcome);
 }
 
 /**
  * Numbers that are shared, and weights, before they are rounded to their scale: what the program makes of these differs
  * from what it makes of rounded ones by the effect of the rounding.
  */
-function exactly(
+function exactRounding(
   { module, weights }: State,
   fed: ReadonlyMap<ValueId, Tensor>,
 ): NonNullable<InterpretOptions["adjust"]> {
@@ -209,14 +209,14 @@ function exactly(
 const maxAttempts = 12;
 
 /** With as few inputs known as a program of the parties allows; undefined where no output is secret. */
-function sharedResult(test: NodeTest, least: readonly string[], exact: Values): NodeResult["shared"] {
-  let first: NodeResult["shared"];
+function sharedResult(test: NodeTest, least: readonly string[], exact: Values): NodeResult["secure"] {
+  let first: NodeResult["secure"];
   let tried = 0;
-  for (const attempt of importsOf(test, "shared", least)) {
+  for (const attempt of importAttempts(test, "shared", least)) {
     const { module, outputs } = attempt.imported;
     const secret = [...outputs.values()].some((id) => module.values[id]!.type.label === "shared");
     if (!secret || tried++ === maxAttempts) return first;
-    const found = { known: attempt.known, outcome: onShares(test, attempt, exact) };
+    const found = { known: attempt.knownInputs, outcome: secureOutcome(test, attempt, exact) };
     if (found.outcome.kind !== "refused") return found;
     first ??= found;
   }
@@ -225,13 +225,13 @@ function sharedResult(test: NodeTest, least: readonly string[], exact: Values): 
 
 /** One folder of the ONNX project's node tests. */
 export function nodeResult(folder: string): NodeResult {
-  const model = refusable<OnnxModel | undefined>(
+  const model = orRefused<OnnxModel | undefined>(
     () => readModel(join(folder, "model.onnx")),
     () => undefined,
   );
-  const refused = (because: readonly Diagnostic[]) => ({ known: [], imported: refusedFor(because) });
-  const whole = refusable<Omit<NodeResult, "operators">>(
-    () => resultOf(readNodeTest(folder)),
+  const refused = (because: readonly Diagnostic[]) => ({ known: [], imported: refusedOutcome(because) });
+  const whole = orRefused<Omit<NodeResult, "operators">>(
+    () => testResult(readNodeTest(folder)),
     // What the model itself is refused for says more than what its data is.
     (because) => refused(model ? (problemsOf(model) ?? because) : because),
   );
@@ -239,22 +239,22 @@ export function nodeResult(folder: string): NodeResult {
 }
 
 const problemsOf = (model: OnnxModel): readonly Diagnostic[] | undefined =>
-  refusable<readonly Diagnostic[] | undefined>(
+  orRefused<readonly Diagnostic[] | undefined>(
     () => void importModel(model),
     (because) => because,
   );
 
-function resultOf(test: NodeTest): Omit<NodeResult, "operators"> {
-  const { value: attempt, done } = importsOf(test).next();
-  if (done) return { known: [], imported: refusedFor(attempt) };
-  const { imported, known } = attempt;
+function testResult(test: NodeTest): Omit<NodeResult, "operators"> {
+  const { value: attempt, done } = importAttempts(test).next();
+  if (done) return { known: [], imported: refusedOutcome(attempt) };
+  const { imported, knownInputs } = attempt;
   throwIfAny(verify(imported.module));
-  const exact = new Map(test.model.graph.inputs.map(({ name }, at) => [name, contentOf(test.inputs[at]!)]));
+  const exact = new Map(test.model.graph.inputs.map(({ name }, at) => [name, tensorValues(test.inputs[at]!)]));
   const fixed = [...exact].map(([name, value], at): [string, Tensor] => {
     return [name, isReal(test.inputs[at]!) && imported.inputs.has(name) ? rounded(value) : value];
   });
-  const moved = movedBy(test, imported, exact);
+  const moved = perturbation(test, imported, exact);
   const outcome = judge(test, run(imported, new Map(fixed)), (output) => deviations * (moved.get(output) ?? 0));
-  const shared = sharedResult(test, known, exact);
-  return { known, imported: outcome, ...(shared && { shared }) };
+  const shared = sharedResult(test, knownInputs, exact);
+  return { known: knownInputs, imported: outcome, ...(shared && { secure: shared }) };
 }

@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/index.ts";
 import { decodeTensorFile, readTensor } from "../../compiler/onnx/format/index.ts";
-import { type Imported, importModel } from "../../compiler/onnx/import/index.ts";
+import { type ImportedModel, importModel } from "../../compiler/onnx/import/index.ts";
 import { readModel } from "../../compiler/onnx/normalize/index.ts";
-import { elementOf } from "../../compiler/onnx/weights/index.ts";
+import { elementOfDtype } from "../../compiler/onnx/weights/index.ts";
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Tensor } from "../../ir/weights.ts";
@@ -29,19 +29,19 @@ export function readNodeTest(folder: string): NodeTest {
   };
 }
 
-export const contentOf = (source: OnnxTensor): Tensor => readTensor({ file: source.name }, source);
+export const tensorValues = (source: OnnxTensor): Tensor => readTensor({ file: source.name }, source);
 
 /** The test with those of its inputs stored in the model that must be known when it is compiled. */
-export interface Attempt {
-  readonly imported: Imported;
+export interface ImportAttempt {
+  readonly imported: ImportedModel;
   /** Names of the inputs that are stored. */
-  readonly known: readonly string[];
+  readonly knownInputs: readonly string[];
 }
 
 /** Exporters make such names up: a number called `min` could be a weight. */
 const constantName = (name: string): string => `onnx::${name}`;
 
-function withKnown({ model, inputs }: NodeTest, known: ReadonlySet<number>): OnnxModel {
+function withConstants({ model, inputs }: NodeTest, known: ReadonlySet<number>): OnnxModel {
   const { graph } = model;
   const names = new Map(graph.inputs.flatMap(({ name }, at) => (known.has(at) ? [[name, constantName(name)]] : [])));
   const renamed = (name: string): string => names.get(name) ?? name;
@@ -64,8 +64,8 @@ function withKnown({ model, inputs }: NodeTest, known: ReadonlySet<number>): Onn
 }
 
 /** Sets of inputs to store, those first that leave most to be secret: the first input, then numbers, then places. */
-function choices({ inputs }: NodeTest): readonly (readonly number[])[] {
-  const price = inputs.map(({ dtype }, at) => (elementOf(dtype).kind !== "f32" ? 1 : at === 0 ? 1000 : 100));
+function knownSubsets({ inputs }: NodeTest): readonly (readonly number[])[] {
+  const price = inputs.map(({ dtype }, at) => (elementOfDtype(dtype).kind !== "f32" ? 1 : at === 0 ? 1000 : 100));
   const priceOf = (set: readonly number[]): number => set.reduce((sum, at) => sum + price[at]!, 0);
   const sets = Array.from({ length: 2 ** inputs.length }, (_, bits) =>
     [...inputs.keys()].filter((at) => (bits >> at) % 2 === 1),
@@ -77,20 +77,20 @@ function choices({ inputs }: NodeTest): readonly (readonly number[])[] {
  * The imports that succeed, those first that leave most to be secret, the rest under the label. `least`: inputs that
  * are known in any case. Where none succeeds: the diagnostics with all inputs known.
  */
-export function* importsOf(
+export function* importAttempts(
   test: NodeTest,
   label: Label = "client",
-  least: readonly string[] = [],
-): Generator<Attempt, readonly Diagnostic[]> {
+  alwaysKnown: readonly string[] = [],
+): Generator<ImportAttempt, readonly Diagnostic[]> {
   const names = test.model.graph.inputs.map(({ name }) => name);
   let last: readonly Diagnostic[] = [];
-  for (const set of choices(test)) {
+  for (const set of knownSubsets(test)) {
     const known = set.map((at) => names[at]!);
-    if (!least.every((name) => known.includes(name))) continue;
+    if (!alwaysKnown.every((name) => known.includes(name))) continue;
     const rest = names.filter((name) => !known.includes(name));
     const inputs = new Map(rest.map((name) => [name, label]));
     try {
-      yield { imported: importModel(withKnown(test, new Set(set)), { inputs }), known };
+      yield { imported: importModel(withConstants(test, new Set(set)), { inputs }), knownInputs: known };
     } catch (error) {
       if (!(error instanceof DiagnosticError)) throw error;
       last = error.diagnostics;

@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type NodeResult, nodeResult, type Outcome } from "./node-result.ts";
+import { type NodeResult, nodeResult, type TestOutcome } from "./node-result.ts";
 
 /** What is said of results that differ, beside by how much. */
-const notes: Readonly<Record<string, string>> = {
+const exceptionNotes: Readonly<Record<string, string>> = {
   attention_23_boolmask_fullymasked_row_nan_robustness:
     "a row without any score has no promised result unless the mask is known: then it is 0",
 };
@@ -21,14 +21,14 @@ export interface OperatorReport {
   readonly text: string;
 }
 
-type Named = readonly [name: string, result: NodeResult];
+type NamedResult = readonly [name: string, result: NodeResult];
 
 /** Every test of a folder in the layout of the ONNX project's node tests. */
 export function operatorReport(folder: string): OperatorReport {
   const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? [entry.name] : [],
   );
-  const results = names.sort().map((name): Named => [name.replace(/^test_/, ""), nodeResult(join(folder, name))]);
+  const results = names.sort().map((name): NamedResult => [name.replace(/^test_/, ""), nodeResult(join(folder, name))]);
   const of = (holds: (result: NodeResult) => boolean): string[] =>
     results.filter(([, result]) => holds(result)).map(([name]) => name);
   const passes = (result: NodeResult): boolean => result.imported.kind === "passes";
@@ -37,8 +37,8 @@ export function operatorReport(folder: string): OperatorReport {
     passed: of(passes),
     refused: of(({ imported }) => imported.kind === "refused"),
     differ: of(({ imported }) => imported.kind === "differs"),
-    onShares: of((result) => result.shared?.outcome.kind === "passes"),
-    folded: of((result) => passes(result) && result.shared === undefined),
+    onShares: of((result) => result.secure?.outcome.kind === "passes"),
+    folded: of((result) => passes(result) && result.secure === undefined),
   };
   return { ...report, text: [summary(report), byOperator(results), exceptions(results)].join("\n\n") };
 }
@@ -54,7 +54,7 @@ function summary({ tests, passed, refused, differ, onShares, folded }: Omit<Oper
 }
 
 /** The largest error of those that pass, and the largest tolerance. */
-function worst(outcomes: readonly Outcome[]): string {
+function worst(outcomes: readonly TestOutcome[]): string {
   const passed = outcomes.filter((outcome) => outcome.kind === "passes");
   if (passed.length === 0) return "";
   const most = (of: (outcome: (typeof passed)[number]) => number): string => {
@@ -66,7 +66,7 @@ function worst(outcomes: readonly Outcome[]): string {
 }
 
 /** One row for each operator, with what of its inputs had to be known in any of its tests. */
-function byOperator(results: readonly Named[]): string {
+function byOperator(results: readonly NamedResult[]): string {
   const groups = new Map<string, NodeResult[]>();
   for (const [, result] of results) {
     const operator = result.operators.join(", ") || "(not read)";
@@ -76,14 +76,14 @@ function byOperator(results: readonly Named[]): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([operator, all]) => {
       const count = (holds: (result: NodeResult) => boolean): number => all.filter(holds).length;
-      const known = [...new Set(all.flatMap((result) => result.shared?.known ?? result.known))];
+      const known = [...new Set(all.flatMap((result) => result.secure?.known ?? result.known))];
       const cells = [
         operator,
         all.length,
         count(({ imported }) => imported.kind === "passes"),
         worst(all.map(({ imported }) => imported)),
-        count(({ shared }) => shared?.outcome.kind === "passes") || "",
-        worst(all.flatMap(({ shared }) => (shared ? [shared.outcome] : []))),
+        count(({ secure }) => secure?.outcome.kind === "passes") || "",
+        worst(all.flatMap(({ secure }) => (secure ? [secure.outcome] : []))),
         known.join(", "),
       ];
       return `| ${cells.join(" | ")} |`;
@@ -93,10 +93,10 @@ function byOperator(results: readonly Named[]): string {
 }
 
 /** Every test that does not pass, on its own inputs or on shares, and why. */
-function exceptions(results: readonly Named[]): string {
-  const rows = results.flatMap(([name, { imported, shared }]) => {
-    const found: (readonly [string, Outcome])[] = [["import", imported]];
-    if (imported.kind === "passes" && shared) found.push(["on shares", shared.outcome]);
+function exceptions(results: readonly NamedResult[]): string {
+  const rows = results.flatMap(([name, { imported, secure }]) => {
+    const found: (readonly [string, TestOutcome])[] = [["import", imported]];
+    if (imported.kind === "passes" && secure) found.push(["on shares", secure.outcome]);
     return found.flatMap(([where, outcome]) =>
       outcome.kind === "passes" ? [] : [`| ${name} | ${where} | ${outcome.kind} | ${reason(name, outcome)} |`],
     );
@@ -104,8 +104,9 @@ function exceptions(results: readonly Named[]): string {
   return ["| test | where | | why |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
-function reason(name: string, outcome: Exclude<Outcome, { kind: "passes" }>): string {
-  if (outcome.kind === "differs") return `${outcome.because}${Object.hasOwn(notes, name) ? `: ${notes[name]}` : ""}`;
+function reason(name: string, outcome: Exclude<TestOutcome, { kind: "passes" }>): string {
+  if (outcome.kind === "differs")
+    return `${outcome.because}${Object.hasOwn(exceptionNotes, name) ? `: ${exceptionNotes[name]}` : ""}`;
   const [first] = outcome.because;
   return `${first!.code}: ${first!.message.replaceAll("|", "\\|")}`;
 }

@@ -13,18 +13,18 @@ import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { ulpsOf } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
-import { grid, oneOp, outputOf, scattered } from "./one-op.ts";
-import { published } from "./published.ts";
+import { publishedCosts } from "./published-costs.ts";
+import { evaluateModule, evenGrid, lowDiscrepancy, singleOpModule } from "./single-op-module.ts";
 
 /** A function over a stated domain: rows of 128 where it is one of whole rows. */
-interface Measured {
+interface MeasuredFunction {
   readonly operator: string;
   readonly domain: readonly [lo: number, hi: number];
   readonly attrs?: Attrs;
-  readonly rows?: true;
+  readonly rowwise?: true;
 }
 
-export const measured: readonly Measured[] = [
+export const measuredFunctions: readonly MeasuredFunction[] = [
   { operator: "relu", domain: [-12, 12] },
   { operator: "exp", domain: [-8, 0] },
   { operator: "reciprocal", domain: [1, 128] },
@@ -34,23 +34,24 @@ export const measured: readonly Measured[] = [
   { operator: "erf", domain: [-2, 2] },
   { operator: "gelu", domain: [-12, 12] },
   { operator: "silu", domain: [-12, 12] },
-  { operator: "softmax", domain: [-4, 4], rows: true },
-  { operator: "layer-norm", domain: [-4, 4], rows: true, attrs: { epsilon: 1e-5 } },
+  { operator: "softmax", domain: [-4, 4], rowwise: true },
+  { operator: "layer-norm", domain: [-4, 4], rowwise: true, attrs: { epsilon: 1e-5 } },
 ];
 
-const shapeOf = ({ rows }: Measured): Shape => (rows ? [8, 128] : [1024]);
-const inputOf = (each: Measured, shape: Shape): Tensor => (each.rows ? scattered : grid)(shape, ...each.domain);
+const shapeOf = ({ rowwise }: MeasuredFunction): Shape => (rowwise ? [8, 128] : [1024]);
+const inputOf = (each: MeasuredFunction, shape: Shape): Tensor =>
+  (each.rowwise ? lowDiscrepancy : evenGrid)(shape, ...each.domain);
 
 /** Largest difference between a preset's expansion and the function, in real numbers, over the domain. */
-export function worstError(each: Measured, preset: Preset): number {
-  const shape = each.rows ? shapeOf(each) : [24_001];
-  const exact = oneOp(each.operator, shape, each.attrs);
+export function worstError(each: MeasuredFunction, preset: Preset): number {
+  const shape = each.rowwise ? shapeOf(each) : [24_001];
+  const exact = singleOpModule(each.operator, shape, each.attrs);
   const x = inputOf(each, shape);
-  const [wanted, found] = [outputOf(exact, x).data, outputOf(approximate(exact, preset), x).data];
+  const [wanted, found] = [evaluateModule(exact, x).data, evaluateModule(approximate(exact, preset), x).data];
   return found.reduce((most, value, k) => Math.max(most, Math.abs(value - wanted[k]!)), 0);
 }
 
-interface Row {
+interface PresetRow {
   readonly system: string;
   readonly error: string;
   /** Bytes of each element, both ways online and from the dealer. */
@@ -62,7 +63,7 @@ interface Row {
 /** Sharing and revealing are the same for all. */
 const counts = ({ name }: Op): boolean => name !== "share" && name !== "reveal";
 
-function costs(module: Module, elements: number): Pick<Row, "online" | "dealt" | "rounds"> {
+function costs(module: Module, elements: number): Pick<PresetRow, "online" | "dealt" | "rounds"> {
   const sum = (links: Readonly<Record<string, number>>): number => Object.values(links).reduce((a, b) => a + b, 0);
   const all = opsOf(module).filter(counts);
   const total = (which: "bytes" | "dealt"): number => all.reduce((s, op) => s + sum(costOf(module, op)[which]), 0);
@@ -77,10 +78,10 @@ function costs(module: Module, elements: number): Pick<Row, "online" | "dealt" |
 }
 
 /** The operator alone through the passes, with its domain as its range. */
-function rowOf(each: Measured, preset: Preset | undefined): Row {
+function rowOf(each: MeasuredFunction, preset: Preset | undefined): PresetRow {
   const shape = shapeOf(each);
   const [lo, hi] = each.domain;
-  const written = oneOp(each.operator, shape, each.attrs, { lo, hi });
+  const written = singleOpModule(each.operator, shape, each.attrs, { lo, hi });
   const state: SplitState = preset ? approximate(written, preset) : written;
   const precision = preset?.precision ?? defaultPrecision;
   const calibration = calibrate(state, [new Map([["x", inputOf(each, shape)]])], { margin: 1, precision });
@@ -137,10 +138,10 @@ function presetsFor(operator: string): readonly Preset[] {
 
 /** Function by system: error over the domain, bytes of an element, rounds; as Markdown. */
 export function presetTable(): string {
-  const lines = measured.flatMap((each) =>
+  const lines = measuredFunctions.flatMap((each) =>
     [undefined, ...presetsFor(each.operator)].map((preset) => {
       const { system, error, online, dealt, rounds } = rowOf(each, preset);
-      const domain = `[${each.domain.join(", ")}]${each.rows ? ", rows of 128" : ""}`;
+      const domain = `[${each.domain.join(", ")}]${each.rowwise ? ", rows of 128" : ""}`;
       return `| ${[each.operator, domain, system, error, bytes(online), bytes(dealt), rounds].join(" | ")} |`;
     }),
   );
@@ -150,7 +151,7 @@ export function presetTable(): string {
 
 /** What BumbleBee and SIRNN would send on their own backends, by their formulas; as Markdown. */
 export function publishedTable(): string {
-  const lines = published.map(({ operator, system, width, bits, rounds, madeOf }) => {
+  const lines = publishedCosts.map(({ operator, system, width, bits, rounds, madeOf }) => {
     return `| ${[operator, system, width, bytes(bits / 8), rounds, madeOf].join(" | ")} |`;
   });
   const head = "| function | system | ring | B by formula | rounds | made of |";

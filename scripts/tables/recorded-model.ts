@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/index.ts";
 import { decodeTensorFile } from "../../compiler/onnx/format/index.ts";
-import type { Imported } from "../../compiler/onnx/import/index.ts";
+import type { ImportedModel } from "../../compiler/onnx/import/index.ts";
 import { readModel } from "../../compiler/onnx/normalize/index.ts";
 import { createNoise } from "../../compiler/report/cost/index.ts";
 import type { Dtype } from "../../compiler/tensors/index.ts";
@@ -10,7 +10,7 @@ import { type InterpretOptions, interpret } from "../../ir/interpret.ts";
 import { typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { distance } from "./node-result.ts";
-import { contentOf } from "./node-test.ts";
+import { tensorValues } from "./node-test.ts";
 
 /** A whole model with one set of inputs and what the framework that it comes from makes of them. */
 export interface RecordedModel {
@@ -21,21 +21,21 @@ export interface RecordedModel {
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlyMap<string, Tensor>;
   /** Inputs that are fixed to a number: none, unless who compares says so. */
-  readonly fixed: ReadonlyMap<string, number>;
+  readonly fixedInputs: ReadonlyMap<string, number>;
 }
 
 /** A folder in the layout of the ONNX project's test data, its tensors by their names. */
-export function readRecordedModel(folder: string, fixed: RecordedModel["fixed"] = new Map()): RecordedModel {
+export function readRecordedModel(folder: string, fixed: RecordedModel["fixedInputs"] = new Map()): RecordedModel {
   const file = join(folder, "model.onnx");
   const data = join(folder, "test_data_set_0");
   const read = (kind: "input" | "output"): ReadonlyMap<string, Tensor> => {
-    const tensors = filesOf(data, kind).map((each): OnnxTensor => decodeTensorFile(readFileSync(each), each));
-    return new Map(tensors.map((tensor) => [tensor.name, contentOf(tensor)]));
+    const tensors = dataFiles(data, kind).map((each): OnnxTensor => decodeTensorFile(readFileSync(each), each));
+    return new Map(tensors.map((tensor) => [tensor.name, tensorValues(tensor)]));
   };
-  return { file, data, model: readModel(file), inputs: read("input"), outputs: read("output"), fixed };
+  return { file, data, model: readModel(file), inputs: read("input"), outputs: read("output"), fixedInputs: fixed };
 }
 
-export const filesOf = (data: string, kind: "input" | "output"): readonly string[] =>
+export const dataFiles = (data: string, kind: "input" | "output"): readonly string[] =>
   readdirSync(data)
     .filter((name) => name.startsWith(`${kind}_`) && name.endsWith(".pb"))
     .map((name) => join(data, name));
@@ -54,8 +54,8 @@ export function dimsOf({ model, inputs }: RecordedModel): ReadonlyMap<string, nu
 }
 
 /** Outputs by their ONNX names, from inputs by theirs. */
-export function runOn(
-  imported: Imported,
+export function evaluateRecorded(
+  imported: ImportedModel,
   inputs: ReadonlyMap<string, Tensor>,
   options: InterpretOptions = {},
 ): ReadonlyMap<string, Tensor> {
@@ -71,7 +71,7 @@ const deviations = 3;
 const halfUnits: Readonly<Partial<Record<Dtype, number>>> = { bfloat16: 2 ** -8, float16: 2 ** -11, float32: 2 ** -24 };
 
 /** The coarsest type that weights are stored in: the reference rounds to it on the way. */
-function halfUnitOf({ graph }: OnnxModel): number {
+function halfUlpOf({ graph }: OnnxModel): number {
   const units = [...graph.initializers.values()].map(({ dtype }) => halfUnits[dtype] ?? 0);
   return Math.max(halfUnits.float32!, ...units);
 }
@@ -80,16 +80,16 @@ function halfUnitOf({ graph }: OnnxModel): number {
  * How far each output of the reference may be off, to first order: every real value is moved at random by what the
  * precision of the model rounds off, and an output's largest change over several trials is taken three times.
  */
-export function ownPrecision(
-  imported: Imported,
+export function referencePrecision(
+  imported: ImportedModel,
   { model, inputs }: Pick<RecordedModel, "model" | "inputs">,
 ): ReadonlyMap<string, number> {
-  const halfUnit = halfUnitOf(model);
-  const exact = runOn(imported, inputs);
+  const halfUnit = halfUlpOf(model);
+  const exact = evaluateRecorded(imported, inputs);
   const next = createNoise();
   const worst = new Map<string, number>();
   for (let trial = 0; trial < trials; trial++) {
-    const moved = runOn(imported, inputs, {
+    const moved = evaluateRecorded(imported, inputs, {
       adjust: (id, raw) => {
         if (typeOf(imported.module, id).element.kind !== "f32") return raw;
         // Whole numbers are exact: 1 − 1 is 0 in every precision, also where it is multiplied by −3.4e38.

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { afterAll, expect, test } from "vitest";
-import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build.ts";
-import { marillc, marillcJson } from "./cli.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
+import { marillc, marillcJson } from "./run-cli.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-blockers-"));
 afterAll(() => rmSync(dir, { recursive: true }));

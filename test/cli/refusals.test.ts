@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeElements } from "../../compiler/tensors/element-codecs.ts";
 import { openSafetensors, readSafetensor, writeSafetensors } from "../../compiler/tensors/safetensors.ts";
-import { floatInfo, modelBytes, node } from "../compiler/onnx/format/build.ts";
-import { marillc } from "./cli.ts";
+import { floatInfo, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
+import { marillc } from "./run-cli.ts";
 
 const fixture = join(import.meta.dirname, "../../fixtures/date-llama");
 const model = join(fixture, "base-ts17.onnx");

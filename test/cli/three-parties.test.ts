@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { CostReport } from "../../compiler/report/cost/cost.ts";
-import type { RunResult } from "../../compiler/run/result.ts";
+import type { CostReport } from "../../compiler/report/cost/cost-report.ts";
+import type { RunResult } from "../../compiler/run/run-result.ts";
 import { writeTiny } from "../end-to-end/tiny-model.ts";
-import { marillc, marillcJson } from "./cli.ts";
+import { marillc, marillcJson } from "./run-cli.ts";
 
 /** `--setting 3pc --truncation exact --link lan --objective online`: options together, from compile to generate. */
 const dir = mkdtempSync(join(tmpdir(), "marillc-3pc-exact-"));

@@ -5,10 +5,10 @@ import { afterAll, expect, test } from "vitest";
 import { commands } from "../../compiler/cli/commands.ts";
 import { failureOf } from "../../compiler/cli/failure.ts";
 import { schemas } from "../../compiler/report/text/schemas.ts";
-import { InternalFault } from "../../compiler/run/fault.ts";
+import { InternalError } from "../../compiler/run/internal-error.ts";
 import { sessionError } from "../../runtime/core/errors.ts";
-import { marillc, marillcJson } from "./cli.ts";
 import { violations } from "./json-schema.ts";
+import { marillc, marillcJson } from "./run-cli.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-usage-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -153,15 +153,15 @@ test.each(commands.map((spec) => [spec.name, spec] as const))("%s --help shows i
 
 test("a failure of another party ends with 3, code, place and help", () => {
   const error = sessionError("unreachable", { peer: "dealer", reason: "ECONNREFUSED", where: "h:1" }, { at: "h:1" });
-  const { exit, text } = failureOf(error);
-  expect(exit).toBe(3);
+  const { exitCode, text } = failureOf(error);
+  expect(exitCode).toBe(3);
   expect(text).toMatch(/MRL0723.*\n {2}at {6}h:1\n {2}help/);
 });
 
 test("a fault of ours ends with 70 and says so in one line", () => {
-  for (const error of [new TypeError("x is\nnot y"), new InternalFault("MRL0799", "traffic is not as predicted")]) {
-    const { exit, text } = failureOf(error);
-    expect(exit).toBe(70);
+  for (const error of [new TypeError("x is\nnot y"), new InternalError("MRL0799", "traffic is not as predicted")]) {
+    const { exitCode, text } = failureOf(error);
+    expect(exitCode).toBe(70);
     expect(text).toMatch(/^error MRL07(00|99): .* this is a fault of marillc$/);
   }
 });

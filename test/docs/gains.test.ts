@@ -1,35 +1,35 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { type Gain, gainsOf, gainsTable, ratiosOf } from "../../scripts/tables/gains.ts";
-import { counted, questions } from "../../scripts/tables/gains-rows.ts";
+import { countSavings, type Savings, savingsRatios, savingsTable } from "../../scripts/tables/savings.ts";
+import { countedSubject, workloads } from "../../scripts/tables/savings-rows.ts";
 
 const page = new URL("../../docs/gains.md", import.meta.url);
 const end = "<!-- end -->";
 /** The question that is counted in seconds; `npm run gains -- --check` holds the others. */
-const cheap = questions.find(({ phase }) => phase === "decode")!;
-const gains = gainsOf(counted, cheap);
+const cheap = workloads.find(({ phase }) => phase === "decode")!;
+const gains = countSavings(countedSubject, cheap);
 
-const find = (technique: string, { system, link }: Pick<Gain, "system" | "link">): Gain =>
+const find = (technique: string, { system, link }: Pick<Savings, "system" | "link">): Savings =>
   gains.find((gain) => gain.technique === technique && gain.system === system && gain.link === link)!;
 const ofEach = [...new Set(gains.map(({ system, link }) => `${system} ${link}`))].map((text) => {
-  const [system, link] = text.split(" ") as [Gain["system"], string];
+  const [system, link] = text.split(" ") as [Savings["system"], string];
   return { system, link };
 });
-const seconds = ({ seconds: { online, offline } }: Gain): number => online + offline;
-const bytes = ({ bytes: { online, offline } }: Gain): number => online + offline;
+const seconds = ({ seconds: { online, offline } }: Savings): number => online + offline;
+const bytes = ({ bytes: { online, offline } }: Savings): number => online + offline;
 
 test(`docs/gains.md shows the table of ${cheap.title}`, () => {
   const begin = `<!-- npm run gains: ${cheap.title} -->\n`;
   const text = readFileSync(page, "utf8");
   const [before, rest] = text.split(begin) as [string, string];
   const shown = rest.slice(0, rest.indexOf(end));
-  const table = `${gainsTable(gains)}\n`;
+  const table = `${savingsTable(gains)}\n`;
   // BLESS=1 writes this table anew, and no other: npm run gains -- --write has them all.
   if (process.env.BLESS) writeFileSync(page, before + begin + table + rest.slice(shown.length));
   else expect(shown, "BLESS=1 npx vitest run test/docs/gains writes it anew").toBe(table);
 });
 
-test.each(questions)("docs/gains.md has a row of $title for everything", ({ title }) => {
+test.each(workloads)("docs/gains.md has a row of $title for everything", ({ title }) => {
   const text = readFileSync(page, "utf8");
   const [, rest] = text.split(`<!-- npm run gains: ${title} -->\n`) as [string, string];
   const rows = rest.slice(0, rest.indexOf(end)).split("\n");
@@ -90,6 +90,6 @@ test("ours sends less than CrypTen in fewer rounds, whatever was done to the mod
 
 test("ratios are against every layer private of the same protocols and link", () => {
   for (const gain of gains.filter(({ technique }) => technique === "every layer private")) {
-    expect(Object.values(ratiosOf(gain, gains))).toEqual([1, 1, 1, 1, 1]);
+    expect(Object.values(savingsRatios(gain, gains))).toEqual([1, 1, 1, 1, 1]);
   }
 });

@@ -20,7 +20,7 @@ import { addBytes, predict, predictSetup } from "../../runtime/session/predict.t
 import type { Channel } from "../../runtime/transport/channel.ts";
 import { memoryPair } from "../../runtime/transport/memory.ts";
 import { emitProgram } from "../../targets/program/emit.ts";
-import { programOf } from "../../targets/program/execute.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { type Plan, planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { decoder, derive, length, prompt, rows, secure, width } from "../passes/decoder.ts";
@@ -180,7 +180,7 @@ describe("a session that keeps keys and values", () => {
   });
 
   it("does the same by the module that the dealer service executes", () => {
-    const executed = programOf(plans.next, facts.hash);
+    const executed = programFromPlan(plans.next, facts.hash);
     for (const place of [1, 4]) expect(predict(executed, place)).toEqual(predict(next, place));
   });
 

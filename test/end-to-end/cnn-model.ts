@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { writeNpz } from "../../compiler/tensors/npz.ts";
 import { tensor } from "../../ir/weights.ts";
-import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
 import { numbers } from "./tiny-model.ts";
 
 /** Channels and extents of the image, and of the layers behind it. */

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { readInputFiles } from "../../compiler/run/inputs.ts";
-import { openOnnx } from "../../compiler/run/onnx-part.ts";
+import { readInputFiles } from "../../compiler/run/input-files.ts";
+import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
 import { runPlain } from "../../compiler/run/plain.ts";
 import { opsOf, typeOf } from "../../ir/module.ts";
 import { isFixed, sizeOf } from "../../ir/type.ts";
@@ -23,7 +23,7 @@ describe("a convolutional network with private weights", () => {
   const { input, ...files } = writeCnn(dir);
   const options = { ...files, private: ["*"], reveal: [{ output: "scores", to: "client" }] } as const;
   const expected = async () => {
-    const part = await openOnnx(files.model);
+    const part = await openOnnxSession(files.model);
     const { tensor } = (await part.run(readInputFiles([input]))).get("scores")!;
     await part.release();
     return tensor;

@@ -1,15 +1,16 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { writeBuild } from "../../compiler/build/build-dir.ts";
-import { loadPart } from "../../compiler/build/build-parts.ts";
-import { type Artifacts, compileModel } from "../../compiler/compile/compile.ts";
-import type { CompileOptions } from "../../compiler/load/options.ts";
-import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
-import { type LocalReport, openLocal } from "../../compiler/run/local.ts";
+import { loadPartyBuild } from "../../compiler/build/party-build.ts";
+import { writeBuild } from "../../compiler/build/write-build.ts";
+import { type Compilation, compileModel } from "../../compiler/compile/compile.ts";
+import type { ImportMode } from "../../compiler/load/load-model.ts";
+import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
+import { type LocalReport, openLocal } from "../../compiler/run/local-session.ts";
 import type { Tensor } from "../../ir/weights.ts";
 
 /** Compiles into a build directory; with `canonical: false` without looking for norms, activations and attention. */
-export function build(dir: string, options: CompileOptions, how: { readonly canonical?: boolean } = {}): Artifacts {
+export function build(dir: string, options: CompileOptions, how: Pick<ImportMode, "fuse"> = {}): Compilation {
   const artifacts = compileModel(options, how);
   writeBuild(dir, artifacts.files);
   return artifacts;
@@ -20,7 +21,7 @@ export async function queryOnce(
   dir: string,
   inputs: readonly string[],
 ): Promise<{ readonly outputs: ReadonlyMap<string, Tensor>; readonly report: LocalReport }> {
-  const { manifest } = await loadPart(dir, "client");
+  const { manifest } = await loadPartyBuild(dir, "client");
   const session = await openLocal({ dir, inProcess: true });
   const { outputs } = await session.query(checkInputs(manifest, readInputFiles(inputs)));
   const report = await session.end();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { fillWindow, readTokenizer } from "../../compiler/inputs/tokenizer.ts";
+import { padTokens, readTokenizer } from "../../compiler/inputs/tokenizer.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { build, queryOnce } from "./compiled.ts";
 import { largestDifference } from "./declared-error.ts";
@@ -36,7 +36,7 @@ async function answerOf(file: string, window: number, dims?: Readonly<Record<str
     ...(dims && { dims }),
   });
   const input = join(dir, `${file}.json`);
-  const data = [...fillWindow(tokens, prompt + answer, length)!].slice(0, window);
+  const data = [...padTokens(tokens, prompt + answer, length)!].slice(0, window);
   writeFileSync(input, JSON.stringify({ input_ids: { dtype: "int64", shape: [1, window], data } }));
   const { outputs } = await queryOnce(out, [input]);
   const { shape, data: logits } = outputs.get("logits")!;

@@ -3,14 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { loadPart } from "../../compiler/build/build-parts.ts";
+import { loadPartyBuild } from "../../compiler/build/party-build.ts";
 import type { CommandSpec } from "../../compiler/cli/command.ts";
 import { commands } from "../../compiler/cli/commands.ts";
 import { readTokenizer } from "../../compiler/inputs/tokenizer.ts";
 import { schemas } from "../../compiler/report/text/schemas.ts";
-import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
-import { openLocal } from "../../compiler/run/local.ts";
-import type { OutputJson, RunResult } from "../../compiler/run/result.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
+import { openLocal } from "../../compiler/run/local-session.ts";
+import type { OutputJson, RunResult } from "../../compiler/run/run-result.ts";
 import { violations } from "../cli/json-schema.ts";
 import { finish, listening, requireBuilt, run, start } from "./spawned.ts";
 
@@ -51,9 +51,9 @@ beforeAll(async () => {
   const ids = tokens.encode(prompt);
   last = ids.length;
   await succeed(exampleOf("compile"));
-  const { manifest } = await loadPart(build, "client");
+  const { manifest } = await loadPartyBuild(build, "client");
   length = manifest.inputs[0]!.shape[1]!;
-  const data = Array.from({ length }, (_, place) => ids[place] ?? tokens.pad);
+  const data = Array.from({ length }, (_, place) => ids[place] ?? tokens.padToken);
   writeFileSync(
     join(dir, "build/prompt.json"),
     JSON.stringify({ input_ids: { dtype: "int64", shape: [1, length], data } }),
@@ -83,7 +83,7 @@ test("every command has an example that is run here", () => {
 });
 
 test("the same answer in one process, in threads, over a shaped link and over TLS", async () => {
-  const { manifest } = await loadPart(build, "client");
+  const { manifest } = await loadPartyBuild(build, "client");
   const session = await openLocal({ dir: build, inProcess: true });
   const { outputs } = await session.query(checkInputs(manifest, readInputFiles([join(dir, "build/prompt.json")])));
   const report = await session.end();

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Artifacts } from "../../compiler/compile/compile.ts";
-import { readInputs } from "../../compiler/inputs/read-inputs.ts";
-import type { CompileOptions } from "../../compiler/load/options.ts";
-import { readInputFiles } from "../../compiler/run/inputs.ts";
-import { openOnnx } from "../../compiler/run/onnx-part.ts";
+import type { Compilation } from "../../compiler/compile/compile.ts";
+import { readInputTensors } from "../../compiler/inputs/input-tensors.ts";
+import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
+import { readInputFiles } from "../../compiler/run/input-files.ts";
+import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
 import { opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
@@ -32,8 +32,8 @@ async function check(
   inputs: readonly string[],
   name: string,
   expected: Tensor,
-): Promise<Artifacts> {
-  const artifacts = build(out, options, { canonical: false });
+): Promise<Compilation> {
+  const artifacts = build(out, options, { fuse: false });
   for (const { name } of opsOf(artifacts.module)) expect(recognised).not.toContain(name);
   const { outputs, report } = await queryOnce(out, inputs);
   const found = outputs.get(name)!;
@@ -49,7 +49,7 @@ async function check(
 describe("a block written in small operators", () => {
   it.each<Masking>(["added", "chosen"])("with a mask that is %s: as onnxruntime has it", async (masking) => {
     const { input, ...files } = writeDecomposed(join(dir, masking), masking);
-    const plain = await openOnnx(files.model);
+    const plain = await openOnnxSession(files.model);
     const expected = (await plain.run(readInputFiles([input]))).get("y")!.tensor;
     await plain.release();
     const { model, base, calibrate } = files;
@@ -81,7 +81,7 @@ describeWith(sharedModels, "exports without recognisers", () => {
       calibrate: data,
       ...(name.endsWith("dynamic") && { dims: { batch_size: 1, sequence_length: 6 } }),
     };
-    const [expected] = readInputs(join(data, "output_0.pb")).values();
+    const [expected] = readInputTensors(join(data, "output_0.pb")).values();
     await check(join(dir, name), options, inputsOf(data), "logits", expected!.tensor);
   });
 });

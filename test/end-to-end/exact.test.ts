@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { costReport } from "../../compiler/report/cost/cost.ts";
+import { costReport } from "../../compiler/report/cost/cost-report.ts";
 import { interpretRaw } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
@@ -17,7 +17,7 @@ import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { addBytes, predict } from "../../runtime/session/predict.ts";
-import { programOf } from "../../targets/program/execute.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { createNoise, type Model, model } from "../passes/models.ts";
@@ -56,7 +56,7 @@ function compiled(truncation: "fast" | "exact", precision: Precision, more: Part
 
 /** How many opened numbers are not the interpreter's, of all. */
 async function differing(state: SplitState): Promise<readonly [different: number, all: number]> {
-  const program = programOf(planProgram(state.module, "2pc-dealer"), "test");
+  const program = programFromPlan(planProgram(state.module, "2pc-dealer"), "test");
   const [id, { scale, shape }] = Object.entries(program.inputs)[0]!;
   const cuts = Array.from({ length: queries }, (_, seed) => draw(seed + 1).get("x")!);
   const raw = cuts.map((x) => ({

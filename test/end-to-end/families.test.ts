@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { readInputs } from "../../compiler/inputs/read-inputs.ts";
+import { readInputTensors } from "../../compiler/inputs/input-tensors.ts";
 import { opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/weights.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
@@ -19,7 +19,8 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 const modelOf = (name: string): string => join(sharedModels, name, "model.onnx");
 const dataOf = (name: string): string => join(sharedModels, name, "test_data_set_0");
-const expectedOf = (name: string): Tensor => [...readInputs(join(dataOf(name), "output_0.pb")).values()][0]!.tensor;
+const expectedOf = (name: string): Tensor =>
+  [...readInputTensors(join(dataOf(name), "output_0.pb")).values()][0]!.tensor;
 const reveal = [{ output: "logits", to: "client" }] as const;
 
 interface Family {

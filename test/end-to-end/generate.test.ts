@@ -2,22 +2,22 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkFlow } from "../../compiler/audit/check.ts";
-import { loadPart } from "../../compiler/build/build-parts.ts";
+import { checkFlow } from "../../compiler/audit/check-flow.ts";
 import type { Manifest } from "../../compiler/build/manifest.ts";
-import { readOptions } from "../../compiler/cli/command.ts";
+import { loadPartyBuild } from "../../compiler/build/party-build.ts";
+import { type CommandIo, readOptions } from "../../compiler/cli/command.ts";
 import { costCommand } from "../../compiler/cli/cost.ts";
-import type { Artifacts } from "../../compiler/compile/compile.ts";
+import type { Compilation } from "../../compiler/compile/compile.ts";
 import { readTokenizer } from "../../compiler/inputs/tokenizer.ts";
-import { initKeys } from "../../compiler/keys/init.ts";
-import { readIdentity } from "../../compiler/keys/read.ts";
-import type { DecodeCost } from "../../compiler/report/cost/cost.ts";
+import { initKeys } from "../../compiler/keys/init-keys.ts";
+import { readIdentity } from "../../compiler/keys/read-identity.ts";
+import type { DecodeCost } from "../../compiler/report/cost/cost-report.ts";
 import { schemas } from "../../compiler/report/text/schemas.ts";
-import { type Forward, generate } from "../../compiler/run/generate.ts";
-import { type LocalQuery, openLocal } from "../../compiler/run/local.ts";
-import { startDealer } from "../../compiler/services/dealer.ts";
-import { openRemote } from "../../compiler/services/query.ts";
-import { startServer } from "../../compiler/services/server.ts";
+import { type Forward, generate } from "../../compiler/run/generate-text.ts";
+import { type LocalQuery, openLocal } from "../../compiler/run/local-session.ts";
+import { startDealer } from "../../compiler/services/dealer-service.ts";
+import { openRemoteSession } from "../../compiler/services/remote-session.ts";
+import { startServer } from "../../compiler/services/server-service.ts";
 import { predict } from "../../runtime/session/predict.ts";
 import { violations } from "../cli/json-schema.ts";
 import { build } from "./compiled.ts";
@@ -30,7 +30,7 @@ const fixture = resolve(import.meta.dirname, "../../fixtures/date-llama");
 const dir = mkdtempSync(join(tmpdir(), "marillc-generate-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 const privateLayers = 3;
-let artifacts: Artifacts;
+let artifacts: Compilation;
 let manifest: Manifest;
 
 beforeAll(() => {
@@ -46,7 +46,7 @@ beforeAll(() => {
 });
 
 async function textOf(prompt: string, keep: boolean, maxTokens: number) {
-  const session = await openLocal({ dir, inProcess: true, keep });
+  const session = await openLocal({ dir, inProcess: true, useCache: keep });
   const queries: LocalQuery[] = [];
   const made = await generate(
     manifest,
@@ -55,7 +55,7 @@ async function textOf(prompt: string, keep: boolean, maxTokens: number) {
       queries.push(await session.query(inputs, asked));
       return queries.at(-1)!.outputs;
     },
-    { prompt, maxTokens, keep },
+    { prompt, maxTokens, useCache: keep },
   );
   const report = await session.end();
   expect(report.measured).toEqual(report.predicted);
@@ -77,7 +77,7 @@ describe("generation with kept keys and values", () => {
   });
 
   it("sends as much for a token after a short text as after a long one, but for attention", async () => {
-    const { decode } = await loadPart(dir, "client");
+    const { decode } = await loadPartyBuild(dir, "client");
     const [early, late] = [1, 47].map((place) => predict(decode!, place));
     const grown = [...late!.dealerByOperator].filter(([label, bytes]) => early!.dealerByOperator.get(label) !== bytes);
     expect(grown.length).toBe(privateLayers);
@@ -87,10 +87,10 @@ describe("generation with kept keys and values", () => {
 
   it("is counted by cost, beside the window, as the manifest says and its document's schema", async () => {
     const given: Readonly<Record<string, unknown>> = {};
-    const io = {
+    const io: CommandIo = {
       out: () => {},
       err: () => {},
-      watched: false,
+      isTerminal: false,
       environment: {},
       interrupted: new Promise<void>(() => {}),
     };
@@ -129,8 +129,8 @@ describe("generation with a server", () => {
     const listen = { host: "127.0.0.1", port: 0 };
     const dealing = await startDealer({ listen, identity: dealer!, log: say });
     const serving = await startServer({ dir, listen, dealer: dealing, identity: server!, log: say });
-    const part = await loadPart(dir, "client");
-    const session = await openRemote({ part, identity: client!, server: serving, dealer: dealing });
+    const part = await loadPartyBuild(dir, "client");
+    const session = await openRemoteSession({ part, identity: client!, server: serving, dealer: dealing });
     const asking = { prompt: "date 4/4/21 (m/d/y)=", maxTokens: 3, keep: true };
     const forward: Forward = async (inputs, asked) => (await session.query(inputs, asked)).outputs;
     const { text } = await generate(manifest, readTokenizer(fixture), forward, asking);
@@ -168,7 +168,7 @@ describe("the build", () => {
     const file = join(dir, "client/decode.js");
     const text = readFileSync(file, "utf8");
     writeFileSync(file, text.replace(manifest.decode!.programHash, "0".repeat(64)));
-    await expect(loadPart(dir, "client")).rejects.toThrow("MRL0616");
+    await expect(loadPartyBuild(dir, "client")).rejects.toThrow("MRL0616");
     writeFileSync(file, text);
   });
 });

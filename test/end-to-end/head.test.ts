@@ -3,16 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { compileModel } from "../../compiler/compile/compile.ts";
-import { readInputs } from "../../compiler/inputs/read-inputs.ts";
-import type { CompileOptions } from "../../compiler/load/options.ts";
-import { importFor } from "../../compiler/load/owned.ts";
-import { readInputFiles } from "../../compiler/run/inputs.ts";
-import { openOnnx } from "../../compiler/run/onnx-part.ts";
+import { readInputTensors } from "../../compiler/inputs/input-tensors.ts";
+import { loadImported } from "../../compiler/load/load-model.ts";
+import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
+import { readInputFiles } from "../../compiler/run/input-files.ts";
+import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
 import { writeNpz } from "../../compiler/tensors/npz.ts";
 import { opsOf } from "../../ir/module.ts";
 import { type Tensor, tensor } from "../../ir/weights.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
-import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build.ts";
+import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
 import { describeWith, sharedModels } from "../harness/shared.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
 import { largestDifference } from "./declared-error.ts";
@@ -110,7 +110,7 @@ describe("a head at the client", () => {
 
   it.each([false, true])("gives the logits of the model, with a bias: %s", async (bias) => {
     const { input, ...options } = written(`bias-${bias}`, bias, head);
-    const plain = await openOnnx(options.model);
+    const plain = await openOnnxSession(options.model);
     const expected = (await plain.run(readInputFiles([input]))).get("logits")!.tensor;
     await plain.release();
     const out = join(dir, `bias-${bias}`);
@@ -133,7 +133,7 @@ describe("the likeliest token alone", () => {
     const numbersOf = numbers(width * vocabulary, 3, 1);
     const head = numbersOf.map((x, at) => (at < vocabulary ? numbersOf[at + vocabulary]! : x));
     const { input, ...options } = written(`token-${setting}`, true, head);
-    const plain = await openOnnx(options.model);
+    const plain = await openOnnxSession(options.model);
     const logits = (await plain.run(readInputFiles([input]))).get("logits")!.tensor;
     await plain.release();
     const out = join(dir, `token-${setting}`);
@@ -171,9 +171,9 @@ describeWith(sharedModels, "the head of an exported model at the client", () => 
       reveal: [{ output: "logits", to: "client" }],
       calibrate: data,
     };
-    const [expected] = readInputs(join(data, "output_0.pb")).values();
+    const [expected] = readInputTensors(join(data, "output_0.pb")).values();
     const out = join(dir, name);
-    const matrices = [...importFor(options).weights.values()];
+    const matrices = [...loadImported(options).weights.values()];
     const last = matrices.find(({ shape }) => shape.length === 2 && shape[1] === expected!.tensor.shape.at(-1))!;
     await check(out, options, inputsOf(data), expected!.tensor, last);
   });

@@ -2,19 +2,19 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { writeBuild } from "../../compiler/build/build-dir.ts";
-import { loadPart } from "../../compiler/build/build-parts.ts";
+import { loadPartyBuild } from "../../compiler/build/party-build.ts";
+import { writeBuild } from "../../compiler/build/write-build.ts";
 import { compileModel } from "../../compiler/compile/compile.ts";
-import { initKeys } from "../../compiler/keys/init.ts";
-import { readIdentity } from "../../compiler/keys/read.ts";
-import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
-import { openLocal } from "../../compiler/run/local.ts";
-import { type DealerOptions, startDealer } from "../../compiler/services/dealer.ts";
-import { fieldsOf, newSessionId, purposes } from "../../compiler/services/meeting.ts";
+import { initKeys } from "../../compiler/keys/init-keys.ts";
+import { readIdentity } from "../../compiler/keys/read-identity.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
+import { openLocal } from "../../compiler/run/local-session.ts";
+import { type DealerOptions, startDealer } from "../../compiler/services/dealer-service.ts";
 import { sendProgram } from "../../compiler/services/program-frame.ts";
-import { askServer } from "../../compiler/services/query.ts";
-import { startServer } from "../../compiler/services/server.ts";
+import { queryServer } from "../../compiler/services/remote-session.ts";
+import { startServer } from "../../compiler/services/server-service.ts";
 import type { Endpoint, Service } from "../../compiler/services/service.ts";
+import { connectionPurposes, handshakeFields, newSessionId } from "../../compiler/services/session-agreement.ts";
 import type { SessionError } from "../../runtime/core/errors.ts";
 import type { Role } from "../../runtime/core/steps.ts";
 import { handshake } from "../../runtime/session/handshake.ts";
@@ -75,9 +75,9 @@ async function deploy(more: Partial<DealerOptions> = {}): Promise<Deployment> {
 }
 
 async function ask(server: Endpoint, dealer: Endpoint, identity = identities.client, from = build) {
-  const part = await loadPart(from, "client");
+  const part = await loadPartyBuild(from, "client");
   const inputs = checkInputs(part.manifest, readInputFiles([`tokens=${files.input}`]));
-  return askServer({ part, inputs, identity, server, dealer });
+  return queryServer({ part, inputs, identity, server, dealer });
 }
 
 const causeOf = (work: Promise<unknown>): Promise<string> =>
@@ -95,7 +95,7 @@ test("three parties over TLS answer as three parties in one process", async () =
   const { server, dealer, log } = await deploy();
   const { outputs, result } = await ask(server, dealer);
   const local = await openLocal({ dir: build, inProcess: true });
-  const part = await loadPart(build, "client");
+  const part = await loadPartyBuild(build, "client");
   const expected = await local.query(checkInputs(part.manifest, readInputFiles([`tokens=${files.input}`])));
   await local.end();
   const found = outputs.get("logits")!.tensor.data;
@@ -140,17 +140,23 @@ test("parties of different compilations stop before any share", async () => {
 
 test("a program that is not what the parties hold is not dealt for, nor one that is no program", async () => {
   const { dealer } = await deploy();
-  const { manifest, program, mir } = await loadPart(build, "server");
+  const { manifest, program, mir } = await loadPartyBuild(build, "server");
   const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifest.artefactsHash };
   const asServer = async (text: string): Promise<void> => {
     const session = newSessionId();
     const reach = (role: "client" | "server") =>
-      connect({ ...dealer, identity: identities[role], expect: "dealer", purpose: purposes.correlations, session });
+      connect({
+        ...dealer,
+        identity: identities[role],
+        expect: "dealer",
+        purpose: connectionPurposes.correlations,
+        session,
+      });
     const [client, server] = [await reach("client"), await reach("server")];
     await sendProgram(server, agreement, text);
     const agreed = [
-      handshake(client, fieldsOf(agreement, "client", session)),
-      handshake(server, fieldsOf(agreement, "server", session)),
+      handshake(client, handshakeFields(agreement, "client", session)),
+      handshake(server, handshakeFields(agreement, "server", session)),
     ];
     const [failed] = (await Promise.allSettled(agreed)).filter(({ status }) => status === "rejected");
     await Promise.all([client.close(), server.close()]);
@@ -162,7 +168,7 @@ test("a program that is not what the parties hold is not dealt for, nor one that
 });
 
 test("a program that would take more of the dealer than it gives is not dealt for", async () => {
-  const { program } = await loadPart(build, "server");
+  const { program } = await loadPartyBuild(build, "server");
   const costs = predict(program).offline.bytes["dealer→server"];
   const strict = await deploy({ maxDealtBytes: costs - 1 });
   expect(await causeOf(ask(strict.server, strict.dealer))).toBe("peerAborted");
@@ -173,14 +179,26 @@ test("a program that would take more of the dealer than it gives is not dealt fo
 
 test("a client that leaves in the middle leaves a server that serves the next", async () => {
   const { server, dealer, log } = await deploy();
-  const { manifest, program } = await loadPart(build, "client");
+  const { manifest, program } = await loadPartyBuild(build, "client");
   const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifest.artefactsHash };
   const session = newSessionId();
   const identity = identities.client;
-  const atServer = await connect({ ...server, identity, expect: "server", purpose: purposes.online, session });
-  const atDealer = await connect({ ...dealer, identity, expect: "dealer", purpose: purposes.correlations, session });
-  await handshake(atServer, fieldsOf(agreement, "client", session));
-  await handshake(atDealer, fieldsOf(agreement, "client", session));
+  const atServer = await connect({
+    ...server,
+    identity,
+    expect: "server",
+    purpose: connectionPurposes.online,
+    session,
+  });
+  const atDealer = await connect({
+    ...dealer,
+    identity,
+    expect: "dealer",
+    purpose: connectionPurposes.correlations,
+    session,
+  });
+  await handshake(atServer, handshakeFields(agreement, "client", session));
+  await handshake(atDealer, handshakeFields(agreement, "client", session));
   await atDealer.receive({ exactBytes: 32 });
   await atServer.send(new Uint8Array(32));
   // The query is announced, its first round never comes.
@@ -201,12 +219,12 @@ test("without a dealer the client says so, and the server goes on", async () => 
 });
 
 test("who waits in vain for the other party is sent away", async () => {
-  const { dealer, log } = await deploy({ meetingMs: 100 });
+  const { dealer, log } = await deploy({ pairingMs: 100 });
   const alone = await connect({
     ...dealer,
     identity: identities.client,
     expect: "dealer",
-    purpose: purposes.correlations,
+    purpose: connectionPurposes.correlations,
     session: newSessionId(),
   });
   expect(await causeOf(alone.receive({ exactBytes: 32 }))).toBe("peerAborted");

@@ -2,20 +2,20 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { loadPart } from "../../compiler/build/build-parts.ts";
 import type { Manifest } from "../../compiler/build/manifest.ts";
-import { initKeys } from "../../compiler/keys/init.ts";
-import { readIdentity } from "../../compiler/keys/read.ts";
-import type { CostReport } from "../../compiler/report/cost/cost.ts";
-import { checkInputs, readInputFiles } from "../../compiler/run/inputs.ts";
-import { openLocal } from "../../compiler/run/local.ts";
-import type { RunResult } from "../../compiler/run/result.ts";
-import { startDealer } from "../../compiler/services/dealer.ts";
-import { askServer } from "../../compiler/services/query.ts";
-import { startServer } from "../../compiler/services/server.ts";
+import { loadPartyBuild } from "../../compiler/build/party-build.ts";
+import { initKeys } from "../../compiler/keys/init-keys.ts";
+import { readIdentity } from "../../compiler/keys/read-identity.ts";
+import type { CostReport } from "../../compiler/report/cost/cost-report.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
+import { openLocal } from "../../compiler/run/local-session.ts";
+import type { RunResult } from "../../compiler/run/run-result.ts";
+import { startDealer } from "../../compiler/services/dealer-service.ts";
+import { queryServer } from "../../compiler/services/remote-session.ts";
+import { startServer } from "../../compiler/services/server-service.ts";
 import type { Endpoint } from "../../compiler/services/service.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
-import { marillc, marillcJson } from "../cli/cli.ts";
+import { marillc, marillcJson } from "../cli/run-cli.ts";
 import { largestDifference } from "./declared-error.ts";
 import { type TinyFiles, writeTiny } from "./tiny-model.ts";
 
@@ -42,7 +42,7 @@ const run = (...more: readonly string[]) =>
   marillcJson<RunResult>("run", build, "--input", `tokens=${files.input}`, ...more);
 
 const inputs = async () => {
-  const { manifest } = await loadPart(build, "client");
+  const { manifest } = await loadPartyBuild(build, "client");
   return checkInputs(manifest, readInputFiles([`tokens=${files.input}`]));
 };
 
@@ -121,9 +121,9 @@ test("three services over TLS answer as one process does", async () => {
   const dealer = await startDealer({ listen: anywhere, identity: await readIdentity(folders.dealer), log });
   const identity = await readIdentity(folders.server);
   const server = await startServer({ dir: build, listen: anywhere, dealer, identity, log });
-  const part = await loadPart(build, "client");
+  const part = await loadPartyBuild(build, "client");
   const asked = { part, inputs: await inputs(), identity: await readIdentity(folders.client), server, dealer };
-  const { outputs, result } = await askServer(asked);
+  const { outputs, result } = await queryServer(asked);
   await Promise.all([server.close(), dealer.close()]);
   const local = await openLocal({ dir: build, inProcess: true });
   const expected = (await local.query(await inputs())).outputs.get("logits")!.tensor.data;

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
 
 export const tiny = { length: 4, vocabulary: 8, width: 8, hidden: 16 } as const;
 

@@ -11,8 +11,8 @@ import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
-import { grid, oneOp } from "../../scripts/tables/one-op.ts";
-import { programOf } from "../../targets/program/execute.ts";
+import { evenGrid, singleOpModule } from "../../scripts/tables/single-op-module.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { block, createNoise, largestDifference, type Model } from "./models.ts";
@@ -31,7 +31,7 @@ function compiled(name: string, rewritten: SplitState, runs: readonly ReadonlyMa
 
 /** What three parties compute of these inputs. */
 async function computed({ module, weights }: SplitState, inputs: ReadonlyMap<ValueId, Tensor>): Promise<Tensor> {
-  const program = programOf(planProgram(module, setting), "test");
+  const program = programFromPlan(planProgram(module, setting), "test");
   const raw = Object.entries(program.inputs).map(([id, { shape, scale }]) => {
     const whole = inputs.get(id)!.data.map((x) => Math.round(x * 2 ** scale));
     return [id, integers(shape, whole)] as const;
@@ -89,11 +89,11 @@ test.each(
 )("$preset: $operator of three parties is its expansion in real numbers, but for truncations", async (each) => {
   const { preset, operator, bounds, tolerance } = each;
   const shape = rowwise.includes(operator) ? [3, 5] : [15];
-  const x = grid(shape, ...bounds);
+  const x = evenGrid(shape, ...bounds);
   const inputs = new Map([["x", x]]);
   const { written, scheduled } = compiled(
     preset,
-    oneOp(operator, shape, operator === "layer-norm" ? { epsilon: 1e-5 } : {}),
+    singleOpModule(operator, shape, operator === "layer-norm" ? { epsilon: 1e-5 } : {}),
     [inputs],
   );
   // Ours serve for the way in and out alone.

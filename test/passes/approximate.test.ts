@@ -6,8 +6,8 @@ import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";
 import type { Preset } from "../../passes/3-approximate/preset.ts";
-import { grid, oneOp, outputOf } from "../../scripts/tables/one-op.ts";
 import { worstError } from "../../scripts/tables/presets.ts";
+import { evaluateModule, evenGrid, singleOpModule } from "../../scripts/tables/single-op-module.ts";
 import { codesOf, type Kit, model } from "./models.ts";
 
 const preset = (name: string): Preset => presets.get(name)!;
@@ -59,13 +59,13 @@ test("CrypTen's Taylor series for erf leaves every bound where transformers use 
 });
 
 test("SecFormer's series is further off where its code takes 2.5 for the bend instead of 1.7", () => {
-  const expanded = opsOf(approximate(oneOp("erf", [1]), preset("secformer")).module);
+  const expanded = opsOf(approximate(singleOpModule("erf", [1]), preset("secformer")).module);
   const { attrs } = expanded.find(({ name }) => name === "sine-series")!;
   const scale = Number(attrs.period) / 20;
-  const [u, stretched] = [grid([20_001], 0, 2.5), grid([20_001], 0, 2.5 * scale)];
+  const [u, stretched] = [evenGrid([20_001], 0, 2.5), evenGrid([20_001], 0, 2.5 * scale)];
   const [series, erf] = [
-    outputOf(oneOp("sine-series", u.shape, attrs), stretched).data,
-    outputOf(oneOp("erf", u.shape), u).data,
+    evaluateModule(singleOpModule("sine-series", u.shape, attrs), stretched).data,
+    evaluateModule(singleOpModule("erf", u.shape), u).data,
   ];
   const worst = series.reduce((most, value, k) => Math.max(most, Math.abs(value - erf[k]!)), 0);
   expect(worst.toExponential(1)).toBe("3.6e-2");
@@ -91,7 +91,7 @@ test.each(
   [...presets.values()].filter(({ rewrites }) => rewrites.attention),
 )("$name: the first row of causal attention is its own value", (each) => {
   const state = attention(false);
-  const x = new Map([[state.module.inputs[0]!, grid([1, 2, rows, depth], -1, 1)]]);
+  const x = new Map([[state.module.inputs[0]!, evenGrid([1, 2, rows, depth], -1, 1)]]);
   const { module, weights } = approximate(state, each);
   const [found] = [...interpret(module, weights, x).values()];
   const value = opsOf(module).find(({ name }) => name === "matmul")!.result;
@@ -118,7 +118,7 @@ test.each(
     const whole = kit.op("attention", [v, v, v], { scale: 0.5, causal: true });
     return kit.op("attention", [whole, whole, v], { scale: 0.5, causal: true, window: 1 });
   });
-  const x = grid([1, 2, rows, depth], -1, 1);
+  const x = evenGrid([1, 2, rows, depth], -1, 1);
   const { module, weights } = approximate(both, each);
   const [found] = [...interpret(module, weights, new Map([[both.module.inputs[0]!, x]])).values()];
   x.data.forEach((value, at) => void expect(found!.data[at]).toBeCloseTo(value, 2));

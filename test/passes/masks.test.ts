@@ -11,7 +11,7 @@ import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
-import { programOf } from "../../targets/program/execute.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";
@@ -44,7 +44,7 @@ async function holds(whole: Model, run: (seed: number) => ReadonlyMap<ValueId, T
     schedulePass,
     runPass(selectPass({ setting: "2pc-dealer" }), quantize(state, { calibration })),
   );
-  const program = programOf(planProgram(scheduled.module, "2pc-dealer"), "test");
+  const program = programFromPlan(planProgram(scheduled.module, "2pc-dealer"), "test");
   const raw = (real: Tensor, scale: number) =>
     integers(
       real.shape,

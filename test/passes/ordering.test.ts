@@ -12,7 +12,7 @@ import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import type { Setting } from "../../runtime/protocols/kit/define.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
-import { programOf } from "../../targets/program/execute.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { createNoise, type Model, model } from "./models.ts";
@@ -109,7 +109,7 @@ async function exact(whole: Model, setting: Setting): Promise<Module> {
   const state = quantized(whole);
   const scheduled = runPass(schedulePass, select(state, { setting }));
   expect(verify(scheduled.module)).toEqual([]);
-  const program = programOf(planProgram(scheduled.module, setting), "test");
+  const program = programFromPlan(planProgram(scheduled.module, setting), "test");
   const queries = [7, 8].map(inputsOf);
   const raw = queries.map((inputs) =>
     Object.fromEntries(

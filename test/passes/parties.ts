@@ -12,7 +12,7 @@ import { runPass, type SplitState } from "../../passes/pass.ts";
 import type { Setting } from "../../runtime/protocols/kit/define.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { addBytes, predict } from "../../runtime/session/predict.ts";
-import { programOf } from "../../targets/program/execute.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { createNoise, type Model } from "./models.ts";
@@ -32,7 +32,7 @@ export function compiledAs(name: string, setting: Setting, rewritten: SplitState
 
 /** What parties compute of these inputs; what they send is what was counted. */
 export async function computedBy(setting: Setting, { module, weights }: SplitState, inputs: Inputs): Promise<Tensor> {
-  const program = programOf(planProgram(module, setting), "test");
+  const program = programFromPlan(planProgram(module, setting), "test");
   const raw = Object.entries(program.inputs).map(([id, { shape, scale }]) => {
     const whole = inputs.get(id)!.data.map((x) => Math.round(x * 2 ** scale));
     return [id, integers(shape, whole)] as const;

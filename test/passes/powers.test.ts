@@ -9,7 +9,7 @@ import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
 import { select } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
-import { grid } from "../../scripts/tables/one-op.ts";
+import { evenGrid } from "../../scripts/tables/single-op-module.ts";
 import { computedBy, protocolsOf } from "./parties.ts";
 
 const [lo, hi] = [0.5, 6];
@@ -38,7 +38,7 @@ test.each([
   [0.5, ["octaves.rsqrt"]],
 ])("three parties raise secrets to the power of %d", async (exponent, protocols) => {
   const rewritten = rewrite(power(exponent));
-  const x = grid([40], lo, hi);
+  const x = evenGrid([40], lo, hi);
   const calibration = calibrate(rewritten, [new Map([["x", x]])], { margin: 1, precision: defaultPrecision });
   const quantized = quantize(rewritten, { calibration, precision: defaultPrecision, truncation: "fast" });
   const scheduled = runPass(schedulePass, select(quantized, { setting: "2pc-dealer" }));

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
-import { grid, oneOp } from "../../scripts/tables/one-op.ts";
+import { evenGrid, singleOpModule } from "../../scripts/tables/single-op-module.ts";
 import { block, largestDifference } from "./models.ts";
 import { compiledAs, computedBy, cutsOf, protocolsOf } from "./parties.ts";
 
@@ -42,8 +42,8 @@ const settingOf = (preset: string): "2pc-dealer" | "3pc" => (preset === "puma" ?
 test.each(cases)("%s: %s on [%d, %d] of the parties is what it is in real numbers", async (...each) => {
   const [preset, operator, lo, hi, bits, units] = each;
   const shape = ["softmax", "layer-norm"].includes(operator) ? [3, 5] : [15];
-  const inputs = new Map([["x", grid(shape, lo, hi)]]);
-  const state = oneOp(operator, shape, operator === "layer-norm" ? { epsilon: 1e-5 } : {});
+  const inputs = new Map([["x", evenGrid(shape, lo, hi)]]);
+  const state = singleOpModule(operator, shape, operator === "layer-norm" ? { epsilon: 1e-5 } : {});
   const { written, scheduled } = compiledAs(preset, settingOf(preset), state, [inputs]);
   if (preset === "puma") {
     expect(protocolsOf(scheduled).filter((name) => !name.startsWith("replicated."))).toEqual([]);
@@ -54,8 +54,8 @@ test.each(cases)("%s: %s on [%d, %d] of the parties is what it is in real number
 });
 
 test("SIRNN's digits are exact: with exact truncations, the parties find the interpreter's numbers bit for bit", async () => {
-  const inputs = new Map([["x", grid([200], -16, 0)]]);
-  const { scheduled } = compiledAs("sirnn", "2pc-dealer", oneOp("exp", [200]), [inputs]);
+  const inputs = new Map([["x", evenGrid([200], -16, 0)]]);
+  const { scheduled } = compiledAs("sirnn", "2pc-dealer", singleOpModule("exp", [200]), [inputs]);
   expect(protocolsOf(scheduled)).toEqual(expect.arrayContaining(["ottt.lookup", "faithful.truncate"]));
   const found = await computedBy("2pc-dealer", scheduled, inputs);
   expect(found).toEqual(interpret(scheduled.module, scheduled.weights, inputs).get("out")!);

@@ -13,7 +13,7 @@ import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { addBytes, predict } from "../../runtime/session/predict.ts";
-import { programOf } from "../../targets/program/execute.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { createNoise, largestDifference, model } from "./models.ts";
@@ -61,7 +61,7 @@ test("a whole program on replicated shares is the interpreter's, and sends what 
   expect(verify(module)).toEqual([]);
   const used = new Set(opsOf(module).flatMap(({ protocol }) => protocol ?? []));
   expect([...used].filter((name) => !name.startsWith("replicated."))).toEqual([]);
-  const program = programOf(planProgram(module, "3pc"), "test");
+  const program = programFromPlan(planProgram(module, "3pc"), "test");
   const x = createNoise(9)([1, 3, 8]);
   const { scale } = program.inputs.x!;
   const inputs = {

@@ -12,7 +12,7 @@ import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { integers } from "../../runtime/ring/tensor.ts";
 import { addBytes, predict } from "../../runtime/session/predict.ts";
-import { programOf } from "../../targets/program/execute.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/session.ts";
 import { block, createNoise, largestDifference, type Model } from "./models.ts";
@@ -41,7 +41,7 @@ function compiled(): { whole: Model; scheduled: SplitState; quantized: SplitStat
 test("a transformer block runs as three parties, and sends what was predicted", async () => {
   const { whole, scheduled, quantized } = compiled();
   expect(verify(scheduled.module)).toEqual([]);
-  const program = programOf(planProgram(scheduled.module, "2pc-dealer"), "test");
+  const program = programFromPlan(planProgram(scheduled.module, "2pc-dealer"), "test");
   const cuts = cutsOf(whole, scheduled, 7);
   const inputs = Object.fromEntries(
     Object.entries(program.inputs).map(([id, { shape, scale }]) => [

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { tensor } from "../../ir/weights.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";
-import { oneOp, outputOf } from "../../scripts/tables/one-op.ts";
+import { evaluateModule, singleOpModule } from "../../scripts/tables/single-op-module.ts";
 
 const rows = [
   [1, 3, -2, 0],
@@ -12,8 +12,8 @@ const rows = [
 
 test("2ReLU is relu(x) over its sum, each raised by 2⁻⁸, and uniform where no score is positive", () => {
   const x = tensor([rows.length, 4], Float64Array.from(rows.flat()));
-  const state = approximate(oneOp("softmax", x.shape), presets.get("mpcformer-2relu")!);
-  const found = outputOf(state, x).data;
+  const state = approximate(singleOpModule("softmax", x.shape), presets.get("mpcformer-2relu")!);
+  const found = evaluateModule(state, x).data;
   const wanted = rows.flatMap((row) => {
     const raised = row.map((score) => Math.max(score, 0) + 2 ** -8);
     const sum = raised.reduce((a, b) => a + b, 0);

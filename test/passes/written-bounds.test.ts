@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";
 import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
-import { grid, oneOp } from "../../scripts/tables/one-op.ts";
+import { evenGrid, singleOpModule } from "../../scripts/tables/single-op-module.ts";
 
-const inputs = (lo: number, hi: number) => new Map([["x", grid([50], lo, hi)]]);
+const inputs = (lo: number, hi: number) => new Map([["x", evenGrid([50], lo, hi)]]);
 
 test("what is small inside a formula may be smaller with the private weights", () => {
-  const state = approximate(oneOp("exp", [50]), presets.get("crypten")!);
+  const state = approximate(singleOpModule("exp", [50]), presets.get("crypten")!);
   // The last square is 2^-11 at −8, and 2^-14 at −10.
   const found = (written: boolean) =>
     checkCalibration(state, [inputs(-10, -9)], calibrate(state, [inputs(-6, -5)], { written }));
@@ -16,14 +16,14 @@ test("what is small inside a formula may be smaller with the private weights", (
 });
 
 test("bounds on formulas are still bounds", () => {
-  const state = approximate(oneOp("silu", [50]), presets.get("crypten")!);
+  const state = approximate(singleOpModule("silu", [50]), presets.get("crypten")!);
   const calibration = calibrate(state, [inputs(-2, 2)], { written: true });
   expect(checkCalibration(state, [inputs(-60, 60)], calibration)).toEqual([]);
   expect(checkCalibration(state, [inputs(-600, 600)], calibration)).not.toEqual([]);
 });
 
 test.each(["puma", "bumblebee"])("%s: no power grows where the exponential is cut to 0", (name) => {
-  const { module, weights } = approximate(oneOp("exp", [50]), presets.get(name)!);
+  const { module, weights } = approximate(singleOpModule("exp", [50]), presets.get(name)!);
   let most = 0;
   interpret(module, weights, inputs(-200, 0), {
     observe: (_, { data }) => {

@@ -4,7 +4,7 @@ import { verify } from "../../ir/verify.ts";
 import type { Role } from "../../runtime/core/steps.ts";
 import type { Program } from "../../runtime/program/program.ts";
 import { emitProgram, transpileProgram } from "../../targets/program/emit.ts";
-import { programOf } from "../../targets/program/execute.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { createIdentifiers } from "../../targets/program/text.ts";
 import { facts, golden, load, module, plan, renamed, roles, runTogether, typeErrors } from "./programs.ts";
 
@@ -56,7 +56,7 @@ describe("running", () => {
   });
 
   test("the emitted programs do what the plan does: the same shares, the same messages, the same bytes dealt", () => {
-    const expected = runTogether(everywhere(programOf(plan, facts.hash)));
+    const expected = runTogether(everywhere(programFromPlan(plan, facts.hash)));
     expect(runTogether(programs)).toEqual(expected);
     expect(expected.metered).toEqual(expected.counted);
   });
@@ -64,7 +64,7 @@ describe("running", () => {
   test("they declare what the plan declares", () => {
     for (const role of roles) {
       const { body, ...declared } = programs[role];
-      const { body: _, ...wanted } = programOf(plan, facts.hash);
+      const { body: _, ...wanted } = programFromPlan(plan, facts.hash);
       expect(declared).toEqual(wanted);
       expect(body).toBeTypeOf("function");
     }
@@ -141,7 +141,7 @@ describe("hostile names", () => {
     expect(ts.replace("…; do not edit", "")).toMatch(/^[\n\x20-\x7e]*$/);
     expect(typeErrors(ts)).toEqual([]);
     const program = await load(js);
-    expect(runTogether(everywhere(program))).toEqual(runTogether(everywhere(programOf(hostile, facts.hash))));
+    expect(runTogether(everywhere(program))).toEqual(runTogether(everywhere(programFromPlan(hostile, facts.hash))));
     expect(Object.keys(program.weights)).toEqual(Object.keys(hostile.weights));
     expect(globalThis).not.toHaveProperty("hostile");
     expect({}).not.toHaveProperty("shape");

@@ -1,9 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import type { onnx as proto } from "onnx-proto";
-import { dtypeOf, integerOf } from "../../tensors/index.ts";
-import { bigintOf, decodeTensor, type Problems, report } from "./decode-tensor.ts";
-import type { OnnxAttribute, OnnxGraph, OnnxMetadata, OnnxNode, OnnxTensor, OnnxValueInfo } from "./records.ts";
-import type { WireMessage } from "./wire.ts";
+import { dtypeFromOnnx, safeIntegerOf } from "../../tensors/index.ts";
+import { decodeTensor, type ProblemList, reportProblem, toBigInt } from "./decode-tensor.ts";
+import type { OnnxAttribute, OnnxGraph, OnnxMetadata, OnnxNode, OnnxTensor, OnnxValueInfo } from "./model-records.ts";
+import type { ScannedMessage } from "./protobuf-scan.ts";
 
 const noMetadata: OnnxMetadata = new Map();
 const textOf = new TextDecoder();
@@ -11,24 +11,24 @@ const textOf = new TextDecoder();
 /** One graph as records. `wire` is the same graph as the walker saw it: it holds the metadata that onnx-proto drops. */
 export function decodeGraph(
   graph: proto.IGraphProto,
-  wire: WireMessage | undefined,
-  problems: Problems,
+  wire: ScannedMessage | undefined,
+  problems: ProblemList,
   scope: string,
 ): OnnxGraph {
   for (const sparse of graph.sparseInitializer ?? []) {
     const where = `${scope}initializer "${sparse.values?.name ?? ""}"`;
-    report(problems, "MRL0115", where, "sparse initializers are not supported", "export the weights dense");
+    reportProblem(problems, "MRL0115", where, "sparse initializers are not supported", "export the weights dense");
   }
   const initializers = new Map<string, OnnxTensor>();
   for (const message of graph.initializer ?? []) {
     const where = `${scope}initializer "${message.name ?? ""}"`;
     const tensor = decodeTensor(message, problems, where);
-    if (!message.name) report(problems, "MRL0111", where, "an initializer has no name");
-    else if (initializers.has(message.name)) report(problems, "MRL0111", where, "the name is given twice");
+    if (!message.name) reportProblem(problems, "MRL0111", where, "an initializer has no name");
+    else if (initializers.has(message.name)) reportProblem(problems, "MRL0111", where, "the name is given twice");
     else if (tensor) initializers.set(tensor.name, tensor);
   }
   const infos = (list: readonly proto.IValueInfoProto[] | null | undefined, field: string) =>
-    (list ?? []).map((info, index) => valueInfo(info, wire?.children.get(field)?.[index], problems, scope));
+    (list ?? []).map((info, index) => decodeValueInfo(info, wire?.children.get(field)?.[index], problems, scope));
   return {
     name: graph.name ?? "",
     nodes: (graph.node ?? []).map((node, index) =>
@@ -45,19 +45,19 @@ export function decodeGraph(
 function decodeNode(
   node: proto.INodeProto,
   index: number,
-  wire: WireMessage | undefined,
-  problems: Problems,
+  wire: ScannedMessage | undefined,
+  problems: ProblemList,
   scope: string,
 ): OnnxNode {
   const name = node.name || `#${index}`;
   const where = `${scope}node "${name}"`;
-  if (!node.opType) report(problems, "MRL0104", where, "the node names no operator");
+  if (!node.opType) reportProblem(problems, "MRL0104", where, "the node names no operator");
   const attributes = new Map<string, OnnxAttribute>();
   for (const [position, message] of (node.attribute ?? []).entries()) {
     const attribute = message.name ?? "";
     const at = `${where}, attribute "${attribute}"`;
     const value = decodeAttribute(message, wire?.children.get("attribute")?.[position], problems, at);
-    if (attributes.has(attribute)) report(problems, "MRL0111", at, "the attribute is given twice");
+    if (attributes.has(attribute)) reportProblem(problems, "MRL0111", at, "the attribute is given twice");
     else if (value) attributes.set(attribute, value);
   }
   return {
@@ -92,8 +92,8 @@ const attributeFields = [...attributeTypes.values()];
 
 function decodeAttribute(
   message: proto.IAttributeProto,
-  wire: WireMessage | undefined,
-  problems: Problems,
+  wire: ScannedMessage | undefined,
+  problems: ProblemList,
   where: string,
 ): OnnxAttribute | undefined {
   if (message.refAttrName) return { kind: "unsupported", value: "a reference to a function's attribute" };
@@ -105,18 +105,18 @@ function decodeAttribute(
     case "floats":
       return { kind: "floats", value: message.floats ?? [] };
     case "i": {
-      const value = integer(message.i ?? 0, problems, where);
+      const value = safeInteger(message.i ?? 0, problems, where);
       return value === undefined ? undefined : { kind: "int", value };
     }
     case "ints": {
-      const value = (message.ints ?? []).map((item) => integer(item, problems, where) ?? 0);
+      const value = (message.ints ?? []).map((item) => safeInteger(item, problems, where) ?? 0);
       return { kind: "ints", value };
     }
     case "s":
-      return text(message.s ?? new Uint8Array(), (value) => ({ kind: "string", value }));
+      return textAttribute(message.s ?? new Uint8Array(), (value) => ({ kind: "string", value }));
     case "strings": {
       const strings = message.strings ?? [];
-      if (!strings.every((bytes) => isUtf8(bytes))) return notText;
+      if (!strings.every((bytes) => isUtf8(bytes))) return invalidUtf8;
       return { kind: "strings", value: strings.map((bytes) => textOf.decode(bytes)) };
     }
     case "t": {
@@ -132,10 +132,10 @@ function decodeAttribute(
   }
 }
 
-const notText: OnnxAttribute = { kind: "unsupported", value: "a string that is not UTF-8" };
+const invalidUtf8: OnnxAttribute = { kind: "unsupported", value: "a string that is not UTF-8" };
 
-function text(bytes: Uint8Array, make: (value: string) => OnnxAttribute): OnnxAttribute {
-  return isUtf8(bytes) ? make(textOf.decode(bytes)) : notText;
+function textAttribute(bytes: Uint8Array, make: (value: string) => OnnxAttribute): OnnxAttribute {
+  return isUtf8(bytes) ? make(textOf.decode(bytes)) : invalidUtf8;
 }
 
 function isSet(message: proto.IAttributeProto, field: string): boolean {
@@ -144,11 +144,16 @@ function isSet(message: proto.IAttributeProto, field: string): boolean {
   return Array.isArray(value) ? value.length > 0 : value !== null && value !== undefined;
 }
 
-function integer(value: Parameters<typeof bigintOf>[0], problems: Problems, where: string): number | undefined {
-  const whole = bigintOf(value);
-  const number = integerOf(whole);
+function safeInteger(value: Parameters<typeof toBigInt>[0], problems: ProblemList, where: string): number | undefined {
+  const wide = toBigInt(value);
+  const number = safeIntegerOf(wide);
   if (number !== undefined) return number;
-  return report(problems, "MRL0118", where, `the integer ${whole} is beyond 2^53, where doubles no longer hold it`);
+  return reportProblem(
+    problems,
+    "MRL0118",
+    where,
+    `the integer ${wide} is beyond 2^53, where doubles no longer hold it`,
+  );
 }
 
 const typeKinds = [
@@ -159,10 +164,10 @@ const typeKinds = [
   ["sparseTensorType", "sparse"],
 ] as const;
 
-function valueInfo(
+function decodeValueInfo(
   info: proto.IValueInfoProto,
-  wire: WireMessage | undefined,
-  problems: Problems,
+  wire: ScannedMessage | undefined,
+  problems: ProblemList,
   scope: string,
 ): OnnxValueInfo {
   const name = info.name ?? "";
@@ -173,17 +178,17 @@ function valueInfo(
   return {
     name,
     kind,
-    dtype: tensor ? dtypeOf(tensor.elemType ?? 0) : undefined,
-    dims: shape ? (shape.dim ?? []).map((dim) => dimension(dim, problems, `${scope}value "${name}"`)) : undefined,
+    dtype: tensor ? dtypeFromOnnx(tensor.elemType ?? 0) : undefined,
+    dims: shape ? (shape.dim ?? []).map((dim) => decodeDimension(dim, problems, `${scope}value "${name}"`)) : undefined,
     metadata: wire?.metadata ?? noMetadata,
   };
 }
 
 /** A size, a symbol, or undefined: not given, or -1 as older exporters write it. */
-function dimension(dim: proto.TensorShapeProto.IDimension, problems: Problems, where: string) {
+function decodeDimension(dim: proto.TensorShapeProto.IDimension, problems: ProblemList, where: string) {
   if (dim.dimParam) return dim.dimParam;
   if (!Object.hasOwn(dim, "dimValue") || dim.dimValue === null || dim.dimValue === undefined) return undefined;
-  const size = bigintOf(dim.dimValue);
-  if (size > 2n ** 32n) report(problems, "MRL0114", where, `a dimension of ${size} is not possible`);
+  const size = toBigInt(dim.dimValue);
+  if (size > 2n ** 32n) reportProblem(problems, "MRL0114", where, `a dimension of ${size} is not possible`);
   return size < 0n || size > 2n ** 32n ? undefined : Number(size);
 }

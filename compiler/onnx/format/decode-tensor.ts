@@ -1,19 +1,19 @@
 import type { onnx as proto } from "onnx-proto";
 import type { Diagnostic } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import { duplicates } from "../../tensors/files/index.ts";
+import { findDuplicates } from "../../tensors/files/index.ts";
 import {
   byteLengthOf,
   type Dtype,
   describeDtype,
-  dtypeOf,
+  dtypeFromOnnx,
   type NarrowType,
   narrowTypeOf,
   packedLength,
-  widened,
+  widenElements,
 } from "../../tensors/index.ts";
-import { locationFault } from "./external.ts";
-import type { OnnxTensor, TensorSource } from "./records.ts";
+import { locationFault } from "./external-data.ts";
+import type { OnnxTensor, TensorSource } from "./model-records.ts";
 
 /** protobufjs gives int64 as Long wherever the package is installed, and as a number elsewhere. */
 export type Int64 = number | { readonly low: number; readonly high: number };
@@ -24,41 +24,53 @@ const maxElements = 2 ** 32;
 const maxAxes = 64;
 
 /** Where problems of one file are collected. */
-export interface Problems {
+export interface ProblemList {
   readonly file: string;
-  readonly list: Diagnostic[];
+  readonly diagnostics: Diagnostic[];
 }
 
-export function report(problems: Problems, code: string, where: string, message: string, help?: string): undefined {
+export function reportProblem(
+  problems: ProblemList,
+  code: string,
+  where: string,
+  message: string,
+  help?: string,
+): undefined {
   const at = where ? `${problems.file}, ${where}` : problems.file;
-  problems.list.push(help === undefined ? { code, message, at } : { code, message, at, help });
+  problems.diagnostics.push(help === undefined ? { code, message, at } : { code, message, at, help });
   return undefined;
 }
 
-export function bigintOf(value: Int64): bigint {
+export function toBigInt(value: Int64): bigint {
   if (typeof value === "number") return BigInt(value);
   return (BigInt(value.high | 0) << 32n) | BigInt(value.low >>> 0);
 }
 
 /** A tensor as a record; undefined, with the reasons reported, when it cannot be one. */
-export function decodeTensor(tensor: proto.ITensorProto, problems: Problems, where: string): OnnxTensor | undefined {
+export function decodeTensor(tensor: proto.ITensorProto, problems: ProblemList, where: string): OnnxTensor | undefined {
   const number = tensor.dataType ?? 0;
   const narrow = narrowTypeOf(number);
-  const dtype = narrow?.wide ?? dtypeOf(number);
+  const dtype = narrow?.widened ?? dtypeFromOnnx(number);
   if (!dtype) {
     const help = "export the model in float32, float16 or bfloat16, with plain integers";
-    return report(problems, "MRL0109", where, `elements of type ${describeDtype(number)} are not supported`, help);
+    return reportProblem(
+      problems,
+      "MRL0109",
+      where,
+      `elements of type ${describeDtype(number)} are not supported`,
+      help,
+    );
   }
   // Before any product: one of a million extents would itself take minutes.
   if ((tensor.dims?.length ?? 0) > maxAxes) {
-    return report(problems, "MRL0114", where, `${tensor.dims!.length} dimensions are not possible`);
+    return reportProblem(problems, "MRL0114", where, `${tensor.dims!.length} dimensions are not possible`);
   }
-  const dims = (tensor.dims ?? []).map(bigintOf);
+  const dims = (tensor.dims ?? []).map(toBigInt);
   const elements = dims.reduce((product, dim) => product * dim, 1n);
   if (dims.some((dim) => dim < 0n || dim > BigInt(maxElements)) || elements > BigInt(maxElements)) {
-    return report(problems, "MRL0114", where, `the dimensions [${dims.join(", ")}] are not possible`);
+    return reportProblem(problems, "MRL0114", where, `the dimensions [${dims.join(", ")}] are not possible`);
   }
-  if (tensor.segment) return report(problems, "MRL0114", where, "tensors in segments are not supported");
+  if (tensor.segment) return reportProblem(problems, "MRL0114", where, "tensors in segments are not supported");
   const shape = dims.map(Number);
   if (narrow) {
     const source =
@@ -77,32 +89,44 @@ export function decodeTensor(tensor: proto.ITensorProto, problems: Problems, whe
 function externalSource(
   tensor: proto.ITensorProto,
   expected: number,
-  problems: Problems,
+  problems: ProblemList,
   where: string,
 ): TensorSource | undefined {
   const entries = tensor.externalData ?? [];
   const keys = entries.map((entry) => entry.key ?? "");
-  for (const key of duplicates(keys)) report(problems, "MRL0111", where, `external_data gives "${key}" twice`);
+  for (const key of findDuplicates(keys))
+    reportProblem(problems, "MRL0111", where, `external_data gives "${key}" twice`);
   const values = new Map(entries.map((entry) => [entry.key ?? "", entry.value ?? ""]));
   const location = values.get("location") ?? "";
   const fault = locationFault(location);
   if (fault) {
     const help = "external data must lie beneath the model's own folder";
-    return report(problems, "MRL0116", where, `the location of external data "${location}" is refused: ${fault}`, help);
+    return reportProblem(
+      problems,
+      "MRL0116",
+      where,
+      `the location of external data "${location}" is refused: ${fault}`,
+      help,
+    );
   }
-  if (tensor.rawData?.length) return report(problems, "MRL0114", where, "the data is both external and inline");
-  const offset = decimal(values.get("offset") ?? "0");
-  const length = decimal(values.get("length") ?? String(expected));
+  if (tensor.rawData?.length) return reportProblem(problems, "MRL0114", where, "the data is both external and inline");
+  const offset = parseDecimal(values.get("offset") ?? "0");
+  const length = parseDecimal(values.get("length") ?? String(expected));
   if (offset === undefined || length === undefined) {
-    return report(problems, "MRL0117", where, "offset and length of external data must be whole numbers");
+    return reportProblem(problems, "MRL0117", where, "offset and length of external data must be whole numbers");
   }
   if (length !== expected) {
-    return report(problems, "MRL0114", where, `the external data has ${length} bytes; its dimensions need ${expected}`);
+    return reportProblem(
+      problems,
+      "MRL0114",
+      where,
+      `the external data has ${length} bytes; its dimensions need ${expected}`,
+    );
   }
   return { kind: "external", location, offset, length };
 }
 
-function decimal(text: string): number | undefined {
+function parseDecimal(text: string): number | undefined {
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   return Number.isSafeInteger(value) ? value : undefined;
 }
@@ -129,7 +153,7 @@ function inlineSource(
   tensor: proto.ITensorProto,
   dtype: Dtype,
   shape: readonly number[],
-  problems: Problems,
+  problems: ProblemList,
   where: string,
 ): TensorSource | undefined {
   const expected = byteLengthOf(dtype, shape);
@@ -137,13 +161,18 @@ function inlineSource(
   const filled = fieldNames.filter((name) => tensor[name]?.length);
   const raw = tensor.rawData ?? new Uint8Array();
   if (filled.length + (raw.length > 0 ? 1 : 0) > 1 || filled.some((name) => name !== field)) {
-    return report(problems, "MRL0114", where, `the data of a ${dtype} tensor is in ${filled.join(", ")}; not there`);
+    return reportProblem(
+      problems,
+      "MRL0114",
+      where,
+      `the data of a ${dtype} tensor is in ${filled.join(", ")}; not there`,
+    );
   }
   const bytes = filled.length > 0 ? typedBytes(tensor, dtype) : raw;
-  if (!bytes) return report(problems, "MRL0114", where, `a value of ${field} does not fit ${dtype}`);
+  if (!bytes) return reportProblem(problems, "MRL0114", where, `a value of ${field} does not fit ${dtype}`);
   if (bytes.length !== expected) {
     const message = `the data has ${bytes.length} bytes; ${dtype} of [${shape.join(", ")}] needs ${expected}`;
-    return report(problems, "MRL0114", where, message);
+    return reportProblem(problems, "MRL0114", where, message);
   }
   return { kind: "inline", bytes };
 }
@@ -153,7 +182,7 @@ function narrowSource(
   tensor: proto.ITensorProto,
   narrow: NarrowType,
   shape: readonly number[],
-  problems: Problems,
+  problems: ProblemList,
   where: string,
 ): TensorSource | undefined {
   const count = sizeOf(shape);
@@ -161,9 +190,9 @@ function narrowSource(
   const expected = packedLength(narrow, count);
   if (bytes.length !== expected) {
     const message = `the data has ${bytes.length} bytes; ${narrow.name} of [${shape.join(", ")}] needs ${expected}`;
-    return report(problems, "MRL0114", where, message);
+    return reportProblem(problems, "MRL0114", where, message);
   }
-  return { kind: "inline", bytes: widened(narrow, bytes, count) };
+  return { kind: "inline", bytes: widenElements(narrow, bytes, count) };
 }
 
 /** The elements of a typed field as raw bytes; undefined when one of them does not fit its type. */
@@ -171,9 +200,9 @@ function typedBytes(tensor: proto.ITensorProto, dtype: Dtype): Uint8Array | unde
   const [field, TypedArray] = typedFields[dtype];
   const values: readonly Int64[] = tensor[field] ?? [];
   if (TypedArray === BigInt64Array || TypedArray === BigUint64Array) {
-    return bytesOf(TypedArray.from(values.map(bigintOf)));
+    return bytesOf(TypedArray.from(values.map(toBigInt)));
   }
-  const numbers = field === "uint64Data" ? values.map((value) => Number(bigintOf(value))) : (values as number[]);
+  const numbers = field === "uint64Data" ? values.map((value) => Number(toBigInt(value))) : (values as number[]);
   const array = (TypedArray as Float64ArrayConstructor).from(numbers);
   const exact = dtype === "float32" || dtype === "float64" || numbers.every((value, index) => array[index] === value);
   return exact ? bytesOf(array) : undefined;

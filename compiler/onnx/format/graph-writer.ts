@@ -1,12 +1,12 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
 import type { Tensor } from "../../../ir/weights.ts";
-import { encodeElements, onnxNumberOf } from "../../tensors/index.ts";
-import { longOf } from "./encode.ts";
+import { encodeElements, onnxTypeNumber } from "../../tensors/index.ts";
+import { toLong } from "./extract-subgraph.ts";
 
 const { onnx } = onnxProto;
 
 export type WrittenDtype = "float32" | "int64" | "bool";
-type Attribute = number | string | readonly number[];
+type WriterAttribute = number | string | readonly number[];
 
 /** A graph of our own making as it grows: names of values are ours, those of inputs and outputs are given. */
 export interface GraphWriter {
@@ -16,9 +16,9 @@ export interface GraphWriter {
   readonly tensor: (dtype: WrittenDtype, tensor: Tensor) => string;
   /** A small table of integers, and a single real number. */
   readonly integers: (values: readonly number[]) => string;
-  readonly real: (value: number) => string;
+  readonly float: (value: number) => string;
   /** The name of what the node gives; an absent operand is "". Whole numbers are attributes of kind int. */
-  readonly node: (op: string, inputs: readonly string[], attrs?: Readonly<Record<string, Attribute>>) => string;
+  readonly node: (op: string, inputs: readonly string[], attrs?: Readonly<Record<string, WriterAttribute>>) => string;
   readonly finish: (name: string) => Uint8Array;
 }
 
@@ -38,7 +38,7 @@ export function createGraphWriter(): GraphWriter {
     initializers.push({
       name,
       dims: [...shape],
-      dataType: onnxNumberOf(dtype),
+      dataType: onnxTypeNumber(dtype),
       rawData: encodeElements(dtype, data),
     });
     return name;
@@ -57,7 +57,7 @@ export function createGraphWriter(): GraphWriter {
     },
     tensor: store,
     integers: (values) => store("int64", { shape: [values.length], data: Float64Array.from(values) }),
-    real: (value) => store("float32", { shape: [], data: Float64Array.of(value) }),
+    float: (value) => store("float32", { shape: [], data: Float64Array.of(value) }),
     node,
     finish: (name) =>
       onnx.ModelProto.encode(
@@ -72,13 +72,13 @@ export function createGraphWriter(): GraphWriter {
 }
 
 function valueInfo(name: string, dtype: WrittenDtype, dims: readonly (number | string)[]): proto.IValueInfoProto {
-  const dim = dims.map((extent) => (typeof extent === "number" ? { dimValue: extent } : { dimParam: extent }));
-  return { name, type: { tensorType: { elemType: onnxNumberOf(dtype), shape: { dim } } } };
+  const dim = dims.map((size) => (typeof size === "number" ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: onnxTypeNumber(dtype), shape: { dim } } } };
 }
 
 /** The numbers are AttributeProto.AttributeType. */
-function attributeOf(value: Attribute): proto.IAttributeProto {
+function attributeOf(value: WriterAttribute): proto.IAttributeProto {
   if (typeof value === "string") return { type: 3, s: new TextEncoder().encode(value) };
-  if (typeof value === "number") return { type: 2, i: longOf(value) };
-  return { type: 7, ints: value.map(longOf) };
+  if (typeof value === "number") return { type: 2, i: toLong(value) };
+  return { type: 7, ints: value.map(toLong) };
 }

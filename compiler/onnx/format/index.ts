@@ -1,8 +1,7 @@
-export { decodeModel, decodeTensorFile } from "./decode.ts";
-export { type BorderType, extractSubgraph, nodeBytes, tensorProtoBytes } from "./encode.ts";
-export { readExternal } from "./external.ts";
+export { decodeModel, decodeTensorFile } from "./decode-model.ts";
+export { readExternalData } from "./external-data.ts";
+export { type BoundaryType, extractSubgraph, nodeBytes, tensorProtoBytes } from "./extract-subgraph.ts";
 export { createGraphWriter, type GraphWriter, type WrittenDtype } from "./graph-writer.ts";
-export { readTensor, tensorBytes } from "./read-tensor.ts";
 export type {
   OnnxAttribute,
   OnnxGraph,
@@ -11,15 +10,16 @@ export type {
   OnnxTensor,
   OnnxValueInfo,
   TensorSource,
-} from "./records.ts";
-export { wireLimits } from "./wire.ts";
+} from "./model-records.ts";
 export {
-  delimited,
-  fields,
-  holdsData,
+  isTensorData,
   joinBytes,
+  lengthDelimited,
   numberField,
+  onnxFields,
   splitFields,
   stringField,
   stringsOf,
-} from "./wire-edit.ts";
+} from "./protobuf-edit.ts";
+export { scanLimits } from "./protobuf-scan.ts";
+export { readTensor, tensorBytes } from "./read-tensor.ts";

@@ -1,15 +1,15 @@
 import { sizeOf } from "../../../ir/type.ts";
 import type { Tensor } from "../../../ir/weights.ts";
-import { decodeElements, widened } from "../../tensors/index.ts";
-import { readExternal } from "./external.ts";
-import type { OnnxModel, OnnxTensor } from "./records.ts";
+import { decodeElements, widenElements } from "../../tensors/index.ts";
+import { readExternalData } from "./external-data.ts";
+import type { OnnxModel, OnnxTensor } from "./model-records.ts";
 
 /** The raw little-endian elements, read from the external file or computed where the model says so. */
 export function tensorBytes(model: Pick<OnnxModel, "file">, tensor: OnnxTensor): Uint8Array {
   const { source, name } = tensor;
   if (source.kind === "external") {
-    const bytes = readExternal(model.file, name, source);
-    return tensor.narrow ? widened(tensor.narrow, bytes, sizeOf(tensor.dims)) : bytes;
+    const bytes = readExternalData(model.file, name, source);
+    return tensor.narrow ? widenElements(tensor.narrow, bytes, sizeOf(tensor.dims)) : bytes;
   }
   return source.kind === "computed" ? source.bytes() : source.bytes;
 }

@@ -1,2 +1,2 @@
-export { type Imported, type ImportedLinear, importModel } from "./import.ts";
-export { liveNodes } from "./import-node.ts";
+export { type ImportedLinear, type ImportedModel, importModel } from "./import-model.ts";
+export { liveNodes } from "./lower-nodes.ts";

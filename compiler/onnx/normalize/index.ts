@@ -1,5 +1,5 @@
-export { bindDims } from "./import-dims.ts";
+export { bindConstantInputs } from "./bind-constant-inputs.ts";
+export { bindDims } from "./bind-dims.ts";
 export { readModel } from "./read-model.ts";
-export { withoutSequences } from "./sequences.ts";
-export { settleInputs } from "./settled-inputs.ts";
-export { toldApart } from "./shared-uses.ts";
+export { lowerSequences } from "./sequences.ts";
+export { untieInitializers } from "./untie-initializers.ts";

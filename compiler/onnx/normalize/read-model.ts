@@ -1,11 +1,13 @@
-import { readWhole } from "../../tensors/files/index.ts";
+import { readWholeFile } from "../../tensors/files/index.ts";
 import type { OnnxModel } from "../format/index.ts";
-import { decodeModel, wireLimits } from "../format/index.ts";
-import { normsApart } from "./norms-apart.ts";
-import { unpackQuantised } from "./stored-quantised.ts";
-import { sumsApart } from "./sums-apart.ts";
+import { decodeModel, scanLimits } from "../format/index.ts";
+import { decomposeSkipNorm } from "./decompose-skip-norm.ts";
+import { dequantizeInitializers } from "./dequantize-initializers.ts";
+import { splitFusedNorms } from "./split-fused-norm.ts";
 
 /** A model from its file, with quantised weights as the numbers that they stand for, and fused norms beside what they are of. */
 export function readModel(file: string): OnnxModel {
-  return normsApart(sumsApart(unpackQuantised(decodeModel(readWhole(file, wireLimits.bytes), file))));
+  return splitFusedNorms(
+    decomposeSkipNorm(dequantizeInitializers(decodeModel(readWholeFile(file, scanLimits.bytes), file))),
+  );
 }

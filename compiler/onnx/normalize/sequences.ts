@@ -2,18 +2,18 @@ import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode } from "../format/in
 import { readTensor } from "../format/index.ts";
 
 /** What a sequence of tensors consists of, where the graph says it: tensors by name, or the parts of one. */
-type Sequence =
+type SequenceValue =
   | { readonly kind: "list"; readonly names: readonly string[] }
   | {
       readonly kind: "parts";
       readonly of: string;
       readonly axis: number;
-      readonly sizes: Sizes;
+      readonly sizes: PartSizes;
       readonly keep: boolean;
     };
 
 /** Sizes of all parts, or the size of each but the last. */
-type Sizes = readonly number[] | number;
+type PartSizes = readonly number[] | number;
 
 const int = (value: number): OnnxAttribute => ({ kind: "int", value });
 const ints = (...value: number[]): OnnxAttribute => ({ kind: "ints", value });
@@ -26,7 +26,7 @@ const intOf = ({ attributes }: OnnxNode, name: string, absent: number): number =
  * The graph with members of sequences taken from where they come from: exporters write `split` and lists of tensors as
  * sequences when they fold nothing. What does not follow from the graph alone stays, and is refused by its name.
  */
-export function withoutSequences(model: OnnxModel): OnnxGraph {
+export function lowerSequences(model: OnnxModel): OnnxGraph {
   const { graph } = model;
   if (!graph.nodes.some(({ op }) => op.includes("Sequence"))) return graph;
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
@@ -43,21 +43,21 @@ export function withoutSequences(model: OnnxModel): OnnxGraph {
     if (value) return value.kind === "int" || (value.kind === "tensor" && value.value.dims.length === 0);
     return graph.initializers.get(name)?.dims.length === 0;
   };
-  const sequences = new Map<string, Sequence>();
+  const sequences = new Map<string, SequenceValue>();
   const listed = (name: string | undefined): readonly string[] | undefined => {
     const found = sequences.get(name ?? "");
     return found?.kind === "list" ? found.names : undefined;
   };
   /** The sequence that a node gives; undefined where it gives none, or one that is not known. */
-  const sequenceOf = (node: OnnxNode): Sequence | undefined => {
+  const sequenceOf = (node: OnnxNode): SequenceValue | undefined => {
     const [first, second, third] = node.inputs;
     if (node.op === "SequenceConstruct") return { kind: "list", names: node.inputs };
     if (node.op === "SequenceEmpty") return { kind: "list", names: [] };
     if (node.op === "SequenceInsert") {
       const names = listed(first);
-      const place = third ? numbers(third)?.[0] : names?.length;
-      if (!names || place === undefined || !second) return undefined;
-      return { kind: "list", names: [...names.slice(0, place), second, ...names.slice(place)] };
+      const index = third ? numbers(third)?.[0] : names?.length;
+      if (!names || index === undefined || !second) return undefined;
+      return { kind: "list", names: [...names.slice(0, index), second, ...names.slice(index)] };
     }
     if (node.op !== "SplitToSequence") return undefined;
     const sizes = second ? numbers(second) : [1];
@@ -78,8 +78,8 @@ export function withoutSequences(model: OnnxModel): OnnxGraph {
     }
     const from = sequences.get(node.inputs[0] ?? "");
     if (!from) return [node];
-    if (node.op === "SequenceAt") return memberAt(node, from, numbers(node.inputs[1])?.[0]) ?? [node];
-    if (node.op === "ConcatFromSequence" && from.kind === "list") return joined(node, from.names);
+    if (node.op === "SequenceAt") return sequenceMember(node, from, numbers(node.inputs[1])?.[0]) ?? [node];
+    if (node.op === "ConcatFromSequence" && from.kind === "list") return joinSequence(node, from.names);
     if (node.op === "SequenceLength" && from.kind === "list") {
       return [{ ...node, op: "Constant", inputs: [], attributes: new Map([["value_int", int(from.names.length)]]) }];
     }
@@ -88,7 +88,7 @@ export function withoutSequences(model: OnnxModel): OnnxGraph {
   return { ...graph, nodes };
 }
 
-const derived = (
+const derivedNode = (
   node: OnnxNode,
   op: string,
   inputs: readonly string[],
@@ -100,19 +100,23 @@ const derived = (
   attributes: new Map(attributes),
 });
 
-function memberAt(node: OnnxNode, from: Sequence, place: number | undefined): readonly OnnxNode[] | undefined {
-  if (place === undefined) return undefined;
+function sequenceMember(
+  node: OnnxNode,
+  from: SequenceValue,
+  index: number | undefined,
+): readonly OnnxNode[] | undefined {
+  if (index === undefined) return undefined;
   if (from.kind === "list") {
-    const name = from.names.at(place);
-    return name === undefined ? undefined : [derived(node, "Identity", [name])];
+    const name = from.names.at(index);
+    return name === undefined ? undefined : [derivedNode(node, "Identity", [name])];
   }
   const { of, axis, sizes, keep } = from;
   const equal = typeof sizes === "number";
-  const at = place < 0 && !equal ? place + sizes.length : place;
+  const at = index < 0 && !equal ? index + sizes.length : index;
   if (at < 0 || (!equal && at >= sizes.length)) return undefined;
   const start = equal ? at * sizes : sizes.slice(0, at).reduce((sum, size) => sum + size, 0);
   const end = start + (equal ? sizes : sizes[at]!);
-  const slice = derived(
+  const slice = derivedNode(
     node,
     "Slice",
     [of],
@@ -123,21 +127,21 @@ function memberAt(node: OnnxNode, from: Sequence, place: number | undefined): re
     ],
   );
   if (keep) return [slice];
-  const whole = `${node.outputs[0]}.part`;
-  return [{ ...slice, outputs: [whole] }, derived(node, "Squeeze", [whole], [["axes", ints(axis)]])];
+  const partName = `${node.outputs[0]}.part`;
+  return [{ ...slice, outputs: [partName] }, derivedNode(node, "Squeeze", [partName], [["axes", ints(axis)]])];
 }
 
-function joined(node: OnnxNode, names: readonly string[]): readonly OnnxNode[] {
+function joinSequence(node: OnnxNode, names: readonly string[]): readonly OnnxNode[] {
   const axis = intOf(node, "axis", 0);
   const raised =
     intOf(node, "new_axis", 0) === 0
       ? []
       : names.map((name, at): OnnxNode => {
           return {
-            ...derived(node, "Unsqueeze", [name], [["axes", ints(axis)]]),
+            ...derivedNode(node, "Unsqueeze", [name], [["axes", ints(axis)]]),
             outputs: [`${node.outputs[0]}.${at}`],
           };
         });
   const parts = raised.length > 0 ? raised.map(({ outputs }) => outputs[0]!) : names;
-  return [...raised, derived(node, "Concat", parts, [["axis", int(axis)]])];
+  return [...raised, derivedNode(node, "Concat", parts, [["axis", int(axis)]])];
 }

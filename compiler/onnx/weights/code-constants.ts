@@ -1,8 +1,8 @@
 /** What torch.export calls a tensor that the model's code writes out, wherever its module stands. */
-const lifted = /(^|\.)(lifted_tensor_|_tensor_constant)\d+$/;
+const liftedTensorName = /(^|\.)(lifted_tensor_|_tensor_constant)\d+$/;
 
 /** Functions of torch that make tensors of nothing, and those that go on from these; the exporter numbers their results. */
-const functions = new Set(
+const tensorFunctions = new Set(
   (
     "val arange full new_full full_like ones new_ones ones_like zeros new_zeros zeros_like scalar_tensor eye linspace " +
     "tril triu _to_copy convert_element_type_default scalar_tensor_default clone alias inputs " +
@@ -13,13 +13,13 @@ const functions = new Set(
   ).split(" "),
 );
 
-const isFunction = (name: string): boolean => functions.has(name.replace(/_\d+$/, ""));
+const isTensorFunction = (name: string): boolean => tensorFunctions.has(name.replace(/_\d+$/, ""));
 
 /** Whether a name is one that the exporter gives to what the code makes. */
-export const isOfCode = (name: string): boolean => lifted.test(name) || isFunction(name);
+export const isCodeConstantName = (name: string): boolean => liftedTensorName.test(name) || isTensorFunction(name);
 
 /** Functions that make tensors of nothing but extents. */
-const makers = new Set("arange full new_full ones new_ones zeros new_zeros eye linspace".split(" "));
+const creationFunctions = new Set("arange full new_full ones new_ones zeros new_zeros eye linspace".split(" "));
 
 /**
  * Whether a tensor comes from the model's code alone, so that nothing trained is in it: masks, and biases of places as
@@ -27,9 +27,11 @@ const makers = new Set("arange full new_full ones new_ones zeros new_zeros eye l
  * code writes out may be anything, trained as well: only a single number is taken for the code's, or what was computed
  * from it and a range of places.
  */
-export function isFromCode(name: string, folded: readonly string[], single: boolean): boolean {
-  if (lifted.test(name)) return single;
-  const plain = folded.filter((each) => !lifted.test(each));
-  if (folded.length === 0 || !plain.every(isFunction)) return false;
-  return single || plain.length === folded.length || plain.some((each) => makers.has(each.replace(/_\d+$/, "")));
+export function isCodeConstant(name: string, folded: readonly string[], isScalar: boolean): boolean {
+  if (liftedTensorName.test(name)) return isScalar;
+  const plain = folded.filter((each) => !liftedTensorName.test(each));
+  if (folded.length === 0 || !plain.every(isTensorFunction)) return false;
+  return (
+    isScalar || plain.length === folded.length || plain.some((each) => creationFunctions.has(each.replace(/_\d+$/, "")))
+  );
 }

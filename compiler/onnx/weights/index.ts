@@ -1,17 +1,17 @@
-export { absentScore } from "./absent-score.ts";
-export { type ConstantDigest, constantDigests } from "./constants.ts";
 export {
   catalogWeights,
-  elementOf,
-  isArchitecture,
-  isPositions,
+  elementOfDtype,
+  isArchitectureConstant,
+  isPositionTable,
+  type ModelWeight,
   sameTensor,
   storedTensors,
-  type Weight,
   type WeightCatalog,
   type WeightOwners,
-} from "./import-weights.ts";
-export { modulePathOf, type Prefix, stripPrefix } from "./module-path.ts";
-export { layerOfNode, placeOf } from "./node-place.ts";
-export { innerNames } from "./structural.ts";
-export { isProduct, type LinearNode, ownName, wrapperOf } from "./weight-names.ts";
+} from "./catalog-weights.ts";
+export { type ConstantDigest, constantDigests } from "./constant-digests.ts";
+export { maskedScore } from "./masked-score.ts";
+export { modulePathOf, type PathPrefix, stripPrefix } from "./module-path.ts";
+export { nodeLayer, nodeLocation } from "./node-location.ts";
+export { innerGraphNames } from "./shape-inputs.ts";
+export { isMatrixProduct, type LinearNode, statedParameterName, wrapperPrefixOf } from "./weight-names.ts";

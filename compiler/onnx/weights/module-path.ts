@@ -10,10 +10,10 @@ const rootNames = new Set(
 );
 
 /** Segments of wrappers around the model that leading parts of names may give: `m.`, `base_model.model.`. */
-export type Prefix = readonly string[];
+export type PathPrefix = readonly string[];
 
 /** What all parameter names have in front that is no part of the model: segments until the first that models use. */
-export function wrapperPrefix(names: readonly string[]): Prefix {
+export function findWrapperPrefix(names: readonly string[]): PathPrefix {
   const paths = names.map((name) => name.split("."));
   const prefix: string[] = [];
   while (paths.length > 0) {
@@ -28,20 +28,20 @@ export function wrapperPrefix(names: readonly string[]): Prefix {
   return prefix;
 }
 
-export function stripPrefix(name: string, prefix: Prefix): string {
+export function stripPrefix(name: string, prefix: PathPrefix): string {
   const front = prefix.map((segment) => `${segment}.`).join("");
   return front && name.startsWith(front) ? name.slice(front.length) : name;
 }
 
 /** `/m/model/layers.0/self_attn/q_proj/MatMul` is a node of `m.model.layers.0.self_attn.q_proj`. */
-export function modulePathOf(node: OnnxNode, prefix: Prefix): string | undefined {
+export function modulePathOf(node: OnnxNode, prefix: PathPrefix): string | undefined {
   const isPath = node.name.startsWith("/");
-  const segments = isPath ? node.name.slice(1).split("/") : scopesOf(node);
+  const segments = isPath ? node.name.slice(1).split("/") : nodeScopes(node);
   if (!segments || segments.length < 2) return undefined;
   const modules = segments.slice(0, -1);
   // A Sequential has a scope of its own before those of its parts: `/classifier/classifier.1/Gemm`.
   const path = modules.filter((segment, index) => !modules[index + 1]?.startsWith(`${segment}.`)).join(".");
-  const stripped = (isPath ? callsOf(prefix) : [prefix]).map((calls) => stripPrefix(path, calls));
+  const stripped = (isPath ? modelPrefixes(prefix) : [prefix]).map((calls) => stripPrefix(path, calls));
   return (stripped.find((each) => each !== path) ?? path) || undefined;
 }
 
@@ -49,20 +49,20 @@ export function modulePathOf(node: OnnxNode, prefix: Prefix): string | undefined
  * Wrappers as TorchScript sees them called. PEFT runs the model inside `base_model.model.` without a scope of one of the
  * two, which depends on its version.
  */
-function callsOf(prefix: Prefix): readonly Prefix[] {
-  const at = prefix.findIndex((segment, place) => segment === "base_model" && prefix[place + 1] === "model");
+function modelPrefixes(prefix: PathPrefix): readonly PathPrefix[] {
+  const at = prefix.findIndex((segment, index) => segment === "base_model" && prefix[index + 1] === "model");
   return at === -1 ? [prefix] : [prefix.toSpliced(at + 1, 1), prefix.toSpliced(at, 1)];
 }
 
 /** The dynamo exporter writes `['', 'm', 'm.model', 'm.model.lm_head', 'linear']`: the last but one is the module. */
-function scopesOf(node: OnnxNode): string[] | undefined {
-  const scopes = parseNames(node.metadata.get("pkg.torch.onnx.name_scopes") ?? "");
+function nodeScopes(node: OnnxNode): string[] | undefined {
+  const scopes = parsePythonList(node.metadata.get("pkg.torch.onnx.name_scopes") ?? "");
   const module = scopes?.at(-2);
   return module ? [...module.split("."), scopes!.at(-1)!] : undefined;
 }
 
 /** A list of strings as Python prints it: `['a', 'b']`. */
-export function parseNames(text: string): string[] | undefined {
+export function parsePythonList(text: string): string[] | undefined {
   if (!/^\[('[^'\\]*'(, '[^'\\]*')*)?\]$/.test(text)) return undefined;
   return [...text.matchAll(/'([^'\\]*)'/g)].map(([, name]) => name!);
 }

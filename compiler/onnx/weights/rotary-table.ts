@@ -2,42 +2,42 @@ import type { Tensor } from "../../../ir/weights.ts";
 import type { Dtype } from "../../tensors/index.ts";
 
 /** A part of a model that exporters call rotary, in a node's path or an attribute's: `model.rotary_emb.inv_freq`. */
-const rotaryPart = /(^|[./])rotary\w*[./]/i;
+const rotaryModule = /(^|[./])rotary\w*[./]/i;
 /** What ONNX Runtime's tools call the tables of its operators. */
-const cacheName = /^(cos|sin)_cache/;
+const cosSinCacheName = /^(cos|sin)_cache/;
 
 /** Names of parts of the model, not of values that an exporter counts. */
-const isPath = (name: string): boolean => /[./]/.test(name);
+const isRotaryPath = (name: string): boolean => /[./]/.test(name);
 
 /**
  * Whether a tensor holds rotary frequencies, angles, cosines or sines: by the names that it has or was folded from, and
  * by its numbers. Scaled frequencies (llama3, YaRN, longrope) follow from a configuration by rules of their own, so no
  * formula is looked for: columns must be waves over the places, of any frequency and amplitude.
  */
-export function isRotary(names: readonly string[], tensor: Tensor, dtype: Dtype = "float32"): boolean {
-  const paths = names.filter((name) => isPath(name) || cacheName.test(name));
-  const isNamed = paths.length > 0 && paths.every((name) => rotaryPart.test(name) || cacheName.test(name));
-  return isNamed && (areFrequencies(tensor) || areWaves(tensor, rounding[dtype] ?? 0));
+export function isRotaryTable(names: readonly string[], tensor: Tensor, dtype: Dtype = "float32"): boolean {
+  const paths = names.filter((name) => isRotaryPath(name) || cosSinCacheName.test(name));
+  const isNamed = paths.length > 0 && paths.every((name) => rotaryModule.test(name) || cosSinCacheName.test(name));
+  return isNamed && (isFrequencyTable(tensor) || isCosSinTable(tensor, rounding[dtype] ?? 0));
 }
 
 /** What a sum of three rounded numbers of at most 2 may be off by. */
 const rounding: Readonly<Partial<Record<Dtype, number>>> = { float16: 2 ** -9, bfloat16: 2 ** -6 };
 
 /** Falling from at most 1. */
-const areFrequencies = ({ data }: Tensor): boolean =>
+const isFrequencyTable = ({ data }: Tensor): boolean =>
   data.every((x, at) => x > 0 && x <= 1 && (at === 0 || x <= data[at - 1]!));
 
 /** float32 rounds an angle p·f by 6e-8 of it: errors grow with the place. */
 const tolerance = (rows: number): number => 1e-5 * (4 + rows / 2);
 
 /** Largest angle, cosine or sine of one or two places, which no wave can be told from. */
-const mostPlaces = 2 ** 20;
+const maxPositions = 2 ** 20;
 
 /** x(p + 1) + x(p − 1) = 2·cos f · x(p) in each column: of cosines and sines, and with f = 0 of the angles themselves. */
-function areWaves({ shape, data }: Tensor, rounded: number): boolean {
+function isCosSinTable({ shape, data }: Tensor, rounded: number): boolean {
   const [rows = 0, columns = 0] = shape.slice(-2);
   if (shape.length < 2 || data.length !== rows * columns) return false;
-  if (rows < 3) return data.every((x) => Math.abs(x) <= mostPlaces);
+  if (rows < 3) return data.every((x) => Math.abs(x) <= maxPositions);
   const allowed = tolerance(rows) + rounded;
   for (let column = 0; column < columns; column++) {
     const x = (row: number): number => data[row * columns + column]!;

@@ -1,22 +1,22 @@
 import { readFileSync } from "node:fs";
 import { fail } from "../../../ir/diagnostic.ts";
 import { noBytes } from "../../../runtime/core/index.ts";
-import { type LinkName, type NamedBytes, named } from "../../build/index.ts";
-import type { CostReport } from "./cost.ts";
-import type { Phase } from "./totals.ts";
+import { type DirectionName, type NamedBytes, withPartyNames } from "../../build/index.ts";
+import type { CostReport } from "./cost-report.ts";
+import type { PhaseTraffic } from "./traffic-totals.ts";
 
 /** Most that a compiled model may cost per query. `bytes`: of all links together, or of some of them. */
 export interface Budget {
   readonly rounds?: number;
   readonly bytes?: number | NamedBytes;
-  readonly setup?: Limits;
-  readonly offline?: Limits;
-  readonly online?: Limits;
+  readonly setup?: PhaseLimits;
+  readonly offline?: PhaseLimits;
+  readonly online?: PhaseLimits;
 }
 
-type Limits = Pick<Budget, "rounds" | "bytes">;
+type PhaseLimits = Pick<Budget, "rounds" | "bytes">;
 const phases = ["setup", "offline", "online"] as const;
-const links = Object.keys({ ...noBytes, ...named("3pc", noBytes) }) as LinkName[];
+const links = Object.keys({ ...noBytes, ...withPartyNames("3pc", noBytes) }) as DirectionName[];
 const isAmount = (value: unknown): boolean => typeof value === "number" && value >= 0;
 
 function isLimits(value: unknown, extra: readonly string[] = []): boolean {
@@ -42,25 +42,25 @@ export function readBudget(file: string): Budget {
 }
 
 /** What is over the budget, as sentences. Rounds and bytes without a phase are those of one query: offline and online. */
-export function exceeded(budget: Budget, { totals }: CostReport): readonly string[] {
+export function budgetExcess(budget: Budget, { totals }: CostReport): readonly string[] {
   const { offline, online } = totals;
   const query = {
     rounds: offline.rounds + online.rounds,
     bytes: Object.fromEntries(links.map((link) => [link, (offline.bytes[link] ?? 0) + (online.bytes[link] ?? 0)])),
   };
   return [
-    ...over("one query", budget, query),
-    ...phases.flatMap((phase) => over(phase, budget[phase] ?? {}, totals[phase])),
+    ...phaseExcess("one query", budget, query),
+    ...phases.flatMap((phase) => phaseExcess(phase, budget[phase] ?? {}, totals[phase])),
   ];
 }
 
-function over(what: string, { rounds, bytes }: Limits, found: Phase): readonly string[] {
+function phaseExcess(what: string, { rounds, bytes }: PhaseLimits, found: PhaseTraffic): readonly string[] {
   const all = Object.values(found.bytes).reduce((sum, count) => sum + count, 0);
   const limits: (readonly [string, number | undefined, number])[] = [["rounds", rounds, found.rounds]];
   if (typeof bytes === "number") limits.push(["bytes", bytes, all]);
   else
     for (const [link, most] of Object.entries(bytes ?? {}))
-      limits.push([`bytes ${link}`, most, found.bytes[link as LinkName] ?? 0]);
+      limits.push([`bytes ${link}`, most, found.bytes[link as DirectionName] ?? 0]);
   return limits
     .filter(([, most, count]) => most !== undefined && count > most)
     .map(([unit, most, count]) => `${what}: ${count} ${unit}, at most ${most} allowed`);

@@ -8,7 +8,7 @@ import { protocols } from "../../../runtime/protocols/registry.ts";
 
 /** Trials, and how many times the worst of them is taken: an output sums very many independent roundings. */
 const trials = 6;
-const deviations = 3;
+const standardDeviations = 3;
 
 /**
  * How far the revealed outputs of a scheduled module can be from the model in real numbers, to first order: in the
@@ -20,40 +20,40 @@ export const errorBound = (...given: Parameters<typeof errorBounds>): number =>
   Math.max(0, ...errorBounds(...given).values());
 
 /** off: for who knows what the rounding of weights and inputs makes, and adds it. */
-type Rounding = "on" | "off";
+type RoundingMode = "on" | "off";
 
 /** The same of each output. */
 export function errorBounds(
   module: Module,
   weights: WeightStore,
   inputs: ReadonlyMap<ValueId, Tensor>,
-  rounding: Rounding = "on",
+  rounding: RoundingMode = "on",
 ): ReadonlyMap<ValueId, number> {
   const exact = interpret(module, weights, inputs);
-  const ulps = new Map(opsOf(module).map((op) => [op.result, ulpsOfOp(module, op)]));
+  const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op)]));
   const next = createNoise();
   const bounds = new Map<ValueId, number>();
   for (let trial = 0; trial < trials; trial++) {
     const moved = interpretRaw(module, weights, inputs, {
       adjust: (id, raw, op) => {
         const isMade = op !== undefined && op.name !== "share";
-        const rounded = rounding === "on" ? byRounding(typeOf(module, id)) : undefined;
-        const move = isMade ? byUlps(ulps.get(op.result) ?? 0) : rounded;
+        const rounded = rounding === "on" ? roundingNoise(typeOf(module, id)) : undefined;
+        const move = isMade ? ulpNoise(ulps.get(op.result) ?? 0) : rounded;
         return move ? { shape: raw.shape, data: raw.data.map((x) => move(x, next())) } : raw;
       },
     });
     for (const [id, { data }] of exact) {
       const other = moved.get(id)!.data;
-      const most = data.reduce((worst, x, at) => Math.max(worst, deviations * Math.abs(x - other[at]!)), 0);
+      const most = data.reduce((worst, x, at) => Math.max(worst, standardDeviations * Math.abs(x - other[at]!)), 0);
       bounds.set(id, Math.max(bounds.get(id) ?? 0, most));
     }
   }
   return bounds;
 }
 
-type Move = (x: number, noise: number) => number;
+type Perturbation = (x: number, noise: number) => number;
 
-const byUlps = (most: number): Move | undefined =>
+const ulpNoise = (most: number): Perturbation | undefined =>
   most === 0 ? undefined : (x, noise) => Math.round(x + most * noise);
 
 /**
@@ -61,12 +61,12 @@ const byUlps = (most: number): Move | undefined =>
  * number of units and would be rounded away again. Single numbers, and tables of few fractional bits, have the scale that
  * makes them exact or as good as exact.
  */
-function byRounding({ element, shape }: TensorType): Move | undefined {
+function roundingNoise({ element, shape }: TensorType): Perturbation | undefined {
   if (!isFixed(element) || element.scale < 8 || sizeOf(shape) === 1) return undefined;
   return (x, noise) => (Math.abs(noise) < 1 / 12 ? x + Math.sign(noise) : x);
 }
 
-function ulpsOfOp(module: Module, op: Op): number {
+function opUlps(module: Module, op: Op): number {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   return protocol && op.name !== "share" ? ulpsOf(protocol, specOf(module, op)) : 0;
 }

@@ -1,6 +1,6 @@
-export { exceeded, readBudget } from "./budget.ts";
-export { type CostReport, costReport, type DecodeCost, decodeCost, type OperatorCost } from "./cost.ts";
+export { budgetExcess, readBudget } from "./budget.ts";
+export { type CostReport, costReport, type DecodeCost, decodeCost, type OperatorCost } from "./cost-report.ts";
 export { createNoise, errorBound, errorBounds } from "./error-bound.ts";
-export { kernelsOf } from "./kernels.ts";
-export { layerOf } from "./layers.ts";
-export { networkTime } from "./network.ts";
+export { kernelWork } from "./kernel-work.ts";
+export { layerName } from "./layer-name.ts";
+export { networkTime } from "./network-time.ts";

@@ -3,15 +3,15 @@ import { labels } from "../../../ir/label.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import type { Manifest } from "../../build/index.ts";
 import { folderOf } from "../../build/index.ts";
-import { usedLinks } from "../../run/index.ts";
-import { layerOf } from "../cost/index.ts";
-import { chosenForText } from "./chosen-for.ts";
-import { table } from "./table.ts";
-import { bytesText, countText } from "./units.ts";
+import { usedDirections } from "../../run/index.ts";
+import { layerName } from "../cost/index.ts";
+import { bytesText, countText } from "./format-units.ts";
+import { optimizationTargetText } from "./optimization-target.ts";
+import { textTable } from "./text-table.ts";
 
-type Sizes = readonly (readonly [path: string, bytes: number])[];
+type FileSizes = readonly (readonly [path: string, bytes: number])[];
 
-export const buildJson = (manifest: Manifest, files: Sizes, directory: string) => ({
+export const buildJson = (manifest: Manifest, files: FileSizes, directory: string) => ({
   schema: 1,
   directory,
   name: manifest.name,
@@ -27,22 +27,22 @@ export const buildJson = (manifest: Manifest, files: Sizes, directory: string) =
   files: Object.fromEntries(files),
 });
 
-export function buildText(manifest: Manifest, files: Sizes, directory: string): string {
+export function buildText(manifest: Manifest, files: FileSizes, directory: string): string {
   const folder = (role: string): number =>
     files.filter(([path]) => path.startsWith(`${folderOf(role)}/`)).reduce((sum, [, bytes]) => sum + bytes, 0);
   const rows = Object.entries(manifest.roles).map(([role, does]) => [role, bytesText(folder(role)), does]);
   const head = `${directory}: ${manifest.name}, program ${manifest.programHash.slice(0, 12)}`;
-  return `${head}\n\n${table([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
+  return `${head}\n\n${textTable([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
 }
 
 /** Names that are shown of a list that may have two for each layer. */
-const mostNames = 8;
+const maxNames = 8;
 
 /** Outputs of the model that nobody asked for; nothing where there are none. */
-export function leftText(left: readonly string[]): string {
-  if (left.length === 0) return "";
-  const more = left.length > mostNames ? `, … (${left.length} in all)` : "";
-  return `not computed: ${left.slice(0, mostNames).join(", ")}${more}; no --reveal names them\n`;
+export function omittedOutputsText(omitted: readonly string[]): string {
+  if (omitted.length === 0) return "";
+  const more = omitted.length > maxNames ? `, … (${omitted.length} in all)` : "";
+  return `not computed: ${omitted.slice(0, maxNames).join(", ")}${more}; no --reveal names them\n`;
 }
 
 /** The manifest's summary, of inspect. */
@@ -51,7 +51,7 @@ export function manifestText(manifest: Manifest): string {
   return [
     head,
     statementText(manifest),
-    flowText(manifest),
+    dataFlowText(manifest),
     ringsText(manifest),
     phasesText(manifest),
     weightsText(manifest),
@@ -69,8 +69,8 @@ function ownersText({ weights }: Manifest): string {
 }
 
 /** Which part of the model runs where, by layers and tensors. */
-export function whereText({ weights, cuts, reveals, tails }: Manifest): string {
-  const layers = [...new Set(weights.filter(({ label }) => label === "server").map(({ name }) => layerOf(name)))];
+export function placementText({ weights, cuts, reveals, tails }: Manifest): string {
+  const layers = [...new Set(weights.filter(({ label }) => label === "server").map(({ name }) => layerName(name)))];
   const names = (tensors: readonly string[]): string =>
     tensors.map((tensor) => tensor.replace(/_output_0$/, "")).join(", ");
   const shown = layers.filter((layer) => layer !== "").join(", ") || "the whole model";
@@ -83,27 +83,31 @@ export function whereText({ weights, cuts, reveals, tails }: Manifest): string {
 }
 
 /** Whether text is generated place by place, what a place costs, and why the client computes its own layers as a whole. */
-export function decodeText({ decode }: Manifest, why: string | undefined, whole: string | undefined): string {
+export function generationText(
+  { decode }: Manifest,
+  decodeReason: string | undefined,
+  clientReason: string | undefined,
+): string {
   if (decode) {
     const head = `decode: one place at a time with kept keys and values; the last of ${decode.places} places costs`;
-    const note = whole === undefined ? "" : `\n  note: ${whole}`;
+    const note = clientReason === undefined ? "" : `\n  note: ${clientReason}`;
     const shorter = (decode.windows ?? []).map(
       (each) => `\nwindow of ${each.places} places, for texts that begin with no more\n${phasesText(each)}`,
     );
     return `${head}\n${phasesText(decode)}${note}${shorter.join("")}`;
   }
-  return why === undefined ? "" : `decode: none, ${why}`;
+  return decodeReason === undefined ? "" : `decode: none, ${decodeReason}`;
 }
 
 const statementText = ({ setting, security, truncation, chosenFor, inexact, caveats }: Manifest): string =>
   [
     `${setting}: ${security}; truncation ${truncation}`,
     `not exact: ${inexact.map(({ operator, count }) => `${operator} (${count})`).join(", ") || "nothing"}`,
-    chosenForText(chosenFor, setting),
+    optimizationTargetText(chosenFor, setting),
     ...caveats.map((caveat) => `  note: ${caveat}`),
   ].join("\n");
 
-function flowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest): string {
+function dataFlowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest): string {
   const lines = [
     ...inputs.map(({ name, label, type, shape }) => `input   ${name}  ${type}[${shape.join(", ")}]  of ${label}`),
     ...cuts.map(
@@ -124,11 +128,11 @@ export function phasesText({ predicted }: { readonly predicted: Partial<Manifest
   const rows = Object.entries(predicted).map(([phase, { rounds, bytes }]) => [
     phase,
     rounds,
-    usedLinks(bytes)
+    usedDirections(bytes)
       .map(([link, count]) => `${link} ${bytesText(count)}`)
       .join(", "),
   ]);
-  return table([{ title: "phase" }, { title: "rounds", right: true }, { title: "bytes" }], rows);
+  return textTable([{ title: "phase" }, { title: "rounds", right: true }, { title: "bytes" }], rows);
 }
 
 export function weightsText({ weights }: Manifest): string {
@@ -140,7 +144,7 @@ export function weightsText({ weights }: Manifest): string {
     sha256?.slice(0, 12) ?? "",
   ]);
   const titles = ["weight", "shape", "known to", "why", "SHA-256"];
-  return table(
+  return textTable(
     titles.map((title) => ({ title })),
     rows,
   );

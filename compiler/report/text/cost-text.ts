@@ -1,13 +1,13 @@
-import { dealerName, type NamedBytes } from "../../build/index.ts";
-import { usedLinks } from "../../run/index.ts";
+import { type NamedBytes, thirdPartyName } from "../../build/index.ts";
+import { usedDirections } from "../../run/index.ts";
 import type { CostReport, OperatorCost } from "../cost/index.ts";
-import { table } from "./table.ts";
-import { bytesText, countText, secondsText } from "./units.ts";
+import { bytesText, countText, secondsText } from "./format-units.ts";
+import { textTable } from "./text-table.ts";
 
 /** Rows of a long table beyond these are in the JSON. */
 const shownOperators = 40;
 
-const sum = (bytes: NamedBytes): number => usedLinks(bytes).reduce((all, [, count]) => all + count, 0);
+const sum = (bytes: NamedBytes): number => usedDirections(bytes).reduce((all, [, count]) => all + count, 0);
 const traffic = ({ bytes, correlationBytes }: Pick<OperatorCost, "bytes" | "correlationBytes">): number =>
   sum(bytes) + sum(correlationBytes);
 
@@ -23,7 +23,7 @@ export function costText(report: CostReport): string {
 
 function totalsText({ totals }: CostReport): string {
   const rows = Object.entries(totals).flatMap(([phase, { rounds, bytes }]) => {
-    const links = usedLinks(bytes);
+    const links = usedDirections(bytes);
     if (links.length === 0) return [[phase, rounds, "", "0"]];
     return links.map(([link, count], k) => [k === 0 ? phase : "", k === 0 ? rounds : "", link, countText(count)]);
   });
@@ -33,7 +33,7 @@ function totalsText({ totals }: CostReport): string {
     { title: "link" },
     { title: "bytes", right: true },
   ];
-  return table(columns as Parameters<typeof table>[0], rows);
+  return textTable(columns as Parameters<typeof textTable>[0], rows);
 }
 
 function partiesText({ parties }: CostReport): string {
@@ -43,7 +43,7 @@ function partiesText({ parties }: CostReport): string {
     bytesText(received),
   ]);
   const numbers = ["sends", "receives"].map((title) => ({ title, right: true as const }));
-  return table([{ title: "party, per query" }, ...numbers], rows);
+  return textTable([{ title: "party, per query" }, ...numbers], rows);
 }
 
 function linksText({ links }: CostReport): string {
@@ -54,7 +54,7 @@ function linksText({ links }: CostReport): string {
     ...Object.values(communicationSeconds).map(secondsText),
   ]);
   const titles = ["link", "bandwidth", "round trip", "setup", "offline", "online"];
-  const made = table(
+  const made = textTable(
     titles.map((title) => ({ title, right: true as const })),
     rows,
   );
@@ -69,9 +69,9 @@ function layersText({ layers, setting }: CostReport): string {
     bytesText(sum(layer.bytes)),
     bytesText(sum(layer.correlationBytes)),
   ]);
-  const titles = ["layer", "operators", "rounds", "online", `from the ${dealerName(setting)}`];
-  return table(
-    titles.map((title, place) => (place === 0 ? { title } : { title, right: true as const })),
+  const titles = ["layer", "operators", "rounds", "online", `from the ${thirdPartyName(setting)}`];
+  return textTable(
+    titles.map((title, column) => (column === 0 ? { title } : { title, right: true as const })),
     rows,
   );
 }
@@ -90,11 +90,11 @@ function operatorsText({ operators, setting }: CostReport): string {
       origin,
     ]);
   const columns = ["value", "operator", "protocol"].map((title) => ({ title }));
-  const numbers = ["rounds", "online", `from the ${dealerName(setting)}`].map((title) => ({
+  const numbers = ["rounds", "online", `from the ${thirdPartyName(setting)}`].map((title) => ({
     title,
     right: true as const,
   }));
   const left = costly.length - rows.length;
   const rest = left > 0 ? `and ${left} cheaper operators: --json lists all\n` : "";
-  return `${table([...columns, ...numbers, { title: "node" }], rows)}${rest}`;
+  return `${textTable([...columns, ...numbers, { title: "node" }], rows)}${rest}`;
 }

@@ -1,7 +1,7 @@
-import type { LinkName } from "../../build/index.ts";
+import type { DirectionName } from "../../build/index.ts";
 import type { CostReport } from "../cost/index.ts";
-import { table } from "./table.ts";
-import { countText } from "./units.ts";
+import { countText } from "./format-units.ts";
+import { textTable } from "./text-table.ts";
 
 export interface CostChange {
   readonly phase: string;
@@ -14,7 +14,7 @@ export interface CostChange {
 export function costDiff(before: CostReport, after: CostReport): readonly CostChange[] {
   return (["setup", "offline", "online"] as const).flatMap((phase) => {
     const [a, b] = [before.totals[phase], after.totals[phase]];
-    const links = Object.keys({ ...a.bytes, ...b.bytes }) as LinkName[];
+    const links = Object.keys({ ...a.bytes, ...b.bytes }) as DirectionName[];
     const bytes = links.map((link) => [link, a.bytes[link] ?? 0, b.bytes[link] ?? 0] as const);
     return [["rounds", a.rounds, b.rounds] as const, ...bytes]
       .filter(([, x, y]) => x !== y)
@@ -34,5 +34,5 @@ export function diffText(changes: readonly CostChange[]): string {
     percent(before, after),
   ]);
   const numbers = ["other", "this", "change"].map((title) => ({ title, right: true as const }));
-  return table([{ title: "phase" }, { title: "what" }, ...numbers], rows);
+  return textTable([{ title: "phase" }, { title: "what" }, ...numbers], rows);
 }

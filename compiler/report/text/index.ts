@@ -1,10 +1,18 @@
-export { annotate } from "./annotate.ts";
-export { buildJson, buildText, decodeText, leftText, manifestText, phasesText, whereText } from "./build-summary.ts";
-export { chosenForText } from "./chosen-for.ts";
+export { writeMetadata } from "./annotate.ts";
+export {
+  buildJson,
+  buildText,
+  generationText,
+  manifestText,
+  omittedOutputsText,
+  phasesText,
+  placementText,
+} from "./build-summary.ts";
 export { costText } from "./cost-text.ts";
 export { costDiff, diffText } from "./diff.ts";
-export { type Blocker, blockerOf, notesOf } from "./model-notes.ts";
-export { type Provenances, provenancesOf, provenanceText } from "./provenance.ts";
+export { bytesText, countText, secondsText } from "./format-units.ts";
+export { type Blocker, modelMetadata, parseBlocker } from "./model-metadata.ts";
+export { optimizationTargetText } from "./optimization-target.ts";
+export { type ModelProvenance, modelProvenance, provenanceText } from "./provenance.ts";
 export { costLine, runText, type TokenCost, timeLine, tokenLine } from "./run-text.ts";
-export { table } from "./table.ts";
-export { bytesText, countText, secondsText } from "./units.ts";
+export { textTable } from "./text-table.ts";

@@ -1,10 +1,10 @@
-import type { Owned } from "../../load/index.ts";
+import type { LoadedModel } from "../../load/index.ts";
 import type { ConstantDigest } from "../../onnx/weights/index.ts";
 import { constantDigests } from "../../onnx/weights/index.ts";
-import { table } from "./table.ts";
+import { textTable } from "./text-table.ts";
 
 /** One tensor of a model or an adapter: who knows it, and why. */
-export interface WeightOrigin {
+export interface WeightProvenance {
   readonly name: string;
   readonly label: string;
   readonly why: string;
@@ -16,12 +16,12 @@ export interface WeightOrigin {
 }
 
 /** Who knows what of a model, weights and tables of the graph alike. */
-export interface Provenances {
-  readonly weights: readonly WeightOrigin[];
+export interface ModelProvenance {
+  readonly weights: readonly WeightProvenance[];
   readonly constants: readonly ConstantDigest[];
 }
 
-export function provenancesOf({ imported, ownership }: Owned): Provenances {
+export function modelProvenance({ imported, ownership }: LoadedModel): ModelProvenance {
   const { catalog } = ownership;
   const dims = new Map([...catalog.weights.values()].map(({ name, source }) => [name, source.dims]));
   const weights = ownership.table.map((line) => {
@@ -31,8 +31,8 @@ export function provenancesOf({ imported, ownership }: Owned): Provenances {
 }
 
 /** A line for each tensor, with whole digests: to compare them with sha256sum. */
-export function provenanceText({ weights, constants }: Provenances): string {
-  const size = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
+export function provenanceText({ weights, constants }: ModelProvenance): string {
+  const size = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
   const rows = [
     ...weights.map(({ name, shape, label, why, moved, sha256 }) => {
       const counted = moved === undefined ? why : `${why} in ${moved} of ${size(shape)} elements`;
@@ -47,7 +47,7 @@ export function provenanceText({ weights, constants }: Provenances): string {
     ]),
   ];
   const titles = ["weight", "shape", "known to", "why", "SHA-256"];
-  return table(
+  return textTable(
     titles.map((title) => ({ title })),
     rows,
   );

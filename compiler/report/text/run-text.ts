@@ -1,16 +1,16 @@
 import type { NamedBytes } from "../../build/index.ts";
-import { type OutputJson, type RunResult, usedLinks } from "../../run/index.ts";
-import { bytesText, secondsText } from "./units.ts";
+import { type OutputJson, type RunResult, usedDirections } from "../../run/index.ts";
+import { bytesText, secondsText } from "./format-units.ts";
 
-const shownNumbers = 8;
+const maxValues = 8;
 
 const outputLine = (name: string, { shape, type, data }: OutputJson): string => {
-  const shown = data.slice(0, shownNumbers).map((x) => String(Number(x.toPrecision(6))));
-  return `${name}  ${type}[${shape.join(", ")}]  ${shown.join(" ")}${data.length > shownNumbers ? " …" : ""}`;
+  const shown = data.slice(0, maxValues).map((x) => String(Number(x.toPrecision(6))));
+  return `${name}  ${type}[${shape.join(", ")}]  ${shown.join(" ")}${data.length > maxValues ? " …" : ""}`;
 };
 
 const linksText = (bytes: NamedBytes): string =>
-  usedLinks(bytes)
+  usedDirections(bytes)
     .map(([link, count]) => `${link} ${bytesText(count)}`)
     .join(", ");
 

@@ -1,1 +1,8 @@
-export { duplicates, problem, readHead, readRange, readWhole, refuseForeignLink } from "./store.ts";
+export {
+  fileDiagnostic,
+  findDuplicates,
+  readFileHead,
+  readFileRange,
+  readWholeFile,
+  refuseForeignLink,
+} from "./read-file.ts";

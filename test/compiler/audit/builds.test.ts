@@ -2,17 +2,17 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { checkFlow } from "../../../compiler/audit/check.ts";
-import type { Files } from "../../../compiler/audit/holdings.ts";
-import { statementText, verdictText } from "../../../compiler/audit/statement.ts";
-import { writeBuild } from "../../../compiler/build/build-dir.ts";
+import { flowReportText, verdictText } from "../../../compiler/audit/audit-text.ts";
+import { checkFlow } from "../../../compiler/audit/check-flow.ts";
+import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
+import { writeBuild } from "../../../compiler/build/write-build.ts";
 import { compileModel } from "../../../compiler/compile/compile.ts";
-import type { CompileOptions } from "../../../compiler/load/options.ts";
+import type { CompileOptions } from "../../../compiler/load/resolve-options.ts";
 import { presets } from "../../../passes/3-approximate/index.ts";
-import { marillc, marillcJson } from "../../cli/cli.ts";
+import { marillc, marillcJson } from "../../cli/run-cli.ts";
 import { writeCnn } from "../../end-to-end/cnn-model.ts";
 import { writeTiny } from "../../end-to-end/tiny-model.ts";
-import { floatTensor } from "../onnx/format/build.ts";
+import { floatTensor } from "../onnx/format/build-model.ts";
 import { codesOf, edited, programPaths, resealed, withManifest } from "./builds.ts";
 import { withInitializer } from "./files.ts";
 
@@ -47,8 +47,8 @@ for (const [numerics, { families }] of presets) {
 }
 
 /** Compiled once, when first asked for: the compiler refuses by itself what the checker refuses. */
-const made = new Map<string, Files>();
-function build(name: string): Files {
+const made = new Map<string, BuildFiles>();
+function build(name: string): BuildFiles {
   const files = made.get(name) ?? compileModel(builds[name]!).files;
   made.set(name, files);
   return files;
@@ -79,12 +79,12 @@ describe("what the compiler makes is accepted", () => {
     const report = checkFlow(own);
     expect(report.findings).toEqual([]);
     expect(report.parties).toEqual([role]);
-    expect(statementText(report)).toContain(`the ${role}'s alone`);
+    expect(flowReportText(report)).toContain(`the ${role}'s alone`);
   });
 });
 
 describe("real builds that were changed are refused", () => {
-  const cases: readonly (readonly [string, string, (files: Files) => Files, string])[] = [
+  const cases: readonly (readonly [string, string, (files: BuildFiles) => BuildFiles, string])[] = [
     [
       "replicated values opened to the server",
       "tiny, puma",
@@ -141,7 +141,7 @@ describe("real builds that were changed are refused", () => {
 });
 
 describe("marillc check", () => {
-  const write = (name: string, files: Files): string => {
+  const write = (name: string, files: BuildFiles): string => {
     const to = join(dir, name);
     writeBuild(to, files);
     return to;

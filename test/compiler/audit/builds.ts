@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkFlow } from "../../../compiler/audit/check.ts";
-import type { Files } from "../../../compiler/audit/holdings.ts";
+import { checkFlow } from "../../../compiler/audit/check-flow.ts";
+import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
 import { packWeights } from "../../../compiler/build/pack-weights.ts";
 import type { Module } from "../../../ir/module.ts";
 import { print } from "../../../ir/text/print.ts";
@@ -11,7 +11,7 @@ import { planProgram } from "../../../targets/program/plan.ts";
 import { golden, module as goldenModule, mir, plan, roles, weightsOf } from "../../targets/programs.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-export const textOf = (files: Files, path: string): string => new TextDecoder().decode(files.get(path)!);
+export const textOf = (files: BuildFiles, path: string): string => new TextDecoder().decode(files.get(path)!);
 const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
 
 /** The six program texts of a build. */
@@ -20,7 +20,7 @@ export const manifestPaths: readonly string[] = ["manifest.json", ...roles.map((
 export const modulePaths: readonly string[] = ["program.mir", "server/program.mir", "dealer/program.mir"];
 
 /** The same edit of several files. @throws Error where it changes none of them: a mutant that is none. */
-export function edited(files: Files, paths: readonly string[], edit: (text: string) => string): Files {
+export function edited(files: BuildFiles, paths: readonly string[], edit: (text: string) => string): BuildFiles {
   const changed = paths.map((path): [string, string, string] => {
     const text = textOf(files, path);
     return [path, text, edit(text)];
@@ -32,11 +32,11 @@ export function edited(files: Files, paths: readonly string[], edit: (text: stri
 type Json = Record<string, unknown>;
 
 /** Every copy of the manifest, with fields changed. */
-export const withManifest = (files: Files, change: (manifest: Json) => Json): Files =>
+export const withManifest = (files: BuildFiles, change: (manifest: Json) => Json): BuildFiles =>
   edited(files, manifestPaths, (text) => `${JSON.stringify(change(JSON.parse(text) as Json), undefined, 2)}\n`);
 
 /** What anybody can do who writes a build: the digests are made to fit again, everywhere. */
-export function resealed(files: Files): Files {
+export function resealed(files: BuildFiles): BuildFiles {
   const { programHash } = JSON.parse(textOf(files, "manifest.json")) as { programHash: string };
   const hash = sha256(files.get("program.mir")!);
   const parts = ["weights.safetensors", "public.onnx", "head.onnx"].flatMap(
@@ -58,7 +58,7 @@ export function resealed(files: Files): Files {
 }
 
 /** A build of the golden programs, as the compiler would lay it out. */
-export function goldenBuild(): Files {
+export function goldenBuild(): BuildFiles {
   const manifest = {
     name: plan.name,
     setting: plan.setting,
@@ -90,7 +90,7 @@ export function goldenBuild(): Files {
 }
 
 /** The same build with another module: programs emitted, weights packed and digests made to fit, the promises as they were. */
-export function withModule(files: Files, module: Module): Files {
+export function withModule(files: BuildFiles, module: Module): BuildFiles {
   const { setting } = JSON.parse(textOf(files, "manifest.json")) as { setting: string };
   const text = print(module);
   const made = planProgram(module, setting);
@@ -105,6 +105,6 @@ export function withModule(files: Files, module: Module): Files {
   return resealed(next);
 }
 
-export const codesOf = (files: Files): readonly string[] => [
+export const codesOf = (files: BuildFiles): readonly string[] => [
   ...new Set(checkFlow(files).findings.map(({ code }) => code)),
 ];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Files } from "../../../compiler/audit/holdings.ts";
+import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
 import type { Module, Op } from "../../../ir/module.ts";
 import { module } from "../../targets/programs.ts";
 import { codesOf, edited, goldenBuild, programPaths, textOf, withModule } from "./builds.ts";
@@ -52,10 +52,10 @@ const code = (lines: readonly string[]): string =>
     .replace(/,(?=\n[)}])/g, "");
 
 /** A party with nothing but its own folder sees as much: its two texts must agree. */
-const alone = (role: string): Files => new Map([...build].filter(([path]) => path.startsWith(`${role}/`)));
+const alone = (role: string): BuildFiles => new Map([...build].filter(([path]) => path.startsWith(`${role}/`)));
 
 /** Every edit of every line of a text, that is one. */
-function* editsOf(files: Files, path: string, from: string) {
+function* editsOf(files: BuildFiles, path: string, from: string) {
   const lines = textOf(files, path).split("\n");
   const before = code(lines);
   for (const [what, change] of Object.entries(changes)) {

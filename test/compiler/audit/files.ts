@@ -1,8 +1,8 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
-import type { Files } from "../../../compiler/audit/holdings.ts";
+import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
 import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { parseSafetensorsHeader } from "../../../compiler/tensors/safetensors-header.ts";
-import { modelBytes } from "../onnx/format/build.ts";
+import { modelBytes } from "../onnx/format/build-model.ts";
 
 const { onnx } = onnxProto;
 
@@ -17,18 +17,18 @@ function tensorsOf(bytes: Uint8Array) {
 }
 
 /** A tensor of one weight file in another one as well. */
-export function withTensor(files: Files, path: string, tensor: string, from: string): Files {
+export function withTensor(files: BuildFiles, path: string, tensor: string, from: string): BuildFiles {
   const more = tensorsOf(files.get(from)!).filter(({ name }) => name === tensor);
   if (more.length !== 1) throw new Error(`there is no ${tensor} in ${from}`);
   return new Map([...files, [path, writeSafetensors([...tensorsOf(files.get(path)!), ...more])]]);
 }
 
-export function appended(files: Files, path: string): Files {
+export function appended(files: BuildFiles, path: string): BuildFiles {
   return new Map([...files, [path, Uint8Array.from([...files.get(path)!, 1, 2, 3, 4])]]);
 }
 
 /** The client's model with one more tensor in it; a model of nothing else where there is none. */
-export function withInitializer(files: Files, tensor: proto.ITensorProto): Files {
+export function withInitializer(files: BuildFiles, tensor: proto.ITensorProto): BuildFiles {
   const path = "client/public.onnx";
   const bytes = files.get(path) ?? modelBytes({ name: "none" });
   return withModel(
@@ -43,11 +43,11 @@ export function withInitializer(files: Files, tensor: proto.ITensorProto): Files
 
 /** The client's model, changed. */
 export function withModel(
-  files: Files,
+  files: BuildFiles,
   path: string,
   change: (model: proto.ModelProto) => void,
   bytes: Uint8Array = files.get(path)!,
-): Files {
+): BuildFiles {
   const model = onnx.ModelProto.decode(bytes);
   change(model);
   return new Map([...files, [path, onnx.ModelProto.encode(model).finish()]]);

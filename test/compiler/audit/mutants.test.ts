@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { checkFlow } from "../../../compiler/audit/check.ts";
+import { checkFlow } from "../../../compiler/audit/check-flow.ts";
 import { goldenBuild } from "./builds.ts";
-import { twice } from "./kept-build.ts";
+import { twice } from "./cached-build.ts";
 import { mutants } from "./mutants/all.ts";
-import { kept } from "./mutants/kept.ts";
+import { kept } from "./mutants/cache.ts";
 
 const build = goldenBuild();
 

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import onnxProto from "onnx-proto";
 import { afterAll, expect, test } from "vitest";
 import { unpackWeights } from "../../../compiler/build/pack-weights.ts";
-import { type Artifacts, compileModel } from "../../../compiler/compile/compile.ts";
-import { costReport } from "../../../compiler/report/cost/cost.ts";
+import { type Compilation, compileModel } from "../../../compiler/compile/compile.ts";
+import { costReport } from "../../../compiler/report/cost/cost-report.ts";
 import { type IntTensor, integers } from "../../../runtime/ring/tensor.ts";
 import { links } from "../../../runtime/transport/link.ts";
 import { type RecordedChannel, recorded } from "../../../runtime/transport/recorded.ts";
-import { programOf } from "../../../targets/program/execute.ts";
+import { programFromPlan } from "../../../targets/program/interpret-plan.ts";
 import { tiny, writeTiny } from "../../end-to-end/tiny-model.ts";
 import { runSession } from "../../harness/session.ts";
 import { createNoise } from "../../passes/models.ts";
@@ -28,7 +28,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 const files = writeTiny(work);
 const secret = "server/weights.safetensors";
 
-const compile = (model: string): Artifacts =>
+const compile = (model: string): Compilation =>
   compileModel({
     model,
     name: "tiny",
@@ -51,9 +51,9 @@ function tuned(seed: number): string {
   return path;
 }
 
-const publicFiles = ({ files: all }: Artifacts): readonly (readonly [string, string])[] =>
+const publicFiles = ({ files: all }: Compilation): readonly (readonly [string, string])[] =>
   [...all].filter(([path]) => path !== secret).map(([path, bytes]) => [path, Buffer.from(bytes).toString("latin1")]);
-const costOf = ({ module, manifest }: Artifacts): string =>
+const costOf = ({ module, manifest }: Compilation): string =>
   JSON.stringify(costReport(module, manifest.setting, manifest.programHash, Object.values(links)));
 
 const reference = compile(files.model);
@@ -77,7 +77,7 @@ test(`${compiled} other sets of private weights: every file but the server's wei
 
 /** Direction, kind and length of every message of every channel, in the order in which its owner saw them. */
 async function framesOf(seed: number): Promise<string> {
-  const program = programOf(reference.plan, reference.manifest.programHash);
+  const program = programFromPlan(reference.plan, reference.manifest.programHash);
   const [[name, { shape, scale }]] = Object.entries(program.inputs) as [[string, (typeof program.inputs)[string]]];
   const prompt = createNoise(seed)([tiny.length], tiny.vocabulary / 2).data.map((x) =>
     Math.floor(x + tiny.vocabulary / 2),

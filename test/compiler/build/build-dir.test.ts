@@ -11,10 +11,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { canonicalJson, writeBuild } from "../../../compiler/build/build-dir.ts";
 import { loadParty } from "../../../compiler/build/load-party.ts";
 import { packWeights, unpackWeights } from "../../../compiler/build/pack-weights.ts";
 import { version } from "../../../compiler/build/version.ts";
+import { canonicalJson, writeBuild } from "../../../compiler/build/write-build.ts";
 import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { tensor } from "../../../ir/weights.ts";

@@ -3,17 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { askedOutputs } from "../../../compiler/load/asked-outputs.ts";
-import { importModel } from "../../../compiler/onnx/import/import.ts";
+import { selectOutputs } from "../../../compiler/load/select-outputs.ts";
+import { importModel } from "../../../compiler/onnx/import/import-model.ts";
+import { bindConstantInputs } from "../../../compiler/onnx/normalize/bind-constant-inputs.ts";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
-import { settleInputs } from "../../../compiler/onnx/normalize/settled-inputs.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
 import { declaredError } from "../../../scripts/tables/declared-error.ts";
-import { marillc, marillcJson } from "../../cli/cli.ts";
+import { marillc, marillcJson } from "../../cli/run-cli.ts";
 import { queryOnce } from "../../end-to-end/compiled.ts";
 import { largestDifference } from "../../end-to-end/declared-error.ts";
-import { codesOf } from "../onnx/format/build.ts";
+import { codesOf } from "../onnx/format/build-model.ts";
 import { runImported } from "../onnx/import/recorded.ts";
 
 const file = fileURLToPath(new URL("../../../fixtures/exporters/genai-llama-int4-prompt/model.onnx", import.meta.url));
@@ -26,8 +26,8 @@ const sizes = (past: number): string[] => ["--dim", "batch=1", "--dim", "seq=4",
 
 describe("outputs that are asked for", () => {
   const model = readModel(file);
-  const namesOf = (reveal: Parameters<typeof askedOutputs>[1]) =>
-    askedOutputs(model, reveal).model.graph.outputs.map(({ name }) => name);
+  const namesOf = (reveal: Parameters<typeof selectOutputs>[1]) =>
+    selectOutputs(model, reveal).model.graph.outputs.map(({ name }) => name);
 
   it("without any, or beside a name that fits nothing, are all", () => {
     expect(namesOf([])).toEqual(["logits", ...cache]);
@@ -35,17 +35,17 @@ describe("outputs that are asked for", () => {
   });
 
   it("are those that are named, also by a pattern", () => {
-    const { left, reveal } = askedOutputs(model, toClient("logits", "present.*.key"));
+    const { omittedOutputs, reveal } = selectOutputs(model, toClient("logits", "present.*.key"));
     expect(reveal).toEqual(toClient("logits", "present.0.key", "present.1.key"));
-    expect(left).toEqual(["present.0.value", "present.1.value"]);
+    expect(omittedOutputs).toEqual(["present.0.value", "present.1.value"]);
   });
 
   it("take along only what leads to them", () => {
-    const { graph } = askedOutputs(model, toClient("present.0.key")).model;
+    const { graph } = selectOutputs(model, toClient("present.0.key")).model;
     expect(graph.nodes.some(({ name }) => name.includes("layers.1"))).toBe(false);
     expect([...graph.initializers.keys()].filter((name) => name.includes("layers.1"))).toEqual([]);
     // The node that makes the key makes nothing else that anybody reads.
-    const asked = askedOutputs(model, toClient("logits")).model.graph.nodes;
+    const asked = selectOutputs(model, toClient("logits")).model.graph.nodes;
     const attention = asked.filter(({ op }) => op === "GroupQueryAttention");
     expect(attention.map(({ outputs }) => outputs.slice(1))).toEqual([
       ["", ""],
@@ -58,7 +58,7 @@ describe("inputs that no query decides", () => {
   const dims = new Map(Object.entries({ batch: 1, seq: 4, past: 0 }));
 
   it("a past of no places is none, and its other sizes need not be given", () => {
-    const imported = importModel(settleInputs(readModel(file), dims), { dims });
+    const imported = importModel(bindConstantInputs(readModel(file), dims), { dims });
     expect([...imported.inputs.keys()]).toEqual(["input_ids", "attention_mask"]);
   });
 
@@ -71,13 +71,13 @@ describe("inputs that no query decides", () => {
 
   it("only a past may be empty", () => {
     const nothing = new Map(Object.entries({ batch: 1, seq: 0, past: 0 }));
-    const all = codesOf(() => importModel(settleInputs(readModel(file), nothing), { dims: nothing }));
+    const all = codesOf(() => importModel(bindConstantInputs(readModel(file), nothing), { dims: nothing }));
     expect(new Set(all)).toEqual(new Set(["MRL0410"]));
   });
 
   it("a mask that is fixed says that a past is full, so that its cache can be an output", () => {
     const behind = new Map(Object.entries({ batch: 1, seq: 2, past: 3, kv_cache_dim: 16 }));
-    const imported = importModel(settleInputs(readModel(file), behind, new Map([["attention_mask", 1]])), {
+    const imported = importModel(bindConstantInputs(readModel(file), behind, new Map([["attention_mask", 1]])), {
       dims: behind,
     });
     expect([...imported.outputs.keys()]).toEqual(["logits", ...cache]);
@@ -85,7 +85,7 @@ describe("inputs that no query decides", () => {
   });
 
   it("what is fixed must be an input of whole numbers", () => {
-    const fixed = (name: string) => codesOf(() => settleInputs(readModel(file), dims, new Map([[name, 1]])));
+    const fixed = (name: string) => codesOf(() => bindConstantInputs(readModel(file), dims, new Map([[name, 1]])));
     expect(fixed("mask")).toEqual(["MRL0409"]);
     expect(fixed("past_key_values.0.key")).toEqual(["MRL0409"]);
   });
@@ -108,7 +108,7 @@ describe("the command line on a decoder with a cache", () => {
   const distance = (model: string, found: Tensor): number => {
     const dims = new Map(Object.entries({ batch: 1, seq: 4, past: 0 }));
     const exact = runImported(
-      importModel(settleInputs(readModel(model), dims), { dims }),
+      importModel(bindConstantInputs(readModel(model), dims), { dims }),
       new Map([
         ["input_ids", ids.tensor],
         ["attention_mask", mask.tensor],

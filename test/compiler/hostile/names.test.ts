@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { compile } from "../../harness/hostile/cases.ts";
 import { model } from "../../harness/hostile/models.ts";
 import { hostileNames } from "../../harness/hostile/names.ts";
-import { floatInfo, floatTensor, node } from "../onnx/format/build.ts";
+import { floatInfo, floatTensor, node } from "../onnx/format/build-model.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "marillc-names-"));
 afterAll(() => rmSync(temporary, { recursive: true }));

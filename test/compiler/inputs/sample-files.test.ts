@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { sampleFiles } from "../../../compiler/inputs/sample-files.ts";
+import { readSampleFiles } from "../../../compiler/inputs/sample-files.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { describeWith, sharedModels } from "../../harness/shared.ts";
 
@@ -19,8 +19,8 @@ it("takes one sample of each .npz file, in the order of their names", () => {
   for (const [name, value] of Object.entries({ "b.npz": 2, "a.npz": 1, "notes.txt": 3 })) {
     writeFileSync(join(folder, name), npz(value));
   }
-  expect(sampleFiles(folder, ["x"]).map((sample) => [...sample.get("x")!.data])).toEqual([[1], [2]]);
-  expect(sampleFiles(join(folder, "b.npz"), ["other"]).map((sample) => [...sample.keys()])).toEqual([["other"]]);
+  expect(readSampleFiles(folder, ["x"]).map((sample) => [...sample.get("x")!.data])).toEqual([[1], [2]]);
+  expect(readSampleFiles(join(folder, "b.npz"), ["other"]).map((sample) => [...sample.keys()])).toEqual([["other"]]);
 });
 
 describeWith(sharedModels, "test data of ONNX", () => {
@@ -28,7 +28,7 @@ describeWith(sharedModels, "test data of ONNX", () => {
   const names = ["input_ids", "attention_mask", "token_type_ids"];
 
   it("is one sample of all input_N.pb; what models answered is none", () => {
-    const [sample, ...others] = sampleFiles(data, names);
+    const [sample, ...others] = readSampleFiles(data, names);
     expect([...sample!.keys()]).toEqual(names);
     expect(others).toEqual([]);
   });
@@ -38,7 +38,7 @@ describeWith(sharedModels, "test data of ONNX", () => {
       mkdirSync(join(folder, "model", set), { recursive: true });
       for (const file of readdirSync(data)) copyFileSync(join(data, file), join(folder, "model", set, file));
     }
-    const samples = sampleFiles(join(folder, "model"), ["tokens", "mask", "types"]);
+    const samples = readSampleFiles(join(folder, "model"), ["tokens", "mask", "types"]);
     expect(samples.map((sample) => [...sample.keys()])).toEqual([
       ["tokens", "mask", "types"],
       ["tokens", "mask", "types"],

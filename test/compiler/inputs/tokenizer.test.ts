@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { readTokenizer, tokenizerFiles } from "../../../compiler/inputs/tokenizer.ts";
-import { codesOf } from "../onnx/format/build.ts";
+import { readTokenizer, readTokenizerFiles } from "../../../compiler/inputs/tokenizer.ts";
+import { codesOf } from "../onnx/format/build-model.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "marillc-tokenizer-"));
 afterAll(() => rmSync(temporary, { recursive: true }));
@@ -20,7 +20,7 @@ it("turns text into tokens and back", () => {
   const ids = tokens.encode("date 3rd of March=");
   expect(ids.length).toBeGreaterThan(3);
   expect(tokens.decode(ids)).toBe("date 3rd of March=");
-  expect([...tokenizerFiles(fixture).keys()]).toEqual(["tokenizer.json", "tokenizer_config.json"]);
+  expect([...readTokenizerFiles(fixture).keys()]).toEqual(["tokenizer.json", "tokenizer_config.json"]);
 });
 
 it("refuses a folder without one, with another thing in its place, or what is no tokenizer", () => {
@@ -44,11 +44,11 @@ it("reads nothing outside the model's folder, and nothing beyond a size", () => 
   for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
     const foreign = folder();
     symlinkSync(secret, join(foreign, name));
-    expect(codesOf(() => tokenizerFiles(foreign))).toEqual(["MRL0135"]);
+    expect(codesOf(() => readTokenizerFiles(foreign))).toEqual(["MRL0135"]);
   }
   const large = folder();
   const file = join(large, "tokenizer.json");
   writeFileSync(file, "{}");
   truncateSync(file, 2 ** 28 + 1);
-  expect(codesOf(() => tokenizerFiles(large))).toEqual(["MRL0671"]);
+  expect(codesOf(() => readTokenizerFiles(large))).toEqual(["MRL0671"]);
 });

@@ -3,15 +3,15 @@ import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { initKeys, type NewKeys } from "../../../compiler/keys/init.ts";
+import { type CreatedKeys, initKeys } from "../../../compiler/keys/init-keys.ts";
 import { acceptInvite } from "../../../compiler/keys/invite.ts";
-import { readIdentity } from "../../../compiler/keys/read.ts";
+import { readIdentity } from "../../../compiler/keys/read-identity.ts";
 import { makeKeyPair } from "../../../compiler/keys/x509.ts";
 import type { Diagnostic, DiagnosticError } from "../../../ir/diagnostic.ts";
 import { connect, listen } from "../../../runtime/transport/tls.ts";
 
 let root: string;
-let keys: NewKeys;
+let keys: CreatedKeys;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "marillc-keys-"));

@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { importModel } from "../../../compiler/onnx/import/import.ts";
+import { importModel } from "../../../compiler/onnx/import/import-model.ts";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
-import { readInputFiles } from "../../../compiler/run/inputs.ts";
-import { openOnnx } from "../../../compiler/run/onnx-part.ts";
+import { readInputFiles } from "../../../compiler/run/input-files.ts";
+import { openOnnxSession } from "../../../compiler/run/onnx-session.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
@@ -48,7 +48,7 @@ interface Expected {
 async function expectedOf(name: string, dir: string): Promise<Expected> {
   const file = join(dir, `${name}.npz`);
   const inputs = drawInput(name, file, 1);
-  const part = await openOnnx(netFile(name));
+  const part = await openOnnxSession(netFile(name));
   const outputs = await part.run(readInputFiles([file]));
   await part.release();
   return { inputs, file, scores: outputs.get("scores")!.tensor };

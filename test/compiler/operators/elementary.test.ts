@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { codesOf } from "../onnx/format/build.ts";
+import { codesOf } from "../onnx/format/build-model.ts";
 import { agreesWithRuntime, type Case, type In, imported, ints, of, positive } from "./one-node.ts";
 
 const unit = (shape: number[]): In => ({ shape, most: 0.9 });

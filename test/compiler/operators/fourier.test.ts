@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { codesOf } from "../onnx/format/build.ts";
+import { codesOf } from "../onnx/format/build-model.ts";
 import { agreesWithRuntime, type Case, imported, int, of } from "./one-node.ts";
 
 const cases: readonly Case[] = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { codesOf } from "../onnx/format/build.ts";
+import { codesOf } from "../onnx/format/build-model.ts";
 import { agreesWithRuntime, type Case, float, floats, imported, int, ints, of } from "./one-node.ts";
 
 const pads: readonly Case[] = [

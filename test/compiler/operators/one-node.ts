@@ -1,14 +1,14 @@
 import type { onnx as proto } from "onnx-proto";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { expect, it } from "vitest";
-import { decodeModel } from "../../../compiler/onnx/format/decode.ts";
-import { importModel } from "../../../compiler/onnx/import/import.ts";
-import { unpackQuantised } from "../../../compiler/onnx/normalize/stored-quantised.ts";
+import { decodeModel } from "../../../compiler/onnx/format/decode-model.ts";
+import { importModel } from "../../../compiler/onnx/import/import-model.ts";
+import { dequantizeInitializers } from "../../../compiler/onnx/normalize/dequantize-initializers.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { verify } from "../../../ir/verify.ts";
 import { type Tensor, tensor } from "../../../ir/weights.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
-import { modelBytes, node } from "../onnx/format/build.ts";
+import { modelBytes, node } from "../onnx/format/build-model.ts";
 import { runImported, worst } from "../onnx/import/recorded.ts";
 
 export type Attribute =
@@ -179,7 +179,7 @@ async function reference({ bytes, given }: Made): Promise<ReadonlyMap<string, Te
 export function imported(each: Case) {
   const { bytes, given } = make(each);
   const inputs = new Map([...given.keys()].map((name) => [name, "shared"] as const));
-  return importModel(unpackQuantised(decodeModel(bytes, "one.onnx")), each.shared ? { inputs } : {});
+  return importModel(dequantizeInitializers(decodeModel(bytes, "one.onnx")), each.shared ? { inputs } : {});
 }
 
 function titleOf({ op, inputs, attrs = {}, opset }: Case): string {

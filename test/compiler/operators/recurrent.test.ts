@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { codesOf } from "../onnx/format/build.ts";
+import { codesOf } from "../onnx/format/build-model.ts";
 import { type Attribute, agreesWithRuntime, type Case, type In, imported, ints, of } from "./one-node.ts";
 
 const [steps, batch, width, hidden] = [3, 2, 4, 5];

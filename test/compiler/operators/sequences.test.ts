@@ -1,10 +1,10 @@
 import type { onnx as proto } from "onnx-proto";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
-import { decodeModel } from "../../../compiler/onnx/format/decode.ts";
-import { importModel } from "../../../compiler/onnx/import/import.ts";
+import { decodeModel } from "../../../compiler/onnx/format/decode-model.ts";
+import { importModel } from "../../../compiler/onnx/import/import-model.ts";
 import { tensor } from "../../../ir/weights.ts";
-import { codesOf, floatInfo, modelBytes, node } from "../onnx/format/build.ts";
+import { codesOf, floatInfo, modelBytes, node } from "../onnx/format/build-model.ts";
 import { runImported, worst } from "../onnx/import/recorded.ts";
 
 const x = tensor(

@@ -1,8 +1,8 @@
 import type { onnx as proto } from "onnx-proto";
 import { tensor } from "../../../ir/weights.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
-import { floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build.ts";
-import type { Inputs } from "./students.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
+import type { Inputs } from "./student-models.ts";
 
 /** A stack of attention layers over rows of numbers, as exporters write them. */
 export interface AttentionModel {

@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseJson } from "../../../compiler/tensors/json.ts";
 import {
   openSafetensors,
   readSafetensor,
   readSafetensorBytes,
-  type StoredTensor,
+  type SafetensorsTensor,
   writeSafetensors,
 } from "../../../compiler/tensors/safetensors.ts";
-import { codesOf } from "../onnx/format/build.ts";
+import { parseJson } from "../../../compiler/tensors/strict-json.ts";
+import { codesOf } from "../onnx/format/build-model.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -19,7 +19,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const bytesOf = (view: ArrayBufferView) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-const stored: readonly StoredTensor[] = [
+const stored: readonly SafetensorsTensor[] = [
   { name: "w", dtype: "float32", shape: [2, 2], bytes: bytesOf(Float32Array.of(1, -2, 0.5, 3)) },
   { name: "__proto__", dtype: "int8", shape: [3], bytes: bytesOf(Int8Array.of(-128, 0, 127)) },
   { name: "7", dtype: "int16", shape: [1], bytes: bytesOf(Int16Array.of(-300)) },

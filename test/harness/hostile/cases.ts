@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import onnxProto from "onnx-proto";
-import { readAdapter } from "../../../compiler/adapters/peft.ts";
+import { readPeftAdapter } from "../../../compiler/adapters/peft-adapter.ts";
 import { compileModel } from "../../../compiler/compile/compile.ts";
-import { readInputs } from "../../../compiler/inputs/read-inputs.ts";
+import { readInputTensors } from "../../../compiler/inputs/input-tensors.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { openSafetensors, readSafetensor } from "../../../compiler/tensors/safetensors.ts";
 import { DiagnosticError } from "../../../ir/diagnostic.ts";
@@ -65,8 +65,8 @@ export function readWeights(path: string): void {
   for (const name of store.entries.keys()) readSafetensor(store, name);
 }
 
-export const readPeft = (_path: string, folder: string): unknown => readAdapter(folder);
-export const readInput = (path: string): unknown => readInputs(path);
+export const readPeft = (_path: string, folder: string): unknown => readPeftAdapter(folder);
+export const readInput = (path: string): unknown => readInputTensors(path);
 
 /** "taken", or the codes that refused it. Whatever else is thrown comes through. */
 export function outcomeOf({ open }: HostileClass, { files, links = {} }: HostileCase, temporary: string) {

@@ -1,5 +1,5 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
-import { floatInfo, floatTensor, modelBytes, node } from "../../compiler/onnx/format/build.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../../compiler/onnx/format/build-model.ts";
 import type { HostileCase } from "./cases.ts";
 
 const { onnx } = onnxProto;

@@ -1,4 +1,4 @@
-import { floatTensor, node } from "../../compiler/onnx/format/build.ts";
+import { floatTensor, node } from "../../compiler/onnx/format/build-model.ts";
 import { compile, type HostileCase, type HostileClass } from "./cases.ts";
 import { graphCase } from "./models.ts";
 

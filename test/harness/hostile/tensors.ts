@@ -1,5 +1,5 @@
 import type { onnx as proto } from "onnx-proto";
-import { floatInfo, floatTensor, node } from "../../compiler/onnx/format/build.ts";
+import { floatInfo, floatTensor, node } from "../../compiler/onnx/format/build-model.ts";
 import { compile, type HostileCase, type HostileClass } from "./cases.ts";
 import { graph, graphCase, model, withTensor } from "./models.ts";
 

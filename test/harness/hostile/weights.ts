@@ -1,4 +1,4 @@
-import { type StoredTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
+import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { type HostileCase, type HostileClass, readInput, readPeft, readWeights } from "./cases.ts";
 import { text } from "./models.ts";
 
@@ -34,7 +34,7 @@ function shards(
   return { name, files, ...(links && { links }) };
 }
 
-const half = (name: string, rows: number, columns: number, value = 0.5): StoredTensor => {
+const half = (name: string, rows: number, columns: number, value = 0.5): SafetensorsTensor => {
   const bytes = new Uint8Array(Float32Array.from({ length: rows * columns }, () => value).buffer);
   return { name: `base_model.model.${name}.weight`, dtype: "float32", shape: [rows, columns], bytes };
 };
@@ -44,7 +44,7 @@ const config = { peft_type: "LORA", r: 2, lora_alpha: 4, target_modules: ["q_pro
 function adapter(
   name: string,
   changes: Entry | string,
-  tensors: readonly StoredTensor[] | Uint8Array = halves,
+  tensors: readonly SafetensorsTensor[] | Uint8Array = halves,
   more: Pick<HostileCase, "links" | "valid"> = {},
 ): HostileCase {
   const json = typeof changes === "string" ? changes : JSON.stringify({ ...config, ...changes });
@@ -57,7 +57,7 @@ function adapter(
 }
 
 /** A path in which two nested repetitions find more ways than anybody waits for. */
-const longName = (letter: string): readonly StoredTensor[] => {
+const longName = (letter: string): readonly SafetensorsTensor[] => {
   const path = letter.repeat(42);
   return [half(`${path}.lora_A`, 2, 4), half(`${path}.lora_B`, 4, 2)];
 };

@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { node } from "../../compiler/onnx/format/build.ts";
+import { node } from "../../compiler/onnx/format/build-model.ts";
 import { compile, type HostileClass } from "./cases.ts";
 import { fieldStarts, model, onnxCase, text, withAttributes, wrapped } from "./models.ts";
 

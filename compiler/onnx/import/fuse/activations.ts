@@ -1,13 +1,20 @@
 import type { Op } from "../../../../ir/module.ts";
-import { type Matcher, near, pairsOf, polynomialOf, productOf, type Recogniser } from "./match.ts";
+import {
+  type Fusion,
+  type FusionMatcher,
+  isCloseFloat32,
+  matchPolynomial,
+  matchProduct,
+  operandPairs,
+} from "./matcher.ts";
 
 // x · sigmoid(x)
-const silu: Recogniser = {
+const silu: Fusion = {
   name: "silu",
   law: "x · sigmoid(x) = silu(x)",
-  match: (op, { made, emit }) => {
+  match: (op, { producer, emit }) => {
     if (op.name !== "mul") return undefined;
-    const found = pairsOf(op).find(([x, gate]) => made(gate, "sigmoid")?.operands[0] === x);
+    const found = operandPairs(op).find(([x, gate]) => producer(gate, "sigmoid")?.operands[0] === x);
     return found && emit("silu", [found[0]]);
   },
 };
@@ -15,24 +22,26 @@ const silu: Recogniser = {
 const root = Math.sqrt(2 / Math.PI);
 
 /** Argument of the gate's function as a polynomial of x, constant term first. */
-const forms = [
+const geluForms = [
   { approximate: "none", gate: "erf", argument: [0, Math.SQRT1_2] },
   { approximate: "tanh", gate: "tanh", argument: [0, root, 0, root * 0.044715] },
 ] as const;
 
 // x/2 · (1 + erf(x/√2)), and x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))), in any order of the products
-const gelu: Recogniser = {
+const gelu: Fusion = {
   name: "gelu",
   law: "½ · x · (1 + erf(x / √2)) = gelu(x); with tanh(√(2/π) · (x + 0.044715 x³)) its approximation",
   match: (op, matcher) => {
     if (op.name !== "mul" && op.name !== "div") return undefined;
-    for (const side of productOf(matcher, op.result).of) {
-      const sum = matcher.made(side, "add");
-      for (const [one, gate] of sum ? pairsOf(sum) : []) {
-        const form = forms.find((each) => matcher.made(gate, each.gate));
+    for (const side of matchProduct(matcher, op.result).of) {
+      const sum = matcher.producer(side, "add");
+      for (const [one, gate] of sum ? operandPairs(sum) : []) {
+        const form = geluForms.find((each) => matcher.producer(gate, each.gate));
         if (matcher.scalar(one) !== 1 || !form) continue;
         const inner = matcher.definer(gate)!.operands[0]!;
-        const x = variablesOf(matcher, inner).find((id) => fits(polynomialOf(matcher, inner, id), form.argument));
+        const x = variablesOf(matcher, inner).find((id) =>
+          coefficientsMatch(matchPolynomial(matcher, inner, id), form.argument),
+        );
         if (x !== undefined && isHalfProduct(op, matcher, x, side)) {
           return matcher.emit("gelu", [x], { approximate: form.approximate });
         }
@@ -42,18 +51,18 @@ const gelu: Recogniser = {
   },
 };
 
-function fits(found: readonly number[] | undefined, wanted: readonly number[]): boolean {
-  return found?.length === wanted.length && found.every((value, power) => near(value, wanted[power]!));
+function coefficientsMatch(found: readonly number[] | undefined, wanted: readonly number[]): boolean {
+  return found?.length === wanted.length && found.every((value, power) => isCloseFloat32(value, wanted[power]!));
 }
 
 /** ½ · x · side, where x is not taken apart even if it is a product itself. */
-function isHalfProduct(op: Op, matcher: Matcher, x: string, side: string): boolean {
-  const { factor, of } = productOf(matcher, op.result, x);
-  return near(factor, 0.5) && of.length === 2 && of.includes(x) && of.includes(side);
+function isHalfProduct(op: Op, matcher: FusionMatcher, x: string, side: string): boolean {
+  const { factor, of } = matchProduct(matcher, op.result, x);
+  return isCloseFloat32(factor, 0.5) && of.length === 2 && of.includes(x) && of.includes(side);
 }
 
 /** Values that a polynomial's variable may be: what lies within few steps of sums and products. */
-function variablesOf(matcher: Matcher, id: string): readonly string[] {
+function variablesOf(matcher: FusionMatcher, id: string): readonly string[] {
   const found = new Set<string>();
   const walk = (at: string, depth: number): void => {
     if (matcher.scalar(at) !== undefined || depth === 0) return;
@@ -65,4 +74,4 @@ function variablesOf(matcher: Matcher, id: string): readonly string[] {
   return [...found];
 }
 
-export const activationRecognisers: readonly Recogniser[] = [silu, gelu];
+export const activationFusions: readonly Fusion[] = [silu, gelu];

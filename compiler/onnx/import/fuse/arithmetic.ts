@@ -1,20 +1,20 @@
 import { axisOf } from "../../../../ir/ops/helpers/shapes.ts";
-import type { Matcher, Recogniser } from "./match.ts";
-import { pairsOf } from "./match.ts";
+import type { Fusion, FusionMatcher } from "./matcher.ts";
+import { operandPairs } from "./matcher.ts";
 
 // x · 1 = x + 0 = x / 1 = x ^ 1 = x
-const neutral: Recogniser = {
+const neutralElement: Fusion = {
   name: "neutral",
   law: "x · 1 = x + 0 = x − 0 = x / 1 = x",
   match: (op, { constant }) => {
     const unit = { mul: 1, div: 1, add: 0, sub: 0, pow: 1 }[op.name];
     if (unit === undefined) return undefined;
-    const pairs = op.name === "mul" || op.name === "add" ? pairsOf(op) : [pairsOf(op)[0]!];
+    const pairs = op.name === "mul" || op.name === "add" ? operandPairs(op) : [operandPairs(op)[0]!];
     return pairs.find(([, other]) => constant(other)?.data.every((value) => value === unit))?.[0];
   },
 };
 
-const powers: readonly (readonly [number, (matcher: Matcher, x: string) => string])[] = [
+const powers: readonly (readonly [number, (matcher: FusionMatcher, x: string) => string])[] = [
   [2, ({ emit }, x) => emit("mul", [x, x])],
   [3, ({ emit }, x) => emit("mul", [emit("mul", [x, x]), x])],
   [0.5, ({ emit }, x) => emit("sqrt", [x])],
@@ -23,7 +23,7 @@ const powers: readonly (readonly [number, (matcher: Matcher, x: string) => strin
 ];
 
 // x² = x · x, x³ = x · x · x, x^½ = √x, x^−½ = 1/√x, x^−1 = 1/x
-const power: Recogniser = {
+const power: Fusion = {
   name: "power",
   law: "x² = x · x; x³ = x · x · x; x^½ = √x; x^−½ = 1/√x; x^−1 = 1/x",
   match: (op, matcher) => {
@@ -33,41 +33,41 @@ const power: Recogniser = {
 };
 
 // 1 / x = reciprocal(x); 1 / √x = rsqrt(x); x / √y = x · rsqrt(y)
-const reciprocalRoot: Recogniser = {
+const reciprocalRoot: Fusion = {
   name: "reciprocal",
   law: "1 / x = reciprocal(x); reciprocal(√x) = rsqrt(x); x / √y = x · rsqrt(y)",
-  match: (op, { made, scalar, emit }) => {
+  match: (op, { producer, scalar, emit }) => {
     if (op.name === "reciprocal") {
-      const root = made(op.operands[0]!, "sqrt");
+      const root = producer(op.operands[0]!, "sqrt");
       return root && emit("rsqrt", root.operands);
     }
     if (op.name !== "div") return undefined;
     const [x, y] = op.operands as [string, string];
-    const root = made(y, "sqrt");
+    const root = producer(y, "sqrt");
     if (scalar(x) === 1) return root ? emit("rsqrt", root.operands) : emit("reciprocal", [y]);
     return root && emit("mul", [x, emit("rsqrt", root.operands)]);
   },
 };
 
 // Fixed point has no NaN, and a softmax of finite scores gives none.
-const nanGuard: Recogniser = {
+const nanGuard: Fusion = {
   name: "nan-guard",
   law: "where(isnan(softmax(s)), c, softmax(s)) = softmax(s) for finite s",
-  match: (op, { made }) => {
-    const guard = op.name === "where" ? made(op.operands[0]!, "is-nan") : undefined;
+  match: (op, { producer }) => {
+    const guard = op.name === "where" ? producer(op.operands[0]!, "is-nan") : undefined;
     const [, , kept] = op.operands;
-    return guard && guard.operands[0] === kept && made(kept!, "softmax") ? kept : undefined;
+    return guard && guard.operands[0] === kept && producer(kept!, "softmax") ? kept : undefined;
   },
 };
 
 // The greatest is taken off so that no power leaves its type; protocols do that by themselves.
-const centredSoftmax: Recogniser = {
+const centeredSoftmax: Fusion = {
   name: "centred-softmax",
   law: "softmax(x − max(x)) = softmax(x), along one axis",
-  match: (op, { made, type, emit }) => {
-    const centred = op.name === "softmax" ? made(op.operands[0]!, "sub") : undefined;
+  match: (op, { producer, type, emit }) => {
+    const centred = op.name === "softmax" ? producer(op.operands[0]!, "sub") : undefined;
     const [x, greatest] = centred?.operands ?? [];
-    const most = made(greatest ?? "", "reduce-max");
+    const most = producer(greatest ?? "", "reduce-max");
     if (x === undefined || most?.operands[0] !== x || most.attrs.keepdims !== true) return undefined;
     const rank = type(x).shape.length;
     const [axis, ...more] = (most.attrs.axes as readonly number[]).map((at) => axisOf(at, rank));
@@ -77,4 +77,4 @@ const centredSoftmax: Recogniser = {
   },
 };
 
-export const arithmeticRecognisers: readonly Recogniser[] = [neutral, power, reciprocalRoot, nanGuard, centredSoftmax];
+export const arithmeticFusions: readonly Fusion[] = [neutralElement, power, reciprocalRoot, nanGuard, centeredSoftmax];

@@ -1,26 +1,26 @@
 import type { ValueId } from "../../../../ir/module.ts";
 import { sameShape } from "../../../../ir/type.ts";
-import { absentScore } from "../../weights/index.ts";
-import { headRecognisers } from "./heads.ts";
-import { type Matcher, pairsOf, type Recogniser, type Scaled, scaledBy } from "./match.ts";
+import { maskedScore } from "../../weights/index.ts";
+import { headFusions } from "./heads.ts";
+import { type Fusion, type FusionMatcher, matchScaled, operandPairs, type Scaled } from "./matcher.ts";
 
-interface Scores {
+interface ScoreTerms {
   readonly q: ValueId;
   /** [… D, T] */
   readonly keys: ValueId;
   readonly scale: number;
-  readonly masks: readonly Mask[];
+  readonly masks: readonly ScoreMask[];
 }
 /** Added to the scores; or a condition, with the number that stands for a score where it fails. */
-type Mask = { readonly added: ValueId } | { readonly exists: ValueId; readonly absent: ValueId };
+type ScoreMask = { readonly added: ValueId } | { readonly exists: ValueId; readonly absent: ValueId };
 
 /** The scores as scale · q·kᵀ plus masks, undefined when they are anything else. */
-function scoresOf(matcher: Matcher, id: ValueId): Scores | undefined {
+function matchScores(matcher: FusionMatcher, id: ValueId): ScoreTerms | undefined {
   const op = matcher.definer(id);
   if (op?.name === "matmul") return { q: op.operands[0]!, keys: op.operands[1]!, scale: 1, masks: [] };
-  const scaled = scaledBy(matcher, id);
+  const scaled = matchScaled(matcher, id);
   if (scaled) {
-    const inner = scoresOf(matcher, scaled.of);
+    const inner = matchScores(matcher, scaled.of);
     // A mask below the scale is scaled too, and must still shut what it shuts.
     if (!inner || (inner.masks.length > 0 && scaled.factor <= 0)) return undefined;
     const masks = inner.masks.map((mask) =>
@@ -30,35 +30,35 @@ function scoresOf(matcher: Matcher, id: ValueId): Scores | undefined {
   }
   if (op?.name === "maximum") {
     // What stands for no score at all is still none.
-    for (const [of, least] of pairsOf(op)) {
-      if ((matcher.scalar(least) ?? 0) <= absentScore) return scoresOf(matcher, of);
+    for (const [of, least] of operandPairs(op)) {
+      if ((matcher.scalar(least) ?? 0) <= maskedScore) return matchScores(matcher, of);
     }
   }
   if (op?.name === "add") {
-    for (const [of, added] of pairsOf(op)) {
-      const inner = scoresOf(matcher, of);
+    for (const [of, added] of operandPairs(op)) {
+      const inner = matchScores(matcher, of);
       if (inner) return { ...inner, masks: [...inner.masks, { added }] };
     }
   }
   if (op?.name === "where") {
     const [exists, of, absent] = op.operands as [ValueId, ValueId, ValueId];
-    const inner = (matcher.scalar(absent) ?? 0) <= absentScore ? scoresOf(matcher, of) : undefined;
+    const inner = (matcher.scalar(absent) ?? 0) <= maskedScore ? matchScores(matcher, of) : undefined;
     return inner && { ...inner, masks: [...inner.masks, { exists, absent }] };
   }
   return undefined;
 }
 
-function swapped(matcher: Matcher, id: ValueId): ValueId {
-  const inner = matcher.made(id, "transpose");
+function transposedKeys(matcher: FusionMatcher, id: ValueId): ValueId {
+  const inner = matcher.producer(id, "transpose");
   const axes = [...matcher.type(id).shape.keys()];
   const order = (inner?.attrs.perm as readonly number[] | undefined) ?? axes;
   const perm = [...order.slice(0, -2), order.at(-1)!, order.at(-2)!];
   const source = inner?.operands[0] ?? id;
-  return perm.every((axis, place) => axis === place) ? source : matcher.emit("transpose", [source], { perm });
+  return perm.every((axis, index) => axis === index) ? source : matcher.emit("transpose", [source], { perm });
 }
 
 /** One mask to add: 0 or the absent score where it was a condition. */
-function addedMask({ emit }: Matcher, masks: readonly Mask[]): ValueId | undefined {
+function addedMask({ emit }: FusionMatcher, masks: readonly ScoreMask[]): ValueId | undefined {
   const terms = masks.map((mask) =>
     "added" in mask
       ? mask.added
@@ -71,20 +71,20 @@ function addedMask({ emit }: Matcher, masks: readonly Mask[]): ValueId | undefin
 }
 
 /** Whether an op is the product of a softmax over the last axis with something. */
-function softmaxBefore({ made, type }: Matcher, id: ValueId): ValueId | undefined {
-  const softmax = made(id, "softmax");
+function softmaxBefore({ producer, type }: FusionMatcher, id: ValueId): ValueId | undefined {
+  const softmax = producer(id, "softmax");
   const rank = type(id).shape.length;
   return softmax && (softmax.attrs.axis === -1 || softmax.attrs.axis === rank - 1) ? softmax.operands[0]! : undefined;
 }
 
 // Batches of three axes are attention with one head each.
-const attention: Recogniser = {
+const attention: Fusion = {
   name: "attention",
   law: "softmax(scale · q·kᵀ + mask) · v = attention(q, k, v, mask)",
   match: (op, matcher) => {
     if (op.name !== "matmul") return undefined;
     const input = softmaxBefore(matcher, op.operands[0]!);
-    const scores = input === undefined ? undefined : scoresOf(matcher, input);
+    const scores = input === undefined ? undefined : matchScores(matcher, input);
     if (!scores) return undefined;
     const { type, emit } = matcher;
     const v = op.operands[1]!;
@@ -102,20 +102,22 @@ const attention: Recogniser = {
         ? emit("reshape", [id], { shape: [shape[0]!, 1, ...shape.slice(1)] })
         : id;
     };
-    const operands = [scores.q, swapped(matcher, scores.keys), v, ...(masks === undefined ? [] : [masks])].map(lifted);
+    const operands = [scores.q, transposedKeys(matcher, scores.keys), v, ...(masks === undefined ? [] : [masks])].map(
+      lifted,
+    );
     const y = emit("attention", operands, { scale: scores.scale });
     return rank === 3 ? emit("reshape", [y], { shape: type(op.result).shape }) : y;
   },
 };
 
 // (c·q)·kᵀ = q·(c·k)ᵀ = c · q·kᵀ
-const foldScale: Recogniser = {
+const foldScale: Fusion = {
   name: "attention-scale",
   law: "attention(c · q, d · k, v, scale) = attention(q, k, v, c · d · scale)",
   match: (op, matcher) => {
     if (op.name !== "attention") return undefined;
     const [q, k, ...rest] = op.operands as [ValueId, ValueId, ...ValueId[]];
-    const [left, right] = [scaledBy(matcher, q), scaledThrough(matcher, k)];
+    const [left, right] = [matchScaled(matcher, q), scaledThrough(matcher, k)];
     if (!left && !right) return undefined;
     const scale = (op.attrs.scale as number) * (left?.factor ?? 1) * (right?.factor ?? 1);
     return matcher.emit("attention", [left?.of ?? q, right?.of ?? k, ...rest], { ...op.attrs, scale });
@@ -123,18 +125,18 @@ const foldScale: Recogniser = {
 };
 
 /** A factor, also below a transposition. */
-function scaledThrough(matcher: Matcher, id: ValueId): Omit<Scaled, "by"> | undefined {
-  const direct = scaledBy(matcher, id);
-  const turned = matcher.made(id, "transpose");
-  const inner = turned && scaledBy(matcher, turned.operands[0]!);
+function scaledThrough(matcher: FusionMatcher, id: ValueId): Omit<Scaled, "by"> | undefined {
+  const direct = matchScaled(matcher, id);
+  const turned = matcher.producer(id, "transpose");
+  const inner = turned && matchScaled(matcher, turned.operands[0]!);
   if (direct || !turned || !inner) return direct;
   return { of: matcher.emit("transpose", [inner.of], turned.attrs), factor: inner.factor };
 }
 
 /** [B, G, T, D] where the value repeats each of its G heads: unsqueeze, expand, reshape. */
-function repeated({ made, type, emit }: Matcher, id: ValueId): ValueId | undefined {
-  const merge = made(id, "reshape");
-  const expand = merge && made(merge.operands[0]!, "expand");
+function repeatedHeads({ producer, type, emit }: FusionMatcher, id: ValueId): ValueId | undefined {
+  const merge = producer(id, "reshape");
+  const expand = merge && producer(merge.operands[0]!, "expand");
   if (!expand) return undefined;
   const [small, wide] = [type(expand.operands[0]!).shape, type(expand.result).shape];
   const [batch, groups, one, length, depth] = small;
@@ -146,19 +148,19 @@ function repeated({ made, type, emit }: Matcher, id: ValueId): ValueId | undefin
   if (!fits) return undefined;
   const shape = [batch!, groups!, length!, depth!];
   // Heads that were merged before come through other reshapes: the values are what counts.
-  const source = made(expand.operands[0]!, "reshape")?.operands[0];
+  const source = producer(expand.operands[0]!, "reshape")?.operands[0];
   const whole = source !== undefined && sameShape(type(source).shape, shape);
   return whole ? source : emit("reshape", [expand.operands[0]!], { shape });
 }
 
 // Query head h of H uses key head floor(h · G / H): attention repeats by itself.
-const groupHeads: Recogniser = {
+const groupHeads: Fusion = {
   name: "attention-groups",
   law: "attention(q, repeat(k), repeat(v)) = attention(q, k, v)",
   match: (op, matcher) => {
     if (op.name !== "attention") return undefined;
     const [q, k, v, ...mask] = op.operands as [ValueId, ValueId, ValueId, ...ValueId[]];
-    const [keys, values] = [repeated(matcher, k), repeated(matcher, v)];
+    const [keys, values] = [repeatedHeads(matcher, k), repeatedHeads(matcher, v)];
     if (keys === undefined || values === undefined) return undefined;
     if (matcher.type(keys).shape[1] !== matcher.type(values).shape[1]) return undefined;
     return matcher.emit("attention", [q, keys, values, ...mask], op.attrs);
@@ -166,22 +168,16 @@ const groupHeads: Recogniser = {
 };
 
 // A mask that was scaled with its scores is a choice again.
-const scaledChoice: Recogniser = {
+const scaledChoice: Fusion = {
   name: "scaled-choice",
   law: "k · where(c, x, y) = where(c, k · x, k · y)",
   match: (op, matcher) => {
-    const scaled = scaledBy(matcher, op.result);
-    const choice = scaled && matcher.made(scaled.of, "where");
+    const scaled = matchScaled(matcher, op.result);
+    const choice = scaled && matcher.producer(scaled.of, "where");
     if (!choice?.operands.slice(1).every((side) => matcher.scalar(side) !== undefined)) return undefined;
     const [condition, ...sides] = choice.operands as [ValueId, ...ValueId[]];
     return matcher.emit("where", [condition, ...sides.map((side) => matcher.emit(op.name, [side, scaled!.by]))]);
   },
 };
 
-export const attentionRecognisers: readonly Recogniser[] = [
-  ...headRecognisers,
-  attention,
-  foldScale,
-  groupHeads,
-  scaledChoice,
-];
+export const attentionFusions: readonly Fusion[] = [...headFusions, attention, foldScale, groupHeads, scaledChoice];

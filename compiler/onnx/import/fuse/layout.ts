@@ -1,31 +1,31 @@
 import { sameShape } from "../../../../ir/type.ts";
-import type { Recogniser } from "./match.ts";
+import type { Fusion } from "./matcher.ts";
 
-const idle = (perm: readonly number[]): boolean => perm.every((axis, place) => axis === place);
+const isIdentityPermutation = (perm: readonly number[]): boolean => perm.every((axis, index) => axis === index);
 
 // transpose(transpose(x, p), q) = transpose(x, p ∘ q)
-const doubleTranspose: Recogniser = {
+const doubleTranspose: Fusion = {
   name: "double-transpose",
   law: "transpose(transpose(x, p), q) = transpose(x, p ∘ q), and nothing when that is the identity",
-  match: (op, { made, emit }) => {
-    const inner = op.name === "transpose" ? made(op.operands[0]!, "transpose") : undefined;
+  match: (op, { producer, emit }) => {
+    const inner = op.name === "transpose" ? producer(op.operands[0]!, "transpose") : undefined;
     if (!inner) return undefined;
     const first = inner.attrs.perm as readonly number[];
     const perm = (op.attrs.perm as readonly number[]).map((axis) => first[axis]!);
-    return idle(perm) ? inner.operands[0]! : emit("transpose", [inner.operands[0]!], { perm });
+    return isIdentityPermutation(perm) ? inner.operands[0]! : emit("transpose", [inner.operands[0]!], { perm });
   },
 };
 
 // reshape(reshape(x, s), t) = reshape(x, t)
-const doubleReshape: Recogniser = {
+const doubleReshape: Fusion = {
   name: "double-reshape",
   law: "reshape(reshape(x, s), t) = reshape(x, t)",
-  match: (op, { made, emit, type }) => {
+  match: (op, { producer, emit, type }) => {
     if (op.name !== "reshape") return undefined;
     const shape = op.attrs.shape as readonly number[];
     const [operand] = op.operands as [string];
     if (sameShape(type(operand).shape, shape)) return operand;
-    const inner = made(operand, "reshape");
+    const inner = producer(operand, "reshape");
     if (!inner) return undefined;
     const [source] = inner.operands as [string];
     return sameShape(type(source).shape, shape) ? source : emit("reshape", [source], { shape });
@@ -33,12 +33,12 @@ const doubleReshape: Recogniser = {
 };
 
 // Swapping the last two axes commutes with joining the axes before them.
-const mergedTranspose: Recogniser = {
+const mergedTranspose: Fusion = {
   name: "merged-transpose",
   law: "reshape(swap(reshape(x, [N, T, D])), [L…, D, T]) = swap(reshape(x, [L…, T, D])), Π L = N",
-  match: (op, { made, emit }) => {
-    const swap = op.name === "reshape" ? made(op.operands[0]!, "transpose") : undefined;
-    const merge = swap && made(swap.operands[0]!, "reshape");
+  match: (op, { producer, emit }) => {
+    const swap = op.name === "reshape" ? producer(op.operands[0]!, "transpose") : undefined;
+    const merge = swap && producer(swap.operands[0]!, "reshape");
     if (!swap || !merge) return undefined;
     const [, rows, columns] = merge.attrs.shape as readonly number[];
     const shape = op.attrs.shape as readonly number[];
@@ -53,11 +53,11 @@ const mergedTranspose: Recogniser = {
 };
 
 // A boolean, and an integer below 2^53, is the same number in every element that can hold it.
-const castChain: Recogniser = {
+const castChain: Fusion = {
   name: "cast-chain",
   law: "cast(cast(x, wider), t) = cast(x, t)",
-  match: (op, { made, emit, type }) => {
-    const inner = op.name === "cast" ? made(op.operands[0]!, "cast") : undefined;
+  match: (op, { producer, emit, type }) => {
+    const inner = op.name === "cast" ? producer(op.operands[0]!, "cast") : undefined;
     if (!inner) return undefined;
     const [source] = inner.operands as [string];
     const from = type(source).element.kind;
@@ -68,4 +68,4 @@ const castChain: Recogniser = {
   },
 };
 
-export const layoutRecognisers: readonly Recogniser[] = [doubleTranspose, doubleReshape, mergedTranspose, castChain];
+export const layoutFusions: readonly Fusion[] = [doubleTranspose, doubleReshape, mergedTranspose, castChain];

@@ -19,7 +19,7 @@ export function mergeEqual(module: Module, weights: ReadonlyMap<string, Tensor>)
   }
   const steps = opsOf(module).map((op) => {
     const operands = op.operands.map((id) => standIn.get(id) ?? id);
-    const merged: Op = operands.some((id, place) => id !== op.operands[place]) ? { ...op, operands } : op;
+    const merged: Op = operands.some((id, index) => id !== op.operands[index]) ? { ...op, operands } : op;
     remember(`${op.name} ${operands.join()} ${JSON.stringify(Object.entries(op.attrs).sort())}`, op.result);
     return { ops: [merged] };
   });

@@ -1,8 +1,8 @@
-import { type Matcher, pairsOf, type Recogniser } from "./match.ts";
+import { type Fusion, type FusionMatcher, operandPairs } from "./matcher.ts";
 
 /** The operand of a mean over its last axis, which is kept. */
-function meanOf({ made, type }: Matcher, id: string): string | undefined {
-  const mean = made(id, "reduce-mean");
+function matchMean({ producer, type }: FusionMatcher, id: string): string | undefined {
+  const mean = producer(id, "reduce-mean");
   const [axis, ...more] = (mean?.attrs.axes as readonly number[] | undefined) ?? [];
   if (!mean || more.length > 0 || mean.attrs.keepdims !== true) return undefined;
   const [x] = mean.operands as [string];
@@ -11,17 +11,17 @@ function meanOf({ made, type }: Matcher, id: string): string | undefined {
 }
 
 // x · (mean(x²) + ε)^−½
-const rmsNorm: Recogniser = {
+const rmsNorm: Fusion = {
   name: "rms-norm",
   law: "x · rsqrt(mean(x · x) + ε) = rms-norm(x)",
   match: (op, matcher) => {
     if (op.name !== "mul") return undefined;
-    const { made, scalar, emit } = matcher;
-    for (const [x, y] of pairsOf(op)) {
-      const sum = made(made(y, "rsqrt")?.operands[0] ?? "", "add");
-      for (const [mean, by] of sum ? pairsOf(sum) : []) {
+    const { producer, scalar, emit } = matcher;
+    for (const [x, y] of operandPairs(op)) {
+      const sum = producer(producer(y, "rsqrt")?.operands[0] ?? "", "add");
+      for (const [mean, by] of sum ? operandPairs(sum) : []) {
         const epsilon = scalar(by);
-        const square = made(meanOf(matcher, mean) ?? "", "mul");
+        const square = producer(matchMean(matcher, mean) ?? "", "mul");
         if (epsilon === undefined || !square?.operands.every((operand) => operand === x)) continue;
         return emit("rms-norm", [x], { epsilon });
       }
@@ -31,15 +31,15 @@ const rmsNorm: Recogniser = {
 };
 
 // The variance is the mean square of what is centred.
-const layerNorm: Recogniser = {
+const layerNorm: Fusion = {
   name: "layer-norm",
   law: "rms-norm(x − mean(x)) = layer-norm(x)",
   match: (op, matcher) => {
-    const centred = op.name === "rms-norm" ? matcher.made(op.operands[0]!, "sub") : undefined;
+    const centred = op.name === "rms-norm" ? matcher.producer(op.operands[0]!, "sub") : undefined;
     if (!centred) return undefined;
     const [x, mean] = centred.operands as [string, string];
-    return meanOf(matcher, mean) === x ? matcher.emit("layer-norm", [x], { epsilon: op.attrs.epsilon! }) : undefined;
+    return matchMean(matcher, mean) === x ? matcher.emit("layer-norm", [x], { epsilon: op.attrs.epsilon! }) : undefined;
   },
 };
 
-export const normRecognisers: readonly Recogniser[] = [rmsNorm, layerNorm];
+export const normFusions: readonly Fusion[] = [rmsNorm, layerNorm];

@@ -5,8 +5,8 @@ import { arityOf } from "../../../../ir/registry.ts";
 import { type Shape, sizeOf } from "../../../../ir/type.ts";
 
 /** Elements of one value: logits of 2,048 places over 128 K words. A program over more would not run anywhere. */
-const mostElements = 2 ** 28;
-const mostAxes = 64;
+const maxElements = 2 ** 28;
+const maxAxes = 64;
 
 /** What may be computed while a model is imported; a file of a few bytes must take neither all memory nor all day. */
 const foldLimits = {
@@ -36,17 +36,17 @@ export function checkArity(def: OpDef, count: number): void {
 
 /** Throws a plain Error for a result that no tensor can have. */
 export function checkShape(shape: Shape): void {
-  const valid = shape.length <= mostAxes && shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
+  const valid = shape.length <= maxAxes && shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
   const size = sizeOf(shape);
-  if (valid && size <= mostElements) return;
-  const shown = shape.length <= mostAxes ? `[${shape.join(", ")}]` : `${shape.length} axes`;
-  throw new Error(`expected at most ${mostElements} elements on at most ${mostAxes} axes, found ${shown}`);
+  if (valid && size <= maxElements) return;
+  const shown = shape.length <= maxAxes ? `[${shape.join(", ")}]` : `${shape.length} axes`;
+  throw new Error(`expected at most ${maxElements} elements on at most ${maxAxes} axes, found ${shown}`);
 }
 
 export type FoldMeter = (op: string, operands: readonly Shape[], result: Shape, attrs: Attrs) => void;
 
 /** Layouts of one stored weight on the way to where it is used; each is kept in the list of what was done to it. */
-export const mostViews = 256;
+export const maxViews = 256;
 
 /** Counts what is computed at import; the meter throws a plain Error before more than that is computed. */
 export function createFoldMeter(stored: number): FoldMeter {

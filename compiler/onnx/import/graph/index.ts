@@ -1,5 +1,15 @@
+export { checkShape, createFoldMeter } from "./fold-limits.ts";
+export {
+  constantPrefix,
+  createImportContext,
+  displayName,
+  type ImportContext,
+  type StoredWeight,
+} from "./import-context.ts";
 export {
   axesFrom,
+  boundedList,
+  constantScalar,
   graphAttr,
   inputOf,
   intAttr,
@@ -9,15 +19,11 @@ export {
   type LowerTable,
   listAttr,
   listInput,
-  listOf,
-  neededInput,
-  number,
-  plainAttrs,
-  refuse,
+  refuseNode,
+  requiredInput,
   textAttr,
   textsAttr,
+  toAttrs,
   wantsOutput,
-} from "./context.ts";
-export { checkShape, createFoldMeter } from "./fold-limits.ts";
-export { constantPrefix, createImportGraph, displayName, type ImportGraph, type Stored } from "./import-graph.ts";
-export type { Operand, View } from "./operand.ts";
+} from "./lower-context.ts";
+export type { GraphOperand, LayoutView } from "./operand.ts";

@@ -1,10 +1,10 @@
 import type { Attrs } from "../../../../ir/module.ts";
 import type { PlainElement, TensorType } from "../../../../ir/type.ts";
 import type { Tensor } from "../../../../ir/weights.ts";
-import type { Weight } from "../../weights/index.ts";
+import type { ModelWeight } from "../../weights/index.ts";
 
 /** What an ONNX value stands for during the import. */
-export type Operand = ConstantOperand | WeightOperand | ValueOperand;
+export type GraphOperand = ConstantOperand | WeightOperand | ValueOperand;
 
 /** Known numbers that are no weight: shapes, axes, masks, tables. Whatever depends on these alone is computed now. */
 export interface ConstantOperand {
@@ -18,12 +18,12 @@ export interface ConstantOperand {
 /** A stored weight, or another layout of it. */
 export interface WeightOperand {
   readonly kind: "weight";
-  readonly weight: Weight;
+  readonly weight: ModelWeight;
   /** Layout operators that lead from the stored tensor to this one: the surrogate of the weight takes them too. */
-  readonly views: readonly View[];
+  readonly views: readonly LayoutView[];
   readonly tensor: Tensor;
 }
-export interface View {
+export interface LayoutView {
   readonly op: string;
   readonly attrs: Attrs;
 }

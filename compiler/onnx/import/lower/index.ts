@@ -1,7 +1,7 @@
 import { registry } from "../../../../ir/registry.ts";
 import type { OnnxNode } from "../../format/index.ts";
-import { type Lowering, type LowerTable, plainAttrs } from "../graph/index.ts";
-import { controlLowerings } from "./controlflow/control.ts";
+import { type Lowering, type LowerTable, toAttrs } from "../graph/index.ts";
+import { controlFlowLowerings } from "./controlflow/control-flow.ts";
 import { constantLowerings } from "./generator/constants.ts";
 import { activationLowerings } from "./math/activation.ts";
 import { einsumLowerings } from "./math/einsum.ts";
@@ -10,35 +10,35 @@ import { fourierLowerings } from "./math/fourier.ts";
 import { linearLowerings } from "./math/linear.ts";
 import { piecewiseLowerings } from "./math/piecewise.ts";
 import { topKLowerings } from "./math/top-k.ts";
-import { fusedLowerings } from "./microsoft/fused.ts";
+import { withInterfaceCheck } from "./microsoft/contrib-interfaces.ts";
+import { contribLowerings } from "./microsoft/contrib-operators.ts";
 import { fusedActivationLowerings } from "./microsoft/fused-activation.ts";
 import { groupQueryLowerings } from "./microsoft/group-query-attention.ts";
-import { checked } from "./microsoft/microsoft.ts";
 import { multiHeadLowerings } from "./microsoft/multi-head-attention.ts";
 import { attentionLowerings } from "./nn/attention.ts";
 import { batchNormLowerings } from "./nn/batch-norm.ts";
 import { convolutionLowerings } from "./nn/convolution.ts";
 import { normLowerings } from "./nn/norm.ts";
 import { transposedConvolutionLowerings } from "./nn/transposed-convolution.ts";
-import { integerLowerings } from "./quantization/integers.ts";
-import { argExtremeLowerings } from "./reduction/arg-extreme.ts";
+import { integerLowerings } from "./quantization/integer-products.ts";
+import { argMinMaxLowerings } from "./reduction/arg-min-max.ts";
 import { reduceLowerings } from "./reduction/reduce.ts";
 import { recurrentLowerings } from "./rnn/recurrent.ts";
 import { depthSpaceLowerings } from "./tensor/depth-space.ts";
+import { gatherScatterLowerings } from "./tensor/gather-scatter.ts";
+import { layoutLowerings } from "./tensor/layout.ts";
 import { padLowerings } from "./tensor/pad.ts";
-import { placeLowerings } from "./tensor/places.ts";
 import { resizeLowerings } from "./tensor/resize.ts";
-import { shapeLowerings } from "./tensor/shapes.ts";
 
 const tables: readonly LowerTable[] = [
   constantLowerings,
-  shapeLowerings,
-  placeLowerings,
+  layoutLowerings,
+  gatherScatterLowerings,
   padLowerings,
   depthSpaceLowerings,
   resizeLowerings,
   reduceLowerings,
-  argExtremeLowerings,
+  argMinMaxLowerings,
   topKLowerings,
   linearLowerings,
   einsumLowerings,
@@ -54,24 +54,24 @@ const tables: readonly LowerTable[] = [
   attentionLowerings,
   groupQueryLowerings,
   multiHeadLowerings,
-  fusedLowerings,
+  contribLowerings,
   fusedActivationLowerings,
   recurrentLowerings,
-  controlLowerings,
+  controlFlowLowerings,
 ];
 
 /** Operators of the default domain by their bare name, of others as `domain.Operator`. */
 const lowerings: ReadonlyMap<string, Lowering> = new Map(
-  [...bound(), ...tables.flatMap((table) => Object.entries(table))].map(checked),
+  [...boundLowerings(), ...tables.flatMap((table) => Object.entries(table))].map(withInterfaceCheck),
 );
 
 /** One to one, as the op tables say. */
-function bound(): (readonly [string, Lowering])[] {
+function boundLowerings(): (readonly [string, Lowering])[] {
   return [...registry.values()].flatMap((def) =>
     (def.onnx ?? []).map(({ op, domain = "", attrs }) => {
       const lowering: Lowering = ({ node, inputs, emit }) => {
         const operands = inputs.filter((operand) => operand !== undefined);
-        return emit(def.name, operands, attrs?.(plainAttrs(node)) ?? {});
+        return emit(def.name, operands, attrs?.(toAttrs(node)) ?? {});
       };
       return [keyOf(op, domain), lowering] as const;
     }),
@@ -86,17 +86,17 @@ export function loweringOf({ op, domain }: Pick<OnnxNode, "op" | "domain">): Low
   return lowerings.get(keyOf(op, domain));
 }
 
-const activations =
+const quantizedActivationHint =
   "quantised weights are taken, quantised activations are not: quantise the weights alone (MatMulNBits, or DequantizeLinear on stored tensors), or export in float32 or float16; the compiler quantises activations itself";
 
 /** What to do instead of an operator that the compiler does not know. */
-const hints: Readonly<Record<string, string>> = {
+const loweringHints: Readonly<Record<string, string>> = {
   MatMulNBits: "its weight must be stored in the file",
-  DynamicQuantizeLinear: activations,
-  DequantizeLinear: activations,
-  QuantizeLinear: activations,
-  QLinearMatMul: activations,
-  QLinearConv: activations,
+  DynamicQuantizeLinear: quantizedActivationHint,
+  DequantizeLinear: quantizedActivationHint,
+  QuantizeLinear: quantizedActivationHint,
+  QLinearMatMul: quantizedActivationHint,
+  QLinearConv: quantizedActivationHint,
   Unique: "its shape depends on data: programs have one shape",
   NonMaxSuppression: "its shape depends on data: end the model at its scores and boxes",
   StringNormalizer: "text has no fixed point: the client normalises it before the model",
@@ -114,7 +114,7 @@ export function hintFor({ op, domain }: Pick<OnnxNode, "op" | "domain">): string
   const plain =
     domain !== "" && lowerings.has(op) ? `the operator ${op} of the default domain is supported` : undefined;
   return (
-    (Object.hasOwn(hints, op) ? hints[op] : undefined) ??
+    (Object.hasOwn(loweringHints, op) ? loweringHints[op] : undefined) ??
     plain ??
     "rewrite the model with operators that are supported; marillc check lists all blockers"
   );

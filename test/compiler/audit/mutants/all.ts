@@ -3,9 +3,9 @@ import { code } from "./code.ts";
 import type { Mutant } from "./edits.ts";
 import { files } from "./files.ts";
 import { labels } from "./labels.ts";
+import { promises } from "./manifest-claims.ts";
 import { openings } from "./openings.ts";
 import { operands } from "./operands.ts";
-import { promises } from "./promises.ts";
 
 /** Every mutant, by what it does. */
 export const mutants: readonly Mutant[] = [

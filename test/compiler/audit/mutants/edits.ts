@@ -1,4 +1,4 @@
-import type { Files } from "../../../../compiler/audit/holdings.ts";
+import type { BuildFiles } from "../../../../compiler/audit/party-files.ts";
 import { edited, modulePaths, programPaths, resealed } from "../builds.ts";
 
 /**
@@ -8,24 +8,25 @@ import { edited, modulePaths, programPaths, resealed } from "../builds.ts";
 export interface Mutant {
   readonly what: string;
   readonly codes: readonly string[];
-  readonly of: (build: Files) => Files;
+  readonly of: (build: BuildFiles) => BuildFiles;
 }
 
-export const only = (path: string) => (edit: (text: string) => string) => (files: Files) => edited(files, [path], edit);
-export const inAll = (edit: (text: string) => string) => (files: Files) => edited(files, programPaths, edit);
+export const only = (path: string) => (edit: (text: string) => string) => (files: BuildFiles) =>
+  edited(files, [path], edit);
+export const inAll = (edit: (text: string) => string) => (files: BuildFiles) => edited(files, programPaths, edit);
 export const inModule =
   (edit: (text: string) => string) =>
-  (files: Files): Files =>
+  (files: BuildFiles): BuildFiles =>
     resealed(edited(files, modulePaths, edit));
 export const both =
-  (...edits: readonly ((files: Files) => Files)[]) =>
-  (files: Files): Files =>
+  (...edits: readonly ((files: BuildFiles) => BuildFiles)[]) =>
+  (files: BuildFiles): BuildFiles =>
     edits.reduce((changed, edit) => edit(changed), files);
 export const swap = (from: string, to: string) => (text: string) => text.replace(from, () => to);
 export const swapAll = (from: string, to: string) => (text: string) => text.replaceAll(from, () => to);
 export const renamed =
   (...moves: readonly (readonly [string, string])[]) =>
-  (files: Files): Files =>
+  (files: BuildFiles): BuildFiles =>
     new Map([...files, ...moves.map(([from, to]): [string, Uint8Array] => [to, files.get(from)!])]);
 
 /** One more call in front of the return, with its spec and type. */

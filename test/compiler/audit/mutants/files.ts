@@ -1,5 +1,5 @@
-import type { Files } from "../../../../compiler/audit/holdings.ts";
-import { floatTensor } from "../../onnx/format/build.ts";
+import type { BuildFiles } from "../../../../compiler/audit/party-files.ts";
+import { floatTensor } from "../../onnx/format/build-model.ts";
 import { resealed } from "../builds.ts";
 import { appended, withInitializer, withTensor } from "../files.ts";
 import { type Mutant, renamed } from "./edits.ts";
@@ -50,12 +50,12 @@ export const files: readonly Mutant[] = [
   },
 ];
 
-function without(files: Files, path: string): Files {
+function without(files: BuildFiles, path: string): BuildFiles {
   if (!files.has(path)) throw new Error(`there is no ${path}`);
   return new Map([...files].filter(([each]) => each !== path));
 }
 
-function flipped(files: Files, path: string): Files {
+function flipped(files: BuildFiles, path: string): BuildFiles {
   const bytes = files.get(path)!.slice();
   bytes[bytes.length - 1]! ^= 1;
   return new Map([...files, [path, bytes]]);

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { afterAll, expect, it } from "vitest";
-import { decodeModel } from "../../../../compiler/onnx/format/decode.ts";
-import { importModel } from "../../../../compiler/onnx/import/import.ts";
-import { openOnnx } from "../../../../compiler/run/onnx-part.ts";
+import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
+import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
+import { openOnnxSession } from "../../../../compiler/run/onnx-session.ts";
 import { tensor } from "../../../../ir/weights.ts";
 import { numbers } from "../../../end-to-end/tiny-model.ts";
-import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../format/build.ts";
+import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 import { runImported, worst } from "./recorded.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-convolution-"));
@@ -78,7 +78,7 @@ it.each(cases)("$op $attrs of $x: as onnxruntime has it", async (each) => {
   const bytes = modelOf(each);
   writeFileSync(file, bytes);
   const x = tensor(each.x, numbers(size(each.x), 9, 2));
-  const part = await openOnnx(file);
+  const part = await openOnnxSession(file);
   const expected = (await part.run(new Map([["x", { dtype: "float32", tensor: x }]]))).get("y")!.tensor;
   await part.release();
   const found = runImported(importModel(decodeModel(bytes, file)), new Map([["x", x]])).get("y")!;

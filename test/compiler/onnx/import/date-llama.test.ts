@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { attachAdapter } from "../../../../compiler/adapters/import-adapter.ts";
-import { readAdapter } from "../../../../compiler/adapters/peft.ts";
-import { importModel } from "../../../../compiler/onnx/import/import.ts";
+import { attachAdapter } from "../../../../compiler/adapters/attach-adapter.ts";
+import { readPeftAdapter } from "../../../../compiler/adapters/peft-adapter.ts";
+import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
-import { decideOwnership } from "../../../../compiler/ownership/ownership.ts";
-import { openBase } from "../../../../compiler/ownership/ownership-base.ts";
+import { openBaseModel } from "../../../../compiler/ownership/base-model.ts";
+import { decideOwnership } from "../../../../compiler/ownership/decide-ownership.ts";
 import { verify } from "../../../../ir/verify.ts";
 import { tensor } from "../../../../ir/weights.ts";
 import { describeWith } from "../../../harness/shared.ts";
@@ -31,7 +31,7 @@ describeWith(file("merged-ts17.onnx"), "the date model", () => {
 
   it.each(exports)("%s with the adapter is the merged export", (name, dims) => {
     const model = readModel(file(name));
-    const adapter = readAdapter(file("adapter"));
+    const adapter = readPeftAdapter(file("adapter"));
     const ownership = decideOwnership(model, { adapter });
     const base = importModel(model, { dims, ownership });
     expect(countOps(base)).toMatchObject(operators);
@@ -45,9 +45,11 @@ describeWith(file("merged-ts17.onnx"), "the date model", () => {
   });
 
   it("the merged export is private where the adapter was", () => {
-    const { table } = decideOwnership(readModel(file("merged-ts17.onnx")), { base: openBase(file("base-dy18.onnx")) });
+    const { table } = decideOwnership(readModel(file("merged-ts17.onnx")), {
+      base: openBaseModel(file("base-dy18.onnx")),
+    });
     const secret = table.filter(({ label }) => label === "server").map(({ name }) => name);
-    const { modules } = readAdapter(file("adapter"));
+    const { modules } = readPeftAdapter(file("adapter"));
     expect(secret.sort()).toEqual(modules.map(({ module }) => `${module}.weight`).sort());
   });
 });

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { afterAll, expect, it } from "vitest";
-import { importOwned } from "../../../../compiler/load/owned.ts";
+import { loadModel } from "../../../../compiler/load/load-model.ts";
 import { encodeElements } from "../../../../compiler/tensors/element-codecs.ts";
 import { writeSafetensors } from "../../../../compiler/tensors/safetensors.ts";
 import { tensor } from "../../../../ir/weights.ts";
 import { numbers } from "../../../end-to-end/tiny-model.ts";
-import { floatInfo, floatTensor, modelBytes, node } from "../format/build.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 import { runImported, worst } from "./recorded.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-linears-"));
@@ -74,7 +74,7 @@ function adapter(): string {
 it("adapters are attached to fused products as to plain ones", () => {
   const x = new Map([["x", tensor([rows, width], numbers(rows * width, 5, 1))]]);
   const [plain, fused] = [model("plain", false), model("fused", true)].map((file) => {
-    const { imported, ownership } = importOwned({ model: file, adapter: adapter() });
+    const { imported, ownership } = loadModel({ model: file, adapter: adapter() });
     expect(imported.linears.map(({ module }) => module)).toEqual(["up", "down"]);
     expect(ownership.table.map(({ name }) => name)).toContain("down.weight");
     return runImported(imported, x).get("y")!;

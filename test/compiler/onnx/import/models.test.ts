@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { importModel } from "../../../../compiler/onnx/import/import.ts";
+import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
 import { opsOf } from "../../../../ir/module.ts";
 import { parse } from "../../../../ir/text/parse.ts";
 import { print } from "../../../../ir/text/print.ts";
@@ -32,7 +32,7 @@ describeWith(sharedModels, "importModel on shared models", () => {
   it.each(Object.entries(expected))("%s is recognised and computes what was recorded", (name, operators) => {
     const recorded = readRecorded(join(sharedModels, name));
     const options = name.endsWith("dynamic") ? { dims } : {};
-    const plain = importModel(recorded.model, { ...options, canonical: false });
+    const plain = importModel(recorded.model, { ...options, fuse: false });
     const imported = importModel(recorded.model, options);
     for (const { module } of [plain, imported]) {
       expect(verify(module)).toEqual([]);

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { decodeTensorFile } from "../../../../compiler/onnx/format/decode.ts";
+import { decodeTensorFile } from "../../../../compiler/onnx/format/decode-model.ts";
+import type { OnnxModel, OnnxTensor } from "../../../../compiler/onnx/format/model-records.ts";
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
-import type { OnnxModel, OnnxTensor } from "../../../../compiler/onnx/format/records.ts";
-import type { Imported } from "../../../../compiler/onnx/import/import.ts";
+import type { ImportedModel } from "../../../../compiler/onnx/import/import-model.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
 import { interpret } from "../../../../ir/interpret.ts";
 import { opsOf } from "../../../../ir/module.ts";
@@ -34,7 +34,7 @@ export const tensorFrom = (source: OnnxTensor): Tensor => readTensor({ file: sou
 
 /** Outputs by their ONNX names, from inputs by theirs; inputs that the import folded away are left out. */
 export function runImported(
-  imported: Imported,
+  imported: ImportedModel,
   inputs: ReadonlyMap<string, Tensor>,
   weights: WeightStore = imported.weights,
 ): ReadonlyMap<string, Tensor> {
@@ -43,7 +43,7 @@ export function runImported(
   return new Map([...imported.outputs].map(([name, id]) => [name, found.get(id)!]));
 }
 
-export function runRecorded(imported: Imported, { model, inputs }: Recorded): Tensor {
+export function runRecorded(imported: ImportedModel, { model, inputs }: Recorded): Tensor {
   const byName = new Map(model.graph.inputs.map(({ name }, at) => [name, tensorFrom(inputs[at]!)]));
   return runImported(imported, byName).get(model.graph.outputs[0]!.name)!;
 }
@@ -54,7 +54,7 @@ export function worst(found: Tensor, expected: Tensor): number {
   return found.data.reduce((most, value, at) => Math.max(most, Math.abs(value - expected.data[at]!)), 0);
 }
 
-export function countOps({ module }: Pick<Imported, "module">): Readonly<Record<string, number>> {
+export function countOps({ module }: Pick<ImportedModel, "module">): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const { name } of opsOf(module)) counts[name] = (counts[name] ?? 0) + 1;
   return counts;

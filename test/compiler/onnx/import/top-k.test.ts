@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { decodeModel } from "../../../../compiler/onnx/format/decode.ts";
-import { importModel } from "../../../../compiler/onnx/import/import.ts";
-import { openOnnx } from "../../../../compiler/run/onnx-part.ts";
+import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
+import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
+import { openOnnxSession } from "../../../../compiler/run/onnx-session.ts";
 import { opsOf } from "../../../../ir/module.ts";
 import { sizeOf } from "../../../../ir/type.ts";
 import { tensor } from "../../../../ir/weights.ts";
 import { numbers } from "../../../end-to-end/tiny-model.ts";
-import { codesOf, floatInfo, modelBytes, node } from "../format/build.ts";
+import { codesOf, floatInfo, modelBytes, node } from "../format/build-model.ts";
 import { runImported } from "./recorded.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-top-k-"));
@@ -61,7 +61,7 @@ it.each(cases)("TopK of $shape, k = $k, $attrs: values and places as onnxruntime
   const file = join(dir, "one.onnx");
   const bytes = modelOf(each);
   writeFileSync(file, bytes);
-  const part = await openOnnx(file);
+  const part = await openOnnxSession(file);
   const imported = importModel(decodeModel(bytes, file));
   for (const seed of [3, 4]) {
     const x = draw(each.shape, seed);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { tensor } from "../../../../ir/weights.ts";
-import { settled, sketch } from "./sketch.ts";
+import { settled, sketch } from "./module-sketch.ts";
 
 const zeros = (...shape: number[]) => tensor(shape, new Float64Array(shape.reduce((a, b) => a * b, 1)));
 

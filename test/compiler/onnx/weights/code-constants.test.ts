@@ -1,26 +1,26 @@
 import { expect, it } from "vitest";
-import { decodeModel } from "../../../../compiler/onnx/format/decode.ts";
-import { isFromCode } from "../../../../compiler/onnx/weights/code-constants.ts";
-import { catalogWeights } from "../../../../compiler/onnx/weights/import-weights.ts";
-import { floatInfo, floatTensor, modelBytes, node } from "../format/build.ts";
+import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
+import { catalogWeights } from "../../../../compiler/onnx/weights/catalog-weights.ts";
+import { isCodeConstant } from "../../../../compiler/onnx/weights/code-constants.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
 it("knows what the model's code alone makes, and nothing that a parameter had a part in", () => {
-  expect(isFromCode("masked_fill", ["arange", "arange_2", "full", "mul_17", "val_3"], false)).toBe(true);
-  expect(isFromCode("masked_fill", [], false)).toBe(false);
-  expect(isFromCode("val_49", ["m.layers.0.q_proj.weight"], false)).toBe(false);
+  expect(isCodeConstant("masked_fill", ["arange", "arange_2", "full", "mul_17", "val_3"], false)).toBe(true);
+  expect(isCodeConstant("masked_fill", [], false)).toBe(false);
+  expect(isCodeConstant("val_49", ["m.layers.0.q_proj.weight"], false)).toBe(false);
   // Parameters of the model itself have no dot in their names.
   for (const parameter of ["cls_token", "pos_embed", "logit_scale", "m.lifted_tensor_scale"]) {
-    expect(isFromCode("mul_3", ["arange", parameter, "val_1"], false), parameter).toBe(false);
+    expect(isCodeConstant("mul_3", ["arange", parameter, "val_1"], false), parameter).toBe(false);
   }
 });
 
 it("takes a number that the code writes out for the code's, but no table: it may be trained", () => {
-  expect(isFromCode("transformer.h.0.attn.lifted_tensor_0", [], true)).toBe(true);
-  expect(isFromCode("transformer.h.0.attn.lifted_tensor_0", [], false)).toBe(false);
-  expect(isFromCode("clone", ["m.h.0.lifted_tensor_0", "val_2"], true)).toBe(true);
-  expect(isFromCode("transpose", ["m.h.0.lifted_tensor_0", "val_2"], false)).toBe(false);
+  expect(isCodeConstant("transformer.h.0.attn.lifted_tensor_0", [], true)).toBe(true);
+  expect(isCodeConstant("transformer.h.0.attn.lifted_tensor_0", [], false)).toBe(false);
+  expect(isCodeConstant("clone", ["m.h.0.lifted_tensor_0", "val_2"], true)).toBe(true);
+  expect(isCodeConstant("transpose", ["m.h.0.lifted_tensor_0", "val_2"], false)).toBe(false);
   // Slopes of ALiBi times places.
-  expect(isFromCode("mul_1", ["m.h.0.lifted_tensor_0", "arange", "pow_1"], false)).toBe(true);
+  expect(isCodeConstant("mul_1", ["m.h.0.lifted_tensor_0", "arange", "pow_1"], false)).toBe(true);
 });
 
 it("leaves a bias of places public when all that is trained is private", () => {

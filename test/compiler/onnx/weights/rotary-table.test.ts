@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { decodeModel } from "../../../../compiler/onnx/format/decode.ts";
-import { catalogWeights } from "../../../../compiler/onnx/weights/import-weights.ts";
-import { isRotary } from "../../../../compiler/onnx/weights/rotary-table.ts";
+import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
+import { catalogWeights } from "../../../../compiler/onnx/weights/catalog-weights.ts";
+import { isRotaryTable } from "../../../../compiler/onnx/weights/rotary-table.ts";
 import { sizeOf } from "../../../../ir/type.ts";
 import { type Tensor, tensor } from "../../../../ir/weights.ts";
-import { floatInfo, floatTensor, modelBytes, node } from "../format/build.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
 const fill = (shape: number[], value: (row: number, column: number) => number): Tensor => {
   const columns = shape.at(-1)!;
@@ -25,9 +25,9 @@ const tables: readonly (readonly [string, Tensor])[] = [
 
 describe("isRotary", () => {
   it.each(tables)("knows %s by their names and numbers", (_, table) => {
-    expect(isRotary(path, table)).toBe(true);
-    expect(isRotary(["/m/model/rotary_emb/Constant_output_0"], table)).toBe(true);
-    expect(isRotary(["unsqueeze_14", "cos", ...path], table)).toBe(true);
+    expect(isRotaryTable(path, table)).toBe(true);
+    expect(isRotaryTable(["/m/model/rotary_emb/Constant_output_0"], table)).toBe(true);
+    expect(isRotaryTable(["unsqueeze_14", "cos", ...path], table)).toBe(true);
     // No name of a part, another part's, and one of another part among them.
     for (const names of [
       [],
@@ -36,31 +36,31 @@ describe("isRotary", () => {
       ["model.norm.weight"],
       [...path, "model.norm.weight"],
     ]) {
-      expect(isRotary(names, table)).toBe(false);
+      expect(isRotaryTable(names, table)).toBe(false);
     }
   });
 
   it.each(tables.slice(0, 4))("sees one changed number in %s", (_, { shape, data }) => {
     const changed = data.slice();
     changed[3] = changed[3]! * 1.001 + 1e-2;
-    expect(isRotary(path, { shape, data: changed })).toBe(false);
+    expect(isRotaryTable(path, { shape, data: changed })).toBe(false);
   });
 
   it("knows no weights, whatever they are called", () => {
     expect(
-      isRotary(
+      isRotaryTable(
         path,
         fill([8, 8], (row, column) => Math.sin((row * 8 + column) ** 2)),
       ),
     ).toBe(false);
     expect(
-      isRotary(
+      isRotaryTable(
         path,
         fill([8], (_, column) => (column % 2 === 0 ? 0.3 : 0.7)),
       ),
     ).toBe(false);
     expect(
-      isRotary(
+      isRotaryTable(
         path,
         fill([8, 2], (row) => 1.3 ** row),
       ),

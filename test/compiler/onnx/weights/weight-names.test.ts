@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { decodeModel } from "../../../../compiler/onnx/format/decode.ts";
+import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
-import { stripPrefix, wrapperPrefix } from "../../../../compiler/onnx/weights/module-path.ts";
+import { findWrapperPrefix, stripPrefix } from "../../../../compiler/onnx/weights/module-path.ts";
 import { recoverNames } from "../../../../compiler/onnx/weights/weight-names.ts";
 import { openSafetensors, readSafetensor } from "../../../../compiler/tensors/safetensors.ts";
-import { transpose } from "../../../../compiler/tensors/tensor-data.ts";
+import { transpose } from "../../../../compiler/tensors/tensor-ops.ts";
 import { describeWith, sharedModels } from "../../../harness/shared.ts";
-import { floatInfo, floatTensor, modelBytes, node } from "../format/build.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
 const load = (name: string) => readModel(join(sharedModels, name, "model.onnx"));
 
@@ -29,8 +29,8 @@ describeWith(sharedModels, "weight names of shared models", () => {
   ])("%s: every weight has its Hugging Face name and value", (name) => {
     const base = openSafetensors(join(sharedModels, "dev_llama_ts17_static"));
     const model = load(name);
-    const { names, linears, conflicts } = recoverNames(model);
-    expect(conflicts.size).toBe(0);
+    const { names, linears, ambiguous } = recoverNames(model);
+    expect(ambiguous.size).toBe(0);
     for (const tensor of model.graph.initializers.values()) {
       if (tensor.dtype !== "float32" || (tensor.dims.length !== 2 && !names.has(tensor.name))) continue;
       const found = names.get(tensor.name)!;
@@ -78,9 +78,9 @@ describe("recoverNames", () => {
         node("MatMul", ["a", "two"], ["b"], "/cell/MatMul_1"),
       ],
     };
-    const { names, conflicts } = recoverNames(decodeModel(modelBytes(graph), "g"));
+    const { names, ambiguous } = recoverNames(decodeModel(modelBytes(graph), "g"));
     expect(names.size).toBe(0);
-    expect([...conflicts]).toEqual([["cell.weight", ["one", "two"]]]);
+    expect([...ambiguous]).toEqual([["cell.weight", ["one", "two"]]]);
   });
 
   it("takes kept names with a Transpose for [out, in]", () => {
@@ -97,9 +97,12 @@ describe("recoverNames", () => {
 
   it("knows wrappers from models", () => {
     const peft = ["m.base_model.model.model.norm.weight", "m.base_model.model.lm_head.weight"];
-    expect(peft.map((name) => stripPrefix(name, wrapperPrefix(peft)))).toEqual(["model.norm.weight", "lm_head.weight"]);
-    expect(wrapperPrefix(["model.norm.weight", "model.embed_tokens.weight"])).toEqual([]);
-    expect(wrapperPrefix([])).toEqual([]);
+    expect(peft.map((name) => stripPrefix(name, findWrapperPrefix(peft)))).toEqual([
+      "model.norm.weight",
+      "lm_head.weight",
+    ]);
+    expect(findWrapperPrefix(["model.norm.weight", "model.embed_tokens.weight"])).toEqual([]);
+    expect(findWrapperPrefix([])).toEqual([]);
   });
 
   it.each([

@@ -1,31 +1,32 @@
 import { bool, f32, i64, type PlainElement, sizeOf } from "../../../../../ir/type.ts";
 import { scalar, tensor } from "../../../../../ir/weights.ts";
 import { type NarrowType, narrowTypeOf } from "../../../../tensors/index.ts";
-import { elementOf } from "../../../weights/index.ts";
-import type { Operand } from "../../graph/index.ts";
+import { elementOfDtype } from "../../../weights/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
 import {
   inputOf,
   intAttr,
   knownInput,
   type LowerContext,
   type LowerTable,
-  neededInput,
-  refuse,
+  refuseNode,
+  requiredInput,
 } from "../../graph/index.ts";
 
 /** Elements that one folded constant may have: a shape from a hostile file must not take all memory. */
-const maxFolded = 2 ** 24;
+const maxFoldedSize = 2 ** 24;
 
 function checkedSize(shape: readonly number[]): number {
   const size = sizeOf(shape);
-  if (!(size >= 0 && size <= maxFolded)) refuse(`expected at most ${maxFolded} elements, found [${shape.join(", ")}]`);
+  if (!(size >= 0 && size <= maxFoldedSize))
+    refuseNode(`expected at most ${maxFoldedSize} elements, found [${shape.join(", ")}]`);
   return size;
 }
 
 function constantNode(context: LowerContext) {
   const { node, constant, read } = context;
   for (const [name, attribute] of node.attributes) {
-    if (attribute.kind === "tensor") return constant(read(attribute.value), elementOf(attribute.value.dtype));
+    if (attribute.kind === "tensor") return constant(read(attribute.value), elementOfDtype(attribute.value.dtype));
     if (name === "value_float" && attribute.kind === "float") return constant(scalar(attribute.value), f32);
     if (name === "value_int" && attribute.kind === "int") return constant(scalar(attribute.value), i64);
     if (attribute.kind === "ints" || attribute.kind === "floats") {
@@ -33,12 +34,12 @@ function constantNode(context: LowerContext) {
       return constant(tensor([attribute.value.length], attribute.value), element);
     }
   }
-  return refuse("expected a tensor, number or list of numbers");
+  return refuseNode("expected a tensor, number or list of numbers");
 }
 
 function range(context: LowerContext) {
   const names = ["start", "limit", "delta"];
-  const [start, limit, delta] = names.map((name, place) => neededInput(context, place, name).data[0]!);
+  const [start, limit, delta] = names.map((name, position) => requiredInput(context, position, name).data[0]!);
   const count = Math.max(0, Math.ceil((limit! - start!) / delta!));
   checkedSize([count]);
   const data = Float64Array.from({ length: count }, (_, index) => start! + index * delta!);
@@ -46,15 +47,15 @@ function range(context: LowerContext) {
 }
 
 /** a − b · (a / b made whole): on integers the sign is the divisor's, as in Python; with fmod the dividend's, as in C. */
-function mod(context: LowerContext): Operand {
+function mod(context: LowerContext): GraphOperand {
   const { emit, element } = context;
   const [a, b] = [inputOf(context, 0, "A"), inputOf(context, 1, "B")];
-  const quotient = realQuotient(context, a, b);
-  const whole = intAttr(context, "fmod", 0) === 0 ? emit("floor", [quotient]) : towardZero(context, quotient);
-  return emit("sub", [a, emit("mul", [b, emit("cast", [whole], { to: element(a).kind })])]);
+  const quotient = floatQuotient(context, a, b);
+  const rounded = intAttr(context, "fmod", 0) === 0 ? emit("floor", [quotient]) : towardZero(context, quotient);
+  return emit("sub", [a, emit("mul", [b, emit("cast", [rounded], { to: element(a).kind })])]);
 }
 
-function realQuotient({ emit }: LowerContext, a: Operand, b: Operand): Operand {
+function floatQuotient({ emit }: LowerContext, a: GraphOperand, b: GraphOperand): GraphOperand {
   return emit(
     "div",
     [a, b].map((operand) => emit("cast", [operand], { to: "f32" })),
@@ -62,7 +63,7 @@ function realQuotient({ emit }: LowerContext, a: Operand, b: Operand): Operand {
 }
 
 /** sign(q) · floor(|q|) */
-const towardZero = ({ emit }: LowerContext, quotient: Operand): Operand =>
+const towardZero = ({ emit }: LowerContext, quotient: GraphOperand): GraphOperand =>
   emit("mul", [emit("sign", [quotient]), emit("floor", [emit("abs", [quotient])])]);
 
 /**
@@ -73,7 +74,7 @@ function div(context: LowerContext) {
   const { emit, element } = context;
   const [a, b] = [inputOf(context, 0, "A"), inputOf(context, 1, "B")];
   if (element(a).kind !== "i64" || [a, b].every(({ kind }) => kind === "constant")) return emit("div", [a, b]);
-  return emit("cast", [towardZero(context, realQuotient(context, a, b))], { to: "i64" });
+  return emit("cast", [towardZero(context, floatQuotient(context, a, b))], { to: "i64" });
 }
 
 /** TensorProto.DataType of ONNX, as our elements. */
@@ -89,29 +90,30 @@ function cast(context: LowerContext) {
   if (narrow) return narrowed(context, narrow);
   const found = castTargets.find(([, numbers]) => numbers.includes(to));
   if (!found)
-    return refuse(
-      `expected a cast to a float, an integer or a boolean, found ${otherTypes[to] ?? `ONNX data type ${to}`}`,
+    return refuseNode(
+      `expected a cast to a float, an integer or a boolean, found ${unsupportedCastTypes[to] ?? `ONNX data type ${to}`}`,
     );
   return castTo(context, inputOf(context, 0, "input"), found[0].kind);
 }
 
-const otherTypes: Readonly<Record<number, string>> = { 8: "text", 14: "complex64", 15: "complex128" };
+const unsupportedCastTypes: Readonly<Record<number, string>> = { 8: "text", 14: "complex64", 15: "complex128" };
 
 /** Whether a secret number is 0 takes a comparison: its last bit alone would not say. */
-function castTo({ emit, element, constant }: LowerContext, input: Operand, to: PlainElement["kind"]) {
+function castTo({ emit, element, constant }: LowerContext, input: GraphOperand, to: PlainElement["kind"]) {
   const isSecret = input.kind === "value" && input.type.label === "shared";
   if (to !== "bool" || !isSecret || element(input).kind !== "f32") return emit("cast", [input], { to });
   return emit("not", [emit("compare", [input, constant(tensor([], [0]), f32)], { kind: "equal" })]);
 }
 
 /** Known numbers are rounded at once; secrets have fractional bits that the compiler chooses, and no such type. */
-function narrowed(context: LowerContext, { name, wide, round }: NarrowType) {
+function narrowed(context: LowerContext, { name, widened, round }: NarrowType) {
   const input = inputOf(context, 0, "input");
-  if (input.kind !== "constant") return refuse(`a cast of secrets or weights to ${name}: fixed point has no such type`);
+  if (input.kind !== "constant")
+    return refuseNode(`a cast of secrets or weights to ${name}: fixed point has no such type`);
   const saturate = intAttr(context, "saturate", 1) !== 0;
   const { shape, data } = input.tensor;
   const rounded = data.map((x) => round(x, saturate));
-  return context.constant(tensor(shape, rounded), elementOf(wide));
+  return context.constant(tensor(shape, rounded), elementOfDtype(widened));
 }
 
 /** Elements of a stored tensor say their type; of others it is enough to know which kind of number they are. */
@@ -126,7 +128,7 @@ function castLike(context: LowerContext) {
 function eyeLike(context: LowerContext) {
   const input = inputOf(context, 0, "input");
   const [rows, columns, ...more] = context.shape(input);
-  if (rows === undefined || columns === undefined || more.length > 0) return refuse("expected a matrix");
+  if (rows === undefined || columns === undefined || more.length > 0) return refuseNode("expected a matrix");
   const offset = intAttr(context, "k", 0);
   const to = intAttr(context, "dtype", 0);
   const element = castTargets.find(([, numbers]) => numbers.includes(to))?.[0] ?? context.element(input);
@@ -140,10 +142,10 @@ function eyeLike(context: LowerContext) {
 export const constantLowerings: LowerTable = {
   Constant: constantNode,
   ConstantOfShape: (context) => {
-    const shape = [...neededInput(context, 0, "input").data];
+    const shape = [...requiredInput(context, 0, "input").data];
     const value = context.node.attributes.get("value");
     const fill = value?.kind === "tensor" ? context.read(value.value).data[0]! : 0;
-    const element = value?.kind === "tensor" ? elementOf(value.value.dtype) : f32;
+    const element = value?.kind === "tensor" ? elementOfDtype(value.value.dtype) : f32;
     return context.constant(tensor(shape, new Float64Array(checkedSize(shape)).fill(fill)), element);
   },
   EyeLike: eyeLike,
@@ -155,7 +157,7 @@ export const constantLowerings: LowerTable = {
   CastLike: castLike,
   Dropout: (context) => {
     const training = knownInput(context, 2, "training_mode")?.data[0] ?? 0;
-    if (training !== 0) refuse("dropout in training mode: export the model with model.eval()");
+    if (training !== 0) refuseNode("dropout in training mode: export the model with model.eval()");
     const input = inputOf(context, 0, "data");
     if (!context.node.outputs[1]) return input;
     const ones = new Float64Array(checkedSize(context.shape(input))).fill(1);

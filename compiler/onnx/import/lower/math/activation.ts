@@ -1,30 +1,30 @@
-import type { Operand } from "../../graph/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
 import {
+  constantScalar,
   inputOf,
   intAttr,
   knownInput,
   type LowerContext,
   type Lowering,
   type LowerTable,
-  number,
-  refuse,
+  refuseNode,
   textAttr,
 } from "../../graph/index.ts";
 
 /** Bounds were attributes up to opset 10. */
-function clip(context: LowerContext): Operand {
+function clip(context: LowerContext): GraphOperand {
   const x = inputOf(context, 0, "input");
-  const bound = (place: number, name: string, absent: number): number =>
-    knownInput(context, place, name)?.data[0] ?? intAttr(context, name, absent);
+  const bound = (index: number, name: string, absent: number): number =>
+    knownInput(context, index, name)?.data[0] ?? intAttr(context, name, absent);
   return context.emit("clip", [x], { lo: bound(1, "min", -Infinity), hi: bound(2, "max", Infinity) });
 }
 
 /** x · sigmoid(alpha · x) */
-function swish(context: LowerContext): Operand {
+function swish(context: LowerContext): GraphOperand {
   const x = inputOf(context, 0, "X");
   const alpha = intAttr(context, "alpha", 1);
   if (alpha === 1) return context.emit("silu", [x]);
-  const gate = context.emit("sigmoid", [context.emit("mul", [x, number(context, alpha)])]);
+  const gate = context.emit("sigmoid", [context.emit("mul", [x, constantScalar(context, alpha)])]);
   return context.emit("mul", [x, gate]);
 }
 
@@ -32,29 +32,29 @@ const variadic =
   (op: string): Lowering =>
   (context) => {
     const operands = context.inputs.filter((operand) => operand !== undefined);
-    if (operands.length === 0) refuse("expected at least one operand");
+    if (operands.length === 0) refuseNode("expected at least one operand");
     return operands.reduce((a, b) => context.emit(op, [a, b]));
   };
 
-function mean(context: LowerContext): Operand {
+function mean(context: LowerContext): GraphOperand {
   const count = context.inputs.filter((operand) => operand !== undefined).length;
-  const [sum] = [variadic("add")(context)].flat() as [Operand];
-  return count === 1 ? sum : context.emit("mul", [sum, number(context, 1 / count)]);
+  const [sum] = [variadic("add")(context)].flat() as [GraphOperand];
+  return count === 1 ? sum : context.emit("mul", [sum, constantScalar(context, 1 / count)]);
 }
 
 /** a · sigmoid(a) · b (SwiGLU of opset 28); alpha as in Swish. */
-function swiglu(context: LowerContext): Operand {
+function swiglu(context: LowerContext): GraphOperand {
   return context.emit("mul", [swish(context), inputOf(context, 1, "B")]);
 }
 
 /** x for x ≥ 0, else slope · x: relu(x) − slope · relu(−x) */
-export function leaky(context: LowerContext, x: Operand, slope: Operand): Operand {
+export function leakyRelu(context: LowerContext, x: GraphOperand, slope: GraphOperand): GraphOperand {
   const { emit } = context;
   return emit("sub", [emit("relu", [x]), emit("mul", [slope, emit("relu", [emit("neg", [x])])])]);
 }
 
 /** With a bias in front, if there is one: Gelu, BiasGelu and FastGelu of com.microsoft. */
-const biased =
+const biasedGelu =
   (approximate: string): Lowering =>
   (context) => {
     const x = inputOf(context, 0, "X");
@@ -68,16 +68,17 @@ export const activationLowerings: LowerTable = {
   SwiGLU: swiglu,
   Gelu: (context) =>
     context.emit("gelu", [inputOf(context, 0, "X")], { approximate: textAttr(context, "approximate", "none") }),
-  "com.microsoft.Gelu": biased("none"),
-  "com.microsoft.BiasGelu": biased("none"),
-  "com.microsoft.FastGelu": biased("tanh"),
+  "com.microsoft.Gelu": biasedGelu("none"),
+  "com.microsoft.BiasGelu": biasedGelu("none"),
+  "com.microsoft.FastGelu": biasedGelu("tanh"),
   "com.microsoft.QuickGelu": (context) => {
     const x = inputOf(context, 0, "X");
-    const alpha = number(context, intAttr(context, "alpha", 1.702));
+    const alpha = constantScalar(context, intAttr(context, "alpha", 1.702));
     return context.emit("mul", [x, context.emit("sigmoid", [context.emit("mul", [x, alpha])])]);
   },
-  LeakyRelu: (context) => leaky(context, inputOf(context, 0, "X"), number(context, intAttr(context, "alpha", 0.01))),
-  PRelu: (context) => leaky(context, inputOf(context, 0, "X"), inputOf(context, 1, "slope")),
+  LeakyRelu: (context) =>
+    leakyRelu(context, inputOf(context, 0, "X"), constantScalar(context, intAttr(context, "alpha", 0.01))),
+  PRelu: (context) => leakyRelu(context, inputOf(context, 0, "X"), inputOf(context, 1, "slope")),
   Max: variadic("maximum"),
   Min: variadic("minimum"),
   Sum: variadic("add"),

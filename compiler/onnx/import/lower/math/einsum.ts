@@ -1,10 +1,10 @@
 import { sizeOf } from "../../../../../ir/type.ts";
-import type { Operand } from "../../graph/index.ts";
-import { type LowerContext, type LowerTable, refuse, textAttr } from "../../graph/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import { type LowerContext, type LowerTable, refuseNode, textAttr } from "../../graph/index.ts";
 
 /** A tensor whose axes have names: one character each. */
-interface Named {
-  readonly operand: Operand;
+interface LabeledOperand {
+  readonly operand: GraphOperand;
   readonly axes: readonly string[];
 }
 
@@ -14,13 +14,13 @@ const ellipsisAxes = (count: number): string[] => Array.from({ length: count }, 
 /** Names of a term's axes, the ellipsis written out. */
 function axesOf(term: string, rank: number): readonly string[] {
   const [before, behind, ...more] = term.split("...");
-  if (more.length > 0 || !/^[A-Za-z]*$/.test(before! + (behind ?? ""))) refuse(`the einsum term "${term}"`);
+  if (more.length > 0 || !/^[A-Za-z]*$/.test(before! + (behind ?? ""))) refuseNode(`the einsum term "${term}"`);
   if (behind === undefined) {
-    if (before!.length !== rank) refuse(`expected ${rank} axes in the einsum term "${term}"`);
+    if (before!.length !== rank) refuseNode(`expected ${rank} axes in the einsum term "${term}"`);
     return [...before!];
   }
   const rest = rank - before!.length - behind.length;
-  if (rest < 0 || rest > 9) refuse(`expected ${rank} axes in the einsum term "${term}"`);
+  if (rest < 0 || rest > 9) refuseNode(`expected ${rank} axes in the einsum term "${term}"`);
   return [...before!, ...ellipsisAxes(rest), ...behind];
 }
 
@@ -33,61 +33,72 @@ function implicitOutput(terms: readonly (readonly string[])[]): readonly string[
 }
 
 /** Sums away what nobody wants any more. */
-function reduced({ emit }: LowerContext, { operand, axes }: Named, wanted: ReadonlySet<string>): Named {
-  const gone = [...axes.keys()].filter((place) => !wanted.has(axes[place]!));
+function sumOut(
+  { emit }: LowerContext,
+  { operand, axes }: LabeledOperand,
+  wanted: ReadonlySet<string>,
+): LabeledOperand {
+  const gone = [...axes.keys()].filter((index) => !wanted.has(axes[index]!));
   if (gone.length === 0) return { operand, axes };
   const sum = emit("reduce-sum", [operand], { axes: gone, keepdims: false });
   return { operand: sum, axes: axes.filter((axis) => wanted.has(axis)) };
 }
 
-function arranged({ emit }: LowerContext, { operand, axes }: Named, order: readonly string[]): Operand {
+function permuteTo({ emit }: LowerContext, { operand, axes }: LabeledOperand, order: readonly string[]): GraphOperand {
   return emit("transpose", [operand], { perm: order.map((axis) => axes.indexOf(axis)) });
 }
 
 /** Two tensors as a product of matrices: axes that both have and are wanted are a batch, those that are not are summed. */
-function product(context: LowerContext, a: Named, b: Named, wanted: ReadonlySet<string>): Named {
+function contractPair(
+  context: LowerContext,
+  a: LabeledOperand,
+  b: LabeledOperand,
+  wanted: ReadonlySet<string>,
+): LabeledOperand {
   const { emit, shape } = context;
   const both = a.axes.filter((axis) => b.axes.includes(axis));
   const batch = both.filter((axis) => wanted.has(axis));
   const summed = both.filter((axis) => !wanted.has(axis));
   const [left, right] = [a, b].map(({ axes }) => axes.filter((axis) => !both.includes(axis))) as [string[], string[]];
-  const extent = (axis: string): number => {
+  const dim = (axis: string): number => {
     const found = [a, b].flatMap(({ operand, axes }) =>
       axes.includes(axis) ? [shape(operand)[axes.indexOf(axis)]!] : [],
     );
-    if (new Set(found).size > 1) refuse(`einsum axes of one name and extents ${found.join(" and ")}`);
+    if (new Set(found).size > 1) refuseNode(`einsum axes of one name and extents ${found.join(" and ")}`);
     return found[0]!;
   };
-  const size = (axes: readonly string[]): number => sizeOf(axes.map(extent));
-  const matrix = (x: Named, rows: readonly string[], columns: readonly string[]): Operand =>
-    emit("reshape", [arranged(context, x, [...batch, ...rows, ...columns])], {
+  const size = (axes: readonly string[]): number => sizeOf(axes.map(dim));
+  const matrix = (x: LabeledOperand, rows: readonly string[], columns: readonly string[]): GraphOperand =>
+    emit("reshape", [permuteTo(context, x, [...batch, ...rows, ...columns])], {
       shape: [size(batch), size(rows), size(columns)],
     });
   const matrices = emit("matmul", [matrix(a, left, summed), matrix(b, summed, right)]);
   const axes = [...batch, ...left, ...right];
-  return { operand: emit("reshape", [matrices], { shape: axes.map(extent) }), axes };
+  return { operand: emit("reshape", [matrices], { shape: axes.map(dim) }), axes };
 }
 
 /** From the left to the right, each axis summed as soon as no later term and not the result has it. */
-function einsum(context: LowerContext): Operand {
+function einsum(context: LowerContext): GraphOperand {
   const { shape } = context;
   const equation = textAttr(context, "equation", "").replaceAll(" ", "");
   const [left, right] = equation.split("->") as [string, string | undefined];
-  const operands = context.inputs.map((operand) => operand ?? refuse("expected every operand of the equation"));
+  const operands = context.inputs.map((operand) => operand ?? refuseNode("expected every operand of the equation"));
   const terms = left.split(",");
   if (terms.length !== operands.length)
-    refuse(`expected ${terms.length} operands for "${equation}", found ${operands.length}`);
-  const named = operands.map((operand, at): Named => ({ operand, axes: axesOf(terms[at]!, shape(operand).length) }));
+    refuseNode(`expected ${terms.length} operands for "${equation}", found ${operands.length}`);
+  const named = operands.map(
+    (operand, at): LabeledOperand => ({ operand, axes: axesOf(terms[at]!, shape(operand).length) }),
+  );
   const twice = named.find(({ axes }) => new Set(axes).size < axes.length);
-  if (twice) refuse(`a diagonal in "${equation}"`);
+  if (twice) refuseNode(`a diagonal in "${equation}"`);
   const lists = named.map(({ axes }) => axes);
   const dots = Math.max(...lists.map((axes) => axes.filter((axis) => /\d/.test(axis)).length));
   const output = right === undefined ? implicitOutput(lists) : axesOf(right, dots + right.replace("...", "").length);
   const wantedAfter = (at: number): ReadonlySet<string> => new Set([...output, ...lists.slice(at + 1).flat()]);
   const others = (at: number): ReadonlySet<string> => new Set([...output, ...lists.filter((_, k) => k !== at).flat()]);
-  const [first, ...rest] = named.map((each, at) => reduced(context, each, others(at)));
-  const whole = rest.reduce((done, next, at) => product(context, done, next, wantedAfter(at + 1)), first!);
-  return arranged(context, whole, output);
+  const [first, ...rest] = named.map((each, at) => sumOut(context, each, others(at)));
+  const whole = rest.reduce((done, next, at) => contractPair(context, done, next, wantedAfter(at + 1)), first!);
+  return permuteTo(context, whole, output);
 }
 
 export const einsumLowerings: LowerTable = { Einsum: einsum };

@@ -1,14 +1,22 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { f32 } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import type { Operand } from "../../graph/index.ts";
-import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, listOf, refuse } from "../../graph/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import {
+  boundedList,
+  inputOf,
+  intAttr,
+  knownInput,
+  type LowerContext,
+  type LowerTable,
+  refuseNode,
+} from "../../graph/index.ts";
 
 /**
  * X_j = Σ_k x_k · e^(∓2πijk/N), N points of which the input has the first n: a product with a public matrix, which costs
  * nothing on shares. Numbers are real, or pairs on the last axis; results are pairs.
  */
-function dft(context: LowerContext): Operand {
+function dft(context: LowerContext): GraphOperand {
   const { emit, shape, constant, opset } = context;
   const x = inputOf(context, 0, "input");
   const whole = shape(x);
@@ -16,13 +24,14 @@ function dft(context: LowerContext): Operand {
   const given = opset >= 20 ? (knownInput(context, 2, "axis")?.data[0] ?? -2) : intAttr(context, "axis", 1);
   const axis = axisOf(given, whole.length);
   const parts = whole[last]!;
-  if (axis === last || parts > 2) return refuse("expected real numbers or pairs on the last axis, and another axis");
-  const extent = whole[axis]!;
-  const points = knownInput(context, 1, "dft_length")?.data[0] ?? extent;
+  if (axis === last || parts > 2)
+    return refuseNode("expected real numbers or pairs on the last axis, and another axis");
+  const size = whole[axis]!;
+  const points = knownInput(context, 1, "dft_length")?.data[0] ?? size;
   const inverse = intAttr(context, "inverse", 0) !== 0;
   const kept = intAttr(context, "onesided", 0) !== 0 ? Math.floor(points / 2) + 1 : points;
   // Rows: point and part of the input; columns: point and part of the result.
-  const entries = listOf(extent * parts * kept * 2, (at) => {
+  const entries = boundedList(size * parts * kept * 2, (at) => {
     const [row, column] = [Math.floor(at / (kept * 2)), at % (kept * 2)];
     const [k, j] = [Math.floor(row / parts), Math.floor(column / 2)];
     if (k >= points) return 0;
@@ -37,8 +46,8 @@ function dft(context: LowerContext): Operand {
   const others = [...whole.keys()].filter((at) => at !== axis && at !== last);
   const first = emit("transpose", [x], { perm: [...others, axis, last] });
   const lead = others.map((at) => whole[at]!);
-  const rows = emit("reshape", [first], { shape: [...lead, extent * parts] });
-  const matrix = constant(tensor([extent * parts, kept * 2], entries), f32);
+  const rows = emit("reshape", [first], { shape: [...lead, size * parts] });
+  const matrix = constant(tensor([size * parts, kept * 2], entries), f32);
   const found = emit("reshape", [emit("matmul", [rows, matrix])], { shape: [...lead, kept, 2] });
   const order = [...whole.keys()].map((at) => (at === axis ? others.length : at === last ? last : others.indexOf(at)));
   return emit("transpose", [found], { perm: order });

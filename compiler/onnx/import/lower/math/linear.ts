@@ -1,15 +1,18 @@
 import { f32 } from "../../../../../ir/type.ts";
 import { scalar } from "../../../../../ir/weights.ts";
-import type { Operand } from "../../graph/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
 import { inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
 
 /** numpy: a 1-D operand is a row on the left or a column on the right, and its axis is gone afterwards. */
-export function product({ emit, shape }: LowerContext, ...operands: readonly [Operand, Operand]): Operand {
+export function matmulNumpy(
+  { emit, shape }: LowerContext,
+  ...operands: readonly [GraphOperand, GraphOperand]
+): GraphOperand {
   const [left, right] = operands.map((operand) => shape(operand).length === 1);
   const [a, b] = operands.map((operand, side) => {
-    const [extent] = shape(operand);
+    const [size] = shape(operand);
     if (shape(operand).length !== 1) return operand;
-    return emit("reshape", [operand], { shape: side === 0 ? [1, extent!] : [extent!, 1] });
+    return emit("reshape", [operand], { shape: side === 0 ? [1, size!] : [size!, 1] });
   });
   const matrices = emit("matmul", [a!, b!]);
   if (!left && !right) return matrices;
@@ -18,24 +21,24 @@ export function product({ emit, shape }: LowerContext, ...operands: readonly [Op
   return emit("reshape", [matrices], { shape: kept });
 }
 
-function scaled(context: LowerContext, operand: Operand, factor: number): Operand {
+function scaleBy(context: LowerContext, operand: GraphOperand, factor: number): GraphOperand {
   return factor === 1 ? operand : context.emit("mul", [operand, context.constant(scalar(factor), f32)]);
 }
 
 /** Y = alpha · A'·B' + beta · C, A' and B' transposed where the flags say so. */
-export function gemm(context: LowerContext): Operand {
+export function gemm(context: LowerContext): GraphOperand {
   const { emit } = context;
-  const turned = (place: number, name: string, flag: string): Operand => {
-    const operand = inputOf(context, place, name);
+  const turned = (index: number, name: string, flag: string): GraphOperand => {
+    const operand = inputOf(context, index, name);
     return intAttr(context, flag, 0) === 0 ? operand : emit("transpose", [operand], { perm: [1, 0] });
   };
   const sums = emit("matmul", [turned(0, "A", "transA"), turned(1, "B", "transB")]);
-  const whole = scaled(context, sums, intAttr(context, "alpha", 1));
+  const whole = scaleBy(context, sums, intAttr(context, "alpha", 1));
   const bias = context.inputs[2];
-  return bias ? emit("add", [whole, scaled(context, bias, intAttr(context, "beta", 1))]) : whole;
+  return bias ? emit("add", [whole, scaleBy(context, bias, intAttr(context, "beta", 1))]) : whole;
 }
 
 export const linearLowerings: LowerTable = {
-  MatMul: (context) => product(context, inputOf(context, 0, "A"), inputOf(context, 1, "B")),
+  MatMul: (context) => matmulNumpy(context, inputOf(context, 0, "A"), inputOf(context, 1, "B")),
   Gemm: gemm,
 };

@@ -1,23 +1,23 @@
-import type { Operand } from "../../graph/index.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable, number } from "../../graph/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import { constantScalar, inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
 
 /**
  * Activations of two pieces, each written so that no exponential grows: exp takes −|x| or what is at most 0. Then a
  * ring that holds the operands holds all that is computed on the way.
  */
-interface Terms {
-  readonly x: Operand;
-  readonly number: (value: number) => Operand;
-  readonly add: (a: Operand, b: Operand) => Operand;
-  readonly mul: (a: Operand, b: Operand) => Operand;
-  readonly apply: (op: string, ...operands: readonly Operand[]) => Operand;
+interface PiecewiseTerms {
+  readonly x: GraphOperand;
+  readonly number: (value: number) => GraphOperand;
+  readonly add: (a: GraphOperand, b: GraphOperand) => GraphOperand;
+  readonly mul: (a: GraphOperand, b: GraphOperand) => GraphOperand;
+  readonly apply: (op: string, ...operands: readonly GraphOperand[]) => GraphOperand;
 }
 
-function termsOf(context: LowerContext): Terms {
-  const apply: Terms["apply"] = (op, ...operands) => context.emit(op, operands);
+function termsOf(context: LowerContext): PiecewiseTerms {
+  const apply: PiecewiseTerms["apply"] = (op, ...operands) => context.emit(op, operands);
   return {
     x: inputOf(context, 0, "X"),
-    number: (value) => number(context, value),
+    number: (value) => constantScalar(context, value),
     add: (a, b) => apply("add", a, b),
     mul: (a, b) => apply("mul", a, b),
     apply,
@@ -25,34 +25,34 @@ function termsOf(context: LowerContext): Terms {
 }
 
 /** min(x, 0) = −relu(−x) */
-const below = ({ x, apply }: Terms): Operand => apply("neg", apply("relu", apply("neg", x)));
+const negativePart = ({ x, apply }: PiecewiseTerms): GraphOperand => apply("neg", apply("relu", apply("neg", x)));
 
 /** gain · (relu(x) + alpha · (exp(min(x, 0) / width) − 1)) */
-function exponentialUnit(terms: Terms, gain: number, alpha: number, width: number): Operand {
+function exponentialUnit(terms: PiecewiseTerms, gamma: number, alpha: number, width: number): GraphOperand {
   const { x, number: of, add, mul, apply } = terms;
-  const scaled = (value: Operand, factor: number): Operand => (factor === 1 ? value : mul(value, of(factor)));
-  const low = add(apply("exp", scaled(below(terms), 1 / width)), of(-1));
-  return add(scaled(apply("relu", x), gain), scaled(low, gain * alpha));
+  const scaled = (value: GraphOperand, factor: number): GraphOperand => (factor === 1 ? value : mul(value, of(factor)));
+  const low = add(apply("exp", scaled(negativePart(terms), 1 / width)), of(-1));
+  return add(scaled(apply("relu", x), gamma), scaled(low, gamma * alpha));
 }
 
 /** e^−|x| */
-const decay = ({ x, apply }: Terms): Operand => apply("exp", apply("neg", apply("abs", x)));
+const expOfNegative = ({ x, apply }: PiecewiseTerms): GraphOperand => apply("exp", apply("neg", apply("abs", x)));
 
 /** log(1 + e^x) = relu(x) + log(1 + e^−|x|) */
-function softplus(context: LowerContext): Operand {
+function softplus(context: LowerContext): GraphOperand {
   const terms = termsOf(context);
   const { x, number: of, add, apply } = terms;
-  return add(apply("relu", x), apply("log", add(decay(terms), of(1))));
+  return add(apply("relu", x), apply("log", add(expOfNegative(terms), of(1))));
 }
 
 /** x · tanh(softplus(x)) = x · n / (n + m): with t = e^−|x|, n and m are 1 + 2t and 2t² for x ≥ 0, t² + 2t and 2 below. */
-function mish(context: LowerContext): Operand {
+function mish(context: LowerContext): GraphOperand {
   const terms = termsOf(context);
   const { x, number: of, add, mul, apply } = terms;
-  const t = decay(terms);
+  const t = expOfNegative(terms);
   const [twice, square] = [mul(t, of(2)), mul(t, t)];
   const above = context.emit("compare", [x, of(0)], { kind: "greater-or-equal" });
-  const either = (upper: Operand, lower: Operand): Operand => apply("where", above, upper, lower);
+  const either = (upper: GraphOperand, lower: GraphOperand): GraphOperand => apply("where", above, upper, lower);
   const n = add(twice, either(of(1), square));
   return mul(x, apply("div", n, add(n, either(mul(square, of(2)), of(2)))));
 }
@@ -60,16 +60,16 @@ function mish(context: LowerContext): Operand {
 /** clip(slope · x + offset, 0, 1) */
 const hardSigmoid = (
   context: LowerContext,
-  { x, number: of, add, mul }: Terms,
+  { x, number: of, add, mul }: PiecewiseTerms,
   slope: number,
   offset: number,
-): Operand => context.emit("clip", [add(mul(x, of(slope)), of(offset))], { lo: 0, hi: 1 });
+): GraphOperand => context.emit("clip", [add(mul(x, of(slope)), of(offset))], { lo: 0, hi: 1 });
 
 /** x where it is beyond the bound on its side, moved by the bias; else 0. */
-function shrink(context: LowerContext): Operand {
+function shrink(context: LowerContext): GraphOperand {
   const { x, number: of, add, apply } = termsOf(context);
   const [bound, bias] = [intAttr(context, "lambd", 0.5), intAttr(context, "bias", 0)];
-  const beyond = (kind: string, edge: number, move: number, rest: Operand): Operand =>
+  const beyond = (kind: string, edge: number, move: number, rest: GraphOperand): GraphOperand =>
     apply("where", context.emit("compare", [x, of(edge)], { kind }), add(x, of(move)), rest);
   return beyond("greater", bound, -bias, beyond("less", -bound, bias, of(0)));
 }

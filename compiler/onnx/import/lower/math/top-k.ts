@@ -1,23 +1,27 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { i64 } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import type { Operand } from "../../graph/index.ts";
-import { inputOf, intAttr, knownInput, type LowerContext, type LowerTable, listOf } from "../../graph/index.ts";
-import { sliceAxes } from "../tensor/shapes.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import { boundedList, inputOf, intAttr, knownInput, type LowerContext, type LowerTable } from "../../graph/index.ts";
+import { sliceAxes } from "../tensor/layout.ts";
 
 /** Values in a row, and where in the model's row they stand; absent: where they are. */
-interface Row {
-  readonly values: Operand;
-  readonly places?: Operand;
+interface RankedRow {
+  readonly values: GraphOperand;
+  readonly places?: GraphOperand;
 }
-interface Wanted {
+interface TopKOptions {
   readonly axis: number;
   readonly count: number;
   readonly largest: boolean;
 }
 
 /** The first of each row by rank. Equal ones stay in the order of their places. */
-function firstOf({ emit }: LowerContext, { values, places }: Row, { axis, count, largest }: Wanted): Required<Row> {
+function topOfRow(
+  { emit }: LowerContext,
+  { values, places }: RankedRow,
+  { axis, count, largest }: TopKOptions,
+): Required<RankedRow> {
   const ranks = emit("rank", [values], { axis, largest });
   const attrs = { axis, count };
   return {
@@ -27,29 +31,30 @@ function firstOf({ emit }: LowerContext, { values, places }: Row, { axis, count,
 }
 
 /** The first of each group of `size` from `start` on, behind each other. */
-function firstOfGroups(
+function topOfGroups(
   context: LowerContext,
-  row: Row,
-  wanted: Wanted,
+  row: RankedRow,
+  wanted: TopKOptions,
   start: number,
   groups: number,
   size: number,
-): Required<Row> {
+): Required<RankedRow> {
   const { emit, shape } = context;
   const { axis } = wanted;
   const ends = { start, end: start + groups * size, step: 1 };
-  const grouped = (x: Operand): Operand => {
+  const grouped = (x: GraphOperand): GraphOperand => {
     const part = sliceAxes(context, x, new Map([[axis, ends]]));
     return emit("reshape", [part], { shape: shape(part).toSpliced(axis, 1, groups, size) });
   };
   const count = Math.min(wanted.count, size);
   const parted = { values: grouped(row.values), ...(row.places && { places: grouped(row.places) }) };
-  const found = firstOf(context, parted, { ...wanted, axis: axis + 1, count });
-  const joined = (x: Operand): Operand => emit("reshape", [x], { shape: shape(x).toSpliced(axis, 2, groups * count) });
+  const found = topOfRow(context, parted, { ...wanted, axis: axis + 1, count });
+  const joined = (x: GraphOperand): GraphOperand =>
+    emit("reshape", [x], { shape: shape(x).toSpliced(axis, 2, groups * count) });
   if (row.places) return { values: joined(found.values), places: joined(found.places) };
   // Places within a group, from its first.
   const inner = shape(found.places).slice(axis + 2);
-  const offsets = listOf(groups, (group) => start + group * size);
+  const offsets = boundedList(groups, (group) => start + group * size);
   const from = context.constant(tensor([groups, 1, ...inner.map(() => 1)], offsets), i64);
   return { values: joined(found.values), places: joined(emit("add", [found.places, from])) };
 }
@@ -58,23 +63,23 @@ function firstOfGroups(
  * All pairs of a row are compared: longer rows go in groups, of which the first k go on, until one group is left. The
  * groups are a few times as long as what each sends on.
  */
-function topK(context: LowerContext): readonly Operand[] {
+function topK(context: LowerContext): readonly GraphOperand[] {
   const values = inputOf(context, 0, "X");
   const axis = axisOf(intAttr(context, "axis", -1), context.shape(values).length);
   const count = knownInput(context, 1, "K")?.data[0] ?? intAttr(context, "k", 1);
   const wanted = { axis, count, largest: intAttr(context, "largest", 1) !== 0 };
   const size = Math.max(32, 4 * count);
-  let row: Row = { values };
+  let row: RankedRow = { values };
   for (let length = context.shape(values)[axis]!; length > size; length = context.shape(row.values)[axis]!) {
     const groups = Math.floor(length / size);
-    const whole = firstOfGroups(context, row, wanted, 0, groups, size);
-    const left = length - groups * size;
-    const rest = left > 0 ? [firstOfGroups(context, row, wanted, groups * size, 1, left)] : [];
-    const joined = (part: (of: Required<Row>) => Operand): Operand =>
-      context.emit("concat", [whole, ...rest].map(part), { axis });
+    const topOfWholeGroups = topOfGroups(context, row, wanted, 0, groups, size);
+    const remaining = length - groups * size;
+    const rest = remaining > 0 ? [topOfGroups(context, row, wanted, groups * size, 1, remaining)] : [];
+    const joined = (part: (of: Required<RankedRow>) => GraphOperand): GraphOperand =>
+      context.emit("concat", [topOfWholeGroups, ...rest].map(part), { axis });
     row = { values: joined((of) => of.values), places: joined((of) => of.places) };
   }
-  const found = firstOf(context, row, wanted);
+  const found = topOfRow(context, row, wanted);
   return [found.values, found.places];
 }
 

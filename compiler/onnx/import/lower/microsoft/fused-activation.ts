@@ -1,49 +1,57 @@
-import type { Operand } from "../../graph/index.ts";
-import { intAttr, type LowerContext, type LowerTable, listAttr, number, refuse, textAttr } from "../../graph/index.ts";
-import { leaky } from "../math/activation.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import {
+  constantScalar,
+  intAttr,
+  type LowerContext,
+  type LowerTable,
+  listAttr,
+  refuseNode,
+  textAttr,
+} from "../../graph/index.ts";
+import { leakyRelu } from "../math/activation.ts";
 import { gemm } from "../math/linear.ts";
 import { conv } from "../nn/convolution.ts";
 
-type Activation = (context: LowerContext, x: Operand, params: readonly number[]) => Operand;
+type FusedActivation = (context: LowerContext, x: GraphOperand, params: readonly number[]) => GraphOperand;
 
 const plain =
-  (op: string): Activation =>
+  (op: string): FusedActivation =>
   ({ emit }, x) =>
     emit(op, [x]);
 
 /** What ONNX Runtime's optimiser draws into the operator in front, with the numbers that it is given. */
-const activations: Readonly<Record<string, Activation>> = {
+const activations: Readonly<Record<string, FusedActivation>> = {
   "": (_context, x) => x,
   Relu: plain("relu"),
   Sigmoid: plain("sigmoid"),
   Tanh: plain("tanh"),
-  LeakyRelu: (context, x, [alpha = 0.01]) => leaky(context, x, number(context, alpha)),
+  LeakyRelu: (context, x, [alpha = 0.01]) => leakyRelu(context, x, constantScalar(context, alpha)),
   Clip: ({ emit }, x, [lo = -Infinity, hi = Infinity]) => emit("clip", [x], { lo, hi }),
   HardSigmoid: (context, x, [alpha = 0.2, beta = 0.5]) => {
     const { emit } = context;
-    const line = emit("add", [emit("mul", [x, number(context, alpha)]), number(context, beta)]);
+    const line = emit("add", [emit("mul", [x, constantScalar(context, alpha)]), constantScalar(context, beta)]);
     return emit("clip", [line], { lo: 0, hi: 1 });
   },
 };
 
-function activated(context: LowerContext, x: Operand, params: readonly number[]): Operand {
+function applyActivation(context: LowerContext, x: GraphOperand, params: readonly number[]): GraphOperand {
   const name = textAttr(context, "activation", "");
   const activation = Object.hasOwn(activations, name) ? activations[name] : undefined;
-  return activation ? activation(context, x, params) : refuse(`the activation ${name}`);
+  return activation ? activation(context, x, params) : refuseNode(`the activation ${name}`);
 }
 
 /** Conv, and a fourth operand beside it, then the activation. */
-function fusedConv(context: LowerContext): Operand {
+function fusedConv(context: LowerContext): GraphOperand {
   const sums = conv(context);
   const beside = context.inputs[3];
   const whole = beside ? context.emit("add", [sums, beside]) : sums;
-  return activated(context, whole, listAttr(context, "activation_params") ?? []);
+  return applyActivation(context, whole, listAttr(context, "activation_params") ?? []);
 }
 
-function fusedGemm(context: LowerContext): Operand {
+function fusedGemm(context: LowerContext): GraphOperand {
   const names = ["activation_alpha", "activation_beta"].filter((name) => context.node.attributes.has(name));
   const params = names.map((name) => intAttr(context, name, 0));
-  return activated(context, gemm(context), params);
+  return applyActivation(context, gemm(context), params);
 }
 
 /** Products of com.microsoft with an activation behind them. */

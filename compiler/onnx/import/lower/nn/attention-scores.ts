@@ -1,79 +1,87 @@
 import { f32, i64 } from "../../../../../ir/type.ts";
 import { scalar, type Tensor, tensor } from "../../../../../ir/weights.ts";
-import { absentScore } from "../../../weights/index.ts";
-import type { Operand } from "../../graph/index.ts";
-import { intAttr, type LowerContext, number, wantsOutput } from "../../graph/index.ts";
-import { columnsOf } from "./heads.ts";
+import { maskedScore } from "../../../weights/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import { constantScalar, intAttr, type LowerContext, wantsOutput } from "../../graph/index.ts";
+import { sliceLastAxis } from "./heads.ts";
 
-export interface Frame {
+export interface ScoreShape {
   readonly rows: number;
   readonly columns: number;
 }
 
-interface Mask {
+interface AttentionMask {
   /** Added to scores. */
-  readonly mask: Operand | undefined;
+  readonly mask: GraphOperand | undefined;
   readonly causal: boolean;
   /** Which rows have a score at all; absent: all, as far as is known. */
-  readonly filled?: Operand;
+  readonly nonEmptyRows?: GraphOperand;
 }
 
 /** Score (i, j) exists iff j − i ≤ offset. */
-export function triangle({ constant }: LowerContext, { rows, columns }: Frame, offset: number): Operand {
+export function causalCondition(
+  { constant }: LowerContext,
+  { rows, columns }: ScoreShape,
+  offset: number,
+): GraphOperand {
   const data = Float64Array.from({ length: rows * columns }, (_, at) =>
-    (at % columns) - Math.floor(at / columns) <= offset ? 0 : absentScore,
+    (at % columns) - Math.floor(at / columns) <= offset ? 0 : maskedScore,
   );
   return constant(tensor([rows, columns], data), f32);
 }
 
-export const additive = (context: LowerContext, exists: Operand): Operand =>
-  context.emit("where", [exists, number(context, 0), number(context, absentScore)]);
+export const additiveMask = (context: LowerContext, exists: GraphOperand): GraphOperand =>
+  context.emit("where", [exists, constantScalar(context, 0), constantScalar(context, maskedScore)]);
 
 /** Rows [… S, 1] of a known condition [… S, T] that hold anywhere; undefined where all do. */
-function filledRows(context: LowerContext, { shape, data }: Tensor): Operand | undefined {
+function nonEmptyRows(context: LowerContext, { shape, data }: Tensor): GraphOperand | undefined {
   const columns = shape.at(-1)!;
   const found = Array.from({ length: data.length / columns }, (_, row) =>
     Number(data.subarray(row * columns, (row + 1) * columns).includes(1)),
   );
   if (!found.includes(0)) return undefined;
-  return asTruth(context, tensor([...shape.slice(0, -1), 1], found));
+  return toBoolean(context, tensor([...shape.slice(0, -1), 1], found));
 }
 
-const asTruth = ({ emit, constant }: LowerContext, values: Tensor): Operand =>
+const toBoolean = ({ emit, constant }: LowerContext, values: Tensor): GraphOperand =>
   emit("cast", [constant(values, i64)], { to: "bool" });
 
 /** A mask of fewer columns than there are keys hides the rest. */
-function widened({ emit, shape, element, constant }: LowerContext, mask: Operand, columns: number): Operand {
+function widenMask(
+  { emit, shape, element, constant }: LowerContext,
+  mask: GraphOperand,
+  columns: number,
+): GraphOperand {
   const own = shape(mask);
   const last = own.at(-1)!;
   if (last === 1 || last >= columns) return mask;
   const isTruth = element(mask).kind === "bool";
   const rest = [...own.slice(0, -1), columns - last];
-  const hidden = constant(scalar(isTruth ? 0 : absentScore), element(mask));
+  const hidden = constant(scalar(isTruth ? 0 : maskedScore), element(mask));
   return emit("concat", [mask, emit("expand", [hidden], { shape: rest })], { axis: own.length - 1 });
 }
 
 /** What is added to scores: the mask, the triangle, and what lengths of the keys leave. */
-export function maskOf(context: LowerContext, frame: Frame): Mask {
+export function attentionMask(context: LowerContext, frame: ScoreShape): AttentionMask {
   const { emit, element, shape, inputs } = context;
   const [, , , short, pastK, , lengths] = inputs;
-  const given = short && widened(context, short, frame.columns);
+  const given = short && widenMask(context, short, frame.columns);
   const isTruth = given !== undefined && element(given).kind === "bool";
-  const own = isTruth ? additive(context, given) : given;
-  const filled = isTruth && given.kind === "constant" ? filledRows(context, given.tensor) : undefined;
+  const own = isTruth ? additiveMask(context, given) : given;
+  const filled = isTruth && given.kind === "constant" ? nonEmptyRows(context, given.tensor) : undefined;
   const wanted = intAttr(context, "is_causal", 0) !== 0;
-  const sum = (shown: Operand): Operand => (own ? emit("add", [own, shown]) : shown);
+  const sum = (shown: GraphOperand): GraphOperand => (own ? emit("add", [own, shown]) : shown);
   if (lengths) {
-    const { exists, rows } = withinLengths(context, lengths, frame, wanted);
-    return { mask: sum(additive(context, exists)), causal: false, ...(rows && { filled: rows }) };
+    const { exists, rows } = lengthCondition(context, lengths, frame, wanted);
+    return { mask: sum(additiveMask(context, exists)), causal: false, ...(rows && { nonEmptyRows: rows }) };
   }
   // The first query stands behind the past; ours aligns the last query to the last key.
   const past = pastK ? shape(pastK)[2]! : 0;
   const shifted = wanted && frame.columns - frame.rows !== past;
   return {
-    mask: shifted ? sum(triangle(context, frame, past)) : own,
+    mask: shifted ? sum(causalCondition(context, frame, past)) : own,
     causal: wanted && !shifted,
-    ...(filled && { filled }),
+    ...(filled && { nonEmptyRows: filled }),
   };
 }
 
@@ -81,10 +89,10 @@ export function maskOf(context: LowerContext, frame: Frame): Mask {
  * [B, 1, S, T]: keys j < length, and with causality j − i ≤ length − S, as the last query stands at the last key. Then
  * query i has a key iff length > max(0, S − 1 − i).
  */
-function withinLengths(context: LowerContext, lengths: Operand, { rows, columns }: Frame, causal: boolean) {
+function lengthCondition(context: LowerContext, lengths: GraphOperand, { rows, columns }: ScoreShape, causal: boolean) {
   const { emit, shape, constant } = context;
   const each = emit("reshape", [lengths], { shape: [shape(lengths)[0]!, 1, 1, 1] });
-  const longerThan = (width: number, f: (i: number, j: number) => number): Operand => {
+  const longerThan = (width: number, f: (i: number, j: number) => number): GraphOperand => {
     const data = Array.from({ length: rows * width }, (_, at) => f(Math.floor(at / width), at % width));
     return emit("compare", [constant(tensor([1, 1, rows, width], data), i64), each], { kind: "less" });
   };
@@ -94,20 +102,20 @@ function withinLengths(context: LowerContext, lengths: Operand, { rows, columns 
   return { exists, rows: all ? undefined : filled };
 }
 
-export interface Parts {
-  readonly q: Operand;
-  readonly k: Operand;
-  readonly v: Operand;
-  readonly mask: Operand | undefined;
+export interface AttentionInputs {
+  readonly q: GraphOperand;
+  readonly k: GraphOperand;
+  readonly v: GraphOperand;
+  readonly mask: GraphOperand | undefined;
   readonly causal: boolean;
   readonly scale: number;
   readonly softcap: number;
   /** [H]: the score of a place of each head that has no value. */
-  readonly sink?: Operand;
+  readonly sink?: GraphOperand;
 }
 
 /** Keys and values of G heads for H query heads: each serves H / G of them. */
-function repeated({ emit, shape }: LowerContext, x: Operand, heads: number): Operand {
+function repeatKeyHeads({ emit, shape }: LowerContext, x: GraphOperand, heads: number): GraphOperand {
   const [batch, groups, rows, width] = shape(x) as [number, number, number, number];
   if (groups === heads) return x;
   const apart = emit("reshape", [x], { shape: [batch, groups, 1, rows, width] });
@@ -116,38 +124,41 @@ function repeated({ emit, shape }: LowerContext, x: Operand, heads: number): Ope
 }
 
 /** The result and, where it is asked for, what qk_matmul_output_mode says of the scores: 0 plain, then step by step. */
-export function spelledOut(
+export function expandAttention(
   context: LowerContext,
-  { q, k, v, mask, causal, scale, softcap, sink }: Parts,
-): readonly Operand[] {
+  { q, k, v, mask, causal, scale, softcap, sink }: AttentionInputs,
+): readonly GraphOperand[] {
   const { emit, shape } = context;
   const heads = shape(q)[1]!;
   const frame = { rows: shape(q)[2]!, columns: shape(k)[2]! };
-  const turned = emit("transpose", [repeated(context, k, heads)], { perm: [0, 1, 3, 2] });
-  const plain = emit("matmul", [emit("mul", [q, number(context, scale)]), turned]);
-  const capped = softcap === 0 ? plain : cap(context, plain, softcap);
-  const masks = [...(mask ? [mask] : []), ...(causal ? [triangle(context, frame, frame.columns - frame.rows)] : [])];
+  const turned = emit("transpose", [repeatKeyHeads(context, k, heads)], { perm: [0, 1, 3, 2] });
+  const plain = emit("matmul", [emit("mul", [q, constantScalar(context, scale)]), turned]);
+  const capped = softcap === 0 ? plain : softcapScores(context, plain, softcap);
+  const masks = [
+    ...(mask ? [mask] : []),
+    ...(causal ? [causalCondition(context, frame, frame.columns - frame.rows)] : []),
+  ];
   const masked = masks.reduce((scores, added) => emit("add", [scores, added]), capped);
-  const weights = sink ? weighedBeside(context, masked, sink) : emit("softmax", [masked], { axis: 3 });
-  const y = emit("matmul", [weights, repeated(context, v, heads)]);
-  const shown: readonly Operand[] = [plain, capped, masked, weights];
+  const weights = sink ? softmaxWithSink(context, masked, sink) : emit("softmax", [masked], { axis: 3 });
+  const y = emit("matmul", [weights, repeatKeyHeads(context, v, heads)]);
+  const shown: readonly GraphOperand[] = [plain, capped, masked, weights];
   return wantsOutput(context, 3) ? [y, shown[intAttr(context, "qk_matmul_output_mode", 0)]!] : [y];
 }
 
 /** Softmax of scores [B, H, S, T] and one more, whose weight is dropped. */
-function weighedBeside(context: LowerContext, scores: Operand, sink: Operand): Operand {
+function softmaxWithSink(context: LowerContext, scores: GraphOperand, sink: GraphOperand): GraphOperand {
   const { emit, shape } = context;
   const [batch, heads, rows, columns] = shape(scores) as [number, number, number, number];
   const column = emit("expand", [emit("reshape", [sink], { shape: [1, heads, 1, 1] })], {
     shape: [batch, heads, rows, 1],
   });
   const weights = emit("softmax", [emit("concat", [scores, column], { axis: 3 })], { axis: 3 });
-  return columnsOf(context, weights, 0, columns);
+  return sliceLastAxis(context, weights, 0, columns);
 }
 
 /** c · tanh(s / c) */
-function cap(context: LowerContext, scores: Operand, most: number): Operand {
+function softcapScores(context: LowerContext, scores: GraphOperand, most: number): GraphOperand {
   const { emit } = context;
-  const inner = emit("tanh", [emit("mul", [scores, number(context, 1 / most)])]);
-  return emit("mul", [inner, number(context, most)]);
+  const inner = emit("tanh", [emit("mul", [scores, constantScalar(context, 1 / most)])]);
+  return emit("mul", [inner, constantScalar(context, most)]);
 }

@@ -1,34 +1,34 @@
-import type { Operand } from "../../graph/index.ts";
-import { type LowerContext, refuse } from "../../graph/index.ts";
-import { sliceAxes } from "../tensor/shapes.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import { type LowerContext, refuseNode } from "../../graph/index.ts";
+import { sliceAxes } from "../tensor/layout.ts";
 
 /** [B, S, H·D] to [B, H, S, D]; what has four axes already has them so. */
-export function parted(context: LowerContext, x: Operand, heads: number, name: string): Operand {
+export function splitHeads(context: LowerContext, x: GraphOperand, heads: number, name: string): GraphOperand {
   const shape = context.shape(x);
   if (shape.length === 4) return x;
-  if (shape.length !== 3 || heads === 0) refuse(`expected ${name} with 4 axes, or 3 and a number of heads`);
+  if (shape.length !== 3 || heads === 0) refuseNode(`expected ${name} with 4 axes, or 3 and a number of heads`);
   const [batch, rows, width] = shape as [number, number, number];
-  if (width % heads !== 0) refuse(`expected ${name} in ${heads} heads, found a width of ${width}`);
+  if (width % heads !== 0) refuseNode(`expected ${name} in ${heads} heads, found a width of ${width}`);
   const split = context.emit("reshape", [x], { shape: [batch, rows, heads, width / heads] });
   return context.emit("transpose", [split], { perm: [0, 2, 1, 3] });
 }
 
 /** [B, H, S, D] to [B, S, H·D] */
-export function joined(context: LowerContext, x: Operand): Operand {
+export function mergeHeads(context: LowerContext, x: GraphOperand): GraphOperand {
   const rows = context.emit("transpose", [x], { perm: [0, 2, 1, 3] });
   const [batch, length, heads, depth] = context.shape(rows) as [number, number, number, number];
   return context.emit("reshape", [rows], { shape: [batch, length, heads * depth] });
 }
 
 /** Elements from `start` to `end` along the last axis. */
-export function columnsOf(context: LowerContext, x: Operand, start: number, end: number): Operand {
+export function sliceLastAxis(context: LowerContext, x: GraphOperand, start: number, end: number): GraphOperand {
   return sliceAxes(context, x, new Map([[context.shape(x).length - 1, { start, end, step: 1 }]]));
 }
 
-interface Turn {
+interface RotaryInputs {
   /** [B or 1, S, half]: cosines and sines of each place's angles. */
-  readonly cos: Operand;
-  readonly sin: Operand;
+  readonly cos: GraphOperand;
+  readonly sin: GraphOperand;
   /** How many of the last axis are turned: 2 · half. */
   readonly rotated: number;
   /** Whether pairs lie beside each other; else the first half is paired with the second. */
@@ -36,21 +36,25 @@ interface Turn {
 }
 
 /** Rotary positions of x [B, H, S, D]. */
-export function turned(context: LowerContext, x: Operand, { cos, sin, rotated, interleaved }: Turn): Operand {
+export function applyRotary(
+  context: LowerContext,
+  x: GraphOperand,
+  { cos, sin, rotated, interleaved }: RotaryInputs,
+): GraphOperand {
   const { emit, shape } = context;
   const depth = shape(x)[3]!;
   const [wideCos, wideSin] = [cos, sin].map((rows) => {
     const [batch, length, half] = shape(rows) as [number, number, number];
     return emit("reshape", [emit("concat", [rows, rows], { axis: 2 })], { shape: [batch, 1, length, 2 * half] });
-  }) as [Operand, Operand];
-  const own = columnsOf(context, x, 0, rotated);
-  const moved = emit("rope", [interleaved ? paired(context, own, [4, 3]) : own, wideCos, wideSin]);
-  const back = interleaved ? paired(context, moved, [3, 4]) : moved;
-  return rotated === depth ? back : emit("concat", [back, columnsOf(context, x, rotated, depth)], { axis: 3 });
+  }) as [GraphOperand, GraphOperand];
+  const own = sliceLastAxis(context, x, 0, rotated);
+  const moved = emit("rope", [interleaved ? interleave(context, own, [4, 3]) : own, wideCos, wideSin]);
+  const back = interleaved ? interleave(context, moved, [3, 4]) : moved;
+  return rotated === depth ? back : emit("concat", [back, sliceLastAxis(context, x, rotated, depth)], { axis: 3 });
 }
 
 /** Between pairs (x0, y0, x1, y1, …) and halves (x0, x1, …, y0, y1, …). */
-function paired({ emit, shape }: LowerContext, x: Operand, order: readonly [number, number]): Operand {
+function interleave({ emit, shape }: LowerContext, x: GraphOperand, order: readonly [number, number]): GraphOperand {
   const whole = shape(x);
   const half = whole[3]! / 2;
   const inner = order[0] === 4 ? [half, 2] : [2, half];

@@ -1,12 +1,20 @@
 import { f32, type Shape } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import type { Operand } from "../../graph/index.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable, listAttr, refuse, textAttr } from "../../graph/index.ts";
-import { reversed, sliceAxes } from "../tensor/shapes.ts";
-import { perChannel, planes } from "./convolution.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import {
+  inputOf,
+  intAttr,
+  type LowerContext,
+  type LowerTable,
+  listAttr,
+  refuseNode,
+  textAttr,
+} from "../../graph/index.ts";
+import { reverseAxis, sliceAxes } from "../tensor/layout.ts";
+import { perChannel, spatialInput } from "./convolution.ts";
 
 /** stride − 1 zeros between the elements of an axis. */
-function spread(context: LowerContext, x: Operand, axis: number, stride: number): Operand {
+function dilate(context: LowerContext, x: GraphOperand, axis: number, stride: number): GraphOperand {
   const { emit, shape, constant } = context;
   if (stride === 1) return x;
   const whole = shape(x);
@@ -18,42 +26,50 @@ function spread(context: LowerContext, x: Operand, axis: number, stride: number)
 }
 
 /** [C, M/g, …] to [M, C/g, …], each kernel turned round. */
-function turned(context: LowerContext, w: Operand, groups: number): Operand {
+function flipKernel(context: LowerContext, w: GraphOperand, groups: number): GraphOperand {
   const { emit, shape } = context;
   const [channels, each, ...kernel] = shape(w) as [number, number, ...number[]];
   const parts = emit("reshape", [w], { shape: [groups, channels / groups, each, ...kernel] });
   const perm = [0, 2, 1, ...kernel.map((_, axis) => axis + 3)];
   const whole = [groups * each, channels / groups, ...kernel];
   const moved = emit("reshape", [emit("transpose", [parts], { perm })], { shape: whole });
-  return kernel.reduce<Operand>((done, extent, axis) => (extent > 1 ? reversed(context, done, axis + 2) : done), moved);
+  return kernel.reduce<GraphOperand>(
+    (done, size, axis) => (size > 1 ? reverseAxis(context, done, axis + 2) : done),
+    moved,
+  );
 }
 
 /** What is cut off the full result in front and behind, per axis; negative: added. */
-function cutsOf(context: LowerContext, spatial: Shape, spans: Shape, strides: Shape): (readonly [number, number])[] {
+function outputCrops(
+  context: LowerContext,
+  spatial: Shape,
+  spans: Shape,
+  strides: Shape,
+): (readonly [number, number])[] {
   const rank = spatial.length;
   const added = listAttr(context, "output_padding") ?? spatial.map(() => 0);
-  const full = spatial.map((extent, axis) => (extent - 1) * strides[axis]! + spans[axis]!);
+  const full = spatial.map((size, axis) => (size - 1) * strides[axis]! + spans[axis]!);
   const auto = textAttr(context, "auto_pad", "NOTSET");
   const wanted =
     listAttr(context, "output_shape") ??
-    (auto.startsWith("SAME") ? spatial.map((extent, axis) => extent * strides[axis]!) : undefined);
+    (auto.startsWith("SAME") ? spatial.map((size, axis) => size * strides[axis]!) : undefined);
   if (wanted) {
-    return wanted.slice(-rank).map((extent, axis) => {
-      const total = full[axis]! + added[axis]! - extent;
+    return wanted.slice(-rank).map((size, axis) => {
+      const total = full[axis]! + added[axis]! - size;
       const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
       const [front, behind] = auto === "SAME_UPPER" ? [less, more] : [more, less];
       return [front, behind - added[axis]!];
     });
   }
-  if (!["NOTSET", "VALID"].includes(auto)) refuse(`auto_pad ${auto}`);
+  if (!["NOTSET", "VALID"].includes(auto)) refuseNode(`auto_pad ${auto}`);
   const pads = (auto === "NOTSET" && listAttr(context, "pads")) || [...spatial, ...spatial].map(() => 0);
   return spatial.map((_, axis) => [pads[axis]!, pads[axis + rank]! - added[axis]!]);
 }
 
 /** A convolution of x with zeros between its elements, by the kernels turned round. */
-function convTranspose(context: LowerContext): Operand {
+function convTranspose(context: LowerContext): GraphOperand {
   const { emit, shape } = context;
-  const { x, spatial } = planes(context);
+  const { x, spatial } = spatialInput(context);
   const w = inputOf(context, 1, "W");
   const group = intAttr(context, "group", 1);
   const ones = spatial.map(() => 1);
@@ -63,20 +79,17 @@ function convTranspose(context: LowerContext): Operand {
   ];
   const spans = shape(w)
     .slice(2)
-    .map((extent, axis) => (extent - 1) * dilations[axis]! + 1);
-  const cuts = cutsOf(context, spatial, spans, strides);
-  const wide = spatial.reduce<Operand>((done, _, axis) => spread(context, done, axis + 2, strides[axis]!), x);
+    .map((size, axis) => (size - 1) * dilations[axis]! + 1);
+  const cuts = outputCrops(context, spatial, spans, strides);
+  const wide = spatial.reduce<GraphOperand>((done, _, axis) => dilate(context, done, axis + 2, strides[axis]!), x);
   const around = (side: 0 | 1): number[] => spans.map((span, axis) => span - 1 - cuts[axis]![side]);
   const [front, behind] = [around(0), around(1)];
   // A convolution pads, and does not cut: what is too much comes off its result.
   const pads = [...front, ...behind].map((count) => Math.max(0, count));
-  const sums = emit("conv", [wide, turned(context, w, group)], { strides: ones, dilations, pads, group });
+  const sums = emit("conv", [wide, flipKernel(context, w, group)], { strides: ones, dilations, pads, group });
   const kept = spatial.map((_, axis) => {
-    const extent = shape(sums)[axis + 2]!;
-    return [
-      axis + 2,
-      { start: Math.max(0, -front[axis]!), end: extent - Math.max(0, -behind[axis]!), step: 1 },
-    ] as const;
+    const size = shape(sums)[axis + 2]!;
+    return [axis + 2, { start: Math.max(0, -front[axis]!), end: size - Math.max(0, -behind[axis]!), step: 1 }] as const;
   });
   const y = sliceAxes(context, sums, new Map(kept));
   const bias = context.inputs[2];

@@ -1,7 +1,7 @@
 import { axisOf, reducedShape } from "../../../../../ir/ops/helpers/shapes.ts";
 import { f32, type Shape, sizeOf } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import type { Operand } from "../../graph/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
 import {
   axesFrom,
   inputOf,
@@ -9,28 +9,28 @@ import {
   type LowerContext,
   type Lowering,
   type LowerTable,
-  neededInput,
+  requiredInput,
 } from "../../graph/index.ts";
-import { reversed } from "../tensor/shapes.ts";
+import { reverseAxis } from "../tensor/layout.ts";
 
-interface Reduced {
+interface ReductionAxes {
   readonly axes: readonly number[];
   readonly keepdims: boolean;
 }
 
 /** What is reduced. Without axes all are, unless noop_with_empty_axes says none: then each element is a row of its own. */
-function reducedBy(context: LowerContext): Reduced {
+function reductionAxes(context: LowerContext): ReductionAxes {
   const all = [...context.shape(inputOf(context, 0, "data")).keys()];
   const given = axesFrom(context, 1, all.length) ?? [];
   const none = given.length === 0 && intAttr(context, "noop_with_empty_axes", 0) !== 0;
   return { axes: given.length > 0 || none ? given : all, keepdims: intAttr(context, "keepdims", 1) !== 0 };
 }
 
-type Step = (context: LowerContext, x: Operand) => Operand;
-const square: Step = ({ emit }, x) => emit("mul", [x, x]);
-const same: Step = (_context, x) => x;
+type ElementwiseStep = (context: LowerContext, x: GraphOperand) => GraphOperand;
+const square: ElementwiseStep = ({ emit }, x) => emit("mul", [x, x]);
+const unchanged: ElementwiseStep = (_context, x) => x;
 const apply =
-  (op: string): Step =>
+  (op: string): ElementwiseStep =>
   ({ emit }, x) =>
     emit(op, [x]);
 
@@ -42,32 +42,32 @@ const identities: Readonly<Record<string, number>> = {
   "reduce-max": -Infinity,
   "reduce-min": Infinity,
 };
-const ofNothing = ({ constant }: LowerContext, op: string, shape: Shape): Operand =>
+const emptyReduction = ({ constant }: LowerContext, op: string, shape: Shape): GraphOperand =>
   constant(tensor(shape, new Float64Array(sizeOf(shape)).fill(identities[op]!)), f32);
 
 /** before: of each element; after: of each result. */
 const reduction =
-  (op: string, before = same, after = same): Lowering =>
+  (op: string, before = unchanged, after = unchanged): Lowering =>
   (context) => {
-    const { axes, keepdims } = reducedBy(context);
+    const { axes, keepdims } = reductionAxes(context);
     const data = inputOf(context, 0, "data");
     const whole = context.shape(data);
     if (axes.some((axis) => whole[axis] === 0) && context.element(data).kind === "f32") {
-      return after(context, ofNothing(context, op, reducedShape(whole, axes, keepdims)));
+      return after(context, emptyReduction(context, op, reducedShape(whole, axes, keepdims)));
     }
     const mapped = before(context, data);
     return after(context, axes.length === 0 ? mapped : context.emit(op, [mapped], { axes, keepdims }));
   };
 
 /** log Σ exp(x) = max x + log Σ exp(x − max x) */
-function logSumExp({ emit }: LowerContext, x: Operand, { axes, keepdims }: Reduced): Operand {
-  const most = (kept: boolean): Operand => emit("reduce-max", [x], { axes, keepdims: kept });
+function logSumExp({ emit }: LowerContext, x: GraphOperand, { axes, keepdims }: ReductionAxes): GraphOperand {
+  const most = (kept: boolean): GraphOperand => emit("reduce-max", [x], { axes, keepdims: kept });
   const rest = emit("exp", [emit("sub", [x, most(true)])]);
   return emit("add", [most(keepdims), emit("log", [emit("reduce-sum", [rest], { axes, keepdims })])]);
 }
 
 /** x − log Σ exp(x); before opset 13 over all axes from `axis` on, see softmax. */
-function logSoftmax(context: LowerContext): Operand {
+function logSoftmax(context: LowerContext): GraphOperand {
   const { emit, shape, opset } = context;
   const x = inputOf(context, 0, "input");
   const rank = shape(x).length;
@@ -77,15 +77,17 @@ function logSoftmax(context: LowerContext): Operand {
 }
 
 /** Protocols work on whole rows: the axis is brought to the end. */
-function softmaxAlong({ emit, shape }: LowerContext, data: Operand, axis: number): Operand {
+function softmaxAlong({ emit, shape }: LowerContext, data: GraphOperand, axis: number): GraphOperand {
   const last = shape(data).length - 1;
-  const perm = [...shape(data).keys()].map((place) => (place === axis ? last : place === last ? axis : place));
+  const perm = [...shape(data).keys()].map((axisIndex) =>
+    axisIndex === axis ? last : axisIndex === last ? axis : axisIndex,
+  );
   const rows = emit("softmax", [emit("transpose", [data], { perm })], { axis: last });
   return emit("transpose", [rows], { perm });
 }
 
 /** Before opset 13 the axes from `axis` on were one: [a…, b…] was taken as the matrix [Πa, Πb], default axis 1. */
-function softmax(context: LowerContext): Operand {
+function softmax(context: LowerContext): GraphOperand {
   const data = inputOf(context, 0, "input");
   const shape = context.shape(data);
   if (context.opset >= 13) return softmaxAlong(context, data, axisOf(intAttr(context, "axis", -1), shape.length));
@@ -96,10 +98,11 @@ function softmax(context: LowerContext): Operand {
 }
 
 /** reverse: sums from the end. exclusive: without the element itself, which the whole sum less the element is. */
-function cumsum(context: LowerContext): Operand {
+function cumsum(context: LowerContext): GraphOperand {
   const data = inputOf(context, 0, "x");
-  const axis = axisOf(neededInput(context, 1, "axis").data[0]!, context.shape(data).length);
-  const turned = (x: Operand): Operand => (intAttr(context, "reverse", 0) === 0 ? x : reversed(context, x, axis));
+  const axis = axisOf(requiredInput(context, 1, "axis").data[0]!, context.shape(data).length);
+  const turned = (x: GraphOperand): GraphOperand =>
+    intAttr(context, "reverse", 0) === 0 ? x : reverseAxis(context, x, axis);
   const sums = turned(context.emit("cumsum", [turned(data)], { axis }));
   return intAttr(context, "exclusive", 0) === 0 ? sums : context.emit("sub", [sums, data]);
 }
@@ -114,8 +117,8 @@ export const reduceLowerings: LowerTable = {
   ReduceL1: reduction("reduce-sum", apply("abs")),
   ReduceL2: reduction("reduce-sum", square, apply("sqrt")),
   ReduceSumSquare: reduction("reduce-sum", square),
-  ReduceLogSum: reduction("reduce-sum", same, apply("log")),
-  ReduceLogSumExp: (context) => logSumExp(context, inputOf(context, 0, "data"), reducedBy(context)),
+  ReduceLogSum: reduction("reduce-sum", unchanged, apply("log")),
+  ReduceLogSumExp: (context) => logSumExp(context, inputOf(context, 0, "data"), reductionAxes(context)),
   Softmax: softmax,
   LogSoftmax: logSoftmax,
   CumSum: cumsum,

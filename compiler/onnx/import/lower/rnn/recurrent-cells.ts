@@ -1,32 +1,35 @@
-import type { Operand } from "../../graph/index.ts";
-import { intAttr, type LowerContext, listAttr, number, refuse, textsAttr } from "../../graph/index.ts";
-import { sliceAxes } from "../tensor/shapes.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import { constantScalar, intAttr, type LowerContext, listAttr, refuseNode, textsAttr } from "../../graph/index.ts";
+import { sliceAxes } from "../tensor/layout.ts";
 
 /** Hidden state [B, H]; LSTM's cell state behind it. */
-export type State = readonly Operand[];
+export type CellState = readonly GraphOperand[];
 
-export interface Direction {
+export interface CellDirection {
   /** [G·H, I] and [G·H, H], gate under gate. */
-  readonly w: Operand;
-  readonly r: Operand;
+  readonly w: GraphOperand;
+  readonly r: GraphOperand;
   /** [2·G·H]: of W, then of R. */
-  readonly b: Operand | undefined;
+  readonly b: GraphOperand | undefined;
   /** Peepholes [3·H] of input, output and forget gate. */
-  readonly p: Operand | undefined;
+  readonly p: GraphOperand | undefined;
   readonly hidden: number;
   /** 0, or 1 for the second of two directions. */
   readonly at: number;
   readonly backwards: boolean;
-  readonly initial: State;
+  readonly initial: CellState;
 }
 
-type Activation = (x: Operand) => Operand;
+type CellActivation = (x: GraphOperand) => GraphOperand;
 /** Prepares what all steps share, and gives the step: x [B, I] and the state to the next state. */
-export type Cell = (context: LowerContext, direction: Direction) => (x: Operand, state: State) => State;
+export type Cell = (
+  context: LowerContext,
+  direction: CellDirection,
+) => (x: GraphOperand, state: CellState) => CellState;
 
-const apply =
+const unaryOp =
   (op: string) =>
-  ({ emit }: LowerContext): Activation =>
+  ({ emit }: LowerContext): CellActivation =>
   (x) =>
     emit(op, [x]);
 
@@ -37,19 +40,19 @@ const activations: Readonly<
     {
       readonly alpha?: number;
       readonly beta?: number;
-      readonly f: (context: LowerContext, alpha: number, beta: number) => Activation;
+      readonly f: (context: LowerContext, alpha: number, beta: number) => CellActivation;
     }
   >
 > = {
-  relu: { f: apply("relu") },
-  tanh: { f: apply("tanh") },
-  sigmoid: { f: apply("sigmoid") },
+  relu: { f: unaryOp("relu") },
+  tanh: { f: unaryOp("tanh") },
+  sigmoid: { f: unaryOp("sigmoid") },
   affine: {
     alpha: 1,
     beta: 0,
     f: (context, alpha, beta) => (x) => {
       const { emit } = context;
-      return emit("add", [emit("mul", [x, number(context, alpha)]), number(context, beta)]);
+      return emit("add", [emit("mul", [x, constantScalar(context, alpha)]), constantScalar(context, beta)]);
     },
   },
   scaledtanh: {
@@ -57,14 +60,17 @@ const activations: Readonly<
     beta: 1,
     f: (context, alpha, beta) => (x) => {
       const { emit } = context;
-      return emit("mul", [emit("tanh", [emit("mul", [x, number(context, beta)])]), number(context, alpha)]);
+      return emit("mul", [
+        emit("tanh", [emit("mul", [x, constantScalar(context, beta)])]),
+        constantScalar(context, alpha),
+      ]);
     },
   },
   leakyrelu: {
     alpha: 0.01,
     f: (context, alpha) => (x) => {
       const { emit } = context;
-      const low = emit("mul", [emit("relu", [emit("neg", [x])]), number(context, alpha)]);
+      const low = emit("mul", [emit("relu", [emit("neg", [x])]), constantScalar(context, alpha)]);
       return emit("sub", [emit("relu", [x]), low]);
     },
   },
@@ -73,14 +79,18 @@ const activations: Readonly<
     beta: 0.5,
     f: (context, alpha, beta) => (x) => {
       const { emit } = context;
-      const line = emit("add", [emit("mul", [x, number(context, alpha)]), number(context, beta)]);
+      const line = emit("add", [emit("mul", [x, constantScalar(context, alpha)]), constantScalar(context, beta)]);
       return emit("clip", [line], { lo: 0, hi: 1 });
     },
   },
 };
 
 /** The functions of one direction. Lists of alpha and beta have an entry for each function that takes one. */
-function activationsOf(context: LowerContext, { at }: Direction, absent: readonly string[]): readonly Activation[] {
+function activationsOf(
+  context: LowerContext,
+  { at }: CellDirection,
+  absent: readonly string[],
+): readonly CellActivation[] {
   const all = textsAttr(context, "activations") ?? [...absent, ...absent];
   const lists = {
     alpha: [...(listAttr(context, "activation_alpha") ?? [])],
@@ -90,7 +100,7 @@ function activationsOf(context: LowerContext, { at }: Direction, absent: readonl
     const key = name.toLowerCase();
     const entry = Object.hasOwn(activations, key)
       ? activations[key]!
-      : refuse(`the activation ${name} of a recurrent operator`);
+      : refuseNode(`the activation ${name} of a recurrent operator`);
     const take = (which: "alpha" | "beta"): number =>
       entry[which] === undefined ? 0 : (lists[which].shift() ?? entry[which]);
     return entry.f(context, take("alpha"), take("beta"));
@@ -98,25 +108,26 @@ function activationsOf(context: LowerContext, { at }: Direction, absent: readonl
   return made.slice(at * absent.length, (at + 1) * absent.length);
 }
 
-interface Parts {
-  readonly add: (a: Operand, b: Operand) => Operand;
-  readonly mul: (a: Operand, b: Operand) => Operand;
+interface CellOps {
+  readonly add: (a: GraphOperand, b: GraphOperand) => GraphOperand;
+  readonly mul: (a: GraphOperand, b: GraphOperand) => GraphOperand;
   /** Numbers from·H to to·H of the last axis of [B, G·H], or of a vector. */
-  readonly part: (x: Operand, from: number, to?: number) => Operand;
+  readonly part: (x: GraphOperand, from: number, to?: number) => GraphOperand;
   /** x·Wᵀ (+ b). */
-  readonly times: (x: Operand, w: Operand, b?: Operand) => Operand;
+  readonly times: (x: GraphOperand, w: GraphOperand, b?: GraphOperand) => GraphOperand;
   /** Bounds what goes into a gate, where the node says so. */
-  readonly clipped: Activation;
+  readonly clipped: CellActivation;
 }
 
 /** A state that nothing has been put into. */
-const isZero = (operand: Operand): boolean => operand.kind === "constant" && operand.tensor.data.every((x) => x === 0);
+const isZero = (operand: GraphOperand): boolean =>
+  operand.kind === "constant" && operand.tensor.data.every((x) => x === 0);
 
 /** Sums and products that leave out zeros: most states begin as zeros, and zeros have no ring of their own. */
-function partsOf(context: LowerContext, { hidden }: Direction): Parts {
+function cellOps(context: LowerContext, { hidden }: CellDirection): CellOps {
   const { emit, shape } = context;
-  const zero = number(context, 0);
-  const add: Parts["add"] = (a, b) => (isZero(a) ? b : isZero(b) ? a : emit("add", [a, b]));
+  const zero = constantScalar(context, 0);
+  const add: CellOps["add"] = (a, b) => (isZero(a) ? b : isZero(b) ? a : emit("add", [a, b]));
   const bound = intAttr(context, "clip", 0);
   return {
     times: (x, w, b) => {
@@ -135,7 +146,7 @@ function partsOf(context: LowerContext, { hidden }: Direction): Parts {
 }
 
 /** Both biases, and their sum. */
-function biases({ add, part }: Parts, { b }: Direction, gates: number) {
+function splitBiases({ add, part }: CellOps, { b }: CellDirection, gates: number) {
   if (!b) return { own: undefined, inner: undefined, both: undefined };
   const [own, inner] = [part(b, 0, gates), part(b, gates, 2 * gates)];
   return { own, inner, both: add(own, inner) };
@@ -143,28 +154,28 @@ function biases({ add, part }: Parts, { b }: Direction, gates: number) {
 
 /** H' = f(x·Wᵀ + H·Rᵀ + b) */
 const rnn: Cell = (context, direction) => {
-  const parts = partsOf(context, direction);
-  const [f] = activationsOf(context, direction, ["Tanh"]) as [Activation];
-  const { both } = biases(parts, direction, 1);
+  const parts = cellOps(context, direction);
+  const [f] = activationsOf(context, direction, ["Tanh"]) as [CellActivation];
+  const { both } = splitBiases(parts, direction, 1);
   return (x, [h]) => [f(parts.clipped(parts.add(parts.times(x, direction.w, both), parts.times(h!, direction.r))))];
 };
 
 /** Gates z, r, h: H' = h̃ + z ∘ (H − h̃); the reset gate acts on H, or with linear_before_reset on H·Rᵀ. */
 const gru: Cell = (context, direction) => {
   const { emit, shape } = context;
-  const parts = partsOf(context, direction);
+  const parts = cellOps(context, direction);
   const { add, mul, part, times, clipped } = parts;
-  const [f, g] = activationsOf(context, direction, ["Sigmoid", "Tanh"]) as [Activation, Activation];
-  const { own, inner, both } = biases(parts, direction, 3);
+  const [f, g] = activationsOf(context, direction, ["Sigmoid", "Tanh"]) as [CellActivation, CellActivation];
+  const { own, inner, both } = splitBiases(parts, direction, 3);
   const linear = intAttr(context, "linear_before_reset", 0) !== 0;
-  const rows = (from: number, to: number): Operand =>
+  const rows = (from: number, to: number): GraphOperand =>
     sliceAxes(
       context,
       direction.r,
       new Map([[0, { start: from * direction.hidden, end: to * direction.hidden, step: 1 }]]),
     );
-  if (shape(direction.r)[0] !== 3 * direction.hidden) refuse("expected R of three gates");
-  const mixed = (z: Operand, candidate: Operand, h: Operand): State => [
+  if (shape(direction.r)[0] !== 3 * direction.hidden) refuseNode("expected R of three gates");
+  const mixed = (z: GraphOperand, candidate: GraphOperand, h: GraphOperand): CellState => [
     add(candidate, mul(z, emit("sub", [h, candidate]))),
   ];
   if (linear) {
@@ -186,25 +197,27 @@ const gru: Cell = (context, direction) => {
 /** Gates i, o, f, c: C' = f ∘ C + i ∘ c̃, H' = o ∘ h(C'); peepholes show C to the gates. */
 const lstm: Cell = (context, direction) => {
   const { emit } = context;
-  const parts = partsOf(context, direction);
+  const parts = cellOps(context, direction);
   const { add, mul, part, times, clipped } = parts;
   const [f, g, h] = activationsOf(context, direction, ["Sigmoid", "Tanh", "Tanh"]) as [
-    Activation,
-    Activation,
-    Activation,
+    CellActivation,
+    CellActivation,
+    CellActivation,
   ];
-  const { both } = biases(parts, direction, 4);
+  const { both } = splitBiases(parts, direction, 4);
   const { p } = direction;
-  const peeped = (gate: Operand, place: number, cell: Operand): Operand =>
-    p ? add(gate, mul(part(p, place), cell)) : gate;
+  const peeped = (gate: GraphOperand, index: number, cell: GraphOperand): GraphOperand =>
+    p ? add(gate, mul(part(p, index), cell)) : gate;
   const coupled = intAttr(context, "input_forget", 0) !== 0;
-  const gatesOf = (sums: Operand, before: Operand): readonly [Operand, Operand] => {
+  const gatesOf = (sums: GraphOperand, before: GraphOperand): readonly [GraphOperand, GraphOperand] => {
     const input = f(clipped(peeped(part(sums, 0), 0, before)));
-    const forget = coupled ? emit("sub", [number(context, 1), input]) : f(clipped(peeped(part(sums, 2), 2, before)));
+    const forget = coupled
+      ? emit("sub", [constantScalar(context, 1), input])
+      : f(clipped(peeped(part(sums, 2), 2, before)));
     return [input, forget];
   };
   // Without peepholes the three gates are one activation of three times the width.
-  const joint = (sums: Operand): readonly [Operand, Operand, Operand] => {
+  const joint = (sums: GraphOperand): readonly [GraphOperand, GraphOperand, GraphOperand] => {
     const gates = f(clipped(part(sums, 0, 3)));
     return [part(gates, 0), part(gates, 1), part(gates, 2)];
   };

@@ -1,34 +1,34 @@
 import { i64 } from "../../../../../ir/type.ts";
 import { scalar } from "../../../../../ir/weights.ts";
-import type { Operand } from "../../graph/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
 import {
+  boundedList,
   inputOf,
   intAttr,
   type LowerContext,
   type Lowering,
   type LowerTable,
-  listOf,
-  refuse,
+  refuseNode,
   textAttr,
 } from "../../graph/index.ts";
-import { sliceAxes } from "../tensor/shapes.ts";
-import { type Cell, cells, type Direction, type State } from "./recurrent-cells.ts";
+import { sliceAxes } from "../tensor/layout.ts";
+import { type Cell, type CellDirection, type CellState, cells } from "./recurrent-cells.ts";
 
 /** x[at] along the first axis, which goes; an axis of extent 1 is only renamed, so that a weight stays one. */
-function pick({ emit, shape }: LowerContext, x: Operand, at: number): Operand {
-  const [extent] = shape(x);
-  const part = extent === 1 ? x : sliceAxes({ emit, shape }, x, new Map([[0, { start: at, end: at + 1, step: 1 }]]));
+function sliceFirstAxis({ emit, shape }: LowerContext, x: GraphOperand, at: number): GraphOperand {
+  const [size] = shape(x);
+  const part = size === 1 ? x : sliceAxes({ emit, shape }, x, new Map([[0, { start: at, end: at + 1, step: 1 }]]));
   return emit("reshape", [part], { shape: shape(x).slice(1) });
 }
 
-interface Sequence {
+interface RnnSequence {
   /** Every step's output, in the order of time. */
-  readonly outputs: readonly Operand[];
-  readonly last: State;
+  readonly outputs: readonly GraphOperand[];
+  readonly last: CellState;
 }
 
 /** Sequences shorter than the longest: their state stands still behind their end, and their outputs are 0. */
-function alive(context: LowerContext, step: number): Operand | undefined {
+function isActiveStep(context: LowerContext, step: number): GraphOperand | undefined {
   const { emit, shape, constant } = context;
   const lengths = context.inputs[4];
   if (!lengths || (lengths.kind === "constant" && lengths.tensor.data.every((each) => each > step))) return undefined;
@@ -36,17 +36,22 @@ function alive(context: LowerContext, step: number): Operand | undefined {
   return emit("compare", [column, constant(scalar(step), i64)], { kind: "greater" });
 }
 
-function through(context: LowerContext, cell: Cell, direction: Direction, steps: readonly Operand[]): Sequence {
+function runSteps(
+  context: LowerContext,
+  cell: Cell,
+  direction: CellDirection,
+  steps: readonly GraphOperand[],
+): RnnSequence {
   const { emit, constant } = context;
   const advance = cell(context, direction);
   const order = direction.backwards ? [...steps.keys()].reverse() : [...steps.keys()];
-  const outputs: Operand[] = [];
+  const outputs: GraphOperand[] = [];
   let state = direction.initial;
   for (const step of order) {
     const next = advance(steps[step]!, state);
-    const lives = alive(context, step);
+    const lives = isActiveStep(context, step);
     const before = state;
-    state = lives ? next.map((value, place) => emit("where", [lives, value, before[place]!])) : next;
+    state = lives ? next.map((value, index) => emit("where", [lives, value, before[index]!])) : next;
     const zero = { ...constant(scalar(0), context.element(state[0]!)) };
     outputs[step] = lives ? emit("where", [lives, state[0]!, zero]) : state[0]!;
   }
@@ -54,22 +59,23 @@ function through(context: LowerContext, cell: Cell, direction: Direction, steps:
 }
 
 /** W, R and B of one direction, and what its state begins with. */
-function directionOf(context: LowerContext, at: number, states: number): Direction {
+function directionOf(context: LowerContext, at: number, states: number): CellDirection {
   const { emit, shape, inputs, constant } = context;
-  const of = (place: number): Operand | undefined => inputs[place] && pick(context, inputs[place]!, at);
+  const of = (index: number): GraphOperand | undefined => inputs[index] && sliceFirstAxis(context, inputs[index]!, at);
   const x = inputOf(context, 0, "X");
   const batch = shape(x)[isBatchFirst(context) ? 0 : 1]!;
   const hidden = shape(inputOf(context, 2, "R"))[2]!;
-  const zero = (): Operand => emit("expand", [constant(scalar(0), context.element(x))], { shape: [batch, hidden] });
-  const first = (place: number): Operand => {
-    const given = inputs[place];
+  const zero = (): GraphOperand =>
+    emit("expand", [constant(scalar(0), context.element(x))], { shape: [batch, hidden] });
+  const first = (index: number): GraphOperand => {
+    const given = inputs[index];
     if (!given) return zero();
-    return pick(context, isBatchFirst(context) ? emit("transpose", [given], { perm: [1, 0, 2] }) : given, at);
+    return sliceFirstAxis(context, isBatchFirst(context) ? emit("transpose", [given], { perm: [1, 0, 2] }) : given, at);
   };
   const way = textAttr(context, "direction", "forward");
   return {
-    w: of(1) ?? refuse("expected W"),
-    r: of(2) ?? refuse("expected R"),
+    w: of(1) ?? refuseNode("expected W"),
+    r: of(2) ?? refuseNode("expected R"),
     b: of(3),
     p: of(7),
     hidden,
@@ -92,21 +98,21 @@ const recurrent =
   (context) => {
     const { emit, shape } = context;
     const way = textAttr(context, "direction", "forward");
-    const count = directionCounts.get(way) ?? refuse(`the direction ${way}`);
+    const count = directionCounts.get(way) ?? refuseNode(`the direction ${way}`);
     const given = inputOf(context, 0, "X");
     const x = isBatchFirst(context) ? emit("transpose", [given], { perm: [1, 0, 2] }) : given;
     const [length] = shape(x) as [number];
-    if (length === 0) refuse("a sequence of no steps");
-    const steps = listOf(length, (at) => pick(context, x, at));
+    if (length === 0) refuseNode("a sequence of no steps");
+    const steps = boundedList(length, (at) => sliceFirstAxis(context, x, at));
     const sequences = Array.from({ length: count }, (_, at) =>
-      through(context, cell, directionOf(context, at, states), steps),
+      runSteps(context, cell, directionOf(context, at, states), steps),
     );
-    const stack = (parts: readonly Operand[]): Operand => {
+    const stack = (parts: readonly GraphOperand[]): GraphOperand => {
       const apart = parts.map((part) => emit("reshape", [part], { shape: [1, ...shape(part)] }));
       return emit("concat", apart, { axis: 0 });
     };
     const y = stack(steps.map((_, step) => stack(sequences.map(({ outputs }) => outputs[step]!))));
-    const last = Array.from({ length: states }, (_, place) => stack(sequences.map((each) => each.last[place]!)));
+    const last = Array.from({ length: states }, (_, index) => stack(sequences.map((each) => each.last[index]!)));
     if (!isBatchFirst(context)) return [y, ...last];
     return [
       emit("transpose", [y], { perm: [2, 0, 1, 3] }),

@@ -1,21 +1,21 @@
-import type { Operand } from "../../graph/index.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable, refuse, textAttr } from "../../graph/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable, refuseNode, textAttr } from "../../graph/index.ts";
 
 /** Where the two block axes stand among the channels: in front of them (DCR) or behind (CRD). */
-const orders = {
+const blockOrders = {
   DCR: { split: (b: number, c: number) => [b, b, c], perm: [0, 3, 4, 1, 5, 2] },
   CRD: { split: (b: number, c: number) => [c, b, b], perm: [0, 1, 4, 2, 5, 3] },
 } as const;
 
 /** [N, C·b², H, W] to [N, C, H·b, W·b]. */
-function depthToSpace(context: LowerContext): Operand {
+function depthToSpace(context: LowerContext): GraphOperand {
   const { emit, shape } = context;
   const x = inputOf(context, 0, "input");
   const [batch, depth, height, width] = shape(x) as [number, number, number, number];
   const block = intAttr(context, "blocksize", 1);
   const mode = textAttr(context, "mode", "DCR");
-  if (mode !== "DCR" && mode !== "CRD") return refuse(`the mode ${mode}`);
-  const { split, perm } = orders[mode];
+  if (mode !== "DCR" && mode !== "CRD") return refuseNode(`the mode ${mode}`);
+  const { split, perm } = blockOrders[mode];
   const channels = depth / block ** 2;
   const parts = emit("reshape", [x], { shape: [batch, ...split(block, channels), height, width] });
   const whole = [batch, channels, height * block, width * block];
@@ -23,7 +23,7 @@ function depthToSpace(context: LowerContext): Operand {
 }
 
 /** [N, C, H·b, W·b] to [N, b·b·C, H, W]. */
-function spaceToDepth(context: LowerContext): Operand {
+function spaceToDepth(context: LowerContext): GraphOperand {
   const { emit, shape } = context;
   const x = inputOf(context, 0, "input");
   const [batch, channels, height, width] = shape(x) as [number, number, number, number];

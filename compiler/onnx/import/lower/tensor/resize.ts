@@ -1,22 +1,22 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { f32, i64, type Shape } from "../../../../../ir/type.ts";
 import { tensor } from "../../../../../ir/weights.ts";
-import type { Operand } from "../../graph/index.ts";
+import type { GraphOperand } from "../../graph/index.ts";
 import {
+  boundedList,
+  constantScalar,
   inputOf,
   intAttr,
   type LowerContext,
   type LowerTable,
   listAttr,
   listInput,
-  listOf,
-  number,
-  refuse,
+  refuseNode,
   textAttr,
 } from "../../graph/index.ts";
 
 /** One axis: its extent before and after, the factor between them, and the part that is cropped out, in 0…1. */
-interface Axis {
+interface ResizeAxis {
   readonly axis: number;
   readonly from: number;
   readonly to: number;
@@ -25,17 +25,17 @@ interface Axis {
   readonly end: number;
 }
 
-type Place = (at: number, axis: Axis) => number;
-const halfPixel: Place = (at, { scale }) => (at + 0.5) / scale - 0.5;
+type CoordinateTransform = (at: number, axis: ResizeAxis) => number;
+const halfPixelTransform: CoordinateTransform = (at, { scale }) => (at + 0.5) / scale - 0.5;
 
 /** Where an element of the result lies among those of the input: ONNX, operator Resize, coordinate_transformation_mode. */
-const places: Readonly<Record<string, Place>> = {
-  half_pixel: halfPixel,
+const coordinateTransforms: Readonly<Record<string, CoordinateTransform>> = {
+  half_pixel: halfPixelTransform,
   half_pixel_symmetric: (at, axis) => {
     const { from, to, scale } = axis;
-    return (from / 2) * (1 - to / (scale * from)) + halfPixel(at, axis);
+    return (from / 2) * (1 - to / (scale * from)) + halfPixelTransform(at, axis);
   },
-  pytorch_half_pixel: (at, axis) => (axis.to > 1 ? halfPixel(at, axis) : 0),
+  pytorch_half_pixel: (at, axis) => (axis.to > 1 ? halfPixelTransform(at, axis) : 0),
   align_corners: (at, { from, scale }) => (scale * from === 1 ? 0 : (at * (from - 1)) / (scale * from - 1)),
   asymmetric: (at, { scale }) => at / scale,
   tf_half_pixel_for_nn: (at, { scale }) => (at + 0.5) / scale,
@@ -50,13 +50,13 @@ const roundings: Readonly<Record<string, (x: number) => number>> = {
   ceil: Math.ceil,
 };
 
-interface Kernel {
+interface InterpolationKernel {
   readonly radius: number;
   readonly weight: (distance: number) => number;
 }
 
 /** Keys, "Cubic convolution interpolation for digital image processing", 1981, equation 4, with a for −1/2. */
-const cubic = (a: number): Kernel => ({
+const cubic = (a: number): InterpolationKernel => ({
   radius: 2,
   weight: (distance) => {
     const x = Math.abs(distance);
@@ -64,19 +64,19 @@ const cubic = (a: number): Kernel => ({
     return x < 2 ? a * (((x - 5) * x + 8) * x - 4) : 0;
   },
 });
-const linear: Kernel = { radius: 1, weight: (distance) => Math.max(0, 1 - Math.abs(distance)) };
+const linear: InterpolationKernel = { radius: 1, weight: (distance) => Math.max(0, 1 - Math.abs(distance)) };
 
-function entry<T>(table: Readonly<Record<string, T>>, name: string): T {
+function tableEntry<T>(table: Readonly<Record<string, T>>, name: string): T {
   return Object.hasOwn(table, name)
     ? table[name]!
-    : refuse(`expected one of ${Object.keys(table).join(", ")}, found ${name}`);
+    : refuseNode(`expected one of ${Object.keys(table).join(", ")}, found ${name}`);
 }
 
-interface Ways {
-  readonly place: Place;
+interface ResizeMode {
+  readonly transform: CoordinateTransform;
   readonly mode: string;
   readonly nearest: (x: number) => number;
-  readonly kernel: Kernel;
+  readonly kernel: InterpolationKernel;
   readonly antialias: boolean;
   readonly excludeOutside: boolean;
   /** What stands outside of the input; absent: its edge. */
@@ -84,13 +84,16 @@ interface Ways {
 }
 
 /** Column k holds the weights of the input's elements in element k of the result. */
-function weightsOf(axis: Axis, { place, kernel, antialias, excludeOutside, outside }: Ways): Float64Array {
+function interpolationWeights(
+  axis: ResizeAxis,
+  { transform, kernel, antialias, excludeOutside, outside }: ResizeMode,
+): Float64Array {
   const { from, to, scale } = axis;
-  if (from * to > 2 ** 26) refuse(`expected a table of at most 2^26 weights, found [${from}, ${to}]`);
+  if (from * to > 2 ** 26) refuseNode(`expected a table of at most 2^26 weights, found [${from}, ${to}]`);
   const data = new Float64Array(from * to);
   const stretch = antialias ? Math.min(scale, 1) : 1;
   for (let k = 0; k < to; k++) {
-    const centre = place(k, axis);
+    const centre = transform(k, axis);
     if (outside !== undefined && (centre < 0 || centre > from - 1)) continue;
     const reach = kernel.radius / stretch;
     let sum = 0;
@@ -107,36 +110,36 @@ function weightsOf(axis: Axis, { place, kernel, antialias, excludeOutside, outsi
 }
 
 /** Along one axis the result is a product with a public matrix, or a choice of elements. */
-function along(context: LowerContext, x: Operand, axis: Axis, ways: Ways): Operand {
+function resizeAlong(context: LowerContext, x: GraphOperand, axis: ResizeAxis, ways: ResizeMode): GraphOperand {
   const { emit, shape, constant } = context;
   const { from, to } = axis;
-  const centres = listOf(to, (k) => ways.place(k, axis));
+  const centres = boundedList(to, (k) => ways.transform(k, axis));
   const isOutside = centres.map((c) => (ways.outside !== undefined && (c < 0 || c > from - 1) ? 1 : 0));
   const last = shape(x).length - 1;
   const perm = [...shape(x).keys()].map((k) => (k === axis.axis ? last : k === last ? axis.axis : k));
   const moved = emit("transpose", [x], { perm });
-  const filled = (y: Operand): Operand => {
+  const filled = (y: GraphOperand): GraphOperand => {
     if (!isOutside.includes(1)) return y;
     const condition = emit("cast", [constant(tensor([to], isOutside), i64)], { to: "bool" });
-    return emit("where", [condition, number(context, ways.outside!), y]);
+    return emit("where", [condition, constantScalar(context, ways.outside!), y]);
   };
-  const chosen = (): Operand => {
+  const chosen = (): GraphOperand => {
     const near = centres.map((c) => Math.min(from - 1, Math.max(0, ways.nearest(c))));
     return emit("gather", [moved, constant(tensor([to], near), i64)], { axis: last });
   };
-  const mixed = (): Operand => {
+  const mixed = (): GraphOperand => {
     const rows = last === 0 ? emit("reshape", [moved], { shape: [1, from] }) : moved;
-    const product = emit("matmul", [rows, constant(tensor([from, to], weightsOf(axis, ways)), f32)]);
+    const product = emit("matmul", [rows, constant(tensor([from, to], interpolationWeights(axis, ways)), f32)]);
     return last === 0 ? emit("reshape", [product], { shape: [to] }) : product;
   };
   return emit("transpose", [filled(ways.mode === "nearest" ? chosen() : mixed())], { perm });
 }
 
 /** Factors for the axes, from sizes: with a policy one factor for all, the smallest or largest of them. */
-function scalesOf(context: LowerContext, extents: Shape, sizes: readonly number[]): readonly number[] {
-  const each = sizes.map((size, at) => size / extents[at]!);
+function resizeScales(context: LowerContext, dims: Shape, sizes: readonly number[]): readonly number[] {
+  const each = sizes.map((size, at) => size / dims[at]!);
   const policy = textAttr(context, "keep_aspect_ratio_policy", "stretch");
-  const choose = entry<(each: readonly number[]) => readonly number[]>(
+  const choose = tableEntry<(each: readonly number[]) => readonly number[]>(
     {
       stretch: (all) => all,
       not_larger: (all) => all.map(() => Math.min(...all)),
@@ -147,23 +150,23 @@ function scalesOf(context: LowerContext, extents: Shape, sizes: readonly number[
   return choose(each);
 }
 
-function axesOf(context: LowerContext, whole: Shape): readonly Axis[] {
+function resizeAxes(context: LowerContext, whole: Shape): readonly ResizeAxis[] {
   const axes = (listAttr(context, "axes") ?? [...whole.keys()]).map((axis) => axisOf(axis, whole.length));
-  const extents = axes.map((axis) => whole[axis]!);
+  const dims = axes.map((axis) => whole[axis]!);
   const old = context.opset < 11 || context.node.op === "Upsample";
   const [roiAt, scalesAt, sizesAt] = old ? [undefined, 1, undefined] : [1, 2, 3];
-  const read = (place: number | undefined, name: string) =>
-    place === undefined ? undefined : listInput(context, place, name);
+  const read = (index: number | undefined, name: string) =>
+    index === undefined ? undefined : listInput(context, index, name);
   const sizes = read(sizesAt, "sizes");
   const found = listAttr(context, "scales") ?? read(scalesAt, "scales");
   const hasScales = found !== undefined && found.length > 0;
-  const scales = hasScales ? found : scalesOf(context, extents, sizes ?? refuse("expected scales or sizes"));
-  if (scales.length !== axes.length) refuse(`expected ${axes.length} scales or sizes, found ${scales.length}`);
+  const scales = hasScales ? found : resizeScales(context, dims, sizes ?? refuseNode("expected scales or sizes"));
+  if (scales.length !== axes.length) refuseNode(`expected ${axes.length} scales or sizes, found ${scales.length}`);
   const crop = textAttr(context, "coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize";
   const region = crop ? read(roiAt, "roi") : undefined;
   const policy = textAttr(context, "keep_aspect_ratio_policy", "stretch");
   return axes.map((axis, at) => {
-    const [from, scale] = [extents[at]!, scales[at]!];
+    const [from, scale] = [dims[at]!, scales[at]!];
     const [start, end] = region ? [region[at]!, region[at + axes.length]!] : [0, 1];
     // In float32, as the extents of files are computed.
     const product = Math.fround(from * (end - start) * scale);
@@ -173,16 +176,16 @@ function axesOf(context: LowerContext, whole: Shape): readonly Axis[] {
 }
 
 /** Resize of opset 10 and later, and Upsample: an axis whose extent and factor stay is left alone. */
-function resize(context: LowerContext): Operand {
+function resize(context: LowerContext): GraphOperand {
   const x = inputOf(context, 0, "X");
   const old = context.opset < 11 || context.node.op === "Upsample";
   const coordinates = textAttr(context, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
   const mode = textAttr(context, "mode", "nearest");
-  const ways: Ways = {
+  const ways: ResizeMode = {
     mode,
-    place: entry(places, coordinates),
-    nearest: entry(roundings, textAttr(context, "nearest_mode", old ? "floor" : "round_prefer_floor")),
-    kernel: entry(
+    transform: tableEntry(coordinateTransforms, coordinates),
+    nearest: tableEntry(roundings, textAttr(context, "nearest_mode", old ? "floor" : "round_prefer_floor")),
+    kernel: tableEntry(
       { nearest: linear, linear, cubic: cubic(intAttr(context, "cubic_coeff_a", -0.75)) },
       mode === "bilinear" ? "linear" : mode,
     ),
@@ -190,10 +193,10 @@ function resize(context: LowerContext): Operand {
     excludeOutside: intAttr(context, "exclude_outside", 0) !== 0,
     outside: coordinates === "tf_crop_and_resize" ? intAttr(context, "extrapolation_value", 0) : undefined,
   };
-  const changed = axesOf(context, context.shape(x)).filter(
+  const changed = resizeAxes(context, context.shape(x)).filter(
     ({ from, to, scale, start, end }) => from !== to || scale !== 1 || start !== 0 || end !== 1,
   );
-  return changed.reduce((done, axis) => along(context, done, axis, ways), x);
+  return changed.reduce((done, axis) => resizeAlong(context, done, axis, ways), x);
 }
 
 export const resizeLowerings: LowerTable = { Resize: resize, Upsample: resize };

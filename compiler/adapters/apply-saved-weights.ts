@@ -1,0 +1,82 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { sameShape } from "../../ir/type.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import type { OnnxModel, OnnxTensor } from "../onnx/format/index.ts";
+import { catalogWeights, type ModelWeight } from "../onnx/weights/index.ts";
+import type { LoraAdapter } from "../ownership/index.ts";
+import { countDifferences } from "../ownership/index.ts";
+import { encodeWeight, transpose } from "../tensors/index.ts";
+
+export interface ReplacedWeights {
+  readonly model: OnnxModel;
+  /** What the model had before, by weight name: public, as the model is. */
+  readonly before: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * The model with the weights that an adapter trained as a whole (heads, biases) in the place of its own. One that is
+ * equal to the model's stays what it was. Each must find its place, or nothing does.
+ */
+export function applySavedWeights(
+  model: OnnxModel,
+  adapter: LoraAdapter,
+  known?: ReadonlySet<string>,
+): ReplacedWeights {
+  const before = new Map<string, Tensor>();
+  if (adapter.savedWeights.length === 0) return { model, before };
+  const all = [...catalogWeights(model, known).weights.values()];
+  const problems: Diagnostic[] = [];
+  const initializers = new Map<string, OnnxTensor>(model.graph.initializers);
+  for (const { name, tensor, kept } of adapter.savedWeights) {
+    const complain = (message: string, help: string) =>
+      problems.push({ code: "MRL0429", message, at: `${adapter.folder}, weight "${name}"`, help });
+    const [weight, ...more] = matchingWeights(all, name);
+    if (kept) {
+      if (weight && isUnchanged(weight, tensor)) continue;
+      const found = weight ? `other numbers than ${weight.name} of ${model.file}` : `no place in ${model.file}`;
+      complain(`it was saved beside the adapter, and has ${found}`, "export the model that the adapter was trained on");
+      continue;
+    }
+    const uses = model.graph.nodes.filter(({ inputs }) => inputs.includes(weight?.source.name ?? "")).length;
+    if (weight && more.length === 0 && uses > 1 && !isUnchanged(weight, tensor)) {
+      complain(
+        `${model.file} uses this weight in ${uses} places`,
+        "a tied weight cannot be exchanged in one place only",
+      );
+      continue;
+    }
+    if (!weight || more.length > 0 || !initializers.has(weight.source.name)) {
+      const count = weight ? `${more.length + 1} weights` : "no weight";
+      complain(`${count} of ${model.file} has this name`, "a tied weight cannot be exchanged in one place only");
+      continue;
+    }
+    const { source, recovered } = weight;
+    const turned = recovered?.transposed && tensor.shape.length === 2 ? transpose(tensor) : tensor;
+    if (!sameShape(turned.shape, source.dims)) {
+      const shapes = `expected [${source.dims.join(", ")}], found [${turned.shape.join(", ")}]`;
+      complain(shapes, "the adapter belongs to another base model, or to one with another number of classes");
+      continue;
+    }
+    const own = weight.tensor();
+    if (countDifferences(own, turned, source.dtype) === 0) continue;
+    before.set(weight.name, own);
+    const bytes = encodeWeight(source.dtype, turned);
+    initializers.set(source.name, { ...source, source: { kind: "inline", bytes } });
+  }
+  throwIfAny(problems);
+  return { model: { ...model, graph: { ...model.graph, initializers } }, before };
+}
+
+/** The numbers of the model, in its format. */
+function isUnchanged({ source, recovered, tensor }: ModelWeight, saved: Tensor): boolean {
+  const turned = recovered?.transposed && saved.shape.length === 2 ? transpose(saved) : saved;
+  return sameShape(turned.shape, source.dims) && countDifferences(tensor(), turned, source.dtype) === 0;
+}
+
+/** The same name, or the only one that is the same but for a leading part; a tied weight lies in several places. */
+function matchingWeights(weights: readonly ModelWeight[], name: string): readonly ModelWeight[] {
+  const plain = (weight: ModelWeight): string => weight.name.replace(/\.tied\d*$/, "");
+  const exact = weights.filter((weight) => plain(weight) === name);
+  if (exact.length > 0) return exact;
+  return weights.filter((weight) => plain(weight).endsWith(`.${name}`) || name.endsWith(`.${plain(weight)}`));
+}

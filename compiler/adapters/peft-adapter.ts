@@ -1,0 +1,244 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
+import type { LoraAdapter, LoraModule } from "../ownership/index.ts";
+import { fileDiagnostic, findDuplicates, refuseForeignLink } from "../tensors/files/index.ts";
+import { nonFinite, openSafetensors, readSafetensor, type SafetensorsFile, transpose } from "../tensors/index.ts";
+import { type PeftConfig, readPeftConfig } from "./peft-config.ts";
+import { readSavedWeights, savedWeightName } from "./peft-modules-to-save.ts";
+import { createPatternMatcher, type PatternMatcher } from "./python-regex.ts";
+
+const configName = "adapter_config.json";
+const weightsName = "adapter_model.safetensors";
+/** Checkpoints that no `save_pretrained` wrote have the adapter's name in their keys. */
+const keyPattern = /^base_model\.model\.(.+)\.lora_(A|B)(?:\.default)?\.weight$/;
+
+/**
+ * Reads a PEFT LoRA adapter. PEFT itself loads adapters with missing halves, foreign keys or wrong targets and warns at
+ * most; here each of them is refused: a private tensor that silently drops out is an accuracy and a privacy fault.
+ */
+export function readPeftAdapter(folder: string): LoraAdapter {
+  const weights = join(folder, weightsName);
+  const missing = [configName, weightsName].filter((name) => !existsSync(join(folder, name)));
+  if (missing.length > 0) {
+    const pickled = existsSync(join(folder, "adapter_model.bin"));
+    const help = pickled ? "adapter_model.bin is pickled code: save it with safe_serialization=True" : undefined;
+    fail(fileDiagnostic("MRL0101", folder, `a PEFT adapter was expected; ${missing.join(" and ")} is missing`, help));
+  }
+  for (const name of [configName, weightsName]) refuseForeignLink(folder, join(folder, name));
+  const problems: Diagnostic[] = [];
+  const config = readPeftConfig(join(folder, configName), problems);
+  const store = openSafetensors(weights);
+  const { pairs: halves, savedWeights } = sortKeys(store, weights, config, problems);
+  throwIfAny(problems);
+  const matches = createPatternMatcher();
+  checkTargets(config!, matches, [...halves.keys()], join(folder, configName), problems);
+  const modules = [...halves]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([module, pair]) => readLoraModule(store, config!, matches, module, pair, problems));
+  const exchanged = readSavedWeights(store, savedWeights, config!, (about, message) => {
+    problems.push(fileDiagnostic("MRL0142", `${folder}, "${about}"`, message));
+  });
+  throwIfAny(problems);
+  return {
+    folder,
+    modules: modules as LoraModule[],
+    savedWeights: exchanged,
+    fanInFanOut: config!.fanInFanOut,
+    targetsModule: targetTest(config!),
+  };
+}
+
+/** Asked long after the adapter was read: patterns get their time anew. */
+function targetTest(config: PeftConfig): (module: string) => boolean {
+  let matches: PatternMatcher | undefined;
+  return (module) => {
+    matches ??= createPatternMatcher();
+    return isTarget(config, matches, module);
+  };
+}
+
+interface LoraKeys {
+  readonly A: string;
+  readonly B: string;
+}
+
+interface AdapterKeys {
+  /** By module. */
+  readonly pairs: ReadonlyMap<string, LoraKeys>;
+  /** Parameter names by the keys of weights that were trained as a whole. */
+  readonly savedWeights: ReadonlyMap<string, string>;
+}
+
+function sortKeys(
+  store: SafetensorsFile,
+  file: string,
+  config: PeftConfig | undefined,
+  problems: Diagnostic[],
+): AdapterKeys {
+  const found = new Map<string, Partial<Record<"A" | "B", string>>>();
+  const others: string[] = [];
+  for (const key of store.entries.keys()) {
+    const [, module, half] = keyPattern.exec(key) ?? [];
+    if (module && half && found.get(module)?.[half as "A" | "B"] !== undefined) {
+      problems.push(
+        fileDiagnostic("MRL0142", `${file}, tensor "${key}"`, `lora_${half} of "${module}" is there twice`),
+      );
+    } else if (module && half) found.set(module, { ...found.get(module), [half]: key });
+    else others.push(key);
+  }
+  const modules = new Set(found.keys());
+  const savedWeights = new Map<string, string>();
+  for (const key of others) {
+    const name = config && savedWeightName(key, config, modules);
+    if (name !== undefined) savedWeights.set(key, name);
+    else
+      problems.push(
+        fileDiagnostic(
+          "MRL0142",
+          `${file}, tensor "${key}"`,
+          `this is no tensor of a LoRA adapter: ${unknownKeyReason(key)}`,
+        ),
+      );
+  }
+  for (const name of findDuplicates(savedWeights.values()))
+    problems.push(fileDiagnostic("MRL0142", file, `"${name}" is there twice`));
+  if (found.size === 0) problems.push(fileDiagnostic("MRL0142", file, "the file holds no LoRA tensors"));
+  const pairs = new Map<string, LoraKeys>();
+  for (const [module, { A, B }] of found) {
+    if (A && B) pairs.set(module, { A, B });
+    else problems.push(fileDiagnostic("MRL0142", `${file}, module "${module}"`, `lora_${A ? "B" : "A"} is missing`));
+  }
+  return { pairs, savedWeights };
+}
+
+function unknownKeyReason(key: string): string {
+  if (/lora_embedding_[AB]/.test(key)) return "LoRA on embeddings is not supported";
+  if (/lora_magnitude_vector/.test(key)) return "DoRA is not supported";
+  if (/lora_[AB]\.bias$/.test(key)) return "a bias on LoRA layers is not supported";
+  if (/lora_[AB]/.test(key)) return "expected base_model.model.<module>.lora_A.weight or …lora_B.weight";
+  return "it is a whole weight, and neither modules_to_save nor bias says that it was trained";
+}
+
+function readLoraModule(
+  store: SafetensorsFile,
+  config: PeftConfig,
+  matches: PatternMatcher,
+  module: string,
+  pair: LoraKeys,
+  problems: Diagnostic[],
+): LoraModule | undefined {
+  const rank = patternValue(matches, config.rankPattern, module) ?? config.rank;
+  const alpha = patternValue(matches, config.alphaPattern, module) ?? config.alpha;
+  const before = problems.length;
+  const rows = store.entries.get(pair.A)!.shape;
+  const columns = store.entries.get(pair.B)!.shape;
+  const complain = (key: string, message: string) =>
+    problems.push(fileDiagnostic("MRL0142", `tensor "${key}"`, message));
+  if (rows.length !== 2 || rows[0] !== rank) complain(pair.A, `expected [${rank}, in], found [${rows.join(", ")}]`);
+  if (columns.length !== 2 || columns[1] !== rank) {
+    complain(pair.B, `expected [out, ${rank}], found [${columns.join(", ")}]`);
+  }
+  if (problems.length > before) return undefined;
+  const scale = alpha / (config.rankStabilized ? Math.sqrt(rank) : rank);
+  const a = transpose(readSafetensor(store, pair.A));
+  const stored = transpose(readSafetensor(store, pair.B));
+  // (x·A)·B·s = (x·A)·(B·s)
+  const b = { shape: stored.shape, data: stored.data.map((value) => value * scale) };
+  for (const [key, half] of [[pair.A, a] as const, [pair.B, b] as const]) {
+    const bad = nonFinite(half);
+    if (bad) complain(key, `${bad.count} values are no finite numbers`);
+  }
+  return { module, a, b, rank, scale };
+}
+
+/** The first pattern whose match ends the module path, as PEFT's get_pattern_key takes it. */
+function patternValue(
+  matches: PatternMatcher,
+  patterns: ReadonlyMap<string, number>,
+  module: string,
+): number | undefined {
+  for (const [pattern, value] of patterns) if (matches(`(?:.*\\.)?(?:${pattern})`, module)) return value;
+  return undefined;
+}
+
+const endsWithSegment = (path: string, name: string): boolean => path === name || path.endsWith(`.${name}`);
+
+function isExcluded({ excludeModules, modulesToSave }: PeftConfig, matches: PatternMatcher, module: string): boolean {
+  const named = Array.isArray(excludeModules)
+    ? (excludeModules as readonly string[]).some((name) => endsWithSegment(module, name))
+    : matches((excludeModules as { pattern: string }).pattern, module);
+  // What is trained as a whole gets no adapter.
+  return named || modulesToSave.some((name) => endsWithSegment(module, name) || `.${module}.`.includes(`.${name}.`));
+}
+
+/** Whether PEFT puts an adapter on a linear layer of this path. */
+function isTarget(config: PeftConfig, matches: PatternMatcher, module: string): boolean {
+  const { targetModules, layersToTransform } = config;
+  if (isExcluded(config, matches, module)) return false;
+  if (!Array.isArray(targetModules)) {
+    const { pattern } = targetModules as { pattern: string };
+    // Which layers are linear and no head, PEFT has found out when it wrote the adapter.
+    return pattern !== "all-linear" && matches(pattern, module);
+  }
+  const names = targetModules as readonly string[];
+  if (names.includes(module)) return true;
+  return (
+    names.some((name) => endsWithSegment(module, name)) &&
+    (!layersToTransform || layersToTransform.includes(layerIndexOf(config, matches, module)))
+  );
+}
+
+/** Every tensor belongs to a target of the configuration, and every target got a tensor. */
+function checkTargets(
+  config: PeftConfig,
+  matches: PatternMatcher,
+  modules: readonly string[],
+  file: string,
+  problems: Diagnostic[],
+): void {
+  const { targetModules } = config;
+  const names = Array.isArray(targetModules) ? (targetModules as readonly string[]) : [];
+  const isNamed = (module: string): boolean => {
+    if (Array.isArray(targetModules)) return names.some((name) => endsWithSegment(module, name));
+    const { pattern } = targetModules as { pattern: string };
+    return pattern === "all-linear" || matches(pattern, module);
+  };
+  const at = (module: string) => `${file}, module "${module}"`;
+  for (const module of modules) {
+    const complain = (message: string) => problems.push(fileDiagnostic("MRL0142", at(module), message));
+    if (!isNamed(module)) complain("it has tensors, but target_modules names it not");
+    else if (isExcluded(config, matches, module)) {
+      complain("it has tensors, but exclude_modules or modules_to_save names it");
+    } else if (
+      config.layersToTransform &&
+      !names.includes(module) &&
+      !config.layersToTransform.includes(layerIndexOf(config, matches, module))
+    ) {
+      complain("it has tensors, but layers_to_transform leaves its layer out");
+    }
+  }
+  for (const name of names) {
+    if (modules.some((module) => endsWithSegment(module, name)) || isExcluded(config, matches, name)) continue;
+    problems.push(
+      fileDiagnostic("MRL0142", file, `target_modules names "${name}", but the adapter has no tensors for it`),
+    );
+  }
+  for (const layer of config.layersToTransform ?? []) {
+    if (modules.some((module) => layerIndexOf(config, matches, module) === layer)) continue;
+    problems.push(
+      fileDiagnostic("MRL0142", file, `layers_to_transform names layer ${layer}, but no tensor belongs to it`),
+    );
+  }
+}
+
+/** The first number among the path's segments that layers_pattern allows: 3 of `model.layers.3.mlp.experts.0`; else -1. */
+function layerIndexOf({ layersPattern }: PeftConfig, matches: PatternMatcher, module: string): number {
+  const segments = module.split(".");
+  const at = segments.findIndex((segment, index) => {
+    if (!/^\d+$/.test(segment)) return false;
+    const before = segments.slice(0, index).join(".");
+    return layersPattern.length === 0 || layersPattern.some((pattern) => matches(`(?:.*\\.)?(?:${pattern})`, before));
+  });
+  return at === -1 ? -1 : Number(segments[at]);
+}

@@ -1,0 +1,59 @@
+import type { SavedWeight } from "../ownership/index.ts";
+import { nonFinite, readSafetensor, type SafetensorsFile } from "../tensors/index.ts";
+import type { PeftConfig } from "./peft-config.ts";
+
+/** A classification head is saved under one of these; PEFT names both in the configuration. */
+const defaultHeads = ["classifier", "score"];
+
+/** What PEFT calls embeddings, and saves as they are where they are targets or when it is asked to. */
+const embeddings = /(^|\.)(embed_tokens|lm_head|wte|shared|embed_in|embed_out)\.weight$/;
+
+/** PEFT takes every module whose path ends with these letters: `norm` is `input_layernorm` as well. */
+function isSaved(name: string, { modulesToSave }: PeftConfig): boolean {
+  const module = name.slice(0, name.lastIndexOf("."));
+  const within = module.split(".").map((_, end, all) => all.slice(0, end + 1).join("."));
+  return within.some((outer) => modulesToSave.some((each) => outer.endsWith(each)));
+}
+
+/**
+ * The parameter behind a key, if the configuration says that it was trained, a bias or part of a saved module, or if it
+ * is an embedding.
+ */
+export function savedWeightName(key: string, config: PeftConfig, loraModules: ReadonlySet<string>): string | undefined {
+  const [, path] = /^base_model\.model\.(.+\..+)$/.exec(key) ?? [];
+  if (path === undefined || /\blora_/.test(path)) return undefined;
+  // PEFT wraps the layers that it trains.
+  const name = path.replace(/\.base_layer\.(weight|bias)$/, ".$1").replace(/\.modules_to_save\.(default\.)?/, ".");
+  if (isSaved(name, config) || embeddings.test(name)) return name;
+  const module = name.slice(0, name.lastIndexOf("."));
+  const trained = config.bias === "all" || (config.bias === "lora_only" && loraModules.has(module));
+  return trained && name.endsWith(".bias") ? name : undefined;
+}
+
+/** The weights of those keys; every module of modules_to_save must have some. */
+export function readSavedWeights(
+  store: SafetensorsFile,
+  keys: ReadonlyMap<string, string>,
+  config: PeftConfig,
+  complain: (about: string, message: string) => void,
+): readonly SavedWeight[] {
+  const { modulesToSave } = config;
+  const found = [...keys.values()];
+  const isFound = (module: string): boolean => found.some((name) => name.includes(`${module}.`));
+  for (const module of modulesToSave) {
+    if (
+      isFound(module) ||
+      (defaultHeads.includes(module) && defaultHeads.some((head) => modulesToSave.includes(head) && isFound(head)))
+    )
+      continue;
+    complain("modules_to_save", `it names "${module}", but the adapter has no tensors for it`);
+  }
+  return [...keys]
+    .map(([key, name]) => {
+      const tensor = readSafetensor(store, key);
+      const bad = nonFinite(tensor);
+      if (bad) complain(key, `${bad.count} values are no finite numbers`);
+      return { name, tensor, ...(!isSaved(name, config) && embeddings.test(name) && { kept: true }) };
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}

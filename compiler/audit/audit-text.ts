@@ -1,0 +1,41 @@
+import type { FlowReport } from "./check-flow.ts";
+
+const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
+const secretOwner = { client: "the client's input", server: "the server's weights" } as const;
+const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
+
+/** Who learns what, for people to read; the findings are printed by whoever prints diagnostics. */
+export function flowReportText(report: FlowReport): string {
+  const { name, setting, security, parties, shared, opened, outputs, weights, protocols, calls } = report;
+  const of =
+    parties.length === 3 ? "client, server and dealer say the same" : `the ${parties.join("'s and the ")}'s alone`;
+  const whole = Object.entries(protocols).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  const rows: readonly (readonly [string, readonly string[]])[] = [
+    ["programs", [`${count(calls, "call")}; ${of}`]],
+    ["the client shares", shared.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}`)],
+    ["private", [`${count(weights.server.length, "weight")} of the server's`]],
+    ["public", [`${count(weights.public.length, "weight")}, known to client and server`]],
+    [
+      "opened",
+      opened.map(({ value, tensor, shape, to, from }) => {
+        const causes = from.map((owner) => secretOwner[owner]).join(" and ");
+        // The manifest's word for it, and what the programs call it.
+        const name = tensor === value ? value : `${tensor} (${value})`;
+        return `${name} ${shapeText(shape)} to the ${to}${causes && `: computed from ${causes}`}`;
+      }),
+    ],
+    ["in the clear", outputs.map((output) => `${output}, by the client from what it knows then`)],
+    ["rests on", [whole.map(([protocol, n]) => `${protocol} ${n}×`).join(", ")]],
+  ];
+  const width = Math.max(...rows.map(([title]) => title.length)) + 2;
+  const lines = rows.flatMap(([title, items]) =>
+    items.map((item, k) => `${(k === 0 ? title : "").padEnd(width)}${item}`),
+  );
+  return [`${name}: ${setting}; ${security}`, ...lines].join("\n");
+}
+
+/** The last line of a check. */
+export const verdictText = ({ findings }: FlowReport): string =>
+  findings.length === 0
+    ? "PASSED: nothing is opened but the declared outputs, to their readers"
+    : `FAILED: ${count(findings.length, "finding")}`;

@@ -1,0 +1,228 @@
+import { compareOwners, compareWithManifest, sourceTensor } from "./compare-manifest.ts";
+import { compareWithModule } from "./compare-module.ts";
+import { compareParties } from "./compare-parties.ts";
+import { type Finding, type Role, roles } from "./finding.ts";
+import { parseMir } from "./parse-mir.ts";
+import { type ParsedProgramText, parseProgram } from "./parse-program.ts";
+import { type BuildFiles, checkClientModels, checkStrayFiles, checkWeightFile, sha256 } from "./party-files.ts";
+import { programViews } from "./program-views.ts";
+import { type ParsedManifest, parseManifest } from "./read-manifest.ts";
+import { ParseFault } from "./token-reader.ts";
+import { type OpenedValue, trackValues, type ValueFlow } from "./track-values.ts";
+
+/** Who learns what, as the programs of a build say it. */
+export interface FlowReport {
+  readonly name: string;
+  readonly setting: string;
+  readonly security: string;
+  /** Whose folders were there to be checked. */
+  readonly parties: readonly Role[];
+  /** Values that the client shares. */
+  readonly shared: readonly { readonly value: string; readonly tensor: string; readonly shape: readonly number[] }[];
+  /** Everything that is opened, to whom, and whose secrets it depends on. */
+  readonly opened: readonly (OpenedValue & { readonly tensor: string })[];
+  /** What the client computes from what is opened to it, or alone. */
+  readonly outputs: readonly string[];
+  /** Weights as the program takes them, by who knows them. */
+  readonly weights: Readonly<Record<"public" | "server", readonly string[]>>;
+  /** How often each protocol is called: what the verdict rests on. */
+  readonly protocols: Readonly<Record<string, number>>;
+  readonly calls: number;
+  readonly findings: readonly Finding[];
+}
+
+interface ParsedProgram {
+  readonly program: ParsedProgramText;
+  readonly file: string;
+}
+
+/** Checks a build, or the folder of one party under its name (`client/…`). Nothing in it is run. */
+export function checkFlow(files: BuildFiles): FlowReport {
+  const { prefill, further } = programViews(files);
+  const { report, program } = checkProgram(prefill);
+  const findings = [...report.findings];
+  const opened = [...report.opened];
+  // Files that several views share are found at fault once.
+  const said = new Set(findings.map((finding) => JSON.stringify(finding)));
+  for (const { files: own, fileOf } of further) {
+    const more = checkProgram(own);
+    opened.push(...more.report.opened);
+    for (const finding of [...more.report.findings, ...cacheMismatch(more.program, program)]) {
+      const found = { ...finding, at: fileOf(finding.at) };
+      if (!said.has(JSON.stringify(found))) findings.push(found);
+      said.add(JSON.stringify(found));
+    }
+  }
+  return { ...report, opened, findings };
+}
+
+/** What further programs keep or read of earlier queries, the window's leaves: the same wires, in the same rings. */
+function cacheMismatch(
+  decode: ParsedProgramText | undefined,
+  prefill: ParsedProgramText | undefined,
+): readonly Finding[] {
+  const ring = (of: ParsedProgramText | undefined, name: string): string | undefined => {
+    const decl = of?.kept.get(name);
+    return decl && `${decl.width}.${decl.scale}`;
+  };
+  return [...(decode?.kept.keys() ?? [])]
+    .filter((name) => ring(decode, name) !== ring(prefill, name))
+    .map((name) => ({
+      code: "MRL0915",
+      message: `${name} is read of earlier queries; the program of the window keeps no such wire`,
+      at: "program.ts",
+    }));
+}
+
+/** Checks one program at every party. */
+function checkProgram(files: BuildFiles): {
+  readonly report: FlowReport;
+  readonly program: ParsedProgramText | undefined;
+} {
+  const parties = roles.filter((role) => [...files.keys()].some((path) => path.startsWith(`${role}/`)));
+  const findings: Finding[] = [...checkMissingFiles(files, parties), ...checkStrayFiles(files), ...checkCopies(files)];
+  const manifest = manifestOf(files, findings);
+  const programs = parties.flatMap((role) =>
+    (["ts", "js"] as const).flatMap((language) => programOf(files, role, language, findings)),
+  );
+  const [first] = programs;
+  findings.push(...compareParties(programs));
+  const flow = first ? trackValues(first.program, first.file) : undefined;
+  if (first && flow) {
+    findings.push(...flow.findings);
+    if (manifest) findings.push(...compareWithManifest(first.program, flow, manifest, first.file));
+    findings.push(...checkModule(files, first, flow, manifest));
+    for (const role of ["client", "server"] as const) findings.push(...checkWeightFile(files, role, first.program));
+  }
+  if (manifest) findings.push(...checkHashes(files, manifest));
+  if (manifest && parties.includes("client")) findings.push(...checkClientModels(files, manifest));
+  return { report: { ...summarize(manifest, first?.program, flow), parties, findings }, program: first?.program };
+}
+
+const text = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+
+const hasAll = (parties: readonly Role[]): boolean => parties.length === roles.length;
+
+function checkMissingFiles(files: BuildFiles, parties: readonly Role[]): readonly Finding[] {
+  const wanted = parties.flatMap((role) => [
+    ...["program.ts", "program.js", "manifest.json"].map((name) => `${role}/${name}`),
+    ...(role === "client" ? [] : [`${role}/program.mir`]),
+    ...(role === "dealer" ? [] : [`${role}/weights.safetensors`]),
+  ]);
+  const sharedFiles = hasAll(parties) ? ["manifest.json", "program.mir"] : [];
+  const missing = [...sharedFiles, ...wanted].filter((path) => !files.has(path));
+  const none =
+    parties.length === 0 ? [{ code: "MRL0913", message: "there is no program of any party", at: "the folder" }] : [];
+  return [...none, ...missing.map((at) => ({ code: "MRL0913", message: "the file is missing", at }))];
+}
+
+/** Every party has the same manifest and the same module. */
+function checkCopies(files: BuildFiles): readonly Finding[] {
+  return ["manifest.json", "program.mir"].flatMap((name) => {
+    const [first, ...others] = [...files].filter(([path]) => path === name || path.endsWith(`/${name}`));
+    return others
+      .filter(([, bytes]) => Buffer.compare(bytes, first![1]) !== 0)
+      .map(([at]) => ({ code: "MRL0914", message: `the file is not the same as ${first![0]}`, at }));
+  });
+}
+
+function manifestOf(files: BuildFiles, findings: Finding[]): ParsedManifest | undefined {
+  const found = [...files].find(([path]) => path.endsWith("manifest.json"));
+  if (!found) return undefined;
+  const manifest = parseManifest(new TextDecoder().decode(found[1]));
+  if (!manifest) findings.push({ code: "MRL0901", message: "the text is no manifest of marillc", at: found[0] });
+  return manifest;
+}
+
+function programOf(
+  files: BuildFiles,
+  role: Role,
+  language: "ts" | "js",
+  findings: Finding[],
+): readonly ParsedProgram[] {
+  const file = `${role}/program.${language}`;
+  const bytes = files.get(file);
+  if (!bytes) return [];
+  const program = tryRead(() => parseProgram(text(bytes), language), file, findings);
+  if (program && program.role !== role) {
+    findings.push({
+      code: "MRL0911",
+      message: `expected the program of the ${role}, found the ${program.role}'s`,
+      at: file,
+    });
+  }
+  return program ? [{ program, file }] : [];
+}
+
+function tryRead<T>(read: () => T, file: string, findings: Finding[]): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const at = error instanceof ParseFault ? `${file}, line ${error.line}` : file;
+    findings.push({ code: "MRL0901", message: `marillc does not write this: ${(error as Error).message}`, at });
+    return undefined;
+  }
+}
+
+function checkModule(
+  files: BuildFiles,
+  { program, file }: ParsedProgram,
+  flow: ValueFlow,
+  manifest: ParsedManifest | undefined,
+): readonly Finding[] {
+  const found = [...files].find(([path]) => path.endsWith("program.mir"));
+  if (!found) return [];
+  const findings: Finding[] = [];
+  const module = tryRead(() => parseMir(text(found[1])), found[0], findings);
+  if (!module) return findings;
+  return [
+    ...compareWithModule(program, flow, module, file),
+    ...(manifest ? compareOwners(module, manifest, found[0]) : []),
+  ];
+}
+
+/** Digests that the parties compare before a session: of the module, and of what is public of it at the client. */
+function checkHashes(files: BuildFiles, manifest: ParsedManifest): readonly Finding[] {
+  const differ = (at: string, found: string, expected: string): readonly Finding[] => {
+    const message = `expected the SHA-256 of the manifest, ${expected}, found ${found}`;
+    return found === expected ? [] : [{ code: "MRL0914", message, at }];
+  };
+  const mir = [...files].find(([path]) => path.endsWith("program.mir"));
+  const parts = ["weights.safetensors", "public.onnx", "head.onnx"].flatMap(
+    (name) => files.get(`client/${name}`) ?? [],
+  );
+  const artefacts = sha256([manifest.programHash, ...parts.map(sha256)].join("\n"));
+  return [
+    ...(mir ? differ(mir[0], sha256(mir[1]), manifest.programHash) : []),
+    ...(parts.length > 0 ? differ("client/", artefacts, manifest.artefactsHash) : []),
+  ];
+}
+
+function summarize(
+  manifest: ParsedManifest | undefined,
+  program: ParsedProgramText | undefined,
+  flow: ValueFlow | undefined,
+): Omit<FlowReport, "parties" | "findings"> {
+  const tensor = (value: string): string => manifest?.reveals.find((each) => each.value === value)?.tensor ?? value;
+  const protocols: Record<string, number> = {};
+  for (const { kind, callee } of program?.calls ?? []) {
+    if (kind === "protocol") protocols[callee] = (protocols[callee] ?? 0) + 1;
+  }
+  const weights = (open: boolean): readonly string[] => {
+    const taken = [...(program?.weights.values() ?? [])].filter(
+      ({ form }) => (form === "public" || form === "told") === open,
+    );
+    return [...new Set(taken.map((each) => sourceTensor(each.tensor)))];
+  };
+  return {
+    name: manifest?.name ?? program?.name ?? "",
+    setting: manifest?.setting ?? program?.setting ?? "",
+    security: manifest?.security ?? "",
+    shared: manifest?.cuts ?? [],
+    opened: (flow?.opened ?? []).map((each) => ({ ...each, tensor: tensor(each.value) })),
+    outputs: [...(manifest?.tails.map(({ output }) => output) ?? []), ...(manifest?.clientOutputs ?? [])],
+    weights: { public: weights(true), server: weights(false) },
+    protocols,
+    calls: program?.calls.length ?? 0,
+  };
+}

@@ -1,0 +1,147 @@
+import type { Finding } from "./finding.ts";
+import type { ParsedModule, ParsedOp, ParsedType } from "./parse-mir.ts";
+import type { ParsedProgramText, ParsedShareType } from "./parse-program.ts";
+import { exportNameOf } from "./protocol-signatures.ts";
+import type { ParsedArgument, ParsedCall } from "./read-body.ts";
+import type { ValueFlow } from "./track-values.ts";
+
+/** Attributes and numbers as text that is equal when they are, whatever their order. */
+const sortedJson = (attrs: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Bounds are compared where the module has them, ring and scale where a value is in fixed point. */
+const typesMatch = (said: ParsedShareType, { element, shape, range }: ParsedType): boolean => {
+  const fixed = /^fx(\d+)\.(-?\d+)$/.exec(element);
+  const inRange = !range || (said.lo === range[0] && said.hi === range[1]);
+  const inRing = !fixed || (said.width === Number(fixed[1]) && said.scale === Number(fixed[2]));
+  return said.shape.join() === shape.join() && inRange && inRing;
+};
+
+/**
+ * A program is the text of program.mir, op by op: the dealer service executes that text and not the dealer's program, so
+ * it is only worth reading the programs if they say the same.
+ */
+export function compareWithModule(
+  program: ParsedProgramText,
+  flow: ValueFlow,
+  module: ParsedModule,
+  file: string,
+): readonly Finding[] {
+  const differ = (message: string): Finding => ({ code: "MRL0909", message, at: file });
+  const ops = module.steps.flat();
+  const names = [...program.specs.keys()];
+  if (names.length !== ops.length) return [differ(`${names.length} calls, and ${ops.length} in program.mir`)];
+  const variables = new Map(ops.map(({ result }, k) => [result, names[k]!]));
+  const findings: Finding[] = [];
+  const calls = new Map(program.calls.map((call) => [call.result, call]));
+  for (const op of ops) {
+    const variable = variables.get(op.result)!;
+    const why = callMismatches(op, calls.get(variable), {
+      program,
+      flow,
+      module,
+      variables,
+      operandVariable: variable,
+    });
+    findings.push(...why.map((what) => differ(`${variable}: ${what} than in program.mir`)));
+  }
+  findings.push(...cacheMismatches(program, ops, variables).map((name) => differ(`${name} is kept of another value`)));
+  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "wire").map(([name]) => name);
+  const order = (all: readonly string[]): string => all.join(", ");
+  if (order(program.calls.map(({ result }) => result)) !== order(expectedOrder(module, variables))) {
+    findings.push(differ("the calls are in another order than in program.mir"));
+  }
+  for (const [what, mine, theirs] of [
+    ["inputs", [...program.inputs.keys()], own],
+    ["outputs", [...program.outputs.keys()], module.outputs],
+    ["outputs", [...program.returns.keys()].filter((name) => !program.kept.has(name)), module.outputs],
+  ] as const) {
+    if (order([...mine].sort()) !== order([...theirs].sort()))
+      findings.push(differ(`other ${what} than in program.mir`));
+  }
+  return findings;
+}
+
+/** Which operand of attention a kept wire is, by the end of its name: the dealer goes by these names. */
+const cachedOperands: Readonly<Record<string, number>> = { key: 1, value: 2 };
+
+/** Kept wires that are not the operand of attention that their names say. */
+function cacheMismatches(
+  { kept, returns }: ParsedProgramText,
+  ops: readonly ParsedOp[],
+  variables: ReadonlyMap<string, string>,
+): readonly string[] {
+  const attention = new Map(ops.filter(({ operator }) => /attention$/.test(operator)).map((op) => [op.result, op]));
+  return [...kept.keys()].filter((name) => {
+    const dot = name.lastIndexOf(".");
+    const op = attention.get(name.slice(0, dot));
+    const operand = op?.operands[cachedOperands[name.slice(dot + 1)] ?? -1];
+    // Of a module without attention nothing says what is kept.
+    return attention.size > 0 && (operand === undefined || returns.get(name) !== variables.get(operand));
+  });
+}
+
+interface CallContext {
+  readonly program: ParsedProgramText;
+  readonly flow: ValueFlow;
+  readonly module: ParsedModule;
+  readonly variables: ReadonlyMap<string, string>;
+  readonly operandVariable: string;
+}
+
+function callMismatches(op: ParsedOp, call: ParsedCall | undefined, context: CallContext): readonly string[] {
+  const { program, flow, variables, operandVariable } = context;
+  if (!call) return ["another call"];
+  const found: string[] = [];
+  const callee = op.protocol === undefined ? op.operator : exportNameOf(op.protocol);
+  if (call.callee !== callee || (call.kind === "protocol") !== (op.protocol !== undefined))
+    found.push("another callee");
+  if (call.label !== undefined && call.label !== op.result) found.push("other randomness");
+  if (sortedJson(program.specs.get(operandVariable)!.attrs) !== sortedJson(op.attrs)) found.push("other attributes");
+  const type = program.types.get(operandVariable);
+  // A revealed value is a plain number there; in the program it is what it was revealed from.
+  const said = op.operator === "reveal" ? { ...op.type, element: "" } : op.type;
+  if (type && !typesMatch(type, said)) found.push("another type");
+  const wanted = op.operands.map((id) => variables.get(id) ?? id);
+  const given = call.args.map((argument, k) => expectedOperand(argument, k, op, context));
+  if (given.join() !== wanted.join()) found.push("other operands");
+  const value = flow.values.get(operandVariable);
+  if (value && value.label !== op.type.label) found.push(`another label, ${value.label}, `);
+  if (value && (value.form === "wire") !== (op.type.sharing === "wire")) found.push("another sharing");
+  return found;
+}
+
+/** An argument by its name in program.mir, if it is what that says of it. */
+function expectedOperand(
+  { kind, name }: ParsedArgument,
+  k: number,
+  op: ParsedOp,
+  { program, module, operandVariable }: CallContext,
+): string {
+  const id = op.operands[k];
+  if (kind === "value") return name;
+  if (kind === "kept") {
+    const input = module.inputs.get(name);
+    const said = program.types.get(program.specs.get(operandVariable)!.operands[k] ?? "");
+    return input?.sharing === "wire" && said && typesMatch(said, input) ? name : "";
+  }
+  if (kind === "input") return module.inputs.has(name) ? name : "";
+  const decl = program.weights.get(name);
+  const param = module.params.get(id ?? "");
+  if (!decl || !param || (name !== id && !name.startsWith(`${id}.`))) return "";
+  const isPublic = decl.form === "public" || decl.form === "told";
+  const open = decl.form === "server" ? "server" : isPublic ? "public" : param.type.label;
+  const { type, placed } = param;
+  const shape = placed ? type.shape.with(placed.axis, placed.rows) : type.shape;
+  const fits = decl.shape.join() === shape.join() && decl.place === placed?.axis;
+  const same = decl.tensor === `${param.tensor}@${decl.scale}` && fits;
+  return same && param.type.label === open ? id! : "";
+}
+
+/** Within a step, what needs no round comes first. */
+function expectedOrder({ steps }: ParsedModule, variables: ReadonlyMap<string, string>): readonly string[] {
+  const isLocal = ({ protocol }: ParsedOp): boolean => protocol === undefined;
+  return steps
+    .flatMap((ops) => [...ops.filter(isLocal), ...ops.filter((op) => !isLocal(op))])
+    .map(({ result }) => variables.get(result)!);
+}

@@ -1,0 +1,183 @@
+import type { Role } from "./finding.ts";
+import { type ParsedBody, readBody, readMember } from "./read-body.ts";
+import {
+  checkCharacters,
+  createTokenReader,
+  type Literal,
+  ParseFault,
+  readLiteral,
+  readRecord,
+  type TokenReader,
+  type TokenRules,
+  tokenize,
+} from "./token-reader.ts";
+
+/** Shape, ring width in bits, fractional bits and bounds of a value. */
+export interface ParsedShareType {
+  readonly shape: readonly number[];
+  readonly width: number;
+  readonly scale: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+export interface ParsedWeight {
+  readonly form: string;
+  /** `<tensor of the model>@<scale>` */
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly width: number;
+  readonly scale: number;
+  /** The body takes some rows of it along this axis: those of the places that the query is about. */
+  readonly place?: number;
+}
+
+/** A wire that a query leaves for later ones; `past`: rows of earlier queries that the body can read. */
+export interface ParsedCacheEntry extends ParsedShareType {
+  readonly past: number;
+}
+
+export interface ParsedSpec {
+  /** Names of types. */
+  readonly operands: readonly string[];
+  readonly result: string;
+  readonly attrs: Readonly<Record<string, Literal>>;
+}
+
+/** A compiled program, as its text says it. Two texts that say the same read as equal data, but for role and lines. */
+export interface ParsedProgramText extends ParsedBody {
+  readonly role: Role;
+  readonly types: ReadonlyMap<string, ParsedShareType>;
+  readonly specs: ReadonlyMap<string, ParsedSpec>;
+  readonly inputs: ReadonlyMap<string, ParsedShareType>;
+  readonly weights: ReadonlyMap<string, ParsedWeight>;
+  readonly outputs: ReadonlyMap<string, ParsedShareType & { readonly to: string }>;
+  readonly kept: ReadonlyMap<string, ParsedCacheEntry>;
+  readonly name: string;
+  readonly hash: string;
+  readonly setting: string;
+}
+
+const programTokens: TokenRules = {
+  // A comment is `// ` to the end of its line: no block, no directive for a tool.
+  skip: /(?:[ \n]|\/\/ [^\n]*)+/y,
+  kinds: [
+    ["name", /[A-Za-z_$][A-Za-z0-9_$]*/y],
+    ["number", /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?(?![\w$.])/y],
+    ["string", /"(?:[^"\\\n]|\\.)*"/y],
+    ["mark", /[{}[\]()<>,;:=.*-]/y],
+  ],
+};
+
+/**
+ * Reads program.ts or program.js: tables of plain data, then one generator whose statements are calls of the runtime,
+ * and nothing else. @throws ReadError at the first word that marillc would not have written there.
+ */
+export function parseProgram(text: string, language: "ts" | "js"): ParsedProgramText {
+  const role = /^\/\/ (client|server|dealer) program of /.exec(text)?.[1] as Role | undefined;
+  if (role === undefined) throw new ParseFault("expected `// client program of …` (or server, or dealer)", 1);
+  // The header abbreviates the hash with the only character beyond ASCII.
+  checkCharacters(text.replace(/^[^\n]*/, (line) => line.replace("…; do not edit.", "")));
+  const reader = createTokenReader(tokenize(text, programTokens));
+  const typed = (words: string): void => {
+    if (language === "ts") reader.expect(words);
+  };
+  const table = <T>(name: string, type: string, item: () => T): ReadonlyMap<string, T> => {
+    reader.expect(`const ${name} =`);
+    const entries = readRecord(reader, item);
+    typed(type);
+    reader.expect(";");
+    return entries;
+  };
+  const known = language === "ts" && readImport(reader);
+  const fields = ["shape", "width", "scale", "lo", "hi"];
+  const fixed = (): ParsedShareType => readFields(reader, fields) as unknown as ParsedShareType;
+  const types = table("types", "satisfies Record < string , Fixed >", fixed);
+  const specs = table("specs", "satisfies Record < string , Spec >", () => readSpec(reader));
+  const inputs = table("inputTypes", "satisfies Record < string , Fixed >", fixed);
+  const weights = table(
+    "weightTypes",
+    "as const satisfies Record < string , WeightDecl >",
+    () => readFields(reader, ["form", "tensor", "shape", "width", "scale"], ["place"]) as unknown as ParsedWeight,
+  );
+  const outputs = table(
+    "outputTypes",
+    "as const satisfies Record < string , OutputDecl >",
+    () => readFields(reader, [...fields, "to"]) as unknown as ParsedShareType & { readonly to: string },
+  );
+  const keeps = reader.sees("const");
+  if (language === "ts" && keeps !== known) reader.fail("what is kept as it was imported");
+  const keptText = (): ParsedCacheEntry => readFields(reader, [...fields, "past"]) as unknown as ParsedCacheEntry;
+  const kept = keeps
+    ? table("keptTypes", "as const satisfies Record < string , KeptDecl >", keptText)
+    : new Map<string, ParsedCacheEntry>();
+  reader.expect("export const program");
+  const more = keeps ? " , keyof typeof keptTypes" : "";
+  typed(`: Program < keyof typeof inputTypes , keyof typeof weightTypes${more} >`);
+  reader.expect("= {");
+  const fact = (name: string): string => {
+    reader.expect(`${name} :`);
+    const value = reader.string();
+    reader.expect(",");
+    return value;
+  };
+  const facts = { name: fact("name"), hash: fact("hash"), setting: fact("setting") };
+  reader.expect("inputs : inputTypes , outputs : outputTypes , weights : weightTypes ,");
+  if (keeps) reader.expect("kept : keptTypes ,");
+  const body = readBody(reader);
+  reader.expect(", } ;");
+  reader.take("end", "the end");
+  return { role, types, specs, inputs, weights, outputs, kept, ...facts, ...body };
+}
+
+/** Types, from the runtime alone. Whether that of kept wires is among them. */
+function readImport(reader: TokenReader): boolean {
+  reader.expect("import type { Fixed ,");
+  const keeps = reader.accepts("KeptDecl");
+  if (keeps) reader.expect(",");
+  reader.expect("OutputDecl , Program , Spec , WeightDecl } from");
+  if (reader.string() !== "marillc/runtime") reader.fail('an import of types from "marillc/runtime" and no other');
+  reader.expect(";");
+  return keeps;
+}
+
+const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
+  shape: (value) => Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && (size as number) >= 0),
+  width: (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 64,
+  scale: Number.isInteger,
+  lo: (value) => typeof value === "number",
+  hi: (value) => typeof value === "number",
+  form: (value) => typeof value === "string",
+  past: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  place: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  tensor: (value) => typeof value === "string",
+  to: (value) => typeof value === "string",
+};
+
+/** A record of exactly these fields, and some of the optional ones. */
+function readFields(
+  reader: TokenReader,
+  fields: readonly string[],
+  optional: readonly string[] = [],
+): Readonly<Record<string, Literal>> {
+  const found = readRecord(reader, (key) => {
+    if (!fields.includes(key) && !optional.includes(key)) reader.fail(`one of ${fields.join(", ")} as a key`);
+    const value = readLiteral(reader);
+    if (!kindOfField[key]!(value)) reader.fail(`another value of ${key} before it`);
+    return value;
+  });
+  if (!fields.every((field) => found.has(field))) reader.fail(`all of ${fields.join(", ")} before it`);
+  return Object.fromEntries(found);
+}
+
+function readSpec(reader: TokenReader): ParsedSpec {
+  reader.expect("{ operands : [");
+  const operands = reader.list("]", () => readMember(reader, "types"));
+  reader.expect(", result :");
+  const result = readMember(reader, "types");
+  reader.expect(", attrs :");
+  const attrs = Object.fromEntries(readRecord(reader, () => readLiteral(reader)));
+  reader.accepts(",");
+  reader.expect("}");
+  return { operands, result, attrs };
+}

@@ -1,0 +1,80 @@
+import type { BuildFiles } from "./party-files.ts";
+
+/** A build as one of its further programs has it: that program in the place of the window's, and what differs of its manifest. */
+export interface ProgramView {
+  readonly files: BuildFiles;
+  /** The file of the build that a finding in the view is about. */
+  readonly fileOf: (at: string) => string;
+}
+
+export interface ProgramViews {
+  readonly prefill: BuildFiles;
+  /** Of the program of one place, and of those of shorter windows. */
+  readonly further: readonly ProgramView[];
+}
+
+/** Files of programs that not the whole window has, and of the client's own layers beside them. */
+const isChunkFile = /(^|\/)((decode|window-\d+)\.(ts|js|mir)|(public|head)-step\.onnx)$/;
+const isProgram = /(^|\/)program\.(ts|js|mir)$/;
+const isManifest = /(^|\/)manifest\.json$/;
+
+const chunkFields = ["programHash", "artefactsHash", "cuts", "reveals", "clear"];
+const pick = (from: object, names: readonly string[]): object =>
+  Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));
+
+/** A manifest as each further program has it, by the name of its files. */
+function chunkManifests(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
+  try {
+    const { decode, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly decode?: DecodeManifest };
+    if (!decode) return new Map();
+    // Owners, inputs and all that is not named here hold of all programs; the client's own layers, of all but the window's.
+    const { windows = [], clear } = decode;
+    const of = (own: object): Uint8Array =>
+      new TextEncoder().encode(JSON.stringify({ ...rest, ...pick({ clear, ...own }, chunkFields) }));
+    return new Map([["decode", of(decode)], ...windows.map((each) => [`window-${each.places}`, of(each)] as const)]);
+  } catch {
+    return new Map();
+  }
+}
+
+interface DecodeManifest {
+  readonly clear?: object;
+  readonly windows?: readonly { readonly places: number }[];
+}
+
+/** All programs of a build are checked alike, each with its part of the manifest. */
+export function programViews(files: BuildFiles): ProgramViews {
+  const manifests = new Map(
+    [...files].flatMap(([path, bytes]) => (isManifest.test(path) ? [[path, chunkManifests(bytes)] as const] : [])),
+  );
+  const names = new Set([...manifests.values()].flatMap((each) => [...each.keys()]));
+  // A build whose manifest knows of no second program has no file of one; of a third one, that no manifest names, likewise.
+  if (names.size === 0) return { prefill: files, further: [] };
+  const named = (path: string): boolean => {
+    const own = /(?:^|\/)(decode|window-\d+)\./.exec(path);
+    return own ? names.has(own[1]!) : isChunkFile.test(path);
+  };
+  const prefill = new Map([...files].filter(([path]) => !named(path)));
+  return { prefill, further: [...names].map((name) => chunkView(files, name, manifests, named)) };
+}
+
+function chunkView(
+  files: BuildFiles,
+  name: string,
+  manifests: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>,
+  named: (path: string) => boolean,
+): ProgramView {
+  const isOwn = (path: string): boolean => path.endsWith("-step.onnx") || new RegExp(`(^|/)${name}\\.`).test(path);
+  const asPrefill = (path: string): string =>
+    path.replace(new RegExp(`(^|/)${name}\\.`), "$1program.").replace(/-step\.onnx$/, ".onnx");
+  const own = [...files.keys()].filter((path) => named(path) && isOwn(path));
+  const steps = new Map(own.map((path) => [asPrefill(path), path]));
+  const view = [...files].flatMap(([path, bytes]): [string, Uint8Array][] => {
+    if (named(path)) return isOwn(path) ? [[asPrefill(path), bytes]] : [];
+    // A file of the window's program that this one has none of is missing there.
+    if (steps.has(path) || isProgram.test(path)) return [];
+    return [[path, manifests.get(path)?.get(name) ?? bytes]];
+  });
+  const fileOf = (at: string): string => steps.get(at) ?? at.replace(/(^|\/)program\./, `$1${name}.`);
+  return { files: new Map(view), fileOf };
+}

@@ -1,0 +1,172 @@
+/**
+ * What the flow checker trusts: of each protocol, what it takes and what it gives. Whatever a protocol opens within is
+ * under a fresh mask and tells nothing (its page in docs/protocols, its row of the leak tests); only `opened` makes a
+ * value known. test/compiler/audit/protocol-signatures.test.ts holds this table to the registry of the runtime, export by export.
+ */
+
+/**
+ * How a value is held: `share` (additive), `wire` (opened under a mask that the dealer knows), `replicated` (among
+ * three), `opened` (known to the reader of a reveal). Of what is not shared: `weight` (known to the server, used hidden),
+ * `fixed` (known to the server, opened once under a mask), `server` (known to it, in the clear), `public` (known to
+ * both), `client` (its input).
+ */
+export type SharingForm =
+  | "share"
+  | "wire"
+  | "replicated"
+  | "opened"
+  | "weight"
+  | "fixed"
+  | "server"
+  | "public"
+  | "client";
+
+export interface ProtocolSignature {
+  /** The last one repeats for protocols of any number of operands. */
+  readonly operands: readonly SharingForm[];
+  readonly result: "share" | "wire" | "replicated" | "opened";
+  readonly settings: readonly string[];
+}
+
+/** Protocols of a client, a server and a dealer that may also be the third of three parties. */
+const dealerProtocols: Readonly<Record<string, string>> = {
+  // The client's input becomes shares; a declared output becomes known to its reader; shares become a wire.
+  seededShare: "client -> share",
+  oneWayReveal: "share -> opened",
+  maskedOpen: "share -> wire",
+  // From shares or wires to shares.
+  a2bCast: "share -> share",
+  a2bCompare: "share share -> share",
+  a2bComparePublic: "share public -> share",
+  a2bRelu: "share -> share",
+  beaverMatmul: "share share -> share",
+  beaverMul: "share share -> share",
+  beaverSquare: "share -> share",
+  beaverWeightMatmul: "share weight -> share",
+  beaverWeightMul: "share weight -> share",
+  beaverWhere: "share share share -> share",
+  bitExtend: "wire -> share",
+  bitWhere: "share public public -> share",
+  coarseMaxAttention: "wire wire wire share -> share",
+  coarseMaxAttentionKnownMask: "wire wire wire public -> share",
+  coarseMaxCachedAttention: "wire -> share",
+  coarseMaxSoftmax: "share -> share",
+  dpfLookup: "wire public -> share",
+  faithfulTruncate: "wire -> share",
+  fixedWeightMatmul: "wire fixed -> share",
+  fourierErf: "wire -> share",
+  fourierGelu: "wire -> share",
+  fourierSigmoid: "wire -> share",
+  fourierSilu: "wire -> share",
+  fourierTanh: "wire -> share",
+  knownWeightConv: "share weight -> share",
+  knownWeightLowRank: "share weight -> share",
+  knownWeightMatmul: "share weight -> share",
+  knownWeightMul: "share weight -> share",
+  localLogic: "share public -> share",
+  maskedAbs: "wire -> share",
+  maskedCompare: "share -> share",
+  maskedConv: "wire -> share",
+  maskedExtend: "wire -> share",
+  maskedLogic: "share -> share",
+  maskedMatmul: "wire -> share",
+  maskedMaximum: "share -> share",
+  maskedMinimum: "share -> share",
+  maskedMul: "wire -> share",
+  maskedRelu: "wire -> share",
+  maskedWhere: "share -> share",
+  maskedWhereElse: "share public share -> share",
+  maskedWherePublic: "share share public -> share",
+  octavesLog: "wire -> share",
+  octavesReciprocal: "wire -> share",
+  octavesRsqrt: "wire -> share",
+  oneOpeningLayerNorm: "wire -> share",
+  oneOpeningRmsNorm: "wire -> share",
+  openedSine: "share -> share",
+  otttLookup: "wire public -> share",
+  pairwiseRank: "wire -> share",
+  separableExp: "share -> share",
+  sigmaAttention: "wire -> share",
+  sigmaGelu: "wire -> share",
+  sigmaLayerNorm: "wire -> share",
+  sigmaMatmul: "wire fixed -> share",
+  sigmaMul: "wire fixed -> share",
+  sigmaRmsNorm: "wire -> share",
+  sigmaSharedMatmul: "wire -> share",
+  sigmaSharedMul: "wire -> share",
+  sigmaSilu: "wire -> share",
+  sigmaTruncate: "wire -> share",
+  sigmaTruncateWithSlack: "wire -> share",
+  tableArrange: "wire -> share",
+  thresholdClip: "wire -> share",
+  thresholdCompare: "wire public -> share",
+  thresholdMaximum: "share public -> share",
+  thresholdMinimum: "share public -> share",
+  thresholdSign: "wire -> share",
+  tournamentArgmax: "wire -> share",
+  tournamentMaxPool: "wire -> share",
+  tournamentReduceMax: "wire -> share",
+  tournamentReduceMin: "wire -> share",
+};
+
+/** Without any traffic: in every setting. */
+const localProtocols: Readonly<Record<string, string>> = {
+  localCast: "share -> share",
+  localNot: "share -> share",
+  localTruncate: "share -> share",
+  sameRingTruncate: "share -> share",
+};
+
+/** Those in which the third party computes as well. */
+const threePartyProtocols: Readonly<Record<string, string>> = {
+  replicatedShare: "client -> replicated",
+  replicatedReveal: "replicated -> opened",
+  // Rows of a private table at places of the client's: the places are told to nobody.
+  privateLookup: "weight client -> share",
+  replicatedCast: "replicated -> replicated",
+  replicatedCompare: "replicated -> replicated",
+  replicatedComparePublic: "replicated public -> replicated",
+  replicatedLogic: "replicated -> replicated",
+  replicatedMatmul: "replicated -> replicated",
+  replicatedMaximum: "replicated -> replicated",
+  replicatedMaximumPublic: "replicated public -> replicated",
+  replicatedMul: "replicated -> replicated",
+  replicatedNot: "replicated -> replicated",
+  replicatedReduceMax: "replicated -> replicated",
+  replicatedRelu: "replicated -> replicated",
+  replicatedSquare: "replicated -> replicated",
+  replicatedTruncate: "replicated -> replicated",
+  replicatedTruncateUnchecked: "replicated -> replicated",
+  replicatedWeightMatmul: "replicated weight -> replicated",
+  replicatedWeightMul: "replicated weight -> replicated",
+  replicatedWhere: "replicated -> replicated",
+  replicatedWhereElsePublic: "replicated replicated public -> replicated",
+  replicatedWherePublic: "replicated public replicated -> replicated",
+};
+
+function parseSignatures(
+  table: Readonly<Record<string, string>>,
+  settings: readonly string[],
+): [string, ProtocolSignature][] {
+  return Object.entries(table).map(([name, row]): [string, ProtocolSignature] => {
+    const [takes, gives] = row.split(" -> ") as [string, string];
+    return [
+      name,
+      { operands: takes.split(" ") as SharingForm[], result: gives as ProtocolSignature["result"], settings },
+    ];
+  });
+}
+
+/** By the name that programs call. */
+export const protocolSignatures: ReadonlyMap<string, ProtocolSignature> = new Map([
+  ...parseSignatures(dealerProtocols, ["2pc-dealer", "3pc"]),
+  ...parseSignatures(localProtocols, ["2pc-dealer", "3pc", "2pc"]),
+  ...parseSignatures(threePartyProtocols, ["3pc"]),
+]);
+
+/** Protocols whose name says more than the export that programs call. */
+const exportNames: ReadonlyMap<string, string> = new Map([["opened.sine-series", "openedSine"]]);
+
+/** What programs call a protocol that program.mir names. */
+export const exportNameOf = (protocol: string): string =>
+  exportNames.get(protocol) ?? protocol.replace(/[.-]([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,0 +1,183 @@
+/**
+ * Words of a text, and a reader that walks them. The texts are machine-made and their language is closed: what is not
+ * in the rules is an error, so nothing that a JavaScript engine would run can pass unseen.
+ */
+export interface Token {
+  readonly kind: "name" | "string" | "number" | "mark" | "end";
+  readonly text: string;
+  readonly line: number;
+}
+
+export interface TokenRules {
+  /** Space and comments. */
+  readonly skip: RegExp;
+  /** Tried in this order; sticky. */
+  readonly kinds: readonly (readonly [Exclude<Token["kind"], "end">, RegExp])[];
+}
+
+/** The text is not one that marillc writes. */
+export class ParseFault extends Error {
+  readonly line: number;
+  constructor(message: string, line: number) {
+    super(message);
+    this.line = line;
+  }
+}
+
+const match = (pattern: RegExp, text: string, at: number): string | undefined => {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? text.slice(at, pattern.lastIndex) : undefined;
+};
+
+/** Printable ASCII in lines: no other line ends, no characters that change the order of reading. */
+export function checkCharacters(text: string): void {
+  const odd = /[^\n\x20-\x7e]/.exec(text);
+  if (!odd) return;
+  const code = odd[0].charCodeAt(0).toString(16).padStart(4, "0");
+  throw new ParseFault(`expected printable ASCII, found U+${code}`, text.slice(0, odd.index).split("\n").length);
+}
+
+export function tokenize(text: string, { skip, kinds }: TokenRules): readonly Token[] {
+  const tokens: Token[] = [];
+  let [at, line] = [0, 1];
+  for (;;) {
+    const space = match(skip, text, at) ?? "";
+    at += space.length;
+    for (let end = space.indexOf("\n"); end >= 0; end = space.indexOf("\n", end + 1)) line += 1;
+    if (at === text.length) return [...tokens, { kind: "end", text: "", line }];
+    const token = tokenAt(text, at, kinds);
+    if (!token) throw new ParseFault(`unexpected ${JSON.stringify(text.slice(at, at + 12))}`, line);
+    tokens.push({ ...token, line });
+    at += token.text.length;
+  }
+}
+
+/** No token has a line end in it. */
+function tokenAt(text: string, at: number, kinds: TokenRules["kinds"]): Pick<Token, "kind" | "text"> | undefined {
+  for (const [kind, pattern] of kinds) {
+    const found = match(pattern, text, at);
+    if (found !== undefined) return { kind, text: found };
+  }
+  return undefined;
+}
+
+export type Literal = number | boolean | string | null | readonly Literal[] | { readonly [key: string]: Literal };
+
+export interface TokenReader {
+  readonly line: () => number;
+  /** Kind of the next word. */
+  readonly kind: () => Token["kind"];
+  /** Whether this word comes next. A string literal is never a word. */
+  readonly sees: (text: string) => boolean;
+  /** Passes the word if it comes next. */
+  readonly accepts: (text: string) => boolean;
+  /** Passes words, given with spaces between them. */
+  readonly expect: (words: string) => void;
+  readonly take: (kind: Token["kind"], what: string) => string;
+  /** Items with commas between them up to a closing mark; a comma may follow the last. */
+  readonly list: <T>(close: string, item: () => T) => readonly T[];
+  readonly string: () => string;
+  readonly number: () => number;
+  readonly fail: (what: string) => never;
+}
+
+export function createTokenReader(tokens: readonly Token[]): TokenReader {
+  let at = 0;
+  const next = (): Token => tokens[Math.min(at, tokens.length - 1)]!;
+  const fail = (what: string): never => {
+    const { kind, text, line } = next();
+    throw new ParseFault(`expected ${what}, found ${kind === "end" ? "the end" : text}`, line);
+  };
+  const sees = (text: string): boolean => next().text === text && next().kind !== "string";
+  const accepts = (text: string): boolean => {
+    if (!sees(text)) return false;
+    at += 1;
+    return true;
+  };
+  const take = (kind: Token["kind"], what: string): string => {
+    const token = next();
+    if (token.kind !== kind) fail(what);
+    at += 1;
+    return token.text;
+  };
+  return {
+    line: () => next().line,
+    kind: () => next().kind,
+    sees,
+    accepts,
+    expect: (words) => {
+      for (const word of words.split(" ")) if (!accepts(word)) fail(word);
+    },
+    take,
+    list: (close, item) => {
+      const items = [];
+      while (!accepts(close)) {
+        items.push(item());
+        if (!accepts(",")) {
+          if (!accepts(close)) fail(`, or ${close}`);
+          break;
+        }
+      }
+      return items;
+    },
+    string: () => {
+      const { line } = next();
+      const text = take("string", "a string");
+      try {
+        return JSON.parse(text) as string;
+      } catch {
+        throw new ParseFault(`${text} is no string`, line);
+      }
+    },
+    number: () => Number(take("number", "a number")),
+    fail,
+  };
+}
+
+/** A record of plain data: keys once each, in their order. A key in brackets is `__proto__`, which would set the prototype otherwise. */
+export function readRecord<T>(reader: TokenReader, item: (key: string) => T): ReadonlyMap<string, T> {
+  const entries = new Map<string, T>();
+  reader.expect("{");
+  reader.list("}", () => {
+    const key = readKey(reader);
+    if (entries.has(key)) reader.fail(`each key once; ${key} is there twice`);
+    reader.expect(":");
+    entries.set(key, item(key));
+  });
+  return entries;
+}
+
+export function readKey(reader: TokenReader): string {
+  if (reader.accepts("[")) {
+    const key = reader.string();
+    reader.expect("]");
+    return key;
+  }
+  const key = reader.kind() === "string" ? reader.string() : reader.take("name", "a key");
+  return key === "__proto__" ? reader.fail("a key that does not set the prototype") : key;
+}
+
+const namedLiterals: ReadonlyMap<string, Literal> = new Map<string, Literal>([
+  ["true", true],
+  ["false", false],
+  ["null", null],
+  ["Infinity", Infinity],
+  ["NaN", Number.NaN],
+]);
+
+/** A number, a string, a truth value, or a list or record of them. */
+export function readLiteral(reader: TokenReader): Literal {
+  const kind = reader.kind();
+  if (kind === "number") return reader.number();
+  if (kind === "string") return reader.string();
+  if (kind === "name") {
+    const value = namedLiterals.get(reader.take("name", "a value"));
+    return value === undefined ? reader.fail("a value before it") : value;
+  }
+  if (reader.accepts("-")) {
+    reader.expect("Infinity");
+    return -Infinity;
+  }
+  if (reader.accepts("[")) return reader.list("]", () => readLiteral(reader));
+  return Object.fromEntries(readRecord(reader, () => readLiteral(reader)));
+}

@@ -1,0 +1,289 @@
+import type { Finding } from "./finding.ts";
+import { localShapes } from "./local-shapes.ts";
+import type { ParsedProgramText, ParsedShareType, ParsedSpec } from "./parse-program.ts";
+import { type ProtocolSignature, protocolSignatures, type SharingForm } from "./protocol-signatures.ts";
+import type { ParsedArgument, ParsedCall } from "./read-body.ts";
+
+/** Who knows a value in the clear; `shared`: nobody. */
+export type ValueLabel = "public" | "client" | "server" | "shared";
+
+/** What it was computed from: something of the client's, something of the server's. */
+export type Origin = "client" | "server";
+
+export interface TrackedValue {
+  readonly label: ValueLabel;
+  readonly form: SharingForm;
+  readonly from: ReadonlySet<Origin>;
+  readonly type: Pick<ParsedShareType, "shape" | "width" | "scale">;
+}
+
+export interface OpenedValue {
+  readonly value: string;
+  readonly to: string;
+  readonly shape: readonly number[];
+  /** Whose secrets it depends on. */
+  readonly from: readonly Origin[];
+}
+
+export interface ValueFlow {
+  /** Everything that is opened, in the order in which it happens. */
+  readonly opened: readonly OpenedValue[];
+  /** Every value that a call computes. */
+  readonly values: ReadonlyMap<string, TrackedValue>;
+  readonly findings: readonly Finding[];
+}
+
+const labelByForm: Readonly<Partial<Record<SharingForm, ValueLabel>>> = { public: "public", client: "client" };
+const labelOf = (form: SharingForm): ValueLabel =>
+  labelByForm[form] ?? (form === "weight" || form === "fixed" || form === "server" ? "server" : "shared");
+
+/** How a program takes a weight, by the form that it declares; `told`: public, and the dealer is told. */
+const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
+  ["known", "weight"],
+  ["fixed", "fixed"],
+  ["server", "server"],
+  ["public", "public"],
+  ["told", "public"],
+]);
+
+const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
+/** The shape of the query's own rows with `rows` of them along one axis. */
+const isCacheSlice = (shape: readonly number[], own: readonly number[], rows: number): boolean =>
+  shape.length === own.length && own.some((_, axis) => sameShape(shape, own.with(axis, rows)));
+const typeText = ({ shape, width }: Pick<ParsedShareType, "shape" | "width">): string =>
+  `${width} bits [${shape.join(", ")}]`;
+const isShared = ({ form }: TrackedValue): boolean => form === "share" || form === "replicated";
+
+/**
+ * Follows every value of a program from where it comes in to where it is opened: who knows it, how it is held, whose
+ * secrets it depends on. One pass, call by call: programs have no branch and no loop.
+ */
+export function trackValues(program: ParsedProgramText, file: string): ValueFlow {
+  const findings: Finding[] = [];
+  const values = new Map<string, TrackedValue>();
+  const opened: OpenedValue[] = [];
+  const outputOf = new Map([...program.returns].map(([output, variable]) => [variable, output]));
+  const labels = new Set<string>();
+  const used = new Set<string>();
+
+  for (const call of program.calls) {
+    const at = `${file}, line ${program.lines.get(call.result)}`;
+    const spec = program.specs.get(call.result);
+    const type = spec && program.types.get(spec.result);
+    if (!spec || !type || spec.result !== call.result) {
+      findings.push({ code: "MRL0907", message: `${call.result} has no type of its own`, at });
+      continue;
+    }
+    const operands = call.args.map((argument, index) => {
+      used.add(`${argument.kind} ${argument.name}`);
+      return resolveOperand(argument, program, values, spec, index);
+    });
+    const wrong = operands.flatMap((operand) => (typeof operand === "string" ? [operand] : []));
+    if (spec.operands.length !== operands.length)
+      wrong.push(`${spec.operands.length} types, ${operands.length} operands`);
+    if (call.label !== undefined) {
+      if (labels.has(call.label)) findings.push(reusedRandomness(call.label, at));
+      labels.add(call.label);
+    }
+    findings.push(...wrong.map((message) => ({ code: "MRL0907", message: `${call.result}: ${message}`, at })));
+    const known = operands.filter((operand) => typeof operand !== "string");
+    if (wrong.length > 0) continue;
+
+    const checked =
+      call.kind === "local" ? checkLocalCall(call, spec, type, known) : checkProtocolCall(call, program, known);
+    findings.push(...checked.problems.map((problem) => ({ ...problem, at })));
+    const from = new Set(known.flatMap((operand) => [...operand.from]));
+    const label = labelOf(checked.gives);
+    if (checked.gives !== "opened") {
+      values.set(call.result, { form: checked.gives, label, from, type });
+      continue;
+    }
+    const to = String(spec.attrs.to);
+    const output = outputOf.get(call.result);
+    values.set(call.result, { form: "opened", label: to === "server" ? "server" : "client", from, type });
+    opened.push({ value: output ?? call.result, to, shape: known[0]?.type.shape ?? [], from: [...from].sort() });
+    findings.push(...checkReveal(call, program, known[0], output).map((message) => ({ code: "MRL0905", message, at })));
+  }
+  return { opened, values, findings: [...findings, ...checkWholeProgram(program, values, used, file)] };
+}
+
+const reusedRandomness = (label: string, at: string): Finding => ({
+  code: "MRL0908",
+  message: `${JSON.stringify(label)} draws the randomness of two calls: the same masks twice`,
+  at,
+});
+
+/** An operand as it is held, or why it is not what the spec says. */
+function resolveOperand(
+  { kind, name }: ParsedArgument,
+  program: ParsedProgramText,
+  values: ReadonlyMap<string, TrackedValue>,
+  spec: ParsedSpec,
+  index: number,
+): TrackedValue | string {
+  const typeName = spec.operands[index];
+  const declared = typeName === undefined ? undefined : program.types.get(typeName);
+  if (!declared) return `operand ${index} has no type`;
+  if (kind === "value") {
+    const value = values.get(name);
+    if (!value) return `${name} was not computed as it should be`;
+    return typeName === name ? value : `${name} is passed as a ${typeName}`;
+  }
+  if (kind === "input") {
+    const type = program.inputs.get(name);
+    if (!type) return `there is no input ${name}`;
+    if (!sameShape(type.shape, declared.shape)) return `input ${name} is ${typeText(type)}, not ${typeText(declared)}`;
+    return { form: "client", label: "client", from: new Set(["client"]), type };
+  }
+  if (kind === "kept") {
+    const type = program.kept.get(name);
+    if (!type) return `there is no kept wire ${name}`;
+    const fits =
+      type.width === declared.width &&
+      type.scale === declared.scale &&
+      isCacheSlice(declared.shape, type.shape, type.past);
+    if (!fits) return `kept wire ${name} is ${typeText(type)}, not ${typeText(declared)}`;
+    return { form: "wire", label: "shared", from: new Set(["client", "server"]), type: declared };
+  }
+  const type = program.weights.get(name);
+  const form = type && formOfWeight.get(type.form);
+  if (!type || !form) return `there is no weight ${name}`;
+  const axis = type.place ?? type.shape.length;
+  const rows = declared.shape[axis] ?? 0;
+  // Some rows of it, where it has a place; the whole otherwise.
+  const whole = axis < type.shape.length && rows <= type.shape[axis]! ? type.shape.with(axis, rows) : type.shape;
+  if (!sameShape(whole, declared.shape) || type.scale !== declared.scale) {
+    return `weight ${name} is ${typeText(type)}, not ${typeText(declared)}`;
+  }
+  const label = labelOf(form);
+  return { form, label, from: new Set(label === "server" ? ["server"] : []), type: { ...type, shape: whole } };
+}
+
+interface CallCheck {
+  readonly gives: ProtocolSignature["result"];
+  readonly problems: readonly Omit<Finding, "at">[];
+}
+
+function checkProtocolCall(
+  call: ParsedCall,
+  { setting }: ParsedProgramText,
+  operands: readonly TrackedValue[],
+): CallCheck {
+  const functionality = protocolSignatures.get(call.callee);
+  if (!functionality) {
+    return { gives: "share", problems: [{ code: "MRL0903", message: `${call.callee} is no protocol that is known` }] };
+  }
+  const { operands: takes, result: gives, settings } = functionality;
+  const problems = operands.flatMap(({ form }, index) => {
+    const wanted = takes[Math.min(index, takes.length - 1)]!;
+    if (form === wanted) return [];
+    return [
+      { code: "MRL0904", message: `${call.result}: ${call.callee} takes a ${wanted} operand, not a ${form} one` },
+    ];
+  });
+  if (operands.length === 0)
+    problems.push({ code: "MRL0904", message: `${call.result}: ${call.callee} without operand` });
+  if (!settings.includes(setting)) {
+    problems.push({ code: "MRL0904", message: `${call.callee} is not for the setting ${setting}` });
+  }
+  return { gives, problems };
+}
+
+/** Operators that take what the server alone knows: it joins the server's share. */
+const acceptsServerOperand: ReadonlySet<string> = new Set(["add", "sub", "concat"]);
+
+/** On shares, and public integers beside them; what the server alone knows may be added or set beside them. */
+function checkLocalCall(
+  call: ParsedCall,
+  spec: ParsedSpec,
+  type: ParsedShareType,
+  operands: readonly TrackedValue[],
+): CallCheck {
+  const { callee, result } = call;
+  const shape = localShapes.get(callee);
+  if (!shape) return { gives: "share", problems: [{ code: "MRL0903", message: `${callee} is no local operator` }] };
+  const shared = operands.filter(isShared);
+  const gives = shared[0]?.form === "replicated" ? "replicated" : "share";
+  const fits = ({ form }: TrackedValue): boolean =>
+    form === gives ||
+    form === "public" ||
+    (form === "server" && acceptsServerOperand.has(callee)) ||
+    (form === "weight" && gives === "replicated");
+  const misfits = operands.filter((operand) => !fits(operand));
+  const problems = misfits.map(({ form }) => ({
+    code: "MRL0904",
+    message: `${result}: a party cannot compute ${callee} with a ${form} operand`,
+  }));
+  if (shared.length === 0)
+    problems.push({ code: "MRL0904", message: `${result}: ${callee} of nothing that is shared` });
+  const shapes = operands.map((operand) => operand.type.shape);
+  const found = shape(shapes, spec.attrs, type.shape);
+  if (!found || !sameShape(found, type.shape)) {
+    const is = found ? `[${found.join(", ")}]` : "nothing";
+    problems.push({ code: "MRL0907", message: `${result} is said to be ${typeText(type)}; ${callee} gives ${is}` });
+  }
+  const widths = shared.map((operand) => operand.type.width);
+  const kept =
+    callee === "narrow" ? widths.every((width) => type.width <= width) : widths.every((w) => w === type.width);
+  if (!kept)
+    problems.push({ code: "MRL0907", message: `${result} of ${type.width} bits is computed from ${widths} bits` });
+  return { gives, problems };
+}
+
+/** A reveal is of a declared output, as it is, to the reader that the program declares. */
+function checkReveal(
+  { result }: ParsedCall,
+  program: ParsedProgramText,
+  operand: TrackedValue | undefined,
+  output: string | undefined,
+): readonly string[] {
+  const spec = program.specs.get(result)!;
+  const type = program.types.get(result)!;
+  const declared = output === undefined ? undefined : program.outputs.get(output);
+  if (!declared) return [`${result} is opened, and is no declared output`];
+  const { to } = spec.attrs;
+  const problems: string[] = [];
+  if (to !== declared.to || (to !== "client" && to !== "server")) {
+    problems.push(`${output} is opened to the ${String(to)}, and declared for the ${declared.to}`);
+  }
+  const agree = (other: Pick<ParsedShareType, "shape" | "width" | "scale">): boolean =>
+    sameShape(other.shape, declared.shape) && other.width === declared.width && other.scale === declared.scale;
+  if (!agree(type) || (operand && !agree(operand.type))) {
+    problems.push(`${output} is opened as ${typeText(operand?.type ?? type)}, and declared as ${typeText(declared)}`);
+  }
+  return problems;
+}
+
+/** What must hold of the whole: outputs are opened, opened values go nowhere else, nothing is declared in vain. */
+function checkWholeProgram(
+  { returns, outputs, kept, calls, specs, types, inputs, weights }: ParsedProgramText,
+  values: ReadonlyMap<string, TrackedValue>,
+  used: ReadonlySet<string>,
+  file: string,
+): readonly Finding[] {
+  const messages: (readonly [code: string, message: string])[] = [];
+  for (const output of outputs.keys()) {
+    const value = values.get(returns.get(output) ?? "");
+    if (value?.form !== "opened") messages.push(["MRL0906", `${output} is a declared output, and is never opened`]);
+  }
+  for (const [name, decl] of kept) {
+    const value = values.get(returns.get(name) ?? "");
+    const same = value && sameShape(value.type.shape, decl.shape) && value.type.width === decl.width;
+    if (value?.form !== "wire" || !same) messages.push(["MRL0904", `${name} is to be kept, and is no such wire`]);
+  }
+  for (const output of returns.keys()) {
+    if (outputs.has(output) && kept.has(output)) messages.push(["MRL0905", `${output} is kept, and an output`]);
+    if (!outputs.has(output) && !kept.has(output))
+      messages.push(["MRL0905", `${output} is given back, and is no declared output`]);
+  }
+  const called = new Set(calls.map(({ result }) => result));
+  const named = new Set([...specs].flatMap(([name, { operands }]) => [name, ...operands]));
+  const idle = [
+    ...[...specs.keys()].filter((name) => !called.has(name)).map((name) => `specs.${name}`),
+    ...[...types.keys()].filter((name) => !named.has(name)).map((name) => `types.${name}`),
+    ...[...inputs.keys()].filter((name) => !used.has(`input ${name}`)).map((name) => `input ${name}`),
+    ...[...weights.keys()].filter((name) => !used.has(`weight ${name}`)).map((name) => `weight ${name}`),
+  ];
+  for (const what of idle) messages.push(["MRL0907", `${what} is declared, and nothing uses it`]);
+  return messages.map(([code, message]) => ({ code, message, at: file }));
+}

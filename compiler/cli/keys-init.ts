@@ -1,0 +1,24 @@
+import { initKeys } from "../keys/index.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+
+export const keysInitCommand: CommandSpec = {
+  name: "keys init",
+  summary: "make keys, certificates and an invite file for each party",
+  arguments: [{ name: "dir", help: "a new folder; it will hold client/, server/ and dealer/" }],
+  options: [jsonOption],
+  examples: ["marillc keys init build/keys"],
+  run: initKeysCommand,
+};
+
+async function initKeysCommand({ args }: Invocation): Promise<CommandResult> {
+  const { folders, invites, fingerprints, validUntil } = await initKeys(args[0]!);
+  const parties = Object.entries(folders).map(
+    ([role, folder]) => `${role.padEnd(6)}  ${folder}  ${fingerprints[role as "client"]}`,
+  );
+  const advice =
+    "Give each folder to its party alone, over a safe way; a party that would rather make its own key uses its invite.";
+  return {
+    json: { schema: 1, folders, invites, fingerprints, validUntil: validUntil.toISOString() },
+    text: `${parties.join("\n")}\nvalid until ${validUntil.toISOString().slice(0, 10)}\n${advice}\n`,
+  };
+}

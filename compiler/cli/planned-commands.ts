@@ -1,0 +1,25 @@
+import { type CommandSpec, failUsage, jsonOption } from "./command.ts";
+
+/** Commands that are planned: known by name, so that nobody looks for a typing error. */
+const plannedCommand = (
+  name: string,
+  argument: string,
+  flags: readonly string[],
+  summary: string,
+  instead: string,
+): CommandSpec => ({
+  name,
+  summary: `${summary} (not in this version)`,
+  arguments: [{ name: argument, help: "" }],
+  options: [...flags.map((each) => ({ flags: each, help: "" })), jsonOption],
+  examples: [],
+  run: async () => failUsage(`marillc ${name} is not built yet; ${instead}`),
+});
+
+export const debugCommand = plannedCommand(
+  "debug",
+  "build-dir",
+  ["--input <name=file>"],
+  "find the first operator that diverges",
+  "marillc run --plain computes the same fixed-point program without parties, to compare with",
+);

@@ -1,0 +1,137 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { fail } from "../../ir/diagnostic.ts";
+import { removeDead } from "../../ir/edit.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
+import { sameShape } from "../../ir/type.ts";
+import { atLeast, type Tensor, tensor, type WeightStore } from "../../ir/weights.ts";
+import type { Cut } from "../../passes/pass.ts";
+import { padTokens, readSampleFiles, readTokenizer } from "../inputs/index.ts";
+
+/** Inputs of the model by the value that takes them. */
+export type Sample = ReadonlyMap<ValueId, Tensor>;
+
+/** More samples cost time and widen ranges little. */
+const maxSamples = 32;
+
+/**
+ * Public inputs to measure ranges on: the samples of a file or folder (sampleFiles), or one per line of a .jsonl file of
+ * prompts ({"prompt": …, "answer": …}), which the tokenizer beside the model turns into padded windows.
+ */
+export function readSamples(
+  path: string,
+  model: string,
+  inputs: ReadonlyMap<string, ValueId>,
+  module: Module,
+): readonly Sample[] {
+  if (!existsSync(path)) return fail({ code: "MRL0660", message: "there are no calibration inputs here", at: path });
+  const samples = path.endsWith(".jsonl") ? promptSamples(path, model, inputs, module) : fileSamples(path, inputs);
+  if (samples.length === 0) {
+    const help = "give a folder of .npz or .pb files, or a .jsonl file of prompts";
+    return fail({ code: "MRL0661", message: "found no calibration input", at: path, help });
+  }
+  for (const sample of samples) checkSample(sample, path, inputs, module);
+  return samples;
+}
+
+function fileSamples(path: string, inputs: ReadonlyMap<string, ValueId>): readonly Sample[] {
+  return readSampleFiles(path, [...inputs.keys()])
+    .slice(0, maxSamples)
+    .map((tensors) => {
+      const given = [...inputs].map(([name, id]) => [id, tensors.get(name)] as const);
+      return new Map(given.filter((entry): entry is [ValueId, Tensor] => entry[1] !== undefined));
+    });
+}
+
+function promptSamples(
+  path: string,
+  model: string,
+  inputs: ReadonlyMap<string, ValueId>,
+  module: Module,
+): readonly Sample[] {
+  const [input, ...others] = [...inputs.values()];
+  const shape = input === undefined ? [] : typeOf(module, input).shape;
+  if (input === undefined || others.length > 0 || shape.length !== 2 || shape[0] !== 1) {
+    const message = "prompts can calibrate a model of one input [1, length] of token numbers only";
+    return fail({ code: "MRL0662", message, at: path, help: "give a folder of .npz files instead" });
+  }
+  const tokens = readTokenizer(dirname(model));
+  const lines = readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  const texts = lines.map((line, index) => promptText(line, `${path}:${index + 1}`));
+  const step = Math.max(1, Math.floor(texts.length / maxSamples));
+  return texts
+    .filter((_, index) => index % step === 0)
+    .slice(0, maxSamples)
+    .flatMap((text) => {
+      const padded = padTokens(tokens, text, shape[1]!);
+      return padded ? [new Map([[input, tensor(shape, padded)]])] : [];
+    });
+}
+
+function promptText(line: string, at: string): string {
+  const message = 'expected a line {"prompt": "…", "answer": "…"}, found something else';
+  try {
+    const { prompt, answer } = JSON.parse(line) as { prompt?: unknown; answer?: unknown };
+    if (typeof prompt === "string") return prompt + (typeof answer === "string" ? answer : "");
+  } catch {
+    // Not JSON: the same fault to whoever wrote the line.
+  }
+  return fail({ code: "MRL0663", message, at });
+}
+
+function checkSample(sample: Sample, path: string, inputs: ReadonlyMap<string, ValueId>, module: Module): void {
+  for (const [name, id] of inputs) {
+    const wanted = typeOf(module, id).shape;
+    const found = sample.get(id)?.shape;
+    if (found && sameShape(found, wanted)) continue;
+    const message = `expected input "${name}" of shape [${wanted.join(", ")}], found ${found ? `[${found.join(", ")}]` : "none"}`;
+    fail({ code: "MRL0664", message, at: `${path} (${basename(path)})` });
+  }
+}
+
+/**
+ * What the secure module is given for each sample: the cut values, as the client computes them. They depend on public
+ * weights alone, so only the part of the model in front of them is run.
+ */
+export function cutSamples(
+  imported: { readonly module: Module; readonly weights: WeightStore },
+  secure: Module,
+  cuts: readonly Cut[],
+  valueOfCut: (cut: Cut) => ValueId,
+  samples: readonly Sample[],
+): readonly ReadonlyMap<ValueId, Tensor>[] {
+  const front = removeDead({ ...imported.module, outputs: [...new Set(cuts.map(valueOfCut))] });
+  return samples.map((sample) => {
+    const results = interpret(front, imported.weights, sample);
+    return new Map(
+      cuts.map((cut): [ValueId, Tensor] => {
+        const value = results.get(valueOfCut(cut))!;
+        const { shape } = typeOf(secure, cut.value);
+        return [
+          cut.value,
+          cut.oneHot === undefined ? atLeast(value, cut.least) : calibrationOneHot(value, cut.oneHot, shape),
+        ];
+      }),
+    );
+  });
+}
+
+/**
+ * Rows of `depth` with a 1 at the index, counted from the end where it is negative.
+ * @throws DiagnosticError MRL0665 for an index that names no row
+ */
+export function calibrationOneHot(indices: Tensor, depth: number, shape: readonly number[]): Tensor {
+  const stray = indices.data.find((index) => !Number.isInteger(index) || index < -depth || index >= depth);
+  if (stray !== undefined) {
+    const message = `expected indices from 0 to ${depth - 1} in the calibration inputs, found ${stray}`;
+    fail({ code: "MRL0665", message, help: "give inputs that the model takes" });
+  }
+  const data = new Float64Array(indices.data.length * depth);
+  indices.data.forEach((index, row) => {
+    data[row * depth + (index < 0 ? index + depth : index)] = 1;
+  });
+  return tensor(shape, data);
+}

@@ -1,0 +1,108 @@
+import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import type { Precision } from "../../ir/ops/define.ts";
+import type { Interval } from "../../ir/type.ts";
+import { usersOf } from "../../ir/uses.ts";
+import { analyse } from "../../passes/4-quantize/analyse.ts";
+import type { Calibration } from "../../passes/4-quantize/calibration.ts";
+import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
+import type { Inner } from "../../passes/4-quantize/sums.ts";
+import type { State } from "../../passes/pass.ts";
+import { cacheInfix } from "./architecture-builder.ts";
+import { type Architecture, type ArchitectureName, architectures } from "./architectures.ts";
+
+/** Bounds on the magnitude of a kind of value. Scores in base-2 units; sums of squares per element of a row. */
+interface Magnitudes {
+  readonly values: Readonly<Record<string, number>>;
+  readonly score: number;
+  readonly squares: Interval;
+}
+
+const common = {
+  query: 30,
+  key: 30,
+  value: 15,
+  attended: 15,
+  "low-rank": 15,
+  "low-rank-fed": 60,
+  pooled: 15,
+  logits: 60,
+} as const;
+
+/** docs/estimates.md says where each comes from, and what follows if it is wrong by a factor of two. */
+const bert: Magnitudes = {
+  values: {
+    ...common,
+    embedding: 7,
+    normed: 30,
+    projected: 30,
+    "pre-activation": 30,
+    activated: 30,
+    fed: 60,
+    residual: 60,
+  },
+  score: 63,
+  squares: { lo: 2 ** -6, hi: 2 ** 6 },
+};
+const decoder: Magnitudes = {
+  values: {
+    ...common,
+    embedding: 7,
+    normed: 60,
+    projected: 250,
+    "pre-activation": 30,
+    activated: 30,
+    up: 60,
+    gated: 1000,
+    fed: 4000,
+    residual: 4000,
+  },
+  score: 63,
+  squares: { lo: 2 ** -12, hi: 2 ** 14 },
+};
+
+const magnitudesOf = (arch: Architecture): Magnitudes => (arch.normPlacement === "post" ? bert : decoder);
+
+/** What the last part of an origin names. */
+const valueKind = ({ origin }: Op): string => origin.slice(origin.lastIndexOf("/") + 1);
+
+/**
+ * Of what a preset writes an operator out in, where the table says nothing. A preset has one ring: its cost depends on
+ * no bound, but values must fit.
+ */
+const presetDefaultMagnitude = 2 ** 12;
+
+/**
+ * Bounds of every value by the table, in the place of measured ones; interval analysis as in a compilation. Of a module
+ * that a preset has written out, at its precision.
+ */
+export function assumedCalibration(
+  name: ArchitectureName,
+  state: State,
+  preset?: { readonly precision: Precision },
+): Calibration {
+  const { values, score, squares } = magnitudesOf(architectures[name]);
+  const { module } = state;
+  const observed = new Map<ValueId, Interval>();
+  const inner = new Map<ValueId, Inner>();
+  const include = (id: ValueId, most: number | undefined): void => {
+    if (most !== undefined) observed.set(id, { lo: -most, hi: most });
+  };
+  for (const id of module.inputs)
+    include(id, id.includes(cacheInfix) ? values[id.slice(id.lastIndexOf(".") + 1)] : undefined);
+  if (module.inputs.includes("hidden")) include("hidden", values.residual);
+  const users = usersOf(opsOf(module));
+  for (const op of opsOf(module)) {
+    const length = lastAxisSize(module, op.operands[0]!);
+    if (op.name === "attention" || op.name === "cached-attention") inner.set(op.result, { lo: -score, hi: score });
+    if (op.name === "layer-norm" || op.name === "rms-norm")
+      inner.set(op.result, { lo: squares.lo * length, hi: squares.hi * length });
+    // A fused product holds all that is cut out of it.
+    const parts = (users.get(op.result) ?? []).filter((user) => user.name === "slice");
+    const kinds = op.name === "matmul" && parts.length > 1 ? parts.map(valueKind) : [valueKind(op)];
+    const known = kinds.flatMap((kind) => values[kind] ?? (preset ? presetDefaultMagnitude : []));
+    include(op.result, known.length === kinds.length ? Math.max(...known) : undefined);
+  }
+  return analyse(state, preset?.precision ?? defaultPrecision, { values: observed, inner });
+}
+
+const lastAxisSize = (module: Module, id: ValueId): number => module.values[id]!.type.shape.at(-1) ?? 1;

@@ -1,0 +1,86 @@
+import type { Module } from "../../ir/module.ts";
+import type { WeightStore } from "../../ir/weights.ts";
+import { rewritePass } from "../../passes/2-rewrite/index.ts";
+import { approximatePass } from "../../passes/3-approximate/index.ts";
+import type { Preset } from "../../passes/3-approximate/preset.ts";
+import type { Calibration } from "../../passes/4-quantize/calibration.ts";
+import { quantizePass } from "../../passes/4-quantize/index.ts";
+import { computedBy, type SelectOptions } from "../../passes/5-select/choose.ts";
+import { selectPass } from "../../passes/5-select/index.ts";
+import { schedulePass } from "../../passes/6-schedule/index.ts";
+import { runPass, type SplitState } from "../../passes/pass.ts";
+import type { Setting } from "../../runtime/protocols/kit/index.ts";
+import type { LinkProfile } from "../../runtime/transport/index.ts";
+import { type CostReport, costReport } from "../report/cost/index.ts";
+import type { ArchitectureOptions } from "./architecture-builder.ts";
+import { architectureState } from "./architecture-module.ts";
+import type { ArchitectureName } from "./architectures.ts";
+import { assumedCalibration } from "./assumed-ranges.ts";
+
+export interface EstimateModule {
+  /** Stage rewrite: what 3-approximate and 4-quantize start from. */
+  readonly state: SplitState;
+  readonly module: Module;
+  /** Shapes without numbers. */
+  readonly weights: WeightStore;
+  readonly calibration: Calibration;
+}
+
+/** A known architecture at stage rewrite, with weights that have no numbers and ranges that are assumed. */
+export function estimateModule(
+  name: ArchitectureName,
+  options: ArchitectureOptions & Pick<EstimateOptions, "select">,
+  { without = [], families = ["marill"] }: Partial<Pick<Preset, "without" | "families">> = {},
+): EstimateModule {
+  const computes = computedBy({ setting: estimateSetting(options), families });
+  const state = runPass(rewritePass({ without, computes }), architectureState(name, options));
+  return { state, module: state.module, weights: state.weights, calibration: assumedCalibration(name, state) };
+}
+
+export interface EstimateOptions extends ArchitectureOptions {
+  /** As this system computes it; absent: as we do. */
+  readonly preset?: Preset;
+  readonly select?: SelectOptions;
+  readonly links?: readonly LinkProfile[];
+}
+
+/** The passes of a compilation and its counting, from shapes alone. */
+export function estimateCost(
+  name: ArchitectureName,
+  options: EstimateOptions,
+): { readonly module: Module; readonly report: CostReport } {
+  const { module } = scheduledEstimate(name, options);
+  return { module, report: costReport(module, estimateSetting(options), "shape", options.links ?? []) };
+}
+
+export const estimateSetting = ({ select }: Pick<EstimateOptions, "select">): Setting =>
+  select?.setting ?? "2pc-dealer";
+
+/** The passes of a compilation, on shapes. */
+export function scheduledEstimate(name: ArchitectureName, options: EstimateOptions): SplitState {
+  const { preset } = options;
+  const { state, calibration } = preset ? expandPreset(name, options, preset) : estimateModule(name, options);
+  const select: SelectOptions = {
+    ...(options.select ?? { setting: estimateSetting(options) }),
+    ...(preset && presetLimits(preset, name)),
+  };
+  const precision = preset?.precision;
+  const quantized = runPass(quantizePass({ calibration, ...(precision && { precision }) }), state);
+  return runPass(schedulePass, runPass(selectPass(select), quantized));
+}
+
+/** What a preset leaves to choose from; its ring is the one that its authors took for this model, if they say. */
+function presetLimits({ families, ring, rings, truncations }: Preset, name: ArchitectureName) {
+  const own = rings?.[name] ?? ring;
+  return { families, ...(own !== undefined && { ring: own }), ...(truncations && { truncations }) };
+}
+
+/** The same in the operators of a preset. */
+function expandPreset(
+  name: ArchitectureName,
+  options: ArchitectureOptions,
+  preset: Preset,
+): Pick<EstimateModule, "state" | "calibration"> {
+  const state = runPass(approximatePass(preset), estimateModule(name, options, preset).state);
+  return { state, calibration: assumedCalibration(name, state, preset) };
+}

@@ -1,0 +1,88 @@
+import type { Module } from "../../ir/module.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { type LinkBytes, noBytes } from "../../runtime/core/index.ts";
+import { addBytes, predictSetup } from "../../runtime/session/index.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
+import { planProgram } from "../../targets/program/plan.ts";
+import { kernelWork } from "../report/cost/index.ts";
+import { cacheInfix } from "./architecture-builder.ts";
+import { privateLayerCount } from "./architecture-module.ts";
+import { type ArchitectureName, architectures } from "./architectures.ts";
+import { type EstimateOptions, estimateSetting, scheduledEstimate } from "./count-architecture.ts";
+
+/** What one query of a shape sends and computes. */
+export interface QueryTraffic {
+  readonly rounds: number;
+  readonly online: LinkBytes;
+  /** What the dealer hands out before the input is known. */
+  readonly offline: LinkBytes;
+  /** Once for each session, mostly hidden weights. */
+  readonly setup: LinkBytes;
+  /** Of products in the ring, offline and online together (report/kernels.ts). */
+  readonly multiplyAdds: Readonly<Record<Role, number>>;
+}
+
+/**
+ * The counts of all layers that are not frozen. They are alike and follow each other, so that n of them cost what two
+ * cost and n − 2 times what the third adds: test/compiler/estimate/count-traffic.test.ts.
+ */
+export function countTraffic(name: ArchitectureName, options: EstimateOptions): QueryTraffic {
+  const together = options.headsPerOp ?? headsPerOpFor(name, options);
+  const count = (layers: number): QueryTraffic => {
+    const { module } = scheduledEstimate(name, {
+      ...options,
+      layerLimit: layers,
+      ...(together !== undefined && { headsPerOp: together }),
+    });
+    return moduleTraffic(module, estimateSetting(options));
+  };
+  const layers = options.layerLimit ?? privateLayerCount(name, options);
+  if (layers <= 3) return count(layers);
+  const [two, three] = [count(2), count(3)];
+  const grown = (a: number, b: number): number => a + (layers - 2) * (b - a);
+  return {
+    rounds: grown(two.rounds, three.rounds),
+    online: zipRecords(grown, two.online, three.online),
+    offline: zipRecords(grown, two.offline, three.offline),
+    setup: zipRecords(grown, two.setup, three.setup),
+    multiplyAdds: zipRecords(grown, two.multiplyAdds, three.multiplyAdds),
+  };
+}
+
+/** Most places · places of an operator's heads: the lists of its scores take some hundred bytes for each. */
+const maxScores = 2 ** 20;
+
+/** Long rows are counted head by head. Presets write attention out in products, whose scores are listed nowhere. */
+function headsPerOpFor(
+  name: ArchitectureName,
+  { preset, phase, sequenceLength, mergedHeads = 1 }: EstimateOptions,
+): number | undefined {
+  if (preset || phase === "decode") return undefined;
+  const heads = architectures[name].heads / mergedHeads;
+  let together = heads;
+  while (together % 2 === 0 && together * sequenceLength * sequenceLength > maxScores) together /= 2;
+  return together === heads ? undefined : together;
+}
+
+/** What the operators of a module send one by one, and in the steps that they share: what `predict` counts as a whole. */
+export function moduleTraffic(module: Module, setting: string): QueryTraffic {
+  const plan = planProgram(module, setting);
+  const calls = plan.steps.flat();
+  // Kept shares are there already; only the first query that makes them pays for them.
+  const counted = calls.filter(({ op }) => !(op.name === "share" && op.operands[0]!.includes(cacheInfix)));
+  const work = calls.map((call) => kernelWork(call).multiplyAdds);
+  return {
+    rounds: plan.steps.reduce((sum, step) => sum + Math.max(0, ...step.map(({ traffic }) => traffic.rounds)), 0),
+    online: addBytes(noBytes, ...counted.map(({ traffic }) => traffic.bytes)),
+    offline: addBytes(noBytes, ...counted.map(({ traffic }) => traffic.dealt)),
+    setup: predictSetup([programFromPlan(plan, "")]).bytes,
+    multiplyAdds: work.reduce((a, b) => zipRecords((x, y) => x + y, a, b), { client: 0, server: 0, dealer: 0 }),
+  };
+}
+
+const zipRecords = <K extends string>(
+  f: (a: number, b: number) => number,
+  a: Readonly<Record<K, number>>,
+  b: Readonly<Record<K, number>>,
+): Readonly<Record<K, number>> =>
+  Object.fromEntries((Object.keys(a) as K[]).map((key) => [key, f(a[key], b[key])])) as Record<K, number>;

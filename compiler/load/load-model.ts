@@ -1,0 +1,106 @@
+import type { Reveal } from "../../passes/1-split/reveals.ts";
+import {
+  applySavedWeights,
+  attachAdapter,
+  bindAdapterInputs,
+  factorizeMergedLora,
+  isOnnxAdapter,
+  readOnnxAdapter,
+  readPeftAdapter,
+} from "../adapters/index.ts";
+import type { OnnxModel } from "../onnx/format/index.ts";
+import { type ImportedModel, importModel } from "../onnx/import/index.ts";
+import { bindConstantInputs, readModel, untieInitializers } from "../onnx/normalize/index.ts";
+import {
+  type BaseModel,
+  createSurrogate,
+  decideOwnership,
+  type LoraAdapter,
+  type Ownership,
+  openBaseModel,
+  type Surrogate,
+} from "../ownership/index.ts";
+import type { CompileOptions } from "./resolve-options.ts";
+import { type SelectedOutputs, selectOutputs } from "./select-outputs.ts";
+
+/** A model with everything known about its owners. */
+export interface LoadedModel {
+  readonly model: OnnxModel;
+  readonly imported: ImportedModel;
+  readonly ownership: Ownership;
+  readonly surrogate: Surrogate;
+  /** Outputs by name, in the place of patterns. */
+  readonly reveal: readonly Reveal[];
+  /** Outputs that nobody asked for. */
+  readonly omittedOutputs: SelectedOutputs["omittedOutputs"];
+}
+
+/** What no user chooses. */
+export interface ImportMode {
+  /** Also a model in which nothing is private: to look at, not to compile. */
+  readonly allowAllPublic?: boolean;
+  /** Off in tests of what compiles without recognisers; default: on. */
+  readonly fuse?: boolean;
+}
+
+const toMap = <T>(record: Readonly<Record<string, T>> = {}): ReadonlyMap<string, T> => new Map(Object.entries(record));
+
+/** The model, its adapter where there is one, and who owns what. */
+function readAndAssignOwners(options: CompileOptions, allowAllPublic: boolean) {
+  // The model first: what is wrong with it is told before what is wrong with its base.
+  const raw = readModel(options.model);
+  const base = options.base === undefined ? undefined : openBaseModel(options.base);
+  const untied = untieInitializers(raw, base?.names);
+  const { model: asked, reveal, omittedOutputs } = selectOutputs(untied, options.reveal);
+  const bound = bindConstantInputs(asked, toMap(options.dims), toMap(options.fixed));
+  const { model, adapter, before } = applyAdapter(bound, base, options);
+  const ownership = decideOwnership(model, {
+    allowAllPublic,
+    ...(options.private && { private: options.private }),
+    ...(base && { base }),
+    ...(adapter && { adapter }),
+    ...(before && { before }),
+    ...(options.baseAdapter !== undefined && { baseAdapter: readPeftAdapter(options.baseAdapter) }),
+  });
+  return { model, adapter, ownership, reveal, left: omittedOutputs };
+}
+
+/** The model with weights exchanged where the adapter has others, what stood there before, and what is to be attached. */
+function applyAdapter(boundModel: OnnxModel, base: BaseModel | undefined, options: CompileOptions) {
+  if (options.adapter !== undefined && isOnnxAdapter(options.adapter)) {
+    const fed = bindAdapterInputs(boundModel, readOnnxAdapter(options.adapter), base?.names);
+    const adapter: LoraAdapter = { folder: options.adapter, modules: [], savedWeights: [], fanInFanOut: false };
+    return { ...fed, adapter };
+  }
+  const given = options.adapter === undefined ? undefined : readPeftAdapter(options.adapter);
+  const { model, adapter } =
+    options.lowRank && base
+      ? factorizeMergedLora(boundModel, base, options.lowRank, options.private)
+      : { model: boundModel, adapter: given };
+  return adapter
+    ? { ...applySavedWeights(model, adapter, base?.names), adapter }
+    : { model, adapter: undefined, before: undefined };
+}
+
+/** Who owns what of a model, whether or not it can be compiled. */
+export const loadOwnership = (options: CompileOptions): Ownership => readAndAssignOwners(options, true).ownership;
+
+/** Reads the model, decides who owns what, and attaches the adapter. */
+export function loadModel(
+  options: CompileOptions,
+  { allowAllPublic = false, fuse = true }: ImportMode = {},
+): LoadedModel {
+  const { model, adapter, ownership, reveal, left } = readAndAssignOwners(options, allowAllPublic);
+  const plain = importModel(model, {
+    ownership,
+    fuse,
+    dims: toMap(options.dims),
+    inputs: toMap(options.inputs),
+  });
+  const imported = adapter ? attachAdapter(plain, adapter, ownership.labels) : plain;
+  return { model, imported, ownership, surrogate: createSurrogate(imported, ownership), reveal, omittedOutputs: left };
+}
+
+/** The imported model, whoever owns it. */
+export const loadImported = (options: CompileOptions): ImportedModel =>
+  loadModel(options, { allowAllPublic: true }).imported;

@@ -1,0 +1,273 @@
+import { isUtf8 } from "node:buffer";
+import { fail } from "../../../ir/diagnostic.ts";
+import { type FieldSchema, type MessageName, messageSchemas } from "./protobuf-schema.ts";
+
+/** What the walk keeps of a message: its scalars and strings by field name, and its messages in file order. */
+export interface ScannedMessage {
+  readonly type: MessageName;
+  /** Where it starts in the file. */
+  readonly offset: number;
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Last value of each scalar; int64 as two's complement. */
+  readonly scalars: ReadonlyMap<string, bigint>;
+  /** Last value of each string outside the big data fields. */
+  readonly strings: ReadonlyMap<string, string>;
+  readonly children: ReadonlyMap<string, readonly ScannedMessage[]>;
+}
+
+/** Bounds of the walk: far above every real model, far below what hurts the machine. */
+export const scanLimits = {
+  bytes: 2 ** 31 - 1, // protobuf's own limit
+  depth: 64,
+  messages: 2_000_000,
+  fields: 8_000_000,
+  /** Integers in lists: each becomes an object of its own. Weights come as bytes. */
+  integers: 8_000_000,
+} as const;
+
+interface ScanState {
+  readonly bytes: Uint8Array;
+  readonly file: string;
+  position: number;
+  messages: number;
+  fields: number;
+  integers: number;
+}
+
+/** Maps are made when the first entry comes: a file may hold millions of empty messages. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+const emptyMap: ReadonlyMap<string, never> = new Map<string, never>();
+
+function put<T>(map: ReadonlyMap<string, T>, key: string, value: T): ReadonlyMap<string, T> {
+  const into = map === emptyMap ? new Map<string, T>() : (map as Map<string, T>);
+  return into.set(key, value);
+}
+
+const wireTypes = ["varint", "fixed64", "length", "start group", "end group", "fixed32"] as const;
+const containers = [
+  { magic: [0x1f, 0x8b], what: "gzip", help: "gunzip it first" },
+  {
+    magic: [0x50, 0x4b, 0x03, 0x04],
+    what: "zip",
+    help: "unpack it first; a PyTorch .pt file must be exported to ONNX",
+  },
+  { magic: [0x28, 0xb5, 0x2f, 0xfd], what: "zstd", help: "unzstd it first" },
+  { magic: [0x42, 0x5a, 0x68], what: "bzip2", help: "bunzip2 it first" },
+  { magic: [0x80, 0x02], what: "pickle", help: "export the model with torch.onnx.export" },
+] as const;
+const lfsPointer = "version https://git-lfs";
+const textOf = new TextDecoder();
+
+/**
+ * Walks the whole file once, before any decoder runs: onnx-proto takes empty files, gzip and tag bombs for a model
+ * without a graph, overflows the stack on deep nesting, trusts wire types, and drops metadata_props.
+ */
+export function scanProtobuf(bytes: Uint8Array, file: string, root: MessageName = "Model"): ScannedMessage {
+  refuseOtherFormats(bytes, file);
+  const walk: ScanState = { bytes, file, position: 0, messages: 0, fields: 0, integers: 0 };
+  return readMessage(walk, root, bytes.length, root.toLowerCase(), 1);
+}
+
+function refuseOtherFormats(bytes: Uint8Array, file: string): void {
+  if (bytes.length === 0) {
+    fail({ code: "MRL0102", message: "the file is empty; an ONNX model was expected", at: file });
+  }
+  if (bytes.length > scanLimits.bytes) {
+    fail({
+      code: "MRL0106",
+      message: `the file has ${bytes.length} bytes; protobuf ends at ${scanLimits.bytes}`,
+      at: file,
+      help: "export the weights as external data",
+    });
+  }
+  const container = containers.find(({ magic }) => magic.every((byte, index) => bytes[index] === byte));
+  if (container) {
+    fail({
+      code: "MRL0103",
+      message: `this is a ${container.what} file; an ONNX model was expected`,
+      at: file,
+      help: container.help,
+    });
+  }
+  if (textOf.decode(bytes.subarray(0, lfsPointer.length)) === lfsPointer) {
+    fail({ code: "MRL0103", message: "this is a Git LFS pointer, not the model", at: file, help: "run git lfs pull" });
+  }
+}
+
+function readMessage(walk: ScanState, type: MessageName, end: number, path: string, depth: number): ScannedMessage {
+  if (depth > scanLimits.depth) failLimit(walk, `messages nest deeper than ${scanLimits.depth}`, path);
+  if (++walk.messages > scanLimits.messages) failLimit(walk, `more than ${scanLimits.messages} messages`, path);
+  const message: Mutable<ScannedMessage> = {
+    type,
+    offset: walk.position,
+    metadata: emptyMap,
+    scalars: emptyMap,
+    strings: emptyMap,
+    children: emptyMap,
+  };
+  const schema = messageSchemas[type];
+  while (walk.position < end) {
+    if (++walk.fields > scanLimits.fields) failLimit(walk, `more than ${scanLimits.fields} fields`, path);
+    const start = walk.position;
+    const tag = readVarint(walk, end, path);
+    const number = Number(tag >> 3n);
+    const wireType = Number(tag & 7n);
+    if (number === 0 || tag > 0xffffffffn) failMalformed(walk, start, path, `field number ${tag >> 3n} does not exist`);
+    if (wireType === 3 || wireType === 4) {
+      fail({
+        code: "MRL0107",
+        message: `the file uses a protobuf group (${wireTypes[wireType]}); ONNX has none`,
+        at: fieldLocation(walk, start, path),
+      });
+    }
+    const field = schema.get(number);
+    if (!field) skip(walk, wireType, end, path);
+    else readField(walk, message, field, wireType, { start, end, path, depth });
+  }
+  return message;
+}
+
+interface FieldPosition {
+  readonly start: number;
+  readonly end: number;
+  readonly path: string;
+  readonly depth: number;
+}
+
+function readField(
+  walk: ScanState,
+  message: Mutable<ScannedMessage>,
+  field: FieldSchema,
+  wireType: number,
+  where: FieldPosition,
+): void {
+  const { layout, name } = field;
+  if (layout.kind === "message") {
+    expectWireType(walk, wireType, "length", name, where);
+    const end = readLength(walk, where.end, where.path);
+    const siblings = (message.children.get(name) as ScannedMessage[] | undefined) ?? [];
+    // Decoders differ on a repeated singular message (merge, or last wins): two readers would see two models.
+    if (siblings.length > 0 && !layout.repeated) {
+      failMalformed(walk, where.start, where.path, `${name} occurs twice`);
+    }
+    const path = layout.repeated ? `${where.path}.${name}[${siblings.length}]` : `${where.path}.${name}`;
+    const child = readMessage(walk, layout.message, end, path, where.depth + 1);
+    if (name === "metadata_props") {
+      message.metadata = put(message.metadata, child.strings.get("key") ?? "", child.strings.get("value") ?? "");
+    } else {
+      siblings.push(child);
+      message.children = put<readonly ScannedMessage[]>(message.children, name, siblings);
+    }
+    return;
+  }
+  if (layout.kind === "string" || layout.kind === "bytes") {
+    expectWireType(walk, wireType, "length", name, where);
+    const end = readLength(walk, where.end, where.path);
+    if (layout.kind === "string") {
+      const text = walk.bytes.subarray(walk.position, end);
+      if (!isUtf8(text)) failMalformed(walk, where.start, where.path, `${name} is not UTF-8`);
+      if (name !== "doc_string") message.strings = put(message.strings, name, textOf.decode(text));
+    }
+    walk.position = end;
+    return;
+  }
+  if (layout.repeated && wireTypes[wireType] === "length") {
+    skipPacked(walk, layout.kind, readLength(walk, where.end, where.path), where.path);
+    return;
+  }
+  expectWireType(walk, wireType, layout.kind, name, where);
+  if (layout.kind === "varint") {
+    const value = BigInt.asIntN(64, readVarint(walk, where.end, where.path));
+    message.scalars = put(message.scalars, name, value);
+  } else skip(walk, wireType, where.end, where.path);
+}
+
+function expectWireType(walk: ScanState, found: number, expected: string, name: string, where: FieldPosition): void {
+  if (wireTypes[found] === expected) return;
+  const what = wireTypes[found] ?? `wire type ${found}`;
+  failMalformed(walk, where.start, where.path, `${name} is written as ${what}; ${expected} was expected`);
+}
+
+/** At most ten bytes, and no bit beyond the 64th. */
+function readVarint(walk: ScanState, end: number, path: string): bigint {
+  const start = walk.position;
+  let low = 0;
+  for (let shift = 0; shift < 28; shift += 7) {
+    if (walk.position >= end) failMalformed(walk, start, path, "a number is cut off");
+    const byte = walk.bytes[walk.position++]!;
+    low |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return BigInt(low);
+  }
+  let value = BigInt(low);
+  for (let shift = 28n; shift < 70n; shift += 7n) {
+    if (walk.position >= end) failMalformed(walk, start, path, "a number is cut off");
+    const byte = walk.bytes[walk.position++]!;
+    value |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      if (value >> 64n) failMalformed(walk, start, path, "a number has more than 64 bits");
+      return value;
+    }
+  }
+  return failMalformed(walk, start, path, "a number has more than ten bytes");
+}
+
+/** The end of a length-delimited field whose length is read here. */
+function readLength(walk: ScanState, end: number, path: string): number {
+  const start = walk.position;
+  const length = readVarint(walk, end, path);
+  if (length > BigInt(end - walk.position)) {
+    failMalformed(walk, start, path, `a field of ${length} bytes runs beyond its end: ${end - walk.position} are left`);
+  }
+  return walk.position + Number(length);
+}
+
+function skipPacked(walk: ScanState, kind: "varint" | "fixed32" | "fixed64", end: number, path: string): void {
+  const width = kind === "fixed32" ? 4 : 8;
+  if (kind === "varint") {
+    let continued = 0;
+    for (let index = walk.position; index < end; index++) {
+      const ends = walk.bytes[index]! < 0x80;
+      continued = ends ? 0 : continued + 1;
+      if (ends && ++walk.integers > scanLimits.integers) {
+        failLimit(walk, `more than ${scanLimits.integers} integers in lists`, path);
+      }
+      if (continued > 9) failMalformed(walk, index, path, "a number has more than ten bytes");
+    }
+    if (continued > 0) failMalformed(walk, end, path, "a number is cut off");
+  } else if ((end - walk.position) % width !== 0) {
+    failMalformed(walk, walk.position, path, `a packed list of ${end - walk.position} bytes has items of ${width}`);
+  }
+  walk.position = end;
+}
+
+function skip(walk: ScanState, wireType: number, end: number, path: string): void {
+  const start = walk.position;
+  const what = wireTypes[wireType];
+  if (what === "varint") readVarint(walk, end, path);
+  else if (what === "length") walk.position = readLength(walk, end, path);
+  else if (what === "fixed32") walk.position += 4;
+  else if (what === "fixed64") walk.position += 8;
+  else failMalformed(walk, start, path, `wire type ${wireType} does not exist`);
+  if (walk.position > end) failMalformed(walk, start, path, "a number is cut off");
+}
+
+function fieldLocation(walk: ScanState, offset: number, path: string): string {
+  return `${walk.file}, byte ${offset}, in ${path}`;
+}
+
+function failMalformed(walk: ScanState, offset: number, path: string, what: string): never {
+  return fail({
+    code: "MRL0105",
+    message: `this is not a well-formed ONNX file: ${what}`,
+    at: fieldLocation(walk, offset, path),
+    help: "the file may be cut off, or not be ONNX at all: check its size, export or download it again",
+  });
+}
+
+function failLimit(walk: ScanState, what: string, path: string): never {
+  return fail({
+    code: "MRL0106",
+    message: `the file exceeds a limit: ${what}`,
+    at: fieldLocation(walk, walk.position, path),
+  });
+}

@@ -1,0 +1,244 @@
+import { type Diagnostic, throwIfAny } from "../../../ir/diagnostic.ts";
+import { edit, removeDead, renameValue } from "../../../ir/edit.ts";
+import { infer } from "../../../ir/infer.ts";
+import type { Label } from "../../../ir/label.ts";
+import type { Module, ValueId } from "../../../ir/module.ts";
+import { namePattern } from "../../../ir/names.ts";
+import { type Shape, sizeOf } from "../../../ir/type.ts";
+import type { Tensor } from "../../../ir/weights.ts";
+import type { OnnxModel, OnnxValueInfo } from "../format/index.ts";
+import { bindDims, lowerSequences } from "../normalize/index.ts";
+import { catalogWeights, elementOfDtype, type WeightCatalog, type WeightOwners } from "../weights/index.ts";
+import { type FoldedLoraScale, type FusedModule, foldLoraScale, fuseOperators } from "./fuse/index.ts";
+import type { GraphOperand } from "./graph/index.ts";
+import {
+  checkShape,
+  createFoldMeter,
+  createImportContext,
+  displayName,
+  type ImportContext,
+  type StoredWeight,
+} from "./graph/index.ts";
+import {
+  liveNodes,
+  lowerNodes,
+  maxInnerNodes,
+  storedOperand,
+  uncomputedOutput,
+  unknownOperators,
+} from "./lower-nodes.ts";
+import { placeholderValues } from "./placeholder-values.ts";
+
+export interface ImportOptions {
+  /** Sizes of symbolic dimensions. */
+  readonly dims?: ReadonlyMap<string, number>;
+  /** Who knows an input; default: the client. */
+  readonly inputs?: ReadonlyMap<string, Label>;
+  /** Who knows which weight; without it all weights are public. */
+  readonly ownership?: WeightOwners;
+  /** Recognise norms, activations, attention and the like; default: true. */
+  readonly fuse?: boolean;
+}
+
+/** A product with a stored matrix: where an adapter attaches. */
+export interface ImportedLinear {
+  readonly module: string;
+  readonly origin: string;
+  /** Name of the matrix in the weight store. */
+  readonly weight: string;
+}
+
+export interface ImportedModel {
+  readonly module: Module;
+  /** What the module's parameters name. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  /** ONNX tensor of a value, where it is one. */
+  readonly sources: ReadonlyMap<ValueId, string>;
+  /** Values of the graph's inputs and outputs by their ONNX names. */
+  readonly inputs: ReadonlyMap<string, ValueId>;
+  readonly outputs: ReadonlyMap<string, ValueId>;
+  /** Weight behind each stored tensor; constants have none. */
+  readonly storedWeights: ReadonlyMap<string, StoredWeight>;
+  readonly linears: readonly ImportedLinear[];
+  readonly catalog: WeightCatalog;
+  /** How often each recogniser found its pattern. */
+  readonly fusions: ReadonlyMap<string, number>;
+}
+
+/** An ONNX graph as a module of the first stage: shapes known, constants folded, patterns recognised. */
+export function importModel(model: OnnxModel, options: ImportOptions = {}): ImportedModel {
+  const { graph } = model;
+  const catalog = options.ownership?.catalog ?? catalogWeights(model);
+  const problems: Diagnostic[] = [];
+  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  // Sizes of inputs that are settled are asked for as well.
+  const sized = graph.inputs.filter(({ name, dims }) => !graph.initializers.has(name) || dims?.some(isSymbolicDim));
+  const shapes = bindDims(model, sized, options.dims ?? new Map(), problems);
+  const nodes = liveNodes(lowerSequences(model));
+  problems.push(...invalidInputs(model, inputs, options));
+  const unknown = unknownOperators(model, nodes);
+  if (problems.length > 0) throwIfAny([...problems, ...unknown]);
+  throwIfAny(invalidInputShapes(model, shapes));
+
+  const labels = options.ownership?.labels;
+  problems.push(...refusePrivateIntegers(model, catalog, labels));
+  const stored = [...graph.initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
+  const labelOf = (weight: string): Label => labels?.get(weight) ?? "public";
+  const into = createImportContext(displayName(graph.name) || "model", labelOf, createFoldMeter(stored));
+  const values = new Map<string, GraphOperand>();
+  const inputIds = new Map<string, ValueId>();
+  for (const input of inputs) {
+    const element = elementOfDtype(input.dtype!);
+    const type = { label: options.inputs?.get(input.name) ?? "client", element, shape: shapes.get(input.name)! };
+    const id = into.builder.input(displayName(input.name), type);
+    into.sources.set(id, input.name);
+    inputIds.set(input.name, id);
+    values.set(input.name, { kind: "value", type, id });
+  }
+  for (const source of graph.initializers.values()) values.set(source.name, storedOperand(catalog, source.name));
+  // Beside an operator that is not known all others are still looked at, up to those that need its result.
+  const known = unknown.length > 0 ? nodes.filter((node) => unknownOperators(model, [node]).length === 0) : nodes;
+  const taken = new Set(known);
+  for (const node of nodes.filter((each) => !taken.has(each))) {
+    for (const [name, operand] of placeholderValues(model, node, values, into)) values.set(name, operand);
+  }
+  lowerNodes({ model, catalog, into, budget: { left: maxInnerNodes } }, known, values, problems);
+  throwIfAny([...unknown, ...problems]);
+  return finishImport(model, catalog, values, into, inputIds, options);
+}
+
+/** Integers that choose places or are computed with are not held as shares: whoever owns them has to make them public. */
+function refusePrivateIntegers(
+  { file }: OnnxModel,
+  { weights, ownedIntegers }: WeightCatalog,
+  labels: ReadonlyMap<string, Label> | undefined,
+): readonly Diagnostic[] {
+  return [...ownedIntegers].flatMap((source): Diagnostic[] => {
+    const { name } = weights.get(source)!;
+    if (labels?.get(name) !== "server") return [];
+    const message = `"${name}" is a private table of integers, which choose places or are computed with in the clear`;
+    const help = "if it is no secret, give a --base that has it; else store what it stands for as real numbers";
+    return [{ code: "MRL0431", message, at: file, help }];
+  });
+}
+
+const isSymbolicDim = (dim: number | string | undefined): boolean => typeof dim === "string";
+
+function invalidInputShapes({ file }: OnnxModel, shapes: ReadonlyMap<string, readonly number[]>): Diagnostic[] {
+  return [...shapes].flatMap(([name, shape]) => {
+    try {
+      checkShape(shape);
+      return [];
+    } catch (error) {
+      return [{ code: "MRL0407", message: `input "${name}": ${(error as Error).message}`, at: file }];
+    }
+  });
+}
+
+function invalidInputs(model: OnnxModel, inputs: readonly OnnxValueInfo[], options: ImportOptions): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  for (const { name, dtype, kind } of inputs) {
+    if (kind === "tensor" && dtype) continue;
+    const message = `input "${name}" is no tensor of a type that the compiler reads`;
+    found.push({ code: "MRL0405", message, at: model.file });
+  }
+  const names = inputs.map(({ name }) => name);
+  for (const name of options.inputs?.keys() ?? []) {
+    if (names.includes(name)) continue;
+    const help = `inputs: ${names.join(", ")}`;
+    found.push({ code: "MRL0406", message: `the model has no input "${name}"`, at: model.file, help });
+  }
+  return found;
+}
+
+const operandShape = (operand: GraphOperand): Shape =>
+  operand.kind === "value" ? operand.type.shape : operand.tensor.shape;
+
+function finishImport(
+  model: OnnxModel,
+  catalog: WeightCatalog,
+  values: ReadonlyMap<string, GraphOperand>,
+  into: ImportContext,
+  inputs: ReadonlyMap<string, ValueId>,
+  options: ImportOptions,
+): ImportedModel {
+  const outputs = new Map<string, ValueId>();
+  const problems: Diagnostic[] = [];
+  for (const { name } of model.graph.outputs) {
+    const operand = values.get(name);
+    if (!operand) {
+      problems.push(uncomputedOutput(model, name));
+      continue;
+    }
+    if (sizeOf(operandShape(operand)) === 0 && [...(options.dims ?? [])].some(([, size]) => size === 0)) {
+      const message = `the output "${name}" is empty with these sizes: [${operandShape(operand).join(", ")}]`;
+      problems.push({ code: "MRL0410", message, at: model.file, help: "only a past may have no places: --dim past=0" });
+      continue;
+    }
+    const id = into.idOf(operand);
+    into.builder.output(id);
+    outputs.set(name, id);
+  }
+  throwIfAny(problems);
+  const named = nameOutputs(removeDead(into.builder.finish()), outputs, into);
+  const { module, weights, fusions }: FusedModule =
+    options.fuse === false
+      ? { module: named, weights: into.weights, fusions: new Map<string, number>() }
+      : fuseOperators(named, into.weights);
+  const folded: FoldedLoraScale =
+    options.fuse === false
+      ? { module, weights, storedWeights: into.storedWeights }
+      : foldLoraScale(module, weights, into.storedWeights);
+  const inferred = infer(folded.module);
+  const used = new Set(Object.values(inferred.params));
+  throwIfAny(unusedPrivateWeights(model, used, folded.storedWeights, options.ownership));
+  const origins = new Map(catalog.names.linears.map((linear) => [linear.node.name, linear]));
+  const keyOfWeight = new Map([...into.storedWeights].map(([key, { weight }]) => [weight, key]));
+  const linears = [...origins.values()].flatMap(({ node, module: path, weight }) => {
+    const name = catalog.weights.get(weight)?.name;
+    const key = name === undefined ? undefined : keyOfWeight.get(name);
+    return path && key && used.has(key) ? [{ module: path, origin: node.name, weight: key }] : [];
+  });
+  return {
+    module: inferred,
+    weights: new Map([...folded.weights].filter(([key]) => used.has(key))),
+    sources: new Map([...into.sources].filter(([id]) => Object.hasOwn(inferred.values, id))),
+    inputs,
+    outputs,
+    storedWeights: new Map([...folded.storedWeights].filter(([key]) => used.has(key))),
+    linears,
+    catalog,
+    fusions,
+  };
+}
+
+/** A private weight that drops out unseen would be an accuracy fault and a privacy fault. An adapter comes later. */
+function unusedPrivateWeights(
+  model: OnnxModel,
+  used: ReadonlySet<string>,
+  stored: ReadonlyMap<string, StoredWeight>,
+  ownership: WeightOwners | undefined,
+): Diagnostic[] {
+  const reached = new Set([...stored].filter(([key]) => used.has(key)).map(([, { weight }]) => weight));
+  const weights = [...(ownership?.catalog.weights.values() ?? [])].map(({ name }) => name);
+  const lost = weights.filter((name) => ownership!.labels.get(name) === "server" && !reached.has(name));
+  if (lost.length === 0) return [];
+  const message = `private weights that no output depends on: ${lost.join(", ")}`;
+  return [{ code: "MRL0425", message, at: model.file, help: "remove them from the model, or check the patterns" }];
+}
+
+/** An output that is some other value under another name gets its own name where that is free. */
+function nameOutputs(module: Module, outputs: Map<string, ValueId>, into: ImportContext): Module {
+  const fixed = new Set([...module.inputs, ...Object.keys(module.params)]);
+  return edit(module, (draft) => {
+    for (const [name, id] of outputs) {
+      const wanted = displayName(name);
+      const shared = [...outputs.values()].filter((other) => other === id).length > 1;
+      const free = namePattern.test(wanted) && !(wanted in draft.values);
+      if (id === wanted || fixed.has(id) || shared || !free) continue;
+      renameValue(draft, id, wanted);
+      outputs.set(name, wanted);
+      into.sources.set(wanted, name);
+    }
+  });
+}

@@ -1,0 +1,149 @@
+import { fail } from "../../../ir/diagnostic.ts";
+import { sizeOf } from "../../../ir/type.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
+import {
+  innerGraphNames,
+  isMatrixProduct,
+  modulePathOf,
+  type PathPrefix,
+  statedParameterName,
+  stripPrefix,
+  wrapperPrefixOf,
+} from "../weights/index.ts";
+import { normalizeInitializers } from "./normalize-initializers.ts";
+
+/** The model in which every parameter is a tensor of its own, whatever form the file has for it. */
+export const untieInitializers = (model: OnnxModel, known?: ReadonlySet<string>): OnnxModel =>
+  untieByUse(normalizeInitializers(model), known);
+
+/** What the inputs of an operator are called among the parameters of its module, by place. */
+const parameterRoles: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  BatchNormalization: [undefined, "weight", "bias", "running_mean", "running_var"],
+  Conv: [undefined, "weight", "bias"],
+  ConvTranspose: [undefined, "weight", "bias"],
+  Gather: ["weight"],
+  Gemm: [undefined, "weight", "bias"],
+  GroupNormalization: [undefined, "weight", "bias"],
+  InstanceNormalization: [undefined, "weight", "bias"],
+  LayerNormalization: [undefined, "weight", "bias"],
+  MatMul: [undefined, "weight"],
+  PRelu: [undefined, "weight"],
+  RMSNormalization: [undefined, "weight"],
+  Transpose: ["weight"],
+};
+
+const roleNames: ReadonlySet<string> = new Set(["weight", "bias", "running_mean", "running_var"]);
+
+/** Numbers that parameters may have together, beside so many for each that the file stores: few are merged of many. */
+const minElementBudget = 2 ** 20;
+const elementBudgetFactor = 32;
+
+interface InitializerUse {
+  readonly node: OnnxNode;
+  readonly inputIndex: number;
+}
+
+/**
+ * The model with parameters apart that an exporter has merged since their numbers are equal: both exporters do so with
+ * the gains of 1 and biases of 0 of a fresh model, and with a matrix that was copied to another layer. Which parameter
+ * a use is tells the module that the node belongs to. Owners are decided for each on its own: what layer 0 has from the
+ * base may be the provider's in layer 1. Tied embeddings stay one, unless the base has the head by its name.
+ */
+function untieByUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
+  const { graph } = model;
+  const uses = new Map<string, InitializerUse[]>();
+  for (const node of graph.nodes) {
+    node.inputs.forEach((name, index) => {
+      if (!graph.initializers.has(name)) return;
+      const all = uses.get(name);
+      if (all) all.push({ node, inputIndex: index });
+      else uses.set(name, [{ node, inputIndex: index }]);
+    });
+  }
+  const fixed = new Set([
+    ...[...graph.inputs, ...graph.outputs].map(({ name }) => name),
+    ...graph.nodes.flatMap(innerGraphNames),
+  ]);
+  const prefix = wrapperPrefixOf(model, known);
+  const initializers = new Map(graph.initializers);
+  const edits = new Map<OnnxNode, Map<number, string>>();
+  const tried = new Map<string, number>();
+  let room =
+    minElementBudget +
+    elementBudgetFactor * [...initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
+  for (const [name, all] of uses) {
+    const tensor = graph.initializers.get(name)!;
+    if (fixed.has(name) || !/float/.test(tensor.dtype) || sizeOf(tensor.dims) <= 1) continue;
+    const own = statedParameterName(model, tensor);
+    const claims = parameterClaims(all, own === undefined ? undefined : stripPrefix(own, prefix), prefix, known);
+    if (claims.size === 0) continue;
+    room -= claims.size * sizeOf(tensor.dims);
+    if (room < 0)
+      fail({ code: "MRL0433", message: "the weights of this model stand for too many parameters", at: model.file });
+    for (const [claim, claimed] of claims) {
+      const fresh = unusedName(claim, name, claimed, prefix, initializers, tried);
+      initializers.set(fresh, { ...tensor, name: fresh, originalName: tensor.originalName ?? name });
+      for (const { node, inputIndex: index } of claimed) edits.set(node, new Map(edits.get(node)).set(index, fresh));
+    }
+    if ([...claims.values()].flat().length === all.length) initializers.delete(name);
+  }
+  if (edits.size === 0) return model;
+  const nodes = graph.nodes.map((node) => {
+    const newNames = edits.get(node);
+    return newNames ? { ...node, inputs: node.inputs.map((name, index) => newNames.get(index) ?? name) } : node;
+  });
+  return { ...model, graph: { ...graph, nodes, initializers } };
+}
+
+/** Uses by the parameters that they are, but for those of the tensor's own name; none where all are one and the same. */
+function parameterClaims(
+  uses: readonly InitializerUse[],
+  own: string | undefined,
+  prefix: PathPrefix,
+  known: ReadonlySet<string> | undefined,
+): ReadonlyMap<string, readonly InitializerUse[]> {
+  const isTable = uses.some(({ node }) => node.op === "Gather");
+  const claims = new Map<string, InitializerUse[]>();
+  for (const use of uses) {
+    const path = modulePathOf(use.node, prefix);
+    const last = own?.slice(own.lastIndexOf(".") + 1);
+    // A parameter that its module calls otherwise (`in_proj_weight`) has that name in every use.
+    const role = last === undefined || roleNames.has(last) ? (parameterRole(use) ?? last) : last;
+    if (path === undefined || role === undefined) continue;
+    const claim = `${path}.${role}`;
+    // Whether a head that the base does not name is tied to the embedding is a property of the architecture.
+    if (claim === own || (isTable && !known?.has(claim))) continue;
+    const same = claims.get(claim);
+    if (same) same.push(use);
+    else claims.set(claim, [use]);
+  }
+  const isKnown = own !== undefined && (known === undefined || known.has(own));
+  const isSplit = [...claims.values()].flat().length < uses.length || claims.size > 1;
+  // One parameter by another name: only the base can say that the module's name for it is the right one.
+  const [only] = claims.keys();
+  return isSplit || (own !== undefined && !isKnown && only !== undefined && known?.has(only)) ? claims : new Map();
+}
+
+function parameterRole({ node, inputIndex }: InitializerUse): string | undefined {
+  if (isMatrixProduct(node)) return inputIndex === 1 ? "weight" : inputIndex === 2 ? "bias" : undefined;
+  return node.domain === "" && Object.hasOwn(parameterRoles, node.op)
+    ? parameterRoles[node.op]![inputIndex]
+    : undefined;
+}
+
+/** A matrix gets no name of its own: its product tells it, and which way round it lies. */
+function unusedName(
+  claim: string,
+  name: string,
+  [use]: readonly InitializerUse[],
+  prefix: PathPrefix,
+  taken: ReadonlyMap<string, OnnxTensor>,
+  tried: Map<string, number>,
+): string {
+  const whole = isMatrixProduct(use!.node) && use!.inputIndex === 1 ? `${name}:` : [...prefix, claim].join(".");
+  let free = whole;
+  let n = tried.get(whole) ?? 2;
+  for (; taken.has(free) || free === `${name}:`; n++) free = `${whole}${n}`;
+  tried.set(whole, n);
+  return free;
+}

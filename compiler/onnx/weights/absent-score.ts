@@ -1,2 +1,0 @@
-/** exp(−10⁴) is 0 in every format that we compute in: an absent score. */
-export const absentScore = -1e4;

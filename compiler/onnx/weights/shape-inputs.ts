@@ -1,0 +1,48 @@
+import type { OnnxGraph, OnnxNode } from "../format/index.ts";
+
+/** Inputs of real numbers that decide shapes or places, by operator: regions, factors and numbers of rows. */
+const shapeInputs: Readonly<Record<string, readonly number[]>> = {
+  Resize: [1, 2],
+  Upsample: [1],
+  OneHot: [1],
+  Range: [0, 1, 2],
+};
+
+/**
+ * Names that only decide shapes: whatever is computed from them too. They are part of the architecture, as all
+ * programs for it have the same shapes, so no owner has a secret in them.
+ */
+export function shapeOnlyNames({ nodes, outputs }: OnnxGraph): ReadonlySet<string> {
+  const used = new Set<string>();
+  const other = new Set(outputs.map(({ name }) => name));
+  const isStructural = (name: string): boolean => used.has(name) && !other.has(name);
+  // From the last to the first: a node's readers are known when it is looked at.
+  for (const node of [...nodes].reverse()) {
+    const indices = node.domain === "" && Object.hasOwn(shapeInputs, node.op) ? shapeInputs[node.op]! : [];
+    const onlyShapes = node.outputs.filter(Boolean).every(isStructural);
+    node.inputs.forEach((name, index) => {
+      used.add(name);
+      if (!onlyShapes && !indices.includes(index)) other.add(name);
+    });
+    for (const name of innerGraphNames(node)) other.add(name);
+  }
+  return new Set([...used].filter(isStructural));
+}
+
+/** Names of what products of integers take: a quantised model's weights are integers there. */
+export function integerFactorNames({ nodes }: OnnxGraph): ReadonlySet<string> {
+  const products = nodes.filter(({ op, domain }) => domain === "" && (op === "MatMulInteger" || op === "ConvInteger"));
+  return new Set(products.flatMap(({ inputs }) => inputs.slice(0, 2)));
+}
+
+/** Every name that graphs within a node read. */
+export function innerGraphNames(node: OnnxNode): readonly string[] {
+  return [...node.attributes.values()].flatMap((attribute) => {
+    if (attribute.kind !== "graph") return [];
+    const { nodes, outputs } = attribute.value;
+    return [
+      ...nodes.flatMap((inner) => [...inner.inputs, ...innerGraphNames(inner)]),
+      ...outputs.map(({ name }) => name),
+    ];
+  });
+}

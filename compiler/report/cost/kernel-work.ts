@@ -1,0 +1,103 @@
+import type { Role } from "../../../runtime/core/index.ts";
+import type { Fixed, Spec } from "../../../runtime/protocols/kit/index.ts";
+import { reachOf, scoreRows } from "../../../runtime/protocols/softmax/index.ts";
+import { sizeOf } from "../../../runtime/ring/index.ts";
+import type { Call } from "../../../targets/program/plan.ts";
+
+/** What an operator computes, offline and online together, for one query. */
+export interface KernelWork {
+  /** Of its matrix and elementwise products in the ring; what else it does is linear in `elements`. */
+  readonly multiplyAdds: Readonly<Record<Role, number>>;
+  /** Size of the result. */
+  readonly elements: number;
+}
+
+type WorkOf = (spec: Spec) => number;
+
+const lowRankWork: WorkOf = ({ operands: [x, ...matrices] }) =>
+  (sizeOf(x!.shape) / (x!.shape.at(-1) ?? 1)) * matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+const matmulWork: WorkOf = ({ operands: [x], result }) => sizeOf(result.shape) * (x!.shape.at(-1) ?? 1);
+/** Of each element of the result: the channels of its group times the places of the kernel. */
+const convWork: WorkOf = ({ operands: [, w], result }) => sizeOf(result.shape) * sizeOf(w!.shape.slice(1));
+const mulWork: WorkOf = ({ result }) => sizeOf(result.shape);
+
+/** q·kᵀ and weights·v, over the scores that exist: those that a causal mask or a window removes are nobody's result. */
+const attentionWork: WorkOf = (spec) => {
+  const [q, k, v] = spec.operands;
+  const [batch, heads, positions, depth] = q!.shape as [number, number, number, number];
+  const columns = k!.shape[2]!;
+  const scores = scoreRows(batch * heads * positions, positions, columns, reachOf(spec)).flat.length;
+  return scores * (depth + v!.shape[3]!);
+};
+
+/** The new queries with all keys and values, kept ones first. */
+const cachedAttentionWork: WorkOf = ({ operands: [q, k, v, pastK, pastV], ...rest }) => {
+  const whole = (past: Fixed, next: Fixed): Fixed => ({
+    ...next,
+    shape: next.shape.with(2, past.shape[2]! + next.shape[2]!),
+  });
+  return attentionWork({ ...rest, operands: [q!, whole(pastK!, k!), whole(pastV!, v!)] });
+};
+
+/** How often each party forms the product. The client's of a known weight, and the dealer's, are offline. */
+const once = { client: 1, server: 1, dealer: 1 };
+/** Two cross terms with own shares, online; the dealer has the product of the masks. */
+const masked = { client: 2, server: 2, dealer: 1 };
+/** Two products of components at each of three computing parties. */
+const replicated = { client: 2, server: 2, dealer: 2 };
+/** Of a weight one component is 0 at the client and at the dealer. */
+const replicatedWeight = { client: 1, server: 2, dealer: 1 };
+/** Each on its own shares: nothing is dealt. */
+const local = { client: 1, server: 1, dealer: 0 };
+
+interface ProductWork {
+  readonly times: Readonly<Record<Role, number>>;
+  readonly work: WorkOf;
+}
+
+/** By callee. What is not here forms no product of its own. */
+const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, ProductWork>>> = {
+  protocol: new Map([
+    ["beaverMatmul", { times: masked, work: matmulWork }],
+    ["beaverMul", { times: masked, work: mulWork }],
+    ["beaverSquare", { times: masked, work: mulWork }],
+    ["beaverWeightMatmul", { times: masked, work: matmulWork }],
+    ["beaverWeightMul", { times: masked, work: mulWork }],
+    ["fixedWeightMatmul", { times: masked, work: matmulWork }],
+    ["replicatedMatmul", { times: replicated, work: matmulWork }],
+    ["replicatedMul", { times: replicated, work: mulWork }],
+    ["replicatedSquare", { times: replicated, work: mulWork }],
+    ["replicatedWeightMatmul", { times: replicatedWeight, work: matmulWork }],
+    ["replicatedWeightMul", { times: replicatedWeight, work: mulWork }],
+    ["knownWeightConv", { times: once, work: convWork }],
+    ["knownWeightLowRank", { times: once, work: lowRankWork }],
+    ["knownWeightMatmul", { times: once, work: matmulWork }],
+    ["knownWeightMul", { times: once, work: mulWork }],
+    ["maskedConv", { times: masked, work: convWork }],
+    ["maskedMatmul", { times: masked, work: matmulWork }],
+    ["maskedMul", { times: masked, work: mulWork }],
+    ["sigmaMatmul", { times: masked, work: matmulWork }],
+    ["sigmaMul", { times: masked, work: mulWork }],
+    ["sigmaSharedMatmul", { times: masked, work: matmulWork }],
+    ["sigmaSharedMul", { times: masked, work: mulWork }],
+    ["sigmaAttention", { times: masked, work: attentionWork }],
+    ["coarseMaxAttention", { times: masked, work: attentionWork }],
+    ["coarseMaxAttentionKnownMask", { times: masked, work: attentionWork }],
+    ["coarseMaxCachedAttention", { times: masked, work: cachedAttentionWork }],
+  ]),
+  local: new Map([
+    ["conv", { times: local, work: convWork }],
+    ["matmul", { times: local, work: matmulWork }],
+    ["mul", { times: local, work: mulWork }],
+  ]),
+};
+
+export function kernelWork({ callee, spec }: Pick<Call, "callee" | "spec">): KernelWork {
+  const product = products[callee.kind].get(callee.name);
+  const work = product ? product.work(spec) : 0;
+  const of = (role: Role): number => work * (product?.times[role] ?? 0);
+  return {
+    multiplyAdds: { client: of("client"), server: of("server"), dealer: of("dealer") },
+    elements: sizeOf(spec.result.shape),
+  };
+}

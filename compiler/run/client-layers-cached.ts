@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import { tensor } from "../../ir/weights.ts";
+import type { Manifest } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import { type ClientLayers, slicePositions } from "./client-layers.ts";
+import { type OrtCacheTensor, openOnnxSession } from "./onnx-session.ts";
+
+/** What the manifest says of them. */
+export type ClientDecodeManifest = NonNullable<NonNullable<Manifest["decode"]>["clear"]>;
+
+/** Along which axis keys and values have their places, and a text its tokens. */
+const [keptAxis, textAxis] = [2, 1];
+
+/**
+ * The client's layers row by row, from the keys and values of the places before, which it keeps in the clear: they are
+ * its own, nobody else learns of them. Rows from the first one on start anew.
+ */
+export async function openCachedLayers(dir: string, { places, kept }: ClientDecodeManifest): Promise<ClientLayers> {
+  const [body, head] = await Promise.all([
+    openOnnxSession(join(dir, "public-step.onnx")),
+    openOnnxSession(join(dir, "head-step.onnx")),
+  ]);
+  const cachedNames = kept.map(({ present }) => present);
+  let state: { readonly rows: number; readonly held: ReadonlyMap<string, OrtCacheTensor> } = {
+    rows: 0,
+    held: new Map(),
+  };
+  /** Keys and values of the places before, under the names by which they go in. */
+  const pastInputs = (count: number): ReadonlyMap<string, OrtCacheTensor> =>
+    new Map(
+      kept.map(({ past, present, shape }) => {
+        const none = { dims: shape.with(keptAxis, 0), data: new Float32Array(0) };
+        return [past, firstPositions(state.held.get(present) ?? none, count)];
+      }),
+    );
+  return {
+    runBefore: async (text, rows, keep) => {
+      const [from, to] = rows;
+      if (from > state.rows) throw new Error(`place ${from} follows ${from} others, and ${state.rows} are kept`);
+      const inputs = new Map([...text].map(([name, each]) => [name, slicePositions(each, textAxis, rows)]));
+      const { tensors, cached } = await body.runCached(
+        inputs.set(places, positionsTensor(from, to)),
+        pastInputs(from),
+        cachedNames,
+      );
+      // Rows of a window behind the text are padding.
+      state = { rows: keep, held: new Map([...cached].map(([name, each]) => [name, firstPositions(each, keep)])) };
+      return tensors;
+    },
+    runAfter: async (revealed, [from, to]) =>
+      await head.run(new Map([...revealed, [places, positionsTensor(from, to)]])),
+    release: async () => {
+      await Promise.all([body.release(), head.release()]);
+    },
+  };
+}
+
+function positionsTensor(from: number, to: number): TypedTensor {
+  const numbers = Array.from({ length: to - from }, (_, row) => from + row);
+  return { dtype: "int64", tensor: tensor([to - from], numbers) };
+}
+
+/** The rows of the first places, of a tensor that may have more. */
+function firstPositions({ dims, data }: OrtCacheTensor, count: number): OrtCacheTensor {
+  const available = dims[keptAxis]!;
+  if (available === count) return { dims, data };
+  const inner = dims.slice(keptAxis + 1).reduce((a, b) => a * b, 1);
+  const outer = dims.slice(0, keptAxis).reduce((a, b) => a * b, 1);
+  const rows = new Float32Array(outer * count * inner);
+  for (let k = 0; k < outer; k++) {
+    rows.set(data.subarray(k * available * inner, (k * available + count) * inner), k * count * inner);
+  }
+  return { dims: dims.with(keptAxis, count), data: rows };
+}

@@ -1,0 +1,70 @@
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { sameShape } from "../../ir/type.ts";
+import type { Manifest } from "../build/index.ts";
+import { readInputTensors } from "../inputs/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import { type Dtype, dtypeOfType } from "../tensors/index.ts";
+
+type DeclaredInput = Manifest["inputs"][number];
+
+const isIntegerType = (dtype: Dtype): boolean => dtype.includes("int") || dtype === "bool";
+
+/** Tensors of `name=file` arguments; a file that names its tensors needs no name before it. */
+export function readInputFiles(given: readonly string[]): ReadonlyMap<string, TypedTensor> {
+  const tensors = new Map<string, TypedTensor>();
+  for (const argument of given) {
+    const [, name, file] = /^([^=]*)=(.*)$/.exec(argument) ?? [argument, undefined, argument];
+    const found = readInputTensors(file!);
+    if (name === undefined) for (const [each, tensor] of found) tensors.set(each, tensor);
+    else {
+      const tensor = found.get(name) ?? (found.size === 1 ? [...found.values()][0] : undefined);
+      if (tensor) tensors.set(name, tensor);
+    }
+  }
+  return tensors;
+}
+
+/** The client's inputs in the shapes and types of the model; every fault at once. */
+export function checkInputs(
+  { inputs }: Manifest,
+  given: ReadonlyMap<string, TypedTensor>,
+): ReadonlyMap<string, TypedTensor> {
+  const wanted = inputs.filter(({ label }) => label !== "server");
+  const wrong: Diagnostic[] = [];
+  const checked = new Map<string, TypedTensor>();
+  // A single tensor without a name can only be the single input.
+  const unnamed = wanted.length === 1 && given.size === 1 ? given.get("") : undefined;
+  for (const declared of wanted) {
+    const found = given.get(declared.name) ?? unnamed;
+    const made = found ? convertInput(declared, found) : missingInput(declared);
+    if ("code" in made) wrong.push(made);
+    else checked.set(declared.name, made);
+  }
+  for (const name of given.keys()) {
+    if (name === "" ? unnamed : wanted.some((declared) => declared.name === name)) continue;
+    const help = `inputs: ${wanted.map(describe).join(", ")}`;
+    wrong.push({ code: "MRL0811", message: `the client has no input "${name}"`, help });
+  }
+  throwIfAny(wrong);
+  return checked;
+}
+
+const describe = ({ name, type, shape }: DeclaredInput): string => `${name} ${type}[${shape.join(", ")}]`;
+
+const missingInput = (declared: DeclaredInput): Diagnostic => ({
+  code: "MRL0811",
+  message: `input "${declared.name}" is missing`,
+  help: `give it: --input ${declared.name}=<file.npy|.npz|.pb|.json> with ${describe(declared)}`,
+});
+
+function convertInput(declared: DeclaredInput, { tensor }: TypedTensor): TypedTensor | Diagnostic {
+  const at = `input "${declared.name}"`;
+  const dtype = dtypeOfType(declared.type);
+  if (!sameShape(declared.shape, tensor.shape)) {
+    const message = `expected a tensor of shape [${declared.shape.join(", ")}], found [${tensor.shape.join(", ")}]`;
+    return { code: "MRL0812", message, at, help: "shapes are fixed when the model is compiled: --dim name=size" };
+  }
+  const broken = tensor.data.find((x) => !Number.isFinite(x) || (isIntegerType(dtype) && !Number.isInteger(x)));
+  if (broken === undefined) return { dtype, tensor };
+  return { code: "MRL0812", message: `expected ${declared.type}, found ${broken}`, at };
+}

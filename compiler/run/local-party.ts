@@ -1,0 +1,231 @@
+import type { Role } from "../../runtime/core/index.ts";
+import { sessionError } from "../../runtime/core/index.ts";
+import {
+  type Asked,
+  type ClientSession,
+  openClient,
+  openServer,
+  predictions,
+  programsOf,
+  type QueryResult,
+  runDealer,
+  type ServerSession,
+  windowAsked,
+} from "../../runtime/session/index.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
+import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import { openClientExecutor, type PreparedQuery } from "./client-executor.ts";
+import {
+  expectedTraffic,
+  type MeteredTraffic,
+  meterTraffic,
+  setupRounds,
+  type TrafficTotal,
+  totalTraffic,
+  trafficSince,
+  watchChannel,
+  watchMemory,
+} from "./meter.ts";
+import { dequantizeOutput } from "./quantize-inputs.ts";
+
+/** One party of a local run; each method is called on all three, and waits for the others as a real party would. */
+export interface LocalParty {
+  readonly open: () => Promise<void>;
+  /** Client: runs the public part, so that a bad input is found before anything is sent. */
+  readonly prepare: (question: PartyQuestion) => Promise<void>;
+  readonly query: () => Promise<PartyQueryResult>;
+  readonly end: () => Promise<PartyReport>;
+  /** Drops the links: whoever waits for this party learns that it left. */
+  readonly abandon: () => Promise<void>;
+}
+
+/** The model's inputs, and in a session that keeps state what is asked about them. */
+export interface PartyQuestion {
+  readonly inputs: ReadonlyMap<string, TypedTensor>;
+  readonly position?: Asked;
+}
+
+export interface PartyQueryResult {
+  readonly outputs: ReadonlyMap<string, TypedTensor>;
+  /** Revealed integers by value of the program. */
+  readonly raw: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float64Array }>;
+  /** `clear`: what the client computed alone. */
+  readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
+  /** What this party counted in it: bytes on its links, both ways. */
+  readonly bytes: MeteredTraffic["bytes"];
+  readonly rounds?: number;
+  /** What was counted for it before it ran, by the client. */
+  readonly predicted?: TrafficTotal;
+}
+
+export interface PartyReport extends MeteredTraffic {
+  readonly role: Role;
+  readonly peakMegabytes: number;
+  /** As often as it counts them: the dealer knows of no rounds. */
+  readonly rounds?: number;
+  readonly predicted?: TrafficTotal;
+}
+
+export interface PartyChannels {
+  readonly client?: Channel;
+  readonly server?: Channel;
+  readonly dealer?: Channel;
+}
+
+const roleBehaviors: Readonly<Record<Role, (part: PartyBuild, to: (peer: Role) => Channel) => Promise<RoleBehavior>>> =
+  {
+    client: clientBehavior,
+    server: serverBehavior,
+    dealer: dealerBehavior,
+  };
+
+type PartyAnswerBase = Omit<PartyQueryResult, "bytes" | "predicted">;
+const emptyAnswer: PartyAnswerBase = {
+  outputs: new Map(),
+  raw: new Map(),
+  seconds: { clear: 0, offline: 0, online: 0 },
+};
+
+/** `keep`: the session goes on place by place from what the window keeps, where the build has a program for that. */
+export async function createLocalParty(
+  dir: string,
+  role: Role,
+  links: PartyChannels,
+  useCache = false,
+): Promise<LocalParty> {
+  const loaded = await loadPartyBuild(dir, role);
+  const { decode: _, ...prefillOnly } = loaded;
+  const part: PartyBuild = useCache ? loaded : { ...prefillOnly, buckets: [] };
+  const watch = watchMemory();
+  const all = Object.values(links).map((channel: Channel) => watchChannel(channel, watch));
+  const to = (peer: Role): Channel => all.find((channel) => channel.peer === peer)!;
+  const { rounds, ...party } = await roleBehaviors[role](part, to);
+  const programs = programsOf(sessionOptions(part));
+  const predicted = predictions(programs);
+  const positions: Asked[] = [];
+  let position: Asked = windowAsked;
+  return {
+    ...party,
+    prepare: async (question) => {
+      position = question.position ?? windowAsked;
+      await party.prepare(question);
+    },
+    query: async () => {
+      positions.push(position);
+      const before = meterTraffic(role, all);
+      const answer = await party.query();
+      const total = role === "client" ? { predicted: totalTraffic([predicted(position)]) } : {};
+      return { ...answer, bytes: trafficSince(meterTraffic(role, all), before), ...total };
+    },
+    end: async () => {
+      await party.end();
+      const measured = meterTraffic(role, all);
+      await Promise.all(all.map((channel) => channel.close()));
+      const counted = rounds && { rounds: rounds(), predicted: expectedTraffic(programs, positions) };
+      return { ...measured, role, ...counted, peakMegabytes: watch.stop() };
+    },
+    abandon: async () => {
+      watch.stop();
+      // With a reason: without one a close waits for what is still to be sent, to parties that may not read any more.
+      await Promise.all(all.map((channel) => channel.close(sessionError("closed", { peer: channel.peer }))));
+    },
+  };
+}
+
+interface RoleBehavior {
+  readonly open: () => Promise<void>;
+  readonly prepare: (question: PartyQuestion) => Promise<void>;
+  readonly query: () => Promise<PartyAnswerBase>;
+  readonly end: () => Promise<void>;
+  readonly rounds?: () => number;
+}
+
+async function dealerBehavior(
+  { program, decode, buckets }: PartyBuild,
+  to: (peer: Role) => Channel,
+): Promise<RoleBehavior> {
+  let dealing: Promise<unknown> = Promise.resolve();
+  return {
+    open: async () => {
+      dealing = runDealer(program, { client: to("client"), server: to("server") }, decode, buckets);
+      // Heard of at the end, or not at all when another party failed first.
+      dealing.catch(() => {});
+    },
+    prepare: async () => {},
+    query: async () => emptyAnswer,
+    end: async () => void (await dealing),
+  };
+}
+
+async function clientBehavior(part: PartyBuild, to: (peer: Role) => Channel): Promise<RoleBehavior> {
+  const executor = await openClientExecutor(part);
+  const opening = { ...sessionOptions(part), peer: to("server"), dealer: to("dealer") };
+  let session: ClientSession | undefined;
+  let prepared: PreparedQuery | undefined;
+  let before = 0;
+  let rounds = setupRounds;
+  return {
+    open: async () => {
+      session = await openClient(opening);
+    },
+    prepare: async ({ inputs, position }) => {
+      before = executor.seconds();
+      prepared = await executor.prepare(inputs, position);
+    },
+    query: async () => {
+      const result = await session!.query(prepared!.shared, prepared!.position);
+      rounds += result.rounds;
+      const outputs = await executor.finish(prepared!, result.outputs);
+      return { outputs, ...answerFrom(result, executor.seconds() - before) };
+    },
+    end: async () => {
+      await session!.end();
+      await executor.release();
+    },
+    rounds: () => rounds,
+  };
+}
+
+async function serverBehavior(part: PartyBuild, to: (peer: Role) => Channel): Promise<RoleBehavior> {
+  const opening = { ...sessionOptions(part), peer: to("client"), dealer: to("dealer") };
+  let session: ServerSession | undefined;
+  let rounds = setupRounds;
+  return {
+    open: async () => {
+      session = await openServer(opening);
+    },
+    prepare: async () => {},
+    query: async () => {
+      const result = await session!.serve();
+      if (!result) throw new Error("the client ended the session within a query");
+      rounds += result.rounds;
+      return { outputs: revealedToServer(part, result), ...answerFrom(result) };
+    },
+    // Hears that the client ended, and tells the dealer.
+    end: async () => void (await session!.serve()),
+    rounds: () => rounds,
+  };
+}
+
+const answerFrom = (result: QueryResult, clear = 0) => ({
+  raw: rawOf(result),
+  seconds: { clear, ...result.seconds },
+  rounds: result.rounds,
+});
+
+const rawOf = ({ outputs }: QueryResult): PartyQueryResult["raw"] =>
+  new Map([...outputs].map(([id, { shape, data }]) => [id, { shape, data: data! }]));
+
+function revealedToServer(
+  { manifest, program }: PartyBuild,
+  { outputs }: QueryResult,
+): ReadonlyMap<string, TypedTensor> {
+  const mine = manifest.reveals.filter(({ to, value }) => to === "server" && outputs.has(value));
+  return new Map(
+    mine.map(({ value, tensor }) => {
+      const real = dequantizeOutput(outputs.get(value)!, program.outputs[value]!.scale);
+      return [tensor, { dtype: "float32", tensor: real }];
+    }),
+  );
+}

@@ -1,0 +1,142 @@
+import type { MessagePort } from "node:worker_threads";
+import type { LinkBytes, Role } from "../../runtime/core/index.ts";
+import { noBytes } from "../../runtime/core/index.ts";
+import type { Asked } from "../../runtime/session/index.ts";
+import type { Channel, LinkProfile } from "../../runtime/transport/index.ts";
+import { memoryPair, shapedPair } from "../../runtime/transport/index.ts";
+import { workerLink } from "../../runtime/transport/worker.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import { createLocalParty, type LocalParty, type PartyQueryResult, type PartyReport } from "./local-party.ts";
+import { assertTrafficPredicted, type TrafficTotal } from "./meter.ts";
+import { startPartyThread } from "./party-thread.ts";
+
+export interface LocalOptions {
+  /** The build directory. */
+  readonly dir: string;
+  /** Shapes all three links. */
+  readonly link?: LinkProfile;
+  /** All parties in this thread, for tests and debuggers; else each has a thread of its own. */
+  readonly inProcess?: boolean;
+  /** Queries go on from what those before kept, place by place; for a build that has a program for that. */
+  readonly useCache?: boolean;
+}
+
+/** All parties on this machine: fine as a test, no protection as a deployment, since one machine sees everything. */
+export interface LocalSession {
+  readonly query: (inputs: ReadonlyMap<string, TypedTensor>, asked?: Asked) => Promise<LocalQuery>;
+  /** Ends the session and holds what was sent against what was predicted. */
+  readonly end: () => Promise<LocalReport>;
+  /** After a failure: drops everything. */
+  readonly abandon: () => Promise<void>;
+}
+
+export interface LocalQuery {
+  readonly outputs: ReadonlyMap<string, TypedTensor>;
+  /** Outputs that the server reads. */
+  readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
+  readonly raw: PartyQueryResult["raw"];
+  readonly seconds: PartyQueryResult["seconds"];
+  /** Metered, and held against what was counted for this very query. */
+  readonly measured: TrafficTotal;
+}
+
+export interface LocalReport {
+  readonly predicted: TrafficTotal;
+  readonly measured: TrafficTotal;
+  readonly framingBytes: number;
+  readonly seconds: { readonly setup: number; readonly offline: number; readonly online: number };
+  readonly peakMegabytes: Readonly<Record<Role, number>>;
+  readonly queries: number;
+}
+
+type LocalParties = Readonly<Record<Role, LocalParty & { readonly terminate?: () => Promise<void> }>>;
+const roles: readonly Role[] = ["client", "server", "dealer"];
+const pairs = [
+  ["client", "server"],
+  ["client", "dealer"],
+  ["server", "dealer"],
+] as const satisfies readonly (readonly [Role, Role])[];
+
+/** One end of each link at each of its two parties. */
+function connectParties<T>(
+  pair: (a: Role, b: Role) => readonly [T, T],
+): Readonly<Record<Role, Partial<Record<Role, T>>>> {
+  const ends: Record<Role, Partial<Record<Role, T>>> = { client: {}, server: {}, dealer: {} };
+  for (const [a, b] of pairs) [ends[a][b], ends[b][a]] = pair(a, b);
+  return ends;
+}
+
+async function partiesInProcess({ dir, link, useCache }: LocalOptions): Promise<LocalParties> {
+  const ends = connectParties<Channel>((a, b) => (link ? shapedPair(memoryPair(a, b), link) : memoryPair(a, b)));
+  const parties = await Promise.all(roles.map((role) => createLocalParty(dir, role, ends[role], useCache)));
+  return Object.fromEntries(roles.map((role, k) => [role, parties[k]!])) as unknown as LocalParties;
+}
+
+function partiesInThreads({ dir, link, useCache = false }: LocalOptions): LocalParties {
+  const ends = connectParties<MessagePort>(() => workerLink());
+  const start = (role: Role) => startPartyThread({ dir, role, links: ends[role], useCache, ...(link && { link }) });
+  return { client: start("client"), server: start("server"), dealer: start("dealer") };
+}
+
+export async function openLocal(options: LocalOptions): Promise<LocalSession> {
+  const team = options.inProcess ? await partiesInProcess(options) : partiesInThreads(options);
+  const abandon = async (): Promise<void> => {
+    await Promise.all(roles.map((role) => (team[role].terminate ?? team[role].abandon)()));
+  };
+  /** The first failure is the cause; the others only miss the party that failed. */
+  const all = async <T>(call: (party: LocalParty) => Promise<T>): Promise<Readonly<Record<Role, T>>> => {
+    try {
+      const [client, server, dealer] = await Promise.all(roles.map((role) => call(team[role])));
+      return { client: client!, server: server!, dealer: dealer! };
+    } catch (error) {
+      await abandon();
+      throw error;
+    }
+  };
+  const started = performance.now();
+  await all((party) => party.open());
+  const setup = (performance.now() - started) / 1000;
+  const seconds = { setup, offline: 0, online: 0 };
+  let queries = 0;
+  return {
+    abandon,
+    query: async (inputs, position) => {
+      await all((party) => party.prepare({ inputs, ...(position && { position }) }));
+      const { client, server } = await all((party) => party.query());
+      const bytes = { ...noBytes, ...client.bytes, ...server.bytes };
+      assertTrafficPredicted(client.predicted!, [client.rounds!, server.rounds!], [{ bytes, framingBytes: 0 }]);
+      queries += 1;
+      // Who is ready first waits for the other within its online time: the first phase is as long as the slower one's,
+      // and the client, who has the output, says when the second ends.
+      const offline = Math.max(client.seconds.offline, server.seconds.offline);
+      const online = Math.max(0, client.seconds.offline + client.seconds.online - offline);
+      seconds.offline += offline;
+      seconds.online += online;
+      const raw = new Map([...client.raw, ...server.raw]);
+      const times = { clear: client.seconds.clear, offline, online };
+      const measured = { rounds: client.rounds!, bytes };
+      return { outputs: client.outputs, serverOutputs: server.outputs, raw, seconds: times, measured };
+    },
+    end: async () => {
+      const reports = await all((party) => party.end());
+      await Promise.all(roles.map((role) => team[role].terminate?.()));
+      return summarise(Object.values(reports), seconds, queries);
+    },
+  };
+}
+
+function summarise(reports: readonly PartyReport[], seconds: LocalReport["seconds"], queries: number): LocalReport {
+  const { predicted, rounds } = reports.find(({ role }) => role === "client")!;
+  const counted = reports.flatMap((report) => (report.rounds === undefined ? [] : [report.rounds]));
+  assertTrafficPredicted(predicted!, counted, reports);
+  const bytes = Object.assign({}, ...reports.map((report) => report.bytes)) as LinkBytes;
+  const byRole = Object.fromEntries(reports.map(({ role, peakMegabytes }) => [role, peakMegabytes]));
+  return {
+    predicted: predicted!,
+    measured: { rounds: rounds!, bytes },
+    framingBytes: reports.reduce((sum, report) => sum + report.framingBytes, 0),
+    seconds,
+    peakMegabytes: byRole as Readonly<Record<Role, number>>,
+    queries,
+  };
+}

@@ -1,0 +1,110 @@
+import { existsSync } from "node:fs";
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { fail } from "../../ir/diagnostic.ts";
+import type { Tensor } from "../../ir/weights.ts";
+import type { Dtype, TypedTensor } from "../tensors/index.ts";
+
+/** A tensor of real numbers as onnxruntime holds it: what one run gives goes into the next as it is. */
+export interface OrtCacheTensor {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface OnnxRunResults {
+  readonly tensors: ReadonlyMap<string, TypedTensor>;
+  readonly cached: ReadonlyMap<string, OrtCacheTensor>;
+}
+
+/** A part of the model that a party runs in the clear. */
+export interface OnnxSession {
+  readonly inputNames: readonly string[];
+  readonly run: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<ReadonlyMap<string, TypedTensor>>;
+  /** The same with inputs that an earlier run gave; `hold`: outputs that a later one takes. */
+  readonly runCached: (
+    inputs: ReadonlyMap<string, TypedTensor>,
+    given: ReadonlyMap<string, OrtCacheTensor>,
+    hold: readonly string[],
+  ) => Promise<OnnxRunResults>;
+  readonly release: () => Promise<void>;
+}
+
+type OrtData = OrtTensor["data"];
+
+const viaBigInt = (make: (values: bigint[]) => OrtData) => (data: Float64Array) =>
+  make(Array.from(data, (x) => BigInt(x)));
+
+/** How onnxruntime holds each type that it takes from us. */
+const toOrtData: Readonly<Partial<Record<Dtype, (data: Float64Array) => OrtData>>> = {
+  float32: (data) => Float32Array.from(data),
+  float64: (data) => data,
+  int64: viaBigInt((values) => BigInt64Array.from(values)),
+  uint64: viaBigInt((values) => BigUint64Array.from(values)),
+  int32: (data) => Int32Array.from(data),
+  uint32: (data) => Uint32Array.from(data),
+  int16: (data) => Int16Array.from(data),
+  uint16: (data) => Uint16Array.from(data),
+  int8: (data) => Int8Array.from(data),
+  uint8: (data) => Uint8Array.from(data),
+  bool: (data) => Uint8Array.from(data),
+};
+
+/** Opens the file, or stands for a part that is empty: no file, nothing computed. */
+export async function openOnnxSession(file: string): Promise<OnnxSession> {
+  if (!existsSync(file)) {
+    const nothing: OnnxRunResults = { tensors: new Map(), cached: new Map() };
+    return { inputNames: [], run: async () => new Map(), runCached: async () => nothing, release: async () => {} };
+  }
+  const ort = await import("onnxruntime-node");
+  // A thread of its own per party: more would take the others'.
+  const session: InferenceSession = await ort.InferenceSession.create(file, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    // Fatal only: what goes wrong is said once, by us.
+    logSeverityLevel: 4,
+  });
+  // The file's own types: a tensor read from JSON does not know that it should be int32.
+  const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : "float32"]));
+  const feed = (name: string, { tensor }: TypedTensor): OrtTensor => {
+    const dtype = types.get(name) as Dtype;
+    return new ort.Tensor(dtype as "float32", toOrtData[dtype]!(tensor.data) as Float32Array, [...tensor.shape]);
+  };
+  const fromCached = ({ data, dims }: OrtCacheTensor): OrtTensor => new ort.Tensor("float32", data, dims);
+  const runHeld: OnnxSession["runCached"] = async (inputs, given, cacheNames) => {
+    const wanted = session.inputNames.map((name): [string, OrtTensor] => {
+      const cachedInput = given.get(name);
+      return [name, cachedInput ? fromCached(cachedInput) : feed(name, inputs.get(name)!)];
+    });
+    const results = await session.run(Object.fromEntries(wanted)).catch((error: Error) => refuseInput(file, error));
+    const entries = Object.entries(results) as [string, OrtTensor][];
+    return {
+      tensors: new Map(
+        entries.flatMap(([name, result]) => (cacheNames.includes(name) ? [] : [[name, fromOrtTensor(result)]])),
+      ),
+      cached: new Map(
+        cacheNames.map((name) => [name, { dims: results[name]!.dims, data: results[name]!.data as Float32Array }]),
+      ),
+    };
+  };
+  return {
+    inputNames: session.inputNames,
+    run: async (inputs) => (await runHeld(inputs, new Map(), [])).tensors,
+    runCached: runHeld,
+    release: () => session.release(),
+  };
+}
+
+/** Shapes and types are checked before: what is left are values that no model can take, as an index out of its table. */
+const refuseInput = (at: string, { message }: Error): never =>
+  fail({
+    code: "MRL0814",
+    message: "the client's part of the model cannot be computed on this input",
+    at,
+    because: [message.split("\n")[0]!],
+    help: "check the values: token numbers must be within the vocabulary",
+  });
+
+function fromOrtTensor({ type, dims, data }: OrtTensor): TypedTensor {
+  const tensor: Tensor = { shape: dims, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) };
+  return { dtype: type as Dtype, tensor };
+}

@@ -1,0 +1,50 @@
+import type { DirectionName, Manifest, NamedBytes, PartyName } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import { shortType } from "../tensors/index.ts";
+
+export interface OutputJson {
+  readonly shape: readonly number[];
+  readonly type: string;
+  readonly data: readonly number[];
+}
+
+/** What `run --json` and `query --json` print. */
+export interface RunResult {
+  readonly schema: 1;
+  readonly outputs: Readonly<Record<string, OutputJson>>;
+  /** Outputs that the server reads and the client does not. */
+  readonly serverOutputs?: Readonly<Record<string, OutputJson>>;
+  readonly setting: string;
+  readonly security: string;
+  readonly truncation: string;
+  readonly queries: number;
+  readonly predicted?: { readonly rounds: number; readonly bytes: NamedBytes };
+  readonly measured?: MeasuredRun;
+}
+
+export interface MeasuredRun {
+  readonly rounds: number;
+  readonly bytes: NamedBytes;
+  readonly framingBytes: number;
+  readonly seconds: { readonly setup?: number; readonly offline: number; readonly online: number };
+  readonly peakMegabytes: Readonly<Partial<Record<PartyName, number>>>;
+}
+
+export const outputsJson = (outputs: ReadonlyMap<string, TypedTensor>): Readonly<Record<string, OutputJson>> =>
+  Object.fromEntries(
+    [...outputs].map(([name, { dtype, tensor }]) => [
+      name,
+      { shape: tensor.shape, type: shortType(dtype), data: Array.from(tensor.data) },
+    ]),
+  );
+
+export const securityFields = ({ setting, security, truncation }: Manifest) => ({ setting, security, truncation });
+
+export const roundSeconds = (seconds: number): number => Math.round(seconds * 1e4) / 1e4;
+
+export const roundTimes = <T extends Readonly<Record<string, number>>>(seconds: T): T =>
+  Object.fromEntries(Object.entries(seconds).map(([phase, time]) => [phase, roundSeconds(time)])) as T;
+
+/** Only links that carry something, in the order in which people read them. */
+export const usedDirections = (bytes: NamedBytes): readonly (readonly [DirectionName, number])[] =>
+  (Object.entries(bytes) as [DirectionName, number][]).filter(([, count]) => count > 0);

@@ -1,0 +1,155 @@
+import { createCipheriv, randomBytes } from "node:crypto";
+import { connect as connectTcp } from "node:net";
+import type { Role } from "../../runtime/core/index.ts";
+import { SessionError } from "../../runtime/core/index.ts";
+import { matmul, matmulPlain, ring } from "../../runtime/ring/index.ts";
+import type { Identity } from "../../runtime/transport/identity.ts";
+import { connect } from "../../runtime/transport/tls.ts";
+import { measureLink } from "./link-probe.ts";
+import type { Endpoint } from "./service.ts";
+import { connectionPurposes } from "./session-agreement.ts";
+
+/** One thing that was looked at. */
+export interface HealthCheck {
+  readonly what: string;
+  readonly fine: boolean;
+  readonly found: string;
+  readonly help?: string;
+}
+
+type HealthProbe = readonly [what: string, help: string, check: () => string | Promise<string>];
+
+/** A module with one SIMD instruction; github.com/GoogleChromeLabs/wasm-feature-detect, detectors/simd. */
+const simdModule = Uint8Array.of(
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0],
+  ...[10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11],
+);
+const minNode = [20, 19] as const;
+
+const localProbes: readonly HealthProbe[] = [
+  [
+    "Node.js",
+    `install Node.js ${minNode.join(".")} or later`,
+    () => {
+      const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+      const [least, leastMinor] = minNode;
+      if (major < least || (major === least && minor < leastMinor)) throw new Error(process.versions.node);
+      return process.versions.node;
+    },
+  ],
+  [
+    "WebAssembly SIMD",
+    "use a Node.js for this processor that has it",
+    () => {
+      // Declared by the DOM's library alone, which is not for code that runs here.
+      const { WebAssembly } = globalThis as unknown as { WebAssembly: { validate: (bytes: Uint8Array) => boolean } };
+      if (!WebAssembly.validate(simdModule)) throw new Error("missing");
+      return "works";
+    },
+  ],
+  ["kernels", "install marillc again: its kernels do not compute what they should", kernelSpeed],
+  [
+    "ONNX Runtime",
+    "run npm install again on this machine: onnxruntime-node has a part for each system",
+    async () => (await import("onnxruntime-node")).env.versions.node ?? "loads",
+  ],
+  ["AES-128", "this processor or this Node.js has no fast AES; everything works, slowly", aesSpeed],
+];
+
+/** Rows and columns: enough for the WebAssembly path. */
+const side = 128;
+
+function kernelSpeed(): string {
+  const draw = () => ring([side, side], 32, crypto.getRandomValues(new Uint32Array(side * side)));
+  const [x, y] = [draw(), draw()];
+  const expected = matmulPlain(x, y).data!;
+  const started = performance.now();
+  const found = matmul(x, y).data!;
+  const elapsedMs = performance.now() - started;
+  if (found.some((lane, k) => lane !== expected[k])) throw new Error("a matrix product is wrong");
+  return `${(side ** 3 / elapsedMs / 1e6).toFixed(1)} G products/s`;
+}
+
+const aesBytes = 2 ** 24;
+const slowAesBytesPerMs = 1e5;
+
+function aesSpeed(): string {
+  const cipher = createCipheriv("aes-128-ctr", randomBytes(16), randomBytes(16));
+  const blank = new Uint8Array(aesBytes);
+  const started = performance.now();
+  cipher.update(blank);
+  const bytesPerMs = aesBytes / (performance.now() - started);
+  const speed = `${(bytesPerMs / 1e6).toFixed(2)} GB/s`;
+  if (bytesPerMs < slowAesBytesPerMs) throw new Error(speed);
+  return speed;
+}
+
+async function runProbe([what, help, check]: HealthProbe): Promise<HealthCheck> {
+  try {
+    return { what, fine: true, found: await check() };
+  } catch (error) {
+    const { message } = error as Error;
+    const own = error instanceof SessionError ? error.help : undefined;
+    return { what, fine: false, found: message, help: own ?? help };
+  }
+}
+
+export async function examineMachine(): Promise<readonly HealthCheck[]> {
+  const findings: HealthCheck[] = [];
+  // One after the other: two measure speed.
+  for (const check of localProbes) findings.push(await runProbe(check));
+  return findings;
+}
+
+const tcpTimeoutMs = 5_000;
+
+function reachTcp({ host, port }: Endpoint): Promise<string> {
+  const started = performance.now();
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ host, port, timeout: tcpTimeoutMs });
+    const settle = (then: () => void): void => {
+      socket.destroy();
+      then();
+    };
+    socket.once("connect", () => settle(() => resolve(`${(performance.now() - started).toFixed(1)} ms`)));
+    socket.once("timeout", () => settle(() => reject(new Error(`no answer within ${tcpTimeoutMs / 1000} s`))));
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      settle(() => reject(new Error(error.code ?? error.message))),
+    );
+  });
+}
+
+/** Each hop to a party, up to the first that fails. Without an identity only the first can be tried. */
+export async function examineParty(
+  role: Role,
+  endpoint: Endpoint,
+  identity?: Identity,
+): Promise<readonly HealthCheck[]> {
+  const { host, port } = endpoint;
+  const where = `${role} ${host}:${port}`;
+  const firewall = `check that the ${role} listens there and that no firewall is between`;
+  const tcp = await runProbe([`${where}, TCP`, firewall, () => reachTcp(endpoint)]);
+  if (!tcp.fine || !identity) return [tcp];
+  const links: HealthCheck[] = [];
+  const help = `check the certificates of both sides`;
+  const secure = await runProbe([
+    `${where}, TLS 1.3 and certificates`,
+    help,
+    async () => {
+      const channel = await connect({ ...endpoint, identity, expect: role, purpose: connectionPurposes.probe });
+      links.push(
+        await runProbe([
+          `${where}, link`,
+          `the ${role} ended the measurement`,
+          async () => {
+            const { roundTripMs, mbitPerSecond } = await measureLink(channel);
+            return `${roundTripMs.toFixed(1)} ms round trip, about ${Math.round(mbitPerSecond)} Mbit/s`;
+          },
+        ]),
+      );
+      await channel.close();
+      return `both accepted, as ${identity.role}`;
+    },
+  ]);
+  return [tcp, secure, ...links];
+}

@@ -1,0 +1,158 @@
+import { SessionError } from "../../runtime/core/index.ts";
+import {
+  type Asked,
+  handshake,
+  openClient,
+  predictions,
+  programsOf,
+  windowAsked,
+} from "../../runtime/session/index.ts";
+import type { Identity } from "../../runtime/transport/identity.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
+import { connect } from "../../runtime/transport/tls.ts";
+import { type PartyBuild, sessionOptions, withPartyNames } from "../build/index.ts";
+import {
+  assertTrafficPredicted,
+  expectedTraffic,
+  meterTraffic,
+  openClientExecutor,
+  outputsJson,
+  type RunResult,
+  roundTimes,
+  securityFields,
+  setupRounds,
+  type TrafficTotal,
+  totalTraffic,
+  trafficSince,
+  watchChannel,
+  watchMemory,
+} from "../run/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import type { Endpoint } from "./service.ts";
+import { agreementOf, connectionPurposes, handshakeFields, newSessionId } from "./session-agreement.ts";
+
+export interface RemoteOptions {
+  readonly part: PartyBuild;
+  readonly identity: Identity;
+  readonly server: Endpoint;
+  readonly dealer: Endpoint;
+}
+
+type NamedTensors = ReadonlyMap<string, TypedTensor>;
+
+/** What one query gave, and what of it this party saw: links between the others are not among its own. */
+export interface RemoteQueryResult {
+  readonly outputs: NamedTensors;
+  readonly measured: { readonly rounds: number; readonly bytes: Partial<TrafficTotal["bytes"]> };
+  /** `clear`: what the client computed alone. */
+  readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
+}
+
+export interface RemoteReport {
+  readonly predicted: TrafficTotal;
+  readonly measured: NonNullable<RunResult["measured"]>;
+  readonly queries: number;
+}
+
+/** A session with a server, as its client. It connects with the first query, so that a bad input reaches nobody. */
+export interface RemoteSession {
+  readonly query: (inputs: NamedTensors, asked?: Asked) => Promise<RemoteQueryResult>;
+  /** Ends the session and holds what was sent against what was predicted. */
+  readonly end: () => Promise<RemoteReport>;
+  /** After a failure: drops everything, and tells the others the cause where it is one of a session. */
+  readonly abandon: (cause?: unknown) => Promise<void>;
+}
+
+export async function openRemoteSession({ part, identity, server, dealer }: RemoteOptions): Promise<RemoteSession> {
+  const opening = sessionOptions(part);
+  const programs = programsOf(opening);
+  const predicted = predictions(programs);
+  const watch = watchMemory();
+  const executor = await openClientExecutor(part);
+  const channels: Channel[] = [];
+  const session = newSessionId();
+  const reach = async (expect: "server" | "dealer", endpoint: Endpoint, purpose: string): Promise<Channel> => {
+    const channel = watchChannel(await connect({ ...endpoint, identity, expect, purpose, session }), watch);
+    channels.push(channel);
+    return channel;
+  };
+  const open = async () => {
+    const atServer = await reach("server", server, connectionPurposes.online);
+    const atDealer = await reach("dealer", dealer, connectionPurposes.correlations);
+    const mine = handshakeFields(agreementOf(part), "client", session);
+    await handshake(atServer, mine);
+    await handshake(atDealer, mine);
+    return openClient({ ...opening, peer: atServer, dealer: atDealer });
+  };
+  let party: Awaited<ReturnType<typeof open>> | undefined;
+  const positions: Asked[] = [];
+  const seconds = { offline: 0, online: 0 };
+  let rounds = setupRounds;
+  return {
+    query: async (inputs, position = windowAsked) => {
+      const earlier = executor.seconds();
+      // A bad input is found before anybody is asked.
+      const prepared = await executor.prepare(inputs, position);
+      party ??= await open();
+      const before = meterTraffic("client", channels);
+      const result = await party.query(prepared.shared, position);
+      positions.push(position);
+      const bytes = trafficSince(meterTraffic("client", channels), before);
+      assertTrafficPredicted(totalTraffic([predicted(position)]), [result.rounds], [{ bytes, framingBytes: 0 }]);
+      rounds += result.rounds;
+      seconds.offline += result.seconds.offline;
+      seconds.online += result.seconds.online;
+      const measured = { rounds: result.rounds, bytes };
+      const outputs = await executor.finish(prepared, result.outputs);
+      return { outputs, measured, seconds: { clear: executor.seconds() - earlier, ...result.seconds } };
+    },
+    end: async () => {
+      await party?.end();
+      const total = expectedTraffic(programs, positions);
+      const { bytes, framingBytes } = meterTraffic("client", channels);
+      assertTrafficPredicted(total, [rounds], [{ bytes, framingBytes }]);
+      await Promise.all(channels.map((channel) => channel.close()));
+      await executor.release();
+      const peakMegabytes = { client: watch.stop() };
+      const measured = { rounds, bytes, framingBytes, seconds: roundTimes(seconds), peakMegabytes };
+      return { predicted: total, measured, queries: positions.length };
+    },
+    abandon: async (cause) => {
+      watch.stop();
+      const reason = cause instanceof SessionError ? cause : undefined;
+      await Promise.all(channels.map((channel) => channel.close(reason)));
+      await executor.release();
+    },
+  };
+}
+
+export interface QueryOptions extends RemoteOptions {
+  readonly inputs: NamedTensors;
+}
+
+export interface RemoteAnswer {
+  readonly outputs: NamedTensors;
+  readonly result: RunResult;
+}
+
+/** One query to a server, as its client: the measured links are those that this party sees. */
+export async function queryServer({ inputs, ...options }: QueryOptions): Promise<RemoteAnswer> {
+  const { manifest } = options.part;
+  const session = await openRemoteSession(options);
+  try {
+    const { outputs } = await session.query(inputs);
+    const { predicted, measured } = await session.end();
+    const result: RunResult = withPartyNames(manifest.setting, {
+      schema: 1,
+      outputs: outputsJson(outputs),
+      ...securityFields(manifest),
+      queries: 1,
+      predicted,
+      measured,
+    });
+    return { outputs, result };
+  } catch (error) {
+    await session.abandon(error);
+    throw error;
+  }
+}

@@ -1,0 +1,139 @@
+import type { Diagnostic } from "../../ir/diagnostic.ts";
+import type { OnnxTensor } from "../onnx/format/index.ts";
+import type { Dtype } from "../tensors/index.ts";
+import type { AttentionCore } from "./attention-core.ts";
+import type { AttentionSite, HeadTraces } from "./attention-sites.ts";
+import {
+  type Grouping,
+  type HeadOrder,
+  identityOrder,
+  mergedHeads,
+  orderBySimilarity,
+  strongestHeads,
+} from "./group-heads.ts";
+import { headSimilarity } from "./head-similarity.ts";
+import { mergeHeadsPatch } from "./merge-heads.ts";
+import type { ModelGraph } from "./model-graph.ts";
+import { emptyPatch, type ModelPatch, refuseWeightInputs } from "./model-patch.ts";
+import { pruneHeadsPatch } from "./prune-heads.ts";
+import { reorderHeads } from "./reorder-heads.ts";
+
+/** What becomes of heads: `size` of them become one, or one in `size` stays. */
+export interface HeadOptions {
+  readonly what: "merge" | "prune";
+  readonly size: 2 | 4;
+  readonly grouping?: Grouping;
+  /** Factor on merged scores: a rule, or the number itself. Default: mean. */
+  readonly scale?: MergeScale | number;
+}
+
+/** With D numbers per head of the model and m heads merged: 1/(m√D), 1/√(mD) and 1/√D, in the model's own scale. */
+export const mergeScales = { mean: (m: number) => 1 / m, root: (m: number) => 1 / Math.sqrt(m), sum: () => 1 } as const;
+export type MergeScale = keyof typeof mergeScales;
+
+/** What was done to one attention. */
+export interface HeadChange {
+  readonly site: AttentionSite;
+  /** Factor on the scores from now on. */
+  readonly scale: number;
+  /** Heads and groups of keys of the model in their new order: place → head. Fewer where heads were pruned. */
+  readonly headOrder: HeadOrder;
+  /** Heads of the model that each head consists of now. */
+  readonly mergedFrom: readonly (readonly number[])[];
+}
+
+export function changeHeads(
+  graph: ModelGraph,
+  sites: readonly AttentionSite[],
+  options: HeadOptions,
+  problems: Diagnostic[],
+): { readonly changes: readonly HeadChange[]; readonly patches: readonly ModelPatch[] } {
+  if (sites.length === 0) {
+    const message = "there is no attention whose heads could change";
+    problems.push({
+      code: "MRL0681",
+      message,
+      at: graph.model.file,
+      help: "freeze fewer layers, or check the model with marillc inspect",
+    });
+  }
+  const done = sites.flatMap((site) => {
+    const fault = headFault(site, options);
+    if (fault === undefined) return [changeSite(graph, site, options, problems)];
+    problems.push({ code: "MRL0680", at: `${graph.model.file}, node "${site.name}"`, ...fault });
+    return [];
+  });
+  return { changes: done.map(({ change }) => change), patches: done.flatMap(({ patches }) => patches) };
+}
+
+type HeadFault = Pick<Diagnostic, "message" | "help">;
+
+/** Why the heads of this attention cannot change so. */
+function headFault(site: AttentionSite, { what, size, grouping }: HeadOptions): HeadFault | undefined {
+  const { heads, keyHeads, core, traces } = site;
+  const verb = what === "merge" ? "merged" : "pruned";
+  if (keyHeads % size !== 0) {
+    const shared = keyHeads < heads ? `${keyHeads} groups of keys for ${heads} heads` : `${heads} heads`;
+    const why = keyHeads < heads ? ": heads that share keys would collapse into one" : "";
+    return { message: `${shared} cannot be ${verb} by ${size}${why}`, help: `take a number that divides ${keyHeads}` };
+  }
+  if (typeof core === "string") return { message: `its heads cannot be ${verb}: ${core}` };
+  if (typeof traces === "string" && (what === "prune" || grouping === "similarity")) {
+    const help = what === "merge" ? "--grouping adjacent needs no stored heads" : "merge heads instead: --merge-heads";
+    return { message: `its heads were not found in stored weights: ${traces}`, help };
+  }
+  return undefined;
+}
+
+function changeSite(
+  graph: ModelGraph,
+  site: AttentionSite,
+  options: HeadOptions,
+  problems: Diagnostic[],
+): { readonly change: HeadChange; readonly patches: readonly ModelPatch[] } {
+  const { heads, keyHeads } = site;
+  const { what, size, grouping = "adjacent" } = options;
+  const core = site.core as AttentionCore;
+  const likeness = () => headSimilarity(graph, site.traces as HeadTraces, heads / keyHeads);
+  if (what === "prune") {
+    const order = strongestHeads(heads, keyHeads, size, likeness().weights);
+    const tensors = reorderedTensorMap(graph, site, order);
+    const change: HeadChange = {
+      site,
+      scale: site.scale,
+      headOrder: order,
+      mergedFrom: order.queries.map((head) => [head]),
+    };
+    return { change, patches: [{ ...emptyPatch, tensors }, pruneHeadsPatch(graph, site, order, problems)] };
+  }
+  const order =
+    grouping === "adjacent"
+      ? identityOrder(heads, keyHeads)
+      : orderBySimilarity(heads, keyHeads, size, likeness().scores);
+  const { scale: rule = "mean" } = options;
+  const scale = typeof rule === "number" ? rule : site.scale * mergeScales[rule](size);
+  const tensors = grouping === "adjacent" ? new Map<string, OnnxTensor>() : reorderedTensorMap(graph, site, order);
+  const merged = mergeHeadsPatch({ site, core, size, scale, dtype: siteDtype(graph, core) });
+  return {
+    change: { site, scale, headOrder: order, mergedFrom: mergedHeads(order, size) },
+    patches: [{ ...emptyPatch, tensors }, merged],
+  };
+}
+
+function reorderedTensorMap(graph: ModelGraph, site: AttentionSite, order: HeadOrder): ReadonlyMap<string, OnnxTensor> {
+  const tensors = new Map(
+    reorderHeads(graph.model, site.traces as HeadTraces, order).map((tensor) => [tensor.name, tensor]),
+  );
+  refuseWeightInputs(graph.model, tensors.keys());
+  return tensors;
+}
+
+/** Element type of queries, which is that of the weights that made them. */
+function siteDtype({ model }: ModelGraph, { q }: AttentionCore): Dtype {
+  const stated = model.graph.valueInfo.get(q.tensor)?.dtype;
+  if (stated) return stated;
+  const floats = [...model.graph.initializers.values()]
+    .map(({ dtype }) => dtype)
+    .filter((dtype) => /float/.test(dtype));
+  return floats.find((dtype) => dtype === "float16" || dtype === "bfloat16") ?? floats[0] ?? "float32";
+}

@@ -1,0 +1,26 @@
+import { fail } from "../../ir/diagnostic.ts";
+import { readWholeFile } from "../tensors/files/index.ts";
+import type { StudentManifest } from "./student-manifest.ts";
+
+const maxManifestBytes = 100_000_000;
+
+/** Whether a path is that of a student's manifest, by its name. */
+export const isStudentManifest = (path: string): boolean => path.endsWith(".manifest.json");
+
+/** The manifest that `marillc rewrite` wrote. */
+export function readStudentManifest(path: string): StudentManifest {
+  const text = new TextDecoder().decode(readWholeFile(path, maxManifestBytes));
+  try {
+    const found = JSON.parse(text) as Partial<StudentManifest>;
+    const isOne = found.schema === 1 && typeof found.source === "string" && Array.isArray(found.weights);
+    if (isOne && typeof found.layers?.frozen === "number") return found as StudentManifest;
+  } catch {
+    // Not JSON: the same fault to whoever named the file.
+  }
+  return fail({
+    code: "MRL0687",
+    message: "this is no manifest of a student",
+    at: path,
+    help: "name the .manifest.json that marillc rewrite wrote beside the student",
+  });
+}

@@ -1,0 +1,70 @@
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fail } from "../../ir/diagnostic.ts";
+import { canonicalJson } from "../build/index.ts";
+import { readTokenizerFiles } from "../inputs/index.ts";
+import type { Student } from "./make-student.ts";
+
+export interface StudentPaths {
+  readonly model: string;
+  readonly data: string;
+  readonly manifest: string;
+}
+
+/** `student.onnx` comes with `student.weights` (where its model keeps weights outside) and `student.manifest.json`. */
+export function studentPaths(output: string): StudentPaths {
+  const stem = join(dirname(output), basename(output).replace(/\.onnx$/, ""));
+  return { model: output, data: `${stem}.weights`, manifest: `${stem}.manifest.json` };
+}
+
+/** Writes a student; the model that it was made from is never overwritten, for its weights are read while this writes. */
+export function writeStudent(files: StudentPaths, source: string, { model, data, manifest }: Student): void {
+  mkdirSync(dirname(files.model), { recursive: true });
+  const taken = new Set([realpathSync(source)]);
+  for (const path of Object.values(files)) {
+    if (taken.has(join(realpathSync(dirname(path)), basename(path)))) {
+      fail({
+        code: "MRL0685",
+        message: "the student would take the place of its source",
+        at: path,
+        help: "name another file with -o",
+      });
+    }
+  }
+  if (data.length > 0) writeAtomically(files.data, data);
+  writeAtomically(files.model, [() => model]);
+  writeFileSync(files.manifest, canonicalJson(manifest));
+  // What a model's text goes through lies beside it, and changes no more than its weights' names.
+  for (const [name, bytes] of readTokenizerFiles(dirname(source))) {
+    const to = join(dirname(files.model), name);
+    if (!existsSync(to)) writeFileSync(to, bytes);
+  }
+}
+
+/** Chunk by chunk into a file beside, which then takes the place: the data of the source may be the file itself. */
+function writeAtomically(path: string, chunks: readonly (() => Uint8Array)[]): void {
+  const fresh = `${path}.new-${process.pid}`;
+  const fd = openSync(fresh, "w");
+  try {
+    for (const read of chunks) {
+      const bytes = read();
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    }
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(fresh, path);
+}

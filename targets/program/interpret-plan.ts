@@ -1,0 +1,48 @@
+import type { Handle, Steps } from "../../runtime/core/index.ts";
+import type { Program } from "../../runtime/program/index.ts";
+import type { Operand } from "../../runtime/protocols/kit/index.ts";
+import type { Argument, Call, Plan } from "./plan.ts";
+
+/**
+ * A plan as a program without emitting text: for the cost model, the dealer service (which is sent the module and
+ * must not run code that came over the network), and tests. It does what the emitted programs do, call by call.
+ */
+export function programFromPlan(plan: Plan, hash: string): Program {
+  const keptValues = Object.entries(plan.kept).map(([name, { value }]) => [name, value] as const);
+  return {
+    name: plan.name,
+    hash,
+    setting: plan.setting,
+    inputs: plan.inputs,
+    outputs: plan.outputs,
+    weights: plan.weights,
+    ...(keptValues.length > 0 && { kept: plan.kept }),
+    *body(tools, party, inputs, weights, kept) {
+      const values = new Map<string, Handle>();
+      const operand = (argument: Argument): Operand => {
+        if (argument.kind === "input") return inputs[argument.id]!;
+        if (argument.kind === "kept") return kept[argument.id]!;
+        return argument.kind === "weight" ? weights[argument.key]! : values.get(argument.id)!;
+      };
+      const call = ({ callee, spec, args, op }: Call): Steps<Handle> => {
+        const operands = args.map(operand);
+        const here = party.at(op.result);
+        if (callee.kind === "protocol") return byName(tools.protocols, callee.name).run(here, spec, ...operands);
+        return withoutRounds(byName(tools.local, callee.name)(here, spec, ...operands));
+      };
+      for (const step of plan.steps) {
+        const results = step.length === 1 ? [yield* call(step[0]!)] : yield* tools.parallel(...step.map(call));
+        step.forEach(({ op }, k) => void values.set(op.result, results[k]!));
+      }
+      const outputs = Object.keys(plan.outputs).map((id) => [id, values.get(id)!] as const);
+      return Object.fromEntries([...outputs, ...keptValues.map(([name, id]) => [name, values.get(id)!] as const)]);
+    },
+  };
+}
+
+const byName = <T>(all: Readonly<Record<string, T>>, name: string): T => all[name]!;
+
+// biome-ignore lint/correctness/useYield: a local operator as steps without rounds
+function* withoutRounds(result: Handle): Steps<Handle> {
+  return result;
+}

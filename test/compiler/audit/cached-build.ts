@@ -1,0 +1,44 @@
+import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
+import { edited, goldenBuild, modulePaths, programPaths, resealed, withManifest } from "./builds.ts";
+
+const type = "{ shape: [3, 4], width: 15, scale: 12, lo: -0.3, hi: 2";
+
+function keepsItsGate(text: string): string {
+  const indent = text.includes("import type") ? "  " : "    ";
+  const edits: readonly (readonly [string | RegExp, string])[] = [
+    ["import type { Fixed, ", "import type { Fixed, KeptDecl, "],
+    ["typeof weightTypes>", "typeof weightTypes, keyof typeof keptTypes>"],
+    [/(const types = \{\n)/, `$1${indent}past: ${type} },\n`],
+    ["operands: [types.gate_open, types.q_b_t_open]", "operands: [types.past, types.q_b_t_open]"],
+    ["specs.gated, gate_open, q_b_t_open", "specs.gated, kept.past, q_b_t_open"],
+    ["inputs, weights) {", "inputs, weights, kept) {"],
+    ["weights: weightTypes,\n", `weights: weightTypes,\n${indent}kept: keptTypes,\n`],
+    ["return { logits };", "return { logits, past: gate_open };"],
+  ];
+  const table = `const keptTypes = {\n${indent}past: ${type}, past: 3 },\n}`;
+  const typed = text.includes("import type") ? `${table} as const satisfies Record<string, KeptDecl>;` : `${table};`;
+  return edits
+    .reduce((changed, [from, to]) => changed.replace(from, to), text)
+    .replace("export const program", () => `${typed}\nexport const program`);
+}
+
+const inModule = (text: string): string =>
+  text
+    .replace("  param", "  input %past : shared wire fx15.12[3, 4] in [-0.3, 2]\n  param")
+    .replace("mul %gate.open, %q.b.t.open", "mul %past, %q.b.t.open");
+
+/** The golden build, made to keep its gate and to multiply with the gate of before. */
+export const keptBuild: BuildFiles = resealed(
+  edited(edited(goldenBuild(), programPaths, keepsItsGate), modulePaths, inModule),
+);
+/** Program texts of one place. */
+export const decodePaths: readonly string[] = programPaths.map((path) => path.replace("program.", "decode."));
+
+/** The same program as that of one place as well, under its names. */
+export const twice: BuildFiles = withManifest(
+  new Map([...keptBuild, ...[...programPaths, ...modulePaths].map(asDecode)]),
+  (manifest) => ({ ...manifest, decode: manifest }),
+);
+function asDecode(path: string): [string, Uint8Array] {
+  return [path.replace("program.", "decode."), keptBuild.get(path)!];
+}

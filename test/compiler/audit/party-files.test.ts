@@ -1,0 +1,175 @@
+import onnxProto, { type onnx as proto } from "onnx-proto";
+import { describe, expect, test } from "vitest";
+import { checkClientModels, sha256 } from "../../../compiler/audit/party-files.ts";
+import type { ParsedManifest } from "../../../compiler/audit/read-manifest.ts";
+import { decodeModel } from "../../../compiler/onnx/format/decode-model.ts";
+import { extractSubgraph } from "../../../compiler/onnx/format/extract-subgraph.ts";
+import { catalogWeights } from "../../../compiler/onnx/weights/catalog-weights.ts";
+import { constantDigests } from "../../../compiler/onnx/weights/constant-digests.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
+import { withInitializer, withModel } from "./files.ts";
+
+const { onnx } = onnxProto;
+const int = { elemType: 7, shape: { dim: [{ dimValue: 4 }] } };
+
+/** tokens → rows of a table → + positions; and the extents of the rows, as exporters of dynamic models ask for them. */
+const model = decodeModel(
+  modelBytes({
+    name: "rows",
+    initializer: [
+      floatTensor("table", [3, 2], [1, 2, 3, 4, 5, 6]),
+      floatTensor("positions", [4, 2], [1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+    input: [{ name: "tokens", type: { tensorType: int } }],
+    output: [floatInfo("sum", 4, 2), { name: "extents", type: { tensorType: int } }],
+    node: [
+      node("Gather", ["table", "tokens"], ["rows"], "gather"),
+      node("Add", ["rows", "positions"], ["sum"], "add"),
+      node("Shape", ["rows"], ["extents"], "shape"),
+    ],
+  }),
+  "rows.onnx",
+);
+const types = new Map([
+  ["tokens", { dtype: "int64", dims: [4] }],
+  ["rows", { dtype: "float32", dims: [4, 2] }],
+  ["sum", { dtype: "float32", dims: [4, 2] }],
+  ["extents", { dtype: "int64", dims: [2] }],
+] as const);
+const cut = (outputs: readonly string[]): Uint8Array =>
+  extractSubgraph(model, ["tokens"], outputs, { name: "c", types });
+
+const bytesOf = (numbers: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(numbers).buffer);
+const manifest = (more: Partial<ParsedManifest> = {}): ParsedManifest => ({
+  name: "rows",
+  setting: "2pc-dealer",
+  security: "",
+  programHash: "",
+  artefactsHash: "",
+  // Turned, as frameworks keep what exporters turn.
+  weights: [{ name: "table", label: "public", sha256: sha256(bytesOf([1, 3, 5, 2, 4, 6])) }],
+  constants: [{ name: "positions", sha256: sha256(bytesOf([1, 2, 3, 4, 5, 6, 7, 8])) }],
+  inputs: [{ name: "tokens", label: "client" }],
+  cuts: [{ value: "sum", tensor: "sum", shape: [4, 2] }],
+  tails: [],
+  clientOutputs: [],
+  reveals: [],
+  ...more,
+});
+const path = "client/public.onnx";
+const messages = (bytes: Uint8Array, more?: Partial<ParsedManifest>): readonly string[] =>
+  checkClientModels(new Map([[path, bytes]]), manifest(more)).map(({ message }) => message);
+const changed = (change: (message: proto.ModelProto) => void): Uint8Array =>
+  withModel(new Map([[path, cut(["sum"])]]), path, change).get(path)!;
+
+describe("the client's model", () => {
+  test("is accepted with public weights and listed constants, turned or not", () => {
+    expect(messages(cut(["sum"]))).toEqual([]);
+  });
+
+  test("is refused with a private weight, or one that nothing lists", () => {
+    expect(messages(cut(["sum"]), { weights: [{ name: "table", label: "server" }] })).toEqual([
+      "tensor table is no public weight or constant of the manifest",
+    ]);
+    expect(messages(cut(["sum"]), { constants: [] })).toHaveLength(1);
+  });
+
+  test("has no private weight in it for the sake of its extents", () => {
+    const bytes = cut(["extents"]);
+    const { graph } = onnx.ModelProto.decode(bytes);
+    expect(graph!.initializer!.map(({ name }) => name)).toEqual(["extents"]);
+    expect(graph!.node).toEqual([]);
+    expect(new BigInt64Array(Uint8Array.from(graph!.initializer![0]!.rawData!).buffer)).toEqual(
+      BigInt64Array.of(4n, 2n),
+    );
+    const cuts = [{ value: "extents", tensor: "extents", shape: [2] }];
+    expect(messages(bytes, { cuts, weights: [{ name: "table", label: "server" }] })).toEqual([]);
+  });
+
+  test("takes what is the client's, and gives what is cut", () => {
+    expect(messages(cut(["sum"]), { inputs: [{ name: "tokens", label: "server" }] })).toHaveLength(1);
+    expect(messages(cut(["sum", "rows"]))).toEqual(["it computes rows, which the manifest does not name"]);
+    expect(messages(cut(["rows"]))).toEqual([
+      "it computes rows, which the manifest does not name",
+      "it does not compute sum",
+    ]);
+    expect(checkClientModels(new Map(), manifest())).toHaveLength(1);
+  });
+
+  const hidden: Readonly<Record<string, Uint8Array>> = {
+    "bytes behind the end": Uint8Array.from([...cut(["sum"]), 0xfa, 0x7f, 1, 0]),
+    "no model at all": Uint8Array.of(255, 255, 255),
+    metadata: changed((message) => {
+      message.metadataProps = [{ key: "more", value: "text" }];
+    }),
+    "a note": changed((message) => {
+      message.docString = "text";
+    }),
+    "a function": changed((message) => {
+      message.functions = [{ name: "f" }];
+    }),
+    "a tensor in an attribute": changed((message) => {
+      const t = floatTensor("", [2], [1, 2]);
+      message.graph!.node![0]!.attribute = [{ name: "value", type: onnx.AttributeProto.AttributeType.TENSOR, t }];
+    }),
+    "numbers in an attribute": changed((message) => {
+      message.graph!.node![0]!.attribute = [
+        { name: "value", type: onnx.AttributeProto.AttributeType.FLOATS, floats: [1, 2] },
+      ];
+    }),
+    "a tensor in a nested graph": changed((message) => {
+      const g = { name: "inner", initializer: [floatTensor("w", [2], [1, 2])] };
+      message.graph!.node![0]!.attribute = [{ name: "body", type: onnx.AttributeProto.AttributeType.GRAPH, g }];
+    }),
+    "one more initializer": withInitializer(new Map([[path, cut(["sum"])]]), floatTensor("w", [2], [1, 2])).get(path)!,
+    "an initializer that says it is smaller": changed((message) => {
+      message.graph!.initializer!.push({ name: "w", dims: [1], dataType: 1, rawData: new Uint8Array(64) });
+    }),
+  };
+  test.each(Object.entries(hidden))("is refused with %s", (_, bytes) => {
+    expect(messages(bytes)).not.toEqual([]);
+  });
+});
+
+test("constants that the compiler lists are those that the client's model has, tables and lists alike", () => {
+  const { INTS, FLOATS } = onnx.AttributeProto.AttributeType;
+  const listed = decodeModel(
+    modelBytes({
+      name: "listed",
+      initializer: [
+        { name: "steps", dims: [20], dataType: 7, int64Data: Array.from({ length: 20 }, (_, k) => k) },
+        { name: "axes", dims: [1], dataType: 7, int64Data: [0] },
+      ],
+      input: [floatInfo("x", 3)],
+      output: [floatInfo("y", 3), floatInfo("z", 20)],
+      node: [
+        {
+          ...node("Constant", [], ["floats"]),
+          attribute: [{ name: "value_floats", type: FLOATS, floats: [0.5, 1.5, 0.1] }],
+        },
+        { ...node("Constant", [], ["one"]), attribute: [{ name: "value_ints", type: INTS, ints: [3] }] },
+        node("Mul", ["x", "floats"], ["y"]),
+        node("Identity", ["steps"], ["z"]),
+      ],
+    }),
+    "listed.onnx",
+  );
+  const constants = constantDigests(catalogWeights(listed));
+  expect(constants.map(({ name, shape }) => [name, shape])).toEqual([
+    ["steps", [20]],
+    ["floats", [3]],
+  ]);
+  const border = new Map([
+    ["x", { dtype: "float32", dims: [3] }],
+    ["y", { dtype: "float32", dims: [3] }],
+    ["z", { dtype: "int64", dims: [20] }],
+  ] as const);
+  const bytes = extractSubgraph(listed, ["x"], ["y", "z"], { name: "c", types: border });
+  const wanted: Partial<ParsedManifest> = {
+    inputs: [{ name: "x", label: "client" }],
+    cuts: ["y", "z"].map((tensor) => ({ value: tensor, tensor, shape: [] })),
+    weights: [],
+  };
+  expect(messages(bytes, { ...wanted, constants })).toEqual([]);
+  expect(messages(bytes, { ...wanted, constants: [] })).toHaveLength(2);
+});

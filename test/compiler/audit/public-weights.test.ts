@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { publicWeightsFromPrivate } from "../../../compiler/compile/check-public-weights.ts";
+import { tensor } from "../../../ir/weights.ts";
+import { module, weightsOf } from "../../targets/programs.ts";
+
+const weights = weightsOf(1);
+const publicOne = "model.o.weight";
+const withOther = (name: string) => {
+  const { shape, data } = weights.get(name)!;
+  return new Map([...weights, [name, tensor(shape, data.with(0, 7))]]);
+};
+
+test("other private numbers are none of a public weight's business", () => {
+  expect(publicWeightsFromPrivate({ module, weights }, { module, weights: weightsOf(1) })).toEqual([]);
+  expect(publicWeightsFromPrivate({ module, weights }, { module, weights: withOther("model.k.weight") })).toEqual([]);
+});
+
+test("a public weight that changes with them is named", () => {
+  expect(publicWeightsFromPrivate({ module, weights }, { module, weights: withOther(publicOne) })).toEqual([publicOne]);
+  const without = new Map([...weights].filter(([name]) => name !== publicOne));
+  expect(publicWeightsFromPrivate({ module, weights }, { module, weights: without })).toEqual([publicOne]);
+});

@@ -1,0 +1,96 @@
+import { expect, it, test } from "vitest";
+import { parseOwnership, withAdapters } from "../../../compiler/estimate/architecture-ownership.ts";
+import { type EstimateOptions, estimateCost } from "../../../compiler/estimate/count-architecture.ts";
+import { countTraffic, moduleTraffic } from "../../../compiler/estimate/count-traffic.ts";
+import { opsOf } from "../../../ir/module.ts";
+import { systemOptions } from "../../../scripts/tables/savings-rows.ts";
+
+const layers = parseOwnership("layers");
+const window: EstimateOptions = { phase: "prefill", sequenceLength: 8, ownership: layers };
+const place: EstimateOptions = { phase: "decode", sequenceLength: 1, contextLength: 16, ownership: layers };
+const adapted = withAdapters(layers, 8);
+const cases: readonly (readonly [string, EstimateOptions])[] = [
+  ["whole layers", window],
+  ["adapters", { ...window, ownership: adapted }],
+  [
+    "adapters whose A is public",
+    { ...window, ownership: { ...adapted, adapters: { ...adapted.adapters!, publicA: true } } },
+  ],
+  ["merged heads", { ...window, mergedHeads: 4 }],
+  ["one place", place],
+  ["one place with adapters and merged heads", { ...place, ownership: adapted, mergedHeads: 2 }],
+  ["crypten", { ...window, ...systemOptions("crypten") }],
+  ["crypten, one place", { ...place, ...systemOptions("crypten"), ownership: adapted, mergedHeads: 2 }],
+];
+const bytes = (named: object): number => Object.values(named).reduce((a: number, b: number) => a + b, 0);
+
+test.each(cases)("%s: operators one by one are what the program sends as a whole", (_, options) => {
+  const { module, report } = estimateCost("llama-tiny", { ...options, layerLimit: 1 });
+  const { rounds, online, offline, setup } = moduleTraffic(module, "2pc-dealer");
+  const { totals } = report;
+  expect(rounds).toBe(totals.online.rounds);
+  // What enters as kept shares is there already.
+  const kept = report.operators.filter(({ name }) => {
+    const op = opsOf(module).find(({ result }) => `%${result}` === name)!;
+    return op.name === "share" && op.operands[0]!.includes(".kept.");
+  });
+  expect(kept).toHaveLength(options.cacheForm === "shares" && options.phase === "decode" ? 2 : 0);
+  const entering = kept.reduce((sum, operator) => sum + bytes(operator.bytes) + bytes(operator.correlationBytes), 0);
+  expect(bytes(online) + bytes(offline)).toBe(bytes(totals.online.bytes) + bytes(totals.offline.bytes) - entering);
+  expect(bytes(setup)).toBe(bytes(totals.setup.bytes));
+});
+
+test.each(cases)("%s: what two and three layers cost says what more of them cost", (_, options) => {
+  const { module } = estimateCost("llama-tiny", options);
+  expect(countTraffic("llama-tiny", options)).toEqual(moduleTraffic(module, "2pc-dealer"));
+});
+
+it("lifts what attention gives to a ring in which a low-rank product behind it fits", () => {
+  const options: EstimateOptions = {
+    phase: "decode",
+    sequenceLength: 1,
+    contextLength: 256,
+    ownership: withAdapters(layers, 64),
+    layerLimit: 1,
+  };
+  const { module } = estimateCost("open-llama-3b", options);
+  const lifted = opsOf(module).filter(({ name, origin }) => name === "extend" && origin.endsWith("/attended"));
+  const rings = lifted.map(({ result }) => module.values[result]!.type.element);
+  expect(rings).toEqual([{ kind: "fx", scale: 12, width: 46 }]);
+});
+
+it("counts heads in groups as it counts them together", () => {
+  const count = (together?: number) =>
+    countTraffic("llama-tiny", { ...window, ...(together && { headsPerOp: together }) });
+  expect(count(2)).toEqual(count());
+});
+
+it("counts a frozen half as half of the layers, and the first and last operators once", () => {
+  const [all, half] = [layers, parseOwnership("lf0.5")].map((owner) =>
+    countTraffic("llama-tiny", { ...window, ownership: owner }),
+  );
+  const one = countTraffic("llama-tiny", { ...window, layerLimit: 1 });
+  const none = 2 * half!.rounds - all!.rounds;
+  // Two layers cost what one costs and one layer more: the rest is what stands before and behind them.
+  expect(half!.rounds - one.rounds).toBe(one.rounds - none);
+  expect(bytes(all!.offline) / bytes(half!.offline)).toBeGreaterThan(1.9);
+  expect(bytes(all!.online) / bytes(half!.online)).toBeGreaterThan(1.9);
+});
+
+it("merges heads into softmaxes of their joint depth, and refuses what does not divide", () => {
+  const { module } = estimateCost("llama-tiny", { ...window, layerLimit: 1, mergedHeads: 4 });
+  const attention = opsOf(module).find(({ name }) => name === "attention")!;
+  expect(module.values[attention.result]!.type.shape).toEqual([1, 2, 8, 64]);
+  expect(() => countTraffic("llama-tiny", { ...window, mergedHeads: 3 })).toThrow(/not merged by 3/);
+});
+
+it("puts adapters beside every product of a layer", () => {
+  const { module } = estimateCost("llama-tiny", { ...window, layerLimit: 1, ownership: adapted });
+  const names = Object.values(module.params).join();
+  const kinds = ["query", "key", "value", "projected", "pre_activation", "up", "fed"];
+  for (const kind of kinds) expect(names).toMatch(new RegExp(`\\.${kind.replace("_", ".")}\\.A`));
+});
+
+test.each(["all", "lora8", "lf0.5+lora8"])("refuses adapters on every product of %s", (text) => {
+  expect(() => withAdapters(parseOwnership(text), 8)).toThrow(RangeError);
+});
