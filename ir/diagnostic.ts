@@ -10,13 +10,13 @@ export interface Diagnostic {
 }
 
 /** In the text of an error; its list has all. */
-const mostShown = 1000;
+const maxListed = 1000;
 
 /** Several diagnostics at once: a stage collects all it finds before it gives up. */
 export class DiagnosticError extends Error {
   readonly diagnostics: readonly Diagnostic[];
   constructor(diagnostics: readonly Diagnostic[]) {
-    const [first, rest] = [diagnostics.slice(0, mostShown), diagnostics.length - mostShown];
+    const [first, rest] = [diagnostics.slice(0, maxListed), diagnostics.length - maxListed];
     super([...first.map(formatDiagnostic), ...(rest > 0 ? [`and ${rest} more`] : [])].join("\n"));
     this.name = "DiagnosticError";
     this.diagnostics = diagnostics;
@@ -32,21 +32,22 @@ export function throwIfAny(diagnostics: readonly Diagnostic[]): void {
 }
 
 /** Names come from files: as long as they like, with whatever would steer a terminal. */
-const maxShown = 4000;
-const steering = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+const maxNameLength = 4000;
+const controlCharacters = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
-export function shown(text: string): string {
-  const cut = text.length > maxShown ? `${text.slice(0, maxShown / 2)} … ${text.slice(-maxShown / 2)}` : text;
-  return cut.replace(steering, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+export function printable(text: string): string {
+  const cut =
+    text.length > maxNameLength ? `${text.slice(0, maxNameLength / 2)} … ${text.slice(-maxNameLength / 2)}` : text;
+  return cut.replace(controlCharacters, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** `error MRL0301: …` with its place, causes and help indented below. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
-  const lines = [`error ${diagnostic.code}: ${shown(diagnostic.message)}`];
-  if (diagnostic.at) lines.push(`  at      ${shown(diagnostic.at)}`);
+  const lines = [`error ${diagnostic.code}: ${printable(diagnostic.message)}`];
+  if (diagnostic.at) lines.push(`  at      ${printable(diagnostic.at)}`);
   diagnostic.because?.forEach((cause, index) => {
-    lines.push(`${index === 0 ? "  because " : "          "}${shown(cause)}`);
+    lines.push(`${index === 0 ? "  because " : "          "}${printable(cause)}`);
   });
-  if (diagnostic.help) lines.push(`  help    ${shown(diagnostic.help)}`);
+  if (diagnostic.help) lines.push(`  help    ${printable(diagnostic.help)}`);
   return lines.join("\n");
 }

@@ -8,14 +8,14 @@ import { type Element, f32, fx, isFixed, type TensorType } from "./type.ts";
 /** Fractional bits of the exact result of the operator on raw integers. */
 export function exactScale(def: OpDef, scales: readonly number[]): number {
   if (def.exactScale) return def.exactScale(scales);
-  const counted = scales.filter((_, place) => !def.selectors?.includes(place));
+  const counted = scales.filter((_, index) => !def.selectors?.includes(index));
   return def.linear === "each" ? counted.reduce((sum, scale) => sum + scale, 0) : counted[0]!;
 }
 
 export const scaleOf = (element: Element): number => (isFixed(element) ? element.scale : 0);
 
 /** The form that a protocol may have given: any ring from a wire, and from shares the ring that they have. */
-function yielded(operands: readonly TensorType[], current?: Element): Element | undefined {
+function protocolElement(operands: readonly TensorType[], current?: Element): Element | undefined {
   if (!current || !isFixed(current)) return current;
   const fits = ({ sharing, element }: TensorType): boolean =>
     sharing === "wire" || (isFixed(element) && element.width === current.width);
@@ -25,13 +25,13 @@ function yielded(operands: readonly TensorType[], current?: Element): Element | 
 /** Free operators fix their result's form; a protocol may yield any, so there the current form stands. */
 function resultElement(def: OpDef, operands: readonly TensorType[], attrs: Attrs, current?: Element): Element {
   const elements = operands.map((operand) => operand.element);
-  const counted = operands.filter((_, place) => !def.selectors?.includes(place));
+  const counted = operands.filter((_, index) => !def.selectors?.includes(index));
   const fixed = counted.filter((operand) => isFixed(operand.element));
   if (fixed.length === 0) {
     if (current && isFixed(current)) return current;
     return def.element ? def.element(elements, attrs) : (counted[0]?.element ?? f32);
   }
-  if (def.element) return def.element(elements, attrs, def.anyRing ? current : yielded(operands, current));
+  if (def.element) return def.element(elements, attrs, def.anyRing ? current : protocolElement(operands, current));
   const labels = operands.map((operand) => operand.label);
   if (current && (def.linear === "none" || needsProtocol(def, labels))) return current;
   // The ring is that of the shares: a value in the clear has no ring of its own.
@@ -50,8 +50,8 @@ export function resultType(
   current?: TensorType,
 ): TensorType {
   const attrs = withDefaults(def, given);
-  for (const place of def.indices ?? []) {
-    if (operands[place]?.element.kind === "f32") throw new Error(`expected whole numbers as ${def.operands[place]}`);
+  for (const index of def.indices ?? []) {
+    if (operands[index]?.element.kind === "f32") throw new Error(`expected whole numbers as ${def.operands[index]}`);
   }
   const shapes = operands.map((operand) => operand.shape);
   const label = resultLabel(
@@ -69,7 +69,7 @@ export function resultType(
 }
 
 /** Where an op is, for a reader: its ONNX node and the value it makes. */
-export const placeOf = (op: Op): string => (op.origin === "" ? `%${op.result}` : `${op.origin} (%${op.result})`);
+export const locationOf = (op: Op): string => (op.origin === "" ? `%${op.result}` : `${op.origin} (%${op.result})`);
 
 /** resultType, with what does not fit as a diagnostic. */
 export function inferOp(op: Op, operands: readonly TensorType[], current?: TensorType): TensorType {
@@ -78,7 +78,7 @@ export function inferOp(op: Op, operands: readonly TensorType[], current?: Tenso
     return resultType(def, operands, op.attrs, current);
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "Error") throw error;
-    return fail({ code: "MRL0314", message: `${op.name}: ${error.message}`, at: placeOf(op) });
+    return fail({ code: "MRL0314", message: `${op.name}: ${error.message}`, at: locationOf(op) });
   }
 }
 

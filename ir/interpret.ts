@@ -1,11 +1,11 @@
 import { fail } from "./diagnostic.ts";
-import { placeOf, scaleOf } from "./infer.ts";
+import { locationOf, scaleOf } from "./infer.ts";
 import { type Attrs, type Module, type Op, opsOf, typeOf, type ValueId } from "./module.ts";
 import type { OpDef } from "./ops/define.ts";
 import { gather } from "./ops/gather.ts";
 import { opDef, withDefaults } from "./registry.ts";
+import { hasData, shapeOnlyTensor, type Tensor, type WeightStore } from "./tensor.ts";
 import { type Element, isBit, isFixed, sameShape, type TensorType } from "./type.ts";
-import { hasNumbers, type Tensor, type WeightStore, withoutNumbers } from "./weights.ts";
 
 export interface InterpretOptions {
   /** Puts another value in the place of what was computed, to study errors; raw integers where it is in fixed point. */
@@ -13,7 +13,7 @@ export interface InterpretOptions {
   /** Rounds every f32 value to single precision, as ONNX Runtime would hold it. */
   readonly float32?: boolean;
   /** The place that the query is about, where params take one row of their weight (`Module.placed`). */
-  readonly place?: number;
+  readonly position?: number;
   /** Sees each value once it is computed: the real numbers, and the integers where the value is in fixed point. */
   readonly observe?: (id: ValueId, value: Tensor, raw: Tensor) => void;
 }
@@ -41,9 +41,9 @@ export function toRaw(real: Tensor, scale: number): Tensor {
  */
 export function evaluateOp(name: string, operands: readonly Tensor[], attrs: Attrs = {}, element?: Element): Tensor {
   const def = opDef(name);
-  if (!operands.every(hasNumbers)) {
+  if (!operands.every(hasData)) {
     const shapes = operands.map((operand) => operand.shape);
-    return withoutNumbers(def.shape(shapes, withDefaults(def, attrs)));
+    return shapeOnlyTensor(def.shape(shapes, withDefaults(def, attrs)));
   }
   const result = def.evaluate(operands, withDefaults(def, attrs));
   return element?.kind === "i64" ? { shape: result.shape, data: result.data.map(Math.trunc) } : result;
@@ -78,25 +78,25 @@ function admit(found: Tensor | undefined, type: TensorType, at: string, options:
     return fail({ code: "MRL0392", message, at });
   }
   if (isFixed(type.element)) return checkRing(toRaw(found, type.element.scale), type.element, "quantize", at);
-  return settle(found, type.element, options);
+  return roundToElement(found, type.element, options);
 }
 
 /** A weight, or the rows of it that the module takes, from that of the place on. */
-function rowsOf(module: Module, id: ValueId, found: Tensor | undefined, place?: number): Tensor | undefined {
+function weightRows(module: Module, id: ValueId, found: Tensor | undefined, position?: number): Tensor | undefined {
   const weight = module.params[id]!;
-  const where = module.placed?.[weight];
+  const where = module.positionRows?.[weight];
   if (!where || !found) return found;
   const count = typeOf(module, id).shape[where.axis]!;
   const last = where.rows - count;
-  if (place === undefined || !(place >= 0 && place <= last)) {
-    const message = `expected a place from 0 to ${last}, found ${place ?? "none"}`;
+  if (position === undefined || !(position >= 0 && position <= last)) {
+    const message = `expected a place from 0 to ${last}, found ${position ?? "none"}`;
     return fail({ code: "MRL0391", message, at: `weight ${JSON.stringify(weight)}` });
   }
-  const rows = Float64Array.from({ length: count }, (_, row) => place + row);
+  const rows = Float64Array.from({ length: count }, (_, row) => position + row);
   return gather.evaluate([found, { shape: [count], data: rows }], { axis: where.axis });
 }
 
-function settle(value: Tensor, element: Element, options: InterpretOptions): Tensor {
+function roundToElement(value: Tensor, element: Element, options: InterpretOptions): Tensor {
   if (element.kind === "i64") return { shape: value.shape, data: value.data.map(Math.trunc) };
   if (element.kind !== "f32" || !options.float32) return value;
   return { shape: value.shape, data: value.data.map(Math.fround) };
@@ -112,7 +112,7 @@ function computeFixed(
 ): Tensor {
   if (typeof def.fixed === "function") return def.fixed(raw, attrs, types.map(scaleOf), scale);
   if (def.fixed === "integers") return def.evaluate(raw, attrs);
-  const reals = raw.map((operand, place) => toReal(operand, types[place]!));
+  const reals = raw.map((operand, index) => toReal(operand, types[index]!));
   return toRaw(def.evaluate(reals, attrs), scale);
 }
 
@@ -122,27 +122,27 @@ function compute(module: Module, op: Op, raw: readonly Tensor[], options: Interp
   const elements = op.operands.map((id) => typeOf(module, id).element);
   const { element } = typeOf(module, op.result);
   if (isFixed(element)) {
-    const counted = elements.some((operand, place) => isFixed(operand) && !def.selectors?.includes(place));
+    const counted = elements.some((operand, index) => isFixed(operand) && !def.selectors?.includes(index));
     // Nothing in fixed point goes in: this is where reals become integers (share).
     const result = counted
       ? computeFixed(def, attrs, raw, elements, element.scale)
       : toRaw(def.evaluate(raw, attrs), element.scale);
     const range = module.values[op.operands[0]!]?.range;
-    const places =
+    const fractionBits =
       (op.name === "narrow" || op.name === "open") && element.scale === 0 && range !== undefined && range.lo >= 0;
-    return checkRing(result, element, op.name, placeOf(op), places);
+    return checkRing(result, element, op.name, locationOf(op), fractionBits);
   }
-  const reals = raw.map((operand, place) => toReal(operand, elements[place]!));
-  return settle(def.evaluate(reals, attrs), element, options);
+  const reals = raw.map((operand, index) => toReal(operand, elements[index]!));
+  return roundToElement(def.evaluate(reals, attrs), element, options);
 }
 
 /** The operators' tables throw plain Errors for what no shape tells: an index that is computed and leads nowhere. */
-function computed(module: Module, op: Op, raw: readonly Tensor[], options: InterpretOptions): Tensor {
+function computeOp(module: Module, op: Op, raw: readonly Tensor[], options: InterpretOptions): Tensor {
   try {
     return compute(module, op, raw, options);
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "Error") throw error;
-    return fail({ code: "MRL0393", message: `${op.name}: ${error.message}`, at: placeOf(op) });
+    return fail({ code: "MRL0393", message: `${op.name}: ${error.message}`, at: locationOf(op) });
   }
 }
 
@@ -169,14 +169,14 @@ export function interpretRaw(
   const read = (id: ValueId): Tensor => {
     const weight = module.params[id];
     if (weight !== undefined && !values.has(id)) {
-      const found = rowsOf(module, id, weights.get(weight), options.place);
+      const found = weightRows(module, id, weights.get(weight), options.position);
       keep(id, admit(found, typeOf(module, id), `param %${id} = ${JSON.stringify(weight)}`, options));
     }
     return values.get(id)!;
   };
   for (const id of module.inputs) keep(id, admit(inputs.get(id), typeOf(module, id), `input %${id}`, options));
   for (const op of ops) {
-    const result = computed(module, op, op.operands.map(read), options);
+    const result = computeOp(module, op, op.operands.map(read), options);
     for (const id of op.operands) {
       const left = uses.get(id)! - 1;
       uses.set(id, left);

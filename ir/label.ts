@@ -12,7 +12,7 @@ export function join(...all: readonly Label[]): Label {
 }
 
 /** Whether moving from one label to another reveals nothing: nobody is added to the knowers. */
-export function mayBecome(from: Label, to: Label): boolean {
+export function canFlowTo(from: Label, to: Label): boolean {
   return (knowers[from] & knowers[to]) === knowers[to];
 }
 

@@ -37,7 +37,7 @@ export interface Step {
 }
 
 /** Of a weight's rows along an axis not all are taken: those from the place on that a query is about, told when it runs. */
-export interface Placed {
+export interface PositionRows {
   readonly axis: number;
   /** Extent of the whole weight along it. */
   readonly rows: number;
@@ -50,7 +50,7 @@ export interface Module {
   /** Value to its name in the weight store; weights never live in the IR. */
   readonly params: Readonly<Record<ValueId, string>>;
   /** By name of a weight: what its params, of as many rows as they take, take of it. */
-  readonly placed?: Readonly<Record<string, Placed>>;
+  readonly positionRows?: Readonly<Record<string, PositionRows>>;
   readonly steps: readonly Step[];
   readonly outputs: readonly ValueId[];
   readonly values: Readonly<Record<ValueId, Value>>;

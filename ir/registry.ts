@@ -50,10 +50,10 @@ export function resultRange(
 }
 
 /** Why the parties cannot compute this operator on what they hold without talking; undefined when they can. */
-export function whyProtocol(def: OpDef, labels: readonly Label[]): string | undefined {
+export function protocolReason(def: OpDef, labels: readonly Label[]): string | undefined {
   if (join(...labels) !== "shared") return undefined;
   if (def.linear === "none") return `${def.name} is not linear`;
-  if (def.selectors?.some((place) => labels[place] !== "public"))
+  if (def.selectors?.some((index) => labels[index] !== "public"))
     return `its ${def.operands[def.selectors[0]!]} is not public`;
   const secrets = labels.filter((label) => label !== "public").length;
   return def.linear === "each" && secrets > 1 ? `${secrets} operands are not public` : undefined;
@@ -61,5 +61,5 @@ export function whyProtocol(def: OpDef, labels: readonly Label[]): string | unde
 
 /** Whether pass 5 must choose a protocol for the operator on operands with these labels. */
 export function needsProtocol(def: OpDef, labels: readonly Label[]): boolean {
-  return whyProtocol(def, labels) !== undefined;
+  return protocolReason(def, labels) !== undefined;
 }

@@ -1,4 +1,4 @@
-import { placeOf, resultType } from "./infer.ts";
+import { locationOf, resultType } from "./infer.ts";
 import { type Attrs, type Module, type Op, opsOf, type Value, type ValueId } from "./module.ts";
 import { createNames } from "./names.ts";
 import { opDef, withDefaults } from "./registry.ts";
@@ -20,7 +20,7 @@ export interface EmitOptions {
   readonly origin?: string;
 }
 
-export interface Rewrite {
+export interface RewriteRule {
   readonly name: string;
   /** The equation that makes it right. */
   readonly law: string;
@@ -35,7 +35,7 @@ export interface RewriteResult {
 }
 
 /** Mutable during one run; the ops themselves never change, only which op a place holds. */
-interface State {
+interface RewriteState {
   readonly module: Module;
   readonly values: Map<ValueId, Value>;
   readonly definers: Map<ValueId, Op>;
@@ -44,8 +44,8 @@ interface State {
   readonly fresh: (base: string) => string;
 }
 
-function createState(module: Module): State {
-  const state: State = {
+function createState(module: Module): RewriteState {
+  const state: RewriteState = {
     module,
     values: new Map(Object.entries(module.values)),
     definers: new Map(),
@@ -57,7 +57,7 @@ function createState(module: Module): State {
   return state;
 }
 
-function enter(state: State, op: Op): void {
+function enter(state: RewriteState, op: Op): void {
   state.definers.set(op.result, op);
   for (const id of op.operands) {
     const known = state.users.get(id);
@@ -66,13 +66,13 @@ function enter(state: State, op: Op): void {
   }
 }
 
-function leave(state: State, op: Op): void {
+function leave(state: RewriteState, op: Op): void {
   if (state.definers.get(op.result) === op) state.definers.delete(op.result);
   for (const id of op.operands) state.users.get(id)?.delete(op);
 }
 
 /** Removes an op, and before it whatever served it alone: matches look at users, the dead must not count. */
-function bury(state: State, dead: Op): void {
+function removeOp(state: RewriteState, dead: Op): void {
   const pending = [dead];
   for (let op = pending.pop(); op; op = pending.pop()) {
     leave(state, op);
@@ -83,13 +83,13 @@ function bury(state: State, dead: Op): void {
   }
 }
 
-const isLive = (state: State, op: Op): boolean => state.definers.get(op.result) === op;
+const isLive = (state: RewriteState, op: Op): boolean => state.definers.get(op.result) === op;
 
-function contextOf(state: State, op: Op, emitted: Op[]): RewriteContext {
+function contextOf(state: RewriteState, op: Op, emitted: Op[]): RewriteContext {
   const definer = (id: ValueId): Op | undefined => state.definers.get(id) ?? emitted.find((made) => made.result === id);
   const type = (id: ValueId): TensorType => {
     const value = state.values.get(id);
-    if (!value) throw new Error(`rewrite at ${placeOf(op)}: there is no value %${id}`);
+    if (!value) throw new Error(`rewrite at ${locationOf(op)}: there is no value %${id}`);
     return value.type;
   };
   return {
@@ -110,10 +110,10 @@ function contextOf(state: State, op: Op, emitted: Op[]): RewriteContext {
 }
 
 /** Puts a value in the place of an op's result; false when the names of the outputs do not allow it. */
-function substitute(state: State, op: Op, replacement: ValueId, emitted: Op[]): boolean {
+function substitute(state: RewriteState, op: Op, replacement: ValueId, emitted: Op[]): boolean {
   const [was, becomes] = [state.values.get(op.result)!.type, state.values.get(replacement)!.type];
   if (!sameShape(was.shape, becomes.shape)) {
-    throw new Error(`rewrite at ${placeOf(op)}: [${was.shape}] would become [${becomes.shape}]`);
+    throw new Error(`rewrite at ${locationOf(op)}: [${was.shape}] would become [${becomes.shape}]`);
   }
   const last = emitted.find((made) => made.result === replacement);
   if (last) {
@@ -129,7 +129,7 @@ function substitute(state: State, op: Op, replacement: ValueId, emitted: Op[]): 
       emitted[at] = { ...made, operands };
       enter(state, emitted[at]);
     });
-    buryUnused(state, op);
+    removeIfUnused(state, op);
     return true;
   }
   // An output keeps its name, which a value from elsewhere does not have.
@@ -141,26 +141,26 @@ function substitute(state: State, op: Op, replacement: ValueId, emitted: Op[]): 
     leave(state, user);
     enter(state, changed);
   }
-  bury(state, op);
+  removeOp(state, op);
   return true;
 }
 
-function buryUnused(state: State, op: Op): void {
+function removeIfUnused(state: RewriteState, op: Op): void {
   for (const id of op.operands) {
     const definer = state.definers.get(id);
-    if (definer && !state.outputs.has(id) && (state.users.get(id)?.size ?? 0) === 0) bury(state, definer);
+    if (definer && !state.outputs.has(id) && (state.users.get(id)?.size ?? 0) === 0) removeOp(state, definer);
   }
 }
 
 /** One walk over the ops; what a match emits is met again in the next one. */
-function sweep(
-  state: State,
-  places: readonly ValueId[],
-  rewrites: readonly Rewrite[],
+function rewriteOnce(
+  state: RewriteState,
+  results: readonly ValueId[],
+  rewrites: readonly RewriteRule[],
   applied: Map<string, number>,
 ): ValueId[] {
   const next: ValueId[] = [];
-  for (const id of places) {
+  for (const id of results) {
     const op = state.definers.get(id);
     if (!op) continue;
     const emitted: Op[] = [];
@@ -179,29 +179,29 @@ function sweep(
 }
 
 /** Walks that a set of rewrites may take before it counts as running in circles. */
-const defaultLimit = 100;
+const maxSweeps = 100;
 
 /**
  * Applies the rewrites, the first that matches first, until none matches. Steps become single ops: rewrites come
  * before 6-schedule. Dead ops on the way are removed; types of what depends on a replacement stay as they are, so a
  * rewrite keeps the type of its result (labels may move up; run `infer` after one that changes more).
  */
-export function applyRewrites(module: Module, rewrites: readonly Rewrite[], limit = defaultLimit): RewriteResult {
+export function applyRewrites(module: Module, rewrites: readonly RewriteRule[], limit = maxSweeps): RewriteResult {
   const state = createState(module);
   const applied = new Map<string, number>();
   const total = (): number => [...applied.values()].reduce((sum, count) => sum + count, 0);
-  let places: readonly ValueId[] = opsOf(module).map((op) => op.result);
+  let results: readonly ValueId[] = opsOf(module).map((op) => op.result);
   for (let walk = 0, before = -1; before !== total(); walk++) {
     if (walk === limit) throw new Error(`rewrites ${[...applied.keys()].join(", ")} found no end in ${limit} walks`);
     before = total();
-    places = sweep(state, places, rewrites, applied);
+    results = rewriteOnce(state, results, rewrites, applied);
   }
   if (applied.size === 0) return { module, applied };
-  const kept = new Set([...module.inputs, ...Object.keys(module.params), ...places]);
+  const kept = new Set([...module.inputs, ...Object.keys(module.params), ...results]);
   return {
     module: {
       ...module,
-      steps: places.map((id) => ({ ops: [state.definers.get(id)!] })),
+      steps: results.map((id) => ({ ops: [state.definers.get(id)!] })),
       values: Object.fromEntries([...state.values].filter(([id]) => kept.has(id))),
     },
     applied,

@@ -67,7 +67,7 @@ export function bitsFor(range: Interval, scale: number): number {
 }
 
 /** Bits of the least ring that holds the interval at this scale: a truth value takes one, read without a sign. */
-export function leastWidth(range: Interval, { width, scale }: FixedPoint): number {
+export function minWidth(range: Interval, { width, scale }: FixedPoint): number {
   const isTruth = width === 1 && scale === 0 && range.lo >= 0 && range.hi <= 1;
   return isTruth ? 1 : bitsFor(range, scale);
 }

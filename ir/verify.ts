@@ -1,13 +1,13 @@
 import type { Diagnostic } from "./diagnostic.ts";
 import { type Module, stages } from "./module.ts";
-import { createContext, type Rule } from "./verify/context.ts";
-import { fixedPoint } from "./verify/fixed.ts";
-import { leaks } from "./verify/leaks.ts";
-import { structure } from "./verify/structure.ts";
-import { types } from "./verify/types.ts";
+import { createContext, type VerifyRule } from "./verify/context.ts";
+import { fixedPoint } from "./verify/fixed-point-rules.ts";
+import { revealRules } from "./verify/leaks.ts";
+import { structureRules } from "./verify/structure.ts";
+import { typeRules } from "./verify/types.ts";
 
 /** Groups in the order of what they rely on: a group runs only when those before it found nothing. */
-const groups: readonly (readonly Rule[])[] = [structure, types, [...leaks, ...fixedPoint]];
+const groups: readonly (readonly VerifyRule[])[] = [structureRules, typeRules, [...revealRules, ...fixedPoint]];
 
 /** Everything that is wrong with a module of its stage; empty when it keeps all promises. */
 export function verify(module: Module): readonly Diagnostic[] {

@@ -1,7 +1,8 @@
 import type { Module, Op, Value, ValueId } from "../ir/module.ts";
 
 /** `%d = matmul %h, %w`, as diagnostics show an op. */
-export const showOp = (op: Op): string => `%${op.result} = ${op.name} ${op.operands.map((id) => `%${id}`).join(", ")}`;
+export const formatOp = (op: Op): string =>
+  `%${op.result} = ${op.name} ${op.operands.map((id) => `%${id}`).join(", ")}`;
 
 /** Ops that these values depend on, in program order. */
 export function liveOps(ops: readonly Op[], wanted: Iterable<ValueId>): readonly Op[] {

@@ -1,16 +1,16 @@
 import { DiagnosticError, fail } from "../ir/diagnostic.ts";
 import { type Module, type Stage, stages, type ValueId } from "../ir/module.ts";
+import type { WeightStore } from "../ir/tensor.ts";
 import { verify } from "../ir/verify.ts";
-import type { WeightStore } from "../ir/weights.ts";
 
 /** What passes hand on: a module, and the store that its params name. */
-export interface State {
+export interface PassState {
   readonly module: Module;
   readonly weights: WeightStore;
 }
 
 /** An input of the secure module that the client computes in the clear from public weights and its own inputs. */
-export interface Cut {
+export interface ClientCut {
   /** The input of the secure module. */
   readonly value: ValueId;
   /** ONNX tensor that carries it. */
@@ -24,7 +24,7 @@ export interface Cut {
 }
 
 /** Something that the client computes in the clear after the secure part, from what was revealed to it. */
-export interface Tail {
+export interface ClientTail {
   /** Output of the secure module, and the ONNX tensor that it is. */
   readonly value: ValueId;
   readonly source: string;
@@ -36,21 +36,21 @@ export interface Tail {
 export interface ClientPart {
   /** Inputs of the model that it reads. */
   readonly inputs: readonly string[];
-  readonly cuts: readonly Cut[];
+  readonly cuts: readonly ClientCut[];
   /** Outputs of the model that need no secure computation at all. */
   readonly outputs: readonly string[];
-  readonly tails: readonly Tail[];
+  readonly tails: readonly ClientTail[];
 }
 
 /** From 1-split on: `module` is the secure part, `client` says what happens around it. */
-export interface SplitState extends State {
+export interface SplitState extends PassState {
   readonly client: ClientPart;
   /** ONNX tensor of a value, for the values that have one. */
   readonly sources: ReadonlyMap<ValueId, string>;
 }
 
 /** A pass is a function from state to state, and a promise that `runPass` holds it to. */
-export interface Pass<In extends State = State, Out extends State = In> {
+export interface Pass<In extends PassState = PassState, Out extends PassState = In> {
   readonly name: string;
   /** Earliest stage that the module must have reached. */
   readonly requires: Stage;
@@ -58,11 +58,11 @@ export interface Pass<In extends State = State, Out extends State = In> {
   readonly run: (state: In) => Out;
 }
 
-const order = (stage: Stage): number => stages.indexOf(stage);
+const stageIndex = (stage: Stage): number => stages.indexOf(stage);
 
-export function runPass<In extends State, Out extends State>(pass: Pass<In, Out>, state: In): Out {
+export function runPass<In extends PassState, Out extends PassState>(pass: Pass<In, Out>, state: In): Out {
   const { stage, name } = state.module;
-  if (order(stage) < order(pass.requires) || order(stage) >= order(pass.ensures)) {
+  if (stageIndex(stage) < stageIndex(pass.requires) || stageIndex(stage) >= stageIndex(pass.ensures)) {
     fail({
       code: "MRL0320",
       message: `pass ${pass.name} works on modules from stage ${pass.requires} and before ${pass.ensures}, found ${stage}`,
@@ -78,7 +78,7 @@ export function runPass<In extends State, Out extends State>(pass: Pass<In, Out>
 }
 
 /** What is wrong with a module and its weights together. */
-function problemsOf({ module, weights }: State) {
+function problemsOf({ module, weights }: PassState) {
   const missing = Object.entries(module.params).filter(([, weight]) => !weights.has(weight));
   return [
     ...verify(module),

@@ -1,12 +1,12 @@
 /** The runtime of a party, in Node or a browser. Node-only parts (TLS, workers) are in ./node.ts. */
 
-export type { Handle, KnownWeight, LinkBytes, Party, Share, Wire } from "./core/index.ts";
-export { type Link, parallel, type Role, SessionError, type Steps } from "./core/index.ts";
-export type { KeptDecl, OutputDecl, Program, Toolbox, WeightDecl, WeightHandle } from "./program/index.ts";
+export type { BytesByDirection, KnownWeight, MaskedValue, Party, Share, SharedValue } from "./core/index.ts";
+export { type Direction, parallel, type Role, SessionError, type Steps } from "./core/index.ts";
+export type { HeldWeight, KeptDecl, OutputDecl, Program, Toolbox, WeightDecl } from "./program/index.ts";
 export { type LocalOp, local, toolbox } from "./program/index.ts";
 export * as protocols from "./protocols/index.ts";
 export type { Fixed, Protocol, Spec } from "./protocols/kit/index.ts";
-export { type IntTensor, integers, type RingTensor } from "./ring/index.ts";
+export { type IntTensor, intTensor, type RingTensor } from "./ring/index.ts";
 export {
   type ClientSession,
   type HandshakeFields,
@@ -20,5 +20,5 @@ export {
   runDealer,
   type ServerSession,
 } from "./session/index.ts";
-export type { Channel, Traffic } from "./transport/index.ts";
-export { type LinkProfile, links, memoryPair, parseLink, shapedPair } from "./transport/index.ts";
+export type { Channel, ChannelTraffic } from "./transport/index.ts";
+export { type LinkProfile, linkProfiles, memoryPair, parseLink, shapedPair } from "./transport/index.ts";

@@ -12,7 +12,7 @@ import { compileModel } from "../dist/compiler/compile/compile.js";
 import { readTokenizer } from "../dist/compiler/inputs/tokenizer.js";
 import { networkTime } from "../dist/compiler/report/cost/network-time.js";
 import { openLocal } from "../dist/compiler/run/local-session.js";
-import { links } from "../dist/runtime/transport/link.js";
+import { links } from "../dist/runtime/transport/link-profile.js";
 
 const root = new URL("..", import.meta.url).pathname;
 const fixture = join(root, "fixtures/quality");

@@ -1,6 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import type { OnnxModel, OnnxTensor } from "../onnx/format/index.ts";
 import { catalogWeights, type ModelWeight } from "../onnx/weights/index.ts";
 import type { LoraAdapter } from "../ownership/index.ts";
@@ -10,7 +10,7 @@ import { encodeWeight, transpose } from "../tensors/index.ts";
 export interface ReplacedWeights {
   readonly model: OnnxModel;
   /** What the model had before, by weight name: public, as the model is. */
-  readonly before: ReadonlyMap<string, Tensor>;
+  readonly original: ReadonlyMap<string, Tensor>;
 }
 
 /**
@@ -22,8 +22,8 @@ export function applySavedWeights(
   adapter: LoraAdapter,
   known?: ReadonlySet<string>,
 ): ReplacedWeights {
-  const before = new Map<string, Tensor>();
-  if (adapter.savedWeights.length === 0) return { model, before };
+  const original = new Map<string, Tensor>();
+  if (adapter.savedWeights.length === 0) return { model, original };
   const all = [...catalogWeights(model, known).weights.values()];
   const problems: Diagnostic[] = [];
   const initializers = new Map<string, OnnxTensor>(model.graph.initializers);
@@ -59,12 +59,12 @@ export function applySavedWeights(
     }
     const own = weight.tensor();
     if (countDifferences(own, turned, source.dtype) === 0) continue;
-    before.set(weight.name, own);
+    original.set(weight.name, own);
     const bytes = encodeWeight(source.dtype, turned);
     initializers.set(source.name, { ...source, source: { kind: "inline", bytes } });
   }
   throwIfAny(problems);
-  return { model: { ...model, graph: { ...model.graph, initializers } }, before };
+  return { model: { ...model, graph: { ...model.graph, initializers } }, original };
 }
 
 /** The numbers of the model, in its format. */

@@ -1,6 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import type { OnnxModel, OnnxTensor, OnnxValueInfo } from "../onnx/format/index.ts";
 import { readTensor } from "../onnx/format/index.ts";
 import { catalogWeights } from "../onnx/weights/index.ts";
@@ -39,11 +39,11 @@ export function bindAdapterInputs(
   }
   throwIfAny(problems);
   const boundModel = { ...model, graph: { ...graph, initializers } };
-  const before = new Map<string, Tensor>();
+  const original = new Map<string, Tensor>();
   for (const weight of catalogWeights(boundModel, known).weights.values()) {
-    if (fed.has(weight.source.name)) before.set(weight.name, initialValue(model, weight.source));
+    if (fed.has(weight.source.name)) original.set(weight.name, initialValue(model, weight.source));
   }
-  return { model: boundModel, before };
+  return { model: boundModel, original };
 }
 
 /** What everybody knows in a parameter's place: the model's default where it has one of that shape, else a fresh half. */

@@ -1,5 +1,5 @@
 import { matmulOf } from "../../ir/ops/helpers/matmul.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { transpose } from "../tensors/index.ts";
 
 export interface LowRankFactors {

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import type { OnnxModel, OnnxTensor } from "../onnx/format/index.ts";
 import { catalogWeights, type ModelWeight } from "../onnx/weights/index.ts";
 import type { BaseModel, LoraAdapter, LoraModule } from "../ownership/index.ts";

@@ -1,6 +1,13 @@
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
-import { byteLengthOf, type Dtype, decodeElements, describeDtype, dtypeFromOnnx, nonFinite } from "../tensors/index.ts";
+import {
+  byteLengthOf,
+  type Dtype,
+  decodeElements,
+  describeDtype,
+  dtypeFromOnnx,
+  findNonFinite,
+} from "../tensors/index.ts";
 import { type FlatbufferTable, readFlatbuffer } from "./read-flatbuffer.ts";
 
 /** A named tensor that a graph's input of that name takes. */
@@ -95,7 +102,7 @@ function readParameter(
   if (byteLengthOf(dtype, dims) !== bytes.length) {
     return wrong(name, `${dtype} of ${shown} needs ${byteLengthOf(dtype, dims)} bytes, found ${bytes.length}`);
   }
-  const bad = nonFinite({ shape: dims, data: decodeElements(dtype, bytes, name) });
+  const bad = findNonFinite({ shape: dims, data: decodeElements(dtype, bytes, name) });
   if (bad) return wrong(name, `${bad.count} values are no finite numbers`);
   return { name, dtype, dims, bytes };
 }

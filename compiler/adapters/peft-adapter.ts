@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { LoraAdapter, LoraModule } from "../ownership/index.ts";
 import { fileDiagnostic, findDuplicates, refuseForeignLink } from "../tensors/files/index.ts";
-import { nonFinite, openSafetensors, readSafetensor, type SafetensorsFile, transpose } from "../tensors/index.ts";
+import { findNonFinite, openSafetensors, readSafetensor, type SafetensorsFile, transpose } from "../tensors/index.ts";
 import { type PeftConfig, readPeftConfig } from "./peft-config.ts";
 import { readSavedWeights, savedWeightName } from "./peft-modules-to-save.ts";
 import { createPatternMatcher, type PatternMatcher } from "./python-regex.ts";
@@ -146,7 +146,7 @@ function readLoraModule(
   // (x·A)·B·s = (x·A)·(B·s)
   const b = { shape: stored.shape, data: stored.data.map((value) => value * scale) };
   for (const [key, half] of [[pair.A, a] as const, [pair.B, b] as const]) {
-    const bad = nonFinite(half);
+    const bad = findNonFinite(half);
     if (bad) complain(key, `${bad.count} values are no finite numbers`);
   }
   return { module, a, b, rank, scale };

@@ -1,5 +1,5 @@
 import type { SavedWeight } from "../ownership/index.ts";
-import { nonFinite, readSafetensor, type SafetensorsFile } from "../tensors/index.ts";
+import { findNonFinite, readSafetensor, type SafetensorsFile } from "../tensors/index.ts";
 import type { PeftConfig } from "./peft-config.ts";
 
 /** A classification head is saved under one of these; PEFT names both in the configuration. */
@@ -51,7 +51,7 @@ export function readSavedWeights(
   return [...keys]
     .map(([key, name]) => {
       const tensor = readSafetensor(store, key);
-      const bad = nonFinite(tensor);
+      const bad = findNonFinite(tensor);
       if (bad) complain(key, `${bad.count} values are no finite numbers`);
       return { name, tensor, ...(!isSaved(name, config) && embeddings.test(name) && { kept: true }) };
     })

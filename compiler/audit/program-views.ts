@@ -19,7 +19,7 @@ const isProgram = /(^|\/)program\.(ts|js|mir)$/;
 const isManifest = /(^|\/)manifest\.json$/;
 
 const chunkFields = ["programHash", "artefactsHash", "cuts", "reveals", "clear"];
-const pick = (from: object, names: readonly string[]): object =>
+const takeAt = (from: object, names: readonly string[]): object =>
   Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));
 
 /** A manifest as each further program has it, by the name of its files. */
@@ -30,7 +30,7 @@ function chunkManifests(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
     // Owners, inputs and all that is not named here hold of all programs; the client's own layers, of all but the window's.
     const { windows = [], clear } = decode;
     const of = (own: object): Uint8Array =>
-      new TextEncoder().encode(JSON.stringify({ ...rest, ...pick({ clear, ...own }, chunkFields) }));
+      new TextEncoder().encode(JSON.stringify({ ...rest, ...takeAt({ clear, ...own }, chunkFields) }));
     return new Map([["decode", of(decode)], ...windows.map((each) => [`window-${each.places}`, of(each)] as const)]);
   } catch {
     return new Map();

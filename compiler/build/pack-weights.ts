@@ -1,11 +1,11 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { toRaw } from "../../ir/interpret.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import type { WeightDecl } from "../../runtime/program/index.ts";
-import { type IntTensor, integers } from "../../runtime/ring/index.ts";
-import { modelTensorOf, type Plan } from "../../targets/program/plan.ts";
+import { type IntTensor, intTensor } from "../../runtime/ring/index.ts";
+import { modelTensorOf, type ProgramPlan } from "../../targets/program/plan.ts";
 import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
 import { decodeElements, encodeElements, parseSafetensorsHeader, writeSafetensors } from "../tensors/index.ts";
 
@@ -28,23 +28,27 @@ function declarationsByTensor(weights: WeightDecls, role: Role): ReadonlyMap<str
 }
 
 /** The weight file of a role: integers round(w·2^scale), in the order of the program, each in the least type that holds it. */
-export function packWeights(plan: Pick<Plan, "weights">, weights: ReadonlyMap<string, Tensor>, role: Role): Uint8Array {
+export function packWeights(
+  plan: Pick<ProgramPlan, "weights">,
+  weights: ReadonlyMap<string, Tensor>,
+  role: Role,
+): Uint8Array {
   const declarations = [...declarationsByTensor(plan.weights, role)];
   const tensors = declarations.map(([name, [decl]]): readonly [string, IntTensor] => {
     const real = weights.get(modelTensorOf(decl!));
     if (!real) throw new Error(`there is no weight ${modelTensorOf(decl!)}`);
-    return [name, integers(decl!.shape, toRaw(real, decl!.scale).data)];
+    return [name, intTensor(decl!.shape, toRaw(real, decl!.scale).data)];
   });
   throwIfAny(checkPackedWeights(plan.weights, new Map(tensors), role, "the model"));
   return writeSafetensors(
     tensors.map(([name, { shape, data }]) => {
-      const dtype = dtypeOf(data!);
+      const dtype = writtenDtypeOf(data!);
       return { name, dtype, shape, bytes: encodeElements(dtype, data!) };
     }),
   );
 }
 
-function dtypeOf(data: Float64Array): "int16" | "int32" | "int64" {
+function writtenDtypeOf(data: Float64Array): "int16" | "int32" | "int64" {
   const most = data.reduce((largest, x) => Math.max(largest, x < 0 ? -1 - x : x), 0);
   return most < 2 ** 15 ? "int16" : most < 2 ** 31 ? "int32" : "int64";
 }
@@ -68,7 +72,7 @@ export function unpackWeights(source: Uint8Array | string): ReadonlyMap<string, 
   return new Map(
     entries.map(({ name, dtype, shape, offset, length }) => {
       const data = decodeElements(dtype, bytes.subarray(offset, offset + length), `${file}, tensor "${name}"`);
-      return [name, integers(shape, data)];
+      return [name, intTensor(shape, data)];
     }),
   );
 }

@@ -13,8 +13,8 @@ export interface PartyBuild extends LoadedParty {
 /** What a session of a part opens with: its programs and its weights. */
 export const sessionOptions = ({ program, decode, buckets, tensors }: PartyBuild) => ({
   program,
-  ...(decode && { next: decode }),
-  windows: buckets,
+  ...(decode && { decodeProgram: decode }),
+  shorterPrefills: buckets,
   tensors,
 });
 

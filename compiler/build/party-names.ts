@@ -1,11 +1,11 @@
-import type { Link, Role } from "../../runtime/core/index.ts";
+import type { Direction, Role } from "../../runtime/core/index.ts";
 
 /**
  * What readers call the parties. The third one deals in both settings; in 3pc it may also compute, and is the helper.
  * Code, folders and options say `dealer`, whatever the setting.
  */
 export type PartyName = Role | "helper";
-export type DirectionName = Link | `${"client" | "server"}→helper` | `helper→${"client" | "server"}`;
+export type DirectionName = Direction | `${"client" | "server"}→helper` | `helper→${"client" | "server"}`;
 
 /** Payload bytes by direction, as readers see them. */
 export type NamedBytes = Readonly<Partial<Record<DirectionName, number>>>;

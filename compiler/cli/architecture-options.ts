@@ -18,7 +18,7 @@ import type { CostReport } from "../report/cost/index.ts";
 import type { ParsedOptions } from "./command.ts";
 import { orUsageError, readCount, readDims } from "./option-values.ts";
 
-const isArchitecture = (name: string): name is ArchitectureName =>
+const isArchitectureConstant = (name: string): name is ArchitectureName =>
   (architectureNames as readonly string[]).includes(name);
 
 /** Options that are said of a model file. */
@@ -43,7 +43,7 @@ export function architectureCost(
   throwIfAny([
     ...refuseArchitecture(name),
     ...refuseModelOptions(path, options),
-    ...(isArchitecture(name) ? refusePhase(name, phase, dims) : []),
+    ...(isArchitectureConstant(name) ? refusePhase(name, phase, dims) : []),
     ...refusePreset(presetName, setting, phase),
     ...problems,
   ]);
@@ -77,7 +77,7 @@ function readOwnership(
 }
 
 const refuseArchitecture = (name: string): readonly Diagnostic[] =>
-  isArchitecture(name)
+  isArchitectureConstant(name)
     ? []
     : [
         {

@@ -1,5 +1,5 @@
 import { groupBy } from "lodash-es";
-import { type Diagnostic, formatDiagnostic, shown } from "../../ir/diagnostic.ts";
+import { type Diagnostic, formatDiagnostic, printable } from "../../ir/diagnostic.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
 import { nodeLayer } from "../onnx/weights/index.ts";
 import { type Blocker, parseBlocker } from "../report/text/index.ts";
@@ -78,7 +78,7 @@ export function blockerLines(blockers: readonly Blocker[]): readonly string[] {
     const locations = [...new Set(all.map(locationText))].filter((location) => location !== "");
     const more = locations.length - maxLocations;
     const listed = [
-      ...locations.slice(0, maxLocations).map(shown),
+      ...locations.slice(0, maxLocations).map(printable),
       ...(more > 0 ? [`… and ${more} more: --json has all`] : []),
     ];
     const indented = (title: string, texts: readonly string[]): readonly string[] =>
@@ -86,8 +86,8 @@ export function blockerLines(blockers: readonly Blocker[]): readonly string[] {
     return [
       `${formatDiagnostic({ code: plain.code, message: plain.message })}${all.length > 1 ? ` (${all.length} times alike)` : ""}`,
       ...indented("at", listed),
-      ...indented("because", because.map(shown)),
-      ...indented("help", help === undefined ? [] : [shown(help)]),
+      ...indented("because", because.map(printable)),
+      ...indented("help", help === undefined ? [] : [printable(help)]),
     ];
   });
   const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;

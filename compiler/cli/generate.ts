@@ -88,7 +88,7 @@ async function generateText(call: Invocation): Promise<CommandResult> {
   const costs: TokenCost[] = [];
   const forward: Forward = async (inputs, position) => {
     const { outputs, measured, seconds } = await session.query(inputs, position);
-    const tokenPosition = position ? position.place - (position.program === 1 ? 0 : 1) : costs.length + start - 1;
+    const tokenPosition = position ? position.position - (position.program === 1 ? 0 : 1) : costs.length + start - 1;
     costs.push(withPartyNames(manifest.setting, { place: tokenPosition, ...measured, seconds: roundTimes(seconds) }));
     return outputs;
   };

@@ -10,7 +10,7 @@ import type { Role } from "../../runtime/core/index.ts";
 import { predict } from "../../runtime/session/index.ts";
 import { emitProgram } from "../../targets/program/emit.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
-import type { Plan } from "../../targets/program/plan.ts";
+import type { ProgramPlan } from "../../targets/program/plan.ts";
 import type { ChunkManifest, Manifest } from "../build/index.ts";
 import { canonicalJson, packWeights, securityStatement, version, withPartyNames } from "../build/index.ts";
 import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
@@ -26,7 +26,7 @@ export interface BuildInputs {
   readonly loaded: LoadedModel;
   readonly options: ResolvedOptions;
   readonly state: SplitState;
-  readonly plan: Plan;
+  readonly plan: ProgramPlan;
   /** The program of one place, where there is one. */
   readonly decode?: DecodeProgram;
   /** The client's own layers place by place, where they can be run so. */
@@ -73,7 +73,7 @@ export function buildFiles(build: BuildInputs): {
   const put = (path: string, data: string | Uint8Array): void =>
     void files.set(path, typeof data === "string" ? new TextEncoder().encode(data) : data);
   put("manifest.json", canonicalJson(manifest));
-  const putProgram = (name: string, of: Plan, mir: string, digest: string): void => {
+  const putProgram = (name: string, of: ProgramPlan, mir: string, digest: string): void => {
     put(`${name}.mir`, mir);
     for (const role of roles) {
       const program = emitProgram(of, role, { hash: digest, compiler: version });
@@ -222,7 +222,7 @@ function chunkManifest(
     places: positions,
     cuts: cuts.map((cut) => withAxis(cut, typeOf(module, cut.value).shape)),
     reveals: reveals.map((reveal) => withAxis(reveal, plan.outputs[reveal.value]!.shape)),
-    kept: Object.entries(plan.kept).map(([name, { shape, width }]) => ({ name, shape, width })),
+    kept: Object.entries(plan.cached).map(([name, { shape, width }]) => ({ name, shape, width })),
     predicted: withPartyNames(setting, { offline, online }),
   };
 }

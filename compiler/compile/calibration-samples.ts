@@ -4,9 +4,9 @@ import { fail } from "../../ir/diagnostic.ts";
 import { removeDead } from "../../ir/edit.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
+import { clampBelow, type Tensor, tensor, type WeightStore } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
-import { atLeast, type Tensor, tensor, type WeightStore } from "../../ir/weights.ts";
-import type { Cut } from "../../passes/pass.ts";
+import type { ClientCut } from "../../passes/pass.ts";
 import { padTokens, readSampleFiles, readTokenizer } from "../inputs/index.ts";
 
 /** Inputs of the model by the value that takes them. */
@@ -99,8 +99,8 @@ function checkSample(sample: Sample, path: string, inputs: ReadonlyMap<string, V
 export function cutSamples(
   imported: { readonly module: Module; readonly weights: WeightStore },
   secure: Module,
-  cuts: readonly Cut[],
-  valueOfCut: (cut: Cut) => ValueId,
+  cuts: readonly ClientCut[],
+  valueOfCut: (cut: ClientCut) => ValueId,
   samples: readonly Sample[],
 ): readonly ReadonlyMap<ValueId, Tensor>[] {
   const front = removeDead({ ...imported.module, outputs: [...new Set(cuts.map(valueOfCut))] });
@@ -112,7 +112,7 @@ export function cutSamples(
         const { shape } = typeOf(secure, cut.value);
         return [
           cut.value,
-          cut.oneHot === undefined ? atLeast(value, cut.least) : calibrationOneHot(value, cut.oneHot, shape),
+          cut.oneHot === undefined ? clampBelow(value, cut.least) : calibrationOneHot(value, cut.oneHot, shape),
         ];
       }),
     );

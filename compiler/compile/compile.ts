@@ -2,22 +2,22 @@ import { basename } from "node:path";
 import { sortedUniq } from "lodash-es";
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Stage, ValueId } from "../../ir/module.ts";
+import type { WeightStore } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
-import type { WeightStore } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { approximatePass, presets } from "../../passes/3-approximate/index.ts";
 import type { Preset } from "../../passes/3-approximate/preset.ts";
 import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
-import { type Calibration, withKept } from "../../passes/4-quantize/calibration.ts";
+import { type Calibration, withCachedRanges } from "../../passes/4-quantize/calibration-types.ts";
 import { checkFinite } from "../../passes/4-quantize/finite.ts";
 import { quantizePass } from "../../passes/4-quantize/index.ts";
 import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
-import { computedBy } from "../../passes/5-select/choose.ts";
+import { computesOperator } from "../../passes/5-select/choose.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
-import { type Cut, runPass, type SplitState } from "../../passes/pass.ts";
-import { type Plan, planProgram } from "../../targets/program/plan.ts";
+import { type ClientCut, runPass, type SplitState } from "../../passes/pass.ts";
+import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
@@ -38,7 +38,7 @@ export interface Compilation {
   readonly manifest: Manifest;
   /** The scheduled secure module. */
   readonly module: Module;
-  readonly plan: Plan;
+  readonly plan: ProgramPlan;
   /** Outputs of the model that no reveal names: they are not computed. */
   readonly omittedOutputs: readonly string[];
   /** The program of one place, for a causal model of text; or why it has none. */
@@ -73,7 +73,7 @@ export function compileModel(options: CompileOptions, how: Pick<ImportMode, "fus
   const calibration = calibrate(secure.public, cutSampleValues, {
     margin: resolved.margin,
     precision,
-    written: preset !== undefined && Object.keys(preset.rewrites).length > 0,
+    expanded: preset !== undefined && Object.keys(preset.rewrites).length > 0,
   });
   // For the provider alone: does the true model stay within the public bounds on the same inputs?
   throwIfAny(checkCalibration(secure.private, cutSampleValues, calibration));
@@ -101,7 +101,7 @@ export function compileModel(options: CompileOptions, how: Pick<ImportMode, "fus
         module,
         setting,
         buckets,
-        schedule: (state, kept) => finish(state, withKept(calibration, kept)).scheduled,
+        schedule: (state, kept) => finish(state, withCachedRanges(calibration, kept)).scheduled,
       });
   const planned = found && "plan" in found ? found : undefined;
   const decode = found && "plan" in found ? found.next : found;
@@ -141,7 +141,7 @@ export function compileModel(options: CompileOptions, how: Pick<ImportMode, "fus
 }
 
 /** The ONNX tensor of a cut is a value of the imported module. */
-function valueOfCut(imported: ImportedModel): (cut: Cut) => ValueId {
+function valueOfCut(imported: ImportedModel): (cut: ClientCut) => ValueId {
   const values = new Map([...imported.sources].map(([id, source]) => [source, id]));
   return (cut) => values.get(cut.source) ?? cut.value;
 }
@@ -169,8 +169,8 @@ function secureModules(
     const rewritten = runPass(
       rewritePass({
         ...(head !== undefined && { head }),
-        lookUps: lookupMode,
-        computes: computedBy({ setting, ...(preset && { families: preset.families }) }),
+        lookups: lookupMode,
+        computes: computesOperator({ setting, ...(preset && { families: preset.families }) }),
         without: preset?.without ?? [],
       }),
       divided,

@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
-import type { Tensor } from "../../ir/weights.ts";
-import { liveOps, showOp, withOps } from "../../passes/graph.ts";
+import type { Tensor } from "../../ir/tensor.ts";
+import { formatOp, liveOps, withOps } from "../../passes/graph.ts";
 import type { ClientPart } from "../../passes/pass.ts";
 import type { LoadedModel } from "../load/index.ts";
 import type { WrittenDtype } from "../onnx/format/index.ts";
 import { constantPrefix } from "../onnx/import/graph/index.ts";
 import { type ConstantDigest, constantDigests } from "../onnx/weights/index.ts";
 import { encodeElements, transpose } from "../tensors/index.ts";
+import { deriveDecodeStep } from "./decode-step.ts";
 import { type CacheBinding, exportDecodeGraph, firstUnsupportedOp, writtenDtypeOf } from "./export-decode-graph.ts";
-import { onePlace } from "./one-place.ts";
 
 /** The client's own layers place by place: graphs that go on from keys and values that the client keeps, in the clear. */
 export interface ClientDecodeGraphs {
@@ -54,10 +54,10 @@ export function exportClientDecodeGraphs(
   const constants: ConstantDigest[] = [];
   const isPublic = publicTensorTest(loaded);
   for (const { file, module } of parts) {
-    const step = onePlace({ module }, { length: contextLength, held: { label: "client" } });
+    const step = deriveDecodeStep({ module }, { contextLength, cacheType: { label: "client" } });
     if ("code" in step) return { ...step, ...fullContextFallback, message: `in the clear ${step.message}` };
     const op = firstUnsupportedOp(step.state.module);
-    if (op) return cannotDecode(`${op.name} has no form in the graph that is written`, showOp(op));
+    if (op) return cannotDecode(`${op.name} has no form in the graph that is written`, formatOp(op));
     const unbatched = module.outputs.find((id) => !step.axes.has(id));
     if (unbatched !== undefined) return cannotDecode("a cut is the same at all places", `%${unbatched}`);
     for (const [id, weight] of Object.entries(step.state.module.params)) {

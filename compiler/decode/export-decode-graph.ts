@@ -1,6 +1,6 @@
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
+import type { WeightStore } from "../../ir/tensor.ts";
 import type { PlainElement, Shape, TensorType } from "../../ir/type.ts";
-import type { WeightStore } from "../../ir/weights.ts";
 import { createGraphWriter, type GraphWriter, type WrittenDtype } from "../onnx/format/index.ts";
 import { onnxFormOf } from "./ir-to-onnx.ts";
 
@@ -58,7 +58,7 @@ export function exportDecodeGraph({ module, weights, axes, nameOf }: DecodeGraph
   into.input(positionsInput, "int64", [rows]);
   for (const [id, weight] of Object.entries(module.params)) {
     const whole = into.tensor(writtenDtypeOf(typeOf(module, id)), weights.get(weight)!);
-    const rowSlice = module.placed?.[weight];
+    const rowSlice = module.positionRows?.[weight];
     names.set(id, rowSlice ? into.node("Gather", [whole, positionsInput], { axis: rowSlice.axis }) : whole);
   }
   const seen = new Map<number, string>();

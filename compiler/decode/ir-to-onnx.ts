@@ -1,5 +1,5 @@
 import type { Attrs, Op } from "../../ir/module.ts";
-import { boolOf, choiceOf, numberOf, numbersOf } from "../../ir/ops/helpers/attrs.ts";
+import { boolOf, choiceOf, numberListOf, numberOf } from "../../ir/ops/helpers/attrs.ts";
 import { opDef } from "../../ir/registry.ts";
 import type { Shape } from "../../ir/type.ts";
 import type { GraphWriter } from "../onnx/format/index.ts";
@@ -44,12 +44,12 @@ const layerNorm: OnnxForm = (written) => {
 const reduction =
   (name: string): OnnxForm =>
   ({ op, operands, writer }) =>
-    writer.node(name, [...operands, writer.integers(numbersOf(op.attrs, "axes"))], {
+    writer.node(name, [...operands, writer.integers(numberListOf(op.attrs, "axes"))], {
       keepdims: Number(boolOf(op.attrs, "keepdims")),
     });
 
 const reshape: OnnxForm = ({ op, operands, positionAxis, writer }) => {
-  const shape = numbersOf(op.attrs, "shape");
+  const shape = numberListOf(op.attrs, "shape");
   return writer.node("Reshape", [
     ...operands,
     writer.integers(positionAxis === undefined ? shape : shape.with(positionAxis, -1)),
@@ -58,7 +58,7 @@ const reshape: OnnxForm = ({ op, operands, positionAxis, writer }) => {
 
 /** Of the places all are taken; an end before the first element is one that no index reaches. */
 const slice: OnnxForm = ({ op, operands, positionAxis, writer }) => {
-  const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numbersOf(op.attrs, name));
+  const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numberListOf(op.attrs, name));
   const last = ends!.map((end, axis) =>
     axis === positionAxis ? integerLimit : steps![axis]! < 0 && end < 0 ? -integerLimit : end,
   );
@@ -111,7 +111,7 @@ const onnxForms: Readonly<Record<string, OnnxForm>> = {
   clip: clip,
   concat: singleNode("Concat", axisOnly),
   expand: ({ op, operands, writer }) =>
-    writer.node("Expand", [...operands, writer.integers(numbersOf(op.attrs, "shape"))]),
+    writer.node("Expand", [...operands, writer.integers(numberListOf(op.attrs, "shape"))]),
   gather: singleNode("Gather", axisOnly),
   gelu: singleNode("Gelu", ({ approximate }) => ({ approximate: String(approximate) })),
   "layer-norm": layerNorm,
@@ -130,7 +130,7 @@ const onnxForms: Readonly<Record<string, OnnxForm>> = {
   slice: slice,
   softmax: singleNode("Softmax", axisOnly),
   square: ({ operands: [x], writer }) => writer.node("Mul", [x!, x!]),
-  transpose: singleNode("Transpose", (attrs) => ({ perm: numbersOf(attrs, "perm") })),
+  transpose: singleNode("Transpose", (attrs) => ({ perm: numberListOf(attrs, "perm") })),
 };
 
 /** How an operator is written; one that ONNX has as it is needs no line above. */

@@ -2,19 +2,19 @@ import { type Diagnostic, DiagnosticError, fail } from "../../ir/diagnostic.ts";
 import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
 import type { SplitState } from "../../passes/pass.ts";
-import { type Plan, planProgram } from "../../targets/program/plan.ts";
+import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
-import { type OnePlace, onePlace } from "./one-place.ts";
+import { type DecodeStep, deriveDecodeStep } from "./decode-step.ts";
 
 /** A program of some places of the window. */
 export interface ChunkProgram {
   /** The scheduled module. */
   readonly module: Module;
-  readonly plan: Plan;
+  readonly plan: ProgramPlan;
   /** decode.mir, or window-<places>.mir */
   readonly mir: string;
   /** Along which axis inputs and outputs have the places. */
-  readonly axes: OnePlace["axes"];
+  readonly axes: DecodeStep["axes"];
   readonly positions: number;
 }
 
@@ -44,7 +44,7 @@ export interface PrefillProgram {
   /** Places of the shorter windows that are wanted. */
   readonly buckets: readonly number[];
   /** From a rewritten module to a scheduled one, in the same way as the window. */
-  readonly schedule: (state: SplitState, kept: OnePlace["kept"]) => SplitState;
+  readonly schedule: (state: SplitState, kept: DecodeStep["cached"]) => SplitState;
 }
 
 /**
@@ -53,21 +53,21 @@ export interface PrefillProgram {
  */
 export function planDecode(
   prefill: PrefillProgram,
-): { readonly plan: Plan; readonly next: DecodeProgram } | Diagnostic | undefined {
+): { readonly plan: ProgramPlan; readonly next: DecodeProgram } | Diagnostic | undefined {
   const { imported, state, module, setting, buckets } = prefill;
   const contextLength = contextLengthOf(imported);
   const step =
-    contextLength === undefined || contextLength < 2 ? undefined : onePlace(state, { length: contextLength });
+    contextLength === undefined || contextLength < 2 ? undefined : deriveDecodeStep(state, { contextLength });
   // Without attention in the secure part there is nothing to keep.
-  if (contextLength === undefined || !step || (!("code" in step) && step.kept.size === 0))
+  if (contextLength === undefined || !step || (!("code" in step) && step.cached.size === 0))
     return withoutBuckets(buckets, undefined);
   if ("code" in step) return withoutBuckets(buckets, step);
-  const plan = planProgram(module, setting, [...step.kept.keys()]);
+  const plan = planProgram(module, setting, [...step.cached.keys()]);
   const next = planChunk(prefill, plan, step, 1);
   if ("code" in next) return withoutBuckets(buckets, next);
   const bucketPrograms = buckets.map((positions): ChunkProgram => {
     const fits = Number.isSafeInteger(positions) && positions > 1 && positions < contextLength;
-    const block = fits ? onePlace(state, { length: contextLength, count: positions }) : undefined;
+    const block = fits ? deriveDecodeStep(state, { contextLength, count: positions }) : undefined;
     const made = block && !("code" in block) ? planChunk(prefill, plan, block, positions) : block;
     if (!made) return bucketsRefused(`a shorter window has 2 to ${contextLength - 1} places, found ${positions}`);
     return "code" in made
@@ -80,12 +80,12 @@ export function planDecode(
 /** A program of some places, or why it does not fit the window's. */
 function planChunk(
   { module, setting, schedule }: PrefillProgram,
-  prefillPlan: Plan,
-  chunk: OnePlace,
+  prefillPlan: ProgramPlan,
+  chunk: DecodeStep,
   positions: number,
 ): ChunkProgram | Diagnostic {
   try {
-    const scheduled = { ...schedule(chunk.state, chunk.kept).module, name: module.name };
+    const scheduled = { ...schedule(chunk.state, chunk.cached).module, name: module.name };
     const plan = planProgram(scheduled, setting);
     const mismatches = planMismatches(prefillPlan, plan);
     if (mismatches.length > 0) return incompatible(mismatches);
@@ -111,10 +111,11 @@ const bucketsRefused = (why: string, because: readonly string[] = []): never =>
   });
 
 /** Wires are read in the ring and at the scale in which they were opened, and the parties hold one file of weights. */
-function planMismatches(prefill: Plan, chunk: Plan): readonly string[] {
-  const form = (plan: Plan, name: ValueId): string => `fx${plan.kept[name]?.width}.${plan.kept[name]?.scale}`;
-  const wires = Object.keys(chunk.kept).filter((name) => form(prefill, name) !== form(chunk, name));
-  const tensors = ({ weights }: Plan): ReadonlySet<string> =>
+function planMismatches(prefill: ProgramPlan, chunk: ProgramPlan): readonly string[] {
+  const form = (plan: ProgramPlan, name: ValueId): string =>
+    `fx${plan.cached[name]?.width}.${plan.cached[name]?.scale}`;
+  const wires = Object.keys(chunk.cached).filter((name) => form(prefill, name) !== form(chunk, name));
+  const tensors = ({ weights }: ProgramPlan): ReadonlySet<string> =>
     new Set(
       Object.values(weights).map(({ form: held, tensor }) => `${held === "public" ? "public" : "hidden"} ${tensor}`),
     );

@@ -1,8 +1,8 @@
-import { type Builder, createBuilder } from "../../ir/build.ts";
+import { type Builder, createBuilder } from "../../ir/builder.ts";
 import type { Label } from "../../ir/label.ts";
 import type { ValueId } from "../../ir/module.ts";
+import { shapeOnlyTensor, type Tensor } from "../../ir/tensor.ts";
 import { f32, type Shape } from "../../ir/type.ts";
-import { type Tensor, withoutNumbers } from "../../ir/weights.ts";
 import type { ArchitectureOwnership } from "./architecture-ownership.ts";
 import type { Architecture } from "./architectures.ts";
 
@@ -55,7 +55,7 @@ export function createArchitectureBuilder(
     builder,
     weights,
     positions: options.phase === "decode" ? 1 : options.sequenceLength,
-    weight: (id, shape, label) => param(id, (options.weightValues ?? withoutNumbers)(shape), label),
+    weight: (id, shape, label) => param(id, (options.weightValues ?? shapeOnlyTensor)(shape), label),
     table: (id, value) => param(id, value, "public"),
   };
 }

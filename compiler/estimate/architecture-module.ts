@@ -1,7 +1,7 @@
 import type { Label } from "../../ir/label.ts";
 import type { ValueId } from "../../ir/module.ts";
 import { f32 } from "../../ir/type.ts";
-import type { Cut, SplitState } from "../../passes/pass.ts";
+import type { ClientCut, SplitState } from "../../passes/pass.ts";
 import {
   type ArchitectureBuilder,
   type ArchitectureOptions,
@@ -41,7 +41,7 @@ export function privateLayerCount(name: ArchitectureName, options: Pick<Architec
 /** One-hot rows times a private table, or what the client has computed from public weights. */
 function inputBlock({ arch, options, builder, positions, weight }: ArchitectureBuilder): {
   readonly value: ValueId;
-  readonly cut: Cut;
+  readonly cut: ClientCut;
 } {
   const { hidden, vocabulary } = arch;
   const { op, input } = builder;

@@ -2,11 +2,11 @@ import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import type { Interval } from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
-import { analyse } from "../../passes/4-quantize/analyse.ts";
-import type { Calibration } from "../../passes/4-quantize/calibration.ts";
+import type { Calibration } from "../../passes/4-quantize/calibration-types.ts";
+import type { InnerRange } from "../../passes/4-quantize/inner-ranges.ts";
+import { analyzeRanges } from "../../passes/4-quantize/interval-analysis.ts";
 import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
-import type { Inner } from "../../passes/4-quantize/sums.ts";
-import type { State } from "../../passes/pass.ts";
+import type { PassState } from "../../passes/pass.ts";
 import { cacheInfix } from "./architecture-builder.ts";
 import { type Architecture, type ArchitectureName, architectures } from "./architectures.ts";
 
@@ -77,13 +77,13 @@ const presetDefaultMagnitude = 2 ** 12;
  */
 export function assumedCalibration(
   name: ArchitectureName,
-  state: State,
+  state: PassState,
   preset?: { readonly precision: Precision },
 ): Calibration {
   const { values, score, squares } = magnitudesOf(architectures[name]);
   const { module } = state;
   const observed = new Map<ValueId, Interval>();
-  const inner = new Map<ValueId, Inner>();
+  const inner = new Map<ValueId, InnerRange>();
   const include = (id: ValueId, most: number | undefined): void => {
     if (most !== undefined) observed.set(id, { lo: -most, hi: most });
   };
@@ -102,7 +102,7 @@ export function assumedCalibration(
     const known = kinds.flatMap((kind) => values[kind] ?? (preset ? presetDefaultMagnitude : []));
     include(op.result, known.length === kinds.length ? Math.max(...known) : undefined);
   }
-  return analyse(state, preset?.precision ?? defaultPrecision, { values: observed, inner });
+  return analyzeRanges(state, preset?.precision ?? defaultPrecision, { values: observed, inner });
 }
 
 const lastAxisSize = (module: Module, id: ValueId): number => module.values[id]!.type.shape.at(-1) ?? 1;

@@ -1,6 +1,6 @@
 import type { Attrs, ValueId } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { f32, sizeOf } from "../../ir/type.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
 import { type ArchitectureBuilder, cacheInfix, nodeNames } from "./architecture-builder.ts";
 import type { Architecture } from "./architectures.ts";
 import { projection } from "./linear-layers.ts";

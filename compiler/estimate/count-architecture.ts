@@ -1,11 +1,11 @@
 import type { Module } from "../../ir/module.ts";
-import type { WeightStore } from "../../ir/weights.ts";
+import type { WeightStore } from "../../ir/tensor.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { approximatePass } from "../../passes/3-approximate/index.ts";
 import type { Preset } from "../../passes/3-approximate/preset.ts";
-import type { Calibration } from "../../passes/4-quantize/calibration.ts";
+import type { Calibration } from "../../passes/4-quantize/calibration-types.ts";
 import { quantizePass } from "../../passes/4-quantize/index.ts";
-import { computedBy, type SelectOptions } from "../../passes/5-select/choose.ts";
+import { computesOperator, type SelectOptions } from "../../passes/5-select/choose.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
@@ -32,7 +32,7 @@ export function estimateModule(
   options: ArchitectureOptions & Pick<EstimateOptions, "select">,
   { without = [], families = ["marill"] }: Partial<Pick<Preset, "without" | "families">> = {},
 ): EstimateModule {
-  const computes = computedBy({ setting: estimateSetting(options), families });
+  const computes = computesOperator({ setting: estimateSetting(options), families });
   const state = runPass(rewritePass({ without, computes }), architectureState(name, options));
   return { state, module: state.module, weights: state.weights, calibration: assumedCalibration(name, state) };
 }

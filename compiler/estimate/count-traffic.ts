@@ -1,6 +1,6 @@
 import type { Module } from "../../ir/module.ts";
 import type { Role } from "../../runtime/core/index.ts";
-import { type LinkBytes, noBytes } from "../../runtime/core/index.ts";
+import { type BytesByDirection, noBytes } from "../../runtime/core/index.ts";
 import { addBytes, predictSetup } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
@@ -13,11 +13,11 @@ import { type EstimateOptions, estimateSetting, scheduledEstimate } from "./coun
 /** What one query of a shape sends and computes. */
 export interface QueryTraffic {
   readonly rounds: number;
-  readonly online: LinkBytes;
+  readonly online: BytesByDirection;
   /** What the dealer hands out before the input is known. */
-  readonly offline: LinkBytes;
+  readonly offline: BytesByDirection;
   /** Once for each session, mostly hidden weights. */
-  readonly setup: LinkBytes;
+  readonly setup: BytesByDirection;
   /** Of products in the ring, offline and online together (report/kernels.ts). */
   readonly multiplyAdds: Readonly<Record<Role, number>>;
 }

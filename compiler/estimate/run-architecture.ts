@@ -1,13 +1,13 @@
 import { interpret, toRaw } from "../../ir/interpret.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import type { Role } from "../../runtime/core/index.ts";
-import { type IntTensor, integers } from "../../runtime/ring/index.ts";
-import { openClient, openServer, runDealer, windowAsked } from "../../runtime/session/index.ts";
+import { type IntTensor, intTensor } from "../../runtime/ring/index.ts";
+import { openClient, openServer, prefillStart, runDealer } from "../../runtime/session/index.ts";
 import { memoryPair } from "../../runtime/transport/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
-import { modelTensorOf, type Plan, planProgram } from "../../targets/program/plan.ts";
+import { modelTensorOf, type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
 import { mayHoldWeight } from "../build/index.ts";
 import { assertTrafficPredicted, expectedTraffic, meterTraffic, setupRounds } from "../run/index.ts";
 import type { ArchitectureName } from "./architectures.ts";
@@ -63,17 +63,17 @@ export async function runArchitecture(
   })();
   const [runs] = await Promise.all([client, server, dealer]);
   assertTrafficPredicted(
-    expectedTraffic([program], Array(queries).fill(windowAsked)),
+    expectedTraffic([program], Array(queries).fill(prefillStart)),
     [setupRounds + runs.reduce((sum, { rounds }) => sum + rounds, 0)],
     [meterTraffic("client", [atClient, clientsDealer]), meterTraffic("server", [atServer, serversDealer])],
   );
   return runs;
 }
 
-const toFixedPoint = (x: Tensor, scale: number): IntTensor => integers(x.shape, toRaw(x, scale).data);
+const toFixedPoint = (x: Tensor, scale: number): IntTensor => intTensor(x.shape, toRaw(x, scale).data);
 
 /** The weights that a role may know, as integers. */
-const tensorsOf = (weights: Plan["weights"], state: SplitState, role: Role): ReadonlyMap<string, IntTensor> =>
+const tensorsOf = (weights: ProgramPlan["weights"], state: SplitState, role: Role): ReadonlyMap<string, IntTensor> =>
   new Map(
     Object.values(weights)
       .filter((decl) => mayHoldWeight(role, decl))

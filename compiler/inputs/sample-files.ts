@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, extname, join } from "node:path";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { readInputTensors } from "./input-tensors.ts";
 
 /** A folder of ONNX test data, as the ONNX project lays it out: input_0.pb, input_1.pb, …, output_0.pb. */

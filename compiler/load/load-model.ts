@@ -53,13 +53,13 @@ function readAndAssignOwners(options: CompileOptions, allowAllPublic: boolean) {
   const untied = untieInitializers(raw, base?.names);
   const { model: asked, reveal, omittedOutputs } = selectOutputs(untied, options.reveal);
   const bound = bindConstantInputs(asked, toMap(options.dims), toMap(options.fixed));
-  const { model, adapter, before } = applyAdapter(bound, base, options);
+  const { model, adapter, original } = applyAdapter(bound, base, options);
   const ownership = decideOwnership(model, {
     allowAllPublic,
     ...(options.private && { private: options.private }),
     ...(base && { base }),
     ...(adapter && { adapter }),
-    ...(before && { before }),
+    ...(original && { original }),
     ...(options.baseAdapter !== undefined && { baseAdapter: readPeftAdapter(options.baseAdapter) }),
   });
   return { model, adapter, ownership, reveal, left: omittedOutputs };
@@ -79,7 +79,7 @@ function applyAdapter(boundModel: OnnxModel, base: BaseModel | undefined, option
       : { model: boundModel, adapter: given };
   return adapter
     ? { ...applySavedWeights(model, adapter, base?.names), adapter }
-    : { model, adapter: undefined, before: undefined };
+    : { model, adapter: undefined, original: undefined };
 }
 
 /** Who owns what of a model, whether or not it can be compiled. */

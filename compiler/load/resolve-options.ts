@@ -5,7 +5,7 @@ import type { Reveal } from "../../passes/1-split/reveals.ts";
 import type { HeadPolicy } from "../../passes/2-rewrite/index.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
 import type { Objective } from "../../passes/5-select/cheapest.ts";
-import { type LinkProfile, links } from "../../runtime/transport/index.ts";
+import { type LinkProfile, linkProfiles } from "../../runtime/transport/index.ts";
 import type { LowRankOptions } from "../adapters/index.ts";
 import { isOnnxAdapter } from "../adapters/index.ts";
 
@@ -139,7 +139,7 @@ export function resolveOptions(options: CompileOptions): {
       setting,
       truncation: preset?.truncation ?? (options.truncation === "exact" ? "exact" : "fast"),
       numerics: preset?.name ?? "marill",
-      link: options.link ?? links.wan,
+      link: options.link ?? linkProfiles.wan,
       objective: objectives.find((objective) => objective === options.objective) ?? "time",
       margin,
     },

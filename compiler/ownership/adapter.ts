@@ -1,4 +1,4 @@
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 
 /** The two small matrices of one linear layer: y = x·W + (x·A)·B. */
 export interface LoraModule {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import type { Tensor } from "../../ir/tensor.ts";
 import { sizeOf } from "../../ir/type.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import { readTensor } from "../onnx/format/index.ts";
 import { readModel, untieInitializers } from "../onnx/normalize/index.ts";
 import { catalogWeights, type ModelWeight, storedTensors, type WeightCatalog } from "../onnx/weights/index.ts";

@@ -1,5 +1,5 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
 import {
   catalogWeights,
@@ -24,7 +24,7 @@ export interface OwnershipOptions {
   readonly base?: BaseModel;
   readonly adapter?: LoraAdapter;
   /** Public tensors that weights of the adapter stand in the place of, by weight name. */
-  readonly before?: ReadonlyMap<string, Tensor>;
+  readonly original?: ReadonlyMap<string, Tensor>;
   /** What the adapter started from, known to everybody: an A that is equal to its A is public (LoRA-FA keeps A). */
   readonly baseAdapter?: LoraAdapter;
   /** The graph is an unmerged LoRA: its A and B are the provider's. */
@@ -101,7 +101,7 @@ function judgeWeight(
   const { base } = options;
   const found = base?.counterpart(weight);
   if (found) counterparts.set(weight.name, found);
-  const before = options.before?.get(weight.name);
+  const before = options.original?.get(weight.name);
   if (before) {
     counterparts.set(weight.name, { name: weight.name, tensor: before });
     return { label: "server", why: `of the adapter ${options.adapter!.folder}, in the place of the model's` };

@@ -1,4 +1,4 @@
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import {
   innerGraphNames,
   isMatrixProduct,

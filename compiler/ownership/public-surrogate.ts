@@ -1,6 +1,6 @@
 import { evaluateOp } from "../../ir/interpret.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { sizeOf } from "../../ir/type.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import type { LayoutView } from "../onnx/import/graph/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
 import { isLoraMatrix, type Ownership } from "./decide-ownership.ts";

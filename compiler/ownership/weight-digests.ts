@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { tensorBytes } from "../onnx/format/index.ts";
 import type { ModelWeight, WeightCatalog } from "../onnx/weights/index.ts";
 import { type Dtype, encodeElements, itemSizes, roundToDtype, transpose } from "../tensors/index.ts";

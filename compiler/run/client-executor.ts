@@ -1,5 +1,5 @@
 import type { IntTensor } from "../../runtime/ring/index.ts";
-import { type Asked, windowAsked } from "../../runtime/session/index.ts";
+import { prefillStart, type QueryPosition } from "../../runtime/session/index.ts";
 import type { PartyBuild } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { type ClientLayers, type NamedTensors, type PositionAxes, slicePositions } from "./client-layers.ts";
@@ -10,7 +10,7 @@ import { dequantizeOutput, quantizeInputs } from "./quantize-inputs.ts";
 /** What the client computes alone, around the secure part. */
 export interface ClientExecutor {
   /** Runs its own layers and makes integers of the cut tensors: of the whole window, or of the place that is asked about. */
-  readonly prepare: (inputs: NamedTensors, asked?: Asked) => Promise<PreparedQuery>;
+  readonly prepare: (inputs: NamedTensors, asked?: QueryPosition) => Promise<PreparedQuery>;
   /** Goes on from what was revealed: the outputs of the model, by name; of the place alone, where one was asked about. */
   readonly finish: (prepared: PreparedQuery, revealed: ReadonlyMap<string, IntTensor>) => Promise<NamedTensors>;
   /** What its own layers have taken so far. */
@@ -19,7 +19,7 @@ export interface ClientExecutor {
 }
 
 export interface PreparedQuery {
-  readonly position: Asked;
+  readonly position: QueryPosition;
   readonly shared: Readonly<Record<string, IntTensor>>;
   /** Outputs that need no secure computation. */
   readonly outputs: NamedTensors;
@@ -43,10 +43,10 @@ export async function openClientExecutor({
     lazy(() => openCachedLayers(dir, clear!)),
   ];
   /** A session in which places are kept needs no layers over the window, and any other no rows: neither is read in vain. */
-  const layersFor = ({ program: index, place }: Asked): Promise<ClientLayers> =>
+  const layersFor = ({ program: index, position: place }: QueryPosition): Promise<ClientLayers> =>
     clear && (index > 0 || place > 0) ? rows.get() : window.get();
   /** What the manifest says of the program that is asked for, and which rows of the window it has. */
-  const programAt = ({ program: index, place }: Asked) => {
+  const programAt = ({ program: index, position: place }: QueryPosition) => {
     if (decodeProgram && index === 1) return { ...decodeProgram, rows: [place, place + 1] as const, keep: place + 1 };
     const some = index > 1 ? bucketPrograms[index - 2]! : undefined;
     return { ...(some ?? prefillProgram), rows: [0, some?.places ?? contextLength] as const, keep: place };
@@ -66,7 +66,7 @@ export async function openClientExecutor({
     return made;
   };
   return {
-    prepare: async (inputs, position = windowAsked) => {
+    prepare: async (inputs, position = prefillStart) => {
       const { cuts, program: current, rows: wanted, keep } = programAt(position);
       const axes = axesOf(cuts);
       const layers = await layersFor(position);

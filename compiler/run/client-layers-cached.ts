@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { tensor } from "../../ir/weights.ts";
+import { tensor } from "../../ir/tensor.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { type ClientLayers, slicePositions } from "./client-layers.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { concat } from "../../ir/ops/concat.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { type ClientLayers, type PositionRange, slicePositions } from "./client-layers.ts";
 import { openOnnxSession } from "./onnx-session.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fail } from "../../ir/diagnostic.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TextTokenizer } from "../inputs/index.ts";
 import {

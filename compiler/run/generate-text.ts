@@ -1,6 +1,6 @@
 import { fail } from "../../ir/diagnostic.ts";
-import type { Tensor } from "../../ir/weights.ts";
-import type { Asked } from "../../runtime/session/index.ts";
+import type { Tensor } from "../../ir/tensor.ts";
+import type { QueryPosition } from "../../runtime/session/index.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TextTokenizer } from "../inputs/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
@@ -8,7 +8,7 @@ import type { TypedTensor } from "../tensors/index.ts";
 /** One forward pass of the model: over the window, or of the place that is asked about. */
 export type Forward = (
   inputs: ReadonlyMap<string, TypedTensor>,
-  asked?: Asked,
+  asked?: QueryPosition,
 ) => Promise<ReadonlyMap<string, TypedTensor>>;
 
 export interface GenerateOptions {
@@ -75,7 +75,7 @@ export async function generate(
     if (generated >= options.maxTokens) return { text, tokens: ids.slice(start), stopped: "token limit" };
     if (ids.length >= length) return { text, tokens: ids.slice(start), stopped: "window full" };
     const last = ids.length - 1;
-    const position = options.useCache ? (generated === 0 ? first.asked : { program: 1, place: last }) : undefined;
+    const position = options.useCache ? (generated === 0 ? first.asked : { program: 1, position: last }) : undefined;
     const outputs = await forward(tokenFeeds(textInput, ids, tokenizer.padToken), position);
     const next =
       position?.program === 1 ? nextToken(outputs, 1, 0) : nextToken(outputs, position ? first.places : length, last);
@@ -92,9 +92,9 @@ export async function generate(
 function firstPass({ decode }: Manifest, start: number, length: number) {
   const bucketPasses = (decode?.windows ?? []).map(({ places }, k) => ({
     places,
-    asked: { program: 2 + k, place: start },
+    asked: { program: 2 + k, position: start },
   }));
-  const all = [...bucketPasses, { places: length, asked: { program: 0, place: start } }];
+  const all = [...bucketPasses, { places: length, asked: { program: 0, position: start } }];
   return all.filter(({ places }) => places >= start).reduce((a, b) => (b.places < a.places ? b : a));
 }
 

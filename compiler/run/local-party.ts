@@ -1,16 +1,16 @@
 import type { Role } from "../../runtime/core/index.ts";
 import { sessionError } from "../../runtime/core/index.ts";
 import {
-  type Asked,
   type ClientSession,
+  createPredictor,
   openClient,
   openServer,
-  predictions,
-  programsOf,
+  prefillStart,
+  type QueryPosition,
   type QueryResult,
   runDealer,
   type ServerSession,
-  windowAsked,
+  sessionPrograms,
 } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
@@ -43,7 +43,7 @@ export interface LocalParty {
 /** The model's inputs, and in a session that keeps state what is asked about them. */
 export interface PartyQuestion {
   readonly inputs: ReadonlyMap<string, TypedTensor>;
-  readonly position?: Asked;
+  readonly position?: QueryPosition;
 }
 
 export interface PartyQueryResult {
@@ -101,14 +101,14 @@ export async function createLocalParty(
   const all = Object.values(links).map((channel: Channel) => watchChannel(channel, watch));
   const to = (peer: Role): Channel => all.find((channel) => channel.peer === peer)!;
   const { rounds, ...party } = await roleBehaviors[role](part, to);
-  const programs = programsOf(sessionOptions(part));
-  const predicted = predictions(programs);
-  const positions: Asked[] = [];
-  let position: Asked = windowAsked;
+  const programs = sessionPrograms(sessionOptions(part));
+  const predicted = createPredictor(programs);
+  const positions: QueryPosition[] = [];
+  let position: QueryPosition = prefillStart;
   return {
     ...party,
     prepare: async (question) => {
-      position = question.position ?? windowAsked;
+      position = question.position ?? prefillStart;
       await party.prepare(question);
     },
     query: async () => {

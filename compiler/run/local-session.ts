@@ -1,10 +1,9 @@
 import type { MessagePort } from "node:worker_threads";
-import type { LinkBytes, Role } from "../../runtime/core/index.ts";
+import type { BytesByDirection, Role } from "../../runtime/core/index.ts";
 import { noBytes } from "../../runtime/core/index.ts";
-import type { Asked } from "../../runtime/session/index.ts";
+import type { QueryPosition } from "../../runtime/session/index.ts";
 import type { Channel, LinkProfile } from "../../runtime/transport/index.ts";
-import { memoryPair, shapedPair } from "../../runtime/transport/index.ts";
-import { workerLink } from "../../runtime/transport/worker.ts";
+import { memoryPair, shapedPair, workerLink } from "../../runtime/transport/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { createLocalParty, type LocalParty, type PartyQueryResult, type PartyReport } from "./local-party.ts";
 import { assertTrafficPredicted, type TrafficTotal } from "./meter.ts";
@@ -23,7 +22,7 @@ export interface LocalOptions {
 
 /** All parties on this machine: fine as a test, no protection as a deployment, since one machine sees everything. */
 export interface LocalSession {
-  readonly query: (inputs: ReadonlyMap<string, TypedTensor>, asked?: Asked) => Promise<LocalQuery>;
+  readonly query: (inputs: ReadonlyMap<string, TypedTensor>, asked?: QueryPosition) => Promise<LocalQuery>;
   /** Ends the session and holds what was sent against what was predicted. */
   readonly end: () => Promise<LocalReport>;
   /** After a failure: drops everything. */
@@ -129,7 +128,7 @@ function summarise(reports: readonly PartyReport[], seconds: LocalReport["second
   const { predicted, rounds } = reports.find(({ role }) => role === "client")!;
   const counted = reports.flatMap((report) => (report.rounds === undefined ? [] : [report.rounds]));
   assertTrafficPredicted(predicted!, counted, reports);
-  const bytes = Object.assign({}, ...reports.map((report) => report.bytes)) as LinkBytes;
+  const bytes = Object.assign({}, ...reports.map((report) => report.bytes)) as BytesByDirection;
   const byRole = Object.fromEntries(reports.map(({ role, peakMegabytes }) => [role, peakMegabytes]));
   return {
     predicted: predicted!,

@@ -1,28 +1,28 @@
-import type { Link, Role } from "../../runtime/core/index.ts";
-import { type LinkBytes, noBytes } from "../../runtime/core/index.ts";
+import type { Direction, Role } from "../../runtime/core/index.ts";
+import { type BytesByDirection, noBytes } from "../../runtime/core/index.ts";
 import type { Program } from "../../runtime/program/index.ts";
-import type { Asked } from "../../runtime/session/index.ts";
-import { addBytes, type Prediction, predictions, predictSetup } from "../../runtime/session/index.ts";
+import type { QueryPosition } from "../../runtime/session/index.ts";
+import { addBytes, createPredictor, type Prediction, predictSetup } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { InternalError } from "./internal-error.ts";
 
 /** What a party saw on its links. */
 export interface MeteredTraffic {
   /** Payload of the directions that this party sends or receives. */
-  readonly bytes: Readonly<Partial<Record<Link, number>>>;
+  readonly bytes: Readonly<Partial<Record<Direction, number>>>;
   /** Headers and control frames that this party sent. */
   readonly framingBytes: number;
 }
 
 export interface TrafficTotal {
   readonly rounds: number;
-  readonly bytes: LinkBytes;
+  readonly bytes: BytesByDirection;
 }
 
-const isLink = (text: string): text is Link => Object.hasOwn(noBytes, text);
+const isLink = (text: string): text is Direction => Object.hasOwn(noBytes, text);
 
 export function meterTraffic(role: Role, channels: readonly Channel[]): MeteredTraffic {
-  const bytes: Partial<Record<Link, number>> = {};
+  const bytes: Partial<Record<Direction, number>> = {};
   for (const { peer, sent, received } of channels) {
     const [to, from] = [`${role}→${peer}`, `${peer}→${role}`];
     if (isLink(to)) bytes[to] = sent.payloadBytes;
@@ -35,8 +35,8 @@ export function meterTraffic(role: Role, channels: readonly Channel[]): MeteredT
 export const setupRounds = 1;
 
 /** A session of these programs from its setup on: what each question sends, and setup once. */
-export function expectedTraffic(programs: readonly Program[], positions: readonly Asked[]): TrafficTotal {
-  const [setup, rest] = [predictSetup(programs), totalTraffic(positions.map(predictions(programs)))];
+export function expectedTraffic(programs: readonly Program[], positions: readonly QueryPosition[]): TrafficTotal {
+  const [setup, rest] = [predictSetup(programs), totalTraffic(positions.map(createPredictor(programs)))];
   return { rounds: setup.rounds + rest.rounds, bytes: addBytes(setup.bytes, rest.bytes) };
 }
 
@@ -49,7 +49,7 @@ export const totalTraffic = (predictions: readonly Prediction[]): TrafficTotal =
 /** What went over a party's links since an earlier look. */
 export const trafficSince = (now: MeteredTraffic, before: MeteredTraffic): MeteredTraffic["bytes"] =>
   Object.fromEntries(
-    Object.entries(now.bytes).map(([link, count]) => [link, count - (before.bytes[link as Link] ?? 0)]),
+    Object.entries(now.bytes).map(([link, count]) => [link, count - (before.bytes[link as Direction] ?? 0)]),
   );
 
 /** Both ends of a link and the cost model must agree, to the byte and the round, in every run. */
@@ -60,8 +60,8 @@ export function assertTrafficPredicted(
 ): void {
   const wrong = seen.flatMap(({ bytes }) =>
     Object.entries(bytes)
-      .filter(([link, found]) => predicted.bytes[link as Link] !== found)
-      .map(([link, found]) => `${link} ${predicted.bytes[link as Link]} predicted, ${found} measured`),
+      .filter(([link, found]) => predicted.bytes[link as Direction] !== found)
+      .map(([link, found]) => `${link} ${predicted.bytes[link as Direction]} predicted, ${found} measured`),
   );
   for (const found of rounds) {
     if (found !== predicted.rounds) wrong.push(`rounds ${predicted.rounds} predicted, ${found} measured`);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { fail } from "../../ir/diagnostic.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import type { Dtype, TypedTensor } from "../tensors/index.ts";
 
 /** A tensor of real numbers as onnxruntime holds it: what one run gives goes into the next as it is. */

@@ -1,6 +1,6 @@
 import { interpret } from "../../ir/interpret.ts";
 import type { Module } from "../../ir/module.ts";
-import type { Tensor, WeightStore } from "../../ir/weights.ts";
+import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { loadPartyBuild } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { openClientExecutor } from "./client-executor.ts";

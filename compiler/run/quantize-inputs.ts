@@ -1,8 +1,8 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { clampBelow, type Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
-import { atLeast, type Tensor } from "../../ir/weights.ts";
 import type { Program } from "../../runtime/program/index.ts";
-import { type IntTensor, integers } from "../../runtime/ring/index.ts";
+import { type IntTensor, intTensor } from "../../runtime/ring/index.ts";
 import type { Manifest } from "../build/index.ts";
 
 type ManifestCut = Manifest["cuts"][number];
@@ -13,7 +13,7 @@ function quantizeCut(
   found: Tensor,
   { width, scale, shape }: Program["inputs"][string],
 ): IntTensor | Diagnostic {
-  const real = cut.oneHot === undefined ? atLeast(found, cut.least) : oneHot(found, cut.oneHot);
+  const real = cut.oneHot === undefined ? clampBelow(found, cut.least) : oneHot(found, cut.oneHot);
   const strayed = cut.rows === undefined ? undefined : indexOutOfRange(found, cut.rows);
   if (strayed) return { ...strayed, at: `tensor "${cut.tensor}"` };
   const at = `tensor "${cut.tensor}"`;
@@ -25,7 +25,7 @@ function quantizeCut(
   const limit = 2 ** (width - 1);
   const data = real.data.map((x) => Math.round(x * 2 ** scale) + 0);
   const outside = real.data.find((_, k) => !(data[k]! >= -limit && data[k]! < limit));
-  if (outside === undefined) return integers(shape, data);
+  if (outside === undefined) return intTensor(shape, data);
   const holds = `${-limit / 2 ** scale} to ${(limit - 1) / 2 ** scale}`;
   return {
     code: "MRL0813",

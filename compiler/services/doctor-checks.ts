@@ -2,7 +2,7 @@ import { createCipheriv, randomBytes } from "node:crypto";
 import { connect as connectTcp } from "node:net";
 import type { Role } from "../../runtime/core/index.ts";
 import { SessionError } from "../../runtime/core/index.ts";
-import { matmul, matmulPlain, ring } from "../../runtime/ring/index.ts";
+import { matmul, matmulPlain, ringTensor } from "../../runtime/ring/index.ts";
 import type { Identity } from "../../runtime/transport/identity.ts";
 import { connect } from "../../runtime/transport/tls.ts";
 import { measureLink } from "./link-probe.ts";
@@ -60,7 +60,7 @@ const localProbes: readonly HealthProbe[] = [
 const side = 128;
 
 function kernelSpeed(): string {
-  const draw = () => ring([side, side], 32, crypto.getRandomValues(new Uint32Array(side * side)));
+  const draw = () => ringTensor([side, side], 32, crypto.getRandomValues(new Uint32Array(side * side)));
   const [x, y] = [draw(), draw()];
   const expected = matmulPlain(x, y).data!;
   const started = performance.now();

@@ -1,11 +1,11 @@
 import { SessionError } from "../../runtime/core/index.ts";
 import {
-  type Asked,
+  createPredictor,
   handshake,
   openClient,
-  predictions,
-  programsOf,
-  windowAsked,
+  prefillStart,
+  type QueryPosition,
+  sessionPrograms,
 } from "../../runtime/session/index.ts";
 import type { Identity } from "../../runtime/transport/identity.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
@@ -56,7 +56,7 @@ export interface RemoteReport {
 
 /** A session with a server, as its client. It connects with the first query, so that a bad input reaches nobody. */
 export interface RemoteSession {
-  readonly query: (inputs: NamedTensors, asked?: Asked) => Promise<RemoteQueryResult>;
+  readonly query: (inputs: NamedTensors, asked?: QueryPosition) => Promise<RemoteQueryResult>;
   /** Ends the session and holds what was sent against what was predicted. */
   readonly end: () => Promise<RemoteReport>;
   /** After a failure: drops everything, and tells the others the cause where it is one of a session. */
@@ -65,8 +65,8 @@ export interface RemoteSession {
 
 export async function openRemoteSession({ part, identity, server, dealer }: RemoteOptions): Promise<RemoteSession> {
   const opening = sessionOptions(part);
-  const programs = programsOf(opening);
-  const predicted = predictions(programs);
+  const programs = sessionPrograms(opening);
+  const predicted = createPredictor(programs);
   const watch = watchMemory();
   const executor = await openClientExecutor(part);
   const channels: Channel[] = [];
@@ -85,11 +85,11 @@ export async function openRemoteSession({ part, identity, server, dealer }: Remo
     return openClient({ ...opening, peer: atServer, dealer: atDealer });
   };
   let party: Awaited<ReturnType<typeof open>> | undefined;
-  const positions: Asked[] = [];
+  const positions: QueryPosition[] = [];
   const seconds = { offline: 0, online: 0 };
   let rounds = setupRounds;
   return {
-    query: async (inputs, position = windowAsked) => {
+    query: async (inputs, position = prefillStart) => {
       const earlier = executor.seconds();
       // A bad input is found before anybody is asked.
       const prepared = await executor.prepare(inputs, position);

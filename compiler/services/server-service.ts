@@ -1,5 +1,5 @@
 import { SessionError } from "../../runtime/core/index.ts";
-import { type Asked, handshake, openServer, programsOf } from "../../runtime/session/index.ts";
+import { handshake, openServer, type QueryPosition, sessionPrograms } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { connect } from "../../runtime/transport/tls.ts";
 import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
@@ -39,14 +39,14 @@ async function serveClient(part: PartyBuild, client: Channel, session: string, o
     await sendProgram(dealer, agreement, mir, decodeMir === undefined ? [] : [decodeMir, ...bucketMirs]);
     await handshake(dealer, mine);
     const party = await openServer({ ...opening, peer: client, dealer });
-    const positions: Asked[] = [];
+    const positions: QueryPosition[] = [];
     let rounds = setupRounds;
     for (let result = await party.serve(); result; result = await party.serve()) {
-      positions.push(result.asked);
+      positions.push(result.at);
       rounds += result.rounds;
     }
     assertTrafficPredicted(
-      expectedTraffic(programsOf(opening), positions),
+      expectedTraffic(sessionPrograms(opening), positions),
       [rounds],
       [meterTraffic("server", [client, dealer])],
     );

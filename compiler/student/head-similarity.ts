@@ -1,4 +1,4 @@
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { readTensor } from "../onnx/format/index.ts";
 import type { HeadTraces } from "./attention-sites.ts";
 import type { ModelGraph } from "./model-graph.ts";

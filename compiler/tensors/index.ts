@@ -23,4 +23,4 @@ export { encodeWeight, roundTensor, roundToDtype } from "./rounding.ts";
 export { openSafetensors, readSafetensor, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 export { parseSafetensorsHeader } from "./safetensors-header.ts";
 export { isObject, type Json, type JsonObject, parseJson, parseJsonBytes } from "./strict-json.ts";
-export { nonFinite, transpose } from "./tensor-ops.ts";
+export { findNonFinite, transpose } from "./tensor-ops.ts";

@@ -1,5 +1,5 @@
 import { fail } from "../../ir/diagnostic.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import type { Dtype } from "./dtype.ts";
 import { itemSizes } from "./dtype.ts";
 import { byteLengthOf, decodeElements, encodeElements } from "./element-codecs.ts";

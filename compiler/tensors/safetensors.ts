@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import type { Dtype } from "./dtype.ts";
 import { byteLengthOf, decodeElements } from "./element-codecs.ts";
 import { fileDiagnostic, findDuplicates, readFileRange, readWholeFile, refuseForeignLink } from "./files/index.ts";

@@ -1,4 +1,4 @@
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 
 /** [m, n] to [n, m]. */
 export function transpose(matrix: Tensor): Tensor {
@@ -11,7 +11,7 @@ export function transpose(matrix: Tensor): Tensor {
 }
 
 /** How many elements are no finite numbers, and the first of them; undefined when there is none. */
-export function nonFinite(tensor: Tensor): { count: number; first: number } | undefined {
+export function findNonFinite(tensor: Tensor): { count: number; first: number } | undefined {
   let count = 0;
   let first = -1;
   for (let index = 0; index < tensor.data.length; index++) {

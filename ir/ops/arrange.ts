@@ -2,8 +2,8 @@ import { i64, isFixed, sameShape, sizeOf } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { numberOf } from "./helpers/attrs.ts";
 import { hull, interval } from "./helpers/interval.ts";
-import { axisOf, show } from "./helpers/shapes.ts";
-import { around } from "./helpers/tensors.ts";
+import { axisOf, formatShape } from "./helpers/shapes.ts";
+import { splitAtAxis } from "./helpers/tensors.ts";
 
 export const arrange = defineOp({
   name: "arrange",
@@ -13,7 +13,7 @@ export const arrange = defineOp({
   shape: ([ranks, x], attrs) => {
     const axis = axisOf(numberOf(attrs, "axis"), ranks!.length);
     const count = numberOf(attrs, "count");
-    if (x && !sameShape(ranks!, x)) throw new Error(`expected as many ranks as entries, found ${show(ranks!)}`);
+    if (x && !sameShape(ranks!, x)) throw new Error(`expected as many ranks as entries, found ${formatShape(ranks!)}`);
     if (!(count >= 1 && count <= ranks![axis]!)) throw new Error(`expected 1 to ${ranks![axis]} ranks, found ${count}`);
     return ranks!.with(axis, count);
   },
@@ -26,12 +26,12 @@ export const arrange = defineOp({
   evaluate: ([ranks, x], attrs) => {
     const axis = axisOf(numberOf(attrs, "axis"), ranks!.shape.length);
     const count = numberOf(attrs, "count");
-    const { extent, inner } = around(ranks!.shape, axis);
+    const { extent, inner } = splitAtAxis(ranks!.shape, axis);
     const shape = ranks!.shape.with(axis, count);
     const data = new Float64Array(sizeOf(shape));
     ranks!.data.forEach((rank, at) => {
-      const [outer, place] = [Math.floor(at / (extent * inner)), Math.floor(at / inner) % extent];
-      if (rank < count) data[(outer * count + rank) * inner + (at % inner)] = x ? x.data[at]! : place;
+      const [outer, position] = [Math.floor(at / (extent * inner)), Math.floor(at / inner) % extent];
+      if (rank < count) data[(outer * count + rank) * inner + (at % inner)] = x ? x.data[at]! : position;
     });
     return { shape, data };
   },

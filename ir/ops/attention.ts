@@ -1,14 +1,14 @@
 import type { Attrs } from "../module.ts";
+import type { Tensor } from "../tensor.ts";
 import { broadcast, type Shape, sameShape, sizeOf } from "../type.ts";
-import type { Tensor } from "../weights.ts";
 import { defineOp } from "./define.ts";
 import { boolOf, numberOf } from "./helpers/attrs.ts";
 import { hull, interval } from "./helpers/interval.ts";
-import { cap } from "./helpers/scales.ts";
-import { show } from "./helpers/shapes.ts";
+import { capScale } from "./helpers/scales.ts";
+import { formatShape } from "./helpers/shapes.ts";
 import { expandTo } from "./helpers/tensors.ts";
 
-function attended([q, k, v, mask]: readonly Shape[]): Shape {
+function attentionShape([q, k, v, mask]: readonly Shape[]): Shape {
   const [batch, heads, rows, depth] = q!;
   const [keyBatch, groups, columns, keyDepth] = k!;
   const fits =
@@ -19,14 +19,14 @@ function attended([q, k, v, mask]: readonly Shape[]): Shape {
     sameShape(v!.slice(0, 3), k!.slice(0, 3)) &&
     (!mask || sameShape(broadcast(mask, [batch!, heads!, rows!, columns!]) ?? [], [batch!, heads!, rows!, columns!]));
   if (!fits) {
-    const found = [q!, k!, v!, ...(mask ? [mask] : [])].map(show).join(", ");
+    const found = [q!, k!, v!, ...(mask ? [mask] : [])].map(formatShape).join(", ");
     throw new Error(`expected q [B, H, S, D], k [B, G, T, D], v [B, G, T, E], mask to [B, H, S, T], found ${found}`);
   }
   return [batch!, heads!, rows!, v![3]!];
 }
 
 /** Softmax of one row in place; a row whose scores are all absent has weight nowhere. */
-function weigh(row: Float64Array): void {
+function softmaxInPlace(row: Float64Array): void {
   const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
   if (most === -Infinity) return void row.fill(0);
   let sum = 0;
@@ -38,7 +38,7 @@ function weigh(row: Float64Array): void {
 }
 
 function attend([q, k, v, mask]: readonly Tensor[], attrs: Attrs): Tensor {
-  const shape = attended([q!, k!, v!, ...(mask ? [mask] : [])].map((operand) => operand.shape));
+  const shape = attentionShape([q!, k!, v!, ...(mask ? [mask] : [])].map((operand) => operand.shape));
   const [batch, heads, rows, width] = shape as [number, number, number, number];
   const [, groups, columns, depth] = k!.shape as [number, number, number, number];
   const scale = numberOf(attrs, "scale");
@@ -58,7 +58,7 @@ function attend([q, k, v, mask]: readonly Tensor[], attrs: Attrs): Tensor {
       const exists = (!causal || back >= 0) && (window === 0 || back < window);
       row[j] = exists ? scale * score + (added ? added[line * columns + j]! : 0) : -Infinity;
     }
-    weigh(row);
+    softmaxInPlace(row);
     for (let j = 0; j < columns; j++) {
       for (let e = 0; e < width; e++) {
         const at = line * width + e;
@@ -79,7 +79,7 @@ export const attention = defineOp({
     window: { kind: "int", default: 0, summary: "score (i, j) exists iff j > i + (T − S) − window too; 0: all do" },
     score_bound: { kind: "float", default: 0, summary: "most |scale · log2 e · q·k|, set by 4-quantize; 0: not known" },
   },
-  shape: attended,
+  shape: attentionShape,
   // A mean of values; 0 where a row has no score at all.
   range: ([, , v, mask], attrs, [q, k]) => {
     const empty = (boolOf(attrs, "causal") && k![2]! < q![2]!) || mask?.lo === -Infinity || k![2] === 0;
@@ -90,10 +90,10 @@ export const attention = defineOp({
   fixed: "rounded",
   scales: ([q, k, v, ...mask], _attrs, precision) => ({
     operands: [
-      cap(q, precision.query),
-      cap(k, precision.query),
-      cap(v, precision.value),
-      ...mask.map((scale) => cap(scale, precision.activation)),
+      capScale(q, precision.query),
+      capScale(k, precision.query),
+      capScale(v, precision.value),
+      ...mask.map((scale) => capScale(scale, precision.activation)),
     ],
     result: precision.activation,
   }),

@@ -1,24 +1,24 @@
+import type { Tensor } from "../tensor.ts";
 import type { Shape } from "../type.ts";
-import type { Tensor } from "../weights.ts";
 import { attention } from "./attention.ts";
 import { concat } from "./concat.ts";
 import { defineOp } from "./define.ts";
 import { hull } from "./helpers/interval.ts";
-import { cap } from "./helpers/scales.ts";
+import { capScale } from "./helpers/scales.ts";
 
 /** Places lie along this axis of keys and values. */
-const places = 2;
+const sequenceAxis = 2;
 
 /** q with all keys and values: those of the places before, then the new ones. */
-const joined = ([q, k, v, pastK, pastV]: readonly Tensor[]): readonly Tensor[] => [
+const withPast = ([q, k, v, pastK, pastV]: readonly Tensor[]): readonly Tensor[] => [
   q!,
-  concat.evaluate([pastK!, k!], { axis: places }),
-  concat.evaluate([pastV!, v!], { axis: places }),
+  concat.evaluate([pastK!, k!], { axis: sequenceAxis }),
+  concat.evaluate([pastV!, v!], { axis: sequenceAxis }),
 ];
-const joinedShapes = ([q, k, v, pastK, pastV]: readonly Shape[]): readonly Shape[] => [
+const shapesWithPast = ([q, k, v, pastK, pastV]: readonly Shape[]): readonly Shape[] => [
   q!,
-  concat.shape([pastK!, k!], { axis: places }),
-  concat.shape([pastV!, v!], { axis: places }),
+  concat.shape([pastK!, k!], { axis: sequenceAxis }),
+  concat.shape([pastV!, v!], { axis: sequenceAxis }),
 ];
 
 export const cachedAttention = defineOp({
@@ -27,19 +27,19 @@ export const cachedAttention = defineOp({
     "attention whose first keys and values are kept from earlier queries: attention(q, [past_k | k], [past_v | v])",
   operands: ["q", "k", "v", "past_k", "past_v"],
   attrs: attention.attrs,
-  shape: (shapes, attrs) => attention.shape(joinedShapes(shapes), attrs),
+  shape: (shapes, attrs) => attention.shape(shapesWithPast(shapes), attrs),
   range: ([q, k, v, pastK, pastV], attrs, shapes) =>
-    attention.range([q!, hull(pastK!, k!), hull(pastV!, v!)], attrs, joinedShapes(shapes)),
+    attention.range([q!, hull(pastK!, k!), hull(pastV!, v!)], attrs, shapesWithPast(shapes)),
   linear: "none",
-  evaluate: (operands, attrs) => attention.evaluate(joined(operands), attrs),
+  evaluate: (operands, attrs) => attention.evaluate(withPast(operands), attrs),
   fixed: "rounded",
   scales: ([q, k, v, pastK, pastV], _attrs, precision) => ({
     operands: [
-      cap(q, precision.query),
-      cap(k, precision.query),
-      cap(v, precision.value),
-      cap(pastK, precision.query),
-      cap(pastV, precision.value),
+      capScale(q, precision.query),
+      capScale(k, precision.query),
+      capScale(v, precision.value),
+      capScale(pastK, precision.query),
+      capScale(pastV, precision.value),
     ],
     result: precision.activation,
   }),

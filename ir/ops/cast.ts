@@ -2,7 +2,7 @@ import { bool, f32, type Interval, i64, isFixed } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { choiceOf, onnxNumber } from "./helpers/attrs.ts";
 import { interval, unit } from "./helpers/interval.ts";
-import { cap } from "./helpers/scales.ts";
+import { capScale } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 import { map } from "./helpers/tensors.ts";
 
@@ -39,6 +39,6 @@ export const cast = defineOp({
   // A number comes with the fractional bits of activations, so that it can be added to them.
   scales: ([x], attrs, precision) => {
     const scale = attrs.to === "f32" ? precision.activation : 0;
-    return { operands: [cap(x, scale)], result: scale };
+    return { operands: [capScale(x, scale)], result: scale };
   },
 });

@@ -5,7 +5,7 @@ import { keepScale } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 import { map } from "./helpers/tensors.ts";
 
-const between =
+const clamp =
   (lo: number, hi: number) =>
   (x: number): number =>
     Math.min(hi, Math.max(lo, x));
@@ -16,9 +16,9 @@ export const clip = defineOp({
   operands: ["x"],
   attrs: { lo: { kind: "float", default: -Infinity }, hi: { kind: "float", default: Infinity } },
   shape: sameAsFirst,
-  range: ([a], attrs) => increasing(between(numberOf(attrs, "lo"), numberOf(attrs, "hi")))(a!),
+  range: ([a], attrs) => increasing(clamp(numberOf(attrs, "lo"), numberOf(attrs, "hi")))(a!),
   linear: "none",
-  evaluate: ([x], attrs) => map(x!, between(numberOf(attrs, "lo"), numberOf(attrs, "hi"))),
+  evaluate: ([x], attrs) => map(x!, clamp(numberOf(attrs, "lo"), numberOf(attrs, "hi"))),
   fixed: "rounded",
   scales: keepScale,
 });

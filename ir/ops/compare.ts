@@ -1,10 +1,10 @@
 import { defineOp } from "./define.ts";
 import { choiceOf } from "./helpers/attrs.ts";
+import { booleanElement } from "./helpers/boolean-element.ts";
 import { unit } from "./helpers/interval.ts";
 import { alignScales } from "./helpers/scales.ts";
 import { broadcastAll } from "./helpers/shapes.ts";
 import { zip } from "./helpers/tensors.ts";
-import { truth } from "./helpers/truth.ts";
 
 const kinds = {
   equal: (x: number, y: number) => Number(x === y),
@@ -27,7 +27,7 @@ export const compare = defineOp({
     { op: "GreaterOrEqual", attrs: () => ({ kind: "greater-or-equal" }) },
   ],
   shape: broadcastAll,
-  element: truth,
+  element: booleanElement,
   range: () => unit,
   linear: "none",
   evaluate: ([x, y], attrs) => zip(x!, y!, choiceOf(attrs, "kind", kinds)),

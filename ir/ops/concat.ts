@@ -4,17 +4,19 @@ import { numberOf } from "./helpers/attrs.ts";
 import { onnxAxis } from "./helpers/elementwise.ts";
 import { hull } from "./helpers/interval.ts";
 import { alignScales } from "./helpers/scales.ts";
-import { axisOf, show } from "./helpers/shapes.ts";
-import { around } from "./helpers/tensors.ts";
+import { axisOf, formatShape } from "./helpers/shapes.ts";
+import { splitAtAxis } from "./helpers/tensors.ts";
 
-function joined(shapes: readonly Shape[], axis: number): Shape {
+function concatShape(shapes: readonly Shape[], axis: number): Shape {
   const first = shapes[0]!;
   for (const shape of shapes) {
-    if (shape.length !== first.length || shape.some((extent, place) => place !== axis && extent !== first[place])) {
-      throw new Error(`expected shapes that differ on axis ${axis} only, found ${shapes.map(show).join(" and ")}`);
+    if (shape.length !== first.length || shape.some((extent, index) => index !== axis && extent !== first[index])) {
+      throw new Error(
+        `expected shapes that differ on axis ${axis} only, found ${shapes.map(formatShape).join(" and ")}`,
+      );
     }
   }
-  return first.map((extent, place) => (place === axis ? shapes.reduce((sum, shape) => sum + shape[axis]!, 0) : extent));
+  return first.map((extent, index) => (index === axis ? shapes.reduce((sum, shape) => sum + shape[axis]!, 0) : extent));
 }
 
 export const concat = defineOp({
@@ -23,17 +25,17 @@ export const concat = defineOp({
   operands: ["x…"],
   attrs: { axis: { kind: "int" } },
   onnx: [{ op: "Concat", attrs: onnxAxis(0) }],
-  shape: (shapes, attrs) => joined(shapes, axisOf(numberOf(attrs, "axis"), shapes[0]!.length)),
+  shape: (shapes, attrs) => concatShape(shapes, axisOf(numberOf(attrs, "axis"), shapes[0]!.length)),
   range: (all) => hull(...all),
   linear: "joint",
   evaluate: (operands, attrs) => {
     const axis = axisOf(numberOf(attrs, "axis"), operands[0]!.shape.length);
-    const shape = joined(
+    const shape = concatShape(
       operands.map((operand) => operand.shape),
       axis,
     );
     const data = new Float64Array(sizeOf(shape));
-    const { outer } = around(shape, axis);
+    const { outer } = splitAtAxis(shape, axis);
     for (let o = 0, at = 0; o < outer; o++) {
       for (const operand of operands) {
         const length = operand.data.length / outer;

@@ -3,7 +3,7 @@ import { numberOf } from "./helpers/attrs.ts";
 import { hull, repeated } from "./helpers/interval.ts";
 import { keepScale } from "./helpers/scales.ts";
 import { axisOf } from "./helpers/shapes.ts";
-import { around } from "./helpers/tensors.ts";
+import { splitAtAxis } from "./helpers/tensors.ts";
 
 export const cumsum = defineOp({
   name: "cumsum",
@@ -17,7 +17,7 @@ export const cumsum = defineOp({
   range: ([a], attrs, [x]) => hull(a!, repeated(a!, x![axisOf(numberOf(attrs, "axis"), x!.length)]!)),
   linear: "joint",
   evaluate: ([x], attrs) => {
-    const { extent, inner } = around(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
+    const { extent, inner } = splitAtAxis(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
     const data = x!.data.slice();
     for (let i = 0; i < data.length; i++) {
       if (Math.floor(i / inner) % extent > 0) data[i] = data[i]! + data[i - inner]!;

@@ -1,7 +1,7 @@
 import type { Label } from "../label.ts";
 import type { Attrs } from "../module.ts";
+import type { Tensor } from "../tensor.ts";
 import type { Element, Interval, Shape, Sharing } from "../type.ts";
-import type { Tensor } from "../weights.ts";
 
 export type AttrKind = "int" | "float" | "bool" | "string" | "ints" | "floats" | "strings";
 export interface AttrDef {

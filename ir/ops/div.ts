@@ -1,5 +1,5 @@
 import { binary } from "./helpers/elementwise.ts";
-import { corners, everything } from "./helpers/interval.ts";
+import { corners, unbounded } from "./helpers/interval.ts";
 import { activationScale } from "./helpers/scales.ts";
 
 export const div = binary({
@@ -7,6 +7,6 @@ export const div = binary({
   summary: "x / y; on integers, rounded toward zero",
   onnx: "Div",
   f: (x, y) => x / y,
-  range: (a, b) => (b.lo <= 0 && b.hi >= 0 ? everything : corners((x, y) => x / y, a, b)),
+  range: (a, b) => (b.lo <= 0 && b.hi >= 0 ? unbounded : corners((x, y) => x / y, a, b)),
   scales: activationScale,
 });

@@ -1,14 +1,14 @@
 import { broadcast, type Shape, sameShape } from "../type.ts";
 import { defineOp } from "./define.ts";
-import { numbersOf } from "./helpers/attrs.ts";
+import { numberListOf } from "./helpers/attrs.ts";
 import { keepScale } from "./helpers/scales.ts";
-import { show } from "./helpers/shapes.ts";
+import { formatShape } from "./helpers/shapes.ts";
 import { expandTo } from "./helpers/tensors.ts";
 
-function expanded(x: Shape, shape: Shape): Shape {
+function expandedShape(x: Shape, shape: Shape): Shape {
   const met = broadcast(x, shape);
   if (!met || !sameShape(met, shape))
-    throw new Error(`expected a shape that ${show(x)} broadcasts to, found ${show(shape)}`);
+    throw new Error(`expected a shape that ${formatShape(x)} broadcasts to, found ${formatShape(shape)}`);
   return shape;
 }
 
@@ -17,10 +17,10 @@ export const expand = defineOp({
   summary: "x repeated along axes of extent 1 up to the whole shape",
   operands: ["x"],
   attrs: { shape: { kind: "ints", summary: "shape of the result" } },
-  shape: ([x], attrs) => expanded(x!, numbersOf(attrs, "shape")),
+  shape: ([x], attrs) => expandedShape(x!, numberListOf(attrs, "shape")),
   range: ([a]) => a!,
   linear: "joint",
-  evaluate: ([x], attrs) => expandTo(x!, expanded(x!.shape, numbersOf(attrs, "shape"))),
+  evaluate: ([x], attrs) => expandTo(x!, expandedShape(x!.shape, numberListOf(attrs, "shape"))),
   fixed: "integers",
   scales: keepScale,
 });

@@ -2,13 +2,15 @@ import { type Shape, sameShape, sizeOf } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { numberOf, onnxNumber } from "./helpers/attrs.ts";
 import { offsetOf } from "./helpers/indices.ts";
-import { show } from "./helpers/shapes.ts";
+import { formatShape } from "./helpers/shapes.ts";
 
-function gathered(data: Shape, indices: Shape, batch: number): Shape {
+function gatheredShape(data: Shape, indices: Shape, batch: number): Shape {
   const depth = indices.at(-1) ?? 0;
   const fits = indices.length > batch && sameShape(data.slice(0, batch), indices.slice(0, batch));
   if (!fits || batch + depth > data.length) {
-    throw new Error(`expected index tuples for ${show(data)} behind ${batch} batch axes, found ${show(indices)}`);
+    throw new Error(
+      `expected index tuples for ${formatShape(data)} behind ${batch} batch axes, found ${formatShape(indices)}`,
+    );
   }
   return [...indices.slice(0, -1), ...data.slice(batch + depth)];
 }
@@ -19,14 +21,14 @@ export const gatherNd = defineOp({
   operands: ["data", "indices"],
   attrs: { batch_dims: { kind: "int", default: 0 } },
   onnx: [{ op: "GatherND", attrs: (onnx) => ({ batch_dims: onnxNumber(onnx, "batch_dims", 0) }) }],
-  shape: ([data, indices], attrs) => gathered(data!, indices!, numberOf(attrs, "batch_dims")),
+  shape: ([data, indices], attrs) => gatheredShape(data!, indices!, numberOf(attrs, "batch_dims")),
   range: ([a]) => a!,
   linear: "joint",
   selectors: [1],
   indices: [1],
   evaluate: ([data, indices], attrs) => {
     const batch = numberOf(attrs, "batch_dims");
-    const shape = gathered(data!.shape, indices!.shape, batch);
+    const shape = gatheredShape(data!.shape, indices!.shape, batch);
     const depth = indices!.shape.at(-1)!;
     const extents = data!.shape.slice(batch, batch + depth);
     const part = sizeOf(data!.shape.slice(batch + depth));

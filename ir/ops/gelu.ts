@@ -15,10 +15,10 @@ const forms = {
 };
 
 /** Below the minimum of both forms: −0.16997 at x = −0.7518 and −0.17004 at x = −0.7525. */
-const least = -0.1701;
+const lowerBound = -0.1701;
 
 function range(f: (x: number) => number, a: Interval): Interval {
-  return interval(a.lo >= 0 ? f(a.lo) : least, Math.max(0, f(a.hi)));
+  return interval(a.lo >= 0 ? f(a.lo) : lowerBound, Math.max(0, f(a.hi)));
 }
 
 export const gelu = defineOp({

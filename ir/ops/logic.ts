@@ -1,10 +1,10 @@
 import { defineOp } from "./define.ts";
 import { choiceOf } from "./helpers/attrs.ts";
+import { booleanElement } from "./helpers/boolean-element.ts";
 import { unit } from "./helpers/interval.ts";
-import { wholeScales } from "./helpers/scales.ts";
+import { integerScales } from "./helpers/scales.ts";
 import { broadcastAll } from "./helpers/shapes.ts";
 import { zip } from "./helpers/tensors.ts";
-import { truth } from "./helpers/truth.ts";
 
 const kinds = {
   and: (x: number, y: number) => Number(x !== 0 && y !== 0),
@@ -23,10 +23,10 @@ export const logic = defineOp({
     { op: "Xor", attrs: () => ({ kind: "xor" }) },
   ],
   shape: broadcastAll,
-  element: truth,
+  element: booleanElement,
   range: () => unit,
   linear: "none",
   evaluate: ([x, y], attrs) => zip(x!, y!, choiceOf(attrs, "kind", kinds)),
   fixed: "rounded",
-  scales: wholeScales,
+  scales: integerScales,
 });

@@ -1,15 +1,15 @@
+import type { Tensor } from "../tensor.ts";
 import type { Shape } from "../type.ts";
-import type { Tensor } from "../weights.ts";
 import { concat } from "./concat.ts";
 import { defineOp } from "./define.ts";
-import { shiftDown } from "./helpers/fixed.ts";
+import { shiftDown } from "./helpers/fixed-point.ts";
 import { hull, repeated, times } from "./helpers/interval.ts";
 import { exactMatmul, matmulOf, matmulShape } from "./helpers/matmul.ts";
-import { cap } from "./helpers/scales.ts";
-import { show } from "./helpers/shapes.ts";
+import { capScale } from "./helpers/scales.ts";
+import { formatShape } from "./helpers/shapes.ts";
 import { slice } from "./slice.ts";
 
-type Product = (a: Tensor, b: Tensor) => Tensor;
+type MatrixMultiply = (a: Tensor, b: Tensor) => Tensor;
 
 const last = { axis: -1 };
 
@@ -17,7 +17,7 @@ function shapeOf([x, a, ...bs]: readonly Shape[]): Shape {
   const low = matmulShape(x!, a!);
   const ranks = bs.reduce((sum, b) => sum + (b[0] ?? 0), 0);
   if (bs.some((b) => b.length !== 2) || ranks !== low.at(-1)) {
-    throw new Error(`expected matrices with ${low.at(-1)} rows in all, found ${bs.map(show).join(" and ")}`);
+    throw new Error(`expected matrices with ${low.at(-1)} rows in all, found ${bs.map(formatShape).join(" and ")}`);
   }
   return concat.shape(
     bs.map((b) => low.with(-1, b[1]!)),
@@ -31,7 +31,7 @@ function columns(x: Tensor, from: number, to: number): Tensor {
   return slice.evaluate([x], { starts, ends: [...x.shape].with(-1, to), steps: x.shape.map(() => 1) });
 }
 
-function chain([x, a, ...bs]: readonly Tensor[], product: Product): Tensor {
+function chain([x, a, ...bs]: readonly Tensor[], product: MatrixMultiply): Tensor {
   const low = product(x!, a!);
   let from = 0;
   const parts = bs.map((b) => {
@@ -56,7 +56,7 @@ export const lowRank = defineOp({
   evaluate: (operands) => chain(operands, matmulOf),
   fixed: (raw, _attrs, [x, a, b], result) => shiftDown(chain(raw, exactMatmul), x! + a! + b! - result),
   scales: ([x, ...factors], _attrs, { activation, weight }) => {
-    const scale = cap(x, activation);
+    const scale = capScale(x, activation);
     return { operands: [scale, ...factors.map(() => weight)], result: scale + 2 * weight };
   },
 });

@@ -1,8 +1,8 @@
 import { defineOp } from "./define.ts";
-import { shiftDown } from "./helpers/fixed.ts";
+import { shiftDown } from "./helpers/fixed-point.ts";
 import { repeated, times } from "./helpers/interval.ts";
 import { exactMatmul, matmulOf, matmulShape } from "./helpers/matmul.ts";
-import { cap, timesPlain } from "./helpers/scales.ts";
+import { capScale, scaleByPublic } from "./helpers/scales.ts";
 
 export const matmul = defineOp({
   name: "matmul",
@@ -16,8 +16,8 @@ export const matmul = defineOp({
   evaluate: ([a, b]) => matmulOf(a!, b!),
   fixed: ([a, b], _attrs, [x, y], result) => shiftDown(exactMatmul(a!, b!), x! + y! - result),
   scales: (operands, _attrs, precision) => {
-    const wanted = operands.map((scale) => cap(scale, precision.value));
+    const wanted = operands.map((scale) => capScale(scale, precision.value));
     const both = { operands: wanted, result: wanted.reduce((sum, scale) => sum + scale, 0) };
-    return timesPlain(operands, precision) ?? both;
+    return scaleByPublic(operands, precision) ?? both;
   },
 });

@@ -1,6 +1,6 @@
 import { defineOp } from "./define.ts";
-import { shiftDown } from "./helpers/fixed.ts";
-import { cap } from "./helpers/scales.ts";
+import { shiftDown } from "./helpers/fixed-point.ts";
+import { capScale } from "./helpers/scales.ts";
 import { hasEmptyWindow, pool, poolAttrs, pooledShape, windowsOf } from "./helpers/windows.ts";
 
 const largest = (elements: readonly number[]): number => elements.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -22,7 +22,7 @@ export const maxPool = defineOp({
   // The order of integers is that of the reals they stand for: a maximum is exact.
   fixed: ([raw], attrs, [scale], result) => shiftDown(pool(raw!, attrs, largest), scale! - result),
   scales: ([x], _attrs, precision) => {
-    const scale = cap(x, precision.activation);
+    const scale = capScale(x, precision.activation);
     return { operands: [scale], result: scale };
   },
 });

@@ -1,7 +1,7 @@
 import { defineOp, type OpDef } from "./define.ts";
-import { shiftDown } from "./helpers/fixed.ts";
+import { shiftDown } from "./helpers/fixed-point.ts";
 import { times } from "./helpers/interval.ts";
-import { cap, timesPlain } from "./helpers/scales.ts";
+import { capScale, scaleByPublic } from "./helpers/scales.ts";
 import { broadcastAll } from "./helpers/shapes.ts";
 import { zip } from "./helpers/tensors.ts";
 
@@ -9,9 +9,9 @@ const product: OpDef["evaluate"] = ([x, y]) => zip(x!, y!, (a, b) => a * b);
 
 /** Two secrets: the product is brought back to activation precision by the protocol that multiplies. */
 const scales: OpDef["scales"] = (operands, _attrs, precision) => {
-  const wanted = operands.map((scale) => cap(scale, precision.activation));
+  const wanted = operands.map((scale) => capScale(scale, precision.activation));
   const sum = wanted.reduce((total, scale) => total + scale, 0);
-  return timesPlain(operands, precision) ?? { operands: wanted, result: Math.min(precision.activation, sum) };
+  return scaleByPublic(operands, precision) ?? { operands: wanted, result: Math.min(precision.activation, sum) };
 };
 
 export const mul = defineOp({

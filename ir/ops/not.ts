@@ -1,7 +1,7 @@
 import { bool, isFixed } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { unit } from "./helpers/interval.ts";
-import { wholeScales } from "./helpers/scales.ts";
+import { integerScales } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 import { map } from "./helpers/tensors.ts";
 
@@ -18,5 +18,5 @@ export const not = defineOp({
   linear: "none",
   evaluate: ([x]) => map(x!, (value) => (value === 0 ? 1 : 0)),
   fixed: "rounded",
-  scales: wholeScales,
+  scales: integerScales,
 });

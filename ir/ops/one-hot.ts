@@ -16,8 +16,8 @@ export const oneHot = defineOp({
     const depth = numberOf(attrs, "depth");
     const data = new Float64Array(indices!.data.length * depth);
     indices!.data.forEach((index, at) => {
-      const place = index < 0 ? index + depth : index;
-      if (place >= 0 && place < depth) data[at * depth + place] = 1;
+      const wrapped = index < 0 ? index + depth : index;
+      if (wrapped >= 0 && wrapped < depth) data[at * depth + wrapped] = 1;
     });
     return { shape: [...indices!.shape, depth], data };
   },

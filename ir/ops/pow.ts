@@ -1,6 +1,6 @@
 import type { Interval } from "../type.ts";
 import { binary } from "./helpers/elementwise.ts";
-import { corners, everything, interval, magnitude } from "./helpers/interval.ts";
+import { corners, interval, magnitude, unbounded } from "./helpers/interval.ts";
 import { activationScale } from "./helpers/scales.ts";
 
 /** Monotone in each operand for a positive base; whole exponents are bounded by the magnitude; nothing is known elsewhere. */
@@ -10,7 +10,7 @@ function powerRange(a: Interval, b: Interval): Interval {
     const most = magnitude(a) ** b.lo;
     return b.lo % 2 === 0 ? interval(0, most) : interval(a.lo ** b.lo, a.hi ** b.lo);
   }
-  return a.lo === 0 && b.lo > 0 ? interval(0, Math.max(a.hi ** b.lo, a.hi ** b.hi)) : everything;
+  return a.lo === 0 && b.lo > 0 ? interval(0, Math.max(a.hi ** b.lo, a.hi ** b.hi)) : unbounded;
 }
 
 export const pow = binary({

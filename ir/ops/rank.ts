@@ -4,7 +4,7 @@ import { boolOf, numberOf } from "./helpers/attrs.ts";
 import { interval } from "./helpers/interval.ts";
 import { keepScale } from "./helpers/scales.ts";
 import { axisOf } from "./helpers/shapes.ts";
-import { around } from "./helpers/tensors.ts";
+import { splitAtAxis } from "./helpers/tensors.ts";
 
 export const rank = defineOp({
   name: "rank",
@@ -20,13 +20,13 @@ export const rank = defineOp({
   range: (_ranges, attrs, [x]) => interval(0, Math.max(0, x![axisOf(numberOf(attrs, "axis"), x!.length)]! - 1)),
   linear: "none",
   evaluate: ([x], attrs) => {
-    const { extent, inner } = around(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
+    const { extent, inner } = splitAtAxis(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
     const sign = boolOf(attrs, "largest") ? 1 : -1;
     const data = x!.data.map((value, at) => {
       const own = Math.floor(at / inner) % extent;
-      const ahead = Array.from({ length: extent }, (_, place) => {
-        const other = x!.data[at + (place - own) * inner]!;
-        return sign * other > sign * value || (other === value && place < own);
+      const ahead = Array.from({ length: extent }, (_, position) => {
+        const other = x!.data[at + (position - own) * inner]!;
+        return sign * other > sign * value || (other === value && position < own);
       });
       return ahead.filter(Boolean).length;
     });

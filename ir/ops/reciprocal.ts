@@ -1,5 +1,5 @@
 import { unary } from "./helpers/elementwise.ts";
-import { everything, interval } from "./helpers/interval.ts";
+import { interval, unbounded } from "./helpers/interval.ts";
 import { activationScale } from "./helpers/scales.ts";
 
 export const reciprocal = unary({
@@ -7,6 +7,6 @@ export const reciprocal = unary({
   summary: "1 / x",
   onnx: "Reciprocal",
   f: (x) => 1 / x,
-  range: (a) => (a.lo <= 0 && a.hi >= 0 ? everything : interval(1 / a.hi, 1 / a.lo)),
+  range: (a) => (a.lo <= 0 && a.hi >= 0 ? unbounded : interval(1 / a.hi, 1 / a.lo)),
   scales: activationScale,
 });

@@ -1,8 +1,8 @@
 import { sizeOf } from "../type.ts";
 import { defineOp } from "./define.ts";
-import { numbersOf } from "./helpers/attrs.ts";
+import { numberListOf } from "./helpers/attrs.ts";
 import { keepScale } from "./helpers/scales.ts";
-import { show } from "./helpers/shapes.ts";
+import { formatShape } from "./helpers/shapes.ts";
 
 export const reshape = defineOp({
   name: "reshape",
@@ -10,15 +10,17 @@ export const reshape = defineOp({
   operands: ["x"],
   attrs: { shape: { kind: "ints", summary: "the whole shape, all extents known" } },
   shape: ([x], attrs) => {
-    const shape = numbersOf(attrs, "shape");
+    const shape = numberListOf(attrs, "shape");
     if (shape.some((extent) => extent < 0) || sizeOf(shape) !== sizeOf(x!)) {
-      throw new Error(`expected a shape of ${sizeOf(x!)} elements as in ${show(x!)}, found ${show(shape)}`);
+      throw new Error(
+        `expected a shape of ${sizeOf(x!)} elements as in ${formatShape(x!)}, found ${formatShape(shape)}`,
+      );
     }
     return shape;
   },
   range: ([a]) => a!,
   linear: "joint",
-  evaluate: ([x], attrs) => ({ shape: numbersOf(attrs, "shape"), data: x!.data }),
+  evaluate: ([x], attrs) => ({ shape: numberListOf(attrs, "shape"), data: x!.data }),
   fixed: "integers",
   scales: keepScale,
 });

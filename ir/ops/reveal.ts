@@ -1,7 +1,7 @@
 import { f32, isFixed } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { choiceOf } from "./helpers/attrs.ts";
-import { cap } from "./helpers/scales.ts";
+import { capScale } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 
 const readers = { client: "client", server: "server" } as const;
@@ -21,5 +21,5 @@ export const reveal = defineOp({
   linear: "joint",
   fixed: "rounded",
   // The low bits of a raw product say more than the real number that is promised: they are dropped before.
-  scales: ([x], _attrs, { activation }) => ({ operands: [cap(x, activation)], result: cap(x, activation) }),
+  scales: ([x], _attrs, { activation }) => ({ operands: [capScale(x, activation)], result: capScale(x, activation) }),
 });

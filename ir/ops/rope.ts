@@ -1,9 +1,9 @@
+import type { Tensor } from "../tensor.ts";
 import { broadcast, sameShape } from "../type.ts";
-import type { Tensor } from "../weights.ts";
 import { defineOp } from "./define.ts";
 import { interval, magnitude } from "./helpers/interval.ts";
-import { cap } from "./helpers/scales.ts";
-import { show } from "./helpers/shapes.ts";
+import { capScale } from "./helpers/scales.ts";
+import { formatShape } from "./helpers/shapes.ts";
 import { zip } from "./helpers/tensors.ts";
 
 /** [a | b] becomes [−b | a], halves of the last axis. */
@@ -23,7 +23,7 @@ export const rope = defineOp({
     const fits = tables.every((table) => sameShape(broadcast(x!, table) ?? [], x!));
     if (!fits || x!.length === 0 || x!.at(-1)! % 2 !== 0) {
       throw new Error(
-        `expected an even last axis and tables that broadcast to x, found ${[x!, ...tables].map(show).join(", ")}`,
+        `expected an even last axis and tables that broadcast to x, found ${[x!, ...tables].map(formatShape).join(", ")}`,
       );
     }
     return x!;
@@ -43,7 +43,7 @@ export const rope = defineOp({
   fixed: "integers",
   // What comes out is read at query precision: two bits more are enough for its factors.
   scales: ([x], _attrs, { activation, query }) => ({
-    operands: [cap(x, activation), query + 2, query + 2],
-    result: cap(x, activation) + query + 2,
+    operands: [capScale(x, activation), query + 2, query + 2],
+    result: capScale(x, activation) + query + 2,
   }),
 });

@@ -1,5 +1,5 @@
 import { unary } from "./helpers/elementwise.ts";
-import { everything, interval } from "./helpers/interval.ts";
+import { interval, unbounded } from "./helpers/interval.ts";
 import { activationScale } from "./helpers/scales.ts";
 
 export const rsqrt = unary({
@@ -7,6 +7,6 @@ export const rsqrt = unary({
   summary: "1 / √x",
   f: (x) => 1 / Math.sqrt(x),
   // At a negative zero it is −∞.
-  range: (a) => (a.lo > 0 ? interval(1 / Math.sqrt(a.hi), 1 / Math.sqrt(a.lo)) : everything),
+  range: (a) => (a.lo > 0 ? interval(1 / Math.sqrt(a.hi), 1 / Math.sqrt(a.lo)) : unbounded),
   scales: activationScale,
 });

@@ -2,12 +2,14 @@ import { type Shape, sameShape, sizeOf } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { offsetOf } from "./helpers/indices.ts";
 import { hull } from "./helpers/interval.ts";
-import { show } from "./helpers/shapes.ts";
+import { formatShape } from "./helpers/shapes.ts";
 
-function scattered(data: Shape, indices: Shape, updates: Shape): Shape {
+function scatteredShape(data: Shape, indices: Shape, updates: Shape): Shape {
   const depth = indices.at(-1) ?? Infinity;
   if (depth > data.length || !sameShape(updates, [...indices.slice(0, -1), ...data.slice(depth)])) {
-    throw new Error(`expected one update of ${show(data)} for each tuple of ${show(indices)}, found ${show(updates)}`);
+    throw new Error(
+      `expected one update of ${formatShape(data)} for each tuple of ${formatShape(indices)}, found ${formatShape(updates)}`,
+    );
   }
   return data;
 }
@@ -26,7 +28,7 @@ export const scatterNd = defineOp({
       },
     },
   ],
-  shape: ([data, indices, updates]) => scattered(data!, indices!, updates!),
+  shape: ([data, indices, updates]) => scatteredShape(data!, indices!, updates!),
   range: ([data, , updates]) => hull(data!, updates!),
   linear: "joint",
   selectors: [1],

@@ -1,5 +1,5 @@
 import { defineOp } from "./define.ts";
-import { numberOf, numbersOf } from "./helpers/attrs.ts";
+import { numberListOf, numberOf } from "./helpers/attrs.ts";
 import { interval } from "./helpers/interval.ts";
 import { activationScale } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
@@ -13,13 +13,13 @@ export const sineSeries = defineOp({
   attrs: { period: { kind: "float" }, sines: { kind: "floats", summary: "coefficients, the first harmonic first" } },
   shape: sameAsFirst,
   range: (_operands, attrs) => {
-    const most = numbersOf(attrs, "sines").reduce((sum, c) => sum + Math.abs(c), 0);
+    const most = numberListOf(attrs, "sines").reduce((sum, c) => sum + Math.abs(c), 0);
     return interval(-most, most);
   },
   linear: "none",
   evaluate: ([x], attrs) => {
     const turn = (2 * Math.PI) / numberOf(attrs, "period");
-    const sines = numbersOf(attrs, "sines");
+    const sines = numberListOf(attrs, "sines");
     return map(x!, (value) => sines.reduce((sum, c, k) => sum + c * Math.sin((k + 1) * turn * value), 0));
   },
   fixed: "rounded",

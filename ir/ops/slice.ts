@@ -1,15 +1,15 @@
 import type { Attrs } from "../module.ts";
 import type { Shape } from "../type.ts";
 import { defineOp } from "./define.ts";
-import { numbersOf } from "./helpers/attrs.ts";
+import { numberListOf } from "./helpers/attrs.ts";
 import { keepScale } from "./helpers/scales.ts";
-import { show, stridesOf } from "./helpers/shapes.ts";
-import { view } from "./helpers/tensors.ts";
+import { formatShape, stridesOf } from "./helpers/shapes.ts";
+import { copyStrided } from "./helpers/tensors.ts";
 
-function extents(shape: Shape, attrs: Attrs): Shape {
-  const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numbersOf(attrs, name));
+function slicedShape(shape: Shape, attrs: Attrs): Shape {
+  const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numberListOf(attrs, name));
   if ([starts, ends, steps].some((list) => list!.length !== shape.length)) {
-    throw new Error(`expected a start, an end and a step for each axis of ${show(shape)}`);
+    throw new Error(`expected a start, an end and a step for each axis of ${formatShape(shape)}`);
   }
   return shape.map((extent, axis) => {
     const [start, end, step] = [starts![axis]!, ends![axis]!, steps![axis]!];
@@ -27,17 +27,17 @@ export const slice = defineOp({
   summary: "elements start, start + step, … before end, on every axis; a step may be negative, then end may be −1",
   operands: ["x"],
   attrs: { starts: { kind: "ints" }, ends: { kind: "ints" }, steps: { kind: "ints" } },
-  shape: ([x], attrs) => extents(x!, attrs),
+  shape: ([x], attrs) => slicedShape(x!, attrs),
   range: ([a]) => a!,
   linear: "joint",
   evaluate: ([x], attrs) => {
     const strides = stridesOf(x!.shape);
-    const starts = numbersOf(attrs, "starts");
-    const steps = numbersOf(attrs, "steps");
+    const starts = numberListOf(attrs, "starts");
+    const steps = numberListOf(attrs, "steps");
     const offset = strides.reduce((sum, stride, axis) => sum + stride * starts[axis]!, 0);
-    return view(
+    return copyStrided(
       x!,
-      extents(x!.shape, attrs),
+      slicedShape(x!.shape, attrs),
       strides.map((stride, axis) => stride * steps[axis]!),
       offset,
     );

@@ -2,9 +2,9 @@ import { defineOp } from "./define.ts";
 import { numberOf } from "./helpers/attrs.ts";
 import { onnxAxis } from "./helpers/elementwise.ts";
 import { unit } from "./helpers/interval.ts";
-import { cap } from "./helpers/scales.ts";
+import { capScale } from "./helpers/scales.ts";
 import { axisOf, sameAsFirst } from "./helpers/shapes.ts";
-import { around } from "./helpers/tensors.ts";
+import { splitAtAxis } from "./helpers/tensors.ts";
 
 export const softmax = defineOp({
   name: "softmax",
@@ -23,7 +23,7 @@ export const softmax = defineOp({
   range: () => unit,
   linear: "none",
   evaluate: ([x], attrs) => {
-    const { outer, extent, inner } = around(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
+    const { outer, extent, inner } = splitAtAxis(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
     const data = x!.data.slice();
     for (let row = 0; row < outer * inner; row++) {
       const start = Math.floor(row / inner) * extent * inner + (row % inner);
@@ -40,5 +40,8 @@ export const softmax = defineOp({
     return { shape: x!.shape, data };
   },
   fixed: "rounded",
-  scales: ([x], _attrs, precision) => ({ operands: [cap(x, precision.activation)], result: precision.probability }),
+  scales: ([x], _attrs, precision) => ({
+    operands: [capScale(x, precision.activation)],
+    result: precision.probability,
+  }),
 });

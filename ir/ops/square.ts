@@ -1,7 +1,7 @@
 import { defineOp, type OpDef } from "./define.ts";
-import { shiftDown } from "./helpers/fixed.ts";
+import { shiftDown } from "./helpers/fixed-point.ts";
 import { interval } from "./helpers/interval.ts";
-import { cap } from "./helpers/scales.ts";
+import { capScale } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 import { map } from "./helpers/tensors.ts";
 
@@ -22,7 +22,7 @@ export const square = defineOp({
   evaluate: squared,
   fixed: (raw, attrs, [x], result) => shiftDown(squared(raw, attrs), 2 * x! - result),
   scales: ([x], _attrs, precision) => {
-    const wanted = cap(x, precision.activation);
+    const wanted = capScale(x, precision.activation);
     return { operands: [wanted], result: Math.min(precision.activation, 2 * wanted) };
   },
 });

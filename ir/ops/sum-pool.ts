@@ -1,6 +1,6 @@
 import { sizeOf } from "../type.ts";
 import { defineOp } from "./define.ts";
-import { numbersOf } from "./helpers/attrs.ts";
+import { numberListOf } from "./helpers/attrs.ts";
 import { hull, interval, repeated } from "./helpers/interval.ts";
 import { keepScale } from "./helpers/scales.ts";
 import { pool, poolAttrs, pooledShape } from "./helpers/windows.ts";
@@ -12,8 +12,8 @@ export const sumPool = defineOp({
   attrs: poolAttrs,
   shape: ([x], attrs) => pooledShape(x!, attrs),
   range: ([a], attrs) => {
-    const padded = numbersOf(attrs, "pads").some((n) => n > 0);
-    return repeated(padded ? hull(a!, interval(0, 0)) : a!, sizeOf(numbersOf(attrs, "kernel")));
+    const padded = numberListOf(attrs, "pads").some((n) => n > 0);
+    return repeated(padded ? hull(a!, interval(0, 0)) : a!, sizeOf(numberListOf(attrs, "kernel")));
   },
   linear: "joint",
   evaluate: ([x], attrs) => pool(x!, attrs, (elements) => elements.reduce((sum, v) => sum + v, 0)),

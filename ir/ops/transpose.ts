@@ -1,13 +1,13 @@
 import type { Shape } from "../type.ts";
 import { defineOp } from "./define.ts";
-import { numbersOf } from "./helpers/attrs.ts";
+import { numberListOf } from "./helpers/attrs.ts";
 import { keepScale } from "./helpers/scales.ts";
-import { show, stridesOf } from "./helpers/shapes.ts";
-import { view } from "./helpers/tensors.ts";
+import { formatShape, stridesOf } from "./helpers/shapes.ts";
+import { copyStrided } from "./helpers/tensors.ts";
 
-function permuted(shape: Shape, perm: readonly number[]): Shape {
+function permutedShape(shape: Shape, perm: readonly number[]): Shape {
   if (perm.length !== shape.length || !shape.every((_, axis) => perm.includes(axis))) {
-    throw new Error(`expected a permutation of the axes of ${show(shape)}, found [${perm.join(", ")}]`);
+    throw new Error(`expected a permutation of the axes of ${formatShape(shape)}, found [${perm.join(", ")}]`);
   }
   return perm.map((axis) => shape[axis]!);
 }
@@ -18,15 +18,15 @@ export const transpose = defineOp({
   operands: ["x"],
   attrs: { perm: { kind: "ints" } },
   onnx: [{ op: "Transpose", attrs: ({ perm }) => (perm === undefined ? {} : { perm }) }],
-  shape: ([x], attrs) => permuted(x!, numbersOf(attrs, "perm")),
+  shape: ([x], attrs) => permutedShape(x!, numberListOf(attrs, "perm")),
   range: ([a]) => a!,
   linear: "joint",
   evaluate: ([x], attrs) => {
-    const perm = numbersOf(attrs, "perm");
+    const perm = numberListOf(attrs, "perm");
     const strides = stridesOf(x!.shape);
-    return view(
+    return copyStrided(
       x!,
-      permuted(x!.shape, perm),
+      permutedShape(x!.shape, perm),
       perm.map((axis) => strides[axis]!),
     );
   },

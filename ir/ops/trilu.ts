@@ -2,7 +2,7 @@ import { defineOp } from "./define.ts";
 import { boolOf, numberOf, onnxNumber } from "./helpers/attrs.ts";
 import { hull, interval } from "./helpers/interval.ts";
 import { keepScale } from "./helpers/scales.ts";
-import { show } from "./helpers/shapes.ts";
+import { formatShape } from "./helpers/shapes.ts";
 
 export const trilu = defineOp({
   name: "trilu",
@@ -11,7 +11,7 @@ export const trilu = defineOp({
   attrs: { upper: { kind: "bool", default: true }, diagonal: { kind: "int", default: 0 } },
   onnx: [{ op: "Trilu", attrs: (onnx) => ({ upper: onnxNumber(onnx, "upper", 1) !== 0, diagonal: 0 }) }],
   shape: ([x]) => {
-    if (x!.length < 2) throw new Error(`expected matrices, found ${show(x!)}`);
+    if (x!.length < 2) throw new Error(`expected matrices, found ${formatShape(x!)}`);
     return x!;
   },
   range: ([a]) => hull(a!, interval(0, 0)),
@@ -20,11 +20,11 @@ export const trilu = defineOp({
     const [rows, columns] = [x!.shape.at(-2)!, x!.shape.at(-1)!];
     const upper = boolOf(attrs, "upper");
     const diagonal = numberOf(attrs, "diagonal");
-    const keeps = (i: number): boolean => {
+    const isKept = (i: number): boolean => {
       const above = (i % columns) - (Math.floor(i / columns) % rows);
       return upper ? above >= diagonal : above <= diagonal;
     };
-    return { shape: x!.shape, data: x!.data.map((value, i) => (keeps(i) ? value : 0)) };
+    return { shape: x!.shape, data: x!.data.map((value, i) => (isKept(i) ? value : 0)) };
   },
   fixed: "integers",
   scales: keepScale,

@@ -1,7 +1,7 @@
 import { fx, isFixed } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { numberOf } from "./helpers/attrs.ts";
-import { shiftDown } from "./helpers/fixed.ts";
+import { shiftDown } from "./helpers/fixed-point.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 
 /** The scale falls by `by`, and the real number stays. The ring falls as much, unless a protocol gives another. */

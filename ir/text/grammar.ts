@@ -20,7 +20,7 @@ export interface ValueSyntax {
 export interface ParamSyntax extends ValueSyntax {
   readonly weight: IToken;
   /** `at place { axis = …, rows = … }` */
-  readonly place: { readonly word: IToken; readonly attrs: readonly AttrSyntax[] } | undefined;
+  readonly position: { readonly word: IToken; readonly attrs: readonly AttrSyntax[] } | undefined;
 }
 export interface AttrSyntax {
   readonly name: IToken;
@@ -112,12 +112,12 @@ class MirParser extends EmbeddedActionsParser {
     const range = this.OPTION(() => this.SUBRULE(this.range));
     this.CONSUME(t.Equals);
     const weight = this.CONSUME(t.StringLiteral);
-    const place = this.OPTION2(() => {
+    const index = this.OPTION2(() => {
       this.CONSUME(t.KeywordAt);
       const word = this.CONSUME(t.Name);
       return { word, attrs: this.SUBRULE(this.attrs) };
     });
-    return { name, type, range, weight, place };
+    return { name, type, range, weight, position: index };
   });
 
   outputs = this.RULE("outputs", (): readonly IToken[] => {

@@ -6,7 +6,7 @@ import {
   type Attrs,
   type Module,
   type Op,
-  type Placed,
+  type PositionRows,
   type Stage,
   stages,
   type Value,
@@ -35,13 +35,13 @@ export interface ParseOptions {
 const defaultLimit = 32 * 2 ** 20;
 
 /** Diagnostics of a broken text beyond these say nothing new. */
-const mostReported = 10;
+const maxReported = 10;
 
-interface Reader {
+interface ParseContext {
   readonly refuse: (code: string, token: IToken, message: string) => never;
 }
 
-const words: Readonly<Record<string, number>> = { inf: Infinity, "-inf": -Infinity, nan: Number.NaN };
+const numberWords: Readonly<Record<string, number>> = { inf: Infinity, "-inf": -Infinity, nan: Number.NaN };
 
 /** Reads the text form of a module; what it says about types and order is for ir/verify.ts to judge. */
 export function parse(text: string, { file = "module.mir", limit = defaultLimit }: ParseOptions = {}): Module {
@@ -52,16 +52,16 @@ export function parse(text: string, { file = "module.mir", limit = defaultLimit 
       at: file,
     });
   }
-  const place = (line: number | undefined, column: number | undefined): string =>
+  const location = (line: number | undefined, column: number | undefined): string =>
     `${file}:${Number.isNaN(line ?? Number.NaN) ? "end" : `${line}:${column}`}`;
   const { tokens, errors } = lexer.tokenize(text);
   if (errors.length > 0) {
     throw new DiagnosticError(
-      errors.slice(0, mostReported).map(
+      errors.slice(0, maxReported).map(
         (error): Diagnostic => ({
           code: "MRL0202",
           message: `expected a token, found ${JSON.stringify(text.slice(error.offset, error.offset + error.length))}`,
-          at: place(error.line, error.column),
+          at: location(error.line, error.column),
         }),
       ),
     );
@@ -70,14 +70,14 @@ export function parse(text: string, { file = "module.mir", limit = defaultLimit 
   const syntax = parser.module();
   const broken = parser.errors[0];
   if (broken) {
-    fail({ code: "MRL0203", message: broken.message, at: place(broken.token.startLine, broken.token.startColumn) });
+    fail({ code: "MRL0203", message: broken.message, at: location(broken.token.startLine, broken.token.startColumn) });
   }
   return readModule(syntax, {
-    refuse: (code, token, message) => fail({ code, message, at: place(token.startLine, token.startColumn) }),
+    refuse: (code, token, message) => fail({ code, message, at: location(token.startLine, token.startColumn) }),
   });
 }
 
-function readModule(syntax: ModuleSyntax, reader: Reader): Module {
+function readModule(syntax: ModuleSyntax, reader: ParseContext): Module {
   const values = new Map<ValueId, Value>();
   const define = (value: ValueSyntax): ValueId => {
     const id = idOf(value.name, reader);
@@ -89,13 +89,13 @@ function readModule(syntax: ModuleSyntax, reader: Reader): Module {
   const inputs = syntax.inputs.map(define);
   const params = syntax.params.map((param) => [define(param), stringOf(param.weight, reader)] as const);
   const steps = syntax.steps.map((ops) => ({ ops: ops.map((op) => readOp(op, define(op), reader)) }));
-  const placed = readPlaced(syntax.params, reader);
+  const positionRows = readPositionRows(syntax.params, reader);
   return {
     name: nameOf(syntax.name, reader),
     stage: stageOf(syntax.stage, reader),
     inputs,
     params: Object.fromEntries(params),
-    ...(placed && { placed }),
+    ...(positionRows && { positionRows }),
     steps,
     outputs: syntax.outputs.flat().map((token) => idOf(token, reader)),
     values: Object.fromEntries(values),
@@ -103,23 +103,24 @@ function readModule(syntax: ModuleSyntax, reader: Reader): Module {
 }
 
 /** All params of one weight take the same row of it. */
-function readPlaced(params: readonly ParamSyntax[], reader: Reader): Module["placed"] {
-  const placed = new Map<string, Placed>();
-  for (const { weight, place } of params) {
-    if (!place) continue;
-    if (place.word.image !== "place") reader.refuse("MRL0205", place.word, `expected place, found ${place.word.image}`);
-    const { axis, rows, ...others } = readAttrs(place.attrs, reader);
+function readPositionRows(params: readonly ParamSyntax[], reader: ParseContext): Module["positionRows"] {
+  const positionRows = new Map<string, PositionRows>();
+  for (const { weight, position } of params) {
+    if (!position) continue;
+    if (position.word.image !== "place")
+      reader.refuse("MRL0205", position.word, `expected place, found ${position.word.image}`);
+    const { axis, rows, ...others } = readAttrs(position.attrs, reader);
     if (typeof axis !== "number" || typeof rows !== "number" || Object.keys(others).length > 0) {
-      return reader.refuse("MRL0205", place.word, "expected a place of an axis and rows, both numbers");
+      return reader.refuse("MRL0205", position.word, "expected a place of an axis and rows, both numbers");
     }
-    placed.set(stringOf(weight, reader), { axis, rows });
+    positionRows.set(stringOf(weight, reader), { axis, rows });
   }
-  const partly = params.find(({ weight, place }) => !place && placed.has(stringOf(weight, reader)));
+  const partly = params.find(({ weight, position }) => !position && positionRows.has(stringOf(weight, reader)));
   if (partly) reader.refuse("MRL0205", partly.weight, "expected a place, as another param of the same weight has");
-  return placed.size > 0 ? Object.fromEntries(placed) : undefined;
+  return positionRows.size > 0 ? Object.fromEntries(positionRows) : undefined;
 }
 
-function readOp(op: OpSyntax, result: ValueId, reader: Reader): Op {
+function readOp(op: OpSyntax, result: ValueId, reader: ParseContext): Op {
   return {
     name: op.op.image,
     operands: op.operands.map((token) => idOf(token, reader)),
@@ -131,7 +132,7 @@ function readOp(op: OpSyntax, result: ValueId, reader: Reader): Op {
   };
 }
 
-function readAttrs(attrs: readonly AttrSyntax[], reader: Reader): Attrs {
+function readAttrs(attrs: readonly AttrSyntax[], reader: ParseContext): Attrs {
   const found = new Map<string, Attr>();
   for (const { name, value } of attrs) {
     if (found.has(name.image)) reader.refuse("MRL0207", name, `expected attribute ${name.image} once, found it again`);
@@ -140,7 +141,7 @@ function readAttrs(attrs: readonly AttrSyntax[], reader: Reader): Attrs {
   return Object.fromEntries(found);
 }
 
-function readList(items: readonly IToken[], reader: Reader): Attr {
+function readList(items: readonly IToken[], reader: ParseContext): Attr {
   const list = items.map((item) => ({ item, value: readScalar(item, reader) }));
   const kind = typeof list[0]?.value;
   const odd = list.find(({ value }) => typeof value !== kind || typeof value === "boolean");
@@ -148,20 +149,20 @@ function readList(items: readonly IToken[], reader: Reader): Attr {
   return list.map(({ value }) => value) as readonly number[] | readonly string[];
 }
 
-function readScalar(token: IToken, reader: Reader): number | boolean | string {
+function readScalar(token: IToken, reader: ParseContext): number | boolean | string {
   if (token.image === "true" || token.image === "false") return token.image === "true";
   return token.image.startsWith('"') ? stringOf(token, reader) : numberOf(token);
 }
 
-const numberOf = (token: IToken): number => words[token.image] ?? Number(token.image);
+const numberOf = (token: IToken): number => numberWords[token.image] ?? Number(token.image);
 
-function extentOf(token: IToken, reader: Reader): number {
+function dimensionOf(token: IToken, reader: ParseContext): number {
   const extent = Number(token.image);
   if (Number.isSafeInteger(extent) && extent >= 0) return extent + 0;
   return reader.refuse("MRL0205", token, `expected an extent (a whole number), found ${token.image}`);
 }
 
-function stringOf(token: IToken, reader: Reader): string {
+function stringOf(token: IToken, reader: ParseContext): string {
   try {
     return JSON.parse(token.image) as string;
   } catch {
@@ -170,20 +171,20 @@ function stringOf(token: IToken, reader: Reader): string {
 }
 
 /** `__proto__` would change the record that holds the values instead of entering it. */
-function idOf(token: IToken, reader: Reader): ValueId {
+function idOf(token: IToken, reader: ParseContext): ValueId {
   const id = token.image.slice(1);
   return id === "__proto__" ? reader.refuse("MRL0206", token, "expected another name, found __proto__") : id;
 }
 
-const nameOf = (token: IToken, reader: Reader): string =>
+const nameOf = (token: IToken, reader: ParseContext): string =>
   token.image.startsWith('"') ? stringOf(token, reader) : token.image;
 
-function stageOf(token: IToken, reader: Reader): Stage {
+function stageOf(token: IToken, reader: ParseContext): Stage {
   const stage = stages.find((known) => known === token.image);
   return stage ?? reader.refuse("MRL0208", token, `expected a stage (${stages.join(", ")}), found ${token.image}`);
 }
 
-function readRange([lo, hi]: readonly IToken[], reader: Reader): Interval {
+function readRange([lo, hi]: readonly IToken[], reader: ParseContext): Interval {
   const range = { lo: numberOf(lo!), hi: numberOf(hi!) };
   if (range.lo <= range.hi) return range;
   return reader.refuse("MRL0205", lo!, `expected bounds in order, found [${lo!.image}, ${hi!.image}]`);
@@ -194,11 +195,11 @@ function readElement(token: IToken): Element {
   return fixed ? fx(Number(fixed[1]), Number(fixed[2])) : { kind: token.image as PlainElement["kind"] };
 }
 
-function readType({ label, sharing, element, shape }: TypeSyntax, reader: Reader): TensorType {
+function readType({ label, sharing, element, shape }: TypeSyntax, reader: ParseContext): TensorType {
   return {
     label: label.image as Label,
     element: readElement(element),
-    shape: shape.map((extent) => extentOf(extent, reader)),
+    shape: shape.map((extent) => dimensionOf(extent, reader)),
     ...(sharing && { sharing: sharing.image as Sharing }),
   };
 }

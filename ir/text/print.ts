@@ -45,8 +45,8 @@ function printValue(module: Module, id: ValueId): string {
 }
 
 function printParam(module: Module, id: ValueId, weight: string): string {
-  const placed = module.placed?.[weight];
-  const at = placed ? ` at place { axis = ${placed.axis}, rows = ${placed.rows} }` : "";
+  const positionRows = module.positionRows?.[weight];
+  const at = positionRows ? ` at place { axis = ${positionRows.axis}, rows = ${positionRows.rows} }` : "";
   return `  param %${id} : ${printValue(module, id)} = ${JSON.stringify(weight)}${at}`;
 }
 

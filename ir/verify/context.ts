@@ -1,5 +1,5 @@
 import type { Diagnostic } from "../diagnostic.ts";
-import { placeOf } from "../infer.ts";
+import { locationOf } from "../infer.ts";
 import { type Module, type Op, opsOf, type Stage, type Value, type ValueId } from "../module.ts";
 import type { OpDef } from "../ops/define.ts";
 import { registry, withDefaults } from "../registry.ts";
@@ -7,7 +7,7 @@ import type { TensorType } from "../type.ts";
 import { producersOf, usersOf } from "../uses.ts";
 
 /** What the rules look at. Rules behind the structural ones may rely on every operand being defined. */
-export interface Context {
+export interface VerifyContext {
   readonly module: Module;
   readonly ops: readonly Op[];
   readonly value: (id: ValueId) => Value | undefined;
@@ -16,7 +16,7 @@ export interface Context {
 }
 
 /** An op with everything that the tables say of it. */
-export interface Known {
+export interface TypedOp {
   readonly op: Op;
   readonly def: OpDef;
   readonly attrs: Op["attrs"];
@@ -25,13 +25,13 @@ export interface Known {
   readonly at: string;
 }
 
-export interface Rule {
+export interface VerifyRule {
   /** First stage whose modules must satisfy it. */
   readonly from: Stage;
-  readonly check: (context: Context) => readonly Diagnostic[];
+  readonly check: (context: VerifyContext) => readonly Diagnostic[];
 }
 
-export function createContext(module: Module): Context {
+export function createContext(module: Module): VerifyContext {
   const ops = opsOf(module);
   return {
     module,
@@ -42,7 +42,7 @@ export function createContext(module: Module): Context {
   };
 }
 
-export function knownOps({ ops, value }: Context): readonly Known[] {
+export function typedOps({ ops, value }: VerifyContext): readonly TypedOp[] {
   return ops.map((op) => {
     const def = registry.get(op.name)!;
     return {
@@ -51,7 +51,7 @@ export function knownOps({ ops, value }: Context): readonly Known[] {
       attrs: withDefaults(def, op.attrs),
       operands: op.operands.map((id) => value(id)!.type),
       result: value(op.result)!.type,
-      at: placeOf(op),
+      at: locationOf(op),
     };
   });
 }

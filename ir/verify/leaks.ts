@@ -1,16 +1,16 @@
 import type { Diagnostic } from "../diagnostic.ts";
 import { join } from "../label.ts";
 import type { ValueId } from "../module.ts";
-import { type Context, knownOps, type Rule } from "./context.ts";
+import { typedOps, type VerifyContext, type VerifyRule } from "./context.ts";
 
 /** Operators through which a value stays the same set of numbers: revealing before them is revealing after them. */
 const layout: ReadonlySet<string> = new Set(["reshape", "transpose"]);
 
 /** What a party has learned stays outside: computing on it under MPC again would be a second protocol on its result. */
-function sandwiches(context: Context): readonly Diagnostic[] {
+function computedAfterReveal(context: VerifyContext): readonly Diagnostic[] {
   const learned = new Map<ValueId, string>();
   const found: Diagnostic[] = [];
-  for (const { op, operands, at } of knownOps(context)) {
+  for (const { op, operands, at } of typedOps(context)) {
     const from = op.operands.map((id) => learned.get(id)).find((name) => name !== undefined);
     if (from !== undefined && op.name === "share") {
       found.push({
@@ -32,7 +32,7 @@ function sandwiches(context: Context): readonly Diagnostic[] {
 }
 
 /** A party learns the declared outputs and nothing on the way to them. */
-function revelations({ module, ops, users }: Context): readonly Diagnostic[] {
+function undeclaredReveals({ module, ops, users }: VerifyContext): readonly Diagnostic[] {
   const outputs = new Set(module.outputs);
   const isOutput = (id: ValueId): boolean => {
     if (outputs.has(id)) return true;
@@ -49,7 +49,7 @@ function revelations({ module, ops, users }: Context): readonly Diagnostic[] {
     }));
 }
 
-export const leaks: readonly Rule[] = [
-  { from: "split", check: sandwiches },
-  { from: "split", check: revelations },
+export const revealRules: readonly VerifyRule[] = [
+  { from: "split", check: computedAfterReveal },
+  { from: "split", check: undeclaredReveals },
 ];

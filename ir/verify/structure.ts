@@ -1,10 +1,10 @@
 import type { Diagnostic } from "../diagnostic.ts";
-import { placeOf } from "../infer.ts";
+import { locationOf } from "../infer.ts";
 import type { Attr, Op, ValueId } from "../module.ts";
 import { namePattern } from "../names.ts";
 import type { AttrKind, OpDef } from "../ops/define.ts";
 import { arityOf, registry } from "../registry.ts";
-import type { Context, Rule } from "./context.ts";
+import type { VerifyContext, VerifyRule } from "./context.ts";
 
 const every = (value: Attr, kind: "number" | "string"): boolean =>
   Array.isArray(value) && (value as readonly unknown[]).every((item) => typeof item === kind);
@@ -20,7 +20,7 @@ const kinds: Readonly<Record<AttrKind, (value: Attr) => boolean>> = {
 };
 
 /** Every name is defined once, before it is used; the walk follows the program. */
-function definitions({ module, value }: Context): readonly Diagnostic[] {
+function definitions({ module, value }: VerifyContext): readonly Diagnostic[] {
   const found: Diagnostic[] = [];
   const seen = new Set<ValueId>();
   const define = (id: ValueId, at: string): void => {
@@ -44,7 +44,7 @@ function definitions({ module, value }: Context): readonly Diagnostic[] {
   for (const step of module.steps) {
     for (const op of step.ops)
       found.push(...op.operands.filter((id) => !seen.has(id)).map((id) => undefinedUse(op, id)));
-    for (const op of step.ops) define(op.result, placeOf(op));
+    for (const op of step.ops) define(op.result, locationOf(op));
   }
   for (const id of module.outputs) {
     if (!seen.has(id))
@@ -57,11 +57,11 @@ function definitions({ module, value }: Context): readonly Diagnostic[] {
 }
 
 /** A param that takes rows of its weight has no more of them along the axis than the weight. */
-function places({ module, value }: Context): readonly Diagnostic[] {
+function checkPositionRows({ module, value }: VerifyContext): readonly Diagnostic[] {
   return Object.entries(module.params).flatMap(([id, weight]) => {
-    const placed = module.placed?.[weight];
-    if (!placed) return [];
-    const { axis, rows } = placed;
+    const positionRows = module.positionRows?.[weight];
+    if (!positionRows) return [];
+    const { axis, rows } = positionRows;
     const counts = Number.isSafeInteger(axis) && axis >= 0 && Number.isSafeInteger(rows) && rows > 0;
     const taken = value(id)?.type.shape[axis] ?? 0;
     if (counts && taken >= 1 && taken <= rows) return [];
@@ -73,11 +73,11 @@ function places({ module, value }: Context): readonly Diagnostic[] {
 const undefinedUse = (op: Op, id: ValueId): Diagnostic => ({
   code: "MRL0311",
   message: `expected a value that is defined before, found %${id}`,
-  at: placeOf(op),
+  at: locationOf(op),
   help: "ops of one step run together: none may use another's result",
 });
 
-function operators({ ops, module }: Context): readonly Diagnostic[] {
+function operators({ ops, module }: VerifyContext): readonly Diagnostic[] {
   const empty = module.steps.filter((step) => step.ops.length === 0);
   const found: Diagnostic[] = empty.map(() => ({
     code: "MRL0318",
@@ -85,7 +85,7 @@ function operators({ ops, module }: Context): readonly Diagnostic[] {
     at: `module ${module.name}`,
   }));
   for (const op of ops) {
-    const at = placeOf(op);
+    const at = locationOf(op);
     const def = registry.get(op.name);
     if (!def) found.push({ code: "MRL0300", message: `expected an operator of ir/ops, found ${op.name}`, at });
     else found.push(...operandCount(op, def, at), ...attributes(op, def, at));
@@ -119,8 +119,8 @@ function attributes(op: Op, def: OpDef, at: string): readonly Diagnostic[] {
   return found;
 }
 
-export const structure: readonly Rule[] = [
+export const structureRules: readonly VerifyRule[] = [
   { from: "import", check: definitions },
-  { from: "import", check: places },
+  { from: "import", check: checkPositionRows },
   { from: "import", check: operators },
 ];

@@ -1,13 +1,13 @@
 import type { Diagnostic } from "../diagnostic.ts";
 import { resultType } from "../infer.ts";
-import { mayBecome } from "../label.ts";
+import { canFlowTo } from "../label.ts";
 import { needsProtocol } from "../registry.ts";
 import { printElement } from "../text/print.ts";
 import { isFixed, sameShape, type TensorType } from "../type.ts";
-import { type Context, type Known, knownOps, type Rule } from "./context.ts";
+import { type TypedOp, typedOps, type VerifyContext, type VerifyRule } from "./context.ts";
 
 /** The type that the tables give, or why they give none. */
-export function derive({ def, operands, attrs, result, at, op }: Known): TensorType | Diagnostic {
+export function derive({ def, operands, attrs, result, at, op }: TypedOp): TensorType | Diagnostic {
   try {
     return resultType(def, operands, attrs, result);
   } catch (error) {
@@ -16,7 +16,7 @@ export function derive({ def, operands, attrs, result, at, op }: Known): TensorT
   }
 }
 
-function agreement(known: Known): readonly Diagnostic[] {
+function agreement(known: TypedOp): readonly Diagnostic[] {
   const derived = derive(known);
   if ("code" in derived) return [derived];
   const { result, at, op, operands } = known;
@@ -25,12 +25,12 @@ function agreement(known: Known): readonly Diagnostic[] {
     const message = `${op.name}: expected shape [${derived.shape.join(", ")}], found [${result.shape.join(", ")}]`;
     found.push({ code: "MRL0314", message, at });
   }
-  if (!mayBecome(derived.label, result.label)) {
+  if (!canFlowTo(derived.label, result.label)) {
     found.push({
       code: "MRL0315",
       message: `expected label ${derived.label}, found ${result.label}: somebody would learn the value`,
       at,
-      because: op.operands.map((id, place) => `%${id} is ${operands[place]!.label}`),
+      because: op.operands.map((id, index) => `%${id} is ${operands[index]!.label}`),
       help: "only reveal moves a label down",
     });
   }
@@ -42,14 +42,14 @@ function agreement(known: Known): readonly Diagnostic[] {
   return found;
 }
 
-function elements({ result, at, op, def, operands }: Known, derived: TensorType): readonly Diagnostic[] {
+function elements({ result, at, op, def, operands }: TypedOp, derived: TensorType): readonly Diagnostic[] {
   const [wanted, found] = [derived.element, result.element];
   const say = (code: string): readonly Diagnostic[] => [
     { code, message: `${op.name}: expected element ${printElement(wanted)}, found ${printElement(found)}`, at },
   ];
   if (!isFixed(wanted) || !isFixed(found)) return wanted.kind === found.kind ? [] : say("MRL0316");
   // A protocol yields any form, so nothing was derived there; integers added together must count the same unit.
-  const counted = operands.filter((operand, place) => isFixed(operand.element) && !def.selectors?.includes(place));
+  const counted = operands.filter((operand, index) => isFixed(operand.element) && !def.selectors?.includes(index));
   const scales = new Set(counted.map(({ element }) => (isFixed(element) ? element.scale : 0)));
   const labels = operands.map((operand) => operand.label);
   const exact = !needsProtocol(def, labels) && def.linear === "joint" && def.fixed === "integers";
@@ -62,10 +62,10 @@ function elements({ result, at, op, def, operands }: Known, derived: TensorType)
 }
 
 /** Rings agree from 5-select on, which plans them: before, each value has the least that holds it. */
-function widths({ result, at, op, def, operands }: Known): readonly Diagnostic[] {
+function widths({ result, at, op, def, operands }: TypedOp): readonly Diagnostic[] {
   const labels = operands.map((operand) => operand.label);
-  const shared = operands.flatMap(({ label, element }, place) =>
-    label === "shared" && isFixed(element) && !def.selectors?.includes(place) ? [element.width] : [],
+  const shared = operands.flatMap(({ label, element }, index) =>
+    label === "shared" && isFixed(element) && !def.selectors?.includes(index) ? [element.width] : [],
   );
   const found = [...new Set(shared)];
   if (found.length > 1 && !needsProtocol(def, labels)) {
@@ -79,7 +79,7 @@ function widths({ result, at, op, def, operands }: Known): readonly Diagnostic[]
   return [{ code: "MRL0345", message, at }];
 }
 
-export const types: readonly Rule[] = [
-  { from: "import", check: (context: Context) => knownOps(context).flatMap(agreement) },
-  { from: "select", check: (context: Context) => knownOps(context).flatMap(widths) },
+export const typeRules: readonly VerifyRule[] = [
+  { from: "import", check: (context: VerifyContext) => typedOps(context).flatMap(agreement) },
+  { from: "select", check: (context: VerifyContext) => typedOps(context).flatMap(widths) },
 ];

@@ -15,7 +15,7 @@ export function flowLabels(module: Module): ReadonlyMap<ValueId, Label> {
 }
 
 /** Values that depend on an input: the others are functions of weights alone. */
-export function fromInputs(module: Module): ReadonlySet<ValueId> {
+export function inputDependent(module: Module): ReadonlySet<ValueId> {
   const reached = new Set(module.inputs);
   for (const op of opsOf(module)) if (op.operands.some((id) => reached.has(id))) reached.add(op.result);
   return reached;

@@ -2,7 +2,7 @@ import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import { producersOf, usersOf } from "../../ir/uses.ts";
-import { showOp } from "../graph.ts";
+import { formatOp } from "../graph.ts";
 
 export interface Reveal {
   /** An output of the model, by its ONNX name or its value. */
@@ -10,7 +10,7 @@ export interface Reveal {
   readonly to: "client" | "server";
 }
 
-interface Context {
+interface RevealContext {
   readonly module: Module;
   readonly labels: ReadonlyMap<ValueId, Label>;
   readonly sources: ReadonlyMap<ValueId, string>;
@@ -18,15 +18,15 @@ interface Context {
   readonly reasons: ReadonlyMap<ValueId, string>;
 }
 
-const nameOf = ({ sources }: Context, id: ValueId): string => sources.get(id) ?? id;
+const nameOf = ({ sources }: RevealContext, id: ValueId): string => sources.get(id) ?? id;
 
 /** Who reads each output: what was declared, if every declaration is right and none is missing. */
 export function checkReveals(
-  context: Context,
+  context: RevealContext,
   declared: readonly Reveal[],
 ): { readonly readers: ReadonlyMap<ValueId, Reveal["to"]>; readonly problems: readonly Diagnostic[] } {
   const { module, labels } = context;
-  const problems: Diagnostic[] = [...sandwiches(context)];
+  const problems: Diagnostic[] = [...computedAfterReveal(context)];
   const readers = new Map<ValueId, Reveal["to"]>();
   for (const { output, to } of declared) {
     const id = module.outputs.find((candidate) => candidate === output || nameOf(context, candidate) === output);
@@ -41,7 +41,7 @@ export function checkReveals(
 /** A value that the client does not know yet is an output only if somebody says so. */
 export const needsReveal = (label: Label): boolean => label === "shared" || label === "server";
 
-function notAnOutput(context: Context, output: string): Diagnostic {
+function notAnOutput(context: RevealContext, output: string): Diagnostic {
   const { module, sources } = context;
   const inner = Object.hasOwn(module.values, output) || [...sources.values()].includes(output);
   const help = `outputs: ${module.outputs.map((id) => nameOf(context, id)).join(", ")}`;
@@ -51,7 +51,7 @@ function notAnOutput(context: Context, output: string): Diagnostic {
 }
 
 /** MPC, then a value opened, then MPC again: what is opened in the middle was never promised to anybody. */
-function sandwiches({ module }: Context): readonly Diagnostic[] {
+function computedAfterReveal({ module }: RevealContext): readonly Diagnostic[] {
   const users = usersOf(opsOf(module));
   return opsOf(module)
     .filter((op) => op.name === "reveal" && users.has(op.result))
@@ -59,13 +59,13 @@ function sandwiches({ module }: Context): readonly Diagnostic[] {
       code: "MRL0303",
       message: `%${op.result} is opened in the middle of the model, and computed with again`,
       at: op.origin,
-      because: [showOp(op), ...users.get(op.result)!.map((user) => `${showOp(user)} reads it`)],
+      because: [formatOp(op), ...users.get(op.result)!.map((user) => `${formatOp(user)} reads it`)],
       help: "only outputs may be revealed: keep the value secret up to the output",
     }));
 }
 
 /** The first of them, and the names of the others: the cache of a decoder has two for each layer. */
-function undeclared(context: Context, id: ValueId, others: readonly ValueId[]): Diagnostic {
+function undeclared(context: RevealContext, id: ValueId, others: readonly ValueId[]): Diagnostic {
   const name = nameOf(context, id);
   const at = producersOf(opsOf(context.module)).get(id)?.origin;
   const names = others.map((other) => nameOf(context, other)).join(", ");
@@ -80,7 +80,7 @@ function undeclared(context: Context, id: ValueId, others: readonly ValueId[]): 
 }
 
 /** The first server value on the way to the output, and where it met the client's. */
-function causes({ module, labels, reasons }: Context, output: ValueId): readonly string[] {
+function causes({ module, labels, reasons }: RevealContext, output: ValueId): readonly string[] {
   const producers = producersOf(opsOf(module));
   const reason = (id: ValueId): string => {
     const weight = module.params[id];
@@ -101,7 +101,7 @@ function causes({ module, labels, reasons }: Context, output: ValueId): readonly
     const server = op.operands.filter((id) => labels.get(id) === "server");
     return [
       ...server.map((id) => (producers.has(id) ? `%${id} is server` : reason(id))),
-      `${showOp(op)}   becomes shared`,
+      `${formatOp(op)}   becomes shared`,
     ];
   }
 }

@@ -1,16 +1,16 @@
-import { type Builder, createBuilder } from "../../ir/build.ts";
+import { type Builder, createBuilder } from "../../ir/builder.ts";
 import { fail, throwIfAny } from "../../ir/diagnostic.ts";
 import { knows, type Label } from "../../ir/label.ts";
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { opDef } from "../../ir/registry.ts";
 import { producersOf } from "../../ir/uses.ts";
 import { liveOps } from "../graph.ts";
-import type { ClientPart, Cut, Pass, SplitState, State } from "../pass.ts";
-import { flowLabels, fromInputs } from "./labels.ts";
+import type { ClientCut, ClientPart, Pass, PassState, SplitState } from "../pass.ts";
+import { flowLabels, inputDependent } from "./labels.ts";
 import { checkReveals, needsReveal, type Reveal } from "./reveals.ts";
 
 /** What the importer hands over. No sources: every value passes for an ONNX tensor of its own name. */
-export interface ImportState extends State {
+export interface ImportState extends PassState {
   readonly sources?: ReadonlyMap<ValueId, string>;
 }
 
@@ -20,7 +20,7 @@ export interface SplitOptions {
   readonly reasons?: ReadonlyMap<ValueId, string>;
 }
 
-interface Parts {
+interface Partition {
   readonly module: Module;
   readonly labels: ReadonlyMap<ValueId, Label>;
   /** Ops of the secure part, in program order. */
@@ -41,9 +41,9 @@ export function split(state: ImportState, { reveal = [], reasons = new Map() }: 
   const labels = flowLabels(module);
   const { readers, problems } = checkReveals({ module, labels, sources, reasons }, reveal);
   throwIfAny(problems);
-  const parts = divide(module, labels, state.sources);
+  const parts = partition(module, labels, state.sources);
   if (parts.outputs.length === 0) nothingSecret(module);
-  return { module: build(parts, readers), weights, client: clientPart(parts, sources), sources };
+  return { module: buildSecureModule(parts, readers), weights, client: clientPart(parts, sources), sources };
 }
 
 function nothingSecret(module: Module): never {
@@ -63,9 +63,9 @@ export const splitPass = (options: SplitOptions): Pass<ImportState, SplitState> 
 });
 
 /** Backwards from the secure outputs to what the client can compute; a cut must be a tensor of the ONNX file. */
-function divide(module: Module, labels: Parts["labels"], sources?: ReadonlyMap<ValueId, string>): Parts {
+function partition(module: Module, labels: Partition["labels"], sources?: ReadonlyMap<ValueId, string>): Partition {
   const producers = producersOf(opsOf(module));
-  const dynamic = fromInputs(module);
+  const dynamic = inputDependent(module);
   const outputs = module.outputs.filter((id) => needsReveal(labels.get(id)!));
   const inside = new Set<Op>();
   const cuts = new Set<ValueId>();
@@ -91,7 +91,7 @@ function divide(module: Module, labels: Parts["labels"], sources?: ReadonlyMap<V
   };
 }
 
-function build(parts: Parts, readers: ReadonlyMap<ValueId, Reveal["to"]>): Module {
+function buildSecureModule(parts: Partition, readers: ReadonlyMap<ValueId, Reveal["to"]>): Module {
   const { module, secure, cuts, outputs, labels } = parts;
   const builder = createBuilder(module.name, "split");
   for (const id of cuts) builder.input(id, { ...module.values[id]!.type, label: labels.get(id)! });
@@ -104,8 +104,8 @@ function build(parts: Parts, readers: ReadonlyMap<ValueId, Reveal["to"]>): Modul
   // The revealed output keeps the model's name; what it is revealed from is `<name>.shared`.
   const renamed = new Map(outputs.filter((id) => made.has(id)).map((id) => [id, `${id}.shared`]));
   for (const op of secure) {
-    const operands = op.operands.map((id, place) =>
-      isClear(op, place, labels) ? id : (shares.get(id) ?? renamed.get(id) ?? id),
+    const operands = op.operands.map((id, index) =>
+      isInClear(op, index, labels) ? id : (shares.get(id) ?? renamed.get(id) ?? id),
     );
     const result = builder.op(op.name, operands, op.attrs, {
       result: renamed.get(op.result) ?? op.result,
@@ -126,29 +126,29 @@ function build(parts: Parts, readers: ReadonlyMap<ValueId, Reveal["to"]>): Modul
  * Choices that stay in the clear: those that both parties know, and indices that the client knows, since 2-rewrite
  * turns their look-up into a product with one-hot rows.
  */
-function isClear(op: Op, place: number, labels: Parts["labels"]): boolean {
-  const selects = opDef(op.name).selectors?.includes(place) ?? false;
-  return selects && (op.name === "gather" || labels.get(op.operands[place]!) === "public");
+function isInClear(op: Op, index: number, labels: Partition["labels"]): boolean {
+  const selects = opDef(op.name).selectors?.includes(index) ?? false;
+  return selects && (op.name === "gather" || labels.get(op.operands[index]!) === "public");
 }
 
 /** One share of each cut, made where it enters. An input that is shared already (a cache between queries) is none. */
-function shareCuts(builder: Builder, { secure, cuts, outputs, labels }: Parts): ReadonlyMap<ValueId, ValueId> {
+function shareCuts(builder: Builder, { secure, cuts, outputs, labels }: Partition): ReadonlyMap<ValueId, ValueId> {
   const computedWith = new Set([
     ...outputs,
-    ...secure.flatMap((op) => op.operands.filter((_, place) => !isClear(op, place, labels))),
+    ...secure.flatMap((op) => op.operands.filter((_, index) => !isInClear(op, index, labels))),
   ]);
   const entering = cuts.filter((id) => computedWith.has(id) && labels.get(id) !== "shared");
   return new Map(entering.map((id) => [id, builder.op("share", [id], {}, { result: `${id}.share` })]));
 }
 
-function clientPart({ module, cuts, outputs, labels }: Parts, sources: ReadonlyMap<ValueId, string>): ClientPart {
+function clientPart({ module, cuts, outputs, labels }: Partition, sources: ReadonlyMap<ValueId, string>): ClientPart {
   const nameOf = (id: ValueId): string => sources.get(id) ?? id;
   const own = cuts.filter((id) => knows("client", labels.get(id)!));
   const alone = module.outputs.filter((id) => !outputs.includes(id));
   const read = new Set([...own, ...alone, ...liveOps(opsOf(module), [...own, ...alone]).flatMap((op) => op.operands)]);
   return {
     inputs: module.inputs.filter((id) => read.has(id)).map(nameOf),
-    cuts: own.map((value): Cut => ({ value, source: nameOf(value) })),
+    cuts: own.map((value): ClientCut => ({ value, source: nameOf(value) })),
     outputs: alone.map(nameOf),
     tails: [],
   };

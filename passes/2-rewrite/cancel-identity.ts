@@ -6,7 +6,7 @@ import { type Draft, rewriteOps } from "./draft.ts";
 export const cancelIdentity = (state: SplitState): SplitState =>
   rewriteOps(state, (op, draft) => {
     const neutral = Object.hasOwn(neutrals, op.name) ? neutrals[op.name] : undefined;
-    return neutral?.places.map((place) => other(op, place, neutral.value, draft)).find((id) => id !== undefined);
+    return neutral?.places.map((index) => otherOperand(op, index, neutral.value, draft)).find((id) => id !== undefined);
   });
 
 /** The neutral element, and at which places it is neutral. */
@@ -18,8 +18,8 @@ const neutrals: Readonly<Record<string, { readonly value: number; readonly place
 };
 
 /** The other operand, if the one at this place is the neutral element. What a server's weight holds is not looked at. */
-function other(op: Op, place: number, value: number, draft: Draft): ValueId | undefined {
-  const id = op.operands[place]!;
+function otherOperand(op: Op, index: number, value: number, draft: Draft): ValueId | undefined {
+  const id = op.operands[index]!;
   const isConstant = draft.isParam(id) && draft.type(id).label === "public";
-  return isConstant && draft.weight(id).data.every((x) => x === value) ? op.operands[1 - place] : undefined;
+  return isConstant && draft.weight(id).data.every((x) => x === value) ? op.operands[1 - index] : undefined;
 }

@@ -1,7 +1,7 @@
 import type { Op, ValueId } from "../../ir/module.ts";
 import { sameShape } from "../../ir/type.ts";
 import type { SplitState } from "../pass.ts";
-import { type Draft, type Rule, rewriteOps } from "./draft.ts";
+import { type Draft, type OpRule, rewriteOps } from "./draft.ts";
 
 /** An operator that moves elements and keeps the shape and the order is no operator; two in a row are one. */
 export const cancelLayout = (state: SplitState): SplitState => {
@@ -10,7 +10,7 @@ export const cancelLayout = (state: SplitState): SplitState => {
   return rewriteOps(once, (op) => dedupe(op, seen));
 };
 
-const simplify: Rule = (op, draft) => (Object.hasOwn(rules, op.name) ? rules[op.name]!(op, draft) : undefined);
+const simplify: OpRule = (op, draft) => (Object.hasOwn(rules, op.name) ? rules[op.name]!(op, draft) : undefined);
 
 const operand = (op: Op): ValueId => op.operands[0]!;
 const unchanged = (op: Op, draft: Draft): boolean =>
@@ -22,7 +22,7 @@ function before(op: Op, draft: Draft): Op | undefined {
   return previous?.name === op.name ? previous : undefined;
 }
 
-const rules: Readonly<Record<string, Rule>> = {
+const rules: Readonly<Record<string, OpRule>> = {
   // reshape(reshape(x, s), t) = reshape(x, t), and reshape(x, shape of x) = x
   reshape: (op, draft) => {
     if (unchanged(op, draft)) return operand(op);
@@ -35,11 +35,11 @@ const rules: Readonly<Record<string, Rule>> = {
   // transpose(transpose(x, p), q) = transpose(x, p∘q)
   transpose: (op, draft) => {
     const perm = op.attrs.perm as readonly number[];
-    if (perm.every((axis, place) => axis === place)) return operand(op);
+    if (perm.every((axis, index) => axis === index)) return operand(op);
     const previous = before(op, draft);
     if (!previous) return undefined;
     const both = perm.map((axis) => (previous.attrs.perm as readonly number[])[axis]!);
-    if (both.every((axis, place) => axis === place)) return operand(previous);
+    if (both.every((axis, index) => axis === index)) return operand(previous);
     return draft.emit("transpose", [operand(previous)], { perm: both }, `${op.result}.whole`);
   },
   // a slice of everything, in order

@@ -3,25 +3,25 @@ import type { ValueId } from "../../ir/module.ts";
 import type { Draft } from "./draft.ts";
 
 /** One value in the place of several: which columns of its last axis each of them is. */
-export interface Joined {
+export interface JoinedColumns {
   readonly whole: ValueId;
-  readonly places: ReadonlyMap<ValueId, readonly [number, number]>;
+  readonly ranges: ReadonlyMap<ValueId, readonly [number, number]>;
 }
 
 /** Values by name and number of columns, side by side in `whole`. */
-export function joined(whole: ValueId, parts: readonly (readonly [ValueId, number])[]): Joined {
-  const places = new Map<ValueId, readonly [number, number]>();
+export function joinColumns(whole: ValueId, parts: readonly (readonly [ValueId, number])[]): JoinedColumns {
+  const ranges = new Map<ValueId, readonly [number, number]>();
   let from = 0;
   for (const [id, columns] of parts) {
-    places.set(id, [from, from + columns]);
+    ranges.set(id, [from, from + columns]);
     from += columns;
   }
-  return { whole, places };
+  return { whole, ranges };
 }
 
 /** What stands for one of the values: its columns, or the whole where there are no others. */
-export function partOf(draft: Draft, { whole, places }: Joined, id: ValueId): ValueId {
-  const [from, to] = places.get(id)!;
+export function columnsOf(draft: Draft, { whole, ranges }: JoinedColumns, id: ValueId): ValueId {
+  const [from, to] = ranges.get(id)!;
   const { shape } = draft.type(whole);
   if (from === 0 && to === shape.at(-1)) return whole;
   const steps = shape.map(() => 1);
@@ -30,7 +30,7 @@ export function partOf(draft: Draft, { whole, places }: Joined, id: ValueId): Va
 }
 
 /** Matrices of the server's next to each other, as one: [U | V | …]. */
-export function sideBySide(draft: Draft, matrices: readonly ValueId[]): ValueId {
+export function concatColumns(draft: Draft, matrices: readonly ValueId[]): ValueId {
   const [only] = matrices;
   if (matrices.length === 1) return only!;
   const value = evaluateOp("concat", matrices.map(draft.weight), { axis: 1 });

@@ -1,11 +1,11 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { type Attrs, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { opDef } from "../../ir/registry.ts";
+import { scalar } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
-import { scalar } from "../../ir/weights.ts";
-import { showOp } from "../graph.ts";
+import { formatOp } from "../graph.ts";
 import type { SplitState } from "../pass.ts";
-import { constant, type Draft, derived, type Rule, rewriteOps } from "./draft.ts";
+import { type Draft, derivedParam, type OpRule, publicScalar, rewriteOps } from "./draft.ts";
 
 /**
  * Operators that no protocol takes, or takes at a higher price, in terms of others. Each law is exact on real numbers
@@ -23,10 +23,10 @@ export function decompose(state: SplitState): SplitState {
   return [powers, simple, inverseRoots, squareRoots].reduce((done, rules) => rewriteOps(done, apply(rules)), state);
 }
 
-type Rules = Readonly<Record<string, Rule>>;
+type Rules = Readonly<Record<string, OpRule>>;
 
 const apply =
-  (rules: Rules): Rule =>
+  (rules: Rules): OpRule =>
   (op, draft) => {
     const secret = op.operands.some((id) => draft.type(id).label === "shared");
     return secret && Object.hasOwn(rules, op.name) ? rules[op.name]!(op, draft) : undefined;
@@ -48,19 +48,19 @@ const roots: ReadonlyMap<number, Power> = new Map<number, Power>([
 ]);
 
 /** Whole powers to this one, of either sign, are products; they have a meaning for negative numbers too. */
-const mostWhole = 8;
+const maxIntegerPower = 8;
 
 /** x^n by squares, n ≥ 1. */
-function product(op: Op, draft: Draft, x: ValueId, n: number): ValueId {
+function powerBySquaring(op: Op, draft: Draft, x: ValueId, n: number): ValueId {
   if (n === 1) return x;
-  const half = product(op, draft, x, n % 2 === 0 ? n / 2 : n - 1);
+  const half = powerBySquaring(op, draft, x, n % 2 === 0 ? n / 2 : n - 1);
   return emit(draft, op, `power${n}`, "mul", n % 2 === 0 ? [half, half] : [half, x]);
 }
 
-const wholePower =
+const integerPower =
   (n: number): Power =>
   (op, draft, x) => {
-    const power = product(op, draft, x, Math.abs(n));
+    const power = powerBySquaring(op, draft, x, Math.abs(n));
     return n > 0 ? power : emit(draft, op, "reciprocal", "reciprocal", [power]);
   };
 
@@ -74,15 +74,15 @@ const byLogarithm: Power = (op, draft, x) => {
 function powerOf(exponent: Float64Array): Power {
   const first = exponent[0];
   if (first === undefined || !exponent.every((x) => x === first)) return byLogarithm;
-  const isWhole = Number.isInteger(first) && first !== 0 && Math.abs(first) <= mostWhole;
-  return roots.get(first) ?? (isWhole ? wholePower(first) : byLogarithm);
+  const isWhole = Number.isInteger(first) && first !== 0 && Math.abs(first) <= maxIntegerPower;
+  return roots.get(first) ?? (isWhole ? integerPower(first) : byLogarithm);
 }
 
 const unknownPower = (op: Op): Diagnostic => ({
   code: "MRL0490",
   message: "pow on a secret: expected known exponents",
   at: op.origin,
-  because: [showOp(op)],
+  because: [formatOp(op)],
 });
 
 const powers: Rules = {
@@ -109,10 +109,10 @@ function unknowns(op: Op, draft: Draft): readonly [x: ValueId, y: ValueId] | und
  * relu(x − y): for maxima and minima of two unknowns. What calibration measures of their difference is at most the ring
  * that their own bounds ask for, and often less.
  */
-const beyond = (draft: Draft, op: Op, x: ValueId, y: ValueId): ValueId =>
+const reluOfDifference = (draft: Draft, op: Op, x: ValueId, y: ValueId): ValueId =>
   emit(draft, op, "relu", "relu", [emit(draft, op, "beyond", "sub", [x, y])]);
 
-type Given = Parameters<typeof derived>[3][number];
+type DerivedOperand = Parameters<typeof derivedParam>[3][number];
 
 const computes: ReadonlySet<string> = new Set(["compare", "logic", "cast"]);
 
@@ -128,7 +128,7 @@ function isComputed(draft: Draft, condition: ValueId): boolean {
 }
 
 /** c, if the value is a computed condition c as a number. */
-function underCast(draft: Draft, id: ValueId): ValueId | undefined {
+function uncastCondition(draft: Draft, id: ValueId): ValueId | undefined {
   const op = draft.producer(id);
   const [c] = op?.operands ?? [];
   const counted = op?.name === "cast" && c !== undefined && draft.type(c).element.kind === "bool";
@@ -136,15 +136,16 @@ function underCast(draft: Draft, id: ValueId): ValueId | undefined {
 }
 
 /** The two sides of a known choice, of which one may be all there is: factors of 0 and 1 keep the scale. */
-function knownChoice(op: Op, draft: Draft): ValueId {
+function selectByMask(op: Op, draft: Draft): ValueId {
   const [condition, x, y] = op.operands as [ValueId, ValueId, ValueId];
   const holds = { value: draft.weight(condition), label: "public" } as const;
   const [none, all] = [0, 1].map((number) => ({ value: scalar(number), label: "public" }) as const);
-  const side = (suffix: string, id: ValueId, choose: (given: Given) => readonly Given[]): ValueId => {
+  const side = (suffix: string, id: ValueId, choose: (given: DerivedOperand) => readonly DerivedOperand[]): ValueId => {
     const name = `${draft.weightName(condition)} ${suffix}`;
-    if (!draft.isParam(id)) return emit(draft, op, suffix, "mul", [id, derived(draft, name, "where", choose(all!))]);
+    if (!draft.isParam(id))
+      return emit(draft, op, suffix, "mul", [id, derivedParam(draft, name, "where", choose(all!))]);
     const known = { value: draft.weight(id), label: draft.type(id).label };
-    return derived(draft, `${name} ${draft.weightName(id)}`, "where", choose(known));
+    return derivedParam(draft, `${name} ${draft.weightName(id)}`, "where", choose(known));
   };
   const fills = (id: ValueId): boolean => sameShape(draft.type(id).shape, draft.type(op.result).shape);
   const chosen = side("chosen", x, (given) => [holds, given, none!]);
@@ -154,7 +155,7 @@ function knownChoice(op: Op, draft: Draft): ValueId {
 }
 
 /** The last two axes of a tensor changed places. */
-const turn = (rank: number): Attrs => ({
+const swapLastAxesAttrs = (rank: number): Attrs => ({
   perm: Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis)),
 });
 
@@ -165,15 +166,15 @@ const simple: Rules = {
     const [rows, inner] = [w, x].map((id) => draft.type(id).shape.length);
     if (!draft.isParam(w) || draft.type(w).label !== "server" || rows! < 2 || inner! < 2) return undefined;
     const given = { value: draft.weight(w), label: "server" } as const;
-    const turned = derived(draft, `${draft.weightName(w)} turned`, "transpose", [given], turn(rows!));
+    const turned = derivedParam(draft, `${draft.weightName(w)} turned`, "transpose", [given], swapLastAxesAttrs(rows!));
     const product = emit(draft, op, "turned", "matmul", [
-      emit(draft, op, "columns", "transpose", [x], turn(inner!)),
+      emit(draft, op, "columns", "transpose", [x], swapLastAxesAttrs(inner!)),
       turned,
     ]);
-    return emit(draft, op, "rows", "transpose", [product], turn(draft.type(product).shape.length));
+    return emit(draft, op, "rows", "transpose", [product], swapLastAxesAttrs(draft.type(product).shape.length));
   },
   // −x = 0 − x, which keeps the scale
-  neg: (op, draft) => emit(draft, op, "negated", "sub", [constant(draft, 0), op.operands[0]!]),
+  neg: (op, draft) => emit(draft, op, "negated", "sub", [publicScalar(draft, 0), op.operands[0]!]),
   // x / c = x · (1/c)
   div: (op, draft) => {
     const [x, y] = op.operands as [ValueId, ValueId];
@@ -186,7 +187,7 @@ const simple: Rules = {
   "reduce-mean": (op, draft) => {
     const sum = emit(draft, op, "sum", "reduce-sum", op.operands, op.attrs);
     const extent = (id: ValueId): number => draft.type(id).shape.reduce((all, n) => all * n, 1);
-    const factor = constant(draft, extent(sum) / extent(op.operands[0]!));
+    const factor = publicScalar(draft, extent(sum) / extent(op.operands[0]!));
     return emit(draft, op, "mean", "mul", [sum, factor]);
   },
   // max(x, 0) = relu(x), max(x, y) = relu(x − y) + y
@@ -195,18 +196,18 @@ const simple: Rules = {
     if (zero >= 0) return emit(draft, op, "relu", "relu", [op.operands[1 - zero]!]);
     const [x, y] = unknowns(op, draft) ?? [];
     if (x === undefined || y === undefined) return undefined;
-    return emit(draft, op, "max", "add", [beyond(draft, op, x, y), y]);
+    return emit(draft, op, "max", "add", [reluOfDifference(draft, op, x, y), y]);
   },
   // min(x, y) = y − relu(y − x)
   minimum: (op, draft) => {
     const [x, y] = unknowns(op, draft) ?? [];
     if (x === undefined || y === undefined) return undefined;
-    return emit(draft, op, "min", "sub", [y, beyond(draft, op, y, x)]);
+    return emit(draft, op, "min", "sub", [y, reluOfDifference(draft, op, y, x)]);
   },
   // ¬c = 1 − c for a condition that came in as 0 or 1; it is a number from here on
   not: (op, draft) => {
     const [c] = op.operands as [ValueId];
-    return isComputed(draft, c) ? undefined : emit(draft, op, "complement", "sub", [constant(draft, 1), c]);
+    return isComputed(draft, c) ? undefined : emit(draft, op, "complement", "sub", [publicScalar(draft, 1), c]);
   },
   // A condition as a number is what it was shared as.
   cast: (op, draft) => {
@@ -221,17 +222,17 @@ const simple: Rules = {
     const choice = (c: ValueId | undefined, chosen: ValueId): ValueId | undefined =>
       c === undefined || draft.type(chosen).label !== "shared"
         ? undefined
-        : emit(draft, op, "chosen", "where", [c, chosen, constant(draft, 0)]);
-    return choice(underCast(draft, x), y) ?? choice(underCast(draft, y), x);
+        : emit(draft, op, "chosen", "where", [c, chosen, publicScalar(draft, 0)]);
+    return choice(uncastCondition(draft, x), y) ?? choice(uncastCondition(draft, y), x);
   },
   // where(c, x, y) = c·x + (1 − c)·y for a condition that everybody knows
   // where(c, x, y) = y + (x − y)·c for a condition that came in as 0 or 1, between known numbers
   where: (op, draft) => {
     const [condition, x, y] = op.operands as [ValueId, ValueId, ValueId];
-    if (isPublic(draft, condition)) return knownChoice(op, draft);
+    if (isPublic(draft, condition)) return selectByMask(op, draft);
     if (draft.type(condition).element.kind !== "bool" || isComputed(draft, condition)) return undefined;
     if (![x, y].every((id) => isPublic(draft, id))) return undefined;
-    const between = derived(draft, `${draft.weightName(x)}-${draft.weightName(y)}`, "sub", [
+    const between = derivedParam(draft, `${draft.weightName(x)}-${draft.weightName(y)}`, "sub", [
       { value: draft.weight(x), label: "public" },
       { value: draft.weight(y), label: "public" },
     ]);
@@ -241,7 +242,7 @@ const simple: Rules = {
 };
 
 /** v, if the value is √v. */
-function underRoot(draft: Draft, id: ValueId): ValueId | undefined {
+function radicand(draft: Draft, id: ValueId): ValueId | undefined {
   const op = draft.producer(id);
   return op?.name === "sqrt" ? op.operands[0] : undefined;
 }
@@ -250,14 +251,14 @@ const inverseRoots: Rules = {
   // x / √v = x · rsqrt(v), x / y = x · (1/y)
   div: (op, draft) => {
     const [x, y] = op.operands as [ValueId, ValueId];
-    const v = underRoot(draft, y);
+    const v = radicand(draft, y);
     const inverse =
       v === undefined ? emit(draft, op, "inverse", "reciprocal", [y]) : emit(draft, op, "rsqrt", "rsqrt", [v]);
     return emit(draft, op, "quotient", "mul", [x, inverse]);
   },
   // 1 / √v = rsqrt(v)
   reciprocal: (op, draft) => {
-    const v = underRoot(draft, op.operands[0]!);
+    const v = radicand(draft, op.operands[0]!);
     return v === undefined ? undefined : emit(draft, op, "rsqrt", "rsqrt", [v]);
   },
 };

@@ -4,11 +4,11 @@ import { join, type Label } from "../../ir/label.ts";
 import { type Attrs, type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
+import { scalar, type Tensor, type WeightStore } from "../../ir/tensor.ts";
 import { type Element, f32, sameShape, type TensorType } from "../../ir/type.ts";
 import { producersOf, usersOf } from "../../ir/uses.ts";
-import { scalar, type Tensor, type WeightStore } from "../../ir/weights.ts";
 import { withOps } from "../graph.ts";
-import type { State } from "../pass.ts";
+import type { PassState } from "../pass.ts";
 
 /** What a rule sees of the module, and what it may write. */
 export interface Draft {
@@ -33,10 +33,10 @@ export interface Draft {
  * A rule looks at one op, with operands as rewritten so far, and returns the value that now stands for its result:
  * undefined to leave the op as it is.
  */
-export type Rule = (op: Op, draft: Draft) => ValueId | undefined;
+export type OpRule = (op: Op, draft: Draft) => ValueId | undefined;
 
 /** One walk in program order. What nothing uses afterwards is dropped. */
-export function rewriteOps<S extends State>(state: S, rule: Rule): S {
+export function rewriteOps<S extends PassState>(state: S, rule: OpRule): S {
   const { module } = state;
   const users = usersOf(opsOf(module));
   const producers = new Map(producersOf(opsOf(module)));
@@ -95,11 +95,11 @@ export function rewriteOps<S extends State>(state: S, rule: Rule): S {
   }
   const outputs = module.outputs.map((id) => aliases.get(id) ?? id);
   const next = withOps(module, ops, { values, params, outputs });
-  return tidy({ ...state, module: inherit(next, aliases, emitted), weights });
+  return dropUnusedWeights({ ...state, module: inheritNames(next, aliases, emitted), weights });
 }
 
 /** A new value that stands for an old one takes its name: programs keep the names of the model. */
-function inherit(module: Module, aliases: ReadonlyMap<ValueId, ValueId>, emitted: ReadonlySet<ValueId>): Module {
+function inheritNames(module: Module, aliases: ReadonlyMap<ValueId, ValueId>, emitted: ReadonlySet<ValueId>): Module {
   const names = new Map<ValueId, ValueId>();
   for (const [old, id] of aliases) if (emitted.has(id) && !names.has(id)) names.set(id, old);
   const name = (id: ValueId): ValueId => names.get(id) ?? id;
@@ -120,19 +120,19 @@ function unused(weights: WeightStore, base: string): string {
 }
 
 /** Without the weights that no param names any more. */
-function tidy<S extends State>(state: S): S {
+function dropUnusedWeights<S extends PassState>(state: S): S {
   const used = new Set(Object.values(state.module.params));
   const weights: WeightStore = new Map([...state.weights].filter(([name]) => used.has(name)));
   return { ...state, weights };
 }
 
 /** A scalar that both parties know. */
-export function constant(draft: Draft, value: number): ValueId {
+export function publicScalar(draft: Draft, value: number): ValueId {
   return draft.param(`constant ${value}`, scalar(value), "public");
 }
 
 /** A param made from others by an operator's own meaning; known to those who know all of them. */
-export function derived(
+export function derivedParam(
   draft: Draft,
   weight: string,
   name: string,

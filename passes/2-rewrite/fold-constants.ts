@@ -3,7 +3,7 @@ import type { Op } from "../../ir/module.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import { sizeOf } from "../../ir/type.ts";
 import type { SplitState } from "../pass.ts";
-import { type Draft, type Rule, rewriteOps } from "./draft.ts";
+import { type Draft, type OpRule, rewriteOps } from "./draft.ts";
 
 /**
  * f(a, b) of weights is a weight: known to those who know all of them.
@@ -18,10 +18,10 @@ export const foldWeights = (state: SplitState): SplitState =>
     foldUnless(() => false),
   );
 
-type Test = (op: Op, draft: Draft) => boolean;
+type OpTest = (op: Op, draft: Draft) => boolean;
 
 const foldUnless =
-  (isLeft: Test): Rule =>
+  (isLeft: OpTest): OpRule =>
   (op, draft) => {
     if (op.operands.length === 0 || !op.operands.every(draft.isParam) || op.name === "reveal") return undefined;
     const label = join(...op.operands.map((id) => draft.type(id).label));

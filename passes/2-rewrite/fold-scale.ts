@@ -38,8 +38,8 @@ const carriers: Readonly<Record<string, (op: Op, draft: Draft) => readonly numbe
 
 /** The weight of a product; of two weights neither is better. */
 function weighted(op: Op, draft: Draft): readonly number[] | undefined {
-  const place = op.operands.findIndex(draft.isParam);
-  return place < 0 ? undefined : [place];
+  const index = op.operands.findIndex(draft.isParam);
+  return index < 0 ? undefined : [index];
 }
 
 /** Whether the factor can be folded into weights that make this value, and nothing else would notice. */
@@ -47,8 +47,8 @@ function scales(id: ValueId, draft: Draft): boolean {
   if (draft.isParam(id)) return true;
   const op = draft.producer(id);
   if (!op || draft.isOutput(id) || draft.users(id).length !== 1 || !Object.hasOwn(carriers, op.name)) return false;
-  const places = carriers[op.name]!(op, draft);
-  return places?.every((place) => scales(op.operands[place]!, draft)) ?? false;
+  const carrying = carriers[op.name]!(op, draft);
+  return carrying?.every((index) => scales(op.operands[index]!, draft)) ?? false;
 }
 
 function multiply(id: ValueId, factor: number, draft: Draft): ValueId {
@@ -58,9 +58,9 @@ function multiply(id: ValueId, factor: number, draft: Draft): ValueId {
     return draft.param(`${draft.weightName(id)}*${factor}`, { shape, data: data.map((x) => x * factor) }, label);
   }
   const op = draft.producer(id)!;
-  const places = carriers[op.name]!(op, draft)!;
-  const operands = op.operands.map((operand, place) =>
-    places.includes(place) ? multiply(operand, factor, draft) : operand,
+  const carrying = carriers[op.name]!(op, draft)!;
+  const operands = op.operands.map((operand, index) =>
+    carrying.includes(index) ? multiply(operand, factor, draft) : operand,
   );
   return draft.emit(op.name, operands, op.attrs, `${id}.scaled`);
 }

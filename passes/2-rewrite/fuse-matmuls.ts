@@ -1,6 +1,6 @@
 import type { Op, ValueId } from "../../ir/module.ts";
 import type { SplitState } from "../pass.ts";
-import { type Joined, joined, partOf, sideBySide } from "./columns.ts";
+import { columnsOf, concatColumns, type JoinedColumns, joinColumns } from "./columns.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
 
 /**
@@ -8,14 +8,14 @@ import { type Draft, rewriteOps } from "./draft.ts";
  * once, whatever the number of columns, so that queries, keys and values, or gate and up, cost one upload.
  */
 export const fuseMatmuls = (state: SplitState): SplitState => {
-  const made = new Map<ValueId, Joined>();
+  const made = new Map<ValueId, JoinedColumns>();
   return rewriteOps(state, (op, draft) => {
     if (!isHidden(op, draft)) return undefined;
     const [x] = op.operands as [ValueId, ValueId];
     const fused = made.get(x) ?? fuse(x, draft);
     if (!fused) return undefined;
     made.set(x, fused);
-    return partOf(draft, fused, op.result);
+    return columnsOf(draft, fused, op.result);
   });
 };
 
@@ -31,12 +31,12 @@ export function isHidden(op: Op, draft: Draft): boolean {
   );
 }
 
-function fuse(x: ValueId, draft: Draft): Joined | undefined {
+function fuse(x: ValueId, draft: Draft): JoinedColumns | undefined {
   const together = draft.users(x).filter((user) => user.operands[0] === x && isHidden(user, draft));
   if (together.length < 2) return undefined;
   const weights = together.map((user) => user.operands[1]!);
-  const product = draft.emit("matmul", [x, sideBySide(draft, weights)], {}, `${x}.products`);
-  return joined(
+  const product = draft.emit("matmul", [x, concatColumns(draft, weights)], {}, `${x}.products`);
+  return joinColumns(
     product,
     together.map((user, k) => [user.result, draft.type(weights[k]!).shape[1]!]),
   );

@@ -1,22 +1,22 @@
 import type { Pass, SplitState } from "../pass.ts";
-import { boundMask } from "./bound-mask.ts";
+import { toAdditiveMask } from "./additive-mask.ts";
+import { argmaxOutput } from "./argmax-output.ts";
 import { cancelIdentity } from "./cancel-identity.ts";
 import { cancelLayout } from "./cancel-layout.ts";
-import { chooseScores } from "./choose-scores.ts";
-import { chooseToken } from "./choose-token.ts";
+import { clampMask } from "./clamp-mask.ts";
 import { decompose } from "./decompose.ts";
+import { foldChannelScale } from "./fold-channel-scale.ts";
 import { foldConstants, foldWeights } from "./fold-constants.ts";
-import { foldGain } from "./fold-gain.ts";
-import { foldOutputGain } from "./fold-output-gain.ts";
+import { foldNormWeight } from "./fold-norm-weight.ts";
 import { foldScale } from "./fold-scale.ts";
+import { fuseLowRank } from "./fuse-low-rank.ts";
 import { fuseMatmuls } from "./fuse-matmuls.ts";
-import { lora } from "./lora.ts";
-import { lowRank } from "./low-rank.ts";
-import { poolFirst } from "./pool-first.ts";
-import { privateEmbedding, privateLookup } from "./private-embedding.ts";
+import { poolBeforeRelu } from "./pool-before-relu.ts";
+import { keepPrivateLookups, privateEmbedding } from "./private-embedding.ts";
 import { privateMask } from "./private-mask.ts";
 import { relocateHead } from "./relocate-head.ts";
 import { removeDead } from "./remove-dead.ts";
+import { splitLora } from "./split-lora.ts";
 
 /** What the client is promised of the head: see docs on `--head`. Absent: the head stays where it is. */
 export type HeadPolicy = "logits" | "token";
@@ -24,14 +24,14 @@ export type HeadPolicy = "logits" | "token";
 export interface RewriteOptions {
   readonly head?: HeadPolicy;
   /** How rows of private tables are found: by one-hot rows, or by a protocol that hides the indices. Default: one-hot. */
-  readonly lookUps?: "one-hot" | "private";
+  readonly lookups?: "one-hot" | "private";
   /** Whether the protocols at hand compute an operator that only a rewrite makes. Default: none. */
   readonly computes?: (operator: string) => boolean;
   /** Names of rewrites to leave out, as systems do that compute a graph as it is written. */
   readonly without?: readonly string[];
 }
 
-export interface Rewrite {
+export interface RewriteStep {
   readonly name: string;
   readonly apply: (state: SplitState) => SplitState;
   /** Absent: always. */
@@ -39,26 +39,26 @@ export interface Rewrite {
 }
 
 /** In order. A new rewrite is a file with its law, and a line here. */
-export const rewrites: readonly Rewrite[] = [
+export const rewrites: readonly RewriteStep[] = [
   { name: "private-mask", apply: privateMask },
   { name: "fold-constants", apply: foldConstants },
-  { name: "choose-token", apply: chooseToken, when: ({ head }) => head === "token" },
+  { name: "choose-token", apply: argmaxOutput, when: ({ head }) => head === "token" },
   { name: "relocate-head", apply: relocateHead, when: ({ head }) => head === "logits" },
-  { name: "private-embedding", apply: privateEmbedding, when: ({ lookUps }) => lookUps !== "private" },
-  { name: "private-lookup", apply: privateLookup, when: ({ lookUps }) => lookUps === "private" },
+  { name: "private-embedding", apply: privateEmbedding, when: ({ lookups: lookUps }) => lookUps !== "private" },
+  { name: "private-lookup", apply: keepPrivateLookups, when: ({ lookups: lookUps }) => lookUps === "private" },
   { name: "cancel-layout", apply: cancelLayout },
-  { name: "lora", apply: lora },
-  { name: "choose-scores", apply: chooseScores },
+  { name: "lora", apply: splitLora },
+  { name: "choose-scores", apply: toAdditiveMask },
   { name: "decompose", apply: decompose },
   { name: "cancel-identity", apply: cancelIdentity },
-  { name: "bound-mask", apply: boundMask },
-  { name: "fold-output-gain", apply: foldOutputGain },
-  { name: "pool-first", apply: poolFirst },
-  { name: "fold-gain", apply: foldGain },
+  { name: "bound-mask", apply: clampMask },
+  { name: "fold-output-gain", apply: foldChannelScale },
+  { name: "pool-first", apply: poolBeforeRelu },
+  { name: "fold-gain", apply: foldNormWeight },
   { name: "fold-scale", apply: foldScale },
   { name: "fold-weights", apply: foldWeights },
   { name: "cancel-layout", apply: cancelLayout },
-  { name: "low-rank", apply: lowRank, when: ({ computes }) => computes?.("low-rank") ?? false },
+  { name: "low-rank", apply: fuseLowRank, when: ({ computes }) => computes?.("low-rank") ?? false },
   { name: "remove-dead", apply: removeDead },
   { name: "fuse-matmuls", apply: fuseMatmuls },
   { name: "remove-dead", apply: removeDead },

@@ -3,7 +3,7 @@ import { opsOf } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { axisOf } from "../../ir/ops/helpers/shapes.ts";
 import { f32, sizeOf } from "../../ir/type.ts";
-import type { Cut, SplitState } from "../pass.ts";
+import type { ClientCut, SplitState } from "../pass.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
 
 /**
@@ -12,22 +12,22 @@ import { type Draft, rewriteOps } from "./draft.ts";
  * the last token's, it is a product of two secrets: which row it is stays the client's.
  */
 export const privateEmbedding = (state: SplitState): SplitState =>
-  byOneHot(state, (op) => isLookUp(op, state) || isChoice(op, state));
+  replaceByOneHot(state, (op) => isTableLookup(op, state) || isClientGather(op, state));
 
-type Test = (op: Op) => boolean;
+type OpTest = (op: Op) => boolean;
 
-function byOneHot(state: SplitState, isMeant: Test): SplitState {
+function replaceByOneHot(state: SplitState, isMeant: OpTest): SplitState {
   const { module, client } = state;
   const lookUps = opsOf(module).filter(isMeant);
   if (lookUps.length === 0) return state;
   const fresh = createNames(Object.keys(module.values));
-  const rows = new Map<string, Cut>();
+  const rows = new Map<string, ClientCut>();
   const values: Record<ValueId, Value> = { ...module.values };
   for (const op of lookUps) {
-    const key = keyOf(op, (id) => module.values[id]!.type.shape);
+    const key = lookupKey(op, (id) => module.values[id]!.type.shape);
     if (rows.has(key)) continue;
     const [table, ids] = op.operands as [ValueId, ValueId];
-    const depth = extentOf(op, module.values[table]!.type.shape);
+    const depth = axisSize(op, module.values[table]!.type.shape);
     const value = fresh(`${ids}.one_hot`);
     const source = client.cuts.find((cut) => cut.value === ids)!.source;
     const shape = [...module.values[ids]!.type.shape, depth];
@@ -41,10 +41,10 @@ function byOneHot(state: SplitState, isMeant: Test): SplitState {
     { ...state, module: { ...module, inputs, values }, client: { ...client, cuts: [...client.cuts, ...cuts] } },
     (op, draft) => {
       if (!isMeant(op)) return undefined;
-      const key = keyOf(op, (id) => draft.type(id).shape);
+      const key = lookupKey(op, (id) => draft.type(id).shape);
       const row = rows.get(key)!.value;
       if (!shared.has(key)) shared.set(key, draft.emit("share", [row], {}, `${row}.share`));
-      return look(op, shared.get(key)!, draft);
+      return gatherByOneHot(op, shared.get(key)!, draft);
     },
   );
 }
@@ -53,12 +53,12 @@ function byOneHot(state: SplitState, isMeant: Test): SplitState {
  * Look-ups in tables of the server's stay, for a protocol that hides the indices: what the client gives are indices into
  * so many rows.
  */
-export function privateLookup(given: SplitState): SplitState {
-  const state = byOneHot(given, (op) => isChoice(op, given));
+export function keepPrivateLookups(given: SplitState): SplitState {
+  const state = replaceByOneHot(given, (op) => isClientGather(op, given));
   const { module, client } = state;
   const depths = new Map(
     opsOf(module)
-      .filter((op) => isLookUp(op, state))
+      .filter((op) => isTableLookup(op, state))
       .map(({ operands: [table, ids] }) => [ids, module.values[table!]!.type.shape[0]!]),
   );
   const cuts = client.cuts.map((cut) => {
@@ -68,7 +68,7 @@ export function privateLookup(given: SplitState): SplitState {
   return { ...state, client: { ...client, cuts } };
 }
 
-function look(op: Op, row: ValueId, draft: Draft): ValueId {
+function gatherByOneHot(op: Op, row: ValueId, draft: Draft): ValueId {
   const [table, ids] = op.operands as [ValueId, ValueId];
   const emit = (name: string, operand: ValueId, attrs: Op["attrs"]): ValueId =>
     draft.emit(name, [operand], attrs, `${op.result}.${name}`);
@@ -92,22 +92,22 @@ function look(op: Op, row: ValueId, draft: Draft): ValueId {
 }
 
 /** Look-ups of the same indices in tables of the same depth share their rows. */
-const keyOf = (op: Op, shape: (id: ValueId) => readonly number[]): string =>
-  `${op.operands[1]} ${extentOf(op, shape(op.operands[0]!))}`;
+const lookupKey = (op: Op, shape: (id: ValueId) => readonly number[]): string =>
+  `${op.operands[1]} ${axisSize(op, shape(op.operands[0]!))}`;
 
-const extentOf = ({ attrs }: Op, shape: readonly number[]): number =>
+const axisSize = ({ attrs }: Op, shape: readonly number[]): number =>
   shape[axisOf(Number(attrs.axis ?? 0), shape.length)]!;
 
 /** Rows of a shared value at places of the client's. */
-function isChoice(op: Op, { module, client }: SplitState): boolean {
-  const [values, places] = op.operands;
-  if (op.name !== "gather" || values === undefined || places === undefined) return false;
-  const isClients = module.inputs.includes(places) && client.cuts.some((cut) => cut.value === places);
-  const labels = [values, places].map((id) => module.values[id]!.type.label);
+function isClientGather(op: Op, { module, client }: SplitState): boolean {
+  const [values, indices] = op.operands;
+  if (op.name !== "gather" || values === undefined || indices === undefined) return false;
+  const isClients = module.inputs.includes(indices) && client.cuts.some((cut) => cut.value === indices);
+  const labels = [values, indices].map((id) => module.values[id]!.type.label);
   return isClients && labels[0] === "shared" && labels[1] === "client";
 }
 
-function isLookUp(op: Op, { module }: SplitState): boolean {
+function isTableLookup(op: Op, { module }: SplitState): boolean {
   const [table, ids] = op.operands;
   if (op.name !== "gather" || table === undefined || ids === undefined) return false;
   const values = [table, ids].map((id) => module.values[id]?.type);

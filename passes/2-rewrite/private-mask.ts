@@ -1,6 +1,6 @@
 import type { ValueId } from "../../ir/module.ts";
 import type { SplitState } from "../pass.ts";
-import { constant, type Draft, rewriteOps } from "./draft.ts";
+import { type Draft, publicScalar, rewriteOps } from "./draft.ts";
 
 /**
  * attention(q, k, v, m) = attention(q, k, v, 0·x + m) for a mask m of the server's, and any shared number x: biases of
@@ -16,7 +16,7 @@ export const privateMask = (state: SplitState): SplitState =>
     const first = Array.from({ length: rank }, () => 0);
     const one = first.map(() => 1);
     const x = draft.emit("slice", [q], { starts: first, ends: one, steps: one }, `${op.result}.any`);
-    const zero = draft.emit("mul", [x, constant(draft, 0)], {}, `${op.result}.zero`);
+    const zero = draft.emit("mul", [x, publicScalar(draft, 0)], {}, `${op.result}.zero`);
     const shared = termsOf(mask, draft).reduce(
       (sum, term) => draft.emit("add", [sum, term], {}, `${op.result}.mask`),
       zero,

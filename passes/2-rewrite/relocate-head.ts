@@ -3,8 +3,8 @@ import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { producersOf } from "../../ir/uses.ts";
 import { withOps } from "../graph.ts";
-import type { SplitState, Tail } from "../pass.ts";
-import { hasFullRowRank, rankTolerance } from "./rank.ts";
+import type { ClientTail, SplitState } from "../pass.ts";
+import { hasFullRowRank, rankTolerance } from "./full-row-rank.ts";
 
 /**
  * reveal(h·W + b) = reveal(h)·W + b. With W public and of full rank h is determined by h·W, so the client learns
@@ -35,7 +35,7 @@ function relocate(state: SplitState, output: ValueId): SplitState {
   const ops = opsOf(module).flatMap((op) => (op === reveal ? [opened] : [op]));
   const type = { ...module.values[output]!.type, shape: module.values[hidden]!.type.shape };
   const outputs = module.outputs.map((id) => (id === output ? value : id));
-  const tail: Tail = { value, source, output: name(output) ?? output };
+  const tail: ClientTail = { value, source, output: name(output) ?? output };
   return {
     ...state,
     module: withOps(module, ops, { outputs, values: { ...module.values, [value]: { type } } }),

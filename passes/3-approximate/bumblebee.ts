@@ -3,30 +3,30 @@
  * oblivious transfer and homomorphic encryption, ours with a dealer; what theirs would send is in docs/presets.md.
  */
 import type { ValueId } from "../../ir/module.ts";
-import type { Maths } from "./maths.ts";
-import { reciprocal, rsqrt } from "./normalise.ts";
 import {
   attentionBy,
-  each,
-  type Function as Formula,
+  elementwise,
+  type Formula,
   layerNormBy,
   negExp,
   rmsNormBy,
   softmaxBy,
   softmaxOp,
   tanhBy,
-} from "./parts.ts";
+} from "./building-blocks.ts";
+import type { FormulaBuilder } from "./formula-builder.ts";
 import { type Preset, uniformPrecision } from "./preset.ts";
+import { reciprocal, rsqrt } from "./reciprocal-functions.ts";
 
 /** Where |x| reaches `end`, a polynomial in it gives way to one value on the left and one on the right. */
 interface Pieces {
   readonly end: number;
-  readonly inner: (maths: Maths, magnitude: ValueId, negative: ValueId) => ValueId;
-  readonly left: (maths: Maths, x: ValueId) => ValueId;
-  readonly right: (maths: Maths, x: ValueId) => ValueId;
+  readonly inner: (maths: FormulaBuilder, magnitude: ValueId, negative: ValueId) => ValueId;
+  readonly left: (maths: FormulaBuilder, x: ValueId) => ValueId;
+  readonly right: (maths: FormulaBuilder, x: ValueId) => ValueId;
 }
 
-const compare = (maths: Maths, kind: string, x: ValueId, c: number): ValueId =>
+const compare = (maths: FormulaBuilder, kind: string, x: ValueId, c: number): ValueId =>
   maths.emit("compare", [x, maths.constant(c)], { kind });
 
 /** Four segments: comparisons with −end, 0 and end, which share their rounds. */
@@ -38,15 +38,15 @@ const piecewise =
       compare(maths, "less", x, 0),
       compare(maths, "greater-or-equal", x, end),
     ];
-    const magnitude = maths.emit("where", [negative, maths.times(x, -1), x]);
+    const magnitude = maths.emit("where", [negative, maths.scale(x, -1), x]);
     const middle = inner(maths, magnitude, negative);
     const most = maths.emit("where", [low, left(maths, x), middle]);
     return maths.emit("where", [high, right(maths, x), most]);
   };
 
-const zero = (maths: Maths): ValueId => maths.constant(0);
-const one = (maths: Maths): ValueId => maths.constant(1);
-const itself = (_maths: Maths, x: ValueId): ValueId => x;
+const zero = (maths: FormulaBuilder): ValueId => maths.constant(0);
+const one = (maths: FormulaBuilder): ValueId => maths.constant(1);
+const itself = (_maths: FormulaBuilder, x: ValueId): ValueId => x;
 
 /** GELU(x) − x/2 on [−3, 3], in |x|. */
 const half = [
@@ -60,7 +60,7 @@ const logistic = [
 const gelu: Formula = (maths, x) =>
   piecewise({
     end: 3,
-    inner: (inside, magnitude) => inside.add(inside.polynomial(magnitude, half), inside.times(x, 0.5)),
+    inner: (inside, magnitude) => inside.add(inside.polynomial(magnitude, half), inside.scale(x, 0.5)),
     left: zero,
     right: itself,
   })(maths, x);
@@ -69,7 +69,7 @@ const sigmoid: Formula = piecewise({
   end: 8,
   inner: (maths, magnitude, negative) => {
     const positive = maths.polynomial(magnitude, logistic);
-    return maths.emit("where", [negative, maths.from(1, positive), positive]);
+    return maths.emit("where", [negative, maths.subtractFrom(1, positive), positive]);
   },
   left: zero,
   right: one,
@@ -94,12 +94,12 @@ export const bumblebee: Preset = {
     softmax: softmaxOp(softmax),
     "rms-norm": rmsNormBy(rsqrt),
     "layer-norm": layerNormBy(rsqrt),
-    exp: each(exp),
-    reciprocal: each(reciprocal),
-    rsqrt: each(rsqrt),
-    sigmoid: each(sigmoid),
-    tanh: each(tanhBy(sigmoid)),
-    silu: each(silu),
-    gelu: each(gelu),
+    exp: elementwise(exp),
+    reciprocal: elementwise(reciprocal),
+    rsqrt: elementwise(rsqrt),
+    sigmoid: elementwise(sigmoid),
+    tanh: elementwise(tanhBy(sigmoid)),
+    silu: elementwise(silu),
+    gelu: elementwise(gelu),
   },
 };

@@ -14,7 +14,7 @@ import { rewriteOps } from "../2-rewrite/draft.ts";
 import type { Pass, SplitState } from "../pass.ts";
 import { bumblebee } from "./bumblebee.ts";
 import { crypten } from "./crypten.ts";
-import { mathsOf } from "./maths.ts";
+import { createFormulaBuilder } from "./formula-builder.ts";
 import { mpcformer, mpcformerRelu } from "./mpcformer.ts";
 import type { Preset } from "./preset.ts";
 import { puma } from "./puma.ts";
@@ -33,7 +33,7 @@ export const presets: ReadonlyMap<string, Preset> = new Map(
 );
 
 /** An operator that expands into itself would go on for ever; none needs more rounds than this. */
-const mostRounds = 8;
+const maxRounds = 8;
 
 /** Every operator on secrets that the preset names, written out; what an expansion uses is written out in turn. */
 export function approximate(state: SplitState, preset: Preset): SplitState {
@@ -43,12 +43,12 @@ export function approximate(state: SplitState, preset: Preset): SplitState {
     current = rewriteOps(current, (op, draft) => {
       const expand = Object.hasOwn(preset.rewrites, op.name) ? preset.rewrites[op.name] : undefined;
       if (!expand || op.operands.every((id) => draft.type(id).label !== "shared")) return undefined;
-      const result = expand(op, mathsOf(op, draft));
+      const result = expand(op, createFormulaBuilder(op, draft));
       changed ||= result !== undefined;
       return result;
     });
     if (!changed) return { ...current, module: { ...current.module, stage: "approximate" } };
-    if (round === mostRounds) throw new Error(`${preset.name} has no end: ${opsOf(current.module).length} operators`);
+    if (round === maxRounds) throw new Error(`${preset.name} has no end: ${opsOf(current.module).length} operators`);
   }
 }
 

@@ -1,16 +1,16 @@
 /** MPCFormer (Li et al., ICLR 2023, section 3; code: src/benchmark/utils.py, commit 256d189), on CrypTen. */
 import type { ValueId } from "../../ir/module.ts";
+import { attentionBy, elementwise, quadSoftmaxBy, reluSoftmaxBy, softmaxOp } from "./building-blocks.ts";
 import { crypten, positiveReciprocal } from "./crypten.ts";
-import type { Maths } from "./maths.ts";
-import { attentionBy, each, quadSoftmaxBy, reluSoftmaxBy, softmaxOp } from "./parts.ts";
+import type { FormulaBuilder } from "./formula-builder.ts";
 import type { Preset } from "./preset.ts";
 
 /**
  * 2Quad and 2ReLU divide by CrypTen's reciprocal, which diverges beyond 256: so the mean is inverted, not the sum, and
  * 1/n is public. It is the same quotient at the same cost.
  */
-const inverse = (maths: Maths, sum: ValueId, n: number): ValueId =>
-  maths.times(positiveReciprocal(maths, maths.times(sum, 1 / n)), 1 / n);
+const inverse = (maths: FormulaBuilder, sum: ValueId, n: number): ValueId =>
+  maths.scale(positiveReciprocal(maths, maths.scale(sum, 1 / n)), 1 / n);
 const quadSoftmax = quadSoftmaxBy(inverse);
 const reluSoftmax = reluSoftmaxBy(inverse);
 
@@ -23,7 +23,9 @@ export const mpcformer: Preset = {
     attention: attentionBy(quadSoftmax, false),
     softmax: softmaxOp(quadSoftmax),
     // Quad: x²/8 + x/2 + 1/4
-    gelu: each((maths, x) => maths.plus(maths.add(maths.times(maths.square(x), 0.125), maths.times(x, 0.5)), 0.25)),
+    gelu: elementwise((maths, x) =>
+      maths.addConstant(maths.add(maths.scale(maths.square(x), 0.125), maths.scale(x, 0.5)), 0.25),
+    ),
   },
 };
 

@@ -1,10 +1,10 @@
 import type { Op, ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import type { Family, Setting } from "../../runtime/protocols/kit/index.ts";
-import type { Maths } from "./maths.ts";
+import type { FormulaBuilder } from "./formula-builder.ts";
 
 /** An operator written out in others: the value that stands for its result, or undefined to leave the op as it is. */
-export type Expand = (op: Op, maths: Maths) => ValueId | undefined;
+export type Expansion = (op: Op, maths: FormulaBuilder) => ValueId | undefined;
 
 /** How a published system computes: which functions stand for which, in which ring, and by whose protocols. */
 export interface Preset {
@@ -26,7 +26,7 @@ export interface Preset {
   /** Its numbers have a meaning with exact truncations only. */
   readonly truncation?: "exact";
   /** Operator in ir/ops → what it is computed as. Applied until none matches: an expansion may use other entries. */
-  readonly rewrites: Readonly<Record<string, Expand>>;
+  readonly rewrites: Readonly<Record<string, Expansion>>;
 }
 
 /** Every value at the same fractional bits, products truncated where they are made. Weights keep 12: their public form has 16 bits (4-quantize/precision.ts). */

@@ -1,11 +1,9 @@
 /** PUMA (Dong et al., 2023, arXiv 2307.12533, section 4), three parties on replicated shares, as its authors run it on SPU. */
 import type { ValueId } from "../../ir/module.ts";
-import type { Maths } from "./maths.ts";
-import { reciprocal, reciprocalOfOctave, rsqrt } from "./normalise.ts";
 import {
   attentionBy,
-  each,
-  type Function as Formula,
+  elementwise,
+  type Formula,
   layerNormBy,
   negExp,
   rmsNormBy,
@@ -14,8 +12,10 @@ import {
   softmaxBy,
   softmaxOp,
   tanhBy,
-} from "./parts.ts";
+} from "./building-blocks.ts";
+import type { FormulaBuilder } from "./formula-builder.ts";
 import { type Preset, uniformPrecision } from "./preset.ts";
+import { reciprocal, reciprocalOnBinade, rsqrt } from "./reciprocal-functions.ts";
 
 const cubic = [-0.5054031199708174, -0.42226581151983866, -0.11807612951181953, -0.011034134030615728];
 const sextic = {
@@ -35,7 +35,7 @@ const gelu: Formula = (maths, x) => {
   const cube = maths.mul(x, square);
   const [fourth, sixth] = [maths.square(square), maths.square(cube)];
   const sum = (constant: number, ...terms: readonly (readonly [ValueId, number])[]): ValueId =>
-    maths.plus(terms.map(([power, c]) => maths.times(power, c)).reduce(maths.add), constant);
+    maths.addConstant(terms.map(([power, c]) => maths.scale(power, c)).reduce(maths.add), constant);
   const low = sum(cubic[0]!, [x, cubic[1]!], [square, cubic[2]!], [cube, cubic[3]!]);
   const middle = sum(sextic[0], [x, sextic[1]], [square, sextic[2]], [fourth, sextic[4]], [sixth, sextic[6]]);
   const inner = where(maths, less(maths, x, -1.95), low, middle);
@@ -43,9 +43,10 @@ const gelu: Formula = (maths, x) => {
   return where(maths, maths.emit("compare", [x, maths.constant(3)], { kind: "greater" }), x, left);
 };
 
-const less = (maths: Maths, x: ValueId, c: number): ValueId =>
+const less = (maths: FormulaBuilder, x: ValueId, c: number): ValueId =>
   maths.emit("compare", [x, maths.constant(c)], { kind: "less" });
-const where = (maths: Maths, bit: ValueId, x: ValueId, y: ValueId): ValueId => maths.emit("where", [bit, x, y]);
+const where = (maths: FormulaBuilder, bit: ValueId, x: ValueId, y: ValueId): ValueId =>
+  maths.emit("where", [bit, x, y]);
 
 /** (1 + x/2^5)^(2^5) for x ≤ 0, and 0 below −14 (section 4.2). */
 const exp = negExp({ least: -14, squarings: 5 });
@@ -56,9 +57,9 @@ const softmax: Softmax = softmaxBy(exp, reciprocal);
 /** Not in the paper, which runs SPU's: 1/(1 + exp(−|x|)), and 1 − it for x < 0. */
 const sigmoid: Formula = (maths, x) => {
   const negative = less(maths, x, 0);
-  const magnitude = where(maths, negative, maths.times(x, -1), x);
-  const positive = reciprocalOfOctave(maths, maths.plus(exp(maths, maths.times(magnitude, -1)), 1));
-  return where(maths, negative, maths.from(1, positive), positive);
+  const magnitude = where(maths, negative, maths.scale(x, -1), x);
+  const positive = reciprocalOnBinade(maths, maths.addConstant(exp(maths, maths.scale(magnitude, -1)), 1));
+  return where(maths, negative, maths.subtractFrom(1, positive), positive);
 };
 
 /** SPU's truncation leaves no error beyond one unit, whatever the bounds; for small values a cheaper one would do. */
@@ -77,12 +78,12 @@ export const puma: Preset = {
     softmax: softmaxOp(softmax),
     "rms-norm": rmsNormBy(rsqrt),
     "layer-norm": layerNormBy(rsqrt),
-    exp: each(exp),
-    reciprocal: each(reciprocal),
-    rsqrt: each(rsqrt),
-    sigmoid: each(sigmoid),
-    tanh: each(tanhBy(sigmoid)),
-    silu: each(siluBy(sigmoid)),
-    gelu: each(gelu),
+    exp: elementwise(exp),
+    reciprocal: elementwise(reciprocal),
+    rsqrt: elementwise(rsqrt),
+    sigmoid: elementwise(sigmoid),
+    tanh: elementwise(tanhBy(sigmoid)),
+    silu: elementwise(siluBy(sigmoid)),
+    gelu: elementwise(gelu),
   },
 };

@@ -1,9 +1,18 @@
 /** SHAFT (Kei, Chow, NDSS 2025; code: crypten/common/functions/approximations.py, commit 858e13e), on CrypTen. */
 import type { ValueId } from "../../ir/module.ts";
-import { tensor } from "../../ir/weights.ts";
+import { tensor } from "../../ir/tensor.ts";
+import {
+  attentionBy,
+  elementwise,
+  layerNormBy,
+  maskTensor,
+  rmsNormBy,
+  type ScoreMask,
+  type Softmax,
+  softmaxOp,
+} from "./building-blocks.ts";
 import { crypten, rsqrtIn } from "./crypten.ts";
-import { axisOf, type Maths } from "./maths.ts";
-import { attentionBy, each, type Kept, known, layerNormBy, rmsNormBy, type Softmax, softmaxOp } from "./parts.ts";
+import { axisOf, type FormulaBuilder } from "./formula-builder.ts";
 import type { Preset } from "./preset.ts";
 
 /** Sines of f(x) − relu(x) on |x| < period/2, as an odd function of |x|. */
@@ -16,9 +25,9 @@ const silu = {
 /** relu(x) + 1{|x| < P/2} · Σ β_k sin(2πk|x|/P), |x| = 2·relu(x) − x */
 const bent =
   (series: typeof gelu) =>
-  (maths: Maths, x: ValueId): ValueId => {
+  (maths: FormulaBuilder, x: ValueId): ValueId => {
     const relu = maths.relu(x);
-    const magnitude = maths.sub(maths.times(relu, 2), x);
+    const magnitude = maths.sub(maths.scale(relu, 2), x);
     const inside = maths.less(magnitude, series.period / 2);
     return maths.add(relu, maths.mul(maths.emit("sine-series", [magnitude], series), inside));
   };
@@ -31,9 +40,9 @@ const steps = 16;
  * [−4, 12]. Scores that do not exist start at 0, where they stay.
  */
 const odeSoftmax: Softmax = (maths, scores, axis, keep) => {
-  const raised = maths.add(scores, maths.relu(maths.from(least, scores)));
-  const clipped = maths.sub(raised, maths.relu(maths.plus(scores, -most)));
-  const x = maths.times(clipped, 1 / steps);
+  const raised = maths.add(scores, maths.relu(maths.subtractFrom(least, scores)));
+  const clipped = maths.sub(raised, maths.relu(maths.addConstant(scores, -most)));
+  const x = maths.scale(clipped, 1 / steps);
   let g = start(maths, scores, axis, keep);
   for (let step = 0; step < steps; step++) {
     const projection = maths.sum(maths.mul(x, g), axis);
@@ -43,7 +52,7 @@ const odeSoftmax: Softmax = (maths, scores, axis, keep) => {
 };
 
 /** 1/n for each of the n scores of a row that exist. */
-function start(maths: Maths, scores: ValueId, axis: number, keep: Kept | undefined): ValueId {
+function start(maths: FormulaBuilder, scores: ValueId, axis: number, keep: ScoreMask | undefined): ValueId {
   const shape = maths.shape(scores);
   const n = shape[axisOf(axis, shape)]!;
   const size = shape.reduce((product, extent) => product * extent, 1);
@@ -53,7 +62,7 @@ function start(maths: Maths, scores: ValueId, axis: number, keep: Kept | undefin
     const row = at - (at % n);
     return keep.data.subarray(row, row + n).reduce((sum, kept) => sum + kept, 0);
   };
-  return known(maths, "uniform", keep, (kept, at) => kept / Math.max(1, existing(at)));
+  return maskTensor(maths, "uniform", keep, (kept, at) => kept / Math.max(1, existing(at)));
 }
 
 const rsqrt = rsqrtIn(5);
@@ -68,8 +77,8 @@ export const shaft: Preset = {
     softmax: softmaxOp(odeSoftmax),
     "rms-norm": rmsNormBy(rsqrt),
     "layer-norm": layerNormBy(rsqrt),
-    rsqrt: each(rsqrt),
-    gelu: each(bent(gelu)),
-    silu: each(bent(silu)),
+    rsqrt: elementwise(rsqrt),
+    gelu: elementwise(bent(gelu)),
+    silu: elementwise(bent(silu)),
   },
 };

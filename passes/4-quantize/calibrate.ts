@@ -2,15 +2,15 @@ import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
+import { hasData, type Tensor } from "../../ir/tensor.ts";
 import { fx, type Interval } from "../../ir/type.ts";
-import { hasNumbers, type Tensor } from "../../ir/weights.ts";
-import type { State } from "../pass.ts";
-import { roomForAdapters } from "./adapters.ts";
-import { analyse } from "./analyse.ts";
-import type { Calibration, Observation } from "./calibration.ts";
-import { checkFits } from "./params.ts";
+import type { PassState } from "../pass.ts";
+import { widenForAdapters } from "./adapter-ranges.ts";
+import type { Calibration, Observation } from "./calibration-types.ts";
+import { hasInnerRange, type InnerRange, measures } from "./inner-ranges.ts";
+import { analyzeRanges } from "./interval-analysis.ts";
+import { checkFits } from "./param-forms.ts";
 import { defaultPrecision, weightBits } from "./precision.ts";
-import { type Inner, measured, measures } from "./sums.ts";
 
 export interface CalibrateOptions {
   /** Measured magnitudes are multiplied by this. */
@@ -26,7 +26,7 @@ export interface CalibrateOptions {
    * What is small inside a formula (2^−40 after squarings) varies by orders of magnitude with the weights, so no lower
    * end is kept, the margin counts twice, and the floor is `insideFormulas`.
    */
-  readonly written?: boolean;
+  readonly expanded?: boolean;
 }
 
 const insideFormulas = 64;
@@ -40,18 +40,18 @@ const insideFormulas = 64;
  * cannot tell; the caller declares in the manifest which were used.
  */
 export function calibrate(
-  secure: State,
+  secure: PassState,
   inputs: readonly ReadonlyMap<ValueId, Tensor>[],
-  { margin = 2, floor = 1, precision = defaultPrecision, written = false }: CalibrateOptions = {},
+  { margin = 2, floor = 1, precision = defaultPrecision, expanded: written = false }: CalibrateOptions = {},
 ): Calibration {
-  const observed = inputs.length > 0 ? roomForAdapters(secure.module, observe(secure, inputs)) : undefined;
-  if (!observed) return analyse(secure, precision);
-  if (!written) return analyse(secure, precision, widen(observed, margin, floor));
-  const values = new Map([...observed.values].map(([id, range]) => [id, inFormula(range, margin ** 2)]));
-  return analyse(secure, precision, { values, inner: observed.inner });
+  const observed = inputs.length > 0 ? widenForAdapters(secure.module, observe(secure, inputs)) : undefined;
+  if (!observed) return analyzeRanges(secure, precision);
+  if (!written) return analyzeRanges(secure, precision, widen(observed, margin, floor));
+  const values = new Map([...observed.values].map(([id, range]) => [id, formulaRange(range, margin ** 2)]));
+  return analyzeRanges(secure, precision, { values, inner: observed.inner });
 }
 
-function inFormula({ lo, hi }: Interval, margin: number): Interval {
+function formulaRange({ lo, hi }: Interval, margin: number): Interval {
   const most = Math.max(insideFormulas, margin * Math.max(Math.abs(lo), Math.abs(hi)));
   return { lo: -most, hi: most };
 }
@@ -61,7 +61,7 @@ function inFormula({ lo, hi }: Interval, margin: number): Interval {
  * value would leave its ring, before a client meets it.
  */
 export function checkCalibration(
-  secure: State,
+  secure: PassState,
   inputs: readonly ReadonlyMap<ValueId, Tensor>[],
   { ranges }: Calibration,
 ): readonly Diagnostic[] {
@@ -96,35 +96,35 @@ export function checkCalibration(
 }
 
 /** Private weights that leave the range which each is given, whatever it holds. */
-function weightsBeyond({ module, weights }: State, ranges: Calibration["ranges"]): readonly Diagnostic[] {
+function weightsBeyond({ module, weights }: PassState, ranges: Calibration["ranges"]): readonly Diagnostic[] {
   return Object.entries(module.params).flatMap(([id, name]) => {
     const [value, bounds] = [weights.get(name), ranges.get(id)];
-    if (module.values[id]!.type.label !== "server" || !value || !hasNumbers(value) || !bounds) return [];
+    if (module.values[id]!.type.label !== "server" || !value || !hasData(value) || !bounds) return [];
     const found = checkFits(name, value, fx(weightBits, weightBits - 1 - Math.log2(bounds.hi)));
     return found ? [found] : [];
   });
 }
 
 function observe(
-  { module, weights }: State,
+  { module, weights }: PassState,
   runs: readonly ReadonlyMap<ValueId, Tensor>[],
 ): Observation & { readonly undefinedAt: ValueId | undefined } {
   const values = new Map<ValueId, Interval>();
-  const inner = new Map<ValueId, Inner>();
+  const inner = new Map<ValueId, InnerRange>();
   let undefinedAt: ValueId | undefined;
-  const interesting = opsOf(module).filter(measured);
+  const interesting = opsOf(module).filter(hasInnerRange);
   const readBy = new Map<ValueId, Op>(interesting.map((op) => [op.result, op]));
   const wanted = new Set(interesting.flatMap((op) => op.operands));
   for (const run of runs) {
     const seen = new Map<ValueId, Tensor>();
     interpret(module, weights, run, {
       observe: (id, value) => {
-        include(values, id, extent(value));
+        extendRange(values, id, elementRange(value));
         if (undefinedAt === undefined && value.data.some(Number.isNaN)) undefinedAt = id;
         if (wanted.has(id)) seen.set(id, value);
         const op = readBy.get(id);
         if (op)
-          include(
+          extendRange(
             inner,
             id,
             measures[op.name]!(
@@ -138,7 +138,7 @@ function observe(
   return { values, inner, undefinedAt };
 }
 
-function extent({ data }: Tensor): Interval {
+function elementRange({ data }: Tensor): Interval {
   let [lo, hi] = [Infinity, -Infinity];
   for (const x of data) {
     // A mask's −∞ is no magnitude.
@@ -149,7 +149,7 @@ function extent({ data }: Tensor): Interval {
 }
 
 /** What is NaN says nothing: surrogates of private weights, zeros often, may lead to it where the weights do not. */
-function include(all: Map<ValueId, Interval>, id: ValueId, { lo, hi }: Interval): void {
+function extendRange(all: Map<ValueId, Interval>, id: ValueId, { lo, hi }: Interval): void {
   if (Number.isNaN(lo) || Number.isNaN(hi)) return;
   const known = all.get(id) ?? { lo, hi };
   all.set(id, { lo: Math.min(known.lo, lo), hi: Math.max(known.hi, hi) });
@@ -165,7 +165,7 @@ function widen({ values, inner }: Observation, margin: number, floor: number): O
     return [id, { lo: lo > 0 ? lo / margin ** 2 : -most, hi: most }];
   };
   // Scores are both signs and take the margin like a value; sums of squares take its square.
-  const wideInner = ([id, { lo, hi }]: [ValueId, Inner]): [ValueId, Inner] => [
+  const wideInner = ([id, { lo, hi }]: [ValueId, InnerRange]): [ValueId, InnerRange] => [
     id,
     { lo: lo < 0 ? lo * margin : lo / margin ** 2, hi: hi * (lo < 0 ? margin : margin ** 2) },
   ];

@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import type { SplitState } from "../pass.ts";
 
 /**

@@ -3,11 +3,11 @@ import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import { isFixed } from "../../ir/type.ts";
 import type { Pass, SplitState } from "../pass.ts";
-import type { Calibration } from "./calibration.ts";
+import type { Calibration } from "./calibration-types.ts";
 import { defaultPrecision } from "./precision.ts";
 import { assignScales } from "./scales.ts";
 
-export { withKept } from "./calibration.ts";
+export { withCachedRanges } from "./calibration-types.ts";
 export { checkFinite } from "./finite.ts";
 export { defaultPrecision, serverWeightRange, weightBits } from "./precision.ts";
 
@@ -61,4 +61,4 @@ function tooWide(module: Module): readonly Diagnostic[] {
 }
 
 export { type CalibrateOptions, calibrate, checkCalibration } from "./calibrate.ts";
-export type { Calibration } from "./calibration.ts";
+export type { Calibration } from "./calibration-types.ts";

@@ -1,9 +1,9 @@
 import { sizeOf } from "../../ir/type.ts";
 import type { Fixed, Protocol, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
-import { formOf, trafficOf } from "./traffic.ts";
+import { operandForm, trafficOf } from "./traffic.ts";
 
 /** The link that protocols are chosen for, between each two parties and in both directions. */
-export interface LinkModel {
+export interface LinkSpeed {
   readonly mbitPerSecond: number;
   readonly roundTripMs: number;
 }
@@ -22,7 +22,7 @@ const secondsPerNode = 0.3e-6;
 const nodeBytes = 16;
 
 /** What an execution costs under an objective, in seconds or bytes. */
-export function priceOf({ rounds, bytes, dealt }: Traffic, link: LinkModel, objective: Objective): number {
+export function priceOf({ rounds, bytes, dealt }: Traffic, link: LinkSpeed, objective: Objective): number {
   const all = (links: Traffic["bytes"]): readonly number[] => Object.values(links);
   const sum = (links: Traffic["bytes"]): number => all(links).reduce((a, b) => a + b, 0);
   if (objective === "total") return sum(bytes) + sum(dealt);
@@ -50,7 +50,7 @@ export const candidatesOf = (protocol: Protocol, spec: Spec): readonly Candidate
 function tuned({ protocol, tuning }: Candidate, spec: Spec): Spec {
   const wanted = tuning ? { ...spec, attrs: { ...spec.attrs, ...tuning } } : spec;
   const widths = protocol.operandWidths(wanted);
-  return { ...wanted, operands: spec.operands.map((operand, place) => ({ ...operand, width: widths[place] ?? 64 })) };
+  return { ...wanted, operands: spec.operands.map((operand, index) => ({ ...operand, width: widths[index] ?? 64 })) };
 }
 
 /**
@@ -60,7 +60,7 @@ function tuned({ protocol, tuning }: Candidate, spec: Spec): Spec {
 export function cheapest(
   candidates: readonly Candidate[],
   spec: Spec,
-  link: LinkModel,
+  link: LinkSpeed,
   objective: Objective,
 ): Candidate | undefined {
   let best: { readonly candidate: Candidate; readonly price: number; readonly bytes: number } | undefined;
@@ -78,12 +78,12 @@ export function cheapest(
 
 /** Operands that a protocol wants open are opened side by side, in one round before it. */
 function withOpenings(protocol: Protocol, { operands }: Spec, traffic: Traffic): Traffic {
-  const wires = operands.filter((_, place) => formOf(protocol, place) === "wire");
-  const each = wires.reduce((sum, operand) => sum + openingBytes(operand), 0);
+  const opened = operands.filter((_, index) => operandForm(protocol, index) === "wire");
+  const each = opened.reduce((sum, operand) => sum + openingBytes(operand), 0);
   const { bytes } = traffic;
   return {
     ...traffic,
-    rounds: traffic.rounds + (wires.length > 0 ? 1 : 0),
+    rounds: traffic.rounds + (opened.length > 0 ? 1 : 0),
     bytes: {
       ...bytes,
       "client→server": bytes["client→server"] + each,

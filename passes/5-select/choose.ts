@@ -12,9 +12,9 @@ import {
   type Spec,
 } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
-import { type Candidate, candidatesOf, cheapest, type LinkModel, type Objective } from "./cheapest.ts";
+import { type Candidate, candidatesOf, cheapest, type LinkSpeed, type Objective } from "./cheapest.ts";
 import { specOf } from "./spec.ts";
-import { formOf } from "./traffic.ts";
+import { operandForm } from "./traffic.ts";
 
 export interface SelectOptions {
   readonly setting: Setting;
@@ -23,7 +23,7 @@ export interface SelectOptions {
   /** Families of protocols to choose from, the preferred ones first. Default: ours. */
   readonly families?: readonly Family[];
   /** The link that protocols are chosen for, and what is made least on it. Default: time on a wide-area link. */
-  readonly link?: LinkModel;
+  readonly link?: LinkSpeed;
   readonly objective?: Objective;
   /** Ring in which every share lives, as systems with one ring do it; absent: planned value by value. */
   readonly ring?: number;
@@ -70,10 +70,10 @@ function orderOperands(module: Module, op: Op): Op {
 }
 
 const accepts = (module: Module, op: Op, protocol: Protocol): boolean =>
-  op.operands.every((id, place) => labelsOfForm[formOf(protocol, place)].includes(typeOf(module, id).label));
+  op.operands.every((id, index) => labelsOfForm[operandForm(protocol, index)].includes(typeOf(module, id).label));
 
 /** Whom protocols are chosen for where nothing is said: a line of 100 Mbit/s over 80 ms, as in most papers. */
-const defaultLink: LinkModel = { mbitPerSecond: 100, roundTripMs: 80 };
+const defaultLink: LinkSpeed = { mbitPerSecond: 100, roundTripMs: 80 };
 
 /** Classes of preference: by family; where results must be exact, exact protocols of any family before the others. */
 function rankOf(protocol: Protocol, spec: Spec, { truncation, families = ["marill"] }: SelectOptions): number {
@@ -102,12 +102,12 @@ function inRing({ operands, result, attrs }: Spec, ring: number | undefined): Sp
 }
 
 /** The operator that made what an op is applied to, behind what is computed locally and moves or adds values. */
-function makerOf(module: Module, makers: ReadonlyMap<ValueId, Op>, { operands }: Op): string {
+function producerOperator(module: Module, makers: ReadonlyMap<ValueId, Op>, { operands }: Op): string {
   const maker = makers.get(operands[0]!);
   if (!maker) return "";
   const labels = maker.operands.map((id) => typeOf(module, id).label);
   const isLocal = opDef(maker.name).linear === "joint" && !needsProtocol(opDef(maker.name), labels);
-  return isLocal ? makerOf(module, makers, maker) : maker.name;
+  return isLocal ? producerOperator(module, makers, maker) : maker.name;
 }
 
 /**
@@ -122,7 +122,7 @@ export function chooseProtocols(module: Module, options: SelectOptions): readonl
     const op = orderOperands(module, original);
     const labels = op.operands.map((id) => typeOf(module, id).label);
     if (!conversions.includes(op.name) && !needsProtocol(opDef(op.name), labels)) return op;
-    const named = op.name === "truncate" ? truncations[makerOf(module, makers, op)] : undefined;
+    const named = op.name === "truncate" ? truncations[producerOperator(module, makers, op)] : undefined;
     const candidates = [...protocols.values()].filter(
       (protocol) =>
         protocol.implements === op.name &&
@@ -146,7 +146,7 @@ export function chooseProtocols(module: Module, options: SelectOptions): readonl
 }
 
 /** Whether the preferred family has a protocol for an operator in this setting: what rewrites may make. */
-export function computedBy({ setting, families: [preferred = "marill"] = [] }: SelectOptions) {
+export function computesOperator({ setting, families: [preferred = "marill"] = [] }: SelectOptions) {
   return (operator: string): boolean =>
     [...protocols.values()].some(
       ({ implements: name, settings, family = "marill" }) =>

@@ -3,8 +3,8 @@ import type { Pass, SplitState } from "../pass.ts";
 import { chooseProtocols, refusals, type SelectOptions } from "./choose.ts";
 import { planRings } from "./rings.ts";
 
-export type { LinkModel, Objective } from "./cheapest.ts";
-export { computedBy, type SelectOptions } from "./choose.ts";
+export type { LinkSpeed, Objective } from "./cheapest.ts";
+export { computesOperator, type SelectOptions } from "./choose.ts";
 export { type Inexact, inexactOperators } from "./inexact.ts";
 export { fixedOf, specOf } from "./spec.ts";
 

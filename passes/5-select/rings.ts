@@ -1,6 +1,6 @@
 import type { Attrs, Module, Op, Value, ValueId } from "../../ir/module.ts";
-import { fx, type Interval, isFixed, leastWidth, type Sharing } from "../../ir/type.ts";
-import { type Demand, planWidths, wireRings } from "./widths.ts";
+import { fx, type Interval, isFixed, minWidth, type Sharing } from "../../ir/type.ts";
+import { maskedRings, planWidths, type RingDemand } from "./widths.ts";
 
 type Conversion = {
   readonly name: string;
@@ -18,7 +18,7 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
   const { widths, demands, shortened } = planWidths(module, ops, ring);
   const values: Record<ValueId, Value> = { ...module.values };
   const operands = ops.map((op) => [...op.operands]);
-  for (const id of module.inputs) values[id] = entering(module.values[id]!, demands.get(id) ?? []);
+  for (const id of module.inputs) values[id] = cachedInput(module.values[id]!, demands.get(id) ?? []);
   const planned = ops.map((op): readonly Op[] => {
     const id = op.result;
     if (module.values[id]!.type.label !== "shared") return [op];
@@ -48,7 +48,7 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
     }
 
     const uses = demands.get(id) ?? [];
-    const wires = wireRings(uses);
+    const maskedWidths = maskedRings(uses);
     const known = new Map<string, ValueId>();
     const once = (name: ValueId, build: () => ValueId): ValueId => {
       const value = known.get(name) ?? build();
@@ -63,12 +63,12 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
     };
     const opened = (to: number): ValueId => {
       if (to === short) return `${made}.open`;
-      const name = wires.length === 1 ? `${id}.open` : `${id}.open${to}`;
+      const name = maskedWidths.length === 1 ? `${id}.open` : `${id}.open${to}`;
       return once(name, () => make(name, to, "wire", { name: "open", operand: narrowed(to), protocol: "masked.open" }));
     };
     for (const use of uses) {
-      const fits = (wire: number): boolean => (use.exact ? wire === use.width : wire >= use.width);
-      operands[use.op]![use.place] = use.form === "share" ? narrowed(use.width) : opened(wires.find(fits)!);
+      const fits = (ringWidth: number): boolean => (use.exact ? ringWidth === use.width : ringWidth >= use.width);
+      operands[use.op]![use.index] = use.form === "share" ? narrowed(use.width) : opened(maskedWidths.find(fits)!);
     }
     return [{ ...op, result: made }, ...converted];
   });
@@ -78,10 +78,10 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
 }
 
 /** A wire that an earlier query opened is in the ring of its readers: the same program opened it there. */
-function entering(value: Value, uses: readonly Demand[]): Value {
+function cachedInput(value: Value, uses: readonly RingDemand[]): Value {
   const { element, sharing } = value.type;
   if (sharing !== "wire" || !isFixed(element)) return value;
-  const [width, ...others] = wireRings(uses);
+  const [width, ...others] = maskedRings(uses);
   if (width === undefined || others.length > 0) throw new Error("a kept wire has readers in several rings, or none");
   return { ...value, type: { ...value.type, element: fx(width, element.scale) } };
 }
@@ -91,7 +91,7 @@ function entering(value: Value, uses: readonly Demand[]): Value {
  * cancels them, as the slice of a fused product does with its neighbours' columns.
  */
 function within(range: Interval, width: number, scale: number): Interval {
-  if (leastWidth(range, fx(width, scale)) <= width) return range;
+  if (minWidth(range, fx(width, scale)) <= width) return range;
   const most = (2 ** (width - 1) - 1) / 2 ** scale;
   return { lo: Math.max(range.lo, -most), hi: Math.min(range.hi, most) };
 }

@@ -4,12 +4,12 @@ import { countProtocol, noTraffic, type Traffic } from "../../runtime/protocols/
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { specOf } from "./spec.ts";
 
-export const formOf = (protocol: Protocol, place: number): OperandForm =>
-  protocol.forms[Math.min(place, protocol.forms.length - 1)]!;
+export const operandForm = (protocol: Protocol, index: number): OperandForm =>
+  protocol.forms[Math.min(index, protocol.forms.length - 1)]!;
 
 /** Layers repeat: what was counted once is not counted again. Forgotten when it grows beyond so many specs. */
 const counted = new Map<string, Traffic>();
-const remembered = 10_000;
+const maxCounted = 10_000;
 
 /** Exact traffic of one execution: the protocol read by the cost model. */
 export function trafficOf(protocol: Protocol, spec: Spec): Traffic {
@@ -19,9 +19,9 @@ export function trafficOf(protocol: Protocol, spec: Spec): Traffic {
   const traffic = countProtocol(
     protocol,
     spec,
-    spec.operands.map((_, place) => formOf(protocol, place)),
+    spec.operands.map((_, index) => operandForm(protocol, index)),
   );
-  if (counted.size >= remembered) counted.clear();
+  if (counted.size >= maxCounted) counted.clear();
   counted.set(key, traffic);
   return traffic;
 }

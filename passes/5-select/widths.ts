@@ -1,20 +1,20 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Op, ValueId } from "../../ir/module.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
-import { isBit, isFixed, leastWidth, sizeOf } from "../../ir/type.ts";
+import { isBit, isFixed, minWidth, sizeOf } from "../../ir/type.ts";
 import type { Spec } from "../../runtime/protocols/kit/index.ts";
-import { wireWidth } from "../../runtime/protocols/kit/index.ts";
+import { maskedWidth } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { fixedOf, resultOf } from "./spec.ts";
-import { formOf } from "./traffic.ts";
+import { operandForm } from "./traffic.ts";
 
 /** Widest ring of the runtime. */
-const widest = 64;
+const maxWidth = 64;
 
 /** One use of a shared value: in which ring, and whether as shares or as an open wire. */
-export interface Demand {
+export interface RingDemand {
   readonly op: number;
-  readonly place: number;
+  readonly index: number;
   readonly form: "share" | "wire";
   readonly width: number;
   /** The protocol computes in this very ring; otherwise a wider wire serves as well. */
@@ -24,7 +24,7 @@ export interface Demand {
 export interface RingPlan {
   /** Ring in which uses see a value. */
   readonly widths: ReadonlyMap<ValueId, number>;
-  readonly demands: ReadonlyMap<ValueId, readonly Demand[]>;
+  readonly demands: ReadonlyMap<ValueId, readonly RingDemand[]>;
   /** Values that are made in a short ring, of this width, and lifted to the one that uses see. */
   readonly shortened: ReadonlyMap<ValueId, number>;
 }
@@ -42,27 +42,30 @@ export function planWidths(module: Module, ops: readonly Op[], ring?: number): R
   for (;;) {
     const { plan, tooWide } = planOnce(module, ops, shortened);
     if (tooWide.length === 0) return plan;
-    const breaks = new Set(tooWide.map((one) => (one.limit === 1 ? one.id : breakOf(module, ops, plan, one))));
+    const breaks = new Set(
+      tooWide.map((one) => (one.limit === 1 ? one.id : truncationToBreakAt(module, ops, plan, one))),
+    );
     if (breaks.has(undefined)) throwIfAny(tooWide.map(({ op, width, limit }) => impossible(op, width, limit)));
     for (const id of breaks) shortened.set(id!, shortWidth(module, id!));
   }
 }
 
-const isTruth = (module: Module, id: ValueId): boolean => isBit(module.values[id]!.type.element);
+const isBoolean = (module: Module, id: ValueId): boolean => isBit(module.values[id]!.type.element);
 
 /** A truncation on the way; where none would help, the value itself, if the short ring is within its protocol's limit. */
-function breakOf(
+function truncationToBreakAt(
   module: Module,
   ops: readonly Op[],
   plan: RingPlan,
   { id, width, limit }: TooWide,
 ): ValueId | undefined {
-  const liftable = width <= widest && shortWidth(module, id) <= limit && !plan.shortened.has(id);
-  return chainBreak(module, ops, plan, id) ?? (liftable ? id : undefined);
+  const liftable = width <= maxWidth && shortWidth(module, id) <= limit && !plan.shortened.has(id);
+  return cheapestBreak(module, ops, plan, id) ?? (liftable ? id : undefined);
 }
 
 /** Ring in which a value is made that is lifted at once: that of its wire; truth values have a lift of their own. */
-const shortWidth = (module: Module, id: ValueId): number => (isTruth(module, id) ? 1 : wireWidth(fixedOf(module, id)));
+const shortWidth = (module: Module, id: ValueId): number =>
+  isBoolean(module, id) ? 1 : maskedWidth(fixedOf(module, id));
 
 /**
  * One ring for all: every use sees `ring` bits, as shares or as a wire, whatever a protocol would be content with.
@@ -70,18 +73,18 @@ const shortWidth = (module: Module, id: ValueId): number => (isTruth(module, id)
  */
 function planOneRing(module: Module, ops: readonly Op[], ring: number): RingPlan {
   const widths = new Map<ValueId, number>();
-  const demands = new Map<ValueId, Demand[]>();
+  const demands = new Map<ValueId, RingDemand[]>();
   const shortened = new Map<ValueId, number>();
   for (const [at, op] of [...ops.entries()].reverse()) {
     const id = op.result;
     const wanted = (demands.get(id) ?? []).map(({ width }) => width);
-    const width = isTruth(module, id) ? Math.max(1, ...wanted) : ring;
+    const width = isBoolean(module, id) ? Math.max(1, ...wanted) : ring;
     const short = width > 1 && limitOf(module, op) === 1;
     widths.set(id, width);
     if (short) shortened.set(id, 1);
-    for (const demand of wants(module, op, at, short ? 1 : width)) {
-      const operand = op.operands[demand.place]!;
-      const single = demand.width === 1 || (width === 1 && isTruth(module, operand));
+    for (const demand of demandsOf(module, op, at, short ? 1 : width)) {
+      const operand = op.operands[demand.index]!;
+      const single = demand.width === 1 || (width === 1 && isBoolean(module, operand));
       demands.set(operand, [...(demands.get(operand) ?? []), { ...demand, width: single ? 1 : ring }]);
     }
   }
@@ -101,7 +104,7 @@ function planOnce(
   shortened: ReadonlyMap<ValueId, number>,
 ): { readonly plan: RingPlan; readonly tooWide: readonly TooWide[] } {
   const widths = new Map<ValueId, number>();
-  const demands = new Map<ValueId, Demand[]>();
+  const demands = new Map<ValueId, RingDemand[]>();
   const tooWide: TooWide[] = [];
   for (let at = ops.length - 1; at >= 0; at--) {
     const op = ops[at]!;
@@ -109,10 +112,10 @@ function planOnce(
     const width = widthOf(module, op, demands.get(id) ?? []);
     widths.set(id, width);
     const made = shortened.get(id) ?? width;
-    const limit = Math.min(widest, limitOf(module, op));
-    if (made > limit || width > widest) tooWide.push({ id, op, width, limit });
-    for (const demand of wants(module, op, at, Math.min(made, limit))) {
-      const operand = op.operands[demand.place]!;
+    const limit = Math.min(maxWidth, limitOf(module, op));
+    if (made > limit || width > maxWidth) tooWide.push({ id, op, width, limit });
+    for (const demand of demandsOf(module, op, at, Math.min(made, limit))) {
+      const operand = op.operands[demand.index]!;
       const known = demands.get(operand);
       if (known) known.push(demand);
       else demands.set(operand, [demand]);
@@ -122,24 +125,24 @@ function planOnce(
 }
 
 /** The widest of what its uses want, and at least what holds its range. */
-function widthOf(module: Module, op: Op, uses: readonly Demand[]): number {
+function widthOf(module: Module, op: Op, uses: readonly RingDemand[]): number {
   // Only a reveal makes a value that is not shared: its operand is sent in the least ring that holds it.
-  if (module.values[op.result]!.type.label !== "shared") return leastOf(module, op.operands[0]!);
+  if (module.values[op.result]!.type.label !== "shared") return minWidthOf(module, op.operands[0]!);
   const shares = uses.filter((use) => use.form === "share").map((use) => use.width);
-  return Math.max(leastOf(module, op.result), ...shares, ...wireRings(uses));
+  return Math.max(minWidthOf(module, op.result), ...shares, ...maskedRings(uses));
 }
 
-function leastOf(module: Module, id: ValueId): number {
+function minWidthOf(module: Module, id: ValueId): number {
   const { type, range } = module.values[id]!;
   if (!isFixed(type.element)) return 1;
-  return range ? leastWidth(range, type.element) : type.element.width;
+  return range ? minWidth(range, type.element) : type.element.width;
 }
 
 /** The wires to open for these uses, narrowest first: all exact rings, and one that serves the others. */
-export function wireRings(uses: readonly Demand[]): readonly number[] {
-  const wires = uses.filter((use) => use.form === "wire");
-  const exact = [...new Set(wires.filter((use) => use.exact).map((use) => use.width))];
-  const flexible = Math.max(0, ...wires.filter((use) => !use.exact).map((use) => use.width));
+export function maskedRings(uses: readonly RingDemand[]): readonly number[] {
+  const masked = uses.filter((use) => use.form === "wire");
+  const exact = [...new Set(masked.filter((use) => use.exact).map((use) => use.width))];
+  const flexible = Math.max(0, ...masked.filter((use) => !use.exact).map((use) => use.width));
   const served = flexible === 0 || exact.some((width) => width >= flexible);
   return [...exact, ...(served ? [] : [flexible])].sort((a, b) => a - b);
 }
@@ -153,19 +156,19 @@ const specFor = (module: Module, op: Op, width: number): Spec => ({
 /** Widest ring in which the op can give its result. */
 function limitOf(module: Module, op: Op): number {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
-  return protocol?.widest?.(specFor(module, op, widest)) ?? widest;
+  return protocol?.maxResultWidth?.(specFor(module, op, maxWidth)) ?? maxWidth;
 }
 
 /** What an op wants of its shared operands when its result has a ring of this width. */
-function wants(module: Module, op: Op, at: number, width: number): readonly Demand[] {
+function demandsOf(module: Module, op: Op, at: number, width: number): readonly RingDemand[] {
   const shared = op.operands.map((id) => module.values[id]!.type.label === "shared");
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   const rings = protocol?.operandWidths(specFor(module, op, width));
-  return op.operands.flatMap((_, place) => {
-    const form = protocol ? formOf(protocol, place) : "share";
-    if (!shared[place] || (form !== "share" && form !== "wire" && form !== "replicated")) return [];
+  return op.operands.flatMap((_, index) => {
+    const form = protocol ? operandForm(protocol, index) : "share";
+    if (!shared[index] || (form !== "share" && form !== "wire" && form !== "replicated")) return [];
     const exact = form !== "wire" || protocol?.exactRings === true;
-    return [{ op: at, place, form: form === "wire" ? form : "share", width: rings?.[place] ?? width, exact }];
+    return [{ op: at, index, form: form === "wire" ? form : "share", width: rings?.[index] ?? width, exact }];
   });
 }
 
@@ -174,11 +177,11 @@ function wants(module: Module, op: Op, at: number, width: number): readonly Dema
  * its widest uses, up to where a ring of the use's own begins. One whose uses want no more than the short ring does not
  * carry the chain: to make it short would save nothing.
  */
-function chainBreak(module: Module, ops: readonly Op[], plan: RingPlan, start: ValueId): ValueId | undefined {
+function cheapestBreak(module: Module, ops: readonly Op[], plan: RingPlan, start: ValueId): ValueId | undefined {
   let best: ValueId | undefined;
   const size = (id: ValueId): number => sizeOf(module.values[id]!.type.shape);
   for (let id: ValueId | undefined = start; id !== undefined; ) {
-    const uses: readonly Demand[] = plan.demands.get(id) ?? [];
+    const uses: readonly RingDemand[] = plan.demands.get(id) ?? [];
     const most = Math.max(0, ...uses.filter((use) => use.form === "share").map((use) => use.width));
     const user: Op | undefined = ops[uses.find((use) => use.form === "share" && use.width === most)?.op ?? -1];
     const next: ValueId | undefined =

@@ -21,7 +21,7 @@ export interface Share {
 }
 
 /** Masked wire: both parties hold x̂ = x + r mod 2^width; r is the mask. `opened` is a ghost at the dealer. */
-export interface Wire {
+export interface MaskedValue {
   readonly kind: "wire";
   readonly opened: RingTensor;
   readonly mask: Mask;
@@ -44,12 +44,12 @@ export interface KnownWeight {
  * Replicated share among three computing parties: x = a + b + c mod 2^width, of which the client holds (a, b), the
  * server (b, c) and the dealer (c, a). Any two know x, one alone knows nothing. A ghost while dealing.
  */
-export interface Replicated {
+export interface ReplicatedShare {
   readonly kind: "replicated";
-  readonly parts: readonly [RingTensor, RingTensor];
+  readonly components: readonly [RingTensor, RingTensor];
 }
 
-export type Handle = Share | Wire | Replicated;
+export type SharedValue = Share | MaskedValue | ReplicatedShare;
 
 /**
  * Where a protocol body gets its correlated randomness. The same calls in the same order serve every reading: the
@@ -69,20 +69,20 @@ export interface Party {
   /** Fresh uniform randomness of the client's own. Ghost elsewhere. */
   clientRandom(shape: Shape, width: number): RingTensor;
   /** Uniform randomness that the client and the server share and the dealer does not know. No traffic. Ghost at the dealer. */
-  joint(shape: Shape, width: number): RingTensor;
+  sharedRandom(shape: Shape, width: number): RingTensor;
   /**
    * Uniform randomness that the dealer, here a computing party, shares with one of the others and the third does not
    * know. No traffic. It exists online only: a ghost at the dealer while it deals.
    */
-  jointWithDealer(other: "client" | "server", shape: Shape, width: number): RingTensor;
+  sharedRandomWithDealer(other: "client" | "server", shape: Shape, width: number): RingTensor;
   /** Additive shares of a tensor that the dealer knows: the client expands its share from its seed, the server receives width bits per element. */
   dealt(secret: RingTensor): RingTensor;
   /** XOR shares of words that the dealer knows; same traffic. */
-  dealtWords(secret: RingTensor): RingTensor;
+  dealtXor(secret: RingTensor): RingTensor;
   /** A tensor that the dealer computes from its secrets and both parties may see: width bits per element to each. */
-  announced(secret: RingTensor): RingTensor;
+  broadcast(secret: RingTensor): RingTensor;
   /** Additive share of a mask in a wider ring: only the added bits travel (width − mask width per element). */
-  lifted(mask: FreshMask, width: number): RingTensor;
+  extendMask(mask: FreshMask, width: number): RingTensor;
   /** A tensor that depends on correlated randomness only: computed while preparing, taken once online. */
   offline(compute: () => RingTensor): RingTensor;
 }

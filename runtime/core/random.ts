@@ -1,5 +1,5 @@
 import { expand, keystream, systemRandom } from "#platform";
-import { canonicalise, type RingTensor, type Shape, zeros } from "../ring/index.ts";
+import { clearHighBits, type RingTensor, type Shape, zeros } from "../ring/index.ts";
 
 // The one file that makes randomness. Nothing else of the runtime may draw, derive or seed.
 
@@ -63,7 +63,7 @@ export function createPrg(seed: Uint8Array, ...label: string[]): Prg {
     ring(shape, width) {
       const result = zeros(shape, width);
       fill(new Uint8Array(result.data!.buffer));
-      canonicalise(result.data!, width);
+      clearHighBits(result.data!, width);
       return result;
     },
   };

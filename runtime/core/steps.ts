@@ -3,7 +3,7 @@ import type { RingTensor } from "../ring/index.ts";
 export type Role = "client" | "server" | "dealer";
 
 /** Every direction in which anything may travel, in the order in which people read them. */
-export const links = [
+export const directions = [
   "client→server",
   "server→client",
   "client→dealer",
@@ -12,10 +12,10 @@ export const links = [
   "dealer→client",
 ] as const satisfies readonly `${Role}→${Role}`[];
 /** A direction of traffic, written as people read it. */
-export type Link = (typeof links)[number];
+export type Direction = (typeof directions)[number];
 /** Payload bytes by direction. */
-export type LinkBytes = Readonly<Record<Link, number>>;
-export const noBytes = Object.fromEntries(links.map((link) => [link, 0])) as unknown as LinkBytes;
+export type BytesByDirection = Readonly<Record<Direction, number>>;
+export const noBytes = Object.fromEntries(directions.map((link) => [link, 0])) as unknown as BytesByDirection;
 
 /**
  * One tensor that crosses the network in a round. With two parties the dealer takes no part; in the three-party setting

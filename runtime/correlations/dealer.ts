@@ -1,7 +1,7 @@
 import type { FreshMask, Party } from "../core/index.ts";
 import {
   add,
-  ghost,
+  metaTensor,
   pack,
   type RingTensor,
   type Shape,
@@ -11,8 +11,8 @@ import {
   widen,
   xorWords,
 } from "../ring/index.ts";
-import type { Stock } from "./stock.ts";
-import { createStreams, type OpenStreams } from "./streams.ts";
+import type { CorrelationStore } from "./correlation-store.ts";
+import { createStreams, type StreamFactory } from "./random-streams.ts";
 
 interface DealerSources {
   /** Seeds shared with each party, for this session. */
@@ -20,13 +20,13 @@ interface DealerSources {
   readonly serverSeed: Uint8Array;
   readonly query: number;
   /** Takes the server's corrections, and what is announced to both, in the order of the program. */
-  readonly emit: (label: string, packed: Uint8Array) => void;
+  readonly sendToServer: (label: string, packed: Uint8Array) => void;
   /** Takes what is announced, for the client. */
-  readonly emitToClient?: (label: string, packed: Uint8Array) => void;
+  readonly sendToClient?: (label: string, packed: Uint8Array) => void;
   /** Keeps what the dealer shares with one of the others, where it takes part online. */
-  readonly stock?: Stock;
+  readonly store?: CorrelationStore;
   /** Where streams come from: `createStreams` unless a test says otherwise. */
-  readonly streams?: OpenStreams;
+  readonly streams?: StreamFactory;
 }
 
 /**
@@ -46,44 +46,44 @@ export function dealerParty(sources: DealerSources): Party {
       const clientShare = client(label, "mask").ring(shape, width);
       const secret = add(clientShare, server(label, "mask").ring(shape, width));
       clientShares.set(secret, clientShare);
-      return { share: ghost(shape, width), secret, fresh: true };
+      return { share: metaTensor(shape, width), secret, fresh: true };
     },
-    joint: ghost,
+    sharedRandom: metaTensor,
     clientMask: (shape, width) => client(label, "client").ring(shape, width),
     serverMask: (shape, width) => server(label, "server").ring(shape, width),
-    clientRandom: ghost,
-    jointWithDealer: (other, shape, width) => {
+    clientRandom: metaTensor,
+    sharedRandomWithDealer: (other, shape, width) => {
       const streams = other === "client" ? client : server;
-      sources.stock?.put(label, streams(label, "with dealer").ring(shape, width));
-      return ghost(shape, width);
+      sources.store?.put(label, streams(label, "with dealer").ring(shape, width));
+      return metaTensor(shape, width);
     },
     dealt: (secret) => {
-      sources.emit(label, pack(sub(secret, client(label, "dealt").ring(secret.shape, secret.width))));
-      return ghost(secret.shape, secret.width);
+      sources.sendToServer(label, pack(sub(secret, client(label, "dealt").ring(secret.shape, secret.width))));
+      return metaTensor(secret.shape, secret.width);
     },
-    dealtWords: (secret) => {
-      sources.emit(label, pack(xorWords(secret, client(label, "dealt").ring(secret.shape, secret.width))));
-      return ghost(secret.shape, secret.width);
+    dealtXor: (secret) => {
+      sources.sendToServer(label, pack(xorWords(secret, client(label, "dealt").ring(secret.shape, secret.width))));
+      return metaTensor(secret.shape, secret.width);
     },
-    announced: (secret) => {
-      if (!sources.emitToClient) throw new Error("a dealer that announces needs a way to the client");
-      sources.emit(label, pack(secret));
-      sources.emitToClient(label, pack(secret));
+    broadcast: (secret) => {
+      if (!sources.sendToClient) throw new Error("a dealer that announces needs a way to the client");
+      sources.sendToServer(label, pack(secret));
+      sources.sendToClient(label, pack(secret));
       return secret;
     },
-    lifted: (mask, width) => {
+    extendMask: (mask, width) => {
       const { secret } = mask;
-      if (width <= secret.width) return ghost(secret.shape, width);
+      if (width <= secret.width) return metaTensor(secret.shape, width);
       const clientShare = clientShares.get(secret)!;
       // The client holds r1 + 2^n·h1 with h1 from its seed; the server's low n bits are its own r0 already.
       const top = client(label, "dealt").ring(secret.shape, width - secret.width);
       const clientHolds = add(widen(clientShare, width), shiftLeft(widen(top, width), secret.width));
-      sources.emit(label, pack(shiftRight(sub(widen(secret, width), clientHolds), secret.width)));
-      return ghost(secret.shape, width);
+      sources.sendToServer(label, pack(shiftRight(sub(widen(secret, width), clientHolds), secret.width)));
+      return metaTensor(secret.shape, width);
     },
     offline: (compute) => {
       const result = compute();
-      return ghost(result.shape, result.width);
+      return metaTensor(result.shape, result.width);
     },
   });
   return at("");
@@ -93,23 +93,23 @@ export function dealerParty(sources: DealerSources): Party {
  * The dealer online, where it is a computing party: of all correlations it takes what it shares with one of the others,
  * and for the rest it is a stranger.
  */
-export function dealerOnline(stock: Stock): Party {
+export function onlineDealerParty(store: CorrelationStore): Party {
   const at = (label: string): Party => ({
     role: "dealer",
     at,
-    mask: (shape, width) => ({ share: ghost(shape, width), secret: ghost(shape, width), fresh: true }),
-    joint: ghost,
-    clientMask: ghost,
-    serverMask: ghost,
-    clientRandom: ghost,
-    jointWithDealer: (_, shape, width) => stock.take(label, shape, width),
-    dealt: ({ shape, width }) => ghost(shape, width),
-    dealtWords: ({ shape, width }) => ghost(shape, width),
-    announced: ({ shape, width }) => ghost(shape, width),
-    lifted: (mask, width) => ghost(mask.secret.shape, width),
+    mask: (shape, width) => ({ share: metaTensor(shape, width), secret: metaTensor(shape, width), fresh: true }),
+    sharedRandom: metaTensor,
+    clientMask: metaTensor,
+    serverMask: metaTensor,
+    clientRandom: metaTensor,
+    sharedRandomWithDealer: (_, shape, width) => store.take(label, shape, width),
+    dealt: ({ shape, width }) => metaTensor(shape, width),
+    dealtXor: ({ shape, width }) => metaTensor(shape, width),
+    broadcast: ({ shape, width }) => metaTensor(shape, width),
+    extendMask: (mask, width) => metaTensor(mask.secret.shape, width),
     offline: (compute) => {
       const { shape, width } = compute();
-      return ghost(shape, width);
+      return metaTensor(shape, width);
     },
   });
   return at("");

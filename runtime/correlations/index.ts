@@ -1,5 +1,5 @@
-export { countingParty, type DealerBytes, explicitParty, noDealerBytes } from "./count.ts";
-export { dealerOnline, dealerParty } from "./dealer.ts";
-export { onlineParty, preparingParty } from "./prepare.ts";
-export { createStock, type Stock } from "./stock.ts";
-export { createStreams } from "./streams.ts";
+export { type CorrelationStore, createCorrelationStore } from "./correlation-store.ts";
+export { countingParty, type DealerBytes, explicitKeyParty, noDealerBytes } from "./counting-party.ts";
+export { dealerParty, onlineDealerParty } from "./dealer.ts";
+export { onlineParty, preparingParty } from "./preparing-party.ts";
+export { createStreams } from "./random-streams.ts";

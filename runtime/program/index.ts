@@ -1,3 +1,3 @@
-export { type LocalOp, local } from "./local.ts";
-export type { KeptDecl, OutputDecl, Program, Toolbox, WeightDecl, WeightHandle } from "./program.ts";
+export { type LocalOp, local } from "./local-ops.ts";
+export type { HeldWeight, KeptDecl, OutputDecl, Program, Toolbox, WeightDecl } from "./program.ts";
 export { toolbox } from "./toolbox.ts";

@@ -1,8 +1,8 @@
-import type { Handle, KnownWeight, Party, parallel, Steps, Wire } from "../core/index.ts";
+import type { KnownWeight, MaskedValue, Party, parallel, SharedValue, Steps } from "../core/index.ts";
 import type * as protocols from "../protocols/index.ts";
 import type { Fixed } from "../protocols/kit/index.ts";
 import type { IntTensor } from "../ring/index.ts";
-import type { LocalName, LocalOp } from "./local.ts";
+import type { LocalOp, LocalOpName } from "./local-ops.ts";
 
 /**
  * A tensor of the model as the program takes it. `known`: a weight that only the server knows, used by a known-weight
@@ -35,11 +35,11 @@ export interface OutputDecl extends Fixed {
 /** What a program body calls: the protocols by export name, the local operators, and lock step. */
 export interface Toolbox {
   readonly protocols: typeof protocols;
-  readonly local: Readonly<Record<LocalName, LocalOp>>;
+  readonly local: Readonly<Record<LocalOpName, LocalOp>>;
   readonly parallel: typeof parallel;
 }
 
-export type WeightHandle = KnownWeight | Wire | IntTensor;
+export type HeldWeight = KnownWeight | MaskedValue | IntTensor;
 
 /**
  * A compiled program. One body for all roles: a party runs it on its own shares, the dealer on the masks, the cost
@@ -61,7 +61,7 @@ export interface Program<Input extends string = string, Weight extends string = 
     tools: Toolbox,
     party: Party,
     inputs: Readonly<Record<Input, IntTensor>>,
-    weights: Readonly<Record<Weight, WeightHandle>>,
-    kept: Readonly<Record<Kept, Wire>>,
-  ): Steps<Readonly<Record<string, Handle>>>;
+    weights: Readonly<Record<Weight, HeldWeight>>,
+    kept: Readonly<Record<Kept, MaskedValue>>,
+  ): Steps<Readonly<Record<string, SharedValue>>>;
 }

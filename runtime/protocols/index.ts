@@ -13,7 +13,7 @@ export { localNot } from "./comparison/local-not.ts";
 export { maskedCompare, thresholdCompare } from "./comparison/masked-compare.ts";
 export { localLogic, maskedLogic } from "./comparison/masked-logic.ts";
 export { bitWhere, maskedWhere, maskedWhereElse, maskedWherePublic } from "./comparison/masked-where.ts";
-export { maskedAbs, thresholdSign } from "./comparison/sign.ts";
+export { maskedAbs, thresholdSign } from "./comparison/sign-and-abs.ts";
 export { a2bCast } from "./families/a2b/a2b-cast.ts";
 export { a2bCompare, a2bComparePublic } from "./families/a2b/a2b-compare.ts";
 export { a2bRelu } from "./families/a2b/a2b-relu.ts";
@@ -22,6 +22,7 @@ export { beaverMatmul, beaverWeightMatmul } from "./families/beaver/beaver-matmu
 export { beaverMul, beaverWeightMul } from "./families/beaver/beaver-mul.ts";
 export { beaverSquare } from "./families/beaver/beaver-square.ts";
 export { openedSine } from "./families/beaver/opened-sine.ts";
+export { replicatedCast, replicatedLogic, replicatedNot } from "./families/replicated/replicated-boolean.ts";
 export {
   replicatedCompare,
   replicatedComparePublic,
@@ -35,7 +36,6 @@ export {
 } from "./families/replicated/replicated-max.ts";
 export { replicatedMatmul, replicatedMul, replicatedSquare } from "./families/replicated/replicated-product.ts";
 export { replicatedTruncate, replicatedTruncateUnchecked } from "./families/replicated/replicated-truncate.ts";
-export { replicatedCast, replicatedLogic, replicatedNot } from "./families/replicated/replicated-truth.ts";
 export { replicatedWeightMatmul, replicatedWeightMul } from "./families/replicated/replicated-weight.ts";
 export {
   replicatedWhere,
@@ -58,13 +58,13 @@ export { fourierSilu } from "./nonlinear/fourier-silu.ts";
 export { fourierTanh } from "./nonlinear/fourier-tanh.ts";
 export { maskedRelu } from "./nonlinear/masked-relu.ts";
 export { oneOpeningLayerNorm, oneOpeningRmsNorm } from "./nonlinear/norm.ts";
-export { octavesLog, octavesReciprocal, octavesRsqrt } from "./nonlinear/octave-functions.ts";
+export { octavesLog, octavesReciprocal, octavesRsqrt } from "./nonlinear/range-reduced-functions.ts";
 export { separableExp } from "./nonlinear/separable-exp.ts";
 export { tournamentArgmax } from "./ordering/argmax.ts";
 export { tableArrange } from "./ordering/arrange.ts";
-export { maskedMaximum, maskedMinimum, thresholdMaximum, thresholdMinimum } from "./ordering/extreme.ts";
+export { maskedMaximum, maskedMinimum, thresholdMaximum, thresholdMinimum } from "./ordering/max-min.ts";
 export { pairwiseRank } from "./ordering/rank.ts";
-export { tournamentReduceMax, tournamentReduceMin } from "./ordering/reduce-extreme.ts";
+export { tournamentReduceMax, tournamentReduceMin } from "./ordering/reduce-max-min.ts";
 export { tournamentMaxPool } from "./ordering/tournament-max-pool.ts";
 export { coarseMaxAttention, coarseMaxAttentionKnownMask } from "./softmax/attention.ts";
 export { coarseMaxCachedAttention } from "./softmax/cached-attention.ts";

@@ -1,5 +1,5 @@
 import { fromIntegers, residue } from "./convert.ts";
-import { elementwise, type Loop } from "./elementwise.ts";
+import { type ElementLoop, elementwise } from "./elementwise.ts";
 import { sameWidth } from "./kernel.ts";
 import { type IntTensor, type RingTensor, zeros } from "./tensor.ts";
 
@@ -57,11 +57,11 @@ function constant(n: number, width: number): RingTensor {
 
 // Carries and borrows are computed from the bits, never compared: shares pass through here.
 
-const addNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+const addNarrow: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = (x[i]! + y[j]!) & mask;
 };
 
-const addWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+const addWide: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
     const a = x[2 * i]! | 0;
     const b = y[2 * j]! | 0;
@@ -72,11 +72,11 @@ const addWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
   }
 };
 
-const subNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+const subNarrow: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = (x[i]! - y[j]!) & mask;
 };
 
-const subWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+const subWide: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
     const a = x[2 * i]! | 0;
     const b = y[2 * j]! | 0;
@@ -87,11 +87,11 @@ const subWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
   }
 };
 
-const mulNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+const mulNarrow: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = Math.imul(x[i]!, y[j]!) & mask;
 };
 
-const mulWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
+const mulWide: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
     const a = x[2 * i]!;
     const b = y[2 * j]!;
@@ -112,11 +112,11 @@ export function highProduct(a: number, b: number): number {
   return (Math.imul(a1, b1) + (t >>> 16) + (u >>> 16)) | 0;
 }
 
-const xorNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
+const xorNarrow: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = x[i]! ^ y[j]!;
 };
 
-const xorWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
+const xorWide: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
     out[2 * at] = x[2 * i]! ^ y[2 * j]!;
     out[2 * at + 1] = x[2 * i + 1]! ^ y[2 * j + 1]!;

@@ -1,4 +1,4 @@
-import { elementwise, type Loop } from "./elementwise.ts";
+import { type ElementLoop, elementwise } from "./elementwise.ts";
 import { checkInteger, kernel, sameWidth, topMask } from "./kernel.ts";
 import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
 
@@ -6,7 +6,7 @@ import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
  * Bits [from, from + bits) of every residue, as residues of `bits` bits; zeros where they lie above the width.
  * @throws RangeError if from is not in 0…width−1 or bits not in 1…64.
  */
-export function digit(a: RingTensor, from: number, bits: number): RingTensor {
+export function extractBits(a: RingTensor, from: number, bits: number): RingTensor {
   checkInteger("first bit", from, 0, a.width - 1);
   return kernel([a], a.shape, bits, (out, x) => {
     const loop = digitLoops[`${lanesOf(a.width)}→${lanesOf(bits)}`];
@@ -16,7 +16,7 @@ export function digit(a: RingTensor, from: number, bits: number): RingTensor {
 
 /** The top bit, the sign of the two's complement reading: width 1. */
 export function msb(a: RingTensor): RingTensor {
-  return digit(a, a.width - 1, 1);
+  return extractBits(a, a.width - 1, 1);
 }
 
 /**
@@ -40,11 +40,11 @@ export function lessThan(a: RingTensor, b: RingTensor): RingTensor {
   return elementwise(a, b, 1, lessNarrow, lessWide);
 }
 
-const bitNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
+const bitNarrow: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = (x[i]! >>> y[j]!) & 1;
 };
 
-const bitWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
+const bitWide: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
     // A shift takes its count mod 32; bit 5 of the index says which lane.
     out[at] = (x[2 * i + (y[j]! >>> 5)]! >>> y[j]!) & 1;
@@ -52,7 +52,7 @@ const bitWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
 };
 
 // a < b is the borrow of a − b.
-const lessNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
+const lessNarrow: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
     const a = x[i]! | 0;
     const b = y[j]! | 0;
@@ -60,7 +60,7 @@ const lessNarrow: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   }
 };
 
-const lessWide: Loop = (out, x, y, at, i, j, count, stepI, stepJ) => {
+const lessWide: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
     const a = x[2 * i]! | 0;
     const b = y[2 * j]! | 0;

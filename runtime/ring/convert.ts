@@ -1,5 +1,14 @@
 import { kernel, topMask } from "./kernel.ts";
-import { type IntTensor, integers, lanesOf, type RingTensor, ring, type Shape, sizeOf, zeros } from "./tensor.ts";
+import {
+  type IntTensor,
+  intTensor,
+  lanesOf,
+  type RingTensor,
+  ringTensor,
+  type Shape,
+  sizeOf,
+  zeros,
+} from "./tensor.ts";
 
 const TWO_32 = 2 ** 32;
 
@@ -27,11 +36,11 @@ export function fromIntegers(a: IntTensor, width: number): RingTensor {
  * large. @throws RangeError naming the index if |value| ≥ 2^53.
  */
 export function toIntegers(a: RingTensor): IntTensor {
-  if (a.data === undefined) return integers(a.shape, undefined);
+  if (a.data === undefined) return intTensor(a.shape, undefined);
   const values = signedValues(a, a.data);
   const index = a.width > 53 ? values.findIndex((value) => !Number.isSafeInteger(value)) : -1;
   if (index >= 0) throw new RangeError(`element ${index}: ${values[index]} is not below 2^53`);
-  return integers(a.shape, values);
+  return intTensor(a.shape, values);
 }
 
 /**
@@ -44,7 +53,7 @@ export function fromReal(
   width: number,
   scale: number,
 ): RingTensor {
-  if (data === undefined) return ring(shape, width, undefined);
+  if (data === undefined) return ringTensor(shape, width, undefined);
   if (data.length !== sizeOf(shape))
     throw new RangeError(`shape [${shape}] wants ${sizeOf(shape)} values, got ${data.length}`);
   const result = zeros(shape, width);

@@ -2,14 +2,15 @@
  * Convolutions as matrix products of unfolded windows. Unfolding moves elements and writes zeros, so it commutes with
  * sharing, with masks and with opened values: a convolution of shares is a share of the convolution.
  */
+
+import { reshape, slice, transpose } from "./layout-ops.ts";
 import { matmul, matmulInteger } from "./matmul.ts";
 import { reduceSum } from "./reduce.ts";
-import { reshape, slice, transpose } from "./structure.ts";
-import { ghost, type IntTensor, lanesOf, type RingTensor, ring, sizeOf, zeros } from "./tensor.ts";
-import { type Layout, layoutOf, type Windows } from "./windows.ts";
+import { type IntTensor, lanesOf, metaTensor, type RingTensor, ringTensor, sizeOf, zeros } from "./tensor.ts";
+import { type WindowLayout, type Windows, windowLayoutOf } from "./windows.ts";
 
 /** A convolution's windows without their kernel, which is the weight's, and its groups of channels. */
-export interface Convolution extends Omit<Windows, "kernel"> {
+export interface ConvolutionGeometry extends Omit<Windows, "kernel"> {
   readonly group: number;
 }
 
@@ -20,21 +21,22 @@ const BLOCK = 2 ** 16;
  * x[N, C, …] with w[M, C / group, …kernel], mod 2^width, for a weight in the ring: [N, M, …windows].
  * @throws RangeError if the channels or the windows do not fit.
  */
-export const convolve = (x: RingTensor, w: RingTensor, how: Convolution): RingTensor => run(x, w, how, matmul);
+export const convolve = (x: RingTensor, w: RingTensor, how: ConvolutionGeometry): RingTensor =>
+  convolveWith(x, w, how, matmul);
 
 /** The same for integers that this party knows. */
-export const convolveInteger = (x: RingTensor, w: IntTensor, how: Convolution): RingTensor =>
-  run(x, w, how, matmulInteger);
+export const convolveInteger = (x: RingTensor, w: IntTensor, how: ConvolutionGeometry): RingTensor =>
+  convolveWith(x, w, how, matmulInteger);
 
 /** Sums over windows of x[N, C, …]: [N, C, …windows]. */
 export function sumWindows(x: RingTensor, windows: Windows): RingTensor {
   const spatial = x.shape.slice(2);
-  const layout = layoutOf(spatial, windows);
+  const layout = windowLayoutOf(spatial, windows);
   const shape = [...x.shape.slice(0, 2), ...layout.counts];
-  if (!x.data) return ghost(shape, x.width);
+  if (!x.data) return metaTensor(shape, x.width);
   const planes = reshape(x, [x.shape[0]! * x.shape[1]!, sizeOf(spatial)]);
   const sums = zeros(shape, x.width);
-  const count = layout.places.length / layout.area;
+  const count = layout.positions.length / layout.area;
   for (let row = 0; row < planes.shape[0]!; row++) {
     const unfolded = unfold(planes, row, 1, layout, 0, count);
     sums.data!.set(reduceSum(unfolded, [1], false).data!, row * count * lanesOf(x.width));
@@ -42,10 +44,10 @@ export function sumWindows(x: RingTensor, windows: Windows): RingTensor {
   return sums;
 }
 
-function run<W extends RingTensor | IntTensor>(
+function convolveWith<W extends RingTensor | IntTensor>(
   x: RingTensor,
   w: W,
-  how: Convolution,
+  how: ConvolutionGeometry,
   product: (x: RingTensor, w: W) => RingTensor,
 ): RingTensor {
   const [batch, channels] = x.shape as [number, number];
@@ -54,12 +56,12 @@ function run<W extends RingTensor | IntTensor>(
   if (channels !== depth * group || outputs % group !== 0) {
     throw new RangeError(`[${x.shape}] and [${w.shape}] do not convolve in ${group} groups`);
   }
-  const layout = layoutOf(x.shape.slice(2), { ...how, kernel: w.shape.slice(2) });
+  const layout = windowLayoutOf(x.shape.slice(2), { ...how, kernel: w.shape.slice(2) });
   const shape = [batch, outputs, ...layout.counts];
-  if (!x.data || !w.data) return ghost(shape, x.width);
+  if (!x.data || !w.data) return metaTensor(shape, x.width);
   const planes = reshape(x, [batch * channels, sizeOf(x.shape.slice(2))]);
   const result = zeros(shape, x.width);
-  const [count, perGroup, inner] = [layout.places.length / layout.area, outputs / group, depth * layout.area];
+  const [count, perGroup, inner] = [layout.positions.length / layout.area, outputs / group, depth * layout.area];
   const rows = Math.max(1, Math.floor(BLOCK / inner));
   for (let g = 0; g < group; g++) {
     const weight = columnsOf(w, g * perGroup, perGroup, inner);
@@ -67,7 +69,7 @@ function run<W extends RingTensor | IntTensor>(
       for (let from = 0; from < count; from += rows) {
         const some = Math.min(rows, count - from);
         const unfolded = unfold(planes, n * channels + g * depth, depth, layout, from, some);
-        place(result, product(unfolded, weight), (n * outputs + g * perGroup) * count + from, count);
+        storeProduct(result, product(unfolded, weight), (n * outputs + g * perGroup) * count + from, count);
       }
     }
   }
@@ -85,7 +87,7 @@ function unfold(
   planes: RingTensor,
   channel: number,
   channels: number,
-  { area, places }: Layout,
+  { area, positions }: WindowLayout,
   from: number,
   count: number,
 ): RingTensor {
@@ -97,7 +99,7 @@ function unfold(
   for (let row = from * area; row < (from + count) * area; row += area) {
     for (let c = channel; c < channel + channels; c++) {
       for (let k = row; k < row + area; k++, to += lanes) {
-        const at = places[k]!;
+        const at = positions[k]!;
         // The places are public: which of them are padding follows from shapes.
         if (at < 0) continue;
         const source = (c * plane + at) * lanes;
@@ -106,11 +108,11 @@ function unfold(
       }
     }
   }
-  return ring([count, channels * area], planes.width, out);
+  return ringTensor([count, channels * area], planes.width, out);
 }
 
 /** Puts product[windows, outputs] into result, one output every `stride` elements from `at` on. */
-function place(result: RingTensor, product: RingTensor, at: number, stride: number): void {
+function storeProduct(result: RingTensor, product: RingTensor, at: number, stride: number): void {
   const lanes = lanesOf(result.width);
   const turned = transpose(product, [1, 0]);
   const [outputs, windows] = turned.shape as readonly number[] as [number, number];

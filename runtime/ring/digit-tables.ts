@@ -85,8 +85,8 @@ export function combineDigits(
         // The opened bits are public, so branching on them tells nothing.
         word ^= coefficients & ((l[d * stride + i]! ? b[i]! : 0) ^ a[d]![i]!);
         if (d > 0) {
-          const kept = e[(d - 1) * stride + i]! ? coefficients : 0;
-          coefficients = kept | (coefficients << (1 << (count - 1 - d)));
+          const selected = e[(d - 1) * stride + i]! ? coefficients : 0;
+          coefficients = selected | (coefficients << (1 << (count - 1 - d)));
         }
       }
       out[i] = parity(word);

@@ -3,7 +3,7 @@ import { kernel, topMask } from "./kernel.ts";
 import { lanesOf, type RingTensor } from "./tensor.ts";
 
 /** One run of an elementwise kernel; positions and steps in elements, `mask` belongs to the result's highest lane. */
-export type Loop = (
+export type ElementLoop = (
   out: Uint32Array,
   x: Uint32Array,
   y: Uint32Array,
@@ -17,7 +17,13 @@ export type Loop = (
 ) => void;
 
 /** Applies a loop to two operands that broadcast: `narrow` where x has one lane, `wide` where it has two. */
-export function elementwise(a: RingTensor, b: RingTensor, width: number, narrow: Loop, wide: Loop): RingTensor {
+export function elementwise(
+  a: RingTensor,
+  b: RingTensor,
+  width: number,
+  narrow: ElementLoop,
+  wide: ElementLoop,
+): RingTensor {
   const shape = broadcastShapes(a.shape, b.shape);
   return kernel([a, b], shape, width, (out, x, y) => {
     const loop = lanesOf(a.width) === 1 ? narrow : wide;

@@ -9,20 +9,20 @@
  */
 import { chacha20 } from "./chacha.ts";
 import { kernel } from "./kernel.ts";
-import { ghost, lanesOf, type RingTensor, ring, sizeOf } from "./tensor.ts";
+import { lanesOf, metaTensor, type RingTensor, ringTensor, sizeOf } from "./tensor.ts";
 
 /** Bits of the index that a leaf covers. */
 export const leafBits = 7;
 const WORDS = 4;
 
 /** A party's own key: its root seeds [...shape, 2] of 64 bits, and 0 for the client, 1 for the server. */
-export interface Root {
+export interface GgmRoot {
   readonly seeds: RingTensor;
   readonly control: 0 | 1;
 }
 
 /** What makes both trees agree off the path; both parties have it. */
-export interface Corrections {
+export interface GgmCorrections {
   /** [...shape, levels + 1, 2] of 64 bits: a block for each level, and one for the leaf. */
   readonly blocks: RingTensor;
   /** [...shape, levels] of 2 bits: of the left child's control bit, and of the right one's. */
@@ -32,7 +32,7 @@ export interface Corrections {
 export const children = new Uint32Array(2 * WORDS + 1);
 
 /** The children of a seed: four words of the left one, four of the right, and a word of control bits. */
-export const double = (seeds: Uint32Array, at: number, out = children): void => chacha20(seeds, at, out);
+export const expandSeed = (seeds: Uint32Array, at: number, out = children): void => chacha20(seeds, at, out);
 
 /** Moves a node to its left (0) or right (1) child; gives the new control bit. */
 export function descend(
@@ -48,21 +48,21 @@ export function descend(
 }
 
 /** Bit `place` of a residue of one or two lanes. */
-const bitOf = (data: Uint32Array, lanes: number, index: number, place: number): number =>
-  (data[index * lanes + (place >>> 5)]! >>> place) & 1;
+const bitOf = (data: Uint32Array, lanes: number, index: number, bit: number): number =>
+  (data[index * lanes + (bit >>> 5)]! >>> bit) & 1;
 
 /** Both holders' nodes on the path to a point, as the dealer walks it, and their control bits. */
-export interface Pair {
+export interface NodePair {
   readonly nodes: readonly [Uint32Array, Uint32Array];
   readonly bits: Uint32Array;
 }
-export const newPair = (): Pair => ({
+export const createNodePair = (): NodePair => ({
   nodes: [new Uint32Array(WORDS), new Uint32Array(WORDS)],
   bits: new Uint32Array(2),
 });
 
 /** Starts at both roots of element e: the first holder's control bit is 0, the second's 1. */
-export function plant({ nodes, bits }: Pair, first: Uint32Array, second: Uint32Array, e: number): void {
+export function startAtRoots({ nodes, bits }: NodePair, first: Uint32Array, second: Uint32Array, e: number): void {
   nodes[0].set(first.subarray(e * WORDS, (e + 1) * WORDS));
   nodes[1].set(second.subarray(e * WORDS, (e + 1) * WORDS));
   bits[0] = 0;
@@ -72,9 +72,9 @@ export function plant({ nodes, bits }: Pair, first: Uint32Array, second: Uint32A
 const grown = new Uint32Array(children.length);
 
 /** One level down, to the side of the point's bit: writes the level's block at `at` and gives its control bits. */
-export function growLevel({ nodes, bits }: Pair, bit: number, blocks: Uint32Array, at: number): number {
-  double(nodes[0], 0, grown);
-  double(nodes[1], 0);
+export function descendPair({ nodes, bits }: NodePair, bit: number, blocks: Uint32Array, at: number): number {
+  expandSeed(nodes[0], 0, grown);
+  expandSeed(nodes[1], 0);
   // The child off the path must become equal: the correction is the difference of the two.
   for (let k = 0; k < WORDS; k++) {
     const left = grown[k]! ^ children[k]!;
@@ -82,8 +82,8 @@ export function growLevel({ nodes, bits }: Pair, bit: number, blocks: Uint32Arra
     blocks[at + k] = right ^ (-bit & (left ^ right));
   }
   const control = ((grown[2 * WORDS]! ^ children[2 * WORDS]!) & 3) ^ (1 + bit);
-  bits[0] = step(nodes[0], bits[0]!, bit, blocks, at, control, grown);
-  bits[1] = step(nodes[1], bits[1]!, bit, blocks, at, control);
+  bits[0] = descendSecretly(nodes[0], bits[0]!, bit, blocks, at, control, grown);
+  bits[1] = descendSecretly(nodes[1], bits[1]!, bit, blocks, at, control);
   return control;
 }
 
@@ -91,29 +91,29 @@ export function growLevel({ nodes, bits }: Pair, bit: number, blocks: Uint32Arra
  * The dealer's part: corrections for points α [...shape] of n ≥ 7 bits from both parties' root seeds, and the client's
  * own bit at α, of which the server's is the complement. Ghosts where an input is one. Selects, never branches, on α.
  */
-export function growCorrections(
+export function generateCorrections(
   client: RingTensor,
   server: RingTensor,
   point: RingTensor,
-): Corrections & { readonly atPoint: RingTensor } {
+): GgmCorrections & { readonly atPoint: RingTensor } {
   const levels = point.width - leafBits;
   const { shape } = point;
   const blockShape = [...shape, levels + 1, 2];
   const controlShape = [...shape, levels];
   if (!client.data || !server.data || !point.data)
-    return { blocks: ghost(blockShape, 64), controls: ghost(controlShape, 2), atPoint: ghost(shape, 1) };
+    return { blocks: metaTensor(blockShape, 64), controls: metaTensor(controlShape, 2), atPoint: metaTensor(shape, 1) };
   const count = sizeOf(shape);
   const lanes = lanesOf(point.width);
   const blocks = new Uint32Array(count * (levels + 1) * WORDS);
   const controls = new Uint32Array(count * levels);
   const atPoint = new Uint32Array(count);
-  const pair = newPair();
+  const pair = createNodePair();
   const { nodes, bits } = pair;
   for (let e = 0; e < count; e++) {
-    plant(pair, client.data, server.data, e);
+    startAtRoots(pair, client.data, server.data, e);
     for (let level = 0; level < levels; level++) {
       const bit = bitOf(point.data, lanes, e, point.width - 1 - level);
-      controls[e * levels + level] = growLevel(pair, bit, blocks, (e * (levels + 1) + level) * WORDS);
+      controls[e * levels + level] = descendPair(pair, bit, blocks, (e * (levels + 1) + level) * WORDS);
     }
     const low = point.data[e * lanes]! & 127;
     const at = (e * (levels + 1) + levels) * WORDS;
@@ -127,14 +127,14 @@ export function growCorrections(
     atPoint[e] = own & 1;
   }
   return {
-    blocks: ring(blockShape, 64, blocks),
-    controls: ring(controlShape, 2, controls),
-    atPoint: ring(shape, 1, atPoint),
+    blocks: ringTensor(blockShape, 64, blocks),
+    controls: ringTensor(controlShape, 2, controls),
+    atPoint: ringTensor(shape, 1, atPoint),
   };
 }
 
 /** `descend` to a side that is secret: both children are read. */
-function step(
+function descendSecretly(
   node: Uint32Array,
   t: number,
   bit: number,
@@ -154,7 +154,7 @@ function step(
  * XOR share of 1{X < α} for public X [T, …shape], by one way down the tree: wherever it turns left, α may lie in the
  * right subtree, and its control bit says so; the rest is the parity of the leaf's bits above X.
  */
-export function pointAbove(root: Root, corrections: Corrections, opened: RingTensor): RingTensor {
+export function isBelowPoint(root: GgmRoot, corrections: GgmCorrections, opened: RingTensor): RingTensor {
   const { width } = opened;
   const levels = width - leafBits;
   const lanes = lanesOf(width);
@@ -170,7 +170,7 @@ export function pointAbove(root: Root, corrections: Corrections, opened: RingTen
       for (let level = 0; level < levels; level++) {
         const at = (e * (levels + 1) + level) * WORDS;
         const control = controls[e * levels + level]!;
-        double(node, 0);
+        expandSeed(node, 0);
         // X is public: its way may be branched on.
         const side = bitOf(x, lanes, i, width - 1 - level);
         if (side === 0) share ^= (children[2 * WORDS]! >>> 1) ^ (t & (control >>> 1));
@@ -189,7 +189,7 @@ export function pointAbove(root: Root, corrections: Corrections, opened: RingTen
 }
 
 /** XOR share of the whole vector, as words [...shape, 2^(n−5)] of 32 bits: bit j of it is a share of 1{j = α}. */
-export function unitVector(root: Root, corrections: Corrections): RingTensor {
+export function unitVector(root: GgmRoot, corrections: GgmCorrections): RingTensor {
   const shape = root.seeds.shape.slice(0, -1);
   const levels = corrections.controls.shape.at(-1)!;
   const size = 2 ** levels * WORDS;
@@ -209,7 +209,7 @@ export function unitVector(root: Root, corrections: Corrections): RingTensor {
         const control = controls[e * levels + level]!;
         for (let leaf = 0; leaf < 2 ** levels; leaf += stride) {
           const t = bits[leaf]!;
-          double(out, base + leaf * WORDS);
+          expandSeed(out, base + leaf * WORDS);
           for (const side of [0, 1]) {
             const child = leaf + (side * stride) / 2;
             bits[child] = descend(node, t, side, blocks, at, control);

@@ -1,20 +1,20 @@
-import { ghost, type IntTensor, lanesOf, type RingTensor, type Shape, zeros } from "./tensor.ts";
+import { type IntTensor, lanesOf, metaTensor, type RingTensor, type Shape, zeros } from "./tensor.ts";
 
-export type Tensor = RingTensor | IntTensor;
-type Contents<T extends readonly Tensor[]> = { [K in keyof T]: NonNullable<T[K]["data"]> };
+export type KernelTensor = RingTensor | IntTensor;
+type Contents<T extends readonly KernelTensor[]> = { [K in keyof T]: NonNullable<T[K]["data"]> };
 
 /**
  * Runs `body` on the contents of the inputs and a zeroed output, or returns a ghost of the shape and the width if an
  * input is a ghost. `body` must leave the bits above the width zero.
  */
-export function kernel<const T extends readonly Tensor[]>(
+export function kernel<const T extends readonly KernelTensor[]>(
   inputs: T,
   shape: Shape,
   width: number,
   body: (out: Uint32Array, ...contents: Contents<T>) => void,
 ): RingTensor {
   const contents = inputs.map((input) => input.data);
-  if (contents.includes(undefined)) return ghost(shape, width);
+  if (contents.includes(undefined)) return metaTensor(shape, width);
   const result = zeros(shape, width);
   body(result.data!, ...(contents as Contents<T>));
   return result;
@@ -24,7 +24,7 @@ export function kernel<const T extends readonly Tensor[]>(
 export const topMask = (width: number): number => 0xffffffff >>> (-width & 31);
 
 /** Clears the bits above the width, in place. */
-export function canonicalise(data: Uint32Array, width: number): void {
+export function clearHighBits(data: Uint32Array, width: number): void {
   const mask = topMask(width);
   if (mask === 0xffffffff) return;
   const lanes = lanesOf(width);

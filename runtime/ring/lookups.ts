@@ -1,4 +1,4 @@
-import { canonicalise, kernel } from "./kernel.ts";
+import { clearHighBits, kernel } from "./kernel.ts";
 import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
 
 /** Vectors [2^n, …shape] with a 1 at each point of n bits, in a ring of `width` bits. Every place is computed alike. */
@@ -15,7 +15,7 @@ export function unitVectors(points: RingTensor, width: number): RingTensor {
 }
 
 /** Tables read backwards from a public index on: row j of [2^n, …shape, …entry] is table[(index − j) mod 2^n]. */
-export function turnedTables(table: RingTensor, index: RingTensor): RingTensor {
+export function reversedTables(table: RingTensor, index: RingTensor): RingTensor {
   const [size, ...entry] = table.shape as [number, ...number[]];
   const block = sizeOf(entry) * lanesOf(table.width);
   return kernel([table, index], [size, ...index.shape, ...entry], table.width, (out, t, x) => {
@@ -32,7 +32,7 @@ export function turnedTables(table: RingTensor, index: RingTensor): RingTensor {
  * Σ_j bit_j·table[(index − j) mod 2^n] for secret bits [...shape, 2^n / 32] in words of 32: every entry is read, and kept
  * or not by a mask.
  */
-export function chosenSums(bits: RingTensor, table: RingTensor, index: RingTensor): RingTensor {
+export function selectedSums(bits: RingTensor, table: RingTensor, index: RingTensor): RingTensor {
   const [size, ...entry] = table.shape as [number, ...number[]];
   const inner = sizeOf(entry);
   const lanes = lanesOf(table.width);
@@ -60,7 +60,7 @@ export function chosenSums(bits: RingTensor, table: RingTensor, index: RingTenso
         }
       }
     }
-    canonicalise(out, table.width);
+    clearHighBits(out, table.width);
   });
 }
 

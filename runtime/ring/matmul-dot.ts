@@ -1,5 +1,5 @@
 import { biasOf, type Digit, digitsFor } from "./digits.ts";
-import type { Product } from "./matmul-shapes.ts";
+import type { MatrixProduct } from "./matmul-shapes.ts";
 import { PANEL, type PackedWeight } from "./packed-weight.ts";
 import { lanesOf } from "./tensor.ts";
 import { kernels, type Scratch, scratch } from "./wasm.ts";
@@ -19,7 +19,7 @@ export function multiplyByDigits(
   x: Uint32Array,
   width: number,
   weight: PackedWeight,
-  product: Product,
+  product: MatrixProduct,
 ): void {
   const { rows, depth } = product;
   const matrix = (product.y / (depth * product.columns)) * weight.panels;
@@ -57,7 +57,11 @@ interface Tile {
   readonly sumStride: number;
 }
 
-function splitRows(x: Uint32Array, { area, digits, lanes, stride }: Tile, { rows, depth, x: from }: Product): void {
+function splitRows(
+  x: Uint32Array,
+  { area, digits, lanes, stride }: Tile,
+  { rows, depth, x: from }: MatrixProduct,
+): void {
   const [residues, planes] = area.at as [number, number];
   const words = residues / 4;
   if (depth === stride) {
@@ -77,7 +81,7 @@ function splitRows(x: Uint32Array, { area, digits, lanes, stride }: Tile, { rows
   });
 }
 
-function multiplyPanels(tile: Tile, { rows }: Product, weight: PackedWeight, first: number, count: number): void {
+function multiplyPanels(tile: Tile, { rows }: MatrixProduct, weight: PackedWeight, first: number, count: number): void {
   const { area, digits, lanes, stride, sumStride } = tile;
   const [, planes, panelAt, sums] = area.at as [number, number, number, number];
   area.words.fill(0, sums / 4, (sums + rows * sumStride) / 4);
@@ -96,7 +100,7 @@ function multiplyPanels(tile: Tile, { rows }: Product, weight: PackedWeight, fir
   }
 }
 
-function copyOut(out: Uint32Array, { area, lanes, sumStride }: Tile, product: Product, count: number): void {
+function copyOut(out: Uint32Array, { area, lanes, sumStride }: Tile, product: MatrixProduct, count: number): void {
   for (let row = 0; row < product.rows; row++) {
     const from = (area.at[3]! + row * sumStride) / 4;
     out.set(area.words.subarray(from, from + count * lanes), (product.out + row * product.columns) * lanes);

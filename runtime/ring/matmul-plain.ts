@@ -1,7 +1,7 @@
 import { highProduct } from "./arithmetic.ts";
 import { fromIntegers } from "./convert.ts";
-import { canonicalise, kernel, sameWidth } from "./kernel.ts";
-import { type Product, productsOf } from "./matmul-shapes.ts";
+import { clearHighBits, kernel, sameWidth } from "./kernel.ts";
+import { type MatrixProduct, productsOf } from "./matmul-shapes.ts";
 import { type IntTensor, lanesOf, type RingTensor } from "./tensor.ts";
 
 /** `matmul` in plain TypeScript: the oracle of the WebAssembly kernels, and quicker for small products. */
@@ -10,7 +10,7 @@ export function matmulPlain(x: RingTensor, y: RingTensor): RingTensor {
   const { shape, products } = productsOf(x.shape, y.shape);
   return kernel([x, y], shape, width, (out, a, b) => {
     for (const product of products) multiplyPlain(out, a, b, lanesOf(width), product);
-    canonicalise(out, width);
+    clearHighBits(out, width);
   });
 }
 
@@ -20,11 +20,17 @@ export function matmulIntegerPlain(x: RingTensor, w: IntTensor): RingTensor {
 }
 
 /** One product, exact mod 2^32 or 2^64; `out` begins as zeros. */
-export function multiplyPlain(out: Uint32Array, x: Uint32Array, y: Uint32Array, lanes: 1 | 2, product: Product): void {
+export function multiplyPlain(
+  out: Uint32Array,
+  x: Uint32Array,
+  y: Uint32Array,
+  lanes: 1 | 2,
+  product: MatrixProduct,
+): void {
   (lanes === 1 ? multiplyNarrow : multiplyWide)(out, x, y, product);
 }
 
-function multiplyNarrow(out: Uint32Array, x: Uint32Array, y: Uint32Array, product: Product): void {
+function multiplyNarrow(out: Uint32Array, x: Uint32Array, y: Uint32Array, product: MatrixProduct): void {
   const { rows, depth, columns } = product;
   for (let i = 0; i < rows; i++) {
     const to = product.out + i * columns;
@@ -36,7 +42,7 @@ function multiplyNarrow(out: Uint32Array, x: Uint32Array, y: Uint32Array, produc
   }
 }
 
-function multiplyWide(out: Uint32Array, x: Uint32Array, y: Uint32Array, product: Product): void {
+function multiplyWide(out: Uint32Array, x: Uint32Array, y: Uint32Array, product: MatrixProduct): void {
   const { rows, depth, columns } = product;
   for (let i = 0; i < rows; i++) {
     const to = 2 * (product.out + i * columns);

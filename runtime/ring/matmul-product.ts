@@ -1,4 +1,4 @@
-import type { Product } from "./matmul-shapes.ts";
+import type { MatrixProduct } from "./matmul-shapes.ts";
 import { kernels, scratch } from "./wasm.ts";
 
 const ROWS = 128;
@@ -15,7 +15,7 @@ export function multiplyResidues(
   x: Uint32Array,
   y: Uint32Array,
   lanes: 1 | 2,
-  product: Product,
+  product: MatrixProduct,
 ): void {
   const rows = Math.min(ROWS, product.rows);
   const columns = Math.min(COLUMNS, Math.ceil(product.columns / TILE) * TILE);

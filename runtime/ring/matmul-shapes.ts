@@ -2,7 +2,7 @@ import { broadcastShapes, broadcastStrides, forEachRun } from "./broadcast.ts";
 import { type Shape, sizeOf } from "./tensor.ts";
 
 /** One product x[rows, depth] · y[depth, columns]; offsets in elements of the three tensors. */
-export interface Product {
+export interface MatrixProduct {
   readonly rows: number;
   readonly depth: number;
   readonly columns: number;
@@ -11,9 +11,9 @@ export interface Product {
   readonly out: number;
 }
 
-export interface Products {
+export interface BatchedProducts {
   readonly shape: Shape;
-  readonly products: readonly Product[];
+  readonly products: readonly MatrixProduct[];
 }
 
 /**
@@ -21,7 +21,7 @@ export interface Products {
  * right meets all leading axes of the left at once, as rows.
  * @throws RangeError if an operand has less than two axes, the depths differ or the shapes do not broadcast.
  */
-export function productsOf(x: Shape, y: Shape): Products {
+export function productsOf(x: Shape, y: Shape): BatchedProducts {
   const [rows, depth, columns] = [x.at(-2), x.at(-1), y.at(-1)];
   if (rows === undefined || depth === undefined || columns === undefined || depth !== y.at(-2)) {
     throw new RangeError(`shapes [${x}] and [${y}] do not multiply`);
@@ -32,7 +32,7 @@ export function productsOf(x: Shape, y: Shape): Products {
     const all = { rows: sizeOf(x.slice(0, -1)), depth, columns, x: 0, y: 0, out: 0 };
     return { shape, products: all.rows * columns > 0 ? [all] : [] };
   }
-  const products: Product[] = [];
+  const products: MatrixProduct[] = [];
   const strideX = broadcastStrides(x.slice(0, -2), lead);
   const strideY = broadcastStrides(y.slice(0, -2), lead);
   forEachRun(lead, strideX, strideY, (at, i, j, count, stepI, stepJ) => {

@@ -1,9 +1,9 @@
 import { fromIntegers } from "./convert.ts";
-import { canonicalise, kernel, sameWidth } from "./kernel.ts";
+import { clearHighBits, kernel, sameWidth } from "./kernel.ts";
 import { multiplyByDigits } from "./matmul-dot.ts";
 import { multiplyPlain } from "./matmul-plain.ts";
 import { multiplyResidues } from "./matmul-product.ts";
-import { type Product, productsOf } from "./matmul-shapes.ts";
+import { type MatrixProduct, productsOf } from "./matmul-shapes.ts";
 import { packedWeight } from "./packed-weight.ts";
 import { type IntTensor, lanesOf, type RingTensor } from "./tensor.ts";
 
@@ -34,19 +34,25 @@ export function matmulInteger(x: RingTensor, w: IntTensor): RingTensor {
       multiply(out, a, fromIntegers(w, width).data!, width, products);
     } else {
       for (const product of products) multiplyByDigits(out, a, width, packed, product);
-      canonicalise(out, width);
+      clearHighBits(out, width);
     }
   });
 }
 
-function multiply(out: Uint32Array, x: Uint32Array, y: Uint32Array, width: number, products: readonly Product[]): void {
+function multiply(
+  out: Uint32Array,
+  x: Uint32Array,
+  y: Uint32Array,
+  width: number,
+  products: readonly MatrixProduct[],
+): void {
   const run = areSmall(products) ? multiplyPlain : multiplyResidues;
   for (const product of products) run(out, x, y, lanesOf(width), product);
-  canonicalise(out, width);
+  clearHighBits(out, width);
 }
 
 /** The products of one matmul are of one size. */
-function areSmall(products: readonly Product[]): boolean {
+function areSmall(products: readonly MatrixProduct[]): boolean {
   const first = products[0];
   return first === undefined || first.rows * first.depth * first.columns < SMALL;
 }

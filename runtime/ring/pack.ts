@@ -1,5 +1,5 @@
 import { topMask } from "./kernel.ts";
-import { lanesOf, packedBytes, type RingTensor, ring, type Shape, sizeOf } from "./tensor.ts";
+import { lanesOf, packedBytes, type RingTensor, ringTensor, type Shape, sizeOf } from "./tensor.ts";
 
 // Typed arrays are views of memory, and every platform that runs JavaScript today is little-endian, as the wire is.
 
@@ -32,17 +32,17 @@ export function unpack(bytes: Uint8Array, shape: Shape, width: number): RingTens
   if (used > 0 && bytes[expected - 1]! >>> used !== 0) {
     throw new RangeError(`[${shape}] of ${width} bits: the bits after the last element are not zero`);
   }
-  if (width === 8) return ring(shape, width, new Uint32Array(bytes));
+  if (width === 8) return ringTensor(shape, width, new Uint32Array(bytes));
   // One word of slack, since unpackWords reads the word after the one an element begins in.
   const words = new Uint32Array(Math.ceil(expected / 4) + (width % 32 === 0 ? 0 : 2));
   new Uint8Array(words.buffer).set(bytes);
-  if (width % 32 === 0) return ring(shape, width, words);
+  if (width % 32 === 0) return ringTensor(shape, width, words);
   const count = sizeOf(shape);
-  if (width === 16) return ring(shape, width, new Uint32Array(new Uint16Array(words.buffer, 0, count)));
+  if (width === 16) return ringTensor(shape, width, new Uint32Array(new Uint16Array(words.buffer, 0, count)));
   const data = new Uint32Array(count * lanesOf(width));
   if (width === 1) unpackBits(data, words);
   else unpackWords(data, words, width);
-  return ring(shape, width, data);
+  return ringTensor(shape, width, data);
 }
 
 function packBits(words: Uint32Array, data: Uint32Array): void {

@@ -4,7 +4,7 @@
  * unit multiplies a uniform share, that is, destroys the result. IEEE 754 arithmetic does not differ.
  */
 
-const turn = 2 * Math.PI;
+const twoPi = 2 * Math.PI;
 const inverseFactorials: number[] = [1];
 for (let n = 1; n < 20; n++) inverseFactorials.push(inverseFactorials[n - 1]! / n);
 
@@ -22,7 +22,7 @@ export function cosineSine(index: number, bits: number): readonly [number, numbe
   const fraction = index / 2 ** bits;
   // Reduced to an eighth of a turn on either side of the nearest quarter.
   const quarter = Math.floor(fraction * 4 + 0.5);
-  const angle = turn * (fraction - quarter / 4);
+  const angle = twoPi * (fraction - quarter / 4);
   const c = series(angle, 0, 2, -1);
   const s = series(angle, 1, 2, -1);
   switch (quarter & 3) {

@@ -1,5 +1,5 @@
 import { denseStrides, forEachRun } from "./broadcast.ts";
-import { canonicalise, kernel } from "./kernel.ts";
+import { clearHighBits, kernel } from "./kernel.ts";
 import { lanesOf, type RingTensor } from "./tensor.ts";
 
 /**
@@ -18,7 +18,7 @@ export function reduceSum(a: RingTensor, axes: readonly number[], keepdims: bool
   return kernel([a], shape, a.width, (out, x) => {
     const sum = lanesOf(a.width) === 1 ? sumNarrow : sumWide;
     forEachRun(a.shape, strides, strides, (at, i, _, count, step) => sum(out, x, at, i, count, step));
-    canonicalise(out, a.width);
+    clearHighBits(out, a.width);
   });
 }
 

@@ -1,12 +1,12 @@
 import { add } from "./arithmetic.ts";
-import { digit } from "./bits.ts";
+import { extractBits } from "./bits.ts";
 import { residue } from "./convert.ts";
 import { checkInteger, kernel, topMask } from "./kernel.ts";
 import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
 
 /** Every residue shifted right; the result has a.width − by bits. @throws RangeError if by is not in 0…width−1. */
 export function shiftRight(a: RingTensor, by: number): RingTensor {
-  return digit(a, by, a.width - by);
+  return extractBits(a, by, a.width - by);
 }
 
 /** shiftRight of a + 2^(by−1) mod 2^width: rounds instead of cutting. @throws RangeError as `shiftRight` does. */
@@ -37,13 +37,13 @@ export function shiftLeft(a: RingTensor, by: number): RingTensor {
 /** The residues mod 2^width, their lowest bits. @throws RangeError if width exceeds a's. */
 export function narrow(a: RingTensor, width: number): RingTensor {
   checkInteger("narrower width", width, 1, a.width);
-  return width === a.width ? a : digit(a, 0, width);
+  return width === a.width ? a : extractBits(a, 0, width);
 }
 
 /** The same unsigned values in a wider ring. @throws RangeError if width is below a's. */
 export function widen(a: RingTensor, width: number): RingTensor {
   checkInteger("wider width", width, a.width, 64);
-  return width === a.width ? a : digit(a, 0, width);
+  return width === a.width ? a : extractBits(a, 0, width);
 }
 
 /** The same two's complement values in a wider ring. @throws RangeError if width is below a's. */

@@ -32,7 +32,7 @@ export function sizeOf(shape: Shape): number {
 
 export const lanesOf = (width: number): 1 | 2 => (width <= 32 ? 1 : 2);
 
-export function ring(shape: Shape, width: number, data: Uint32Array | undefined): RingTensor {
+export function ringTensor(shape: Shape, width: number, data: Uint32Array | undefined): RingTensor {
   if (!Number.isInteger(width) || width < 1 || width > 64) throw new RangeError(`ring width ${width} is not in 1…64`);
   if (data && data.length !== sizeOf(shape) * lanesOf(width)) {
     throw new RangeError(
@@ -42,13 +42,13 @@ export function ring(shape: Shape, width: number, data: Uint32Array | undefined)
   return { kind: "ring", shape, width, data };
 }
 
-export const ghost = (shape: Shape, width: number): RingTensor => ring(shape, width, undefined);
+export const metaTensor = (shape: Shape, width: number): RingTensor => ringTensor(shape, width, undefined);
 
 export function zeros(shape: Shape, width: number): RingTensor {
-  return ring(shape, width, new Uint32Array(sizeOf(shape) * lanesOf(width)));
+  return ringTensor(shape, width, new Uint32Array(sizeOf(shape) * lanesOf(width)));
 }
 
-export const integers = (shape: Shape, data: Float64Array | undefined): IntTensor => ({ kind: "int", shape, data });
+export const intTensor = (shape: Shape, data: Float64Array | undefined): IntTensor => ({ kind: "int", shape, data });
 
 /** Bytes of a tensor on the wire: its elements packed to the ring's width, the last byte filled with zeros. */
 export function packedBytes(shape: Shape, width: number): number {

@@ -1,17 +1,17 @@
 import { kernelBase64 } from "./kernels.generated.ts";
 
 /** What targets/wasm emits; all arguments are byte addresses, byte strides and counts. */
-export interface Kernels {
+export interface WasmKernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  readonly split32: Split;
-  readonly split64: Split;
-  readonly dot32: Dot;
-  readonly dot64: Dot;
-  readonly product32: Product;
-  readonly product64: Product;
+  readonly split32: SplitKernel;
+  readonly split64: SplitKernel;
+  readonly dot32: DotKernel;
+  readonly dot64: DotKernel;
+  readonly product32: ProductKernel;
+  readonly product64: ProductKernel;
 }
 
-type Split = (
+type SplitKernel = (
   from: number,
   to: number,
   eights: number,
@@ -22,7 +22,7 @@ type Split = (
   half: number,
 ) => void;
 
-type Dot = (
+type DotKernel = (
   x: number,
   xStride: number,
   rows: number,
@@ -34,7 +34,7 @@ type Dot = (
   shift: number,
 ) => void;
 
-type Product = (
+type ProductKernel = (
   x: number,
   xStride: number,
   rows: number,
@@ -54,14 +54,14 @@ interface WebAssemblyApi {
 
 const PAGE = 65536;
 const LINE = 64;
-let loaded: Kernels | undefined;
+let loaded: WasmKernels | undefined;
 
 /** The kernels, compiled when they are first wanted: 4 kB, small enough for the main thread of any browser. */
-export function kernels(): Kernels {
+export function kernels(): WasmKernels {
   if (loaded === undefined) {
     const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
     const bytes = Uint8Array.from(atob(kernelBase64), (character) => character.charCodeAt(0));
-    loaded = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as Kernels;
+    loaded = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as WasmKernels;
   }
   return loaded;
 }

@@ -9,17 +9,17 @@ export interface Windows {
 }
 
 /** Which places of a plane each window meets. Public: it comes from shapes alone. */
-export interface Layout {
+export interface WindowLayout {
   /** Windows on each spatial axis. */
   readonly counts: Shape;
   /** Elements of a window. */
   readonly area: number;
   /** [windows, area] flat positions in the plane; −1 in the padding. */
-  readonly places: Int32Array;
+  readonly positions: Int32Array;
 }
 
 /** @throws RangeError if a window does not fit the padded plane. */
-export function layoutOf(spatial: Shape, { kernel, strides, pads, dilations }: Windows): Layout {
+export function windowLayoutOf(spatial: Shape, { kernel, strides, pads, dilations }: Windows): WindowLayout {
   const rank = spatial.length;
   const counts = spatial.map((extent, axis) => {
     const span = (kernel[axis]! - 1) * dilations[axis]! + 1;
@@ -27,42 +27,42 @@ export function layoutOf(spatial: Shape, { kernel, strides, pads, dilations }: W
     if (!(count >= 1)) throw new RangeError(`a window [${kernel}] does not fit [${spatial}]`);
     return count;
   });
-  let whole: Grid = { windows: 1, area: 1, places: Int32Array.of(0) };
+  let whole: Grid = { windows: 1, area: 1, positions: Int32Array.of(0) };
   spatial.forEach((extent, axis) => {
     const along = new Int32Array(counts[axis]! * kernel[axis]!);
     for (let at = 0; at < along.length; at++) {
       const [window, k] = [Math.floor(at / kernel[axis]!), at % kernel[axis]!];
-      const place = window * strides[axis]! - pads[axis]! + k * dilations[axis]!;
-      along[at] = place >= 0 && place < extent ? place : -1;
+      const position = window * strides[axis]! - pads[axis]! + k * dilations[axis]!;
+      along[at] = position >= 0 && position < extent ? position : -1;
     }
-    whole = times(whole, { windows: counts[axis]!, area: kernel[axis]!, places: along }, extent);
+    whole = productGrid(whole, { windows: counts[axis]!, area: kernel[axis]!, positions: along }, extent);
   });
-  return { counts, area: whole.area, places: whole.places };
+  return { counts, area: whole.area, positions: whole.positions };
 }
 
 /** [windows, area] positions, −1 in the padding. */
 interface Grid {
   readonly windows: number;
   readonly area: number;
-  readonly places: Int32Array;
+  readonly positions: Int32Array;
 }
 
 /** The positions in the axes so far beside those in one more axis of this extent: every window with every window. */
-function times(outer: Grid, inner: Grid, extent: number): Grid {
+function productGrid(outer: Grid, inner: Grid, extent: number): Grid {
   const area = outer.area * inner.area;
   const windows = outer.windows * inner.windows;
-  const places = new Int32Array(windows * area);
+  const positions = new Int32Array(windows * area);
   let to = 0;
   for (let i = 0; i < outer.windows; i++) {
     for (let j = 0; j < inner.windows; j++) {
       for (let a = 0; a < outer.area; a++) {
-        const first = outer.places[i * outer.area + a]!;
+        const first = outer.positions[i * outer.area + a]!;
         for (let b = 0; b < inner.area; b++) {
-          const second = inner.places[j * inner.area + b]!;
-          places[to++] = first < 0 || second < 0 ? -1 : first * extent + second;
+          const second = inner.positions[j * inner.area + b]!;
+          positions[to++] = first < 0 || second < 0 ? -1 : first * extent + second;
         }
       }
     }
   }
-  return { windows, area, places };
+  return { windows, area, positions };
 }

@@ -1,13 +1,13 @@
 import { freshSeed, sessionError } from "../core/index.ts";
-import { createStock, dealerOnline, dealerParty } from "../correlations/index.ts";
+import { createCorrelationStore, dealerParty, onlineDealerParty } from "../correlations/index.ts";
 import type { Program } from "../program/index.ts";
 import { toolbox } from "../program/index.ts";
 import type { Channel } from "../transport/index.ts";
-import { type Asked, decodeRequest, maxRequestBytes, programAsked } from "./control.ts";
-import { runOnline, runSegments } from "./exchange.ts";
-import { atPlace, ghostKept, keptFor, nothingKept, remember } from "./memory.ts";
-import { ghostInputs, predictions } from "./predict.ts";
-import { concatBytes, hiddenBytes, sessionWeights, weightHandles } from "./weights.ts";
+import { createPredictor, metaInputs } from "./predict.ts";
+import { decodeRequest, maxRequestBytes, programAt, type QueryPosition } from "./requests.ts";
+import { runOffline, runOnline } from "./run-steps.ts";
+import { cacheInputs, emptyCache, metaCache, updateCache, weightsAt } from "./session-cache.ts";
+import { concatBytes, hiddenBytes, sessionWeights, setUpWeights } from "./session-weights.ts";
 
 /**
  * The dealer's side of one session: seeds to both, the hidden weights from the server, then for each query that the
@@ -19,43 +19,43 @@ import { concatBytes, hiddenBytes, sessionWeights, weightHandles } from "./weigh
 export async function runDealer(
   program: Program,
   channels: { readonly client: Channel; readonly server: Channel },
-  following?: Program,
-  windows: readonly Program[] = [],
-): Promise<{ readonly queries: number; readonly asked: readonly Asked[] }> {
-  const programs = following ? [program, following, ...windows] : [program];
+  decodeProgram?: Program,
+  shorterPrefills: readonly Program[] = [],
+): Promise<{ readonly queries: number; readonly asked: readonly QueryPosition[] }> {
+  const programs = decodeProgram ? [program, decodeProgram, ...shorterPrefills] : [program];
   const all = sessionWeights(programs);
-  const predicted = predictions(programs);
+  const predicted = createPredictor(programs);
   const clientSeed = freshSeed();
   const serverSeed = freshSeed();
   await channels.client.send(clientSeed.slice());
   await channels.server.send(serverSeed.slice());
   const hidden = await channels.server.receive({ exactBytes: hiddenBytes(all.weights) });
-  const { handles } = weightHandles("dealer", all.weights, { serverSeed, received: hidden });
-  const questions: Asked[] = [];
-  let memory = nothingKept;
+  const { handles } = setUpWeights("dealer", all.weights, { serverSeed, received: hidden });
+  const questions: QueryPosition[] = [];
+  let memory = emptyCache;
 
   for (let next = 0; ; next++) {
     const frame = await channels.server.receive({ kind: "control", maxBytes: maxRequestBytes });
     const request = decodeRequest(frame, "server");
     if (request.kind === "end") return { queries: next, asked: questions };
     if (request.query !== next) throw sessionError("reusedCorrelation", { query: request.query, consumed: next - 1 });
-    const { asked } = request;
-    questions.push(asked);
-    const current = programAsked(programs, asked, memory.rows, "server");
-    const { segments, dealerComputes } = predicted(asked);
-    const weights = atPlace(current, all.of(asked.program, handles), asked.place);
+    const { at } = request;
+    questions.push(at);
+    const current = programAt(programs, at, memory.rows, "server");
+    const { segments, dealerComputes } = predicted(at);
+    const weights = weightsAt(current, all.of(at.program, handles), at.position);
     const frames = { client: [] as Uint8Array[], server: [] as Uint8Array[] };
-    const stock = createStock();
+    const store = createCorrelationStore();
     const party = dealerParty({
       clientSeed,
       serverSeed,
       query: next,
-      emit: (_, packed) => frames.server.push(packed),
-      emitToClient: (_, packed) => frames.client.push(packed),
-      stock,
+      sendToServer: (_, packed) => frames.server.push(packed),
+      sendToClient: (_, packed) => frames.client.push(packed),
+      store,
     });
-    const dealt = await runSegments(
-      current.body(toolbox, party, ghostInputs(current), weights, keptFor(current, memory)),
+    const dealt = await runOffline(
+      current.body(toolbox, party, metaInputs(current), weights, cacheInputs(current, memory)),
       {
         after: async (index) => {
           for (const to of ["server", "client"] as const) {
@@ -69,10 +69,10 @@ export async function runDealer(
       },
     );
     if (dealerComputes) {
-      const kept = ghostKept(current, asked.place);
-      const steps = current.body(toolbox, dealerOnline(stock), ghostInputs(current), weights, kept);
+      const cache = metaCache(current, at.position);
+      const steps = current.body(toolbox, onlineDealerParty(store), metaInputs(current), weights, cache);
       await runOnline(steps, "dealer", channels, () => {});
     }
-    memory = remember(current, memory, dealt, asked.place);
+    memory = updateCache(current, memory, dealt, at.position);
   }
 }

@@ -1,23 +1,30 @@
 import type { Party, Share } from "../core/index.ts";
 import { freshSeed, sessionError } from "../core/index.ts";
-import { createStock, onlineParty, preparingParty, type Stock } from "../correlations/index.ts";
+import { type CorrelationStore, createCorrelationStore, onlineParty, preparingParty } from "../correlations/index.ts";
 import type { Program } from "../program/index.ts";
 import { toolbox } from "../program/index.ts";
 import type { IntTensor } from "../ring/index.ts";
 import { toIntegers } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
-import { type Asked, decodeRequest, encodeRequest, maxRequestBytes, programAsked, windowAsked } from "./control.ts";
-import { runOnline, runSegments } from "./exchange.ts";
-import { atPlace, keptFor, type Memory, nothingKept, remember } from "./memory.ts";
-import { ghostInputs, predictions, seedBytes } from "./predict.ts";
-import { openedBytes, sessionWeights, weightHandles } from "./weights.ts";
+import { createPredictor, metaInputs, seedBytes } from "./predict.ts";
+import {
+  decodeRequest,
+  encodeRequest,
+  maxRequestBytes,
+  prefillStart,
+  programAt,
+  type QueryPosition,
+} from "./requests.ts";
+import { runOffline, runOnline } from "./run-steps.ts";
+import { cacheInputs, emptyCache, type SessionCache, updateCache, weightsAt } from "./session-cache.ts";
+import { openedBytes, sessionWeights, setUpWeights } from "./session-weights.ts";
 
 export interface PartyOptions {
   readonly program: Program;
   /** The program that goes on, place by place, from what the first one keeps. */
-  readonly next?: Program;
+  readonly decodeProgram?: Program;
   /** Programs of shorter windows, which keep the same: for texts that begin with less. With `next` alone. */
-  readonly windows?: readonly Program[];
+  readonly shorterPrefills?: readonly Program[];
   /** Integers of the weights that this party knows. */
   readonly tensors: ReadonlyMap<string, IntTensor>;
   readonly peer: Channel;
@@ -25,15 +32,15 @@ export interface PartyOptions {
 }
 
 /** All programs of a session by the numbers under which they are asked for. */
-export const programsOf = ({
+export const sessionPrograms = ({
   program,
-  next,
-  windows = [],
-}: Pick<PartyOptions, "program" | "next" | "windows">): readonly Program[] =>
+  decodeProgram: next,
+  shorterPrefills: windows = [],
+}: Pick<PartyOptions, "program" | "decodeProgram" | "shorterPrefills">): readonly Program[] =>
   next ? [program, next, ...windows] : [program];
 
 export interface QueryResult {
-  readonly asked: Asked;
+  readonly at: QueryPosition;
   /** Real integers of the outputs that this party may read. */
   readonly outputs: ReadonlyMap<string, IntTensor>;
   readonly rounds: number;
@@ -43,9 +50,9 @@ export interface QueryResult {
 /** One party's side of a session; the handshakes are done. A failure is final: the session is over, its randomness burnt. */
 export interface ClientSession {
   /** Asks for the next query's correlations and draws them, before its input is known. */
-  readonly prepare: (asked?: Asked) => Promise<void>;
+  readonly prepare: (at?: QueryPosition) => Promise<void>;
   /** Runs the prepared query, or prepares and runs one: integers of the inputs at the declared scales. */
-  readonly query: (inputs: Readonly<Record<string, IntTensor>>, asked?: Asked) => Promise<QueryResult>;
+  readonly query: (inputs: Readonly<Record<string, IntTensor>>, at?: QueryPosition) => Promise<QueryResult>;
   readonly end: () => Promise<void>;
 }
 
@@ -56,25 +63,25 @@ export interface ServerSession {
 
 export async function openClient(options: PartyOptions): Promise<ClientSession> {
   const { peer } = options;
-  const party = await open(options, "client");
-  let prepared: Prepared | undefined;
-  const prepare = (asked: Asked): Promise<Prepared> => {
-    party.check(asked);
-    return party.orOver(async () => {
-      await peer.send(encodeRequest({ kind: "query", query: party.next, asked }), "control");
-      return await party.prepare(asked);
+  const party = await openParty(options, "client");
+  let prepared: PreparedQuery | undefined;
+  const prepare = (at: QueryPosition): Promise<PreparedQuery> => {
+    party.programFor(at);
+    return party.orEndSession(async () => {
+      await peer.send(encodeRequest({ kind: "query", query: party.nextQuery, at }), "control");
+      return await party.prepare(at);
     });
   };
   return {
-    prepare: async (asked = windowAsked) => {
-      prepared ??= await prepare(asked);
+    prepare: async (at = prefillStart) => {
+      prepared ??= await prepare(at);
     },
-    query: async (inputs, asked = windowAsked) => {
-      const ready = prepared ?? (await prepare(asked));
+    query: async (inputs, at = prefillStart) => {
+      const ready = prepared ?? (await prepare(at));
       prepared = undefined;
-      const { program, place } = ready.asked;
-      if (program !== asked.program || place !== asked.place) throw new Error("another query was prepared");
-      return await party.orOver(() => party.run(ready, inputs));
+      const { program, position } = ready.at;
+      if (program !== at.program || position !== at.position) throw new Error("another query was prepared");
+      return await party.orEndSession(() => party.run(ready, inputs));
     },
     end: () => peer.send(encodeRequest({ kind: "end" }), "control"),
   };
@@ -82,51 +89,51 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
 
 export async function openServer(options: PartyOptions): Promise<ServerSession> {
   const { peer, dealer } = options;
-  const party = await open(options, "server");
+  const party = await openParty(options, "server");
   const serve = async (): Promise<QueryResult | undefined> => {
     const request = decodeRequest(await peer.receive({ kind: "control", maxBytes: maxRequestBytes }), "client");
-    if (request.kind === "query" && request.query !== party.next) {
-      throw sessionError("reusedCorrelation", { query: request.query, consumed: party.next - 1 });
+    if (request.kind === "query" && request.query !== party.nextQuery) {
+      throw sessionError("reusedCorrelation", { query: request.query, consumed: party.nextQuery - 1 });
     }
-    const asked = request.kind === "query" ? party.check(request.asked) : undefined;
+    const at = request.kind === "query" ? party.programFor(request.at) : undefined;
     await dealer.send(encodeRequest(request), "control");
-    if (request.kind === "end" || !asked) return undefined;
-    return await party.run(await party.prepare(request.asked), ghostInputs(asked));
+    if (request.kind === "end" || !at) return undefined;
+    return await party.run(await party.prepare(request.at), metaInputs(at));
   };
-  return { serve: () => party.orOver(serve) };
+  return { serve: () => party.orEndSession(serve) };
 }
 
-interface Prepared {
-  readonly asked: Asked;
-  readonly stock: Stock;
+interface PreparedQuery {
+  readonly at: QueryPosition;
+  readonly store: CorrelationStore;
   readonly seconds: number;
 }
 
 interface OpenParty {
   /** Number of the next query. */
-  readonly next: number;
+  readonly nextQuery: number;
   /** The program that is asked for. @throws where the session is not there yet, or has failed. */
-  readonly check: (asked: Asked) => Program;
-  readonly prepare: (asked: Asked) => Promise<Prepared>;
-  readonly run: (prepared: Prepared, inputs: Readonly<Record<string, IntTensor>>) => Promise<QueryResult>;
+  readonly programFor: (at: QueryPosition) => Program;
+  readonly prepare: (at: QueryPosition) => Promise<PreparedQuery>;
+  readonly run: (prepared: PreparedQuery, inputs: Readonly<Record<string, IntTensor>>) => Promise<QueryResult>;
   /** Does the work; if it fails, the session is over and what it kept is dropped. */
-  readonly orOver: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly orEndSession: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Seeds and hidden weights, once per session. */
-async function open(options: PartyOptions, role: "client" | "server"): Promise<OpenParty> {
+async function openParty(options: PartyOptions, role: "client" | "server"): Promise<OpenParty> {
   const { peer, dealer } = options;
-  const programs = programsOf(options);
+  const programs = sessionPrograms(options);
   const all = sessionWeights(programs);
-  const predicted = predictions(programs);
+  const predicted = createPredictor(programs);
   const ownSeed = freshSeed();
   const seed = await dealer.receive({ exactBytes: seedBytes });
-  const jointSeed = role === "client" ? freshSeed() : await peer.receive({ exactBytes: seedBytes });
-  if (role === "client") await peer.send(jointSeed.slice());
+  const sharedSeed = role === "client" ? freshSeed() : await peer.receive({ exactBytes: seedBytes });
+  if (role === "client") await peer.send(sharedSeed.slice());
   const due = openedBytes(all.weights);
   const received = role === "client" && due > 0 ? await peer.receive({ exactBytes: due }) : new Uint8Array(0);
-  const seeds = role === "server" ? { jointSeed, serverSeed: seed } : { jointSeed, received };
-  const { handles, toDealer, toClient } = weightHandles(role, all.weights, { tensors: options.tensors, ...seeds });
+  const seeds = role === "server" ? { sharedSeed, serverSeed: seed } : { sharedSeed, received };
+  const { handles, toDealer, toClient } = setUpWeights(role, all.weights, { tensors: options.tensors, ...seeds });
   if (role === "server") {
     if (toClient.length > 0) await peer.send(toClient);
     await dealer.send(toDealer);
@@ -134,15 +141,15 @@ async function open(options: PartyOptions, role: "client" | "server"): Promise<O
   const peers = { [role === "client" ? "server" : "client"]: peer, dealer };
   let next = 0;
   /** What is kept, as far as it is prepared (shares of masks) and as far as it is opened. Absent once a query has failed. */
-  let memory: { readonly prepared: Memory; readonly online: Memory } | undefined = {
-    prepared: nothingKept,
-    online: nothingKept,
+  let memory: { readonly prepared: SessionCache; readonly online: SessionCache } | undefined = {
+    prepared: emptyCache,
+    online: emptyCache,
   };
-  const alive = (): { readonly prepared: Memory; readonly online: Memory } => {
+  const alive = (): { readonly prepared: SessionCache; readonly online: SessionCache } => {
     if (!memory) throw sessionError("sessionOver", {});
     return memory;
   };
-  const orOver = async <T>(work: () => Promise<T>): Promise<T> => {
+  const orEndSession = async <T>(work: () => Promise<T>): Promise<T> => {
     alive();
     try {
       return await work();
@@ -151,59 +158,72 @@ async function open(options: PartyOptions, role: "client" | "server"): Promise<O
       throw error;
     }
   };
-  const check = (asked: Asked): Program =>
-    programAsked(programs, asked, alive().prepared.rows, role === "server" ? "client" : "server");
-  const bodyOf = (asked: Asked, party: Party, inputs: Readonly<Record<string, IntTensor>>, kept: Memory) => {
-    const current = programs[asked.program]!;
-    const weights = atPlace(current, all.of(asked.program, handles), asked.place);
-    return current.body(toolbox, party, inputs, weights, keptFor(current, kept));
+  const programFor = (at: QueryPosition): Program =>
+    programAt(programs, at, alive().prepared.rows, role === "server" ? "client" : "server");
+  const bodyOf = (
+    at: QueryPosition,
+    party: Party,
+    inputs: Readonly<Record<string, IntTensor>>,
+    cache: SessionCache,
+  ) => {
+    const current = programs[at.program]!;
+    const weights = weightsAt(current, all.of(at.program, handles), at.position);
+    return current.body(toolbox, party, inputs, weights, cacheInputs(current, cache));
   };
-  const prepare = async (asked: Asked): Promise<Prepared> => {
-    const current = check(asked);
+  const prepare = async (at: QueryPosition): Promise<PreparedQuery> => {
+    const current = programFor(at);
     const { prepared } = alive();
     const started = performance.now();
-    const segments = predicted(asked).segments[role];
-    const stock = createStock();
+    const segments = predicted(at).segments[role];
+    const store = createCorrelationStore();
     let frame: Uint8Array = new Uint8Array(0);
     const take = (bytes: number): Uint8Array => {
       const taken = frame.subarray(0, bytes);
       frame = frame.subarray(bytes);
       return taken;
     };
-    const party = preparingParty({ role, seed, jointSeed, ownSeed, query: next++, stock, deliveries: { take } });
-    const results = await runSegments(bodyOf(asked, party, ghostInputs(current), prepared), {
+    const party = preparingParty({
+      role,
+      seed,
+      sharedSeed,
+      privateSeed: ownSeed,
+      query: next++,
+      store,
+      dealerMessages: { take },
+    });
+    const results = await runOffline(bodyOf(at, party, metaInputs(current), prepared), {
       before: async (segment) => {
         const due = segments[segment]!;
         if (due > 0) frame = await dealer.receive({ exactBytes: due });
       },
     });
-    memory = { ...alive(), prepared: remember(current, prepared, results, asked.place) };
-    return { asked, stock, seconds: (performance.now() - started) / 1000 };
+    memory = { ...alive(), prepared: updateCache(current, prepared, results, at.position) };
+    return { at, store, seconds: (performance.now() - started) / 1000 };
   };
   const run = async (
-    { asked, stock, seconds }: Prepared,
+    { at, store, seconds }: PreparedQuery,
     inputs: Readonly<Record<string, IntTensor>>,
   ): Promise<QueryResult> => {
     const { online } = alive();
-    const current = programs[asked.program]!;
+    const current = programs[at.program]!;
     const started = performance.now();
     let rounds = 0;
-    const results = await runOnline(bodyOf(asked, onlineParty(role, stock), inputs, online), role, peers, () => {
+    const results = await runOnline(bodyOf(at, onlineParty(role, store), inputs, online), role, peers, () => {
       rounds += 1;
     });
-    if (stock.left > 0) throw new Error(`${stock.left} correlations are left over`);
-    memory = { ...alive(), online: remember(current, online, results, asked.place) };
+    if (store.remaining > 0) throw new Error(`${store.remaining} correlations are left over`);
+    memory = { ...alive(), online: updateCache(current, online, results, at.position) };
     const mine = Object.entries(results).filter(([name]) => current.outputs[name]?.to === role);
     const outputs = new Map(mine.map(([name, handle]) => [name, toIntegers((handle as Share).tensor)]));
-    return { asked, outputs, rounds, seconds: { offline: seconds, online: (performance.now() - started) / 1000 } };
+    return { at, outputs, rounds, seconds: { offline: seconds, online: (performance.now() - started) / 1000 } };
   };
   return {
-    get next() {
+    get nextQuery() {
       return next;
     },
-    check,
+    programFor,
     prepare,
     run,
-    orOver,
+    orEndSession,
   };
 }

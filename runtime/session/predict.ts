@@ -1,17 +1,17 @@
-import { type Link, type LinkBytes, links, noBytes } from "../core/index.ts";
-import { countingParty, explicitParty, noDealerBytes } from "../correlations/index.ts";
-import type { Program, WeightHandle } from "../program/index.ts";
+import { type BytesByDirection, type Direction, directions, noBytes } from "../core/index.ts";
+import { countingParty, explicitKeyParty, noDealerBytes } from "../correlations/index.ts";
+import type { HeldWeight, Program } from "../program/index.ts";
 import { toolbox } from "../program/index.ts";
 import { countSteps } from "../protocols/kit/index.ts";
-import { ghost, integers } from "../ring/index.ts";
-import type { Asked } from "./control.ts";
-import { atPlace, ghostKept, placesOf } from "./memory.ts";
-import { hiddenBytes, openedBytes, sessionWeights } from "./weights.ts";
+import { intTensor, metaTensor } from "../ring/index.ts";
+import type { QueryPosition } from "./requests.ts";
+import { metaCache, positionRange, weightsAt } from "./session-cache.ts";
+import { hiddenBytes, openedBytes, sessionWeights } from "./session-weights.ts";
 
 /** Exact rounds and payload bytes of one phase. */
 export interface PhaseCost {
   readonly rounds: number;
-  readonly bytes: LinkBytes;
+  readonly bytes: BytesByDirection;
 }
 export interface Prediction {
   /** Once per session: seeds, and the weights hidden from the dealer. */
@@ -33,7 +33,7 @@ export const seedBytes = 32;
  * The program read with ghosts: what it will send, to the byte, before it runs. One that goes on from what is kept costs
  * more at a later place; absent: the last.
  */
-export function predict(program: Program, place: number = placesOf(program).most): Prediction {
+export function predict(program: Program, position: number = positionRange(program).most): Prediction {
   const account = noDealerBytes();
   const segments = { client: [] as number[], server: [] as number[] };
   const cut = (): void => {
@@ -42,7 +42,7 @@ export function predict(program: Program, place: number = placesOf(program).most
     }
   };
   const { rounds, bytes, dealt } = countSteps(
-    ghostBody(program, countingParty("client", account), place),
+    runOnMeta(program, countingParty("client", account), position),
     account,
     cut,
   );
@@ -51,18 +51,18 @@ export function predict(program: Program, place: number = placesOf(program).most
     setup: predictSetup([program]),
     offline: { rounds: 0, bytes: dealt },
     online: { rounds, bytes },
-    dealerComputes: links.some((link) => link.includes("dealer") && bytes[link] > 0),
+    dealerComputes: directions.some((link) => link.includes("dealer") && bytes[link] > 0),
     segments,
-    dealerByOperator: account.byLabel,
+    dealerByOperator: account.byOperator,
   };
 }
 
 /** What each question of a session will send, worked out once for each. */
-export function predictions(programs: readonly Program[]): (asked: Asked) => Prediction {
+export function createPredictor(programs: readonly Program[]): (asked: QueryPosition) => Prediction {
   const known = new Map<string, Prediction>();
-  return ({ program, place }) => {
-    const key = `${program} ${place}`;
-    const prediction = known.get(key) ?? predict(programs[program]!, place);
+  return ({ program, position }) => {
+    const key = `${program} ${position}`;
+    const prediction = known.get(key) ?? predict(programs[program]!, position);
     known.set(key, prediction);
     return prediction;
   };
@@ -87,33 +87,33 @@ export function predictSetup(programs: readonly Program[]): PhaseCost {
 /** Bytes of one party's keys for one query, if nothing came from seeds: see `explicitParty`. */
 export function explicitKeyBytes(program: Program): number {
   const account = noDealerBytes();
-  countSteps(ghostBody(program, explicitParty("client", account), placesOf(program).most), account);
+  countSteps(runOnMeta(program, explicitKeyParty("client", account), positionRange(program).most), account);
   return account.client;
 }
 
-function ghostBody(
+function runOnMeta(
   program: Program,
   party: Parameters<Program["body"]>[1],
-  place: number,
+  position: number,
 ): ReturnType<Program["body"]> {
-  const weights = Object.entries(program.weights).map(([name, { form, shape, width }]): [string, WeightHandle] => {
-    const values = integers(shape, undefined);
-    const empty = ghost(shape, width);
+  const weights = Object.entries(program.weights).map(([name, { form, shape, width }]): [string, HeldWeight] => {
+    const values = intTensor(shape, undefined);
+    const empty = metaTensor(shape, width);
     if (form === "fixed") {
       return [name, { kind: "wire", opened: empty, mask: { share: empty, secret: empty, fresh: false } }];
     }
     if (form !== "known") return [name, values];
     return [name, { kind: "weight", shape, width, values, pad: empty, hidden: empty }];
   });
-  const handles = atPlace(program, Object.fromEntries(weights), place);
-  return program.body(toolbox, party, ghostInputs(program), handles, ghostKept(program, place));
+  const handles = weightsAt(program, Object.fromEntries(weights), position);
+  return program.body(toolbox, party, metaInputs(program), handles, metaCache(program, position));
 }
 
 /** Inputs of a party that does not hold them. */
-export const ghostInputs = (program: Program) =>
-  Object.fromEntries(Object.entries(program.inputs).map(([name, { shape }]) => [name, integers(shape, undefined)]));
+export const metaInputs = (program: Program) =>
+  Object.fromEntries(Object.entries(program.inputs).map(([name, { shape }]) => [name, intTensor(shape, undefined)]));
 
-export const addBytes = (...all: readonly LinkBytes[]): LinkBytes =>
+export const addBytes = (...all: readonly BytesByDirection[]): BytesByDirection =>
   Object.fromEntries(
-    Object.keys(noBytes).map((link) => [link, all.reduce((sum, bytes) => sum + bytes[link as Link], 0)]),
-  ) as unknown as LinkBytes;
+    Object.keys(noBytes).map((link) => [link, all.reduce((sum, bytes) => sum + bytes[link as Direction], 0)]),
+  ) as unknown as BytesByDirection;

@@ -9,7 +9,7 @@ export const maxFrameBytes = 2 ** 32 - 1;
 export const defaultIdleTimeoutMs = 120_000;
 
 /** Payload is what the cost model predicts, to the byte. Headers and whole control frames are framing. */
-export interface Traffic {
+export interface ChannelTraffic {
   /** Payload frames. */
   readonly messages: number;
   readonly payloadBytes: number;
@@ -17,7 +17,7 @@ export interface Traffic {
 }
 
 /** What the program expects next: a frame that does not fit is refused on its header, before anything is allocated. */
-export type Expected = ({ readonly exactBytes: number } | { readonly maxBytes: number }) & {
+export type ExpectedFrame = ({ readonly exactBytes: number } | { readonly maxBytes: number }) & {
   /** Default: payload. */
   readonly kind?: "payload" | "control";
   /** Default: the channel's idle timeout. A payload's deadline moves on while bytes arrive, a control frame's does not. */
@@ -38,12 +38,12 @@ export interface Channel {
    */
   send(frame: Uint8Array, kind?: "payload" | "control"): Promise<void>;
   /** The frame is the caller's, and starts at offset 0 of its buffer. */
-  receive(expected: Expected): Promise<Uint8Array>;
+  receive(expected: ExpectedFrame): Promise<Uint8Array>;
   /** Sends what is queued and ends. With a reason the peer learns its code. */
   close(reason?: SessionError): Promise<void>;
   /** Live counters. */
-  readonly sent: Traffic;
-  readonly received: Traffic;
+  readonly sent: ChannelTraffic;
+  readonly received: ChannelTraffic;
 }
 
 export interface ChannelOptions {
@@ -51,7 +51,7 @@ export interface ChannelOptions {
 }
 
 /** Header of a frame as announced by the peer; the kind is a number until it is checked. */
-export interface FrameHead {
+export interface FrameHeader {
   readonly kind: number;
   readonly bytes: number;
 }
@@ -63,7 +63,7 @@ export interface FramePort {
   /** Queues a frame, at once and in order. */
   write(kind: FrameKind, body: Uint8Array): void;
   /** Header of the next frame. Rejects with `peerLeft` once the peer is gone and all its frames are read. */
-  head(): Promise<FrameHead>;
+  head(): Promise<FrameHeader>;
   /** Body of the frame whose head was read last. */
   body(): Promise<Uint8Array>;
   /** When a byte was last read or written (nowMs). */

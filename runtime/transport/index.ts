@@ -1,4 +1,5 @@
-export type { Channel, Traffic } from "./channel.ts";
-export { type LinkProfile, links, parseLink, transmissionMs } from "./link.ts";
-export { memoryPair } from "./memory.ts";
-export { shaped, shapedPair } from "./shaped.ts";
+export type { Channel, ChannelTraffic } from "./channel.ts";
+export { type LinkProfile, linkProfiles, parseLink, transmissionMs } from "./link-profile.ts";
+export { memoryPair } from "./memory-channel.ts";
+export { shaped, shapedPair } from "./shaped-channel.ts";
+export { workerChannel, workerLink } from "./worker-channel.ts";

@@ -10,10 +10,10 @@ import type { Role } from "../core/index.ts";
 import { SessionError, sessionError } from "../core/index.ts";
 import type { Channel, ChannelOptions } from "./channel.ts";
 import { nowMs } from "./clock.ts";
-import { FramedChannel } from "./framed.ts";
+import { FramedChannel } from "./framed-channel.ts";
 import { greet, type Hello, receiveHello } from "./greeting.ts";
 import { checkOwnCertificate, fingerprintOf, type Identity, roleOfPeer } from "./identity.ts";
-import { SocketPort } from "./socket.ts";
+import { SocketPort } from "./socket-port.ts";
 
 const defaultHandshakeTimeoutMs = 10_000;
 const defaultMaxConnections = 64;
@@ -111,7 +111,7 @@ export async function connect(options: ConnectOptions): Promise<Channel> {
 async function connectOnce(options: ConnectOptions): Promise<Channel> {
   const { host, port, identity, expect, handshakeTimeoutMs = defaultHandshakeTimeoutMs } = options;
   const at = `${host}:${port}`;
-  const socket = await secured(host, port, identity, expect, handshakeTimeoutMs);
+  const socket = await openTls(host, port, identity, expect, handshakeTimeoutMs);
   const channel = channelOver(socket, identity, [expect], at, options);
   try {
     await greet(channel, { purpose: options.purpose ?? "online", session: options.session ?? "" }, handshakeTimeoutMs);
@@ -122,7 +122,7 @@ async function connectOnce(options: ConnectOptions): Promise<Channel> {
   }
 }
 
-function secured(
+function openTls(
   host: string,
   port: number,
   identity: Identity,
@@ -178,7 +178,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       (error) => options.onRefused?.(explain(error, identity, from, from)),
     );
   });
-  const address = await bound(server, options.host, options.port);
+  const address = await listenOn(server, options.host, options.port);
   server.on("error", (error) => options.onRefused?.(explain(error, identity, "anyone", address.address)));
   return {
     host: address.address,
@@ -222,7 +222,7 @@ async function handOver(channel: Channel, hello: Hello, options: ListenOptions):
   }
 }
 
-function bound(server: tls.Server, host: string, port: number): Promise<AddressInfo> {
+function listenOn(server: tls.Server, host: string, port: number): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error): void => {
       const where = `${host}:${port}`;

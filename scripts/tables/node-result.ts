@@ -7,9 +7,9 @@ import { createNoise, errorBound } from "../../compiler/report/cost/index.ts";
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import { type InterpretOptions, interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
 import { type Step, typeOf, type ValueId } from "../../ir/module.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { isFixed } from "../../ir/type.ts";
 import { verify } from "../../ir/verify.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";
@@ -17,7 +17,7 @@ import { quantizePass } from "../../passes/4-quantize/index.ts";
 import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
-import { runPass, type SplitState, type State } from "../../passes/pass.ts";
+import { type PassState, runPass, type SplitState } from "../../passes/pass.ts";
 import { type ImportAttempt, importAttempts, type NodeTest, readNodeTest, tensorValues } from "./node-test.ts";
 
 /** How an operator does on one test of it. */
@@ -193,7 +193,7 @@ function secureOutcome(test: NodeTest, { imported }: ImportAttempt, exact: Value
  * from what it makes of rounded ones by the effect of the rounding.
  */
 function exactRounding(
-  { module, weights }: State,
+  { module, weights }: PassState,
   fed: ReadonlyMap<ValueId, Tensor>,
 ): NonNullable<InterpretOptions["adjust"]> {
   return (id, raw, op) => {

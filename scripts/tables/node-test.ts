@@ -7,7 +7,7 @@ import { readModel } from "../../compiler/onnx/normalize/index.ts";
 import { elementOfDtype } from "../../compiler/onnx/weights/index.ts";
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 
 /** A model of one operator with inputs and what they give, in the layout of the ONNX project's test data. */
 export interface NodeTest {

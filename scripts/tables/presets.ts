@@ -1,6 +1,6 @@
 import { type Attrs, type Module, type Op, opsOf } from "../../ir/module.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";
 import type { Preset } from "../../passes/3-approximate/preset.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";

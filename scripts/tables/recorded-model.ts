@@ -8,7 +8,7 @@ import { createNoise } from "../../compiler/report/cost/index.ts";
 import type { Dtype } from "../../compiler/tensors/index.ts";
 import { type InterpretOptions, interpret } from "../../ir/interpret.ts";
 import { typeOf, type ValueId } from "../../ir/module.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { distance } from "./node-result.ts";
 import { tensorValues } from "./node-test.ts";
 

@@ -1,7 +1,7 @@
 import type { EstimateOptions } from "../../compiler/estimate/index.ts";
 import { runArchitecture } from "../../compiler/estimate/index.ts";
 import { bytesText, countText } from "../../compiler/report/text/index.ts";
-import { links } from "../../runtime/transport/index.ts";
+import { linkProfiles } from "../../runtime/transport/index.ts";
 import { markdownTable, sumBytes, timesLess } from "./savings.ts";
 import {
   baseline,
@@ -38,7 +38,7 @@ async function secondsOf(system: System, technique: Technique): Promise<number> 
     ownership: techniqueOwnership(technique, measuredWorkload.rank),
     ...(merge !== undefined && { mergedHeads: merge }),
     ...systemOptions(system),
-    select: { setting: "2pc-dealer", link: links.wan, objective: "time" },
+    select: { setting: "2pc-dealer", link: linkProfiles.wan, objective: "time" },
   };
   const runs = await runArchitecture(measuredWorkload.architecture, options, queries + 1);
   const worst = Math.max(...runs.map(({ error }) => error));
@@ -56,7 +56,13 @@ export async function measuredTable(onRow: (row: string) => void = () => {}): Pr
       onRow(`measuring ${system}: ${technique.name}`);
       const seconds = await secondsOf(system, technique);
       if (technique === baseline) from = seconds;
-      const { rounds, online, offline } = rowTraffic(measuredWorkload, technique, measuredQuery, system, links.wan);
+      const { rounds, online, offline } = rowTraffic(
+        measuredWorkload,
+        technique,
+        measuredQuery,
+        system,
+        linkProfiles.wan,
+      );
       const bytes = [online, offline].map((links) => bytesText(sumBytes(links)));
       rows.push([system, technique.name, countText(rounds), ...bytes, seconds.toFixed(2), timesLess(from / seconds)]);
     }

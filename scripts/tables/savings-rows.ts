@@ -7,7 +7,7 @@ import type {
 } from "../../compiler/estimate/index.ts";
 import { countTraffic, type QueryTraffic } from "../../compiler/estimate/index.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import { type LinkProfile, links } from "../../runtime/transport/index.ts";
+import { type LinkProfile, linkProfiles } from "../../runtime/transport/index.ts";
 
 /** What is done to a model before it is served: each alone, and together. */
 export interface Technique {
@@ -56,7 +56,7 @@ export const systemOptions = (system: System): Pick<EstimateOptions, "preset" | 
   system === "ours" ? {} : { preset: presets.get(system)!, cacheForm: "shares" };
 
 /** The links of tables, protocols chosen for each. */
-export const tableLinks: readonly LinkProfile[] = [links.lan, links.wan];
+export const tableLinks: readonly LinkProfile[] = [linkProfiles.lan, linkProfiles.wan];
 
 /** What is asked of the model, and how it is called. */
 export interface Workload extends Pick<ArchitectureOptions, "phase" | "sequenceLength" | "contextLength"> {

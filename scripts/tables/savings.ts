@@ -1,7 +1,7 @@
 import type { QueryTraffic } from "../../compiler/estimate/index.ts";
 import { networkTime } from "../../compiler/report/cost/index.ts";
 import { bytesText, countText, secondsText } from "../../compiler/report/text/index.ts";
-import type { LinkBytes } from "../../runtime/core/index.ts";
+import type { BytesByDirection } from "../../runtime/core/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import {
   baseline,
@@ -24,10 +24,11 @@ export interface Savings {
   readonly seconds: { readonly online: number; readonly offline: number; readonly setup: number };
 }
 
-export const sumBytes = (bytes: LinkBytes): number => Object.values(bytes).reduce((all, count) => all + count, 0);
+export const sumBytes = (bytes: BytesByDirection): number =>
+  Object.values(bytes).reduce((all, count) => all + count, 0);
 
 function savingsOf(technique: string, system: System, link: LinkProfile, traffic: QueryTraffic): Savings {
-  const phase = (rounds: number, bytes: LinkBytes) => ({ rounds, bytes: { ...bytes } });
+  const phase = (rounds: number, bytes: BytesByDirection) => ({ rounds, bytes: { ...bytes } });
   const { online, offline, setup, rounds } = traffic;
   const { communicationSeconds } = networkTime(
     { online: phase(rounds, online), offline: phase(0, offline), setup: phase(1, setup) },

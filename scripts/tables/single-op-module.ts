@@ -1,8 +1,8 @@
-import { createBuilder } from "../../ir/build.ts";
+import { createBuilder } from "../../ir/builder.ts";
 import { interpret } from "../../ir/interpret.ts";
 import type { Attrs, ValueId } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { f32, type Interval, type Shape, sizeOf } from "../../ir/type.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
 import type { SplitState } from "../../passes/pass.ts";
 
 /** One operator on one secret tensor, between `share` and `reveal`, as 2-rewrite would leave it. */

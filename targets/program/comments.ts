@@ -1,6 +1,6 @@
-import type { Link } from "../../runtime/core/index.ts";
-import type { Call, Plan, Role } from "./plan.ts";
-import { commentText } from "./text.ts";
+import type { Direction } from "../../runtime/core/index.ts";
+import { commentText } from "./literals.ts";
+import type { OpCall, ProgramPlan, Role } from "./plan.ts";
 
 /** Widest line of a comment, without its indentation. */
 const lineWidth = 112;
@@ -8,14 +8,14 @@ const lineWidth = 112;
 const bytes = (count: number): string => `${String(count).replace(/\B(?=(\d{3})+$)/g, ",")} B`;
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-export const roundsOfStep = (step: readonly Call[]): number => Math.max(...step.map(({ traffic }) => traffic.rounds));
+export const roundsOfStep = (step: readonly OpCall[]): number => Math.max(...step.map(({ traffic }) => traffic.rounds));
 
 type Phase = "bytes" | "dealt";
-const sumOf = (calls: readonly Call[], phase: Phase, link: Link): number =>
+const sumOf = (calls: readonly OpCall[], phase: Phase, link: Direction): number =>
   calls.reduce((sum, { traffic }) => sum + traffic[phase][link], 0);
 
 /** Traffic as a role sees it, in the order in which it is told. */
-const trafficOf: Readonly<Record<Role, readonly (readonly [verb: string, phase: Phase, link: Link])[]>> = {
+const trafficOf: Readonly<Record<Role, readonly (readonly [verb: string, phase: Phase, link: Direction])[]>> = {
   client: [
     ["sends", "bytes", "client→server"],
     ["receives", "bytes", "server→client"],
@@ -41,7 +41,7 @@ const trafficOf: Readonly<Record<Role, readonly (readonly [verb: string, phase: 
 };
 
 /** What a role sends and gets, without what is nothing. */
-const trafficText = (calls: readonly Call[], role: Role): readonly string[] =>
+const trafficText = (calls: readonly OpCall[], role: Role): readonly string[] =>
   trafficOf[role]
     .map(([verb, phase, link]) => ({ verb, count: sumOf(calls, phase, link) }))
     .filter(({ count }) => count > 0)
@@ -54,7 +54,11 @@ const knowledge: Readonly<Record<Role, string>> = {
 };
 
 /** What the program is, as line comments. */
-export function headerOf(plan: Plan, role: Role, facts: { readonly hash: string; readonly compiler: string }): string {
+export function headerOf(
+  plan: ProgramPlan,
+  role: Role,
+  facts: { readonly hash: string; readonly compiler: string },
+): string {
   const calls = plan.steps.flat();
   const rounds = plan.steps.reduce((sum, step) => sum + roundsOfStep(step), 0);
   const compiler = commentText(facts.compiler.replace(/^marillc /, ""));
@@ -68,7 +72,7 @@ export function headerOf(plan: Plan, role: Role, facts: { readonly hash: string;
 }
 
 /** One comment for what a step sends, with the nodes of the model that it computes; none where this role has no traffic. */
-export function stepComment(step: readonly Call[], role: Role): readonly string[] {
+export function stepComment(step: readonly OpCall[], role: Role): readonly string[] {
   const rounds = roundsOfStep(step);
   const traffic = [...(rounds > 0 ? [plural(rounds, "round")] : []), ...trafficText(step, role)].join(", ");
   if (traffic === "") return [];
@@ -77,11 +81,11 @@ export function stepComment(step: readonly Call[], role: Role): readonly string[
 }
 
 /** An input says where it comes from, a result who reads it. */
-export function subjectOf({ op }: Call): string {
+export function subjectOf({ op }: OpCall): string {
   const origin = commentText(op.origin);
-  const place = origin === "" ? "" : `: ${origin}`;
-  if (op.name === "share") return `shares what the client computes in the clear${place}`;
-  if (op.name === "reveal") return `opens the result to the ${op.attrs.to === "server" ? "server" : "client"}${place}`;
+  const suffix = origin === "" ? "" : `: ${origin}`;
+  if (op.name === "share") return `shares what the client computes in the clear${suffix}`;
+  if (op.name === "reveal") return `opens the result to the ${op.attrs.to === "server" ? "server" : "client"}${suffix}`;
   return origin;
 }
 

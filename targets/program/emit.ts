@@ -10,8 +10,8 @@ import {
 } from "ts-morph";
 import type { Fixed } from "../../runtime/protocols/kit/index.ts";
 import { headerOf, stepComment, subjectOf } from "./comments.ts";
-import type { Argument, Call, Plan, Role } from "./plan.ts";
-import { createIdentifiers, literal, member, record, stringLiteral } from "./text.ts";
+import { createIdentifiers, literal, member, record, stringLiteral } from "./literals.ts";
+import type { CallArgument, OpCall, ProgramPlan, Role } from "./plan.ts";
 
 export interface ProgramFacts {
   /** SHA-256 of program.mir, hex. */
@@ -20,7 +20,7 @@ export interface ProgramFacts {
   readonly compiler: string;
 }
 
-export interface ProgramText {
+export interface EmittedProgram {
   /** What auditors read: type-checks against the runtime. */
   readonly ts: string;
   /** The same without types: no imports, loads from anywhere. */
@@ -29,7 +29,7 @@ export interface ProgramText {
 
 /** What the writers of one program share. */
 interface Scope {
-  readonly plan: Plan;
+  readonly plan: ProgramPlan;
   readonly role: Role;
   readonly variable: (value: string) => string;
   /** Values that something reads. */
@@ -37,7 +37,7 @@ interface Scope {
 }
 
 /** The program of one role as text: one body for all roles, comments as this one sees it. The same plan, the same bytes. */
-export function emitProgram(plan: Plan, role: Role, facts: ProgramFacts): ProgramText {
+export function emitProgram(plan: ProgramPlan, role: Role, facts: ProgramFacts): EmittedProgram {
   const scope = scopeOf(plan, role);
   const project = new Project({
     useInMemoryFileSystem: true,
@@ -64,14 +64,14 @@ export function transpileProgram(text: string): string {
   return outputText;
 }
 
-function scopeOf(plan: Plan, role: Role): Scope {
+function scopeOf(plan: ProgramPlan, role: Role): Scope {
   const calls = plan.steps.flat();
   const read = calls.flatMap(({ args }) => args.filter((arg) => arg.kind === "value").map((arg) => arg.id));
   return {
     plan,
     role,
     variable: createIdentifiers(namesOf(plan, "protocol")),
-    used: new Set([...read, ...Object.keys(plan.outputs), ...Object.values(plan.kept).map(({ value }) => value)]),
+    used: new Set([...read, ...Object.keys(plan.outputs), ...Object.values(plan.cached).map(({ value }) => value)]),
   };
 }
 
@@ -83,7 +83,7 @@ function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | Stat
       kind: StructureKind.ImportDeclaration,
       isTypeOnly: true,
       leadingTrivia: `${headerOf(plan, role, facts)}\n\n`,
-      namedImports: ["Fixed", ...(keeps(plan) ? ["KeptDecl"] : []), "OutputDecl", "Program", "Spec", "WeightDecl"],
+      namedImports: ["Fixed", ...(hasCache(plan) ? ["KeptDecl"] : []), "OutputDecl", "Program", "Spec", "WeightDecl"],
       moduleSpecifier: "marillc/runtime",
     },
     (writer) => {
@@ -92,15 +92,15 @@ function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | Stat
       writeTable(writer, "inputTypes", literals(plan.inputs), "Record<string, Fixed>");
       writeTable(writer, "weightTypes", literals(plan.weights), "Record<string, WeightDecl>", "as const ");
       writeTable(writer, "outputTypes", literals(plan.outputs), "Record<string, OutputDecl>", "as const ");
-      if (keeps(plan)) writeTable(writer, "keptTypes", keptTypes(plan), "Record<string, KeptDecl>", "as const ");
+      if (hasCache(plan)) writeTable(writer, "keptTypes", cacheTypes(plan), "Record<string, KeptDecl>", "as const ");
       writeProgram(writer, scope, facts);
     },
   ];
 }
 
-const keeps = ({ kept }: Plan): boolean => Object.keys(kept).length > 0;
+const hasCache = ({ cached: kept }: ProgramPlan): boolean => Object.keys(kept).length > 0;
 
-const keptTypes = ({ kept }: Plan): Entries =>
+const cacheTypes = ({ cached: kept }: ProgramPlan): Entries =>
   Object.entries(kept).map(([name, { value: _, ...decl }]) => [name, literal(decl)]);
 
 type Entries = readonly (readonly [key: string, text: string])[];
@@ -130,7 +130,7 @@ function typesOf({ plan, variable }: Scope): Entries {
     types.set(variable(id), text);
   };
   for (const { op, spec } of plan.steps.flat()) {
-    spec.operands.forEach((fixed, place) => void see(op.operands[place]!, fixed));
+    spec.operands.forEach((fixed, index) => void see(op.operands[index]!, fixed));
     see(op.result, spec.result);
   }
   return [...types];
@@ -152,7 +152,7 @@ function specsOf({ plan, variable }: Scope): Entries {
 function writeProgram(writer: CodeBlockWriter, scope: Scope, { hash }: ProgramFacts): void {
   const { plan, variable } = scope;
   const { name, setting } = plan;
-  const tables = ["inputTypes", "weightTypes", ...(keeps(plan) ? ["keptTypes"] : [])];
+  const tables = ["inputTypes", "weightTypes", ...(hasCache(plan) ? ["keptTypes"] : [])];
   const type = `Program<${tables.map((table) => `keyof typeof ${table}`).join(", ")}>`;
   writer.blankLine().write(`export const program: ${type} = `);
   writer.inlineBlock(() => {
@@ -160,29 +160,29 @@ function writeProgram(writer: CodeBlockWriter, scope: Scope, { hash }: ProgramFa
     writer.writeLine("inputs: inputTypes,");
     writer.writeLine("outputs: outputTypes,");
     writer.writeLine("weights: weightTypes,");
-    if (keeps(plan)) writer.writeLine("kept: keptTypes,");
+    if (hasCache(plan)) writer.writeLine("kept: keptTypes,");
     writer.write(`*body(${parametersOf(plan)}) `);
     writer.inlineBlock(() => {
       const protocols = namesOf(plan, "protocol");
       if (protocols.length > 0) writeProtocols(writer, protocols);
       writeSteps(writer, scope);
       const outputs = Object.keys(plan.outputs).map((id): readonly [string, string] => [id, variable(id)]);
-      const kept = Object.entries(plan.kept).map(([name, { value }]): readonly [string, string] => [
+      const cached = Object.entries(plan.cached).map(([name, { value }]): readonly [string, string] => [
         name,
         variable(value),
       ]);
-      writer.writeLine(`return ${record([...outputs, ...kept])};`);
+      writer.writeLine(`return ${record([...outputs, ...cached])};`);
     });
     writer.write(",").newLine();
   });
   writer.write(";").newLine();
 }
 
-const namesOf = (plan: Plan, kind: Call["callee"]["kind"]): readonly string[] =>
+const namesOf = (plan: ProgramPlan, kind: OpCall["callee"]["kind"]): readonly string[] =>
   [...new Set(plan.steps.flat().flatMap(({ callee }) => (callee.kind === kind ? [callee.name] : [])))].sort();
 
 /** Only what the body uses: the project's compiler options refuse the rest. */
-function parametersOf(plan: Plan): string {
+function parametersOf(plan: ProgramPlan): string {
   const tools = [
     ...(namesOf(plan, "protocol").length > 0 ? ["protocols"] : []),
     ...(namesOf(plan, "local").length > 0 ? ["local"] : []),
@@ -225,11 +225,11 @@ function writeSteps(writer: CodeBlockWriter, scope: Scope): void {
   }
 }
 
-function writeStep(writer: CodeBlockWriter, scope: Scope, step: readonly Call[], trailing = ""): void {
+function writeStep(writer: CodeBlockWriter, scope: Scope, step: readonly OpCall[], trailing = ""): void {
   const { variable, used } = scope;
   const end = trailing === "" ? "" : ` // ${trailing}`;
-  const resultOf = ({ op }: Call): string => (used.has(op.result) ? variable(op.result) : "");
-  const isAlone = ({ callee }: Call): boolean => step.length === 1 || callee.kind === "local";
+  const resultOf = ({ op }: OpCall): string => (used.has(op.result) ? variable(op.result) : "");
+  const isAlone = ({ callee }: OpCall): boolean => step.length === 1 || callee.kind === "local";
   // Ops of a step do not depend on each other: those without rounds may come first.
   for (const call of step.filter(isAlone)) {
     const result = resultOf(call);
@@ -247,7 +247,7 @@ function writeStep(writer: CodeBlockWriter, scope: Scope, step: readonly Call[],
 }
 
 /** One op: a protocol as steps, awaited or handed on; a local operator is done at once. */
-function callOf({ variable }: Scope, { op, callee, args }: Call, alone: boolean): string {
+function callOf({ variable }: Scope, { op, callee, args }: OpCall, alone: boolean): string {
   const operands = args.map((argument) => argumentOf(argument, variable));
   const spec = member("specs", variable(op.result));
   if (callee.kind === "local") return `${member("local", callee.name)}(${["party", spec, ...operands].join(", ")})`;
@@ -255,7 +255,7 @@ function callOf({ variable }: Scope, { op, callee, args }: Call, alone: boolean)
   return `${alone ? "yield* " : ""}${callee.name}.run(${[here, spec, ...operands].join(", ")})`;
 }
 
-function argumentOf(argument: Argument, variable: (id: string) => string): string {
+function argumentOf(argument: CallArgument, variable: (id: string) => string): string {
   if (argument.kind === "value") return variable(argument.id);
   if (argument.kind === "kept") return member("kept", argument.id);
   return argument.kind === "input" ? member("inputs", argument.id) : member("weights", argument.key);

@@ -1,14 +1,14 @@
-import type { Handle, Steps } from "../../runtime/core/index.ts";
+import type { SharedValue, Steps } from "../../runtime/core/index.ts";
 import type { Program } from "../../runtime/program/index.ts";
 import type { Operand } from "../../runtime/protocols/kit/index.ts";
-import type { Argument, Call, Plan } from "./plan.ts";
+import type { CallArgument, OpCall, ProgramPlan } from "./plan.ts";
 
 /**
  * A plan as a program without emitting text: for the cost model, the dealer service (which is sent the module and
  * must not run code that came over the network), and tests. It does what the emitted programs do, call by call.
  */
-export function programFromPlan(plan: Plan, hash: string): Program {
-  const keptValues = Object.entries(plan.kept).map(([name, { value }]) => [name, value] as const);
+export function programFromPlan(plan: ProgramPlan, hash: string): Program {
+  const keptValues = Object.entries(plan.cached).map(([name, { value }]) => [name, value] as const);
   return {
     name: plan.name,
     hash,
@@ -16,15 +16,15 @@ export function programFromPlan(plan: Plan, hash: string): Program {
     inputs: plan.inputs,
     outputs: plan.outputs,
     weights: plan.weights,
-    ...(keptValues.length > 0 && { kept: plan.kept }),
+    ...(keptValues.length > 0 && { kept: plan.cached }),
     *body(tools, party, inputs, weights, kept) {
-      const values = new Map<string, Handle>();
-      const operand = (argument: Argument): Operand => {
+      const values = new Map<string, SharedValue>();
+      const operand = (argument: CallArgument): Operand => {
         if (argument.kind === "input") return inputs[argument.id]!;
         if (argument.kind === "kept") return kept[argument.id]!;
         return argument.kind === "weight" ? weights[argument.key]! : values.get(argument.id)!;
       };
-      const call = ({ callee, spec, args, op }: Call): Steps<Handle> => {
+      const call = ({ callee, spec, args, op }: OpCall): Steps<SharedValue> => {
         const operands = args.map(operand);
         const here = party.at(op.result);
         if (callee.kind === "protocol") return byName(tools.protocols, callee.name).run(here, spec, ...operands);
@@ -43,6 +43,6 @@ export function programFromPlan(plan: Plan, hash: string): Program {
 const byName = <T>(all: Readonly<Record<string, T>>, name: string): T => all[name]!;
 
 // biome-ignore lint/correctness/useYield: a local operator as steps without rounds
-function* withoutRounds(result: Handle): Steps<Handle> {
+function* withoutRounds(result: SharedValue): Steps<SharedValue> {
   return result;
 }

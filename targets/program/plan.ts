@@ -1,16 +1,16 @@
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
 import { fixedOf, resultOf, specOf } from "../../passes/5-select/spec.ts";
-import { costOf, formOf } from "../../passes/5-select/traffic.ts";
+import { costOf, operandForm } from "../../passes/5-select/traffic.ts";
 import type { KeptDecl, OutputDecl, WeightDecl } from "../../runtime/program/index.ts";
 import type { Fixed, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
-import { keptAxis } from "../../runtime/protocols/softmax/index.ts";
+import { sequenceAxis } from "../../runtime/protocols/softmax/index.ts";
 
 /** Whose program it is. */
 export type Role = "client" | "server" | "dealer";
 
-export type Argument =
+export type CallArgument =
   | { readonly kind: "value"; readonly id: ValueId }
   | { readonly kind: "input"; readonly id: ValueId }
   /** A wire that earlier queries opened. */
@@ -18,25 +18,25 @@ export type Argument =
   | { readonly kind: "weight"; readonly key: string };
 
 /** One op as a call of the runtime. */
-export interface Call {
+export interface OpCall {
   readonly op: Op;
-  /** Export of runtime/protocols, or operator of runtime/program/local.ts. */
+  /** Export of runtime/protocols, or operator of runtime/program/local-ops.ts. */
   readonly callee: { readonly kind: "protocol" | "local"; readonly name: string };
   readonly spec: Spec;
-  readonly args: readonly Argument[];
+  readonly args: readonly CallArgument[];
   readonly traffic: Traffic;
 }
 
 /** What a program does, as data: emitted as text for each party, and executed as it is by tools. */
-export interface Plan {
+export interface ProgramPlan {
   readonly name: string;
   readonly setting: string;
   readonly inputs: Readonly<Record<string, Fixed>>;
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<string, WeightDecl>>;
   /** Wires that later queries read, by name, and which value each is. */
-  readonly kept: Readonly<Record<string, KeptDecl & { readonly value: ValueId }>>;
-  readonly steps: readonly (readonly Call[])[];
+  readonly cached: Readonly<Record<string, KeptDecl & { readonly value: ValueId }>>;
+  readonly steps: readonly (readonly OpCall[])[];
 }
 
 /** Name in a weight file: one tensor may be used at several scales, as different integers. */
@@ -46,40 +46,40 @@ const weightKey = (tensor: string, scale: number): string => `${tensor}@${scale}
 export const modelTensorOf = ({ tensor, scale }: WeightDecl): string => tensor.slice(0, -`@${scale}`.length);
 
 /** How an op takes one of the model's tensors, and in which ring a hidden one is used. */
-function weightUse(module: Module, op: Op, place: number, dealerComputes: boolean): WeightDecl {
-  const id = op.operands[place]!;
+function weightDeclOf(module: Module, op: Op, index: number, dealerComputes: boolean): WeightDecl {
+  const id = op.operands[index]!;
   const { element, shape, label } = typeOf(module, id);
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
-  const wanted = protocol && formOf(protocol, place);
+  const wanted = protocol && operandForm(protocol, index);
   // Where the dealer computes as well, a private weight is shared with it, and a public one told.
   const shared = wanted === "weight" || (dealerComputes && label === "server");
   const held = shared ? "known" : wanted === "fixed" ? "fixed" : undefined;
   const result = fixedOf(module, op.result);
   const fixed = isFixed(element) ? element : { width: 32, scale: 0 };
-  const placed = module.placed?.[module.params[id]!];
+  const positionRows = module.positionRows?.[module.params[id]!];
   return {
     form: held ?? (label === "server" ? "server" : dealerComputes ? "told" : "public"),
     tensor: weightKey(module.params[id]!, fixed.scale),
-    shape: placed ? shape.with(placed.axis, placed.rows) : shape,
+    shape: positionRows ? shape.with(positionRows.axis, positionRows.rows) : shape,
     width: held ? result.width : fixed.width,
     scale: fixed.scale,
-    ...(placed && { place: placed.axis }),
+    ...(positionRows && { place: positionRows.axis }),
   };
 }
 
 /** `keeps`: attention whose keys and values another program will read, by the names that this one gives them. */
-export function planProgram(module: Module, setting: string, keeps: readonly string[] = []): Plan {
+export function planProgram(module: Module, setting: string, cachedNames: readonly string[] = []): ProgramPlan {
   if (module.stage !== "schedule") throw new Error(`a program is planned from stage schedule, found ${module.stage}`);
   const weights: Record<string, WeightDecl> = {};
   const isInput = new Set(module.inputs);
   const dealerComputes = opsOf(module).some((op) => protocols.get(op.protocol ?? "")?.family === "replicated");
 
-  const argument = (op: Op, place: number): Argument => {
-    const id = op.operands[place]!;
-    if (isInput.has(id) && isKept(module, id)) return { kind: "kept", id };
+  const argument = (op: Op, index: number): CallArgument => {
+    const id = op.operands[index]!;
+    if (isInput.has(id) && isCached(module, id)) return { kind: "kept", id };
     if (isInput.has(id)) return { kind: "input", id };
     if (!(id in module.params)) return { kind: "value", id };
-    const use = weightUse(module, op, place, dealerComputes);
+    const use = weightDeclOf(module, op, index, dealerComputes);
     // One tensor may be hidden in several rings: each is a weight of its own.
     const taken = weights[id];
     const key = taken && (taken.form !== use.form || taken.width !== use.width) ? `${id}.${use.form}${use.width}` : id;
@@ -88,13 +88,13 @@ export function planProgram(module: Module, setting: string, keeps: readonly str
   };
 
   const steps = module.steps.map((step) =>
-    step.ops.map((op): Call => {
+    step.ops.map((op): OpCall => {
       const exported = op.protocol === undefined ? undefined : exportNames.get(op.protocol);
       return {
         op,
         callee: exported === undefined ? { kind: "local", name: op.name } : { kind: "protocol", name: exported },
         spec: specOf(module, op),
-        args: op.operands.map((_, place) => argument(op, place)),
+        args: op.operands.map((_, index) => argument(op, index)),
         traffic: costOf(module, op),
       };
     }),
@@ -105,39 +105,39 @@ export function planProgram(module: Module, setting: string, keeps: readonly str
     inputs: inputsOf(module),
     outputs: outputsOf(module),
     weights,
-    kept: keptOf(module, keeps),
+    cached: cachedValues(module, cachedNames),
     steps,
   };
 }
 
 /** Which operand of attention each kept wire is: of a query's own rows, and of those before. */
-const keptOperands = { key: { own: 1, past: 3 }, value: { own: 2, past: 4 } } as const;
+const cacheOperands = { key: { own: 1, past: 3 }, value: { own: 2, past: 4 } } as const;
 
 /** Attention that goes on from a past keeps what it reads; of another, what is asked for by name. */
-function keptOf(module: Module, keeps: readonly string[]): Plan["kept"] {
+function cachedValues(module: Module, cachedNames: readonly string[]): ProgramPlan["cached"] {
   const found = opsOf(module).flatMap((op) =>
-    Object.entries(keptOperands).flatMap(([what, { own, past }]): [string, Plan["kept"][string]][] => {
+    Object.entries(cacheOperands).flatMap(([what, { own, past }]): [string, ProgramPlan["cached"][string]][] => {
       const before = op.name === "cached-attention" ? op.operands[past]! : undefined;
       const name = before ?? `${op.result}.${what}`;
-      if (before === undefined && !(op.name === "attention" && keeps.includes(name))) return [];
+      if (before === undefined && !(op.name === "attention" && cachedNames.includes(name))) return [];
       const value = op.operands[own]!;
-      const rows = before === undefined ? 0 : typeOf(module, before).shape[keptAxis]!;
+      const rows = before === undefined ? 0 : typeOf(module, before).shape[sequenceAxis]!;
       return [[name, { ...fixedOf(module, value), past: rows, value }]];
     }),
   );
-  const missing = keeps.filter((name) => !found.some(([known]) => known === name));
+  const missing = cachedNames.filter((name) => !found.some(([known]) => known === name));
   if (missing.length > 0) throw new Error(`there is no attention that keeps ${missing.join(", ")}`);
   return Object.fromEntries(found);
 }
 
-const isKept = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "wire";
+const isCached = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "wire";
 
 /** The client's integers of an input are at the scale at which it is shared. */
 function inputsOf(module: Module): Readonly<Record<string, Fixed>> {
   const shares = opsOf(module).filter((op) => op.name === "share");
   return Object.fromEntries(
     module.inputs
-      .filter((id) => !isKept(module, id))
+      .filter((id) => !isCached(module, id))
       .map((id) => {
         const share = shares.find((op) => op.operands[0] === id);
         // Indices of the client's, which a protocol takes as they are, are never shared.

@@ -1,4 +1,4 @@
-import { advance, countdown, grid, locals, seq } from "./wat.ts";
+import { advance, countdown, locals, registerNames, unroll } from "./wat.ts";
 
 const VECTORS = 4;
 /** Bytes of one pair of rows of a weight panel: 16 columns of two i16. */
@@ -17,7 +17,7 @@ export function dot(bits: 32 | 64): string {
 (func (export "dot${bits}") (param $x i32) (param $xStride i32) (param $rows i32) (param $weights i32) (param $pairs i32)
     (param $block i32) (param $sums i32) (param $sumStride i32) (param $shift i32)
   ${locals("i32", ["w", "left", "count", "n", "x0", "x1", "s0", "s1"])}
-  ${locals("v128", [...grid("a", 2, VECTORS), "w0", "d0", "d1"])}
+  ${locals("v128", [...registerNames("a", 2, VECTORS), "w0", "d0", "d1"])}
   ${rowTiles(2, bits)}
   ${rowTiles(1, bits)})`;
 }
@@ -29,23 +29,23 @@ function rowTiles(rows: number, bits: 32 | 64): string {
     "rows",
     rows,
     `
-    ${seq(rows, (r) => `(local.set $x${r} ${r === 0 ? "(local.get $x)" : "(i32.add (local.get $x) (local.get $xStride))"})`)}
-    ${seq(rows, (r) => `(local.set $s${r} ${r === 0 ? "(local.get $sums)" : "(i32.add (local.get $sums) (local.get $sumStride))"})`)}
+    ${unroll(rows, (r) => `(local.set $x${r} ${r === 0 ? "(local.get $x)" : "(i32.add (local.get $x) (local.get $xStride))"})`)}
+    ${unroll(rows, (r) => `(local.set $s${r} ${r === 0 ? "(local.get $sums)" : "(i32.add (local.get $sums) (local.get $sumStride))"})`)}
     (local.set $w (local.get $weights))
     (local.set $left (local.get $pairs))
     (loop $${label}_block
       (local.set $count (select (local.get $left) (local.get $block) (i32.lt_u (local.get $left) (local.get $block))))
       (local.set $n (local.get $count))
-      ${grid("a", rows, VECTORS)
+      ${registerNames("a", rows, VECTORS)
         .map((a) => `(local.set $${a} (v128.const i32x4 0 0 0 0))`)
         .join("\n")}
       (loop $${label}_pair
-        ${seq(rows, (r) => `(local.set $d${r} (v128.load32_splat (local.get $x${r})))`)}
-        ${seq(VECTORS, (c) => multiplyAdd(rows, c))}
-        ${seq(rows, (r) => advance(`x${r}`, "(i32.const 4)"))}
+        ${unroll(rows, (r) => `(local.set $d${r} (v128.load32_splat (local.get $x${r})))`)}
+        ${unroll(VECTORS, (c) => multiplyAdd(rows, c))}
+        ${unroll(rows, (r) => advance(`x${r}`, "(i32.const 4)"))}
         ${advance("w", `(i32.const ${PAIR_BYTES})`)}
         (br_if $${label}_pair (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-      ${seq(rows * VECTORS, (k) => flush(bits, Math.floor(k / VECTORS), k % VECTORS))}
+      ${unroll(rows * VECTORS, (k) => flush(bits, Math.floor(k / VECTORS), k % VECTORS))}
       (br_if $${label}_block (local.tee $left (i32.sub (local.get $left) (local.get $count)))))
     ${advance("x", `(i32.mul (local.get $xStride) (i32.const ${rows}))`)}
     ${advance("sums", `(i32.mul (local.get $sumStride) (i32.const ${rows}))`)}`,
@@ -55,7 +55,7 @@ function rowTiles(rows: number, bits: 32 | 64): string {
 function multiplyAdd(rows: number, c: number): string {
   return `
 (local.set $w0 (v128.load offset=${16 * c} (local.get $w)))
-${seq(rows, (r) => `(local.set $a${r}_${c} (i32x4.add (local.get $a${r}_${c}) (i32x4.dot_i16x8_s (local.get $d${r}) (local.get $w0))))`)}`;
+${unroll(rows, (r) => `(local.set $a${r}_${c} (i32x4.add (local.get $a${r}_${c}) (i32x4.dot_i16x8_s (local.get $d${r}) (local.get $w0))))`)}`;
 }
 
 function flush(bits: 32 | 64, r: number, c: number): string {

@@ -1,4 +1,4 @@
-import { advance, countdown, grid, locals, seq } from "./wat.ts";
+import { advance, countdown, locals, registerNames, unroll } from "./wat.ts";
 
 /** How a tile multiplies: one `vector` holds neighbouring columns of y, one element of x meets all of them. */
 interface Arithmetic {
@@ -46,12 +46,12 @@ const arithmetics: Readonly<Record<32 | 64, Arithmetic>> = {
  */
 export function product(bits: 32 | 64): string {
   const { type, rows, vectors, bytes } = arithmetics[bits];
-  const pointers = grid("x", rows, 1);
+  const pointers = registerNames("x", rows, 1);
   return `
 (func (export "product${bits}") (param $x i32) (param $xStride i32) (param $rows i32) (param $y i32) (param $yStride i32)
     (param $columns i32) (param $depth i32) (param $sums i32) (param $sumStride i32)
-  ${locals("i32", ["xr", "sr", "yr", "left", "n", ...pointers, ...grid("s", rows, 1)])}
-  ${locals(type, [...grid("a", rows, vectors), ...grid("y", 1, vectors), "e"])}
+  ${locals("i32", ["xr", "sr", "yr", "left", "n", ...pointers, ...registerNames("s", rows, 1)])}
+  ${locals(type, [...registerNames("a", rows, vectors), ...registerNames("y", 1, vectors), "e"])}
   ${countdown(
     "columns",
     "columns",
@@ -69,10 +69,14 @@ export function product(bits: 32 | 64): string {
 
 function rowTiles(bits: 32 | 64, rows: number): string {
   const { vectors, bytes, load, store, loadElement, mul, add } = arithmetics[bits];
-  const cells = grid("a", rows, vectors).map((name, k) => ({ name, r: Math.floor(k / vectors), c: k % vectors }));
+  const cells = registerNames("a", rows, vectors).map((name, k) => ({
+    name,
+    r: Math.floor(k / vectors),
+    c: k % vectors,
+  }));
   const label = `tile${rows}`;
   const chain = (name: string, from: string, stride: string) =>
-    seq(rows, (r) =>
+    unroll(rows, (r) =>
       r === 0
         ? `(local.set $${name}0_0 (local.get $${from}))`
         : `(local.set $${name}${r}_0 (i32.add (local.get $${name}${r - 1}_0) (local.get $${stride})))`,
@@ -88,12 +92,12 @@ function rowTiles(bits: 32 | 64, rows: number): string {
     (local.set $n (local.get $depth))
     ${cells.map(({ name, r, c }) => `(local.set $${name} (${load} offset=${c * bytes} (local.get $s${r}_0)))`).join("\n")}
     (loop $${label}_k
-      ${seq(vectors, (c) => `(local.set $y0_${c} (${load} offset=${c * bytes} (local.get $yr)))`)}
-      ${seq(
+      ${unroll(vectors, (c) => `(local.set $y0_${c} (${load} offset=${c * bytes} (local.get $yr)))`)}
+      ${unroll(
         rows,
         (r) => `
       (local.set $e (${loadElement} (local.get $x${r}_0)))
-      ${seq(vectors, (c) => `(local.set $a${r}_${c} (${add} (local.get $a${r}_${c}) (${mul} (local.get $e) (local.get $y0_${c}))))`)}
+      ${unroll(vectors, (c) => `(local.set $a${r}_${c} (${add} (local.get $a${r}_${c}) (${mul} (local.get $e) (local.get $y0_${c}))))`)}
       ${advance(`x${r}_0`, `(i32.const ${bits / 8})`)}`,
       )}
       ${advance("yr", "(local.get $yStride)")}

@@ -1,5 +1,5 @@
 /** The texts of make(0) … make(count − 1), one per line: unrolls a loop of a template. */
-export function seq(count: number, make: (index: number) => string): string {
+export function unroll(count: number, make: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => make(index)).join("\n");
 }
 
@@ -25,5 +25,5 @@ export function countdown(label: string, counter: string, step: number, body: st
 }
 
 /** Names of a tile of registers: prefix, row, column. */
-export const grid = (prefix: string, rows: number, columns: number): string[] =>
+export const registerNames = (prefix: string, rows: number, columns: number): string[] =>
   Array.from({ length: rows * columns }, (_, k) => `${prefix}${Math.floor(k / columns)}_${k % columns}`);

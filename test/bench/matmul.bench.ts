@@ -1,6 +1,6 @@
 import { matmul, matmulInteger } from "../../runtime/ring/matmul.ts";
 import { matmulIntegerPlain, matmulPlain } from "../../runtime/ring/matmul-plain.ts";
-import { integers, ring } from "../../runtime/ring/tensor.ts";
+import { intTensor, ringTensor } from "../../runtime/ring/tensor.ts";
 import { type Case, measure } from "./harness.ts";
 
 const sizes = [
@@ -21,13 +21,13 @@ const filler = (length: number, make: (random: number) => number) => {
   });
 };
 const residues = (m: number, n: number, width: number) =>
-  ring(
+  ringTensor(
     [m, n],
     width,
     Uint32Array.from(filler(m * n * (width > 32 ? 2 : 1), (v) => v & (0xffffffff >>> (-width & 31)))),
   );
 const weights = (m: number, n: number, bits: number) =>
-  integers([m, n], Float64Array.from(filler(m * n, (v) => (v >>> (32 - bits)) - 2 ** (bits - 1))));
+  intTensor([m, n], Float64Array.from(filler(m * n, (v) => (v >>> (32 - bits)) - 2 ** (bits - 1))));
 
 function casesOf([m, k, n]: (typeof sizes)[number]): Case[] {
   const amount = m * k * n;

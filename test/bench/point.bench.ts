@@ -1,8 +1,8 @@
 import { chacha20 as library } from "@noble/ciphers/chacha.js";
 import { chacha20 } from "../../runtime/ring/chacha.ts";
-import { growCorrections, leafBits, pointAbove } from "../../runtime/ring/ggm.ts";
-import { reshape } from "../../runtime/ring/structure.ts";
-import { ring } from "../../runtime/ring/tensor.ts";
+import { generateCorrections, isBelowPoint, leafBits } from "../../runtime/ring/ggm.ts";
+import { reshape } from "../../runtime/ring/layout-ops.ts";
+import { ringTensor } from "../../runtime/ring/tensor.ts";
 import { measure } from "./harness.ts";
 
 const keys = 4096;
@@ -17,21 +17,21 @@ const words = (count: number, seed: number): Uint32Array => {
     return state;
   });
 };
-const seeds = (seed: number) => ring([keys, 2], 64, words(4 * keys, seed));
+const seeds = (seed: number) => ringTensor([keys, 2], 64, words(4 * keys, seed));
 const points = (seed: number) =>
-  ring(
+  ringTensor(
     [keys],
     bits,
     words(keys, seed).map((word) => word >>> (32 - bits)),
   );
 
 const [client, server, secret] = [seeds(1), seeds(2), points(3)];
-const grown = growCorrections(client, server, secret);
+const grown = generateCorrections(client, server, secret);
 const opened = reshape(points(4), [1, keys]);
 
 await measure(`${keys} point functions of ${bits} bits`, "million levels/s", [
-  { name: "the dealer's keys", amount, run: () => growCorrections(client, server, secret) },
-  { name: "one path", amount, run: () => pointAbove({ seeds: client, control: 0 }, grown, opened) },
+  { name: "the dealer's keys", amount, run: () => generateCorrections(client, server, secret) },
+  { name: "one path", amount, run: () => isBelowPoint({ seeds: client, control: 0 }, grown, opened) },
 ]);
 
 /** Thousands of blocks. */

@@ -1,29 +1,29 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";
-import { withKept } from "../../passes/4-quantize/calibration.ts";
+import { withCachedRanges } from "../../passes/4-quantize/calibration-types.ts";
 import { quantizePass } from "../../passes/4-quantize/index.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { sessionError } from "../../runtime/core/errors.ts";
-import type { Link, LinkBytes } from "../../runtime/core/steps.ts";
+import type { BytesByDirection, Direction } from "../../runtime/core/steps.ts";
 import type { Program } from "../../runtime/program/program.ts";
-import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
-import type { Asked } from "../../runtime/session/control.ts";
+import { type IntTensor, intTensor } from "../../runtime/ring/tensor.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
 import { openClient, openServer } from "../../runtime/session/party-session.ts";
 import { addBytes, predict, predictSetup } from "../../runtime/session/predict.ts";
+import type { QueryPosition } from "../../runtime/session/requests.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
-import { memoryPair } from "../../runtime/transport/memory.ts";
+import { memoryPair } from "../../runtime/transport/memory-channel.ts";
 import { emitProgram } from "../../targets/program/emit.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
-import { type Plan, planProgram } from "../../targets/program/plan.ts";
-import { integerWeights, runSession } from "../harness/session.ts";
-import { decoder, derive, length, prompt, rows, secure, width } from "../passes/decoder.ts";
+import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
+import { integerWeights, runSession } from "../harness/run-session.ts";
+import { decoder, derive, length, prompt, rows, secure, width } from "../passes/decoder-model.ts";
 import { createNoise } from "../passes/models.ts";
 import { load, typeErrors } from "../targets/programs.ts";
 
@@ -40,16 +40,16 @@ const given = createNoise(5)([1, length, width], 2);
 const calibration = calibrate(state, [new Map([["x", given]])], { margin: 1.5 });
 const facts = { hash: "0".repeat(64), compiler: "test" };
 
-function plan(from: SplitState, kept?: typeof one.kept): Plan {
-  const options = { calibration: kept ? withKept(calibration, kept) : calibration };
+function plan(from: SplitState, kept?: typeof one.cached): ProgramPlan {
+  const options = { calibration: kept ? withCachedRanges(calibration, kept) : calibration };
   const scheduled = [selectPass({ setting: "2pc-dealer" }), schedulePass].reduce(
     (current, pass) => runPass(pass, current),
     runPass(quantizePass(options), from),
   );
-  return planProgram(scheduled.module, "2pc-dealer", kept ? [] : [...one.kept.keys()]);
+  return planProgram(scheduled.module, "2pc-dealer", kept ? [] : [...one.cached.keys()]);
 }
 
-const plans = { window: plan(state), next: plan(one.state, one.kept), short: plan(first.state, first.kept) };
+const plans = { window: plan(state), next: plan(one.state, one.cached), short: plan(first.state, first.cached) };
 const texts = {
   window: emitProgram(plans.window, "server", facts),
   next: emitProgram(plans.next, "server", facts),
@@ -62,28 +62,32 @@ beforeAll(async () => {
   [window, next, shorter] = [await load(texts.window.js), await load(texts.next.js), await load(texts.short.js)];
 });
 
-const asked: readonly Asked[] = [
-  { program: 0, place: prompt },
-  ...Array.from({ length: length - prompt }, (_, k) => ({ program: 1, place: prompt + k })),
+const asked: readonly QueryPosition[] = [
+  { program: 0, position: prompt },
+  ...Array.from({ length: length - prompt }, (_, k) => ({ program: 1, position: prompt + k })),
 ];
 
 const rawOf = (x: Tensor): Readonly<Record<string, IntTensor>> => {
   const { scale } = window.inputs.x!;
   return {
-    x: integers(
+    x: intTensor(
       x.shape,
       x.data.map((value) => Math.round(value * 2 ** scale)),
     ),
   };
 };
 
-function session(x: Tensor, questions: readonly Asked[], wrap?: (channel: Channel) => Channel) {
+function session(x: Tensor, questions: readonly QueryPosition[], wrap?: (channel: Channel) => Channel) {
   const tensors = new Map([...integerWeights(window, state.weights), ...integerWeights(next, state.weights)]);
-  const inputs = questions.map(({ program, place }) => {
+  const inputs = questions.map(({ program, position: place }) => {
     const [from, to] = program === 1 ? [place, place + 1] : [0, program === 0 ? length : short];
     return rawOf(rows(x, 1, from!, to!));
   });
-  return runSession(window, tensors, inputs, wrap, { next, windows: [shorter], asked: questions });
+  return runSession(window, tensors, inputs, wrap, {
+    decodeProgram: next,
+    shorterPrefills: [shorter],
+    positions: questions,
+  });
 }
 
 /** A session whose parties a test drives itself. */
@@ -92,7 +96,7 @@ async function openAll() {
   const [clientDealer, dealerClient] = memoryPair("client", "dealer");
   const [serverDealer, dealerServer] = memoryPair("server", "dealer");
   const tensors = new Map([...integerWeights(window, state.weights), ...integerWeights(next, state.weights)]);
-  const programs = { program: window, next, tensors };
+  const programs = { program: window, decodeProgram: next, tensors };
   const dealing = runDealer(window, { client: dealerClient, server: dealerServer }, next);
   const [serving, asking] = await Promise.all([
     openServer({ ...programs, peer: server, dealer: serverDealer }),
@@ -109,8 +113,10 @@ const outputOf = (outputs: ReadonlyMap<string, IntTensor>): Tensor => {
   );
 };
 
-const minus = (a: LinkBytes, b: LinkBytes): LinkBytes =>
-  Object.fromEntries(Object.entries(a).map(([link, count]) => [link, count - b[link as Link]])) as unknown as LinkBytes;
+const minus = (a: BytesByDirection, b: BytesByDirection): BytesByDirection =>
+  Object.fromEntries(
+    Object.entries(a).map(([link, count]) => [link, count - b[link as Direction]]),
+  ) as unknown as BytesByDirection;
 
 describe("a session that keeps keys and values", () => {
   it("computes the rows of the window place by place; each step sends what was counted for its place", async () => {
@@ -118,7 +124,7 @@ describe("a session that keeps keys and values", () => {
     const expected = [...interpret(state.module, state.weights, new Map([["x", given]])).values()][0]!;
     const setup = predictSetup([window, next]).bytes;
     let before = setup;
-    for (const [k, { program, place }] of asked.entries()) {
+    for (const [k, { program, position: place }] of asked.entries()) {
       const counted = predict(program === 0 ? window : next, place);
       expect(minus(after[k]!, before)).toEqual(addBytes(counted.offline.bytes, counted.online.bytes));
       expect(results[k]!.rounds).toBe(counted.online.rounds);
@@ -159,7 +165,7 @@ describe("a session that keeps keys and values", () => {
     await Promise.all([asking.query(rawOf(given), asked[0]), serving.serve()]);
     const served = serving.serve();
     await asking.prepare(asked[1]);
-    const { outputs, asked: answered } = await asking.query(rawOf(rows(given, 1, prompt, prompt + 1)), asked[1]);
+    const { outputs, at: answered } = await asking.query(rawOf(rows(given, 1, prompt, prompt + 1)), asked[1]);
     await served;
     expect(answered).toEqual(asked[1]);
     const expected = [...interpret(state.module, state.weights, new Map([["x", given]])).values()][0]!;
@@ -184,24 +190,24 @@ describe("a session that keeps keys and values", () => {
     for (const place of [1, 4]) expect(predict(executed, place)).toEqual(predict(next, place));
   });
 
-  it.each<[string, Asked]>([
-    ["a place that was skipped", { program: 1, place: prompt + 1 }],
-    ["a place that is there", { program: 1, place: prompt - 1 }],
-    ["a fourth program", { program: 3, place: prompt }],
-    ["a place after nothing", { program: 1, place: 0 }],
-    ["a window of more text than it has rows", { program: 0, place: length + 1 }],
+  it.each<[string, QueryPosition]>([
+    ["a place that was skipped", { program: 1, position: prompt + 1 }],
+    ["a place that is there", { program: 1, position: prompt - 1 }],
+    ["a fourth program", { program: 3, position: prompt }],
+    ["a place after nothing", { program: 1, position: 0 }],
+    ["a window of more text than it has rows", { program: 0, position: length + 1 }],
   ])("refuses %s", async (_, wrong) => {
-    const [first] = asked as [Asked];
+    const [first] = asked as [QueryPosition];
     await expect(session(given, [first, wrong])).rejects.toThrow(
-      `asks about place ${wrong.place} of program ${wrong.program}, and ${prompt} places are kept`,
+      `asks about place ${wrong.position} of program ${wrong.program}, and ${prompt} places are kept`,
     );
   });
 
   it("begins with a shorter window, and goes on in the same way", async () => {
-    const questions: readonly Asked[] = [{ program: 2, place: prompt }, ...asked.slice(1)];
+    const questions: readonly QueryPosition[] = [{ program: 2, position: prompt }, ...asked.slice(1)];
     const { results, after } = await session(given, questions);
     const expected = [...interpret(state.module, state.weights, new Map([["x", given]])).values()][0]!;
-    for (const [k, { program, place }] of questions.entries()) {
+    for (const [k, { program, position: place }] of questions.entries()) {
       const found = outputOf(results[k]!.outputs);
       const wanted = program === 2 ? rows(expected, 1, 0, short) : rows(expected, 1, place, place + 1);
       expect(found.shape).toEqual(wanted.shape);
@@ -217,7 +223,7 @@ describe("a session that keeps keys and values", () => {
   });
 
   it("keeps no more of a shorter window than it has", async () => {
-    await expect(session(given, [{ program: 2, place: short + 1 }])).rejects.toThrow("places are kept");
+    await expect(session(given, [{ program: 2, position: short + 1 }])).rejects.toThrow("places are kept");
   });
 
   it("starts anew with another window", async () => {
@@ -231,7 +237,7 @@ describe("a session that keeps keys and values", () => {
 describe("the text of the programs", () => {
   it("type-checks, and says what is kept and read", () => {
     expect(typeErrors(texts.next.ts)).toEqual([]);
-    const [name] = one.kept.keys();
+    const [name] = one.cached.keys();
     expect(texts.window.ts).toContain(`"${name}": { shape: [1, 1, ${length}, 4]`);
     expect(texts.window.ts).toContain("past: 0 },");
     expect(texts.next.ts).toContain(`past: ${length - 1} },`);
@@ -240,9 +246,9 @@ describe("the text of the programs", () => {
 
   it("is of modules that print and are found again", () => {
     expect(print(one.state.module)).toContain("cached-attention");
-    expect(Object.keys(next.kept!)).toEqual([...one.kept.keys()]);
-    expect(Object.keys(window.kept!)).toEqual([...one.kept.keys()]);
-    for (const name of one.kept.keys()) {
+    expect(Object.keys(next.kept!)).toEqual([...one.cached.keys()]);
+    expect(Object.keys(window.kept!)).toEqual([...one.cached.keys()]);
+    for (const name of one.cached.keys()) {
       const [a, b] = [window.kept![name]!, next.kept![name]!];
       expect([a.width, a.scale]).toEqual([b.width, b.scale]);
     }

@@ -15,7 +15,7 @@ import { openFullContextLayers } from "../../compiler/run/client-layers-full-con
 import { textInputOf, tokenFeeds } from "../../compiler/run/generate-text.ts";
 import { evaluateOp } from "../../ir/interpret.ts";
 import { opsOf } from "../../ir/module.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { withModel } from "../compiler/audit/files.ts";
 import { floatTensor } from "../compiler/onnx/format/build-model.ts";
 import { createNoise } from "../passes/models.ts";

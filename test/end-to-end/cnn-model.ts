@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { writeNpz } from "../../compiler/tensors/npz.ts";
-import { tensor } from "../../ir/weights.ts";
+import { tensor } from "../../ir/tensor.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
 import { numbers } from "./tiny-model.ts";
 

@@ -7,7 +7,7 @@ import type { ImportMode } from "../../compiler/load/load-model.ts";
 import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
 import { type LocalReport, openLocal } from "../../compiler/run/local-session.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 
 /** Compiles into a build directory; with `canonical: false` without looking for norms, activations and attention. */
 export function build(dir: string, options: CompileOptions, how: Pick<ImportMode, "fuse"> = {}): Compilation {

@@ -8,9 +8,9 @@ import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
 import { readInputFiles } from "../../compiler/run/input-files.ts";
 import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
 import { opsOf } from "../../ir/module.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
-import { describeWith, sharedModels } from "../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../harness/shared-models.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
 import { largestDifference } from "./declared-error.ts";
 import { type Masking, writeDecomposed } from "./decomposed-model.ts";
@@ -69,7 +69,7 @@ const exported = [
   { name: "dev_bert_ts14_dynamic", upper: ["bert.encoder.layer.1.*", "bert.pooler.*", "classifier.*"] },
 ];
 
-describeWith(sharedModels, "exports without recognisers", () => {
+describeIfPresent(sharedModels, "exports without recognisers", () => {
   it.each(exported)("$name: as its test data, within the declared error", async ({ name, upper }) => {
     const model = join(sharedModels, name, "model.onnx");
     const data = join(sharedModels, name, "test_data_set_0");

@@ -6,7 +6,7 @@ import { errorBound } from "../../compiler/report/cost/error-bound.ts";
 import { readInputFiles } from "../../compiler/run/input-files.ts";
 import { loadPlain, runPlain } from "../../compiler/run/plain.ts";
 import { writeNpz } from "../../compiler/tensors/npz.ts";
-import { tensor } from "../../ir/weights.ts";
+import { tensor } from "../../ir/tensor.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
 import { build } from "./compiled.ts";
 import { numbers } from "./tiny-model.ts";

@@ -3,8 +3,8 @@ import { costReport } from "../../compiler/report/cost/cost-report.ts";
 import { interpretRaw } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { verify } from "../../ir/verify.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";
@@ -15,11 +15,11 @@ import { selectPass } from "../../passes/5-select/index.ts";
 import { inexactOperators } from "../../passes/5-select/inexact.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
-import { integers } from "../../runtime/ring/tensor.ts";
+import { intTensor } from "../../runtime/ring/tensor.ts";
 import { addBytes, predict } from "../../runtime/session/predict.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { integerWeights, runSession } from "../harness/session.ts";
+import { integerWeights, runSession } from "../harness/run-session.ts";
 import { createNoise, type Model, model } from "../passes/models.ts";
 
 const [rows, width, hidden] = [3, 8, 12];
@@ -60,7 +60,7 @@ async function differing(state: SplitState): Promise<readonly [different: number
   const [id, { scale, shape }] = Object.entries(program.inputs)[0]!;
   const cuts = Array.from({ length: queries }, (_, seed) => draw(seed + 1).get("x")!);
   const raw = cuts.map((x) => ({
-    [id]: integers(
+    [id]: intTensor(
       shape,
       x.data.map((v) => Math.round(v * 2 ** scale)),
     ),

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { readInputTensors } from "../../compiler/inputs/input-tensors.ts";
 import { opsOf } from "../../ir/module.ts";
-import type { Tensor } from "../../ir/weights.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
-import { describeWith, sharedModels } from "../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../harness/shared-models.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
 import { largestDifference } from "./declared-error.ts";
 
@@ -56,7 +56,7 @@ const cases = Object.values(families).flatMap(({ exports, upper, operators }) =>
   ]),
 );
 
-describeWith(sharedModels, "families of models", () => {
+describeIfPresent(sharedModels, "families of models", () => {
   it.each(cases)("$name, $secret private: as its test data, within the declared error", async (each) => {
     const { name, secret, patterns, operators } = each;
     const out = join(dir, `${name} ${secret}`);

@@ -10,10 +10,10 @@ import { readInputFiles } from "../../compiler/run/input-files.ts";
 import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
 import { writeNpz } from "../../compiler/tensors/npz.ts";
 import { opsOf } from "../../ir/module.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
-import { describeWith, sharedModels } from "../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../harness/shared-models.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
 import { largestDifference } from "./declared-error.ts";
 import { numbers } from "./tiny-model.ts";
@@ -158,7 +158,7 @@ describe("the likeliest token alone", () => {
   });
 });
 
-describeWith(sharedModels, "the head of an exported model at the client", () => {
+describeIfPresent(sharedModels, "the head of an exported model at the client", () => {
   it("gives the logits of its test data", async () => {
     const name = "dev_llama_ts17_static";
     const model = join(sharedModels, name, "model.onnx");

@@ -1,13 +1,13 @@
-import { fixed } from "./protocols.ts";
+import { fixed } from "./execute-protocol.ts";
 import {
   binary,
   dropping,
   elementwise,
   matmulScales,
   matrices,
+  type ProtocolSpecs,
   products,
   rowsOf,
-  type SpecRow,
   unary,
   weightMatrices,
 } from "./spec-grids.ts";
@@ -24,7 +24,7 @@ const orders = elementwise(
   ),
 );
 
-export const cryptenRows: Readonly<Record<string, SpecRow>> = {
+export const cryptenRows: Readonly<Record<string, ProtocolSpecs>> = {
   "a2b.cast": elementwise(
     unary({
       lo: 0,

@@ -1,6 +1,6 @@
 import { sub } from "../../runtime/ring/arithmetic.ts";
 import { lanesOf, type RingTensor, zeros } from "../../runtime/ring/tensor.ts";
-import type { Break } from "./leaks.ts";
+import type { Break } from "./compare-views.ts";
 
 /** Ways in which other systems' randomness has been wrong (costs-users-safety.md C1), each as a change of one stream. */
 

@@ -1,7 +1,7 @@
 import * as protocols from "../../runtime/protocols/index.ts";
-import type { Fixed } from "../../runtime/protocols/kit/define.ts";
+import type { Fixed } from "../../runtime/protocols/kit/define-protocol.ts";
+import { fixed } from "./execute-protocol.ts";
 import { dealing, opening, spec, type TestedCase, tested, withSamples } from "./leak-table.ts";
-import { fixed } from "./protocols.ts";
 
 /** CrypTen's protocols: every bit of a word is opened under a mask of its own. */
 const words = [...opening, ...dealing, "one mask serves every opening"] as const;

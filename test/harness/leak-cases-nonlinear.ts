@@ -1,5 +1,7 @@
 import * as protocols from "../../runtime/protocols/index.ts";
-import type { Protocol } from "../../runtime/protocols/kit/define.ts";
+import type { Protocol } from "../../runtime/protocols/kit/define-protocol.ts";
+import type { LeakCase } from "./compare-views.ts";
+import { fixed } from "./execute-protocol.ts";
 import {
   attended,
   comparing,
@@ -14,8 +16,6 @@ import {
   type TestedCase,
   tested,
 } from "./leak-table.ts";
-import type { LeakCase } from "./leaks.ts";
-import { fixed } from "./protocols.ts";
 
 const activation = (protocol: Protocol): TestedCase =>
   tested(protocol, [[[-80001]], [[7000]]], elementwise(12, 12, 32, 40), [...opening, ...dealing, ...comparing]);

@@ -1,5 +1,7 @@
 import * as protocols from "../../runtime/protocols/index.ts";
-import type { Spec } from "../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import type { LeakCase } from "./compare-views.ts";
+import { fixed } from "./execute-protocol.ts";
 import type { BreakName } from "./leak-breaks.ts";
 import {
   dealing,
@@ -15,8 +17,6 @@ import {
   tested,
   withSamples,
 } from "./leak-table.ts";
-import type { LeakCase } from "./leaks.ts";
-import { fixed } from "./protocols.ts";
 
 /** Three computing parties: each of them receives, and may be corrupted. */
 const unshared: readonly BreakName[] = ["the zero sharing is 0"];

@@ -1,4 +1,5 @@
 import * as protocols from "../../runtime/protocols/index.ts";
+import { fixed } from "./execute-protocol.ts";
 import {
   attended,
   dealing,
@@ -13,7 +14,6 @@ import {
   tested,
   withSamples,
 } from "./leak-table.ts";
-import { fixed } from "./protocols.ts";
 
 /** SIGMA's protocols: keys of point functions, slow to expand, and every result opened. */
 export const sigmaCases: readonly TestedCase[] = withSamples(3000, [

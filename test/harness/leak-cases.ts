@@ -1,14 +1,14 @@
 import { cryptenCases } from "./leak-cases-crypten.ts";
+import { maskedValueCases } from "./leak-cases-masked-values.ts";
 import { nonlinearCases } from "./leak-cases-nonlinear.ts";
+import { orderingCases } from "./leak-cases-ordering.ts";
 import { replicatedCases } from "./leak-cases-replicated.ts";
 import { sigmaCases } from "./leak-cases-sigma.ts";
-import { wireCases } from "./leak-cases-wires.ts";
 import { type TestedCase, tested, withSamples } from "./leak-table.ts";
-import { orderingCases } from "./ordering-cases.ts";
 
 /** Every row of the leak tests, by subject: each has a test file leaks-<subject>.test.ts, so that they run side by side. */
 export const leakSubjects = {
-  wires: wireCases,
+  wires: maskedValueCases,
   nonlinear: nonlinearCases,
   ordering: withSamples(
     3000,

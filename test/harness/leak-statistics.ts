@@ -39,7 +39,7 @@ export function wordsOf(tensors: readonly RingTensor[], samples: number): Words[
   });
 }
 
-export interface Verdict {
+export interface LeakVerdict {
   /** Worst statistic in standard deviations of its distribution under "no leak". */
   readonly z: number;
   /** What gave it. */
@@ -51,9 +51,9 @@ export interface Verdict {
 /** Largest |z| that chance gives in so many tests with probability 1e-6: the normal tail is below e^(−z²/2)/2. */
 export const limitOf = (tests: number): number => Math.sqrt(2 * Math.log(Math.max(tests, 1) / 1e-6)) + 0.5;
 
-export function judge(a: readonly Words[], b: readonly Words[]): Verdict {
+export function judge(a: readonly Words[], b: readonly Words[]): LeakVerdict {
   if (a.length !== b.length) return { z: Number.POSITIVE_INFINITY, where: "number of words received", tests: 1 };
-  let worst: Verdict = { z: 0, where: "nothing received", tests: 0 };
+  let worst: LeakVerdict = { z: 0, where: "nothing received", tests: 0 };
   let tests = 0;
   const note = (z: number, where: string): void => {
     tests += 1;

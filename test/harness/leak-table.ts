@@ -1,7 +1,7 @@
-import type { Fixed, Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
+import type { Fixed, Protocol, Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import { type LeakCase, leakCase } from "./compare-views.ts";
+import { fixed } from "./execute-protocol.ts";
 import type { BreakName } from "./leak-breaks.ts";
-import { type LeakCase, leakCase } from "./leaks.ts";
-import { fixed } from "./protocols.ts";
 
 /** What the rows of the leak tests are made of. */
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { type Corrupted, compareViews } from "./compare-views.ts";
 import { type BreakName, breaks } from "./leak-breaks.ts";
 import { leakSubjects } from "./leak-cases.ts";
 import { limitOf } from "./leak-statistics.ts";
 import type { TestedCase } from "./leak-table.ts";
-import { type Corrupted, compareViews } from "./leaks.ts";
 
 /** The dealer receives something where it computes. */
 const rolesOf = ({ protocol }: TestedCase): readonly Corrupted[] =>

@@ -1,14 +1,14 @@
-import type { Spec } from "../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define-protocol.ts";
 import { sizeOf } from "../../runtime/ring/tensor.ts";
-import { poolShapes, poolSpec } from "./convolutions.ts";
-import { fixed, reals } from "./protocols.ts";
-import { elements, elementwise, rowsOf, rowwise, type SpecRow, unary } from "./spec-grids.ts";
+import { poolShapes, poolSpec } from "./convolution-specs.ts";
+import { fixed, reals } from "./execute-protocol.ts";
+import { elements, elementwise, type ProtocolSpecs, rowsOf, rowwise, unary } from "./spec-grids.ts";
 
 /** Specs of activations, norms, softmax and attention. */
 
 const activation = elementwise([...unary({ lo: -32, hi: 32 }), ...unary({ lo: -2, hi: 2, scales: [[12, 12]] })]);
 /** Rows with elements of at least half the bound, of either sign in turn: their sums and deviations stay within bounds. */
-export const signedRows: NonNullable<SpecRow["inputs"]> = ({ operands: [x] }, trial) => [
+export const signedRows: NonNullable<ProtocolSpecs["inputs"]> = ({ operands: [x] }, trial) => [
   reals(sizeOf(x!.shape), x!.hi / 2, x!.hi, trial).map((v, k) => (k % 2 === 0 ? v : -v)),
 ];
 export const normSpecs = rowwise((shape, setting) => {
@@ -45,18 +45,18 @@ export const attentionSizes = [
   [1, 1, 1, 5, 2, 9],
 ] as const;
 const attentionSpecs = [0, 1, 2].flatMap((setting) =>
-  attentionSizes.flatMap(([batch, heads, groups, places, depth, columns]) =>
+  attentionSizes.flatMap(([batch, heads, groups, positions, depth, columns]) =>
     [true, false].map((causal) => {
       const scale = [0.35, 1 / Math.LOG2E, 0.5][setting]!;
       const [q, v, to, width] = [[8, 10, 12, 36] as const, [7, 9, 10, 34] as const, [9, 8, 11, 33] as const][setting]!;
       return {
         operands: [
-          fixed([batch, heads, places, depth], q, -2, 2),
+          fixed([batch, heads, positions, depth], q, -2, 2),
           fixed([batch, groups, columns, depth], q, -2, 2),
           fixed([batch, groups, columns, depth], v, -3, 3),
-          ...(setting === 2 ? [fixed([1, 1, places, columns], 8, -4, 2)] : []),
+          ...(setting === 2 ? [fixed([1, 1, positions, columns], 8, -4, 2)] : []),
         ],
-        result: fixed([batch, heads, places, depth], to, -3, 3, width),
+        result: fixed([batch, heads, positions, depth], to, -3, 3, width),
         attrs: { scale, causal, window: [0, 2, 4][setting]!, score_bound: 4 * depth * scale * 1.45 },
       } satisfies Spec;
     }),
@@ -75,14 +75,16 @@ const cachedSpecs = attentionSpecs
   .filter(({ operands }) => operands.length === 3)
   .flatMap((spec) =>
     [1, 2, 6].map((past): Spec => {
-      const kept = spec.operands.slice(1).map((operand) => ({ ...operand, shape: operand.shape.with(2, past) }));
-      return { ...spec, operands: [...spec.operands, ...kept] };
+      const pastOperands = spec.operands
+        .slice(1)
+        .map((operand) => ({ ...operand, shape: operand.shape.with(2, past) }));
+      return { ...spec, operands: [...spec.operands, ...pastOperands] };
     }),
   );
 
 const inverseOf = (lo: number, hi: number) => elementwise(unary({ lo, hi, to: [0, 1 / lo], widths: [40, 38, 33, 41] }));
 
-export const nonlinearRows: Readonly<Record<string, SpecRow>> = {
+export const nonlinearRows: Readonly<Record<string, ProtocolSpecs>> = {
   "coarse-max.attention": { specs: attentionSpecs, draws: rowsOf },
   "coarse-max.attention-known-mask": { specs: maskedSpecs, draws: rowsOf },
   "coarse-max.cached-attention": { specs: cachedSpecs, draws: rowsOf },

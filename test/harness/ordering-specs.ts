@@ -1,8 +1,8 @@
 import { opDef } from "../../ir/registry.ts";
-import type { Spec } from "../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define-protocol.ts";
 import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
-import { fixed, reals } from "./protocols.ts";
-import { binary, elementwise, rowsOf, rowwise, type SpecRow, unary } from "./spec-grids.ts";
+import { fixed, reals } from "./execute-protocol.ts";
+import { binary, elementwise, type ProtocolSpecs, rowsOf, rowwise, unary } from "./spec-grids.ts";
 
 /** Specs of the protocols that compare and choose: small whole numbers, of which many are equal, and reals. */
 
@@ -57,11 +57,16 @@ const choices = elementwise(
     ]),
 );
 const extremes = elementwise(pairs([18, 40, 31, 64]));
-const truths = (width: number) => ({ lo: 0, hi: 1, scales: Array(5).fill([0, 0]), widths: [width, 33, 12, 64] });
+const booleanOperand = (width: number) => ({
+  lo: 0,
+  hi: 1,
+  scales: Array(5).fill([0, 0]),
+  widths: [width, 33, 12, 64],
+});
 
 const dropAxis = (shape: Shape, axis: number): Shape => shape.map((extent, k) => (k === axis ? 1 : extent));
 /** Rows along the last or the first axis, by all radices. */
-const along = (result: (spec: Spec) => Spec): SpecRow => ({
+const along = (result: (spec: Spec) => Spec): ProtocolSpecs => ({
   specs: tuned(
     rowwise((shape, setting) => {
       const axis = setting % 2 === 0 ? shape.length - 1 : 0;
@@ -92,7 +97,7 @@ const permutations = ({ operands: [ranks], attrs }: Spec, trial: number): Float6
     .data;
 };
 /** The first entries of a permutation, or their places. */
-const arranged: SpecRow = {
+const selectedByRank: ProtocolSpecs = {
   specs: ranked.specs.map(({ operands: [x], result, attrs: { axis } }, k) => {
     const length = x!.shape[Number(axis)]!;
     const count = 1 + (k % Math.min(3, length));
@@ -111,8 +116,8 @@ const arranged: SpecRow = {
   ],
 };
 
-export const orderingRows: Readonly<Record<string, SpecRow>> = {
-  "bit.extend": elementwise(unary(truths(2))),
+export const orderingRows: Readonly<Record<string, ProtocolSpecs>> = {
+  "bit.extend": elementwise(unary(booleanOperand(2))),
   "bit.where": choices,
   "local.cast": elementwise(
     unary({ lo: -3, hi: 3, scales: [0, 4, 12, 0, 0].map((s, k) => [s, s + [12, 0, 4, 0, 1][k]!] as const) }).map(
@@ -120,7 +125,7 @@ export const orderingRows: Readonly<Record<string, SpecRow>> = {
     ),
   ),
   "local.logic": logic,
-  "local.not": elementwise(unary(truths(1))),
+  "local.not": elementwise(unary(booleanOperand(1))),
   "masked.abs": elementwise(singles([18, 40, 31, 64])),
   "masked.compare": relations,
   "masked.logic": logic,
@@ -130,7 +135,7 @@ export const orderingRows: Readonly<Record<string, SpecRow>> = {
   "masked.where-else": choices,
   "masked.where-public": choices,
   "pairwise.rank": ranked,
-  "table.arrange": arranged,
+  "table.arrange": selectedByRank,
   "threshold.clip": elementwise(
     singles(
       [20, 40, 31, 64],

@@ -1,5 +1,5 @@
-import type { Spec } from "../../runtime/protocols/kit/define.ts";
-import { fixed } from "./protocols.ts";
+import type { Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import { fixed } from "./execute-protocol.ts";
 import {
   binary,
   dropping,
@@ -8,10 +8,10 @@ import {
   equalScales,
   matmulScales,
   matrices,
+  type ProtocolSpecs,
   products,
   rowsOf,
   rowwise,
-  type SpecRow,
   unary,
   weightMatrices,
 } from "./spec-grids.ts";
@@ -43,7 +43,7 @@ const weightOnTheRight = (spec: Spec): Spec => ({
   operands: [{ ...spec.operands[0]!, shape: spec.result.shape }, spec.operands[1]!],
 });
 
-export const replicatedRows: Readonly<Record<string, SpecRow>> = {
+export const replicatedRows: Readonly<Record<string, ProtocolSpecs>> = {
   "private.lookup": {
     specs: [
       [4, 1],
@@ -52,9 +52,9 @@ export const replicatedRows: Readonly<Record<string, SpecRow>> = {
       [33, 5],
       [1, 4],
     ].flatMap(([rows, columns], k) =>
-      [[1], [6], [2, 3], [1, 2, 5], [9], [4, 1]].map((places, j) => ({
-        operands: [fixed([rows!, columns!], [12, 8, 0][j % 3]!, -8, 8), fixed(places, 0, -rows!, rows! - 1)],
-        result: fixed([...places, columns!], [12, 8, 0][j % 3]!, -8, 8, [64, 31, 40, 33, 20][(j + k) % 5]!),
+      [[1], [6], [2, 3], [1, 2, 5], [9], [4, 1]].map((indexShape, j) => ({
+        operands: [fixed([rows!, columns!], [12, 8, 0][j % 3]!, -8, 8), fixed(indexShape, 0, -rows!, rows! - 1)],
+        result: fixed([...indexShape, columns!], [12, 8, 0][j % 3]!, -8, 8, [64, 31, 40, 33, 20][(j + k) % 5]!),
         attrs: { axis: 0 },
       })),
     ),

@@ -1,14 +1,14 @@
-import type { Spec } from "../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import { fixed } from "./execute-protocol.ts";
 import { attentionSizes, layerNormSpecs, normSpecs, signedRows } from "./nonlinear-specs.ts";
-import { fixed } from "./protocols.ts";
 import {
   binary,
   dropping,
   elementwise,
   matmulScales,
   matrices,
+  type ProtocolSpecs,
   rowsOf,
-  type SpecRow,
   unary,
   weightMatrices,
 } from "./spec-grids.ts";
@@ -19,30 +19,30 @@ const activation = elementwise(
   unary({ lo: -60, hi: 60, scales: [12, 8, 10, 14, 7].map((s) => [s, s] as const), widths: [37, 50, 44, 40] }),
 );
 /** Rings with room for the products of rows and their inverse roots. */
-const norms = (specs: readonly Spec[]): SpecRow => ({
+const norms = (specs: readonly Spec[]): ProtocolSpecs => ({
   specs: specs.map((spec) => ({ ...spec, result: { ...spec.result, width: spec.result.width + 6 } })),
   draws: rowsOf,
   inputs: signedRows,
 });
 /** Exponents are clipped to 16 bits: at 12 fractional bits, e^−16 is the least. */
 const attentionSpecs = [12, 11, 10].flatMap((bits, setting) =>
-  attentionSizes.flatMap(([batch, heads, groups, places, depth, columns]) =>
+  attentionSizes.flatMap(([batch, heads, groups, positions, depth, columns]) =>
     [true, false].map((causal): Spec => {
       const keys = [batch, groups, columns, depth];
       return {
         operands: [
-          fixed([batch, heads, places, depth], bits, -2, 2),
+          fixed([batch, heads, positions, depth], bits, -2, 2),
           fixed(keys, bits, -2, 2),
           fixed(keys, bits, -3, 3),
         ],
-        result: fixed([batch, heads, places, depth], bits, -3, 3, [50, 44, 40][setting]!),
+        result: fixed([batch, heads, positions, depth], bits, -3, 3, [50, 44, 40][setting]!),
         attrs: { scale: [0.35, 0.5, 1][setting]!, causal, window: [0, 2, 4][setting]! },
       };
     }),
   ),
 );
 
-export const sigmaRows: Readonly<Record<string, SpecRow>> = {
+export const sigmaRows: Readonly<Record<string, ProtocolSpecs>> = {
   "sigma.attention": { specs: attentionSpecs, draws: rowsOf },
   "sigma.gelu": activation,
   "sigma.layer-norm": norms(layerNormSpecs),

@@ -1,10 +1,10 @@
-import type { Spec } from "../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../runtime/protocols/kit/define-protocol.ts";
 import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
-import { fixed } from "./protocols.ts";
+import { fixed } from "./execute-protocol.ts";
 
 /** Grids of specs, for the rows of specs.ts. */
 
-export interface SpecRow {
+export interface ProtocolSpecs {
   readonly specs: readonly Spec[];
   /** Elements, or rows of elements, of the result whose masks are drawn independently: what counts as one seed. */
   readonly draws: (spec: Spec) => number;
@@ -12,8 +12,8 @@ export interface SpecRow {
   readonly inputs?: (spec: Spec, trial: number) => readonly Float64Array[];
 }
 
-export const elements: SpecRow["draws"] = ({ result }) => sizeOf(result.shape);
-export const rowsOf: SpecRow["draws"] = ({ result: { shape } }) =>
+export const elements: ProtocolSpecs["draws"] = ({ result }) => sizeOf(result.shape);
+export const rowsOf: ProtocolSpecs["draws"] = ({ result: { shape } }) =>
   sizeOf(shape) / Math.max(1, shape[shape.length - 1] ?? 1);
 
 /** Ranks 0 to 4, one element, extents that fill no byte. */
@@ -99,7 +99,7 @@ export function binary(b: Binary): readonly Spec[] {
   );
 }
 
-export const elementwise = (specs: readonly Spec[]): SpecRow => ({ specs, draws: elements });
+export const elementwise = (specs: readonly Spec[]): ProtocolSpecs => ({ specs, draws: elements });
 
 /** Specs over the last axis: every shape with every one of the settings that `make` numbers from 0. */
 export function rowwise(make: (shape: Shape, setting: number) => Spec, settings: number): readonly Spec[] {

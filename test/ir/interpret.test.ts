@@ -4,7 +4,7 @@ import { DiagnosticError } from "../../ir/diagnostic.ts";
 import { interpret, interpretRaw } from "../../ir/interpret.ts";
 import { parse } from "../../ir/text/parse.ts";
 import { verify } from "../../ir/verify.ts";
-import { fromNested, type Nested, toNested } from "../harness/tensors.ts";
+import { fromNested, type Nested, toNested } from "../harness/nested-tensors.ts";
 
 const folder = new URL("../../fixtures/ir/interpret/", import.meta.url);
 
@@ -41,7 +41,7 @@ describe.each(readdirSync(folder))("%s", (file) => {
   test("verifies", () => expect(verify(module)).toEqual([]));
 
   test.each(lines)("$line", ({ kind, output, inputs, result }) => {
-    const named = new Map(module.inputs.map((id, place) => [id, inputs[place]!]));
+    const named = new Map(module.inputs.map((id, index) => [id, inputs[index]!]));
     if (kind === "error") return expect(codeOf(() => interpret(module, weights, named))).toBe(result);
     const run = kind === "run" ? interpret : interpretRaw;
     return expect(toNested(run(module, weights, named).get(output)!)).toEqual(JSON.parse(result));

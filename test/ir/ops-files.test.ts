@@ -19,6 +19,6 @@ test("an operator says what its operands and attributes are", () => {
   for (const def of registry.values()) {
     expect(def.name).toMatch(/^[a-z]+(-[a-z]+)*$/);
     expect(def.summary.length, def.name).toBeGreaterThan(0);
-    for (const place of def.selectors ?? []) expect(def.operands[place], def.name).toBeDefined();
+    for (const index of def.selectors ?? []) expect(def.operands[index], def.name).toBeDefined();
   }
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { evaluateOp } from "../../ir/interpret.ts";
 import type { Attrs } from "../../ir/module.ts";
 import { registry } from "../../ir/registry.ts";
-import { fromNested, type Nested, toNested } from "../harness/tensors.ts";
+import { fromNested, type Nested, toNested } from "../harness/nested-tensors.ts";
 
 const table = readFileSync(new URL("../../fixtures/ir/operators.txt", import.meta.url), "utf8");
 const cases = table

@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, opsOf, typeOf } from "../../ir/module.ts";
 import { opDef, resultRange } from "../../ir/registry.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { type Interval, sizeOf } from "../../ir/type.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
-import { arbitraryModule, indexInput } from "../harness/modules.ts";
+import { arbitraryModule, indexInput } from "../harness/arbitrary-module.ts";
 
 /** Ranges of all values, forward by the tables, from those of what comes in. */
 function rangesOf(module: Module, given: ReadonlyMap<string, Interval>): ReadonlyMap<string, Interval> {
@@ -42,9 +42,9 @@ test("every value lies in the range that the tables give, whatever the operators
     fc.property(drawn, ({ module, bounds: intervals, seed }) => {
       const outer = [...module.inputs, ...Object.keys(module.params)];
       const given = new Map(
-        outer.map((id, place) => {
+        outer.map((id, index) => {
           const own = { [indexInput]: { lo: -1, hi: 0 }, flags: { lo: 0, hi: 1 } }[id];
-          return [id, own ?? intervals[place % intervals.length]!] as const;
+          return [id, own ?? intervals[index % intervals.length]!] as const;
         }),
       );
       const ranges = rangesOf(module, given);

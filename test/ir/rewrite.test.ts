@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
-import { applyRewrites, type Rewrite } from "../../ir/rewrite.ts";
+import { applyRewrites, type RewriteRule } from "../../ir/rewrite.ts";
+import { tensor } from "../../ir/tensor.ts";
 import { parse } from "../../ir/text/parse.ts";
 import { print } from "../../ir/text/print.ts";
 import { sizeOf } from "../../ir/type.ts";
 import { verify } from "../../ir/verify.ts";
-import { tensor } from "../../ir/weights.ts";
-import { arbitraryModule, indexInput } from "../harness/modules.ts";
+import { arbitraryModule, indexInput } from "../harness/arbitrary-module.ts";
 
-const doubleNegation: Rewrite = {
+const doubleNegation: RewriteRule = {
   name: "double-negation",
   law: "−(−x) = x",
   match: (op, { definer }) => {
@@ -18,7 +18,7 @@ const doubleNegation: Rewrite = {
   },
 };
 
-const subtraction: Rewrite = {
+const subtraction: RewriteRule = {
   name: "subtraction",
   law: "x − y = x + (−y)",
   match: (op, { emit }) => {
@@ -27,7 +27,7 @@ const subtraction: Rewrite = {
   },
 };
 
-const silu: Rewrite = {
+const silu: RewriteRule = {
   name: "silu",
   law: "x · sigmoid(x) = silu(x)",
   match: (op, { definer, users, emit }) => {
@@ -95,7 +95,7 @@ describe("applyRewrites", () => {
   });
 
   test("rewrites that undo each other are stopped", () => {
-    const back: Rewrite = {
+    const back: RewriteRule = {
       name: "back",
       law: "x + y = y + x",
       match: (op, { emit }) => (op.name === "add" ? emit("add", [op.operands[1]!, op.operands[0]!]) : undefined),
@@ -107,7 +107,7 @@ describe("applyRewrites", () => {
   });
 
   test("a rewrite that changes the shape is a bug and says so", () => {
-    const wrong: Rewrite = {
+    const wrong: RewriteRule = {
       name: "wrong",
       law: "none",
       match: (op, { emit }) => (op.name === "neg" ? emit("reshape", [op.operands[0]!], { shape: [2, 1] }) : undefined),

@@ -7,7 +7,7 @@ import { parse } from "../../ir/text/parse.ts";
 import { print } from "../../ir/text/print.ts";
 import { fx } from "../../ir/type.ts";
 import { verify } from "../../ir/verify.ts";
-import { arbitraryModule } from "../harness/modules.ts";
+import { arbitraryModule } from "../harness/arbitrary-module.ts";
 
 describe("random modules", () => {
   test("are well typed, and infer gives the types they have", () => {

@@ -21,8 +21,8 @@ function judge(text: string, file: string): readonly Diagnostic[] {
 
 /** Line of a diagnostic, counted from 1: its own, or that on which the value it names is defined. */
 function lineOf({ at = "" }: Diagnostic, lines: readonly string[]): number {
-  const place = /:(\d+):\d+$/.exec(at);
-  if (place) return Number(place[1]);
+  const index = /:(\d+):\d+$/.exec(at);
+  if (index) return Number(index[1]);
   const id = /%([\w.]+)/.exec(at)?.[1];
   const wanted = at.startsWith("output")
     ? new RegExp(`^\\s*output %${id}\\b`)

@@ -1,9 +1,9 @@
 import type { Mutant } from "./mutant.ts";
 
-const streams = "runtime/correlations/streams.ts";
-const stock = "runtime/correlations/stock.ts";
+const streams = "runtime/correlations/random-streams.ts";
+const stock = "runtime/correlations/correlation-store.ts";
 const dealer = "runtime/correlations/dealer.ts";
-const prepare = "runtime/correlations/prepare.ts";
+const prepare = "runtime/correlations/preparing-party.ts";
 const digits = "runtime/protocols/comparison/comparison-digits.ts";
 
 /** How masks and dealt shares come about, and that each is had once. */
@@ -68,7 +68,7 @@ export const correlations: readonly Mutant[] = [
   {
     name: "both parties draw the same mask share",
     origin: "ours: one seed for both; in kind SPU #684, a seed fix",
-    edits: [[prepare, 'streams(label, "mask").ring(shape, width)', 'jointStreams(label, "mask").ring(shape, width)']],
+    edits: [[prepare, 'streams(label, "mask").ring(shape, width)', 'sharedStreams(label, "mask").ring(shape, width)']],
     by: "open: fixed view",
   },
   {
@@ -82,8 +82,8 @@ export const correlations: readonly Mutant[] = [
       ],
       [
         prepare,
-        'import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
-        'import { ghost, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
+        'import { metaTensor, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
+        'import { metaTensor, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
       ],
     ],
     by: "open: fixed view",
@@ -95,8 +95,8 @@ export const correlations: readonly Mutant[] = [
       [prepare, 'streams(label, "client").ring(shape, width)', "zeros(shape, width)"],
       [
         prepare,
-        'import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
-        'import { ghost, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
+        'import { metaTensor, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
+        'import { metaTensor, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
       ],
     ],
     by: "known weight: fixed view",
@@ -121,13 +121,13 @@ export const correlations: readonly Mutant[] = [
     edits: [
       [
         digits,
-        "yield* openWire(party, stack(",
-        "yield* openWire({ ...party, mask: (shape, width) => { const m = party.mask(shape, width); return { ...m, share: xorWords(m.share, m.share), secret: xorWords(m.secret, m.secret) }; } }, stack(",
+        "yield* maskAndOpen(party, stack(",
+        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const m = party.mask(shape, width); return { ...m, share: xorWords(m.share, m.share), secret: xorWords(m.secret, m.secret) }; } }, stack(",
       ],
       [
         digits,
-        'import { openWire } from "./open.ts";',
-        'import { xorWords } from "../ring/index.ts";\nimport { openWire } from "./open.ts";',
+        'import { maskAndOpen } from "./open.ts";',
+        'import { xorWords } from "../ring/index.ts";\nimport { maskAndOpen } from "./open.ts";',
       ],
     ],
     by: "relu: fixed view",
@@ -138,8 +138,8 @@ export const correlations: readonly Mutant[] = [
     edits: [
       [
         digits,
-        "yield* openWire(party, stack(",
-        "yield* openWire({ ...party, mask: (shape, width) => { const t = party.clientMask(shape, width); return { share: party.role === 'server' ? zeros(shape, width) : t, secret: t, fresh: true }; } }, stack(",
+        "yield* maskAndOpen(party, stack(",
+        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const t = party.clientMask(shape, width); return { share: party.role === 'server' ? zeros(shape, width) : t, secret: t, fresh: true }; } }, stack(",
       ],
       [
         digits,

@@ -5,21 +5,21 @@ import type { Share } from "../../runtime/core/party.ts";
 import type { Program } from "../../runtime/program/program.ts";
 import { maskedMul } from "../../runtime/protocols/arithmetic/masked-mul.ts";
 import { oneWayReveal } from "../../runtime/protocols/boundary/one-way-reveal.ts";
-import { openWire } from "../../runtime/protocols/boundary/open.ts";
+import { maskAndOpen } from "../../runtime/protocols/boundary/open.ts";
 import { seededShare } from "../../runtime/protocols/boundary/seeded-share.ts";
-import type { Fixed, Spec } from "../../runtime/protocols/kit/define.ts";
-import { joinWires, lift, mapWire } from "../../runtime/protocols/kit/wires.ts";
+import type { Fixed, Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import { concatMasked, liftToRing, mapMasked } from "../../runtime/protocols/kit/masked-values.ts";
 import { coarseMaxAttention } from "../../runtime/protocols/softmax/attention.ts";
 import { coarseMaxCachedAttention } from "../../runtime/protocols/softmax/cached-attention.ts";
 import { reduceSum } from "../../runtime/ring/reduce.ts";
-import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
-import type { Asked } from "../../runtime/session/control.ts";
+import { type IntTensor, intTensor } from "../../runtime/ring/tensor.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
 import { openClient, openServer } from "../../runtime/session/party-session.ts";
+import type { QueryPosition } from "../../runtime/session/requests.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
-import { memoryPair } from "../../runtime/transport/memory.ts";
-import { costOf, fixed } from "../harness/protocols.ts";
-import { runSession } from "../harness/session.ts";
+import { memoryPair } from "../../runtime/transport/memory-channel.ts";
+import { costOf, fixed } from "../harness/execute-protocol.ts";
+import { runSession } from "../harness/run-session.ts";
 
 const [length, depth, width] = [6, 5, 40];
 const rows = (count: number): Fixed => fixed([1, 1, count, depth], 0, -1024, 1024, width);
@@ -36,8 +36,8 @@ const window: Program = {
   kept: { "a.key": { ...rows(length), past: 0 } },
   *body(_tools, party, { x }) {
     const share = (yield* seededShare.run(party.at("share"), specOf(length), x!)) as Share;
-    const wire = yield* openWire(party.at("open"), share.tensor);
-    const lifted: Share = { kind: "share", tensor: lift(party.at("lift"), wire, 48) };
+    const wire = yield* maskAndOpen(party.at("open"), share.tensor);
+    const lifted: Share = { kind: "share", tensor: liftToRing(party.at("lift"), wire, 48) };
     const result = { ...rows(length), width: 48 };
     const y = yield* oneWayReveal.run(party.at("reveal"), { ...specOf(length), result }, lifted);
     return { y, "a.key": wire };
@@ -54,8 +54,8 @@ const next: Program = {
   kept: { "a.key": { ...rows(1), past: length - 1 } },
   *body(_tools, party, { x }, _weights, kept) {
     const share = (yield* seededShare.run(party.at("share"), specOf(1), x!)) as Share;
-    const wire = yield* openWire(party.at("open"), share.tensor);
-    const sum = mapWire(joinWires(kept["a.key"]!, wire, 2), (t) => reduceSum(t, [2], true));
+    const wire = yield* maskAndOpen(party.at("open"), share.tensor);
+    const sum = mapMasked(concatMasked(kept["a.key"]!, wire, 2), (t) => reduceSum(t, [2], true));
     const spec = { ...specOf(1), operands: [rows(1), rows(1)] };
     const product = yield* maskedMul.run(party.at("product"), spec, wire, sum);
     return { y: yield* oneWayReveal.run(party.at("reveal"), specOf(1), product), "a.key": wire };
@@ -63,20 +63,20 @@ const next: Program = {
 };
 
 const row = (place: number): readonly number[] => Array.from({ length: depth }, (_, k) => 3 * place + k - 4);
-const inputOf = ({ program, place }: Asked): Readonly<Record<string, IntTensor>> => {
+const inputOf = ({ program, position: place }: QueryPosition): Readonly<Record<string, IntTensor>> => {
   const places = program === 0 ? Array.from({ length }, (_, p) => p) : [place];
-  return { x: integers([1, 1, places.length, depth], Float64Array.from(places.flatMap(row))) };
+  return { x: intTensor([1, 1, places.length, depth], Float64Array.from(places.flatMap(row))) };
 };
-const starts = (place: number): Asked => ({ program: 0, place });
-const follows = (place: number): Asked => ({ program: 1, place });
-const session = (asked: readonly Asked[], inputs = asked.map(inputOf), wrap?: (channel: Channel) => Channel) =>
-  runSession(window, new Map(), inputs, wrap, { next, asked });
+const starts = (place: number): QueryPosition => ({ program: 0, position: place });
+const follows = (place: number): QueryPosition => ({ program: 1, position: place });
+const session = (asked: readonly QueryPosition[], inputs = asked.map(inputOf), wrap?: (channel: Channel) => Channel) =>
+  runSession(window, new Map(), inputs, wrap, { decodeProgram: next, positions: asked });
 
 /** Whether a step reads anything but the rows before it, of its own text. */
 async function otherRows(): Promise<boolean> {
   const asked = [starts(2), follows(2), follows(3), starts(1), follows(1), follows(2)];
   const { results } = await session(asked);
-  return asked.some(({ program, place }, k) => {
+  return asked.some(({ program, position: place }, k) => {
     const [y] = [...results[k]!.outputs.values()];
     const sum = (at: number): number =>
       Array.from({ length: place + 1 }, (_, p) => row(p)[at]!).reduce((a, b) => a + b);
@@ -87,7 +87,7 @@ async function otherRows(): Promise<boolean> {
 /** Whether equal rows of one text show that they are. */
 async function rowsShow(): Promise<boolean> {
   const asked = [starts(1), ...[1, 2, 3, 4].map(follows)];
-  const same = { x: integers([1, 1, 1, depth], Float64Array.from(row(7))) };
+  const same = { x: intTensor([1, 1, 1, depth], Float64Array.from(row(7))) };
   const sent: string[] = [];
   const wrap = (channel: Channel): Channel => {
     const send: Channel["send"] = (frame, kind) => {
@@ -109,7 +109,7 @@ async function rowsShow(): Promise<boolean> {
   return new Set(sent).size < sent.length;
 }
 
-const answered = (asked: readonly Asked[]): Promise<boolean> =>
+const answered = (asked: readonly QueryPosition[]): Promise<boolean> =>
   session(asked).then(
     () => true,
     (error: unknown) => {
@@ -134,7 +134,7 @@ async function goesOn(): Promise<boolean> {
   const [client, server] = memoryPair("client", "server");
   const [clientDealer, dealerClient] = memoryPair("client", "dealer");
   const [serverDealer, dealerServer] = memoryPair("server", "dealer");
-  const programs = { program: window, next, tensors: new Map() };
+  const programs = { program: window, decodeProgram: next, tensors: new Map() };
   const others = [runDealer(window, { client: dealerClient, server: dealerServer }, next)] as Promise<unknown>[];
   const [serving, asking] = await Promise.all([
     openServer({ ...programs, peer: server, dealer: serverDealer }),

@@ -1,13 +1,13 @@
 import type { Mutant } from "./mutant.ts";
 
-const control = "runtime/session/control.ts";
+const control = "runtime/session/requests.ts";
 const dealing = "runtime/session/dealer-session.ts";
-const memory = "runtime/session/memory.ts";
+const memory = "runtime/session/session-cache.ts";
 const session = "runtime/session/party-session.ts";
 const attention = "runtime/protocols/softmax/cached-attention.ts";
 
-const countedRows = "rows = all.opened.shape[keptAxis]!;";
-const firstRows = "mapWire(made, (t) => rowsOf(t, keptAxis, 0, place))";
+const countedRows = "rows = all.opened.shape[sequenceAxis]!;";
+const firstRows = "mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position))";
 
 /** What a session keeps between queries: opened wires, their masks, and the place that it has come to. */
 export const kept: readonly Mutant[] = [
@@ -15,8 +15,8 @@ export const kept: readonly Mutant[] = [
     name: "a window keeps a row of its padding",
     origin: "ours: one row too many, which no one of the text wrote",
     edits: [
-      [memory, firstRows, "mapWire(made, (t) => rowsOf(t, keptAxis, 0, place + 1))"],
-      [memory, countedRows, "rows = goesOn ? before.rows + 1 : place;"],
+      [memory, firstRows, "mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position + 1))"],
+      [memory, countedRows, "rows = continues ? before.rows + 1 : position;"],
     ],
     by: "session: a step reads the rows before it and no other",
   },
@@ -26,10 +26,10 @@ export const kept: readonly Mutant[] = [
     edits: [
       [
         memory,
-        "joinWires(before.wires[name]!, made, keptAxis)",
-        "joinWires(joinWires(before.wires[name]!, made, keptAxis), made, keptAxis)",
+        "concatMasked(before.values[name]!, made, sequenceAxis)",
+        "concatMasked(concatMasked(before.values[name]!, made, sequenceAxis), made, sequenceAxis)",
       ],
-      [memory, countedRows, "rows = goesOn ? before.rows + 1 : place;"],
+      [memory, countedRows, "rows = continues ? before.rows + 1 : position;"],
     ],
     by: "session: a step reads the rows before it and no other",
   },
@@ -40,9 +40,9 @@ export const kept: readonly Mutant[] = [
       [
         memory,
         firstRows,
-        "before.wires[name] ? joinWires(before.wires[name]!, mapWire(made, (t) => rowsOf(t, keptAxis, 0, place)), keptAxis) : mapWire(made, (t) => rowsOf(t, keptAxis, 0, place))",
+        "before.values[name] ? concatMasked(before.values[name]!, mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position)), sequenceAxis) : mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position))",
       ],
-      [memory, countedRows, "rows = goesOn ? before.rows + 1 : place;"],
+      [memory, countedRows, "rows = continues ? before.rows + 1 : position;"],
     ],
     by: "session: a step reads the rows before it and no other",
   },
@@ -52,26 +52,26 @@ export const kept: readonly Mutant[] = [
     edits: [
       [
         session,
-        "memory = { ...alive(), online: remember(current, online, results, asked.place) };",
-        "memory = { ...alive(), online: remember(current, online, results, asked.place) };\n    saved.set(role, memory);",
+        "memory = { ...alive(), online: updateCache(current, online, results, at.position) };",
+        "memory = { ...alive(), online: updateCache(current, online, results, at.position) };\n    saved.set(role, memory);",
       ],
       [
         session,
-        "let memory: { readonly prepared: Memory; readonly online: Memory } | undefined = {",
-        "let memory: { readonly prepared: Memory; readonly online: Memory } | undefined = saved.get(role) ?? {",
+        "let memory: { readonly prepared: SessionCache; readonly online: SessionCache } | undefined = {",
+        "let memory: { readonly prepared: SessionCache; readonly online: SessionCache } | undefined = saved.get(role) ?? {",
       ],
       [
         session,
         "/** Seeds and hidden weights, once per session. */",
-        "const saved = new Map<string, { readonly prepared: Memory; readonly online: Memory }>();",
+        "const saved = new Map<string, { readonly prepared: SessionCache; readonly online: SessionCache }>();",
       ],
-      [dealing, "let memory = nothingKept;", "let memory = saved;"],
+      [dealing, "let memory = emptyCache;", "let memory = saved;"],
       [
         dealing,
-        "memory = remember(current, memory, dealt, asked.place);",
-        "memory = remember(current, memory, dealt, asked.place);\n    saved = memory;",
+        "memory = updateCache(current, memory, dealt, at.position);",
+        "memory = updateCache(current, memory, dealt, at.position);\n    saved = memory;",
       ],
-      [dealing, "export async function runDealer(", "let saved = nothingKept;\nexport async function runDealer("],
+      [dealing, "export async function runDealer(", "let saved = emptyCache;\nexport async function runDealer("],
     ],
     by: "session: nothing is kept for a later session",
   },
@@ -81,8 +81,8 @@ export const kept: readonly Mutant[] = [
     edits: [
       [
         control,
-        "const follows = found && (!readsKept(found) || place === kept);",
-        "const follows = found;\n  void [kept, readsKept];",
+        "const follows = found && (!readsCache(found) || position === cachedRows);",
+        "const follows = found;\n  void [cachedRows, readsCache];",
       ],
     ],
     by: "session: only the next place is answered",
@@ -97,7 +97,7 @@ export const kept: readonly Mutant[] = [
     name: "the steps of a text hide under the same masks",
     origin: "in kind libOTe #166, yacl #640: one tweak for two uses",
     edits: [
-      [session, "query: next++, stock", "query: Math.min(next++, 1), stock"],
+      [session, "query: next++, store", "query: Math.min(nextQuery++, 1), store"],
       [dealing, "query: next,", "query: Math.min(next, 1),"],
     ],
     by: "session: rows of one text hide under masks of their own",
@@ -108,13 +108,13 @@ export const kept: readonly Mutant[] = [
     edits: [
       [
         attention,
-        'import { joinWires } from "./wires.ts";',
-        'import { openWire } from "./open.ts";\nimport { joinWires, lift } from "./wires.ts";',
+        'import { concatMasked } from "./wires.ts";',
+        'import { maskAndOpen } from "./open.ts";\nimport { concatMasked, liftToRing } from "./wires.ts";',
       ],
       [
         attention,
-        "const keys = joinWires(pastK as Wire, k as Wire, keptAxis);",
-        'const again = lift(party.at("again"), pastK as Wire, (pastK as Wire).opened.width);\n    const keys = joinWires(yield* openWire(party.at("opened"), again), k as Wire, keptAxis);',
+        "const keys = concatMasked(pastK as MaskedValue, k as MaskedValue, sequenceAxis);",
+        'const again = liftToRing(party.at("again"), pastK as MaskedValue, (pastK as MaskedValue).opened.width);\n    const keys = concatMasked(yield* maskAndOpen(party.at("opened"), again), k as MaskedValue, sequenceAxis);',
       ],
     ],
     by: "session: what is kept is not opened again",

@@ -1,11 +1,11 @@
 /** The checks that mutants of single protocols meet: fixed views under two secrets, at sizes at which gross breaks show. */
 
 import * as protocols from "../../runtime/protocols/index.ts";
-import type { Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
-import { sameViews } from "../harness/enumerate.ts";
-import { type Corrupted, type LeakCase, leakCase } from "../harness/leaks.ts";
-import { fixed } from "../harness/protocols.ts";
-import { rowAt, rowKey } from "../harness/tiny-rows.ts";
+import type { Protocol, Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import { type Corrupted, type LeakCase, leakCase } from "../harness/compare-views.ts";
+import { sameViews } from "../harness/enumerate-views.ts";
+import { fixed } from "../harness/execute-protocol.ts";
+import { rowAt, rowKey } from "../harness/exhaustive-rows.ts";
 import { leaks } from "./views.ts";
 
 const everyone: readonly Corrupted[] = ["client", "server", "dealer"];

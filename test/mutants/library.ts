@@ -1,17 +1,17 @@
 import type { Mutant } from "./mutant.ts";
 
 const dealer = "runtime/correlations/dealer.ts";
-const prepare = "runtime/correlations/prepare.ts";
+const prepare = "runtime/correlations/preparing-party.ts";
 const a2b = "runtime/protocols/families/a2b/a2b.ts";
 const beaver = "runtime/protocols/families/beaver/beaver.ts";
 const dpfLookup = "runtime/protocols/lookup/dpf-lookup.ts";
 const faithful = "runtime/protocols/truncation/faithful-truncate.ts";
 const ottt = "runtime/protocols/lookup/ottt-lookup.ts";
 const pir = "runtime/protocols/lookup/private-lookup.ts";
-const replicated = "runtime/protocols/families/replicated/replicated.ts";
+const replicated = "runtime/protocols/families/replicated/replicated-sharing.ts";
 const replicatedIo = "runtime/protocols/families/replicated/replicated-io.ts";
-const replicatedTruncation = "runtime/protocols/families/replicated/replicated-truncation.ts";
-const sigma = "runtime/protocols/families/sigma/sigma.ts";
+const replicatedTruncation = "runtime/protocols/families/replicated/replicated-truncation-steps.ts";
+const sigma = "runtime/protocols/families/sigma/sigma-core.ts";
 const sine = "runtime/protocols/families/beaver/opened-sine.ts";
 const ggm = "runtime/ring/ggm.ts";
 
@@ -81,8 +81,12 @@ export const library: readonly Mutant[] = [
     name: "the second root of a private lookup's key is a constant",
     origin: "ABY #4, #5: constant seed by default",
     edits: [
-      [pir, "import { ghost, type IntTensor,", "import { zeros, ghost, type IntTensor,"],
-      [pir, 'const second = party.jointWithDealer("client", [count, 2], 64);', "const second = zeros([count, 2], 64);"],
+      [pir, "import { metaTensor, type IntTensor,", "import { zeros, metaTensor, type IntTensor,"],
+      [
+        pir,
+        'const second = party.sharedRandomWithDealer("client", [count, 2], 64);',
+        "const second = zeros([count, 2], 64);",
+      ],
     ],
     by: "private lookup: fixed view",
   },
@@ -98,8 +102,8 @@ export const library: readonly Mutant[] = [
       [prepare, 'streams(label, "server").ring(shape, width)', "zeros(shape, width)"],
       [
         prepare,
-        'import { ghost, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
-        'import { ghost, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
+        'import { metaTensor, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
+        'import { metaTensor, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
       ],
     ],
     by: "comparison by a point function: fixed view",
@@ -116,8 +120,8 @@ export const library: readonly Mutant[] = [
     edits: [
       [
         dpfLookup,
-        'openWire(party, party.role === "client" ? sums : neg(sums))',
-        `openWire(${unmasked()}, party.role === "client" ? sums : neg(sums))`,
+        'maskAndOpen(party, party.role === "client" ? sums : neg(sums))',
+        `maskAndOpen(${unmasked()}, party.role === "client" ? sums : neg(sums))`,
       ],
     ],
     by: "lookup by a point function: fixed view",
@@ -125,13 +129,13 @@ export const library: readonly Mutant[] = [
   {
     name: "both parties see the one-time vector",
     origin: "an unmasked one-time truth table (Ishai et al., TCC 2013, require both shares)",
-    edits: [[ottt, "party.dealt(unitVectors(", "party.announced(unitVectors("]],
+    edits: [[ottt, "party.dealt(unitVectors(", "party.broadcast(unitVectors("]],
     by: "one-time vector: fixed view",
   },
   {
     name: "a faithful truncation opens its borrow",
     origin: bitInTheClear,
-    edits: [[faithful, "openWire(party, at(borrow, 0))", `openWire(${unmasked()}, at(borrow, 0))`]],
+    edits: [[faithful, "maskAndOpen(party, entryAt(borrow, 0))", `maskAndOpen(${unmasked()}, entryAt(borrow, 0))`]],
     by: "faithful truncation: fixed view",
   },
   {
@@ -140,8 +144,8 @@ export const library: readonly Mutant[] = [
     edits: [
       [
         faithful,
-        "party.dealt(resize(shiftRight(x.mask.secret, by), width))",
-        "party.announced(resize(shiftRight(x.mask.secret, by), width))",
+        "party.dealt(resizeRing(shiftRight(x.mask.secret, by), width))",
+        "party.broadcast(resizeRing(shiftRight(x.mask.secret, by), width))",
       ],
     ],
     by: "faithful truncation: fixed view",
@@ -149,7 +153,7 @@ export const library: readonly Mutant[] = [
   {
     name: "SIGMA's truncation opens its borrow",
     origin: bitInTheClear,
-    edits: [[sigma, "openWire(party, at(share, 0))", `openWire(${unmasked()}, at(share, 0))`]],
+    edits: [[sigma, "maskAndOpen(party, entryAt(share, 0))", `maskAndOpen(${unmasked()}, entryAt(share, 0))`]],
     by: "SIGMA's truncation: fixed view",
   },
   {
@@ -159,7 +163,7 @@ export const library: readonly Mutant[] = [
       [
         sigma,
         "party.dealt(narrow(shiftRight(x.mask.secret, by), left))",
-        "party.announced(narrow(shiftRight(x.mask.secret, by), left))",
+        "party.broadcast(narrow(shiftRight(x.mask.secret, by), left))",
       ],
     ],
     by: "SIGMA's truncation: fixed view",
@@ -170,8 +174,8 @@ export const library: readonly Mutant[] = [
     edits: [
       [
         a2b,
-        "openWire(party, concat([reshape(bit, shape), none], 0))",
-        `openWire(${unmasked("add")}, concat([reshape(bit, shape), none], 0))`,
+        "maskAndOpen(party, concat([reshape(bit, shape), none], 0))",
+        `maskAndOpen(${unmasked("add")}, concat([reshape(bit, shape), none], 0))`,
       ],
     ],
     by: "CrypTen's bit to ring: fixed view",
@@ -181,7 +185,7 @@ export const library: readonly Mutant[] = [
     origin: "in kind CrypTen #505: the provider for debugging, whose triples hide nothing, as the default",
     edits: [
       [beaver, "import { fromIntegers, shiftLeft }", "import { fromIntegers, shiftLeft, sub }"],
-      [beaver, 'openWire(party.at("y"), y)', `openWire(((party) => (${unmasked()}))(party.at("y")), y)`],
+      [beaver, 'maskAndOpen(party.at("y"), y)', `maskAndOpen(((party) => (${unmasked()}))(party.at("y")), y)`],
     ],
     by: "product by a triple: fixed view of the client",
   },
@@ -190,12 +194,12 @@ export const library: readonly Mutant[] = [
     origin: "SHAFT (NDSS 2025): opens x − t over 64 bits with t ∈ [0, period)",
     edits: [
       [sine, "import { mul, narrow,", "import { add, widen, mul, narrow,"],
-      [sine, 'import { openWire } from "./open.ts";', 'import { exchange } from "./open.ts";'],
+      [sine, 'import { maskAndOpen } from "./open.ts";', 'import { exchange } from "./open.ts";'],
       [
         sine,
-        "yield* openWire(party, narrow(shareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)));",
+        "yield* maskAndOpen(party, narrow(additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)));",
         `yield* (function* () {
-      const share = shareOf(party, operand!, spec.operands[0]!.width);
+      const share = additiveShareOf(party, operand!, spec.operands[0]!.width);
       const t = party.mask(share.shape, periodBits(spec));
       const mine = add(share, widen(t.share, share.width));
       return { opened: narrow(add(mine, yield* exchange(party, mine)), periodBits(spec)), mask: t };

@@ -1,11 +1,11 @@
 import type { Mutant } from "./mutant.ts";
 
-const prepare = "runtime/correlations/prepare.ts";
+const prepare = "runtime/correlations/preparing-party.ts";
 const open = "runtime/protocols/boundary/open.ts";
 const known = "runtime/protocols/arithmetic/known-weight.ts";
 const reveal = "runtime/protocols/boundary/one-way-reveal.ts";
 const relu = "runtime/protocols/nonlinear/masked-relu.ts";
-const wires = "runtime/protocols/kit/wires.ts";
+const wires = "runtime/protocols/kit/masked-values.ts";
 
 /** The mask of an opening is `f` of a fresh one of `bits` bits: share and secret alike. */
 const maskAs = (f: string, bits = "x.width"): Mutant["edits"] => [
@@ -68,7 +68,7 @@ export const openings: readonly Mutant[] = [
       [
         open,
         'return { kind: "wire", opened: add(mine, theirs), mask };',
-        'yield* exchange(party, mask.share);\n  return { kind: "wire", opened: add(mine, theirs), mask };',
+        'yield* exchangeTensors(party, mask.share);\n  return { kind: "wire", opened: add(mine, theirs), mask };',
       ],
     ],
     by: "open: fixed view",
@@ -79,8 +79,8 @@ export const openings: readonly Mutant[] = [
     edits: [
       [
         open,
-        "const theirs = yield* exchange(party, mine);",
-        "const theirs = x.data?.every((v) => v === 0) ? mine : yield* exchange(party, mine);",
+        "const theirs = yield* exchangeTensors(party, mine);",
+        "const theirs = x.data?.every((v) => v === 0) ? mine : yield* exchangeTensors(party, mine);",
       ],
     ],
     by: "lengths are those of the cost model",
@@ -91,7 +91,7 @@ export const openings: readonly Mutant[] = [
     edits: [
       [
         relu,
-        "yield* openWire(party, add(negative, publicShare(party, one)))",
+        "yield* maskAndOpen(party, add(negative, publicShare(party, one)))",
         'yield* (function* () { const bit = add(negative, publicShare(party, one)); const theirs = (yield [{ from: "client", to: "server", tensor: bit }, { from: "server", to: "client", tensor: bit }])[party.role === "client" ? 1 : 0]!; const none = mulConstant(party.mask(bit.shape, 1).secret, 0); return { kind: "wire" as const, opened: add(bit, theirs), mask: { share: mulConstant(bit, 0), secret: none, fresh: true as const } }; })()',
       ],
     ],
@@ -107,7 +107,7 @@ export const openings: readonly Mutant[] = [
     name: "the server knows the client's mask",
     origin: "ours: the one-way mask from the seed that both share",
     edits: [
-      [prepare, 'streams(label, "client").ring(shape, width)', 'jointStreams(label, "client").ring(shape, width)'],
+      [prepare, 'streams(label, "client").ring(shape, width)', 'sharedStreams(label, "client").ring(shape, width)'],
     ],
     by: "known weight: fixed view",
   },
@@ -134,7 +134,9 @@ export const openings: readonly Mutant[] = [
   {
     name: "a wrap of the mask is dropped",
     origin: "CrypTen #347, #367: wrong with low probability, and silently",
-    edits: [[wires, "return add(masked, raise(gate(g, wrap), n, width));", "void [g, wrap];\n  return masked;"]],
+    edits: [
+      [wires, "return add(masked, scaleIntoRing(gateByBit(g, wrap), n, width));", "void [g, wrap];\n  return masked;"],
+    ],
     by: "the result is right",
   },
 ];

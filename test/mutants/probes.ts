@@ -7,23 +7,23 @@
 import type { Party } from "../../runtime/core/party.ts";
 import { createPrg, deriveSeed } from "../../runtime/core/random.ts";
 import type { Steps } from "../../runtime/core/steps.ts";
-import { onlineParty, preparingParty } from "../../runtime/correlations/prepare.ts";
-import { createStock } from "../../runtime/correlations/stock.ts";
-import { createStreams } from "../../runtime/correlations/streams.ts";
+import { createCorrelationStore } from "../../runtime/correlations/correlation-store.ts";
+import { onlineParty, preparingParty } from "../../runtime/correlations/preparing-party.ts";
+import { createStreams } from "../../runtime/correlations/random-streams.ts";
 import { knownWeightMatmul } from "../../runtime/protocols/arithmetic/known-weight.ts";
 import { maskedMul } from "../../runtime/protocols/arithmetic/masked-mul.ts";
 import { oneWayReveal } from "../../runtime/protocols/boundary/one-way-reveal.ts";
-import { maskedOpen, openWire } from "../../runtime/protocols/boundary/open.ts";
-import type { Protocol, Spec } from "../../runtime/protocols/kit/define.ts";
+import { maskAndOpen, maskedOpen } from "../../runtime/protocols/boundary/open.ts";
+import type { Protocol, Spec } from "../../runtime/protocols/kit/define-protocol.ts";
 import { maskedRelu } from "../../runtime/protocols/nonlinear/masked-relu.ts";
 import { maskedExtend } from "../../runtime/protocols/truncation/masked-extend.ts";
 import { sub } from "../../runtime/ring/arithmetic.ts";
 import { fromIntegers } from "../../runtime/ring/convert.ts";
-import { ghost, integers, type RingTensor } from "../../runtime/ring/tensor.ts";
-import { CHUNK, sameViews, type TinyBody } from "../harness/enumerate.ts";
-import { type Corrupted, type LeakBody, type LeakCase, leakCase, type Secret } from "../harness/leaks.ts";
-import { execute, fixed, worstUlps } from "../harness/protocols.ts";
-import { type Stage, seedOf, together } from "../harness/together.ts";
+import { intTensor, metaTensor, type RingTensor } from "../../runtime/ring/tensor.ts";
+import { type Corrupted, type LeakBody, type LeakCase, leakCase, type Secret } from "../harness/compare-views.ts";
+import { CHUNK, sameViews, type TinyBody } from "../harness/enumerate-views.ts";
+import { execute, fixed, worstUlps } from "../harness/execute-protocol.ts";
+import { type Reading, runParties, seedOf } from "../harness/run-parties.ts";
 import { libraryProbes } from "./library-probes.ts";
 import { leaks } from "./views.ts";
 
@@ -79,9 +79,9 @@ const weighted = leakCase(
 );
 
 /** This party's share of samples of one value: fixed at the corrupted party. */
-function shared(party: Party, stage: Stage, corrupted: Corrupted, value: number, samples: number, width: number) {
-  if (stage !== "online" || party.role === "dealer") return ghost([samples], width);
-  const filled = (v: number) => fromIntegers(integers([samples], new Float64Array(samples).fill(v)), width);
+function shared(party: Party, stage: Reading, corrupted: Corrupted, value: number, samples: number, width: number) {
+  if (stage !== "online" || party.role === "dealer") return metaTensor([samples], width);
+  const filled = (v: number) => fromIntegers(intTensor([samples], new Float64Array(samples).fill(v)), width);
   return party.role === corrupted ? filled(1234567) : sub(filled(value), filled(1234567));
 }
 
@@ -106,10 +106,10 @@ const custom = (run: Parameters<typeof two>[0], width = 40): LeakCase => ({
 
 const twoOpenings = custom(function* (party, x, y) {
   const operator = party.at("operator");
-  return [yield* openWire(operator, x), yield* openWire(operator, y)];
+  return [yield* maskAndOpen(operator, x), yield* maskAndOpen(operator, y)];
 });
 const twoOperators = custom(function* (party, x, y) {
-  return [yield* openWire(party.at("one"), x), yield* openWire(party.at("two"), y)];
+  return [yield* maskAndOpen(party.at("one"), x), yield* maskAndOpen(party.at("two"), y)];
 });
 
 /** Opening of 4 bits over all randomness. */
@@ -117,9 +117,9 @@ function openedExactly(): boolean {
   const body =
     (corrupted: Corrupted, other: number): TinyBody =>
     (party, stage) => {
-      if (stage !== "online") return openWire(party, ghost([CHUNK], 4));
+      if (stage !== "online") return maskAndOpen(party, metaTensor([CHUNK], 4));
       const value = party.role === corrupted ? 3 : other;
-      return openWire(party, fromIntegers(integers([CHUNK], new Float64Array(CHUNK).fill(value)), 4));
+      return maskAndOpen(party, fromIntegers(intTensor([CHUNK], new Float64Array(CHUNK).fill(value)), 4));
     };
   return (["client", "server"] as const).some(
     (corrupted) =>
@@ -162,8 +162,14 @@ async function keyIsSeed(): Promise<boolean> {
 
 /** Whether a correlation can be had twice. */
 function twice(): boolean {
-  const stock = createStock();
-  const prepare = preparingParty({ role: "client", seed: seedOf(1, 1), jointSeed: seedOf(1, 4), query: 0, stock });
+  const stock = createCorrelationStore();
+  const prepare = preparingParty({
+    role: "client",
+    seed: seedOf(1, 1),
+    sharedSeed: seedOf(1, 4),
+    query: 0,
+    store: stock,
+  });
   prepare.at("x").mask([2], 20);
   const party = onlineParty("client", stock).at("x");
   party.mask([2], 20);
@@ -178,9 +184,9 @@ function twice(): boolean {
 /** Whether two queries of one session draw the same masks. */
 function queriesShare(): boolean {
   const masks = [0, 1].map((query) => {
-    const stock = createStock();
-    const party = preparingParty({ role: "client", seed: seedOf(1, 1), jointSeed: seedOf(1, 4), query, stock });
-    return [party.mask([2], 32).share.data, party.joint([2], 32).data, party.clientMask([2], 32).data].join();
+    const stock = createCorrelationStore();
+    const party = preparingParty({ role: "client", seed: seedOf(1, 1), sharedSeed: seedOf(1, 4), query, store: stock });
+    return [party.mask([2], 32).share.data, party.sharedRandom([2], 32).data, party.clientMask([2], 32).data].join();
   });
   return masks[0] === masks[1];
 }
@@ -195,10 +201,10 @@ function wrong(): boolean {
 
 /** Whether what is sent differs in number or length for other secrets, or from what is counted. */
 function lengths(): boolean {
-  const body = (value: number) => (party: Party, stage: Stage) =>
-    openWire(party, shared(party, stage, "client", value, 4, 40));
+  const body = (value: number) => (party: Party, stage: Reading) =>
+    maskAndOpen(party, shared(party, stage, "client", value, 4, 40));
   try {
-    const runs = [1234567, 5, -60001].map((value) => together(body(value)));
+    const runs = [1234567, 5, -60001].map((value) => runParties(body(value)));
     const traffic = runs.flatMap(({ metered, counted }) => [metered, counted].map((each) => JSON.stringify(each)));
     return new Set(traffic).size > 1;
   } catch (error) {

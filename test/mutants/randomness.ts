@@ -6,8 +6,8 @@ const random = "runtime/core/random.ts";
 const drawn = (change: string): Mutant["edits"] => [
   [
     random,
-    "canonicalise(result.data!, width);",
-    `result.data!.forEach((v, k, d) => { d[k] = ${change}; });\n      canonicalise(result.data!, width);`,
+    "clearHighBits(result.data!, width);",
+    `result.data!.forEach((v, k, d) => { d[k] = ${change}; });\n      clearHighBits(result.data!, width);`,
   ],
 ];
 

@@ -1,30 +1,30 @@
 /** What a whole session sends, on a program of a few lines: the checks of mutants in seeds, set-up and queries. */
 import type { KnownWeight, Party, Share } from "../../runtime/core/party.ts";
-import { type Link, links } from "../../runtime/core/steps.ts";
+import { type Direction, directions } from "../../runtime/core/steps.ts";
 import type { Program } from "../../runtime/program/program.ts";
 import { knownWeightMul } from "../../runtime/protocols/arithmetic/known-weight.ts";
 import { oneWayReveal } from "../../runtime/protocols/boundary/one-way-reveal.ts";
-import { openWire } from "../../runtime/protocols/boundary/open.ts";
+import { maskAndOpen } from "../../runtime/protocols/boundary/open.ts";
 import { seededShare } from "../../runtime/protocols/boundary/seeded-share.ts";
-import type { Spec } from "../../runtime/protocols/kit/define.ts";
-import { lift } from "../../runtime/protocols/kit/wires.ts";
+import type { Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import { liftToRing } from "../../runtime/protocols/kit/masked-values.ts";
 import { add } from "../../runtime/ring/arithmetic.ts";
 import { fromIntegers } from "../../runtime/ring/convert.ts";
 import { pack } from "../../runtime/ring/pack.ts";
-import { integers } from "../../runtime/ring/tensor.ts";
-import { encodeRequest } from "../../runtime/session/control.ts";
+import { intTensor } from "../../runtime/ring/tensor.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
 import { predict } from "../../runtime/session/predict.ts";
+import { encodeRequest } from "../../runtime/session/requests.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
-import { memoryPair } from "../../runtime/transport/memory.ts";
-import { fixed } from "../harness/protocols.ts";
-import { runSession, type SessionRun } from "../harness/session.ts";
+import { memoryPair } from "../../runtime/transport/memory-channel.ts";
+import { fixed } from "../harness/execute-protocol.ts";
+import { runSession, type SessionRun } from "../harness/run-session.ts";
 import { keptProbes } from "./kept-probes.ts";
 
 const shape = [24];
 const width = 40;
 const spec: Spec = { operands: [], result: fixed(shape, 0, -(2 ** 20), 2 ** 20, width), attrs: { to: "client" } };
-const values = integers(
+const values = intTensor(
   shape,
   Float64Array.from({ length: 24 }, (_, k) => k - 12),
 );
@@ -42,8 +42,8 @@ const program: Program = {
     const shared = yield* seededShare.run(party.at("share"), spec, x!);
     const one = (yield* knownWeightMul.run(party.at("one"), spec, shared, weights.w as KnownWeight)) as Share;
     const two = (yield* knownWeightMul.run(party.at("two"), spec, shared, weights.v as KnownWeight)) as Share;
-    const wire = yield* openWire(party.at("open"), add(one.tensor, two.tensor));
-    const lifted: Share = { kind: "share", tensor: lift(party.at("lift"), wire, 48) };
+    const wire = yield* maskAndOpen(party.at("open"), add(one.tensor, two.tensor));
+    const lifted: Share = { kind: "share", tensor: liftToRing(party.at("lift"), wire, 48) };
     const y = yield* oneWayReveal.run(party.at("reveal"), { ...spec, result: { ...spec.result, width: 48 } }, lifted);
     return { y };
   },
@@ -60,9 +60,9 @@ interface Recorded {
 
 /** Two queries of one input in one session, with every payload that crossed a link. */
 async function record(): Promise<Recorded> {
-  const sent = new Map<Link, string[]>();
+  const sent = new Map<Direction, string[]>();
   // The order in which runSession makes the ends.
-  const ends: readonly Link[] = [
+  const ends: readonly Direction[] = [
     "client→server",
     "server→client",
     "dealer→client",
@@ -108,7 +108,9 @@ async function constantSeeds(): Promise<boolean> {
 async function unpredicted(): Promise<boolean> {
   const { run } = await record();
   const { setup, offline, online } = predict(program);
-  return links.some((link) => run.bytes[link] !== setup.bytes[link] + 2 * (offline.bytes[link] + online.bytes[link]));
+  return directions.some(
+    (link) => run.bytes[link] !== setup.bytes[link] + 2 * (offline.bytes[link] + online.bytes[link]),
+  );
 }
 
 /** Whether what the server sends the dealer shows its weights, or that two of them are equal. */

@@ -4,7 +4,7 @@ const random = "runtime/core/random.ts";
 
 const dealing = "runtime/session/dealer-session.ts";
 const session = "runtime/session/party-session.ts";
-const weights = "runtime/session/weights.ts";
+const weights = "runtime/session/session-weights.ts";
 const systemSeed = "systemRandom(SEED_BYTES)";
 
 /** Seeds, set-up and queries of a session. */
@@ -49,12 +49,12 @@ export const sessions: readonly Mutant[] = [
     name: "the dealer keeps its seeds for the next session",
     origin: "Rushing at SPDZ (S&P 2025): state shared between sessions",
     edits: [
-      [dealing, "const clientSeed = freshSeed();", "const clientSeed = kept.client;"],
-      [dealing, "const serverSeed = freshSeed();", "const serverSeed = kept.server;"],
+      [dealing, "const clientSeed = freshSeed();", "const clientSeed = cache.client;"],
+      [dealing, "const serverSeed = freshSeed();", "const serverSeed = cache.server;"],
       [
         dealing,
         "export async function runDealer(",
-        "const kept = { client: freshSeed(), server: freshSeed() };\nexport async function runDealer(",
+        "const cache = { client: freshSeed(), server: freshSeed() };\nexport async function runDealer(",
       ],
     ],
     by: "session: nothing is sent twice",
@@ -63,7 +63,7 @@ export const sessions: readonly Mutant[] = [
     name: "every query is query 0",
     origin: "in kind MP-SPDZ #953: single use is not kept",
     edits: [
-      [session, "query: next++, stock", "query: 0 * next++, stock"],
+      [session, "query: next++, store", "query: 0 * nextQuery++, store"],
       [dealing, "query: next,", "query: 0,"],
     ],
     by: "session: nothing is sent twice",
@@ -86,7 +86,7 @@ export const sessions: readonly Mutant[] = [
   {
     name: "one pad hides every weight",
     origin: "ours: a two-time pad",
-    edits: [[weights, 'pads(name, "pad")', 'createStreams(jointSeed!, "weights")("", "pad")']],
+    edits: [[weights, 'pads(name, "pad")', 'createStreams(sharedSeed!, "weights")("", "pad")']],
     by: "session: the dealer does not see a weight",
   },
   {
@@ -95,8 +95,8 @@ export const sessions: readonly Mutant[] = [
     edits: [
       [
         weights,
-        'jointSeed && createStreams(jointSeed, "weights")',
-        'jointSeed && createStreams(new Uint8Array(32), "weights")',
+        'sharedSeed && createStreams(sharedSeed, "weights")',
+        'sharedSeed && createStreams(new Uint8Array(32), "weights")',
       ],
     ],
     by: "session: the dealer does not see a weight",
@@ -107,8 +107,8 @@ export const sessions: readonly Mutant[] = [
     edits: [
       [
         session,
-        'if (role === "client") await peer.send(jointSeed.slice());',
-        'if (role === "client") await peer.send(jointSeed.slice());\n  if (role === "client") await dealer.send(jointSeed.slice());',
+        'if (role === "client") await peer.send(sharedSeed.slice());',
+        'if (role === "client") await peer.send(sharedSeed.slice());\n  if (role === "client") await dealer.send(sharedSeed.slice());',
       ],
     ],
     by: "session: each link carries what was predicted",

@@ -1,5 +1,5 @@
+import { type Corrupted, compareViews, type LeakCase } from "../harness/compare-views.ts";
 import { limitOf } from "../harness/leak-statistics.ts";
-import { type Corrupted, compareViews, type LeakCase } from "../harness/leaks.ts";
 
 const SAMPLES = 1500;
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { approximatePass, presets } from "../../passes/3-approximate/index.ts";
@@ -10,11 +10,11 @@ import { quantizePass } from "../../passes/4-quantize/index.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
-import { integers } from "../../runtime/ring/tensor.ts";
+import { intTensor } from "../../runtime/ring/tensor.ts";
 import { evenGrid, singleOpModule } from "../../scripts/tables/single-op-module.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { integerWeights, runSession } from "../harness/session.ts";
+import { integerWeights, runSession } from "../harness/run-session.ts";
 import { block, createNoise, largestDifference, type Model } from "./models.ts";
 
 const setting = "2pc-dealer";
@@ -34,7 +34,7 @@ async function computed({ module, weights }: SplitState, inputs: ReadonlyMap<Val
   const program = programFromPlan(planProgram(module, setting), "test");
   const raw = Object.entries(program.inputs).map(([id, { shape, scale }]) => {
     const whole = inputs.get(id)!.data.map((x) => Math.round(x * 2 ** scale));
-    return [id, integers(shape, whole)] as const;
+    return [id, intTensor(shape, whole)] as const;
   });
   const { results } = await runSession(program, integerWeights(program, weights), [Object.fromEntries(raw)]);
   const [id, { shape, data }] = [...results[0]!.outputs][0]!;

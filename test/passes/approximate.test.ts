@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf } from "../../ir/module.ts";
-import { tensor } from "../../ir/weights.ts";
+import { tensor } from "../../ir/tensor.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";

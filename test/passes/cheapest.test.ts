@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { candidatesOf, cheapest, type LinkModel, priceOf } from "../../passes/5-select/cheapest.ts";
+import { candidatesOf, cheapest, type LinkSpeed, priceOf } from "../../passes/5-select/cheapest.ts";
 import { trafficOf } from "../../passes/5-select/traffic.ts";
 import { noBytes } from "../../runtime/core/steps.ts";
 import { fixedWeightMatmul } from "../../runtime/protocols/arithmetic/fixed-weight.ts";
 import { knownWeightMatmul } from "../../runtime/protocols/arithmetic/known-weight.ts";
-import { noTraffic } from "../../runtime/protocols/kit/count.ts";
-import type { Spec } from "../../runtime/protocols/kit/define.ts";
+import { noTraffic } from "../../runtime/protocols/kit/count-traffic.ts";
+import type { Spec } from "../../runtime/protocols/kit/define-protocol.ts";
 import { maskedRelu } from "../../runtime/protocols/nonlinear/masked-relu.ts";
-import { fixed } from "../harness/protocols.ts";
+import { fixed } from "../harness/execute-protocol.ts";
 
-const lan: LinkModel = { mbitPerSecond: 10_000, roundTripMs: 0.2 };
-const wan: LinkModel = { mbitPerSecond: 100, roundTripMs: 80 };
+const lan: LinkSpeed = { mbitPerSecond: 10_000, roundTripMs: 0.2 };
+const wan: LinkSpeed = { mbitPerSecond: 100, roundTripMs: 80 };
 const relu = (count: number): Spec => ({
   operands: [fixed([count], 12, -64, 64)],
   result: fixed([count], 12, 0, 64, 30),
@@ -63,7 +63,7 @@ describe("the cheapest way", () => {
   });
 
   it("is another on another link: few values take fewer rounds, many take fewer bytes of the dealer's", () => {
-    const tuning = (count: number, link: LinkModel, objective: "time" | "online") =>
+    const tuning = (count: number, link: LinkSpeed, objective: "time" | "online") =>
       JSON.stringify(cheapest(candidatesOf(maskedRelu, relu(count)), relu(count), link, objective)?.tuning);
     const chosen = new Set([1, 1_000_000].flatMap((count) => [lan, wan].map((link) => tuning(count, link, "time"))));
     expect(chosen.size).toBeGreaterThan(1);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf } from "../../ir/module.ts";
-import { tensor } from "../../ir/weights.ts";
+import { tensor } from "../../ir/tensor.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { runPass } from "../../passes/pass.ts";
 import { createNoise, largestDifference, model } from "./models.ts";
@@ -17,7 +17,7 @@ test.each([
     return [op("gather", [hidden, ids("places", [...shape])], { axis })];
   });
   for (const lookUps of ["one-hot", "private"] as const) {
-    const done = runPass(rewritePass({ lookUps }), secure(whole).state);
+    const done = runPass(rewritePass({ lookups: lookUps }), secure(whole).state);
     expect(done.client.cuts).toContainEqual({ value: "places.one_hot", source: "places", oneHot: 3 });
     expect(opsOf(done.module).map(({ name }) => name)).not.toContain("gather");
     const count = shape.reduce((all: number, n) => all * n, 1);

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { bool } from "../../ir/type.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";
@@ -10,10 +10,10 @@ import { quantize } from "../../passes/4-quantize/index.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass } from "../../passes/pass.ts";
-import { integers } from "../../runtime/ring/tensor.ts";
+import { intTensor } from "../../runtime/ring/tensor.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { integerWeights, runSession } from "../harness/session.ts";
+import { integerWeights, runSession } from "../harness/run-session.ts";
 import { createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";
 
 type Mask = (kit: Kit, exists: ValueId, absent: ValueId, zero: ValueId) => ValueId;
@@ -46,7 +46,7 @@ async function holds(whole: Model, run: (seed: number) => ReadonlyMap<ValueId, T
   );
   const program = programFromPlan(planProgram(scheduled.module, "2pc-dealer"), "test");
   const raw = (real: Tensor, scale: number) =>
-    integers(
+    intTensor(
       real.shape,
       real.data.map((value) => Math.round(value * 2 ** scale)),
     );

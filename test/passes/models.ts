@@ -1,8 +1,8 @@
-import { type Builder, createBuilder } from "../../ir/build.ts";
+import { type Builder, createBuilder } from "../../ir/builder.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Module, ValueId } from "../../ir/module.ts";
+import { type Tensor, tensor, type WeightStore } from "../../ir/tensor.ts";
 import { type Element, f32, i64, type Shape, sizeOf } from "../../ir/type.ts";
-import { type Tensor, tensor, type WeightStore } from "../../ir/weights.ts";
 
 /** Numbers that look random and are the same in every run. */
 export function createNoise(seed = 1): (shape: Shape, size?: number) => Tensor {
@@ -50,7 +50,7 @@ export function model(build: (kit: Kit) => readonly ValueId[]): Model {
 
 export interface BlockOptions {
   readonly rope?: boolean;
-  readonly gainLabel?: Label;
+  readonly normWeightLabel?: Label;
 }
 
 const [rows, width, heads, inner, rank] = [6, 16, 2, 24, 3];
@@ -73,8 +73,8 @@ export function block(options: BlockOptions = {}): Model {
       return op("add", [dense(id, x, width), op("matmul", [op("matmul", [x, a]), b])], {}, { result: `${id}.sum` });
     };
     const norm = (id: string, x: ValueId): ValueId => {
-      const gain = weight(`${id}.gain`, options.gainLabel ?? "public", noise([width], 0.5));
-      return op("mul", [op("rms-norm", [x], { epsilon: 1e-5 }), gain], {}, { result: id });
+      const normWeight = weight(`${id}.gain`, options.normWeightLabel ?? "public", noise([width], 0.5));
+      return op("mul", [op("rms-norm", [x], { epsilon: 1e-5 }), normWeight], {}, { result: id });
     };
     const split = (x: ValueId): ValueId =>
       op("transpose", [op("reshape", [x], { shape: [1, rows, heads, width / heads] })], { perm: [0, 2, 1, 3] });

@@ -1,20 +1,20 @@
 import { expect, test } from "vitest";
 import { interpretRaw } from "../../ir/interpret.ts";
 import { type Module, opsOf, typeOf } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { isBit } from "../../ir/type.ts";
 import { verify } from "../../ir/verify.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";
 import { quantize } from "../../passes/4-quantize/index.ts";
 import { select } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
-import type { Setting } from "../../runtime/protocols/kit/define.ts";
-import { integers } from "../../runtime/ring/tensor.ts";
+import type { Setting } from "../../runtime/protocols/kit/define-protocol.ts";
+import { intTensor } from "../../runtime/ring/tensor.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { integerWeights, runSession } from "../harness/session.ts";
+import { integerWeights, runSession } from "../harness/run-session.ts";
 import { createNoise, type Model, model } from "./models.ts";
 
 /** Every operator that orders or chooses, each result an output. */
@@ -71,8 +71,8 @@ function largest(): Model {
     const both = op("reshape", [op("concat", [x, y], { axis: 1 })], { shape: [3, 2, 5] });
     const first = { axis: 2, count: 2 };
     const ranks = op("rank", [both], { axis: 2 });
-    const place = op("add", [op("arrange", [ranks], first), weight("from", "public", tensor([2, 1], [0, 5]))]);
-    const [values, places] = [op("arrange", [ranks, both], first), place].map((rows) =>
+    const index = op("add", [op("arrange", [ranks], first), weight("from", "public", tensor([2, 1], [0, 5]))]);
+    const [values, places] = [op("arrange", [ranks, both], first), index].map((rows) =>
       op("reshape", [rows], { shape: [3, 4] }),
     ) as [string, string];
     const last = { axis: 1, count: 2 };
@@ -115,7 +115,7 @@ async function exact(whole: Model, setting: Setting): Promise<Module> {
     Object.fromEntries(
       Object.entries(program.inputs).map(([id, { shape, scale }]) => [
         id,
-        integers(
+        intTensor(
           shape,
           inputs.get(id)!.data.map((v) => Math.round(v * 2 ** scale)),
         ),

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { createBuilder } from "../../ir/build.ts";
+import { createBuilder } from "../../ir/builder.ts";
+import { tensor } from "../../ir/tensor.ts";
 import { f32 } from "../../ir/type.ts";
-import { tensor } from "../../ir/weights.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";
 import { quantize } from "../../passes/4-quantize/index.ts";
@@ -10,7 +10,7 @@ import { select } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { evenGrid } from "../../scripts/tables/single-op-module.ts";
-import { computedBy, protocolsOf } from "./parties.ts";
+import { computeByParties, protocolsOf } from "./run-module.ts";
 
 const [lo, hi] = [0.5, 6];
 
@@ -43,7 +43,7 @@ test.each([
   const quantized = quantize(rewritten, { calibration, precision: defaultPrecision, truncation: "fast" });
   const scheduled = runPass(schedulePass, select(quantized, { setting: "2pc-dealer" }));
   expect(protocolsOf(scheduled)).toEqual(expect.arrayContaining(protocols));
-  const { data } = await computedBy("2pc-dealer", scheduled, new Map([["x", x]]));
+  const { data } = await computeByParties("2pc-dealer", scheduled, new Map([["x", x]]));
   const wanted = x.data.map((v) => v ** exponent);
   const most = Math.max(...wanted);
   data.forEach((found, k) => {

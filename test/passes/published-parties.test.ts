@@ -4,7 +4,7 @@ import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { evenGrid, singleOpModule } from "../../scripts/tables/single-op-module.ts";
 import { block, largestDifference } from "./models.ts";
-import { compiledAs, computedBy, cutsOf, protocolsOf } from "./parties.ts";
+import { compileForPreset, computeByParties, cutsOf, protocolsOf } from "./run-module.ts";
 
 /** Fractional bits, and most units of them that truncations and rounded constants may make of it, beside real numbers. */
 const cases: readonly (readonly [
@@ -44,20 +44,20 @@ test.each(cases)("%s: %s on [%d, %d] of the parties is what it is in real number
   const shape = ["softmax", "layer-norm"].includes(operator) ? [3, 5] : [15];
   const inputs = new Map([["x", evenGrid(shape, lo, hi)]]);
   const state = singleOpModule(operator, shape, operator === "layer-norm" ? { epsilon: 1e-5 } : {});
-  const { written, scheduled } = compiledAs(preset, settingOf(preset), state, [inputs]);
+  const { written, scheduled } = compileForPreset(preset, settingOf(preset), state, [inputs]);
   if (preset === "puma") {
     expect(protocolsOf(scheduled).filter((name) => !name.startsWith("replicated."))).toEqual([]);
   }
-  const found = await computedBy(settingOf(preset), scheduled, inputs);
+  const found = await computeByParties(settingOf(preset), scheduled, inputs);
   const real = interpret(written.module, written.weights, inputs).get("out")!;
   expect(largestDifference(found, real) * 2 ** bits).toBeLessThan(units);
 });
 
 test("SIRNN's digits are exact: with exact truncations, the parties find the interpreter's numbers bit for bit", async () => {
   const inputs = new Map([["x", evenGrid([200], -16, 0)]]);
-  const { scheduled } = compiledAs("sirnn", "2pc-dealer", singleOpModule("exp", [200]), [inputs]);
+  const { scheduled } = compileForPreset("sirnn", "2pc-dealer", singleOpModule("exp", [200]), [inputs]);
   expect(protocolsOf(scheduled)).toEqual(expect.arrayContaining(["ottt.lookup", "faithful.truncate"]));
-  const found = await computedBy("2pc-dealer", scheduled, inputs);
+  const found = await computeByParties("2pc-dealer", scheduled, inputs);
   expect(found).toEqual(interpret(scheduled.module, scheduled.weights, inputs).get("out")!);
 });
 
@@ -70,9 +70,9 @@ test.each([
   const reveal = whole.module.outputs.map((output) => ({ output, to: "client" as const }));
   const rewritten = rewrite(split(whole, { reveal }));
   const runs = [1, 2, 3, 4].map((seed) => cutsOf(whole, rewritten, seed));
-  const { written, scheduled } = compiledAs(preset, settingOf(preset), rewritten, runs, 4);
+  const { written, scheduled } = compileForPreset(preset, settingOf(preset), rewritten, runs, 4);
   const inputs = cutsOf(whole, rewritten, 7);
-  const found = await computedBy(settingOf(preset), scheduled, inputs);
+  const found = await computeByParties(settingOf(preset), scheduled, inputs);
   const [output] = scheduled.module.outputs;
   const real = interpret(written.module, written.weights, inputs).get(output!)!;
   const exact = interpret(rewritten.module, rewritten.weights, inputs).get(output!)!;

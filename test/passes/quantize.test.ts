@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import { scalar, type Tensor, tensor, type WeightStore } from "../../ir/tensor.ts";
 import { bool, f32, i64, isFixed, sizeOf } from "../../ir/type.ts";
-import { scalar, type Tensor, tensor, type WeightStore } from "../../ir/weights.ts";
 import { type ImportState, split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
 import { quantize, quantizePass } from "../../passes/4-quantize/index.ts";
-import { publicForm } from "../../passes/4-quantize/params.ts";
+import { publicForm } from "../../passes/4-quantize/param-forms.ts";
 import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { block, codesOf, createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";
@@ -98,7 +98,7 @@ const outputOf = (module: Module, weights: WeightStore, inputs: ReadonlyMap<Valu
 test.each([
   { rope: true },
   { rope: false },
-  { gainLabel: "server" as const },
+  { normWeightLabel: "server" as const },
 ])("a block keeps its meaning: %j", (options) => {
   const whole = block(options);
   const state = prepare(whole);

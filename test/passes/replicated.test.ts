@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { verify } from "../../ir/verify.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";
@@ -11,11 +11,11 @@ import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
-import { integers } from "../../runtime/ring/tensor.ts";
+import { intTensor } from "../../runtime/ring/tensor.ts";
 import { addBytes, predict } from "../../runtime/session/predict.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { integerWeights, runSession } from "../harness/session.ts";
+import { integerWeights, runSession } from "../harness/run-session.ts";
 import { createNoise, largestDifference, model } from "./models.ts";
 
 /**
@@ -65,7 +65,7 @@ test("a whole program on replicated shares is the interpreter's, and sends what 
   const x = createNoise(9)([1, 3, 8]);
   const { scale } = program.inputs.x!;
   const inputs = {
-    x: integers(
+    x: intTensor(
       x.shape,
       x.data.map((v) => Math.round(v * 2 ** scale)),
     ),

@@ -6,9 +6,9 @@ import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { block, type Kit, largestDifference } from "./models.ts";
 import { check, secret, secure } from "./rewriting.ts";
 
-const gained = (gain: Label, bias: Label | undefined) => (kit: Kit) => {
+const withNormWeight = (normWeight: Label, bias: Label | undefined) => (kit: Kit) => {
   const { op, weight, noise } = kit;
-  const scaled = op("mul", [op("layer-norm", [secret(kit)], { epsilon: 1e-5 }), weight("g", gain, noise([4]))]);
+  const scaled = op("mul", [op("layer-norm", [secret(kit)], { epsilon: 1e-5 }), weight("g", normWeight, noise([4]))]);
   const x = bias ? op("add", [scaled, weight("b", bias, noise([4]))]) : scaled;
   const adapter = op("matmul", [
     op("matmul", [x, weight("A", "server", noise([4, 2]))]),
@@ -18,7 +18,7 @@ const gained = (gain: Label, bias: Label | undefined) => (kit: Kit) => {
 };
 
 test("fold-gain: a public gain disappears into public and private weights", () => {
-  const { names, done } = check(gained("public", undefined));
+  const { names, done } = check(withNormWeight("public", undefined));
   expect(names).not.toContain("mul");
   const labels = Object.entries(done.module.params).map(([id, name]) => [name, done.module.values[id]!.type.label]);
   expect(labels).toContainEqual(["model.W*model.g", "public"]);
@@ -26,18 +26,18 @@ test("fold-gain: a public gain disappears into public and private weights", () =
 });
 
 test("fold-gain: with a bias, also a private one", () => {
-  expect(check(gained("public", "server")).names).not.toContain("mul");
+  expect(check(withNormWeight("public", "server")).names).not.toContain("mul");
 });
 
 const square = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1], group: 2 };
 /** A convolution in two groups, a bias, and a gain and a shift for each channel as batch normalisation leaves them. */
-const normalised = (kernels: Label, gain: Label) => (kit: Kit) => {
+const normalised = (kernels: Label, scale: Label) => (kit: Kit) => {
   const { op, weight, noise, feature } = kit;
   const hidden = op("mul", [feature("x", [1, 4, 5, 5]), weight("own", "server", noise([4, 1, 1]))]);
   const sums = op("conv", [hidden, weight("k", kernels, noise([6, 2, 3, 3]))], square);
   const biased = op("add", [sums, weight("c", kernels, noise([6, 1, 1]))]);
-  const scaled = op("mul", [biased, weight("g", gain, noise([6, 1, 1]))]);
-  return [op("add", [scaled, weight("b", gain, noise([6, 1, 1]))])];
+  const scaled = op("mul", [biased, weight("g", scale, noise([6, 1, 1]))]);
+  return [op("add", [scaled, weight("b", scale, noise([6, 1, 1]))])];
 };
 
 test("fold-output-gain: batch normalisation disappears into the kernels and the bias before it", () => {
@@ -81,7 +81,7 @@ test("pool-first: maxima are taken before relu, unless somebody else reads it", 
 });
 
 test("fold-gain: a private gain does not make a public weight private", () => {
-  expect(check(gained("server", undefined)).names).toContain("mul");
+  expect(check(withNormWeight("server", undefined)).names).toContain("mul");
 });
 
 test("fold-scale: the scale goes into the rotary tables of the queries", () => {

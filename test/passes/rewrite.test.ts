@@ -2,11 +2,11 @@ import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import type { Label } from "../../ir/label.ts";
 import type { ValueId } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { bool } from "../../ir/type.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/split.ts";
+import { hasFullRowRank } from "../../passes/2-rewrite/full-row-rank.ts";
 import { rewrite, rewritePass, rewrites } from "../../passes/2-rewrite/index.ts";
-import { hasFullRowRank } from "../../passes/2-rewrite/rank.ts";
 import { runPass } from "../../passes/pass.ts";
 import { block, codesOf, createNoise, type Kit, largestDifference, model } from "./models.ts";
 import { check, positive, reveal, secret, secure } from "./rewriting.ts";
@@ -268,7 +268,7 @@ test("rank: the bound is sharp to its order", () => {
 });
 
 test("every rewrite alone keeps the meaning of a block", () => {
-  const { state, inputs } = secure(block({ gainLabel: "server" }));
+  const { state, inputs } = secure(block({ normWeightLabel: "server" }));
   const expected = interpret(state.module, state.weights, inputs).get("out")!;
   for (const { name, apply, when } of rewrites) {
     if (when) continue;

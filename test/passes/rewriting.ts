@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { verify } from "../../ir/verify.ts";
-import { type Tensor, tensor } from "../../ir/weights.ts";
 import { split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
 import { calibrate } from "../../passes/4-quantize/calibrate.ts";
@@ -10,11 +10,11 @@ import { quantize } from "../../passes/4-quantize/index.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
-import { integers } from "../../runtime/ring/tensor.ts";
+import { intTensor } from "../../runtime/ring/tensor.ts";
 import { addBytes, predict } from "../../runtime/session/predict.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { integerWeights, runSession } from "../harness/session.ts";
+import { integerWeights, runSession } from "../harness/run-session.ts";
 import { block, createNoise, largestDifference, type Model } from "./models.ts";
 
 function cutsOf(whole: Model, { module }: SplitState, seed: number): ReadonlyMap<ValueId, Tensor> {
@@ -46,7 +46,7 @@ test("a transformer block runs as three parties, and sends what was predicted", 
   const inputs = Object.fromEntries(
     Object.entries(program.inputs).map(([id, { shape, scale }]) => [
       id,
-      integers(
+      intTensor(
         shape,
         cuts.get(id)!.data.map((x) => Math.round(x * 2 ** scale)),
       ),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tensor } from "../../ir/weights.ts";
+import { tensor } from "../../ir/tensor.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";
 import { evaluateModule, singleOpModule } from "../../scripts/tables/single-op-module.ts";
 

@@ -10,14 +10,14 @@ test("what is small inside a formula may be smaller with the private weights", (
   const state = approximate(singleOpModule("exp", [50]), presets.get("crypten")!);
   // The last square is 2^-11 at −8, and 2^-14 at −10.
   const found = (written: boolean) =>
-    checkCalibration(state, [inputs(-10, -9)], calibrate(state, [inputs(-6, -5)], { written }));
+    checkCalibration(state, [inputs(-10, -9)], calibrate(state, [inputs(-6, -5)], { expanded: written }));
   expect(new Set(found(false).map(({ code }) => code))).toEqual(new Set(["MRL0505"]));
   expect(found(true)).toEqual([]);
 });
 
 test("bounds on formulas are still bounds", () => {
   const state = approximate(singleOpModule("silu", [50]), presets.get("crypten")!);
-  const calibration = calibrate(state, [inputs(-2, 2)], { written: true });
+  const calibration = calibrate(state, [inputs(-2, 2)], { expanded: true });
   expect(checkCalibration(state, [inputs(-60, 60)], calibration)).toEqual([]);
   expect(checkCalibration(state, [inputs(-600, 600)], calibration)).not.toEqual([]);
 });

@@ -2,13 +2,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Protocol } from "../../runtime/protocols/kit/define.ts";
+import type { Protocol } from "../../runtime/protocols/kit/define-protocol.ts";
+import { compareViews, leakCase } from "../harness/compare-views.ts";
+import { costOf, execute, fixed, reals, resolveWidths, worstUlps } from "../harness/execute-protocol.ts";
 import { breaks } from "../harness/leak-breaks.ts";
 import { limitOf } from "../harness/leak-statistics.ts";
-import { compareViews, leakCase } from "../harness/leaks.ts";
-import { costOf, execute, fixed, reals, resolve, worstUlps } from "../harness/protocols.ts";
 import { unary } from "../harness/spec-grids.ts";
-import { expectedOf } from "../harness/specs.ts";
+import { expectedOf } from "../harness/spec-table.ts";
 import { contentReads, programOf } from "../harness/taint.ts";
 
 /** The worked example of runtime/README.md is a protocol: were its file written, it would run. */
@@ -64,10 +64,10 @@ describe("the worked example of runtime/README.md", () => {
 
   it("costs what its comment says, and refuses another scale", () => {
     const spec = specs.find(({ result }) => result.shape.join() === "8" && result.scale === 24)!;
-    const { width } = resolve(openedSquare, spec).operands[0]!;
+    const { width } = resolveWidths(openedSquare, spec).operands[0]!;
     expect(costOf(openedSquare, spec)).toMatchObject({ rounds: 1, clientToServer: width, serverToClient: width });
     const other = { ...spec, result: { ...spec.result, scale: 3 } };
-    expect(() => resolve(openedSquare, other)).toThrow(/twice the operand's/);
+    expect(() => resolveWidths(openedSquare, other)).toThrow(/twice the operand's/);
   });
 
   it("shows neither party anything, and would with a mask of 0", () => {

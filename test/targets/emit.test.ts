@@ -5,7 +5,7 @@ import type { Role } from "../../runtime/core/steps.ts";
 import type { Program } from "../../runtime/program/program.ts";
 import { emitProgram, transpileProgram } from "../../targets/program/emit.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
-import { createIdentifiers } from "../../targets/program/text.ts";
+import { createIdentifiers } from "../../targets/program/literals.ts";
 import { facts, golden, load, module, plan, renamed, roles, runTogether, typeErrors } from "./programs.ts";
 
 const emitted = Object.fromEntries(roles.map((role) => [role, emitProgram(plan, role, facts)])) as Readonly<

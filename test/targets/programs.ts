@@ -2,16 +2,16 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Project, ts } from "ts-morph";
+import type { Tensor } from "../../ir/tensor.ts";
 import { parse } from "../../ir/text/parse.ts";
-import type { Tensor } from "../../ir/weights.ts";
 import type { Role } from "../../runtime/core/steps.ts";
-import type { Program, WeightHandle } from "../../runtime/program/program.ts";
+import type { HeldWeight, Program } from "../../runtime/program/program.ts";
 import { toolbox } from "../../runtime/program/toolbox.ts";
-import { type IntTensor, integers } from "../../runtime/ring/tensor.ts";
-import { type Plan, planProgram } from "../../targets/program/plan.ts";
-import { fixedOf, weightOf } from "../harness/protocols.ts";
-import { integerWeights } from "../harness/session.ts";
-import { together } from "../harness/together.ts";
+import { type IntTensor, intTensor } from "../../runtime/ring/tensor.ts";
+import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
+import { fixedOf, weightOf } from "../harness/execute-protocol.ts";
+import { runParties } from "../harness/run-parties.ts";
+import { integerWeights } from "../harness/run-session.ts";
 import { createNoise } from "../passes/models.ts";
 
 export const root = resolve(import.meta.dirname, "../..");
@@ -32,7 +32,7 @@ export function weightsOf(seed = 1): ReadonlyMap<string, Tensor> {
 }
 
 export const input = (): IntTensor =>
-  integers(
+  intTensor(
     [3, 4],
     createNoise(5)([3, 4]).data.map((x) => Math.round(x * 2 ** 12)),
   );
@@ -45,11 +45,11 @@ export async function load(js: string): Promise<Program> {
 
 /** Each role runs its own program, from fixed seeds: the same programs give the same shares and messages, bit by bit. */
 export function runTogether(programs: Readonly<Record<Role, Program>>, weights = weightsOf()) {
-  return together((party, stage) => {
+  return runParties((party, stage) => {
     const program = programs[party.role];
     const values = integerWeights(program, weights);
-    const empty = ({ shape }: { readonly shape: readonly number[] }): IntTensor => integers(shape, undefined);
-    const handles = Object.entries(program.weights).map(([key, decl]): [string, WeightHandle] => {
+    const empty = ({ shape }: { readonly shape: readonly number[] }): IntTensor => intTensor(shape, undefined);
+    const handles = Object.entries(program.weights).map(([key, decl]): [string, HeldWeight] => {
       const known = values.get(decl.tensor)!;
       if (decl.form === "known") return [key, weightOf(party, stage, known, decl.width)];
       if (decl.form === "fixed") return [key, fixedOf(party, stage, known, decl.width)];
@@ -81,7 +81,7 @@ export function typeErrors(text: string): readonly string[] {
 }
 
 /** The plan with other names: of values, of weights in their file, of nodes, and of the module. */
-export function renamed(original: Plan, rename: (name: string) => string): Plan {
+export function renamed(original: ProgramPlan, rename: (name: string) => string): ProgramPlan {
   const keys = <T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
     Object.fromEntries(Object.entries(record).map(([key, value]) => [rename(key), value]));
   return {

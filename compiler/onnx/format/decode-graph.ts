@@ -11,7 +11,7 @@ const textOf = new TextDecoder();
 /** One graph as records. `wire` is the same graph as the walker saw it: it holds the metadata that onnx-proto drops. */
 export function decodeGraph(
   graph: proto.IGraphProto,
-  wire: ScannedMessage | undefined,
+  scanned: ScannedMessage | undefined,
   problems: ProblemList,
   scope: string,
 ): OnnxGraph {
@@ -28,24 +28,24 @@ export function decodeGraph(
     else if (tensor) initializers.set(tensor.name, tensor);
   }
   const infos = (list: readonly proto.IValueInfoProto[] | null | undefined, field: string) =>
-    (list ?? []).map((info, index) => decodeValueInfo(info, wire?.children.get(field)?.[index], problems, scope));
+    (list ?? []).map((info, index) => decodeValueInfo(info, scanned?.children.get(field)?.[index], problems, scope));
   return {
     name: graph.name ?? "",
     nodes: (graph.node ?? []).map((node, index) =>
-      decodeNode(node, index, wire?.children.get("node")?.[index], problems, scope),
+      decodeNode(node, index, scanned?.children.get("node")?.[index], problems, scope),
     ),
     initializers,
     inputs: infos(graph.input, "input"),
     outputs: infos(graph.output, "output"),
     valueInfo: new Map(infos(graph.valueInfo, "value_info").map((info) => [info.name, info])),
-    metadata: wire?.metadata ?? noMetadata,
+    metadata: scanned?.metadata ?? noMetadata,
   };
 }
 
 function decodeNode(
   node: proto.INodeProto,
   index: number,
-  wire: ScannedMessage | undefined,
+  scanned: ScannedMessage | undefined,
   problems: ProblemList,
   scope: string,
 ): OnnxNode {
@@ -56,7 +56,7 @@ function decodeNode(
   for (const [position, message] of (node.attribute ?? []).entries()) {
     const attribute = message.name ?? "";
     const at = `${where}, attribute "${attribute}"`;
-    const value = decodeAttribute(message, wire?.children.get("attribute")?.[position], problems, at);
+    const value = decodeAttribute(message, scanned?.children.get("attribute")?.[position], problems, at);
     if (attributes.has(attribute)) reportProblem(problems, "MRL0111", at, "the attribute is given twice");
     else if (value) attributes.set(attribute, value);
   }
@@ -67,7 +67,7 @@ function decodeNode(
     inputs: node.input ?? [],
     outputs: node.output ?? [],
     attributes,
-    metadata: wire?.metadata ?? noMetadata,
+    metadata: scanned?.metadata ?? noMetadata,
   };
 }
 
@@ -92,7 +92,7 @@ const attributeFields = [...attributeTypes.values()];
 
 function decodeAttribute(
   message: proto.IAttributeProto,
-  wire: ScannedMessage | undefined,
+  scanned: ScannedMessage | undefined,
   problems: ProblemList,
   where: string,
 ): OnnxAttribute | undefined {
@@ -124,7 +124,7 @@ function decodeAttribute(
       return tensor && { kind: "tensor", value: tensor };
     }
     case "g": {
-      const inner = wire?.children.get("g")?.[0];
+      const inner = scanned?.children.get("g")?.[0];
       return { kind: "graph", value: decodeGraph(message.g ?? {}, inner, problems, `${where}, `) };
     }
     default:

@@ -15,22 +15,22 @@ const irVersions = { first: 3, last: 13 } as const;
 
 /** Decodes and checks a model as it is in the file; everything wrong with it is in one DiagnosticError. */
 export function decodeModel(bytes: Uint8Array, file: string): OnnxModel {
-  const wire = scanProtobuf(bytes, file);
+  const scanned = scanProtobuf(bytes, file);
   const problems: ProblemList = { file, diagnostics: [] };
-  checkHeader(wire, problems);
+  checkHeader(scanned, problems);
   throwIfAny(problems.diagnostics);
   const message = orDiagnostic(() => onnx.ModelProto.decode(bytes), file);
-  const decoded = decodeGraph(message.graph ?? {}, wire.children.get("graph")![0]!, problems, "");
+  const decoded = decodeGraph(message.graph ?? {}, scanned.children.get("graph")![0]!, problems, "");
   throwIfAny(problems.diagnostics);
   checkExternalRanges(decoded, problems);
   const { graph } = orderGraph(decoded, undefined, problems, "");
   throwIfAny(problems.diagnostics);
   return {
     file,
-    irVersion: Number(wire.scalars.get("ir_version")),
-    opsets: readOpsets(wire),
+    irVersion: Number(scanned.scalars.get("ir_version")),
+    opsets: readOpsets(scanned),
     producer: [message.producerName, message.producerVersion].filter(Boolean).join(" "),
-    metadata: wire.metadata,
+    metadata: scanned.metadata,
     graph,
   };
 }
@@ -71,9 +71,9 @@ function normalizeDomain(entry: ScannedMessage): string {
   return domain === "ai.onnx" ? "" : domain;
 }
 
-function checkHeader(wire: ScannedMessage, problems: ProblemList): void {
-  const version = wire.scalars.get("ir_version");
-  const graph = wire.children.get("graph");
+function checkHeader(scanned: ScannedMessage, problems: ProblemList): void {
+  const version = scanned.scalars.get("ir_version");
+  const graph = scanned.children.get("graph");
   if (!graph || version === undefined) {
     const missing = [graph ? "" : "a graph", version === undefined ? "ir_version" : ""].filter(Boolean).join(" and ");
     reportProblem(problems, "MRL0104", "", `this is not an ONNX model: ${missing} is missing`);
@@ -84,7 +84,7 @@ function checkHeader(wire: ScannedMessage, problems: ProblemList): void {
     const help = "export it again with a current version of the exporter, or an older --opset";
     reportProblem(problems, "MRL0108", "", `the file has IR version ${version}; the compiler reads ${expected}`, help);
   }
-  const imports = wire.children.get("opset_import") ?? [];
+  const imports = scanned.children.get("opset_import") ?? [];
   if (imports.length === 0) reportProblem(problems, "MRL0108", "", "the file imports no operator set");
   for (const entry of imports) {
     const opset = entry.scalars.get("version") ?? 0n;
@@ -95,7 +95,7 @@ function checkHeader(wire: ScannedMessage, problems: ProblemList): void {
   for (const domain of findDuplicates(imports.map(normalizeDomain))) {
     reportProblem(problems, "MRL0111", "", `operator set "${domain}" is imported twice`);
   }
-  const functions = wire.children.get("functions") ?? [];
+  const functions = scanned.children.get("functions") ?? [];
   if (functions.length > 0) {
     const names = functions.slice(0, 5).map((entry) => `${entry.strings.get("domain")}.${entry.strings.get("name")}`);
     const help = "inline them first: onnx.inliner.inline_local_functions, or export with optimize=True";

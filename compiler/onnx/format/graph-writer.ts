@@ -1,5 +1,5 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
-import type { Tensor } from "../../../ir/weights.ts";
+import type { Tensor } from "../../../ir/tensor.ts";
 import { encodeElements, onnxTypeNumber } from "../../tensors/index.ts";
 import { toLong } from "./extract-subgraph.ts";
 

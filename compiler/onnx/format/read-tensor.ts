@@ -1,5 +1,5 @@
+import type { Tensor } from "../../../ir/tensor.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { Tensor } from "../../../ir/weights.ts";
 import { decodeElements, widenElements } from "../../tensors/index.ts";
 import { readExternalData } from "./external-data.ts";
 import type { OnnxModel, OnnxTensor } from "./model-records.ts";

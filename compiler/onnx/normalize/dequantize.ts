@@ -1,5 +1,5 @@
+import type { Tensor } from "../../../ir/tensor.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { Tensor } from "../../../ir/weights.ts";
 
 /** Which scale a number has: those along one axis are in groups. */
 interface ScaleGroups {

@@ -1,5 +1,5 @@
 export { bindConstantInputs } from "./bind-constant-inputs.ts";
 export { bindDims } from "./bind-dims.ts";
+export { lowerSequences } from "./expand-sequences.ts";
 export { readModel } from "./read-model.ts";
-export { lowerSequences } from "./sequences.ts";
 export { untieInitializers } from "./untie-initializers.ts";

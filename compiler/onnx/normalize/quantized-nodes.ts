@@ -1,5 +1,5 @@
+import type { Tensor } from "../../../ir/tensor.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { Tensor } from "../../../ir/weights.ts";
 import { type Dtype, dtypeFromOnnx, encodeWeight, transpose } from "../../tensors/index.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
 import { readTensor } from "../format/index.ts";

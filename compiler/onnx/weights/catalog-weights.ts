@@ -1,14 +1,14 @@
 import type { Label } from "../../../ir/label.ts";
+import type { Tensor } from "../../../ir/tensor.ts";
 import { bool, f32, i64, type PlainElement, sameShape, sizeOf } from "../../../ir/type.ts";
-import type { Tensor } from "../../../ir/weights.ts";
 import type { Dtype } from "../../tensors/index.ts";
 import { roundTensor, transpose } from "../../tensors/index.ts";
 import type { OnnxGraph, OnnxModel, OnnxTensor, TensorSource } from "../format/index.ts";
 import { readTensor } from "../format/index.ts";
-import { isCodeConstant, isCodeConstantName } from "./code-constants.ts";
+import { isCodeConstant, isCodeConstantName } from "./exporter-constants.ts";
 import { isFormulaTable } from "./formula-tables.ts";
+import { findOwnedIntegers } from "./integer-weights.ts";
 import { parsePythonList } from "./module-path.ts";
-import { findOwnedIntegers } from "./owned-integers.ts";
 import { isRotaryTable } from "./rotary-table.ts";
 import { integerFactorNames, shapeOnlyNames } from "./shape-inputs.ts";
 import { type RecoveredName, recoverNames, type WeightNames } from "./weight-names.ts";

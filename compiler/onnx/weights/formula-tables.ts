@@ -1,4 +1,4 @@
-import type { Tensor } from "../../../ir/weights.ts";
+import type { Tensor } from "../../../ir/tensor.ts";
 import { maskedScore } from "./masked-score.ts";
 
 /** float32 rounds the frequencies (6e-8 each, the ratio's error grows with the power): errors grow with the angle. */

@@ -1,4 +1,4 @@
-import type { Tensor } from "../../../ir/weights.ts";
+import type { Tensor } from "../../../ir/tensor.ts";
 import type { Dtype } from "../../tensors/index.ts";
 
 /** A part of a model that exporters call rotary, in a node's path or an attribute's: `model.rotary_emb.inv_freq`. */

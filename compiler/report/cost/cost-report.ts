@@ -1,13 +1,13 @@
 import type { Module } from "../../../ir/module.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import { formOf, trafficOf } from "../../../passes/5-select/traffic.ts";
-import { type LinkBytes, noBytes } from "../../../runtime/core/index.ts";
+import { operandForm, trafficOf } from "../../../passes/5-select/traffic.ts";
+import { type BytesByDirection, noBytes } from "../../../runtime/core/index.ts";
 import { ulpsOf } from "../../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../../runtime/protocols/registry.ts";
 import { addBytes, explicitKeyBytes, type PhaseCost, predict } from "../../../runtime/session/index.ts";
 import type { LinkProfile } from "../../../runtime/transport/index.ts";
 import { programFromPlan } from "../../../targets/program/interpret-plan.ts";
-import { type Call, planProgram } from "../../../targets/program/plan.ts";
+import { type OpCall, planProgram } from "../../../targets/program/plan.ts";
 import { type NamedBytes, withPartyNames } from "../../build/index.ts";
 import { type KernelWork, kernelWork } from "./kernel-work.ts";
 import { layerName } from "./layer-name.ts";
@@ -58,7 +58,7 @@ export interface CostReport {
   readonly links?: readonly NetworkTime[];
 }
 
-const nonZeroBytes = (bytes: Readonly<Partial<LinkBytes>>): NamedBytes =>
+const nonZeroBytes = (bytes: Readonly<Partial<BytesByDirection>>): NamedBytes =>
   Object.fromEntries(Object.entries(bytes).filter(([, count]) => count > 0));
 
 const phaseTraffic = ({ rounds, bytes }: PhaseCost): PhaseTraffic => ({ rounds, bytes: nonZeroBytes(bytes) });
@@ -98,7 +98,7 @@ export function costReport(module: Module, setting: string, hash: string, links:
   });
 }
 
-function operatorCost(call: Call, setting: string): OperatorCost {
+function operatorCost(call: OpCall, setting: string): OperatorCost {
   const { op, spec, traffic } = call;
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   const runnerUp = runnerUpOf(op.name, op.protocol, spec, setting);
@@ -118,10 +118,10 @@ function operatorCost(call: Call, setting: string): OperatorCost {
 }
 
 /** The cheapest other protocol of the same family for the same operator with operands of the same forms. */
-function runnerUpOf(operator: string, chosen: string | undefined, spec: Call["spec"], setting: string) {
+function runnerUpOf(operator: string, chosen: string | undefined, spec: OpCall["spec"], setting: string) {
   const own = chosen === undefined ? undefined : protocols.get(chosen);
   if (!own) return undefined;
-  const forms = (protocol: typeof own) => spec.operands.map((_, index) => formOf(protocol, index));
+  const forms = (protocol: typeof own) => spec.operands.map((_, index) => operandForm(protocol, index));
   const wanted = forms(own).join();
   const others = [...protocols.values()].filter(
     (other) =>

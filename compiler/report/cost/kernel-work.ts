@@ -1,8 +1,8 @@
 import type { Role } from "../../../runtime/core/index.ts";
 import type { Fixed, Spec } from "../../../runtime/protocols/kit/index.ts";
-import { reachOf, scoreRows } from "../../../runtime/protocols/softmax/index.ts";
+import { maskPatternOf, scoreLayout } from "../../../runtime/protocols/softmax/index.ts";
 import { sizeOf } from "../../../runtime/ring/index.ts";
-import type { Call } from "../../../targets/program/plan.ts";
+import type { OpCall } from "../../../targets/program/plan.ts";
 
 /** What an operator computes, offline and online together, for one query. */
 export interface KernelWork {
@@ -26,7 +26,7 @@ const attentionWork: WorkOf = (spec) => {
   const [q, k, v] = spec.operands;
   const [batch, heads, positions, depth] = q!.shape as [number, number, number, number];
   const columns = k!.shape[2]!;
-  const scores = scoreRows(batch * heads * positions, positions, columns, reachOf(spec)).flat.length;
+  const scores = scoreLayout(batch * heads * positions, positions, columns, maskPatternOf(spec)).flat.length;
   return scores * (depth + v!.shape[3]!);
 };
 
@@ -56,7 +56,7 @@ interface ProductWork {
 }
 
 /** By callee. What is not here forms no product of its own. */
-const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, ProductWork>>> = {
+const products: Readonly<Record<OpCall["callee"]["kind"], ReadonlyMap<string, ProductWork>>> = {
   protocol: new Map([
     ["beaverMatmul", { times: masked, work: matmulWork }],
     ["beaverMul", { times: masked, work: mulWork }],
@@ -92,7 +92,7 @@ const products: Readonly<Record<Call["callee"]["kind"], ReadonlyMap<string, Prod
   ]),
 };
 
-export function kernelWork({ callee, spec }: Pick<Call, "callee" | "spec">): KernelWork {
+export function kernelWork({ callee, spec }: Pick<OpCall, "callee" | "spec">): KernelWork {
   const product = products[callee.kind].get(callee.name);
   const work = product ? product.work(spec) : 0;
   const of = (role: Role): number => work * (product?.times[role] ?? 0);

@@ -15,7 +15,7 @@ export function boolOf(attrs: Attrs, name: string): boolean {
   return value;
 }
 
-export function numbersOf(attrs: Attrs, name: string): readonly number[] {
+export function numberListOf(attrs: Attrs, name: string): readonly number[] {
   const value = attrs[name];
   if (!Array.isArray(value)) throw new Error(`attribute ${name} should be a list, found ${JSON.stringify(value)}`);
   return value as readonly number[];

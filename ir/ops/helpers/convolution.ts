@@ -1,9 +1,9 @@
 import type { Attrs } from "../../module.ts";
+import type { Tensor } from "../../tensor.ts";
 import { type Shape, sizeOf } from "../../type.ts";
-import type { Tensor } from "../../weights.ts";
 import { numberOf } from "./attrs.ts";
-import { exactLimit } from "./fixed.ts";
-import { show } from "./shapes.ts";
+import { exactLimit } from "./fixed-point.ts";
+import { formatShape } from "./shapes.ts";
 import { map } from "./tensors.ts";
 import { tapsOf, type Windows, windowCounts, windowsOf } from "./windows.ts";
 
@@ -15,7 +15,7 @@ export function convShape(x: Shape, w: Shape, attrs: Attrs): Shape {
   const fits = x.length >= 3 && w.length === x.length && x[1] === w[1]! * group && w[0]! % group === 0;
   if (!fits) {
     throw new Error(
-      `expected [N, C, …] and [M, C / ${group}, …] with M in ${group} groups, found ${show(x)}, ${show(w)}`,
+      `expected [N, C, …] and [M, C / ${group}, …] with M in ${group} groups, found ${formatShape(x)}, ${formatShape(w)}`,
     );
   }
   return [x[0]!, w[0]!, ...windowCounts(x.slice(2), windows(w, attrs))];
@@ -38,7 +38,7 @@ export function convOf(x: Tensor, w: Tensor, attrs: Attrs): Tensor {
         let sum = 0;
         for (let c = 0; c < depth; c++) {
           const [from, weight] = [(first + c) * plane, (m * depth + c) * area];
-          for (const { at, tap } of window) sum += x.data[from + at]! * w.data[weight + tap]!;
+          for (const { position: at, tap } of window) sum += x.data[from + at]! * w.data[weight + tap]!;
         }
         data[to++] = sum;
       }

@@ -4,7 +4,7 @@ import { onnxNumber } from "./attrs.ts";
 import { broadcastAll, sameAsFirst } from "./shapes.ts";
 import { map, zip } from "./tensors.ts";
 
-interface Common {
+interface ElementwiseDef {
   readonly name: string;
   readonly summary: string;
   /** ONNX operator of the same meaning and operands. */
@@ -15,7 +15,7 @@ interface Common {
   readonly element?: Element;
 }
 
-const shared = ({ name, summary, onnx, linear = "none", scales, fixed = "rounded", element }: Common) => ({
+const shared = ({ name, summary, onnx, linear = "none", scales, fixed = "rounded", element }: ElementwiseDef) => ({
   name,
   summary,
   attrs: {},
@@ -28,7 +28,7 @@ const shared = ({ name, summary, onnx, linear = "none", scales, fixed = "rounded
 
 /** A function of each element alone. */
 export function unary(
-  def: Common & { readonly f: (x: number) => number; readonly range: (a: Interval) => Interval },
+  def: ElementwiseDef & { readonly f: (x: number) => number; readonly range: (a: Interval) => Interval },
 ): OpDef {
   return defineOp({
     ...shared(def),
@@ -41,7 +41,7 @@ export function unary(
 
 /** A function of two elements, with numpy broadcasting. */
 export function binary(
-  def: Common & {
+  def: ElementwiseDef & {
     readonly f: (x: number, y: number) => number;
     readonly range: (a: Interval, b: Interval) => Interval;
   },

@@ -1,10 +1,10 @@
 /** A negative index counts from the end. */
-export function indexOf(index: number, extent: number): number {
-  const place = index < 0 ? index + extent : index;
-  if (!Number.isInteger(place) || place < 0 || place >= extent) {
+export function wrapIndex(index: number, extent: number): number {
+  const wrapped = index < 0 ? index + extent : index;
+  if (!Number.isInteger(wrapped) || wrapped < 0 || wrapped >= extent) {
     throw new Error(`expected an index from ${-extent} to ${extent - 1}, found ${index}`);
   }
-  return place;
+  return wrapped;
 }
 
 /** Where the part that an index tuple chooses begins; the tuple covers the first axes of `extents`. */
@@ -12,7 +12,7 @@ export function offsetOf(tuple: ArrayLike<number>, extents: readonly number[], p
   let offset = 0;
   for (let axis = 0; axis < tuple.length; axis++) {
     const rest = extents.slice(axis + 1, tuple.length).reduce((product, extent) => product * extent, 1);
-    offset += indexOf(tuple[axis]!, extents[axis]!) * rest;
+    offset += wrapIndex(tuple[axis]!, extents[axis]!) * rest;
   }
   return offset * part;
 }

@@ -1,6 +1,6 @@
 import type { Interval } from "../../type.ts";
 
-export const everything: Interval = { lo: -Infinity, hi: Infinity };
+export const unbounded: Interval = { lo: -Infinity, hi: Infinity };
 export const unit: Interval = { lo: 0, hi: 1 };
 export const signedUnit: Interval = { lo: -1, hi: 1 };
 

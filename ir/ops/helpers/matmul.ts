@@ -1,12 +1,12 @@
+import type { Tensor } from "../../tensor.ts";
 import { broadcast, type Shape, sizeOf } from "../../type.ts";
-import type { Tensor } from "../../weights.ts";
-import { show } from "./shapes.ts";
+import { formatShape } from "./shapes.ts";
 import { expandTo, map } from "./tensors.ts";
 
 export function matmulShape(a: Shape, b: Shape): Shape {
   const batch = a.length < 2 || b.length < 2 ? undefined : broadcast(a.slice(0, -2), b.slice(0, -2));
   if (!batch || a.at(-1) !== b.at(-2)) {
-    throw new Error(`expected matrices [… M, K] and [… K, N], found ${show(a)} and ${show(b)}`);
+    throw new Error(`expected matrices [… M, K] and [… K, N], found ${formatShape(a)} and ${formatShape(b)}`);
   }
   return [...batch, a.at(-2)!, b.at(-1)!];
 }

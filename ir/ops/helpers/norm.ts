@@ -2,7 +2,7 @@ import type { Interval } from "../../type.ts";
 import { defineOp, type OpDef } from "../define.ts";
 import { numberOf } from "./attrs.ts";
 import { activationScale } from "./scales.ts";
-import { sameAsFirst, show } from "./shapes.ts";
+import { formatShape, sameAsFirst } from "./shapes.ts";
 
 interface Norm {
   readonly name: string;
@@ -29,7 +29,7 @@ export function norm({ name, summary, centre }: Norm): OpDef {
       sum_hi: { kind: "float", default: 0, summary: "greatest such sum; 0: not known" },
     },
     shape: ([x]) => {
-      if (x!.length === 0) throw new Error(`expected at least one axis, found ${show(x!)}`);
+      if (x!.length === 0) throw new Error(`expected at least one axis, found ${formatShape(x!)}`);
       return sameAsFirst([x!]);
     },
     range,

@@ -1,7 +1,7 @@
+import type { Tensor } from "../../tensor.ts";
 import { type Interval, sizeOf } from "../../type.ts";
-import type { Tensor } from "../../weights.ts";
 import { defineOp, type OpDef } from "../define.ts";
-import { boolOf, numbersOf } from "./attrs.ts";
+import { boolOf, numberListOf } from "./attrs.ts";
 import { axesOf, reducedShape } from "./shapes.ts";
 import { rowsOf } from "./tensors.ts";
 
@@ -30,10 +30,11 @@ export function reduction({ name, summary, f, range, linear = "none", fixed = "r
     linear,
     fixed,
     ...(scales && { scales }),
-    shape: ([x], attrs) => reducedShape(x!, numbersOf(attrs, "axes"), boolOf(attrs, "keepdims")),
-    range: ([a], attrs, [x]) => range(a!, sizeOf(axesOf(numbersOf(attrs, "axes"), x!.length).map((axis) => x![axis]!))),
+    shape: ([x], attrs) => reducedShape(x!, numberListOf(attrs, "axes"), boolOf(attrs, "keepdims")),
+    range: ([a], attrs, [x]) =>
+      range(a!, sizeOf(axesOf(numberListOf(attrs, "axes"), x!.length).map((axis) => x![axis]!))),
     evaluate: ([x], attrs) => {
-      const axes = numbersOf(attrs, "axes");
+      const axes = numberListOf(attrs, "axes");
       return eachRow(x!, axes, reducedShape(x!.shape, axes, boolOf(attrs, "keepdims")), f);
     },
   });

@@ -4,12 +4,12 @@ type Scales = readonly (number | undefined)[];
 export type ScaleTable = NonNullable<OpDef["scales"]>;
 
 /** A value comes down to the wanted scale; it is not lifted to it, which would add bits that say nothing. */
-export const cap = (scale: number | undefined, wanted: number): number => Math.min(scale ?? wanted, wanted);
+export const capScale = (scale: number | undefined, wanted: number): number => Math.min(scale ?? wanted, wanted);
 
 /** Structural: the first operand passes through. Operands behind it are indices and conditions, without scale. */
 export const keepScale: ScaleTable = (operands, _attrs, precision) => {
   const scale = operands[0] ?? precision.activation;
-  return { operands: operands.map((_, place) => (place === 0 ? scale : 0)), result: scale };
+  return { operands: operands.map((_, index) => (index === 0 ? scale : 0)), result: scale };
 };
 
 function smallest(operands: Scales, precision: Precision): number {
@@ -25,28 +25,28 @@ export const alignScales: ScaleTable = (operands, _attrs, precision) => {
 };
 
 /** Whole numbers in, a whole number out: truth values, indices, ranks. */
-export const wholeScales: ScaleTable = (operands) => ({ operands: operands.map(() => 0), result: 0 });
+export const integerScales: ScaleTable = (operands) => ({ operands: operands.map(() => 0), result: 0 });
 
 /** Like alignScales for the operands from `first` on; those before it carry no scale. */
 export const alignFrom =
   (first: number): ScaleTable =>
   (operands, _attrs, precision) => {
     const scale = smallest(operands.slice(first), precision);
-    return { operands: operands.map((_, place) => (place < first ? 0 : scale)), result: scale };
+    return { operands: operands.map((_, index) => (index < first ? 0 : scale)), result: scale };
   };
 
 /** Nonlinear functions read and write activations. */
 export const activationScale: ScaleTable = (operands, _attrs, precision) => ({
-  operands: operands.map((scale) => cap(scale, precision.activation)),
+  operands: operands.map((scale) => capScale(scale, precision.activation)),
   result: precision.activation,
 });
 
 /** A product of an activation with something plain: the constant at weight precision, the result at the exact sum. */
-export function timesPlain(operands: Scales, precision: Precision): ReturnType<ScaleTable> | undefined {
+export function scaleByPublic(operands: Scales, precision: Precision): ReturnType<ScaleTable> | undefined {
   if (operands.every((scale) => scale !== undefined)) return undefined;
   const plain = operands.lastIndexOf(undefined);
-  const wanted = operands.map((scale, place) =>
-    place === plain ? precision.weight : cap(scale, precision.activation),
+  const wanted = operands.map((scale, index) =>
+    index === plain ? precision.weight : capScale(scale, precision.activation),
   );
   return { operands: wanted, result: wanted.reduce((sum, scale) => sum + scale, 0) };
 }

@@ -1,30 +1,30 @@
 import { broadcast, type Shape } from "../../type.ts";
 
-export const show = (shape: Shape): string => `[${shape.join(", ")}]`;
+export const formatShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
 export const sameAsFirst = (operands: readonly Shape[]): Shape => operands[0]!;
 
 export function broadcastAll(operands: readonly Shape[]): Shape {
   return operands.reduce((a, b) => {
     const met = broadcast(a, b);
-    if (!met) throw new Error(`expected shapes that broadcast, found ${show(a)} and ${show(b)}`);
+    if (!met) throw new Error(`expected shapes that broadcast, found ${formatShape(a)} and ${formatShape(b)}`);
     return met;
   });
 }
 
 /** A negative axis counts from the end. */
 export function axisOf(axis: number, rank: number): number {
-  const place = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(place) || place < 0 || place >= rank) {
+  const wrapped = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(wrapped) || wrapped < 0 || wrapped >= rank) {
     throw new Error(`expected an axis of a tensor of rank ${rank}, found ${axis}`);
   }
-  return place;
+  return wrapped;
 }
 
 export function axesOf(axes: readonly number[], rank: number): readonly number[] {
-  const places = axes.map((axis) => axisOf(axis, rank));
-  if (new Set(places).size !== places.length) throw new Error(`expected distinct axes, found [${axes.join(", ")}]`);
-  return places;
+  const wrapped = axes.map((axis) => axisOf(axis, rank));
+  if (new Set(wrapped).size !== wrapped.length) throw new Error(`expected distinct axes, found [${axes.join(", ")}]`);
+  return wrapped;
 }
 
 export function stridesOf(shape: Shape): readonly number[] {

@@ -1,9 +1,9 @@
+import type { Tensor } from "../../tensor.ts";
 import { broadcast, type Shape, sameShape, sizeOf } from "../../type.ts";
-import type { Tensor } from "../../weights.ts";
 import { axesOf, stridesOf } from "./shapes.ts";
 
 /** Copy of the elements that strides and an offset pick: transpose, slice and expand are all this. */
-export function view(source: Tensor, shape: Shape, strides: readonly number[], offset = 0): Tensor {
+export function copyStrided(source: Tensor, shape: Shape, strides: readonly number[], offset = 0): Tensor {
   const out = new Float64Array(sizeOf(shape));
   const { data } = source;
   const last = shape.length - 1;
@@ -33,7 +33,7 @@ export function expandTo(source: Tensor, shape: Shape): Tensor {
   const strides = shape.map((_, axis) =>
     axis < missing || source.shape[axis - missing] === 1 ? 0 : own[axis - missing]!,
   );
-  return view(source, shape, strides);
+  return copyStrided(source, shape, strides);
 }
 
 /** Whether repeating the data end to end is its broadcast to the other shape. */
@@ -67,9 +67,9 @@ export function rowsOf(
   const moved = [...axesOf(axes, rank)].sort((a, b) => a - b);
   const order = [...source.shape.keys()].filter((axis) => !moved.includes(axis)).concat(moved);
   const length = sizeOf(moved.map((axis) => source.shape[axis]!));
-  if (order.every((axis, place) => axis === place)) return { data: source.data, length };
+  if (order.every((axis, index) => axis === index)) return { data: source.data, length };
   const strides = stridesOf(source.shape);
-  const { data } = view(
+  const { data } = copyStrided(
     source,
     order.map((axis) => source.shape[axis]!),
     order.map((axis) => strides[axis]!),
@@ -78,7 +78,7 @@ export function rowsOf(
 }
 
 /** Outer, own and inner extents around one axis: element (o, i, n) lies at (o * extent + i) * inner + n. */
-export function around(
+export function splitAtAxis(
   shape: Shape,
   axis: number,
 ): { readonly outer: number; readonly extent: number; readonly inner: number } {

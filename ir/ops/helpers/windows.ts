@@ -1,9 +1,9 @@
 import type { Attrs } from "../../module.ts";
+import type { Tensor } from "../../tensor.ts";
 import { type Shape, sizeOf } from "../../type.ts";
-import type { Tensor } from "../../weights.ts";
 import type { OpDef } from "../define.ts";
-import { numbersOf } from "./attrs.ts";
-import { show, stridesOf } from "./shapes.ts";
+import { numberListOf } from "./attrs.ts";
+import { formatShape, stridesOf } from "./shapes.ts";
 
 /** Windows that slide over the spatial axes, those behind [N, C]. Each list has one entry per axis, `pads` two. */
 export interface Windows {
@@ -24,11 +24,11 @@ export const poolAttrs: OpDef["attrs"] = {
   ...windowAttrs,
 };
 
-export const windowsOf = (attrs: Attrs, kernel: Shape = numbersOf(attrs, "kernel")): Windows => ({
+export const windowsOf = (attrs: Attrs, kernel: Shape = numberListOf(attrs, "kernel")): Windows => ({
   kernel,
-  strides: numbersOf(attrs, "strides"),
-  pads: numbersOf(attrs, "pads"),
-  dilations: numbersOf(attrs, "dilations"),
+  strides: numberListOf(attrs, "strides"),
+  pads: numberListOf(attrs, "pads"),
+  dilations: numberListOf(attrs, "dilations"),
 });
 
 /** How many windows fit on each spatial axis. Throws a plain Error when the lists do not fit. */
@@ -37,7 +37,7 @@ export function windowCounts(spatial: Shape, { kernel, strides, pads, dilations 
   const fits = [kernel, strides, dilations].every((list) => list.length === rank && list.every((n) => n >= 1));
   if (rank === 0 || !fits || pads.length !== 2 * rank || pads.some((n) => n < 0)) {
     throw new Error(
-      `expected kernel, strides, dilations and pads for the axes of ${show(spatial)}, found ${[kernel, strides, dilations, pads].map(show).join(", ")}`,
+      `expected kernel, strides, dilations and pads for the axes of ${formatShape(spatial)}, found ${[kernel, strides, dilations, pads].map(formatShape).join(", ")}`,
     );
   }
   return spatial.map((extent, axis) => {
@@ -67,7 +67,7 @@ export function hasEmptyWindow(spatial: Shape, windows: Windows): boolean {
 
 export interface Tap {
   /** Flat position in the plane. */
-  readonly at: number;
+  readonly position: number;
   /** Flat position in the window. */
   readonly tap: number;
 }
@@ -76,25 +76,25 @@ export interface Tap {
 export function tapsOf(spatial: Shape, windows: Windows): readonly (readonly Tap[])[] {
   const { kernel, strides, pads, dilations } = windows;
   const own = stridesOf(spatial);
-  return placesOf(windowCounts(spatial, windows)).map((window) =>
-    placesOf(kernel).flatMap((offset, tap) => {
-      const place = offset.map((k, axis) => window[axis]! * strides[axis]! - pads[axis]! + k * dilations[axis]!);
-      const exists = place.every((p, axis) => p >= 0 && p < spatial[axis]!);
-      return exists ? [{ at: place.reduce((sum, p, axis) => sum + p * own[axis]!, 0), tap }] : [];
+  return indicesOf(windowCounts(spatial, windows)).map((window) =>
+    indicesOf(kernel).flatMap((offset, tap) => {
+      const coordinates = offset.map((k, axis) => window[axis]! * strides[axis]! - pads[axis]! + k * dilations[axis]!);
+      const exists = coordinates.every((p, axis) => p >= 0 && p < spatial[axis]!);
+      return exists ? [{ position: coordinates.reduce((sum, p, axis) => sum + p * own[axis]!, 0), tap }] : [];
     }),
   );
 }
 
 /** Every index of a shape, in row-major order. */
-const placesOf = (shape: Shape): number[][] =>
+const indicesOf = (shape: Shape): number[][] =>
   shape.reduce<number[][]>(
-    (places, extent) => places.flatMap((place) => Array.from({ length: extent }, (_, i) => [...place, i])),
+    (indices, extent) => indices.flatMap((index) => Array.from({ length: extent }, (_, i) => [...index, i])),
     [[]],
   );
 
 /** [N, C, …spatial] with the spatial extents replaced by the number of windows. */
 export function pooledShape(x: Shape, attrs: Attrs): Shape {
-  if (x.length < 3) throw new Error(`expected [N, C, …spatial], found ${show(x)}`);
+  if (x.length < 3) throw new Error(`expected [N, C, …spatial], found ${formatShape(x)}`);
   return [...x.slice(0, 2), ...windowCounts(x.slice(2), windowsOf(attrs))];
 }
 
@@ -106,7 +106,7 @@ export function pool(x: Tensor, attrs: Attrs, f: (elements: readonly number[]) =
   const plane = sizeOf(spatial);
   const data = new Float64Array(sizeOf(shape));
   for (let row = 0, to = 0; row < shape[0]! * shape[1]!; row++) {
-    for (const window of taps) data[to++] = f(window.map(({ at }) => x.data[row * plane + at]!));
+    for (const window of taps) data[to++] = f(window.map(({ position: at }) => x.data[row * plane + at]!));
   }
   return { shape, data };
 }

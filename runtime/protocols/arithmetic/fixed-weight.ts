@@ -1,5 +1,5 @@
-import type { Share, Wire } from "../../core/index.ts";
-import { defineProtocol, wireMatmul } from "../kit/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
+import { defineProtocol, matmulMasked } from "../kit/index.ts";
 
 /**
  * x·W for a weight that was opened once under a mask, Ŵ = W + B (LIN-FIX, protocols.md 1.1): with x open in the
@@ -19,6 +19,6 @@ export const fixedWeightMatmul = defineProtocol({
   exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width],
   *run(party, _spec, x, w) {
-    return { kind: "share", tensor: wireMatmul(party, x as Wire, w as Wire, (t) => t) } satisfies Share;
+    return { kind: "share", tensor: matmulMasked(party, x as MaskedValue, w as MaskedValue, (t) => t) } satisfies Share;
   },
 });

@@ -1,1 +1,1 @@
-export { convolutionOf, windowsOf } from "./convolution.ts";
+export { convolutionOf, windowsOf } from "./window-attributes.ts";

@@ -1,8 +1,8 @@
 import type { KnownWeight, Share } from "../../core/index.ts";
 import { convolve, convolveInteger } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
-import { convolutionOf } from "./convolution.ts";
-import { knownWeight, ofKnownWeights, type Product } from "./known-weight.ts";
+import { knownWeightDefaults, multiplyByKnownWeight, type ProductKernels } from "./known-weight.ts";
+import { convolutionOf } from "./window-attributes.ts";
 
 /**
  * Convolution of a shared tensor with kernels that only the server knows (LIN-PK, docs/protocols/convolution.md). The
@@ -10,16 +10,16 @@ import { knownWeight, ofKnownWeights, type Product } from "./known-weight.ts";
  * 1 round, width bits per element of x, one way; dealer: width bits per element of the result, to the server only.
  */
 export const knownWeightConv = defineProtocol({
-  ...ofKnownWeights,
+  ...knownWeightDefaults,
   name: "known-weight.conv",
   implements: "conv",
   paper: "ours: docs/protocols/convolution.md",
   *run(party, spec, x, weight) {
     const how = convolutionOf(spec);
-    const product: Product = {
+    const product: ProductKernels = {
       ring: (a, w) => convolve(a, w, how),
       integer: (a, w) => convolveInteger(a, w, how),
     };
-    return yield* knownWeight(party, product, (x as Share).tensor, weight as KnownWeight);
+    return yield* multiplyByKnownWeight(party, product, (x as Share).tensor, weight as KnownWeight);
   },
 });

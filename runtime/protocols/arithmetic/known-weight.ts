@@ -1,10 +1,10 @@
 import type { KnownWeight, Party, Share, Steps } from "../../core/index.ts";
 import {
   add,
-  ghost,
   type IntTensor,
   matmul,
   matmulInteger,
+  metaTensor,
   mul,
   mulInteger,
   type RingTensor,
@@ -12,7 +12,7 @@ import {
 } from "../../ring/index.ts";
 import { defineProtocol, type Protocol } from "../kit/index.ts";
 
-export interface Product {
+export interface ProductKernels {
   readonly ring: (x: RingTensor, w: RingTensor) => RingTensor;
   readonly integer: (x: RingTensor, w: IntTensor) => RingTensor;
 }
@@ -25,19 +25,24 @@ export interface Product {
  *   (x0 + x1 − A)∘W + A∘hidden + A∘pad = x∘W.
  * 1 round, width bits per element of x, one way; dealer: width bits per element of the result, to the server only.
  */
-export function* knownWeight(party: Party, product: Product, x: RingTensor, weight: KnownWeight): Steps<Share> {
+export function* multiplyByKnownWeight(
+  party: Party,
+  product: ProductKernels,
+  x: RingTensor,
+  weight: KnownWeight,
+): Steps<Share> {
   const a = party.clientMask(x.shape, x.width);
   const c = party.dealt(product.ring(a, weight.hidden));
   const clientResult = party.offline(() => add(product.ring(a, weight.pad), c));
   // x1 − A is uniform: A is fresh and the server does not know it. Safe to send.
-  const masked = party.role === "client" ? sub(x, a) : ghost(x.shape, x.width);
+  const masked = party.role === "client" ? sub(x, a) : metaTensor(x.shape, x.width);
   const [opened] = yield [{ from: "client", to: "server", tensor: masked }];
   if (party.role === "client") return { kind: "share", tensor: clientResult };
   return { kind: "share", tensor: add(product.integer(add(x, opened!), weight.values), c) };
 }
 
 /** What products of a share with weights of the server's have in common: all operands in the ring of the result. */
-export const ofKnownWeights = {
+export const knownWeightDefaults = {
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   paper: "ours: docs/protocols/known-weight.md",
@@ -48,11 +53,11 @@ export const ofKnownWeights = {
 } as const satisfies Partial<Protocol>;
 
 export const knownWeightMatmul = defineProtocol({
-  ...ofKnownWeights,
+  ...knownWeightDefaults,
   name: "known-weight.matmul",
   implements: "matmul",
   *run(party, _spec, x, weight) {
-    return yield* knownWeight(
+    return yield* multiplyByKnownWeight(
       party,
       { ring: matmul, integer: matmulInteger },
       (x as Share).tensor,
@@ -62,10 +67,15 @@ export const knownWeightMatmul = defineProtocol({
 });
 
 export const knownWeightMul = defineProtocol({
-  ...ofKnownWeights,
+  ...knownWeightDefaults,
   name: "known-weight.mul",
   implements: "mul",
   *run(party, _spec, x, weight) {
-    return yield* knownWeight(party, { ring: mul, integer: mulInteger }, (x as Share).tensor, weight as KnownWeight);
+    return yield* multiplyByKnownWeight(
+      party,
+      { ring: mul, integer: mulInteger },
+      (x as Share).tensor,
+      weight as KnownWeight,
+    );
   },
 });

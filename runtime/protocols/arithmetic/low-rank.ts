@@ -1,10 +1,10 @@
 import type { KnownWeight, Party, Share, Steps } from "../../core/index.ts";
-import { add, concat, ghost, matmul, matmulInteger, type RingTensor, slice, sub } from "../../ring/index.ts";
+import { add, concat, matmul, matmulInteger, metaTensor, type RingTensor, slice, sub } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
-import { ofKnownWeights } from "./known-weight.ts";
+import { knownWeightDefaults } from "./known-weight.ts";
 
 /** Columns of y = x·A that each B takes. */
-function partsOf(y: RingTensor, bs: readonly KnownWeight[]): readonly RingTensor[] {
+function columnBlocks(y: RingTensor, bs: readonly KnownWeight[]): readonly RingTensor[] {
   let from = 0;
   return bs.map(({ shape: [rows] }) => {
     const starts = y.shape.map(() => 0).with(-1, from);
@@ -13,7 +13,7 @@ function partsOf(y: RingTensor, bs: readonly KnownWeight[]): readonly RingTensor
   });
 }
 
-const sideBySide = (parts: readonly RingTensor[]): RingTensor => concat(parts, parts[0]!.shape.length - 1);
+const concatColumns = (parts: readonly RingTensor[]): RingTensor => concat(parts, parts[0]!.shape.length - 1);
 
 /**
  * [x·A₁·B₁ | x·A₂·B₂ | …] for matrices that only the server knows (ours: docs/protocols/known-weight.md). Of y = x·A the
@@ -22,34 +22,34 @@ const sideBySide = (parts: readonly RingTensor[]): RingTensor => concat(parts, p
  * 1 round, width bits per element of x and of y, one way; dealer: width bits per element of y and of the result, to the
  * server only.
  */
-function* lowRank(party: Party, x: RingTensor, a: KnownWeight, bs: readonly KnownWeight[]): Steps<Share> {
+function* lowRankProducts(party: Party, x: RingTensor, a: KnownWeight, bs: readonly KnownWeight[]): Steps<Share> {
   const first = party.clientMask(x.shape, x.width);
   const hiddenLow = matmul(first, a.hidden);
   const lowShare = party.dealt(hiddenLow);
   const clientLow = party.offline(() => add(matmul(first, a.pad), lowShare));
   const second = party.clientMask(hiddenLow.shape, x.width);
-  const dealt = partsOf(second, bs).map((part, k) => party.dealt(matmul(part, bs[k]!.hidden)));
+  const dealt = columnBlocks(second, bs).map((part, k) => party.dealt(matmul(part, bs[k]!.hidden)));
   const clientResult = party.offline(() =>
-    sideBySide(partsOf(second, bs).map((part, k) => add(matmul(part, bs[k]!.pad), dealt[k]!))),
+    concatColumns(columnBlocks(second, bs).map((part, k) => add(matmul(part, bs[k]!.pad), dealt[k]!))),
   );
   const isClient = party.role === "client";
   const [opened, corrected] = yield [
     // x1 − A is uniform: A is fresh and the server does not know it. Safe to send.
-    { from: "client", to: "server", tensor: isClient ? sub(x, first) : ghost(x.shape, x.width) },
+    { from: "client", to: "server", tensor: isClient ? sub(x, first) : metaTensor(x.shape, x.width) },
     // y1 − B is uniform for the same reason, with a mask of its own. Safe to send.
-    { from: "client", to: "server", tensor: isClient ? sub(clientLow, second) : ghost(second.shape, x.width) },
+    { from: "client", to: "server", tensor: isClient ? sub(clientLow, second) : metaTensor(second.shape, x.width) },
   ];
   if (isClient) return { kind: "share", tensor: clientResult };
   const low = add(add(matmulInteger(add(x, opened!), a.values), lowShare), corrected!);
-  const products = partsOf(low, bs).map((part, k) => add(matmulInteger(part, bs[k]!.values), dealt[k]!));
-  return { kind: "share", tensor: sideBySide(products) };
+  const products = columnBlocks(low, bs).map((part, k) => add(matmulInteger(part, bs[k]!.values), dealt[k]!));
+  return { kind: "share", tensor: concatColumns(products) };
 }
 
 export const knownWeightLowRank = defineProtocol({
-  ...ofKnownWeights,
+  ...knownWeightDefaults,
   name: "known-weight.low-rank",
   implements: "low-rank",
   *run(party, _spec, x, a, ...bs) {
-    return yield* lowRank(party, (x as Share).tensor, a as KnownWeight, bs as readonly KnownWeight[]);
+    return yield* lowRankProducts(party, (x as Share).tensor, a as KnownWeight, bs as readonly KnownWeight[]);
   },
 });

@@ -1,7 +1,7 @@
-import type { Share, Wire } from "../../core/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
 import { convolve } from "../../ring/index.ts";
-import { defineProtocol, wireBilinear } from "../kit/index.ts";
-import { convolutionOf } from "./convolution.ts";
+import { bilinearMasked, defineProtocol } from "../kit/index.ts";
+import { convolutionOf } from "./window-attributes.ts";
 
 /** Convolution of two shared tensors, each opened once in the product's ring (LIN-SS, docs/protocols/convolution.md). 0 rounds after the openings. */
 export const maskedConv = defineProtocol({
@@ -17,7 +17,7 @@ export const maskedConv = defineProtocol({
   operandWidths: ({ result }) => [result.width, result.width],
   *run(party, spec, x, w) {
     const how = convolutionOf(spec);
-    const tensor = wireBilinear(party, x as Wire, w as Wire, (a, b) => convolve(a, b, how));
+    const tensor = bilinearMasked(party, x as MaskedValue, w as MaskedValue, (a, b) => convolve(a, b, how));
     return { kind: "share", tensor } satisfies Share;
   },
 });

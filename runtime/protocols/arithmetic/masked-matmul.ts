@@ -1,5 +1,5 @@
-import type { Share, Wire } from "../../core/index.ts";
-import { defineProtocol, wireMatmul } from "../kit/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
+import { defineProtocol, matmulMasked } from "../kit/index.ts";
 
 /** Matrix product of two shared tensors, each opened once in the product's ring (LIN-SS, protocols.md 1.1). 0 rounds after the openings. */
 export const maskedMatmul = defineProtocol({
@@ -14,6 +14,6 @@ export const maskedMatmul = defineProtocol({
   exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width],
   *run(party, _spec, x, y) {
-    return { kind: "share", tensor: wireMatmul(party, x as Wire, y as Wire, (t) => t) } satisfies Share;
+    return { kind: "share", tensor: matmulMasked(party, x as MaskedValue, y as MaskedValue, (t) => t) } satisfies Share;
   },
 });

@@ -1,5 +1,5 @@
-import type { Share, Wire } from "../../core/index.ts";
-import { defineProtocol, rescale, rescaledFrom, type Spec, wireProduct, wireWidth } from "../kit/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
+import { defineProtocol, maskedWidth, multiplyMasked, rescale, type Spec, widthBeforeRescale } from "../kit/index.ts";
 
 const dropOf = ({ operands: [x, y], result }: Spec): number => x!.scale + y!.scale - result.scale;
 
@@ -13,16 +13,21 @@ export const maskedMul = defineProtocol({
   accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
   forms: ["wire", "wire"],
   yields: "share",
-  operandWidths: ({ operands: [x, y] }) => [wireWidth(x!), wireWidth(y!)],
-  widest: (spec) => 64 - Math.max(0, dropOf(spec)),
+  operandWidths: ({ operands: [x, y] }) => [maskedWidth(x!), maskedWidth(y!)],
+  maxResultWidth: (spec) => 64 - Math.max(0, dropOf(spec)),
   refuses: (spec) => {
-    const width = rescaledFrom(spec.result.width, dropOf(spec));
+    const width = widthBeforeRescale(spec.result.width, dropOf(spec));
     return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
   },
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x, y) {
     const drop = dropOf(spec);
-    const product = wireProduct(party, x as Wire, y as Wire, rescaledFrom(spec.result.width, drop));
+    const product = multiplyMasked(
+      party,
+      x as MaskedValue,
+      y as MaskedValue,
+      widthBeforeRescale(spec.result.width, drop),
+    );
     return { kind: "share", tensor: rescale(product, drop) } satisfies Share;
   },
 });

@@ -1,1 +1,1 @@
-export { exchange, openWire } from "./open.ts";
+export { exchangeTensors, maskAndOpen } from "./open.ts";

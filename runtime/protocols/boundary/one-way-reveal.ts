@@ -1,5 +1,5 @@
 import type { Share } from "../../core/index.ts";
-import { add, ghost } from "../../ring/index.ts";
+import { add, metaTensor } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
 
 /**
@@ -21,7 +21,7 @@ export const oneWayReveal = defineProtocol({
     const reader = spec.attrs.to === "server" ? "server" : "client";
     const sender = reader === "client" ? "server" : "client";
     const mine = (x as Share).tensor;
-    const unknown = ghost(mine.shape, mine.width);
+    const unknown = metaTensor(mine.shape, mine.width);
     // The value is a declared output of the program, and this message goes to its declared reader alone.
     const [theirs] = yield [{ from: sender, to: reader, tensor: party.role === sender ? mine : unknown }];
     return { kind: "share", tensor: party.role === reader ? add(mine, theirs!) : unknown } satisfies Share;

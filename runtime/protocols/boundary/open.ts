@@ -1,10 +1,10 @@
-import type { Party, Share, Steps, Wire } from "../../core/index.ts";
-import { add, ghost, type RingTensor } from "../../ring/index.ts";
+import type { MaskedValue, Party, Share, Steps } from "../../core/index.ts";
+import { add, metaTensor, type RingTensor } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
 
 /** Both parties send a tensor of the same shape and ring and get the other's. 1 round, 2·width bits per element. */
-export function* exchange(party: Party, mine: RingTensor): Steps<RingTensor> {
-  const other = ghost(mine.shape, mine.width);
+export function* exchangeTensors(party: Party, mine: RingTensor): Steps<RingTensor> {
+  const other = metaTensor(mine.shape, mine.width);
   const [toServer, toClient] = yield [
     { from: "client", to: "server", tensor: party.role === "client" ? mine : other },
     { from: "server", to: "client", tensor: party.role === "server" ? mine : other },
@@ -16,11 +16,11 @@ export function* exchange(party: Party, mine: RingTensor): Steps<RingTensor> {
  * Additive shares → masked wire in the same ring: x̂ = x + r mod 2^n for a fresh uniform r (protocols.md 1.0).
  * 1 round, 2n bits per element. Bits are the ring of width 1: this opens XOR-shared bits as well.
  */
-export function* openWire(party: Party, x: RingTensor): Steps<Wire> {
+export function* maskAndOpen(party: Party, x: RingTensor): Steps<MaskedValue> {
   const mask = party.mask(x.shape, x.width);
   const mine = add(x, mask.share);
   // x + r is uniform, since r is fresh, uniform in the whole ring and known to the dealer alone: safe to open.
-  const theirs = yield* exchange(party, mine);
+  const theirs = yield* exchangeTensors(party, mine);
   return { kind: "wire", opened: add(mine, theirs), mask };
 }
 
@@ -35,6 +35,6 @@ export const maskedOpen = defineProtocol({
   yields: "wire",
   operandWidths: (spec) => [spec.result.width],
   *run(party, _spec, x) {
-    return yield* openWire(party, (x as Share).tensor);
+    return yield* maskAndOpen(party, (x as Share).tensor);
   },
 });

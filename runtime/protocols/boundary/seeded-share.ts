@@ -20,7 +20,7 @@ export const seededShare = defineProtocol({
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x) {
     const { shape, width } = spec.result;
-    const mine = party.joint(shape, width);
+    const mine = party.sharedRandom(shape, width);
     const tensor = party.role === "client" ? sub(fromIntegers(x as IntTensor, width), mine) : mine;
     return { kind: "share", tensor } satisfies Share;
   },

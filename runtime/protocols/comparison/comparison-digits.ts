@@ -1,18 +1,18 @@
 import type { Party, Steps } from "../../core/index.ts";
 import type { RingTensor } from "../../ring/index.ts";
 import { combineDigits } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { at, mapWire, rows, stack } from "../kit/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { entryAt, mapMasked, sliceRows, stack } from "../kit/index.ts";
 import {
   cheapestDigit,
   digitSizes,
   digitTableBits,
   guardedProducts,
   lookUpDigits,
-  mostDigits,
+  maxDigitBits,
+  maxDigits,
   setProductBits,
   setProducts,
-  widestDigit,
 } from "./digits.ts";
 
 /**
@@ -31,29 +31,31 @@ export function* digitsBelowMask(
   const { below, equal } = lookUpDigits(party, opened, secret, k);
   const count = below.length;
   // Each of these bits gets a fresh uniform one-time bit: safe to open.
-  const bits = yield* openWire(party, stack([...below, ...equal.slice(1)]));
-  const less = mapWire(bits, (t) => rows(t, 0, count));
-  const same = mapWire(bits, (t) => rows(t, count));
+  const bits = yield* maskAndOpen(party, stack([...below, ...equal.slice(1)]));
+  const less = mapMasked(bits, (t) => sliceRows(t, 0, count));
+  const same = mapMasked(bits, (t) => sliceRows(t, count));
 
   // l = l̂ ⊕ a and e = ê ⊕ b: the product of l_d and the e_j above it expands over products of one-time bits.
   const products = setProducts(party, same.mask);
   const guarded = [...Array(count).keys()].map((d) =>
-    guardedProducts(party, rows(same.mask.secret, d), mapWire(less, (t) => at(t, d)).mask),
+    guardedProducts(party, sliceRows(same.mask.secret, d), mapMasked(less, (t) => entryAt(t, d)).mask),
   );
   return combineDigits(less.opened, same.opened, products, guarded);
 }
 
 /** Bits that digits of k bits compare; by default those for which `digitBits` finds a k. */
-export const digitsWidest = (k = 5): number => mostDigits * Math.min(k, widestDigit);
+export const maxDigitComparisonBits = (k = 5): number => maxDigits * Math.min(k, maxDigitBits);
 
 /** Bits per digit for the least traffic, the dealer's and what is opened; the fewest digits of those. At most 6 digits. */
 export function digitBits(bits: number): number {
-  if (bits > digitsWidest()) throw new RangeError(`masked digit comparison takes at most 30 bits, got ${bits}`);
-  return cheapestDigit(bits, (n, k) => tableBits(n, k) + 2 * (2 * digitSizes(n, k).length - 1));
+  if (bits > maxDigitComparisonBits())
+    throw new RangeError(`masked digit comparison takes at most 30 bits, got ${bits}`);
+  return cheapestDigit(bits, (n, k) => digitComparisonBits(n, k) + 2 * (2 * digitSizes(n, k).length - 1));
 }
 
 /** Dealer bits of one comparison: Σ_d (2^k − 1) for the tables, and those of one threshold. */
-export const tableBits = (bits: number, k: number): number => digitTableBits(bits, k) + thresholdBits(bits, k);
+export const digitComparisonBits = (bits: number, k: number): number =>
+  digitTableBits(bits, k) + thresholdBits(bits, k);
 
 /** Dealer bits of a threshold: the products of its one-time bits, 1.5·2^D − 1 − 2D. */
 export function thresholdBits(bits: number, k: number): number {

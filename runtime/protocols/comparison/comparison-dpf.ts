@@ -1,21 +1,21 @@
 import type { Party, Steps } from "../../core/index.ts";
 import {
   bitAt,
-  type Corrections,
-  ghost,
-  growCorrections,
+  type GgmCorrections,
+  type GgmRoot,
+  generateCorrections,
+  isBelowPoint,
   leafBits,
-  pointAbove,
+  metaTensor,
   type RingTensor,
-  type Root,
   zeros,
 } from "../../ring/index.ts";
 import { sharedTable } from "./digits.ts";
 
 /** This party's key of a distributed point function at the dealer's secret; at the dealer, and in a cost run, ghosts. */
-export interface PointKey {
-  readonly root: Root;
-  readonly corrections: Corrections;
+export interface DpfKey {
+  readonly root: GgmRoot;
+  readonly corrections: GgmCorrections;
   /** The client's own bit of the vector at the point: the dealer's to know. */
   readonly atPoint: RingTensor;
 }
@@ -24,17 +24,17 @@ export interface PointKey {
  * Keys for points of n ≥ 7 bits: root seeds that each party shares with the dealer, free, and corrections that the
  * dealer announces: (n − 7)·130 + 128 bits to each party.
  */
-export function pointKey(party: Party, point: RingTensor): PointKey {
+export function dpfKey(party: Party, point: RingTensor): DpfKey {
   const seeds = [...point.shape, 2];
   const client = party.clientMask(seeds, 64);
   const server = party.serverMask(seeds, 64);
-  const grown = growCorrections(client, server, point);
+  const grown = generateCorrections(client, server, point);
   // Given one root, corrections are pseudorandom whatever the point (Boyle, Gilboa, Ishai 2016, theorem 3.3).
-  const blocks = party.announced(grown.blocks);
+  const blocks = party.broadcast(grown.blocks);
   const { shape } = grown.controls;
-  const controls = point.width === leafBits ? zeros(shape, 2) : party.announced(grown.controls);
-  const own = { client, server, dealer: ghost(seeds, 64) }[party.role];
-  const root: Root = { seeds: own, control: party.role === "client" ? 0 : 1 };
+  const controls = point.width === leafBits ? zeros(shape, 2) : party.broadcast(grown.controls);
+  const own = { client, server, dealer: metaTensor(seeds, 64) }[party.role];
+  const root: GgmRoot = { seeds: own, control: party.role === "client" ? 0 : 1 };
   return { root, corrections: { blocks, controls }, atPoint: grown.atPoint };
 }
 
@@ -46,6 +46,6 @@ export function pointKey(party: Party, point: RingTensor): PointKey {
 // biome-ignore lint/correctness/useYield: a method of comparison without rounds
 export function* dpfBelowMask(party: Party, opened: RingTensor, secret: RingTensor): Steps<RingTensor> {
   if (secret.width < leafBits) return bitAt(sharedTable(party, secret), opened);
-  const { root, corrections } = pointKey(party, secret);
-  return pointAbove(root, corrections, opened);
+  const { root, corrections } = dpfKey(party, secret);
+  return isBelowPoint(root, corrections, opened);
 }

@@ -1,7 +1,17 @@
-import type { Party, Steps, Wire } from "../../core/index.ts";
-import { add, addConstant, concat, digit, mul, type RingTensor, reshape, slice, zeros } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { mapWire, publicShare, rows, stack, wireProduct } from "../kit/index.ts";
+import type { MaskedValue, Party, Steps } from "../../core/index.ts";
+import {
+  add,
+  addConstant,
+  concat,
+  extractBits,
+  mul,
+  type RingTensor,
+  reshape,
+  slice,
+  zeros,
+} from "../../ring/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { mapMasked, multiplyMasked, publicShare, sliceRows, stack } from "../kit/index.ts";
 
 /**
  * Carry tree (K-TREE; ours over pairs: docs/protocols/carry-tree.md): XOR shares of 1{X < r} for a public X and a mask
@@ -16,16 +26,17 @@ export function* treeBelowMask(party: Party, opened: RingTensor, secret: RingTen
     // A run of bits at the top without a neighbour above it waits for the next level.
     const pairs = Math.floor(below.shape[0]! / 2);
     const odd = below.shape[0]! % 2 === 1;
-    const alone = (t: RingTensor): RingTensor[] => (odd ? [rows(t, t.shape[0]! - 1)] : []);
+    const alone = (t: RingTensor): RingTensor[] => (odd ? [sliceRows(t, t.shape[0]! - 1)] : []);
     // Row k of `equal` belongs to node k + 1: nobody asks whether the lowest run is equal.
     const high = every(equal, 0, pairs);
     const low = [every(below, 0, pairs), every(equal, 1, pairs - 1)].filter((t) => t.shape[0]! > 0);
     // Each of these bits gets a fresh uniform mask bit: safe to open.
-    const nodes = yield* openWire(party, concat([high, ...low], 0));
-    const part = (start: number, count: number): Wire => mapWire(nodes, (t) => rows(t, start, start + count));
-    const carried = wireProduct(party, part(0, pairs), part(pairs, pairs), 1);
+    const nodes = yield* maskAndOpen(party, concat([high, ...low], 0));
+    const part = (start: number, count: number): MaskedValue =>
+      mapMasked(nodes, (t) => sliceRows(t, start, start + count));
+    const carried = multiplyMasked(party, part(0, pairs), part(pairs, pairs), 1);
     below = concat([add(every(below, 1, pairs), carried), ...alone(below)], 0);
-    const both = pairs > 1 ? [wireProduct(party, part(1, pairs - 1), part(2 * pairs, pairs - 1), 1)] : [];
+    const both = pairs > 1 ? [multiplyMasked(party, part(1, pairs - 1), part(2 * pairs, pairs - 1), 1)] : [];
     const next = [...both, ...alone(equal)];
     equal = next.length > 0 ? concat(next, 0) : equal;
   }
@@ -39,13 +50,13 @@ export function* treeBelowMask(party: Party, opened: RingTensor, secret: RingTen
 function leaves(party: Party, opened: RingTensor, secret: RingTensor): { below: RingTensor; equal: RingTensor } {
   const bits = secret.width;
   const bitsFrom = (t: RingTensor, first: number): RingTensor =>
-    stack([...Array(Math.ceil((bits - first) / 2)).keys()].map((k) => digit(t, 2 * k + first, 1)));
+    stack([...Array(Math.ceil((bits - first) / 2)).keys()].map((k) => extractBits(t, 2 * k + first, 1)));
   const low = bitsFrom(secret, 0);
   const x0 = addConstant(bitsFrom(opened, 0), 1);
   const r0 = perThreshold(party.dealt(low));
-  if (bits === 1) return { below: mul(x0, r0), equal: rows(x0, 1) };
+  if (bits === 1) return { below: mul(x0, r0), equal: sliceRows(x0, 1) };
   const high = bitsFrom(secret, 1);
-  const both = mul(rows(low, 0, high.shape[0]!), high);
+  const both = mul(sliceRows(low, 0, high.shape[0]!), high);
   const r1 = perThreshold(padded(party.dealt(high), low.shape[0]!));
   const r01 = perThreshold(padded(party.dealt(both), low.shape[0]!));
   // An odd bit at the top has a 0 above it, in X as in r.
@@ -53,7 +64,7 @@ function leaves(party: Party, opened: RingTensor, secret: RingTensor): { below: 
   const lowest = add(mul(x1, r0), r01);
   const below = add(mul(x1, r1), mul(x0, lowest));
   const equal = add(add(publicShare(party, mul(x1, x0)), mul(x0, r1)), lowest);
-  return { below, equal: rows(equal, 1) };
+  return { below, equal: sliceRows(equal, 1) };
 }
 
 /** [nodes, …shape] for every threshold: [nodes, 1, …shape]. */

@@ -1,25 +1,25 @@
-import type { Party, Steps, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Steps } from "../../core/index.ts";
 import type { RingTensor } from "../../ring/index.ts";
 import { add, addConstant, concat, msb, narrow, reshape } from "../../ring/index.ts";
 import type { Spec } from "../kit/index.ts";
 import { publicShare } from "../kit/index.ts";
-import { digitsBelowMask, digitsWidest } from "./comparison-digits.ts";
+import { digitsBelowMask, maxDigitComparisonBits } from "./comparison-digits.ts";
 import { dpfBelowMask } from "./comparison-dpf.ts";
 import { treeBelowMask } from "./comparison-tree.ts";
 
-interface Method {
+interface ComparisonMethod {
   /** XOR shares of 1{X < r} for T public values X [T, …shape] of each element and a mask r [...shape] of the dealer's. */
   readonly belowMask: (party: Party, opened: RingTensor, secret: RingTensor, digit?: number) => Steps<RingTensor>;
   /** Most bits that it compares. */
-  readonly widest: (digit?: number) => number;
+  readonly maxBits: (digit?: number) => number;
 }
 
 /** The ways to compare a public value with the dealer's mask; all are exact. */
 const methods = {
-  digits: { belowMask: digitsBelowMask, widest: digitsWidest },
-  tree: { belowMask: treeBelowMask, widest: () => 63 },
-  dpf: { belowMask: dpfBelowMask, widest: () => 63 },
-} as const satisfies Record<string, Method>;
+  digits: { belowMask: digitsBelowMask, maxBits: maxDigitComparisonBits },
+  tree: { belowMask: treeBelowMask, maxBits: () => 63 },
+  dpf: { belowMask: dpfBelowMask, maxBits: () => 63 },
+} as const satisfies Record<string, ComparisonMethod>;
 
 /** A method, and the bits of a digit where it has digits; without them they follow from the width. */
 export interface Comparison {
@@ -27,7 +27,7 @@ export interface Comparison {
   readonly digit?: number;
 }
 
-const byDefault: Comparison = { method: "digits" };
+const defaultComparison: Comparison = { method: "digits" };
 
 /** How an execution compares: its tuning `comparison` and `digit`. @throws RangeError for an unknown method. */
 export function comparisonOf({ attrs }: Spec): Comparison {
@@ -39,8 +39,8 @@ export function comparisonOf({ attrs }: Spec): Comparison {
 const isMethod = (name: unknown): name is Comparison["method"] => Object.keys(methods).includes(String(name));
 
 /** Why a wire of so many bits cannot be compared, for `refuses`. */
-export function tooWide(bits: number, { method, digit }: Comparison = byDefault): string | undefined {
-  const widest = methods[method].widest(digit) + 1;
+export function comparisonRefusal(bits: number, { method, digit }: Comparison = defaultComparison): string | undefined {
+  const widest = methods[method].maxBits(digit) + 1;
   return bits > widest
     ? `its wire needs a ring of ${bits} bits, comparisons take at most ${widest} (${method})`
     : undefined;
@@ -48,7 +48,9 @@ export function tooWide(bits: number, { method, digit }: Comparison = byDefault)
 
 /** The tunings that may be worth it for wires of so many bits, as attributes. */
 export const comparisonVariants = (bits: number): readonly Spec["attrs"][] => [
-  ...[3, 4, 5, 6].filter((digit) => bits - 1 <= digitsWidest(digit)).map((digit) => ({ comparison: "digits", digit })),
+  ...[3, 4, 5, 6]
+    .filter((digit) => bits - 1 <= maxDigitComparisonBits(digit))
+    .map((digit) => ({ comparison: "digits", digit })),
   { comparison: "tree" },
   { comparison: "dpf" },
 ];
@@ -58,7 +60,7 @@ export function* belowMask(
   party: Party,
   opened: RingTensor,
   secret: RingTensor,
-  { method, digit }: Comparison = byDefault,
+  { method, digit }: Comparison = defaultComparison,
 ): Steps<RingTensor> {
   return yield* methods[method].belowMask(party, opened, secret, digit);
 }
@@ -67,11 +69,11 @@ export function* belowMask(
  * XOR shares of 1{x < t} for each public threshold t (raw integers), [T, …shape], from an open wire with |x − t| in
  * the signed range: msb(x − t) = msb(x̂ − t) ⊕ msb(r) ⊕ 1{low bits of x̂ − t < low bits of r}. Rounds of the method.
  */
-export function* below(
+export function* belowThresholds(
   party: Party,
-  x: Wire,
+  x: MaskedValue,
   thresholds: readonly number[],
-  comparison: Comparison = byDefault,
+  comparison: Comparison = defaultComparison,
 ): Steps<RingTensor> {
   const n = x.opened.width;
   const shape = x.opened.shape;

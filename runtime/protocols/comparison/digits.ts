@@ -3,8 +3,8 @@ import {
   add,
   addConstant,
   bitAt,
-  digit,
   dropSingles,
+  extractBits,
   onesBelow,
   type RingTensor,
   type Shape,
@@ -14,12 +14,12 @@ import {
   withSingles,
   zeros,
 } from "../../ring/index.ts";
-import { at, publicShare } from "../kit/index.ts";
+import { entryAt, publicShare } from "../kit/index.ts";
 
 /** Most digits: the products of their one-time bits fill a lane. */
-export const mostDigits = 6;
+export const maxDigits = 6;
 /** Widest digit: its table fills two lanes. */
-export const widestDigit = 6;
+export const maxDigitBits = 6;
 
 /** Bits of the digits, lowest first: as few digits of at most k bits as there can be, and as even as they can be. */
 export function digitSizes(bits: number, k: number): number[] {
@@ -34,7 +34,7 @@ export const digitTableBits = (bits: number, k: number): number =>
 /** Of the digit sizes with at most six digits, the one for which `cost` is least; the fewest digits of those. */
 export const cheapestDigit = (bits: number, cost: (bits: number, k: number) => number): number =>
   [5, 4, 3, 2, 1]
-    .filter((k) => Math.ceil(bits / k) <= mostDigits)
+    .filter((k) => Math.ceil(bits / k) <= maxDigits)
     .reduce((best, k) => (cost(bits, k) < cost(bits, best) ? k : best));
 
 /** XOR shares, per digit, of "X's digit is below r's" and "equal to r's": [T, …shape] each. */
@@ -49,7 +49,7 @@ export interface DigitBits {
  */
 export function sharedTable(party: Party, r: RingTensor): RingTensor {
   const size = 2 ** r.width;
-  return widen(party.dealtWords(digit(onesBelow(r), 0, size - 1)), size);
+  return widen(party.dealtXor(extractBits(onesBelow(r), 0, size - 1)), size);
 }
 
 /**
@@ -61,11 +61,11 @@ export function lookUpDigits(party: Party, opened: RingTensor, secret: RingTenso
   const one = publicOne(party, secret.shape);
   let from = 0;
   const digits = digitSizes(secret.width, k).map((size) => {
-    const x = digit(opened, from, size);
-    const table = sharedTable(party, digit(secret, from, size));
+    const x = extractBits(opened, from, size);
+    const table = sharedTable(party, extractBits(secret, from, size));
     from += size;
     const below = bitAt(table, x);
-    return { below, equal: add(below, bitAt(behind(one, table), x)) };
+    return { below, equal: add(below, bitAt(prependBit(one, table), x)) };
   });
   return { below: digits.map((d) => d.below), equal: digits.map((d) => d.equal) };
 }
@@ -74,7 +74,7 @@ const allOne = (shape: Shape): RingTensor => addConstant(zeros(shape, 1), 1);
 const publicOne = (party: Party, shape: Shape): RingTensor => publicShare(party, allOne(shape));
 
 /** The bit, and above it the word's bits without the highest. */
-const behind = (bit: RingTensor, word: RingTensor): RingTensor => add(shiftLeft(word, 1), widen(bit, word.width));
+const prependBit = (bit: RingTensor, word: RingTensor): RingTensor => add(shiftLeft(word, 1), widen(bit, word.width));
 
 /**
  * XOR shares of the products of every set of one-time bits b [count, …shape], as `subsetProducts` lays them out. That
@@ -82,9 +82,9 @@ const behind = (bit: RingTensor, word: RingTensor): RingTensor => add(shiftLeft(
  */
 export function setProducts(party: Party, b: Mask): RingTensor {
   const [count = 0, ...shape] = b.secret.shape;
-  const dealt = count < 2 ? undefined : party.dealtWords(dropSingles(subsetProducts(b.secret, allOne(shape))));
+  const dealt = count < 2 ? undefined : party.dealtXor(dropSingles(subsetProducts(b.secret, allOne(shape))));
   // The last of the bits is the lowest of a set.
-  const singles = [...Array(count).keys()].reverse().map((j) => at(b.share!, j));
+  const singles = [...Array(count).keys()].reverse().map((j) => entryAt(b.share!, j));
   return withSingles(publicOne(party, shape), singles, dealt);
 }
 
@@ -96,7 +96,7 @@ export function guardedProducts(party: Party, b: RingTensor, a: Mask): RingTenso
   const products = subsetProducts(b, a.secret);
   const { width } = products;
   if (width === 1) return a.share!;
-  return behind(a.share!, widen(party.dealtWords(digit(products, 1, width - 1)), width));
+  return prependBit(a.share!, widen(party.dealtXor(extractBits(products, 1, width - 1)), width));
 }
 
 /** Dealer bits of `setProducts` for `count` one-time bits. */

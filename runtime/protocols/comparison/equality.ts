@@ -1,7 +1,7 @@
-import type { Party, Steps, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Steps } from "../../core/index.ts";
 import { combineDigits, narrow, type RingTensor, zeros } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { at, mapWire, rows, stack } from "../kit/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { entryAt, mapMasked, sliceRows, stack } from "../kit/index.ts";
 import {
   cheapestDigit,
   digitSizes,
@@ -13,11 +13,13 @@ import {
 } from "./digits.ts";
 
 /** Most bits that a test for zero takes: six digits of five. */
-const widest = 30;
+const maxZeroTestBits = 30;
 
 /** Why a difference whose wire has so many bits cannot be tested for zero. */
-export const tooWideForZero = (bits: number): string | undefined =>
-  bits - 1 > widest ? `its wire needs a ring of ${bits} bits, tests for zero take at most ${widest + 1}` : undefined;
+export const zeroTestRefusal = (bits: number): string | undefined =>
+  bits - 1 > maxZeroTestBits
+    ? `its wire needs a ring of ${bits} bits, tests for zero take at most ${maxZeroTestBits + 1}`
+    : undefined;
 
 /** Dealer bits of a test for zero: Σ_d (2^k − 1) + 2^D − 1 − D for D digits of k bits. */
 export function zeroTestBits(bits: number, k = zeroDigit(bits)): number {
@@ -36,13 +38,13 @@ export const zeroDigit = (bits: number): number =>
  * docs/protocols/ordering.md). |x| < 2^(n−2): the n − 1 low bits decide.
  * 1 round; online 2·D bits.
  */
-export function* isZero(party: Party, x: Wire): Steps<RingTensor> {
+export function* isZero(party: Party, x: MaskedValue): Steps<RingTensor> {
   const bits = x.opened.width - 1;
   const { equal } = lookUpDigits(party, narrow(x.opened, bits), narrow(x.mask.secret, bits), zeroDigit(bits));
   // Each of these bits gets a fresh uniform one-time bit: safe to open.
-  const opened = yield* openWire(party, stack(equal));
-  const first = mapWire(opened, (t) => at(t, 0));
-  const others = mapWire(opened, (t) => rows(t, 1));
+  const opened = yield* maskAndOpen(party, stack(equal));
+  const first = mapMasked(opened, (t) => entryAt(t, 0));
+  const others = mapMasked(opened, (t) => sliceRows(t, 1));
 
   // Only the lowest digit has a term of its own: the rest is what must hold beside it.
   const without = setProducts(party, others.mask);

@@ -1,3 +1,17 @@
-export { below, belowMask, type Comparison, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
-export { pointKey } from "./comparison-dpf.ts";
-export { atLeast, differenceOf, differenceWidth, negated, sideOf, unequalScales } from "./truths.ts";
+export {
+  differenceOf,
+  differenceWidth,
+  negateBit,
+  operandShare,
+  scaleMismatch,
+  widthHolding,
+} from "./boolean-shares.ts";
+export {
+  belowMask,
+  belowThresholds,
+  type Comparison,
+  comparisonOf,
+  comparisonRefusal,
+  comparisonVariants,
+} from "./comparison.ts";
+export { dpfKey } from "./comparison-dpf.ts";

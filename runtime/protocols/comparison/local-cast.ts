@@ -1,5 +1,5 @@
 import type { Share } from "../../core/index.ts";
-import { defineProtocol, raise, type Spec } from "../kit/index.ts";
+import { defineProtocol, type Spec, scaleIntoRing } from "../kit/index.ts";
 
 const liftOf = ({ operands: [x], result }: Spec): number => result.scale - x!.scale;
 
@@ -23,6 +23,9 @@ export const localCast = defineProtocol({
   },
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(_party, spec, x) {
-    return { kind: "share", tensor: raise((x as Share).tensor, liftOf(spec), spec.result.width) } satisfies Share;
+    return {
+      kind: "share",
+      tensor: scaleIntoRing((x as Share).tensor, liftOf(spec), spec.result.width),
+    } satisfies Share;
   },
 });

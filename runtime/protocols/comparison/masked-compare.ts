@@ -1,11 +1,11 @@
-import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Share, Steps } from "../../core/index.ts";
 import type { IntTensor, RingTensor } from "../../ring/index.ts";
 import { expand, fromIntegers, sub } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { at, defineProtocol, mapWire, narrowed, type Protocol, type Spec } from "../kit/index.ts";
-import { below, comparisonOf, comparisonVariants, tooWide } from "./comparison.ts";
-import { isZero, tooWideForZero } from "./equality.ts";
-import { atLeast, differenceWidth, negated, sideOf, unequalScales } from "./truths.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { defineProtocol, entryAt, mapMasked, narrowMasked, type Protocol, type Spec } from "../kit/index.ts";
+import { differenceWidth, negateBit, operandShare, scaleMismatch, widthHolding } from "./boolean-shares.ts";
+import { belowThresholds, comparisonOf, comparisonRefusal, comparisonVariants } from "./comparison.ts";
+import { isZero, zeroTestRefusal } from "./equality.ts";
 
 /** Each order as 1{x − y < t} or its complement. */
 const orders: Readonly<Record<string, { readonly threshold: 0 | 1; readonly complement: boolean }>> = {
@@ -16,11 +16,11 @@ const orders: Readonly<Record<string, { readonly threshold: 0 | 1; readonly comp
 };
 
 /** The bit of the relation, from the open wire of x − y. 1 round. */
-function* relation(party: Party, difference: Wire, spec: Spec): Steps<RingTensor> {
+function* relationBit(party: Party, difference: MaskedValue, spec: Spec): Steps<RingTensor> {
   const order = orders[String(spec.attrs.kind)];
   if (!order) return yield* isZero(party, difference);
-  const bit = at(yield* below(party, difference, [order.threshold], comparisonOf(spec)), 0);
-  return order.complement ? negated(party, bit) : bit;
+  const bit = entryAt(yield* belowThresholds(party, difference, [order.threshold], comparisonOf(spec)), 0);
+  return order.complement ? negateBit(party, bit) : bit;
 }
 
 const shared = {
@@ -30,13 +30,13 @@ const shared = {
   paper: "ours: docs/protocols/ordering.md",
   accuracy: "exact",
   yields: "share",
-  operandWidths: (spec) => spec.operands.map((operand) => atLeast(differenceWidth(spec), operand)),
-  widest: () => 1,
+  operandWidths: (spec) => spec.operands.map((operand) => widthHolding(differenceWidth(spec), operand)),
+  maxResultWidth: () => 1,
   refuses: (spec) =>
-    unequalScales(...spec.operands) ??
+    scaleMismatch(...spec.operands) ??
     (spec.attrs.kind === "equal"
-      ? tooWideForZero(differenceWidth(spec))
-      : tooWide(differenceWidth(spec), comparisonOf(spec))),
+      ? zeroTestRefusal(differenceWidth(spec))
+      : comparisonRefusal(differenceWidth(spec), comparisonOf(spec))),
   variants: (spec) => (spec.attrs.kind === "equal" ? [] : comparisonVariants(differenceWidth(spec))),
 } as const satisfies Partial<Protocol>;
 
@@ -47,8 +47,8 @@ export const maskedCompare = defineProtocol({
   forms: ["share", "share"],
   *run(party, spec, x, y) {
     const width = differenceWidth(spec);
-    const difference = yield* openWire(party, sub(sideOf(party, x!, width), sideOf(party, y!, width)));
-    return { kind: "share", tensor: yield* relation(party, difference, spec) } satisfies Share;
+    const difference = yield* maskAndOpen(party, sub(operandShare(party, x!, width), operandShare(party, y!, width)));
+    return { kind: "share", tensor: yield* relationBit(party, difference, spec) } satisfies Share;
   },
 });
 
@@ -59,8 +59,8 @@ export const thresholdCompare = defineProtocol({
   forms: ["wire", "public"],
   *run(party, spec, x, y) {
     const width = differenceWidth(spec);
-    const wire = mapWire(narrowed(x as Wire, width), (t) => expand(t, spec.result.shape));
-    const difference = { ...wire, opened: sub(wire.opened, fromIntegers(y as IntTensor, width)) };
-    return { kind: "share", tensor: yield* relation(party, difference, spec) } satisfies Share;
+    const masked = mapMasked(narrowMasked(x as MaskedValue, width), (t) => expand(t, spec.result.shape));
+    const difference = { ...masked, opened: sub(masked.opened, fromIntegers(y as IntTensor, width)) };
+    return { kind: "share", tensor: yield* relationBit(party, difference, spec) } satisfies Share;
   },
 });

@@ -2,9 +2,9 @@ import type { Party, Share } from "../../core/index.ts";
 import { parallel, type Steps } from "../../core/index.ts";
 import type { IntTensor, RingTensor } from "../../ring/index.ts";
 import { add, fromIntegers, mul } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { defineProtocol, type Protocol, wireProduct } from "../kit/index.ts";
-import { sideOf } from "./truths.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { defineProtocol, multiplyMasked, type Protocol } from "../kit/index.ts";
+import { operandShare } from "./boolean-shares.ts";
 
 const shared = {
   implements: "logic",
@@ -13,13 +13,13 @@ const shared = {
   accuracy: "exact",
   yields: "share",
   operandWidths: () => [1, 1],
-  widest: () => 1,
+  maxResultWidth: () => 1,
 } as const satisfies Partial<Protocol>;
 
 /** x ∧ y of two secret bits. 1 round, 4 bits, 1 dealer bit. */
 function* conjunction(party: Party, x: RingTensor, y: RingTensor): Steps<RingTensor> {
-  const [a, b] = yield* parallel(openWire(party, x), openWire(party, y));
-  return wireProduct(party, a, b, 1);
+  const [a, b] = yield* parallel(maskAndOpen(party, x), maskAndOpen(party, y));
+  return multiplyMasked(party, a, b, 1);
 }
 
 /** and, or, xor of secret bits; x ∨ y = x ⊕ y ⊕ xy. xor is free, the others take 1 round. */
@@ -30,7 +30,7 @@ export const maskedLogic = defineProtocol({
   forms: ["share", "share"],
   *run(party, spec, x, y) {
     const { kind } = spec.attrs;
-    const [a, b] = [sideOf(party, x!, 1), sideOf(party, y!, 1)];
+    const [a, b] = [operandShare(party, x!, 1), operandShare(party, y!, 1)];
     const sum = add(a, b);
     if (kind === "xor") return { kind: "share", tensor: sum } satisfies Share;
     const both = yield* conjunction(party, a, b);
@@ -47,8 +47,8 @@ export const localLogic = defineProtocol({
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x, y) {
     const { kind } = spec.attrs;
-    const a = sideOf(party, x!, 1);
-    const sum = add(a, sideOf(party, y!, 1));
+    const a = operandShare(party, x!, 1);
+    const sum = add(a, operandShare(party, y!, 1));
     if (kind === "xor") return { kind: "share", tensor: sum } satisfies Share;
     const both = mul(a, fromIntegers(y as IntTensor, 1));
     return { kind: "share", tensor: kind === "or" ? add(sum, both) : both } satisfies Share;

@@ -1,9 +1,9 @@
 import type { Share } from "../../core/index.ts";
 import type { IntTensor } from "../../ring/index.ts";
 import { add, expand, fromIntegers, mul, narrow, sub } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
 import { bitToRing, defineProtocol, type Protocol, publicShare, type Spec } from "../kit/index.ts";
-import { chosen, differenceWidth, sideOf, unequalScales } from "./truths.ts";
+import { differenceWidth, multiplyByOpenedBit, operandShare, scaleMismatch } from "./boolean-shares.ts";
 
 const shared = {
   implements: "where",
@@ -13,7 +13,7 @@ const shared = {
   accuracy: "exact",
   yields: "share",
   operandWidths: ({ result }) => [1, result.width, result.width],
-  refuses: ({ operands: [, x, y], result }) => unequalScales(x!, y!, result),
+  refuses: ({ operands: [, x, y], result }) => scaleMismatch(x!, y!, result),
 } as const satisfies Partial<Protocol>;
 
 /** Ring in which x − y is opened: no wider than the result, which is all that matters modulo it. */
@@ -21,20 +21,20 @@ const openedWidth = ({ operands: [, x, y], result }: Spec): number =>
   Math.min(result.width, result.width === 1 ? 1 : differenceWidth({ operands: [x!, y!], result, attrs: {} }));
 
 /** y + c·(x − y): the condition and the difference are opened together. 1 round, 2·(1 + n) bits per element. */
-const between: Pick<Protocol, "run"> = {
+const selectDifference: Pick<Protocol, "run"> = {
   *run(party, spec, c, x, y) {
     const { width, shape } = spec.result;
-    const [full, other] = [sideOf(party, x!, width), sideOf(party, y!, width)];
+    const [full, other] = [operandShare(party, x!, width), operandShare(party, y!, width)];
     const difference = narrow(sub(full, other), openedWidth(spec));
-    const kept = yield* chosen(party, sideOf(party, c!, 1), difference, width);
-    return { kind: "share", tensor: expand(add(other, kept), shape) } satisfies Share;
+    const selected = yield* multiplyByOpenedBit(party, operandShare(party, c!, 1), difference, width);
+    return { kind: "share", tensor: expand(add(other, selected), shape) } satisfies Share;
   },
 };
 
 /** x where the secret condition holds, else y. */
 export const maskedWhere = defineProtocol({
   ...shared,
-  ...between,
+  ...selectDifference,
   name: "masked.where",
   forms: ["share", "share", "share"],
 });
@@ -42,7 +42,7 @@ export const maskedWhere = defineProtocol({
 /** The same where y is public. */
 export const maskedWherePublic = defineProtocol({
   ...shared,
-  ...between,
+  ...selectDifference,
   name: "masked.where-public",
   forms: ["share", "share", "public"],
 });
@@ -50,7 +50,7 @@ export const maskedWherePublic = defineProtocol({
 /** The same where x is public. */
 export const maskedWhereElse = defineProtocol({
   ...shared,
-  ...between,
+  ...selectDifference,
   name: "masked.where-else",
   forms: ["share", "public", "share"],
 });
@@ -62,9 +62,9 @@ export const bitWhere = defineProtocol({
   forms: ["share", "public", "public"],
   *run(party, spec, c, x, y) {
     const { width, shape } = spec.result;
-    const condition = yield* openWire(party, sideOf(party, c!, 1));
+    const condition = yield* maskAndOpen(party, operandShare(party, c!, 1));
     const other = fromIntegers(y as IntTensor, width);
-    const kept = mul(bitToRing(party, condition, width), sub(fromIntegers(x as IntTensor, width), other));
-    return { kind: "share", tensor: expand(add(publicShare(party, other), kept), shape) } satisfies Share;
+    const selected = mul(bitToRing(party, condition, width), sub(fromIntegers(x as IntTensor, width), other));
+    return { kind: "share", tensor: expand(add(publicShare(party, other), selected), shape) } satisfies Share;
   },
 });

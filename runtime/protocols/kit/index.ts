@@ -1,4 +1,4 @@
-export { countProtocol, countSteps, noTraffic, type Traffic } from "./count.ts";
+export { countProtocol, countSteps, noTraffic, type Traffic } from "./count-traffic.ts";
 export {
   defineProtocol,
   type Family,
@@ -10,28 +10,35 @@ export {
   type Setting,
   type Spec,
   ulpsOf,
-} from "./define.ts";
-export { bitToRing, select, sumOfSquares, wireBilinear, wireMatmul, wireProduct } from "./products.ts";
-export { signedBits, wireWidth } from "./widths.ts";
+} from "./define-protocol.ts";
 export {
-  at,
-  coarse,
-  difference,
-  gate,
-  joinWires,
-  lift,
-  mapWire,
-  minusPower,
-  narrowed,
-  parts,
-  plusPower,
+  bilinearMasked,
+  bitToRing,
+  matmulMasked,
+  multiplyMasked,
+  selectMasked,
+  sumOfSquares,
+} from "./masked-products.ts";
+export {
+  addPowerOfTwo,
+  concatMasked,
+  dropLowBits,
+  entryAt,
+  gateByBit,
+  liftToRing,
+  mapMasked,
+  maskTopBit,
+  narrowMasked,
+  negateByBit,
+  publicParts,
   publicShare,
-  raise,
   rescale,
-  rescaledFrom,
-  resize,
-  rows,
-  signed,
+  resizeRing,
+  scaleIntoRing,
+  sliceRows,
   stack,
-  widenBit,
-} from "./wires.ts";
+  subMasked,
+  subPowerOfTwo,
+  widthBeforeRescale,
+} from "./masked-values.ts";
+export { maskedWidth, signedBits } from "./ring-widths.ts";

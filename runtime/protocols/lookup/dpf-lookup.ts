@@ -1,8 +1,7 @@
-import type { Share, Wire } from "../../core/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
 import type { IntTensor } from "../../ring/index.ts";
 import {
   addConstant,
-  chosenSums,
   fromIntegers,
   leafBits,
   mul,
@@ -10,17 +9,18 @@ import {
   narrow,
   neg,
   reshape,
+  selectedSums,
   sub,
   unitVector,
   widen,
 } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { pointKey } from "../comparison/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { dpfKey } from "../comparison/index.ts";
 import { defineProtocol } from "../kit/index.ts";
-import { indexBits, offIndex } from "./ottt-lookup.ts";
+import { indexBits, indexRefusal } from "./ottt-lookup.ts";
 
 /** Most bits of the index: both parties expand the whole vector, 2^(bits − 7) blocks. */
-const most = 13;
+const maxIndexBits = 13;
 
 /**
  * Lookup by a distributed point function (L-DPF after SIGMA, protocols.md 1.4; docs/protocols/lookup.md): each party
@@ -42,19 +42,21 @@ export const dpfLookup = defineProtocol({
   refuses: (spec) => {
     const bits = indexBits(spec);
     if (bits < leafBits) return `an index of ${bits} bits fits a one-time vector, point functions begin at ${leafBits}`;
-    return offIndex(spec) ?? (bits > most ? `its index has ${bits} bits, at most ${most}` : undefined);
+    return (
+      indexRefusal(spec) ?? (bits > maxIndexBits ? `its index has ${bits} bits, at most ${maxIndexBits}` : undefined)
+    );
   },
   *run(party, spec, x, entries) {
-    const { opened, mask } = x as Wire;
+    const { opened, mask } = x as MaskedValue;
     const bits = indexBits(spec);
     const { width } = spec.result;
     const table = fromIntegers(entries as IntTensor, width);
-    const { root, corrections, atPoint } = pointKey(party, narrow(mask.secret, bits));
+    const { root, corrections, atPoint } = dpfKey(party, narrow(mask.secret, bits));
     const vector = party.offline(() => unitVector(root, corrections));
     // The index is x plus a uniform mask of the same ring: looking up at it tells nothing.
-    const sums = chosenSums(vector, table, narrow(opened, bits));
+    const sums = selectedSums(vector, table, narrow(opened, bits));
     // The entry or its negative plus a fresh uniform mask: safe to open.
-    const entry = yield* openWire(party, party.role === "client" ? sums : neg(sums));
+    const entry = yield* maskAndOpen(party, party.role === "client" ? sums : neg(sums));
     // The client's bit at the mask is 1: its sum has the entry; otherwise the server's has, negated.
     const bit = reshape(atPoint, [...atPoint.shape, ...table.shape.slice(1).map(() => 1)]);
     const sign = addConstant(mulConstant(widen(bit, width), 2), -1);

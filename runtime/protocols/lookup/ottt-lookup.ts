@@ -1,18 +1,18 @@
-import type { Share, Wire } from "../../core/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
 import type { IntTensor } from "../../ring/index.ts";
-import { fromIntegers, mul, narrow, reduceSum, reshape, turnedTables, unitVectors } from "../../ring/index.ts";
+import { fromIntegers, mul, narrow, reduceSum, reshape, reversedTables, unitVectors } from "../../ring/index.ts";
 import { defineProtocol, type Spec } from "../kit/index.ts";
 
 export const indexBits = ({ attrs }: Spec): number => Number(attrs.bits);
 
 /** Why a lookup cannot take its operand as it is. */
-export const offIndex = ({ operands: [x], attrs }: Spec): string | undefined =>
+export const indexRefusal = ({ operands: [x], attrs }: Spec): string | undefined =>
   x!.scale === attrs.fraction
     ? undefined
     : `its operand has ${x!.scale} fractional bits, of which the index counts ${attrs.fraction}`;
 
 /** Most bits of the index: beyond, what the dealer sends doubles with every bit of it. */
-const most = 10;
+const maxIndexBits = 10;
 
 /**
  * Lookup by a one-time vector (L-OTTT, protocols.md 1.4; docs/protocols/lookup.md): the dealer shares the unit vector of
@@ -30,15 +30,16 @@ export const otttLookup = defineProtocol({
   yields: "share",
   operandWidths: (spec) => [indexBits(spec), spec.result.width],
   refuses: (spec) =>
-    offIndex(spec) ?? (indexBits(spec) > most ? `its index has ${indexBits(spec)} bits, at most ${most}` : undefined),
+    indexRefusal(spec) ??
+    (indexBits(spec) > maxIndexBits ? `its index has ${indexBits(spec)} bits, at most ${maxIndexBits}` : undefined),
   *run(party, spec, x, entries) {
-    const { opened, mask } = x as Wire;
+    const { opened, mask } = x as MaskedValue;
     const bits = indexBits(spec);
     const { width } = spec.result;
     const table = fromIntegers(entries as IntTensor, width);
     const vector = party.dealt(unitVectors(narrow(mask.secret, bits), width));
     // The index is x plus a uniform mask of the same ring: looking up at it tells nothing.
-    const turned = turnedTables(table, narrow(opened, bits));
+    const turned = reversedTables(table, narrow(opened, bits));
     const weights = reshape(vector, [...vector.shape, ...table.shape.slice(1).map(() => 1)]);
     return { kind: "share", tensor: reduceSum(mul(weights, turned), [0], false) } satisfies Share;
   },

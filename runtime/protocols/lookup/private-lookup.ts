@@ -1,18 +1,18 @@
 import type { KnownWeight, Share } from "../../core/index.ts";
 import {
   add,
-  expandUnit,
+  expandUnitVectors,
   fromIntegers,
   gather,
-  ghost,
-  growUnit,
+  generateUnitCorrections,
   type IntTensor,
-  levelsOf,
   matmul,
+  metaTensor,
   type RingTensor,
   reshape,
   sizeOf,
   sub,
+  treeDepth,
 } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
 
@@ -47,11 +47,11 @@ export const privateLookup = defineProtocol({
     const chosen = indices as IntTensor;
     const count = sizeOf(chosen.shape);
     // Negative indices count from the end, as everywhere.
-    const places: IntTensor = { ...chosen, shape: [count], data: chosen.data?.map((at) => (at < 0 ? at + rows : at)) };
-    const first = party.joint([count, 2], 64);
-    const second = party.jointWithDealer("client", [count, 2], 64);
-    const r = party.jointWithDealer("client", [count, columns], width);
-    const grown = growUnit(first, second, places, levelsOf(rows), width);
+    const wrapped: IntTensor = { ...chosen, shape: [count], data: chosen.data?.map((at) => (at < 0 ? at + rows : at)) };
+    const first = party.sharedRandom([count, 2], 64);
+    const second = party.sharedRandomWithDealer("client", [count, 2], 64);
+    const r = party.sharedRandomWithDealer("client", [count, columns], width);
+    const grown = generateUnitCorrections(first, second, wrapped, treeDepth(rows), width);
     const correction = [grown.blocks, grown.controls, grown.last];
     // Given one root, corrections are pseudorandom whatever the place (Boyle, Gilboa, Ishai 2016, theorem 3.3).
     const sent = yield (["server", "dealer"] as const).flatMap((to) =>
@@ -63,15 +63,15 @@ export const privateLookup = defineProtocol({
       RingTensor,
     ];
     const known = party.role === "server" ? sub(fromIntegers(values, width), pad) : hidden;
-    const unknown = ghost([count, columns], width);
-    const picked = (seeds: RingTensor, place: 0 | 1): RingTensor =>
-      matmul(expandUnit(seeds, place, { blocks, controls, last }, rows), known);
+    const unknown = metaTensor([count, columns], width);
+    const picked = (seeds: RingTensor, holder: 0 | 1): RingTensor =>
+      matmul(expandUnitVectors(seeds, holder, { blocks, controls, last }, rows), known);
     // r is uniform and the server does not know it: safe to send.
     const masked = party.role === "dealer" ? add(picked(second, 1), r) : unknown;
     const [theirs] = yield [{ from: "dealer", to: "server", tensor: masked }];
     if (party.role === "server") return share(reshape(add(picked(first, 0), theirs!), shape));
-    if (party.role === "dealer" || !places.data) return share(ghost(shape, width));
-    const own = gather(pad, Int32Array.from(places.data), [count], 0);
+    if (party.role === "dealer" || !wrapped.data) return share(metaTensor(shape, width));
+    const own = gather(pad, Int32Array.from(wrapped.data), [count], 0);
     return share(reshape(sub(own, r), shape));
   },
 });

@@ -1,4 +1,4 @@
-import type { Party, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party } from "../../core/index.ts";
 import { parallel, type Steps } from "../../core/index.ts";
 import type { RingTensor } from "../../ring/index.ts";
 import {
@@ -12,20 +12,20 @@ import {
   shiftRightRounded,
   sub,
 } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { below, belowMask, type Comparison } from "../comparison/index.ts";
-import { at, coarse, gate, signed } from "../kit/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { belowMask, belowThresholds, type Comparison } from "../comparison/index.ts";
+import { dropLowBits, entryAt, gateByBit, negateByBit } from "../kit/index.ts";
 
 /**
  * The window holds y in [−2^4, 0): below it the result is 0, and so it may be one above, for the clip is decided on
  * whole units. ⌊y⌋ or one more is compared with 1 − 2^4: what passes is inside for certain, what is lost is below 2^−15.
  */
-const windowBits = 4;
+const rangeBits = 4;
 /** Most that a result may be and still become 0. */
-export const clippedBelow = 2 ** (1 - 2 ** windowBits);
+export const clippingBound = 2 ** (1 - 2 ** rangeBits);
 
 /** Narrowest wire for y with so many fractional bits: the window's end is a threshold within its signed range. */
-export const exponentWidth = (fraction: number): number => fraction + windowBits + 2;
+export const exponentWidth = (fraction: number): number => fraction + rangeBits + 2;
 
 /**
  * Fractional bits of the public factor and of the dealer's factor, which together must fit 64 bits above the result.
@@ -48,14 +48,14 @@ export function exponentialScales(result: { readonly width: number; readonly sca
  * the sum wrapped; the dealer shares u = 2^−r and its products with the one-time bits of w and of the clip bit.
  * 2 rounds with comparisons of one; online: two comparisons and 4 bits per element.
  */
-export function* exponential(
+export function* maskedExponential(
   party: Party,
-  y: Wire,
+  y: MaskedValue,
   fraction: number,
   result: { readonly width: number; readonly scale: number },
   comparison?: Comparison,
 ): Steps<RingTensor> {
-  const period = fraction + windowBits;
+  const period = fraction + rangeBits;
   const shape = y.opened.shape;
   const { factor, dealt } = exponentialScales(result);
   const ring = result.width + factor + dealt - result.scale;
@@ -64,30 +64,30 @@ export function* exponential(
 
   // Both comparisons in one round: is y inside the window, and did the masked low bits wrap.
   const [outside, wrapped] = yield* parallel(
-    below(party, coarse(y, fraction), [1 - 2 ** windowBits], comparison),
+    belowThresholds(party, dropLowBits(y, fraction), [1 - 2 ** rangeBits], comparison),
     belowMask(party, reshape(low, [1, ...shape]), lowMask, comparison),
   );
-  const bits = yield* openWire(party, concat([outside, wrapped], 0));
-  const clip = at(bits.opened, 0);
-  const wrap = at(bits.opened, 1);
-  const clipMask = at(bits.mask.secret, 0);
-  const wrapMask = at(bits.mask.secret, 1);
+  const bits = yield* maskAndOpen(party, concat([outside, wrapped], 0));
+  const clip = entryAt(bits.opened, 0);
+  const wrap = entryAt(bits.opened, 1);
+  const clipMask = entryAt(bits.mask.secret, 0);
+  const wrapMask = entryAt(bits.mask.secret, 1);
 
   const u = exponentials(lowMask, fraction, dealt, -1, ring);
   const shares = {
     u: party.dealt(u),
     // ζ masks "inside", the complement of the opened clip bit.
-    inside: party.dealt(gate(clipMask, u)),
-    wrap: party.dealt(gate(wrapMask, u)),
-    both: party.dealt(gate(clipMask, gate(wrapMask, u))),
+    inside: party.dealt(gateByBit(clipMask, u)),
+    wrap: party.dealt(gateByBit(wrapMask, u)),
+    both: party.dealt(gateByBit(clipMask, gateByBit(wrapMask, u))),
   };
   // inside = 1 − clip: (inside·u) with the opened complement; then times w = ŵ ⊕ ω in the same way.
   const insideBit = addConstant(clip, 1);
-  const insideU = add(gate(insideBit, shares.u), signed(insideBit, shares.inside));
-  const insideWrapMask = add(gate(insideBit, shares.wrap), signed(insideBit, shares.both));
-  const wrappedU = add(gate(wrap, insideU), signed(wrap, insideWrapMask));
+  const insideU = add(gateByBit(insideBit, shares.u), negateByBit(insideBit, shares.inside));
+  const insideWrapMask = add(gateByBit(insideBit, shares.wrap), negateByBit(insideBit, shares.both));
+  const wrappedU = add(gateByBit(wrap, insideU), negateByBit(wrap, insideWrapMask));
   // C0 = 2^(ŷ−16) where it did not wrap, C1 = 2^ŷ where it did.
-  const c0 = exponentials(low, fraction, factor - 2 ** windowBits, 1, ring);
+  const c0 = exponentials(low, fraction, factor - 2 ** rangeBits, 1, ring);
   const c1 = exponentials(low, fraction, factor, 1, ring);
   const value = add(mul(c0, sub(insideU, wrappedU)), mul(c1, wrappedU));
   return shiftRightRounded(value, factor + dealt - result.scale);

@@ -1,4 +1,4 @@
-import { saturatedProtocol } from "./activation.ts";
+import { seriesActivationProtocol } from "./series-activation.ts";
 
 /** erf, odd. Fit 1.8e-5 on ±3.15; saturation 2.3e-5. */
 export const erf = {
@@ -13,9 +13,9 @@ export const erf = {
   logPeriod: 3,
   bound: 3,
   halfLinear: false,
-  under: -1,
-  over: 1,
+  valueBelow: -1,
+  valueAbove: 1,
   fitError: 4.8e-5,
 } as const;
 
-export const fourierErf = saturatedProtocol("erf", erf);
+export const fourierErf = seriesActivationProtocol("erf", erf);

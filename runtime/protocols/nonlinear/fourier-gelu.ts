@@ -1,4 +1,4 @@
-import { saturatedProtocol } from "./activation.ts";
+import { seriesActivationProtocol } from "./series-activation.ts";
 
 /** GELU(x) = x/2 + x·erf(x/√2)/2, the second part even. Fit 1e-4 on ±4.63; saturation 2.7e-5 from 4.375 on. The tanh form differs by at most 4.8e-4. */
 export const gelu = {
@@ -10,9 +10,9 @@ export const gelu = {
   logPeriod: 4,
   bound: 4.5,
   halfLinear: true,
-  under: 0,
-  over: "argument",
+  valueBelow: 0,
+  valueAbove: "argument",
   fitError: 5.9e-4,
 } as const;
 
-export const fourierGelu = saturatedProtocol("gelu", gelu);
+export const fourierGelu = seriesActivationProtocol("gelu", gelu);

@@ -1,4 +1,4 @@
-import { saturatedProtocol } from "./activation.ts";
+import { seriesActivationProtocol } from "./series-activation.ts";
 
 /** σ(x) = 1/2 + tanh(x/2)/2, the second part odd, hence sines. Fit 5.6e-5 on ±10.15; saturation 4.6e-5. */
 export const sigmoid = {
@@ -13,9 +13,9 @@ export const sigmoid = {
   logPeriod: 5,
   bound: 10,
   halfLinear: false,
-  under: 0,
-  over: 1,
+  valueBelow: 0,
+  valueAbove: 1,
   fitError: 1.1e-4,
 } as const;
 
-export const fourierSigmoid = saturatedProtocol("sigmoid", sigmoid);
+export const fourierSigmoid = seriesActivationProtocol("sigmoid", sigmoid);

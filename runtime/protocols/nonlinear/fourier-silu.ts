@@ -1,4 +1,4 @@
-import { saturatedProtocol } from "./activation.ts";
+import { seriesActivationProtocol } from "./series-activation.ts";
 
 /** x·σ(x) = x/2 + x·tanh(x/2)/2: the second part is even, hence cosines. Fit 7.9e-5 on ±10.15; saturation 4.6e-4. */
 export const silu = {
@@ -13,9 +13,9 @@ export const silu = {
   logPeriod: 5,
   bound: 10,
   halfLinear: true,
-  under: 0,
-  over: "argument",
+  valueBelow: 0,
+  valueAbove: "argument",
   fitError: 5.2e-4,
 } as const;
 
-export const fourierSilu = saturatedProtocol("silu", silu);
+export const fourierSilu = seriesActivationProtocol("silu", silu);

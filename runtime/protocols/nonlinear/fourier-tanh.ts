@@ -1,4 +1,4 @@
-import { saturatedProtocol } from "./activation.ts";
+import { seriesActivationProtocol } from "./series-activation.ts";
 
 /** tanh, odd. Fit 1.2e-4 on ±5.15; saturation 9.1e-5. */
 export const tanh = {
@@ -13,9 +13,9 @@ export const tanh = {
   logPeriod: 4,
   bound: 5,
   halfLinear: false,
-  under: -1,
-  over: 1,
+  valueBelow: -1,
+  valueAbove: 1,
   fitError: 2.2e-4,
 } as const;
 
-export const fourierTanh = saturatedProtocol("tanh", tanh);
+export const fourierTanh = seriesActivationProtocol("tanh", tanh);

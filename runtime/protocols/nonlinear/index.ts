@@ -1,10 +1,10 @@
-export { exponential, exponentWidth } from "./exponential.ts";
 export {
-  type OctavePlan,
-  octaveRelativeError,
-  octaveResultWidth,
-  octaveScale,
-  octaves,
-  octaveWireWidth,
-  planOctaves,
-} from "./octaves.ts";
+  evaluateByRangeReduction,
+  planRangeReduction,
+  type RangeReduction,
+  rangeReductionRelativeError,
+  rangeReductionResultWidth,
+  rangeReductionScale,
+  rangeReductionWidth,
+} from "./exponent-range-reduction.ts";
+export { exponentWidth, maskedExponential } from "./exponential.ts";

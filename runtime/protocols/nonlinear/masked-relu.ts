@@ -1,8 +1,17 @@
-import type { Share, Wire } from "../../core/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
 import { add, addConstant, mulConstant } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { below, comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
-import { at, defineProtocol, narrowed, publicShare, rescale, rescaledFrom, select, wireWidth } from "../kit/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { belowThresholds, comparisonOf, comparisonRefusal, comparisonVariants } from "../comparison/index.ts";
+import {
+  defineProtocol,
+  entryAt,
+  maskedWidth,
+  narrowMasked,
+  publicShare,
+  rescale,
+  selectMasked,
+  widthBeforeRescale,
+} from "../kit/index.ts";
 
 /**
  * max(x, 0) from an open wire: its sign, then the wire where it is not negative (protocols.md 1.3). Exact at equal scales.
@@ -17,16 +26,16 @@ export const maskedRelu = defineProtocol({
   accuracy: { ulps: ({ operands: [x], result }) => (x!.scale > result.scale ? 1 : 0) },
   forms: ["wire"],
   yields: "share",
-  operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
-  refuses: (spec) => tooWide(wireWidth(spec.operands[0]!), comparisonOf(spec)),
-  variants: ({ operands: [x] }) => comparisonVariants(wireWidth(x!)),
+  operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
+  refuses: (spec) => comparisonRefusal(maskedWidth(spec.operands[0]!), comparisonOf(spec)),
+  variants: ({ operands: [x] }) => comparisonVariants(maskedWidth(x!)),
   *run(party, spec, x) {
     const by = spec.operands[0]!.scale - spec.result.scale;
-    const narrow = narrowed(x as Wire, wireWidth(spec.operands[0]!));
-    const negative = at(yield* below(party, narrow, [0], comparisonOf(spec)), 0);
+    const narrow = narrowMasked(x as MaskedValue, maskedWidth(spec.operands[0]!));
+    const negative = entryAt(yield* belowThresholds(party, narrow, [0], comparisonOf(spec)), 0);
     const one = addConstant(mulConstant(negative, 0), 1);
-    const positive = yield* openWire(party, add(negative, publicShare(party, one)));
-    const kept = select(party, positive, x as Wire, rescaledFrom(spec.result.width, by));
-    return { kind: "share", tensor: rescale(kept, by) } satisfies Share;
+    const positive = yield* maskAndOpen(party, add(negative, publicShare(party, one)));
+    const selected = selectMasked(party, positive, x as MaskedValue, widthBeforeRescale(spec.result.width, by));
+    return { kind: "share", tensor: rescale(selected, by) } satisfies Share;
   },
 });

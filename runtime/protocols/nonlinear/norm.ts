@@ -1,4 +1,4 @@
-import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Share, Steps } from "../../core/index.ts";
 import {
   addConstant,
   floorLog2,
@@ -8,34 +8,34 @@ import {
   reduceSum,
   shiftRightRounded,
 } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
 import { comparisonOf, comparisonVariants } from "../comparison/index.ts";
 import {
   defineProtocol,
-  difference,
   type Fixed,
-  lift,
+  liftToRing,
+  maskedWidth,
+  multiplyMasked,
   type Protocol,
   rescale,
-  rescaledFrom,
   type Spec,
+  subMasked,
   sumOfSquares,
-  wireProduct,
-  wireWidth,
+  widthBeforeRescale,
 } from "../kit/index.ts";
 import {
-  type OctavePlan,
-  octaveRelativeError,
-  octaveResultWidth,
-  octaveScale,
-  octaves,
-  octavesRefuse,
-  octaveWireWidth,
-  planOctaves,
-} from "./octaves.ts";
+  evaluateByRangeReduction,
+  planRangeReduction,
+  type RangeReduction,
+  rangeReductionRefusal,
+  rangeReductionRelativeError,
+  rangeReductionResultWidth,
+  rangeReductionScale,
+  rangeReductionWidth,
+} from "./exponent-range-reduction.ts";
 
 interface NormPlan {
-  readonly octaves: OctavePlan;
+  readonly rangeReduction: RangeReduction;
   /** Ring in which squares are summed. */
   readonly sumWidth: number;
   /** Low bits dropped from the sum, and from the inverse root, before they are opened. */
@@ -58,15 +58,15 @@ function planNorm(spec: Spec): NormPlan {
   const n = x.shape[x.shape.length - 1]!;
   const { lo, hi } = sumBounds(spec);
   const scale = Math.min(2 * x.scale, Math.max(0, sumBits - floorLog2(lo)));
-  const plan = planOctaves("rsqrt", lo, hi, scale, Math.sqrt(n));
+  const plan = planRangeReduction("rsqrt", lo, hi, scale, Math.sqrt(n));
   const sumDrop = 2 * x.scale - scale;
   const { result } = spec;
-  const fullScale = octaveScale(plan);
+  const fullScale = rangeReductionScale(plan);
   const inverseDrop = Math.max(0, result.width + x.scale + fullScale - result.scale - 64);
   const inverseScale = fullScale - inverseDrop;
   return {
-    octaves: plan,
-    sumWidth: octaveWireWidth(plan) + sumDrop,
+    rangeReduction: plan,
+    sumWidth: rangeReductionWidth(plan) + sumDrop,
     sumDrop,
     inverseDrop,
     inverseScale,
@@ -89,15 +89,16 @@ const magnitudeOf = ({ lo, hi }: Fixed): number => Math.max(Math.abs(lo), Math.a
 function normUlps(spec: Spec): number {
   const plan = planNorm(spec);
   const { lo } = sumBounds(spec);
-  const sum = plan.sumDrop > 0 ? powerOfTwo(-plan.octaves.scale) / lo / 2 : 0;
+  const sum = plan.sumDrop > 0 ? powerOfTwo(-plan.rangeReduction.scale) / lo / 2 : 0;
   const largest = Math.min(Math.sqrt(rowLength(spec)), magnitudeOf(spec.result));
   const inverse = plan.inverseDrop > 0 ? powerOfTwo(-plan.inverseScale) : 0;
-  const error = largest * (octaveRelativeError(plan.octaves) + sum) + magnitudeOf(spec.operands[0]!) * inverse;
+  const error =
+    largest * (rangeReductionRelativeError(plan.rangeReduction) + sum) + magnitudeOf(spec.operands[0]!) * inverse;
   return 1 + error * 2 ** spec.result.scale;
 }
 
 /** x·√n/√(Σx² + n·ε) over the last axis, from one opening of x (protocols.md 1.8). 4 rounds, 3 with point functions. */
-function* normalise(party: Party, spec: Spec, x: Wire): Steps<Share> {
+function* normalize(party: Party, spec: Spec, x: MaskedValue): Steps<Share> {
   const plan = planNorm(spec);
   const operand = spec.operands[0]!;
   const n = operand.shape[operand.shape.length - 1]!;
@@ -105,24 +106,30 @@ function* normalise(party: Party, spec: Spec, x: Wire): Steps<Share> {
   const squares = sumOfSquares(party, x, plan.sumWidth);
   // ε is public: the server alone adds it.
   const biased = party.role === "client" ? squares : addConstant(squares, epsilon);
-  const rows = yield* openWire(party, rescale(biased, plan.sumDrop));
-  const full = yield* octaves(party, rows, plan.octaves, octaveResultWidth(plan.octaves), comparisonOf(spec));
-  const inverse = yield* openWire(party, rescale(full, plan.inverseDrop));
-  const product = wireProduct(party, x, inverse, rescaledFrom(spec.result.width, plan.productDrop));
+  const rows = yield* maskAndOpen(party, rescale(biased, plan.sumDrop));
+  const full = yield* evaluateByRangeReduction(
+    party,
+    rows,
+    plan.rangeReduction,
+    rangeReductionResultWidth(plan.rangeReduction),
+    comparisonOf(spec),
+  );
+  const inverse = yield* maskAndOpen(party, rescale(full, plan.inverseDrop));
+  const product = multiplyMasked(party, x, inverse, widthBeforeRescale(spec.result.width, plan.productDrop));
   return { kind: "share", tensor: rescale(product, plan.productDrop) };
 }
 
-const common = {
+const normDefaults = {
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   forms: ["wire"],
   yields: "share",
   accuracy: { ulps: normUlps },
-  operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
-  widest: (spec) => {
+  operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
+  maxResultWidth: (spec) => {
     // With the ring full, planNorm would drop all of the inverse root's bits: it keeps twelve, or as many as it has.
-    const { octaves: plan } = planNorm(spec);
-    return 64 - Math.max(0, spec.operands[0]!.scale + Math.min(12, octaveScale(plan)) - spec.result.scale);
+    const { rangeReduction: plan } = planNorm(spec);
+    return 64 - Math.max(0, spec.operands[0]!.scale + Math.min(12, rangeReductionScale(plan)) - spec.result.scale);
   },
   refuses: (spec) => {
     const plan = planNorm(spec);
@@ -130,18 +137,18 @@ const common = {
     if (plan.inverseScale < 4)
       return `the result's ring of ${spec.result.width} bits leaves no room for the inverse root`;
     const { lo, hi } = sumBounds(spec);
-    return octavesRefuse(lo, hi, plan.octaves.scale, comparisonOf(spec));
+    return rangeReductionRefusal(lo, hi, plan.rangeReduction.scale, comparisonOf(spec));
   },
-  variants: (spec) => comparisonVariants(octaveWireWidth(planNorm(spec).octaves)),
+  variants: (spec) => comparisonVariants(rangeReductionWidth(planNorm(spec).rangeReduction)),
 } as const satisfies Partial<Protocol>;
 
 export const oneOpeningRmsNorm = defineProtocol({
-  ...common,
+  ...normDefaults,
   name: "one-opening.rms-norm",
   implements: "rms-norm",
   paper: "ours: docs/protocols/norm.md",
   *run(party, spec, x) {
-    return yield* normalise(party, spec, x as Wire);
+    return yield* normalize(party, spec, x as MaskedValue);
   },
 });
 
@@ -150,11 +157,11 @@ const meanBits = (n: number): number => floorLog2(n) + 14;
 
 /** The mean is opened as a wire of its own (its mask is fresh), and x − mean is then a wire without another opening. 5 rounds. */
 export const oneOpeningLayerNorm = defineProtocol({
-  ...common,
+  ...normDefaults,
   name: "one-opening.layer-norm",
   implements: "layer-norm",
   paper: "ours: docs/protocols/norm.md",
-  operandWidths: ({ operands: [x] }) => [wireWidth(x!) + 1],
+  operandWidths: ({ operands: [x] }) => [maskedWidth(x!) + 1],
   // The mean is off by one unit of x and by its factor's rounding, against a deviation of at least √(sum_lo/n + ε).
   accuracy: {
     ulps: (spec) => {
@@ -166,15 +173,15 @@ export const oneOpeningLayerNorm = defineProtocol({
     },
   },
   *run(party, spec, x) {
-    const wire = x as Wire;
+    const masked = x as MaskedValue;
     const { shape } = spec.operands[0]!;
     const n = shape[shape.length - 1]!;
     const factorBits = meanBits(n);
     // Σx·round(2^b/n) / 2^b in a ring that holds it: |Σx/n| is below x's own bound.
-    const width = Math.min(64, wire.opened.width + factorBits);
-    const sum = reduceSum(lift(party, wire, width), [shape.length - 1], true);
+    const width = Math.min(64, masked.opened.width + factorBits);
+    const sum = reduceSum(liftToRing(party, masked, width), [shape.length - 1], true);
     const mean = shiftRightRounded(mulConstant(sum, Math.round(2 ** factorBits / n)), factorBits);
-    const centre = yield* openWire(party, narrow(mean, wire.opened.width));
-    return yield* normalise(party, spec, difference(wire, centre));
+    const centre = yield* maskAndOpen(party, narrow(mean, masked.opened.width));
+    return yield* normalize(party, spec, subMasked(masked, centre));
   },
 });

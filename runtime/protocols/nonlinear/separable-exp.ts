@@ -1,10 +1,10 @@
 import type { Share } from "../../core/index.ts";
 import type { RingTensor } from "../../ring/index.ts";
 import { addConstant, mulConstant, shiftRightRounded } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { comparisonOf, comparisonRefusal, comparisonVariants } from "../comparison/index.ts";
 import { defineProtocol, type Spec, signedBits } from "../kit/index.ts";
-import { clippedBelow, exponential, exponentialScales, exponentWidth } from "./exponential.ts";
+import { clippingBound, exponentialScales, exponentWidth, maskedExponential } from "./exponential.ts";
 
 const fraction = 12;
 const factorBits = 12;
@@ -29,7 +29,7 @@ const ulpsOf = (spec: Spec): number => {
   const slope = Math.abs(Math.LOG2E - Math.round(Math.LOG2E * 2 ** factorBits) / 2 ** factorBits);
   const exponent = Math.LN2 * (2 ** -fraction + Math.max(Math.abs(lo), Math.abs(hi)) * slope);
   const factors = 2 ** -exponentialScales({ width, scale: scale + h }).factor;
-  return 1 + (Math.exp(hi) * exponent + 2 ** h * (factors + clippedBelow)) * 2 ** scale;
+  return 1 + (Math.exp(hi) * exponent + 2 ** h * (factors + clippingBound)) * 2 ** scale;
 };
 
 /** e^x = 2^h·2^(x·log2 e − h), h public, by the separable masked exponential; 0 where it is below 2^(h−16). 3 rounds. */
@@ -50,7 +50,7 @@ export const separableExp = defineProtocol({
       return "the exponent does not fit a ring of 64 bits";
     const { factor } = exponentialScales({ width: spec.result.width, scale: spec.result.scale + h });
     if (factor < 4) return `the result's ring of ${spec.result.width} bits leaves no room for the factors of e^x`;
-    return tooWide(inputWidth(spec), comparisonOf(spec));
+    return comparisonRefusal(inputWidth(spec), comparisonOf(spec));
   },
   variants: (spec) => comparisonVariants(inputWidth(spec)),
   *run(party, spec, x) {
@@ -61,8 +61,8 @@ export const separableExp = defineProtocol({
       shiftOf(spec),
     );
     const offset: RingTensor = party.role === "client" ? base2 : addConstant(base2, -h * 2 ** fraction);
-    const y = yield* openWire(party, offset);
-    const weight = yield* exponential(party, y, fraction, { width, scale: scale + h }, comparisonOf(spec));
+    const y = yield* maskAndOpen(party, offset);
+    const weight = yield* maskedExponential(party, y, fraction, { width, scale: scale + h }, comparisonOf(spec));
     return { kind: "share", tensor: weight } satisfies Share;
   },
 });

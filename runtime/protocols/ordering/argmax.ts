@@ -1,58 +1,80 @@
-import type { Party, Share, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Share } from "../../core/index.ts";
 import { parallel, type Steps } from "../../core/index.ts";
-import { fromIntegers, integers, type RingTensor, reshape, sizeOf, zeros } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { type Comparison, comparisonOf, comparisonVariants, differenceOf, tooWide } from "../comparison/index.ts";
-import { defineProtocol, joinWires, mapWire, narrowed, publicShare, type Spec, wireWidth } from "../kit/index.ts";
-import { duels, type Groups, joinPrizes, type Prize, type Rows, rowsAlong, winners } from "./duels.ts";
-import { levelOf, radixOf, radixVariants } from "./row-max.ts";
+import { fromIntegers, intTensor, type RingTensor, reshape, sizeOf, zeros } from "../../ring/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import {
+  type Comparison,
+  comparisonOf,
+  comparisonRefusal,
+  comparisonVariants,
+  differenceOf,
+} from "../comparison/index.ts";
+import {
+  concatMasked,
+  defineProtocol,
+  mapMasked,
+  maskedWidth,
+  narrowMasked,
+  publicShare,
+  type Spec,
+} from "../kit/index.ts";
+import {
+  appendPayload,
+  comparePairs,
+  type GroupIndices,
+  type Payload,
+  type RowIndices,
+  rowsAlong,
+  selectWinners,
+} from "./pairwise-comparison.ts";
+import { firstLevel, radixOf, radixVariants } from "./row-max.ts";
 
-const widthOf = ({ operands: [x] }: Spec): number => Math.max(wireWidth(x!), wireWidth(differenceOf(x!, x!)));
+const widthOf = ({ operands: [x] }: Spec): number => Math.max(maskedWidth(x!), maskedWidth(differenceOf(x!, x!)));
 
 /** Public: how elements are laid out, and which place in its row each has. */
-function rowsOf(spec: Spec): { readonly rows: Rows; readonly places: Float64Array } {
+function indexedRows(spec: Spec): { readonly rows: RowIndices; readonly places: Float64Array } {
   const { shape } = spec.operands[0]!;
   const rows = rowsAlong(shape, [Number(spec.attrs.axis)]);
-  const places = new Float64Array(sizeOf(shape));
-  for (const row of rows) for (const [place, position] of row.entries()) places[position] = place;
-  return { rows, places };
+  const indices = new Float64Array(sizeOf(shape));
+  for (const row of rows) for (const [index, position] of row.entries()) indices[position] = index;
+  return { rows, places: indices };
 }
 
 /** What a group sends up: its largest element and that one's place, as fresh wires. */
-function* rise(
+function* levelWinners(
   party: Party,
-  pool: Wire,
-  places: Prize,
-  groups: Groups,
+  pool: MaskedValue,
+  indices: Payload,
+  groups: GroupIndices,
   comparison: Comparison,
-): Steps<{ readonly value: Wire; readonly place: Wire }> {
-  const factors = yield* duels(party, pool, groups, comparison);
-  const values = winners(party, { opened: pool.opened, secret: pool.mask.secret }, groups, factors);
-  const won = winners(party, places, groups, factors);
+): Steps<{ readonly value: MaskedValue; readonly place: MaskedValue }> {
+  const factors = yield* comparePairs(party, pool, groups, comparison);
+  const values = selectWinners(party, { opened: pool.opened, secret: pool.mask.secret }, groups, factors);
+  const won = selectWinners(party, indices, groups, factors);
   // Sums of fresh dealt shares: opened under fresh masks like any other shares.
-  const [value, place] = yield* parallel(openWire(party, values), openWire(party, won));
-  return { value, place };
+  const [value, index] = yield* parallel(maskAndOpen(party, values), maskAndOpen(party, won));
+  return { value, place: index };
 }
 
 /** The places of the rows' maxima, as shares in a ring of `width` bits. The last level lets only the places rise. */
-function* placesOfMaxima(party: Party, x: Wire, spec: Spec): Steps<RingTensor> {
+function* indicesOfMaxima(party: Party, x: MaskedValue, spec: Spec): Steps<RingTensor> {
   const comparison = comparisonOf(spec);
   const radix = radixOf(spec);
-  const { rows, places } = rowsOf(spec);
+  const { rows, places: indices } = indexedRows(spec);
   let pool = x;
-  let prizes: Prize = { opened: fromIntegers(integers([places.length], places), spec.result.width) };
+  let payload: Payload = { opened: fromIntegers(intTensor([indices.length], indices), spec.result.width) };
   let left = rows;
   while (left[0]!.length > radix) {
-    const level = levelOf(left, pool.opened.shape[0]!, radix);
-    const current = { pool, prizes };
+    const level = firstLevel(left, pool.opened.shape[0]!, radix);
+    const current = { pool, prizes: payload };
     const risen = yield* parallel(
-      ...level.bySize.map((same) => rise(party, current.pool, current.prizes, same, comparison)),
+      ...level.bySize.map((same) => levelWinners(party, current.pool, current.prizes, same, comparison)),
     );
-    pool = risen.reduce((all, { value }) => joinWires(all, value), pool);
-    prizes = risen.reduce((all, { place }) => joinPrizes(all, place), prizes);
-    left = level.left;
+    pool = risen.reduce((all, { value }) => concatMasked(all, value), pool);
+    payload = risen.reduce((all, { place: index }) => appendPayload(all, index), payload);
+    left = level.remaining;
   }
-  return winners(party, prizes, left, yield* duels(party, pool, left, comparison));
+  return selectWinners(party, payload, left, yield* comparePairs(party, pool, left, comparison));
 }
 
 /**
@@ -70,7 +92,7 @@ export const tournamentArgmax = defineProtocol({
   yields: "share",
   operandWidths: (spec) => [widthOf(spec)],
   refuses: (spec) =>
-    spec.result.scale === 0 ? tooWide(widthOf(spec), comparisonOf(spec)) : "a place is a whole number",
+    spec.result.scale === 0 ? comparisonRefusal(widthOf(spec), comparisonOf(spec)) : "a place is a whole number",
   variants: (spec) =>
     radixVariants.flatMap((radix) => comparisonVariants(widthOf(spec)).map((method) => ({ ...method, radix }))),
   *run(party, spec, x) {
@@ -80,7 +102,7 @@ export const tournamentArgmax = defineProtocol({
     if (sizeOf(shape) === sizeOf(operand.shape)) {
       return { kind: "share", tensor: publicShare(party, zeros(shape, width)) } satisfies Share;
     }
-    const flat = mapWire(narrowed(x as Wire, widthOf(spec)), (t) => reshape(t, [sizeOf(operand.shape)]));
-    return { kind: "share", tensor: reshape(yield* placesOfMaxima(party, flat, spec), shape) } satisfies Share;
+    const flat = mapMasked(narrowMasked(x as MaskedValue, widthOf(spec)), (t) => reshape(t, [sizeOf(operand.shape)]));
+    return { kind: "share", tensor: reshape(yield* indicesOfMaxima(party, flat, spec), shape) } satisfies Share;
   },
 });

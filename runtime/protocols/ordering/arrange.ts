@@ -1,9 +1,9 @@
-import type { Party, Share, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Share } from "../../core/index.ts";
 import {
   add,
   entriesFrom,
   fromIntegers,
-  integers,
+  intTensor,
   mul,
   type RingTensor,
   reduceSum,
@@ -11,9 +11,19 @@ import {
   transpose,
   unitVectors,
 } from "../../ring/index.ts";
-import { unequalScales } from "../comparison/index.ts";
-import { defineProtocol, gate, mapWire, narrowed, parts, raise, resize, type Spec, widenBit } from "../kit/index.ts";
-import { longestRow, rowLayout, rowWidth } from "./row-layout.ts";
+import { scaleMismatch } from "../comparison/index.ts";
+import {
+  defineProtocol,
+  gateByBit,
+  mapMasked,
+  maskTopBit,
+  narrowMasked,
+  publicParts,
+  resizeRing,
+  type Spec,
+  scaleIntoRing,
+} from "../kit/index.ts";
+import { rowLayout, rowLengthRefusal, rowWidth } from "./row-layout.ts";
 
 /** Bits that tell the ranks of a row apart. */
 export const rankBits = (length: number): number => Math.max(2, Math.ceil(Math.log2(length)));
@@ -25,7 +35,13 @@ const rowLength = ({ operands: [ranks], attrs }: Spec): number => ranks!.shape.a
  * shares for each element the vector with secret_i at the place of the rank's mask, and the opened rank says where to
  * look: the mask is ρ̂ − p exactly if the rank is p.
  */
-function atRanks(party: Party, ranks: Wire, count: number, width: number, secret?: RingTensor): RingTensor {
+function indicatorsAtRanks(
+  party: Party,
+  ranks: MaskedValue,
+  count: number,
+  width: number,
+  secret?: RingTensor,
+): RingTensor {
   const unit = unitVectors(ranks.mask.secret, width);
   // A rank plus a uniform mask of its ring: looking up at it tells nothing.
   return entriesFrom(party.dealt(secret ? mul(unit, secret) : unit), ranks.opened, count);
@@ -34,24 +50,32 @@ function atRanks(party: Party, ranks: Wire, count: number, width: number, secret
 const sumOfRow = (t: RingTensor): RingTensor => reduceSum(t, [2], false);
 
 /** Σ_i x_i·1{rank_i = p} for what an open wire holds, x = a − r + 2^n·g·msb(r). */
-export function entriesAtRanks(party: Party, ranks: Wire, x: Wire, count: number, width: number): RingTensor {
+export function entriesAtRanks(
+  party: Party,
+  ranks: MaskedValue,
+  x: MaskedValue,
+  count: number,
+  width: number,
+): RingTensor {
   const n = x.opened.width;
-  const { a, g } = parts(x, width);
-  const factors = mul(atRanks(party, ranks, count, width), a);
-  const kept = sumOfRow(sub(factors, atRanks(party, ranks, count, width, resize(x.mask.secret, width))));
-  if (width <= n) return kept;
-  const wraps = atRanks(party, ranks, count, width - n, widenBit(x.mask.secret, width - n));
-  return add(kept, raise(sumOfRow(gate(g, wraps)), n, width));
+  const { a, g } = publicParts(x, width);
+  const factors = mul(indicatorsAtRanks(party, ranks, count, width), a);
+  const lowPart = sumOfRow(
+    sub(factors, indicatorsAtRanks(party, ranks, count, width, resizeRing(x.mask.secret, width))),
+  );
+  if (width <= n) return lowPart;
+  const wraps = indicatorsAtRanks(party, ranks, count, width - n, maskTopBit(x.mask.secret, width - n));
+  return add(lowPart, scaleIntoRing(sumOfRow(gateByBit(g, wraps)), n, width));
 }
 
 /** Σ_i i·1{rank_i = p} */
-function placesAtRanks(party: Party, ranks: Wire, count: number, width: number): RingTensor {
+function indicesAtRanks(party: Party, ranks: MaskedValue, count: number, width: number): RingTensor {
   const length = ranks.opened.shape[1]!;
-  const places = integers(
+  const indices = intTensor(
     [1, length],
     Float64Array.from({ length }, (_, i) => i),
   );
-  return sumOfRow(mul(atRanks(party, ranks, count, width), fromIntegers(places, width)));
+  return sumOfRow(mul(indicatorsAtRanks(party, ranks, count, width), fromIntegers(indices, width)));
 }
 
 /**
@@ -68,21 +92,27 @@ export const tableArrange = defineProtocol({
   accuracy: "exact",
   forms: ["wire"],
   yields: "share",
-  operandWidths: (spec) => spec.operands.map((x, place) => (place === 0 ? rankBits(rowLength(spec)) : rowWidth(x))),
+  operandWidths: (spec) => spec.operands.map((x, index) => (index === 0 ? rankBits(rowLength(spec)) : rowWidth(x))),
   refuses: (spec) => {
     const [ranks, ...entries] = spec.operands;
     if (ranks!.scale !== 0) return "a rank is a whole number";
-    return longestRow(spec) ?? unequalScales(...entries, spec.result);
+    return rowLengthRefusal(spec) ?? scaleMismatch(...entries, spec.result);
   },
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, ranks, x?) {
     const { length, toRows, fromRows } = rowLayout(spec.operands[0]!.shape, Number(spec.attrs.axis));
     const { width } = spec.result;
     const count = Number(spec.attrs.count);
-    const order = mapWire(narrowed(ranks as Wire, rankBits(length)), toRows);
+    const order = mapMasked(narrowMasked(ranks as MaskedValue, rankBits(length)), toRows);
     const found = x
-      ? entriesAtRanks(party, order, mapWire(narrowed(x as Wire, rowWidth(spec.operands[1]!)), toRows), count, width)
-      : placesAtRanks(party, order, count, width);
+      ? entriesAtRanks(
+          party,
+          order,
+          mapMasked(narrowMasked(x as MaskedValue, rowWidth(spec.operands[1]!)), toRows),
+          count,
+          width,
+        )
+      : indicesAtRanks(party, order, count, width);
     return { kind: "share", tensor: fromRows(transpose(found, [1, 0])) } satisfies Share;
   },
 });

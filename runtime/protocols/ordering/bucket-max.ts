@@ -1,4 +1,4 @@
-import type { Party, Steps, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Steps } from "../../core/index.ts";
 import {
   add,
   addConstant,
@@ -12,9 +12,9 @@ import {
   unitVectors,
   zeros,
 } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { at, publicShare, rows as rowsOf } from "../kit/index.ts";
-import { type Groups, groupsOf, type Rows, take } from "./duels.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { entryAt, publicShare, sliceRows as rowsOf } from "../kit/index.ts";
+import { type GroupIndices, gatherMasked, groupsOf, type RowIndices } from "./pairwise-comparison.ts";
 
 /** The whole numbers that the elements of a wire may be: lo, lo + 1, …, lo + count − 1. */
 export interface Buckets {
@@ -23,7 +23,7 @@ export interface Buckets {
 }
 
 /** Most buckets: each score is dealt a bit vector of that many counters. */
-export const mostBuckets = 512;
+export const maxBuckets = 512;
 
 /** Units of 2^by into which reals within ±bound at a scale fall; a coarse wire may be one too high (`coarse`). */
 export function bucketsOf(bound: number, scale: number, by: number): Buckets {
@@ -45,36 +45,42 @@ const counterBits = (most: number): number => 32 - Math.clz32(most);
  * below the maximum. Groups of `radix`, and groups of their bits as long as a row has several.
  * 2 rounds for rows up to the radix, one more for each level beyond; a row of one alone costs nothing.
  */
-export function* bucketMax(party: Party, x: Wire, rows: Rows, { lo, count }: Buckets, radix: number): Steps<Wire> {
-  if (rows.every((row) => row.length === 1)) return take(x, rows.flat());
+export function* bucketMax(
+  party: Party,
+  x: MaskedValue,
+  rows: RowIndices,
+  { lo, count }: Buckets,
+  radix: number,
+): Steps<MaskedValue> {
+  if (rows.every((row) => row.length === 1)) return gatherMasked(x, rows.flat());
   const bits = counterBits(count - 1);
   const levels = levelsOf(rows, radix);
-  const widths = levels.map((groups) => counterBits(longestOf(groups)));
+  const widths = levels.map((groups) => counterBits(longestGroup(groups)));
 
   const own = unitVectors(narrow(x.mask.secret, bits), widths[0]!);
   const turned = addConstant(narrow(x.opened, bits), -lo);
   // Masked by the element's own mask, as everything that is looked up at.
   const unit = entriesFrom(party.dealt(own), turned, count);
-  let counts = fromLastDown(sumsOf(unit, levels[0]!));
+  let counts = suffixSums(groupSums(unit, levels[0]!));
   let filled: RingTensor | undefined;
   for (const [level, groups] of levels.entries()) {
-    if (filled) counts = sumsOf(filled, groups);
+    if (filled) counts = groupSums(filled, groups);
     // A count plus a uniform mask of its ring: safe to open.
-    const open = yield* openWire(party, counts);
+    const open = yield* maskAndOpen(party, counts);
     const tables = party.dealt(unitVectors(open.mask.secret, widths[level + 1] ?? x.opened.width));
     // The mask is the opened count exactly if the count is 0.
-    const empty = at(entriesFrom(tables, open.opened, 1), 0);
+    const empty = entryAt(entriesFrom(tables, open.opened, 1), 0);
     filled = add(neg(empty), publicShare(party, addConstant(zeros(empty.shape, empty.width), 1)));
   }
   const above = reduceSum(filled!, [0], false);
   const largest = add(above, publicShare(party, addConstant(zeros(above.shape, above.width), lo)));
   // x + r is uniform as in every opening.
-  return yield* openWire(party, largest);
+  return yield* maskAndOpen(party, largest);
 }
 
 /** Who is counted together at each level: positions in the elements, then in the groups of the level before. */
-function levelsOf(rows: Rows, radix: number): readonly Groups[] {
-  const levels: Groups[] = [];
+function levelsOf(rows: RowIndices, radix: number): readonly GroupIndices[] {
+  const levels: GroupIndices[] = [];
   let left = rows;
   do {
     const groups = left.map((row) => groupsOf(row, radix));
@@ -85,20 +91,20 @@ function levelsOf(rows: Rows, radix: number): readonly Groups[] {
   return levels;
 }
 
-const longestOf = (groups: Groups): number => groups.reduce((most, { length }) => Math.max(most, length), 0);
+const longestGroup = (groups: GroupIndices): number => groups.reduce((most, { length }) => Math.max(most, length), 0);
 
 /** Sums [buckets, groups] of [buckets, elements] over the members of each group. */
-function sumsOf(x: RingTensor, groups: Groups): RingTensor {
+function groupSums(x: RingTensor, groups: GroupIndices): RingTensor {
   const [buckets, elements] = x.shape as [number, number];
-  const longest = longestOf(groups);
+  const longest = longestGroup(groups);
   // Groups are filled up with an element that is nobody's, and 0.
-  const places = groups.flatMap((group) => [...group, ...Array(longest - group.length).fill(elements)]);
+  const positions = groups.flatMap((group) => [...group, ...Array(longest - group.length).fill(elements)]);
   const padded = concat([x, zeros([buckets, 1], x.width)], 1);
-  return reduceSum(gather(padded, places, [groups.length, longest], 1), [2], false);
+  return reduceSum(gather(padded, positions, [groups.length, longest], 1), [2], false);
 }
 
 /** [count − 1, groups]: how many lie in bucket 1 or above, 2 or above, … */
-function fromLastDown(x: RingTensor): RingTensor {
+function suffixSums(x: RingTensor): RingTensor {
   const count = x.shape[0]!;
   const sums: RingTensor[] = [];
   let sum: RingTensor | undefined;

@@ -1,3 +1,3 @@
-export { type Buckets, bucketMax, bucketsOf, mostBuckets } from "./bucket-max.ts";
-export type { Rows } from "./duels.ts";
+export { type Buckets, bucketMax, bucketsOf, maxBuckets } from "./bucket-max.ts";
+export type { RowIndices } from "./pairwise-comparison.ts";
 export { rowMax } from "./row-max.ts";

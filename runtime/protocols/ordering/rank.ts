@@ -1,22 +1,37 @@
-import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Share, Steps } from "../../core/index.ts";
 import {
   add,
   concat,
   fromIntegers,
   gather,
-  integers,
+  intTensor,
   neg,
   type RingTensor,
   reduceSum,
   zeros,
 } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { below, type Comparison, comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
-import { at, bitToRing, defineProtocol, difference, mapWire, narrowed, publicShare, type Spec } from "../kit/index.ts";
-import { longestRow, rowLayout, rowWidth } from "./row-layout.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import {
+  belowThresholds,
+  type Comparison,
+  comparisonOf,
+  comparisonRefusal,
+  comparisonVariants,
+} from "../comparison/index.ts";
+import {
+  bitToRing,
+  defineProtocol,
+  entryAt,
+  mapMasked,
+  narrowMasked,
+  publicShare,
+  type Spec,
+  subMasked,
+} from "../kit/index.ts";
+import { rowLayout, rowLengthRefusal, rowWidth } from "./row-layout.ts";
 
 /** Pairs of columns, the smaller first, in order. */
-const pairsOf = (length: number): readonly (readonly [number, number])[] =>
+const columnPairs = (length: number): readonly (readonly [number, number])[] =>
   [...Array(length).keys()].flatMap((i) => [...Array(length - 1 - i).keys()].map((d) => [i, i + 1 + d] as const));
 
 /**
@@ -24,11 +39,11 @@ const pairsOf = (length: number): readonly (readonly [number, number])[] =>
  *     rank_i = Σ_{j > i} u_ij + Σ_{j < i} (1 − u_ji)
  * so that of equal elements the first is ahead. Differences of open wires are free.
  */
-export function* ranks(party: Party, x: Wire, width: number, comparison?: Comparison): Steps<RingTensor> {
+export function* rankRows(party: Party, x: MaskedValue, width: number, comparison?: Comparison): Steps<RingTensor> {
   const length = x.opened.shape[1]!;
-  const pairs = pairsOf(length);
-  const columns = (which: 0 | 1): Wire =>
-    mapWire(x, (t) =>
+  const pairs = columnPairs(length);
+  const columns = (which: 0 | 1): MaskedValue =>
+    mapMasked(x, (t) =>
       gather(
         t,
         pairs.map((pair) => pair[which]),
@@ -36,8 +51,8 @@ export function* ranks(party: Party, x: Wire, width: number, comparison?: Compar
         1,
       ),
     );
-  const less = at(yield* below(party, difference(columns(0), columns(1)), [0], comparison), 0);
-  const u = bitToRing(party, yield* openWire(party, less), width);
+  const less = entryAt(yield* belowThresholds(party, subMasked(columns(0), columns(1)), [0], comparison), 0);
+  const u = bitToRing(party, yield* maskAndOpen(party, less), width);
   // Behind the u_ij stand the −u_ij; the ones of the second sum are i of them.
   const number = new Map(pairs.map(([i, j], k) => [i * length + j, k]));
   const terms = [...Array(length).keys()].flatMap((i) =>
@@ -46,11 +61,11 @@ export function* ranks(party: Party, x: Wire, width: number, comparison?: Compar
       .map((j) => (i < j ? number.get(i * length + j)! : pairs.length + number.get(j * length + i)!)),
   );
   const sums = reduceSum(gather(concat([u, neg(u)], 1), terms, [length, length - 1], 1), [2], false);
-  const places = integers(
+  const columnIndices = intTensor(
     [1, length],
     Float64Array.from({ length }, (_, i) => i),
   );
-  return add(sums, publicShare(party, fromIntegers(places, width)));
+  return add(sums, publicShare(party, fromIntegers(columnIndices, width)));
 }
 
 /**
@@ -69,7 +84,7 @@ export const pairwiseRank = defineProtocol({
   operandWidths: ({ operands: [x] }) => [rowWidth(x!)],
   refuses: (spec) =>
     spec.result.scale === 0
-      ? (longestRow(spec) ?? tooWide(rowWidth(spec.operands[0]!), comparisonOf(spec)))
+      ? (rowLengthRefusal(spec) ?? comparisonRefusal(rowWidth(spec.operands[0]!), comparisonOf(spec)))
       : "a rank is a whole number",
   variants: ({ operands: [x] }: Spec) => comparisonVariants(rowWidth(x!)),
   *run(party, spec, x) {
@@ -77,9 +92,12 @@ export const pairwiseRank = defineProtocol({
     const { length, toRows, fromRows } = rowLayout(shape, Number(spec.attrs.axis));
     // Who is alone is the first.
     if (length === 1) return { kind: "share", tensor: publicShare(party, zeros(shape, width)) } satisfies Share;
-    const rows = mapWire(narrowed(x as Wire, rowWidth(spec.operands[0]!)), toRows);
+    const rows = mapMasked(narrowMasked(x as MaskedValue, rowWidth(spec.operands[0]!)), toRows);
     // The smallest are the largest of the negatives.
-    const towards = spec.attrs.largest === false ? mapWire(rows, neg) : rows;
-    return { kind: "share", tensor: fromRows(yield* ranks(party, towards, width, comparisonOf(spec))) } satisfies Share;
+    const towards = spec.attrs.largest === false ? mapMasked(rows, neg) : rows;
+    return {
+      kind: "share",
+      tensor: fromRows(yield* rankRows(party, towards, width, comparisonOf(spec))),
+    } satisfies Share;
   },
 });

@@ -1,20 +1,20 @@
 import { type RingTensor, reshape, type Shape, sizeOf, transpose } from "../../ring/index.ts";
 import { differenceOf } from "../comparison/index.ts";
 import type { Fixed, Spec } from "../kit/index.ts";
-import { wireWidth } from "../kit/index.ts";
+import { maskedWidth } from "../kit/index.ts";
 
 /** What ranks and arrangements share: rows along an axis of a tensor. */
 
 /** Ring in which a row's elements are compared, and opened once for that and for being arranged. */
-export const rowWidth = (x: Fixed): number => Math.max(wireWidth(x), wireWidth(differenceOf(x, x)));
+export const rowWidth = (x: Fixed): number => Math.max(maskedWidth(x), maskedWidth(differenceOf(x, x)));
 
 /** Most elements of a row: 32,640 pairs are compared. */
-const mostElements = 256;
+const maxRowLength = 256;
 
 /** Why the rows of a spec are too long, or undefined. */
-export function longestRow({ operands: [x], attrs }: Spec): string | undefined {
+export function rowLengthRefusal({ operands: [x], attrs }: Spec): string | undefined {
   const length = x!.shape.at(Number(attrs.axis))!;
-  return length > mostElements ? `its rows have ${length} elements, at most ${mostElements} are ranked` : undefined;
+  return length > maxRowLength ? `its rows have ${length} elements, at most ${maxRowLength} are ranked` : undefined;
 }
 
 export interface RowLayout {
@@ -27,10 +27,10 @@ export interface RowLayout {
 }
 
 export function rowLayout(shape: Shape, axis: number): RowLayout {
-  const place = axis < 0 ? axis + shape.length : axis;
-  const others = [...shape.keys()].filter((k) => k !== place);
-  const order = [...others, place];
-  const length = shape[place]!;
+  const index = axis < 0 ? axis + shape.length : axis;
+  const others = [...shape.keys()].filter((k) => k !== index);
+  const order = [...others, index];
+  const length = shape[index]!;
   return {
     length,
     toRows: (t) => reshape(transpose(t, order), [sizeOf(shape) / length, length]),

@@ -1,60 +1,68 @@
-import type { Party, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party } from "../../core/index.ts";
 import { parallel, type Steps } from "../../core/index.ts";
 import { reshape } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
 import type { Comparison } from "../comparison/index.ts";
 import type { Spec } from "../kit/index.ts";
-import { at, joinWires, mapWire } from "../kit/index.ts";
+import { concatMasked, entryAt, mapMasked } from "../kit/index.ts";
 import { entriesAtRanks, rankBits } from "./arrange.ts";
-import { duels, type Groups, groupsOf, pick, type Rows, take, winners } from "./duels.ts";
-import { ranks } from "./rank.ts";
+import {
+  comparePairs,
+  type GroupIndices,
+  gatherAt,
+  gatherMasked,
+  groupsOf,
+  type RowIndices,
+  selectWinners,
+} from "./pairwise-comparison.ts";
+import { rankRows } from "./rank.ts";
 
 /**
  * Elements that meet at once, by default. Every pair of a group is compared in the same round, so that a level costs 3
  * rounds whatever its radix: 4 takes half the levels of 2 for twice the comparisons.
  */
-const usualRadix = 4;
+const defaultRadix = 4;
 /** Larger groups are decided by ranks, in 4 rounds: 8 would deal 2^7 products per element. */
-const mostDuelling = 4;
+const maxPairwiseGroup = 4;
 
 /** How many meet at once in an execution: its tuning `radix`. */
-export const radixOf = ({ attrs }: Spec): number => Number(attrs.radix ?? usualRadix);
+export const radixOf = ({ attrs }: Spec): number => Number(attrs.radix ?? defaultRadix);
 /** Radices that may be worth it: 2 deals least, 4 has the fewest rounds. */
 export const radixVariants: readonly number[] = [2, 3, 4];
 /** Those of rows' maxima: 16 has the fewest rounds of all in rows of 17 and more, for five times the comparisons of 4. */
 export const maxRadixVariants: readonly number[] = [2, 3, 4, 8, 16];
 
 /** Levels of the tournament for a row of this length. */
-export function levelsOf(length: number, radix = usualRadix): number {
+export function levelCount(length: number, radix = defaultRadix): number {
   let levels = 0;
   for (let left = length; left > 1; left = Math.ceil(left / radix)) levels += 1;
   return levels;
 }
 
 /** One level of a tournament: who meets whom, and where the rows' elements are afterwards. */
-export interface Level {
+export interface TournamentLevel {
   /** Groups of two and more, by their sizes. */
-  readonly bySize: readonly Groups[];
+  readonly bySize: readonly GroupIndices[];
   /** Positions of each row's elements once the winners of `bySize`, in order, are joined behind a pool of `size`. */
-  readonly left: Rows;
+  readonly remaining: RowIndices;
 }
 
 /** Winners join the pool behind it, in order of their groups' sizes; who is alone in its group stays where it is. */
-export function levelOf(rows: Rows, size: number, radix: number): Level {
+export function firstLevel(rows: RowIndices, size: number, radix: number): TournamentLevel {
   const groups = rows.map((row) => groupsOf(row, radix));
   const sizes = [...Array(radix - 1).keys()].map((k) => k + 2);
   const bySize = sizes
     .map((members) => groups.flat().filter((group) => group.length === members))
     .filter((same) => same.length > 0);
-  const places = new Map(bySize.flat().map((group, k) => [group, size + k]));
-  return { bySize, left: groups.map((row) => row.map((group) => places.get(group) ?? group[0]!)) };
+  const positions = new Map(bySize.flat().map((group, k) => [group, size + k]));
+  return { bySize, remaining: groups.map((row) => row.map((group) => positions.get(group) ?? group[0]!)) };
 }
 
-const tournaments = new WeakMap<Rows, Map<string, readonly Level[]>>();
+const tournaments = new WeakMap<RowIndices, Map<string, readonly TournamentLevel[]>>();
 
 /** All levels for rows in a list of `size` elements. Layers repeat, and so do their rows: worked out once for each. */
-function tournamentOf(rows: Rows, size: number, radix: number): readonly Level[] {
-  const known = tournaments.get(rows) ?? new Map<string, readonly Level[]>();
+function tournamentOf(rows: RowIndices, size: number, radix: number): readonly TournamentLevel[] {
+  const known = tournaments.get(rows) ?? new Map<string, readonly TournamentLevel[]>();
   tournaments.set(rows, known);
   const key = `${size} ${radix}`;
   const levels = known.get(key) ?? allLevels(rows, size, radix);
@@ -62,14 +70,14 @@ function tournamentOf(rows: Rows, size: number, radix: number): readonly Level[]
   return levels;
 }
 
-function allLevels(rows: Rows, size: number, radix: number): readonly Level[] {
-  const levels: Level[] = [];
+function allLevels(rows: RowIndices, size: number, radix: number): readonly TournamentLevel[] {
+  const levels: TournamentLevel[] = [];
   let left = rows;
   let next = size;
   while (left.some((row) => row.length > 1)) {
-    const level = levelOf(left, next, radix);
+    const level = firstLevel(left, next, radix);
     levels.push(level);
-    left = level.left;
+    left = level.remaining;
     next += level.bySize.reduce((sum, same) => sum + same.length, 0);
   }
   return levels;
@@ -80,21 +88,27 @@ function allLevels(rows: Rows, size: number, radix: number): readonly Level[] {
  * differences of open wires are free, all pairs of a group are compared, the bits are opened, and the winners.
  * 3 rounds a level with comparisons of one, 4 where a group is larger than four; a row of one costs nothing.
  */
-export function* rowMax(party: Party, x: Wire, rows: Rows, comparison?: Comparison, radix = usualRadix): Steps<Wire> {
+export function* rowMax(
+  party: Party,
+  x: MaskedValue,
+  rows: RowIndices,
+  comparison?: Comparison,
+  radix = defaultRadix,
+): Steps<MaskedValue> {
   const levels = tournamentOf(rows, x.opened.shape[0]!, radix);
   let pool = x;
   for (const level of levels) {
     const risen = yield* parallel(
       ...level.bySize.map((same) => {
-        const decide = same[0]!.length > mostDuelling ? firstByRank : groupMax;
+        const decide = same[0]!.length > maxPairwiseGroup ? groupMaxByRank : groupMax;
         return decide(party, pool, same, comparison);
       }),
     );
-    pool = risen.reduce((all, more) => joinWires(all, more), pool);
+    pool = risen.reduce((all, more) => concatMasked(all, more), pool);
   }
-  return take(
+  return gatherMasked(
     pool,
-    (levels.at(-1)?.left ?? rows).map(([only]) => only!),
+    (levels.at(-1)?.remaining ?? rows).map(([only]) => only!),
   );
 }
 
@@ -102,20 +116,25 @@ export function* rowMax(party: Party, x: Wire, rows: Rows, comparison?: Comparis
  * The largest of each group as the one of rank 0 (docs/protocols/ordering.md): the winning bits are counted instead of
  * multiplied. 4 rounds with digit tables.
  */
-function* firstByRank(party: Party, pool: Wire, groups: Groups, comparison?: Comparison): Steps<Wire> {
+function* groupMaxByRank(
+  party: Party,
+  pool: MaskedValue,
+  groups: GroupIndices,
+  comparison?: Comparison,
+): Steps<MaskedValue> {
   const length = groups[0]!.length;
-  const members = mapWire(pool, (t) => reshape(pick(t, groups.flat()), [groups.length, length]));
+  const members = mapMasked(pool, (t) => reshape(gatherAt(t, groups.flat()), [groups.length, length]));
   // Ranks plus a uniform mask of their ring: safe to open.
-  const order = yield* openWire(party, yield* ranks(party, members, rankBits(length), comparison));
-  const first = at(entriesAtRanks(party, order, members, 1, pool.opened.width), 0);
+  const order = yield* maskAndOpen(party, yield* rankRows(party, members, rankBits(length), comparison));
+  const first = entryAt(entriesAtRanks(party, order, members, 1, pool.opened.width), 0);
   // x + r is uniform as in every opening.
-  return yield* openWire(party, first);
+  return yield* maskAndOpen(party, first);
 }
 
 /** The largest of each group, groups of one size, as a fresh wire [groups]. 3 rounds with digit tables. */
-function* groupMax(party: Party, pool: Wire, groups: Groups, comparison?: Comparison): Steps<Wire> {
-  const factors = yield* duels(party, pool, groups, comparison);
-  const prizes = { opened: pool.opened, secret: pool.mask.secret };
+function* groupMax(party: Party, pool: MaskedValue, groups: GroupIndices, comparison?: Comparison): Steps<MaskedValue> {
+  const factors = yield* comparePairs(party, pool, groups, comparison);
+  const payload = { opened: pool.opened, secret: pool.mask.secret };
   // x + r is uniform as in every opening: the winners are shares like any others.
-  return yield* openWire(party, winners(party, prizes, groups, factors));
+  return yield* maskAndOpen(party, selectWinners(party, payload, groups, factors));
 }

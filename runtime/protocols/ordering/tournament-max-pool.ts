@@ -1,21 +1,21 @@
-import type { Share, Wire } from "../../core/index.ts";
-import { layoutOf, reshape, sizeOf } from "../../ring/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
+import { reshape, sizeOf, windowLayoutOf } from "../../ring/index.ts";
 import { windowsOf } from "../arithmetic/index.ts";
-import { comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
-import { defineProtocol, lift, mapWire, narrowed, type Spec, wireWidth } from "../kit/index.ts";
-import type { Rows } from "./duels.ts";
+import { comparisonOf, comparisonRefusal, comparisonVariants } from "../comparison/index.ts";
+import { defineProtocol, liftToRing, mapMasked, maskedWidth, narrowMasked, type Spec } from "../kit/index.ts";
+import type { RowIndices } from "./pairwise-comparison.ts";
 import { maxRadixVariants, radixOf, rowMax } from "./row-max.ts";
 
 /** The places of each window in the flat input: a place in the padding is none. Public, from shapes. */
-function windowRows(spec: Spec): Rows {
+function windowRows(spec: Spec): RowIndices {
   const { shape } = spec.operands[0]!;
   const spatial = shape.slice(2);
-  const { area, places } = layoutOf(spatial, windowsOf(spec));
-  const windows = [...Array(places.length / area).keys()].map((window) =>
-    [...places.subarray(window * area, (window + 1) * area)].filter((place) => place >= 0),
+  const { area, positions } = windowLayoutOf(spatial, windowsOf(spec));
+  const windows = [...Array(positions.length / area).keys()].map((window) =>
+    [...positions.subarray(window * area, (window + 1) * area)].filter((position) => position >= 0),
   );
   const planes = [...Array(shape[0]! * shape[1]!).keys()];
-  return planes.flatMap((plane) => windows.map((row) => row.map((place) => plane * sizeOf(spatial) + place)));
+  return planes.flatMap((plane) => windows.map((row) => row.map((position) => plane * sizeOf(spatial) + position)));
 }
 
 /**
@@ -32,18 +32,23 @@ export const tournamentMaxPool = defineProtocol({
   accuracy: "exact",
   forms: ["wire"],
   yields: "share",
-  operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
+  operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
   refuses: (spec) => {
     const [x] = spec.operands;
     if (x!.scale !== spec.result.scale) return "a maximum keeps its operand's fractional bits";
-    return tooWide(wireWidth(x!), comparisonOf(spec));
+    return comparisonRefusal(maskedWidth(x!), comparisonOf(spec));
   },
   variants: ({ operands: [x] }) =>
-    maxRadixVariants.flatMap((radix) => comparisonVariants(wireWidth(x!)).map((method) => ({ ...method, radix }))),
+    maxRadixVariants.flatMap((radix) => comparisonVariants(maskedWidth(x!)).map((method) => ({ ...method, radix }))),
   *run(party, spec, x) {
     const [operand] = spec.operands;
-    const flat = mapWire(narrowed(x as Wire, wireWidth(operand!)), (t) => reshape(t, [sizeOf(operand!.shape)]));
+    const flat = mapMasked(narrowMasked(x as MaskedValue, maskedWidth(operand!)), (t) =>
+      reshape(t, [sizeOf(operand!.shape)]),
+    );
     const most = yield* rowMax(party, flat, windowRows(spec), comparisonOf(spec), radixOf(spec));
-    return { kind: "share", tensor: reshape(lift(party, most, spec.result.width), spec.result.shape) } satisfies Share;
+    return {
+      kind: "share",
+      tensor: reshape(liftToRing(party, most, spec.result.width), spec.result.shape),
+    } satisfies Share;
   },
 });

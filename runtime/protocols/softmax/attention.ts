@@ -1,39 +1,39 @@
-import type { Party, Share, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Share } from "../../core/index.ts";
 import { parallel, type Steps } from "../../core/index.ts";
 import type { RingTensor } from "../../ring/index.ts";
 import { add, expand, gatherFlat, mulConstant, reshape, shiftRightRounded, transpose } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { comparisonOf, sideOf, tooWide } from "../comparison/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { comparisonOf, comparisonRefusal, operandShare } from "../comparison/index.ts";
 import {
   defineProtocol,
-  mapWire,
+  mapMasked,
+  matmulMasked,
+  multiplyMasked,
   type Operand,
   rescale,
-  rescaledFrom,
   type Spec,
-  wireMatmul,
-  wireProduct,
+  widthBeforeRescale,
 } from "../kit/index.ts";
-import { octaveScale } from "../nonlinear/index.ts";
+import { rangeReductionScale } from "../nonlinear/index.ts";
 import {
-  comparedWidth,
+  expScale,
+  expWidth,
   inverseSums,
-  type Maximum,
+  type MaximumMethod,
+  maskPatternOf,
+  maxComparedWidth,
   maximumOf,
-  maximumRefused,
-  reachOf,
-  type ScoreRows,
-  scoreRows,
+  maximumRefusal,
+  type ScoreLayout,
+  scatterScores,
+  scoreExponentials,
+  scoreLayout,
   scoreScale,
   scoreVariants,
-  scoreWeights,
   scoreWidth,
-  spreadRows,
   sumPlan,
-  weightedWidth,
-  weightScale,
-  weightWidth,
-} from "./scores.ts";
+  weightedSumWidth,
+} from "./softmax-core.ts";
 
 /** Fractional bits of the public factor that turns q·k into base-2 scores, where it is not 1. */
 const factorBits = 12;
@@ -43,14 +43,14 @@ const maskBits = 16;
 const sumScale = 12;
 
 interface AttentionPlan {
-  readonly layout: ScoreRows;
+  readonly layout: ScoreLayout;
   readonly groups: number;
   /** round(scale·log2 e·2^12), or 1 when the factor has been folded into the queries. */
   readonly factor: number;
   readonly scoreShift: number;
   /** round(log2 e·2^…): a mask times this has `maskBits` more bits than scores. */
   readonly maskFactor: number;
-  readonly maximum: Maximum;
+  readonly maximum: MaximumMethod;
   readonly scoreWidth: number;
   readonly valueWidth: number;
   readonly valueDrop: number;
@@ -61,9 +61,9 @@ interface AttentionPlan {
 /** Rings and shifts follow from the columns that the spec declares; scores exist for those that are there. */
 function planAttention(spec: Spec, present?: number): AttentionPlan {
   const [q, k, v, mask] = spec.operands;
-  const [batch, heads, places] = q!.shape as [number, number, number, number];
+  const [batch, heads, positions] = q!.shape as [number, number, number, number];
   const [, groups, columns] = k!.shape as [number, number, number, number];
-  const layout = scoreRows(batch * heads * places, places, present ?? columns, reachOf(spec), columns);
+  const layout = scoreLayout(batch * heads * positions, positions, present ?? columns, maskPatternOf(spec), columns);
   const scale = Number(spec.attrs.scale) * Math.LOG2E;
   const folded = Math.abs(scale - 1) < 1e-9;
   // A masked score must fit its ring as well: one that wraps would be a score like any other.
@@ -80,9 +80,9 @@ function planAttention(spec: Spec, present?: number): AttentionPlan {
     maskFactor: Math.round(Math.LOG2E * 2 ** (maskBits + scoreScale - (mask?.scale ?? 0))),
     maximum,
     scoreWidth: scoreWidth(maximum.bound),
-    valueWidth: Math.max(weightedWidth(columns, bound, v!.scale), weightWidth(layout)),
-    valueDrop: weightScale + v!.scale - sumScale,
-    productDrop: sumScale + octaveScale(sumPlan(layout)) - result.scale,
+    valueWidth: Math.max(weightedSumWidth(columns, bound, v!.scale), expWidth(layout)),
+    valueDrop: expScale + v!.scale - sumScale,
+    productDrop: sumScale + rangeReductionScale(sumPlan(layout)) - result.scale,
   };
 }
 
@@ -95,39 +95,47 @@ const maskWidth = ({ scoreWidth }: AttentionPlan): number => scoreWidth + maskBi
  * drops them). The division by the row's sum is put off to the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds; 7 with
  * counted buckets and point functions.
  */
-function* attend(party: Party, spec: Spec, q: Wire, k: Wire, v: Wire, mask?: Operand): Steps<Share> {
+function* maskedAttention(
+  party: Party,
+  spec: Spec,
+  q: MaskedValue,
+  k: MaskedValue,
+  v: MaskedValue,
+  mask?: Operand,
+): Steps<Share> {
   const columns = k.opened.shape[2]!;
   const plan = planAttention(spec, columns);
   const comparison = comparisonOf(spec);
-  const [batch, heads, places, depth] = q.opened.shape as [number, number, number, number];
+  const [batch, heads, positions, depth] = q.opened.shape as [number, number, number, number];
   const valueDepth = v.opened.shape[3]!;
-  const perGroup = (heads / plan.groups) * places;
+  const perGroup = (heads / plan.groups) * positions;
   const { layout } = plan;
   // Query heads of one key head stand below each other: no copy of k and v (grouped-query attention).
-  const grouped = mapWire(q, (t) => reshape(t, [batch, plan.groups, perGroup, depth]));
+  const grouped = mapMasked(q, (t) => reshape(t, [batch, plan.groups, perGroup, depth]));
   const keep = (t: RingTensor): RingTensor => gatherFlat(t, layout.flat, [layout.flat.length]);
-  const products = wireMatmul(
+  const products = matmulMasked(
     party,
     grouped,
-    mapWire(k, (t) => transpose(t, [0, 1, 3, 2])),
+    mapMasked(k, (t) => transpose(t, [0, 1, 3, 2])),
     keep,
   );
   const scaled = plan.factor === 1 ? products : mulConstant(products, plan.factor);
   const shifted = plan.scoreShift > 0 ? shiftRightRounded(scaled, plan.scoreShift) : scaled;
-  const added = mask && shiftRightRounded(mulConstant(sideOf(party, mask, maskWidth(plan)), plan.maskFactor), maskBits);
-  const scores = added ? add(shifted, keep(expand(added, [batch, heads, places, columns]))) : shifted;
+  const added =
+    mask && shiftRightRounded(mulConstant(operandShare(party, mask, maskWidth(plan)), plan.maskFactor), maskBits);
+  const scores = added ? add(shifted, keep(expand(added, [batch, heads, positions, columns]))) : shifted;
 
-  const { weights, sums } = yield* scoreWeights(party, scores, layout, plan.valueWidth, plan.maximum, comparison);
-  const matrix = mapWire(weights, (t) => reshape(spreadRows(t, layout), [batch, plan.groups, perGroup, columns]));
-  const weighted = wireMatmul(party, matrix, v, (t) => reshape(t, [layout.rows.length, valueDepth]));
+  const { weights, sums } = yield* scoreExponentials(party, scores, layout, plan.valueWidth, plan.maximum, comparison);
+  const matrix = mapMasked(weights, (t) => reshape(scatterScores(t, layout), [batch, plan.groups, perGroup, columns]));
+  const weighted = matmulMasked(party, matrix, v, (t) => reshape(t, [layout.rows.length, valueDepth]));
   const [total, inverse] = yield* parallel(
-    openWire(party, plan.valueDrop > 0 ? shiftRightRounded(weighted, plan.valueDrop) : weighted),
+    maskAndOpen(party, plan.valueDrop > 0 ? shiftRightRounded(weighted, plan.valueDrop) : weighted),
     inverseSums(party, sums, layout, comparison),
   );
-  const perRow = mapWire(inverse, (t) => reshape(t, [layout.rows.length, 1]));
-  const product = wireProduct(party, total, perRow, rescaledFrom(spec.result.width, plan.productDrop));
+  const perRow = mapMasked(inverse, (t) => reshape(t, [layout.rows.length, 1]));
+  const product = multiplyMasked(party, total, perRow, widthBeforeRescale(spec.result.width, plan.productDrop));
   const result = rescale(product, plan.productDrop);
-  return { kind: "share", tensor: reshape(result, [batch, heads, places, valueDepth]) };
+  return { kind: "share", tensor: reshape(result, [batch, heads, positions, valueDepth]) };
 }
 
 /**
@@ -160,25 +168,26 @@ export const coarseMaxAttention = defineProtocol({
     const product = plan.scoreWidth + plan.scoreShift;
     return [product, product, plan.valueWidth, maskWidth(plan)].slice(0, spec.operands.length);
   },
-  widest: (spec) => 64 - Math.max(0, sumScale + octaveScale(sumPlan(planAttention(spec).layout)) - spec.result.scale),
+  maxResultWidth: (spec) =>
+    64 - Math.max(0, sumScale + rangeReductionScale(sumPlan(planAttention(spec).layout)) - spec.result.scale),
   refuses: (spec) => {
     if (!(Number(spec.attrs.score_bound) > 0)) return "attention needs a bound on its scores: calibrate";
     const plan = planAttention(spec);
-    const why = tooWide(comparedWidth(plan.layout, plan.scoreWidth), comparisonOf(spec));
+    const why = comparisonRefusal(maxComparedWidth(plan.layout, plan.scoreWidth), comparisonOf(spec));
     if (why) return why;
-    const uncounted = maximumRefused(plan.maximum);
+    const uncounted = maximumRefusal(plan.maximum);
     if (uncounted) return uncounted;
     // Above 40 bits the exponential would keep fewer than 36 bits for its two factors.
     if (plan.valueWidth > 40) return `weighted values need a ring of ${plan.valueWidth} bits, at most 40 are left`;
-    const widest = Math.max(plan.scoreWidth + plan.scoreShift, rescaledFrom(spec.result.width, plan.productDrop));
+    const widest = Math.max(plan.scoreWidth + plan.scoreShift, widthBeforeRescale(spec.result.width, plan.productDrop));
     return widest > 64 ? `products would need a ring of ${widest} bits, at most 64 exist` : undefined;
   },
   variants: (spec) => {
     const plan = planAttention(spec);
-    return scoreVariants(comparedWidth(plan.layout, plan.scoreWidth), plan.maximum.bound);
+    return scoreVariants(maxComparedWidth(plan.layout, plan.scoreWidth), plan.maximum.bound);
   },
   *run(party, spec, q, k, v, mask) {
-    return yield* attend(party, spec, q as Wire, k as Wire, v as Wire, mask);
+    return yield* maskedAttention(party, spec, q as MaskedValue, k as MaskedValue, v as MaskedValue, mask);
   },
 });
 

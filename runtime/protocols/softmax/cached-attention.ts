@@ -1,25 +1,25 @@
-import type { Wire } from "../../core/index.ts";
-import { defineProtocol, type Fixed, joinWires, type Spec, ulpsOf } from "../kit/index.ts";
+import type { MaskedValue } from "../../core/index.ts";
+import { concatMasked, defineProtocol, type Fixed, type Spec, ulpsOf } from "../kit/index.ts";
 import { coarseMaxAttention } from "./attention.ts";
 
 /** Places lie along this axis of what is kept: keys and values [batch, heads, places, depth]. */
-export const keptAxis = 2;
+export const sequenceAxis = 2;
 
 /** What the whole of two parts is: their places together, in bounds that hold both. */
-const joinedFixed = (past: Fixed, next: Fixed): Fixed => ({
+const concatFixed = (past: Fixed, next: Fixed): Fixed => ({
   ...next,
-  shape: next.shape.with(keptAxis, past.shape[keptAxis]! + next.shape[keptAxis]!),
+  shape: next.shape.with(sequenceAxis, past.shape[sequenceAxis]! + next.shape[sequenceAxis]!),
   lo: Math.min(past.lo, next.lo),
   hi: Math.max(past.hi, next.hi),
 });
 
 /** The attention over all places that an execution amounts to. */
-function wholeOf(spec: Spec): Spec {
+function uncachedSpec(spec: Spec): Spec {
   const [q, k, v, pastK, pastV] = spec.operands as readonly [Fixed, Fixed, Fixed, Fixed, Fixed];
-  return { ...spec, operands: [q, joinedFixed(pastK, k), joinedFixed(pastV, v)] };
+  return { ...spec, operands: [q, concatFixed(pastK, k), concatFixed(pastV, v)] };
 }
 
-const { settings, security, paper, exactRings, widest, refuses, variants } = coarseMaxAttention;
+const { settings, security, paper, exactRings, maxResultWidth: widest, refuses, variants } = coarseMaxAttention;
 
 /**
  * Attention with keys and values of earlier places kept as wires: what was opened then stays public, and its masks stay
@@ -33,20 +33,20 @@ export const coarseMaxCachedAttention = defineProtocol({
   settings,
   security,
   paper,
-  accuracy: { ulps: (spec) => ulpsOf(coarseMaxAttention, wholeOf(spec)) },
+  accuracy: { ulps: (spec) => ulpsOf(coarseMaxAttention, uncachedSpec(spec)) },
   forms: ["wire", "wire", "wire", "wire", "wire"],
   yields: "share",
   ...(exactRings && { exactRings }),
   operandWidths: (spec) => {
-    const [q, k, v] = coarseMaxAttention.operandWidths(wholeOf(spec)) as readonly [number, number, number];
+    const [q, k, v] = coarseMaxAttention.operandWidths(uncachedSpec(spec)) as readonly [number, number, number];
     return [q, k, v, k, v];
   },
-  ...(widest && { widest: (spec: Spec) => widest(wholeOf(spec)) }),
-  ...(refuses && { refuses: (spec: Spec) => refuses(wholeOf(spec)) }),
-  ...(variants && { variants: (spec: Spec) => variants(wholeOf(spec)) }),
+  ...(widest && { maxResultWidth: (spec: Spec) => widest(uncachedSpec(spec)) }),
+  ...(refuses && { refuses: (spec: Spec) => refuses(uncachedSpec(spec)) }),
+  ...(variants && { variants: (spec: Spec) => variants(uncachedSpec(spec)) }),
   *run(party, spec, q, k, v, pastK, pastV) {
-    const keys = joinWires(pastK as Wire, k as Wire, keptAxis);
-    const values = joinWires(pastV as Wire, v as Wire, keptAxis);
-    return yield* coarseMaxAttention.run(party, wholeOf(spec), q!, keys, values);
+    const keys = concatMasked(pastK as MaskedValue, k as MaskedValue, sequenceAxis);
+    const values = concatMasked(pastV as MaskedValue, v as MaskedValue, sequenceAxis);
+    return yield* coarseMaxAttention.run(party, uncachedSpec(spec), q!, keys, values);
   },
 });

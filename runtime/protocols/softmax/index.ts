@@ -1,2 +1,2 @@
-export { keptAxis } from "./cached-attention.ts";
-export { reachOf, type ScoreRows, scoreRows, spreadRows } from "./scores.ts";
+export { sequenceAxis } from "./cached-attention.ts";
+export { maskPatternOf, type ScoreLayout, scatterScores, scoreLayout } from "./softmax-core.ts";

@@ -1,25 +1,25 @@
 import type { Party, Share, Steps } from "../../core/index.ts";
 import { mulConstant, reshape, shiftRightRounded, sizeOf } from "../../ring/index.ts";
-import { comparisonOf, tooWide } from "../comparison/index.ts";
-import { defineProtocol, mapWire, rescale, rescaledFrom, type Spec, wireProduct } from "../kit/index.ts";
-import { octaveScale } from "../nonlinear/index.ts";
+import { comparisonOf, comparisonRefusal } from "../comparison/index.ts";
+import { defineProtocol, mapMasked, multiplyMasked, rescale, type Spec, widthBeforeRescale } from "../kit/index.ts";
+import { rangeReductionScale } from "../nonlinear/index.ts";
 import {
-  comparedWidth,
-  everything,
+  expScale,
+  expWidth,
   inverseSums,
+  maxComparedWidth,
   maximumOf,
-  maximumRefused,
-  type ScoreRows,
-  scoreRows,
+  maximumRefusal,
+  type ScoreLayout,
+  scatterScores,
+  scoreExponentials,
+  scoreLayout,
   scoreScale,
   scoreVariants,
-  scoreWeights,
   scoreWidth,
-  spreadRows,
   sumPlan,
-  weightScale,
-  weightWidth,
-} from "./scores.ts";
+  unmasked,
+} from "./softmax-core.ts";
 
 /** Fractional bits of log2 e, which turns scores into base-2 units. */
 const factorBits = 12;
@@ -30,48 +30,48 @@ const boundOf = (spec: Spec): number => {
 };
 const shiftOf = (spec: Spec): number => spec.operands[0]!.scale + factorBits - scoreScale;
 
-const layoutOf = (spec: Spec): ScoreRows => {
+const layoutOf = (spec: Spec): ScoreLayout => {
   const { shape } = spec.operands[0]!;
   const columns = shape[shape.length - 1]!;
   const count = sizeOf(shape) / columns;
-  return scoreRows(count, count, columns, everything);
+  return scoreLayout(count, count, columns, unmasked);
 };
 /** Low bits that the product of a weight and the sum's inverse has too many. */
-const dropOf = (spec: Spec): number => weightScale + octaveScale(sumPlan(layoutOf(spec))) - spec.result.scale;
+const dropOf = (spec: Spec): number => expScale + rangeReductionScale(sumPlan(layoutOf(spec))) - spec.result.scale;
 
-const comparedOf = (spec: Spec): number => comparedWidth(layoutOf(spec), scoreWidth(boundOf(spec)));
+const comparedOf = (spec: Spec): number => maxComparedWidth(layoutOf(spec), scoreWidth(boundOf(spec)));
 
 /** Half the distance from the maximum, in base-2 units, beyond which a score has no weight: masked ones err freely. */
-const reach = 8.5;
+const significantRange = 8.5;
 
 /** Worst relative error of a weight from the rounding of log2 e and of the score. */
 const scoreError = (spec: Spec): number => {
   const factor = Math.round(Math.LOG2E * 2 ** factorBits) / 2 ** factorBits;
-  return Math.LN2 * (2 ** -scoreScale + Math.min(boundOf(spec), reach) * Math.abs(1 - factor / Math.LOG2E));
+  return Math.LN2 * (2 ** -scoreScale + Math.min(boundOf(spec), significantRange) * Math.abs(1 - factor / Math.LOG2E));
 };
 
-function* softmax(party: Party, spec: Spec, x: Share): Steps<Share> {
+function* softmaxRows(party: Party, spec: Spec, x: Share): Steps<Share> {
   const { shape } = x.tensor;
   const layout = layoutOf(spec);
   const count = layout.rows.length;
   const scaled = shiftRightRounded(mulConstant(x.tensor, Math.round(Math.LOG2E * 2 ** factorBits)), shiftOf(spec));
   const comparison = comparisonOf(spec);
   const scores = reshape(scaled, [sizeOf(shape)]);
-  const { weights, sums } = yield* scoreWeights(
+  const { weights, sums } = yield* scoreExponentials(
     party,
     scores,
     layout,
-    weightWidth(layout),
+    expWidth(layout),
     maximumOf(spec, boundOf(spec)),
     comparison,
   );
   const inverse = yield* inverseSums(party, sums, layout, comparison);
   const by = dropOf(spec);
-  const product = wireProduct(
+  const product = multiplyMasked(
     party,
-    mapWire(weights, (t) => spreadRows(t, layout)),
-    mapWire(inverse, (t) => reshape(t, [count, 1])),
-    rescaledFrom(spec.result.width, by),
+    mapMasked(weights, (t) => scatterScores(t, layout)),
+    mapMasked(inverse, (t) => reshape(t, [count, 1])),
+    widthBeforeRescale(spec.result.width, by),
   );
   return { kind: "share", tensor: reshape(rescale(product, by), shape) };
 }
@@ -89,22 +89,22 @@ export const coarseMaxSoftmax = defineProtocol({
   forms: ["share"],
   yields: "share",
   operandWidths: (spec) => [scoreWidth(boundOf(spec)) + shiftOf(spec)],
-  widest: (spec) => 64 - Math.max(0, dropOf(spec)),
+  maxResultWidth: (spec) => 64 - Math.max(0, dropOf(spec)),
   refuses: (spec) => {
     const axis = Number(spec.attrs.axis);
     if (axis !== -1 && axis !== spec.operands[0]!.shape.length - 1)
       return "softmax is taken over the last axis only: transpose before";
-    const why = tooWide(comparedOf(spec), comparisonOf(spec));
+    const why = comparisonRefusal(comparedOf(spec), comparisonOf(spec));
     if (why) return why;
-    const uncounted = maximumRefused(maximumOf(spec, boundOf(spec)));
+    const uncounted = maximumRefusal(maximumOf(spec, boundOf(spec)));
     if (uncounted) return uncounted;
     if (shiftOf(spec) < 0 || scoreWidth(boundOf(spec)) + shiftOf(spec) > 64)
       return "scores do not fit a ring of 64 bits";
-    const width = rescaledFrom(spec.result.width, dropOf(spec));
+    const width = widthBeforeRescale(spec.result.width, dropOf(spec));
     return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
   },
   variants: (spec) => scoreVariants(comparedOf(spec), boundOf(spec)),
   *run(party, spec, x) {
-    return yield* softmax(party, spec, x as Share);
+    return yield* softmaxRows(party, spec, x as Share);
   },
 });

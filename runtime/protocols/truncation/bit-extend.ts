@@ -1,4 +1,4 @@
-import type { Share, Wire } from "../../core/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
 import { bitToRing, defineProtocol } from "../kit/index.ts";
 
 /** An opened truth value as a number in a wider ring: c = ĉ + (1 − 2ĉ)·γ. The width in dealer bits per element, 0 rounds. */
@@ -16,6 +16,6 @@ export const bitExtend = defineProtocol({
   refuses: ({ operands: [x] }) => (x!.width === 1 ? undefined : "it extends truth values only"),
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, c) {
-    return { kind: "share", tensor: bitToRing(party, c as Wire, spec.result.width) } satisfies Share;
+    return { kind: "share", tensor: bitToRing(party, c as MaskedValue, spec.result.width) } satisfies Share;
   },
 });

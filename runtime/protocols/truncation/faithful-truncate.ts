@@ -1,21 +1,27 @@
-import type { Party, Share, Steps, Wire } from "../../core/index.ts";
+import type { MaskedValue, Party, Share, Steps } from "../../core/index.ts";
 import type { RingTensor } from "../../ring/index.ts";
-import { add, addConstant, digit, msb, narrow, reshape, shiftRight, sub } from "../../ring/index.ts";
-import { openWire } from "../boundary/index.ts";
-import { belowMask, type Comparison, comparisonOf, comparisonVariants, tooWide } from "../comparison/index.ts";
+import { add, addConstant, extractBits, msb, narrow, reshape, shiftRight, sub } from "../../ring/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
 import {
-  at,
+  belowMask,
+  type Comparison,
+  comparisonOf,
+  comparisonRefusal,
+  comparisonVariants,
+} from "../comparison/index.ts";
+import {
+  addPowerOfTwo,
   bitToRing,
   defineProtocol,
-  gate,
-  minusPower,
-  plusPower,
+  entryAt,
+  gateByBit,
+  maskedWidth,
+  maskTopBit,
   publicShare,
-  raise,
-  resize,
+  resizeRing,
   type Spec,
-  widenBit,
-  wireWidth,
+  scaleIntoRing,
+  subPowerOfTwo,
 } from "../kit/index.ts";
 
 const byOf = ({ attrs }: Spec): number => Number(attrs.by);
@@ -36,11 +42,17 @@ export const faithfulTruncate = defineProtocol({
   forms: ["wire"],
   yields: "share",
   // At least two bits are left of the wire: its sign and its slack.
-  operandWidths: (spec) => [Math.max(wireWidth(spec.operands[0]!), byOf(spec) + 2)],
-  refuses: (spec) => tooWide(byOf(spec) + 1, comparisonOf(spec)),
+  operandWidths: (spec) => [Math.max(maskedWidth(spec.operands[0]!), byOf(spec) + 2)],
+  refuses: (spec) => comparisonRefusal(byOf(spec) + 1, comparisonOf(spec)),
   variants: (spec) => comparisonVariants(byOf(spec) + 1),
   *run(party, spec, x) {
-    const tensor = yield* truncateFaithfully(party, x as Wire, byOf(spec), spec.result.width, comparisonOf(spec));
+    const tensor = yield* truncateFaithfully(
+      party,
+      x as MaskedValue,
+      byOf(spec),
+      spec.result.width,
+      comparisonOf(spec),
+    );
     return { kind: "share", tensor } satisfies Share;
   },
 });
@@ -48,7 +60,7 @@ export const faithfulTruncate = defineProtocol({
 /** The protocol's body, for others to build on. */
 export function* truncateFaithfully(
   party: Party,
-  x: Wire,
+  x: MaskedValue,
   by: number,
   width: number,
   comparison: Comparison,
@@ -58,21 +70,21 @@ export function* truncateFaithfully(
   const secret = narrow(x.mask.secret, by);
   const borrow = yield* belowMask(party, reshape(low, [1, ...low.shape]), secret, comparison);
   // The borrow is masked by a fresh uniform bit: safe to open.
-  const opened = yield* openWire(party, at(borrow, 0));
-  return sub(quotients(party, x, by, width), bitToRing(party, opened, width));
+  const opened = yield* maskAndOpen(party, entryAt(borrow, 0));
+  return sub(quotientShares(party, x, by, width), bitToRing(party, opened, width));
 }
 
 /** ⌊A / 2^s⌋ − ⌊r / 2^s⌋ + 2^(n−s)·g·w as shares in a ring of `width` bits. */
-function quotients(party: Party, x: Wire, by: number, width: number): RingTensor {
+function quotientShares(party: Party, x: MaskedValue, by: number, width: number): RingTensor {
   const n = x.opened.width;
-  const offset = plusPower(x.opened, n - 2);
+  const offset = addPowerOfTwo(x.opened, n - 2);
   // ⌊(X + 2^(s−1)) / 2^s⌋ is ⌊X / 2^s⌋ and the highest of the bits that are dropped: the sum itself could wrap.
-  const rounded = add(resize(shiftRight(offset, by), width), resize(digit(offset, by - 1, 1), width));
-  const opened = publicShare(party, minusPower(rounded, n - 2 - by));
-  const z = sub(opened, party.dealt(resize(shiftRight(x.mask.secret, by), width)));
+  const rounded = add(resizeRing(shiftRight(offset, by), width), resizeRing(extractBits(offset, by - 1, 1), width));
+  const opened = publicShare(party, subPowerOfTwo(rounded, n - 2 - by));
+  const z = sub(opened, party.dealt(resizeRing(shiftRight(x.mask.secret, by), width)));
   const left = n - by;
   if (width <= left) return z;
   const g = addConstant(msb(offset), 1);
-  const wrap = party.dealt(widenBit(x.mask.secret, width - left));
-  return add(z, raise(gate(g, wrap), left, width));
+  const wrap = party.dealt(maskTopBit(x.mask.secret, width - left));
+  return add(z, scaleIntoRing(gateByBit(g, wrap), left, width));
 }

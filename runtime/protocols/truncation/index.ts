@@ -1,2 +1,2 @@
 export { truncateFaithfully } from "./faithful-truncate.ts";
-export { shiftOwn } from "./same-ring-truncate.ts";
+export { shiftOwnShare } from "./same-ring-truncate.ts";

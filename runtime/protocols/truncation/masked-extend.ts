@@ -1,5 +1,5 @@
-import type { Share, Wire } from "../../core/index.ts";
-import { defineProtocol, lift, wireWidth } from "../kit/index.ts";
+import type { MaskedValue, Share } from "../../core/index.ts";
+import { defineProtocol, liftToRing, maskedWidth } from "../kit/index.ts";
 
 /** A wire's value in a wider ring, exactly: 2·(m − n) dealer bits per element, 0 rounds (LIFT, protocols.md 1.0). */
 export const maskedExtend = defineProtocol({
@@ -11,9 +11,9 @@ export const maskedExtend = defineProtocol({
   accuracy: "exact",
   forms: ["wire"],
   yields: "share",
-  operandWidths: ({ operands: [x] }) => [wireWidth(x!)],
+  operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x) {
-    return { kind: "share", tensor: lift(party, x as Wire, spec.result.width) } satisfies Share;
+    return { kind: "share", tensor: liftToRing(party, x as MaskedValue, spec.result.width) } satisfies Share;
   },
 });

@@ -4,7 +4,7 @@ import { neg, shiftRight, widenSigned } from "../../ring/index.ts";
 import { defineProtocol, type Spec } from "../kit/index.ts";
 
 /** Each party's own share, shifted in the ring that it has: x₀ ≫ s and −((−x₁) ≫ s), with the sign copied. */
-export function shiftOwn(party: Party, x: RingTensor, by: number): RingTensor {
+export function shiftOwnShare(party: Party, x: RingTensor, by: number): RingTensor {
   const shifted = (t: RingTensor): RingTensor => widenSigned(shiftRight(t, by), t.width);
   return party.role === "client" ? shifted(x) : neg(shifted(neg(x)));
 }
@@ -32,7 +32,7 @@ export const sameRingTruncate = defineProtocol({
   operandWidths: ({ result }) => [result.width],
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x) {
-    const tensor = shiftOwn(party, (x as Share).tensor, Number(spec.attrs.by));
+    const tensor = shiftOwnShare(party, (x as Share).tensor, Number(spec.attrs.by));
     return { kind: "share", tensor } satisfies Share;
   },
 });

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../../compiler/load/load-model.ts";
 import { encodeElements } from "../../../compiler/tensors/element-codecs.ts";
 import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
 import { runImported } from "../onnx/import/recorded.ts";

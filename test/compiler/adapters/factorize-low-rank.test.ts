@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { factorizeLowRank } from "../../../compiler/adapters/factorize-low-rank.ts";
 import { matmulOf } from "../../../ir/ops/helpers/matmul.ts";
-import { type Tensor, tensor } from "../../../ir/weights.ts";
+import { type Tensor, tensor } from "../../../ir/tensor.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 
 const draw = (rows: number, columns: number, seed: number, size = 1): Tensor =>

@@ -15,7 +15,7 @@ import { encodeWeight, roundTensor } from "../../../compiler/tensors/rounding.ts
 import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { transpose } from "../../../compiler/tensors/tensor-ops.ts";
 import { matmulOf } from "../../../ir/ops/helpers/matmul.ts";
-import { type Tensor, tensor } from "../../../ir/weights.ts";
+import { type Tensor, tensor } from "../../../ir/tensor.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
 import { runImported, worst } from "../onnx/import/recorded.ts";

@@ -7,7 +7,7 @@ import { readTensor } from "../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { recoverNames } from "../../../compiler/onnx/weights/weight-names.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
-import { describeWith, sharedModels } from "../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 
 let folder: string;
@@ -178,7 +178,7 @@ describe("readAdapter", () => {
   });
 });
 
-describeWith(sharedModels, "readAdapter on a PEFT adapter", () => {
+describeIfPresent(sharedModels, "readAdapter on a PEFT adapter", () => {
   it("reads what an unmerged export holds as nodes", () => {
     const model = readModel(join(sharedModels, "dev_lora_llama_ts17_static/model.onnx"));
     const { linears } = recoverNames(model);

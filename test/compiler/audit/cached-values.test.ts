@@ -9,14 +9,14 @@ import { trackValues } from "../../../compiler/audit/track-values.ts";
 import type { Module } from "../../../ir/module.ts";
 import { print } from "../../../ir/text/print.ts";
 import { calibrate } from "../../../passes/4-quantize/calibrate.ts";
-import { withKept } from "../../../passes/4-quantize/calibration.ts";
+import { withCachedRanges } from "../../../passes/4-quantize/calibration-types.ts";
 import { quantizePass } from "../../../passes/4-quantize/index.ts";
 import { selectPass } from "../../../passes/5-select/index.ts";
 import { schedulePass } from "../../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../../passes/pass.ts";
 import { emitProgram } from "../../../targets/program/emit.ts";
 import { planProgram } from "../../../targets/program/plan.ts";
-import { decoder, derive, length, secure, width } from "../../passes/decoder.ts";
+import { decoder, derive, length, secure, width } from "../../passes/decoder-model.ts";
 import { createNoise } from "../../passes/models.ts";
 import { roles } from "../../targets/programs.ts";
 import { codesOf, edited, goldenBuild, modulePaths, programPaths, resealed, withManifest } from "./builds.ts";
@@ -104,8 +104,8 @@ describe("the programs of a session that keeps keys and values", () => {
       runPass(quantizePass({ calibration: known }), from),
     ).module;
   const programs: readonly (readonly [string, Module, readonly string[]])[] = [
-    ["the window", scheduled(state), [...one.kept.keys()]],
-    ["one place more", scheduled(one.state, withKept(calibration, one.kept)), []],
+    ["the window", scheduled(state), [...one.cached.keys()]],
+    ["one place more", scheduled(one.state, withCachedRanges(calibration, one.cached)), []],
   ];
 
   test.each(programs)("%s: read as they are, they open the output and nothing else", (_, module, keeps) => {
@@ -116,7 +116,7 @@ describe("the programs of a session that keeps keys and values", () => {
     });
     expect(compareParties(texts)).toEqual([]);
     const [{ program }] = texts as [(typeof texts)[0]];
-    expect([...program.kept.keys()].sort()).toEqual([...one.kept.keys()].sort());
+    expect([...program.kept.keys()].sort()).toEqual([...one.cached.keys()].sort());
     const flow = trackValues(program, "program.ts");
     expect(flow.findings).toEqual([]);
     expect(compareWithModule(program, flow, parseMir(print(module)), "program.ts")).toEqual([]);
@@ -126,7 +126,7 @@ describe("the programs of a session that keeps keys and values", () => {
   test.each(programs)("%s: keeps of each attention its key and its value, under their names", (_, module, keeps) => {
     const plan = planProgram(module, "2pc-dealer", keeps);
     const { ts } = emitProgram(plan, "client", { hash: "0".repeat(64), compiler: "test" });
-    const [key, value] = Object.keys(plan.kept) as [string, string];
+    const [key, value] = Object.keys(plan.cached) as [string, string];
     const text = print(module);
     const found = (changed: string): readonly string[] => {
       const program = parseProgram(changed, "ts");

@@ -6,12 +6,12 @@ import { afterAll, expect, test } from "vitest";
 import { unpackWeights } from "../../../compiler/build/pack-weights.ts";
 import { type Compilation, compileModel } from "../../../compiler/compile/compile.ts";
 import { costReport } from "../../../compiler/report/cost/cost-report.ts";
-import { type IntTensor, integers } from "../../../runtime/ring/tensor.ts";
-import { links } from "../../../runtime/transport/link.ts";
-import { type RecordedChannel, recorded } from "../../../runtime/transport/recorded.ts";
+import { type IntTensor, intTensor } from "../../../runtime/ring/tensor.ts";
+import { linkProfiles } from "../../../runtime/transport/link-profile.ts";
+import { type RecordedChannel, recorded } from "../../../runtime/transport/recorded-channel.ts";
 import { programFromPlan } from "../../../targets/program/interpret-plan.ts";
 import { tiny, writeTiny } from "../../end-to-end/tiny-model.ts";
-import { runSession } from "../../harness/session.ts";
+import { runSession } from "../../harness/run-session.ts";
 import { createNoise } from "../../passes/models.ts";
 
 const { onnx } = onnxProto;
@@ -54,7 +54,7 @@ function tuned(seed: number): string {
 const publicFiles = ({ files: all }: Compilation): readonly (readonly [string, string])[] =>
   [...all].filter(([path]) => path !== secret).map(([path, bytes]) => [path, Buffer.from(bytes).toString("latin1")]);
 const costOf = ({ module, manifest }: Compilation): string =>
-  JSON.stringify(costReport(module, manifest.setting, manifest.programHash, Object.values(links)));
+  JSON.stringify(costReport(module, manifest.setting, manifest.programHash, Object.values(linkProfiles)));
 
 const reference = compile(files.model);
 const weights = [reference.files.get(secret)!];
@@ -85,7 +85,7 @@ async function framesOf(seed: number): Promise<string> {
   const row = (token: number): Float64Array => createNoise(token + 1)([tiny.width]).data;
   const embedded = Float64Array.from([...prompt].flatMap((token) => [...row(token)]));
   const inputs: Readonly<Record<string, IntTensor>> = {
-    [name]: integers(
+    [name]: intTensor(
       shape,
       embedded.map((x) => Math.round(x * 2 ** scale)),
     ),

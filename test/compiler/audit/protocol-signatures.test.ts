@@ -6,9 +6,9 @@ import { allowedFiles } from "../../../compiler/audit/party-files.ts";
 import { exportNameOf, protocolSignatures } from "../../../compiler/audit/protocol-signatures.ts";
 import { tokenizerFileNames } from "../../../compiler/inputs/tokenizer.ts";
 import { opDef } from "../../../ir/registry.ts";
-import { local } from "../../../runtime/program/local.ts";
+import { local } from "../../../runtime/program/local-ops.ts";
 import * as registry from "../../../runtime/protocols/index.ts";
-import type { OperandForm, Protocol } from "../../../runtime/protocols/kit/define.ts";
+import type { OperandForm, Protocol } from "../../../runtime/protocols/kit/define-protocol.ts";
 
 const folder = join(import.meta.dirname, "../../../compiler/audit");
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { publicWeightsFromPrivate } from "../../../compiler/compile/check-public-weights.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import { module, weightsOf } from "../../targets/programs.ts";
 
 const weights = weightsOf(1);

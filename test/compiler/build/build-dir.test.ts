@@ -17,11 +17,11 @@ import { version } from "../../../compiler/build/version.ts";
 import { canonicalJson, writeBuild } from "../../../compiler/build/write-build.ts";
 import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { DiagnosticError } from "../../../ir/diagnostic.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import type { Role } from "../../../runtime/core/steps.ts";
 import type { WeightDecl } from "../../../runtime/program/program.ts";
 import { emitProgram } from "../../../targets/program/emit.ts";
-import { integerWeights, runSession } from "../../harness/session.ts";
+import { integerWeights, runSession } from "../../harness/run-session.ts";
 import { facts, input, mir, plan, roles, weightsOf } from "../../targets/programs.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);

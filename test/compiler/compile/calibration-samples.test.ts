@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { calibrationOneHot } from "../../../compiler/compile/calibration-samples.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 
 test("a row is 1 at its index, counted from the end where that is negative", () => {
   const rows = calibrationOneHot(tensor([2], [1, -1]), 3, [2, 3]);

@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { deriveDecodeStep } from "../../../compiler/decode/decode-step.ts";
 import { exportDecodeGraph, firstUnsupportedOp } from "../../../compiler/decode/export-decode-graph.ts";
-import { onePlace } from "../../../compiler/decode/one-place.ts";
 import type { ClientDecodeManifest } from "../../../compiler/run/client-layers-cached.ts";
 import { openCachedLayers } from "../../../compiler/run/client-layers-cached.ts";
 import type { TypedTensor } from "../../../compiler/tensors/npy.ts";
 import { interpret } from "../../../ir/interpret.ts";
 import type { Attrs } from "../../../ir/module.ts";
-import type { Tensor } from "../../../ir/weights.ts";
-import { decoder, length, prompt, rows, width } from "../../passes/decoder.ts";
+import type { Tensor } from "../../../ir/tensor.ts";
+import { decoder, length, prompt, rows, width } from "../../passes/decoder-model.ts";
 import { createNoise, type Kit, type Model, model } from "../../passes/models.ts";
 
 /*
@@ -24,7 +24,7 @@ const x = createNoise(5)([1, length, width], 2);
 const given = (tensor: Tensor): ReadonlyMap<string, TypedTensor> => new Map([["x", { dtype: "float32", tensor }]]);
 
 async function opened({ module, weights }: Model) {
-  const one = onePlace({ module }, { length, held: { label: "client" } });
+  const one = deriveDecodeStep({ module }, { contextLength: length, cacheType: { label: "client" } });
   if ("code" in one) throw new Error(one.message);
   expect(firstUnsupportedOp(one.state.module)).toBeUndefined();
   const { bytes, cached } = exportDecodeGraph(

@@ -4,24 +4,24 @@ import { resolveOptions } from "../../../compiler/load/resolve-options.ts";
 import type { ImportedModel } from "../../../compiler/onnx/import/import-model.ts";
 import { typeOf } from "../../../ir/module.ts";
 import { calibrate } from "../../../passes/4-quantize/calibrate.ts";
-import { withKept } from "../../../passes/4-quantize/calibration.ts";
+import { withCachedRanges } from "../../../passes/4-quantize/calibration-types.ts";
 import { quantizePass } from "../../../passes/4-quantize/index.ts";
 import { selectPass } from "../../../passes/5-select/index.ts";
 import { schedulePass } from "../../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../../passes/pass.ts";
 import { predict } from "../../../runtime/session/predict.ts";
 import { programFromPlan } from "../../../targets/program/interpret-plan.ts";
-import { decoder, length, secure, width } from "../../passes/decoder.ts";
+import { decoder, length, secure, width } from "../../passes/decoder-model.ts";
 import { createNoise, model } from "../../passes/models.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 
 /* Programs of some places beside that of the window: what the parties keep must be the same in all of them. */
 const state = secure(decoder());
 const calibration = calibrate(state, [new Map([["x", createNoise(5)([1, length, width], 2)]])], { margin: 1.5 });
-const finish = (from: SplitState, kept?: Parameters<typeof withKept>[1], known = calibration): SplitState =>
+const finish = (from: SplitState, kept?: Parameters<typeof withCachedRanges>[1], known = calibration): SplitState =>
   [selectPass({ setting: "2pc-dealer" }), schedulePass].reduce(
     (current, pass) => runPass(pass, current),
-    runPass(quantizePass({ calibration: kept ? withKept(known, kept) : known }), from),
+    runPass(quantizePass({ calibration: kept ? withCachedRanges(known, kept) : known }), from),
   );
 const text = model((kit) => [kit.ids("ids", [1, length])]);
 const imported = { inputs: new Map([["ids", "ids"]]), module: text.module } as unknown as ImportedModel;
@@ -35,7 +35,7 @@ describe("programs of shorter windows", () => {
     if (!found || "code" in found) throw new Error("there are programs");
     const { plan, next } = found;
     expect(next.buckets.map(({ positions }) => positions)).toEqual([2, 4]);
-    const rings = ({ kept }: typeof plan) =>
+    const rings = ({ cached: kept }: typeof plan) =>
       Object.entries(kept).map(([name, { width: n, scale }]) => [name, n, scale]);
     for (const each of next.buckets) {
       expect(rings(each.plan)).toEqual(rings(next.plan));

@@ -8,7 +8,7 @@ import { importModel } from "../../../compiler/onnx/import/import-model.ts";
 import { bindConstantInputs } from "../../../compiler/onnx/normalize/bind-constant-inputs.ts";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
-import { type Tensor, tensor } from "../../../ir/weights.ts";
+import { type Tensor, tensor } from "../../../ir/tensor.ts";
 import { declaredError } from "../../../scripts/tables/declared-error.ts";
 import { marillc, marillcJson } from "../../cli/run-cli.ts";
 import { queryOnce } from "../../end-to-end/compiled.ts";

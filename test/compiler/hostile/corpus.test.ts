@@ -6,20 +6,20 @@ import { runInNewContext } from "node:vm";
 import { afterAll, describe, expect, it } from "vitest";
 import { type HostileClass, outcomeOf } from "../../harness/hostile/cases.ts";
 import { graphClasses } from "../../harness/hostile/graphs.ts";
-import { numberClasses } from "../../harness/hostile/numbers.ts";
+import { nonFiniteClasses } from "../../harness/hostile/non-finite.ts";
 import { operatorClasses } from "../../harness/hostile/operators.ts";
+import { protobufClasses } from "../../harness/hostile/protobuf.ts";
 import { tensorClasses } from "../../harness/hostile/tensors.ts";
 import { weightClasses } from "../../harness/hostile/weights.ts";
-import { wireClasses } from "../../harness/hostile/wire.ts";
 
 /*
  * Files that somebody made to hurt: each is refused with the code of its own fault, or taken where it is only strange,
  * in under 10 s and with less than 2 GB for the process that reads them all. docs/hostile-input.md shows the counts.
  */
 const classes: readonly HostileClass[] = [
-  ...wireClasses,
+  ...protobufClasses,
   ...tensorClasses,
-  ...numberClasses,
+  ...nonFiniteClasses,
   ...graphClasses,
   ...operatorClasses,
   ...weightClasses,

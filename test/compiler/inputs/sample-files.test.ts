@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readSampleFiles } from "../../../compiler/inputs/sample-files.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
-import { describeWith, sharedModels } from "../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -23,7 +23,7 @@ it("takes one sample of each .npz file, in the order of their names", () => {
   expect(readSampleFiles(join(folder, "b.npz"), ["other"]).map((sample) => [...sample.keys()])).toEqual([["other"]]);
 });
 
-describeWith(sharedModels, "test data of ONNX", () => {
+describeIfPresent(sharedModels, "test data of ONNX", () => {
   const data = join(sharedModels, "dev_bert_dy18_static", "test_data_set_0");
   const names = ["input_ids", "attention_mask", "token_type_ids"];
 

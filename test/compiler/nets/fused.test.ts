@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import { declaredError } from "../../../scripts/tables/declared-error.ts";
 import { build, queryOnce } from "../../end-to-end/compiled.ts";
 import { largestDifference } from "../../end-to-end/declared-error.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { tensor } from "../../../ir/tensor.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import { tensor } from "../../../ir/weights.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { runImported, worst } from "../onnx/import/recorded.ts";
 import { agreesWithRuntime, type Case, type In, imported, ints, of } from "./one-node.ts";

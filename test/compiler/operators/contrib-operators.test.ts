@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { evaluateOp } from "../../../ir/interpret.ts";
-import type { Tensor } from "../../../ir/weights.ts";
+import type { Tensor } from "../../../ir/tensor.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 import { worst } from "../onnx/import/recorded.ts";
 import { type Attribute, agreesWithRuntime, type Case, drawn, type In, imported, of, resultOf } from "./one-node.ts";

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { operatorReport } from "../../../scripts/tables/operators.ts";
-import { describeWith, sharedNodeTests } from "../../harness/shared.ts";
+import { describeIfPresent, sharedNodeTests } from "../../harness/shared-models.ts";
 
 const page = new URL("../../../docs/operators.md", import.meta.url);
 const [begin, end] = ["<!-- npm run operators -->\n", "\n<!-- end -->"];
 
-describeWith(sharedNodeTests, "single operators of the ONNX project", () => {
+describeIfPresent(sharedNodeTests, "single operators of the ONNX project", () => {
   const report = operatorReport(sharedNodeTests);
 
   it("pass, or are refused by name: 95 of 100 pass", () => {

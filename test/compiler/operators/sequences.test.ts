@@ -3,7 +3,7 @@ import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { decodeModel } from "../../../compiler/onnx/format/decode-model.ts";
 import { importModel } from "../../../compiler/onnx/import/import-model.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import { codesOf, floatInfo, modelBytes, node } from "../onnx/format/build-model.ts";
 import { runImported, worst } from "../onnx/import/recorded.ts";
 

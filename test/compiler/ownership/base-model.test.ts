@@ -13,7 +13,7 @@ import type { Dtype } from "../../../compiler/tensors/dtype.ts";
 import { encodeWeight, roundTensor } from "../../../compiler/tensors/rounding.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { transpose } from "../../../compiler/tensors/tensor-ops.ts";
-import { type Tensor, tensor } from "../../../ir/weights.ts";
+import { type Tensor, tensor } from "../../../ir/tensor.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { codesOf, floatInfo, modelBytes, node } from "../onnx/format/build-model.ts";
 

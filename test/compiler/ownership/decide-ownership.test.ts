@@ -13,9 +13,9 @@ import { createSurrogate } from "../../../compiler/ownership/public-surrogate.ts
 import { openSafetensors, readSafetensorBytes, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { matmulOf } from "../../../ir/ops/helpers/matmul.ts";
 import { zip } from "../../../ir/ops/helpers/tensors.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import { verify } from "../../../ir/verify.ts";
-import { tensor } from "../../../ir/weights.ts";
-import { describeWith, sharedModels } from "../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
 import { countOps, readRecorded, runRecorded, tensorFrom, worst } from "../onnx/import/recorded.ts";
 
@@ -30,7 +30,7 @@ const modelOf = (name: string) => readModel(join(shared(name), "model.onnx"));
 const labelsOf = (table: readonly { readonly name: string; readonly label: string }[], label: string) =>
   table.filter((line) => line.label === label).map(({ name }) => name);
 
-describeWith(sharedModels, "ownership of shared models", () => {
+describeIfPresent(sharedModels, "ownership of shared models", () => {
   const base = () => openBaseModel(shared("dev_llama_ts17_static"));
   const adapter = () => readPeftAdapter(join(shared("dev_lora_llama_ts17_static"), "adapter"));
 

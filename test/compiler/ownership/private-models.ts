@@ -5,7 +5,7 @@ import type { onnx as proto } from "onnx-proto";
 import { afterAll, expect } from "vitest";
 import { loadModel } from "../../../compiler/load/load-model.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
 import { runImported } from "../onnx/import/recorded.ts";

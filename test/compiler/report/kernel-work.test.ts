@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { costReport } from "../../../compiler/report/cost/cost-report.ts";
 import { kernelWork } from "../../../compiler/report/cost/kernel-work.ts";
-import type { Fixed, Spec } from "../../../runtime/protocols/kit/define.ts";
+import type { Fixed, Spec } from "../../../runtime/protocols/kit/define-protocol.ts";
 import { exportNames, protocols } from "../../../runtime/protocols/registry.ts";
 import { module, plan } from "../../targets/programs.ts";
 

@@ -6,9 +6,9 @@ import type { Manifest } from "../../../compiler/build/manifest.ts";
 import type { PartyBuild } from "../../../compiler/build/party-build.ts";
 import { openClientExecutor } from "../../../compiler/run/client-executor.ts";
 import type { TypedTensor } from "../../../compiler/tensors/npy.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import type { Program } from "../../../runtime/program/program.ts";
-import { integers } from "../../../runtime/ring/tensor.ts";
+import { intTensor } from "../../../runtime/ring/tensor.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
 
 /*
@@ -78,18 +78,18 @@ const rowsOfProduct = [
 
 it("shares the row of the place, at the program's scale", async () => {
   const client = await openClientExecutor(part);
-  const { shared } = await client.prepare(inputs, { program: 1, place: 2 });
+  const { shared } = await client.prepare(inputs, { program: 1, position: 2 });
   expect(shared.cut!.shape).toEqual([1, 1, width]);
   expect([...shared.cut!.data!]).toEqual(rowsOfProduct[2]!.map((value) => value * 2 ** 8));
-  const whole = await client.prepare(inputs, { program: 0, place: 2 });
+  const whole = await client.prepare(inputs, { program: 0, position: 2 });
   expect([...whole.shared.cut!.data!]).toEqual(rowsOfProduct.flat().map((value) => value * 2 ** 8));
   await client.release();
 });
 
 it.each([0, 1, 2])("gives the head's row of place %i", async (place) => {
   const client = await openClientExecutor(part);
-  const prepared = await client.prepare(inputs, { program: 1, place });
-  const revealed = new Map([["hidden", integers([1, 1, width], Float64Array.of(0, 2 ** 8))]]);
+  const prepared = await client.prepare(inputs, { program: 1, position: place });
+  const revealed = new Map([["hidden", intTensor([1, 1, width], Float64Array.of(0, 2 ** 8))]]);
   const logits = (await client.finish(prepared, revealed)).get("logits")!.tensor;
   expect(logits.shape).toEqual([1, 1, width]);
   expect([...logits.data]).toEqual(rowsOfProduct[1]);

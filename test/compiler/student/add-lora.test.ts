@@ -8,7 +8,7 @@ import { readInputFiles } from "../../../compiler/run/input-files.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { opsOf } from "../../../ir/module.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import { declaredError } from "../../../scripts/tables/declared-error.ts";
 import { build, queryOnce } from "../../end-to-end/compiled.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";

@@ -1,5 +1,5 @@
 import type { onnx as proto } from "onnx-proto";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
 import type { Inputs } from "./student-models.ts";

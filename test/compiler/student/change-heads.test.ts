@@ -21,7 +21,7 @@ import { reorderHeads } from "../../../compiler/student/reorder-heads.ts";
 import { readWholeFile } from "../../../compiler/tensors/files/read-file.ts";
 import { opsOf } from "../../../ir/module.ts";
 import { inputsOf } from "../../end-to-end/compiled.ts";
-import { describeWith, sharedModels } from "../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 import { type AttentionModel, attentionModel, rowsOf } from "./attention-model.ts";
 import { farthest, type Inputs, interpreted, runOnnx, studentAt } from "./student-models.ts";
@@ -65,7 +65,7 @@ describe("whole heads in another order", () => {
     expect(farthest(found, wanted) / Math.max(...wanted.data.map(Math.abs))).toBeLessThan(1e-6);
   });
 
-  describeWith(sharedModels, "of both exporters", () => {
+  describeIfPresent(sharedModels, "of both exporters", () => {
     const names = ["dev_llama_ts17_dynamic", "dev_llama_dy18_static", "dev_gpt2_ts17_static", "dev_gpt2_dy18_static"];
     it.each([
       ...names,
@@ -203,7 +203,7 @@ describe("pruned heads", () => {
     expect(shapes.get("layers.0.attn.o.weight")).toEqual([[32 / size, 24], "resized"]);
   });
 
-  describeWith(sharedModels, "of both exporters", () => {
+  describeIfPresent(sharedModels, "of both exporters", () => {
     const names = ["dev_llama_ts17_static", "dev_llama_dy18_static", "dev_gpt2_ts17_static", "dev_gpt2_dy18_static"];
     it.each([...names, "dev_bert_ts14_dynamic", "dev_bert_dy18_static", "dev_bert_dy23_static"])("%s", async (name) => {
       const path = join(dir, `${name}-pruned.onnx`);

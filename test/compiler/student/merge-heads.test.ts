@@ -8,9 +8,9 @@ import type { AttentionCore } from "../../../compiler/student/attention-core.ts"
 import { type AttentionSite, findAttentionSites } from "../../../compiler/student/attention-sites.ts";
 import { type ModelGraph, readModelGraph } from "../../../compiler/student/model-graph.ts";
 import { opsOf } from "../../../ir/module.ts";
-import type { Tensor } from "../../../ir/weights.ts";
+import type { Tensor } from "../../../ir/tensor.ts";
 import { inputsOf } from "../../end-to-end/compiled.ts";
-import { describeWith, sharedModels } from "../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
 import { type AttentionModel, attentionModel, rowsOf } from "./attention-model.ts";
 import { farthest, type Inputs, insideOf, interpreted, runOnnx, studentAt } from "./student-models.ts";
 
@@ -204,7 +204,7 @@ const exported = [
   "dev_bert_dy23_static",
 ];
 
-describeWith(sharedModels, "models of both exporters", () => {
+describeIfPresent(sharedModels, "models of both exporters", () => {
   it.each(exported)("%s, merged", async (name) => {
     const model = join(sharedModels, name, "model.onnx");
     const inputs = readInputFiles(inputsOf(join(sharedModels, name, "test_data_set_0")));

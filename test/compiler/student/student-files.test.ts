@@ -7,9 +7,9 @@ import { readTensor } from "../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { catalogWeights } from "../../../compiler/onnx/weights/catalog-weights.ts";
 import { makeStudent } from "../../../compiler/student/make-student.ts";
-import { tensor } from "../../../ir/weights.ts";
+import { tensor } from "../../../ir/tensor.ts";
 import { marillc, marillcJson } from "../../cli/run-cli.ts";
-import { describeWith, sharedModels } from "../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "../onnx/format/build-model.ts";
 import { farthest, type Inputs, runOnnx, studentAt } from "./student-models.ts";
 
@@ -154,7 +154,7 @@ describe("low-rank changes", () => {
     expect(codesOf(() => makeStudent({ model: base, dataFile: "w", lora: wrong }))).toEqual(["MRL0682"]);
   });
 
-  describeWith(sharedModels, "in a model within a wrapper", () => {
+  describeIfPresent(sharedModels, "in a model within a wrapper", () => {
     it("have names like its own", () => {
       const path = join(dir, "wrapped.onnx");
       const { manifest } = studentAt(path, { model: join(sharedModels, "dev_llama_dy18_static", "model.onnx"), lora });
@@ -198,7 +198,7 @@ describe("freezing", () => {
     expect(trainedBy(base, 1)).toEqual([]);
   });
 
-  describeWith(sharedModels, "of a classifier", () => {
+  describeIfPresent(sharedModels, "of a classifier", () => {
     it("trains what stands behind the last layer", () => {
       const model = join(sharedModels, "dev_bert_dy18_static", "model.onnx");
       const trained = trainedBy(model, 0.5).filter((name) => !name.includes("layer.1."));

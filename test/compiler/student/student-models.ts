@@ -9,7 +9,7 @@ import { makeStudent, type Student } from "../../../compiler/student/make-studen
 import type { StudentOptions } from "../../../compiler/student/student-options.ts";
 import type { TypedTensor } from "../../../compiler/tensors/npy.ts";
 import { interpret } from "../../../ir/interpret.ts";
-import type { Tensor } from "../../../ir/weights.ts";
+import type { Tensor } from "../../../ir/tensor.ts";
 
 export type Inputs = ReadonlyMap<string, TypedTensor>;
 

@@ -6,17 +6,17 @@ type Entry = Readonly<Record<string, unknown>>;
 const joined = (...parts: Uint8Array[]): Uint8Array => Uint8Array.from(Buffer.concat(parts));
 
 /** A safetensors file around any header and this many bytes of data. */
-function around(header: string | Uint8Array, data: number, announced?: bigint): Uint8Array {
+function safetensorsFile(header: string | Uint8Array, data: number, declared?: bigint): Uint8Array {
   const bytes = typeof header === "string" ? text(header) : header;
   const length = new Uint8Array(8);
-  new DataView(length.buffer).setBigUint64(0, announced ?? BigInt(bytes.length), true);
+  new DataView(length.buffer).setBigUint64(0, declared ?? BigInt(bytes.length), true);
   return joined(length, bytes, new Uint8Array(data));
 }
 const entry = (begin: number, end: number, more: Entry = {}): Entry => {
   return { dtype: "F32", shape: [(end - begin) / 4], data_offsets: [begin, end], ...more };
 };
 const header = (entries: Readonly<Record<string, Entry>>, data: number): Uint8Array =>
-  around(JSON.stringify(entries), data);
+  safetensorsFile(JSON.stringify(entries), data);
 
 const file = (name: string, bytes: () => Uint8Array, valid?: true): HostileCase => {
   return { name, files: () => ({ "model.safetensors": bytes() }), ...(valid && { valid }) };
@@ -77,23 +77,27 @@ export const weightClasses: readonly HostileClass[] = [
     codes: ["MRL0130", "MRL0131", "MRL0132"],
     cases: [
       file("as it should be", valid, true),
-      file("a length of 2^64 - 1", () => around("{}", 0, 2n ** 64n - 1n)),
-      file("a length of 2^53", () => around("{}", 0, 2n ** 53n)),
-      file("a length of one more", () => around("{}", 0, 3n)),
-      file("a length of 0", () => around("{}", 4, 0n)),
-      file("100 MB of zeros announced", () => around(new Uint8Array(1000), 0, 99_999_999n)),
-      file("no JSON", () => around("{", 0)),
-      file("a list", () => around("[]", 0)),
-      file("not UTF-8", () => around(Uint8Array.of(0x7b, 0xff, 0x7d), 0)),
-      file("lists in one another", () => around("[".repeat(1_000_000), 0)),
-      file("objects in one another", () => around('{"a":'.repeat(1_000_000), 0)),
-      file("9 million values", () => around(`{"a":[${"[],".repeat(9_000_000)}[]]}`, 0)),
-      file("a string of 50 MB", () => around(`{"a":"${"\\\\".repeat(25_000_000)}"}`, 0)),
-      file("a key twice", () => around(`{"a":${JSON.stringify(entry(0, 4))},"a":${JSON.stringify(entry(0, 4))}}`, 4)),
-      file("a key twice, once escaped", () => around('{"a":{},"\\u0061":{}}', 0)),
-      file("dtype twice", () => around('{"a":{"dtype":"F32","dtype":"F64","shape":[1],"data_offsets":[0,4]}}', 4)),
-      file("metadata that is a number", () => around('{"__metadata__":1}', 0)),
-      file("a tensor that is null", () => around('{"a":null}', 0)),
+      file("a length of 2^64 - 1", () => safetensorsFile("{}", 0, 2n ** 64n - 1n)),
+      file("a length of 2^53", () => safetensorsFile("{}", 0, 2n ** 53n)),
+      file("a length of one more", () => safetensorsFile("{}", 0, 3n)),
+      file("a length of 0", () => safetensorsFile("{}", 4, 0n)),
+      file("100 MB of zeros announced", () => safetensorsFile(new Uint8Array(1000), 0, 99_999_999n)),
+      file("no JSON", () => safetensorsFile("{", 0)),
+      file("a list", () => safetensorsFile("[]", 0)),
+      file("not UTF-8", () => safetensorsFile(Uint8Array.of(0x7b, 0xff, 0x7d), 0)),
+      file("lists in one another", () => safetensorsFile("[".repeat(1_000_000), 0)),
+      file("objects in one another", () => safetensorsFile('{"a":'.repeat(1_000_000), 0)),
+      file("9 million values", () => safetensorsFile(`{"a":[${"[],".repeat(9_000_000)}[]]}`, 0)),
+      file("a string of 50 MB", () => safetensorsFile(`{"a":"${"\\\\".repeat(25_000_000)}"}`, 0)),
+      file("a key twice", () =>
+        safetensorsFile(`{"a":${JSON.stringify(entry(0, 4))},"a":${JSON.stringify(entry(0, 4))}}`, 4),
+      ),
+      file("a key twice, once escaped", () => safetensorsFile('{"a":{},"\\u0061":{}}', 0)),
+      file("dtype twice", () =>
+        safetensorsFile('{"a":{"dtype":"F32","dtype":"F64","shape":[1],"data_offsets":[0,4]}}', 4),
+      ),
+      file("metadata that is a number", () => safetensorsFile('{"__metadata__":1}', 0)),
+      file("a tensor that is null", () => safetensorsFile('{"a":null}', 0)),
       file("an unknown type", () => header({ a: entry(0, 4, { dtype: "F8_E4M3" }) }, 4)),
       file("a type called __proto__", () => header({ a: entry(0, 4, { dtype: "__proto__" }) }, 4)),
       file("no type", () => header({ a: { shape: [1], data_offsets: [0, 4] } }, 4)),
@@ -101,7 +105,7 @@ export const weightClasses: readonly HostileClass[] = [
       file("a negative shape", () => header({ a: entry(0, 4, { shape: [-1] }) }, 4)),
       file("a shape of 2^53 · 2^53", () => header({ a: entry(0, 4, { shape: [2 ** 53 - 1, 2 ** 53 - 1] }) }, 4)),
       file("a shape whose product overflows to 1", () => header({ a: entry(0, 4, { shape: [2 ** 33, 2 ** 31] }) }, 4)),
-      file("a shape of 1e400", () => around('{"a":{"dtype":"F32","shape":[1e400],"data_offsets":[0,4]}}', 4)),
+      file("a shape of 1e400", () => safetensorsFile('{"a":{"dtype":"F32","shape":[1e400],"data_offsets":[0,4]}}', 4)),
       file("a shape of text", () => header({ a: entry(0, 4, { shape: ["1"] }) }, 4)),
       file("three offsets", () => header({ a: entry(0, 4, { data_offsets: [0, 4, 8] }) }, 8)),
       file("offsets that run backwards", () => header({ a: entry(0, 4, { data_offsets: [4, 0] }) }, 4)),
@@ -115,7 +119,7 @@ export const weightClasses: readonly HostileClass[] = [
       file(
         "names of every object",
         () =>
-          around(
+          safetensorsFile(
             '{"__proto__":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"constructor":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}}',
             4,
           ),

@@ -1,7 +1,7 @@
 import { afterAll, expect, it } from "vitest";
 import { protocols } from "../../../runtime/protocols/registry.ts";
-import { declaredUlps, execute, resolve, worstUlps } from "../../harness/protocols.ts";
-import { expectedOf, inputsOf, specsOf } from "../../harness/specs.ts";
+import { declaredUlps, execute, resolveWidths, worstUlps } from "../../harness/execute-protocol.ts";
+import { expectedOf, inputsOf, specsOf } from "../../harness/spec-table.ts";
 
 /** Elements (or rows) have masks and shares of their own: each is one draw of all the randomness that its error depends on. */
 const DRAWS = 1000;
@@ -33,7 +33,7 @@ it.each([...protocols.values()])(law, (protocol) => {
     draws += row.draws(spec);
   }
   // The shapes differ in more than names.
-  const shapes = new Set(row.specs.map((spec) => JSON.stringify(resolve(protocol, spec))));
+  const shapes = new Set(row.specs.map((spec) => JSON.stringify(resolveWidths(protocol, spec))));
   expect(shapes.size).toBeGreaterThanOrEqual(SHAPES);
   const share = tightest.declared > 0 ? ` (${((100 * tightest.found) / tightest.declared).toFixed(0)} %)` : "";
   table.push(

@@ -1,22 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { openWire } from "../../../runtime/protocols/boundary/open.ts";
+import { maskAndOpen } from "../../../runtime/protocols/boundary/open.ts";
 import { belowMask } from "../../../runtime/protocols/comparison/comparison.ts";
 import { beaverProduct } from "../../../runtime/protocols/families/beaver/beaver.ts";
 import {
-  byPoint,
+  dpfComparison,
   signExtend,
   truncateReduce,
   truncateWithSlack,
-} from "../../../runtime/protocols/families/sigma/sigma.ts";
-import { at } from "../../../runtime/protocols/kit/wires.ts";
+} from "../../../runtime/protocols/families/sigma/sigma-core.ts";
+import { entryAt } from "../../../runtime/protocols/kit/masked-values.ts";
 import { dpfLookup } from "../../../runtime/protocols/lookup/dpf-lookup.ts";
-import { reshape } from "../../../runtime/ring/structure.ts";
-import { integers } from "../../../runtime/ring/tensor.ts";
-import { CHUNK, sameViews } from "../../harness/enumerate.ts";
+import { reshape } from "../../../runtime/ring/layout-ops.ts";
+import { intTensor } from "../../../runtime/ring/tensor.ts";
+import { CHUNK, sameViews } from "../../harness/enumerate-views.ts";
+import { fixed } from "../../harness/execute-protocol.ts";
+import { describeTwoParties } from "../../harness/exhaustive-leaks.ts";
+import { rowAt, rowKey } from "../../harness/exhaustive-rows.ts";
 import { breaks } from "../../harness/leak-breaks.ts";
-import { fixed } from "../../harness/protocols.ts";
-import { describeTwoParties } from "../../harness/tiny.ts";
-import { rowAt, rowKey } from "../../harness/tiny-rows.ts";
 
 // SIGMA's and CrypTen's steps, and lookups by point functions. Where a key occurs (7 bits and more), it is left out of
 // the view, and all that is sent beside it is enumerated; below 7 bits comparisons are truth tables, and all is.
@@ -37,7 +37,7 @@ describeTwoParties([
     name: "SIGMA's truncation to the ring that is left, 2 of 3 bits",
     inputs: [3],
     *run(party, input) {
-      return yield* truncateReduce(party, yield* openWire(party, input(0, 3)), 2);
+      return yield* truncateReduce(party, yield* maskAndOpen(party, input(0, 3)), 2);
     },
     breaks: ["mask is 0", bit, dealt],
   },
@@ -45,7 +45,7 @@ describeTwoParties([
     name: "SIGMA's sign extension, 2 to 4 bits",
     inputs: [2],
     *run(party, input) {
-      return yield* signExtend(party, yield* openWire(party, input(0, 2)), 4);
+      return yield* signExtend(party, yield* maskAndOpen(party, input(0, 2)), 4);
     },
     breaks: ["mask is 0", bit, dealt],
   },
@@ -53,7 +53,7 @@ describeTwoParties([
     name: "SIGMA's truncation with slack, 1 of 3 bits",
     inputs: [3],
     *run(party, input) {
-      return yield* truncateWithSlack(party, yield* openWire(party, input(0, 3)), 1);
+      return yield* truncateWithSlack(party, yield* maskAndOpen(party, input(0, 3)), 1);
     },
     tried: 3,
     breaks: ["mask is 0", bit, dealt],
@@ -62,9 +62,9 @@ describeTwoParties([
     name: "lookup of a bit by a point function, 7 bits of index",
     inputs: [7],
     *run(party, input) {
-      const x = yield* openWire(party, input(0, 7));
+      const x = yield* maskAndOpen(party, input(0, 7));
       const spec = { operands: [], result: fixed([CHUNK], 0, 0, 1, 1), attrs: { bits: 7, fraction: 0 } };
-      return yield* dpfLookup.run(party, spec, x, integers([128], new Float64Array(128).fill(1, 60)));
+      return yield* dpfLookup.run(party, spec, x, intTensor([128], new Float64Array(128).fill(1, 60)));
     },
     tried: 2,
     key: [0],
@@ -75,9 +75,9 @@ describeTwoParties([
     name: "below the mask by a point function, 7 bits, opened under a mask",
     inputs: [7],
     *run(party, input) {
-      const x = yield* openWire(party, input(0, 7));
-      const less = yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, byPoint);
-      return yield* openWire(party, at(less, 0));
+      const x = yield* maskAndOpen(party, input(0, 7));
+      const less = yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, dpfComparison);
+      return yield* maskAndOpen(party, entryAt(less, 0));
     },
     tried: 4,
     key: [0],

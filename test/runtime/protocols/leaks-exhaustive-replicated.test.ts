@@ -1,25 +1,28 @@
 import { describe, expect, it } from "vitest";
-import type { Party, Replicated } from "../../../runtime/core/party.ts";
-import {
-  bitTimes,
-  bitToRing,
-  fromClient,
-  fromTwo,
-  product,
-  toTwo,
-  weightProduct,
-} from "../../../runtime/protocols/families/replicated/replicated.ts";
-import { isZero, topBit } from "../../../runtime/protocols/families/replicated/replicated-bits.ts";
+import type { Party, ReplicatedShare } from "../../../runtime/core/party.ts";
+import { isZeroReplicated, topBit } from "../../../runtime/protocols/families/replicated/replicated-bits.ts";
 import { replicatedReveal } from "../../../runtime/protocols/families/replicated/replicated-io.ts";
-import { shiftedLocally, truncated } from "../../../runtime/protocols/families/replicated/replicated-truncation.ts";
+import {
+  additiveToReplicated,
+  multiplyByBit,
+  multiplyByWeight,
+  multiplyReplicated,
+  replicatedBitToRing,
+  replicatedToAdditive,
+  shareFromClient,
+} from "../../../runtime/protocols/families/replicated/replicated-sharing.ts";
+import {
+  truncateReplicated,
+  truncateReplicatedLocally,
+} from "../../../runtime/protocols/families/replicated/replicated-truncation-steps.ts";
 import { mul, mulInteger } from "../../../runtime/ring/arithmetic.ts";
 import { fromIntegers } from "../../../runtime/ring/convert.ts";
-import { ghost } from "../../../runtime/ring/tensor.ts";
-import { CHUNK, constant, sameViews, type TinyBody } from "../../harness/enumerate.ts";
+import { metaTensor } from "../../../runtime/ring/tensor.ts";
+import type { Corrupted } from "../../harness/compare-views.ts";
+import { CHUNK, constant, sameViews, type TinyBody } from "../../harness/enumerate-views.ts";
+import { fixed, weightOf } from "../../harness/execute-protocol.ts";
+import { describeThreeParties } from "../../harness/exhaustive-leaks.ts";
 import { breaks } from "../../harness/leak-breaks.ts";
-import type { Corrupted } from "../../harness/leaks.ts";
-import { fixed, weightOf } from "../../harness/protocols.ts";
-import { describeThreeParties } from "../../harness/tiny.ts";
 
 // All that replicated protocols send: shares of what the client or two parties know, reshared products, and openings
 // before a truncation. Maxima, choices and comparisons of two values are made of these with fresh randomness.
@@ -31,7 +34,7 @@ describeThreeParties([
     name: "additive shares made replicated, 4 bits",
     inputs: [4],
     *run(party, input) {
-      return yield* fromTwo(party, toTwo(party, input(0, 4)));
+      return yield* additiveToReplicated(party, replicatedToAdditive(party, input(0, 4)));
     },
     breaks: [unshared],
   },
@@ -39,7 +42,7 @@ describeThreeParties([
     name: "product, 4 bits",
     inputs: [4, 4],
     *run(party, input) {
-      return yield* product(party, input(0, 4), input(1, 4), mul);
+      return yield* multiplyReplicated(party, input(0, 4), input(1, 4), mul);
     },
     breaks: [unshared],
   },
@@ -47,7 +50,7 @@ describeThreeParties([
     name: "bit and bit",
     inputs: [1, 1],
     *run(party, input) {
-      return yield* product(party, input(0, 1), input(1, 1), mul);
+      return yield* multiplyReplicated(party, input(0, 1), input(1, 1), mul);
     },
     breaks: [unshared],
   },
@@ -55,7 +58,7 @@ describeThreeParties([
     name: "bit to ring of 3 bits",
     inputs: [1],
     *run(party, input) {
-      return yield* bitToRing(party, input(0, 1), 3);
+      return yield* replicatedBitToRing(party, input(0, 1), 3);
     },
     breaks: [unshared],
   },
@@ -63,7 +66,7 @@ describeThreeParties([
     name: "bit times 2 bits",
     inputs: [1, 2],
     *run(party, input) {
-      return yield* bitTimes(party, input(0, 1), input(1, 2));
+      return yield* multiplyByBit(party, input(0, 1), input(1, 2));
     },
     tried: 4,
     breaks: [unshared],
@@ -72,7 +75,7 @@ describeThreeParties([
     name: "truncation of a bit, 3 bits",
     inputs: [3],
     *run(party, input) {
-      return yield* truncated(party, input(0, 3), 1);
+      return yield* truncateReplicated(party, input(0, 3), 1);
     },
     tried: 2,
     breaks: [unshared, "mask is 0", "mask has lost its low bit", "what the dealer sends is not masked"],
@@ -81,7 +84,7 @@ describeThreeParties([
     name: "truncation by shifts of what is known, 4 bits",
     inputs: [4],
     *run(party, input) {
-      return yield* shiftedLocally(party, input(0, 4), 1);
+      return yield* truncateReplicatedLocally(party, input(0, 4), 1);
     },
     breaks: [unshared],
   },
@@ -98,7 +101,7 @@ describeThreeParties([
     name: "zero, 3 bits",
     inputs: [3],
     *run(party, input) {
-      return yield* isZero(party, input(0, 3));
+      return yield* isZeroReplicated(party, input(0, 3));
     },
     tried: 4,
     breaks: [unshared],
@@ -108,13 +111,13 @@ describeThreeParties([
 describe("what one party alone knows, 4 bits", () => {
   const values = [...Array(16).keys()];
   const own = (party: Party, role: Corrupted, online: boolean, value: number, width = 4) =>
-    online && party.role === role ? fromIntegers(constant(value), width) : ghost([CHUNK], width);
+    online && party.role === role ? fromIntegers(constant(value), width) : metaTensor([CHUNK], width);
 
   it("an input of the client's tells server and dealer nothing; one that is sent unmasked would", () => {
     const bodies = values.map(
       (x): TinyBody =>
         (party, stage) =>
-          fromClient(party, own(party, "client", stage === "online", x)),
+          shareFromClient(party, own(party, "client", stage === "online", x)),
     );
     expect(sameViews(bodies, "server")).toBe(true);
     expect(sameViews(bodies, "dealer")).toBe(true);
@@ -125,10 +128,10 @@ describe("what one party alone knows, 4 bits", () => {
     const body =
       (w: number, pad: number): TinyBody =>
       (party, stage) => {
-        const share = stage === "online" ? fromIntegers(constant(3), 2) : ghost([CHUNK], 2);
-        const x: Replicated = { kind: "replicated", parts: [share, share] };
+        const share = stage === "online" ? fromIntegers(constant(3), 2) : metaTensor([CHUNK], 2);
+        const x: ReplicatedShare = { kind: "replicated", components: [share, share] };
         const weight = weightOf(party, stage, constant(w), 2, (_, width) => fromIntegers(constant(pad), width));
-        return weightProduct(party, x, weight, { ring: mul, integer: mulInteger });
+        return multiplyByWeight(party, x, weight, { ring: mul, integer: mulInteger });
       };
     const residues = [0, 1, 2, 3];
     for (const pad of residues) {
@@ -153,10 +156,10 @@ it("revealing tells the two who do not read nothing; revealing to the wrong one 
       const roles = ["client", "server", "dealer"] as const;
       const at = (roles.indexOf(party.role) - roles.indexOf(corrupted) + 3) % 3;
       const parts = [at, (at + 1) % 3].map((k) =>
-        stage === "online" ? fromIntegers(constant([5, 3, lacking][k]!), 3) : ghost([CHUNK], 3),
+        stage === "online" ? fromIntegers(constant([5, 3, lacking][k]!), 3) : metaTensor([CHUNK], 3),
       );
       const spec = { operands: [], result: fixed([CHUNK], 0, 0, 0, 3), attrs: { to } };
-      return replicatedReveal.run(party, spec, { kind: "replicated", parts: [parts[0]!, parts[1]!] });
+      return replicatedReveal.run(party, spec, { kind: "replicated", components: [parts[0]!, parts[1]!] });
     };
   const values = [...Array(8).keys()];
   for (const [reader, other] of [

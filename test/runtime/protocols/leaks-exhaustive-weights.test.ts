@@ -7,11 +7,11 @@ import { knownWeightLowRank } from "../../../runtime/protocols/arithmetic/low-ra
 import { oneWayReveal } from "../../../runtime/protocols/boundary/one-way-reveal.ts";
 import { seededShare } from "../../../runtime/protocols/boundary/seeded-share.ts";
 import { fromIntegers } from "../../../runtime/ring/convert.ts";
-import { ghost, integers, type Shape } from "../../../runtime/ring/tensor.ts";
-import { CHUNK, constant, sameViews, type TinyBody, unknown } from "../../harness/enumerate.ts";
+import { intTensor, metaTensor, type Shape } from "../../../runtime/ring/tensor.ts";
+import type { Corrupted } from "../../harness/compare-views.ts";
+import { CHUNK, constant, sameViews, type TinyBody, unknownInteger } from "../../harness/enumerate-views.ts";
+import { fixed, weightOf } from "../../harness/execute-protocol.ts";
 import { breaks } from "../../harness/leak-breaks.ts";
-import type { Corrupted } from "../../harness/leaks.ts";
-import { fixed, weightOf } from "../../harness/protocols.ts";
 
 const dealt = "what the dealer sends is not masked";
 
@@ -28,7 +28,7 @@ describe("a known weight, 3 bits", () => {
     (x1: number, pad: number): TinyBody =>
     (party, stage) => {
       const own = party.role === "client" ? x1 : 5;
-      const tensor = stage === "online" ? fromIntegers(constant(own), 3) : ghost([CHUNK], 3);
+      const tensor = stage === "online" ? fromIntegers(constant(own), 3) : metaTensor([CHUNK], 3);
       const weight = weightOf(party, stage, constant(3), 3, (_, width) => fromIntegers(constant(pad), width));
       const spec = { operands: [], result: fixed([CHUNK], 0, 0, 0, 3), attrs: {} };
       return knownWeightMul.run(party, spec, { kind: "share", tensor }, weight);
@@ -49,8 +49,8 @@ describe("a known weight, 3 bits", () => {
     const hiddenOf = (w: number, pads: readonly number[]) =>
       pads.map((pad) => {
         const party = { role: "dealer" } as Party;
-        const padded = weightOf(party, "deal", integers([1], Float64Array.of(w)), 3, (_, width) =>
-          fromIntegers(integers([1], Float64Array.of(pad)), width),
+        const padded = weightOf(party, "deal", intTensor([1], Float64Array.of(w)), 3, (_, width) =>
+          fromIntegers(intTensor([1], Float64Array.of(pad)), width),
         );
         return padded.hidden.data![0]!;
       });
@@ -66,10 +66,10 @@ describe("a low-rank product of known weights, 2 bits", () => {
   const product =
     (x1: number, pad: number): TinyBody =>
     (party, stage) => {
-      const column = (value: number) => integers([CHUNK, 1], constant(value).data!);
+      const column = (value: number) => intTensor([CHUNK, 1], constant(value).data!);
       const tensor =
-        stage === "online" ? fromIntegers(column(party.role === "client" ? x1 : 1), 2) : ghost([CHUNK, 1], 2);
-      const single = (value: number) => integers([1, 1], Float64Array.of(value));
+        stage === "online" ? fromIntegers(column(party.role === "client" ? x1 : 1), 2) : metaTensor([CHUNK, 1], 2);
+      const single = (value: number) => intTensor([1, 1], Float64Array.of(value));
       const weight = (value: number) =>
         weightOf(party, stage, single(value), 2, (_, width) => fromIntegers(single(pad), width));
       const spec = { operands: [], result: fixed([CHUNK, 1], 0, 0, 0, 2), attrs: {} };
@@ -101,10 +101,10 @@ describe("a convolution with known kernels, 2 bits", () => {
     (first: number, second: number): TinyBody =>
     (party, stage) => {
       const own = (value: number) => constant(party.role === "client" ? value : 1).data!;
-      const places = integers([1, 1, 2, CHUNK], Float64Array.from([...own(first), ...own(second)]));
-      const tensor = stage === "online" ? fromIntegers(places, 2) : ghost(places.shape, 2);
-      const kernels = integers([1, 1, 2, 1], Float64Array.of(3, 1));
-      const pad = (_: unknown, width: number) => fromIntegers(integers([1, 1, 2, 1], Float64Array.of(2, 3)), width);
+      const places = intTensor([1, 1, 2, CHUNK], Float64Array.from([...own(first), ...own(second)]));
+      const tensor = stage === "online" ? fromIntegers(places, 2) : metaTensor(places.shape, 2);
+      const kernels = intTensor([1, 1, 2, 1], Float64Array.of(3, 1));
+      const pad = (_: unknown, width: number) => fromIntegers(intTensor([1, 1, 2, 1], Float64Array.of(2, 3)), width);
       const weight = weightOf(party, stage, kernels, 2, pad);
       const attrs = { strides: [1, 1], pads: [1, 0, 0, 0], dilations: [1, 1], group: 1 };
       const spec = { operands: [], result: fixed([1, 1, 2, CHUNK], 0, 0, 0, 2), attrs };
@@ -125,12 +125,15 @@ describe("input and output, 3 bits", () => {
   const sharing =
     (x: number): TinyBody =>
     (party, stage) =>
-      seededShare.run(party, spec(""), party.role === "client" && stage === "online" ? constant(x) : unknown);
+      seededShare.run(party, spec(""), party.role === "client" && stage === "online" ? constant(x) : unknownInteger);
   const revealing =
     (to: string, corrupted: Corrupted, other: number): TinyBody =>
     (party, stage) => {
       const own = fromIntegers(constant(party.role === corrupted ? 1 : other), 3);
-      return oneWayReveal.run(party, spec(to), { kind: "share", tensor: stage === "online" ? own : ghost([CHUNK], 3) });
+      return oneWayReveal.run(party, spec(to), {
+        kind: "share",
+        tensor: stage === "online" ? own : metaTensor([CHUNK], 3),
+      });
     };
 
   it("sharing tells the server nothing; a share sent in the clear would", () => {
@@ -139,7 +142,7 @@ describe("input and output, 3 bits", () => {
       function* (party, stage) {
         const share = (yield* sharing(x)(party, stage)) as Share;
         const value = stage === "online" && party.role === "client" ? fromIntegers(constant(x), 3) : share.tensor;
-        const tensor = party.role === "client" ? value : ghost([CHUNK], 3);
+        const tensor = party.role === "client" ? value : metaTensor([CHUNK], 3);
         return yield [{ from: "client", to: "server", tensor }];
       };
     expect(sameViews(values.map(plain), "server")).toBe(false);

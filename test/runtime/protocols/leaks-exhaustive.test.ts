@@ -1,16 +1,16 @@
-import { openWire } from "../../../runtime/protocols/boundary/open.ts";
-import { below, belowMask } from "../../../runtime/protocols/comparison/comparison.ts";
+import { maskAndOpen } from "../../../runtime/protocols/boundary/open.ts";
+import { belowMask, belowThresholds } from "../../../runtime/protocols/comparison/comparison.ts";
 import { isZero } from "../../../runtime/protocols/comparison/equality.ts";
-import { bitToRing, select, wireProduct } from "../../../runtime/protocols/kit/products.ts";
-import { lift } from "../../../runtime/protocols/kit/wires.ts";
+import { bitToRing, multiplyMasked, selectMasked } from "../../../runtime/protocols/kit/masked-products.ts";
+import { liftToRing } from "../../../runtime/protocols/kit/masked-values.ts";
 import { otttLookup } from "../../../runtime/protocols/lookup/ottt-lookup.ts";
-import { fourier } from "../../../runtime/protocols/nonlinear/fourier.ts";
+import { evaluateFourier } from "../../../runtime/protocols/nonlinear/fourier-series.ts";
 import { faithfulTruncate } from "../../../runtime/protocols/truncation/faithful-truncate.ts";
-import { reshape } from "../../../runtime/ring/structure.ts";
-import { integers } from "../../../runtime/ring/tensor.ts";
-import { CHUNK } from "../../harness/enumerate.ts";
-import { fixed } from "../../harness/protocols.ts";
-import { describeTwoParties } from "../../harness/tiny.ts";
+import { reshape } from "../../../runtime/ring/layout-ops.ts";
+import { intTensor } from "../../../runtime/ring/tensor.ts";
+import { CHUNK } from "../../harness/enumerate-views.ts";
+import { fixed } from "../../harness/execute-protocol.ts";
+import { describeTwoParties } from "../../harness/exhaustive-leaks.ts";
 
 // What is left out by size: octaves, exponential, norms, softmax and attention send nothing but openings, comparisons
 // and dealt shares of the kinds enumerated here; each mask and each dealt share is fresh, so the views of the parts
@@ -22,7 +22,7 @@ describeTwoParties([
     name: "open, 4 bits",
     inputs: [4],
     *run(party, input) {
-      return yield* openWire(party, input(0, 4));
+      return yield* maskAndOpen(party, input(0, 4));
     },
     breaks: ["mask is 0", "mask has lost its low bit", "mask is drawn from a quarter of the ring"],
   },
@@ -30,7 +30,7 @@ describeTwoParties([
     name: "lift, 3 to 5 bits",
     inputs: [3],
     *run(party, input) {
-      return lift(party, yield* openWire(party, input(0, 3)), 5);
+      return liftToRing(party, yield* maskAndOpen(party, input(0, 3)), 5);
     },
     breaks: ["mask is 0", dealt],
   },
@@ -38,8 +38,8 @@ describeTwoParties([
     name: "product of wires, 2 and 2 to 3 bits",
     inputs: [2, 2],
     *run(party, input) {
-      const x = yield* openWire(party, input(0, 2));
-      return wireProduct(party, x, yield* openWire(party, input(1, 2)), 3);
+      const x = yield* maskAndOpen(party, input(0, 2));
+      return multiplyMasked(party, x, yield* maskAndOpen(party, input(1, 2)), 3);
     },
     breaks: ["mask is 0", "mask has lost its low bit", dealt],
   },
@@ -47,8 +47,8 @@ describeTwoParties([
     name: "select, 2 to 3 bits",
     inputs: [1, 2],
     *run(party, input) {
-      const bit = yield* openWire(party, input(0, 1));
-      return select(party, bit, yield* openWire(party, input(1, 2)), 3);
+      const bit = yield* maskAndOpen(party, input(0, 1));
+      return selectMasked(party, bit, yield* maskAndOpen(party, input(1, 2)), 3);
     },
     breaks: ["a selecting bit is opened unmasked", dealt],
   },
@@ -56,7 +56,7 @@ describeTwoParties([
     name: "bit to ring of 4 bits",
     inputs: [1],
     *run(party, input) {
-      return bitToRing(party, yield* openWire(party, input(0, 1)), 4);
+      return bitToRing(party, yield* maskAndOpen(party, input(0, 1)), 4);
     },
     breaks: ["mask is 0", dealt],
   },
@@ -64,8 +64,8 @@ describeTwoParties([
     name: "bit and bit",
     inputs: [1, 1],
     *run(party, input) {
-      const a = yield* openWire(party, input(0, 1));
-      return wireProduct(party, a, yield* openWire(party, input(1, 1)), 1);
+      const a = yield* maskAndOpen(party, input(0, 1));
+      return multiplyMasked(party, a, yield* maskAndOpen(party, input(1, 1)), 1);
     },
     breaks: ["mask is 0", dealt],
   },
@@ -73,7 +73,7 @@ describeTwoParties([
     name: "zero, 3 bits, one digit",
     inputs: [3],
     *run(party, input) {
-      return yield* isZero(party, yield* openWire(party, input(0, 3)));
+      return yield* isZero(party, yield* maskAndOpen(party, input(0, 3)));
     },
     breaks: ["mask is 0", "a selecting bit is opened unmasked", dealt],
   },
@@ -81,7 +81,7 @@ describeTwoParties([
     name: "below, 3 bits, one digit",
     inputs: [3],
     *run(party, input) {
-      return yield* below(party, yield* openWire(party, input(0, 3)), [0]);
+      return yield* belowThresholds(party, yield* maskAndOpen(party, input(0, 3)), [0]);
     },
     breaks: ["mask is 0", "a selecting bit is opened unmasked", dealt],
   },
@@ -89,7 +89,7 @@ describeTwoParties([
     name: "below the mask, 3 bits, digits of 2 and 1",
     inputs: [3],
     *run(party, input) {
-      const x = yield* openWire(party, input(0, 3));
+      const x = yield* maskAndOpen(party, input(0, 3));
       return yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, { method: "digits", digit: 2 });
     },
     tried: 2,
@@ -99,7 +99,7 @@ describeTwoParties([
     name: "below the mask, 2 bits, two digits of 1",
     inputs: [2],
     *run(party, input) {
-      const x = yield* openWire(party, input(0, 2));
+      const x = yield* maskAndOpen(party, input(0, 2));
       return yield* belowMask(party, reshape(x.opened, [1, CHUNK]), x.mask.secret, { method: "digits", digit: 1 });
     },
     breaks: ["a selecting bit is opened unmasked", dealt],
@@ -108,7 +108,7 @@ describeTwoParties([
     name: "faithful truncation of a bit, 3 to 3 bits",
     inputs: [3],
     *run(party, input) {
-      const x = yield* openWire(party, input(0, 3));
+      const x = yield* maskAndOpen(party, input(0, 3));
       const spec = {
         operands: [fixed([CHUNK], 1, -0.5, 0.5, 3)],
         result: fixed([CHUNK], 0, -1, 1, 3),
@@ -123,7 +123,7 @@ describeTwoParties([
     name: "below, 4 bits, a tree of two leaves",
     inputs: [4],
     *run(party, input) {
-      return yield* below(party, yield* openWire(party, input(0, 4)), [0], { method: "tree" });
+      return yield* belowThresholds(party, yield* maskAndOpen(party, input(0, 4)), [0], { method: "tree" });
     },
     tried: 2,
     breaks: ["mask is 0", "a selecting bit is opened unmasked", dealt],
@@ -132,9 +132,9 @@ describeTwoParties([
     name: "lookup by a one-time vector, 2 bits of index, entries of 2",
     inputs: [2],
     *run(party, input) {
-      const x = yield* openWire(party, input(0, 2));
+      const x = yield* maskAndOpen(party, input(0, 2));
       const spec = { operands: [], result: fixed([CHUNK], 0, 0, 3, 2), attrs: { bits: 2, fraction: 0 } };
-      return yield* otttLookup.run(party, spec, x, integers([4], Float64Array.of(1, 3, 0, 2)));
+      return yield* otttLookup.run(party, spec, x, intTensor([4], Float64Array.of(1, 3, 0, 2)));
     },
     breaks: ["mask is 0", dealt],
   },
@@ -142,8 +142,8 @@ describeTwoParties([
     name: "fourier, period of 3 bits on a wire of 4, 2 bits of each harmonic",
     inputs: [4],
     *run(party, input) {
-      const x = yield* openWire(party, input(0, 4));
-      return fourier(party, x, { constant: 0, cosines: [1], sines: [] }, 3, { width: 2, scale: 28 });
+      const x = yield* maskAndOpen(party, input(0, 4));
+      return evaluateFourier(party, x, { constant: 0, cosines: [1], sines: [] }, 3, { width: 2, scale: 28 });
     },
     breaks: ["mask is 0", dealt],
   },

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { protocols } from "../../../runtime/protocols/registry.ts";
+import { costOf } from "../../harness/execute-protocol.ts";
 import { leakCases, leakSubjects } from "../../harness/leak-cases.ts";
-import { costOf } from "../../harness/protocols.ts";
-import { specsOf } from "../../harness/specs.ts";
+import { specsOf } from "../../harness/spec-table.ts";
 
 it.each(Object.keys(leakSubjects))("the rows about %s have a test file that runs them", (subject) => {
   const file = new URL(`leaks-${subject}.test.ts`, import.meta.url);

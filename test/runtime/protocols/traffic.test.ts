@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { createPrg } from "../../../runtime/core/random.ts";
 import { pack } from "../../../runtime/ring/pack.ts";
 import { leakCases } from "../../harness/leak-cases.ts";
-import { seedOf, together } from "../../harness/together.ts";
+import { runParties, seedOf } from "../../harness/run-parties.ts";
 
 it.each(leakCases)("$name sends messages of the same number, order and lengths for 100 secrets", (test) => {
   const shapes = new Set<string>();
@@ -11,7 +11,7 @@ it.each(leakCases)("$name sends messages of the same number, order and lengths f
       const words = createPrg(seedOf(trial, 6), String(k)).ring([count], 32).data!;
       return Array.from(words, (word) => lo + Math.floor(((hi - lo + 1) * word) / 2 ** 32));
     });
-    const run = together(test.body("client", secret, 2), trial);
+    const run = runParties(test.body("client", secret, 2), trial);
     const lengths = (["client", "server"] as const).map((role) => run.view[role].map((t) => pack(t).length));
     shapes.add(JSON.stringify([lengths, run.metered]));
     expect(run.metered).toEqual(run.counted);

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { digit, msb } from "../../../runtime/ring/bits.ts";
+import { extractBits, msb } from "../../../runtime/ring/bits.ts";
 import { fromIntegers, fromReal, toIntegers, toReal } from "../../../runtime/ring/convert.ts";
 import { pack, unpack } from "../../../runtime/ring/pack.ts";
 import { reduceSum } from "../../../runtime/ring/reduce.ts";
 import { narrow, shiftLeft, shiftRight, shiftRightRounded, widen, widenSigned } from "../../../runtime/ring/shift.ts";
-import { ghost, integers, packedBytes } from "../../../runtime/ring/tensor.ts";
+import { intTensor, metaTensor, packedBytes } from "../../../runtime/ring/tensor.ts";
 import { shapes, tensorOf, tensors, valuesOf, widths } from "./reference.ts";
 
 const operands = fc.tuple(widths, shapes).chain(([width, shape]) => tensors(shape, width));
@@ -25,7 +25,7 @@ test("shifts, digits and widths agree with bigint", () => {
       const half = by === 0 ? 0n : 1n << (shift - 1n);
       expect(shiftRightRounded(a, by)).toEqual(expected(width - by, (v) => BigInt.asUintN(width, v + half) >> shift));
       const bits = 1 + (n % 64);
-      expect(digit(a, by, bits)).toEqual(expected(bits, (v) => v >> shift));
+      expect(extractBits(a, by, bits)).toEqual(expected(bits, (v) => v >> shift));
       expect(msb(a)).toEqual(expected(1, (v) => v >> BigInt(width - 1)));
       const less = 1 + (n % width);
       expect(narrow(a, less)).toEqual(expected(less, (v) => v));
@@ -38,7 +38,7 @@ test("shifts, digits and widths agree with bigint", () => {
 });
 
 test("what would leave no bits or too many is refused", () => {
-  const a = ghost([2], 20);
+  const a = metaTensor([2], 20);
   for (const refused of [
     () => shiftRight(a, 20),
     () => shiftRight(a, -1),
@@ -47,8 +47,8 @@ test("what would leave no bits or too many is refused", () => {
     () => narrow(a, 21),
     () => widen(a, 19),
     () => widenSigned(a, 65),
-    () => digit(a, 20, 1),
-    () => digit(a, 0, 65),
+    () => extractBits(a, 20, 1),
+    () => extractBits(a, 0, 65),
   ]) {
     expect(refused).toThrow(RangeError);
   }
@@ -80,7 +80,7 @@ test("unpack reads from unaligned buffers, and refuses wrong lengths and padding
     wrong[4]! |= 1 << (bit - 32);
     expect(() => unpack(wrong, [3], 11)).toThrow(/not zero/);
   }
-  expect(() => pack(ghost([3], 11))).toThrow(RangeError);
+  expect(() => pack(metaTensor([3], 11))).toThrow(RangeError);
   expect(pack(tensorOf([0], 11, [])).length).toBe(0);
 });
 
@@ -111,9 +111,9 @@ test("reals are rounded half up and refused when they do not fit", () => {
   for (const wrong of [127.5, 128, -128, Number.NaN, Number.POSITIVE_INFINITY]) {
     expect(() => fromReal(Float64Array.of(0, 0, wrong), [3], 8, 0)).toThrow(/element 2/);
   }
-  expect(fromReal(undefined, [3], 8, 0)).toEqual(ghost([3], 8));
+  expect(fromReal(undefined, [3], 8, 0)).toEqual(metaTensor([3], 8));
   expect(() => fromReal(Float64Array.of(1), [2], 8, 0)).toThrow(RangeError);
-  expect(() => toReal(ghost([3], 8), 0)).toThrow(RangeError);
+  expect(() => toReal(metaTensor([3], 8), 0)).toThrow(RangeError);
 });
 
 test("reduceSum agrees with bigint over any axes", () => {
@@ -141,20 +141,20 @@ test("reduceSum agrees with bigint over any axes", () => {
     }),
     { numRuns: 500 },
   );
-  expect(() => reduceSum(ghost([2], 8), [1], false)).toThrow(/no axis 1/);
+  expect(() => reduceSum(metaTensor([2], 8), [1], false)).toThrow(/no axis 1/);
 });
 
 test("a ghost makes a ghost", () => {
-  const a = ghost([2, 3], 40);
-  expect(shiftRight(a, 10)).toEqual(ghost([2, 3], 30));
-  expect(shiftRightRounded(a, 10)).toEqual(ghost([2, 3], 30));
+  const a = metaTensor([2, 3], 40);
+  expect(shiftRight(a, 10)).toEqual(metaTensor([2, 3], 30));
+  expect(shiftRightRounded(a, 10)).toEqual(metaTensor([2, 3], 30));
   expect(shiftLeft(a, 10)).toEqual(a);
-  expect(digit(a, 3, 8)).toEqual(ghost([2, 3], 8));
-  expect(msb(a)).toEqual(ghost([2, 3], 1));
-  expect(narrow(a, 8)).toEqual(ghost([2, 3], 8));
-  expect(widen(a, 64)).toEqual(ghost([2, 3], 64));
-  expect(widenSigned(a, 64)).toEqual(ghost([2, 3], 64));
-  expect(reduceSum(a, [-1], true)).toEqual(ghost([2, 1], 40));
-  expect(toIntegers(a)).toEqual(integers([2, 3], undefined));
-  expect(fromIntegers(integers([2, 3], undefined), 40)).toEqual(a);
+  expect(extractBits(a, 3, 8)).toEqual(metaTensor([2, 3], 8));
+  expect(msb(a)).toEqual(metaTensor([2, 3], 1));
+  expect(narrow(a, 8)).toEqual(metaTensor([2, 3], 8));
+  expect(widen(a, 64)).toEqual(metaTensor([2, 3], 64));
+  expect(widenSigned(a, 64)).toEqual(metaTensor([2, 3], 64));
+  expect(reduceSum(a, [-1], true)).toEqual(metaTensor([2, 1], 40));
+  expect(toIntegers(a)).toEqual(intTensor([2, 3], undefined));
+  expect(fromIntegers(intTensor([2, 3], undefined), 40)).toEqual(a);
 });

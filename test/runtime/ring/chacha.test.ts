@@ -2,7 +2,7 @@ import { chacha20orig } from "@noble/ciphers/chacha.js";
 import { describe, expect, it } from "vitest";
 import { createPrg } from "../../../runtime/core/random.ts";
 import { chacha20 } from "../../../runtime/ring/chacha.ts";
-import { seedOf } from "../../harness/together.ts";
+import { seedOf } from "../../harness/run-parties.ts";
 
 const hex = (words: Uint32Array): string =>
   Array.from(new Uint8Array(words.buffer, words.byteOffset, words.byteLength), (v) =>

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Convolution, convolve, convolveInteger, sumWindows } from "../../../runtime/ring/convolution.ts";
-import { ghost, integers, type Shape, sizeOf } from "../../../runtime/ring/tensor.ts";
-import { layoutOf } from "../../../runtime/ring/windows.ts";
+import { type ConvolutionGeometry, convolve, convolveInteger, sumWindows } from "../../../runtime/ring/convolution.ts";
+import { intTensor, metaTensor, type Shape, sizeOf } from "../../../runtime/ring/tensor.ts";
+import { windowLayoutOf } from "../../../runtime/ring/windows.ts";
 import { randomTensor, tensorOf, valuesOf } from "./reference.ts";
 
 interface Case {
@@ -12,7 +12,7 @@ interface Case {
   readonly perGroup: number;
   readonly spatial: Shape;
   readonly kernel: Shape;
-  readonly how: Convolution;
+  readonly how: ConvolutionGeometry;
 }
 
 const cases: fc.Arbitrary<Case> = fc.integer({ min: 1, max: 3 }).chain((rank) => {
@@ -40,7 +40,8 @@ const positions = (shape: Shape): number[][] =>
     (all, extent) => all.flatMap((head) => Array.from({ length: extent }, (_, i) => [...head, i])),
     [[]],
   );
-const flat = (place: readonly number[], shape: Shape) => place.reduce((sum, p, axis) => sum * shape[axis]! + p, 0);
+const flat = (position: readonly number[], shape: Shape) =>
+  position.reduce((sum, p, axis) => sum * shape[axis]! + p, 0);
 
 /** By the definition, element by element. */
 function naive({ batch, depth, perGroup, spatial, kernel, how }: Case, x: bigint[], w: bigint[], counts: Shape) {
@@ -48,9 +49,9 @@ function naive({ batch, depth, perGroup, spatial, kernel, how }: Case, x: bigint
   return positions([batch, outputs, ...counts]).map(([n, m, ...window]) => {
     const first = Math.floor(m! / perGroup) * depth;
     return positions([depth, ...kernel]).reduce((sum, [c, ...offset]) => {
-      const place = window.map((o, k) => o * how.strides[k]! - how.pads[k]! + offset[k]! * how.dilations[k]!);
-      if (place.some((p, k) => p < 0 || p >= spatial[k]!)) return sum;
-      const at = flat([n!, first + c!, ...place], [batch, depth * how.group, ...spatial]);
+      const position = window.map((o, k) => o * how.strides[k]! - how.pads[k]! + offset[k]! * how.dilations[k]!);
+      if (position.some((p, k) => p < 0 || p >= spatial[k]!)) return sum;
+      const at = flat([n!, first + c!, ...position], [batch, depth * how.group, ...spatial]);
       return sum + x[at]! * w[flat([m!, c!, ...offset], [outputs, depth, ...kernel])]!;
     }, 0n);
   });
@@ -62,17 +63,17 @@ test("convolutions are their definition, in every ring, one to three axes, group
       const { batch, depth, perGroup, spatial, kernel, how } = each;
       const x = randomTensor([batch, depth * how.group, ...spatial], width, seed);
       const w = randomTensor([perGroup * how.group, depth, ...kernel], width, seed + 1);
-      const { counts } = layoutOf(spatial, { ...how, kernel });
+      const { counts } = windowLayoutOf(spatial, { ...how, kernel });
       const shape = [batch, perGroup * how.group, ...counts];
       const expected = tensorOf(shape, width, naive(each, valuesOf(x), valuesOf(w), counts));
       expect(convolve(x, w, how)).toEqual(expected);
-      expect(convolve(ghost(x.shape, width), w, how)).toEqual(ghost(shape, width));
+      expect(convolve(metaTensor(x.shape, width), w, how)).toEqual(metaTensor(shape, width));
 
       const whole = valuesOf(w).map((v) => Number(BigInt.asIntN(12, v)));
-      const known = integers(w.shape, Float64Array.from(whole));
+      const known = intTensor(w.shape, Float64Array.from(whole));
       const product = naive(each, valuesOf(x), whole.map(BigInt), counts);
       expect(convolveInteger(x, known, how)).toEqual(tensorOf(shape, width, product));
-      expect(convolveInteger(x, integers(w.shape, undefined), how)).toEqual(ghost(shape, width));
+      expect(convolveInteger(x, intTensor(w.shape, undefined), how)).toEqual(metaTensor(shape, width));
     }),
     { numRuns: 60 },
   );
@@ -82,10 +83,10 @@ test("sums over windows are convolutions of each channel with ones", () => {
   fc.assert(
     fc.property(cases, fc.constantFrom(20, 44), fc.nat(), ({ batch, depth, spatial, kernel, how }, width, seed) => {
       const x = randomTensor([batch, depth, ...spatial], width, seed);
-      const ones = integers([depth, 1, ...kernel], new Float64Array(depth * sizeOf(kernel)).fill(1));
+      const ones = intTensor([depth, 1, ...kernel], new Float64Array(depth * sizeOf(kernel)).fill(1));
       const expected = convolveInteger(x, ones, { ...how, group: depth });
       expect(sumWindows(x, { ...how, kernel })).toEqual(expected);
-      expect(sumWindows(ghost(x.shape, width), { ...how, kernel })).toEqual(ghost(expected.shape, width));
+      expect(sumWindows(metaTensor(x.shape, width), { ...how, kernel })).toEqual(metaTensor(expected.shape, width));
     }),
     { numRuns: 30 },
   );
@@ -101,6 +102,6 @@ test("more windows than one block holds", () => {
 
 test("what does not fit is refused", () => {
   const how = { strides: [1], pads: [0, 0], dilations: [1], group: 2 };
-  expect(() => convolve(ghost([1, 3, 4], 20), ghost([2, 2, 2], 20), how)).toThrow(/2 groups/);
-  expect(() => convolve(ghost([1, 4, 1], 20), ghost([2, 2, 2], 20), how)).toThrow(/does not fit/);
+  expect(() => convolve(metaTensor([1, 3, 4], 20), metaTensor([2, 2, 2], 20), how)).toThrow(/2 groups/);
+  expect(() => convolve(metaTensor([1, 4, 1], 20), metaTensor([2, 2, 2], 20), how)).toThrow(/does not fit/);
 });

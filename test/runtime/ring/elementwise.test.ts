@@ -13,7 +13,7 @@ import {
 } from "../../../runtime/ring/arithmetic.ts";
 import { bitAt, lessThan } from "../../../runtime/ring/bits.ts";
 import { broadcastShapes } from "../../../runtime/ring/broadcast.ts";
-import { ghost, integers, type RingTensor, sizeOf } from "../../../runtime/ring/tensor.ts";
+import { intTensor, metaTensor, type RingTensor, sizeOf } from "../../../runtime/ring/tensor.ts";
 import { broadcastIndex, shapePairs, tensorOf, tensors, valuesOf, widths } from "./reference.ts";
 
 const binary = [
@@ -48,8 +48,8 @@ test.each(binary)("%s agrees with bigint, broadcast", (name, operation, referenc
 });
 
 test.each(binary)("%s refuses different widths and shapes", (_, operation) => {
-  expect(() => operation(ghost([2], 8), ghost([2], 9))).toThrow(/8 bits.*9/);
-  expect(() => operation(ghost([2], 8), ghost([3], 8))).toThrow(/\[2\].*\[3\]/);
+  expect(() => operation(metaTensor([2], 8), metaTensor([2], 9))).toThrow(/8 bits.*9/);
+  expect(() => operation(metaTensor([2], 8), metaTensor([3], 8))).toThrow(/\[2\].*\[3\]/);
 });
 
 test("integers and constants agree with bigint at every width", () => {
@@ -60,7 +60,7 @@ test("integers and constants agree with bigint at every width", () => {
     );
   fc.assert(
     fc.property(operands, ([a, other, list]) => {
-      const ints = integers(other, Float64Array.from(list));
+      const ints = intTensor(other, Float64Array.from(list));
       const shape = broadcastShapes(a.shape, other);
       const x = valuesOf(a);
       const pairs = Array.from({ length: sizeOf(shape) }, (_, i): [bigint, bigint] => [
@@ -88,7 +88,7 @@ test("integers that a double cannot hold are refused", () => {
   const one = tensorOf([1], 64, [1n]);
   expect(() => addConstant(one, 2 ** 53 + 2)).toThrow(RangeError);
   expect(() => mulConstant(one, 0.5)).toThrow(RangeError);
-  expect(() => mulInteger(one, integers([2], Float64Array.of(1, 0.5)))).toThrow(/element 1/);
+  expect(() => mulInteger(one, intTensor([2], Float64Array.of(1, 0.5)))).toThrow(/element 1/);
 });
 
 test("a power of 2 is a constant of any ring, however large", () => {
@@ -114,19 +114,19 @@ test("bitAt picks the addressed bit of a word", () => {
       expect(bitAt(words, index)).toEqual(tensorOf(shape, 1, expected));
     }),
   );
-  expect(() => bitAt(ghost([1], 16), ghost([1], 5))).toThrow(/16 bits.*5 bits/);
+  expect(() => bitAt(metaTensor([1], 16), metaTensor([1], 5))).toThrow(/16 bits.*5 bits/);
 });
 
 test("a ghost makes a ghost", () => {
   const known = tensorOf([2, 1], 40, [1n, 2n]);
-  const unknown = ghost([3], 40);
+  const unknown = metaTensor([3], 40);
   for (const [name, operation] of binary) {
-    expect(operation(known, unknown)).toEqual(ghost([2, 3], name === "lessThan" ? 1 : 40));
-    expect(operation(unknown, known)).toEqual(ghost([2, 3], name === "lessThan" ? 1 : 40));
+    expect(operation(known, unknown)).toEqual(metaTensor([2, 3], name === "lessThan" ? 1 : 40));
+    expect(operation(unknown, known)).toEqual(metaTensor([2, 3], name === "lessThan" ? 1 : 40));
   }
-  expect(addInteger(unknown, integers([2, 1], Float64Array.of(1, 2)))).toEqual(ghost([2, 3], 40));
-  expect(mulInteger(known, integers([3], undefined))).toEqual(ghost([2, 3], 40));
+  expect(addInteger(unknown, intTensor([2, 1], Float64Array.of(1, 2)))).toEqual(metaTensor([2, 3], 40));
+  expect(mulInteger(known, intTensor([3], undefined))).toEqual(metaTensor([2, 3], 40));
   expect(addConstant(unknown, 3)).toEqual(unknown);
   expect(neg(unknown)).toEqual(unknown);
-  expect(bitAt(ghost([3], 16), tensorOf([2, 1], 4, [1n, 2n]))).toEqual(ghost([2, 3], 1));
+  expect(bitAt(metaTensor([3], 16), tensorOf([2, 1], 4, [1n, 2n]))).toEqual(metaTensor([2, 3], 1));
 });

@@ -5,11 +5,11 @@ import { kernelBase64, kernelBytes, kernelSha256 } from "../../../runtime/ring/k
 import { matmul, matmulInteger } from "../../../runtime/ring/matmul.ts";
 import { matmulIntegerPlain, matmulPlain } from "../../../runtime/ring/matmul-plain.ts";
 import {
-  ghost,
   type IntTensor,
-  integers,
+  intTensor,
+  metaTensor,
   type RingTensor,
-  ring,
+  ringTensor,
   type Shape,
   sizeOf,
 } from "../../../runtime/ring/tensor.ts";
@@ -18,7 +18,7 @@ import { broadcastIndex, randomTensor, tensorOf, tensors, valuesOf, widths } fro
 /** Integers of ±2^(bits−1), seeded. */
 function randomIntegers(shape: Shape, bits: number, seed: number): IntTensor {
   const { data } = randomTensor(shape, 32, seed);
-  return integers(
+  return intTensor(
     shape,
     Float64Array.from(data!, (v) => Math.floor((v / 2 ** 32) * 2 ** bits) - 2 ** (bits - 1)),
   );
@@ -107,7 +107,7 @@ describe.each([
     for (const value of patterns) {
       const x = filled([2, 1030], width, value);
       for (const weight of [-32768, 32767, -32767, 1023, -1024, 1024, 127, -128, 0, 1]) {
-        const w = integers([1030, 3], new Float64Array(3090).fill(weight));
+        const w = intTensor([1030, 3], new Float64Array(3090).fill(weight));
         sameData(matmulInteger(x, w), matmulIntegerPlain(x, w));
       }
       const y = filled([1030, 3], width, value);
@@ -129,7 +129,7 @@ test("batches go through WebAssembly too", () => {
 
 test("weights are packed anew for another shape of the same data", () => {
   const w = randomIntegers([20, 80], 16, 5);
-  const turned = integers([80, 20], w.data);
+  const turned = intTensor([80, 20], w.data);
   for (const weight of [w, turned, w]) {
     const x = randomTensor([3, weight.shape[0]!], 64, 6);
     sameData(matmulInteger(x, weight), matmulIntegerPlain(x, weight));
@@ -147,18 +147,20 @@ test("deep and tall products go through the memory in parts", () => {
 
 test("ghosts, empty products and what does not multiply", () => {
   const x = randomTensor([2, 30, 40], 64, 1);
-  const unknown = integers([40, 50], undefined);
-  expect(matmulInteger(x, unknown)).toEqual(ghost([2, 30, 50], 64));
-  expect(matmulInteger(ghost([2, 30, 40], 64), randomIntegers([40, 50], 8, 1))).toEqual(ghost([2, 30, 50], 64));
-  expect(matmul(x, ghost([40, 50], 64))).toEqual(ghost([2, 30, 50], 64));
-  expect(matmul(ghost([0, 4], 64), ghost([4, 2], 64))).toEqual(ghost([0, 2], 64));
-  expect(matmul(ring([2, 0], 8, new Uint32Array(0)), ring([0, 2], 8, new Uint32Array(0)))).toEqual(
+  const unknown = intTensor([40, 50], undefined);
+  expect(matmulInteger(x, unknown)).toEqual(metaTensor([2, 30, 50], 64));
+  expect(matmulInteger(metaTensor([2, 30, 40], 64), randomIntegers([40, 50], 8, 1))).toEqual(
+    metaTensor([2, 30, 50], 64),
+  );
+  expect(matmul(x, metaTensor([40, 50], 64))).toEqual(metaTensor([2, 30, 50], 64));
+  expect(matmul(metaTensor([0, 4], 64), metaTensor([4, 2], 64))).toEqual(metaTensor([0, 2], 64));
+  expect(matmul(ringTensor([2, 0], 8, new Uint32Array(0)), ringTensor([0, 2], 8, new Uint32Array(0)))).toEqual(
     filled([2, 2], 8, 0n),
   );
-  expect(() => matmul(ghost([2, 3], 8), ghost([3, 2], 9))).toThrow(/8 bits.*9/);
-  expect(() => matmul(ghost([2, 3], 8), ghost([4, 2], 8))).toThrow(/do not multiply/);
-  expect(() => matmul(ghost([3], 8), ghost([3, 2], 8))).toThrow(/do not multiply/);
-  expect(() => matmul(ghost([2, 2, 3], 8), ghost([3, 3, 2], 8))).toThrow(/do not broadcast/);
+  expect(() => matmul(metaTensor([2, 3], 8), metaTensor([3, 2], 9))).toThrow(/8 bits.*9/);
+  expect(() => matmul(metaTensor([2, 3], 8), metaTensor([4, 2], 8))).toThrow(/do not multiply/);
+  expect(() => matmul(metaTensor([3], 8), metaTensor([3, 2], 8))).toThrow(/do not multiply/);
+  expect(() => matmul(metaTensor([2, 2, 3], 8), metaTensor([3, 3, 2], 8))).toThrow(/do not broadcast/);
 });
 
 test("the kernels are what their checksum says, and small enough to compile on a browser's main thread", () => {

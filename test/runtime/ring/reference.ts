@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { lanesOf, type RingTensor, ring, type Shape, sizeOf } from "../../../runtime/ring/tensor.ts";
+import { lanesOf, type RingTensor, ringTensor, type Shape, sizeOf } from "../../../runtime/ring/tensor.ts";
 
 /** Elements of a tensor as bigint. */
 export function valuesOf(a: RingTensor): bigint[] {
@@ -13,7 +13,7 @@ export function valuesOf(a: RingTensor): bigint[] {
 export function tensorOf(shape: Shape, width: number, values: readonly bigint[]): RingTensor {
   const residues = values.map((value) => BigInt.asUintN(width, value));
   const lanes = residues.flatMap((v) => (width <= 32 ? [Number(v)] : [Number(v & 0xffffffffn), Number(v >> 32n)]));
-  return ring(shape, width, Uint32Array.from(lanes));
+  return ringTensor(shape, width, Uint32Array.from(lanes));
 }
 
 export const widths = fc.oneof(fc.integer({ min: 1, max: 64 }), fc.constantFrom(1, 8, 16, 31, 32, 33, 63, 64));
@@ -71,5 +71,5 @@ export function randomTensor(shape: Shape, width: number, seed: number): RingTen
     const top = lanesOf(width) === 1 || i % 2 === 1;
     data[i] = top ? state & (0xffffffff >>> (-width & 31)) : state;
   }
-  return ring(shape, width, data);
+  return ringTensor(shape, width, data);
 }

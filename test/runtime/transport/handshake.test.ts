@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type HandshakeFields, handshake, protocolVersion } from "../../../runtime/session/handshake.ts";
-import { memoryPair } from "../../../runtime/transport/memory.ts";
+import { memoryPair } from "../../../runtime/transport/memory-channel.ts";
 
 const agreed: Omit<HandshakeFields, "role"> = {
   version: protocolVersion,

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { SessionError } from "../../../runtime/core/errors.ts";
 import type { Identity } from "../../../runtime/transport/identity.ts";
 import { connect, listen } from "../../../runtime/transport/tls.ts";
-import { accepted, dial, errorOf, host, known, open, type Serving, serve, stillServes } from "./serving.ts";
+import { accepted, dial, errorOf, host, known, open, type Serving, serve, stillServes } from "./tls-server.ts";
 
 describe("connections that come to nothing", () => {
   const raw = (serving: Serving): net.Socket => net.connect(serving.listener.port, host).on("error", () => {});

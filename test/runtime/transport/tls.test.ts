@@ -5,7 +5,7 @@ import type { SessionError } from "../../../runtime/core/errors.ts";
 import { fingerprintOf } from "../../../runtime/transport/identity.ts";
 import { connect } from "../../../runtime/transport/tls.ts";
 import { identities, pair } from "./identities.ts";
-import { accepted, dial, errorOf, host, known, serve, stillServes, strangers } from "./serving.ts";
+import { accepted, dial, errorOf, host, known, serve, stillServes, strangers } from "./tls-server.ts";
 
 describe("TLS between parties that know each other", () => {
   test("names the peer, carries frames of all sizes, counts exactly", async () => {

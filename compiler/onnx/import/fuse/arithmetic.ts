@@ -55,8 +55,8 @@ const nanGuard: Fusion = {
   law: "where(isnan(softmax(s)), c, softmax(s)) = softmax(s) for finite s",
   match: (op, { producer }) => {
     const guard = op.name === "where" ? producer(op.operands[0]!, "is-nan") : undefined;
-    const [, , kept] = op.operands;
-    return guard && guard.operands[0] === kept && producer(kept!, "softmax") ? kept : undefined;
+    const [, , softmaxValue] = op.operands;
+    return guard && guard.operands[0] === softmaxValue && producer(softmaxValue!, "softmax") ? softmaxValue : undefined;
   },
 };
 

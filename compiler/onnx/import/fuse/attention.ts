@@ -2,7 +2,7 @@ import type { ValueId } from "../../../../ir/module.ts";
 import { sameShape } from "../../../../ir/type.ts";
 import { maskedScore } from "../../weights/index.ts";
 import { headFusions } from "./heads.ts";
-import { type Fusion, type FusionMatcher, matchScaled, operandPairs, type Scaled } from "./matcher.ts";
+import { type Fusion, type FusionMatcher, matchScaled, operandPairs, type ScaledValue } from "./matcher.ts";
 
 interface ScoreTerms {
   readonly q: ValueId;
@@ -125,7 +125,7 @@ const foldScale: Fusion = {
 };
 
 /** A factor, also below a transposition. */
-function scaledThrough(matcher: FusionMatcher, id: ValueId): Omit<Scaled, "by"> | undefined {
+function scaledThrough(matcher: FusionMatcher, id: ValueId): Omit<ScaledValue, "by"> | undefined {
   const direct = matchScaled(matcher, id);
   const turned = matcher.producer(id, "transpose");
   const inner = turned && matchScaled(matcher, turned.operands[0]!);
@@ -168,7 +168,7 @@ const groupHeads: Fusion = {
 };
 
 // A mask that was scaled with its scores is a choice again.
-const scaledChoice: Fusion = {
+const scaledWhere: Fusion = {
   name: "scaled-choice",
   law: "k · where(c, x, y) = where(c, k · x, k · y)",
   match: (op, matcher) => {
@@ -180,4 +180,4 @@ const scaledChoice: Fusion = {
   },
 };
 
-export const attentionFusions: readonly Fusion[] = [...headFusions, attention, foldScale, groupHeads, scaledChoice];
+export const attentionFusions: readonly Fusion[] = [...headFusions, attention, foldScale, groupHeads, scaledWhere];

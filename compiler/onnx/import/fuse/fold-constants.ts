@@ -1,8 +1,8 @@
 import { edit, removeDead } from "../../../../ir/edit.ts";
 import { evaluateOp } from "../../../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../../../ir/module.ts";
+import type { Tensor } from "../../../../ir/tensor.ts";
 import { sizeOf } from "../../../../ir/type.ts";
-import type { Tensor } from "../../../../ir/weights.ts";
 import { constantPrefix } from "../graph/index.ts";
 
 export interface FoldedModule {
@@ -22,7 +22,7 @@ function constantOf(module: Module, op: Op, operands: readonly (Tensor | undefin
 }
 
 /** Ops on constants alone, and products with zeros, become constants; one that is an output stays, since an output is made by the program. */
-export function foldConstants(module: Module, weights: ReadonlyMap<string, Tensor>): FoldedModule {
+export function foldModuleConstants(module: Module, weights: ReadonlyMap<string, Tensor>): FoldedModule {
   const known = new Map<string, Tensor>();
   for (const [id, key] of Object.entries(module.params)) {
     if (key.startsWith(constantPrefix)) known.set(id, weights.get(key)!);

@@ -1,7 +1,7 @@
 import { edit, removeDead, replaceUses } from "../../../../ir/edit.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../../../ir/module.ts";
+import type { Tensor } from "../../../../ir/tensor.ts";
 import { usersOf } from "../../../../ir/uses.ts";
-import type { Tensor } from "../../../../ir/weights.ts";
 import { constantPrefix, type StoredWeight } from "../graph/index.ts";
 
 export interface FoldedLoraScale {

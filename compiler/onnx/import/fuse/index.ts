@@ -1,15 +1,15 @@
 import type { Module } from "../../../../ir/module.ts";
 import { applyRewrites } from "../../../../ir/rewrite.ts";
-import type { Tensor } from "../../../../ir/weights.ts";
+import type { Tensor } from "../../../../ir/tensor.ts";
 import { activationFusions } from "./activations.ts";
 import { arithmeticFusions } from "./arithmetic.ts";
 import { attentionFusions } from "./attention.ts";
-import { type FoldedModule, foldConstants } from "./fold-constants.ts";
+import { mergeCommonSubexpressions } from "./common-subexpressions.ts";
+import { type FoldedModule, foldModuleConstants } from "./fold-constants.ts";
 import { gatherFusions } from "./gather.ts";
 import { layoutFusions } from "./layout.ts";
 import { maskFusions } from "./masks.ts";
 import { type Fusion, toRewrite } from "./matcher.ts";
-import { mergeEqual } from "./merge-equal.ts";
 import { normFusions } from "./norms.ts";
 import { ropeFusions } from "./rope.ts";
 
@@ -40,8 +40,12 @@ export function fuseOperators(module: Module, weights: ReadonlyMap<string, Tenso
     const rewrites = phase.map((recogniser) => toRewrite(recogniser, current.weights));
     const { module: next, applied } = applyRewrites(current.module, rewrites);
     for (const [name, count] of applied) recognised.set(name, (recognised.get(name) ?? 0) + count);
-    current = foldConstants(next, current.weights);
+    current = foldModuleConstants(next, current.weights);
   }
-  return { module: mergeEqual(current.module, current.weights), weights: current.weights, fusions: recognised };
+  return {
+    module: mergeCommonSubexpressions(current.module, current.weights),
+    weights: current.weights,
+    fusions: recognised,
+  };
 }
 export { type FoldedLoraScale, foldLoraScale } from "./fold-lora-scale.ts";

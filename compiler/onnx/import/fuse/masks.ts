@@ -1,6 +1,6 @@
 import type { ValueId } from "../../../../ir/module.ts";
 import { expandTo } from "../../../../ir/ops/helpers/tensors.ts";
-import type { Tensor } from "../../../../ir/weights.ts";
+import type { Tensor } from "../../../../ir/tensor.ts";
 import { maskedScore } from "../../weights/index.ts";
 import type { Fusion, FusionMatcher } from "./matcher.ts";
 
@@ -164,13 +164,13 @@ function isClamped(matcher: FusionMatcher, id: ValueId): boolean {
 }
 
 /** Each term of a sum by itself, as biases of places that are weights stand beside what shuts scores. */
-function clamped(matcher: FusionMatcher, id: ValueId): ValueId {
+function clampMaskTerms(matcher: FusionMatcher, id: ValueId): ValueId {
   if (isClamped(matcher, id)) return id;
   const sum = matcher.producer(id, "add");
   return sum
     ? matcher.emit(
         "add",
-        sum.operands.map((operand) => clamped(matcher, operand)),
+        sum.operands.map((operand) => clampMaskTerms(matcher, operand)),
       )
     : matcher.emit("clip", [id], { lo: maskedScore });
 }
@@ -182,12 +182,12 @@ const clampMask: Fusion = {
   match: (op, matcher) => {
     const mask = op.name === "attention" ? op.operands[3] : undefined;
     if (mask === undefined || isClamped(matcher, mask)) return undefined;
-    return matcher.emit("attention", [...op.operands.slice(0, 3), clamped(matcher, mask)], op.attrs);
+    return matcher.emit("attention", [...op.operands.slice(0, 3), clampMaskTerms(matcher, mask)], op.attrs);
   },
 };
 
 // Both sides of a choice can be clamped before it is made.
-const clampChoice: Fusion = {
+const clampWhere: Fusion = {
   name: "clamp-choice",
   law: "clip(where(c, x, y)) = where(c, clip(x), clip(y))",
   match: (op, { producer, constant, emit }) => {
@@ -218,4 +218,4 @@ const clampOrder: Fusion = {
   },
 };
 
-export const maskFusions: readonly Fusion[] = [causalMask, clampMask, clampChoice, clampOrder];
+export const maskFusions: readonly Fusion[] = [causalMask, clampMask, clampWhere, clampOrder];

@@ -1,7 +1,7 @@
 import type { Op, ValueId } from "../../../../ir/module.ts";
-import type { Rewrite, RewriteContext } from "../../../../ir/rewrite.ts";
+import type { RewriteContext, RewriteRule } from "../../../../ir/rewrite.ts";
+import type { Tensor } from "../../../../ir/tensor.ts";
 import { sameShape } from "../../../../ir/type.ts";
-import type { Tensor } from "../../../../ir/weights.ts";
 import { constantPrefix } from "../graph/index.ts";
 
 /** What a recogniser sees: the graph around an op, and the numbers of constants (never those of weights). */
@@ -21,7 +21,7 @@ export interface Fusion {
 }
 
 /** With the constants at hand; what would change a shape (a factor of shape [1, 1, 1] on a vector) is no match. */
-export function toRewrite(recogniser: Fusion, weights: ReadonlyMap<string, Tensor>): Rewrite {
+export function toRewrite(recogniser: Fusion, weights: ReadonlyMap<string, Tensor>): RewriteRule {
   return {
     name: recogniser.name,
     law: recogniser.law,
@@ -62,7 +62,7 @@ export function operandPairs(op: Op): readonly (readonly [ValueId, ValueId])[] {
   ];
 }
 
-export interface Scaled {
+export interface ScaledValue {
   readonly of: ValueId;
   readonly factor: number;
   /** The operand that is c, or 1/c. */
@@ -70,7 +70,7 @@ export interface Scaled {
 }
 
 /** x and c of c · x or x / (1/c), c a constant number. */
-export function matchScaled(matcher: FusionMatcher, id: ValueId): Scaled | undefined {
+export function matchScaled(matcher: FusionMatcher, id: ValueId): ScaledValue | undefined {
   const product = matcher.producer(id, "mul");
   if (product) {
     for (const [of, by] of operandPairs(product)) {

@@ -1,6 +1,6 @@
 import type { Attrs } from "../../../../ir/module.ts";
 import type { OpDef } from "../../../../ir/ops/define.ts";
-import { numbersOf } from "../../../../ir/ops/helpers/attrs.ts";
+import { numberListOf } from "../../../../ir/ops/helpers/attrs.ts";
 import { arityOf } from "../../../../ir/registry.ts";
 import { type Shape, sizeOf } from "../../../../ir/type.ts";
 
@@ -21,8 +21,8 @@ const stepsPerElement: Readonly<Record<string, (shapes: readonly Shape[], attrs:
   matmul: ([x]) => x!.at(-1) ?? 1,
   // Windows are written out place by place, which costs far more than the products.
   conv: ([, kernel]) => 256 * sizeOf(kernel!.slice(1)),
-  "max-pool": (_shapes, attrs) => 256 * sizeOf(numbersOf(attrs, "kernel")),
-  "sum-pool": (_shapes, attrs) => 256 * sizeOf(numbersOf(attrs, "kernel")),
+  "max-pool": (_shapes, attrs) => 256 * sizeOf(numberListOf(attrs, "kernel")),
+  "sum-pool": (_shapes, attrs) => 256 * sizeOf(numberListOf(attrs, "kernel")),
   // Everything along an axis is compared with everything.
   rank: ([x]) => 16 * Math.max(...x!),
   argmax: ([x]) => 16 * Math.max(...x!),

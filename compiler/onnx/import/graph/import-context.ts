@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import { type Builder, createBuilder } from "../../../../ir/build.ts";
+import { type Builder, createBuilder } from "../../../../ir/builder.ts";
 import { resultType } from "../../../../ir/infer.ts";
 import { evaluateOp } from "../../../../ir/interpret.ts";
 import type { Label } from "../../../../ir/label.ts";
 import type { Attrs, ValueId } from "../../../../ir/module.ts";
-import { indexOf } from "../../../../ir/ops/helpers/indices.ts";
+import { wrapIndex } from "../../../../ir/ops/helpers/indices.ts";
 import { axisOf } from "../../../../ir/ops/helpers/shapes.ts";
 import { opDef, withDefaults } from "../../../../ir/registry.ts";
+import type { Tensor } from "../../../../ir/tensor.ts";
 import { isFixed, type PlainElement, sameShape, type TensorType } from "../../../../ir/type.ts";
-import type { Tensor } from "../../../../ir/weights.ts";
 import { checkArity, checkShape, type FoldMeter, maxViews } from "./fold-limits.ts";
 import type { ConstantOperand, GraphOperand, LayoutView, ValueOperand, WeightOperand } from "./operand.ts";
 
@@ -212,5 +212,5 @@ function checkIndices(op: string, [data, indices]: readonly GraphOperand[], attr
   if (op !== "gather" || data === undefined || indices?.kind !== "constant") return;
   const shape = data.kind === "value" ? data.type.shape : data.tensor.shape;
   const size = shape[axisOf(Number(attrs.axis), shape.length)]!;
-  for (const index of indices.tensor.data) indexOf(index, size);
+  for (const index of indices.tensor.data) wrapIndex(index, size);
 }

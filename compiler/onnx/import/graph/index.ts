@@ -21,8 +21,8 @@ export {
   listInput,
   refuseNode,
   requiredInput,
-  textAttr,
-  textsAttr,
+  stringAttr,
+  stringsAttr,
   toAttrs,
   wantsOutput,
 } from "./lower-context.ts";

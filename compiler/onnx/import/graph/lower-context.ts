@@ -1,7 +1,7 @@
 import type { Attrs } from "../../../../ir/module.ts";
 import { axisOf } from "../../../../ir/ops/helpers/shapes.ts";
+import { scalar, type Tensor } from "../../../../ir/tensor.ts";
 import { f32, type PlainElement, type Shape } from "../../../../ir/type.ts";
-import { scalar, type Tensor } from "../../../../ir/weights.ts";
 import type { NarrowType } from "../../../tensors/index.ts";
 import type { OnnxGraph, OnnxNode, OnnxTensor } from "../../format/index.ts";
 import type { ConstantOperand, GraphOperand } from "./operand.ts";
@@ -75,7 +75,7 @@ export function intAttr({ node }: LowerContext, name: string, absent: number): n
   return attribute.value;
 }
 
-export function textAttr({ node }: LowerContext, name: string, absent: string): string {
+export function stringAttr({ node }: LowerContext, name: string, absent: string): string {
   const attribute = node.attributes.get(name);
   if (!attribute) return absent;
   if (attribute.kind !== "string") throw new Error(`expected ${name} to be text`);
@@ -114,7 +114,7 @@ export function graphAttr({ node }: LowerContext, name: string): OnnxGraph {
   return attribute.value;
 }
 
-export function textsAttr({ node }: LowerContext, name: string): readonly string[] | undefined {
+export function stringsAttr({ node }: LowerContext, name: string): readonly string[] | undefined {
   const attribute = node.attributes.get(name);
   if (!attribute) return undefined;
   if (attribute.kind !== "strings") throw new Error(`expected ${name} to be a list of texts`);

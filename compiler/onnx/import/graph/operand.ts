@@ -1,6 +1,6 @@
 import type { Attrs } from "../../../../ir/module.ts";
+import type { Tensor } from "../../../../ir/tensor.ts";
 import type { PlainElement, TensorType } from "../../../../ir/type.ts";
-import type { Tensor } from "../../../../ir/weights.ts";
 import type { ModelWeight } from "../../weights/index.ts";
 
 /** What an ONNX value stands for during the import. */

@@ -1,6 +1,6 @@
 import type { Share } from "../../../core/index.ts";
-import { defineProtocol, raise } from "../../kit/index.ts";
-import { shareOf } from "../beaver/index.ts";
+import { defineProtocol, scaleIntoRing } from "../../kit/index.ts";
+import { additiveShareOf } from "../beaver/index.ts";
 import { bitToArithmetic, wordBits } from "./a2b.ts";
 
 /**
@@ -21,7 +21,7 @@ export const a2bCast = defineProtocol({
   refuses: ({ operands: [x], attrs }) =>
     attrs.to === "f32" && x!.scale === 0 && x!.lo >= 0 && x!.hi <= 1 ? undefined : "it casts truth values to numbers",
   *run(party, { result }, operand) {
-    const bit = yield* bitToArithmetic(party, shareOf(party, operand!, 1), wordBits);
-    return { kind: "share", tensor: raise(bit, result.scale, wordBits) } satisfies Share;
+    const bit = yield* bitToArithmetic(party, additiveShareOf(party, operand!, 1), wordBits);
+    return { kind: "share", tensor: scaleIntoRing(bit, result.scale, wordBits) } satisfies Share;
   },
 });

@@ -1,7 +1,7 @@
 import type { Party, Share } from "../../../core/index.ts";
 import { add, addConstant, fromIntegers, mulConstant, type RingTensor, sub, zeros } from "../../../ring/index.ts";
 import { defineProtocol, type Operand, type Protocol, publicShare, type Spec } from "../../kit/index.ts";
-import { shareOf } from "../beaver/index.ts";
+import { additiveShareOf } from "../beaver/index.ts";
 import { signBit, wordBits } from "./a2b.ts";
 
 type Sides = readonly [x: RingTensor, y: RingTensor];
@@ -16,7 +16,7 @@ const orders: Readonly<Record<string, { readonly from: (sides: Sides) => RingTen
 
 /** Public numbers are the client's whole share. */
 function sideOf(party: Party, operand: Operand): RingTensor {
-  if (operand.kind !== "int") return shareOf(party, operand, wordBits);
+  if (operand.kind !== "int") return additiveShareOf(party, operand, wordBits);
   return party.role === "server" ? zeros(operand.shape, wordBits) : fromIntegers(operand, wordBits);
 }
 
@@ -29,7 +29,7 @@ const shared = {
   accuracy: "exact",
   yields: "share",
   operandWidths: () => [wordBits, wordBits],
-  widest: () => 1,
+  maxResultWidth: () => 1,
   refuses: ({ attrs }: Spec) =>
     Object.hasOwn(orders, String(attrs.kind)) ? undefined : `it compares orders, not ${attrs.kind}`,
   *run(party, spec, x, y) {

@@ -1,7 +1,7 @@
 import type { Share } from "../../../core/index.ts";
 import { addConstant, mulConstant, sub } from "../../../ring/index.ts";
 import { defineProtocol, publicShare } from "../../kit/index.ts";
-import { beaverProduct, shareOf, truncated } from "../beaver/index.ts";
+import { additiveShareOf, beaverProduct, truncateShare } from "../beaver/index.ts";
 import { bitToArithmetic, signBit, wordBits } from "./a2b.ts";
 
 /**
@@ -20,14 +20,14 @@ export const a2bRelu = defineProtocol({
   yields: "share",
   operandWidths: () => [wordBits],
   *run(party, spec, operand) {
-    const x = shareOf(party, operand!, wordBits);
+    const x = additiveShareOf(party, operand!, wordBits);
     const negative = yield* bitToArithmetic(party, yield* signBit(party, x), wordBits);
     const one = addConstant(mulConstant(negative, 0), 1);
     const positive = sub(publicShare(party, one), negative);
     const kept = yield* beaverProduct(party, x, positive);
     return {
       kind: "share",
-      tensor: truncated(party, kept, spec.operands[0]!.scale - spec.result.scale),
+      tensor: truncateShare(party, kept, spec.operands[0]!.scale - spec.result.scale),
     } satisfies Share;
   },
 });

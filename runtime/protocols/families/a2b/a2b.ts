@@ -3,50 +3,50 @@
  * prefix adder sums the two words, and its top bit is the sign. Words are tensors [64, …shape] of single bits, lowest
  * first; a product of words opens all 64 bits of each, as CrypTen's words do, needed or not.
  */
-import type { Party, Steps, Wire } from "../../../core/index.ts";
+import type { MaskedValue, Party, Steps } from "../../../core/index.ts";
 import {
   add,
   concat,
-  digit,
+  extractBits,
   gather,
   mul,
   type RingTensor,
   reshape,
-  ring,
+  ringTensor,
   type Shape,
   zeros,
 } from "../../../ring/index.ts";
-import { openWire } from "../../boundary/index.ts";
-import { at, bitToRing, mapWire } from "../../kit/index.ts";
+import { maskAndOpen } from "../../boundary/index.ts";
+import { bitToRing, entryAt, mapMasked } from "../../kit/index.ts";
 import { beaverProduct } from "../beaver/index.ts";
 
 /** Bits of CrypTen's words. */
 export const wordBits = 64;
-const levels = 6;
-const places = [...Array(wordBits).keys()];
+const treeLevels = 6;
+const bitIndices = [...Array(wordBits).keys()];
 
 const bitsOf = (x: RingTensor): RingTensor =>
   concat(
-    places.map((place) => reshape(digit(x, place, 1), [1, ...x.shape])),
+    bitIndices.map((bit) => reshape(extractBits(x, bit, 1), [1, ...x.shape])),
     0,
   );
-const noBits = (x: RingTensor): RingTensor => zeros([wordBits, ...x.shape], 1);
+const zeroBits = (x: RingTensor): RingTensor => zeros([wordBits, ...x.shape], 1);
 
 /** The word with the bits that are chosen, zero in the others: a public choice of places. */
-function masked(word: RingTensor, chosen: (place: number) => boolean): RingTensor {
-  const bits = ring(
+function selectBits(word: RingTensor, isSelected: (index: number) => boolean): RingTensor {
+  const bits = ringTensor(
     [wordBits],
     1,
-    Uint32Array.from(places, (place) => Number(chosen(place))),
+    Uint32Array.from(bitIndices, (index) => Number(isSelected(index))),
   );
   return mul(reshape(bits, [wordBits, ...word.shape.slice(1).map(() => 1)]), word);
 }
 
 /** Bit of each place's block of 2^level below it: the last of the lower half. */
-const from = (word: RingTensor, level: number): RingTensor =>
+const lowerSibling = (word: RingTensor, level: number): RingTensor =>
   gather(
     word,
-    places.map((place) => Math.max(0, ((place >> level) << level) - 1)),
+    bitIndices.map((bit) => Math.max(0, ((bit >> level) << level) - 1)),
     [wordBits],
     0,
   );
@@ -54,26 +54,26 @@ const from = (word: RingTensor, level: number): RingTensor =>
 /** XOR shares of the sign bit of an additively shared 64-bit word: 7 rounds, 2560 bits; the dealer sends 832. */
 export function* signBit(party: Party, x: RingTensor): Steps<RingTensor> {
   const mine = bitsOf(x);
-  const client = party.role === "server" ? noBits(x) : mine;
-  const server = party.role === "client" ? noBits(x) : mine;
+  const client = party.role === "server" ? zeroBits(x) : mine;
+  const server = party.role === "client" ? zeroBits(x) : mine;
   // Carries that a place makes, and whether it hands one on: the sum's propagate word is each party's own bits.
   let generate = yield* beaverProduct(party.at("carries"), client, server);
   let propagate = mine;
-  for (let level = 0; level < levels; level++) {
-    const upper = (place: number): boolean => ((place >> level) & 1) === 1;
-    const left = masked(propagate, upper);
+  for (let level = 0; level < treeLevels; level++) {
+    const upper = (bit: number): boolean => ((bit >> level) & 1) === 1;
+    const left = selectBits(propagate, upper);
     const right = concat(
-      [generate, propagate].map((word) => reshape(masked(from(word, level), upper), [1, ...word.shape])),
+      [generate, propagate].map((word) => reshape(selectBits(lowerSibling(word, level), upper), [1, ...word.shape])),
       0,
     );
     const both = yield* beaverProduct(party.at(`level ${level}`), left, right);
-    generate = add(generate, at(both, 0));
+    generate = add(generate, entryAt(both, 0));
     propagate = add(
-      masked(propagate, (place) => !upper(place)),
-      at(both, 1),
+      selectBits(propagate, (bit) => !upper(bit)),
+      entryAt(both, 1),
     );
   }
-  return add(at(mine, wordBits - 1), at(generate, wordBits - 2));
+  return add(entryAt(mine, wordBits - 1), entryAt(generate, wordBits - 2));
 }
 
 /**
@@ -84,7 +84,7 @@ export function* bitToArithmetic(party: Party, bit: RingTensor, width: number): 
   const shape: Shape = [1, ...bit.shape];
   const none = zeros([wordBits - 1, ...bit.shape], 1);
   // Every bit of the word carries a uniform bit of its own: safe to open.
-  const word = yield* openWire(party, concat([reshape(bit, shape), none], 0));
-  const lowest: Wire = mapWire(word, (t) => at(t, 0));
+  const word = yield* maskAndOpen(party, concat([reshape(bit, shape), none], 0));
+  const lowest: MaskedValue = mapMasked(word, (t) => entryAt(t, 0));
   return bitToRing(party, lowest, width);
 }

@@ -1,7 +1,7 @@
 import type { Share } from "../../../core/index.ts";
 import { add, sub } from "../../../ring/index.ts";
 import { defineProtocol } from "../../kit/index.ts";
-import { beaverProduct, shareOf } from "../beaver/index.ts";
+import { additiveShareOf, beaverProduct } from "../beaver/index.ts";
 import { bitToArithmetic } from "./a2b.ts";
 
 /** y + c·(x − y): CrypTen's bit as a number (128 bits, 1 round) and a Beaver product (4ℓ bits, 1 round). */
@@ -18,9 +18,9 @@ export const beaverWhere = defineProtocol({
   operandWidths: ({ result }) => [1, result.width, result.width],
   *run(party, spec, c, x, y) {
     const { width } = spec.result;
-    const chosen = yield* bitToArithmetic(party, shareOf(party, c!, 1), width);
-    const other = shareOf(party, y!, width);
-    const difference = sub(shareOf(party, x!, width), other);
+    const chosen = yield* bitToArithmetic(party, additiveShareOf(party, c!, 1), width);
+    const other = additiveShareOf(party, y!, width);
+    const difference = sub(additiveShareOf(party, x!, width), other);
     return { kind: "share", tensor: add(other, yield* beaverProduct(party, chosen, difference)) } satisfies Share;
   },
 });

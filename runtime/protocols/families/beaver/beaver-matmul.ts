@@ -1,6 +1,6 @@
 import type { Share } from "../../../core/index.ts";
-import { defineProtocol, type Protocol, wireMatmul } from "../../kit/index.ts";
-import { openBoth, shareOf } from "./beaver.ts";
+import { defineProtocol, matmulMasked, type Protocol } from "../../kit/index.ts";
+import { additiveShareOf, openBoth } from "./beaver.ts";
 
 const shared = {
   implements: "matmul",
@@ -13,8 +13,8 @@ const shared = {
   operandWidths: ({ result }) => [result.width, result.width],
   *run(party, spec, x, y) {
     const { width } = spec.result;
-    const [a, b] = yield* openBoth(party, shareOf(party, x!, width), shareOf(party, y!, width));
-    return { kind: "share", tensor: wireMatmul(party, a, b, (t) => t) } satisfies Share;
+    const [a, b] = yield* openBoth(party, additiveShareOf(party, x!, width), additiveShareOf(party, y!, width));
+    return { kind: "share", tensor: matmulMasked(party, a, b, (t) => t) } satisfies Share;
   },
 } as const satisfies Partial<Protocol>;
 

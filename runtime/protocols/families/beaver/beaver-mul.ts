@@ -1,6 +1,6 @@
 import type { Share } from "../../../core/index.ts";
 import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
-import { beaverProduct, shareOf, truncated } from "./beaver.ts";
+import { additiveShareOf, beaverProduct, truncateShare } from "./beaver.ts";
 
 const dropOf = ({ operands: [x, y], result }: Spec): number => x!.scale + y!.scale - result.scale;
 
@@ -21,8 +21,8 @@ const shared = {
   operandWidths: ({ result }) => [result.width, result.width],
   *run(party, spec, x, y) {
     const { width } = spec.result;
-    const product = yield* beaverProduct(party, shareOf(party, x!, width), shareOf(party, y!, width));
-    return { kind: "share", tensor: truncated(party, product, dropOf(spec)) } satisfies Share;
+    const product = yield* beaverProduct(party, additiveShareOf(party, x!, width), additiveShareOf(party, y!, width));
+    return { kind: "share", tensor: truncateShare(party, product, dropOf(spec)) } satisfies Share;
   },
 } as const satisfies Partial<Protocol>;
 

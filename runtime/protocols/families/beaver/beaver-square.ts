@@ -1,7 +1,7 @@
 import type { Share } from "../../../core/index.ts";
-import { openWire } from "../../boundary/index.ts";
-import { defineProtocol, type Spec, wireProduct } from "../../kit/index.ts";
-import { shareOf, truncated } from "./beaver.ts";
+import { maskAndOpen } from "../../boundary/index.ts";
+import { defineProtocol, multiplyMasked, type Spec } from "../../kit/index.ts";
+import { additiveShareOf, truncateShare } from "./beaver.ts";
 
 const dropOf = ({ operands: [x], result }: Spec): number => 2 * x!.scale - result.scale;
 
@@ -24,7 +24,10 @@ export const beaverSquare = defineProtocol({
   operandWidths: ({ result }) => [result.width],
   *run(party, spec, operand) {
     const { width } = spec.result;
-    const x = yield* openWire(party, shareOf(party, operand!, width));
-    return { kind: "share", tensor: truncated(party, wireProduct(party, x, x, width), dropOf(spec)) } satisfies Share;
+    const x = yield* maskAndOpen(party, additiveShareOf(party, operand!, width));
+    return {
+      kind: "share",
+      tensor: truncateShare(party, multiplyMasked(party, x, x, width), dropOf(spec)),
+    } satisfies Share;
   },
 });

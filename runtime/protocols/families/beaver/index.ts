@@ -1,1 +1,1 @@
-export { beaverProduct, shareOf, truncated } from "./beaver.ts";
+export { additiveShareOf, beaverProduct, truncateShare } from "./beaver.ts";

@@ -1,14 +1,14 @@
 import type { Share } from "../../../core/index.ts";
 import { maskHarmonics, mul, narrow, openedHarmonics, reduceSum, type Series } from "../../../ring/index.ts";
-import { openWire } from "../../boundary/index.ts";
+import { maskAndOpen } from "../../boundary/index.ts";
 import { defineProtocol, type Spec } from "../../kit/index.ts";
-import { shareOf, truncated } from "./beaver.ts";
+import { additiveShareOf, truncateShare } from "./beaver.ts";
 
 /** Fractional bits of the dealer's sines and cosines and of the public factors: those of the systems' fixed point. */
 const harmonicBits = 16;
 
-const numbers = (spec: Spec, name: string): readonly number[] => spec.attrs[name] as readonly number[];
-const seriesOf = (spec: Spec): Series => ({ constant: 0, cosines: [], sines: numbers(spec, "sines") });
+const numberList = (spec: Spec, name: string): readonly number[] => spec.attrs[name] as readonly number[];
+const seriesOf = (spec: Spec): Series => ({ constant: 0, cosines: [], sines: numberList(spec, "sines") });
 /** Ring in which the products are summed. */
 const wordBits = 64;
 /** log2 of the period in units of the operand. */
@@ -33,7 +33,7 @@ export const openedSine = defineProtocol({
   // Each of the 2K products is off by half a unit of its factor and of its harmonic, then one of the truncation.
   accuracy: {
     ulps: (spec) => {
-      const rounding = numbers(spec, "sines").reduce((sum, s) => sum + Math.SQRT2 * (1 + Math.abs(s)), 0);
+      const rounding = numberList(spec, "sines").reduce((sum, s) => sum + Math.SQRT2 * (1 + Math.abs(s)), 0);
       return 1 + rounding * 0.5 * Math.SQRT2 * 2 ** (spec.result.scale - harmonicBits);
     },
   },
@@ -48,11 +48,14 @@ export const openedSine = defineProtocol({
   *run(party, spec, operand) {
     const series = seriesOf(spec);
     // x + t mod P with t uniform on the whole period: safe to open.
-    const x = yield* openWire(party, narrow(shareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)));
+    const x = yield* maskAndOpen(
+      party,
+      narrow(additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)),
+    );
     const harmonics = party.dealt(maskHarmonics(x.mask.secret, series.sines.length, harmonicBits, wordBits));
     const factors = openedHarmonics(x.opened, series, harmonicBits, wordBits);
     const sum = reduceSum(mul(factors, harmonics), [0], false);
-    const tensor = narrow(truncated(party, sum, 2 * harmonicBits - spec.result.scale), spec.result.width);
+    const tensor = narrow(truncateShare(party, sum, 2 * harmonicBits - spec.result.scale), spec.result.width);
     return { kind: "share", tensor } satisfies Share;
   },
 });

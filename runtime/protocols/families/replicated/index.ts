@@ -1,1 +1,1 @@
-export { fromWeight, mapParts, once, zipParts } from "./replicated.ts";
+export { mapComponents, mapSecondComponent, shareWeight, zipComponents } from "./replicated-sharing.ts";

@@ -1,8 +1,14 @@
-import type { Party, Replicated, Steps } from "../../../core/index.ts";
+import type { Party, ReplicatedShare, Steps } from "../../../core/index.ts";
 import { defineProtocol, type Protocol } from "../../kit/index.ts";
-import { bitTimes, bitToRing, not, partsOf, subParts } from "./replicated.ts";
-import { isZero, topBit } from "./replicated-bits.ts";
-import { truncated } from "./replicated-truncation.ts";
+import { isZeroReplicated, topBit } from "./replicated-bits.ts";
+import {
+  complementBit,
+  multiplyByBit,
+  replicatedBitToRing,
+  replicatedOperand,
+  subReplicated,
+} from "./replicated-sharing.ts";
+import { truncateReplicated } from "./replicated-truncation-steps.ts";
 
 const shared = {
   settings: ["3pc"],
@@ -12,11 +18,11 @@ const shared = {
   yields: "share",
 } as const satisfies Partial<Protocol>;
 
-type Relation = (party: Party, x: Replicated, y: Replicated) => Steps<Replicated>;
-const less: Relation = (party, x, y) => topBit(party, subParts(x, y));
+type Relation = (party: Party, x: ReplicatedShare, y: ReplicatedShare) => Steps<ReplicatedShare>;
+const isLess: Relation = (party, x, y) => topBit(party, subReplicated(x, y));
 const negated = (relation: Relation): Relation =>
   function* run(party, x, y) {
-    return not(party, yield* relation(party, x, y));
+    return complementBit(party, yield* relation(party, x, y));
   };
 const swapped =
   (relation: Relation): Relation =>
@@ -24,11 +30,11 @@ const swapped =
     relation(party, y, x);
 
 const relations: Readonly<Record<string, Relation>> = {
-  less,
-  greater: swapped(less),
-  "less-or-equal": negated(swapped(less)),
-  "greater-or-equal": negated(less),
-  equal: (party, x, y) => isZero(party, subParts(x, y)),
+  less: isLess,
+  greater: swapped(isLess),
+  "less-or-equal": negated(swapped(isLess)),
+  "greater-or-equal": negated(isLess),
+  equal: (party, x, y) => isZeroReplicated(party, subReplicated(x, y)),
 };
 
 const order = {
@@ -39,8 +45,8 @@ const order = {
   operandWidths: () => [64, 64],
   *run(party, spec, x, y) {
     const relation = relations[String(spec.attrs.kind)]!;
-    const bit = yield* relation(party, partsOf(party, x, 64), partsOf(party, y, 64));
-    return yield* bitToRing(party, bit, spec.result.width);
+    const bit = yield* relation(party, replicatedOperand(party, x, 64), replicatedOperand(party, y, 64));
+    return yield* replicatedBitToRing(party, bit, spec.result.width);
   },
 } as const satisfies Partial<Protocol>;
 
@@ -70,8 +76,12 @@ export const replicatedRelu = defineProtocol({
   forms: ["replicated"],
   operandWidths: ({ result }) => [result.width],
   *run(party, { operands, result }, operand) {
-    const x = operand as Replicated;
-    const positive = not(party, yield* topBit(party, x));
-    return yield* truncated(party, yield* bitTimes(party, positive, x), operands[0]!.scale - result.scale);
+    const x = operand as ReplicatedShare;
+    const positive = complementBit(party, yield* topBit(party, x));
+    return yield* truncateReplicated(
+      party,
+      yield* multiplyByBit(party, positive, x),
+      operands[0]!.scale - result.scale,
+    );
   },
 });

@@ -1,7 +1,7 @@
-import type { Replicated, Share } from "../../../core/index.ts";
-import { add, fromIntegers, ghost, type IntTensor } from "../../../ring/index.ts";
+import type { ReplicatedShare, Share } from "../../../core/index.ts";
+import { add, fromIntegers, type IntTensor, metaTensor } from "../../../ring/index.ts";
 import { defineProtocol } from "../../kit/index.ts";
-import { fromClient, third } from "./replicated.ts";
+import { shareFromClient, thirdComponent } from "./replicated-sharing.ts";
 
 /** The client's input as a replicated share. 1 round, width bits per element, client to server. */
 export const replicatedShare = defineProtocol({
@@ -16,7 +16,7 @@ export const replicatedShare = defineProtocol({
   yields: "share",
   operandWidths: ({ result }) => [result.width],
   *run(party, spec, x) {
-    return yield* fromClient(party, fromIntegers(x as IntTensor, spec.result.width));
+    return yield* shareFromClient(party, fromIntegers(x as IntTensor, spec.result.width));
   },
 });
 
@@ -36,12 +36,12 @@ export const replicatedReveal = defineProtocol({
   yields: "share",
   operandWidths: ({ result }) => [result.width],
   *run(party, spec, operand) {
-    const x = operand as Replicated;
+    const x = operand as ReplicatedShare;
     const reader = spec.attrs.to === "server" ? "server" : "client";
     const sender = reader === "client" ? "server" : "client";
-    const [mine, next] = x.parts;
-    const unknown = ghost(mine.shape, mine.width);
-    const lacking = sender === "server" ? third(party, x) : mine;
+    const [mine, next] = x.components;
+    const unknown = metaTensor(mine.shape, mine.width);
+    const lacking = sender === "server" ? thirdComponent(party, x) : mine;
     // The value is a declared output of the program, and this message goes to its declared reader alone.
     const [theirs] = yield [{ from: sender, to: reader, tensor: party.role === sender ? lacking : unknown }];
     return { kind: "share", tensor: party.role === reader ? add(add(mine, next), theirs!) : unknown } satisfies Share;

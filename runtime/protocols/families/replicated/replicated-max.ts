@@ -1,8 +1,15 @@
-import type { Party, Replicated, Steps } from "../../../core/index.ts";
+import type { Party, ReplicatedShare, Steps } from "../../../core/index.ts";
 import { concat, reshape, slice } from "../../../ring/index.ts";
 import { defineProtocol, type Protocol } from "../../kit/index.ts";
-import { addParts, bitTimes, mapParts, partsOf, subParts, zipParts } from "./replicated.ts";
 import { topBit } from "./replicated-bits.ts";
+import {
+  addReplicated,
+  mapComponents,
+  multiplyByBit,
+  replicatedOperand,
+  subReplicated,
+  zipComponents,
+} from "./replicated-sharing.ts";
 
 const shared = {
   settings: ["3pc"],
@@ -15,14 +22,14 @@ const shared = {
 } as const satisfies Partial<Protocol>;
 
 /** x + [x < y]·(y − x). 10 rounds, 1,055 bits per element at ℓ = 64. */
-function* greater(party: Party, x: Replicated, y: Replicated): Steps<Replicated> {
-  const isLess = yield* topBit(party, subParts(x, y));
-  return addParts(x, yield* bitTimes(party, isLess, subParts(y, x)));
+function* maximumOf(party: Party, x: ReplicatedShare, y: ReplicatedShare): Steps<ReplicatedShare> {
+  const isLess = yield* topBit(party, subReplicated(x, y));
+  return addReplicated(x, yield* multiplyByBit(party, isLess, subReplicated(y, x)));
 }
 
 /** Entries [from, to) of an axis. */
-const part = (x: Replicated, axis: number, from: number, to: number): Replicated =>
-  mapParts(x, (t) => {
+const sliceAxis = (x: ReplicatedShare, axis: number, from: number, to: number): ReplicatedShare =>
+  mapComponents(x, (t) => {
     const at = (value: number, rest: (k: number) => number): number[] =>
       t.shape.map((_, k) => (k === axis ? value : rest(k)));
     return slice(
@@ -34,13 +41,13 @@ const part = (x: Replicated, axis: number, from: number, to: number): Replicated
   });
 
 /** The greatest along an axis, kept with extent 1, by pairs: 10·⌈log₂ extent⌉ rounds at ℓ = 64. */
-function* greatest(party: Party, x: Replicated, axis: number): Steps<Replicated> {
+function* maximumAlong(party: Party, x: ReplicatedShare, axis: number): Steps<ReplicatedShare> {
   let left = x;
-  for (let extent = x.parts[0].shape[axis]!; extent > 1; extent = left.parts[0].shape[axis]!) {
+  for (let extent = x.components[0].shape[axis]!; extent > 1; extent = left.components[0].shape[axis]!) {
     const half = Math.floor(extent / 2);
-    const winners = yield* greater(party, part(left, axis, 0, half), part(left, axis, half, 2 * half));
-    const odd = extent % 2 === 1 ? [part(left, axis, extent - 1, extent)] : [];
-    left = zipParts([winners, ...odd], (...t) => concat(t, axis));
+    const winners = yield* maximumOf(party, sliceAxis(left, axis, 0, half), sliceAxis(left, axis, half, 2 * half));
+    const odd = extent % 2 === 1 ? [sliceAxis(left, axis, extent - 1, extent)] : [];
+    left = zipComponents([winners, ...odd], (...t) => concat(t, axis));
   }
   return left;
 }
@@ -49,7 +56,7 @@ const maximum = {
   ...shared,
   implements: "maximum",
   *run(party, { result: { width } }, x, y) {
-    return yield* greater(party, partsOf(party, x, width), partsOf(party, y, width));
+    return yield* maximumOf(party, replicatedOperand(party, x, width), replicatedOperand(party, y, width));
   },
 } as const satisfies Partial<Protocol>;
 
@@ -73,9 +80,10 @@ export const replicatedReduceMax = defineProtocol({
   implements: "reduce-max",
   forms: ["replicated"],
   *run(party, { attrs, result }, operand) {
-    let x = operand as Replicated;
-    const rank = x.parts[0].shape.length;
-    for (const axis of attrs.axes as readonly number[]) x = yield* greatest(party, x, axis < 0 ? axis + rank : axis);
-    return mapParts(x, (t) => reshape(t, result.shape));
+    let x = operand as ReplicatedShare;
+    const rank = x.components[0].shape.length;
+    for (const axis of attrs.axes as readonly number[])
+      x = yield* maximumAlong(party, x, axis < 0 ? axis + rank : axis);
+    return mapComponents(x, (t) => reshape(t, result.shape));
   },
 });

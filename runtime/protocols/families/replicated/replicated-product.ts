@@ -1,8 +1,8 @@
-import type { Replicated } from "../../../core/index.ts";
+import type { ReplicatedShare } from "../../../core/index.ts";
 import { matmul, mul } from "../../../ring/index.ts";
 import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
-import { product } from "./replicated.ts";
-import { truncated } from "./replicated-truncation.ts";
+import { multiplyReplicated } from "./replicated-sharing.ts";
+import { truncateReplicated } from "./replicated-truncation-steps.ts";
 
 /** Scale that the product has too much. */
 const dropOf = ({ operands, result }: Spec): number =>
@@ -30,7 +30,11 @@ export const replicatedMul = defineProtocol({
   implements: "mul",
   forms: ["replicated", "replicated"],
   *run(party, spec, x, y) {
-    return yield* truncated(party, yield* product(party, x as Replicated, y as Replicated, mul), dropOf(spec));
+    return yield* truncateReplicated(
+      party,
+      yield* multiplyReplicated(party, x as ReplicatedShare, y as ReplicatedShare, mul),
+      dropOf(spec),
+    );
   },
 });
 
@@ -40,7 +44,11 @@ export const replicatedSquare = defineProtocol({
   implements: "square",
   forms: ["replicated"],
   *run(party, spec, x) {
-    return yield* truncated(party, yield* product(party, x as Replicated, x as Replicated, mul), dropOf(spec));
+    return yield* truncateReplicated(
+      party,
+      yield* multiplyReplicated(party, x as ReplicatedShare, x as ReplicatedShare, mul),
+      dropOf(spec),
+    );
   },
 });
 
@@ -52,6 +60,6 @@ export const replicatedMatmul = defineProtocol({
   accuracy: "exact",
   forms: ["replicated", "replicated"],
   *run(party, _spec, x, y) {
-    return yield* product(party, x as Replicated, y as Replicated, matmul);
+    return yield* multiplyReplicated(party, x as ReplicatedShare, y as ReplicatedShare, matmul);
   },
 });

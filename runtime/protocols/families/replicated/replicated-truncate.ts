@@ -1,6 +1,6 @@
-import type { Replicated } from "../../../core/index.ts";
+import type { ReplicatedShare } from "../../../core/index.ts";
 import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
-import { shiftedLocally, truncated } from "./replicated-truncation.ts";
+import { truncateReplicated, truncateReplicatedLocally } from "./replicated-truncation-steps.ts";
 
 const shared = {
   implements: "truncate",
@@ -29,7 +29,7 @@ export const replicatedTruncate = defineProtocol({
       ? `the value needs two bits of slack in the ring of ${spec.result.width} bits`
       : undefined,
   *run(party, spec, x) {
-    return yield* truncated(party, x as Replicated, Number(spec.attrs.by));
+    return yield* truncateReplicated(party, x as ReplicatedShare, Number(spec.attrs.by));
   },
 });
 
@@ -45,6 +45,6 @@ export const replicatedTruncateUnchecked = defineProtocol({
       ? `an element would be wrong with probability ${(magnitudeOf(spec) / 2 ** spec.result.width).toExponential(1)}, more than 2^-${failureBits}`
       : undefined,
   *run(party, spec, x) {
-    return yield* shiftedLocally(party, x as Replicated, Number(spec.attrs.by));
+    return yield* truncateReplicatedLocally(party, x as ReplicatedShare, Number(spec.attrs.by));
   },
 });

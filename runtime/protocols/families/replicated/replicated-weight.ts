@@ -1,8 +1,8 @@
-import type { KnownWeight, Replicated } from "../../../core/index.ts";
+import type { KnownWeight, ReplicatedShare } from "../../../core/index.ts";
 import { matmul, matmulInteger, mul, mulInteger } from "../../../ring/index.ts";
 import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
-import { weightProduct } from "./replicated.ts";
-import { truncated } from "./replicated-truncation.ts";
+import { multiplyByWeight } from "./replicated-sharing.ts";
+import { truncateReplicated } from "./replicated-truncation-steps.ts";
 
 const dropOf = ({ operands: [x, w], result }: Spec): number => x!.scale + w!.scale - result.scale;
 
@@ -23,7 +23,10 @@ export const replicatedWeightMatmul = defineProtocol({
   implements: "matmul",
   accuracy: "exact",
   *run(party, _spec, x, w) {
-    return yield* weightProduct(party, x as Replicated, w as KnownWeight, { ring: matmul, integer: matmulInteger });
+    return yield* multiplyByWeight(party, x as ReplicatedShare, w as KnownWeight, {
+      ring: matmul,
+      integer: matmulInteger,
+    });
   },
 });
 
@@ -34,9 +37,9 @@ export const replicatedWeightMul = defineProtocol({
   implements: "mul",
   *run(party, spec, x, w) {
     const kernels = { ring: mul, integer: mulInteger };
-    return yield* truncated(
+    return yield* truncateReplicated(
       party,
-      yield* weightProduct(party, x as Replicated, w as KnownWeight, kernels),
+      yield* multiplyByWeight(party, x as ReplicatedShare, w as KnownWeight, kernels),
       dropOf(spec),
     );
   },

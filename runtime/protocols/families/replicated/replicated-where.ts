@@ -1,7 +1,7 @@
-import type { Replicated } from "../../../core/index.ts";
+import type { ReplicatedShare } from "../../../core/index.ts";
 import { expand } from "../../../ring/index.ts";
 import { defineProtocol, type Operand, type Protocol } from "../../kit/index.ts";
-import { addParts, bitTimes, mapParts, partsOf, subParts } from "./replicated.ts";
+import { addReplicated, mapComponents, multiplyByBit, replicatedOperand, subReplicated } from "./replicated-sharing.ts";
 
 const choice = {
   implements: "where",
@@ -13,10 +13,10 @@ const choice = {
   accuracy: "exact",
   operandWidths: ({ result }) => [1, result.width, result.width],
   *run(party, { result }, c, x, y) {
-    const whole = (t: Operand | undefined, width = result.width): Replicated =>
-      mapParts(partsOf(party, t, width), (part) => expand(part, result.shape));
+    const whole = (t: Operand | undefined, width = result.width): ReplicatedShare =>
+      mapComponents(replicatedOperand(party, t, width), (part) => expand(part, result.shape));
     const [wide, other] = [whole(x), whole(y)];
-    return addParts(other, yield* bitTimes(party, whole(c, 1), subParts(wide, other)));
+    return addReplicated(other, yield* multiplyByBit(party, whole(c, 1), subReplicated(wide, other)));
   },
 } as const satisfies Partial<Protocol>;
 

@@ -1,34 +1,34 @@
-import type { Party, Share, Steps, Wire } from "../../../core/index.ts";
+import type { MaskedValue, Party, Share, Steps } from "../../../core/index.ts";
 import {
   add,
   addConstant,
   type IntTensor,
-  integers,
+  intTensor,
   mul,
   mulConstant,
   powerOfTwo,
   type RingTensor,
   sub,
 } from "../../../ring/index.ts";
-import { openWire } from "../../boundary/index.ts";
-import { below } from "../../comparison/index.ts";
+import { maskAndOpen } from "../../boundary/index.ts";
+import { belowThresholds } from "../../comparison/index.ts";
 import {
-  at,
   bitToRing,
   defineProtocol,
-  gate,
-  mapWire,
-  narrowed,
+  entryAt,
+  gateByBit,
+  mapMasked,
+  maskedWidth,
+  narrowMasked,
+  negateByBit,
   type Protocol,
   publicShare,
-  resize,
+  resizeRing,
   type Spec,
-  select,
-  signed,
+  selectMasked,
   stack,
-  wireWidth,
 } from "../../kit/index.ts";
-import { byPoint, lookUp, truncateReduce } from "./sigma.ts";
+import { dpfComparison, lookUpTable, truncateReduce } from "./sigma-core.ts";
 
 /** Fractional bits on which the argument is looked up. */
 const coarseBits = 6;
@@ -38,7 +38,7 @@ export interface TableActivation {
   readonly operator: string;
   readonly indexBits: number;
   /** relu(u) − f(u) for u ≥ 0, by additions, products and quotients only: both parties must have the same table. */
-  readonly below: (u: number) => number;
+  readonly reluDeficit: (u: number) => number;
   /** Worst |relu(x) − d(|x| on 6 bits) − f(x)|; the test evaluates it. */
   readonly error: number;
 }
@@ -46,7 +46,7 @@ export interface TableActivation {
 const expOf = (x: number): number => powerOfTwo(x * Math.LOG2E);
 
 /** u·(1 − Φ(u)): the normal distribution's tail by its Maclaurin series, which 60 terms give to 1e-12 up to u = 4. */
-function geluBelow(u: number): number {
+function geluDeficit(u: number): number {
   let term = u;
   let sum = u;
   for (let n = 1; n < 60; n++) {
@@ -58,13 +58,13 @@ function geluBelow(u: number): number {
 
 /** 8 bits for GELU and 10 for SiLU on 6 fractional bits, as SIGMA has them: |x| < 4 and |x| < 16. */
 export const tableActivations = {
-  gelu: { operator: "gelu", indexBits: 8, below: geluBelow, error: 0.0041 },
-  silu: { operator: "silu", indexBits: 10, below: (u: number) => u / (1 + expOf(u)), error: 0.004 },
+  gelu: { operator: "gelu", indexBits: 8, reluDeficit: geluDeficit, error: 0.0041 },
+  silu: { operator: "silu", indexBits: 10, reluDeficit: (u: number) => u / (1 + expOf(u)), error: 0.004 },
 } as const satisfies Record<string, TableActivation>;
 
-function tableOf({ indexBits, below: f }: TableActivation, scale: number): IntTensor {
+function tableOf({ indexBits, reluDeficit: f }: TableActivation, scale: number): IntTensor {
   const size = 2 ** indexBits;
-  return integers(
+  return intTensor(
     [size],
     Float64Array.from({ length: size }, (_, index) => Math.round(f(index / 2 ** coarseBits) * 2 ** scale)),
   );
@@ -78,20 +78,23 @@ const coarseWidth = ({ operands: [x] }: Spec): number => x!.width - 2 * x!.scale
  * 0 and both ends of the table, its magnitude is clipped to the table's index and opened, and looked up.
  * Each way per element: 1 + w, 2, indexBits, and 1 + n bits, w the coarse ring and n the wire's. 5 rounds.
  */
-function* activate(party: Party, spec: Spec, f: TableActivation, wire: Wire): Steps<RingTensor> {
-  const { width } = wire.opened;
+function* activateByTable(party: Party, spec: Spec, f: TableActivation, masked: MaskedValue): Steps<RingTensor> {
+  const { width } = masked.opened;
   const { scale } = spec.operands[0]!;
   const by = scale - coarseBits;
-  const coarse = yield* openWire(party, yield* truncateReduce(party, narrowed(wire, coarseWidth(spec) + by), by));
+  const coarse = yield* maskAndOpen(
+    party,
+    yield* truncateReduce(party, narrowMasked(masked, coarseWidth(spec) + by), by),
+  );
   const end = 2 ** f.indexBits;
-  const less = yield* below(party, coarse, [0, 1 - end, end], byPoint);
-  const outside = add(add(at(less, 1), at(less, 2)), publicShare(party, ones(at(less, 1))));
-  const bits = yield* openWire(party, stack([at(less, 0), outside]));
-  const [negative, beyond] = [0, 1].map((k) => mapWire(bits, (t) => at(t, k))) as [Wire, Wire];
-  const index = yield* openWire(party, magnitude(party, narrowed(coarse, f.indexBits), negative, beyond));
-  const looked = yield* lookUp(party, index, tableOf(f, spec.result.scale), width);
-  const positive: Wire = { ...negative, opened: add(negative.opened, ones(negative.opened)) };
-  return sub(select(party, positive, wire, width), looked);
+  const less = yield* belowThresholds(party, coarse, [0, 1 - end, end], dpfComparison);
+  const outside = add(add(entryAt(less, 1), entryAt(less, 2)), publicShare(party, ones(entryAt(less, 1))));
+  const bits = yield* maskAndOpen(party, stack([entryAt(less, 0), outside]));
+  const [negative, beyond] = [0, 1].map((k) => mapMasked(bits, (t) => entryAt(t, k))) as [MaskedValue, MaskedValue];
+  const index = yield* maskAndOpen(party, clippedMagnitude(party, narrowMasked(coarse, f.indexBits), negative, beyond));
+  const looked = yield* lookUpTable(party, index, tableOf(f, spec.result.scale), width);
+  const positive: MaskedValue = { ...negative, opened: add(negative.opened, ones(negative.opened)) };
+  return sub(selectMasked(party, positive, masked, width), looked);
 }
 
 /**
@@ -99,10 +102,10 @@ function* activate(party: Party, spec: Spec, f: TableActivation, wire: Wire): St
  * opened bits of "negative" and "beyond" and the low bits of the wire, with the dealer's shares of 2δ's sign, its
  * products with y's mask and γ, and γ. No traffic.
  */
-function magnitude(party: Party, y: Wire, negative: Wire, beyond: Wire): RingTensor {
+function clippedMagnitude(party: Party, y: MaskedValue, negative: MaskedValue, beyond: MaskedValue): RingTensor {
   const { width } = y.opened;
-  const gamma = resize(beyond.mask.secret, width);
-  const delta = addConstant(mulConstant(resize(negative.mask.secret, width), -2), 1);
+  const gamma = resizeRing(beyond.mask.secret, width);
+  const delta = addConstant(mulConstant(resizeRing(negative.mask.secret, width), -2), 1);
   const r = y.mask.secret;
   // δ'·y and γδ'·y: y = ŷ − r.
   const turned = (factor: RingTensor): RingTensor =>
@@ -111,14 +114,14 @@ function magnitude(party: Party, y: Wire, negative: Wire, beyond: Wire): RingTen
   const guarded = turned(mul(gamma, delta));
   // 1 − β = β̂' + (1 − 2β̂')·γ for the complement β̂' of the opened bit; 1 − 2ν = (1 − 2ν̂)·δ'.
   const inside = add(beyond.opened, ones(beyond.opened));
-  const kept = add(gate(inside, plain), signed(inside, guarded));
+  const kept = add(gateByBit(inside, plain), negateByBit(inside, guarded));
   const last = bitToRing(party, beyond, width);
-  return sub(signed(negative.opened, kept), last);
+  return sub(negateByBit(negative.opened, kept), last);
 }
 
 const ones = (bits: RingTensor): RingTensor => addConstant(mulConstant(bits, 0), 1);
 
-function tableProtocol(f: TableActivation): Protocol {
+function tableActivationProtocol(f: TableActivation): Protocol {
   return defineProtocol({
     name: `sigma.${f.operator}`,
     implements: f.operator,
@@ -129,7 +132,7 @@ function tableProtocol(f: TableActivation): Protocol {
     accuracy: { ulps: ({ result }) => 1 + f.error * 2 ** result.scale },
     forms: ["wire"],
     yields: "share",
-    operandWidths: ({ operands: [x], result }) => [Math.max(wireWidth(x!) + x!.scale, result.width)],
+    operandWidths: ({ operands: [x], result }) => [Math.max(maskedWidth(x!) + x!.scale, result.width)],
     refuses: (spec) => {
       const [x] = spec.operands;
       if (x!.scale !== spec.result.scale) return "argument and result must have one scale";
@@ -137,10 +140,10 @@ function tableProtocol(f: TableActivation): Protocol {
       return coarseWidth(spec) <= f.indexBits + 1 ? "its ring is too narrow for the table" : undefined;
     },
     *run(party, spec, x) {
-      return { kind: "share", tensor: yield* activate(party, spec, f, x as Wire) } satisfies Share;
+      return { kind: "share", tensor: yield* activateByTable(party, spec, f, x as MaskedValue) } satisfies Share;
     },
   });
 }
 
-export const sigmaGelu = tableProtocol(tableActivations.gelu);
-export const sigmaSilu = tableProtocol(tableActivations.silu);
+export const sigmaGelu = tableActivationProtocol(tableActivations.gelu);
+export const sigmaSilu = tableActivationProtocol(tableActivations.silu);

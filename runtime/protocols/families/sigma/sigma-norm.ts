@@ -1,50 +1,50 @@
-import type { Party, Share, Steps, Wire } from "../../../core/index.ts";
+import type { MaskedValue, Party, Share, Steps } from "../../../core/index.ts";
 import type { RingTensor } from "../../../ring/index.ts";
 import { addConstant, floorLog2, mulConstant, reduceSum, shiftRightRounded } from "../../../ring/index.ts";
-import { openWire } from "../../boundary/index.ts";
+import { maskAndOpen } from "../../boundary/index.ts";
 import {
   defineProtocol,
-  difference,
-  lift,
-  narrowed,
+  liftToRing,
+  maskedWidth,
+  narrowMasked,
   type Protocol,
   rescale,
   type Spec,
+  subMasked,
   sumOfSquares,
-  wireWidth,
 } from "../../kit/index.ts";
 import {
-  type OctavePlan,
-  octaveRelativeError,
-  octaveScale,
-  octaves,
-  octaveWireWidth,
-  planOctaves,
+  evaluateByRangeReduction,
+  planRangeReduction,
+  type RangeReduction,
+  rangeReductionRelativeError,
+  rangeReductionScale,
+  rangeReductionWidth,
 } from "../../nonlinear/index.ts";
-import { byPoint, scaledProduct } from "./sigma.ts";
+import { dpfComparison, scaledProduct } from "./sigma-core.ts";
 
 /** Significant bits kept at the low end of the sum of squares. */
 const sumBits = 10;
 
-interface Plan {
-  readonly octaves: OctavePlan;
+interface SigmaNormPlan {
+  readonly rangeReduction: RangeReduction;
   readonly sumDrop: number;
   readonly inverseDrop: number;
 }
 
-function planOf({ operands: [x], result, attrs }: Spec): Plan {
+function planOf({ operands: [x], result, attrs }: Spec): SigmaNormPlan {
   const n = x!.shape.at(-1)!;
   const slack = Number(attrs.epsilon) * n;
   const lo = Math.max(Number(attrs.sum_lo) + slack, 2 ** -24);
   const hi = Math.max(Number(attrs.sum_hi), lo) + slack;
   const scale = Math.min(2 * x!.scale, Math.max(0, sumBits - floorLog2(lo)));
-  const plan = planOctaves("rsqrt", lo, hi, scale, Math.sqrt(n));
+  const plan = planRangeReduction("rsqrt", lo, hi, scale, Math.sqrt(n));
   // The product with x is at the scale of both, and must fit the ring with its slack.
   const room = result.width - 2 - floorLog2(Math.sqrt(n)) - 1 - x!.scale;
   return {
-    octaves: plan,
+    rangeReduction: plan,
     sumDrop: 2 * x!.scale - scale,
-    inverseDrop: Math.max(0, octaveScale(plan) - room),
+    inverseDrop: Math.max(0, rangeReductionScale(plan) - room),
   };
 }
 
@@ -53,33 +53,33 @@ function planOf({ operands: [x], result, attrs }: Spec): Plan {
  * (2n + 1) bits each way with the result's opening. The inverse root of a row, which SIGMA looks up as a 13-bit float, is
  * our octaves with its comparisons: it is once a row.
  */
-function* normalise(party: Party, spec: Spec, x: Wire): Steps<Share> {
-  const { octaves: plan, sumDrop, inverseDrop } = planOf(spec);
+function* normalize(party: Party, spec: Spec, x: MaskedValue): Steps<Share> {
+  const { rangeReduction: plan, sumDrop, inverseDrop } = planOf(spec);
   const [operand] = spec.operands;
   const n = operand!.shape.at(-1)!;
   const { width } = spec.result;
   const epsilon = Math.round(Number(spec.attrs.epsilon) * n * 2 ** (2 * operand!.scale));
-  const squares = sumOfSquares(party, x, octaveWireWidth(plan) + sumDrop);
+  const squares = sumOfSquares(party, x, rangeReductionWidth(plan) + sumDrop);
   // ε is public: the server alone adds it.
   const biased = party.role === "client" ? squares : addConstant(squares, epsilon);
-  const rows = yield* openWire(party, rescale(biased, sumDrop));
-  const root: RingTensor = yield* octaves(party, rows, plan, width + inverseDrop, byPoint);
-  const inverse = yield* openWire(party, rescale(root, inverseDrop));
-  const by = operand!.scale + octaveScale(plan) - inverseDrop - spec.result.scale;
+  const rows = yield* maskAndOpen(party, rescale(biased, sumDrop));
+  const root: RingTensor = yield* evaluateByRangeReduction(party, rows, plan, width + inverseDrop, dpfComparison);
+  const inverse = yield* maskAndOpen(party, rescale(root, inverseDrop));
+  const by = operand!.scale + rangeReductionScale(plan) - inverseDrop - spec.result.scale;
   return { kind: "share", tensor: yield* scaledProduct(party, x, inverse, by, width) };
 }
 
 /** x minus the mean of its row, which is opened under a mask of its own: a wire without another opening. 1 round. */
-function* centred(party: Party, spec: Spec, x: Wire): Steps<Wire> {
+function* subtractMean(party: Party, spec: Spec, x: MaskedValue): Steps<MaskedValue> {
   const { shape } = spec.operands[0]!;
   const n = shape.at(-1)!;
   const bits = floorLog2(n) + 14;
   // The mean is no larger than x: both fit the ring of what x needs, where its sum has room for the factor's bits.
-  const least = narrowed(x, Math.min(wireWidth(spec.operands[0]!) + 1, 64 - bits));
+  const least = narrowMasked(x, Math.min(maskedWidth(spec.operands[0]!) + 1, 64 - bits));
   const { width } = least.opened;
-  const sum = reduceSum(lift(party, least, width + bits), [shape.length - 1], true);
+  const sum = reduceSum(liftToRing(party, least, width + bits), [shape.length - 1], true);
   const mean = shiftRightRounded(mulConstant(sum, Math.round(2 ** bits / n)), bits);
-  return difference(least, yield* openWire(party, mean));
+  return subMasked(least, yield* maskAndOpen(party, mean));
 }
 
 const shared = {
@@ -90,20 +90,22 @@ const shared = {
   // The inverse root relative to itself, the mean by a unit, and the drop of the root's low bits.
   accuracy: {
     ulps: (spec) => {
-      const { octaves: plan, inverseDrop } = planOf(spec);
+      const { rangeReduction: plan, inverseDrop } = planOf(spec);
       const [x] = spec.operands;
       const n = x!.shape.at(-1)!;
       const most = Math.max(Math.abs(x!.lo), Math.abs(x!.hi));
       const largest = Math.min(Math.sqrt(n), Math.max(Math.abs(spec.result.lo), Math.abs(spec.result.hi)));
       const deviation = Math.sqrt(Number(spec.attrs.sum_lo) / n + Number(spec.attrs.epsilon));
-      const dropped = most * 2 ** (inverseDrop - octaveScale(plan));
+      const dropped = most * 2 ** (inverseDrop - rangeReductionScale(plan));
       const mean = (2 ** -x!.scale + most * 2 ** -14) / deviation;
-      return 2 + (largest * (octaveRelativeError(plan) + 2 ** -sumBits) + dropped + mean) * 2 ** spec.result.scale;
+      return (
+        2 + (largest * (rangeReductionRelativeError(plan) + 2 ** -sumBits) + dropped + mean) * 2 ** spec.result.scale
+      );
     },
   },
   forms: ["wire"],
   yields: "share",
-  operandWidths: ({ operands: [x], result }) => [Math.max(wireWidth(x!) + 1, result.width)],
+  operandWidths: ({ operands: [x], result }) => [Math.max(maskedWidth(x!) + 1, result.width)],
 } as const satisfies Partial<Protocol>;
 
 export const sigmaRmsNorm = defineProtocol({
@@ -111,7 +113,7 @@ export const sigmaRmsNorm = defineProtocol({
   name: "sigma.rms-norm",
   implements: "rms-norm",
   *run(party, spec, x) {
-    return yield* normalise(party, spec, x as Wire);
+    return yield* normalize(party, spec, x as MaskedValue);
   },
 });
 
@@ -120,6 +122,6 @@ export const sigmaLayerNorm = defineProtocol({
   name: "sigma.layer-norm",
   implements: "layer-norm",
   *run(party, spec, x) {
-    return yield* normalise(party, spec, yield* centred(party, spec, x as Wire));
+    return yield* normalize(party, spec, yield* subtractMean(party, spec, x as MaskedValue));
   },
 });

@@ -1,6 +1,6 @@
-import type { Share, Wire } from "../../../core/index.ts";
-import { defineProtocol, type Protocol, wireMatmul, wireProduct } from "../../kit/index.ts";
-import { withShippedMask } from "./sigma.ts";
+import type { MaskedValue, Share } from "../../../core/index.ts";
+import { defineProtocol, matmulMasked, multiplyMasked, type Protocol } from "../../kit/index.ts";
+import { withShippedMask } from "./sigma-core.ts";
 
 const shared = {
   settings: ["2pc-dealer", "3pc"],
@@ -18,8 +18,8 @@ const matmul = {
   ...shared,
   implements: "matmul",
   *run(party, _spec, x, y) {
-    const [a, b] = [withShippedMask(party, x as Wire), withShippedMask(party, y as Wire)];
-    return { kind: "share", tensor: wireMatmul(party, a, b, (t) => t) } satisfies Share;
+    const [a, b] = [withShippedMask(party, x as MaskedValue), withShippedMask(party, y as MaskedValue)];
+    return { kind: "share", tensor: matmulMasked(party, a, b, (t) => t) } satisfies Share;
   },
 } as const satisfies Partial<Protocol>;
 
@@ -28,8 +28,8 @@ const mul = {
   implements: "mul",
   // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, { result }, x, y) {
-    const [a, b] = [withShippedMask(party, x as Wire), withShippedMask(party, y as Wire)];
-    return { kind: "share", tensor: wireProduct(party, a, b, result.width) } satisfies Share;
+    const [a, b] = [withShippedMask(party, x as MaskedValue), withShippedMask(party, y as MaskedValue)];
+    return { kind: "share", tensor: multiplyMasked(party, a, b, result.width) } satisfies Share;
   },
 } as const satisfies Partial<Protocol>;
 

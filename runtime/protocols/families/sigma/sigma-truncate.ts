@@ -1,6 +1,6 @@
-import type { Share, Wire } from "../../../core/index.ts";
-import { defineProtocol, type Protocol, wireWidth } from "../../kit/index.ts";
-import { truncateFloor, truncateWithSlack } from "./sigma.ts";
+import type { MaskedValue, Share } from "../../../core/index.ts";
+import { defineProtocol, maskedWidth, type Protocol } from "../../kit/index.ts";
+import { truncateFloor, truncateWithSlack } from "./sigma-core.ts";
 
 const shared = {
   implements: "truncate",
@@ -11,7 +11,7 @@ const shared = {
   accuracy: "exact",
   forms: ["wire"],
   yields: "share",
-  operandWidths: ({ operands: [x], result, attrs }) => [Math.max(wireWidth(x!), result.width, Number(attrs.by) + 8)],
+  operandWidths: ({ operands: [x], result, attrs }) => [Math.max(maskedWidth(x!), result.width, Number(attrs.by) + 8)],
 } as const satisfies Partial<Protocol>;
 
 /** TrFloor: without slack, as SIGMA truncates products of matrices; (1 + n − s) + 1 bits each way, and the opening of the result. 3 rounds. */
@@ -19,7 +19,7 @@ export const sigmaTruncate = defineProtocol({
   ...shared,
   name: "sigma.truncate",
   *run(party, spec, x) {
-    const tensor = yield* truncateFloor(party, x as Wire, Number(spec.attrs.by), spec.result.width);
+    const tensor = yield* truncateFloor(party, x as MaskedValue, Number(spec.attrs.by), spec.result.width);
     return { kind: "share", tensor } satisfies Share;
   },
 });
@@ -31,7 +31,7 @@ export const sigmaTruncateWithSlack = defineProtocol({
   refuses: ({ operands: [x], result }) =>
     x!.width === result.width ? undefined : "the result must have the operand's ring",
   *run(party, spec, x) {
-    const tensor = yield* truncateWithSlack(party, x as Wire, Number(spec.attrs.by));
+    const tensor = yield* truncateWithSlack(party, x as MaskedValue, Number(spec.attrs.by));
     return { kind: "share", tensor } satisfies Share;
   },
 });

@@ -4,18 +4,24 @@ import { describe, expect, it } from "vitest";
 import { decodeModel, decodeTensorFile } from "../../../../compiler/onnx/format/decode-model.ts";
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
-import { nonFinite } from "../../../../compiler/tensors/tensor-ops.ts";
-import { describeWith, foldersOf, sharedModelNames, sharedModels, sharedNodeTests } from "../../../harness/shared.ts";
+import { findNonFinite } from "../../../../compiler/tensors/tensor-ops.ts";
+import {
+  describeIfPresent,
+  foldersOf,
+  sharedModelNames,
+  sharedModels,
+  sharedNodeTests,
+} from "../../../harness/shared-models.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "./build-model.ts";
 
-describeWith(sharedModels, "decodeModel reads what exporters write", () => {
+describeIfPresent(sharedModels, "decodeModel reads what exporters write", () => {
   it.each(sharedModelNames())("%s", (name) => {
     const folder = join(sharedModels, name);
     const model = readModel(join(folder, "model.onnx"));
     expect(model.graph.nodes.length).toBeGreaterThan(0);
     expect(model.opsets.get("")).toBeGreaterThanOrEqual(14);
     for (const tensor of model.graph.initializers.values()) {
-      expect(nonFinite(readTensor(model, tensor)), tensor.name).toBeUndefined();
+      expect(findNonFinite(readTensor(model, tensor)), tensor.name).toBeUndefined();
     }
     for (const file of readdirSync(join(folder, "test_data_set_0"))) {
       const tensor = decodeTensorFile(readFileSync(join(folder, "test_data_set_0", file)), file);
@@ -31,7 +37,7 @@ describeWith(sharedModels, "decodeModel reads what exporters write", () => {
   });
 });
 
-describeWith(sharedNodeTests, "decodeModel on the ONNX node tests", () => {
+describeIfPresent(sharedNodeTests, "decodeModel on the ONNX node tests", () => {
   it("reads every model, or says what it cannot read", () => {
     const refused = new Map<string, string[]>();
     for (const name of foldersOf(sharedNodeTests)) {
@@ -93,7 +99,7 @@ describe("decodeModel", () => {
   it("reports values that are no finite numbers", () => {
     const graph = { name: "g", initializer: [floatTensor("t", [3], [1, Number.NaN, Number.NEGATIVE_INFINITY])] };
     const model = decodeModel(modelBytes(graph), "g");
-    const found = nonFinite(readTensor(model, model.graph.initializers.get("t")!));
+    const found = findNonFinite(readTensor(model, model.graph.initializers.get("t")!));
     expect(found).toEqual({ count: 2, first: 1 });
   });
 });

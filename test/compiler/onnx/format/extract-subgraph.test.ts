@@ -7,7 +7,7 @@ import type { BoundaryType } from "../../../../compiler/onnx/format/extract-subg
 import { extractSubgraph } from "../../../../compiler/onnx/format/extract-subgraph.ts";
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
-import { describeWith, sharedModels } from "../../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
 import { codesOf, floatInfo, modelBytes, node, smallModel } from "./build-model.ts";
 
 const floats = (...dims: number[]): BoundaryType => ({ dtype: "float32", dims });
@@ -68,7 +68,7 @@ describe("extractSubgraph", () => {
   });
 });
 
-describeWith(sharedModels, "extractSubgraph on a LLaMA", () => {
+describeIfPresent(sharedModels, "extractSubgraph on a LLaMA", () => {
   it("prefix and rest together compute what the whole model does", async () => {
     const folder = join(sharedModels, "dev_llama_ts17_static");
     const model = readModel(join(folder, "model.onnx"));

@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
-import { describeWith, sharedModels } from "../../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "./build-model.ts";
 
 const decode = (bytes: Uint8Array) => decodeModel(bytes, "hostile.onnx");
@@ -77,7 +77,7 @@ describe("files that are no models", () => {
   });
 });
 
-describeWith(sharedModels, "a real model", () => {
+describeIfPresent(sharedModels, "a real model", () => {
   it("cut off at any byte is refused or valid, and never crashes", () => {
     const bytes = readFileSync(join(sharedModels, "dev_lstm_ts17_static/model.onnx"));
     let refused = 0;

@@ -6,7 +6,7 @@ import { afterAll, expect, it } from "vitest";
 import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
 import { openOnnxSession } from "../../../../compiler/run/onnx-session.ts";
-import { tensor } from "../../../../ir/weights.ts";
+import { tensor } from "../../../../ir/tensor.ts";
 import { numbers } from "../../../end-to-end/tiny-model.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 import { runImported, worst } from "./recorded.ts";

@@ -7,15 +7,15 @@ import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
 import { openBaseModel } from "../../../../compiler/ownership/base-model.ts";
 import { decideOwnership } from "../../../../compiler/ownership/decide-ownership.ts";
+import { tensor } from "../../../../ir/tensor.ts";
 import { verify } from "../../../../ir/verify.ts";
-import { tensor } from "../../../../ir/weights.ts";
-import { describeWith } from "../../../harness/shared.ts";
+import { describeIfPresent } from "../../../harness/shared-models.ts";
 import { countOps, runImported, worst } from "./recorded.ts";
 
 const folder = fileURLToPath(new URL("../../../../fixtures/date-llama", import.meta.url));
 const file = (name: string) => join(folder, name);
 
-describeWith(file("merged-ts17.onnx"), "the date model", () => {
+describeIfPresent(file("merged-ts17.onnx"), "the date model", () => {
   const length = 48;
   const ids = tensor(
     [1, length],

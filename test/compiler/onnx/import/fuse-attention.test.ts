@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { fuseOperators } from "../../../../compiler/onnx/import/fuse/index.ts";
 import { opsOf } from "../../../../ir/module.ts";
+import { type Tensor, tensor } from "../../../../ir/tensor.ts";
 import { bool } from "../../../../ir/type.ts";
-import { type Tensor, tensor } from "../../../../ir/weights.ts";
 import { type Sketch, settled, single, sketch } from "./module-sketch.ts";
 
 describe("attention", () => {

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { fuseOperators } from "../../../../compiler/onnx/import/fuse/index.ts";
-import { createBuilder } from "../../../../ir/build.ts";
+import { createBuilder } from "../../../../ir/builder.ts";
 import { interpret } from "../../../../ir/interpret.ts";
 import { opsOf } from "../../../../ir/module.ts";
+import { tensor } from "../../../../ir/tensor.ts";
 import { f32, i64 } from "../../../../ir/type.ts";
-import { tensor } from "../../../../ir/weights.ts";
 import { settled, sketch } from "./module-sketch.ts";
 
 /** x[arange(batch), i], as exporters write it. */

@@ -6,7 +6,7 @@ import { afterAll, expect, it } from "vitest";
 import { loadModel } from "../../../../compiler/load/load-model.ts";
 import { encodeElements } from "../../../../compiler/tensors/element-codecs.ts";
 import { writeSafetensors } from "../../../../compiler/tensors/safetensors.ts";
-import { tensor } from "../../../../ir/weights.ts";
+import { tensor } from "../../../../ir/tensor.ts";
 import { numbers } from "../../../end-to-end/tiny-model.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 import { runImported, worst } from "./recorded.ts";

@@ -4,10 +4,10 @@ import { fuseOperators } from "../../../../compiler/onnx/import/fuse/index.ts";
 import { infer } from "../../../../ir/infer.ts";
 import { interpret } from "../../../../ir/interpret.ts";
 import type { Module } from "../../../../ir/module.ts";
+import type { Tensor } from "../../../../ir/tensor.ts";
 import { sizeOf } from "../../../../ir/type.ts";
 import { verify } from "../../../../ir/verify.ts";
-import type { Tensor } from "../../../../ir/weights.ts";
-import { arbitraryModule, indexInput } from "../../../harness/modules.ts";
+import { arbitraryModule, indexInput } from "../../../harness/arbitrary-module.ts";
 
 /** Numbers that recognisers look for, and others. */
 const choices = [0, 1, 2, 0.5, -1, 3, 0.25];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fusions } from "../../../../compiler/onnx/import/fuse/index.ts";
-import type { Builder } from "../../../../ir/build.ts";
+import type { Builder } from "../../../../ir/builder.ts";
 import { type Sketch, settled, single, sketch } from "./module-sketch.ts";
 
 describe("norms", () => {

@@ -5,8 +5,8 @@ import { catalogWeights } from "../../../../compiler/onnx/weights/catalog-weight
 import { isFormulaTable } from "../../../../compiler/onnx/weights/formula-tables.ts";
 import { DiagnosticError } from "../../../../ir/diagnostic.ts";
 import { opsOf } from "../../../../ir/module.ts";
+import { type Tensor, tensor } from "../../../../ir/tensor.ts";
 import { sizeOf } from "../../../../ir/type.ts";
-import { type Tensor, tensor } from "../../../../ir/weights.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
 const decode = (graph: Parameters<typeof modelBytes>[0], extra = {}) => decodeModel(modelBytes(graph, extra), "m.onnx");

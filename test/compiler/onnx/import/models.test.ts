@@ -5,7 +5,7 @@ import { opsOf } from "../../../../ir/module.ts";
 import { parse } from "../../../../ir/text/parse.ts";
 import { print } from "../../../../ir/text/print.ts";
 import { verify } from "../../../../ir/verify.ts";
-import { describeWith, sharedModels } from "../../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
 import { countOps, readRecorded, runRecorded, tensorFrom, worst } from "./recorded.ts";
 
 const llama = { "rms-norm": 5, attention: 2, rope: 4, silu: 2, matmul: 15 };
@@ -28,7 +28,7 @@ const dims = new Map([
 ]);
 const parts = ["softmax", "sqrt", "rsqrt", "pow", "div", "erf", "sigmoid", "is-nan", "reduce-mean", "expand", "neg"];
 
-describeWith(sharedModels, "importModel on shared models", () => {
+describeIfPresent(sharedModels, "importModel on shared models", () => {
   it.each(Object.entries(expected))("%s is recognised and computes what was recorded", (name, operators) => {
     const recorded = readRecorded(join(sharedModels, name));
     const options = name.endsWith("dynamic") ? { dims } : {};

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { fuseOperators } from "../../../../compiler/onnx/import/fuse/index.ts";
-import { type Builder, createBuilder } from "../../../../ir/build.ts";
+import { type Builder, createBuilder } from "../../../../ir/builder.ts";
 import { interpret } from "../../../../ir/interpret.ts";
 import { type Module, opsOf } from "../../../../ir/module.ts";
+import { type Tensor, tensor } from "../../../../ir/tensor.ts";
 import { f32, sizeOf } from "../../../../ir/type.ts";
 import { verify } from "../../../../ir/verify.ts";
-import { type Tensor, tensor } from "../../../../ir/weights.ts";
 import { worst } from "./recorded.ts";
 
 /** A module of the import stage with constants that recognisers may look at. */

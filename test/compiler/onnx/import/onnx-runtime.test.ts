@@ -3,9 +3,9 @@ import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
+import { type Tensor, tensor } from "../../../../ir/tensor.ts";
 import { sizeOf } from "../../../../ir/type.ts";
 import { verify } from "../../../../ir/verify.ts";
-import { type Tensor, tensor } from "../../../../ir/weights.ts";
 import { floatInfo, modelBytes, node } from "../format/build-model.ts";
 import { runImported, worst } from "./recorded.ts";
 

@@ -7,7 +7,7 @@ import type { ImportedModel } from "../../../../compiler/onnx/import/import-mode
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
 import { interpret } from "../../../../ir/interpret.ts";
 import { opsOf } from "../../../../ir/module.ts";
-import type { Tensor, WeightStore } from "../../../../ir/weights.ts";
+import type { Tensor, WeightStore } from "../../../../ir/tensor.ts";
 
 /** A model with what it was fed and what it gave, in the layout of the ONNX project's test data. */
 export interface Recorded {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { tensor } from "../../../../ir/weights.ts";
+import { tensor } from "../../../../ir/tensor.ts";
 import { settled, sketch } from "./module-sketch.ts";
 
 const zeros = (...shape: number[]) => tensor(shape, new Float64Array(shape.reduce((a, b) => a * b, 1)));

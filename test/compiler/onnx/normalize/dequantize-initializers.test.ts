@@ -12,7 +12,7 @@ import { modelMetadata } from "../../../../compiler/report/text/model-metadata.t
 import { openOnnxSession } from "../../../../compiler/run/onnx-session.ts";
 import { encodeElements } from "../../../../compiler/tensors/element-codecs.ts";
 import { writeSafetensors } from "../../../../compiler/tensors/safetensors.ts";
-import { tensor } from "../../../../ir/weights.ts";
+import { tensor } from "../../../../ir/tensor.ts";
 import { numbers } from "../../../end-to-end/tiny-model.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 import { runImported, worst } from "../import/recorded.ts";

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
 import { dequantizeInitializers } from "../../../../compiler/onnx/normalize/dequantize-initializers.ts";
-import { tensor } from "../../../../ir/weights.ts";
+import { tensor } from "../../../../ir/tensor.ts";
 import { codesOf, modelBytes, node } from "../format/build-model.ts";
 import { runImported } from "../import/recorded.ts";
 

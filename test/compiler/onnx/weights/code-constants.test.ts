@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { catalogWeights } from "../../../../compiler/onnx/weights/catalog-weights.ts";
-import { isCodeConstant } from "../../../../compiler/onnx/weights/code-constants.ts";
+import { isCodeConstant } from "../../../../compiler/onnx/weights/exporter-constants.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
 it("knows what the model's code alone makes, and nothing that a parameter had a part in", () => {

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { catalogWeights } from "../../../../compiler/onnx/weights/catalog-weights.ts";
 import { isRotaryTable } from "../../../../compiler/onnx/weights/rotary-table.ts";
+import { type Tensor, tensor } from "../../../../ir/tensor.ts";
 import { sizeOf } from "../../../../ir/type.ts";
-import { type Tensor, tensor } from "../../../../ir/weights.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
 const fill = (shape: number[], value: (row: number, column: number) => number): Tensor => {

@@ -7,12 +7,12 @@ import { findWrapperPrefix, stripPrefix } from "../../../../compiler/onnx/weight
 import { recoverNames } from "../../../../compiler/onnx/weights/weight-names.ts";
 import { openSafetensors, readSafetensor } from "../../../../compiler/tensors/safetensors.ts";
 import { transpose } from "../../../../compiler/tensors/tensor-ops.ts";
-import { describeWith, sharedModels } from "../../../harness/shared.ts";
+import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
 const load = (name: string) => readModel(join(sharedModels, name, "model.onnx"));
 
-describeWith(sharedModels, "weight names of shared models", () => {
+describeIfPresent(sharedModels, "weight names of shared models", () => {
   const llamaLinears = [0, 1]
     .flatMap((layer) =>
       ["q", "k", "v", "o"]

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Share, Wire } from "../../../../runtime/core/party.ts";
+import type { MaskedValue, Share } from "../../../../runtime/core/party.ts";
 import type { Program } from "../../../../runtime/program/program.ts";
 import { fixedWeightMatmul } from "../../../../runtime/protocols/arithmetic/fixed-weight.ts";
-import { integers } from "../../../../runtime/ring/tensor.ts";
+import { intTensor } from "../../../../runtime/ring/tensor.ts";
 import { predict } from "../../../../runtime/session/predict.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../harness/protocols.ts";
-import { runSession } from "../../../harness/session.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../harness/execute-protocol.ts";
+import { runSession } from "../../../harness/run-session.ts";
 
 const spec = (m: number, k: number, n: number, width: number) => ({
   operands: [fixed([m, k], 10, -8, 8), fixed([k, n], 0, -1000, 1000)],
@@ -23,8 +23,8 @@ describe("a product with a weight that is opened once under a mask", () => {
       [17, 2, 9],
     ] as const) {
       for (const width of [31, 32, 33, 44, 64]) {
-        const x = quantised(reals(m * k, -8, 8, ++trial), 10);
-        const w = quantised(reals(k * n, -1000, 1000, trial + 500).reverse(), 0);
+        const x = quantizeToGrid(reals(m * k, -8, 8, ++trial), 10);
+        const w = quantizeToGrid(reals(k * n, -1000, 1000, trial + 500).reverse(), 0);
         const outcome = execute(fixedWeightMatmul, spec(m, k, n, width), [x, w], { trial });
         expect(outcome.metered).toEqual(outcome.counted);
         outcome.values.forEach((v, at) => {
@@ -60,7 +60,7 @@ describe("a product with a weight that is opened once under a mask", () => {
         const x = yield* protocols.seededShare.run(party.at("x"), call(), inputs.x!);
         const open = yield* protocols.maskedOpen.run(party.at("open"), call(), x);
         const product = { operands: [wide([2, 3]), wide([3, 5])], result: wide([2, 5]), attrs: {} };
-        const y = yield* fixedWeightMatmul.run(party.at("y"), product, open as Wire, weights.w as Wire);
+        const y = yield* fixedWeightMatmul.run(party.at("y"), product, open as MaskedValue, weights.w as MaskedValue);
         return { y: yield* protocols.oneWayReveal.run(party.at("out"), call(wide([2, 5])), y as Share) };
       },
     };
@@ -68,8 +68,8 @@ describe("a product with a weight that is opened once under a mask", () => {
     const xs = [1, 2].map((q) => Float64Array.from({ length: 6 }, (_, k) => q * (k - 2)));
     const run = await runSession(
       program,
-      new Map([["w", integers([3, 5], w)]]),
-      xs.map((x) => ({ x: integers([2, 3], x) })),
+      new Map([["w", intTensor([3, 5], w)]]),
+      xs.map((x) => ({ x: intTensor([2, 3], x) })),
     );
     run.results.forEach(({ outputs }, q) => {
       const expected = Array.from({ length: 10 }, (_, at) => {

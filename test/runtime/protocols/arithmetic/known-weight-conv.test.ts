@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { knownWeightConv } from "../../../../runtime/protocols/arithmetic/known-weight-conv.ts";
-import { convShapes, convSpec, direct } from "../../../harness/convolutions.ts";
-import { bytes, costOf, execute, quantised, reals } from "../../../harness/protocols.ts";
+import { convolveDirectly, convShapes, convSpec } from "../../../harness/convolution-specs.ts";
+import { bytes, costOf, execute, quantizeToGrid, reals } from "../../../harness/execute-protocol.ts";
 
 it("convolves with the server's kernels exactly: strides, padding, dilations, groups, depthwise; 35 shapes and rings", () => {
   let trial = 0;
@@ -10,11 +10,11 @@ it("convolves with the server's kernels exactly: strides, padding, dilations, gr
       const spec = convSpec(shape, [10, 0], [8, 1000], width);
       const [x, w] = spec.operands.map((operand) => {
         const size = operand.shape.reduce((product, extent) => product * extent, 1);
-        return quantised(reals(size, operand.lo, operand.hi, ++trial), operand.scale);
+        return quantizeToGrid(reals(size, operand.lo, operand.hi, ++trial), operand.scale);
       });
       const outcome = execute(knownWeightConv, spec, [x!, w!], { trial });
       expect(outcome.metered).toEqual(outcome.counted);
-      expect([...outcome.values]).toEqual(direct(shape, x!, w!));
+      expect([...outcome.values]).toEqual(convolveDirectly(shape, x!, w!));
     }
   }
 });

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { knownWeightMatmul, knownWeightMul } from "../../../../runtime/protocols/arithmetic/known-weight.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../harness/execute-protocol.ts";
 
 const matmulSpec = (m: number, k: number, n: number, width: number) => ({
   operands: [fixed([m, k], 10, -8, 8), fixed([k, n], 0, -1000, 1000)],
@@ -17,8 +17,8 @@ it("multiplies by the server's matrix exactly, shapes and rings", () => {
     [17, 2, 9],
   ] as const) {
     for (const width of [31, 32, 33, 44, 64]) {
-      const x = quantised(reals(m * k, -8, 8, ++trial), 10);
-      const w = quantised(reals(k * n, -1000, 1000, trial + 500).reverse(), 0);
+      const x = quantizeToGrid(reals(m * k, -8, 8, ++trial), 10);
+      const w = quantizeToGrid(reals(k * n, -1000, 1000, trial + 500).reverse(), 0);
       const outcome = execute(knownWeightMatmul, matmulSpec(m, k, n, width), [x, w], { trial });
       expect(outcome.metered).toEqual(outcome.counted);
       outcome.values.forEach((v, at) => {
@@ -37,8 +37,8 @@ it("multiplies by the server's vector exactly, 200 seeds", () => {
     attrs: {},
   };
   for (let trial = 0; trial < 200; trial++) {
-    const x = quantised(reals(24, -8, 8, trial), 10);
-    const w = quantised(reals(6, -1000, 1000, trial + 500), 0);
+    const x = quantizeToGrid(reals(24, -8, 8, trial), 10);
+    const w = quantizeToGrid(reals(6, -1000, 1000, trial + 500), 0);
     const outcome = execute(knownWeightMul, spec, [x, w], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
     outcome.values.forEach((v, k) => {

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { knownWeightMatmul } from "../../../../runtime/protocols/arithmetic/known-weight.ts";
 import { knownWeightLowRank } from "../../../../runtime/protocols/arithmetic/low-rank.ts";
 import type { Shape } from "../../../../runtime/ring/tensor.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../harness/execute-protocol.ts";
 
 interface Pair {
   readonly rank: number;
@@ -48,7 +48,7 @@ it("multiplies by one pair of matrices or several exactly, shapes and rings", ()
     for (const width of [33, 40, 44, 64]) {
       const spec = specOf(x, pairs, width);
       const integer = (shape: Shape): Float64Array =>
-        quantised(
+        quantizeToGrid(
           reals(
             shape.reduce((n, extent) => n * extent, 1),
             -50,
@@ -58,7 +58,7 @@ it("multiplies by one pair of matrices or several exactly, shapes and rings", ()
           0,
         );
       const inputs = [
-        quantised(
+        quantizeToGrid(
           reals(
             x.reduce<number>((n, e) => n * e, 1),
             -8,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { maskedMatmul } from "../../../../runtime/protocols/arithmetic/masked-matmul.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../harness/execute-protocol.ts";
 
 const specOf = (m: number, k: number, n: number, width: number) => ({
   operands: [fixed([m, k], 8, -4, 4), fixed([k, n], 8, -4, 4)],
@@ -18,8 +18,8 @@ it("multiplies shared matrices exactly, shapes and rings, 36 seeds", () => {
   ] as const) {
     for (const width of [28, 32, 33, 44, 64]) {
       const spec = specOf(m, k, n, width);
-      const x = quantised(reals(m * k, -4, 4, ++trial), 8);
-      const y = quantised(reals(k * n, -4, 4, trial + 500).reverse(), 8);
+      const x = quantizeToGrid(reals(m * k, -4, 4, ++trial), 8);
+      const y = quantizeToGrid(reals(k * n, -4, 4, trial + 500).reverse(), 8);
       const outcome = execute(maskedMatmul, spec, [x, y], { trial });
       expect(outcome.metered).toEqual(outcome.counted);
       outcome.values.forEach((v, at) => {

@@ -1,16 +1,16 @@
 import { expect, it } from "vitest";
 import { maskedMul } from "../../../../runtime/protocols/arithmetic/masked-mul.ts";
-import type { Spec } from "../../../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import {
   costOf,
   declaredUlps,
   execute,
   fixed,
-  quantised,
+  quantizeToGrid,
   reals,
-  resolve,
+  resolveWidths,
   worstUlps,
-} from "../../../harness/protocols.ts";
+} from "../../../harness/execute-protocol.ts";
 
 type Scales = readonly [number, number, number];
 const specOf = (count: number, scales: Scales, bound: number, width: number): Spec => ({
@@ -35,7 +35,7 @@ it("multiplies within its declared error, 250 seeds over scales and widths; coun
     const x = reals(97, -bound, bound, trial);
     const y = reals(97, -bound, bound, trial + 1000).reverse();
     const outcome = execute(maskedMul, spec, [x, y], { trial });
-    const [p, q] = [quantised(x, scale[0]), quantised(y, scale[1])];
+    const [p, q] = [quantizeToGrid(x, scale[0]), quantizeToGrid(y, scale[1])];
     const ulps = worstUlps(
       outcome,
       p.map((v, k) => v * q[k]!),
@@ -53,8 +53,8 @@ it("broadcasts as numpy does", () => {
     result: fixed([3, 5, 4], 16, -4, 4, 40),
     attrs: {},
   };
-  const x = quantised(reals(12, -2, 2), 8);
-  const y = quantised(reals(5, -2, 2, 2), 8);
+  const x = quantizeToGrid(reals(12, -2, 2), 8);
+  const y = quantizeToGrid(reals(5, -2, 2, 2), 8);
   const { values } = execute(maskedMul, spec, [x, y]);
   values.forEach((v, k) => {
     expect(v).toBe(0 + x[4 * Math.floor(k / 20) + (k % 4)]! * y[Math.floor(k / 4) % 5]!);
@@ -63,7 +63,7 @@ it("broadcasts as numpy does", () => {
 
 it("sends nothing; the dealer's part is the lift of both masks and of their wraps", () => {
   const spec = specOf(8, [12, 12, 12], 8, 40);
-  const n = resolve(maskedMul, spec).operands[0]!.width;
+  const n = resolveWidths(maskedMul, spec).operands[0]!.width;
   const m = 52;
   // Masks lifted: 2(m − n); product of masks: m; two wraps with their products: 4(m − n); product of wraps: m − 2n.
   const bits = 2 * (m - n) + m + 4 * (m - n) + Math.max(0, m - 2 * n);
@@ -71,5 +71,5 @@ it("sends nothing; the dealer's part is the lift of both masks and of their wrap
 });
 
 it("refuses a product that no ring holds", () => {
-  expect(() => resolve(maskedMul, specOf(8, [12, 12, 4], 8, 60))).toThrow(/80 bits, at most 64/);
+  expect(() => resolveWidths(maskedMul, specOf(8, [12, 12, 4], 8, 60))).toThrow(/80 bits, at most 64/);
 });

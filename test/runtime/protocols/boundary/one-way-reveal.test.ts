@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Share } from "../../../../runtime/core/party.ts";
 import { oneWayReveal } from "../../../../runtime/protocols/boundary/one-way-reveal.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../harness/execute-protocol.ts";
 
 const specOf = (to: string, width: number) => ({
   operands: [fixed([8], 12, -4, 4)],
@@ -12,7 +12,7 @@ const specOf = (to: string, width: number) => ({
 it("shows the value to its reader and to nobody else, 200 seeds", () => {
   for (let trial = 0; trial < 200; trial++) {
     const to = trial % 2 === 0 ? "client" : "server";
-    const x = quantised(reals(8, -4, 4, trial), 12);
+    const x = quantizeToGrid(reals(8, -4, 4, trial), 12);
     const outcome = execute(oneWayReveal, specOf(to, [16, 44, 64][trial % 3]!), [x], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
     expect(Array.from(outcome.values)).toEqual(Array.from(x, (v) => v + 0));

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { maskedOpen } from "../../../../runtime/protocols/boundary/open.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../harness/execute-protocol.ts";
 
 it("opens x + r of which the parties' shares of r give x back, widths 1 to 64", () => {
   for (let width = 1; width <= 64; width++) {
@@ -9,7 +9,7 @@ it("opens x + r of which the parties' shares of r give x back, widths 1 to 64", 
       // Truth values are 0 or 1: a ring of one bit has no sign.
       const [lo, hi] = width === 1 ? ([0, 1] as const) : ([-limit, limit - 1] as const);
       const spec = { operands: [fixed([3, 7], 0, lo, hi)], result: fixed([3, 7], 0, lo, hi, width), attrs: {} };
-      const x = quantised(reals(21, lo, hi, trial), 0);
+      const x = quantizeToGrid(reals(21, lo, hi, trial), 0);
       const outcome = execute(maskedOpen, spec, [x], { trial });
       expect(outcome.metered).toEqual(outcome.counted);
       expect(Array.from(outcome.values)).toEqual(Array.from(x, (v) => v + 0));

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { seededShare } from "../../../../runtime/protocols/boundary/seeded-share.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../harness/execute-protocol.ts";
 
 const specOf = (width: number) => ({
   operands: [fixed([5, 5], 12, -4, 4)],
@@ -10,7 +10,7 @@ const specOf = (width: number) => ({
 
 it("shares the client's values without traffic, 200 seeds", () => {
   for (let trial = 0; trial < 200; trial++) {
-    const x = quantised(reals(25, -4, 4, trial), 12);
+    const x = quantizeToGrid(reals(25, -4, 4, trial), 12);
     const outcome = execute(seededShare, specOf([16, 32, 44, 64][trial % 4]!), [x], { trial });
     expect(Array.from(outcome.values)).toEqual(Array.from(x, (v) => v + 0));
     expect(outcome.metered).toEqual({ rounds: 0, clientToServer: 0, serverToClient: 0, dealerToServer: 0 });

@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { comparesExactly, costs } from "../../../harness/comparisons.ts";
+import { comparesExactly, costs } from "../../../harness/comparison-tests.ts";
 
 describe("the distributed point function", () => {
   comparesExactly({ method: "dpf" }, [1, 2, 3, 5], [6, 7, 8, 9, 24, 33, 60, 63]);

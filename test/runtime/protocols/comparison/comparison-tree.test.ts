@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { comparesExactly, costs } from "../../../harness/comparisons.ts";
+import { comparesExactly, costs } from "../../../harness/comparison-tests.ts";
 
 /** Nodes and levels of a tree over pairs of bits. */
 const shapeOf = (bits: number) => {

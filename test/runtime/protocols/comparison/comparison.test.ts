@@ -1,17 +1,17 @@
 import { expect, it } from "vitest";
 import { createPrg } from "../../../../runtime/core/random.ts";
-import { openWire } from "../../../../runtime/protocols/boundary/open.ts";
-import { below, belowMask } from "../../../../runtime/protocols/comparison/comparison.ts";
-import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
+import { maskAndOpen } from "../../../../runtime/protocols/boundary/open.ts";
+import { belowMask, belowThresholds } from "../../../../runtime/protocols/comparison/comparison.ts";
+import { digitBits, digitComparisonBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
 import { add, xorWords } from "../../../../runtime/ring/arithmetic.ts";
 import { fromIntegers } from "../../../../runtime/ring/convert.ts";
-import { reshape } from "../../../../runtime/ring/structure.ts";
-import { ghost, integers } from "../../../../runtime/ring/tensor.ts";
-import { inputShare } from "../../../harness/protocols.ts";
-import { count, seedOf, together } from "../../../harness/together.ts";
+import { reshape } from "../../../../runtime/ring/layout-ops.ts";
+import { intTensor, metaTensor } from "../../../../runtime/ring/tensor.ts";
+import { inputShare } from "../../../harness/execute-protocol.ts";
+import { count, runParties, seedOf } from "../../../harness/run-parties.ts";
 
-const ghostWire = (shape: readonly number[], width: number) => {
-  const t = ghost(shape, width);
+const metaMasked = (shape: readonly number[], width: number) => {
+  const t = metaTensor(shape, width);
   return { kind: "wire", opened: t, mask: { share: t, secret: t, fresh: true } } as const;
 };
 
@@ -23,10 +23,10 @@ it("compares with every threshold, widths 3 to 31, 232 seeds", () => {
       const values = Float64Array.from(words, (word) => (word % (2 * limit - 1)) - limit + 1);
       values.set([0, limit - 1, 1 - limit]);
       const thresholds = [0, -limit, Math.floor(limit / 3), limit - 1];
-      const x = fromIntegers(integers([40], values), width);
-      const run = together(function* (party, stage) {
+      const x = fromIntegers(intTensor([40], values), width);
+      const run = runParties(function* (party, stage) {
         const share = inputShare(party, stage, x, 0, { trial });
-        return yield* below(party.at("op"), yield* openWire(party.at("open"), share), thresholds);
+        return yield* belowThresholds(party.at("op"), yield* maskAndOpen(party.at("open"), share), thresholds);
       }, trial);
       expect(run.metered).toEqual(run.counted);
       const bits = add(run.client, run.server).data!;
@@ -50,8 +50,8 @@ it("costs Σ(2^k − 1) + 1.5·2^D − 1 − 2D from the dealer, 2(2D−1) onlin
   for (let bits = 2; bits <= 30; bits++) {
     const k = digitBits(bits);
     const digits = Math.ceil(bits / k);
-    expect(tableBits(bits, k)).toBe(closedForm(bits, k));
-    const cost = count((party) => belowMask(party, ghost([1, 8], bits), ghost([8], bits)));
+    expect(digitComparisonBits(bits, k)).toBe(closedForm(bits, k));
+    const cost = count((party) => belowMask(party, metaTensor([1, 8], bits), metaTensor([8], bits)));
     expect(cost).toEqual({
       rounds: 1,
       clientToServer: 2 * digits - 1,
@@ -60,22 +60,24 @@ it("costs Σ(2^k − 1) + 1.5·2^D − 1 − 2D from the dealer, 2(2D−1) onlin
     });
   }
   // Of docs/protocols/digit-comparison.md.
-  expect([10, 15, 20, 24, 30].map((bits) => tableBits(bits, digitBits(bits)))).toEqual([34, 67, 112, 176, 269]);
+  expect([10, 15, 20, 24, 30].map((bits) => digitComparisonBits(bits, digitBits(bits)))).toEqual([
+    34, 67, 112, 176, 269,
+  ]);
 });
 
 it("shares its tables between thresholds: each adds one-time bits and products only", () => {
-  const once = count((party) => below(party, ghostWire([8], 16), [0])).dealerToServer;
-  const twice = count((party) => below(party, ghostWire([8], 16), [0, 1])).dealerToServer;
+  const once = count((party) => belowThresholds(party, metaMasked([8], 16), [0])).dealerToServer;
+  const twice = count((party) => belowThresholds(party, metaMasked([8], 16), [0, 1])).dealerToServer;
   const digits = Math.ceil(15 / digitBits(15));
   expect(twice - once).toBe(1.5 * 2 ** digits - 1 - 2 * digits);
 });
 
 it("takes any digit size it is told", () => {
   for (const size of [1, 2, 3, 4, 5, 6]) {
-    const run = together(function* (party) {
+    const run = runParties(function* (party) {
       const mask = party.mask([64], 5);
       const opened = fromIntegers(
-        integers(
+        intTensor(
           [64],
           Float64Array.from({ length: 64 }, (_, i) => i % 32),
         ),

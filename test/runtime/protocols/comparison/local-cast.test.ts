@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { localCast } from "../../../../runtime/protocols/comparison/local-cast.ts";
-import { costOf, execute, fixed, resolve } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, resolveWidths } from "../../../harness/execute-protocol.ts";
 
 const specOf = (from: number, to: number, kind = "f32") => ({
   operands: [fixed([5], from, -3, 3)],
@@ -20,7 +20,7 @@ it.each([
 });
 
 it("wants a ring that is narrower by the bits that it adds, and costs nothing", () => {
-  expect(resolve(localCast, specOf(0, 12)).operands[0]!.width).toBe(12);
+  expect(resolveWidths(localCast, specOf(0, 12)).operands[0]!.width).toBe(12);
   expect(costOf(localCast, specOf(0, 12))).toEqual({
     rounds: 0,
     clientToServer: 0,
@@ -30,6 +30,6 @@ it("wants a ring that is narrower by the bits that it adds, and costs nothing", 
 });
 
 it("refuses to round", () => {
-  expect(() => resolve(localCast, specOf(12, 4))).toThrow(/drops no fractional bits/);
-  expect(() => resolve(localCast, specOf(4, 4, "i64"))).toThrow(/rounds nothing/);
+  expect(() => resolveWidths(localCast, specOf(12, 4))).toThrow(/drops no fractional bits/);
+  expect(() => resolveWidths(localCast, specOf(4, 4, "i64"))).toThrow(/rounds nothing/);
 });

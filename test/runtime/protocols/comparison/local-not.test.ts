@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { localNot } from "../../../../runtime/protocols/comparison/local-not.ts";
-import { costOf, execute, fixed } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed } from "../../../harness/execute-protocol.ts";
 
 const specOf = (width: number) => ({
   operands: [fixed([8], 0, 0, 1)],

@@ -1,8 +1,12 @@
 import { expect, it } from "vitest";
-import { digitBits, tableBits, thresholdBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
+import {
+  digitBits,
+  digitComparisonBits,
+  thresholdBits,
+} from "../../../../runtime/protocols/comparison/comparison-digits.ts";
 import { zeroDigit, zeroTestBits } from "../../../../runtime/protocols/comparison/equality.ts";
 import { maskedCompare, thresholdCompare } from "../../../../runtime/protocols/comparison/masked-compare.ts";
-import { costOf, execute, fixed, resolve } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, resolveWidths } from "../../../harness/execute-protocol.ts";
 
 const relations: Readonly<Record<string, (x: number, y: number) => boolean>> = {
   equal: (x, y) => x === y,
@@ -39,7 +43,7 @@ it("opens the difference and compares it, or tests it for zero: two thirds of th
     rounds: 2,
     clientToServer: 21 + 2 * digits - 1,
     serverToClient: 21 + 2 * digits - 1,
-    dealerToServer: tableBits(20, digitBits(20)) + 1,
+    dealerToServer: digitComparisonBits(20, digitBits(20)) + 1,
   });
   expect(costOf(maskedCompare, specOf(8, "equal", bound))).toEqual({
     rounds: 2,
@@ -47,12 +51,12 @@ it("opens the difference and compares it, or tests it for zero: two thirds of th
     serverToClient: 21 + Math.ceil(20 / zeroDigit(20)),
     dealerToServer: zeroTestBits(20),
   });
-  const two = tableBits(20, digitBits(20)) + thresholdBits(20, digitBits(20));
+  const two = digitComparisonBits(20, digitBits(20)) + thresholdBits(20, digitBits(20));
   expect(zeroTestBits(20) / two).toBeLessThan(0.7);
   expect(costOf(thresholdCompare, specOf(8, "less", bound)).rounds).toBe(1);
 });
 
 it("refuses what its tables do not take", () => {
-  expect(() => resolve(maskedCompare, specOf(1, "less", 2 ** 40))).toThrow(/comparisons take at most/);
-  expect(() => resolve(maskedCompare, specOf(1, "equal", 2 ** 40))).toThrow(/tests for zero take at most/);
+  expect(() => resolveWidths(maskedCompare, specOf(1, "less", 2 ** 40))).toThrow(/comparisons take at most/);
+  expect(() => resolveWidths(maskedCompare, specOf(1, "equal", 2 ** 40))).toThrow(/tests for zero take at most/);
 });

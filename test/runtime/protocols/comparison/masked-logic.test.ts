@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { localLogic, maskedLogic } from "../../../../runtime/protocols/comparison/masked-logic.ts";
-import { costOf, execute, fixed } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed } from "../../../harness/execute-protocol.ts";
 
 const tables: Readonly<Record<string, readonly number[]>> = { and: [0, 0, 0, 1], or: [0, 1, 1, 1], xor: [0, 1, 1, 0] };
 const specOf = (count: number, kind: string) => ({

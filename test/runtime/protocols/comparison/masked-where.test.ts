@@ -5,7 +5,7 @@ import {
   maskedWhereElse,
   maskedWherePublic,
 } from "../../../../runtime/protocols/comparison/masked-where.ts";
-import { bytes, costOf, execute, fixed, reals } from "../../../harness/protocols.ts";
+import { bytes, costOf, execute, fixed, reals } from "../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, width: number) => ({
   operands: [fixed([count], 0, 0, 1), fixed([count], 8, -4, 4), fixed([count], 8, -4, 4)],

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { dpfLookup } from "../../../../runtime/protocols/lookup/dpf-lookup.ts";
-import { looksUpExactly, lookupSpec } from "../../../harness/lookups.ts";
-import { costOf, resolve } from "../../../harness/protocols.ts";
+import { costOf, resolveWidths } from "../../../harness/execute-protocol.ts";
+import { looksUpExactly, lookupSpec } from "../../../harness/lookup-tests.ts";
 
 looksUpExactly(dpfLookup, [7, 8, 11, 13]);
 
@@ -24,6 +24,6 @@ it("costs a key to each party, the sign to the server and one opening: less than
 });
 
 it("refuses an index that is too short or too long", () => {
-  expect(() => resolve(dpfLookup, lookupSpec(4, 6, 24))).toThrow(/fits a one-time vector/);
-  expect(() => resolve(dpfLookup, lookupSpec(4, 14, 24))).toThrow(/index has 14 bits, at most 13/);
+  expect(() => resolveWidths(dpfLookup, lookupSpec(4, 6, 24))).toThrow(/fits a one-time vector/);
+  expect(() => resolveWidths(dpfLookup, lookupSpec(4, 14, 24))).toThrow(/index has 14 bits, at most 13/);
 });

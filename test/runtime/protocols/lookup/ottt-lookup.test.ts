@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { otttLookup } from "../../../../runtime/protocols/lookup/ottt-lookup.ts";
-import { looksUpExactly, lookupSpec } from "../../../harness/lookups.ts";
-import { costOf, resolve } from "../../../harness/protocols.ts";
+import { costOf, resolveWidths } from "../../../harness/execute-protocol.ts";
+import { looksUpExactly, lookupSpec } from "../../../harness/lookup-tests.ts";
 
 looksUpExactly(otttLookup, [1, 3, 5, 7]);
 
@@ -21,5 +21,5 @@ it("costs LUT_OTTT of protocols.md 8: 2^n·m bits from the dealer, whatever the 
 });
 
 it("refuses an index that would make the dealer send too much", () => {
-  expect(() => resolve(otttLookup, lookupSpec(4, 11, 24))).toThrow(/index has 11 bits, at most 10/);
+  expect(() => resolveWidths(otttLookup, lookupSpec(4, 11, 24))).toThrow(/index has 11 bits, at most 10/);
 });

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { knownWeightMatmul } from "../../../../runtime/protocols/arithmetic/known-weight.ts";
 import { privateLookup } from "../../../../runtime/protocols/lookup/private-lookup.ts";
+import { compareViews, leakCase } from "../../../harness/compare-views.ts";
+import { bytes, costOf, execute, fixed } from "../../../harness/execute-protocol.ts";
 import { breaks } from "../../../harness/leak-breaks.ts";
 import { limitOf } from "../../../harness/leak-statistics.ts";
-import { compareViews, leakCase } from "../../../harness/leaks.ts";
-import { bytes, costOf, execute, fixed } from "../../../harness/protocols.ts";
 
 const lookup = (tokens: number, rows: number, columns: number, width: number) => ({
   operands: [fixed([rows, columns], 12, -8, 8), fixed([tokens], 0, 0, rows - 1)],

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { thresholdClip } from "../../../../runtime/protocols/nonlinear/clip.ts";
-import { costOf, execute, fixed, resolve } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, resolveWidths } from "../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, lo: number, hi: number, width = 24) => ({
   operands: [fixed([count], 3, -8, 8)],
@@ -40,5 +40,5 @@ it("one bound costs half the bits of two", () => {
 });
 
 it("refuses bounds out of order", () => {
-  expect(() => resolve(thresholdClip, specOf(1, 2, 1))).toThrow(/out of order/);
+  expect(() => resolveWidths(thresholdClip, specOf(1, 2, 1))).toThrow(/out of order/);
 });

@@ -1,17 +1,17 @@
 import { expect, it } from "vitest";
-import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
-import type { Spec } from "../../../../runtime/protocols/kit/define.ts";
+import { digitBits, digitComparisonBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
+import type { Spec } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import { maskedRelu } from "../../../../runtime/protocols/nonlinear/masked-relu.ts";
 import {
   costOf,
   declaredUlps,
   execute,
   fixed,
-  quantised,
+  quantizeToGrid,
   reals,
-  resolve,
+  resolveWidths,
   worstUlps,
-} from "../../../harness/protocols.ts";
+} from "../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, from: number, to: number, lo: number, hi: number, width: number): Spec => ({
   operands: [fixed([count], from, lo, hi)],
@@ -36,16 +36,16 @@ it("is max(x, 0), exactly at equal scales and to one unit when it drops bits; 24
     x[4] = -(2 ** -scale);
     const outcome = execute(maskedRelu, spec, [x], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
-    const exact = quantised(x, scale).map((v) => Math.max(0, v));
+    const exact = quantizeToGrid(x, scale).map((v) => Math.max(0, v));
     expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(maskedRelu, spec));
   }
 });
 
 it("costs CMP_MDC, two opened bits and MUX (protocols.md 8)", () => {
   const spec = specOf(8, 12, 12, -32, 32, 40);
-  const n = resolve(maskedRelu, spec).operands[0]!.width;
+  const n = resolveWidths(maskedRelu, spec).operands[0]!.width;
   const digits = Math.ceil((n - 1) / digitBits(n - 1));
-  const compare = tableBits(n - 1, digitBits(n - 1)) + 1;
+  const compare = digitComparisonBits(n - 1, digitBits(n - 1)) + 1;
   // MUX in a wider ring: the lift 2(m − n), then γ, γr and γ·msb r.
   const mux = 2 * (40 - n) + 40 + 40 + (40 - n);
   expect(costOf(maskedRelu, spec)).toEqual({
@@ -57,5 +57,5 @@ it("costs CMP_MDC, two opened bits and MUX (protocols.md 8)", () => {
 });
 
 it("refuses a wire that comparisons do not take", () => {
-  expect(() => resolve(maskedRelu, specOf(8, 12, 12, -(2 ** 20), 1, 40))).toThrow(/comparisons take at most 31/);
+  expect(() => resolveWidths(maskedRelu, specOf(8, 12, 12, -(2 ** 20), 1, 40))).toThrow(/comparisons take at most 31/);
 });

@@ -1,17 +1,17 @@
 import { expect, it } from "vitest";
-import type { Spec } from "../../../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import { oneOpeningLayerNorm, oneOpeningRmsNorm } from "../../../../runtime/protocols/nonlinear/norm.ts";
-import { normRows } from "../../../harness/functions.ts";
 import {
   costOf,
   declaredUlps,
   execute,
   fixed,
-  quantised,
+  quantizeToGrid,
   reals,
-  resolve,
+  resolveWidths,
   worstUlps,
-} from "../../../harness/protocols.ts";
+} from "../../../harness/execute-protocol.ts";
+import { normRows } from "../../../harness/reference-functions.ts";
 
 const epsilon = 1e-5;
 const specOf = (rows: number, n: number, bound: number, from: number, width: number, to: number): Spec => ({
@@ -42,7 +42,7 @@ for (const [protocol, centred] of [
       const x = reals(shape[0]! * n, -hi, hi, trial);
       const outcome = execute(protocol, spec, [x], { trial });
       expect(outcome.metered).toEqual(outcome.counted);
-      worst[k] = Math.max(worst[k]!, worstUlps(outcome, normRows(quantised(x, scale), n, epsilon, centred)));
+      worst[k] = Math.max(worst[k]!, worstUlps(outcome, normRows(quantizeToGrid(x, scale), n, epsilon, centred)));
     }
     specs.forEach((spec, k) => {
       expect(worst[k]).toBeLessThanOrEqual(declaredUlps(protocol, spec));
@@ -60,7 +60,7 @@ it("finds the mean of rows that are far from zero", () => {
   };
   const x = reals(2 * n, 29.5, 31.5);
   const outcome = execute(oneOpeningLayerNorm, spec, [x]);
-  const exact = normRows(quantised(x, 12), n, epsilon, true);
+  const exact = normRows(quantizeToGrid(x, 12), n, epsilon, true);
   expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(oneOpeningLayerNorm, spec));
 });
 
@@ -74,7 +74,7 @@ it("finds rows whose squares span 2^26, in octaves whose period is longer than a
   const x = reals(count * n, 1, 1.4).map((value, k) => value * 2 ** (Math.floor(k / n) / 2 - 6));
   const outcome = execute(oneOpeningRmsNorm, spec, [x]);
   expect(outcome.metered).toEqual(outcome.counted);
-  const exact = normRows(quantised(x, 12), n, epsilon, false);
+  const exact = normRows(quantizeToGrid(x, 12), n, epsilon, false);
   expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(oneOpeningRmsNorm, spec));
 });
 
@@ -94,10 +94,10 @@ it("takes 4 rounds for RMS norm, 5 for layer norm, one less with point functions
 
 it("refuses what it cannot run", () => {
   const wide = specOf(8, 64, 2 ** 20, 12, 44, 12);
-  expect(() => resolve(oneOpeningRmsNorm, wide)).toThrow(/sum of squares/);
-  expect(() => resolve(oneOpeningRmsNorm, specOf(8, 64, 4, 12, 64, 12))).toThrow(/no room for the inverse root/);
+  expect(() => resolveWidths(oneOpeningRmsNorm, wide)).toThrow(/sum of squares/);
+  expect(() => resolveWidths(oneOpeningRmsNorm, specOf(8, 64, 4, 12, 64, 12))).toThrow(/no room for the inverse root/);
   const tiny = { ...specOf(8, 64, 4, 6, 44, 12), attrs: { epsilon: 0, sum_lo: 2 ** -20, sum_hi: 1 } };
-  expect(() => resolve(oneOpeningRmsNorm, tiny)).toThrow(/at least 2 bits/);
+  expect(() => resolveWidths(oneOpeningRmsNorm, tiny)).toThrow(/at least 2 bits/);
   const spread = { ...specOf(8, 64, 4, 12, 44, 12), attrs: { epsilon: 0, sum_lo: 2 ** -12, sum_hi: 2 ** 10 } };
-  expect(() => resolve(oneOpeningLayerNorm, spread)).toThrow(/comparisons take at most 31/);
+  expect(() => resolveWidths(oneOpeningLayerNorm, spread)).toThrow(/comparisons take at most 31/);
 });

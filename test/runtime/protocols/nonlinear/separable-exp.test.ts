@@ -1,16 +1,16 @@
 import { expect, it } from "vitest";
-import type { Spec } from "../../../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import { separableExp } from "../../../../runtime/protocols/nonlinear/separable-exp.ts";
 import {
   costOf,
   declaredUlps,
   execute,
   fixed,
-  quantised,
+  quantizeToGrid,
   reals,
-  resolve,
+  resolveWidths,
   worstUlps,
-} from "../../../harness/protocols.ts";
+} from "../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, from: number, to: number, lo: number, hi: number, width: number): Spec => ({
   operands: [fixed([count], from, lo, hi)],
@@ -37,7 +37,7 @@ it("is e^x within its declared error, 245 seeds over scales, ranges and rings; c
     const x = reals(80, lo, hi, trial);
     const outcome = execute(separableExp, spec, [x], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
-    worst[k] = Math.max(worst[k]!, worstUlps(outcome, quantised(x, scale).map(Math.exp)));
+    worst[k] = Math.max(worst[k]!, worstUlps(outcome, quantizeToGrid(x, scale).map(Math.exp)));
   }
   specs.forEach((spec, k) => {
     expect(worst[k]).toBeLessThanOrEqual(declaredUlps(separableExp, spec));
@@ -47,7 +47,7 @@ it("is e^x within its declared error, 245 seeds over scales, ranges and rings; c
 
 it("costs EXP_SEP of protocols.md 8: CMP(16) + CMP(n), then 4 words of the dealer and 4 bits online", () => {
   const spec = specOf(8, 12, 12, -12, 2, 30);
-  const width = resolve(separableExp, spec).operands[0]!.width - 12;
+  const width = resolveWidths(separableExp, spec).operands[0]!.width - 12;
   // CMP_MDC of 16 bits: 75 from the dealer, 2·7 online; of the low bits of the wire's whole units, and msb r.
   const compare: Record<number, [dealer: number, digits: number]> = { 5: [11, 2], 6: [15, 2], 7: [23, 2] };
   const [dealer, digits] = compare[width - 12 - 1]!;
@@ -61,8 +61,10 @@ it("costs EXP_SEP of protocols.md 8: CMP(16) + CMP(n), then 4 words of the deale
 });
 
 it("refuses what it cannot run", () => {
-  expect(() => resolve(separableExp, specOf(8, 12, 12, 0, 9, 40))).toThrow(/2\^13, at most 2\^12/);
-  expect(() => resolve(separableExp, specOf(8, 12, 12, -1, 0, 64))).toThrow(/no room for the factors/);
-  expect(() => resolve(separableExp, specOf(8, 12, 12, -(2 ** 20), 0, 40))).toThrow(/comparisons take at most 31/);
-  expect(() => resolve(separableExp, specOf(8, 60, 12, -1, 0, 40))).toThrow(/ring of 64/);
+  expect(() => resolveWidths(separableExp, specOf(8, 12, 12, 0, 9, 40))).toThrow(/2\^13, at most 2\^12/);
+  expect(() => resolveWidths(separableExp, specOf(8, 12, 12, -1, 0, 64))).toThrow(/no room for the factors/);
+  expect(() => resolveWidths(separableExp, specOf(8, 12, 12, -(2 ** 20), 0, 40))).toThrow(
+    /comparisons take at most 31/,
+  );
+  expect(() => resolveWidths(separableExp, specOf(8, 60, 12, -1, 0, 40))).toThrow(/ring of 64/);
 });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { tournamentArgmax } from "../../../../runtime/protocols/ordering/argmax.ts";
-import { levelsOf } from "../../../../runtime/protocols/ordering/row-max.ts";
-import { costOf, execute, fixed, reals } from "../../../harness/protocols.ts";
+import { levelCount } from "../../../../runtime/protocols/ordering/row-max.ts";
+import { costOf, execute, fixed, reals } from "../../../harness/execute-protocol.ts";
 
 const specOf = (rows: number, length: number, radix: number, width = 8) => ({
   operands: [fixed([rows, length], 2, -1, 1)],
@@ -20,7 +20,7 @@ it.each([2, 3, 4])("is the first of the largest with radix %i, over 1,000 draws 
     expect([...outcome.values]).toEqual(rows.map((row) => row.indexOf(Math.max(...row))));
     expect(outcome.metered).toEqual(outcome.counted);
     // The last level opens no winner.
-    const levels = levelsOf(length, radix);
+    const levels = levelCount(length, radix);
     expect(costOf(tournamentArgmax, specOf(60, length, radix)).rounds).toBe(Math.max(0, 3 * levels - 1));
   }
 });

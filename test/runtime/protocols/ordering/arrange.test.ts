@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { tableArrange } from "../../../../runtime/protocols/ordering/arrange.ts";
-import { bytes, costOf, execute, fixed, reals, resolve } from "../../../harness/protocols.ts";
+import { bytes, costOf, execute, fixed, reals, resolveWidths } from "../../../harness/execute-protocol.ts";
 
 const specOf = (rows: number, length: number, count: number, width: number, entries: boolean) => ({
   operands: [fixed([rows, length], 0, 0, length - 1), ...(entries ? [fixed([rows, length], 8, -4, 4)] : [])],
@@ -30,8 +30,8 @@ it.each([
     const outcome = execute(tableArrange, spec, [ranks, ...(entries ? [x] : [])], { trial: length });
     const wanted = [...Array(50 * count).keys()].map((at) => {
       const [row, p] = [Math.floor(at / count), at % count];
-      const place = [...Array(length).keys()].find((i) => ranks[row * length + i] === p)!;
-      return entries ? x[row * length + place] : place;
+      const index = [...Array(length).keys()].find((i) => ranks[row * length + i] === p)!;
+      return entries ? x[row * length + index] : index;
     });
     expect([...outcome.values]).toEqual(wanted);
     expect(outcome.metered).toEqual(outcome.counted);
@@ -40,7 +40,7 @@ it.each([
 
 it("is free online, and takes two vectors of 2^⌈log₂ L⌉ for each element, three in a wider ring", () => {
   const spec = specOf(3, 11, 2, 40, true);
-  const n = resolve(tableArrange, spec).operands[1]!.width;
+  const n = resolveWidths(tableArrange, spec).operands[1]!.width;
   const vector = (width: number) => bytes(3 * 11 * 16 * width);
   const none = { rounds: 0, clientToServer: 0, serverToClient: 0 };
   expect(costOf(tableArrange, spec)).toEqual({ ...none, dealerToServer: 2 * vector(40) + vector(40 - n) });

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import type { Party, Share } from "../../../../runtime/core/party.ts";
-import { openWire } from "../../../../runtime/protocols/boundary/open.ts";
+import { maskAndOpen } from "../../../../runtime/protocols/boundary/open.ts";
 import { seededShare } from "../../../../runtime/protocols/boundary/seeded-share.ts";
 import { bucketMax, bucketsOf } from "../../../../runtime/protocols/ordering/bucket-max.ts";
-import { integers } from "../../../../runtime/ring/tensor.ts";
-import { together } from "../../../harness/together.ts";
+import { intTensor } from "../../../../runtime/ring/tensor.ts";
+import { runParties } from "../../../harness/run-parties.ts";
 
 const width = 12;
 const residue = (x: number): number => x & (2 ** width - 1);
@@ -18,12 +18,12 @@ function maxima(
   trial: number,
 ) {
   const spec = { shape: [values.length], width, scale: 0, lo, hi };
-  const { client, server, metered, counted } = together(function* (party: Party) {
-    const given = integers([values.length], party.role === "client" ? Float64Array.from(values) : undefined);
+  const { client, server, metered, counted } = runParties(function* (party: Party) {
+    const given = intTensor([values.length], party.role === "client" ? Float64Array.from(values) : undefined);
     const input = { operands: [spec], result: spec, attrs: {} };
     const share = (yield* seededShare.run(party.at("in"), input, given)) as Share;
-    const wire = yield* openWire(party.at("open"), share.tensor);
-    return yield* bucketMax(party.at("max"), wire, rows, { lo, count: hi - lo + 1 }, radix);
+    const masked = yield* maskAndOpen(party.at("open"), share.tensor);
+    return yield* bucketMax(party.at("max"), masked, rows, { lo, count: hi - lo + 1 }, radix);
   }, trial);
   expect(metered).toEqual(counted);
   const found = [...client.opened.data!].map((x, row) =>

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
+import { digitBits, digitComparisonBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
 import { pairwiseRank } from "../../../../runtime/protocols/ordering/rank.ts";
-import { bytes, costOf, execute, fixed, reals, resolve } from "../../../harness/protocols.ts";
+import { bytes, costOf, execute, fixed, reals, resolveWidths } from "../../../harness/execute-protocol.ts";
 
 const specOf = (rows: number, length: number, width: number, largest = true) => ({
   operands: [fixed([rows, length], 2, -1, 1)],
@@ -28,7 +28,7 @@ it.each([true, false])("counts who is ahead (largest: %s), over 2,000 draws full
 it("takes a comparison, an opened bit and a bit as a number for each pair", () => {
   const spec = specOf(8, 7, 3);
   const pairs = 8 * 21;
-  const n = resolve(pairwiseRank, spec).operands[0]!.width - 1;
+  const n = resolveWidths(pairwiseRank, spec).operands[0]!.width - 1;
   const digits = Math.ceil(n / digitBits(n));
   const online = bytes(pairs * (2 * digits - 1)) + bytes(pairs);
   expect(costOf(pairwiseRank, spec)).toEqual({
@@ -36,10 +36,10 @@ it("takes a comparison, an opened bit and a bit as a number for each pair", () =
     clientToServer: online,
     serverToClient: online,
     // The top bit of the mask, the tables, and the opened bit's mask as a number of 3 bits.
-    dealerToServer: bytes(pairs * (1 + tableBits(n, digitBits(n)) + 3)),
+    dealerToServer: bytes(pairs * (1 + digitComparisonBits(n, digitBits(n)) + 3)),
   });
 });
 
 it("refuses rows of which too many pairs would be compared", () => {
-  expect(() => resolve(pairwiseRank, specOf(1, 257, 9))).toThrow(/257 elements, at most 256/);
+  expect(() => resolveWidths(pairwiseRank, specOf(1, 257, 9))).toThrow(/257 elements, at most 256/);
 });

@@ -1,24 +1,24 @@
 import { expect, test } from "vitest";
 import type { Party, Share } from "../../../../runtime/core/party.ts";
-import { openWire } from "../../../../runtime/protocols/boundary/open.ts";
+import { maskAndOpen } from "../../../../runtime/protocols/boundary/open.ts";
 import { seededShare } from "../../../../runtime/protocols/boundary/seeded-share.ts";
-import { levelsOf, rowMax } from "../../../../runtime/protocols/ordering/row-max.ts";
-import { integers } from "../../../../runtime/ring/tensor.ts";
-import { together } from "../../../harness/together.ts";
+import { levelCount, rowMax } from "../../../../runtime/protocols/ordering/row-max.ts";
+import { intTensor } from "../../../../runtime/ring/tensor.ts";
+import { runParties } from "../../../harness/run-parties.ts";
 
 const width = 12;
 
 /** The maxima that both parties see once the result's mask is taken off, by the harness that knows it. */
 function maxima(values: readonly number[], rows: readonly (readonly number[])[], trial: number, radix?: number) {
   const spec = { shape: [values.length], width, scale: 0, lo: -1000, hi: 1000 };
-  const run = together(function* (party: Party) {
-    const given = integers([values.length], party.role === "client" ? Float64Array.from(values) : undefined);
+  const run = runParties(function* (party: Party) {
+    const given = intTensor([values.length], party.role === "client" ? Float64Array.from(values) : undefined);
     const share = (yield* seededShare.run(
       party.at("in"),
       { operands: [spec], result: spec, attrs: {} },
       given,
     )) as Share;
-    return yield* rowMax(party.at("max"), yield* openWire(party.at("open"), share.tensor), rows, undefined, radix);
+    return yield* rowMax(party.at("max"), yield* maskAndOpen(party.at("open"), share.tensor), rows, undefined, radix);
   }, trial);
   expect(run.metered).toEqual(run.counted);
   return run;
@@ -57,5 +57,5 @@ test("larger groups save rounds in long rows, for more comparisons", () => {
 });
 
 test("levels of radix 4", () => {
-  expect([1, 2, 4, 5, 16, 17, 48, 64, 65].map((length) => levelsOf(length))).toEqual([0, 1, 1, 2, 2, 3, 3, 3, 4]);
+  expect([1, 2, 4, 5, 16, 17, 48, 64, 65].map((length) => levelCount(length))).toEqual([0, 1, 1, 2, 2, 3, 3, 3, 4]);
 });

@@ -1,57 +1,57 @@
 import { expect, it } from "vitest";
-import type { Spec } from "../../../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import { coarseMaxAttention, coarseMaxAttentionKnownMask } from "../../../../runtime/protocols/softmax/attention.ts";
-import { softmaxRows } from "../../../harness/functions.ts";
 import {
   costOf,
   declaredUlps,
   execute,
   fixed,
-  quantised,
+  quantizeToGrid,
   reals,
-  resolve,
+  resolveWidths,
   worstUlps,
-} from "../../../harness/protocols.ts";
+} from "../../../harness/execute-protocol.ts";
+import { softmaxRows } from "../../../harness/reference-functions.ts";
 
-interface Sizes {
+interface AttentionSizes {
   readonly batch: number;
   readonly heads: number;
   readonly groups: number;
-  readonly places: number;
+  readonly positions: number;
   readonly depth: number;
   readonly columns: number;
 }
-const specOf = (s: Sizes, causal: boolean, scale: number, to: number, width = 36): Spec => ({
+const specOf = (s: AttentionSizes, causal: boolean, scale: number, to: number, width = 36): Spec => ({
   operands: [
-    fixed([s.batch, s.heads, s.places, s.depth], 8, -2, 2),
+    fixed([s.batch, s.heads, s.positions, s.depth], 8, -2, 2),
     fixed([s.batch, s.groups, s.columns, s.depth], 8, -2, 2),
     fixed([s.batch, s.groups, s.columns, s.depth], 10, -3, 3),
   ],
-  result: fixed([s.batch, s.heads, s.places, s.depth], to, -3, 3, width),
+  result: fixed([s.batch, s.heads, s.positions, s.depth], to, -3, 3, width),
   attrs: { scale, causal, score_bound: 4 * s.depth * scale * 1.45 },
 });
 
 /** The definition, row by row; a mask is the same for all heads. */
 function attend(
-  s: Sizes,
+  s: AttentionSizes,
   causal: boolean,
   scale: number,
   q: Float64Array,
   k: Float64Array,
   v: Float64Array,
-  mask: Float64Array = new Float64Array(s.places * s.columns),
+  mask: Float64Array = new Float64Array(s.positions * s.columns),
 ) {
   const result: number[] = [];
-  for (let row = 0; row < s.batch * s.heads * s.places; row++) {
-    const place = row % s.places;
-    const head = Math.floor(row / s.places) % s.heads;
-    const batch = Math.floor(row / s.places / s.heads);
+  for (let row = 0; row < s.batch * s.heads * s.positions; row++) {
+    const position = row % s.positions;
+    const head = Math.floor(row / s.positions) % s.heads;
+    const batch = Math.floor(row / s.positions / s.heads);
     const group = batch * s.groups + Math.floor((head * s.groups) / s.heads);
-    const reach = causal ? Math.min(s.columns, place + 1 + s.columns - s.places) : s.columns;
+    const reach = causal ? Math.min(s.columns, position + 1 + s.columns - s.positions) : s.columns;
     const scores = Float64Array.from({ length: reach }, (_, j) => {
       let sum = 0;
       for (let d = 0; d < s.depth; d++) sum += q[row * s.depth + d]! * k[(group * s.columns + j) * s.depth + d]!;
-      return sum * scale + mask[place * s.columns + j]!;
+      return sum * scale + mask[position * s.columns + j]!;
     });
     const weights = softmaxRows(scores, reach);
     for (let d = 0; d < s.depth; d++) {
@@ -65,14 +65,14 @@ const sizes = (
   batch: number,
   heads: number,
   groups: number,
-  places: number,
+  positions: number,
   depth: number,
   columns: number,
-): Sizes => ({
+): AttentionSizes => ({
   batch,
   heads,
   groups,
-  places,
+  positions,
   depth,
   columns,
 });
@@ -89,9 +89,9 @@ it("stays within its declared error, 48 seeds: grouped heads, causal or not, one
   for (let trial = 0; trial < 48; trial++) {
     const [s, causal, scale, to] = cases[trial % cases.length]!;
     const spec = specOf(s, causal, scale, to);
-    const q = quantised(reals(s.batch * s.heads * s.places * s.depth, -2, 2, trial), 8);
-    const k = quantised(reals(s.batch * s.groups * s.columns * s.depth, -2, 2, trial + 50), 8);
-    const v = quantised(reals(s.batch * s.groups * s.columns * s.depth, -3, 3, trial + 90), 10);
+    const q = quantizeToGrid(reals(s.batch * s.heads * s.positions * s.depth, -2, 2, trial), 8);
+    const k = quantizeToGrid(reals(s.batch * s.groups * s.columns * s.depth, -2, 2, trial + 50), 8);
+    const v = quantizeToGrid(reals(s.batch * s.groups * s.columns * s.depth, -3, 3, trial + 90), 10);
     const outcome = execute(coarseMaxAttention, spec, [q, k, v], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
     const exact = attend(s, causal, scale, q, k, v);
@@ -105,13 +105,13 @@ it("gives no weight to scores outside of a window, and pays nothing for them, 24
     const window = [1, 3, 5, 200][trial % 4]!;
     const base = specOf(s, causal, scale, to);
     const spec = { ...base, attrs: { ...base.attrs, window } };
-    const q = quantised(reals(s.batch * s.heads * s.places * s.depth, -2, 2, trial), 8);
-    const k = quantised(reals(s.batch * s.groups * s.columns * s.depth, -2, 2, trial + 50), 8);
-    const v = quantised(reals(s.batch * s.groups * s.columns * s.depth, -3, 3, trial + 90), 10);
+    const q = quantizeToGrid(reals(s.batch * s.heads * s.positions * s.depth, -2, 2, trial), 8);
+    const k = quantizeToGrid(reals(s.batch * s.groups * s.columns * s.depth, -2, 2, trial + 50), 8);
+    const v = quantizeToGrid(reals(s.batch * s.groups * s.columns * s.depth, -3, 3, trial + 90), 10);
     const outcome = execute(coarseMaxAttention, spec, [q, k, v], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
-    const back = (at: number): number => Math.floor(at / s.columns) + s.columns - s.places - (at % s.columns);
-    const outside = Float64Array.from({ length: s.places * s.columns }, (_, at) => (back(at) < window ? 0 : -1e9));
+    const back = (at: number): number => Math.floor(at / s.columns) + s.columns - s.positions - (at % s.columns);
+    const outside = Float64Array.from({ length: s.positions * s.columns }, (_, at) => (back(at) < window ? 0 : -1e9));
     const exact = attend(s, causal, scale, q, k, v, outside);
     expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(coarseMaxAttention, spec));
   }
@@ -128,10 +128,10 @@ it("adds a shared mask to the scores, in the units of the scores, at any scale, 
     const to = [12, 8, 0, 4][trial % 4]!;
     const base = specOf(s, trial % 2 === 0, [1 / Math.LOG2E, 0.4][trial % 3] ?? 0.5, 12);
     const spec = { ...base, operands: [...base.operands, fixed([1, 1, 3, 5], to, -8, 2)] };
-    const q = quantised(reals(24, -2, 2, trial), 8);
-    const k = quantised(reals(20, -2, 2, trial + 50), 8);
-    const v = quantised(reals(20, -3, 3, trial + 90), 10);
-    const mask = quantised(reals(15, -8, 2, trial), to);
+    const q = quantizeToGrid(reals(24, -2, 2, trial), 8);
+    const k = quantizeToGrid(reals(20, -2, 2, trial + 50), 8);
+    const v = quantizeToGrid(reals(20, -3, 3, trial + 90), 10);
+    const mask = quantizeToGrid(reals(15, -8, 2, trial), to);
     const outcome = execute(coarseMaxAttention, spec, [q, k, v, mask], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
     const exact = attend(s, spec.attrs.causal === true, Number(spec.attrs.scale), q, k, v, mask);
@@ -148,8 +148,8 @@ it("adds a mask that everybody knows at the price of none, 20 seeds", () => {
       [24, 2, 8],
       [20, 2, 8],
       [20, 3, 10],
-    ].map(([count, bound, to], at) => quantised(reals(count!, -bound!, bound!, trial + 50 * at), to!));
-    const mask = quantised(reals(15, -8, 2, trial), 12);
+    ].map(([count, bound, to], at) => quantizeToGrid(reals(count!, -bound!, bound!, trial + 50 * at), to!));
+    const mask = quantizeToGrid(reals(15, -8, 2, trial), 12);
     const outcome = execute(coarseMaxAttentionKnownMask, spec, [q!, k!, v!, mask], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
     const exact = attend(s, spec.attrs.causal === true, Number(spec.attrs.scale), q!, k!, v!, mask);
@@ -162,7 +162,7 @@ it("adds a mask that everybody knows at the price of none, 20 seeds", () => {
     });
     expect(known).toEqual(without);
   }
-  expect(() => resolve(coarseMaxAttentionKnownMask, specOf(s, true, 0.5, 12))).toThrow(/no mask/);
+  expect(() => resolveWidths(coarseMaxAttentionKnownMask, specOf(s, true, 0.5, 12))).toThrow(/no mask/);
 });
 
 it("gives no weight to a score that a mask of −10⁴ takes away, 20 seeds", () => {
@@ -171,7 +171,7 @@ it("gives no weight to a score that a mask of −10⁴ takes away, 20 seeds", ()
   for (let trial = 0; trial < 20; trial++) {
     const base = specOf(s, trial % 2 === 0, 0.5, 12);
     const spec = { ...base, operands: [...base.operands, fixed([1, 1, 1, 4], 0, -1e4, 0)] };
-    const [q, k, v] = [8, 8, 10].map((to, at) => quantised(reals(32, -2, 2, trial + 50 * at), to));
+    const [q, k, v] = [8, 8, 10].map((to, at) => quantizeToGrid(reals(32, -2, 2, trial + 50 * at), to));
     const outcome = execute(coarseMaxAttention, spec, [q!, k!, v!, mask], { trial });
     const rows = Float64Array.from({ length: 16 }, (_, at) => mask[at % 4]!);
     const exact = attend(s, spec.attrs.causal === true, 0.5, q!, k!, v!, rows);
@@ -190,8 +190,8 @@ it("takes 3·⌈log4 columns⌉ + 7 rounds, and pays nothing for scores that the
 it("refuses what it cannot run", () => {
   const s = sizes(1, 2, 2, 4, 8, 4);
   const noBound = { ...specOf(s, true, 0.25, 12), attrs: { scale: 0.25, causal: true, score_bound: 0 } };
-  expect(() => resolve(coarseMaxAttention, noBound)).toThrow(/calibrate/);
+  expect(() => resolveWidths(coarseMaxAttention, noBound)).toThrow(/calibrate/);
   const wide = { ...noBound, attrs: { ...noBound.attrs, score_bound: 2 ** 18 } };
-  expect(() => resolve(coarseMaxAttention, wide)).toThrow(/at most 31/);
-  expect(() => resolve(coarseMaxAttention, specOf(s, true, 0.25, 12, 64))).toThrow(/at most 64/);
+  expect(() => resolveWidths(coarseMaxAttention, wide)).toThrow(/at most 31/);
+  expect(() => resolveWidths(coarseMaxAttention, specOf(s, true, 0.25, 12, 64))).toThrow(/at most 64/);
 });

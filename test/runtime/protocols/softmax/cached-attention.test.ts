@@ -1,29 +1,29 @@
 import { expect, it } from "vitest";
 import { evaluateOp } from "../../../../ir/interpret.ts";
-import { tensor } from "../../../../ir/weights.ts";
-import type { Party, Share, Wire } from "../../../../runtime/core/party.ts";
+import { tensor } from "../../../../ir/tensor.ts";
+import type { MaskedValue, Party, Share } from "../../../../runtime/core/party.ts";
 import type { Steps } from "../../../../runtime/core/steps.ts";
-import { openWire } from "../../../../runtime/protocols/boundary/open.ts";
+import { maskAndOpen } from "../../../../runtime/protocols/boundary/open.ts";
 import { seededShare } from "../../../../runtime/protocols/boundary/seeded-share.ts";
-import type { Spec } from "../../../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import { coarseMaxCachedAttention } from "../../../../runtime/protocols/softmax/cached-attention.ts";
 import { add } from "../../../../runtime/ring/arithmetic.ts";
-import { concat } from "../../../../runtime/ring/structure.ts";
-import { integers, type Shape, sizeOf } from "../../../../runtime/ring/tensor.ts";
-import { breaks } from "../../../harness/leak-breaks.ts";
-import { limitOf } from "../../../harness/leak-statistics.ts";
-import { compareViews, type LeakCase } from "../../../harness/leaks.ts";
+import { concat } from "../../../../runtime/ring/layout-ops.ts";
+import { intTensor, type Shape, sizeOf } from "../../../../runtime/ring/tensor.ts";
+import { compareViews, type LeakCase } from "../../../harness/compare-views.ts";
 import {
   costOf,
   declaredUlps,
   execute,
   fixed,
-  quantised,
+  quantizeToGrid,
   reals,
-  resolve,
+  resolveWidths,
   worstUlps,
-} from "../../../harness/protocols.ts";
-import { together } from "../../../harness/together.ts";
+} from "../../../harness/execute-protocol.ts";
+import { breaks } from "../../../harness/leak-breaks.ts";
+import { limitOf } from "../../../harness/leak-statistics.ts";
+import { runParties } from "../../../harness/run-parties.ts";
 
 const [heads, groups, depth] = [2, 1, 4];
 const specOf = (past: number, next: number, batch = 1): Spec => ({
@@ -38,11 +38,11 @@ const specOf = (past: number, next: number, batch = 1): Spec => ({
   attrs: { scale: 0.5, causal: true, score_bound: 12 },
 });
 const draw = (spec: Spec, trial: number): readonly Float64Array[] =>
-  spec.operands.map(({ shape, lo, hi, scale }, place) =>
-    quantised(reals(sizeOf(shape), lo, hi, trial + 31 * place), scale),
+  spec.operands.map(({ shape, lo, hi, scale }, index) =>
+    quantizeToGrid(reals(sizeOf(shape), lo, hi, trial + 31 * index), scale),
   );
 const exact = (spec: Spec, inputs: readonly Float64Array[]): readonly number[] => {
-  const operands = inputs.map((values, place) => tensor(spec.operands[place]!.shape, values));
+  const operands = inputs.map((values, index) => tensor(spec.operands[index]!.shape, values));
   return [...evaluateOp("cached-attention", operands, spec.attrs).data];
 };
 
@@ -64,28 +64,28 @@ function* twoSteps(
   batch = 1,
 ): Steps<readonly [Share, Share]> {
   const past = 3;
-  const first = resolve(coarseMaxCachedAttention, specOf(past, 1, batch));
-  const second = resolve(coarseMaxCachedAttention, specOf(past + 1, 1, batch));
-  const open = function* (name: string, shape: Shape, width: number, values: Float64Array): Steps<Wire> {
+  const first = resolveWidths(coarseMaxCachedAttention, specOf(past, 1, batch));
+  const second = resolveWidths(coarseMaxCachedAttention, specOf(past + 1, 1, batch));
+  const open = function* (name: string, shape: Shape, width: number, values: Float64Array): Steps<MaskedValue> {
     const known = party.role === "client" && online ? values : undefined;
     const spec = { shape, width, scale: 0, lo: 0, hi: 0 };
     const share = yield* seededShare.run(
       party.at(`${name} in`),
       { operands: [spec], result: spec, attrs: {} },
-      integers(shape, known),
+      intTensor(shape, known),
     );
-    return yield* openWire(party.at(name), (share as Share).tensor);
+    return yield* maskAndOpen(party.at(name), (share as Share).tensor);
   };
   const [wide, , weighted] = first.operands.map(({ width }) => width) as [number, number, number];
   const row = (count: number): Shape => [batch, groups, count, depth];
   const pastK = yield* open("past k", row(past), wide, raw[0]!);
   const pastV = yield* open("past v", row(past), weighted, raw[1]!);
-  const step = function* (name: string, at: number): Steps<readonly [Wire, Wire, Wire]> {
+  const step = function* (name: string, at: number): Steps<readonly [MaskedValue, MaskedValue, MaskedValue]> {
     const q = yield* open(`${name} q`, [batch, heads, 1, depth], wide, raw[at]!);
     const k = yield* open(`${name} k`, row(1), wide, raw[at + 1]!);
     return [q, k, yield* open(`${name} v`, row(1), weighted, raw[at + 2]!)];
   };
-  const below = (x: Wire, y: Wire): Wire => ({
+  const below = (x: MaskedValue, y: MaskedValue): MaskedValue => ({
     kind: "wire",
     opened: joined(x.opened, y.opened),
     mask: { share: joined(x.mask.share!, y.mask.share!), secret: joined(x.mask.secret, y.mask.secret), fresh: false },
@@ -105,16 +105,16 @@ function* twoSteps(
   return [one as Share, two as Share];
 }
 
-const joined = (x: Wire["opened"], y: Wire["opened"]): Wire["opened"] => concat([x, y], 2);
+const joined = (x: MaskedValue["opened"], y: MaskedValue["opened"]): MaskedValue["opened"] => concat([x, y], 2);
 
 const scales = [8, 10, 8, 8, 10, 8, 8, 10];
 const sizes = [12, 12, 8, 4, 4, 8, 4, 4];
 
 it("decodes two places on one set of kept wires as a full attention does, 20 seeds", () => {
   for (let trial = 1; trial <= 20; trial++) {
-    const real = sizes.map((size, k) => quantised(reals(size, -2, 2, trial + 17 * k), scales[k]!));
+    const real = sizes.map((size, k) => quantizeToGrid(reals(size, -2, 2, trial + 17 * k), scales[k]!));
     const raw = real.map((values, k) => values.map((x) => Math.round(x * 2 ** scales[k]!)));
-    const run = together((party, stage) => twoSteps(party, stage === "online", raw), trial);
+    const run = runParties((party, stage) => twoSteps(party, stage === "online", raw), trial);
     expect(run.metered).toEqual(run.counted);
     const [pk, pv, q1, k1, v1, q2, k2, v2] = real as [
       Float64Array,
@@ -152,7 +152,7 @@ it("opens new places only: a longer past adds scores, and none of its keys and v
     operands: wide.operands.map((operand) => ({ ...operand, shape: operand.shape.with(3, 32) })),
     result: { ...wide.result, shape: wide.result.shape.with(3, 32) },
   };
-  const width = resolve(coarseMaxCachedAttention, deep).operands[2]!.width;
+  const width = resolveWidths(coarseMaxCachedAttention, deep).operands[2]!.width;
   // Depth 32 instead of 4: only the [heads, 1, depth] sums are opened wider, never the 64 places of the past.
   expect(costOf(coarseMaxCachedAttention, deep).clientToServer - traffic(64)).toBeLessThan(
     (heads * 28 * width) / 8 + 16,

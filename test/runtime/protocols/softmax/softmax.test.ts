@@ -1,19 +1,19 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { trafficOf } from "../../../../passes/5-select/traffic.ts";
-import type { Spec } from "../../../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import { coarseMaxSoftmax } from "../../../../runtime/protocols/softmax/softmax.ts";
-import { softmaxRows } from "../../../harness/functions.ts";
 import {
   costOf,
   declaredUlps,
   execute,
   fixed,
-  quantised,
+  quantizeToGrid,
   reals,
-  resolve,
+  resolveWidths,
   worstUlps,
-} from "../../../harness/protocols.ts";
+} from "../../../harness/execute-protocol.ts";
+import { softmaxRows } from "../../../harness/reference-functions.ts";
 
 const specOf = (rows: number, n: number, bound: number, from: number, width: number, to: number): Spec => ({
   operands: [fixed([rows, n], from, -bound, bound)],
@@ -39,7 +39,7 @@ it("stays within its declared error, 80 seeds, rows of 1 to 1000; counted = mete
     if (trial % 3 === 0) x.fill(hi);
     const outcome = execute(coarseMaxSoftmax, spec, [x], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
-    const worst = worstUlps(outcome, softmaxRows(quantised(x, scale), shape[1]!));
+    const worst = worstUlps(outcome, softmaxRows(quantizeToGrid(x, scale), shape[1]!));
     expect(worst).toBeLessThanOrEqual(declaredUlps(coarseMaxSoftmax, spec));
   }
 });
@@ -51,7 +51,7 @@ it("takes its row maximum by a tree or by larger groups, 200 rows each", () => {
     const outcome = execute(coarseMaxSoftmax, spec, [x], { trial: radix });
     expect(outcome.metered).toEqual(outcome.counted);
     expect(outcome.counted.rounds).toBe({ 2: 3 * 5, 8: 4 + 3, 16: 4 + 3 }[radix]! + 7);
-    expect(worstUlps(outcome, softmaxRows(quantised(x, 12), 21))).toBeLessThanOrEqual(
+    expect(worstUlps(outcome, softmaxRows(quantizeToGrid(x, 12), 21))).toBeLessThanOrEqual(
       declaredUlps(coarseMaxSoftmax, spec),
     );
   }
@@ -75,12 +75,12 @@ it("counts scores in buckets in 2 rounds, one more for each level, whatever the 
       const outcome = execute(coarseMaxSoftmax, spec, [x], { trial: radix });
       expect(outcome.metered).toEqual(outcome.counted);
       expect(outcome.counted.rounds).toBe(rounds);
-      const worst = worstUlps(outcome, softmaxRows(quantised(x, 12), 21));
+      const worst = worstUlps(outcome, softmaxRows(quantizeToGrid(x, 12), 21));
       expect(worst).toBeLessThanOrEqual(declaredUlps(coarseMaxSoftmax, spec));
     }
   }
   const wide = { ...specOf(4, 9, 2000, 12, 30, 12), attrs: { axis: -1, maximum: "buckets" } };
-  expect(() => resolve(coarseMaxSoftmax, wide)).toThrow(/buckets, at most 512/);
+  expect(() => resolveWidths(coarseMaxSoftmax, wide)).toThrow(/buckets, at most 512/);
 });
 
 it("costs what the table of docs/protocols/attention.md says, a row of 512", () => {
@@ -94,7 +94,7 @@ it("costs what the table of docs/protocols/attention.md says, a row of 512", () 
     ["counted, 63 at once", "point functions", { maximum: "buckets", radix: 63, comparison: "dpf" }],
   ] as const;
   for (const [maximum, compared, tuning] of ways) {
-    const spec = resolve(coarseMaxSoftmax, { ...specOf(1, 512, 8, 12, 30, 12), attrs: { axis: -1, ...tuning } });
+    const spec = resolveWidths(coarseMaxSoftmax, { ...specOf(1, 512, 8, 12, 30, 12), attrs: { axis: -1, ...tuning } });
     const { rounds, bytes, dealt } = trafficOf(coarseMaxSoftmax, spec);
     const [online, most] = [Math.max(...Object.values(bytes)), Math.max(...Object.values(dealt))];
     const all = Object.values(dealt).reduce((sum, each) => sum + each, 0);
@@ -119,8 +119,8 @@ it("takes 3·⌈log4 n⌉ + 7 rounds", () => {
 
 it("refuses what it cannot run", () => {
   const axis = { ...specOf(4, 8, 8, 12, 30, 12), attrs: { axis: 0 } };
-  expect(() => resolve(coarseMaxSoftmax, axis)).toThrow(/last axis/);
-  expect(() => resolve(coarseMaxSoftmax, specOf(4, 8, 2 ** 17, 12, 30, 12))).toThrow(/at most 31/);
-  expect(() => resolve(coarseMaxSoftmax, specOf(4, 8, 8, 60, 30, 12))).toThrow(/ring of 64/);
-  expect(() => resolve(coarseMaxSoftmax, specOf(4, 8, 8, 12, 60, 12))).toThrow(/at most 64/);
+  expect(() => resolveWidths(coarseMaxSoftmax, axis)).toThrow(/last axis/);
+  expect(() => resolveWidths(coarseMaxSoftmax, specOf(4, 8, 2 ** 17, 12, 30, 12))).toThrow(/at most 31/);
+  expect(() => resolveWidths(coarseMaxSoftmax, specOf(4, 8, 8, 60, 30, 12))).toThrow(/ring of 64/);
+  expect(() => resolveWidths(coarseMaxSoftmax, specOf(4, 8, 8, 12, 60, 12))).toThrow(/at most 64/);
 });

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { bitExtend } from "../../../../runtime/protocols/truncation/bit-extend.ts";
-import { bytes, costOf, execute, fixed, resolve } from "../../../harness/protocols.ts";
+import { bytes, costOf, execute, fixed, resolveWidths } from "../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, width: number) => ({
   operands: [fixed([count], 0, 0, 1)],
@@ -24,5 +24,5 @@ it("costs the width in dealer bits and nothing online (protocols.md 1.3, B2A)", 
 it("takes truth values alone", () => {
   const wide = { ...specOf(1, 8), operands: [fixed([1], 0, 0, 1, 4)] };
   expect(bitExtend.refuses?.(wide)).toMatch(/truth values/);
-  expect(() => resolve(bitExtend, specOf(1, 8))).not.toThrow();
+  expect(() => resolveWidths(bitExtend, specOf(1, 8))).not.toThrow();
 });

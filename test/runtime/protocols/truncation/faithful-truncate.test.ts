@@ -1,15 +1,15 @@
 import { expect, it } from "vitest";
 import { truncate } from "../../../../ir/ops/truncate.ts";
 import { createPrg } from "../../../../runtime/core/random.ts";
-import { digitBits, tableBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
-import { isExact } from "../../../../runtime/protocols/kit/define.ts";
+import { digitBits, digitComparisonBits } from "../../../../runtime/protocols/comparison/comparison-digits.ts";
+import { isExact } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import { faithfulTruncate } from "../../../../runtime/protocols/truncation/faithful-truncate.ts";
-import { costOf, execute, fixed, resolve } from "../../../harness/protocols.ts";
-import { seedOf } from "../../../harness/together.ts";
+import { costOf, execute, fixed, resolveWidths } from "../../../harness/execute-protocol.ts";
+import { seedOf } from "../../../harness/run-parties.ts";
 
 /** Integers below 2^(wire − 2) in size lose `by` bits, into a ring of `to`. */
-const specOf = (count: number, wire: number, by: number, to: number) => {
-  const most = largest(wire);
+const specOf = (count: number, maskedWidth: number, by: number, to: number) => {
+  const most = largest(maskedWidth);
   return {
     operands: [fixed([count], 0, -most, most)],
     result: fixed([count], -by, -most, most, to),
@@ -18,11 +18,11 @@ const specOf = (count: number, wire: number, by: number, to: number) => {
 };
 
 /** The largest size that leaves the slack bit, as far as float64 counts. */
-const largest = (wire: number): number => 2 ** (wire - 2) - Math.max(1, 2 ** (wire - 2 - 53));
+const largest = (maskedWidth: number): number => 2 ** (maskedWidth - 2) - Math.max(1, 2 ** (maskedWidth - 2 - 53));
 
 /** The ends, where rounding turns, and what lies between: as far as float64 holds it. */
-function integersFor(wire: number, by: number, count: number, trial: number): Float64Array {
-  const most = Math.min(largest(wire), 2 ** 52 - 2 ** by);
+function integersFor(maskedWidth: number, by: number, count: number, trial: number): Float64Array {
+  const most = Math.min(largest(maskedWidth), 2 ** 52 - 2 ** by);
   const words = createPrg(seedOf(trial, 7), "integers").ring([count], 52);
   const half = 2 ** (by - 1);
   const special = [0, 1, -1, half, half - 1, -half, -half - 1, 2 ** by - 1, 1 - 2 ** by, most, -most, most - half];
@@ -69,7 +69,7 @@ it("takes a ring that the value just fits", () => {
 it("costs CMP(s), one opened bit and two to three result rings of the dealer", () => {
   for (const { wire, by, to } of cases) {
     const digits = Math.ceil(by / digitBits(by));
-    const dealer = tableBits(by, digitBits(by)) + 2 * to + Math.max(0, to - (wire - by));
+    const dealer = digitComparisonBits(by, digitBits(by)) + 2 * to + Math.max(0, to - (wire - by));
     expect(costOf(faithfulTruncate, specOf(8, wire, by, to))).toEqual({
       rounds: 2,
       clientToServer: 2 * digits - 1 + 1,
@@ -81,7 +81,7 @@ it("costs CMP(s), one opened bit and two to three result rings of the dealer", (
 
 it("takes more bits at once by a tree, and refuses them by digits", () => {
   const spec = specOf(24, 60, 40, 20);
-  expect(() => resolve(faithfulTruncate, spec)).toThrow(/comparisons take at most 31/);
+  expect(() => resolveWidths(faithfulTruncate, spec)).toThrow(/comparisons take at most 31/);
   const x = integersFor(60, 40, 24, 1);
   const outcome = execute(faithfulTruncate, { ...spec, attrs: { ...spec.attrs, comparison: "tree" } }, [x]);
   expect(outcome.metered).toEqual(outcome.counted);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { localTruncate } from "../../../../runtime/protocols/truncation/local-truncate.ts";
-import { costOf, execute, fixed } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed } from "../../../harness/execute-protocol.ts";
 
 /** Integers of `width` bits that lose `by`. */
 const specOf = (count: number, width: number, by: number) => ({

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { maskedExtend } from "../../../../runtime/protocols/truncation/masked-extend.ts";
-import { costOf, execute, fixed, quantised, reals, resolve } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals, resolveWidths } from "../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, scale: number, bound: number, width: number) => ({
   operands: [fixed([count], scale, -bound, bound)],
@@ -16,13 +16,13 @@ it("keeps every value in a wider ring exactly, 210 seeds, rings up to 64", () =>
     const x = reals(100, -hi, hi, trial);
     const outcome = execute(maskedExtend, spec, [x], { trial });
     expect(outcome.metered).toEqual(outcome.counted);
-    expect(Array.from(outcome.values)).toEqual(Array.from(quantised(x, scale), (v) => v + 0));
+    expect(Array.from(outcome.values)).toEqual(Array.from(quantizeToGrid(x, scale), (v) => v + 0));
   }
 });
 
 it("costs LIFT n→m of protocols.md 8: 2(m − n) bits of the dealer, nothing else", () => {
   const spec = specOf(8, 12, 16, 44);
-  const n = resolve(maskedExtend, spec).operands[0]!.width;
+  const n = resolveWidths(maskedExtend, spec).operands[0]!.width;
   expect(costOf(maskedExtend, spec)).toEqual({
     rounds: 0,
     clientToServer: 0,

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { isExact } from "../../../../runtime/protocols/kit/define.ts";
+import { isExact } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import { sameRingTruncate } from "../../../../runtime/protocols/truncation/same-ring-truncate.ts";
-import { costOf, execute, fixed } from "../../../harness/protocols.ts";
+import { costOf, execute, fixed } from "../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, width: number, by: number, bound: number) => ({
   operands: [fixed([count], by, -bound, bound)],

@@ -1,5 +1,5 @@
+import { scalar, tensor } from "../../../../../ir/tensor.ts";
 import { bool, f32, i64, type PlainElement, sizeOf } from "../../../../../ir/type.ts";
-import { scalar, tensor } from "../../../../../ir/weights.ts";
 import { type NarrowType, narrowTypeOf } from "../../../../tensors/index.ts";
 import { elementOfDtype } from "../../../weights/index.ts";
 import type { GraphOperand } from "../../graph/index.ts";

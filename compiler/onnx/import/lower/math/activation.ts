@@ -8,7 +8,7 @@ import {
   type Lowering,
   type LowerTable,
   refuseNode,
-  textAttr,
+  stringAttr,
 } from "../../graph/index.ts";
 
 /** Bounds were attributes up to opset 10. */
@@ -67,7 +67,7 @@ export const activationLowerings: LowerTable = {
   Swish: swish,
   SwiGLU: swiglu,
   Gelu: (context) =>
-    context.emit("gelu", [inputOf(context, 0, "X")], { approximate: textAttr(context, "approximate", "none") }),
+    context.emit("gelu", [inputOf(context, 0, "X")], { approximate: stringAttr(context, "approximate", "none") }),
   "com.microsoft.Gelu": biasedGelu("none"),
   "com.microsoft.BiasGelu": biasedGelu("none"),
   "com.microsoft.FastGelu": biasedGelu("tanh"),

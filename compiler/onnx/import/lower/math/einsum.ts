@@ -1,6 +1,6 @@
 import { sizeOf } from "../../../../../ir/type.ts";
 import type { GraphOperand } from "../../graph/index.ts";
-import { type LowerContext, type LowerTable, refuseNode, textAttr } from "../../graph/index.ts";
+import { type LowerContext, type LowerTable, refuseNode, stringAttr } from "../../graph/index.ts";
 
 /** A tensor whose axes have names: one character each. */
 interface LabeledOperand {
@@ -80,7 +80,7 @@ function contractPair(
 /** From the left to the right, each axis summed as soon as no later term and not the result has it. */
 function einsum(context: LowerContext): GraphOperand {
   const { shape } = context;
-  const equation = textAttr(context, "equation", "").replaceAll(" ", "");
+  const equation = stringAttr(context, "equation", "").replaceAll(" ", "");
   const [left, right] = equation.split("->") as [string, string | undefined];
   const operands = context.inputs.map((operand) => operand ?? refuseNode("expected every operand of the equation"));
   const terms = left.split(",");

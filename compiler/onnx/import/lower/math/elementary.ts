@@ -1,6 +1,6 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
+import { tensor } from "../../../../../ir/tensor.ts";
 import { i64 } from "../../../../../ir/type.ts";
-import { tensor } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
@@ -108,9 +108,9 @@ function compress(context: LowerContext): GraphOperand {
     ? axisOf(intAttr(context, "axis", 0), shape(given).length)
     : undefined;
   const { data } = requiredInput(context, 1, "condition");
-  const kept = [...data.keys()].filter((at) => data[at] !== 0);
+  const selected = [...data.keys()].filter((at) => data[at] !== 0);
   const x = axis === undefined ? emit("reshape", [given], { shape: [shape(given).reduce((a, b) => a * b, 1)] }) : given;
-  return emit("gather", [x, constant(tensor([kept.length], kept), i64)], { axis: axis ?? 0 });
+  return emit("gather", [x, constant(tensor([selected.length], selected), i64)], { axis: axis ?? 0 });
 }
 
 export const elementaryLowerings: LowerTable = {

@@ -1,5 +1,5 @@
+import { scalar } from "../../../../../ir/tensor.ts";
 import { f32 } from "../../../../../ir/type.ts";
-import { scalar } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import { inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
 

@@ -1,6 +1,6 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
+import { tensor } from "../../../../../ir/tensor.ts";
 import { i64 } from "../../../../../ir/type.ts";
-import { tensor } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import { boundedList, inputOf, intAttr, knownInput, type LowerContext, type LowerTable } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
@@ -8,7 +8,7 @@ import { sliceAxes } from "../tensor/layout.ts";
 /** Values in a row, and where in the model's row they stand; absent: where they are. */
 interface RankedRow {
   readonly values: GraphOperand;
-  readonly places?: GraphOperand;
+  readonly indices?: GraphOperand;
 }
 interface TopKOptions {
   readonly axis: number;
@@ -19,14 +19,14 @@ interface TopKOptions {
 /** The first of each row by rank. Equal ones stay in the order of their places. */
 function topOfRow(
   { emit }: LowerContext,
-  { values, places }: RankedRow,
+  { values, indices: places }: RankedRow,
   { axis, count, largest }: TopKOptions,
 ): Required<RankedRow> {
   const ranks = emit("rank", [values], { axis, largest });
   const attrs = { axis, count };
   return {
     values: emit("arrange", [ranks, values], attrs),
-    places: emit("arrange", places ? [ranks, places] : [ranks], attrs),
+    indices: emit("arrange", places ? [ranks, places] : [ranks], attrs),
   };
 }
 
@@ -47,16 +47,16 @@ function topOfGroups(
     return emit("reshape", [part], { shape: shape(part).toSpliced(axis, 1, groups, size) });
   };
   const count = Math.min(wanted.count, size);
-  const parted = { values: grouped(row.values), ...(row.places && { places: grouped(row.places) }) };
+  const parted: RankedRow = { values: grouped(row.values), ...(row.indices && { indices: grouped(row.indices) }) };
   const found = topOfRow(context, parted, { ...wanted, axis: axis + 1, count });
   const joined = (x: GraphOperand): GraphOperand =>
     emit("reshape", [x], { shape: shape(x).toSpliced(axis, 2, groups * count) });
-  if (row.places) return { values: joined(found.values), places: joined(found.places) };
+  if (row.indices) return { values: joined(found.values), indices: joined(found.indices) };
   // Places within a group, from its first.
-  const inner = shape(found.places).slice(axis + 2);
+  const inner = shape(found.indices).slice(axis + 2);
   const offsets = boundedList(groups, (group) => start + group * size);
   const from = context.constant(tensor([groups, 1, ...inner.map(() => 1)], offsets), i64);
-  return { values: joined(found.values), places: joined(emit("add", [found.places, from])) };
+  return { values: joined(found.values), indices: joined(emit("add", [found.indices, from])) };
 }
 
 /**
@@ -77,10 +77,10 @@ function topK(context: LowerContext): readonly GraphOperand[] {
     const rest = remaining > 0 ? [topOfGroups(context, row, wanted, groups * size, 1, remaining)] : [];
     const joined = (part: (of: Required<RankedRow>) => GraphOperand): GraphOperand =>
       context.emit("concat", [topOfWholeGroups, ...rest].map(part), { axis });
-    row = { values: joined((of) => of.values), places: joined((of) => of.places) };
+    row = { values: joined((of) => of.values), indices: joined((of) => of.indices) };
   }
   const found = topOfRow(context, row, wanted);
-  return [found.values, found.places];
+  return [found.values, found.indices];
 }
 
 export const topKLowerings: LowerTable = { TopK: topK };

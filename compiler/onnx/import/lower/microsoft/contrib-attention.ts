@@ -1,5 +1,5 @@
+import { tensor } from "../../../../../ir/tensor.ts";
 import { bool, i64 } from "../../../../../ir/type.ts";
-import { tensor } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import { boundedList, intAttr, type LowerContext, refuseNode, wantsOutput } from "../../graph/index.ts";
 import { type AttentionInputs, additiveMask, causalCondition, expandAttention } from "../nn/attention-scores.ts";

@@ -6,7 +6,7 @@ import {
   type LowerTable,
   listAttr,
   refuseNode,
-  textAttr,
+  stringAttr,
 } from "../../graph/index.ts";
 import { leakyRelu } from "../math/activation.ts";
 import { gemm } from "../math/linear.ts";
@@ -35,7 +35,7 @@ const activations: Readonly<Record<string, FusedActivation>> = {
 };
 
 function applyActivation(context: LowerContext, x: GraphOperand, params: readonly number[]): GraphOperand {
-  const name = textAttr(context, "activation", "");
+  const name = stringAttr(context, "activation", "");
   const activation = Object.hasOwn(activations, name) ? activations[name] : undefined;
   return activation ? activation(context, x, params) : refuseNode(`the activation ${name}`);
 }

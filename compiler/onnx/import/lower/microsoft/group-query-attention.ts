@@ -1,5 +1,5 @@
+import { tensor } from "../../../../../ir/tensor.ts";
 import { f32, i64 } from "../../../../../ir/type.ts";
-import { tensor } from "../../../../../ir/weights.ts";
 import { maskedScore } from "../../../weights/index.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import {
@@ -9,7 +9,7 @@ import {
   type LowerContext,
   type LowerTable,
   refuseNode,
-  textAttr,
+  stringAttr,
   wantsOutput,
 } from "../../graph/index.ts";
 import { applyRotary, sliceLastAxis, splitHeads } from "../nn/heads.ts";
@@ -38,7 +38,10 @@ function groupQueryAttention(context: LowerContext): readonly GraphOperand[] {
   const { shape, inputs } = context;
   refuseScores(context, 3);
   requireAttrs(context, { causal: 1 });
-  if (textAttr(context, "k_quant_type", "NONE") !== "NONE" || textAttr(context, "v_quant_type", "NONE") !== "NONE") {
+  if (
+    stringAttr(context, "k_quant_type", "NONE") !== "NONE" ||
+    stringAttr(context, "v_quant_type", "NONE") !== "NONE"
+  ) {
     refuseNode("a quantised cache: expected k_quant_type and v_quant_type NONE");
   }
   const [query, key, value] = splitPackedInputs(context);

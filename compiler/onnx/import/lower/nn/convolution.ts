@@ -1,5 +1,5 @@
+import { scalar, type Tensor, tensor } from "../../../../../ir/tensor.ts";
 import { f32, type Shape, sizeOf } from "../../../../../ir/type.ts";
-import { scalar, type Tensor, tensor } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
@@ -9,7 +9,7 @@ import {
   type LowerTable,
   listAttr,
   refuseNode,
-  textAttr,
+  stringAttr,
 } from "../../graph/index.ts";
 
 /** What the operators on windows say, as lists with one entry per spatial axis; pads in front, then behind. */
@@ -29,7 +29,7 @@ export function readWindows(context: LowerContext, spatial: Shape, kernel: Shape
     refuseNode(`expected kernel_shape, strides and dilations of ${spatial.length} axes, found ${lists.join(" and ")}`);
   }
   const given = listAttr(context, "pads") ?? [...ones, ...ones].map(() => 0);
-  const auto = textAttr(context, "auto_pad", "NOTSET");
+  const auto = stringAttr(context, "auto_pad", "NOTSET");
   if (auto === "NOTSET") return { kernel, strides, dilations, pads: given };
   if (auto === "VALID") return { kernel, strides, dilations, pads: given.map(() => 0) };
   if (auto !== "SAME_UPPER" && auto !== "SAME_LOWER") refuseNode(`auto_pad ${auto}`);

@@ -1,5 +1,5 @@
+import { tensor } from "../../../../../ir/tensor.ts";
 import { f32, type Shape } from "../../../../../ir/type.ts";
-import { tensor } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import {
   inputOf,
@@ -8,7 +8,7 @@ import {
   type LowerTable,
   listAttr,
   refuseNode,
-  textAttr,
+  stringAttr,
 } from "../../graph/index.ts";
 import { reverseAxis, sliceAxes } from "../tensor/layout.ts";
 import { perChannel, spatialInput } from "./convolution.ts";
@@ -49,7 +49,7 @@ function outputCrops(
   const rank = spatial.length;
   const added = listAttr(context, "output_padding") ?? spatial.map(() => 0);
   const full = spatial.map((size, axis) => (size - 1) * strides[axis]! + spans[axis]!);
-  const auto = textAttr(context, "auto_pad", "NOTSET");
+  const auto = stringAttr(context, "auto_pad", "NOTSET");
   const wanted =
     listAttr(context, "output_shape") ??
     (auto.startsWith("SAME") ? spatial.map((size, axis) => size * strides[axis]!) : undefined);
@@ -87,11 +87,11 @@ function convTranspose(context: LowerContext): GraphOperand {
   // A convolution pads, and does not cut: what is too much comes off its result.
   const pads = [...front, ...behind].map((count) => Math.max(0, count));
   const sums = emit("conv", [wide, flipKernel(context, w, group)], { strides: ones, dilations, pads, group });
-  const kept = spatial.map((_, axis) => {
+  const sliceBounds = spatial.map((_, axis) => {
     const size = shape(sums)[axis + 2]!;
     return [axis + 2, { start: Math.max(0, -front[axis]!), end: size - Math.max(0, -behind[axis]!), step: 1 }] as const;
   });
-  const y = sliceAxes(context, sums, new Map(kept));
+  const y = sliceAxes(context, sums, new Map(sliceBounds));
   const bias = context.inputs[2];
   return bias ? emit("add", [y, perChannel(context, bias, shape(x).length)]) : y;
 }

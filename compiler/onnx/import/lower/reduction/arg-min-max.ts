@@ -1,6 +1,6 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
+import { scalar } from "../../../../../ir/tensor.ts";
 import { i64 } from "../../../../../ir/type.ts";
-import { scalar } from "../../../../../ir/weights.ts";
 import { inputOf, intAttr, type Lowering, type LowerTable } from "../../graph/index.ts";
 import { reverseAxis } from "../tensor/layout.ts";
 

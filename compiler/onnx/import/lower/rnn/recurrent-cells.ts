@@ -1,5 +1,5 @@
 import type { GraphOperand } from "../../graph/index.ts";
-import { constantScalar, intAttr, type LowerContext, listAttr, refuseNode, textsAttr } from "../../graph/index.ts";
+import { constantScalar, intAttr, type LowerContext, listAttr, refuseNode, stringsAttr } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
 
 /** Hidden state [B, H]; LSTM's cell state behind it. */
@@ -91,7 +91,7 @@ function activationsOf(
   { at }: CellDirection,
   absent: readonly string[],
 ): readonly CellActivation[] {
-  const all = textsAttr(context, "activations") ?? [...absent, ...absent];
+  const all = stringsAttr(context, "activations") ?? [...absent, ...absent];
   const lists = {
     alpha: [...(listAttr(context, "activation_alpha") ?? [])],
     beta: [...(listAttr(context, "activation_beta") ?? [])],

@@ -1,5 +1,5 @@
+import { scalar } from "../../../../../ir/tensor.ts";
 import { i64 } from "../../../../../ir/type.ts";
-import { scalar } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
@@ -9,7 +9,7 @@ import {
   type Lowering,
   type LowerTable,
   refuseNode,
-  textAttr,
+  stringAttr,
 } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
 import { type Cell, type CellDirection, type CellState, cells } from "./recurrent-cells.ts";
@@ -72,7 +72,7 @@ function directionOf(context: LowerContext, at: number, states: number): CellDir
     if (!given) return zero();
     return sliceFirstAxis(context, isBatchFirst(context) ? emit("transpose", [given], { perm: [1, 0, 2] }) : given, at);
   };
-  const way = textAttr(context, "direction", "forward");
+  const way = stringAttr(context, "direction", "forward");
   return {
     w: of(1) ?? refuseNode("expected W"),
     r: of(2) ?? refuseNode("expected R"),
@@ -97,7 +97,7 @@ const recurrent =
   (cell: Cell, states: number): Lowering =>
   (context) => {
     const { emit, shape } = context;
-    const way = textAttr(context, "direction", "forward");
+    const way = stringAttr(context, "direction", "forward");
     const count = directionCounts.get(way) ?? refuseNode(`the direction ${way}`);
     const given = inputOf(context, 0, "X");
     const x = isBatchFirst(context) ? emit("transpose", [given], { perm: [1, 0, 2] }) : given;

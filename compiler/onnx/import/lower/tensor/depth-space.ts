@@ -1,5 +1,5 @@
 import type { GraphOperand } from "../../graph/index.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable, refuseNode, textAttr } from "../../graph/index.ts";
+import { inputOf, intAttr, type LowerContext, type LowerTable, refuseNode, stringAttr } from "../../graph/index.ts";
 
 /** Where the two block axes stand among the channels: in front of them (DCR) or behind (CRD). */
 const blockOrders = {
@@ -13,7 +13,7 @@ function depthToSpace(context: LowerContext): GraphOperand {
   const x = inputOf(context, 0, "input");
   const [batch, depth, height, width] = shape(x) as [number, number, number, number];
   const block = intAttr(context, "blocksize", 1);
-  const mode = textAttr(context, "mode", "DCR");
+  const mode = stringAttr(context, "mode", "DCR");
   if (mode !== "DCR" && mode !== "CRD") return refuseNode(`the mode ${mode}`);
   const { split, perm } = blockOrders[mode];
   const channels = depth / block ** 2;

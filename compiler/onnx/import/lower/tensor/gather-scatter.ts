@@ -1,8 +1,8 @@
-import { indexOf } from "../../../../../ir/ops/helpers/indices.ts";
+import { wrapIndex } from "../../../../../ir/ops/helpers/indices.ts";
 import { axisOf, stridesOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { opDef } from "../../../../../ir/registry.ts";
+import { type Tensor, tensor } from "../../../../../ir/tensor.ts";
 import { i64, type Shape, sizeOf } from "../../../../../ir/type.ts";
-import { type Tensor, tensor } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
@@ -13,7 +13,7 @@ import {
   type LowerTable,
   refuseNode,
   requiredInput,
-  textAttr,
+  stringAttr,
 } from "../../graph/index.ts";
 import { sliceAxes } from "./layout.ts";
 
@@ -34,7 +34,7 @@ function flatIndices(whole: Shape, indices: Tensor, axis: number): number[] {
   const [own, strides] = [stridesOf(indices.shape), stridesOf(whole)];
   return Array.from(indices.data, (index, at) => {
     const size = whole[axis]!;
-    const position = indexOf(index, size);
+    const position = wrapIndex(index, size);
     return strides.reduce((sum, stride, k) => {
       const coordinate = k === axis ? position : Math.floor(at / own[k]!) % indices.shape[k]!;
       return sum + stride * coordinate;
@@ -88,7 +88,7 @@ function gatherAtComputed(
 /** Each element from the data or, where it is one of `places`, from the last update that goes there. */
 function scatterFlat(context: LowerContext, flatIndices: readonly number[]): GraphOperand {
   const { emit, shape } = context;
-  const reduction = textAttr(context, "reduction", "none");
+  const reduction = stringAttr(context, "reduction", "none");
   if (reduction !== "none") refuseNode(`the reduction ${reduction}: expected none`);
   const [data, updates] = [inputOf(context, 0, "data"), inputOf(context, 2, "updates")];
   const whole = shape(data);
@@ -138,7 +138,7 @@ function sliceStarts(
   const stride = sizeOf(whole.slice(batch));
   const starts = boundedList(sizeOf(indices.shape.slice(0, -1)), (tuple) =>
     sizes.reduce(
-      (sum, size, k) => sum + strides[k]! * indexOf(indices.data[tuple * depth + k]!, size),
+      (sum, size, k) => sum + strides[k]! * wrapIndex(indices.data[tuple * depth + k]!, size),
       Math.floor(tuple / perBatch) * stride,
     ),
   );
@@ -231,7 +231,7 @@ function gatherSecret(context: LowerContext, data: GraphOperand, indices: GraphO
 /** x_n · (1 − Σ_k [index_k = n]) + Σ_k [index_k = n] · update_k: what two updates meet in has no promised result. */
 function scatterComputed(context: LowerContext, indices: GraphOperand, axis: number): GraphOperand {
   const { emit, shape } = context;
-  if (textAttr(context, "reduction", "none") !== "none")
+  if (stringAttr(context, "reduction", "none") !== "none")
     refuseNode("a reduction at places that are computed: expected none");
   const [data, updates] = [inputOf(context, 0, "data"), inputOf(context, 2, "updates")];
   const marked = oneHotMaskAlong(context, data, indices, axis);

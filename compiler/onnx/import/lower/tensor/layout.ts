@@ -1,6 +1,6 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
+import { scalar, tensor } from "../../../../../ir/tensor.ts";
 import { broadcast, i64, type Shape, sizeOf } from "../../../../../ir/type.ts";
-import { scalar, tensor } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import {
   axesFrom,
@@ -85,14 +85,14 @@ function expand(context: LowerContext): GraphOperand {
   return context.emit("expand", [data], { shape });
 }
 
-interface Bounds {
+interface SliceBounds {
   readonly start: number;
   readonly end: number;
   readonly step: number;
 }
 
 /** ONNX clamps both ends to the axis; ours are already inside it. */
-function clampBounds(dim: number, { start, end, step }: Bounds): Bounds {
+function clampBounds(dim: number, { start, end, step }: SliceBounds): SliceBounds {
   const from = (value: number): number => (value < 0 ? value + dim : value);
   if (step === 0) refuseNode("expected a step other than 0");
   const [lowest, highest] = step > 0 ? [0, dim] : [-1, dim - 1];
@@ -106,10 +106,10 @@ function clampBounds(dim: number, { start, end, step }: Bounds): Bounds {
 export function sliceAxes(
   { emit, shape }: Pick<LowerContext, "emit" | "shape">,
   data: GraphOperand,
-  bounds: ReadonlyMap<number, Bounds>,
+  bounds: ReadonlyMap<number, SliceBounds>,
 ): GraphOperand {
   const sizes = shape(data);
-  const whole = (dim: number): Bounds => ({ start: 0, end: dim, step: 1 });
+  const whole = (dim: number): SliceBounds => ({ start: 0, end: dim, step: 1 });
   const all = sizes.map((dim, axis) => clampBounds(dim, bounds.get(axis) ?? whole(dim)));
   const attrs = { starts: all.map((b) => b.start), ends: all.map((b) => b.end), steps: all.map((b) => b.step) };
   return emit("slice", [data], attrs);

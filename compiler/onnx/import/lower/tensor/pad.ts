@@ -1,6 +1,6 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
+import { tensor } from "../../../../../ir/tensor.ts";
 import { i64 } from "../../../../../ir/type.ts";
-import { tensor } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
@@ -12,7 +12,7 @@ import {
   listAttr,
   listInput,
   refuseNode,
-  textAttr,
+  stringAttr,
 } from "../../graph/index.ts";
 import { sliceAxes } from "./layout.ts";
 
@@ -30,7 +30,7 @@ const sourceIndex: Readonly<Record<string, (index: number, size: number) => numb
 function padAxis(context: LowerContext, x: GraphOperand, axis: number, front: number, behind: number): GraphOperand {
   const { emit, shape, constant } = context;
   const size = shape(x)[axis]!;
-  const mode = textAttr(context, "mode", "constant");
+  const mode = stringAttr(context, "mode", "constant");
   if (mode !== "constant") {
     const at = Object.hasOwn(sourceIndex, mode) ? sourceIndex[mode]! : refuseNode(`the padding mode ${mode}`);
     if (size === 0) refuseNode(`padding of an empty axis by ${mode}`);

@@ -1,6 +1,6 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
+import { tensor } from "../../../../../ir/tensor.ts";
 import { f32, i64, type Shape } from "../../../../../ir/type.ts";
-import { tensor } from "../../../../../ir/weights.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
@@ -12,7 +12,7 @@ import {
   listAttr,
   listInput,
   refuseNode,
-  textAttr,
+  stringAttr,
 } from "../../graph/index.ts";
 
 /** One axis: its extent before and after, the factor between them, and the part that is cropped out, in 0…1. */
@@ -138,7 +138,7 @@ function resizeAlong(context: LowerContext, x: GraphOperand, axis: ResizeAxis, w
 /** Factors for the axes, from sizes: with a policy one factor for all, the smallest or largest of them. */
 function resizeScales(context: LowerContext, dims: Shape, sizes: readonly number[]): readonly number[] {
   const each = sizes.map((size, at) => size / dims[at]!);
-  const policy = textAttr(context, "keep_aspect_ratio_policy", "stretch");
+  const policy = stringAttr(context, "keep_aspect_ratio_policy", "stretch");
   const choose = tableEntry<(each: readonly number[]) => readonly number[]>(
     {
       stretch: (all) => all,
@@ -162,9 +162,9 @@ function resizeAxes(context: LowerContext, whole: Shape): readonly ResizeAxis[] 
   const hasScales = found !== undefined && found.length > 0;
   const scales = hasScales ? found : resizeScales(context, dims, sizes ?? refuseNode("expected scales or sizes"));
   if (scales.length !== axes.length) refuseNode(`expected ${axes.length} scales or sizes, found ${scales.length}`);
-  const crop = textAttr(context, "coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize";
+  const crop = stringAttr(context, "coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize";
   const region = crop ? read(roiAt, "roi") : undefined;
-  const policy = textAttr(context, "keep_aspect_ratio_policy", "stretch");
+  const policy = stringAttr(context, "keep_aspect_ratio_policy", "stretch");
   return axes.map((axis, at) => {
     const [from, scale] = [dims[at]!, scales[at]!];
     const [start, end] = region ? [region[at]!, region[at + axes.length]!] : [0, 1];
@@ -179,12 +179,12 @@ function resizeAxes(context: LowerContext, whole: Shape): readonly ResizeAxis[] 
 function resize(context: LowerContext): GraphOperand {
   const x = inputOf(context, 0, "X");
   const old = context.opset < 11 || context.node.op === "Upsample";
-  const coordinates = textAttr(context, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
-  const mode = textAttr(context, "mode", "nearest");
+  const coordinates = stringAttr(context, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
+  const mode = stringAttr(context, "mode", "nearest");
   const ways: ResizeMode = {
     mode,
     transform: tableEntry(coordinateTransforms, coordinates),
-    nearest: tableEntry(roundings, textAttr(context, "nearest_mode", old ? "floor" : "round_prefer_floor")),
+    nearest: tableEntry(roundings, stringAttr(context, "nearest_mode", old ? "floor" : "round_prefer_floor")),
     kernel: tableEntry(
       { nearest: linear, linear, cubic: cubic(intAttr(context, "cubic_coeff_a", -0.75)) },
       mode === "bilinear" ? "linear" : mode,

@@ -1,6 +1,14 @@
 import { expect, it } from "vitest";
 import { a2bCast } from "../../../../../runtime/protocols/families/a2b/a2b-cast.ts";
-import { bytes, costOf, execute, fixed, quantised, reals, resolve } from "../../../../harness/protocols.ts";
+import {
+  bytes,
+  costOf,
+  execute,
+  fixed,
+  quantizeToGrid,
+  reals,
+  resolveWidths,
+} from "../../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, scale: number) => ({
   operands: [fixed([count], 0, 0, 1)],
@@ -10,7 +18,7 @@ const specOf = (count: number, scale: number) => ({
 
 it("is 0 and 1, exactly, at every scale; 60 draws of shares", () => {
   for (let trial = 0; trial < 60; trial++) {
-    const c = quantised(reals(20, 0, 1, trial), 0);
+    const c = quantizeToGrid(reals(20, 0, 1, trial), 0);
     const outcome = execute(a2bCast, specOf(20, [0, 16, 5][trial % 3]!), [c], { trial });
     expect([...outcome.values]).toEqual([...c]);
     expect(outcome.metered).toEqual(outcome.counted);
@@ -28,5 +36,5 @@ it("opens a word for a bit: 128 bits and a round, which with the comparison make
 
 it("refuses what is no truth value", () => {
   const spec = specOf(4, 16);
-  expect(() => resolve(a2bCast, { ...spec, operands: [fixed([4], 0, 0, 2)] })).toThrow(/truth values/);
+  expect(() => resolveWidths(a2bCast, { ...spec, operands: [fixed([4], 0, 0, 2)] })).toThrow(/truth values/);
 });

@@ -1,6 +1,14 @@
 import { expect, it } from "vitest";
 import { a2bCompare, a2bComparePublic } from "../../../../../runtime/protocols/families/a2b/a2b-compare.ts";
-import { bytes, costOf, execute, fixed, quantised, reals, resolve } from "../../../../harness/protocols.ts";
+import {
+  bytes,
+  costOf,
+  execute,
+  fixed,
+  quantizeToGrid,
+  reals,
+  resolveWidths,
+} from "../../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, kind: string) => ({
   operands: [fixed([count], 16, -100, 100), fixed([count], 16, -100, 100)],
@@ -20,7 +28,7 @@ it.each(Object.entries(orders))("%s, exactly, equal numbers and neighbours among
     [0, 1, -1].forEach((by, k) => {
       y[k + 3] = Math.round(x[k + 3]! * 2 ** 16) / 2 ** 16 + by / 2 ** 16;
     });
-    const [p, q] = [quantised(x, 16), quantised(y, 16)];
+    const [p, q] = [quantizeToGrid(x, 16), quantizeToGrid(y, 16)];
     const outcome = execute(a2bCompare, specOf(16, kind), [p, q], { trial });
     expect([...outcome.values]).toEqual([...p].map((v, k) => Number(holds(v, q[k]!))));
     expect(outcome.metered).toEqual(outcome.counted);
@@ -39,5 +47,5 @@ it("takes 7 rounds and 2560 bits: CrypTen's comparison without its cast (protoco
 });
 
 it("refuses what is no order", () => {
-  expect(() => resolve(a2bCompare, specOf(8, "equal"))).toThrow(/orders, not equal/);
+  expect(() => resolveWidths(a2bCompare, specOf(8, "equal"))).toThrow(/orders, not equal/);
 });

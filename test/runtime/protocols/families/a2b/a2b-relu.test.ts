@@ -6,10 +6,10 @@ import {
   declaredUlps,
   execute,
   fixed,
-  quantised,
+  quantizeToGrid,
   reals,
   worstUlps,
-} from "../../../../harness/protocols.ts";
+} from "../../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, from: number, to: number, bound: number) => ({
   operands: [fixed([count], from, -bound, bound)],
@@ -25,7 +25,7 @@ it("is max(x, 0), exactly at equal scales and to one unit when it drops bits; 60
     x[3] = 2 ** -16;
     x[4] = -(2 ** -16);
     const outcome = execute(a2bRelu, spec, [x], { trial });
-    const exact = quantised(x, 16).map((v) => Math.max(0, v));
+    const exact = quantizeToGrid(x, 16).map((v) => Math.max(0, v));
     expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(a2bRelu, spec));
     expect(outcome.metered).toEqual(outcome.counted);
   }

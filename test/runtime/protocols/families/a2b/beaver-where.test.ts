@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { beaverWhere } from "../../../../../runtime/protocols/families/a2b/beaver-where.ts";
-import { bytes, costOf, execute, fixed, quantised, reals } from "../../../../harness/protocols.ts";
+import { bytes, costOf, execute, fixed, quantizeToGrid, reals } from "../../../../harness/execute-protocol.ts";
 
 const specOf = (count: number) => ({
   operands: [fixed([count], 0, 0, 1), fixed([count], 16, -8, 8), fixed([count], 16, -8, 8)],
@@ -10,8 +10,11 @@ const specOf = (count: number) => ({
 
 it("takes x where the bit is 1, else y, exactly; 60 draws of shares", () => {
   for (let trial = 0; trial < 60; trial++) {
-    const c = quantised(reals(20, 0, 1, trial), 0);
-    const [x, y] = [quantised(reals(20, -8, 8, trial), 16), quantised(reals(20, -8, 8, trial + 90), 16).reverse()];
+    const c = quantizeToGrid(reals(20, 0, 1, trial), 0);
+    const [x, y] = [
+      quantizeToGrid(reals(20, -8, 8, trial), 16),
+      quantizeToGrid(reals(20, -8, 8, trial + 90), 16).reverse(),
+    ];
     const outcome = execute(beaverWhere, specOf(20), [c, x, y], { trial });
     expect([...outcome.values]).toEqual([...c].map((bit, k) => (bit === 1 ? x[k]! : y[k]!)));
     expect(outcome.metered).toEqual(outcome.counted);

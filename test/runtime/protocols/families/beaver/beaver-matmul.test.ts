@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { beaverMatmul, beaverWeightMatmul } from "../../../../../runtime/protocols/families/beaver/beaver-matmul.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../../harness/execute-protocol.ts";
 
 const specOf = (m: number, k: number, n: number, width: number) => ({
   operands: [fixed([m, k], 10, -8, 8), fixed([k, n], 10, -8, 8)],
@@ -18,8 +18,8 @@ it.each([beaverMatmul, beaverWeightMatmul])("$name: the product, exactly, over s
     [8, 8, 8],
   ] as const) {
     for (const width of [32, 33, 44, 64, 64, 64]) {
-      const x = quantised(reals(m * k, -8, 8, ++trial), 10);
-      const w = quantised(reals(k * n, -8, 8, trial + 500).reverse(), 10);
+      const x = quantizeToGrid(reals(m * k, -8, 8, ++trial), 10);
+      const w = quantizeToGrid(reals(k * n, -8, 8, trial + 500).reverse(), 10);
       const outcome = execute(protocol, specOf(m, k, n, width), [x, w], { trial });
       expect(outcome.metered).toEqual(outcome.counted);
       outcome.values.forEach((v, at) => {

@@ -1,6 +1,14 @@
 import { expect, it } from "vitest";
 import { beaverMul, beaverWeightMul } from "../../../../../runtime/protocols/families/beaver/beaver-mul.ts";
-import { costOf, declaredUlps, execute, fixed, quantised, reals, worstUlps } from "../../../../harness/protocols.ts";
+import {
+  costOf,
+  declaredUlps,
+  execute,
+  fixed,
+  quantizeToGrid,
+  reals,
+  worstUlps,
+} from "../../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, from: number, to: number, width: number) => ({
   operands: [fixed([count], from, -8, 8), fixed([count], from, -8, 8)],
@@ -13,7 +21,7 @@ it.each([beaverMul, beaverWeightMul])("$name: within its declared error, 120 dra
     const spec = specOf(30, 16, [16, 32][trial % 2]!, 64);
     const [x, y] = [reals(30, -8, 8, trial), reals(30, -8, 8, trial + 700).reverse()];
     const outcome = execute(protocol, spec, [x, y], { trial });
-    const [p, q] = [quantised(x, 16), quantised(y, 16)];
+    const [p, q] = [quantizeToGrid(x, 16), quantizeToGrid(y, 16)];
     const exact = p.map((v, k) => v * q[k]!);
     expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(protocol, spec));
     expect(outcome.metered).toEqual(outcome.counted);

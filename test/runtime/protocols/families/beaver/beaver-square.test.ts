@@ -1,6 +1,14 @@
 import { expect, it } from "vitest";
 import { beaverSquare } from "../../../../../runtime/protocols/families/beaver/beaver-square.ts";
-import { costOf, declaredUlps, execute, fixed, quantised, reals, worstUlps } from "../../../../harness/protocols.ts";
+import {
+  costOf,
+  declaredUlps,
+  execute,
+  fixed,
+  quantizeToGrid,
+  reals,
+  worstUlps,
+} from "../../../../harness/execute-protocol.ts";
 
 const specOf = (count: number, to: number) => ({
   operands: [fixed([count], 16, -8, 8)],
@@ -13,7 +21,7 @@ it("squares within its declared error, 120 draws of shares", () => {
     const spec = specOf(30, [16, 32][trial % 2]!);
     const x = reals(30, -8, 8, trial);
     const outcome = execute(beaverSquare, spec, [x], { trial });
-    const exact = quantised(x, 16).map((v) => v * v);
+    const exact = quantizeToGrid(x, 16).map((v) => v * v);
     expect(worstUlps(outcome, exact)).toBeLessThanOrEqual(declaredUlps(beaverSquare, spec));
     expect(outcome.metered).toEqual(outcome.counted);
   }

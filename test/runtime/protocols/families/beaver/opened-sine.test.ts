@@ -1,17 +1,17 @@
 import { expect, it } from "vitest";
 import { openedSine } from "../../../../../runtime/protocols/families/beaver/opened-sine.ts";
-import type { Spec } from "../../../../../runtime/protocols/kit/define.ts";
+import type { Spec } from "../../../../../runtime/protocols/kit/define-protocol.ts";
 import {
   bytes,
   costOf,
   declaredUlps,
   execute,
   fixed,
-  quantised,
+  quantizeToGrid,
   reals,
-  resolve,
+  resolveWidths,
   worstUlps,
-} from "../../../../harness/protocols.ts";
+} from "../../../../harness/execute-protocol.ts";
 
 const sines = [-0.0818, 1.25, 0, 0.3];
 const specOf = (count: number, period: number, scale = 16): Spec => ({
@@ -23,7 +23,7 @@ const specOf = (count: number, period: number, scale = 16): Spec => ({
 it("sums the harmonics within its declared error, far beyond one period too; 80 draws of shares", () => {
   for (let trial = 0; trial < 80; trial++) {
     const spec = specOf(30, [8, 16, 32][trial % 3]!, [16, 12][trial % 2]!);
-    const x = quantised(reals(30, -100, 100, trial), 16);
+    const x = quantizeToGrid(reals(30, -100, 100, trial), 16);
     const outcome = execute(openedSine, spec, [x], { trial });
     const turn = (2 * Math.PI) / Number(spec.attrs.period);
     const exact = x.map((v) => sines.reduce((sum, s, k) => sum + s * Math.sin((k + 1) * turn * v), 0));
@@ -42,5 +42,5 @@ it("opens the low bits of the period alone: 38 bits for a period of 8, where the
 });
 
 it("refuses a period that is no power of two: x would have to be opened modulo something else", () => {
-  expect(() => resolve(openedSine, specOf(8, 20))).toThrow(/no power of two/);
+  expect(() => resolveWidths(openedSine, specOf(8, 20))).toThrow(/no power of two/);
 });

@@ -3,7 +3,7 @@ import {
   replicatedCompare,
   replicatedRelu,
 } from "../../../../../runtime/protocols/families/replicated/replicated-compare.ts";
-import { costOf, execute, fixed } from "../../../../harness/protocols.ts";
+import { costOf, execute, fixed } from "../../../../harness/execute-protocol.ts";
 
 const pair = (count: number, kind: string, width = 1) => ({
   operands: [fixed([count], 12, -30, 30), fixed([count], 12, -30, 30)],

@@ -3,7 +3,7 @@ import {
   replicatedReveal,
   replicatedShare,
 } from "../../../../../runtime/protocols/families/replicated/replicated-io.ts";
-import { costOf, execute, fixed } from "../../../../harness/protocols.ts";
+import { costOf, execute, fixed } from "../../../../harness/execute-protocol.ts";
 
 const spec = { operands: [fixed([2], 12, -8, 8)], result: fixed([2], 12, -8, 8, 64), attrs: {} };
 const x = Float64Array.of(-3.25, 7.5);
@@ -13,7 +13,7 @@ it("shares by one message to the server, and every two parties can rebuild the i
   expect(metered).toEqual({ rounds: 1, clientToServer: 16, serverToClient: 0, dealerToServer: 0 });
   const parts = [client, server, dealer].map((held) => {
     if (held.kind !== "replicated") throw new Error("expected replicated shares");
-    return held.parts;
+    return held.components;
   });
   // What two parties hold in common is the same at both.
   parts.forEach(([, next], k) => {

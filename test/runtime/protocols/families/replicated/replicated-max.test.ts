@@ -3,7 +3,7 @@ import {
   replicatedMaximum,
   replicatedReduceMax,
 } from "../../../../../runtime/protocols/families/replicated/replicated-max.ts";
-import { costOf, execute, fixed } from "../../../../harness/protocols.ts";
+import { costOf, execute, fixed } from "../../../../harness/execute-protocol.ts";
 
 const total = (cost: object): number =>
   Object.entries(cost).reduce((sum, [key, value]) => (key === "rounds" ? sum : sum + (value as number)), 0);

@@ -4,10 +4,10 @@ import {
   replicatedMul,
   replicatedSquare,
 } from "../../../../../runtime/protocols/families/replicated/replicated-product.ts";
+import { compareViews, leakCase } from "../../../../harness/compare-views.ts";
+import { bytes, costOf, fixed } from "../../../../harness/execute-protocol.ts";
 import { breaks } from "../../../../harness/leak-breaks.ts";
 import { limitOf } from "../../../../harness/leak-statistics.ts";
-import { compareViews, leakCase } from "../../../../harness/leaks.ts";
-import { bytes, costOf, fixed } from "../../../../harness/protocols.ts";
 
 const ring = 64;
 const square = (n: number, to: number) => ({

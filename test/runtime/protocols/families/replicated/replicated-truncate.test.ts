@@ -3,7 +3,7 @@ import {
   replicatedTruncate,
   replicatedTruncateUnchecked,
 } from "../../../../../runtime/protocols/families/replicated/replicated-truncate.ts";
-import { bytes, costOf, execute, fixed, resolve } from "../../../../harness/protocols.ts";
+import { bytes, costOf, execute, fixed, resolveWidths } from "../../../../harness/execute-protocol.ts";
 
 const spec = (count: number, by: number, width: number, bound: number) => ({
   operands: [fixed([count], by, -bound, bound)],
@@ -50,8 +50,8 @@ it("holds up to the last value that leaves two bits of slack, and refuses beyond
       expect(Math.abs(v - x[k]!)).toBeLessThanOrEqual(1);
     });
   }
-  expect(() => resolve(replicatedTruncate, spec(4, 4, 18, bound))).toThrow(/slack/);
-  expect(() => resolve(replicatedTruncateUnchecked, spec(4, 4, 40, 100))).toThrow(/probability/);
+  expect(() => resolveWidths(replicatedTruncate, spec(4, 4, 18, bound))).toThrow(/slack/);
+  expect(() => resolveWidths(replicatedTruncateUnchecked, spec(4, 4, 40, 100))).toThrow(/probability/);
 });
 
 it("unchecked fails as often as it says", () => {

@@ -7,7 +7,7 @@ import {
   replicatedWeightMatmul,
   replicatedWeightMul,
 } from "../../../../../runtime/protocols/families/replicated/replicated-weight.ts";
-import { costOf, execute, fixed } from "../../../../harness/protocols.ts";
+import { costOf, execute, fixed } from "../../../../harness/execute-protocol.ts";
 
 const matrices = {
   operands: [fixed([5, 33], 12, -1, 1), fixed([33, 7], 12, -1, 1)],

@@ -4,7 +4,7 @@ import {
   replicatedWhereElsePublic,
   replicatedWherePublic,
 } from "../../../../../runtime/protocols/families/replicated/replicated-where.ts";
-import { bytes, costOf, execute, fixed } from "../../../../harness/protocols.ts";
+import { bytes, costOf, execute, fixed } from "../../../../harness/execute-protocol.ts";
 
 const spec = {
   operands: [fixed([3, 1], 0, 0, 1), fixed([2], 12, -30, 30), fixed([3, 2], 12, -30, 30)],

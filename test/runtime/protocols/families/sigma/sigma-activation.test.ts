@@ -4,8 +4,16 @@ import {
   sigmaSilu,
   tableActivations,
 } from "../../../../../runtime/protocols/families/sigma/sigma-activation.ts";
-import { gelu, silu } from "../../../../harness/functions.ts";
-import { costOf, declaredUlps, execute, fixed, quantised, reals, worstUlps } from "../../../../harness/protocols.ts";
+import {
+  costOf,
+  declaredUlps,
+  execute,
+  fixed,
+  quantizeToGrid,
+  reals,
+  worstUlps,
+} from "../../../../harness/execute-protocol.ts";
+import { gelu, silu } from "../../../../harness/reference-functions.ts";
 
 const spec = (count: number, width = 50, bound = 60) => ({
   operands: [fixed([count], 12, -bound, bound)],
@@ -23,7 +31,7 @@ describe.each([
         const x = reals(300, -bound, bound, bound);
         const outcome = execute(protocol, spec(300, width, bound), [x], { trial: width });
         expect(outcome.metered).toEqual(outcome.counted);
-        const worst = worstUlps(outcome, quantised(x, 12).map(f));
+        const worst = worstUlps(outcome, quantizeToGrid(x, 12).map(f));
         expect(worst).toBeLessThanOrEqual(declaredUlps(protocol, spec(300, width, bound)));
         // Not too loose either, where values are dense.
         if (bound === 3) expect(worst * 3).toBeGreaterThan(declaredUlps(protocol, spec(300, width, bound)));
@@ -36,7 +44,7 @@ describe.each([
     let worst = 0;
     for (let x = -end - 1; x <= end + 1; x += 1 / 1024) {
       const coarse = Math.min(Math.abs(Math.floor(x * 64 + 0.5)), 2 ** table.indexBits - 1);
-      worst = Math.max(worst, Math.abs(Math.max(x, 0) - table.below(coarse / 64) - f(x)));
+      worst = Math.max(worst, Math.abs(Math.max(x, 0) - table.reluDeficit(coarse / 64) - f(x)));
     }
     expect(worst).toBeLessThanOrEqual(table.error);
     expect(worst * 1.2).toBeGreaterThan(table.error);

@@ -1,8 +1,16 @@
 import { expect, it } from "vitest";
 import { sigmaLayerNorm, sigmaRmsNorm } from "../../../../../runtime/protocols/families/sigma/sigma-norm.ts";
-import type { Spec } from "../../../../../runtime/protocols/kit/define.ts";
-import { normRows } from "../../../../harness/functions.ts";
-import { costOf, declaredUlps, execute, fixed, quantised, reals, worstUlps } from "../../../../harness/protocols.ts";
+import type { Spec } from "../../../../../runtime/protocols/kit/define-protocol.ts";
+import {
+  costOf,
+  declaredUlps,
+  execute,
+  fixed,
+  quantizeToGrid,
+  reals,
+  worstUlps,
+} from "../../../../harness/execute-protocol.ts";
+import { normRows } from "../../../../harness/reference-functions.ts";
 
 const epsilon = 1e-5;
 const specOf = (rows: number, n: number, bound: number, width: number): Spec => ({
@@ -21,7 +29,7 @@ it.each([
     const x = reals(rows * n, -hi, hi, n);
     const outcome = execute(protocol, spec, [x], { trial: n });
     expect(outcome.metered).toEqual(outcome.counted);
-    const worst = worstUlps(outcome, normRows(quantised(x, 12), n, epsilon, centred));
+    const worst = worstUlps(outcome, normRows(quantizeToGrid(x, 12), n, epsilon, centred));
     expect(worst).toBeLessThanOrEqual(declaredUlps(protocol, spec));
     // A first-order sum of worst cases that do not meet: seeds reach a sixtieth of it.
     expect(worst * 60).toBeGreaterThan(declaredUlps(protocol, spec));

@@ -5,7 +5,7 @@ import {
   sigmaSharedMatmul,
   sigmaSharedMul,
 } from "../../../../../runtime/protocols/families/sigma/sigma-product.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../../harness/execute-protocol.ts";
 
 const matmul = (m: number, k: number, n: number, width: number) => ({
   operands: [fixed([m, k], 12, -8, 8), fixed([k, n], 12, -4, 4)],
@@ -25,8 +25,8 @@ describe.each([sigmaMatmul, sigmaSharedMatmul])("$name", (protocol) => {
       [3, 5, 2],
       [9, 33, 4],
     ] as const) {
-      const x = quantised(reals(m * k, -8, 8, m), 12);
-      const w = quantised(reals(k * n, -4, 4, n), 12);
+      const x = quantizeToGrid(reals(m * k, -8, 8, m), 12);
+      const w = quantizeToGrid(reals(k * n, -4, 4, n), 12);
       // A fixed weight's integers are given as they are.
       const outcome = execute(protocol, matmul(m, k, n, 50), [x, w], { trial: k });
       expect(outcome.metered).toEqual(outcome.counted);
@@ -46,8 +46,8 @@ describe.each([sigmaMatmul, sigmaSharedMatmul])("$name", (protocol) => {
 
 describe.each([sigmaMul, sigmaSharedMul])("$name", (protocol) => {
   it("is exact over 1,000 masks; counted = metered", () => {
-    const x = quantised(reals(1000, -8, 8, 1), 12);
-    const y = quantised(reals(1000, -4, 4, 2), 12);
+    const x = quantizeToGrid(reals(1000, -8, 8, 1), 12);
+    const y = quantizeToGrid(reals(1000, -4, 4, 2), 12);
     const outcome = execute(protocol, mul(1000, 50), [x, y], { trial: 3 });
     expect(outcome.metered).toEqual(outcome.counted);
     outcome.values.forEach((v, k) => {

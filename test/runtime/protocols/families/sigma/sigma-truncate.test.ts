@@ -3,7 +3,7 @@ import {
   sigmaTruncate,
   sigmaTruncateWithSlack,
 } from "../../../../../runtime/protocols/families/sigma/sigma-truncate.ts";
-import { costOf, execute, fixed, quantised, reals } from "../../../../harness/protocols.ts";
+import { costOf, execute, fixed, quantizeToGrid, reals } from "../../../../harness/execute-protocol.ts";
 
 const spec = (count: number, width: number, by = 12) => ({
   operands: [fixed([count], 24, -500, 500)],
@@ -17,7 +17,7 @@ it.each([
 ])("$name rounds to nearest exactly, 1,200 masks in each ring; counted = metered", (protocol) => {
   for (const width of [37, 50, 64]) {
     for (const by of [5, 12, 17]) {
-      const x = quantised(reals(400, -500, 500, width + by), 24);
+      const x = quantizeToGrid(reals(400, -500, 500, width + by), 24);
       const outcome = execute(protocol, spec(400, width, by), [x], { trial: width * by });
       expect(outcome.metered).toEqual(outcome.counted);
       const unit = 2 ** (24 - by);

@@ -1,4 +1,0 @@
-import { bit, bool, type Element, isFixed } from "../../type.ts";
-
-/** Element of a truth value: a bit as soon as something secret decides it. */
-export const truth = (operands: readonly Element[]): Element => (operands.some(isFixed) ? bit : bool);

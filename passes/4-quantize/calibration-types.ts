@@ -1,0 +1,20 @@
+import type { Attrs, ValueId } from "../../ir/module.ts";
+import type { Interval } from "../../ir/type.ts";
+import type { InnerRange } from "./inner-ranges.ts";
+
+export interface Calibration {
+  readonly ranges: ReadonlyMap<ValueId, Interval>;
+  /** Attributes that say what an op computes inside, by its result: `score_bound`, `sum_lo`, `sum_hi`. */
+  readonly facts: ReadonlyMap<ValueId, Attrs>;
+}
+
+/** Least and greatest element of each value, and of what ops compute inside, over all runs. */
+export interface Observation {
+  readonly values: ReadonlyMap<ValueId, Interval>;
+  readonly inner: ReadonlyMap<ValueId, InnerRange>;
+}
+
+/** Bounds for a program that goes on from what another kept: a kept wire is a value of that one (name → value). */
+export function withCachedRanges({ ranges, facts }: Calibration, cached: ReadonlyMap<string, ValueId>): Calibration {
+  return { ranges: new Map([...ranges, ...[...cached].map(([name, id]) => [name, ranges.get(id)!] as const)]), facts };
+}

@@ -1,0 +1,86 @@
+import { type Attrs, type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import type { Precision } from "../../ir/ops/define.ts";
+import { opDef, resultRange } from "../../ir/registry.ts";
+import { hasData, type Tensor } from "../../ir/tensor.ts";
+import type { Interval } from "../../ir/type.ts";
+import type { PassState } from "../pass.ts";
+import type { Calibration, Observation } from "./calibration-types.ts";
+import { hasInnerRange } from "./inner-ranges.ts";
+import { serverWeightRange } from "./precision.ts";
+
+const unbounded: Interval = { lo: -Infinity, hi: Infinity };
+const unitInterval: Interval = { lo: 0, hi: 1 };
+const magnitude = ({ lo, hi }: Interval): number => Math.max(Math.abs(lo), Math.abs(hi));
+
+/** Interval analysis forward through the module by the op tables, with what was measured where that is tighter. */
+export function analyzeRanges(
+  { module, weights }: PassState,
+  precision: Precision,
+  observed?: Observation,
+): Calibration {
+  const ranges = new Map<ValueId, Interval>();
+  const facts = new Map<ValueId, Attrs>();
+  for (const id of module.inputs) {
+    const { type, range } = module.values[id]!;
+    ranges.set(id, meet(range ?? (type.element.kind === "bool" ? unitInterval : unbounded), observed?.values.get(id)));
+  }
+  for (const [id, weight] of Object.entries(module.params)) {
+    const isPublic = module.values[id]!.type.label === "public";
+    ranges.set(id, isPublic ? publicRange(weights.get(weight)!, precision) : serverWeightRange(precision));
+  }
+  for (const op of opsOf(module)) {
+    ranges.set(op.result, meet(proven(op, module, ranges), observed?.values.get(op.result)));
+    if (hasInnerRange(op)) facts.set(op.result, innerAttrs(op, module, ranges, observed?.inner.get(op.result)));
+  }
+  return { ranges, facts };
+}
+
+/** A public weight without numbers is taken for one like the server's. */
+const publicRange = (weight: Tensor, precision: Precision): Interval =>
+  hasData(weight) ? extremes(weight) : serverWeightRange(precision);
+
+function extremes({ data }: Tensor): Interval {
+  let [lo, hi] = [Infinity, -Infinity];
+  for (const x of data) {
+    lo = Math.min(lo, x);
+    hi = Math.max(hi, x);
+  }
+  return data.length > 0 ? { lo, hi } : { lo: 0, hi: 0 };
+}
+
+/** The tighter end of each. A measured positive lower end counts only where the sign is proven. */
+function meet(proof: Interval, measuredRange: Interval | undefined): Interval {
+  if (!measuredRange) return proof;
+  const lo =
+    measuredRange.lo > 0 && proof.lo < 0 ? Math.max(proof.lo, -measuredRange.hi) : Math.max(proof.lo, measuredRange.lo);
+  return { lo: Math.min(lo, proof.hi), hi: Math.max(proof.lo, Math.min(proof.hi, measuredRange.hi)) };
+}
+
+function proven(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>): Interval {
+  const operands = op.operands.map((id) => ranges.get(id)!);
+  const shapes = op.operands.map((id) => module.values[id]!.type.shape);
+  const { lo, hi } = resultRange(opDef(op.name), operands, op.attrs, shapes);
+  // x·x: the table sees two intervals, not that they are one value.
+  const square = op.name === "mul" && op.operands[0] === op.operands[1];
+  return { lo: square ? Math.max(0, lo) : lo, hi };
+}
+
+/** Bounds on a row's sum from bounds on its elements: n·max² from above. Epsilon is no part of it: protocols add it. */
+function innerAttrs(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>, inner?: Interval): Attrs {
+  const shape = module.values[op.operands[0]!]!.type.shape;
+  const most = magnitude(ranges.get(op.operands[0]!)!);
+  if (op.name === "attention" || op.name === "cached-attention") {
+    const keys = op.operands.filter((_, index) => index === 1 || (index === 3 && op.name === "cached-attention"));
+    const largest = Math.max(...keys.map((id) => magnitude(ranges.get(id)!)));
+    const bound = shape.at(-1)! * most * largest * Math.abs(op.attrs.scale as number);
+    return { score_bound: Math.min(bound * Math.LOG2E, inner ? Math.max(inner.hi, 1) : Infinity) };
+  }
+  if (op.name === "softmax") {
+    // One term is exp(0) = 1, and none is more.
+    const count = shape.at(op.attrs.axis as number)!;
+    return { sum_lo: Math.max(1, inner?.lo ?? 1), sum_hi: Math.min(count, inner?.hi ?? count) };
+  }
+  const count = shape.at(-1)!;
+  const lo = inner?.lo ?? 0;
+  return { sum_lo: lo, sum_hi: Math.max(lo, Math.min(count * most ** 2, inner?.hi ?? Infinity)) };
+}

@@ -1,0 +1,87 @@
+import type { Party, Role } from "../core/index.ts";
+import { metaTensor, packedBytes, type Shape } from "../ring/index.ts";
+
+/** Dealer's traffic of one program before the input is known: to the server by operator, and to each party. */
+export interface DealerBytes {
+  readonly byOperator: Map<string, number>;
+  server: number;
+  client: number;
+}
+export const noDealerBytes = (): DealerBytes => ({ byOperator: new Map(), server: 0, client: 0 });
+
+/** The party that counts: all its values are ghosts; it adds up what the dealer would have to send to the server. */
+export function countingParty(role: Role, account: DealerBytes): Party {
+  const charge = (label: string, shape: Shape, width: number): void => {
+    const bytes = packedBytes(shape, width);
+    account.byOperator.set(label, (account.byOperator.get(label) ?? 0) + bytes);
+    account.server += bytes;
+  };
+  const at = (label: string): Party => ({
+    role,
+    at,
+    mask: (shape, width) => ({ share: metaTensor(shape, width), secret: metaTensor(shape, width), fresh: true }),
+    sharedRandom: metaTensor,
+    clientMask: metaTensor,
+    serverMask: metaTensor,
+    clientRandom: metaTensor,
+    sharedRandomWithDealer: (_, shape, width) => metaTensor(shape, width),
+    dealt: (secret) => {
+      charge(label, secret.shape, secret.width);
+      return metaTensor(secret.shape, secret.width);
+    },
+    dealtXor: (secret) => {
+      charge(label, secret.shape, secret.width);
+      return metaTensor(secret.shape, secret.width);
+    },
+    broadcast: (secret) => {
+      charge(label, secret.shape, secret.width);
+      account.client += packedBytes(secret.shape, secret.width);
+      return metaTensor(secret.shape, secret.width);
+    },
+    extendMask: (mask, width) => {
+      if (width > mask.share.width) charge(label, mask.share.shape, width - mask.share.width);
+      return metaTensor(mask.share.shape, width);
+    },
+    offline: (compute) => compute(),
+  });
+  return at("");
+}
+
+/** Bits in which a system without seeds ships a number of a key; truth values and tables are packed. */
+const wordBits = 64;
+
+/**
+ * The party that counts keys as a system without seeds ships them: both parties get each of their shares in words of 64
+ * bits, roots and corrections of point functions included (SIGMA's code, GPU-MPC). Added up under `client`: one party's.
+ */
+export function explicitKeyParty(role: Role, account: DealerBytes): Party {
+  const charge = (shape: Shape, width: number): void => {
+    account.client += packedBytes(shape, width);
+  };
+  const counting = countingParty(role, noDealerBytes());
+  const party: Party = {
+    ...counting,
+    at: () => party,
+    clientMask: (shape, width) => {
+      charge(shape, width);
+      return metaTensor(shape, width);
+    },
+    dealt: (secret) => {
+      charge(secret.shape, secret.width === 1 ? 1 : wordBits);
+      return metaTensor(secret.shape, secret.width);
+    },
+    dealtXor: (secret) => {
+      charge(secret.shape, secret.width);
+      return metaTensor(secret.shape, secret.width);
+    },
+    broadcast: (secret) => {
+      charge(secret.shape, secret.width);
+      return metaTensor(secret.shape, secret.width);
+    },
+    extendMask: (mask, width) => {
+      charge(mask.share.shape, wordBits);
+      return metaTensor(mask.share.shape, width);
+    },
+  };
+  return party;
+}

@@ -1,0 +1,195 @@
+import type { MaskedValue, Party } from "../../core/index.ts";
+import { parallel, type Steps } from "../../core/index.ts";
+import type { Series } from "../../ring/index.ts";
+import {
+  add,
+  addConstant,
+  concat,
+  floorLog2,
+  powerOfTwo,
+  type RingTensor,
+  reshape,
+  shiftLeft,
+  zeros,
+} from "../../ring/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { belowThresholds, type Comparison, comparisonRefusal } from "../comparison/index.ts";
+import { entryAt, mapMasked, narrowMasked, publicShare, selectMasked, signedBits } from "../kit/index.ts";
+import { evaluateFourier, roundingError } from "./fourier-series.ts";
+
+/**
+ * 1/m, 1/√m and ln m for m in [1, 2), period 4 (least squares with equal ripple; errors 1.7e-6, 5.7e-7 and 7.7e-7; the
+ * test evaluates them).
+ */
+export const mantissaSeries = {
+  reciprocal: {
+    constant: 1.545602189,
+    cosines: [1.434803504, 0.423215523, 0.025680976, -0.008331528],
+    sines: [-0.256033101, -0.3905685, -0.141976258, -0.014954383],
+  },
+  rsqrt: {
+    constant: 1.133680281,
+    cosines: [0.585010746, 0.175954863, 0.015144435, -0.002372612],
+    sines: [-0.00475062, -0.121688432, -0.049397245, -0.00551258],
+  },
+  log: {
+    constant: -0.012644915,
+    cosines: [-0.97096719, -0.300565687, -0.033033684, 0.002356137],
+    sines: [-0.221895568, 0.134201565, 0.068380567, 0.008269467],
+  },
+} as const satisfies Record<string, Series>;
+
+export type RangeReducedFunction = keyof typeof mantissaSeries;
+
+/** Worst error of the series on [1, 2). */
+const fitError = 1.8e-6;
+/** Fractional bits of each octave's own value, which lies in (1/2, 1·√2], or is a logarithm. */
+const mantissaBits = 14;
+/** Ring of an octave's inverse: sign, slack, and the range of a series outside its octave, which select discards. */
+const mantissaWidth = mantissaBits + 4;
+
+export interface RangeReduction {
+  readonly name: RangeReducedFunction;
+  /** Octaves of the raw value: [2^first, 2^(first+1)), …, [2^last, 2^(last+1)). */
+  readonly first: number;
+  readonly last: number;
+  /** Fractional bits of the operand. */
+  readonly scale: number;
+  /** Constant factor on the result. */
+  readonly factor: number;
+}
+
+/** Fractional bits of the result: such that the smallest inverse keeps `mantissaBits` significant bits. */
+export const rangeReductionScale = (plan: RangeReduction): number => mantissaBits - binadeExponent(plan, plan.last);
+
+/** Ring of each octave's own value. */
+const binadeValueWidth = (plan: RangeReduction): number => {
+  if (plan.name !== "log") return mantissaWidth;
+  const bound = Math.max(...[plan.first, plan.last + 1].map((binade) => Math.abs(logarithmOfBinade(plan, binade))));
+  return signedBits(-bound, bound, mantissaBits) + 1;
+};
+
+/** Bits of the result at `octaveScale`, with sign and slack. */
+export const rangeReductionResultWidth = (plan: RangeReduction): number =>
+  binadeValueWidth(plan) + binadeExponent(plan, plan.first) - binadeExponent(plan, plan.last);
+
+/** Power of two that an octave's own value is to be multiplied by. */
+const binadeExponent = (plan: RangeReduction, binade: number): number =>
+  plan.name === "log" ? 0 : binadeFactor(plan, binade).exponent;
+
+/** factor·ln 2^(octave − scale), which adds to that of the mantissa. */
+const logarithmOfBinade = (plan: RangeReduction, binade: number): number =>
+  plan.factor * (binade - plan.scale) * Math.LN2;
+
+/** An octave's own value as a function of the mantissa. */
+function seriesOf(plan: RangeReduction, binade: number): Series {
+  const series = mantissaSeries[plan.name];
+  if (plan.name !== "log") return scaleSeries(series, binadeFactor(plan, binade).rest);
+  const scaled = scaleSeries(series, plan.factor);
+  return { ...scaled, constant: scaled.constant + logarithmOfBinade(plan, binade) };
+}
+
+/** factor·2^(−p·(octave − scale)) as rest·2^exponent with rest in [1, 2): exact but for one rounding of √½. */
+function binadeFactor(plan: RangeReduction, binade: number): { readonly exponent: number; readonly rest: number } {
+  const steps = binade - plan.scale;
+  const half = plan.name === "rsqrt";
+  const whole = half ? Math.floor(steps / 2) : steps;
+  const value = plan.factor * (half && steps % 2 !== 0 ? Math.SQRT1_2 : 1);
+  const own = floorLog2(value);
+  return { exponent: own - whole, rest: value / powerOfTwo(own) };
+}
+
+/** The octaves of a positive value with known bounds, for a wire with `scale` fractional bits. */
+export function planRangeReduction(
+  name: RangeReducedFunction,
+  lo: number,
+  hi: number,
+  scale: number,
+  factor = 1,
+): RangeReduction {
+  const first = Math.max(2, floorLog2(Math.max(lo * 2 ** scale, 1)));
+  const last = Math.max(first, floorLog2(Math.max(hi * 2 ** scale, 1)));
+  return { name, first, last, scale, factor };
+}
+
+/** Width of a wire on which every octave's period of 4 fits, with slack. */
+export const rangeReductionWidth = (plan: RangeReduction): number => plan.last + 3;
+
+/** Worst error of a result, in real units, at the smallest value: fit, rounding and truncation of its octave. */
+export function rangeReductionError(plan: RangeReduction): number {
+  const rest = plan.name === "log" ? Math.abs(plan.factor) : binadeFactor(plan, plan.first).rest;
+  return powerOfTwo(binadeExponent(plan, plan.first)) * mantissaError(plan.name, rest);
+}
+
+/** Worst error of an inverse relative to itself: the mantissa function is at least 1/2, or √½. */
+export const rangeReductionRelativeError = (plan: RangeReduction): number =>
+  (plan.name === "rsqrt" ? Math.SQRT2 : 2) * mantissaError(plan.name, 1);
+
+const mantissaError = (name: RangeReducedFunction, rest: number): number =>
+  fitError * rest + roundingError(scaleSeries(mantissaSeries[name], rest)) + 2 ** -mantissaBits;
+
+/** Why the functions cannot be had of values of these bounds. */
+export function rangeReductionRefusal(
+  lo: number,
+  hi: number,
+  scale: number,
+  comparison?: Comparison,
+): string | undefined {
+  if (!(lo * 2 ** scale >= 4))
+    return `values down to ${lo} need at least 2 bits, ${scale} fractional bits do not hold them`;
+  return comparisonRefusal(floorLog2(hi * 2 ** scale) + 3, comparison);
+}
+
+/**
+ * factor/v, factor/√v or factor·ln v for a positive wire v, as shares in a ring of `width` bits at `octaveScale(plan)`
+ * fractional bits (ours: docs/protocols/octaves.md). In every octave 2^i ≤ v < 2^(i+1) the function is one mantissa
+ * function of v/2^i, times a public factor or plus a public number, which a short trigonometric series of period 2^(i+2) gives from the opened wire at once; thresholds at the
+ * powers of two, all on one set of digit tables, select the octave. Below the first octave its series is continued,
+ * above the last one likewise: the bounds must hold.
+ * The selecting bits are opened after their comparison, the octaves' values beside whichever comes first: 1 round with
+ * comparisons of none (dpf), 2 with those of one.
+ */
+export function* evaluateByRangeReduction(
+  party: Party,
+  v: MaskedValue,
+  plan: RangeReduction,
+  width: number,
+  comparison?: Comparison,
+): Steps<RingTensor> {
+  const shape = v.opened.shape;
+  const all = [...Array(plan.last - plan.first + 1).keys()].map((k) => plan.first + k);
+  const inBinade = (binade: number, ring: number): RingTensor =>
+    evaluateFourier(party, v, seriesOf(plan, binade), binade + 2, { width: ring, scale: mantissaBits });
+  if (plan.first === plan.last) return inBinade(plan.first, width);
+  const values = all.map((binade) => reshape(inBinade(binade, binadeValueWidth(plan)), [1, ...shape]));
+  const shifts = all.map((binade) => binadeExponent(plan, binade) - binadeExponent(plan, plan.last));
+
+  const [opened, bits] = yield* parallel(maskAndOpen(party, concat(values, 0)), binadeBits(party, v, plan, comparison));
+  let sum: RingTensor | undefined;
+  all.forEach((_, k) => {
+    const pick = (t: RingTensor): RingTensor => entryAt(t, k);
+    const chosen = selectMasked(party, mapMasked(bits, pick), mapMasked(opened, pick), width);
+    const shifted = shiftLeft(chosen, shifts[k]!);
+    sum = sum ? add(sum, shifted) : shifted;
+  });
+  return sum!;
+}
+
+/**
+ * Open bits [octaves, …shape]: 1 for the octave that holds v. In octave i v is not below 2^i but below 2^(i+1): the
+ * exclusive or of neighbours in 0 … 0 1 … 1, where nothing is below the first bound and all is below the last.
+ */
+function* binadeBits(party: Party, v: MaskedValue, plan: RangeReduction, comparison?: Comparison): Steps<MaskedValue> {
+  const inner = [...Array(plan.last - plan.first).keys()].map((k) => 2 ** (plan.first + 1 + k));
+  const under = yield* belowThresholds(party, narrowMasked(v, rangeReductionWidth(plan)), inner, comparison);
+  const never = zeros([1, ...v.opened.shape], 1);
+  const always = publicShare(party, addConstant(never, 1));
+  // Each bit gets a fresh uniform one-time bit: safe to open.
+  return yield* maskAndOpen(party, add(concat([never, under], 0), concat([under, always], 0)));
+}
+
+const scaleSeries = (series: Series, by: number): Series => ({
+  constant: series.constant * by,
+  cosines: series.cosines.map((c) => c * by),
+  sines: series.sines.map((c) => c * by),
+});

@@ -1,0 +1,63 @@
+import type { MaskedValue, Party } from "../../core/index.ts";
+import type { RingTensor } from "../../ring/index.ts";
+import {
+  add,
+  addConstant,
+  extractBits,
+  harmonicsOf,
+  maskHarmonics,
+  mul,
+  mulConstant,
+  narrow,
+  openedHarmonics,
+  reduceSum,
+  type Series,
+  shiftRightRounded,
+} from "../../ring/index.ts";
+import { publicShare } from "../kit/index.ts";
+
+/** Fractional bits of the dealer's harmonics and of the public factors. */
+const harmonicBits = 14;
+const factorBits = 14;
+/** Angles are read from a lane. What is cut off below turns each of the two by less than 2^−32 of the period. */
+const angleBits = 32;
+
+/** Ring in which the sum is formed so that `width` bits with `scale` fractional ones are left after the truncation. */
+export const fourierWidth = (width: number, scale: number): number => width + harmonicBits + factorBits - scale;
+
+/**
+ * Worst error that the rounding of harmonics and factors adds to the series, in real units: each of the two vectors
+ * (cos, sin) is off by at most √2·2^−15, and is multiplied by one of length |c_k| or 1.
+ */
+export const roundingError = ({ cosines, sines }: Series): number => {
+  const count = Math.max(cosines.length, sines.length);
+  const amplitudes = [...Array(count).keys()].map((k) => 1 + Math.hypot(cosines[k] ?? 0, sines[k] ?? 0));
+  return Math.SQRT2 * 2 ** -15 * amplitudes.reduce((sum, amplitude) => sum + amplitude, 0);
+};
+
+/**
+ * f(x) for a wire, as shares in a ring of `width` bits with `scale` fractional bits: 0 rounds, no traffic between the
+ * parties (L-FOURIER, ours: docs/protocols/fourier.md). f is given as a trigonometric series of period 2^periodBits
+ * raw units; only that many low bits of the wire are used, on which the mask is uniform, so the period is what the
+ * mask hides. Error: the fit of the series, plus `roundingError`, plus one ulp of the truncation.
+ * Dealer: 2K·(width + 28 − scale) bits per element.
+ */
+export function evaluateFourier(
+  party: Party,
+  x: MaskedValue,
+  series: Series,
+  periodBits: number,
+  result: { readonly width: number; readonly scale: number },
+): RingTensor {
+  const width = fourierWidth(result.width, result.scale);
+  const angle = (t: RingTensor): RingTensor => {
+    const beyond = Math.max(0, periodBits - angleBits);
+    return extractBits(narrow(t, periodBits), beyond, periodBits - beyond);
+  };
+  const harmonics = party.dealt(maskHarmonics(angle(x.mask.secret), harmonicsOf(series), harmonicBits, width));
+  const factors = openedHarmonics(angle(x.opened), series, factorBits, width);
+  const sum = reduceSum(mul(factors, harmonics), [0], false);
+  const constant = Math.round(series.constant * 2 ** (harmonicBits + factorBits));
+  const offset = publicShare(party, addConstant(mulConstant(sum, 0), constant));
+  return shiftRightRounded(add(sum, offset), harmonicBits + factorBits - result.scale);
+}

@@ -1,0 +1,127 @@
+import type { MaskedValue, Party, Steps } from "../../core/index.ts";
+import type { RingTensor, Shape } from "../../ring/index.ts";
+import { add, addConstant, concat, gatherFlat, mul, mulConstant, sub } from "../../ring/index.ts";
+import { maskAndOpen } from "../boundary/index.ts";
+import { belowThresholds, type Comparison } from "../comparison/index.ts";
+import { entryAt, gateByBit, mapMasked, negateByBit, publicShare, resizeRing, stack, subMasked } from "../kit/index.ts";
+
+/** What tournaments, ranks and maxima of rows share: elements of an open wire that are compared pair by pair. */
+
+/** Rows of positions in a flat list: which elements exist, by row. Public: it comes from shapes and masks. */
+export type RowIndices = readonly (readonly number[])[];
+/** Positions that meet at once, all groups of one size. */
+export type GroupIndices = readonly (readonly number[])[];
+
+/** The rows of a flat tensor of this shape along axes (negative ones count from the end), in the order of what is left. */
+export function rowsAlong(shape: Shape, axes: readonly number[]): RowIndices {
+  const reduced = new Set(axes.map((axis) => (axis < 0 ? axis + shape.length : axis)));
+  const offsets = (among: boolean): readonly number[] =>
+    shape.reduce<readonly number[]>(
+      (all, extent, axis) =>
+        reduced.has(axis) === among
+          ? all.flatMap((offset) => [...Array(extent).keys()].map((k) => offset * extent + k))
+          : all.map((offset) => offset * extent),
+      [0],
+    );
+  const inside = offsets(true);
+  return offsets(false).map((start) => inside.map((offset) => start + offset));
+}
+
+/** A row in groups of at most `radix`. */
+export const groupsOf = (row: readonly number[], radix: number): GroupIndices =>
+  [...Array(Math.ceil(row.length / radix)).keys()].map((k) => row.slice(k * radix, (k + 1) * radix));
+
+/**
+ * All pairs of each group compared: for member i the wires of "i is ahead of j", for every other j. With u_ij = 1{x_i < x_j}
+ * for i < j, i is ahead of a later j if u_ij = 0 and of an earlier one if u_ji = 1: of equal ones the first is ahead.
+ * Differences of open wires are free; the bits are opened. 2 rounds with digit tables.
+ */
+export function* comparePairs(
+  party: Party,
+  pool: MaskedValue,
+  groups: GroupIndices,
+  comparison?: Comparison,
+): Steps<readonly (readonly MaskedValue[])[]> {
+  const members = [...groups[0]!.keys()];
+  const elements = members.map((i) => memberValues(pool, groups, i));
+  const pairs = members.flatMap((i) => members.slice(i + 1).map((j) => [i, j] as const));
+  const differences = pairs.map(([i, j]) => subMasked(elements[i]!, elements[j]!));
+  const less = yield* belowThresholds(party, stackMasked(differences), [0], comparison);
+  const bits = yield* maskAndOpen(party, entryAt(less, 0));
+  const bitOf = (i: number, j: number): MaskedValue => {
+    const pair = pairs.findIndex(([a, b]) => a === Math.min(i, j) && b === Math.max(i, j));
+    const own = mapMasked(bits, (t) => entryAt(t, pair));
+    return i < j ? { ...own, opened: addConstant(own.opened, 1) } : own;
+  };
+  return members.map((i) => members.filter((j) => j !== i).map((j) => bitOf(i, j)));
+}
+
+/** What a winner brings along: an open wire, or public integers, which have no mask. */
+export interface Payload {
+  readonly opened: RingTensor;
+  readonly secret?: RingTensor;
+}
+
+/**
+ * Share of Σ_i x_i·Π_j (α_ij ⊕ γ_ij) over the members of each group, in the prizes' own ring, where factors say who is
+ * ahead of whom: exactly one product is 1. Each is expanded over the sets of factors whose γ is taken: public
+ * coefficients, and shares of the products of γ with and without the mask of x_i. No traffic.
+ */
+export function selectWinners(
+  party: Party,
+  payload: Payload,
+  groups: GroupIndices,
+  factors: readonly (readonly MaskedValue[])[],
+): RingTensor {
+  const shares = factors.map((ahead, i) => winnerShare(party, payloadOf(payload, groups, i), ahead));
+  return shares.reduce(add);
+}
+
+function winnerShare(party: Party, { opened, secret }: Payload, factors: readonly MaskedValue[]): RingTensor {
+  const { width } = opened;
+  const sets = [...Array(2 ** factors.length).keys()];
+  const terms = sets.map((set) => {
+    const taken = factors.filter((_, j) => (set >> j) & 1);
+    const masks = taken.map((factor) => resizeRing(factor.mask.secret, width));
+    const product = masks.length === 0 ? undefined : masks.reduce(mul);
+    const masked = secret && party.dealt(product ? mul(product, secret) : secret);
+    const plain = product ? mul(opened, party.dealt(product)) : publicShare(party, opened);
+    // The opened bits are public: choosing by them tells nothing.
+    return factors.reduce(
+      (term, factor, j) => ((set >> j) & 1 ? negateByBit(factor.opened, term) : gateByBit(factor.opened, term)),
+      masked ? sub(plain, masked) : plain,
+    );
+  });
+  return terms.reduce(add);
+}
+
+/** Elements at public positions. */
+export const gatherAt = (t: RingTensor, positions: readonly number[]): RingTensor =>
+  gatherFlat(t, Int32Array.from(positions), [positions.length]);
+
+export const gatherMasked = (x: MaskedValue, positions: readonly number[]): MaskedValue =>
+  mapMasked(x, (t) => gatherAt(t, positions));
+
+const memberValues = (pool: MaskedValue, groups: GroupIndices, i: number): MaskedValue =>
+  gatherMasked(
+    pool,
+    groups.map((group) => group[i]!),
+  );
+
+const payloadOf = ({ opened, secret }: Payload, groups: GroupIndices, i: number): Payload => {
+  const positions = groups.map((group) => group[i]!);
+  return { opened: gatherAt(opened, positions), ...(secret && { secret: gatherAt(secret, positions) }) };
+};
+
+/** The prizes with those of a wire behind them: public ones have the mask 0 from then on. */
+export const appendPayload = (x: Payload, { opened, mask }: MaskedValue): Payload => ({
+  opened: concat([x.opened, opened], 0),
+  secret: concat([x.secret ?? mulConstant(x.opened, 0), mask.secret], 0),
+});
+
+/** Wires of one shape under each other: [count, …shape]. */
+const stackMasked = (values: readonly MaskedValue[]): MaskedValue => ({
+  kind: "wire",
+  opened: stack(values.map(({ opened }) => opened)),
+  mask: { share: undefined, secret: stack(values.map(({ mask }) => mask.secret)), fresh: false },
+});

@@ -1,0 +1,205 @@
+import { broadcastShapes, broadcastStrides, denseStrides, forEachRun } from "./broadcast.ts";
+import type { KernelTensor } from "./kernel.ts";
+import { type IntTensor, lanesOf, type RingTensor, type Shape, sizeOf } from "./tensor.ts";
+
+// Every function here moves whole elements and works on ring and integer tensors alike; a ghost stays a ghost.
+
+/** The same elements in another shape, without a copy. @throws RangeError if the sizes differ. */
+export function reshape<T extends KernelTensor>(a: T, shape: Shape): T {
+  if (sizeOf(a.shape) !== sizeOf(shape)) throw new RangeError(`[${a.shape}] has not the size of [${shape}]`);
+  return { ...a, shape };
+}
+
+/** Axis k of the result is axis perm[k]. @throws RangeError if perm is no permutation of the axes. */
+export function transpose<T extends KernelTensor>(a: T, perm: readonly number[]): T {
+  const rank = a.shape.length;
+  if (perm.length !== rank || new Set(perm).size !== rank || perm.some((axis) => !(a.shape[axis]! >= 0))) {
+    throw new RangeError(`[${perm}] is no permutation of the axes of [${a.shape}]`);
+  }
+  const strides = denseStrides(a.shape);
+  return view(
+    a,
+    perm.map((axis) => a.shape[axis]!),
+    0,
+    perm.map((axis) => strides[axis]!),
+  );
+}
+
+/**
+ * Elements starts[k], starts[k] + steps[k], … before ends[k] of every axis k; a negative step runs down to after
+ * ends[k], and −1 ends it at the front. No wrapping of negative positions: the compiler has resolved them.
+ * @throws RangeError if the lists have not one entry per axis, a step is 0, or an element lies outside.
+ */
+export function slice<T extends KernelTensor>(
+  a: T,
+  starts: readonly number[],
+  ends: readonly number[],
+  steps: readonly number[] = a.shape.map(() => 1),
+): T {
+  const rank = a.shape.length;
+  if (starts.length !== rank || ends.length !== rank || steps.length !== rank || steps.includes(0)) {
+    throw new RangeError(`slice [${starts}]…[${ends}] by [${steps}] does not fit [${a.shape}]`);
+  }
+  const shape = starts.map((start, axis) => Math.max(0, Math.ceil((ends[axis]! - start) / steps[axis]!)));
+  const strides = denseStrides(a.shape);
+  let offset = 0;
+  shape.forEach((extent, axis) => {
+    const last = starts[axis]! + (extent - 1) * steps[axis]!;
+    for (const position of extent > 0 ? [starts[axis]!, last] : []) checkIndex(position, a.shape[axis]!);
+    offset += starts[axis]! * strides[axis]!;
+  });
+  return view(
+    a,
+    shape,
+    offset,
+    strides.map((stride, axis) => stride * steps[axis]!),
+  );
+}
+
+/** Repeats along axes of extent 1 and new leading axes. @throws RangeError if a does not broadcast to the shape. */
+export function expand<T extends KernelTensor>(a: T, shape: Shape): T {
+  if (String(broadcastShapes(a.shape, shape)) !== String(shape)) {
+    throw new RangeError(`[${a.shape}] does not expand to [${shape}]`);
+  }
+  return view(a, shape, 0, broadcastStrides(a.shape, shape));
+}
+
+/** Joins tensors along an axis. @throws RangeError if their widths, or their shapes beside that axis, differ. */
+export function concat<T extends KernelTensor>(tensors: readonly T[], axis: number): T {
+  const first = tensors[0];
+  if (first === undefined) throw new RangeError("concat of no tensors");
+  const at = checkIndex(axis < 0 ? axis + first.shape.length : axis, first.shape.length);
+  const beside = (a: T) => `${a.kind === "ring" ? a.width : "integers"}: ${a.shape.with(at, 0)}`;
+  const other = tensors.find((a) => a.shape.length !== first.shape.length || beside(a) !== beside(first));
+  if (other) throw new RangeError(`concat along ${at}: ${describe(first)} and ${describe(other)} do not fit`);
+  const shape = first.shape.with(
+    at,
+    tensors.reduce((sum, a) => sum + a.shape[at]!, 0),
+  );
+  return rearranged(tensors, shape, (out, contents, lanes) => {
+    const outer = sizeOf(first.shape.slice(0, at));
+    const row = sizeOf(shape.slice(at)) * lanes;
+    let offset = 0;
+    contents.forEach((data, k) => {
+      const block = sizeOf(tensors[k]!.shape.slice(at)) * lanes;
+      for (let i = 0, to = offset; i < outer; i++, to += row) {
+        if (block < 16) for (let j = 0; j < block; j++) out[to + j] = data[i * block + j]!;
+        else out.set(data.subarray(i * block, (i + 1) * block), to);
+      }
+      offset += block;
+    });
+  });
+}
+
+/**
+ * Slices a[…, indices[k], …] along an axis: the result has indexShape in its place. Negative indices count from the
+ * end. @throws RangeError if an index lies outside or there are not as many as indexShape says.
+ */
+export function gather<T extends KernelTensor>(
+  a: T,
+  indices: readonly number[] | Int32Array,
+  indexShape: Shape,
+  axis: number,
+): T {
+  const at = checkIndex(axis < 0 ? axis + a.shape.length : axis, a.shape.length);
+  const extent = a.shape[at]!;
+  checkCount(indices.length, indexShape);
+  const positions = new Int32Array(indices.length);
+  for (let k = 0; k < positions.length; k++) {
+    const index = indices[k]!;
+    positions[k] = checkIndex(index < 0 ? index + extent : index, extent);
+  }
+  const outer = a.shape.slice(0, at);
+  const inner = a.shape.slice(at + 1);
+  return rearranged([a], [...outer, ...indexShape, ...inner], (out, [data], lanes) => {
+    const block = sizeOf(inner) * lanes;
+    let to = 0;
+    for (let i = 0; i < sizeOf(outer); i++) {
+      for (const position of positions) {
+        const from = (i * extent + position) * block;
+        if (block < 16) for (let k = 0; k < block; k++) out[to + k] = data![from + k]!;
+        else out.set(data!.subarray(from, from + block), to);
+        to += block;
+      }
+    }
+  });
+}
+
+/** Element k of the result is element flatIndices[k] of the row-major input. @throws RangeError as `gather` does. */
+export function gatherFlat<T extends KernelTensor>(a: T, flatIndices: Int32Array, shape: Shape): T {
+  return reshape(gather(reshape(a, [sizeOf(a.shape)]), flatIndices, [flatIndices.length], 0), shape);
+}
+
+/**
+ * Element flatIndices[k] of the row-major result is element k of the input, all others are zero.
+ * @throws RangeError if an index lies outside or there are not as many as elements.
+ */
+export function scatterFlat<T extends KernelTensor>(a: T, flatIndices: Int32Array, shape: Shape): T {
+  checkCount(flatIndices.length, a.shape);
+  const size = sizeOf(shape);
+  for (const index of flatIndices) checkIndex(index, size);
+  return rearranged([a], shape, (out, [data], lanes) => {
+    flatIndices.forEach((index, k) => {
+      for (let lane = 0; lane < lanes; lane++) out[index * lanes + lane] = data![k * lanes + lane]!;
+    });
+  });
+}
+
+type TensorContents = Uint32Array | Float64Array;
+
+function view<T extends KernelTensor>(a: T, shape: Shape, offset: number, strides: readonly number[]): T {
+  return rearranged([a], shape, (out, [data], lanes) => {
+    forEachRun(shape, strides, strides, (at, i, _, count, step) =>
+      copy(out, data!, lanes, at, offset + i, count, step),
+    );
+  });
+}
+
+function copy(
+  out: TensorContents,
+  data: TensorContents,
+  lanes: number,
+  at: number,
+  from: number,
+  count: number,
+  step: number,
+): void {
+  if (step === 1 && count >= 16) {
+    out.set(data.subarray(from * lanes, (from + count) * lanes), at * lanes);
+  } else if (lanes === 1) {
+    for (let k = 0; k < count; k++) out[at + k] = data[from + k * step]!;
+  } else {
+    for (let k = 0; k < count; k++) {
+      out[2 * (at + k)] = data[2 * (from + k * step)]!;
+      out[2 * (at + k) + 1] = data[2 * (from + k * step) + 1]!;
+    }
+  }
+}
+
+/** A zeroed tensor of the inputs' kind, filled by `body`; a ghost if an input is one. */
+function rearranged<T extends KernelTensor>(
+  inputs: readonly T[],
+  shape: Shape,
+  body: (out: TensorContents, contents: readonly TensorContents[], lanes: 1 | 2) => void,
+): T {
+  const a: RingTensor | IntTensor = inputs[0]!;
+  const contents = inputs.flatMap((input) => input.data ?? []);
+  if (contents.length < inputs.length) return { ...a, shape, data: undefined } as T;
+  const lanes = a.kind === "ring" ? lanesOf(a.width) : 1;
+  const data = a.kind === "ring" ? new Uint32Array(sizeOf(shape) * lanes) : new Float64Array(sizeOf(shape));
+  body(data, contents, lanes);
+  return { ...a, shape, data } as T;
+}
+
+function checkIndex(index: number, extent: number): number {
+  if (!(Number.isInteger(index) && index >= 0 && index < extent))
+    throw new RangeError(`no index ${index} in 0…${extent - 1}`);
+  return index;
+}
+
+function checkCount(count: number, shape: Shape): void {
+  if (count !== sizeOf(shape)) throw new RangeError(`[${shape}] wants ${sizeOf(shape)} indices, got ${count}`);
+}
+
+const describe = (a: KernelTensor): string =>
+  a.kind === "ring" ? `[${a.shape}] of ${a.width} bits` : `integers [${a.shape}]`;

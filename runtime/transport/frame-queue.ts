@@ -1,0 +1,51 @@
+import type { SessionError } from "../core/index.ts";
+import type { FrameHeader, FrameKind } from "./channel.ts";
+import { frameKinds } from "./channel.ts";
+import { nowMs } from "./clock.ts";
+
+interface PendingHead {
+  readonly resolve: (head: FrameHeader) => void;
+  readonly reject: (error: SessionError) => void;
+}
+
+/** Frames that have arrived and were not yet asked for: the receiving half of transports that carry whole frames. */
+export class FrameQueue {
+  #frames: { kind: FrameKind; body: Uint8Array }[] = [];
+  #waiting: PendingHead | undefined;
+  #end: SessionError | undefined;
+  readAtMs = nowMs();
+
+  /** Why no more frames will come, once that is so. */
+  get ended(): SessionError | undefined {
+    return this.#end;
+  }
+
+  push(kind: FrameKind, body: Uint8Array): void {
+    if (this.#end) return;
+    this.#frames.push({ kind, body });
+    this.readAtMs = nowMs();
+    this.#waiting?.resolve({ kind: frameKinds.indexOf(kind), bytes: body.length });
+    this.#waiting = undefined;
+  }
+
+  head(): Promise<FrameHeader> {
+    const [first] = this.#frames;
+    if (first) return Promise.resolve({ kind: frameKinds.indexOf(first.kind), bytes: first.body.length });
+    if (this.#end) return Promise.reject(this.#end);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  take(): Uint8Array {
+    return this.#frames.shift()!.body;
+  }
+
+  /** No more frames will come; those that came can still be read, unless they are dropped. */
+  end(error: SessionError, drop = false): void {
+    this.#end ??= error;
+    if (drop) this.#frames = [];
+    this.#waiting?.reject(this.#end);
+    this.#waiting = undefined;
+  }
+}

@@ -1,0 +1,202 @@
+import type { Role } from "../core/index.ts";
+import { describeCode, SessionError, sessionError } from "../core/index.ts";
+import type {
+  Channel,
+  ChannelOptions,
+  ChannelTraffic,
+  ExpectedFrame,
+  FrameHeader,
+  FrameKind,
+  FramePort,
+} from "./channel.ts";
+import { defaultIdleTimeoutMs, frameKinds, headerBytes, maxFrameBytes } from "./channel.ts";
+import { afterIo, nowMs } from "./clock.ts";
+
+/** An abort frame holds a code, nothing else: its length and contents tell nothing about secrets. */
+const abortBytes = 7;
+const closeTimeoutMs = 5_000;
+
+type Counters = { -readonly [K in keyof ChannelTraffic]: number };
+
+const noTraffic = (): Counters => ({ messages: 0, payloadBytes: 0, framingBytes: 0 });
+
+function count(traffic: Counters, kind: FrameKind, bytes: number): void {
+  traffic.framingBytes += headerBytes;
+  if (kind !== "payload") traffic.framingBytes += bytes;
+  else {
+    traffic.messages += 1;
+    traffic.payloadBytes += bytes;
+  }
+}
+
+/** Why this header does not announce the frame that is due. */
+function frameMismatch(peer: Role, head: FrameHeader, expected: ExpectedFrame): SessionError | undefined {
+  const kind = expected.kind ?? "payload";
+  if (frameKinds[head.kind] !== kind) {
+    return sessionError("unexpectedFrame", { peer, found: frameKinds[head.kind] ?? head.kind, expected: kind });
+  }
+  if ("exactBytes" in expected) {
+    if (head.bytes === expected.exactBytes) return undefined;
+    return sessionError("wrongLength", { peer, found: head.bytes, expected: expected.exactBytes });
+  }
+  if (head.bytes <= expected.maxBytes) return undefined;
+  return sessionError("frameTooLarge", { peer, found: head.bytes, expected: expected.maxBytes });
+}
+
+/** Rejects when `idleMs` grows beyond the timeout before the work is done. */
+function watched<T>(work: Promise<T>, timeoutMs: number, idleMs: () => number, late: () => SessionError): Promise<T> {
+  return new Promise((resolve, reject) => {
+    // A long computation holds up timers and input alike: look at the input first, then judge.
+    const check = (): void =>
+      afterIo(() => {
+        if (settled) return;
+        const idle = idleMs();
+        if (idle >= timeoutMs) reject(late());
+        else timer = setTimeout(check, timeoutMs - idle);
+      });
+    let timer = setTimeout(check, timeoutMs);
+    let settled = false;
+    const settle = (): void => {
+      settled = true;
+      clearTimeout(timer);
+    };
+    work.then(
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (error) => {
+        settle();
+        reject(error);
+      },
+    );
+  });
+}
+
+export class FramedChannel implements Channel {
+  readonly peer: Role;
+  readonly sent = noTraffic();
+  readonly received = noTraffic();
+  readonly #port: FramePort;
+  readonly #idleTimeoutMs: number;
+  #failure: SessionError | undefined;
+  #closing: Promise<void> | undefined;
+  #sending: Promise<unknown> = Promise.resolve();
+  #receiving: Promise<unknown> = Promise.resolve();
+  #pendingReceives = 0;
+
+  constructor(port: FramePort, peer: Role, options: ChannelOptions = {}) {
+    this.#port = port;
+    this.peer = peer;
+    this.#idleTimeoutMs = options.idleTimeoutMs ?? defaultIdleTimeoutMs;
+  }
+
+  send(frame: Uint8Array, kind: "payload" | "control" = "payload"): Promise<void> {
+    if (frame.length > maxFrameBytes) throw new RangeError(`a frame holds at most ${maxFrameBytes} bytes`);
+    const sending = this.#sending.then(() => this.#guarded(() => this.#send(frame, kind)));
+    this.#sending = sending.catch(() => {});
+    return sending;
+  }
+
+  receive(expected: ExpectedFrame): Promise<Uint8Array> {
+    const receiving = this.#receiving.then(() => this.#guarded(() => this.#receive(expected)));
+    const done = (): void => {
+      this.#pendingReceives--;
+    };
+    this.#pendingReceives++;
+    this.#receiving = receiving.then(done, done);
+    return receiving;
+  }
+
+  close(reason?: SessionError): Promise<void> {
+    this.#closing ??= this.#close(reason);
+    return this.#closing;
+  }
+
+  async #send(frame: Uint8Array, kind: FrameKind): Promise<void> {
+    const startedAtMs = nowMs();
+    await watched(
+      this.#port.room().catch(async (error) => {
+        throw await this.#lastWords(error);
+      }),
+      this.#idleTimeoutMs,
+      () => nowMs() - Math.max(startedAtMs, this.#port.wroteAtMs),
+      () => this.#late("sending to it", this.#idleTimeoutMs),
+    );
+    if (this.#failure) throw this.#failure;
+    this.#port.write(kind, frame);
+    count(this.sent, kind, frame.length);
+  }
+
+  async #receive(expected: ExpectedFrame): Promise<Uint8Array> {
+    const startedAtMs = nowMs();
+    const timeoutMs = expected.timeoutMs ?? this.#idleTimeoutMs;
+    return watched(
+      this.#frame(expected),
+      timeoutMs,
+      () => nowMs() - (expected.kind === "control" ? startedAtMs : Math.max(startedAtMs, this.#port.readAtMs)),
+      () => this.#late(expected.kind === "control" ? "waiting for its greeting" : "waiting for its message", timeoutMs),
+    );
+  }
+
+  async #frame(expected: ExpectedFrame): Promise<Uint8Array> {
+    const head = await this.#port.head();
+    if (frameKinds[head.kind] === "abort" && head.bytes === abortBytes) {
+      const code = String.fromCharCode(...(await this.#port.body()));
+      count(this.received, "abort", head.bytes);
+      throw sessionError("peerAborted", { peer: this.peer, theirs: describeCode(code) }, { peerCode: code });
+    }
+    const error = frameMismatch(this.peer, head, expected);
+    if (error) throw error;
+    const body = await this.#port.body();
+    count(this.received, frameKinds[head.kind]!, head.bytes);
+    return body;
+  }
+
+  /** A sender who finds the peer gone looks for the reason that it may have left behind. */
+  async #lastWords(error: SessionError): Promise<SessionError> {
+    if (this.#pendingReceives > 0) return error;
+    return this.#frame({ exactBytes: 0 }).then(
+      () => error,
+      (last) => (last instanceof SessionError && last.reason === "peerAborted" ? last : error),
+    );
+  }
+
+  #late(doing: string, timeoutMs: number): SessionError {
+    return sessionError("timeout", { peer: this.peer, seconds: timeoutMs / 1000, doing });
+  }
+
+  /** The first failure is the one that everybody hears of. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#failure) throw this.#failure;
+    try {
+      return await work();
+    } catch (error) {
+      if (this.#failure) throw this.#failure;
+      if (error instanceof SessionError) void this.close(error);
+      throw error;
+    }
+  }
+
+  async #close(reason: SessionError | undefined): Promise<void> {
+    if (!reason) await this.#sending;
+    this.#failure = reason ?? sessionError("closed", { peer: this.peer });
+    // A peer that left or gave up first needs no telling.
+    if (reason && reason.reason !== "peerLeft" && reason.reason !== "peerAborted") {
+      this.#port.write(
+        "abort",
+        Uint8Array.from(reason.code, (letter) => letter.charCodeAt(0)),
+      );
+      count(this.sent, "abort", abortBytes);
+    }
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await Promise.race([
+      this.#port.end().catch(() => {}),
+      new Promise((resolve) => {
+        timer = setTimeout(resolve, closeTimeoutMs);
+      }),
+    ]);
+    clearTimeout(timer);
+    this.#port.destroy(this.#failure);
+  }
+}

@@ -1,0 +1,84 @@
+import type { Role, SessionError } from "../core/index.ts";
+import { type Channel, type ChannelTraffic, type ExpectedFrame, headerBytes } from "./channel.ts";
+import { machineMs, waitUntil } from "./clock.ts";
+import { type LinkProfile, transmissionMs } from "./link-profile.ts";
+
+/** When the frame arrives, as a float64 of `machineMs`, appended to it. Not counted: a real link has none. */
+const stampBytes = 8;
+/** A sender may be ahead of the link by this much, as with the send buffer of a socket. */
+const bufferedBytes = 2 ** 22;
+
+/** Both ends of a pair over a slow link. */
+export const shapedPair = ([a, b]: readonly [Channel, Channel], link: LinkProfile): [Channel, Channel] => [
+  shaped(a, link),
+  shaped(b, link),
+];
+
+/**
+ * One end of a slow link; the other end must be shaped with the same profile, on this machine. A frame leaves when
+ * the link is free, occupies it for its length, and arrives half a round trip later. The sender works out when, the
+ * receiver waits until then: neither's own computing delays what is on its way.
+ */
+export const shaped = (channel: Channel, link: LinkProfile): Channel => new ShapedChannel(channel, link);
+
+class ShapedChannel implements Channel {
+  readonly #channel: Channel;
+  readonly #link: LinkProfile;
+  #linkFreeAtMs = 0;
+
+  constructor(channel: Channel, link: LinkProfile) {
+    this.#channel = channel;
+    this.#link = link;
+  }
+
+  get peer(): Role {
+    return this.#channel.peer;
+  }
+
+  get sent(): ChannelTraffic {
+    return withoutStamps(this.#channel.sent, this.#sentControl);
+  }
+
+  get received(): ChannelTraffic {
+    return withoutStamps(this.#channel.received, this.#receivedControl);
+  }
+
+  #sentControl = 0;
+  #receivedControl = 0;
+
+  async send(frame: Uint8Array, kind: "payload" | "control" = "payload"): Promise<void> {
+    const startsAtMs = Math.max(machineMs(), this.#linkFreeAtMs);
+    this.#linkFreeAtMs = startsAtMs + transmissionMs(this.#link, frame.length + headerBytes);
+    const stamped = new Uint8Array(frame.length + stampBytes);
+    stamped.set(frame);
+    const arrivesAtMs = this.#linkFreeAtMs + this.#link.roundTripMs / 2;
+    new DataView(stamped.buffer).setFloat64(frame.length, arrivesAtMs, true);
+    const sending = this.#channel.send(stamped, kind);
+    if (kind === "control") this.#sentControl++;
+    const roomAtMs = startsAtMs - transmissionMs(this.#link, bufferedBytes);
+    if (roomAtMs > machineMs()) await waitUntil(roomAtMs);
+    await sending;
+  }
+
+  async receive(expected: ExpectedFrame): Promise<Uint8Array> {
+    const stamped = await this.#channel.receive(
+      "exactBytes" in expected
+        ? { ...expected, exactBytes: expected.exactBytes + stampBytes }
+        : { ...expected, maxBytes: expected.maxBytes + stampBytes },
+    );
+    if (expected.kind === "control") this.#receivedControl++;
+    const bytes = stamped.length - stampBytes;
+    await waitUntil(new DataView(stamped.buffer).getFloat64(bytes, true));
+    return stamped.subarray(0, bytes);
+  }
+
+  close(reason?: SessionError): Promise<void> {
+    return this.#channel.close(reason);
+  }
+}
+
+const withoutStamps = (traffic: ChannelTraffic, controlFrames: number): ChannelTraffic => ({
+  messages: traffic.messages,
+  payloadBytes: traffic.payloadBytes - traffic.messages * stampBytes,
+  framingBytes: traffic.framingBytes - controlFrames * stampBytes,
+});
