@@ -43,6 +43,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "protocols",
     "program",
     "transport",
+    "transport/node",
     "session",
   ],
   passes: ["1-split", "2-rewrite", "3-approximate", "4-quantize", "5-select", "6-schedule"],
@@ -82,7 +83,7 @@ const loose: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What a browser cannot load, and the only files of the runtime that may name it. */
-const nodeOnly = /^runtime\/(node\.ts|platform\/node\.ts|transport\/(tls|socket|worker|greeting|identity)\.ts)$/;
+const nodeOnly = /^runtime\/(node\.ts|platform\/node\.ts|transport\/node\/)/;
 
 interface Edge {
   readonly from: string;
@@ -133,11 +134,11 @@ function doorOf(file: string): string | undefined {
   return at === undefined || layer === "passes" ? undefined : `${layer}/${rooms[layer]![at]!}/index.ts`;
 }
 
-/** Ways in beside the doors: one line for each protocol, and what only Node can load. */
+/** Ways in beside the doors: one line for each protocol, and the platform that the import map chooses. */
 const besides = (from: string, to: string): boolean =>
   (from === "runtime/protocols/index.ts" && to.startsWith("runtime/protocols/")) ||
   to === "runtime/protocols/registry.ts" ||
-  nodeOnly.test(to);
+  to.startsWith("runtime/platform/");
 
 describe("layers", () => {
   test("every import stays within the table", () => {

@@ -1,6 +1,6 @@
 import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
-import type { Identity } from "../../runtime/transport/identity.ts";
+import type { Identity } from "../../runtime/transport/node/index.ts";
 import { readIdentity } from "../keys/index.ts";
 import type { Service } from "../services/index.ts";
 import type { CommandResult, Invocation, OptionSpec } from "./command.ts";

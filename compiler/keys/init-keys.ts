@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Role } from "../../runtime/core/index.ts";
-import { fingerprintOf } from "../../runtime/transport/identity.ts";
+import { fingerprintOf } from "../../runtime/transport/node/index.ts";
 import { refuseExisting, roles, writeIdentity, writeJson } from "./identity-folder.ts";
 import type { Invite } from "./invite.ts";
 import { type KeyPair, makeKeyPair, validityFromToday } from "./x509.ts";

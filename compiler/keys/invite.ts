@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
-import { fingerprintOf } from "../../runtime/transport/identity.ts";
+import { fingerprintOf } from "../../runtime/transport/node/index.ts";
 import { isRole, refuseExisting, writeIdentity } from "./identity-folder.ts";
 import { makeKeyPair, validityFromToday } from "./x509.ts";
 

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
-import { fingerprintOf, type Identity } from "../../runtime/transport/identity.ts";
+import { fingerprintOf, type Identity } from "../../runtime/transport/node/index.ts";
 import { type IdentityFile, isRole } from "./identity-folder.ts";
 
 type ReportProblem = (diagnostic: Diagnostic) => void;

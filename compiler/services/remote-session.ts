@@ -7,9 +7,9 @@ import {
   type QueryPosition,
   sessionPrograms,
 } from "../../runtime/session/index.ts";
-import type { Identity } from "../../runtime/transport/identity.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
-import { connect } from "../../runtime/transport/tls.ts";
+import type { Identity } from "../../runtime/transport/node/index.ts";
+import { connect } from "../../runtime/transport/node/index.ts";
 import { type PartyBuild, sessionOptions, withPartyNames } from "../build/index.ts";
 import {
   assertTrafficPredicted,

@@ -1,7 +1,7 @@
 import { SessionError } from "../../runtime/core/index.ts";
 import { handshake, openServer, type QueryPosition, sessionPrograms } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
-import { connect } from "../../runtime/transport/tls.ts";
+import { connect } from "../../runtime/transport/node/index.ts";
 import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
 import { assertTrafficPredicted, expectedTraffic, meterTraffic, setupRounds } from "../run/index.ts";
 import { sendProgram } from "./program-frame.ts";

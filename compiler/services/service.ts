@@ -1,9 +1,8 @@
 import type { Role } from "../../runtime/core/index.ts";
 import { SessionError, sessionError } from "../../runtime/core/index.ts";
-import type { Hello } from "../../runtime/transport/greeting.ts";
-import type { Identity } from "../../runtime/transport/identity.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
-import { listen } from "../../runtime/transport/tls.ts";
+import type { Hello, Identity } from "../../runtime/transport/node/index.ts";
+import { listen } from "../../runtime/transport/node/index.ts";
 import { answerProbes } from "./link-probe.ts";
 import { connectionPurposes, isSessionId } from "./session-agreement.ts";
 

@@ -1,5 +1,16 @@
-export type { Channel, ChannelTraffic } from "./channel.ts";
+export {
+  type Channel,
+  type ChannelOptions,
+  type ChannelTraffic,
+  type FrameHeader,
+  type FrameKind,
+  type FramePort,
+  frameKinds,
+  headerBytes,
+} from "./channel.ts";
+export { nowMs } from "./clock.ts";
+export { FrameQueue } from "./frame-queue.ts";
+export { FramedChannel } from "./framed-channel.ts";
 export { type LinkProfile, linkProfiles, parseLink, transmissionMs } from "./link-profile.ts";
 export { memoryPair } from "./memory-channel.ts";
 export { shaped, shapedPair } from "./shaped-channel.ts";
-export { workerChannel, workerLink } from "./worker-channel.ts";

@@ -8,7 +8,7 @@ import { acceptInvite } from "../../../compiler/keys/invite.ts";
 import { readIdentity } from "../../../compiler/keys/read-identity.ts";
 import { makeKeyPair } from "../../../compiler/keys/x509.ts";
 import type { Diagnostic, DiagnosticError } from "../../../ir/diagnostic.ts";
-import { connect, listen } from "../../../runtime/transport/tls.ts";
+import { connect, listen } from "../../../runtime/transport/node/tls.ts";
 
 let root: string;
 let keys: CreatedKeys;

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { SessionError } from "../../../runtime/core/errors.ts";
 import { type ExpectedFrame, frameKinds, headerBytes } from "../../../runtime/transport/channel.ts";
 import { FramedChannel } from "../../../runtime/transport/framed-channel.ts";
-import { receiveHello } from "../../../runtime/transport/greeting.ts";
-import { SocketPort } from "../../../runtime/transport/socket-port.ts";
+import { receiveHello } from "../../../runtime/transport/node/greeting.ts";
+import { SocketPort } from "../../../runtime/transport/node/socket-port.ts";
 
 /** A connection on which these bytes arrive, cut as given, and then the end. */
 function arriving(bytes: Uint8Array, cuts: readonly number[]): FramedChannel {

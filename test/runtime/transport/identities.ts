@@ -1,6 +1,6 @@
 import { makeKeyPair } from "../../../compiler/keys/x509.ts";
 import type { Role } from "../../../runtime/core/steps.ts";
-import { fingerprintOf, type Identity } from "../../../runtime/transport/identity.ts";
+import { fingerprintOf, type Identity } from "../../../runtime/transport/node/identity.ts";
 
 const day = 86_400_000;
 

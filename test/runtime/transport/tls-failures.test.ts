@@ -2,8 +2,8 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { describe, expect, test } from "vitest";
 import type { SessionError } from "../../../runtime/core/errors.ts";
-import type { Identity } from "../../../runtime/transport/identity.ts";
-import { connect, listen } from "../../../runtime/transport/tls.ts";
+import type { Identity } from "../../../runtime/transport/node/identity.ts";
+import { connect, listen } from "../../../runtime/transport/node/tls.ts";
 import { accepted, dial, errorOf, host, known, open, type Serving, serve, stillServes } from "./tls-server.ts";
 
 describe("connections that come to nothing", () => {

@@ -2,9 +2,9 @@ import { afterEach, beforeAll, expect } from "vitest";
 import type { SessionError } from "../../../runtime/core/errors.ts";
 import type { Role } from "../../../runtime/core/steps.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
-import type { Hello } from "../../../runtime/transport/greeting.ts";
-import type { Identity } from "../../../runtime/transport/identity.ts";
-import { connect, type Listener, listen } from "../../../runtime/transport/tls.ts";
+import type { Hello } from "../../../runtime/transport/node/greeting.ts";
+import type { Identity } from "../../../runtime/transport/node/identity.ts";
+import { connect, type Listener, listen } from "../../../runtime/transport/node/tls.ts";
 import { identities } from "./identities.ts";
 
 export const host = "127.0.0.1";

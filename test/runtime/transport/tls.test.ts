@@ -2,8 +2,8 @@ import type * as net from "node:net";
 import * as tls from "node:tls";
 import { describe, expect, test } from "vitest";
 import type { SessionError } from "../../../runtime/core/errors.ts";
-import { fingerprintOf } from "../../../runtime/transport/identity.ts";
-import { connect } from "../../../runtime/transport/tls.ts";
+import { fingerprintOf } from "../../../runtime/transport/node/identity.ts";
+import { connect } from "../../../runtime/transport/node/tls.ts";
 import { identities, pair } from "./identities.ts";
 import { accepted, dial, errorOf, host, known, serve, stillServes, strangers } from "./tls-server.ts";
 

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
-import { workerChannel, workerLink } from "../../../runtime/transport/worker-channel.ts";
+import { workerChannel, workerLink } from "../../../runtime/transport/node/worker-channel.ts";
 
 const reasonOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(

@@ -1,6 +1,6 @@
 import { createHash, X509Certificate } from "node:crypto";
-import type { Role } from "../core/index.ts";
-import { sessionError } from "../core/index.ts";
+import type { Role } from "../../core/index.ts";
+import { sessionError } from "../../core/index.ts";
 
 /** Who we are and whom we trust. There are no authorities: a certificate is trusted because it is one of these few. */
 export interface Identity {

@@ -1,5 +1,5 @@
-import { sessionError } from "../core/index.ts";
-import type { Channel } from "./channel.ts";
+import { sessionError } from "../../core/index.ts";
+import type { Channel } from "../index.ts";
 
 /** What a connection is for: said by the one who connects, before anything else. */
 export interface Hello {

@@ -6,11 +6,10 @@
 import { constants } from "node:crypto";
 import type { AddressInfo, Socket } from "node:net";
 import * as tls from "node:tls";
-import type { Role } from "../core/index.ts";
-import { SessionError, sessionError } from "../core/index.ts";
-import type { Channel, ChannelOptions } from "./channel.ts";
-import { nowMs } from "./clock.ts";
-import { FramedChannel } from "./framed-channel.ts";
+import type { Role } from "../../core/index.ts";
+import { SessionError, sessionError } from "../../core/index.ts";
+import type { Channel, ChannelOptions } from "../index.ts";
+import { FramedChannel, nowMs } from "../index.ts";
 import { greet, type Hello, receiveHello } from "./greeting.ts";
 import { checkOwnCertificate, fingerprintOf, type Identity, roleOfPeer } from "./identity.ts";
 import { SocketPort } from "./socket-port.ts";

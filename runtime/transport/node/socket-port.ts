@@ -1,7 +1,6 @@
 import type { Duplex } from "node:stream";
-import { type SessionError, sessionError } from "../core/index.ts";
-import { type FrameHeader, type FrameKind, type FramePort, frameKinds, headerBytes } from "./channel.ts";
-import { nowMs } from "./clock.ts";
+import { type SessionError, sessionError } from "../../core/index.ts";
+import { type FrameHeader, type FrameKind, type FramePort, frameKinds, headerBytes, nowMs } from "../index.ts";
 
 /** A sender waits while this much is queued; arrived bytes beyond the second bound stay in the kernel. */
 const writeHighWaterBytes = 2 ** 24;

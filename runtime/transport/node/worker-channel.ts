@@ -1,10 +1,8 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import type { Role } from "../core/index.ts";
-import { type SessionError, sessionError } from "../core/index.ts";
-import type { Channel, ChannelOptions, FrameHeader, FrameKind, FramePort } from "./channel.ts";
-import { nowMs } from "./clock.ts";
-import { FrameQueue } from "./frame-queue.ts";
-import { FramedChannel } from "./framed-channel.ts";
+import type { Role } from "../../core/index.ts";
+import { type SessionError, sessionError } from "../../core/index.ts";
+import type { Channel, ChannelOptions, FrameHeader, FrameKind, FramePort } from "../index.ts";
+import { FramedChannel, FrameQueue, nowMs } from "../index.ts";
 
 /** A sender waits while this much is unread at the other end. */
 const highWaterBytes = 2 ** 24;
