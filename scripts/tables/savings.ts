@@ -108,12 +108,12 @@ export function savingsTable(savings: readonly Savings[]): string {
     "× online",
     "× in all",
   ];
-  const rows = savings.map((gain) => {
-    const { bytes, seconds, traffic } = gain;
-    const ratios = savingsRatios(gain, savings);
+  const rows = savings.map((row) => {
+    const { bytes, seconds, traffic } = row;
+    const ratios = savingsRatios(row, savings);
     return [
-      `${gain.system}, ${gain.link}`,
-      gain.technique,
+      `${row.system}, ${row.link}`,
+      row.technique,
       countText(traffic.rounds),
       bytesText(bytes.online),
       bytesText(bytes.offline),
@@ -138,9 +138,9 @@ export function summaryTable(byWorkload: ReadonlyMap<string, readonly Savings[]>
     techniques.slice(1).map(({ name }) => [
       system,
       name,
-      ...[...byWorkload.values()].map((gains) => {
+      ...[...byWorkload.values()].map((rows) => {
         const of = (link: LinkProfile): Ratios =>
-          savingsRatios(gains.find((g) => g.system === system && g.link === link.name && g.technique === name)!, gains);
+          savingsRatios(rows.find((g) => g.system === system && g.link === link.name && g.technique === name)!, rows);
         const [lan, wan] = tableLinks.map(of) as [Ratios, Ratios];
         return [lan.time, wan.time, wan.bytes, wan.sessionBytes].map(timesLess).join(", ");
       }),
@@ -155,8 +155,8 @@ export function workTable(byWorkload: ReadonlyMap<string, readonly Savings[]>): 
   const rows = systems.flatMap((system) =>
     techniques.map(({ name }) => {
       const mine = [...byWorkload.values()].map(
-        (gains) =>
-          gains.find((g) => g.system === system && g.link === tableLinks.at(-1)!.name && g.technique === name)!,
+        (rows) =>
+          rows.find((g) => g.system === system && g.link === tableLinks.at(-1)!.name && g.technique === name)!,
       );
       const work = mine.map(({ traffic: { multiplyAdds } }) =>
         [multiplyAdds.client, multiplyAdds.server, multiplyAdds.dealer].map(workText).join(" + "),

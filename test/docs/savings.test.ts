@@ -3,37 +3,37 @@ import { expect, test } from "vitest";
 import { countSavings, type Savings, savingsRatios, savingsTable } from "../../scripts/tables/savings.ts";
 import { countedSubject, workloads } from "../../scripts/tables/savings-rows.ts";
 
-const page = new URL("../../docs/gains.md", import.meta.url);
+const page = new URL("../../docs/savings.md", import.meta.url);
 const end = "<!-- end -->";
-/** The question that is counted in seconds; `npm run gains -- --check` holds the others. */
+/** The question that is counted in seconds; `npm run savings -- --check` holds the others. */
 const cheap = workloads.find(({ phase }) => phase === "decode")!;
-const gains = countSavings(countedSubject, cheap);
+const savings = countSavings(countedSubject, cheap);
 
 const find = (technique: string, { system, link }: Pick<Savings, "system" | "link">): Savings =>
-  gains.find((gain) => gain.technique === technique && gain.system === system && gain.link === link)!;
-const ofEach = [...new Set(gains.map(({ system, link }) => `${system} ${link}`))].map((text) => {
+  savings.find((row) => row.technique === technique && row.system === system && row.link === link)!;
+const ofEach = [...new Set(savings.map(({ system, link }) => `${system} ${link}`))].map((text) => {
   const [system, link] = text.split(" ") as [Savings["system"], string];
   return { system, link };
 });
 const seconds = ({ seconds: { online, offline } }: Savings): number => online + offline;
 const bytes = ({ bytes: { online, offline } }: Savings): number => online + offline;
 
-test(`docs/gains.md shows the table of ${cheap.title}`, () => {
-  const begin = `<!-- npm run gains: ${cheap.title} -->\n`;
+test(`docs/savings.md shows the table of ${cheap.title}`, () => {
+  const begin = `<!-- npm run savings: ${cheap.title} -->\n`;
   const text = readFileSync(page, "utf8");
   const [before, rest] = text.split(begin) as [string, string];
   const shown = rest.slice(0, rest.indexOf(end));
-  const table = `${savingsTable(gains)}\n`;
-  // BLESS=1 writes this table anew, and no other: npm run gains -- --write has them all.
+  const table = `${savingsTable(savings)}\n`;
+  // BLESS=1 writes this table anew, and no other: npm run savings -- --write has them all.
   if (process.env.BLESS) writeFileSync(page, before + begin + table + rest.slice(shown.length));
-  else expect(shown, "BLESS=1 npx vitest run test/docs/gains writes it anew").toBe(table);
+  else expect(shown, "BLESS=1 npx vitest run test/docs/savings writes it anew").toBe(table);
 });
 
-test.each(workloads)("docs/gains.md has a row of $title for everything", ({ title }) => {
+test.each(workloads)("docs/savings.md has a row of $title for everything", ({ title }) => {
   const text = readFileSync(page, "utf8");
-  const [, rest] = text.split(`<!-- npm run gains: ${title} -->\n`) as [string, string];
+  const [, rest] = text.split(`<!-- npm run savings: ${title} -->\n`) as [string, string];
   const rows = rest.slice(0, rest.indexOf(end)).split("\n");
-  for (const { system, link, technique } of gains) {
+  for (const { system, link, technique } of savings) {
     expect(rows.some((row) => row.startsWith(`| ${system}, ${link} | ${technique} |`))).toBe(true);
   }
 });
@@ -80,16 +80,16 @@ test.each(ofEach)("$system, $link: merged heads are never slower, and a public A
 });
 
 test("ours sends less than CrypTen in fewer rounds, whatever was done to the model", () => {
-  for (const gain of gains.filter(({ system }) => system === "ours")) {
-    const other = find(gain.technique, { system: "crypten", link: gain.link });
-    expect(gain.bytes.online).toBeLessThan(other.bytes.online);
-    expect(gain.traffic.rounds).toBeLessThan(other.traffic.rounds);
-    expect(seconds(gain)).toBeLessThan(seconds(other));
+  for (const row of savings.filter(({ system }) => system === "ours")) {
+    const other = find(row.technique, { system: "crypten", link: row.link });
+    expect(row.bytes.online).toBeLessThan(other.bytes.online);
+    expect(row.traffic.rounds).toBeLessThan(other.traffic.rounds);
+    expect(seconds(row)).toBeLessThan(seconds(other));
   }
 });
 
 test("ratios are against every layer private of the same protocols and link", () => {
-  for (const gain of gains.filter(({ technique }) => technique === "every layer private")) {
-    expect(Object.values(savingsRatios(gain, gains))).toEqual([1, 1, 1, 1, 1]);
+  for (const row of savings.filter(({ technique }) => technique === "every layer private")) {
+    expect(Object.values(savingsRatios(row, savings))).toEqual([1, 1, 1, 1, 1]);
   }
 });

@@ -1,65 +1,20 @@
-// Valid files to begin with: small models of every kind of node, weights, adapters and inputs, and the fixtures.
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import onnxProto from "onnx-proto";
-import { writeNpy } from "../../dist/compiler/tensors/npy.js";
-import { writeNpz } from "../../dist/compiler/tensors/npz.js";
-import { writeSafetensors } from "../../dist/compiler/tensors/safetensors.js";
+// Small valid models that together have every kind of node: what mutations begin with.
+import type { onnx as proto } from "onnx-proto";
+import { attribute, bytes, constant, flag, floats, info, ints, microsoft, model, node } from "./build-model.ts";
 
-const { onnx } = onnxProto;
-const text = (value) => new TextEncoder().encode(value);
-const info = (name, dims, elemType = 1) => {
-  const dim = dims.map((size) => (typeof size === "number" ? { dimValue: size } : { dimParam: size }));
-  return { name, type: { tensorType: { elemType, shape: { dim } } } };
-};
-const values = (count) => Array.from({ length: count }, (_, at) => Math.fround(Math.sin(at * 7.3 + count)));
-const size = (dims) => dims.reduce((product, extent) => product * extent, 1);
-const floats = (name, ...dims) => ({ name, dims, dataType: 1, floatData: values(size(dims)) });
-const ints = (name, ...list) => ({ name, dims: [list.length], dataType: 7, int64Data: list });
-const bytes = (name, dataType, ...dims) => ({
-  name,
-  dims,
-  dataType,
-  int32Data: Array.from({ length: size(dims) }, (_, at) => (at * 37) % 100),
-});
-const flag = (name, value) => ({ name, dims: [], dataType: 9, int32Data: [value] });
-
-const attribute = ([name, value]) => {
-  if (typeof value === "number") return { name, type: 2, i: value };
-  if (typeof value === "string") return { name, type: 3, s: text(value) };
-  if (Array.isArray(value)) return { name, type: 7, ints: value };
-  if (value.node) return { name, type: 5, g: value };
-  return value.dataType ? { name, type: 4, t: value } : { name, type: 1, f: value.float };
-};
-const node = (opType, input, output, attributes = {}) => ({
-  opType,
-  name: `/layers.0/${opType}`,
-  input: input.split(" ").map((each) => (each === "_" ? "" : each)),
-  output: output.split(" "),
-  attribute: Object.entries(attributes).map(attribute),
-});
-const model = (name, version, inputs, outputs, initializer, nodes) => {
-  const graph = { name, input: inputs, output: outputs.map((each) => info(each, [])), initializer, node: nodes };
-  const opsetImport = [
-    { domain: "", version },
-    ...(["contrib", "fused", "quantised"].includes(name) ? [{ domain: "com.microsoft", version: 1 }] : []),
-  ];
-  return onnx.ModelProto.encode(onnx.ModelProto.create({ irVersion: 8, opsetImport, graph })).finish();
-};
-
-const branch = (name, op) => ({
+const branch = (name: string, op: string): proto.IGraphProto => ({
   name,
   node: [node(op, "x", `${name}_y`)],
   output: [info(`${name}_y`, [])],
 });
-const body = {
+const body: proto.IGraphProto = {
   name: "body",
   input: [info("i", [], 7), info("c", [], 9), info("h", [2, 4])],
   output: [info("c2", [], 9), info("h2", [2, 4]), info("s", [2, 4])],
   node: [node("Identity", "c", "c2"), node("MatMul", "h w", "h2"), node("Tanh", "h2", "s")],
 };
 
-export const models = {
+export const seedModels: Readonly<Record<string, Uint8Array>> = {
   mlp: model(
     "mlp",
     17,
@@ -126,9 +81,9 @@ export const models = {
       node("Tile", "k two_two", "tk"),
       node("Split", "e", "y e2", { axis: -1 }),
       node("Pad", "x pads", "z"),
-      node("Constant", "_", "two_two", { value: ints("", 2, 2) }),
-      node("Constant", "_", "pads", { value: ints("", 0, 1, 0, 0, 1, 0) }),
-    ].map((each) => (each.opType === "Constant" ? { ...each, input: [] } : each)),
+      constant("two_two", "value", ints("", 2, 2)),
+      constant("pads", "value", ints("", 0, 1, 0, 0, 1, 0)),
+    ],
   ),
   control: model(
     "control",
@@ -137,9 +92,12 @@ export const models = {
     ["y", "l", "ls"],
     [floats("w", 4, 4), flag("yes", 1), { name: "trip", dims: [], dataType: 7, int64Data: [3] }],
     [
-      node("If", "yes", "b", { then_branch: branch("t", "Neg"), else_branch: branch("e", "Exp") }),
+      node("If", "yes", "b", {
+        then_branch: { graph: branch("t", "Neg") },
+        else_branch: { graph: branch("e", "Exp") },
+      }),
       node("Sigmoid", "b", "y"),
-      node("Loop", "trip yes x", "l ls", { body }),
+      node("Loop", "trip yes x", "l ls", { body: { graph: body } }),
     ],
   ),
   recurrent: model(
@@ -174,7 +132,7 @@ export const models = {
       node("Pow", "d d2", "y"),
       node("TopK", "x k", "t ti", { axis: -1 }),
       node("OneHot", "ids depth on", "o", { axis: -1 }),
-      { opType: "Constant", name: "c", output: ["d2"], attribute: [attribute(["value_float", { float: 2 }])] },
+      { opType: "Constant", name: "c", output: ["d2"], attribute: [attribute("value_float", { float: 2 })] },
     ],
   ),
   contrib: model(
@@ -184,21 +142,17 @@ export const models = {
     ["y"],
     [floats("g.weight", 8), floats("b.bias", 8), floats("s", 3), floats("r", 2)],
     [
-      { ...node("SkipLayerNormalization", "x x g.weight b.bias", "n"), domain: "com.microsoft" },
-      { ...node("FastGelu", "n b.bias", "f"), domain: "com.microsoft" },
+      microsoft(node("SkipLayerNormalization", "x x g.weight b.bias", "n")),
+      microsoft(node("FastGelu", "n b.bias", "f")),
       node("Gelu", "f", "g"),
       node("Clip", "g", "c"),
       node("CumSum", "c axis", "cs"),
       node("Trilu", "cs", "tr"),
       node("Where", "cond tr c", "y"),
-      { opType: "Constant", name: "k", output: ["axis"], attribute: [attribute(["value_int", 1])] },
-      { opType: "Constant", name: "q", output: ["cond"], attribute: [attribute(["value", flag("", 1)])] },
+      { opType: "Constant", name: "k", output: ["axis"], attribute: [attribute("value_int", 1)] },
+      { opType: "Constant", name: "q", output: ["cond"], attribute: [attribute("value", flag("", 1))] },
     ],
   ),
-};
-
-const microsoft = (each) => ({ ...each, domain: "com.microsoft" });
-Object.assign(models, {
   fused: model(
     "fused",
     20,
@@ -262,48 +216,4 @@ Object.assign(models, {
       microsoft(node("GatherBlockQuantized", "rows ids rows.scale", "z", { block_size: 16, bits: 4 })),
     ],
   ),
-});
-
-const bytesOf = (list) => new Uint8Array(Float32Array.from(list).buffer);
-const half = (name, rows, columns) => ({
-  name: `base_model.model.model.layers.0.${name}.weight`,
-  dtype: "float32",
-  shape: [rows, columns],
-  bytes: bytesOf(values(rows * columns)),
-});
-export const safetensors = writeSafetensors(
-  [half("q_proj.lora_A", 2, 4), half("q_proj.lora_B", 6, 2)],
-  new Map([["format", "pt"]]),
-);
-export const adapterConfig = text(
-  JSON.stringify({
-    peft_type: "LORA",
-    r: 2,
-    lora_alpha: 4,
-    target_modules: ["q_proj"],
-    rank_pattern: { q_proj: 2 },
-    layers_to_transform: [0],
-  }),
-);
-const adapterFile = fileURLToPath(new URL("../../fixtures/nets/lora.onnx_adapter", import.meta.url));
-/** An adapter of ONNX Runtime's; none where the fixtures are not. */
-export const onnxAdapters = existsSync(adapterFile) ? [readFileSync(adapterFile)] : [];
-const array = { dtype: "float32", tensor: { shape: [2, 3], data: Float64Array.of(1, 2, 3, 4, 5, 6) } };
-const tensorProto = onnx.TensorProto.encode(onnx.TensorProto.create(floats("x", 2, 2))).finish();
-export const inputs = {
-  ".npy": writeNpy(array),
-  ".npz": writeNpz(
-    new Map([
-      ["x", array],
-      ["y", array],
-    ]),
-  ),
-  ".pb": tensorProto,
-  ".json": text('{"x": [[1, 2], [3, 4.5]], "y": {"dtype": "int64", "shape": [2], "data": [1, 2]}}'),
 };
-
-/** The fixtures' models: larger, so drawn less often. */
-export const fixtures = ["base-dy18", "base-ts17-seq", "base-ts17"].flatMap((name) => {
-  const file = fileURLToPath(new URL(`../../fixtures/date-llama/${name}.onnx`, import.meta.url));
-  return existsSync(file) ? [readFileSync(file)] : [];
-});

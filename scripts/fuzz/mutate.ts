@@ -1,5 +1,6 @@
-// One valid file in, one like it but wrong out: by bytes, or by the fields of the messages.
+// Turns a valid file into a similar one that is wrong: by its bytes, or by the fields of its messages.
 import onnxProto from "onnx-proto";
+import type { Random } from "./random.ts";
 
 const { onnx } = onnxProto;
 const extremes = [
@@ -51,19 +52,24 @@ const operators = (
   "DequantizeLinear QuantizeLinear MatMulNBits GatherBlockQuantized MatMulInteger ConvInteger"
 ).split(" ");
 
-/** A chain of one to four changes of bytes. */
-export function mutateBytes(bytes, random, others) {
-  let out = Uint8Array.from(bytes);
-  for (let count = 1 + random.below(4); count > 0; count--) out = changeBytes(out, random, others);
-  return out;
+/** One to four changes of bytes in a row. Pieces of `others` may be copied in. */
+export function mutateBytes(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
+  let mutated: Uint8Array = Uint8Array.from(bytes);
+  for (let count = 1 + random.below(4); count > 0; count--) mutated = changeBytes(mutated, random, others);
+  return mutated;
 }
 
-const join = (...parts) => Uint8Array.from(Buffer.concat(parts));
-const changes = [
+type ByteChange = (bytes: Uint8Array, at: number, random: Random, others: readonly Uint8Array[]) => Uint8Array;
+
+const join = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(Buffer.concat(parts));
+const replaceByte = (bytes: Uint8Array, at: number, change: (byte: number) => number): Uint8Array =>
+  bytes.map((byte, index) => (index === at ? change(byte) : byte));
+
+const byteChanges: readonly ByteChange[] = [
   (bytes, at) => bytes.subarray(0, at),
-  (bytes, at, random) => bytes.map((byte, index) => (index === at ? random.below(256) : byte)),
-  (bytes, at, random) => bytes.map((byte, index) => (index === at ? byte ^ (1 << random.below(8)) : byte)),
-  (bytes, at, random) => bytes.map((byte, index) => (index === at ? random.pick([0, 1, 0x7f, 0x80, 0xff]) : byte)),
+  (bytes, at, random) => replaceByte(bytes, at, () => random.below(256)),
+  (bytes, at, random) => replaceByte(bytes, at, (byte) => byte ^ (1 << random.below(8))),
+  (bytes, at, random) => replaceByte(bytes, at, () => random.pick([0, 1, 0x7f, 0x80, 0xff])),
   (bytes, at, random) => join(bytes.subarray(0, at), bytes.subarray(at + 1 + random.below(16))),
   (bytes, at, random) =>
     join(
@@ -80,32 +86,42 @@ const changes = [
     const from = random.below(other.length);
     return join(bytes.subarray(0, at), other.subarray(from, from + random.below(256)), bytes.subarray(at));
   },
-  // A digit, where the file is text.
-  (bytes, at) => bytes.map((byte, index) => (index === at && byte >= 0x30 && byte <= 0x39 ? 0x39 : byte)),
+  // In text, a digit becomes 9.
+  (bytes, at) => replaceByte(bytes, at, (byte) => (byte >= 0x30 && byte <= 0x39 ? 0x39 : byte)),
 ];
-const changeBytes = (bytes, random, others) =>
-  random.pick(changes)(bytes, random.below(bytes.length + 1), random, others);
+const changeBytes = (bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array =>
+  random.pick(byteChanges)(bytes, random.below(bytes.length + 1), random, others);
 
-/** Every place of a message tree whose value may be changed. */
-function placesOf(root) {
-  const places = [];
-  const visit = (holder, key, value) => {
-    places.push({ holder, key, value });
-    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
+type Message = Record<string, unknown>;
+
+/** A value of a message tree that may be changed. `holder` is a message or a list. */
+interface Field {
+  readonly holder: Message;
+  readonly key: string;
+  readonly value: unknown;
+}
+
+function fieldsOf(root: Message): readonly Field[] {
+  const fields: Field[] = [];
+  const visit = (holder: Message, key: string, value: unknown): void => {
+    fields.push({ holder, key, value });
+    if (!isHolder(value)) return;
     for (const [inner, item] of Object.entries(value)) visit(value, inner, item);
   };
   for (const [key, value] of Object.entries(root)) visit(root, key, value);
-  return places;
+  return fields;
 }
 
-const isLong = (value) => typeof value === "object" && value !== null && "low" in value && "high" in value;
+const isHolder = (value: unknown): value is Message =>
+  typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
+const isLong = (value: unknown): boolean => isHolder(value) && "low" in value && "high" in value;
 
 /** Changes one to five fields of a model; undefined when the result cannot be written. */
-export function mutateModel(bytes, random) {
-  const root = onnx.ModelProto.toObject(onnx.ModelProto.decode(bytes), { longs: Number });
+export function mutateModel(bytes: Uint8Array, random: Random): Uint8Array | undefined {
+  const root: Message = onnx.ModelProto.toObject(onnx.ModelProto.decode(bytes), { longs: Number });
   for (let count = 1 + random.below(5); count > 0; count--) {
-    const places = placesOf(root);
-    changeField(random.pick(places), places, random);
+    const fields = fieldsOf(root);
+    changeField(random.pick(fields), fields, random);
   }
   try {
     return onnx.ModelProto.encode(onnx.ModelProto.fromObject(root)).finish();
@@ -114,31 +130,27 @@ export function mutateModel(bytes, random) {
   }
 }
 
-function changeField({ holder, key, value }, places, random) {
-  const others = places.filter((place) => place.key === key && typeof place.value === typeof value);
-  if (random.chance(0.1)) remove(holder, key);
+function changeField({ holder, key, value }: Field, fields: readonly Field[], random: Random): void {
+  const others = fields.filter((field) => field.key === key && typeof field.value === typeof value);
+  if (random.chance(0.1)) removeField(holder, key);
   else if (random.chance(0.25) && others.length > 0) holder[key] = structuredClone(random.pick(others).value);
   else if (key === "opType") holder[key] = random.pick(operators);
   else if (Array.isArray(value)) changeList(value, random);
-  else if (typeof value === "number" || isLong(value)) holder[key] = random.pick(numeric(key) ? reals : extremes);
-  else if (typeof value === "string") holder[key] = random.pick([...hostileNames, ...stringsOf(places)]);
-  else if (ArrayBuffer.isView(value)) holder[key] = value.subarray(0, random.below(value.length + 1));
-  else if (typeof value === "object" && value !== null) addField(value, random);
+  else if (typeof value === "number" || isLong(value)) holder[key] = random.pick(key === "f" ? reals : extremes);
+  else if (typeof value === "string") holder[key] = random.pick([...hostileNames, ...stringsOf(fields)]);
+  else if (value instanceof Uint8Array) holder[key] = value.subarray(0, random.below(value.length + 1));
+  else if (isHolder(value)) addField(value, random);
 }
 
-const numeric = (key) => key === "f";
-const stringsOf = (places) =>
-  places
-    .map(({ value }) => value)
-    .filter((value) => typeof value === "string")
-    .slice(0, 200);
+const stringsOf = (fields: readonly Field[]): readonly string[] =>
+  fields.flatMap(({ value }) => (typeof value === "string" ? [value] : [])).slice(0, 200);
 
-function remove(holder, key) {
+function removeField(holder: Message, key: string): void {
   if (Array.isArray(holder)) holder.splice(Number(key), 1);
   else delete holder[key];
 }
 
-function changeList(list, random) {
+function changeList(list: unknown[], random: Random): void {
   const at = random.below(list.length + 1);
   if (list.length === 0 || random.chance(0.2)) list.splice(at, 1);
   else if (random.chance(0.3)) list.splice(at, 0, structuredClone(random.pick(list)));
@@ -148,31 +160,16 @@ function changeList(list, random) {
   else list.length = at;
 }
 
-/** What most messages do not have: attributes, inputs, other types. */
-function addField(message, random) {
-  const { attribute } = message;
+const attributeNames = (
+  "axis axes keepdims group strides pads kernel_shape dilations perm to value mode direction auto_pad ceil_mode " +
+  "blocksize equation hidden_size layout"
+).split(" ");
+
+/** Adds what most messages lack: attributes, inputs, other types. */
+function addField(message: Message, random: Random): void {
+  const { attribute, input } = message;
   if (Array.isArray(attribute) && random.chance(0.5)) {
-    const name = random.pick([
-      "axis",
-      "axes",
-      "keepdims",
-      "group",
-      "strides",
-      "pads",
-      "kernel_shape",
-      "dilations",
-      "perm",
-      "to",
-      "value",
-      "mode",
-      "direction",
-      "auto_pad",
-      "ceil_mode",
-      "blocksize",
-      "equation",
-      "hidden_size",
-      "layout",
-    ]);
+    const name = random.pick(attributeNames);
     const kinds = [
       { type: 2, i: random.pick(extremes) },
       { type: 7, ints: [random.pick(extremes), 1] },
@@ -180,16 +177,16 @@ function addField(message, random) {
       { type: 3, s: Buffer.from(random.pick(["SAME_UPPER", "ij,jk->ik", "reverse", ""])) },
     ];
     attribute.push({ name, ...random.pick(kinds) });
-  } else if (Array.isArray(message.input)) message.input.push(random.pick(["", "x", "nowhere"]));
+  } else if (Array.isArray(input)) input.push(random.pick(["", "x", "nowhere"]));
   else if ("dataType" in message) message.dataType = 1 + random.below(26);
   else if ("elemType" in message) message.elemType = 1 + random.below(26);
 }
 
-/** The same model with 0.75 for every stored real number. */
-export function publicCounterpart(bytes) {
+/** The same model with 0.75 for every stored real value. */
+export function publicCounterpart(bytes: Uint8Array): Uint8Array {
   const message = onnx.ModelProto.decode(bytes);
   for (const tensor of message.graph?.initializer ?? []) {
-    const count = (tensor.dims ?? []).reduce((product, dim) => product * Number(dim), 1);
+    const count = (tensor.dims ?? []).reduce<number>((product, dim) => product * Number(dim), 1);
     if (tensor.dataType !== 1 || !(count > 0 && count < 2 ** 20)) continue;
     const rawData = new Uint8Array(new Float32Array(count).fill(0.75).buffer);
     Object.assign(tensor, { rawData, floatData: [], externalData: [], dataLocation: 0 });
