@@ -7,7 +7,7 @@
  *   ring       one ring for every share; absent: rings are planned value by value
  *   precision  fractional bits
  *
- * Its functions go into scripts/presets.ts by themselves; test/passes/approximate.test.ts holds their errors.
+ * Its functions go into scripts/tables/presets.ts by themselves; test/passes/approximate.test.ts holds their errors.
  */
 import { opsOf } from "../../ir/module.ts";
 import { rewriteOps } from "../2-rewrite/draft.ts";

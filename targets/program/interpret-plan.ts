@@ -42,7 +42,6 @@ export function programFromPlan(plan: ProgramPlan, hash: string): Program {
 
 const byName = <T>(all: Readonly<Record<string, T>>, name: string): T => all[name]!;
 
-// biome-ignore lint/correctness/useYield: a local operator as steps without rounds
 function* withoutRounds(result: SharedValue): Steps<SharedValue> {
   return result;
 }

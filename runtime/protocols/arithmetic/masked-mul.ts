@@ -19,7 +19,6 @@ export const maskedMul = defineProtocol({
     const width = widthBeforeRescale(spec.result.width, dropOf(spec));
     return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
   },
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x, y) {
     const drop = dropOf(spec);
     const product = multiplyMasked(

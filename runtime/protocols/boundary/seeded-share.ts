@@ -17,7 +17,6 @@ export const seededShare = defineProtocol({
   forms: ["public"],
   yields: "share",
   operandWidths: ({ result }) => [result.width],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x) {
     const { shape, width } = spec.result;
     const mine = party.sharedRandom(shape, width);

@@ -43,7 +43,6 @@ export function dpfKey(party: Party, point: RingTensor): DpfKey {
  * dpf-comparison.md): XOR shares of 1{X < r} for public X [T, …shape] and a mask r that the dealer knows. All thresholds
  * share a key. Up to 6 bits the dealer shares the truth table instead. 0 rounds, nothing is opened.
  */
-// biome-ignore lint/correctness/useYield: a method of comparison without rounds
 export function* dpfBelowMask(party: Party, opened: RingTensor, secret: RingTensor): Steps<RingTensor> {
   if (secret.width < leafBits) return bitAt(sharedTable(party, secret), opened);
   const { root, corrections } = dpfKey(party, secret);

@@ -21,7 +21,6 @@ export const localCast = defineProtocol({
     if (liftOf(spec) < 0) return "it drops no fractional bits";
     return spec.attrs.to === "f32" || spec.operands[0]!.scale === 0 ? undefined : "it rounds nothing to integers";
   },
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(_party, spec, x) {
     return {
       kind: "share",

@@ -13,7 +13,6 @@ export const localNot = defineProtocol({
   forms: ["share"],
   yields: "share",
   operandWidths: ({ result }) => [result.width],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, _spec, c) {
     const negated = neg((c as Share).tensor);
     // The constant belongs to one share.

@@ -98,7 +98,6 @@ export const tableArrange = defineProtocol({
     if (ranks!.scale !== 0) return "a rank is a whole number";
     return rowLengthRefusal(spec) ?? scaleMismatch(...entries, spec.result);
   },
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, ranks, x?) {
     const { length, toRows, fromRows } = rowLayout(spec.operands[0]!.shape, Number(spec.attrs.axis));
     const { width } = spec.result;

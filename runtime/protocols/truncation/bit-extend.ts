@@ -14,7 +14,6 @@ export const bitExtend = defineProtocol({
   operandWidths: () => [1],
   exactRings: true,
   refuses: ({ operands: [x] }) => (x!.width === 1 ? undefined : "it extends truth values only"),
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, c) {
     return { kind: "share", tensor: bitToRing(party, c as MaskedValue, spec.result.width) } satisfies Share;
   },

@@ -18,7 +18,6 @@ export const localTruncate = defineProtocol({
   forms: ["share"],
   yields: "share",
   operandWidths: ({ result, attrs }) => [result.width + Number(attrs.by)],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(_party, spec, x) {
     return { kind: "share", tensor: shiftRightRounded((x as Share).tensor, Number(spec.attrs.by)) } satisfies Share;
   },

@@ -12,7 +12,6 @@ export const maskedExtend = defineProtocol({
   forms: ["wire"],
   yields: "share",
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x) {
     return { kind: "share", tensor: liftToRing(party, x as MaskedValue, spec.result.width) } satisfies Share;
   },

@@ -30,7 +30,6 @@ export const sameRingTruncate = defineProtocol({
   forms: ["share"],
   yields: "share",
   operandWidths: ({ result }) => [result.width],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x) {
     const tensor = shiftOwnShare(party, (x as Share).tensor, Number(spec.attrs.by));
     return { kind: "share", tensor } satisfies Share;

@@ -26,7 +26,6 @@ const prepared = (body: (party: Party) => Steps<unknown>) => {
   drain(body(party));
   return store;
 };
-// biome-ignore lint/correctness/useYield: a body that draws and sends nothing
 const drawing = function* (party: Party): Steps<unknown> {
   const masked = party.at("matmul");
   return [masked.mask([4], 12), masked.sharedRandom([2], 8)];

@@ -26,7 +26,6 @@ const matmul = {
 const mul = {
   ...shared,
   implements: "mul",
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, { result }, x, y) {
     const [a, b] = [withShippedMask(party, x as MaskedValue), withShippedMask(party, y as MaskedValue)];
     return { kind: "share", tensor: multiplyMasked(party, a, b, result.width) } satisfies Share;
