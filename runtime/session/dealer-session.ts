@@ -10,11 +10,13 @@ import { cacheInputs, emptyCache, metaCache, updateCache, weightsAt } from "./se
 import { concatBytes, hiddenBytes, sessionWeights, setUpWeights } from "./session-weights.ts";
 
 /**
- * The dealer's side of one session: seeds to both, the hidden weights from the server, then for each query that the
- * server asks for one frame of corrections per segment of the program, as far ahead as they will be read; where the
- * program has it compute, its part of the query follows. Ends when the server says so. No query is dealt twice. `following`
- * goes on from what the program keeps; of that the dealer has the masks, and deals products of old ones with new ones.
- * `windows`: programs of shorter windows, which keep the same.
+ * Runs the dealer's side of one session until the server ends it. It sends a seed to each party and receives the hidden
+ * weights from the server. For each query that the server asks for, it sends one frame of corrections per segment of
+ * the program, as far ahead as the parties read them; in the three-party setting it then computes its part of the
+ * query. No query is dealt twice. `decodeProgram` continues from the cache: the dealer holds the masks of the cached
+ * values and deals their products with the new ones. `shorterPrefills`: programs of shorter sequence lengths with the
+ * same cache.
+ * @throws SessionError if a channel fails, or if a request is malformed, repeated or at a wrong position.
  */
 export async function runDealer(
   program: Program,
@@ -62,7 +64,8 @@ export async function runDealer(
             const frame = concatBytes(frames[to]);
             frames[to] = [];
             const due = segments[to][index];
-            if (frame.length !== due) throw new Error(`dealt the ${to} ${frame.length} bytes where ${due} are due`);
+            if (frame.length !== due)
+              throw new Error(`internal error: dealt the ${to} ${frame.length} bytes, expected ${due}`);
             if (frame.length > 0) await channels[to].send(frame);
           }
         },

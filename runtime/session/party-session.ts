@@ -21,9 +21,9 @@ import { openedBytes, sessionWeights, setUpWeights } from "./session-weights.ts"
 
 export interface PartyOptions {
   readonly program: Program;
-  /** The program that goes on, place by place, from what the first one keeps. */
+  /** The program that continues from the cache of the first one, position by position. */
   readonly decodeProgram?: Program;
-  /** Programs of shorter windows, which keep the same: for texts that begin with less. With `next` alone. */
+  /** Programs of shorter sequence lengths with the same cache, for shorter prompts. Only with `decodeProgram`. */
   readonly shorterPrefills?: readonly Program[];
   /** Integers of the weights that this party knows. */
   readonly tensors: ReadonlyMap<string, IntTensor>;
@@ -31,7 +31,7 @@ export interface PartyOptions {
   readonly dealer: Channel;
 }
 
-/** All programs of a session by the numbers under which they are asked for. */
+/** All programs of a session; a query names one by its index here. */
 export const sessionPrograms = ({
   program,
   decodeProgram: next,
@@ -41,23 +41,26 @@ export const sessionPrograms = ({
 
 export interface QueryResult {
   readonly at: QueryPosition;
-  /** Real integers of the outputs that this party may read. */
+  /** Integers of the outputs that this party may read, at their declared scales. */
   readonly outputs: ReadonlyMap<string, IntTensor>;
   readonly rounds: number;
   readonly seconds: { readonly offline: number; readonly online: number };
 }
 
-/** One party's side of a session; the handshakes are done. A failure is final: the session is over, its randomness burnt. */
+/**
+ * The client's side of a session, after the handshakes. A failure is final: the session is over, its randomness used
+ * up.
+ */
 export interface ClientSession {
   /** Asks for the next query's correlations and draws them, before its input is known. */
   readonly prepare: (at?: QueryPosition) => Promise<void>;
-  /** Runs the prepared query, or prepares and runs one: integers of the inputs at the declared scales. */
+  /** Runs the prepared query, or prepares and runs one. Inputs are integers at the declared scales. */
   readonly query: (inputs: Readonly<Record<string, IntTensor>>, at?: QueryPosition) => Promise<QueryResult>;
   readonly end: () => Promise<void>;
 }
 
 export interface ServerSession {
-  /** Answers the client's next query; undefined when the client has ended the session. */
+  /** Answers the client's next query; undefined once the client has ended the session. */
   readonly serve: () => Promise<QueryResult | undefined>;
 }
 
@@ -80,7 +83,10 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
       const ready = prepared ?? (await prepare(at));
       prepared = undefined;
       const { program, position } = ready.at;
-      if (program !== at.program || position !== at.position) throw new Error("another query was prepared");
+      if (program !== at.program || position !== at.position)
+        throw new Error(
+          `position ${program}:${position} was prepared, but the query is for ${at.program}:${at.position}; query the prepared one`,
+        );
       return await party.orEndSession(() => party.run(ready, inputs));
     },
     end: () => peer.send(encodeRequest({ kind: "end" }), "control"),
@@ -110,17 +116,17 @@ interface PreparedQuery {
 }
 
 interface OpenParty {
-  /** Number of the next query. */
+  /** Index of the next query. */
   readonly nextQuery: number;
-  /** The program that is asked for. @throws where the session is not there yet, or has failed. */
+  /** The program of a position. @throws SessionError if the session is at another position, or has failed. */
   readonly programFor: (at: QueryPosition) => Program;
   readonly prepare: (at: QueryPosition) => Promise<PreparedQuery>;
   readonly run: (prepared: PreparedQuery, inputs: Readonly<Record<string, IntTensor>>) => Promise<QueryResult>;
-  /** Does the work; if it fails, the session is over and what it kept is dropped. */
+  /** Runs the work; if it fails, the session is over and its cache is dropped. */
   readonly orEndSession: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-/** Seeds and hidden weights, once per session. */
+/** Exchanges seeds and hidden weights, once per session. */
 async function openParty(options: PartyOptions, role: "client" | "server"): Promise<OpenParty> {
   const { peer, dealer } = options;
   const programs = sessionPrograms(options);
@@ -140,7 +146,9 @@ async function openParty(options: PartyOptions, role: "client" | "server"): Prom
   }
   const peers = { [role === "client" ? "server" : "client"]: peer, dealer };
   let next = 0;
-  /** What is kept, as far as it is prepared (shares of masks) and as far as it is opened. Absent once a query has failed. */
+  /**
+   * The cache as far as it is prepared (shares of masks) and as far as it is opened. Undefined once a query has failed.
+   */
   let memory: { readonly prepared: SessionCache; readonly online: SessionCache } | undefined = {
     prepared: emptyCache,
     online: emptyCache,
@@ -211,7 +219,7 @@ async function openParty(options: PartyOptions, role: "client" | "server"): Prom
     const results = await runOnline(bodyOf(at, onlineParty(role, store), inputs, online), role, peers, () => {
       rounds += 1;
     });
-    if (store.remaining > 0) throw new Error(`${store.remaining} correlations are left over`);
+    if (store.remaining > 0) throw new Error(`internal error: ${store.remaining} correlations were not used`);
     memory = { ...alive(), online: updateCache(current, online, results, at.position) };
     const mine = Object.entries(results).filter(([name]) => current.outputs[name]?.to === role);
     const outputs = new Map(mine.map(([name, handle]) => [name, toIntegers((handle as Share).tensor)]));

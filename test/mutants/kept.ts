@@ -62,7 +62,7 @@ export const kept: readonly Mutant[] = [
       ],
       [
         session,
-        "/** Seeds and hidden weights, once per session. */",
+        "/** Exchanges seeds and hidden weights, once per session. */",
         "const saved = new Map<string, { readonly prepared: SessionCache; readonly online: SessionCache }>();",
       ],
       [dealing, "let memory = emptyCache;", "let memory = saved;"],
