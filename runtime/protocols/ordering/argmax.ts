@@ -31,7 +31,7 @@ import { firstLevel, radixOf, radixVariants } from "./row-max.ts";
 
 const widthOf = ({ operands: [x] }: Spec): number => Math.max(maskedWidth(x!), maskedWidth(differenceOf(x!, x!)));
 
-/** Public: how elements are laid out, and which place in its row each has. */
+/** Public: the layout of the elements, and each element's index in its row. */
 function indexedRows(spec: Spec): { readonly rows: RowIndices; readonly places: Float64Array } {
   const { shape } = spec.operands[0]!;
   const rows = rowsAlong(shape, [Number(spec.attrs.axis)]);
@@ -40,7 +40,7 @@ function indexedRows(spec: Spec): { readonly rows: RowIndices; readonly places: 
   return { rows, places: indices };
 }
 
-/** What a group sends up: its largest element and that one's place, as fresh wires. */
+/** Result of a level for each group: the largest element and its index, as fresh masked values. */
 function* levelWinners(
   party: Party,
   pool: MaskedValue,
@@ -56,7 +56,7 @@ function* levelWinners(
   return { value, place: index };
 }
 
-/** The places of the rows' maxima, as shares in a ring of `width` bits. The last level lets only the places rise. */
+/** The indices of the rows' maxima, as shares in a ring of `width` bits. The last level returns only the indices. */
 function* indicesOfMaxima(party: Party, x: MaskedValue, spec: Spec): Steps<RingTensor> {
   const comparison = comparisonOf(spec);
   const radix = radixOf(spec);
@@ -78,7 +78,7 @@ function* indicesOfMaxima(party: Party, x: MaskedValue, spec: Spec): Steps<RingT
 }
 
 /**
- * Place of the first maximum along an axis, by a tournament whose winners bring their places along. 3 rounds a level
+ * Index of the first maximum along an axis, by a tournament in which indices follow their elements. 3 rounds a level
  * with digit tables, 2 in the last (ours: docs/protocols/ordering.md).
  */
 export const tournamentArgmax = defineProtocol({
@@ -92,13 +92,13 @@ export const tournamentArgmax = defineProtocol({
   yields: "share",
   operandWidths: (spec) => [widthOf(spec)],
   refuses: (spec) =>
-    spec.result.scale === 0 ? comparisonRefusal(widthOf(spec), comparisonOf(spec)) : "a place is a whole number",
+    spec.result.scale === 0 ? comparisonRefusal(widthOf(spec), comparisonOf(spec)) : "its result is an integer",
   variants: (spec) =>
     radixVariants.flatMap((radix) => comparisonVariants(widthOf(spec)).map((method) => ({ ...method, radix }))),
   *run(party, spec, x) {
     const { shape, width } = spec.result;
     const operand = spec.operands[0]!;
-    // A row of one has no other place than the first.
+    // A row of one element has index 0 only.
     if (sizeOf(shape) === sizeOf(operand.shape)) {
       return { kind: "share", tensor: publicShare(party, zeros(shape, width)) } satisfies Share;
     }
