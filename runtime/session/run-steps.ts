@@ -26,7 +26,8 @@ export async function runOnline<T>(steps: Steps<T>, role: Role, peers: Peers, on
     const arrived = new Map<Transfer, RingTensor>();
     for (const [from, channel] of others) {
       const incoming = round.filter((transfer) => transfer.to === role && transfer.from === from);
-      if (incoming.length > 0) await receiveInto(arrived, incoming, channel);
+      if (incoming.length === 0) continue;
+      for (const [transfer, tensor] of await receiveTransfers(incoming, channel)) arrived.set(transfer, tensor);
     }
     state = steps.next(
       round.map((transfer) => arrived.get(transfer) ?? metaTensor(transfer.tensor.shape, transfer.tensor.width)),
@@ -36,15 +37,18 @@ export async function runOnline<T>(steps: Steps<T>, role: Role, peers: Peers, on
 }
 
 /** Receives one frame that holds these transfers one after the other. */
-async function receiveInto(arrived: Map<Transfer, RingTensor>, due: readonly Transfer[], channel: Channel) {
+async function receiveTransfers(
+  due: readonly Transfer[],
+  channel: Channel,
+): Promise<readonly (readonly [Transfer, RingTensor])[]> {
   const frame = await channel.receive({ exactBytes: due.reduce((sum, transfer) => sum + bytesOf(transfer), 0) });
   let offset = 0;
-  for (const transfer of due) {
+  return due.map((transfer) => {
     const { shape, width } = transfer.tensor;
-    const bytes = bytesOf(transfer);
-    arrived.set(transfer, unpack(frame.subarray(offset, offset + bytes), shape, width));
-    offset += bytes;
-  }
+    const bytes = frame.subarray(offset, offset + bytesOf(transfer));
+    offset += bytes.length;
+    return [transfer, unpack(bytes, shape, width)];
+  });
 }
 
 /**

@@ -29,10 +29,10 @@ export function updateCache(
   const continues = readsCache(program);
   let rows = 0;
   const values = names.map((name): [string, MaskedValue] => {
-    const made = results[name] as MaskedValue;
+    const added = results[name] as MaskedValue;
     const all = continues
-      ? concatMasked(before.values[name]!, made, sequenceAxis)
-      : mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position));
+      ? concatMasked(before.values[name]!, added, sequenceAxis)
+      : mapMasked(added, (t) => rowsOf(t, sequenceAxis, 0, position));
     rows = all.opened.shape[sequenceAxis]!;
     return [name, all];
   });
@@ -78,11 +78,8 @@ export const metaCache = (program: Program, position: number): Readonly<Record<s
   );
 
 /** What a query reads from the cache. At the beginning of a text these are no rows, which is public. */
-export const cacheInputs = (
-  program: Program,
-  { values: wires }: SessionCache,
-): Readonly<Record<string, MaskedValue>> =>
-  readsCache(program) ? wires : cacheReads(program, (shape, width) => zeros(shape.with(sequenceAxis, 0), width));
+export const cacheInputs = (program: Program, { values }: SessionCache): Readonly<Record<string, MaskedValue>> =>
+  readsCache(program) ? values : cacheReads(program, (shape, width) => zeros(shape.with(sequenceAxis, 0), width));
 
 /** Rows from…to along an axis. */
 function rowsOf<T extends RingTensor | IntTensor>(t: T, axis: number, from: number, to: number): T {

@@ -48,9 +48,9 @@ export const maximumOf = ({ attrs }: Spec, bound: number): MaximumMethod => ({
 const defaultBucketSize = 63;
 
 /** The reason why this method does not support the scores. */
-export function maximumRefusal({ method: way, bound }: MaximumMethod): string | undefined {
+export function maximumRefusal({ method, bound }: MaximumMethod): string | undefined {
   const { count } = scoreBuckets(bound);
-  return way === "buckets" && !(count <= maxBuckets)
+  return method === "buckets" && !(count <= maxBuckets)
     ? `scores within ±${bound} need ${count} buckets, at most ${maxBuckets} are supported`
     : undefined;
 }
@@ -194,10 +194,10 @@ function* rowMaximum(
   party: Party,
   x: MaskedValue,
   rows: RowIndices,
-  { method: way, radix, bound }: MaximumMethod,
+  { method, radix, bound }: MaximumMethod,
   comparison: Comparison | undefined,
 ): Steps<MaskedValue> {
-  return way === "buckets"
+  return method === "buckets"
     ? yield* bucketMax(party, x, rows, scoreBuckets(bound), radix ?? defaultBucketSize)
     : yield* rowMax(party, x, rows, comparison, radix);
 }
