@@ -80,11 +80,7 @@ export const correlations: readonly Mutant[] = [
         'streams(label, "mask").ring(shape, width)',
         'role === "client" ? zeros(shape, width) : streams(label, "mask").ring(shape, width)',
       ],
-      [
-        prepare,
-        'import { metaTensor, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
-        'import { metaTensor, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
-      ],
+      [prepare, '  widen,\n} from "../ring/index.ts";', '  widen,\n  zeros,\n} from "../ring/index.ts";'],
     ],
     by: "open: fixed view",
   },
@@ -93,11 +89,7 @@ export const correlations: readonly Mutant[] = [
     origin: "in kind TFE #380, PySyft #2370: silent fallback to insecure randomness",
     edits: [
       [prepare, 'streams(label, "client").ring(shape, width)', "zeros(shape, width)"],
-      [
-        prepare,
-        'import { metaTensor, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
-        'import { metaTensor, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
-      ],
+      [prepare, '  widen,\n} from "../ring/index.ts";', '  widen,\n  zeros,\n} from "../ring/index.ts";'],
     ],
     by: "known weight: fixed view",
   },
@@ -126,8 +118,8 @@ export const correlations: readonly Mutant[] = [
       ],
       [
         digits,
-        'import { maskAndOpen } from "./open.ts";',
-        'import { xorWords } from "../ring/index.ts";\nimport { maskAndOpen } from "./open.ts";',
+        'import { maskAndOpen } from "../boundary/index.ts";',
+        'import { xorWords } from "../../ring/index.ts";\nimport { maskAndOpen } from "../boundary/index.ts";',
       ],
     ],
     by: "relu: fixed view",
@@ -143,8 +135,8 @@ export const correlations: readonly Mutant[] = [
       ],
       [
         digits,
-        'import type { RingTensor } from "../ring/tensor.ts";',
-        'import { type RingTensor, zeros } from "../ring/tensor.ts";',
+        'import type { RingTensor } from "../../ring/index.ts";',
+        'import { type RingTensor, zeros } from "../../ring/index.ts";',
       ],
     ],
     by: "relu: fixed view",

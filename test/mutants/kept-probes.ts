@@ -114,7 +114,7 @@ const answered = (asked: readonly QueryPosition[]): Promise<boolean> =>
     () => true,
     (error: unknown) => {
       // That it was refused for its place, and did not fail otherwise.
-      if (!/places are kept/.test(String(error))) throw error;
+      if (!/positions are cached/.test(String(error))) throw error;
       return false;
     },
   );

@@ -81,7 +81,7 @@ export const library: readonly Mutant[] = [
     name: "the second root of a private lookup's key is a constant",
     origin: "ABY #4, #5: constant seed by default",
     edits: [
-      [pir, "import { metaTensor, type IntTensor,", "import { zeros, metaTensor, type IntTensor,"],
+      [pir, "import {\n  add,\n  expandUnitVectors,", "import {\n  zeros,\n  add,\n  expandUnitVectors,"],
       [
         pir,
         'const second = party.sharedRandomWithDealer("client", [count, 2], 64);',
@@ -100,11 +100,7 @@ export const library: readonly Mutant[] = [
         'serverMask: (shape, width) => { const t = server(label, "server").ring(shape, width); return sub(t, t); },',
       ],
       [prepare, 'streams(label, "server").ring(shape, width)', "zeros(shape, width)"],
-      [
-        prepare,
-        'import { metaTensor, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
-        'import { metaTensor, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
-      ],
+      [prepare, '  widen,\n} from "../ring/index.ts";', '  widen,\n  zeros,\n} from "../ring/index.ts";'],
     ],
     by: "comparison by a point function: fixed view",
   },
@@ -184,7 +180,7 @@ export const library: readonly Mutant[] = [
     name: "a triple opens the weight unmasked",
     origin: "in kind CrypTen #505: the provider for debugging, whose triples hide nothing, as the default",
     edits: [
-      [beaver, "import { fromIntegers, shiftLeft }", "import { fromIntegers, shiftLeft, sub }"],
+      [beaver, "import { fromIntegers, metaTensor,", "import { sub, fromIntegers, metaTensor,"],
       [beaver, 'maskAndOpen(party.at("y"), y)', `maskAndOpen(((party) => (${unmasked()}))(party.at("y")), y)`],
     ],
     by: "product by a triple: fixed view of the client",
@@ -193,16 +189,20 @@ export const library: readonly Mutant[] = [
     name: "a sine opens its argument over the whole ring",
     origin: "SHAFT (NDSS 2025): opens x − t over 64 bits with t ∈ [0, period)",
     edits: [
-      [sine, "import { mul, narrow,", "import { add, widen, mul, narrow,"],
-      [sine, 'import { maskAndOpen } from "./open.ts";', 'import { exchange } from "./open.ts";'],
+      [sine, "import { maskHarmonics, mul, narrow,", "import { add, widen, maskHarmonics, mul, narrow,"],
       [
         sine,
-        "yield* maskAndOpen(party, narrow(additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)));",
+        'import { maskAndOpen } from "../../boundary/index.ts";',
+        'import { exchangeTensors } from "../../boundary/index.ts";',
+      ],
+      [
+        sine,
+        "yield* maskAndOpen(\n      party,\n      narrow(additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)),\n    );",
         `yield* (function* () {
       const share = additiveShareOf(party, operand!, spec.operands[0]!.width);
       const t = party.mask(share.shape, periodBits(spec));
       const mine = add(share, widen(t.share, share.width));
-      return { opened: narrow(add(mine, yield* exchange(party, mine)), periodBits(spec)), mask: t };
+      return { opened: narrow(add(mine, yield* exchangeTensors(party, mine)), periodBits(spec)), mask: t };
     })();`,
       ],
     ],

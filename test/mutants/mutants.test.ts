@@ -38,7 +38,7 @@ const compilerOptions = {
 /** Writes a source as JavaScript; `path` is that of the TypeScript file. */
 function write(path: string, source: string): void {
   // The import map of package.json serves what is built, not the sources.
-  const platform = source.replace('from "#platform"', 'from "./platform/node.ts"');
+  const platform = source.replace('from "#platform"', 'from "../platform/node.ts"');
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path.replace(/\.ts$/, ".js"), ts.transpileModule(platform, { compilerOptions }).outputText);
 }

@@ -11,8 +11,8 @@ const wires = "runtime/protocols/kit/masked-values.ts";
 const maskAs = (f: string, bits = "x.width"): Mutant["edits"] => [
   [
     open,
-    'import { add } from "../ring/index.ts";',
-    'import { add, neg, shiftLeft, shiftRight, widen } from "../ring/index.ts";\nvoid [neg, shiftLeft, shiftRight, widen];',
+    'import { add, metaTensor, type RingTensor } from "../../ring/index.ts";',
+    'import { add, metaTensor, neg, type RingTensor, shiftLeft, shiftRight, widen } from "../../ring/index.ts";\nvoid [neg, shiftLeft, shiftRight, widen];',
   ],
   [
     open,

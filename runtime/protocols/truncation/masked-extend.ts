@@ -1,7 +1,9 @@
 import type { MaskedValue, Share } from "../../core/index.ts";
 import { defineProtocol, liftToRing, maskedWidth } from "../kit/index.ts";
 
-/** A wire's value in a wider ring, exactly: 2·(m − n) dealer bits per element, 0 rounds (LIFT, protocols.md 1.0). */
+/**
+ * A masked value's x in a wider ring, exactly: 2·(m − n) dealer bits per element, 0 rounds (LIFT, protocols.md 1.0).
+ */
 export const maskedExtend = defineProtocol({
   name: "masked.extend",
   implements: "extend",
