@@ -27,7 +27,10 @@ export interface Builder {
   readonly finish: () => Module;
 }
 
-/** Builds a module op by op. Each op is a step of its own unless `step` groups them. Throws MRL0311 for an undefined value. */
+/**
+ * Builds a module op by op. Each op is a step of its own unless `step` groups them. Throws MRL0311 for an undefined
+ * value.
+ */
 export function createBuilder(name: string, stage: Stage): Builder {
   const values: Record<ValueId, Value> = {};
   const params: Record<ValueId, string> = {};

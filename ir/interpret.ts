@@ -136,7 +136,10 @@ function compute(module: Module, op: Op, raw: readonly Tensor[], options: Interp
   return roundToElement(def.evaluate(reals, attrs), element, options);
 }
 
-/** `compute` with errors as diagnostics: op tables throw plain Errors for what shapes do not show, as an index out of range. */
+/**
+ * `compute` with errors as diagnostics: op tables throw plain Errors for what shapes do not show, as an index out of
+ * range.
+ */
 function computeOp(module: Module, op: Op, raw: readonly Tensor[], options: InterpretOptions): Tensor {
   try {
     return compute(module, op, raw, options);

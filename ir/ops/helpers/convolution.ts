@@ -21,7 +21,10 @@ export function convShape(x: Shape, w: Shape, attrs: Attrs): Shape {
   return [x[0]!, w[0]!, ...windowCounts(x.slice(2), windows(w, attrs))];
 }
 
-/** y[n, m, o] = Σ over the channels c of m's group and the positions k of the window: x[n, c, o·stride − pad + k·dilation] · w[m, c, k] */
+/**
+ * y[n, m, o] = Σ over the channels c of m's group and the positions k of the window: x[n, c, o·stride − pad +
+ * k·dilation] · w[m, c, k]
+ */
 export function convOf(x: Tensor, w: Tensor, attrs: Attrs): Tensor {
   const shape = convShape(x.shape, w.shape, attrs);
   const [batch, outputs] = shape as [number, number];

@@ -48,7 +48,9 @@ export function windowCounts(spatial: Shape, { kernel, strides, pads, dilations 
   });
 }
 
-/** Whether some window covers no element: it lies in the padding along one axis, or its dilated positions skip the axis. */
+/**
+ * Whether some window covers no element: it lies in the padding along one axis, or its dilated positions skip the axis.
+ */
 export function hasEmptyWindow(spatial: Shape, windows: Windows): boolean {
   const { kernel, strides, pads, dilations } = windows;
   return windowCounts(spatial, windows).some((count, axis) => {

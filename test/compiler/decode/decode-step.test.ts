@@ -138,11 +138,15 @@ describe("a causal model place by place", () => {
       "as on another param",
     );
     expect(() => parse(text.replaceAll("at place", "at row"))).toThrow("expected place, found row");
-    expect(() => parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 2 }"))).toThrow("both numbers");
+    expect(() => parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 2 }"))).toThrow(
+      "expected place { axis = number, rows = number }",
+    );
     const [first] = verify(parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 3, rows = 3 }")));
     expect(first?.message).toContain("rows along axis 3 of the weight");
     const inputs = new Map(state.module.inputs.map((id) => [id, createNoise(1)(state.module.values[id]!.type.shape)]));
-    expect(() => interpretRaw(state.module, state.weights, inputs)).toThrow("expected a position from 0 to 5, found none");
+    expect(() => interpretRaw(state.module, state.weights, inputs)).toThrow(
+      "expected a position from 0 to 5, found none",
+    );
   });
 
   it("keeps scales and bounds of keys and values as the window has them", () => {
