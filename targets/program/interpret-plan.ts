@@ -4,8 +4,8 @@ import type { Operand } from "../../runtime/protocols/kit/index.ts";
 import type { CallArgument, OpCall, ProgramPlan } from "./plan.ts";
 
 /**
- * A plan as a program without emitting text: for the cost model, the dealer service (which is sent the module and
- * must not run code that came over the network), and tests. It does what the emitted programs do, call by call.
+ * A plan as a program, without text: for the cost model, the dealer service (which receives the module and must not run
+ * code from the network), and tests. It does what the emitted programs do, call by call.
  */
 export function programFromPlan(plan: ProgramPlan, hash: string): Program {
   const keptValues = Object.entries(plan.cached).map(([name, { value }]) => [name, value] as const);
