@@ -1,7 +1,7 @@
 import { type ProblemList, reportProblem } from "./decode-tensor.ts";
 import type { OnnxGraph, OnnxTensor } from "./model-records.ts";
 
-/** Tensors that may share one range of a file, as tied weights do. */
+/** The number of tensors that may share one range of a file, as tied weights do. */
 const maxSharers = 16;
 
 interface ByteRange {
@@ -11,8 +11,8 @@ interface ByteRange {
 }
 
 /**
- * Tensors of an external file lie side by side, or few of them in one place: ten thousand names for the same gigabyte
- * would be read ten thousand times.
+ * Ranges of an external file must not overlap, and few tensors may share one range: ten thousand names for the same
+ * gigabyte would be read ten thousand times.
  */
 export function checkExternalRanges(graph: OnnxGraph, problems: ProblemList): void {
   const files = new Map<string, ByteRange[]>();

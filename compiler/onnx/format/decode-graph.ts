@@ -8,7 +8,7 @@ import type { ScannedMessage } from "./protobuf-scan.ts";
 const noMetadata: OnnxMetadata = new Map();
 const textOf = new TextDecoder();
 
-/** One graph as records. `wire` is the same graph as the walker saw it: it holds the metadata that onnx-proto drops. */
+/** Decodes one graph to records. `wire` is the same graph as scanned: it has the metadata that onnx-proto drops. */
 export function decodeGraph(
   graph: proto.IGraphProto,
   scanned: ScannedMessage | undefined,
@@ -51,7 +51,7 @@ function decodeNode(
 ): OnnxNode {
   const name = node.name || `#${index}`;
   const where = `${scope}node "${name}"`;
-  if (!node.opType) reportProblem(problems, "MRL0104", where, "the node names no operator");
+  if (!node.opType) reportProblem(problems, "MRL0104", where, "the node has no operator");
   const attributes = new Map<string, OnnxAttribute>();
   for (const [position, message] of (node.attribute ?? []).entries()) {
     const attribute = message.name ?? "";
@@ -96,8 +96,8 @@ function decodeAttribute(
   problems: ProblemList,
   where: string,
 ): OnnxAttribute | undefined {
-  if (message.refAttrName) return { kind: "unsupported", value: "a reference to a function's attribute" };
-  // Files before IR 4 may leave the type out: then it is the field that is set.
+  if (message.refAttrName) return { kind: "unsupported", value: "a reference to an attribute of a function" };
+  // Files before IR 4 may omit the type: then the field that is set determines it.
   const type = attributeTypes.get(message.type ?? 0) ?? attributeFields.find((field) => isSet(message, field));
   switch (type) {
     case "f":
@@ -152,7 +152,7 @@ function safeInteger(value: Parameters<typeof toBigInt>[0], problems: ProblemLis
     problems,
     "MRL0118",
     where,
-    `the integer ${wide} is beyond 2^53, where doubles no longer hold it`,
+    `the integer ${wide} is beyond 2^53, so a double cannot hold it`,
   );
 }
 
@@ -184,11 +184,11 @@ function decodeValueInfo(
   };
 }
 
-/** A size, a symbol, or undefined: not given, or -1 as older exporters write it. */
+/** A size, a symbol, or undefined: absent, or -1 as older exporters write it. */
 function decodeDimension(dim: proto.TensorShapeProto.IDimension, problems: ProblemList, where: string) {
   if (dim.dimParam) return dim.dimParam;
   if (!Object.hasOwn(dim, "dimValue") || dim.dimValue === null || dim.dimValue === undefined) return undefined;
   const size = toBigInt(dim.dimValue);
-  if (size > 2n ** 32n) reportProblem(problems, "MRL0114", where, `a dimension of ${size} is not possible`);
+  if (size > 2n ** 32n) reportProblem(problems, "MRL0114", where, `a dimension cannot have size ${size}`);
   return size < 0n || size > 2n ** 32n ? undefined : Number(size);
 }

@@ -10,10 +10,10 @@ import { type ScannedMessage, scanProtobuf } from "./protobuf-scan.ts";
 
 const { onnx } = onnxProto;
 
-/** IR 3 (2017) brought opset_import; 13 is ONNX 1.20's. */
+/** IR 3 (2017) introduced opset_import; IR 13 is that of ONNX 1.20. */
 const irVersions = { first: 3, last: 13 } as const;
 
-/** Decodes and checks a model as it is in the file; everything wrong with it is in one DiagnosticError. */
+/** Decodes and checks a model as stored. Reports all problems in one DiagnosticError. */
 export function decodeModel(bytes: Uint8Array, file: string): OnnxModel {
   const scanned = scanProtobuf(bytes, file);
   const problems: ProblemList = { file, diagnostics: [] };
@@ -35,7 +35,7 @@ export function decodeModel(bytes: Uint8Array, file: string): OnnxModel {
   };
 }
 
-/** A file that holds one TensorProto, as ONNX test data does. */
+/** Decodes a file that holds one TensorProto, as ONNX test data does. */
 export function decodeTensorFile(bytes: Uint8Array, file: string): OnnxTensor {
   scanProtobuf(bytes, file, "Tensor");
   const problems: ProblemList = { file, diagnostics: [] };
@@ -46,12 +46,12 @@ export function decodeTensorFile(bytes: Uint8Array, file: string): OnnxTensor {
   );
   throwIfAny(problems.diagnostics);
   if (tensor?.source.kind !== "inline") {
-    fail({ code: "MRL0117", message: "the data of a tensor file must be in the file itself", at: file });
+    fail({ code: "MRL0117", message: "the data of a tensor file must be inline", at: file });
   }
   return tensor;
 }
 
-/** The walker has seen every byte; what protobufjs still refuses is told like the rest. */
+/** The scan has seen every byte; what protobufjs still refuses becomes the same kind of diagnostic. */
 function orDiagnostic<T>(decode: () => T, file: string): T {
   try {
     return decode();
@@ -82,7 +82,7 @@ function checkHeader(scanned: ScannedMessage, problems: ProblemList): void {
   if (version < irVersions.first || version > irVersions.last) {
     const expected = `${irVersions.first} to ${irVersions.last}`;
     const help = "export it again with a current version of the exporter, or an older --opset";
-    reportProblem(problems, "MRL0108", "", `the file has IR version ${version}; the compiler reads ${expected}`, help);
+    reportProblem(problems, "MRL0108", "", `expected IR version ${expected}, found ${version}`, help);
   }
   const imports = scanned.children.get("opset_import") ?? [];
   if (imports.length === 0) reportProblem(problems, "MRL0108", "", "the file imports no operator set");
@@ -99,7 +99,7 @@ function checkHeader(scanned: ScannedMessage, problems: ProblemList): void {
   if (functions.length > 0) {
     const names = functions.slice(0, 5).map((entry) => `${entry.strings.get("domain")}.${entry.strings.get("name")}`);
     const help = "inline them first: onnx.inliner.inline_local_functions, or export with optimize=True";
-    const message = `the model defines ${functions.length} functions of its own (${names.join(", ")})`;
+    const message = `the model defines ${functions.length} local functions (${names.join(", ")})`;
     reportProblem(problems, "MRL0110", "", message, help);
   }
 }

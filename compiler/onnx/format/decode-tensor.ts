@@ -15,10 +15,10 @@ import {
 import { locationFault } from "./external-data.ts";
 import type { OnnxTensor, TensorSource } from "./model-records.ts";
 
-/** protobufjs gives int64 as Long wherever the package is installed, and as a number elsewhere. */
+/** protobufjs gives int64 as Long where the package long is installed, and as a number elsewhere. */
 export type Int64 = number | { readonly low: number; readonly high: number };
 
-/** Beyond it no typed array holds the elements. */
+/** No typed array holds more elements. */
 const maxElements = 2 ** 32;
 
 const maxAxes = 64;
@@ -46,7 +46,7 @@ export function toBigInt(value: Int64): bigint {
   return (BigInt(value.high | 0) << 32n) | BigInt(value.low >>> 0);
 }
 
-/** A tensor as a record; undefined, with the reasons reported, when it cannot be one. */
+/** Decodes a tensor to a record. Returns undefined, with the reasons reported, when that fails. */
 export function decodeTensor(tensor: proto.ITensorProto, problems: ProblemList, where: string): OnnxTensor | undefined {
   const number = tensor.dataType ?? 0;
   const narrow = narrowTypeOf(number);
@@ -61,16 +61,16 @@ export function decodeTensor(tensor: proto.ITensorProto, problems: ProblemList, 
       help,
     );
   }
-  // Before any product: one of a million extents would itself take minutes.
+  // Checked before any product: one of a million dimensions would take minutes.
   if ((tensor.dims?.length ?? 0) > maxAxes) {
-    return reportProblem(problems, "MRL0114", where, `${tensor.dims!.length} dimensions are not possible`);
+    return reportProblem(problems, "MRL0114", where, `${tensor.dims!.length} dimensions are too many`);
   }
   const dims = (tensor.dims ?? []).map(toBigInt);
   const elements = dims.reduce((product, dim) => product * dim, 1n);
   if (dims.some((dim) => dim < 0n || dim > BigInt(maxElements)) || elements > BigInt(maxElements)) {
-    return reportProblem(problems, "MRL0114", where, `the dimensions [${dims.join(", ")}] are not possible`);
+    return reportProblem(problems, "MRL0114", where, `the dimensions [${dims.join(", ")}] are invalid`);
   }
-  if (tensor.segment) return reportProblem(problems, "MRL0114", where, "tensors in segments are not supported");
+  if (tensor.segment) return reportProblem(problems, "MRL0114", where, "segmented tensors are not supported");
   const shape = dims.map(Number);
   if (narrow) {
     const source =
@@ -100,12 +100,12 @@ function externalSource(
   const location = values.get("location") ?? "";
   const fault = locationFault(location);
   if (fault) {
-    const help = "external data must lie beneath the model's own folder";
+    const help = "external data must lie in the folder of the model or below";
     return reportProblem(
       problems,
       "MRL0116",
       where,
-      `the location of external data "${location}" is refused: ${fault}`,
+      `the location of external data "${location}" is refused because ${fault}`,
       help,
     );
   }
@@ -113,7 +113,7 @@ function externalSource(
   const offset = parseDecimal(values.get("offset") ?? "0");
   const length = parseDecimal(values.get("length") ?? String(expected));
   if (offset === undefined || length === undefined) {
-    return reportProblem(problems, "MRL0117", where, "offset and length of external data must be whole numbers");
+    return reportProblem(problems, "MRL0117", where, "offset and length of external data must be integers");
   }
   if (length !== expected) {
     return reportProblem(
@@ -131,7 +131,9 @@ function parseDecimal(text: string): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** Which of the typed fields holds elements of a type, and the array that lays them out. Source: TensorProto in onnx.proto. */
+/**
+ * The typed field that holds elements of a type, and the array that lays them out. Source: TensorProto in onnx.proto.
+ */
 const typedFields = {
   float32: ["floatData", Float32Array],
   float64: ["doubleData", Float64Array],
@@ -165,7 +167,7 @@ function inlineSource(
       problems,
       "MRL0114",
       where,
-      `the data of a ${dtype} tensor is in ${filled.join(", ")}; not there`,
+      `the data of a ${dtype} tensor cannot be in ${filled.join(", ")}`,
     );
   }
   const bytes = filled.length > 0 ? typedBytes(tensor, dtype) : raw;
@@ -195,7 +197,7 @@ function narrowSource(
   return { kind: "inline", bytes: widenElements(narrow, bytes, count) };
 }
 
-/** The elements of a typed field as raw bytes; undefined when one of them does not fit its type. */
+/** The elements of a typed field as raw bytes; undefined when an element does not fit the type. */
 function typedBytes(tensor: proto.ITensorProto, dtype: Dtype): Uint8Array | undefined {
   const [field, TypedArray] = typedFields[dtype];
   const values: readonly Int64[] = tensor[field] ?? [];

@@ -1,20 +1,20 @@
 import type { Diagnostic } from "../../../ir/diagnostic.ts";
 import type { OnnxModel, OnnxValueInfo } from "../format/index.ts";
 
-/** Short names for those that exporters give: `--dim seq=8` binds `sequence_length`. */
+/** Short names for the names of exporters: `--dim seq=8` binds `sequence_length`. */
 const dimAliases: Readonly<Record<string, readonly string[]>> = {
   sequence_length: ["seq", "sequence", "seq_len"],
   batch_size: ["batch"],
   past_sequence_length: ["past", "past_sequence", "past_seq"],
   total_sequence_length: ["total"],
 };
-/** What exporters of caches mean: every place is kept or new. */
+/** Sums that exporters of caches mean: every position is cached or new. */
 const dimSums: Readonly<Record<string, readonly string[]>> = {
   total_sequence_length: ["past_sequence_length", "sequence_length"],
 };
 const aliasGroups = Object.entries(dimAliases).map(([name, others]) => new Set([name, ...others]));
 
-/** Shapes of the inputs with every symbol bound; what is wrong goes to `problems`. */
+/** Shapes of the inputs with every symbol bound, and the problems found (MRL0402, MRL0403). */
 export function bindDims(
   { graph, file }: OnnxModel,
   inputs: readonly OnnxValueInfo[],
@@ -37,9 +37,9 @@ export function bindDims(
   const shapes = new Map<string, readonly number[]>();
   for (const input of inputs) {
     if (!input.dims) {
-      // What is no tensor has no rank, and is refused as such.
+      // A value that is not a tensor has no rank, and is refused later.
       if (input.kind !== "tensor") continue;
-      problems.push({ code: "MRL0402", message: `the rank of input "${input.name}" is not known`, at: file });
+      problems.push({ code: "MRL0402", message: `the rank of input "${input.name}" is unknown`, at: file });
       continue;
     }
     const open = new Set<string>();
@@ -49,7 +49,7 @@ export function bindDims(
       if (dim === undefined && size === undefined) open.add(`${input.name}.${axis}`);
       return size ?? 1;
     });
-    // Of what is empty in any case, or stored, nobody needs the other sizes.
+    // An input that is empty in any case, or stored, does not need the other sizes.
     if (!shape.includes(0) && !graph.initializers.has(input.name)) for (const name of open) unbound.add(name);
     shapes.set(input.name, shape);
   }
@@ -70,20 +70,23 @@ function dimProblems(
   const found: Diagnostic[] = [];
   if (unbound.size > 0) {
     const help = [...unbound].map((name) => `--dim ${name}=…`).join(" ");
-    const message = `the sizes of ${unbound.size} dimensions are open: ${[...unbound].join(", ")}`;
+    const message = `expected a size for each of ${unbound.size} dimensions: ${[...unbound].join(", ")}`;
     found.push({ code: "MRL0402", message, at: file, help: `programs are compiled for fixed shapes: ${help}` });
   }
   for (const [name, size] of dims) {
     if (!Number.isSafeInteger(size) || size < 0) {
-      found.push({ code: "MRL0403", message: `expected a whole size for --dim ${name}, found ${size}`, at: file });
+      found.push({ code: "MRL0403", message: `expected an integer of at least 0 for --dim ${name}, found ${size}`, at: file });
     } else if (!used.has(name)) {
-      found.push({ code: "MRL0403", message: `no dimension of graph "${graph}" is called ${name}`, at: file });
+      found.push({ code: "MRL0403", message: `graph "${graph}" has no dimension ${name}`, at: file });
     }
   }
   return found;
 }
 
-/** A symbol, or sums, differences and products of symbols and numbers: `past_sequence_length + sequence_length`. */
+/**
+ * Evaluates a symbol, or sums, differences and products of symbols and numbers: `past_sequence_length +
+ * sequence_length`.
+ */
 function evaluateDim(
   text: string,
   lookUp: (name: string) => number | undefined,
