@@ -114,14 +114,14 @@ const bucketsRefused = (why: string, because: readonly string[] = []): never =>
 function planMismatches(prefill: ProgramPlan, chunk: ProgramPlan): readonly string[] {
   const form = (plan: ProgramPlan, name: ValueId): string =>
     `fx${plan.cached[name]?.width}.${plan.cached[name]?.scale}`;
-  const wires = Object.keys(chunk.cached).filter((name) => form(prefill, name) !== form(chunk, name));
+  const mismatched = Object.keys(chunk.cached).filter((name) => form(prefill, name) !== form(chunk, name));
   const tensors = ({ weights }: ProgramPlan): ReadonlySet<string> =>
     new Set(
       Object.values(weights).map(({ form: held, tensor }) => `${held === "public" ? "public" : "hidden"} ${tensor}`),
     );
   const [mine, theirs] = [tensors(prefill), tensors(chunk)];
   return [
-    ...wires.map((name) => `%${name} is ${form(prefill, name)} in the window and ${form(chunk, name)} behind it`),
+    ...mismatched.map((name) => `%${name} is ${form(prefill, name)} in the window and ${form(chunk, name)} behind it`),
     ...[...mine].filter((tensor) => !theirs.has(tensor)).map((tensor) => `only the window takes ${tensor}`),
     ...[...theirs].filter((tensor) => !mine.has(tensor)).map((tensor) => `only the next place takes ${tensor}`),
   ];

@@ -73,7 +73,7 @@ const reshaped: PositionRule = (site) => {
   const { shapes, attrs, length, count } = site;
   const before = sizeOf(shapes[0]!.slice(0, firstAxis(site)));
   const shape = numberList(attrs, "shape");
-  const axis = shape.findIndex((extent, at) => extent === length && sizeOf(shape.slice(0, at)) === before);
+  const axis = shape.findIndex((size, at) => size === length && sizeOf(shape.slice(0, at)) === before);
   return axis < 0 ? mixesPositions : { axis, attrs: { ...attrs, shape: shape.with(axis, count) } };
 };
 

@@ -177,10 +177,10 @@ interface UnmarkedTable {
 }
 
 /** Whether a table has the same numbers for all heads: none of its axes leads from one head to another. */
-function isSameForAllHeads({ shape: extents, whole }: UnmarkedTable, headOf: ReadonlyMap<number, number>): boolean {
+function isSameForAllHeads({ shape: dims, whole }: UnmarkedTable, headOf: ReadonlyMap<number, number>): boolean {
   const { shape, data } = whole;
-  return extents.every((dim, index) => {
-    const axis = shape.length - extents.length + index;
+  return dims.every((dim, index) => {
+    const axis = shape.length - dims.length + index;
     const step = shape.slice(axis + 1).reduce((size, each) => size * each, 1);
     const first = (at: number): number => at - (Math.floor(at / step) % shape[axis]!) * step;
     return dim === 1 || data.every((mark, at) => headOf.get(mark) === headOf.get(data[first(at)]!));

@@ -8,7 +8,7 @@ import type { ScannedMessage } from "./protobuf-scan.ts";
 const noMetadata: OnnxMetadata = new Map();
 const textOf = new TextDecoder();
 
-/** Decodes one graph to records. `wire` is the same graph as scanned: it has the metadata that onnx-proto drops. */
+/** Decodes one graph to records. `scanned` is the same graph as scanned: it has the metadata that onnx-proto drops. */
 export function decodeGraph(
   graph: proto.IGraphProto,
   scanned: ScannedMessage | undefined,
@@ -148,12 +148,7 @@ function safeInteger(value: Parameters<typeof toBigInt>[0], problems: ProblemLis
   const wide = toBigInt(value);
   const number = safeIntegerOf(wide);
   if (number !== undefined) return number;
-  return reportProblem(
-    problems,
-    "MRL0118",
-    where,
-    `the integer ${wide} is beyond 2^53, so a double cannot hold it`,
-  );
+  return reportProblem(problems, "MRL0118", where, `the integer ${wide} is beyond 2^53, so a double cannot hold it`);
 }
 
 const typeKinds = [
@@ -166,7 +161,7 @@ const typeKinds = [
 
 function decodeValueInfo(
   info: proto.IValueInfoProto,
-  wire: ScannedMessage | undefined,
+  scanned: ScannedMessage | undefined,
   problems: ProblemList,
   scope: string,
 ): OnnxValueInfo {
@@ -180,7 +175,7 @@ function decodeValueInfo(
     kind,
     dtype: tensor ? dtypeFromOnnx(tensor.elemType ?? 0) : undefined,
     dims: shape ? (shape.dim ?? []).map((dim) => decodeDimension(dim, problems, `${scope}value "${name}"`)) : undefined,
-    metadata: wire?.metadata ?? noMetadata,
+    metadata: scanned?.metadata ?? noMetadata,
   };
 }
 

@@ -61,8 +61,8 @@ function orDiagnostic<T>(decode: () => T, file: string): T {
   }
 }
 
-function readOpsets(wire: ScannedMessage): Map<string, number> {
-  const imports = wire.children.get("opset_import") ?? [];
+function readOpsets(scanned: ScannedMessage): Map<string, number> {
+  const imports = scanned.children.get("opset_import") ?? [];
   return new Map(imports.map((entry) => [normalizeDomain(entry), Number(entry.scalars.get("version") ?? 0n)]));
 }
 

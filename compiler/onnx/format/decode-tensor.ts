@@ -163,12 +163,7 @@ function inlineSource(
   const filled = fieldNames.filter((name) => tensor[name]?.length);
   const raw = tensor.rawData ?? new Uint8Array();
   if (filled.length + (raw.length > 0 ? 1 : 0) > 1 || filled.some((name) => name !== field)) {
-    return reportProblem(
-      problems,
-      "MRL0114",
-      where,
-      `the data of a ${dtype} tensor cannot be in ${filled.join(", ")}`,
-    );
+    return reportProblem(problems, "MRL0114", where, `the data of a ${dtype} tensor cannot be in ${filled.join(", ")}`);
   }
   const bytes = filled.length > 0 ? typedBytes(tensor, dtype) : raw;
   if (!bytes) return reportProblem(problems, "MRL0114", where, `a value of ${field} does not fit ${dtype}`);

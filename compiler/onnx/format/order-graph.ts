@@ -47,12 +47,7 @@ export function orderGraph(
       if (names.has(name)) continue;
       if (isInScope(outer, name)) free.add(name);
       else
-        reportProblem(
-          problems,
-          "MRL0112",
-          nodeLocation,
-          `no node, input or initializer defines the input "${name}"`,
-        );
+        reportProblem(problems, "MRL0112", nodeLocation, `no node, input or initializer defines the input "${name}"`);
     }
     uses.set(inner.node, used);
     return inner.node;

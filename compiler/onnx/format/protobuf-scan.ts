@@ -91,7 +91,12 @@ function refuseOtherFormats(bytes: Uint8Array, file: string): void {
     });
   }
   if (textOf.decode(bytes.subarray(0, lfsPointer.length)) === lfsPointer) {
-    fail({ code: "MRL0103", message: "expected an ONNX model, found a Git LFS pointer", at: file, help: "run git lfs pull" });
+    fail({
+      code: "MRL0103",
+      message: "expected an ONNX model, found a Git LFS pointer",
+      at: file,
+      help: "run git lfs pull",
+    });
   }
 }
 
@@ -217,7 +222,12 @@ function readLength(walk: ScanState, end: number, path: string): number {
   const start = walk.position;
   const length = readVarint(walk, end, path);
   if (length > BigInt(end - walk.position)) {
-    failMalformed(walk, start, path, `a field of ${length} bytes exceeds its message: ${end - walk.position} bytes are left`);
+    failMalformed(
+      walk,
+      start,
+      path,
+      `a field of ${length} bytes exceeds its message: ${end - walk.position} bytes are left`,
+    );
   }
   return walk.position + Number(length);
 }

@@ -13,21 +13,21 @@ import type { GraphOperand, ImportContext, LowerContext } from "./graph/index.ts
 import { hintFor, loweringOf } from "./lower/index.ts";
 import { placeholderValues } from "./placeholder-values.ts";
 
-/** What the nodes of one model have in common. */
+/** Shared by all nodes of one model. */
 interface LoweringSource {
   readonly model: OnnxModel;
   readonly catalog: WeightCatalog;
   readonly into: ImportContext;
-  /** How many more nodes of inner graphs may be written out: loops in loops multiply. */
+  /** How many more nodes of nested graphs may be unrolled: nested loops multiply. */
   readonly budget: { left: number };
 }
 
-/** Far more than unrolled recurrent models have; a hostile file ends here in seconds. */
+/** Far more than unrolled recurrent models have; a hostile file is refused within seconds. */
 export const maxInnerNodes = 2 ** 16;
 
 type Operands = Map<string, GraphOperand>;
 
-/** Nodes that an output depends on, in the graph's order. */
+/** Nodes that an output depends on, in graph order. */
 export function liveNodes({ nodes, outputs }: OnnxGraph): OnnxNode[] {
   const needed = new Set(outputs.map(({ name }) => name));
   const live = [...nodes].reverse().filter((node) => {
@@ -62,7 +62,7 @@ export function storedOperand({ weights, ownedIntegers, model }: WeightCatalog, 
   return { kind: "constant", tensor: readTensor(model, source), element: elementOfDtype(source.dtype), name };
 }
 
-/** Operands for the outputs of the nodes, put into `values`; what does not fit goes to `problems`. */
+/** Lowers the nodes. Adds the operands of their outputs to `values`, and returns the problems in node order. */
 export function lowerNodes(
   source: LoweringSource,
   nodes: readonly OnnxNode[],
@@ -100,15 +100,15 @@ function lowerNode(source: LoweringSource, node: OnnxNode, values: Operands, pro
   }
 }
 
-/** Errors that no lowering throws on purpose: a node so far from its operator that nobody had thought of it. */
+/** Errors that no lowering throws on purpose: no lowering anticipated such a node. */
 function nodeDiagnostic({ op }: OnnxNode, error: Error, at: string): Diagnostic {
   if (error.name === "Error") return { code: "MRL0404", message: `${op}: ${error.message}`, at };
-  const message = `${op}: its inputs or attributes are none that this operator takes (${error.name}: ${error.message})`;
+  const message = `${op}: its inputs or attributes do not fit the operator (${error.name}: ${error.message})`;
   return {
     code: "MRL0408",
     message,
     at,
-    help: "check the model with onnx.checker; if it passes, report this as a fault",
+    help: "check the model with onnx.checker; if it passes, please report this as an internal error",
   };
 }
 
@@ -135,7 +135,7 @@ function lowerContextFor(source: LoweringSource, node: OnnxNode, values: Operand
   };
 }
 
-/** The outputs of a graph inside a node, which sees the values around it too. */
+/** The outputs of a graph inside a node, which also reads the values of the enclosing graph. */
 function lowerInnerGraph(
   source: LoweringSource,
   graph: OnnxGraph,
@@ -146,9 +146,9 @@ function lowerInnerGraph(
   const values: Operands = new Map(outer);
   const problems: Diagnostic[] = [];
   for (const stored of graph.initializers.values()) {
-    // Provenance is told of the tensors of the outermost graph, where `storedForms` puts them.
+    // Provenance refers to tensors of the outermost graph, where `normalizeInitializers` moves them.
     if (!isArchitectureConstant(stored, () => readTensor(model, stored))) {
-      throw new Error(`expected the weight "${stored.name}" outside of the node's own graph`);
+      throw new Error(`expected the weight "${stored.name}" outside the node's own graph`);
     }
     const tensor = readTensor(model, stored);
     values.set(stored.name, { kind: "constant", tensor, element: elementOfDtype(stored.dtype), name: stored.name });
@@ -158,9 +158,9 @@ function lowerInnerGraph(
     if (operand) values.set(name, operand);
   });
   const nodes = liveNodes(graph);
-  // The values around are copied, and every node is looked at.
+  // Copies the values of the enclosing graph, and visits every node.
   source.budget.left -= 1 + nodes.length + Math.floor((graph.nodes.length + outer.size) / 64);
-  if (source.budget.left < 0) throw new Error(`expected at most ${maxInnerNodes} nodes once loops are written out`);
+  if (source.budget.left < 0) throw new Error(`expected at most ${maxInnerNodes} nodes after loops are unrolled`);
   into.withoutSources(() => lowerNodes(source, nodes, values, problems));
   throwIfAny(problems);
   return graph.outputs.map(({ name }) => {

@@ -62,7 +62,9 @@ function invalidFixedInputs({ file }: OnnxModel, inputs: readonly OnnxValueInfo[
     if (input && fixableTypes.has(input.dtype)) return [];
     const help = `inputs: ${inputs.map((each) => each.name).join(", ")}`;
     if (!input)
-      return [{ code: "MRL0409", message: `--fix names "${name}", which is not an input of the model`, at: file, help }];
+      return [
+        { code: "MRL0409", message: `--fix names "${name}", which is not an input of the model`, at: file, help },
+      ];
     const message = `--fix ${name}: expected an input of integers or booleans, found ${input.dtype ?? "another type"}`;
     return [{ code: "MRL0409", message, at: file }];
   });

@@ -75,7 +75,11 @@ function dimProblems(
   }
   for (const [name, size] of dims) {
     if (!Number.isSafeInteger(size) || size < 0) {
-      found.push({ code: "MRL0403", message: `expected an integer of at least 0 for --dim ${name}, found ${size}`, at: file });
+      found.push({
+        code: "MRL0403",
+        message: `expected an integer of at least 0 for --dim ${name}, found ${size}`,
+        at: file,
+      });
     } else if (!used.has(name)) {
       found.push({ code: "MRL0403", message: `graph "${graph}" has no dimension ${name}`, at: file });
     }

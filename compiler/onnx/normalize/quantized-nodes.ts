@@ -175,8 +175,7 @@ function matMulNBits(node: OnnxNode, source: NodeSource): DequantizedWeight | un
   ];
   const bits = readBits(node);
   if (!(inner > 0 && outer > 0 && size > 0)) throw new Error("expected K, N and block_size");
-  if (intAttribute(node, "weight_prepacked", 0) !== 0)
-    throw new Error("weights in a kernel-specific layout");
+  if (intAttribute(node, "weight_prepacked", 0) !== 0) throw new Error("weights in a kernel-specific layout");
   const count = Math.ceil(inner / size);
   const bytes = outer * count * Math.ceil((size * bits) / 8);
   if (sizeOf(b.dims) !== bytes) throw new Error(`expected ${bytes} bytes of weights, found [${b.dims}]`);

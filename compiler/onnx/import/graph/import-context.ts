@@ -12,13 +12,13 @@ import { isFixed, type PlainElement, sameShape, type TensorType } from "../../..
 import { checkArity, checkShape, type FoldMeter, maxViews } from "./fold-limits.ts";
 import type { ConstantOperand, GraphOperand, LayoutView, ValueOperand, WeightOperand } from "./operand.ts";
 
-/** Where a stored tensor comes from: a weight, by its name, and the layout operators applied to it since. */
+/** The origin of a stored tensor: a weight, by name, and the layout operators applied to it since. */
 export interface StoredWeight {
   readonly weight: string;
   readonly views: readonly LayoutView[];
 }
 
-/** The module as it grows, and the store of what its parameters name. */
+/** The module under construction, and the store of what its parameters name. */
 export interface ImportContext {
   readonly builder: Builder;
   readonly weights: Map<string, Tensor>;
@@ -26,11 +26,11 @@ export interface ImportContext {
   readonly sources: Map<ValueId, string>;
   readonly meter: FoldMeter;
   readonly emit: (op: string, operands: readonly GraphOperand[], attrs?: Attrs) => GraphOperand;
-  /** Puts what was emitted since the last time into the module; names of final values are told by the outputs. */
+  /** Adds the operators emitted since the last flush to the module; `outputs` name the node's results. */
   readonly flush: (origin: string, outputs: readonly (readonly [string, GraphOperand])[]) => void;
-  /** Forgets what was emitted since the last time: its node is refused. */
+  /** Drops the operators emitted since the last flush: their node is refused. */
   readonly discard: () => void;
-  /** Runs `build`, during which values get no ONNX source: those of a graph inside a node can be cut out of no file. */
+  /** Runs `build` without recording ONNX sources: values of a graph inside a node cannot be cut out of the file. */
   readonly withoutSources: (build: () => void) => void;
   /** Id of any operand; constants and weights become parameters. */
   readonly idOf: (operand: GraphOperand) => ValueId;
@@ -46,10 +46,13 @@ interface PendingOp {
 /** Operators that only move elements: a weight stays one weight under them. */
 const layoutOps: ReadonlySet<string> = new Set(["transpose", "reshape", "cast"]);
 
-/** Twenty times what a transformer of a hundred layers has. */
+/** Twenty times the operators of a transformer with a hundred layers. */
 const maxOps = 2 ** 17;
 
-/** Key of a constant in the weight store. No weight's name begins so: it holds a character that no module path has. */
+/**
+ * Key prefix of constants in the weight store. It holds a character that no module path has, so no weight's name begins
+ * with it.
+ */
 export const constantPrefix = "constant:";
 
 export function createImportContext(name: string, labelOf: (weight: string) => Label, meter: FoldMeter): ImportContext {
@@ -68,7 +71,7 @@ export function createImportContext(name: string, labelOf: (weight: string) => L
     return { label: labelOf(operand.weight.name), element: { kind: "f32" }, shape: operand.tensor.shape };
   };
   const tried = new Map<string, number>();
-  /** The base, or with the next number behind it that is free: looked for once, however many have the same base. */
+  /** The base, or the base with the next free number: searched once, however many have the same base. */
   const freeKey = (base: string, mark: string): string => {
     let key = base;
     let n = tried.get(base) ?? 1;
@@ -143,7 +146,7 @@ export function createImportContext(name: string, labelOf: (weight: string) => L
           return { ...first!, tensor, views: [...first!.views, { op, attrs: given }] };
         }
       }
-      if (++emitted > maxOps) throw new Error(`expected at most ${maxOps} operators once loops are written out`);
+      if (++emitted > maxOps) throw new Error(`expected at most ${maxOps} operators after loops are unrolled`);
       const result: ValueOperand = { kind: "value", type, id: "" };
       pending.push({ name: op, operands, attrs: given, result });
       return result;
@@ -158,7 +161,7 @@ export function createImportContext(name: string, labelOf: (weight: string) => L
         if (output !== undefined && depth === 0) sources.set(result.id, output);
       }
       pending = [];
-      // What a graph inside the node made has its source as an output of the node.
+      // A value computed inside a node's graph has its source as an output of the node.
       for (const [output, operand] of outputs) {
         if (operand.kind === "value" && depth === 0 && !sources.has(operand.id)) sources.set(operand.id, output);
       }
@@ -198,7 +201,7 @@ function digest({ tensor, element }: ConstantOperand): string {
   return `${element.kind} [${tensor.shape.join()}] ${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-/** `/model/layers.0/mlp/Mul_output_0` reads `model.layers.0.mlp.Mul`. */
+/** `/model/layers.0/mlp/Mul_output_0` becomes `model.layers.0.mlp.Mul`. */
 export function displayName(name: string): string {
   return name
     .replace(/^\/+/, "")
@@ -207,7 +210,7 @@ export function displayName(name: string): string {
     .replaceAll("::", ".");
 }
 
-/** Known places must exist: nothing looks at them again before the program runs. */
+/** Known indices must be valid: nothing checks them again before the program runs. */
 function checkIndices(op: string, [data, indices]: readonly GraphOperand[], attrs: Attrs): void {
   if (op !== "gather" || data === undefined || indices?.kind !== "constant") return;
   const shape = data.kind === "value" ? data.type.shape : data.tensor.shape;
