@@ -34,7 +34,7 @@ interface RequiredParts {
 /**
  * Extracts the part of the model that computes `outputs` from `inputs` as a self-contained ONNX file. Nothing else goes
  * in: no metadata (exporters put stack traces and source paths there) and no unused weight. The same input gives the
- * same bytes. Errors: MRL0120, MRL0121.
+ * same bytes. Errors: MRL0115, MRL0120, MRL0121.
  */
 export function extractSubgraph(
   model: OnnxModel,

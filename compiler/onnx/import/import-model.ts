@@ -67,7 +67,7 @@ export interface ImportedModel {
 
 /**
  * Imports an ONNX graph as a module of the first stage: shapes known, constants folded, patterns fused. Reports all
- * blockers in one DiagnosticError (MRL0402 to MRL0411).
+ * blockers in one DiagnosticError (MRL0401 to MRL0411, MRL0425, MRL0431).
  */
 export function importModel(model: OnnxModel, options: ImportOptions = {}): ImportedModel {
   const { graph } = model;
