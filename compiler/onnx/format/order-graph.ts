@@ -1,6 +1,6 @@
 import { findDuplicates } from "../../tensors/files/index.ts";
-import { type ProblemList, reportProblem } from "./decode-tensor.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode } from "./model-records.ts";
+import type { ProblemSink } from "./problem-sink.ts";
 
 /** The names that a graph may read: its own and those of the enclosing graphs. */
 interface NameScope {
@@ -21,7 +21,7 @@ interface OrderedGraph {
 export function orderGraph(
   graph: OnnxGraph,
   outer: NameScope | undefined,
-  problems: ProblemList,
+  problems: ProblemSink,
   where: string,
 ): OrderedGraph {
   const inputs = graph.inputs.map((info) => info.name);
@@ -30,11 +30,9 @@ export function orderGraph(
   // An initializer may share its name with an input: it is the default of that input (IR 3 even requires this).
   const names = new Set([...inputs, ...graph.initializers.keys(), ...made]);
   const once = [...inputs, ...[...graph.initializers.keys()].filter((name) => !inputNames.has(name)), ...made];
-  for (const name of findDuplicates(once))
-    reportProblem(problems, "MRL0111", where, `the value "${name}" is defined twice`);
+  for (const name of findDuplicates(once)) problems.report("MRL0111", where, `the value "${name}" is defined twice`);
   for (const name of names) {
-    if (isInScope(outer, name))
-      reportProblem(problems, "MRL0111", where, `the value "${name}" shadows one of an outer graph`);
+    if (isInScope(outer, name)) problems.report("MRL0111", where, `the value "${name}" shadows one of an outer graph`);
   }
   const scope: NameScope = { names, outer };
   const free = new Set<string>();
@@ -46,8 +44,7 @@ export function orderGraph(
     for (const name of used) {
       if (names.has(name)) continue;
       if (isInScope(outer, name)) free.add(name);
-      else
-        reportProblem(problems, "MRL0112", nodeLocation, `no node, input or initializer defines the input "${name}"`);
+      else problems.report("MRL0112", nodeLocation, `no node, input or initializer defines the input "${name}"`);
     }
     uses.set(inner.node, used);
     return inner.node;
@@ -55,7 +52,7 @@ export function orderGraph(
   for (const { name } of graph.outputs) {
     if (names.has(name)) continue;
     if (isInScope(outer, name)) free.add(name);
-    else reportProblem(problems, "MRL0112", where, `no node, input or initializer defines the output "${name}"`);
+    else problems.report("MRL0112", where, `no node, input or initializer defines the output "${name}"`);
   }
   return { graph: { ...graph, nodes: topologicalOrder(nodes, uses, problems, where) }, captured: free };
 }
@@ -65,7 +62,7 @@ function isInScope(scope: NameScope | undefined, name: string): boolean {
   return false;
 }
 
-function orderInnerGraphs(node: OnnxNode, scope: NameScope, problems: ProblemList, where: string) {
+function orderInnerGraphs(node: OnnxNode, scope: NameScope, problems: ProblemSink, where: string) {
   const free = new Set<string>();
   const attributes = new Map<string, OnnxAttribute>();
   let nested = false;
@@ -86,7 +83,7 @@ function orderInnerGraphs(node: OnnxNode, scope: NameScope, problems: ProblemLis
 function topologicalOrder(
   nodes: readonly OnnxNode[],
   uses: ReadonlyMap<OnnxNode, readonly string[]>,
-  problems: ProblemList,
+  problems: ProblemSink,
   where: string,
 ): OnnxNode[] {
   const makers = new Map(nodes.flatMap((node) => node.outputs.filter(Boolean).map((name) => [name, node] as const)));
@@ -115,7 +112,7 @@ function topologicalOrder(
       if (open.has(maker)) {
         const cycle = [...open].slice([...open].indexOf(maker)).map((node) => node.name);
         const shown = [...cycle.slice(0, 8), ...(cycle.length > 8 ? ["…"] : []), maker.name];
-        reportProblem(problems, "MRL0113", where, `the graph has a cycle: ${shown.join(" -> ")}`);
+        problems.report("MRL0113", where, `the graph has a cycle: ${shown.join(" -> ")}`);
         return [...nodes];
       }
       enter(maker);
