@@ -26,7 +26,7 @@ const tensorFileReaders = new Map<string, TensorFileReader>([
   [".json", readJsonTensors],
 ]);
 
-/** Reads the tensors of an input file by name; an unnamed tensor has the name "". Errors: MRL0150 to MRL0153. */
+/** Reads the tensors of an input file by name; an unnamed tensor has the name "". Errors: MRL0152, MRL0153, and those of each format. */
 export function readInputTensors(file: string): ReadonlyMap<string, TypedTensor> {
   const reader = tensorFileReaders.get(extname(file).toLowerCase());
   if (reader) return reader(readWholeFile(file, maxInputBytes), file);

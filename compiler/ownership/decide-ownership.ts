@@ -54,7 +54,7 @@ type OwnershipVerdict = Pick<OwnershipRecord, "label" | "why" | "moved">;
 
 /**
  * Decides the owner of every weight, and states why. A weight is private unless something proves it public: fail
- * closed. Errors: MRL0410, MRL0415, MRL0421, MRL0422, MRL0424.
+ * closed. Errors: MRL0421, MRL0422, MRL0424.
  */
 export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}): Ownership {
   const { base } = options;

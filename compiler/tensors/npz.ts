@@ -22,7 +22,7 @@ const maxComment = 0xffff;
  */
 const maxUnpackedBytes = 2 ** 27;
 
-/** Reads the arrays of an .npz file by name, stored or deflated. Errors: MRL0151, MRL0150. */
+/** Reads the arrays of an .npz file by name, stored or deflated. Errors: MRL0151, and those of `readNpy`. */
 export function readNpz(bytes: Uint8Array, file: string): ReadonlyMap<string, TypedTensor> {
   const arrays = new Map<string, TypedTensor>();
   let total = 0;

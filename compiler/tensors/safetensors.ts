@@ -28,7 +28,7 @@ const maxIndexBytes = 100_000_000;
 
 /**
  * Opens a .safetensors file, an index of shards, or a folder that has one of them under its usual name. Errors:
- * MRL0101, MRL0130 to MRL0133.
+ * MRL0101, MRL0133, and those of the header.
  */
 export function openSafetensors(path: string): SafetensorsFile {
   const file = resolveFile(path);

@@ -67,46 +67,46 @@ export interface ImportedModel {
 
 /**
  * Imports an ONNX graph as a module of the first stage: shapes known, constants folded, patterns fused. Reports all
- * blockers in one DiagnosticError (MRL0401 to MRL0411, MRL0425, MRL0431).
+ * blockers in one DiagnosticError (MRL0405 to MRL0407, MRL0410, MRL0425, MRL0431, and those of nodes).
  */
 export function importModel(model: OnnxModel, options: ImportOptions = {}): ImportedModel {
   const { graph } = model;
   const catalog = options.ownership?.catalog ?? catalogWeights(model);
-  const problems: Diagnostic[] = [];
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   // The sizes of bound inputs count as used too.
   const sized = graph.inputs.filter(({ name, dims }) => !graph.initializers.has(name) || dims?.some(isSymbolicDim));
-  const shapes = bindDims(model, sized, options.dims ?? new Map(), problems);
+  const { shapes, problems: dimProblems } = bindDims(model, sized, options.dims ?? new Map());
   const nodes = liveNodes(lowerSequences(model));
-  problems.push(...invalidInputs(model, inputs, options));
+  const inputProblems = [...dimProblems, ...invalidInputs(model, inputs, options)];
   const unknown = unknownOperators(model, nodes);
-  if (problems.length > 0) throwIfAny([...problems, ...unknown]);
+  if (inputProblems.length > 0) throwIfAny([...inputProblems, ...unknown]);
   throwIfAny(invalidInputShapes(model, shapes));
 
   const labels = options.ownership?.labels;
-  problems.push(...refusePrivateIntegers(model, catalog, labels));
+  const integerProblems = refusePrivateIntegers(model, catalog, labels);
   const stored = [...graph.initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
   const labelOf = (weight: string): Label => labels?.get(weight) ?? "public";
   const into = createImportContext(displayName(graph.name) || "model", labelOf, createFoldMeter(stored));
-  const values = new Map<string, GraphOperand>();
+  const given = new Map<string, GraphOperand>();
   const inputIds = new Map<string, ValueId>();
   for (const input of inputs) {
     const element = elementOfDtype(input.dtype!);
     const type = { label: options.inputs?.get(input.name) ?? "client", element, shape: shapes.get(input.name)! };
-    const id = into.builder.input(displayName(input.name), type);
+    const operand = into.input(displayName(input.name), type);
+    const id = into.idOf(operand);
     into.sources.set(id, input.name);
     inputIds.set(input.name, id);
-    values.set(input.name, { kind: "value", type, id });
+    given.set(input.name, operand);
   }
-  for (const source of graph.initializers.values()) values.set(source.name, storedOperand(catalog, source.name));
+  for (const source of graph.initializers.values()) given.set(source.name, storedOperand(catalog, source.name));
   // After an unsupported operator all others are still visited, up to those that need its result.
   const known = unknown.length > 0 ? nodes.filter((node) => unknownOperators(model, [node]).length === 0) : nodes;
   const taken = new Set(known);
   for (const node of nodes.filter((each) => !taken.has(each))) {
-    for (const [name, operand] of placeholderValues(model, node, values, into)) values.set(name, operand);
+    for (const [name, operand] of placeholderValues(model, node, given, into)) given.set(name, operand);
   }
-  lowerNodes({ model, catalog, into, budget: { left: maxInnerNodes } }, known, values, problems);
-  throwIfAny([...unknown, ...problems]);
+  const { values, problems } = lowerNodes({ model, catalog, into, budget: { left: maxInnerNodes } }, known, given);
+  throwIfAny([...unknown, ...integerProblems, ...problems]);
   return finishImport(model, catalog, values, into, inputIds, options);
 }
 
@@ -165,7 +165,7 @@ function finishImport(
   inputs: ReadonlyMap<string, ValueId>,
   options: ImportOptions,
 ): ImportedModel {
-  const outputs = new Map<string, ValueId>();
+  const outputIds = new Map<string, ValueId>();
   const problems: Diagnostic[] = [];
   for (const { name } of model.graph.outputs) {
     const operand = values.get(name);
@@ -180,10 +180,10 @@ function finishImport(
     }
     const id = into.idOf(operand);
     into.builder.output(id);
-    outputs.set(name, id);
+    outputIds.set(name, id);
   }
   throwIfAny(problems);
-  const named = nameOutputs(removeDead(into.builder.finish()), outputs, into);
+  const { module: named, outputs } = nameOutputs(removeDead(into.builder.finish()), outputIds, into);
   const { module, weights, fusions }: FusedModule =
     options.fuse === false
       ? { module: named, weights: into.weights, fusions: new Map<string, number>() }
@@ -240,11 +240,17 @@ function unusedPrivateWeights(
   ];
 }
 
+interface NamedOutputs {
+  readonly module: Module;
+  readonly outputs: ReadonlyMap<string, ValueId>;
+}
+
 /** An output that is another value under a second name gets its own name where that is free. */
-function nameOutputs(module: Module, outputs: Map<string, ValueId>, into: ImportContext): Module {
+function nameOutputs(module: Module, ids: ReadonlyMap<string, ValueId>, into: ImportContext): NamedOutputs {
   const fixed = new Set([...module.inputs, ...Object.keys(module.params)]);
-  return edit(module, (draft) => {
-    for (const [name, id] of outputs) {
+  const outputs = new Map(ids);
+  const named = edit(module, (draft) => {
+    for (const [name, id] of ids) {
       const wanted = displayName(name);
       const shared = [...outputs.values()].filter((other) => other === id).length > 1;
       const free = namePattern.test(wanted) && !(wanted in draft.values);
@@ -254,4 +260,5 @@ function nameOutputs(module: Module, outputs: Map<string, ValueId>, into: Import
       into.sources.set(wanted, name);
     }
   });
+  return { module: named, outputs };
 }

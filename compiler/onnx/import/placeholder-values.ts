@@ -24,6 +24,6 @@ export function placeholderValues(
     const shape = info?.dims?.filter((dim) => typeof dim === "number") ?? [];
     if (name === "" || !info?.dtype || info.kind !== "tensor" || shape.length !== info.dims?.length) return [];
     const type = { label, element: elementOfDtype(info.dtype), shape };
-    return [[name, { kind: "value", type, id: into.builder.input(`${displayName(name)}.refused`, type) }] as const];
+    return [[name, into.input(`${displayName(name)}.refused`, type)] as const];
   });
 }

@@ -20,7 +20,7 @@ export function bindConstantInputs(
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   throwIfAny(invalidFixedInputs(model, inputs, fixedInputs));
   // The import reports problems of sizes.
-  const shapes = bindDims(model, inputs, dims, []);
+  const { shapes } = bindDims(model, inputs, dims);
   const bound = inputs.flatMap(({ name, dtype }): OnnxTensor[] => {
     const shape = shapes.get(name);
     const value = fixedInputs.get(name);

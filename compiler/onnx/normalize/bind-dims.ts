@@ -14,13 +14,19 @@ const dimSums: Readonly<Record<string, readonly string[]>> = {
 };
 const aliasGroups = Object.entries(dimAliases).map(([name, others]) => new Set([name, ...others]));
 
-/** Shapes of the inputs with every symbol bound, and the problems found (MRL0402, MRL0403). */
+export interface BoundDims {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** MRL0402 and MRL0403. */
+  readonly problems: readonly Diagnostic[];
+}
+
+/** Shapes of the inputs with every symbol bound. An unbound symbol counts as 1, and is a problem. */
 export function bindDims(
   { graph, file }: OnnxModel,
   inputs: readonly OnnxValueInfo[],
   dims: ReadonlyMap<string, number>,
-  problems: Diagnostic[],
-): ReadonlyMap<string, readonly number[]> {
+): BoundDims {
+  const problems: Diagnostic[] = [];
   const unbound = new Set<string>();
   const used = new Set<string>();
   const lookUp = (name: string): number | undefined => {
@@ -45,16 +51,16 @@ export function bindDims(
     const open = new Set<string>();
     const shape = input.dims.map((dim, axis) => {
       if (typeof dim === "number") return dim;
-      const size = dim === undefined ? lookUp(`${input.name}.${axis}`) : evaluateDim(dim, lookUp, open);
-      if (dim === undefined && size === undefined) open.add(`${input.name}.${axis}`);
-      return size ?? 1;
+      const symbol = dim ?? `${input.name}.${axis}`;
+      const bound = dim === undefined ? evaluateSymbol(symbol, lookUp) : evaluateDim(symbol, lookUp);
+      for (const name of bound.unbound) open.add(name);
+      return bound.size ?? 1;
     });
     // An input that is empty in any case, or stored, does not need the other sizes.
     if (!shape.includes(0) && !graph.initializers.has(input.name)) for (const name of open) unbound.add(name);
     shapes.set(input.name, shape);
   }
-  problems.push(...dimProblems(file, unbound, dims, used, graph.name));
-  return shapes;
+  return { shapes, problems: [...problems, ...dimProblems(file, unbound, dims, used, graph.name)] };
 }
 
 const add = (a: number | undefined, b: number | undefined): number | undefined =>
@@ -87,27 +93,36 @@ function dimProblems(
   return found;
 }
 
+interface EvaluatedDim {
+  readonly size: number | undefined;
+  /** Symbols without a size. */
+  readonly unbound: readonly string[];
+}
+
+type SizeLookup = (name: string) => number | undefined;
+
+function evaluateSymbol(name: string, lookUp: SizeLookup): EvaluatedDim {
+  const size = lookUp(name);
+  return { size, unbound: size === undefined ? [name] : [] };
+}
+
 /**
  * Evaluates a symbol, or sums, differences and products of symbols and numbers: `past_sequence_length +
  * sequence_length`.
  */
-function evaluateDim(
-  text: string,
-  lookUp: (name: string) => number | undefined,
-  unbound: Set<string>,
-): number | undefined {
-  const bound = lookUp(text);
-  if (bound !== undefined) return bound;
-  if (!/[+*-]/.test(text)) return void unbound.add(text);
+function evaluateDim(text: string, lookUp: SizeLookup): EvaluatedDim {
+  const whole = evaluateSymbol(text, lookUp);
+  if (whole.size !== undefined || !/[+*-]/.test(text)) return whole;
+  const unbound: string[] = [];
   let sum = 0;
   for (const [, sign, term] of text.matchAll(/([+-]?)\s*([^+-]+)/g)) {
     let product = sign === "-" ? -1 : 1;
     for (const factor of term!.split("*").map((each) => each.trim())) {
       const value = /^\d+$/.test(factor) ? Number(factor) : lookUp(factor);
-      if (value === undefined) unbound.add(factor);
+      if (value === undefined) unbound.push(factor);
       product *= value ?? 1;
     }
     sum += product;
   }
-  return sum;
+  return { size: sum, unbound };
 }

@@ -1,7 +1,7 @@
 import { sizeOf } from "../../../ir/type.ts";
 import { type Dtype, dtypeFromOnnx, encodeElements, encodeWeight } from "../../tensors/index.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
-import { readTensor } from "../format/index.ts";
+import { createUnusedNames, readTensor } from "../format/index.ts";
 import { innerGraphNames, storedTensors } from "../weights/index.ts";
 
 /**
@@ -60,12 +60,9 @@ function hoistInnerTensors(model: OnnxModel): OnnxModel {
     ...graph.nodes.flatMap(({ outputs }) => outputs),
   ]);
   const found = new Map<string, OnnxTensor>();
-  const tried = new Map<string, number>();
+  const unused = createUnusedNames((name) => taken.has(name));
   const move = (tensor: OnnxTensor): string => {
-    let name = tensor.name;
-    let n = tried.get(name) ?? 1;
-    for (; taken.has(name); n++) name = `${tensor.name}_${n}`;
-    tried.set(tensor.name, n);
+    const name = unused(tensor.name, (n) => `${tensor.name}_${n}`);
     taken.add(name);
     found.set(name, { ...tensor, name });
     return name;

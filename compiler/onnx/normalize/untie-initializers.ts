@@ -1,6 +1,7 @@
 import { fail } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
+import type { OnnxModel, OnnxNode } from "../format/index.ts";
+import { createUnusedNames } from "../format/index.ts";
 import {
   innerGraphNames,
   isMatrixProduct,
@@ -41,6 +42,9 @@ const roleNames: ReadonlySet<string> = new Set(["weight", "bias", "running_mean"
 const minElementBudget = 2 ** 20;
 const elementBudgetFactor = 32;
 
+/** A number follows it in the name of a matrix. No parameter's name ends with it. */
+const matrixMark = ":";
+
 interface InitializerUse {
   readonly node: OnnxNode;
   readonly inputIndex: number;
@@ -70,7 +74,8 @@ function untieByUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
   const prefix = wrapperPrefixOf(model, known);
   const initializers = new Map(graph.initializers);
   const edits = new Map<OnnxNode, Map<number, string>>();
-  const tried = new Map<string, number>();
+  // A matrix gets no parameter's name here: its product determines the name and the orientation.
+  const unused = createUnusedNames((name) => initializers.has(name) || name.endsWith(matrixMark));
   let room =
     minElementBudget +
     elementBudgetFactor * [...initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
@@ -84,7 +89,8 @@ function untieByUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
     if (room < 0)
       fail({ code: "MRL0433", message: "the weights of this model expand to too many parameters", at: model.file });
     for (const [claim, claimed] of claims) {
-      const fresh = unusedName(claim, name, claimed, prefix, initializers, tried);
+      const base = isMatrixOperand(claimed[0]!) ? `${name}${matrixMark}` : [...prefix, claim].join(".");
+      const fresh = unused(base, (n) => `${base}${n}`, 2);
       initializers.set(fresh, { ...tensor, name: fresh, originalName: tensor.originalName ?? name });
       for (const { node, inputIndex: index } of claimed) edits.set(node, new Map(edits.get(node)).set(index, fresh));
     }
@@ -136,19 +142,4 @@ function parameterRole({ node, inputIndex }: InitializerUse): string | undefined
     : undefined;
 }
 
-/** A matrix gets no new name here: its product determines the name and the orientation. */
-function unusedName(
-  claim: string,
-  name: string,
-  [use]: readonly InitializerUse[],
-  prefix: PathPrefix,
-  taken: ReadonlyMap<string, OnnxTensor>,
-  tried: Map<string, number>,
-): string {
-  const whole = isMatrixProduct(use!.node) && use!.inputIndex === 1 ? `${name}:` : [...prefix, claim].join(".");
-  let free = whole;
-  let n = tried.get(whole) ?? 2;
-  for (; taken.has(free) || free === `${name}:`; n++) free = `${whole}${n}`;
-  tried.set(whole, n);
-  return free;
-}
+const isMatrixOperand = ({ node, inputIndex }: InitializerUse): boolean => isMatrixProduct(node) && inputIndex === 1;

@@ -4,7 +4,7 @@ import { bool, f32, i64, type PlainElement, sameShape, sizeOf } from "../../../i
 import type { Dtype } from "../../tensors/index.ts";
 import { roundTensor, transpose } from "../../tensors/index.ts";
 import type { OnnxGraph, OnnxModel, OnnxTensor, TensorSource } from "../format/index.ts";
-import { readTensor } from "../format/index.ts";
+import { createUnusedNames, readTensor } from "../format/index.ts";
 import { isCodeConstant, isCodeConstantName } from "./exporter-constants.ts";
 import { isFormulaTable } from "./formula-tables.ts";
 import { findOwnedIntegers } from "./integer-weights.ts";
@@ -97,15 +97,7 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
   const factors = integerFactorNames(model.graph);
   const taken = new Set([...names.names.values(), ...shared.values()].map(({ name }) => name));
   const given = new Set<string>();
-  const counts = new Map<string, number>();
-  const tiedTo = (name: string): string => {
-    let n = counts.get(name) ?? 1;
-    const tied = (): string => `${name}.tied${n === 1 ? "" : n}`;
-    while (taken.has(tied())) n++;
-    const free = tied();
-    counts.set(name, n + 1);
-    return free;
-  };
+  const unused = createUnusedNames((name) => taken.has(name));
   const readers = new Map<TensorSource, { readonly dims: readonly number[]; readonly tensor: () => Tensor }>();
   const stored = storedTensors(model);
   const widths = embeddingWidths(model.graph);
@@ -140,7 +132,10 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     let name = recovered?.name ?? integers.get(source.name) ?? source.name;
     // A recovered name is the better claim, and the first of several equal tensors is the best.
     const first = tie === undefined || !given.has(name);
-    if (recovered ? !first : taken.has(name)) name = tiedTo(name);
+    if (recovered ? !first : taken.has(name)) {
+      const tied = `${name}.tied`;
+      name = unused(tied, (n) => `${tied}${n}`, 2);
+    }
     taken.add(name);
     given.add(name);
     const origins = recovered ? [recovered.name] : candidateNames(model, names, source.name);

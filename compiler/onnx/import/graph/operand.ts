@@ -31,9 +31,8 @@ export interface LayoutView {
   readonly attrs: Attrs;
 }
 
+/** A value of the module. Its identity is the object: the import context knows its id once its node is complete. */
 export interface ValueOperand {
   readonly kind: "value";
   readonly type: TensorType;
-  /** Its name in the module; until its node is done, a number of its own. */
-  id: string;
 }
