@@ -209,6 +209,6 @@ describe("a model that mixes places", () => {
       },
     ],
   ])("is refused with the reason: %s", (_, build) => {
-    expect(refused(build)).toMatch(/^the model cannot be run place by place: /);
+    expect(refused(build)).toMatch(/^the model cannot be run position by position: /);
   });
 });
