@@ -5,6 +5,7 @@ const stock = "runtime/correlations/correlation-store.ts";
 const dealer = "runtime/correlations/dealer.ts";
 const prepare = "runtime/correlations/preparing-party.ts";
 const digits = "runtime/protocols/comparison/comparison-digits.ts";
+const importRing = 'import * as ring from "../ring/index.ts";';
 
 /** How masks and dealt shares come about, and that each is had once. */
 export const correlations: readonly Mutant[] = [
@@ -78,13 +79,9 @@ export const correlations: readonly Mutant[] = [
       [
         prepare,
         'streams(label, "mask").ring(shape, width)',
-        'role === "client" ? zeros(shape, width) : streams(label, "mask").ring(shape, width)',
+        'role === "client" ? ring.zeros(shape, width) : streams(label, "mask").ring(shape, width)',
       ],
-      [
-        prepare,
-        'import { metaTensor, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
-        'import { metaTensor, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
-      ],
+      [prepare, importRing],
     ],
     by: "open: fixed view",
   },
@@ -92,12 +89,8 @@ export const correlations: readonly Mutant[] = [
     name: "a one-way mask is 0",
     origin: "in kind TFE #380, PySyft #2370: silent fallback to insecure randomness",
     edits: [
-      [prepare, 'streams(label, "client").ring(shape, width)', "zeros(shape, width)"],
-      [
-        prepare,
-        'import { metaTensor, packedBytes, type RingTensor, type Shape } from "../ring/tensor.ts";',
-        'import { metaTensor, packedBytes, type RingTensor, type Shape, zeros } from "../ring/tensor.ts";',
-      ],
+      [prepare, 'streams(label, "client").ring(shape, width)', "ring.zeros(shape, width)"],
+      [prepare, importRing],
     ],
     by: "known weight: fixed view",
   },
@@ -122,13 +115,9 @@ export const correlations: readonly Mutant[] = [
       [
         digits,
         "yield* maskAndOpen(party, stack(",
-        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const m = party.mask(shape, width); return { ...m, share: xorWords(m.share, m.share), secret: xorWords(m.secret, m.secret) }; } }, stack(",
+        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const m = party.mask(shape, width); return { ...m, share: ring.xorWords(m.share, m.share), secret: ring.xorWords(m.secret, m.secret) }; } }, stack(",
       ],
-      [
-        digits,
-        'import { maskAndOpen } from "./open.ts";',
-        'import { xorWords } from "../ring/index.ts";\nimport { maskAndOpen } from "./open.ts";',
-      ],
+      [digits, 'import * as ring from "../../ring/index.ts";'],
     ],
     by: "relu: fixed view",
   },
@@ -139,13 +128,9 @@ export const correlations: readonly Mutant[] = [
       [
         digits,
         "yield* maskAndOpen(party, stack(",
-        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const t = party.clientMask(shape, width); return { share: party.role === 'server' ? zeros(shape, width) : t, secret: t, fresh: true }; } }, stack(",
+        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const t = party.clientMask(shape, width); return { share: party.role === 'server' ? ring.zeros(shape, width) : t, secret: t, fresh: true }; } }, stack(",
       ],
-      [
-        digits,
-        'import type { RingTensor } from "../ring/tensor.ts";',
-        'import { type RingTensor, zeros } from "../ring/tensor.ts";',
-      ],
+      [digits, 'import * as ring from "../../ring/index.ts";'],
     ],
     by: "relu: fixed view",
   },

@@ -97,7 +97,7 @@ export const kept: readonly Mutant[] = [
     name: "the steps of a text hide under the same masks",
     origin: "in kind libOTe #166, yacl #640: one tweak for two uses",
     edits: [
-      [session, "query: next++, store", "query: Math.min(nextQuery++, 1), store"],
+      [session, "query: next++,", "query: Math.min(next++, 1),"],
       [dealing, "query: next,", "query: Math.min(next, 1),"],
     ],
     by: "session: rows of one text hide under masks of their own",
@@ -106,15 +106,11 @@ export const kept: readonly Mutant[] = [
     name: "kept keys are opened again under another mask",
     origin: "ours: a step that opens all rows anew, as systems do that keep shares alone",
     edits: [
-      [
-        attention,
-        'import { concatMasked } from "./wires.ts";',
-        'import { maskAndOpen } from "./open.ts";\nimport { concatMasked, liftToRing } from "./wires.ts";',
-      ],
+      [attention, 'import * as boundary from "../boundary/index.ts";\nimport * as kit from "../kit/index.ts";'],
       [
         attention,
         "const keys = concatMasked(pastK as MaskedValue, k as MaskedValue, sequenceAxis);",
-        'const again = liftToRing(party.at("again"), pastK as MaskedValue, (pastK as MaskedValue).opened.width);\n    const keys = concatMasked(yield* maskAndOpen(party.at("opened"), again), k as MaskedValue, sequenceAxis);',
+        'const again = kit.liftToRing(party.at("again"), pastK as MaskedValue, (pastK as MaskedValue).opened.width);\n    const keys = concatMasked(yield* boundary.maskAndOpen(party.at("opened"), again), k as MaskedValue, sequenceAxis);',
       ],
     ],
     by: "session: what is kept is not opened again",

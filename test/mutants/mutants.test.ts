@@ -38,7 +38,7 @@ const compilerOptions = {
 /** Writes a source as JavaScript; `path` is that of the TypeScript file. */
 function write(path: string, source: string): void {
   // The import map of package.json serves what is built, not the sources.
-  const platform = source.replace('from "#platform"', 'from "./platform/node.ts"');
+  const platform = source.replace('from "#platform"', 'from "../platform/node.ts"');
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path.replace(/\.ts$/, ".js"), ts.transpileModule(platform, { compilerOptions }).outputText);
 }
@@ -59,6 +59,7 @@ async function mutated({ name, edits, by }: Mutant, index: number): Promise<() =
     const mine = edits.filter(([edited]) => edited === file);
     const source = mine.reduce(
       (text, [, from, to]) => {
+        if (to === undefined) return `${from}\n${text}`;
         if (!text.includes(from)) throw new Error(`${name}: ${file} does not contain ${JSON.stringify(from)}`);
         return text.replaceAll(from, to);
       },

@@ -63,7 +63,7 @@ export const sessions: readonly Mutant[] = [
     name: "every query is query 0",
     origin: "in kind MP-SPDZ #953: single use is not kept",
     edits: [
-      [session, "query: next++, store", "query: 0 * nextQuery++, store"],
+      [session, "query: next++,", "query: 0 * next++,"],
       [dealing, "query: next,", "query: 0,"],
     ],
     by: "session: nothing is sent twice",

@@ -12,12 +12,12 @@ const allowed: Readonly<Record<string, string>> = {
   "convert.ts fromIntegers": "a party's own plain integers, before they are shared: a refusal of what no ring holds",
   "convert.ts fromReal": "a party's own plain numbers, before they are shared: likewise",
   "digit-tables.ts combineDigits": "chooses by opened masked bits",
-  "digit-tables.ts subsetProducts": "the dealer's one-time bits, at the dealer alone: a ghost elsewhere",
+  "digit-tables.ts subsetProducts": "the dealer's one-time bits, at the dealer alone: a meta tensor elsewhere",
   "ggm.ts descend": "the side is a bit of an opened masked value, or goes through both",
-  "ggm.ts pointAbove": "the way down is that of an opened masked value",
-  "lookups.ts chosenSums": "the table is turned by an opened masked index; every entry is read",
-  "lookups.ts entriesFrom": "the place in a table is an opened masked index",
-  "lookups.ts turnedTables": "the table is turned by an opened masked index",
+  "ggm.ts isBelowPoint": "the way down is that of an opened masked value",
+  "lookups.ts entriesFrom": "the position in a table is an opened masked index",
+  "lookups.ts reversedTables": "the table is rotated by an opened masked index",
+  "lookups.ts selectedSums": "the table is rotated by an opened masked index; every entry is read",
   "pack.ts unpack": "padding of an arrived frame: zero whatever the secrets are, else the frame is refused",
   "packed-weight.ts packPanels": "bounds of plain weights, at the server that knows them: which kernel multiplies",
   "portable-math.ts cosineSine": "angles of opened masked values, and of masks at the dealer alone",
@@ -70,7 +70,7 @@ const program = programOf([...protocols, ...kernels], new Map([...examples, ...k
 
 /** Protocols that read a party's own plain integers before anything of them is shared, on its own machine. */
 const plainInputs: Readonly<Record<string, string>> = {
-  "private-lookup.ts": "the client's own places: it counts negative ones from the end, and gathers from its pad",
+  "private-lookup.ts": "the client's own indices: it counts negative ones from the end, and gathers from its pad",
 };
 
 test("no protocol can branch on a tensor: none reads contents, but of its own plain inputs", () => {

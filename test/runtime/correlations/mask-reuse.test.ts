@@ -5,9 +5,9 @@ import { pathsIn, programOf } from "../../harness/taint.ts";
 
 /**
  * That a correlation is used once is kept in three places, for TypeScript has no linear types:
- *  - the type: a wire's mask may have no share, so a kept mask cannot hide a second value; only a fresh one can be lifted;
+ *  - the type: the mask of a masked value may have no share, so a kept mask cannot hide a second value; only a fresh one can be lifted;
  *  - this check: a drawn mask is added to one value in the body that draws it;
- *  - run time (stock.test.ts): what was taken is gone, a further draw than was prepared fails, what is left over fails,
+ *  - run time (test/runtime/correlations/*.test.ts): what was taken is gone, a further draw than was prepared fails, what is left over fails,
  *    and a query's number is dealt once.
  */
 const root = join(import.meta.dirname, "../../..");
@@ -46,11 +46,11 @@ const pathOf = (name: Name): string => join(root, `runtime/protocols/once-${name
 const examples = new Map(
   names.map((name) => [
     pathOf(name),
-    `import type { Party, Wire } from "../core/party.ts";
+    `import type { MaskedValue, Party } from "../core/party.ts";
 import { add, sub } from "../ring/index.ts";
 import type { RingTensor } from "../ring/tensor.ts";
 void [add, sub];
-export function body(party: Party, kept: Wire, x: RingTensor, y: RingTensor): readonly RingTensor[] {
+export function body(party: Party, kept: MaskedValue, x: RingTensor, y: RingTensor): readonly RingTensor[] {
   void [party, kept, x, y];
   ${bodies[name]}
 }
