@@ -46,7 +46,7 @@ export function compareWithModule(
     findings.push(...why.map((what) => differ(`${variable}: ${what} than in program.mir`)));
   }
   findings.push(...cacheMismatches(program, ops, variables).map((name) => differ(`${name} is kept of another value`)));
-  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "wire").map(([name]) => name);
+  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "masked").map(([name]) => name);
   const order = (all: readonly string[]): string => all.join(", ");
   if (order(program.calls.map(({ result }) => result)) !== order(expectedOrder(module, variables))) {
     findings.push(differ("the calls are in another order than in program.mir"));
@@ -107,7 +107,7 @@ function callMismatches(op: ParsedOp, call: ParsedCall | undefined, context: Cal
   if (given.join() !== wanted.join()) found.push("other operands");
   const value = flow.values.get(operandVariable);
   if (value && value.label !== op.type.label) found.push(`another label, ${value.label}, `);
-  if (value && (value.form === "wire") !== (op.type.sharing === "wire")) found.push("another sharing");
+  if (value && (value.form === "masked") !== (op.type.sharing === "masked")) found.push("another sharing");
   return found;
 }
 
@@ -123,7 +123,7 @@ function expectedOperand(
   if (kind === "kept") {
     const input = module.inputs.get(name);
     const said = program.types.get(program.specs.get(operandVariable)!.operands[k] ?? "");
-    return input?.sharing === "wire" && said && typesMatch(said, input) ? name : "";
+    return input?.sharing === "masked" && said && typesMatch(said, input) ? name : "";
   }
   if (kind === "input") return module.inputs.has(name) ? name : "";
   const decl = program.weights.get(name);

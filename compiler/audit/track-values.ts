@@ -143,7 +143,7 @@ function resolveOperand(
       type.scale === declared.scale &&
       isCacheSlice(declared.shape, type.shape, type.past);
     if (!fits) return `kept wire ${name} is ${typeText(type)}, not ${typeText(declared)}`;
-    return { form: "wire", label: "shared", from: new Set(["client", "server"]), type: declared };
+    return { form: "masked", label: "shared", from: new Set(["client", "server"]), type: declared };
   }
   const type = program.weights.get(name);
   const form = type && formOfWeight.get(type.form);
@@ -269,7 +269,7 @@ function checkWholeProgram(
   for (const [name, decl] of kept) {
     const value = values.get(returns.get(name) ?? "");
     const same = value && sameShape(value.type.shape, decl.shape) && value.type.width === decl.width;
-    if (value?.form !== "wire" || !same) messages.push(["MRL0904", `${name} is to be kept, and is no such wire`]);
+    if (value?.form !== "masked" || !same) messages.push(["MRL0904", `${name} is to be kept, and is no such wire`]);
   }
   for (const output of returns.keys()) {
     if (outputs.has(output) && kept.has(output)) messages.push(["MRL0905", `${output} is kept, and an output`]);

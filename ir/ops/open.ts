@@ -4,14 +4,14 @@ import { sameAsFirst } from "./helpers/shapes.ts";
 
 export const open = defineOp({
   name: "open",
-  summary: "additive shares become an opened masked wire: both see x plus a uniform mask, nobody x",
+  summary: "additive shares become an opened masked value: both see x plus a uniform mask, nobody x",
   operands: ["x"],
   attrs: {},
   shape: sameAsFirst,
   range: ([a]) => a!,
   evaluate: ([x]) => x!,
   element: ([x]) => x!,
-  sharing: "wire",
+  sharing: "masked",
   linear: "none",
   fixed: "integers",
   scales: keepScale,

@@ -78,7 +78,7 @@ export function cheapest(
 
 /** Operands that a protocol wants open are opened side by side, in one round before it. */
 function withOpenings(protocol: Protocol, { operands }: Spec, traffic: Traffic): Traffic {
-  const opened = operands.filter((_, index) => operandForm(protocol, index) === "wire");
+  const opened = operands.filter((_, index) => operandForm(protocol, index) === "masked");
   const each = opened.reduce((sum, operand) => sum + openingBytes(operand), 0);
   const { bytes } = traffic;
   return {

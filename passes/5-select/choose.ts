@@ -34,7 +34,7 @@ export interface SelectOptions {
 /** Which labels an operand may have for a protocol that wants it in this form. */
 const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
   share: ["shared"],
-  wire: ["shared"],
+  masked: ["shared"],
   replicated: ["shared"],
   weight: ["server"],
   fixed: ["server"],

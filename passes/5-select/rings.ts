@@ -38,11 +38,11 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
 
     const width = widths.get(id)!;
     const short = shortened.get(id);
-    setForm(id, width, op.name === "open" ? "wire" : "additive");
+    setForm(id, width, op.name === "open" ? "masked" : "additive");
     const made = short === undefined ? id : `${id}.short`;
     if (short !== undefined) {
       setForm(made, short, "additive");
-      const opened = make(`${made}.open`, short, "wire", { name: "open", operand: made, protocol: "masked.open" });
+      const opened = make(`${made}.open`, short, "masked", { name: "open", operand: made, protocol: "masked.open" });
       const protocol = short === 1 ? "bit.extend" : "masked.extend";
       make(id, width, "additive", { name: "extend", operand: opened, attrs: { width }, protocol });
     }
@@ -64,7 +64,9 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
     const opened = (to: number): ValueId => {
       if (to === short) return `${made}.open`;
       const name = maskedWidths.length === 1 ? `${id}.open` : `${id}.open${to}`;
-      return once(name, () => make(name, to, "wire", { name: "open", operand: narrowed(to), protocol: "masked.open" }));
+      return once(name, () =>
+        make(name, to, "masked", { name: "open", operand: narrowed(to), protocol: "masked.open" }),
+      );
     };
     for (const use of uses) {
       const fits = (ringWidth: number): boolean => (use.exact ? ringWidth === use.width : ringWidth >= use.width);
@@ -80,7 +82,7 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
 /** A wire that an earlier query opened is in the ring of its readers: the same program opened it there. */
 function cachedInput(value: Value, uses: readonly RingDemand[]): Value {
   const { element, sharing } = value.type;
-  if (sharing !== "wire" || !isFixed(element)) return value;
+  if (sharing !== "masked" || !isFixed(element)) return value;
   const [width, ...others] = maskedRings(uses);
   if (width === undefined || others.length > 0) throw new Error("a kept wire has readers in several rings, or none");
   return { ...value, type: { ...value.type, element: fx(width, element.scale) } };

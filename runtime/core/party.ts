@@ -22,7 +22,7 @@ export interface Share {
 
 /** Masked wire: both parties hold x̂ = x + r mod 2^width; r is the mask. `opened` is a ghost at the dealer. */
 export interface MaskedValue {
-  readonly kind: "wire";
+  readonly kind: "masked";
   readonly opened: RingTensor;
   readonly mask: Mask;
 }

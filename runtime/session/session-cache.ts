@@ -61,7 +61,7 @@ function cacheReads(
   return Object.fromEntries(
     reading.map(([name, { shape, width }]) => {
       const t = of(shape, width);
-      return [name, { kind: "wire", opened: t, mask: { share: t, secret: t, fresh: false } }];
+      return [name, { kind: "masked", opened: t, mask: { share: t, secret: t, fresh: false } }];
     }),
   );
 }
@@ -92,7 +92,7 @@ function rowsOf<T extends RingTensor | IntTensor>(t: T, axis: number, from: numb
 /** Rows from…to of a weight: of all that a party has of it alike. */
 function rowsOfWeight(weight: HeldWeight, axis: number, [from, to]: readonly [number, number]): HeldWeight {
   const row = <T extends RingTensor | IntTensor>(t: T): T => rowsOf(t, axis, from, to);
-  if (weight.kind === "wire") return mapMasked(weight, row);
+  if (weight.kind === "masked") return mapMasked(weight, row);
   if (weight.kind === "int") return row(weight);
   const { shape, width, values, pad, hidden }: KnownWeight = weight;
   const some: Shape = shape.with(axis, to - from);

@@ -119,7 +119,7 @@ export function setUpWeights(
     if (role === "server") sent.client.push(pack(own));
     const opened = role === "client" ? take(shape, width) : own;
     const share = { client: zeros(shape, width), server: secret, dealer: unknown }[role];
-    return { kind: "wire", opened, mask: { share, secret: role === "dealer" ? secret : unknown, fresh: false } };
+    return { kind: "masked", opened, mask: { share, secret: role === "dealer" ? secret : unknown, fresh: false } };
   };
   const told = ({ shape, width }: WeightDecl, values: IntTensor): HeldWeight => {
     if (role === "server") sent.dealer.push(pack(fromIntegers(values, width)));

@@ -130,7 +130,7 @@ function cachedValues(module: Module, cachedNames: readonly string[]): ProgramPl
   return Object.fromEntries(found);
 }
 
-const isCached = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "wire";
+const isCached = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "masked";
 
 /** The client's integers of an input are at the scale at which it is shared. */
 function inputsOf(module: Module): Readonly<Record<string, Fixed>> {

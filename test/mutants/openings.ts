@@ -63,8 +63,8 @@ export const openings: readonly Mutant[] = [
     edits: [
       [
         open,
-        'return { kind: "wire", opened: add(mine, theirs), mask };',
-        'yield* exchangeTensors(party, mask.share);\n  return { kind: "wire", opened: add(mine, theirs), mask };',
+        'return { kind: "masked", opened: add(mine, theirs), mask };',
+        'yield* exchangeTensors(party, mask.share);\n  return { kind: "masked", opened: add(mine, theirs), mask };',
       ],
     ],
     by: "open: fixed view",
@@ -88,7 +88,7 @@ export const openings: readonly Mutant[] = [
       [
         relu,
         "yield* maskAndOpen(party, add(negative, publicShare(party, one)))",
-        'yield* (function* () { const bit = add(negative, publicShare(party, one)); const theirs = (yield [{ from: "client", to: "server", tensor: bit }, { from: "server", to: "client", tensor: bit }])[party.role === "client" ? 1 : 0]!; const none = mulConstant(party.mask(bit.shape, 1).secret, 0); return { kind: "wire" as const, opened: add(bit, theirs), mask: { share: mulConstant(bit, 0), secret: none, fresh: true as const } }; })()',
+        'yield* (function* () { const bit = add(negative, publicShare(party, one)); const theirs = (yield [{ from: "client", to: "server", tensor: bit }, { from: "server", to: "client", tensor: bit }])[party.role === "client" ? 1 : 0]!; const none = mulConstant(party.mask(bit.shape, 1).secret, 0); return { kind: "masked" as const, opened: add(bit, theirs), mask: { share: mulConstant(bit, 0), secret: none, fresh: true as const } }; })()',
       ],
     ],
     by: "relu: fixed view",

@@ -11,7 +11,7 @@ export const maskedConv = defineProtocol({
   security: "semi-honest",
   paper: "Beaver, CRYPTO 1991, on wires that are opened once; ours: docs/protocols/convolution.md",
   accuracy: "exact",
-  forms: ["wire", "wire"],
+  forms: ["masked", "masked"],
   yields: "share",
   exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width],

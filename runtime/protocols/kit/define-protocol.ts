@@ -17,7 +17,7 @@ export interface Fixed {
  * How an operand arrives: additive shares, an opened wire, replicated shares, a weight of the server's (`weight`: known to it, `fixed`:
  * opened under a mask once for all queries), or public integers.
  */
-export type OperandForm = "share" | "wire" | "replicated" | "weight" | "fixed" | "public";
+export type OperandForm = "share" | "masked" | "replicated" | "weight" | "fixed" | "public";
 export type Operand = SharedValue | KnownWeight | IntTensor;
 
 /** One execution, as plain data: emitted into the generated programs as it is. */
@@ -51,7 +51,7 @@ export interface Protocol {
   /** Form in which each operand is wanted; the last one repeats for variadic operators. */
   readonly forms: readonly OperandForm[];
   /** Sharing of the result: additive shares unless it opens a wire. */
-  readonly yields: "share" | "wire";
+  readonly yields: "share" | "masked";
   /** Ring width that each operand must have, given the result's width and the facts known so far. */
   readonly operandWidths: (spec: Spec) => readonly number[];
   /** The wires must have exactly those rings; otherwise a wider one serves as well. */

@@ -89,7 +89,7 @@ export const maskTopBit = (secret: RingTensor, width: number): RingTensor => wid
 
 /** The same wire without its lowest bits: x̂ ≫ by is a wire of ⌊x / 2^by⌋ or one more, for the mask r ≫ by. Free. */
 export const dropLowBits = (x: MaskedValue, by: number): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: shiftRight(x.opened, by),
   mask: { share: undefined, secret: shiftRight(x.mask.secret, by), fresh: false },
 });
@@ -100,7 +100,7 @@ export const narrowMasked = (x: MaskedValue, width: number): MaskedValue =>
 
 /** Difference of two wires of the same ring, a wire for the difference of their masks. Free. */
 export const subMasked = (x: MaskedValue, y: MaskedValue): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: sub(x.opened, y.opened),
   mask: {
     share: x.mask.share && y.mask.share ? sub(x.mask.share, y.mask.share) : undefined,
@@ -125,7 +125,7 @@ export const stack = (tensors: readonly RingTensor[]): RingTensor =>
 
 /** A structural kernel (gather, reshape, …) applied to a wire: to what was opened and to the mask alike. Free. */
 export const mapMasked = (x: MaskedValue, kernel: (t: RingTensor) => RingTensor): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: kernel(x.opened),
   mask: {
     share: x.mask.share && kernel(x.mask.share),
@@ -136,7 +136,7 @@ export const mapMasked = (x: MaskedValue, kernel: (t: RingTensor) => RingTensor)
 
 /** Two wires of one ring behind each other along an axis. Both parts of the mask are known where the parts' are: free. */
 export const concatMasked = (x: MaskedValue, y: MaskedValue, axis = 0): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: concat([x.opened, y.opened], axis),
   mask: {
     share: x.mask.share && y.mask.share && concat([x.mask.share, y.mask.share], axis),

@@ -39,7 +39,7 @@ function rangeReducedProtocol(name: RangeReducedFunction): Protocol {
     security: "semi-honest",
     paper: "ours: docs/protocols/octaves.md",
     accuracy: { ulps: (spec) => 1 + rangeReductionError(planOf(name, spec)) * 2 ** spec.result.scale },
-    forms: ["wire"],
+    forms: ["masked"],
     yields: "share",
     operandWidths: (spec) => [Math.max(maskedWidth(spec.operands[0]!), rangeReductionWidth(planOf(name, spec)))],
     refuses: (spec) => {

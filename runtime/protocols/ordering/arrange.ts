@@ -90,7 +90,7 @@ export const tableArrange = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/ordering.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: (spec) => spec.operands.map((x, index) => (index === 0 ? rankBits(rowLength(spec)) : rowWidth(x))),
   refuses: (spec) => {

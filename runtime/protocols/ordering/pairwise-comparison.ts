@@ -121,7 +121,7 @@ export const appendPayload = (x: Payload, { opened, mask }: MaskedValue): Payloa
 
 /** Wires of one shape under each other: [count, …shape]. */
 const stackMasked = (values: readonly MaskedValue[]): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: stack(values.map(({ opened }) => opened)),
   mask: { share: undefined, secret: stack(values.map(({ mask }) => mask.secret)), fresh: false },
 });

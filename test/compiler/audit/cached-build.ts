@@ -24,7 +24,7 @@ function keepsItsGate(text: string): string {
 
 const inModule = (text: string): string =>
   text
-    .replace("  param", "  input %past : shared wire fx15.12[3, 4] in [-0.3, 2]\n  param")
+    .replace("  param", "  input %past : shared masked fx15.12[3, 4] in [-0.3, 2]\n  param")
     .replace("mul %gate.open, %q.b.t.open", "mul %past, %q.b.t.open");
 
 /** The golden build, made to keep its gate and to multiply with the gate of before. */

@@ -50,7 +50,7 @@ test("what is read of earlier queries is what was kept", () => {
     codesOf(
       resealed(
         edited(keptBuild, modulePaths, (text) =>
-          text.replace("wire fx15.12[3, 4] in [-0.3, 2]\n  param", "additive fx15.12[3, 4] in [-0.3, 2]\n  param"),
+          text.replace("masked fx15.12[3, 4] in [-0.3, 2]\n  param", "additive fx15.12[3, 4] in [-0.3, 2]\n  param"),
         ),
       ),
     ),

@@ -112,7 +112,7 @@ describe("a causal model place by place", () => {
   it("reads keys and values of earlier places, and one row of every table of positions", () => {
     const { state, axes, cached: kept } = derive(secure(decoder()));
     const { module } = state;
-    const inputs = module.inputs.filter((id) => module.values[id]!.type.sharing === "wire");
+    const inputs = module.inputs.filter((id) => module.values[id]!.type.sharing === "masked");
     expect(inputs).toEqual([...kept.keys()]);
     expect(inputs.map((id) => module.values[id]!.type.shape)).toEqual(new Array(4).fill([1, 1, length - 1, depth]));
     expect(Object.values(module.positionRows!)).toEqual(

@@ -34,10 +34,14 @@ const mul = {
 } as const satisfies Partial<Protocol>;
 
 /** Matrix product with a weight that is opened once. Nothing online but the openings of x and of the result; keys hold the masks of all three. */
-export const sigmaMatmul = defineProtocol({ ...matmul, name: "sigma.matmul", forms: ["wire", "fixed"] });
+export const sigmaMatmul = defineProtocol({ ...matmul, name: "sigma.matmul", forms: ["masked", "fixed"] });
 /** Matrix product of two wires. */
-export const sigmaSharedMatmul = defineProtocol({ ...matmul, name: "sigma.shared-matmul", forms: ["wire", "wire"] });
+export const sigmaSharedMatmul = defineProtocol({
+  ...matmul,
+  name: "sigma.shared-matmul",
+  forms: ["masked", "masked"],
+});
 /** Elementwise product with a weight that is opened once. */
-export const sigmaMul = defineProtocol({ ...mul, name: "sigma.mul", forms: ["wire", "fixed"] });
+export const sigmaMul = defineProtocol({ ...mul, name: "sigma.mul", forms: ["masked", "fixed"] });
 /** Elementwise product of two wires. */
-export const sigmaSharedMul = defineProtocol({ ...mul, name: "sigma.shared-mul", forms: ["wire", "wire"] });
+export const sigmaSharedMul = defineProtocol({ ...mul, name: "sigma.shared-mul", forms: ["masked", "masked"] });

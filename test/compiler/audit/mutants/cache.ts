@@ -36,7 +36,10 @@ export const kept: readonly Mutant[] = [
       edited(
         files,
         decodeModules,
-        swap("  output %logits", "  %again = open %past : shared wire fx15.12[3, 4] via masked.open\n  output %logits"),
+        swap(
+          "  output %logits",
+          "  %again = open %past : shared masked fx15.12[3, 4] via masked.open\n  output %logits",
+        ),
       ),
     ),
   },
