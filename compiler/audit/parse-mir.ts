@@ -87,9 +87,9 @@ export function parseMir(text: string): ParsedModule {
 }
 
 function readRowSlice(reader: TokenReader): RowSlice {
-  reader.expect("place");
+  reader.expect("position");
   const { axis, rows } = readAttrs(reader);
-  return typeof axis === "number" && typeof rows === "number" ? { axis, rows } : reader.fail("a place before it");
+  return typeof axis === "number" && typeof rows === "number" ? { axis, rows } : reader.fail("a position before it");
 }
 
 function readValue(reader: TokenReader): string {

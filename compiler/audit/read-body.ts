@@ -1,8 +1,8 @@
 import { ParseFault, readKey, type TokenReader } from "./token-reader.ts";
 
 export interface ParsedArgument {
-  /** `kept`: a wire that earlier queries opened. */
-  readonly kind: "value" | "input" | "weight" | "kept";
+  /** `cached`: a masked value that earlier queries opened. */
+  readonly kind: "value" | "input" | "weight" | "cached";
   readonly name: string;
 }
 
@@ -37,11 +37,11 @@ const runtimeNames = [
   "inputs",
   "_inputs",
   "weights",
-  "kept",
+  "cached",
   "types",
   "specs",
 ];
-const tableNames = ["inputTypes", "weightTypes", "outputTypes", "keptTypes", "program"];
+const tableNames = ["inputTypes", "weightTypes", "outputTypes", "cachedTypes", "program"];
 
 /** The generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs. */
 export function readBody(reader: TokenReader): ParsedBody {
@@ -63,7 +63,7 @@ export function readBody(reader: TokenReader): ParsedBody {
     for (const [object, kind] of [
       ["inputs", "input"],
       ["weights", "weight"],
-      ["kept", "kept"],
+      ["cached", "cached"],
     ] as const) {
       if (reader.sees(object)) {
         tool(object);
@@ -147,7 +147,7 @@ function noOperands(reader: TokenReader): readonly ParsedArgument[] {
   return [];
 }
 
-/** `*body({ protocols, local, parallel }, party, inputs, weights, kept)`, without those at the end that it does not use. */
+/** `*body({ protocols, local, parallel }, party, inputs, weights, cached)`, without those at the end that it does not use. */
 function readParameters(reader: TokenReader): ReadonlySet<string> {
   reader.expect("* body ( {");
   const given = new Set(reader.list("}", () => reader.take("name", "a tool")));
@@ -163,8 +163,8 @@ function readParameters(reader: TokenReader): ReadonlySet<string> {
       reader.expect("weights");
       given.add("weights");
       if (reader.accepts(",")) {
-        reader.expect("kept");
-        given.add("kept");
+        reader.expect("cached");
+        given.add("cached");
       }
     }
   }

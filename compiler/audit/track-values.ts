@@ -37,13 +37,13 @@ const labelByForm: Readonly<Partial<Record<SharingForm, ValueLabel>>> = { public
 const labelOf = (form: SharingForm): ValueLabel =>
   labelByForm[form] ?? (form === "weight" || form === "fixed" || form === "server" ? "server" : "shared");
 
-/** How a program takes a weight, by the form that it declares; `told`: public, and the dealer is told. */
+/** How a program takes a weight, by the form that it declares; `disclosed`: public, and the dealer knows it too. */
 const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
   ["known", "weight"],
   ["fixed", "fixed"],
   ["server", "server"],
   ["public", "public"],
-  ["told", "public"],
+  ["disclosed", "public"],
 ]);
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
@@ -135,8 +135,8 @@ function resolveOperand(
     if (!sameShape(type.shape, declared.shape)) return `input ${name} is ${typeText(type)}, not ${typeText(declared)}`;
     return { form: "client", label: "client", from: new Set(["client"]), type };
   }
-  if (kind === "kept") {
-    const type = program.kept.get(name);
+  if (kind === "cached") {
+    const type = program.cached.get(name);
     if (!type) return `there is no kept wire ${name}`;
     const fits =
       type.width === declared.width &&
@@ -148,7 +148,7 @@ function resolveOperand(
   const type = program.weights.get(name);
   const form = type && formOfWeight.get(type.form);
   if (!type || !form) return `there is no weight ${name}`;
-  const axis = type.place ?? type.shape.length;
+  const axis = type.rowAxis ?? type.shape.length;
   const rows = declared.shape[axis] ?? 0;
   // Some rows of it, where it has a place; the whole otherwise.
   const whole = axis < type.shape.length && rows <= type.shape[axis]! ? type.shape.with(axis, rows) : type.shape;
@@ -256,7 +256,7 @@ function checkReveal(
 
 /** What must hold of the whole: outputs are opened, opened values go nowhere else, nothing is declared in vain. */
 function checkWholeProgram(
-  { returns, outputs, kept, calls, specs, types, inputs, weights }: ParsedProgramText,
+  { returns, outputs, cached, calls, specs, types, inputs, weights }: ParsedProgramText,
   values: ReadonlyMap<string, TrackedValue>,
   used: ReadonlySet<string>,
   file: string,
@@ -266,14 +266,14 @@ function checkWholeProgram(
     const value = values.get(returns.get(output) ?? "");
     if (value?.form !== "opened") messages.push(["MRL0906", `${output} is a declared output, and is never opened`]);
   }
-  for (const [name, decl] of kept) {
+  for (const [name, decl] of cached) {
     const value = values.get(returns.get(name) ?? "");
     const same = value && sameShape(value.type.shape, decl.shape) && value.type.width === decl.width;
     if (value?.form !== "masked" || !same) messages.push(["MRL0904", `${name} is to be kept, and is no such wire`]);
   }
   for (const output of returns.keys()) {
-    if (outputs.has(output) && kept.has(output)) messages.push(["MRL0905", `${output} is kept, and an output`]);
-    if (!outputs.has(output) && !kept.has(output))
+    if (outputs.has(output) && cached.has(output)) messages.push(["MRL0905", `${output} is kept, and an output`]);
+    if (!outputs.has(output) && !cached.has(output))
       messages.push(["MRL0905", `${output} is given back, and is no declared output`]);
   }
   const called = new Set(calls.map(({ result }) => result));

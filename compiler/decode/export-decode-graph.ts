@@ -29,7 +29,7 @@ export interface DecodeGraphSource {
 }
 
 /** The input that says which places the rows are of: [n], one after the other. */
-export const positionsInput = "marillc.places";
+export const positionsInput = "marillc.positions";
 
 const [rows, earlier] = ["rows", "earlier"];
 const dtypes: Readonly<Record<PlainElement["kind"], WrittenDtype>> = { f32: "float32", i64: "int64", bool: "bool" };

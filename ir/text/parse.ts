@@ -107,16 +107,16 @@ function readPositionRows(params: readonly ParamSyntax[], reader: ParseContext):
   const positionRows = new Map<string, PositionRows>();
   for (const { weight, position } of params) {
     if (!position) continue;
-    if (position.word.image !== "place")
-      reader.refuse("MRL0205", position.word, `expected place, found ${position.word.image}`);
+    if (position.word.image !== "position")
+      reader.refuse("MRL0205", position.word, `expected position, found ${position.word.image}`);
     const { axis, rows, ...others } = readAttrs(position.attrs, reader);
     if (typeof axis !== "number" || typeof rows !== "number" || Object.keys(others).length > 0) {
-      return reader.refuse("MRL0205", position.word, "expected a place of an axis and rows, both numbers");
+      return reader.refuse("MRL0205", position.word, "expected a position with an axis and rows, both numbers");
     }
     positionRows.set(stringOf(weight, reader), { axis, rows });
   }
   const partly = params.find(({ weight, position }) => !position && positionRows.has(stringOf(weight, reader)));
-  if (partly) reader.refuse("MRL0205", partly.weight, "expected a place, as another param of the same weight has");
+  if (partly) reader.refuse("MRL0205", partly.weight, "expected a position, as another param of the same weight has");
   return positionRows.size > 0 ? Object.fromEntries(positionRows) : undefined;
 }
 

@@ -5,7 +5,7 @@ import type { SplitState } from "../pass.ts";
 
 /**
  * A ring holds finite numbers only: what is shared or stored with NaN or ∞ in it has no fixed-point form, and the
- * answer would be noise. A mask's −∞ is gone by now where scores allow it (2-rewrite/bound-mask).
+ * answer would be noise. A mask's −∞ is gone by now where scores allow it (2-rewrite/clamp-mask).
  */
 export function checkFinite(
   { module, weights, client }: SplitState,

@@ -94,9 +94,9 @@ const causes = {
     says: "operator {operator} asks for a correlation {expected} and was prepared {found}",
     help: "all parties must run programs of the same compilation",
   },
-  wrongPlace: {
+  wrongPosition: {
     code: "MRL0727",
-    says: "the {peer} asks about place {place} of program {program}, and {kept} places are kept",
+    says: "the {peer} asks about position {position} of program {program}, and {cached} positions are cached",
     help: "a session starts with the whole window, and goes on place by place in order",
   },
   sessionOver: {

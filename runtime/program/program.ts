@@ -7,24 +7,25 @@ import type { LocalOp, LocalOpName } from "./local-ops.ts";
 /**
  * A tensor of the model as the program takes it. `known`: a weight that only the server knows, used by a known-weight
  * protocol in a ring of `width` bits. `fixed`: likewise, but opened once under a mask, as a wire of `width` bits that
- * serves every query. `server`: only the server knows it and only adds it. `public`: both know it.
+ * serves every query. `server`: only the server knows it and only adds it. `public`: both know it. `disclosed`: the
+ * dealer knows it too.
  */
 export interface WeightDecl {
-  readonly form: "known" | "fixed" | "server" | "public" | "told";
+  readonly form: "known" | "fixed" | "server" | "public" | "disclosed";
   /** Name in the party's weight file. */
   readonly tensor: string;
   readonly shape: readonly number[];
   readonly width: number;
   readonly scale: number;
   /** The body takes one row of it along this axis: that of the place which the query is about. */
-  readonly place?: number;
+  readonly rowAxis?: number;
 }
 
 /**
  * A wire that a query leaves for later ones: its shape has the places of this query along `keptAxis`. `past`: rows of
  * earlier queries that the body can read, at most; 0: it starts anew.
  */
-export interface KeptDecl extends Fixed {
+export interface CachedDecl extends Fixed {
   readonly past: number;
 }
 
@@ -46,7 +47,11 @@ export type HeldWeight = KnownWeight | MaskedValue | IntTensor;
  * model on shapes. Inputs are integers at the client and ghosts elsewhere. A generated program tells the names of its
  * inputs and weights, so that its body is checked against them.
  */
-export interface Program<Input extends string = string, Weight extends string = string, Kept extends string = string> {
+export interface Program<
+  Input extends string = string,
+  Weight extends string = string,
+  Cached extends string = string,
+> {
   readonly name: string;
   /** SHA-256 of the scheduled module's text, hex. */
   readonly hash: string;
@@ -55,13 +60,13 @@ export interface Program<Input extends string = string, Weight extends string = 
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<Weight, WeightDecl>>;
   /** Of each the body gives back the new rows, and reads those before; all of one query count the same rows. */
-  readonly kept?: Readonly<Record<Kept, KeptDecl>>;
+  readonly cached?: Readonly<Record<Cached, CachedDecl>>;
   // A method, not a function property: a program that names its inputs is a program all the same.
   body(
     tools: Toolbox,
     party: Party,
     inputs: Readonly<Record<Input, IntTensor>>,
     weights: Readonly<Record<Weight, HeldWeight>>,
-    kept: Readonly<Record<Kept, MaskedValue>>,
+    cached: Readonly<Record<Cached, MaskedValue>>,
   ): Steps<Readonly<Record<string, SharedValue>>>;
 }

@@ -59,5 +59,5 @@ export function programAt(
   const { least, most } = found ? positionRange(found) : { least: 1, most: 0 };
   const follows = found && (!readsCache(found) || position === cachedRows);
   if (found && follows && position >= least && position <= most) return found;
-  throw sessionError("wrongPlace", { peer, program, place: position, kept: cachedRows });
+  throw sessionError("wrongPosition", { peer, program, position, cached: cachedRows });
 }

@@ -21,7 +21,7 @@ export function updateCache(
   results: Readonly<Record<string, unknown>>,
   position: number,
 ): SessionCache {
-  const names = Object.keys(program.kept ?? {});
+  const names = Object.keys(program.cached ?? {});
   if (names.length === 0 || position === 0) return emptyCache;
   const continues = readsCache(program);
   let rows = 0;
@@ -37,27 +37,27 @@ export function updateCache(
 }
 
 /** Rows of one query of the program, of each wire that it keeps. */
-const rowsOfQuery = ({ kept = {} }: Program): number => Object.values(kept)[0]?.shape[sequenceAxis] ?? 0;
+const rowsOfQuery = ({ cached = {} }: Program): number => Object.values(cached)[0]?.shape[sequenceAxis] ?? 0;
 
 /**
  * Whether the program goes on from what is kept: one of a single place does. One of several starts anew, also where it
  * could read earlier rows: it is for the beginning of a text, and finds none.
  */
 export const readsCache = (program: Program): boolean =>
-  rowsOfQuery(program) === 1 && Object.values(program.kept ?? {}).some(({ past }) => past > 0);
+  rowsOfQuery(program) === 1 && Object.values(program.cached ?? {}).some(({ past }) => past > 0);
 
 /** Places that a program can be asked about: a window keeps none to all of its rows, the next place follows a past. */
 export function positionRange(program: Program): { readonly least: number; readonly most: number } {
   if (!readsCache(program)) return { least: 0, most: rowsOfQuery(program) };
-  return { least: 1, most: Object.values(program.kept ?? {})[0]!.past };
+  return { least: 1, most: Object.values(program.cached ?? {})[0]!.past };
 }
 
 /** Wires that a query reads, of which there may be no rows. */
 function cacheReads(
-  { kept = {} }: Program,
+  { cached = {} }: Program,
   of: (shape: Shape, width: number) => RingTensor,
 ): Readonly<Record<string, MaskedValue>> {
-  const reading = Object.entries(kept).filter(([, { past }]) => past > 0);
+  const reading = Object.entries(cached).filter(([, { past }]) => past > 0);
   return Object.fromEntries(
     reading.map(([name, { shape, width }]) => {
       const t = of(shape, width);
@@ -105,12 +105,12 @@ export function weightsAt(
   handles: Readonly<Record<string, HeldWeight>>,
   position: number,
 ): Readonly<Record<string, HeldWeight>> {
-  const isWindow = program.kept && !readsCache(program);
+  const isWindow = program.cached && !readsCache(program);
   const rows = isWindow ? ([0, rowsOfQuery(program)] as const) : ([position, position + 1] as const);
   return Object.fromEntries(
     Object.entries(program.weights).map(([name, decl]) => {
       const handle = handles[name]!;
-      return [name, decl.place === undefined ? handle : rowsOfWeight(handle, decl.place, rows)];
+      return [name, decl.rowAxis === undefined ? handle : rowsOfWeight(handle, decl.rowAxis, rows)];
     }),
   );
 }

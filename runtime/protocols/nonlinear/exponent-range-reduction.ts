@@ -142,7 +142,7 @@ export function rangeReductionRefusal(
 
 /**
  * factor/v, factor/√v or factor·ln v for a positive wire v, as shares in a ring of `width` bits at `octaveScale(plan)`
- * fractional bits (ours: docs/protocols/octaves.md). In every octave 2^i ≤ v < 2^(i+1) the function is one mantissa
+ * fractional bits (ours: docs/protocols/exponent-range-reduction.md). In every octave 2^i ≤ v < 2^(i+1) the function is one mantissa
  * function of v/2^i, times a public factor or plus a public number, which a short trigonometric series of period 2^(i+2) gives from the opened wire at once; thresholds at the
  * powers of two, all on one set of digit tables, select the octave. Below the first octave its series is continued,
  * above the last one likewise: the bounds must hold.

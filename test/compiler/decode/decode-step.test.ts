@@ -128,7 +128,7 @@ describe("a causal model place by place", () => {
   it("is a text that reads back", () => {
     const { module } = derive(secure(decoder())).state;
     expect(parse(print(module))).toEqual(module);
-    expect(print(module)).toContain(`= "model.cos" at place { axis = 2, rows = ${length} }`);
+    expect(print(module)).toContain(`= "model.cos" at position { axis = 2, rows = ${length} }`);
   });
 
   it("is refused as a text or a run that does not say which row", () => {
@@ -137,7 +137,7 @@ describe("a causal model place by place", () => {
     expect(() => parse(text.replace("  param", `  param %whole : public f32[1] = "model.cos"\n  param`))).toThrow(
       "as another param",
     );
-    expect(() => parse(text.replaceAll("at place", "at row"))).toThrow("expected place, found row");
+    expect(() => parse(text.replaceAll("at position", "at row"))).toThrow("expected position, found row");
     expect(() => parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 2 }"))).toThrow("both numbers");
     const [first] = verify(parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 3, rows = 3 }")));
     expect(first?.message).toContain("expected some rows along axis 3");

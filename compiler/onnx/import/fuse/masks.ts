@@ -188,7 +188,7 @@ const clampMask: Fusion = {
 
 // Both sides of a choice can be clamped before it is made.
 const clampWhere: Fusion = {
-  name: "clamp-choice",
+  name: "clamp-where",
   law: "clip(where(c, x, y)) = where(c, clip(x), clip(y))",
   match: (op, { producer, constant, emit }) => {
     const choice = op.name === "clip" ? producer(op.operands[0]!, "where") : undefined;
@@ -198,7 +198,7 @@ const clampWhere: Fusion = {
   },
 };
 
-const orderOperators: ReadonlySet<string> = new Set(["rank", "arrange", "argmax", "reduce-max"]);
+const orderOperators: ReadonlySet<string> = new Set(["rank", "select-by-rank", "argmax", "reduce-max"]);
 
 // What is to be chosen last is −∞ to an exporter; no number that a program holds among others is below −10⁴.
 const clampOrder: Fusion = {

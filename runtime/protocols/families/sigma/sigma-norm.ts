@@ -86,7 +86,7 @@ const shared = {
   settings: ["2pc-dealer", "3pc"],
   family: "sigma",
   security: "semi-honest",
-  paper: "SIGMA, Gupta et al., PoPETs 2024, section 5; inverse roots: docs/protocols/octaves.md",
+  paper: "SIGMA, Gupta et al., PoPETs 2024, section 5; inverse roots: docs/protocols/exponent-range-reduction.md",
   // The inverse root relative to itself, the mean by a unit, and the drop of the root's low bits.
   accuracy: {
     ulps: (spec) => {

@@ -25,8 +25,8 @@ function topOfRow(
   const ranks = emit("rank", [values], { axis, largest });
   const attrs = { axis, count };
   return {
-    values: emit("arrange", [ranks, values], attrs),
-    indices: emit("arrange", places ? [ranks, places] : [ranks], attrs),
+    values: emit("select-by-rank", [ranks, values], attrs),
+    indices: emit("select-by-rank", places ? [ranks, places] : [ranks], attrs),
   };
 }
 

@@ -5,9 +5,9 @@ import { hull, interval } from "./helpers/interval.ts";
 import { axisOf, formatShape } from "./helpers/shapes.ts";
 import { splitAtAxis } from "./helpers/tensors.ts";
 
-export const arrange = defineOp({
-  name: "arrange",
-  summary: "entries of x along an axis by their ranks, those of the first `count` ranks; without x their places",
+export const selectByRank = defineOp({
+  name: "select-by-rank",
+  summary: "entries of x along an axis by their ranks, those of the first `count` ranks; without x their positions",
   operands: ["ranks", "x?"],
   attrs: { axis: { kind: "int" }, count: { kind: "int" } },
   shape: ([ranks, x], attrs) => {
