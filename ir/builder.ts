@@ -6,28 +6,31 @@ import { opDef, withDefaults } from "./registry.ts";
 import type { Interval, TensorType } from "./type.ts";
 
 export interface OpOptions {
-  /** Wanted name; a free one like it is taken. Default: after the operator. */
+  /** Requested name; the builder makes it unique. Default: the operator's name. */
   readonly result?: string;
   readonly origin?: string;
   readonly protocol?: string;
-  /** Instead of the inferred type. */
+  /** Replaces the inferred type. */
   readonly type?: TensorType;
   readonly range?: Interval;
 }
 
 export interface Builder {
-  /** Names are made safe and unique; the one that was taken comes back. */
+  /** Makes the name safe and unique, and returns the name used. */
   readonly input: (id: string, type: TensorType, range?: Interval) => ValueId;
   readonly param: (id: string, type: TensorType, weight: string, range?: Interval) => ValueId;
   readonly op: (name: string, operands: readonly ValueId[], attrs?: Attrs, options?: OpOptions) => ValueId;
-  /** The ops that the function adds share one step. */
+  /** Groups the ops that the function adds into one step. */
   readonly step: (build: () => void) => void;
   readonly output: (id: ValueId) => void;
   readonly type: (id: ValueId) => TensorType;
   readonly finish: () => Module;
 }
 
-/** Makes a module op by op; each op is its own step unless `step` groups them. */
+/**
+ * Builds a module op by op. Each op is a step of its own unless `step` groups them. Throws MRL0311 for an undefined
+ * value.
+ */
 export function createBuilder(name: string, stage: Stage): Builder {
   const values: Record<ValueId, Value> = {};
   const params: Record<ValueId, string> = {};

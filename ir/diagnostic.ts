@@ -1,18 +1,18 @@
-/** What is wrong with the user's input, said to the person who reads it. Codes are listed in ir/README.md. */
+/** A problem in the user's input, written for the person who must fix it. ir/README.md lists the codes. */
 export interface Diagnostic {
   /** `MRL` and four digits; the hundreds name the stage. */
   readonly code: string;
   readonly message: string;
-  /** ONNX node, file, or option that it is about. */
+  /** The ONNX node, file or option concerned. */
   readonly at?: string;
   readonly because?: readonly string[];
   readonly help?: string;
 }
 
-/** In the text of an error; its list has all. */
+/** Most diagnostics in the text of an error; its `diagnostics` hold all. */
 const maxListed = 1000;
 
-/** Several diagnostics at once: a stage collects all it finds before it gives up. */
+/** One or more diagnostics: a stage collects all problems before it fails. */
 export class DiagnosticError extends Error {
   readonly diagnostics: readonly Diagnostic[];
   constructor(diagnostics: readonly Diagnostic[]) {
@@ -31,7 +31,7 @@ export function throwIfAny(diagnostics: readonly Diagnostic[]): void {
   if (diagnostics.length > 0) throw new DiagnosticError(diagnostics);
 }
 
-/** Names come from files: as long as they like, with whatever would steer a terminal. */
+/** Names come from files: they may have any length and contain terminal control characters. */
 const maxNameLength = 4000;
 const controlCharacters = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
@@ -41,7 +41,7 @@ export function printable(text: string): string {
   return cut.replace(controlCharacters, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** `error MRL0301: …` with its place, causes and help indented below. */
+/** `error MRL0301: …` with its location, causes and help indented below. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const lines = [`error ${diagnostic.code}: ${printable(diagnostic.message)}`];
   if (diagnostic.at) lines.push(`  at      ${printable(diagnostic.at)}`);

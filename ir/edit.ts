@@ -1,14 +1,14 @@
 import { type Draft, produce } from "immer";
 import type { Module, Step, ValueId } from "./module.ts";
 
-/** One change of a module. A pass calls this once: what it does not touch stays the same object. */
+/** Applies one change to a module. Parts that the recipe does not touch stay the same objects. */
 export function edit(module: Module, recipe: (draft: Draft<Module>) => void): Module {
   return produce(module, (draft) => {
     recipe(draft);
   });
 }
 
-/** Lets every reader of one value, outputs included, read another. */
+/** Makes every reader of `from`, outputs included, read `to`. */
 export function replaceUses(draft: Draft<Module>, from: ValueId, to: ValueId): void {
   for (const step of draft.steps) {
     for (const op of step.ops) {
@@ -18,10 +18,10 @@ export function replaceUses(draft: Draft<Module>, from: ValueId, to: ValueId): v
   if (draft.outputs.includes(from)) draft.outputs = draft.outputs.map((id) => (id === from ? to : id));
 }
 
-/** Gives a value another name, everywhere. */
+/** Renames a value everywhere. Throws if `to` exists. */
 export function renameValue(draft: Draft<Module>, from: ValueId, to: ValueId): void {
   if (from === to) return;
-  if (Object.hasOwn(draft.values, to)) throw new Error(`cannot rename %${from}: there is a %${to} already`);
+  if (Object.hasOwn(draft.values, to)) throw new Error(`cannot rename %${from} to %${to}: the name is in use`);
   replaceUses(draft, from, to);
   for (const step of draft.steps) for (const op of step.ops) if (op.result === from) op.result = to;
   draft.inputs = draft.inputs.map((id) => (id === from ? to : id));
@@ -33,7 +33,7 @@ export function renameValue(draft: Draft<Module>, from: ValueId, to: ValueId): v
   delete draft.values[from];
 }
 
-/** Without the ops, parameters and values that no output depends on; inputs stay: they are the interface. */
+/** Removes the ops, parameters and values that no output depends on. Inputs stay: they are the interface. */
 export function removeDead(module: Module): Module {
   const live = new Set<ValueId>(module.outputs);
   const steps: Step[] = [];

@@ -14,7 +14,7 @@ export function exactScale(def: OpDef, scales: readonly number[]): number {
 
 export const scaleOf = (element: Element): number => (isFixed(element) ? element.scale : 0);
 
-/** The form that a protocol may have given: any ring from a wire, and from shares the ring that they have. */
+/** Element that a protocol may have chosen: any ring for a masked operand, the operands' own ring for shares. */
 function protocolElement(operands: readonly TensorType[], current?: Element): Element | undefined {
   if (!current || !isFixed(current)) return current;
   const fits = ({ sharing, element }: TensorType): boolean =>
@@ -22,7 +22,7 @@ function protocolElement(operands: readonly TensorType[], current?: Element): El
   return operands.some(fits) ? current : undefined;
 }
 
-/** Free operators fix their result's form; a protocol may yield any, so there the current form stands. */
+/** A local operator determines the element of its result. A protocol may choose it, so there the current one stays. */
 function resultElement(def: OpDef, operands: readonly TensorType[], attrs: Attrs, current?: Element): Element {
   const elements = operands.map((operand) => operand.element);
   const counted = operands.filter((_, index) => !def.selectors?.includes(index));
@@ -40,8 +40,8 @@ function resultElement(def: OpDef, operands: readonly TensorType[], attrs: Attrs
 }
 
 /**
- * Type of an operator's result by the tables; `current` is its type so far, which stands where the tables leave it
- * open (the form of a protocol's result). Throws a plain Error when the operands do not fit.
+ * Type of an operator's result by the op tables. `current` is its type so far, which stays where the tables leave a
+ * choice (the element of a protocol's result). Throws a plain Error when the operands do not fit.
  */
 export function resultType(
   def: OpDef,
@@ -51,7 +51,7 @@ export function resultType(
 ): TensorType {
   const attrs = withDefaults(def, given);
   for (const index of def.indices ?? []) {
-    if (operands[index]?.element.kind === "f32") throw new Error(`expected whole numbers as ${def.operands[index]}`);
+    if (operands[index]?.element.kind === "f32") throw new Error(`expected integers as ${def.operands[index]}`);
   }
   const shapes = operands.map((operand) => operand.shape);
   const label = resultLabel(
@@ -68,10 +68,10 @@ export function resultType(
   };
 }
 
-/** Where an op is, for a reader: its ONNX node and the value it makes. */
+/** Location of an op in diagnostics: its ONNX node and its result. */
 export const locationOf = (op: Op): string => (op.origin === "" ? `%${op.result}` : `${op.origin} (%${op.result})`);
 
-/** resultType, with what does not fit as a diagnostic. */
+/** resultType that reports a misfit as MRL0314. */
 export function inferOp(op: Op, operands: readonly TensorType[], current?: TensorType): TensorType {
   const def = opDef(op.name);
   try {
@@ -82,7 +82,7 @@ export function inferOp(op: Op, operands: readonly TensorType[], current?: Tenso
   }
 }
 
-/** All types anew from those of the inputs and parameters; ranges stay. */
+/** Recomputes all types from those of the inputs and parameters. Ranges stay. */
 export function infer(module: Module): Module {
   const values: Record<ValueId, Value> = {};
   for (const id of [...module.inputs, ...Object.keys(module.params)]) values[id] = module.values[id]!;

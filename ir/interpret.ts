@@ -8,36 +8,36 @@ import { hasData, shapeOnlyTensor, type Tensor, type WeightStore } from "./tenso
 import { type Element, isBit, isFixed, sameShape, type TensorType } from "./type.ts";
 
 export interface InterpretOptions {
-  /** Puts another value in the place of what was computed, to study errors; raw integers where it is in fixed point. */
+  /** Replaces a computed value, to study errors. Values in fixed point are raw integers. */
   readonly adjust?: (id: ValueId, raw: Tensor, op: Op | undefined) => Tensor;
   /** Rounds every f32 value to single precision, as ONNX Runtime would hold it. */
   readonly float32?: boolean;
-  /** The place that the query is about, where params take one row of their weight (`Module.placed`). */
+  /** Position of the query, from which params take rows of their weight (`Module.positionRows`). */
   readonly position?: number;
-  /** Sees each value once it is computed: the real numbers, and the integers where the value is in fixed point. */
+  /** Receives each value once it is computed: the real numbers, and the integers of a value in fixed point. */
   readonly observe?: (id: ValueId, value: Tensor, raw: Tensor) => void;
 }
 
-/** Integers up to here are exact in float64, and so are sums and differences of two of them before the check. */
+/** Integers up to this are exact in float64, and so are sums and differences of two before the check. */
 const exactLimit = 2 ** 53;
 
 const scaled = (value: Tensor, factor: number): Tensor =>
   factor === 1 ? value : { shape: value.shape, data: value.data.map((x) => x * factor) };
 
-/** The real numbers that a value of this element stands for. */
+/** Real numbers that a raw value of this element represents. */
 export function toReal(raw: Tensor, element: Element): Tensor {
   return isFixed(element) ? scaled(raw, 2 ** -element.scale) : raw;
 }
 
 /** Nearest integers at a scale, halves up. */
 export function toRaw(real: Tensor, scale: number): Tensor {
-  // + 0 makes a zero of a negative zero: integers have only one.
+  // + 0 turns −0 into 0: integers have one zero.
   return { shape: real.shape, data: real.data.map((x) => Math.round(x * 2 ** scale) + 0) };
 }
 
 /**
- * One operator on real numbers. Where its result is an integer the fraction is dropped, as ONNX divides integers. Of
- * operands without numbers comes a result without numbers.
+ * Evaluates one operator on real numbers. An integer result drops its fraction, as ONNX divides integers. Meta tensors
+ * (shape only) give a meta tensor.
  */
 export function evaluateOp(name: string, operands: readonly Tensor[], attrs: Attrs = {}, element?: Element): Tensor {
   const def = opDef(name);
@@ -49,7 +49,7 @@ export function evaluateOp(name: string, operands: readonly Tensor[], attrs: Att
   return element?.kind === "i64" ? { shape: result.shape, data: result.data.map(Math.trunc) } : result;
 }
 
-/** `counted`: a residue whose readers count from 0, as ranks and places are, may use the bit of the sign. */
+/** `counted`: readers take the residue as unsigned, as they do ranks and indices, so it may use the sign bit. */
 function checkRing(raw: Tensor, element: Element, what: string, at: string, counted = false): Tensor {
   if (!isFixed(element)) return raw;
   // The ring of width 1 holds 0 and 1, all others are signed.
@@ -66,13 +66,13 @@ function checkRing(raw: Tensor, element: Element, what: string, at: string, coun
     message: `${what}: value leaves its ring: fx${element.width}.${element.scale} holds ${least * unit} to ${(limit - 1) * unit}, found ${found}`,
     at,
     because: [`${count} of ${raw.data.length} elements`],
-    help: "the range that this value was given is too small, or its ring is",
+    help: "calibrate on inputs of larger magnitude (--calibrate): the range of this value, or its ring, is too small",
   });
 }
 
-/** A value from outside, in the form of its type. */
+/** Converts an input or a weight to the element of its type. */
 function admit(found: Tensor | undefined, type: TensorType, at: string, options: InterpretOptions): Tensor {
-  if (!found) return fail({ code: "MRL0391", message: "expected a tensor for it, found none", at });
+  if (!found) return fail({ code: "MRL0391", message: "expected a tensor, found none", at });
   if (!sameShape(found.shape, type.shape)) {
     const message = `expected a tensor of shape [${type.shape.join(", ")}], found [${found.shape.join(", ")}]`;
     return fail({ code: "MRL0392", message, at });
@@ -81,7 +81,7 @@ function admit(found: Tensor | undefined, type: TensorType, at: string, options:
   return roundToElement(found, type.element, options);
 }
 
-/** A weight, or the rows of it that the module takes, from that of the place on. */
+/** The weight, or the rows that a param takes of it, starting at the position. */
 function weightRows(module: Module, id: ValueId, found: Tensor | undefined, position?: number): Tensor | undefined {
   const weight = module.params[id]!;
   const where = module.positionRows?.[weight];
@@ -89,7 +89,7 @@ function weightRows(module: Module, id: ValueId, found: Tensor | undefined, posi
   const count = typeOf(module, id).shape[where.axis]!;
   const last = where.rows - count;
   if (position === undefined || !(position >= 0 && position <= last)) {
-    const message = `expected a place from 0 to ${last}, found ${position ?? "none"}`;
+    const message = `expected a position from 0 to ${last}, found ${position ?? "none"}`;
     return fail({ code: "MRL0391", message, at: `weight ${JSON.stringify(weight)}` });
   }
   const rows = Float64Array.from({ length: count }, (_, row) => position + row);
@@ -102,7 +102,7 @@ function roundToElement(value: Tensor, element: Element, options: InterpretOptio
   return { shape: value.shape, data: value.data.map(Math.fround) };
 }
 
-/** What the operator's table says of fixed point: see OpDef.fixed. */
+/** Applies the operator's fixed-point rule; see OpDef.fixed. */
 function computeFixed(
   def: OpDef,
   attrs: Attrs,
@@ -123,7 +123,7 @@ function compute(module: Module, op: Op, raw: readonly Tensor[], options: Interp
   const { element } = typeOf(module, op.result);
   if (isFixed(element)) {
     const counted = elements.some((operand, index) => isFixed(operand) && !def.selectors?.includes(index));
-    // Nothing in fixed point goes in: this is where reals become integers (share).
+    // No operand is in fixed point: here reals become integers (share).
     const result = counted
       ? computeFixed(def, attrs, raw, elements, element.scale)
       : toRaw(def.evaluate(raw, attrs), element.scale);
@@ -136,7 +136,10 @@ function compute(module: Module, op: Op, raw: readonly Tensor[], options: Interp
   return roundToElement(def.evaluate(reals, attrs), element, options);
 }
 
-/** The operators' tables throw plain Errors for what no shape tells: an index that is computed and leads nowhere. */
+/**
+ * `compute` with errors as diagnostics: op tables throw plain Errors for what shapes do not show, as an index out of
+ * range.
+ */
 function computeOp(module: Module, op: Op, raw: readonly Tensor[], options: InterpretOptions): Tensor {
   try {
     return compute(module, op, raw, options);
@@ -147,9 +150,9 @@ function computeOp(module: Module, op: Op, raw: readonly Tensor[], options: Inte
 }
 
 /**
- * Runs the module and keeps the form of each value: integers where it is in fixed point, else numbers. Before
- * 4-quantize this is the float64 meaning of the graph; after it, the definition of the quantised program.
- * Values are dropped after their last use.
+ * Runs the module. Outputs in fixed point are raw integers, all others real numbers. Before 4-quantize this is the
+ * float64 meaning of the graph; from there on it defines the quantized program. Each value is dropped after its last
+ * use. Throws MRL0390 to MRL0393.
  */
 export function interpretRaw(
   module: Module,
@@ -187,7 +190,7 @@ export function interpretRaw(
   return new Map(module.outputs.map((id) => [id, read(id)]));
 }
 
-/** interpretRaw with the outputs as the real numbers that they stand for. */
+/** interpretRaw with all outputs as real numbers. */
 export function interpret(
   module: Module,
   weights: WeightStore,

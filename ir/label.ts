@@ -1,4 +1,6 @@
-/** Who knows a value. A label is the set of its knowers as two bits (server, client); the join is their intersection. */
+/**
+ * Who knows a value. A label is the set of its knowers as two bits (server, client); the join is their intersection.
+ */
 const knowers = { public: 0b11, client: 0b01, server: 0b10, shared: 0b00 } as const;
 
 export type Label = keyof typeof knowers;

@@ -3,11 +3,11 @@ import type { Interval, TensorType } from "./type.ts";
 /** A value's name, without its leading `%`: a letter or `_`, then letters, digits, `_` and `.`. */
 export type ValueId = string;
 
-/** Attributes are data that prints and parses back. */
+/** Attribute values are data that prints and parses back. */
 export type Attr = number | boolean | string | readonly number[] | readonly string[];
 export type Attrs = Readonly<Record<string, Attr>>;
 
-/** The passes in order; a module carries the name of the last one that made it. */
+/** Stages in order. A module carries the stage of the last pass that ran. */
 export const stages = ["import", "split", "rewrite", "approximate", "quantize", "select", "schedule"] as const;
 export type Stage = (typeof stages)[number];
 
@@ -23,7 +23,7 @@ export interface Op {
   readonly operands: readonly ValueId[];
   readonly result: ValueId;
   readonly attrs: Attrs;
-  /** The ONNX node, for diagnostics and generated comments. */
+  /** Name of the ONNX node, for diagnostics and generated comments. */
   readonly origin: string;
   /** Set by 5-select; absent: computed locally. */
   readonly protocol?: string;
@@ -36,10 +36,10 @@ export interface Step {
   readonly ops: readonly Op[];
 }
 
-/** Of a weight's rows along an axis not all are taken: those from the place on that a query is about, told when it runs. */
+/** Params take only some rows of a weight: those from the position of the query on, which is known when it runs. */
 export interface PositionRows {
   readonly axis: number;
-  /** Extent of the whole weight along it. */
+  /** Size of the whole weight along the axis. */
   readonly rows: number;
 }
 
@@ -47,9 +47,9 @@ export interface Module {
   readonly name: string;
   readonly stage: Stage;
   readonly inputs: readonly ValueId[];
-  /** Value to its name in the weight store; weights never live in the IR. */
+  /** Names in the weight store by value; weights are not part of the module. */
   readonly params: Readonly<Record<ValueId, string>>;
-  /** By name of a weight: what its params, of as many rows as they take, take of it. */
+  /** By weight name; the shape of a param says how many rows it takes. */
   readonly positionRows?: Readonly<Record<string, PositionRows>>;
   readonly steps: readonly Step[];
   readonly outputs: readonly ValueId[];

@@ -5,9 +5,10 @@ import type { OpDef } from "./ops/define.ts";
 import * as operators from "./ops/index.ts";
 import type { Interval, Shape } from "./type.ts";
 
-/** Every operator by its name. */
+/** Every operator by name. */
 export const registry: ReadonlyMap<string, OpDef> = new Map(Object.values(operators).map((def) => [def.name, def]));
 
+/** Throws MRL0300 for an unknown name. */
 export function opDef(name: string): OpDef {
   const def = registry.get(name);
   if (def) return def;
@@ -18,7 +19,7 @@ export function opDef(name: string): OpDef {
   });
 }
 
-/** The attributes with defaults for those that are not given. */
+/** Adds the defaults of the attributes that are not given. */
 export function withDefaults(def: OpDef, attrs: Attrs): Attrs {
   const missing = Object.entries(def.attrs).filter(
     ([name, { default: value }]) => value !== undefined && !(name in attrs),
@@ -27,18 +28,18 @@ export function withDefaults(def: OpDef, attrs: Attrs): Attrs {
   return { ...attrs, ...Object.fromEntries(missing.map(([name, attr]) => [name, attr.default!])) };
 }
 
-/** Least and greatest number of operands. */
+/** Minimum and maximum number of operands. */
 export function arityOf(def: OpDef): { readonly least: number; readonly most: number } {
   const least = def.operands.filter((operand) => !operand.endsWith("?")).length;
   return { least, most: def.operands.some((operand) => operand.endsWith("…")) ? Infinity : def.operands.length };
 }
 
-/** Who knows the result. */
+/** Label of the result: who knows it. */
 export function resultLabel(def: OpDef, labels: readonly Label[], attrs: Attrs): Label {
   return def.label ? def.label(labels, attrs) : join(...labels);
 }
 
-/** Interval of the result; where the tables' arithmetic on infinities says nothing, it is unbounded. */
+/** Interval of the result; unbounded where the tables' arithmetic on infinities gives NaN. */
 export function resultRange(
   def: OpDef,
   operands: readonly Interval[],
@@ -49,7 +50,7 @@ export function resultRange(
   return { lo: Number.isNaN(lo) ? -Infinity : lo, hi: Number.isNaN(hi) ? Infinity : hi };
 }
 
-/** Why the parties cannot compute this operator on what they hold without talking; undefined when they can. */
+/** Why the parties cannot compute this operator locally; undefined when they can. */
 export function protocolReason(def: OpDef, labels: readonly Label[]): string | undefined {
   if (join(...labels) !== "shared") return undefined;
   if (def.linear === "none") return `${def.name} is not linear`;
@@ -59,7 +60,7 @@ export function protocolReason(def: OpDef, labels: readonly Label[]): string | u
   return def.linear === "each" && secrets > 1 ? `${secrets} operands are not public` : undefined;
 }
 
-/** Whether pass 5 must choose a protocol for the operator on operands with these labels. */
+/** Whether 5-select must choose a protocol for the operator on operands with these labels. */
 export function needsProtocol(def: OpDef, labels: readonly Label[]): boolean {
   return protocolReason(def, labels) !== undefined;
 }

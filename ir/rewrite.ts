@@ -12,7 +12,7 @@ export interface RewriteContext {
   readonly type: (id: ValueId) => TensorType;
   /** Name in the weight store, if the value is a parameter. */
   readonly weight: (id: ValueId) => string | undefined;
-  /** Adds an op in front of the matched one, with its origin unless told; gives the name of its result. */
+  /** Adds an op before the matched one, by default with its origin; returns the name of its result. */
   readonly emit: (name: string, operands: readonly ValueId[], attrs?: Attrs, options?: EmitOptions) => ValueId;
 }
 export interface EmitOptions {
@@ -22,19 +22,19 @@ export interface EmitOptions {
 
 export interface RewriteRule {
   readonly name: string;
-  /** The equation that makes it right. */
+  /** The equation that justifies the rewrite. */
   readonly law: string;
-  /** The value that takes the place of the op's result, made by `emit` or there before; undefined: no match. */
+  /** The value that replaces the op's result, made by `emit` or already there; undefined: no match. */
   readonly match: (op: Op, context: RewriteContext) => ValueId | undefined;
 }
 
 export interface RewriteResult {
   readonly module: Module;
-  /** How often each rewrite was used. */
+  /** How often each rewrite was applied. */
   readonly applied: ReadonlyMap<string, number>;
 }
 
-/** Mutable during one run; the ops themselves never change, only which op a place holds. */
+/** Mutable during one run. Ops never change; the maps do. */
 interface RewriteState {
   readonly module: Module;
   readonly values: Map<ValueId, Value>;
@@ -71,7 +71,7 @@ function leave(state: RewriteState, op: Op): void {
   for (const id of op.operands) state.users.get(id)?.delete(op);
 }
 
-/** Removes an op, and before it whatever served it alone: matches look at users, the dead must not count. */
+/** Removes an op and the ops that it alone used: rules look at users, so dead ops must not count. */
 function removeOp(state: RewriteState, dead: Op): void {
   const pending = [dead];
   for (let op = pending.pop(); op; op = pending.pop()) {
@@ -85,14 +85,16 @@ function removeOp(state: RewriteState, dead: Op): void {
 
 const isLive = (state: RewriteState, op: Op): boolean => state.definers.get(op.result) === op;
 
-function contextOf(state: RewriteState, op: Op, emitted: Op[]): RewriteContext {
+/** What a rule sees at an op, and the ops that it emits there. */
+function contextOf(state: RewriteState, op: Op): { readonly context: RewriteContext; readonly emitted: readonly Op[] } {
+  const emitted: Op[] = [];
   const definer = (id: ValueId): Op | undefined => state.definers.get(id) ?? emitted.find((made) => made.result === id);
   const type = (id: ValueId): TensorType => {
     const value = state.values.get(id);
     if (!value) throw new Error(`rewrite at ${locationOf(op)}: there is no value %${id}`);
     return value.type;
   };
-  return {
+  const context: RewriteContext = {
     definer,
     type,
     users: (id) => [...(state.users.get(id) ?? [])],
@@ -107,33 +109,36 @@ function contextOf(state: RewriteState, op: Op, emitted: Op[]): RewriteContext {
       return result;
     },
   };
+  return { context, emitted };
 }
 
-/** Puts a value in the place of an op's result; false when the names of the outputs do not allow it. */
-function substitute(state: RewriteState, op: Op, replacement: ValueId, emitted: Op[]): boolean {
+/** Replaces an op's result by a value. Returns the emitted ops as entered; undefined if that would rename an output. */
+function substitute(
+  state: RewriteState,
+  op: Op,
+  replacement: ValueId,
+  emitted: readonly Op[],
+): readonly Op[] | undefined {
   const [was, becomes] = [state.values.get(op.result)!.type, state.values.get(replacement)!.type];
   if (!sameShape(was.shape, becomes.shape)) {
     throw new Error(`rewrite at ${locationOf(op)}: [${was.shape}] would become [${becomes.shape}]`);
   }
-  const last = emitted.find((made) => made.result === replacement);
-  if (last) {
-    // The new op takes over the old name: names stay those of the model.
-    emitted[emitted.indexOf(last)] = { ...last, result: op.result };
+  if (emitted.some((made) => made.result === replacement)) {
+    // The new op takes the old name: names stay those of the model. Other emitted ops read it under that name.
+    const renamed = (id: ValueId): ValueId => (id === replacement ? op.result : id);
+    const entered = emitted.map(
+      (made): Op => ({ ...made, operands: made.operands.map(renamed), result: renamed(made.result) }),
+    );
     const { range } = state.values.get(op.result)!;
     state.values.set(op.result, { type: becomes, ...(range && { range }) });
     state.values.delete(replacement);
     leave(state, op);
-    // Whatever else was emitted and reads the new op reads it under the old name.
-    emitted.forEach((made, at) => {
-      const operands = made.operands.map((id) => (id === replacement ? op.result : id));
-      emitted[at] = { ...made, operands };
-      enter(state, emitted[at]);
-    });
+    for (const made of entered) enter(state, made);
     removeIfUnused(state, op);
-    return true;
+    return entered;
   }
-  // An output keeps its name, which a value from elsewhere does not have.
-  if (state.outputs.has(op.result)) return false;
+  // An output keeps its name, and an existing value has another.
+  if (state.outputs.has(op.result)) return undefined;
   for (const made of emitted) enter(state, made);
   for (const user of state.users.get(op.result) ?? []) {
     const operands = user.operands.map((id) => (id === op.result ? replacement : id));
@@ -142,7 +147,7 @@ function substitute(state: RewriteState, op: Op, replacement: ValueId, emitted: 
     enter(state, changed);
   }
   removeOp(state, op);
-  return true;
+  return emitted;
 }
 
 function removeIfUnused(state: RewriteState, op: Op): void {
@@ -152,49 +157,64 @@ function removeIfUnused(state: RewriteState, op: Op): void {
   }
 }
 
-/** One walk over the ops; what a match emits is met again in the next one. */
+/** Applies the first rewrite that matches an op, if any. */
+function rewriteOp(
+  state: RewriteState,
+  op: Op,
+  rewrites: readonly RewriteRule[],
+): { readonly rewrite: string; readonly emitted: readonly Op[] } | undefined {
+  for (const rewrite of rewrites) {
+    const { context, emitted } = contextOf(state, op);
+    const replacement = rewrite.match(op, context);
+    if (replacement !== undefined && replacement !== op.result) {
+      const entered = substitute(state, op, replacement, emitted);
+      if (entered) return { rewrite: rewrite.name, emitted: entered };
+    }
+    for (const made of emitted) state.values.delete(made.result);
+  }
+  return undefined;
+}
+
+/** One walk over the ops. The next walk visits what a match emits. `applied`: the rewrites used, one name per use. */
 function rewriteOnce(
   state: RewriteState,
   results: readonly ValueId[],
   rewrites: readonly RewriteRule[],
-  applied: Map<string, number>,
-): ValueId[] {
+): { readonly results: readonly ValueId[]; readonly applied: readonly string[] } {
   const next: ValueId[] = [];
+  const applied: string[] = [];
   for (const id of results) {
     const op = state.definers.get(id);
     if (!op) continue;
-    const emitted: Op[] = [];
-    for (const rewrite of rewrites) {
-      const replacement = rewrite.match(op, contextOf(state, op, emitted));
-      if (replacement !== undefined && replacement !== op.result && substitute(state, op, replacement, emitted)) {
-        applied.set(rewrite.name, (applied.get(rewrite.name) ?? 0) + 1);
-        break;
-      }
-      for (const made of emitted.splice(0)) state.values.delete(made.result);
+    const done = rewriteOp(state, op, rewrites);
+    if (done) {
+      applied.push(done.rewrite);
+      next.push(...done.emitted.map((made) => made.result));
     }
-    next.push(...emitted.map((made) => made.result));
     if (isLive(state, op)) next.push(id);
   }
-  return next.filter((id) => state.definers.has(id));
+  return { results: next.filter((id) => state.definers.has(id)), applied };
 }
 
-/** Walks that a set of rewrites may take before it counts as running in circles. */
+/** Maximum number of walks; rewrites that need more undo each other. */
 const maxSweeps = 100;
 
 /**
- * Applies the rewrites, the first that matches first, until none matches. Steps become single ops: rewrites come
- * before 6-schedule. Dead ops on the way are removed; types of what depends on a replacement stay as they are, so a
- * rewrite keeps the type of its result (labels may move up; run `infer` after one that changes more).
+ * Applies the rewrites until none matches; the first that matches an op wins. Every op becomes a step of its own, so
+ * rewrites run before 6-schedule. Ops that become dead are removed. Types of dependent values stay as they are, so a
+ * rewrite must keep the type of its result (labels may move up; run `infer` after one that changes more). Throws when
+ * `limit` walks are not enough.
  */
 export function applyRewrites(module: Module, rewrites: readonly RewriteRule[], limit = maxSweeps): RewriteResult {
   const state = createState(module);
   const applied = new Map<string, number>();
-  const total = (): number => [...applied.values()].reduce((sum, count) => sum + count, 0);
   let results: readonly ValueId[] = opsOf(module).map((op) => op.result);
-  for (let walk = 0, before = -1; before !== total(); walk++) {
-    if (walk === limit) throw new Error(`rewrites ${[...applied.keys()].join(", ")} found no end in ${limit} walks`);
-    before = total();
-    results = rewriteOnce(state, results, rewrites, applied);
+  for (let walk = 0, changed = true; changed; walk++) {
+    if (walk === limit) throw new Error(`rewrites ${[...applied.keys()].join(", ")} did not end in ${limit} walks`);
+    const done = rewriteOnce(state, results, rewrites);
+    for (const name of done.applied) applied.set(name, (applied.get(name) ?? 0) + 1);
+    results = done.results;
+    changed = done.applied.length > 0;
   }
   if (applied.size === 0) return { module, applied };
   const kept = new Set([...module.inputs, ...Object.keys(module.params), ...results]);

@@ -1,6 +1,6 @@
 import { type Shape, sizeOf } from "./type.ts";
 
-/** A tensor of plain numbers: weights, constants, and what the interpreters compute with. Booleans are 0 and 1. */
+/** A tensor of plain numbers, row-major: weights, constants, values of the interpreters. Booleans are 0 and 1. */
 export interface Tensor {
   readonly shape: Shape;
   readonly data: Float64Array;
@@ -17,11 +17,11 @@ export function scalar(value: number): Tensor {
   return { shape: [], data: Float64Array.of(value) };
 }
 
-/** A tensor of which only the shape is known: where a cost is counted without a model. */
+/** A meta tensor: shape only, to count costs without a model. */
 export const shapeOnlyTensor = (shape: Shape): Tensor => ({ shape, data: new Float64Array(0) });
 export const hasData = ({ shape, data }: Tensor): boolean => data.length === sizeOf(shape);
 
-/** Every element raised to the least that is allowed. */
+/** Raises every element to at least `least`. */
 export function clampBelow({ shape, data }: Tensor, least = -Infinity): Tensor {
   return { shape, data: data.map((x) => Math.max(x, least)) };
 }

@@ -9,8 +9,8 @@ export interface FixedPoint {
 export type PlainElement = { readonly kind: "f32" | "i64" | "bool" };
 export type Element = FixedPoint | PlainElement;
 
-/** How a shared value is held once protocols are chosen: additive shares, or an opened masked wire. */
-export type Sharing = "additive" | "masked";
+/** How a shared value is held once protocols are chosen: additive shares, or a masked value that both parties know. */
+export type Sharing = "additive" | "wire";
 
 export type Shape = readonly number[];
 
@@ -30,7 +30,7 @@ export const f32: PlainElement = { kind: "f32" };
 export const i64: PlainElement = { kind: "i64" };
 export const bool: PlainElement = { kind: "bool" };
 export const fx = (width: number, scale: number): FixedPoint => ({ kind: "fx", width, scale });
-/** A secret truth value: the ring of width 1, whose residues are read as 0 and 1. */
+/** A secret boolean: the ring of width 1, whose residues are read as 0 and 1. */
 export const bit: FixedPoint = fx(1, 0);
 
 export function isFixed(element: Element): element is FixedPoint {
@@ -38,16 +38,16 @@ export function isFixed(element: Element): element is FixedPoint {
 }
 
 export function sizeOf(shape: Shape): number {
-  return shape.reduce((product, extent) => product * extent, 1);
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
 export const isBit = (element: Element): boolean => isFixed(element) && element.width === 1;
 
-/** Numpy broadcasting of two shapes; undefined when they do not meet. */
+/** Numpy broadcasting of two shapes; undefined when they do not fit. */
 export function broadcast(a: Shape, b: Shape): Shape | undefined {
   const rank = Math.max(a.length, b.length);
   const out: number[] = [];
@@ -66,7 +66,7 @@ export function bitsFor(range: Interval, scale: number): number {
   return Math.ceil(Math.log2(magnitude + 1)) + 1;
 }
 
-/** Bits of the least ring that holds the interval at this scale: a truth value takes one, read without a sign. */
+/** Bits of the smallest ring that holds the interval at this scale. A boolean takes one, read without a sign. */
 export function minWidth(range: Interval, { width, scale }: FixedPoint): number {
   const isTruth = width === 1 && scale === 0 && range.lo >= 0 && range.hi <= 1;
   return isTruth ? 1 : bitsFor(range, scale);

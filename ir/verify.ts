@@ -6,10 +6,10 @@ import { revealRules } from "./verify/leaks.ts";
 import { structureRules } from "./verify/structure.ts";
 import { typeRules } from "./verify/types.ts";
 
-/** Groups in the order of what they rely on: a group runs only when those before it found nothing. */
+/** Groups in order of dependency: a group runs only when those before it found nothing. */
 const groups: readonly (readonly VerifyRule[])[] = [structureRules, typeRules, [...revealRules, ...fixedPoint]];
 
-/** Everything that is wrong with a module of its stage; empty when it keeps all promises. */
+/** All violations of the rules of the module's stage; empty for a valid module. */
 export function verify(module: Module): readonly Diagnostic[] {
   const context = createContext(module);
   const stage = stages.indexOf(module.stage);

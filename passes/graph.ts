@@ -15,7 +15,7 @@ export function liveOps(ops: readonly Op[], wanted: Iterable<ValueId>): readonly
   return kept.toReversed();
 }
 
-/** The module with these ops, each a step of its own, without the params and values that nothing uses. Inputs stay. */
+/** The module with these ops, each a step of its own, without unused params and values. Inputs stay. */
 export function withOps(
   module: Module,
   ops: readonly Op[],

@@ -3,7 +3,7 @@ import { type Module, type Stage, stages, type ValueId } from "../ir/module.ts";
 import type { WeightStore } from "../ir/tensor.ts";
 import { verify } from "../ir/verify.ts";
 
-/** What passes hand on: a module, and the store that its params name. */
+/** The state that passes transform: a module, and the store of the weights that its params name. */
 export interface PassState {
   readonly module: Module;
   readonly weights: WeightStore;
@@ -15,15 +15,15 @@ export interface ClientCut {
   readonly value: ValueId;
   /** ONNX tensor that carries it. */
   readonly source: string;
-  /** The input is one-hot(tensor) of this depth: the tensor holds indices into a table of the server's. */
+  /** The input is one-hot(tensor) of this depth: the tensor holds indices into a private table. */
   readonly oneHot?: number;
-  /** The input holds indices into a table of so many rows, from which rows are looked up privately. */
+  /** The input holds indices into a table of this many rows, for a private lookup. */
   readonly rows?: number;
   /** The input is max(tensor, least): the tensor is a mask, and −∞ has no ring. */
   readonly least?: number;
 }
 
-/** Something that the client computes in the clear after the secure part, from what was revealed to it. */
+/** A computation of the client in the clear after the secure part, from a revealed value. */
 export interface ClientTail {
   /** Output of the secure module, and the ONNX tensor that it is. */
   readonly value: ValueId;
@@ -49,7 +49,7 @@ export interface SplitState extends PassState {
   readonly sources: ReadonlyMap<ValueId, string>;
 }
 
-/** A pass is a function from state to state, and a promise that `runPass` holds it to. */
+/** A pass is a function from state to state, with a stage that it promises and `runPass` verifies. */
 export interface Pass<In extends PassState = PassState, Out extends PassState = In> {
   readonly name: string;
   /** Earliest stage that the module must have reached. */
@@ -60,12 +60,13 @@ export interface Pass<In extends PassState = PassState, Out extends PassState = 
 
 const stageIndex = (stage: Stage): number => stages.indexOf(stage);
 
+/** Runs a pass and verifies its result. Throws MRL0320, MRL0321 and the diagnostics of ir/verify.ts. */
 export function runPass<In extends PassState, Out extends PassState>(pass: Pass<In, Out>, state: In): Out {
   const { stage, name } = state.module;
   if (stageIndex(stage) < stageIndex(pass.requires) || stageIndex(stage) >= stageIndex(pass.ensures)) {
     fail({
       code: "MRL0320",
-      message: `pass ${pass.name} works on modules from stage ${pass.requires} and before ${pass.ensures}, found ${stage}`,
+      message: `pass ${pass.name}: expected a module of stage ${pass.requires} or later, before ${pass.ensures}, found ${stage}`,
       at: `module ${name}`,
     });
   }
@@ -77,14 +78,14 @@ export function runPass<In extends PassState, Out extends PassState>(pass: Pass<
   return done;
 }
 
-/** What is wrong with a module and its weights together. */
+/** The problems of a module together with its weights. */
 function problemsOf({ module, weights }: PassState) {
   const missing = Object.entries(module.params).filter(([, weight]) => !weights.has(weight));
   return [
     ...verify(module),
     ...missing.map(([id, weight]) => ({
       code: "MRL0321",
-      message: `%${id} names weight "${weight}", which the store lacks`,
+      message: `%${id}: expected weight "${weight}" in the store, found none`,
     })),
   ];
 }

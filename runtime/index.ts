@@ -1,4 +1,4 @@
-/** The runtime of a party, in Node or a browser. Node-only parts (TLS, workers) are in ./node.ts. */
+/** The runtime of a party, for Node and browsers. Node-only parts (TLS, workers) are in ./node.ts. */
 
 export type { BytesByDirection, KnownWeight, MaskedValue, Party, Share, SharedValue } from "./core/index.ts";
 export { type Direction, parallel, type Role, SessionError, type Steps } from "./core/index.ts";

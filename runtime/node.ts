@@ -1,4 +1,4 @@
-/** What only Node has: sockets and threads. Everything else is in runtime/index.ts, which a browser can load. */
+/** Node-only parts: sockets and threads. Everything else is in runtime/index.ts, which a browser can load. */
 export {
   type ConnectOptions,
   connect,

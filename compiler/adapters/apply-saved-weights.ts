@@ -9,13 +9,13 @@ import { encodeWeight, transpose } from "../tensors/index.ts";
 
 export interface ReplacedWeights {
   readonly model: OnnxModel;
-  /** What the model had before, by weight name: public, as the model is. */
+  /** The replaced weights of the model, by weight name: public, as the model is. */
   readonly original: ReadonlyMap<string, Tensor>;
 }
 
 /**
- * The model with the weights that an adapter trained as a whole (heads, biases) in the place of its own. One that is
- * equal to the model's stays what it was. Each must find its place, or nothing does.
+ * Replaces weights of the model with those that an adapter trained fully (heads, biases). A weight that equals the
+ * model's stays. Either every weight matches, or none is applied. Errors: MRL0429.
  */
 export function applySavedWeights(
   model: OnnxModel,
@@ -33,21 +33,20 @@ export function applySavedWeights(
     const [weight, ...more] = matchingWeights(all, name);
     if (kept) {
       if (weight && isUnchanged(weight, tensor)) continue;
-      const found = weight ? `other numbers than ${weight.name} of ${model.file}` : `no place in ${model.file}`;
-      complain(`it was saved beside the adapter, and has ${found}`, "export the model that the adapter was trained on");
+      const found = weight
+        ? `other values than ${weight.name} of ${model.file}`
+        : `no weight of that name in ${model.file}`;
+      complain(`it was saved beside the adapter, but has ${found}`, "export the model that the adapter was trained on");
       continue;
     }
     const uses = model.graph.nodes.filter(({ inputs }) => inputs.includes(weight?.source.name ?? "")).length;
     if (weight && more.length === 0 && uses > 1 && !isUnchanged(weight, tensor)) {
-      complain(
-        `${model.file} uses this weight in ${uses} places`,
-        "a tied weight cannot be exchanged in one place only",
-      );
+      complain(`${model.file} uses this weight ${uses} times`, "a tied weight cannot be replaced for one use only");
       continue;
     }
     if (!weight || more.length > 0 || !initializers.has(weight.source.name)) {
       const count = weight ? `${more.length + 1} weights` : "no weight";
-      complain(`${count} of ${model.file} has this name`, "a tied weight cannot be exchanged in one place only");
+      complain(`${count} of ${model.file} has this name`, "a tied weight cannot be replaced for one use only");
       continue;
     }
     const { source, recovered } = weight;
@@ -67,13 +66,13 @@ export function applySavedWeights(
   return { model: { ...model, graph: { ...model.graph, initializers } }, original };
 }
 
-/** The numbers of the model, in its format. */
+/** Whether the values equal the model's, in its format. */
 function isUnchanged({ source, recovered, tensor }: ModelWeight, saved: Tensor): boolean {
   const turned = recovered?.transposed && saved.shape.length === 2 ? transpose(saved) : saved;
   return sameShape(turned.shape, source.dims) && countDifferences(tensor(), turned, source.dtype) === 0;
 }
 
-/** The same name, or the only one that is the same but for a leading part; a tied weight lies in several places. */
+/** The weight of the same name, or the only one that differs by a leading part; a tied weight has several entries. */
 function matchingWeights(weights: readonly ModelWeight[], name: string): readonly ModelWeight[] {
   const plain = (weight: ModelWeight): string => weight.name.replace(/\.tied\d*$/, "");
   const exact = weights.filter((weight) => plain(weight) === name);

@@ -17,9 +17,9 @@ interface LoraAttachment {
 }
 
 /**
- * The module with the adapter beside its linear layers: x·W becomes x·W + (x·A)·B, before any bias. A and B are the
- * parameters `<module>.lora_A` and `<module>.lora_B`, the server's unless `labels` says otherwise. All of the adapter
- * must find its place, or nothing does.
+ * Attaches the adapter to its linear layers: x·W becomes x·W + (x·A)·B, before any bias. A and B are the parameters
+ * `<module>.lora_A` and `<module>.lora_B`, private unless `labels` says otherwise. Either the whole adapter matches, or
+ * nothing is attached. Errors: MRL0423, MRL0426, MRL0427, MRL0432.
  */
 export function attachAdapter(
   imported: ImportedModel,
@@ -43,8 +43,8 @@ export function attachAdapter(
 }
 
 /**
- * Linear layers of the model that the configuration names and the adapter has nothing for: PEFT would go on with a warning,
- * and a part of the training would be lost.
+ * Linear layers that the configuration targets and the adapter lacks: PEFT would only warn, and part of the training
+ * would be lost.
  */
 function unmatchedLayers(
   { linears, catalog }: ImportedModel,
@@ -54,15 +54,15 @@ function unmatchedLayers(
   const attached = new Set(found.map(({ linear }) => linear));
   return linears.flatMap((linear): Diagnostic[] => {
     if (attached.has(linear) || !adapter.targetsModule?.(linear.module)) return [];
-    const message = `the configuration names this layer of ${catalog.model.file}, and the adapter has nothing for it`;
+    const message = `the configuration names this layer of ${catalog.model.file}, and the adapter has no tensors for it`;
     const at = `${adapter.folder}, module "${linear.module}"`;
     return [
-      { code: "MRL0432", message, at, help: "give the adapter whole, or export the model that it was trained on" },
+      { code: "MRL0432", message, at, help: "give the complete adapter, or export the model that it was trained on" },
     ];
   });
 }
 
-/** What is revealed is named by the model: a sum in the place of an output has the output's name. */
+/** The model names revealed values: a sum that replaces an output takes the output's name. */
 function keepOutputNames(module: Module, sums: ReadonlyMap<string, string>): Module {
   const fresh = createNames(Object.keys(module.values));
   return edit(module, (draft) => {
@@ -79,7 +79,7 @@ const loraTensors = ({ module, a, b }: LoraModule): readonly (readonly [string, 
   [`${module}.lora_B`, b],
 ];
 
-/** The layer of a module: the same path, or the only one that is the same but for a leading part. */
+/** The layer of a module: the same path, or the only one that differs by a leading part. */
 function matchLayer(
   { module, linears, catalog }: ImportedModel,
   adapter: LoraAdapter,
@@ -104,7 +104,8 @@ function matchLayer(
   const product = opsOf(module).find(
     (op) => op.name === "matmul" && op.origin === linear.origin && module.params[op.operands[1]!] === linear.weight,
   );
-  if (!product) return complain("MRL0427", `the product at ${linear.origin} was not found`, "report this as a fault");
+  if (!product)
+    return complain("MRL0427", `the product at ${linear.origin} was not found`, "internal error, please report");
   const [inner, outer] = typeOf(module, product.operands[1]!).shape;
   const [[, a], [, b]] = loraTensors(half) as [[string, Tensor], [string, Tensor]];
   if (a.shape[0] !== inner || b.shape[1] !== outer) {
@@ -116,7 +117,7 @@ function matchLayer(
 
 interface InsertedAdapter {
   readonly module: Module;
-  /** What stands in the place of each product. */
+  /** The sum that replaces each product. */
   readonly sums: ReadonlyMap<string, string>;
 }
 

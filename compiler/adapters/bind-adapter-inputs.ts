@@ -9,9 +9,9 @@ import type { ReplacedWeights } from "./apply-saved-weights.ts";
 import type { OnnxAdapter } from "./onnx-adapter.ts";
 
 /**
- * The model with an adapter's parameters as the values of its inputs of these names, which are weights from then on:
- * ONNX Runtime's multi-LoRA models take A and B as inputs, often with empty tensors as defaults. Each parameter must find
- * its input and each half of a LoRA layer its parameter, or nothing does.
+ * Turns the inputs that an adapter's parameters feed into weights with those values. ONNX Runtime's multi-LoRA models
+ * take A and B as inputs, often with empty tensors as defaults. Either each parameter matches an input and each LoRA
+ * matrix has a parameter, or nothing is bound. Errors: MRL0430.
  */
 export function bindAdapterInputs(
   model: OnnxModel,
@@ -26,7 +26,7 @@ export function bindAdapterInputs(
     const input = inputs.get(name);
     const wrong = input ? mismatchText(input, dtype, dims) : `${file} has no input of this name`;
     if (wrong) {
-      const help = "the adapter belongs to another model, or to one whose LoRA layers are no inputs";
+      const help = "the adapter belongs to another model, or to one whose LoRA layers are not inputs";
       problems.push({ code: "MRL0430", message: wrong, at: `${adapter.file}, parameter "${name}"`, help });
     }
     initializers.set(name, { name, dtype, dims, source: { kind: "inline", bytes } });
@@ -34,8 +34,8 @@ export function bindAdapterInputs(
   const fed = new Set(adapter.parameters.map(({ name }) => name));
   for (const name of inputs.keys()) {
     if (fed.has(name) || graph.initializers.has(name) || !isLoraMatrix(name)) continue;
-    const message = `the input "${name}" is half of a LoRA layer, and the adapter has nothing for it`;
-    problems.push({ code: "MRL0430", message, at: adapter.file, help: "give the adapter whole" });
+    const message = `the input "${name}" is half of a LoRA layer, and the adapter has no parameter for it`;
+    problems.push({ code: "MRL0430", message, at: adapter.file, help: "give the complete adapter" });
   }
   throwIfAny(problems);
   const boundModel = { ...model, graph: { ...graph, initializers } };
@@ -46,7 +46,9 @@ export function bindAdapterInputs(
   return { model: boundModel, original };
 }
 
-/** What everybody knows in a parameter's place: the model's default where it has one of that shape, else a fresh half. */
+/**
+ * The public value in a parameter's position: the model's default where it has that shape, else a fresh LoRA matrix.
+ */
 function initialValue(model: OnnxModel, { name, dims }: OnnxTensor): Tensor {
   const own = model.graph.initializers.get(name);
   if (own && sameShape(own.dims, dims)) return readTensor(model, own);

@@ -3,7 +3,7 @@ import type { Tensor } from "../../ir/tensor.ts";
 import { transpose } from "../tensors/index.ts";
 
 export interface LowRankFactors {
-  /** [in, r]: orthogonal columns of length 1/√3, that of the columns of an A that PEFT draws. */
+  /** [in, r]: orthogonal columns of length 1/√3, the length of the columns of an A that PEFT draws. */
   readonly a: Tensor;
   /** [r, out] */
   readonly b: Tensor;
@@ -12,10 +12,11 @@ export interface LowRankFactors {
 }
 
 /**
- * A matrix [in, out] as a product of two thin ones, as near as one step of subspace iteration comes to its leading
- * singular vectors: Q spans the r columns that pivoted Gram–Schmidt takes (Businger and Golub, Numerische Mathematik 7,
- * 1965), V the rows of Qᵀ·matrix, and matrix·V is the better basis (Halko, Martinsson and Tropp, SIAM Review 53, 2011,
- * algorithm 4.4). A matrix of a lower rank gets columns of zeros: r is public, its true rank is not.
+ * Approximates a matrix [in, out] by a product of two thin ones, as closely as one step of subspace iteration comes to
+ * its leading singular vectors. Q spans the r columns that pivoted Gram–Schmidt selects (Businger and Golub, Numerische
+ * Mathematik 7, 1965), V spans the rows of Qᵀ·matrix, and matrix·V is the better basis (Halko, Martinsson and Tropp,
+ * SIAM Review 53, 2011, algorithm 4.4). A matrix of lower rank gets columns of zeros: r is public, its true rank is
+ * not.
  */
 export function factorizeLowRank(matrix: Tensor, rank: number): LowRankFactors {
   const start = orthonormalBasis(matrix, rank);
@@ -36,10 +37,10 @@ export function factorizeLowRank(matrix: Tensor, rank: number): LowRankFactors {
 
 const norm = (data: Float64Array): number => Math.sqrt(data.reduce((sum, value) => sum + value * value, 0));
 
-/** What is left of a column beside others is rounding, below this part of its length. */
+/** A remainder below this part of a column's length is rounding. */
 const negligibleNorm = 2 ** -40;
 
-/** Orthonormal columns [m, r] of the leading columns of [m, n], the longest remaining one each time; then zeros. */
+/** Orthonormal columns [m, r] of the leading columns of [m, n], each time the longest remaining one; then zeros. */
 function orthonormalBasis(matrix: Tensor, rank: number): Tensor {
   const [m, n] = matrix.shape as [number, number];
   const rest = transpose(matrix).data.slice();
@@ -63,7 +64,7 @@ function orthonormalBasis(matrix: Tensor, rank: number): Tensor {
   return transpose({ shape: [rank, m], data: out });
 }
 
-/** Takes off what a vector has along a unit vector. */
+/** Subtracts the projection of a vector on a unit vector. */
 function subtractProjection(vector: Float64Array, unit: Float64Array): void {
   let along = 0;
   for (let at = 0; at < vector.length; at++) along += vector[at]! * unit[at]!;

@@ -8,23 +8,23 @@ import { countDifferences, matchesWeightName } from "../ownership/index.ts";
 import { encodeWeight, transpose } from "../tensors/index.ts";
 import { factorizeLowRank } from "./factorize-low-rank.ts";
 
-/** What the user says of a model with adapters merged into it. Both are public. */
+/** User options for a model with merged adapters. Both are public. */
 export interface LowRankOptions {
   readonly rank: number;
-  /** Largest part of a change, by its Frobenius norm, that A·B may leave out. */
+  /** Largest residual of A·B, relative to the Frobenius norm of a change. */
   readonly tolerance: number;
 }
 
 export interface FactorizedLora {
-  /** The model with the base's numbers in the matrices that had changed. */
+  /** The model, with the base's values in the matrices that had changed. */
   readonly model: OnnxModel;
   readonly adapter: LoraAdapter;
 }
 
 /**
- * Takes merged adapters out of a model again: of every matrix of a linear layer that differs from the base's, the change
- * must be a product A·B of the given rank. What patterns declare private stays whole, and so does all that is no such
- * matrix. The provider does this alone; what others see is the rank, and which layers have an adapter.
+ * Extracts merged adapters from a model: the change of every linear layer's matrix that differs from the base must be a
+ * product A·B of the given rank. Weights that patterns declare private stay whole, and so does everything that is not
+ * such a matrix. The provider runs this alone; others see the rank, and which layers have an adapter. Errors: MRL0428.
  */
 export function factorizeMergedLora(
   model: OnnxModel,
@@ -46,7 +46,7 @@ export function factorizeMergedLora(
     const complain = (message: string, help: string) => problems.push({ code: "MRL0428", message, at, help });
     if (more.length > 0 || !linear.module) {
       complain(
-        "it differs from the base, and it is not the matrix of one named layer",
+        "it differs from the base, and it is not the matrix of exactly one named layer",
         `--private ${name} keeps it whole`,
       );
       continue;
@@ -55,7 +55,7 @@ export function factorizeMergedLora(
     if (!(found.residual <= tolerance)) {
       const residual = found.residual.toExponential(1);
       complain(
-        `its change is not of rank ${rank}: ${residual} of it is left over, and ${tolerance} was allowed`,
+        `expected a change of rank ${rank}: its relative residual is ${residual}, above the tolerance ${tolerance}`,
         `give another rank or tolerance (--low-rank), or --private ${name} to keep it whole`,
       );
       continue;
@@ -70,7 +70,7 @@ export function factorizeMergedLora(
       code: "MRL0428",
       message: `no matrix of a linear layer differs from ${base.path}`,
       at: model.file,
-      help: "leave out --low-rank: the base diff finds what else is private",
+      help: "leave out --low-rank: comparing with the base finds the other private weights",
     });
   }
   const graph = { ...model.graph, initializers };
@@ -78,7 +78,7 @@ export function factorizeMergedLora(
   return { model: { ...model, graph }, adapter: { folder, modules, savedWeights: [], fanInFanOut: false } };
 }
 
-/** [in, out], whichever way the file has the matrix. */
+/** The change as [in, out], in whichever orientation the file stores the matrix. */
 function weightDelta({ tensor }: ModelWeight, start: Tensor, outFirst: boolean): Tensor {
   const { shape, data } = tensor();
   const change = data.map((value, at) => value - start.data[at]!);

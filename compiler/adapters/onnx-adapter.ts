@@ -10,7 +10,7 @@ import {
 } from "../tensors/index.ts";
 import { type FlatbufferTable, readFlatbuffer } from "./read-flatbuffer.ts";
 
-/** A named tensor that a graph's input of that name takes. */
+/** A named tensor for the graph input of that name. */
 export interface AdapterParameter {
   readonly name: string;
   readonly dtype: Dtype;
@@ -28,7 +28,7 @@ export interface OnnxAdapter {
 
 export const isOnnxAdapter = (path: string): boolean => path.endsWith(".onnx_adapter");
 
-/** Places of the fields in adapter_schema.fbs of ONNX Runtime, version 1 of the format. */
+/** Field indices in adapter_schema.fbs of ONNX Runtime, format version 1. */
 const adapterFields = { formatVersion: 0, parameters: 3 } as const;
 const parameterFields = { name: 0, dims: 1, dataType: 2, rawData: 3 } as const;
 
@@ -40,7 +40,7 @@ const floats: ReadonlySet<Dtype> = new Set(["float32", "float16", "bfloat16", "f
 /** Reads an .onnx_adapter file, as onnxruntime.AdapterFormat and `olive convert-adapters` write it. */
 export const readOnnxAdapter = (file: string): OnnxAdapter => decodeOnnxAdapter(readWholeFile(file, maxBytes), file);
 
-/** The same of its bytes; everything wrong with it is in one DiagnosticError. */
+/** Decodes an .onnx_adapter file. Reports all problems in one DiagnosticError (MRL0143). */
 export function decodeOnnxAdapter(bytes: Uint8Array, file: string): OnnxAdapter {
   const problems: Diagnostic[] = [];
   const wrong = (name: string, message: string): undefined =>
@@ -56,12 +56,12 @@ export function decodeOnnxAdapter(bytes: Uint8Array, file: string): OnnxAdapter 
   });
   const seen = new Set<string>();
   for (const { name } of parameters) {
-    if (seen.has(name)) wrong(name, "it is there twice");
+    if (seen.has(name)) wrong(name, "it occurs twice");
     seen.add(name);
   }
   // Parameters that share their bytes could be many times the file.
   const all = parameters.reduce((sum, parameter) => sum + parameter.bytes.length, 0);
-  if (all > bytes.length) wrong("", `its parameters have ${all} bytes, the file ${bytes.length}`);
+  if (all > bytes.length) wrong("", `its parameters have ${all} bytes, more than the file's ${bytes.length}`);
   if (parameters.length === 0 && problems.length === 0) wrong("", "it has no parameters");
   throwIfAny(problems);
   return { file, parameters: parameters.sort((a, b) => (a.name < b.name ? -1 : 1)) };
@@ -79,7 +79,7 @@ function parametersOf(bytes: Uint8Array, file: string): readonly FlatbufferTable
     const found = root.tables(adapterFields.parameters) ?? [];
     return found.length <= maxParameters ? found : refuse(`it has ${found.length} parameters`);
   } catch (error) {
-    if (error instanceof Error && error.name === "Error") return refuse(`this is no adapter: ${error.message}`);
+    if (error instanceof Error && error.name === "Error") return refuse(`this is not an adapter: ${error.message}`);
     throw error;
   }
 }
@@ -97,12 +97,12 @@ function readParameter(
   const bytes = table.bytes(parameterFields.rawData) ?? new Uint8Array();
   const shown = `[${dims.slice(0, 8).join(", ")}]`;
   if (dims.length > 8 || dims.some((size) => !(Number.isSafeInteger(size) && size >= 0))) {
-    return wrong(name, `the dimensions ${shown} are not possible`);
+    return wrong(name, `the dimensions ${shown} are invalid`);
   }
   if (byteLengthOf(dtype, dims) !== bytes.length) {
     return wrong(name, `${dtype} of ${shown} needs ${byteLengthOf(dtype, dims)} bytes, found ${bytes.length}`);
   }
   const bad = findNonFinite({ shape: dims, data: decodeElements(dtype, bytes, name) });
-  if (bad) return wrong(name, `${bad.count} values are no finite numbers`);
+  if (bad) return wrong(name, `${bad.count} values are not finite`);
   return { name, dtype, dims, bytes };
 }

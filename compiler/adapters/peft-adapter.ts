@@ -10,12 +10,13 @@ import { createPatternMatcher, type PatternMatcher } from "./python-regex.ts";
 
 const configName = "adapter_config.json";
 const weightsName = "adapter_model.safetensors";
-/** Checkpoints that no `save_pretrained` wrote have the adapter's name in their keys. */
+/** Checkpoints written without `save_pretrained` have the adapter's name in their keys. */
 const keyPattern = /^base_model\.model\.(.+)\.lora_(A|B)(?:\.default)?\.weight$/;
 
 /**
- * Reads a PEFT LoRA adapter. PEFT itself loads adapters with missing halves, foreign keys or wrong targets and warns at
- * most; here each of them is refused: a private tensor that silently drops out is an accuracy and a privacy fault.
+ * Reads a PEFT LoRA adapter. PEFT itself loads adapters with missing matrices, unknown keys or wrong targets and warns
+ * at most. This reader refuses each: a private tensor that silently drops out is an accuracy error and a privacy error.
+ * Errors: MRL0101, MRL0140 to MRL0142.
  */
 export function readPeftAdapter(folder: string): LoraAdapter {
   const weights = join(folder, weightsName);
@@ -23,7 +24,7 @@ export function readPeftAdapter(folder: string): LoraAdapter {
   if (missing.length > 0) {
     const pickled = existsSync(join(folder, "adapter_model.bin"));
     const help = pickled ? "adapter_model.bin is pickled code: save it with safe_serialization=True" : undefined;
-    fail(fileDiagnostic("MRL0101", folder, `a PEFT adapter was expected; ${missing.join(" and ")} is missing`, help));
+    fail(fileDiagnostic("MRL0101", folder, `expected a PEFT adapter; ${missing.join(" and ")} is missing`, help));
   }
   for (const name of [configName, weightsName]) refuseForeignLink(folder, join(folder, name));
   const problems: Diagnostic[] = [];
@@ -49,7 +50,7 @@ export function readPeftAdapter(folder: string): LoraAdapter {
   };
 }
 
-/** Asked long after the adapter was read: patterns get their time anew. */
+/** Called long after the adapter was read, so patterns get a new time limit. */
 function targetTest(config: PeftConfig): (module: string) => boolean {
   let matches: PatternMatcher | undefined;
   return (module) => {
@@ -64,9 +65,9 @@ interface LoraKeys {
 }
 
 interface AdapterKeys {
-  /** By module. */
+  /** By module path. */
   readonly pairs: ReadonlyMap<string, LoraKeys>;
-  /** Parameter names by the keys of weights that were trained as a whole. */
+  /** Parameter names of fully trained weights, by key. */
   readonly savedWeights: ReadonlyMap<string, string>;
 }
 
@@ -81,9 +82,7 @@ function sortKeys(
   for (const key of store.entries.keys()) {
     const [, module, half] = keyPattern.exec(key) ?? [];
     if (module && half && found.get(module)?.[half as "A" | "B"] !== undefined) {
-      problems.push(
-        fileDiagnostic("MRL0142", `${file}, tensor "${key}"`, `lora_${half} of "${module}" is there twice`),
-      );
+      problems.push(fileDiagnostic("MRL0142", `${file}, tensor "${key}"`, `lora_${half} of "${module}" occurs twice`));
     } else if (module && half) found.set(module, { ...found.get(module), [half]: key });
     else others.push(key);
   }
@@ -97,13 +96,13 @@ function sortKeys(
         fileDiagnostic(
           "MRL0142",
           `${file}, tensor "${key}"`,
-          `this is no tensor of a LoRA adapter: ${unknownKeyReason(key)}`,
+          `this is not a tensor of a LoRA adapter: ${unknownKeyReason(key)}`,
         ),
       );
   }
   for (const name of findDuplicates(savedWeights.values()))
-    problems.push(fileDiagnostic("MRL0142", file, `"${name}" is there twice`));
-  if (found.size === 0) problems.push(fileDiagnostic("MRL0142", file, "the file holds no LoRA tensors"));
+    problems.push(fileDiagnostic("MRL0142", file, `"${name}" occurs twice`));
+  if (found.size === 0) problems.push(fileDiagnostic("MRL0142", file, "the file has no LoRA tensors"));
   const pairs = new Map<string, LoraKeys>();
   for (const [module, { A, B }] of found) {
     if (A && B) pairs.set(module, { A, B });
@@ -117,7 +116,7 @@ function unknownKeyReason(key: string): string {
   if (/lora_magnitude_vector/.test(key)) return "DoRA is not supported";
   if (/lora_[AB]\.bias$/.test(key)) return "a bias on LoRA layers is not supported";
   if (/lora_[AB]/.test(key)) return "expected base_model.model.<module>.lora_A.weight or …lora_B.weight";
-  return "it is a whole weight, and neither modules_to_save nor bias says that it was trained";
+  return "it is a full weight, and neither modules_to_save nor bias lists it";
 }
 
 function readLoraModule(
@@ -147,12 +146,12 @@ function readLoraModule(
   const b = { shape: stored.shape, data: stored.data.map((value) => value * scale) };
   for (const [key, half] of [[pair.A, a] as const, [pair.B, b] as const]) {
     const bad = findNonFinite(half);
-    if (bad) complain(key, `${bad.count} values are no finite numbers`);
+    if (bad) complain(key, `${bad.count} values are not finite`);
   }
   return { module, a, b, rank, scale };
 }
 
-/** The first pattern whose match ends the module path, as PEFT's get_pattern_key takes it. */
+/** The first pattern whose match ends the module path, as in PEFT's get_pattern_key. */
 function patternValue(
   matches: PatternMatcher,
   patterns: ReadonlyMap<string, number>,
@@ -168,7 +167,7 @@ function isExcluded({ excludeModules, modulesToSave }: PeftConfig, matches: Patt
   const named = Array.isArray(excludeModules)
     ? (excludeModules as readonly string[]).some((name) => endsWithSegment(module, name))
     : matches((excludeModules as { pattern: string }).pattern, module);
-  // What is trained as a whole gets no adapter.
+  // A fully trained module gets no adapter.
   return named || modulesToSave.some((name) => endsWithSegment(module, name) || `.${module}.`.includes(`.${name}.`));
 }
 
@@ -178,7 +177,7 @@ function isTarget(config: PeftConfig, matches: PatternMatcher, module: string): 
   if (isExcluded(config, matches, module)) return false;
   if (!Array.isArray(targetModules)) {
     const { pattern } = targetModules as { pattern: string };
-    // Which layers are linear and no head, PEFT has found out when it wrote the adapter.
+    // PEFT determined which layers are linear and not a head when it wrote the adapter.
     return pattern !== "all-linear" && matches(pattern, module);
   }
   const names = targetModules as readonly string[];
@@ -189,7 +188,7 @@ function isTarget(config: PeftConfig, matches: PatternMatcher, module: string): 
   );
 }
 
-/** Every tensor belongs to a target of the configuration, and every target got a tensor. */
+/** Checks that every tensor belongs to a target of the configuration, and that every target has a tensor. */
 function checkTargets(
   config: PeftConfig,
   matches: PatternMatcher,
@@ -207,7 +206,7 @@ function checkTargets(
   const at = (module: string) => `${file}, module "${module}"`;
   for (const module of modules) {
     const complain = (message: string) => problems.push(fileDiagnostic("MRL0142", at(module), message));
-    if (!isNamed(module)) complain("it has tensors, but target_modules names it not");
+    if (!isNamed(module)) complain("it has tensors, but target_modules does not name it");
     else if (isExcluded(config, matches, module)) {
       complain("it has tensors, but exclude_modules or modules_to_save names it");
     } else if (
@@ -215,7 +214,7 @@ function checkTargets(
       !names.includes(module) &&
       !config.layersToTransform.includes(layerIndexOf(config, matches, module))
     ) {
-      complain("it has tensors, but layers_to_transform leaves its layer out");
+      complain("it has tensors, but layers_to_transform does not list its layer");
     }
   }
   for (const name of names) {
@@ -232,7 +231,9 @@ function checkTargets(
   }
 }
 
-/** The first number among the path's segments that layers_pattern allows: 3 of `model.layers.3.mlp.experts.0`; else -1. */
+/**
+ * The first number among the path's segments that layers_pattern allows: 3 of `model.layers.3.mlp.experts.0`; else -1.
+ */
 function layerIndexOf({ layersPattern }: PeftConfig, matches: PatternMatcher, module: string): number {
   const segments = module.split(".");
   const at = segments.findIndex((segment, index) => {

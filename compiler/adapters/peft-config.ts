@@ -2,7 +2,7 @@ import { type Diagnostic, fail } from "../../ir/diagnostic.ts";
 import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
 import { isObject, type Json, type JsonObject, parseJson } from "../tensors/index.ts";
 
-/** What of adapter_config.json changes numbers. */
+/** The fields of adapter_config.json that change values. */
 export interface PeftConfig {
   readonly rank: number;
   readonly alpha: number;
@@ -10,24 +10,24 @@ export interface PeftConfig {
   readonly rankStabilized: boolean;
   readonly rankPattern: ReadonlyMap<string, number>;
   readonly alphaPattern: ReadonlyMap<string, number>;
-  /** Module names by their end, a pattern over whole paths, or every linear layer. */
+  /** Module names by suffix, a pattern over whole paths, or every linear layer. */
   readonly targetModules: readonly string[] | { readonly pattern: string };
   readonly excludeModules: readonly string[] | { readonly pattern: string };
   /** Layer indices; absent: all. */
   readonly layersToTransform: readonly number[] | undefined;
-  /** Patterns of the segment in front of a layer's index; none: any segment. */
+  /** Patterns of the segment before a layer's index; none: any segment. */
   readonly layersPattern: readonly string[];
-  /** The base keeps its weights as [in, out] (GPT-2's Conv1D); A and B are stored the same way either way. */
+  /** The base stores weights as [in, out] (GPT-2's Conv1D); A and B have the same layout either way. */
   readonly fanInFanOut: boolean;
-  /** Which biases were trained as well, and are stored as a whole. */
+  /** Which biases were trained too, and are stored in full. */
   readonly bias: "none" | "all" | "lora_only";
-  /** Modules that were trained as a whole, by the end of their path. */
+  /** Fully trained modules, by the end of their path. */
   readonly modulesToSave: readonly string[];
 }
 
 const maxConfigBytes = 1_000_000;
 
-/** Fields that say how training went, where files lie, or who made them: no effect on what the adapter computes. */
+/** Fields on training, file locations and authorship: they do not affect what the adapter computes. */
 const ignoredFields = new Set([
   "auto_mapping",
   "base_model_name_or_path",
@@ -43,7 +43,7 @@ const ignoredFields = new Set([
   "task_type",
 ]);
 
-/** Ways to start training that leave the base as it is; the others (pissa, olora, loftq, corda, lora_ga) change it. */
+/** Initializations that leave the base unchanged; the others (pissa, olora, loftq, corda, lora_ga) change it. */
 const neutralInits: ReadonlySet<Json> = new Set([true, false, null, "gaussian", "orthogonal", "eva"]);
 
 const unsupported = new Map([
@@ -123,7 +123,7 @@ const configChecks: ReadonlyMap<string, ConfigCheck> = new Map<string, ConfigChe
       isEmpty(config.get(key)) ||
       (isEmpty(config.get("modules_to_save")) && !targetsTiedWeights(config.get("target_modules")))
         ? undefined
-        : "what is tied to a trained module is trained with it, and the compiler exchanges weights one by one",
+        : "weights tied to a trained module are trained with it, and the compiler replaces weights one by one",
   ],
   [
     "layers_to_transform",
@@ -131,23 +131,26 @@ const configChecks: ReadonlyMap<string, ConfigCheck> = new Map<string, ConfigChe
       const value = config.get(key) ?? null;
       return value === null || isIndex(value) || (Array.isArray(value) && value.every(isIndex))
         ? undefined
-        : "only indices";
+        : "expected only indices";
     },
   ],
 ]);
 
-/** Reads adapter_config.json; a field that may change numbers in a way the compiler does not compute is refused. */
+/**
+ * Reads adapter_config.json, and returns the problems too. Refuses a field that may change values in a way that the
+ * compiler does not compute.
+ */
 export function readPeftConfig(file: string, problems: Diagnostic[]): PeftConfig | undefined {
   const json = parseJson(new TextDecoder().decode(readWholeFile(file, maxConfigBytes, "MRL0140")), file, "MRL0140");
   if (!isObject(json)) return fail(fileDiagnostic("MRL0140", file, "the configuration is not an object"));
   const before = problems.length;
   for (const [key, check] of configChecks) {
     const fault = check(json, key);
-    if (fault) problems.push(fileDiagnostic("MRL0140", `${file}, "${key}"`, `this value cannot be used: ${fault}`));
+    if (fault) problems.push(fileDiagnostic("MRL0140", `${file}, "${key}"`, `unsupported value: ${fault}`));
   }
   for (const [key, value] of json) {
     if (configChecks.has(key) || ignoredFields.has(key) || isEmpty(value)) continue;
-    const what = unsupported.get(key) ?? "this field, which may change what the adapter computes,";
+    const what = unsupported.get(key) ?? "this field, which may change the adapter's result,";
     problems.push(fileDiagnostic("MRL0141", `${file}, "${key}"`, `${what} is not supported`));
   }
   return problems.length > before ? undefined : configOf(json);
@@ -179,7 +182,7 @@ const namesOrPattern = (value: Json | undefined): PeftConfig["excludeModules"] =
 const listOf = (value: Json | undefined): readonly string[] =>
   typeof value === "string" ? [value].filter(Boolean) : ((value || []) as readonly string[]);
 
-/** Embeddings and heads are what models tie; a pattern may name them. */
+/** Models tie embeddings and heads; a pattern may match them. */
 const targetsTiedWeights = (targets: Json | undefined): boolean =>
   !Array.isArray(targets) || targets.some((name) => /(^|\.)(\w*embed\w*|wte|lm_head)$/.test(String(name)));
 
@@ -196,7 +199,7 @@ function isFlag(config: JsonObject, key: string): string | undefined {
   return [undefined, null, true, false].includes(config.get(key) as never) ? undefined : "expected true or false";
 }
 
-/** null, false, {} and [] switch a feature off, also one that a later PEFT brings. */
+/** null, false, {} and [] switch a feature off, also one that a later PEFT adds. */
 function isEmpty(value: Json | undefined): boolean {
   if (value === undefined || value === null || value === false) return true;
   return isObject(value) ? value.size === 0 : Array.isArray(value) && value.length === 0;

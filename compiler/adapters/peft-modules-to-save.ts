@@ -2,13 +2,13 @@ import type { SavedWeight } from "../ownership/index.ts";
 import { findNonFinite, readSafetensor, type SafetensorsFile } from "../tensors/index.ts";
 import type { PeftConfig } from "./peft-config.ts";
 
-/** A classification head is saved under one of these; PEFT names both in the configuration. */
+/** PEFT saves a classification head under one of these names, and lists both in the configuration. */
 const defaultHeads = ["classifier", "score"];
 
-/** What PEFT calls embeddings, and saves as they are where they are targets or when it is asked to. */
+/** PEFT's embedding names. It saves them unchanged where they are targets or on request. */
 const embeddings = /(^|\.)(embed_tokens|lm_head|wte|shared|embed_in|embed_out)\.weight$/;
 
-/** PEFT takes every module whose path ends with these letters: `norm` is `input_layernorm` as well. */
+/** PEFT matches every module whose path ends with these letters: `norm` matches `input_layernorm` as well. */
 function isSaved(name: string, { modulesToSave }: PeftConfig): boolean {
   const module = name.slice(0, name.lastIndexOf("."));
   const within = module.split(".").map((_, end, all) => all.slice(0, end + 1).join("."));
@@ -16,8 +16,8 @@ function isSaved(name: string, { modulesToSave }: PeftConfig): boolean {
 }
 
 /**
- * The parameter behind a key, if the configuration says that it was trained, a bias or part of a saved module, or if it
- * is an embedding.
+ * The parameter behind a key if the configuration says that it was trained (as a bias or part of a saved module), or if
+ * it is an embedding.
  */
 export function savedWeightName(key: string, config: PeftConfig, loraModules: ReadonlySet<string>): string | undefined {
   const [, path] = /^base_model\.model\.(.+\..+)$/.exec(key) ?? [];
@@ -30,7 +30,7 @@ export function savedWeightName(key: string, config: PeftConfig, loraModules: Re
   return trained && name.endsWith(".bias") ? name : undefined;
 }
 
-/** The weights of those keys; every module of modules_to_save must have some. */
+/** Reads the weights of those keys, and the problems found; every module of modules_to_save must have some. */
 export function readSavedWeights(
   store: SafetensorsFile,
   keys: ReadonlyMap<string, string>,
@@ -52,7 +52,7 @@ export function readSavedWeights(
     .map(([key, name]) => {
       const tensor = readSafetensor(store, key);
       const bad = findNonFinite(tensor);
-      if (bad) complain(key, `${bad.count} values are no finite numbers`);
+      if (bad) complain(key, `${bad.count} values are not finite`);
       return { name, tensor, ...(!isSaved(name, config) && embeddings.test(name) && { kept: true }) };
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));

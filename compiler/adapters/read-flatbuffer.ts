@@ -1,9 +1,9 @@
 /**
- * A reader of FlatBuffers (https://flatbuffers.dev/internals) for files that nobody vouches for: every read is within the
- * file, or a plain Error. It copies nothing but texts.
+ * Reads FlatBuffers (https://flatbuffers.dev/internals) from untrusted files: every read is within the file, or throws
+ * a plain Error. Only strings are copied.
  */
 export interface FlatbufferTable {
-  /** A field of an integer of 4 bytes; absent: its default. */
+  /** A 4-byte integer field; `absent` is its default. */
   readonly int: (field: number, absent: number) => number;
   readonly text: (field: number) => string | undefined;
   readonly bytes: (field: number) => Uint8Array | undefined;
@@ -11,19 +11,19 @@ export interface FlatbufferTable {
   readonly tables: (field: number) => readonly FlatbufferTable[] | undefined;
 }
 
-/** The root table of a file with this identifier at its byte 4. */
+/** The root table of a file with this identifier at byte 4. */
 export function readFlatbuffer(bytes: Uint8Array, identifier: string): FlatbufferTable {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const within = (at: number, length: number): number => {
     if (!(Number.isSafeInteger(at) && at >= 0 && length >= 0 && at + length <= bytes.length)) {
-      throw new Error(`byte ${at} is outside of the file's ${bytes.length}`);
+      throw new Error(`byte ${at} is outside the file of ${bytes.length} bytes`);
     }
     return at;
   };
   const uint16 = (at: number): number => view.getUint16(within(at, 2), true);
   const uint32 = (at: number): number => view.getUint32(within(at, 4), true);
   const int32 = (at: number): number => view.getInt32(within(at, 4), true);
-  /** Offsets point forward, from where they stand. */
+  /** Offsets point forward from their own position. */
   const follow = (at: number): number => within(at + uint32(at), 4);
 
   if (bytes.length < 8 || new TextDecoder("latin1").decode(bytes.subarray(4, 8)) !== identifier) {
@@ -32,13 +32,13 @@ export function readFlatbuffer(bytes: Uint8Array, identifier: string): Flatbuffe
   const table = (at: number): FlatbufferTable => {
     const vtable = within(at - int32(at), 4);
     const length = uint16(vtable);
-    /** Where a field's value is; undefined: it has its default. */
+    /** Position of a field's value; undefined: it has its default. */
     const fieldOffset = (field: number): number | undefined => {
       const entry = 4 + 2 * field;
       const offset = entry + 2 <= length ? uint16(vtable + entry) : 0;
       return offset === 0 ? undefined : at + offset;
     };
-    /** First element and number of a vector's elements, all of them within the file. */
+    /** Position of a vector's first element, and its element count, all within the file. */
     const vector = (field: number, size: number): { readonly first: number; readonly count: number } | undefined => {
       const at = fieldOffset(field);
       if (at === undefined) return undefined;

@@ -4,11 +4,10 @@ const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 const secretOwner = { client: "the client's input", server: "the server's weights" } as const;
 const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
-/** Who learns what, for people to read; the findings are printed by whoever prints diagnostics. */
+/** Who learns what, as text; the caller prints the findings as diagnostics. */
 export function flowReportText(report: FlowReport): string {
   const { name, setting, security, parties, shared, opened, outputs, weights, protocols, calls } = report;
-  const of =
-    parties.length === 3 ? "client, server and dealer say the same" : `the ${parties.join("'s and the ")}'s alone`;
+  const of = parties.length === 3 ? "client, server and dealer agree" : `the ${parties.join("'s and the ")}'s alone`;
   const whole = Object.entries(protocols).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   const rows: readonly (readonly [string, readonly string[]])[] = [
     ["programs", [`${count(calls, "call")}; ${of}`]],
@@ -19,7 +18,7 @@ export function flowReportText(report: FlowReport): string {
       "opened",
       opened.map(({ value, tensor, shape, to, from }) => {
         const causes = from.map((owner) => secretOwner[owner]).join(" and ");
-        // The manifest's word for it, and what the programs call it.
+        // The manifest's name, and the programs' name.
         const name = tensor === value ? value : `${tensor} (${value})`;
         return `${name} ${shapeText(shape)} to the ${to}${causes && `: computed from ${causes}`}`;
       }),

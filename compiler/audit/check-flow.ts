@@ -10,22 +10,22 @@ import { type ParsedManifest, parseManifest } from "./read-manifest.ts";
 import { ParseFault } from "./token-reader.ts";
 import { type OpenedValue, trackValues, type ValueFlow } from "./track-values.ts";
 
-/** Who learns what, as the programs of a build say it. */
+/** Who learns what, according to the programs of a build. */
 export interface FlowReport {
   readonly name: string;
   readonly setting: string;
   readonly security: string;
-  /** Whose folders were there to be checked. */
+  /** The parties whose folders were checked. */
   readonly parties: readonly Role[];
   /** Values that the client shares. */
   readonly shared: readonly { readonly value: string; readonly tensor: string; readonly shape: readonly number[] }[];
-  /** Everything that is opened, to whom, and whose secrets it depends on. */
+  /** Every opened value, its reader, and whose secrets it depends on. */
   readonly opened: readonly (OpenedValue & { readonly tensor: string })[];
-  /** What the client computes from what is opened to it, or alone. */
+  /** Outputs that the client computes from values opened to it, or alone. */
   readonly outputs: readonly string[];
-  /** Weights as the program takes them, by who knows them. */
+  /** Weights of the program, by who knows them. */
   readonly weights: Readonly<Record<"public" | "server", readonly string[]>>;
-  /** How often each protocol is called: what the verdict rests on. */
+  /** How often each protocol is called: the verdict relies on these. */
   readonly protocols: Readonly<Record<string, number>>;
   readonly calls: number;
   readonly findings: readonly Finding[];
@@ -36,13 +36,13 @@ interface ParsedProgram {
   readonly file: string;
 }
 
-/** Checks a build, or the folder of one party under its name (`client/…`). Nothing in it is run. */
+/** Checks a build, or the folder of one party under its name (`client/…`). Runs nothing in it. */
 export function checkFlow(files: BuildFiles): FlowReport {
   const { prefill, further } = programViews(files);
   const { report, program } = checkProgram(prefill);
   const findings = [...report.findings];
   const opened = [...report.opened];
-  // Files that several views share are found at fault once.
+  // Reports a finding in a file that several views share once.
   const said = new Set(findings.map((finding) => JSON.stringify(finding)));
   for (const { files: own, fileOf } of further) {
     const more = checkProgram(own);
@@ -56,7 +56,7 @@ export function checkFlow(files: BuildFiles): FlowReport {
   return { ...report, opened, findings };
 }
 
-/** What further programs keep or read of earlier queries, the window's leaves: the same wires, in the same rings. */
+/** Masked values that further programs keep or read, and the window's program does not keep in the same ring. */
 function cacheMismatch(
   decode: ParsedProgramText | undefined,
   prefill: ParsedProgramText | undefined,
@@ -69,12 +69,12 @@ function cacheMismatch(
     .filter((name) => ring(decode, name) !== ring(prefill, name))
     .map((name) => ({
       code: "MRL0915",
-      message: `${name} is read of earlier queries; the program of the window keeps no such wire`,
+      message: `${name} is read from earlier queries, but the program of the window does not keep such a masked value`,
       at: "program.ts",
     }));
 }
 
-/** Checks one program at every party. */
+/** Checks one program of all parties. */
 function checkProgram(files: BuildFiles): {
   readonly report: FlowReport;
   readonly program: ParsedProgramText | undefined;
@@ -112,7 +112,9 @@ function checkMissingFiles(files: BuildFiles, parties: readonly Role[]): readonl
   const sharedFiles = hasAll(parties) ? ["manifest.json", "program.mir"] : [];
   const missing = [...sharedFiles, ...wanted].filter((path) => !files.has(path));
   const none =
-    parties.length === 0 ? [{ code: "MRL0913", message: "there is no program of any party", at: "the folder" }] : [];
+    parties.length === 0
+      ? [{ code: "MRL0913", message: "expected the program of at least one party, found none", at: "the folder" }]
+      : [];
   return [...none, ...missing.map((at) => ({ code: "MRL0913", message: "the file is missing", at }))];
 }
 
@@ -122,7 +124,7 @@ function checkCopies(files: BuildFiles): readonly Finding[] {
     const [first, ...others] = [...files].filter(([path]) => path === name || path.endsWith(`/${name}`));
     return others
       .filter(([, bytes]) => Buffer.compare(bytes, first![1]) !== 0)
-      .map(([at]) => ({ code: "MRL0914", message: `the file is not the same as ${first![0]}`, at }));
+      .map(([at]) => ({ code: "MRL0914", message: `the file differs from ${first![0]}`, at }));
   });
 }
 
@@ -130,7 +132,7 @@ function manifestOf(files: BuildFiles, findings: Finding[]): ParsedManifest | un
   const found = [...files].find(([path]) => path.endsWith("manifest.json"));
   if (!found) return undefined;
   const manifest = parseManifest(new TextDecoder().decode(found[1]));
-  if (!manifest) findings.push({ code: "MRL0901", message: "the text is no manifest of marillc", at: found[0] });
+  if (!manifest) findings.push({ code: "MRL0901", message: "expected a manifest of marillc", at: found[0] });
   return manifest;
 }
 
@@ -181,7 +183,9 @@ function checkModule(
   ];
 }
 
-/** Digests that the parties compare before a session: of the module, and of what is public of it at the client. */
+/**
+ * Checks the digests that the parties compare before a session: of the module, and of the public files of the client.
+ */
 function checkHashes(files: BuildFiles, manifest: ParsedManifest): readonly Finding[] {
   const differ = (at: string, found: string, expected: string): readonly Finding[] => {
     const message = `expected the SHA-256 of the manifest, ${expected}, found ${found}`;

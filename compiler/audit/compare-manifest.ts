@@ -4,13 +4,13 @@ import type { ParsedProgramText } from "./parse-program.ts";
 import type { ParsedManifest } from "./read-manifest.ts";
 import type { ValueFlow } from "./track-values.ts";
 
-/** The tensor of the model, without the scale at which a program takes it. */
+/** The model's tensor name, without the scale at which a program takes it. */
 export const sourceTensor = (tensor: string): string => tensor.replace(/@-?\d+$/, "");
 
-/** A folded tensor is called after those that it was folded from: `W*gain`, `A|B`. */
+/** A folded tensor is named after its factors: `W*norm.weight`, `A|B`. */
 const tensorParts = (tensor: string): readonly string[] => tensor.split(/[*|]/);
 
-/** A program does what the manifest promises: its owners, its inputs, and what is opened to whom. */
+/** Checks that a program does what the manifest promises: its owners, its inputs, and what is opened to whom. */
 export function compareWithManifest(
   program: ParsedProgramText,
   flow: ValueFlow,
@@ -34,7 +34,7 @@ export function compareWithManifest(
   return messages.map((message) => ({ code: "MRL0910", message, at: file }));
 }
 
-/** Nothing of the server's may be used as if both knew it; whatever is public is so by its digest. */
+/** Checks that no private weight is used as public; a public weight needs its digest. */
 function weightMismatches({ weights }: ParsedProgramText, manifest: ParsedManifest): readonly string[] {
   const labels = new Map(manifest.weights.map(({ name, label }) => [name, label]));
   const undigested = manifest.weights
@@ -48,14 +48,16 @@ function weightMismatches({ weights }: ParsedProgramText, manifest: ParsedManife
     const secret = labels.has(name)
       ? labels.get(name) !== "public"
       : tensorParts(name).some((part) => labels.get(part) === "server");
-    const taken = form === "public" || form === "disclosed";
-    if (taken && secret) return [`${name} is used as if both knew it; it is the server's`];
-    return form === "server" && labels.get(name) === "public" ? [`${name} is used as the server's; it is public`] : [];
+    const taken = form === "public" || form === "told";
+    if (taken && secret) return [`${name} is used as public, but it is private to the server`];
+    return form === "server" && labels.get(name) === "public"
+      ? [`${name} is used as private to the server, but it is public`]
+      : [];
   });
   return [...undigested, ...odd, ...wrong];
 }
 
-/** Whoever owns a weight in the manifest owns it in the module that is executed. */
+/** The owner of a weight is the same in the manifest and in the executed module. */
 export function compareOwners({ params }: ParsedModule, manifest: ParsedManifest, file: string): readonly Finding[] {
   const labels = new Map(manifest.weights.map(({ name, label }) => [name, label]));
   return [...params.values()].flatMap(({ tensor, type: { label } }) => {
@@ -65,7 +67,7 @@ export function compareOwners({ params }: ParsedModule, manifest: ParsedManifest
   });
 }
 
-/** What the client shares is what the manifest calls cuts, computed from what is its own or public. */
+/** The client shares exactly the cuts of the manifest, computed from its own or public values. */
 function inputMismatches({ inputs }: ParsedProgramText, manifest: ParsedManifest): readonly string[] {
   const cuts = new Map(manifest.cuts.map(({ value, shape }) => [value, shape.join()]));
   const wrong = [...inputs].filter(([name, { shape }]) => cuts.get(name) !== shape.join()).map(([name]) => name);
@@ -73,8 +75,8 @@ function inputMismatches({ inputs }: ParsedProgramText, manifest: ParsedManifest
   const labels = new Map(manifest.inputs.map(({ name, label }) => [name, label]));
   const foreign = manifest.cuts.filter(({ tensor }) => !["client", "public", undefined].includes(labels.get(tensor)));
   return [
-    ...wrong.map((name) => `input ${name} is no cut of the manifest, or of another shape`),
-    ...missing.map((name) => `cut ${name} of the manifest is no input of the program`),
-    ...foreign.map(({ tensor }) => `the client is to share ${tensor}, which is not its own`),
+    ...wrong.map((name) => `input ${name} is not a cut of the manifest, or has another shape`),
+    ...missing.map((name) => `cut ${name} of the manifest is not an input of the program`),
+    ...foreign.map(({ tensor }) => `the client would share ${tensor}, which it does not own`),
   ];
 }

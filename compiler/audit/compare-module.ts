@@ -5,11 +5,11 @@ import { exportNameOf } from "./protocol-signatures.ts";
 import type { ParsedArgument, ParsedCall } from "./read-body.ts";
 import type { ValueFlow } from "./track-values.ts";
 
-/** Attributes and numbers as text that is equal when they are, whatever their order. */
+/** Serializes attributes so that equal ones give equal text, in any order. */
 const sortedJson = (attrs: Readonly<Record<string, unknown>>): string =>
   JSON.stringify(Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** Bounds are compared where the module has them, ring and scale where a value is in fixed point. */
+/** Compares bounds where the module has them, and ring and scale where a value is in fixed point. */
 const typesMatch = (said: ParsedShareType, { element, shape, range }: ParsedType): boolean => {
   const fixed = /^fx(\d+)\.(-?\d+)$/.exec(element);
   const inRange = !range || (said.lo === range[0] && said.hi === range[1]);
@@ -18,8 +18,8 @@ const typesMatch = (said: ParsedShareType, { element, shape, range }: ParsedType
 };
 
 /**
- * A program is the text of program.mir, op by op: the dealer service executes that text and not the dealer's program, so
- * it is only worth reading the programs if they say the same.
+ * Compares a program with program.mir, op by op. The dealer service executes program.mir rather than the dealer's
+ * program, so reading the programs is useful only if both agree.
  */
 export function compareWithModule(
   program: ParsedProgramText,
@@ -30,7 +30,8 @@ export function compareWithModule(
   const differ = (message: string): Finding => ({ code: "MRL0909", message, at: file });
   const ops = module.steps.flat();
   const names = [...program.specs.keys()];
-  if (names.length !== ops.length) return [differ(`${names.length} calls, and ${ops.length} in program.mir`)];
+  if (names.length !== ops.length)
+    return [differ(`expected ${ops.length} calls as in program.mir, found ${names.length}`)];
   const variables = new Map(ops.map(({ result }, k) => [result, names[k]!]));
   const findings: Finding[] = [];
   const calls = new Map(program.calls.map((call) => [call.result, call]));
@@ -45,8 +46,12 @@ export function compareWithModule(
     });
     findings.push(...why.map((what) => differ(`${variable}: ${what} than in program.mir`)));
   }
-  findings.push(...cacheMismatches(program, ops, variables).map((name) => differ(`${name} is kept of another value`)));
-  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "masked").map(([name]) => name);
+  findings.push(
+    ...cacheMismatches(program, ops, variables).map((name) =>
+      differ(`${name} keeps another value than in program.mir`),
+    ),
+  );
+  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "wire").map(([name]) => name);
   const order = (all: readonly string[]): string => all.join(", ");
   if (order(program.calls.map(({ result }) => result)) !== order(expectedOrder(module, variables))) {
     findings.push(differ("the calls are in another order than in program.mir"));
@@ -62,10 +67,12 @@ export function compareWithModule(
   return findings;
 }
 
-/** Which operand of attention a kept wire is, by the end of its name: the dealer goes by these names. */
+/**
+ * The operand of attention that a kept masked value is, by the suffix of its name: the dealer relies on these names.
+ */
 const cachedOperands: Readonly<Record<string, number>> = { key: 1, value: 2 };
 
-/** Kept wires that are not the operand of attention that their names say. */
+/** Kept masked values that are not the operand of attention that their names state. */
 function cacheMismatches(
   { cached, returns }: ParsedProgramText,
   ops: readonly ParsedOp[],
@@ -76,7 +83,7 @@ function cacheMismatches(
     const dot = name.lastIndexOf(".");
     const op = attention.get(name.slice(0, dot));
     const operand = op?.operands[cachedOperands[name.slice(dot + 1)] ?? -1];
-    // Of a module without attention nothing says what is kept.
+    // In a module without attention, nothing determines what is kept.
     return attention.size > 0 && (operand === undefined || returns.get(name) !== variables.get(operand));
   });
 }
@@ -99,7 +106,7 @@ function callMismatches(op: ParsedOp, call: ParsedCall | undefined, context: Cal
   if (call.label !== undefined && call.label !== op.result) found.push("other randomness");
   if (sortedJson(program.specs.get(operandVariable)!.attrs) !== sortedJson(op.attrs)) found.push("other attributes");
   const type = program.types.get(operandVariable);
-  // A revealed value is a plain number there; in the program it is what it was revealed from.
+  // A revealed value is a plain number there; in the program it has the type of its operand.
   const said = op.operator === "reveal" ? { ...op.type, element: "" } : op.type;
   if (type && !typesMatch(type, said)) found.push("another type");
   const wanted = op.operands.map((id) => variables.get(id) ?? id);
@@ -111,7 +118,7 @@ function callMismatches(op: ParsedOp, call: ParsedCall | undefined, context: Cal
   return found;
 }
 
-/** An argument by its name in program.mir, if it is what that says of it. */
+/** The name of an argument in program.mir, if it is what program.mir declares. */
 function expectedOperand(
   { kind, name }: ParsedArgument,
   k: number,
@@ -138,7 +145,7 @@ function expectedOperand(
   return same && param.type.label === open ? id! : "";
 }
 
-/** Within a step, what needs no round comes first. */
+/** Within a step, local operators come first. */
 function expectedOrder({ steps }: ParsedModule, variables: ReadonlyMap<string, string>): readonly string[] {
   const isLocal = ({ protocol }: ParsedOp): boolean => protocol === undefined;
   return steps

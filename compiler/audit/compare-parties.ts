@@ -35,13 +35,13 @@ const sectionEntries = (part: ParsedProgramText[ProgramSection]): readonly strin
   if (typeof part === "string") return [JSON.stringify(part)];
   return ("size" in part ? [...part] : part).map((item) => JSON.stringify(item, exactValue));
 };
-/** JSON has no infinities and no −0: they are told apart as words. */
+/** JSON has no infinities and no −0: words tell them apart. */
 const exactValue = (_key: string, value: unknown): unknown =>
   typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? `${1 / value} ${value}` : value;
 
 /**
- * The parties describe one computation: the same declarations, the same calls in the same order, in lock step where the
- * others are. What a party alone would do differently is no protocol any more.
+ * Checks that the parties describe one computation: the same declarations and the same calls in the same order, grouped
+ * in the same rounds. A step of one party alone is not a protocol.
  */
 export function compareParties(
   programs: readonly { readonly program: ParsedProgramText; readonly file: string }[],

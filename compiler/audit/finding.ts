@@ -1,9 +1,9 @@
-/** Something that stands against a build. Printed as every diagnostic of marillc is. */
+/** A reason to reject a build, printed like every diagnostic of marillc. */
 export interface Finding {
   /** `MRL09` and two digits: docs/diagnostics.md. */
   readonly code: string;
   readonly message: string;
-  /** File, and line where there is one. */
+  /** File, and line if known. */
   readonly at: string;
   readonly help?: string;
 }

@@ -4,12 +4,12 @@ type ShapeList = readonly number[];
 type LiteralAttrs = Readonly<Record<string, Literal>>;
 
 /**
- * Shapes of what a party computes on its own share, from the shapes that go in: a program cannot say that a value is
- * smaller than it is. Undefined where the operands do not fit.
+ * Computes the shape of a party's local result from the operand shapes, so that a program cannot declare a smaller
+ * value. Undefined where the operands do not fit.
  */
 type ShapeRule = (operands: readonly ShapeList[], attrs: LiteralAttrs, said: ShapeList) => ShapeList | undefined;
 
-/** A list that an attribute holds; of any other value none, and then nothing fits. */
+/** A list attribute; empty for any other value, and then no shape fits. */
 const numberList = (attrs: LiteralAttrs, name: string): readonly number[] => {
   const value = attrs[name];
   return Array.isArray(value) ? (value as readonly number[]) : [];
@@ -34,7 +34,7 @@ const matmul: ShapeRule = ([a, b]) => {
   return batch && [...batch, a.at(-2)!, b.at(-1)!];
 };
 
-/** Extents behind the channels that a window slides over. */
+/** Spatial sizes after a sliding window, after the channels. */
 function windowedShape(sizes: ShapeList, kernel: ShapeList, attrs: LiteralAttrs): ShapeList {
   const [strides, pads, dilations] = ["strides", "pads", "dilations"].map((name) => numberList(attrs, name));
   const axes = sizes.length;
@@ -87,5 +87,5 @@ const rules: Readonly<Record<string, ShapeRule>> = {
   },
 };
 
-/** By the name of the operator. */
+/** By operator name. */
 export const localShapes: ReadonlyMap<string, ShapeRule> = new Map(Object.entries(rules));

@@ -7,10 +7,10 @@ import {
   tokenize,
 } from "./token-reader.ts";
 
-/** What program.mir says of a value. */
+/** The type of a value in program.mir. */
 export interface ParsedType {
   readonly label: string;
-  /** `additive` or `wire`; empty of what is not shared. */
+  /** `additive` or `wire`; empty for a value that is not shared. */
   readonly sharing: string;
   /** `f32`, `i64`, `bool` or `fx<width>.<scale>`. */
   readonly element: string;
@@ -28,13 +28,13 @@ export interface ParsedOp {
   readonly type: ParsedType;
 }
 
-/** A param that is a part of its weight: rows of the place that a query is about, of so many in all. */
+/** A parameter that is a part of its weight: the rows of the query's positions, out of `rows` in all. */
 export interface RowSlice {
   readonly axis: number;
   readonly rows: number;
 }
 
-/** The module that the dealer executes and the programs were made from. */
+/** The module that the dealer executes and the programs were generated from. */
 export interface ParsedModule {
   readonly inputs: ReadonlyMap<string, ParsedType>;
   readonly params: ReadonlyMap<
@@ -56,7 +56,7 @@ const mirTokens: TokenRules = {
   ],
 };
 
-/** @throws ReadError where the text is not a scheduled module. */
+/** @throws ParseFault where the text is not a scheduled module. */
 export function parseMir(text: string): ParsedModule {
   const reader = createTokenReader(tokenize(text, mirTokens));
   reader.expect("module");
@@ -89,7 +89,9 @@ export function parseMir(text: string): ParsedModule {
 function readRowSlice(reader: TokenReader): RowSlice {
   reader.expect("position");
   const { axis, rows } = readAttrs(reader);
-  return typeof axis === "number" && typeof rows === "number" ? { axis, rows } : reader.fail("a position before it");
+  return typeof axis === "number" && typeof rows === "number"
+    ? { axis, rows }
+    : reader.fail("numbers axis and rows before it");
 }
 
 function readValue(reader: TokenReader): string {

@@ -28,11 +28,11 @@ export interface ParsedWeight {
   readonly shape: readonly number[];
   readonly width: number;
   readonly scale: number;
-  /** The body takes some rows of it along this axis: those of the places that the query is about. */
-  readonly rowAxis?: number;
+  /** Axis along which the body takes only the rows of the query's positions. */
+  readonly place?: number;
 }
 
-/** A wire that a query leaves for later ones; `past`: rows of earlier queries that the body can read. */
+/** A masked value that a query leaves for later ones; `past`: rows of earlier queries that the body can read. */
 export interface ParsedCacheEntry extends ParsedShareType {
   readonly past: number;
 }
@@ -44,7 +44,7 @@ export interface ParsedSpec {
   readonly attrs: Readonly<Record<string, Literal>>;
 }
 
-/** A compiled program, as its text says it. Two texts that say the same read as equal data, but for role and lines. */
+/** The contents of a program text. Equivalent texts give equal data, except for role and lines. */
 export interface ParsedProgramText extends ParsedBody {
   readonly role: Role;
   readonly types: ReadonlyMap<string, ParsedShareType>;
@@ -59,7 +59,7 @@ export interface ParsedProgramText extends ParsedBody {
 }
 
 const programTokens: TokenRules = {
-  // A comment is `// ` to the end of its line: no block, no directive for a tool.
+  // A comment is `// ` to the end of its line: no block comment, no directive for a tool.
   skip: /(?:[ \n]|\/\/ [^\n]*)+/y,
   kinds: [
     ["name", /[A-Za-z_$][A-Za-z0-9_$]*/y],
@@ -70,8 +70,8 @@ const programTokens: TokenRules = {
 };
 
 /**
- * Reads program.ts or program.js: tables of plain data, then one generator whose statements are calls of the runtime,
- * and nothing else. @throws ReadError at the first word that marillc would not have written there.
+ * Parses program.ts or program.js: tables of plain data, then one generator whose statements are calls of the runtime,
+ * and nothing else. @throws ParseFault at the first word that marillc would not have written there.
  */
 export function parseProgram(text: string, language: "ts" | "js"): ParsedProgramText {
   const role = /^\/\/ (client|server|dealer) program of /.exec(text)?.[1] as Role | undefined;
@@ -106,10 +106,10 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
     () => readFields(reader, [...fields, "to"]) as unknown as ParsedShareType & { readonly to: string },
   );
   const keeps = reader.sees("const");
-  if (language === "ts" && keeps !== known) reader.fail("what is kept as it was imported");
-  const cacheText = (): ParsedCacheEntry => readFields(reader, [...fields, "past"]) as unknown as ParsedCacheEntry;
-  const cached = keeps
-    ? table("cachedTypes", "as const satisfies Record < string , CachedDecl >", cacheText)
+  if (language === "ts" && keeps !== known) reader.fail("keptTypes exactly where KeptDecl is imported");
+  const keptText = (): ParsedCacheEntry => readFields(reader, [...fields, "past"]) as unknown as ParsedCacheEntry;
+  const kept = keeps
+    ? table("keptTypes", "as const satisfies Record < string , KeptDecl >", keptText)
     : new Map<string, ParsedCacheEntry>();
   reader.expect("export const program");
   const more = keeps ? " , keyof typeof cachedTypes" : "";
@@ -130,7 +130,7 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   return { role, types, specs, inputs, weights, outputs, cached, ...facts, ...body };
 }
 
-/** Types, from the runtime alone. Whether that of kept wires is among them. */
+/** Reads the import of types, from the runtime alone. Returns whether it imports KeptDecl. */
 function readImport(reader: TokenReader): boolean {
   reader.expect("import type {");
   const keeps = reader.accepts("CachedDecl");
@@ -154,7 +154,7 @@ const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
   to: (value) => typeof value === "string",
 };
 
-/** A record of exactly these fields, and some of the optional ones. */
+/** Reads a record of exactly these fields, and some of the optional ones. */
 function readFields(
   reader: TokenReader,
   fields: readonly string[],

@@ -6,14 +6,17 @@ import type { ParsedManifest } from "./read-manifest.ts";
 
 const { onnx } = onnxProto;
 
-/** Files of a build by path, as `client/program.ts`. */
+/** Files of a build by path, such as `client/program.ts`. */
 export type BuildFiles = ReadonlyMap<string, Uint8Array>;
 
 export const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
 
 const fileFinding = (message: string, at: string): Finding => ({ code: "MRL0912", message, at });
 
-/** What the folder of a party may consist of. The server's is its own business, the other two are told of nothing private. */
+/**
+ * Files that a party's folder may contain. The server's folder may hold more; the other two must not receive anything
+ * private.
+ */
 const programFiles = ["program.ts", "program.js", "manifest.json"];
 const clientFiles = ["weights.safetensors", "public.onnx", "head.onnx", "tokenizer.json", "tokenizer_config.json"];
 export const allowedFiles: ReadonlyMap<string, readonly string[]> = new Map([
@@ -21,7 +24,7 @@ export const allowedFiles: ReadonlyMap<string, readonly string[]> = new Map([
   ["dealer", [...programFiles, "program.mir"]],
 ]);
 
-/** Files that are not a party's to have. */
+/** Files that a party must not have. */
 export function checkStrayFiles(files: BuildFiles): readonly Finding[] {
   const allowed = (path: string): boolean => {
     const [folder, name] = path.includes("/") ? [path.split("/")[0]!, path.slice(path.indexOf("/") + 1)] : ["", path];
@@ -30,10 +33,13 @@ export function checkStrayFiles(files: BuildFiles): readonly Finding[] {
   };
   return [...files.keys()]
     .filter((path) => !allowed(path))
-    .map((path) => fileFinding("the file is no part of a build", path));
+    .map((path) => fileFinding("the file is not part of a build", path));
 }
 
-/** The integers that a party holds are those that its program declares and the party may know, and no other byte. */
+/**
+ * The weight file of a party holds exactly the integers that its program declares and the party may know, and no other
+ * byte.
+ */
 export function checkWeightFile(
   files: BuildFiles,
   role: "client" | "server",
@@ -43,7 +49,7 @@ export function checkWeightFile(
   const bytes = files.get(path);
   if (!bytes) return [];
   const found = readTensors(bytes);
-  if (!found) return [fileFinding("the file is not of tensors alone, without gaps", path)];
+  if (!found) return [fileFinding("expected a file of tensors alone, without gaps", path)];
   const declared = new Set(
     [...weights.values()]
       .filter(({ form }) => role === "server" || form === "public" || form === "disclosed")
@@ -59,14 +65,14 @@ export function checkWeightFile(
   });
   return [
     ...extra.map((name) =>
-      fileFinding(`${name} is there; the program does not declare it as the ${role}'s to know`, path),
+      fileFinding(`the file has ${name}, which the program does not declare as known to the ${role}`, path),
     ),
-    ...missing.map((name) => fileFinding(`${name} is not there`, path)),
-    ...different.map(([name]) => fileFinding(`${name} has other numbers at the server`, path)),
+    ...missing.map((name) => fileFinding(`the file lacks ${name}`, path)),
+    ...different.map(([name]) => fileFinding(`${name} has other values at the server`, path)),
   ];
 }
 
-/** Bytes of each tensor of a safetensors file that has nothing else in it; undefined for any other file. */
+/** Bytes of each tensor of a safetensors file without any other content; undefined for any other file. */
 function readTensors(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> | undefined {
   if (bytes.length < 8) return undefined;
   const start = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
@@ -93,13 +99,14 @@ function readTensors(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> | undef
   }
 }
 
-/** A table of so many integers, or one real number, belongs to the graph whatever it is: extents, axes, an epsilon. */
+/** Up to 16 integers, or one real number, always belong to the graph: shapes, axes, an epsilon. */
 const alwaysPublicSizes = { integers: 16, reals: 1 } as const;
 const realTypes: ReadonlySet<number> = new Set([1, 10, 11, 16, 17, 18, 19, 20]);
 
 /**
- * What the client computes in the clear: every tensor in it is a public weight or a constant that the manifest lists by
- * digest, it takes inputs that the client has, and gives what is cut, or the outputs after the secure part.
+ * Checks what the client computes in the clear. Every tensor in it is a public weight or a constant that the manifest
+ * lists by digest. It takes inputs that the client has, and outputs the cut values, or the outputs after the secure
+ * part.
  */
 export function checkClientModels(files: BuildFiles, manifest: ParsedManifest): readonly Finding[] {
   const listed = new Set([
@@ -109,7 +116,7 @@ export function checkClientModels(files: BuildFiles, manifest: ParsedManifest): 
   const own = manifest.inputs.filter(({ label }) => label === "client" || label === "public").map(({ name }) => name);
   const given = new Set(manifest.inputs.map(({ name }) => name));
   const cuts = manifest.cuts.map(({ tensor }) => tensor).filter((tensor) => !given.has(tensor));
-  // Place by place the graphs are told the places, and hand on keys and values of the client's own layers, to themselves.
+  // The decode graphs take positions, and pass keys and values of the client's own layers to themselves.
   const { places, kept = [] } = manifest.clear ?? {};
   const here = places === undefined ? [] : [places];
   const [before, after] = [kept.map(({ past }) => past), kept.map(({ present }) => present)];
@@ -142,11 +149,11 @@ function checkModelFile(
   try {
     model = onnx.ModelProto.decode(bytes);
   } catch {
-    return [fileFinding("the file is no ONNX model", path)];
+    return [fileFinding("expected an ONNX model", path)];
   }
   const { graph, functions, metadataProps, docString } = model;
   const plain = functions.length === 0 && metadataProps.length === 0 && !docString;
-  // What a decoder passes over, an encoder does not write: no byte hides between the fields.
+  // An encoder does not write what a decoder skips, so no byte hides between the fields.
   const isCanonical = Buffer.compare(onnx.ModelProto.encode(model).finish(), bytes) === 0;
   if (!graph || !plain || !isCanonical) return [fileFinding("the file holds more than a graph", path)];
   const names = (infos: readonly proto.IValueInfoProto[] | null | undefined): readonly string[] =>
@@ -159,11 +166,13 @@ function checkModelFile(
     ...foreign.map((name) => fileFinding(`it takes ${name}, which the manifest does not give the client`, path)),
     ...more.map((name) => fileFinding(`it computes ${name}, which the manifest does not name`, path)),
     ...less.map((name) => fileFinding(`it does not compute ${name}`, path)),
-    ...unlisted.map(({ name }) => fileFinding(`tensor ${name} is no public weight or constant of the manifest`, path)),
+    ...unlisted.map(({ name }) =>
+      fileFinding(`tensor ${name} is not a public weight or constant of the manifest`, path),
+    ),
   ];
 }
 
-/** Initializers and tensors in attributes, in nested graphs as well. */
+/** Initializers and tensors in attributes, in nested graphs too. */
 function tensorsOf(graph: proto.IGraphProto): readonly proto.ITensorProto[] {
   const attributes = (graph.node ?? []).flatMap(({ attribute, name }) =>
     (attribute ?? []).map((each) => ({ ...each, owner: name ?? "" })),
@@ -185,7 +194,7 @@ function tensorsOf(graph: proto.IGraphProto): readonly proto.ITensorProto[] {
   return [...(graph.initializer ?? []), ...inAttributes, ...nested.flatMap(tensorsOf)];
 }
 
-/** Numbers of an attribute as the tensor that they might as well be. */
+/** The values of an attribute as a tensor. */
 const attributeTensor = (name: string, dataType: number, { buffer, length }: Float32Array | BigInt64Array) => ({
   name,
   dataType,
@@ -193,7 +202,7 @@ const attributeTensor = (name: string, dataType: number, { buffer, length }: Flo
   rawData: new Uint8Array(buffer),
 });
 
-/** By the digest of its bytes, or of those of its transpose: exporters turn matrices. */
+/** Compares the digest of its bytes, or of its transpose: exporters transpose matrices. */
 function isPublicTensor({ dims, dataType, rawData }: proto.ITensorProto, publicDigests: ReadonlySet<string>): boolean {
   const shape = (dims ?? []).map(Number);
   const count = shape.reduce((product, size) => product * size, 1);
@@ -212,7 +221,7 @@ const elementViews = new Map<number, (bytes: Uint8Array) => Uint8Array | Uint16A
   [8, ({ buffer }) => new BigUint64Array(buffer)],
 ]);
 
-/** Bytes of the transpose; none where the elements have no size that is known. */
+/** Bytes of the transpose; empty where the element size is unknown. */
 function transposeBytes(bytes: Uint8Array, rows: number, columns: number): Uint8Array {
   const view = elementViews.get(bytes.length / (rows * columns));
   if (!view) return new Uint8Array(0);

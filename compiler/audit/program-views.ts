@@ -1,19 +1,22 @@
 import type { BuildFiles } from "./party-files.ts";
 
-/** A build as one of its further programs has it: that program in the place of the window's, and what differs of its manifest. */
+/**
+ * A build as seen by one of its further programs: that program replaces the window's, with its own part of the
+ * manifest.
+ */
 export interface ProgramView {
   readonly files: BuildFiles;
-  /** The file of the build that a finding in the view is about. */
+  /** The file of the build that a finding in the view refers to. */
   readonly fileOf: (at: string) => string;
 }
 
 export interface ProgramViews {
   readonly prefill: BuildFiles;
-  /** Of the program of one place, and of those of shorter windows. */
+  /** The program for one position, and those for shorter windows. */
   readonly further: readonly ProgramView[];
 }
 
-/** Files of programs that not the whole window has, and of the client's own layers beside them. */
+/** Files of programs for a part of the window, and of the client's own layers beside them. */
 const isChunkFile = /(^|\/)((decode|window-\d+)\.(ts|js|mir)|(public|head)-step\.onnx)$/;
 const isProgram = /(^|\/)program\.(ts|js|mir)$/;
 const isManifest = /(^|\/)manifest\.json$/;
@@ -22,12 +25,13 @@ const chunkFields = ["programHash", "artefactsHash", "cuts", "reveals", "clear"]
 const takeAt = (from: object, names: readonly string[]): object =>
   Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));
 
-/** A manifest as each further program has it, by the name of its files. */
+/** The manifest of each further program, by the name of its files. */
 function chunkManifests(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
   try {
     const { decode, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly decode?: DecodeManifest };
     if (!decode) return new Map();
-    // Owners, inputs and all that is not named here hold of all programs; the client's own layers, of all but the window's.
+    // Owners, inputs and everything not listed here hold for all programs; the client's own layers, for all but the
+    // window's.
     const { windows = [], clear } = decode;
     const of = (own: object): Uint8Array =>
       new TextEncoder().encode(JSON.stringify({ ...rest, ...takeAt({ clear, ...own }, chunkFields) }));
@@ -48,7 +52,7 @@ export function programViews(files: BuildFiles): ProgramViews {
     [...files].flatMap(([path, bytes]) => (isManifest.test(path) ? [[path, chunkManifests(bytes)] as const] : [])),
   );
   const names = new Set([...manifests.values()].flatMap((each) => [...each.keys()]));
-  // A build whose manifest knows of no second program has no file of one; of a third one, that no manifest names, likewise.
+  // A build whose manifest lists no second program has no file of one; likewise for a third one that no manifest lists.
   if (names.size === 0) return { prefill: files, further: [] };
   const named = (path: string): boolean => {
     const own = /(?:^|\/)(decode|window-\d+)\./.exec(path);
@@ -71,7 +75,7 @@ function chunkView(
   const steps = new Map(own.map((path) => [asPrefill(path), path]));
   const view = [...files].flatMap(([path, bytes]): [string, Uint8Array][] => {
     if (named(path)) return isOwn(path) ? [[asPrefill(path), bytes]] : [];
-    // A file of the window's program that this one has none of is missing there.
+    // A file of the window's program without a counterpart here is missing in the view.
     if (steps.has(path) || isProgram.test(path)) return [];
     return [[path, manifests.get(path)?.get(name) ?? bytes]];
   });

@@ -1,14 +1,15 @@
 /**
- * What the flow checker trusts: of each protocol, what it takes and what it gives. Whatever a protocol opens within is
- * under a fresh mask and tells nothing (its page in docs/protocols, its row of the leak tests); only `opened` makes a
- * value known. test/compiler/audit/protocol-signatures.test.ts holds this table to the registry of the runtime, export by export.
+ * What the flow checker trusts: the operand forms and the result form of each protocol. Everything that a protocol
+ * opens internally is under a fresh mask and reveals nothing (its page in docs/protocols, its row of the leak tests);
+ * only `opened` makes a value known. test/compiler/audit/protocol-signatures.test.ts compares this table with the
+ * registry of the runtime, export by export.
  */
 
 /**
- * How a value is held: `share` (additive), `wire` (opened under a mask that the dealer knows), `replicated` (among
- * three), `opened` (known to the reader of a reveal). Of what is not shared: `weight` (known to the server, used hidden),
- * `fixed` (known to the server, opened once under a mask), `server` (known to it, in the clear), `public` (known to
- * both), `client` (its input).
+ * How a value is held: `share` (additive), `wire` (masked value: opened under a mask that the dealer knows),
+ * `replicated` (among three), `opened` (known to the reader of a reveal). Not shared: `weight` (known to the server,
+ * used hidden), `fixed` (known to the server, opened once under a mask), `server` (known to it, in the clear), `public`
+ * (known to both), `client` (its input).
  */
 export type SharingForm =
   | "share"
@@ -22,19 +23,19 @@ export type SharingForm =
   | "client";
 
 export interface ProtocolSignature {
-  /** The last one repeats for protocols of any number of operands. */
+  /** The last form repeats for protocols with any number of operands. */
   readonly operands: readonly SharingForm[];
   readonly result: "share" | "masked" | "replicated" | "opened";
   readonly settings: readonly string[];
 }
 
-/** Protocols of a client, a server and a dealer that may also be the third of three parties. */
+/** Protocols of a client, a server and a dealer, who may also be the third of three parties. */
 const dealerProtocols: Readonly<Record<string, string>> = {
-  // The client's input becomes shares; a declared output becomes known to its reader; shares become a wire.
+  // The client's input becomes shares; a declared output becomes known to its reader; shares become a masked value.
   seededShare: "client -> share",
   oneWayReveal: "share -> opened",
-  maskedOpen: "share -> masked",
-  // From shares or wires to shares.
+  maskedOpen: "share -> wire",
+  // From shares or masked values to shares.
   a2bCast: "share -> share",
   a2bCompare: "share share -> share",
   a2bComparePublic: "share public -> share",
@@ -109,7 +110,7 @@ const dealerProtocols: Readonly<Record<string, string>> = {
   tournamentReduceMin: "masked -> share",
 };
 
-/** Without any traffic: in every setting. */
+/** Without traffic: in every setting. */
 const localProtocols: Readonly<Record<string, string>> = {
   localCast: "share -> share",
   localNot: "share -> share",
@@ -117,11 +118,11 @@ const localProtocols: Readonly<Record<string, string>> = {
   sameRingTruncate: "share -> share",
 };
 
-/** Those in which the third party computes as well. */
+/** Protocols in which the third party computes too. */
 const threePartyProtocols: Readonly<Record<string, string>> = {
   replicatedShare: "client -> replicated",
   replicatedReveal: "replicated -> opened",
-  // Rows of a private table at places of the client's: the places are told to nobody.
+  // Rows of a private table at indices of the client: no other party learns the indices.
   privateLookup: "weight client -> share",
   replicatedCast: "replicated -> replicated",
   replicatedCompare: "replicated -> replicated",
@@ -164,9 +165,9 @@ export const protocolSignatures: ReadonlyMap<string, ProtocolSignature> = new Ma
   ...parseSignatures(threePartyProtocols, ["3pc"]),
 ]);
 
-/** Protocols whose name says more than the export that programs call. */
+/** Protocols whose name differs from the export that programs call. */
 const exportNames: ReadonlyMap<string, string> = new Map([["opened.sine-series", "openedSine"]]);
 
-/** What programs call a protocol that program.mir names. */
+/** The export that programs call for a protocol of program.mir. */
 export const exportNameOf = (protocol: string): string =>
   exportNames.get(protocol) ?? protocol.replace(/[.-]([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,25 +1,25 @@
 import { ParseFault, readKey, type TokenReader } from "./token-reader.ts";
 
 export interface ParsedArgument {
-  /** `cached`: a masked value that earlier queries opened. */
-  readonly kind: "value" | "input" | "weight" | "cached";
+  /** `kept`: a masked value that earlier queries opened. */
+  readonly kind: "value" | "input" | "weight" | "kept";
   readonly name: string;
 }
 
 export interface ParsedCall {
   readonly kind: "protocol" | "local";
   readonly callee: string;
-  /** What its randomness is drawn under; protocols only. */
+  /** Label of its randomness; protocols only. */
   readonly label?: string;
-  /** Name of the spec, and of the variable of the result where it has one. */
+  /** Name of the spec, and of the variable of the result, if any. */
   readonly result: string;
   readonly args: readonly ParsedArgument[];
-  /** Calls of one `parallel(…)` have the same number; absent: a statement of its own. */
+  /** Calls of one `parallel(…)` share a number; absent: a statement of its own. */
   readonly group?: number;
 }
 
 export interface ParsedBody {
-  /** What it takes of the runtime, in the order in which it says so. */
+  /** Protocols of the runtime, in the order of their declaration. */
   readonly protocols: readonly string[];
   readonly calls: readonly ParsedCall[];
   /** Output → variable. */
@@ -28,7 +28,7 @@ export interface ParsedBody {
   readonly lines: ReadonlyMap<string, number>;
 }
 
-/** The text may name these, and no value may be called so. */
+/** Names that the text may use, so no value may have them. */
 const runtimeNames = [
   "protocols",
   "local",
@@ -43,7 +43,9 @@ const runtimeNames = [
 ];
 const tableNames = ["inputTypes", "weightTypes", "outputTypes", "cachedTypes", "program"];
 
-/** The generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs. */
+/**
+ * Parses the generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs.
+ */
 export function readBody(reader: TokenReader): ParsedBody {
   const given = readParameters(reader);
   const protocols = new Set<string>();
@@ -52,7 +54,7 @@ export function readBody(reader: TokenReader): ParsedBody {
   const lines = new Map<string, number>();
   const declare = (name: string, line: number): void => {
     if ([...runtimeNames, ...tableNames].includes(name) || protocols.has(name) || values.has(name)) {
-      throw new ParseFault(`${name} is the name of something else already`, line);
+      throw new ParseFault(`${name} is already the name of something else`, line);
     }
     values.add(name);
   };
@@ -147,7 +149,10 @@ function noOperands(reader: TokenReader): readonly ParsedArgument[] {
   return [];
 }
 
-/** `*body({ protocols, local, parallel }, party, inputs, weights, cached)`, without those at the end that it does not use. */
+/**
+ * Parses `*body({ protocols, local, parallel }, party, inputs, weights, kept)`; unused parameters at the end are
+ * omitted.
+ */
 function readParameters(reader: TokenReader): ReadonlySet<string> {
   reader.expect("* body ( {");
   const given = new Set(reader.list("}", () => reader.take("name", "a tool")));
@@ -172,7 +177,7 @@ function readParameters(reader: TokenReader): ReadonlySet<string> {
   return given;
 }
 
-/** Names of an array pattern; empty where a result is not used. */
+/** Names of an array pattern; empty for an unused result. */
 function readPattern(reader: TokenReader): readonly string[] {
   const names: string[] = [];
   while (!reader.accepts("]")) {
@@ -192,13 +197,13 @@ function readReturns(reader: TokenReader, values: ReadonlySet<string>): Readonly
     const key = readKey(reader);
     const value = reader.accepts(":") ? reader.take("name", "a value") : key;
     if (!values.has(value)) reader.fail(`a value that was computed before instead of ${value}`);
-    if (returns.has(key)) reader.fail(`each output once; ${key} is there twice`);
+    if (returns.has(key)) reader.fail(`each output once; ${key} occurs twice`);
     returns.set(key, value);
   });
   return returns;
 }
 
-/** `object.name` or `object["any name"]`. */
+/** Parses `object.name` or `object["any name"]`. */
 export function readMember(reader: TokenReader, object: string): string {
   reader.expect(object);
   if (reader.accepts(".")) return reader.take("name", "a name");

@@ -1,4 +1,4 @@
-/** What the flow checker reads of manifest.json. */
+/** The fields of manifest.json that the flow checker reads. */
 export interface ParsedManifest {
   readonly name: string;
   readonly setting: string;
@@ -10,13 +10,13 @@ export interface ParsedManifest {
     readonly label: string;
     readonly sha256?: string;
   }[];
-  /** Tables of the graph that are nobody's weights, with the SHA-256 of their bytes. */
+  /** Tables of the graph that are not weights, with the SHA-256 of their bytes. */
   readonly constants: readonly { readonly name: string; readonly sha256: string }[];
   readonly inputs: readonly { readonly name: string; readonly label: string }[];
   readonly cuts: readonly { readonly value: string; readonly tensor: string; readonly shape: readonly number[] }[];
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   readonly clientOutputs: readonly string[];
-  /** What the client keeps of its own layers between places: in and out of its graphs, in the clear. */
+  /** What the client keeps of its own layers between positions: inputs and outputs of its graphs, in the clear. */
   readonly clear?: {
     readonly places: string;
     readonly kept: readonly { readonly past: string; readonly present: string }[];

@@ -1,6 +1,6 @@
 /**
- * Words of a text, and a reader that walks them. The texts are machine-made and their language is closed: what is not
- * in the rules is an error, so nothing that a JavaScript engine would run can pass unseen.
+ * Tokenizes texts, and reads tokens. The texts are generated and their language is closed: anything outside the rules
+ * is an error, so no code that a JavaScript engine would run passes unseen.
  */
 export interface Token {
   readonly kind: "name" | "string" | "number" | "mark" | "end";
@@ -9,7 +9,7 @@ export interface Token {
 }
 
 export interface TokenRules {
-  /** Space and comments. */
+  /** Spaces and comments. */
   readonly skip: RegExp;
   /** Tried in this order; sticky. */
   readonly kinds: readonly (readonly [Exclude<Token["kind"], "end">, RegExp])[];
@@ -29,7 +29,7 @@ const match = (pattern: RegExp, text: string, at: number): string | undefined =>
   return pattern.test(text) ? text.slice(at, pattern.lastIndex) : undefined;
 };
 
-/** Printable ASCII in lines: no other line ends, no characters that change the order of reading. */
+/** Allows printable ASCII and line feeds: no other line ends, no characters that change the reading order. */
 export function checkCharacters(text: string): void {
   const odd = /[^\n\x20-\x7e]/.exec(text);
   if (!odd) return;
@@ -52,7 +52,7 @@ export function tokenize(text: string, { skip, kinds }: TokenRules): readonly To
   }
 }
 
-/** No token has a line end in it. */
+/** No token contains a line end. */
 function tokenAt(text: string, at: number, kinds: TokenRules["kinds"]): Pick<Token, "kind" | "text"> | undefined {
   for (const [kind, pattern] of kinds) {
     const found = match(pattern, text, at);
@@ -65,16 +65,16 @@ export type Literal = number | boolean | string | null | readonly Literal[] | { 
 
 export interface TokenReader {
   readonly line: () => number;
-  /** Kind of the next word. */
+  /** Kind of the next token. */
   readonly kind: () => Token["kind"];
-  /** Whether this word comes next. A string literal is never a word. */
+  /** Whether the next token is this word. A string literal is never a word. */
   readonly sees: (text: string) => boolean;
-  /** Passes the word if it comes next. */
+  /** Consumes the word if it is next. */
   readonly accepts: (text: string) => boolean;
-  /** Passes words, given with spaces between them. */
+  /** Consumes these words, separated by spaces in `words`. */
   readonly expect: (words: string) => void;
   readonly take: (kind: Token["kind"], what: string) => string;
-  /** Items with commas between them up to a closing mark; a comma may follow the last. */
+  /** Items separated by commas, up to a closing mark; a comma may follow the last. */
   readonly list: <T>(close: string, item: () => T) => readonly T[];
   readonly string: () => string;
   readonly number: () => number;
@@ -126,7 +126,7 @@ export function createTokenReader(tokens: readonly Token[]): TokenReader {
       try {
         return JSON.parse(text) as string;
       } catch {
-        throw new ParseFault(`${text} is no string`, line);
+        throw new ParseFault(`${text} is not a string`, line);
       }
     },
     number: () => Number(take("number", "a number")),
@@ -134,13 +134,16 @@ export function createTokenReader(tokens: readonly Token[]): TokenReader {
   };
 }
 
-/** A record of plain data: keys once each, in their order. A key in brackets is `__proto__`, which would set the prototype otherwise. */
+/**
+ * Reads a record of plain data, each key once, in order. `__proto__` must be in brackets, where it does not set the
+ * prototype.
+ */
 export function readRecord<T>(reader: TokenReader, item: (key: string) => T): ReadonlyMap<string, T> {
   const entries = new Map<string, T>();
   reader.expect("{");
   reader.list("}", () => {
     const key = readKey(reader);
-    if (entries.has(key)) reader.fail(`each key once; ${key} is there twice`);
+    if (entries.has(key)) reader.fail(`each key once; ${key} occurs twice`);
     reader.expect(":");
     entries.set(key, item(key));
   });
@@ -165,7 +168,7 @@ const namedLiterals: ReadonlyMap<string, Literal> = new Map<string, Literal>([
   ["NaN", Number.NaN],
 ]);
 
-/** A number, a string, a truth value, or a list or record of them. */
+/** Reads a number, a string, a boolean, or a list or record of them. */
 export function readLiteral(reader: TokenReader): Literal {
   const kind = reader.kind();
   if (kind === "number") return reader.number();

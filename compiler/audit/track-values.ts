@@ -7,7 +7,7 @@ import type { ParsedArgument, ParsedCall } from "./read-body.ts";
 /** Who knows a value in the clear; `shared`: nobody. */
 export type ValueLabel = "public" | "client" | "server" | "shared";
 
-/** What it was computed from: something of the client's, something of the server's. */
+/** Whose secrets a value was computed from. */
 export type Origin = "client" | "server";
 
 export interface TrackedValue {
@@ -26,7 +26,7 @@ export interface OpenedValue {
 }
 
 export interface ValueFlow {
-  /** Everything that is opened, in the order in which it happens. */
+  /** Every opened value, in order. */
   readonly opened: readonly OpenedValue[];
   /** Every value that a call computes. */
   readonly values: ReadonlyMap<string, TrackedValue>;
@@ -37,7 +37,7 @@ const labelByForm: Readonly<Partial<Record<SharingForm, ValueLabel>>> = { public
 const labelOf = (form: SharingForm): ValueLabel =>
   labelByForm[form] ?? (form === "weight" || form === "fixed" || form === "server" ? "server" : "shared");
 
-/** How a program takes a weight, by the form that it declares; `disclosed`: public, and the dealer knows it too. */
+/** The form of a weight by the form that a program declares; `told`: public, and sent to the dealer too. */
 const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
   ["known", "weight"],
   ["fixed", "fixed"],
@@ -47,7 +47,7 @@ const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
 ]);
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
-/** The shape of the query's own rows with `rows` of them along one axis. */
+/** Whether a shape is that of the query's own rows, with `rows` of them along one axis. */
 const isCacheSlice = (shape: readonly number[], own: readonly number[], rows: number): boolean =>
   shape.length === own.length && own.some((_, axis) => sameShape(shape, own.with(axis, rows)));
 const typeText = ({ shape, width }: Pick<ParsedShareType, "shape" | "width">): string =>
@@ -55,8 +55,8 @@ const typeText = ({ shape, width }: Pick<ParsedShareType, "shape" | "width">): s
 const isShared = ({ form }: TrackedValue): boolean => form === "share" || form === "replicated";
 
 /**
- * Follows every value of a program from where it comes in to where it is opened: who knows it, how it is held, whose
- * secrets it depends on. One pass, call by call: programs have no branch and no loop.
+ * Follows every value of a program from its input to its opening: who knows it, how it is held, and whose secrets it
+ * depends on. One pass, call by call: programs have no branch and no loop.
  */
 export function trackValues(program: ParsedProgramText, file: string): ValueFlow {
   const findings: Finding[] = [];
@@ -113,7 +113,7 @@ const reusedRandomness = (label: string, at: string): Finding => ({
   at,
 });
 
-/** An operand as it is held, or why it is not what the spec says. */
+/** An operand in its form, or why it does not match the spec. */
 function resolveOperand(
   { kind, name }: ParsedArgument,
   program: ParsedProgramText,
@@ -126,31 +126,31 @@ function resolveOperand(
   if (!declared) return `operand ${index} has no type`;
   if (kind === "value") {
     const value = values.get(name);
-    if (!value) return `${name} was not computed as it should be`;
+    if (!value) return `${name} has no valid computation`;
     return typeName === name ? value : `${name} is passed as a ${typeName}`;
   }
   if (kind === "input") {
     const type = program.inputs.get(name);
-    if (!type) return `there is no input ${name}`;
+    if (!type) return `the program has no input ${name}`;
     if (!sameShape(type.shape, declared.shape)) return `input ${name} is ${typeText(type)}, not ${typeText(declared)}`;
     return { form: "client", label: "client", from: new Set(["client"]), type };
   }
-  if (kind === "cached") {
-    const type = program.cached.get(name);
-    if (!type) return `there is no kept wire ${name}`;
+  if (kind === "kept") {
+    const type = program.kept.get(name);
+    if (!type) return `the program has no kept masked value ${name}`;
     const fits =
       type.width === declared.width &&
       type.scale === declared.scale &&
       isCacheSlice(declared.shape, type.shape, type.past);
-    if (!fits) return `kept wire ${name} is ${typeText(type)}, not ${typeText(declared)}`;
-    return { form: "masked", label: "shared", from: new Set(["client", "server"]), type: declared };
+    if (!fits) return `kept masked value ${name} is ${typeText(type)}, not ${typeText(declared)}`;
+    return { form: "wire", label: "shared", from: new Set(["client", "server"]), type: declared };
   }
   const type = program.weights.get(name);
   const form = type && formOfWeight.get(type.form);
-  if (!type || !form) return `there is no weight ${name}`;
-  const axis = type.rowAxis ?? type.shape.length;
+  if (!type || !form) return `the program has no weight ${name}`;
+  const axis = type.place ?? type.shape.length;
   const rows = declared.shape[axis] ?? 0;
-  // Some rows of it, where it has a place; the whole otherwise.
+  // Some rows of it, where it has a position axis; else the whole weight.
   const whole = axis < type.shape.length && rows <= type.shape[axis]! ? type.shape.with(axis, rows) : type.shape;
   if (!sameShape(whole, declared.shape) || type.scale !== declared.scale) {
     return `weight ${name} is ${typeText(type)}, not ${typeText(declared)}`;
@@ -171,7 +171,7 @@ function checkProtocolCall(
 ): CallCheck {
   const functionality = protocolSignatures.get(call.callee);
   if (!functionality) {
-    return { gives: "share", problems: [{ code: "MRL0903", message: `${call.callee} is no protocol that is known` }] };
+    return { gives: "share", problems: [{ code: "MRL0903", message: `${call.callee} is not a known protocol` }] };
   }
   const { operands: takes, result: gives, settings } = functionality;
   const problems = operands.flatMap(({ form }, index) => {
@@ -189,10 +189,10 @@ function checkProtocolCall(
   return { gives, problems };
 }
 
-/** Operators that take what the server alone knows: it joins the server's share. */
+/** Operators that take a value that only the server knows: it joins the server's share. */
 const acceptsServerOperand: ReadonlySet<string> = new Set(["add", "sub", "concat"]);
 
-/** On shares, and public integers beside them; what the server alone knows may be added or set beside them. */
+/** Takes shares and public integers; a value that only the server knows may be added or concatenated. */
 function checkLocalCall(
   call: ParsedCall,
   spec: ParsedSpec,
@@ -201,7 +201,7 @@ function checkLocalCall(
 ): CallCheck {
   const { callee, result } = call;
   const shape = localShapes.get(callee);
-  if (!shape) return { gives: "share", problems: [{ code: "MRL0903", message: `${callee} is no local operator` }] };
+  if (!shape) return { gives: "share", problems: [{ code: "MRL0903", message: `${callee} is not a local operator` }] };
   const shared = operands.filter(isShared);
   const gives = shared[0]?.form === "replicated" ? "replicated" : "share";
   const fits = ({ form }: TrackedValue): boolean =>
@@ -214,13 +214,12 @@ function checkLocalCall(
     code: "MRL0904",
     message: `${result}: a party cannot compute ${callee} with a ${form} operand`,
   }));
-  if (shared.length === 0)
-    problems.push({ code: "MRL0904", message: `${result}: ${callee} of nothing that is shared` });
+  if (shared.length === 0) problems.push({ code: "MRL0904", message: `${result}: ${callee} has no shared operand` });
   const shapes = operands.map((operand) => operand.type.shape);
   const found = shape(shapes, spec.attrs, type.shape);
   if (!found || !sameShape(found, type.shape)) {
     const is = found ? `[${found.join(", ")}]` : "nothing";
-    problems.push({ code: "MRL0907", message: `${result} is said to be ${typeText(type)}; ${callee} gives ${is}` });
+    problems.push({ code: "MRL0907", message: `${result} is declared as ${typeText(type)}; ${callee} gives ${is}` });
   }
   const widths = shared.map((operand) => operand.type.width);
   const kept =
@@ -230,7 +229,7 @@ function checkLocalCall(
   return { gives, problems };
 }
 
-/** A reveal is of a declared output, as it is, to the reader that the program declares. */
+/** A reveal opens a declared output, unchanged, to the reader that the program declares. */
 function checkReveal(
   { result }: ParsedCall,
   program: ParsedProgramText,
@@ -240,11 +239,11 @@ function checkReveal(
   const spec = program.specs.get(result)!;
   const type = program.types.get(result)!;
   const declared = output === undefined ? undefined : program.outputs.get(output);
-  if (!declared) return [`${result} is opened, and is no declared output`];
+  if (!declared) return [`${result} is opened, but is not a declared output`];
   const { to } = spec.attrs;
   const problems: string[] = [];
   if (to !== declared.to || (to !== "client" && to !== "server")) {
-    problems.push(`${output} is opened to the ${String(to)}, and declared for the ${declared.to}`);
+    problems.push(`${output} is opened to the ${String(to)}, but declared for the ${declared.to}`);
   }
   const agree = (other: Pick<ParsedShareType, "shape" | "width" | "scale">): boolean =>
     sameShape(other.shape, declared.shape) && other.width === declared.width && other.scale === declared.scale;
@@ -254,7 +253,7 @@ function checkReveal(
   return problems;
 }
 
-/** What must hold of the whole: outputs are opened, opened values go nowhere else, nothing is declared in vain. */
+/** Checks the whole program: outputs are opened, opened values go nowhere else, and every declaration is used. */
 function checkWholeProgram(
   { returns, outputs, cached, calls, specs, types, inputs, weights }: ParsedProgramText,
   values: ReadonlyMap<string, TrackedValue>,
@@ -264,17 +263,18 @@ function checkWholeProgram(
   const messages: (readonly [code: string, message: string])[] = [];
   for (const output of outputs.keys()) {
     const value = values.get(returns.get(output) ?? "");
-    if (value?.form !== "opened") messages.push(["MRL0906", `${output} is a declared output, and is never opened`]);
+    if (value?.form !== "opened") messages.push(["MRL0906", `${output} is a declared output, but is never opened`]);
   }
   for (const [name, decl] of cached) {
     const value = values.get(returns.get(name) ?? "");
     const same = value && sameShape(value.type.shape, decl.shape) && value.type.width === decl.width;
-    if (value?.form !== "masked" || !same) messages.push(["MRL0904", `${name} is to be kept, and is no such wire`]);
+    if (value?.form !== "wire" || !same)
+      messages.push(["MRL0904", `${name} is declared as kept, but is not such a masked value`]);
   }
   for (const output of returns.keys()) {
-    if (outputs.has(output) && cached.has(output)) messages.push(["MRL0905", `${output} is kept, and an output`]);
-    if (!outputs.has(output) && !cached.has(output))
-      messages.push(["MRL0905", `${output} is given back, and is no declared output`]);
+    if (outputs.has(output) && kept.has(output)) messages.push(["MRL0905", `${output} is both kept and an output`]);
+    if (!outputs.has(output) && !kept.has(output))
+      messages.push(["MRL0905", `${output} is returned, but is not a declared output`]);
   }
   const called = new Set(calls.map(({ result }) => result));
   const named = new Set([...specs].flatMap(([name, { operands }]) => [name, ...operands]));
@@ -284,6 +284,6 @@ function checkWholeProgram(
     ...[...inputs.keys()].filter((name) => !used.has(`input ${name}`)).map((name) => `input ${name}`),
     ...[...weights.keys()].filter((name) => !used.has(`weight ${name}`)).map((name) => `weight ${name}`),
   ];
-  for (const what of idle) messages.push(["MRL0907", `${what} is declared, and nothing uses it`]);
+  for (const what of idle) messages.push(["MRL0907", `${what} is declared, but nothing uses it`]);
   return messages.map(([code, message]) => ({ code, message, at: file }));
 }

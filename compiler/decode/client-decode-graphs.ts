@@ -12,12 +12,15 @@ import { encodeElements, transpose } from "../tensors/index.ts";
 import { deriveDecodeStep } from "./decode-step.ts";
 import { type CacheBinding, exportDecodeGraph, firstUnsupportedOp, writtenDtypeOf } from "./export-decode-graph.ts";
 
-/** The client's own layers place by place: graphs that go on from keys and values that the client keeps, in the clear. */
+/**
+ * The client's own layers position by position: graphs that continue from keys and values that the client keeps, in the
+ * clear.
+ */
 export interface ClientDecodeGraphs {
-  /** public-step.onnx and head-step.onnx: of any number of places, one after the other. */
+  /** public-step.onnx and head-step.onnx: for any number of consecutive positions. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly cached: readonly CacheBinding[];
-  /** Tables that the importer folded, which the model's file does not have as they are. */
+  /** Tables that the importer folded, so that the model's file does not have them. */
   readonly constants: readonly ConstantDigest[];
 }
 
@@ -27,8 +30,9 @@ interface ClientGraph {
 }
 
 /**
- * What the client computes in the clear, place by place, from the same values of the imported model at which the secure
- * part is cut off; or why it computes all places of the window for each token.
+ * Exports what the client computes in the clear, position by position, from the same values of the imported model at
+ * which the secure part is cut. Otherwise the result says why the client computes all positions of the window for each
+ * token (MRL0308).
  */
 export function exportClientDecodeGraphs(
   loaded: LoadedModel,
@@ -55,17 +59,17 @@ export function exportClientDecodeGraphs(
   const isPublic = publicTensorTest(loaded);
   for (const { file, module } of parts) {
     const step = deriveDecodeStep({ module }, { contextLength, cacheType: { label: "client" } });
-    if ("code" in step) return { ...step, ...fullContextFallback, message: `in the clear ${step.message}` };
+    if ("code" in step) return { ...step, ...fullContextFallback, message: `in the clear, ${step.message}` };
     const op = firstUnsupportedOp(step.state.module);
-    if (op) return cannotDecode(`${op.name} has no form in the graph that is written`, formatOp(op));
+    if (op) return cannotDecode(`${op.name} has no ONNX form`, formatOp(op));
     const unbatched = module.outputs.find((id) => !step.axes.has(id));
-    if (unbatched !== undefined) return cannotDecode("a cut is the same at all places", `%${unbatched}`);
+    if (unbatched !== undefined) return cannotDecode("a cut is the same at all positions", `%${unbatched}`);
     for (const [id, weight] of Object.entries(step.state.module.params)) {
       const tensor = imported.weights.get(weight)!;
       const found = tensorDigest(weight, tensor, writtenDtypeOf(typeOf(step.state.module, id)));
       if (isPublic(found, tensor)) continue;
       if (!weight.startsWith(constantPrefix))
-        return cannotDecode("a weight is held in another form than the file's", weight);
+        return cannotDecode("a weight is stored in another form than in the file", weight);
       if (constants.every(({ sha256 }) => sha256 !== found.sha256)) constants.push(found);
     }
     const nameOf = (id: ValueId): string => imported.sources.get(id) ?? id;
@@ -81,12 +85,12 @@ export function exportClientDecodeGraphs(
 
 const fullContextFallback = {
   code: "MRL0308",
-  help: "none needed: the client computes its layers over the whole window for every token, in the clear",
+  help: "no action is needed: the client computes its layers over the whole window for every token, in the clear",
 };
 
 const cannotDecode = (why: string, at: string): Diagnostic => ({
   ...fullContextFallback,
-  message: `in the clear the model cannot be run place by place: ${why}`,
+  message: `in the clear, the model cannot be run position by position: ${why}`,
   at,
 });
 
@@ -104,7 +108,7 @@ function tensorDigest(name: string, { shape, data }: Tensor, dtype: WrittenDtype
   return { name: name.replace(constantPrefix, ""), shape, sha256: digest(encodeElements(dtype, data)) };
 }
 
-/** Whether the manifest has a tensor by its digest as it is: as a public weight, or a table of the graph. */
+/** Tests whether the manifest has a tensor by its digest: as a public weight, or a table of the graph. */
 function publicTensorTest({ ownership }: LoadedModel): (found: ConstantDigest, tensor: Tensor) => boolean {
   const listed = new Set([
     ...ownership.table.flatMap(({ label, sha256 }) => (label === "public" && sha256 !== undefined ? [sha256] : [])),
@@ -113,7 +117,7 @@ function publicTensorTest({ ownership }: LoadedModel): (found: ConstantDigest, t
   return ({ sha256, shape }, tensor) =>
     listed.has(sha256) ||
     tensor.data.length <= 1 ||
-    // Exporters turn matrices.
+    // Exporters transpose matrices.
     (shape.length === 2 && listed.has(digest(encodeElements("float32", transpose(tensor).data))));
 }
 

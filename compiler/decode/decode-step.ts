@@ -9,21 +9,21 @@ import { sequenceAxis } from "../../runtime/protocols/softmax/index.ts";
 import { type PositionedOp, type PositionedResult, positionRules } from "./position-rules.ts";
 
 export interface DecodeStepOptions {
-  /** Places of the window. */
+  /** Number of positions of the window. */
   readonly contextLength: number;
-  /** Places of the program, one after the other; default: 1. */
+  /** Consecutive positions of the program; default: 1. */
   readonly count?: number;
-  /** Places whose keys and values are there, at most; default: all others. */
+  /** Largest number of earlier positions with keys and values; default: all others. */
   readonly past?: number;
-  /** How those are held; default: as opened wires, whose masks the dealer knows. */
+  /** The type of the cached values; default: masked values, whose masks the dealer knows. */
   readonly cacheType?: Pick<TensorType, "label" | "sharing">;
 }
 
 export interface DecodeStep<S = SplitState> {
   readonly state: S;
-  /** Along which axis each value has the places of the window; none: it is the same at all of them. */
+  /** The position axis of each value; absent: it is the same at all positions. */
   readonly axes: ReadonlyMap<ValueId, number>;
-  /** Wires that both programs keep, by name: the operand of the window's attention that it is. */
+  /** Masked values that both programs keep, by name: operands of the window's attention. */
   readonly cached: ReadonlyMap<string, ValueId>;
 }
 
@@ -34,16 +34,16 @@ interface DeriveState extends Required<DecodeStepOptions> {
   readonly axes: Map<ValueId, number>;
   readonly cached: Map<string, ValueId>;
   readonly positionRows: Map<string, PositionRows>;
-  /** The axis of a weight's row that is taken; −1 where a use takes the weight whole. */
+  /** The axis of a weight whose row is taken; −1 where a use takes the whole weight. */
   readonly rows: Map<string, number>;
 }
 
 /**
- * The program for one new place of a causal model, from the program for its whole window: row p of every value, where
- * no operator but causal attention looks at other rows than p. Attention then reads the keys and values of the places
- * before as they were opened there: attention(q, k, v)[p] = cached-attention(q[p], k[p], v[p], k[0…p), v[0…p)).
- * Of several new places each reads those up to itself. Values keep their names. A diagnostic where an operator mixes
- * places in another way.
+ * Derives the program for one new position of a causal model from the program for its whole window: row p of every
+ * value, where no operator except causal attention reads rows other than p. Attention then reads the keys and values of
+ * earlier positions as they were opened there: attention(q, k, v)[p] = cached-attention(q[p], k[p], v[p], k[0…p),
+ * v[0…p)). Of several new positions each reads those up to itself. Values keep their names. Returns a diagnostic
+ * (MRL0306) where an operator mixes positions in another way.
  */
 export function deriveDecodeStep<S extends Pick<SplitState, "module">>(
   from: S,
@@ -92,13 +92,13 @@ export function deriveDecodeStep<S extends Pick<SplitState, "module">>(
 
 const mixesPositions = (why: string, at: string, because: readonly string[] = []): Diagnostic => ({
   code: "MRL0306",
-  message: `the model cannot be run place by place: ${why}`,
+  message: `the model cannot be run position by position: ${why}`,
   at,
   because,
-  help: "it runs over its whole window for every token",
+  help: "no action is needed: the model runs over its whole window for every token",
 });
 
-/** An op of the window as one of fewer places. */
+/** An op of the window, for fewer positions. */
 interface DerivedOp {
   readonly op: Op;
   readonly axis: number | undefined;
@@ -115,7 +115,7 @@ function derivedOp(op: Op, walk: DeriveState): DerivedOp | Diagnostic {
     if (weight === undefined || !Object.hasOwn(from.module.params, id)) continue;
     const row = followed?.rows?.[k] ?? -1;
     if ((walk.rows.get(weight) ?? row) !== row)
-      return mixesPositions(`%${id} is used whole and by rows`, `%${id}`, [formatOp(op)]);
+      return mixesPositions(`%${id} is used both whole and by rows`, `%${id}`, [formatOp(op)]);
     walk.rows.set(weight, row);
   }
   return { op, axis: followed?.axis, attrs: followed?.attrs ?? op.attrs };
@@ -126,7 +126,7 @@ function atPositions(op: Op, walk: DeriveState): PositionedResult | string {
   const { module } = from;
   if (op.name === "attention") return attentionAtPositions(op, walk);
   const rule = positionRules.get(op.name);
-  if (!rule) return `of ${op.name} it is not known how it treats places`;
+  if (!rule) return `${op.name} has no rule for positions`;
   const site: PositionedOp = {
     shapes: op.operands.map((id) => typeOf(module, id).shape),
     axes: op.operands.map((id) => axes.get(id)),
@@ -140,9 +140,9 @@ function atPositions(op: Op, walk: DeriveState): PositionedResult | string {
 }
 
 function attentionAtPositions({ operands, attrs }: Op, { axes }: DeriveState): PositionedResult | string {
-  if (attrs.causal !== true) return "attention looks at later places as well";
+  if (attrs.causal !== true) return "attention also reads later positions";
   if (operands.length > 3) return "attention has a mask of its own";
-  if (operands.some((id) => axes.get(id) !== sequenceAxis)) return "attention is not over the places of the window";
+  if (operands.some((id) => axes.get(id) !== sequenceAxis)) return "attention is not over the positions of the window";
   return { axis: sequenceAxis };
 }
 

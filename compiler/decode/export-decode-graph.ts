@@ -4,11 +4,11 @@ import type { PlainElement, Shape, TensorType } from "../../ir/type.ts";
 import { createGraphWriter, type GraphWriter, type WrittenDtype } from "../onnx/format/index.ts";
 import { onnxFormOf } from "./ir-to-onnx.ts";
 
-/** Keys and values of one attention go in as they were, and come out with those of the new places behind them. */
+/** Keys and values of one attention: inputs as they were, outputs with those of the new positions appended. */
 export interface CacheBinding {
   readonly past: string;
   readonly present: string;
-  /** One place's. */
+  /** The shape at one position. */
   readonly shape: Shape;
 }
 
@@ -19,30 +19,30 @@ export interface DecodeGraph {
 }
 
 export interface DecodeGraphSource {
-  /** A program of one place: cached attention, and weights of which a place takes its row. */
+  /** A program for one position: cached attention, and weights of which a position takes its row. */
   readonly module: Module;
   readonly weights: WeightStore;
-  /** Along which axis each value has the places. */
+  /** The position axis of each value. */
   readonly axes: ReadonlyMap<ValueId, number>;
-  /** What inputs and outputs are called. */
+  /** Names of inputs and outputs. */
   readonly nameOf: (id: ValueId) => string;
 }
 
-/** The input that says which places the rows are of: [n], one after the other. */
-export const positionsInput = "marillc.positions";
+/** The input with the positions of the rows: [n], consecutive. */
+export const positionsInput = "marillc.places";
 
 const [rows, earlier] = ["rows", "earlier"];
 const dtypes: Readonly<Record<PlainElement["kind"], WrittenDtype>> = { f32: "float32", i64: "int64", bool: "bool" };
 export const writtenDtypeOf = ({ element }: TensorType): WrittenDtype =>
   element.kind === "fx" ? "float32" : dtypes[element.kind];
 
-/** The first op that cannot be written. */
+/** The first op without an ONNX form. */
 export const firstUnsupportedOp = (module: Module): Op | undefined =>
   opsOf(module).find((op) => op.name !== "cached-attention" && !onnxFormOf(op));
 
 /**
- * A program of one place as an ONNX graph of any number of places, one after the other: as a module says it of one row,
- * it holds of each. The first run takes a whole window and no earlier rows, and gives what later ones take.
+ * Exports a program for one position as an ONNX graph for any number of consecutive positions: what the module states
+ * of one row holds for each. The first run takes a whole window and no earlier rows, and outputs what later runs take.
  */
 export function exportDecodeGraph({ module, weights, axes, nameOf }: DecodeGraphSource, name: string): DecodeGraph {
   const into = createGraphWriter();
@@ -68,7 +68,7 @@ export function exportDecodeGraph({ module, weights, axes, nameOf }: DecodeGraph
     return found;
   };
   const kept: CacheBinding[] = [];
-  /** Earlier rows and the new ones, which come out as well. */
+  /** Concatenates earlier rows and the new ones; the result is an output too. */
   const concatPast = (id: ValueId, past: ValueId): string => {
     const type = typeOf(module, id);
     const axis = axes.get(id)!;
@@ -103,7 +103,10 @@ export function exportDecodeGraph({ module, weights, axes, nameOf }: DecodeGraph
   return { bytes: into.finish(name), cached: kept };
 }
 
-/** Key j is seen from place p iff j ≤ p, and j > p − window where there is one: [places, keys], keys up to the last place. */
+/**
+ * Key j is visible from position p iff j ≤ p, and j > p − window where there is one: [positions, keys], keys up to the
+ * last position.
+ */
 function causalMask(into: GraphWriter, window: number): string {
   const [zero, one] = [0, 1].map((value) => into.tensor("int64", { shape: [], data: Float64Array.of(value) }));
   const count = into.node("Add", [into.node("ReduceMax", [positionsInput], { keepdims: 0 }), one!]);

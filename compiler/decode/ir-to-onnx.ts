@@ -5,19 +5,22 @@ import type { Shape } from "../../ir/type.ts";
 import type { GraphWriter } from "../onnx/format/index.ts";
 import { integerLimit } from "../tensors/index.ts";
 
-/** An op that is written as nodes. */
+/** An op to export as ONNX nodes. */
 export interface OpExport {
   readonly op: Op;
   readonly operands: readonly string[];
   readonly shapes: readonly Shape[];
-  /** The axis of the result along which the places lie: there are as many as the graph is given. */
+  /** The position axis of the result: as many positions as the graph is given. */
   readonly positionAxis: number | undefined;
   readonly writer: GraphWriter;
-  /** Which scores of causal attention there are, by place and by key: [places, keys]; `window`: 0, or most keys of a place. */
+  /**
+   * Which scores of causal attention exist, by position and key: [positions, keys]; `window`: the most keys of a
+   * position, or 0 for no limit.
+   */
   readonly causalMask: (window: number) => string;
 }
 
-/** Nodes for an op; the name of what they give. */
+/** Writes the nodes of an op; returns the name of their output. */
 export type OnnxForm = (written: OpExport) => string;
 
 /** One node of that name, with the same operands. */
@@ -56,7 +59,7 @@ const reshape: OnnxForm = ({ op, operands, positionAxis, writer }) => {
   ]);
 };
 
-/** Of the places all are taken; an end before the first element is one that no index reaches. */
+/** All positions are taken; for an end before the first element, ONNX needs a bound that no index reaches. */
 const slice: OnnxForm = ({ op, operands, positionAxis, writer }) => {
   const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numberListOf(op.attrs, name));
   const last = ends!.map((end, axis) =>
@@ -100,7 +103,7 @@ const attention: OnnxForm = ({ op, operands: [q, k, v], shapes, writer, causalMa
   return grouped ? writer.node("Reshape", [mixed, writer.integers([batch!, heads!, -1, width!])]) : mixed;
 };
 
-/** TensorProto.DataType by our elements. */
+/** TensorProto.DataType by element of the IR. */
 const castTo = { f32: 1, i64: 7, bool: 9 } as const;
 const axisOnly = (attrs: Attrs) => ({ axis: numberOf(attrs, "axis") });
 
@@ -133,7 +136,7 @@ const onnxForms: Readonly<Record<string, OnnxForm>> = {
   transpose: singleNode("Transpose", (attrs) => ({ perm: numberListOf(attrs, "perm") })),
 };
 
-/** How an operator is written; one that ONNX has as it is needs no line above. */
+/** The ONNX form of an op; one that ONNX has under the same name needs no entry above. */
 export function onnxFormOf({ name, attrs }: Op): OnnxForm | undefined {
   if (Object.hasOwn(onnxForms, name)) return onnxForms[name];
   const same = opDef(name).onnx?.find(({ domain, attrs: ours }) => {

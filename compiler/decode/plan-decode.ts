@@ -6,27 +6,27 @@ import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
 import { type DecodeStep, deriveDecodeStep } from "./decode-step.ts";
 
-/** A program of some places of the window. */
+/** A program for some positions of the window. */
 export interface ChunkProgram {
   /** The scheduled module. */
   readonly module: Module;
   readonly plan: ProgramPlan;
-  /** decode.mir, or window-<places>.mir */
+  /** decode.mir, or window-<positions>.mir */
   readonly mir: string;
-  /** Along which axis inputs and outputs have the places. */
+  /** The position axis of inputs and outputs. */
   readonly axes: DecodeStep["axes"];
   readonly positions: number;
 }
 
-/** The program of one place, which goes on from what the window's keeps. */
+/** The program for one position, which continues from what the window's program keeps. */
 export interface DecodeProgram extends ChunkProgram {
-  /** Places of the window. */
+  /** Number of positions of the window. */
   readonly contextLength: number;
-  /** Programs of shorter windows, which keep the same: for texts that begin with less. */
+  /** Programs of shorter windows that keep the same masked values: for shorter prompts. */
   readonly buckets: readonly ChunkProgram[];
 }
 
-/** Places of the one input that text goes through, [1, length] of the client's token numbers; masks are none. */
+/** Positions of the one text input, [1, length] of the client's token numbers; masks do not count. */
 function contextLengthOf({ inputs, module }: ImportedModel): number | undefined {
   const texts = [...inputs].filter(([name, id]) => {
     const { shape, element, label } = typeOf(module, id);
@@ -41,15 +41,16 @@ export interface PrefillProgram {
   readonly state: SplitState;
   readonly module: Module;
   readonly setting: string;
-  /** Places of the shorter windows that are wanted. */
+  /** Numbers of positions of the requested shorter windows. */
   readonly buckets: readonly number[];
-  /** From a rewritten module to a scheduled one, in the same way as the window. */
+  /** Turns a rewritten module into a scheduled one, in the same way as for the window. */
   readonly schedule: (state: SplitState, kept: DecodeStep["cached"]) => SplitState;
 }
 
 /**
- * The plans of both programs of a model that text goes through, or why there is only that of the window; undefined where
- * there is no window of text, or nothing of it is kept. Shorter windows that are wanted and cannot be are an error.
+ * Plans both programs of a model with a text input, or says why there is only that of the window. Undefined where there
+ * is no text window, or where nothing of it is kept. Requested shorter windows that are impossible are an error
+ * (MRL0309).
  */
 export function planDecode(
   prefill: PrefillProgram,
@@ -69,15 +70,16 @@ export function planDecode(
     const fits = Number.isSafeInteger(positions) && positions > 1 && positions < contextLength;
     const block = fits ? deriveDecodeStep(state, { contextLength, count: positions }) : undefined;
     const made = block && !("code" in block) ? planChunk(prefill, plan, block, positions) : block;
-    if (!made) return bucketsRefused(`a shorter window has 2 to ${contextLength - 1} places, found ${positions}`);
+    if (!made)
+      return bucketsRefused(`expected 2 to ${contextLength - 1} positions for a shorter window, found ${positions}`);
     return "code" in made
-      ? bucketsRefused(`a window of ${positions} places`, [made.message, ...(made.because ?? [])])
+      ? bucketsRefused(`a window of ${positions} positions`, [made.message, ...(made.because ?? [])])
       : made;
   });
   return { plan, next: { ...next, contextLength, buckets: bucketPrograms } };
 }
 
-/** A program of some places, or why it does not fit the window's. */
+/** Plans a program of some positions, or says why it does not fit the window's. */
 function planChunk(
   { module, setting, schedule }: PrefillProgram,
   prefillPlan: ProgramPlan,
@@ -96,40 +98,43 @@ function planChunk(
   }
 }
 
-/** Without a program of one place there are no shorter windows. */
+/** Without a program for one position, shorter windows are impossible. */
 const withoutBuckets = <T extends Diagnostic | undefined>(buckets: readonly number[], why: T): T =>
   buckets.length === 0
     ? why
-    : bucketsRefused("they are for generation with a cache, which this model has not", why ? [why.message] : []);
+    : bucketsRefused("they need generation with a cache, which this model does not support", why ? [why.message] : []);
 
 const bucketsRefused = (why: string, because: readonly string[] = []): never =>
   fail({
     code: "MRL0309",
     message: `--buckets: ${why}`,
     because,
-    help: "leave out --buckets: every text then begins with the whole window",
+    help: "leave out --buckets: every prompt then runs over the whole window",
   });
 
-/** Wires are read in the ring and at the scale in which they were opened, and the parties hold one file of weights. */
+/**
+ * Masked values are read in the ring and at the scale in which they were opened, and the parties hold one file of
+ * weights.
+ */
 function planMismatches(prefill: ProgramPlan, chunk: ProgramPlan): readonly string[] {
   const form = (plan: ProgramPlan, name: ValueId): string =>
     `fx${plan.cached[name]?.width}.${plan.cached[name]?.scale}`;
-  const wires = Object.keys(chunk.cached).filter((name) => form(prefill, name) !== form(chunk, name));
+  const mismatched = Object.keys(chunk.cached).filter((name) => form(prefill, name) !== form(chunk, name));
   const tensors = ({ weights }: ProgramPlan): ReadonlySet<string> =>
     new Set(
       Object.values(weights).map(({ form: held, tensor }) => `${held === "public" ? "public" : "hidden"} ${tensor}`),
     );
   const [mine, theirs] = [tensors(prefill), tensors(chunk)];
   return [
-    ...wires.map((name) => `%${name} is ${form(prefill, name)} in the window and ${form(chunk, name)} behind it`),
+    ...mismatched.map((name) => `%${name} is ${form(prefill, name)} in the window and ${form(chunk, name)} behind it`),
     ...[...mine].filter((tensor) => !theirs.has(tensor)).map((tensor) => `only the window takes ${tensor}`),
-    ...[...theirs].filter((tensor) => !mine.has(tensor)).map((tensor) => `only the next place takes ${tensor}`),
+    ...[...theirs].filter((tensor) => !mine.has(tensor)).map((tensor) => `only the next position takes ${tensor}`),
   ];
 }
 
 const incompatible = (because: readonly string[]): Diagnostic => ({
   code: "MRL0307",
-  message: "the program of fewer places does not fit that of the window",
+  message: "the program of fewer positions does not fit that of the window",
   because,
-  help: "it runs over its whole window for every token",
+  help: "no action is needed: the program runs over its whole window for every token",
 });

@@ -2,47 +2,47 @@ import type { Attrs } from "../../ir/module.ts";
 import { axesOf, axisOf } from "../../ir/ops/helpers/shapes.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
 
-/** An op of the whole window, and along which axes its operands have the places of the window. */
+/** An op of the whole window, and the position axis of each operand. */
 export interface PositionedOp {
   readonly shapes: readonly Shape[];
-  /** By operand; undefined: the same at every place. */
+  /** By operand; undefined: the same at every position. */
   readonly axes: readonly (number | undefined)[];
-  /** Operands that are weights: of them a row can be taken. */
+  /** Operands that are weights: a row can be taken from them. */
   readonly isWeight: readonly boolean[];
   readonly attrs: Attrs;
   readonly result: Shape;
-  /** Places of the window. */
+  /** Number of positions of the window. */
   readonly length: number;
-  /** Those of them that the op has now. */
+  /** Number of positions of the derived op. */
   readonly count: number;
 }
 
-/** The op at fewer places, one after the other. */
+/** The op at fewer, consecutive positions. */
 export interface PositionedResult {
-  /** Along which axis the result has the places. */
+  /** The position axis of the result. */
   readonly axis: number;
   readonly attrs?: Attrs;
-  /** Weights of which the places' rows are taken, by operand: along which axis. */
+  /** Axis, by operand, of weights that contribute only the positions' rows. */
   readonly rows?: Readonly<Record<number, number>>;
 }
 
-/** The op at fewer places, or why it looks at others. */
+/** The op at fewer positions, or why it reads other positions. */
 export type PositionRule = (site: PositionedOp) => PositionedResult | string;
 
 const numberList = (attrs: Attrs, name: string): readonly number[] => attrs[name] as readonly number[];
-const mixesPositions = "it mixes the places of the window";
+const mixesPositions = "it mixes the positions of the window";
 const firstAxis = ({ axes }: PositionedOp): number => axes[0]!;
 
-/** Operands meet element by element, aligned at their last axes: f(x[p], y[p]) is row p of f(x, y). */
+/** Element-wise on operands aligned at their last axes: f(x[p], y[p]) is row p of f(x, y). */
 const elementwise: PositionRule = ({ shapes, axes, isWeight, result, length }) => {
   const behind = new Set(shapes.flatMap((shape, k) => (axes[k] === undefined ? [] : [shape.length - axes[k]])));
-  if (behind.size !== 1) return "its operands have the places along different axes";
+  if (behind.size !== 1) return "its operands have the positions on different axes";
   const [fromEnd] = [...behind] as [number];
   const rows: Record<number, number> = {};
   for (const [k, shape] of shapes.entries()) {
     const axis = shape.length - fromEnd;
     if (axes[k] !== undefined || (shape[axis] ?? 1) === 1) continue;
-    if (shape[axis] !== length || !isWeight[k]) return `operand ${k} differs from place to place and is no weight`;
+    if (shape[axis] !== length || !isWeight[k]) return `operand ${k} differs between positions and is not a weight`;
     rows[k] = axis;
   }
   return { axis: result.length - fromEnd, rows };
@@ -52,7 +52,7 @@ const elementwise: PositionRule = ({ shapes, axes, isWeight, result, length }) =
 const alongLast: PositionRule = (site) =>
   firstAxis(site) === site.shapes[0]!.length - 1 ? mixesPositions : { axis: firstAxis(site) };
 
-/** (x·w)[p] = x[p]·w: the axis that is summed over is not that of the places. */
+/** (x·w)[p] = x[p]·w: the summed axis is not the position axis. */
 const product: PositionRule = ({ shapes, axes, result }) => {
   const fromEnd = axes.map((axis, k) => (axis === undefined ? undefined : shapes[k]!.length - axis));
   if (shapes.some((shape) => shape.length < 2)) return mixesPositions;
@@ -61,19 +61,19 @@ const product: PositionRule = ({ shapes, axes, result }) => {
   if (found.length !== 1) return mixesPositions;
   const other = shapes[axes[0] === undefined ? 0 : 1]!;
   const beside = found[0]! > 2 && fromEnd.includes(undefined) ? (other[other.length - found[0]!] ?? 1) : 1;
-  return beside > 1 ? "a factor differs from place to place" : { axis: result.length - found[0]! };
+  return beside > 1 ? "a factor differs between positions" : { axis: result.length - found[0]! };
 };
 
-/** A row of x through matrices that are the same at every place. */
+/** A row of x through matrices that are the same at every position. */
 const rowsThrough: PositionRule = (site) =>
   site.axes.some((axis, k) => k > 0 && axis !== undefined) ? mixesPositions : alongLast(site);
 
-/** Places are in row-major order before and after: as many elements in front of their axis. */
+/** Positions are in row-major order before and after: as many elements precede their axis. */
 const reshaped: PositionRule = (site) => {
   const { shapes, attrs, length, count } = site;
   const before = sizeOf(shapes[0]!.slice(0, firstAxis(site)));
   const shape = numberList(attrs, "shape");
-  const axis = shape.findIndex((extent, at) => extent === length && sizeOf(shape.slice(0, at)) === before);
+  const axis = shape.findIndex((size, at) => size === length && sizeOf(shape.slice(0, at)) === before);
   return axis < 0 ? mixesPositions : { axis, attrs: { ...attrs, shape: shape.with(axis, count) } };
 };
 
@@ -86,7 +86,7 @@ const sliced: PositionRule = (site) => {
   const whole = starts![axis] === 0 && ends![axis] === length && steps![axis] === 1;
   return whole
     ? { axis, attrs: { ...attrs, ends: ends!.with(axis, count) } }
-    : "it takes some places of the window only";
+    : "it takes only some positions of the window";
 };
 
 const expanded: PositionRule = (site) => {
@@ -99,18 +99,19 @@ const expanded: PositionRule = (site) => {
 const joined: PositionRule = (site) => {
   const { shapes, axes, isWeight, attrs, length } = site;
   const [axis, ...others] = [...new Set(axes.filter((each) => each !== undefined))];
-  if (axis === undefined || others.length > 0) return "its operands have the places along different axes";
+  if (axis === undefined || others.length > 0) return "its operands have the positions on different axes";
   if (axisOf(attrs.axis as number, shapes[0]!.length) === axis) return mixesPositions;
   const rows: Record<number, number> = {};
   for (const k of shapes.keys()) {
     if (axes[k] !== undefined) continue;
-    if (!isWeight[k] || shapes[k]![axis] !== length) return `operand ${k} differs from place to place and is no weight`;
+    if (!isWeight[k] || shapes[k]![axis] !== length)
+      return `operand ${k} differs between positions and is not a weight`;
     rows[k] = axis;
   }
   return { axis, rows };
 };
 
-/** Rows of a table by the indices of each place. */
+/** Rows of a table by the indices of each position. */
 const gathered: PositionRule = ({ shapes, axes, attrs }) => {
   const along = axisOf(attrs.axis as number, shapes[0]!.length);
   const [data, indices] = axes;
@@ -126,7 +127,7 @@ const sumOut: PositionRule = (site) => {
   return { axis: site.attrs.keepdims === false ? axis - axes.filter((each) => each < axis).length : axis };
 };
 
-/** Along one axis, which may be gone afterwards. */
+/** Along one axis, which may disappear. */
 const alongOne: PositionRule = (site) => {
   const axis = firstAxis(site);
   const along = axisOf(site.attrs.axis as number, site.shapes[0]!.length);
@@ -153,7 +154,7 @@ const rulesOf: readonly (readonly [PositionRule, string])[] = [
   [alongOne, "softmax argmax"],
 ];
 
-/** How each operator carries the places of a window; of any other nothing is known. */
+/** How each operator carries positions; without a rule the position axis is unknown. */
 export const positionRules: ReadonlyMap<string, PositionRule> = new Map(
   rulesOf.flatMap(([rule, names]) => names.split(" ").map((name): [string, PositionRule] => [name, rule])),
 );

@@ -26,7 +26,7 @@ const tensorFileReaders = new Map<string, TensorFileReader>([
   [".json", readJsonTensors],
 ]);
 
-/** Tensors of an input file by name; a format or file that gives no name gives "". */
+/** Reads the tensors of an input file by name; an unnamed tensor has the name "". Errors: MRL0152, MRL0153, and those of each format. */
 export function readInputTensors(file: string): ReadonlyMap<string, TypedTensor> {
   const reader = tensorFileReaders.get(extname(file).toLowerCase());
   if (reader) return reader(readWholeFile(file, maxInputBytes), file);
@@ -38,10 +38,10 @@ function readTensorProto(bytes: Uint8Array, file: string): ReadonlyMap<string, T
   return new Map([[tensor.name, { dtype: tensor.dtype, tensor: readTensor({ file }, tensor) }]]);
 }
 
-/** `{"x": [[1, 2]], "y": {"dtype": "int64", "shape": [2], "data": [1, 2]}}`; nested lists are float32. */
+/** Reads `{"x": [[1, 2]], "y": {"dtype": "int64", "shape": [2], "data": [1, 2]}}`; nested lists are float32. */
 export function readJsonTensors(bytes: Uint8Array, file: string): ReadonlyMap<string, TypedTensor> {
   const json = parseJsonBytes(bytes, file, "MRL0152");
-  if (!isObject(json)) return fail(fileDiagnostic("MRL0152", file, "an object of tensors by name was expected"));
+  if (!isObject(json)) return fail(fileDiagnostic("MRL0152", file, "expected an object of tensors by name"));
   return new Map([...json].map(([name, value]) => [name, jsonTensor(value, `${file}, tensor "${name}"`)]));
 }
 
@@ -49,7 +49,7 @@ function jsonTensor(value: Json, at: string): TypedTensor {
   if (!isObject(value)) return { dtype: "float32", tensor: flattenJson(value, at) };
   const type = value.get("dtype") ?? "float32";
   if (typeof type !== "string" || !isDtype(type)) {
-    return fail(fileDiagnostic("MRL0152", at, `the element type ${JSON.stringify(type)} is not known`));
+    return fail(fileDiagnostic("MRL0152", at, `the element type ${JSON.stringify(type)} is unknown`));
   }
   const given = flattenJson(value.get("data") ?? null, at);
   const shape = value.get("shape") ?? given.shape;
@@ -58,7 +58,7 @@ function jsonTensor(value: Json, at: string): TypedTensor {
     fail(fileDiagnostic("MRL0152", at, `${given.data.length} numbers do not have the shape ${JSON.stringify(shape)}`));
   }
   const fault = given.data.findIndex((number) => !canRepresent(type, number));
-  if (fault >= 0) fail(fileDiagnostic("MRL0152", at, `${given.data[fault]} is no ${type}`));
+  if (fault >= 0) fail(fileDiagnostic("MRL0152", at, `${given.data[fault]} is not a value of type ${type}`));
   return { dtype: type, tensor: { shape: shape as number[], data: given.data } };
 }
 
@@ -70,7 +70,7 @@ function canRepresent(dtype: Dtype, value: number): boolean {
   return Number.isSafeInteger(value) && value < top && value >= (unsigned ? 0 : -top);
 }
 
-/** Nested lists of numbers; every list of one depth has the same length. */
+/** Flattens nested lists of numbers; all lists at one depth have the same length. */
 function flattenJson(value: Json, at: string): { shape: number[]; data: Float64Array } {
   const shape: number[] = [];
   for (let level: Json | undefined = value; Array.isArray(level); level = level[0]) shape.push(level.length);
@@ -78,12 +78,10 @@ function flattenJson(value: Json, at: string): { shape: number[]; data: Float64A
   const visit = (item: Json, depth: number): void => {
     if (depth === shape.length) {
       if (typeof item !== "number" && typeof item !== "boolean")
-        fail(fileDiagnostic("MRL0152", at, "a number was expected"));
+        fail(fileDiagnostic("MRL0152", at, "expected a number"));
       data.push(Number(item));
     } else if (!Array.isArray(item) || item.length !== shape[depth]) {
-      fail(
-        fileDiagnostic("MRL0152", at, `its lists are ragged: ${shape[depth]} items were expected at depth ${depth}`),
-      );
+      fail(fileDiagnostic("MRL0152", at, `its lists are ragged: expected ${shape[depth]} items at depth ${depth}`));
     } else {
       for (const inner of item) visit(inner, depth + 1);
     }

@@ -3,16 +3,16 @@ import { basename, extname, join } from "node:path";
 import type { Tensor } from "../../ir/tensor.ts";
 import { readInputTensors } from "./input-tensors.ts";
 
-/** A folder of ONNX test data, as the ONNX project lays it out: input_0.pb, input_1.pb, …, output_0.pb. */
+/** A folder of ONNX test data in the layout of the ONNX project: input_0.pb, input_1.pb, …, output_0.pb. */
 const dataSetFolder = /^test_data_set_\d+$/;
 
 /** Tensors by name, one map per sample. */
 export type SampleInputs = ReadonlyMap<string, Tensor>;
 
 /**
- * Samples of a file or folder: an .npz file is one; so are the input_N.pb of a folder together, since a .pb holds one
- * tensor, and each other .pb. Folders test_data_set_N within are read too, and what models answered (output_N.pb) is
- * not. `names`: the inputs of the model, in their order, for tensors that have no name of their own.
+ * Reads the samples of a file or folder. An .npz file is one sample. The files input_N.pb of a folder are one sample,
+ * as a .pb holds one tensor; any other .pb is a sample of its own. Folders test_data_set_N are read too, without their
+ * expected outputs (output_N.pb). `names` are the model's inputs in order, for tensors without a name.
  */
 export function readSampleFiles(path: string, names: readonly string[]): readonly SampleInputs[] {
   if (!statSync(path).isDirectory()) return [nameTensors(readInputTensors(path), names)];
@@ -29,14 +29,14 @@ export function readSampleFiles(path: string, names: readonly string[]): readonl
   return numbered.size > 0 ? [joinTensors(numbered, names), ...samples] : samples;
 }
 
-/** A single tensor can only be the single input, whatever its name. */
+/** A single tensor always feeds a single input, whatever its name. */
 function nameTensors(tensors: ReturnType<typeof readInputTensors>, names: readonly string[]): SampleInputs {
   const [only] = tensors.values();
   if (tensors.size === 1 && names.length === 1) return new Map([[names[0]!, only!.tensor]]);
   return new Map([...tensors].map(([name, { tensor }]) => [name, tensor]));
 }
 
-/** By the name in the file, else the input of that number. */
+/** By the name in the file, else by the index of the input. */
 function joinTensors(files: ReadonlyMap<number, string>, names: readonly string[]): SampleInputs {
   return new Map(
     [...files].flatMap(([index, file]) =>

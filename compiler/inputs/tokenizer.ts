@@ -4,15 +4,15 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { fail } from "../../ir/diagnostic.ts";
 import { refuseForeignLink } from "../tensors/files/index.ts";
 
-/** Files beside a model that say how text becomes tokens, in the form of Hugging Face. */
+/** Tokenizer files of Hugging Face, beside a model. */
 export const tokenizerFileNames: readonly string[] = ["tokenizer.json", "tokenizer_config.json"];
 
 /** The largest vocabularies take 35 MB. */
 const maxBytes = 2 ** 28;
 
 /**
- * Those of a folder, by name: copied into builds and beside students as they are.
- * @throws DiagnosticError for a link out of the folder, and MRL0671 for what is no file or too large for one.
+ * Reads the tokenizer files of a folder by name. Builds and students get unchanged copies.
+ * @throws DiagnosticError for a link out of the folder, and MRL0671 for a file that is not regular or too large.
  */
 export const readTokenizerFiles = (folder: string): ReadonlyMap<string, Uint8Array> =>
   new Map(
@@ -23,7 +23,7 @@ function read(folder: string, name: string): Uint8Array {
   const path = join(folder, name);
   refuseForeignLink(folder, path);
   const stat = statSync(path);
-  const found = stat.isFile() ? `${stat.size} bytes` : "no file";
+  const found = stat.isFile() ? `${stat.size} bytes` : "something that is not a file";
   if (stat.isFile() && stat.size <= maxBytes) return readFileSync(path);
   return fail({ code: "MRL0671", message: `expected a file of at most ${maxBytes} bytes, found ${found}`, at: path });
 }
@@ -36,7 +36,9 @@ export interface TextTokenizer {
   readonly stopTokens: readonly number[];
 }
 
-/** The tokenizer in a folder. @throws DiagnosticError MRL0670 when it is missing, MRL0671 when it cannot be read. */
+/**
+ * Reads the tokenizer of a folder. @throws DiagnosticError MRL0670 when it is missing, MRL0671 when it cannot be read.
+ */
 export function readTokenizer(folder: string): TextTokenizer {
   const files = readTokenizerFiles(folder);
   const [tokenizerFile, configFile] = tokenizerFileNames.map((name) => files.get(name));
@@ -45,7 +47,7 @@ export function readTokenizer(folder: string): TextTokenizer {
       code: "MRL0670",
       message: "expected tokenizer.json beside the model, found none",
       at: folder,
-      help: "copy the tokenizer files of the model there; inputs of token numbers need none: use --input",
+      help: "copy the model's tokenizer files there, or pass token numbers with --input",
     });
   }
   try {
@@ -76,7 +78,7 @@ interface TokenizerConfig {
   readonly pad_token?: SpecialToken;
 }
 
-/** Token numbers of a text in a window of fixed length, padded on the right. Undefined where it does not fit. */
+/** Token numbers of a text, padded on the right to `length`. Undefined where the text is longer. */
 export function padTokens(tokenizer: TextTokenizer, text: string, length: number): Float64Array | undefined {
   const ids = tokenizer.encode(text);
   if (ids.length > length) return undefined;

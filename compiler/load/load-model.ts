@@ -23,31 +23,31 @@ import {
 import type { CompileOptions } from "./resolve-options.ts";
 import { type SelectedOutputs, selectOutputs } from "./select-outputs.ts";
 
-/** A model with everything known about its owners. */
+/** A model with the owners of its weights. */
 export interface LoadedModel {
   readonly model: OnnxModel;
   readonly imported: ImportedModel;
   readonly ownership: Ownership;
   readonly surrogate: Surrogate;
-  /** Outputs by name, in the place of patterns. */
+  /** Outputs by name, with patterns expanded. */
   readonly reveal: readonly Reveal[];
-  /** Outputs that nobody asked for. */
+  /** Outputs that the user did not request. */
   readonly omittedOutputs: SelectedOutputs["omittedOutputs"];
 }
 
-/** What no user chooses. */
+/** Settings that no user option sets. */
 export interface ImportMode {
-  /** Also a model in which nothing is private: to look at, not to compile. */
+  /** Also accepts a model without private weights: for inspection, not for compilation. */
   readonly allowAllPublic?: boolean;
-  /** Off in tests of what compiles without recognisers; default: on. */
+  /** Off in tests that compile without fusions; default: on. */
   readonly fuse?: boolean;
 }
 
 const toMap = <T>(record: Readonly<Record<string, T>> = {}): ReadonlyMap<string, T> => new Map(Object.entries(record));
 
-/** The model, its adapter where there is one, and who owns what. */
+/** Reads the model and its adapter, if any, and decides the owners. */
 function readAndAssignOwners(options: CompileOptions, allowAllPublic: boolean) {
-  // The model first: what is wrong with it is told before what is wrong with its base.
+  // Reads the model first, to report model errors before base errors.
   const raw = readModel(options.model);
   const base = options.base === undefined ? undefined : openBaseModel(options.base);
   const untied = untieInitializers(raw, base?.names);
@@ -65,7 +65,7 @@ function readAndAssignOwners(options: CompileOptions, allowAllPublic: boolean) {
   return { model, adapter, ownership, reveal, left: omittedOutputs };
 }
 
-/** The model with weights exchanged where the adapter has others, what stood there before, and what is to be attached. */
+/** Applies the weights that the adapter replaces; returns the model, the original weights, and the part to attach. */
 function applyAdapter(boundModel: OnnxModel, base: BaseModel | undefined, options: CompileOptions) {
   if (options.adapter !== undefined && isOnnxAdapter(options.adapter)) {
     const fed = bindAdapterInputs(boundModel, readOnnxAdapter(options.adapter), base?.names);
@@ -82,10 +82,10 @@ function applyAdapter(boundModel: OnnxModel, base: BaseModel | undefined, option
     : { model, adapter: undefined, original: undefined };
 }
 
-/** Who owns what of a model, whether or not it can be compiled. */
+/** The owners of a model's weights, whether or not the model compiles. */
 export const loadOwnership = (options: CompileOptions): Ownership => readAndAssignOwners(options, true).ownership;
 
-/** Reads the model, decides who owns what, and attaches the adapter. */
+/** Reads the model, decides owners, and attaches the adapter. Errors: all of MRL01xx and MRL04xx. */
 export function loadModel(
   options: CompileOptions,
   { allowAllPublic = false, fuse = true }: ImportMode = {},
@@ -101,6 +101,6 @@ export function loadModel(
   return { model, imported, ownership, surrogate: createSurrogate(imported, ownership), reveal, omittedOutputs: left };
 }
 
-/** The imported model, whoever owns it. */
+/** Imports the model without an ownership requirement. */
 export const loadImported = (options: CompileOptions): ImportedModel =>
   loadModel(options, { allowAllPublic: true }).imported;

@@ -14,35 +14,37 @@ export interface CompileOptions {
   readonly model: string;
   /** Public base: ONNX file, safetensors file, or folder. */
   readonly base?: string;
-  /** A private adapter: a folder of PEFT's, or an .onnx_adapter file whose parameters are inputs of the model. */
+  /** A private adapter: a PEFT folder, or an .onnx_adapter file whose parameters are inputs of the model. */
   readonly adapter?: string;
   /** Folder of the public adapter that the private one started from: an equal A is public. */
   readonly baseAdapter?: string;
-  /** Adapters of this rank are merged into the model: its changes of the base's matrices are taken apart into A and B. */
+  /**
+   * Adapters of this rank are merged into the model: its changes of the base's matrices are factorized into A and B.
+   */
   readonly lowRank?: LowRankOptions;
   /** Patterns of private weight names. */
   readonly private?: readonly string[];
-  /** Who holds which input; default: the client. */
+  /** Owner of each input; default: the client. */
   readonly inputs?: Readonly<Record<string, Label>>;
   readonly reveal?: readonly Reveal[];
   readonly head?: HeadPolicy;
   /** Sizes of symbolic dimensions. */
   readonly dims?: Readonly<Record<string, number>>;
-  /** Inputs of whole numbers that hold one number everywhere in all queries: they are public, and nobody gives them. */
+  /** Integer inputs fixed to a constant for all queries: they are public, and no query supplies them. */
   readonly fixed?: Readonly<Record<string, number>>;
   readonly setting?: string;
   readonly truncation?: string;
   readonly numerics?: string;
-  /** The link that protocols are chosen for; `parseLink` reads the names that the command line takes. */
+  /** The link that protocols are chosen for; `parseLink` parses the names of the command line. */
   readonly link?: LinkProfile;
-  /** What is made least on it: time, online or total. */
+  /** The metric to minimize on it: time, online or total. */
   readonly objective?: string;
-  /** Public inputs that ranges are measured on: a folder of .npz or .pb, or a .jsonl of prompts. */
+  /** Public inputs for measuring ranges: a folder of .npz or .pb, or a .jsonl of prompts. */
   readonly calibrate?: string;
-  /** Measured magnitudes are multiplied by this. */
+  /** Measured magnitudes are multiplied by this factor. */
   readonly margin?: number;
   readonly precision?: Partial<Precision>;
-  /** Places of shorter windows beside the model's own, for generation of texts that begin with less. */
+  /** Lengths of shorter windows beside the model's own, for generation from shorter prompts. */
   readonly buckets?: readonly number[];
   /** Name of the program; default: that of the model's file. */
   readonly name?: string;
@@ -65,7 +67,7 @@ interface EnumeratedOption {
 
 const objectives: readonly Objective[] = ["time", "online", "total"];
 
-/** What this version offers; the first is the default. */
+/** Values that this version supports; the first is the default. */
 const enumeratedOptions: readonly EnumeratedOption[] = [
   { option: "setting", values: ["2pc-dealer", "3pc"] },
   { option: "truncation", values: ["fast", "exact"] },
@@ -77,7 +79,7 @@ const enumeratedOptions: readonly EnumeratedOption[] = [
 /** Magnitudes with a private adapter exceed those of its base: twice two, measured on the fixture as 2.6. */
 const defaultRangeMargin = 4;
 
-/** The options with defaults, and what is wrong with them: a value that is not built yet is refused, never ignored. */
+/** The options with defaults, and their problems. A value that is not implemented is refused, never ignored. */
 export function resolveOptions(options: CompileOptions): {
   readonly settled: ResolvedOptions;
   readonly problems: readonly Diagnostic[];
@@ -105,33 +107,32 @@ export function resolveOptions(options: CompileOptions): {
   if (preset && (options.buckets ?? []).length > 0) {
     problems.push({
       code: "MRL0656",
-      message: `--buckets is not for --numerics ${preset.name}, which is published for whole windows`,
-      help: "leave out one of the two",
+      message: `--buckets does not work with --numerics ${preset.name}, which is published for whole windows`,
+      help: "leave out --buckets or --numerics",
     });
   }
   if (options.baseAdapter !== undefined && options.adapter === undefined) {
-    const help = "give the private adapter too: --adapter <peft-dir>";
+    const help = "add the private adapter: --adapter <peft-dir>";
     problems.push({
       code: "MRL0653",
-      message: "--base-adapter names what an adapter started from, and there is none",
+      message: "--base-adapter needs an adapter that started from it, and none is given",
       help,
     });
   }
   if (options.baseAdapter !== undefined && isOnnxAdapter(options.adapter ?? "")) {
-    const help = "give both adapters as PEFT folders, or leave out --base-adapter";
-    problems.push({ code: "MRL0655", message: "--base-adapter is for adapters of PEFT", help });
+    const help = "give PEFT folders for both adapters, or leave out --base-adapter";
+    problems.push({ code: "MRL0655", message: "--base-adapter works with PEFT adapters only", help });
   }
   if (options.lowRank && (options.base === undefined || options.adapter !== undefined)) {
     problems.push({
       code: "MRL0654",
-      message:
-        "--low-rank takes adapters out of a model that they were merged into: its base is needed, and no --adapter",
-      help: "give --base <the model before>; an adapter in a folder of its own goes beside the base model",
+      message: "--low-rank extracts adapters from a model that they were merged into: it needs --base and no --adapter",
+      help: "add --base <model before merging>; to use an adapter folder, compile the base model with --adapter",
     });
   }
   const margin = options.margin ?? defaultRangeMargin;
   if (!(margin >= 1 && margin <= 1024)) {
-    problems.push({ code: "MRL0651", message: `--margin is a factor of 1 to 1024, found ${options.margin}` });
+    problems.push({ code: "MRL0651", message: `expected a factor of 1 to 1024 for --margin, found ${options.margin}` });
   }
   return {
     settled: {

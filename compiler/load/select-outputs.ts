@@ -5,18 +5,19 @@ import { liveNodes } from "../onnx/import/index.ts";
 import { innerGraphNames } from "../onnx/weights/index.ts";
 import { matchesPattern } from "../ownership/index.ts";
 
-/** What is computed of a model once it is said who reads its outputs. */
+/** The outputs to compute, once their readers are known. */
 export interface SelectedOutputs {
   readonly model: OnnxModel;
-  /** With the names of outputs in the place of patterns. */
+  /** With patterns expanded to output names. */
   readonly reveal: readonly Reveal[];
-  /** Outputs of the file that nobody asked for: they are not computed. */
+  /** Outputs of the file that the user did not request: they are not computed. */
   readonly omittedOutputs: readonly string[];
 }
 
 /**
- * The outputs that `reveal` names, and what leads to them; without any, or where a name fits nothing, the whole model: what
- * is wrong then is told of all outputs. A decoder has two outputs of its cache for each layer, which few want to have.
+ * Selects the outputs that `reveal` names, and what they depend on. Without `reveal`, or where a name matches nothing,
+ * selects the whole model, so that errors cover all outputs. A decoder has two cache outputs for each layer, which are
+ * rarely requested.
  */
 export function selectOutputs(model: OnnxModel, reveal: readonly Reveal[] = []): SelectedOutputs {
   const names = model.graph.outputs.map(({ name }) => name);
@@ -35,13 +36,13 @@ export function selectOutputs(model: OnnxModel, reveal: readonly Reveal[] = []):
   return { model: left.length > 0 ? keepOutputs(model, selected) : model, reveal: named, omittedOutputs: left };
 }
 
-/** Without the nodes that lead to other outputs alone, and without the tensors that only those read. */
+/** Removes nodes that lead to other outputs alone, and tensors that only those read. */
 function keepOutputs(model: OnnxModel, selected: ReadonlySet<string>): OnnxModel {
   const { graph } = model;
   const outputs = graph.outputs.filter(({ name }) => selected.has(name));
   const live = liveNodes({ ...graph, outputs });
   const read = new Set([...selected, ...live.flatMap((node) => [...node.inputs, ...innerGraphNames(node)])]);
-  // A node that makes an output beside what is read does not make it any more.
+  // A node with both used and unused outputs loses the unused ones.
   const gone = new Set(graph.outputs.map(({ name }) => name).filter((name) => !read.has(name)));
   const nodes = live.map((node) => ({
     ...node,

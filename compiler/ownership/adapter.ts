@@ -1,12 +1,12 @@
 import type { Tensor } from "../../ir/tensor.ts";
 
-/** The two small matrices of one linear layer: y = x·W + (x·A)·B. */
+/** The two low-rank matrices of one linear layer: y = x·W + (x·A)·B. */
 export interface LoraModule {
   /** Path in the base model: `model.layers.0.self_attn.q_proj`. */
   readonly module: string;
   /** [in, r] */
   readonly a: Tensor;
-  /** [r, out], already times `scale`. */
+  /** [r, out], already multiplied by `scale`. */
   readonly b: Tensor;
   readonly rank: number;
   /** alpha / r, or alpha / sqrt(r). */
@@ -17,18 +17,18 @@ export interface LoraAdapter {
   readonly folder: string;
   /** Sorted by module path. */
   readonly modules: readonly LoraModule[];
-  /** Sorted by name: trained as a whole (modules_to_save, bias). */
+  /** Sorted by name: fully trained weights (modules_to_save, bias). */
   readonly savedWeights: readonly SavedWeight[];
   readonly fanInFanOut: boolean;
-  /** Whether the configuration names a linear layer of this path; absent: nothing tells. */
+  /** Whether the configuration targets a linear layer of this path; absent: unknown. */
   readonly targetsModule?: (module: string) => boolean;
 }
 
-/** A parameter that was trained as a whole, in the place of the base's: [out, in], as the training framework has it. */
+/** A fully trained parameter that replaces the base's: [out, in], as in the training framework. */
 export interface SavedWeight {
   /** `classifier.weight`, `model.layers.0.self_attn.q_proj.bias` */
   readonly name: string;
   readonly tensor: Tensor;
-  /** PEFT saves it beside the adapter, which did not train it: the model must have the same numbers. */
+  /** PEFT saved it beside the adapter without training it: the model must have the same values. */
   readonly kept?: boolean;
 }

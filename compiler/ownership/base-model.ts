@@ -7,19 +7,19 @@ import { catalogWeights, type ModelWeight, storedTensors, type WeightCatalog } f
 import type { Dtype } from "../tensors/index.ts";
 import { openSafetensors, readSafetensor, roundTensor, transpose } from "../tensors/index.ts";
 
-/** The weights that everybody has. */
+/** The public base weights. */
 export interface BaseModel {
   readonly path: string;
-  /** Parameter names: they tell where an exporter's wrappers end. */
+  /** Parameter names: they show where an exporter's wrapper prefixes end. */
   readonly names: ReadonlySet<string>;
-  /** The tensor that a weight of the model started from, in the layout of the model's own; undefined: none fits. */
+  /** The base tensor that a weight started from, in the layout of the model's own; undefined: none fits. */
   readonly counterpart: (weight: ModelWeight) => BaseTensor | undefined;
   /**
-   * A tensor with these numbers that `isFree`, which may be rounded to the format, or one that has them as rows one after
-   * the other, as exporters store tables of positions.
+   * A tensor with these values whose name satisfies `isFree`, possibly rounded to the format, or one that has them as
+   * consecutive rows, as exporters store tables of positions.
    */
   readonly nameByValues: (tensor: Tensor, dtype: Dtype, isFree: (name: string) => boolean) => string | undefined;
-  /** Tensors of this shape, either way round. */
+  /** Tensors of this shape or its transpose. */
   readonly withShape: (shape: readonly number[]) => readonly BaseTensor[];
 }
 export interface BaseTensor {
@@ -30,14 +30,14 @@ export interface BaseTensor {
 /** A tensor of the base in the layout of its file. */
 interface BaseEntry {
   readonly name: string;
-  /** The file keeps the parameter's transpose. */
+  /** The file stores the parameter's transpose. */
   readonly transposed: boolean;
-  /** Absent: only reading tells. */
+  /** Absent: known only after reading. */
   readonly shape?: readonly number[];
   readonly read: () => Tensor;
 }
 
-/** An ONNX model, a .safetensors file, its index, or a folder that has one of these. */
+/** Opens an ONNX model, a .safetensors file, its index, or a folder with one of these. */
 export function openBaseModel(path: string): BaseModel {
   return path.endsWith(".onnx") ? openOnnxBase(path) : openSafetensorsBase(path);
 }
@@ -56,13 +56,13 @@ function openOnnxBase(path: string): BaseModel {
   const entryOf = ({ name, recovered, tensor }: ModelWeight): BaseEntry => {
     return { name, transposed: recovered?.transposed ?? false, read: tensor };
   };
-  // The same exporter gives the same made-up names to what has no other.
+  // The same exporter gives the same invented names to tensors without a name.
   const nameless = weights.filter(({ recovered }) => !recovered);
   const entries = [...weights.map(entryOf), ...namedConstants(catalog)];
   return createBaseModel(path, entries, new Map(nameless.map((weight) => [weight.source.name, entryOf(weight)])));
 }
 
-/** Tables that the base has by a parameter's name are part of it: a model may have trained its own. */
+/** Tables with a parameter's name are part of the base: a model may have trained its own. */
 function namedConstants({ model, constants, names }: WeightCatalog): readonly BaseEntry[] {
   return storedTensors(model).flatMap((tensor) => {
     const { name, how } = names.names.get(tensor.name) ?? {};
@@ -94,7 +94,7 @@ function createBaseModel(
       const tensor = turn ? transpose(read) : read;
       return tensor.shape.join() === source.dims.join() ? { name: entry.name, tensor } : undefined;
     },
-    // As they are, which is what no rounding to double precision changes; then as an export would round them.
+    // Compares exact values first, in double precision; then as an export would round them.
     nameByValues: (tensor, dtype, isFree) => indexOf("float64")(tensor, isFree) ?? indexOf(dtype)(tensor, isFree),
     withShape: (shape) => {
       const wanted = [shape.join(), [...shape].reverse().join()];
@@ -110,12 +110,12 @@ const digest = (data: Float64Array): string =>
     .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     .digest("base64");
 
-/** Places of equal numbers that are looked at: rows of zeros are there any number of times. */
+/** Candidates with equal values that are checked: a table may repeat rows of zeros any number of times. */
 const maxEqualTensors = 64;
 
 type FindByValues = (tensor: Tensor, isFree: (name: string) => boolean) => string | undefined;
 
-/** Tied weights lie in a base once, and exporters store tables of positions as the rows that are looked up. */
+/** Tied weights occur once in a base, and exporters store tables of positions as the rows that are looked up. */
 function indexValues(entries: readonly BaseEntry[], dtype: Dtype): FindByValues {
   const byDigest = new Map<string, string[]>();
   const rows = new Map<string, { readonly name: string; readonly at: number }[]>();
@@ -136,10 +136,10 @@ function indexValues(entries: readonly BaseEntry[], dtype: Dtype): FindByValues 
   }
   return (tensor, isFree) => {
     const equal = byDigest.get(keyOf(tensor))?.find(isFree);
-    // A row of one number is any number.
+    // A row of one element matches any number.
     if (equal !== undefined || tensor.shape.length < 2 || tensor.shape.at(-1)! < 2) return equal;
     const found = matrixRows(tensor).map((row) => rows.get(digest(row)) ?? []);
-    // One after the other, or one row for every place: which rows are chosen otherwise is somebody's knowledge.
+    // Consecutive rows, or one row for every position: any other choice of rows is private knowledge.
     return found[0]?.find(
       ({ name, at }) =>
         isFree(name) &&
@@ -150,7 +150,7 @@ function indexValues(entries: readonly BaseEntry[], dtype: Dtype): FindByValues 
   };
 }
 
-/** Gains that a model keeps as their difference from 1, as Gemma does, and that exporters fold. */
+/** Norm weights that a model stores as their difference from 1, as Gemma does, and that exporters fold. */
 const plusOne = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map((value) => Math.fround(1 + value)) });
 
 function matrixRows({ shape, data }: Tensor): Float64Array[] {

@@ -15,21 +15,21 @@ import type { BaseModel, BaseTensor } from "./base-model.ts";
 import { type BaseMatching, createBaseMatching } from "./match-base-tensors.ts";
 import { countDifferences, elementDigests, loraDigest, parameterDigest } from "./weight-digests.ts";
 
-/** What the user says about who owns what. */
+/** Ownership options of the user. */
 export interface OwnershipOptions {
-  /** Patterns over weight names, `*` for any characters: these are the provider's. */
+  /** Patterns over weight names, `*` for any characters: matching weights are private to the server. */
   readonly private?: readonly string[];
-  /** Patterns of weights that are public although the base has nothing equal. */
+  /** Patterns of weights that are public although the base has no equal tensor. */
   readonly public?: readonly string[];
   readonly base?: BaseModel;
   readonly adapter?: LoraAdapter;
-  /** Public tensors that weights of the adapter stand in the place of, by weight name. */
+  /** Public tensors that weights of the adapter replace, by weight name. */
   readonly original?: ReadonlyMap<string, Tensor>;
-  /** What the adapter started from, known to everybody: an A that is equal to its A is public (LoRA-FA keeps A). */
+  /** The public adapter that training started from: an A that is equal to its A is public (LoRA-FA keeps A). */
   readonly baseAdapter?: LoraAdapter;
-  /** The graph is an unmerged LoRA: its A and B are the provider's. */
+  /** The graph is an unmerged LoRA: its A and B are private. */
   readonly loraPrivate?: boolean;
-  /** A model without any secret is meant. */
+  /** Whether a model without private weights is explicitly allowed. */
   readonly allowAllPublic?: boolean;
 }
 
@@ -37,22 +37,25 @@ export interface OwnershipRecord {
   readonly name: string;
   readonly label: "public" | "server";
   readonly why: string;
-  /** Of public weights: see digestOf. */
+  /** Of public weights: see `parameterDigest`. */
   readonly sha256?: string;
-  /** Of private ones that the base has: how many numbers moved. The owner's to know: no build says it. */
+  /** Of private weights that the base has: how many elements changed. Only the owner may know; no build contains it. */
   readonly moved?: number;
 }
 
 export interface Ownership extends WeightOwners {
-  /** One line per weight, in the model's order; an adapter's halves come last. */
+  /** One record per weight, in the model's order; an adapter's matrices come last. */
   readonly table: readonly OwnershipRecord[];
-  /** Public tensors in the place of private ones, where the base has them. */
+  /** Public tensors that stand in for private ones, where the base has them. */
   readonly counterparts: ReadonlyMap<string, BaseTensor>;
 }
 
 type OwnershipVerdict = Pick<OwnershipRecord, "label" | "why" | "moved">;
 
-/** Decides for every weight who knows it, and says why. What nothing proves public is private: fail closed. */
+/**
+ * Decides the owner of every weight, and states why. A weight is private unless something proves it public: fail
+ * closed. Errors: MRL0421, MRL0422, MRL0424.
+ */
 export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}): Ownership {
   const { base } = options;
   const catalog = catalogWeights(model, base?.names);
@@ -75,7 +78,7 @@ export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}
   return { catalog, labels: new Map(table.map(({ name, label }) => [name, label])), table, counterparts };
 }
 
-/** Both halves of every module: the server's, but for an A that is bit for bit the public one that it started from. */
+/** Both matrices of every module: private, except an A that equals the public one it started from bit for bit. */
 function loraRecords({ adapter, baseAdapter }: OwnershipOptions): readonly OwnershipRecord[] {
   const starts = new Map(baseAdapter?.modules.map(({ module, a }) => [module, a]));
   return (adapter?.modules ?? []).flatMap(({ module, a }): OwnershipRecord[] => {
@@ -104,9 +107,10 @@ function judgeWeight(
   const before = options.original?.get(weight.name);
   if (before) {
     counterparts.set(weight.name, { name: weight.name, tensor: before });
-    return { label: "server", why: `of the adapter ${options.adapter!.folder}, in the place of the model's` };
+    return { label: "server", why: `of the adapter ${options.adapter!.folder}, in place of the model's` };
   }
-  // A pattern that stands for everything names tables of positions too: where the base has the same, they are nobody's.
+  // A pattern that matches everything also matches tables of positions: where the base has the same table, it belongs
+  // to nobody.
   if (found && isPositionTable(weight) && countDifferences(weight.tensor(), found.tensor, weight.source.dtype) === 0) {
     return { label: "public", why: `equal to ${found.name} of ${base!.path}, and known from the architecture` };
   }
@@ -120,22 +124,22 @@ function judgeWeight(
   const declared = (options.private?.length ?? 0) > 0 || options.loraPrivate;
   if (!declared) return { label: "public", why: "nothing was declared private" };
   if (weight.candidates.length > 0) return { label: "public", why: "not declared private" };
-  return { label: "server", why: "the file does not tell which parameter it is, so that no pattern could name it" };
+  return { label: "server", why: "the file does not say which parameter it is, so no pattern could name it" };
 }
 
 export const matchesWeightName = (weight: ModelWeight, pattern: string): boolean =>
   weightNames(weight).some((name) => matchesPattern(pattern, name));
 
-/** All names that a pattern may mean: its own, and those of its origins with and without wrappers in front. */
+/** All names that a pattern may match: the weight's own, and those of its origins with and without wrapper prefixes. */
 function weightNames({ name, candidates }: ModelWeight): readonly string[] {
   const paths = candidates.map((origin) => origin.split("."));
   return [name, ...paths.flatMap((path) => path.map((_, start) => path.slice(start).join(".")))];
 }
 
 /**
- * A parameter is compared with the base's of its name, and where the two differ it is private even if the base has its
- * numbers elsewhere: where they were moved to is the provider's knowledge. What has no name, or one that the base does
- * not know, is known by its numbers, if none of the model's other parameters is that tensor of the base.
+ * Compares a parameter with the base tensor of its name. Where the two differ it is private even if the base has its
+ * values elsewhere: their new location is the provider's knowledge. A weight without a name, or with one that the base
+ * does not know, is identified by its values, if none of the model's other parameters is that tensor of the base.
  */
 function compareWithBase(
   weight: ModelWeight,
@@ -150,14 +154,14 @@ function compareWithBase(
     const rival = matching.rivalTensor(weight, own);
     if (!weight.recovered) matching.claim(found!.name);
     if (rival === undefined) return { label: "public", why: `equal to ${found!.name} of ${base.path}` };
-    const why = `equal to ${found!.name} of ${base.path}, but used in several places, of which one may be ${rival}`;
+    const why = `equal to ${found!.name} of ${base.path}, but used several times, and one may be ${rival}`;
     return { label: "server", why };
   }
   const named = weight.recovered !== undefined && base.names.has(weight.recovered.name);
   const same = named ? undefined : base.nameByValues(own, dtype, matching.isAvailable(weight));
   if (same !== undefined) {
     matching.claim(same);
-    return { label: "public", why: `has the numbers of ${same} of ${base.path}` };
+    return { label: "public", why: `has the values of ${same} of ${base.path}` };
   }
   if (found) return { label: "server", why: `differs from ${found.name} of ${base.path}`, moved: moved! };
   return { label: "server", why: named ? `has another shape in ${base.path}` : `${base.path} has no such tensor` };
@@ -168,7 +172,7 @@ export function isLoraMatrix(name: string, half: "A" | "B" | "[AB]" = "[AB]"): b
   return new RegExp(`\\.lora_${half}(\\.\\w+)?(\\.weight)?$`).test(name);
 }
 
-/** `*` stands for anything, `?` for one character. */
+/** Matches `*` to any characters, `?` to one character. */
 export function matchesPattern(pattern: string, name: string): boolean {
   const parts = pattern.split(/(\*+|\?)/).map((part) => {
     if (part.startsWith("*")) return ".*";
@@ -196,18 +200,18 @@ function requirePrivateWeight(
 ): Diagnostic[] {
   if (options.allowAllPublic || table.some(({ label }) => label === "server")) return [];
   const { base } = options;
-  const because = base ? [`every weight is equal to one of ${base.path}`] : [];
-  const message = "nothing is private: what is to be protected?";
-  // Never taken for granted: its base would be handed to everybody.
+  const because = base ? [`every weight is equal to a tensor of ${base.path}`] : [];
+  const message = "no weight is private";
+  // Never assumed: the weights of its base would become public.
   const help = table.some(({ name }) => isLoraMatrix(name))
     ? "the graph has LoRA layers: --base <base model>, or --private '*.lora_*' where all but their A and B is public"
-    : "say which weights are the provider's: --base <base model>, --adapter <peft folder> or --private <pattern>";
+    : "say which weights are private: --base <base model>, --adapter <peft folder> or --private <pattern>";
   return [{ code: "MRL0421", message, at: model.file, because, help }];
 }
 
 /**
- * A matrix that is declared private and lies in the same model as a public one (a head tied to the embedding) would be
- * handed to everybody under its other name. Vectors may well be equal and mean nothing: gains of 1, biases of 0.
+ * Refuses a private matrix that equals a public one of the same model (a head tied to the embedding): the other name
+ * would reveal it. Equal vectors mean nothing: norm weights of 1, biases of 0.
  */
 function refusePublicCopies(catalog: WeightCatalog, table: readonly OwnershipRecord[]): Diagnostic[] {
   const weights = [...catalog.weights.values()];
@@ -227,13 +231,13 @@ function refusePublicCopies(catalog: WeightCatalog, table: readonly OwnershipRec
       .map((digest) => open.get(digest))
       .find((each) => each !== undefined);
     if (twin === undefined) return [];
-    const message = `the private weight ${name} has the numbers of ${twin}, which is public`;
+    const message = `the private weight ${name} has the values of ${twin}, which is public`;
     const help = `declare both private: --private ${name} --private ${twin}, or neither`;
     return [{ code: "MRL0424", message, at: catalog.model.file, help }];
   });
 }
 
-/** A parameter that is tied to one with a counterpart in the base has the same, whichever way round. */
+/** A parameter that is tied to one with a counterpart in the base has the same counterpart, or its transpose. */
 function addTiedCounterparts(catalog: WeightCatalog, counterparts: Map<string, BaseTensor>): void {
   const matrices = [...catalog.weights.values()].filter(({ source }) => source.dims.length === 2);
   const alone = matrices.filter(({ name }) => !counterparts.has(name));

@@ -12,15 +12,17 @@ import { transpose } from "../tensors/index.ts";
 import type { BaseModel } from "./base-model.ts";
 import { countDifferences } from "./weight-digests.ts";
 
-/** Which tensors of the base the weights of a model stand for, where numbers alone do not tell. */
+/** Matches weights of a model to base tensors where values alone do not decide. */
 export interface BaseMatching {
-  /** Whether a weight may be the base's tensor of this name: no other is it, but for an embedding with a tied head. */
+  /**
+   * Whether a weight may be the base tensor of this name: no other weight is it, except an embedding with a tied head.
+   */
   readonly isAvailable: (weight: ModelWeight) => (name: string) => boolean;
-  /** A tensor of the base that a weight was found to be by its numbers. */
+  /** Records that values identified a base tensor for a weight. */
   readonly claim: (name: string) => void;
   /**
-   * Where a file has one tensor for several uses and does not tell which parameters they are: a tensor of the base that
-   * no weight of the model stands for, of this shape and with other numbers. The use may be a private one.
+   * For a tensor with several uses whose parameters the file does not name: a base tensor of this shape with other
+   * values that no weight of the model claims. The use may be a private one.
    */
   readonly rivalTensor: (weight: ModelWeight, own: Tensor) => string | undefined;
 }
@@ -28,7 +30,7 @@ export interface BaseMatching {
 export function createBaseMatching({ weights, model }: WeightCatalog, base: BaseModel): BaseMatching {
   const { nodes } = model.graph;
   const all = [...weights.values()];
-  /** What a file makes up for the nameless is no claim. */
+  /** Names that a file invents for unnamed tensors claim nothing. */
   const owners = new Map(all.flatMap(({ recovered, source }) => (recovered ? [[recovered.name, source.name]] : [])));
   const names = new Set(all.flatMap(({ recovered, name, source }) => [recovered?.name ?? name, source.name]));
   const taken = new Set<string>();
@@ -45,7 +47,7 @@ export function createBaseMatching({ weights, model }: WeightCatalog, base: Base
     const read = modulePathOf(node, []) === undefined ? node.inputs : [];
     for (const name of [...read, ...innerGraphNames(node)]) unscopedUses.set(name, (unscopedUses.get(name) ?? 0) + 1);
   }
-  /** A tensor of the base that no weight stands for, of this shape, with other numbers. */
+  /** A base tensor that no weight claims, of this shape, with other values. */
   const otherThan = (own: Tensor, dtype: Dtype): string | undefined =>
     base.withShape(own.shape).find(({ name, tensor }) => !names.has(name) && !isSameUpToTranspose(own, tensor, dtype))
       ?.name;
@@ -64,7 +66,7 @@ export function createBaseMatching({ weights, model }: WeightCatalog, base: Base
   };
 }
 
-/** Either way round. */
+/** Also compares with the transpose. */
 function isSameUpToTranspose(own: Tensor, other: Tensor, dtype: Dtype): boolean {
   const turned = other.shape.length === 2 ? [other, transpose(other)] : [other];
   return turned.some(

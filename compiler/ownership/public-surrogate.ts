@@ -6,16 +6,17 @@ import type { ImportedModel } from "../onnx/import/index.ts";
 import { isLoraMatrix, type Ownership } from "./decide-ownership.ts";
 
 export interface Surrogate {
-  /** The weight store of the module without a private number in it. */
+  /** The weight store of the module without private values. */
   readonly weights: ReadonlyMap<string, Tensor>;
-  /** Keys of private weights that nothing public stands for: they are not in `weights`. */
+  /** Keys of private weights without a public counterpart: they are not in `weights`. */
   readonly missing: readonly string[];
 }
 
 /**
- * What calibration may see: public weights as they are, the base's tensors for private ones. An adapter's B is 0, as
- * training starts it, and A is drawn as PEFT draws it, from a fixed stream: both follow from the shapes alone. So does
- * the start of a linear layer that the base has not, such as a classifier's head: PyTorch's, with a bias of 0.
+ * Builds the weights for calibration: public weights unchanged, the base's tensors for private ones. An adapter's B is
+ * 0, as at the start of training, and A is drawn as PEFT draws it, from a fixed stream: both follow from the shapes
+ * alone. A linear layer that the base does not have, such as a classifier's head, gets PyTorch's initial values and a
+ * bias of 0.
  */
 export function createSurrogate(imported: ImportedModel, ownership: Ownership): Surrogate {
   const weights = new Map<string, Tensor>();
@@ -45,13 +46,16 @@ function applyViews(tensor: Tensor, views: readonly LayoutView[]): Tensor {
   }, tensor);
 }
 
-/** A and B as training starts them. */
+/** A and B at the start of training. */
 export const initialLoraMatrix = (isA: boolean, shape: readonly number[]): Tensor =>
   isA ? kaimingUniform(shape) : zeros(shape);
 
 const zeros = (shape: readonly number[]): Tensor => ({ shape, data: new Float64Array(sizeOf(shape)) });
 
-/** Uniform in ±1/√in, the start of a linear layer [in, out] and of A [in, r]; a linear congruential stream (Numerical Recipes), the same each time. */
+/**
+ * Uniform in ±1/√in, the initial values of a linear layer [in, out] and of A [in, r]; a linear congruential stream
+ * (Numerical Recipes), the same each time.
+ */
 function kaimingUniform(shape: readonly number[]): Tensor {
   const bound = 1 / Math.sqrt(shape[0] ?? 1);
   let state = 1;

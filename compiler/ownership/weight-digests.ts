@@ -5,8 +5,8 @@ import type { ModelWeight, WeightCatalog } from "../onnx/weights/index.ts";
 import { type Dtype, encodeElements, itemSizes, roundToDtype, transpose } from "../tensors/index.ts";
 
 /**
- * SHA-256 of a parameter's elements as the training framework keeps them ([out, in], little-endian, the file's
- * precision): of an unchanged weight it is the digest of the tensor's bytes in the base's safetensors file.
+ * SHA-256 of a parameter's elements in the layout of the training framework ([out, in], little-endian, the file's
+ * precision). For an unchanged weight it is the digest of the tensor's bytes in the base's safetensors file.
  */
 export function parameterDigest({ model }: WeightCatalog, { source, recovered }: ModelWeight): string {
   const bytes = tensorBytes(model, source);
@@ -16,7 +16,7 @@ export function parameterDigest({ model }: WeightCatalog, { source, recovered }:
   return createHash("sha256").update(plain).digest("hex");
 }
 
-/** Digests of a weight's elements as the file has them and, of a matrix, of its transpose. */
+/** Digests of a weight's elements as stored and, for a matrix, of its transpose. */
 export function elementDigests({ model }: WeightCatalog, { source }: ModelWeight): readonly string[] {
   const bytes = tensorBytes(model, source);
   const [rows = 0, columns = 0] = source.dims;
@@ -24,7 +24,7 @@ export function elementDigests({ model }: WeightCatalog, { source }: ModelWeight
   return [bytes, ...turned].map((each) => createHash("sha256").update(each).digest("hex"));
 }
 
-/** The digest of numbers that were read from a file of adapters, which keep [r, in] in single precision. */
+/** The digest of a matrix from an adapter file, which stores [r, in] in single precision. */
 export const loraDigest = (matrix: Tensor): string =>
   createHash("sha256")
     .update(encodeElements("float32", transpose(matrix).data))
@@ -43,9 +43,9 @@ function transposeBytes(bytes: Uint8Array, rows: number, columns: number, size: 
 }
 
 /**
- * How many of the model's numbers are not the base's. 0 as well where all are the base's rounded to the model's narrower
- * format: both are functions of the base alone. A wider model must be equal exactly: what a rounding would hide may be
- * somebody's training.
+ * The number of elements that differ from the base. It is also 0 where all elements are the base's, rounded to the
+ * model's narrower format: both are functions of the base alone. A wider model must be exactly equal: rounding could
+ * hide training.
  */
 export function countDifferences(model: Tensor, base: Tensor, dtype: Dtype): number {
   if (model.data.length !== base.data.length) return model.data.length;

@@ -11,11 +11,11 @@ import { createNodeWriter, nodeScope } from "./node-writer.ts";
 
 export interface LoraOptions {
   readonly rank: number;
-  /** The branch is multiplied by alpha / rank. */
+  /** alpha / rank scales the branch. */
   readonly alpha: number;
-  /** Ends of module paths (`q_proj`); absent: every linear layer of the trained layers. */
+  /** Suffixes of module paths (`q_proj`); absent: every linear layer of the trained layers. */
   readonly targets?: readonly string[];
-  /** A keeps its public start, only B is trained (LoRA-FA). */
+  /** A keeps its public initial values, only B is trained (LoRA-FA). */
   readonly freezeA: boolean;
 }
 
@@ -47,7 +47,7 @@ export function addLora(
   if (found.length === 0) {
     const paths = graph.unfused.catalog.names.linears.map(({ module }) => module ?? "?");
     const help = `linear layers: ${paths.slice(0, 8).join(", ")}${paths.length > 8 ? ", …" : ""}`;
-    problems.push({ code: "MRL0682", message: "no linear layer takes a low-rank change", at, help });
+    problems.push({ code: "MRL0682", message: "no linear layer matches the targets of the low-rank change", at, help });
   }
   const wrapper = modulePrefix(graph);
   const layers: LoraLayer[] = [];
@@ -81,7 +81,9 @@ export function addLora(
   return { layers, patch: { ...emptyPatch, after, outputs, tensors } };
 }
 
-/** What names of parameters have in front in this file (`m.`): new ones have it too, so that they are read alike. */
+/**
+ * The wrapper prefix of parameter names in this file (`m.`): new names get it too, so that they are recovered alike.
+ */
 function modulePrefix({ unfused: { catalog } }: ModelGraph): string {
   const kept = [...catalog.weights.values()].filter(({ recovered }) => recovered?.how === "kept");
   const wrapped = kept.find(({ name, source }) => source.name !== name && source.name.endsWith(`.${name}`));

@@ -2,25 +2,25 @@ import type { OnnxNode } from "../onnx/format/index.ts";
 import type { ModelGraph } from "./model-graph.ts";
 import { shapeOf } from "./model-graph.ts";
 
-/** A product with a single number on the way to the scores, as it stands in the file. */
+/** A product with a scalar on the path to the scores, as in the file. */
 export interface ScoreScaling {
   readonly op: "Mul" | "Div";
   readonly factor: string;
 }
 
-/** Keys or values as they enter attention. */
+/** Keys or values where they enter attention. */
 export interface CoreInput {
-  /** ONNX tensor: [B, G, S, D], [B, G, 1, S, D], or keys turned, [B, H, D, S]. */
+  /** ONNX tensor: [B, G, S, D], [B, G, 1, S, D], or transposed keys, [B, H, D, S]. */
   readonly tensor: string;
   readonly transposed: boolean;
   readonly scalings: readonly ScoreScaling[];
 }
 
-/** The nodes of one attention between projections: what a rewrite of heads takes apart. */
+/** The nodes of one attention between projections, which a change of heads edits. */
 export interface AttentionCore {
-  /** Makes the result, [B, H, T, D]: the product with the values, or a fused Attention. */
+  /** Computes the result, [B, H, T, D]: the product with the values, or a fused Attention. */
   readonly end: OnnxNode;
-  /** Makes the scores; absent for a fused Attention. */
+  /** Computes the scores; absent for a fused Attention. */
   readonly scores: OnnxNode | undefined;
   readonly q: CoreInput;
   readonly k: CoreInput;
@@ -29,10 +29,10 @@ export interface AttentionCore {
   readonly middle: readonly OnnxNode[];
 }
 
-/** What may stand between the scores and their product with the values. */
+/** Operators that may be between the scores and their product with the values. */
 const middleOps: ReadonlySet<string> = new Set("Softmax Cast Identity Dropout Add Mul Div Where IsNaN".split(" "));
 
-/** The core that ends in this node, or what keeps it from being one. */
+/** The core that ends in this node, or why there is none. */
 export function findCore(graph: ModelGraph, end: OnnxNode, heads: number, groups: number): AttentionCore | string {
   if (end.op === "Attention") return fusedCore(graph, end);
   const weights = end.inputs[0]!;
@@ -42,7 +42,7 @@ export function findCore(graph: ModelGraph, end: OnnxNode, heads: number, groups
   const q = stripScaling(graph, scores.inputs[0]!);
   const k = coreInputOf(graph, scores.inputs[1]!, true, heads, groups);
   const v = coreInputOf(graph, end.inputs[1]!, false, heads, groups);
-  if (!k || !v) return "keys and values are repeated for groups of queries in a way that is not known";
+  if (!k || !v) return "keys and values are repeated for groups of queries in an unknown form";
   return { end, scores, q: { ...q, transposed: false }, k, v, middle };
 }
 
@@ -52,7 +52,7 @@ function fusedCore(graph: ModelGraph, end: OnnxNode): AttentionCore | string {
   const unscaled = (tensor: string): CoreInput => ({ tensor, transposed: false, scalings: [] });
   if (end.outputs.slice(1).some(Boolean)) return "its cache or scores are read";
   const rank = shapeOf(graph.unfused.module, graph.valueFor(q!)!).length;
-  if (rank !== 4) return "its queries, keys and values are not divided into heads";
+  if (rank !== 4) return "its queries, keys and values are not split into heads";
   return { end, scores: undefined, q: unscaled(q!), k: unscaled(k!), v: unscaled(v!), middle: [] };
 }
 
@@ -70,21 +70,21 @@ function walkToScores(
     if (!node || seen.has(node.name)) continue;
     seen.add(node.name);
     if (node.op === "MatMul") {
-      if (scores && scores !== node) return "two products stand before its softmax";
+      if (scores && scores !== node) return "its softmax has two products before it";
       scores = node;
       continue;
     }
-    if (!middleOps.has(node.op)) return `${node.op} stands between its scores and its values`;
+    if (!middleOps.has(node.op)) return `${node.op} is between its scores and its values`;
     middle.push(node);
     for (const input of node.inputs.filter(Boolean)) {
       if (leadsToScores(graph, input, new Set())) waiting.push(input);
-      else if (hasHeads(graph, node, input, heads)) return "a mask or bias of it differs from head to head";
+      else if (hasHeads(graph, node, input, heads)) return "a mask or bias of it differs between heads";
     }
   }
-  return scores ? { scores, middle } : "no product of queries and keys stands before its softmax";
+  return scores ? { scores, middle } : "its softmax has no product of queries and keys before it";
 }
 
-/** Whether a tensor is made from scores: a walk over the operators that may stand between. */
+/** Whether a tensor depends on scores, through operators that may be between. */
 function leadsToScores(graph: ModelGraph, tensor: string, seen: Set<string>): boolean {
   const node = graph.producer(tensor);
   if (!node || seen.has(tensor)) return false;
@@ -93,7 +93,7 @@ function leadsToScores(graph: ModelGraph, tensor: string, seen: Set<string>): bo
   return middleOps.has(node.op) && node.inputs.some((input) => leadsToScores(graph, input, seen));
 }
 
-/** Whether what is added to scores has an extent on the axis of heads. */
+/** Whether a term added to scores has a size other than 1 on the head axis. */
 function hasHeads(graph: ModelGraph, node: OnnxNode, input: string, heads: number): boolean {
   const value = graph.valueFor(input);
   const { module } = graph.unfused;
@@ -106,7 +106,7 @@ function hasHeads(graph: ModelGraph, node: OnnxNode, input: string, heads: numbe
   return heads > 1 && shapes.some((shape) => shape.length >= 3 && shape.at(-3)! > 1);
 }
 
-/** Without the factors right before it. */
+/** Strips the factors right before it. */
 function stripScaling(
   graph: ModelGraph,
   tensor: string,
@@ -141,7 +141,10 @@ function scalingAt(
   return undefined;
 }
 
-/** Where keys or values enter, before they are repeated; undefined when the module has groups that are not found here. */
+/**
+ * Where keys or values enter, before they are repeated; undefined when the module has key heads that are not found
+ * here.
+ */
 function coreInputOf(
   graph: ModelGraph,
   tensor: string,

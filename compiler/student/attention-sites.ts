@@ -3,7 +3,10 @@ import { type AttentionCore, findCore } from "./attention-core.ts";
 import { layerIndex, type ModelGraph, shapeOf } from "./model-graph.ts";
 import { type Trace, TraceFault, traceToOutput, traceToProjections } from "./trace-heads.ts";
 
-/** The ways of queries, keys and values from stored tensors to attention, and of its result to the next ones. */
+/**
+ * Paths of queries, keys and values from stored tensors to attention, and of its result to the projections that read
+ * it.
+ */
 export interface HeadTraces {
   readonly q: Trace;
   readonly k: Trace;
@@ -16,19 +19,19 @@ export interface AttentionSite {
   /** Name of its last node. */
   readonly name: string;
   readonly layer: number | undefined;
-  /** Heads of queries, groups of keys and values, numbers of each head. */
+  /** Number of query heads, of key and value heads, and depth of each head. */
   readonly heads: number;
   readonly keyHeads: number;
   readonly depth: number;
   /** Factor on the scores. */
   readonly scale: number;
-  /** Or why its nodes cannot be taken apart. */
+  /** Or why its nodes cannot be split. */
   readonly core: AttentionCore | string;
   /** Or why its heads were not found in stored tensors. */
   readonly traces: HeadTraces | string;
 }
 
-/** Every attention that the importer recognises, in the order of the model. */
+/** Every attention that the importer fuses, in model order. */
 export function findAttentionSites(graph: ModelGraph): readonly AttentionSite[] {
   const { module } = graph.fused;
   return opsOf(module)

@@ -18,27 +18,27 @@ import { emptyPatch, type ModelPatch, refuseWeightInputs } from "./model-patch.t
 import { pruneHeadsPatch } from "./prune-heads.ts";
 import { reorderHeads } from "./reorder-heads.ts";
 
-/** What becomes of heads: `size` of them become one, or one in `size` stays. */
+/** Changes of heads: `size` of them merge into one, or one in `size` remains. */
 export interface HeadOptions {
   readonly what: "merge" | "prune";
   readonly size: 2 | 4;
   readonly grouping?: Grouping;
-  /** Factor on merged scores: a rule, or the number itself. Default: mean. */
+  /** Factor on merged scores: a rule, or a number. Default: mean. */
   readonly scale?: MergeScale | number;
 }
 
-/** With D numbers per head of the model and m heads merged: 1/(m√D), 1/√(mD) and 1/√D, in the model's own scale. */
+/** With depth D per head of the model and m heads merged: 1/(m√D), 1/√(mD) and 1/√D, in the model's own scale. */
 export const mergeScales = { mean: (m: number) => 1 / m, root: (m: number) => 1 / Math.sqrt(m), sum: () => 1 } as const;
 export type MergeScale = keyof typeof mergeScales;
 
-/** What was done to one attention. */
+/** The change of one attention. */
 export interface HeadChange {
   readonly site: AttentionSite;
-  /** Factor on the scores from now on. */
+  /** Factor on the new scores. */
   readonly scale: number;
-  /** Heads and groups of keys of the model in their new order: place → head. Fewer where heads were pruned. */
+  /** Query and key heads of the model in their new order: new index → head. Shorter where heads were pruned. */
   readonly headOrder: HeadOrder;
-  /** Heads of the model that each head consists of now. */
+  /** Heads of the model in each new head. */
   readonly mergedFrom: readonly (readonly number[])[];
 }
 
@@ -49,7 +49,7 @@ export function changeHeads(
   problems: Diagnostic[],
 ): { readonly changes: readonly HeadChange[]; readonly patches: readonly ModelPatch[] } {
   if (sites.length === 0) {
-    const message = "there is no attention whose heads could change";
+    const message = "no attention has heads that could change";
     problems.push({
       code: "MRL0681",
       message,
@@ -68,14 +68,14 @@ export function changeHeads(
 
 type HeadFault = Pick<Diagnostic, "message" | "help">;
 
-/** Why the heads of this attention cannot change so. */
+/** Why the heads of this attention cannot change in this way. */
 function headFault(site: AttentionSite, { what, size, grouping }: HeadOptions): HeadFault | undefined {
   const { heads, keyHeads, core, traces } = site;
   const verb = what === "merge" ? "merged" : "pruned";
   if (keyHeads % size !== 0) {
-    const shared = keyHeads < heads ? `${keyHeads} groups of keys for ${heads} heads` : `${heads} heads`;
+    const shared = keyHeads < heads ? `${keyHeads} key heads for ${heads} heads` : `${heads} heads`;
     const why = keyHeads < heads ? ": heads that share keys would collapse into one" : "";
-    return { message: `${shared} cannot be ${verb} by ${size}${why}`, help: `take a number that divides ${keyHeads}` };
+    return { message: `${shared} cannot be ${verb} by ${size}${why}`, help: `give a number that divides ${keyHeads}` };
   }
   if (typeof core === "string") return { message: `its heads cannot be ${verb}: ${core}` };
   if (typeof traces === "string" && (what === "prune" || grouping === "similarity")) {
@@ -128,7 +128,7 @@ function reorderedTensorMap(graph: ModelGraph, site: AttentionSite, order: HeadO
   return tensors;
 }
 
-/** Element type of queries, which is that of the weights that made them. */
+/** Element type of the queries, which is that of their weights. */
 function siteDtype({ model }: ModelGraph, { q }: AttentionCore): Dtype {
   const stated = model.graph.valueInfo.get(q.tensor)?.dtype;
   if (stated) return stated;

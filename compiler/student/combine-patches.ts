@@ -1,6 +1,8 @@
 import type { ModelPatch } from "./model-patch.ts";
 
-/** Several patches as one. They must not meet in a node or tensor, but for nodes put beside one. */
+/**
+ * Combines patches. Each node or tensor may be in one of them only, except that several may insert nodes beside one.
+ */
 export function combinePatches(patches: readonly ModelPatch[]): ModelPatch {
   const union = <K, V>(pick: (patch: ModelPatch) => ReadonlyMap<K, V>): ReadonlyMap<K, V> =>
     new Map(patches.flatMap((patch) => [...pick(patch)]));

@@ -3,17 +3,17 @@ import type { ModelGraph } from "./model-graph.ts";
 import { layerIndex } from "./model-graph.ts";
 
 export interface FrozenLayers {
-  /** Layers from the first that stay as they are. */
+  /** Number of leading layers that stay unchanged. */
   readonly count: number;
   readonly total: number;
-  /** Names in the file of weights that stay as they are; the rest is trained, or its low-rank change is. */
+  /** File names of the frozen weights; the other weights, or their low-rank changes, are trained. */
   readonly weights: ReadonlySet<string>;
 }
 
 /**
- * A prefix of the layers stays public, and everything before it: what the first trained layer reads from is computed in
- * the clear by the client. Behind the prefix everything is trained but what stands for the vocabulary, embedding or head:
- * a public head lets `--head logits` run it at the client.
+ * Freezes leading layers and everything before them: the client computes the input of the first trained layer in the
+ * clear. After them everything is trained, except embedding and head over the vocabulary: a public head lets the client
+ * run it with `--head logits`.
  */
 export function freezeLayers(graph: ModelGraph, fraction: number): FrozenLayers {
   const { unfused } = graph;
@@ -46,7 +46,7 @@ export function freezeLayers(graph: ModelGraph, fraction: number): FrozenLayers 
   return { count: layers, total, weights: new Set(weights) };
 }
 
-/** A weight whose name tells no layer is in the layer of the node that reads it. */
+/** A weight whose name gives no layer is in the layer of the node that reads it. */
 function layerByReader(graph: ModelGraph, weight: string): number | undefined {
   return graph
     .consumers(weight)
@@ -54,7 +54,7 @@ function layerByReader(graph: ModelGraph, weight: string): number | undefined {
     .find((layer) => layer !== undefined);
 }
 
-/** Rows of the table that the tokens are looked up in: the largest of all tables. */
+/** Rows of the token embedding: the largest of all tables. */
 function vocabularySize({ model }: ModelGraph): number | undefined {
   const tables = model.graph.nodes.flatMap(({ op, inputs }) => {
     const dims = op === "Gather" ? model.graph.initializers.get(inputs[0]!)?.dims : undefined;

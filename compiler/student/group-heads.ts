@@ -3,9 +3,9 @@ import { maxWeightPairs } from "./max-weight-matching.ts";
 export const groupings = ["adjacent", "similarity"] as const;
 export type Grouping = (typeof groupings)[number];
 
-/** An order of heads in which those that become one are neighbours: place → head of the model. */
+/** An order in which heads that merge are neighbours: new index → head of the model. */
 export interface HeadOrder {
-  /** Groups of keys and values. */
+  /** Key heads. */
   readonly keys: readonly number[];
   readonly queries: readonly number[];
 }
@@ -15,16 +15,16 @@ export const identityOrder = (heads: number, groups: number): HeadOrder => ({
   queries: [...Array(heads).keys()],
 });
 
-/** Groups of keys that are merged, with their queries: `queries[r]` are the heads of one merged head. */
+/** Key heads to merge, with their queries: `queries[r]` are the heads of one merged head. */
 interface HeadGroup {
   readonly keys: readonly number[];
   readonly queries: readonly (readonly number[])[];
 }
 
 /**
- * Groups of `size` (a power of two) by the best matching of pairs, then of pairs of pairs: a merged head scores with
- * A₁ + A₂, so likeness adds up. Where several queries share keys, groups of keys are matched, and the likeness of two is
- * that of the best pairing of their queries. Pairs are the optimum; fours are the best pairs of best pairs.
+ * Groups of `size` (a power of two) by the best matching of pairs, then of pairs of pairs: a merged head scores with A₁
+ * + A₂, so similarities add up. Where several queries share keys, key heads are matched, and the similarity of two is
+ * that of the best pairing of their queries. Pairs are optimal; groups of four are the best pairs of best pairs.
  */
 export function orderBySimilarity(
   heads: number,
@@ -48,7 +48,7 @@ export function orderBySimilarity(
   }
   return {
     keys: units.flatMap(({ keys }) => keys),
-    // Place (group of keys, query of it): the r-th query of each.
+    // Index (key head, its r-th query): the r-th query of each.
     queries: units.flatMap(({ keys, queries }) => keys.flatMap((_, j) => queries.map((members) => members[j]!))),
   };
 }
@@ -68,7 +68,7 @@ function mergeGroups(
   return { keys: [...a.keys, ...b.keys], queries, score };
 }
 
-/** Heads of the model that each merged head consists of, in an order. */
+/** Heads of the model in each merged head, in an order. */
 export function mergedHeads({ keys, queries }: HeadOrder, size: number): readonly (readonly number[])[] {
   const per = queries.length / keys.length;
   return Array.from({ length: queries.length / size }, (_, head) => {
@@ -78,8 +78,8 @@ export function mergedHeads({ keys, queries }: HeadOrder, size: number): readonl
 }
 
 /**
- * Which heads stay when all but one in `size` go: whole groups of keys with their queries, those of the greatest weight,
- * in the model's order.
+ * The heads that remain when all but one in `size` are pruned: key heads with all their queries, those of the greatest
+ * weight, in model order.
  */
 export function strongestHeads(heads: number, groups: number, size: number, weights: readonly number[]): HeadOrder {
   const per = heads / groups;

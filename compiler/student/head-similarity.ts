@@ -4,7 +4,7 @@ import type { HeadTraces } from "./attention-sites.ts";
 import type { ModelGraph } from "./model-graph.ts";
 import type { HeadBlocks } from "./trace-heads.ts";
 
-/** Matrices of one head after the other, each [D, width]: a column of the projection per row. */
+/** One matrix [D, width] per head: a row per column of the projection. */
 type HeadMatrices = readonly Float64Array[];
 
 interface HeadSet {
@@ -13,7 +13,7 @@ interface HeadSet {
   readonly heads: HeadMatrices;
 }
 
-/** What the public weights say of heads: `scores` are ⟨Aᵢ, Aⱼ⟩, `weights` ‖Aᵢ‖ · ‖Vᵢ·Oᵢ‖. */
+/** Similarity of heads from the public weights: `scores` are ⟨Aᵢ, Aⱼ⟩, `weights` ‖Aᵢ‖ · ‖Vᵢ·Oᵢ‖. */
 export interface HeadSimilarity {
   readonly scores: readonly Float64Array[];
   readonly weights: readonly number[];
@@ -21,8 +21,8 @@ export interface HeadSimilarity {
 
 /**
  * Head i scores xᵀ·Aᵢ·y with Aᵢ = Wqᵢ·Wkᵢᵀ, so heads are alike where these are: ⟨Aᵢ, Aⱼ⟩ = Σ (WqᵢᵀWqⱼ) ∘ (WkᵢᵀWkⱼ).
- * Since Σ‖Aᵢ‖² is given, pairs with the greatest sum of ⟨Aᵢ, Aⱼ⟩ are those with the least Σ‖Aᵢ − Aⱼ‖². Biases and
- * rotations by position are left out.
+ * Since Σ‖Aᵢ‖² is fixed, pairs with the greatest sum of ⟨Aᵢ, Aⱼ⟩ are those with the least Σ‖Aᵢ − Aⱼ‖². Biases and
+ * rotary positions are ignored.
  *
  * The weight of a head is ‖Aᵢ‖ · ‖Wvᵢ·Woᵢ‖: how far it can move its scores, times how far its values can move the result.
  */
@@ -45,7 +45,9 @@ export function headSimilarity(graph: ModelGraph, traces: HeadTraces, queriesPer
   return { scores, weights };
 }
 
-/** The matrix of a projection by heads; of several (a low-rank change beside it) the one that reads the whole width. */
+/**
+ * The matrix of a projection by heads; among several (a low-rank change beside it), the one that reads the whole width.
+ */
 function headMatrices(graph: ModelGraph, found: readonly HeadBlocks[]): HeadSet {
   const tensorOf = ({ tensor }: HeadBlocks): Tensor =>
     readTensor(graph.model, graph.model.graph.initializers.get(tensor)!);

@@ -20,8 +20,9 @@ export interface Student {
 }
 
 /**
- * A cheaper student of a public model, to be tuned and compiled: the same graph and weight names, but for what the
- * options ask. It must be the public model: which heads are alike is read off its weights, and told to everybody.
+ * Makes a cheaper student of a public model, to be tuned and compiled: the same graph and weight names, except for what
+ * the options change. The model must be public: its weights decide which heads are alike, and everybody sees the
+ * result.
  */
 export function makeStudent(options: StudentOptions): Student {
   const bytes = readWholeFile(options.model, scanLimits.bytes);

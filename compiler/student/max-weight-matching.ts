@@ -1,7 +1,8 @@
 /**
- * Pairs of vertices of a complete graph with the greatest sum of weights, exactly: Edmonds' blossoms with dual variables
- * in O(n³) (Galil, "Efficient algorithms for finding maximum matching in graphs", ACM Computing Surveys 18, 1986).
- * `weight(i, j)` is symmetric; an undefined one is no edge. The number of vertices is even. Pairs come sorted.
+ * Pairs of vertices of a complete graph with the greatest sum of weights, exactly: Edmonds' blossoms with dual
+ * variables in O(n³) (Galil, "Efficient algorithms for finding maximum matching in graphs", ACM Computing Surveys 18,
+ * 1986). `weight(i, j)` is symmetric; an undefined one is no edge. The number of vertices is even. Pairs are sorted.
+ * Throws a RangeError for an odd count.
  */
 export function maxWeightPairs(
   count: number,
@@ -12,7 +13,10 @@ export function maxWeightPairs(
   return partner.flatMap((j, i): (readonly [number, number])[] => (i < j ? [[i, j]] : []));
 }
 
-/** Weights become whole numbers, for which every step is exact: 2^30 steps over their range, all above any sum of gains. */
+/**
+ * Scales weights to integers, for which every step is exact: 2^30 steps over their range, offset above any sum of
+ * gains.
+ */
 function integerWeights(count: number, weight: (i: number, j: number) => number | undefined): Float64Array[] {
   const all: number[] = [];
   for (let i = 0; i < count; i++) for (let j = 0; j < i; j++) all.push(...[weight(i, j) ?? []].flat());
@@ -69,7 +73,7 @@ function blossomMatching(n: number, w: readonly Float64Array[]): readonly number
     top![x] = b;
     if (x > n) for (const part of parts[x]!) setTop(part, b);
   };
-  /** Place of a part on the even way round its blossom. */
+  /** Position of a part on the even path around its blossom. */
   const indexIn = (b: number, part: number): number => {
     const index = parts[b]!.indexOf(part);
     if (index % 2 === 0) return index;
@@ -157,7 +161,7 @@ function blossomMatching(n: number, w: readonly Float64Array[]): readonly number
     }
     top![b] = 0;
   };
-  /** An edge without slack: the tree grows, a blossom closes, or two trees meet (true). */
+  /** Uses an edge without slack: the tree grows, a blossom forms, or two trees meet (true). */
   const take = (x: number, y: number): boolean => {
     const [a, b] = [from[x]![y]!, to[x]![y]!];
     const [u, v] = [top![a]!, top![b]!];
@@ -191,7 +195,7 @@ function blossomMatching(n: number, w: readonly Float64Array[]): readonly number
     }
     return false;
   };
-  /** Moves the dual variables until an edge loses its slack; false: no vertex can be matched any more. */
+  /** Changes the dual variables until an edge has no slack; false: no more vertex can be matched. */
   const relax = (): boolean => {
     let step = Number.POSITIVE_INFINITY;
     for (let x = 1; x <= used; x++) {
@@ -209,7 +213,7 @@ function blossomMatching(n: number, w: readonly Float64Array[]): readonly number
     }
     return true;
   };
-  /** One more pair; false: there is none. */
+  /** Adds one pair; false: there is none. */
   const phase = (): boolean => {
     side!.fill(free);
     slack!.fill(0);

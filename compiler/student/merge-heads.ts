@@ -8,7 +8,7 @@ import { createNodeWriter, type NodeWriter, nodeScope } from "./node-writer.ts";
 export interface MergePlan {
   readonly site: AttentionSite;
   readonly core: AttentionCore;
-  /** Neighbouring heads that become one. */
+  /** Neighbouring heads that merge into one. */
   readonly size: number;
   /** Factor on the merged scores. */
   readonly scale: number;
@@ -21,9 +21,9 @@ export interface MergePlan {
  *
  *   scores = s · [Q₁|…|Qₘ]·[K₁|…|Kₘ]ᵀ = s · Σ Qᵢ·Kᵢᵀ,   one softmax,   times [V₁|…|Vₘ]
  *
- * Parameters and products stay; softmaxes and their scores are m times fewer. With G < H groups of keys, m groups are
- * merged, and of each the r-th of its R = H/G queries: heads that share keys are not merged with each other, for
- * Q₁·Kᵀ + Q₂·Kᵀ = (Q₁ + Q₂)·Kᵀ would be one head. It is another function than before: the model must be tuned for it.
+ * Parameters and products stay; there are m times fewer softmaxes and scores. With G < H key heads, m key heads merge,
+ * and with them the r-th of the R = H/G queries of each. Heads that share keys are not merged with each other, because
+ * Q₁·Kᵀ + Q₂·Kᵀ = (Q₁ + Q₂)·Kᵀ would be one head. The result is a different function: the model must be tuned for it.
  */
 export function mergeHeadsPatch({ site, core, size, scale, dtype }: MergePlan): ModelPatch {
   const { heads, keyHeads, depth, name } = site;
@@ -75,15 +75,15 @@ export function mergeHeadsPatch({ site, core, size, scale, dtype }: MergePlan): 
 }
 
 interface MergeSizes {
-  /** Merged groups of keys. */
+  /** Merged key heads. */
   readonly groups: number;
   readonly size: number;
-  /** Queries per group of keys. */
+  /** Query heads per key head. */
   readonly sharedBy: number;
   readonly depth: number;
 }
 
-/** [B, parts·size·per, T, D] to [B, parts·per, T, size·D]: 0 keeps an extent, −1 is what is left. */
+/** [B, parts·size·per, T, D] to [B, parts·per, T, size·D]: 0 keeps a size, −1 takes the rest. */
 function mergeAxis(write: NodeWriter, tensor: string, { groups, size, sharedBy, depth }: MergeSizes): string {
   const inner = sharedBy === 1 ? [0, groups, size, -1, depth] : [0, groups, size, sharedBy, -1, depth];
   const perm = sharedBy === 1 ? [0, 1, 3, 2, 4] : [0, 1, 3, 4, 2, 5];
@@ -106,7 +106,10 @@ function splitAxis(
   write.add("Reshape", [turned, write.ints([0, groups * size * sharedBy, -1, depth])], {}, result);
 }
 
-/** Keys or values merged and repeated for the queries of their group, keys turned; a fused Attention does both itself. */
+/**
+ * Keys or values merged and repeated for the queries of their group, keys transposed; a fused Attention does both
+ * itself.
+ */
 function mergedInput(
   write: NodeWriter,
   { tensor, transposed, scalings }: CoreInput,

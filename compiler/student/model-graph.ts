@@ -6,22 +6,22 @@ import { constantPrefix } from "../onnx/import/graph/index.ts";
 import { type ImportedModel, importModel } from "../onnx/import/index.ts";
 import type { Ownership } from "../ownership/index.ts";
 
-/** A model as file and as module at once: nodes are edited in the file, shapes and constants are known in the module. */
+/** A model as a file and as a module: edits change nodes of the file, and the module knows shapes and constants. */
 export interface ModelGraph {
   readonly model: OnnxModel;
-  /** The module before anything is recognised: each of its ops comes from one node. */
+  /** The module before fusion: each of its ops comes from one node. */
   readonly unfused: ImportedModel;
-  /** The module with attention recognised. */
+  /** The module with attention fused. */
   readonly fused: ImportedModel;
-  /** The node that makes an ONNX tensor. */
+  /** The node that defines an ONNX tensor. */
   readonly producer: (tensor: string) => OnnxNode | undefined;
   /** Nodes that read an ONNX tensor. */
   readonly consumers: (tensor: string) => readonly OnnxNode[];
-  /** The value of the plain module that an ONNX tensor is; undefined for constants and weights. */
+  /** The value of the unfused module for an ONNX tensor; undefined for constants and weights. */
   readonly valueFor: (tensor: string) => ValueId | undefined;
   readonly definingOp: (id: ValueId) => Op | undefined;
   readonly users: (id: ValueId) => readonly Op[];
-  /** Ops that a node became. */
+  /** Ops of a node. */
   readonly opsOfNode: (node: OnnxNode) => readonly Op[];
   /** Key of a trained parameter in the weight store; undefined for values and constants. */
   readonly weightKey: (id: ValueId) => string | undefined;

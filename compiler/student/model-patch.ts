@@ -16,20 +16,20 @@ import {
 } from "../onnx/format/index.ts";
 import { itemSizes } from "../tensors/index.ts";
 
-/** What a rewrite changes of a model. Nodes are named by their first output, which no other node of a graph has. */
+/** Changes of a model. A node is identified by its first output, which no other node of a graph has. */
 export interface ModelPatch {
-  /** Nodes to put in front of a node, in the order in which they are computed. */
+  /** Nodes to insert before a node, in the order in which they are computed. */
   readonly before: ReadonlyMap<string, readonly OnnxNode[]>;
-  /** Nodes to put right behind a node. */
+  /** Nodes to insert right after a node. */
   readonly after: ReadonlyMap<string, readonly OnnxNode[]>;
-  /** New inputs or outputs of a node; everything else of it stays as it is in the file. */
+  /** New inputs or outputs of a node; its other bytes stay as in the file. */
   readonly inputs: ReadonlyMap<string, readonly string[]>;
   readonly outputs: ReadonlyMap<string, readonly string[]>;
-  /** Nodes whose attributes change too: written anew. */
+  /** Nodes whose attributes change too: encoded anew. */
   readonly replaced: ReadonlyMap<string, OnnxNode>;
-  /** Initializers in the place of those of the same name; others are added. Inline: their bytes are at hand. */
+  /** Initializers that replace those of the same name, or are added. Inline: their bytes are in memory. */
   readonly tensors: ReadonlyMap<string, OnnxTensor>;
-  /** Values whose shape may differ now: what the file says of them is dropped. */
+  /** Values whose shape may change: their value_info is dropped. */
   readonly reshaped: ReadonlySet<string>;
 }
 
@@ -45,18 +45,18 @@ export const emptyPatch: ModelPatch = {
 
 export interface PatchedModel {
   readonly model: Uint8Array;
-  /** What goes to the external data file, in order; empty: there is none. */
+  /** Contents of the external data file, in order; empty: there is none. */
   readonly data: readonly (() => Uint8Array)[];
 }
 
-/** Data files are mapped into memory: tensors begin at multiples of this. */
+/** Data files are mapped into memory, so tensors begin at multiples of this. */
 const alignment = 16;
-/** Tensors below this size stay in the model file, as exporters do it. */
+/** Smaller tensors, in bytes, stay in the model file, as exporters do it. */
 const smallBytes = 1024;
 
 /**
- * The model with the changes, and every byte outside them as it was: names, notes of exporters and unknown fields stay.
- * Where the model keeps weights outside, they go to one file `dataFile` beside the new model: it depends on no other.
+ * Applies the changes and keeps every other byte: names, exporters' notes and unknown fields. Where the model stores
+ * weights outside, they go to one file `dataFile` beside the new model, which depends on no other file.
  */
 export function applyPatch(bytes: Uint8Array, model: OnnxModel, patch: ModelPatch, dataFile: string): PatchedModel {
   const store = createExternalData(dataFile);
@@ -87,7 +87,7 @@ function patchGraph(
   let placed = false;
   const out = parts.flatMap(({ number, raw, body }, at): readonly Uint8Array[] => {
     if (number === onnxFields.graph.node) {
-      // The nodes stay together, where the first of them was.
+      // The nodes stay together, at the position of the first of them.
       if (placed) return [];
       placed = true;
       return nodes;
@@ -101,7 +101,7 @@ function patchGraph(
   return joinBytes(last < 0 ? [...out, ...fresh()] : out);
 }
 
-/** What the file says of a value: of a weight whose shape changes the exporter's notes stay. */
+/** Patches the value_info of a value; a weight whose shape changes keeps the exporter's notes. */
 function patchValueInfo(
   body: Uint8Array,
   raw: Uint8Array,
@@ -115,7 +115,7 @@ function patchValueInfo(
   return [lengthDelimited(onnxFields.graph.valueInfo, joinBytes(rest))];
 }
 
-/** The nodes with their changes; those that only served what is gone go too. */
+/** The changed nodes; nodes that only served removed ones are removed too. */
 function patchNodes(
   bodies: readonly Uint8Array[],
   model: OnnxModel,
@@ -141,7 +141,7 @@ function patchNodes(
     };
     const key = old.outputs.find(Boolean) ?? "";
     const [inputs, outputs, replaced] = [patch.inputs.get(key), patch.outputs.get(key), patch.replaced.get(key)];
-    // What has changed on the way may have another shape now: the file's note of it goes.
+    // Values that depend on a change may have another shape: their value_info is dropped.
     if (inputs || outputs || replaced) for (const name of [...old.outputs, ...(outputs ?? [])]) lost.add(name);
     const own = replaced
       ? fresh(replaced)
@@ -160,7 +160,7 @@ function patchNodes(
   return { nodes: kept.reverse().map(({ bytes }) => lengthDelimited(onnxFields.graph.node, bytes)), lost };
 }
 
-/** What nested graphs read from outside. */
+/** Outer values that nested graphs read. */
 function capturedNames({ graph }: OnnxModel): ReadonlySet<string> {
   const names = new Set<string>();
   const visit = (node: OnnxNode, inside: boolean): void => {
@@ -186,7 +186,7 @@ function renameTensors(body: Uint8Array, inputs?: readonly string[], outputs?: r
   ]);
 }
 
-/** An initializer: changed, moved to the new data file, or as it was. */
+/** An initializer: changed, moved to the new data file, or unchanged. */
 function patchTensor(
   body: Uint8Array,
   model: OnnxModel,
@@ -224,7 +224,7 @@ function newTensor(tensor: OnnxTensor, model: OnnxModel, store: ExternalData | u
 
 const sizeInBytes = ({ dims, dtype }: OnnxTensor): number => dims.reduce((size, dim) => size * dim, itemSizes[dtype]);
 
-/** Tensors of one place in the old files are one in the new file. */
+/** Tensors that share a range of an old file share one in the new file. */
 const dataKey = ({ source, name }: OnnxTensor): string =>
   source.kind === "external" ? `${source.location}\n${source.offset}\n${source.length}` : name;
 
@@ -269,7 +269,10 @@ function createExternalData(location: string): ExternalData {
   };
 }
 
-/** A graph that lists a weight among its inputs too (IR 3) states its shape twice. */
+/**
+ * Refuses weights that the graph also lists among its inputs (IR 3), because it then states their shape twice. Errors:
+ * MRL0686.
+ */
 export function refuseWeightInputs(model: OnnxModel, names: Iterable<string>): void {
   const inputs = new Set(model.graph.inputs.map(({ name }) => name));
   for (const name of names) {

@@ -2,15 +2,15 @@ import type { OnnxAttribute, OnnxNode, OnnxTensor } from "../onnx/format/index.t
 import type { Dtype } from "../tensors/index.ts";
 import { encodeElements } from "../tensors/index.ts";
 
-/** New nodes with their constants, all named under one prefix. */
+/** Writes new nodes with their constants, all named under one prefix. */
 export interface NodeWriter {
   readonly nodes: OnnxNode[];
   readonly tensors: Map<string, OnnxTensor>;
-  /** Adds a node of one output; `output` where that has a name already. */
+  /** Adds a node with one output; `output` sets its name. */
   readonly add: (op: string, inputs: readonly string[], attributes?: NodeAttributes, output?: string) => string;
-  /** Name of a constant of whole numbers; equal ones are one. */
+  /** Name of an integer constant; equal ones are one. */
   readonly ints: (values: readonly number[]) => string;
-  /** Name of a single number. */
+  /** Name of a scalar. */
   readonly number: (value: number, dtype: Dtype) => string;
 }
 
@@ -46,13 +46,13 @@ export function createNodeWriter(prefix: string): NodeWriter {
     number: (value, dtype) => {
       const plain = dtype === "float64" ? dtype : "float32";
       const name = constant(`${prefix}/number_${value}`, plain, [], [value]);
-      // Half precision is made by the runtime: the numbers here are exact or of no weight in it.
+      // The runtime makes half precision: these numbers are exact in it, or their error does not matter.
       return plain === dtype ? name : add("Cast", [name], { to: dtype === "bfloat16" ? 16 : 10 });
     },
   };
 }
 
-/** Where nodes that belong to a node are named: in a scope of its own within its scope, for others may share that. */
+/** A scope for new nodes that belong to a node: its own, within the node's scope, which other nodes may share. */
 export function nodeScope(node: string, what: string): string {
   const cut = node.startsWith("/") ? node.lastIndexOf("/") : 0;
   return cut > 0 ? `${node.slice(0, cut)}/${what}${node.slice(cut)}` : `${node}/${what}`;

@@ -8,13 +8,13 @@ import { emptyPatch, type ModelPatch } from "./model-patch.ts";
 import { createNodeWriter, nodeScope } from "./node-writer.ts";
 import type { HeadMarks, Trace } from "./trace-heads.ts";
 
-/** Elements of a value that belong to pruned heads. */
+/** Marks elements of a value that belong to pruned heads. */
 type RemovedMask = Uint8Array;
 
 /**
- * The nodes of an attention from which heads are gone: the weights lose their columns and rows (reorder.ts), and nodes
- * between them that name the number of heads are told the new one. Heads that go are zero in the function: what is left
- * is the sum of the others through their rows of the output projection.
+ * The nodes of an attention after pruning. Its weights lose the columns and rows of pruned heads (reorder-heads.ts),
+ * and nodes between them that state the number of heads get the new one. A pruned head contributes zero: the result is
+ * the sum of the other heads through their rows of the output projection. Errors: MRL0684.
  */
 export function pruneHeadsPatch(
   graph: ModelGraph,
@@ -51,7 +51,7 @@ export function pruneHeadsPatch(
 }
 
 function unknownUse(graph: ModelGraph, site: AttentionSite, node: OnnxNode): Diagnostic {
-  const message = `${node.op} names the number of heads in a way that cannot be changed`;
+  const message = `${node.op} states the number of heads in a form that cannot be changed`;
   const at = `${graph.model.file}, node "${node.name}"`;
   return {
     code: "MRL0684",
@@ -77,7 +77,7 @@ function markRemoved(
   });
 }
 
-/** Extents without what is gone; undefined where that is no box. */
+/** Sizes without the removed elements; undefined where the rest is no box. */
 function remainingSizes(shape: readonly number[], gone: RemovedMask): readonly number[] | undefined {
   const kept = shape.map((dim) => new Uint8Array(dim));
   let count = 0;
@@ -93,10 +93,10 @@ function remainingSizes(shape: readonly number[], gone: RemovedMask): readonly n
   return sizes.reduce((size, dim) => size * dim, 1) === count ? sizes : undefined;
 }
 
-/** Operators that name extents. */
+/** Operators that state sizes. */
 const shapeOperators: ReadonlySet<string> = new Set(["Reshape", "Expand", "Split", "Slice"]);
 
-/** The node with new extents; undefined: it names none. */
+/** The node with new sizes; undefined: it states none. */
 function resizedNode(
   graph: ModelGraph,
   node: OnnxNode,
@@ -137,13 +137,13 @@ function resizedNode(
   return sliceUnchanged(from, to) ? undefined : "unknown";
 }
 
-/** A slice that leaves the axes alone on which heads are gone. */
+/** A slice that does not cut the axes from which heads are removed. */
 const sliceUnchanged = (
   from: { was: readonly number[]; is: readonly number[] },
   to: { was: readonly number[] },
 ): boolean => from.was.every((size, axis) => size === from.is[axis] || to.was[axis] === size);
 
-/** Extents of a reshape: 0 for one that stays where it is, −1 for the one that a symbol may stand for. */
+/** Sizes of a reshape: 0 for an axis that stays in position, −1 for the one that a symbol may stand for. */
 function inferredSizes(
   graph: ModelGraph,
   from: { was: readonly number[]; is: readonly number[] },
@@ -153,7 +153,7 @@ function inferredSizes(
   if (!symbolic) return to.is;
   const stays = (axis: number): boolean => from.is[axis] === to.is[axis] && from.was[axis] === to.was[axis];
   const others = to.is.flatMap((size, axis) => (stays(axis) || size !== to.was[axis] ? [] : [axis]));
-  // Which of two is the symbol cannot be told from one size of it.
+  // With one size known, the symbolic one of two cannot be determined.
   if (others.length > 1) return undefined;
   return to.is.map((size, axis) => (stays(axis) ? 0 : others.includes(axis) ? -1 : size));
 }

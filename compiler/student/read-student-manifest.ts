@@ -4,10 +4,10 @@ import type { StudentManifest } from "./student-manifest.ts";
 
 const maxManifestBytes = 100_000_000;
 
-/** Whether a path is that of a student's manifest, by its name. */
+/** Whether a path is a student's manifest, by its name. */
 export const isStudentManifest = (path: string): boolean => path.endsWith(".manifest.json");
 
-/** The manifest that `marillc rewrite` wrote. */
+/** Reads a manifest that `marillc rewrite` wrote. Errors: MRL0687. */
 export function readStudentManifest(path: string): StudentManifest {
   const text = new TextDecoder().decode(readWholeFile(path, maxManifestBytes));
   try {
@@ -19,8 +19,8 @@ export function readStudentManifest(path: string): StudentManifest {
   }
   return fail({
     code: "MRL0687",
-    message: "this is no manifest of a student",
+    message: "expected a student's manifest",
     at: path,
-    help: "name the .manifest.json that marillc rewrite wrote beside the student",
+    help: "give the .manifest.json that marillc rewrite wrote beside the student",
   });
 }

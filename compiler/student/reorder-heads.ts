@@ -10,8 +10,8 @@ import type { Trace } from "./trace-heads.ts";
  *
  *   attention with (Wq, Wk, Wv, Wo) = attention with (Wq·P, Wk·P', Wv·P', Pᵀ·Wo)
  *
- * for permutations P, P' of whole heads that keep each query with its keys: heads do not see each other, and the
- * projection of the result adds them up. Biases of queries, keys and values move with their columns.
+ * for permutations P, P' of whole heads that keep each query with its keys: heads are independent, and the output
+ * projection sums them. Biases of queries, keys and values move with their columns.
  */
 export function reorderHeads(model: OnnxModel, { q, k, v, o }: HeadTraces, order: HeadOrder): readonly OnnxTensor[] {
   const moves = new Map<string, AxisReorder>();
@@ -20,7 +20,7 @@ export function reorderHeads(model: OnnxModel, { q, k, v, o }: HeadTraces, order
       const { dims } = model.graph.initializers.get(tensor)!;
       const move = moves.get(tensor) ?? { axis, source: [...Array(dims[axis]!).keys()] };
       moves.set(tensor, move);
-      // Places of the first heads take the contents of those in the order; further places fall away.
+      // The first heads take the contents of those in the order; the remaining ones are dropped.
       heads.forEach((head, at) => {
         blocks[at]!.forEach((index, d) => {
           move.source[index] = blocks[head]![d]!;
@@ -52,11 +52,11 @@ const droppedIndex = -1;
 
 interface AxisReorder {
   readonly axis: number;
-  /** Old place of what comes to each place. */
+  /** The old index of each new index. */
   readonly source: number[];
 }
 
-/** The slices of a tensor along an axis that `places` names, as they are in the file. */
+/** The slices of a tensor along an axis at `indices`, as stored. */
 function gatherTensor(model: OnnxModel, tensor: OnnxTensor, axis: number, indices: readonly number[]): OnnxTensor {
   const bytes = tensorBytes(model, tensor);
   const { dims, dtype, name } = tensor;

@@ -6,16 +6,16 @@ import { layerIndex, type ModelGraph } from "./model-graph.ts";
 import type { ModelPatch } from "./model-patch.ts";
 import type { StudentOptions } from "./student-options.ts";
 
-/** What a rewrite changed: enough to make the same student in a training framework, and to train this one. */
+/** The changes of a rewrite: enough to build the same student in a training framework, and to train it. */
 export interface StudentManifest {
   readonly schema: 1;
   readonly compiler: string;
-  /** SHA-256 of the model that it was made from. */
+  /** SHA-256 of the source model. */
   readonly source: string;
   /** Whether the student computes what its source does; false: it must be tuned. */
   readonly sameFunction: boolean;
   readonly layers: { readonly frozen: number; readonly of: number };
-  /** Every weight by its name in the file, with the parameter that it is in the training framework. */
+  /** Every weight by its name in the file, with its parameter in the training framework. */
   readonly weights: readonly {
     readonly name: string;
     readonly parameter: string;
@@ -31,9 +31,9 @@ export interface StudentManifest {
     readonly attention: readonly {
       readonly node: string;
       readonly layer?: number;
-      /** Heads of the source that each head consists of now. */
+      /** Heads of the source in each new head. */
       readonly heads: readonly (readonly number[])[];
-      /** Order of whole heads in the stored weights: place → head of the source. */
+      /** Order of whole heads in the stored weights: new index → head of the source. */
       readonly order: { readonly queries: readonly number[]; readonly keys: readonly number[] };
       readonly depth: { readonly was: number; readonly is: number };
       readonly scale: { readonly was: number; readonly is: number };
@@ -75,7 +75,7 @@ export function studentManifest({
   const own = [...graph.unfused.catalog.weights.values()].map(({ source: { name, dims }, recovered }) => {
     const changed = patch.tensors.get(name);
     const parameter = recovered?.name ?? name;
-    // Beside low-rank changes only whole layers behind the last are trained: a classifier.
+    // Beside low-rank changes, only whole layers after the last are trained: a classifier.
     const trained = !frozen.weights.has(name) && (!lora || behind.has(name) || isBiasOf(name, behind, graph));
     const resized = changed && changed.dims.join() !== dims.join();
     const change = changed ? ({ change: resized ? "resized" : "reordered" } as const) : {};

@@ -1,7 +1,7 @@
 import { textTable } from "../report/text/index.ts";
 import type { StudentManifest } from "./student-manifest.ts";
 
-/** What a rewrite did, for a reader; the manifest has it in full. */
+/** Summarizes a rewrite; the manifest has it in full. */
 export function studentText(manifest: StudentManifest, path: string): string {
   const { weights, layers, heads, lora } = manifest;
   const trained = weights.filter((weight) => weight.trained);
@@ -18,7 +18,7 @@ export function studentText(manifest: StudentManifest, path: string): string {
       : []),
     manifest.sameFunction
       ? "the student computes what its source does, until it is tuned"
-      : "the student computes another function than its source: tune it before you use it",
+      : "the student computes a different function from its source: tune it before use",
   ];
   if (!heads) return `${lines.join("\n")}\n`;
   const columns = [

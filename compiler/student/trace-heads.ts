@@ -7,7 +7,7 @@ import { type ModelGraph, shapeOf } from "./model-graph.ts";
 
 /**
  * Where the heads of an attention lie in a stored tensor: `blocks[h]` are the indices of head h along `axis`. Whole
- * blocks can change places; what is within a block keeps its order.
+ * blocks can be permuted; the order within a block is fixed.
  */
 export interface HeadBlocks {
   /** Name of the initializer. */
@@ -16,10 +16,13 @@ export interface HeadBlocks {
   readonly blocks: readonly (readonly number[])[];
 }
 
-/** Numbers that mark places: pushed through a module's ops, they say which column of a projection came to which head. */
+/**
+ * Numbers that mark positions: propagated through a module's ops, they show which column of a projection reached which
+ * head.
+ */
 export type HeadMarks = Tensor;
 
-/** A stored matrix or vector on the way, with the mark of each of its columns (or rows, on the way out). */
+/** A stored matrix or vector on the path, with the mark of each of its columns (or rows, after attention). */
 interface MarkedParam {
   readonly param: ValueId;
   readonly axis: number;
@@ -29,10 +32,10 @@ interface MarkedParam {
 const layoutOps: ReadonlySet<string> = new Set(["reshape", "transpose", "slice", "expand", "cast"]);
 const reductions: ReadonlySet<string> = new Set(["reduce-mean", "reduce-sum", "reduce-max"]);
 
-/** No trace: why, for the reader of a diagnostic. */
+/** Why there is no trace, for a diagnostic. */
 export class TraceFault extends Error {}
 
-/** What a trace saw: the marks of every value on the way, and which head a mark belongs to. */
+/** Result of a trace: the marks of every value on the path, and the head of each mark. */
 export interface Trace {
   readonly blocks: readonly HeadBlocks[];
   readonly marks: ReadonlyMap<ValueId, HeadMarks>;
@@ -40,8 +43,8 @@ export interface Trace {
 }
 
 /**
- * From the projections to a value of `heads` heads on axis 1 ([B, H, …, D], keys turned: D on axis 2): the columns
- * of each head in every projection and bias.
+ * Traces from the projections to a value of `heads` heads on axis 1 ([B, H, …, D], transposed keys: D on axis 2): the
+ * columns of each head in every projection and bias.
  */
 export function traceToProjections(graph: ModelGraph, id: ValueId, heads: number, transposed: boolean): Trace {
   const { region, projections } = regionToProjections(graph, id);
@@ -58,7 +61,7 @@ export function traceToProjections(graph: ModelGraph, id: ValueId, heads: number
   }
   const headOf = headsByMark(marks.get(id)!, heads, transposed);
   if (!tables.every((table) => isSameForAllHeads(table, headOf)))
-    refuse("a stored tensor has other numbers for each of its heads");
+    refuse("a stored tensor has different values for each of its heads");
   const blocks = met.map((each) =>
     blocksOf(
       graph,
@@ -71,7 +74,7 @@ export function traceToProjections(graph: ModelGraph, id: ValueId, heads: number
   return { blocks, marks: propagateMarks(graph, id, marks), headOf: (mark) => headOf.get(mark) };
 }
 
-/** From the result of attention, [B, H, T, D], to the projections that read it: the rows of each head. */
+/** Traces from the result of attention, [B, H, T, D], to the projections that read it: the rows of each head. */
 export function traceToOutput(graph: ModelGraph, id: ValueId, heads: number): Trace {
   const shape = shapeOf(graph.unfused.module, id);
   const depth = shape.at(-1)!;
@@ -85,7 +88,7 @@ export function traceToOutput(graph: ModelGraph, id: ValueId, heads: number): Tr
       const stored = op.name === "matmul" && op.operands[0] === value && graph.weightKey(op.operands[1]!) !== undefined;
       if (!stored) refuse(`${op.name} reads its result`);
       const rows =
-        lastAxisMarks(own) ?? refuse("its result reaches the output projection in another order in each row");
+        lastAxisMarks(own) ?? refuse("its result reaches the output projection in a different order in each row");
       blocks.push(blocksOf(graph, op.operands[1]!, 0, rows.map(headOf), heads));
     }
   }
@@ -93,7 +96,7 @@ export function traceToOutput(graph: ModelGraph, id: ValueId, heads: number): Tr
   return { blocks, marks, headOf };
 }
 
-/** The marks, and those of what layout operators and products with one number make of a value. */
+/** The marks, propagated through layout operators and products with a scalar. */
 function propagateMarks(
   graph: ModelGraph,
   id: ValueId,
@@ -137,7 +140,7 @@ function regionToProjections(
       if (!stored || !flat) refuse("it is not projected by a stored matrix");
       projections.add(op);
     } else if (op.name === "gather" || op.name === "attention" || op.name === "softmax" || op.name === "conv") {
-      refuse(`${op.name} stands before it`);
+      refuse(`${op.name} is before it`);
     } else {
       region.add(op);
       waiting.push(...op.operands);
@@ -170,24 +173,24 @@ function propagateOp(
   return whole;
 }
 
-/** A stored tensor beside projected values that is no bias of columns: positions, or a gain within heads. */
+/** A stored tensor beside projected values that is no bias of columns: positions, or a norm weight within heads. */
 interface UnmarkedTable {
   readonly shape: readonly number[];
   readonly whole: HeadMarks;
 }
 
-/** Whether a table has the same numbers for all heads: none of its axes leads from one head to another. */
-function isSameForAllHeads({ shape: extents, whole }: UnmarkedTable, headOf: ReadonlyMap<number, number>): boolean {
+/** Whether a table has the same values for all heads: none of its axes leads from one head to another. */
+function isSameForAllHeads({ shape: dims, whole }: UnmarkedTable, headOf: ReadonlyMap<number, number>): boolean {
   const { shape, data } = whole;
-  return extents.every((dim, index) => {
-    const axis = shape.length - extents.length + index;
+  return dims.every((dim, index) => {
+    const axis = shape.length - dims.length + index;
     const step = shape.slice(axis + 1).reduce((size, each) => size * each, 1);
     const first = (at: number): number => at - (Math.floor(at / step) % shape[axis]!) * step;
     return dim === 1 || data.every((mark, at) => headOf.get(mark) === headOf.get(data[first(at)]!));
   });
 }
 
-/** Marks along the last axis, where they are the same in every row. */
+/** Marks along the last axis, if every row has the same. */
 function lastAxisMarks({ shape, data }: HeadMarks): readonly number[] | undefined {
   const width = shape.at(-1)!;
   const first = [...data.subarray(0, width)];
@@ -213,7 +216,7 @@ function markTensor(shape: readonly number[], mark: (index: readonly number[]) =
   return { shape, data };
 }
 
-/** Which head each mark came to. */
+/** The head that each mark reached. */
 function headsByMark({ shape, data }: HeadMarks, heads: number, turned: boolean): ReadonlyMap<number, number> {
   const depth = shape[turned ? shape.length - 2 : shape.length - 1]!;
   const size = data.length / (shape[0]! * heads);
@@ -227,7 +230,7 @@ function headsByMark({ shape, data }: HeadMarks, heads: number, turned: boolean)
   return found;
 }
 
-/** The blocks in the file's own layout; a matrix may be stored turned. */
+/** The blocks in the file's own layout; a matrix may be stored transposed. */
 function blocksOf(
   graph: ModelGraph,
   param: ValueId,
@@ -238,12 +241,12 @@ function blocksOf(
   const { storedWeights, catalog } = graph.unfused;
   const { weight, views } = storedWeights.get(graph.weightKey(param)!)!;
   const source = [...catalog.weights.values()].find(({ name }) => name === weight)!.source;
-  if (!graph.model.graph.initializers.has(source.name)) refuse(`the weight ${weight} is no initializer`);
+  if (!graph.model.graph.initializers.has(source.name)) refuse(`the weight ${weight} is not an initializer`);
   const turns = views.filter(({ op }) => op === "transpose").length;
   const flat = source.dims.filter((size) => size > 1).length < 2;
   if (views.length > turns && !flat) refuse(`the weight ${weight} is reshaped before it is used`);
   const readers = graph.model.graph.nodes.filter(({ inputs }) => inputs.includes(source.name));
-  if (readers.length > 1) refuse(`the weight ${weight} is used in ${readers.length} places`);
+  if (readers.length > 1) refuse(`the weight ${weight} is used ${readers.length} times`);
   const own = flat ? source.dims.findIndex((size) => size > 1) : turns % 2 === 1 ? 1 - axis : axis;
   const blocks = Array.from({ length: heads }, (): number[] => []);
   headOf.forEach((head, index) => {

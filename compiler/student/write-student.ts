@@ -21,13 +21,13 @@ export interface StudentPaths {
   readonly manifest: string;
 }
 
-/** `student.onnx` comes with `student.weights` (where its model keeps weights outside) and `student.manifest.json`. */
+/** Paths of `student.onnx`, `student.weights` (where its model stores weights outside) and `student.manifest.json`. */
 export function studentPaths(output: string): StudentPaths {
   const stem = join(dirname(output), basename(output).replace(/\.onnx$/, ""));
   return { model: output, data: `${stem}.weights`, manifest: `${stem}.manifest.json` };
 }
 
-/** Writes a student; the model that it was made from is never overwritten, for its weights are read while this writes. */
+/** Writes a student. Never overwrites the source model, whose weights are read during the write. Errors: MRL0685. */
 export function writeStudent(files: StudentPaths, source: string, { model, data, manifest }: Student): void {
   mkdirSync(dirname(files.model), { recursive: true });
   const taken = new Set([realpathSync(source)]);
@@ -35,23 +35,23 @@ export function writeStudent(files: StudentPaths, source: string, { model, data,
     if (taken.has(join(realpathSync(dirname(path)), basename(path)))) {
       fail({
         code: "MRL0685",
-        message: "the student would take the place of its source",
+        message: "the student would overwrite its source",
         at: path,
-        help: "name another file with -o",
+        help: "give another file with -o",
       });
     }
   }
   if (data.length > 0) writeAtomically(files.data, data);
   writeAtomically(files.model, [() => model]);
   writeFileSync(files.manifest, canonicalJson(manifest));
-  // What a model's text goes through lies beside it, and changes no more than its weights' names.
+  // The tokenizer files beside the model stay valid: only weights change.
   for (const [name, bytes] of readTokenizerFiles(dirname(source))) {
     const to = join(dirname(files.model), name);
     if (!existsSync(to)) writeFileSync(to, bytes);
   }
 }
 
-/** Chunk by chunk into a file beside, which then takes the place: the data of the source may be the file itself. */
+/** Writes chunks to a temporary file, then renames it: the source may read its data from the same path. */
 function writeAtomically(path: string, chunks: readonly (() => Uint8Array)[]): void {
   const fresh = `${path}.new-${process.pid}`;
   const fd = openSync(fresh, "w");

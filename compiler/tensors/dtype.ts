@@ -1,4 +1,4 @@
-/** Element types of files by their ONNX names, with the bytes that one element takes. */
+/** Element types of files by ONNX name, with bytes per element. */
 export const itemSizes = {
   float32: 4,
   float64: 8,
@@ -17,7 +17,7 @@ export const itemSizes = {
 
 export type Dtype = keyof typeof itemSizes;
 
-/** TensorProto.DataType: what the compiler reads. */
+/** TensorProto.DataType of the types that the compiler reads. */
 const dtypeNumbers: Readonly<Record<Dtype, number>> = {
   float32: 1,
   uint8: 2,
@@ -35,7 +35,7 @@ const dtypeNumbers: Readonly<Record<Dtype, number>> = {
 };
 const byNumber = new Map(Object.entries(dtypeNumbers).map(([name, number]) => [number, name as Dtype]));
 
-/** The rest of TensorProto.DataType, to call them by name. */
+/** The other values of TensorProto.DataType, for messages. */
 const unsupportedTypes: readonly (readonly [number, string])[] = [
   [0, "UNDEFINED"],
   [8, "STRING"],
@@ -66,12 +66,12 @@ export function isDtype(name: string): name is Dtype {
   return Object.hasOwn(itemSizes, name);
 }
 
-/** For messages: the name that the ONNX standard gives, or the bare number. */
+/** The ONNX name of a type, or its number, for messages. */
 export function describeDtype(onnxNumber: number): string {
   return byNumber.get(onnxNumber) ?? unsupportedByNumber.get(onnxNumber) ?? `number ${onnxNumber}`;
 }
 
-/** Types as programs and files write them. */
+/** Type names in programs and files. */
 const shortNames: Readonly<Partial<Record<Dtype, string>>> = {
   float32: "f32",
   float64: "f64",
@@ -80,6 +80,6 @@ const shortNames: Readonly<Partial<Record<Dtype, string>>> = {
   bool: "bool",
 };
 export const shortType = (dtype: Dtype): string => shortNames[dtype] ?? dtype;
-/** The inverse of shortType; float32 where nothing fits. */
+/** The inverse of shortType; float32 for unknown names. */
 export const dtypeOfType = (type: string): Dtype =>
   (Object.keys(shortNames) as Dtype[]).find((dtype) => dtype === type || shortNames[dtype] === type) ?? "float32";

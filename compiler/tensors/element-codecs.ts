@@ -2,14 +2,14 @@ import { fail } from "../../ir/diagnostic.ts";
 import { sizeOf } from "../../ir/type.ts";
 import { type Dtype, itemSizes } from "./dtype.ts";
 
-/** Above it a double does not hold every integer. */
+/** From here on a double does not hold every integer. */
 export const integerLimit = 2 ** 53;
 
 const int64Max = 2n ** 63n - 1n;
 
 /**
- * An int64 as a number; undefined when a double cannot hold it. INT64_MAX, INT64_MIN and -INT64_MAX are what exporters
- * write for "to the end" in Slice: they become ±2^53, which no safe integer is, so that `int64Of` can bring them back.
+ * An int64 as a number; undefined when a double cannot hold it. Exporters write INT64_MAX, INT64_MIN and -INT64_MAX for
+ * "to the end" in Slice. They become ±2^53, which is no safe integer, so `int64Of` can restore them.
  */
 export function safeIntegerOf(value: bigint): number | undefined {
   if (value === int64Max) return integerLimit;
@@ -17,14 +17,17 @@ export function safeIntegerOf(value: bigint): number | undefined {
   return value > -BigInt(integerLimit) && value < BigInt(integerLimit) ? Number(value) : undefined;
 }
 
-/** The inverse of `integerOf`, but for INT64_MIN, which comes back as -INT64_MAX: one and the same to Slice. */
+/** The inverse of `safeIntegerOf`, except that INT64_MIN returns as -INT64_MAX: Slice treats both alike. */
 export function int64Of(value: number): bigint {
   if (value >= integerLimit) return int64Max;
   if (value <= -integerLimit) return -int64Max;
   return BigInt(value);
 }
 
-/** Typed arrays need aligned memory; files promise none. Every platform of Node's that runs WebAssembly is little-endian. */
+/**
+ * Typed arrays need aligned memory, and files do not guarantee it. Every Node platform that runs WebAssembly is
+ * little-endian.
+ */
 function alignedBuffer(bytes: Uint8Array, itemSize: number): ArrayBufferLike {
   if (bytes.byteOffset % itemSize === 0 && bytes.byteLength === bytes.buffer.byteLength) return bytes.buffer;
   return new Uint8Array(bytes).buffer;
@@ -50,7 +53,7 @@ const elementDecoders: Readonly<Record<Exclude<Dtype, "int64" | "uint64" | "bool
   uint32: (bytes) => new Uint32Array(alignedBuffer(bytes, 4)),
 };
 
-/** TypedArray.from walks an iterator: twenty times slower on weights. */
+/** TypedArray.from walks an iterator, twenty times slower on weights. */
 function mapElements(values: ArrayLike<number>, map: (value: number) => number): Float64Array {
   const out = new Float64Array(values.length);
   for (let index = 0; index < out.length; index++) out[index] = map(values[index]!);
@@ -66,11 +69,11 @@ function float16Of(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Little-endian elements as numbers; `at` names them in the error for integers that no double holds. */
+/** Decodes little-endian elements. `at` names them in the error for an integer that no double holds (MRL0118). */
 export function decodeElements(dtype: Dtype, bytes: Uint8Array, at: string): Float64Array {
   if (dtype === "bool") return mapElements(bytes, (byte) => (byte ? 1 : 0));
   if (dtype !== "int64" && dtype !== "uint64") {
-    // A copy, also of doubles: the result must not share memory with the file.
+    // Copies doubles too: the result must not share memory with the file.
     return new Float64Array(elementDecoders[dtype](bytes));
   }
   const words =
@@ -81,7 +84,7 @@ export function decodeElements(dtype: Dtype, bytes: Uint8Array, at: string): Flo
     if (value === undefined) {
       fail({
         code: "MRL0118",
-        message: `element ${index} is the integer ${words[index]}; the compiler holds integers below 2^53`,
+        message: `element ${index} is the integer ${words[index]}; the compiler supports integers below 2^53`,
         at,
       });
     }
@@ -105,7 +108,7 @@ const elementEncoders: Readonly<Record<Exclude<Dtype, "float16" | "bfloat16">, E
   bool: (data) => Uint8Array.from(data, (value) => (value ? 1 : 0)),
 };
 
-/** Numbers as little-endian elements; float32 rounds to nearest, integers must fit. */
+/** Encodes numbers as little-endian elements. float32 rounds to nearest; integers must fit. */
 export function encodeElements(dtype: Exclude<Dtype, "float16" | "bfloat16">, data: Float64Array): Uint8Array {
   const view = elementEncoders[dtype](data);
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

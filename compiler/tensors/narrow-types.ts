@@ -1,20 +1,20 @@
 import type { Dtype } from "./dtype.ts";
 
 /**
- * Element types of less than a byte, and floats of a byte. What is stored in them is read as the next type that holds
- * every element: nothing is lost, and the rest of the compiler knows no more types than it needs.
+ * Element types below one byte, and floats of one byte. The compiler reads them as the smallest wider type that holds
+ * every element. Nothing is lost, and the rest of the compiler needs no further types.
  */
 export interface NarrowType {
-  /** As the ONNX standard calls it. */
+  /** The name in the ONNX standard. */
   readonly name: string;
   /** TensorProto.DataType. */
   readonly number: number;
   readonly bits: 2 | 4 | 8;
-  /** What it is read as. */
+  /** The type that it is read as. */
   readonly widened: Extract<Dtype, "int8" | "uint8" | "float32">;
-  /** Value of each code. */
+  /** The value of each code. */
   readonly values: Float64Array;
-  /** What a number becomes in it; for a float `saturate` says that what is too large becomes the largest. */
+  /** Rounds a number to this type. For a float, `saturate` maps a number beyond the range to the largest one. */
   readonly round: (x: number, saturate: boolean) => number;
 }
 
@@ -32,7 +32,7 @@ interface FloatFormat {
   readonly bits: 4 | 8;
   readonly mantissa: number;
   readonly bias: number;
-  /** Codes without the sign that are no finite number, by what they are. */
+  /** Codes, without the sign, of the non-finite values. */
   readonly infinity?: number;
   readonly isNan: (code: number) => boolean;
 }
@@ -48,7 +48,10 @@ function decodeFloat(code: number, { bits, mantissa, bias, infinity, isNan }: Fl
   return sign * significand * 2 ** (Math.max(exponent, 1) - bias);
 }
 
-/** To nearest, halves to the even code; beyond the largest: that, or infinity, or no number where there is none. */
+/**
+ * Rounds to nearest, ties to the even code. A number beyond the largest becomes the largest, infinity, or NaN where the
+ * type has no infinity.
+ */
 function floatType(name: string, number: number, format: FloatFormat): NarrowType {
   const values = Float64Array.from({ length: 2 ** format.bits }, (_, code) => decodeFloat(code, format));
   const steps = Array.from(values.subarray(0, 2 ** (format.bits - 1))).filter(Number.isFinite);
@@ -71,7 +74,7 @@ function floatType(name: string, number: number, format: FloatFormat): NarrowTyp
   return { name, number, bits: format.bits, widened: "float32", values, round };
 }
 
-/** Powers of two from 2^−127 on, and no number: scales of blocks. OCP Microscaling Formats (MX), revision 1.0, 5.4.1. */
+/** Powers of two from 2^−127 on, and NaN: scales of blocks. OCP Microscaling Formats (MX), revision 1.0, 5.4.1. */
 const e8m0: NarrowType = {
   name: "FLOAT8E8M0",
   number: 24,
@@ -79,9 +82,7 @@ const e8m0: NarrowType = {
   widened: "float32",
   values: Float64Array.from({ length: 256 }, (_, code) => (code === 255 ? Number.NaN : 2 ** (code - 127))),
   round: () => {
-    throw new Error(
-      "a cast to FLOAT8E8M0, whose rounding the node chooses: store the scales in the type that they have",
-    );
+    throw new Error("a cast to FLOAT8E8M0, whose rounding the node chooses: store the scales in their own type");
   },
 };
 
@@ -104,10 +105,10 @@ const byNumber = new Map(narrowTypes.map((type) => [type.number, type]));
 
 export const narrowTypeOf = (onnxNumber: number): NarrowType | undefined => byNumber.get(onnxNumber);
 
-/** Bytes that so many elements take: they are packed, and the last byte is filled up. */
+/** The number of bytes of `count` elements: elements are packed, and the last byte is padded. */
 export const packedLength = ({ bits }: NarrowType, count: number): number => Math.ceil((count * bits) / 8);
 
-/** Elements from packed bytes, the first in the lowest bits, as bytes of the wide type. */
+/** Widens packed elements, the first in the lowest bits, to bytes of the wide type. */
 export function widenElements(
   { bits, widened: wide, values }: NarrowType,
   bytes: Uint8Array,

@@ -5,13 +5,13 @@ import { itemSizes } from "./dtype.ts";
 import { byteLengthOf, decodeElements, encodeElements } from "./element-codecs.ts";
 import { fileDiagnostic } from "./files/index.ts";
 
-/** A tensor with the element type that its file gives it. */
+/** A tensor with its element type in the file. */
 export interface TypedTensor {
   readonly dtype: Dtype;
   readonly tensor: Tensor;
 }
 
-/** What encodeElements writes and numpy knows. */
+/** The types that encodeElements writes and numpy supports. */
 export type NpyDtype = Exclude<Dtype, "float16" | "bfloat16">;
 
 /** Kind and size as numpy writes them, without the byte order. */
@@ -32,24 +32,24 @@ const descriptors = new Map<string, Dtype>([
 const descriptorOf = new Map([...descriptors].map(([descriptor, dtype]) => [dtype, descriptor]));
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
-/** Source: numpy/lib/format.py, versions 1 to 3. */
+/** Reads one array. Errors: MRL0150. Source: numpy/lib/format.py, versions 1 to 3. */
 export function readNpy(bytes: Uint8Array, file: string): TypedTensor {
   const wrong = (message: string): never =>
     fail(fileDiagnostic("MRL0150", file, `this .npy file cannot be read: ${message}`));
-  if (bytes.length < 10 || !magic.every((byte, index) => bytes[index] === byte)) wrong("it does not start as one");
+  if (bytes.length < 10 || !magic.every((byte, index) => bytes[index] === byte)) wrong("the signature is missing");
   const version = bytes[6]!;
   if (version < 1 || version > 3) wrong(`it has version ${version}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = version === 1 ? 10 : 12;
-  if (bytes.length < start) wrong("it is cut off");
+  if (bytes.length < start) wrong("it is truncated");
   const end = start + (version === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
-  if (bytes.length < end) wrong("its header is cut off");
+  if (bytes.length < end) wrong("its header is truncated");
   const header = new TextDecoder("latin1").decode(bytes.subarray(start, end));
   const order = /'descr': '([<>|=])(\w+)'/.exec(header);
   const fortran = /'fortran_order': (True|False)/.exec(header)?.[1];
   const dims = /'shape': \(([\d, ]*)\)/.exec(header)?.[1];
   const dtype = descriptors.get(order?.[2] ?? "");
-  if (!order || fortran === undefined || dims === undefined) return wrong("its header is not understood");
+  if (!order || fortran === undefined || dims === undefined) return wrong("its header is malformed");
   if (!dtype) return wrong(`elements of type ${order[2]} are not supported`);
   if (order[1] === ">" && itemSizes[dtype] > 1) return wrong("it is big-endian");
   const shape = dims
@@ -64,7 +64,7 @@ export function readNpy(bytes: Uint8Array, file: string): TypedTensor {
   return { dtype, tensor: fortran === "True" ? fromFortran(tensor) : tensor };
 }
 
-/** Column-major data of the same shape as row-major. */
+/** Converts column-major data to row-major. */
 function fromFortran({ shape, data }: Tensor): Tensor {
   const out = new Float64Array(data.length);
   const index = shape.map(() => 0);
@@ -75,7 +75,7 @@ function fromFortran({ shape, data }: Tensor): Tensor {
   return { shape, data: out };
 }
 
-/** Version 1, row-major, little-endian: the bytes that numpy.save writes. */
+/** Encodes version 1, row-major, little-endian: the bytes that numpy.save writes. */
 export function writeNpy({ dtype, tensor }: TypedTensor & { readonly dtype: NpyDtype }): Uint8Array {
   const { shape } = tensor;
   const order = itemSizes[dtype] === 1 ? "|" : "<";

@@ -17,16 +17,18 @@ const localHeader = { signature: 0x04034b50, bytes: 30 } as const;
 const centralHeader = { signature: 0x02014b50, bytes: 46 } as const;
 const endRecord = { signature: 0x06054b50, bytes: 22 } as const;
 const maxComment = 0xffff;
-/** Inputs of a model; weights do not come as .npz. A zip bomb ends here: bytes become doubles, eight times as large. */
+/**
+ * Limits inputs of a model; weights do not come as .npz. Stops a zip bomb: bytes become doubles, eight times as large.
+ */
 const maxUnpackedBytes = 2 ** 27;
 
-/** The arrays of an .npz file by name, stored or deflated. */
+/** Reads the arrays of an .npz file by name, stored or deflated. Errors: MRL0151, and those of `readNpy`. */
 export function readNpz(bytes: Uint8Array, file: string): ReadonlyMap<string, TypedTensor> {
   const arrays = new Map<string, TypedTensor>();
   let total = 0;
   for (const entry of readDirectory(bytes, file)) {
     const at = `${file}, entry "${entry.name}"`;
-    if (!entry.name.endsWith(".npy")) failArchive(at, "it is no .npy array");
+    if (!entry.name.endsWith(".npy")) failArchive(at, "it is not a .npy array");
     total += entry.size;
     if (total > maxUnpackedBytes) failArchive(file, `it unpacks to more than ${maxUnpackedBytes} bytes`);
     const name = entry.name.slice(0, -4);
@@ -41,7 +43,7 @@ function readDirectory(bytes: Uint8Array, file: string): readonly ZipEntry[] {
   let end = bytes.length - endRecord.bytes;
   const lowest = Math.max(0, end - maxComment);
   while (end >= lowest && view.getUint32(end, true) !== endRecord.signature) end--;
-  if (end < lowest) return failArchive(file, "it has no zip directory; it may be cut off");
+  if (end < lowest) return failArchive(file, "it has no zip directory; it may be truncated");
   const count = view.getUint16(end + 10, true);
   const entries: ZipEntry[] = [];
   let at = view.getUint32(end + 16, true);
@@ -72,11 +74,11 @@ function unpack(bytes: Uint8Array, entry: ZipEntry, at: string): Uint8Array {
   }
   const start = offset + localHeader.bytes + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
   const packed = bytes.subarray(start, start + entry.packed);
-  if (packed.length !== entry.packed) return failArchive(at, "it is cut off");
+  if (packed.length !== entry.packed) return failArchive(at, "it is truncated");
   const data = entry.method === 0 ? packed : entry.method === 8 ? inflate(packed, entry.size, at) : undefined;
   if (!data) return failArchive(at, `zip method ${entry.method} is not supported: only stored and deflated are`);
   if (data.length !== entry.size)
-    return failArchive(at, `it unpacks to ${data.length} bytes; ${entry.size} were announced`);
+    return failArchive(at, `it unpacks to ${data.length} bytes; its header declares ${entry.size}`);
   if (crc32(data) !== entry.crc) return failArchive(at, "its checksum is wrong: the file is damaged");
   return data;
 }
@@ -93,7 +95,7 @@ function failArchive(at: string, message: string): never {
   return fail(fileDiagnostic("MRL0151", at, `this .npz file cannot be read: ${message}`));
 }
 
-/** Stored entries dated 1980-01-01, the first day of zip: the same arrays give the same bytes. */
+/** Writes stored entries dated 1980-01-01, the first day of zip: the same arrays give the same bytes. */
 export function writeNpz(arrays: ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>): Uint8Array {
   const locals: Uint8Array[] = [];
   const central: Uint8Array[] = [];

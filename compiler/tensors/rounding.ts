@@ -2,14 +2,14 @@ import type { Tensor } from "../../ir/tensor.ts";
 import type { Dtype } from "./dtype.ts";
 import { encodeElements } from "./element-codecs.ts";
 
-/** Fraction bits and least exponent of the formats that a model may be exported to from a wider base. */
+/** Fraction bits and smallest exponent of the narrower formats that a model may be exported to. */
 const formats: Partial<Record<Dtype, readonly [number, number]>> = { float16: [10, -14], bfloat16: [7, -126] };
 
-/** Numbers as an export to a format has them. */
+/** The values of a tensor after export to a format. */
 export const roundTensor = ({ shape, data }: Tensor, dtype: Dtype): Tensor =>
   dtype === "float64" ? { shape, data } : { shape, data: data.map((value) => roundToDtype(value, dtype)) };
 
-/** Nearest number of the format, ties to even; beyond the largest, infinity. */
+/** Rounds to the nearest value of the format, ties to even; beyond the largest, to infinity. */
 export function roundToDtype(value: number, dtype: Dtype): number {
   if (dtype === "float32") return Math.fround(value);
   const format = formats[dtype];
@@ -20,11 +20,11 @@ export function roundToDtype(value: number, dtype: Dtype): number {
   const floor = Math.floor(scaled);
   const part = scaled - floor;
   const up = part > 0.5 || (part === 0.5 && floor % 2 !== 0);
-  // What rounds to nothing keeps its sign: the file's zeros have one.
+  // A value that rounds to zero keeps its sign, as zeros in the file do.
   return (floor + (up ? 1 : 0)) * unit || (value < 0 ? -0 : 0);
 }
 
-/** Little-endian elements of any format that weights have; what the format has not is rounded to nearest. */
+/** Little-endian elements of any weight format; values outside the format are rounded to nearest. */
 export function encodeWeight(dtype: Dtype, { data }: Pick<Tensor, "data">): Uint8Array {
   const numbers = data.map((value) => roundToDtype(value, dtype));
   if (dtype === "float16") return new Uint8Array(Uint16Array.from(numbers, halfBits).buffer);
@@ -33,7 +33,7 @@ export function encodeWeight(dtype: Dtype, { data }: Pick<Tensor, "data">): Uint
   return encodeElements(dtype, data);
 }
 
-/** IEEE 754 binary16 of a number that it has. */
+/** The IEEE 754 binary16 code of a value that binary16 represents. */
 function halfBits(value: number): number {
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const size = Math.abs(value);

@@ -5,7 +5,7 @@ import { byteLengthOf } from "./element-codecs.ts";
 import { fileDiagnostic, readFileHead } from "./files/index.ts";
 import { isObject, type Json, type JsonObject, parseJson } from "./strict-json.ts";
 
-/** Where one tensor lies in its file. */
+/** The position of one tensor in its file. */
 export interface SafetensorsEntry {
   readonly name: string;
   readonly dtype: Dtype;
@@ -20,7 +20,7 @@ export interface SafetensorsHeader {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-/** The format's own bound. Source: huggingface/safetensors, MAX_HEADER_SIZE. */
+/** The limit of the format. Source: huggingface/safetensors, MAX_HEADER_SIZE. */
 const maxHeaderBytes = 100_000_000;
 
 export const safetensorsDtypes: ReadonlyMap<string, Dtype> = new Map([
@@ -39,14 +39,17 @@ export const safetensorsDtypes: ReadonlyMap<string, Dtype> = new Map([
   ["BOOL", "bool"],
 ]);
 
-/** Reads and checks the header of a file: 8 bytes of length, then JSON, then the tensors without holes or overlap. */
+/**
+ * Reads and checks the header of a file: 8 bytes of length, then JSON, then the tensors without gaps or overlaps.
+ * Errors: MRL0130 to MRL0132.
+ */
 export function readSafetensorsHeader(file: string): SafetensorsHeader {
   const start = readFileHead(file, 8, "MRL0130");
   const length = headerLength(start.head, start.size, file);
   return parseSafetensorsHeader(readFileHead(file, 8 + length, "MRL0130").head, start.size, file);
 }
 
-/** `head` holds at least the header; `size` is that of the whole file. */
+/** Checks a header in memory. `head` holds at least the header; `size` is the length of the whole file in bytes. */
 export function parseSafetensorsHeader(head: Uint8Array, size: number, file: string): SafetensorsHeader {
   const length = headerLength(head, size, file);
   const bytes = head.subarray(8, 8 + length);
@@ -77,7 +80,7 @@ function headerLength(head: Uint8Array, size: number, file: string): number {
   }
   const length = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes) || length > BigInt(size - 8)) {
-    const message = `a header of ${length} bytes was announced; the file has ${size}`;
+    const message = `the length field declares a header of ${length} bytes; the file has ${size}`;
     fail(fileDiagnostic("MRL0130", file, message, "is this a safetensors file, and complete?"));
   }
   return Number(length);
@@ -102,7 +105,7 @@ function readEntry(
   const offsets = readShape(entry.get("data_offsets"));
   const [begin, end] = offsets ?? [];
   if (!shape || begin === undefined || end === undefined || offsets?.length !== 2 || begin > end) {
-    problems.push(fileDiagnostic("MRL0130", at, "shape and data_offsets must be lists of whole numbers"));
+    problems.push(fileDiagnostic("MRL0130", at, "shape and data_offsets must be lists of integers"));
     return undefined;
   }
   const expected = byteLengthOf(dtype, shape);
@@ -119,7 +122,9 @@ function readShape(value: Json | undefined): readonly number[] | undefined {
   return valid ? (value as readonly number[]) : undefined;
 }
 
-/** Every byte after the header belongs to exactly one tensor: nothing hides in the file, and no two tensors share. */
+/**
+ * Every byte after the header belongs to exactly one tensor: nothing hides in the file, and no two tensors share bytes.
+ */
 function checkLayout(entries: readonly SafetensorsEntry[], base: number, size: number, file: string): void {
   const inOrder = [...entries].sort((a, b) => a.offset - b.offset || a.length - b.length);
   let end = base;

@@ -14,7 +14,7 @@ export interface SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-/** What `writeSafetensors` writes: little-endian elements without gaps. */
+/** Input of `writeSafetensors`: little-endian elements without gaps. */
 export interface SafetensorsTensor {
   readonly name: string;
   readonly dtype: Dtype;
@@ -26,7 +26,10 @@ const indexName = "model.safetensors.index.json";
 const singleName = "model.safetensors";
 const maxIndexBytes = 100_000_000;
 
-/** Opens a .safetensors file, an index of shards, or a folder that has one of them under its usual name. */
+/**
+ * Opens a .safetensors file, an index of shards, or a folder that has one of them under its usual name. Errors:
+ * MRL0101, MRL0133, and those of the header.
+ */
 export function openSafetensors(path: string): SafetensorsFile {
   const file = resolveFile(path);
   if (file.endsWith(".json")) return openShards(file);
@@ -40,7 +43,7 @@ export function readSafetensor(store: SafetensorsFile, name: string): Tensor {
   return { shape: entry.shape, data: decodeElements(entry.dtype, readSafetensorBytes(store, name), at) };
 }
 
-/** The elements as they are in the file. */
+/** The elements as stored. */
 export function readSafetensorBytes(store: SafetensorsFile, name: string): Uint8Array {
   const entry = entryOf(store, name);
   const context = { at: `${entry.file}, tensor "${name}"`, code: "MRL0131" };
@@ -51,7 +54,7 @@ function entryOf(store: SafetensorsFile, name: string): SafetensorsEntry {
   const entry = store.entries.get(name);
   if (entry) return entry;
   const file = store.entries.values().next().value?.file ?? "the weights";
-  return fail(fileDiagnostic("MRL0134", file, `there is no tensor "${name}"`));
+  return fail(fileDiagnostic("MRL0134", file, `the file has no tensor "${name}"`));
 }
 
 function resolveFile(path: string): string {
@@ -75,7 +78,7 @@ function openShards(index: string): SafetensorsFile {
   const entries = new Map<string, SafetensorsEntry>();
   for (const [name, shard] of map) {
     const at = `${index}, tensor "${name}"`;
-    // A shard is a neighbour of its index: a path could lead anywhere.
+    // A shard lies beside its index: a path could lead anywhere.
     if (typeof shard !== "string" || shard !== basename(shard) || shard.includes("\\") || shard.startsWith(".")) {
       problems.push(fileDiagnostic("MRL0133", at, `the shard ${JSON.stringify(shard)} is not a file name`));
       continue;
@@ -105,14 +108,14 @@ function shardEntries(shards: Map<string, ReadonlyMap<string, SafetensorsEntry>>
 
 const codeOf = new Map([...safetensorsDtypes].map(([code, dtype]) => [dtype, code]));
 
-/** A file with these tensors in this order; the same tensors give the same bytes. */
+/** Encodes these tensors in this order; the same tensors give the same bytes. */
 export function writeSafetensors(
   tensors: readonly SafetensorsTensor[],
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
   const twice = findDuplicates(["__metadata__", ...tensors.map((tensor) => tensor.name)]);
   if (twice.length > 0) throw new Error(`tensors written twice: ${twice.join(", ")}`);
-  // Text, not an object: JSON.stringify would reorder names that look like numbers.
+  // Builds text, not an object: JSON.stringify would reorder names that look like numbers.
   const fields = metadata.size > 0 ? [`"__metadata__":${textMap(metadata)}`] : [];
   let offset = 0;
   for (const { name, dtype, shape, bytes } of tensors) {
@@ -123,7 +126,7 @@ export function writeSafetensors(
     offset += bytes.length;
   }
   const text = new TextEncoder().encode(`{${fields.join(",")}}`);
-  // The format asks for spaces up to a multiple of 8, so that the data is aligned.
+  // The format requires spaces up to a multiple of 8, so that the data is aligned.
   const header = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(0x20);
   header.set(text);
   const out = new Uint8Array(8 + header.length + offset);

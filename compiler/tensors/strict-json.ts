@@ -1,6 +1,6 @@
 import { fail } from "../../ir/diagnostic.ts";
 
-/** Objects are Maps: a key of the file never reaches a prototype. */
+/** Objects are Maps, so a key of the file never reaches a prototype. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export type JsonObject = ReadonlyMap<string, Json>;
 
@@ -13,7 +13,7 @@ interface JsonCursor {
 }
 
 const maxDepth = 64;
-/** Node's strings end at 2^29; every value takes tens of bytes. */
+/** Node's strings end at 2^29, and every value takes tens of bytes. */
 const maxLength = 2 ** 28;
 const maxValues = 2 ** 23;
 const literals = [
@@ -21,22 +21,24 @@ const literals = [
   ["true", true],
   ["false", false],
 ] as const;
-/** Generous: 17 digits say all of a double. JSON.parse then decides what the characters mean. */
+/** A generous bound: 17 digits describe a double exactly. JSON.parse then interprets the characters. */
 const numberPattern = /[-+.eE\d]{1,400}/y;
 
-/** JSON as JSON.parse reads it, but a key that occurs twice is refused: two readers would see two different files. */
+/**
+ * Parses JSON like JSON.parse, but refuses a repeated key: two readers would see two different files. Errors: `code`.
+ */
 export function parseJson(text: string, file: string, code: string): Json {
   const cursor: JsonCursor = { text, file, code, position: 0, values: 0 };
   const value = readValue(cursor, 1);
   skipSpace(cursor);
-  if (cursor.position < text.length) failAt(cursor, "there is more after the value");
+  if (cursor.position < text.length) failAt(cursor, "expected the end after the value");
   return value;
 }
 
-/** The same of a file's bytes. */
+/** Parses the UTF-8 bytes of a file with `parseJson`. */
 export function parseJsonBytes(bytes: Uint8Array, file: string, code: string): Json {
   if (bytes.length > maxLength) {
-    fail({ code, message: `${bytes.length} bytes of JSON; at most ${maxLength} are read`, at: file });
+    fail({ code, message: `${bytes.length} bytes of JSON; the limit is ${maxLength}`, at: file });
   }
   return parseJson(new TextDecoder().decode(bytes), file, code);
 }
@@ -65,8 +67,8 @@ function readValue(cursor: JsonCursor, depth: number): Json {
 function readNumber(cursor: JsonCursor): number {
   numberPattern.lastIndex = cursor.position;
   const token = numberPattern.exec(cursor.text)?.[0];
-  if (token === undefined) return failAt(cursor, "a value was expected");
-  const value = parseToken(cursor, token, "a number is malformed");
+  if (token === undefined) return failAt(cursor, "expected a value");
+  const value = parseToken(cursor, token, "found a malformed number");
   cursor.position += token.length;
   return value as number;
 }
@@ -79,10 +81,10 @@ function readObject(cursor: JsonCursor, depth: number): JsonObject {
     skipSpace(cursor);
     const key = readString(cursor);
     if (object.has(key)) failAt(cursor, `the key ${JSON.stringify(key)} occurs twice`);
-    if (!accept(cursor, ":")) failAt(cursor, '":" was expected');
+    if (!accept(cursor, ":")) failAt(cursor, 'expected ":"');
     object.set(key, readValue(cursor, depth + 1));
   } while (accept(cursor, ","));
-  if (!accept(cursor, "}")) failAt(cursor, '"}" was expected');
+  if (!accept(cursor, "}")) failAt(cursor, 'expected "}"');
   return object;
 }
 
@@ -92,17 +94,17 @@ function readArray(cursor: JsonCursor, depth: number): readonly Json[] {
   if (accept(cursor, "]")) return array;
   do array.push(readValue(cursor, depth + 1));
   while (accept(cursor, ","));
-  if (!accept(cursor, "]")) failAt(cursor, '"]" was expected');
+  if (!accept(cursor, "]")) failAt(cursor, 'expected "]"');
   return array;
 }
 
 function readString(cursor: JsonCursor): string {
   const { text, position } = cursor;
-  if (text[position] !== '"') return failAt(cursor, "a string was expected");
-  // No pattern: V8 runs out of stack on long strings with escapes.
+  if (text[position] !== '"') return failAt(cursor, "expected a string");
+  // Not one pattern: V8 runs out of stack on long strings with escapes.
   let end = position + 1;
   while (end < text.length && text[end] !== '"') end += text[end] === "\\" ? 2 : 1;
-  const value = parseToken(cursor, text.slice(position, end + 1), "a string is cut off, or has a broken escape");
+  const value = parseToken(cursor, text.slice(position, end + 1), "a string is truncated or has a broken escape");
   cursor.position = end + 1;
   return value as string;
 }

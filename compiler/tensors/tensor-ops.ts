@@ -10,7 +10,7 @@ export function transpose(matrix: Tensor): Tensor {
   return { shape: [columns, rows], data };
 }
 
-/** How many elements are no finite numbers, and the first of them; undefined when there is none. */
+/** The number of elements that are infinite or NaN, and the index of the first; undefined when all are finite. */
 export function findNonFinite(tensor: Tensor): { count: number; first: number } | undefined {
   let count = 0;
   let first = -1;

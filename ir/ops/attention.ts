@@ -25,7 +25,7 @@ function attentionShape([q, k, v, mask]: readonly Shape[]): Shape {
   return [batch!, heads!, rows!, v![3]!];
 }
 
-/** Softmax of one row in place; a row whose scores are all absent has weight nowhere. */
+/** Softmax of one row in place; a row of masked scores alone becomes zeros. */
 function softmaxInPlace(row: Float64Array): void {
   const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
   if (most === -Infinity) return void row.fill(0);
@@ -77,10 +77,14 @@ export const attention = defineOp({
     scale: { kind: "float" },
     causal: { kind: "bool", default: false, summary: "score (i, j) exists iff j <= i + (T − S)" },
     window: { kind: "int", default: 0, summary: "score (i, j) exists iff j > i + (T − S) − window too; 0: all do" },
-    score_bound: { kind: "float", default: 0, summary: "most |scale · log2 e · q·k|, set by 4-quantize; 0: not known" },
+    score_bound: {
+      kind: "float",
+      default: 0,
+      summary: "maximum |scale · log2 e · q·k|, set by 4-quantize; 0: unknown",
+    },
   },
   shape: attentionShape,
-  // A mean of values; 0 where a row has no score at all.
+  // A weighted mean of values, or 0 for a row without scores.
   range: ([, , v, mask], attrs, [q, k]) => {
     const empty = (boolOf(attrs, "causal") && k![2]! < q![2]!) || mask?.lo === -Infinity || k![2] === 0;
     return empty ? hull(v!, interval(0, 0)) : v!;

@@ -6,10 +6,10 @@ import { defineOp } from "./define.ts";
 import { hull } from "./helpers/interval.ts";
 import { capScale } from "./helpers/scales.ts";
 
-/** Places lie along this axis of keys and values. */
+/** Axis of the positions in keys and values. */
 const sequenceAxis = 2;
 
-/** q with all keys and values: those of the places before, then the new ones. */
+/** q with all keys and values: the cached ones, then the new ones. */
 const withPast = ([q, k, v, pastK, pastV]: readonly Tensor[]): readonly Tensor[] => [
   q!,
   concat.evaluate([pastK!, k!], { axis: sequenceAxis }),
@@ -24,7 +24,7 @@ const shapesWithPast = ([q, k, v, pastK, pastV]: readonly Shape[]): readonly Sha
 export const cachedAttention = defineOp({
   name: "cached-attention",
   summary:
-    "attention whose first keys and values are kept from earlier queries: attention(q, [past_k | k], [past_v | v])",
+    "attention whose first keys and values are cached from earlier queries: attention(q, [past_k | k], [past_v | v])",
   operands: ["q", "k", "v", "past_k", "past_v"],
   attrs: attention.attrs,
   shape: (shapes, attrs) => attention.shape(shapesWithPast(shapes), attrs),

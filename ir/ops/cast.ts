@@ -14,7 +14,7 @@ const ranges = {
   bool: () => unit,
 };
 
-/** Values of ONNX's TensorProto.DataType, by what stands for them here. */
+/** Values of ONNX's TensorProto.DataType by our element. */
 const onnxTypes = { f32: [1, 10, 11, 16], i64: [2, 3, 4, 5, 6, 7, 12, 13], bool: [9] };
 
 function fromOnnx(type: number): string {
@@ -36,7 +36,7 @@ export const cast = defineOp({
   linear: "none",
   evaluate: ([x], attrs) => map(x!, choiceOf(attrs, "to", functions)),
   fixed: "rounded",
-  // A number comes with the fractional bits of activations, so that it can be added to them.
+  // An f32 result has the fractional bits of activations, so that the two can be added.
   scales: ([x], attrs, precision) => {
     const scale = attrs.to === "f32" ? precision.activation : 0;
     return { operands: [capScale(x, scale)], result: scale };

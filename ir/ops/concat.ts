@@ -10,13 +10,13 @@ import { splitAtAxis } from "./helpers/tensors.ts";
 function concatShape(shapes: readonly Shape[], axis: number): Shape {
   const first = shapes[0]!;
   for (const shape of shapes) {
-    if (shape.length !== first.length || shape.some((extent, index) => index !== axis && extent !== first[index])) {
+    if (shape.length !== first.length || shape.some((size, index) => index !== axis && size !== first[index])) {
       throw new Error(
         `expected shapes that differ on axis ${axis} only, found ${shapes.map(formatShape).join(" and ")}`,
       );
     }
   }
-  return first.map((extent, index) => (index === axis ? shapes.reduce((sum, shape) => sum + shape[axis]!, 0) : extent));
+  return first.map((size, index) => (index === axis ? shapes.reduce((sum, shape) => sum + shape[axis]!, 0) : size));
 }
 
 export const concat = defineOp({

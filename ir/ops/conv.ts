@@ -9,9 +9,9 @@ import { windowAttrs } from "./helpers/windows.ts";
 
 export const conv = defineOp({
   name: "conv",
-  summary: "convolution of x [N, C, …] with w [M, C / group, …] over the axes behind them, zeros in the padding",
+  summary: "convolution of x [N, C, …] with w [M, C / group, …] over the spatial axes, with zero padding",
   operands: ["x", "w"],
-  attrs: { ...windowAttrs, group: { kind: "int", default: 1, summary: "groups of channels that do not meet" } },
+  attrs: { ...windowAttrs, group: { kind: "int", default: 1, summary: "number of independent groups of channels" } },
   shape: ([x, w], attrs) => convShape(x!, w!, attrs),
   range: ([x, w], attrs, [, shape]) => {
     const term = times(x!, w!);

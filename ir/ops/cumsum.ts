@@ -17,10 +17,10 @@ export const cumsum = defineOp({
   range: ([a], attrs, [x]) => hull(a!, repeated(a!, x![axisOf(numberOf(attrs, "axis"), x!.length)]!)),
   linear: "joint",
   evaluate: ([x], attrs) => {
-    const { extent, inner } = splitAtAxis(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
+    const { size, inner } = splitAtAxis(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
     const data = x!.data.slice();
     for (let i = 0; i < data.length; i++) {
-      if (Math.floor(i / inner) % extent > 0) data[i] = data[i]! + data[i - inner]!;
+      if (Math.floor(i / inner) % size > 0) data[i] = data[i]! + data[i - inner]!;
     }
     return { shape: x!.shape, data };
   },

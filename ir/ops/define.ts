@@ -6,12 +6,12 @@ import type { Element, Interval, Shape, Sharing } from "../type.ts";
 export type AttrKind = "int" | "float" | "bool" | "string" | "ints" | "floats" | "strings";
 export interface AttrDef {
   readonly kind: AttrKind;
-  /** Absent: the attribute must be given. */
+  /** Absent: the attribute is required. */
   readonly default?: number | boolean | string | readonly number[] | readonly string[];
   readonly summary?: string;
 }
 
-/** How an ONNX node maps onto the operator one to one; anything less direct is lowered in compiler/onnx/import/lower. */
+/** Maps an ONNX node one to one onto the operator; compiler/onnx/import/lower does anything less direct. */
 export interface OnnxBinding {
   readonly op: string;
   /** "" is the default domain. */
@@ -20,10 +20,7 @@ export interface OnnxBinding {
   readonly attrs?: (onnx: Attrs) => Attrs;
 }
 
-/**
- * Fractional bits of an operator: at which scale each operand is wanted and which scale the result then has.
- * `operands` are the scales at hand (undefined for a plain public constant, which is free to take any).
- */
+/** Fractional bits that an operator wants of each operand, and those that its result then has. */
 export interface ScaleRule {
   readonly operands: readonly number[];
   readonly result: number;
@@ -33,15 +30,15 @@ export interface Precision {
   readonly activation: number;
   /** Fractional bits of weights and public factors. */
   readonly weight: number;
-  /** Fractional bits of queries and keys; of values; of softmax weights. */
+  /** Fractional bits of queries and keys; of values; of softmax results. */
   readonly query: number;
   readonly value: number;
   readonly probability: number;
-  /** Most fractional bits of a sum of secrets; absent: what its terms have, and what exceeds is truncated once behind it. */
+  /** Maximum fractional bits of a sum of secrets. Absent: those of its terms, with one truncation behind the sum. */
   readonly sum?: number;
 }
 
-/** An operator is one table: everything that any pass asks about it. */
+/** An operator is one table with everything that passes ask about it. */
 export interface OpDef {
   readonly name: string;
   readonly summary: string;
@@ -51,17 +48,20 @@ export interface OpDef {
   readonly onnx?: readonly OnnxBinding[];
   /** Shape of the result; throws a plain Error whose message says what was expected and found. */
   readonly shape: (operands: readonly Shape[], attrs: Attrs) => Shape;
-  /** Element of the result; default: that of the first operand. `current`: the form that a protocol may have given. */
+  /** Element of the result; default: that of the first operand. `current`: what a protocol may have chosen. */
   readonly element?: (operands: readonly Element[], attrs: Attrs, current?: Element) => Element;
-  /** Its protocols may give the result in any ring, whatever ring the operands have. */
+  /** Its protocols may return the result in any ring, whatever the operands' ring. */
   readonly anyRing?: true;
-  /** How a shared result is held, where the operator is about nothing else; default: what its protocol yields. */
+  /** How a shared result is held, for operators that change nothing else. Default: as its protocol returns it. */
   readonly sharing?: Sharing;
   /** Default: the join of the operands. */
   readonly label?: (operands: readonly Label[], attrs: Attrs) => Label;
-  /** Scales under MPC; absent: the operator has no meaning on shared values (it must stay outside). */
+  /**
+   * Scales under MPC; absent: the operator has no meaning on shared values and must stay outside. `operands` are the
+   * current scales, undefined for a public constant, which may take any.
+   */
   readonly scales?: (operands: readonly (number | undefined)[], attrs: Attrs, precision: Precision) => ScaleRule;
-  /** Interval that surely holds the result when the operands are in theirs. */
+  /** Interval that contains the result whenever the operands are in theirs. */
   readonly range: (operands: readonly Interval[], attrs: Attrs, shapes: readonly Shape[]) => Interval;
   /**
    * joint: linear in all operands together (add, reshape): free on shares whatever the labels.
@@ -70,19 +70,19 @@ export interface OpDef {
    */
   readonly linear: "joint" | "each" | "none";
   /**
-   * Positions of operands that choose rather than count (indices, conditions). `linear` is said of the others, and
-   * holds only while these are public.
+   * Positions of the operands that select (indices, conditions). `linear` describes the other operands, and holds only
+   * while these are public.
    */
   readonly selectors?: readonly number[];
-  /** Positions of operands that are whole numbers, and no reals that happen to be whole. */
+  /** Positions of the operands that must be integers, not reals with integer values. */
   readonly indices?: readonly number[];
   /** Fractional bits of the exact result on raw integers; default: joint: those of the operands, each: their sum. */
   readonly exactScale?: (operands: readonly number[]) => number;
   /** The real function, in float64: naive and obviously right. Booleans are 0 and 1. */
   readonly evaluate: (operands: readonly Tensor[], attrs: Attrs) => Tensor;
   /**
-   * What the operator means on fixed point. "integers": evaluate on the raw integers, exactly (linear operators).
-   * "rounded": evaluate on the reals that the operands stand for, then round to nearest at the result's scale.
+   * Meaning of the operator in fixed point. "integers": evaluate on the raw integers, exactly (linear operators).
+   * "rounded": evaluate on the reals that the operands represent, then round to nearest at the result's scale.
    * A function: its own exact integer semantics.
    */
   readonly fixed:

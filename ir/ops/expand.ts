@@ -14,7 +14,7 @@ function expandedShape(x: Shape, shape: Shape): Shape {
 
 export const expand = defineOp({
   name: "expand",
-  summary: "x repeated along axes of extent 1 up to the whole shape",
+  summary: "x repeated along axes of size 1 to the full shape",
   operands: ["x"],
   attrs: { shape: { kind: "ints", summary: "shape of the result" } },
   shape: ([x], attrs) => expandedShape(x!, numberListOf(attrs, "shape")),

@@ -17,7 +17,7 @@ function gatheredShape(data: Shape, indices: Shape, batch: number): Shape {
 
 export const gatherNd = defineOp({
   name: "gather-nd",
-  summary: "parts of data, each chosen by a tuple of indices (the last axis of indices)",
+  summary: "parts of data, each selected by an index tuple (the last axis of indices)",
   operands: ["data", "indices"],
   attrs: { batch_dims: { kind: "int", default: 0 } },
   onnx: [{ op: "GatherND", attrs: (onnx) => ({ batch_dims: onnxNumber(onnx, "batch_dims", 0) }) }],
@@ -30,7 +30,7 @@ export const gatherNd = defineOp({
     const batch = numberOf(attrs, "batch_dims");
     const shape = gatheredShape(data!.shape, indices!.shape, batch);
     const depth = indices!.shape.at(-1)!;
-    const extents = data!.shape.slice(batch, batch + depth);
+    const sizes = data!.shape.slice(batch, batch + depth);
     const part = sizeOf(data!.shape.slice(batch + depth));
     const whole = sizeOf(data!.shape.slice(batch));
     const tuples = sizeOf(indices!.shape.slice(0, -1));
@@ -38,7 +38,7 @@ export const gatherNd = defineOp({
     const out = new Float64Array(sizeOf(shape));
     for (let n = 0; n < tuples; n++) {
       const tuple = indices!.data.subarray(n * depth, (n + 1) * depth);
-      const from = Math.floor(n / perBatch) * whole + offsetOf(tuple, extents, part);
+      const from = Math.floor(n / perBatch) * whole + offsetOf(tuple, sizes, part);
       out.set(data!.data.subarray(from, from + part), n * part);
     }
     return { shape, data: out };

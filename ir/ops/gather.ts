@@ -13,7 +13,7 @@ function gatheredShape(data: Shape, indices: Shape, axis: number): Shape {
 
 export const gather = defineOp({
   name: "gather",
-  summary: "entries of data along an axis, chosen by indices (negative ones count from the end)",
+  summary: "entries of data along an axis, selected by indices (negative ones count from the end)",
   operands: ["data", "indices"],
   attrs: { axis: { kind: "int", default: 0 } },
   onnx: [{ op: "Gather", attrs: onnxAxis(0) }],
@@ -24,12 +24,12 @@ export const gather = defineOp({
   indices: [1],
   evaluate: ([data, indices], attrs) => {
     const axis = axisOf(numberOf(attrs, "axis"), data!.shape.length);
-    const { outer, extent, inner } = splitAtAxis(data!.shape, axis);
+    const { outer, size, inner } = splitAtAxis(data!.shape, axis);
     const shape = gatheredShape(data!.shape, indices!.shape, axis);
     const out = new Float64Array(sizeOf(shape));
     for (let o = 0, at = 0; o < outer; o++) {
       for (const index of indices!.data) {
-        const from = (o * extent + wrapIndex(index, extent)) * inner;
+        const from = (o * size + wrapIndex(index, size)) * inner;
         out.set(data!.data.subarray(from, from + inner), at);
         at += inner;
       }

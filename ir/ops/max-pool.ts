@@ -7,19 +7,19 @@ const largest = (elements: readonly number[]): number => elements.reduce((a, b) 
 
 export const maxPool = defineOp({
   name: "max-pool",
-  summary: "maxima over windows of x [N, C, …]; the padding holds nothing",
+  summary: "maxima over windows of x [N, C, …], which ignore the padding",
   operands: ["x"],
   attrs: poolAttrs,
   shape: ([x], attrs) => {
     const shape = pooledShape(x!, attrs);
     if (hasEmptyWindow(x!.slice(2), windowsOf(attrs)))
-      throw new Error("expected every window to meet an element, found one that lies in the padding");
+      throw new Error("expected every window to cover an element, found one in the padding");
     return shape;
   },
   range: ([a]) => a!,
   linear: "none",
   evaluate: ([x], attrs) => pool(x!, attrs, largest),
-  // The order of integers is that of the reals they stand for: a maximum is exact.
+  // Integers have the order of the reals that they represent: a maximum is exact.
   fixed: ([raw], attrs, [scale], result) => shiftDown(pool(raw!, attrs, largest), scale! - result),
   scales: ([x], _attrs, precision) => {
     const scale = capScale(x, precision.activation);

@@ -7,7 +7,7 @@ import { zip } from "./helpers/tensors.ts";
 
 const product: OpDef["evaluate"] = ([x, y]) => zip(x!, y!, (a, b) => a * b);
 
-/** Two secrets: the product is brought back to activation precision by the protocol that multiplies. */
+/** For two secrets, the protocol that multiplies brings the product back to activation precision. */
 const scales: OpDef["scales"] = (operands, _attrs, precision) => {
   const wanted = operands.map((scale) => capScale(scale, precision.activation));
   const sum = wanted.reduce((total, scale) => total + scale, 0);

@@ -12,7 +12,7 @@ export const not = defineOp({
   attrs: {},
   onnx: [{ op: "Not" }],
   shape: sameAsFirst,
-  // Negation is affine in any ring: a condition that is a number already stays in its own.
+  // Negation is affine in any ring: a condition in fixed point keeps its own.
   element: ([x]) => (isFixed(x!) ? x : bool),
   range: () => unit,
   linear: "none",

@@ -5,7 +5,7 @@ import { unit } from "./helpers/interval.ts";
 
 export const oneHot = defineOp({
   name: "one-hot",
-  summary: "a new last axis of extent depth: 1 at the index, else 0; all 0 for an index outside",
+  summary: "a new last axis of size depth: 1 at the index, else 0; all 0 for an index out of range",
   operands: ["indices"],
   attrs: { depth: { kind: "int" } },
   shape: ([indices], attrs) => [...indices!, numberOf(attrs, "depth")],

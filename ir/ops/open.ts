@@ -4,7 +4,7 @@ import { sameAsFirst } from "./helpers/shapes.ts";
 
 export const open = defineOp({
   name: "open",
-  summary: "additive shares become an opened masked value: both see x plus a uniform mask, nobody x",
+  summary: "additive shares become a masked value: both parties see x plus a uniform mask, neither sees x",
   operands: ["x"],
   attrs: {},
   shape: sameAsFirst,

@@ -3,7 +3,9 @@ import { binary } from "./helpers/elementwise.ts";
 import { corners, interval, magnitude, unbounded } from "./helpers/interval.ts";
 import { activationScale } from "./helpers/scales.ts";
 
-/** Monotone in each operand for a positive base; whole exponents are bounded by the magnitude; nothing is known elsewhere. */
+/**
+ * Monotone in each operand for a positive base; integer exponents are bounded by the magnitude; otherwise unbounded.
+ */
 function powerRange(a: Interval, b: Interval): Interval {
   if (a.lo > 0) return corners((x, y) => x ** y, a, b);
   if (b.lo === b.hi && Number.isInteger(b.lo) && b.lo >= 0) {

@@ -8,7 +8,7 @@ import { splitAtAxis } from "./helpers/tensors.ts";
 
 export const rank = defineOp({
   name: "rank",
-  summary: "how many elements are ahead along an axis: larger ones (smaller without `largest`), and equal ones before",
+  summary: "number of elements ahead along an axis: larger ones (smaller without `largest`), and equal ones before",
   operands: ["x"],
   attrs: { axis: { kind: "int" }, largest: { kind: "bool", default: true } },
   shape: ([x], attrs) => {
@@ -20,11 +20,11 @@ export const rank = defineOp({
   range: (_ranges, attrs, [x]) => interval(0, Math.max(0, x![axisOf(numberOf(attrs, "axis"), x!.length)]! - 1)),
   linear: "none",
   evaluate: ([x], attrs) => {
-    const { extent, inner } = splitAtAxis(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
+    const { size, inner } = splitAtAxis(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
     const sign = boolOf(attrs, "largest") ? 1 : -1;
     const data = x!.data.map((value, at) => {
-      const own = Math.floor(at / inner) % extent;
-      const ahead = Array.from({ length: extent }, (_, position) => {
+      const own = Math.floor(at / inner) % size;
+      const ahead = Array.from({ length: size }, (_, position) => {
         const other = x!.data[at + (position - own) * inner]!;
         return sign * other > sign * value || (other === value && position < own);
       });

@@ -8,10 +8,10 @@ export const reshape = defineOp({
   name: "reshape",
   summary: "the same elements in the same order under another shape",
   operands: ["x"],
-  attrs: { shape: { kind: "ints", summary: "the whole shape, all extents known" } },
+  attrs: { shape: { kind: "ints", summary: "the full shape, all sizes known" } },
   shape: ([x], attrs) => {
     const shape = numberListOf(attrs, "shape");
-    if (shape.some((extent) => extent < 0) || sizeOf(shape) !== sizeOf(x!)) {
+    if (shape.some((size) => size < 0) || sizeOf(shape) !== sizeOf(x!)) {
       throw new Error(
         `expected a shape of ${sizeOf(x!)} elements as in ${formatShape(x!)}, found ${formatShape(shape)}`,
       );

@@ -6,7 +6,7 @@ import { sameAsFirst } from "./helpers/shapes.ts";
 
 const readers = { client: "client", server: "server" } as const;
 
-/** The only operator whose label moves down, and it names who reads. */
+/** The only operator that lowers a label; `to` names the party that learns the value. */
 export const reveal = defineOp({
   name: "reveal",
   summary: "shares become a real number that one party learns",
@@ -15,11 +15,11 @@ export const reveal = defineOp({
   shape: sameAsFirst,
   range: ([a]) => a!,
   evaluate: ([x]) => x!,
-  // What was a truth value or an index before it was secret is one again.
+  // A boolean or an index becomes one again.
   element: ([x], _attrs, current) => (!isFixed(x!) ? x! : current && !isFixed(current) ? current : f32),
   label: (_operands, attrs) => choiceOf(attrs, "to", readers),
   linear: "joint",
   fixed: "rounded",
-  // The low bits of a raw product say more than the real number that is promised: they are dropped before.
+  // The low bits of a raw product reveal more than the declared output: they are dropped first.
   scales: ([x], _attrs, { activation }) => ({ operands: [capScale(x, activation)], result: capScale(x, activation) }),
 });

@@ -41,7 +41,7 @@ export const rope = defineOp({
       (a, b) => a + b,
     ),
   fixed: "integers",
-  // What comes out is read at query precision: two bits more are enough for its factors.
+  // The result is read at query precision: two more bits are enough for the tables.
   scales: ([x], _attrs, { activation, query }) => ({
     operands: [capScale(x, activation), query + 2, query + 2],
     result: capScale(x, activation) + query + 2,

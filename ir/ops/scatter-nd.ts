@@ -16,7 +16,7 @@ function scatteredShape(data: Shape, indices: Shape, updates: Shape): Shape {
 
 export const scatterNd = defineOp({
   name: "scatter-nd",
-  summary: "data with the parts that tuples of indices choose replaced by updates",
+  summary: "data, with the parts that index tuples select replaced by updates",
   operands: ["data", "indices", "updates"],
   attrs: {},
   onnx: [

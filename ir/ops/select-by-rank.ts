@@ -5,9 +5,9 @@ import { hull, interval } from "./helpers/interval.ts";
 import { axisOf, formatShape } from "./helpers/shapes.ts";
 import { splitAtAxis } from "./helpers/tensors.ts";
 
-export const selectByRank = defineOp({
-  name: "select-by-rank",
-  summary: "entries of x along an axis by their ranks, those of the first `count` ranks; without x their positions",
+export const arrange = defineOp({
+  name: "arrange",
+  summary: "entries of x along an axis by their ranks, those of the first `count` ranks; without x their indices",
   operands: ["ranks", "x?"],
   attrs: { axis: { kind: "int" }, count: { kind: "int" } },
   shape: ([ranks, x], attrs) => {
@@ -19,18 +19,18 @@ export const selectByRank = defineOp({
   },
   element: ([, x], _attrs, current) => (current && isFixed(current) ? current : (x ?? i64)),
   anyRing: true,
-  // Where ranks do not name all of the first `count`, a 0 stands.
+  // A 0 fills each of the first `count` ranks that no entry has.
   range: ([, x], attrs, [ranks]) =>
     x ? hull(x, interval(0, 0)) : interval(0, ranks![axisOf(numberOf(attrs, "axis"), ranks!.length)]! - 1),
   linear: "none",
   evaluate: ([ranks, x], attrs) => {
     const axis = axisOf(numberOf(attrs, "axis"), ranks!.shape.length);
     const count = numberOf(attrs, "count");
-    const { extent, inner } = splitAtAxis(ranks!.shape, axis);
+    const { size, inner } = splitAtAxis(ranks!.shape, axis);
     const shape = ranks!.shape.with(axis, count);
     const data = new Float64Array(sizeOf(shape));
     ranks!.data.forEach((rank, at) => {
-      const [outer, position] = [Math.floor(at / (extent * inner)), Math.floor(at / inner) % extent];
+      const [outer, position] = [Math.floor(at / (size * inner)), Math.floor(at / inner) % size];
       if (rank < count) data[(outer * count + rank) * inner + (at % inner)] = x ? x.data[at]! : position;
     });
     return { shape, data };

@@ -2,7 +2,7 @@ import { defineOp } from "./define.ts";
 import { keepScale } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 
-/** Its fixed point form is a choice of 4-quantize: the type of the result says it. */
+/** 4-quantize chooses the fixed-point form, which is the type of the result. */
 export const share = defineOp({
   name: "share",
   summary: "a value that one party knows becomes additive shares",

@@ -11,12 +11,12 @@ function slicedShape(shape: Shape, attrs: Attrs): Shape {
   if ([starts, ends, steps].some((list) => list!.length !== shape.length)) {
     throw new Error(`expected a start, an end and a step for each axis of ${formatShape(shape)}`);
   }
-  return shape.map((extent, axis) => {
+  return shape.map((size, axis) => {
     const [start, end, step] = [starts![axis]!, ends![axis]!, steps![axis]!];
     const count = step === 0 ? -1 : Math.max(0, Math.ceil((end - start) / step));
     const last = start + (count - 1) * step;
-    if (count < 0 || (count > 0 && Math.min(start, last) < 0) || (count > 0 && Math.max(start, last) >= extent)) {
-      throw new Error(`expected a slice inside 0…${extent - 1} on axis ${axis}, found ${start}:${end}:${step}`);
+    if (count < 0 || (count > 0 && Math.min(start, last) < 0) || (count > 0 && Math.max(start, last) >= size)) {
+      throw new Error(`expected a slice inside 0…${size - 1} on axis ${axis}, found ${start}:${end}:${step}`);
     }
     return count;
   });

@@ -13,7 +13,7 @@ export const softmax = defineOp({
   attrs: {
     axis: { kind: "int", default: -1 },
     sum_lo: { kind: "float", default: 0, summary: "least Σ exp(x − max x) along the axis, set by 4-quantize" },
-    sum_hi: { kind: "float", default: 0, summary: "greatest such sum; 0: not known" },
+    sum_hi: { kind: "float", default: 0, summary: "greatest such sum; 0: unknown" },
   },
   onnx: [{ op: "Softmax", attrs: onnxAxis(-1) }],
   shape: ([x], attrs) => {
@@ -23,11 +23,11 @@ export const softmax = defineOp({
   range: () => unit,
   linear: "none",
   evaluate: ([x], attrs) => {
-    const { outer, extent, inner } = splitAtAxis(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
+    const { outer, size, inner } = splitAtAxis(x!.shape, axisOf(numberOf(attrs, "axis"), x!.shape.length));
     const data = x!.data.slice();
     for (let row = 0; row < outer * inner; row++) {
-      const start = Math.floor(row / inner) * extent * inner + (row % inner);
-      const end = start + extent * inner;
+      const start = Math.floor(row / inner) * size * inner + (row % inner);
+      const end = start + size * inner;
       let most = -Infinity;
       for (let at = start; at < end; at += inner) most = Math.max(most, data[at]!);
       let sum = 0;

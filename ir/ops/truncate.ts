@@ -4,7 +4,9 @@ import { numberOf } from "./helpers/attrs.ts";
 import { shiftDown } from "./helpers/fixed-point.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 
-/** The scale falls by `by`, and the real number stays. The ring falls as much, unless a protocol gives another. */
+/**
+ * Lowers the scale by `by` and keeps the real number. The ring shrinks as much, unless the protocol returns another.
+ */
 export const truncate = defineOp({
   name: "truncate",
   summary: "drops low bits, rounding half up: floor((raw + 2^(by−1)) / 2^by)",

@@ -1,7 +1,7 @@
 import { EmbeddedActionsParser, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import * as t from "./tokens.ts";
 
-/** What the grammar recognises, tokens still in place: ir/text/parse.ts gives them their meaning. */
+/** The syntax tree, whose leaves are tokens; ir/text/parse.ts interprets them. */
 export interface TypeSyntax {
   readonly label: IToken;
   readonly sharing: IToken | undefined;
@@ -46,8 +46,8 @@ export interface ModuleSyntax {
 const labelOf = (token: TokenType): string => token.LABEL ?? token.name;
 const imageOf = (token: IToken): string => (token.image === "" ? "the end of the text" : JSON.stringify(token.image));
 
-/** Several ways on: the first token of each, once. */
-function waysOn(paths: readonly (readonly (readonly TokenType[])[])[]): string {
+/** The first token of each alternative, without repeats. */
+function firstTokens(paths: readonly (readonly (readonly TokenType[])[])[]): string {
   const first = paths.flatMap((alternative) => alternative.map((path) => labelOf(path[0]!)));
   return [...new Set(first)].join(", ");
 }
@@ -57,14 +57,14 @@ const messages: IParserErrorMessageProvider = {
   buildNotAllInputParsedMessage: ({ firstRedundant }) =>
     `expected the end of the text, found ${imageOf(firstRedundant)}`,
   buildNoViableAltMessage: ({ expectedPathsPerAlt, actual }) =>
-    `expected one of ${waysOn(expectedPathsPerAlt)}, found ${imageOf(actual[0]!)}`,
+    `expected one of ${firstTokens(expectedPathsPerAlt)}, found ${imageOf(actual[0]!)}`,
   buildEarlyExitMessage: ({ expectedIterationPaths, actual }) =>
-    `expected one of ${waysOn([expectedIterationPaths])}, found ${imageOf(actual[0]!)}`,
+    `expected one of ${firstTokens([expectedIterationPaths])}, found ${imageOf(actual[0]!)}`,
 };
 
 /**
- * chevrotain runs every rule body once with dummy tokens to learn the grammar: bodies only collect what they are
- * given, and never look inside the result of a subrule.
+ * chevrotain runs every rule body once with dummy tokens to learn the grammar: a body only collects its tokens, and
+ * never reads inside the result of a subrule.
  */
 class MirParser extends EmbeddedActionsParser {
   constructor() {

@@ -25,16 +25,16 @@ import {
 import { lexer } from "./tokens.ts";
 
 export interface ParseOptions {
-  /** Name that diagnostics give the text. */
+  /** File name in diagnostics. */
   readonly file?: string;
-  /** Longest text that is read, in characters. */
+  /** Maximum length of the text, in characters. */
   readonly limit?: number;
 }
 
 /** Weights are not in the text: a module with a hundred thousand ops is smaller. */
 const defaultLimit = 32 * 2 ** 20;
 
-/** Diagnostics of a broken text beyond these say nothing new. */
+/** More lexer errors than this say nothing new. */
 const maxReported = 10;
 
 interface ParseContext {
@@ -43,7 +43,7 @@ interface ParseContext {
 
 const numberWords: Readonly<Record<string, number>> = { inf: Infinity, "-inf": -Infinity, nan: Number.NaN };
 
-/** Reads the text form of a module; what it says about types and order is for ir/verify.ts to judge. */
+/** Reads the text form of a module; ir/verify.ts checks types and order. Throws MRL0201 to MRL0208. */
 export function parse(text: string, { file = "module.mir", limit = defaultLimit }: ParseOptions = {}): Module {
   if (text.length > limit) {
     fail({
@@ -102,7 +102,7 @@ function readModule(syntax: ModuleSyntax, reader: ParseContext): Module {
   };
 }
 
-/** All params of one weight take the same row of it. */
+/** All params of one weight take rows along the same axis. */
 function readPositionRows(params: readonly ParamSyntax[], reader: ParseContext): Module["positionRows"] {
   const positionRows = new Map<string, PositionRows>();
   for (const { weight, position } of params) {
@@ -111,12 +111,17 @@ function readPositionRows(params: readonly ParamSyntax[], reader: ParseContext):
       reader.refuse("MRL0205", position.word, `expected position, found ${position.word.image}`);
     const { axis, rows, ...others } = readAttrs(position.attrs, reader);
     if (typeof axis !== "number" || typeof rows !== "number" || Object.keys(others).length > 0) {
-      return reader.refuse("MRL0205", position.word, "expected a position with an axis and rows, both numbers");
+      return reader.refuse(
+        "MRL0205",
+        position.word,
+        "expected place { axis = number, rows = number }, found other attributes",
+      );
     }
     positionRows.set(stringOf(weight, reader), { axis, rows });
   }
   const partly = params.find(({ weight, position }) => !position && positionRows.has(stringOf(weight, reader)));
-  if (partly) reader.refuse("MRL0205", partly.weight, "expected a position, as another param of the same weight has");
+  if (partly)
+    reader.refuse("MRL0205", partly.weight, "expected place { … } as on another param of the same weight, found none");
   return positionRows.size > 0 ? Object.fromEntries(positionRows) : undefined;
 }
 
@@ -157,9 +162,9 @@ function readScalar(token: IToken, reader: ParseContext): number | boolean | str
 const numberOf = (token: IToken): number => numberWords[token.image] ?? Number(token.image);
 
 function dimensionOf(token: IToken, reader: ParseContext): number {
-  const extent = Number(token.image);
-  if (Number.isSafeInteger(extent) && extent >= 0) return extent + 0;
-  return reader.refuse("MRL0205", token, `expected an extent (a whole number), found ${token.image}`);
+  const size = Number(token.image);
+  if (Number.isSafeInteger(size) && size >= 0) return size + 0;
+  return reader.refuse("MRL0205", token, `expected a size (an integer of at least 0), found ${token.image}`);
 }
 
 function stringOf(token: IToken, reader: ParseContext): string {
@@ -170,7 +175,7 @@ function stringOf(token: IToken, reader: ParseContext): string {
   }
 }
 
-/** `__proto__` would change the record that holds the values instead of entering it. */
+/** `__proto__` would set the prototype of the record of values instead of a key. */
 function idOf(token: IToken, reader: ParseContext): ValueId {
   const id = token.image.slice(1);
   return id === "__proto__" ? reader.refuse("MRL0206", token, "expected another name, found __proto__") : id;
@@ -199,7 +204,7 @@ function readType({ label, sharing, element, shape }: TypeSyntax, reader: ParseC
   return {
     label: label.image as Label,
     element: readElement(element),
-    shape: shape.map((extent) => dimensionOf(extent, reader)),
+    shape: shape.map((size) => dimensionOf(size, reader)),
     ...(sharing && { sharing: sharing.image as Sharing }),
   };
 }

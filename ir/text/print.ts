@@ -3,7 +3,7 @@ import type { AttrKind } from "../ops/define.ts";
 import { registry } from "../registry.ts";
 import { type Element, type Interval, isFixed, type TensorType } from "../type.ts";
 
-/** A number that reads back as itself; `mark` shows that it is real even where it happens to be whole. */
+/** A number that parses back as itself; `mark` gives an integer a decimal point, to show that it is a real. */
 function printNumber(value: number, mark = false): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";

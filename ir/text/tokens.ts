@@ -16,7 +16,7 @@ export const ElementName = createToken({
 
 const Word = createToken({ name: "Word", pattern: /[A-Za-z_][A-Za-z0-9_.-]*/, categories: [Name], label: "a name" });
 
-/** Keywords may be part of longer words (`step` of `stepwise`): the longer one wins. */
+/** Keywords may be part of longer words (`step` of `stepwise`): the longer word wins. */
 function keyword(text: string, ...categories: readonly TokenType[]): TokenType {
   return createToken({
     name: `Keyword${text}`,
@@ -95,7 +95,7 @@ export const tokens: TokenType[] = [
   ValueName,
   ...[BraceOpen, BraceClose, BracketOpen, BracketClose, Colon, Comma, Equals],
   ...[KeywordModule, KeywordStage, KeywordInput, KeywordParam, KeywordOutput, KeywordReturn, KeywordStep],
-  // `in` behind `input` and `inf`: of two keywords that begin alike, the first that fits is taken.
+  // `in` behind `input` and `inf`: the lexer takes the first keyword that fits.
   ...[KeywordInf, KeywordIn, KeywordVia, KeywordAt, KeywordTrue, KeywordFalse, KeywordNan],
   ...labelWords,
   ...sharingWords,

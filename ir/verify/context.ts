@@ -6,7 +6,7 @@ import { registry, withDefaults } from "../registry.ts";
 import type { TensorType } from "../type.ts";
 import { producersOf, usersOf } from "../uses.ts";
 
-/** What the rules look at. Rules behind the structural ones may rely on every operand being defined. */
+/** Input of the rules. Rules after the structural ones may assume that every operand is defined. */
 export interface VerifyContext {
   readonly module: Module;
   readonly ops: readonly Op[];
@@ -15,7 +15,7 @@ export interface VerifyContext {
   readonly users: ReadonlyMap<ValueId, readonly Op[]>;
 }
 
-/** An op with everything that the tables say of it. */
+/** An op with its table, attributes and types. */
 export interface TypedOp {
   readonly op: Op;
   readonly def: OpDef;

@@ -3,10 +3,10 @@ import { join } from "../label.ts";
 import type { ValueId } from "../module.ts";
 import { typedOps, type VerifyContext, type VerifyRule } from "./context.ts";
 
-/** Operators through which a value stays the same set of numbers: revealing before them is revealing after them. */
+/** Operators that only rearrange elements: a reveal before them reveals the same as one after them. */
 const layout: ReadonlySet<string> = new Set(["reshape", "transpose"]);
 
-/** What a party has learned stays outside: computing on it under MPC again would be a second protocol on its result. */
+/** A revealed value stays outside: computing on it under MPC again would be a second protocol on its result. */
 function computedAfterReveal(context: VerifyContext): readonly Diagnostic[] {
   const learned = new Map<ValueId, string>();
   const found: Diagnostic[] = [];
@@ -21,7 +21,7 @@ function computedAfterReveal(context: VerifyContext): readonly Diagnostic[] {
     } else if (from !== undefined && join(...operands.map((operand) => operand.label)) === "shared") {
       found.push({
         code: "MRL0330",
-        message: `expected only local work on revealed %${from}, found ${op.name} with values that its reader does not know`,
+        message: `expected only local operators on revealed %${from}, found ${op.name} with values that its reader does not know`,
         at,
       });
     }
@@ -31,7 +31,7 @@ function computedAfterReveal(context: VerifyContext): readonly Diagnostic[] {
   return found;
 }
 
-/** A party learns the declared outputs and nothing on the way to them. */
+/** A party learns the declared outputs and no intermediate value. */
 function undeclaredReveals({ module, ops, users }: VerifyContext): readonly Diagnostic[] {
   const outputs = new Set(module.outputs);
   const isOutput = (id: ValueId): boolean => {

@@ -28,8 +28,12 @@ function definitions({ module, value }: VerifyContext): readonly Diagnostic[] {
     seen.add(id);
     const type = value(id)?.type;
     if (!type) found.push({ code: "MRL0317", message: `expected a type for %${id}, found none`, at });
-    else if (!type.shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) {
-      found.push({ code: "MRL0317", message: `expected whole extents, found [${type.shape.join(", ")}]`, at });
+    else if (!type.shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+      found.push({
+        code: "MRL0317",
+        message: `expected sizes that are integers of at least 0, found [${type.shape.join(", ")}]`,
+        at,
+      });
     }
     if (!namePattern.test(id)) {
       found.push({
@@ -56,7 +60,7 @@ function definitions({ module, value }: VerifyContext): readonly Diagnostic[] {
   return found;
 }
 
-/** A param that takes rows of its weight has no more of them along the axis than the weight. */
+/** A param takes at most as many rows as its weight has along the axis. */
 function checkPositionRows({ module, value }: VerifyContext): readonly Diagnostic[] {
   return Object.entries(module.params).flatMap(([id, weight]) => {
     const positionRows = module.positionRows?.[weight];
@@ -65,7 +69,7 @@ function checkPositionRows({ module, value }: VerifyContext): readonly Diagnosti
     const counts = Number.isSafeInteger(axis) && axis >= 0 && Number.isSafeInteger(rows) && rows > 0;
     const taken = value(id)?.type.shape[axis] ?? 0;
     if (counts && taken >= 1 && taken <= rows) return [];
-    const message = `expected some rows along axis ${axis} of a weight of ${rows}, found [${value(id)?.type.shape.join(", ")}]`;
+    const message = `expected 1 to ${rows} rows along axis ${axis} of the weight, found shape [${value(id)?.type.shape.join(", ")}]`;
     return [{ code: "MRL0317", message, at: `param %${id}` }];
   });
 }

@@ -6,7 +6,7 @@ import { printElement } from "../text/print.ts";
 import { isFixed, sameShape, type TensorType } from "../type.ts";
 import { type TypedOp, typedOps, type VerifyContext, type VerifyRule } from "./context.ts";
 
-/** The type that the tables give, or why they give none. */
+/** The type by the op tables, or why there is none. */
 export function derive({ def, operands, attrs, result, at, op }: TypedOp): TensorType | Diagnostic {
   try {
     return resultType(def, operands, attrs, result);
@@ -28,7 +28,7 @@ function agreement(known: TypedOp): readonly Diagnostic[] {
   if (!canFlowTo(derived.label, result.label)) {
     found.push({
       code: "MRL0315",
-      message: `expected label ${derived.label}, found ${result.label}: somebody would learn the value`,
+      message: `expected label ${derived.label}, found ${result.label}: a party would learn the value`,
       at,
       because: op.operands.map((id, index) => `%${id} is ${operands[index]!.label}`),
       help: "only reveal moves a label down",
@@ -48,7 +48,7 @@ function elements({ result, at, op, def, operands }: TypedOp, derived: TensorTyp
     { code, message: `${op.name}: expected element ${printElement(wanted)}, found ${printElement(found)}`, at },
   ];
   if (!isFixed(wanted) || !isFixed(found)) return wanted.kind === found.kind ? [] : say("MRL0316");
-  // A protocol yields any form, so nothing was derived there; integers added together must count the same unit.
+  // A protocol may return any element, so nothing was derived there. Integers that are added must have one scale.
   const counted = operands.filter((operand, index) => isFixed(operand.element) && !def.selectors?.includes(index));
   const scales = new Set(counted.map(({ element }) => (isFixed(element) ? element.scale : 0)));
   const labels = operands.map((operand) => operand.label);
@@ -61,7 +61,7 @@ function elements({ result, at, op, def, operands }: TypedOp, derived: TensorTyp
   return [];
 }
 
-/** Rings agree from 5-select on, which plans them: before, each value has the least that holds it. */
+/** Rings agree from 5-select on, which plans them. Before, each value has the smallest ring that holds it. */
 function widths({ result, at, op, def, operands }: TypedOp): readonly Diagnostic[] {
   const labels = operands.map((operand) => operand.label);
   const shared = operands.flatMap(({ label, element }, index) =>

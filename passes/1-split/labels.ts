@@ -2,7 +2,7 @@ import type { Label } from "../../ir/label.ts";
 import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import { opDef, resultLabel, withDefaults } from "../../ir/registry.ts";
 
-/** Who knows each value, forward from the owners of inputs and params by the label rules of the op tables. */
+/** Labels of all values, propagated from the owners of inputs and params by the op tables. */
 export function flowLabels(module: Module): ReadonlyMap<ValueId, Label> {
   const labels = new Map<ValueId, Label>();
   for (const id of [...module.inputs, ...Object.keys(module.params)]) labels.set(id, module.values[id]!.type.label);
@@ -14,7 +14,7 @@ export function flowLabels(module: Module): ReadonlyMap<ValueId, Label> {
   return labels;
 }
 
-/** Values that depend on an input: the others are functions of weights alone. */
+/** Values that depend on an input; all others are functions of weights alone. */
 export function inputDependent(module: Module): ReadonlySet<ValueId> {
   const reached = new Set(module.inputs);
   for (const op of opsOf(module)) if (op.operands.some((id) => reached.has(id))) reached.add(op.result);

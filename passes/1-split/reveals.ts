@@ -5,7 +5,7 @@ import { producersOf, usersOf } from "../../ir/uses.ts";
 import { formatOp } from "../graph.ts";
 
 export interface Reveal {
-  /** An output of the model, by its ONNX name or its value. */
+  /** Output of the model: its ONNX name or its value. */
   readonly output: string;
   readonly to: "client" | "server";
 }
@@ -14,13 +14,13 @@ interface RevealContext {
   readonly module: Module;
   readonly labels: ReadonlyMap<ValueId, Label>;
   readonly sources: ReadonlyMap<ValueId, string>;
-  /** Why a param or input has its label, said by whoever gave it: `declared by --adapter ./date-lora`. */
+  /** Why a param or input has its label, as in `declared by --adapter ./date-lora`. */
   readonly reasons: ReadonlyMap<ValueId, string>;
 }
 
 const nameOf = ({ sources }: RevealContext, id: ValueId): string => sources.get(id) ?? id;
 
-/** Who reads each output: what was declared, if every declaration is right and none is missing. */
+/** The declared reader of each output, and the problems of wrong and missing declarations. */
 export function checkReveals(
   context: RevealContext,
   declared: readonly Reveal[],
@@ -38,48 +38,48 @@ export function checkReveals(
   return { readers, problems };
 }
 
-/** A value that the client does not know yet is an output only if somebody says so. */
+/** Whether an output needs a declaration: the client does not know its value yet. */
 export const needsReveal = (label: Label): boolean => label === "shared" || label === "server";
 
 function notAnOutput(context: RevealContext, output: string): Diagnostic {
   const { module, sources } = context;
   const inner = Object.hasOwn(module.values, output) || [...sources.values()].includes(output);
   const help = `outputs: ${module.outputs.map((id) => nameOf(context, id)).join(", ")}`;
-  if (!inner) return { code: "MRL0302", message: `--reveal names "${output}", which the model has not`, help };
-  const message = `--reveal names "${output}", a value inside the model: opening it leaks an intermediate activation`;
+  if (!inner) return { code: "MRL0302", message: `--reveal: expected an output of the model, found "${output}"`, help };
+  const message = `--reveal: expected an output of the model, found "${output}", an intermediate value: opening it would leak it`;
   return { code: "MRL0303", message, help };
 }
 
-/** MPC, then a value opened, then MPC again: what is opened in the middle was never promised to anybody. */
+/** MPC, then an opened value, then MPC again: no declaration allows to open a value in between. */
 function computedAfterReveal({ module }: RevealContext): readonly Diagnostic[] {
   const users = usersOf(opsOf(module));
   return opsOf(module)
     .filter((op) => op.name === "reveal" && users.has(op.result))
     .map((op) => ({
       code: "MRL0303",
-      message: `%${op.result} is opened in the middle of the model, and computed with again`,
+      message: `expected to reveal outputs only, found %${op.result}, which later operators read`,
       at: op.origin,
       because: [formatOp(op), ...users.get(op.result)!.map((user) => `${formatOp(user)} reads it`)],
-      help: "only outputs may be revealed: keep the value secret up to the output",
+      help: "keep the value shared up to the output: only outputs may be revealed",
     }));
 }
 
-/** The first of them, and the names of the others: the cache of a decoder has two for each layer. */
+/** Reports the first undeclared output and names the others: the cache of a decoder has two for each layer. */
 function undeclared(context: RevealContext, id: ValueId, others: readonly ValueId[]): Diagnostic {
   const name = nameOf(context, id);
   const at = producersOf(opsOf(context.module)).get(id)?.origin;
   const names = others.map((other) => nameOf(context, other)).join(", ");
-  const rest = others.length > 0 ? `; other outputs are left out unless they are named too: ${names}` : "";
+  const rest = others.length > 0 ? `; outputs without a --reveal of their own are left out: ${names}` : "";
   return {
     code: "MRL0301",
-    message: `output "${name}" would show the client a value computed from the server's weights`,
+    message: `output "${name}" would reveal to the client a value computed from private weights`,
     ...(at && { at }),
     because: causes(context, id),
-    help: `if this is the result the client should receive, say so: --reveal ${name}:client${rest}`,
+    help: `if the client should receive this result, add --reveal ${name}:client${rest}`,
   };
 }
 
-/** The first server value on the way to the output, and where it met the client's. */
+/** The first private value on the path to the output, and the op that combines it with the client's value. */
 function causes({ module, labels, reasons }: RevealContext, output: ValueId): readonly string[] {
   const producers = producersOf(opsOf(module));
   const reason = (id: ValueId): string => {

@@ -9,14 +9,14 @@ import type { ClientCut, ClientPart, Pass, PassState, SplitState } from "../pass
 import { flowLabels, inputDependent } from "./labels.ts";
 import { checkReveals, needsReveal, type Reveal } from "./reveals.ts";
 
-/** What the importer hands over. No sources: every value passes for an ONNX tensor of its own name. */
+/** Result of the importer. Without `sources`, every value counts as an ONNX tensor of its own name. */
 export interface ImportState extends PassState {
   readonly sources?: ReadonlyMap<ValueId, string>;
 }
 
 export interface SplitOptions {
   readonly reveal?: readonly Reveal[];
-  /** Why a param or input is the server's, for diagnostics. */
+  /** Why a param or input belongs to the server, for diagnostics. */
   readonly reasons?: ReadonlyMap<ValueId, string>;
 }
 
@@ -25,15 +25,15 @@ interface Partition {
   readonly labels: ReadonlyMap<ValueId, Label>;
   /** Ops of the secure part, in program order. */
   readonly secure: readonly Op[];
-  /** Values that the secure part reads and does not make, in program order; params are not among them. */
+  /** Values that the secure part reads and does not compute, in program order, without params. */
   readonly cuts: readonly ValueId[];
   readonly outputs: readonly ValueId[];
 }
 
 /**
- * Divides a model in two. The client computes every value that depends on public weights and its own inputs alone;
- * the rest is the secure module, whose inputs are the values cut on the way, and whose outputs are revealed as
- * declared. Nothing else moves down from shared: the client computes nothing that the secure part reads again.
+ * Splits a model in two. The client computes every value that depends on public weights and its own inputs alone. The
+ * rest is the secure module: its inputs are the cut values, its outputs are revealed as declared. Nothing else leaves
+ * the secure module, so it reads nothing that derives from a revealed value. Throws MRL0301, 0302, 0303 and 0305.
  */
 export function split(state: ImportState, { reveal = [], reasons = new Map() }: SplitOptions): SplitState {
   const { module, weights } = state;
@@ -49,9 +49,9 @@ export function split(state: ImportState, { reveal = [], reasons = new Map() }: 
 function nothingSecret(module: Module): never {
   return fail({
     code: "MRL0305",
-    message: "no output depends on a weight of the server's: the client can compute all of it alone",
+    message: "expected an output that depends on a private weight, found none: the client can compute the whole model",
     at: `module ${module.name}`,
-    help: "say which weights are private: --base, --adapter or --private",
+    help: "declare the private weights: --base, --adapter or --private",
   });
 }
 
@@ -62,7 +62,9 @@ export const splitPass = (options: SplitOptions): Pass<ImportState, SplitState> 
   run: (state) => split(state, options),
 });
 
-/** Backwards from the secure outputs to what the client can compute; a cut must be a tensor of the ONNX file. */
+/**
+ * Walks back from the secure outputs to values that the client can compute. A cut must be a tensor of the ONNX file.
+ */
 function partition(module: Module, labels: Partition["labels"], sources?: ReadonlyMap<ValueId, string>): Partition {
   const producers = producersOf(opsOf(module));
   const dynamic = inputDependent(module);
@@ -101,7 +103,7 @@ function buildSecureModule(parts: Partition, readers: ReadonlyMap<ValueId, Revea
   }
   const shares = shareCuts(builder, parts);
   const made = new Set(secure.map((op) => op.result));
-  // The revealed output keeps the model's name; what it is revealed from is `<name>.shared`.
+  // The revealed output keeps the model's name; the shared value behind it is `<name>.shared`.
   const renamed = new Map(outputs.filter((id) => made.has(id)).map((id) => [id, `${id}.shared`]));
   for (const op of secure) {
     const operands = op.operands.map((id, index) =>
@@ -123,15 +125,15 @@ function buildSecureModule(parts: Partition, readers: ReadonlyMap<ValueId, Revea
 }
 
 /**
- * Choices that stay in the clear: those that both parties know, and indices that the client knows, since 2-rewrite
- * turns their look-up into a product with one-hot rows.
+ * Selectors that stay in the clear: those that both parties know, and indices that the client knows, since 2-rewrite
+ * turns their lookup into a product with one-hot rows.
  */
 function isInClear(op: Op, index: number, labels: Partition["labels"]): boolean {
   const selects = opDef(op.name).selectors?.includes(index) ?? false;
   return selects && (op.name === "gather" || labels.get(op.operands[index]!) === "public");
 }
 
-/** One share of each cut, made where it enters. An input that is shared already (a cache between queries) is none. */
+/** Shares each cut once, where it enters. An input that is already shared (a cache between queries) needs no share. */
 function shareCuts(builder: Builder, { secure, cuts, outputs, labels }: Partition): ReadonlyMap<ValueId, ValueId> {
   const computedWith = new Set([
     ...outputs,

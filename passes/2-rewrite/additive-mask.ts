@@ -4,8 +4,8 @@ import { type Draft, publicScalar, rewriteOps } from "./draft.ts";
 import { isReadAsScores, readGraphOf } from "./score-consumers.ts";
 
 /**
- * softmax(where(c, s, a)) = softmax(s + where(c, 0, a)) for a constant a ≤ absent: what is masked has no weight either
- * way. The choice is then between constants, and −∞ is bounded as in any mask.
+ * softmax(where(c, s, a)) = softmax(s + where(c, 0, a)) for a constant a ≤ maskedScore: a masked score has probability
+ * 0 either way. The selection is then between constants, and clamp-mask bounds −∞ as in any mask.
  */
 export function toAdditiveMask(state: SplitState): SplitState {
   const graph = readGraphOf(state.module);

@@ -8,9 +8,9 @@ import { withOps } from "../graph.ts";
 import type { SplitState } from "../pass.ts";
 
 /**
- * reveal(logits) becomes reveal(argmax(logits)): the client learns which token is the likeliest after each place of its
- * text, and no logit. Every output of several numbers per place that the client reads is one; what is a number of its
- * own already (a model with its own ArgMax) stays. The likeliest of equals is the first.
+ * reveal(logits) becomes reveal(argmax(logits)): the client learns the likeliest next token at each position of its
+ * text, and no logit. This applies to every output with several scores per position that the client reads. An output
+ * with one number per position (a model with its own ArgMax) stays. The first of equal scores wins.
  */
 export function argmaxOutput(state: SplitState): SplitState {
   return state.module.outputs.reduce(replaceByArgmax, state);

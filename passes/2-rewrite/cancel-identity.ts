@@ -6,18 +6,20 @@ import { type Draft, rewriteOps } from "./draft.ts";
 export const cancelIdentity = (state: SplitState): SplitState =>
   rewriteOps(state, (op, draft) => {
     const neutral = Object.hasOwn(neutrals, op.name) ? neutrals[op.name] : undefined;
-    return neutral?.places.map((index) => otherOperand(op, index, neutral.value, draft)).find((id) => id !== undefined);
+    return neutral?.indices
+      .map((index) => otherOperand(op, index, neutral.value, draft))
+      .find((id) => id !== undefined);
   });
 
-/** The neutral element, and at which places it is neutral. */
-const neutrals: Readonly<Record<string, { readonly value: number; readonly places: readonly number[] }>> = {
-  mul: { value: 1, places: [0, 1] },
-  div: { value: 1, places: [1] },
-  add: { value: 0, places: [0, 1] },
-  sub: { value: 0, places: [1] },
+/** The neutral element, and the operands for which it is neutral. */
+const neutrals: Readonly<Record<string, { readonly value: number; readonly indices: readonly number[] }>> = {
+  mul: { value: 1, indices: [0, 1] },
+  div: { value: 1, indices: [1] },
+  add: { value: 0, indices: [0, 1] },
+  sub: { value: 0, indices: [1] },
 };
 
-/** The other operand, if the one at this place is the neutral element. What a server's weight holds is not looked at. */
+/** The other operand, if the one at this index is the neutral element. Contents of private weights do not matter. */
 function otherOperand(op: Op, index: number, value: number, draft: Draft): ValueId | undefined {
   const id = op.operands[index]!;
   const isConstant = draft.isParam(id) && draft.type(id).label === "public";

@@ -3,7 +3,7 @@ import { sameShape } from "../../ir/type.ts";
 import type { SplitState } from "../pass.ts";
 import { type Draft, type OpRule, rewriteOps } from "./draft.ts";
 
-/** An operator that moves elements and keeps the shape and the order is no operator; two in a row are one. */
+/** Removes layout operators that change nothing, and merges two in a row into one. */
 export const cancelLayout = (state: SplitState): SplitState => {
   const once = rewriteOps(state, simplify);
   const seen = new Map<string, ValueId>();
@@ -16,7 +16,7 @@ const operand = (op: Op): ValueId => op.operands[0]!;
 const unchanged = (op: Op, draft: Draft): boolean =>
   sameShape(draft.type(operand(op)).shape, (op.attrs.shape as readonly number[]) ?? []);
 
-/** The op before this one, if it is of the same kind. */
+/** The producer of the operand, if it is the same operator. */
 function before(op: Op, draft: Draft): Op | undefined {
   const previous = draft.producer(operand(op));
   return previous?.name === op.name ? previous : undefined;
@@ -42,11 +42,11 @@ const rules: Readonly<Record<string, OpRule>> = {
     if (both.every((axis, index) => axis === index)) return operand(previous);
     return draft.emit("transpose", [operand(previous)], { perm: both }, `${op.result}.whole`);
   },
-  // a slice of everything, in order
+  // slice(x, all of it, in order) = x
   slice: (op, draft) => {
     const { starts, ends, steps } = op.attrs as Record<string, readonly number[]>;
     const { shape } = draft.type(operand(op));
-    const whole = shape.every((extent, axis) => starts![axis] === 0 && ends![axis] === extent && steps![axis] === 1);
+    const whole = shape.every((size, axis) => starts![axis] === 0 && ends![axis] === size && steps![axis] === 1);
     return whole ? operand(op) : undefined;
   },
   expand: (op, draft) => (unchanged(op, draft) ? operand(op) : undefined),
@@ -54,7 +54,7 @@ const rules: Readonly<Record<string, OpRule>> = {
   cast: (op, draft) => (draft.type(operand(op)).element.kind === op.attrs.to ? operand(op) : undefined),
 };
 
-/** The same operator on the same operands is the same value. A reveal is an act, not a value: it stays. */
+/** The same operator on the same operands gives the same value. A reveal has an effect, so it stays. */
 function dedupe(op: Op, seen: Map<string, ValueId>): ValueId | undefined {
   if (op.name === "reveal") return undefined;
   const attrs = Object.entries(op.attrs).sort(([a], [b]) => (a < b ? -1 : 1));

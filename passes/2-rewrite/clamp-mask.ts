@@ -8,9 +8,9 @@ import { isReadAsScores, type ReadGraph, readGraphOf } from "./score-consumers.t
 export const maskedScore = -(2 ** 12);
 
 /**
- * softmax(s + m) is the same for every m ≤ absent, as long as scores stay above absent / 2 and some score of the row
- * is not masked: e^(absent / 2) is zero in float64. So −∞ and −3.4e38 in a mask become a number with a ring: in a
- * public mask here, in a mask of the client's where the client shares it.
+ * softmax(s + m) is the same for every m ≤ maskedScore, as long as scores stay above maskedScore / 2 and some score of
+ * the row is not masked: e^(maskedScore / 2) is zero in float64. So −∞ and −3.4e38 in a mask become a number that a
+ * ring holds: in a public mask here, in the client's mask where the client shares it.
  */
 export const clampMask = (state: SplitState): SplitState => clampCuts(clampParams(state));
 
@@ -18,7 +18,7 @@ function clampParams(state: SplitState): SplitState {
   const graph = readGraphOf(state.module);
   return rewriteOps(state, (op, draft) => {
     const mask = maskOf(op, draft, graph);
-    // What a private mask holds must not decide what the module is.
+    // The contents of a private mask must not decide the structure of the module.
     if (mask === undefined || !draft.isParam(mask) || draft.type(mask).label !== "public") return undefined;
     if (!needsClamp(draft.weight(mask))) return undefined;
     const { shape, data } = draft.weight(mask);
@@ -29,13 +29,13 @@ function clampParams(state: SplitState): SplitState {
   });
 }
 
-/** What is added to scores: the mask of an attention, or the constant of a sum that only softmaxes read. */
+/** The operand that is added to scores: the mask of an attention, or the constant of a sum that only softmaxes read. */
 function maskOf(op: Op, draft: Draft, graph: ReadGraph): ValueId | undefined {
   if (op.name === "attention") return op.operands[3];
   return op.name === "add" && isReadAsScores(op.result, graph) ? op.operands.find(draft.isParam) : undefined;
 }
 
-/** Whether something is to be bounded, and every row keeps a score. */
+/** Whether some entry needs a bound, and every row keeps a score. */
 function needsClamp({ shape, data }: Tensor): boolean {
   const length = shape.at(-1) ?? 1;
   const hasScore = (row: number): boolean =>
@@ -45,8 +45,8 @@ function needsClamp({ shape, data }: Tensor): boolean {
 }
 
 /**
- * A real number that the client shares and that is only ever added to scores. What the client holds decides whether
- * something is masked, so this looks at how the value is read alone.
+ * Bounds real values that the client shares and that are only added to scores. The client's data decides what is
+ * masked, so this looks at the readers of a value alone.
  */
 function clampCuts(state: SplitState): SplitState {
   const { module, client } = state;
@@ -56,7 +56,7 @@ function clampCuts(state: SplitState): SplitState {
   const cuts = client.cuts.map((cut): ClientCut => {
     const value = values[cut.value]!;
     if (value.type.element.kind !== "f32" || cut.oneHot !== undefined || !isMask(cut.value, graph)) return cut;
-    // A mask above it is refused at the client, like any input that its ring does not hold.
+    // The client refuses a mask above it, like any input that its ring does not hold.
     values[cut.value] = { ...value, range: { lo: maskedScore, hi: -maskedScore } };
     bounded.add(cut.value);
     return { ...cut, least: maskedScore };
@@ -64,11 +64,11 @@ function clampCuts(state: SplitState): SplitState {
   return withoutIdleClips({ ...state, module: { ...module, values }, client: { ...client, cuts } }, bounded);
 }
 
-/** A bound that lies outside of ±absent. */
+/** A clip whose bounds lie outside ±maskedScore. */
 const isIdleClip = ({ name, attrs }: Op): boolean =>
   name === "clip" && Number(attrs.lo) <= maskedScore && Number(attrs.hi) >= -maskedScore;
 
-/** max(m, c) = m for c ≤ absent ≤ m. */
+/** max(m, c) = m for c ≤ maskedScore ≤ m. */
 function withoutIdleClips(state: SplitState, bounded: ReadonlySet<ValueId>): SplitState {
   const isBounded = (id: ValueId, draft: Draft): boolean => {
     const op = draft.producer(id);
@@ -79,7 +79,7 @@ function withoutIdleClips(state: SplitState, bounded: ReadonlySet<ValueId>): Spl
   );
 }
 
-/** What max(·, c) moves through. */
+/** Operators that commute with max(·, c). */
 const structural: ReadonlySet<string> = new Set(["share", "reshape", "transpose", "slice", "expand"]);
 
 function isMask(id: ValueId, graph: ReadGraph): boolean {

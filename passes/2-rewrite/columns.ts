@@ -2,13 +2,13 @@ import { evaluateOp } from "../../ir/interpret.ts";
 import type { ValueId } from "../../ir/module.ts";
 import type { Draft } from "./draft.ts";
 
-/** One value in the place of several: which columns of its last axis each of them is. */
+/** One value that replaces several, and the columns of its last axis that each of them is. */
 export interface JoinedColumns {
   readonly whole: ValueId;
   readonly ranges: ReadonlyMap<ValueId, readonly [number, number]>;
 }
 
-/** Values by name and number of columns, side by side in `whole`. */
+/** Values by name and number of columns, concatenated in `whole`. */
 export function joinColumns(whole: ValueId, parts: readonly (readonly [ValueId, number])[]): JoinedColumns {
   const ranges = new Map<ValueId, readonly [number, number]>();
   let from = 0;
@@ -19,7 +19,7 @@ export function joinColumns(whole: ValueId, parts: readonly (readonly [ValueId, 
   return { whole, ranges };
 }
 
-/** What stands for one of the values: its columns, or the whole where there are no others. */
+/** Replacement of one of the values: its columns, or the whole if it is the only one. */
 export function columnsOf(draft: Draft, { whole, ranges }: JoinedColumns, id: ValueId): ValueId {
   const [from, to] = ranges.get(id)!;
   const { shape } = draft.type(whole);
@@ -29,7 +29,7 @@ export function columnsOf(draft: Draft, { whole, ranges }: JoinedColumns, id: Va
   return draft.emit("slice", [whole], attrs, `${id}.part`);
 }
 
-/** Matrices of the server's next to each other, as one: [U | V | …]. */
+/** Concatenates private matrices along their columns: [U | V | …]. */
 export function concatColumns(draft: Draft, matrices: readonly ValueId[]): ValueId {
   const [only] = matrices;
   if (matrices.length === 1) return only!;

@@ -8,8 +8,8 @@ import type { SplitState } from "../pass.ts";
 import { type Draft, derivedParam, type OpRule, publicScalar, rewriteOps } from "./draft.ts";
 
 /**
- * Operators that no protocol takes, or takes at a higher price, in terms of others. Each law is exact on real numbers
- * and stands above its rule; rules apply to secret values only.
+ * Rewrites operators that no protocol computes, or only at a higher cost, in terms of others. Each law is exact on real
+ * numbers and stands above its rule. Rules apply to secret values only. Throws MRL0490 for every unknown exponent.
  */
 export function decompose(state: SplitState): SplitState {
   const { module, weights } = state;
@@ -19,7 +19,7 @@ export function decompose(state: SplitState): SplitState {
       return op.name === "pow" && exponent === undefined ? [unknownPower(op)] : [];
     }),
   );
-  // Roots last: a root that only divides is an inverse root, and whether it does shows once all divisions are written.
+  // Roots last: a root that only divides becomes an inverse root, which shows once all divisions are rewritten.
   return [powers, simple, inverseRoots, squareRoots].reduce((done, rules) => rewriteOps(done, apply(rules)), state);
 }
 
@@ -47,7 +47,7 @@ const roots: ReadonlyMap<number, Power> = new Map<number, Power>([
   [-0.5, (op, draft, x) => emit(draft, op, "rsqrt", "rsqrt", [x])],
 ]);
 
-/** Whole powers to this one, of either sign, are products; they have a meaning for negative numbers too. */
+/** Integer powers up to this, of either sign, become products, which are defined for negative numbers too. */
 const maxIntegerPower = 8;
 
 /** x^n by squares, n ≥ 1. */
@@ -70,17 +70,16 @@ const byLogarithm: Power = (op, draft, x) => {
   return emit(draft, op, "exp", "exp", [emit(draft, op, "exponent", "mul", [logarithm, op.operands[1]!])]);
 };
 
-/** The rule for known exponents. */
 function powerOf(exponent: Float64Array): Power {
   const first = exponent[0];
   if (first === undefined || !exponent.every((x) => x === first)) return byLogarithm;
-  const isWhole = Number.isInteger(first) && first !== 0 && Math.abs(first) <= maxIntegerPower;
-  return roots.get(first) ?? (isWhole ? integerPower(first) : byLogarithm);
+  const isProduct = Number.isInteger(first) && first !== 0 && Math.abs(first) <= maxIntegerPower;
+  return roots.get(first) ?? (isProduct ? integerPower(first) : byLogarithm);
 }
 
 const unknownPower = (op: Op): Diagnostic => ({
   code: "MRL0490",
-  message: "pow on a secret: expected known exponents",
+  message: "pow on a secret: expected a constant exponent, found a computed one",
   at: op.origin,
   because: [formatOp(op)],
 });
@@ -97,7 +96,7 @@ const isPublic = (draft: Draft, id: ValueId): boolean => draft.isParam(id) && dr
 
 const isZero = (draft: Draft, id: ValueId): boolean => draft.isParam(id) && draft.weight(id).data.every((x) => x === 0);
 
-/** Two of which neither is public, a weight of the server's second: beside public numbers there are protocols. */
+/** Both operands, a private weight second, if neither is public: protocols exist for public operands. */
 function unknowns(op: Op, draft: Draft): readonly [x: ValueId, y: ValueId] | undefined {
   const [x, y] = op.operands as [ValueId, ValueId];
   const labels = [x, y].map((id) => draft.type(id).label);
@@ -106,8 +105,8 @@ function unknowns(op: Op, draft: Draft): readonly [x: ValueId, y: ValueId] | und
 }
 
 /**
- * relu(x − y): for maxima and minima of two unknowns. What calibration measures of their difference is at most the ring
- * that their own bounds ask for, and often less.
+ * relu(x − y): for maxima and minima of two values of which neither is public. The calibrated range of their difference
+ * needs at most the ring that their own bounds need, and often less.
  */
 const reluOfDifference = (draft: Draft, op: Op, x: ValueId, y: ValueId): ValueId =>
   emit(draft, op, "relu", "relu", [emit(draft, op, "beyond", "sub", [x, y])]);
@@ -117,8 +116,8 @@ type DerivedOperand = Parameters<typeof derivedParam>[3][number];
 const computes: ReadonlySet<string> = new Set(["compare", "logic", "cast"]);
 
 /**
- * Whether a condition is computed under MPC: then it is a bit, and whoever wants a number of it has it opened. What
- * comes in as shares comes in any ring, and is a number for nothing.
+ * Whether a condition is computed under MPC. Then it is a bit, and a conversion to a number opens it. A condition that
+ * enters as shares may enter in any ring, and is a number at no cost.
  */
 function isComputed(draft: Draft, condition: ValueId): boolean {
   const op = draft.producer(condition);
@@ -127,7 +126,7 @@ function isComputed(draft: Draft, condition: ValueId): boolean {
   return computes.has(op.name) || conditions.some((id) => isComputed(draft, id));
 }
 
-/** c, if the value is a computed condition c as a number. */
+/** c, if the value is the cast of a computed condition c to a number. */
 function uncastCondition(draft: Draft, id: ValueId): ValueId | undefined {
   const op = draft.producer(id);
   const [c] = op?.operands ?? [];
@@ -135,7 +134,9 @@ function uncastCondition(draft: Draft, id: ValueId): ValueId | undefined {
   return counted && isComputed(draft, c) ? c : undefined;
 }
 
-/** The two sides of a known choice, of which one may be all there is: factors of 0 and 1 keep the scale. */
+/**
+ * The sum of both sides of a known selection, or one side alone if the other is 0: factors of 0 and 1 keep the scale.
+ */
 function selectByMask(op: Op, draft: Draft): ValueId {
   const [condition, x, y] = op.operands as [ValueId, ValueId, ValueId];
   const holds = { value: draft.weight(condition), label: "public" } as const;
@@ -154,13 +155,13 @@ function selectByMask(op: Op, draft: Draft): ValueId {
   return isZero(draft, x) && fills(other) ? other : emit(draft, op, "where", "add", [chosen, other]);
 }
 
-/** The last two axes of a tensor changed places. */
+/** Attributes of the transpose that swaps the last two axes. */
 const swapLastAxesAttrs = (rank: number): Attrs => ({
   perm: Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis)),
 });
 
 const simple: Rules = {
-  // W·x = (xᵀ·Wᵀ)ᵀ: protocols have the weight on the right
+  // W·x = (xᵀ·Wᵀ)ᵀ: protocols expect the weight on the right
   matmul: (op, draft) => {
     const [w, x] = op.operands as [ValueId, ValueId];
     const [rows, inner] = [w, x].map((id) => draft.type(id).shape.length);
@@ -186,8 +187,8 @@ const simple: Rules = {
   // mean(x) = Σx · (1/n)
   "reduce-mean": (op, draft) => {
     const sum = emit(draft, op, "sum", "reduce-sum", op.operands, op.attrs);
-    const extent = (id: ValueId): number => draft.type(id).shape.reduce((all, n) => all * n, 1);
-    const factor = publicScalar(draft, extent(sum) / extent(op.operands[0]!));
+    const count = (id: ValueId): number => draft.type(id).shape.reduce((all, n) => all * n, 1);
+    const factor = publicScalar(draft, count(sum) / count(op.operands[0]!));
     return emit(draft, op, "mean", "mul", [sum, factor]);
   },
   // max(x, 0) = relu(x), max(x, y) = relu(x − y) + y
@@ -204,19 +205,19 @@ const simple: Rules = {
     if (x === undefined || y === undefined) return undefined;
     return emit(draft, op, "min", "sub", [y, reluOfDifference(draft, op, y, x)]);
   },
-  // ¬c = 1 − c for a condition that came in as 0 or 1; it is a number from here on
+  // ¬c = 1 − c for a condition that entered as 0 or 1; the result is a number
   not: (op, draft) => {
     const [c] = op.operands as [ValueId];
     return isComputed(draft, c) ? undefined : emit(draft, op, "complement", "sub", [publicScalar(draft, 1), c]);
   },
-  // A condition as a number is what it was shared as.
+  // cast(c) = c for a condition that entered as 0 or 1
   cast: (op, draft) => {
     const [c] = op.operands as [ValueId];
     const { kind } = draft.type(c).element;
     if (op.attrs.to !== "f32") return undefined;
     return kind === "f32" || (kind === "bool" && !isComputed(draft, c)) ? c : undefined;
   },
-  // c·x = x where c holds, else 0: no number is made of the condition, and the product keeps the scale
+  // c·x = x where c holds, else 0: c needs no conversion to a number, and the product keeps the scale
   mul: (op, draft) => {
     const [x, y] = op.operands as [ValueId, ValueId];
     const choice = (c: ValueId | undefined, chosen: ValueId): ValueId | undefined =>
@@ -225,8 +226,8 @@ const simple: Rules = {
         : emit(draft, op, "chosen", "where", [c, chosen, publicScalar(draft, 0)]);
     return choice(uncastCondition(draft, x), y) ?? choice(uncastCondition(draft, y), x);
   },
-  // where(c, x, y) = c·x + (1 − c)·y for a condition that everybody knows
-  // where(c, x, y) = y + (x − y)·c for a condition that came in as 0 or 1, between known numbers
+  // where(c, x, y) = c·x + (1 − c)·y for a public condition
+  // where(c, x, y) = y + (x − y)·c for a condition that entered as 0 or 1, between public values
   where: (op, draft) => {
     const [condition, x, y] = op.operands as [ValueId, ValueId, ValueId];
     if (isPublic(draft, condition)) return selectByMask(op, draft);

@@ -10,7 +10,7 @@ import { producersOf, usersOf } from "../../ir/uses.ts";
 import { withOps } from "../graph.ts";
 import type { PassState } from "../pass.ts";
 
-/** What a rule sees of the module, and what it may write. */
+/** The module as a rule sees it, and what a rule may add to it. */
 export interface Draft {
   readonly type: (id: ValueId) => TensorType;
   /** The op that makes a value, as rewritten so far; undefined for inputs and params. */
@@ -19,24 +19,33 @@ export interface Draft {
   readonly users: (id: ValueId) => readonly Op[];
   readonly isOutput: (id: ValueId) => boolean;
   readonly isParam: (id: ValueId) => boolean;
-  /** What a param holds. */
+  /** Value of a param. */
   readonly weight: (id: ValueId) => Tensor;
   /** Name of a param in the store. */
   readonly weightName: (id: ValueId) => string;
   /** Adds an op; its value is named `result` (made unique), its origin is that of the op being rewritten. */
   readonly emit: (name: string, operands: readonly ValueId[], attrs: Attrs, result: ValueId) => ValueId;
-  /** Adds a param under this name in the store (or one like it); the same name again is the same param. */
+  /** Adds a param under this name in the store, made unique; the same name again is the same param. */
   readonly param: (weight: string, value: Tensor, label: Label, element?: Element) => ValueId;
 }
 
 /**
- * A rule looks at one op, with operands as rewritten so far, and returns the value that now stands for its result:
- * undefined to leave the op as it is.
+ * A rule looks at one op, with operands as rewritten so far, and returns the value that replaces its result, or
+ * undefined to keep the op.
  */
 export type OpRule = (op: Op, draft: Draft) => ValueId | undefined;
 
-/** One walk in program order. What nothing uses afterwards is dropped. */
-export function rewriteOps<S extends PassState>(state: S, rule: OpRule): S {
+/** A draft while `rewriteOps` walks over the module. */
+interface OpenDraft {
+  readonly draft: Draft;
+  /** Starts with an op: its operands as rewritten so far. */
+  readonly begin: (op: Op) => Op;
+  /** Keeps the op that was begun, or replaces its result by the value. */
+  readonly end: (op: Op, replacement: ValueId | undefined) => void;
+  readonly finish: () => PassState;
+}
+
+function createDraft(state: PassState): OpenDraft {
   const { module } = state;
   const users = usersOf(opsOf(module));
   const producers = new Map(producersOf(opsOf(module)));
@@ -48,15 +57,11 @@ export function rewriteOps<S extends PassState>(state: S, rule: OpRule): S {
   const aliases = new Map<ValueId, ValueId>();
   const ops: Op[] = [];
   const emitted = new Set<ValueId>();
-  let current: Op | undefined;
+  let origin = "";
 
   const add = (op: Op): void => {
-    values[op.result] = {
-      type: inferOp(
-        op,
-        op.operands.map((id) => values[id]!.type),
-      ),
-    };
+    const operands = op.operands.map((id) => values[id]!.type);
+    values[op.result] = { type: inferOp(op, operands) };
     producers.set(op.result, op);
     ops.push(op);
   };
@@ -69,8 +74,8 @@ export function rewriteOps<S extends PassState>(state: S, rule: OpRule): S {
     weight: (id) => weights.get(params[id]!)!,
     weightName: (id) => params[id]!,
     emit: (name, operands, attrs, result) => {
-      const op = { name, operands, result: fresh(result), attrs: withDefaults(opDef(name), attrs) };
-      add({ ...op, origin: current?.origin ?? "" });
+      const op = { name, operands, result: fresh(result), attrs: withDefaults(opDef(name), attrs), origin };
+      add(op);
       emitted.add(op.result);
       return op.result;
     },
@@ -86,19 +91,36 @@ export function rewriteOps<S extends PassState>(state: S, rule: OpRule): S {
       return id;
     },
   };
-  for (const old of opsOf(module)) {
-    current = { ...old, operands: old.operands.map((id) => aliases.get(id) ?? id) };
-    const result = rule(current, draft);
-    // Laws are written for numbers: where an operand's broadcast made the shape, they do not hold.
-    if (result === undefined || !sameShape(values[result]!.type.shape, values[old.result]!.type.shape)) add(current);
-    else aliases.set(old.result, result);
-  }
-  const outputs = module.outputs.map((id) => aliases.get(id) ?? id);
-  const next = withOps(module, ops, { values, params, outputs });
-  return dropUnusedWeights({ ...state, module: inheritNames(next, aliases, emitted), weights });
+  return {
+    draft,
+    begin: (op) => {
+      origin = op.origin;
+      return { ...op, operands: op.operands.map((id) => aliases.get(id) ?? id) };
+    },
+    end: (op, replacement) => {
+      const shape = values[op.result]!.type.shape;
+      // Laws hold elementwise: where broadcasting of an operand made the shape, they do not apply.
+      if (replacement === undefined || !sameShape(values[replacement]!.type.shape, shape)) add(op);
+      else aliases.set(op.result, replacement);
+    },
+    finish: () => {
+      const outputs = module.outputs.map((id) => aliases.get(id) ?? id);
+      return { module: inheritNames(withOps(module, ops, { values, params, outputs }), aliases, emitted), weights };
+    },
+  };
 }
 
-/** A new value that stands for an old one takes its name: programs keep the names of the model. */
+/** Applies the rule to every op in program order, and drops ops, params and weights that are unused afterwards. */
+export function rewriteOps<S extends PassState>(state: S, rule: OpRule): S {
+  const { draft, begin, end, finish } = createDraft(state);
+  for (const old of opsOf(state.module)) {
+    const op = begin(old);
+    end(op, rule(op, draft));
+  }
+  return dropUnusedWeights({ ...state, ...finish() });
+}
+
+/** A new value that replaces an old one takes its name: programs keep the names of the model. */
 function inheritNames(module: Module, aliases: ReadonlyMap<ValueId, ValueId>, emitted: ReadonlySet<ValueId>): Module {
   const names = new Map<ValueId, ValueId>();
   for (const [old, id] of aliases) if (emitted.has(id) && !names.has(id)) names.set(id, old);
@@ -119,19 +141,19 @@ function unused(weights: WeightStore, base: string): string {
   return name;
 }
 
-/** Without the weights that no param names any more. */
+/** Drops the weights that no param names any more. */
 function dropUnusedWeights<S extends PassState>(state: S): S {
   const used = new Set(Object.values(state.module.params));
   const weights: WeightStore = new Map([...state.weights].filter(([name]) => used.has(name)));
   return { ...state, weights };
 }
 
-/** A scalar that both parties know. */
+/** A public scalar. */
 export function publicScalar(draft: Draft, value: number): ValueId {
   return draft.param(`constant ${value}`, scalar(value), "public");
 }
 
-/** A param made from others by an operator's own meaning; known to those who know all of them. */
+/** A param that an operator computes from others; known to those who know all of them. */
 export function derivedParam(
   draft: Draft,
   weight: string,

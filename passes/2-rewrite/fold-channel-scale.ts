@@ -5,17 +5,17 @@ import { sizeOf } from "../../ir/type.ts";
 import type { SplitState } from "../pass.ts";
 import { type Draft, derivedParam, rewriteOps } from "./draft.ts";
 
-/** For the products with a weight: where their outputs lie, in the result and in the weight, whose axes these are. */
+/** Axis of the output channels of each product with a weight: in the result, and in the weight. */
 const products: Readonly<Record<string, (rank: number) => { readonly result: number; readonly weight: number }>> = {
   conv: () => ({ result: 1, weight: 0 }),
   matmul: (rank) => ({ result: rank - 1, weight: 1 }),
 };
 
 /**
- * (x∘W + c)·g + b = x∘(W·g) + (c·g + b) for a convolution or a matrix product ∘ and one number of g for each output: a
- * batch normalisation costs nothing behind the layer that it belongs to. Here the product with g; what is added follows
- * with it. A public W must not become the server's by this, since what is free with a public weight would then need a
- * protocol: such a g stays where it is. Nothing else may read what is between.
+ * (x∘W + c)·g + b = x∘(W·g) + (c·g + b) for a convolution or matrix product ∘ and one scale in g per output channel:
+ * batch normalization after such a layer costs nothing. This folds g into W and into the addends on the way. A public W
+ * must stay public, since a product with a private one needs a protocol: there a private g stays. The values in between
+ * must have no other reader.
  */
 export const foldChannelScale = (state: SplitState): SplitState =>
   rewriteOps(state, (op, draft) => {
@@ -41,13 +41,13 @@ function isFoldable(id: ValueId, scale: ValueId, draft: Draft): boolean {
   return isMatrix && isAlong(scale, id, axes.result, draft) && join(label, draft.type(scale).label) === label;
 }
 
-/** What is known of a sum, and what is not. */
+/** The param of a sum, and its other operand. */
 function addendOf(op: Op, draft: Draft): readonly [ValueId | undefined, ValueId | undefined] {
   const addend = op.operands.find(draft.isParam);
   return [addend, op.operands.find((id) => id !== addend)];
 }
 
-/** Whether a param has one number for each place of an axis of the value. One for all keeps its own precision as it is. */
+/** Whether a param has one entry per index of an axis of the value. A single entry stays, with its own precision. */
 function isAlong(scale: ValueId, value: ValueId, axis: number, draft: Draft): boolean {
   const whole = draft.type(value).shape;
   const { shape } = draft.type(scale);
@@ -75,7 +75,7 @@ const product = (a: ValueId, scale: ValueId, draft: Draft, value: Tensor = draft
     { value, label: draft.type(scale).label },
   ]);
 
-/** The gain's numbers along one axis of a weight of this rank. */
+/** The scale, laid along one axis of a weight of this rank. */
 const alongAxis = ({ data }: Tensor, axis: number, rank: number): Tensor => ({
   shape: Array.from({ length: rank }, (_, at) => (at === axis ? data.length : 1)),
   data,

@@ -6,12 +6,12 @@ import type { SplitState } from "../pass.ts";
 import { type Draft, type OpRule, rewriteOps } from "./draft.ts";
 
 /**
- * f(a, b) of weights is a weight: known to those who know all of them.
- * A product that is larger than its two factors is left alone unless it is public: it may be a low-rank pair.
+ * An operator on weights alone becomes a weight, known to those who know all operands. A private product that is larger
+ * than its two factors stays: it may be a low-rank pair.
  */
 export const foldConstants = (state: SplitState): SplitState => rewriteOps(state, foldUnless(isLowRank));
 
-/** The same of all products: whatever low-rank pairs there are stand beside an activation by now. */
+/** Folds all products too: by now every low-rank pair is applied to an activation. */
 export const foldWeights = (state: SplitState): SplitState =>
   rewriteOps(
     state,
@@ -21,11 +21,11 @@ export const foldWeights = (state: SplitState): SplitState =>
 type OpTest = (op: Op, draft: Draft) => boolean;
 
 const foldUnless =
-  (isLeft: OpTest): OpRule =>
+  (isKept: OpTest): OpRule =>
   (op, draft) => {
     if (op.operands.length === 0 || !op.operands.every(draft.isParam) || op.name === "reveal") return undefined;
     const label = join(...op.operands.map((id) => draft.type(id).label));
-    if (label !== "public" && isLeft(op, draft)) return undefined;
+    if (label !== "public" && isKept(op, draft)) return undefined;
     const def = opDef(op.name);
     const attrs = withDefaults(def, op.attrs);
     const value = def.evaluate(op.operands.map(draft.weight), attrs);

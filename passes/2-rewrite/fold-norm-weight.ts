@@ -5,7 +5,7 @@ import { sameShape, sizeOf } from "../../ir/type.ts";
 import type { SplitState } from "../pass.ts";
 import { type Draft, derivedParam, rewriteOps } from "./draft.ts";
 
-/** n·g + b, as a norm with gain and bias leaves it. */
+/** n·g + b: the result of a norm with weight and bias. */
 interface Affine {
   readonly n: ValueId;
   readonly normWeight: ValueId;
@@ -13,11 +13,10 @@ interface Affine {
 }
 
 /**
- * (n ∘ g + b)·W = n·(diag(g)·W) + b·W, for every product that reads it, if all readers are products with weights:
- * the gain costs nothing, and the sum of a bias is free. A public W must not become the server's by this, since what
- * is free with a public weight would then need a protocol: such a gain stays where it is. Where something else reads
- * the value too, as the residual sum behind a norm does, a W of the server's takes the gain in nevertheless: its product
- * then starts from n, whose ring has no truncation in it.
+ * (n ∘ g + b)·W = n·(diag(g)·W) + b·W for every product that reads the value, if all readers are products with weights:
+ * the norm weight g costs nothing, and adding the bias is free. A public W must stay public, since a product with a
+ * private one needs a protocol: there a private g stays. If other ops read the value too, as the residual sum after a
+ * norm does, a private W absorbs g nevertheless: its product then starts from n, whose ring has no truncation in it.
  */
 export const foldNormWeight = (state: SplitState): SplitState =>
   rewriteOps(state, (op, draft) => {
@@ -65,7 +64,7 @@ function affineOf(id: ValueId, draft: Draft): Affine | undefined {
   return sameShape(draft.type(n).shape, draft.type(id).shape) ? { n, normWeight } : undefined;
 }
 
-/** A param with one entry per column of the value, and no other extent. */
+/** A param with one entry per column of the value, and no other axis. */
 function isVector(id: ValueId, value: ValueId, draft: Draft): boolean {
   const { shape } = draft.type(id);
   const inner = draft.type(value).shape.at(-1)!;
@@ -79,12 +78,12 @@ function foldable(op: Op, affine: Affine, draft: Draft): boolean {
   return !draft.isOutput(id) && draft.users(id).every((user) => takesNormWeight(user, id, affine, draft));
 }
 
-/** Whether the op is a product with a matrix that the gain may be folded into. */
+/** Whether the op is a product with a matrix that may absorb the norm weight. */
 function takesNormWeight(op: Op, id: ValueId, { normWeight, bias }: Affine, draft: Draft): boolean {
   const [left, weight] = op.operands as [ValueId, ValueId];
   if (op.name !== "matmul" || left !== id || !draft.isParam(weight)) return false;
   const { label, shape } = draft.type(weight);
-  // A bias row of a batch of matrices would be a batch of rows: not worth the case.
+  // With a batch of matrices, the bias would become a batch of rows: not worth a case.
   if (bias !== undefined && shape.length !== 2) return false;
   return join(label, draft.type(normWeight).label) === label;
 }

@@ -3,10 +3,10 @@ import type { SplitState } from "../pass.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
 
 /**
- * softmax(s·q·kᵀ) = softmax(ln 2 · (c·q)·kᵀ) with c = s·log2 e: the protocol computes powers of two, and finds the
- * scores as it wants them if q brings the factor c along. q does so for free where c goes into a weight:
+ * softmax(s·q·kᵀ) = softmax(ln 2 · (c·q)·kᵀ) with c = s·log2 e: the protocol computes powers of two, so q should carry
+ * the factor c. That is free where c goes into a weight:
  *   c·(x·W) = x·(c·W),  c·rope(x, cos, sin) = rope(x, c·cos, c·sin),  c·(a + b) = c·a + c·b,
- * and a scalar commutes with reshape, transpose and slice. Where q has another reader on the way the scale stays.
+ * and a scalar commutes with reshape, transpose and slice. If a value on the way has another reader, the scale stays.
  */
 export const foldScale = (state: SplitState): SplitState =>
   rewriteOps(state, (op, draft) => {
@@ -36,13 +36,13 @@ const carriers: Readonly<Record<string, (op: Op, draft: Draft) => readonly numbe
   matmul: weighted,
 };
 
-/** The weight of a product; of two weights neither is better. */
+/** The weight of a product; of two weights, the first. */
 function weighted(op: Op, draft: Draft): readonly number[] | undefined {
   const index = op.operands.findIndex(draft.isParam);
   return index < 0 ? undefined : [index];
 }
 
-/** Whether the factor can be folded into weights that make this value, and nothing else would notice. */
+/** Whether weights behind this value can absorb the factor without an effect on other values. */
 function scales(id: ValueId, draft: Draft): boolean {
   if (draft.isParam(id)) return true;
   const op = draft.producer(id);

@@ -6,10 +6,10 @@ export const rankTolerance = 1e-6;
 /**
  * Whether every singular value of W (d×V) exceeds rankTolerance · ‖W‖_F, so that h is determined by h·W.
  *
- * G = W·Wᵀ has the squared singular values, and Cholesky's method succeeds on G − t·I only if that is positive
- * definite up to rounding. Rounding is at most (V + d + 2)·2^-53·1.1·trace(G), in forming G and in factoring it
- * (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 10.3), and t covers it: a success is a proof.
- * More columns never make a singular value smaller, so a sample of columns is tried first: it is enough nearly always.
+ * G = W·Wᵀ has the squared singular values, and Cholesky's method succeeds on G − t·I only if that is positive definite
+ * up to rounding. Rounding is at most (V + d + 2)·2^-53·1.1·trace(G), in forming G and in factoring it (Higham,
+ * Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 10.3), and t covers it: a success is a proof. More
+ * columns never make a singular value smaller, so a sample of columns is tried first: it is enough nearly always.
  */
 export function hasFullRowRank(w: Tensor): boolean {
   const [rows, columns] = w.shape as [number, number];

@@ -5,8 +5,9 @@ import { type Draft, rewriteOps } from "./draft.ts";
 import { isHidden } from "./fuse-matmuls.ts";
 
 /**
- * [(x·A₁)·B₁ | (x·A₂)·B₂ | …] = low-rank(x, [A₁ | A₂ | …], B₁, B₂, …) for pairs of the server's matrices whose products
- * between nobody else reads: what the client sends for the second product is known before x is, so both cost one round.
+ * [(x·A₁)·B₁ | (x·A₂)·B₂ | …] = low-rank(x, [A₁ | A₂ | …], B₁, B₂, …) for pairs of private matrices whose inner
+ * products have no other reader: the client's message for the second product does not depend on x, so both cost one
+ * round.
  */
 export const fuseLowRank = (state: SplitState): SplitState => {
   const made = new Map<ValueId, JoinedColumns>();
@@ -33,7 +34,7 @@ function chain(x: ValueId, draft: Draft): JoinedColumns | undefined {
     const [high] = low.operands[0] === x ? draft.users(low.result) : [];
     return high && innerProduct(high, draft)?.result === low.result ? [{ low, high, b: high.operands[1]! }] : [];
   });
-  // A value that this rewrite made: nobody read it before.
+  // This rewrite made the value: it had no readers before.
   if (pairs.length === 0) return undefined;
   const narrow = concatColumns(
     draft,

@@ -4,8 +4,8 @@ import { columnsOf, concatColumns, type JoinedColumns, joinColumns } from "./col
 import { type Draft, rewriteOps } from "./draft.ts";
 
 /**
- * [x·U | x·V] = x·[U | V] for weights of the server's: a product with a weight that only the server knows sends x
- * once, whatever the number of columns, so that queries, keys and values, or gate and up, cost one upload.
+ * [x·U | x·V] = x·[U | V] for private weights: a product with a private weight sends x once, whatever the number of
+ * columns. So queries, keys and values, or gate and up, cost one upload.
  */
 export const fuseMatmuls = (state: SplitState): SplitState => {
   const made = new Map<ValueId, JoinedColumns>();
@@ -19,7 +19,7 @@ export const fuseMatmuls = (state: SplitState): SplitState => {
   });
 };
 
-/** A product of a shared value with a matrix of the server's. */
+/** Whether the op is a product of a shared value and a private matrix. */
 export function isHidden(op: Op, draft: Draft): boolean {
   const [x, w] = op.operands;
   return (

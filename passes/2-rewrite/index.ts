@@ -18,16 +18,18 @@ import { relocateHead } from "./relocate-head.ts";
 import { removeDead } from "./remove-dead.ts";
 import { splitLora } from "./split-lora.ts";
 
-/** What the client is promised of the head: see docs on `--head`. Absent: the head stays where it is. */
+/** What the client receives of the head (`--head`). Absent: the head stays in the secure module. */
 export type HeadPolicy = "logits" | "token";
 
 export interface RewriteOptions {
   readonly head?: HeadPolicy;
-  /** How rows of private tables are found: by one-hot rows, or by a protocol that hides the indices. Default: one-hot. */
+  /**
+   * How to look up rows of private tables: by one-hot rows, or by a protocol that hides the indices. Default: one-hot.
+   */
   readonly lookups?: "one-hot" | "private";
-  /** Whether the protocols at hand compute an operator that only a rewrite makes. Default: none. */
+  /** Whether the available protocols compute an operator that only a rewrite makes. Default: none. */
   readonly computes?: (operator: string) => boolean;
-  /** Names of rewrites to leave out, as systems do that compute a graph as it is written. */
+  /** Names of rewrites to skip, for systems that compute a graph as it is. */
   readonly without?: readonly string[];
 }
 
@@ -38,14 +40,14 @@ export interface RewriteStep {
   readonly when?: (options: RewriteOptions) => boolean;
 }
 
-/** In order. A new rewrite is a file with its law, and a line here. */
+/** In order. A new rewrite is a file with its law and a line here. */
 export const rewrites: readonly RewriteStep[] = [
   { name: "private-mask", apply: privateMask },
   { name: "fold-constants", apply: foldConstants },
   { name: "argmax-output", apply: argmaxOutput, when: ({ head }) => head === "token" },
   { name: "relocate-head", apply: relocateHead, when: ({ head }) => head === "logits" },
-  { name: "private-embedding", apply: privateEmbedding, when: ({ lookups: lookUps }) => lookUps !== "private" },
-  { name: "private-lookup", apply: keepPrivateLookups, when: ({ lookups: lookUps }) => lookUps === "private" },
+  { name: "private-embedding", apply: privateEmbedding, when: ({ lookups }) => lookups !== "private" },
+  { name: "private-lookup", apply: keepPrivateLookups, when: ({ lookups }) => lookups === "private" },
   { name: "cancel-layout", apply: cancelLayout },
   { name: "split-lora", apply: splitLora },
   { name: "additive-mask", apply: toAdditiveMask },

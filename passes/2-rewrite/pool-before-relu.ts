@@ -2,7 +2,7 @@ import type { SplitState } from "../pass.ts";
 import { rewriteOps } from "./draft.ts";
 
 /**
- * max-pool(relu(x)) = relu(max-pool(x)), since relu never falls: a window of four has one relu then instead of four.
+ * max-pool(relu(x)) = relu(max-pool(x)), since relu is monotone: a window of four then has one relu instead of four.
  * Nothing else may read relu(x).
  */
 export const poolBeforeRelu = (state: SplitState): SplitState =>

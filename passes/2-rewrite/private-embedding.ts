@@ -7,9 +7,9 @@ import type { ClientCut, SplitState } from "../pass.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
 
 /**
- * gather(table, ids) = one-hot(ids)·table. The client knows ids and makes the one-hot rows itself, in the clear;
- * a table of the server's makes the product an ordinary layer with a known weight. Of shared rows, as a classifier reads
- * the last token's, it is a product of two secrets: which row it is stays the client's.
+ * gather(table, ids) = one-hot(ids)·table. The client knows ids and makes the one-hot rows in the clear. With a private
+ * table, the product is an ordinary layer with a known weight. With a shared value, of which a classifier reads the row
+ * of the last token, it is a product of two secrets, and only the client knows the index.
  */
 export const privateEmbedding = (state: SplitState): SplitState =>
   replaceByOneHot(state, (op) => isTableLookup(op, state) || isClientGather(op, state));
@@ -18,12 +18,12 @@ type OpTest = (op: Op) => boolean;
 
 function replaceByOneHot(state: SplitState, isMeant: OpTest): SplitState {
   const { module, client } = state;
-  const lookUps = opsOf(module).filter(isMeant);
-  if (lookUps.length === 0) return state;
+  const lookups = opsOf(module).filter(isMeant);
+  if (lookups.length === 0) return state;
   const fresh = createNames(Object.keys(module.values));
   const rows = new Map<string, ClientCut>();
   const values: Record<ValueId, Value> = { ...module.values };
-  for (const op of lookUps) {
+  for (const op of lookups) {
     const key = lookupKey(op, (id) => module.values[id]!.type.shape);
     if (rows.has(key)) continue;
     const [table, ids] = op.operands as [ValueId, ValueId];
@@ -50,8 +50,8 @@ function replaceByOneHot(state: SplitState, isMeant: OpTest): SplitState {
 }
 
 /**
- * Look-ups in tables of the server's stay, for a protocol that hides the indices: what the client gives are indices into
- * so many rows.
+ * Keeps lookups in private tables, for a protocol that hides the indices. The client supplies indices into the rows of
+ * a table.
  */
 export function keepPrivateLookups(given: SplitState): SplitState {
   const state = replaceByOneHot(given, (op) => isClientGather(op, given));
@@ -77,7 +77,7 @@ function gatherByOneHot(op: Op, row: ValueId, draft: Draft): ValueId {
   const at = axisOf(Number(op.attrs.axis ?? 0), shape.length);
   const others = shape.filter((_, axis) => axis !== at);
   const depth = shape[at]!;
-  // The axis first, all else behind it, and back again.
+  // Moves the axis to the front, and back afterwards.
   const first = emit("transpose", table, { perm: [at, ...shape.keys()].filter((axis, k) => k === 0 || axis !== at) });
   const matrix = emit("reshape", first, { shape: [depth, sizeOf(others)] });
   const product = draft.emit(
@@ -91,14 +91,14 @@ function gatherByOneHot(op: Op, row: ValueId, draft: Draft): ValueId {
   return emit("transpose", found, { perm: [...behind.slice(0, at), ...rows.keys(), ...behind.slice(at)] });
 }
 
-/** Look-ups of the same indices in tables of the same depth share their rows. */
+/** Lookups of the same indices in tables of the same depth share their one-hot rows. */
 const lookupKey = (op: Op, shape: (id: ValueId) => readonly number[]): string =>
   `${op.operands[1]} ${axisSize(op, shape(op.operands[0]!))}`;
 
 const axisSize = ({ attrs }: Op, shape: readonly number[]): number =>
   shape[axisOf(Number(attrs.axis ?? 0), shape.length)]!;
 
-/** Rows of a shared value at places of the client's. */
+/** Rows of a shared value at indices that the client knows. */
 function isClientGather(op: Op, { module, client }: SplitState): boolean {
   const [values, indices] = op.operands;
   if (op.name !== "gather" || values === undefined || indices === undefined) return false;

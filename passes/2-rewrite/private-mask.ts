@@ -3,9 +3,9 @@ import type { SplitState } from "../pass.ts";
 import { type Draft, publicScalar, rewriteOps } from "./draft.ts";
 
 /**
- * attention(q, k, v, m) = attention(q, k, v, 0·x + m) for a mask m of the server's, and any shared number x: biases of
- * places, as T5, BEiT and Swin learn them. The server adds what it knows to its share of zero, which costs nothing, and
- * the sum is shared as attention takes it. Terms stay apart: what shuts scores is no part of the private weight.
+ * attention(q, k, v, m) = attention(q, k, v, 0·x + m) for a private mask m and any shared number x: position biases, as
+ * T5, BEiT and Swin learn them. The server adds m to its share of zero at no cost, and attention takes the shared sum.
+ * Terms of m stay apart: a public term that masks scores is no part of the private weight.
  */
 export const privateMask = (state: SplitState): SplitState =>
   rewriteOps(state, (op, draft) => {

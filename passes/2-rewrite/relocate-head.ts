@@ -7,9 +7,9 @@ import type { ClientTail, SplitState } from "../pass.ts";
 import { hasFullRowRank, rankTolerance } from "./full-row-rank.ts";
 
 /**
- * reveal(h·W + b) = reveal(h)·W + b. With W public and of full rank h is determined by h·W, so the client learns
- * from h exactly what the promised logits tell it; the d numbers of h are opened instead of the V logits.
- * A head that is not public stays inside.
+ * reveal(h·W + b) = reveal(h)·W + b. With W public and of full row rank, h·W determines h, so the client learns from h
+ * exactly what the declared logits reveal. The d numbers of h are opened instead of the V logits. A private head stays
+ * in the secure module. Throws MRL0304 if the rank is not provably full.
  */
 export function relocateHead(state: SplitState): SplitState {
   return state.module.outputs.reduce(relocate, state);
@@ -43,7 +43,7 @@ function relocate(state: SplitState, output: ValueId): SplitState {
   };
 }
 
-/** The product with a public matrix that an output is, with or without a public bias. */
+/** The product with a public matrix behind an output, with or without a public bias. */
 function headOf(module: Module, producers: ReadonlyMap<ValueId, Op>, id: ValueId): Op | undefined {
   const isPublic = (param: ValueId): boolean =>
     Object.hasOwn(module.params, param) && module.values[param]!.type.label === "public";
@@ -60,16 +60,16 @@ function headOf(module: Module, producers: ReadonlyMap<ValueId, Op>, id: ValueId
 function refuse(head: Op, weight: ValueId, [rows = 0, columns = 0]: readonly number[]): never {
   const lost =
     rows > columns
-      ? `%${weight} takes ${rows} numbers to ${columns}`
+      ? `%${weight} maps ${rows} numbers to ${columns}`
       : `%${weight} is ${rows} × ${columns}, and its least singular value is not provably above ${rankTolerance} of its norm`;
   return fail({
     code: "MRL0304",
-    message: `the head cannot run at the client: its input would tell more than the logits do`,
+    message: "the client cannot compute the head: the head's input would reveal more than the logits",
     at: head.origin,
     because: [
       lost,
-      "so different inputs of the head give the same logits, and opening the input would tell them apart",
+      "so different inputs of the head may give the same logits, and opening the input would distinguish them",
     ],
-    help: "keep the head in secure computation (no --head), or promise only the token: --head token",
+    help: "keep the head in secure computation (no --head), or reveal only the token: --head token",
   });
 }

@@ -2,7 +2,7 @@ import { opsOf } from "../../ir/module.ts";
 import { withOps } from "../graph.ts";
 import type { SplitState } from "../pass.ts";
 
-/** What no output depends on is not computed, and an input that nothing reads is not asked for. */
+/** Drops ops that no output depends on, and inputs that no op reads. */
 export function removeDead(state: SplitState): SplitState {
   const { module, client } = state;
   const live = withOps(module, opsOf(module));

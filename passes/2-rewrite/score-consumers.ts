@@ -1,7 +1,7 @@
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { usersOf } from "../../ir/uses.ts";
 
-/** Who reads what in a module, as it was before a rewrite. */
+/** The readers of each value of a module, before a rewrite. */
 export interface ReadGraph {
   readonly users: ReadonlyMap<ValueId, readonly Op[]>;
   readonly outputs: ReadonlySet<ValueId>;
@@ -14,7 +14,7 @@ export const readGraphOf = (module: Module): ReadGraph => ({
   rank: (id) => module.values[id]!.type.shape.length,
 });
 
-/** Whether a value is nothing but scores: softmaxes over its last axis read it, or sums, choices and longer rows that they read. */
+/** Whether only softmaxes over the last axis read a value, directly or through sums, selections and concatenations. */
 export function isReadAsScores(id: ValueId, graph: ReadGraph): boolean {
   const readers = graph.users.get(id) ?? [];
   const last = graph.rank(id) - 1;

@@ -3,8 +3,8 @@ import type { SplitState } from "../pass.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
 
 /**
- * x·(A·B) = (x·A)·B, and x·(W + D) = x·W + x·D where D is such a product: a low-rank change is never formed.
- * Both sums stay at double scale, so that one truncation serves them.
+ * x·(A·B) = (x·A)·B, and x·(W + D) = x·W + x·D where D is such a product: the low-rank change D is never formed. Both
+ * terms stay at double scale, so that one truncation serves their sum.
  */
 export const splitLora = (state: SplitState): SplitState => rewriteOps(state, (op, draft) => apply(op, draft));
 
@@ -30,7 +30,7 @@ function factors(id: ValueId, draft: Draft): readonly ValueId[] | undefined {
 
 function addends(id: ValueId, draft: Draft): readonly ValueId[] {
   const op = draft.producer(id);
-  // Only sums of equal shapes: a broadcast addend is no weight of its own.
+  // Only sums of equal shapes: a broadcast addend is no separate weight.
   const plain =
     op?.name === "add" && op.operands.every((part) => draft.type(part).shape.length === draft.type(id).shape.length);
   return plain ? op.operands.flatMap((part) => addends(part, draft)) : [id];

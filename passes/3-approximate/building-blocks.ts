@@ -1,4 +1,4 @@
-/** What several presets expand in the same way, with the functions that differ as arguments. */
+/** Expansions that several presets share; functions that differ are arguments. */
 import { fail } from "../../ir/diagnostic.ts";
 import type { Op, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
@@ -8,14 +8,14 @@ import type { Expansion } from "./preset.ts";
 export type Formula = (maths: FormulaBuilder, x: ValueId) => ValueId;
 /** Which scores exist: [rows, columns], 1 where one does, else 0. */
 export interface ScoreMask extends Tensor {
-  /** Told apart by this among masks of one shape. */
+  /** Distinguishes masks of one shape. */
   readonly kind: string;
 }
 
-/** Weights along an axis from scores, of which `keep` says which exist. */
+/** Probabilities along an axis from scores; `keep` says which scores exist. */
 export type Softmax = (maths: FormulaBuilder, x: ValueId, axis: number, keep?: ScoreMask) => ValueId;
 
-/** An operator of one operand by a function of it. */
+/** Expands a unary operator by a formula. */
 export const elementwise =
   (f: Formula): Expansion =>
   (op, maths) =>
@@ -39,8 +39,8 @@ export function rowMax(maths: FormulaBuilder, x: ValueId, axis: number): ValueId
 }
 
 /**
- * (1 + x/2^t)^(2^t) for x ≤ 0 by t squarings, and 0 below `least`: there the base is set to 0, not the power, which grows
- * beyond any ring from x = −2^(t+1) on. The same numbers and bytes.
+ * (1 + x/2^t)^(2^t) for x ≤ 0 by t squarings, and 0 below `least`. There the base is set to 0, not the power, which
+ * grows beyond any ring from x = −2^(t+1) on. Numbers and bytes are the same.
  */
 export const negExp =
   ({ least, squarings }: { readonly least: number; readonly squarings: number }): Formula =>
@@ -52,7 +52,7 @@ export const negExp =
     return power;
   };
 
-/** A score that does not exist lies so far below: (1 − 64/256)^256 < 2^−106. */
+/** Offset of a masked score: (1 − 64/256)^256 < 2^−106. */
 const maskedScore = -64;
 
 /** exp(x − max) / Σ exp(x − max), with a function for the exponential of x ≤ 0 and one for the reciprocal of x ≥ 1. */
@@ -70,7 +70,7 @@ export const softmaxBy =
     return maths.mul(powers, reciprocal(maths, maths.sum(powers, axis)));
   };
 
-/** Divides 1 by a sum over n numbers. */
+/** 1 over a sum of n numbers. */
 type Inverse = (maths: FormulaBuilder, sum: ValueId, n: number) => ValueId;
 
 /** f(x) / Σ f(x) for a positive f. */
@@ -93,7 +93,7 @@ const proportionsBy =
 export const quadSoftmaxBy = (inverse: Inverse): Softmax =>
   proportionsBy((maths, x) => maths.square(maths.addConstant(x, 5)), inverse);
 
-/** What is added to each relu, so that a row without a positive score is uniform: MPCFormer's 1e−12 is below a unit. */
+/** Added to each relu, so that a row without a positive score is uniform: MPCFormer's 1e−12 is below one unit. */
 const reluFloor = 2 ** -8;
 
 /** 2ReLU: relu(x) / Σ relu(x) (SecureML, Mohassel, Zhang, S&P 2017; MPCFormer, section 3). */
@@ -105,7 +105,7 @@ export const softmaxOp =
   (op, maths) =>
     softmax(maths, op.operands[0]!, Number(op.attrs.axis ?? -1));
 
-/** Heads of keys or values repeated, so that each query head has its own. */
+/** Repeats heads of keys or values, so that each query head has its own. */
 function repeatHeads(maths: FormulaBuilder, x: ValueId, heads: number): ValueId {
   const [batch, groups, columns, depth] = maths.shape(x) as [number, number, number, number];
   if (groups === heads) return x;
@@ -141,7 +141,7 @@ export const maskTensor = (
   });
 };
 
-/** softmax(scale · q·kᵀ + mask) · v by matrix products. `masks`: whether the softmax has a meaning for added masks. */
+/** softmax(scale · q·kᵀ + mask) · v by matrix products. `masks`: whether the softmax is defined for added masks. */
 export const attentionBy =
   (softmax: Softmax, masks: boolean): Expansion =>
   (op, maths) => {
@@ -159,7 +159,7 @@ export const attentionBy =
 const refuseMask = (op: Op): never =>
   fail({
     code: "MRL0495",
-    message: "this system's softmax has no meaning for a mask that is added to the scores",
+    message: "expected attention without an added mask, found one: the softmax of this preset is not defined for it",
     at: op.origin || `%${op.result}`,
     help: "export the model with a causal mask or without padding, or compile with --numerics marill or crypten",
   });

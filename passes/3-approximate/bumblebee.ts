@@ -1,6 +1,6 @@
 /**
- * BumbleBee (Lu et al., NDSS 2025; code: SPU's examples, hack_gelu and hack_silu). Numerics alone: its two parties compute by
- * oblivious transfer and homomorphic encryption, ours with a dealer; what theirs would send is in docs/presets.md.
+ * BumbleBee (Lu et al., NDSS 2025; code: SPU's examples, hack_gelu and hack_silu). Numerics only: its two parties use
+ * oblivious transfer and homomorphic encryption, ours use a dealer. docs/presets.md has the traffic of theirs.
  */
 import type { ValueId } from "../../ir/module.ts";
 import {
@@ -18,7 +18,7 @@ import type { FormulaBuilder } from "./formula-builder.ts";
 import { type Preset, uniformPrecision } from "./preset.ts";
 import { reciprocal, rsqrt } from "./reciprocal-functions.ts";
 
-/** Where |x| reaches `end`, a polynomial in it gives way to one value on the left and one on the right. */
+/** A polynomial in |x| below `end`; one function beyond it on the left, one on the right. */
 interface Pieces {
   readonly end: number;
   readonly inner: (maths: FormulaBuilder, magnitude: ValueId, negative: ValueId) => ValueId;
@@ -85,7 +85,7 @@ export const bumblebee: Preset = {
   name: "bumblebee",
   source: "BumbleBee (Lu et al., NDSS 2025), section 5; numerics alone",
   settings: ["2pc-dealer", "3pc"],
-  // Those of one ring that are there for two parties; its own backend is not built.
+  // The families with one ring for two parties; BumbleBee's own backend does not exist here.
   families: ["crypten", "marill"],
   ring: 64,
   precision: uniformPrecision(18),

@@ -58,8 +58,8 @@ export const rsqrtIn =
   };
 
 /**
- * σ(x) from 1/(1 + exp(−|x|)), by 3 steps from 0.75, the first of which is linear, and σ(−x) = 1 − σ(x). The code asks
- * for 9 squarings only after its exponential is computed: there are 8.
+ * σ(x) from 1/(1 + exp(−|x|)), by 3 steps from 0.75, the first of which is linear, and σ(−x) = 1 − σ(x). The code sets
+ * 9 squarings only after it computes the exponential: there are 8.
  */
 export function sigmoid(maths: FormulaBuilder, x: ValueId): ValueId {
   const negative = maths.less(x, 0);
@@ -70,7 +70,7 @@ export function sigmoid(maths: FormulaBuilder, x: ValueId): ValueId {
   return maths.add(inverse, maths.mul(maths.subtractFrom(1, maths.scale(inverse, 2)), negative));
 }
 
-/** 2/√π · Σ_{n=0…8} (−1)^n x^(2n+1) / (n!·(2n+1)); the code computes every power anew, here one chain does. */
+/** 2/√π · Σ_{n=0…8} (−1)^n x^(2n+1) / (n!·(2n+1)); the code computes every power separately, here one chain does. */
 function erf(maths: FormulaBuilder, x: ValueId): ValueId {
   let factorial = 1;
   const terms = [...Array(9).keys()].map((n) => {
@@ -99,7 +99,7 @@ export const crypten: Preset = {
   name: "crypten",
   source: "CrypTen (Knott et al., NeurIPS 2021), appendix C; code at commit 0f89d31",
   settings: ["2pc-dealer", "3pc"],
-  // Ours serve where values come in and go out.
+  // Family marill serves inputs and outputs only.
   families: ["crypten", "marill"],
   ring: 64,
   precision: uniformPrecision(16),

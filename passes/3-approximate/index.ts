@@ -1,13 +1,13 @@
 /**
  * Presets: how published systems compute, as data. A new one is a file with a `Preset` and a line in `presets`:
  *
- *   rewrites   operator → function (op, maths) that writes it out in other operators, with the published constants and
- *              their source; what several systems share is in parts.ts, and `...crypten.rewrites` inherits
- *   families   whose protocols may be chosen; how values are shared and revealed is free
- *   ring       one ring for every share; absent: rings are planned value by value
+ *   rewrites   operator → function (op, maths) that expands it into other operators, with the published constants and
+ *              their source; building-blocks.ts has what several systems share, and `...crypten.rewrites` inherits
+ *   families   families of protocols to choose from; any may share and reveal values
+ *   ring       one ring for every share; absent: 5-select plans rings per value
  *   precision  fractional bits
  *
- * Its functions go into scripts/presets.ts by themselves; test/passes/approximate.test.ts holds their errors.
+ * scripts/tables/presets.ts finds its functions by itself; test/passes/approximate.test.ts checks their errors.
  */
 import { opsOf } from "../../ir/module.ts";
 import { rewriteOps } from "../2-rewrite/draft.ts";
@@ -32,10 +32,10 @@ export const presets: ReadonlyMap<string, Preset> = new Map(
   ]),
 );
 
-/** An operator that expands into itself would go on for ever; none needs more rounds than this. */
+/** Maximum number of rounds: an operator that expands into itself would never end. */
 const maxRounds = 8;
 
-/** Every operator on secrets that the preset names, written out; what an expansion uses is written out in turn. */
+/** Expands every operator on secrets that the preset names, then the operators of each expansion. */
 export function approximate(state: SplitState, preset: Preset): SplitState {
   let current = state;
   for (let round = 0; ; round++) {
@@ -48,7 +48,10 @@ export function approximate(state: SplitState, preset: Preset): SplitState {
       return result;
     });
     if (!changed) return { ...current, module: { ...current.module, stage: "approximate" } };
-    if (round === maxRounds) throw new Error(`${preset.name} has no end: ${opsOf(current.module).length} operators`);
+    if (round === maxRounds)
+      throw new Error(
+        `preset ${preset.name} did not end in ${maxRounds} rounds: ${opsOf(current.module).length} operators`,
+      );
   }
 }
 

@@ -6,8 +6,8 @@ import type { FormulaBuilder } from "./formula-builder.ts";
 import type { Preset } from "./preset.ts";
 
 /**
- * 2Quad and 2ReLU divide by CrypTen's reciprocal, which diverges beyond 256: so the mean is inverted, not the sum, and
- * 1/n is public. It is the same quotient at the same cost.
+ * 2Quad and 2ReLU divide by CrypTen's reciprocal, which diverges beyond 256. So this inverts the mean, not the sum; 1/n
+ * is public. The quotient and its cost are the same.
  */
 const inverse = (maths: FormulaBuilder, sum: ValueId, n: number): ValueId =>
   maths.scale(positiveReciprocal(maths, maths.scale(sum, 1 / n)), 1 / n);

@@ -1,4 +1,4 @@
-/** Maxima, minima and bounds by relu, for systems that have no protocols of their own for them. */
+/** Maxima, minima and bounds by relu, for systems without protocols of their own for them. */
 import type { Op, ValueId } from "../../ir/module.ts";
 import type { FormulaBuilder } from "./formula-builder.ts";
 import type { Expansion } from "./preset.ts";

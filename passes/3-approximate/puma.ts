@@ -1,4 +1,7 @@
-/** PUMA (Dong et al., 2023, arXiv 2307.12533, section 4), three parties on replicated shares, as its authors run it on SPU. */
+/**
+ * PUMA (Dong et al., 2023, arXiv 2307.12533, section 4), three parties on replicated shares, as its authors run it on
+ * SPU.
+ */
 import type { ValueId } from "../../ir/module.ts";
 import {
   attentionBy,
@@ -51,10 +54,13 @@ const where = (maths: FormulaBuilder, bit: ValueId, x: ValueId, y: ValueId): Val
 /** (1 + x/2^5)^(2^5) for x ≤ 0, and 0 below −14 (section 4.2). */
 const exp = negExp({ least: -14, squarings: 5 });
 
-/** exp(x − max − ε) / Σ, one reciprocal for each row (section 4.2, algorithm 2); ε is 10⁻⁶, a quarter of a unit at 18 bits: 0. */
+/**
+ * exp(x − max − ε) / Σ, one reciprocal for each row (section 4.2, algorithm 2); ε is 10⁻⁶, a quarter of a unit at 18
+ * bits: 0.
+ */
 const softmax: Softmax = softmaxBy(exp, reciprocal);
 
-/** Not in the paper, which runs SPU's: 1/(1 + exp(−|x|)), and 1 − it for x < 0. */
+/** Not in the paper, which uses SPU's sigmoid: s = 1/(1 + exp(−|x|)), and 1 − s for x < 0. */
 const sigmoid: Formula = (maths, x) => {
   const negative = less(maths, x, 0);
   const magnitude = where(maths, negative, maths.scale(x, -1), x);
@@ -62,7 +68,7 @@ const sigmoid: Formula = (maths, x) => {
   return where(maths, negative, maths.subtractFrom(1, positive), positive);
 };
 
-/** SPU's truncation leaves no error beyond one unit, whatever the bounds; for small values a cheaper one would do. */
+/** SPU's truncation has an error of at most one unit, whatever the bounds; a cheaper one would do for small values. */
 const truncation = "replicated.truncate";
 
 export const puma: Preset = {

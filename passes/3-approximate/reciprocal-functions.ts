@@ -1,13 +1,13 @@
-/** 1/x and 1/√x for x > 0 of any size: x times a secret power of two, a short formula there, and the power once more. */
+/** 1/x and 1/√x for x > 0 of any size: scale x by a secret power of two, apply a short formula, scale the result. */
 import type { ValueId } from "../../ir/module.ts";
 import { tensor } from "../../ir/tensor.ts";
 import type { Formula } from "./building-blocks.ts";
 import type { FormulaBuilder } from "./formula-builder.ts";
 
-/** A secret factor that is `base`^k, for the k octaves by which x lies below or above [1/base, 1). */
+/** A secret factor `base`^k, where x lies k binades below or above [1/base, 1). */
 interface BinadeRange {
   readonly base: number;
-  /** How many octaves below 1/base, and how many from 1 on, are told apart. */
+  /** Number of binades that comparisons distinguish below 1/base, and from 1 on. */
   readonly below: number;
   readonly above: number;
 }
@@ -58,7 +58,9 @@ export function scaleFactors(
   });
 }
 
-/** Goldschmidt's r ← r·(1 + e), e ← e² from r = 2.9142 − 2u for u in [1/2, 1) (Catrina, Saxena, FC 2010, section 3.4). */
+/**
+ * Goldschmidt's r ← r·(1 + e), e ← e² from r = 2.9142 − 2u for u in [1/2, 1) (Catrina, Saxena, FC 2010, section 3.4).
+ */
 function inverseOfHalf(maths: FormulaBuilder, u: ValueId): ValueId {
   let r = maths.subtractFrom(2.9142, maths.scale(u, 2));
   let e = maths.subtractFrom(1, maths.mul(u, r));
@@ -69,7 +71,7 @@ function inverseOfHalf(maths: FormulaBuilder, u: ValueId): ValueId {
   return r;
 }
 
-/** 1/x for x in [2^−9, 2^12); SPU finds the highest bit in the bits of x, here comparisons do. */
+/** 1/x for x in [2^−9, 2^12); SPU finds the highest bit in the bits of x, this by comparisons. */
 export const reciprocal: Formula = (maths, x) => {
   const [factor] = scaleFactors(maths, x, { base: 2, below: 8, above: 12 }, [2]) as [ValueId];
   return maths.mul(inverseOfHalf(maths, maths.mul(x, factor)), factor);
@@ -78,7 +80,7 @@ export const reciprocal: Formula = (maths, x) => {
 /** 1/x for x in [1, 2]. */
 export const reciprocalOnBinade: Formula = (maths, x) => maths.scale(inverseOfHalf(maths, maths.scale(x, 0.5)), 0.5);
 
-/** Of 1/√u on [1/4, 1/2), as SPU has it. */
+/** Coefficients of 1/√u on [1/4, 1/2), from SPU. */
 const inverseRoot = [4.14285016, -15.47994394, 38.4714796, -49.86605845, 26.02942339];
 
 /** 1/√x for x in [2^−14, 2^12): x·4^k in [1/4, 1), halved if it is 1/2 or more, and SPU's polynomial. */

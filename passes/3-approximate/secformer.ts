@@ -1,5 +1,6 @@
 /**
- * SecFormer (Luo et al., Findings of ACL 2024, section 3; code: operation/*.py, commits 2b5f1f7 and 0fb4013), on CrypTen.
+ * SecFormer (Luo et al., Findings of ACL 2024, section 3; code: operation/*.py, commits 2b5f1f7 and 0fb4013), on
+ * CrypTen.
  */
 import type { ValueId } from "../../ir/module.ts";
 import {
@@ -19,7 +20,7 @@ import type { Preset } from "./preset.ts";
 const beta = [1.25772, -0.0299154, 0.382155, -0.0519123, 0.196033, -0.0624557, 0.118029];
 const bend = 1.7;
 const period = 20;
-/** A period that is a power of two: only modulo such a one can the argument be opened under a uniform mask. */
+/** A power of two: only modulo such a period can the argument be opened under a uniform mask. */
 const openable = 32;
 
 function erf(maths: FormulaBuilder, u: ValueId): ValueId {
@@ -30,7 +31,7 @@ function erf(maths: FormulaBuilder, u: ValueId): ValueId {
   return maths.sub(maths.add(maths.mul(series, inside), above), below);
 }
 
-/** Public numbers that bring sums of squares below 2 and variances below 3, as the protocols' deflation does. */
+/** Public divisors that bring sums of squares below 2 and variances below 3, as the protocols' deflation does. */
 const deflation = { sum: 5000, variance: 2000 };
 
 /** Goldschmidt's division of 1 by a sum, 13 steps: m = 2 − y, x ← x·m, y ← y·m from x = 1/η, y = sum/η. */

@@ -37,7 +37,7 @@ const steps = 16;
 
 /**
  * Softmax as the flow of g' = (x − ⟨g, x⟩)·g from the uniform distribution, 16 steps of Euler's on scores clipped to
- * [−4, 12]. Scores that do not exist start at 0, where they stay.
+ * [−4, 12]. Masked scores start at 0 and stay there.
  */
 const odeSoftmax: Softmax = (maths, scores, axis, keep) => {
   const raised = maths.add(scores, maths.relu(maths.subtractFrom(least, scores)));
@@ -51,11 +51,11 @@ const odeSoftmax: Softmax = (maths, scores, axis, keep) => {
   return g;
 };
 
-/** 1/n for each of the n scores of a row that exist. */
+/** 1/n for each of the n unmasked scores of a row. */
 function start(maths: FormulaBuilder, scores: ValueId, axis: number, keep: ScoreMask | undefined): ValueId {
   const shape = maths.shape(scores);
   const n = shape[axisOf(axis, shape)]!;
-  const size = shape.reduce((product, extent) => product * extent, 1);
+  const size = shape.reduce((product, n) => product * n, 1);
   if (keep === undefined)
     return maths.param(`uniform ${shape.join(" ")}`, tensor(shape, new Float64Array(size).fill(1 / n)));
   const existing = (at: number): number => {

@@ -1,6 +1,6 @@
 /**
- * SIRNN (Rathee et al., IEEE S&P 2021, section V): tables of digits. Numerics alone: its two parties compute by oblivious
- * transfer, ours with a dealer; what theirs would send is in docs/presets.md. Truncations must be exact, as theirs are: a
+ * SIRNN (Rathee et al., IEEE S&P 2021, section V): tables of digits. Numerics only: its two parties use oblivious
+ * transfer, ours use a dealer. docs/presets.md has the traffic of theirs. Truncations must be exact, as theirs are: a
  * digit that is one too small makes e^x wrong by 6 %.
  */
 import type { ValueId } from "../../ir/module.ts";
@@ -22,12 +22,12 @@ import { scaleFactors } from "./reciprocal-functions.ts";
 
 const fraction = 12;
 
-/** Functions of the number that an index stands for, looked up together: x in units of 2^−places, mod 2^bits, above `from`. */
+/** Functions tabulated together. The index is x in units of 2^−fractionBits, mod 2^bits, from `from` on. */
 interface LookupTable {
   readonly name: string;
   readonly bits: number;
   readonly fractionBits: number;
-  /** The least number that an index stands for, in the same units. */
+  /** The least x of the table, in the same units. */
   readonly from: number;
   readonly functions: readonly ((v: number) => number)[];
 }
@@ -51,7 +51,10 @@ function lookup(
   return functions.map((_, column) => maths.emit("reshape", [maths.slice(all, -1, column, column + 1)], { shape }));
 }
 
-/** x as a multiple of 2^−places and the rest, from 0 to below that: the rest is looked up, so what is left is exact. */
+/**
+ * x as a multiple of 2^−fractionBits and a rest in [0, 2^−fractionBits). The rest is looked up, so the multiple is
+ * exact.
+ */
 function digits(
   maths: FormulaBuilder,
   x: ValueId,
@@ -82,7 +85,7 @@ const exp: Formula = (maths, x) => {
 /** Index bits: m = ⌈(s − 2)/2⌉; no step of Goldschmidt's up to 18 fractional bits (section V-B). */
 const indexBits = Math.ceil((fraction - 2) / 2);
 
-/** 1/u for u in [1, 2], linear between 2^m places: the tangent at the middle c of each, 1/c − (u − c)/c². */
+/** 1/u for u in [1, 2], linear between 2^m points: the tangent at the middle c of each, 1/c − (u − c)/c². */
 const reciprocalOnBinade: Formula = (maths, u) => {
   const { high, rest } = digits(maths, u, indexBits);
   const half = 2 ** -(indexBits + 1);
@@ -96,7 +99,7 @@ const reciprocalOnBinade: Formula = (maths, u) => {
   return maths.add(start, maths.mul(slope, rest));
 };
 
-/** 1/x: SIRNN finds the highest bit by digits, here comparisons do. */
+/** 1/x: SIRNN finds the highest bit by digits, this by comparisons. */
 const reciprocal: Formula = (maths, x) => {
   const [factor] = scaleFactors(maths, x, { base: 2, below: 8, above: 12 }, [2]) as [ValueId];
   const mantissa = maths.scale(maths.mul(x, factor), 2);
@@ -125,7 +128,10 @@ const sigmoid: Formula = (maths, x) => {
 
 const tanh = tanhBy(sigmoid);
 
-/** Not in the paper: x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), as Iron (Hao et al., NeurIPS 2022) has it on SIRNN's blocks. */
+/**
+ * Not in the paper: x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), as Iron (Hao et al., NeurIPS 2022) has it on SIRNN's
+ * blocks.
+ */
 const gelu: Formula = (maths, x) => {
   const bend = maths.addConstant(maths.scale(maths.square(x), 0.044715), 1);
   const inner = maths.mul(maths.scale(x, Math.sqrt(2 / Math.PI)), bend);
@@ -138,7 +144,7 @@ export const sirnn: Preset = {
   name: "sirnn",
   source: "SIRNN (Rathee et al., IEEE S&P 2021), section V; numerics alone",
   settings: ["2pc-dealer", "3pc"],
-  // Those of one ring that are there for two parties; its own backend is not built.
+  // The families with one ring for two parties; SIRNN's own backend does not exist here.
   families: ["crypten", "marill"],
   ring: 64,
   truncation: "exact",

@@ -3,25 +3,30 @@ import type { Interval } from "../../ir/type.ts";
 import { producersOf } from "../../ir/uses.ts";
 import type { Observation } from "./calibration-types.ts";
 
-/** A trained A stretches more than a fresh one: factor on what is measured behind a fresh A. */
+/** A trained A amplifies more than a fresh one: factor on ranges measured after a fresh A. */
 const lowRankRoom = 4;
 
 /**
- * Room for adapters: with B = 0, the public stand-in, x·A·B is measured as nothing. What a private adapter adds to a
- * layer is given the room of what the layer itself gives, and x·A four times what a fresh A gives. Both are public
- * guesses; the provider's own check against the true weights says when they do not hold.
+ * Widens ranges for adapters. With the public placeholder B = 0, x·A·B measures as 0. So the output of a private
+ * adapter gets the range of its layer, and x·A four times the range that a fresh A gives. Both are public guesses; the
+ * provider's check against the true weights reports when they do not hold.
  */
 export function widenForAdapters(module: Module, { values, inner }: Observation): Observation {
   const producers = producersOf(opsOf(module));
   const isServer = (id: ValueId): boolean =>
     Object.hasOwn(module.params, id) && module.values[id]!.type.label === "server";
-  /** The operation with private weights that a value is, or is columns of (fuse-matmuls, low-rank). */
+  /**
+   * The op with private weights that makes a value, or makes a value of which it is columns (fuse-matmuls, low-rank).
+   */
   const privately = (name: string, id: ValueId): Op | undefined => {
     const made = producers.get(id);
     const op = made?.name === "slice" ? producers.get(made.operands[0]!) : made;
     return op?.name === name && isServer(op.operands[1]!) ? op : undefined;
   };
-  /** The low-rank half: of a private A, or of a public one (LoRA-FA), which narrows what it is given. */
+  /**
+   * The product x·A of a low-rank pair: with a private A, or with a public one (LoRA-FA), which has fewer columns than
+   * x.
+   */
   const half = (id: ValueId): { readonly low: Op; readonly trained: boolean } | undefined => {
     const hidden = privately("matmul", id);
     if (hidden) return { low: hidden, trained: true };
@@ -40,7 +45,7 @@ export function widenForAdapters(module: Module, { values, inner }: Observation)
     op.operands.forEach((id, index) => {
       const base = values.get(op.operands[1 - index]!);
       if (!base) return;
-      // Both halves in one: what is between them is nobody's value.
+      // Both products in one op: there is no value between them.
       const both = privately("low-rank", id);
       if (both) for (const each of [id, both.result, op.result]) include(each, base);
       const outer = privately("matmul", id);
@@ -49,7 +54,7 @@ export function widenForAdapters(module: Module, { values, inner }: Observation)
       const { low, trained } = found;
       include(id, base);
       include(op.result, base);
-      // With a public A what is measured is what A gives.
+      // With a public A the measured range is the true one.
       if (!trained) return;
       for (const narrow of new Set([low.result, outer.operands[0]!])) {
         const measured = values.get(narrow);

@@ -13,52 +13,52 @@ import { checkFits } from "./param-forms.ts";
 import { defaultPrecision, weightBits } from "./precision.ts";
 
 export interface CalibrateOptions {
-  /** Measured magnitudes are multiplied by this. */
+  /** Factor on measured magnitudes. */
   readonly margin?: number;
   /**
-   * No measured magnitude counts as less than this: where a surrogate of a private weight is zero, all that is
-   * measured behind it is zero too, and the real weight would leave the ring.
+   * Lower bound of measured magnitudes: where a surrogate of a private weight is zero, everything behind it measures as
+   * zero, and the real weight would leave the ring.
    */
   readonly floor?: number;
   readonly precision?: Precision;
   /**
-   * The module holds formulas written out for a system of one ring: nothing of it depends on bounds but that values fit.
-   * What is small inside a formula (2^−40 after squarings) varies by orders of magnitude with the weights, so no lower
-   * end is kept, the margin counts twice, and the floor is `insideFormulas`.
+   * The module holds expanded formulas of a system with one ring: bounds only ensure that values fit. Small values
+   * inside a formula (2^−40 after squarings) vary by orders of magnitude with the weights, so no lower end is kept, the
+   * margin counts twice, and the floor is `formulaFloor`.
    */
   readonly expanded?: boolean;
 }
 
-const insideFormulas = 64;
+const formulaFloor = 64;
 
 /**
- * Bounds of every value: what is measured on the given inputs, widened, and what interval analysis proves, whichever
- * is tighter. Without inputs: interval analysis alone.
+ * Bounds of every value: the range measured on the given inputs, widened, or the one that interval analysis proves,
+ * whichever is tighter. Without inputs: interval analysis alone.
  *
- * Bounds end up in ring widths, which everybody sees. So the inputs must be public calibration data, and `weights`
- * must hold public surrogates in place of private tensors (base weights; zero for B of a LoRA pair). This function
- * cannot tell; the caller declares in the manifest which were used.
+ * Bounds decide ring widths, which everybody sees. So the inputs must be public calibration data, and `weights` must
+ * hold public surrogates of private tensors (base weights; zero for B of a LoRA pair). This function cannot check that;
+ * the caller declares in the manifest which it used.
  */
 export function calibrate(
   secure: PassState,
   inputs: readonly ReadonlyMap<ValueId, Tensor>[],
-  { margin = 2, floor = 1, precision = defaultPrecision, expanded: written = false }: CalibrateOptions = {},
+  { margin = 2, floor = 1, precision = defaultPrecision, expanded = false }: CalibrateOptions = {},
 ): Calibration {
   const observed = inputs.length > 0 ? widenForAdapters(secure.module, observe(secure, inputs)) : undefined;
   if (!observed) return analyzeRanges(secure, precision);
-  if (!written) return analyzeRanges(secure, precision, widen(observed, margin, floor));
+  if (!expanded) return analyzeRanges(secure, precision, widen(observed, margin, floor));
   const values = new Map([...observed.values].map(([id, range]) => [id, formulaRange(range, margin ** 2)]));
   return analyzeRanges(secure, precision, { values, inner: observed.inner });
 }
 
 function formulaRange({ lo, hi }: Interval, margin: number): Interval {
-  const most = Math.max(insideFormulas, margin * Math.max(Math.abs(lo), Math.abs(hi)));
+  const most = Math.max(formulaFloor, margin * Math.max(Math.abs(lo), Math.abs(hi)));
   return { lo: -most, hi: most };
 }
 
 /**
- * What leaves its public bounds with the true weights on the given inputs. For the provider alone: it says which
- * value would leave its ring, before a client meets it.
+ * Reports values that leave their public bounds with the true weights on the given inputs. For the provider alone: it
+ * shows which value would leave its ring, before a client meets it.
  */
 export function checkCalibration(
   secure: PassState,
@@ -66,7 +66,7 @@ export function checkCalibration(
   { ranges }: Calibration,
 ): readonly Diagnostic[] {
   const heavy = weightsBeyond(secure, ranges);
-  // What they lead to is their fault alone.
+  // All other violations follow from these.
   if (heavy.length > 0) return heavy;
   const { values, undefinedAt } = observe(secure, inputs);
   const origins = new Map(opsOf(secure.module).map((op) => [op.result, op.origin]));
@@ -74,10 +74,10 @@ export function checkCalibration(
     return [
       {
         code: "MRL0507",
-        message: `%${undefinedAt} is not a number (NaN) with the private weights on the calibration inputs`,
+        message: `%${undefinedAt}: expected numbers with the private weights on the calibration inputs, found NaN`,
         at: origins.get(undefinedAt) || `%${undefinedAt}`,
         because: ["a quotient by 0, or a norm of equal elements without an epsilon, has no value on shares either"],
-        help: "leave out the samples that the model has no answer to, or mend the node",
+        help: "remove the samples for which the model is undefined, or repair the node",
       },
     ];
   return [...values].flatMap(([id, { lo, hi }]) => {
@@ -87,15 +87,15 @@ export function checkCalibration(
     return [
       {
         code: "MRL0505",
-        message: `%${id} reaches [${lo}, ${hi}] with the private weights, and its public bounds are [${bounds.lo}, ${bounds.hi}]`,
+        message: `%${id}: expected values in the public bounds [${bounds.lo}, ${bounds.hi}], found [${lo}, ${hi}] with the private weights`,
         at: origins.get(id) || `%${id}`,
-        help: "calibrate on more public inputs, or with a larger margin: bounds must not be fitted to private weights",
+        help: "calibrate on more public inputs (--calibrate): bounds must not be fitted to private weights",
       },
     ];
   });
 }
 
-/** Private weights that leave the range which each is given, whatever it holds. */
+/** Private weights that leave the range that every private weight gets, whatever it holds. */
 function weightsBeyond({ module, weights }: PassState, ranges: Calibration["ranges"]): readonly Diagnostic[] {
   return Object.entries(module.params).flatMap(([id, name]) => {
     const [value, bounds] = [weights.get(name), ranges.get(id)];
@@ -119,19 +119,15 @@ function observe(
     const seen = new Map<ValueId, Tensor>();
     interpret(module, weights, run, {
       observe: (id, value) => {
-        extendRange(values, id, elementRange(value));
+        const range = extendRange(values.get(id), elementRange(value));
+        if (range) values.set(id, range);
         if (undefinedAt === undefined && value.data.some(Number.isNaN)) undefinedAt = id;
         if (wanted.has(id)) seen.set(id, value);
         const op = readBy.get(id);
-        if (op)
-          extendRange(
-            inner,
-            id,
-            measures[op.name]!(
-              op.operands.map((operand) => seen.get(operand)!),
-              op.attrs,
-            ),
-          );
+        if (!op) return;
+        const operands = op.operands.map((operand) => seen.get(operand)!);
+        const innerRange = extendRange(inner.get(id), measures[op.name]!(operands, op.attrs));
+        if (innerRange) inner.set(id, innerRange);
       },
     });
   }
@@ -141,30 +137,31 @@ function observe(
 function elementRange({ data }: Tensor): Interval {
   let [lo, hi] = [Infinity, -Infinity];
   for (const x of data) {
-    // A mask's −∞ is no magnitude.
+    // −∞ in a mask is no magnitude.
     if (x < lo && x !== -Infinity) lo = x;
     if (x > hi && x !== Infinity) hi = x;
   }
   return lo > hi ? { lo: 0, hi: 0 } : { lo, hi };
 }
 
-/** What is NaN says nothing: surrogates of private weights, zeros often, may lead to it where the weights do not. */
-function extendRange(all: Map<ValueId, Interval>, id: ValueId, { lo, hi }: Interval): void {
-  if (Number.isNaN(lo) || Number.isNaN(hi)) return;
-  const known = all.get(id) ?? { lo, hi };
-  all.set(id, { lo: Math.min(known.lo, lo), hi: Math.max(known.hi, hi) });
+/**
+ * The hull of both. NaN counts as no range: surrogates of private weights, often zeros, may cause it, not the weights.
+ */
+function extendRange(known: Interval | undefined, { lo, hi }: Interval): Interval | undefined {
+  if (Number.isNaN(lo) || Number.isNaN(hi)) return known;
+  return known ? { lo: Math.min(known.lo, lo), hi: Math.max(known.hi, hi) } : { lo, hi };
 }
 
 /**
- * Signs are not believed: that no measured element is negative says little, so intervals become symmetric unless all
- * is positive, where the lower end is kept for the case that analysis proves the sign.
+ * Samples do not prove signs, so intervals become symmetric. An all-positive one keeps a lower end, in case interval
+ * analysis proves the sign.
  */
 function widen({ values, inner }: Observation, margin: number, floor: number): Observation {
   const wide = ([id, { lo, hi }]: [ValueId, Interval]): [ValueId, Interval] => {
     const most = Math.max(floor, margin * Math.max(Math.abs(lo), Math.abs(hi)));
     return [id, { lo: lo > 0 ? lo / margin ** 2 : -most, hi: most }];
   };
-  // Scores are both signs and take the margin like a value; sums of squares take its square.
+  // Scores have both signs and take the margin like a value; sums of squares take its square.
   const wideInner = ([id, { lo, hi }]: [ValueId, InnerRange]): [ValueId, InnerRange] => [
     id,
     { lo: lo < 0 ? lo * margin : lo / margin ** 2, hi: hi * (lo < 0 ? margin : margin ** 2) },

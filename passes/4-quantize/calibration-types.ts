@@ -4,17 +4,20 @@ import type { InnerRange } from "./inner-ranges.ts";
 
 export interface Calibration {
   readonly ranges: ReadonlyMap<ValueId, Interval>;
-  /** Attributes that say what an op computes inside, by its result: `score_bound`, `sum_lo`, `sum_hi`. */
+  /** Attributes with bounds of an op's inner values, by its result: `score_bound`, `sum_lo`, `sum_hi`. */
   readonly facts: ReadonlyMap<ValueId, Attrs>;
 }
 
-/** Least and greatest element of each value, and of what ops compute inside, over all runs. */
+/** Least and greatest element of each value, and of inner values of ops, over all runs. */
 export interface Observation {
   readonly values: ReadonlyMap<ValueId, Interval>;
   readonly inner: ReadonlyMap<ValueId, InnerRange>;
 }
 
-/** Bounds for a program that goes on from what another kept: a kept wire is a value of that one (name → value). */
+/**
+ * Bounds for a program that continues from the cache of another: a cached masked value is a value of that one (name →
+ * value).
+ */
 export function withCachedRanges({ ranges, facts }: Calibration, cached: ReadonlyMap<string, ValueId>): Calibration {
   return { ranges: new Map([...ranges, ...[...cached].map(([name, id]) => [name, ranges.get(id)!] as const)]), facts };
 }

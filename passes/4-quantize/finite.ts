@@ -4,8 +4,8 @@ import type { Tensor } from "../../ir/tensor.ts";
 import type { SplitState } from "../pass.ts";
 
 /**
- * A ring holds finite numbers only: what is shared or stored with NaN or ∞ in it has no fixed-point form, and the
- * answer would be noise. A mask's −∞ is gone by now where scores allow it (2-rewrite/clamp-mask).
+ * Reports NaN and ∞ in weights and shared values (MRL0506): a ring holds finite numbers only, and the answer would be
+ * noise. 2-rewrite/clamp-mask has replaced −∞ in masks by now, where scores allow it.
  */
 export function checkFinite(
   { module, weights, client }: SplitState,
@@ -20,7 +20,7 @@ export function checkFinite(
         code: "MRL0506",
         message: `weight "${name}": expected finite numbers, found ${found}`,
         at: reader?.origin || `%${id}`,
-        help: "mend the weight; -inf is understood in a mask on the scores of a softmax that leaves some score in every row",
+        help: "repair the weight; -inf may stand only in a mask on the scores of a softmax that leaves some score in every row",
       },
     ];
   });
@@ -30,9 +30,9 @@ export function checkFinite(
     return [
       {
         code: "MRL0506",
-        message: `what the client shares: expected finite numbers, found ${notFinite(runs[at]!.get(value))} on calibration sample ${at + 1}`,
+        message: `shared value: expected finite numbers, found ${notFinite(runs[at]!.get(value))} on calibration sample ${at + 1}`,
         at: source,
-        help: "look for public weights before it that hold NaN or infinity, or for samples that the model has no answer to",
+        help: "check the public weights before it for NaN and infinity, and remove samples for which the model is undefined",
       },
     ];
   });

@@ -14,20 +14,24 @@ export { defaultPrecision, serverWeightRange, weightBits } from "./precision.ts"
 export interface QuantizeOptions {
   readonly calibration: Calibration;
   readonly precision?: Precision;
-  /** exact: nothing is rounded inside of an operator that can leave it to a truncation. Default: fast. */
+  /** exact: operators leave rounding to truncations wherever they can. Default: fast. */
   readonly truncation?: "fast" | "exact";
 }
 
 /** Widest ring that the runtime computes in. */
-const widest = 64;
+const maxWidth = 64;
 
-/** Fixed point for every shared value: scale, range, and the least ring that holds it. Ring widths are planned by 5-select. */
+/**
+ * Gives every shared value a fixed-point form: scale, range, and the smallest ring that holds it. 5-select plans the
+ * ring widths. Throws the diagnostics of all values that have no form.
+ */
 export function quantize(
   state: SplitState,
   { calibration, precision = defaultPrecision, truncation }: QuantizeOptions,
 ): SplitState {
   const integers = new Set(state.client.cuts.filter((cut) => cut.oneHot !== undefined).map((cut) => cut.value));
-  const module = assignScales(state, { precision, calibration, integers, exact: truncation === "exact" });
+  const { module, problems } = assignScales(state, { precision, calibration, integers, exact: truncation === "exact" });
+  throwIfAny(problems);
   throwIfAny(tooWide(module));
   return { ...state, module };
 }
@@ -43,14 +47,14 @@ function tooWide(module: Module): readonly Diagnostic[] {
   const origins = new Map<ValueId, string>(opsOf(module).map((op) => [op.result, op.origin]));
   return Object.entries(module.values).flatMap(([id, { type, range }]) => {
     const { element, label } = type;
-    if (label !== "shared" || !isFixed(element) || element.width <= widest) return [];
+    if (label !== "shared" || !isFixed(element) || element.width <= maxWidth) return [];
     const bounds =
       range && Number.isFinite(range.lo) && Number.isFinite(range.hi) ? `[${range.lo}, ${range.hi}]` : undefined;
     const found = bounds ? `${element.width} bits for ${bounds} at scale ${element.scale}` : "no bounds";
     return [
       {
         code: "MRL0501",
-        message: `%${id}: expected a value that fits a ring of ${widest} bits, found ${found}`,
+        message: `%${id}: expected a value that fits a ring of ${maxWidth} bits, found ${found}`,
         at: origins.get(id) ?? `%${id}`,
         help: bounds
           ? "give public calibration inputs (--calibrate), or lower the fractional bits (--precision)"

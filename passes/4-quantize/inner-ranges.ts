@@ -2,7 +2,7 @@ import { evaluateOp } from "../../ir/interpret.ts";
 import type { Attrs, Op } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 
-/** Extremes of what an operator computes inside and its result does not show. */
+/** Extremes of an inner value of an operator, which its result does not show. */
 export interface InnerRange {
   readonly lo: number;
   readonly hi: number;
@@ -10,7 +10,7 @@ export interface InnerRange {
 
 type InnerMeasure = (operands: readonly Tensor[], attrs: Attrs) => InnerRange;
 
-/** For the operators that have such a thing: its extremes on given operands. */
+/** Operators with such inner values: their extremes on given operands. */
 export const measures: Readonly<Record<string, InnerMeasure>> = {
   attention: (operands, attrs) => {
     const hi = largestScore(operands, attrs);
@@ -53,7 +53,7 @@ function extremes(x: Tensor, f: (row: Float64Array) => number): InnerRange {
   return { lo, hi };
 }
 
-/** Most |scale · log2 e · q·k| over the scores that exist; masks are added by the protocol, to what is bounded here. */
+/** Maximum |scale · log2 e · q·k| over unmasked scores; the protocol adds masks to what is bounded here. */
 function largestScore([q, k]: readonly Tensor[], { scale, causal, window }: Attrs): number {
   const [batch, heads, rows, depth] = q!.shape as [number, number, number, number];
   const [, groups, columns] = k!.shape as [number, number, number, number];

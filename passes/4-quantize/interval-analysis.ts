@@ -12,7 +12,7 @@ const unbounded: Interval = { lo: -Infinity, hi: Infinity };
 const unitInterval: Interval = { lo: 0, hi: 1 };
 const magnitude = ({ lo, hi }: Interval): number => Math.max(Math.abs(lo), Math.abs(hi));
 
-/** Interval analysis forward through the module by the op tables, with what was measured where that is tighter. */
+/** Forward interval analysis by the op tables, tightened by measured ranges. */
 export function analyzeRanges(
   { module, weights }: PassState,
   precision: Precision,
@@ -35,7 +35,7 @@ export function analyzeRanges(
   return { ranges, facts };
 }
 
-/** A public weight without numbers is taken for one like the server's. */
+/** A public weight without data gets the range of a private one. */
 const publicRange = (weight: Tensor, precision: Precision): Interval =>
   hasData(weight) ? extremes(weight) : serverWeightRange(precision);
 
@@ -60,12 +60,12 @@ function proven(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>):
   const operands = op.operands.map((id) => ranges.get(id)!);
   const shapes = op.operands.map((id) => module.values[id]!.type.shape);
   const { lo, hi } = resultRange(opDef(op.name), operands, op.attrs, shapes);
-  // x·x: the table sees two intervals, not that they are one value.
+  // x·x: the table does not see that both operands are one value.
   const square = op.name === "mul" && op.operands[0] === op.operands[1];
   return { lo: square ? Math.max(0, lo) : lo, hi };
 }
 
-/** Bounds on a row's sum from bounds on its elements: n·max² from above. Epsilon is no part of it: protocols add it. */
+/** Bounds of a row's sum from bounds of its elements: n·max² from above. Without epsilon, which protocols add. */
 function innerAttrs(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>, inner?: Interval): Attrs {
   const shape = module.values[op.operands[0]!]!.type.shape;
   const most = magnitude(ranges.get(op.operands[0]!)!);
@@ -76,7 +76,7 @@ function innerAttrs(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interva
     return { score_bound: Math.min(bound * Math.LOG2E, inner ? Math.max(inner.hi, 1) : Infinity) };
   }
   if (op.name === "softmax") {
-    // One term is exp(0) = 1, and none is more.
+    // One term is exp(0) = 1, and none is larger.
     const count = shape.at(op.attrs.axis as number)!;
     return { sum_lo: Math.max(1, inner?.lo ?? 1), sum_hi: Math.min(count, inner?.hi ?? count) };
   }

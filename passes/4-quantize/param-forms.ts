@@ -4,13 +4,15 @@ import type { Tensor } from "../../ir/tensor.ts";
 import { bitsFor, type FixedPoint, fx, type Interval } from "../../ir/type.ts";
 import { serverLimits, weightBits } from "./precision.ts";
 
-/** How the operator uses a param: as a factor, whose scale is free, or beside operands of one scale. */
+/**
+ * How an operator uses a param: as a factor, whose scale is free, or as an addend at the scale of the other operands.
+ */
 export type ParamUse = "factor" | "addend";
 
 /**
- * Form of a public param. A factor takes at most `wanted` fractional bits and fits 16 bits; a single number takes only
- * as many as it needs: the least scale with relative error up to 2^-(wanted + 1), none for −1, five for 1/32. A table
- * takes fewer where they hold it exactly, none for zeros and ones.
+ * Form of a public param. A factor has at most `wanted` fractional bits and fits 16 bits. A single number has only as
+ * many as it needs: the least scale with relative error up to 2^-(wanted + 1), none for −1, five for 1/32. A table has
+ * fewer where they hold it exactly, none for zeros and ones.
  */
 export function publicForm(value: Tensor, wanted: number, use: ParamUse): FixedPoint {
   const range = extremes(value);
@@ -23,7 +25,7 @@ export function publicForm(value: Tensor, wanted: number, use: ParamUse): FixedP
   return fx(bitsFor(range, scale), scale);
 }
 
-/** Form of a param of the server's: the same for all weights, so that it says nothing of this one. */
+/** Form of a private param: the same for all weights, so that it reveals nothing about this one. */
 export function serverForm(wanted: number, precision: Precision, use: ParamUse): FixedPoint {
   return fx(wanted + 1 + Math.log2(serverLimits(precision)[use]), wanted);
 }
@@ -40,7 +42,7 @@ function fitting({ data }: Tensor, { lo, hi }: Interval, wanted: number): number
   return scale;
 }
 
-/** No further than 40 bits, where the number is as good as zero beside any activation. */
+/** At most 40 bits: a number that needs more is negligible beside any activation. */
 function scalarScale(x: number, wanted: number): number {
   const error = (scale: number): number => Math.abs(Math.round(x * 2 ** scale) / 2 ** scale - x);
   let scale = 0;
@@ -48,7 +50,7 @@ function scalarScale(x: number, wanted: number): number {
   return scale;
 }
 
-/** Told to the provider alone, who runs the compiler: a weight that the public form cannot hold. */
+/** Reports a weight that the public form cannot hold, to the provider alone, who runs the compiler (MRL0504). */
 export function checkFits(name: string, value: Tensor, form: FixedPoint): Diagnostic | undefined {
   const limit = 2 ** (form.width - 1);
   const most = value.data.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
@@ -56,9 +58,9 @@ export function checkFits(name: string, value: Tensor, form: FixedPoint): Diagno
   const lower = weightBits - 1 - Math.ceil(Math.log2(most + 2 ** -form.scale));
   return {
     code: "MRL0504",
-    message: `weight "${name}" has an entry of size ${most.toPrecision(4)}, and its public form holds less than ${limit / 2 ** form.scale}`,
+    message: `weight "${name}": expected magnitudes below ${limit / 2 ** form.scale}, found ${most.toPrecision(4)}`,
     because: [
-      "the form of private weights is fixed before they are looked at: one that follows them would tell of them",
+      "the form of private weights is fixed in advance: a form that follows them would reveal something about them",
     ],
     help: `lower the fractional bits of weights: --precision weight=${Math.max(0, lower)}`,
   };

@@ -1,4 +1,4 @@
-import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { exactScale } from "../../ir/infer.ts";
 import { type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
@@ -21,7 +21,7 @@ import type { PassState } from "../pass.ts";
 import type { Calibration } from "./calibration-types.ts";
 import { checkFits, type ParamUse, publicForm, serverForm } from "./param-forms.ts";
 
-/** One bit beyond the range: rounding may step over its end. */
+/** One bit beyond the range: rounding may exceed its end. */
 const slack = 1;
 
 export interface ScaleOptions {
@@ -29,7 +29,7 @@ export interface ScaleOptions {
   readonly calibration: Calibration;
   /** Inputs that hold integers: they are shared without fractional bits. */
   readonly integers: ReadonlySet<ValueId>;
-  /** Products of secrets keep all their bits, so that what drops them is a truncation of its own, which can be exact. */
+  /** Products of secrets keep all their bits, so that a separate truncation, which can be exact, drops them. */
   readonly exact: boolean;
 }
 
@@ -41,15 +41,19 @@ interface ScaleState extends ScaleOptions, PassState {
   readonly ops: Op[];
   readonly problems: Diagnostic[];
   readonly fresh: (base: string) => ValueId;
-  /** What was made once for several readers: truncations and forms of params. */
+  /** Values that several readers share: truncations and forms of params. */
   readonly made: Map<string, ValueId>;
 }
 
 /**
- * Gives every shared value a scale by the op tables, and truncates where a reader wants less than there is. A
- * truncation is made from the value itself, never from a truncated one, and once for all readers that want it.
+ * Gives every shared value a scale by the op tables, and truncates where a reader wants fewer fractional bits. A
+ * truncation starts from the value itself, never from a truncated one, and serves all readers that want it. The module
+ * is valid only without problems.
  */
-export function assignScales(state: PassState, options: ScaleOptions): Module {
+export function assignScales(
+  state: PassState,
+  options: ScaleOptions,
+): { readonly module: Module; readonly problems: readonly Diagnostic[] } {
   const { module, weights } = state;
   const walk: ScaleState = {
     ...options,
@@ -66,25 +70,24 @@ export function assignScales(state: PassState, options: ScaleOptions): Module {
   };
   for (const id of module.inputs) walk.values[id] = inputValue(module.values[id]!, id, walk);
   for (const op of opsOf(module)) convert(op, walk);
-  throwIfAny(walk.problems);
-  const { values, params, ops } = walk;
-  return { ...withOps(module, ops, { values, params }), stage: "quantize" };
+  const { values, params, ops, problems } = walk;
+  return { module: { ...withOps(module, ops, { values, params }), stage: "quantize" }, problems };
 }
 
 /**
- * An input that comes in as shares is in fixed point already, at the precision of activations; a wire that was opened
- * by an earlier query has the scale that its readers want, since it cannot be truncated any more.
+ * An input that enters as shares is already in fixed point, at the precision of activations. A masked value that an
+ * earlier query opened has the scale that its readers want, since it cannot be truncated any more.
  */
 function inputValue({ type }: Value, id: ValueId, walk: ScaleState): Value {
   const { calibration } = walk;
   const range = calibration.ranges.get(id)!;
   const precision = { activation: type.sharing === "masked" ? wantedOf(id, walk) : walk.precision.activation };
   if (type.label !== "shared") return { type, range };
-  const whole = type.element.kind === "bool";
-  return { type: { ...type, element: formFor(type, range, whole ? 0 : precision.activation) }, range };
+  const isBoolean = type.element.kind === "bool";
+  return { type: { ...type, element: formFor(type, range, isBoolean ? 0 : precision.activation) }, range };
 }
 
-/** The least ring with some slack; truth values are bits. */
+/** The smallest ring with some slack; booleans are bits. */
 const formFor = ({ element }: TensorType, range: Interval, scale: number): FixedPoint =>
   element.kind === "bool" && scale === 0 ? bit : fx(bitsFor(range, scale) + slack, scale);
 
@@ -97,7 +100,7 @@ function convert(op: Op, walk: ScaleState): void {
   const refused = refuse(op, def, walk);
   if (refused) {
     walk.problems.push(refused);
-    // It goes on with some form, so that what follows is checked too.
+    // A placeholder form, so that later ops are checked too.
     walk.values[op.result] = { type: { ...type, element: fx(64, walk.precision.activation) }, range };
     return;
   }
@@ -107,15 +110,17 @@ function convert(op: Op, walk: ScaleState): void {
   walk.ops.push({ ...op, operands, attrs });
 }
 
-/** Integers come in as they are, activations at their precision or at the most that any reader wants. */
+/**
+ * Integers enter without fractional bits unless sums need them, activations at most at the precision that readers want.
+ */
 function shareForm(op: Op, walk: ScaleState): { operands: readonly ValueId[]; scale: number } {
   const [id] = op.operands as [ValueId];
-  const whole = walk.integers.has(id) || walk.module.values[id]!.type.element.kind !== "f32";
-  if (whole) return { operands: op.operands, scale: isCombined(op.result, walk) ? walk.precision.activation : 0 };
+  const isInteger = walk.integers.has(id) || walk.module.values[id]!.type.element.kind !== "f32";
+  if (isInteger) return { operands: op.operands, scale: isCombined(op.result, walk) ? walk.precision.activation : 0 };
   return { operands: op.operands, scale: Math.min(wantedOf(op.result, walk), walk.precision.activation) };
 }
 
-/** Whether a value is added to, or put beside, another shared one: sums are at the smaller scale of the two. */
+/** Whether a value is added to, or concatenated with, another shared one: sums have the smaller scale of the two. */
 function isCombined(id: ValueId, walk: ScaleState): boolean {
   const { module, users } = walk;
   return (users.get(id) ?? []).some((op) => {
@@ -126,10 +131,10 @@ function isCombined(id: ValueId, walk: ScaleState): boolean {
   });
 }
 
-/** Operators that hand their operand's scale on to their own readers. */
+/** Operators that pass their operand's scale to their own readers. */
 const passesScale: ReadonlySet<string> = new Set(["reshape", "transpose", "slice", "expand"]);
 
-/** Most fractional bits that a reader wants of a value, if all it reads are activations. */
+/** Maximum fractional bits that a reader wants of a value, if all its operands are activations. */
 function wantedOf(id: ValueId, walk: ScaleState): number {
   const { module, precision, users } = walk;
   const wanted = (users.get(id) ?? []).map((op) => {
@@ -146,7 +151,7 @@ function wantedOf(id: ValueId, walk: ScaleState): number {
   return wanted.length > 0 ? Math.max(...wanted) : precision.activation;
 }
 
-/** Operands at the scales that the op's table wants, and the scale of the result that follows. */
+/** Operands at the scales that the op's table wants, and the resulting scale. */
 function alignOperands(
   op: Op,
   def: OpDef,
@@ -162,26 +167,26 @@ function alignOperands(
     const wanted = rule.operands[index]!;
     if (!Object.hasOwn(walk.module.params, id)) return truncated(id, at[index]!, wanted, walk);
     const given = formOf(id, wanted, use, def, walk);
-    // A whole number times a constant would take all else that is added to it down to its few fractional bits.
+    // An integer times a constant would lower all addends of its sum to its few fractional bits.
     const missing = walk.precision.activation - (rule.result - wanted + given.scale);
-    const whole = op.name === "mul" && at.includes(0) && walk.module.values[id]!.type.label === "public";
-    const lift = whole && isCombined(op.result, walk) ? Math.max(0, missing) : 0;
+    const isCount = op.name === "mul" && at.includes(0) && walk.module.values[id]!.type.label === "public";
+    const lift = isCount && isCombined(op.result, walk) ? Math.max(0, missing) : 0;
     const form = fx(given.width + lift, given.scale + lift);
-    // The table counts on `wanted` fractional bits of the factor: the exact product has as many fewer.
+    // The table assumes `wanted` fractional bits of the factor: the exact product differs by as many.
     scale += form.scale - wanted;
     return param(id, form, walk);
   });
   return { operands, scale };
 }
 
-/** What the op's table says of scales; see `ScaleOptions.exact`. */
+/** The scale rule of the op's table; see `ScaleOptions.exact`. */
 function ruleOf(def: OpDef, attrs: Op["attrs"], at: readonly (number | undefined)[], walk: ScaleState): ScaleRule {
   const rule = def.scales!(at, attrs, walk.precision);
   const product = def.linear === "each" && at.every((scale) => scale !== undefined);
   return walk.exact && product ? { ...rule, result: exactScale(def, rule.operands) } : rule;
 }
 
-/** Indices and conditions that both parties know stay what they are. */
+/** Public indices and conditions stay as they are. */
 function plain(id: ValueId, { module, params, values }: ScaleState): ValueId {
   const weight = module.params[id];
   if (weight === undefined) return id;
@@ -190,7 +195,7 @@ function plain(id: ValueId, { module, params, values }: ScaleState): ValueId {
   return id;
 }
 
-/** Fractional bits of a shared value; undefined for what both or one of the parties know. */
+/** Fractional bits of a shared value; undefined for a value that some party knows. */
 function scaleAt(id: ValueId, { values }: ScaleState): ScaleRule["operands"][number] | undefined {
   const value = values[id];
   return value && value.type.label === "shared" && isFixed(value.type.element) ? value.type.element.scale : undefined;
@@ -198,7 +203,8 @@ function scaleAt(id: ValueId, { values }: ScaleState): ScaleRule["operands"][num
 
 function truncated(id: ValueId, scale: number, wanted: number, walk: ScaleState): ValueId {
   if (scale === wanted) return id;
-  if (scale < wanted) throw new Error(`%${id} is wanted at scale ${wanted}, above its ${scale}`);
+  if (scale < wanted)
+    throw new Error(`internal error, please report: %${id} has scale ${scale}, which cannot be raised to ${wanted}`);
   const by = scale - wanted;
   const key = `${id} by ${by}`;
   const known = walk.made.get(key);
@@ -217,12 +223,12 @@ function formOf(id: ValueId, wanted: number, use: ParamUse, def: OpDef, walk: Sc
   const { module, weights, precision } = walk;
   const weight = weights.get(module.params[id]!)!;
   if (module.values[id]!.type.label === "server" || !hasData(weight)) return serverForm(wanted, precision, use);
-  // Tables that are used side by side must agree on their scale, as the cosines and sines of rope do.
+  // Tables that an op uses together must have one scale, as the cosines and sines of rope.
   const alone = def.operands.length === 2;
   return publicForm(weight, wanted, use === "factor" && alone ? "factor" : "addend");
 }
 
-/** The param in this form; one that is wanted in two forms becomes two params of one weight. */
+/** The param in this form; a param wanted in two forms becomes two params of one weight. */
 function param(id: ValueId, form: ReturnType<typeof fx>, walk: ScaleState): ValueId {
   const key = `${id} as ${form.width}.${form.scale}`;
   const known = walk.made.get(key);
@@ -241,32 +247,32 @@ function param(id: ValueId, form: ReturnType<typeof fx>, walk: ScaleState): Valu
   return name;
 }
 
-/** Why the op has no fixed-point meaning here. */
+/** Why the op has no fixed-point form here. */
 function refuse(op: Op, def: OpDef, { module }: ScaleState): Diagnostic | undefined {
   const { label } = module.values[op.result]!.type;
   if (label !== "shared" && op.name !== "reveal") {
     return {
       code: "MRL0503",
-      message: `expected a value computed from weights alone to be folded into a weight, found ${op.name} of the ${label}'s`,
+      message: `expected operators on weights alone to be folded into a weight, found ${op.name} of ${label} values`,
       at: op.origin,
       because: [formatOp(op)],
-      help: "a product of two private weights is never formed: multiply the activation by one, then by the other",
+      help: "multiply the activation by one private weight, then by the other: the compiler never forms their product",
     };
   }
   const unknown = op.operands.find((id, index) => {
     const type = module.values[id]!.type;
     const plain = !Object.hasOwn(module.params, id) && type.label !== "shared";
-    // Places that only the client knows are for a protocol that hides them.
+    // A protocol hides indices that only the client knows.
     const isIndex = type.label === "public" || (op.name === "gather" && type.label === "client");
     return plain && op.name !== "share" && !(def.selectors?.includes(index) && isIndex);
   });
   if (def.scales && unknown === undefined) return undefined;
-  const why = unknown === undefined ? "none is known" : `%${unknown} is neither shared nor a weight`;
+  const why = unknown === undefined ? "it has no fixed-point form" : `%${unknown} is neither shared nor a weight`;
   return {
     code: "MRL0502",
-    message: `expected an operator that has a meaning on secret values, found ${op.name} (${why})`,
+    message: `expected an operator that is defined on secret values, found ${op.name} (${why})`,
     at: op.origin,
     because: [formatOp(op)],
-    help: "compute it where one party knows the operands, or write it with operators that work on secrets",
+    help: "compute it where one party knows the operands, or express it by operators that are defined on secret values",
   };
 }

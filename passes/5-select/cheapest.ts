@@ -2,51 +2,54 @@ import { sizeOf } from "../../ir/type.ts";
 import type { Fixed, Protocol, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
 import { operandForm, trafficOf } from "./traffic.ts";
 
-/** The link that protocols are chosen for, between each two parties and in both directions. */
+/**
+ * The link that protocols are chosen for, between each two parties and in both directions. LinkProfile of
+ * runtime/transport has the same fields; the two stay apart, since the runtime imports nothing of the compiler.
+ */
 export interface LinkSpeed {
   readonly mbitPerSecond: number;
   readonly roundTripMs: number;
 }
 
 /**
- * What is made least. time: seconds from the first correlation to the result, when the dealer's material is not there
+ * Metric to minimize. time: seconds from the first correlation to the result, if the dealer's material is not there
  * yet; online: seconds from the input on; total: bytes, online and the dealer's.
  */
 export type Objective = "time" | "online" | "total";
 
 /**
- * Seconds for one node of a GGM tree at a party, which every 16 bytes that the dealer announces stand for: one block of
- * the stream cipher. 0.3 µs for a level on Node 20, by `npm run bench`.
+ * Seconds per node of a GGM tree at a party: one block of the stream cipher. Every 16 bytes that the dealer broadcasts
+ * stand for one node. 0.3 µs per level on Node 20, by `npm run bench`.
  */
 const secondsPerNode = 0.3e-6;
 const nodeBytes = 16;
 
-/** What an execution costs under an objective, in seconds or bytes. */
+/** Cost of an execution under an objective, in seconds or bytes. */
 export function priceOf({ rounds, bytes, dealt }: Traffic, link: LinkSpeed, objective: Objective): number {
   const all = (links: Traffic["bytes"]): readonly number[] => Object.values(links);
   const sum = (links: Traffic["bytes"]): number => all(links).reduce((a, b) => a + b, 0);
   if (objective === "total") return sum(bytes) + sum(dealt);
   const seconds = (count: number): number => (count * 8) / (link.mbitPerSecond * 1e6);
   const online = (rounds * link.roundTripMs) / 2000 + seconds(Math.max(...all(bytes)));
-  // The parties walk the trees before the input is known, or as soon as it is opened: half is online.
+  // The parties walk the trees before the input is known, or as soon as it is opened: half counts as online.
   const compute = (dealt["dealer→client"] / nodeBytes) * secondsPerNode;
   if (objective === "online") return online + compute / 2;
   return online + compute + seconds(Math.max(...all(dealt)));
 }
 
-/** One way to execute an op: a protocol, and what it is tuned to. */
+/** One way to execute an op: a protocol and its tuning. */
 export interface Candidate {
   readonly protocol: Protocol;
   readonly tuning?: Spec["attrs"];
 }
 
-/** Every way that a protocol offers, its default first. */
+/** All candidates of a protocol, its default first. */
 export const candidatesOf = (protocol: Protocol, spec: Spec): readonly Candidate[] => [
   { protocol },
   ...(protocol.variants?.(spec) ?? []).map((tuning) => ({ protocol, tuning })),
 ];
 
-/** The spec as the protocol would run it: operands in the rings that it asks for. */
+/** The spec as the protocol would run it: operands in the rings that it wants. */
 function tuned({ protocol, tuning }: Candidate, spec: Spec): Spec {
   const wanted = tuning ? { ...spec, attrs: { ...spec.attrs, ...tuning } } : spec;
   const widths = protocol.operandWidths(wanted);
@@ -54,8 +57,8 @@ function tuned({ protocol, tuning }: Candidate, spec: Spec): Spec {
 }
 
 /**
- * The cheapest way, openings of operands included; of equals the one with fewer bytes, then the first. Ways that cannot
- * run the spec are left out.
+ * The cheapest candidate, with the openings of its operands. Ties go to fewer bytes, then to the first. Candidates that
+ * cannot run the spec are skipped.
  */
 export function cheapest(
   candidates: readonly Candidate[],
@@ -76,7 +79,7 @@ export function cheapest(
   return best?.candidate;
 }
 
-/** Operands that a protocol wants open are opened side by side, in one round before it. */
+/** Adds the opening of the operands that a protocol wants masked: all in one round before it. */
 function withOpenings(protocol: Protocol, { operands }: Spec, traffic: Traffic): Traffic {
   const opened = operands.filter((_, index) => operandForm(protocol, index) === "masked");
   const each = opened.reduce((sum, operand) => sum + openingBytes(operand), 0);

@@ -18,20 +18,21 @@ import { operandForm } from "./traffic.ts";
 
 export interface SelectOptions {
   readonly setting: Setting;
-  /** exact: a protocol that is exact wherever there is one. Default: fast. */
+  /** exact: prefer exact protocols wherever there are any. Default: fast. */
   readonly truncation?: "fast" | "exact";
-  /** Families of protocols to choose from, the preferred ones first. Default: ours. */
+  /** Families of protocols to choose from, the preferred ones first. Default: marill. */
   readonly families?: readonly Family[];
-  /** The link that protocols are chosen for, and what is made least on it. Default: time on a wide-area link. */
+  /** The link that protocols are chosen for. Default: a wide-area link. */
   readonly link?: LinkSpeed;
+  /** Metric to minimize on it. Default: time. */
   readonly objective?: Objective;
-  /** Ring in which every share lives, as systems with one ring do it; absent: planned value by value. */
+  /** Ring of every share, for systems with one ring; absent: planned per value. */
   readonly ring?: number;
-  /** Operator that made a value → protocol that truncates it. */
+  /** Operator that produced a value → protocol that truncates it. */
   readonly truncations?: Readonly<Record<string, string>>;
 }
 
-/** Which labels an operand may have for a protocol that wants it in this form. */
+/** Labels that an operand may have, by the form in which a protocol wants it. */
 const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
   share: ["shared"],
   masked: ["shared"],
@@ -41,7 +42,7 @@ const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
   public: ["public", "client"],
 };
 
-/** Operators that are protocols whatever their operands' labels: they change how a value is held. */
+/** Operators that need a protocol whatever the labels of their operands: they change how a value is held. */
 const conversions: readonly string[] = ["share", "open", "extend", "reveal"];
 
 /** x < y is y > x. */
@@ -52,7 +53,7 @@ const mirrored: Readonly<Record<string, string>> = {
   greater: "less",
   "greater-or-equal": "less-or-equal",
 };
-/** Attributes with which the operators of two operands mean the same when these change places. */
+/** Operators whose two operands may be swapped, with their attributes after the swap. */
 const swapped: Readonly<Record<string, (attrs: Attrs) => Attrs>> = {
   mul: (attrs) => attrs,
   logic: (attrs) => attrs,
@@ -61,7 +62,7 @@ const swapped: Readonly<Record<string, (attrs: Attrs) => Attrs>> = {
   compare: (attrs) => ({ ...attrs, kind: mirrored[String(attrs.kind)]! }),
 };
 
-/** x·y = y·x, x < y = y > x: what is not secret stands on the right, where protocols look for it. */
+/** x·y = y·x, x < y = y > x: puts an operand that is not secret on the right, where protocols expect it. */
 function orderOperands(module: Module, op: Op): Op {
   const [first, second] = op.operands as [ValueId, ValueId];
   const swap = Object.hasOwn(swapped, op.name) ? swapped[op.name] : undefined;
@@ -72,16 +73,16 @@ function orderOperands(module: Module, op: Op): Op {
 const accepts = (module: Module, op: Op, protocol: Protocol): boolean =>
   op.operands.every((id, index) => labelsOfForm[operandForm(protocol, index)].includes(typeOf(module, id).label));
 
-/** Whom protocols are chosen for where nothing is said: a line of 100 Mbit/s over 80 ms, as in most papers. */
+/** The default link: 100 Mbit/s with a round trip of 80 ms, as in most papers. */
 const defaultLink: LinkSpeed = { mbitPerSecond: 100, roundTripMs: 80 };
 
-/** Classes of preference: by family; where results must be exact, exact protocols of any family before the others. */
+/** Preference class: by family; if results must be exact, exact protocols of any family come first. */
 function rankOf(protocol: Protocol, spec: Spec, { truncation, families = ["marill"] }: SelectOptions): number {
   const late = truncation === "exact" && !isExact(protocol, spec);
   return families.indexOf(protocol.family ?? "marill") + (late ? families.length : 0);
 }
 
-/** Of the protocols of the best class that has one that can run the spec, the cheapest, tuned as it is cheapest. */
+/** The cheapest candidate of the best class that has one which can run the spec. */
 function choose(all: readonly Protocol[], spec: Spec, options: SelectOptions): Candidate | undefined {
   const { link = defaultLink, objective = "time" } = options;
   const rank = (protocol: Protocol): number => rankOf(protocol, spec, options);
@@ -91,17 +92,17 @@ function choose(all: readonly Protocol[], spec: Spec, options: SelectOptions): C
     const found = cheapest(same, spec, link, objective);
     if (found) return found;
   }
-  // None can run it: the first, and why not is told once rings are planned.
+  // None can run it: take the first; `refusals` reports why once rings are planned.
   return all[0] && { protocol: all[0] };
 }
 
-/** The spec as it will be where all shares live in one ring; truth values alone are bits. */
+/** The spec with all shares in one ring; only booleans stay bits. */
 function inRing({ operands, result, attrs }: Spec, ring: number | undefined): Spec {
   const wide = (x: Fixed): Fixed => (ring === undefined || x.width === 1 ? x : { ...x, width: ring });
   return { operands: operands.map(wide), result: wide(result), attrs };
 }
 
-/** The operator that made what an op is applied to, behind what is computed locally and moves or adds values. */
+/** The operator that produced the operand of an op, before local linear operators. */
 function producerOperator(module: Module, makers: ReadonlyMap<ValueId, Op>, { operands }: Op): string {
   const maker = makers.get(operands[0]!);
   if (!maker) return "";
@@ -111,8 +112,8 @@ function producerOperator(module: Module, makers: ReadonlyMap<ValueId, Op>, { op
 }
 
 /**
- * A protocol for each op that needs one: of those that implement it in this setting, for operands with these labels,
- * the cheapest of the preferred family on the link. Ops without one are listed together.
+ * Chooses a protocol for each op that needs one: of those that implement it in this setting for operands with these
+ * labels, the cheapest of the preferred family on the link. Throws MRL0520 for all ops without one.
  */
 export function chooseProtocols(module: Module, options: SelectOptions): readonly Op[] {
   const { setting, families = ["marill"], truncations = {} } = options;
@@ -145,7 +146,7 @@ export function chooseProtocols(module: Module, options: SelectOptions): readonl
   return ops;
 }
 
-/** Whether the preferred family has a protocol for an operator in this setting: what rewrites may make. */
+/** Whether the preferred family has a protocol for an operator in this setting: rewrites may then make it. */
 export function computesOperator({ setting, families: [preferred = "marill"] = [] }: SelectOptions) {
   return (operator: string): boolean =>
     [...protocols.values()].some(
@@ -154,7 +155,7 @@ export function computesOperator({ setting, families: [preferred = "marill"] = [
     );
 }
 
-/** Ops whose protocol cannot run at the ring widths that were planned, all at once. */
+/** All ops whose protocol cannot run at the planned ring widths (MRL0521). */
 export function refusals(module: Module): readonly Diagnostic[] {
   return opsOf(module).flatMap((op) => {
     const why = op.protocol === undefined ? undefined : protocols.get(op.protocol)?.refuses?.(specOf(module, op));

@@ -8,7 +8,10 @@ export { computesOperator, type SelectOptions } from "./choose.ts";
 export { type Inexact, inexactOperators } from "./inexact.ts";
 export { fixedOf, specOf } from "./spec.ts";
 
-/** A protocol for each op, wires opened once, and the ring of every value. */
+/**
+ * Chooses a protocol for each op and a ring for each value; opens each masked value once. Throws if an op has no
+ * protocol or no ring.
+ */
 export function select(state: SplitState, options: SelectOptions): SplitState {
   const module = planRings(state.module, chooseProtocols(state.module, options), options.ring);
   throwIfAny(refusals(module));

@@ -7,11 +7,11 @@ import { specOf } from "./spec.ts";
 export interface Inexact {
   readonly operator: string;
   readonly count: number;
-  /** Where they come from: nodes of the model. */
+  /** Nodes of the model that they come from. */
   readonly at: readonly string[];
 }
 
-/** What keeps the opened results from being the interpreter's bit for bit; nothing if they are. Most numerous first. */
+/** Operators that may make opened results differ from the interpreter's bits, most frequent first; empty if none do. */
 export function inexactOperators(module: Module): readonly Inexact[] {
   const groups = new Map<string, Op[]>();
   for (const op of opsOf(module)) {

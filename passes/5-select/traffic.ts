@@ -7,11 +7,11 @@ import { specOf } from "./spec.ts";
 export const operandForm = (protocol: Protocol, index: number): OperandForm =>
   protocol.forms[Math.min(index, protocol.forms.length - 1)]!;
 
-/** Layers repeat: what was counted once is not counted again. Forgotten when it grows beyond so many specs. */
+/** Traffic already counted, since layers repeat; cleared beyond `maxCounted` specs. */
 const counted = new Map<string, Traffic>();
 const maxCounted = 10_000;
 
-/** Exact traffic of one execution: the protocol read by the cost model. */
+/** Exact traffic of one execution: the cost model runs the protocol on meta tensors. */
 export function trafficOf(protocol: Protocol, spec: Spec): Traffic {
   const key = `${protocol.name} ${JSON.stringify(spec)}`;
   const known = counted.get(key);
@@ -26,7 +26,7 @@ export function trafficOf(protocol: Protocol, spec: Spec): Traffic {
   return traffic;
 }
 
-/** Exact traffic of one op; nothing for what is computed locally. */
+/** Exact traffic of one op; none for a local operator. */
 export function costOf(module: Module, op: Op): Traffic {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   return protocol ? trafficOf(protocol, specOf(module, op)) : noTraffic;

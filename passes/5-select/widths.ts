@@ -11,13 +11,13 @@ import { operandForm } from "./traffic.ts";
 /** Widest ring of the runtime. */
 const maxWidth = 64;
 
-/** One use of a shared value: in which ring, and whether as shares or as an open wire. */
+/** One use of a shared value: in which ring, and whether as shares or as a masked value. */
 export interface RingDemand {
   readonly op: number;
   readonly index: number;
   readonly form: "share" | "masked";
   readonly width: number;
-  /** The protocol computes in this very ring; otherwise a wider wire serves as well. */
+  /** The protocol computes in exactly this ring; otherwise a wider masked value serves as well. */
   readonly exact: boolean;
 }
 
@@ -25,16 +25,16 @@ export interface RingPlan {
   /** Ring in which uses see a value. */
   readonly widths: ReadonlyMap<ValueId, number>;
   readonly demands: ReadonlyMap<ValueId, readonly RingDemand[]>;
-  /** Values that are made in a short ring, of this width, and lifted to the one that uses see. */
+  /** Values that are computed in a short ring of this width, and extended to the one that uses see. */
   readonly shortened: ReadonlyMap<ValueId, number>;
 }
 
 /**
- * Ring widths from the end to the beginning: each use says which ring it wants, a value takes the widest of them, and
- * an op turns its result's ring into wants on its operands. Truncation takes `by` bits off the ring, so what it is
- * applied to is wider by just that, and extending a ring, the only thing that costs, is needed only where a chain of
- * truncations would want more bits than its beginning can give (protocols.md 1.2). There the smallest truncated
- * tensor of the chain is made short and lifted: one opening more.
+ * Plans ring widths from the end to the beginning. Each use demands a ring, a value takes the widest demand, and an op
+ * turns its result's ring into demands on its operands. Truncation drops `by` bits of the ring, so its operand is wider
+ * by just that. Only extending a ring costs traffic. It is needed where a chain of truncations would demand more bits
+ * than its beginning can give (protocols.md 1.2). There the smallest truncated tensor of the chain is computed short
+ * and extended, which costs one more opening. Throws MRL0522.
  */
 export function planWidths(module: Module, ops: readonly Op[], ring?: number): RingPlan {
   if (ring !== undefined) return planOneRing(module, ops, ring);
@@ -52,24 +52,26 @@ export function planWidths(module: Module, ops: readonly Op[], ring?: number): R
 
 const isBoolean = (module: Module, id: ValueId): boolean => isBit(module.values[id]!.type.element);
 
-/** A truncation on the way; where none would help, the value itself, if the short ring is within its protocol's limit. */
+/** A truncation on the way; if none helps, the value itself, if its protocol can return the short ring. */
 function truncationToBreakAt(
   module: Module,
   ops: readonly Op[],
   plan: RingPlan,
   { id, width, limit }: TooWide,
 ): ValueId | undefined {
-  const liftable = width <= maxWidth && shortWidth(module, id) <= limit && !plan.shortened.has(id);
-  return cheapestBreak(module, ops, plan, id) ?? (liftable ? id : undefined);
+  const extendable = width <= maxWidth && shortWidth(module, id) <= limit && !plan.shortened.has(id);
+  return cheapestBreak(module, ops, plan, id) ?? (extendable ? id : undefined);
 }
 
-/** Ring in which a value is made that is lifted at once: that of its wire; truth values have a lift of their own. */
+/**
+ * Ring in which a value that is then extended is computed: that of its masked value; booleans have their own protocol.
+ */
 const shortWidth = (module: Module, id: ValueId): number =>
   isBoolean(module, id) ? 1 : maskedWidth(fixedOf(module, id));
 
 /**
- * One ring for all: every use sees `ring` bits, as shares or as a wire, whatever a protocol would be content with.
- * Truth values alone are single bits until something counts them.
+ * One ring for all: every use sees `ring` bits, as shares or as a masked value, even where a protocol needs fewer. Only
+ * booleans are single bits, until an op uses them as numbers.
  */
 function planOneRing(module: Module, ops: readonly Op[], ring: number): RingPlan {
   const widths = new Map<ValueId, number>();
@@ -124,9 +126,9 @@ function planOnce(
   return { plan: { widths, demands, shortened: new Map(shortened) }, tooWide };
 }
 
-/** The widest of what its uses want, and at least what holds its range. */
+/** The widest demand of its uses, and at least the ring that holds its range. */
 function widthOf(module: Module, op: Op, uses: readonly RingDemand[]): number {
-  // Only a reveal makes a value that is not shared: its operand is sent in the least ring that holds it.
+  // Only a reveal makes a value that is not shared: its operand is sent in the smallest ring that holds it.
   if (module.values[op.result]!.type.label !== "shared") return minWidthOf(module, op.operands[0]!);
   const shares = uses.filter((use) => use.form === "share").map((use) => use.width);
   return Math.max(minWidthOf(module, op.result), ...shares, ...maskedRings(uses));
@@ -138,7 +140,9 @@ function minWidthOf(module: Module, id: ValueId): number {
   return range ? minWidth(range, type.element) : type.element.width;
 }
 
-/** The wires to open for these uses, narrowest first: all exact rings, and one that serves the others. */
+/**
+ * Rings of the masked values to open for these uses, narrowest first: all exact rings, and one that serves the others.
+ */
 export function maskedRings(uses: readonly RingDemand[]): readonly number[] {
   const masked = uses.filter((use) => use.form === "masked");
   const exact = [...new Set(masked.filter((use) => use.exact).map((use) => use.width))];
@@ -159,7 +163,7 @@ function limitOf(module: Module, op: Op): number {
   return protocol?.maxResultWidth?.(specFor(module, op, maxWidth)) ?? maxWidth;
 }
 
-/** What an op wants of its shared operands when its result has a ring of this width. */
+/** Demands of an op on its shared operands if its result has a ring of this width. */
 function demandsOf(module: Module, op: Op, at: number, width: number): readonly RingDemand[] {
   const shared = op.operands.map((id) => module.values[id]!.type.label === "shared");
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
@@ -173,9 +177,9 @@ function demandsOf(module: Module, op: Op, at: number, width: number): readonly 
 }
 
 /**
- * Where to break the chain of rings that starts at a value: the truncation with the fewest elements on the way along
- * its widest uses, up to where a ring of the use's own begins. One whose uses want no more than the short ring does not
- * carry the chain: to make it short would save nothing.
+ * Where to break the chain of rings that starts at a value: the truncation with the fewest elements along its widest
+ * uses, up to the first use with a ring of its own. A truncation whose uses demand no more than the short ring does not
+ * carry the chain: a break there would save nothing.
  */
 function cheapestBreak(module: Module, ops: readonly Op[], plan: RingPlan, start: ValueId): ValueId | undefined {
   let best: ValueId | undefined;
@@ -196,7 +200,7 @@ function cheapestBreak(module: Module, ops: readonly Op[], plan: RingPlan, start
 
 const impossible = (op: Op, width: number, limit: number): Diagnostic => ({
   code: "MRL0522",
-  message: `%${op.result} would need a ring of ${width} bits, and ${op.protocol ?? op.name} gives at most ${limit}`,
+  message: `%${op.result}: expected a ring of at most ${limit} bits, which ${op.protocol ?? op.name} can return, found a demand for ${width}`,
   at: op.origin || `%${op.result}`,
   help: "lower the fractional bits (--precision), or calibrate to tighter ranges (--calibrate)",
 });

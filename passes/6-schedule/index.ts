@@ -3,9 +3,9 @@ import { roundsOf } from "../5-select/traffic.ts";
 import type { Pass, SplitState } from "../pass.ts";
 
 /**
- * Independent operators share rounds. List scheduling: all that needs no round runs as soon as it can, one op a step
- * in program order; then everything that is ready and does need rounds becomes one step, run in lock step. A step
- * never waits for an op that another order would have had ready, so no schedule of whole steps has fewer steps.
+ * Lets independent operators share rounds, by list scheduling. Ops without rounds run as soon as they can, one per step
+ * in program order. Then all ready ops with rounds become one step, which runs in lockstep. A step never waits for an
+ * op that another order would have had ready, so no schedule of whole steps has fewer steps.
  */
 export function schedule(module: Module): Module {
   const defined = new Set<ValueId>([...module.inputs, ...Object.keys(module.params)]);

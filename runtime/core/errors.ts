@@ -1,48 +1,48 @@
 /**
- * Everything that can go wrong between parties, in one table. `{word}` is filled in where the error is made.
- * Messages hold names, lengths and hashes, never contents: an error must say the same whatever the secrets are.
+ * Every failure between parties, in one table. `{word}` is filled in where the error is created. Messages hold names,
+ * lengths and hashes, never contents: an error must read the same whatever the secrets are.
  */
 const causes = {
   peerLeft: {
     code: "MRL0701",
     says: "the {peer} left {where}",
-    help: "look for an error at the {peer}; correlations of this query are burnt, start a new query",
+    help: "look for an error at the {peer}; the correlations of this query are used up, start a new query",
   },
   wrongLength: {
     code: "MRL0702",
-    says: "the {peer} announced a frame of {found} bytes where the program has one of {expected}",
+    says: "the {peer} announced a frame of {found} bytes, but the program expects {expected}",
     help: "both parties must run programs of the same compilation",
   },
   frameTooLarge: {
     code: "MRL0703",
-    says: "the {peer} announced a frame of {found} bytes where at most {expected} are allowed",
-    help: "nothing was allocated for it; check what really answers at the other end",
+    says: "the {peer} announced a frame of {found} bytes, but at most {expected} are allowed",
+    help: "nothing was allocated for it; check which program answers at the other end",
   },
   unexpectedFrame: {
     code: "MRL0704",
-    says: "the {peer} sent a frame of kind {found} where {expected} was due",
+    says: "the {peer} sent a frame of kind {found}, but {expected} was expected",
     help: "both parties must run programs of the same compilation",
   },
   timeout: {
     code: "MRL0705",
-    says: "nothing from the {peer} for {seconds} s while {doing}",
+    says: "received nothing from the {peer} for {seconds} s while {doing}",
     help: "check that the {peer} is running and reachable, or raise the timeout",
   },
   peerAborted: {
     code: "MRL0706",
     says: "the {peer} stopped the session: {theirs}",
-    help: "look for the error at the {peer}; correlations of this query are burnt, start a new query",
+    help: "look for the error at the {peer}; the correlations of this query are used up, start a new query",
   },
   closed: { code: "MRL0707", says: "the channel to the {peer} is closed", help: "open a new session" },
   malformed: {
     code: "MRL0708",
-    says: "the {peer} sent a {what} that cannot be read",
+    says: "the {peer} sent a malformed {what}",
     help: "both parties must run the same version of marillc",
   },
   programTooCostly: {
     code: "MRL0709",
-    says: "the {peer}'s program takes {found} bytes of correlations per query, and this dealer gives at most {expected}",
-    help: "start the dealer with a larger --max-bytes if this {peer} may ask for so much",
+    says: "the {peer}'s program takes {found} bytes of correlations per query, but this dealer provides at most {expected}",
+    help: "start the dealer with a larger --max-bytes if this {peer} may request that much",
   },
   wrongVersion: {
     code: "MRL0710",
@@ -52,7 +52,7 @@ const causes = {
   programMismatch: {
     code: "MRL0711",
     says: "program differs: {mine} here, {theirs} at the {peer}",
-    help: "hand out the folders of one and the same build directory",
+    help: "give every party its folder of the same build directory",
   },
   wrongSetting: {
     code: "MRL0712",
@@ -61,8 +61,8 @@ const causes = {
   },
   wrongRole: {
     code: "MRL0713",
-    says: "roles do not fit: {mine} here, {theirs} at the {peer}",
-    help: "each party starts the command of its own role",
+    says: "roles do not match: {mine} here, {theirs} at the {peer}",
+    help: "start each party with the command of its own role",
   },
   wrongSession: {
     code: "MRL0714",
@@ -77,67 +77,67 @@ const causes = {
   artefactMismatch: {
     code: "MRL0716",
     says: "public artefacts differ: {mine} here, {theirs} at the {peer}",
-    help: "public tensors of the build directory were changed at one party; hand them out again",
+    help: "one party has changed public tensors of the build directory; distribute the directory again",
   },
   reusedCorrelation: {
     code: "MRL0717",
-    says: "query {query} would use correlations a second time: {consumed} was already consumed",
-    help: "a mask used twice tells the difference of two secrets; deal new correlations, never restore old ones from a backup",
+    says: "query {query} would reuse correlations: {consumed} was already consumed",
+    help: "a mask used twice reveals the difference of two secrets; deal new correlations, never restore old ones from a backup",
   },
   correlationMissing: {
     code: "MRL0718",
-    says: "operator {operator} asks for a correlation that was not prepared or was used before",
-    help: "each correlation is used once; the session is over, open a new one",
+    says: "operator {operator} asks for a correlation that was not prepared or was already used",
+    help: "each correlation is used once; this session is over, open a new one",
   },
   correlationMismatch: {
     code: "MRL0719",
-    says: "operator {operator} asks for a correlation {expected} and was prepared {found}",
+    says: "operator {operator} asks for a correlation {expected}, but {found} was prepared",
     help: "all parties must run programs of the same compilation",
   },
   wrongPosition: {
     code: "MRL0727",
-    says: "the {peer} asks about position {position} of program {program}, and {cached} positions are cached",
-    help: "a session starts with the whole window, and goes on place by place in order",
+    says: "the {peer} asks about position {position} of program {program}, but {cached} positions are cached",
+    help: "start a session with the prefill program, then ask for one position after the other",
   },
   sessionOver: {
     code: "MRL0728",
-    says: "this session has failed before: what it kept is dropped",
-    help: "open a new session; a cache is never taken over from one that failed",
+    says: "this session failed before, so its cache is dropped",
+    help: "open a new session; the cache of a failed session is never reused",
   },
   certificateRefused: {
     code: "MRL0720",
     says: "certificate refused: expected {expected}, found {found}",
-    help: "compare fingerprints with the people at the other end; peers/ in the identity folder lists those that are trusted",
+    help: "compare fingerprints with the operator of the other party; peers/ in the identity folder lists the trusted ones",
   },
   certificateExpired: {
     code: "MRL0721",
-    says: "certificate of the {peer} ({found}) is valid from {from} to {to}, and now it is {now}",
+    says: "the certificate of the {peer} ({found}) is valid from {from} to {to}, but the time is {now}",
     help: "make new certificates with `marillc keys init`, and check both clocks",
   },
   ownCertificateRefused: {
     code: "MRL0722",
-    says: "the {peer} refused our certificate as {role} ({found})",
-    help: "the {peer} must have this certificate in its peers/ folder, for this role",
+    says: "the {peer} refused this party's certificate as {role} ({found})",
+    help: "add this certificate to the peers/ folder of the {peer}, for this role",
   },
   unreachable: {
     code: "MRL0723",
     says: "cannot reach the {peer}: {reason}",
-    help: "check that the {peer} listens at {where} and that no firewall is between",
+    help: "check that the {peer} listens at {where} and that no firewall blocks the connection",
   },
   insecure: {
     code: "MRL0724",
     says: "no TLS 1.3 connection with {peer}: {reason}",
-    help: "check that marillc listens at {where}, and nothing in between ends TLS",
+    help: "check that marillc listens at {where} and that no proxy in between terminates TLS",
   },
   ownCertificateInvalid: {
     code: "MRL0725",
-    says: "our own certificate ({found}) is valid from {from} to {to}, and now it is {now}",
+    says: "this party's certificate ({found}) is valid from {from} to {to}, but the time is {now}",
     help: "make new certificates with `marillc keys init`, and check the clock",
   },
   cannotListen: {
     code: "MRL0726",
     says: "cannot listen at {where}: {reason}",
-    help: "choose another port, or stop what listens there",
+    help: "choose another port, or stop the program that listens there",
   },
 } as const satisfies Record<string, { code: string; says: string; help: string }>;
 
@@ -145,10 +145,10 @@ export type SessionCause = keyof typeof causes;
 export const sessionCauses: Readonly<Record<SessionCause, { code: string; says: string; help: string }>> = causes;
 
 export interface SessionErrorDetails {
-  /** host:port, operator or field that it is about. */
+  /** `host:port`, operator or field that the error is about. */
   readonly at?: string;
   readonly help?: string;
-  /** Code that the peer gave, when it was the peer who stopped. */
+  /** Code that the peer sent, if the peer stopped the session. */
   readonly peerCode?: string;
 }
 
@@ -164,14 +164,14 @@ export function sessionError(
   return new SessionError(reason, fill(says, facts), { ...details, help: fill(help, facts) });
 }
 
-/** What a code of another party means, without trusting any of its text. */
+/** Describes a code that another party sent, without trusting any of its text. */
 export function describeCode(code: string): string {
   const known = Object.entries(causes).find(([, cause]) => cause.code === code);
   if (!known) return "for a reason that this version does not know";
   return `${code} (${known[0].replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)})`;
 }
 
-/** A failure of the network or of another party. It ends the session for good: nothing is retried with the same correlations. */
+/** A failure of the network or of another party. It ends the session: no correlation is used for a second attempt. */
 export class SessionError extends Error {
   readonly reason: SessionCause;
   /** `MRL07` and two digits. */

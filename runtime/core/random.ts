@@ -1,9 +1,9 @@
 import { expand, keystream, systemRandom } from "#platform";
 import { clearHighBits, type RingTensor, type Shape, zeros } from "../ring/index.ts";
 
-// The one file that makes randomness. Nothing else of the runtime may draw, derive or seed.
+// This file is the only source of randomness. Nothing else in the runtime may draw, derive or seed.
 
-/** A pseudorandom stream: what it gives depends on the seed, the label and the order and sizes of the draws. */
+/** A pseudorandom stream. Its output depends on the seed, the label, and the order and sizes of the draws. */
 export interface Prg {
   /** Exactly uniform residues: 4 bytes of the stream per element up to 32 bits, 8 above, masked to the width. */
   ring(shape: Shape, width: number): RingTensor;
@@ -12,7 +12,7 @@ export interface Prg {
 
 const SEED_BYTES = 32;
 const BLOCK_BYTES = 16;
-// A program has thousands of streams that give a few bytes, and a few that give megabytes: begin small, then grow.
+// A program has thousands of streams of a few bytes and a few streams of megabytes: begin small, then grow.
 const FIRST_CHUNK = 1024;
 const LAST_CHUNK = 256 * 1024;
 
@@ -22,18 +22,18 @@ const text = new TextEncoder();
 export const freshSeed = (): Uint8Array => systemRandom(SEED_BYTES);
 
 /**
- * A seed of its own for each label: HKDF-SHA256, so one derived seed says nothing about the parent or its siblings.
- * @throws RangeError if the seed is not of 32 bytes.
+ * Derives a separate seed for each label with HKDF-SHA256: one derived seed says nothing about its parent or siblings.
+ * @throws RangeError if the seed does not have 32 bytes.
  */
 export function deriveSeed(seed: Uint8Array, ...label: string[]): Uint8Array {
   return expand(checkSeed(seed), encode("marillc seed", label), SEED_BYTES);
 }
 
 /**
- * The AES-128-CTR stream of a seed and a label. Different labels give independent streams, and so do deriveSeed and
- * createPrg under one label. The same seed and label give the same stream again, which is how two parties expand a
- * common seed: within one party a label must be used once, since a mask used twice gives away a difference.
- * @throws RangeError if the seed is not of 32 bytes.
+ * Opens the AES-128-CTR stream of a seed and a label. Different labels give independent streams; deriveSeed and
+ * createPrg are independent under one label too. The same seed and label repeat the stream, so two parties can expand a
+ * common seed. Within one party a label must be used once, because a mask used twice reveals a difference.
+ * @throws RangeError if the seed does not have 32 bytes.
  */
 export function createPrg(seed: Uint8Array, ...label: string[]): Prg {
   const material = expand(checkSeed(seed), encode("marillc stream", label), 2 * BLOCK_BYTES);
@@ -69,7 +69,7 @@ export function createPrg(seed: Uint8Array, ...label: string[]): Prg {
   };
 }
 
-/** Every part with its length before it: no two lists of labels have the same encoding. */
+/** Prefixes every part with its length: no two lists of labels have the same encoding. */
 function encode(purpose: string, label: readonly string[]): Uint8Array {
   const parts = [purpose, ...label].map((part) => text.encode(part));
   const out = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0));

@@ -2,7 +2,7 @@ import type { RingTensor } from "../ring/index.ts";
 
 export type Role = "client" | "server" | "dealer";
 
-/** Every direction in which anything may travel, in the order in which people read them. */
+/** Every possible direction of traffic, in reading order. */
 export const directions = [
   "client→server",
   "server→client",
@@ -11,16 +11,16 @@ export const directions = [
   "dealer→server",
   "dealer→client",
 ] as const satisfies readonly `${Role}→${Role}`[];
-/** A direction of traffic, written as people read it. */
+/** A direction of traffic, such as "client→server". */
 export type Direction = (typeof directions)[number];
 /** Payload bytes by direction. */
 export type BytesByDirection = Readonly<Record<Direction, number>>;
 export const noBytes = Object.fromEntries(directions.map((link) => [link, 0])) as unknown as BytesByDirection;
 
 /**
- * One tensor that crosses the network in a round. With two parties the dealer takes no part; in the three-party setting
- * it may. Both ends yield the same transfer: at the sender the tensor has
- * contents, at the receiver (and in a cost run) it is a ghost that tells what to expect.
+ * One tensor that crosses the network in a round. With two parties the dealer takes no part online; in the three-party
+ * setting it may. Both ends yield the same transfer: the sender's tensor has contents; the receiver's (and that of a
+ * cost run) is a meta tensor that gives the expected shape and ring.
  */
 export interface Transfer {
   readonly from: Role;
@@ -29,12 +29,12 @@ export interface Transfer {
 }
 
 /**
- * A protocol is a generator: one yield is one round, nothing else reaches the network. The answer has one tensor
- * for each transfer: what arrived where this party is the receiver, a ghost where it is not.
+ * A protocol is a generator: one yield is one round, and nothing else reaches the network. The answer has one tensor
+ * for each transfer: the received one where this party is the receiver, a meta tensor elsewhere.
  */
 export type Steps<T> = Generator<readonly Transfer[], T, readonly RingTensor[]>;
 
-/** Runs protocols in lock step: their rounds are shared, so rounds are the maximum and bytes the sum. */
+/** Runs protocols in lockstep. They share rounds: the number of rounds is the maximum, the bytes are the sum. */
 export function* parallel<T extends readonly unknown[]>(...protocols: { [K in keyof T]: Steps<T[K]> }): Steps<T> {
   const results: unknown[] = new Array(protocols.length);
   let pending = protocols.map((steps, index) => ({ steps, index, state: steps.next() }));

@@ -1,12 +1,14 @@
 import { sessionError } from "../core/index.ts";
 import type { RingTensor, Shape } from "../ring/index.ts";
 
-/** Prepared correlations of one query, by operator. Each item leaves the stock when it is used and cannot be used again. */
+/**
+ * Prepared correlations of one query, by operator. Each item leaves the store when it is used and cannot be used again.
+ */
 export interface CorrelationStore {
   put(label: string, item: RingTensor): void;
   take(label: string, shape: Shape, width: number): RingTensor;
   takeNext(label: string): RingTensor;
-  /** Items not used yet: 0 when a query has ended. */
+  /** Items not used yet: 0 at the end of a query. */
   readonly remaining: number;
 }
 
@@ -20,7 +22,7 @@ export function createCorrelationStore(): CorrelationStore {
     const item = shelf?.[index];
     if (!shelf || !item) throw sessionError("correlationMissing", { operator: label });
     next.set(label, index + 1);
-    // Used once: the shelf forgets it, so that no later call can see it.
+    // The item is used once: drop it here, so that no later call can see it.
     shelf[index] = undefined as unknown as RingTensor;
     left -= 1;
     return item;

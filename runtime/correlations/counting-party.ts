@@ -1,7 +1,7 @@
 import type { Party, Role } from "../core/index.ts";
 import { metaTensor, packedBytes, type Shape } from "../ring/index.ts";
 
-/** Dealer's traffic of one program before the input is known: to the server by operator, and to each party. */
+/** Dealer traffic of one program before the input is known, in bytes: to the server by operator, and to each party. */
 export interface DealerBytes {
   readonly byOperator: Map<string, number>;
   server: number;
@@ -9,7 +9,9 @@ export interface DealerBytes {
 }
 export const noDealerBytes = (): DealerBytes => ({ byOperator: new Map(), server: 0, client: 0 });
 
-/** The party that counts: all its values are ghosts; it adds up what the dealer would have to send to the server. */
+/**
+ * A party that counts: its values are meta tensors, and it adds up what the dealer would have to send to the server.
+ */
 export function countingParty(role: Role, account: DealerBytes): Party {
   const charge = (label: string, shape: Shape, width: number): void => {
     const bytes = packedBytes(shape, width);
@@ -47,12 +49,13 @@ export function countingParty(role: Role, account: DealerBytes): Party {
   return at("");
 }
 
-/** Bits in which a system without seeds ships a number of a key; truth values and tables are packed. */
+/** Bits per integer of a key in a system without seeds; Booleans and tables are packed. */
 const wordBits = 64;
 
 /**
- * The party that counts keys as a system without seeds ships them: both parties get each of their shares in words of 64
- * bits, roots and corrections of point functions included (SIGMA's code, GPU-MPC). Added up under `client`: one party's.
+ * A party that counts keys as a system without seeds sends them: both parties receive each of their shares in words of
+ * 64 bits, including roots and corrections of point functions (SIGMA's code, GPU-MPC). `client` is the sum for one
+ * party.
  */
 export function explicitKeyParty(role: Role, account: DealerBytes): Party {
   const charge = (shape: Shape, width: number): void => {

@@ -19,25 +19,26 @@ interface DealerSources {
   readonly clientSeed: Uint8Array;
   readonly serverSeed: Uint8Array;
   readonly query: number;
-  /** Takes the server's corrections, and what is announced to both, in the order of the program. */
+  /** Sends the server its corrections and the broadcast tensors, in program order. */
   readonly sendToServer: (label: string, packed: Uint8Array) => void;
-  /** Takes what is announced, for the client. */
+  /** Sends the client the broadcast tensors. */
   readonly sendToClient?: (label: string, packed: Uint8Array) => void;
-  /** Keeps what the dealer shares with one of the others, where it takes part online. */
+  /** Keeps the randomness that the dealer shares with one other party, if it takes part online. */
   readonly store?: CorrelationStore;
-  /** Where streams come from: `createStreams` unless a test says otherwise. */
+  /** Opens streams; default `createStreams`, tests replace it. */
   readonly streams?: StreamFactory;
 }
 
 /**
- * The dealer: it runs the same program, sees masks where the parties see shares, and sends the server what turns
- * the two seeds' randomness into shares of what the program asks for. It never sees an input, a share or an opening.
+ * The dealer while it deals. It runs the same program, sees masks where the parties see shares, and sends the server
+ * the corrections that turn the randomness of two seeds into the requested shares. It never sees an input, a share or
+ * an opening.
  */
 export function dealerParty(sources: DealerSources): Party {
   const open = sources.streams ?? createStreams;
   const client = open(sources.clientSeed, "query", String(sources.query));
   const server = open(sources.serverSeed, "query", String(sources.query));
-  /** The client's share of each mask, to lift masks later; keyed by the mask itself. */
+  /** The client's share of each mask, for `extendMask`; keyed by the mask itself. */
   const clientShares = new WeakMap<RingTensor, RingTensor>();
   const at = (label: string): Party => ({
     role: "dealer",
@@ -66,7 +67,7 @@ export function dealerParty(sources: DealerSources): Party {
       return metaTensor(secret.shape, secret.width);
     },
     broadcast: (secret) => {
-      if (!sources.sendToClient) throw new Error("a dealer that announces needs a way to the client");
+      if (!sources.sendToClient) throw new Error("internal error: a dealer that broadcasts needs sendToClient");
       sources.sendToServer(label, pack(secret));
       sources.sendToClient(label, pack(secret));
       return secret;
@@ -75,7 +76,7 @@ export function dealerParty(sources: DealerSources): Party {
       const { secret } = mask;
       if (width <= secret.width) return metaTensor(secret.shape, width);
       const clientShare = clientShares.get(secret)!;
-      // The client holds r1 + 2^n·h1 with h1 from its seed; the server's low n bits are its own r0 already.
+      // The client holds r1 + 2^n·h1 with h1 from its seed. The server's low n bits are already its own r0.
       const top = client(label, "dealt").ring(secret.shape, width - secret.width);
       const clientHolds = add(widen(clientShare, width), shiftLeft(widen(top, width), secret.width));
       sources.sendToServer(label, pack(shiftRight(sub(widen(secret, width), clientHolds), secret.width)));
@@ -90,8 +91,8 @@ export function dealerParty(sources: DealerSources): Party {
 }
 
 /**
- * The dealer online, where it is a computing party: of all correlations it takes what it shares with one of the others,
- * and for the rest it is a stranger.
+ * The dealer online, where it is a computing party: it takes the randomness that it shares with one other party. All
+ * other correlations are meta tensors.
  */
 export function onlineDealerParty(store: CorrelationStore): Party {
   const at = (label: string): Party => ({

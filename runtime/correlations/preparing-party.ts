@@ -13,7 +13,7 @@ import {
 import type { CorrelationStore } from "./correlation-store.ts";
 import { createStreams, type StreamFactory, type Streams } from "./random-streams.ts";
 
-/** What the dealer sent to a party, taken from the front in the order of the program. */
+/** What the dealer sent to a party, read from the front in program order. */
 export interface DealerMessages {
   take(bytes: number): Uint8Array;
 }
@@ -24,20 +24,20 @@ interface CorrelationSources {
   readonly seed: Uint8Array;
   /** Seed that the client and the server share, for this session. */
   readonly sharedSeed: Uint8Array;
-  /** Number of the query in the session: each has its own streams. */
+  /** Index of the query in the session: each query has separate streams. */
   readonly query: number;
   readonly store: CorrelationStore;
-  /** Seed of this party's own; only a client draws from it. */
+  /** This party's own seed; only a client draws from it. */
   readonly privateSeed?: Uint8Array;
-  /** The dealer's corrections; at a client only what was announced to both. */
+  /** The dealer's corrections; at a client only the broadcast tensors. */
   readonly dealerMessages?: DealerMessages;
-  /** Where streams come from: `createStreams` unless a test says otherwise. */
+  /** Opens streams; default `createStreams`, tests replace it. */
   readonly streams?: StreamFactory;
 }
 
 /**
- * The party that prepares: it runs the program once with ghosts for all that will only be known online, draws every
- * correlation on the way and puts it into the stock.
+ * The party while it prepares. It runs the program once, with meta tensors for everything that is known online only,
+ * draws every correlation on the way and puts it into the store.
  */
 export function preparingParty(sources: CorrelationSources): Party {
   const { role, store, dealerMessages } = sources;
@@ -45,7 +45,7 @@ export function preparingParty(sources: CorrelationSources): Party {
   const streams = open(sources.seed, "query", String(sources.query));
   const sharedStreams = open(sources.sharedSeed, "query", String(sources.query));
   const own: Streams = (label, use) => {
-    if (!sources.privateSeed) throw new Error("a client that draws of its own needs a seed of its own");
+    if (!sources.privateSeed) throw new Error("internal error: clientRandom needs a privateSeed");
     ownStreams ??= open(sources.privateSeed, "query", String(sources.query));
     return ownStreams(label, use);
   };
@@ -54,13 +54,13 @@ export function preparingParty(sources: CorrelationSources): Party {
     store.put(label, item);
     return item;
   };
-  /** The client's share comes from its seed; the server's is what the dealer says. */
+  /** The client expands its share from its seed; the server receives its share from the dealer. */
   const half = (label: string, shape: Shape, width: number): RingTensor => {
     if (role === "client") return streams(label, "dealt").ring(shape, width);
     return delivered(shape, width);
   };
   const delivered = (shape: Shape, width: number): RingTensor => {
-    if (!dealerMessages) throw new Error(`a ${role} prepares from the dealer's deliveries`);
+    if (!dealerMessages) throw new Error(`internal error: a ${role} that prepares needs dealerMessages`);
     return unpack(dealerMessages.take(packedBytes(shape, width)), shape, width);
   };
   const at = (label: string): Party => ({
@@ -94,7 +94,7 @@ export function preparingParty(sources: CorrelationSources): Party {
   return at("");
 }
 
-/** The party online: the same calls give back what was prepared, each item once. */
+/** The party online: the same calls return what was prepared, each item once. */
 export function onlineParty(role: "client" | "server", store: CorrelationStore): Party {
   const at = (label: string): Party => {
     const taken = (shape: Shape, width: number): RingTensor => store.take(label, shape, width);

@@ -3,10 +3,10 @@ import { createPrg } from "../core/index.ts";
 
 /** One stream for each operator and use. */
 export type Streams = (label: string, use: string) => Prg;
-/** How a seed becomes streams: `createStreams`, but for tests that enumerate or break randomness. */
+/** Turns a seed into streams: `createStreams`, except in tests that enumerate or break randomness. */
 export type StreamFactory = (seed: Uint8Array, ...scope: string[]) => Streams;
 
-/** Streams of randomness by operator, all from one seed: no two operators, queries or uses share a stream. */
+/** Opens streams of randomness by operator from one seed: no two operators, queries or uses share a stream. */
 export const createStreams: StreamFactory = (seed, ...scope) => {
   const open = new Map<string, Map<string, Prg>>();
   return (label, use) => {

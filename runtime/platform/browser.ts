@@ -4,7 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import type { Platform } from "./platform.ts";
 
 const BLOCK = 16;
-/** getRandomValues refuses more in one call. */
+/** Limit of one call of getRandomValues, in bytes. */
 const QUOTA = 65536;
 
 export const keystream: Platform["keystream"] = (key, counter) => {

@@ -1,6 +1,7 @@
 /**
- * Operators that each party computes on its own share: linear in what is shared, so no traffic. The same names as in
- * ir/ops; public operands are integers, and an operand that only the server knows (a bias) is a ghost at the client.
+ * Operators that each party computes on its own share: they are linear in the shared operands, so there is no traffic.
+ * The names are those of ir/ops. Public operands are integers; an operand that only the server knows (a bias) is a meta
+ * tensor at the client.
  */
 
 import type { Party, ReplicatedShare, Share, SharedValue } from "../core/index.ts";
@@ -40,15 +41,15 @@ import {
 
 export type LocalOp = (party: Party, spec: Spec, ...operands: Operand[]) => SharedValue;
 
-/** What linear operators act on: additive shares, or replicated ones, of which each party holds two components. */
+/** Operands of linear operators: additive shares, or replicated shares, of which each party holds two components. */
 type Shared = Share | ReplicatedShare;
 
 const share = (tensor: RingTensor): Share => ({ kind: "share", tensor });
-/** A weight of the server's is an operand where it is shared without traffic: among three computing parties. */
+/** A private weight is a valid operand where it is shared without traffic: among three computing parties. */
 function shareOfOperand(party: Party, x: Operand): Shared {
   if (x.kind === "share" || x.kind === "replicated") return x;
   if (x.kind === "weight") return shareWeight(party, x);
-  throw new TypeError(`a local operator wants a share, got a ${x.kind}`);
+  throw new TypeError(`internal error: a local operator expects a share, got a ${x.kind}`);
 }
 const map = (x: Shared, kernel: (t: RingTensor) => RingTensor): Shared =>
   x.kind === "share" ? share(kernel(x.tensor)) : mapComponents(x, kernel);
@@ -58,15 +59,17 @@ function zip(all: readonly Shared[], kernel: (...tensors: RingTensor[]) => RingT
   if (shares.length === all.length) return share(kernel(...shares.map(({ tensor }) => tensor)));
   const replicated = all.filter((x) => x.kind === "replicated");
   if (replicated.length === all.length) return zipComponents(replicated, kernel);
-  throw new TypeError("a local operator wants all its operands shared in one way");
+  throw new TypeError("internal error: a local operator expects all its operands in the same sharing");
 }
 const intOf = (x: Operand): IntTensor => {
-  if (x.kind !== "int") throw new TypeError(`a local operator wants integers, got a ${x.kind}`);
+  if (x.kind !== "int") throw new TypeError(`internal error: a local operator expects integers, got a ${x.kind}`);
   return x;
 };
 const numberList = (spec: Spec, name: string): readonly number[] => spec.attrs[name] as readonly number[];
 
-/** Integers join one share alone, the server's or the component that client and server hold: the sum has them once. */
+/**
+ * Adds integers to one share only: the server's, or the component that client and server hold. The sum has them once.
+ */
 function addPublic(party: Party, x: Shared, n: IntTensor, shape: readonly number[]): Shared {
   const added = (t: RingTensor): RingTensor => addInteger(t, n);
   const rest = (t: RingTensor): RingTensor => expandTensor(t, shape);
@@ -74,7 +77,7 @@ function addPublic(party: Party, x: Shared, n: IntTensor, shape: readonly number
   return share(party.role === "client" ? rest(x.tensor) : added(x.tensor));
 }
 
-/** Integers of one party, or of all, as shares like others: nothing, and the integers once. */
+/** Integers that one party or all parties know, as shares: zero, plus the integers once. */
 function sharedInteger(party: Party, like: Shared, n: IntTensor): Shared {
   const nothing = map(like, ({ width }) => zeros(n.shape, width));
   return addPublic(party, nothing, n, n.shape);
@@ -133,7 +136,7 @@ export const local = {
   gather: (party, spec, x, indices) => {
     const at = intOf(indices!);
     return map(shareOfOperand(party, x!), (t) => {
-      // Whoever counts or deals has neither the indices nor a share to choose from.
+      // A party that counts or deals has neither the indices nor a share to select from.
       if (!at.data) return metaTensor(spec.result.shape, t.width);
       return gatherTensor(t, Int32Array.from(at.data), at.shape, Number(spec.attrs.axis));
     });
@@ -146,7 +149,7 @@ export const local = {
         sliceTensor(
           t,
           t.shape.map((_, axis) => (axis === last ? from : 0)),
-          t.shape.map((extent, axis) => (axis === last ? from + half : extent)),
+          t.shape.map((size, axis) => (axis === last ? from + half : size)),
           t.shape.map(() => 1),
         );
       const rotated = concatTensors([negRing(part(half)), part(0)], last);
@@ -156,7 +159,7 @@ export const local = {
 
 export type LocalOpName = keyof typeof local;
 
-/** Row k: the sum of the rows up to k along an axis, which counts from the end if it is negative. */
+/** Row k is the sum of the rows up to k along an axis; a negative axis counts from the end. */
 function runningSum(x: RingTensor, axis: number): RingTensor {
   const along = axis < 0 ? axis + x.shape.length : axis;
   const starts = x.shape.map(() => 0);

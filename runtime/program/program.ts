@@ -5,10 +5,10 @@ import type { IntTensor } from "../ring/index.ts";
 import type { LocalOp, LocalOpName } from "./local-ops.ts";
 
 /**
- * A tensor of the model as the program takes it. `known`: a weight that only the server knows, used by a known-weight
- * protocol in a ring of `width` bits. `fixed`: likewise, but opened once under a mask, as a wire of `width` bits that
- * serves every query. `server`: only the server knows it and only adds it. `public`: both know it. `disclosed`: the
- * dealer knows it too.
+ * A weight tensor as the program uses it. `known`: only the server knows it; a known-weight protocol uses it in a ring
+ * of `width` bits. `fixed`: likewise, but opened once under a mask, as a masked value of `width` bits that serves every
+ * query. `server`: only the server knows it and only adds it. `public`: client and server know it. `told`: the dealer
+ * knows it too.
  */
 export interface WeightDecl {
   readonly form: "known" | "fixed" | "server" | "public" | "disclosed";
@@ -17,13 +17,13 @@ export interface WeightDecl {
   readonly shape: readonly number[];
   readonly width: number;
   readonly scale: number;
-  /** The body takes one row of it along this axis: that of the place which the query is about. */
-  readonly rowAxis?: number;
+  /** The body takes one row along this axis: that of the position which the query is about. */
+  readonly place?: number;
 }
 
 /**
- * A wire that a query leaves for later ones: its shape has the places of this query along `keptAxis`. `past`: rows of
- * earlier queries that the body can read, at most; 0: it starts anew.
+ * A masked value that a query caches for later ones. The `sequenceAxis` of its shape has the positions of this query.
+ * `past`: maximum number of rows of earlier queries that the body can read; 0: it starts without a cache.
  */
 export interface CachedDecl extends Fixed {
   readonly past: number;
@@ -33,7 +33,7 @@ export interface OutputDecl extends Fixed {
   readonly to: "client" | "server";
 }
 
-/** What a program body calls: the protocols by export name, the local operators, and lock step. */
+/** What a program body calls: the protocols by export name, the local operators, and `parallel`. */
 export interface Toolbox {
   readonly protocols: typeof protocols;
   readonly local: Readonly<Record<LocalOpName, LocalOp>>;
@@ -43,9 +43,9 @@ export interface Toolbox {
 export type HeldWeight = KnownWeight | MaskedValue | IntTensor;
 
 /**
- * A compiled program. One body for all roles: a party runs it on its own shares, the dealer on the masks, the cost
- * model on shapes. Inputs are integers at the client and ghosts elsewhere. A generated program tells the names of its
- * inputs and weights, so that its body is checked against them.
+ * A compiled program. One body serves all roles: a party runs it on its own shares, the dealer on the masks, the cost
+ * model on shapes. Inputs are integers at the client and meta tensors elsewhere. A generated program gives the names of
+ * its inputs and weights as types, so that the compiler checks its body against them.
  */
 export interface Program<
   Input extends string = string,
@@ -59,9 +59,11 @@ export interface Program<
   readonly inputs: Readonly<Record<Input, Fixed>>;
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<Weight, WeightDecl>>;
-  /** Of each the body gives back the new rows, and reads those before; all of one query count the same rows. */
-  readonly cached?: Readonly<Record<Cached, CachedDecl>>;
-  // A method, not a function property: a program that names its inputs is a program all the same.
+  /**
+   * Of each entry the body returns the new rows and reads the earlier ones; all entries of a query have the same rows.
+   */
+  readonly kept?: Readonly<Record<Kept, KeptDecl>>;
+  // A method, not a function property: a program with named inputs stays assignable to `Program`.
   body(
     tools: Toolbox,
     party: Party,

@@ -6,7 +6,7 @@ export const protocols: ReadonlyMap<string, Protocol> = new Map(
   Object.values(all).map((protocol) => [protocol.name, protocol]),
 );
 
-/** Name of the export that holds a protocol: what a generated program calls. */
+/** The export name of each protocol, which generated programs call. */
 export const exportNames: ReadonlyMap<string, string> = new Map(
   Object.entries(all).map(([exported, protocol]) => [protocol.name, exported]),
 );

@@ -38,7 +38,7 @@ export function mulInteger(a: RingTensor, b: IntTensor): RingTensor {
   return mul(a, fromIntegers(b, a.width));
 }
 
-/** a + n mod 2^width. @throws RangeError if n is no integer below 2^53 and no multiple of 2^32 below 2^85. */
+/** a + n mod 2^width. @throws RangeError unless n is an integer below 2^53 or a multiple of 2^32 below 2^85. */
 export function addConstant(a: RingTensor, n: number): RingTensor {
   return add(a, constant(n, a.width));
 }
@@ -49,13 +49,13 @@ export function mulConstant(a: RingTensor, n: number): RingTensor {
 }
 
 function constant(n: number, width: number): RingTensor {
-  // Beyond 2^53 a number may have been rounded; one of few bits, such as the bound of an octave, was not.
+  // Beyond 2^53 a number may have been rounded; a number of few bits, such as the bound of a binade, is exact.
   if (!Number.isSafeInteger(n) && !Number.isSafeInteger(n / 2 ** 32))
     throw new RangeError(`constant ${n} is not an integer below 2^53, nor a multiple of 2^32`);
   return residue(n, width);
 }
 
-// Carries and borrows are computed from the bits, never compared: shares pass through here.
+// Carries and borrows are computed from the bits, never by comparison: shares pass through here.
 
 const addNarrow: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ, mask) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = (x[i]! + y[j]!) & mask;

@@ -21,18 +21,20 @@ export function msb(a: RingTensor): RingTensor {
 
 /**
  * (words >> index) & 1, broadcast: words are 2^k bits wide, index is k bits wide, the result has width 1.
- * @throws RangeError if the widths do not match so, or the shapes do not broadcast.
+ * @throws RangeError if the widths are not 2^k and k, or the shapes do not broadcast.
  */
 export function bitAt(words: RingTensor, index: RingTensor): RingTensor {
   if (words.width !== 2 ** index.width) {
-    throw new RangeError(`bitAt: words of ${words.width} bits and an index of ${index.width} bits, want 2^k and k`);
+    throw new RangeError(
+      `bitAt: words of ${words.width} bits and an index of ${index.width} bits, expected widths of 2^k and k bits`,
+    );
   }
   return elementwise(words, index, 1, bitNarrow, bitWide);
 }
 
 /**
  * a < b of residues read as unsigned, broadcast: width 1. Only for values that are public or that the caller knows:
- * comparing shares says nothing about what they share.
+ * comparing shares says nothing about the shared values.
  * @throws RangeError if the widths differ or the shapes do not broadcast.
  */
 export function lessThan(a: RingTensor, b: RingTensor): RingTensor {
@@ -46,7 +48,7 @@ const bitNarrow: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ) => {
 
 const bitWide: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) {
-    // A shift takes its count mod 32; bit 5 of the index says which lane.
+    // A shift takes its count mod 32; bit 5 of the index selects the lane.
     out[at] = (x[2 * i + (y[j]! >>> 5)]! >>> y[j]!) & 1;
   }
 };

@@ -12,8 +12,8 @@ export function denseStrides(shape: Shape): number[] {
 }
 
 /**
- * The shape that both broadcast to, as numpy does it.
- * @throws RangeError if an axis has two extents and neither is 1.
+ * The shape that both shapes broadcast to, as in numpy.
+ * @throws RangeError if an axis has two sizes and neither is 1.
  */
 export function broadcastShapes(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
@@ -27,7 +27,7 @@ export function broadcastShapes(a: Shape, b: Shape): Shape {
   return shape;
 }
 
-/** Strides with which a dense tensor of shape `from` is read in the shape `to`: 0 along the axes that repeat. */
+/** Strides that read a dense tensor of shape `from` in the shape `to`: 0 along the repeated axes. */
 export function broadcastStrides(from: Shape, to: Shape): number[] {
   const added = to.length - from.length;
   const strides = denseStrides(from);
@@ -38,43 +38,43 @@ export function broadcastStrides(from: Shape, to: Shape): number[] {
 export type Run = (at: number, i: number, j: number, count: number, stepI: number, stepJ: number) => void;
 
 /**
- * Walks a dense shape beside two strided operands, in as few and as long runs as the strides allow: equal shapes
- * and scalars are one run, a broadcast along the last axis or along the first ones is one run per row.
+ * Walks a dense shape beside two strided operands, in the fewest and longest runs that the strides allow: equal shapes
+ * and scalars are one run, a broadcast along the last or the first axes is one run per row.
  */
 export function forEachRun(shape: Shape, stridesI: readonly number[], stridesJ: readonly number[], visit: Run): void {
   if (shape.includes(0)) return;
   const axes = mergedAxes(shape, stridesI, stridesJ);
-  const inner = axes.pop() ?? { extent: 1, i: 0, j: 0 };
+  const inner = axes.pop() ?? { size: 1, i: 0, j: 0 };
   const counters = axes.map(() => 0);
   let i = 0;
   let j = 0;
-  for (let at = 0; ; at += inner.extent) {
-    visit(at, i, j, inner.extent, inner.i, inner.j);
+  for (let at = 0; ; at += inner.size) {
+    visit(at, i, j, inner.size, inner.i, inner.j);
     let axis = axes.length - 1;
     for (; axis >= 0; axis--) {
-      const { extent, i: strideI, j: strideJ } = axes[axis]!;
+      const { size, i: strideI, j: strideJ } = axes[axis]!;
       i += strideI;
       j += strideJ;
-      if (++counters[axis]! < extent) break;
+      if (++counters[axis]! < size) break;
       counters[axis] = 0;
-      i -= strideI * extent;
-      j -= strideJ * extent;
+      i -= strideI * size;
+      j -= strideJ * size;
     }
     if (axis < 0) return;
   }
 }
 
 function mergedAxes(shape: Shape, stridesI: readonly number[], stridesJ: readonly number[]) {
-  const axes: { extent: number; i: number; j: number }[] = [];
-  shape.forEach((extent, axis) => {
-    if (extent === 1) return;
+  const axes: { size: number; i: number; j: number }[] = [];
+  shape.forEach((size, axis) => {
+    if (size === 1) return;
     const i = stridesI[axis]!;
     const j = stridesJ[axis]!;
     const outer = axes.at(-1);
-    if (outer && outer.i === i * extent && outer.j === j * extent) {
-      axes[axes.length - 1] = { extent: outer.extent * extent, i, j };
+    if (outer && outer.i === i * size && outer.j === j * size) {
+      axes[axes.length - 1] = { size: outer.size * size, i, j };
     } else {
-      axes.push({ extent, i, j });
+      axes.push({ size, i, j });
     }
   });
   return axes;

@@ -1,11 +1,11 @@
 /**
- * A block of ChaCha20 (Bernstein, 2008) as a function of its key alone: 128 bits, nonce 0, block 0. It has no tables, so
- * no timing that depends on the key. A point function asks for a block for each node of its trees; a library's cipher,
- * which checks and copies its arguments at every call, takes six times as long.
+ * A block of ChaCha20 (Bernstein, 2008) as a function of its key alone: 128 bits, nonce 0, block 0. It has no tables,
+ * so no timing that depends on the key. A point function needs one block for each node of its trees; the cipher of a
+ * library, which checks and copies its arguments at every call, takes six times as long.
  */
 const x = new Int32Array(16);
 
-/** The first 9 words of the block of the key at `at`, to `out`. */
+/** Writes the first 9 words of the block of the key at `at` to `out`. */
 export function chacha20(keys: Uint32Array, at: number, out: Uint32Array): void {
   const k0 = keys[at]! | 0;
   const k1 = keys[at + 1]! | 0;

@@ -19,7 +19,7 @@ export function residue(n: number, width: number): RingTensor {
   return result;
 }
 
-/** Two's complement residues of integers. @throws RangeError naming the index of a value that is not a safe integer. */
+/** Two's complement residues of integers. @throws RangeError with the index of a value that is not a safe integer. */
 export function fromIntegers(a: IntTensor, width: number): RingTensor {
   return kernel([a], a.shape, width, (out, values) => {
     const mask = topMask(width);
@@ -32,8 +32,8 @@ export function fromIntegers(a: IntTensor, width: number): RingTensor {
 }
 
 /**
- * Residues read as signed integers, those of width 1 as 0 and 1. For values that are public or the caller's own: it stops at a value that is too
- * large. @throws RangeError naming the index if |value| ≥ 2^53.
+ * Residues as signed integers; those of width 1 as 0 and 1. Only for values that are public or that the caller knows:
+ * the loop stops at the first value that is too large. @throws RangeError with the index if |value| ≥ 2^53.
  */
 export function toIntegers(a: RingTensor): IntTensor {
   if (a.data === undefined) return intTensor(a.shape, undefined);
@@ -44,8 +44,9 @@ export function toIntegers(a: RingTensor): IntTensor {
 }
 
 /**
- * Fixed-point residues round(value · 2^scale) mod 2^width; halves round up, towards +∞. A ghost without data.
- * @throws RangeError naming the index if |value · 2^scale| ≥ 2^(width−1), before or after rounding, or is not a number.
+ * Fixed-point residues round(value · 2^scale) mod 2^width; halves round up, towards +∞. A meta tensor without data.
+ * @throws RangeError with the index of a value that is not a number, or if |value · 2^scale| ≥ 2^(width−1) before or
+ * after rounding.
  */
 export function fromReal(
   data: Float64Array | Float32Array | undefined,
@@ -55,7 +56,7 @@ export function fromReal(
 ): RingTensor {
   if (data === undefined) return ringTensor(shape, width, undefined);
   if (data.length !== sizeOf(shape))
-    throw new RangeError(`shape [${shape}] wants ${sizeOf(shape)} values, got ${data.length}`);
+    throw new RangeError(`shape [${shape}] needs ${sizeOf(shape)} values, got ${data.length}`);
   const result = zeros(shape, width);
   const factor = 2 ** scale;
   const bound = 2 ** (width - 1);
@@ -71,12 +72,9 @@ export function fromReal(
   return result;
 }
 
-/**
- * Signed values divided by 2^scale, each the nearest double.
- * @throws RangeError if the tensor is a ghost.
- */
+/** Signed values divided by 2^scale, each rounded to the nearest double. @throws RangeError for a meta tensor. */
 export function toReal(a: RingTensor, scale: number): Float64Array {
-  if (a.data === undefined) throw new RangeError(`a ghost of shape [${a.shape}] has no values`);
+  if (a.data === undefined) throw new RangeError(`a meta tensor of shape [${a.shape}] has no values`);
   const values = signedValues(a, a.data);
   const factor = 2 ** -scale;
   for (let i = 0; i < values.length; i++) values[i] = values[i]! * factor;

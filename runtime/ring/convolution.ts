@@ -9,12 +9,12 @@ import { reduceSum } from "./reduce.ts";
 import { type IntTensor, lanesOf, metaTensor, type RingTensor, ringTensor, sizeOf, zeros } from "./tensor.ts";
 import { type WindowLayout, type Windows, windowLayoutOf } from "./windows.ts";
 
-/** A convolution's windows without their kernel, which is the weight's, and its groups of channels. */
+/** Windows of a convolution without the kernel size, which the weight gives, and the number of channel groups. */
 export interface ConvolutionGeometry extends Omit<Windows, "kernel"> {
   readonly group: number;
 }
 
-/** Elements of an unfolded block: it stays in the second cache level. */
+/** Elements of an unfolded block, which fits the second-level cache. */
 const BLOCK = 2 ** 16;
 
 /**
@@ -24,7 +24,7 @@ const BLOCK = 2 ** 16;
 export const convolve = (x: RingTensor, w: RingTensor, how: ConvolutionGeometry): RingTensor =>
   convolveWith(x, w, how, matmul);
 
-/** The same for integers that this party knows. */
+/** `convolve` for integers that this party knows. */
 export const convolveInteger = (x: RingTensor, w: IntTensor, how: ConvolutionGeometry): RingTensor =>
   convolveWith(x, w, how, matmulInteger);
 
@@ -100,7 +100,7 @@ function unfold(
     for (let c = channel; c < channel + channels; c++) {
       for (let k = row; k < row + area; k++, to += lanes) {
         const at = positions[k]!;
-        // The places are public: which of them are padding follows from shapes.
+        // The positions are public: shapes determine which of them are padding.
         if (at < 0) continue;
         const source = (c * plane + at) * lanes;
         out[to] = data[source]!;
@@ -111,7 +111,7 @@ function unfold(
   return ringTensor([count, channels * area], planes.width, out);
 }
 
-/** Puts product[windows, outputs] into result, one output every `stride` elements from `at` on. */
+/** Writes product[windows, outputs] into result, one output every `stride` elements from `at` on. */
 function storeProduct(result: RingTensor, product: RingTensor, at: number, stride: number): void {
   const lanes = lanesOf(result.width);
   const turned = transpose(product, [1, 0]);

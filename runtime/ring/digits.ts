@@ -2,20 +2,20 @@
 export interface Digit {
   readonly position: number;
   readonly bits: number;
-  /** How many products of this digit and a weight a signed 32-bit sum holds; infinite where it may wrap. */
+  /** How many products of this digit and a weight a signed 32-bit sum holds; infinite if the sum may wrap. */
   readonly block: number;
 }
 
-/** Shorter blocks than this cost more in sums carried over than a further digit does. */
+/** Shorter blocks cost more in carried sums than another digit costs. */
 const SHORTEST_BLOCK = 30;
 const LANE = 32;
 
 /**
  * Digits whose i32 dot products with weights |w| ≤ bound give x · w mod 2^width.
  *
- * Law: x ≡ Σ digit_k · 2^position_k, so x·w ≡ Σ (digit_k · w) · 2^position_k mod 2^width. At a position ≥ width − 32 a
- * sum is wanted mod 2^32 at most: it may wrap, and the digit may have 16 bits. Below, the sum must be exact:
- * block · 2^(bits−1) · bound < 2^31.
+ * Law: x ≡ Σ digit_k · 2^position_k, so x·w ≡ Σ (digit_k · w) · 2^position_k mod 2^width. At a position ≥ width − 32
+ * the sum is needed mod 2^32 at most: it may wrap, and the digit may have 16 bits. Below, the sum must be exact: block
+ * · 2^(bits−1) · bound < 2^31.
  */
 export function digitsFor(width: number, bound: number): Digit[] {
   const exact = Math.max(0, width - LANE);

@@ -2,7 +2,7 @@ import { broadcastShapes, broadcastStrides, forEachRun } from "./broadcast.ts";
 import { kernel, topMask } from "./kernel.ts";
 import { lanesOf, type RingTensor } from "./tensor.ts";
 
-/** One run of an elementwise kernel; positions and steps in elements, `mask` belongs to the result's highest lane. */
+/** One run of an elementwise kernel; positions and steps in elements, `mask` is for the result's highest lane. */
 export type ElementLoop = (
   out: Uint32Array,
   x: Uint32Array,
@@ -16,7 +16,7 @@ export type ElementLoop = (
   mask: number,
 ) => void;
 
-/** Applies a loop to two operands that broadcast: `narrow` where x has one lane, `wide` where it has two. */
+/** Applies a loop to two operands that broadcast: `narrow` if x has one lane, `wide` if it has two. */
 export function elementwise(
   a: RingTensor,
   b: RingTensor,

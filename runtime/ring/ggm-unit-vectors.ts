@@ -1,7 +1,7 @@
 /**
- * A distributed point function with values in a ring (Boyle, Gilboa, Ishai, CCS 2016, figure 1): two keys that together
- * hold additive shares of the vector that is 1 at a point and 0 elsewhere; one alone says nothing about the point. The
- * tree is that of ggm.ts, down to single places: a leaf's seed is read as a residue.
+ * A distributed point function with values in a ring (Boyle, Gilboa, Ishai, CCS 2016, figure 1). Two keys hold additive
+ * shares of the vector that is 1 at a point and 0 elsewhere; one key alone says nothing about the point. The tree is
+ * that of ggm.ts, down to single positions: a leaf's seed is read as a residue.
  */
 
 import { add, addConstant, mul, mulConstant, neg, sub } from "./arithmetic.ts";
@@ -13,17 +13,17 @@ import { type IntTensor, lanesOf, metaTensor, type RingTensor, ringTensor, sizeO
 
 const WORDS = 4;
 
-/** What both holders of a key are sent; with n levels n·130 + width bits a point. */
+/** What both holders of a key receive: n·130 + width bits a point for n levels. */
 export interface UnitCorrections {
   /** [...shape, n, 2] of 64 bits. */
   readonly blocks: RingTensor;
-  /** [...shape, n] of 2 bits: of the left child's control bit, and of the right one's. */
+  /** [...shape, n] of 2 bits: the left child's control bit, then the right child's. */
   readonly controls: RingTensor;
   /** [...shape] in the ring: makes the value at the point 1. */
   readonly last: RingTensor;
 }
 
-/** Levels of the tree over so many places. */
+/** Levels of the tree over a vector of this length. */
 export const treeDepth = (length: number): number => Math.max(1, Math.ceil(Math.log2(length)));
 
 /** The first `width` bits of each seed. */
@@ -36,8 +36,8 @@ function seedResidues(seeds: Uint32Array, shape: readonly number[], width: numbe
 }
 
 /**
- * Corrections for points below 2^levels [...shape], from the root seeds [...shape, 2] of 64 bits of the first and of the
- * second holder. Ghosts where an input is one. Selects, never branches, on a point.
+ * Corrections for points below 2^levels [...shape], from the root seeds [...shape, 2] of 64 bits of the first and of
+ * the second holder. A meta tensor if an input is one. Selects, never branches, on a point.
  */
 export function generateUnitCorrections(
   first: RingTensor,
@@ -83,7 +83,10 @@ export function generateUnitCorrections(
   };
 }
 
-/** This holder's additive share of the unit vectors [...shape, places]; `place` 0 for the first holder, 1 for the second. */
+/**
+ * This holder's additive share of the unit vectors [...shape, length]; `holder` is 0 for the first holder, 1 for the
+ * second.
+ */
 export function expandUnitVectors(
   seeds: RingTensor,
   holder: 0 | 1,
@@ -100,7 +103,7 @@ export function expandUnitVectors(
   const bits = new Uint32Array(count * leaves);
   const node = new Uint32Array(WORDS);
   for (let e = 0; e < count; e++) {
-    // Breadth first in place: the nodes of a level stand `stride` leaves apart, the right child in the middle.
+    // Breadth first, in the same array: the nodes of a level are `stride` leaves apart, the right child in the middle.
     const base = e * leaves;
     out.set(seeds.data.subarray(e * WORDS, (e + 1) * WORDS), base * WORDS);
     bits[base] = holder;

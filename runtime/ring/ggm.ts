@@ -1,10 +1,10 @@
 /**
  * A distributed point function by a tree of seeds (Goldreich, Goldwasser and Micali; Boyle, Gilboa and Ishai, CCS 2016,
- * with early termination): two keys that together hold the vector of 2^n bits whose only 1 is at a point α, and of which
- * one alone says nothing about α. Leaves are blocks of 128 bits, so the tree has n − 7 levels.
+ * with early termination). Two keys together hold the vector of 2^n bits whose only 1 is at a point α; one key alone
+ * says nothing about α. Leaves are blocks of 128 bits, so the tree has n − 7 levels.
  *
- * A seed is 128 bits; it doubles by one block of ChaCha20 with 128-bit keys (Bernstein, 2008), which has no tables and so
- * no timing that depends on seeds. A node of a party has a seed and a control bit t. Off the path to α the two parties'
+ * A seed has 128 bits. One block of ChaCha20 with 128-bit keys (Bernstein, 2008) doubles it; it has no tables, so no
+ * timing that depends on seeds. A node of a party has a seed and a control bit t. Off the path to α the two parties'
  * nodes are equal; on it the seeds are independent and the control bits differ: t is an XOR share of "α lies below".
  */
 import { chacha20 } from "./chacha.ts";
@@ -21,20 +21,20 @@ export interface GgmRoot {
   readonly control: 0 | 1;
 }
 
-/** What makes both trees agree off the path; both parties have it. */
+/** Corrections that make both trees agree off the path; both parties hold them. */
 export interface GgmCorrections {
   /** [...shape, levels + 1, 2] of 64 bits: a block for each level, and one for the leaf. */
   readonly blocks: RingTensor;
-  /** [...shape, levels] of 2 bits: of the left child's control bit, and of the right one's. */
+  /** [...shape, levels] of 2 bits: the left child's control bit, then the right child's. */
   readonly controls: RingTensor;
 }
 
 export const children = new Uint32Array(2 * WORDS + 1);
 
-/** The children of a seed: four words of the left one, four of the right, and a word of control bits. */
+/** Expands a seed to its children: four words of the left child, four of the right, and a word of control bits. */
 export const expandSeed = (seeds: Uint32Array, at: number, out = children): void => chacha20(seeds, at, out);
 
-/** Moves a node to its left (0) or right (1) child; gives the new control bit. */
+/** Moves a node to its left (0) or right (1) child; returns the new control bit. */
 export function descend(
   node: Uint32Array,
   t: number,
@@ -47,7 +47,7 @@ export function descend(
   return (((children[2 * WORDS]! >>> side) & 1) ^ (t & (control >>> side))) & 1;
 }
 
-/** Bit `place` of a residue of one or two lanes. */
+/** Bit `bit` of a residue of one or two lanes. */
 const bitOf = (data: Uint32Array, lanes: number, index: number, bit: number): number =>
   (data[index * lanes + (bit >>> 5)]! >>> bit) & 1;
 
@@ -71,11 +71,13 @@ export function startAtRoots({ nodes, bits }: NodePair, first: Uint32Array, seco
 
 const grown = new Uint32Array(children.length);
 
-/** One level down, to the side of the point's bit: writes the level's block at `at` and gives its control bits. */
+/**
+ * Goes one level down, to the side of the point's bit: writes the level's block at `at` and returns its control bits.
+ */
 export function descendPair({ nodes, bits }: NodePair, bit: number, blocks: Uint32Array, at: number): number {
   expandSeed(nodes[0], 0, grown);
   expandSeed(nodes[1], 0);
-  // The child off the path must become equal: the correction is the difference of the two.
+  // The child off the path must become equal: the correction is the difference of the two children.
   for (let k = 0; k < WORDS; k++) {
     const left = grown[k]! ^ children[k]!;
     const right = grown[WORDS + k]! ^ children[WORDS + k]!;
@@ -89,7 +91,8 @@ export function descendPair({ nodes, bits }: NodePair, bit: number, blocks: Uint
 
 /**
  * The dealer's part: corrections for points α [...shape] of n ≥ 7 bits from both parties' root seeds, and the client's
- * own bit at α, of which the server's is the complement. Ghosts where an input is one. Selects, never branches, on α.
+ * bit at α, of which the server's bit is the complement. Meta tensors if an input is one. Selects, never branches, on
+ * α.
  */
 export function generateCorrections(
   client: RingTensor,
@@ -119,7 +122,7 @@ export function generateCorrections(
     const at = (e * (levels + 1) + levels) * WORDS;
     let own = 0;
     for (let k = 0; k < WORDS; k++) {
-      // 1 in the word that holds the point's bit, without asking which that is.
+      // 1 in the word that contains the point's bit, without branching on the word's index.
       const here = (((low >>> 5) ^ k) - 1) >>> 31;
       blocks[at + k] = nodes[0][k]! ^ nodes[1][k]! ^ (here << (low & 31));
       own |= here & ((nodes[0][k]! ^ (-bits[0]! & blocks[at + k]!)) >>> (low & 31));
@@ -133,7 +136,7 @@ export function generateCorrections(
   };
 }
 
-/** `descend` to a side that is secret: both children are read. */
+/** `descend` to a secret side: it reads both children. */
 function descendSecretly(
   node: Uint32Array,
   t: number,
@@ -151,8 +154,8 @@ function descendSecretly(
 }
 
 /**
- * XOR share of 1{X < α} for public X [T, …shape], by one way down the tree: wherever it turns left, α may lie in the
- * right subtree, and its control bit says so; the rest is the parity of the leaf's bits above X.
+ * XOR share of 1{X < α} for public X [T, …shape], in one descent of the tree: wherever the descent turns left, α may
+ * lie in the right subtree, whose control bit decides; the rest is the parity of the leaf's bits above X.
  */
 export function isBelowPoint(root: GgmRoot, corrections: GgmCorrections, opened: RingTensor): RingTensor {
   const { width } = opened;
@@ -171,7 +174,7 @@ export function isBelowPoint(root: GgmRoot, corrections: GgmCorrections, opened:
         const at = (e * (levels + 1) + level) * WORDS;
         const control = controls[e * levels + level]!;
         expandSeed(node, 0);
-        // X is public: its way may be branched on.
+        // X is public: branching on its bits reveals nothing.
         const side = bitOf(x, lanes, i, width - 1 - level);
         if (side === 0) share ^= (children[2 * WORDS]! >>> 1) ^ (t & (control >>> 1));
         t = descend(node, t, side, blocks, at, control);
@@ -188,7 +191,7 @@ export function isBelowPoint(root: GgmRoot, corrections: GgmCorrections, opened:
   });
 }
 
-/** XOR share of the whole vector, as words [...shape, 2^(n−5)] of 32 bits: bit j of it is a share of 1{j = α}. */
+/** XOR share of the whole vector, as words [...shape, 2^(n−5)] of 32 bits: bit j is a share of 1{j = α}. */
 export function unitVector(root: GgmRoot, corrections: GgmCorrections): RingTensor {
   const shape = root.seeds.shape.slice(0, -1);
   const levels = corrections.controls.shape.at(-1)!;
@@ -199,7 +202,8 @@ export function unitVector(root: GgmRoot, corrections: GgmCorrections): RingTens
     const node = new Uint32Array(WORDS);
     const bits = new Uint8Array(2 ** levels);
     for (let e = 0; e < count; e++) {
-      // Breadth first in place: the nodes of a level stand `stride` leaves apart, the right child in the middle.
+      // Breadth first, in the same array: the nodes of a level are `stride` leaves apart, the right child in the
+      // middle.
       const base = e * size;
       out.set(seeds.subarray(e * WORDS, (e + 1) * WORDS), base);
       bits[0] = root.control;

@@ -12,8 +12,8 @@ export interface Series {
 export const harmonicsOf = (series: Series): number => Math.max(series.cosines.length, series.sines.length);
 
 /**
- * What the dealer hands out of a mask: cos(2πk·r/2^bits) and sin(2πk·r/2^bits), k = 1…K, as integers at `scale`
- * fractional bits, [2K, …shape] in a ring of `width` bits. `secret` has exactly `bits` bits: the whole period.
+ * Harmonics of a mask, which the dealer shares: cos(2πk·r/2^bits) and sin(2πk·r/2^bits), k = 1…K, as integers at
+ * `scale` fractional bits, [2K, …shape] in a ring of `width` bits. `secret` has exactly `bits` bits: the whole period.
  */
 export function maskHarmonics(secret: RingTensor, count: number, scale: number, width: number): RingTensor {
   const stride = sizeOf(secret.shape);
@@ -59,7 +59,7 @@ function forEachAngle(
     let sine = s;
     for (let k = 0; k < count; k++) {
       visit(i, k, cosine, sine);
-      // Next multiple of the angle: only sums and products, the same in every engine.
+      // Next multiple of the angle by sums and products only, which are the same in every engine.
       const next = cosine * c - sine * s;
       sine = sine * c + cosine * s;
       cosine = next;

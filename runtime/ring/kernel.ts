@@ -4,8 +4,8 @@ export type KernelTensor = RingTensor | IntTensor;
 type Contents<T extends readonly KernelTensor[]> = { [K in keyof T]: NonNullable<T[K]["data"]> };
 
 /**
- * Runs `body` on the contents of the inputs and a zeroed output, or returns a ghost of the shape and the width if an
- * input is a ghost. `body` must leave the bits above the width zero.
+ * Runs `body` on the contents of the inputs and a zeroed output, or returns a meta tensor of the shape and the width if
+ * an input is one. `body` must leave the bits above the width zero.
  */
 export function kernel<const T extends readonly KernelTensor[]>(
   inputs: T,
@@ -31,7 +31,7 @@ export function clearHighBits(data: Uint32Array, width: number): void {
   for (let i = lanes - 1; i < data.length; i += lanes) data[i] = data[i]! & mask;
 }
 
-/** @throws RangeError naming both widths if they differ. */
+/** @throws RangeError with both widths if they differ. */
 export function sameWidth(operation: string, a: RingTensor, b: RingTensor): number {
   if (a.width !== b.width) {
     throw new RangeError(`${operation}: the left operand has ${a.width} bits, the right one ${b.width}`);
@@ -39,9 +39,9 @@ export function sameWidth(operation: string, a: RingTensor, b: RingTensor): numb
   return a.width;
 }
 
-/** @throws RangeError if n is not an integer of from…to. */
+/** @throws RangeError unless n is an integer in from…to. */
 export function checkInteger(name: string, n: number, from: number, to: number): number {
   if (!Number.isInteger(n) || n < from || n > to)
-    throw new RangeError(`${name} ${n} is not an integer of ${from}…${to}`);
+    throw new RangeError(`${name} ${n} is not an integer in ${from}…${to}`);
   return n;
 }

@@ -2,19 +2,20 @@ import { broadcastShapes, broadcastStrides, denseStrides, forEachRun } from "./b
 import type { KernelTensor } from "./kernel.ts";
 import { type IntTensor, lanesOf, type RingTensor, type Shape, sizeOf } from "./tensor.ts";
 
-// Every function here moves whole elements and works on ring and integer tensors alike; a ghost stays a ghost.
+// Every function here moves whole elements and works on ring and integer tensors alike; a meta tensor stays a meta
+// tensor.
 
 /** The same elements in another shape, without a copy. @throws RangeError if the sizes differ. */
 export function reshape<T extends KernelTensor>(a: T, shape: Shape): T {
-  if (sizeOf(a.shape) !== sizeOf(shape)) throw new RangeError(`[${a.shape}] has not the size of [${shape}]`);
+  if (sizeOf(a.shape) !== sizeOf(shape)) throw new RangeError(`[${a.shape}] and [${shape}] have different sizes`);
   return { ...a, shape };
 }
 
-/** Axis k of the result is axis perm[k]. @throws RangeError if perm is no permutation of the axes. */
+/** Axis k of the result is axis perm[k]. @throws RangeError unless perm is a permutation of the axes. */
 export function transpose<T extends KernelTensor>(a: T, perm: readonly number[]): T {
   const rank = a.shape.length;
   if (perm.length !== rank || new Set(perm).size !== rank || perm.some((axis) => !(a.shape[axis]! >= 0))) {
-    throw new RangeError(`[${perm}] is no permutation of the axes of [${a.shape}]`);
+    throw new RangeError(`[${perm}] is not a permutation of the axes of [${a.shape}]`);
   }
   const strides = denseStrides(a.shape);
   return view(
@@ -26,9 +27,9 @@ export function transpose<T extends KernelTensor>(a: T, perm: readonly number[])
 }
 
 /**
- * Elements starts[k], starts[k] + steps[k], … before ends[k] of every axis k; a negative step runs down to after
- * ends[k], and −1 ends it at the front. No wrapping of negative positions: the compiler has resolved them.
- * @throws RangeError if the lists have not one entry per axis, a step is 0, or an element lies outside.
+ * Elements starts[k], starts[k] + steps[k], … before ends[k] of every axis k. A negative step runs down to after
+ * ends[k], and −1 ends it at the front. Negative indices do not wrap: the compiler has resolved them.
+ * @throws RangeError unless the lists have one entry per axis, steps are not 0, and all elements lie inside.
  */
 export function slice<T extends KernelTensor>(
   a: T,
@@ -43,9 +44,9 @@ export function slice<T extends KernelTensor>(
   const shape = starts.map((start, axis) => Math.max(0, Math.ceil((ends[axis]! - start) / steps[axis]!)));
   const strides = denseStrides(a.shape);
   let offset = 0;
-  shape.forEach((extent, axis) => {
-    const last = starts[axis]! + (extent - 1) * steps[axis]!;
-    for (const position of extent > 0 ? [starts[axis]!, last] : []) checkIndex(position, a.shape[axis]!);
+  shape.forEach((size, axis) => {
+    const last = starts[axis]! + (size - 1) * steps[axis]!;
+    for (const position of size > 0 ? [starts[axis]!, last] : []) checkIndex(position, a.shape[axis]!);
     offset += starts[axis]! * strides[axis]!;
   });
   return view(
@@ -56,7 +57,7 @@ export function slice<T extends KernelTensor>(
   );
 }
 
-/** Repeats along axes of extent 1 and new leading axes. @throws RangeError if a does not broadcast to the shape. */
+/** Repeats along axes of size 1 and new leading axes. @throws RangeError if a does not broadcast to the shape. */
 export function expand<T extends KernelTensor>(a: T, shape: Shape): T {
   if (String(broadcastShapes(a.shape, shape)) !== String(shape)) {
     throw new RangeError(`[${a.shape}] does not expand to [${shape}]`);
@@ -92,8 +93,9 @@ export function concat<T extends KernelTensor>(tensors: readonly T[], axis: numb
 }
 
 /**
- * Slices a[…, indices[k], …] along an axis: the result has indexShape in its place. Negative indices count from the
- * end. @throws RangeError if an index lies outside or there are not as many as indexShape says.
+ * Slices a[…, indices[k], …] along an axis, which indexShape replaces in the result. Negative indices count from the
+ * end.
+ * @throws RangeError if an index lies outside, or the number of indices is not the size of indexShape.
  */
 export function gather<T extends KernelTensor>(
   a: T,
@@ -102,12 +104,12 @@ export function gather<T extends KernelTensor>(
   axis: number,
 ): T {
   const at = checkIndex(axis < 0 ? axis + a.shape.length : axis, a.shape.length);
-  const extent = a.shape[at]!;
+  const size = a.shape[at]!;
   checkCount(indices.length, indexShape);
   const positions = new Int32Array(indices.length);
   for (let k = 0; k < positions.length; k++) {
     const index = indices[k]!;
-    positions[k] = checkIndex(index < 0 ? index + extent : index, extent);
+    positions[k] = checkIndex(index < 0 ? index + size : index, size);
   }
   const outer = a.shape.slice(0, at);
   const inner = a.shape.slice(at + 1);
@@ -116,7 +118,7 @@ export function gather<T extends KernelTensor>(
     let to = 0;
     for (let i = 0; i < sizeOf(outer); i++) {
       for (const position of positions) {
-        const from = (i * extent + position) * block;
+        const from = (i * size + position) * block;
         if (block < 16) for (let k = 0; k < block; k++) out[to + k] = data![from + k]!;
         else out.set(data!.subarray(from, from + block), to);
         to += block;
@@ -131,8 +133,8 @@ export function gatherFlat<T extends KernelTensor>(a: T, flatIndices: Int32Array
 }
 
 /**
- * Element flatIndices[k] of the row-major result is element k of the input, all others are zero.
- * @throws RangeError if an index lies outside or there are not as many as elements.
+ * Element flatIndices[k] of the row-major result is element k of the input; all others are zero.
+ * @throws RangeError if an index lies outside, or the number of indices is not the number of elements.
  */
 export function scatterFlat<T extends KernelTensor>(a: T, flatIndices: Int32Array, shape: Shape): T {
   checkCount(flatIndices.length, a.shape);
@@ -176,7 +178,7 @@ function copy(
   }
 }
 
-/** A zeroed tensor of the inputs' kind, filled by `body`; a ghost if an input is one. */
+/** A zeroed tensor of the inputs' kind, filled by `body`; a meta tensor if an input is one. */
 function rearranged<T extends KernelTensor>(
   inputs: readonly T[],
   shape: Shape,
@@ -191,14 +193,14 @@ function rearranged<T extends KernelTensor>(
   return { ...a, shape, data } as T;
 }
 
-function checkIndex(index: number, extent: number): number {
-  if (!(Number.isInteger(index) && index >= 0 && index < extent))
-    throw new RangeError(`no index ${index} in 0…${extent - 1}`);
+function checkIndex(index: number, size: number): number {
+  if (!(Number.isInteger(index) && index >= 0 && index < size))
+    throw new RangeError(`index ${index} is not in 0…${size - 1}`);
   return index;
 }
 
 function checkCount(count: number, shape: Shape): void {
-  if (count !== sizeOf(shape)) throw new RangeError(`[${shape}] wants ${sizeOf(shape)} indices, got ${count}`);
+  if (count !== sizeOf(shape)) throw new RangeError(`[${shape}] needs ${sizeOf(shape)} indices, got ${count}`);
 }
 
 const describe = (a: KernelTensor): string =>

@@ -1,7 +1,9 @@
 import { clearHighBits, kernel } from "./kernel.ts";
 import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
 
-/** Vectors [2^n, …shape] with a 1 at each point of n bits, in a ring of `width` bits. Every place is computed alike. */
+/**
+ * Vectors [2^n, …shape] with a 1 at each point of n bits, in a ring of `width` bits. Every element is computed alike.
+ */
 export function unitVectors(points: RingTensor, width: number): RingTensor {
   const size = 2 ** points.width;
   const lanes = lanesOf(width);
@@ -14,7 +16,7 @@ export function unitVectors(points: RingTensor, width: number): RingTensor {
   });
 }
 
-/** Tables read backwards from a public index on: row j of [2^n, …shape, …entry] is table[(index − j) mod 2^n]. */
+/** Tables read backwards from a public index: row j of [2^n, …shape, …entry] is table[(index − j) mod 2^n]. */
 export function reversedTables(table: RingTensor, index: RingTensor): RingTensor {
   const [size, ...entry] = table.shape as [number, ...number[]];
   const block = sizeOf(entry) * lanesOf(table.width);
@@ -29,8 +31,8 @@ export function reversedTables(table: RingTensor, index: RingTensor): RingTensor
 }
 
 /**
- * Σ_j bit_j·table[(index − j) mod 2^n] for secret bits [...shape, 2^n / 32] in words of 32: every entry is read, and kept
- * or not by a mask.
+ * Σ_j bit_j·table[(index − j) mod 2^n] for secret bits [...shape, 2^n / 32] in words of 32. The loop reads every entry
+ * and selects it with a mask.
  */
 export function selectedSums(bits: RingTensor, table: RingTensor, index: RingTensor): RingTensor {
   const [size, ...entry] = table.shape as [number, ...number[]];
@@ -64,7 +66,10 @@ export function selectedSums(bits: RingTensor, table: RingTensor, index: RingTen
   });
 }
 
-/** Each element's own table at a public index and the places before it: row p of [count, …shape] is tables[(index − p) mod 2^n]. */
+/**
+ * Each element's own table at a public index and the indices before it: row p of [count, …shape] is tables[(index − p)
+ * mod 2^n].
+ */
 export function entriesFrom(tables: RingTensor, index: RingTensor, count: number): RingTensor {
   const [size, ...shape] = tables.shape as [number, ...number[]];
   const lanes = lanesOf(tables.width);

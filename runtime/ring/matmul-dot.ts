@@ -4,16 +4,16 @@ import { PANEL, type PackedWeight } from "./packed-weight.ts";
 import { lanesOf } from "./tensor.ts";
 import { kernels, type Scratch, scratch } from "./wasm.ts";
 
-// Bounds of what is in the kernels' memory at a time. A panel of 256 pairs is 16 KiB and stays in the first cache
-// while all digits and rows meet it.
+// Bounds of what the kernels' memory holds at a time. A panel of 256 pairs has 16 KiB and stays in the first-level
+// cache while all digits and rows use it.
 const ROWS = 256;
 const RESIDUES = 2 ** 20;
 const COLUMNS = 1024;
 const PAIRS = 256;
-/** Bytes beside each row of sums, so that rows do not share one set of the cache. */
+/** Padding of each row of sums in bytes, so that rows do not share one cache set. */
 const SKEW = 64;
 
-/** Residues times int16 weights by digits (digits.ts), exact mod 2^width but for the bits above the width. */
+/** Residues times int16 weights by digits (digits.ts), exact mod 2^width except for the bits above the width. */
 export function multiplyByDigits(
   out: Uint32Array,
   x: Uint32Array,
@@ -52,7 +52,7 @@ interface Tile {
   readonly area: Scratch;
   readonly digits: readonly Digit[];
   readonly lanes: 1 | 2;
-  /** Residues of a row, filled to a multiple of eight. */
+  /** Residues of a row, padded to a multiple of eight. */
   readonly stride: number;
   readonly sumStride: number;
 }
@@ -67,7 +67,7 @@ function splitRows(
   if (depth === stride) {
     area.words.set(x.subarray(from * lanes, (from + rows * depth) * lanes), words);
   } else {
-    // What lies behind the depth meets weights of zero, or none.
+    // Elements behind the depth are multiplied by zero weights, or by none.
     for (let row = 0; row < rows; row++) {
       const start = (from + row * depth) * lanes;
       area.words.set(x.subarray(start, start + depth * lanes), words + row * stride * lanes);

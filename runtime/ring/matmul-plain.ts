@@ -4,7 +4,7 @@ import { clearHighBits, kernel, sameWidth } from "./kernel.ts";
 import { type MatrixProduct, productsOf } from "./matmul-shapes.ts";
 import { type IntTensor, lanesOf, type RingTensor } from "./tensor.ts";
 
-/** `matmul` in plain TypeScript: the oracle of the WebAssembly kernels, and quicker for small products. */
+/** `matmul` in plain TypeScript: the oracle of the WebAssembly kernels, and faster for small products. */
 export function matmulPlain(x: RingTensor, y: RingTensor): RingTensor {
   const width = sameWidth("matmul", x, y);
   const { shape, products } = productsOf(x.shape, y.shape);
@@ -19,7 +19,7 @@ export function matmulIntegerPlain(x: RingTensor, w: IntTensor): RingTensor {
   return matmulPlain(x, fromIntegers(w, x.width));
 }
 
-/** One product, exact mod 2^32 or 2^64; `out` begins as zeros. */
+/** One product, exact mod 2^32 or 2^64; `out` must be zero. */
 export function multiplyPlain(
   out: Uint32Array,
   x: Uint32Array,

@@ -6,7 +6,7 @@ const COLUMNS = 256;
 const DEPTH = 256;
 /** Columns of the widest tile. */
 const TILE = 8;
-/** Elements beside each row, so that rows do not share one set of the cache. */
+/** Padding of each row in elements, so that rows do not share one cache set. */
 const SKEW = 8;
 
 /** Residues times residues, exact mod 2^32 or 2^64. */

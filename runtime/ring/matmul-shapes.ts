@@ -17,9 +17,9 @@ export interface BatchedProducts {
 }
 
 /**
- * The products that [..., M, K] × [..., K, N] stands for, its leading axes broadcast as numpy does it. A matrix on the
- * right meets all leading axes of the left at once, as rows.
- * @throws RangeError if an operand has less than two axes, the depths differ or the shapes do not broadcast.
+ * The matrix products of [..., M, K] × [..., K, N], with leading axes broadcast as in numpy. A single matrix on the
+ * right is multiplied once with all leading axes of the left, as rows.
+ * @throws RangeError if an operand has fewer than two axes, the depths differ or the shapes do not broadcast.
  */
 export function productsOf(x: Shape, y: Shape): BatchedProducts {
   const [rows, depth, columns] = [x.at(-2), x.at(-1), y.at(-1)];

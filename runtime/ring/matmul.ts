@@ -12,7 +12,8 @@ const SMALL = 1024;
 
 /**
  * x[..., M, K] · y[..., K, N] mod 2^width, leading axes broadcast: [..., M, N].
- * @throws RangeError if the widths or the depths differ, an operand has no two axes, or the shapes do not broadcast.
+ * @throws RangeError if the widths or the depths differ, an operand has fewer than two axes, or the shapes do not
+ * broadcast.
  */
 export function matmul(x: RingTensor, y: RingTensor): RingTensor {
   const width = sameWidth("matmul", x, y);
@@ -21,7 +22,7 @@ export function matmul(x: RingTensor, y: RingTensor): RingTensor {
 }
 
 /**
- * x[..., M, K] · w[..., K, N] mod 2^width for integers that this party knows. Weights that fit 16 bits take the digit
+ * x[..., M, K] · w[..., K, N] mod 2^width for integers that this party knows. Weights that fit 16 bits use the digit
  * kernels and are packed once: their data must not change afterwards.
  * @throws RangeError as `matmul` does, and for a weight that is not a safe integer.
  */
@@ -51,7 +52,7 @@ function multiply(
   clearHighBits(out, width);
 }
 
-/** The products of one matmul are of one size. */
+/** All products of one matmul have the same size. */
 function areSmall(products: readonly MatrixProduct[]): boolean {
   const first = products[0];
   return first === undefined || first.rows * first.depth * first.columns < SMALL;

@@ -1,14 +1,15 @@
 import { topMask } from "./kernel.ts";
 import { lanesOf, packedBytes, type RingTensor, ringTensor, type Shape, sizeOf } from "./tensor.ts";
 
-// Typed arrays are views of memory, and every platform that runs JavaScript today is little-endian, as the wire is.
+// Typed arrays are views of memory, and every platform that runs JavaScript today is little-endian, as the wire format
+// is.
 
 /**
- * The wire form: little-endian bits, element i at bits [i·width, (i+1)·width), the last byte filled with zeros.
- * Always a fresh array. @throws RangeError if the tensor is a ghost.
+ * The wire format: little-endian bits, element i at bits [i·width, (i+1)·width), the last byte padded with zeros.
+ * Always a new array. @throws RangeError for a meta tensor.
  */
 export function pack(a: RingTensor): Uint8Array {
-  if (a.data === undefined) throw new RangeError(`a ghost of shape [${a.shape}] cannot be packed`);
+  if (a.data === undefined) throw new RangeError(`cannot pack a meta tensor of shape [${a.shape}]`);
   const bytes = packedBytes(a.shape, a.width);
   if (a.width === 8) return new Uint8Array(a.data);
   if (a.width === 16) return new Uint8Array(new Uint16Array(a.data).buffer);
@@ -26,14 +27,14 @@ export function pack(a: RingTensor): Uint8Array {
 export function unpack(bytes: Uint8Array, shape: Shape, width: number): RingTensor {
   const expected = packedBytes(shape, width);
   if (bytes.length !== expected) {
-    throw new RangeError(`[${shape}] of ${width} bits takes ${expected} bytes, got ${bytes.length}`);
+    throw new RangeError(`[${shape}] of ${width} bits needs ${expected} bytes, got ${bytes.length}`);
   }
   const used = (sizeOf(shape) * width) % 8;
   if (used > 0 && bytes[expected - 1]! >>> used !== 0) {
     throw new RangeError(`[${shape}] of ${width} bits: the bits after the last element are not zero`);
   }
   if (width === 8) return ringTensor(shape, width, new Uint32Array(bytes));
-  // One word of slack, since unpackWords reads the word after the one an element begins in.
+  // One word of slack, since unpackWords reads the word after the one that an element begins in.
   const words = new Uint32Array(Math.ceil(expected / 4) + (width % 32 === 0 ? 0 : 2));
   new Uint8Array(words.buffer).set(bytes);
   if (width % 32 === 0) return ringTensor(shape, width, words);
@@ -74,7 +75,7 @@ function packWords(words: Uint32Array, data: Uint32Array, width: number): void {
     if (filled >= 32) {
       words[at++] = word;
       filled -= 32;
-      // What is left of the lane; written as two shifts, since the count reaches 32 when nothing is.
+      // The rest of the lane, as two shifts: the count reaches 32 when nothing is left.
       word = (lane >>> 1) >>> (bits - filled - 1);
     }
   }

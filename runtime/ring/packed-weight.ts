@@ -1,9 +1,9 @@
 import type { IntTensor } from "./tensor.ts";
 
-/** Columns of a panel; a panel is K/2 pairs of rows of 16 columns, the two rows of a pair side by side. */
+/** Columns of a panel. A panel is K/2 pairs of rows of 16 columns, the two rows of a pair side by side. */
 export const PANEL = 16;
 
-/** Matrices of int16 in panels, one after the other, odd depths and last panels filled with zeros. */
+/** Matrices of int16 in panels, one after the other, odd depths and last panels padded with zeros. */
 export interface PackedWeight {
   readonly depth: number;
   readonly columns: number;
@@ -18,14 +18,14 @@ export interface PackedWeight {
 const packedWeights = new WeakMap<Float64Array, PackedWeight | "wide">();
 
 /**
- * The panels of weights [..., K, N], packed once: weights are data that no one changes. Undefined for a ghost and if a
+ * The panels of weights [..., K, N], packed once, because weights never change. Undefined for a meta tensor and if a
  * weight does not fit 16 bits.
  */
 export function packedWeight(w: IntTensor): PackedWeight | undefined {
   if (w.data === undefined) return undefined;
   const [depth, columns] = [w.shape.at(-2)!, w.shape.at(-1)!];
   let packed = packedWeights.get(w.data);
-  // The same numbers in another shape have other panels.
+  // The same values in another shape have other panels.
   if (packed === undefined || (packed !== "wide" && (packed.depth !== depth || packed.columns !== columns))) {
     packed = packPanels(w.data, depth, columns) ?? "wide";
     packedWeights.set(w.data, packed);

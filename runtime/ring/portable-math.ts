@@ -1,7 +1,7 @@
 /**
- * Sine, cosine and powers of two from additions and multiplications of float64 only. Both parties must compute the
- * very same public factors: Math.sin may differ in the last bit between engines, and a factor that differs by one
- * unit multiplies a uniform share, that is, destroys the result. IEEE 754 arithmetic does not differ.
+ * Sine, cosine and powers of two from additions and multiplications of float64 only. Both parties must compute exactly
+ * the same public factors. Math.sin may differ in the last bit between engines, and a factor that differs by one unit
+ * multiplies a uniform share, which destroys the result. IEEE 754 arithmetic does not differ.
  */
 
 const twoPi = 2 * Math.PI;
@@ -20,7 +20,7 @@ function series(x: number, start: number, step: number, sign: number): number {
 /** [cos, sin] of 2π·index/2^bits for an integer index in [0, 2^bits), error below 1e-15. */
 export function cosineSine(index: number, bits: number): readonly [number, number] {
   const fraction = index / 2 ** bits;
-  // Reduced to an eighth of a turn on either side of the nearest quarter.
+  // Reduced to an eighth of a turn on either side of the nearest quarter turn.
   const quarter = Math.floor(fraction * 4 + 0.5);
   const angle = twoPi * (fraction - quarter / 4);
   const c = series(angle, 0, 2, -1);
@@ -49,7 +49,7 @@ export function powerOfTwo(x: number): number {
 
 /** ⌊log2 x⌋ of a positive finite x, by exact halving and doubling. */
 export function floorLog2(x: number): number {
-  if (!(x > 0) || x === Number.POSITIVE_INFINITY) throw new RangeError(`no logarithm of ${x}`);
+  if (!(x > 0) || x === Number.POSITIVE_INFINITY) throw new RangeError(`${x} has no logarithm: expected 0 < x < ∞`);
   let exponent = 0;
   let rest = x;
   for (; rest >= 2; rest /= 2) exponent += 1;

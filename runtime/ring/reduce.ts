@@ -3,7 +3,7 @@ import { clearHighBits, kernel } from "./kernel.ts";
 import { lanesOf, type RingTensor } from "./tensor.ts";
 
 /**
- * Sums mod 2^width over the axes (negative ones count from the end). With `keepdims` they stay as extent 1.
+ * Sums mod 2^width over the axes (negative axes count from the end). With `keepdims` they stay with size 1.
  * @throws RangeError if an axis does not exist.
  */
 export function reduceSum(a: RingTensor, axes: readonly number[], keepdims: boolean): RingTensor {
@@ -12,7 +12,7 @@ export function reduceSum(a: RingTensor, axes: readonly number[], keepdims: bool
   for (const axis of reduced) {
     if (!(Number.isInteger(axis) && axis >= 0 && axis < rank)) throw new RangeError(`[${a.shape}] has no axis ${axis}`);
   }
-  const kept = a.shape.map((extent, axis) => (reduced.has(axis) ? 1 : extent));
+  const kept = a.shape.map((size, axis) => (reduced.has(axis) ? 1 : size));
   const shape = keepdims ? kept : a.shape.filter((_, axis) => !reduced.has(axis));
   const strides = denseStrides(kept).map((stride, axis) => (reduced.has(axis) ? 0 : stride));
   return kernel([a], shape, a.width, (out, x) => {

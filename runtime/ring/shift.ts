@@ -4,18 +4,18 @@ import { residue } from "./convert.ts";
 import { checkInteger, kernel, topMask } from "./kernel.ts";
 import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
 
-/** Every residue shifted right; the result has a.width − by bits. @throws RangeError if by is not in 0…width−1. */
+/** Every residue shifted right; the result has a.width − by bits. @throws RangeError unless by is in 0…width−1. */
 export function shiftRight(a: RingTensor, by: number): RingTensor {
   return extractBits(a, by, a.width - by);
 }
 
-/** shiftRight of a + 2^(by−1) mod 2^width: rounds instead of cutting. @throws RangeError as `shiftRight` does. */
+/** shiftRight of a + 2^(by−1) mod 2^width: rounds instead of truncating. @throws RangeError as `shiftRight` does. */
 export function shiftRightRounded(a: RingTensor, by: number): RingTensor {
   checkInteger("shift", by, 0, a.width - 1);
   return by === 0 ? a : shiftRight(add(a, residue(2 ** (by - 1), a.width)), by);
 }
 
-/** a · 2^by mod 2^width, same width. @throws RangeError if by is not in 0…width−1. */
+/** a · 2^by mod 2^width, same width. @throws RangeError unless by is in 0…width−1. */
 export function shiftLeft(a: RingTensor, by: number): RingTensor {
   checkInteger("shift", by, 0, a.width - 1);
   return kernel([a], a.shape, a.width, (out, x) => {
@@ -34,19 +34,19 @@ export function shiftLeft(a: RingTensor, by: number): RingTensor {
   });
 }
 
-/** The residues mod 2^width, their lowest bits. @throws RangeError if width exceeds a's. */
+/** The residues mod 2^width: their lowest bits. @throws RangeError if width exceeds a.width. */
 export function narrow(a: RingTensor, width: number): RingTensor {
   checkInteger("narrower width", width, 1, a.width);
   return width === a.width ? a : extractBits(a, 0, width);
 }
 
-/** The same unsigned values in a wider ring. @throws RangeError if width is below a's. */
+/** The same unsigned values in a wider ring. @throws RangeError if width is below a.width. */
 export function widen(a: RingTensor, width: number): RingTensor {
   checkInteger("wider width", width, a.width, 64);
   return width === a.width ? a : extractBits(a, 0, width);
 }
 
-/** The same two's complement values in a wider ring. @throws RangeError if width is below a's. */
+/** The same two's complement values in a wider ring. @throws RangeError if width is below a.width. */
 export function widenSigned(a: RingTensor, width: number): RingTensor {
   checkInteger("wider width", width, a.width, 64);
   return kernel([a], a.shape, width, (out, x) => {

@@ -1,10 +1,10 @@
 /**
  * Tensors of residues mod 2^width, the only values that protocols compute with.
  *
- * A tensor without data is a *ghost*: it has a shape and a width and no contents. Every kernel of this folder
- * returns a ghost when one of its inputs is one. That single rule gives one protocol body its several readings:
- * a party computes with its own shares and sees its peer's values as ghosts, the dealer sees the masks and no
- * shares, and the cost model sees nothing but shapes.
+ * A tensor without data is a *meta tensor*: it has a shape and a width and no contents. Every kernel of this folder
+ * returns a meta tensor when one of its inputs is one. This rule gives one protocol body its several readings: a party
+ * computes with its own shares and has meta tensors for its peer's values, the dealer sees the masks and no shares, and
+ * the cost model sees only shapes.
  */
 export type Shape = readonly number[];
 
@@ -19,7 +19,7 @@ export interface RingTensor {
   readonly data: Uint32Array | undefined;
 }
 
-/** Public integers, |value| < 2^53: weights and constants that this party knows. A ghost where it does not. */
+/** Public integers, |value| < 2^53: weights and constants that this party knows. A meta tensor where it does not. */
 export interface IntTensor {
   readonly kind: "int";
   readonly shape: Shape;
@@ -27,7 +27,7 @@ export interface IntTensor {
 }
 
 export function sizeOf(shape: Shape): number {
-  return shape.reduce((product, extent) => product * extent, 1);
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 export const lanesOf = (width: number): 1 | 2 => (width <= 32 ? 1 : 2);
@@ -36,7 +36,7 @@ export function ringTensor(shape: Shape, width: number, data: Uint32Array | unde
   if (!Number.isInteger(width) || width < 1 || width > 64) throw new RangeError(`ring width ${width} is not in 1…64`);
   if (data && data.length !== sizeOf(shape) * lanesOf(width)) {
     throw new RangeError(
-      `ring tensor [${shape}] of ${width} bits wants ${sizeOf(shape) * lanesOf(width)} lanes, got ${data.length}`,
+      `ring tensor [${shape}] of ${width} bits needs ${sizeOf(shape) * lanesOf(width)} lanes, got ${data.length}`,
     );
   }
   return { kind: "ring", shape, width, data };
@@ -50,7 +50,7 @@ export function zeros(shape: Shape, width: number): RingTensor {
 
 export const intTensor = (shape: Shape, data: Float64Array | undefined): IntTensor => ({ kind: "int", shape, data });
 
-/** Bytes of a tensor on the wire: its elements packed to the ring's width, the last byte filled with zeros. */
+/** Bytes of a tensor on the wire: its elements packed to the ring's width, the last byte padded with zeros. */
 export function packedBytes(shape: Shape, width: number): number {
   return Math.ceil((sizeOf(shape) * width) / 8);
 }

@@ -1,6 +1,6 @@
 import { kernelBase64 } from "./kernels.generated.ts";
 
-/** What targets/wasm emits; all arguments are byte addresses, byte strides and counts. */
+/** The exports that targets/wasm emits; all arguments are byte addresses, byte strides and counts. */
 export interface WasmKernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly split32: SplitKernel;
@@ -46,7 +46,7 @@ type ProductKernel = (
   sumStride: number,
 ) => void;
 
-// The libraries of ES2023 and of Node do not declare WebAssembly, and that of the DOM would hide mistakes elsewhere.
+// The libraries of ES2023 and Node do not declare WebAssembly, and the DOM library would hide mistakes elsewhere.
 interface WebAssemblyApi {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
@@ -56,7 +56,7 @@ const PAGE = 65536;
 const LINE = 64;
 let loaded: WasmKernels | undefined;
 
-/** The kernels, compiled when they are first wanted: 4 kB, small enough for the main thread of any browser. */
+/** The kernels, compiled at first use: 4 kB, small enough for the main thread of any browser. */
 export function kernels(): WasmKernels {
   if (loaded === undefined) {
     const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
@@ -67,14 +67,14 @@ export function kernels(): WasmKernels {
 }
 
 export interface Scratch {
-  /** Byte address of each area, in the order asked for. */
+  /** Byte address of each area, in the requested order. */
   readonly at: readonly number[];
   readonly words: Uint32Array;
   readonly shorts: Int16Array;
 }
 
 /**
- * Areas of the kernels' memory, of the given sizes in bytes, with whatever was there before. One call owns all of the
+ * Reserves areas of the kernels' memory, of the given sizes in bytes, with old contents. One call owns all of the
  * memory until it returns: nothing in it outlives a kernel.
  */
 export function scratch(sizes: readonly number[]): Scratch {

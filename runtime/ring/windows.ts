@@ -1,6 +1,8 @@
 import type { Shape } from "./tensor.ts";
 
-/** Windows that slide over the spatial axes, those behind [N, C]: `pads` in front on every axis, then behind. */
+/**
+ * Windows that slide over the spatial axes, those behind [N, C]: `pads` lists the front of every axis, then the back.
+ */
 export interface Windows {
   readonly kernel: Shape;
   readonly strides: readonly number[];
@@ -8,7 +10,7 @@ export interface Windows {
   readonly dilations: readonly number[];
 }
 
-/** Which places of a plane each window meets. Public: it comes from shapes alone. */
+/** Which positions of a plane each window covers. Public: shapes determine it. */
 export interface WindowLayout {
   /** Windows on each spatial axis. */
   readonly counts: Shape;
@@ -21,21 +23,21 @@ export interface WindowLayout {
 /** @throws RangeError if a window does not fit the padded plane. */
 export function windowLayoutOf(spatial: Shape, { kernel, strides, pads, dilations }: Windows): WindowLayout {
   const rank = spatial.length;
-  const counts = spatial.map((extent, axis) => {
+  const counts = spatial.map((size, axis) => {
     const span = (kernel[axis]! - 1) * dilations[axis]! + 1;
-    const count = Math.floor((extent + pads[axis]! + pads[axis + rank]! - span) / strides[axis]!) + 1;
+    const count = Math.floor((size + pads[axis]! + pads[axis + rank]! - span) / strides[axis]!) + 1;
     if (!(count >= 1)) throw new RangeError(`a window [${kernel}] does not fit [${spatial}]`);
     return count;
   });
   let whole: Grid = { windows: 1, area: 1, positions: Int32Array.of(0) };
-  spatial.forEach((extent, axis) => {
+  spatial.forEach((size, axis) => {
     const along = new Int32Array(counts[axis]! * kernel[axis]!);
     for (let at = 0; at < along.length; at++) {
       const [window, k] = [Math.floor(at / kernel[axis]!), at % kernel[axis]!];
       const position = window * strides[axis]! - pads[axis]! + k * dilations[axis]!;
-      along[at] = position >= 0 && position < extent ? position : -1;
+      along[at] = position >= 0 && position < size ? position : -1;
     }
-    whole = productGrid(whole, { windows: counts[axis]!, area: kernel[axis]!, positions: along }, extent);
+    whole = productGrid(whole, { windows: counts[axis]!, area: kernel[axis]!, positions: along }, size);
   });
   return { counts, area: whole.area, positions: whole.positions };
 }
@@ -47,8 +49,10 @@ interface Grid {
   readonly positions: Int32Array;
 }
 
-/** The positions in the axes so far beside those in one more axis of this extent: every window with every window. */
-function productGrid(outer: Grid, inner: Grid, extent: number): Grid {
+/**
+ * Combines positions along the axes so far with those along one more axis of this size: every window with every window.
+ */
+function productGrid(outer: Grid, inner: Grid, size: number): Grid {
   const area = outer.area * inner.area;
   const windows = outer.windows * inner.windows;
   const positions = new Int32Array(windows * area);
@@ -59,7 +63,7 @@ function productGrid(outer: Grid, inner: Grid, extent: number): Grid {
         const first = outer.positions[i * outer.area + a]!;
         for (let b = 0; b < inner.area; b++) {
           const second = inner.positions[j * inner.area + b]!;
-          positions[to++] = first < 0 || second < 0 ? -1 : first * extent + second;
+          positions[to++] = first < 0 || second < 0 ? -1 : first * size + second;
         }
       }
     }

@@ -1,78 +1,121 @@
 import { freshSeed, sessionError } from "../core/index.ts";
 import { createCorrelationStore, dealerParty, onlineDealerParty } from "../correlations/index.ts";
-import type { Program } from "../program/index.ts";
+import type { HeldWeight, Program } from "../program/index.ts";
 import { toolbox } from "../program/index.ts";
 import type { Channel } from "../transport/index.ts";
+import { sessionPrograms } from "./party-session.ts";
 import { createPredictor, metaInputs } from "./predict.ts";
 import { decodeRequest, maxRequestBytes, programAt, type QueryPosition } from "./requests.ts";
 import { runOffline, runOnline } from "./run-steps.ts";
-import { cacheInputs, emptyCache, metaCache, updateCache, weightsAt } from "./session-cache.ts";
+import { cacheInputs, emptyCache, metaCache, type SessionCache, updateCache, weightsAt } from "./session-cache.ts";
 import { concatBytes, hiddenBytes, sessionWeights, setUpWeights } from "./session-weights.ts";
 
+interface DealerChannels {
+  readonly client: Channel;
+  readonly server: Channel;
+}
+
 /**
- * The dealer's side of one session: seeds to both, the hidden weights from the server, then for each query that the
- * server asks for one frame of corrections per segment of the program, as far ahead as they will be read; where the
- * program has it compute, its part of the query follows. Ends when the server says so. No query is dealt twice. `following`
- * goes on from what the program keeps; of that the dealer has the masks, and deals products of old ones with new ones.
- * `windows`: programs of shorter windows, which keep the same.
+ * Runs the dealer's side of one session until the server ends it. It sends a seed to each party and receives the hidden
+ * weights from the server. For each query that the server asks for, it sends one frame of corrections per segment of
+ * the program, as far ahead as the parties read them; in the three-party setting it then computes its part of the
+ * query. No query is dealt twice. `decodeProgram` continues from the cache: the dealer holds the masks of the cached
+ * values and deals their products with the new ones. `shorterPrefills`: programs of shorter sequence lengths with the
+ * same cache.
+ * @throws SessionError if a channel fails, or if a request is malformed, repeated or at a wrong position.
  */
 export async function runDealer(
   program: Program,
-  channels: { readonly client: Channel; readonly server: Channel },
+  channels: DealerChannels,
   decodeProgram?: Program,
   shorterPrefills: readonly Program[] = [],
 ): Promise<{ readonly queries: number; readonly asked: readonly QueryPosition[] }> {
-  const programs = decodeProgram ? [program, decodeProgram, ...shorterPrefills] : [program];
-  const all = sessionWeights(programs);
+  const session = await setUpDealer(
+    sessionPrograms({ program, ...(decodeProgram && { decodeProgram, shorterPrefills }) }),
+    channels,
+  );
+  const asked: QueryPosition[] = [];
+  let cache = emptyCache;
+  for (let next = 0; ; next++) {
+    const frame = await channels.server.receive({ kind: "control", maxBytes: maxRequestBytes });
+    const request = decodeRequest(frame, "server");
+    if (request.kind === "end") return { queries: next, asked };
+    if (request.query !== next) throw sessionError("reusedCorrelation", { query: request.query, consumed: next - 1 });
+    asked.push(request.at);
+    cache = await dealQuery(session, request, cache);
+  }
+}
+
+/** What stays the same in a session. */
+interface DealerSession {
+  readonly programs: readonly Program[];
+  readonly channels: DealerChannels;
+  readonly weights: ReturnType<typeof sessionWeights>;
+  readonly predicted: ReturnType<typeof createPredictor>;
+  readonly clientSeed: Uint8Array;
+  readonly serverSeed: Uint8Array;
+  readonly handles: Readonly<Record<string, HeldWeight>>;
+}
+
+/** Sends a seed to each party, and receives the hidden weights from the server. */
+async function setUpDealer(programs: readonly Program[], channels: DealerChannels): Promise<DealerSession> {
+  const weights = sessionWeights(programs);
   const predicted = createPredictor(programs);
   const clientSeed = freshSeed();
   const serverSeed = freshSeed();
   await channels.client.send(clientSeed.slice());
   await channels.server.send(serverSeed.slice());
-  const hidden = await channels.server.receive({ exactBytes: hiddenBytes(all.weights) });
-  const { handles } = setUpWeights("dealer", all.weights, { serverSeed, received: hidden });
-  const questions: QueryPosition[] = [];
-  let memory = emptyCache;
+  const received = await channels.server.receive({ exactBytes: hiddenBytes(weights.weights) });
+  const { handles } = setUpWeights("dealer", weights.weights, { serverSeed, received });
+  return { programs, channels, weights, predicted, clientSeed, serverSeed, handles };
+}
 
-  for (let next = 0; ; next++) {
-    const frame = await channels.server.receive({ kind: "control", maxBytes: maxRequestBytes });
-    const request = decodeRequest(frame, "server");
-    if (request.kind === "end") return { queries: next, asked: questions };
-    if (request.query !== next) throw sessionError("reusedCorrelation", { query: request.query, consumed: next - 1 });
-    const { at } = request;
-    questions.push(at);
-    const current = programAt(programs, at, memory.rows, "server");
-    const { segments, dealerComputes } = predicted(at);
-    const weights = weightsAt(current, all.of(at.program, handles), at.position);
-    const frames = { client: [] as Uint8Array[], server: [] as Uint8Array[] };
-    const store = createCorrelationStore();
-    const party = dealerParty({
-      clientSeed,
-      serverSeed,
-      query: next,
-      sendToServer: (_, packed) => frames.server.push(packed),
-      sendToClient: (_, packed) => frames.client.push(packed),
-      store,
-    });
-    const dealt = await runOffline(
-      current.body(toolbox, party, metaInputs(current), weights, cacheInputs(current, memory)),
-      {
-        after: async (index) => {
-          for (const to of ["server", "client"] as const) {
-            const frame = concatBytes(frames[to]);
-            frames[to] = [];
-            const due = segments[to][index];
-            if (frame.length !== due) throw new Error(`dealt the ${to} ${frame.length} bytes where ${due} are due`);
-            if (frame.length > 0) await channels[to].send(frame);
-          }
-        },
-      },
-    );
-    if (dealerComputes) {
-      const cache = metaCache(current, at.position);
-      const steps = current.body(toolbox, onlineDealerParty(store), metaInputs(current), weights, cache);
-      await runOnline(steps, "dealer", channels, () => {});
-    }
-    memory = updateCache(current, memory, dealt, at.position);
+/** Deals one query, takes part in it where the program has the dealer compute, and returns the new cache. */
+async function dealQuery(
+  session: DealerSession,
+  request: { readonly query: number; readonly at: QueryPosition },
+  cache: SessionCache,
+): Promise<SessionCache> {
+  const { clientSeed, serverSeed, channels } = session;
+  const { at } = request;
+  const program = programAt(session.programs, at, cache.rows, "server");
+  const { segments, dealerComputes } = session.predicted(at);
+  const weights = weightsAt(program, session.weights.of(at.program, session.handles), at.position);
+  const frames = { client: [] as Uint8Array[], server: [] as Uint8Array[] };
+  const store = createCorrelationStore();
+  const party = dealerParty({
+    clientSeed,
+    serverSeed,
+    query: request.query,
+    sendToServer: (_, packed) => frames.server.push(packed),
+    sendToClient: (_, packed) => frames.client.push(packed),
+    store,
+  });
+  const steps = program.body(toolbox, party, metaInputs(program), weights, cacheInputs(program, cache));
+  const dealt = await runOffline(steps, {
+    after: async (segment) => {
+      for (const to of ["server", "client"] as const) {
+        await sendSegment(to, concatBytes(frames[to].splice(0)), segments[to][segment], channels);
+      }
+    },
+  });
+  if (dealerComputes) {
+    const online = onlineDealerParty(store);
+    const part = program.body(toolbox, online, metaInputs(program), weights, metaCache(program, at.position));
+    await runOnline(part, "dealer", channels, () => {});
   }
+  return updateCache(program, cache, dealt, at.position);
+}
+
+/** Sends a party its frame of one segment, if it has bytes. */
+async function sendSegment(
+  to: keyof DealerChannels,
+  frame: Uint8Array,
+  expected: number | undefined,
+  channels: DealerChannels,
+): Promise<void> {
+  if (frame.length !== expected) {
+    throw new Error(`internal error: dealt the ${to} ${frame.length} bytes, expected ${expected}`);
+  }
+  if (frame.length > 0) await channels[to].send(frame);
 }

@@ -4,9 +4,9 @@ import type { Channel } from "../transport/index.ts";
 
 export const protocolVersion = "marillc/1";
 
-/** What two parties must agree on before the first share. */
+/** Facts that two parties must agree on before the first share. */
 export interface HandshakeFields {
-  /** `protocolVersion`, and what else a release wants to be equal. */
+  /** `protocolVersion`, and anything else that must be equal between releases. */
   readonly version: string;
   /** Hash of the compiled program, hex. */
   readonly program: string;
@@ -14,11 +14,11 @@ export interface HandshakeFields {
   readonly setting: string;
   readonly role: Role;
   readonly session: string;
-  /** Number of this query; its correlations are used for nothing else. */
+  /** Index of this query; its correlations are used for nothing else. */
   readonly query: number;
   /** Hash over every public tensor and the manifest, hex. */
   readonly artefacts: string;
-  /** Highest query whose correlations this party has ever begun to use (its ledger); −1 for none. */
+  /** Highest query whose correlations this party ever began to use (its ledger); −1 for none. */
   readonly consumed: number;
 }
 
@@ -26,7 +26,7 @@ export interface HandshakeRules {
   readonly timeoutMs?: number;
 }
 
-/** In the order in which differences are reported: what explains the others comes first. */
+/** In the order in which differences are reported: a difference that explains others comes first. */
 const mustAgree: readonly (readonly [keyof HandshakeFields, SessionCause])[] = [
   ["version", "wrongVersion"],
   ["program", "programMismatch"],
@@ -43,9 +43,10 @@ const roles: readonly Role[] = ["client", "server", "dealer"];
 type Transcript = HandshakeFields & { readonly peer: Role };
 
 /**
- * Both sides say what they are about to run, to whom they believe to speak, and which correlations they have used.
- * The check is symmetric: both hold the same two transcripts when they judge, so both fail, with the same code, before
- * either sends a share. Half a round trip; authenticity is the channel's.
+ * Exchanges and compares what both sides are about to run, which peer they expect, and which correlations they have
+ * used. The check is symmetric: both sides compare the same two transcripts, so both fail with the same code before
+ * either sends a share. It takes half a round trip; the channel authenticates.
+ * @throws SessionError naming the first field that differs.
  */
 export async function handshake(
   channel: Channel,
@@ -76,7 +77,7 @@ function mismatch(mine: Transcript, theirs: Transcript, peer: Role): SessionErro
     if (mine[field] === theirs[field]) continue;
     return sessionError(reason, { peer, ...shortForms(String(mine[field]), String(theirs[field])) }, { at: field });
   }
-  // Each role must be the one that the other side's certificate check found; two parties never share one.
+  // Each role must be the one that the other side's certificate check found; two parties never have the same role.
   if (theirs.role !== mine.peer || theirs.peer !== mine.role || mine.role === theirs.role) {
     const says = (transcript: Transcript): string => `${transcript.role} speaking to ${transcript.peer}`;
     return sessionError("wrongRole", { peer, mine: says(mine), theirs: says(theirs) }, { at: "role" });
@@ -86,7 +87,7 @@ function mismatch(mine: Transcript, theirs: Transcript, peer: Role): SessionErro
   return sessionError("reusedCorrelation", { query: mine.query, consumed }, { at: "query" });
 }
 
-/** Twelve characters, or as many as show where the two differ. */
+/** The first twelve characters, or twelve characters around the first difference. */
 function shortForms(mine: string, theirs: string): { mine: string; theirs: string } {
   let common = 0;
   while (common < mine.length && mine[common] === theirs[common]) common++;
@@ -98,14 +99,16 @@ function shortForms(mine: string, theirs: string): { mine: string; theirs: strin
   return { mine: short(mine), theirs: short(theirs) };
 }
 
-/** Canonical: fixed order of fields, so equal transcripts are equal bytes. */
+/** Canonical encoding: the order of fields is fixed, so equal transcripts are equal bytes. */
 function encode(fields: Transcript): Uint8Array {
   const { version, program, setting, role, peer, session, query, artefacts, consumed } = fields;
   const bytes = new TextEncoder().encode(
     JSON.stringify({ version, program, setting, role, peer, session, query, artefacts, consumed }),
   );
   if (!isTranscript(fields) || bytes.length > maxTranscriptBytes) {
-    throw new RangeError(`handshake fields are at most ${maxTextLength} plain characters, counters are integers`);
+    throw new RangeError(
+      `handshake fields have at most ${maxTextLength} printable ASCII characters, and counters are integers`,
+    );
   }
   return bytes;
 }
@@ -122,7 +125,7 @@ function decode(bytes: Uint8Array): Transcript | undefined {
 function isTranscript(value: unknown): value is Transcript {
   if (typeof value !== "object" || value === null) return false;
   const fields = value as Record<keyof Transcript, unknown>;
-  // Printable ASCII only: these texts are shown to people in errors.
+  // Printable ASCII only: error messages show these texts.
   const isText = (text: unknown): boolean =>
     typeof text === "string" && text.length <= maxTextLength && /^[\x20-\x7e]*$/.test(text);
   return (

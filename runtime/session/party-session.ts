@@ -1,7 +1,7 @@
 import type { Party, Share } from "../core/index.ts";
 import { freshSeed, sessionError } from "../core/index.ts";
 import { type CorrelationStore, createCorrelationStore, onlineParty, preparingParty } from "../correlations/index.ts";
-import type { Program } from "../program/index.ts";
+import type { HeldWeight, Program } from "../program/index.ts";
 import { toolbox } from "../program/index.ts";
 import type { IntTensor } from "../ring/index.ts";
 import { toIntegers } from "../ring/index.ts";
@@ -15,15 +15,16 @@ import {
   programAt,
   type QueryPosition,
 } from "./requests.ts";
-import { runOffline, runOnline } from "./run-steps.ts";
-import { cacheInputs, emptyCache, type SessionCache, updateCache, weightsAt } from "./session-cache.ts";
+import { type Peers, runOffline, runOnline } from "./run-steps.ts";
+import { cacheInputs, type SessionCache, updateCache, weightsAt } from "./session-cache.ts";
+import { createSessionState, type SessionState } from "./session-state.ts";
 import { openedBytes, sessionWeights, setUpWeights } from "./session-weights.ts";
 
 export interface PartyOptions {
   readonly program: Program;
-  /** The program that goes on, place by place, from what the first one keeps. */
+  /** The program that continues from the cache of the first one, position by position. */
   readonly decodeProgram?: Program;
-  /** Programs of shorter windows, which keep the same: for texts that begin with less. With `next` alone. */
+  /** Programs of shorter sequence lengths with the same cache, for shorter prompts. Only with `decodeProgram`. */
   readonly shorterPrefills?: readonly Program[];
   /** Integers of the weights that this party knows. */
   readonly tensors: ReadonlyMap<string, IntTensor>;
@@ -31,33 +32,36 @@ export interface PartyOptions {
   readonly dealer: Channel;
 }
 
-/** All programs of a session by the numbers under which they are asked for. */
+/** All programs of a session; a query names one by its index here. */
 export const sessionPrograms = ({
   program,
-  decodeProgram: next,
-  shorterPrefills: windows = [],
+  decodeProgram,
+  shorterPrefills = [],
 }: Pick<PartyOptions, "program" | "decodeProgram" | "shorterPrefills">): readonly Program[] =>
-  next ? [program, next, ...windows] : [program];
+  decodeProgram ? [program, decodeProgram, ...shorterPrefills] : [program];
 
 export interface QueryResult {
   readonly at: QueryPosition;
-  /** Real integers of the outputs that this party may read. */
+  /** Integers of the outputs that this party may read, at their declared scales. */
   readonly outputs: ReadonlyMap<string, IntTensor>;
   readonly rounds: number;
   readonly seconds: { readonly offline: number; readonly online: number };
 }
 
-/** One party's side of a session; the handshakes are done. A failure is final: the session is over, its randomness burnt. */
+/**
+ * The client's side of a session, after the handshakes. A failure is final: the session is over, its randomness used
+ * up.
+ */
 export interface ClientSession {
   /** Asks for the next query's correlations and draws them, before its input is known. */
   readonly prepare: (at?: QueryPosition) => Promise<void>;
-  /** Runs the prepared query, or prepares and runs one: integers of the inputs at the declared scales. */
+  /** Runs the prepared query, or prepares and runs one. Inputs are integers at the declared scales. */
   readonly query: (inputs: Readonly<Record<string, IntTensor>>, at?: QueryPosition) => Promise<QueryResult>;
   readonly end: () => Promise<void>;
 }
 
 export interface ServerSession {
-  /** Answers the client's next query; undefined when the client has ended the session. */
+  /** Answers the client's next query; undefined once the client has ended the session. */
   readonly serve: () => Promise<QueryResult | undefined>;
 }
 
@@ -80,7 +84,10 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
       const ready = prepared ?? (await prepare(at));
       prepared = undefined;
       const { program, position } = ready.at;
-      if (program !== at.program || position !== at.position) throw new Error("another query was prepared");
+      if (program !== at.program || position !== at.position)
+        throw new Error(
+          `position ${program}:${position} was prepared, but the query is for ${at.program}:${at.position}; query the prepared one`,
+        );
       return await party.orEndSession(() => party.run(ready, inputs));
     },
     end: () => peer.send(encodeRequest({ kind: "end" }), "control"),
@@ -110,120 +117,158 @@ interface PreparedQuery {
 }
 
 interface OpenParty {
-  /** Number of the next query. */
+  /** Index of the next query. */
   readonly nextQuery: number;
-  /** The program that is asked for. @throws where the session is not there yet, or has failed. */
+  /** The program of a position. @throws SessionError if the session is at another position, or has failed. */
   readonly programFor: (at: QueryPosition) => Program;
   readonly prepare: (at: QueryPosition) => Promise<PreparedQuery>;
-  readonly run: (prepared: PreparedQuery, inputs: Readonly<Record<string, IntTensor>>) => Promise<QueryResult>;
-  /** Does the work; if it fails, the session is over and what it kept is dropped. */
-  readonly orEndSession: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly run: (prepared: PreparedQuery, inputs: Inputs) => Promise<QueryResult>;
+  readonly orEndSession: SessionState["orEndSession"];
 }
 
-/** Seeds and hidden weights, once per session. */
-async function openParty(options: PartyOptions, role: "client" | "server"): Promise<OpenParty> {
+type PartyRole = "client" | "server";
+type Inputs = Readonly<Record<string, IntTensor>>;
+
+/** What stays the same in a session, and what its queries change. */
+interface PartySession {
+  readonly role: PartyRole;
+  readonly programs: readonly Program[];
+  readonly weights: ReturnType<typeof sessionWeights>;
+  readonly predicted: ReturnType<typeof createPredictor>;
+  readonly seeds: SessionSeeds;
+  readonly handles: Readonly<Record<string, HeldWeight>>;
+  readonly dealer: Channel;
+  readonly peers: Peers;
+  readonly state: SessionState;
+  nextQuery: number;
+}
+
+async function openParty(options: PartyOptions, role: PartyRole): Promise<OpenParty> {
   const { peer, dealer } = options;
   const programs = sessionPrograms(options);
-  const all = sessionWeights(programs);
+  const weights = sessionWeights(programs);
   const predicted = createPredictor(programs);
+  const { seeds, handles } = await exchangeSeeds(options, role, weights.weights);
+  const peers = { [role === "client" ? "server" : "client"]: peer, dealer };
+  const state = createSessionState();
+  const session: PartySession = {
+    role,
+    programs,
+    weights,
+    predicted,
+    seeds,
+    handles,
+    dealer,
+    peers,
+    state,
+    nextQuery: 0,
+  };
+  return {
+    get nextQuery() {
+      return session.nextQuery;
+    },
+    programFor: (at) => programFor(session, at),
+    prepare: (at) => prepareQuery(session, at),
+    run: (prepared, inputs) => runPrepared(session, prepared, inputs),
+    orEndSession: state.orEndSession,
+  };
+}
+
+interface SessionSeeds {
+  /** Seed shared with the dealer. */
+  readonly seed: Uint8Array;
+  /** Seed shared by client and server. */
+  readonly sharedSeed: Uint8Array;
+  readonly ownSeed: Uint8Array;
+}
+
+/** Exchanges seeds and hidden weights, once per session. */
+async function exchangeSeeds(
+  { peer, dealer, tensors }: PartyOptions,
+  role: PartyRole,
+  weights: Program["weights"],
+): Promise<{ readonly seeds: SessionSeeds; readonly handles: Readonly<Record<string, HeldWeight>> }> {
   const ownSeed = freshSeed();
   const seed = await dealer.receive({ exactBytes: seedBytes });
   const sharedSeed = role === "client" ? freshSeed() : await peer.receive({ exactBytes: seedBytes });
   if (role === "client") await peer.send(sharedSeed.slice());
-  const due = openedBytes(all.weights);
+  const due = openedBytes(weights);
   const received = role === "client" && due > 0 ? await peer.receive({ exactBytes: due }) : new Uint8Array(0);
-  const seeds = role === "server" ? { sharedSeed, serverSeed: seed } : { sharedSeed, received };
-  const { handles, toDealer, toClient } = setUpWeights(role, all.weights, { tensors: options.tensors, ...seeds });
+  const sources = role === "server" ? { sharedSeed, serverSeed: seed } : { sharedSeed, received };
+  const { handles, toDealer, toClient } = setUpWeights(role, weights, { tensors, ...sources });
   if (role === "server") {
     if (toClient.length > 0) await peer.send(toClient);
     await dealer.send(toDealer);
   }
-  const peers = { [role === "client" ? "server" : "client"]: peer, dealer };
-  let next = 0;
-  /** What is kept, as far as it is prepared (shares of masks) and as far as it is opened. Absent once a query has failed. */
-  let memory: { readonly prepared: SessionCache; readonly online: SessionCache } | undefined = {
-    prepared: emptyCache,
-    online: emptyCache,
+  return { seeds: { seed, sharedSeed, ownSeed }, handles };
+}
+
+const programFor = ({ role, programs, state }: PartySession, at: QueryPosition): Program =>
+  programAt(programs, at, state.alive().prepared.rows, role === "server" ? "client" : "server");
+
+function bodyOf(
+  { programs, weights, handles }: PartySession,
+  at: QueryPosition,
+  party: Party,
+  inputs: Inputs,
+  cache: SessionCache,
+): ReturnType<Program["body"]> {
+  const program = programs[at.program]!;
+  const held = weightsAt(program, weights.of(at.program, handles), at.position);
+  return program.body(toolbox, party, inputs, held, cacheInputs(program, cache));
+}
+
+/** Draws every correlation of a query, before its input is known. */
+async function prepareQuery(session: PartySession, at: QueryPosition): Promise<PreparedQuery> {
+  const { role, seeds, dealer, state } = session;
+  const program = programFor(session, at);
+  const { prepared } = state.alive();
+  const started = performance.now();
+  const segments = session.predicted(at).segments[role];
+  const store = createCorrelationStore();
+  let frame: Uint8Array = new Uint8Array(0);
+  const take = (bytes: number): Uint8Array => {
+    const taken = frame.subarray(0, bytes);
+    frame = frame.subarray(bytes);
+    return taken;
   };
-  const alive = (): { readonly prepared: SessionCache; readonly online: SessionCache } => {
-    if (!memory) throw sessionError("sessionOver", {});
-    return memory;
-  };
-  const orEndSession = async <T>(work: () => Promise<T>): Promise<T> => {
-    alive();
-    try {
-      return await work();
-    } catch (error) {
-      memory = undefined;
-      throw error;
-    }
-  };
-  const programFor = (at: QueryPosition): Program =>
-    programAt(programs, at, alive().prepared.rows, role === "server" ? "client" : "server");
-  const bodyOf = (
-    at: QueryPosition,
-    party: Party,
-    inputs: Readonly<Record<string, IntTensor>>,
-    cache: SessionCache,
-  ) => {
-    const current = programs[at.program]!;
-    const weights = weightsAt(current, all.of(at.program, handles), at.position);
-    return current.body(toolbox, party, inputs, weights, cacheInputs(current, cache));
-  };
-  const prepare = async (at: QueryPosition): Promise<PreparedQuery> => {
-    const current = programFor(at);
-    const { prepared } = alive();
-    const started = performance.now();
-    const segments = predicted(at).segments[role];
-    const store = createCorrelationStore();
-    let frame: Uint8Array = new Uint8Array(0);
-    const take = (bytes: number): Uint8Array => {
-      const taken = frame.subarray(0, bytes);
-      frame = frame.subarray(bytes);
-      return taken;
-    };
-    const party = preparingParty({
-      role,
-      seed,
-      sharedSeed,
-      privateSeed: ownSeed,
-      query: next++,
-      store,
-      dealerMessages: { take },
-    });
-    const results = await runOffline(bodyOf(at, party, metaInputs(current), prepared), {
-      before: async (segment) => {
-        const due = segments[segment]!;
-        if (due > 0) frame = await dealer.receive({ exactBytes: due });
-      },
-    });
-    memory = { ...alive(), prepared: updateCache(current, prepared, results, at.position) };
-    return { at, store, seconds: (performance.now() - started) / 1000 };
-  };
-  const run = async (
-    { at, store, seconds }: PreparedQuery,
-    inputs: Readonly<Record<string, IntTensor>>,
-  ): Promise<QueryResult> => {
-    const { online } = alive();
-    const current = programs[at.program]!;
-    const started = performance.now();
-    let rounds = 0;
-    const results = await runOnline(bodyOf(at, onlineParty(role, store), inputs, online), role, peers, () => {
-      rounds += 1;
-    });
-    if (store.remaining > 0) throw new Error(`${store.remaining} correlations are left over`);
-    memory = { ...alive(), online: updateCache(current, online, results, at.position) };
-    const mine = Object.entries(results).filter(([name]) => current.outputs[name]?.to === role);
-    const outputs = new Map(mine.map(([name, handle]) => [name, toIntegers((handle as Share).tensor)]));
-    return { at, outputs, rounds, seconds: { offline: seconds, online: (performance.now() - started) / 1000 } };
-  };
-  return {
-    get nextQuery() {
-      return next;
+  const party = preparingParty({
+    role,
+    seed: seeds.seed,
+    sharedSeed: seeds.sharedSeed,
+    privateSeed: seeds.ownSeed,
+    query: session.nextQuery++,
+    store,
+    dealerMessages: { take },
+  });
+  const results = await runOffline(bodyOf(session, at, party, metaInputs(program), prepared), {
+    before: async (segment) => {
+      const due = segments[segment]!;
+      if (due > 0) frame = await dealer.receive({ exactBytes: due });
     },
-    programFor,
-    prepare,
-    run,
-    orEndSession,
-  };
+  });
+  state.update({ prepared: updateCache(program, prepared, results, at.position) });
+  return { at, store, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Runs a prepared query online. */
+async function runPrepared(
+  session: PartySession,
+  { at, store, seconds }: PreparedQuery,
+  inputs: Inputs,
+): Promise<QueryResult> {
+  const { role, state, peers } = session;
+  const { online } = state.alive();
+  const program = session.programs[at.program]!;
+  const started = performance.now();
+  let rounds = 0;
+  const steps = bodyOf(session, at, onlineParty(role, store), inputs, online);
+  const results = await runOnline(steps, role, peers, () => {
+    rounds += 1;
+  });
+  if (store.remaining > 0) throw new Error(`internal error: ${store.remaining} correlations were not used`);
+  state.update({ online: updateCache(program, online, results, at.position) });
+  const mine = Object.entries(results).filter(([name]) => program.outputs[name]?.to === role);
+  const outputs = new Map(mine.map(([name, handle]) => [name, toIntegers((handle as Share).tensor)]));
+  return { at, outputs, rounds, seconds: { offline: seconds, online: (performance.now() - started) / 1000 } };
 }

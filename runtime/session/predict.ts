@@ -20,7 +20,7 @@ export interface Prediction {
   readonly offline: PhaseCost;
   /** Per query. */
   readonly online: PhaseCost;
-  /** Dealer's bytes before the first round, between each two, and after the last: one frame each, none where 0. */
+  /** Dealer's bytes before the first round, between rounds, and after the last: one frame each, no frame where 0. */
   readonly segments: Readonly<Record<"client" | "server", readonly number[]>>;
   /** Whether the dealer takes part online. */
   readonly dealerComputes: boolean;
@@ -30,8 +30,8 @@ export interface Prediction {
 
 export const seedBytes = 32;
 /**
- * The program read with ghosts: what it will send, to the byte, before it runs. One that goes on from what is kept costs
- * more at a later place; absent: the last.
+ * Counts what a program will send, to the byte, by running it on meta tensors. A program that reads the cache costs
+ * more at a later position; default: the last position.
  */
 export function predict(program: Program, position: number = positionRange(program).most): Prediction {
   const account = noDealerBytes();
@@ -57,7 +57,7 @@ export function predict(program: Program, position: number = positionRange(progr
   };
 }
 
-/** What each question of a session will send, worked out once for each. */
+/** Predicts every query of a session, each position once. */
 export function createPredictor(programs: readonly Program[]): (asked: QueryPosition) => Prediction {
   const known = new Map<string, Prediction>();
   return ({ program, position }) => {
@@ -68,7 +68,7 @@ export function createPredictor(programs: readonly Program[]): (asked: QueryPosi
   };
 }
 
-/** Once per session, whatever is asked in it: seeds, and each weight once for all programs that take it alike. */
+/** Setup costs of a session, whatever is queried: seeds, and each weight once for all programs that use it alike. */
 export function predictSetup(programs: readonly Program[]): PhaseCost {
   const { weights } = sessionWeights(programs);
   return {
@@ -84,7 +84,7 @@ export function predictSetup(programs: readonly Program[]): PhaseCost {
   };
 }
 
-/** Bytes of one party's keys for one query, if nothing came from seeds: see `explicitParty`. */
+/** Bytes of one party's keys for one query if nothing came from seeds: see `explicitKeyParty`. */
 export function explicitKeyBytes(program: Program): number {
   const account = noDealerBytes();
   countSteps(runOnMeta(program, explicitKeyParty("client", account), positionRange(program).most), account);
@@ -109,7 +109,7 @@ function runOnMeta(
   return program.body(toolbox, party, metaInputs(program), handles, metaCache(program, position));
 }
 
-/** Inputs of a party that does not hold them. */
+/** Inputs as a party sees them that does not hold them. */
 export const metaInputs = (program: Program) =>
   Object.fromEntries(Object.entries(program.inputs).map(([name, { shape }]) => [name, intTensor(shape, undefined)]));
 

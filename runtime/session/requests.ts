@@ -4,9 +4,9 @@ import type { Program } from "../program/index.ts";
 import { positionRange, readsCache } from "./session-cache.ts";
 
 /**
- * What a query is about, in a session with a memory. Program 0 runs over a window, of whose rows the first `place` are
- * text and are kept, as those behind program 1 do over shorter windows; program 1 goes on at `place`, the number of rows
- * that are kept by then. Public: all parties know it.
+ * The position that a query is about, in a session with a cache. Program 0 (prefill) runs over the whole sequence
+ * length; its first `position` rows are text and are cached. The programs behind program 1 do the same over shorter
+ * lengths. Program 1 (decode) continues at `position`, the number of rows in the cache. Public: all parties know it.
  */
 export interface QueryPosition {
   readonly program: number;
@@ -14,7 +14,7 @@ export interface QueryPosition {
 }
 export const prefillStart: QueryPosition = { program: 0, position: 0 };
 
-/** What the server asks of the dealer, and the client of the server, between queries. Default: the window. */
+/** A request of the server to the dealer, and of the client to the server, between queries. Default: prefill. */
 export type Request =
   | { readonly kind: "query"; readonly query: number; readonly at?: QueryPosition }
   | { readonly kind: "end" };
@@ -22,7 +22,7 @@ type DecodedRequest =
   | { readonly kind: "query"; readonly query: number; readonly at: QueryPosition }
   | { readonly kind: "end" };
 
-/** Longest request, in bytes. */
+/** Maximum length of a request, in bytes. */
 export const maxRequestBytes = 96;
 
 export function encodeRequest(request: Request): Uint8Array {
@@ -43,12 +43,12 @@ export function decodeRequest(bytes: Uint8Array, peer: Role): DecodedRequest {
       return { kind: "query", query, at: { program, position } };
     }
   } catch {
-    // Falls through: whatever it was, it is not a request.
+    // Anything that does not parse is not a request: fall through.
   }
   throw sessionError("malformed", { peer, what: "request" });
 }
 
-/** The program that is asked for, if the session is where the question says. */
+/** The program of a query, if the cache is at the query's position. @throws SessionError otherwise. */
 export function programAt(
   programs: readonly Program[],
   { program, position }: QueryPosition,

@@ -9,8 +9,9 @@ const bytesOf = ({ tensor }: Transfer): number => packedBytes(tensor.shape, tens
 export type Peers = Readonly<Partial<Record<Role, Channel>>>;
 
 /**
- * Runs steps against the others: each round is at most one frame to and from each, its tensors packed to their rings'
- * widths one after the other. Lengths are known from the program, so a frame of another length is refused on its header.
+ * Runs steps against the peers. Each round is at most one frame to and from each peer; a frame holds its tensors one
+ * after the other, each packed to its ring's width. The program determines lengths, so a frame of another length is
+ * refused on its header.
  */
 export async function runOnline<T>(steps: Steps<T>, role: Role, peers: Peers, onRound: () => void): Promise<T> {
   let state = steps.next();
@@ -25,7 +26,8 @@ export async function runOnline<T>(steps: Steps<T>, role: Role, peers: Peers, on
     const arrived = new Map<Transfer, RingTensor>();
     for (const [from, channel] of others) {
       const incoming = round.filter((transfer) => transfer.to === role && transfer.from === from);
-      if (incoming.length > 0) await receiveInto(arrived, incoming, channel);
+      if (incoming.length === 0) continue;
+      for (const [transfer, tensor] of await receiveTransfers(incoming, channel)) arrived.set(transfer, tensor);
     }
     state = steps.next(
       round.map((transfer) => arrived.get(transfer) ?? metaTensor(transfer.tensor.shape, transfer.tensor.width)),
@@ -34,21 +36,24 @@ export async function runOnline<T>(steps: Steps<T>, role: Role, peers: Peers, on
   return state.value;
 }
 
-/** One frame that holds these transfers one after the other. */
-async function receiveInto(arrived: Map<Transfer, RingTensor>, due: readonly Transfer[], channel: Channel) {
+/** Receives one frame that holds these transfers one after the other. */
+async function receiveTransfers(
+  due: readonly Transfer[],
+  channel: Channel,
+): Promise<readonly (readonly [Transfer, RingTensor])[]> {
   const frame = await channel.receive({ exactBytes: due.reduce((sum, transfer) => sum + bytesOf(transfer), 0) });
   let offset = 0;
-  for (const transfer of due) {
+  return due.map((transfer) => {
     const { shape, width } = transfer.tensor;
-    const bytes = bytesOf(transfer);
-    arrived.set(transfer, unpack(frame.subarray(offset, offset + bytes), shape, width));
-    offset += bytes;
-  }
+    const bytes = frame.subarray(offset, offset + bytesOf(transfer));
+    offset += bytes.length;
+    return [transfer, unpack(bytes, shape, width)];
+  });
 }
 
 /**
- * Runs steps with nothing arriving from a peer. A segment is what lies between two rounds: the dealer sends one frame
- * after each, the server takes one before each.
+ * Runs steps while no peer sends. A segment lies between two rounds: the dealer sends one frame after each segment, the
+ * server takes one before each.
  */
 export async function runOffline<T>(
   steps: Steps<T>,

@@ -4,7 +4,10 @@ import { concatMasked, mapMasked } from "../protocols/kit/index.ts";
 import { sequenceAxis } from "../protocols/softmax/index.ts";
 import { type IntTensor, metaTensor, type RingTensor, type Shape, slice, zeros } from "../ring/index.ts";
 
-/** What a session keeps between queries: the rows of so many places, of each wire as far as a party knows it. */
+/**
+ * What a session keeps between queries: the rows of all positions so far, of each masked value as far as a party knows
+ * it.
+ */
 export interface SessionCache {
   readonly rows: number;
   readonly values: Readonly<Record<string, MaskedValue>>;
@@ -12,8 +15,8 @@ export interface SessionCache {
 export const emptyCache: SessionCache = { rows: 0, values: {} };
 
 /**
- * What is kept after a query at a place. A program that starts anew keeps its first `place` rows, those behind them
- * being padding, none at place 0; another adds its row to those before.
+ * The cache after a query at a position. A prefill program keeps its first `position` rows, since the rows behind them
+ * are padding (none at position 0); a decode program appends its row to the earlier ones.
  */
 export function updateCache(
   program: Program,
@@ -26,33 +29,35 @@ export function updateCache(
   const continues = readsCache(program);
   let rows = 0;
   const values = names.map((name): [string, MaskedValue] => {
-    const made = results[name] as MaskedValue;
+    const added = results[name] as MaskedValue;
     const all = continues
-      ? concatMasked(before.values[name]!, made, sequenceAxis)
-      : mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position));
+      ? concatMasked(before.values[name]!, added, sequenceAxis)
+      : mapMasked(added, (t) => rowsOf(t, sequenceAxis, 0, position));
     rows = all.opened.shape[sequenceAxis]!;
     return [name, all];
   });
   return { rows, values: Object.fromEntries(values) };
 }
 
-/** Rows of one query of the program, of each wire that it keeps. */
-const rowsOfQuery = ({ cached = {} }: Program): number => Object.values(cached)[0]?.shape[sequenceAxis] ?? 0;
+/** Rows of one query of the program, in each masked value that it caches. */
+const rowsOfQuery = ({ kept = {} }: Program): number => Object.values(kept)[0]?.shape[sequenceAxis] ?? 0;
 
 /**
- * Whether the program goes on from what is kept: one of a single place does. One of several starts anew, also where it
- * could read earlier rows: it is for the beginning of a text, and finds none.
+ * Whether the program continues from the cache: a program of a single position does. A program of several positions
+ * starts anew, even if it could read earlier rows: it runs at the beginning of a text, where there are none.
  */
 export const readsCache = (program: Program): boolean =>
   rowsOfQuery(program) === 1 && Object.values(program.cached ?? {}).some(({ past }) => past > 0);
 
-/** Places that a program can be asked about: a window keeps none to all of its rows, the next place follows a past. */
+/**
+ * Valid positions of a program: a prefill keeps from none to all of its rows, a decode step follows at least one row.
+ */
 export function positionRange(program: Program): { readonly least: number; readonly most: number } {
   if (!readsCache(program)) return { least: 0, most: rowsOfQuery(program) };
   return { least: 1, most: Object.values(program.cached ?? {})[0]!.past };
 }
 
-/** Wires that a query reads, of which there may be no rows. */
+/** Masked values that a query reads from the cache; they may have no rows. */
 function cacheReads(
   { cached = {} }: Program,
   of: (shape: Shape, width: number) => RingTensor,
@@ -66,18 +71,15 @@ function cacheReads(
   );
 }
 
-/** What is kept, to one who does not hold it: the shapes that `place` rows before have. */
+/** The cache as a party sees it that does not hold it: the shapes that `position` earlier rows have. */
 export const metaCache = (program: Program, position: number): Readonly<Record<string, MaskedValue>> =>
   cacheReads(program, (shape, width) =>
     metaTensor(shape.with(sequenceAxis, readsCache(program) ? position : 0), width),
   );
 
-/** What a query of the program reads of what is kept; at the beginning of a text no rows, which everybody knows. */
-export const cacheInputs = (
-  program: Program,
-  { values: wires }: SessionCache,
-): Readonly<Record<string, MaskedValue>> =>
-  readsCache(program) ? wires : cacheReads(program, (shape, width) => zeros(shape.with(sequenceAxis, 0), width));
+/** What a query reads from the cache. At the beginning of a text these are no rows, which is public. */
+export const cacheInputs = (program: Program, { values }: SessionCache): Readonly<Record<string, MaskedValue>> =>
+  readsCache(program) ? values : cacheReads(program, (shape, width) => zeros(shape.with(sequenceAxis, 0), width));
 
 /** Rows from…to along an axis. */
 function rowsOf<T extends RingTensor | IntTensor>(t: T, axis: number, from: number, to: number): T {
@@ -85,11 +87,11 @@ function rowsOf<T extends RingTensor | IntTensor>(t: T, axis: number, from: numb
   return slice(
     t,
     starts,
-    t.shape.map((extent, at) => (at === axis ? to : extent)),
+    t.shape.map((size, at) => (at === axis ? to : size)),
   );
 }
 
-/** Rows from…to of a weight: of all that a party has of it alike. */
+/** Rows from…to of a weight, in every component that a party holds. */
 function rowsOfWeight(weight: HeldWeight, axis: number, [from, to]: readonly [number, number]): HeldWeight {
   const row = <T extends RingTensor | IntTensor>(t: T): T => rowsOf(t, axis, from, to);
   if (weight.kind === "masked") return mapMasked(weight, row);
@@ -99,7 +101,7 @@ function rowsOfWeight(weight: HeldWeight, axis: number, [from, to]: readonly [nu
   return { kind: "weight", shape: some, width, values: row(values), pad: row(pad), hidden: row(hidden) };
 }
 
-/** Weights as the body takes them in a query at a place: of a table its row, or the first ones for a window. */
+/** Weights as the body uses them at a position: of a table one row in a decode step, the first rows in a prefill. */
 export function weightsAt(
   program: Program,
   handles: Readonly<Record<string, HeldWeight>>,

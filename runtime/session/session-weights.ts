@@ -25,19 +25,22 @@ const weightsOf = (weights: ProgramWeights, form: WeightDecl["form"]): readonly 
 const bytesOf = (all: readonly WeightDecl[]): number =>
   all.reduce((sum, { shape, width }) => sum + packedBytes(shape, width), 0);
 
-/** What the server sends the dealer in setup: known weights without their pads, and public ones that it computes with. */
+/**
+ * Bytes that the server sends the dealer in setup: known weights without their pads, and public weights that it
+ * computes with.
+ */
 export const hiddenBytes = (weights: ProgramWeights): number =>
-  bytesOf([...weightsOf(weights, "known"), ...weightsOf(weights, "disclosed")]);
-/** What the server sends the client in setup: fixed weights under their masks. */
+  bytesOf([...weightsOf(weights, "known"), ...weightsOf(weights, "told")]);
+/** Bytes that the server sends the client in setup: fixed weights under their masks. */
 export const openedBytes = (weights: ProgramWeights): number => bytesOf(weightsOf(weights, "fixed"));
 
 /**
- * The weights of a session of several programs: one that they take alike, in one ring, is hidden or opened once. Those
- * of a later program that are like none before have its number in front of their name.
+ * The weights of a session of several programs. Weights that programs use alike, in one ring, are hidden or opened
+ * once. A weight of a later program that matches no earlier one has the program's index in front of its name.
  */
 export function sessionWeights(programs: readonly Program[]): {
   readonly weights: ProgramWeights;
-  /** The handles of one program, by the names that it gives them. */
+  /** The handles of one program, by the program's names. */
   readonly of: <T>(program: number, handles: Readonly<Record<string, T>>) => Readonly<Record<string, T>>;
 } {
   const weights: Record<string, WeightDecl> = {};
@@ -57,35 +60,38 @@ export function sessionWeights(programs: readonly Program[]): {
   };
 }
 
-/** Integers of a tensor at the parties that know it, a ghost elsewhere. */
+/** Integers of a tensor at the parties that know it, a meta tensor elsewhere. */
 function integersOf(role: Role, decl: WeightDecl, tensors: ReadonlyMap<string, IntTensor>): IntTensor {
   const isPublic = decl.form === "public" || decl.form === "disclosed";
   const knows = isPublic ? role !== "dealer" : role === "server";
   if (!knows) return intTensor(decl.shape, undefined);
   const tensor = tensors.get(decl.tensor);
-  if (!tensor) throw new Error(`the ${role}'s weights lack ${decl.tensor}`);
+  if (!tensor) throw new Error(`the weights of the ${role} do not contain ${decl.tensor}; compile the build again`);
   return tensor;
 }
 
-/** What one party has of the weights when a session is set up. */
+/** A party's sources of weights at session setup. */
 export interface WeightSources {
   /** Integers of the weights that this party knows. */
   readonly tensors?: ReadonlyMap<string, IntTensor>;
-  /** Client and server: the seed that they share. */
+  /** Client and server: their common seed. */
   readonly sharedSeed?: Uint8Array;
-  /** Server and dealer: the seed that they share. */
+  /** Server and dealer: their common seed. */
   readonly serverSeed?: Uint8Array;
-  /** What the server sent: the dealer the hidden weights, the client the opened ones. */
+  /** What the server sent: to the dealer the hidden weights, to the client the opened ones. */
   readonly received?: Uint8Array;
 }
 
 /**
- * Weight handles of one party for one session, and what the server sends for them.
+ * Creates the weight handles of one party for one session, and the bytes that the server sends for them.
  *
  * known: the server sends the dealer the weight minus a pad that it shares with the client: uniform, since the dealer
- * does not know the pad's seed (LIN-PK setup, protocols.md 1.1). fixed: it sends the client the weight plus a mask that
- * it shares with the dealer: uniform, since the client does not know the mask's seed (LIN-FIX setup, one way, because
- * the server knows the weight). disclosed: public, so it goes to the dealer as it is. Once per session; every query uses fresh masks against it.
+ * does not know the pad's seed (LIN-PK setup, protocols.md 1.1).
+ *
+ * fixed: the server sends the client the weight plus a mask that it shares with the dealer: uniform, since the client
+ * does not know the mask's seed (LIN-FIX setup; one way, because the server knows the weight).
+ *
+ * told: public, so it goes to the dealer unmasked. All this happens once per session; every query uses fresh masks.
  */
 export function setUpWeights(
   role: Role,

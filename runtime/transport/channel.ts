@@ -1,6 +1,6 @@
 import type { Role, SessionError } from "../core/index.ts";
 
-/** On the wire: 4 bytes length of the body (little-endian), 1 byte kind (its index here), body. */
+/** Frame on the wire: 4 bytes length of the body (little-endian), 1 byte kind (its index here), body. */
 export const frameKinds = ["payload", "control", "abort"] as const;
 export type FrameKind = (typeof frameKinds)[number];
 export const headerBytes = 5;
@@ -8,7 +8,7 @@ export const headerBytes = 5;
 export const maxFrameBytes = 2 ** 32 - 1;
 export const defaultIdleTimeoutMs = 120_000;
 
-/** Payload is what the cost model predicts, to the byte. Headers and whole control frames are framing. */
+/** Payload bytes equal the cost model's prediction. Headers and whole control frames count as framing. */
 export interface ChannelTraffic {
   /** Payload frames. */
   readonly messages: number;
@@ -16,20 +16,22 @@ export interface ChannelTraffic {
   readonly framingBytes: number;
 }
 
-/** What the program expects next: a frame that does not fit is refused on its header, before anything is allocated. */
+/** The frame that the program expects next: any other is refused on its header, before anything is allocated. */
 export type ExpectedFrame = ({ readonly exactBytes: number } | { readonly maxBytes: number }) & {
   /** Default: payload. */
   readonly kind?: "payload" | "control";
-  /** Default: the channel's idle timeout. A payload's deadline moves on while bytes arrive, a control frame's does not. */
+  /**
+   * Default: the channel's idle timeout. A payload's deadline moves on while bytes arrive, a control frame's does not.
+   */
   readonly timeoutMs?: number;
 };
 
 /**
- * Reliable ordered frames between two parties. Any failure is a SessionError and final: the channel tells its peer
- * the code, closes, and every later call fails with the same error.
+ * Reliable ordered frames between two parties. Any failure is a SessionError and final: the channel sends its peer the
+ * code, closes, and every later call fails with the same error.
  */
 export interface Channel {
-  /** Who is at the other end; over TLS, as its pinned certificate says. */
+  /** The role at the other end; over TLS, the one that its pinned certificate gives. */
   readonly peer: Role;
   /**
    * Waits while earlier frames fill the buffers, queues this one, and returns without waiting for it to leave: two
@@ -37,9 +39,9 @@ export interface Channel {
    * write to the frame afterwards. Default kind: payload.
    */
   send(frame: Uint8Array, kind?: "payload" | "control"): Promise<void>;
-  /** The frame is the caller's, and starts at offset 0 of its buffer. */
+  /** Receives one frame. The caller owns it, and it starts at offset 0 of its buffer. */
   receive(expected: ExpectedFrame): Promise<Uint8Array>;
-  /** Sends what is queued and ends. With a reason the peer learns its code. */
+  /** Sends what is queued and ends. With a reason the peer receives its code. */
   close(reason?: SessionError): Promise<void>;
   /** Live counters. */
   readonly sent: ChannelTraffic;
@@ -50,23 +52,23 @@ export interface ChannelOptions {
   readonly idleTimeoutMs?: number;
 }
 
-/** Header of a frame as announced by the peer; the kind is a number until it is checked. */
+/** Header of a frame as the peer announced it; the kind is a number until it is checked. */
 export interface FrameHeader {
   readonly kind: number;
   readonly bytes: number;
 }
 
-/** What a transport must do; lengths, kinds, deadlines and counters are the business of FramedChannel. */
+/** What a transport implements; FramedChannel handles lengths, kinds, deadlines and counters. */
 export interface FramePort {
   /** Resolves when there is room for another frame; rejects with `peerLeft` once the peer is gone. */
   room(): Promise<void>;
-  /** Queues a frame, at once and in order. */
+  /** Queues a frame immediately and in order. */
   write(kind: FrameKind, body: Uint8Array): void;
   /** Header of the next frame. Rejects with `peerLeft` once the peer is gone and all its frames are read. */
   head(): Promise<FrameHeader>;
-  /** Body of the frame whose head was read last. */
+  /** Body of the frame whose header was read last. */
   body(): Promise<Uint8Array>;
-  /** When a byte was last read or written (nowMs). */
+  /** Time at which a byte was last read or written (nowMs). */
   readonly readAtMs: number;
   readonly wroteAtMs: number;
   /** Sends what is queued, then ends; resolves when that is done. */

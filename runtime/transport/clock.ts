@@ -1,13 +1,13 @@
-/** Timers fire late by up to a millisecond or so; below this distance we spin on the event loop instead. */
+/** Timers fire up to about a millisecond late; below this distance we spin on the event loop instead. */
 const spinMs = 1.5;
 
 export const nowMs = (): number => performance.now();
 
-/** Runs after the event loop has polled input and output once (in a browser: after the tasks that wait). */
+/** Runs after the event loop has polled input and output once (in a browser: after the waiting tasks). */
 export const afterIo: (task: () => void) => void =
   typeof setImmediate === "function" ? (task) => setImmediate(task) : (task) => setTimeout(task, 0);
 
-/** One clock for all threads and processes of this machine (hrtime is CLOCK_MONOTONIC); a page has its own. */
+/** One clock for all threads and processes of this machine (hrtime is CLOCK_MONOTONIC); a web page has its own. */
 export const machineMs: () => number =
   typeof globalThis.process?.hrtime === "function"
     ? () => {
@@ -16,7 +16,7 @@ export const machineMs: () => number =
       }
     : () => performance.timeOrigin + performance.now();
 
-/** Waits until `machineMs()` is at least the time, to about 20 µs: a timer, then a spin that lets other work through. */
+/** Waits until `machineMs()` reaches the time, to about 20 µs: first a timer, then a spin that lets other work run. */
 export function waitUntil(timeMs: number): Promise<void> {
   return new Promise((resolve) => {
     const spin = (): void => (machineMs() >= timeMs ? resolve() : afterIo(spin));

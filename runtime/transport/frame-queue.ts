@@ -8,14 +8,14 @@ interface PendingHead {
   readonly reject: (error: SessionError) => void;
 }
 
-/** Frames that have arrived and were not yet asked for: the receiving half of transports that carry whole frames. */
+/** Frames that arrived before they were requested: the receiving half of transports that carry whole frames. */
 export class FrameQueue {
   #frames: { kind: FrameKind; body: Uint8Array }[] = [];
   #waiting: PendingHead | undefined;
   #end: SessionError | undefined;
   readAtMs = nowMs();
 
-  /** Why no more frames will come, once that is so. */
+  /** The reason why no more frames will come, once there is one. */
   get ended(): SessionError | undefined {
     return this.#end;
   }
@@ -41,7 +41,7 @@ export class FrameQueue {
     return this.#frames.shift()!.body;
   }
 
-  /** No more frames will come; those that came can still be read, unless they are dropped. */
+  /** No more frames will come. Frames that arrived can still be read, unless they are dropped. */
   end(error: SessionError, drop = false): void {
     this.#end ??= error;
     if (drop) this.#frames = [];

@@ -12,7 +12,7 @@ import type {
 import { defaultIdleTimeoutMs, frameKinds, headerBytes, maxFrameBytes } from "./channel.ts";
 import { afterIo, nowMs } from "./clock.ts";
 
-/** An abort frame holds a code, nothing else: its length and contents tell nothing about secrets. */
+/** An abort frame holds a code and nothing else: its length and contents reveal nothing about secrets. */
 const abortBytes = 7;
 const closeTimeoutMs = 5_000;
 
@@ -29,7 +29,7 @@ function count(traffic: Counters, kind: FrameKind, bytes: number): void {
   }
 }
 
-/** Why this header does not announce the frame that is due. */
+/** The error if this header does not announce the expected frame. */
 function frameMismatch(peer: Role, head: FrameHeader, expected: ExpectedFrame): SessionError | undefined {
   const kind = expected.kind ?? "payload";
   if (frameKinds[head.kind] !== kind) {
@@ -46,7 +46,7 @@ function frameMismatch(peer: Role, head: FrameHeader, expected: ExpectedFrame): 
 /** Rejects when `idleMs` grows beyond the timeout before the work is done. */
 function watched<T>(work: Promise<T>, timeoutMs: number, idleMs: () => number, late: () => SessionError): Promise<T> {
   return new Promise((resolve, reject) => {
-    // A long computation holds up timers and input alike: look at the input first, then judge.
+    // A long computation delays timers and input alike: look at the input first, then decide.
     const check = (): void =>
       afterIo(() => {
         if (settled) return;
@@ -153,7 +153,7 @@ export class FramedChannel implements Channel {
     return body;
   }
 
-  /** A sender who finds the peer gone looks for the reason that it may have left behind. */
+  /** A sender that finds the peer gone looks for an abort code that the peer may have sent. */
   async #lastWords(error: SessionError): Promise<SessionError> {
     if (this.#pendingReceives > 0) return error;
     return this.#frame({ exactBytes: 0 }).then(
@@ -166,7 +166,7 @@ export class FramedChannel implements Channel {
     return sessionError("timeout", { peer: this.peer, seconds: timeoutMs / 1000, doing });
   }
 
-  /** The first failure is the one that everybody hears of. */
+  /** Every later call fails with the first failure. */
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
     if (this.#failure) throw this.#failure;
     try {
@@ -181,7 +181,7 @@ export class FramedChannel implements Channel {
   async #close(reason: SessionError | undefined): Promise<void> {
     if (!reason) await this.#sending;
     this.#failure = reason ?? sessionError("closed", { peer: this.peer });
-    // A peer that left or gave up first needs no telling.
+    // A peer that left or stopped first needs no abort frame.
     if (reason && reason.reason !== "peerLeft" && reason.reason !== "peerAborted") {
       this.#port.write(
         "abort",

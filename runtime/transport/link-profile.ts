@@ -7,7 +7,7 @@ export interface LinkProfile {
   readonly roundTripMs: number;
 }
 
-/** A local network, and the slow end of the wide ones (100 Mbit/s, 40 to 80 ms) that papers measure on. */
+/** A local network, and the slow end of the wide-area networks (100 Mbit/s, 40 to 80 ms) that papers measure on. */
 export const linkProfiles = {
   lan: { name: "lan", mbitPerSecond: 3000, roundTripMs: 0.8 },
   wan: { name: "wan", mbitPerSecond: 100, roundTripMs: 80 },
@@ -15,7 +15,7 @@ export const linkProfiles = {
 
 const customPattern = /^(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)$/;
 
-/** Reads what `--link` takes. Throws a RangeError that says what would be right. */
+/** Parses the value of `--link`. @throws RangeError that lists the valid forms. */
 export function parseLink(text: string): LinkProfile {
   const word = text.trim().toLowerCase();
   if (word === "lan" || word === "wan") return linkProfiles[word];
@@ -23,11 +23,11 @@ export function parseLink(text: string): LinkProfile {
   const link = { name: word, mbitPerSecond: Number(mbit), roundTripMs: Number(ms) };
   if (link.mbitPerSecond > 0 && Number.isFinite(link.mbitPerSecond) && Number.isFinite(link.roundTripMs)) return link;
   throw new RangeError(
-    `"${text}" is no link: write lan (${describeLink(linkProfiles.lan)}), wan (${describeLink(linkProfiles.wan)}), or <Mbit/s>x<round-trip ms> like 100x40`,
+    `"${text}" is not a link: use lan (${describeLink(linkProfiles.lan)}), wan (${describeLink(linkProfiles.wan)}), or <Mbit/s>x<round-trip ms> like 100x40`,
   );
 }
 
 const describeLink = (link: LinkProfile): string => `${link.mbitPerSecond}x${link.roundTripMs}`;
 
-/** How long so many bytes occupy the link. */
+/** Time that this many bytes occupy the link. */
 export const transmissionMs = (link: LinkProfile, bytes: number): number => (bytes * 8) / (link.mbitPerSecond * 1e3);

@@ -5,10 +5,10 @@ import { nowMs } from "./clock.ts";
 import { FrameQueue } from "./frame-queue.ts";
 import { FramedChannel } from "./framed-channel.ts";
 
-/** A sender waits while this much is unread. */
+/** A sender waits while the peer has this many unread bytes. */
 const highWaterBytes = 2 ** 24;
 
-/** Two ends of one link in this process: the first is held by `a` and leads to `b`. */
+/** Two ends of one link in this process: `a` holds the first, which leads to `b`. */
 export function memoryPair(a: Role, b: Role, options: ChannelOptions = {}): [Channel, Channel] {
   const [atA, atB] = [new MemoryPort(b), new MemoryPort(a)];
   atA.other = atB;

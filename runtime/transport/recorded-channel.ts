@@ -7,7 +7,7 @@ export interface RecordedFrame {
   readonly bytes: Uint8Array;
 }
 
-/** A channel that keeps a copy of every frame, in the order in which this party saw them: its view, for leak tests. */
+/** A channel that copies every frame in the order in which this party saw it: the party's view, for leak tests. */
 export interface RecordedChannel extends Channel {
   readonly frames: readonly RecordedFrame[];
 }

@@ -3,9 +3,9 @@ import { type Channel, type ChannelTraffic, type ExpectedFrame, headerBytes } fr
 import { machineMs, waitUntil } from "./clock.ts";
 import { type LinkProfile, transmissionMs } from "./link-profile.ts";
 
-/** When the frame arrives, as a float64 of `machineMs`, appended to it. Not counted: a real link has none. */
+/** Arrival time of the frame, a float64 of `machineMs`, appended to it. Not counted: a real link has none. */
 const stampBytes = 8;
-/** A sender may be ahead of the link by this much, as with the send buffer of a socket. */
+/** A sender may be ahead of the link by this many bytes, as with the send buffer of a socket. */
 const bufferedBytes = 2 ** 22;
 
 /** Both ends of a pair over a slow link. */
@@ -15,9 +15,9 @@ export const shapedPair = ([a, b]: readonly [Channel, Channel], link: LinkProfil
 ];
 
 /**
- * One end of a slow link; the other end must be shaped with the same profile, on this machine. A frame leaves when
- * the link is free, occupies it for its length, and arrives half a round trip later. The sender works out when, the
- * receiver waits until then: neither's own computing delays what is on its way.
+ * One end of a slow link; the other end must be shaped with the same profile, on this machine. A frame leaves when the
+ * link is free, occupies it for its length, and arrives half a round trip later. The sender computes the arrival time
+ * and the receiver waits until then: no party's own computing delays a frame on its way.
  */
 export const shaped = (channel: Channel, link: LinkProfile): Channel => new ShapedChannel(channel, link);
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type FamilyResult, familyResult } from "./family-result.ts";
 import type { TestOutcome } from "./node-result.ts";
 
-/** `mpt-ts17-eager-static`: architecture, exporter and opset, attention. */
+/** `mpt-ts17-eager-static`: architecture, exporter with opset, attention. */
 const folderName = /^(.+)-(ts|dy)(\d+)-(?:eager|sdpa)-static$/;
 
 const columns = [
@@ -15,7 +15,7 @@ const columns = [
 interface ArchitectureRow {
   readonly architecture: string;
   readonly column: string;
-  /** Absent: torch does not export it, for the reason in `missing`. */
+  /** Absent: torch cannot export it, for the reason in `missing`. */
   readonly result?: FamilyResult;
   readonly missing?: string;
 }
@@ -28,20 +28,20 @@ export interface ArchitectureReport {
 }
 
 /**
- * What one export makes. It is kept beside the export, so that a sweep of hours goes on where it stopped; without that
- * file the export is run again. A fault of ours is an answer too.
+ * The result of one export. result.json beside the export keeps it, so that a sweep of hours continues where it stopped;
+ * delete that file to run the export again. An internal error is a result too.
  */
 async function resultOf(folder: string): Promise<FamilyResult> {
-  const kept = join(folder, "result.json");
-  if (existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8")) as FamilyResult;
+  const cached = join(folder, "result.json");
+  if (existsSync(cached)) return JSON.parse(readFileSync(cached, "utf8")) as FamilyResult;
   const result = await familyResult(folder).catch((error: unknown): FamilyResult => {
-    return { imported: { kind: "differs", because: `fault: ${String(error).split("\n")[0]}` }, operators: {} };
+    return { imported: { kind: "differs", because: `internal error: ${String(error).split("\n")[0]}` }, operators: {} };
   });
-  writeFileSync(kept, JSON.stringify(result));
+  writeFileSync(cached, JSON.stringify(result));
   return result;
 }
 
-/** Every export of a folder that fixtures/families/architectures.py wrote; `progress` is told each as it is done. */
+/** Every export of a folder that fixtures/families/architectures.py wrote. `progress` is called after each export. */
 export async function architectureReport(
   folder: string,
   progress: (name: string) => void = () => {},
@@ -53,8 +53,8 @@ export async function architectureReport(
     const [, architecture, exporter, opset] = folderName.exec(name) ?? [];
     if (architecture === undefined) continue;
     const row = { architecture, column: `${exporter}${opset}` };
-    const isWhole = existsSync(join(folder, name, "test_data_set_0", "output_0.pb"));
-    if (isWhole) rows.push({ ...row, result: await resultOf(join(folder, name)) });
+    const isComplete = existsSync(join(folder, name, "test_data_set_0", "output_0.pb"));
+    if (isComplete) rows.push({ ...row, result: await resultOf(join(folder, name)) });
     else if (failed[name] !== undefined) rows.push({ ...row, missing: failed[name] });
     progress(name);
   }
@@ -81,7 +81,7 @@ function table(rows: readonly ArchitectureRow[]): string {
   return [`| ${head.join(" | ")} |`, `|${" --- |".repeat(head.length)}`, ...lines].join("\n");
 }
 
-/** Why what does not pass does not: all blockers, each reason once. */
+/** Why exports do not pass: all blockers, each reason once. */
 function reasons(rows: readonly ArchitectureRow[]): string {
   const lines = rows.flatMap(({ architecture, column, result, missing }) => {
     const outcome = result && (result.imported.kind === "passes" ? result.secure : result.imported);
@@ -94,16 +94,18 @@ function reasons(rows: readonly ArchitectureRow[]): string {
   return ["| architecture | export | where | why |", "| --- | --- | --- | --- |", ...lines].join("\n");
 }
 
-/** Messages that differ in names and numbers alone are one reason, with a count. */
+/** Messages that differ only in names and numbers are one reason, with a count. */
 function reasonText(outcome: Exclude<TestOutcome, { kind: "passes" }>): string {
   if (outcome.kind === "differs") return outcome.because;
-  const alike = new Map<string, { readonly text: string; count: number }>();
+  const reasonsByPattern = new Map<string, { readonly text: string; count: number }>();
   for (const { code, message } of outcome.because) {
     const text = `${code}: ${message}`;
     const key = text.replace(/%[\w.:/-]+|"[^"]*"/g, "%").replace(/-?\d[\d.]*(e[+-]?\d+)?/g, "#");
-    const known = alike.get(key);
+    const known = reasonsByPattern.get(key);
     if (known) known.count++;
-    else alike.set(key, { text, count: 1 });
+    else reasonsByPattern.set(key, { text, count: 1 });
   }
-  return [...alike.values()].map(({ text, count }) => (count > 1 ? `${text} (${count} times alike)` : text)).join("; ");
+  return [...reasonsByPattern.values()]
+    .map(({ text, count }) => (count > 1 ? `${text} (${count} times alike)` : text))
+    .join("; ");
 }

@@ -8,11 +8,11 @@ import {
   readInputFiles,
 } from "../../compiler/run/index.ts";
 
-/** How far a build's revealed outputs may be from exact ones on this input: from scales, depth and declared errors. */
+/** Largest error that a build's revealed outputs may have on this input, from scales, depth and declared errors. */
 export const declaredError = async (build: string, ...files: readonly string[]): Promise<number> =>
   Math.max(...(await declaredErrors(build, ...files)).values());
 
-/** The same of each revealed tensor by its ONNX name. */
+/** The same for each revealed tensor, by its ONNX name. */
 export async function declaredErrors(build: string, ...files: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const client = await loadPartyBuild(build, "client");
   const part = await openClientExecutor(client);

@@ -4,27 +4,27 @@ import type { TestOutcome } from "./node-result.ts";
 
 const exporters = { ts: "TorchScript", dy: "dynamo" } as const;
 
-/** One export of a model, and how it fares. */
+/** One export of a model with its result. */
 export interface ExportResult {
   readonly name: string;
   readonly family: string;
   readonly exporter: keyof typeof exporters;
   readonly opset: number;
-  /** What it is like, in one of the table's columns. */
+  /** The column of the table that it belongs to. */
   readonly column: string;
   readonly result: FamilyResult;
 }
 
 type PassedOutcome = Extract<TestOutcome, { kind: "passes" }>;
 
-/** Neither way differs or is refused; on shares it may not have been asked for. */
+/** The import passes, and so does the run on shares where there was one. */
 export const isPassing = ({ imported, secure }: FamilyResult): boolean =>
   imported.kind === "passes" && (!secure || secure.kind === "passes");
 
 const markdownRows = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
-/** The opsets of each family, exporter and column, and the largest errors. */
+/** The opsets of each family, exporter and column, with the largest errors. Brackets: does not pass; r: reals only. */
 export function exportTable(title: string, exports: readonly ExportResult[], columns: readonly string[]): string {
   const keyOf = ({ family, exporter }: ExportResult): string => `${family} | ${exporters[exporter]}`;
   const rows = [...new Set(exports.map(keyOf))].map((key) => {
@@ -48,14 +48,14 @@ const cell = ({ opset, result }: ExportResult): string =>
 const errorText = ({ error, tolerance }: PassedOutcome): string =>
   `${error.toExponential(0)} of ${tolerance.toExponential(0)}`;
 
-/** The largest error beside its own tolerance, of those that pass. */
+/** Of those that pass, the error that is the largest part of its tolerance. */
 function worst(outcomes: readonly (TestOutcome | undefined)[]): string {
   const passed = outcomes.filter((outcome) => outcome?.kind === "passes");
   if (passed.length === 0) return "";
   return errorText(passed.reduce((a, b) => (b.error / b.tolerance > a.error / a.tolerance ? b : a)));
 }
 
-/** What three parties did for one export of each family and column. */
+/** The cost of three parties for one export of each family and column. */
 export function costTable(exports: readonly ExportResult[], columns: readonly string[]): string | undefined {
   const rows = columns.flatMap((column) => {
     const ran = exports.filter((each) => each.column === column && each.result.secure?.run);
@@ -88,7 +88,7 @@ export function costTable(exports: readonly ExportResult[], columns: readonly st
   return rows.length === 0 ? undefined : markdownRows(head, cells);
 }
 
-/** Every export that does not pass, where, and all that is said against it. */
+/** Every export that does not pass: where, and all blockers. */
 export function exceptionTable(exports: readonly Pick<ExportResult, "name" | "result">[]): string | undefined {
   const rows = exports.flatMap(({ name, result: { imported, secure } }) =>
     [["import", imported] as const, ["on shares", secure] as const].flatMap(([where, outcome]) =>

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { exceptionTable, isPassing } from "./export-table.ts";
 import { type FamilyResult, familyResult } from "./family-result.ts";
 
-/** Files of one tool, by how the folders' names begin. */
+/** Files of one tool, recognized by the beginning of their folders' names. The first match counts. */
 interface ExporterTool {
   readonly title: string;
   readonly folders: RegExp;
@@ -29,11 +29,11 @@ export interface ExporterReport {
   readonly text: string;
 }
 
-/** Behind a past it must be known which places are filled: all of them. */
+/** With past keys and values, the attention mask must be known: all positions are valid. */
 const fixedInputsOf = (name: string): ReadonlyMap<string, number> =>
   new Map(name.endsWith("-next") ? [["attention_mask", 1]] : []);
 
-/** Every file of a folder that fixtures/exporters/export.py wrote; `progress` is told each as it is begun. */
+/** Every file of a folder that fixtures/exporters/export.py wrote. `progress` is called before each file. */
 export async function exporterReport(
   folder: string,
   progress: (name: string) => void = () => {},
@@ -51,7 +51,7 @@ export async function exporterReport(
       `${mine.filter((name) => of(results.get(name)!)).length} of ${mine.length}`;
     return [[title, count(({ imported }) => imported.kind === "passes"), count(isPassing)]];
   });
-  const table = [["made by", "in real numbers", "on shares"], ["---", "---", "---"], ...rows]
+  const table = [["tool", "in real numbers", "on shares"], ["---", "---", "---"], ...rows]
     .map((cells) => `| ${cells.join(" | ")} |`)
     .join("\n");
   const others = exceptionTable([...results].map(([name, result]) => ({ name, result })));

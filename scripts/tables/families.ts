@@ -3,18 +3,18 @@ import { join } from "node:path";
 import { costTable, type ExportResult, exceptionTable, exportTable, isPassing } from "./export-table.ts";
 import { familyResult } from "./family-result.ts";
 
-/** `llama-ts17-eager-static`, `lstm-dy18-deep`: family, exporter and opset, attention if there is one, option. */
+/** `llama-ts17-eager-static`, `lstm-dy18-deep`: family, exporter with opset, attention if there is one, option. */
 const folderName = /^(\w+)-(ts|dy)(\d+)-(?:(eager|sdpa)-)?(.+)$/;
 
-/** What is told in one table. */
+/** The families of one table. */
 interface FamilyKind {
   /** Names the table on the page, and heads its first column. */
   readonly name: string;
   readonly title: string;
   readonly columns: readonly string[];
-  /** Families of this kind; all others are of the first. */
+  /** The first kind whose pattern matches takes the family. */
   readonly families: RegExp;
-  /** Columns whose cost on shares is told. */
+  /** Columns whose cost on shares has a table. */
   readonly costs: readonly string[];
 }
 
@@ -57,7 +57,7 @@ const kinds: readonly FamilyKind[] = [
 
 const kindOf = (family: string): FamilyKind => kinds.find(({ families }) => families.test(family))!;
 
-/** An option has a column of its own, or shares one: what has symbols is one, whatever its form. */
+/** The column of an option: its own, or the one that its name ends with (`plain-dynamic` goes to `dynamic`). */
 function columnOf({ columns }: FamilyKind, option: string, attention: string | undefined): string {
   const named = attention && option === "static" ? `static, ${attention}` : option;
   return columns.includes(named) ? named : (columns.find((column) => named.endsWith(column)) ?? named);
@@ -72,9 +72,9 @@ export interface FamilyReport {
 }
 
 export interface FamilyOptions {
-  /** Which exports go on shares too, by name; absent: all. */
+  /** Names of the exports that three parties run too; default: all. */
   readonly shares?: RegExp;
-  /** Is told of each as it is done. */
+  /** Called after each export. */
   readonly progress?: (name: string) => void;
 }
 

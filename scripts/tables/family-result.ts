@@ -27,31 +27,31 @@ import {
 } from "./recorded-model.ts";
 
 export interface FamilyResult {
-  /** The import, on real numbers. */
+  /** The imported module on real numbers. */
   readonly imported: TestOutcome;
-  /** How many operators of each name the import finds; none where it is refused. */
+  /** Number of operators of each name in the imported module; empty where the import is refused. */
   readonly operators: Readonly<Record<string, number>>;
-  /** All weights private, three parties. Absent where the import is no success, or this was not asked for. */
+  /** Three parties, all weights private. Absent where the import does not pass, or where this was not requested. */
   readonly secure?: SecureOutcome;
 }
 
-/** What three parties did for one answer. */
+/** The cost of one query of three parties. */
 export interface SecureRun {
   /** Fractional bits of private weights. */
   readonly weight: number;
   readonly rounds: number;
-  /** Bytes between client and server, from the dealer, and once for a session. */
+  /** Bytes of a query between client and server, bytes of a query from the dealer, and bytes of the setup. */
   readonly online: number;
   readonly dealt: number;
   readonly setup: number;
-  /** To compile; to deal and prepare; to answer, with all three parties in one thread. */
+  /** With all three parties in one thread. */
   readonly seconds: readonly [compile: number, prepare: number, answer: number];
 }
 export type SecureOutcome = TestOutcome & { readonly run?: SecureRun };
 
 type ToleranceOf = (output: string, expected: Tensor) => number | string;
 
-/** Largest error of the outputs beside the tolerance, or which output differs. */
+/** Largest error and tolerance of the outputs, or the first output that differs. */
 function compare({ outputs }: RecordedModel, found: ReadonlyMap<string, Tensor>, allowed: ToleranceOf): TestOutcome {
   let [error, tolerance] = [0, 0];
   for (const [name, expected] of outputs) {
@@ -69,7 +69,7 @@ function compare({ outputs }: RecordedModel, found: ReadonlyMap<string, Tensor>,
   return { kind: "passes", error, tolerance };
 }
 
-/** Diagnostics are an answer here; whatever else is thrown is a fault. */
+/** A refusal is a result here; any other error is a fault. */
 async function orRefused<T extends TestOutcome>(attempt: () => Promise<T>): Promise<T | TestOutcome> {
   try {
     return await attempt();
@@ -79,19 +79,19 @@ async function orRefused<T extends TestOutcome>(attempt: () => Promise<T>): Prom
   }
 }
 
-/** What is recorded is asked for. */
-const revealed = ({ outputs }: RecordedModel): readonly Reveal[] =>
+/** Every recorded output, to the client. */
+const revealsOf = ({ outputs }: RecordedModel): readonly Reveal[] =>
   [...outputs.keys()].map((output) => ({ output, to: "client" }));
 
 function withBoundInputs(recorded: RecordedModel): OnnxModel {
   return bindConstantInputs(
-    selectOutputs(recorded.model, revealed(recorded)).model,
+    selectOutputs(recorded.model, revealsOf(recorded)).model,
     dimsOf(recorded),
     recorded.fixedInputs,
   );
 }
 
-/** The imported module in real numbers, within what the model's own precision leaves open in the reference. */
+/** The imported module on real numbers, within the rounding that the model's own precision has in the reference. */
 export function importedResult(recorded: RecordedModel): Pick<FamilyResult, "imported" | "operators"> {
   const imported = importModel(withBoundInputs(recorded), { dims: dimsOf(recorded) });
   throwIfAny(verify(imported.module));
@@ -102,21 +102,21 @@ export function importedResult(recorded: RecordedModel): Pick<FamilyResult, "imp
   return { imported: outcome, operators };
 }
 
-/** Of the largest number of an output: a bound beyond it says nothing. */
-const meaningful = 1 / 4;
+/** Part of an output's largest value. Agreement within a larger bound is not meaningful. */
+const maxBound = 1 / 4;
 
-/** Of the recorded inputs those that a query takes: what is settled is not asked for. */
-const takenFrom = (data: string, { inputs }: Manifest): readonly string[] =>
+/** The recorded inputs that a query takes: inputs bound to a constant are not among them. */
+const queryInputsOf = (data: string, { inputs }: Manifest): readonly string[] =>
   dataFiles(data, "input").filter((file) =>
     [...readInputFiles([file]).keys()].every((each) => inputs.some(({ name }) => name === each)),
   );
 
-/** Fractional bits of private weights: networks that are deep and wide need more than they have by default. */
+/** Fractional bits of private weights: deep and wide networks need more than the default. */
 const weightPrecisions = [defaultPrecision.weight, defaultPrecision.weight + 2];
 
 /**
- * Three parties in this process, all weights private, the outputs the client's: within the error that is declared, at
- * the first precision at which that says something.
+ * Three parties in this process with all weights private, and outputs to the client, within the declared error. The
+ * first precision whose declared error is meaningful counts.
  */
 export async function secureResult(recorded: RecordedModel): Promise<SecureOutcome> {
   const outcomes: SecureOutcome[] = [];
@@ -131,36 +131,36 @@ export async function secureResult(recorded: RecordedModel): Promise<SecureOutco
 
 async function secureAt(recorded: RecordedModel, weight: number): Promise<SecureOutcome> {
   const { file, data } = recorded;
-  const reveal = revealed(recorded);
+  const reveal = revealsOf(recorded);
   const dims = Object.fromEntries(dimsOf(recorded));
   const dir = mkdtempSync(join(tmpdir(), "marillc-family-"));
   try {
     const started = performance.now();
-    // What ranges are measured with in the place of private weights; they are private none the less.
+    // The base is the model itself: ranges are measured on its values, and all weights are still private.
     const options = { model: file, base: file, private: ["*"], reveal, calibrate: data, dims, precision: { weight } };
     const { files } = compileModel({ ...options, fixed: Object.fromEntries(recorded.fixedInputs) });
     writeBuild(dir, files);
     const { manifest } = await loadPartyBuild(dir, "client");
     const compiled = performance.now() - started;
-    const inputs = takenFrom(data, manifest);
+    const inputs = queryInputsOf(data, manifest);
     const bounds = await declaredErrors(dir, ...inputs);
     const allowed: ToleranceOf = (output, expected) => {
       const bound = bounds.get(output)!;
       const most = expected.data.reduce((all, x) => Math.max(all, Math.abs(x)), 0);
-      return bound <= meaningful * most ? bound : `a tolerance of ${bound.toExponential(1)} says nothing`;
+      return bound <= maxBound * most ? bound : `a tolerance of ${bound.toExponential(1)} is not meaningful`;
     };
-    // Whether they say anything does not depend on what the parties compute.
-    const vague = [...recorded.outputs].map(([name, expected]) => [name, allowed(name, expected)] as const);
-    const first = vague.find(([, bound]) => typeof bound === "string");
+    // This needs no run: the bounds do not depend on the parties' results.
+    const bounded = [...recorded.outputs].map(([name, expected]) => [name, allowed(name, expected)] as const);
+    const first = bounded.find(([, bound]) => typeof bound === "string");
     if (first) return { kind: "differs", because: first.join(": ") };
     const session = await openLocal({ dir, inProcess: true });
     const { outputs, measured, seconds } = await session.query(checkInputs(manifest, readInputFiles(inputs)));
-    const whole = await session.end();
+    const total = await session.end();
     const found = new Map([...outputs].map(([name, { tensor }]) => [name, tensor]));
     const { rounds, bytes } = measured;
     const dealt = bytes["dealer→client"] + bytes["dealer→server"];
     const sent = Object.values(bytes).reduce((sum, each) => sum + each, 0);
-    const all = Object.values(whole.measured.bytes).reduce((sum, each) => sum + each, 0);
+    const all = Object.values(total.measured.bytes).reduce((sum, each) => sum + each, 0);
     const times = [compiled / 1000, seconds.offline, seconds.online] as const;
     const run = { weight, rounds, online: sent - dealt, dealt, setup: all - sent, seconds: times };
     return { ...compare(recorded, found, allowed), run };
@@ -169,7 +169,7 @@ async function secureAt(recorded: RecordedModel, weight: number): Promise<Secure
   }
 }
 
-/** One folder in the layout of the ONNX project's test data: through the import, and through the parties. */
+/** One folder in the layout of the ONNX project's test data: the import, and then three parties. */
 export async function familyResult(
   folder: string,
   { shares = true, fixed }: { readonly shares?: boolean; readonly fixed?: ReadonlyMap<string, number> } = {},

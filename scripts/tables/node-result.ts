@@ -20,7 +20,7 @@ import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { type PassState, runPass, type SplitState } from "../../passes/pass.ts";
 import { type ImportAttempt, importAttempts, type NodeTest, readNodeTest, tensorValues } from "./node-test.ts";
 
-/** How an operator does on one test of it. */
+/** The outcome of one test. Errors are absolute. */
 export type TestOutcome =
   | { readonly kind: "passes"; readonly error: number; readonly tolerance: number }
   | { readonly kind: "refused"; readonly because: readonly Diagnostic[] }
@@ -28,19 +28,19 @@ export type TestOutcome =
 
 export interface NodeResult {
   readonly operators: readonly string[];
-  /** Inputs that had to be known when the model was compiled. */
+  /** Inputs that must be constants of the model. */
   readonly known: readonly string[];
-  /** The imported module on inputs that are rounded to fixed point. */
+  /** The imported module on inputs rounded to fixed point. */
   readonly imported: TestOutcome;
-  /** All other inputs shared: the program that the parties run, on integers. Absent: nothing is secret. */
+  /** The parties' program on integers, with all other inputs shared. Absent: nothing is secret. */
   readonly secure?: { readonly outcome: TestOutcome; readonly known: readonly string[] };
 }
 
-/** Trials, and how many times the worst of them is taken, as in the bound of a program's error. */
+/** Random trials, and the factor on the worst of them, as in the bound of a program's error. */
 const trials = 6;
 const deviations = 3;
 
-/** Units in the last place that a reference may be off itself, in the precision of its type. */
+/** Error of a reference itself, in units in the last place of its type. */
 const referenceUlps = 4;
 const halfUlps: Readonly<Record<string, number>> = {
   float64: 2 ** -53,
@@ -52,7 +52,7 @@ const halfUlps: Readonly<Record<string, number>> = {
 const isReal = ({ dtype }: OnnxTensor): boolean => elementOfDtype(dtype).kind === "f32";
 const finest = 2 ** -defaultPrecision.activation;
 
-/** To the scale of activations; what is no number stays what it is. */
+/** Rounds to the scale of activations; NaN and infinities stay. */
 const rounded = ({ shape, data }: Tensor): Tensor => ({
   shape,
   data: data.map((x) => Math.round(x / finest) * finest),
@@ -60,14 +60,14 @@ const rounded = ({ shape, data }: Tensor): Tensor => ({
 
 type Values = ReadonlyMap<string, Tensor>;
 
-/** Every output by its name: these are compared one by one. */
+/** Every output by its ONNX name. */
 function run(imported: ImportedModel, inputs: Values): Values {
   const byId = new Map([...imported.inputs].map(([name, id]) => [id, inputs.get(name)!]));
   const found = interpret(imported.module, imported.weights, byId);
   return new Map([...imported.outputs].map(([name, id]) => [name, found.get(id)!]));
 }
 
-/** Greatest difference; infinite where one is no number, or another infinity, and the other is not. */
+/** Largest absolute difference. Equal infinities and two NaNs agree; otherwise a NaN or an infinity differs by ∞. */
 export function distance(a: Tensor, b: Tensor): number {
   if (a.shape.join() !== b.shape.join()) return Number.POSITIVE_INFINITY;
   return a.data.reduce((most, x, at) => {
@@ -77,14 +77,17 @@ export function distance(a: Tensor, b: Tensor): number {
   }, 0);
 }
 
-/** What the reference's own type rounds off. */
+/** The rounding error of the reference's own type. */
 function roundingOf(reference: OnnxTensor): number {
   const finite = tensorValues(reference).data.filter(Number.isFinite);
   const most = finite.reduce((all, x) => Math.max(all, Math.abs(x)), 0);
   return isReal(reference) ? referenceUlps * (halfUlps[reference.dtype] ?? 2 ** -24) * most : 0;
 }
 
-/** How far each real output moves when inputs move by half a unit, to first order; what the scale holds exactly stays. */
+/**
+ * How far each real output moves when inputs move by half a unit of the activation scale, to first order. Inputs that the
+ * scale represents exactly do not move.
+ */
 function perturbation(test: NodeTest, imported: ImportedModel, exact: Values): ReadonlyMap<string, number> {
   const next = createNoise();
   const base = run(imported, exact);
@@ -102,21 +105,21 @@ function perturbation(test: NodeTest, imported: ImportedModel, exact: Values): R
   return worst;
 }
 
-/** A bound beyond which agreement says nothing. */
-const meaningful = 0.05;
+/** Part of an output's largest value, at least of 1. Agreement within a larger bound is not meaningful. */
+const maxBound = 0.05;
 
 function judge(test: NodeTest, found: Values, allowed: (output: string) => number): TestOutcome {
   let [error, tolerance] = [0, 0];
   for (const [at, { name }] of test.model.graph.outputs.entries()) {
     const reference = test.outputs[at]!;
     const expected = tensorValues(reference);
-    // Whole numbers and truth values are equal or wrong.
+    // Integers and booleans must be equal.
     const bound = isReal(reference) ? allowed(name) + roundingOf(reference) : 0;
     const most = expected.data.reduce((all, x) => Math.max(all, Number.isFinite(x) ? Math.abs(x) : 0), 1);
     const apart = distance(found.get(name)!, expected);
     const shown = (x: number): string => x.toExponential(1);
-    if (bound > meaningful * most)
-      return { kind: "differs", because: `${name}: a tolerance of ${shown(bound)} says nothing` };
+    if (bound > maxBound * most)
+      return { kind: "differs", because: `${name}: a tolerance of ${shown(bound)} is not meaningful` };
     if (!(apart <= bound))
       return { kind: "differs", because: `${name}: off by ${shown(apart)}, tolerance ${shown(bound)}` };
     error = Math.max(error, apart);
@@ -125,7 +128,7 @@ function judge(test: NodeTest, found: Values, allowed: (output: string) => numbe
   return { kind: "passes", error, tolerance };
 }
 
-/** Diagnostics are an answer here; whatever else is thrown is a fault. */
+/** A refusal is a result here; any other error is a fault. */
 function orRefused<T>(attempt: () => T, refused: (because: readonly Diagnostic[]) => T): T {
   try {
     return attempt();
@@ -137,11 +140,12 @@ function orRefused<T>(attempt: () => T, refused: (because: readonly Diagnostic[]
 
 const refusedOutcome = (because: readonly Diagnostic[]): TestOutcome => ({ kind: "refused", because });
 
-/**
- * All inputs but those that must be known are the client's, and shared before anything is computed: otherwise the client
- * would compute an operator on its own inputs in the clear.
- */
 const sharedId = (id: ValueId): ValueId => `${id}.entered`;
+
+/**
+ * Makes shared inputs inputs of the client that are shared first: otherwise the client would compute an operator on its
+ * own inputs in the clear.
+ */
 function shareInputs(state: SplitState): SplitState {
   const { module } = state;
   const inputs = module.inputs.filter((id) => module.values[id]!.type.label === "shared");
@@ -161,7 +165,7 @@ function shareInputs(state: SplitState): SplitState {
   return { ...state, module: { ...module, values, steps: [...shares, ...rest] } };
 }
 
-/** The parties' program, run by the interpreter in integers, within the bound that its protocols declare. */
+/** The interpreter runs the parties' program on integers, within the bound that its protocols declare. */
 function secureOutcome(test: NodeTest, { imported }: ImportAttempt, exact: Values): TestOutcome {
   const { module, weights, sources, inputs, outputs } = imported;
   return orRefused((): TestOutcome => {
@@ -189,8 +193,8 @@ function secureOutcome(test: NodeTest, { imported }: ImportAttempt, exact: Value
 }
 
 /**
- * Numbers that are shared, and weights, before they are rounded to their scale: what the program makes of these differs
- * from what it makes of rounded ones by the effect of the rounding.
+ * Replaces shared values and weights by those before rounding to their scale. The difference to a run on rounded ones is
+ * the effect of the rounding.
  */
 function exactRounding(
   { module, weights }: PassState,
@@ -205,14 +209,14 @@ function exactRounding(
   };
 }
 
-/** Sets of known inputs that are tried before the first refusal stands. */
+/** Sets of known inputs that are tried before the first refusal counts. */
 const maxAttempts = 12;
 
-/** With as few inputs known as a program of the parties allows; undefined where no output is secret. */
-function sharedResult(test: NodeTest, least: readonly string[], exact: Values): NodeResult["secure"] {
+/** With as few known inputs as the parties' program allows; undefined where no output is secret. */
+function sharedResult(test: NodeTest, alwaysKnown: readonly string[], exact: Values): NodeResult["secure"] {
   let first: NodeResult["secure"];
   let tried = 0;
-  for (const attempt of importAttempts(test, "shared", least)) {
+  for (const attempt of importAttempts(test, "shared", alwaysKnown)) {
     const { module, outputs } = attempt.imported;
     const secret = [...outputs.values()].some((id) => module.values[id]!.type.label === "shared");
     if (!secret || tried++ === maxAttempts) return first;
@@ -230,15 +234,15 @@ export function nodeResult(folder: string): NodeResult {
     () => undefined,
   );
   const refused = (because: readonly Diagnostic[]) => ({ known: [], imported: refusedOutcome(because) });
-  const whole = orRefused<Omit<NodeResult, "operators">>(
+  const result = orRefused<Omit<NodeResult, "operators">>(
     () => testResult(readNodeTest(folder)),
-    // What the model itself is refused for says more than what its data is.
-    (because) => refused(model ? (problemsOf(model) ?? because) : because),
+    // The model's own diagnostics are more helpful than those of its data.
+    (because) => refused(model ? (diagnosticsOf(model) ?? because) : because),
   );
-  return { operators: [...new Set(model?.graph.nodes.map(({ op }) => op))], ...whole };
+  return { operators: [...new Set(model?.graph.nodes.map(({ op }) => op))], ...result };
 }
 
-const problemsOf = (model: OnnxModel): readonly Diagnostic[] | undefined =>
+const diagnosticsOf = (model: OnnxModel): readonly Diagnostic[] | undefined =>
   orRefused<readonly Diagnostic[] | undefined>(
     () => void importModel(model),
     (because) => because,

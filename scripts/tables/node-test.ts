@@ -9,7 +9,7 @@ import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 
-/** A model of one operator with inputs and what they give, in the layout of the ONNX project's test data. */
+/** A model of one operator with inputs and expected outputs, in the layout of the ONNX project's test data. */
 export interface NodeTest {
   readonly model: OnnxModel;
   readonly inputs: readonly OnnxTensor[];
@@ -31,21 +31,21 @@ export function readNodeTest(folder: string): NodeTest {
 
 export const tensorValues = (source: OnnxTensor): Tensor => readTensor({ file: source.name }, source);
 
-/** The test with those of its inputs stored in the model that must be known when it is compiled. */
+/** The test with some of its inputs stored in the model, so that they are known when it is compiled. */
 export interface ImportAttempt {
   readonly imported: ImportedModel;
   /** Names of the inputs that are stored. */
   readonly knownInputs: readonly string[];
 }
 
-/** Exporters make such names up: a number called `min` could be a weight. */
+/** Exporters give constants such names; an input called `min` could be a weight. */
 const constantName = (name: string): string => `onnx::${name}`;
 
 function withConstants({ model, inputs }: NodeTest, known: ReadonlySet<number>): OnnxModel {
   const { graph } = model;
   const names = new Map(graph.inputs.flatMap(({ name }, at) => (known.has(at) ? [[name, constantName(name)]] : [])));
   const renamed = (name: string): string => names.get(name) ?? name;
-  // The data says shapes that some of the files leave open.
+  // Some models leave shapes open that the data has.
   const infos = graph.inputs.map((info, at) => ({
     ...info,
     name: renamed(info.name),
@@ -63,19 +63,19 @@ function withConstants({ model, inputs }: NodeTest, known: ReadonlySet<number>):
   };
 }
 
-/** Sets of inputs to store, those first that leave most to be secret: the first input, then numbers, then places. */
+/** Sets of inputs to store. Cheapest first: indices and other integers, then real values, then the first input. */
 function knownSubsets({ inputs }: NodeTest): readonly (readonly number[])[] {
-  const price = inputs.map(({ dtype }, at) => (elementOfDtype(dtype).kind !== "f32" ? 1 : at === 0 ? 1000 : 100));
-  const priceOf = (set: readonly number[]): number => set.reduce((sum, at) => sum + price[at]!, 0);
+  const costs = inputs.map(({ dtype }, at) => (elementOfDtype(dtype).kind !== "f32" ? 1 : at === 0 ? 1000 : 100));
+  const costOf = (set: readonly number[]): number => set.reduce((sum, at) => sum + costs[at]!, 0);
   const sets = Array.from({ length: 2 ** inputs.length }, (_, bits) =>
     [...inputs.keys()].filter((at) => (bits >> at) % 2 === 1),
   );
-  return sets.sort((a, b) => priceOf(a) - priceOf(b));
+  return sets.sort((a, b) => costOf(a) - costOf(b));
 }
 
 /**
- * The imports that succeed, those first that leave most to be secret, the rest under the label. `least`: inputs that
- * are known in any case. Where none succeeds: the diagnostics with all inputs known.
+ * Yields the imports that succeed, with the fewest known inputs first; the other inputs have the label. `alwaysKnown`:
+ * inputs that every attempt stores. Returns the diagnostics of the last attempt that was refused.
  */
 export function* importAttempts(
   test: NodeTest,

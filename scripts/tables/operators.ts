@@ -2,20 +2,21 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type NodeResult, nodeResult, type TestOutcome } from "./node-result.ts";
 
-/** What is said of results that differ, beside by how much. */
+/** Explanations of results that differ, by test. */
 const exceptionNotes: Readonly<Record<string, string>> = {
   attention_23_boolmask_fullymasked_row_nan_robustness:
-    "a row without any score has no promised result unless the mask is known: then it is 0",
+    "a row without any score has no defined result unless the mask is known: then it is 0",
 };
 
 export interface OperatorReport {
   readonly tests: number;
-  /** Names of tests, without their common `test_`. */
+  /** Names of tests without their common prefix `test_`. */
   readonly passed: readonly string[];
   readonly refused: readonly string[];
   readonly differ: readonly string[];
-  /** Tests that pass as a program of the parties, and those in which nothing is secret. */
+  /** Tests that pass as a program of the parties. */
   readonly onShares: readonly string[];
+  /** Tests that pass, in which nothing is secret. */
   readonly folded: readonly string[];
   /** Both tables, as Markdown. */
   readonly text: string;
@@ -48,12 +49,12 @@ const percent = (part: number, whole: number): string => `${((100 * part) / whol
 function summary({ tests, passed, refused, differ, onShares, folded }: Omit<OperatorReport, "text">): string {
   return [
     `${passed.length} of ${tests} tests pass the import and the interpreter (${percent(passed.length, tests)}).`,
-    `Refused by name: ${refused.length}. Another result: ${differ.length}. Of those that pass, ${folded.length} have`,
-    `nothing secret left, and ${onShares.length} pass as a program of the parties.`,
+    `Refused: ${refused.length}. Different result: ${differ.length}. Of those that pass, ${folded.length} leave nothing`,
+    `secret, and ${onShares.length} pass as a program of the parties.`,
   ].join(" ");
 }
 
-/** The largest error of those that pass, and the largest tolerance. */
+/** Of those that pass, the largest error and the largest tolerance. */
 function worst(outcomes: readonly TestOutcome[]): string {
   const passed = outcomes.filter((outcome) => outcome.kind === "passes");
   if (passed.length === 0) return "";
@@ -65,7 +66,7 @@ function worst(outcomes: readonly TestOutcome[]): string {
   return tolerance === "0" ? "0" : `${most((outcome) => outcome.error)} of ${tolerance}`;
 }
 
-/** One row for each operator, with what of its inputs had to be known in any of its tests. */
+/** One row for each operator, with the inputs that must be known in any of its tests. */
 function byOperator(results: readonly NamedResult[]): string {
   const groups = new Map<string, NodeResult[]>();
   for (const [, result] of results) {
@@ -92,7 +93,7 @@ function byOperator(results: readonly NamedResult[]): string {
   return [head, "| --- | --: | --: | --- | --: | --- | --- |", ...rows].join("\n");
 }
 
-/** Every test that does not pass, on its own inputs or on shares, and why. */
+/** Every test that does not pass: where, and why. */
 function exceptions(results: readonly NamedResult[]): string {
   const rows = results.flatMap(([name, { imported, secure }]) => {
     const found: (readonly [string, TestOutcome])[] = [["import", imported]];

@@ -16,7 +16,7 @@ import { protocols } from "../../runtime/protocols/registry.ts";
 import { publishedCosts } from "./published-costs.ts";
 import { evaluateModule, evenGrid, lowDiscrepancy, singleOpModule } from "./single-op-module.ts";
 
-/** A function over a stated domain: rows of 128 where it is one of whole rows. */
+/** A function over a domain. Row-wise functions have rows of 128. */
 interface MeasuredFunction {
   readonly operator: string;
   readonly domain: readonly [lo: number, hi: number];
@@ -42,7 +42,7 @@ const shapeOf = ({ rowwise }: MeasuredFunction): Shape => (rowwise ? [8, 128] : 
 const inputOf = (each: MeasuredFunction, shape: Shape): Tensor =>
   (each.rowwise ? lowDiscrepancy : evenGrid)(shape, ...each.domain);
 
-/** Largest difference between a preset's expansion and the function, in real numbers, over the domain. */
+/** Largest difference between a preset's expansion and the function over the domain, on real numbers. */
 export function worstError(each: MeasuredFunction, preset: Preset): number {
   const shape = each.rowwise ? shapeOf(each) : [24_001];
   const exact = singleOpModule(each.operator, shape, each.attrs);
@@ -54,21 +54,22 @@ export function worstError(each: MeasuredFunction, preset: Preset): number {
 interface PresetRow {
   readonly system: string;
   readonly error: string;
-  /** Bytes of each element, both ways online and from the dealer. */
+  /** Bytes of one element between client and server, both directions together. */
   readonly online: number;
+  /** Bytes of one element from the dealer. */
   readonly dealt: number;
   readonly rounds: number;
 }
 
-/** Sharing and revealing are the same for all. */
-const counts = ({ name }: Op): boolean => name !== "share" && name !== "reveal";
+/** Sharing and revealing cost the same in all presets. */
+const isCounted = ({ name }: Op): boolean => name !== "share" && name !== "reveal";
 
 function costs(module: Module, elements: number): Pick<PresetRow, "online" | "dealt" | "rounds"> {
   const sum = (links: Readonly<Record<string, number>>): number => Object.values(links).reduce((a, b) => a + b, 0);
-  const all = opsOf(module).filter(counts);
+  const all = opsOf(module).filter(isCounted);
   const total = (which: "bytes" | "dealt"): number => all.reduce((s, op) => s + sum(costOf(module, op)[which]), 0);
   const rounds = module.steps.map(({ ops }) =>
-    Math.max(0, ...ops.filter(counts).map((op) => costOf(module, op).rounds)),
+    Math.max(0, ...ops.filter(isCounted).map((op) => costOf(module, op).rounds)),
   );
   return {
     online: total("bytes") / elements,
@@ -77,7 +78,7 @@ function costs(module: Module, elements: number): Pick<PresetRow, "online" | "de
   };
 }
 
-/** The operator alone through the passes, with its domain as its range. */
+/** Runs the passes on the operator alone, with its domain as its range. */
 function rowOf(each: MeasuredFunction, preset: Preset | undefined): PresetRow {
   const shape = shapeOf(each);
   const [lo, hi] = each.domain;
@@ -99,7 +100,7 @@ function rowOf(each: MeasuredFunction, preset: Preset | undefined): PresetRow {
   );
   return {
     system: preset?.name ?? "marill",
-    // Where it is written out, the formula's own; else the bound of the one protocol that computes it.
+    // The formula's own error where the preset expands the operator, else the bound of the protocol that computes it.
     error:
       preset?.rewrites[each.operator] || preset?.name === base.name
         ? figure(worstError(each, preset))
@@ -120,12 +121,12 @@ const bytes = (x: number): string => (x < 100 ? x.toFixed(1) : x.toFixed(0));
 
 const base = presets.get("crypten")!;
 
-/** A protocol of the preset's own family, if that is not the base's, computes the operator as it is. */
+/** Whether a protocol of the preset's own family computes the operator without an expansion. */
 const hasOwnProtocol = (operator: string, [family]: Preset["families"]): boolean =>
   family !== base.families[0] &&
   [...protocols.values()].some((protocol) => protocol.implements === operator && protocol.family === family);
 
-/** Presets that compute the operator in a way of their own: where one inherits another's, its row would be the same. */
+/** Presets that compute the operator in their own way. An inherited way would only repeat a row. */
 function presetsFor(operator: string): readonly Preset[] {
   const all = [...presets.values()];
   const own = (preset: Preset): boolean =>
@@ -136,7 +137,7 @@ function presetsFor(operator: string): readonly Preset[] {
   return all.filter(own);
 }
 
-/** Function by system: error over the domain, bytes of an element, rounds; as Markdown. */
+/** Error over the domain, bytes of one element and rounds, by function and system; as Markdown. */
 export function presetTable(): string {
   const lines = measuredFunctions.flatMap((each) =>
     [undefined, ...presetsFor(each.operator)].map((preset) => {
@@ -149,7 +150,7 @@ export function presetTable(): string {
   return [head, "| --- | --- | --- | --- | --- | --- | --- |", ...lines].join("\n");
 }
 
-/** What BumbleBee and SIRNN would send on their own backends, by their formulas; as Markdown. */
+/** What BumbleBee and SIRNN send on their own backends by published formulas; as Markdown. */
 export function publishedTable(): string {
   const lines = publishedCosts.map(({ operator, system, width, bits, rounds, madeOf }) => {
     return `| ${[operator, system, width, bytes(bits / 8), rounds, madeOf].join(" | ")} |`;

@@ -1,7 +1,7 @@
 /**
- * What published formulas say that BumbleBee and SIRNN send, on two parties by oblivious transfer and homomorphic
- * encryption: a backend that is not built here. Nothing of this is counted. Bits of one element in both directions;
- * rounds as the source has them, one where steps run side by side: one-way messages for BumbleBee, for SIRNN there and back.
+ * What BumbleBee and SIRNN send by published formulas, on two parties with oblivious transfer and homomorphic
+ * encryption. This backend is not built here, and nothing of this is measured. `bits`: of one element, both directions.
+ * `rounds`: as in the source, once for steps in parallel. BumbleBee counts one-way messages, SIRNN messages and replies.
  */
 interface ProtocolCost {
   readonly bits: number;
@@ -11,7 +11,7 @@ interface ProtocolCost {
 export interface PublishedCost extends ProtocolCost {
   readonly operator: string;
   readonly system: string;
-  /** Bits of the ring, or of the number that is looked up. */
+  /** Bits of the ring, or of the value that is looked up. */
   readonly width: number;
   readonly madeOf: string;
 }
@@ -28,15 +28,15 @@ const parallel = (count: number, { bits, rounds }: ProtocolCost): ProtocolCost =
 
 /** BumbleBee on Cheetah's primitives with silent transfers (protocols.md 2.2, 2.4, 2.5; SPU's measured profile). */
 const silentOt = {
-  /** 348 bits at 32, 690 at 64: 10.8 of each bit; a tree over digits of 4 bits. */
+  /** 348 bits at width 32, 690 at 64: 10.8 per bit. A tree over digits of 4 bits. */
   comparison: (width: number): ProtocolCost => ({
     bits: 10.8 * width,
     rounds: 2 * Math.ceil(Math.log2(width / 4)) + 2,
   }),
   choice: (width: number): ProtocolCost => ({ bits: 2 * (width + 1), rounds: 2 }),
-  /** Of numbers in lanes of one ciphertext: a fresh one there, one back. */
+  /** Of values in the slots of one ciphertext: a fresh ciphertext one way, one back. */
   product: { bits: 2 * (164 + 100), rounds: 2 },
-  /** The sign is made known by an offset: one correlated transfer. */
+  /** An offset makes the sign known: one correlated transfer. */
   truncation: { bits: 36, rounds: 1 },
 };
 const truncatedProduct = sequential(silentOt.product, silentOt.truncation);
@@ -85,7 +85,7 @@ const sirnn = {
   }),
 };
 
-/** Numbers of 16 bits with 12 fractional ones: digits of 8 bits, a table of 14 bits for each, their product, 16 bits again. */
+/** Values of 16 bits, 12 of them fractional: two digits of 8 bits, a 14-bit table for each, their product, extended to 16 bits. */
 const [width, scale] = [16, 12];
 const exp = sequential(
   sirnn.digits(width, 8),
@@ -95,7 +95,7 @@ const exp = sequential(
   sirnn.extension(scale + 2, width),
 );
 const index = Math.ceil((scale - 2) / 2);
-/** On [1, 2): a line from a table of m index bits, its constant m + 4 and its slope 2m + 3 bits wide. */
+/** On [1, 2): a line from a table of m index bits. Its constant has m + 4 bits, its slope 2m + 3. */
 const reciprocal = sequential(
   { bits: sirnn.lookup(index, index + 4).bits, rounds: 0 },
   sirnn.lookup(index, 2 * index + 3),

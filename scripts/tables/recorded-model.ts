@@ -12,19 +12,19 @@ import type { Tensor } from "../../ir/tensor.ts";
 import { distance } from "./node-result.ts";
 import { tensorValues } from "./node-test.ts";
 
-/** A whole model with one set of inputs and what the framework that it comes from makes of them. */
+/** A model with one set of inputs, and the outputs of the framework that it comes from. */
 export interface RecordedModel {
   readonly file: string;
-  /** The folder of the recorded tensors. */
+  /** Folder of the recorded tensors. */
   readonly data: string;
   readonly model: OnnxModel;
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlyMap<string, Tensor>;
-  /** Inputs that are fixed to a number: none, unless who compares says so. */
+  /** Integer inputs that are fixed to a constant; default: none. */
   readonly fixedInputs: ReadonlyMap<string, number>;
 }
 
-/** A folder in the layout of the ONNX project's test data, its tensors by their names. */
+/** Reads a folder in the layout of the ONNX project's test data. */
 export function readRecordedModel(folder: string, fixed: RecordedModel["fixedInputs"] = new Map()): RecordedModel {
   const file = join(folder, "model.onnx");
   const data = join(folder, "test_data_set_0");
@@ -40,7 +40,7 @@ export const dataFiles = (data: string, kind: "input" | "output"): readonly stri
     .filter((name) => name.startsWith(`${kind}_`) && name.endsWith(".pb"))
     .map((name) => join(data, name));
 
-/** The sizes that recorded inputs give to symbolic dimensions; sums of symbols follow from their parts. */
+/** The sizes of symbolic dimensions in the recorded inputs. Formulas of symbols follow from their parts. */
 export function dimsOf({ model, inputs }: RecordedModel): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   for (const { name, dims } of model.graph.inputs) {
@@ -53,7 +53,7 @@ export function dimsOf({ model, inputs }: RecordedModel): ReadonlyMap<string, nu
   return found;
 }
 
-/** Outputs by their ONNX names, from inputs by theirs. */
+/** Outputs by their ONNX names, from inputs by their ONNX names. */
 export function evaluateRecorded(
   imported: ImportedModel,
   inputs: ReadonlyMap<string, Tensor>,
@@ -64,21 +64,21 @@ export function evaluateRecorded(
   return new Map([...imported.outputs].map(([name, id]) => [name, found.get(id)!]));
 }
 
-/** Trials, and how many times the worst of them is taken, as in the bound of a program's error. */
+/** Random trials, and the factor on the worst of them, as in the bound of a program's error. */
 const trials = 6;
 const deviations = 3;
-/** Half a unit relative to the number, by the type that a model stores its weights in and is computed in. */
+/** Half a unit in the last place, relative to the value, by the type that a model stores its weights in. */
 const halfUnits: Readonly<Partial<Record<Dtype, number>>> = { bfloat16: 2 ** -8, float16: 2 ** -11, float32: 2 ** -24 };
 
-/** The coarsest type that weights are stored in: the reference rounds to it on the way. */
+/** Of the coarsest type that weights are stored in: the reference rounds intermediate values to it. */
 function halfUlpOf({ graph }: OnnxModel): number {
   const units = [...graph.initializers.values()].map(({ dtype }) => halfUnits[dtype] ?? 0);
   return Math.max(halfUnits.float32!, ...units);
 }
 
 /**
- * How far each output of the reference may be off, to first order: every real value is moved at random by what the
- * precision of the model rounds off, and an output's largest change over several trials is taken three times.
+ * Error of each output of the reference, to first order. Each trial moves every real value at random by the rounding of
+ * the model's precision; the bound is three times an output's largest change over the trials.
  */
 export function referencePrecision(
   imported: ImportedModel,
@@ -92,7 +92,7 @@ export function referencePrecision(
     const moved = evaluateRecorded(imported, inputs, {
       adjust: (id, raw) => {
         if (typeOf(imported.module, id).element.kind !== "f32") return raw;
-        // Whole numbers are exact: 1 − 1 is 0 in every precision, also where it is multiplied by −3.4e38.
+        // Integers are exact: 1 − 1 is 0 in every precision, also where it is multiplied by −3.4e38.
         const moved = (x: number): number => (Number.isInteger(x) ? x : x * (1 + halfUnit * next()));
         return { shape: raw.shape, data: raw.data.map(moved) };
       },

@@ -16,19 +16,19 @@ import {
   type Workload,
 } from "./savings-rows.ts";
 
-/** A shape that is small enough to run with everything private. */
+/** Small enough to run with everything private. */
 export const measuredWorkload: SavingsSubject = { architecture: "llama-tiny", rank: 8 };
 export const measuredQuery: Workload = { title: "measured", phase: "prefill", sequenceLength: 8 };
 
-/** Queries of each row, of which the median counts; one more goes before, which compiles what the others run. */
+/** Queries of each row, of which the median counts. One more before them warms up the just-in-time compiler. */
 const queries = 3;
 
-/** Most that an output may be off from the interpreter's, as a part of the largest: wrong arithmetic is off by all of it. */
+/** Bound on an output's difference from the interpreter, relative to the largest output. Wrong arithmetic gives about 1. */
 export const maxError = 0.05;
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
-/** Processor seconds of a query of a row: the median, once the first has passed. */
+/** Processor seconds of a query of a row: the median without the first query. */
 async function secondsOf(system: System, technique: Technique): Promise<number> {
   const { phase, sequenceLength } = measuredQuery;
   const { merge } = technique;
@@ -41,14 +41,15 @@ async function secondsOf(system: System, technique: Technique): Promise<number> 
     select: { setting: "2pc-dealer", link: linkProfiles.wan, objective: "time" },
   };
   const runs = await runArchitecture(measuredWorkload.architecture, options, queries + 1);
-  const worst = Math.max(...runs.map(({ error }) => error));
-  if (!(worst < maxError)) throw new Error(`${system}, ${technique.name}: an output is off by ${worst} of the largest`);
+  const largest = Math.max(...runs.map(({ error }) => error));
+  if (!(largest < maxError))
+    throw new Error(`${system}, ${technique.name}: expected a relative error below ${maxError}, found ${largest}`);
   return median(runs.slice(1).map(({ seconds }) => seconds));
 }
 
-/** Every technique run on this machine, all parties in one thread; bytes and rounds are held against the count. */
+/** Every technique run on this machine, all parties in one thread. @throws when bytes or rounds differ from the count */
 export async function measuredTable(onRow: (row: string) => void = () => {}): Promise<string> {
-  const titles = ["protocols", "private", "rounds", "bytes online", "of the dealer", "processor s", "×"];
+  const titles = ["protocols", "private", "rounds", "bytes online", "from the dealer", "processor s", "×"];
   const rows: string[][] = [];
   for (const system of systems) {
     let from = 0;

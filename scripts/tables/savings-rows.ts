@@ -9,23 +9,23 @@ import { countTraffic, type QueryTraffic } from "../../compiler/estimate/index.t
 import { presets } from "../../passes/3-approximate/index.ts";
 import { type LinkProfile, linkProfiles } from "../../runtime/transport/index.ts";
 
-/** What is done to a model before it is served: each alone, and together. */
+/** What is done to a model before it is served. */
 export interface Technique {
   readonly name: string;
-  /** Share of the layers that is frozen. */
+  /** Fraction of the layers that is frozen. */
   readonly frozen?: number;
-  /** Adapters on every product; without them the layers are private whole. */
+  /** Adapters on every product; without them all weights of the layers are private. */
   readonly adapted?: true;
-  /** Adapters whose A stays public. */
+  /** The adapters' A stays public. */
   readonly publicA?: true;
   /** Heads that share a softmax. */
   readonly merge?: number;
 }
 
-/** Every layer private: what the others are measured against. */
+/** The others are compared with this. */
 export const baseline: Technique = { name: "every layer private" };
 
-/** In the order of the tables. */
+/** Each alone and together, in the order of the tables. */
 export const techniques: readonly Technique[] = [
   baseline,
   { name: "LF 0.5", frozen: 0.5 },
@@ -47,18 +47,18 @@ export const techniqueOwnership = (
   return { frozenFraction: frozen, privateEmbedding: false, ...(adapted && { adapters }) };
 };
 
-/** Whose protocols compute it. */
+/** Whose protocols compute the model. */
 export type System = "ours" | "crypten";
 export const systems: readonly System[] = ["ours", "crypten"];
 
-/** CrypTen has no wires: keys and values of the places before stay shared, and are opened for every product anew. */
+/** CrypTen keeps no masked values: keys and values of earlier positions stay shared, and every product opens them again. */
 export const systemOptions = (system: System): Pick<EstimateOptions, "preset" | "cacheForm"> =>
   system === "ours" ? {} : { preset: presets.get(system)!, cacheForm: "shares" };
 
-/** The links of tables, protocols chosen for each. */
+/** The links of the tables. Protocols are chosen for each. */
 export const tableLinks: readonly LinkProfile[] = [linkProfiles.lan, linkProfiles.wan];
 
-/** What is asked of the model, and how it is called. */
+/** A query of the model, with its title in the tables. */
 export interface Workload extends Pick<ArchitectureOptions, "phase" | "sequenceLength" | "contextLength"> {
   readonly title: string;
 }
@@ -76,7 +76,7 @@ export interface SavingsSubject {
   readonly rank: number;
 }
 
-/** The shape of open_llama_3b_v2, and the rank of the adapters that it is counted with. */
+/** The shape of open_llama_3b_v2. */
 export const countedSubject: SavingsSubject = { architecture: "open-llama-3b", rank: 64 };
 
 export function rowTraffic(

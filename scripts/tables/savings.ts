@@ -14,7 +14,7 @@ import {
   type Workload,
 } from "./savings-rows.ts";
 
-/** One row of a table: what a query sends, and how long the link takes for it. */
+/** One row of a table: what a query sends, and how long the link takes. */
 export interface Savings {
   readonly technique: string;
   readonly system: System;
@@ -44,27 +44,27 @@ function savingsOf(technique: string, system: System, link: LinkProfile, traffic
   };
 }
 
-/** Every technique of a question, by system and link. `onRow` hears of each before it is counted. */
+/** Every technique for one workload, by system and link. `onRow` is called before each is counted. */
 export function countSavings(
   subject: SavingsSubject,
-  question: Workload,
+  workload: Workload,
   onRow: (row: string) => void = () => {},
 ): readonly Savings[] {
   return systems.flatMap((system) =>
     tableLinks.flatMap((link) =>
       techniques.map((technique) => {
-        onRow(`${question.title}, ${system}, ${link.name}: ${technique.name}`);
-        return savingsOf(technique.name, system, link, rowTraffic(subject, technique, question, system, link));
+        onRow(`${workload.title}, ${system}, ${link.name}: ${technique.name}`);
+        return savingsOf(technique.name, system, link, rowTraffic(subject, technique, workload, system, link));
       }),
     ),
   );
 }
 
-/** How many times less than with every layer private, for the same system and link. */
+/** How many times less than with every layer private, with the same system and link. */
 export interface Ratios {
   readonly onlineBytes: number;
   readonly bytes: number;
-  /** Of a session of one query: what is sent once for a session included. */
+  /** Of a session of one query, setup included. */
   readonly sessionBytes: number;
   readonly onlineTime: number;
   readonly time: number;
@@ -73,18 +73,18 @@ export interface Ratios {
 export function savingsRatios(savings: Savings, all: readonly Savings[]): Ratios {
   const { system, link } = savings;
   const from = all.find((g) => g.technique === baseline.name && g.system === system && g.link === link)!;
-  const whole = ({ online, offline }: Savings["bytes"]): number => online + offline;
+  const total = ({ online, offline }: Savings["bytes"]): number => online + offline;
   return {
     onlineBytes: from.bytes.online / savings.bytes.online,
-    bytes: whole(from.bytes) / whole(savings.bytes),
-    sessionBytes: (from.bytes.setup + whole(from.bytes)) / (savings.bytes.setup + whole(savings.bytes)),
+    bytes: total(from.bytes) / total(savings.bytes),
+    sessionBytes: (from.bytes.setup + total(from.bytes)) / (savings.bytes.setup + total(savings.bytes)),
     onlineTime: from.seconds.online / savings.seconds.online,
-    time: whole(from.seconds) / whole(savings.seconds),
+    time: total(from.seconds) / total(savings.seconds),
   };
 }
 
 export const markdownRow = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`;
-/** Titles, the rule below them with numbers to the right behind the first `texts` columns, and rows. */
+/** A table as Markdown: the first `texts` columns are texts, the others are numbers. */
 export const markdownTable = (
   titles: readonly string[],
   rows: readonly (readonly (string | number)[])[],
@@ -93,27 +93,27 @@ export const markdownTable = (
 
 export const timesLess = (ratio: number): string => `${ratio < 9.95 ? ratio.toFixed(2) : ratio.toFixed(1)}×`;
 
-/** Rounds, bytes and seconds of every row of a question; as Markdown. */
+/** Rounds, bytes and seconds of every row of a workload; as Markdown. */
 export function savingsTable(savings: readonly Savings[]): string {
   const titles = [
     "protocols, link",
     "private",
     "rounds",
     "bytes online",
-    "of the dealer",
+    "from the dealer",
     "× online",
-    "× in all",
+    "× total",
     "time online",
-    "in all",
+    "total",
     "× online",
-    "× in all",
+    "× total",
   ];
-  const rows = savings.map((gain) => {
-    const { bytes, seconds, traffic } = gain;
-    const ratios = savingsRatios(gain, savings);
+  const rows = savings.map((row) => {
+    const { bytes, seconds, traffic } = row;
+    const ratios = savingsRatios(row, savings);
     return [
-      `${gain.system}, ${gain.link}`,
-      gain.technique,
+      `${row.system}, ${row.link}`,
+      row.technique,
       countText(traffic.rounds),
       bytesText(bytes.online),
       bytesText(bytes.offline),
@@ -129,8 +129,8 @@ export function savingsTable(savings: readonly Savings[]): string {
 }
 
 /**
- * All questions side by side, how many times less: seconds on either link; bytes of a query, the dealer's included, and
- * of a session of one query, as chosen for the wide-area link.
+ * All workloads side by side, each as how many times less: seconds on either link, bytes of a query with the dealer's,
+ * and bytes of a session of one query. Bytes are those of the protocols chosen for the wide-area link.
  */
 export function summaryTable(byWorkload: ReadonlyMap<string, readonly Savings[]>): string {
   const titles = ["protocols", "private", ...byWorkload.keys()];
@@ -138,9 +138,9 @@ export function summaryTable(byWorkload: ReadonlyMap<string, readonly Savings[]>
     techniques.slice(1).map(({ name }) => [
       system,
       name,
-      ...[...byWorkload.values()].map((gains) => {
+      ...[...byWorkload.values()].map((rows) => {
         const of = (link: LinkProfile): Ratios =>
-          savingsRatios(gains.find((g) => g.system === system && g.link === link.name && g.technique === name)!, gains);
+          savingsRatios(rows.find((g) => g.system === system && g.link === link.name && g.technique === name)!, rows);
         const [lan, wan] = tableLinks.map(of) as [Ratios, Ratios];
         return [lan.time, wan.time, wan.bytes, wan.sessionBytes].map(timesLess).join(", ");
       }),
@@ -149,14 +149,13 @@ export function summaryTable(byWorkload: ReadonlyMap<string, readonly Savings[]>
   return markdownTable(titles, rows, 2);
 }
 
-/** What is sent once for each session, and what each party multiplies for each query, of rows chosen for the last link. */
+/** Setup bytes of a session and each party's multiply-adds of a query, with the protocols chosen for the last link. */
 export function workTable(byWorkload: ReadonlyMap<string, readonly Savings[]>): string {
-  const titles = ["protocols", "private", "once for a session", ...byWorkload.keys()];
+  const titles = ["protocols", "private", "once per session", ...byWorkload.keys()];
   const rows = systems.flatMap((system) =>
     techniques.map(({ name }) => {
       const mine = [...byWorkload.values()].map(
-        (gains) =>
-          gains.find((g) => g.system === system && g.link === tableLinks.at(-1)!.name && g.technique === name)!,
+        (rows) => rows.find((g) => g.system === system && g.link === tableLinks.at(-1)!.name && g.technique === name)!,
       );
       const work = mine.map(({ traffic: { multiplyAdds } }) =>
         [multiplyAdds.client, multiplyAdds.server, multiplyAdds.dealer].map(workText).join(" + "),

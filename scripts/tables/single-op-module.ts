@@ -5,7 +5,7 @@ import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { f32, type Interval, type Shape, sizeOf } from "../../ir/type.ts";
 import type { SplitState } from "../../passes/pass.ts";
 
-/** One operator on one secret tensor, between `share` and `reveal`, as 2-rewrite would leave it. */
+/** One operator on one secret tensor, between `share` and `reveal`, as after 2-rewrite. */
 export function singleOpModule(name: string, shape: Shape, attrs: Attrs = {}, range?: Interval): SplitState {
   const builder = createBuilder(name, "rewrite");
   const x = builder.input("x", { label: "client", element: f32, shape }, range);
@@ -15,12 +15,12 @@ export function singleOpModule(name: string, shape: Shape, attrs: Attrs = {}, ra
   return { module: builder.finish(), weights: new Map(), client, sources: new Map() };
 }
 
-/** What it computes of these numbers, in the arithmetic of its stage. */
+/** Interprets the module on `x` in the arithmetic of its stage. */
 export function evaluateModule({ module, weights }: SplitState, x: Tensor): Tensor {
   return interpret(module, weights, new Map<ValueId, Tensor>([["x", x]])).get("out")!;
 }
 
-/** Numbers from lo to hi at equal distances. */
+/** Values from lo to hi at equal distances. */
 export function evenGrid(shape: Shape, lo: number, hi: number): Tensor {
   const count = sizeOf(shape);
   return tensor(
@@ -29,7 +29,7 @@ export function evenGrid(shape: Shape, lo: number, hi: number): Tensor {
   );
 }
 
-/** Numbers all over [lo, hi], both ends among them, in no order: multiples of the golden section. */
+/** Values spread over [lo, hi] in no order, both ends included: multiples of the golden ratio modulo 1. */
 export function lowDiscrepancy(shape: Shape, lo: number, hi: number): Tensor {
   const golden = (Math.sqrt(5) - 1) / 2;
   const data = Float64Array.from({ length: sizeOf(shape) }, (_, k) => lo + (hi - lo) * ((k * golden) % 1));

@@ -14,7 +14,7 @@ type Phase = "bytes" | "dealt";
 const sumOf = (calls: readonly OpCall[], phase: Phase, link: Direction): number =>
   calls.reduce((sum, { traffic }) => sum + traffic[phase][link], 0);
 
-/** Traffic as a role sees it, in the order in which it is told. */
+/** Traffic as a role sees it, in the order of the comments. */
 const trafficOf: Readonly<Record<Role, readonly (readonly [verb: string, phase: Phase, link: Direction])[]>> = {
   client: [
     ["sends", "bytes", "client→server"],
@@ -40,7 +40,7 @@ const trafficOf: Readonly<Record<Role, readonly (readonly [verb: string, phase: 
   ],
 };
 
-/** What a role sends and gets, without what is nothing. */
+/** What a role sends and receives; amounts of 0 are left out. */
 const trafficText = (calls: readonly OpCall[], role: Role): readonly string[] =>
   trafficOf[role]
     .map(([verb, phase, link]) => ({ verb, count: sumOf(calls, phase, link) }))
@@ -53,7 +53,7 @@ const knowledge: Readonly<Record<Role, string>> = {
   dealer: "The dealer holds masks alone: inputs, shares and what is opened are empty here.",
 };
 
-/** What the program is, as line comments. */
+/** The header of a program, as line comments. */
 export function headerOf(
   plan: ProgramPlan,
   role: Role,
@@ -71,7 +71,9 @@ export function headerOf(
   ].join("\n");
 }
 
-/** One comment for what a step sends, with the nodes of the model that it computes; none where this role has no traffic. */
+/**
+ * The comment of a step: its traffic and the nodes of the model that it computes; none without traffic of this role.
+ */
 export function stepComment(step: readonly OpCall[], role: Role): readonly string[] {
   const rounds = roundsOfStep(step);
   const traffic = [...(rounds > 0 ? [plural(rounds, "round")] : []), ...trafficText(step, role)].join(", ");
@@ -80,7 +82,7 @@ export function stepComment(step: readonly OpCall[], role: Role): readonly strin
   return wrap(subjects.length > 0 ? `${traffic}:` : traffic, subjects);
 }
 
-/** An input says where it comes from, a result who reads it. */
+/** What a call is about: for an input its source, for a result its reader, else its node. */
 export function subjectOf({ op }: OpCall): string {
   const origin = commentText(op.origin);
   const suffix = origin === "" ? "" : `: ${origin}`;

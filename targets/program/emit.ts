@@ -21,7 +21,7 @@ export interface ProgramFacts {
 }
 
 export interface EmittedProgram {
-  /** What auditors read: type-checks against the runtime. */
+  /** The text for auditors: type-checks against the runtime. */
   readonly ts: string;
   /** The same without types: no imports, loads from anywhere. */
   readonly js: string;
@@ -36,7 +36,10 @@ interface Scope {
   readonly used: ReadonlySet<string>;
 }
 
-/** The program of one role as text: one body for all roles, comments as this one sees it. The same plan, the same bytes. */
+/**
+ * The program of one role as text: one body for all roles, comments from the view of this one. Equal plans give equal
+ * bytes.
+ */
 export function emitProgram(plan: ProgramPlan, role: Role, facts: ProgramFacts): EmittedProgram {
   const scope = scopeOf(plan, role);
   const project = new Project({
@@ -49,7 +52,7 @@ export function emitProgram(plan: ProgramPlan, role: Role, facts: ProgramFacts):
   return { ts: text, js: transpileProgram(text) };
 }
 
-/** The JavaScript of a generated program; who audits the TypeScript can compare. */
+/** The JavaScript of a generated program; an auditor of the TypeScript can compare it. */
 export function transpileProgram(text: string): string {
   const { outputText } = ts.transpileModule(text, {
     fileName: "program.ts",
@@ -109,7 +112,7 @@ type Entries = readonly (readonly [key: string, text: string])[];
 const literals = (values: Readonly<Record<string, unknown>>): Entries =>
   Object.entries(values).map(([key, value]) => [key, literal(value)]);
 
-/** A constant with one entry a line; `as const ` where words must keep their types whatever the keys are. */
+/** A constant with one entry per line; `as const ` where strings must keep their literal types. */
 function writeTable(writer: CodeBlockWriter, name: string, entries: Entries, type: string, as = ""): void {
   writer.blankLine().write(`const ${name} = `);
   if (entries.length === 0) writer.write("{}");
@@ -121,7 +124,7 @@ function writeEntries(writer: CodeBlockWriter, entries: Entries): void {
   for (const entry of entries) writer.writeLine(`${record([entry]).slice(2, -2)},`);
 }
 
-/** What is known of each value, by its variable: operands in the order in which they are first used. */
+/** The type of each value by its variable, in the order of first use. */
 function typesOf({ plan, variable }: Scope): Entries {
   const types = new Map<string, string>();
   const see = (id: string, fixed: Fixed): void => {
@@ -218,7 +221,7 @@ function writeSteps(writer: CodeBlockWriter, scope: Scope): void {
       writeStep(writer, scope, step);
       subject = subjectOf(step.at(-1)!);
     } else {
-      // Without traffic: the origin, where it is another than before.
+      // Without traffic: the origin, if it differs from the previous one.
       const own = subjectOf(step[0]!);
       writeStep(writer, scope, step, own === subject ? "" : own);
       subject = own;
@@ -247,7 +250,7 @@ function writeStep(writer: CodeBlockWriter, scope: Scope, step: readonly OpCall[
   writer.write(`);${end}`).newLine();
 }
 
-/** One op: a protocol as steps, awaited or handed on; a local operator is done at once. */
+/** One op: steps of a protocol, run here (`alone`) or by `parallel`; a local operator takes no steps. */
 function callOf({ variable }: Scope, { op, callee, args }: OpCall, alone: boolean): string {
   const operands = args.map((argument) => argumentOf(argument, variable));
   const spec = member("specs", variable(op.result));

@@ -4,8 +4,8 @@ import type { Operand } from "../../runtime/protocols/kit/index.ts";
 import type { CallArgument, OpCall, ProgramPlan } from "./plan.ts";
 
 /**
- * A plan as a program without emitting text: for the cost model, the dealer service (which is sent the module and
- * must not run code that came over the network), and tests. It does what the emitted programs do, call by call.
+ * A plan as a program, without text: for the cost model, the dealer service (which receives the module and must not run
+ * code from the network), and tests. It does what the emitted programs do, call by call.
  */
 export function programFromPlan(plan: ProgramPlan, hash: string): Program {
   const cachedValues = Object.entries(plan.cached).map(([name, { value }]) => [name, value] as const);
@@ -42,7 +42,6 @@ export function programFromPlan(plan: ProgramPlan, hash: string): Program {
 
 const byName = <T>(all: Readonly<Record<string, T>>, name: string): T => all[name]!;
 
-// biome-ignore lint/correctness/useYield: a local operator as steps without rounds
 function* withoutRounds(result: SharedValue): Steps<SharedValue> {
   return result;
 }

@@ -1,7 +1,7 @@
 /**
- * How names and data of a model become program text. Nothing of a model ever becomes code: names are made identifiers
- * by a closed alphabet, everything else is a literal in printable ASCII, so that what an auditor sees is what runs
- * (no line separators, no characters that change the order of reading).
+ * How names and data of a model become program text. Nothing of a model ever becomes code: names become identifiers in
+ * a closed alphabet, everything else a literal in printable ASCII. So an auditor sees what runs: there are no line
+ * separators and no characters that change the reading direction.
  */
 
 /** Words that no variable may be called, and names that the generated text uses itself. */
@@ -43,12 +43,12 @@ export function literal(value: unknown): string {
   return record(Object.entries(value).map(([key, item]) => [key, literal(item)]));
 }
 
-/** An object literal on one line, of values that are text already. */
+/** An object literal on one line, from values that are already text. */
 export function record(entries: readonly (readonly [key: string, text: string])[]): string {
   return entries.length === 0 ? "{}" : `{ ${entries.map(([key, text]) => property(key, text)).join(", ")} }`;
 }
 
-/** `key: text`, or the key alone where it says the same. */
+/** `key: text`, or the key alone if the text is the same. */
 const property = (key: string, text: string): string =>
   key === text && plainKey.test(key) ? key : `${propertyKey(key)}: ${text}`;
 

@@ -7,14 +7,13 @@ import type { Fixed, Spec, Traffic } from "../../runtime/protocols/kit/index.ts"
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
 import { sequenceAxis } from "../../runtime/protocols/softmax/index.ts";
 
-/** Whose program it is. */
-export type Role = "client" | "server" | "dealer";
+export type { Role } from "../../runtime/core/index.ts";
 
 export type CallArgument =
   | { readonly kind: "value"; readonly id: ValueId }
   | { readonly kind: "input"; readonly id: ValueId }
-  /** A wire that earlier queries opened. */
-  | { readonly kind: "cached"; readonly id: ValueId }
+  /** A masked value that an earlier query opened. */
+  | { readonly kind: "kept"; readonly id: ValueId }
   | { readonly kind: "weight"; readonly key: string };
 
 /** One op as a call of the runtime. */
@@ -27,15 +26,15 @@ export interface OpCall {
   readonly traffic: Traffic;
 }
 
-/** What a program does, as data: emitted as text for each party, and executed as it is by tools. */
+/** A program as data: emit.ts writes it as text for each party, interpret-plan.ts executes it. */
 export interface ProgramPlan {
   readonly name: string;
   readonly setting: string;
   readonly inputs: Readonly<Record<string, Fixed>>;
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<string, WeightDecl>>;
-  /** Wires that later queries read, by name, and which value each is. */
-  readonly cached: Readonly<Record<string, CachedDecl & { readonly value: ValueId }>>;
+  /** Masked values that later queries read, by name, and the value that each is. */
+  readonly cached: Readonly<Record<string, KeptDecl & { readonly value: ValueId }>>;
   readonly steps: readonly (readonly OpCall[])[];
 }
 
@@ -45,13 +44,13 @@ const weightKey = (tensor: string, scale: number): string => `${tensor}@${scale}
 /** The model's own name of a weight. */
 export const modelTensorOf = ({ tensor, scale }: WeightDecl): string => tensor.slice(0, -`@${scale}`.length);
 
-/** How an op takes one of the model's tensors, and in which ring a hidden one is used. */
+/** How an op takes one of the model's tensors, and the ring in which it uses a private one. */
 function weightDeclOf(module: Module, op: Op, index: number, dealerComputes: boolean): WeightDecl {
   const id = op.operands[index]!;
   const { element, shape, label } = typeOf(module, id);
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   const wanted = protocol && operandForm(protocol, index);
-  // Where the dealer computes as well, a private weight is shared with it, and a public one disclosed.
+  // If the dealer computes too, a private weight is shared with it, and a public one is sent to it.
   const shared = wanted === "weight" || (dealerComputes && label === "server");
   const held = shared ? "known" : wanted === "fixed" ? "fixed" : undefined;
   const result = fixedOf(module, op.result);
@@ -67,9 +66,12 @@ function weightDeclOf(module: Module, op: Op, index: number, dealerComputes: boo
   };
 }
 
-/** `keeps`: attention whose keys and values another program will read, by the names that this one gives them. */
+/**
+ * Plans the calls of a scheduled module. `cachedNames`: keys and values of attention that another program will read, by
+ * the names that this one gives them.
+ */
 export function planProgram(module: Module, setting: string, cachedNames: readonly string[] = []): ProgramPlan {
-  if (module.stage !== "schedule") throw new Error(`a program is planned from stage schedule, found ${module.stage}`);
+  if (module.stage !== "schedule") throw new Error(`expected a module of stage schedule, found ${module.stage}`);
   const weights: Record<string, WeightDecl> = {};
   const isInput = new Set(module.inputs);
   const dealerComputes = opsOf(module).some((op) => protocols.get(op.protocol ?? "")?.family === "replicated");
@@ -80,7 +82,7 @@ export function planProgram(module: Module, setting: string, cachedNames: readon
     if (isInput.has(id)) return { kind: "input", id };
     if (!(id in module.params)) return { kind: "value", id };
     const use = weightDeclOf(module, op, index, dealerComputes);
-    // One tensor may be hidden in several rings: each is a weight of its own.
+    // One private tensor may be used in several rings: each use is a weight of its own.
     const taken = weights[id];
     const key = taken && (taken.form !== use.form || taken.width !== use.width) ? `${id}.${use.form}${use.width}` : id;
     weights[key] = use;
@@ -110,10 +112,10 @@ export function planProgram(module: Module, setting: string, cachedNames: readon
   };
 }
 
-/** Which operand of attention each kept wire is: of a query's own rows, and of those before. */
+/** Operand of attention for each cached tensor: of the query's own rows, and of the rows before. */
 const cacheOperands = { key: { own: 1, past: 3 }, value: { own: 2, past: 4 } } as const;
 
-/** Attention that goes on from a past keeps what it reads; of another, what is asked for by name. */
+/** A cached-attention caches the keys and values that it reads; an attention those that `cachedNames` lists. */
 function cachedValues(module: Module, cachedNames: readonly string[]): ProgramPlan["cached"] {
   const found = opsOf(module).flatMap((op) =>
     Object.entries(cacheOperands).flatMap(([what, { own, past }]): [string, ProgramPlan["cached"][string]][] => {
@@ -126,13 +128,13 @@ function cachedValues(module: Module, cachedNames: readonly string[]): ProgramPl
     }),
   );
   const missing = cachedNames.filter((name) => !found.some(([known]) => known === name));
-  if (missing.length > 0) throw new Error(`there is no attention that keeps ${missing.join(", ")}`);
+  if (missing.length > 0) throw new Error(`expected an attention that computes ${missing.join(", ")}, found none`);
   return Object.fromEntries(found);
 }
 
 const isCached = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "masked";
 
-/** The client's integers of an input are at the scale at which it is shared. */
+/** The client's integers of an input have the scale of its share. */
 function inputsOf(module: Module): Readonly<Record<string, Fixed>> {
   const shares = opsOf(module).filter((op) => op.name === "share");
   return Object.fromEntries(
@@ -140,7 +142,7 @@ function inputsOf(module: Module): Readonly<Record<string, Fixed>> {
       .filter((id) => !isCached(module, id))
       .map((id) => {
         const share = shares.find((op) => op.operands[0] === id);
-        // Indices of the client's, which a protocol takes as they are, are never shared.
+        // Indices that a protocol takes from the client directly are never shared.
         return [id, fixedOf(module, share?.result ?? id)];
       }),
   );

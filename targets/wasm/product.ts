@@ -1,6 +1,6 @@
 import { advance, countdown, locals, registerNames, unroll } from "./wat.ts";
 
-/** How a tile multiplies: one `vector` holds neighbouring columns of y, one element of x meets all of them. */
+/** How a tile multiplies: one `vector` holds neighboring columns of y, and one element of x multiplies all of them. */
 interface Arithmetic {
   readonly type: "i64" | "v128";
   readonly bytes: number;
@@ -26,7 +26,7 @@ const arithmetics: Readonly<Record<32 | 64, Arithmetic>> = {
     rows: 4,
     vectors: 2,
   },
-  // Scalars: SSE has no 64-bit multiplication, so i64x2.mul is a dozen instructions and no quicker.
+  // Scalars: SSE has no 64-bit multiplication, so i64x2.mul is a dozen instructions and no faster.
   64: {
     type: "i64",
     bytes: 8,

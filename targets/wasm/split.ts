@@ -4,7 +4,7 @@ import { advance, countdown, locals } from "./wat.ts";
  * split64/split32(from, to, eights, biasLow, biasHigh, position, mask, half): one digit of residues, as i16.
  *
  * With C = Σ half_k · 2^position_k over all digits, digit k of v is ((v + C) >> position_k & mask_k) − half_k: adding C
- * first makes the digits balanced without a carry from one to the next. Eight residues a turn.
+ * first balances the digits without a carry from one to the next. Eight residues per iteration.
  */
 export function split(bits: 32 | 64): string {
   const vectors = bits / 8 / 2;

@@ -12,7 +12,7 @@ export const advance = (name: string, amount: string): string =>
   `(local.set $${name} (i32.add (local.get $${name}) ${amount}))`;
 
 /**
- * Repeats the body as long as $counter ≥ step, and takes step from it each time. Bodies may leave $counter alone only.
+ * Repeats the body while $counter ≥ step, and subtracts step each time. A body must not change $counter.
  */
 export function countdown(label: string, counter: string, step: number, body: string): string {
   return `

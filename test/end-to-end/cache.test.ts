@@ -180,7 +180,7 @@ describe("a session that keeps keys and values", () => {
     const failing = asking.query(rawOf(rows(given, 1, prompt, prompt + 1)), asked[1]);
     await server.close(sessionError("closed", { peer: "client" }));
     await expect(failing).rejects.toThrow();
-    await expect(asking.query(rawOf(given), asked[0])).rejects.toThrow("this session has failed before");
+    await expect(asking.query(rawOf(given), asked[0])).rejects.toThrow("this session failed before");
     await Promise.all(dealers.map((channel) => channel.close(sessionError("closed", { peer: channel.peer }))));
     await expect(dealing).rejects.toThrow();
   });
@@ -199,7 +199,7 @@ describe("a session that keeps keys and values", () => {
   ])("refuses %s", async (_, wrong) => {
     const [first] = asked as [QueryPosition];
     await expect(session(given, [first, wrong])).rejects.toThrow(
-      `asks about position ${wrong.position} of program ${wrong.program}, and ${prompt} positions are cached`,
+      `asks about position ${wrong.position} of program ${wrong.program}, but ${prompt} positions are cached`,
     );
   });
 

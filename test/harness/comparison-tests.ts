@@ -14,7 +14,6 @@ import { count, type QueryTraffic, runParties, seedOf } from "./run-parties.ts";
 
 /** What every way to compare must hold to. */
 
-// biome-ignore lint/correctness/useYield: steps without rounds
 function* immediate<T>(value: T): Steps<T> {
   return value;
 }

@@ -60,6 +60,6 @@ export function looksUpExactly(protocol: Protocol, bits: readonly number[]): voi
 
   it("refuses an operand whose scale is not the index's", () => {
     const spec = { ...lookupSpec(4, bits[0]!, 24), attrs: { bits: bits[0]!, fraction: 3 } };
-    expect(() => resolveWidths(protocol, spec)).toThrow(/has 4 fractional bits, of which the index counts 3/);
+    expect(() => resolveWidths(protocol, spec)).toThrow(/has 4 fractional bits, but the index has 3/);
   });
 }

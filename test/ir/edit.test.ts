@@ -58,7 +58,9 @@ test("renameValue renames everywhere and keeps the order of the text", () => {
     print(module),
   );
   expect(print(renamed)).toBe(expected);
-  expect(() => edit(module, (draft) => renameValue(draft, "x", "y"))).toThrow("there is a %y already");
+  expect(() => edit(module, (draft) => renameValue(draft, "x", "y"))).toThrow(
+    "cannot rename %x to %y: the name is in use",
+  );
 });
 
 test("names are safe, stable and unique", () => {

@@ -31,7 +31,7 @@ describe("ir/README.md", () => {
     expect(parse(print(module))).toEqual(module);
   });
 
-  // BLESS=1 writes the table anew.
+  // BLESS=1 rewrites the table.
   test("lists the operators as the tables describe them", () => {
     const section = /(## Operators\n[^|]*?\n\n)[\s\S]*?(\n\n## )/;
     if (process.env.BLESS)

@@ -103,7 +103,7 @@ describe("applyRewrites", () => {
     const module = parse(
       "module m stage import { input %x : client f32[2] %y = add %x, %x : client f32[2] output %y }",
     );
-    expect(() => applyRewrites(module, [back], 5)).toThrow("found no end in 5 walks");
+    expect(() => applyRewrites(module, [back], 5)).toThrow("did not end in 5 walks");
   });
 
   test("a rewrite that changes the shape is a bug and says so", () => {

@@ -4,18 +4,19 @@ const control = "runtime/session/requests.ts";
 const dealing = "runtime/session/dealer-session.ts";
 const memory = "runtime/session/session-cache.ts";
 const session = "runtime/session/party-session.ts";
+const state = "runtime/session/session-state.ts";
 const attention = "runtime/protocols/softmax/cached-attention.ts";
 
 const countedRows = "rows = all.opened.shape[sequenceAxis]!;";
-const firstRows = "mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position))";
+const firstRows = "mapMasked(added, (t) => rowsOf(t, sequenceAxis, 0, position))";
 
-/** What a session keeps between queries: opened wires, their masks, and the place that it has come to. */
+/** The cache of a session: opened tensors, their masks, and the next position. */
 export const kept: readonly Mutant[] = [
   {
     name: "a window keeps a row of its padding",
     origin: "ours: one row too many, which no one of the text wrote",
     edits: [
-      [memory, firstRows, "mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position + 1))"],
+      [memory, firstRows, "mapMasked(added, (t) => rowsOf(t, sequenceAxis, 0, position + 1))"],
       [memory, countedRows, "rows = continues ? before.rows + 1 : position;"],
     ],
     by: "session: a step reads the rows before it and no other",
@@ -26,8 +27,8 @@ export const kept: readonly Mutant[] = [
     edits: [
       [
         memory,
-        "concatMasked(before.values[name]!, made, sequenceAxis)",
-        "concatMasked(concatMasked(before.values[name]!, made, sequenceAxis), made, sequenceAxis)",
+        "concatMasked(before.values[name]!, added, sequenceAxis)",
+        "concatMasked(concatMasked(before.values[name]!, added, sequenceAxis), added, sequenceAxis)",
       ],
       [memory, countedRows, "rows = continues ? before.rows + 1 : position;"],
     ],
@@ -40,7 +41,7 @@ export const kept: readonly Mutant[] = [
       [
         memory,
         firstRows,
-        "before.values[name] ? concatMasked(before.values[name]!, mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position)), sequenceAxis) : mapMasked(made, (t) => rowsOf(t, sequenceAxis, 0, position))",
+        "before.values[name] ? concatMasked(before.values[name]!, mapMasked(added, (t) => rowsOf(t, sequenceAxis, 0, position)), sequenceAxis) : mapMasked(added, (t) => rowsOf(t, sequenceAxis, 0, position))",
       ],
       [memory, countedRows, "rows = continues ? before.rows + 1 : position;"],
     ],
@@ -50,26 +51,23 @@ export const kept: readonly Mutant[] = [
     name: "a kept row is reused by another session",
     origin: "Rushing at SPDZ (S&P 2025): state shared between sessions",
     edits: [
+      [session, "const state = createSessionState();", "const state = createSessionState(role);"],
       [
-        session,
-        "memory = { ...alive(), online: updateCache(current, online, results, at.position) };",
-        "memory = { ...alive(), online: updateCache(current, online, results, at.position) };\n    saved.set(role, memory);",
+        state,
+        "export function createSessionState(): SessionState {",
+        "const saved = new Map<string, CachePair>();\nexport function createSessionState(role: string): SessionState {",
       ],
+      [state, "let caches: CachePair | undefined = {", "let caches: CachePair | undefined = saved.get(role) ?? {"],
       [
-        session,
-        "let memory: { readonly prepared: SessionCache; readonly online: SessionCache } | undefined = {",
-        "let memory: { readonly prepared: SessionCache; readonly online: SessionCache } | undefined = saved.get(role) ?? {",
+        state,
+        "caches = { ...alive(), ...changed };",
+        "caches = { ...alive(), ...changed };\n      saved.set(role, caches);",
       ],
-      [
-        session,
-        "/** Seeds and hidden weights, once per session. */",
-        "const saved = new Map<string, { readonly prepared: SessionCache; readonly online: SessionCache }>();",
-      ],
-      [dealing, "let memory = emptyCache;", "let memory = saved;"],
+      [dealing, "let cache = emptyCache;", "let cache = saved;"],
       [
         dealing,
-        "memory = updateCache(current, memory, dealt, at.position);",
-        "memory = updateCache(current, memory, dealt, at.position);\n    saved = memory;",
+        "cache = await dealQuery(session, request, cache);",
+        "cache = await dealQuery(session, request, cache);\n    saved = cache;",
       ],
       [dealing, "export async function runDealer(", "let saved = emptyCache;\nexport async function runDealer("],
     ],
@@ -90,15 +88,15 @@ export const kept: readonly Mutant[] = [
   {
     name: "a session goes on after a failure",
     origin: "Carbyne Stack Castor: tuples obtainable again after a crash",
-    edits: [[session, "memory = undefined;\n      throw error;", "throw error;"]],
+    edits: [[state, "caches = undefined;\n        throw error;", "throw error;"]],
     by: "session: nothing goes on after a failure",
   },
   {
     name: "the steps of a text hide under the same masks",
     origin: "in kind libOTe #166, yacl #640: one tweak for two uses",
     edits: [
-      [session, "query: next++,", "query: Math.min(next++, 1),"],
-      [dealing, "query: next,", "query: Math.min(next, 1),"],
+      [session, "query: session.nextQuery++,", "query: Math.min(session.nextQuery++, 1),"],
+      [dealing, "query: request.query,", "query: Math.min(request.query, 1),"],
     ],
     by: "session: rows of one text hide under masks of their own",
   },
@@ -106,7 +104,11 @@ export const kept: readonly Mutant[] = [
     name: "kept keys are opened again under another mask",
     origin: "ours: a step that opens all rows anew, as systems do that keep shares alone",
     edits: [
-      [attention, 'import * as boundary from "../boundary/index.ts";\nimport * as kit from "../kit/index.ts";'],
+      [
+        attention,
+        "import { concatMasked, defineProtocol,",
+        'import { maskAndOpen } from "../boundary/index.ts";\nimport { liftToRing } from "../kit/index.ts";\nimport { concatMasked, defineProtocol,',
+      ],
       [
         attention,
         "const keys = concatMasked(pastK as MaskedValue, k as MaskedValue, sequenceAxis);",

@@ -83,7 +83,7 @@ export const library: readonly Mutant[] = [
     name: "the second root of a private lookup's key is a constant",
     origin: "ABY #4, #5: constant seed by default",
     edits: [
-      [pir, 'import * as ring from "../../ring/index.ts";'],
+      [pir, "import {\n  add,\n  expandUnitVectors,", "import {\n  zeros,\n  add,\n  expandUnitVectors,"],
       [
         pir,
         'const second = party.sharedRandomWithDealer("client", [count, 2], 64);',
@@ -101,8 +101,8 @@ export const library: readonly Mutant[] = [
         'serverMask: (shape, width) => server(label, "server").ring(shape, width),',
         'serverMask: (shape, width) => { const t = server(label, "server").ring(shape, width); return sub(t, t); },',
       ],
-      [prepare, 'streams(label, "server").ring(shape, width)', "ring.zeros(shape, width)"],
-      [prepare, importRing],
+      [prepare, 'streams(label, "server").ring(shape, width)', "zeros(shape, width)"],
+      [prepare, '  widen,\n} from "../ring/index.ts";', '  widen,\n  zeros,\n} from "../ring/index.ts";'],
     ],
     by: "comparison by a point function: fixed view",
   },
@@ -182,12 +182,8 @@ export const library: readonly Mutant[] = [
     name: "a triple opens the weight unmasked",
     origin: "in kind CrypTen #505: the provider for debugging, whose triples hide nothing, as the default",
     edits: [
-      [beaver, importRingOfFamily],
-      [
-        beaver,
-        'maskAndOpen(party.at("y"), y)',
-        `maskAndOpen(((party) => (${unmasked("ring.sub")}))(party.at("y")), y)`,
-      ],
+      [beaver, "import { fromIntegers, metaTensor,", "import { sub, fromIntegers, metaTensor,"],
+      [beaver, 'maskAndOpen(party.at("y"), y)', `maskAndOpen(((party) => (${unmasked()}))(party.at("y")), y)`],
     ],
     by: "product by a triple: fixed view of the client",
   },
@@ -195,21 +191,21 @@ export const library: readonly Mutant[] = [
     name: "a sine opens its argument over the whole ring",
     origin: "SHAFT (NDSS 2025): opens x − t over 64 bits with t ∈ [0, period)",
     edits: [
-      [sine, importRingOfFamily],
-      [sine, 'import * as boundary from "../../boundary/index.ts";'],
+      [sine, "import { maskHarmonics, mul, narrow,", "import { add, widen, maskHarmonics, mul, narrow,"],
       [
         sine,
-        `function* openWhole(party, share, bits) {
-  const t = party.mask(share.shape, bits);
-  const mine = ring.add(share, ring.widen(t.share, share.width));
-  return { opened: ring.narrow(ring.add(mine, yield* boundary.exchangeTensors(party, mine)), bits), mask: t };
-}`,
+        'import { maskAndOpen } from "../../boundary/index.ts";',
+        'import { exchangeTensors } from "../../boundary/index.ts";',
       ],
-      [sine, "yield* maskAndOpen(", "yield* openWhole("],
       [
         sine,
-        "narrow(additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec))",
-        "additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)",
+        "yield* maskAndOpen(\n      party,\n      narrow(additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)),\n    );",
+        `yield* (function* () {
+      const share = additiveShareOf(party, operand!, spec.operands[0]!.width);
+      const t = party.mask(share.shape, periodBits(spec));
+      const mine = add(share, widen(t.share, share.width));
+      return { opened: narrow(add(mine, yield* exchangeTensors(party, mine)), periodBits(spec)), mask: t };
+    })();`,
       ],
     ],
     by: "sine of an opened argument: fixed view",

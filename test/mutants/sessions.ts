@@ -63,18 +63,15 @@ export const sessions: readonly Mutant[] = [
     name: "every query is query 0",
     origin: "in kind MP-SPDZ #953: single use is not kept",
     edits: [
-      [session, "query: next++,", "query: 0 * next++,"],
-      [dealing, "query: next,", "query: 0,"],
+      [session, "query: session.nextQuery++,", "query: 0 * session.nextQuery++,"],
+      [dealing, "query: request.query,", "query: 0,"],
     ],
     by: "session: nothing is sent twice",
   },
   {
     name: "the dealer deals a query as often as it is asked",
     origin: "Carbyne Stack Castor: tuples obtainable again after a crash",
-    edits: [
-      [dealing, "if (request.query !== next) throw", "if (request.query > next) throw"],
-      [dealing, "query: next,", "query: request.query,"],
-    ],
+    edits: [[dealing, "if (request.query !== next) throw", "if (request.query > next) throw"]],
     by: "session: no query is dealt twice",
   },
   {

@@ -43,11 +43,11 @@ test("an output that nobody declared is refused, with the reason", () => {
     const { diagnostics } = error as { diagnostics: Parameters<typeof formatDiagnostic>[0][] };
     expect(diagnostics.map(formatDiagnostic).join("\n")).toBe(
       [
-        'error MRL0301: output "logits" would show the client a value computed from the server\'s weights',
+        'error MRL0301: output "logits" would reveal to the client a value computed from private weights',
         "  at      /lm_head/Relu",
         "  because %w is server (declared by --adapter ./date-lora)",
         "          %d = matmul %h, %w   becomes shared",
-        "  help    if this is the result the client should receive, say so: --reveal logits:client",
+        "  help    if the client should receive this result, add --reveal logits:client",
       ].join("\n"),
     );
   }

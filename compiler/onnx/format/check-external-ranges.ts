@@ -1,7 +1,7 @@
-import { type ProblemList, reportProblem } from "./decode-tensor.ts";
 import type { OnnxGraph, OnnxTensor } from "./model-records.ts";
+import type { ProblemSink } from "./problem-sink.ts";
 
-/** Tensors that may share one range of a file, as tied weights do. */
+/** The number of tensors that may share one range of a file, as tied weights do. */
 const maxSharers = 16;
 
 interface ByteRange {
@@ -11,10 +11,10 @@ interface ByteRange {
 }
 
 /**
- * Tensors of an external file lie side by side, or few of them in one place: ten thousand names for the same gigabyte
- * would be read ten thousand times.
+ * Ranges of an external file must not overlap, and few tensors may share one range: ten thousand names for the same
+ * gigabyte would be read ten thousand times.
  */
-export function checkExternalRanges(graph: OnnxGraph, problems: ProblemList): void {
+export function checkExternalRanges(graph: OnnxGraph, problems: ProblemSink): void {
   const files = new Map<string, ByteRange[]>();
   for (const { name, source } of tensorsOf(graph)) {
     if (source.kind !== "external" || source.length === 0) continue;
@@ -25,7 +25,7 @@ export function checkExternalRanges(graph: OnnxGraph, problems: ProblemList): vo
   for (const [location, ranges] of files) checkFileRanges(location, ranges, problems);
 }
 
-function checkFileRanges(location: string, ranges: readonly ByteRange[], problems: ProblemList): void {
+function checkFileRanges(location: string, ranges: readonly ByteRange[], problems: ProblemSink): void {
   const inOrder = [...ranges].sort((a, b) => a.offset - b.offset || a.end - b.end);
   let sharers = 1;
   for (const [at, range] of inOrder.entries()) {
@@ -34,15 +34,9 @@ function checkFileRanges(location: string, ranges: readonly ByteRange[], problem
     sharers = same ? sharers + 1 : 1;
     const where = `tensor "${range.name}", external data "${location}"`;
     if (sharers === maxSharers + 1) {
-      reportProblem(
-        problems,
-        "MRL0117",
-        where,
-        `more than ${maxSharers} tensors share bytes ${range.offset} to ${range.end}`,
-      );
+      problems.report("MRL0117", where, `more than ${maxSharers} tensors share bytes ${range.offset} to ${range.end}`);
     } else if (before && !same && range.offset < before.end) {
-      reportProblem(
-        problems,
+      problems.report(
         "MRL0117",
         where,
         `it overlaps the tensor "${before.name}" in bytes ${range.offset} to ${before.end}`,

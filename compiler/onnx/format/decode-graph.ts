@@ -1,30 +1,31 @@
 import { isUtf8 } from "node:buffer";
 import type { onnx as proto } from "onnx-proto";
 import { dtypeFromOnnx, safeIntegerOf } from "../../tensors/index.ts";
-import { decodeTensor, type ProblemList, reportProblem, toBigInt } from "./decode-tensor.ts";
+import { decodeTensor, toBigInt } from "./decode-tensor.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxMetadata, OnnxNode, OnnxTensor, OnnxValueInfo } from "./model-records.ts";
+import type { ProblemSink } from "./problem-sink.ts";
 import type { ScannedMessage } from "./protobuf-scan.ts";
 
 const noMetadata: OnnxMetadata = new Map();
 const textOf = new TextDecoder();
 
-/** One graph as records. `wire` is the same graph as the walker saw it: it holds the metadata that onnx-proto drops. */
+/** Decodes one graph to records. `scanned` is the same graph as scanned: it has the metadata that onnx-proto drops. */
 export function decodeGraph(
   graph: proto.IGraphProto,
   scanned: ScannedMessage | undefined,
-  problems: ProblemList,
+  problems: ProblemSink,
   scope: string,
 ): OnnxGraph {
   for (const sparse of graph.sparseInitializer ?? []) {
     const where = `${scope}initializer "${sparse.values?.name ?? ""}"`;
-    reportProblem(problems, "MRL0115", where, "sparse initializers are not supported", "export the weights dense");
+    problems.report("MRL0115", where, "sparse initializers are not supported", "export the weights dense");
   }
   const initializers = new Map<string, OnnxTensor>();
   for (const message of graph.initializer ?? []) {
     const where = `${scope}initializer "${message.name ?? ""}"`;
     const tensor = decodeTensor(message, problems, where);
-    if (!message.name) reportProblem(problems, "MRL0111", where, "an initializer has no name");
-    else if (initializers.has(message.name)) reportProblem(problems, "MRL0111", where, "the name is given twice");
+    if (!message.name) problems.report("MRL0111", where, "an initializer has no name");
+    else if (initializers.has(message.name)) problems.report("MRL0111", where, "the name is given twice");
     else if (tensor) initializers.set(tensor.name, tensor);
   }
   const infos = (list: readonly proto.IValueInfoProto[] | null | undefined, field: string) =>
@@ -46,18 +47,18 @@ function decodeNode(
   node: proto.INodeProto,
   index: number,
   scanned: ScannedMessage | undefined,
-  problems: ProblemList,
+  problems: ProblemSink,
   scope: string,
 ): OnnxNode {
   const name = node.name || `#${index}`;
   const where = `${scope}node "${name}"`;
-  if (!node.opType) reportProblem(problems, "MRL0104", where, "the node names no operator");
+  if (!node.opType) problems.report("MRL0104", where, "the node has no operator");
   const attributes = new Map<string, OnnxAttribute>();
   for (const [position, message] of (node.attribute ?? []).entries()) {
     const attribute = message.name ?? "";
     const at = `${where}, attribute "${attribute}"`;
     const value = decodeAttribute(message, scanned?.children.get("attribute")?.[position], problems, at);
-    if (attributes.has(attribute)) reportProblem(problems, "MRL0111", at, "the attribute is given twice");
+    if (attributes.has(attribute)) problems.report("MRL0111", at, "the attribute is given twice");
     else if (value) attributes.set(attribute, value);
   }
   return {
@@ -93,11 +94,11 @@ const attributeFields = [...attributeTypes.values()];
 function decodeAttribute(
   message: proto.IAttributeProto,
   scanned: ScannedMessage | undefined,
-  problems: ProblemList,
+  problems: ProblemSink,
   where: string,
 ): OnnxAttribute | undefined {
-  if (message.refAttrName) return { kind: "unsupported", value: "a reference to a function's attribute" };
-  // Files before IR 4 may leave the type out: then it is the field that is set.
+  if (message.refAttrName) return { kind: "unsupported", value: "a reference to an attribute of a function" };
+  // Files before IR 4 may omit the type: then the field that is set determines it.
   const type = attributeTypes.get(message.type ?? 0) ?? attributeFields.find((field) => isSet(message, field));
   switch (type) {
     case "f":
@@ -144,16 +145,11 @@ function isSet(message: proto.IAttributeProto, field: string): boolean {
   return Array.isArray(value) ? value.length > 0 : value !== null && value !== undefined;
 }
 
-function safeInteger(value: Parameters<typeof toBigInt>[0], problems: ProblemList, where: string): number | undefined {
+function safeInteger(value: Parameters<typeof toBigInt>[0], problems: ProblemSink, where: string): number | undefined {
   const wide = toBigInt(value);
   const number = safeIntegerOf(wide);
   if (number !== undefined) return number;
-  return reportProblem(
-    problems,
-    "MRL0118",
-    where,
-    `the integer ${wide} is beyond 2^53, where doubles no longer hold it`,
-  );
+  return problems.report("MRL0118", where, `the integer ${wide} is beyond 2^53, so a double cannot hold it`);
 }
 
 const typeKinds = [
@@ -166,8 +162,8 @@ const typeKinds = [
 
 function decodeValueInfo(
   info: proto.IValueInfoProto,
-  wire: ScannedMessage | undefined,
-  problems: ProblemList,
+  scanned: ScannedMessage | undefined,
+  problems: ProblemSink,
   scope: string,
 ): OnnxValueInfo {
   const name = info.name ?? "";
@@ -180,15 +176,15 @@ function decodeValueInfo(
     kind,
     dtype: tensor ? dtypeFromOnnx(tensor.elemType ?? 0) : undefined,
     dims: shape ? (shape.dim ?? []).map((dim) => decodeDimension(dim, problems, `${scope}value "${name}"`)) : undefined,
-    metadata: wire?.metadata ?? noMetadata,
+    metadata: scanned?.metadata ?? noMetadata,
   };
 }
 
-/** A size, a symbol, or undefined: not given, or -1 as older exporters write it. */
-function decodeDimension(dim: proto.TensorShapeProto.IDimension, problems: ProblemList, where: string) {
+/** A size, a symbol, or undefined: absent, or -1 as older exporters write it. */
+function decodeDimension(dim: proto.TensorShapeProto.IDimension, problems: ProblemSink, where: string) {
   if (dim.dimParam) return dim.dimParam;
   if (!Object.hasOwn(dim, "dimValue") || dim.dimValue === null || dim.dimValue === undefined) return undefined;
   const size = toBigInt(dim.dimValue);
-  if (size > 2n ** 32n) reportProblem(problems, "MRL0114", where, `a dimension of ${size} is not possible`);
+  if (size > 2n ** 32n) problems.report("MRL0114", where, `a dimension cannot have size ${size}`);
   return size < 0n || size > 2n ** 32n ? undefined : Number(size);
 }

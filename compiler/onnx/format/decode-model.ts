@@ -1,30 +1,31 @@
 import onnxProto from "onnx-proto";
-import { fail, throwIfAny } from "../../../ir/diagnostic.ts";
+import { fail } from "../../../ir/diagnostic.ts";
 import { findDuplicates } from "../../tensors/files/index.ts";
 import { checkExternalRanges } from "./check-external-ranges.ts";
 import { decodeGraph } from "./decode-graph.ts";
-import { decodeTensor, type ProblemList, reportProblem } from "./decode-tensor.ts";
+import { decodeTensor } from "./decode-tensor.ts";
 import type { OnnxModel, OnnxTensor } from "./model-records.ts";
 import { orderGraph } from "./order-graph.ts";
+import { createProblemCollector, type ProblemSink } from "./problem-sink.ts";
 import { type ScannedMessage, scanProtobuf } from "./protobuf-scan.ts";
 
 const { onnx } = onnxProto;
 
-/** IR 3 (2017) brought opset_import; 13 is ONNX 1.20's. */
+/** IR 3 (2017) introduced opset_import; IR 13 is that of ONNX 1.20. */
 const irVersions = { first: 3, last: 13 } as const;
 
-/** Decodes and checks a model as it is in the file; everything wrong with it is in one DiagnosticError. */
+/** Decodes and checks a model as stored. Reports all problems in one DiagnosticError. */
 export function decodeModel(bytes: Uint8Array, file: string): OnnxModel {
   const scanned = scanProtobuf(bytes, file);
-  const problems: ProblemList = { file, diagnostics: [] };
+  const problems = createProblemCollector(file);
   checkHeader(scanned, problems);
-  throwIfAny(problems.diagnostics);
+  problems.throwIfAny();
   const message = orDiagnostic(() => onnx.ModelProto.decode(bytes), file);
   const decoded = decodeGraph(message.graph ?? {}, scanned.children.get("graph")![0]!, problems, "");
-  throwIfAny(problems.diagnostics);
+  problems.throwIfAny();
   checkExternalRanges(decoded, problems);
   const { graph } = orderGraph(decoded, undefined, problems, "");
-  throwIfAny(problems.diagnostics);
+  problems.throwIfAny();
   return {
     file,
     irVersion: Number(scanned.scalars.get("ir_version")),
@@ -35,23 +36,23 @@ export function decodeModel(bytes: Uint8Array, file: string): OnnxModel {
   };
 }
 
-/** A file that holds one TensorProto, as ONNX test data does. */
+/** Decodes a file that holds one TensorProto, as ONNX test data does. */
 export function decodeTensorFile(bytes: Uint8Array, file: string): OnnxTensor {
   scanProtobuf(bytes, file, "Tensor");
-  const problems: ProblemList = { file, diagnostics: [] };
+  const problems = createProblemCollector(file);
   const tensor = decodeTensor(
     orDiagnostic(() => onnx.TensorProto.decode(bytes), file),
     problems,
     "",
   );
-  throwIfAny(problems.diagnostics);
+  problems.throwIfAny();
   if (tensor?.source.kind !== "inline") {
-    fail({ code: "MRL0117", message: "the data of a tensor file must be in the file itself", at: file });
+    fail({ code: "MRL0117", message: "the data of a tensor file must be inline", at: file });
   }
   return tensor;
 }
 
-/** The walker has seen every byte; what protobufjs still refuses is told like the rest. */
+/** The scan has seen every byte; what protobufjs still refuses becomes the same kind of diagnostic. */
 function orDiagnostic<T>(decode: () => T, file: string): T {
   try {
     return decode();
@@ -61,8 +62,8 @@ function orDiagnostic<T>(decode: () => T, file: string): T {
   }
 }
 
-function readOpsets(wire: ScannedMessage): Map<string, number> {
-  const imports = wire.children.get("opset_import") ?? [];
+function readOpsets(scanned: ScannedMessage): Map<string, number> {
+  const imports = scanned.children.get("opset_import") ?? [];
   return new Map(imports.map((entry) => [normalizeDomain(entry), Number(entry.scalars.get("version") ?? 0n)]));
 }
 
@@ -71,35 +72,35 @@ function normalizeDomain(entry: ScannedMessage): string {
   return domain === "ai.onnx" ? "" : domain;
 }
 
-function checkHeader(scanned: ScannedMessage, problems: ProblemList): void {
+function checkHeader(scanned: ScannedMessage, problems: ProblemSink): void {
   const version = scanned.scalars.get("ir_version");
   const graph = scanned.children.get("graph");
   if (!graph || version === undefined) {
     const missing = [graph ? "" : "a graph", version === undefined ? "ir_version" : ""].filter(Boolean).join(" and ");
-    reportProblem(problems, "MRL0104", "", `this is not an ONNX model: ${missing} is missing`);
+    problems.report("MRL0104", "", `this is not an ONNX model: ${missing} is missing`);
     return;
   }
   if (version < irVersions.first || version > irVersions.last) {
     const expected = `${irVersions.first} to ${irVersions.last}`;
     const help = "export it again with a current version of the exporter, or an older --opset";
-    reportProblem(problems, "MRL0108", "", `the file has IR version ${version}; the compiler reads ${expected}`, help);
+    problems.report("MRL0108", "", `expected IR version ${expected}, found ${version}`, help);
   }
   const imports = scanned.children.get("opset_import") ?? [];
-  if (imports.length === 0) reportProblem(problems, "MRL0108", "", "the file imports no operator set");
+  if (imports.length === 0) problems.report("MRL0108", "", "the file imports no operator set");
   for (const entry of imports) {
     const opset = entry.scalars.get("version") ?? 0n;
     if (opset < 1n || opset > 2n ** 31n) {
-      reportProblem(problems, "MRL0108", "", `operator set "${normalizeDomain(entry)}" has version ${opset}`);
+      problems.report("MRL0108", "", `operator set "${normalizeDomain(entry)}" has version ${opset}`);
     }
   }
   for (const domain of findDuplicates(imports.map(normalizeDomain))) {
-    reportProblem(problems, "MRL0111", "", `operator set "${domain}" is imported twice`);
+    problems.report("MRL0111", "", `operator set "${domain}" is imported twice`);
   }
   const functions = scanned.children.get("functions") ?? [];
   if (functions.length > 0) {
     const names = functions.slice(0, 5).map((entry) => `${entry.strings.get("domain")}.${entry.strings.get("name")}`);
     const help = "inline them first: onnx.inliner.inline_local_functions, or export with optimize=True";
-    const message = `the model defines ${functions.length} functions of its own (${names.join(", ")})`;
-    reportProblem(problems, "MRL0110", "", message, help);
+    const message = `the model defines ${functions.length} local functions (${names.join(", ")})`;
+    problems.report("MRL0110", "", message, help);
   }
 }

@@ -1,5 +1,4 @@
 import type { onnx as proto } from "onnx-proto";
-import type { Diagnostic } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { findDuplicates } from "../../tensors/files/index.ts";
 import {
@@ -14,63 +13,40 @@ import {
 } from "../../tensors/index.ts";
 import { locationFault } from "./external-data.ts";
 import type { OnnxTensor, TensorSource } from "./model-records.ts";
+import type { ProblemSink } from "./problem-sink.ts";
 
-/** protobufjs gives int64 as Long wherever the package is installed, and as a number elsewhere. */
+/** protobufjs gives int64 as Long where the package long is installed, and as a number elsewhere. */
 export type Int64 = number | { readonly low: number; readonly high: number };
 
-/** Beyond it no typed array holds the elements. */
+/** No typed array holds more elements. */
 const maxElements = 2 ** 32;
 
 const maxAxes = 64;
-
-/** Where problems of one file are collected. */
-export interface ProblemList {
-  readonly file: string;
-  readonly diagnostics: Diagnostic[];
-}
-
-export function reportProblem(
-  problems: ProblemList,
-  code: string,
-  where: string,
-  message: string,
-  help?: string,
-): undefined {
-  const at = where ? `${problems.file}, ${where}` : problems.file;
-  problems.diagnostics.push(help === undefined ? { code, message, at } : { code, message, at, help });
-  return undefined;
-}
 
 export function toBigInt(value: Int64): bigint {
   if (typeof value === "number") return BigInt(value);
   return (BigInt(value.high | 0) << 32n) | BigInt(value.low >>> 0);
 }
 
-/** A tensor as a record; undefined, with the reasons reported, when it cannot be one. */
-export function decodeTensor(tensor: proto.ITensorProto, problems: ProblemList, where: string): OnnxTensor | undefined {
+/** Decodes a tensor to a record. Returns undefined, with the reasons reported, when that fails. */
+export function decodeTensor(tensor: proto.ITensorProto, problems: ProblemSink, where: string): OnnxTensor | undefined {
   const number = tensor.dataType ?? 0;
   const narrow = narrowTypeOf(number);
   const dtype = narrow?.widened ?? dtypeFromOnnx(number);
   if (!dtype) {
     const help = "export the model in float32, float16 or bfloat16, with plain integers";
-    return reportProblem(
-      problems,
-      "MRL0109",
-      where,
-      `elements of type ${describeDtype(number)} are not supported`,
-      help,
-    );
+    return problems.report("MRL0109", where, `elements of type ${describeDtype(number)} are not supported`, help);
   }
-  // Before any product: one of a million extents would itself take minutes.
+  // Checked before any product: one of a million dimensions would take minutes.
   if ((tensor.dims?.length ?? 0) > maxAxes) {
-    return reportProblem(problems, "MRL0114", where, `${tensor.dims!.length} dimensions are not possible`);
+    return problems.report("MRL0114", where, `${tensor.dims!.length} dimensions are too many`);
   }
   const dims = (tensor.dims ?? []).map(toBigInt);
   const elements = dims.reduce((product, dim) => product * dim, 1n);
   if (dims.some((dim) => dim < 0n || dim > BigInt(maxElements)) || elements > BigInt(maxElements)) {
-    return reportProblem(problems, "MRL0114", where, `the dimensions [${dims.join(", ")}] are not possible`);
+    return problems.report("MRL0114", where, `the dimensions [${dims.join(", ")}] are invalid`);
   }
-  if (tensor.segment) return reportProblem(problems, "MRL0114", where, "tensors in segments are not supported");
+  if (tensor.segment) return problems.report("MRL0114", where, "segmented tensors are not supported");
   const shape = dims.map(Number);
   if (narrow) {
     const source =
@@ -89,39 +65,32 @@ export function decodeTensor(tensor: proto.ITensorProto, problems: ProblemList, 
 function externalSource(
   tensor: proto.ITensorProto,
   expected: number,
-  problems: ProblemList,
+  problems: ProblemSink,
   where: string,
 ): TensorSource | undefined {
   const entries = tensor.externalData ?? [];
   const keys = entries.map((entry) => entry.key ?? "");
-  for (const key of findDuplicates(keys))
-    reportProblem(problems, "MRL0111", where, `external_data gives "${key}" twice`);
+  for (const key of findDuplicates(keys)) problems.report("MRL0111", where, `external_data gives "${key}" twice`);
   const values = new Map(entries.map((entry) => [entry.key ?? "", entry.value ?? ""]));
   const location = values.get("location") ?? "";
   const fault = locationFault(location);
   if (fault) {
-    const help = "external data must lie beneath the model's own folder";
-    return reportProblem(
-      problems,
+    const help = "external data must lie in the folder of the model or below";
+    return problems.report(
       "MRL0116",
       where,
-      `the location of external data "${location}" is refused: ${fault}`,
+      `the location of external data "${location}" is refused because ${fault}`,
       help,
     );
   }
-  if (tensor.rawData?.length) return reportProblem(problems, "MRL0114", where, "the data is both external and inline");
+  if (tensor.rawData?.length) return problems.report("MRL0114", where, "the data is both external and inline");
   const offset = parseDecimal(values.get("offset") ?? "0");
   const length = parseDecimal(values.get("length") ?? String(expected));
   if (offset === undefined || length === undefined) {
-    return reportProblem(problems, "MRL0117", where, "offset and length of external data must be whole numbers");
+    return problems.report("MRL0117", where, "offset and length of external data must be integers");
   }
   if (length !== expected) {
-    return reportProblem(
-      problems,
-      "MRL0114",
-      where,
-      `the external data has ${length} bytes; its dimensions need ${expected}`,
-    );
+    return problems.report("MRL0114", where, `the external data has ${length} bytes; its dimensions need ${expected}`);
   }
   return { kind: "external", location, offset, length };
 }
@@ -131,7 +100,9 @@ function parseDecimal(text: string): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** Which of the typed fields holds elements of a type, and the array that lays them out. Source: TensorProto in onnx.proto. */
+/**
+ * The typed field that holds elements of a type, and the array that lays them out. Source: TensorProto in onnx.proto.
+ */
 const typedFields = {
   float32: ["floatData", Float32Array],
   float64: ["doubleData", Float64Array],
@@ -153,7 +124,7 @@ function inlineSource(
   tensor: proto.ITensorProto,
   dtype: Dtype,
   shape: readonly number[],
-  problems: ProblemList,
+  problems: ProblemSink,
   where: string,
 ): TensorSource | undefined {
   const expected = byteLengthOf(dtype, shape);
@@ -161,18 +132,15 @@ function inlineSource(
   const filled = fieldNames.filter((name) => tensor[name]?.length);
   const raw = tensor.rawData ?? new Uint8Array();
   if (filled.length + (raw.length > 0 ? 1 : 0) > 1 || filled.some((name) => name !== field)) {
-    return reportProblem(
-      problems,
-      "MRL0114",
-      where,
-      `the data of a ${dtype} tensor is in ${filled.join(", ")}; not there`,
-    );
+    const found = [...(raw.length > 0 ? ["rawData"] : []), ...filled].join(" and ");
+    const message = `expected the data of a ${dtype} tensor in rawData or ${field}, found it in ${found}`;
+    return problems.report("MRL0114", where, message);
   }
   const bytes = filled.length > 0 ? typedBytes(tensor, dtype) : raw;
-  if (!bytes) return reportProblem(problems, "MRL0114", where, `a value of ${field} does not fit ${dtype}`);
+  if (!bytes) return problems.report("MRL0114", where, `a value of ${field} does not fit ${dtype}`);
   if (bytes.length !== expected) {
     const message = `the data has ${bytes.length} bytes; ${dtype} of [${shape.join(", ")}] needs ${expected}`;
-    return reportProblem(problems, "MRL0114", where, message);
+    return problems.report("MRL0114", where, message);
   }
   return { kind: "inline", bytes };
 }
@@ -182,7 +150,7 @@ function narrowSource(
   tensor: proto.ITensorProto,
   narrow: NarrowType,
   shape: readonly number[],
-  problems: ProblemList,
+  problems: ProblemSink,
   where: string,
 ): TensorSource | undefined {
   const count = sizeOf(shape);
@@ -190,12 +158,12 @@ function narrowSource(
   const expected = packedLength(narrow, count);
   if (bytes.length !== expected) {
     const message = `the data has ${bytes.length} bytes; ${narrow.name} of [${shape.join(", ")}] needs ${expected}`;
-    return reportProblem(problems, "MRL0114", where, message);
+    return problems.report("MRL0114", where, message);
   }
   return { kind: "inline", bytes: widenElements(narrow, bytes, count) };
 }
 
-/** The elements of a typed field as raw bytes; undefined when one of them does not fit its type. */
+/** The elements of a typed field as raw bytes; undefined when an element does not fit the type. */
 function typedBytes(tensor: proto.ITensorProto, dtype: Dtype): Uint8Array | undefined {
   const [field, TypedArray] = typedFields[dtype];
   const values: readonly Int64[] = tensor[field] ?? [];

@@ -7,7 +7,7 @@ import { tensorBytes } from "./read-tensor.ts";
 
 const { onnx } = onnxProto;
 
-/** The static type of a value at the border of a sub-graph. */
+/** The static type of a value at the boundary of a subgraph. */
 export interface BoundaryType {
   readonly dtype: Dtype;
   readonly dims: readonly number[];
@@ -16,24 +16,25 @@ export interface BoundaryType {
 export interface ExtractOptions {
   /** Name of the new graph. */
   readonly name: string;
-  /** Types of the border values; every input needs one, an output may go without when the model states its type. */
+  /** Types of the boundary values. Every input needs one; an output may omit it when the model states its type. */
   readonly types: ReadonlyMap<string, BoundaryType>;
-  /** Graph inputs that become inputs of the new graph too where a node reads them. */
+  /** Graph inputs that become inputs of the new graph where a node reads them. */
   readonly optional?: readonly string[];
 }
 
 interface RequiredParts {
   readonly nodes: ReadonlySet<OnnxNode>;
   readonly initializers: readonly OnnxTensor[];
-  /** Of the optional inputs. */
+  /** The optional inputs that a node reads. */
   readonly inputs: readonly string[];
-  /** Extents that a node would read off a value: the value itself need not be there. */
+  /** Shapes that replace Shape nodes, so that the value itself is not needed. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
 }
 
 /**
- * The part of the model that computes `outputs` from `inputs`, as a self-contained ONNX file. Nothing else goes in: no
- * metadata (exporters put stack traces and source paths there), no unused weight. The same input gives the same bytes.
+ * Extracts the part of the model that computes `outputs` from `inputs` as a self-contained ONNX file. Nothing else goes
+ * in: no metadata (exporters put stack traces and source paths there) and no unused weight. The same input gives the
+ * same bytes. Errors: MRL0115, MRL0120, MRL0121.
  */
 export function extractSubgraph(
   model: OnnxModel,
@@ -64,8 +65,8 @@ export function extractSubgraph(
 }
 
 /**
- * Walks back from the outputs, and stops at the inputs of the cut. Extents are known by now: what a value's shape alone
- * is wanted of may be private, and must not come along for it.
+ * Walks back from the outputs and stops at the inputs of the cut. Shapes are known: a value that is needed only for its
+ * shape may be private, so it must not be included.
  */
 function collectRequired(
   model: OnnxModel,
@@ -113,7 +114,7 @@ function collectRequired(
   };
 }
 
-/** What a Shape node gives, where its operand has a static type. */
+/** The result of a Shape node whose operand has a static type. */
 function shapeNodeValue(node: OnnxNode, types: ExtractOptions["types"]): readonly number[] | undefined {
   const dims = node.op === "Shape" && node.domain === "" ? types.get(node.inputs[0]!)?.dims : undefined;
   const [start, end] = ["start", "end"].map((name) => {
@@ -128,7 +129,7 @@ function shapeTensorMessage(name: string, shape: readonly number[]): proto.ITens
   return { name, dims: [shape.length], dataType: onnxTypeNumber("int64"), rawData };
 }
 
-/** Inputs of a node, and what its nested graphs read from outside. */
+/** Inputs of a node, and the outer values that its nested graphs read. */
 export function consumedNames(node: OnnxNode): readonly string[] {
   const graphs = [...node.attributes.values()].flatMap((attribute) =>
     attribute.kind === "graph" ? [attribute.value] : [],
@@ -165,7 +166,7 @@ function boundaryType(model: OnnxModel, name: string, options: ExtractOptions): 
   if (info?.dtype && dims?.every((dim) => typeof dim === "number")) return asFloat32({ dtype: info.dtype, dims });
   return fail({
     code: "MRL0121",
-    message: `the type of "${name}" at the border of the cut is not known`,
+    message: `the type of "${name}" at the boundary of the cut is unknown`,
     at: model.file,
     help: "every input and output of a cut needs an element type and static dimensions",
   });
@@ -181,16 +182,16 @@ function valueInfo(name: string, type: BoundaryType): proto.IValueInfoProto {
   return { name, type: { tensorType: { elemType: onnxTypeNumber(type.dtype), shape } } };
 }
 
-/** Integers of all widths are one type to the compiler: which one an output has, its reader infers. */
+/** All integer widths are one type to the compiler; the reader infers which one an output has. */
 const outputInfo = (name: string, type: BoundaryType): proto.IValueInfoProto =>
   type.dtype === "int64" ? { name } : valueInfo(name, type);
 
-/** A node as the bytes of a NodeProto. */
+/** Encodes a node as a NodeProto. */
 export function nodeBytes(model: OnnxModel, node: OnnxNode): Uint8Array {
   return onnx.NodeProto.encode(onnx.NodeProto.create(nodeMessage(model, node))).finish();
 }
 
-/** A tensor with its numbers as the bytes of a TensorProto. */
+/** Encodes a tensor with its data as a TensorProto. */
 export function tensorProtoBytes(model: OnnxModel, tensor: OnnxTensor): Uint8Array {
   return onnx.TensorProto.encode(onnx.TensorProto.create(tensorMessage(model, tensor))).finish();
 }
@@ -236,14 +237,14 @@ function attributeMessage(model: OnnxModel, node: OnnxNode, attribute: OnnxAttri
   if (attribute.kind === "unsupported") {
     return fail({
       code: "MRL0115",
-      message: `an attribute that holds ${attribute.value} cannot be written`,
+      message: `an attribute with ${attribute.value} cannot be written`,
       at: `${model.file}, node "${node.name}"`,
     });
   }
   return (encoders[attribute.kind] as Encoder<typeof attribute.kind>)(attribute.value as never, model);
 }
 
-/** protobufjs takes anything with `low` and `high` for an int64; plain numbers end at 2^53. */
+/** protobufjs takes any object with `low` and `high` as an int64; plain numbers end at 2^53. */
 export function toLong(value: number): NonNullable<proto.IAttributeProto["i"]> {
   const wide = int64Of(value);
   const low = Number(BigInt.asIntN(32, wide));

@@ -6,7 +6,7 @@ const isHalfPrecision = ({ dtype }: Pick<OnnxTensor, "dtype">): boolean => dtype
 const halfTypes: ReadonlySet<number> = new Set([onnxTypeNumber("float16"), onnxTypeNumber("bfloat16")]);
 const float32Type = onnxTypeNumber("float32");
 
-/** A node of no name that casts a value to single precision. */
+/** An unnamed node that casts a value to single precision. */
 const toSingle = (from: string, to: string): OnnxNode => ({
   name: `${to}/Cast`,
   op: "Cast",
@@ -18,8 +18,8 @@ const toSingle = (from: string, to: string): OnnxNode => ({
 });
 
 /**
- * What a client computes of a model in half precision, in single precision: its own runtime has no bfloat16, and what
- * enters the secure part is a float32. Stored tensors stay as they are, behind a cast: the manifest has their digests.
+ * Converts the client's part of a half-precision model to single precision: the client's runtime has no bfloat16, and
+ * the secure part takes float32. Stored tensors keep their bytes, behind a Cast, as the manifest has their digests.
  */
 export function toSinglePrecision(
   model: OnnxModel,

@@ -8,21 +8,23 @@ const { onnx } = onnxProto;
 export type WrittenDtype = "float32" | "int64" | "bool";
 type WriterAttribute = number | string | readonly number[];
 
-/** A graph of our own making as it grows: names of values are ours, those of inputs and outputs are given. */
+/** Builds a new graph. The writer names intermediate values; the caller names inputs and outputs. */
 export interface GraphWriter {
-  /** `dims`: an extent, or the name of one that is not known. */
+  /** `dims`: a size, or the name of an unknown one. */
   readonly input: (name: string, dtype: WrittenDtype, dims: readonly (number | string)[]) => void;
   readonly output: (name: string, from: string, dtype: WrittenDtype, dims: readonly (number | string)[]) => void;
   readonly tensor: (dtype: WrittenDtype, tensor: Tensor) => string;
-  /** A small table of integers, and a single real number. */
+  /** A 1-D int64 tensor, and a real scalar. */
   readonly integers: (values: readonly number[]) => string;
   readonly float: (value: number) => string;
-  /** The name of what the node gives; an absent operand is "". Whole numbers are attributes of kind int. */
+  /**
+   * Adds a node and returns the name of its output. An absent operand is "". Integers become attributes of kind int.
+   */
   readonly node: (op: string, inputs: readonly string[], attrs?: Readonly<Record<string, WriterAttribute>>) => string;
   readonly finish: (name: string) => Uint8Array;
 }
 
-/** Operators as this set has them; onnxruntime from 1.17 on. */
+/** The operator set; onnxruntime supports it from 1.17 on. */
 const opset = 20;
 const irVersion = 9;
 
@@ -31,7 +33,7 @@ export function createGraphWriter(): GraphWriter {
   const nodes: proto.INodeProto[] = [];
   const initializers: proto.ITensorProto[] = [];
   let count = 0;
-  /** No tensor of an exporter's begins so. */
+  /** No exporter's tensor name begins like this. */
   const fresh = (): string => `marillc.${count++}`;
   const store = (dtype: WrittenDtype, { shape, data }: Tensor): string => {
     const name = fresh();

@@ -23,3 +23,4 @@ export {
 } from "./protobuf-edit.ts";
 export { scanLimits } from "./protobuf-scan.ts";
 export { readTensor, tensorBytes } from "./read-tensor.ts";
+export { createUnusedNames } from "./unused-names.ts";

@@ -1,6 +1,8 @@
 import type { Dtype, NarrowType } from "../../tensors/index.ts";
 
-/** A decoded model: plain data, no protobuf object, no prototype that a name of the file could reach. */
+/**
+ * A decoded model: plain data, without protobuf objects and without a prototype that a name of the file could reach.
+ */
 export interface OnnxModel {
   readonly file: string;
   readonly irVersion: number;
@@ -15,7 +17,7 @@ export type OnnxMetadata = ReadonlyMap<string, string>;
 
 export interface OnnxGraph {
   readonly name: string;
-  /** In an order in which every input is made before it is used. */
+  /** In topological order. */
   readonly nodes: readonly OnnxNode[];
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
   readonly inputs: readonly OnnxValueInfo[];
@@ -25,19 +27,19 @@ export interface OnnxGraph {
 }
 
 export interface OnnxNode {
-  /** Its name in the file, or `#<position>` where it has none. */
+  /** The name in the file, or `#<position>` for an unnamed node. */
   readonly name: string;
   readonly op: string;
   /** "" for the default domain, also where the file says `ai.onnx`. */
   readonly domain: string;
-  /** "" stands for an optional input that is left out. */
+  /** "" stands for an omitted optional input. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, OnnxAttribute>;
   readonly metadata: OnnxMetadata;
 }
 
-/** int64 beyond 2^53 that mean "to the end" are clamped, see `integerOf` in tensor-data.ts. */
+/** int64 beyond 2^53 that mean "to the end" are clamped: see `safeIntegerOf` in compiler/tensors. */
 export type OnnxAttribute =
   | { readonly kind: "int" | "float"; readonly value: number }
   | { readonly kind: "string"; readonly value: string }
@@ -53,9 +55,9 @@ export interface OnnxTensor {
   readonly dtype: Dtype;
   readonly dims: readonly number[];
   readonly source: TensorSource;
-  /** Name of the file's tensor that it was computed from; absent: its own. */
+  /** Name of the stored tensor that it was computed from; absent: its own. */
   readonly originalName?: string;
-  /** The file's own type, where elements are widened to `dtype` when they are read. */
+  /** The type in the file, where elements are widened to `dtype` on reading. */
   readonly narrow?: NarrowType;
 }
 
@@ -70,7 +72,7 @@ export type TensorSource =
 export interface OnnxValueInfo {
   readonly name: string;
   readonly kind: "tensor" | "sequence" | "map" | "optional" | "sparse" | "unknown";
-  /** Absent: not given, or one that the compiler does not read. */
+  /** Absent: not given, or a type that the compiler does not read. */
   readonly dtype: Dtype | undefined;
   /** Absent: the rank is unknown. A dimension is a size, a symbol, or unknown. */
   readonly dims: readonly (number | string | undefined)[] | undefined;

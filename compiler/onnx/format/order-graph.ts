@@ -1,8 +1,8 @@
 import { findDuplicates } from "../../tensors/files/index.ts";
-import { type ProblemList, reportProblem } from "./decode-tensor.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode } from "./model-records.ts";
+import type { ProblemSink } from "./problem-sink.ts";
 
-/** The names that a graph may use: its own and those of the graphs around it. */
+/** The names that a graph may read: its own and those of the enclosing graphs. */
 interface NameScope {
   readonly names: ReadonlySet<string>;
   readonly outer: NameScope | undefined;
@@ -10,31 +10,29 @@ interface NameScope {
 
 interface OrderedGraph {
   readonly graph: OnnxGraph;
-  /** Values of outer graphs that this one reads. */
+  /** Values of enclosing graphs that this one reads. */
   readonly captured: ReadonlySet<string>;
 }
 
 /**
- * Checks that every name is made once and used after it is made, in all nested graphs too, and returns the graph with
- * its nodes in such an order: the file's own where that is one.
+ * Checks, in nested graphs too, that every name is defined once and before its use. Returns the graph with its nodes in
+ * topological order, which is the order of the file where that is valid.
  */
 export function orderGraph(
   graph: OnnxGraph,
   outer: NameScope | undefined,
-  problems: ProblemList,
+  problems: ProblemSink,
   where: string,
 ): OrderedGraph {
   const inputs = graph.inputs.map((info) => info.name);
   const inputNames = new Set(inputs);
   const made = graph.nodes.flatMap((node) => node.outputs).filter(Boolean);
-  // An initializer may share its name with an input: it is that input's default (IR 3 even demands it).
+  // An initializer may share its name with an input: it is the default of that input (IR 3 even requires this).
   const names = new Set([...inputs, ...graph.initializers.keys(), ...made]);
   const once = [...inputs, ...[...graph.initializers.keys()].filter((name) => !inputNames.has(name)), ...made];
-  for (const name of findDuplicates(once))
-    reportProblem(problems, "MRL0111", where, `the value "${name}" is made twice`);
+  for (const name of findDuplicates(once)) problems.report("MRL0111", where, `the value "${name}" is defined twice`);
   for (const name of names) {
-    if (isInScope(outer, name))
-      reportProblem(problems, "MRL0111", where, `the value "${name}" hides one of an outer graph`);
+    if (isInScope(outer, name)) problems.report("MRL0111", where, `the value "${name}" shadows one of an outer graph`);
   }
   const scope: NameScope = { names, outer };
   const free = new Set<string>();
@@ -46,13 +44,7 @@ export function orderGraph(
     for (const name of used) {
       if (names.has(name)) continue;
       if (isInScope(outer, name)) free.add(name);
-      else
-        reportProblem(
-          problems,
-          "MRL0112",
-          nodeLocation,
-          `the input "${name}" is made by no node, input or initializer`,
-        );
+      else problems.report("MRL0112", nodeLocation, `no node, input or initializer defines the input "${name}"`);
     }
     uses.set(inner.node, used);
     return inner.node;
@@ -60,7 +52,7 @@ export function orderGraph(
   for (const { name } of graph.outputs) {
     if (names.has(name)) continue;
     if (isInScope(outer, name)) free.add(name);
-    else reportProblem(problems, "MRL0112", where, `the output "${name}" is made by no node, input or initializer`);
+    else problems.report("MRL0112", where, `no node, input or initializer defines the output "${name}"`);
   }
   return { graph: { ...graph, nodes: topologicalOrder(nodes, uses, problems, where) }, captured: free };
 }
@@ -70,7 +62,7 @@ function isInScope(scope: NameScope | undefined, name: string): boolean {
   return false;
 }
 
-function orderInnerGraphs(node: OnnxNode, scope: NameScope, problems: ProblemList, where: string) {
+function orderInnerGraphs(node: OnnxNode, scope: NameScope, problems: ProblemSink, where: string) {
   const free = new Set<string>();
   const attributes = new Map<string, OnnxAttribute>();
   let nested = false;
@@ -87,11 +79,11 @@ function orderInnerGraphs(node: OnnxNode, scope: NameScope, problems: ProblemLis
   return { node: nested ? { ...node, attributes } : node, free };
 }
 
-/** Depth first in the file's order: a node comes right after the last of its inputs, and a sorted file stays as it is. */
+/** Depth first in file order: a node follows the last of its inputs, and a sorted file keeps its order. */
 function topologicalOrder(
   nodes: readonly OnnxNode[],
   uses: ReadonlyMap<OnnxNode, readonly string[]>,
-  problems: ProblemList,
+  problems: ProblemSink,
   where: string,
 ): OnnxNode[] {
   const makers = new Map(nodes.flatMap((node) => node.outputs.filter(Boolean).map((name) => [name, node] as const)));
@@ -120,7 +112,7 @@ function topologicalOrder(
       if (open.has(maker)) {
         const cycle = [...open].slice([...open].indexOf(maker)).map((node) => node.name);
         const shown = [...cycle.slice(0, 8), ...(cycle.length > 8 ? ["…"] : []), maker.name];
-        reportProblem(problems, "MRL0113", where, `the graph has a cycle: ${shown.join(" -> ")}`);
+        problems.report("MRL0113", where, `the graph has a cycle: ${shown.join(" -> ")}`);
         return [...nodes];
       }
       enter(maker);

@@ -1,8 +1,8 @@
-/** One field of a protobuf message as it lies in the file: `raw` holds tag, length and contents. */
+/** One field of a protobuf message as stored: `raw` holds tag, length and contents. */
 export interface RawField {
   readonly number: number;
   readonly raw: Uint8Array;
-  /** What a length-delimited field holds; empty for numbers. */
+  /** Contents of a length-delimited field; empty for numbers. */
   readonly body: Uint8Array;
 }
 
@@ -18,10 +18,10 @@ export const onnxFields = {
   tensor: { name: 8, externalData: 13, dataLocation: 14 },
 } as const;
 
-/** Whether a field of a TensorProto holds or places its numbers: all but name, type, extents and notes. */
+/** Whether a field of a TensorProto holds or locates its data: all but name, type, dims and notes. */
 export const isTensorData = (number: number): boolean => [4, 5, 6, 7, 9, 10, 11, 13, 14].includes(number);
 
-/** The fields of a message in file order. The bytes were walked before (wire.ts), so that nothing here is cut off. */
+/** The fields of a message in file order. `scanProtobuf` has checked the bytes before, so nothing is truncated here. */
 export function splitFields(bytes: Uint8Array): readonly RawField[] {
   const found: RawField[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -40,7 +40,7 @@ function bodyRange(bytes: Uint8Array, wireType: number, at: number): readonly [n
   return wireType === 2 ? [number.next, number.next + number.value] : [number.next, number.next];
 }
 
-/** Lengths and tags stay below 2^53; of larger numbers only the extent is used. */
+/** Lengths and tags stay below 2^53; of larger numbers only the encoded length is used. */
 function readVarint(bytes: Uint8Array, at: number): { readonly value: number; readonly next: number } {
   let value = 0;
   for (let factor = 1; ; factor *= 128) {

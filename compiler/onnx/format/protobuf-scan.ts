@@ -2,26 +2,26 @@ import { isUtf8 } from "node:buffer";
 import { fail } from "../../../ir/diagnostic.ts";
 import { type FieldSchema, type MessageName, messageSchemas } from "./protobuf-schema.ts";
 
-/** What the walk keeps of a message: its scalars and strings by field name, and its messages in file order. */
+/** What the scan keeps of a message: scalars and strings by field name, and messages in file order. */
 export interface ScannedMessage {
   readonly type: MessageName;
-  /** Where it starts in the file. */
+  /** Position of its first byte in the file. */
   readonly offset: number;
   readonly metadata: ReadonlyMap<string, string>;
   /** Last value of each scalar; int64 as two's complement. */
   readonly scalars: ReadonlyMap<string, bigint>;
-  /** Last value of each string outside the big data fields. */
+  /** Last value of each string outside the large data fields. */
   readonly strings: ReadonlyMap<string, string>;
   readonly children: ReadonlyMap<string, readonly ScannedMessage[]>;
 }
 
-/** Bounds of the walk: far above every real model, far below what hurts the machine. */
+/** Limits of the scan: far above every real model, far below what exhausts the machine. */
 export const scanLimits = {
   bytes: 2 ** 31 - 1, // protobuf's own limit
   depth: 64,
   messages: 2_000_000,
   fields: 8_000_000,
-  /** Integers in lists: each becomes an object of its own. Weights come as bytes. */
+  /** Integers in lists: each becomes an object. Weights are stored as bytes. */
   integers: 8_000_000,
 } as const;
 
@@ -34,7 +34,7 @@ interface ScanState {
   integers: number;
 }
 
-/** Maps are made when the first entry comes: a file may hold millions of empty messages. */
+/** Maps are allocated with their first entry: a file may hold millions of empty messages. */
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const emptyMap: ReadonlyMap<string, never> = new Map<string, never>();
 
@@ -59,8 +59,9 @@ const lfsPointer = "version https://git-lfs";
 const textOf = new TextDecoder();
 
 /**
- * Walks the whole file once, before any decoder runs: onnx-proto takes empty files, gzip and tag bombs for a model
- * without a graph, overflows the stack on deep nesting, trusts wire types, and drops metadata_props.
+ * Scans the whole file once, before any decoder runs. onnx-proto takes empty files, gzip and tag bombs for a model
+ * without a graph, overflows the stack on deep nesting, trusts wire types, and drops metadata_props. Errors: MRL0102,
+ * MRL0103, MRL0105 to MRL0107.
  */
 export function scanProtobuf(bytes: Uint8Array, file: string, root: MessageName = "Model"): ScannedMessage {
   refuseOtherFormats(bytes, file);
@@ -70,12 +71,12 @@ export function scanProtobuf(bytes: Uint8Array, file: string, root: MessageName 
 
 function refuseOtherFormats(bytes: Uint8Array, file: string): void {
   if (bytes.length === 0) {
-    fail({ code: "MRL0102", message: "the file is empty; an ONNX model was expected", at: file });
+    fail({ code: "MRL0102", message: "expected an ONNX model, found an empty file", at: file });
   }
   if (bytes.length > scanLimits.bytes) {
     fail({
       code: "MRL0106",
-      message: `the file has ${bytes.length} bytes; protobuf ends at ${scanLimits.bytes}`,
+      message: `the file has ${bytes.length} bytes; the limit of protobuf is ${scanLimits.bytes}`,
       at: file,
       help: "export the weights as external data",
     });
@@ -84,13 +85,18 @@ function refuseOtherFormats(bytes: Uint8Array, file: string): void {
   if (container) {
     fail({
       code: "MRL0103",
-      message: `this is a ${container.what} file; an ONNX model was expected`,
+      message: `expected an ONNX model, found a ${container.what} file`,
       at: file,
       help: container.help,
     });
   }
   if (textOf.decode(bytes.subarray(0, lfsPointer.length)) === lfsPointer) {
-    fail({ code: "MRL0103", message: "this is a Git LFS pointer, not the model", at: file, help: "run git lfs pull" });
+    fail({
+      code: "MRL0103",
+      message: "expected an ONNX model, found a Git LFS pointer",
+      at: file,
+      help: "run git lfs pull",
+    });
   }
 }
 
@@ -185,7 +191,7 @@ function readField(
 function expectWireType(walk: ScanState, found: number, expected: string, name: string, where: FieldPosition): void {
   if (wireTypes[found] === expected) return;
   const what = wireTypes[found] ?? `wire type ${found}`;
-  failMalformed(walk, where.start, where.path, `${name} is written as ${what}; ${expected} was expected`);
+  failMalformed(walk, where.start, where.path, `${name} is encoded as ${what}; expected ${expected}`);
 }
 
 /** At most ten bytes, and no bit beyond the 64th. */
@@ -193,14 +199,14 @@ function readVarint(walk: ScanState, end: number, path: string): bigint {
   const start = walk.position;
   let low = 0;
   for (let shift = 0; shift < 28; shift += 7) {
-    if (walk.position >= end) failMalformed(walk, start, path, "a number is cut off");
+    if (walk.position >= end) failMalformed(walk, start, path, "a number is truncated");
     const byte = walk.bytes[walk.position++]!;
     low |= (byte & 0x7f) << shift;
     if (byte < 0x80) return BigInt(low);
   }
   let value = BigInt(low);
   for (let shift = 28n; shift < 70n; shift += 7n) {
-    if (walk.position >= end) failMalformed(walk, start, path, "a number is cut off");
+    if (walk.position >= end) failMalformed(walk, start, path, "a number is truncated");
     const byte = walk.bytes[walk.position++]!;
     value |= BigInt(byte & 0x7f) << shift;
     if (byte < 0x80) {
@@ -211,12 +217,17 @@ function readVarint(walk: ScanState, end: number, path: string): bigint {
   return failMalformed(walk, start, path, "a number has more than ten bytes");
 }
 
-/** The end of a length-delimited field whose length is read here. */
+/** Reads a length, and returns the end of that field. */
 function readLength(walk: ScanState, end: number, path: string): number {
   const start = walk.position;
   const length = readVarint(walk, end, path);
   if (length > BigInt(end - walk.position)) {
-    failMalformed(walk, start, path, `a field of ${length} bytes runs beyond its end: ${end - walk.position} are left`);
+    failMalformed(
+      walk,
+      start,
+      path,
+      `a field of ${length} bytes exceeds its message: ${end - walk.position} bytes are left`,
+    );
   }
   return walk.position + Number(length);
 }
@@ -233,7 +244,7 @@ function skipPacked(walk: ScanState, kind: "varint" | "fixed32" | "fixed64", end
       }
       if (continued > 9) failMalformed(walk, index, path, "a number has more than ten bytes");
     }
-    if (continued > 0) failMalformed(walk, end, path, "a number is cut off");
+    if (continued > 0) failMalformed(walk, end, path, "a number is truncated");
   } else if ((end - walk.position) % width !== 0) {
     failMalformed(walk, walk.position, path, `a packed list of ${end - walk.position} bytes has items of ${width}`);
   }
@@ -248,7 +259,7 @@ function skip(walk: ScanState, wireType: number, end: number, path: string): voi
   else if (what === "fixed32") walk.position += 4;
   else if (what === "fixed64") walk.position += 8;
   else failMalformed(walk, start, path, `wire type ${wireType} does not exist`);
-  if (walk.position > end) failMalformed(walk, start, path, "a number is cut off");
+  if (walk.position > end) failMalformed(walk, start, path, "a number is truncated");
 }
 
 function fieldLocation(walk: ScanState, offset: number, path: string): string {
@@ -260,7 +271,7 @@ function failMalformed(walk: ScanState, offset: number, path: string, what: stri
     code: "MRL0105",
     message: `this is not a well-formed ONNX file: ${what}`,
     at: fieldLocation(walk, offset, path),
-    help: "the file may be cut off, or not be ONNX at all: check its size, export or download it again",
+    help: "the file may be truncated or not ONNX: check its size, then export or download it again",
   });
 }
 

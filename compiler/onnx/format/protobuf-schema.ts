@@ -1,4 +1,4 @@
-/** How a field of onnx.proto is laid out on the wire, and which message lies inside. Source: onnx.proto of ONNX 1.20 (IR 13). */
+/** The encoding of a field of onnx.proto, and the message inside it. Source: onnx.proto of ONNX 1.20 (IR 13). */
 export type FieldLayout =
   | { readonly kind: "varint" | "fixed32" | "fixed64"; readonly repeated?: boolean }
   | { readonly kind: "string" | "bytes"; readonly repeated?: boolean }
@@ -31,7 +31,7 @@ export type MessageName =
   | "Shape"
   | "Dimension";
 
-/** Compact form of the tables below: `name:layout`, `*` repeated, a capital letter a message. */
+/** Compact form of the tables below: `name:layout`, `*` for repeated, a capital letter for a message. */
 function messageSchema(fields: Readonly<Record<number, string>>): MessageSchema {
   return new Map(Object.entries(fields).map(([number, text]) => [Number(number), fieldSchema(text)]));
 }

@@ -4,7 +4,7 @@ import { decodeElements, widenElements } from "../../tensors/index.ts";
 import { readExternalData } from "./external-data.ts";
 import type { OnnxModel, OnnxTensor } from "./model-records.ts";
 
-/** The raw little-endian elements, read from the external file or computed where the model says so. */
+/** The raw little-endian elements, read from the external file or computed where the model defines a computation. */
 export function tensorBytes(model: Pick<OnnxModel, "file">, tensor: OnnxTensor): Uint8Array {
   const { source, name } = tensor;
   if (source.kind === "external") {

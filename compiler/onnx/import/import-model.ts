@@ -32,15 +32,15 @@ import { placeholderValues } from "./placeholder-values.ts";
 export interface ImportOptions {
   /** Sizes of symbolic dimensions. */
   readonly dims?: ReadonlyMap<string, number>;
-  /** Who knows an input; default: the client. */
+  /** Owner of an input; default: the client. */
   readonly inputs?: ReadonlyMap<string, Label>;
-  /** Who knows which weight; without it all weights are public. */
+  /** Owner of each weight; without it all weights are public. */
   readonly ownership?: WeightOwners;
-  /** Recognise norms, activations, attention and the like; default: true. */
+  /** Whether to fuse norms, activations, attention and the like; default: true. */
   readonly fuse?: boolean;
 }
 
-/** A product with a stored matrix: where an adapter attaches. */
+/** A product with a stored matrix, to which an adapter attaches. */
 export interface ImportedLinear {
   readonly module: string;
   readonly origin: string;
@@ -50,7 +50,7 @@ export interface ImportedLinear {
 
 export interface ImportedModel {
   readonly module: Module;
-  /** What the module's parameters name. */
+  /** The tensors that the module's parameters name. */
   readonly weights: ReadonlyMap<string, Tensor>;
   /** ONNX tensor of a value, where it is one. */
   readonly sources: ReadonlyMap<ValueId, string>;
@@ -61,53 +61,56 @@ export interface ImportedModel {
   readonly storedWeights: ReadonlyMap<string, StoredWeight>;
   readonly linears: readonly ImportedLinear[];
   readonly catalog: WeightCatalog;
-  /** How often each recogniser found its pattern. */
+  /** How often each fusion was applied. */
   readonly fusions: ReadonlyMap<string, number>;
 }
 
-/** An ONNX graph as a module of the first stage: shapes known, constants folded, patterns recognised. */
+/**
+ * Imports an ONNX graph as a module of the first stage: shapes known, constants folded, patterns fused. Reports all
+ * blockers in one DiagnosticError (MRL0405 to MRL0407, MRL0410, MRL0425, MRL0431, and those of nodes).
+ */
 export function importModel(model: OnnxModel, options: ImportOptions = {}): ImportedModel {
   const { graph } = model;
   const catalog = options.ownership?.catalog ?? catalogWeights(model);
-  const problems: Diagnostic[] = [];
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
-  // Sizes of inputs that are settled are asked for as well.
+  // The sizes of bound inputs count as used too.
   const sized = graph.inputs.filter(({ name, dims }) => !graph.initializers.has(name) || dims?.some(isSymbolicDim));
-  const shapes = bindDims(model, sized, options.dims ?? new Map(), problems);
+  const { shapes, problems: dimProblems } = bindDims(model, sized, options.dims ?? new Map());
   const nodes = liveNodes(lowerSequences(model));
-  problems.push(...invalidInputs(model, inputs, options));
+  const inputProblems = [...dimProblems, ...invalidInputs(model, inputs, options)];
   const unknown = unknownOperators(model, nodes);
-  if (problems.length > 0) throwIfAny([...problems, ...unknown]);
+  if (inputProblems.length > 0) throwIfAny([...inputProblems, ...unknown]);
   throwIfAny(invalidInputShapes(model, shapes));
 
   const labels = options.ownership?.labels;
-  problems.push(...refusePrivateIntegers(model, catalog, labels));
+  const integerProblems = refusePrivateIntegers(model, catalog, labels);
   const stored = [...graph.initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
   const labelOf = (weight: string): Label => labels?.get(weight) ?? "public";
   const into = createImportContext(displayName(graph.name) || "model", labelOf, createFoldMeter(stored));
-  const values = new Map<string, GraphOperand>();
+  const given = new Map<string, GraphOperand>();
   const inputIds = new Map<string, ValueId>();
   for (const input of inputs) {
     const element = elementOfDtype(input.dtype!);
     const type = { label: options.inputs?.get(input.name) ?? "client", element, shape: shapes.get(input.name)! };
-    const id = into.builder.input(displayName(input.name), type);
+    const operand = into.input(displayName(input.name), type);
+    const id = into.idOf(operand);
     into.sources.set(id, input.name);
     inputIds.set(input.name, id);
-    values.set(input.name, { kind: "value", type, id });
+    given.set(input.name, operand);
   }
-  for (const source of graph.initializers.values()) values.set(source.name, storedOperand(catalog, source.name));
-  // Beside an operator that is not known all others are still looked at, up to those that need its result.
+  for (const source of graph.initializers.values()) given.set(source.name, storedOperand(catalog, source.name));
+  // After an unsupported operator all others are still visited, up to those that need its result.
   const known = unknown.length > 0 ? nodes.filter((node) => unknownOperators(model, [node]).length === 0) : nodes;
   const taken = new Set(known);
   for (const node of nodes.filter((each) => !taken.has(each))) {
-    for (const [name, operand] of placeholderValues(model, node, values, into)) values.set(name, operand);
+    for (const [name, operand] of placeholderValues(model, node, given, into)) given.set(name, operand);
   }
-  lowerNodes({ model, catalog, into, budget: { left: maxInnerNodes } }, known, values, problems);
-  throwIfAny([...unknown, ...problems]);
+  const { values, problems } = lowerNodes({ model, catalog, into, budget: { left: maxInnerNodes } }, known, given);
+  throwIfAny([...unknown, ...integerProblems, ...problems]);
   return finishImport(model, catalog, values, into, inputIds, options);
 }
 
-/** Integers that choose places or are computed with are not held as shares: whoever owns them has to make them public. */
+/** Integers that are indices or enter arithmetic are not held as shares: their owner has to make them public. */
 function refusePrivateIntegers(
   { file }: OnnxModel,
   { weights, ownedIntegers }: WeightCatalog,
@@ -116,8 +119,8 @@ function refusePrivateIntegers(
   return [...ownedIntegers].flatMap((source): Diagnostic[] => {
     const { name } = weights.get(source)!;
     if (labels?.get(name) !== "server") return [];
-    const message = `"${name}" is a private table of integers, which choose places or are computed with in the clear`;
-    const help = "if it is no secret, give a --base that has it; else store what it stands for as real numbers";
+    const message = `"${name}" is a private table of integers, which are indices or are computed with in the clear`;
+    const help = "if it is not secret, give a --base that has it; else store its values as real numbers";
     return [{ code: "MRL0431", message, at: file, help }];
   });
 }
@@ -139,7 +142,7 @@ function invalidInputs(model: OnnxModel, inputs: readonly OnnxValueInfo[], optio
   const found: Diagnostic[] = [];
   for (const { name, dtype, kind } of inputs) {
     if (kind === "tensor" && dtype) continue;
-    const message = `input "${name}" is no tensor of a type that the compiler reads`;
+    const message = `input "${name}" is not a tensor of a supported type`;
     found.push({ code: "MRL0405", message, at: model.file });
   }
   const names = inputs.map(({ name }) => name);
@@ -162,7 +165,7 @@ function finishImport(
   inputs: ReadonlyMap<string, ValueId>,
   options: ImportOptions,
 ): ImportedModel {
-  const outputs = new Map<string, ValueId>();
+  const outputIds = new Map<string, ValueId>();
   const problems: Diagnostic[] = [];
   for (const { name } of model.graph.outputs) {
     const operand = values.get(name);
@@ -172,15 +175,15 @@ function finishImport(
     }
     if (sizeOf(operandShape(operand)) === 0 && [...(options.dims ?? [])].some(([, size]) => size === 0)) {
       const message = `the output "${name}" is empty with these sizes: [${operandShape(operand).join(", ")}]`;
-      problems.push({ code: "MRL0410", message, at: model.file, help: "only a past may have no places: --dim past=0" });
+      problems.push({ code: "MRL0410", message, at: model.file, help: "only a past may be empty: --dim past=0" });
       continue;
     }
     const id = into.idOf(operand);
     into.builder.output(id);
-    outputs.set(name, id);
+    outputIds.set(name, id);
   }
   throwIfAny(problems);
-  const named = nameOutputs(removeDead(into.builder.finish()), outputs, into);
+  const { module: named, outputs } = nameOutputs(removeDead(into.builder.finish()), outputIds, into);
   const { module, weights, fusions }: FusedModule =
     options.fuse === false
       ? { module: named, weights: into.weights, fusions: new Map<string, number>() }
@@ -212,7 +215,10 @@ function finishImport(
   };
 }
 
-/** A private weight that drops out unseen would be an accuracy fault and a privacy fault. An adapter comes later. */
+/**
+ * A private weight that drops out unnoticed would be an accuracy error and a privacy error. Adapters are attached
+ * later.
+ */
 function unusedPrivateWeights(
   model: OnnxModel,
   used: ReadonlySet<string>,
@@ -224,14 +230,27 @@ function unusedPrivateWeights(
   const lost = weights.filter((name) => ownership!.labels.get(name) === "server" && !reached.has(name));
   if (lost.length === 0) return [];
   const message = `private weights that no output depends on: ${lost.join(", ")}`;
-  return [{ code: "MRL0425", message, at: model.file, help: "remove them from the model, or check the patterns" }];
+  return [
+    {
+      code: "MRL0425",
+      message,
+      at: model.file,
+      help: "remove them from the model, or correct the patterns of --private",
+    },
+  ];
 }
 
-/** An output that is some other value under another name gets its own name where that is free. */
-function nameOutputs(module: Module, outputs: Map<string, ValueId>, into: ImportContext): Module {
+interface NamedOutputs {
+  readonly module: Module;
+  readonly outputs: ReadonlyMap<string, ValueId>;
+}
+
+/** An output that is another value under a second name gets its own name where that is free. */
+function nameOutputs(module: Module, ids: ReadonlyMap<string, ValueId>, into: ImportContext): NamedOutputs {
   const fixed = new Set([...module.inputs, ...Object.keys(module.params)]);
-  return edit(module, (draft) => {
-    for (const [name, id] of outputs) {
+  const outputs = new Map(ids);
+  const named = edit(module, (draft) => {
+    for (const [name, id] of ids) {
       const wanted = displayName(name);
       const shared = [...outputs.values()].filter((other) => other === id).length > 1;
       const free = namePattern.test(wanted) && !(wanted in draft.values);
@@ -241,4 +260,5 @@ function nameOutputs(module: Module, outputs: Map<string, ValueId>, into: Import
       into.sources.set(wanted, name);
     }
   });
+  return { module: named, outputs };
 }

@@ -13,21 +13,23 @@ import type { GraphOperand, ImportContext, LowerContext } from "./graph/index.ts
 import { hintFor, loweringOf } from "./lower/index.ts";
 import { placeholderValues } from "./placeholder-values.ts";
 
-/** What the nodes of one model have in common. */
+/** Shared by all nodes of one model. */
 interface LoweringSource {
   readonly model: OnnxModel;
   readonly catalog: WeightCatalog;
   readonly into: ImportContext;
-  /** How many more nodes of inner graphs may be written out: loops in loops multiply. */
+  /** How many more nodes of nested graphs may be unrolled: nested loops multiply. */
   readonly budget: { left: number };
 }
 
-/** Far more than unrolled recurrent models have; a hostile file ends here in seconds. */
+/** Far more than unrolled recurrent models have; a hostile file is refused within seconds. */
 export const maxInnerNodes = 2 ** 16;
 
-type Operands = Map<string, GraphOperand>;
+type Operands = ReadonlyMap<string, GraphOperand>;
 
-/** Nodes that an output depends on, in the graph's order. */
+type NamedOperand = readonly [string, GraphOperand];
+
+/** Nodes that an output depends on, in graph order. */
 export function liveNodes({ nodes, outputs }: OnnxGraph): OnnxNode[] {
   const needed = new Set(outputs.map(({ name }) => name));
   const live = [...nodes].reverse().filter((node) => {
@@ -62,24 +64,43 @@ export function storedOperand({ weights, ownedIntegers, model }: WeightCatalog, 
   return { kind: "constant", tensor: readTensor(model, source), element: elementOfDtype(source.dtype), name };
 }
 
-/** Operands for the outputs of the nodes, put into `values`; what does not fit goes to `problems`. */
+export interface LoweredNodes {
+  /** The given operands, and those of the nodes' outputs. */
+  readonly values: Operands;
+  /** In node order. */
+  readonly problems: readonly Diagnostic[];
+}
+
+/** Lowers nodes on the given operands. */
 export function lowerNodes(
   source: LoweringSource,
   nodes: readonly OnnxNode[],
-  values: Operands,
-  problems: Diagnostic[],
-): void {
+  given: Iterable<NamedOperand>,
+): LoweredNodes {
+  const values = new Map(given);
+  const problems: Diagnostic[] = [];
   for (const node of nodes) {
     const [output = ""] = node.outputs;
     const { weights, ownedIntegers } = source.catalog;
     const weight = node.op === "Constant" && !ownedIntegers.has(output) ? weights.get(output) : undefined;
     if (weight) values.set(output, { kind: "weight", weight, views: [], tensor: weight.tensor() });
-    // A node whose inputs failed before is passed over: its fault is theirs.
-    else if (node.inputs.every((name) => name === "" || values.has(name))) lowerNode(source, node, values, problems);
+    // Skips a node whose inputs failed before: its problem is theirs.
+    else if (node.inputs.every((name) => name === "" || values.has(name))) {
+      const lowered = lowerNode(source, node, values);
+      problems.push(...lowered.problems);
+      for (const [name, operand] of lowered.outputs) values.set(name, operand);
+    }
   }
+  return { values, problems };
 }
 
-function lowerNode(source: LoweringSource, node: OnnxNode, values: Operands, problems: Diagnostic[]): void {
+interface LoweredNode {
+  readonly outputs: readonly NamedOperand[];
+  readonly problems: readonly Diagnostic[];
+}
+
+/** Lowers one node; a refused one has placeholders for outputs. */
+function lowerNode(source: LoweringSource, node: OnnxNode, values: Operands): LoweredNode {
   const { model, into } = source;
   try {
     const results = [loweringOf(node)!(lowerContextFor(source, node, values))].flat();
@@ -88,27 +109,28 @@ function lowerNode(source: LoweringSource, node: OnnxNode, values: Operands, pro
       return name === "" || !operand ? [] : [[name, operand]];
     });
     into.flush(node.name, named);
-    for (const [name, operand] of named) {
-      values.set(name, operand.kind === "constant" ? { ...operand, name } : operand);
-    }
+    const outputs = named.map(
+      ([name, operand]): NamedOperand => [name, operand.kind === "constant" ? { ...operand, name } : operand],
+    );
+    return { outputs, problems: [] };
   } catch (error) {
-    if (error instanceof DiagnosticError) problems.push(...error.diagnostics);
-    else if (!(error instanceof Error)) throw error;
-    else problems.push(nodeDiagnostic(node, error, nodeLocation(model, node)));
+    if (!(error instanceof Error)) throw error;
     into.discard();
-    for (const [name, operand] of placeholderValues(model, node, values, into)) values.set(name, operand);
+    const problems =
+      error instanceof DiagnosticError ? error.diagnostics : [nodeDiagnostic(node, error, nodeLocation(model, node))];
+    return { outputs: placeholderValues(model, node, values, into), problems };
   }
 }
 
-/** Errors that no lowering throws on purpose: a node so far from its operator that nobody had thought of it. */
+/** Errors that no lowering throws on purpose: no lowering anticipated such a node. */
 function nodeDiagnostic({ op }: OnnxNode, error: Error, at: string): Diagnostic {
   if (error.name === "Error") return { code: "MRL0404", message: `${op}: ${error.message}`, at };
-  const message = `${op}: its inputs or attributes are none that this operator takes (${error.name}: ${error.message})`;
+  const message = `${op}: its inputs or attributes do not fit the operator (${error.name}: ${error.message})`;
   return {
     code: "MRL0408",
     message,
     at,
-    help: "check the model with onnx.checker; if it passes, report this as a fault",
+    help: "check the model with onnx.checker; if it passes, please report this as an internal error",
   };
 }
 
@@ -135,7 +157,7 @@ function lowerContextFor(source: LoweringSource, node: OnnxNode, values: Operand
   };
 }
 
-/** The outputs of a graph inside a node, which sees the values around it too. */
+/** The outputs of a graph inside a node, which also reads the values of the enclosing graph. */
 function lowerInnerGraph(
   source: LoweringSource,
   graph: OnnxGraph,
@@ -143,25 +165,25 @@ function lowerInnerGraph(
   outer: Operands,
 ): readonly GraphOperand[] {
   const { model, into } = source;
-  const values: Operands = new Map(outer);
-  const problems: Diagnostic[] = [];
-  for (const stored of graph.initializers.values()) {
-    // Provenance is told of the tensors of the outermost graph, where `storedForms` puts them.
+  const constants = [...graph.initializers.values()].map((stored): NamedOperand => {
+    // Provenance refers to tensors of the outermost graph, where `normalizeInitializers` moves them.
     if (!isArchitectureConstant(stored, () => readTensor(model, stored))) {
-      throw new Error(`expected the weight "${stored.name}" outside of the node's own graph`);
+      throw new Error(`expected the weight "${stored.name}" outside the node's own graph`);
     }
     const tensor = readTensor(model, stored);
-    values.set(stored.name, { kind: "constant", tensor, element: elementOfDtype(stored.dtype), name: stored.name });
-  }
-  graph.inputs.forEach(({ name }, index) => {
+    const element = elementOfDtype(stored.dtype);
+    return [stored.name, { kind: "constant", tensor, element, name: stored.name }];
+  });
+  const bound = graph.inputs.flatMap(({ name }, index): NamedOperand[] => {
     const operand = inputs[index];
-    if (operand) values.set(name, operand);
+    return operand ? [[name, operand]] : [];
   });
   const nodes = liveNodes(graph);
-  // The values around are copied, and every node is looked at.
+  // Copies the values of the enclosing graph, and visits every node.
   source.budget.left -= 1 + nodes.length + Math.floor((graph.nodes.length + outer.size) / 64);
-  if (source.budget.left < 0) throw new Error(`expected at most ${maxInnerNodes} nodes once loops are written out`);
-  into.withoutSources(() => lowerNodes(source, nodes, values, problems));
+  if (source.budget.left < 0) throw new Error(`expected at most ${maxInnerNodes} nodes after loops are unrolled`);
+  const given = [...outer, ...constants, ...bound];
+  const { values, problems } = into.withoutSources(() => lowerNodes(source, nodes, given));
   throwIfAny(problems);
   return graph.outputs.map(({ name }) => {
     const operand = values.get(name);

@@ -5,8 +5,8 @@ import type { GraphOperand, ImportContext } from "./graph/index.ts";
 import { displayName } from "./graph/index.ts";
 
 /**
- * Values in the place of what a refused node gives, where the file says their shapes: what reads them is looked at too,
- * so that all that stands against a model is told at once. A module with such values is thrown away.
+ * Values that replace the outputs of a refused node, where the file states their shapes: the import then visits the
+ * readers too and reports all blockers at once. A module with such values is discarded.
  */
 export function placeholderValues(
   { graph }: OnnxModel,
@@ -24,6 +24,6 @@ export function placeholderValues(
     const shape = info?.dims?.filter((dim) => typeof dim === "number") ?? [];
     if (name === "" || !info?.dtype || info.kind !== "tensor" || shape.length !== info.dims?.length) return [];
     const type = { label, element: elementOfDtype(info.dtype), shape };
-    return [[name, { kind: "value", type, id: into.builder.input(`${displayName(name)}.refused`, type) }] as const];
+    return [[name, into.input(`${displayName(name)}.refused`, type)] as const];
   });
 }

@@ -8,8 +8,8 @@ import { bindDims } from "./bind-dims.ts";
 const fixableTypes: ReadonlySet<Dtype | undefined> = new Set(["int64", "int32", "bool"] as const);
 
 /**
- * The model with inputs that no query decides stored in it: those that are empty with these sizes, as the past of a prompt
- * is, and those that are said to hold one number everywhere, as the mask of a text without padding does.
+ * Stores inputs that are the same for every query in the model: those that are empty with these sizes, as the past of a
+ * prompt is, and those that the user fixes to a constant, as the mask of an unpadded text.
  */
 export function bindConstantInputs(
   model: OnnxModel,
@@ -19,8 +19,8 @@ export function bindConstantInputs(
   const { graph } = model;
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   throwIfAny(invalidFixedInputs(model, inputs, fixedInputs));
-  // What is wrong with sizes is told by the import.
-  const shapes = bindDims(model, inputs, dims, []);
+  // The import reports problems of sizes.
+  const { shapes } = bindDims(model, inputs, dims);
   const bound = inputs.flatMap(({ name, dtype }): OnnxTensor[] => {
     const shape = shapes.get(name);
     const value = fixedInputs.get(name);
@@ -33,7 +33,7 @@ export function bindConstantInputs(
   return { ...model, graph: { ...graph, initializers, nodes: graph.nodes.map((node) => dropEmptyPast(node, empty)) } };
 }
 
-/** Where attention has an optional past. */
+/** Optional inputs of attention that hold a past. */
 const pastInputs: Readonly<Record<string, readonly number[]>> = {
   Attention: [4, 5],
   "com.microsoft.Attention": [4],
@@ -41,12 +41,12 @@ const pastInputs: Readonly<Record<string, readonly number[]>> = {
   "com.microsoft.MultiHeadAttention": [6, 7],
 };
 
-/** An empty past is left out: of its sizes one may not be known, and ONNX Runtime looks at all. */
+/** Removes an empty past: one of its sizes may be unknown, and ONNX Runtime checks all of them. */
 function dropEmptyPast(node: OnnxNode, empty: ReadonlySet<string>): OnnxNode {
   const indices = pastInputs[node.domain === "" ? node.op : `${node.domain}.${node.op}`] ?? [];
   if (!indices.some((index) => empty.has(node.inputs[index] ?? ""))) return node;
   const inputs = node.inputs.map((name, index) => (indices.includes(index) && empty.has(name) ? "" : name));
-  // A cache as wide as a window begins with a past.
+  // A cache of the window's size begins with a past.
   const attributes = new Map([...node.attributes].filter(([name]) => name !== "sliding_window_cache"));
   return { ...node, inputs, attributes };
 }
@@ -62,8 +62,10 @@ function invalidFixedInputs({ file }: OnnxModel, inputs: readonly OnnxValueInfo[
     if (input && fixableTypes.has(input.dtype)) return [];
     const help = `inputs: ${inputs.map((each) => each.name).join(", ")}`;
     if (!input)
-      return [{ code: "MRL0409", message: `--fix names "${name}", which is no input of the model`, at: file, help }];
-    const message = `--fix ${name}: expected an input of whole numbers or truth values, found ${input.dtype ?? "another type"}`;
+      return [
+        { code: "MRL0409", message: `--fix names "${name}", which is not an input of the model`, at: file, help },
+      ];
+    const message = `--fix ${name}: expected an input of integers or booleans, found ${input.dtype ?? "another type"}`;
     return [{ code: "MRL0409", message, at: file }];
   });
 }

@@ -1,11 +1,11 @@
 import type { OnnxModel, OnnxNode } from "../format/index.ts";
 
-/** Where the fused norms of com.microsoft have a bias of the sum. */
+/** Inputs of the fused norms of com.microsoft that hold a bias of the sum. */
 const biasInputs: Readonly<Record<string, number>> = { SkipLayerNormalization: 4, SkipSimplifiedLayerNormalization: 3 };
 
 /**
- * The model in which what a fused norm adds up is a node of its own, where others read the sum too. A client that knows
- * both terms knows the sum, and may compute it without the gain, which may be private.
+ * Makes the sum inside a fused norm a node of its own where other nodes read the sum too. A client that knows both
+ * terms knows the sum, and can compute it without the norm weight, which may be private.
  */
 export function decomposeSkipNorm(model: OnnxModel): OnnxModel {
   const { graph } = model;

@@ -4,17 +4,20 @@ import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../format/index
 import { innerGraphNames, storedTensors } from "../weights/index.ts";
 import { type DequantizedWeight, dequantizerOf, type NodeSource } from "./quantized-nodes.ts";
 
-/** What tools append to the names of weights that they quantise. */
+/** Suffixes that tools append to the names of weights that they quantize. */
 const quantizedSuffix = /([._](quantized|quant|dq|q\d\w*))+$/i;
 
-/** Numbers that a file may unpack to, beside so many for each that it stores: few readers with scales of their own. */
+/**
+ * Values that a file may unpack to, beside a number for each value that it stores: few readers have scales of their
+ * own.
+ */
 const minElementBudget = 2 ** 20;
 const elementBudgetFactor = 32;
 
 /**
- * The model with its quantised weights as the numbers that they stand for, in the float type of their scales: what
- * DequantizeLinear, MatMulNBits and GatherBlockQuantized make of tensors that the file stores. Owners, names and adapters
- * are then those of any other weight. Quantised activations stay as they are, and the import refuses them.
+ * Replaces quantized weights with their values, in the float type of their scales: the results of DequantizeLinear,
+ * MatMulNBits and GatherBlockQuantized on stored tensors. Owners, names and adapters then work as for any other weight.
+ * Quantized activations stay, and the import refuses them. Errors: MRL0119.
  */
 export function dequantizeInitializers(model: OnnxModel): OnnxModel {
   const { graph } = model;
@@ -31,7 +34,7 @@ export function dequantizeInitializers(model: OnnxModel): OnnxModel {
   let room =
     minElementBudget + elementBudgetFactor * [...stored.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
 
-  /** The name without what the tool has appended, where that is free. */
+  /** The name without the tool's suffix, where that is free. */
   const nameFor = (from: string, output: string): string => {
     const plain = from.replace(/\.qweight$/, ".weight").replace(quantizedSuffix, "");
     const name = taken.has(plain) ? output : plain;
@@ -64,11 +67,11 @@ function dequantizeNode(node: OnnxNode, source: NodeSource): DequantizedWeight |
   } catch (error) {
     if (error instanceof DiagnosticError || !(error instanceof Error)) throw error;
     const at = `${source.model.file}, node "${node.name}" (${node.op})`;
-    return fail({ code: "MRL0119", message: `the quantised weight does not fit: ${error.message}`, at });
+    return fail({ code: "MRL0119", message: `the quantized weight is inconsistent: ${error.message}`, at });
   }
 }
 
-/** Scales, points and packed numbers are no weights of the model any more, unless somebody else reads them. */
+/** Scales, zero points and packed integers are no longer weights of the model, unless another node reads them. */
 function dropReplaced(graph: OnnxGraph, replaced: ReadonlySet<string>): OnnxGraph {
   const readBy = (nodes: readonly OnnxNode[]): ReadonlySet<string> =>
     new Set([

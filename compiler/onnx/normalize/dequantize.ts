@@ -1,17 +1,17 @@
 import type { Tensor } from "../../../ir/tensor.ts";
 import { sizeOf } from "../../../ir/type.ts";
 
-/** Which scale a number has: those along one axis are in groups. */
+/** Assigns scales to elements along one axis. */
 interface ScaleGroups {
   readonly axis: number;
   readonly groupOf: (coordinate: number) => number;
-  /** Groups along the axis, where each place of the other axes has scales of its own; undefined: all share one row. */
+  /** Groups along the axis, where each index of the other axes has its own scales; undefined: all share one row. */
   readonly count?: number;
 }
 
 /**
- * One scale for the tensor, one for each place of an axis, or one for a block of places along it, as QuantizeLinear and
- * DequantizeLinear have them (opset 21). Throws a plain Error where scales do not fit.
+ * One scale for the tensor, one for each index of an axis, or one for a block of indices along it, as QuantizeLinear
+ * and DequantizeLinear define (opset 21). Throws a plain Error where scales do not fit.
  */
 export function scaleGroups(
   dims: readonly number[],
@@ -33,7 +33,7 @@ export function scaleGroups(
   return { axis: along, groupOf: (coordinate) => Math.floor(coordinate / block), count };
 }
 
-/** For each number the place of its scale. */
+/** The scale index of each element. */
 function scaleIndexer(dims: readonly number[], { axis, groupOf, count }: ScaleGroups): (at: number) => number {
   const size = dims[axis] ?? 1;
   const inner = sizeOf(dims.slice(axis + 1));
@@ -51,7 +51,7 @@ interface QuantizationParams {
   readonly groups: ScaleGroups;
 }
 
-/** (q − zero) · scale, not yet rounded to a format: with integers of 8 bits the product is exact. */
+/** (q − zero) · scale, before rounding to a format: with 8-bit integers the product is exact. */
 export function dequantizeTensor({ shape, data }: Tensor, { scales, zeros, groups }: QuantizationParams): Tensor {
   const scaleIndex = scaleIndexer(shape, groups);
   const values = data.map((q, at) => {
@@ -61,7 +61,7 @@ export function dequantizeTensor({ shape, data }: Tensor, { scales, zeros, group
   return { shape, data: values };
 }
 
-/** x / scale to the nearest integer, halves to even, from the zero point on, and not beyond the type's ends. */
+/** x / scale rounded to nearest, ties to even, plus the zero point, clamped to the range of the type. */
 export function quantizeTensor(
   { shape, data }: Tensor,
   { scales, zeros, groups }: QuantizationParams,
@@ -82,12 +82,12 @@ function roundHalfToEven(x: number): number {
   return floor + (part > 0.5 || (part === 0.5 && floor % 2 !== 0) ? 1 : 0);
 }
 
-/** Integers of 2, 4 or 8 bits, the first in a byte's lowest bits; `count` of each row of bytes. */
+/** Unpacks integers of 2, 4 or 8 bits, the first in a byte's lowest bits; `count` from each row of bytes. */
 export function unpackBits({ data }: Tensor, bits: number, rows: number, count: number): Float64Array {
   const [perByte, mask] = [8 / bits, 2 ** bits - 1];
   const width = data.length / rows;
   const out = new Float64Array(rows * count);
-  // A plain loop: Float64Array.from takes three times as long, and a model has 10⁹ of them.
+  // A plain loop: Float64Array.from takes three times as long, and a model has 10⁹ elements.
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < count; column++) {
       const byte = data[row * width + Math.floor(column / perByte)]!;

@@ -1,7 +1,7 @@
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode } from "../format/index.ts";
 import { readTensor } from "../format/index.ts";
 
-/** What a sequence of tensors consists of, where the graph says it: tensors by name, or the parts of one. */
+/** The contents of a sequence of tensors, where the graph determines them: tensors by name, or the parts of one. */
 type SequenceValue =
   | { readonly kind: "list"; readonly names: readonly string[] }
   | {
@@ -23,8 +23,9 @@ const intOf = ({ attributes }: OnnxNode, name: string, absent: number): number =
 };
 
 /**
- * The graph with members of sequences taken from where they come from: exporters write `split` and lists of tensors as
- * sequences when they fold nothing. What does not follow from the graph alone stays, and is refused by its name.
+ * Replaces members of sequences with the tensors they come from: exporters write `split` and lists of tensors as
+ * sequences when they fold nothing. A sequence that the graph alone does not determine stays, and the import refuses it
+ * by operator.
  */
 export function lowerSequences(model: OnnxModel): OnnxGraph {
   const { graph } = model;
@@ -48,7 +49,7 @@ export function lowerSequences(model: OnnxModel): OnnxGraph {
     const found = sequences.get(name ?? "");
     return found?.kind === "list" ? found.names : undefined;
   };
-  /** The sequence that a node gives; undefined where it gives none, or one that is not known. */
+  /** The sequence that a node outputs; undefined where it outputs none, or an unknown one. */
   const sequenceOf = (node: OnnxNode): SequenceValue | undefined => {
     const [first, second, third] = node.inputs;
     if (node.op === "SequenceConstruct") return { kind: "list", names: node.inputs };

@@ -1,13 +1,13 @@
 import { sizeOf } from "../../../ir/type.ts";
 import { type Dtype, dtypeFromOnnx, encodeElements, encodeWeight } from "../../tensors/index.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
-import { readTensor } from "../format/index.ts";
+import { createUnusedNames, readTensor } from "../format/index.ts";
 import { innerGraphNames, storedTensors } from "../weights/index.ts";
 
 /**
- * The model with every number that it stores in one form, a tensor of the outermost graph under a name: whoever decides
- * about owners sees them all. A file also keeps numbers as lists in attributes, within graphs of nodes, as integers that
- * a Cast makes real, and one parameter under several names (Identity, which TorchScript writes for equal parameters).
+ * Turns every stored value of the model into an initializer of the outermost graph, so that the ownership decision sees
+ * all of them. A file also stores values as lists in attributes, within nested graphs, as integers that a Cast makes
+ * real, and one parameter under several names (Identity, which TorchScript writes for equal parameters).
  */
 export function normalizeInitializers(model: OnnxModel): OnnxModel {
   return foldIntegerCasts(resolveIdentities(hoistInnerTensors(model)));
@@ -24,10 +24,13 @@ const inlineTensor = (
   return { name, dtype, dims, source: { kind: "inline", bytes: encodeElements(dtype, floats(values)) } };
 };
 
-/** A parameter's name has a module in front. */
+/** A parameter's name starts with a module. */
 const parameterName = /^[A-Za-z_]\w*(\.\w+)+$/;
 
-/** The tensor of a Constant node, whichever attribute has it. Single numbers steer, but for those with a parameter's name. */
+/**
+ * The tensor of a Constant node, from any of its attributes. A scalar is control data, unless it has a parameter's
+ * name.
+ */
 function constantTensor({ op, domain, attributes, outputs }: OnnxNode): OnnxTensor | undefined {
   if (op !== "Constant" || domain !== "") return undefined;
   const name = outputs[0] ?? "";
@@ -48,7 +51,7 @@ const withTensorValue = (node: OnnxNode): OnnxNode => {
 
 const isFloatType = (dtype: Dtype): boolean => /float/.test(dtype);
 
-/** Tensors of graphs within nodes become initializers of the outermost one; a name that is taken gets a number. */
+/** Moves tensors of nested graphs to the outermost one; a name in use gets a number. */
 function hoistInnerTensors(model: OnnxModel): OnnxModel {
   const { graph } = model;
   const taken = new Set([
@@ -57,20 +60,17 @@ function hoistInnerTensors(model: OnnxModel): OnnxModel {
     ...graph.nodes.flatMap(({ outputs }) => outputs),
   ]);
   const found = new Map<string, OnnxTensor>();
-  const tried = new Map<string, number>();
+  const unused = createUnusedNames((name) => taken.has(name));
   const move = (tensor: OnnxTensor): string => {
-    let name = tensor.name;
-    let n = tried.get(name) ?? 1;
-    for (; taken.has(name); n++) name = `${tensor.name}_${n}`;
-    tried.set(tensor.name, n);
+    const name = unused(tensor.name, (n) => `${tensor.name}_${n}`);
     taken.add(name);
     found.set(name, { ...tensor, name });
     return name;
   };
-  /** `names` says what the tensors of the graphs around are called now. */
+  /** `names` maps the tensors of the enclosing graphs to their new names. */
   const within = (inner: OnnxGraph, around: ReadonlyMap<string, string>): OnnxGraph => {
     const names = new Map(around);
-    // What a graph takes and makes itself hides what is called so around it.
+    // Names that a graph defines shadow those of the enclosing graphs.
     for (const { name } of inner.inputs) names.delete(name);
     for (const name of inner.nodes.flatMap(({ outputs }) => outputs)) names.delete(name);
     const open = new Set([...inner.outputs.map(({ name }) => name), ...inner.inputs.map(({ name }) => name)]);
@@ -109,7 +109,7 @@ function hoistInnerTensors(model: OnnxModel): OnnxModel {
   return { ...model, graph: { ...graph, nodes, initializers: new Map([...graph.initializers, ...found]) } };
 }
 
-/** What an Identity passes on of a stored tensor of numbers is a stored tensor under its own name. */
+/** Replaces an Identity of a stored tensor with a stored tensor of its own name. */
 function resolveIdentities(model: OnnxModel): OnnxModel {
   const { graph } = model;
   const initializers = new Map(graph.initializers);
@@ -117,7 +117,7 @@ function resolveIdentities(model: OnnxModel): OnnxModel {
   const given = new Set(graph.inputs.map(({ name }) => name));
   const nodes = graph.nodes.filter(({ op, domain, inputs: [from = ""], outputs: [to = ""] }) => {
     const tensor = op === "Identity" && domain === "" && !open.has(to) ? initializers.get(from) : undefined;
-    // The default of an input is no stored tensor: another may be given.
+    // The default of an input is not a stored tensor: the caller may override it.
     if (!tensor || given.has(from) || !isFloatType(tensor.dtype)) return true;
     initializers.set(to, { ...tensor, name: to, originalName: tensor.originalName ?? from });
     return false;
@@ -126,8 +126,8 @@ function resolveIdentities(model: OnnxModel): OnnxModel {
 }
 
 /**
- * Integers that a Cast makes real are numbers of a weight, as tools that quantise write them, or of a mask. They keep
- * their name where nobody else reads the integers.
+ * Integers that a Cast makes real are values of a weight, as quantization tools write them, or of a mask. They keep
+ * their name where no other node reads the integers.
  */
 function foldIntegerCasts(model: OnnxModel): OnnxModel {
   const { graph } = model;
@@ -149,7 +149,7 @@ function foldIntegerCasts(model: OnnxModel): OnnxModel {
     if (!tensor || tensor.narrow || sizeOf(tensor.dims) <= 1 || [from, output].some((name) => fixed.has(name)))
       continue;
     if (!dtype || !isFloatType(dtype) || isFloatType(tensor.dtype)) continue;
-    // Nameless booleans are masks.
+    // Unnamed booleans are masks.
     if (tensor.dtype === "bool" && !parameterName.test(from)) continue;
     const name = readers.get(from) === 1 && !inner.has(output) ? from : output;
     const bytes = (): Uint8Array => encodeWeight(dtype, readTensor(model, tensor));

@@ -5,7 +5,7 @@ import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
 import { readTensor } from "../format/index.ts";
 import { dequantizeTensor, quantizeTensor, scaleGroups, unpackBits } from "./dequantize.ts";
 
-/** What a node is looked up in. */
+/** Where a node's operands are looked up. */
 export interface NodeSource {
   readonly model: OnnxModel;
   /** Tensors of the file by name. */
@@ -13,7 +13,7 @@ export interface NodeSource {
   readonly producers: ReadonlyMap<string, OnnxNode>;
 }
 
-/** The stored tensor of this name, or of another name that it is a reshape of. */
+/** The stored tensor of this name, or the one that it reshapes. */
 function findStored(name: string, { stored, producers, model }: NodeSource): OnnxTensor | undefined {
   const maker = producers.get(name);
   if (maker?.op !== "Reshape" || maker.domain !== "") return stored.get(name);
@@ -24,20 +24,20 @@ function findStored(name: string, { stored, producers, model }: NodeSource): Onn
   return isPlain ? { ...from, dims } : undefined;
 }
 
-/** A stored quantised weight that a node unpacks. */
+/** A stored quantized weight that a node unpacks. */
 export interface DequantizedWeight {
-  /** Name of the tensor that has its numbers. */
+  /** Name of the tensor that holds its integers. */
   readonly sourceName: string;
-  /** What it is computed from: where that is the same, so is the weight. */
+  /** Key of its inputs: equal keys mean the same weight. */
   readonly key: string;
   readonly tensor: Omit<OnnxTensor, "name">;
   /** Stored tensors that it replaces. */
   readonly reads: readonly string[];
-  /** What stands in the node's place and reads the unpacked tensor; absent: the node only made it. */
+  /** Nodes that replace the node and read the unpacked tensor; absent: the node only unpacked it. */
   readonly nodes?: (name: string) => readonly OnnxNode[];
 }
 
-/** Undefined where an operand is not stored. Plain Errors say what does not fit. */
+/** Undefined where an operand is not stored. Throws a plain Error that says what does not fit. */
 type DequantizeNode = (node: OnnxNode, source: NodeSource) => DequantizedWeight | undefined;
 
 const intAttribute = ({ attributes }: OnnxNode, name: string, absent: number): number => {
@@ -45,7 +45,7 @@ const intAttribute = ({ attributes }: OnnxNode, name: string, absent: number): n
   return found?.kind === "int" ? found.value : absent;
 };
 
-/** The stored tensors of these inputs; undefined where one of them is computed. An input that is left out is null. */
+/** The stored tensors of these inputs; undefined where one of them is computed. An omitted input is null. */
 function storedInputs(node: OnnxNode, indices: readonly number[], source: NodeSource) {
   const found = indices.map((index) => {
     const name = node.inputs[index] ?? "";
@@ -64,7 +64,7 @@ function computedTensor(dtype: Dtype, dims: readonly number[], numbers: () => Te
 const nodeKey = ({ op, domain, attributes }: OnnxNode, names: readonly string[]): string =>
   JSON.stringify([domain, op, names, [...attributes]]);
 
-/** Integers that QuantizeLinear makes of a stored tensor: some tools leave the pair in the file. */
+/** Integers that QuantizeLinear computes from a stored tensor: some tools leave the pair in the file. */
 function quantizeLinear(node: OnnxNode, source: NodeSource): (() => Tensor) | undefined {
   const [x, scale, zero] = storedInputs(node, [0, 1, 2], source) ?? [];
   if (node.op !== "QuantizeLinear" || !x || !scale) return undefined;
@@ -90,8 +90,8 @@ function integerRange(type: OnnxTensor | Dtype): readonly [number, number] | und
 }
 
 /**
- * Rows of a table of integers, unpacked where they are read: the table unpacked, then the same rows of it. Scales are one
- * number, or those of the last axis.
+ * Gathers rows of an integer table and unpacks them: this unpacks the table and gathers the same rows. Scales are a
+ * scalar, or those of the last axis.
  */
 function dequantizeGather(node: OnnxNode, source: NodeSource): DequantizedWeight | undefined {
   const gather = source.producers.get(node.inputs[0] ?? "");
@@ -127,7 +127,7 @@ function dequantizeLinear(node: OnnxNode, source: NodeSource): DequantizedWeight
   const from = own ? x : maker!.inputs[0]!;
   const { dims } = source.stored.get(from)!;
   const groups = scaleGroups(dims, scale.dims, intAttribute(node, "axis", 1), intAttribute(node, "block_size", 0));
-  if (zero && sizeOf(zero.dims) !== sizeOf(scale.dims)) throw new Error("zero points are not as many as scales");
+  if (zero && sizeOf(zero.dims) !== sizeOf(scale.dims)) throw new Error("expected as many zero points as scales");
   const dtype = dtypeFromOnnx(intAttribute(node, "output_dtype", 0)) ?? scale.dtype;
   const tensor = computedTensor(dtype, dims, () =>
     dequantizeTensor(integers(), { scales: read(scale), zeros: zero ? read(zero) : undefined, groups }),
@@ -136,7 +136,7 @@ function dequantizeLinear(node: OnnxNode, source: NodeSource): DequantizedWeight
   return { sourceName: from, key: nodeKey(node, node.inputs), tensor, reads };
 }
 
-/** Scales and zero points of rows of blocks; points of less than a byte are packed row by row. */
+/** Scales and zero points of rows of blocks; zero points below one byte are packed row by row. */
 function blockGroups(
   { model }: NodeSource,
   scale: OnnxTensor,
@@ -175,8 +175,7 @@ function matMulNBits(node: OnnxNode, source: NodeSource): DequantizedWeight | un
   ];
   const bits = readBits(node);
   if (!(inner > 0 && outer > 0 && size > 0)) throw new Error("expected K, N and block_size");
-  if (intAttribute(node, "weight_prepacked", 0) !== 0)
-    throw new Error("weights in the layout of one machine's kernels");
+  if (intAttribute(node, "weight_prepacked", 0) !== 0) throw new Error("weights in a kernel-specific layout");
   const count = Math.ceil(inner / size);
   const bytes = outer * count * Math.ceil((size * bits) / 8);
   if (sizeOf(b.dims) !== bytes) throw new Error(`expected ${bytes} bytes of weights, found [${b.dims}]`);
@@ -206,8 +205,8 @@ function explicitGroups({ data }: Tensor, inner: number, count: number): (k: num
 }
 
 /**
- * A table that is a head's matrix as well, as the model builder writes tied embeddings: both read one stored tensor, and
- * are one weight, rows of the table being columns of the matrix.
+ * An embedding that is also the head's matrix, as the model builder writes tied embeddings: both read one stored tensor
+ * and are one weight, as rows of the table are columns of the matrix.
  */
 function tiedEmbedding(node: OnnxNode, data: OnnxTensor, source: NodeSource): DequantizedWeight | undefined {
   const [, , scale, zero = ""] = node.inputs;
@@ -236,7 +235,7 @@ function tiedEmbedding(node: OnnxNode, data: OnnxTensor, source: NodeSource): De
   return { ...matrix, reads: [...matrix.reads, node.inputs[0]!], nodes };
 }
 
-/** Rows of a quantised table: the table unpacked, then Gather. */
+/** Rows of a quantized table: unpack the table, then Gather. */
 function gatherBlockQuantized(node: OnnxNode, source: NodeSource): DequantizedWeight | undefined {
   const [data, , scale, zero] = storedInputs({ ...node, inputs: node.inputs.with(1, "") }, [0, 1, 2, 3], source) ?? [];
   if (!data || !scale) return undefined;

@@ -5,7 +5,7 @@ import { decomposeSkipNorm } from "./decompose-skip-norm.ts";
 import { dequantizeInitializers } from "./dequantize-initializers.ts";
 import { splitFusedNorms } from "./split-fused-norm.ts";
 
-/** A model from its file, with quantised weights as the numbers that they stand for, and fused norms beside what they are of. */
+/** Reads a model from its file, dequantizes its weights, and separates sums from fused norms. */
 export function readModel(file: string): OnnxModel {
   return splitFusedNorms(
     decomposeSkipNorm(dequantizeInitializers(decodeModel(readWholeFile(file, scanLimits.bytes), file))),

@@ -9,8 +9,8 @@ const integerTensor = (name: string, values: readonly number[]): OnnxTensor => (
 });
 
 /**
- * The model with norms of queries and keys in front of attention instead of inside: there they are for other devices, and
- * the client's runtime refuses them in layers that it computes itself.
+ * Moves norms of queries and keys from inside attention to separate nodes before it: fused norms are for other devices,
+ * and the client's runtime refuses them in the layers that it computes itself.
  */
 export function splitFusedNorms(model: OnnxModel): OnnxModel {
   const { graph } = model;

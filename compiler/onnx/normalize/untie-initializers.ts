@@ -1,6 +1,7 @@
 import { fail } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
+import type { OnnxModel, OnnxNode } from "../format/index.ts";
+import { createUnusedNames } from "../format/index.ts";
 import {
   innerGraphNames,
   isMatrixProduct,
@@ -12,11 +13,11 @@ import {
 } from "../weights/index.ts";
 import { normalizeInitializers } from "./normalize-initializers.ts";
 
-/** The model in which every parameter is a tensor of its own, whatever form the file has for it. */
+/** Gives every parameter a tensor of its own, in whatever form the file stores it. */
 export const untieInitializers = (model: OnnxModel, known?: ReadonlySet<string>): OnnxModel =>
   untieByUse(normalizeInitializers(model), known);
 
-/** What the inputs of an operator are called among the parameters of its module, by place. */
+/** Parameter names of an operator's inputs within its module, by input index. */
 const parameterRoles: Readonly<Record<string, readonly (string | undefined)[]>> = {
   BatchNormalization: [undefined, "weight", "bias", "running_mean", "running_var"],
   Conv: [undefined, "weight", "bias"],
@@ -34,9 +35,15 @@ const parameterRoles: Readonly<Record<string, readonly (string | undefined)[]>> 
 
 const roleNames: ReadonlySet<string> = new Set(["weight", "bias", "running_mean", "running_var"]);
 
-/** Numbers that parameters may have together, beside so many for each that the file stores: few are merged of many. */
+/**
+ * Values that all parameters may have together, beside a number for each value that the file stores: few are merged
+ * from many.
+ */
 const minElementBudget = 2 ** 20;
 const elementBudgetFactor = 32;
+
+/** A number follows it in the name of a matrix. No parameter's name ends with it. */
+const matrixMark = ":";
 
 interface InitializerUse {
   readonly node: OnnxNode;
@@ -44,10 +51,10 @@ interface InitializerUse {
 }
 
 /**
- * The model with parameters apart that an exporter has merged since their numbers are equal: both exporters do so with
- * the gains of 1 and biases of 0 of a fresh model, and with a matrix that was copied to another layer. Which parameter
- * a use is tells the module that the node belongs to. Owners are decided for each on its own: what layer 0 has from the
- * base may be the provider's in layer 1. Tied embeddings stay one, unless the base has the head by its name.
+ * Separates parameters that an exporter merged because their values are equal: both exporters do so with the norm
+ * weights of 1 and biases of 0 of a fresh model, and with a matrix that was copied to another layer. The module of the
+ * node says which parameter a use is. Each parameter gets its own owner: what layer 0 has from the base may be private
+ * in layer 1. Tied embeddings stay one, unless the base has the head by name.
  */
 function untieByUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
   const { graph } = model;
@@ -67,7 +74,8 @@ function untieByUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
   const prefix = wrapperPrefixOf(model, known);
   const initializers = new Map(graph.initializers);
   const edits = new Map<OnnxNode, Map<number, string>>();
-  const tried = new Map<string, number>();
+  // A matrix gets no parameter's name here: its product determines the name and the orientation.
+  const unused = createUnusedNames((name) => initializers.has(name) || name.endsWith(matrixMark));
   let room =
     minElementBudget +
     elementBudgetFactor * [...initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
@@ -79,9 +87,10 @@ function untieByUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
     if (claims.size === 0) continue;
     room -= claims.size * sizeOf(tensor.dims);
     if (room < 0)
-      fail({ code: "MRL0433", message: "the weights of this model stand for too many parameters", at: model.file });
+      fail({ code: "MRL0433", message: "the weights of this model expand to too many parameters", at: model.file });
     for (const [claim, claimed] of claims) {
-      const fresh = unusedName(claim, name, claimed, prefix, initializers, tried);
+      const base = isMatrixOperand(claimed[0]!) ? `${name}${matrixMark}` : [...prefix, claim].join(".");
+      const fresh = unused(base, (n) => `${base}${n}`, 2);
       initializers.set(fresh, { ...tensor, name: fresh, originalName: tensor.originalName ?? name });
       for (const { node, inputIndex: index } of claimed) edits.set(node, new Map(edits.get(node)).set(index, fresh));
     }
@@ -95,7 +104,9 @@ function untieByUse(model: OnnxModel, known?: ReadonlySet<string>): OnnxModel {
   return { ...model, graph: { ...graph, nodes, initializers } };
 }
 
-/** Uses by the parameters that they are, but for those of the tensor's own name; none where all are one and the same. */
+/**
+ * Uses by the parameter that they are, without those of the tensor's own name; empty where all uses are one parameter.
+ */
 function parameterClaims(
   uses: readonly InitializerUse[],
   own: string | undefined,
@@ -107,7 +118,7 @@ function parameterClaims(
   for (const use of uses) {
     const path = modulePathOf(use.node, prefix);
     const last = own?.slice(own.lastIndexOf(".") + 1);
-    // A parameter that its module calls otherwise (`in_proj_weight`) has that name in every use.
+    // A parameter under another name in its module (`in_proj_weight`) has that name in every use.
     const role = last === undefined || roleNames.has(last) ? (parameterRole(use) ?? last) : last;
     if (path === undefined || role === undefined) continue;
     const claim = `${path}.${role}`;
@@ -119,7 +130,7 @@ function parameterClaims(
   }
   const isKnown = own !== undefined && (known === undefined || known.has(own));
   const isSplit = [...claims.values()].flat().length < uses.length || claims.size > 1;
-  // One parameter by another name: only the base can say that the module's name for it is the right one.
+  // One parameter under another name: only the base can confirm the module's name for it.
   const [only] = claims.keys();
   return isSplit || (own !== undefined && !isKnown && only !== undefined && known?.has(only)) ? claims : new Map();
 }
@@ -131,19 +142,4 @@ function parameterRole({ node, inputIndex }: InitializerUse): string | undefined
     : undefined;
 }
 
-/** A matrix gets no name of its own: its product tells it, and which way round it lies. */
-function unusedName(
-  claim: string,
-  name: string,
-  [use]: readonly InitializerUse[],
-  prefix: PathPrefix,
-  taken: ReadonlyMap<string, OnnxTensor>,
-  tried: Map<string, number>,
-): string {
-  const whole = isMatrixProduct(use!.node) && use!.inputIndex === 1 ? `${name}:` : [...prefix, claim].join(".");
-  let free = whole;
-  let n = tried.get(whole) ?? 2;
-  for (; taken.has(free) || free === `${name}:`; n++) free = `${whole}${n}`;
-  tried.set(whole, n);
-  return free;
-}
+const isMatrixOperand = ({ node, inputIndex }: InitializerUse): boolean => isMatrixProduct(node) && inputIndex === 1;

@@ -4,7 +4,7 @@ import { bool, f32, i64, type PlainElement, sameShape, sizeOf } from "../../../i
 import type { Dtype } from "../../tensors/index.ts";
 import { roundTensor, transpose } from "../../tensors/index.ts";
 import type { OnnxGraph, OnnxModel, OnnxTensor, TensorSource } from "../format/index.ts";
-import { readTensor } from "../format/index.ts";
+import { createUnusedNames, readTensor } from "../format/index.ts";
 import { isCodeConstant, isCodeConstantName } from "./exporter-constants.ts";
 import { isFormulaTable } from "./formula-tables.ts";
 import { findOwnedIntegers } from "./integer-weights.ts";
@@ -18,15 +18,17 @@ export function elementOfDtype(dtype: Dtype): PlainElement {
   return /^u?int/.test(dtype) ? i64 : f32;
 }
 
-/** A trained tensor of the model: something that an owner has. */
+/** A trained tensor of the model, which has an owner. */
 export interface ModelWeight {
-  /** Recovered where that is possible, else the file's own. Unique in the model; the key in the weight store. */
+  /**
+   * The recovered name where possible, else the name in the file. Unique in the model, and the key in the weight store.
+   */
   readonly name: string;
   readonly recovered: RecoveredName | undefined;
-  /** Parameters that it may be or was computed from, as far as the file tells; wrappers may stand in front. */
+  /** Parameters that it may be or was computed from, according to the file; wrapper prefixes may lead the names. */
   readonly candidates: readonly string[];
   readonly source: OnnxTensor;
-  /** Read once, when first asked for. */
+  /** Read once, on first use. */
   readonly tensor: () => Tensor;
 }
 
@@ -35,19 +37,22 @@ export interface WeightCatalog {
   /** By the name in the file. */
   readonly weights: ReadonlyMap<string, ModelWeight>;
   readonly names: WeightNames;
-  /** The rest: shapes, axes, masks, tables of positions. Known from the architecture, so public. */
+  /**
+   * The other stored tensors: shapes, axes, masks, tables of positions. They follow from the architecture, so they are
+   * public.
+   */
   readonly constants: ReadonlySet<string>;
-  /** Those of `weights` that are integers which no product takes: they have an owner, and no form on shares. */
+  /** Those of `weights` that are integers which no product reads: they have an owner, and no form on shares. */
   readonly ownedIntegers: ReadonlySet<string>;
 }
 
-/** Who knows which weight, by weight name. */
+/** The owner of every weight, by weight name. */
 export interface WeightOwners {
   readonly catalog: WeightCatalog;
   readonly labels: ReadonlyMap<string, Label>;
 }
 
-/** One parameter that a file stores twice, as it is and transposed (embeddings tied to the head), is one under one name. */
+/** A parameter that the file stores twice, as it is and transposed (an embedding tied to the head), gets one name. */
 function tiedNames(model: OnnxModel, { ambiguous, linears }: WeightNames): ReadonlyMap<string, RecoveredName> {
   const found = new Map<string, RecoveredName>();
   for (const [name, initializers] of ambiguous) {
@@ -63,23 +68,26 @@ function tiedNames(model: OnnxModel, { ambiguous, linears }: WeightNames): Reado
   return found;
 }
 
-/** The same shape and the same numbers, bit for bit. */
+/** Equal shapes and equal values, bit for bit. */
 export function sameTensor(a: Tensor, b: Tensor): boolean {
   return sameShape(a.shape, b.shape) && a.data.every((value, at) => Object.is(value, b.data[at]));
 }
 
-/** The exporter's note of what it folded into a tensor. */
+/** The exporter's note of the parameters that it folded into a tensor. */
 const foldedNames = ({ graph }: Pick<OnnxModel, "graph">, initializer: string): readonly string[] =>
   parsePythonList(graph.valueInfo.get(initializer)?.metadata.get("pkg.onnxscript.optimizer.folded_from") ?? "") ?? [];
 
-/** What the exporter folded, and names that more than one tensor has a claim to. */
+/** Names of folded parameters, and names that several tensors claim. */
 function candidateNames({ graph }: OnnxModel, { ambiguous }: WeightNames, initializer: string): readonly string[] {
   const folded = foldedNames({ graph }, initializer).filter((name) => parameterName.test(name));
   const claimed = [...ambiguous].filter(([, claims]) => claims.includes(initializer)).map(([name]) => name);
   return [...folded, ...claimed];
 }
 
-/** Every stored tensor, told apart: weights, which have owners, and constants, which are part of the architecture. */
+/**
+ * Classifies every stored tensor: weights have owners, and constants are part of the architecture. `known` are the
+ * parameter names of the base.
+ */
 export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): WeightCatalog {
   const names = recoverNames(model, known ? { known } : {});
   const weights = new Map<string, ModelWeight>();
@@ -89,15 +97,7 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
   const factors = integerFactorNames(model.graph);
   const taken = new Set([...names.names.values(), ...shared.values()].map(({ name }) => name));
   const given = new Set<string>();
-  const counts = new Map<string, number>();
-  const tiedTo = (name: string): string => {
-    let n = counts.get(name) ?? 1;
-    const tied = (): string => `${name}.tied${n === 1 ? "" : n}`;
-    while (taken.has(tied())) n++;
-    const free = tied();
-    counts.set(name, n + 1);
-    return free;
-  };
+  const unused = createUnusedNames((name) => taken.has(name));
   const readers = new Map<TensorSource, { readonly dims: readonly number[]; readonly tensor: () => Tensor }>();
   const stored = storedTensors(model);
   const widths = embeddingWidths(model.graph);
@@ -116,7 +116,8 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     readers.set(source.source, { dims: source.dims, tensor });
     const isFactor = factors.has(source.name) && sizeOf(source.dims) > 1;
     const called = recovered?.name ?? source.name;
-    // What an exporter folded from rotary frequencies has their name and other numbers, which follow from the formula.
+    // A tensor that an exporter folded from rotary frequencies has their name but other values, which follow from the
+    // formula.
     const isKnown = known?.has(called) === true && !(isBuffer(called) && recovered?.how === "folded");
     const isOwned = isFactor || integers.has(source.name) || isKnown;
     if (
@@ -129,9 +130,12 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
       continue;
     }
     let name = recovered?.name ?? integers.get(source.name) ?? source.name;
-    // A recovered name is the better claim to it, and the first of several equal tensors the best.
+    // A recovered name is the better claim, and the first of several equal tensors is the best.
     const first = tie === undefined || !given.has(name);
-    if (recovered ? !first : taken.has(name)) name = tiedTo(name);
+    if (recovered ? !first : taken.has(name)) {
+      const tied = `${name}.tied`;
+      name = unused(tied, (n) => `${tied}${n}`, 2);
+    }
     taken.add(name);
     given.add(name);
     const origins = recovered ? [recovered.name] : candidateNames(model, names, source.name);
@@ -140,7 +144,7 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
   return { model, weights, names, constants, ownedIntegers: new Set(integers.keys()) };
 }
 
-/** Widths of the tables that rows are looked up in. */
+/** Widths of the embedding tables. */
 const embeddingWidths = ({ nodes, initializers }: OnnxGraph): ReadonlySet<number> =>
   new Set(
     nodes.flatMap(({ op, inputs }) =>
@@ -148,7 +152,9 @@ const embeddingWidths = ({ nodes, initializers }: OnnxGraph): ReadonlySet<number
     ),
   );
 
-/** Gemma keeps the root of the width that it scales embeddings by as a number of its own, rounded to its format. */
+/**
+ * Gemma stores the square root of its width, which scales embeddings, as a scalar rounded to the format of the model.
+ */
 function isEmbedScale(
   { dims, name }: OnnxTensor,
   recovered: RecoveredName | undefined,
@@ -175,14 +181,14 @@ export function storedTensors(model: OnnxModel): OnnxTensor[] {
 }
 
 /**
- * What a model calls a single number of its own (`logit_scale`). Exporters count theirs (`val_41`, `/m/Constant_3`), or
- * call them as the function of torch that makes them: `zeros`, `full_like`. Softplus as onnxscript writes it has a threshold,
+ * The name of a scalar parameter (`logit_scale`). Exporters number their own scalars (`val_41`, `/m/Constant_3`) or
+ * name them after the torch function that makes them (`zeros`, `full_like`). The threshold of onnxscript's softplus is
  * cast to the type of its operand.
  */
 const bareName =
   /^(?!threshold(_cast)?$|val|const|scalar|onnx|ort|m(in|ax)_val|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
 
-/** Whether a name is one that a model gives. */
+/** Whether a name comes from the model rather than from an exporter. */
 const isModelName = (name: string): boolean => !isCodeConstantName(name) && (bareName.test(name) || name.includes("."));
 
 const parameterName = /\.(weight|bias)$/;
@@ -192,8 +198,8 @@ const bufferName = /(^|[._])(inv_freq|rotary|rope|position_ids|cos|sin)/i;
 const isBuffer = (name: string): boolean => bufferName.test(name) && !parameterName.test(name);
 
 /**
- * Integers and booleans that choose places, and nameless single numbers, are part of the graph. So are nameless tables
- * that follow from the architecture by a formula; what has a parameter's name is a weight whatever its numbers are.
+ * Integers and booleans that act as indices, and unnamed scalars, are part of the graph. So are unnamed tables that
+ * follow from the architecture by a formula. A tensor with a parameter's name is a weight, whatever its values are.
  */
 function isConstant(
   source: OnnxTensor,
@@ -203,20 +209,20 @@ function isConstant(
 ): boolean {
   const name = recovered?.name ?? source.name;
   const single = sizeOf(source.dims) <= 1;
-  // A past of no places has no numbers to own.
+  // A past of length 0 has no values to own.
   if (sizeOf(source.dims) === 0) return !parameterName.test(name);
   if (elementOfDtype(source.dtype).kind !== "f32" || isCodeConstant(name, foldedFrom, single)) return true;
   if (recovered && !isBuffer(name)) return false;
-  // What was computed from a number that the model keeps is as much its own as that number.
+  // A value computed from a named scalar of the model belongs to the model as that scalar does.
   if (single) return !recovered && !bareName.test(source.name) && !foldedFrom.some(isModelName);
   return isFormulaTable(tensor()) || isRotaryTable([name, ...foldedFrom], tensor(), source.dtype);
 }
 
-/** Whether a weight is a table of positions that follows from the architecture, by its name and by its numbers. */
+/** Whether a weight is a table of positions that follows from the architecture, by its name and by its values. */
 export const isPositionTable = ({ name, source, tensor }: ModelWeight): boolean =>
   isBuffer(name) && (isFormulaTable(tensor()) || isRotaryTable([name], tensor(), source.dtype));
 
-/** Whether a tensor that nothing but the file names is part of the graph. */
+/** Whether an unnamed tensor, known from the file alone, is part of the graph. */
 export const isArchitectureConstant = (source: OnnxTensor, tensor: () => Tensor): boolean =>
   isConstant(source, undefined, tensor);
 

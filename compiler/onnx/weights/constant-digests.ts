@@ -7,15 +7,15 @@ import { elementOfDtype, storedTensors, type WeightCatalog } from "./catalog-wei
 export interface ConstantDigest {
   readonly name: string;
   readonly shape: readonly number[];
-  /** SHA-256 of the elements as they are in an ONNX file. */
+  /** SHA-256 of the elements as stored in an ONNX file. */
   readonly sha256: string;
 }
 
-/** Extents, axes and single numbers say nothing but the architecture; larger tables are told to who checks a build. */
+/** Shapes, axes and scalars reveal only the architecture; whoever checks a build gets the digests of larger tables. */
 const isConstantTable = ({ dtype, dims }: OnnxTensor): boolean =>
   sizeOf(dims) > (elementOfDtype(dtype).kind === "f32" ? 1 : 16);
 
-/** Tables of the graph that are nobody's weights: positions, masks. */
+/** Tables of the graph that belong to nobody: positions, masks. */
 export function constantDigests(catalog: WeightCatalog): readonly ConstantDigest[] {
   const { model, constants } = catalog;
   const tensors = storedTensors(model)
@@ -24,7 +24,7 @@ export function constantDigests(catalog: WeightCatalog): readonly ConstantDigest
   return [...tensors, ...model.graph.nodes.flatMap(listConstants)];
 }
 
-/** Lists in attributes are tables as well, under the name of what the node gives. */
+/** Lists in attributes are tables as well, under the name of the node's output. */
 function listConstants({ attributes, outputs }: OnnxNode): readonly ConstantDigest[] {
   return [...attributes.values()].flatMap((attribute) => {
     if (attribute.kind !== "floats" && attribute.kind !== "ints") return [];

@@ -1,7 +1,7 @@
-/** What torch.export calls a tensor that the model's code writes out, wherever its module stands. */
+/** Names that torch.export gives to tensors written out in the model's code, in any module. */
 const liftedTensorName = /(^|\.)(lifted_tensor_|_tensor_constant)\d+$/;
 
-/** Functions of torch that make tensors of nothing, and those that go on from these; the exporter numbers their results. */
+/** Functions of torch that create tensors, and those applied to their results; the exporter numbers the outputs. */
 const tensorFunctions = new Set(
   (
     "val arange full new_full full_like ones new_ones ones_like zeros new_zeros zeros_like scalar_tensor eye linspace " +
@@ -15,17 +15,17 @@ const tensorFunctions = new Set(
 
 const isTensorFunction = (name: string): boolean => tensorFunctions.has(name.replace(/_\d+$/, ""));
 
-/** Whether a name is one that the exporter gives to what the code makes. */
+/** Whether the exporter gives such a name to a value that the code creates. */
 export const isCodeConstantName = (name: string): boolean => liftedTensorName.test(name) || isTensorFunction(name);
 
-/** Functions that make tensors of nothing but extents. */
+/** Functions that create tensors from a shape alone. */
 const creationFunctions = new Set("arange full new_full ones new_ones zeros new_zeros eye linspace".split(" "));
 
 /**
- * Whether a tensor comes from the model's code alone, so that nothing trained is in it: masks, and biases of places as
- * ALiBi has them. `name` is what the exporter calls it, `folded` what it says that it computed it from. A table that the
- * code writes out may be anything, trained as well: only a single number is taken for the code's, or what was computed
- * from it and a range of places.
+ * Whether a tensor comes from the model's code alone, so that it holds nothing trained: masks, and position biases such
+ * as ALiBi's. `name` is the exporter's name, `folded` its note of the tensors that it computed this one from. A table
+ * written out in the code may hold anything, also trained values: only a scalar counts as code, or a value computed
+ * from it and a range of positions.
  */
 export function isCodeConstant(name: string, folded: readonly string[], isScalar: boolean): boolean {
   if (liftedTensorName.test(name)) return isScalar;

@@ -1,15 +1,18 @@
 import type { Tensor } from "../../../ir/tensor.ts";
 import { maskedScore } from "./masked-score.ts";
 
-/** float32 rounds the frequencies (6e-8 each, the ratio's error grows with the power): errors grow with the angle. */
+/**
+ * float32 rounds the frequencies (6e-8 each, and the error of the ratio grows with the power), so errors grow with the
+ * angle.
+ */
 const tolerance = 1e-5;
 
-/** Elements that are looked at: larger tensors are weights. */
+/** Elements that are checked: larger tensors are weights. */
 const maxTable = 2 ** 24;
 
 /**
- * Whether numbers follow from the architecture alone, so that no owner can have a secret in them: masks, positions
- * (an arithmetic progression along the last axis), rotary frequencies (θ^(−2i/d): a geometric progression from 1 down),
+ * Whether values follow from the architecture alone, so that they hold no owner's secret: masks, positions (an
+ * arithmetic progression along the last axis), rotary frequencies (θ^(−2i/d): a geometric progression from 1 down),
  * their multiples p·θ^(−2i/d), and the cosines and sines of these.
  */
 export function isFormulaTable({ shape, data }: Tensor): boolean {
@@ -25,7 +28,7 @@ export function isFormulaTable({ shape, data }: Tensor): boolean {
 
 const fillValues: ReadonlySet<number> = new Set([0, 1, -1]);
 
-/** Additive masks, and fills with 0, ±1 or the absent score. Two other numbers may be a binary weight. */
+/** Additive masks, and tensors filled with 0, ±1 or the masked score. Any other two values may be a binary weight. */
 function isMask(data: Float64Array): boolean {
   const [first] = data;
   if (data.every((value) => value === first)) return fillValues.has(first!) || first! <= maskedScore;
@@ -36,8 +39,8 @@ function isMask(data: Float64Array): boolean {
 const minBandLength = 9;
 
 /**
- * Masks of places from so many before to so many after: one of two of 0, ±1 and the absent score for each difference of
- * column and row, in one piece.
+ * Band masks over relative positions: each difference of column and row has one of two values out of 0, ±1 and the
+ * masked score, and the band is contiguous.
  */
 function isDistanceTable(shape: readonly number[], data: Float64Array): boolean {
   const [rows = 0, columns = 0] = shape.slice(-2);
@@ -63,7 +66,7 @@ function isDistanceTable(shape: readonly number[], data: Float64Array): boolean 
   });
 }
 
-/** 0, 1, 2, … of whole numbers, to the same end any number of times. */
+/** 0, 1, 2, … as integers, repeated to the same end any number of times. */
 function isArithmeticProgression(data: Float64Array): boolean {
   const start = data[0]!;
   const step = data[1]! - start;
@@ -93,20 +96,22 @@ const periodicFunctions: readonly PeriodicFunction[] = [
   { of: (angle) => angle, angles: (value) => [value] },
 ];
 
-/** Positions that a table may start at: where a cache holds those before. */
+/** Positions at which a table may start: a cache holds those before. */
 const maxStartPosition = 2 ** 12;
 
-/** Numbers of a table that starts elsewhere than at 0: start and ratio are found from two of them, the rest confirm. */
+/**
+ * Confirming values of a table that does not start at 0: two values give start and ratio, and the rest confirm them.
+ */
 const minConfirmed = 8;
 
-/** Rows are consecutive positions; the columns are the frequencies, once or twice. */
+/** Rows are consecutive positions; columns are the frequencies, once or twice. */
 function isSinusoidTable(shape: readonly number[], data: Float64Array): boolean {
   const [rows = 0, columns = 0] = shape.slice(-2);
   if (shape.length < 2 || columns < 2) return false;
   const apart = (at: number, start: number, ratio: number, wave: PeriodicFunction, period: number): boolean => {
     const row = Math.floor(at / columns) % rows;
     const angle = (start + row) * ratio ** ((at % columns) % period);
-    // The ratio is known from the first rows, to what float32 leaves of it there.
+    // The first rows give the ratio, as precisely as float32 stores it.
     return !(Math.abs(data[at]! - wave.of(angle)) <= tolerance * (1 + (row + angle) / 8));
   };
   const fits = (start: number, wave: PeriodicFunction, period: number): boolean =>
@@ -126,7 +131,9 @@ function isSinusoidTable(shape: readonly number[], data: Float64Array): boolean 
   );
 }
 
-/** Ratios of two neighbouring frequencies that the second column allows; a position beyond a turn leaves several. */
+/**
+ * Ratios of two neighbouring frequencies that agree with the second column; a position beyond a turn leaves several.
+ */
 function ratiosOf(data: Float64Array, columns: number, start: number, { angles }: PeriodicFunction): readonly number[] {
   const position = start === 0 ? 1 : start;
   const found = angles(data[(position - start) * columns + 1]!);

@@ -8,7 +8,7 @@ import { isFormulaTable } from "./formula-tables.ts";
 import { stripPrefix } from "./module-path.ts";
 import { wrapperPrefixOf } from "./weight-names.ts";
 
-/** Inputs that choose places or extents, by operator: all others of a node are what it computes with. */
+/** Inputs that are indices or sizes, by operator: a node computes with all others. */
 const structuralInputs: Readonly<Record<string, readonly number[]>> = {
   CumSum: [1],
   Expand: [1],
@@ -39,15 +39,15 @@ const structuralInputs: Readonly<Record<string, readonly number[]>> = {
   Unsqueeze: [1],
 };
 
-/** Results that say nothing of their input's elements. */
+/** Results that do not depend on the elements of their input. */
 const valueIndependent: ReadonlySet<string> = new Set(["ConstantOfShape", "Range", "Shape", "Size"]);
 
 const isIntegerTensor = ({ dtype }: OnnxTensor): boolean => /^(u?int|bool)/.test(dtype);
 
 /**
- * Stored integers and booleans that somebody may own, with their names: those that the file or the base has by a
- * parameter's name, and integers that are made real after some arithmetic. The rest chooses places and extents, is a
- * mask, or follows from a formula: it is part of the architecture.
+ * Stored integers and booleans that may have an owner, with their names: those with a parameter's name in the file or
+ * the base, and integers that become real after arithmetic. The others are indices or sizes, are a mask, or follow from
+ * a formula: they are part of the architecture.
  */
 export function findOwnedIntegers(
   model: OnnxModel,
@@ -69,12 +69,12 @@ export function findOwnedIntegers(
   );
 }
 
-/** Differences of places, fewer of which may say anything. */
+/** Fewer differences of positions may encode anything. */
 const minDistances = 9;
 
 /**
- * Distances of places and what is made of them on the way to learned biases: one number everywhere, or numbers that
- * depend on column − row alone, along a line with at most two bends (a size, an end, a step).
+ * Relative positions and their transforms on the way to learned biases: one constant, or values that depend on column −
+ * row alone, along a line with at most two bends (a size, an end, a step).
  */
 function isDistanceTable({ shape, data }: Tensor): boolean {
   if (data.every((value) => value === data[0])) return true;
@@ -90,7 +90,7 @@ function isDistanceTable({ shape, data }: Tensor): boolean {
   });
 }
 
-/** Names that what a Cast makes real was computed from, through integers alone. */
+/** Names from which the input of a Cast to a real type is computed, through integers alone. */
 function castSources(nodes: readonly OnnxNode[]): ReadonlySet<string> {
   const found = new Set<string>();
   for (const { op, domain, inputs, outputs, attributes } of [...nodes].reverse()) {

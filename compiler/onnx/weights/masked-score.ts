@@ -1,2 +1,2 @@
-/** exp(−10⁴) is 0 in every format that we compute in: an absent score. */
+/** The masked score: exp(−10⁴) is 0 in every format of the compiler. */
 export const maskedScore = -1e4;

@@ -1,6 +1,6 @@
 import type { OnnxNode } from "../format/index.ts";
 
-/** Names that Hugging Face models give their parts at the top: a wrapper's attribute is none of them. */
+/** Top-level names of Hugging Face models; a wrapper's attribute has none of them. */
 const rootNames = new Set(
   (
     "model transformer bert roberta distilbert deberta albert electra vit resnet gpt_neox opt encoder decoder layers h " +
@@ -9,10 +9,13 @@ const rootNames = new Set(
   ).split(" "),
 );
 
-/** Segments of wrappers around the model that leading parts of names may give: `m.`, `base_model.model.`. */
+/** Segments of wrappers around the model that may lead names: `m.`, `base_model.model.`. */
 export type PathPrefix = readonly string[];
 
-/** What all parameter names have in front that is no part of the model: segments until the first that models use. */
+/**
+ * The leading segments of all parameter names that are not part of the model: everything before the first segment that
+ * models use.
+ */
 export function findWrapperPrefix(names: readonly string[]): PathPrefix {
   const paths = names.map((name) => name.split("."));
   const prefix: string[] = [];
@@ -22,7 +25,7 @@ export function findWrapperPrefix(names: readonly string[]): PathPrefix {
     const shared = paths.every((path) => path[prefix.length] === segment && path.length > prefix.length + 2);
     if (!shared || rootNames.has(segment)) break;
     prefix.push(segment);
-    // PEFT's wrapper: the model is its attribute `model`.
+    // PEFT's wrapper holds the model in its attribute `model`.
     if (segment === "base_model" && paths.every((path) => path[prefix.length] === "model")) prefix.push("model");
   }
   return prefix;
@@ -46,8 +49,8 @@ export function modulePathOf(node: OnnxNode, prefix: PathPrefix): string | undef
 }
 
 /**
- * Wrappers as TorchScript sees them called. PEFT runs the model inside `base_model.model.` without a scope of one of the
- * two, which depends on its version.
+ * Wrapper prefixes in the scopes of TorchScript. PEFT runs the model inside `base_model.model.`, and depending on its
+ * version one of the two has no scope.
  */
 function modelPrefixes(prefix: PathPrefix): readonly PathPrefix[] {
   const at = prefix.findIndex((segment, index) => segment === "base_model" && prefix[index + 1] === "model");
@@ -61,7 +64,7 @@ function nodeScopes(node: OnnxNode): string[] | undefined {
   return module ? [...module.split("."), scopes!.at(-1)!] : undefined;
 }
 
-/** A list of strings as Python prints it: `['a', 'b']`. */
+/** Parses a list of strings as Python prints it: `['a', 'b']`. */
 export function parsePythonList(text: string): string[] | undefined {
   if (!/^\[('[^'\\]*'(, '[^'\\]*')*)?\]$/.test(text)) return undefined;
   return [...text.matchAll(/'([^'\\]*)'/g)].map(([, name]) => name!);

@@ -1,6 +1,6 @@
 import type { OnnxGraph, OnnxNode } from "../format/index.ts";
 
-/** Inputs of real numbers that decide shapes or places, by operator: regions, factors and numbers of rows. */
+/** Real inputs that decide shapes or positions, by operator: regions, factors and row counts. */
 const shapeInputs: Readonly<Record<string, readonly number[]>> = {
   Resize: [1, 2],
   Upsample: [1],
@@ -9,14 +9,14 @@ const shapeInputs: Readonly<Record<string, readonly number[]>> = {
 };
 
 /**
- * Names that only decide shapes: whatever is computed from them too. They are part of the architecture, as all
- * programs for it have the same shapes, so no owner has a secret in them.
+ * Names that decide only shapes, with everything computed from them. They are part of the architecture: all programs
+ * for it have the same shapes, so they hold no owner's secret.
  */
 export function shapeOnlyNames({ nodes, outputs }: OnnxGraph): ReadonlySet<string> {
   const used = new Set<string>();
   const other = new Set(outputs.map(({ name }) => name));
   const isStructural = (name: string): boolean => used.has(name) && !other.has(name);
-  // From the last to the first: a node's readers are known when it is looked at.
+  // From last to first, so that a node's readers are known when it is visited.
   for (const node of [...nodes].reverse()) {
     const indices = node.domain === "" && Object.hasOwn(shapeInputs, node.op) ? shapeInputs[node.op]! : [];
     const onlyShapes = node.outputs.filter(Boolean).every(isStructural);
@@ -29,13 +29,13 @@ export function shapeOnlyNames({ nodes, outputs }: OnnxGraph): ReadonlySet<strin
   return new Set([...used].filter(isStructural));
 }
 
-/** Names of what products of integers take: a quantised model's weights are integers there. */
+/** Names of the operands of integer products: the weights of a quantized model are integers there. */
 export function integerFactorNames({ nodes }: OnnxGraph): ReadonlySet<string> {
   const products = nodes.filter(({ op, domain }) => domain === "" && (op === "MatMulInteger" || op === "ConvInteger"));
   return new Set(products.flatMap(({ inputs }) => inputs.slice(0, 2)));
 }
 
-/** Every name that graphs within a node read. */
+/** Every name that the graphs inside a node read. */
 export function innerGraphNames(node: OnnxNode): readonly string[] {
   return [...node.attributes.values()].flatMap((attribute) => {
     if (attribute.kind !== "graph") return [];

@@ -4,40 +4,42 @@ import { findWrapperPrefix, modulePathOf, type PathPrefix, parsePythonList, stri
 export interface RecoveredName {
   /** The parameter's name in the training framework: `model.layers.0.self_attn.q_proj.weight`. */
   readonly name: string;
-  /** kept: the file's own name; folded: the exporter's note; node: the consumer's name; value: equal numbers. */
+  /** The source of the name. kept: the file; folded: the exporter's note; node: the node that reads the tensor. */
   readonly how: "kept" | "folded" | "node";
   /** The initializer is the parameter's transpose: exporters store a linear layer's [out, in] as [in, out]. */
   readonly transposed: boolean;
 }
 
-/** A MatMul or Gemm with a stored matrix: where an adapter attaches. */
+/** A MatMul or Gemm with a stored matrix, to which an adapter attaches. */
 export interface LinearNode {
   readonly node: OnnxNode;
-  /** Path of the module: `model.layers.0.self_attn.q_proj`; absent where nothing tells it. */
+  /** Path of the module: `model.layers.0.self_attn.q_proj`; absent where the file does not give it. */
   readonly module: string | undefined;
   readonly weight: string;
-  /** The initializer is [out, in]: a Transpose or Gemm's transB stands between it and the product. */
+  /** The initializer is [out, in]: a Transpose or Gemm's transB comes before the product. */
   readonly outFirst: boolean;
 }
 
 export interface WeightNames {
   readonly names: ReadonlyMap<string, RecoveredName>;
   readonly linears: readonly LinearNode[];
-  /** Names that several initializers would have, with those: none of them is in `names`. */
+  /** Names that several initializers claim, with those initializers: none of them is in `names`. */
   readonly ambiguous: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface RecoveryOptions {
-  /** Names of the base model's parameters, when they are known: they tell where wrappers end. */
+  /** Parameter names of the base model, if known: they show where wrapper prefixes end. */
   readonly known?: ReadonlySet<string>;
 }
 
 const foldedFrom = "pkg.onnxscript.optimizer.folded_from";
 const floatTypes: ReadonlySet<string> = new Set(["float32", "float64", "float16", "bfloat16"]);
-/** A parameter's own name has a module in front; what exporters make up (`onnx::MatMul_579`, `val_49`) has none. */
+/** A parameter's name starts with a module; names that exporters invent (`onnx::MatMul_579`, `val_49`) do not. */
 const parameterName = /^[A-Za-z_]\w*(\.\w+)+$/;
 
-/** Finds the training framework's names of weights that exporters rename (pytorch#41007: all matrices, since 2020). */
+/**
+ * Recovers the training framework's names of weights that exporters rename (pytorch#41007: all matrices, since 2020).
+ */
 export function recoverNames(model: OnnxModel, options: RecoveryOptions = {}): WeightNames {
   const weights = [...model.graph.initializers.values()].filter((tensor) => floatTypes.has(tensor.dtype));
   const stated = new Map(weights.flatMap((tensor) => statedName(model, tensor)));
@@ -67,7 +69,7 @@ export function recoverNames(model: OnnxModel, options: RecoveryOptions = {}): W
   return { names, linears, ambiguous: conflicts };
 }
 
-/** Segments in front of all names of parameters that are a wrapper's. */
+/** The wrapper's leading segments, shared by all parameter names. */
 export function wrapperPrefixOf(model: OnnxModel, known?: ReadonlySet<string>): PathPrefix {
   const statedTensors = [...model.graph.initializers.values()].filter(({ dtype }) => floatTypes.has(dtype));
   return commonPrefix(
@@ -76,21 +78,24 @@ export function wrapperPrefixOf(model: OnnxModel, known?: ReadonlySet<string>): 
   );
 }
 
-/** What the file itself says that a stored tensor is called, wrappers included. */
+/** The name that the file states for a stored tensor, wrapper prefixes included. */
 export const statedParameterName = (model: OnnxModel, tensor: OnnxTensor): string | undefined =>
   statedName(model, tensor)[0]?.[1].name;
 
 interface StatedName {
   readonly name: string;
   readonly how: "kept" | "folded";
-  /** Whoever wrote the name may have stored the transpose of the parameter. */
+  /** The source of the name may have stored the parameter's transpose. */
   readonly mayTranspose: boolean;
 }
 
-/** ONNX Runtime's model builder calls the [in, out] matrix of `q_proj` so: `model.layers.0.attn.q_proj.MatMul.weight`. */
+/**
+ * The name that ONNX Runtime's model builder gives to the [in, out] matrix of `q_proj`:
+ * `model.layers.0.attn.q_proj.MatMul.weight`.
+ */
 const builderName = /\.MatMul\.weight$/;
 
-/** What the file itself says: a note of one single origin, or a name that is a parameter's. */
+/** The name stated in the file: a note with a single origin, or a parameter's name. */
 function statedName(model: OnnxModel, tensor: OnnxTensor): (readonly [string, StatedName])[] {
   const note = model.graph.valueInfo.get(tensor.name)?.metadata.get(foldedFrom);
   const origins = parsePythonList(note ?? "") ?? [];
@@ -117,10 +122,10 @@ function commonPrefix(names: readonly string[], known: ReadonlySet<string> | und
   return best;
 }
 
-/** What may be a wrapper's: up to four segments in front. */
+/** Candidates for a wrapper: up to four leading segments. */
 const leadingPaths = (path: readonly string[]): readonly string[] => path.map((_, end) => path.slice(0, end).join("."));
 
-/** What a product is called, and what ONNX Runtime's optimiser makes of one. */
+/** Operators of products, and what ONNX Runtime's optimizer makes of them. */
 const productOps: Readonly<Record<string, readonly string[]>> = {
   "": ["MatMul", "Gemm"],
   "com.microsoft": ["FusedMatMul", "FusedGemm"],
@@ -149,7 +154,8 @@ function findLinears(model: OnnxModel, stated: ReadonlyMap<string, StatedName>, 
   const paths = found.map(({ node, weight }) => {
     const name = stated.get(weight)?.name.replace(/\.weight$/, "");
     const module = name && stripPrefix(name, prefix);
-    // A tied matrix keeps the name of the embedding, but its second user is the head: there the node tells.
+    // A tied matrix keeps the name of the embedding, and its second reader is the head: there the node gives the
+    // module.
     return (uses.get(weight) === 1 && module) || modulePathOf(node, prefix) || module;
   });
   const modules = loraPaths(paths);

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type Diagnostic, fail } from "../../../ir/diagnostic.ts";
 import { isWithinModelFolder } from "./model-folder.ts";
 
-/** What a diagnostic about a file says beyond the file itself. */
+/** What a diagnostic says beyond the file itself. */
 export interface ReadErrorContext {
   readonly at: string;
   readonly code: string;
@@ -10,10 +10,13 @@ export interface ReadErrorContext {
 
 /** One readSync moves at most 2^31 - 1 bytes. */
 const chunkBytes = 2 ** 30;
-/** No single tensor of a model comes near it; Node's buffers end at 4 GiB. */
+/** Far above any tensor of a model; Node's buffers end at 4 GiB. */
 const rangeBytes = 2 ** 32 - 2;
 
-/** Opens a regular file for the duration of `use`; no device, no pipe, no link that appeared since it was resolved. */
+/**
+ * Opens a regular file for the duration of `use`: no device, no pipe, no link that appeared after the path was
+ * resolved.
+ */
 function withFile<T>(
   path: string,
   context: ReadErrorContext,
@@ -42,7 +45,7 @@ function reason(error: unknown): string {
   return code ?? "unknown reason";
 }
 
-/** Exactly these bytes of a file; a path that was resolved and judged before must not become a link since. */
+/** Reads exactly these bytes. A path that was resolved and checked must not have become a link since. */
 export function readFileRange(
   path: string,
   offset: number,
@@ -53,21 +56,21 @@ export function readFileRange(
   return withFile(path, context, (fd, size) => readAt(fd, size, offset, length, context), links === "follow");
 }
 
-/** The whole file; beyond `limit` bytes refused. */
+/** Reads a whole file of at most `limit` bytes. */
 export function readWholeFile(path: string, limit: number, code = "MRL0101"): Uint8Array {
   const context = { at: path, code };
   return withFile(
     path,
     context,
     (fd, size) => {
-      if (size > limit) fail({ code, message: `the file has ${size} bytes; at most ${limit} are read`, at: path });
+      if (size > limit) fail({ code, message: `the file has ${size} bytes; the limit is ${limit}`, at: path });
       return readAt(fd, size, 0, size, context);
     },
     true,
   );
 }
 
-/** The size of a file and its first bytes (fewer when it is shorter). */
+/** The size of a file in bytes, and its first `length` bytes (fewer in a shorter file). */
 export function readFileHead(path: string, length: number, code: string): { size: number; head: Uint8Array } {
   const context = { at: path, code };
   return withFile(
@@ -84,9 +87,9 @@ function readAt(fd: number, size: number, offset: number, length: number, contex
   if (offset + length > size) {
     fail({
       code: context.code,
-      message: `bytes ${offset} to ${offset + length} are needed; the file ends at ${size}`,
+      message: `expected bytes ${offset} to ${offset + length}; the file ends at ${size}`,
       at: context.at,
-      help: "the file may be cut off: copy or download it again",
+      help: "the file may be truncated: copy or download it again",
     });
   }
   if (length > rangeBytes) {
@@ -102,18 +105,18 @@ function readAt(fd: number, size: number, offset: number, length: number, contex
   return bytes;
 }
 
-/** Refuses a file of a model's folder whose link leads out of it; one that is missing passes. */
+/** Refuses a file of a model's folder when its link leads out of the folder. A missing file passes. */
 export function refuseForeignLink(folder: string, path: string): void {
   if (isWithinModelFolder(folder, path) !== false) return;
   fail({
     code: "MRL0135",
-    message: "this file is a link that leads out of its folder",
+    message: "the file is a link to a target outside its folder",
     at: path,
-    help: "copy the file there, or give the path of the file itself",
+    help: "copy the file into the folder, or give the path of the file itself",
   });
 }
 
-/** `"a" twice` problems of any list of names, in order. */
+/** Every name after its first occurrence, in order. */
 export function findDuplicates(names: Iterable<string>): string[] {
   const seen = new Set<string>();
   const twice = new Set<string>();
@@ -121,7 +124,7 @@ export function findDuplicates(names: Iterable<string>): string[] {
   return [...twice];
 }
 
-/** Shared by the readers: a problem of one file. */
+/** A diagnostic about one file. */
 export function fileDiagnostic(code: string, at: string, message: string, help?: string): Diagnostic {
   return help === undefined ? { code, message, at } : { code, message, at, help };
 }

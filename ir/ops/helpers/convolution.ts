@@ -21,7 +21,10 @@ export function convShape(x: Shape, w: Shape, attrs: Attrs): Shape {
   return [x[0]!, w[0]!, ...windowCounts(x.slice(2), windows(w, attrs))];
 }
 
-/** y[n, m, o] = Σ over the channels c of m's group and the places k of the window: x[n, c, o·stride − pad + k·dilation] · w[m, c, k] */
+/**
+ * y[n, m, o] = Σ over the channels c of m's group and the positions k of the window: x[n, c, o·stride − pad +
+ * k·dilation] · w[m, c, k]
+ */
 export function convOf(x: Tensor, w: Tensor, attrs: Attrs): Tensor {
   const shape = convShape(x.shape, w.shape, attrs);
   const [batch, outputs] = shape as [number, number];
@@ -47,7 +50,7 @@ export function convOf(x: Tensor, w: Tensor, attrs: Attrs): Tensor {
   return { shape, data };
 }
 
-/** Of integers; NaN where float64 may have rounded, that is where Σ|x||w| reaches 2^53. */
+/** Convolution of integers; NaN where float64 may have rounded, that is where Σ|x||w| reaches 2^53. */
 export function exactConv(x: Tensor, w: Tensor, attrs: Attrs): Tensor {
   const result = convOf(x, w, attrs);
   const most = ({ data }: Tensor): number => data.reduce((a, v) => Math.max(a, Math.abs(v)), 0);

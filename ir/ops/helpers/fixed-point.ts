@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensor.ts";
 import { map } from "./tensors.ts";
 
-/** Integers beyond this are rounded by float64; NaN stands for such a one until the interpreter reports it. */
+/** float64 rounds integers beyond this; NaN marks such an integer until the interpreter reports it. */
 export const exactLimit = 2 ** 53;
 
 /** value / 2^by, rounded half up: floor((raw + 2^(by-1)) / 2^by). A negative `by` shifts left. */

@@ -10,12 +10,12 @@ export function magnitude(a: Interval): number {
   return Math.max(Math.abs(a.lo), Math.abs(a.hi));
 }
 
-/** Least interval around all of them. */
+/** Smallest interval that contains all. */
 export function hull(...all: readonly Interval[]): Interval {
   return { lo: Math.min(...all.map((a) => a.lo)), hi: Math.max(...all.map((a) => a.hi)) };
 }
 
-/** Bounds of a function that is monotone in each operand alone: they lie at the corners. 0 times infinity is 0 here. */
+/** Bounds of a function that is monotone in each operand: its values at the corners. 0 times infinity is 0 here. */
 export function corners(f: (x: number, y: number) => number, a: Interval, b: Interval): Interval {
   const at = [f(a.lo, b.lo), f(a.lo, b.hi), f(a.hi, b.lo), f(a.hi, b.hi)].map((v) => (Number.isNaN(v) ? 0 : v));
   return { lo: Math.min(...at), hi: Math.max(...at) };

@@ -11,10 +11,13 @@ export function matmulShape(a: Shape, b: Shape): Shape {
   return [...batch, a.at(-2)!, b.at(-1)!];
 }
 
-/** Columns that are worked on together: a panel of 4 rows stays in the first cache level. */
+/** Columns processed together: a panel of 4 rows stays in the first cache level. */
 const columnBlock = 512;
 
-/** c += a·b for one pair of matrices, four rows of b at a time so that each element of c is loaded once for four products. */
+/**
+ * c += a·b for one pair of matrices, four rows of b at a time so that each element of c is loaded once for four
+ * products.
+ */
 function accumulate(
   c: Float64Array,
   a: Float64Array,

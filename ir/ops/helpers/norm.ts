@@ -7,7 +7,7 @@ import { formatShape, sameAsFirst } from "./shapes.ts";
 interface Norm {
   readonly name: string;
   readonly summary: string;
-  /** What is subtracted from a row before it is divided by the root of its mean square. */
+  /** Value subtracted from a row before the row is divided by its root mean square. */
   readonly centre: (row: Float64Array) => number;
 }
 
@@ -17,7 +17,7 @@ const range: OpDef["range"] = (_ranges, _attrs, [x]): Interval => {
   return { lo: -most, hi: most };
 };
 
-/** (x − centre) / √(mean((x − centre)²) + epsilon) over the last axis, without gain and bias. */
+/** (x − centre) / √(mean((x − centre)²) + epsilon) over the last axis, without norm weight and bias. */
 export function norm({ name, summary, centre }: Norm): OpDef {
   return defineOp({
     name,
@@ -26,7 +26,7 @@ export function norm({ name, summary, centre }: Norm): OpDef {
     attrs: {
       epsilon: { kind: "float" },
       sum_lo: { kind: "float", default: 0, summary: "least sum over a row of (x − centre)², set by 4-quantize" },
-      sum_hi: { kind: "float", default: 0, summary: "greatest such sum; 0: not known" },
+      sum_hi: { kind: "float", default: 0, summary: "greatest such sum; 0: unknown" },
     },
     shape: ([x]) => {
       if (x!.length === 0) throw new Error(`expected at least one axis, found ${formatShape(x!)}`);

@@ -9,7 +9,7 @@ interface Reduction {
   readonly name: string;
   readonly summary: string;
   readonly f: (row: Float64Array) => number;
-  /** Interval of the result, from that of the elements and how many there are. */
+  /** Interval of the result, from that of the elements and their number. */
   readonly range: (a: Interval, count: number) => Interval;
   readonly linear?: OpDef["linear"];
   readonly fixed?: OpDef["fixed"];
@@ -18,7 +18,7 @@ interface Reduction {
 
 export const reduceAttrs: OpDef["attrs"] = {
   axes: { kind: "ints", summary: "axes that are reduced" },
-  keepdims: { kind: "bool", default: true, summary: "keep them with extent 1" },
+  keepdims: { kind: "bool", default: true, summary: "keep the reduced axes with size 1" },
 };
 
 export function reduction({ name, summary, f, range, linear = "none", fixed = "rounded", scales }: Reduction): OpDef {

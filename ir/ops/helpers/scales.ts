@@ -3,10 +3,10 @@ import type { OpDef, Precision } from "../define.ts";
 type Scales = readonly (number | undefined)[];
 export type ScaleTable = NonNullable<OpDef["scales"]>;
 
-/** A value comes down to the wanted scale; it is not lifted to it, which would add bits that say nothing. */
+/** Lowers a scale to the wanted one. It never raises a scale: the new bits would carry no information. */
 export const capScale = (scale: number | undefined, wanted: number): number => Math.min(scale ?? wanted, wanted);
 
-/** Structural: the first operand passes through. Operands behind it are indices and conditions, without scale. */
+/** The result has the scale of the first operand. The others are indices and conditions, at scale 0. */
 export const keepScale: ScaleTable = (operands, _attrs, precision) => {
   const scale = operands[0] ?? precision.activation;
   return { operands: operands.map((_, index) => (index === 0 ? scale : 0)), result: scale };
@@ -18,16 +18,16 @@ function smallest(operands: Scales, precision: Precision): number {
   return known.length > 1 ? Math.min(...known, precision.sum ?? Infinity) : known[0]!;
 }
 
-/** All operands at the smallest scale at hand: only additions of equal scales are free. */
+/** All operands at the smallest current scale: only additions at equal scales are free. */
 export const alignScales: ScaleTable = (operands, _attrs, precision) => {
   const scale = smallest(operands, precision);
   return { operands: operands.map(() => scale), result: scale };
 };
 
-/** Whole numbers in, a whole number out: truth values, indices, ranks. */
+/** Integers in, an integer out: booleans, indices, ranks. */
 export const integerScales: ScaleTable = (operands) => ({ operands: operands.map(() => 0), result: 0 });
 
-/** Like alignScales for the operands from `first` on; those before it carry no scale. */
+/** Like alignScales for the operands from `first` on; those before have scale 0. */
 export const alignFrom =
   (first: number): ScaleTable =>
   (operands, _attrs, precision) => {
@@ -41,7 +41,7 @@ export const activationScale: ScaleTable = (operands, _attrs, precision) => ({
   result: precision.activation,
 });
 
-/** A product of an activation with something plain: the constant at weight precision, the result at the exact sum. */
+/** Product of an activation and a public constant: the constant at weight precision, the result at the exact sum. */
 export function scaleByPublic(operands: Scales, precision: Precision): ReturnType<ScaleTable> | undefined {
   if (operands.every((scale) => scale !== undefined)) return undefined;
   const plain = operands.lastIndexOf(undefined);

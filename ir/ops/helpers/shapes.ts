@@ -38,7 +38,5 @@ export function stridesOf(shape: Shape): readonly number[] {
 
 export function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean): Shape {
   const gone = new Set(axesOf(axes, shape.length));
-  return keepdims
-    ? shape.map((extent, axis) => (gone.has(axis) ? 1 : extent))
-    : shape.filter((_, axis) => !gone.has(axis));
+  return keepdims ? shape.map((size, axis) => (gone.has(axis) ? 1 : size)) : shape.filter((_, axis) => !gone.has(axis));
 }

@@ -2,17 +2,17 @@ import type { Tensor } from "../../tensor.ts";
 import { broadcast, type Shape, sameShape, sizeOf } from "../../type.ts";
 import { axesOf, stridesOf } from "./shapes.ts";
 
-/** Copy of the elements that strides and an offset pick: transpose, slice and expand are all this. */
+/** Copies the elements that strides and an offset select: the core of transpose, slice and expand. */
 export function copyStrided(source: Tensor, shape: Shape, strides: readonly number[], offset = 0): Tensor {
   const out = new Float64Array(sizeOf(shape));
   const { data } = source;
   const last = shape.length - 1;
   let position = 0;
   const walk = (axis: number, from: number): void => {
-    const extent = shape[axis]!;
+    const size = shape[axis]!;
     const stride = strides[axis]!;
-    if (axis === last) for (let i = 0; i < extent; i++) out[position++] = data[from + i * stride]!;
-    else for (let i = 0; i < extent; i++) walk(axis + 1, from + i * stride);
+    if (axis === last) for (let i = 0; i < size; i++) out[position++] = data[from + i * stride]!;
+    else for (let i = 0; i < size; i++) walk(axis + 1, from + i * stride);
   };
   if (shape.length === 0) out[0] = data[offset]!;
   else if (out.length > 0) walk(0, offset);
@@ -36,11 +36,11 @@ export function expandTo(source: Tensor, shape: Shape): Tensor {
   return copyStrided(source, shape, strides);
 }
 
-/** Whether repeating the data end to end is its broadcast to the other shape. */
+/** Whether repeating the data end to end broadcasts it to `whole`. */
 function repeats(shape: Shape, whole: Shape): boolean {
-  const start = shape.findIndex((extent) => extent !== 1);
+  const start = shape.findIndex((size) => size !== 1);
   const core = start < 0 ? [] : shape.slice(start);
-  return core.every((extent, axis) => extent === whole[whole.length - core.length + axis]);
+  return core.every((size, axis) => size === whole[whole.length - core.length + axis]);
 }
 
 /** Elementwise, with numpy broadcasting. */
@@ -58,7 +58,7 @@ export function zip(a: Tensor, b: Tensor, f: (x: number, y: number) => number): 
   return { shape, data: out };
 }
 
-/** The tensor with the given axes moved to the end and joined into one: each row is what a reduction sees. */
+/** Moves the given axes to the end and merges them: each row is the input of one reduction. */
 export function rowsOf(
   source: Tensor,
   axes: readonly number[],
@@ -77,10 +77,10 @@ export function rowsOf(
   return { data, length };
 }
 
-/** Outer, own and inner extents around one axis: element (o, i, n) lies at (o * extent + i) * inner + n. */
+/** Outer, own and inner sizes around one axis: element (o, i, n) lies at (o * size + i) * inner + n. */
 export function splitAtAxis(
   shape: Shape,
   axis: number,
-): { readonly outer: number; readonly extent: number; readonly inner: number } {
-  return { outer: sizeOf(shape.slice(0, axis)), extent: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) };
+): { readonly outer: number; readonly size: number; readonly inner: number } {
+  return { outer: sizeOf(shape.slice(0, axis)), size: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) };
 }

@@ -17,10 +17,10 @@ export interface Windows {
 export const windowAttrs: OpDef["attrs"] = {
   strides: { kind: "ints", summary: "step of the window, per spatial axis" },
   pads: { kind: "ints", summary: "positions added in front on every spatial axis, then behind" },
-  dilations: { kind: "ints", summary: "distance of neighbours in a window, per spatial axis" },
+  dilations: { kind: "ints", summary: "distance of neighbors in a window, per spatial axis" },
 };
 export const poolAttrs: OpDef["attrs"] = {
-  kernel: { kind: "ints", summary: "extents of the window, per spatial axis" },
+  kernel: { kind: "ints", summary: "sizes of the window, per spatial axis" },
   ...windowAttrs,
 };
 
@@ -40,25 +40,27 @@ export function windowCounts(spatial: Shape, { kernel, strides, pads, dilations 
       `expected kernel, strides, dilations and pads for the axes of ${formatShape(spatial)}, found ${[kernel, strides, dilations, pads].map(formatShape).join(", ")}`,
     );
   }
-  return spatial.map((extent, axis) => {
+  return spatial.map((size, axis) => {
     const span = (kernel[axis]! - 1) * dilations[axis]! + 1;
-    const padded = extent + pads[axis]! + pads[axis + rank]!;
+    const padded = size + pads[axis]! + pads[axis + rank]!;
     if (span > padded) throw new Error(`expected a window of at most ${padded} on axis ${axis}, found ${span}`);
     return Math.floor((padded - span) / strides[axis]!) + 1;
   });
 }
 
-/** Whether some window meets no element: one that lies in the padding along one axis, or whose places step over it. */
+/**
+ * Whether some window covers no element: it lies in the padding along one axis, or its dilated positions skip the axis.
+ */
 export function hasEmptyWindow(spatial: Shape, windows: Windows): boolean {
   const { kernel, strides, pads, dilations } = windows;
   return windowCounts(spatial, windows).some((count, axis) => {
-    const [extent, step] = [spatial[axis]!, dilations[axis]!];
+    const [size, step] = [spatial[axis]!, dilations[axis]!];
     const isEmpty = (window: number): boolean => {
       const first = window * strides[axis]! - pads[axis]!;
       const skipped = first < 0 ? Math.ceil(-first / step) : 0;
-      return skipped >= kernel[axis]! || first + skipped * step >= extent;
+      return skipped >= kernel[axis]! || first + skipped * step >= size;
     };
-    // Behind the padding in front, only the last window may begin too late.
+    // After the leading padding, only the last window can start too late.
     const inFront = Math.min(count, Math.ceil(pads[axis]! / strides[axis]!));
     for (let window = 0; window < inFront; window++) if (isEmpty(window)) return true;
     return isEmpty(count - 1);
@@ -72,7 +74,7 @@ export interface Tap {
   readonly tap: number;
 }
 
-/** For each window, in order: the places that it meets. What lies in the padding is no place. */
+/** For each window, in order: the positions that it covers, without those in the padding. */
 export function tapsOf(spatial: Shape, windows: Windows): readonly (readonly Tap[])[] {
   const { kernel, strides, pads, dilations } = windows;
   const own = stridesOf(spatial);
@@ -88,17 +90,17 @@ export function tapsOf(spatial: Shape, windows: Windows): readonly (readonly Tap
 /** Every index of a shape, in row-major order. */
 const indicesOf = (shape: Shape): number[][] =>
   shape.reduce<number[][]>(
-    (indices, extent) => indices.flatMap((index) => Array.from({ length: extent }, (_, i) => [...index, i])),
+    (indices, size) => indices.flatMap((index) => Array.from({ length: size }, (_, i) => [...index, i])),
     [[]],
   );
 
-/** [N, C, …spatial] with the spatial extents replaced by the number of windows. */
+/** [N, C, …spatial] with the spatial sizes replaced by the number of windows. */
 export function pooledShape(x: Shape, attrs: Attrs): Shape {
   if (x.length < 3) throw new Error(`expected [N, C, …spatial], found ${formatShape(x)}`);
   return [...x.slice(0, 2), ...windowCounts(x.slice(2), windowsOf(attrs))];
 }
 
-/** One number of each window, from its elements: those that exist. */
+/** Applies f to the elements of each window; padding adds none. */
 export function pool(x: Tensor, attrs: Attrs, f: (elements: readonly number[]) => number): Tensor {
   const shape = pooledShape(x.shape, attrs);
   const spatial = x.shape.slice(2);

@@ -2,10 +2,10 @@ import type { MaskedValue, Share } from "../../core/index.ts";
 import { defineProtocol, matmulMasked } from "../kit/index.ts";
 
 /**
- * x·W for a weight that was opened once under a mask, Ŵ = W + B (LIN-FIX, protocols.md 1.1): with x open in the
- * product's ring, X̂Ŵ − X̂[B] − [A]Ŵ + [AB], and nothing more is sent. The mask B serves every query: it is opened
- * once, and each query's [AB] is shared afresh. Setup: width bits per element of W; 0 rounds once x is open; dealer:
- * width bits per element of the result, to the server.
+ * x·W for a weight that was opened once under a mask, Ŵ = W + B (LIN-FIX, protocols.md 1.1). With x masked in the
+ * product's ring the result is X̂Ŵ − X̂[B] − [A]Ŵ + [AB], and nothing more is sent. The mask B serves every query: it
+ * is opened once, and each query gets fresh shares of [AB]. Setup: width bits per element of W. 0 rounds once x is
+ * masked. Dealer: width bits per element of the result, to the server.
  */
 export const fixedWeightMatmul = defineProtocol({
   name: "fixed-weight.matmul",

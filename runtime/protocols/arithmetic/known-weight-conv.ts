@@ -5,9 +5,9 @@ import { knownWeightDefaults, multiplyByKnownWeight, type ProductKernels } from 
 import { convolutionOf } from "./window-attributes.ts";
 
 /**
- * Convolution of a shared tensor with kernels that only the server knows (LIN-PK, docs/protocols/convolution.md). The
- * client uploads its share of the tensor once, not the windows: unfolding is everybody's own business.
- * 1 round, width bits per element of x, one way; dealer: width bits per element of the result, to the server only.
+ * Convolution of a shared tensor with private kernels of the server (LIN-PK, docs/protocols/convolution.md). The client
+ * uploads its share of the tensor once, not the windows: each party unfolds locally. 1 round, width bits per element of
+ * x, one way; dealer: width bits per element of the result, to the server only.
  */
 export const knownWeightConv = defineProtocol({
   ...knownWeightDefaults,

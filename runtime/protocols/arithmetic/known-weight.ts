@@ -18,9 +18,9 @@ export interface ProductKernels {
 }
 
 /**
- * x∘W for a bilinear ∘ and a weight that only the server knows (LIN-PK, ours: docs/protocols/known-weight.md;
- * protocols.md 1.1). W = pad + hidden: the dealer holds `hidden`, the client expands `pad`. With A uniform, known to
- * client and dealer, and C = A∘hidden shared:
+ * x∘W for a bilinear ∘ and a private weight of the server (LIN-PK, ours: docs/protocols/known-weight.md; protocols.md
+ * 1.1). W = pad + hidden: the dealer holds `hidden`, the client expands `pad`. With A uniform, known to client and
+ * dealer, and C = A∘hidden shared:
  *   client → server: D = x1 − A;   server: (x0 + D)∘W + C0;   client: A∘pad + C1 (before any input is known).
  *   (x0 + x1 − A)∘W + A∘hidden + A∘pad = x∘W.
  * 1 round, width bits per element of x, one way; dealer: width bits per element of the result, to the server only.
@@ -41,7 +41,7 @@ export function* multiplyByKnownWeight(
   return { kind: "share", tensor: add(product.integer(add(x, opened!), weight.values), c) };
 }
 
-/** What products of a share with weights of the server's have in common: all operands in the ring of the result. */
+/** Common fields of products of a share with a private weight: all operands are in the ring of the result. */
 export const knownWeightDefaults = {
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",

@@ -3,7 +3,7 @@ import { add, concat, matmul, matmulInteger, metaTensor, type RingTensor, slice,
 import { defineProtocol } from "../kit/index.ts";
 import { knownWeightDefaults } from "./known-weight.ts";
 
-/** Columns of y = x·A that each B takes. */
+/** The columns of y = x·A that each B multiplies. */
 function columnBlocks(y: RingTensor, bs: readonly KnownWeight[]): readonly RingTensor[] {
   let from = 0;
   return bs.map(({ shape: [rows] }) => {
@@ -16,10 +16,10 @@ function columnBlocks(y: RingTensor, bs: readonly KnownWeight[]): readonly RingT
 const concatColumns = (parts: readonly RingTensor[]): RingTensor => concat(parts, parts[0]!.shape.length - 1);
 
 /**
- * [x·A₁·B₁ | x·A₂·B₂ | …] for matrices that only the server knows (ours: docs/protocols/known-weight.md). Of y = x·A the
- * client's share follows from correlations alone, so that what it would send for the second product is known before x
- * is, and travels with what it sends for the first: A known-weight product behind a known-weight product costs no round.
- * 1 round, width bits per element of x and of y, one way; dealer: width bits per element of y and of the result, to the
+ * [x·A₁·B₁ | x·A₂·B₂ | …] for private matrices of the server (ours: docs/protocols/known-weight.md). The client's share
+ * of y = x·A follows from correlations alone, so the client knows its message for the second product before it knows x,
+ * and sends it with the message for the first. A known-weight product behind a known-weight product costs no round. 1
+ * round, width bits per element of x and of y, one way; dealer: width bits per element of y and of the result, to the
  * server only.
  */
 function* lowRankProducts(party: Party, x: RingTensor, a: KnownWeight, bs: readonly KnownWeight[]): Steps<Share> {
@@ -36,7 +36,7 @@ function* lowRankProducts(party: Party, x: RingTensor, a: KnownWeight, bs: reado
   const [opened, corrected] = yield [
     // x1 − A is uniform: A is fresh and the server does not know it. Safe to send.
     { from: "client", to: "server", tensor: isClient ? sub(x, first) : metaTensor(x.shape, x.width) },
-    // y1 − B is uniform for the same reason, with a mask of its own. Safe to send.
+    // y1 − B is uniform for the same reason, with a separate mask. Safe to send.
     { from: "client", to: "server", tensor: isClient ? sub(clientLow, second) : metaTensor(second.shape, x.width) },
   ];
   if (isClient) return { kind: "share", tensor: clientResult };

@@ -3,13 +3,16 @@ import { convolve } from "../../ring/index.ts";
 import { bilinearMasked, defineProtocol } from "../kit/index.ts";
 import { convolutionOf } from "./window-attributes.ts";
 
-/** Convolution of two shared tensors, each opened once in the product's ring (LIN-SS, docs/protocols/convolution.md). 0 rounds after the openings. */
+/**
+ * Convolution of two shared tensors, each masked once in the product's ring (LIN-SS, docs/protocols/convolution.md). 0
+ * rounds after the openings.
+ */
 export const maskedConv = defineProtocol({
   name: "masked.conv",
   implements: "conv",
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
-  paper: "Beaver, CRYPTO 1991, on wires that are opened once; ours: docs/protocols/convolution.md",
+  paper: "Beaver, CRYPTO 1991, on masked values that are opened once; ours: docs/protocols/convolution.md",
   accuracy: "exact",
   forms: ["masked", "masked"],
   yields: "share",

@@ -3,7 +3,7 @@ import { defineProtocol, maskedWidth, multiplyMasked, rescale, type Spec, widthB
 
 const dropOf = ({ operands: [x, y], result }: Spec): number => x!.scale + y!.scale - result.scale;
 
-/** Elementwise product of two open wires, truncated to the result's scale. 0 rounds, nothing sent. */
+/** Elementwise product of two masked values, truncated to the result's scale. 0 rounds, nothing is sent. */
 export const maskedMul = defineProtocol({
   name: "masked.mul",
   implements: "mul",
@@ -17,9 +17,8 @@ export const maskedMul = defineProtocol({
   maxResultWidth: (spec) => 64 - Math.max(0, dropOf(spec)),
   refuses: (spec) => {
     const width = widthBeforeRescale(spec.result.width, dropOf(spec));
-    return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
+    return width > 64 ? `the product needs a ring of ${width} bits, at most 64 are supported` : undefined;
   },
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x, y) {
     const drop = dropOf(spec);
     const product = multiplyMasked(

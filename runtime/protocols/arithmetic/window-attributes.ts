@@ -1,7 +1,7 @@
 import type { ConvolutionGeometry, Windows } from "../../ring/index.ts";
 import type { Spec } from "../kit/index.ts";
 
-/** What the attributes of conv and of the pooling operators say. */
+/** Reads a list from the attributes of conv and of the pooling operators. */
 const list = (attrs: Spec["attrs"], name: string): readonly number[] => attrs[name] as readonly number[];
 
 export const convolutionOf = ({ attrs }: Pick<Spec, "attrs">): ConvolutionGeometry => ({

@@ -3,9 +3,9 @@ import { add, metaTensor } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
 
 /**
- * A declared output becomes known to its reader: the other party sends its share, nobody else learns anything.
- * 1 round, one way, width bits per element. The result is a share whose tensor is the value at the reader and a
- * ghost elsewhere.
+ * Reveals a declared output to its reader: the other party sends its share, and nobody else learns anything. 1 round,
+ * one way, width bits per element. The result is a share whose tensor is the value at the reader and a meta tensor
+ * elsewhere.
  */
 export const oneWayReveal = defineProtocol({
   name: "one-way.reveal",
@@ -22,7 +22,7 @@ export const oneWayReveal = defineProtocol({
     const sender = reader === "client" ? "server" : "client";
     const mine = (x as Share).tensor;
     const unknown = metaTensor(mine.shape, mine.width);
-    // The value is a declared output of the program, and this message goes to its declared reader alone.
+    // The value is a declared output of the program, and this message goes only to its declared reader.
     const [theirs] = yield [{ from: sender, to: reader, tensor: party.role === sender ? mine : unknown }];
     return { kind: "share", tensor: party.role === reader ? add(mine, theirs!) : unknown } satisfies Share;
   },

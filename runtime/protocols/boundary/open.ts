@@ -2,7 +2,7 @@ import type { MaskedValue, Party, Share, Steps } from "../../core/index.ts";
 import { add, metaTensor, type RingTensor } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
 
-/** Both parties send a tensor of the same shape and ring and get the other's. 1 round, 2·width bits per element. */
+/** Both parties send a tensor of the same shape and ring and receive the other's. 1 round, 2·width bits per element. */
 export function* exchangeTensors(party: Party, mine: RingTensor): Steps<RingTensor> {
   const other = metaTensor(mine.shape, mine.width);
   const [toServer, toClient] = yield [
@@ -13,13 +13,13 @@ export function* exchangeTensors(party: Party, mine: RingTensor): Steps<RingTens
 }
 
 /**
- * Additive shares → masked wire in the same ring: x̂ = x + r mod 2^n for a fresh uniform r (protocols.md 1.0).
- * 1 round, 2n bits per element. Bits are the ring of width 1: this opens XOR-shared bits as well.
+ * Additive shares → masked value in the same ring: x̂ = x + r mod 2^n for a fresh uniform r (protocols.md 1.0). 1
+ * round, 2n bits per element. Bits are the ring of width 1, so this opens XOR-shared bits as well.
  */
 export function* maskAndOpen(party: Party, x: RingTensor): Steps<MaskedValue> {
   const mask = party.mask(x.shape, x.width);
   const mine = add(x, mask.share);
-  // x + r is uniform, since r is fresh, uniform in the whole ring and known to the dealer alone: safe to open.
+  // x + r is uniform, since r is fresh, uniform in the whole ring and known only to the dealer: safe to open.
   const theirs = yield* exchangeTensors(party, mine);
   return { kind: "masked", opened: add(mine, theirs), mask };
 }

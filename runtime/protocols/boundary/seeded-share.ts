@@ -4,8 +4,8 @@ import { fromIntegers, sub } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
 
 /**
- * The client's input as additive shares without traffic: the server's share is pseudorandom from the seed that both
- * hold and the dealer does not, the client keeps the rest. The operand holds integers at the client only.
+ * The client's input as additive shares without traffic. The server's share is pseudorandom from the seed that both
+ * parties hold and the dealer does not; the client keeps the difference. The operand has integers at the client only.
  */
 export const seededShare = defineProtocol({
   name: "seeded.share",
@@ -17,7 +17,6 @@ export const seededShare = defineProtocol({
   forms: ["public"],
   yields: "share",
   operandWidths: ({ result }) => [result.width],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x) {
     const { shape, width } = spec.result;
     const mine = party.sharedRandom(shape, width);

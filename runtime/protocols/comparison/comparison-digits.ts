@@ -16,11 +16,11 @@ import {
 } from "./digits.ts";
 
 /**
- * Masked digit comparison (K-MDC, ours: docs/protocols/digit-comparison.md): XOR shares of 1{X < r} for a public X
- * and a mask r that the dealer knows. The dealer shares, for each digit of r, the truth table of "below r's digit"; each
- * party looks its share up at X's digit, and one opening of 2D−1 bits ends it: r's digit is above X's, and equal to it.
- * `opened` [T, …shape] holds T values of X per element: all thresholds share the tables.
- * 1 round; online 2·(2D−1) bits per X.
+ * Masked digit comparison (K-MDC, ours: docs/protocols/digit-comparison.md): XOR shares of 1{X < r} for a public X and
+ * a mask r that the dealer knows. For each digit of r the dealer shares the truth table of "below r's digit". Each
+ * party looks up its share at X's digit, and one opening of 2D−1 bits completes the comparison: r's digit is above X's,
+ * and equal to it. `opened` [T, …shape] holds T values of X per element: all thresholds share the tables. 1 round;
+ * online 2·(2D−1) bits per X.
  */
 export function* digitsBelowMask(
   party: Party,
@@ -43,17 +43,17 @@ export function* digitsBelowMask(
   return combineDigits(less.opened, same.opened, products, guarded);
 }
 
-/** Bits that digits of k bits compare; by default those for which `digitBits` finds a k. */
+/** Most bits that digits of k bits compare; by default the most for which `digitBits` finds a k. */
 export const maxDigitComparisonBits = (k = 5): number => maxDigits * Math.min(k, maxDigitBits);
 
-/** Bits per digit for the least traffic, the dealer's and what is opened; the fewest digits of those. At most 6 digits. */
+/** Bits per digit for the least traffic (dealer and openings); of equal costs the fewest digits. At most 6 digits. */
 export function digitBits(bits: number): number {
   if (bits > maxDigitComparisonBits())
     throw new RangeError(`masked digit comparison takes at most 30 bits, got ${bits}`);
   return cheapestDigit(bits, (n, k) => digitComparisonBits(n, k) + 2 * (2 * digitSizes(n, k).length - 1));
 }
 
-/** Dealer bits of one comparison: Σ_d (2^k − 1) for the tables, and those of one threshold. */
+/** Dealer bits of one comparison: Σ_d (2^k − 1) for the tables, plus those of one threshold. */
 export const digitComparisonBits = (bits: number, k: number): number =>
   digitTableBits(bits, k) + thresholdBits(bits, k);
 

@@ -12,17 +12,20 @@ import {
 } from "../../ring/index.ts";
 import { sharedTable } from "./digits.ts";
 
-/** This party's key of a distributed point function at the dealer's secret; at the dealer, and in a cost run, ghosts. */
+/**
+ * This party's key of a distributed point function at the dealer's secret; meta tensors at the dealer and in a cost
+ * run.
+ */
 export interface DpfKey {
   readonly root: GgmRoot;
   readonly corrections: GgmCorrections;
-  /** The client's own bit of the vector at the point: the dealer's to know. */
+  /** The client's bit of the vector at the point; only the dealer knows it. */
   readonly atPoint: RingTensor;
 }
 
 /**
- * Keys for points of n ≥ 7 bits: root seeds that each party shares with the dealer, free, and corrections that the
- * dealer announces: (n − 7)·130 + 128 bits to each party.
+ * Keys for points of n ≥ 7 bits. Each party shares root seeds with the dealer at no cost; the dealer broadcasts the
+ * corrections: (n − 7)·130 + 128 bits to each party.
  */
 export function dpfKey(party: Party, point: RingTensor): DpfKey {
   const seeds = [...point.shape, 2];
@@ -39,11 +42,11 @@ export function dpfKey(party: Party, point: RingTensor): DpfKey {
 }
 
 /**
- * Comparison by a distributed point function (K-DPF after SIGMA, Gupta et al., PoPETs 2024; docs/protocols/
- * dpf-comparison.md): XOR shares of 1{X < r} for public X [T, …shape] and a mask r that the dealer knows. All thresholds
- * share a key. Up to 6 bits the dealer shares the truth table instead. 0 rounds, nothing is opened.
+ * Comparison by a distributed point function (K-DPF after SIGMA, Gupta et al., PoPETs 2024;
+ * docs/protocols/dpf-comparison.md): XOR shares of 1{X < r} for public X [T, …shape] and a mask r that the dealer
+ * knows. All thresholds share a key. Up to 6 bits the dealer shares the truth table instead. 0 rounds, nothing is
+ * opened.
  */
-// biome-ignore lint/correctness/useYield: a method of comparison without rounds
 export function* dpfBelowMask(party: Party, opened: RingTensor, secret: RingTensor): Steps<RingTensor> {
   if (secret.width < leafBits) return bitAt(sharedTable(party, secret), opened);
   const { root, corrections } = dpfKey(party, secret);

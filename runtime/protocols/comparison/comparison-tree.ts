@@ -15,19 +15,19 @@ import { mapMasked, multiplyMasked, publicShare, sliceRows, stack } from "../kit
 
 /**
  * Carry tree (K-TREE; ours over pairs: docs/protocols/carry-tree.md): XOR shares of 1{X < r} for a public X and a mask
- * r that the dealer knows. Each node says "below" and "equal" of a run of bits, and two neighbours meet as
+ * r that the dealer knows. Each node holds "below" and "equal" of a run of bits, and two neighbours combine as
  *     below = below_high ⊕ equal_high·below_low,   equal = equal_high·equal_low.
- * A leaf is a pair of bits, which the dealer's shares of r's bits and of their product give without a round.
- * `opened` [T, …shape] holds T values of X per element. ⌈log2 n⌉ − 1 rounds.
+ * A leaf is a pair of bits: the dealer's shares of r's bits and of their product give it without a round. `opened` [T,
+ * …shape] holds T values of X per element. ⌈log2 n⌉ − 1 rounds.
  */
 export function* treeBelowMask(party: Party, opened: RingTensor, secret: RingTensor): Steps<RingTensor> {
   let { below, equal } = leaves(party, opened, secret);
   while (below.shape[0]! > 1) {
-    // A run of bits at the top without a neighbour above it waits for the next level.
+    // A run of bits at the top without a neighbour above it moves to the next level.
     const pairs = Math.floor(below.shape[0]! / 2);
     const odd = below.shape[0]! % 2 === 1;
     const alone = (t: RingTensor): RingTensor[] => (odd ? [sliceRows(t, t.shape[0]! - 1)] : []);
-    // Row k of `equal` belongs to node k + 1: nobody asks whether the lowest run is equal.
+    // Row k of `equal` belongs to node k + 1: the lowest run needs no "equal".
     const high = every(equal, 0, pairs);
     const low = [every(below, 0, pairs), every(equal, 1, pairs - 1)].filter((t) => t.shape[0]! > 0);
     // Each of these bits gets a fresh uniform mask bit: safe to open.
@@ -44,7 +44,7 @@ export function* treeBelowMask(party: Party, opened: RingTensor, secret: RingTen
 }
 
 /**
- * Nodes of one pair of bits (r1, r0) against the public (X1, X0), lowest pair first, in the monomials of r's bits:
+ * Nodes of one pair of bits (r1, r0) against the public (X1, X0), lowest pair first, as polynomials in r's bits:
  *     below = x1·r1 ⊕ (x1 ⊕ r1)·x0·r0 and equal = (x1 ⊕ r1)·(x0 ⊕ r0), where x = 1 ⊕ X.
  */
 function leaves(party: Party, opened: RingTensor, secret: RingTensor): { below: RingTensor; equal: RingTensor } {
@@ -59,7 +59,7 @@ function leaves(party: Party, opened: RingTensor, secret: RingTensor): { below: 
   const both = mul(sliceRows(low, 0, high.shape[0]!), high);
   const r1 = perThreshold(padded(party.dealt(high), low.shape[0]!));
   const r01 = perThreshold(padded(party.dealt(both), low.shape[0]!));
-  // An odd bit at the top has a 0 above it, in X as in r.
+  // An odd bit at the top has a 0 above it, in X and in r.
   const x1 = addConstant(padded(bitsFrom(opened, 1), low.shape[0]!), 1);
   const lowest = add(mul(x1, r0), r01);
   const below = add(mul(x1, r1), mul(x0, lowest));
@@ -69,12 +69,12 @@ function leaves(party: Party, opened: RingTensor, secret: RingTensor): { below: 
 
 /** [nodes, …shape] for every threshold: [nodes, 1, …shape]. */
 const perThreshold = (t: RingTensor): RingTensor => reshape(t, [t.shape[0]!, 1, ...t.shape.slice(1)]);
-/** Rows of zeros behind, up to `count`. */
+/** Appends rows of zeros up to `count`. */
 const padded = (t: RingTensor, count: number): RingTensor => {
   const missing = count - t.shape[0]!;
   return missing === 0 ? t : concat([t, zeros([missing, ...t.shape.slice(1)], 1)], 0);
 };
-/** `count` rows, every second one from `first` on. */
+/** `count` rows, every second row from `first` on. */
 const every = (t: RingTensor, first: number, count: number): RingTensor =>
   slice(
     t,

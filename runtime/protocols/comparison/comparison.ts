@@ -8,20 +8,23 @@ import { dpfBelowMask } from "./comparison-dpf.ts";
 import { treeBelowMask } from "./comparison-tree.ts";
 
 interface ComparisonMethod {
-  /** XOR shares of 1{X < r} for T public values X [T, …shape] of each element and a mask r [...shape] of the dealer's. */
+  /**
+   * XOR shares of 1{X < r} for T public values X [T, …shape] of each element and a mask r [...shape] that the dealer
+   * knows.
+   */
   readonly belowMask: (party: Party, opened: RingTensor, secret: RingTensor, digit?: number) => Steps<RingTensor>;
-  /** Most bits that it compares. */
+  /** Most bits that the method compares. */
   readonly maxBits: (digit?: number) => number;
 }
 
-/** The ways to compare a public value with the dealer's mask; all are exact. */
+/** The methods to compare a public value with a mask that the dealer knows; all are exact. */
 const methods = {
   digits: { belowMask: digitsBelowMask, maxBits: maxDigitComparisonBits },
   tree: { belowMask: treeBelowMask, maxBits: () => 63 },
   dpf: { belowMask: dpfBelowMask, maxBits: () => 63 },
 } as const satisfies Record<string, ComparisonMethod>;
 
-/** A method, and the bits of a digit where it has digits; without them they follow from the width. */
+/** A method and, if it has digits, the bits of a digit; without them the width determines the digits. */
 export interface Comparison {
   readonly method: keyof typeof methods;
   readonly digit?: number;
@@ -29,24 +32,28 @@ export interface Comparison {
 
 const defaultComparison: Comparison = { method: "digits" };
 
-/** How an execution compares: its tuning `comparison` and `digit`. @throws RangeError for an unknown method. */
+/**
+ * The comparison of an execution, from its tunings `comparison` and `digit`. @throws RangeError for an unknown method.
+ */
 export function comparisonOf({ attrs }: Spec): Comparison {
   const { comparison = "digits", digit } = attrs;
-  if (!isMethod(comparison)) throw new RangeError(`no comparison is called ${comparison}`);
+  if (!isMethod(comparison)) {
+    throw new RangeError(`unknown comparison ${comparison}: use one of ${Object.keys(methods).join(", ")}`);
+  }
   return digit === undefined ? { method: comparison } : { method: comparison, digit: Number(digit) };
 }
 
 const isMethod = (name: unknown): name is Comparison["method"] => Object.keys(methods).includes(String(name));
 
-/** Why a wire of so many bits cannot be compared, for `refuses`. */
+/** Reason why a masked value of this many bits cannot be compared, for `refuses`. */
 export function comparisonRefusal(bits: number, { method, digit }: Comparison = defaultComparison): string | undefined {
   const widest = methods[method].maxBits(digit) + 1;
   return bits > widest
-    ? `its wire needs a ring of ${bits} bits, comparisons take at most ${widest} (${method})`
+    ? `its masked value needs a ring of ${bits} bits, comparisons take at most ${widest} (${method})`
     : undefined;
 }
 
-/** The tunings that may be worth it for wires of so many bits, as attributes. */
+/** Tunings to try for masked values of this many bits, as attributes. */
 export const comparisonVariants = (bits: number): readonly Spec["attrs"][] => [
   ...[3, 4, 5, 6]
     .filter((digit) => bits - 1 <= maxDigitComparisonBits(digit))
@@ -66,8 +73,9 @@ export function* belowMask(
 }
 
 /**
- * XOR shares of 1{x < t} for each public threshold t (raw integers), [T, …shape], from an open wire with |x − t| in
- * the signed range: msb(x − t) = msb(x̂ − t) ⊕ msb(r) ⊕ 1{low bits of x̂ − t < low bits of r}. Rounds of the method.
+ * XOR shares of 1{x < t} for each public threshold t (raw integers), [T, …shape], from a masked value with |x − t| in
+ * the signed range: msb(x − t) = msb(x̂ − t) ⊕ msb(r) ⊕ 1{low bits of x̂ − t < low bits of r}. The method gives the
+ * rounds.
  */
 export function* belowThresholds(
   party: Party,

@@ -4,8 +4,8 @@ import { defineProtocol, type Spec, scaleIntoRing } from "../kit/index.ts";
 const liftOf = ({ operands: [x], result }: Spec): number => result.scale - x!.scale;
 
 /**
- * A number as another element: the same integer, with more fractional bits where that is wanted. Whoever casts a truth
- * value to a number asks for a wider ring of it, and 5-select has it opened and extended. Free.
+ * Casts to another element type: the same integer, with more fractional bits if requested. A cast from a Boolean to a
+ * number asks for a wider ring of the Boolean, and 5-select has it opened and extended. Free.
  */
 export const localCast = defineProtocol({
   name: "local.cast",
@@ -18,10 +18,9 @@ export const localCast = defineProtocol({
   yields: "share",
   operandWidths: (spec) => [Math.max(1, spec.result.width - liftOf(spec))],
   refuses: (spec) => {
-    if (liftOf(spec) < 0) return "it drops no fractional bits";
-    return spec.attrs.to === "f32" || spec.operands[0]!.scale === 0 ? undefined : "it rounds nothing to integers";
+    if (liftOf(spec) < 0) return "it cannot drop fractional bits";
+    return spec.attrs.to === "f32" || spec.operands[0]!.scale === 0 ? undefined : "it cannot round to integers";
   },
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(_party, spec, x) {
     return {
       kind: "share",

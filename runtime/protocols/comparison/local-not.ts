@@ -2,7 +2,7 @@ import type { Share } from "../../core/index.ts";
 import { addConstant, neg } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
 
-/** 1 − c in whatever ring the truth value c is held: modulo 2 that is ¬c. Free. */
+/** 1 − c in whatever ring holds the Boolean c: modulo 2 this is ¬c. Free. */
 export const localNot = defineProtocol({
   name: "local.not",
   implements: "not",
@@ -13,10 +13,9 @@ export const localNot = defineProtocol({
   forms: ["share"],
   yields: "share",
   operandWidths: ({ result }) => [result.width],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, _spec, c) {
     const negated = neg((c as Share).tensor);
-    // The constant belongs to one share.
+    // Only one share gets the constant.
     return { kind: "share", tensor: party.role === "client" ? negated : addConstant(negated, 1) } satisfies Share;
   },
 });

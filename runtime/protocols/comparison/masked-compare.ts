@@ -7,7 +7,7 @@ import { differenceWidth, negateBit, operandShare, scaleMismatch, widthHolding }
 import { belowThresholds, comparisonOf, comparisonRefusal, comparisonVariants } from "./comparison.ts";
 import { isZero, zeroTestRefusal } from "./equality.ts";
 
-/** Each order as 1{x − y < t} or its complement. */
+/** Each relation as 1{x − y < t} or its complement. */
 const orders: Readonly<Record<string, { readonly threshold: 0 | 1; readonly complement: boolean }>> = {
   less: { threshold: 0, complement: false },
   "greater-or-equal": { threshold: 0, complement: true },
@@ -15,7 +15,7 @@ const orders: Readonly<Record<string, { readonly threshold: 0 | 1; readonly comp
   greater: { threshold: 1, complement: true },
 };
 
-/** The bit of the relation, from the open wire of x − y. 1 round. */
+/** The bit of the relation, from the masked value of x − y. 1 round. */
 function* relationBit(party: Party, difference: MaskedValue, spec: Spec): Steps<RingTensor> {
   const order = orders[String(spec.attrs.kind)];
   if (!order) return yield* isZero(party, difference);
@@ -40,7 +40,7 @@ const shared = {
   variants: (spec) => (spec.attrs.kind === "equal" ? [] : comparisonVariants(differenceWidth(spec))),
 } as const satisfies Partial<Protocol>;
 
-/** Whether x and y stand in a relation, as an XOR-shared bit: their difference is opened. 2 rounds with digit tables. */
+/** The relation of x and y as an XOR-shared bit; it opens their difference. 2 rounds with digit tables. */
 export const maskedCompare = defineProtocol({
   ...shared,
   name: "masked.compare",
@@ -52,7 +52,7 @@ export const maskedCompare = defineProtocol({
   },
 });
 
-/** Whether an open wire and a public number stand in a relation: all thresholds share the opening. 1 round with digit tables. */
+/** The relation of a masked value and a public number: all thresholds share the opening. 1 round with digit tables. */
 export const thresholdCompare = defineProtocol({
   ...shared,
   name: "threshold.compare",

@@ -44,7 +44,6 @@ export const localLogic = defineProtocol({
   name: "local.logic",
   paper: "linear in the secret bit",
   forms: ["share", "public"],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x, y) {
     const { kind } = spec.attrs;
     const a = operandShare(party, x!, 1);

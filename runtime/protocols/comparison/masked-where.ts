@@ -16,11 +16,11 @@ const shared = {
   refuses: ({ operands: [, x, y], result }) => scaleMismatch(x!, y!, result),
 } as const satisfies Partial<Protocol>;
 
-/** Ring in which x − y is opened: no wider than the result, which is all that matters modulo it. */
+/** Ring in which x − y is masked: no wider than the result, since only the difference modulo the result matters. */
 const openedWidth = ({ operands: [, x, y], result }: Spec): number =>
   Math.min(result.width, result.width === 1 ? 1 : differenceWidth({ operands: [x!, y!], result, attrs: {} }));
 
-/** y + c·(x − y): the condition and the difference are opened together. 1 round, 2·(1 + n) bits per element. */
+/** y + c·(x − y): it opens the condition and the difference together. 1 round, 2·(1 + n) bits per element. */
 const selectDifference: Pick<Protocol, "run"> = {
   *run(party, spec, c, x, y) {
     const { width, shape } = spec.result;
@@ -31,7 +31,7 @@ const selectDifference: Pick<Protocol, "run"> = {
   },
 };
 
-/** x where the secret condition holds, else y. */
+/** x where the secret condition holds, y elsewhere. */
 export const maskedWhere = defineProtocol({
   ...shared,
   ...selectDifference,
@@ -39,7 +39,7 @@ export const maskedWhere = defineProtocol({
   forms: ["share", "share", "share"],
 });
 
-/** The same where y is public. */
+/** The same for a public y. */
 export const maskedWherePublic = defineProtocol({
   ...shared,
   ...selectDifference,
@@ -47,7 +47,7 @@ export const maskedWherePublic = defineProtocol({
   forms: ["share", "share", "public"],
 });
 
-/** The same where x is public. */
+/** The same for a public x. */
 export const maskedWhereElse = defineProtocol({
   ...shared,
   ...selectDifference,
@@ -55,7 +55,7 @@ export const maskedWhereElse = defineProtocol({
   forms: ["share", "public", "share"],
 });
 
-/** Between public values: the condition as a number, times what is public. 1 round, 2 bits per condition. */
+/** Selects between public values: the condition as a number, times a public factor. 1 round, 2 bits per condition. */
 export const bitWhere = defineProtocol({
   ...shared,
   name: "bit.where",

@@ -53,12 +53,12 @@ export const thresholdSign = defineProtocol({
   ...shared,
   name: "threshold.sign",
   implements: "sign",
-  refuses: (spec) => (spec.result.scale === 0 ? widthRefused(spec) : "its result is a whole number"),
+  refuses: (spec) => (spec.result.scale === 0 ? widthRefused(spec) : "its result is an integer"),
   *run(party, spec, x) {
     const masked = narrowMasked(x as MaskedValue, maskedWidth(spec.operands[0]!));
     const bits = yield* maskAndOpen(party, yield* belowThresholds(party, masked, [0, 1], comparisonOf(spec)));
     const held = mulConstant(reduceSum(bitToRing(party, bits, spec.result.width), [0], false), -1);
-    // The constant belongs to one share.
+    // Only one share gets the constant.
     return { kind: "share", tensor: party.role === "client" ? held : addConstant(held, 1) } satisfies Share;
   },
 });

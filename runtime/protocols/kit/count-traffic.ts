@@ -8,12 +8,12 @@ export interface Traffic {
   readonly rounds: number;
   /** Payload bytes online. */
   readonly bytes: BytesByDirection;
-  /** Payload bytes before the input is known: what the dealer hands out. */
+  /** Payload bytes before the input is known, which the dealer sends. */
   readonly dealt: BytesByDirection;
 }
 export const noTraffic: Traffic = { rounds: 0, bytes: noBytes, dealt: noBytes };
 
-/** An operand of a form with nothing in it. */
+/** A meta operand of the given form. */
 export function metaOperand(form: OperandForm, { shape, width }: Fixed, resultWidth: number): Operand {
   const masked = (ring: number): Operand => {
     const empty = metaTensor(shape, ring);
@@ -40,7 +40,7 @@ export function metaOperand(form: OperandForm, { shape, width }: Fixed, resultWi
   return forms[form]();
 }
 
-/** Runs steps to the end with nothing arriving, and shows each round. */
+/** Runs steps to the end without receiving anything, and reports each round. */
 export function drain<T>(steps: Steps<T>, onRound: (round: readonly Transfer[]) => void): T {
   let state = steps.next();
   while (!state.done) {
@@ -50,7 +50,7 @@ export function drain<T>(steps: Steps<T>, onRound: (round: readonly Transfer[]) 
   return state.value;
 }
 
-/** The protocol's own body, read with ghosts: a cost cannot drift from the code. */
+/** Counts a protocol by running its own body on meta tensors: a cost cannot drift from the code. */
 export function countProtocol(protocol: Protocol, spec: Spec, forms: readonly OperandForm[]): Traffic {
   const account = noDealerBytes();
   const operands = spec.operands.map((operand, index) => metaOperand(forms[index]!, operand, spec.result.width));

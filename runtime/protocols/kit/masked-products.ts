@@ -13,9 +13,10 @@ import {
 } from "./masked-values.ts";
 
 /**
- * Elementwise product of two wires (broadcast), as shares in a ring of `width` bits: no traffic between the parties,
+ * Elementwise product of two masked values (broadcast), as shares in a ring of `width` bits, without traffic between
+ * the parties:
  *     xy = (a − r + 2^n·g·w)(b − s + 2^k·h·v)
- * expanded into public factors times what the dealer hands out (ours: docs/protocols/masked-product.md).
+ * expanded into public factors times tensors that the dealer shares (ours: docs/protocols/masked-product.md).
  */
 export function multiplyMasked(party: Party, x: MaskedValue, y: MaskedValue, width: number): RingTensor {
   const n = x.opened.width;
@@ -50,9 +51,9 @@ export function multiplyMasked(party: Party, x: MaskedValue, y: MaskedValue, wid
 }
 
 /**
- * Σ x² over the last axis (kept, extent 1) of a wire, as shares in a ring of `width` bits, without traffic:
+ * Σ x² over the last axis (kept with size 1) of a masked value, as shares in a ring of `width` bits, without traffic:
  *     x² = a² − 2a·r + r² + 2^(n+1)·g·w·(a − r) + 2^(2n)·g·w
- * (protocols.md 1.8; the dealer hands out Σr² once per row).
+ * (protocols.md 1.8; the dealer shares Σr² once per row).
  */
 export function sumOfSquares(party: Party, x: MaskedValue, width: number): RingTensor {
   const n = x.opened.width;
@@ -73,8 +74,9 @@ export function sumOfSquares(party: Party, x: MaskedValue, width: number): RingT
 }
 
 /**
- * Bilinear product of two wires of the same ring, as shares in that ring: X̂∘Ŷ − X̂∘[s] − [r]∘Ŷ + [r∘s] (LIN-SS,
- * protocols.md 1.1). No traffic. `keep` picks the entries that are wanted, in both the result and what the dealer sends.
+ * Bilinear product of two masked values of the same ring, as shares in that ring: X̂∘Ŷ − X̂∘[s] − [r]∘Ŷ + [r∘s]
+ * (LIN-SS, protocols.md 1.1). No traffic. `keep` selects the required entries, both in the result and in what the
+ * dealer sends.
  */
 export function bilinearMasked(
   party: Party,
@@ -89,7 +91,7 @@ export function bilinearMasked(
   return add(keep(z), party.dealt(keep(product(x.mask.secret, y.mask.secret))));
 }
 
-/** Matrix product of two wires. */
+/** Matrix product of two masked values. */
 export const matmulMasked = (
   party: Party,
   x: MaskedValue,
@@ -105,9 +107,9 @@ export function bitToRing(party: Party, c: MaskedValue, width: number): RingTens
 }
 
 /**
- * c·x as shares in a ring of `width` bits, from an opened bit and an opened wire: no traffic,
+ * c·x as shares in a ring of `width` bits, from an opened bit and a masked value, without traffic:
  *     c·x = ĉ·(a − r + 2^n·g·w) + (1 − 2ĉ)·(a·γ − γr + 2^n·g·γw)
- * (MUX, protocols.md 1.3). Shapes broadcast. `own`: the share of x in that ring, where the caller has it.
+ * (MUX, protocols.md 1.3). Shapes broadcast. `own`: the share of x in that ring, if the caller has it.
  */
 export function selectMasked(
   party: Party,

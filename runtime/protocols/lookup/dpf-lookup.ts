@@ -23,11 +23,11 @@ import { indexBits, indexRefusal } from "./ottt-lookup.ts";
 const maxIndexBits = 13;
 
 /**
- * Lookup by a distributed point function (L-DPF after SIGMA, protocols.md 1.4; docs/protocols/lookup.md): each party
- * expands its XOR share of the unit vector at the mask while preparing. The shares' bits differ at the mask only, so the
- * difference of the two inner products with the turned table is the entry, but for a sign that the dealer knows: it is
- * opened under a mask, and the dealer's shares of the sign put it right.
- * 1 round, 2·width bits; (bits − 7)·130 + 128 bits from the dealer to each party and 2·width to the server.
+ * Lookup by a distributed point function (L-DPF after SIGMA, protocols.md 1.4; docs/protocols/lookup.md). While
+ * preparing, each party expands its XOR share of the unit vector at the mask. The shares' bits differ at the mask only,
+ * so the difference of the two inner products with the rotated table is the entry, up to a sign that the dealer knows.
+ * The difference is opened under a mask, and the dealer's shares of the sign correct it. 1 round, 2·width bits; (bits −
+ * 7)·130 + 128 bits from the dealer to each party and 2·width to the server.
  */
 export const dpfLookup = defineProtocol({
   name: "dpf.lookup",
@@ -41,7 +41,9 @@ export const dpfLookup = defineProtocol({
   operandWidths: (spec) => [indexBits(spec), spec.result.width],
   refuses: (spec) => {
     const bits = indexBits(spec);
-    if (bits < leafBits) return `an index of ${bits} bits fits a one-time vector, point functions begin at ${leafBits}`;
+    if (bits < leafBits) {
+      return `its index of ${bits} bits fits a one-time vector, point functions need at least ${leafBits}`;
+    }
     return (
       indexRefusal(spec) ?? (bits > maxIndexBits ? `its index has ${bits} bits, at most ${maxIndexBits}` : undefined)
     );
@@ -53,11 +55,11 @@ export const dpfLookup = defineProtocol({
     const table = fromIntegers(entries as IntTensor, width);
     const { root, corrections, atPoint } = dpfKey(party, narrow(mask.secret, bits));
     const vector = party.offline(() => unitVector(root, corrections));
-    // The index is x plus a uniform mask of the same ring: looking up at it tells nothing.
+    // The index is x plus a uniform mask of the same ring: looking it up reveals nothing.
     const sums = selectedSums(vector, table, narrow(opened, bits));
     // The entry or its negative plus a fresh uniform mask: safe to open.
     const entry = yield* maskAndOpen(party, party.role === "client" ? sums : neg(sums));
-    // The client's bit at the mask is 1: its sum has the entry; otherwise the server's has, negated.
+    // If the client's bit at the mask is 1, its sum contains the entry; otherwise the server's sum does, negated.
     const bit = reshape(atPoint, [...atPoint.shape, ...table.shape.slice(1).map(() => 1)]);
     const sign = addConstant(mulConstant(widen(bit, width), 2), -1);
     const signed = sub(mul(entry.opened, party.dealt(sign)), party.dealt(mul(sign, entry.mask.secret)));

@@ -5,19 +5,19 @@ import { defineProtocol, type Spec } from "../kit/index.ts";
 
 export const indexBits = ({ attrs }: Spec): number => Number(attrs.bits);
 
-/** Why a lookup cannot take its operand as it is. */
+/** Reason why a lookup does not support its operand. */
 export const indexRefusal = ({ operands: [x], attrs }: Spec): string | undefined =>
   x!.scale === attrs.fraction
     ? undefined
-    : `its operand has ${x!.scale} fractional bits, of which the index counts ${attrs.fraction}`;
+    : `its operand has ${x!.scale} fractional bits, but the index has ${attrs.fraction}`;
 
-/** Most bits of the index: beyond, what the dealer sends doubles with every bit of it. */
+/** Most bits of the index: each bit more doubles what the dealer sends. */
 const maxIndexBits = 10;
 
 /**
- * Lookup by a one-time vector (L-OTTT, protocols.md 1.4; docs/protocols/lookup.md): the dealer shares the unit vector of
- * the mask's low bits, each party takes its inner product with the public table, turned by the opened index.
- * 0 rounds; 2^bits·width bits from the dealer, whatever the length of an entry.
+ * Lookup by a one-time vector (L-OTTT, protocols.md 1.4; docs/protocols/lookup.md). The dealer shares the unit vector
+ * of the mask's low bits; each party computes its inner product with the public table, rotated by the opened index. 0
+ * rounds; 2^bits·width bits from the dealer, whatever the length of an entry.
  */
 export const otttLookup = defineProtocol({
   name: "ottt.lookup",
@@ -38,7 +38,7 @@ export const otttLookup = defineProtocol({
     const { width } = spec.result;
     const table = fromIntegers(entries as IntTensor, width);
     const vector = party.dealt(unitVectors(narrow(mask.secret, bits), width));
-    // The index is x plus a uniform mask of the same ring: looking up at it tells nothing.
+    // The index is x plus a uniform mask of the same ring: looking it up reveals nothing.
     const turned = reversedTables(table, narrow(opened, bits));
     const weights = reshape(vector, [...vector.shape, ...table.shape.slice(1).map(() => 1)]);
     return { kind: "share", tensor: reduceSum(mul(weights, turned), [0], false) } satisfies Share;

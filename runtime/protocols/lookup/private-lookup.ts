@@ -17,14 +17,14 @@ import {
 import { defineProtocol } from "../kit/index.ts";
 
 /**
- * Rows of a table of the server's at places that only the client knows (DPF-PIR with two servers, protocols.md 1.10;
- * ours: docs/protocols/private-lookup.md). W = pad + hidden from the setup of known weights; server and dealer both
- * have `hidden`, the client the pad.
- *   client → server, dealer: corrections of a point function at the place, whose roots come from their seeds;
+ * Rows of a private table of the server at positions that only the client knows (DPF-PIR with two servers, protocols.md
+ * 1.10; ours: docs/protocols/private-lookup.md). W = pad + hidden from the setup of known weights; server and dealer
+ * both have `hidden`, the client has the pad.
+ *   client → server, dealer: corrections of a point function at the position, whose roots come from their seeds;
  *   server: S = u₀·hidden, dealer: D = u₁·hidden for their shares u of the unit vector;
  *   dealer → server: D + r, for an r that client and dealer know.
- *   (S + D + r) + (pad[place] − r) = W[place].
- * 2 rounds; 2·(130·⌈log₂ V⌉ + ℓ) + d·ℓ bits a place for a table of V rows of d.
+ *   (S + D + r) + (pad[position] − r) = W[position].
+ * 2 rounds; 2·(130·⌈log₂ V⌉ + ℓ) + d·ℓ bits per position for a table of V rows of d.
  */
 export const privateLookup = defineProtocol({
   name: "private.lookup",
@@ -38,7 +38,7 @@ export const privateLookup = defineProtocol({
   operandWidths: ({ result }) => [result.width, result.width],
   refuses: ({ operands: [table], attrs }) =>
     table!.shape.length !== 2 || (attrs.axis !== 0 && attrs.axis !== -2)
-      ? "it takes rows of a matrix along its first axis"
+      ? "it supports rows of a matrix along its first axis only"
       : undefined,
   *run(party, { result, operands: [table] }, weight, indices) {
     const { pad, hidden, values } = weight as KnownWeight;
@@ -46,14 +46,14 @@ export const privateLookup = defineProtocol({
     const { shape, width } = result;
     const chosen = indices as IntTensor;
     const count = sizeOf(chosen.shape);
-    // Negative indices count from the end, as everywhere.
+    // Negative indices count from the end, as in ONNX.
     const wrapped: IntTensor = { ...chosen, shape: [count], data: chosen.data?.map((at) => (at < 0 ? at + rows : at)) };
     const first = party.sharedRandom([count, 2], 64);
     const second = party.sharedRandomWithDealer("client", [count, 2], 64);
     const r = party.sharedRandomWithDealer("client", [count, columns], width);
     const grown = generateUnitCorrections(first, second, wrapped, treeDepth(rows), width);
     const correction = [grown.blocks, grown.controls, grown.last];
-    // Given one root, corrections are pseudorandom whatever the place (Boyle, Gilboa, Ishai 2016, theorem 3.3).
+    // Given one root, corrections are pseudorandom whatever the position (Boyle, Gilboa, Ishai 2016, theorem 3.3).
     const sent = yield (["server", "dealer"] as const).flatMap((to) =>
       correction.map((tensor) => ({ from: "client" as const, to, tensor })),
     );

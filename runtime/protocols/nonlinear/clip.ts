@@ -23,10 +23,10 @@ import {
   signedBits,
 } from "../kit/index.ts";
 
-/** The bounds as raw integers, where the operand can go beyond them. */
+/** The bounds as raw integers, if the operand can exceed them. */
 function activeBounds({ operands: [x], attrs }: Spec): { readonly lo?: number; readonly hi?: number } {
   const unit = 2 ** x!.scale;
-  // As the interpreter rounds what it clips to: a bound between two units is the one nearer to it.
+  // Round as the interpreter rounds: a bound between two units becomes the nearer one.
   const [lo, hi] = [Math.round(Number(attrs.lo) * unit), Math.round(Number(attrs.hi) * unit)];
   return { ...(lo > x!.lo * unit && { lo }), ...(hi < x!.hi * unit && { hi }) };
 }
@@ -40,7 +40,8 @@ function widthOf(spec: Spec): number {
 }
 
 /**
- * Both bounds against one opening. With t the upper bound (or the only one), m = 1{lo ≤ x < hi} and b = 1{x < lo},
+ * Compares one opening with both bounds. With t the upper bound (or the only one), m = 1{lo ≤ x < hi} and b = 1{x <
+ * lo},
  *     clip(x) = t + m·(x − t) + (lo − t)·b
  * takes one product with the secret. 2 rounds with digit tables (ours: docs/protocols/ordering.md).
  */
@@ -90,6 +91,6 @@ export const thresholdClip = defineProtocol({
 });
 
 const withLeadingAxis = (t: RingTensor): RingTensor => reshape(t, [1, ...t.shape]);
-/** A public number joins one share alone. */
+/** Adds a public number to one share only. */
 const addPublicNumber = (party: Party, x: RingTensor, n: number): RingTensor =>
   party.role === "client" ? x : addConstant(x, n);

@@ -43,14 +43,16 @@ export type RangeReducedFunction = keyof typeof mantissaSeries;
 
 /** Worst error of the series on [1, 2). */
 const fitError = 1.8e-6;
-/** Fractional bits of each octave's own value, which lies in (1/2, 1·√2], or is a logarithm. */
+/** Fractional bits of each binade's own value, which lies in (1/2, 1·√2], or is a logarithm. */
 const mantissaBits = 14;
-/** Ring of an octave's inverse: sign, slack, and the range of a series outside its octave, which select discards. */
+/**
+ * Ring of a binade's inverse: sign, slack, and the range of a series outside its binade, which the selection discards.
+ */
 const mantissaWidth = mantissaBits + 4;
 
 export interface RangeReduction {
   readonly name: RangeReducedFunction;
-  /** Octaves of the raw value: [2^first, 2^(first+1)), …, [2^last, 2^(last+1)). */
+  /** Binades of the raw value: [2^first, 2^(first+1)), …, [2^last, 2^(last+1)). */
   readonly first: number;
   readonly last: number;
   /** Fractional bits of the operand. */
@@ -59,29 +61,29 @@ export interface RangeReduction {
   readonly factor: number;
 }
 
-/** Fractional bits of the result: such that the smallest inverse keeps `mantissaBits` significant bits. */
+/** Fractional bits of the result, chosen so that the smallest inverse keeps `mantissaBits` significant bits. */
 export const rangeReductionScale = (plan: RangeReduction): number => mantissaBits - binadeExponent(plan, plan.last);
 
-/** Ring of each octave's own value. */
+/** Ring of each binade's own value. */
 const binadeValueWidth = (plan: RangeReduction): number => {
   if (plan.name !== "log") return mantissaWidth;
   const bound = Math.max(...[plan.first, plan.last + 1].map((binade) => Math.abs(logarithmOfBinade(plan, binade))));
   return signedBits(-bound, bound, mantissaBits) + 1;
 };
 
-/** Bits of the result at `octaveScale`, with sign and slack. */
+/** Bits of the result at `rangeReductionScale`, with sign and slack. */
 export const rangeReductionResultWidth = (plan: RangeReduction): number =>
   binadeValueWidth(plan) + binadeExponent(plan, plan.first) - binadeExponent(plan, plan.last);
 
-/** Power of two that an octave's own value is to be multiplied by. */
+/** Power of two by which a binade's own value is multiplied. */
 const binadeExponent = (plan: RangeReduction, binade: number): number =>
   plan.name === "log" ? 0 : binadeFactor(plan, binade).exponent;
 
-/** factor·ln 2^(octave − scale), which adds to that of the mantissa. */
+/** factor·ln 2^(binade − scale), the summand beside the mantissa's logarithm. */
 const logarithmOfBinade = (plan: RangeReduction, binade: number): number =>
   plan.factor * (binade - plan.scale) * Math.LN2;
 
-/** An octave's own value as a function of the mantissa. */
+/** A binade's own value as a function of the mantissa. */
 function seriesOf(plan: RangeReduction, binade: number): Series {
   const series = mantissaSeries[plan.name];
   if (plan.name !== "log") return scaleSeries(series, binadeFactor(plan, binade).rest);
@@ -89,7 +91,7 @@ function seriesOf(plan: RangeReduction, binade: number): Series {
   return { ...scaled, constant: scaled.constant + logarithmOfBinade(plan, binade) };
 }
 
-/** factor·2^(−p·(octave − scale)) as rest·2^exponent with rest in [1, 2): exact but for one rounding of √½. */
+/** factor·2^(−p·(binade − scale)) as rest·2^exponent with rest in [1, 2): exact except for one rounding of √½. */
 function binadeFactor(plan: RangeReduction, binade: number): { readonly exponent: number; readonly rest: number } {
   const steps = binade - plan.scale;
   const half = plan.name === "rsqrt";
@@ -99,7 +101,7 @@ function binadeFactor(plan: RangeReduction, binade: number): { readonly exponent
   return { exponent: own - whole, rest: value / powerOfTwo(own) };
 }
 
-/** The octaves of a positive value with known bounds, for a wire with `scale` fractional bits. */
+/** The binades of a positive value with known bounds, for a masked value with `scale` fractional bits. */
 export function planRangeReduction(
   name: RangeReducedFunction,
   lo: number,
@@ -112,23 +114,23 @@ export function planRangeReduction(
   return { name, first, last, scale, factor };
 }
 
-/** Width of a wire on which every octave's period of 4 fits, with slack. */
+/** Width of a masked value that holds every binade's period of 4, with slack. */
 export const rangeReductionWidth = (plan: RangeReduction): number => plan.last + 3;
 
-/** Worst error of a result, in real units, at the smallest value: fit, rounding and truncation of its octave. */
+/** Worst error of a result, in real units, at the smallest value: fit, rounding and truncation of its binade. */
 export function rangeReductionError(plan: RangeReduction): number {
   const rest = plan.name === "log" ? Math.abs(plan.factor) : binadeFactor(plan, plan.first).rest;
   return powerOfTwo(binadeExponent(plan, plan.first)) * mantissaError(plan.name, rest);
 }
 
-/** Worst error of an inverse relative to itself: the mantissa function is at least 1/2, or √½. */
+/** Worst relative error of an inverse: the mantissa function is at least 1/2, or √½. */
 export const rangeReductionRelativeError = (plan: RangeReduction): number =>
   (plan.name === "rsqrt" ? Math.SQRT2 : 2) * mantissaError(plan.name, 1);
 
 const mantissaError = (name: RangeReducedFunction, rest: number): number =>
   fitError * rest + roundingError(scaleSeries(mantissaSeries[name], rest)) + 2 ** -mantissaBits;
 
-/** Why the functions cannot be had of values of these bounds. */
+/** The reason why the functions do not support values within these bounds. */
 export function rangeReductionRefusal(
   lo: number,
   hi: number,
@@ -136,18 +138,21 @@ export function rangeReductionRefusal(
   comparison?: Comparison,
 ): string | undefined {
   if (!(lo * 2 ** scale >= 4))
-    return `values down to ${lo} need at least 2 bits, ${scale} fractional bits do not hold them`;
+    return `values down to ${lo} need at least 2 bits, which ${scale} fractional bits do not hold`;
   return comparisonRefusal(floorLog2(hi * 2 ** scale) + 3, comparison);
 }
 
 /**
- * factor/v, factor/√v or factor·ln v for a positive wire v, as shares in a ring of `width` bits at `octaveScale(plan)`
- * fractional bits (ours: docs/protocols/exponent-range-reduction.md). In every octave 2^i ≤ v < 2^(i+1) the function is one mantissa
- * function of v/2^i, times a public factor or plus a public number, which a short trigonometric series of period 2^(i+2) gives from the opened wire at once; thresholds at the
- * powers of two, all on one set of digit tables, select the octave. Below the first octave its series is continued,
- * above the last one likewise: the bounds must hold.
- * The selecting bits are opened after their comparison, the octaves' values beside whichever comes first: 1 round with
- * comparisons of none (dpf), 2 with those of one.
+ * factor/v, factor/√v or factor·ln v for a positive masked value v, as shares in a ring of `width` bits with
+ * `rangeReductionScale(plan)` fractional bits (ours: docs/protocols/octaves.md).
+ *
+ * In every binade 2^i ≤ v < 2^(i+1) the result is a mantissa function of v/2^i, times a public factor or plus a public
+ * summand. A short trigonometric series of period 2^(i+2) gives it from the masked value without a round. Thresholds at
+ * the powers of two, all on one set of digit tables, select the binade. Below the first binade and above the last one
+ * their series continue: the bounds must hold.
+ *
+ * The selecting bits are opened after their comparison, the binades' values as early as possible: 1 round with
+ * comparisons of 0 rounds (dpf), 2 with those of 1 round.
  */
 export function* evaluateByRangeReduction(
   party: Party,
@@ -176,8 +181,8 @@ export function* evaluateByRangeReduction(
 }
 
 /**
- * Open bits [octaves, …shape]: 1 for the octave that holds v. In octave i v is not below 2^i but below 2^(i+1): the
- * exclusive or of neighbours in 0 … 0 1 … 1, where nothing is below the first bound and all is below the last.
+ * Open bits [binades, …shape]: 1 for the binade that holds v. In binade i, v is below 2^(i+1) and not below 2^i: the
+ * exclusive or of neighbours in 0 … 0 1 … 1, where nothing is below the first bound and everything is below the last.
  */
 function* binadeBits(party: Party, v: MaskedValue, plan: RangeReduction, comparison?: Comparison): Steps<MaskedValue> {
   const inner = [...Array(plan.last - plan.first).keys()].map((k) => 2 ** (plan.first + 1 + k));

@@ -17,19 +17,22 @@ import { belowMask, belowThresholds, type Comparison } from "../comparison/index
 import { dropLowBits, entryAt, gateByBit, negateByBit } from "../kit/index.ts";
 
 /**
- * The window holds y in [−2^4, 0): below it the result is 0, and so it may be one above, for the clip is decided on
- * whole units. ⌊y⌋ or one more is compared with 1 − 2^4: what passes is inside for certain, what is lost is below 2^−15.
+ * The window holds y in [−2^4, 0). Below it the result is 0; up to one unit above its start it may be 0 too, since the
+ * clip is decided on whole units. ⌊y⌋ or one more is compared with 1 − 2^4: what passes is inside the window, and what
+ * is lost is below 2^−15.
  */
 const rangeBits = 4;
-/** Most that a result may be and still become 0. */
+/** Largest true result that may become 0. */
 export const clippingBound = 2 ** (1 - 2 ** rangeBits);
 
-/** Narrowest wire for y with so many fractional bits: the window's end is a threshold within its signed range. */
+/**
+ * Narrowest masked value for y with this many fractional bits: the window's end is a threshold within its signed range.
+ */
 export const exponentWidth = (fraction: number): number => fraction + rangeBits + 2;
 
 /**
  * Fractional bits of the public factor and of the dealer's factor, which together must fit 64 bits above the result.
- * The dealer's factor spans 2^−16…1 and wants the 16 extra bits.
+ * The dealer's factor spans 2^−16…1 and needs the 16 extra bits.
  */
 export function exponentialScales(result: { readonly width: number; readonly scale: number }): {
   readonly factor: number;
@@ -41,12 +44,11 @@ export function exponentialScales(result: { readonly width: number; readonly sca
 }
 
 /**
- * 2^y for a wire y < 0 with `fraction` fractional bits, as shares in a ring of `width` bits at `scale`; 0 below −16,
- * possibly below −15
- * (separable masked exponential, L-SEP; ours: docs/protocols/separable-exponential.md).
- * With Y = y + 16 in [0, 16) and ŷ = Y + r mod 16: 2^y = 2^(ŷ − 16)·2^−r·2^(16w), where w = 1{ŷ < r} tells whether
- * the sum wrapped; the dealer shares u = 2^−r and its products with the one-time bits of w and of the clip bit.
- * 2 rounds with comparisons of one; online: two comparisons and 4 bits per element.
+ * 2^y for a masked value y < 0 with `fraction` fractional bits, as shares in a ring of `width` bits at `scale`; 0 below
+ * −16, possibly below −15 (separable masked exponential, L-SEP; ours: docs/protocols/separable-exponential.md). With Y
+ * = y + 16 in [0, 16) and ŷ = Y + r mod 16: 2^y = 2^(ŷ − 16)·2^−r·2^(16w), where w = 1{ŷ < r} is 1 if the sum wrapped.
+ * The dealer shares u = 2^−r and its products with the one-time bits of w and of the clip bit. 2 rounds with
+ * comparisons of one; online: two comparisons and 4 bits per element.
  */
 export function* maskedExponential(
   party: Party,
@@ -62,7 +64,7 @@ export function* maskedExponential(
   const low = narrow(y.opened, period);
   const lowMask = narrow(y.mask.secret, period);
 
-  // Both comparisons in one round: is y inside the window, and did the masked low bits wrap.
+  // Both comparisons in one round: is y inside the window, and did the masked low bits wrap?
   const [outside, wrapped] = yield* parallel(
     belowThresholds(party, dropLowBits(y, fraction), [1 - 2 ** rangeBits], comparison),
     belowMask(party, reshape(low, [1, ...shape]), lowMask, comparison),
@@ -86,7 +88,7 @@ export function* maskedExponential(
   const insideU = add(gateByBit(insideBit, shares.u), negateByBit(insideBit, shares.inside));
   const insideWrapMask = add(gateByBit(insideBit, shares.wrap), negateByBit(insideBit, shares.both));
   const wrappedU = add(gateByBit(wrap, insideU), negateByBit(wrap, insideWrapMask));
-  // C0 = 2^(ŷ−16) where it did not wrap, C1 = 2^ŷ where it did.
+  // C0 = 2^(ŷ−16) if it did not wrap, C1 = 2^ŷ if it did.
   const c0 = exponentials(low, fraction, factor - 2 ** rangeBits, 1, ring);
   const c1 = exponentials(low, fraction, factor, 1, ring);
   const value = add(mul(c0, sub(insideU, wrappedU)), mul(c1, wrappedU));

@@ -1,6 +1,9 @@
 import { seriesActivationProtocol } from "./series-activation.ts";
 
-/** GELU(x) = x/2 + x·erf(x/√2)/2, the second part even. Fit 1e-4 on ±4.63; saturation 2.7e-5 from 4.375 on. The tanh form differs by at most 4.8e-4. */
+/**
+ * GELU(x) = x/2 + x·erf(x/√2)/2, the second part even. Fit 1e-4 on ±4.63; saturation 2.7e-5 from 4.375 on. The tanh
+ * form differs by at most 4.8e-4.
+ */
 export const gelu = {
   series: {
     constant: 2.377905978,

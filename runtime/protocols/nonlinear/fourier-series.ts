@@ -19,15 +19,15 @@ import { publicShare } from "../kit/index.ts";
 /** Fractional bits of the dealer's harmonics and of the public factors. */
 const harmonicBits = 14;
 const factorBits = 14;
-/** Angles are read from a lane. What is cut off below turns each of the two by less than 2^−32 of the period. */
+/** Angles use a lane of 32 bits. The bits below turn each of the two angles by less than 2^−32 of the period. */
 const angleBits = 32;
 
-/** Ring in which the sum is formed so that `width` bits with `scale` fractional ones are left after the truncation. */
+/** Ring of the sum, such that the truncation leaves `width` bits with `scale` fractional bits. */
 export const fourierWidth = (width: number, scale: number): number => width + harmonicBits + factorBits - scale;
 
 /**
  * Worst error that the rounding of harmonics and factors adds to the series, in real units: each of the two vectors
- * (cos, sin) is off by at most √2·2^−15, and is multiplied by one of length |c_k| or 1.
+ * (cos, sin) is off by at most √2·2^−15, and is multiplied by a vector of length |c_k| or 1.
  */
 export const roundingError = ({ cosines, sines }: Series): number => {
   const count = Math.max(cosines.length, sines.length);
@@ -36,11 +36,11 @@ export const roundingError = ({ cosines, sines }: Series): number => {
 };
 
 /**
- * f(x) for a wire, as shares in a ring of `width` bits with `scale` fractional bits: 0 rounds, no traffic between the
- * parties (L-FOURIER, ours: docs/protocols/fourier.md). f is given as a trigonometric series of period 2^periodBits
- * raw units; only that many low bits of the wire are used, on which the mask is uniform, so the period is what the
- * mask hides. Error: the fit of the series, plus `roundingError`, plus one ulp of the truncation.
- * Dealer: 2K·(width + 28 − scale) bits per element.
+ * f(x) for a masked value, as shares in a ring of `width` bits with `scale` fractional bits: 0 rounds, no traffic
+ * between the parties (L-FOURIER, ours: docs/protocols/fourier.md). f is a trigonometric series of period 2^periodBits
+ * raw units. Only that many low bits of the masked value are used, on which the mask is uniform, so the mask hides the
+ * whole period. Error: the fit of the series, plus `roundingError`, plus one ulp of the truncation. Dealer: 2K·(width +
+ * 28 − scale) bits per element.
  */
 export function evaluateFourier(
   party: Party,

@@ -14,8 +14,8 @@ import {
 } from "../kit/index.ts";
 
 /**
- * max(x, 0) from an open wire: its sign, then the wire where it is not negative (protocols.md 1.3). Exact at equal scales.
- * Rounds of the comparison, 1 for digits, and one.
+ * max(x, 0) from a masked value: its sign, then the value where it is not negative (protocols.md 1.3). Exact at equal
+ * scales. Rounds of the comparison (1 for digits) plus one.
  */
 export const maskedRelu = defineProtocol({
   name: "masked.relu",

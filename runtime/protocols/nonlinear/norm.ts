@@ -36,7 +36,7 @@ import {
 
 interface NormPlan {
   readonly rangeReduction: RangeReduction;
-  /** Ring in which squares are summed. */
+  /** Ring of the sum of squares. */
   readonly sumWidth: number;
   /** Low bits dropped from the sum, and from the inverse root, before they are opened. */
   readonly sumDrop: number;
@@ -46,12 +46,12 @@ interface NormPlan {
   readonly productDrop: number;
 }
 
-/** Significant bits kept at the low end of the sum of squares. */
+/** Significant bits of the smallest sum of squares that are kept. */
 const sumBits = 10;
 
 /**
- * √n/√(Σx² + n·ε) for rows of n, with public bounds sum_lo ≤ Σx² ≤ sum_hi (calibrated on public inputs). The inverse
- * root keeps as many fractional bits as the product with x leaves room for in 64 bits.
+ * Plans √n/√(Σx² + n·ε) for rows of n, with public bounds sum_lo ≤ Σx² ≤ sum_hi (calibrated on public inputs). The
+ * inverse root keeps as many fractional bits as fit 64 bits in the product with x.
  */
 function planNorm(spec: Spec): NormPlan {
   const x = spec.operands[0]!;
@@ -104,7 +104,7 @@ function* normalize(party: Party, spec: Spec, x: MaskedValue): Steps<Share> {
   const n = operand.shape[operand.shape.length - 1]!;
   const epsilon = Math.round(Number(spec.attrs.epsilon) * n * 2 ** (2 * operand.scale));
   const squares = sumOfSquares(party, x, plan.sumWidth);
-  // ε is public: the server alone adds it.
+  // ε is public: only the server adds it.
   const biased = party.role === "client" ? squares : addConstant(squares, epsilon);
   const rows = yield* maskAndOpen(party, rescale(biased, plan.sumDrop));
   const full = yield* evaluateByRangeReduction(
@@ -127,13 +127,13 @@ const normDefaults = {
   accuracy: { ulps: normUlps },
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
   maxResultWidth: (spec) => {
-    // With the ring full, planNorm would drop all of the inverse root's bits: it keeps twelve, or as many as it has.
+    // In a full ring planNorm would drop all bits of the inverse root: it must keep twelve, or all if it has fewer.
     const { rangeReduction: plan } = planNorm(spec);
     return 64 - Math.max(0, spec.operands[0]!.scale + Math.min(12, rangeReductionScale(plan)) - spec.result.scale);
   },
   refuses: (spec) => {
     const plan = planNorm(spec);
-    if (plan.sumWidth > 64) return `the sum of squares would need a ring of ${plan.sumWidth} bits, at most 64 exist`;
+    if (plan.sumWidth > 64) return `the sum of squares needs a ring of ${plan.sumWidth} bits, at most 64 are supported`;
     if (plan.inverseScale < 4)
       return `the result's ring of ${spec.result.width} bits leaves no room for the inverse root`;
     const { lo, hi } = sumBounds(spec);
@@ -155,14 +155,14 @@ export const oneOpeningRmsNorm = defineProtocol({
 /** Fractional bits of 1/n, such that the rounding is below 2^−14 of the mean for every n. */
 const meanBits = (n: number): number => floorLog2(n) + 14;
 
-/** The mean is opened as a wire of its own (its mask is fresh), and x − mean is then a wire without another opening. 5 rounds. */
+/** The mean is opened under a fresh mask, so x − mean is a masked value without another opening. 5 rounds. */
 export const oneOpeningLayerNorm = defineProtocol({
   ...normDefaults,
   name: "one-opening.layer-norm",
   implements: "layer-norm",
   paper: "ours: docs/protocols/norm.md",
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!) + 1],
-  // The mean is off by one unit of x and by its factor's rounding, against a deviation of at least √(sum_lo/n + ε).
+  // The mean is off by one unit of x and by its factor's rounding; the deviation is at least √(sum_lo/n + ε).
   accuracy: {
     ulps: (spec) => {
       const x = spec.operands[0]!;

@@ -30,7 +30,7 @@ function* evaluateFunction(party: Party, name: RangeReducedFunction, spec: Spec,
   return { kind: "share", tensor: rescale(value, by) };
 }
 
-/** 1/x, 1/√x or ln x of a wire whose public bounds are positive (docs/protocols/exponent-range-reduction.md). 2 rounds. */
+/** 1/x, 1/√x or ln x of a masked value with positive public bounds (docs/protocols/octaves.md). 2 rounds. */
 function rangeReducedProtocol(name: RangeReducedFunction): Protocol {
   return defineProtocol({
     name: `range-reduced.${name}`,
@@ -45,7 +45,7 @@ function rangeReducedProtocol(name: RangeReducedFunction): Protocol {
     refuses: (spec) => {
       const { lo, hi, scale } = spec.operands[0]!;
       if (lo > 0) return rangeReductionRefusal(lo, hi, scale, comparisonOf(spec));
-      return `the operand may be ${lo}: its range must be positive`;
+      return `its operand may be ${lo}, but its range must be positive`;
     },
     variants: (spec) => comparisonVariants(rangeReductionWidth(planOf(name, spec))),
     *run(party, spec, x) {

@@ -9,7 +9,7 @@ import { clippingBound, exponentialScales, exponentWidth, maskedExponential } fr
 const fraction = 12;
 const factorBits = 12;
 
-/** Powers of two above 1 that the result may reach: taken off before, put back after. */
+/** Powers of two above 1 that the result may reach: removed before, restored after. */
 const headroom = (spec: Spec): number => Math.max(0, Math.floor(spec.operands[0]!.hi * Math.LOG2E) + 1);
 const inputWidth = (spec: Spec): number => {
   const { lo, hi } = spec.operands[0]!;
@@ -19,8 +19,8 @@ const inputWidth = (spec: Spec): number => {
 const shiftOf = (spec: Spec): number => spec.operands[0]!.scale + factorBits - fraction;
 
 /**
- * Worst error: the exponent is off by the rounding of log2 e and of its truncation, most at the largest x; the factors
- * are rounded, and what is below 2^(h−15) may become 0.
+ * Worst error: the rounding of log2 e and its truncation change the exponent, most at the largest x; the factors are
+ * rounded, and results below 2^(h−15) may become 0.
  */
 const ulpsOf = (spec: Spec): number => {
   const { lo, hi } = spec.operands[0]!;
@@ -32,7 +32,10 @@ const ulpsOf = (spec: Spec): number => {
   return 1 + (Math.exp(hi) * exponent + 2 ** h * (factors + clippingBound)) * 2 ** scale;
 };
 
-/** e^x = 2^h·2^(x·log2 e − h), h public, by the separable masked exponential; 0 where it is below 2^(h−16). 3 rounds. */
+/**
+ * e^x = 2^h·2^(x·log2 e − h), h public, by the separable masked exponential; 0 where the result is below 2^(h−16). 3
+ * rounds.
+ */
 export const separableExp = defineProtocol({
   name: "separable.exp",
   implements: "exp",
@@ -47,7 +50,7 @@ export const separableExp = defineProtocol({
     const h = headroom(spec);
     if (h > 12) return `e^x may reach 2^${h}, at most 2^12 is supported`;
     if (shiftOf(spec) < 0 || inputWidth(spec) + shiftOf(spec) > 64)
-      return "the exponent does not fit a ring of 64 bits";
+      return "its exponent does not fit a ring of 64 bits";
     const { factor } = exponentialScales({ width: spec.result.width, scale: spec.result.scale + h });
     if (factor < 4) return `the result's ring of ${spec.result.width} bits leaves no room for the factors of e^x`;
     return comparisonRefusal(inputWidth(spec), comparisonOf(spec));

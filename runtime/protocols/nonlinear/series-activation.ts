@@ -25,8 +25,9 @@ import {
 import { evaluateFourier, fourierWidth, roundingError } from "./fourier-series.ts";
 
 /**
- * A function that is a short trigonometric series (plus half its argument, where `halfLinear`) inside ±bound, and
- * outside it a constant or its argument. The series is fitted on ±(bound + 1/8): thresholds are taken on a coarse wire.
+ * A function that is a short trigonometric series (plus half its argument, if `halfLinear`) inside ±bound, and a
+ * constant or its argument outside. The series is fitted on ±(bound + 1/8): thresholds are compared on a coarse masked
+ * value.
  */
 export interface SeriesActivation {
   readonly series: Series;
@@ -42,13 +43,13 @@ export interface SeriesActivation {
   readonly fitError: number;
 }
 
-/** Fractional bits of the wire on which thresholds are taken. */
+/** Fractional bits of the masked value that is compared with the thresholds. */
 const thresholdBits = 3;
 
 /**
- * A saturated function of an open wire: the series costs no traffic; its value is opened, and beside it the bits that
- * two thresholds give: 2 rounds with digit tables, 1 with point functions. Where the public range lies inside the bound,
- * nothing is sent at all (protocols.md 1.9).
+ * A saturated function of a masked value. The series costs no traffic; its value is opened together with the bits of
+ * two thresholds: 2 rounds with digit tables, 1 with point functions. If the public range lies inside the bound,
+ * nothing is sent (protocols.md 1.9).
  */
 function* evaluateSeries(party: Party, spec: Spec, f: SeriesActivation, x: MaskedValue): Steps<Share> {
   const operand = spec.operands[0]!;
@@ -71,7 +72,9 @@ function* evaluateSeries(party: Party, spec: Spec, f: SeriesActivation, x: Maske
   return { kind: "share", tensor: result };
 }
 
-/** Open bits [2 or 3, …shape] of where each element lies: within the bounds, above them and, if it matters, below. */
+/**
+ * Open bits [2 or 3, …shape] of the segment of each element: within the bounds, above them and, if it matters, below.
+ */
 function* segmentBits(party: Party, spec: Spec, f: SeriesActivation, x: MaskedValue): Steps<MaskedValue> {
   const operand = spec.operands[0]!;
   const bound = f.bound * 2 ** thresholdBits;
@@ -84,7 +87,7 @@ function* segmentBits(party: Party, spec: Spec, f: SeriesActivation, x: MaskedVa
   return yield* maskAndOpen(party, stack([add(under, notOver), over, ...(f.valueBelow === 0 ? [] : [under])]));
 }
 
-/** The series, plus half the argument where the function has that form: 0 rounds. */
+/** The series, plus half the argument if the function has that form: 0 rounds. */
 function valueInside(
   party: Party,
   f: SeriesActivation,
@@ -98,13 +101,13 @@ function valueInside(
   return add(series, rescale(liftToRing(party, x, widthBeforeRescale(result.width, by)), by));
 }
 
-/** The wire must hold a whole period, and the bound itself with slack. */
+/** The masked value must hold a whole period, and the bound itself with slack. */
 const activationWidth = (f: SeriesActivation, x: Fixed): number =>
   Math.max(maskedWidth(x), f.logPeriod + x.scale, floorLog2(f.bound) + 3 + x.scale);
 
 /**
- * Fit and rounding of the series, its truncation, the half argument's, and that of the argument above the bound: shares
- * of a zero that was not selected may come out of it as one unit.
+ * Fit and rounding of the series, its truncation, that of the half argument, and that of the argument above the bound:
+ * shares of an unselected zero may be one unit off after it.
  */
 const activationErrorUlps = (f: SeriesActivation, { operands: [x], result }: Spec): number => {
   const half = f.halfLinear && x!.scale + 1 > result.scale ? 1 : 0;
@@ -112,7 +115,7 @@ const activationErrorUlps = (f: SeriesActivation, { operands: [x], result }: Spe
   return 1 + half + over + (f.fitError + roundingError(f.series)) * 2 ** result.scale;
 };
 
-/** Bits of the coarse wire on which thresholds are taken. */
+/** Bits of the coarse masked value that is compared with the thresholds. */
 const thresholdWidth = (f: SeriesActivation, x: Fixed): number => activationWidth(f, x) - x.scale + thresholdBits;
 
 function refusal(f: SeriesActivation, spec: Spec): string | undefined {
@@ -120,25 +123,25 @@ function refusal(f: SeriesActivation, spec: Spec): string | undefined {
     operands: [x],
     result,
   } = spec;
-  if (f.logPeriod + x!.scale > 32) return `a period of ${f.logPeriod + x!.scale} bits is wider than 32`;
+  if (f.logPeriod + x!.scale > 32) return `its period has ${f.logPeriod + x!.scale} bits, at most 32 are supported`;
   if (x!.scale < thresholdBits)
-    return `thresholds are taken on ${thresholdBits} fractional bits, the operand has ${x!.scale}`;
+    return `thresholds need ${thresholdBits} fractional bits, but the operand has ${x!.scale}`;
   const inside = isInside(f, x!);
   const ring = fourierWidth(inside ? result.width : innerWidth(f, result.scale), result.scale);
-  if (ring > 64 || result.scale > 28) return `the series would need a ring of ${ring} bits, at most 64 exist`;
+  if (ring > 64 || result.scale > 28) return `the series needs a ring of ${ring} bits, at most 64 are supported`;
   return inside ? undefined : comparisonRefusal(thresholdWidth(f, x!), comparisonOf(spec));
 }
 
-/** Only above the bound is the result selected from more than the series, which then has a ring of its own. */
+/** Only above the bound the result is selected from more than the series, which then has a separate ring. */
 const widestResult = (f: SeriesActivation, { operands: [x], result }: Spec): number =>
   isInside(f, x!) ? 64 - fourierWidth(0, result.scale) : 64;
 
 const isInside = (f: SeriesActivation, x: Fixed): boolean => -f.bound <= x.lo && x.hi <= f.bound;
-/** Where it is selected the inner value is below the power of two above the bound: sign and slack beside. */
+/** If it is selected, the inner value is below the power of two above the bound, plus sign and slack. */
 const innerWidth = (f: SeriesActivation, scale: number): number => scale + floorLog2(f.bound) + 3;
 const ones = (bits: RingTensor): RingTensor => addConstant(mulConstant(bits, 0), 1);
 
-/** The protocol of one saturated function: forms, widths and error bound follow from its table. */
+/** The protocol of one saturated function: its table determines forms, widths and error bound. */
 export function seriesActivationProtocol(operator: string, f: SeriesActivation): Protocol {
   return defineProtocol({
     name: `fourier.${operator}`,

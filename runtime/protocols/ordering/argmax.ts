@@ -31,54 +31,54 @@ import { firstLevel, radixOf, radixVariants } from "./row-max.ts";
 
 const widthOf = ({ operands: [x] }: Spec): number => Math.max(maskedWidth(x!), maskedWidth(differenceOf(x!, x!)));
 
-/** Public: how elements are laid out, and which place in its row each has. */
-function indexedRows(spec: Spec): { readonly rows: RowIndices; readonly places: Float64Array } {
+/** Public: the layout of the elements, and each element's index in its row. */
+function indexedRows(spec: Spec): { readonly rows: RowIndices; readonly indices: Float64Array } {
   const { shape } = spec.operands[0]!;
   const rows = rowsAlong(shape, [Number(spec.attrs.axis)]);
   const indices = new Float64Array(sizeOf(shape));
   for (const row of rows) for (const [index, position] of row.entries()) indices[position] = index;
-  return { rows, places: indices };
+  return { rows, indices };
 }
 
-/** What a group sends up: its largest element and that one's place, as fresh wires. */
+/** Result of a level for each group: the largest element and its index, as fresh masked values. */
 function* levelWinners(
   party: Party,
   pool: MaskedValue,
   indices: Payload,
   groups: GroupIndices,
   comparison: Comparison,
-): Steps<{ readonly value: MaskedValue; readonly place: MaskedValue }> {
+): Steps<{ readonly value: MaskedValue; readonly index: MaskedValue }> {
   const factors = yield* comparePairs(party, pool, groups, comparison);
   const values = selectWinners(party, { opened: pool.opened, secret: pool.mask.secret }, groups, factors);
   const won = selectWinners(party, indices, groups, factors);
   // Sums of fresh dealt shares: opened under fresh masks like any other shares.
   const [value, index] = yield* parallel(maskAndOpen(party, values), maskAndOpen(party, won));
-  return { value, place: index };
+  return { value, index };
 }
 
-/** The places of the rows' maxima, as shares in a ring of `width` bits. The last level lets only the places rise. */
+/** The indices of the rows' maxima, as shares in a ring of `width` bits. The last level returns only the indices. */
 function* indicesOfMaxima(party: Party, x: MaskedValue, spec: Spec): Steps<RingTensor> {
   const comparison = comparisonOf(spec);
   const radix = radixOf(spec);
-  const { rows, places: indices } = indexedRows(spec);
+  const { rows, indices } = indexedRows(spec);
   let pool = x;
   let payload: Payload = { opened: fromIntegers(intTensor([indices.length], indices), spec.result.width) };
   let left = rows;
   while (left[0]!.length > radix) {
     const level = firstLevel(left, pool.opened.shape[0]!, radix);
-    const current = { pool, prizes: payload };
-    const risen = yield* parallel(
-      ...level.bySize.map((same) => levelWinners(party, current.pool, current.prizes, same, comparison)),
+    const current = { pool, payload };
+    const winners = yield* parallel(
+      ...level.bySize.map((same) => levelWinners(party, current.pool, current.payload, same, comparison)),
     );
-    pool = risen.reduce((all, { value }) => concatMasked(all, value), pool);
-    payload = risen.reduce((all, { place: index }) => appendPayload(all, index), payload);
+    pool = winners.reduce((all, { value }) => concatMasked(all, value), pool);
+    payload = winners.reduce((all, { index }) => appendPayload(all, index), payload);
     left = level.remaining;
   }
   return selectWinners(party, payload, left, yield* comparePairs(party, pool, left, comparison));
 }
 
 /**
- * Place of the first maximum along an axis, by a tournament whose winners bring their places along. 3 rounds a level
+ * Index of the first maximum along an axis, by a tournament in which indices follow their elements. 3 rounds a level
  * with digit tables, 2 in the last (ours: docs/protocols/ordering.md).
  */
 export const tournamentArgmax = defineProtocol({
@@ -92,13 +92,13 @@ export const tournamentArgmax = defineProtocol({
   yields: "share",
   operandWidths: (spec) => [widthOf(spec)],
   refuses: (spec) =>
-    spec.result.scale === 0 ? comparisonRefusal(widthOf(spec), comparisonOf(spec)) : "a place is a whole number",
+    spec.result.scale === 0 ? comparisonRefusal(widthOf(spec), comparisonOf(spec)) : "its result is an integer",
   variants: (spec) =>
     radixVariants.flatMap((radix) => comparisonVariants(widthOf(spec)).map((method) => ({ ...method, radix }))),
   *run(party, spec, x) {
     const { shape, width } = spec.result;
     const operand = spec.operands[0]!;
-    // A row of one has no other place than the first.
+    // A row of one element has index 0 only.
     if (sizeOf(shape) === sizeOf(operand.shape)) {
       return { kind: "share", tensor: publicShare(party, zeros(shape, width)) } satisfies Share;
     }

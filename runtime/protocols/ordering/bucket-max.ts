@@ -16,16 +16,16 @@ import { maskAndOpen } from "../boundary/index.ts";
 import { entryAt, publicShare, sliceRows as rowsOf } from "../kit/index.ts";
 import { type GroupIndices, gatherMasked, groupsOf, type RowIndices } from "./pairwise-comparison.ts";
 
-/** The whole numbers that the elements of a wire may be: lo, lo + 1, …, lo + count − 1. */
+/** The integers that the elements of a masked value may be: lo, lo + 1, …, lo + count − 1. */
 export interface Buckets {
   readonly lo: number;
   readonly count: number;
 }
 
-/** Most buckets: each score is dealt a bit vector of that many counters. */
+/** Most buckets: for each score the dealer shares a vector of this many counters. */
 export const maxBuckets = 512;
 
-/** Units of 2^by into which reals within ±bound at a scale fall; a coarse wire may be one too high (`coarse`). */
+/** Buckets of width 2^by for reals within ±bound at a scale; a coarse masked value may be one too high (`coarse`). */
 export function bucketsOf(bound: number, scale: number, by: number): Buckets {
   // A value may be off by a few roundings.
   const most = (bound + roundings * 2 ** -scale) * 2 ** (scale - by);
@@ -34,16 +34,19 @@ export function bucketsOf(bound: number, scale: number, by: number): Buckets {
 }
 const roundings = 4;
 
-/** Bits that tell counts from 0 to `most` apart. */
+/** Bits that distinguish the counts 0 to `most`. */
 const counterBits = (most: number): number => 32 - Math.clz32(most);
 
 /**
- * Largest element of each row of a flat wire of whole numbers in known buckets, as a wire [rows] of its own ring (ours:
- * docs/protocols/attention.md). Of each element the dealer shares a unit vector, which both parties turn by its open
- * value: 1 at its bucket. Summed over a group, and from the last bucket down, they count the elements in this bucket or
- * above; the counts are opened, a table of each says whether it is 0, and as many buckets are not empty as lie at or
- * below the maximum. Groups of `radix`, and groups of their bits as long as a row has several.
- * 2 rounds for rows up to the radix, one more for each level beyond; a row of one alone costs nothing.
+ * Largest element of each row of a flat masked value of integers in known buckets, as a masked value [rows] of its own
+ * ring (ours: docs/protocols/attention.md).
+ *
+ * For each element the dealer shares a unit vector, which both parties rotate by the element's opened value: 1 at its
+ * bucket. Sums over a group, and from the last bucket down, count the elements in this bucket or above. The counts are
+ * opened, and a table of each gives the bit "the count is 0". The number of non-zero counts is the number of buckets at
+ * or below the maximum. Groups have `radix` elements; if a row has several groups, their bits form groups again.
+ *
+ * 2 rounds for rows up to the radix, one more for each level beyond; a row of one element costs nothing.
  */
 export function* bucketMax(
   party: Party,
@@ -59,7 +62,7 @@ export function* bucketMax(
 
   const own = unitVectors(narrow(x.mask.secret, bits), widths[0]!);
   const turned = addConstant(narrow(x.opened, bits), -lo);
-  // Masked by the element's own mask, as everything that is looked up at.
+  // The element's own mask hides the index of this lookup.
   const unit = entriesFrom(party.dealt(own), turned, count);
   let counts = suffixSums(groupSums(unit, levels[0]!));
   let filled: RingTensor | undefined;
@@ -78,7 +81,7 @@ export function* bucketMax(
   return yield* maskAndOpen(party, largest);
 }
 
-/** Who is counted together at each level: positions in the elements, then in the groups of the level before. */
+/** The members of each group at each level: positions in the elements, then in the groups of the level before. */
 function levelsOf(rows: RowIndices, radix: number): readonly GroupIndices[] {
   const levels: GroupIndices[] = [];
   let left = rows;
@@ -97,13 +100,13 @@ const longestGroup = (groups: GroupIndices): number => groups.reduce((most, { le
 function groupSums(x: RingTensor, groups: GroupIndices): RingTensor {
   const [buckets, elements] = x.shape as [number, number];
   const longest = longestGroup(groups);
-  // Groups are filled up with an element that is nobody's, and 0.
+  // A zero element that belongs to no row pads the groups.
   const positions = groups.flatMap((group) => [...group, ...Array(longest - group.length).fill(elements)]);
   const padded = concat([x, zeros([buckets, 1], x.width)], 1);
   return reduceSum(gather(padded, positions, [groups.length, longest], 1), [2], false);
 }
 
-/** [count − 1, groups]: how many lie in bucket 1 or above, 2 or above, … */
+/** [count − 1, groups]: the number of elements in bucket 1 or above, 2 or above, … */
 function suffixSums(x: RingTensor): RingTensor {
   const count = x.shape[0]!;
   const sums: RingTensor[] = [];

@@ -14,7 +14,7 @@ import {
 } from "../comparison/index.ts";
 import { defineProtocol, entryAt, type Protocol, type Spec, selectMasked } from "../kit/index.ts";
 
-/** The operator for the larger, or the smaller, of two. */
+/** The protocol for the larger, or the smaller, of two values. */
 const maxMinOf = (implement: "maximum" | "minimum") =>
   ({
     implements: implement,
@@ -33,7 +33,7 @@ const maxMinOf = (implement: "maximum" | "minimum") =>
       const n = differenceWidth(spec);
       const full = Math.max(width, n);
       const other = operandShare(party, y!, full);
-      // One opening serves the comparison and the choice.
+      // One opening serves the comparison and the selection.
       const difference = yield* maskAndOpen(party, narrow(sub(operandShare(party, x!, full), other), n));
       const isLess = entryAt(yield* belowThresholds(party, difference, [0], comparisonOf(spec)), 0);
       const selector = yield* maskAndOpen(party, implement === "maximum" ? negateBit(party, isLess) : isLess);
@@ -49,6 +49,6 @@ const minimum = maxMinOf("minimum");
 export const maskedMaximum = defineProtocol({ ...maximum, name: "masked.maximum", forms: ["share", "share"] });
 /** min(x, y) = y + (x − y)·1{x < y}. */
 export const maskedMinimum = defineProtocol({ ...minimum, name: "masked.minimum", forms: ["share", "share"] });
-/** The same beside a public number. */
+/** The same with a public number. */
 export const thresholdMaximum = defineProtocol({ ...maximum, name: "threshold.maximum", forms: ["share", "public"] });
 export const thresholdMinimum = defineProtocol({ ...minimum, name: "threshold.minimum", forms: ["share", "public"] });

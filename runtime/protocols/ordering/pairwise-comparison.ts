@@ -5,36 +5,39 @@ import { maskAndOpen } from "../boundary/index.ts";
 import { belowThresholds, type Comparison } from "../comparison/index.ts";
 import { entryAt, gateByBit, mapMasked, negateByBit, publicShare, resizeRing, stack, subMasked } from "../kit/index.ts";
 
-/** What tournaments, ranks and maxima of rows share: elements of an open wire that are compared pair by pair. */
+/** Shared parts of tournaments, ranks and row maxima: elements of a masked value that are compared pair by pair. */
 
-/** Rows of positions in a flat list: which elements exist, by row. Public: it comes from shapes and masks. */
+/** Rows of positions in a flat list: the elements of each row. Public: shapes and attention masks determine them. */
 export type RowIndices = readonly (readonly number[])[];
-/** Positions that meet at once, all groups of one size. */
+/** Positions that are compared together, all groups of one size. */
 export type GroupIndices = readonly (readonly number[])[];
 
-/** The rows of a flat tensor of this shape along axes (negative ones count from the end), in the order of what is left. */
+/**
+ * The rows of a flat tensor of this shape along axes (negative axes count from the end), in the order of the other
+ * axes.
+ */
 export function rowsAlong(shape: Shape, axes: readonly number[]): RowIndices {
   const reduced = new Set(axes.map((axis) => (axis < 0 ? axis + shape.length : axis)));
   const offsets = (among: boolean): readonly number[] =>
     shape.reduce<readonly number[]>(
-      (all, extent, axis) =>
+      (all, size, axis) =>
         reduced.has(axis) === among
-          ? all.flatMap((offset) => [...Array(extent).keys()].map((k) => offset * extent + k))
-          : all.map((offset) => offset * extent),
+          ? all.flatMap((offset) => [...Array(size).keys()].map((k) => offset * size + k))
+          : all.map((offset) => offset * size),
       [0],
     );
   const inside = offsets(true);
   return offsets(false).map((start) => inside.map((offset) => start + offset));
 }
 
-/** A row in groups of at most `radix`. */
+/** Splits a row into groups of at most `radix`. */
 export const groupsOf = (row: readonly number[], radix: number): GroupIndices =>
   [...Array(Math.ceil(row.length / radix)).keys()].map((k) => row.slice(k * radix, (k + 1) * radix));
 
 /**
- * All pairs of each group compared: for member i the wires of "i is ahead of j", for every other j. With u_ij = 1{x_i < x_j}
- * for i < j, i is ahead of a later j if u_ij = 0 and of an earlier one if u_ji = 1: of equal ones the first is ahead.
- * Differences of open wires are free; the bits are opened. 2 rounds with digit tables.
+ * Compares all pairs of each group. For member i it returns the masked bits "i is ahead of j", for every other j. With
+ * u_ij = 1{x_i < x_j} for i < j, i is ahead of a later j if u_ij = 0 and of an earlier j if u_ji = 1: of equal elements
+ * the first is ahead. Differences of masked values are free; the bits are opened. 2 rounds with digit tables.
  */
 export function* comparePairs(
   party: Party,
@@ -56,15 +59,15 @@ export function* comparePairs(
   return members.map((i) => members.filter((j) => j !== i).map((j) => bitOf(i, j)));
 }
 
-/** What a winner brings along: an open wire, or public integers, which have no mask. */
+/** What is selected together with a winner: a masked value, or public integers, which have no mask. */
 export interface Payload {
   readonly opened: RingTensor;
   readonly secret?: RingTensor;
 }
 
 /**
- * Share of Σ_i x_i·Π_j (α_ij ⊕ γ_ij) over the members of each group, in the prizes' own ring, where factors say who is
- * ahead of whom: exactly one product is 1. Each is expanded over the sets of factors whose γ is taken: public
+ * Share of Σ_i x_i·Π_j (α_ij ⊕ γ_ij) over the members of each group, in the payload's own ring. The factors say which
+ * member is ahead of which: exactly one product is 1. Each product is expanded over the subsets of its γ: public
  * coefficients, and shares of the products of γ with and without the mask of x_i. No traffic.
  */
 export function selectWinners(
@@ -86,7 +89,7 @@ function winnerShare(party: Party, { opened, secret }: Payload, factors: readonl
     const product = masks.length === 0 ? undefined : masks.reduce(mul);
     const masked = secret && party.dealt(product ? mul(product, secret) : secret);
     const plain = product ? mul(opened, party.dealt(product)) : publicShare(party, opened);
-    // The opened bits are public: choosing by them tells nothing.
+    // The opened bits are public: selecting by them reveals nothing.
     return factors.reduce(
       (term, factor, j) => ((set >> j) & 1 ? negateByBit(factor.opened, term) : gateByBit(factor.opened, term)),
       masked ? sub(plain, masked) : plain,
@@ -113,13 +116,13 @@ const payloadOf = ({ opened, secret }: Payload, groups: GroupIndices, i: number)
   return { opened: gatherAt(opened, positions), ...(secret && { secret: gatherAt(secret, positions) }) };
 };
 
-/** The prizes with those of a wire behind them: public ones have the mask 0 from then on. */
+/** Appends a masked value to a payload; public integers get the mask 0. */
 export const appendPayload = (x: Payload, { opened, mask }: MaskedValue): Payload => ({
   opened: concat([x.opened, opened], 0),
   secret: concat([x.secret ?? mulConstant(x.opened, 0), mask.secret], 0),
 });
 
-/** Wires of one shape under each other: [count, …shape]. */
+/** Masked values of one shape along a new first axis: [count, …shape]. */
 const stackMasked = (values: readonly MaskedValue[]): MaskedValue => ({
   kind: "masked",
   opened: stack(values.map(({ opened }) => opened)),

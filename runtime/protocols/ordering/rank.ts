@@ -30,14 +30,15 @@ import {
 } from "../kit/index.ts";
 import { rowLayout, rowLengthRefusal, rowWidth } from "./row-layout.ts";
 
-/** Pairs of columns, the smaller first, in order. */
+/** Pairs of columns, the smaller column first, in order. */
 const columnPairs = (length: number): readonly (readonly [number, number])[] =>
   [...Array(length).keys()].flatMap((i) => [...Array(length - 1 - i).keys()].map((d) => [i, i + 1 + d] as const));
 
 /**
- * Ranks in rows of an open wire [rows, length], as shares in a ring of `width` bits. With u_ij = 1{x_i < x_j} for i < j,
- *     rank_i = Σ_{j > i} u_ij + Σ_{j < i} (1 − u_ji)
- * so that of equal elements the first is ahead. Differences of open wires are free.
+ * Ranks in rows of a masked value [rows, length], as shares in a ring of `width` bits. With u_ij = 1{x_i < x_j} for i <
+ * j,
+ *     rank_i = Σ_{j > i} u_ij + Σ_{j < i} (1 − u_ji),
+ * so that of equal elements the first is ahead. Differences of masked values are free.
  */
 export function* rankRows(party: Party, x: MaskedValue, width: number, comparison?: Comparison): Steps<RingTensor> {
   const length = x.opened.shape[1]!;
@@ -53,7 +54,7 @@ export function* rankRows(party: Party, x: MaskedValue, width: number, compariso
     );
   const less = entryAt(yield* belowThresholds(party, subMasked(columns(0), columns(1)), [0], comparison), 0);
   const u = bitToRing(party, yield* maskAndOpen(party, less), width);
-  // Behind the u_ij stand the −u_ij; the ones of the second sum are i of them.
+  // The u_ij are followed by the −u_ij; the ones in the second sum add up to i.
   const number = new Map(pairs.map(([i, j], k) => [i * length + j, k]));
   const terms = [...Array(length).keys()].flatMap((i) =>
     [...Array(length).keys()]
@@ -69,8 +70,8 @@ export function* rankRows(party: Party, x: MaskedValue, width: number, compariso
 }
 
 /**
- * How many elements of its row are ahead of each: every pair is compared at once, and counted. 2 rounds with digit
- * tables; L(L − 1)/2 comparisons a row (ours: docs/protocols/ordering.md).
+ * The number of elements of its row that are ahead of each element: all pairs are compared at once and counted. 2
+ * rounds with digit tables; L(L − 1)/2 comparisons a row (ours: docs/protocols/ordering.md).
  */
 export const pairwiseRank = defineProtocol({
   name: "pairwise.rank",
@@ -85,15 +86,15 @@ export const pairwiseRank = defineProtocol({
   refuses: (spec) =>
     spec.result.scale === 0
       ? (rowLengthRefusal(spec) ?? comparisonRefusal(rowWidth(spec.operands[0]!), comparisonOf(spec)))
-      : "a rank is a whole number",
+      : "a rank is an integer",
   variants: ({ operands: [x] }: Spec) => comparisonVariants(rowWidth(x!)),
   *run(party, spec, x) {
     const { shape, width } = spec.result;
     const { length, toRows, fromRows } = rowLayout(shape, Number(spec.attrs.axis));
-    // Who is alone is the first.
+    // A single element has rank 0.
     if (length === 1) return { kind: "share", tensor: publicShare(party, zeros(shape, width)) } satisfies Share;
     const rows = mapMasked(narrowMasked(x as MaskedValue, rowWidth(spec.operands[0]!)), toRows);
-    // The smallest are the largest of the negatives.
+    // The smallest elements are the largest of the negatives.
     const towards = spec.attrs.largest === false ? mapMasked(rows, neg) : rows;
     return {
       kind: "share",

@@ -3,15 +3,15 @@ import { differenceOf } from "../comparison/index.ts";
 import type { Fixed, Spec } from "../kit/index.ts";
 import { maskedWidth } from "../kit/index.ts";
 
-/** What ranks and arrangements share: rows along an axis of a tensor. */
+/** Shared parts of ranks and of selection by rank: rows along an axis of a tensor. */
 
-/** Ring in which a row's elements are compared, and opened once for that and for being arranged. */
+/** Ring in which a row's elements are compared; they are opened once, for the comparison and for the selection. */
 export const rowWidth = (x: Fixed): number => Math.max(maskedWidth(x), maskedWidth(differenceOf(x, x)));
 
 /** Most elements of a row: 32,640 pairs are compared. */
 const maxRowLength = 256;
 
-/** Why the rows of a spec are too long, or undefined. */
+/** The reason why the rows of a spec are too long, or undefined. */
 export function rowLengthRefusal({ operands: [x], attrs }: Spec): string | undefined {
   const length = x!.shape.at(Number(attrs.axis))!;
   return length > maxRowLength ? `its rows have ${length} elements, at most ${maxRowLength} are ranked` : undefined;
@@ -22,7 +22,7 @@ export interface RowLayout {
   readonly length: number;
   /** The tensor as [rows, length]. */
   readonly toRows: (t: RingTensor) => RingTensor;
-  /** [rows, n] as the tensor with n in place of the axis. */
+  /** [rows, n] as the tensor with n instead of the axis. */
   readonly fromRows: (t: RingTensor) => RingTensor;
 }
 

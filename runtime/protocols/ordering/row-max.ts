@@ -18,18 +18,20 @@ import { rankRows } from "./rank.ts";
 import { entriesAtRanks, rankBits } from "./select-by-rank.ts";
 
 /**
- * Elements that meet at once, by default. Every pair of a group is compared in the same round, so that a level costs 3
- * rounds whatever its radix: 4 takes half the levels of 2 for twice the comparisons.
+ * Default group size. All pairs of a group are compared in the same round, so a level costs 3 rounds whatever its
+ * radix: radix 4 takes half the levels of radix 2 for twice the comparisons.
  */
 const defaultRadix = 4;
-/** Larger groups are decided by ranks, in 4 rounds: 8 would deal 2^7 products per element. */
+/** Ranks decide larger groups, in 4 rounds: 8 members would need 2^7 dealt products per element. */
 const maxPairwiseGroup = 4;
 
-/** How many meet at once in an execution: its tuning `radix`. */
+/** Group size of an execution: its tuning `radix`. */
 export const radixOf = ({ attrs }: Spec): number => Number(attrs.radix ?? defaultRadix);
-/** Radices that may be worth it: 2 deals least, 4 has the fewest rounds. */
+/** Radices to try: 2 needs the least from the dealer, 4 has the fewest rounds. */
 export const radixVariants: readonly number[] = [2, 3, 4];
-/** Those of rows' maxima: 16 has the fewest rounds of all in rows of 17 and more, for five times the comparisons of 4. */
+/**
+ * Radices to try for row maxima: 16 has the fewest rounds in rows of 17 and more, for five times the comparisons of 4.
+ */
 export const maxRadixVariants: readonly number[] = [2, 3, 4, 8, 16];
 
 /** Levels of the tournament for a row of this length. */
@@ -39,15 +41,15 @@ export function levelCount(length: number, radix = defaultRadix): number {
   return levels;
 }
 
-/** One level of a tournament: who meets whom, and where the rows' elements are afterwards. */
+/** One level of a tournament: the groups that are compared, and the positions of the rows' elements afterwards. */
 export interface TournamentLevel {
-  /** Groups of two and more, by their sizes. */
+  /** Groups of two and more, by size. */
   readonly bySize: readonly GroupIndices[];
-  /** Positions of each row's elements once the winners of `bySize`, in order, are joined behind a pool of `size`. */
+  /** Positions of each row's elements after the winners of `bySize`, in order, are appended to a pool of `size`. */
   readonly remaining: RowIndices;
 }
 
-/** Winners join the pool behind it, in order of their groups' sizes; who is alone in its group stays where it is. */
+/** Winners are appended to the pool, in order of their groups' sizes; a single element stays at its position. */
 export function firstLevel(rows: RowIndices, size: number, radix: number): TournamentLevel {
   const groups = rows.map((row) => groupsOf(row, radix));
   const sizes = [...Array(radix - 1).keys()].map((k) => k + 2);
@@ -60,7 +62,7 @@ export function firstLevel(rows: RowIndices, size: number, radix: number): Tourn
 
 const tournaments = new WeakMap<RowIndices, Map<string, readonly TournamentLevel[]>>();
 
-/** All levels for rows in a list of `size` elements. Layers repeat, and so do their rows: worked out once for each. */
+/** All levels for rows in a list of `size` elements. Layers repeat, and so do their rows: computed once for each. */
 function tournamentOf(rows: RowIndices, size: number, radix: number): readonly TournamentLevel[] {
   const known = tournaments.get(rows) ?? new Map<string, readonly TournamentLevel[]>();
   tournaments.set(rows, known);
@@ -84,9 +86,10 @@ function allLevels(rows: RowIndices, size: number, radix: number): readonly Tour
 }
 
 /**
- * Largest element of each row of a flat wire, as a wire [rows], by a tournament of groups (protocols.md 1.3, max):
- * differences of open wires are free, all pairs of a group are compared, the bits are opened, and the winners.
- * 3 rounds a level with comparisons of one, 4 where a group is larger than four; a row of one costs nothing.
+ * Largest element of each row of a flat masked value, as a masked value [rows], by a tournament of groups (protocols.md
+ * 1.3, max). Differences of masked values are free; all pairs of a group are compared, and the bits and the winners are
+ * opened. 3 rounds a level with comparisons of one, 4 if a group has more than four members; a row of one costs
+ * nothing.
  */
 export function* rowMax(
   party: Party,
@@ -113,8 +116,8 @@ export function* rowMax(
 }
 
 /**
- * The largest of each group as the one of rank 0 (docs/protocols/ordering.md): the winning bits are counted instead of
- * multiplied. 4 rounds with digit tables.
+ * The largest of each group as the one of rank 0 (docs/protocols/ordering.md): it counts the winning bits instead of
+ * multiplying them. 4 rounds with digit tables.
  */
 function* groupMaxByRank(
   party: Party,
@@ -131,7 +134,7 @@ function* groupMaxByRank(
   return yield* maskAndOpen(party, first);
 }
 
-/** The largest of each group, groups of one size, as a fresh wire [groups]. 3 rounds with digit tables. */
+/** The largest of each group, groups of one size, as a fresh masked value [groups]. 3 rounds with digit tables. */
 function* groupMax(party: Party, pool: MaskedValue, groups: GroupIndices, comparison?: Comparison): Steps<MaskedValue> {
   const factors = yield* comparePairs(party, pool, groups, comparison);
   const payload = { opened: pool.opened, secret: pool.mask.secret };

@@ -25,15 +25,15 @@ import {
 } from "../kit/index.ts";
 import { rowLayout, rowLengthRefusal, rowWidth } from "./row-layout.ts";
 
-/** Bits that tell the ranks of a row apart. */
+/** Bits that distinguish the ranks of a row. */
 export const rankBits = (length: number): number => Math.max(2, Math.ceil(Math.log2(length)));
 
 const rowLength = ({ operands: [ranks], attrs }: Spec): number => ranks!.shape.at(Number(attrs.axis))!;
 
 /**
- * Shares of secret_i·1{rank_i = p} for p < count, [count, rows, length]; without `secret` of 1{rank_i = p}. The dealer
- * shares for each element the vector with secret_i at the place of the rank's mask, and the opened rank says where to
- * look: the mask is ρ̂ − p exactly if the rank is p.
+ * Shares of secret_i·1{rank_i = p} for p < count, [count, rows, length]; without `secret` of 1{rank_i = p}. For each
+ * element the dealer shares the vector with secret_i at the index of the rank's mask, and the opened rank gives the
+ * index to read: the mask is ρ̂ − p exactly if the rank is p.
  */
 function indicatorsAtRanks(
   party: Party,
@@ -43,13 +43,13 @@ function indicatorsAtRanks(
   secret?: RingTensor,
 ): RingTensor {
   const unit = unitVectors(ranks.mask.secret, width);
-  // A rank plus a uniform mask of its ring: looking up at it tells nothing.
+  // A rank plus a uniform mask of its ring: looking it up reveals nothing.
   return entriesFrom(party.dealt(secret ? mul(unit, secret) : unit), ranks.opened, count);
 }
 
 const sumOfRow = (t: RingTensor): RingTensor => reduceSum(t, [2], false);
 
-/** Σ_i x_i·1{rank_i = p} for what an open wire holds, x = a − r + 2^n·g·msb(r). */
+/** Σ_i x_i·1{rank_i = p} for a masked value x, x = a − r + 2^n·g·msb(r). */
 export function entriesAtRanks(
   party: Party,
   ranks: MaskedValue,
@@ -79,9 +79,9 @@ function indicesAtRanks(party: Party, ranks: MaskedValue, count: number, width: 
 }
 
 /**
- * The entries of the first ranks, from open ranks and open entries; without entries their places. 0 rounds; per element
- * 2^⌈log₂ L⌉·(2·width + max(0, width − n)) bits from the dealer, without entries 2^⌈log₂ L⌉·width
- * (ours: docs/protocols/ordering.md).
+ * The entries of the first ranks, from masked ranks and masked entries; without entries their indices. 0 rounds; per
+ * element 2^⌈log₂ L⌉·(2·width + max(0, width − n)) bits from the dealer, without entries 2^⌈log₂ L⌉·width (ours:
+ * docs/protocols/ordering.md).
  */
 export const tableSelectByRank = defineProtocol({
   name: "table.select-by-rank",
@@ -95,10 +95,9 @@ export const tableSelectByRank = defineProtocol({
   operandWidths: (spec) => spec.operands.map((x, index) => (index === 0 ? rankBits(rowLength(spec)) : rowWidth(x))),
   refuses: (spec) => {
     const [ranks, ...entries] = spec.operands;
-    if (ranks!.scale !== 0) return "a rank is a whole number";
+    if (ranks!.scale !== 0) return "its ranks must be integers";
     return rowLengthRefusal(spec) ?? scaleMismatch(...entries, spec.result);
   },
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, ranks, x?) {
     const { length, toRows, fromRows } = rowLayout(spec.operands[0]!.shape, Number(spec.attrs.axis));
     const { width } = spec.result;

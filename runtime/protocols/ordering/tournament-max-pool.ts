@@ -6,7 +6,7 @@ import { defineProtocol, liftToRing, mapMasked, maskedWidth, narrowMasked, type 
 import type { RowIndices } from "./pairwise-comparison.ts";
 import { maxRadixVariants, radixOf, rowMax } from "./row-max.ts";
 
-/** The places of each window in the flat input: a place in the padding is none. Public, from shapes. */
+/** Positions of each window in the flat input, without the padding. Public: shapes determine them. */
 function windowRows(spec: Spec): RowIndices {
   const { shape } = spec.operands[0]!;
   const spatial = shape.slice(2);
@@ -19,9 +19,9 @@ function windowRows(spec: Spec): RowIndices {
 }
 
 /**
- * Largest element of each window of a tensor that is opened once, by a tournament of groups (attribute `radix`, four by
- * default) among the places of each window (docs/protocols/convolution.md). With comparisons of one round: 3 rounds for windows of up to 4 places, 6
- * for up to 16. Exact.
+ * Largest element of each window of a tensor that is opened once, by a tournament of groups (attribute `radix`, default
+ * four) among the positions of each window (docs/protocols/convolution.md). With comparisons of one round: 3 rounds for
+ * windows of up to 4 positions, 6 for up to 16. Exact.
  */
 export const tournamentMaxPool = defineProtocol({
   name: "tournament.max-pool",
@@ -35,7 +35,7 @@ export const tournamentMaxPool = defineProtocol({
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
   refuses: (spec) => {
     const [x] = spec.operands;
-    if (x!.scale !== spec.result.scale) return "a maximum keeps its operand's fractional bits";
+    if (x!.scale !== spec.result.scale) return "its result must have the operand's fractional bits";
     return comparisonRefusal(maskedWidth(x!), comparisonOf(spec));
   },
   variants: ({ operands: [x] }) =>

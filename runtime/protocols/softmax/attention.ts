@@ -35,11 +35,11 @@ import {
   weightedSumWidth,
 } from "./softmax-core.ts";
 
-/** Fractional bits of the public factor that turns q·k into base-2 scores, where it is not 1. */
+/** Fractional bits of the public factor that turns q·k into base-2 scores, unless it is 1. */
 const factorBits = 12;
-/** Fractional bits of log2 e, which turns the mask into base-2 scores, beyond those that its own scale lacks. */
+/** Fractional bits of log2 e, which turns the mask into base-2 scores, beyond those that the mask's own scale lacks. */
 const maskBits = 16;
-/** Fractional bits of the sums of weighted values before they are divided. */
+/** Fractional bits of the sums of weighted values before the division. */
 const sumScale = 12;
 
 interface AttentionPlan {
@@ -54,11 +54,11 @@ interface AttentionPlan {
   readonly scoreWidth: number;
   readonly valueWidth: number;
   readonly valueDrop: number;
-  /** Low bits that the product of a sum and its inverse has too many. */
+  /** Excess low bits of the product of a sum and its inverse. */
   readonly productDrop: number;
 }
 
-/** Rings and shifts follow from the columns that the spec declares; scores exist for those that are there. */
+/** The columns that the spec declares determine rings and shifts; `present` columns have scores. */
 function planAttention(spec: Spec, present?: number): AttentionPlan {
   const [q, k, v, mask] = spec.operands;
   const [batch, heads, positions] = q!.shape as [number, number, number, number];
@@ -66,7 +66,7 @@ function planAttention(spec: Spec, present?: number): AttentionPlan {
   const layout = scoreLayout(batch * heads * positions, positions, present ?? columns, maskPatternOf(spec), columns);
   const scale = Number(spec.attrs.scale) * Math.LOG2E;
   const folded = Math.abs(scale - 1) < 1e-9;
-  // A masked score must fit its ring as well: one that wraps would be a score like any other.
+  // A masked score must fit its ring as well: if it wrapped, it would count as a valid score.
   const masked = mask ? Math.max(Math.abs(mask.lo), Math.abs(mask.hi)) * Math.LOG2E : 0;
   const maximum = maximumOf(spec, Number(spec.attrs.score_bound) + masked);
   const scoreShift = q!.scale + k!.scale - scoreScale + (folded ? 0 : factorBits);
@@ -86,13 +86,13 @@ function planAttention(spec: Spec, present?: number): AttentionPlan {
   };
 }
 
-/** Ring in which a mask is turned into base-2 scores. */
+/** Ring in which an added mask is turned into base-2 scores. */
 const maskWidth = ({ scoreWidth }: AttentionPlan): number => scoreWidth + maskBits;
 
 /**
  * softmax(scale·q·kᵀ + mask)·v from one opening of each of q, k, v (protocols.md 1.7). Scores that the causal mask
- * removes do not exist: nothing is dealt, sent, compared or exponentiated for them (the local matrix product forms and
- * drops them). The division by the row's sum is put off to the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds; 7 with
+ * removes do not exist: nothing is dealt, sent, compared or exponentiated for them (the local matrix product computes
+ * and drops them). The division by the row's sum follows on the [rows, D] result. 3·⌈log4 columns⌉ + 7 rounds; 7 with
  * counted buckets and point functions.
  */
 function* maskedAttention(
@@ -110,7 +110,7 @@ function* maskedAttention(
   const valueDepth = v.opened.shape[3]!;
   const perGroup = (heads / plan.groups) * positions;
   const { layout } = plan;
-  // Query heads of one key head stand below each other: no copy of k and v (grouped-query attention).
+  // Query heads of one key head are stacked as rows: k and v are not copied (grouped-query attention).
   const grouped = mapMasked(q, (t) => reshape(t, [batch, plan.groups, perGroup, depth]));
   const keep = (t: RingTensor): RingTensor => gatherFlat(t, layout.flat, [layout.flat.length]);
   const products = matmulMasked(
@@ -139,8 +139,8 @@ function* maskedAttention(
 }
 
 /**
- * Values times the error of their weights: of a weight's exponent through the rounding of the score and of the factor,
- * and 2^−9 for the roundings of weights, sums and inverse, as the test measures.
+ * The values times the relative error of their exponentials: the error of the exponent from rounding the score and the
+ * factor, and 2^−9 for the rounding of exponentials, sums and inverse, as the test measures.
  */
 function attentionUlps(spec: Spec): number {
   const { factor, scoreShift } = planAttention(spec);
@@ -178,9 +178,9 @@ export const coarseMaxAttention = defineProtocol({
     const uncounted = maximumRefusal(plan.maximum);
     if (uncounted) return uncounted;
     // Above 40 bits the exponential would keep fewer than 36 bits for its two factors.
-    if (plan.valueWidth > 40) return `weighted values need a ring of ${plan.valueWidth} bits, at most 40 are left`;
+    if (plan.valueWidth > 40) return `weighted values need a ring of ${plan.valueWidth} bits, at most 40 are supported`;
     const widest = Math.max(plan.scoreWidth + plan.scoreShift, widthBeforeRescale(spec.result.width, plan.productDrop));
-    return widest > 64 ? `products would need a ring of ${widest} bits, at most 64 exist` : undefined;
+    return widest > 64 ? `products need a ring of ${widest} bits, at most 64 are supported` : undefined;
   },
   variants: (spec) => {
     const plan = planAttention(spec);
@@ -191,10 +191,12 @@ export const coarseMaxAttention = defineProtocol({
   },
 });
 
-/** The same with a mask that everybody knows: a bias of places, or which scores exist where no order says it. */
+/**
+ * The same with a public mask: a position bias, or a pattern of valid scores that `causal` and `window` do not express.
+ */
 export const coarseMaxAttentionKnownMask = defineProtocol({
   ...coarseMaxAttention,
   name: "coarse-max.attention-known-mask",
-  forms: ["masked", "masked", "masked", "public"],
-  refuses: (spec) => (spec.operands.length < 4 ? "there is no mask" : coarseMaxAttention.refuses?.(spec)),
+  forms: ["wire", "wire", "wire", "public"],
+  refuses: (spec) => (spec.operands.length < 4 ? "it has no mask" : coarseMaxAttention.refuses?.(spec)),
 });

@@ -2,10 +2,10 @@ import type { MaskedValue } from "../../core/index.ts";
 import { concatMasked, defineProtocol, type Fixed, type Spec, ulpsOf } from "../kit/index.ts";
 import { coarseMaxAttention } from "./attention.ts";
 
-/** Places lie along this axis of what is kept: keys and values [batch, heads, places, depth]. */
+/** The sequence axis of cached keys and values [batch, heads, positions, depth]. */
 export const sequenceAxis = 2;
 
-/** What the whole of two parts is: their places together, in bounds that hold both. */
+/** Concatenation of two parts: all positions, with bounds that hold both. */
 const concatFixed = (past: Fixed, next: Fixed): Fixed => ({
   ...next,
   shape: next.shape.with(sequenceAxis, past.shape[sequenceAxis]! + next.shape[sequenceAxis]!),
@@ -13,7 +13,7 @@ const concatFixed = (past: Fixed, next: Fixed): Fixed => ({
   hi: Math.max(past.hi, next.hi),
 });
 
-/** The attention over all places that an execution amounts to. */
+/** The spec of the equivalent attention over all positions. */
 function uncachedSpec(spec: Spec): Spec {
   const [q, k, v, pastK, pastV] = spec.operands as readonly [Fixed, Fixed, Fixed, Fixed, Fixed];
   return { ...spec, operands: [q, concatFixed(pastK, k), concatFixed(pastV, v)] };
@@ -22,10 +22,10 @@ function uncachedSpec(spec: Spec): Spec {
 const { settings, security, paper, exactRings, maxResultWidth: widest, refuses, variants } = coarseMaxAttention;
 
 /**
- * Attention with keys and values of earlier places kept as wires: what was opened then stays public, and its masks stay
- * the dealer's secret, so only the new places' q, k and v cross the network (protocols.md 1.1, KV cache). A mask is
- * opened under once and multiplied many times, each time with fresh shares of its products (docs/protocols/attention.md).
- * The spec declares the most places of the past; as many as there are take part.
+ * Attention with the keys and values of earlier positions cached as masked values. Their opened tensors stay public and
+ * their masks stay with the dealer, so only q, k and v of the new positions are sent (protocols.md 1.1, KV cache). A
+ * mask opens one value once and is multiplied many times, each time with fresh shares of its products
+ * (docs/protocols/attention.md). The spec declares the most past positions; those that exist take part.
  */
 export const coarseMaxCachedAttention = defineProtocol({
   name: "coarse-max.cached-attention",

@@ -17,45 +17,45 @@ import {
 } from "../nonlinear/index.ts";
 import { type Buckets, bucketMax, bucketsOf, maxBuckets, type RowIndices, rowMax } from "../ordering/index.ts";
 
-/** Fractional bits of scores, in base-2 units: the weight of a score y is 2^y. */
+/** Fractional bits of scores, in base-2 units: the exponential of a score y is 2^y. */
 export const scoreScale = 12;
-/** Fractional bits of the weights 2^y ∈ (0, 1). */
+/** Fractional bits of the exponentials 2^y ∈ (0, 1). */
 export const expScale = 12;
-/** How a row's maximum is found: by a tournament of groups, or by counting in buckets (docs/protocols/attention.md). */
+/** Method for a row's maximum: a tournament of groups, or counting in buckets (docs/protocols/attention.md). */
 export interface MaximumMethod {
   readonly method: "tournament" | "buckets";
-  /** How many meet, or are counted, at once. */
+  /** Number of elements that are compared, or counted, at once. */
   readonly radix?: number;
   /** Scores lie within ±bound, in base-2 units. */
   readonly bound: number;
 }
 
 /**
- * Fractional bits on which the maximum is taken; off by at most one unit, which only rescales the row: scores end at
- * least two units below 0. Half units make half as many buckets.
+ * Fractional bits of the scores from which the maximum is taken. It is off by at most one unit, which only rescales the
+ * row: scores are at least two units below 0. Half units need half as many buckets.
  */
 const maxBits: Readonly<Record<MaximumMethod["method"], number>> = { tournament: 2, buckets: 1 };
 const scoreBuckets = (bound: number): Buckets => bucketsOf(bound, scoreScale, scoreScale - maxBits.buckets);
 
-/** What an execution is tuned to: `maximum` and `radix`. */
+/** Method of an execution, from its tunings `maximum` and `radix`. */
 export const maximumOf = ({ attrs }: Spec, bound: number): MaximumMethod => ({
   method: attrs.maximum === "buckets" ? "buckets" : "tournament",
   ...(attrs.radix !== undefined && { radix: Number(attrs.radix) }),
   bound,
 });
 
-/** Counters of a bucket: six bits tell 0 to 63 apart. */
+/** Scores per counter: six bits distinguish 0 to 63. */
 const defaultBucketSize = 63;
 
-/** Why a row's maximum cannot be found so. */
-export function maximumRefusal({ method: way, bound }: MaximumMethod): string | undefined {
+/** The reason why this method does not support the scores. */
+export function maximumRefusal({ method, bound }: MaximumMethod): string | undefined {
   const { count } = scoreBuckets(bound);
-  return way === "buckets" && !(count <= maxBuckets)
-    ? `scores within ±${bound} take ${count} buckets, at most ${maxBuckets} are counted`
+  return method === "buckets" && !(count <= maxBuckets)
+    ? `scores within ±${bound} need ${count} buckets, at most ${maxBuckets} are supported`
     : undefined;
 }
 
-/** A flat list of scores with the rows that they form. */
+/** A flat list of scores and their rows. */
 export interface ScoreLayout {
   /** Positions in the full [rows, columns] matrix. */
   readonly flat: Int32Array;
@@ -63,15 +63,15 @@ export interface ScoreLayout {
   /** The row of each flat score. */
   readonly rowOf: Int32Array;
   readonly columns: number;
-  /** Columns that rings are planned for: a cache grows within them. */
+  /** Columns that rings are planned for: a cache grows up to them. */
   readonly maxColumns: number;
 }
 
-/** Layers repeat, and so do their layouts: the last few are kept. */
+/** Layers repeat, and so do their layouts: the last few are cached. */
 const layouts = new Map<string, ScoreLayout>();
 const maxLayouts = 8;
 
-/** Which scores of a place exist: none of later places, and of so many places only. */
+/** The valid scores of a position: none of later positions, and only `window` of the latest ones. */
 export interface MaskPattern {
   readonly causal: boolean;
   /** 0: no limit. */
@@ -84,8 +84,8 @@ export const maskPatternOf = ({ attrs }: Spec): MaskPattern => ({
 });
 
 /**
- * The scores that exist: all; under a causal mask those with column ≤ row's place + (columns − places); in a window those
- * with column > row's place + (columns − places) − window.
+ * The valid scores: all; under a causal mask those with column ≤ row's position + (columns − positions); in a sliding
+ * window also column > row's position + (columns − positions) − window.
  */
 export function scoreLayout(
   count: number,
@@ -124,24 +124,24 @@ function buildLayout(
   return { flat: Int32Array.from(flat), rows, rowOf, columns };
 }
 
-/** Ring of a score wire for scores within ±bound: differences of two fit with slack. */
+/** Ring of masked scores within ±bound: differences of two fit with slack. */
 export const scoreWidth = (bound: number): number =>
   Math.max(signedBits(-bound, bound, scoreScale) + 2, exponentWidth(scoreScale));
 
-/** Widest wire that is compared in all of `scoreWeights` and `inverseSums`. */
+/** Widest masked value that `scoreExponentials` and `inverseSums` compare. */
 export const maxComparedWidth = (layout: ScoreLayout, width: number): number =>
   Math.max(width, rangeReductionWidth(sumPlan(layout)));
 
-/** Ring of a weight, such that the sum of a row of them fits as well. */
+/** Ring of an exponential, such that the sum of a row of them fits as well. */
 export const expWidth = (layout: ScoreLayout): number => Math.max(expScale + 3, rangeReductionWidth(sumPlan(layout)));
 
-/** Ring in which sums of weights times values within ±bound are formed, values at `scale`. */
+/** Ring of the sums of exponentials times values within ±bound, with the values at `scale`. */
 export const weightedSumWidth = (columns: number, bound: number, scale: number): number =>
   signedBits(-2 * columns * bound, 2 * columns * bound, expScale + scale);
 
 /**
- * The tunings that may be worth it for scores whose widest compared wire has so many bits, within ±bound: the way to
- * compare, how many scores of a row meet at once, or are counted. Where rounds decide, counting takes fewer than groups
+ * Tunings to try for scores within ±bound whose widest compared masked value has this many bits: the comparison method,
+ * and how many scores of a row are compared, or counted, at once. If rounds dominate, counting takes fewer than groups
  * of 16.
  */
 export const scoreVariants = (bits: number, bound: number): readonly Spec["attrs"][] => [
@@ -156,9 +156,9 @@ export const scoreVariants = (bits: number, bound: number): readonly Spec["attrs
 ];
 
 /**
- * Weights 2^(s − m) of flat scores, m the row's maximum up to 1/2, as an open wire of `width` bits, and the sums of
- * the rows' weights as an open wire (softmax without its division; protocols.md 1.7).
- * 3·⌈log4 longest row⌉ + 4 rounds with comparisons of one and groups of four.
+ * Exponentials 2^(s − m) of flat scores, m the row's maximum up to 1/2, as a masked value of `width` bits, and their
+ * sums by rows as a masked value (softmax without its division; protocols.md 1.7). 3·⌈log4 longest row⌉ + 4 rounds with
+ * comparisons of one and groups of four.
  */
 export function* scoreExponentials(
   party: Party,
@@ -171,7 +171,7 @@ export function* scoreExponentials(
   const s = yield* maskAndOpen(party, scores);
   const by = scoreScale - maxBits[maximum.method];
   const top = yield* rowMaximum(party, dropLowBits(s, by), layout.rows, maximum, comparison);
-  // y = s − (m + 1)·unit < 0 for every score of the row; the maximum's mask moves along with it.
+  // y = s − (m + 1)·unit < 0 for every score of the row; the maximum's mask is subtracted with it.
   const raised = (t: RingTensor): RingTensor => shiftLeft(widen(t, s.opened.width), by);
   const spread = (t: RingTensor): RingTensor => gatherFlat(raised(t), layout.rowOf, [layout.rowOf.length]);
   const y: MaskedValue = {
@@ -194,19 +194,19 @@ function* rowMaximum(
   party: Party,
   x: MaskedValue,
   rows: RowIndices,
-  { method: way, radix, bound }: MaximumMethod,
+  { method, radix, bound }: MaximumMethod,
   comparison: Comparison | undefined,
 ): Steps<MaskedValue> {
-  return way === "buckets"
+  return method === "buckets"
     ? yield* bucketMax(party, x, rows, scoreBuckets(bound), radix ?? defaultBucketSize)
     : yield* rowMax(party, x, rows, comparison, radix);
 }
 
-/** The sum of a row's weights is at least 2^−1/2·(1 − rounding) and at most its length. */
+/** The sum of a row's exponentials is at least 2^−1/2·(1 − rounding) and at most the row's length. */
 export const sumPlan = (layout: ScoreLayout): RangeReduction =>
   planRangeReduction("reciprocal", 0.5, layout.maxColumns * 1.02, expScale);
 
-/** 1/sum for each row as an open wire. 3 rounds. */
+/** 1/sum for each row as a masked value. 3 rounds. */
 export function* inverseSums(
   party: Party,
   sums: MaskedValue,
@@ -220,6 +220,6 @@ export function* inverseSums(
   );
 }
 
-/** Flat scores as the full [rows, columns] matrix, zero where no score exists. */
+/** Flat scores as the full [rows, columns] matrix, zero for the other scores. */
 export const scatterScores = (flat: RingTensor, layout: ScoreLayout): RingTensor =>
   scatterFlat(flat, layout.flat, [layout.rows.length, layout.columns]);

@@ -36,15 +36,18 @@ const layoutOf = (spec: Spec): ScoreLayout => {
   const count = sizeOf(shape) / columns;
   return scoreLayout(count, count, columns, unmasked);
 };
-/** Low bits that the product of a weight and the sum's inverse has too many. */
+/** Excess low bits of the product of an exponential and the sum's inverse. */
 const dropOf = (spec: Spec): number => expScale + rangeReductionScale(sumPlan(layoutOf(spec))) - spec.result.scale;
 
 const comparedOf = (spec: Spec): number => maxComparedWidth(layoutOf(spec), scoreWidth(boundOf(spec)));
 
-/** Half the distance from the maximum, in base-2 units, beyond which a score has no weight: masked ones err freely. */
+/**
+ * Half the distance from the maximum, in base-2 units, beyond which an exponential is 0: errors of masked scores do not
+ * matter.
+ */
 const significantRange = 8.5;
 
-/** Worst relative error of a weight from the rounding of log2 e and of the score. */
+/** Worst relative error of an exponential from the rounding of log2 e and of the score. */
 const scoreError = (spec: Spec): number => {
   const factor = Math.round(Math.LOG2E * 2 ** factorBits) / 2 ** factorBits;
   return Math.LN2 * (2 ** -scoreScale + Math.min(boundOf(spec), significantRange) * Math.abs(1 - factor / Math.LOG2E));
@@ -76,15 +79,15 @@ function* softmaxRows(party: Party, spec: Spec, x: Share): Steps<Share> {
   return { kind: "share", tensor: reshape(rescale(product, by), shape) };
 }
 
-/** Softmax over the last axis where it is not part of a recognised attention. 3·⌈log4 n⌉ + 7 rounds. */
+/** Softmax over the last axis outside of a fused attention. 3·⌈log4 n⌉ + 7 rounds. */
 export const coarseMaxSoftmax = defineProtocol({
   name: "coarse-max.softmax",
   implements: "softmax",
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   paper: "ours: docs/protocols/attention.md",
-  // A weight's exponent may be off by `scoreError`, which moves a probability by half of that; the roundings of weights,
-  // of their sum and of its inverse come to less than 2^−10, as the test measures.
+  // An exponent may be off by `scoreError`, which changes a probability by half of that. The rounding of exponentials,
+  // of their sum and of its inverse is below 2^−10, as the test measures.
   accuracy: { ulps: (spec) => 2 + 2 ** spec.result.scale * (2 ** -10 + scoreError(spec) / 2) },
   forms: ["share"],
   yields: "share",
@@ -93,15 +96,15 @@ export const coarseMaxSoftmax = defineProtocol({
   refuses: (spec) => {
     const axis = Number(spec.attrs.axis);
     if (axis !== -1 && axis !== spec.operands[0]!.shape.length - 1)
-      return "softmax is taken over the last axis only: transpose before";
+      return "it supports softmax over the last axis only: transpose before";
     const why = comparisonRefusal(comparedOf(spec), comparisonOf(spec));
     if (why) return why;
     const uncounted = maximumRefusal(maximumOf(spec, boundOf(spec)));
     if (uncounted) return uncounted;
     if (shiftOf(spec) < 0 || scoreWidth(boundOf(spec)) + shiftOf(spec) > 64)
-      return "scores do not fit a ring of 64 bits";
+      return "its scores do not fit a ring of 64 bits";
     const width = widthBeforeRescale(spec.result.width, dropOf(spec));
-    return width > 64 ? `the product would need a ring of ${width} bits, at most 64 exist` : undefined;
+    return width > 64 ? `the product needs a ring of ${width} bits, at most 64 are supported` : undefined;
   },
   variants: (spec) => scoreVariants(comparedOf(spec), boundOf(spec)),
   *run(party, spec, x) {

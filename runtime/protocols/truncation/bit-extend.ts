@@ -1,7 +1,7 @@
 import type { MaskedValue, Share } from "../../core/index.ts";
 import { bitToRing, defineProtocol } from "../kit/index.ts";
 
-/** An opened truth value as a number in a wider ring: c = ĉ + (1 − 2ĉ)·γ. The width in dealer bits per element, 0 rounds. */
+/** An opened Boolean as a number in a wider ring: c = ĉ + (1 − 2ĉ)·γ. Dealer: width bits per element; 0 rounds. */
 export const bitExtend = defineProtocol({
   name: "bit.extend",
   implements: "extend",
@@ -13,8 +13,7 @@ export const bitExtend = defineProtocol({
   yields: "share",
   operandWidths: () => [1],
   exactRings: true,
-  refuses: ({ operands: [x] }) => (x!.width === 1 ? undefined : "it extends truth values only"),
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
+  refuses: ({ operands: [x] }) => (x!.width === 1 ? undefined : "it extends Booleans only"),
   *run(party, spec, c) {
     return { kind: "share", tensor: bitToRing(party, c as MaskedValue, spec.result.width) } satisfies Share;
   },

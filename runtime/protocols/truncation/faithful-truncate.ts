@@ -27,10 +27,10 @@ import {
 const byOf = ({ attrs }: Spec): number => Number(attrs.by);
 
 /**
- * ⌊(x + 2^(s−1)) / 2^s⌋ of an open wire, exactly and in any ring (T-FAITH, ours: docs/protocols/truncation.md): with
- * A = a + 2^(s−1) of `wires.ts`,
- *     ⌊A / 2^s⌋ − ⌊r / 2^s⌋ − 1{A mod 2^s < r mod 2^s} + 2^(n−s)·g·w
- * The comparison of the low s bits (1 round by digits), and 1 round that opens its masked bit. Nothing can fail.
+ * ⌊(x + 2^(s−1)) / 2^s⌋ of a masked value, exactly and in any ring (T-FAITH, ours: docs/protocols/truncation.md). With
+ * A = a + 2^(s−1), a as in `masked-values.ts`, it is
+ *     ⌊A / 2^s⌋ − ⌊r / 2^s⌋ − 1{A mod 2^s < r mod 2^s} + 2^(n−s)·g·w.
+ * The comparison of the low s bits takes 1 round by digits, and 1 round opens its masked bit. Nothing can fail.
  */
 export const faithfulTruncate = defineProtocol({
   name: "faithful.truncate",
@@ -41,7 +41,7 @@ export const faithfulTruncate = defineProtocol({
   accuracy: "exact",
   forms: ["masked"],
   yields: "share",
-  // At least two bits are left of the wire: its sign and its slack.
+  // At least two bits of the masked value remain: its sign and its slack.
   operandWidths: (spec) => [Math.max(maskedWidth(spec.operands[0]!), byOf(spec) + 2)],
   refuses: (spec) => comparisonRefusal(byOf(spec) + 1, comparisonOf(spec)),
   variants: (spec) => comparisonVariants(byOf(spec) + 1),
@@ -57,7 +57,7 @@ export const faithfulTruncate = defineProtocol({
   },
 });
 
-/** The protocol's body, for others to build on. */
+/** The protocol's body, for other protocols. */
 export function* truncateFaithfully(
   party: Party,
   x: MaskedValue,
@@ -69,7 +69,7 @@ export function* truncateFaithfully(
   const low = narrow(addConstant(x.opened, 2 ** (by - 1)), by);
   const secret = narrow(x.mask.secret, by);
   const borrow = yield* belowMask(party, reshape(low, [1, ...low.shape]), secret, comparison);
-  // The borrow is masked by a fresh uniform bit: safe to open.
+  // A fresh uniform bit masks the borrow: safe to open.
   const opened = yield* maskAndOpen(party, entryAt(borrow, 0));
   return sub(quotientShares(party, x, by, width), bitToRing(party, opened, width));
 }
@@ -78,7 +78,7 @@ export function* truncateFaithfully(
 function quotientShares(party: Party, x: MaskedValue, by: number, width: number): RingTensor {
   const n = x.opened.width;
   const offset = addPowerOfTwo(x.opened, n - 2);
-  // ⌊(X + 2^(s−1)) / 2^s⌋ is ⌊X / 2^s⌋ and the highest of the bits that are dropped: the sum itself could wrap.
+  // ⌊(X + 2^(s−1)) / 2^s⌋ is ⌊X / 2^s⌋ plus the highest dropped bit: the sum itself could wrap.
   const rounded = add(resizeRing(shiftRight(offset, by), width), resizeRing(extractBits(offset, by - 1, 1), width));
   const opened = publicShare(party, subPowerOfTwo(rounded, n - 2 - by));
   const z = sub(opened, party.dealt(resizeRing(shiftRight(x.mask.secret, by), width)));

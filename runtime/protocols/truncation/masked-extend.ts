@@ -1,7 +1,9 @@
 import type { MaskedValue, Share } from "../../core/index.ts";
 import { defineProtocol, liftToRing, maskedWidth } from "../kit/index.ts";
 
-/** A wire's value in a wider ring, exactly: 2·(m − n) dealer bits per element, 0 rounds (LIFT, protocols.md 1.0). */
+/**
+ * A masked value's x in a wider ring, exactly: 2·(m − n) dealer bits per element, 0 rounds (LIFT, protocols.md 1.0).
+ */
 export const maskedExtend = defineProtocol({
   name: "masked.extend",
   implements: "extend",
@@ -12,7 +14,6 @@ export const maskedExtend = defineProtocol({
   forms: ["masked"],
   yields: "share",
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x) {
     return { kind: "share", tensor: liftToRing(party, x as MaskedValue, spec.result.width) } satisfies Share;
   },

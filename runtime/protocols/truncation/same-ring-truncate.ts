@@ -3,7 +3,7 @@ import type { RingTensor } from "../../ring/index.ts";
 import { neg, shiftRight, widenSigned } from "../../ring/index.ts";
 import { defineProtocol, type Spec } from "../kit/index.ts";
 
-/** Each party's own share, shifted in the ring that it has: x₀ ≫ s and −((−x₁) ≫ s), with the sign copied. */
+/** Each party's own share, shifted in its own ring: x₀ ≫ s and −((−x₁) ≫ s), with sign extension. */
 export function shiftOwnShare(party: Party, x: RingTensor, by: number): RingTensor {
   const shifted = (t: RingTensor): RingTensor => widenSigned(shiftRight(t, by), t.width);
   return party.role === "client" ? shifted(x) : neg(shifted(neg(x)));
@@ -13,9 +13,10 @@ export function shiftOwnShare(party: Party, x: RingTensor, by: number): RingTens
 const magnitudeOf = ({ operands: [x] }: Spec): number => Math.max(Math.abs(x!.lo), Math.abs(x!.hi)) * 2 ** x!.scale;
 
 /**
- * Truncation by a local shift that keeps the ring (T-SML, protocols.md 1.2), as one-ring systems have it. Free, but the
- * integers x₀ and −x₁, which differ by x, straddle the end of the ring with probability |x| / 2^ℓ: the result is then
- * off by 2^(ℓ−s), and nothing tells. Otherwise it is ⌊x / 2^s⌋ with probability of its fraction one more, so unbiased.
+ * Truncation by a local shift that keeps the ring (T-SML, protocols.md 1.2), as one-ring systems do. Free, but the
+ * integers x₀ and −x₁, which differ by x, straddle the end of the ring with probability |x| / 2^ℓ. The result is then
+ * off by 2^(ℓ−s), and nothing detects it. Otherwise it is ⌊x / 2^s⌋, or one more with the probability of the fraction:
+ * unbiased.
  */
 export const sameRingTruncate = defineProtocol({
   name: "same-ring.truncate",
@@ -30,7 +31,6 @@ export const sameRingTruncate = defineProtocol({
   forms: ["share"],
   yields: "share",
   operandWidths: ({ result }) => [result.width],
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, spec, x) {
     const tensor = shiftOwnShare(party, (x as Share).tensor, Number(spec.attrs.by));
     return { kind: "share", tensor } satisfies Share;

@@ -1,9 +1,9 @@
 import { sessionError } from "../../core/index.ts";
 import type { Channel } from "../index.ts";
 
-/** What a connection is for: said by the one who connects, before anything else. */
+/** The purpose of a connection: the connecting party sends it before anything else. */
 export interface Hello {
-  /** Lower-case word, as "online" or "correlations". */
+  /** Lower-case word, such as "online" or "correlations". */
   readonly purpose: string;
   /** Letters, digits, `-` and `_`; may be empty. */
   readonly session: string;
@@ -16,7 +16,7 @@ const sessionPattern = /^[A-Za-z0-9_-]{0,128}$/;
 const welcome = Uint8Array.of(greetingVersion);
 
 export async function greet(channel: Channel, hello: Hello, timeoutMs: number): Promise<void> {
-  if (!isHello(hello)) throw new RangeError("a hello has a purpose like online and a session like 3f-9a");
+  if (!isHello(hello)) throw new RangeError("a greeting needs a purpose like online and a session like 3f-9a");
   const text = JSON.stringify({ marillc: greetingVersion, purpose: hello.purpose, session: hello.session });
   await channel.send(new TextEncoder().encode(text), "control");
   const [version] = await channel.receive({ exactBytes: welcome.length, kind: "control", timeoutMs });

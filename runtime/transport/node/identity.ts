@@ -2,7 +2,10 @@ import { createHash, X509Certificate } from "node:crypto";
 import type { Role } from "../../core/index.ts";
 import { sessionError } from "../../core/index.ts";
 
-/** Who we are and whom we trust. There are no authorities: a certificate is trusted because it is one of these few. */
+/**
+ * A party's own key and its trusted peers. There are no authorities: a certificate is trusted because it is listed
+ * here.
+ */
 export interface Identity {
   readonly role: Role;
   /** PEM. */
@@ -25,14 +28,16 @@ function validity(certificate: X509Certificate): { from: string; to: string; now
   return { from: from.toISOString(), to: to.toISOString(), now: now.toISOString() };
 }
 
-/** Refuses to start with a certificate that every peer would refuse. */
+/**
+ * Refuses to start with a certificate that every peer would refuse. @throws SessionError outside its validity period.
+ */
 export function checkOwnCertificate(identity: Identity): void {
   const certificate = new X509Certificate(identity.certificate);
   const dates = validity(certificate);
   if (dates) throw sessionError("ownCertificateInvalid", { found: fingerprintOf(certificate), ...dates });
 }
 
-/** The role that a peer's certificate is pinned to, if it is one of those expected here and is valid today. */
+/** The role that a peer's certificate is pinned to. @throws SessionError unless it is expected here and valid now. */
 export function roleOfPeer(
   identity: Identity,
   certificate: X509Certificate | undefined,

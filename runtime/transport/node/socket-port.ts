@@ -5,11 +5,13 @@ import { type FrameHeader, type FrameKind, type FramePort, frameKinds, headerByt
 /** A sender waits while this much is queued; arrived bytes beyond the second bound stay in the kernel. */
 const writeHighWaterBytes = 2 ** 24;
 const readHighWaterBytes = 2 ** 20;
-/** A frame is handed to the stream in pieces, so that its encrypted copy never doubles the memory. */
+/** The stream receives a frame in pieces, so that its encrypted copy never doubles the memory. */
 const pieceBytes = 2 ** 20;
-/** Up to here header and body travel in one TLS record. */
+/** Up to this size header and body share one TLS record. */
 const joinedBytes = 2 ** 14;
-/** After our end we read on and discard: closing with unread input would reset the connection and lose our last frame. */
+/**
+ * After our end we read on and discard: closing with unread input would reset the connection and lose our last frame.
+ */
 const lingerMs = 1_000;
 
 interface PendingRead {
@@ -23,7 +25,7 @@ interface PendingRead {
 export class SocketPort implements FramePort {
   readAtMs = nowMs();
   wroteAtMs = nowMs();
-  /** For messages; the role, as soon as the certificate has told it. */
+  /** The peer's name in messages; its role once the certificate is verified. */
   peer: string;
   readonly #socket: Duplex;
   readonly #at: string;
@@ -119,7 +121,7 @@ export class SocketPort implements FramePort {
     if (this.#chunkBytes >= readHighWaterBytes) this.#socket.pause();
   }
 
-  /** Moves arrived bytes to where they are awaited. */
+  /** Moves arrived bytes to their waiting reader. */
   #fill(): void {
     const read = this.#read;
     if (!read) return;

@@ -1,7 +1,7 @@
 /**
- * Mutual TLS 1.3 over TCP between parties that have exchanged certificates before. Chains and names are not looked
- * at: after the TLS handshake, in which each side has proved to hold its key, the certificate itself must be a pinned
- * one (roleOfPeer). Not a byte of the peer is parsed before that.
+ * Mutual TLS 1.3 over TCP between parties that have exchanged certificates before. Chains and names are not checked.
+ * After the TLS handshake, in which each side proves to hold its key, the certificate itself must be a pinned one
+ * (roleOfPeer). No byte of the peer is parsed before that.
  */
 import { constants } from "node:crypto";
 import type { AddressInfo, Socket } from "node:net";
@@ -22,31 +22,31 @@ interface EndpointOptions extends ChannelOptions {
   readonly host: string;
   readonly port: number;
   readonly identity: Identity;
-  /** Bounds everything up to the greeting; default 10 s. */
+  /** Limit for everything up to the greeting, in ms; default 10 s. */
   readonly handshakeTimeoutMs?: number;
 }
 
 export interface ListenOptions extends EndpointOptions {
-  /** Roles that may connect; default: all whose certificates are known. */
+  /** Roles that may connect; default: all roles with a known certificate. */
   readonly accepts?: readonly Role[];
   readonly maxConnections?: number;
   readonly onConnection: (channel: Channel, hello: Hello) => void | Promise<void>;
-  /** A connection that came to nothing; the listener goes on. */
+  /** Called when a connection is refused; the listener goes on. */
   readonly onRefused?: (error: SessionError) => void;
-  /** `onConnection` failed and its channel was closed. Without it such an error is an unhandled rejection. */
+  /** Called when `onConnection` failed and its channel was closed. Without it the error is an unhandled rejection. */
   readonly onFailed?: (error: unknown) => void;
 }
 
 export interface ConnectOptions extends EndpointOptions, Partial<Hello> {
   readonly expect: Role;
-  /** Keep trying for so long while nobody listens there: parties start in any order. Default 0. */
+  /** Time in ms to keep trying while nobody listens there: parties start in any order. Default 0. */
   readonly patienceMs?: number;
 }
 
 export interface Listener {
   readonly host: string;
   readonly port: number;
-  /** Stops listening and drops connections that have not greeted yet; open channels live on. */
+  /** Stops listening and drops connections that have not greeted yet; open channels stay open. */
   close(): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ const tlsOptions = (identity: Identity): tls.CommonConnectionOptions & tls.Secur
   cert: identity.certificate,
   minVersion: "TLSv1.3",
   maxVersion: "TLSv1.3",
-  // Resumption would vouch for a certificate without showing it.
+  // Resumption would accept a session without showing the certificate again.
   secureOptions: constants.SSL_OP_NO_TICKET,
   // Pins replace chains; see roleOfPeer.
   rejectUnauthorized: false,
@@ -63,7 +63,7 @@ const tlsOptions = (identity: Identity): tls.CommonConnectionOptions & tls.Secur
 
 const reasonOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
 
-/** A refusal of our certificate, told to us by the peer, in our terms. */
+/** Translates a peer's refusal of our certificate into our own error. */
 function explain(error: unknown, identity: Identity, peer: Role | string, at: string): SessionError {
   if (!(error instanceof SessionError))
     return sessionError("insecure", { peer, reason: reasonOf(error), where: at }, { at });
@@ -87,7 +87,7 @@ function channelOver(
     port.peer = role;
     return new FramedChannel(port, role, options);
   } catch (error) {
-    // Nothing but the code goes to whom we do not trust.
+    // An untrusted peer receives the code and nothing else.
     void new FramedChannel(port, expected[0] ?? identity.role).close(error as SessionError);
     throw error;
   }

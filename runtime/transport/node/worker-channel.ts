@@ -4,7 +4,7 @@ import { type SessionError, sessionError } from "../../core/index.ts";
 import type { Channel, ChannelOptions, FrameHeader, FrameKind, FramePort } from "../index.ts";
 import { FramedChannel, FrameQueue, nowMs } from "../index.ts";
 
-/** A sender waits while this much is unread at the other end. */
+/** A sender waits while the other end has this many unread bytes. */
 const highWaterBytes = 2 ** 24;
 
 type Message =
@@ -12,13 +12,17 @@ type Message =
   | { readonly readBytes: number }
   | { readonly left: true };
 
-/** Ends of a link between two threads: hand one to each worker (workerData and transferList), then `workerChannel`. */
+/**
+ * Both ends of a link between two threads: give one to each worker (workerData and transferList), then `workerChannel`.
+ */
 export function workerLink(): [MessagePort, MessagePort] {
   const { port1, port2 } = new MessageChannel();
   return [port1, port2];
 }
 
-/** A channel over one end of a link; `peer` holds the other. Buffers are transferred, not copied, between threads. */
+/**
+ * A channel over one end of a link whose other end `peer` holds. Buffers are transferred between threads, not copied.
+ */
 export const workerChannel = (port: MessagePort, peer: Role, options: ChannelOptions = {}): Channel =>
   new FramedChannel(new WorkerPort(port, peer), peer, options);
 
@@ -35,7 +39,7 @@ class WorkerPort implements FramePort {
     this.#peer = peer;
     port.on("message", (message: Message) => this.#arrive(message));
     port.on("messageerror", () => this.#left("in the middle of a frame"));
-    // Also when the other thread ends or crashes.
+    // This event also follows when the other thread ends or crashes.
     port.on("close", () => this.#left("between two frames"));
   }
 
@@ -55,7 +59,7 @@ class WorkerPort implements FramePort {
   write(kind: FrameKind, body: Uint8Array): void {
     this.wroteAtMs = nowMs();
     this.#unreadBytes += body.length;
-    // The caller keeps its frame; the copy changes threads.
+    // The caller keeps its frame; the copy moves to the other thread.
     const copy = new Uint8Array(body).buffer as ArrayBuffer;
     this.#port.postMessage({ kind, body: copy } satisfies Message, [copy]);
   }

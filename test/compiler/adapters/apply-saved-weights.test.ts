@@ -123,7 +123,7 @@ describe("weights that an adapter trained as a whole", () => {
     check(folder, { ...base, head: tuned.head, headBias: tuned.headBias }, ["classifier.weight", "classifier.bias"]);
     const { table } = loadModel({ model, adapter: folder }).ownership;
     expect(table.find(({ name }) => name === "classifier.weight")!.why).toBe(
-      `of the adapter ${folder}, in the place of the model's`,
+      `of the adapter ${folder}, in place of the model's`,
     );
   });
 

@@ -81,7 +81,7 @@ describe("an .onnx_adapter", () => {
     const shaped = model(other("model.up_proj.lora_A.weight", 6, 3));
     expect(codesOf(() => loadModel({ model: shaped, adapter }))).toEqual(Array(4).fill("MRL0430"));
     const half = model(other("model.gate_proj.lora_A.weight", 6, 2));
-    expect(() => loadModel({ model: half, adapter })).toThrow(/the adapter has nothing for it/);
+    expect(() => loadModel({ model: half, adapter })).toThrow(/the adapter has no parameter for it/);
   });
 });
 

@@ -173,7 +173,7 @@ describe("marillc check", () => {
     writeFileSync(join(to, "dealer/more/deep.bin"), "mine");
     const { code, out } = await marillc("check", to);
     expect(code).toBe(1);
-    expect(out).toContain("error MRL0912: the file is no part of a build\n  at      client/notes.txt");
+    expect(out).toContain("error MRL0912: the file is not part of a build\n  at      client/notes.txt");
     expect(out).toContain("dealer/more/deep.bin");
     expect(out).toMatch(/FAILED: 2 findings\n$/);
     const { json } = await marillcJson<{ passed: boolean; blockers: readonly object[] }>("check", to);

@@ -143,7 +143,7 @@ describe("the programs of a session that keeps keys and values", () => {
       ),
     );
     expect(found(ts)).toEqual([]);
-    expect(found(exchanged)).toEqual([key, value].map((name) => `${name} is kept of another value`));
+    expect(found(exchanged)).toEqual([key, value].map((name) => `${name} keeps another value than in program.mir`));
   });
 });
 

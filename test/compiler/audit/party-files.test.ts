@@ -69,7 +69,7 @@ describe("the client's model", () => {
 
   test("is refused with a private weight, or one that nothing lists", () => {
     expect(messages(cut(["sum"]), { weights: [{ name: "table", label: "server" }] })).toEqual([
-      "tensor table is no public weight or constant of the manifest",
+      "tensor table is not a public weight or constant of the manifest",
     ]);
     expect(messages(cut(["sum"]), { constants: [] })).toHaveLength(1);
   });

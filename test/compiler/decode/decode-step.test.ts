@@ -135,14 +135,18 @@ describe("a causal model place by place", () => {
     const { state } = derive(secure(decoder()));
     const text = print(state.module);
     expect(() => parse(text.replace("  param", `  param %whole : public f32[1] = "model.cos"\n  param`))).toThrow(
-      "as another param",
+      "as on another param",
     );
-    expect(() => parse(text.replaceAll("at position", "at row"))).toThrow("expected position, found row");
-    expect(() => parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 2 }"))).toThrow("both numbers");
+    expect(() => parse(text.replaceAll("at place", "at row"))).toThrow("expected place, found row");
+    expect(() => parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 2 }"))).toThrow(
+      "expected place { axis = number, rows = number }",
+    );
     const [first] = verify(parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 3, rows = 3 }")));
-    expect(first?.message).toContain("expected some rows along axis 3");
+    expect(first?.message).toContain("rows along axis 3 of the weight");
     const inputs = new Map(state.module.inputs.map((id) => [id, createNoise(1)(state.module.values[id]!.type.shape)]));
-    expect(() => interpretRaw(state.module, state.weights, inputs)).toThrow("expected a place from 0 to 5, found none");
+    expect(() => interpretRaw(state.module, state.weights, inputs)).toThrow(
+      "expected a position from 0 to 5, found none",
+    );
   });
 
   it("keeps scales and bounds of keys and values as the window has them", () => {
@@ -205,6 +209,6 @@ describe("a model that mixes places", () => {
       },
     ],
   ])("is refused with the reason: %s", (_, build) => {
-    expect(refused(build)).toMatch(/^the model cannot be run place by place: /);
+    expect(refused(build)).toMatch(/^the model cannot be run position by position: /);
   });
 });

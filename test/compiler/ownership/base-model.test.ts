@@ -152,7 +152,7 @@ describe("a base", () => {
     expect(secrets(found)).toEqual([]);
     expect(found.get(up)!.why).toContain(`equal to ${up}`);
     // The base has no head: it is the embedding.
-    expect(found.get("lm_head.weight")!.why).toMatch(/(has the numbers of model.embed_tokens|equal to lm_head).weight/);
+    expect(found.get("lm_head.weight")!.why).toMatch(/(has the values of model.embed_tokens|equal to lm_head).weight/);
   });
 
   it.each<[string, Dtype, Dtype]>([

@@ -39,7 +39,6 @@ const programOf = (places: number): Program => ({
   inputs: { cut: fixed(places) },
   outputs: { hidden: { ...fixed(places), to: "client" } },
   weights: {},
-  // biome-ignore lint/correctness/useYield: it is never run
   *body() {
     return {};
   },

@@ -26,7 +26,6 @@ const prepared = (body: (party: Party) => Steps<unknown>) => {
   drain(body(party));
   return store;
 };
-// biome-ignore lint/correctness/useYield: a body that draws and sends nothing
 const drawing = function* (party: Party): Steps<unknown> {
   const masked = party.at("matmul");
   return [masked.mask([4], 12), masked.sharedRandom([2], 8)];
@@ -82,7 +81,7 @@ describe("deliveries of the dealer", () => {
 
   it("are wanted by a server, and enough of them", () => {
     const store = createCorrelationStore();
-    expect(() => drain(body(preparingParty({ ...server, store })))).toThrow(/deliveries/);
+    expect(() => drain(body(preparingParty({ ...server, store })))).toThrow(/dealerMessages/);
     expect(() =>
       drain(body(preparingParty({ ...server, store: createCorrelationStore(), dealerMessages: nothing }))),
     ).toThrow(/no delivery of 2 bytes/);
@@ -92,7 +91,7 @@ describe("deliveries of the dealer", () => {
     const deliveries = { take: (bytes: number) => new Uint8Array(bytes + 1) };
     expect(() =>
       drain(body(preparingParty({ ...server, store: createCorrelationStore(), dealerMessages: deliveries }))),
-    ).toThrow(/takes 2 bytes, got 3/);
+    ).toThrow(/needs 2 bytes, got 3/);
   });
 });
 

@@ -5,10 +5,10 @@ import { pathsIn, programOf } from "../../harness/taint.ts";
 
 /**
  * That a correlation is used once is kept in three places, for TypeScript has no linear types:
- *  - the type: the mask of a masked value may have no share, so a kept mask cannot hide a second value; only a fresh one can be lifted;
+ *  - the type: a masked value's mask may have no share, so it cannot hide a second value; only a fresh mask is extended;
  *  - this check: a drawn mask is added to one value in the body that draws it;
- *  - run time (test/runtime/correlations/*.test.ts): what was taken is gone, a further draw than was prepared fails, what is left over fails,
- *    and a query's number is dealt once.
+ *  - run time (correlation-store.test.ts): a taken item is gone, drawing more or fewer items than prepared fails,
+ *    and the dealer deals each query once.
  */
 const root = join(import.meta.dirname, "../../..");
 const files = pathsIn(root, "runtime/protocols");
@@ -16,7 +16,7 @@ const files = pathsIn(root, "runtime/protocols");
 const bodies = {
   sound: "const r = party.mask(x.shape, 8); return [add(x, r.share), party.extendMask(r, 12)];",
   "a kept mask hides a second value": "return [add(x, kept.mask.share)];",
-  "a kept mask is lifted": "return [party.extendMask(kept.mask, 12)];",
+  "a kept mask is extended": "return [party.extendMask(kept.mask, 12)];",
   "a mask is made by hand": "return [party.extendMask({ ...kept.mask, share: x }, 12)];",
   "a mask is added as if it were a tensor": "return [add(x, party.mask(x.shape, 8))];",
   "a kept mask's share is asserted": "return [add(x, kept.mask.share!)];",
@@ -29,7 +29,7 @@ const bodies = {
 type Name = keyof typeof bodies;
 const byType: readonly Name[] = [
   "a kept mask hides a second value",
-  "a kept mask is lifted",
+  "a kept mask is extended",
   "a mask is made by hand",
   "a mask is added as if it were a tensor",
 ];

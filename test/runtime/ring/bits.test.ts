@@ -144,7 +144,7 @@ test("reduceSum agrees with bigint over any axes", () => {
   expect(() => reduceSum(metaTensor([2], 8), [1], false)).toThrow(/no axis 1/);
 });
 
-test("a ghost makes a ghost", () => {
+test("a meta tensor makes a meta tensor", () => {
   const a = metaTensor([2, 3], 40);
   expect(shiftRight(a, 10)).toEqual(metaTensor([2, 3], 30));
   expect(shiftRightRounded(a, 10)).toEqual(metaTensor([2, 3], 30));

@@ -117,7 +117,7 @@ test("bitAt picks the addressed bit of a word", () => {
   expect(() => bitAt(metaTensor([1], 16), metaTensor([1], 5))).toThrow(/16 bits.*5 bits/);
 });
 
-test("a ghost makes a ghost", () => {
+test("a meta tensor makes a meta tensor", () => {
   const known = tensorOf([2, 1], 40, [1n, 2n]);
   const unknown = metaTensor([3], 40);
   for (const [name, operation] of binary) {

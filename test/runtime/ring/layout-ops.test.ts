@@ -171,7 +171,7 @@ test("what does not fit is refused", () => {
   }
 });
 
-test("a ghost makes a ghost", () => {
+test("a meta tensor makes a meta tensor", () => {
   const a = metaTensor([2, 3], 40);
   expect(reshape(a, [6])).toEqual(metaTensor([6], 40));
   expect(transpose(a, [1, 0])).toEqual(metaTensor([3, 2], 40));

@@ -20,7 +20,7 @@ describe("link profiles", () => {
     "1e9x1",
     "10x5ms",
     "1".repeat(400).concat("x1"),
-  ])("%s is refused with an example", (text) => expect(() => parseLink(text)).toThrow(/write lan .*100x40/));
+  ])("%s is refused with an example", (text) => expect(() => parseLink(text)).toThrow(/use lan .*100x40/));
 
   test("transmission time", () => expect(transmissionMs(linkProfiles.wan, 12_500)).toBeCloseTo(1));
 });

@@ -55,13 +55,13 @@ function coefficientsMatch(found: readonly number[] | undefined, wanted: readonl
   return found?.length === wanted.length && found.every((value, power) => isCloseFloat32(value, wanted[power]!));
 }
 
-/** ½ · x · side, where x is not taken apart even if it is a product itself. */
+/** ½ · x · side, where x is kept whole even if it is a product itself. */
 function isHalfProduct(op: Op, matcher: FusionMatcher, x: string, side: string): boolean {
   const { factor, of } = matchProduct(matcher, op.result, x);
   return isCloseFloat32(factor, 0.5) && of.length === 2 && of.includes(x) && of.includes(side);
 }
 
-/** Values that a polynomial's variable may be: what lies within few steps of sums and products. */
+/** Candidates for a polynomial's variable: values within a few steps of sums and products. */
 function variablesOf(matcher: FusionMatcher, id: string): readonly string[] {
   const found = new Set<string>();
   const walk = (at: string, depth: number): void => {

@@ -49,7 +49,7 @@ const reciprocalRoot: Fusion = {
   },
 };
 
-// Fixed point has no NaN, and a softmax of finite scores gives none.
+// Fixed point has no NaN, and a softmax of finite scores produces none.
 const nanGuard: Fusion = {
   name: "nan-guard",
   law: "where(isnan(softmax(s)), c, softmax(s)) = softmax(s) for finite s",
@@ -60,7 +60,7 @@ const nanGuard: Fusion = {
   },
 };
 
-// The greatest is taken off so that no power leaves its type; protocols do that by themselves.
+// Exporters subtract the maximum so that no exponential overflows; protocols do this themselves.
 const centeredSoftmax: Fusion = {
   name: "centred-softmax",
   law: "softmax(x − max(x)) = softmax(x), along one axis",

@@ -11,17 +11,17 @@ interface ScoreTerms {
   readonly scale: number;
   readonly masks: readonly ScoreMask[];
 }
-/** Added to the scores; or a condition, with the number that stands for a score where it fails. */
+/** Added to the scores; or a condition, with the value that replaces a score where it fails. */
 type ScoreMask = { readonly added: ValueId } | { readonly exists: ValueId; readonly absent: ValueId };
 
-/** The scores as scale · q·kᵀ plus masks, undefined when they are anything else. */
+/** Matches scores as scale · q·kᵀ plus masks; undefined for any other form. */
 function matchScores(matcher: FusionMatcher, id: ValueId): ScoreTerms | undefined {
   const op = matcher.definer(id);
   if (op?.name === "matmul") return { q: op.operands[0]!, keys: op.operands[1]!, scale: 1, masks: [] };
   const scaled = matchScaled(matcher, id);
   if (scaled) {
     const inner = matchScores(matcher, scaled.of);
-    // A mask below the scale is scaled too, and must still shut what it shuts.
+    // A mask below the scale is scaled too, and must still mask the same scores.
     if (!inner || (inner.masks.length > 0 && scaled.factor <= 0)) return undefined;
     const masks = inner.masks.map((mask) =>
       "added" in mask ? { added: matcher.emit(op!.name, [mask.added, scaled.by]) } : mask,
@@ -29,7 +29,7 @@ function matchScores(matcher: FusionMatcher, id: ValueId): ScoreTerms | undefine
     return { ...inner, scale: inner.scale * scaled.factor, masks };
   }
   if (op?.name === "maximum") {
-    // What stands for no score at all is still none.
+    // A masked score stays masked.
     for (const [of, least] of operandPairs(op)) {
       if ((matcher.scalar(least) ?? 0) <= maskedScore) return matchScores(matcher, of);
     }
@@ -57,7 +57,7 @@ function transposedKeys(matcher: FusionMatcher, id: ValueId): ValueId {
   return perm.every((axis, index) => axis === index) ? source : matcher.emit("transpose", [source], { perm });
 }
 
-/** One mask to add: 0 or the absent score where it was a condition. */
+/** One additive mask: 0 or the masked score where it was a condition. */
 function addedMask({ emit }: FusionMatcher, masks: readonly ScoreMask[]): ValueId | undefined {
   const terms = masks.map((mask) =>
     "added" in mask
@@ -70,14 +70,14 @@ function addedMask({ emit }: FusionMatcher, masks: readonly ScoreMask[]): ValueI
   );
 }
 
-/** Whether an op is the product of a softmax over the last axis with something. */
+/** The operand of a softmax over the last axis, if the value is one. */
 function softmaxBefore({ producer, type }: FusionMatcher, id: ValueId): ValueId | undefined {
   const softmax = producer(id, "softmax");
   const rank = type(id).shape.length;
   return softmax && (softmax.attrs.axis === -1 || softmax.attrs.axis === rank - 1) ? softmax.operands[0]! : undefined;
 }
 
-// Batches of three axes are attention with one head each.
+// A batch of three axes is attention with one head each.
 const attention: Fusion = {
   name: "attention",
   law: "softmax(scale · q·kᵀ + mask) · v = attention(q, k, v, mask)",
@@ -124,7 +124,7 @@ const foldScale: Fusion = {
   },
 };
 
-/** A factor, also below a transposition. */
+/** A scalar factor, also below a transposition. */
 function scaledThrough(matcher: FusionMatcher, id: ValueId): Omit<ScaledValue, "by"> | undefined {
   const direct = matchScaled(matcher, id);
   const turned = matcher.producer(id, "transpose");
@@ -147,13 +147,13 @@ function repeatedHeads({ producer, type, emit }: FusionMatcher, id: ValueId): Va
     type(id).shape.join() === [batch, groups! * wide[2]!, length, depth].join();
   if (!fits) return undefined;
   const shape = [batch!, groups!, length!, depth!];
-  // Heads that were merged before come through other reshapes: the values are what counts.
+  // Heads that were merged before come through other reshapes, so the values decide.
   const source = producer(expand.operands[0]!, "reshape")?.operands[0];
   const whole = source !== undefined && sameShape(type(source).shape, shape);
   return whole ? source : emit("reshape", [expand.operands[0]!], { shape });
 }
 
-// Query head h of H uses key head floor(h · G / H): attention repeats by itself.
+// Query head h of H uses key head floor(h · G / H): attention repeats key heads itself.
 const groupHeads: Fusion = {
   name: "attention-groups",
   law: "attention(q, repeat(k), repeat(v)) = attention(q, k, v)",
@@ -167,7 +167,7 @@ const groupHeads: Fusion = {
   },
 };
 
-// A mask that was scaled with its scores is a choice again.
+// A mask that was scaled with its scores becomes a choice again.
 const scaledWhere: Fusion = {
   name: "scaled-where",
   law: "k · where(c, x, y) = where(c, k · x, k · y)",

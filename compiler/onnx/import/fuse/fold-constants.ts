@@ -10,18 +10,21 @@ export interface FoldedModule {
   readonly weights: ReadonlyMap<string, Tensor>;
 }
 
-/** 0 · x = 0: every number is finite in fixed point. Recurrent nets begin with a state of zeros. */
+/** 0 · x = 0: every value is finite in fixed point. Recurrent networks begin with a state of zeros. */
 const products: ReadonlySet<string> = new Set(["mul", "matmul", "conv"]);
 const isZero = (tensor: Tensor | undefined): boolean => tensor?.data.every((value) => value === 0) ?? false;
 
-/** What an op gives whatever its other operands are; undefined: that depends on them. */
+/** The result of an op when it does not depend on its other operands; else undefined. */
 function constantOf(module: Module, op: Op, operands: readonly (Tensor | undefined)[]): Tensor | undefined {
   const { element, shape } = typeOf(module, op.result);
   if (!operands.includes(undefined)) return evaluateOp(op.name, operands as Tensor[], op.attrs, element);
   return products.has(op.name) && operands.some(isZero) ? { shape, data: new Float64Array(sizeOf(shape)) } : undefined;
 }
 
-/** Ops on constants alone, and products with zeros, become constants; one that is an output stays, since an output is made by the program. */
+/**
+ * Replaces ops on constants alone, and products with zeros, by constants. An output stays, since the program computes
+ * it.
+ */
 export function foldModuleConstants(module: Module, weights: ReadonlyMap<string, Tensor>): FoldedModule {
   const known = new Map<string, Tensor>();
   for (const [id, key] of Object.entries(module.params)) {

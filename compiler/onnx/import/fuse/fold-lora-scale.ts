@@ -13,12 +13,12 @@ export interface FoldedLoraScale {
 interface LoraBranch {
   readonly scaled: Op;
   readonly product: Op;
-  /** Key of B. */
+  /** Weight key of B. */
   readonly key: string;
   readonly factor: number;
 }
 
-/** The form of an unmerged LoRA layer: x·W + s · ((x·A)·B), with W, A and B stored and of the shapes that this takes. */
+/** Finds unmerged LoRA layers, x·W + s · ((x·A)·B), with W, A and B stored and of matching shapes. */
 function branchesOf(module: Module, weights: ReadonlyMap<string, Tensor>): readonly LoraBranch[] {
   const definers = new Map(opsOf(module).map((op) => [op.result, op]));
   const users = usersOf(opsOf(module));

@@ -2,10 +2,10 @@ import type { ValueId } from "../../../../ir/module.ts";
 import { sizeOf } from "../../../../ir/type.ts";
 import type { Fusion } from "./matcher.ts";
 
-// Exporters write x[arange(batch), i] so; of a batch of one, only i chooses anything.
+// Exporters write x[arange(batch), i] like this; for a batch of one, only i selects.
 const gatherNdToGather: Fusion = {
-  name: "single-row",
-  law: "gather-nd(x, [0 | i]) = gather(reshape(x, [N, …]), i) for x [1, …, 1, N, …], one 0 for each extent of 1",
+  name: "one-place",
+  law: "gather-nd(x, [0 | i]) = gather(reshape(x, [N, …]), i) for x [1, …, 1, N, …], one 0 for each size of 1",
   match: (op, { producer, constant, type, emit }) => {
     const [x, tuples] = op.operands as [ValueId, ValueId];
     const joined = op.name === "gather-nd" && op.attrs.batch_dims === 0 ? producer(tuples, "concat") : undefined;
@@ -17,7 +17,7 @@ const gatherNdToGather: Fusion = {
     const ones = constant(zeros)?.data.every((at) => at === 0) && sizeOf(shape.slice(0, count)) === 1;
     if (!ones || type(indices).shape[last] !== 1) return undefined;
     const wanted = type(indices).shape.slice(0, -1);
-    // A tensor of the file can be cut out of it: what was only reshaped is taken as it was.
+    // A tensor of the file can be cut out of it, so a reshaped one is taken before the reshape.
     const before = producer(indices, "reshape")?.operands[0];
     const same = before !== undefined && type(before).shape.join() === wanted.join();
     const index = same ? before : emit("reshape", [indices], { shape: wanted });

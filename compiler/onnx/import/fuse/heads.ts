@@ -1,7 +1,7 @@
 import type { ValueId } from "../../../../ir/module.ts";
 import type { Fusion, FusionMatcher } from "./matcher.ts";
 
-/** Batch and heads of [B, H, M, N] where [B·H, M, N] is a reshape of it or reshaped to it. */
+/** Batch and heads of [B, H, M, N] where [B·H, M, N] is reshaped from or to it. */
 function batchAndHeads(wide: readonly number[], narrow: readonly number[]): readonly [number, number] | undefined {
   const [batch, heads, ...rest] = wide as [number, number, ...number[]];
   const fits = wide.length === 4 && narrow.join() === [batch * heads, ...rest].join();
@@ -11,7 +11,7 @@ function batchAndHeads(wide: readonly number[], narrow: readonly number[]): read
 const splitHeads = ({ emit, type }: FusionMatcher, id: ValueId, [batch, heads]: readonly [number, number]): ValueId =>
   emit("reshape", [id], { shape: [batch, heads, ...type(id).shape.slice(1)] });
 
-// Exporters join batch and heads for a product of three axes, and part them where a mask is added.
+// Exporters join batch and heads for a product of three axes, and split them where a mask is added.
 const splitProduct: Fusion = {
   name: "split-product",
   law: "reshape(a · b, [B, H, M, N]) = reshape(a, [B, H, M, D]) · reshape(b, [B, H, D, N]) for a [B·H, M, D], b [B·H, D, N]",
@@ -59,7 +59,7 @@ const mergedProduct: Fusion = {
   },
 };
 
-// Of a batch of one, some part one factor only and leave the other to broadcasting.
+// For a batch of one, some exporters split only one factor and rely on broadcasting for the other.
 const equalizeRanks: Fusion = {
   name: "equal-ranks",
   law: "a · b = reshape(a, [1, H, M, D]) · b for a [H, M, D], b [B, H, D, N], and the same of b",
@@ -73,5 +73,5 @@ const equalizeRanks: Fusion = {
   },
 };
 
-/** Batch and heads as two axes wherever attention is computed. */
+/** Keeps batch and heads as two axes wherever attention is computed. */
 export const headFusions: readonly Fusion[] = [splitProduct, splitSoftmax, mergedProduct, equalizeRanks];

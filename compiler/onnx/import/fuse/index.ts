@@ -16,7 +16,7 @@ import { ropeFusions } from "./rope.ts";
 const simplifications: readonly Fusion[] = [...layoutFusions, ...arithmeticFusions, ...gatherFusions];
 const compoundFusions: readonly Fusion[] = [...normFusions, ...activationFusions, ...ropeFusions];
 
-/** Each phase runs to its fixpoint: attention is looked for once its parts have their plain form. */
+/** Each phase runs to its fixpoint: attention is matched after its parts have their plain form. */
 const phases: readonly (readonly Fusion[])[] = [
   simplifications,
   [...simplifications, ...compoundFusions],
@@ -24,28 +24,28 @@ const phases: readonly (readonly Fusion[])[] = [
   [...simplifications, ...maskFusions],
 ];
 
-/** Every recogniser, with its law. */
+/** Every fusion, with its law. */
 export const fusions: readonly Fusion[] = [...simplifications, ...compoundFusions, ...attentionFusions, ...maskFusions];
 
 export interface FusedModule extends FoldedModule {
-  /** How often each recogniser was used. */
+  /** How often each fusion was applied. */
   readonly fusions: ReadonlyMap<string, number>;
 }
 
-/** The module in the operators that its model's author thought in; what is not recognised stays as it was. */
+/** Rewrites the module in the operators that its author used; unmatched operators stay unchanged. */
 export function fuseOperators(module: Module, weights: ReadonlyMap<string, Tensor>): FusedModule {
-  const recognised = new Map<string, number>();
+  const appliedFusions = new Map<string, number>();
   let current: FoldedModule = { module, weights };
   for (const phase of phases) {
-    const rewrites = phase.map((recogniser) => toRewrite(recogniser, current.weights));
+    const rewrites = phase.map((fusion) => toRewrite(fusion, current.weights));
     const { module: next, applied } = applyRewrites(current.module, rewrites);
-    for (const [name, count] of applied) recognised.set(name, (recognised.get(name) ?? 0) + count);
+    for (const [name, count] of applied) appliedFusions.set(name, (appliedFusions.get(name) ?? 0) + count);
     current = foldModuleConstants(next, current.weights);
   }
   return {
     module: mergeCommonSubexpressions(current.module, current.weights),
     weights: current.weights,
-    fusions: recognised,
+    fusions: appliedFusions,
   };
 }
 export { type FoldedLoraScale, foldLoraScale } from "./fold-lora-scale.ts";

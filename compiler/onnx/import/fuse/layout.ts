@@ -52,7 +52,7 @@ const mergedTranspose: Fusion = {
   },
 };
 
-// A boolean, and an integer below 2^53, is the same number in every element that can hold it.
+// A boolean, and an integer below 2^53, keeps its value in every element type that can hold it.
 const castChain: Fusion = {
   name: "cast-chain",
   law: "cast(cast(x, wider), t) = cast(x, t)",

@@ -10,7 +10,7 @@ interface MaskReach {
   /** 0: no limit. */
   readonly window: number;
 }
-/** What is left of a mask once its reach is attributes: nothing, the same value, or a smaller one. */
+/** The rest of a mask after its reach becomes attributes: nothing, the same value, or a smaller one. */
 interface RemainingMask extends MaskReach {
   readonly mask: ValueId | undefined;
 }
@@ -26,7 +26,10 @@ function intersect(all: readonly MaskReach[]): MaskReach {
   return { causal: all.some(({ causal }) => causal), window: windows.length > 0 ? Math.min(...windows) : 0 };
 }
 
-/** The least reach that holds all scores that exist; `whole`: whether all of it exists, so that the mask says no more. */
+/**
+ * The smallest reach that contains all existing scores; `whole`: whether every score in it exists, so that the mask
+ * adds nothing.
+ */
 function compareWithReach(
   tensor: Tensor,
   { rows, columns }: MaskShape,
@@ -34,19 +37,19 @@ function compareWithReach(
   absent: (x: number) => boolean,
 ): MaskReach & { readonly whole: boolean } {
   const full = expandTo(tensor, [...tensor.shape.slice(0, -2), rows, columns]).data;
-  /** How many places a score looks back; negative: into the future. */
+  /** How many positions a score looks back; negative: into the future. */
   const back = (at: number): number => (Math.floor(at / columns) % rows) + (columns - rows) - (at % columns);
-  // The triangle of one row, or of none, shuts nothing.
+  // The triangle of one row, or of none, masks nothing.
   const causal = rows > 1 && full.every((value, at) => back(at) >= 0 || absent(value));
   const furthest = full.reduce((most, value, at) => (absent(value) ? most : Math.max(most, back(at))), 0);
   const window = furthest + 1 < columns ? furthest + 1 : 0;
   const within = (at: number): boolean => (!causal || back(at) >= 0) && (window === 0 || back(at) < window);
   const whole = full.every((value, at) => !within(at) || exists(value));
-  // A window that is not all of it would be one more thing to state beside the mask.
+  // A window that does not replace the whole mask would be one more attribute beside it.
   return { causal, window: whole ? window : 0, whole };
 }
 
-/** Conditions that must all hold, constants that the reach implies left out. */
+/** Conditions that must all hold, without constants that the reach implies. */
 function maskConditions(
   matcher: FusionMatcher,
   id: ValueId,
@@ -71,18 +74,18 @@ function maskConditions(
       changed: parts.some((part) => part.changed),
     };
   }
-  // Attention broadcasts its mask by itself.
+  // Attention broadcasts its mask itself.
   const expand = matcher.producer(id, "expand");
   if (expand) return { ...maskConditions(matcher, expand.operands[0]!, frame), changed: true };
   return { ...unrestricted, rest: [id], changed: false };
 }
 
-/** Whether a mask is absent wherever causality says so, whatever its conditions are. */
+/** Whether a mask masks every score that causality forbids, whatever its conditions are. */
 function isCausalCondition(matcher: FusionMatcher, id: ValueId, frame: MaskShape): boolean {
   const known = matcher.constant(id);
   if (known) {
-    const shut = (x: number): boolean => x <= maskedScore;
-    return known.data.every(shut) || compareWithReach(known, frame, (x) => x === 0, shut).causal;
+    const isMasked = (x: number): boolean => x <= maskedScore;
+    return known.data.every(isMasked) || compareWithReach(known, frame, (x) => x === 0, isMasked).causal;
   }
   const choice = matcher.producer(id, "where");
   return choice?.operands.slice(1).every((side) => isCausalCondition(matcher, side, frame)) ?? false;
@@ -127,7 +130,7 @@ function simplifyMask(matcher: FusionMatcher, id: ValueId, frame: MaskShape): Re
   return { ...reach, mask: matcher.emit("where", [all, zero, absent]) };
 }
 
-// A score that does not exist and one whose weight underflows are the same to a row that has another one.
+// A row with another score cannot distinguish a missing score from one whose weight underflows.
 const causalMask: Fusion = {
   name: "causal-mask",
   law: "attention(q, k, v, causal ∧ window ∧ m) = attention(q, k, v, m, causal, window) for rows with at least one score left",
@@ -147,7 +150,7 @@ const causalMask: Fusion = {
   },
 };
 
-/** A mask that is known to stay above the absent score, or that nobody alone knows: a comparison would cost what it saves. */
+/** Whether a mask is known to stay above the masked score, or is shared: then a comparison would cost what it saves. */
 function isClamped(matcher: FusionMatcher, id: ValueId): boolean {
   const clip = matcher.producer(id, "clip");
   if (clip) return (clip.attrs.lo as number) >= maskedScore;
@@ -163,7 +166,7 @@ function isClamped(matcher: FusionMatcher, id: ValueId): boolean {
   return label === "shared" || label === "server";
 }
 
-/** Each term of a sum by itself, as biases of places that are weights stand beside what shuts scores. */
+/** Clamps each term of a sum by itself: position biases that are weights may stand beside a mask. */
 function clampMaskTerms(matcher: FusionMatcher, id: ValueId): ValueId {
   if (isClamped(matcher, id)) return id;
   const sum = matcher.producer(id, "add");
@@ -186,7 +189,7 @@ const clampMask: Fusion = {
   },
 };
 
-// Both sides of a choice can be clamped before it is made.
+// Both branches of a choice can be clamped before the choice.
 const clampWhere: Fusion = {
   name: "clamp-where",
   law: "clip(where(c, x, y)) = where(c, clip(x), clip(y))",
@@ -200,7 +203,7 @@ const clampWhere: Fusion = {
 
 const orderOperators: ReadonlySet<string> = new Set(["rank", "select-by-rank", "argmax", "reduce-max"]);
 
-// What is to be chosen last is −∞ to an exporter; no number that a program holds among others is below −10⁴.
+// Exporters give the elements that must rank last −∞; no value that a program holds among others is below −10⁴.
 const clampOrder: Fusion = {
   name: "clamp-order",
   law: "rank(where(c, x, −∞)) = rank(where(c, x, −10⁴)) for x above −10⁴; as much of the greatest, where c holds somewhere",

@@ -4,33 +4,36 @@ import type { Tensor } from "../../../../ir/tensor.ts";
 import { sameShape } from "../../../../ir/type.ts";
 import { constantPrefix } from "../graph/index.ts";
 
-/** What a recogniser sees: the graph around an op, and the numbers of constants (never those of weights). */
+/** What a fusion reads: the graph around an op, and the values of constants (never those of weights). */
 export interface FusionMatcher extends RewriteContext {
   readonly constant: (id: ValueId) => Tensor | undefined;
-  /** The number that a constant of one element is. */
+  /** The value of a constant with one element. */
   readonly scalar: (id: ValueId) => number | undefined;
-  /** The op that makes the value, if it is this operator. */
+  /** The op that defines the value, if it is this operator. */
   readonly producer: (id: ValueId, name: string) => Op | undefined;
 }
 
-/** A rewrite that may look at constants; `match` as in Rewrite. */
+/** A rewrite that may read constants; `match` as in Rewrite. */
 export interface Fusion {
   readonly name: string;
   readonly law: string;
   readonly match: (op: Op, matcher: FusionMatcher) => ValueId | undefined;
 }
 
-/** With the constants at hand; what would change a shape (a factor of shape [1, 1, 1] on a vector) is no match. */
-export function toRewrite(recogniser: Fusion, weights: ReadonlyMap<string, Tensor>): RewriteRule {
+/**
+ * Turns a fusion into a rewrite rule with access to constants. A result that would change a shape (a factor of shape
+ * [1, 1, 1] on a vector) is no match.
+ */
+export function toRewrite(fusion: Fusion, weights: ReadonlyMap<string, Tensor>): RewriteRule {
   return {
-    name: recogniser.name,
-    law: recogniser.law,
+    name: fusion.name,
+    law: fusion.law,
     match: (op, context) => {
       const constant = (id: ValueId): Tensor | undefined => {
         const key = context.weight(id);
         return key?.startsWith(constantPrefix) ? weights.get(key) : undefined;
       };
-      const found = recogniser.match(op, {
+      const found = fusion.match(op, {
         ...context,
         constant,
         scalar: (id) => {
@@ -48,7 +51,7 @@ export function toRewrite(recogniser: Fusion, weights: ReadonlyMap<string, Tenso
   };
 }
 
-/** Constants of exporters are float32. */
+/** Equality within float32 rounding: exporters store constants as float32. */
 export function isCloseFloat32(x: number, y: number): boolean {
   return Math.abs(x - y) <= 1e-5 * Math.max(Math.abs(x), Math.abs(y));
 }
@@ -69,7 +72,7 @@ export interface ScaledValue {
   readonly by: ValueId;
 }
 
-/** x and c of c · x or x / (1/c), c a constant number. */
+/** x and c of c · x or x / (1/c), with c a constant scalar. */
 export function matchScaled(matcher: FusionMatcher, id: ValueId): ScaledValue | undefined {
   const product = matcher.producer(id, "mul");
   if (product) {
@@ -89,7 +92,7 @@ export interface ProductTerms {
   readonly of: readonly ValueId[];
 }
 
-/** A product taken apart into a number and values, products themselves not, but for the one in `whole`. */
+/** Splits a product into a scalar and values that are not products, except for `keepWhole`. */
 export function matchProduct(matcher: FusionMatcher, id: ValueId, keepWhole?: ValueId): ProductTerms {
   const number = matcher.scalar(id);
   if (number !== undefined) return { factor: number, of: [] };
@@ -108,7 +111,10 @@ export function matchProduct(matcher: FusionMatcher, id: ValueId, keepWhole?: Va
   return { factor: 1, of: [id] };
 }
 
-/** Coefficients of a value as a polynomial of another, constant term first; undefined when it is none up to degree 3. */
+/**
+ * Coefficients of a value as a polynomial of another, constant term first; undefined above degree 3 or for any other
+ * form.
+ */
 export function matchPolynomial(matcher: FusionMatcher, id: ValueId, x: ValueId): readonly number[] | undefined {
   if (id === x) return [0, 1];
   const number = matcher.scalar(id);

@@ -1,6 +1,6 @@
 import { type Fusion, type FusionMatcher, operandPairs } from "./matcher.ts";
 
-/** The operand of a mean over its last axis, which is kept. */
+/** The operand of a mean over its last axis with keepdims. */
 function matchMean({ producer, type }: FusionMatcher, id: string): string | undefined {
   const mean = producer(id, "reduce-mean");
   const [axis, ...more] = (mean?.attrs.axes as readonly number[] | undefined) ?? [];
@@ -30,7 +30,7 @@ const rmsNorm: Fusion = {
   },
 };
 
-// The variance is the mean square of what is centred.
+// The variance is the mean square of the centred value.
 const layerNorm: Fusion = {
   name: "layer-norm",
   law: "rms-norm(x − mean(x)) = layer-norm(x)",

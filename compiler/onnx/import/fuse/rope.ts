@@ -17,7 +17,7 @@ function matchRotatedHalf({ producer, type }: FusionMatcher, id: string): string
   return isLastAxisSlice(first, shape, 0, half) && isLastAxisSlice(second, shape, half, width) ? x : undefined;
 }
 
-/** Whole on all axes but the last. */
+/** Whether a slice covers all axes but the last completely. */
 function isLastAxisSlice(op: Op, shape: readonly number[], start: number, end: number): boolean {
   const list = (name: string): readonly number[] => op.attrs[name] as readonly number[];
   return shape.every((size, axis) => {

@@ -1,175 +1,58 @@
-import { createHash } from "node:crypto";
 import { type Builder, createBuilder } from "../../../../ir/builder.ts";
 import { resultType } from "../../../../ir/infer.ts";
-import { evaluateOp } from "../../../../ir/interpret.ts";
 import type { Label } from "../../../../ir/label.ts";
 import type { Attrs, ValueId } from "../../../../ir/module.ts";
 import { wrapIndex } from "../../../../ir/ops/helpers/indices.ts";
 import { axisOf } from "../../../../ir/ops/helpers/shapes.ts";
 import { opDef, withDefaults } from "../../../../ir/registry.ts";
-import type { Tensor } from "../../../../ir/tensor.ts";
-import { isFixed, type PlainElement, sameShape, type TensorType } from "../../../../ir/type.ts";
-import { checkArity, checkShape, type FoldMeter, maxViews } from "./fold-limits.ts";
-import type { ConstantOperand, GraphOperand, LayoutView, ValueOperand, WeightOperand } from "./operand.ts";
+import type { TensorType } from "../../../../ir/type.ts";
+import { type EmittedOp, foldOp } from "./fold.ts";
+import { checkArity, checkShape, type FoldMeter } from "./fold-limits.ts";
+import { createOpQueue, type OpQueue } from "./op-queue.ts";
+import type { GraphOperand } from "./operand.ts";
+import { createParamStore, type ParamStore } from "./param-store.ts";
 
-/** Where a stored tensor comes from: a weight, by its name, and the layout operators applied to it since. */
-export interface StoredWeight {
-  readonly weight: string;
-  readonly views: readonly LayoutView[];
-}
-
-/** The module as it grows, and the store of what its parameters name. */
-export interface ImportContext {
+/** The module under construction, and the store of what its parameters name. */
+export interface ImportContext
+  extends Pick<ParamStore, "weights" | "storedWeights">,
+    Pick<OpQueue, "input" | "flush" | "discard" | "idOf"> {
   readonly builder: Builder;
-  readonly weights: Map<string, Tensor>;
-  readonly storedWeights: Map<string, StoredWeight>;
+  /** The ONNX tensor of a value, where it is one. */
   readonly sources: Map<ValueId, string>;
   readonly meter: FoldMeter;
+  /** Applies an operator: evaluates it now where its operands allow that, else queues it for the module. */
   readonly emit: (op: string, operands: readonly GraphOperand[], attrs?: Attrs) => GraphOperand;
-  /** Puts what was emitted since the last time into the module; names of final values are told by the outputs. */
-  readonly flush: (origin: string, outputs: readonly (readonly [string, GraphOperand])[]) => void;
-  /** Forgets what was emitted since the last time: its node is refused. */
-  readonly discard: () => void;
-  /** Runs `build`, during which values get no ONNX source: those of a graph inside a node can be cut out of no file. */
-  readonly withoutSources: (build: () => void) => void;
-  /** Id of any operand; constants and weights become parameters. */
-  readonly idOf: (operand: GraphOperand) => ValueId;
+  /** Runs `build` without recording ONNX sources: values of a graph inside a node cannot be cut out of the file. */
+  readonly withoutSources: <T>(build: () => T) => T;
 }
-
-interface PendingOp {
-  readonly name: string;
-  readonly operands: readonly GraphOperand[];
-  readonly attrs: Attrs;
-  readonly result: ValueOperand;
-}
-
-/** Operators that only move elements: a weight stays one weight under them. */
-const layoutOps: ReadonlySet<string> = new Set(["transpose", "reshape", "cast"]);
-
-/** Twenty times what a transformer of a hundred layers has. */
-const maxOps = 2 ** 17;
-
-/** Key of a constant in the weight store. No weight's name begins so: it holds a character that no module path has. */
-export const constantPrefix = "constant:";
 
 export function createImportContext(name: string, labelOf: (weight: string) => Label, meter: FoldMeter): ImportContext {
   const builder = createBuilder(name, "import");
-  const weights = new Map<string, Tensor>();
-  const storedWeights = new Map<string, StoredWeight>();
   const sources = new Map<ValueId, string>();
-  const params = new Map<string, ValueId>();
-  let pending: PendingOp[] = [];
   let depth = 0;
-  let emitted = 0;
-
-  const typeOf = (operand: GraphOperand): TensorType => {
-    if (operand.kind === "value") return operand.type;
-    if (operand.kind === "constant") return { label: "public", element: operand.element, shape: operand.tensor.shape };
-    return { label: labelOf(operand.weight.name), element: { kind: "f32" }, shape: operand.tensor.shape };
-  };
-  const tried = new Map<string, number>();
-  /** The base, or with the next number behind it that is free: looked for once, however many have the same base. */
-  const freeKey = (base: string, mark: string): string => {
-    let key = base;
-    let n = tried.get(base) ?? 1;
-    for (; weights.has(key); n++) key = `${base}${mark}${n}`;
-    tried.set(base, n);
-    return key;
-  };
-  const storeConstant = (operand: ConstantOperand): ValueId => {
-    const content = digest(operand);
-    const known = params.get(content);
-    if (known !== undefined) return known;
-    const key = freeKey(`${constantPrefix}${displayName(operand.name)}`, "_");
-    weights.set(key, operand.tensor);
-    const id = builder.param(key.slice(constantPrefix.length), typeOf(operand), key);
-    params.set(content, id);
-    sources.set(id, operand.name);
-    return id;
-  };
-  const storeWeight = (operand: WeightOperand): ValueId => {
-    const { weight, views } = operand;
-    const whole = `weight ${weight.name} ${JSON.stringify(views)}`;
-    const known = params.get(whole);
-    if (known !== undefined) return known;
-    // One weight in several layouts, as tied embeddings are: each layout is stored.
-    const key = freeKey(weight.name, ":");
-    weights.set(key, operand.tensor);
-    storedWeights.set(key, { weight: weight.name, views });
-    const id = builder.param(displayName(weight.name), typeOf(operand), key);
-    params.set(whole, id);
-    sources.set(id, weight.source.name);
-    return id;
-  };
-  const idOf = (operand: GraphOperand): ValueId => {
-    if (operand.kind === "value") return operand.id;
-    return operand.kind === "constant" ? storeConstant(operand) : storeWeight(operand);
-  };
-
-  return {
+  const typeOf = (operand: GraphOperand): TensorType => operandType(operand, labelOf);
+  const { idOf: paramOf, ...stored } = createParamStore(builder, (id, tensor) => void sources.set(id, tensor));
+  const { push, ...queue } = createOpQueue(
     builder,
-    weights,
-    storedWeights,
+    (operand) => paramOf(operand, typeOf(operand)),
+    (id, tensor) => {
+      if (depth === 0 && !sources.has(id)) sources.set(id, tensor);
+    },
+  );
+  return {
+    ...stored,
+    ...queue,
+    builder,
     sources,
     meter,
-    idOf,
     emit: (op, operands, attrs = {}) => {
-      const def = opDef(op);
-      const given = withDefaults(def, attrs);
-      checkArity(def, operands.length);
-      const types = operands.map(typeOf);
-      const type = resultType(def, types, given);
-      checkShape(type.shape);
-      checkIndices(op, operands, given);
-      const shapes = types.map(({ shape }) => shape);
-      if (isNoOp(op, operands, types, type, given)) return operands[0]!;
-      const [first] = operands;
-      if (operands.every((operand) => operand.kind === "constant")) {
-        const element = type.element as PlainElement;
-        meter(op, shapes, type.shape, given);
-        const tensor = evaluateOp(
-          op,
-          operands.map((operand) => operand.tensor),
-          given,
-          element,
-        );
-        return { kind: "constant", tensor, element, name: operands[0]?.name ?? op };
-      }
-      if (operands.length === 1 && first!.kind === "weight" && layoutOps.has(op) && !isFixed(type.element)) {
-        if (type.element.kind === "f32") {
-          if (first!.views.length === maxViews) throw new Error(`expected at most ${maxViews} layouts of one weight`);
-          meter(op, shapes, type.shape, given);
-          const tensor = evaluateOp(op, [first!.tensor], given, type.element);
-          return { ...first!, tensor, views: [...first!.views, { op, attrs: given }] };
-        }
-      }
-      if (++emitted > maxOps) throw new Error(`expected at most ${maxOps} operators once loops are written out`);
-      const result: ValueOperand = { kind: "value", type, id: "" };
-      pending.push({ name: op, operands, attrs: given, result });
-      return result;
-    },
-    flush: (origin, outputs) => {
-      const wanted = new Map(outputs.map(([output, operand]) => [operand, output]));
-      const base = displayName(outputs[0]?.[0] ?? origin);
-      for (const { name: op, operands, attrs, result } of pending) {
-        const output = wanted.get(result);
-        const named = output === undefined ? `${base}.${op}` : displayName(output);
-        result.id = builder.op(op, operands.map(idOf), attrs, { result: named, origin });
-        if (output !== undefined && depth === 0) sources.set(result.id, output);
-      }
-      pending = [];
-      // What a graph inside the node made has its source as an output of the node.
-      for (const [output, operand] of outputs) {
-        if (operand.kind === "value" && depth === 0 && !sources.has(operand.id)) sources.set(operand.id, output);
-      }
-    },
-    discard: () => {
-      pending = [];
+      const emitted = inferEmitted(op, operands, operands.map(typeOf), attrs);
+      return foldOp(emitted, meter) ?? push(emitted);
     },
     withoutSources: (build) => {
       depth++;
       try {
-        build();
+        return build();
       } finally {
         depth--;
       }
@@ -177,37 +60,29 @@ export function createImportContext(name: string, labelOf: (weight: string) => L
   };
 }
 
-/** Operators that change nothing here. */
-function isNoOp(
+function operandType(operand: GraphOperand, labelOf: (weight: string) => Label): TensorType {
+  if (operand.kind === "value") return operand.type;
+  if (operand.kind === "constant") return { label: "public", element: operand.element, shape: operand.tensor.shape };
+  return { label: labelOf(operand.weight.name), element: { kind: "f32" }, shape: operand.tensor.shape };
+}
+
+/** Completes the attributes and infers the result type. Throws a plain Error where operands do not fit the operator. */
+function inferEmitted(
   op: string,
   operands: readonly GraphOperand[],
   types: readonly TensorType[],
-  type: TensorType,
-  attrs: Attrs,
-) {
-  const [from] = types;
-  if (!from || !sameShape(from.shape, type.shape) || from.element.kind !== type.element.kind) return false;
-  if (op === "cast" || op === "reshape" || op === "expand") return true;
-  if (op === "concat") return operands.length === 1;
-  if (op === "transpose") return (attrs.perm as readonly number[]).every((axis, index) => axis === index);
-  return op === "slice" && (attrs.steps as readonly number[]).every((step) => step === 1);
+  given: Attrs,
+): EmittedOp {
+  const def = opDef(op);
+  const attrs = withDefaults(def, given);
+  checkArity(def, operands.length);
+  const type = resultType(def, types, attrs);
+  checkShape(type.shape);
+  checkIndices(op, operands, attrs);
+  return { op, operands, attrs, types, type };
 }
 
-function digest({ tensor, element }: ConstantOperand): string {
-  const bytes = new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
-  return `${element.kind} [${tensor.shape.join()}] ${createHash("sha256").update(bytes).digest("hex")}`;
-}
-
-/** `/model/layers.0/mlp/Mul_output_0` reads `model.layers.0.mlp.Mul`. */
-export function displayName(name: string): string {
-  return name
-    .replace(/^\/+/, "")
-    .replace(/_output_0$/, "")
-    .replaceAll("/", ".")
-    .replaceAll("::", ".");
-}
-
-/** Known places must exist: nothing looks at them again before the program runs. */
+/** Known indices must be valid: nothing checks them again before the program runs. */
 function checkIndices(op: string, [data, indices]: readonly GraphOperand[], attrs: Attrs): void {
   if (op !== "gather" || data === undefined || indices?.kind !== "constant") return;
   const shape = data.kind === "value" ? data.type.shape : data.tensor.shape;

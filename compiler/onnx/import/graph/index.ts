@@ -1,11 +1,6 @@
+export { displayName } from "./display-name.ts";
 export { checkShape, createFoldMeter } from "./fold-limits.ts";
-export {
-  constantPrefix,
-  createImportContext,
-  displayName,
-  type ImportContext,
-  type StoredWeight,
-} from "./import-context.ts";
+export { createImportContext, type ImportContext } from "./import-context.ts";
 export {
   axesFrom,
   boundedList,
@@ -27,3 +22,4 @@ export {
   wantsOutput,
 } from "./lower-context.ts";
 export type { GraphOperand, LayoutView } from "./operand.ts";
+export { constantPrefix, type StoredWeight } from "./param-store.ts";

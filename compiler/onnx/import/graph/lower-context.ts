@@ -6,22 +6,25 @@ import type { NarrowType } from "../../../tensors/index.ts";
 import type { OnnxGraph, OnnxNode, OnnxTensor } from "../../format/index.ts";
 import type { ConstantOperand, GraphOperand } from "./operand.ts";
 
-/** What a lowering may ask and do. Plain Errors that it throws become diagnostics at its node. */
+/** What a lowering may read and emit. Plain Errors that it throws become diagnostics at its node. */
 export interface LowerContext {
   readonly node: OnnxNode;
   /** Version of the operator set of the node's domain. */
   readonly opset: number;
-  /** The node's inputs; undefined for an optional one that is left out. */
+  /** The node's inputs; undefined for an omitted optional input. */
   readonly inputs: readonly (GraphOperand | undefined)[];
   readonly shape: (operand: GraphOperand) => Shape;
   readonly element: (operand: GraphOperand) => PlainElement;
-  /** An operator of ir/ops: evaluated now when all operands are constants, else added to the module. */
+  /** Applies an operator of ir/ops: evaluates it now when all operands are constants, else adds it to the module. */
   readonly emit: (op: string, operands: readonly GraphOperand[], attrs?: Attrs) => GraphOperand;
   readonly constant: (tensor: Tensor, element: PlainElement) => ConstantOperand;
   readonly read: (tensor: OnnxTensor) => Tensor;
-  /** The type of a stored input that the file has in a narrow one. */
+  /** The type of a stored input that the file has in a narrow type. */
   readonly narrowOf: (index: number) => NarrowType | undefined;
-  /** The outputs of a graph inside the node on these inputs; it sees the values around the node too. */
+  /**
+   * Runs a graph inside the node on these inputs and returns its outputs; it also reads the values of the enclosing
+   * graph.
+   */
   readonly run: (graph: OnnxGraph, inputs: readonly GraphOperand[]) => readonly GraphOperand[];
 }
 
@@ -35,11 +38,11 @@ export function inputOf({ inputs }: LowerContext, index: number, name: string): 
   return operand;
 }
 
-/** A single number, which whoever reads the graph knows. */
+/** A scalar constant, which is public. */
 export const constantScalar = ({ constant }: Pick<LowerContext, "constant">, value: number): ConstantOperand =>
   constant(scalar(value), f32);
 
-/** The numbers of an input that must not depend on data; undefined when it is left out. */
+/** The values of an input that must not depend on data; undefined when it is omitted. */
 export function knownInput({ inputs }: LowerContext, index: number, name: string): Tensor | undefined {
   const operand = inputs[index];
   if (!operand) return undefined;
@@ -47,15 +50,15 @@ export function knownInput({ inputs }: LowerContext, index: number, name: string
   return operand.tensor;
 }
 
-/** The same of an input that may not be left out. */
+/** The values of a required input that must not depend on data. */
 export function requiredInput(context: LowerContext, index: number, name: string): Tensor {
   return knownInput(context, index, name) ?? refuseNode(`expected the input ${name}, found none`);
 }
 
-/** Entries of a list that a lowering writes out: a number from a hostile file must not take all memory. */
+/** Entries of a list that a lowering unrolls: a number from a hostile file must not take all memory. */
 const maxListed = 2 ** 22;
 
-/** Array.from({ length }) of a number that a file decides. */
+/** Array.from({ length }) for a length that a file decides. */
 export function boundedList<T>(length: number, entry: (at: number) => T): T[] {
   if (!(Number.isInteger(length) && length >= 0 && length <= maxListed)) {
     refuseNode(`expected a count of at most ${maxListed}, found ${length}`);
@@ -78,7 +81,7 @@ export function intAttr({ node }: LowerContext, name: string, absent: number): n
 export function stringAttr({ node }: LowerContext, name: string, absent: string): string {
   const attribute = node.attributes.get(name);
   if (!attribute) return absent;
-  if (attribute.kind !== "string") throw new Error(`expected ${name} to be text`);
+  if (attribute.kind !== "string") throw new Error(`expected ${name} to be a string`);
   return attribute.value;
 }
 
@@ -89,16 +92,16 @@ export function listAttr({ node }: LowerContext, name: string): readonly number[
   return attribute.value;
 }
 
-/** Operators whose later outputs are optional compute those that somebody asked for. */
+/** Whether an optional output is used: lowerings compute later outputs only on demand. */
 export const wantsOutput = ({ node }: LowerContext, index: number): boolean => (node.outputs[index] ?? "") !== "";
 
-/** Axes moved from attributes to inputs in opset 13 (18 for most reductions): whichever is there. */
+/** Axes moved from attributes to inputs in opset 13 (18 for most reductions): reads either. */
 export function axesFrom(context: LowerContext, index: number, rank: number): readonly number[] | undefined {
   const axes = listAttr(context, "axes") ?? listInput(context, index, "axes");
   return axes?.map((axis) => axisOf(axis, rank));
 }
 
-/** Attributes as the op tables' bindings take them. */
+/** Attributes in the form that the op tables' bindings take. */
 export function toAttrs(node: OnnxNode): Attrs {
   const entries = [...node.attributes].flatMap(([name, attribute]) =>
     attribute.kind === "tensor" || attribute.kind === "graph" || attribute.kind === "unsupported"
@@ -117,7 +120,7 @@ export function graphAttr({ node }: LowerContext, name: string): OnnxGraph {
 export function stringsAttr({ node }: LowerContext, name: string): readonly string[] | undefined {
   const attribute = node.attributes.get(name);
   if (!attribute) return undefined;
-  if (attribute.kind !== "strings") throw new Error(`expected ${name} to be a list of texts`);
+  if (attribute.kind !== "strings") throw new Error(`expected ${name} to be a list of strings`);
   return attribute.value;
 }
 

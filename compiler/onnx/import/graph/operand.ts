@@ -3,15 +3,18 @@ import type { Tensor } from "../../../../ir/tensor.ts";
 import type { PlainElement, TensorType } from "../../../../ir/type.ts";
 import type { ModelWeight } from "../../weights/index.ts";
 
-/** What an ONNX value stands for during the import. */
+/** What an ONNX value is during the import. */
 export type GraphOperand = ConstantOperand | WeightOperand | ValueOperand;
 
-/** Known numbers that are no weight: shapes, axes, masks, tables. Whatever depends on these alone is computed now. */
+/**
+ * Known values that are not a weight: shapes, axes, masks, tables. Operators on constants alone are evaluated at
+ * import.
+ */
 export interface ConstantOperand {
   readonly kind: "constant";
   readonly tensor: Tensor;
   readonly element: PlainElement;
-  /** ONNX name that a parameter is called after, should the constant remain. */
+  /** The ONNX name for the parameter, should the constant remain. */
   readonly name: string;
 }
 
@@ -19,7 +22,7 @@ export interface ConstantOperand {
 export interface WeightOperand {
   readonly kind: "weight";
   readonly weight: ModelWeight;
-  /** Layout operators that lead from the stored tensor to this one: the surrogate of the weight takes them too. */
+  /** Layout operators from the stored tensor to this one: the surrogate of the weight takes them too. */
   readonly views: readonly LayoutView[];
   readonly tensor: Tensor;
 }
@@ -28,9 +31,8 @@ export interface LayoutView {
   readonly attrs: Attrs;
 }
 
+/** A value of the module. Its identity is the object: the import context knows its id once its node is complete. */
 export interface ValueOperand {
   readonly kind: "value";
   readonly type: TensorType;
-  /** Its name in the module; until its node is done, a number of its own. */
-  id: string;
 }

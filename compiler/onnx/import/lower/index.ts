@@ -65,7 +65,7 @@ const lowerings: ReadonlyMap<string, Lowering> = new Map(
   [...boundLowerings(), ...tables.flatMap((table) => Object.entries(table))].map(withInterfaceCheck),
 );
 
-/** One to one, as the op tables say. */
+/** Operators that the op tables bind one to one. */
 function boundLowerings(): (readonly [string, Lowering])[] {
   return [...registry.values()].flatMap((def) =>
     (def.onnx ?? []).map(({ op, domain = "", attrs }) => {
@@ -87,9 +87,9 @@ export function loweringOf({ op, domain }: Pick<OnnxNode, "op" | "domain">): Low
 }
 
 const quantizedActivationHint =
-  "quantised weights are taken, quantised activations are not: quantise the weights alone (MatMulNBits, or DequantizeLinear on stored tensors), or export in float32 or float16; the compiler quantises activations itself";
+  "quantized activations are not supported: quantize the weights alone (MatMulNBits, or DequantizeLinear on stored tensors), or export in float32 or float16; the compiler quantizes activations itself";
 
-/** What to do instead of an operator that the compiler does not know. */
+/** What to do about an operator that the compiler does not support. */
 const loweringHints: Readonly<Record<string, string>> = {
   MatMulNBits: "its weight must be stored in the file",
   DynamicQuantizeLinear: quantizedActivationHint,
@@ -106,8 +106,8 @@ const loweringHints: Readonly<Record<string, string>> = {
   RandomUniformLike: "export the model in evaluation mode, or make the random numbers an input",
   Bernoulli: "export the model in evaluation mode, or make the random numbers an input",
   Multinomial: "end the model at its logits: the client samples itself",
-  SequenceConstruct: "a sequence is supported where its members are taken at places that the graph says",
-  SplitToSequence: "a sequence is supported where its members are taken at places that the graph says",
+  SequenceConstruct: "a sequence is supported where the graph fixes the positions of its members",
+  SplitToSequence: "a sequence is supported where the graph fixes the positions of its members",
 };
 
 export function hintFor({ op, domain }: Pick<OnnxNode, "op" | "domain">): string {

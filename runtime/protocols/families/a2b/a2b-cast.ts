@@ -4,8 +4,8 @@ import { additiveShareOf } from "../beaver/index.ts";
 import { bitToArithmetic, wordBits } from "./a2b.ts";
 
 /**
- * A truth value as a number, as CrypTen does it (B2A): its bit is masked and opened as a whole word, 1 round, 128 bits.
- * Comparison and cast are what CrypTen calls a comparison: 8 rounds, 2688 bits.
+ * A Boolean as a number, as in CrypTen (B2A): the bit is masked and opened as a whole word, 1 round, 128 bits.
+ * Comparison and cast together are what CrypTen calls a comparison: 8 rounds, 2688 bits.
  */
 export const a2bCast = defineProtocol({
   name: "a2b.cast",
@@ -19,7 +19,7 @@ export const a2bCast = defineProtocol({
   yields: "share",
   operandWidths: () => [1],
   refuses: ({ operands: [x], attrs }) =>
-    attrs.to === "f32" && x!.scale === 0 && x!.lo >= 0 && x!.hi <= 1 ? undefined : "it casts truth values to numbers",
+    attrs.to === "f32" && x!.scale === 0 && x!.lo >= 0 && x!.hi <= 1 ? undefined : "it casts Booleans to numbers only",
   *run(party, { result }, operand) {
     const bit = yield* bitToArithmetic(party, additiveShareOf(party, operand!, 1), wordBits);
     return { kind: "share", tensor: scaleIntoRing(bit, result.scale, wordBits) } satisfies Share;

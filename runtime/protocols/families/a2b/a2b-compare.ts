@@ -5,7 +5,7 @@ import { additiveShareOf } from "../beaver/index.ts";
 import { signBit, wordBits } from "./a2b.ts";
 
 type Sides = readonly [x: RingTensor, y: RingTensor];
-/** Every order is the sign of a difference, or its complement. */
+/** Every relation is the sign of a difference, or its complement. */
 const orders: Readonly<Record<string, { readonly from: (sides: Sides) => RingTensor; readonly complement: boolean }>> =
   {
     less: { from: ([x, y]) => sub(x, y), complement: false },
@@ -14,7 +14,7 @@ const orders: Readonly<Record<string, { readonly from: (sides: Sides) => RingTen
     "less-or-equal": { from: ([x, y]) => sub(y, x), complement: true },
   };
 
-/** Public numbers are the client's whole share. */
+/** Public integers are the client's whole share. */
 function sideOf(party: Party, operand: Operand): RingTensor {
   if (operand.kind !== "int") return additiveShareOf(party, operand, wordBits);
   return party.role === "server" ? zeros(operand.shape, wordBits) : fromIntegers(operand, wordBits);
@@ -31,7 +31,7 @@ const shared = {
   operandWidths: () => [wordBits, wordBits],
   maxResultWidth: () => 1,
   refuses: ({ attrs }: Spec) =>
-    Object.hasOwn(orders, String(attrs.kind)) ? undefined : `it compares orders, not ${attrs.kind}`,
+    Object.hasOwn(orders, String(attrs.kind)) ? undefined : `it supports order relations, not ${attrs.kind}`,
   *run(party, spec, x, y) {
     const { from, complement } = orders[String(spec.attrs.kind)]!;
     const sign = yield* signBit(party, from([sideOf(party, x!), sideOf(party, y!)]));
@@ -41,8 +41,10 @@ const shared = {
   },
 } as const satisfies Partial<Protocol>;
 
-/** x < y and its like, as an XOR-shared bit: 7 rounds, 2560 bits. As a number (`a2b.cast`): 8 rounds, 2688 bits. */
+/**
+ * x < y and similar relations as an XOR-shared bit: 7 rounds, 2560 bits. As a number (`a2b.cast`): 8 rounds, 2688 bits.
+ */
 export const a2bCompare = defineProtocol({ ...shared, name: "a2b.compare", forms: ["share", "share"] });
 
-/** The same beside a public number. */
+/** The same with a public number. */
 export const a2bComparePublic = defineProtocol({ ...shared, name: "a2b.compare-public", forms: ["share", "public"] });

@@ -1,7 +1,7 @@
 /**
- * CrypTen's comparison (K-CRYPTEN, protocols.md 1.3): each party's additive share becomes an XOR-shared word, a
- * prefix adder sums the two words, and its top bit is the sign. Words are tensors [64, …shape] of single bits, lowest
- * first; a product of words opens all 64 bits of each, as CrypTen's words do, needed or not.
+ * CrypTen's comparison (K-CRYPTEN, protocols.md 1.3): each party's additive share becomes an XOR-shared word, a prefix
+ * adder sums the two words, and the top bit of the sum is the sign. Words are tensors [64, …shape] of single bits,
+ * lowest first. A product of words opens all 64 bits of each word, needed or not, as CrypTen's code does.
  */
 import type { MaskedValue, Party, Steps } from "../../../core/index.ts";
 import {
@@ -32,7 +32,7 @@ const bitsOf = (x: RingTensor): RingTensor =>
   );
 const zeroBits = (x: RingTensor): RingTensor => zeros([wordBits, ...x.shape], 1);
 
-/** The word with the bits that are chosen, zero in the others: a public choice of places. */
+/** The word with the selected bits, zero in the others; the selection of bit positions is public. */
 function selectBits(word: RingTensor, isSelected: (index: number) => boolean): RingTensor {
   const bits = ringTensor(
     [wordBits],
@@ -42,7 +42,7 @@ function selectBits(word: RingTensor, isSelected: (index: number) => boolean): R
   return mul(reshape(bits, [wordBits, ...word.shape.slice(1).map(() => 1)]), word);
 }
 
-/** Bit of each place's block of 2^level below it: the last of the lower half. */
+/** For each position the bit of the lower half of its block of 2^level: the last bit of that half. */
 const lowerSibling = (word: RingTensor, level: number): RingTensor =>
   gather(
     word,
@@ -56,7 +56,7 @@ export function* signBit(party: Party, x: RingTensor): Steps<RingTensor> {
   const mine = bitsOf(x);
   const client = party.role === "server" ? zeroBits(x) : mine;
   const server = party.role === "client" ? zeroBits(x) : mine;
-  // Carries that a place makes, and whether it hands one on: the sum's propagate word is each party's own bits.
+  // Carries that a position generates, and whether it propagates one: each party's own bits give the propagate word.
   let generate = yield* beaverProduct(party.at("carries"), client, server);
   let propagate = mine;
   for (let level = 0; level < treeLevels; level++) {
@@ -77,13 +77,13 @@ export function* signBit(party: Party, x: RingTensor): Steps<RingTensor> {
 }
 
 /**
- * The XOR-shared bit as an additive share in a ring of `width` bits. CrypTen masks and opens the whole word although
- * 63 of its bits are zero: 1 round, 128 bits; the dealer sends the mask's lowest bit in the wider ring.
+ * The XOR-shared bit as an additive share in a ring of `width` bits. CrypTen masks and opens the whole word although 63
+ * of its bits are zero: 1 round, 128 bits; the dealer sends the mask's lowest bit in the wider ring.
  */
 export function* bitToArithmetic(party: Party, bit: RingTensor, width: number): Steps<RingTensor> {
   const shape: Shape = [1, ...bit.shape];
   const none = zeros([wordBits - 1, ...bit.shape], 1);
-  // Every bit of the word carries a uniform bit of its own: safe to open.
+  // A separate uniform bit masks every bit of the word: safe to open.
   const word = yield* maskAndOpen(party, concat([reshape(bit, shape), none], 0));
   const lowest: MaskedValue = mapMasked(word, (t) => entryAt(t, 0));
   return bitToRing(party, lowest, width);

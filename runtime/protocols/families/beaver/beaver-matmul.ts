@@ -21,7 +21,7 @@ const shared = {
 /** Matrix product with a fresh matrix triple: 1 round, 2ℓ(MK + KN) bits; the dealer sends ℓ·MN. */
 export const beaverMatmul = defineProtocol({ ...shared, name: "beaver.matmul", forms: ["share", "share"] });
 
-/** The same with a weight of the server's: as CrypTen has it a shared tensor, opened again at every use. */
+/** The same with a private weight: as in CrypTen it is a shared tensor, opened again at every use. */
 export const beaverWeightMatmul = defineProtocol({
   ...shared,
   name: "beaver.weight-matmul",

@@ -15,7 +15,7 @@ const shared = {
   security: "semi-honest",
   paper: "Beaver, CRYPTO 1991; CrypTen (Knott et al., NeurIPS 2021), section 4.1; protocols.md 8, LIN-BVR",
   accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
-  // The local truncation fails where the shares straddle the end of the ring: |x·y| / 2^ℓ.
+  // The local truncation fails if the shares straddle the end of the ring: |x·y| / 2^ℓ.
   failure: (spec) => (dropOf(spec) > 0 ? Math.min(1, largest(spec) / 2 ** spec.result.width) : 0),
   yields: "share",
   operandWidths: ({ result }) => [result.width, result.width],
@@ -29,5 +29,5 @@ const shared = {
 /** x·y elementwise: a fresh triple, both operands opened, truncated in its ring. 1 round, 4ℓ bits. */
 export const beaverMul = defineProtocol({ ...shared, name: "beaver.mul", forms: ["share", "share"] });
 
-/** The same with a weight of the server's, which is opened again at every use. */
+/** The same with a private weight, which is opened again at every use. */
 export const beaverWeightMul = defineProtocol({ ...shared, name: "beaver.weight-mul", forms: ["share", "weight"] });

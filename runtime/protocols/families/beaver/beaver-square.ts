@@ -14,7 +14,7 @@ export const beaverSquare = defineProtocol({
   security: "semi-honest",
   paper: "CrypTen (Knott et al., NeurIPS 2021), section 4.1 and its code; protocols.md 4",
   accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
-  // The local truncation fails where the shares straddle the end of the ring: x² / 2^ℓ.
+  // The local truncation fails if the shares straddle the end of the ring: x² / 2^ℓ.
   failure: (spec) => {
     const { lo, hi, scale } = spec.operands[0]!;
     return dropOf(spec) > 0 ? Math.min(1, (Math.max(lo ** 2, hi ** 2) * 4 ** scale) / 2 ** spec.result.width) : 0;

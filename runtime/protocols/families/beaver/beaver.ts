@@ -1,6 +1,6 @@
 /**
- * Products as CrypTen has them (LIN-BVR, protocols.md 8): shares in one ring, a fresh triple for every use, and every
- * operand opened at every use, a weight too. A baseline to compare with, kept as its authors built it.
+ * Products as in CrypTen (LIN-BVR, protocols.md 8): shares in one ring, a fresh triple for every use, and every
+ * operand, a weight included, opened at every use. A baseline for comparison, built as its authors built it.
  */
 import type { MaskedValue, Party } from "../../../core/index.ts";
 import { parallel, type Steps } from "../../../core/index.ts";
@@ -10,15 +10,20 @@ import type { Operand } from "../../kit/index.ts";
 import { multiplyMasked } from "../../kit/index.ts";
 import { shiftOwnShare } from "../../truncation/index.ts";
 
-/** This party's additive share of an operand: of the server's weight, all is the server's and nothing the client's. */
+/**
+ * This party's additive share of an operand: the server's share of a private weight is the weight, the client's is
+ * zero.
+ */
 export function additiveShareOf(party: Party, operand: Operand, width: number): RingTensor {
   if (operand.kind === "share") return operand.tensor;
-  if (operand.kind !== "weight") throw new TypeError(`wanted a share or a weight, got a ${operand.kind}`);
+  if (operand.kind !== "weight") {
+    throw new TypeError(`internal error: expected a share or a weight, got a ${operand.kind}`);
+  }
   if (party.role === "server") return fromIntegers(operand.values, width);
   return party.role === "client" ? zeros(operand.shape, width) : metaTensor(operand.shape, width);
 }
 
-/** Both operands opened, each under a mask of its own, in one round. */
+/** Opens both operands, each under a separate mask, in one round. */
 export const openBoth = (party: Party, x: RingTensor, y: RingTensor): Steps<[MaskedValue, MaskedValue]> =>
   parallel<[MaskedValue, MaskedValue]>(maskAndOpen(party.at("x"), x), maskAndOpen(party.at("y"), y));
 
@@ -28,6 +33,9 @@ export function* beaverProduct(party: Party, x: RingTensor, y: RingTensor): Step
   return multiplyMasked(party, a, b, x.width);
 }
 
-/** With `by` fractional bits fewer in the ring that the share has, as `same-ring.truncate` does it; with more where `by` is negative. */
+/**
+ * Removes `by` fractional bits in the share's own ring, as `same-ring.truncate` does; adds fractional bits if `by` is
+ * negative.
+ */
 export const truncateShare = (party: Party, x: RingTensor, by: number): RingTensor =>
   by > 0 ? shiftOwnShare(party, x, by) : shiftLeft(x, -by);

@@ -13,13 +13,13 @@ import {
   zipComponents,
 } from "./replicated-sharing.ts";
 
-/** All bits of every residue along a new last axis, the lowest first. */
+/** All bits of every residue along a new last axis, lowest first. */
 function bitsOf(x: RingTensor): RingTensor {
   const bits = Array.from({ length: x.width }, (_, k) => reshape(extractBits(x, k, 1), [...x.shape, 1]));
   return concat(bits, x.shape.length);
 }
 
-/** Every `step`-th bit of the last axis from `from`, `count` of them. */
+/** Every `step`-th bit of the last axis from `from` on, `count` in all. */
 const sliceBits = (x: ReplicatedShare, from: number, count: number, step = 1): ReplicatedShare =>
   mapComponents(x, (t) => {
     const last = t.shape.length - 1;
@@ -41,9 +41,9 @@ const bitCount = (x: ReplicatedShare): number => x.components[0].shape.at(-1)!;
 const withoutLast = (x: ReplicatedShare): ReplicatedShare => mapComponents(x, (t) => reshape(t, t.shape.slice(0, -1)));
 
 /**
- * The top bit, the sign of x (ABY3, section 5.3: conversion to bits by adding, of which only the carry into the top is
- * computed). Carries meet in a tree: (g, p)∘(g', p') = (g ⊕ p·g', p·p'), and the lowest block needs no p.
- * 2 + ⌈log₂(ℓ−1)⌉ rounds; ℓ + 3·(ℓ−1) + 3·(ℓ−2) bits and 3·(ℓ−2−levels) more for p: 607 at ℓ = 64.
+ * The top bit, the sign of x (ABY3, section 5.3: conversion to bits by an addition of which only the carry into the top
+ * bit is computed). Carries combine in a tree: (g, p)∘(g', p') = (g ⊕ p·g', p·p'), and the lowest block needs no p. 2 +
+ * ⌈log₂(ℓ−1)⌉ rounds; ℓ + 3·(ℓ−1) + 3·(ℓ−2) bits, and 3·(ℓ−2−levels) more for p: 607 at ℓ = 64.
  */
 export function* topBit(party: Party, x: ReplicatedShare): Steps<ReplicatedShare> {
   const low = x.components[0].width - 1;
@@ -54,7 +54,7 @@ export function* topBit(party: Party, x: ReplicatedShare): Steps<ReplicatedShare
   const top = withoutLast(sliceBits(sum, low, 1));
   if (low === 0) return top;
   let g = yield* multiplyReplicated(party, sliceBits(u, 0, low), sliceBits(v, 0, low), mul);
-  /** Of all places but the lowest. */
+  /** For all positions except the lowest. */
   let p = low > 1 ? sliceBits(sum, 1, low - 1) : undefined;
   while (p) {
     const count = bitCount(g);
@@ -77,8 +77,8 @@ export function* topBit(party: Party, x: ReplicatedShare): Steps<ReplicatedShare
 }
 
 /**
- * Whether x is 0: a + b, which the client knows, and −c, which server and dealer know, have the same bits.
- * 1 + ⌈log₂ ℓ⌉ rounds, ℓ + 3·(ℓ−1) bits.
+ * The bit x = 0: a + b, which the client knows, and −c, which server and dealer know, have the same bits. 1 + ⌈log₂ ℓ⌉
+ * rounds, ℓ + 3·(ℓ−1) bits.
  */
 export function* isZeroReplicated(party: Party, x: ReplicatedShare): Steps<ReplicatedShare> {
   const u = yield* shareFromClient(party, bitsOf(replicatedToAdditive(party, x)));

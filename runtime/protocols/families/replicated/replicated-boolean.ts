@@ -18,7 +18,10 @@ const shared = {
   yields: "share",
 } as const satisfies Partial<Protocol>;
 
-/** and, or, xor of bits; x ∨ y = x ⊕ y ⊕ xy. xor is free, the others take 1 round and 3 bits; 4ℓ and 2 rounds more into a ring. */
+/**
+ * and, or, xor of bits; x ∨ y = x ⊕ y ⊕ xy. xor is free, the others take 1 round and 3 bits. Into a ring: 4ℓ bits and 2
+ * rounds more.
+ */
 export const replicatedLogic = defineProtocol({
   ...shared,
   name: "replicated.logic",
@@ -34,7 +37,7 @@ export const replicatedLogic = defineProtocol({
   },
 });
 
-/** 1 − c in whatever ring the truth value is held. Free. */
+/** 1 − c in whatever ring holds the Boolean. Free. */
 export const replicatedNot = defineProtocol({
   ...shared,
   name: "replicated.not",
@@ -46,7 +49,7 @@ export const replicatedNot = defineProtocol({
   },
 });
 
-/** A truth value as a number. 2 rounds, 4ℓ bits. */
+/** A Boolean as a number. 2 rounds, 4ℓ bits. */
 export const replicatedCast = defineProtocol({
   ...shared,
   name: "replicated.cast",
@@ -54,7 +57,7 @@ export const replicatedCast = defineProtocol({
   forms: ["replicated"],
   operandWidths: () => [1],
   refuses: ({ operands: [x], attrs }) =>
-    attrs.to === "f32" && x!.scale === 0 && x!.lo >= 0 && x!.hi <= 1 ? undefined : "it casts truth values to numbers",
+    attrs.to === "f32" && x!.scale === 0 && x!.lo >= 0 && x!.hi <= 1 ? undefined : "it casts Booleans to numbers only",
   *run(party, { result }, x) {
     const number = yield* replicatedBitToRing(party, x as ReplicatedShare, result.width);
     return mapComponents(number, (t) => shiftLeft(t, result.scale));

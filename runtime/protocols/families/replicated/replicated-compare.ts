@@ -41,7 +41,7 @@ const order = {
   ...shared,
   implements: "compare",
   accuracy: "exact",
-  // A result that is a single bit says nothing of the operands' ring.
+  // A single-bit result does not determine the operands' ring.
   operandWidths: () => [64, 64],
   *run(party, spec, x, y) {
     const relation = relations[String(spec.attrs.kind)]!;
@@ -51,8 +51,8 @@ const order = {
 } as const satisfies Partial<Protocol>;
 
 /**
- * A relation of two values, as a bit; in a wider ring two rounds more. Orders by the sign of the difference, which must
- * fit the ring: 8 rounds and 607 bits at ℓ = 64; equality 7 rounds and 253 bits.
+ * A relation of two values as a bit; in a wider ring it takes two rounds more. The sign of the difference, which must
+ * fit the ring, gives the order: 8 rounds and 607 bits at ℓ = 64; equality takes 7 rounds and 253 bits.
  */
 export const replicatedCompare = defineProtocol({
   ...order,

@@ -21,8 +21,8 @@ export const replicatedShare = defineProtocol({
 });
 
 /**
- * A declared output becomes known to its reader, who is sent the component that it lacks. 1 round, width bits per
- * element. The result is a share whose tensor is the value at the reader and a ghost elsewhere.
+ * Reveals a declared output to its reader, who receives the missing component. 1 round, width bits per element. The
+ * result is a share whose tensor is the value at the reader and a meta tensor elsewhere.
  */
 export const replicatedReveal = defineProtocol({
   name: "replicated.reveal",
@@ -42,7 +42,7 @@ export const replicatedReveal = defineProtocol({
     const [mine, next] = x.components;
     const unknown = metaTensor(mine.shape, mine.width);
     const lacking = sender === "server" ? thirdComponent(party, x) : mine;
-    // The value is a declared output of the program, and this message goes to its declared reader alone.
+    // The value is a declared output of the program, and this message goes only to its declared reader.
     const [theirs] = yield [{ from: sender, to: reader, tensor: party.role === sender ? lacking : unknown }];
     return { kind: "share", tensor: party.role === reader ? add(add(mine, next), theirs!) : unknown } satisfies Share;
   },

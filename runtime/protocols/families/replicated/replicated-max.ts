@@ -40,13 +40,13 @@ const sliceAxis = (x: ReplicatedShare, axis: number, from: number, to: number): 
     );
   });
 
-/** The greatest along an axis, kept with extent 1, by pairs: 10·⌈log₂ extent⌉ rounds at ℓ = 64. */
+/** The maximum along an axis, kept with size 1, by pairs: 10·⌈log₂ size⌉ rounds at ℓ = 64. */
 function* maximumAlong(party: Party, x: ReplicatedShare, axis: number): Steps<ReplicatedShare> {
   let left = x;
-  for (let extent = x.components[0].shape[axis]!; extent > 1; extent = left.components[0].shape[axis]!) {
-    const half = Math.floor(extent / 2);
+  for (let size = x.components[0].shape[axis]!; size > 1; size = left.components[0].shape[axis]!) {
+    const half = Math.floor(size / 2);
     const winners = yield* maximumOf(party, sliceAxis(left, axis, 0, half), sliceAxis(left, axis, half, 2 * half));
-    const odd = extent % 2 === 1 ? [sliceAxis(left, axis, extent - 1, extent)] : [];
+    const odd = size % 2 === 1 ? [sliceAxis(left, axis, size - 1, size)] : [];
     left = zipComponents([winners, ...odd], (...t) => concat(t, axis));
   }
   return left;
@@ -66,14 +66,14 @@ export const replicatedMaximum = defineProtocol({
   forms: ["replicated", "replicated"],
 });
 
-/** With a public value on the right. */
+/** The same with a public value on the right. */
 export const replicatedMaximumPublic = defineProtocol({
   ...maximum,
   name: "replicated.maximum-public",
   forms: ["replicated", "public"],
 });
 
-/** The greatest along axes, one axis after the other. */
+/** The maximum along several axes, one axis after the other. */
 export const replicatedReduceMax = defineProtocol({
   ...shared,
   name: "replicated.reduce-max",

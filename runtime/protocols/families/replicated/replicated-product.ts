@@ -4,7 +4,7 @@ import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
 import { multiplyReplicated } from "./replicated-sharing.ts";
 import { truncateReplicated } from "./replicated-truncation-steps.ts";
 
-/** Scale that the product has too much. */
+/** Excess fractional bits of the product. */
 const dropOf = ({ operands, result }: Spec): number =>
   operands[0]!.scale + (operands[1] ?? operands[0])!.scale - result.scale;
 
@@ -17,13 +17,13 @@ const shared = {
   operandWidths: ({ operands, result }) => operands.map(() => result.width),
 } as const satisfies Partial<Protocol>;
 
-/** Bilinear in the ring, and truncated where the result has a smaller scale. */
+/** A bilinear product in the ring, truncated if the result has a smaller scale. */
 const bilinear = {
   ...shared,
   accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
 } as const satisfies Partial<Protocol>;
 
-/** 3 rounds with its truncation, 3ℓ bits of them for the product. */
+/** 3 rounds with its truncation; the product takes 3ℓ bits. */
 export const replicatedMul = defineProtocol({
   ...bilinear,
   name: "replicated.mul",
@@ -52,7 +52,7 @@ export const replicatedSquare = defineProtocol({
   },
 });
 
-/** 1 round, 3ℓ bits per element of the result, whatever is summed over. */
+/** 1 round, 3ℓ bits per element of the result, independent of the inner dimension. */
 export const replicatedMatmul = defineProtocol({
   ...shared,
   name: "replicated.matmul",

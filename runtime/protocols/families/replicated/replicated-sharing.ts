@@ -1,7 +1,7 @@
 /**
  * Replicated secret sharing among client, server and dealer (Araki, Furukawa, Lindell, Nof, Ohara, CCS 2016; ABY3,
- * Mohassel, Rindal, CCS 2018): x = a + b + c, party i of (client, server, dealer) holds components i and i + 1. What is
- * linear is local. In the ring of width 1 addition is XOR and the product AND, so the same code serves bits.
+ * Mohassel, Rindal, CCS 2018): x = a + b + c, party i of (client, server, dealer) holds components i and i + 1. Linear
+ * operations are local. In the ring of width 1 addition is XOR and the product AND, so the same code serves bits.
  */
 import type { KnownWeight, Party, ReplicatedShare } from "../../../core/index.ts";
 import { parallel, type Role, type Steps } from "../../../core/index.ts";
@@ -43,13 +43,13 @@ const componentsOf = (party: Party, components: readonly [RingTensor, RingTensor
   return replicatedShare([components[at], components[(at + 1) % 3]!]);
 };
 
-/** A kernel that is linear, on both components. */
+/** Applies a linear kernel to both components. */
 export const mapComponents = (
   { components: [x, y] }: ReplicatedShare,
   kernel: (t: RingTensor) => RingTensor,
 ): ReplicatedShare => replicatedShare([kernel(x), kernel(y)]);
 
-/** A kernel that is linear in all operands together, component by component. */
+/** Applies a kernel that is linear in all operands together, component by component. */
 export const zipComponents = (
   all: readonly ReplicatedShare[],
   kernel: (...t: RingTensor[]) => RingTensor,
@@ -62,7 +62,10 @@ export const zipComponents = (
 export const addReplicated = (x: ReplicatedShare, y: ReplicatedShare): ReplicatedShare => zipComponents([x, y], add);
 export const subReplicated = (x: ReplicatedShare, y: ReplicatedShare): ReplicatedShare => zipComponents([x, y], sub);
 
-/** A change that must happen once, such as adding a public tensor: to the second component, which client and server hold. */
+/**
+ * Applies a change that must happen once, such as adding a public tensor, to the second component, which client and
+ * server hold.
+ */
 export const mapSecondComponent = (
   party: Party,
   { components: [x, y] }: ReplicatedShare,
@@ -78,8 +81,8 @@ export const complementBit = (party: Party, x: ReplicatedShare): ReplicatedShare
   mapSecondComponent(party, x, (t) => addConstant(t, 1));
 
 /**
- * A function of the third component, which the server and the dealer know, shared: the third component is it, the others
- * are 0. No traffic. A party that only counts holds no zeros either.
+ * Shares a function of the third component, which the server and the dealer know: the third component is the result,
+ * the others are 0. No traffic. A party that only counts does not hold the zeros either.
  */
 export const shareFromThirdComponent = (
   party: Party,
@@ -91,7 +94,10 @@ export const shareFromThirdComponent = (
   return componentsOf(party, [zero, zero, known]);
 };
 
-/** What all know, shared: the second component is it, the others are 0. The dealer need not know it. No traffic. */
+/**
+ * Shares a public tensor: the second component is the tensor, the others are 0. The dealer need not know it. No
+ * traffic.
+ */
 const sharePublic = (party: Party, x: IntTensor, width: number): ReplicatedShare => {
   const zero = zeros(x.shape, width);
   return componentsOf(party, [zero, fromIntegers(x, width), zero]);
@@ -104,7 +110,10 @@ export function replicatedOperand(party: Party, operand: Operand | undefined, wi
   throw new TypeError(`expected replicated shares or integers, got a ${operand?.kind}`);
 }
 
-/** What the client alone knows, shared: r at client and dealer, x − r at client and server. 1 round, width bits per element. */
+/**
+ * Shares a tensor that only the client knows: r at client and dealer, x − r at client and server. 1 round, width bits
+ * per element.
+ */
 export function* shareFromClient(party: Party, x: RingTensor): Steps<ReplicatedShare> {
   const [r] = pairwiseRandom(party, x.shape, x.width);
   const mine = sub(x, r);
@@ -114,12 +123,12 @@ export function* shareFromClient(party: Party, x: RingTensor): Steps<ReplicatedS
   return componentsOf(party, party.role === "client" ? [r, mine, none] : [r, sent!, zeros(x.shape, x.width)]);
 }
 
-/** Additive shares of client and server, replicated: x − r − s for both of them. 1 round, 2·width bits per element. */
+/** Additive shares of client and server, replicated: both hold x − r − s. 1 round, 2·width bits per element. */
 export function* additiveToReplicated(party: Party, x: RingTensor): Steps<ReplicatedShare> {
   const [r, , s] = pairwiseRandom(party, x.shape, x.width);
   const other = metaTensor(x.shape, x.width);
   const mine = party.role === "client" ? sub(x, r) : party.role === "server" ? sub(x, s) : other;
-  // The client's share is masked by r, unknown to the server; the server's by s, unknown to the client. Safe to send.
+  // r, unknown to the server, masks the client's share; s, unknown to the client, masks the server's. Safe to send.
   const [toServer, toClient] = yield [
     { from: "client", to: "server", tensor: party.role === "client" ? mine : other },
     { from: "server", to: "client", tensor: party.role === "server" ? mine : other },
@@ -128,7 +137,7 @@ export function* additiveToReplicated(party: Party, x: RingTensor): Steps<Replic
   return componentsOf(party, [r, add(mine, theirs), s]);
 }
 
-/** The other way: additive shares of client and server, who hold a + b and c. Free. A ghost at the dealer. */
+/** The inverse: additive shares of client and server, which hold a + b and c. Free. A meta tensor at the dealer. */
 export function replicatedToAdditive(party: Party, { components: [x, y] }: ReplicatedShare): RingTensor {
   if (party.role === "client") return add(x, y);
   return party.role === "server" ? y : metaTensor(x.shape, x.width);
@@ -140,16 +149,16 @@ export function thirdComponent(party: Party, { components: [x, y] }: ReplicatedS
   return party.role === "server" ? y : x;
 }
 
-/** A weight of the server's as a replicated share: its pad is the second component, what is hidden the third. No traffic. */
+/** A private weight as a replicated share: its pad is the second component, `hidden` the third. No traffic. */
 export function shareWeight(party: Party, { shape, width, values, pad, hidden }: KnownWeight): ReplicatedShare {
   const rest = party.role === "server" ? sub(fromIntegers(values, width), pad) : hidden;
   return componentsOf(party, [zeros(shape, width), pad, rest]);
 }
 
 /**
- * Components z of which each party has one, made replicated: each sends its own to the one before it. The zero sharing
- * α + β + γ = 0 goes on top: without it the receiver, which knows a component of each operand, would learn a linear
- * combination of the others (CrypTen issue 518). 1 round, 3·width bits per element.
+ * Reshares components z of which each party has one: each party sends its component to the party before it. The zero
+ * sharing α + β + γ = 0 is added first: without it the receiver, which knows a component of each operand, would learn a
+ * linear combination of the others (CrypTen issue 518). 1 round, 3·width bits per element.
  */
 export function* reshare(party: Party, z: RingTensor): Steps<ReplicatedShare> {
   const at = partyIndex[party.role];
@@ -157,7 +166,7 @@ export function* reshare(party: Party, z: RingTensor): Steps<ReplicatedShare> {
   const mine = add(z, sub(random[(at + 1) % 3]!, random[at]));
   const other = metaTensor(z.shape, z.width);
   const from = (role: Role): RingTensor => (party.role === role ? mine : other);
-  // Of the two random tensors in z + α the receiver lacks one: uniform to it. Safe to send.
+  // The receiver lacks one of the two random tensors in z + α, so z + α is uniform to it. Safe to send.
   const sent = yield [
     { from: "client", to: "dealer", tensor: from("client") },
     { from: "server", to: "client", tensor: from("server") },
@@ -168,7 +177,10 @@ export function* reshare(party: Party, z: RingTensor): Steps<ReplicatedShare> {
 
 type Bilinear = (x: RingTensor, y: RingTensor) => RingTensor;
 
-/** x∘y for a bilinear ∘: each of the nine products of components is some party's. 1 round, 3·width bits per element of the result. */
+/**
+ * x∘y for a bilinear ∘: some party can compute each of the nine products of components. 1 round, 3·width bits per
+ * element of the result.
+ */
 export function* multiplyReplicated(
   party: Party,
   x: ReplicatedShare,
@@ -180,7 +192,9 @@ export function* multiplyReplicated(
   return yield* reshare(party, add(kernel(x0, add(y0, y1)), kernel(x1, y0)));
 }
 
-/** x∘W for a weight of the server's, whose first component is 0: a smaller computation than `product`, the same traffic. */
+/**
+ * x∘W for a private weight, whose first component is 0: less computation than `multiplyReplicated`, the same traffic.
+ */
 export function* multiplyByWeight(
   party: Party,
   { components: [x0, x1] }: ReplicatedShare,
@@ -216,8 +230,8 @@ export function* multiplyByBit(party: Party, bit: ReplicatedShare, x: Replicated
 }
 
 /**
- * A bit in a ring of `width` bits: t + b₂ − 2·t·b₂ with t = b₀ ⊕ b₁ known to the client. 2 rounds, 4·width bits per
- * element. In the ring of width 1 it is there already.
+ * A bit in a ring of `width` bits: t + b₂ − 2·t·b₂, where the client knows t = b₀ ⊕ b₁. 2 rounds, 4·width bits per
+ * element. Free in the ring of width 1.
  */
 export function* replicatedBitToRing(party: Party, bit: ReplicatedShare, width: number): Steps<ReplicatedShare> {
   if (width === 1) return bit;

@@ -16,7 +16,7 @@ const shared = {
 /** Largest |x| in units of the operand's scale. */
 const magnitudeOf = ({ operands: [x] }: Spec): number => Math.max(Math.abs(x!.lo), Math.abs(x!.hi)) * 2 ** x!.scale;
 
-/** Errors rarer than 2^−40 per element are not met in the life of a deployment. */
+/** We accept errors rarer than 2^−40 per element: they do not occur in the life of a deployment. */
 const failureBits = 40;
 
 /** Within one unit, for |x| < 2^(ℓ−2). 2 rounds, 4ℓ bits; the dealer ℓ + by + 1 before. */
@@ -33,7 +33,7 @@ export const replicatedTruncate = defineProtocol({
   },
 });
 
-/** Cheaper, and wrong now and then: see `failure`. 1 round, ℓ bits. */
+/** Cheaper, but wrong with a small probability: see `failure`. 1 round, ℓ bits. */
 export const replicatedTruncateUnchecked = defineProtocol({
   ...shared,
   name: "replicated.truncate-unchecked",

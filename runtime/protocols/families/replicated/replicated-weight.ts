@@ -16,7 +16,7 @@ const shared = {
   operandWidths: ({ result }) => [result.width, result.width],
 } as const satisfies Partial<Protocol>;
 
-/** The weight is shared in setup by its pad: nothing more is sent than for two secrets. */
+/** Setup shares the weight by its pad, so the online traffic equals that of two shared operands. */
 export const replicatedWeightMatmul = defineProtocol({
   ...shared,
   name: "replicated.weight-matmul",

@@ -20,7 +20,7 @@ const choice = {
   },
 } as const satisfies Partial<Protocol>;
 
-/** x where the bit is 1, else y: y + c·(x − y). 2 rounds, 7ℓ bits per element. */
+/** x where the bit is 1, y elsewhere: y + c·(x − y). 2 rounds, 7ℓ bits per element. */
 export const replicatedWhere = defineProtocol({ ...choice, name: "replicated.where", forms: ["replicated"] });
 
 /** The same with a public value where the bit is 1. */

@@ -30,22 +30,22 @@ import {
 } from "../../kit/index.ts";
 import { dpfComparison, lookUpTable, truncateReduce } from "./sigma-core.ts";
 
-/** Fractional bits on which the argument is looked up. */
+/** Fractional bits of the table's argument. */
 const coarseBits = 6;
 
-/** An activation as relu(x) − d(|x|), d looked up on `indexBits` bits: it is 0 beyond them. */
+/** An activation as relu(x) − d(|x|): a table of 2^`indexBits` entries gives d, which is 0 beyond it. */
 export interface TableActivation {
   readonly operator: string;
   readonly indexBits: number;
-  /** relu(u) − f(u) for u ≥ 0, by additions, products and quotients only: both parties must have the same table. */
+  /** relu(u) − f(u) for u ≥ 0, by additions, products and quotients only: both parties must compute the same table. */
   readonly reluDeficit: (u: number) => number;
-  /** Worst |relu(x) − d(|x| on 6 bits) − f(x)|; the test evaluates it. */
+  /** Worst error of |relu(x) − d(|x| on 6 bits) − f(x)|; the test evaluates it. */
   readonly error: number;
 }
 
 const expOf = (x: number): number => powerOfTwo(x * Math.LOG2E);
 
-/** u·(1 − Φ(u)): the normal distribution's tail by its Maclaurin series, which 60 terms give to 1e-12 up to u = 4. */
+/** u·(1 − Φ(u)): the normal distribution's tail by its Maclaurin series; 60 terms give 1e-12 up to u = 4. */
 function geluDeficit(u: number): number {
   let term = u;
   let sum = u;
@@ -56,7 +56,7 @@ function geluDeficit(u: number): number {
   return u * (0.5 - sum / Math.sqrt(2 * Math.PI));
 }
 
-/** 8 bits for GELU and 10 for SiLU on 6 fractional bits, as SIGMA has them: |x| < 4 and |x| < 16. */
+/** 8 bits for GELU and 10 for SiLU on 6 fractional bits, as in SIGMA: |x| < 4 and |x| < 16. */
 export const tableActivations = {
   gelu: { operator: "gelu", indexBits: 8, reluDeficit: geluDeficit, error: 0.0041 },
   silu: { operator: "silu", indexBits: 10, reluDeficit: (u: number) => u / (1 + expOf(u)), error: 0.004 },
@@ -70,13 +70,13 @@ function tableOf({ indexBits, reluDeficit: f }: TableActivation, scale: number):
   );
 }
 
-/** Ring of the argument on `coarseBits` fractional bits: SIGMA's ℓ − 2f + 7, from the ℓ − f bits that values have. */
+/** Ring of the argument on `coarseBits` fractional bits: SIGMA's ℓ − 2f + 7, where values have ℓ − f bits. */
 const coarseWidth = ({ operands: [x] }: Spec): number => x!.width - 2 * x!.scale + coarseBits + 1;
 
 /**
- * relu(x) − d(|x|) from an open wire: the argument is truncated to 6 fractional bits and opened, one key compares it with
- * 0 and both ends of the table, its magnitude is clipped to the table's index and opened, and looked up.
- * Each way per element: 1 + w, 2, indexBits, and 1 + n bits, w the coarse ring and n the wire's. 5 rounds.
+ * relu(x) − d(|x|) from a masked value. The argument is truncated to 6 fractional bits and opened; one key compares it
+ * with 0 and with both ends of the table; its magnitude is clipped to the table's index, opened and looked up. Bits
+ * each way per element: 1 + w, 2, indexBits, and 1 + n, where w is the coarse ring and n the masked value's. 5 rounds.
  */
 function* activateByTable(party: Party, spec: Spec, f: TableActivation, masked: MaskedValue): Steps<RingTensor> {
   const { width } = masked.opened;
@@ -98,9 +98,9 @@ function* activateByTable(party: Party, spec: Spec, f: TableActivation, masked: 
 }
 
 /**
- * |y| where it fits the ring, the ring's largest residue where the magnitude is beyond: (1 − β)·(1 − 2ν)·y − β, from the
- * opened bits of "negative" and "beyond" and the low bits of the wire, with the dealer's shares of 2δ's sign, its
- * products with y's mask and γ, and γ. No traffic.
+ * |y| where it fits the ring, the ring's largest residue where the magnitude is beyond: (1 − β)·(1 − 2ν)·y − β. Inputs:
+ * the opened bits "negative" and "beyond", the low bits of the masked value, and the dealer's shares of the sign of 2δ,
+ * of its products with y's mask and γ, and of γ. No traffic.
  */
 function clippedMagnitude(party: Party, y: MaskedValue, negative: MaskedValue, beyond: MaskedValue): RingTensor {
   const { width } = y.opened;
@@ -135,7 +135,7 @@ function tableActivationProtocol(f: TableActivation): Protocol {
     operandWidths: ({ operands: [x], result }) => [Math.max(maskedWidth(x!) + x!.scale, result.width)],
     refuses: (spec) => {
       const [x] = spec.operands;
-      if (x!.scale !== spec.result.scale) return "argument and result must have one scale";
+      if (x!.scale !== spec.result.scale) return "argument and result must have the same scale";
       if (x!.scale <= coarseBits) return `the argument needs more than ${coarseBits} fractional bits`;
       return coarseWidth(spec) <= f.indexBits + 1 ? "its ring is too narrow for the table" : undefined;
     },

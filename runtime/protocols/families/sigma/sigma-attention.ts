@@ -13,7 +13,9 @@ const factorBits = 12;
 interface SigmaAttentionPlan {
   readonly layout: ScoreLayout;
   readonly groups: number;
-  /** The factor on scores: shifted away with their truncation, or multiplied first. */
+  /**
+   * The factor on scores: removed by the shift of their truncation if it is a power of two, multiplied first otherwise.
+   */
   readonly factor: number;
   readonly scoreShift: number;
 }
@@ -38,8 +40,8 @@ function planOf(spec: Spec): SigmaAttentionPlan {
 }
 
 /**
- * softmax(scale·q·kᵀ)·v as SIGMA computes it: products of opened wires, opened and truncated by TrFloor; of causal scores
- * the lower triangle alone, packed.
+ * softmax(scale·q·kᵀ)·v as SIGMA computes it: products of masked values, opened and truncated by TrFloor. For causal
+ * scores only the lower triangle, packed.
  */
 function* sigmaMaskedAttention(party: Party, spec: Spec, q: MaskedValue, k: MaskedValue, v: MaskedValue): Steps<Share> {
   const { layout, groups, factor, scoreShift } = planOf(spec);
@@ -67,7 +69,8 @@ export const sigmaAttention = defineProtocol({
   family: "sigma",
   security: "semi-honest",
   paper: "SIGMA, Gupta et al., PoPETs 2024, section 5 and its code (GPU-MPC)",
-  // The sum is looked up on 6 fractional bits: 2^−7 of it, which is 1 or more; the rest is rounding of the factors.
+  // The sum is looked up on 6 fractional bits: an error of 2^−7 of the sum, which is at least 1. The rest is factor
+  // rounding.
   accuracy: {
     ulps: ({ operands: [, , v], result }) =>
       2 + 2 ** result.scale * Math.max(Math.abs(v!.lo), Math.abs(v!.hi)) * (2 ** -7 + 2 ** -9),
@@ -78,9 +81,9 @@ export const sigmaAttention = defineProtocol({
   operandWidths: ({ result }) => [result.width, result.width, result.width],
   refuses: ({ operands, result }) =>
     operands.length > 3
-      ? "it takes no added mask"
+      ? "it supports no added mask"
       : operands.some(({ scale }) => scale !== result.scale)
-        ? "operands and result must have one scale"
+        ? "operands and result must have the same scale"
         : undefined,
   *run(party, spec, q, k, v) {
     return yield* sigmaMaskedAttention(party, spec, q as MaskedValue, k as MaskedValue, v as MaskedValue);

@@ -23,7 +23,7 @@ import {
 } from "../../nonlinear/index.ts";
 import { dpfComparison, scaledProduct } from "./sigma-core.ts";
 
-/** Significant bits kept at the low end of the sum of squares. */
+/** Significant bits of the smallest sum of squares that are kept. */
 const sumBits = 10;
 
 interface SigmaNormPlan {
@@ -39,7 +39,7 @@ function planOf({ operands: [x], result, attrs }: Spec): SigmaNormPlan {
   const hi = Math.max(Number(attrs.sum_hi), lo) + slack;
   const scale = Math.min(2 * x!.scale, Math.max(0, sumBits - floorLog2(lo)));
   const plan = planRangeReduction("rsqrt", lo, hi, scale, Math.sqrt(n));
-  // The product with x is at the scale of both, and must fit the ring with its slack.
+  // The product with x has the scale of both, and must fit the ring with its slack.
   const room = result.width - 2 - floorLog2(Math.sqrt(n)) - 1 - x!.scale;
   return {
     rangeReduction: plan,
@@ -49,9 +49,9 @@ function planOf({ operands: [x], result, attrs }: Spec): SigmaNormPlan {
 }
 
 /**
- * x·√n/√(Σx² + n·ε) by rows. What is elementwise is SIGMA's: one product of wires, opened and truncated with slack,
- * (2n + 1) bits each way with the result's opening. The inverse root of a row, which SIGMA looks up as a 13-bit float, is
- * our octaves with its comparisons: it is once a row.
+ * x·√n/√(Σx² + n·ε) by rows. The elementwise part is SIGMA's: one product of masked values, opened and truncated with
+ * slack, (2n + 1) bits each way with the result's opening. SIGMA looks the inverse root of a row up as a 13-bit float;
+ * here our range reduction with SIGMA's comparisons computes it, once a row.
  */
 function* normalize(party: Party, spec: Spec, x: MaskedValue): Steps<Share> {
   const { rangeReduction: plan, sumDrop, inverseDrop } = planOf(spec);
@@ -60,7 +60,7 @@ function* normalize(party: Party, spec: Spec, x: MaskedValue): Steps<Share> {
   const { width } = spec.result;
   const epsilon = Math.round(Number(spec.attrs.epsilon) * n * 2 ** (2 * operand!.scale));
   const squares = sumOfSquares(party, x, rangeReductionWidth(plan) + sumDrop);
-  // ε is public: the server alone adds it.
+  // ε is public: only the server adds it.
   const biased = party.role === "client" ? squares : addConstant(squares, epsilon);
   const rows = yield* maskAndOpen(party, rescale(biased, sumDrop));
   const root: RingTensor = yield* evaluateByRangeReduction(party, rows, plan, width + inverseDrop, dpfComparison);
@@ -69,12 +69,15 @@ function* normalize(party: Party, spec: Spec, x: MaskedValue): Steps<Share> {
   return { kind: "share", tensor: yield* scaledProduct(party, x, inverse, by, width) };
 }
 
-/** x minus the mean of its row, which is opened under a mask of its own: a wire without another opening. 1 round. */
+/**
+ * x minus the mean of its row. The mean is opened under a separate mask, so the difference is a masked value without
+ * another opening. 1 round.
+ */
 function* subtractMean(party: Party, spec: Spec, x: MaskedValue): Steps<MaskedValue> {
   const { shape } = spec.operands[0]!;
   const n = shape.at(-1)!;
   const bits = floorLog2(n) + 14;
-  // The mean is no larger than x: both fit the ring of what x needs, where its sum has room for the factor's bits.
+  // The mean is no larger than x: both fit the ring that x needs, if its sum has room for the factor's bits.
   const least = narrowMasked(x, Math.min(maskedWidth(spec.operands[0]!) + 1, 64 - bits));
   const { width } = least.opened;
   const sum = reduceSum(liftToRing(party, least, width + bits), [shape.length - 1], true);
@@ -86,8 +89,8 @@ const shared = {
   settings: ["2pc-dealer", "3pc"],
   family: "sigma",
   security: "semi-honest",
-  paper: "SIGMA, Gupta et al., PoPETs 2024, section 5; inverse roots: docs/protocols/exponent-range-reduction.md",
-  // The inverse root relative to itself, the mean by a unit, and the drop of the root's low bits.
+  paper: "SIGMA, Gupta et al., PoPETs 2024, section 5; inverse roots: docs/protocols/octaves.md",
+  // The relative error of the inverse root, one unit for the mean, and the dropped low bits of the root.
   accuracy: {
     ulps: (spec) => {
       const { rangeReduction: plan, inverseDrop } = planOf(spec);

@@ -7,7 +7,7 @@ const shared = {
   family: "sigma",
   security: "semi-honest",
   paper:
-    "Orca, Jawalkar et al., S&P 2024, section 4; SIGMA, Gupta et al., PoPETs 2024: masked wires, weights opened once",
+    "Orca, Jawalkar et al., S&P 2024, section 4; SIGMA, Gupta et al., PoPETs 2024: masked values, weights opened once",
   accuracy: "exact",
   yields: "share",
   exactRings: true,
@@ -26,22 +26,19 @@ const matmul = {
 const mul = {
   ...shared,
   implements: "mul",
-  // biome-ignore lint/correctness/useYield: a protocol without rounds
   *run(party, { result }, x, y) {
     const [a, b] = [withShippedMask(party, x as MaskedValue), withShippedMask(party, y as MaskedValue)];
     return { kind: "share", tensor: multiplyMasked(party, a, b, result.width) } satisfies Share;
   },
 } as const satisfies Partial<Protocol>;
 
-/** Matrix product with a weight that is opened once. Nothing online but the openings of x and of the result; keys hold the masks of all three. */
-export const sigmaMatmul = defineProtocol({ ...matmul, name: "sigma.matmul", forms: ["masked", "fixed"] });
-/** Matrix product of two wires. */
-export const sigmaSharedMatmul = defineProtocol({
-  ...matmul,
-  name: "sigma.shared-matmul",
-  forms: ["masked", "masked"],
-});
+/**
+ * Matrix product with a weight that is opened once. Online only x and the result are opened; keys hold all three masks.
+ */
+export const sigmaMatmul = defineProtocol({ ...matmul, name: "sigma.matmul", forms: ["wire", "fixed"] });
+/** Matrix product of two masked values. */
+export const sigmaSharedMatmul = defineProtocol({ ...matmul, name: "sigma.shared-matmul", forms: ["wire", "wire"] });
 /** Elementwise product with a weight that is opened once. */
-export const sigmaMul = defineProtocol({ ...mul, name: "sigma.mul", forms: ["masked", "fixed"] });
-/** Elementwise product of two wires. */
-export const sigmaSharedMul = defineProtocol({ ...mul, name: "sigma.shared-mul", forms: ["masked", "masked"] });
+export const sigmaMul = defineProtocol({ ...mul, name: "sigma.mul", forms: ["wire", "fixed"] });
+/** Elementwise product of two masked values. */
+export const sigmaSharedMul = defineProtocol({ ...mul, name: "sigma.shared-mul", forms: ["wire", "wire"] });

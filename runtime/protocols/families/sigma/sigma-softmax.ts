@@ -31,37 +31,40 @@ import type { RowIndices } from "../../ordering/index.ts";
 import { type ScoreLayout, scatterScores } from "../../softmax/index.ts";
 import { dpfComparison, lookUpTable, scaledProduct, truncateReduce, truncateWithSlack } from "./sigma-core.ts";
 
-/** Bits of the clipped argument of the exponential, and of each of the two indices that it is looked up by. */
+/** Bits of the exponential's clipped argument; two lookups take half of them each as their index. */
 const clippedBits = 16;
 const indexBits = 8;
 /** Fractional bits of the sums whose inverse is looked up. */
 const sumBits = 6;
 
-/** Table of 2^bits entries: f of the index over 2^scale, at `to` fractional bits. */
+/** Table of 2^bits entries: f(index / 2^scale), with `to` fractional bits. */
 const tableOf = (bits: number, f: (index: number) => number, to: number): IntTensor =>
   intTensor(
     [2 ** bits],
     Float64Array.from({ length: 2 ** bits }, (_, index) => Math.round(f(index) * 2 ** to)),
   );
 
-/** Where a row's elements are taken from its parent list. */
+/** Elements of a row, from their positions in its parent list. */
 const gatherMasked = (x: MaskedValue, positions: Int32Array): MaskedValue =>
   mapMasked(x, (t) => gatherFlat(t, positions, [positions.length]));
 
-/** One level of a tree of maxima: the places in all that there was before, by pairs, and how many the level adds. */
+/**
+ * One level of a tree of maxima: positions to compare by pairs, among all earlier elements, and the number of new
+ * elements.
+ */
 interface TreeLevel {
   readonly first: Int32Array;
   readonly second: Int32Array;
 }
 interface MaximumTree {
   readonly levels: readonly TreeLevel[];
-  /** Where each row's largest element is in the end. */
+  /** Final position of each row's largest element. */
   readonly tops: Int32Array;
 }
 
 const trees = new WeakMap<RowIndices, MaximumTree>();
 
-/** Pairs of neighbours, level by level; an odd one waits. Worked out once for each layout of rows. */
+/** Pairs of neighbours, level by level; an odd one moves to the next level. Computed once for each row layout. */
 function treeOf(rows: RowIndices, size: number): MaximumTree {
   const known = trees.get(rows);
   if (known) return known;
@@ -82,8 +85,9 @@ function treeOf(rows: RowIndices, size: number): MaximumTree {
 }
 
 /**
- * Largest element of each row of a flat wire by a binary tree: differences of opened values are free, each comparison
- * opens a bit and the larger value in the wire's own ring. 2 rounds a level, (1 + n) bits each way per comparison.
+ * Largest element of each row of a flat masked value by a binary tree. Differences of opened values are free; each
+ * comparison opens a bit and the larger value in the masked value's own ring. 2 rounds a level, (1 + n) bits each way
+ * per comparison.
  */
 export function* treeMax(party: Party, x: MaskedValue, rows: RowIndices): Steps<MaskedValue> {
   const { levels, tops } = treeOf(rows, x.opened.shape[0]!);
@@ -92,7 +96,7 @@ export function* treeMax(party: Party, x: MaskedValue, rows: RowIndices): Steps<
     const b = gatherMasked(pool, second);
     const gap = subMasked(gatherMasked(pool, first), b);
     const less = entryAt(yield* belowThresholds(party, gap, [0], dpfComparison), 0);
-    // a ≥ b, masked by a fresh uniform bit: safe to open.
+    // A fresh uniform bit masks a ≥ b: safe to open.
     const ahead = yield* maskAndOpen(party, add(less, publicShare(party, addConstant(mulConstant(less, 0), 1))));
     const chosen = add(selectMasked(party, ahead, gap, x.opened.width), liftToRing(party, b, x.opened.width));
     // The larger values are shares like any others: opened under fresh masks.
@@ -102,9 +106,9 @@ export function* treeMax(party: Party, x: MaskedValue, rows: RowIndices): Steps<
 }
 
 /**
- * Probabilities of flat scores by rows, as shares in the scores' ring (SIGMA, section 5): y = max − x from opened values,
- * clipped to 16 bits, e^(−y) as the product of two lookups of 8 bits, the inverse of the row's sum by one lookup.
- * Each way per score, with the results' openings: (1 + n − f + 2) + 17 + 2·(1 + 2n) + 9 + 2·(2n + 1).
+ * Probabilities of flat scores by rows, as shares in the scores' ring (SIGMA, section 5): y = max − x from opened
+ * values, clipped to 16 bits, e^(−y) as the product of two lookups of 8 bits, the inverse of the row's sum by one
+ * lookup. Bits each way per score, with the results' openings: (1 + n − f + 2) + 17 + 2·(1 + 2n) + 9 + 2·(2n + 1).
  */
 export function* probabilities(
   party: Party,
@@ -118,7 +122,7 @@ export function* probabilities(
   const y = subMasked(gatherMasked(top, layout.rowOf), x);
   const fits = entryAt(yield* belowThresholds(party, y, [2 ** clippedBits], dpfComparison), 0);
   const within = yield* maskAndOpen(party, fits);
-  // Beyond the last entry all exponentials are its own, e^−16.
+  // Beyond the last entry every exponential is the last entry, e^−16.
   const beyond = bitToRing(party, complement(within), clippedBits);
   const clipped = yield* maskAndOpen(
     party,
@@ -138,12 +142,12 @@ export function* probabilities(
   return yield* scaledProduct(party, open, gatherMasked(inverse, layout.rowOf), scale);
 }
 
-/** 1/sum for sums of 1 to `most`, on 6 fractional bits of the sum, as an open wire of the sums' ring. 4 rounds. */
+/** 1/sum for sums of 1 to `most`, on 6 fractional bits of the sum, as a masked value in the sums' ring. 4 rounds. */
 function* inverseOf(party: Party, sums: RingTensor, scale: number, most: number): Steps<MaskedValue> {
   const bits = floorLog2(most) + sumBits + 2;
   const coarse = yield* truncateWithSlack(party, yield* maskAndOpen(party, sums), scale - sumBits);
   const index = yield* maskAndOpen(party, narrow(coarse, bits));
-  // No sum is below 1, up to the rounding of its terms: entries before it are never read.
+  // No sum is below 1, up to the rounding of its terms: entries before that are never read.
   const table = tableOf(bits, (j) => 2 ** sumBits / Math.max(j, 2 ** (sumBits - 1)), scale);
   return yield* maskAndOpen(party, yield* lookUpTable(party, index, table, sums.width));
 }

@@ -14,7 +14,10 @@ const shared = {
   operandWidths: ({ operands: [x], result, attrs }) => [Math.max(maskedWidth(x!), result.width, Number(attrs.by) + 8)],
 } as const satisfies Partial<Protocol>;
 
-/** TrFloor: without slack, as SIGMA truncates products of matrices; (1 + n − s) + 1 bits each way, and the opening of the result. 3 rounds. */
+/**
+ * TrFloor: without slack, as SIGMA truncates matrix products; (1 + n − s) + 1 bits each way, plus the opening of the
+ * result. 3 rounds.
+ */
 export const sigmaTruncate = defineProtocol({
   ...shared,
   name: "sigma.truncate",
@@ -24,12 +27,12 @@ export const sigmaTruncate = defineProtocol({
   },
 });
 
-/** TrWithSlack: as SIGMA truncates elementwise products; 1 bit each way, and the opening of the result. 1 round. */
+/** TrWithSlack: as SIGMA truncates elementwise products; 1 bit each way, plus the opening of the result. 1 round. */
 export const sigmaTruncateWithSlack = defineProtocol({
   ...shared,
   name: "sigma.truncate-with-slack",
   refuses: ({ operands: [x], result }) =>
-    x!.width === result.width ? undefined : "the result must have the operand's ring",
+    x!.width === result.width ? undefined : "the result must be in the operand's ring",
   *run(party, spec, x) {
     const tensor = yield* truncateWithSlack(party, x as MaskedValue, Number(spec.attrs.by));
     return { kind: "share", tensor } satisfies Share;

@@ -238,7 +238,7 @@ describe("unpackQuantised", () => {
       node: [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["y"])],
     };
     expect(codesOf(() => importModel(unpackedOf(graph)))).toEqual(["MRL0401", "MRL0401"]);
-    expect(() => importModel(unpackedOf(graph))).toThrow(/quantise the weights alone/);
+    expect(() => importModel(unpackedOf(graph))).toThrow(/quantize the weights alone/);
   });
 
   it("integers that are multiplied with have owners as other weights have", () => {

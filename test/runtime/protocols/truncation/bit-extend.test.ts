@@ -21,8 +21,8 @@ it("costs the width in dealer bits and nothing online (protocols.md 1.3, B2A)", 
   expect(cost).toEqual({ rounds: 0, clientToServer: 0, serverToClient: 0, dealerToServer: bytes(8 * 13) });
 });
 
-it("takes truth values alone", () => {
+it("takes Booleans only", () => {
   const wide = { ...specOf(1, 8), operands: [fixed([1], 0, 0, 1, 4)] };
-  expect(bitExtend.refuses?.(wide)).toMatch(/truth values/);
+  expect(bitExtend.refuses?.(wide)).toMatch(/Booleans only/);
   expect(() => resolveWidths(bitExtend, specOf(1, 8))).not.toThrow();
 });

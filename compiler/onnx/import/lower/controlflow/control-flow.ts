@@ -17,10 +17,10 @@ import {
 } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
 
-/** Every round is written out: a file of a few bytes must not become a program without end. */
+/** Every iteration is unrolled: a file of a few bytes must not become an endless program. */
 const maxIterations = 2 ** 10;
 
-/** One branch where the condition is known. A secret one chooses between the results of both, which are computed. */
+/** Lowers one branch where the condition is known. A secret condition selects between the results of both branches. */
 function lowerIf(context: LowerContext): readonly GraphOperand[] {
   const { emit, run, shape } = context;
   const condition = inputOf(context, 0, "cond");
@@ -34,7 +34,7 @@ function lowerIf(context: LowerContext): readonly GraphOperand[] {
   });
 }
 
-/** Slices of the rounds as one tensor, along a new axis. */
+/** Stacks the slices of all iterations along a new axis. */
 function stackSlices(
   { emit, shape }: LowerContext,
   slices: readonly GraphOperand[],
@@ -42,13 +42,13 @@ function stackSlices(
   backwards = false,
 ): GraphOperand {
   const [first] = slices;
-  if (!first) return refuseNode("a loop of no rounds with outputs of each round: their shapes are not known");
+  if (!first) return refuseNode("a loop without iterations that has scan outputs: their shapes are unknown");
   const newAxis = axisOf(axis, shape(first).length + 1);
   const apart = slices.map((slice) => emit("reshape", [slice], { shape: shape(slice).toSpliced(newAxis, 0, 1) }));
   return emit("concat", backwards ? apart.reverse() : apart, { axis: newAxis });
 }
 
-/** Rounds as long as the condition holds, which must be known when the model is compiled: their number is no secret. */
+/** Iterates while the condition holds. It must be known at compile time: the iteration count is not secret. */
 function unrollLoop(context: LowerContext): readonly GraphOperand[] {
   const { constant, run } = context;
   const body = graphAttr(context, "body");
@@ -56,13 +56,13 @@ function unrollLoop(context: LowerContext): readonly GraphOperand[] {
   let goesOn = (knownInput(context, 1, "cond")?.data[0] ?? 1) !== 0;
   let state = context.inputs
     .slice(2)
-    .map((operand) => operand ?? refuseNode("expected initial values of what is carried"));
+    .map((operand) => operand ?? refuseNode("expected initial values of the loop-carried values"));
   const slices: GraphOperand[][] = [];
   for (let round = 0; goesOn && round < limit; round++) {
-    if (round === maxIterations) refuseNode(`expected at most ${maxIterations} rounds`);
+    if (round === maxIterations) refuseNode(`expected at most ${maxIterations} iterations`);
     const [condition, ...results] = run(body, [constant(scalar(round), i64), constant(scalar(1), bool), ...state]);
     if (condition?.kind !== "constant")
-      refuseNode("a number of rounds that depends on secrets: programs are of one length");
+      refuseNode("an iteration count that depends on secrets: programs have one length");
     goesOn = condition.kind === "constant" && condition.tensor.data[0] !== 0;
     state = results.slice(0, state.length);
     slices.push(results.slice(state.length));
@@ -83,7 +83,7 @@ interface ScanAxes {
   readonly outputAxes: readonly number[];
 }
 
-/** `inputs` are the initial states, then what is gone through. */
+/** `inputs` are the initial states, then the scanned sequences. */
 function unrollScan(
   context: LowerContext,
   body: OnnxGraph,
@@ -94,8 +94,8 @@ function unrollScan(
   const sequences = inputs.slice(inputs.length - inputAxes.length);
   let state = inputs.slice(0, inputs.length - sequences.length);
   const axes = sequences.map((sequence, index) => axisOf(inputAxes[index]!, shape(sequence).length));
-  const rounds = shape(sequences[0] ?? refuseNode("expected something to go through"))[axes[0]!]!;
-  if (rounds > maxIterations) refuseNode(`expected at most ${maxIterations} rounds, found ${rounds}`);
+  const rounds = shape(sequences[0] ?? refuseNode("expected at least one scan input"))[axes[0]!]!;
+  if (rounds > maxIterations) refuseNode(`expected at most ${maxIterations} iterationsions, found ${rounds}`);
   const backwards = (listAttr(context, "scan_input_directions") ?? listAttr(context, "directions") ?? []).map(Boolean);
   const slices: GraphOperand[][] = [];
   for (let round = 0; round < rounds; round++) {
@@ -135,7 +135,7 @@ function scan(context: LowerContext): readonly GraphOperand[] {
   return context.opset < 9 ? batchedScan(context, body, inputs, axes) : unrollScan(context, body, inputs, axes);
 }
 
-/** Opset 8: the first axis is a batch, whose members are gone through one by one, each to its own length. */
+/** Opset 8: the first axis is a batch, whose members are scanned one by one, each to its own length. */
 function batchedScan(
   context: LowerContext,
   body: OnnxGraph,
@@ -163,5 +163,5 @@ function batchedScan(
   );
 }
 
-/** Operators with graphs inside: written out, since programs have no control flow that data could steer. */
+/** Operators with nested graphs: unrolled, since programs have no control flow that data could steer. */
 export const controlFlowLowerings: LowerTable = { If: lowerIf, Loop: unrollLoop, Scan: scan };

@@ -13,7 +13,7 @@ import {
   requiredInput,
 } from "../../graph/index.ts";
 
-/** Elements that one folded constant may have: a shape from a hostile file must not take all memory. */
+/** Elements of one folded constant: a shape from a hostile file must not take all memory. */
 const maxFoldedSize = 2 ** 24;
 
 function checkedSize(shape: readonly number[]): number {
@@ -46,7 +46,7 @@ function range(context: LowerContext) {
   return context.constant(tensor([count], data), context.element(inputOf(context, 0, "start")));
 }
 
-/** a − b · (a / b made whole): on integers the sign is the divisor's, as in Python; with fmod the dividend's, as in C. */
+/** a − b · round(a / b): on integers the sign is the divisor's, as in Python; with fmod the dividend's, as in C. */
 function mod(context: LowerContext): GraphOperand {
   const { emit, element } = context;
   const [a, b] = [inputOf(context, 0, "A"), inputOf(context, 1, "B")];
@@ -67,8 +67,8 @@ const towardZero = ({ emit }: LowerContext, quotient: GraphOperand): GraphOperan
   emit("mul", [emit("sign", [quotient]), emit("floor", [emit("abs", [quotient])])]);
 
 /**
- * On integers rounded toward zero. A quotient of secrets is approximate, and may fall on the wrong
- * side of a whole number: floor has no protocol, so that integer division of secrets is refused instead of wrong.
+ * Rounds toward zero on integers. A quotient of secrets is approximate and may fall on the wrong side of an integer.
+ * Floor has no protocol, so integer division of secrets is refused instead of wrong.
  */
 function div(context: LowerContext) {
   const { emit, element } = context;
@@ -77,7 +77,7 @@ function div(context: LowerContext) {
   return emit("cast", [towardZero(context, floatQuotient(context, a, b))], { to: "i64" });
 }
 
-/** TensorProto.DataType of ONNX, as our elements. */
+/** TensorProto.DataType by element of the IR. */
 const castTargets: readonly (readonly [PlainElement, readonly number[]])[] = [
   [f32, [1, 10, 11, 16]],
   [i64, [2, 3, 4, 5, 6, 7, 12, 13]],
@@ -98,14 +98,17 @@ function cast(context: LowerContext) {
 
 const unsupportedCastTypes: Readonly<Record<number, string>> = { 8: "text", 14: "complex64", 15: "complex128" };
 
-/** Whether a secret number is 0 takes a comparison: its last bit alone would not say. */
+/** Casts to a boolean compare a secret with 0: its last bit alone does not decide. */
 function castTo({ emit, element, constant }: LowerContext, input: GraphOperand, to: PlainElement["kind"]) {
   const isSecret = input.kind === "value" && input.type.label === "shared";
   if (to !== "bool" || !isSecret || element(input).kind !== "f32") return emit("cast", [input], { to });
   return emit("not", [emit("compare", [input, constant(tensor([], [0]), f32)], { kind: "equal" })]);
 }
 
-/** Known numbers are rounded at once; secrets have fractional bits that the compiler chooses, and no such type. */
+/**
+ * Known values are rounded at once. Secrets have fractional bits that the compiler chooses, so this type does not
+ * apply.
+ */
 function narrowed(context: LowerContext, { name, widened, round }: NarrowType) {
   const input = inputOf(context, 0, "input");
   if (input.kind !== "constant")
@@ -116,7 +119,7 @@ function narrowed(context: LowerContext, { name, widened, round }: NarrowType) {
   return context.constant(tensor(shape, rounded), elementOfDtype(widened));
 }
 
-/** Elements of a stored tensor say their type; of others it is enough to know which kind of number they are. */
+/** Elements of a stored tensor know their type; for others the element kind is enough. */
 function castLike(context: LowerContext) {
   const narrow = context.narrowOf(1);
   if (narrow) return narrowed(context, narrow);
@@ -138,7 +141,7 @@ function eyeLike(context: LowerContext) {
   return context.constant(tensor([rows, columns], data), element);
 }
 
-/** Values that are known at import, and operators that pass their input on. */
+/** Values that are known at import, and operators that return their input. */
 export const constantLowerings: LowerTable = {
   Constant: constantNode,
   ConstantOfShape: (context) => {

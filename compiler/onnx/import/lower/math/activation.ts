@@ -53,7 +53,7 @@ export function leakyRelu(context: LowerContext, x: GraphOperand, slope: GraphOp
   return emit("sub", [emit("relu", [x]), emit("mul", [slope, emit("relu", [emit("neg", [x])])])]);
 }
 
-/** With a bias in front, if there is one: Gelu, BiasGelu and FastGelu of com.microsoft. */
+/** Adds an optional bias first: Gelu, and BiasGelu and FastGelu of com.microsoft. */
 const biasedGelu =
   (approximate: string): Lowering =>
   (context) => {

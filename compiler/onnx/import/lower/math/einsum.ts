@@ -8,10 +8,10 @@ interface LabeledOperand {
   readonly axes: readonly string[];
 }
 
-/** Names for the axes of an ellipsis, which letters never are; the last is the innermost. */
+/** Names for the axes of an ellipsis, digits so that no letter collides; the last is the innermost. */
 const ellipsisAxes = (count: number): string[] => Array.from({ length: count }, (_, at) => String(at + 10 - count));
 
-/** Names of a term's axes, the ellipsis written out. */
+/** Names of a term's axes, with the ellipsis expanded. */
 function axesOf(term: string, rank: number): readonly string[] {
   const [before, behind, ...more] = term.split("...");
   if (more.length > 0 || !/^[A-Za-z]*$/.test(before! + (behind ?? ""))) refuseNode(`the einsum term "${term}"`);
@@ -24,7 +24,7 @@ function axesOf(term: string, rank: number): readonly string[] {
   return [...before!, ...ellipsisAxes(rest), ...behind];
 }
 
-/** Without an arrow: the ellipsis, then the letters that stand once, in their order. */
+/** Without an arrow: the ellipsis, then the letters that occur once, sorted. */
 function implicitOutput(terms: readonly (readonly string[])[]): readonly string[] {
   const all = terms.flat();
   const dots = [...new Set(all.filter((axis) => /\d/.test(axis)))].sort();
@@ -32,7 +32,7 @@ function implicitOutput(terms: readonly (readonly string[])[]): readonly string[
   return [...dots, ...once.sort()];
 }
 
-/** Sums away what nobody wants any more. */
+/** Sums over the axes that are no longer needed. */
 function sumOut(
   { emit }: LowerContext,
   { operand, axes }: LabeledOperand,
@@ -48,7 +48,9 @@ function permuteTo({ emit }: LowerContext, { operand, axes }: LabeledOperand, or
   return emit("transpose", [operand], { perm: order.map((axis) => axes.indexOf(axis)) });
 }
 
-/** Two tensors as a product of matrices: axes that both have and are wanted are a batch, those that are not are summed. */
+/**
+ * Contracts two tensors as a matrix product: needed axes that both have are a batch, and other common axes are summed.
+ */
 function contractPair(
   context: LowerContext,
   a: LabeledOperand,
@@ -64,7 +66,7 @@ function contractPair(
     const found = [a, b].flatMap(({ operand, axes }) =>
       axes.includes(axis) ? [shape(operand)[axes.indexOf(axis)]!] : [],
     );
-    if (new Set(found).size > 1) refuseNode(`einsum axes of one name and extents ${found.join(" and ")}`);
+    if (new Set(found).size > 1) refuseNode(`einsum axes of one name and sizes ${found.join(" and ")}`);
     return found[0]!;
   };
   const size = (axes: readonly string[]): number => sizeOf(axes.map(dim));
@@ -77,7 +79,7 @@ function contractPair(
   return { operand: emit("reshape", [matrices], { shape: axes.map(dim) }), axes };
 }
 
-/** From the left to the right, each axis summed as soon as no later term and not the result has it. */
+/** Contracts from left to right, and sums each axis as soon as neither a later term nor the result has it. */
 function einsum(context: LowerContext): GraphOperand {
   const { shape } = context;
   const equation = stringAttr(context, "equation", "").replaceAll(" ", "");

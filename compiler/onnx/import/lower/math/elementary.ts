@@ -19,7 +19,7 @@ type ElementwiseTerms = (f: {
   readonly apply: (op: string, ...operands: readonly GraphOperand[]) => GraphOperand;
 }) => GraphOperand;
 
-/** A function of each element, written with those that have an operator. */
+/** An element-wise function, written with functions that have an operator. */
 const fromTerms =
   (terms: ElementwiseTerms): Lowering =>
   (context) =>
@@ -39,7 +39,7 @@ const inverseHyperbolic = (sign: 1 | -1): Lowering =>
     apply("log", apply("add", x, apply("sqrt", apply("add", apply("mul", x, x), of(sign))))),
   );
 
-/** To nearest, halves to even: floor(x + ½), less 1 where that is odd and lies ½ above x. */
+/** Rounds to nearest, ties to even: floor(x + ½), less 1 where that is odd and lies ½ above x. */
 const round: Lowering = (context) => {
   const { emit } = context;
   const x = inputOf(context, 0, "X");
@@ -75,7 +75,7 @@ const hardmax: Lowering = (context) => {
   return emit("reshape", [marked], { shape: whole });
 };
 
-/** x / (bias + alpha / size · Σ x²)^beta, the sum over `size` neighbouring channels. */
+/** x / (bias + alpha / size · Σ x²)^beta, with the sum over `size` neighbouring channels. */
 const localResponseNorm: Lowering = (context) => {
   const { emit, shape } = context;
   const x = inputOf(context, 0, "X");
@@ -91,7 +91,7 @@ const localResponseNorm: Lowering = (context) => {
   return emit("div", [x, emit("pow", [base, constantScalar(context, intAttr(context, "beta", 0.75))])]);
 };
 
-/** Places of what is not 0, in rows [rank, count]: how many there are is a shape, so the numbers must be known. */
+/** Indices of the non-zero elements, [rank, count]: the count is a shape, so the values must be known. */
 const nonZero: Lowering = (context) => {
   const { shape, data } = requiredInput(context, 0, "X");
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
@@ -100,7 +100,7 @@ const nonZero: Lowering = (context) => {
   return context.constant(tensor([shape.length, found.length], rows), i64);
 };
 
-/** The entries whose condition, which must be known, holds. */
+/** The entries whose condition holds; the condition must be known. */
 function compress(context: LowerContext): GraphOperand {
   const { emit, shape, constant } = context;
   const given = inputOf(context, 0, "input");

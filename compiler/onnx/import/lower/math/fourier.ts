@@ -13,8 +13,8 @@ import {
 } from "../../graph/index.ts";
 
 /**
- * X_j = Σ_k x_k · e^(∓2πijk/N), N points of which the input has the first n: a product with a public matrix, which costs
- * nothing on shares. Numbers are real, or pairs on the last axis; results are pairs.
+ * X_j = Σ_k x_k · e^(∓2πijk/N), with N points of which the input has the first n: a product with a public matrix, which
+ * costs nothing on shares. Inputs are real, or pairs on the last axis; results are pairs.
  */
 function dft(context: LowerContext): GraphOperand {
   const { emit, shape, constant, opset } = context;
@@ -30,7 +30,7 @@ function dft(context: LowerContext): GraphOperand {
   const points = knownInput(context, 1, "dft_length")?.data[0] ?? size;
   const inverse = intAttr(context, "inverse", 0) !== 0;
   const kept = intAttr(context, "onesided", 0) !== 0 ? Math.floor(points / 2) + 1 : points;
-  // Rows: point and part of the input; columns: point and part of the result.
+  // Rows: point and component of the input; columns: point and component of the result.
   const entries = boundedList(size * parts * kept * 2, (at) => {
     const [row, column] = [Math.floor(at / (kept * 2)), at % (kept * 2)];
     const [k, j] = [Math.floor(row / parts), Math.floor(column / 2)];

@@ -3,7 +3,7 @@ import { f32 } from "../../../../../ir/type.ts";
 import type { GraphOperand } from "../../graph/index.ts";
 import { inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
 
-/** numpy: a 1-D operand is a row on the left or a column on the right, and its axis is gone afterwards. */
+/** numpy: a 1-D operand is a row on the left or a column on the right, and its axis disappears from the result. */
 export function matmulNumpy(
   { emit, shape }: LowerContext,
   ...operands: readonly [GraphOperand, GraphOperand]
@@ -25,7 +25,7 @@ function scaleBy(context: LowerContext, operand: GraphOperand, factor: number): 
   return factor === 1 ? operand : context.emit("mul", [operand, context.constant(scalar(factor), f32)]);
 }
 
-/** Y = alpha · A'·B' + beta · C, A' and B' transposed where the flags say so. */
+/** Y = alpha · A'·B' + beta · C, with A' and B' transposed where the flags say so. */
 export function gemm(context: LowerContext): GraphOperand {
   const { emit } = context;
   const turned = (index: number, name: string, flag: string): GraphOperand => {

@@ -2,8 +2,8 @@ import type { GraphOperand } from "../../graph/index.ts";
 import { constantScalar, inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
 
 /**
- * Activations of two pieces, each written so that no exponential grows: exp takes −|x| or what is at most 0. Then a
- * ring that holds the operands holds all that is computed on the way.
+ * Activations of two pieces, written so that no exponential grows: exp takes −|x| or a value of at most 0. Then a ring
+ * that holds the operands holds all intermediate values.
  */
 interface PiecewiseTerms {
   readonly x: GraphOperand;
@@ -27,7 +27,7 @@ function termsOf(context: LowerContext): PiecewiseTerms {
 /** min(x, 0) = −relu(−x) */
 const negativePart = ({ x, apply }: PiecewiseTerms): GraphOperand => apply("neg", apply("relu", apply("neg", x)));
 
-/** gain · (relu(x) + alpha · (exp(min(x, 0) / width) − 1)) */
+/** gamma · (relu(x) + alpha · (exp(min(x, 0) / width) − 1)) */
 function exponentialUnit(terms: PiecewiseTerms, gamma: number, alpha: number, width: number): GraphOperand {
   const { x, number: of, add, mul, apply } = terms;
   const scaled = (value: GraphOperand, factor: number): GraphOperand => (factor === 1 ? value : mul(value, of(factor)));
@@ -74,7 +74,9 @@ function shrink(context: LowerContext): GraphOperand {
   return beyond("greater", bound, -bias, beyond("less", -bound, bias, of(0)));
 }
 
-/** Selu's constants make mean 0 and variance 1 a fixed point (Klambauer et al., NeurIPS 2017, section 2), as float32. */
+/**
+ * Selu's constants make mean 0 and variance 1 a fixed point (Klambauer et al., NeurIPS 2017, section 2), as float32.
+ */
 const selu = { alpha: Math.fround(1.67326319), gamma: Math.fround(1.05070102) };
 
 export const piecewiseLowerings: LowerTable = {

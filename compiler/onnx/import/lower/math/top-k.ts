@@ -5,7 +5,7 @@ import type { GraphOperand } from "../../graph/index.ts";
 import { boundedList, inputOf, intAttr, knownInput, type LowerContext, type LowerTable } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
 
-/** Values in a row, and where in the model's row they stand; absent: where they are. */
+/** Values in a row, and their indices in the model's row; absent: their own positions. */
 interface RankedRow {
   readonly values: GraphOperand;
   readonly indices?: GraphOperand;
@@ -16,21 +16,21 @@ interface TopKOptions {
   readonly largest: boolean;
 }
 
-/** The first of each row by rank. Equal ones stay in the order of their places. */
+/** The first entries of each row by rank. Ties keep the order of their positions. */
 function topOfRow(
   { emit }: LowerContext,
-  { values, indices: places }: RankedRow,
+  { values, indices }: RankedRow,
   { axis, count, largest }: TopKOptions,
 ): Required<RankedRow> {
   const ranks = emit("rank", [values], { axis, largest });
   const attrs = { axis, count };
   return {
-    values: emit("select-by-rank", [ranks, values], attrs),
-    indices: emit("select-by-rank", places ? [ranks, places] : [ranks], attrs),
+    values: emit("arrange", [ranks, values], attrs),
+    indices: emit("arrange", indices ? [ranks, indices] : [ranks], attrs),
   };
 }
 
-/** The first of each group of `size` from `start` on, behind each other. */
+/** The first entries of each group of `size` from `start` on, concatenated. */
 function topOfGroups(
   context: LowerContext,
   row: RankedRow,
@@ -52,7 +52,7 @@ function topOfGroups(
   const joined = (x: GraphOperand): GraphOperand =>
     emit("reshape", [x], { shape: shape(x).toSpliced(axis, 2, groups * count) });
   if (row.indices) return { values: joined(found.values), indices: joined(found.indices) };
-  // Places within a group, from its first.
+  // Indices within a group, from its first entry.
   const inner = shape(found.indices).slice(axis + 2);
   const offsets = boundedList(groups, (group) => start + group * size);
   const from = context.constant(tensor([groups, 1, ...inner.map(() => 1)], offsets), i64);
@@ -60,8 +60,8 @@ function topOfGroups(
 }
 
 /**
- * All pairs of a row are compared: longer rows go in groups, of which the first k go on, until one group is left. The
- * groups are a few times as long as what each sends on.
+ * All pairs of a row are compared. Longer rows are split in groups that each pass on their first k, until one group is
+ * left. A group is a few times as long as what it passes on.
  */
 function topK(context: LowerContext): readonly GraphOperand[] {
   const values = inputOf(context, 0, "X");

@@ -6,11 +6,11 @@ import { type AttentionInputs, additiveMask, causalCondition, expandAttention } 
 import { mergeHeads } from "../nn/heads.ts";
 
 /*
- * What attention operators of com.microsoft have in common. Semantics: docs/ContribOperators.md of ONNX Runtime, and its
- * CPU kernels where that says nothing.
+ * Shared by the attention operators of com.microsoft. Semantics: docs/ContribOperators.md of ONNX Runtime, and its CPU
+ * kernels where that page is silent.
  */
 
-/** Queries [B, H, S, D], keys [B, G, T, D] and values [B, G, T, E] of all places, and what is added to scores. */
+/** Queries [B, H, S, D], keys [B, G, T, D] and values [B, G, T, E] of all positions, and the terms added to scores. */
 export interface ContribAttention extends Omit<AttentionInputs, "mask"> {
   readonly added: readonly GraphOperand[];
 }
@@ -28,14 +28,14 @@ export function lowerAttention(context: LowerContext, { added, ...parts }: Contr
 export const attentionScale = (context: LowerContext, depth: number): number =>
   intAttr(context, "scale", 0) || 1 / Math.sqrt(depth);
 
-/** Keys or values of the past in front of new ones, along the places. */
+/** Concatenates past keys or values with new ones, along the positions. */
 export const appendToPast = (
   { emit, shape }: LowerContext,
   past: GraphOperand | undefined,
   fresh: GraphOperand,
 ): GraphOperand => (past && shape(past)[2]! > 0 ? emit("concat", [past, fresh], { axis: 2 }) : fresh);
 
-/** What a condition on scores adds to them; nothing where it is known to hold. */
+/** The term that a condition adds to scores; none where the condition is known to hold. */
 export function maskFromCondition(context: LowerContext, exists: GraphOperand): readonly GraphOperand[] {
   const holds = exists.kind === "constant" && exists.tensor.data.every((value) => value !== 0);
   return holds ? [] : [additiveMask(context, exists)];
@@ -44,28 +44,31 @@ export function maskFromCondition(context: LowerContext, exists: GraphOperand): 
 interface ScoreShapeWithPast {
   readonly rows: number;
   readonly columns: number;
-  /** Keys in front of the first query's own. */
+  /** Keys before the first query's own. */
   readonly past: number;
 }
 
-/** The triangle, where the last query does not stand at the last key: elsewhere the operator's own causality says it. */
+/**
+ * The causal triangle, where the last query does not stand at the last key; elsewhere the operator's own causality
+ * expresses it.
+ */
 export function causalMaskFor(context: LowerContext, wanted: boolean, { rows, columns, past }: ScoreShapeWithPast) {
   const own = columns - rows === past;
   return { causal: wanted && own, added: wanted && !own ? [causalCondition(context, { rows, columns }, past)] : [] };
 }
 
-/** A mask of whole numbers: places [B, T] that are not 0, the same of every query [B, S, T], or lengths [B]. */
+/** An integer mask: non-zero positions [B, T], the same per query [B, S, T], or lengths [B]. */
 export function keyMask(context: LowerContext, mask: GraphOperand, columns: number): readonly GraphOperand[] {
   const { emit, shape, constant } = context;
   const [batch, ...rest] = shape(mask);
   if (rest.length > 0 && rest.at(-1) !== columns)
     refuseNode(`expected a mask of ${columns} keys, found [${shape(mask)}]`);
   if (rest.length === 1 || rest.length === 2) {
-    const truth = emit("cast", [mask], { to: bool.kind });
+    const isVisible = emit("cast", [mask], { to: bool.kind });
     const rows = rest.length === 1 ? 1 : rest[0]!;
-    return maskFromCondition(context, emit("reshape", [truth], { shape: [batch!, 1, rows, columns] }));
+    return maskFromCondition(context, emit("reshape", [isVisible], { shape: [batch!, 1, rows, columns] }));
   }
-  if (rest.length !== 0) return refuseNode(`a mask of ${rest.length + 1} axes`);
+  if (rest.length !== 0) return refuseNode(`a mask with ${rest.length + 1} axes`);
   const lengths = emit("reshape", [mask], { shape: [batch!, 1, 1, 1] });
   const keyIndices = constant(
     tensor(
@@ -77,12 +80,12 @@ export function keyMask(context: LowerContext, mask: GraphOperand, columns: numb
   return maskFromCondition(context, emit("compare", [keyIndices, lengths], { kind: "less" }));
 }
 
-/** Outputs that show scores on the way, which nothing but debugging asks for. */
+/** Refuses outputs of intermediate scores, which only debugging uses. */
 export function refuseScores(context: LowerContext, index: number): void {
   if (wantsOutput(context, index)) refuseNode(`the output ${index + 1}, scores of queries and keys: leave it out`);
 }
 
-/** Whole numbers that change what is computed, and the only value of each that is supported. */
+/** Integer attributes that change the result, and the only supported value of each. */
 export function requireAttrs(context: LowerContext, expected: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(expected)) {
     const found = intAttr(context, name, value);

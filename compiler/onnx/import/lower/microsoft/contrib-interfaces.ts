@@ -1,22 +1,22 @@
 import { type Lowering, refuseNode } from "../../graph/index.ts";
 
 interface ContribInterface {
-  /** Inputs that have a meaning here; no node has more. */
+  /** Inputs with a known meaning; no node has more. */
   readonly inputs: number;
-  /** Attributes that are read, or that change no number. */
+  /** Attributes that are read, or that change no value. */
   readonly attrs: readonly string[];
 }
 
 const convolution = ["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];
 const activation = ["activation", "activation_alpha", "activation_beta", "activation_gamma", "activation_params"];
 const product = ["alpha", "transA", "transB"];
-/** ONNX Runtime's standard for masked scores; whatever it is, a masked key has no weight. */
+/** ONNX Runtime's value for masked scores; whatever it is, a masked key has no weight. */
 const maskedScore = "mask_filter_value";
 const skip = { attrs: ["epsilon"] };
 
 /**
- * ONNX Runtime adds inputs and attributes to these operators without a new version. One that is not known may change every
- * number of the result, so it is refused. Source: schemas of ONNX Runtime 1.31 (get_all_operator_schema).
+ * ONNX Runtime adds inputs and attributes to these operators without a new version. An unknown one may change every
+ * value of the result, so it is refused. Source: schemas of ONNX Runtime 1.31 (get_all_operator_schema).
  */
 const contribInterfaces: Readonly<Record<string, ContribInterface>> = {
   GroupQueryAttention: {
@@ -54,7 +54,7 @@ const contribInterfaces: Readonly<Record<string, ContribInterface>> = {
 
 const prefix = "com.microsoft.";
 
-/** The lowering, behind a look at what its node has that it does not read. */
+/** Wraps a lowering with a check of inputs and attributes that it does not read. */
 export function withInterfaceCheck([key, lowering]: readonly [string, Lowering]): readonly [string, Lowering] {
   const known = key.startsWith(prefix) ? contribInterfaces[key.slice(prefix.length)] : undefined;
   if (!known) return [key, lowering];

@@ -14,13 +14,13 @@ import { matmulNumpy } from "../math/linear.ts";
 import { applyRotary, mergeHeads, splitHeads } from "../nn/heads.ts";
 import { requireAttrs } from "./contrib-attention.ts";
 
-/** alpha · A'·B': the last two axes swapped (transA), the first brought to their front (transBatchA), or both. */
+/** alpha · A'·B' with the last two axes swapped (transA), the first moved before them (transBatchA), or both. */
 function fusedMatMul(context: LowerContext): GraphOperand {
   const { emit, shape } = context;
   const side = (index: number, letter: string): GraphOperand => {
     const x = inputOf(context, index, letter);
     const rank = shape(x).length;
-    // As ONNX Runtime has it, vectors are not transposed.
+    // As in ONNX Runtime, vectors are not transposed.
     if (rank < 2) return x;
     const last = rank - 1;
     const batch = intAttr(context, `transBatch${letter}`, 0) !== 0;
@@ -35,7 +35,7 @@ function fusedMatMul(context: LowerContext): GraphOperand {
   return alpha === 1 ? sums : emit("mul", [sums, constantScalar(context, alpha)]);
 }
 
-/** RotaryEmbedding of com.microsoft; positions [B, S], or one that the first place has. */
+/** RotaryEmbedding of com.microsoft; positions [B, S], or the first position alone. */
 function rotary(context: LowerContext): GraphOperand {
   const { emit, shape, constant } = context;
   requireAttrs(context, { is_packed_batching: 0, scale: 1 });
@@ -66,7 +66,7 @@ function rotary(context: LowerContext): GraphOperand {
   return shape(original).length === 3 ? mergeHeads(context, whole) : whole;
 }
 
-/** Embeddings of words, places and segments, added and normalised; then the number of places that the mask has. */
+/** Word, position and segment embeddings, added and normalized; then the number of positions in the mask. */
 function embedLayerNormalization(context: LowerContext): readonly GraphOperand[] {
   const { emit, shape, inputs, constant } = context;
   const ids = inputOf(context, 0, "input_ids");
@@ -89,13 +89,13 @@ function embedLayerNormalization(context: LowerContext): readonly GraphOperand[]
   const scaled = emit("mul", [normal, inputOf(context, 5, "gamma")]);
   const y = emit("add", [scaled, inputOf(context, 6, "beta")]);
   if (!wantsOutput(context, 1) && !wantsOutput(context, 2)) return [y];
-  // What stands at the second place is needed for the third even if nobody asks for it.
+  // The third output needs the second even where no node reads it.
   const none = constant(tensor([batch], new Float64Array(batch)), i64);
   const count = mask ? emit("reduce-sum", [mask], { axes: [1], keepdims: false }) : none;
   return [y, count, sum];
 }
 
-/** Operators of com.microsoft that ONNX Runtime's optimiser writes, but for attention, norms and activations. */
+/** Operators of com.microsoft that ONNX Runtime's optimizer writes, except attention, norms and activations. */
 export const contribLowerings: LowerTable = {
   "com.microsoft.FusedMatMul": fusedMatMul,
   "com.microsoft.TransposeMatMul": fusedMatMul,

@@ -19,7 +19,7 @@ const plain =
   ({ emit }, x) =>
     emit(op, [x]);
 
-/** What ONNX Runtime's optimiser draws into the operator in front, with the numbers that it is given. */
+/** Activations that ONNX Runtime's optimizer fuses into the operator before them, with their parameters. */
 const activations: Readonly<Record<string, FusedActivation>> = {
   "": (_context, x) => x,
   Relu: plain("relu"),
@@ -40,7 +40,7 @@ function applyActivation(context: LowerContext, x: GraphOperand, params: readonl
   return activation ? activation(context, x, params) : refuseNode(`the activation ${name}`);
 }
 
-/** Conv, and a fourth operand beside it, then the activation. */
+/** Conv, plus a fourth operand, then the activation. */
 function fusedConv(context: LowerContext): GraphOperand {
   const sums = conv(context);
   const beside = context.inputs[3];
@@ -54,7 +54,7 @@ function fusedGemm(context: LowerContext): GraphOperand {
   return applyActivation(context, gemm(context), params);
 }
 
-/** Products of com.microsoft with an activation behind them. */
+/** Products of com.microsoft with a fused activation. */
 export const fusedActivationLowerings: LowerTable = {
   "com.microsoft.FusedConv": fusedConv,
   "com.microsoft.FusedGemm": fusedGemm,

@@ -22,7 +22,7 @@ import {
   requireAttrs,
 } from "./contrib-attention.ts";
 
-/** Places of one call: `rows` new ones behind `past` ones. */
+/** Positions of one call: `rows` new ones after `past` ones. */
 interface QuerySpan {
   readonly batch: number;
   readonly rows: number;
@@ -30,9 +30,9 @@ interface QuerySpan {
 }
 
 /**
- * Attention of com.microsoft with fewer heads of keys than of queries, rotary positions and a cache. seqlens_k says how
- * many places each sequence has, less one. Without a past the causal order alone hides padding, which stands behind; rows
- * of padding have no promised result. Behind a past that is not full, keys between its end and the new ones are hidden.
+ * Attention of com.microsoft with fewer key heads than query heads, rotary positions and a cache. seqlens_k is each
+ * sequence's length minus 1. Without a past, causality alone masks padding, which comes last; rows of padding have no
+ * promised result. After a past that is not full, keys between its end and the new ones are masked.
  */
 function groupQueryAttention(context: LowerContext): readonly GraphOperand[] {
   const { shape, inputs } = context;
@@ -42,7 +42,7 @@ function groupQueryAttention(context: LowerContext): readonly GraphOperand[] {
     stringAttr(context, "k_quant_type", "NONE") !== "NONE" ||
     stringAttr(context, "v_quant_type", "NONE") !== "NONE"
   ) {
-    refuseNode("a quantised cache: expected k_quant_type and v_quant_type NONE");
+    refuseNode("a quantized cache: expected k_quant_type and v_quant_type NONE");
   }
   const [query, key, value] = splitPackedInputs(context);
   const [pastK, pastV] = pastOf(context, shape(query)[2]!);
@@ -63,7 +63,7 @@ function groupQueryAttention(context: LowerContext): readonly GraphOperand[] {
   return [lowerAttention(context, { q, k, v, added, causal: true, scale, softcap, ...(sink && { sink }) }), k, v];
 }
 
-/** Nothing of a past is filled where no sequence is longer than its new places. */
+/** A past is empty where no sequence is longer than its new positions. */
 function pastOf(context: LowerContext, rows: number): readonly (GraphOperand | undefined)[] {
   const { shape, inputs } = context;
   const [, , , pastK, pastV, , total] = inputs;
@@ -71,31 +71,33 @@ function pastOf(context: LowerContext, rows: number): readonly (GraphOperand | u
   return [pastK, pastV].map((past) => (past && !isFirst && shape(past)[2]! > 0 ? past : undefined));
 }
 
-/** Keys and values of new places stand behind the filled ones, and old ones leave a cache that is as wide as the window. */
+/** New keys and values follow the filled ones, and old ones leave a cache of the window's size. */
 function refuseMovingCache(context: LowerContext, { past }: QuerySpan, isFull: boolean): void {
   const { shape, inputs } = context;
   const given = inputs[3] ? shape(inputs[3])[2]! : 0;
   if (intAttr(context, "sliding_window_cache", 0) !== 0) {
-    refuseNode("a cache as wide as the window: which places it keeps depends on seqlens_k; reveal the logits alone");
+    refuseNode("a cache of the window's size: which positions it keeps depends on seqlens_k; reveal the logits alone");
   }
   if (past > 0 ? !isFull : given > 0) {
     refuseNode(
-      "a cache behind a past that may not be full: its places would depend on seqlens_k; reveal the logits alone",
+      "a cache behind a past that may not be full: its positions would depend on seqlens_k; reveal the logits alone",
     );
   }
 }
 
 /**
- * Of more places than a cache as wide as the window holds, the last L are kept: min(T, C) of T where its capacity C is the
- * window's. With more room L follows another law once places are evicted.
+ * When more positions arrive than a cache of the window's size holds, the last L are kept: min(T, C) of T where its
+ * capacity C is the window's. With a larger capacity, L follows another rule after eviction.
  */
 function checkEviction(context: LowerContext, { rows, past }: QuerySpan): void {
   const size = intAttr(context, "local_window_size", -1);
   if (past === 0 || intAttr(context, "sliding_window_cache", 0) === 0 || size === past) return;
   const total = context.inputs[6];
-  const isWhole = total?.kind === "constant" && total.tensor.data.every((length) => length - rows <= past);
-  if (!isWhole)
-    refuseNode(`a cache of ${past} places for a window of ${size}: expected as many, or a text that it holds`);
+  const fitsCache = total?.kind === "constant" && total.tensor.data.every((length) => length - rows <= past);
+  if (!fitsCache)
+    refuseNode(
+      `a cache of ${past} positions for a window of ${size}: expected equal sizes, or a text that fits the cache`,
+    );
 }
 
 /** Queries and keys with root mean square 1 in each head, times q_norm_weight and k_norm_weight [D]. */
@@ -106,15 +108,15 @@ function normalizedHeads(
 ): readonly [GraphOperand, GraphOperand] {
   const { emit, inputs } = context;
   const epsilon = intAttr(context, "qk_norm_epsilon", 1e-6);
-  const norm = (x: GraphOperand, gain: GraphOperand | undefined): GraphOperand =>
-    gain ? emit("mul", [emit("rms-norm", [x], { epsilon }), gain]) : x;
+  const norm = (x: GraphOperand, normWeight: GraphOperand | undefined): GraphOperand =>
+    normWeight ? emit("mul", [emit("rms-norm", [x], { epsilon }), normWeight]) : x;
   return [norm(q, inputs[14]), norm(k, inputs[15])];
 }
 
-/** Queries, keys and values [B, heads, S, D]: three inputs, or one beside each other. */
+/** Queries, keys and values [B, heads, S, D]: three inputs, or one packed input. */
 function splitPackedInputs(context: LowerContext): readonly [GraphOperand, GraphOperand, GraphOperand] {
   const [heads, groups] = [intAttr(context, "num_heads", 0), intAttr(context, "kv_num_heads", 0)];
-  if (!(groups > 0 && heads % groups === 0)) refuseNode(`${heads} heads of queries and ${groups} of keys`);
+  if (!(groups > 0 && heads % groups === 0)) refuseNode(`${heads} query heads and ${groups} key heads`);
   const query = inputOf(context, 0, "query");
   const [, key, value] = context.inputs;
   if (key && value) {
@@ -136,14 +138,14 @@ function splitPackedInputs(context: LowerContext): readonly [GraphOperand, Graph
   return [part(0, heads), part(1, groups), part(2, groups)];
 }
 
-/** Whether it is known that every sequence fills the past and the new places. */
+/** Whether every sequence is known to fill the past and the new positions. */
 function lengthsAreFull({ inputs }: LowerContext, { rows, past }: QuerySpan): boolean {
   const lengths = inputs[5];
   if (lengths?.kind !== "constant") return !lengths;
   return lengths.tensor.data.every((length) => length === past + rows - 1);
 }
 
-/** Positions of the new places: as they are given, else each sequence counts on from its own past. */
+/** Positions of the new tokens: the given ones, else each sequence continues its own past. */
 function positionsOf(context: LowerContext, { batch, rows, past }: QuerySpan, isFull: boolean): GraphOperand {
   const { emit, shape, inputs, constant } = context;
   if (inputs[9]) return inputs[9];
@@ -151,7 +153,7 @@ function positionsOf(context: LowerContext, { batch, rows, past }: QuerySpan, is
     constant(tensor([1, rows], [...boundedList(rows, (i) => from + i)]), i64);
   const lengths = inputs[5];
   if (isFull || past === 0 || !lengths) return count(past);
-  // The last new place is seqlens_k.
+  // The last new position is seqlens_k.
   const last = emit("reshape", [lengths], { shape: [shape(lengths)[0] ?? batch, 1] });
   return emit("add", [last, count(1 - rows)]);
 }
@@ -167,12 +169,12 @@ function rotateHeads(context: LowerContext, q: GraphOperand, k: GraphOperand, sp
   return [applyRotary(context, q, turn), applyRotary(context, k, turn)] as const;
 }
 
-/** More than any length. */
+/** Above any length. */
 const unlimited = 2 ** 30;
 
 /**
- * What new places see of a past that holds L = min(seqlens_k + 1 − S, P): key j < P of it iff j < L, and with
- * local_window_size w iff L + i − j < w for query i; of new keys those that are near.
+ * The part of a past with L = min(seqlens_k + 1 − S, P) positions that new positions see: key j < P is visible iff j <
+ * L, and with local_window_size w iff L + i − j < w for query i; among new keys, those within the window.
  */
 function pastMask(context: LowerContext, { batch, rows, past }: QuerySpan): readonly GraphOperand[] {
   const { emit, constant } = context;
@@ -192,7 +194,7 @@ function pastMask(context: LowerContext, { batch, rows, past }: QuerySpan): read
   return maskFromCondition(context, emit("logic", [holds, within], { kind: "and" }));
 }
 
-/** With local_window_size w a query sees its own place and the w − 1 before it. */
+/** With local_window_size w a query sees its own position and the w − 1 before it. */
 function slidingWindowMask(context: LowerContext, { rows, past }: QuerySpan): readonly GraphOperand[] {
   const size = intAttr(context, "local_window_size", -1);
   const columns = past + rows;

@@ -20,20 +20,20 @@ import {
   requireAttrs,
 } from "./contrib-attention.ts";
 
-/** One of the places of an axis, which goes. */
+/** One slice of an axis, which is removed. */
 function sliceAt(context: LowerContext, x: GraphOperand, axis: number, at: number): GraphOperand {
   const part = sliceAxes(context, x, new Map([[axis, { start: at, end: at + 1, step: 1 }]]));
   return context.emit("reshape", [part], { shape: context.shape(x).filter((_, index) => index !== axis) });
 }
 
-/** Of packed [B, S, H, n, D] the one at a place: [B, S, H·D]. */
+/** One slice of packed [B, S, H, n, D]: [B, S, H·D]. */
 function unpackHeads(context: LowerContext, x: GraphOperand, at: number): GraphOperand {
   const part = sliceAt(context, x, 3, at);
   const [batch, rows, heads, depth] = context.shape(part) as [number, number, number, number];
   return context.emit("reshape", [part], { shape: [batch, rows, heads * depth] });
 }
 
-/** Queries, keys and values [B, S, H·D], or keys and values [B, H, T, D]: apart, or packed in one or two tensors. */
+/** Queries, keys and values [B, S, H·D], or keys and values [B, H, T, D]: separate, or packed in one or two tensors. */
 function splitPackedInputs(context: LowerContext): readonly [GraphOperand, GraphOperand, GraphOperand] {
   const { shape, inputs } = context;
   const query = inputOf(context, 0, "query");
@@ -46,14 +46,14 @@ function splitPackedInputs(context: LowerContext): readonly [GraphOperand, Graph
   return [query, key, value ?? refuseNode("expected the input value, found none")];
 }
 
-/** bias [widths of q, k and v] beside each other. */
+/** Adds the bias, the concatenated widths of q, k and v. */
 function withBias(context: LowerContext, parts: readonly [GraphOperand, GraphOperand, GraphOperand]): typeof parts {
   const bias = context.inputs[3];
   if (!bias) return parts;
   let end = 0;
   return parts.map((x) => {
     const shape = context.shape(x);
-    if (shape.length !== 3) refuseNode("a bias of keys and values that have their heads already");
+    if (shape.length !== 3) refuseNode("a bias of keys and values that are split into heads already");
     const start = end;
     end += shape[2]!;
     return context.emit("add", [x, sliceLastAxis(context, bias, start, end)]);
@@ -64,7 +64,7 @@ function withBias(context: LowerContext, parts: readonly [GraphOperand, GraphOpe
 function multiHeadAttention(context: LowerContext): readonly GraphOperand[] {
   const { shape, inputs } = context;
   refuseScores(context, 3);
-  if (inputs[8] || inputs[9]) refuseNode("a cache that is filled in place (past_sequence_length): leave it out");
+  if (inputs[8] || inputs[9]) refuseNode("a cache that is updated in place (past_sequence_length): leave it out");
   const heads = intAttr(context, "num_heads", 0);
   const [, , , , padding, bias, pastK, pastV] = inputs;
   const [q, newK, newV] = withBias(context, splitPackedInputs(context)).map((x) =>
@@ -78,11 +78,13 @@ function multiHeadAttention(context: LowerContext): readonly GraphOperand[] {
   return [lowerAttention(context, { q, k, v, added: masks, causal, scale, softcap: 0 }), k, v];
 }
 
-/** Attention of com.microsoft: q, k and v are one product of the input; past and present are one tensor [2, B, H, T, D]. */
+/**
+ * Attention of com.microsoft: q, k and v are one product of the input; past and present are one tensor [2, B, H, T, D].
+ */
 function attention(context: LowerContext): readonly GraphOperand[] {
   const { emit, shape, inputs } = context;
   requireAttrs(context, { do_rotary: 0, past_present_share_buffer: 0 });
-  if (inputs[6]) refuseNode("a cache that is filled in place (past_sequence_length): leave it out");
+  if (inputs[6]) refuseNode("a cache that is updated in place (past_sequence_length): leave it out");
   const heads = intAttr(context, "num_heads", 0);
   const [, , bias, mask, past, scores] = inputs;
   const product = emit("matmul", [inputOf(context, 0, "input"), inputOf(context, 1, "weights")]);
@@ -98,9 +100,9 @@ function attention(context: LowerContext): readonly GraphOperand[] {
   const scoreShape = { rows: shape(q)[2]!, columns: shape(k)[2]!, past: pastK ? shape(pastK)[2]! : 0 };
   const { causal, added } = causalMaskFor(context, intAttr(context, "unidirectional", 0) !== 0, scoreShape);
   const batch = shape(q)[0]!;
-  // [2·B] and [3·B + 2] are ends and starts for kernels that leave padding out.
+  // [2·B] and [3·B + 2] are ends and starts for kernels that omit padding.
   if (mask && shape(mask).length === 1 && shape(mask)[0] !== batch)
-    refuseNode("a mask of starts and ends: give [B, T]");
+    refuseNode("a mask of starts and ends: export one of shape [B, T]");
   const masks = [...(mask ? keyMask(context, mask, scoreShape.columns) : []), ...added, ...(scores ? [scores] : [])];
   const y = lowerAttention(context, {
     q,

@@ -14,7 +14,7 @@ interface AttentionMask {
   /** Added to scores. */
   readonly mask: GraphOperand | undefined;
   readonly causal: boolean;
-  /** Which rows have a score at all; absent: all, as far as is known. */
+  /** Which rows have a score at all; absent: all, as far as known. */
   readonly nonEmptyRows?: GraphOperand;
 }
 
@@ -33,7 +33,7 @@ export function causalCondition(
 export const additiveMask = (context: LowerContext, exists: GraphOperand): GraphOperand =>
   context.emit("where", [exists, constantScalar(context, 0), constantScalar(context, maskedScore)]);
 
-/** Rows [… S, 1] of a known condition [… S, T] that hold anywhere; undefined where all do. */
+/** Rows [… S, 1] where a known condition [… S, T] holds anywhere; undefined where all do. */
 function nonEmptyRows(context: LowerContext, { shape, data }: Tensor): GraphOperand | undefined {
   const columns = shape.at(-1)!;
   const found = Array.from({ length: data.length / columns }, (_, row) =>
@@ -46,7 +46,7 @@ function nonEmptyRows(context: LowerContext, { shape, data }: Tensor): GraphOper
 const toBoolean = ({ emit, constant }: LowerContext, values: Tensor): GraphOperand =>
   emit("cast", [constant(values, i64)], { to: "bool" });
 
-/** A mask of fewer columns than there are keys hides the rest. */
+/** A mask with fewer columns than keys masks the rest. */
 function widenMask(
   { emit, shape, element, constant }: LowerContext,
   mask: GraphOperand,
@@ -55,27 +55,27 @@ function widenMask(
   const own = shape(mask);
   const last = own.at(-1)!;
   if (last === 1 || last >= columns) return mask;
-  const isTruth = element(mask).kind === "bool";
+  const isBoolean = element(mask).kind === "bool";
   const rest = [...own.slice(0, -1), columns - last];
-  const hidden = constant(scalar(isTruth ? 0 : maskedScore), element(mask));
+  const hidden = constant(scalar(isBoolean ? 0 : maskedScore), element(mask));
   return emit("concat", [mask, emit("expand", [hidden], { shape: rest })], { axis: own.length - 1 });
 }
 
-/** What is added to scores: the mask, the triangle, and what lengths of the keys leave. */
+/** The value added to scores: the mask, the causal triangle, and the key lengths. */
 export function attentionMask(context: LowerContext, frame: ScoreShape): AttentionMask {
   const { emit, element, shape, inputs } = context;
   const [, , , short, pastK, , lengths] = inputs;
   const given = short && widenMask(context, short, frame.columns);
-  const isTruth = given !== undefined && element(given).kind === "bool";
-  const own = isTruth ? additiveMask(context, given) : given;
-  const filled = isTruth && given.kind === "constant" ? nonEmptyRows(context, given.tensor) : undefined;
+  const isBoolean = given !== undefined && element(given).kind === "bool";
+  const own = isBoolean ? additiveMask(context, given) : given;
+  const filled = isBoolean && given.kind === "constant" ? nonEmptyRows(context, given.tensor) : undefined;
   const wanted = intAttr(context, "is_causal", 0) !== 0;
   const sum = (shown: GraphOperand): GraphOperand => (own ? emit("add", [own, shown]) : shown);
   if (lengths) {
     const { exists, rows } = lengthCondition(context, lengths, frame, wanted);
     return { mask: sum(additiveMask(context, exists)), causal: false, ...(rows && { nonEmptyRows: rows }) };
   }
-  // The first query stands behind the past; ours aligns the last query to the last key.
+  // In ONNX the first query stands after the past; the IR aligns the last query with the last key.
   const past = pastK ? shape(pastK)[2]! : 0;
   const shifted = wanted && frame.columns - frame.rows !== past;
   return {
@@ -110,11 +110,11 @@ export interface AttentionInputs {
   readonly causal: boolean;
   readonly scale: number;
   readonly softcap: number;
-  /** [H]: the score of a place of each head that has no value. */
+  /** [H]: per head, the score of a position without a value. */
   readonly sink?: GraphOperand;
 }
 
-/** Keys and values of G heads for H query heads: each serves H / G of them. */
+/** Repeats keys and values of G heads for H query heads: each serves H / G of them. */
 function repeatKeyHeads({ emit, shape }: LowerContext, x: GraphOperand, heads: number): GraphOperand {
   const [batch, groups, rows, width] = shape(x) as [number, number, number, number];
   if (groups === heads) return x;
@@ -123,7 +123,7 @@ function repeatKeyHeads({ emit, shape }: LowerContext, x: GraphOperand, heads: n
   return emit("reshape", [wide], { shape: [batch, heads, rows, width] });
 }
 
-/** The result and, where it is asked for, what qk_matmul_output_mode says of the scores: 0 plain, then step by step. */
+/** The result and, on demand, the scores that qk_matmul_output_mode selects: 0 plain, then step by step. */
 export function expandAttention(
   context: LowerContext,
   { q, k, v, mask, causal, scale, softcap, sink }: AttentionInputs,
@@ -145,7 +145,7 @@ export function expandAttention(
   return wantsOutput(context, 3) ? [y, shown[intAttr(context, "qk_matmul_output_mode", 0)]!] : [y];
 }
 
-/** Softmax of scores [B, H, S, T] and one more, whose weight is dropped. */
+/** Softmax of scores [B, H, S, T] and one more score, whose weight is dropped. */
 function softmaxWithSink(context: LowerContext, scores: GraphOperand, sink: GraphOperand): GraphOperand {
   const { emit, shape } = context;
   const [batch, heads, rows, columns] = shape(scores) as [number, number, number, number];

@@ -12,7 +12,7 @@ import { sliceAxes } from "../tensor/layout.ts";
 import { attentionMask, expandAttention, type ScoreShape } from "./attention-scores.ts";
 import { applyRotary, mergeHeads, splitHeads } from "./heads.ts";
 
-/** Keys that some query may see: with causality alone, those beyond the last query are none of them. */
+/** Keys that some query may see: with causality alone, keys beyond the last query are not among them. */
 function visibleKeys(context: LowerContext, { rows, columns }: ScoreShape): number {
   const [, , , mask, past, , lengths] = context.inputs;
   if (intAttr(context, "is_causal", 0) === 0 || mask || lengths) return columns;

@@ -11,14 +11,14 @@ import {
 import { perChannel } from "./convolution.ts";
 
 /**
- * (x − mean) / √(variance + ε) · scale + B as x·g + b: with stored statistics g and b depend on weights alone, and fold
- * into one of them each. In training mode the statistics are those of x, and running ones move towards them.
+ * (x − mean) / √(variance + ε) · scale + B as x·g + b. With stored statistics g and b depend on weights alone, and each
+ * folds into one weight. In training mode the statistics are those of x, and running statistics move towards them.
  */
 function batchNormalization(context: LowerContext): readonly GraphOperand[] {
   const { emit, shape, opset } = context;
   const training = intAttr(context, "training_mode", 0) !== 0;
   const extra = context.node.outputs.some((_, index) => index > 0 && wantsOutput(context, index));
-  // Before opset 14 the number of outputs said it, and what momentum did with variances was left open.
+  // Before opset 14 the number of outputs decided this, and the effect of momentum on variances was undefined.
   if (extra && opset < 14) refuseNode("batch statistics: export in evaluation mode");
   if (intAttr(context, "spatial", 1) === 0) refuseNode("statistics of every position (spatial = 0)");
   const x = inputOf(context, 0, "X");

@@ -12,7 +12,7 @@ import {
   stringAttr,
 } from "../../graph/index.ts";
 
-/** What the operators on windows say, as lists with one entry per spatial axis; pads in front, then behind. */
+/** Windows of an operator, as lists with one entry per spatial axis; pads before, then after. */
 export interface PoolWindows {
   readonly kernel: Shape;
   readonly strides: readonly number[];
@@ -33,7 +33,7 @@ export function readWindows(context: LowerContext, spatial: Shape, kernel: Shape
   if (auto === "NOTSET") return { kernel, strides, dilations, pads: given };
   if (auto === "VALID") return { kernel, strides, dilations, pads: given.map(() => 0) };
   if (auto !== "SAME_UPPER" && auto !== "SAME_LOWER") refuseNode(`auto_pad ${auto}`);
-  // As many windows as strides fit; of an odd number of added positions the larger half is behind (upper) or in front.
+  // As many windows as strides fit; an odd pad puts the larger half after (upper) or before the input.
   const total = spatial.map((size, axis) => {
     const last = (Math.ceil(size / strides[axis]!) - 1) * strides[axis]!;
     return Math.max(0, last + (kernel[axis]! - 1) * dilations[axis]! + 1 - size);
@@ -43,7 +43,10 @@ export function readWindows(context: LowerContext, spatial: Shape, kernel: Shape
   return { kernel, strides, dilations, pads: auto === "SAME_UPPER" ? [...less, ...more] : [...more, ...less] };
 }
 
-/** ceil_mode: positions behind until the last window fits, unless it would begin behind the input and its padding in front. */
+/**
+ * ceil_mode: pads after the input until the last window fits, unless the window would begin beyond the input and its
+ * padding.
+ */
 function ceilWindows(context: LowerContext, spatial: Shape, windows: PoolWindows): PoolWindows {
   if (intAttr(context, "ceil_mode", 0) === 0) return windows;
   const { kernel, strides, dilations, pads } = windows;
@@ -58,7 +61,7 @@ function ceilWindows(context: LowerContext, spatial: Shape, windows: PoolWindows
   return { ...windows, pads: [...pads.slice(0, rank), ...behind] };
 }
 
-/** x [N, C, …] and its extents behind [N, C]. */
+/** x [N, C, …] and its spatial sizes after [N, C]. */
 export function spatialInput(context: LowerContext): { readonly x: GraphOperand; readonly spatial: Shape } {
   const x = inputOf(context, 0, "X");
   const shape = context.shape(x);
@@ -69,7 +72,7 @@ export function spatialInput(context: LowerContext): { readonly x: GraphOperand;
 const kernelOf = (context: LowerContext): Shape =>
   listAttr(context, "kernel_shape") ?? refuseNode("expected kernel_shape");
 
-/** A vector of the channels, beside [N, C, …] of the given rank. */
+/** A vector over the channels, aligned with [N, C, …] of the given rank. */
 export const perChannel = ({ emit, shape }: LowerContext, vector: GraphOperand, rank: number): GraphOperand =>
   emit("reshape", [vector], { shape: [sizeOf(shape(vector)), ...Array<number>(rank - 2).fill(1)] });
 
@@ -85,7 +88,7 @@ export function conv(context: LowerContext): GraphOperand {
 
 function maxPool(context: LowerContext): GraphOperand {
   const { x, spatial } = spatialInput(context);
-  if (context.node.outputs[1]) refuseNode("the places of the maxima (the second output)");
+  if (context.node.outputs[1]) refuseNode("the indices of the maxima (the second output)");
   return context.emit("max-pool", [x], {
     ...ceilWindows(context, spatial, readWindows(context, spatial, kernelOf(context))),
   });
@@ -113,7 +116,10 @@ function windowCounts(context: LowerContext, spatial: Shape, given: PoolWindows,
   );
 }
 
-/** Sums over windows, times 1 / count: a single number, or where counts differ 1 / area and then area / count, which is near 1 and keeps its precision. */
+/**
+ * Sums over windows, times 1 / count. The factor is a scalar; where counts differ it is 1 / area and then area / count,
+ * which is near 1 and keeps its precision.
+ */
 function averagePool(context: LowerContext): GraphOperand {
   const { emit, constant } = context;
   const { x, spatial } = spatialInput(context);
@@ -132,7 +138,7 @@ function averagePool(context: LowerContext): GraphOperand {
   return emit("mul", [means, constant(rest, f32)]);
 }
 
-/** (Σ |x|^p)^(1/p) over windows; over whole planes for the global one. */
+/** (Σ |x|^p)^(1/p) over windows; over whole planes for the global operator. */
 function lpPool(
   context: LowerContext,
   { x, spatial }: ReturnType<typeof spatialInput>,

@@ -2,11 +2,11 @@ import type { GraphOperand } from "../../graph/index.ts";
 import { type LowerContext, refuseNode } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
 
-/** [B, S, H·D] to [B, H, S, D]; what has four axes already has them so. */
+/** [B, S, H·D] to [B, H, S, D]; a tensor of four axes already has this layout. */
 export function splitHeads(context: LowerContext, x: GraphOperand, heads: number, name: string): GraphOperand {
   const shape = context.shape(x);
   if (shape.length === 4) return x;
-  if (shape.length !== 3 || heads === 0) refuseNode(`expected ${name} with 4 axes, or 3 and a number of heads`);
+  if (shape.length !== 3 || heads === 0) refuseNode(`expected ${name} with 4 axes, or with 3 axes and a head count`);
   const [batch, rows, width] = shape as [number, number, number];
   if (width % heads !== 0) refuseNode(`expected ${name} in ${heads} heads, found a width of ${width}`);
   const split = context.emit("reshape", [x], { shape: [batch, rows, heads, width / heads] });
@@ -26,16 +26,16 @@ export function sliceLastAxis(context: LowerContext, x: GraphOperand, start: num
 }
 
 interface RotaryInputs {
-  /** [B or 1, S, half]: cosines and sines of each place's angles. */
+  /** [B or 1, S, half]: cosines and sines of each position's angles. */
   readonly cos: GraphOperand;
   readonly sin: GraphOperand;
-  /** How many of the last axis are turned: 2 · half. */
+  /** How many elements of the last axis are rotated: 2 · half. */
   readonly rotated: number;
-  /** Whether pairs lie beside each other; else the first half is paired with the second. */
+  /** Whether pairs are adjacent; else the first half is paired with the second. */
   readonly interleaved: boolean;
 }
 
-/** Rotary positions of x [B, H, S, D]. */
+/** Applies rotary position embeddings to x [B, H, S, D]. */
 export function applyRotary(
   context: LowerContext,
   x: GraphOperand,
@@ -53,7 +53,7 @@ export function applyRotary(
   return rotated === depth ? back : emit("concat", [back, sliceLastAxis(context, x, rotated, depth)], { axis: 3 });
 }
 
-/** Between pairs (x0, y0, x1, y1, …) and halves (x0, x1, …, y0, y1, …). */
+/** Converts between pairs (x0, y0, x1, y1, …) and halves (x0, x1, …, y0, y1, …). */
 function interleave({ emit, shape }: LowerContext, x: GraphOperand, order: readonly [number, number]): GraphOperand {
   const whole = shape(x);
   const half = whole[3]! / 2;

@@ -12,7 +12,7 @@ import {
   wantsOutput,
 } from "../../graph/index.ts";
 
-/** Normalises from `axis` on: several axes are one row, so they are joined and parted again. */
+/** Normalizes from `axis` on: several axes form one row, so they are joined and split again. */
 function normalize(context: LowerContext, op: string, x: GraphOperand, axis: number): GraphOperand {
   const { emit, shape } = context;
   const epsilon = intAttr(context, "epsilon", 1e-5);
@@ -22,7 +22,7 @@ function normalize(context: LowerContext, op: string, x: GraphOperand, axis: num
   return emit("reshape", [emit(op, [rows], { epsilon })], { shape: whole });
 }
 
-/** norm(x) · gain + bias */
+/** norm(x) · weight + bias */
 function scaleAndShift(
   context: LowerContext,
   x: GraphOperand,
@@ -33,7 +33,7 @@ function scaleAndShift(
   return bias ? context.emit("add", [scaled, bias]) : scaled;
 }
 
-/** Mean and inverse deviation of each row, for who asks. */
+/** Mean and inverse deviation of each row, on demand. */
 function statistics(context: LowerContext, x: GraphOperand, axis: number): readonly GraphOperand[] {
   const { emit, shape } = context;
   const attrs = { axes: [...shape(x).keys()].slice(axis), keepdims: true };
@@ -55,7 +55,7 @@ const standardNorm =
     return asked ? [y, ...statistics(context, x, axis)] : y;
   };
 
-/** x [N, C, …] normalised in groups of channels; each entry of gain and bias serves C / their length channels. */
+/** Normalizes x [N, C, …] in groups of channels; each entry of weight and bias serves C / their length channels. */
 function groupNorm(context: LowerContext, groups: number): GraphOperand {
   const { emit, shape } = context;
   const x = inputOf(context, 0, "X");
@@ -105,7 +105,7 @@ function lpNormalization(context: LowerContext): GraphOperand {
   return emit("mul", [x, emit("rsqrt", [emit("reduce-sum", [emit("mul", [x, x])], attrs)])]);
 }
 
-/** com.microsoft: input + skip (+ bias) is normalised; that sum is the fourth output. */
+/** com.microsoft: normalizes input + skip (+ bias); that sum is the fourth output. */
 const skipNorm =
   (op: string, hasBeta: boolean): Lowering =>
   (context) => {
@@ -126,7 +126,7 @@ export const normLowerings: LowerTable = {
   LpNormalization: lpNormalization,
   LayerNormalization: standardNorm("layer-norm", true),
   RMSNormalization: standardNorm("rms-norm", false),
-  /** Not an ONNX operator, but written into the default domain by ONNX Runtime's exporters. */
+  /** Not an ONNX operator, but ONNX Runtime's exporters write it into the default domain. */
   SimplifiedLayerNormalization: standardNorm("rms-norm", false),
   "com.microsoft.SkipLayerNormalization": skipNorm("layer-norm", true),
   "com.microsoft.SkipSimplifiedLayerNormalization": skipNorm("rms-norm", false),

@@ -13,7 +13,7 @@ import {
 import { reverseAxis, sliceAxes } from "../tensor/layout.ts";
 import { perChannel, spatialInput } from "./convolution.ts";
 
-/** stride − 1 zeros between the elements of an axis. */
+/** Inserts stride − 1 zeros between the elements of an axis. */
 function dilate(context: LowerContext, x: GraphOperand, axis: number, stride: number): GraphOperand {
   const { emit, shape, constant } = context;
   if (stride === 1) return x;
@@ -25,7 +25,7 @@ function dilate(context: LowerContext, x: GraphOperand, axis: number, stride: nu
   return sliceAxes(context, row, new Map([[axis, { start: 0, end: (whole[axis]! - 1) * stride + 1, step: 1 }]]));
 }
 
-/** [C, M/g, …] to [M, C/g, …], each kernel turned round. */
+/** [C, M/g, …] to [M, C/g, …], each kernel flipped. */
 function flipKernel(context: LowerContext, w: GraphOperand, groups: number): GraphOperand {
   const { emit, shape } = context;
   const [channels, each, ...kernel] = shape(w) as [number, number, ...number[]];
@@ -39,7 +39,7 @@ function flipKernel(context: LowerContext, w: GraphOperand, groups: number): Gra
   );
 }
 
-/** What is cut off the full result in front and behind, per axis; negative: added. */
+/** The crop of the full result before and after, per axis; negative: padding. */
 function outputCrops(
   context: LowerContext,
   spatial: Shape,
@@ -66,7 +66,7 @@ function outputCrops(
   return spatial.map((_, axis) => [pads[axis]!, pads[axis + rank]! - added[axis]!]);
 }
 
-/** A convolution of x with zeros between its elements, by the kernels turned round. */
+/** A convolution of x, with zeros between its elements, by the flipped kernels. */
 function convTranspose(context: LowerContext): GraphOperand {
   const { emit, shape } = context;
   const { x, spatial } = spatialInput(context);
@@ -84,7 +84,7 @@ function convTranspose(context: LowerContext): GraphOperand {
   const wide = spatial.reduce<GraphOperand>((done, _, axis) => dilate(context, done, axis + 2, strides[axis]!), x);
   const around = (side: 0 | 1): number[] => spans.map((span, axis) => span - 1 - cuts[axis]![side]);
   const [front, behind] = [around(0), around(1)];
-  // A convolution pads, and does not cut: what is too much comes off its result.
+  // A convolution pads and does not crop, so the excess is cropped from its result.
   const pads = [...front, ...behind].map((count) => Math.max(0, count));
   const sums = emit("conv", [wide, flipKernel(context, w, group)], { strides: ones, dilations, pads, group });
   const sliceBounds = spatial.map((_, axis) => {

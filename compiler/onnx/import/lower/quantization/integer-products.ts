@@ -4,8 +4,8 @@ import { matmulNumpy } from "../math/linear.ts";
 import { perChannel, readWindows, spatialInput } from "../nn/convolution.ts";
 
 /**
- * Numbers from their zero point; `shaped` brings a vector of zero points beside them. A weight's integers are real
- * numbers to us as any weight's are, and so is what is multiplied with them.
+ * Subtracts the zero point; `shaped` aligns a vector of zero points with the operand. The integers of a weight are real
+ * values here like those of any weight, and so are the values multiplied with them.
  */
 function subtractZeroPoint(
   context: LowerContext,
@@ -15,14 +15,14 @@ function subtractZeroPoint(
 ): GraphOperand {
   const { emit, shape, element, inputs } = context;
   const isReal = [0, 1].some((side) => element(inputOf(context, side, "A and B")).kind === "f32");
-  const asNumber = (operand: GraphOperand): GraphOperand => (isReal ? emit("cast", [operand], { to: "f32" }) : operand);
-  const x = asNumber(inputOf(context, index, index === 0 ? "A" : "B"));
-  const point = inputs[zero] && asNumber(inputs[zero]);
+  const toReal = (operand: GraphOperand): GraphOperand => (isReal ? emit("cast", [operand], { to: "f32" }) : operand);
+  const x = toReal(inputOf(context, index, index === 0 ? "A" : "B"));
+  const point = inputs[zero] && toReal(inputs[zero]);
   if (!point) return x;
   return emit("sub", [x, shape(point).length === 1 ? shaped(point) : point]);
 }
 
-/** Zero points of A stand for rows, those of B for columns. */
+/** Zero points of A belong to rows, those of B to columns. */
 function matmulInteger(context: LowerContext): GraphOperand {
   const { emit, shape } = context;
   const rows = (zero: GraphOperand): GraphOperand => emit("reshape", [zero], { shape: [shape(zero)[0]!, 1] });

@@ -4,7 +4,7 @@ import { i64 } from "../../../../../ir/type.ts";
 import { inputOf, intAttr, type Lowering, type LowerTable } from "../../graph/index.ts";
 import { reverseAxis } from "../tensor/layout.ts";
 
-/** The last of equal ones is the first of the reversed row, counted from its end. */
+/** The last of equal elements is the first of the reversed row, counted from its end. */
 const argMinMax =
   (largest: boolean): Lowering =>
   (context) => {

@@ -18,7 +18,9 @@ interface ReductionAxes {
   readonly keepdims: boolean;
 }
 
-/** What is reduced. Without axes all are, unless noop_with_empty_axes says none: then each element is a row of its own. */
+/**
+ * The reduced axes. Without axes all are reduced, unless noop_with_empty_axes: then each element is a row of its own.
+ */
 function reductionAxes(context: LowerContext): ReductionAxes {
   const all = [...context.shape(inputOf(context, 0, "data")).keys()];
   const given = axesFrom(context, 1, all.length) ?? [];
@@ -34,7 +36,7 @@ const apply =
   ({ emit }, x) =>
     emit(op, [x]);
 
-/** What a reduction gives of no elements: known, whoever owns them. */
+/** The result of reducing no elements: known, whoever owns them. */
 const identities: Readonly<Record<string, number>> = {
   "reduce-sum": 0,
   "reduce-prod": 1,
@@ -76,7 +78,7 @@ function logSoftmax(context: LowerContext): GraphOperand {
   return emit("sub", [x, logSumExp(context, x, { axes, keepdims: true })]);
 }
 
-/** Protocols work on whole rows: the axis is brought to the end. */
+/** Protocols work on whole rows, so the axis moves to the end. */
 function softmaxAlong({ emit, shape }: LowerContext, data: GraphOperand, axis: number): GraphOperand {
   const last = shape(data).length - 1;
   const perm = [...shape(data).keys()].map((axisIndex) =>
@@ -97,7 +99,7 @@ function softmax(context: LowerContext): GraphOperand {
   return context.emit("reshape", [rows], { shape });
 }
 
-/** reverse: sums from the end. exclusive: without the element itself, which the whole sum less the element is. */
+/** reverse: sums from the end. exclusive: without the element itself, so the inclusive sum minus the element. */
 function cumsum(context: LowerContext): GraphOperand {
   const data = inputOf(context, 0, "x");
   const axis = axisOf(requiredInput(context, 1, "axis").data[0]!, context.shape(data).length);

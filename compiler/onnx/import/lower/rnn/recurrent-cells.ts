@@ -2,11 +2,11 @@ import type { GraphOperand } from "../../graph/index.ts";
 import { constantScalar, intAttr, type LowerContext, listAttr, refuseNode, stringsAttr } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
 
-/** Hidden state [B, H]; LSTM's cell state behind it. */
+/** Hidden state [B, H], then LSTM's cell state. */
 export type CellState = readonly GraphOperand[];
 
 export interface CellDirection {
-  /** [G·H, I] and [G·H, H], gate under gate. */
+  /** [G·H, I] and [G·H, H], gates concatenated. */
   readonly w: GraphOperand;
   readonly r: GraphOperand;
   /** [2·G·H]: of W, then of R. */
@@ -21,7 +21,7 @@ export interface CellDirection {
 }
 
 type CellActivation = (x: GraphOperand) => GraphOperand;
-/** Prepares what all steps share, and gives the step: x [B, I] and the state to the next state. */
+/** Prepares what all steps share, and returns the step: x [B, I] and the state to the next state. */
 export type Cell = (
   context: LowerContext,
   direction: CellDirection,
@@ -33,7 +33,7 @@ const unaryOp =
   (x) =>
     emit(op, [x]);
 
-/** Names as ONNX has them, with the values that alpha and beta take when they are not given. */
+/** ONNX names, with the defaults of alpha and beta. */
 const activations: Readonly<
   Record<
     string,
@@ -100,7 +100,7 @@ function activationsOf(
     const key = name.toLowerCase();
     const entry = Object.hasOwn(activations, key)
       ? activations[key]!
-      : refuseNode(`the activation ${name} of a recurrent operator`);
+      : refuseNode(`the activation ${name} in a recurrent operator`);
     const take = (which: "alpha" | "beta"): number =>
       entry[which] === undefined ? 0 : (lists[which].shift() ?? entry[which]);
     return entry.f(context, take("alpha"), take("beta"));
@@ -111,19 +111,19 @@ function activationsOf(
 interface CellOps {
   readonly add: (a: GraphOperand, b: GraphOperand) => GraphOperand;
   readonly mul: (a: GraphOperand, b: GraphOperand) => GraphOperand;
-  /** Numbers from·H to to·H of the last axis of [B, G·H], or of a vector. */
+  /** Elements from·H to to·H of the last axis of [B, G·H], or of a vector. */
   readonly part: (x: GraphOperand, from: number, to?: number) => GraphOperand;
   /** x·Wᵀ (+ b). */
   readonly times: (x: GraphOperand, w: GraphOperand, b?: GraphOperand) => GraphOperand;
-  /** Bounds what goes into a gate, where the node says so. */
+  /** Clips a gate's input, where the node says so. */
   readonly clipped: CellActivation;
 }
 
-/** A state that nothing has been put into. */
+/** A state of zeros. */
 const isZero = (operand: GraphOperand): boolean =>
   operand.kind === "constant" && operand.tensor.data.every((x) => x === 0);
 
-/** Sums and products that leave out zeros: most states begin as zeros, and zeros have no ring of their own. */
+/** Sums and products that skip zeros: most states begin as zeros, and zeros have no ring of their own. */
 function cellOps(context: LowerContext, { hidden }: CellDirection): CellOps {
   const { emit, shape } = context;
   const zero = constantScalar(context, 0);
@@ -194,7 +194,7 @@ const gru: Cell = (context, direction) => {
   };
 };
 
-/** Gates i, o, f, c: C' = f ∘ C + i ∘ c̃, H' = o ∘ h(C'); peepholes show C to the gates. */
+/** Gates i, o, f, c: C' = f ∘ C + i ∘ c̃, H' = o ∘ h(C'); peepholes feed C to the gates. */
 const lstm: Cell = (context, direction) => {
   const { emit } = context;
   const parts = cellOps(context, direction);

@@ -14,7 +14,7 @@ import {
 import { sliceAxes } from "../tensor/layout.ts";
 import { type Cell, type CellDirection, type CellState, cells } from "./recurrent-cells.ts";
 
-/** x[at] along the first axis, which goes; an axis of extent 1 is only renamed, so that a weight stays one. */
+/** x[at] along the first axis, which is removed; an axis of size 1 is only reshaped, so that a weight stays one. */
 function sliceFirstAxis({ emit, shape }: LowerContext, x: GraphOperand, at: number): GraphOperand {
   const [size] = shape(x);
   const part = size === 1 ? x : sliceAxes({ emit, shape }, x, new Map([[0, { start: at, end: at + 1, step: 1 }]]));
@@ -22,12 +22,12 @@ function sliceFirstAxis({ emit, shape }: LowerContext, x: GraphOperand, at: numb
 }
 
 interface RnnSequence {
-  /** Every step's output, in the order of time. */
+  /** Every step's output, in time order. */
   readonly outputs: readonly GraphOperand[];
   readonly last: CellState;
 }
 
-/** Sequences shorter than the longest: their state stands still behind their end, and their outputs are 0. */
+/** For sequences shorter than the longest: after their end the state stays constant, and outputs are 0. */
 function isActiveStep(context: LowerContext, step: number): GraphOperand | undefined {
   const { emit, shape, constant } = context;
   const lengths = context.inputs[4];
@@ -58,7 +58,7 @@ function runSteps(
   return { outputs, last: state };
 }
 
-/** W, R and B of one direction, and what its state begins with. */
+/** W, R and B of one direction, and its initial state. */
 function directionOf(context: LowerContext, at: number, states: number): CellDirection {
   const { emit, shape, inputs, constant } = context;
   const of = (index: number): GraphOperand | undefined => inputs[index] && sliceFirstAxis(context, inputs[index]!, at);
@@ -92,7 +92,7 @@ const directionCounts = new Map([
   ["bidirectional", 2],
 ]);
 
-/** Unrolled: a program has one length, as its sequences have. Y [S, D, B, H], then the last states [D, B, H]. */
+/** Unrolled: a program has one length, as its sequences do. Y [S, D, B, H], then the last states [D, B, H]. */
 const recurrent =
   (cell: Cell, states: number): Lowering =>
   (context) => {
@@ -102,7 +102,7 @@ const recurrent =
     const given = inputOf(context, 0, "X");
     const x = isBatchFirst(context) ? emit("transpose", [given], { perm: [1, 0, 2] }) : given;
     const [length] = shape(x) as [number];
-    if (length === 0) refuseNode("a sequence of no steps");
+    if (length === 0) refuseNode("a sequence of length 0");
     const steps = boundedList(length, (at) => sliceFirstAxis(context, x, at));
     const sequences = Array.from({ length: count }, (_, at) =>
       runSteps(context, cell, directionOf(context, at, states), steps),

@@ -1,7 +1,7 @@
 import type { GraphOperand } from "../../graph/index.ts";
 import { inputOf, intAttr, type LowerContext, type LowerTable, refuseNode, stringAttr } from "../../graph/index.ts";
 
-/** Where the two block axes stand among the channels: in front of them (DCR) or behind (CRD). */
+/** Position of the two block axes among the channels: before them (DCR) or after (CRD). */
 const blockOrders = {
   DCR: { split: (b: number, c: number) => [b, b, c], perm: [0, 3, 4, 1, 5, 2] },
   CRD: { split: (b: number, c: number) => [c, b, b], perm: [0, 1, 4, 2, 5, 3] },

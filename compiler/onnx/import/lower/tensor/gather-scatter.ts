@@ -17,7 +17,7 @@ import {
 } from "../../graph/index.ts";
 import { sliceAxes } from "./layout.ts";
 
-/** x as a row, and of it the entries at these flat places, in this shape. */
+/** Flattens x and gathers the entries at these flat indices, in this shape. */
 function gatherFlat(
   { emit, shape, constant }: LowerContext,
   x: GraphOperand,
@@ -29,7 +29,7 @@ function gatherFlat(
   return emit("reshape", [found], { shape: to });
 }
 
-/** Flat places in `whole` that indices mean which stand for one coordinate each: the others are their own. */
+/** Flat indices into `whole` for indices that each give one coordinate: the other coordinates are their own. */
 function flatIndices(whole: Shape, indices: Tensor, axis: number): number[] {
   const [own, strides] = [stridesOf(indices.shape), stridesOf(whole)];
   return Array.from(indices.data, (index, at) => {
@@ -50,7 +50,7 @@ function gatherElements(context: LowerContext): GraphOperand {
   const to = context.shape(given);
   if (to.length !== whole.length) refuseNode(`expected indices of rank ${whole.length}`);
   const first = tensor(to, new Float64Array(sizeOf(to)));
-  // Of equal elements each is the first: RoBERTa looks its token types up among zeros, by places.
+  // Among equal elements the first is as good as any: RoBERTa looks its token types up among zeros, by position.
   if (data.kind === "constant" && isConstantAlong(data.tensor, axis)) {
     return gatherFlat(context, data, flatIndices(whole, first, axis), to);
   }
@@ -64,7 +64,7 @@ function isConstantAlong({ shape, data }: Tensor, axis: number): boolean {
   return data.every((x, at) => x === data[at - (Math.floor(at / stride) % shape[axis]!) * stride]);
 }
 
-/** The same of indices that one party computes in the clear; `bases` are the flat places of index 0. */
+/** Flat indices for indices that one party computes in the clear; `bases` are the flat positions of index 0. */
 function gatherAtComputed(
   { emit, shape, constant }: LowerContext,
   data: GraphOperand,
@@ -85,7 +85,7 @@ function gatherAtComputed(
   return emit("reshape", [emit("gather", [row, flat], { axis: 0 })], { shape: to });
 }
 
-/** Each element from the data or, where it is one of `places`, from the last update that goes there. */
+/** Each element from the data or, where its flat index is in `flatIndices`, from the last update to it. */
 function scatterFlat(context: LowerContext, flatIndices: readonly number[]): GraphOperand {
   const { emit, shape } = context;
   const reduction = stringAttr(context, "reduction", "none");
@@ -108,7 +108,7 @@ function scatterElements(context: LowerContext): GraphOperand {
   return scatterFlat(context, flatIndices(whole, requiredInput(context, 1, "indices"), axis));
 }
 
-/** Places that only the client knows stay an operator of their own, which it can compute itself. */
+/** Indices that only the client knows keep an operator of their own, which the client can compute alone. */
 function scatterNd(context: LowerContext): GraphOperand {
   const [data, indices, updates] = ["data", "indices", "updates"].map((name, at) => inputOf(context, at, name)) as [
     GraphOperand,
@@ -125,7 +125,7 @@ function scatterNd(context: LowerContext): GraphOperand {
 const consecutiveIndices = (starts: readonly number[], length: number): number[] =>
   starts.flatMap((start) => Array.from({ length }, (_, k) => start + k));
 
-/** Flat places where the parts begin that tuples of indices choose, and how long each is. */
+/** Flat starts of the slices that index tuples select, and the length of a slice. */
 function sliceStarts(
   whole: Shape,
   indices: Tensor,
@@ -145,14 +145,14 @@ function sliceStarts(
   return { starts, length: sizeOf(whole.slice(batch + depth)) };
 }
 
-/** Known places are a choice of elements, which costs nothing on shares. */
+/** Known indices select elements, which costs nothing on shares. */
 function gatherNd(context: LowerContext): GraphOperand {
   const { emit, shape } = context;
   const [data, indices] = [inputOf(context, 0, "data"), inputOf(context, 1, "indices")];
   const batch = intAttr(context, "batch_dims", 0);
   if (isSecret(indices)) {
     if (batch !== 0 || shape(indices).at(-1) !== 1)
-      refuseNode("secret places: expected one coordinate, on the first axis");
+      refuseNode("secret indices: expected one coordinate, on the first axis");
     return gatherSlicesSecret(context, data, emit("reshape", [indices], { shape: shape(indices).slice(0, -1) }), 0);
   }
   if (indices.kind !== "constant" || data.kind === "constant") {
@@ -163,7 +163,7 @@ function gatherNd(context: LowerContext): GraphOperand {
   return gatherFlat(context, data, consecutiveIndices(starts, length), to);
 }
 
-/** [index = place] on a new last axis; an index counts from the end where it is negative. Secrets are compared. */
+/** [index = position] on a new last axis; a negative index counts from the end. Secrets are compared. */
 function oneHotMask(
   { emit, shape, element, constant }: LowerContext,
   indices: GraphOperand,
@@ -178,7 +178,7 @@ function oneHotMask(
   return emit("logic", [front!, behind!], { kind: "xor" });
 }
 
-/** off + (on − off) · [index = place], on a new axis; indices outside give off everywhere. */
+/** off + (on − off) · [index = position], on a new axis; indices outside give off everywhere. */
 function lowerOneHot(context: LowerContext): GraphOperand {
   const { emit, shape, element } = context;
   const indices = inputOf(context, 0, "indices");
@@ -195,10 +195,10 @@ function lowerOneHot(context: LowerContext): GraphOperand {
   return emit("transpose", [rows], { perm: [...others.slice(0, axis), rank - 1, ...others.slice(axis)] });
 }
 
-/** Places that nobody alone knows, as the experts are that a router chooses. */
+/** Indices that are shared, such as the experts that a router chooses. */
 const isSecret = (indices: GraphOperand): boolean => indices.kind === "value" && indices.type.label === "shared";
 
-/** The axis last, and back again. */
+/** Moves the axis last, and back again. */
 const moveAxisLast = ({ emit, shape }: LowerContext, x: GraphOperand, axis: number, back = false): GraphOperand => {
   const others = [...shape(x).keys()].slice(0, -1);
   const there = [...shape(x).keys()].filter((at) => at !== axis);
@@ -207,7 +207,7 @@ const moveAxisLast = ({ emit, shape }: LowerContext, x: GraphOperand, axis: numb
   });
 };
 
-/** Marks of secret places along an axis, as numbers: [… K, N]; all other axes must be as long as the data's. */
+/** One-hot rows of secret indices along an axis: [… K, N]; all other axes must be as long as the data's. */
 function oneHotMaskAlong(context: LowerContext, data: GraphOperand, indices: GraphOperand, axis: number): GraphOperand {
   const [whole, to] = [data, indices].map((x) => context.shape(x)) as [Shape, Shape];
   const alike = to.length === whole.length && to.every((size, at) => at === axis || size === whole[at]);
@@ -215,11 +215,11 @@ function oneHotMaskAlong(context: LowerContext, data: GraphOperand, indices: Gra
   return context.emit("cast", [oneHotMask(context, moveAxisLast(context, indices, axis), whole[axis]!)], { to: "f32" });
 }
 
-/** One axis more, of extent 1, at a place that counts from the end. */
+/** Inserts an axis of size 1 at a position that counts from the end. */
 const insertAxis = ({ emit, shape }: LowerContext, x: GraphOperand, fromEnd: number): GraphOperand =>
   emit("reshape", [x], { shape: shape(x).toSpliced(shape(x).length - fromEnd, 0, 1) });
 
-/** Σ_n [index = n] · x_n: every element is touched, so that none is told from another. */
+/** Σ_n [index = n] · x_n: every element is touched, so none is distinguished from another. */
 function gatherSecret(context: LowerContext, data: GraphOperand, indices: GraphOperand, axis: number): GraphOperand {
   const { emit, shape } = context;
   const row = insertAxis(context, moveAxisLast(context, data, axis), 1);
@@ -228,11 +228,10 @@ function gatherSecret(context: LowerContext, data: GraphOperand, indices: GraphO
   return moveAxisLast(context, sums, axis, true);
 }
 
-/** x_n · (1 − Σ_k [index_k = n]) + Σ_k [index_k = n] · update_k: what two updates meet in has no promised result. */
+/** x_n · (1 − Σ_k [index_k = n]) + Σ_k [index_k = n] · update_k: two updates of one element have no promised result. */
 function scatterComputed(context: LowerContext, indices: GraphOperand, axis: number): GraphOperand {
   const { emit, shape } = context;
-  if (stringAttr(context, "reduction", "none") !== "none")
-    refuseNode("a reduction at places that are computed: expected none");
+  if (stringAttr(context, "reduction", "none") !== "none") refuseNode("a reduction at computed indices: expected none");
   const [data, updates] = [inputOf(context, 0, "data"), inputOf(context, 2, "updates")];
   const marked = oneHotMaskAlong(context, data, indices, axis);
   const sum = (x: GraphOperand): GraphOperand =>
@@ -251,7 +250,7 @@ function gather(context: LowerContext): GraphOperand {
     : context.emit("gather", [data, indices], { axis });
 }
 
-/** Slices at secret places are a product of one-hot rows with all there are. */
+/** Slices at secret indices are a product of one-hot rows with all slices. */
 function gatherSlicesSecret(
   context: LowerContext,
   data: GraphOperand,
@@ -275,7 +274,7 @@ function gatherSlicesSecret(
   });
 }
 
-/** Operators that move elements to places which an operand tells: known places, for one-hot secret ones too. */
+/** Operators that move elements by an index operand: known indices, for one-hot secret ones too. */
 export const gatherScatterLowerings: LowerTable = {
   Gather: gather,
   GatherElements: gatherElements,

@@ -26,7 +26,7 @@ function shapeOf(context: LowerContext): GraphOperand {
   return context.constant(tensor([part.length], part), i64);
 }
 
-/** 0 copies the input's extent (unless allowzero), one −1 takes what is left. */
+/** 0 copies the input's size (unless allowzero); one −1 takes the rest. */
 function reshape(context: LowerContext): GraphOperand {
   const data = inputOf(context, 0, "data");
   const from = context.shape(data);
@@ -53,7 +53,7 @@ function squeeze(context: LowerContext): GraphOperand {
   const shape = context.shape(data);
   const axes = axesFrom(context, 1, shape.length) ?? [...shape.keys()].filter((axis) => shape[axis] === 1);
   const wrong = axes.find((axis) => shape[axis] !== 1);
-  if (wrong !== undefined) refuseNode(`expected extent 1 on axis ${wrong}, found [${shape.join(", ")}]`);
+  if (wrong !== undefined) refuseNode(`expected size 1 on axis ${wrong}, found [${shape.join(", ")}]`);
   return context.emit("reshape", [data], { shape: shape.filter((_, axis) => !axes.includes(axis)) });
 }
 
@@ -68,7 +68,7 @@ function unsqueeze(context: LowerContext): GraphOperand {
   return context.emit("reshape", [data], { shape });
 }
 
-/** What is empty along the axis adds nothing: a past of no places, whose other sizes nobody may know. */
+/** An operand that is empty along the axis adds nothing: a past of length 0, whose other sizes may be unknown. */
 function concat(context: LowerContext): GraphOperand {
   const all = context.inputs.filter((operand) => operand !== undefined);
   const [first] = all;
@@ -81,7 +81,8 @@ function expand(context: LowerContext): GraphOperand {
   const data = inputOf(context, 0, "input");
   const wanted = [...requiredInput(context, 1, "shape").data];
   const shape = broadcast(context.shape(data), wanted);
-  if (!shape) return refuseNode(`expected a shape that [${context.shape(data).join(", ")}] meets, found [${wanted}]`);
+  if (!shape)
+    return refuseNode(`expected a shape that [${context.shape(data).join(", ")}] broadcasts to, found [${wanted}]`);
   return context.emit("expand", [data], { shape });
 }
 
@@ -91,7 +92,7 @@ interface SliceBounds {
   readonly step: number;
 }
 
-/** ONNX clamps both ends to the axis; ours are already inside it. */
+/** ONNX clamps both ends to the axis; the IR needs them inside it. */
 function clampBounds(dim: number, { start, end, step }: SliceBounds): SliceBounds {
   const from = (value: number): number => (value < 0 ? value + dim : value);
   if (step === 0) refuseNode("expected a step other than 0");
@@ -102,7 +103,7 @@ function clampBounds(dim: number, { start, end, step }: SliceBounds): SliceBound
   return (last - first) / step > 0 ? { start: first, end: last, step } : { start: 0, end: 0, step: 1 };
 }
 
-/** A slice of all axes; those that are not named stay whole. */
+/** A slice over all axes; unnamed axes stay whole. */
 export function sliceAxes(
   { emit, shape }: Pick<LowerContext, "emit" | "shape">,
   data: GraphOperand,
@@ -187,7 +188,7 @@ function trilu(context: LowerContext): GraphOperand {
 
 const elementCount = (shape: Shape) => scalar(sizeOf(shape));
 
-/** Operators that move elements, and those that tell shapes. */
+/** Operators that move elements, and those that return shapes. */
 export const layoutLowerings: LowerTable = {
   Shape: shapeOf,
   Size: (context) => context.constant(elementCount(context.shape(inputOf(context, 0, "data"))), i64),

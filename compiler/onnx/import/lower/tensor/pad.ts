@@ -16,7 +16,7 @@ import {
 } from "../../graph/index.ts";
 import { sliceAxes } from "./layout.ts";
 
-/** Which element of 0…extent − 1 a place outside shows. */
+/** The element 0…size − 1 that a position outside takes. */
 const sourceIndex: Readonly<Record<string, (index: number, size: number) => number>> = {
   edge: (index, size) => Math.min(size - 1, Math.max(0, index)),
   wrap: (index, size) => ((index % size) + size) % size,
@@ -48,7 +48,7 @@ function padAxis(context: LowerContext, x: GraphOperand, axis: number, front: nu
   return emit("concat", [...block(front), inner, ...block(behind)], { axis });
 }
 
-/** Counts in front for every axis, then behind: attributes up to opset 10, inputs since, with axes since 18. */
+/** Counts before every axis, then after: attributes up to opset 10, inputs since, with axes since 18. */
 function pad(context: LowerContext): GraphOperand {
   const x = inputOf(context, 0, "data");
   const rank = context.shape(x).length;

@@ -15,7 +15,7 @@ import {
   stringAttr,
 } from "../../graph/index.ts";
 
-/** One axis: its extent before and after, the factor between them, and the part that is cropped out, in 0…1. */
+/** One axis: its size before and after, the scale between them, and the cropped region, in 0…1. */
 interface ResizeAxis {
   readonly axis: number;
   readonly from: number;
@@ -28,7 +28,7 @@ interface ResizeAxis {
 type CoordinateTransform = (at: number, axis: ResizeAxis) => number;
 const halfPixelTransform: CoordinateTransform = (at, { scale }) => (at + 0.5) / scale - 0.5;
 
-/** Where an element of the result lies among those of the input: ONNX, operator Resize, coordinate_transformation_mode. */
+/** Position of an output element in input coordinates: ONNX, operator Resize, coordinate_transformation_mode. */
 const coordinateTransforms: Readonly<Record<string, CoordinateTransform>> = {
   half_pixel: halfPixelTransform,
   half_pixel_symmetric: (at, axis) => {
@@ -79,7 +79,7 @@ interface ResizeMode {
   readonly kernel: InterpolationKernel;
   readonly antialias: boolean;
   readonly excludeOutside: boolean;
-  /** What stands outside of the input; absent: its edge. */
+  /** Value outside the input; absent: its edge. */
   readonly outside: number | undefined;
 }
 
@@ -109,7 +109,7 @@ function interpolationWeights(
   return data;
 }
 
-/** Along one axis the result is a product with a public matrix, or a choice of elements. */
+/** Along one axis the result is a product with a public matrix, or a selection of elements. */
 function resizeAlong(context: LowerContext, x: GraphOperand, axis: ResizeAxis, ways: ResizeMode): GraphOperand {
   const { emit, shape, constant } = context;
   const { from, to } = axis;
@@ -135,7 +135,7 @@ function resizeAlong(context: LowerContext, x: GraphOperand, axis: ResizeAxis, w
   return emit("transpose", [filled(ways.mode === "nearest" ? chosen() : mixed())], { perm });
 }
 
-/** Factors for the axes, from sizes: with a policy one factor for all, the smallest or largest of them. */
+/** Scales of the axes, from sizes: with a policy one scale for all, the smallest or largest of them. */
 function resizeScales(context: LowerContext, dims: Shape, sizes: readonly number[]): readonly number[] {
   const each = sizes.map((size, at) => size / dims[at]!);
   const policy = stringAttr(context, "keep_aspect_ratio_policy", "stretch");
@@ -168,14 +168,14 @@ function resizeAxes(context: LowerContext, whole: Shape): readonly ResizeAxis[] 
   return axes.map((axis, at) => {
     const [from, scale] = [dims[at]!, scales[at]!];
     const [start, end] = region ? [region[at]!, region[at + axes.length]!] : [0, 1];
-    // In float32, as the extents of files are computed.
+    // In float32, as exporters compute sizes.
     const product = Math.fround(from * (end - start) * scale);
     const to = hasScales ? Math.floor(product) : policy === "stretch" ? sizes![at]! : Math.round(product);
     return { axis, from, to, scale, start, end };
   });
 }
 
-/** Resize of opset 10 and later, and Upsample: an axis whose extent and factor stay is left alone. */
+/** Resize of opset 10 and later, and Upsample: an axis with unchanged size and scale 1 is left alone. */
 function resize(context: LowerContext): GraphOperand {
   const x = inputOf(context, 0, "X");
   const old = context.opset < 11 || context.node.op === "Upsample";

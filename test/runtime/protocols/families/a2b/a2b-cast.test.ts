@@ -34,7 +34,9 @@ it("opens a word for a bit: 128 bits and a round, which with the comparison make
   });
 });
 
-it("refuses what is no truth value", () => {
+it("refuses an operand that is not Boolean", () => {
   const spec = specOf(4, 16);
-  expect(() => resolveWidths(a2bCast, { ...spec, operands: [fixed([4], 0, 0, 2)] })).toThrow(/truth values/);
+  expect(() => resolveWidths(a2bCast, { ...spec, operands: [fixed([4], 0, 0, 2)] })).toThrow(
+    /Booleans to numbers only/,
+  );
 });

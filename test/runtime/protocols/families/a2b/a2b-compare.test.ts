@@ -46,6 +46,6 @@ it("takes 7 rounds and 2560 bits: CrypTen's comparison without its cast (protoco
   }
 });
 
-it("refuses what is no order", () => {
-  expect(() => resolveWidths(a2bCompare, specOf(8, "equal"))).toThrow(/orders, not equal/);
+it("refuses a relation that is not an order", () => {
+  expect(() => resolveWidths(a2bCompare, specOf(8, "equal"))).toThrow(/order relations, not equal/);
 });

@@ -41,6 +41,6 @@ it("opens the low bits of the period alone: 38 bits for a period of 8, where the
   });
 });
 
-it("refuses a period that is no power of two: x would have to be opened modulo something else", () => {
-  expect(() => resolveWidths(openedSine, specOf(8, 20))).toThrow(/no power of two/);
+it("refuses a period that is not a power of two: x would have to be opened modulo something else", () => {
+  expect(() => resolveWidths(openedSine, specOf(8, 20))).toThrow(/not a power of two/);
 });
