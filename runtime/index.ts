@@ -2,7 +2,7 @@
 
 export type { BytesByDirection, KnownWeight, MaskedValue, Party, Share, SharedValue } from "./core/index.ts";
 export { type Direction, parallel, type Role, SessionError, type Steps } from "./core/index.ts";
-export type { HeldWeight, KeptDecl, OutputDecl, Program, Toolbox, WeightDecl } from "./program/index.ts";
+export type { CachedDecl, HeldWeight, OutputDecl, Program, Toolbox, WeightDecl } from "./program/index.ts";
 export { type LocalOp, local, toolbox } from "./program/index.ts";
 export * as protocols from "./protocols/index.ts";
 export type { Fixed, Protocol, Spec } from "./protocols/kit/index.ts";

@@ -62,10 +62,10 @@ function cacheMismatch(
   prefill: ParsedProgramText | undefined,
 ): readonly Finding[] {
   const ring = (of: ParsedProgramText | undefined, name: string): string | undefined => {
-    const decl = of?.kept.get(name);
+    const decl = of?.cached.get(name);
     return decl && `${decl.width}.${decl.scale}`;
   };
-  return [...(decode?.kept.keys() ?? [])]
+  return [...(decode?.cached.keys() ?? [])]
     .filter((name) => ring(decode, name) !== ring(prefill, name))
     .map((name) => ({
       code: "MRL0915",
@@ -214,7 +214,7 @@ function summarize(
   }
   const weights = (open: boolean): readonly string[] => {
     const taken = [...(program?.weights.values() ?? [])].filter(
-      ({ form }) => (form === "public" || form === "told") === open,
+      ({ form }) => (form === "public" || form === "disclosed") === open,
     );
     return [...new Set(taken.map((each) => sourceTensor(each.tensor)))];
   };

@@ -52,7 +52,7 @@ export interface ParsedProgramText extends ParsedBody {
   readonly inputs: ReadonlyMap<string, ParsedShareType>;
   readonly weights: ReadonlyMap<string, ParsedWeight>;
   readonly outputs: ReadonlyMap<string, ParsedShareType & { readonly to: string }>;
-  readonly kept: ReadonlyMap<string, ParsedCacheEntry>;
+  readonly cached: ReadonlyMap<string, ParsedCacheEntry>;
   readonly name: string;
   readonly hash: string;
   readonly setting: string;
@@ -98,7 +98,7 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   const weights = table(
     "weightTypes",
     "as const satisfies Record < string , WeightDecl >",
-    () => readFields(reader, ["form", "tensor", "shape", "width", "scale"], ["place"]) as unknown as ParsedWeight,
+    () => readFields(reader, ["form", "tensor", "shape", "width", "scale"], ["rowAxis"]) as unknown as ParsedWeight,
   );
   const outputs = table(
     "outputTypes",
@@ -112,7 +112,7 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
     ? table("keptTypes", "as const satisfies Record < string , KeptDecl >", keptText)
     : new Map<string, ParsedCacheEntry>();
   reader.expect("export const program");
-  const more = keeps ? " , keyof typeof keptTypes" : "";
+  const more = keeps ? " , keyof typeof cachedTypes" : "";
   typed(`: Program < keyof typeof inputTypes , keyof typeof weightTypes${more} >`);
   reader.expect("= {");
   const fact = (name: string): string => {
@@ -123,19 +123,19 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   };
   const facts = { name: fact("name"), hash: fact("hash"), setting: fact("setting") };
   reader.expect("inputs : inputTypes , outputs : outputTypes , weights : weightTypes ,");
-  if (keeps) reader.expect("kept : keptTypes ,");
+  if (keeps) reader.expect("cached : cachedTypes ,");
   const body = readBody(reader);
   reader.expect(", } ;");
   reader.take("end", "the end");
-  return { role, types, specs, inputs, weights, outputs, kept, ...facts, ...body };
+  return { role, types, specs, inputs, weights, outputs, cached, ...facts, ...body };
 }
 
 /** Reads the import of types, from the runtime alone. Returns whether it imports KeptDecl. */
 function readImport(reader: TokenReader): boolean {
-  reader.expect("import type { Fixed ,");
-  const keeps = reader.accepts("KeptDecl");
+  reader.expect("import type {");
+  const keeps = reader.accepts("CachedDecl");
   if (keeps) reader.expect(",");
-  reader.expect("OutputDecl , Program , Spec , WeightDecl } from");
+  reader.expect("Fixed , OutputDecl , Program , Spec , WeightDecl } from");
   if (reader.string() !== "marillc/runtime") reader.fail('an import of types from "marillc/runtime" and no other');
   reader.expect(";");
   return keeps;
@@ -149,7 +149,7 @@ const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
   hi: (value) => typeof value === "number",
   form: (value) => typeof value === "string",
   past: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-  place: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  rowAxis: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   tensor: (value) => typeof value === "string",
   to: (value) => typeof value === "string",
 };

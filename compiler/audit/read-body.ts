@@ -37,11 +37,11 @@ const runtimeNames = [
   "inputs",
   "_inputs",
   "weights",
-  "kept",
+  "cached",
   "types",
   "specs",
 ];
-const tableNames = ["inputTypes", "weightTypes", "outputTypes", "keptTypes", "program"];
+const tableNames = ["inputTypes", "weightTypes", "outputTypes", "cachedTypes", "program"];
 
 /**
  * Parses the generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs.
@@ -65,7 +65,7 @@ export function readBody(reader: TokenReader): ParsedBody {
     for (const [object, kind] of [
       ["inputs", "input"],
       ["weights", "weight"],
-      ["kept", "kept"],
+      ["cached", "cached"],
     ] as const) {
       if (reader.sees(object)) {
         tool(object);
@@ -168,8 +168,8 @@ function readParameters(reader: TokenReader): ReadonlySet<string> {
       reader.expect("weights");
       given.add("weights");
       if (reader.accepts(",")) {
-        reader.expect("kept");
-        given.add("kept");
+        reader.expect("cached");
+        given.add("cached");
       }
     }
   }

@@ -43,7 +43,7 @@ const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
   ["fixed", "fixed"],
   ["server", "server"],
   ["public", "public"],
-  ["told", "public"],
+  ["disclosed", "public"],
 ]);
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
@@ -255,7 +255,7 @@ function checkReveal(
 
 /** Checks the whole program: outputs are opened, opened values go nowhere else, and every declaration is used. */
 function checkWholeProgram(
-  { returns, outputs, kept, calls, specs, types, inputs, weights }: ParsedProgramText,
+  { returns, outputs, cached, calls, specs, types, inputs, weights }: ParsedProgramText,
   values: ReadonlyMap<string, TrackedValue>,
   used: ReadonlySet<string>,
   file: string,
@@ -265,7 +265,7 @@ function checkWholeProgram(
     const value = values.get(returns.get(output) ?? "");
     if (value?.form !== "opened") messages.push(["MRL0906", `${output} is a declared output, but is never opened`]);
   }
-  for (const [name, decl] of kept) {
+  for (const [name, decl] of cached) {
     const value = values.get(returns.get(name) ?? "");
     const same = value && sameShape(value.type.shape, decl.shape) && value.type.width === decl.width;
     if (value?.form !== "wire" || !same)

@@ -14,7 +14,7 @@ const maxBytes = 2 ** 32 - 2;
 
 /** Which weights a role may hold: the public ones both parties, the others the server alone, the dealer none. */
 export const mayHoldWeight = (role: Role, { form }: WeightDecl): boolean =>
-  role === "server" || (role === "client" && (form === "public" || form === "told"));
+  role === "server" || (role === "client" && (form === "public" || form === "disclosed"));
 
 type WeightDecls = Readonly<Record<string, WeightDecl>>;
 

@@ -120,7 +120,7 @@ function cachedInput({ builder, options }: ArchitectureBuilder, layer: string, k
     label: asWires ? "shared" : "client",
     element: f32,
     shape,
-    ...(asWires && { sharing: "wire" }),
+    ...(asWires && { sharing: "masked" }),
   });
   return asWires ? id : builder.op("share", [id], {}, nodeNames(layer, kind));
 }

@@ -107,8 +107,8 @@ function readPositionRows(params: readonly ParamSyntax[], reader: ParseContext):
   const positionRows = new Map<string, PositionRows>();
   for (const { weight, position } of params) {
     if (!position) continue;
-    if (position.word.image !== "place")
-      reader.refuse("MRL0205", position.word, `expected place, found ${position.word.image}`);
+    if (position.word.image !== "position")
+      reader.refuse("MRL0205", position.word, `expected position, found ${position.word.image}`);
     const { axis, rows, ...others } = readAttrs(position.attrs, reader);
     if (typeof axis !== "number" || typeof rows !== "number" || Object.keys(others).length > 0) {
       return reader.refuse(

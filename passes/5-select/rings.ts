@@ -106,7 +106,7 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
 /** A masked value that an earlier query opened is in the ring of its readers: the same program opened it there. */
 function cachedInput(value: Value, uses: readonly RingDemand[]): Value {
   const { element, sharing } = value.type;
-  if (sharing !== "wire" || !isFixed(element)) return value;
+  if (sharing !== "masked" || !isFixed(element)) return value;
   const [width, ...others] = maskedRings(uses);
   if (width === undefined || others.length > 0)
     throw new Error("internal error, please report: a cached masked value has readers in several rings, or none");

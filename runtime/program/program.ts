@@ -11,7 +11,7 @@ import type { LocalOp, LocalOpName } from "./local-ops.ts";
  * knows it too.
  */
 export interface WeightDecl {
-  readonly form: "known" | "fixed" | "server" | "public" | "told";
+  readonly form: "known" | "fixed" | "server" | "public" | "disclosed";
   /** Name in the party's weight file. */
   readonly tensor: string;
   readonly shape: readonly number[];
@@ -25,7 +25,7 @@ export interface WeightDecl {
  * A masked value that a query caches for later ones. The `sequenceAxis` of its shape has the positions of this query.
  * `past`: maximum number of rows of earlier queries that the body can read; 0: it starts without a cache.
  */
-export interface KeptDecl extends Fixed {
+export interface CachedDecl extends Fixed {
   readonly past: number;
 }
 
@@ -47,7 +47,11 @@ export type HeldWeight = KnownWeight | MaskedValue | IntTensor;
  * model on shapes. Inputs are integers at the client and meta tensors elsewhere. A generated program gives the names of
  * its inputs and weights as types, so that the compiler checks its body against them.
  */
-export interface Program<Input extends string = string, Weight extends string = string, Kept extends string = string> {
+export interface Program<
+  Input extends string = string,
+  Weight extends string = string,
+  Cached extends string = string,
+> {
   readonly name: string;
   /** SHA-256 of the scheduled module's text, hex. */
   readonly hash: string;
@@ -65,6 +69,6 @@ export interface Program<Input extends string = string, Weight extends string = 
     party: Party,
     inputs: Readonly<Record<Input, IntTensor>>,
     weights: Readonly<Record<Weight, HeldWeight>>,
-    kept: Readonly<Record<Kept, MaskedValue>>,
+    cached: Readonly<Record<Cached, MaskedValue>>,
   ): Steps<Readonly<Record<string, SharedValue>>>;
 }

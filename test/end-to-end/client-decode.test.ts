@@ -91,7 +91,7 @@ describe("the client's own layers, row by row", () => {
     if ("code" in steps) throw new Error(steps.message);
     expect([...steps.files.keys()]).toEqual(["head-step.onnx"]);
     writeFileSync(join(dir, "head-step.onnx"), steps.files.get("head-step.onnx")!);
-    const rows = await openCachedLayers(dir, { places: "marillc.places", kept: [] });
+    const rows = await openCachedLayers(dir, { places: "marillc.positions", kept: [] });
     const hidden = createNoise(3)([1, 1, 128], 4);
     const revealed: NamedTensors = new Map([[tail.source, { dtype: "float32", tensor: hidden }]]);
     const expected = evaluateOp("matmul", [hidden, weights.get("lm_head.weight")!], {}, { kind: "f32" });

@@ -71,7 +71,9 @@ export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntT
         operands.push(inputComponents(party, stage, fromIntegers(input, width), k, options));
       else {
         const tensor = inputShare(party, stage, fromIntegers(input, width), k, options);
-        operands.push(form === "wire" ? yield* maskAndOpen(party.at(`open ${k}`), tensor) : { kind: "share", tensor });
+        operands.push(
+          form === "masked" ? yield* maskAndOpen(party.at(`open ${k}`), tensor) : { kind: "share", tensor },
+        );
       }
     }
     return yield* protocol.run(party.at("op"), resolved, ...operands);
@@ -144,7 +146,7 @@ export function fixedOf(party: Party, stage: Reading, values: IntTensor, width: 
   const opened = stage === "online" && party.role !== "dealer" ? add(fromIntegers(values, width), mask) : none;
   const isDealing = stage === "deal";
   return {
-    kind: "wire",
+    kind: "masked",
     opened,
     mask: { share: stage === "count" ? none : share, secret: isDealing ? mask : none, fresh: false },
   };
@@ -166,7 +168,7 @@ export function execute(protocol: Protocol, spec: Spec, inputs: readonly Float64
 /** The opened result of both parties. */
 export function result(run: PartiesRun<SharedValue>): RingTensor {
   const { client, server } = run;
-  if (client.kind === "wire") {
+  if (client.kind === "masked") {
     const mine = client.mask.share!;
     const theirs = (server as MaskedValue).mask.share!;
     return sub(client.opened, add(mine, theirs));
@@ -194,7 +196,7 @@ export function costOf(protocol: Protocol, spec: Spec): QueryTraffic {
     }
     if (form === "share") return { kind: "share", tensor };
     if (form === "replicated") return { kind: "replicated", components: [tensor, tensor] };
-    return { kind: "wire", opened: tensor, mask: { share: tensor, secret: tensor, fresh: form === "wire" } };
+    return { kind: "masked", opened: tensor, mask: { share: tensor, secret: tensor, fresh: form === "masked" } };
   });
   return count((party) => protocol.run(party, resolved, ...operands));
 }

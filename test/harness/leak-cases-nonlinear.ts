@@ -93,7 +93,7 @@ export const nonlinearCases: readonly TestedCase[] = [
   activation(protocols.fourierSigmoid),
   activation(protocols.fourierSilu),
   activation(protocols.fourierTanh),
-  ...[protocols.octavesLog, protocols.octavesReciprocal, protocols.octavesRsqrt].map((protocol) =>
+  ...[protocols.rangeReducedLog, protocols.rangeReducedReciprocal, protocols.rangeReducedRsqrt].map((protocol) =>
     tested(
       protocol,
       [[[1025]], [[14000]]],

@@ -162,7 +162,7 @@ export const orderingCases: readonly OrderingCase[] = [
     breaks: [...opening, choosing],
   },
   {
-    protocol: protocols.tableArrange,
+    protocol: protocols.tableSelectByRank,
     secrets: [
       [
         [0, 1, 2],

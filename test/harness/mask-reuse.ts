@@ -19,7 +19,7 @@ const around = (node: ts.Node): ts.Node | undefined => ts.findAncestor(node.pare
 
 /**
  * Where a mask is added to more than one value: `add` or `sub` takes the drawn tensor, or the `share` of a drawn mask, a
- * second time, or in a loop or callback around which it was drawn; or a mask that a wire keeps is asserted to have a
+ * second time, or in a loop or callback around which it was drawn; or a mask that a masked value keeps is asserted to have a
  * share (`mask.share!`), which its type does not promise.
  */
 export function reuses(program: ts.Program, files: readonly string[]): string[] {

@@ -95,9 +95,9 @@ export const nonlinearRows: Readonly<Record<string, ProtocolSpecs>> = {
   "fourier.silu": activation,
   "fourier.tanh": activation,
   "masked.relu": elementwise(unary({ lo: -30, hi: 30 })),
-  "octaves.log": elementwise(unary({ lo: 0.3, hi: 30, to: [-2, 4], widths: [40, 38, 33, 41] })),
-  "octaves.reciprocal": inverseOf(0.2, 20),
-  "octaves.rsqrt": inverseOf(0.5, 30),
+  "range-reduced.log": elementwise(unary({ lo: 0.3, hi: 30, to: [-2, 4], widths: [40, 38, 33, 41] })),
+  "range-reduced.reciprocal": inverseOf(0.2, 20),
+  "range-reduced.rsqrt": inverseOf(0.5, 30),
   "one-opening.layer-norm": {
     specs: layerNormSpecs,
     draws: rowsOf,

@@ -135,7 +135,7 @@ export const orderingRows: Readonly<Record<string, ProtocolSpecs>> = {
   "masked.where-else": choices,
   "masked.where-public": choices,
   "pairwise.rank": ranked,
-  "table.arrange": selectedByRank,
+  "table.select-by-rank": selectedByRank,
   "threshold.clip": elementwise(
     singles(
       [20, 40, 31, 64],

@@ -43,8 +43,8 @@ const cases: readonly Case[] = [
   ["sign", [9], [9], 0],
   ["argmax", [22], [22], 0],
   ["rank", [22], [22], 0],
-  ["arrange", [0, 22], [0, 22], 22],
-  ["arrange", [0], [0], 0],
+  ["select-by-rank", [0, 22], [0, 22], 22],
+  ["select-by-rank", [0], [0], 0],
 ];
 
 for (const [name, operands, wanted, result, attrs = {}] of cases) {

@@ -55,7 +55,7 @@ const anyModule: fc.Arbitrary<Module> = fc
     width: fc.nat({ max: 64 }),
     scale: fc.integer({ min: -20, max: 60 }),
     shape: fc.array(fc.nat({ max: 9 }), { maxLength: 4 }),
-    sharing: fc.constantFrom(undefined, "additive" as const, "wire" as const),
+    sharing: fc.constantFrom(undefined, "additive" as const, "masked" as const),
   })
   .map(({ moduleName, op, attrs, weight, origin, protocol, range, width, scale, shape, sharing }) => {
     const value = {

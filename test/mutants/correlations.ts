@@ -5,6 +5,7 @@ const stock = "runtime/correlations/correlation-store.ts";
 const dealer = "runtime/correlations/dealer.ts";
 const prepare = "runtime/correlations/preparing-party.ts";
 const digits = "runtime/protocols/comparison/comparison-digits.ts";
+const importRing = 'import * as ring from "../ring/index.ts";';
 
 /** How masks and dealt shares come about, and that each is had once. */
 export const correlations: readonly Mutant[] = [
@@ -121,6 +122,7 @@ export const correlations: readonly Mutant[] = [
         'import { maskAndOpen } from "../boundary/index.ts";',
         'import { xorWords } from "../../ring/index.ts";\nimport { maskAndOpen } from "../boundary/index.ts";',
       ],
+      [digits, 'import * as ring from "../../ring/index.ts";'],
     ],
     by: "relu: fixed view",
   },
@@ -138,6 +140,7 @@ export const correlations: readonly Mutant[] = [
         'import type { RingTensor } from "../../ring/index.ts";',
         'import { type RingTensor, zeros } from "../../ring/index.ts";',
       ],
+      [digits, 'import * as ring from "../../ring/index.ts";'],
     ],
     by: "relu: fixed view",
   },

@@ -112,7 +112,7 @@ export const kept: readonly Mutant[] = [
       [
         attention,
         "const keys = concatMasked(pastK as MaskedValue, k as MaskedValue, sequenceAxis);",
-        'const again = liftToRing(party.at("again"), pastK as MaskedValue, (pastK as MaskedValue).opened.width);\n    const keys = concatMasked(yield* maskAndOpen(party.at("opened"), again), k as MaskedValue, sequenceAxis);',
+        'const again = kit.liftToRing(party.at("again"), pastK as MaskedValue, (pastK as MaskedValue).opened.width);\n    const keys = concatMasked(yield* boundary.maskAndOpen(party.at("opened"), again), k as MaskedValue, sequenceAxis);',
       ],
     ],
     by: "session: what is kept is not opened again",

@@ -13,6 +13,8 @@ const replicatedIo = "runtime/protocols/families/replicated/replicated-io.ts";
 const replicatedTruncation = "runtime/protocols/families/replicated/replicated-truncation-steps.ts";
 const sigma = "runtime/protocols/families/sigma/sigma-core.ts";
 const sine = "runtime/protocols/families/beaver/opened-sine.ts";
+const importRing = 'import * as ring from "../ring/index.ts";';
+const importRingOfFamily = 'import * as ring from "../../../ring/index.ts";';
 const ggm = "runtime/ring/ggm.ts";
 
 /** The party, whose masks are 0 in all three readings; `sub` is the name of a kernel that is 0 on equal operands. */
@@ -85,7 +87,7 @@ export const library: readonly Mutant[] = [
       [
         pir,
         'const second = party.sharedRandomWithDealer("client", [count, 2], 64);',
-        "const second = zeros([count, 2], 64);",
+        "const second = ring.zeros([count, 2], 64);",
       ],
     ],
     by: "private lookup: fixed view",

@@ -119,7 +119,7 @@ const scored = (mask: (kit: Kit, scores: ValueId) => ValueId, sources: readonly 
   return rewrite(state);
 };
 
-test("bound-mask: the client raises what it adds to scores, and nothing that is read in another way", () => {
+test("clamp-mask: the client raises what it adds to scores, and nothing that is read in another way", () => {
   const added = scored(({ op, feature }, scores) => op("add", [scores, feature("m", [1, 1, 1, 4])]), ["x", "m"]);
   expect(added.client.cuts).toEqual([
     { value: "x", source: "x" },
@@ -136,7 +136,7 @@ test("bound-mask: the client raises what it adds to scores, and nothing that is 
   expect(multiplied.client.cuts.some(({ least }) => least !== undefined)).toBe(false);
 });
 
-test.each([true, false])("choose-scores: −∞ on the side where the condition is %s becomes a mask to add", (side) => {
+test.each([true, false])("additive-mask: −∞ on the side where the condition is %s becomes a mask to add", (side) => {
   const { module, weights } = scored(
     (kit, scores) => {
       const exists = kit.input("exists", { label: "client", element: bool, shape: [1, 1, 1, 4] });

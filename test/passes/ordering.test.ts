@@ -71,15 +71,15 @@ function largest(): Model {
     const both = op("reshape", [op("concat", [x, y], { axis: 1 })], { shape: [3, 2, 5] });
     const first = { axis: 2, count: 2 };
     const ranks = op("rank", [both], { axis: 2 });
-    const index = op("add", [op("arrange", [ranks], first), weight("from", "public", tensor([2, 1], [0, 5]))]);
-    const [values, places] = [op("arrange", [ranks, both], first), index].map((rows) =>
+    const index = op("add", [op("select-by-rank", [ranks], first), weight("from", "public", tensor([2, 1], [0, 5]))]);
+    const [values, places] = [op("select-by-rank", [ranks, both], first), index].map((rows) =>
       op("reshape", [rows], { shape: [3, 4] }),
     ) as [string, string];
     const last = { axis: 1, count: 2 };
     const final = op("rank", [values], { axis: 1 });
     return [
-      op("arrange", [final, values], last),
-      op("arrange", [final, places], last),
+      op("select-by-rank", [final, values], last),
+      op("select-by-rank", [final, places], last),
       op("rank", [x], { axis: 0, largest: false }),
     ];
   });
@@ -154,9 +154,9 @@ test("a public operand may stand in either place", async () => {
 test("the largest few and their places, ranked in groups, are the interpreter's", async () => {
   const module = await exact(largest(), "2pc-dealer");
   const names = opsOf(module).map(({ protocol }) => protocol);
-  expect(names.filter((name) => name === "table.arrange")).toHaveLength(4);
+  expect(names.filter((name) => name === "table.select-by-rank")).toHaveLength(4);
   // Ranking opens a value once for the comparisons and for its arrangement.
-  const ranked = opsOf(module).filter(({ name }) => name === "rank" || name === "arrange");
+  const ranked = opsOf(module).filter(({ name }) => name === "rank" || name === "select-by-rank");
   const opened = new Set(ranked.flatMap(({ operands }) => operands));
   expect(opened.size).toBe(6);
 });

@@ -96,7 +96,7 @@ test("public weights are told the dealer, private ones shared with it", () => {
   expect(Object.fromEntries(Object.entries(weights).map(([id, { form }]) => [id, form]))).toMatchObject({
     first: "known",
     bias: "known",
-    second: "told",
-    eighth: "told",
+    second: "disclosed",
+    eighth: "disclosed",
   });
 });

@@ -17,7 +17,7 @@ const withNormWeight = (normWeight: Label, bias: Label | undefined) => (kit: Kit
   return [op("add", [op("matmul", [x, weight("W", "public", noise([4, 5]))]), adapter])];
 };
 
-test("fold-gain: a public gain disappears into public and private weights", () => {
+test("fold-norm-weight: a public gain disappears into public and private weights", () => {
   const { names, done } = check(withNormWeight("public", undefined));
   expect(names).not.toContain("mul");
   const labels = Object.entries(done.module.params).map(([id, name]) => [name, done.module.values[id]!.type.label]);
@@ -25,7 +25,7 @@ test("fold-gain: a public gain disappears into public and private weights", () =
   expect(labels).toContainEqual(["model.A*model.g", "server"]);
 });
 
-test("fold-gain: with a bias, also a private one", () => {
+test("fold-norm-weight: with a bias, also a private one", () => {
   expect(check(withNormWeight("public", "server")).names).not.toContain("mul");
 });
 
@@ -40,7 +40,7 @@ const normalised = (kernels: Label, scale: Label) => (kit: Kit) => {
   return [op("add", [scaled, weight("b", scale, noise([6, 1, 1]))])];
 };
 
-test("fold-output-gain: batch normalisation disappears into the kernels and the bias before it", () => {
+test("fold-channel-scale: batch normalisation disappears into the kernels and the bias before it", () => {
   const cases: readonly (readonly [Label, Label])[] = [
     ["server", "server"],
     ["server", "public"],
@@ -54,7 +54,7 @@ test("fold-output-gain: batch normalisation disappears into the kernels and the 
   expect(check(normalised("public", "server")).names.filter((name) => name === "mul")).toHaveLength(2);
 });
 
-test("fold-output-gain: behind a matrix too; what somebody else reads, and a single factor, stay", () => {
+test("fold-channel-scale: behind a matrix too; what somebody else reads, and a single factor, stay", () => {
   const build =
     (size: number, second: boolean) =>
     ({ op, weight, noise, feature }: Kit) => {
@@ -67,7 +67,7 @@ test("fold-output-gain: behind a matrix too; what somebody else reads, and a sin
   expect(check(build(1, false)).names).toContain("mul");
 });
 
-test("pool-first: maxima are taken before relu, unless somebody else reads it", () => {
+test("pool-before-relu: maxima are taken before relu, unless somebody else reads it", () => {
   const pool = { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] };
   const build =
     (second: boolean) =>
@@ -80,7 +80,7 @@ test("pool-first: maxima are taken before relu, unless somebody else reads it", 
   expect(check(build(true)).names).toEqual(["share", "mul", "relu", "max-pool", "reveal", "reveal"]);
 });
 
-test("fold-gain: a private gain does not make a public weight private", () => {
+test("fold-norm-weight: a private gain does not make a public weight private", () => {
   expect(check(withNormWeight("server", undefined)).names).toContain("mul");
 });
 

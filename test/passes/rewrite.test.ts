@@ -217,7 +217,7 @@ test("private-embedding: the client sends one-hot rows", () => {
   expect(largestDifference(found!, expected!)).toBe(0);
 });
 
-test.each(["attention", "softmax"])("bound-mask: an absent score of %s stays absent", (name) => {
+test.each(["attention", "softmax"])("clamp-mask: an absent score of %s stays absent", (name) => {
   const { done } = check((kit) => {
     const x = kit.op("reshape", [secret(kit)], { shape: [1, 1, 3, 4] });
     const mask = kit.weight("mask", "public", tensor([3, 3], [0, -Infinity, -3e38, 0, 0, -Infinity, 0, 0, 0]));

@@ -9,7 +9,7 @@ export const maskedMul = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/masked-product.md",
   accuracy: { ulps: (spec) => (productDrop(spec) > 0 ? 1 : 0) },
-  forms: ["wire", "wire"],
+  forms: ["masked", "masked"],
   yields: "share",
   operandWidths: ({ operands: [x, y] }) => [maskedWidth(x!), maskedWidth(y!)],
   maxResultWidth: (spec) => 64 - Math.max(0, productDrop(spec)),

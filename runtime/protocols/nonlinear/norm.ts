@@ -120,7 +120,7 @@ function* normalize(party: Party, spec: Spec, x: MaskedValue): Steps<Share> {
 const normDefaults = {
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   accuracy: { ulps: normUlps },
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],

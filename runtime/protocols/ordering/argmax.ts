@@ -73,7 +73,7 @@ export const tournamentArgmax = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/ordering.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: (spec) => [rowWidth(spec.operands[0]!)],
   refuses: (spec) =>

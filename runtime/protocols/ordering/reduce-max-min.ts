@@ -13,7 +13,7 @@ const reduceMaxMinOf = (implement: "reduce-max" | "reduce-min", towards: (x: Mas
     security: "semi-honest",
     paper: "ours: docs/protocols/ordering.md",
     accuracy: "exact",
-    forms: ["wire"],
+    forms: ["masked"],
     yields: "share",
     operandWidths: (spec: Spec) => [rowWidth(spec.operands[0]!)],
     refuses: (spec: Spec) =>

@@ -44,13 +44,13 @@ test("what is kept is a wire, of the type that is declared", () => {
 
 test("what is read of earlier queries is what was kept", () => {
   expect(changed("past: 3 }", "past: 5 }")).toContain("MRL0907");
-  expect(changed("kept.past,", "kept.other,")).toContain("MRL0907");
-  expect(changed("specs.q_b_t, q_b)", "specs.q_b_t, kept.past)")).toContain("MRL0907");
+  expect(changed("cached.past,", "cached.other,")).toContain("MRL0907");
+  expect(changed("specs.q_b_t, q_b)", "specs.q_b_t, cached.past)")).toContain("MRL0907");
   expect(
     codesOf(
       resealed(
         edited(keptBuild, modulePaths, (text) =>
-          text.replace("wire fx15.12[3, 4] in [-0.3, 2]\n  param", "additive fx15.12[3, 4] in [-0.3, 2]\n  param"),
+          text.replace("masked fx15.12[3, 4] in [-0.3, 2]\n  param", "additive fx15.12[3, 4] in [-0.3, 2]\n  param"),
         ),
       ),
     ),
@@ -65,7 +65,7 @@ test("two programs over one state are checked alike, and must keep the same wire
     text
       .replaceAll("past: {", "later: {")
       .replaceAll("past: gate", "later: gate")
-      .replaceAll("kept.past", "kept.later")
+      .replaceAll("cached.past", "cached.later")
       .replaceAll("types.past", "types.later"),
   );
   expect(codesOf(other)).toContain("MRL0915");
@@ -84,13 +84,13 @@ test("a weight of which a query takes one row is declared whole", () => {
           text.replace("shape: [4, 2], width: 39, scale: 12 }", `shape: [${rows}, 2], width: 39, scale: 12${place} }`),
         ),
         modulePaths,
-        (text) => text.replace('"model.q.lora_A"', '"model.q.lora_A" at place { axis = 0, rows = 9 }'),
+        (text) => text.replace('"model.q.lora_A"', '"model.q.lora_A" at position { axis = 0, rows = 9 }'),
       ),
     );
-  expect(codesOf(placed(", place: 0", 9))).toEqual([]);
-  expect(codesOf(placed(", place: 1", 9))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
+  expect(codesOf(placed(", rowAxis: 0", 9))).toEqual([]);
+  expect(codesOf(placed(", rowAxis: 1", 9))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
   expect(codesOf(placed("", 9))).toContain("MRL0907");
-  expect(codesOf(placed(", place: 0", 3))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
+  expect(codesOf(placed(", rowAxis: 0", 3))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
 });
 
 describe("the programs of a session that keeps keys and values", () => {
@@ -116,7 +116,7 @@ describe("the programs of a session that keeps keys and values", () => {
     });
     expect(compareParties(texts)).toEqual([]);
     const [{ program }] = texts as [(typeof texts)[0]];
-    expect([...program.kept.keys()].sort()).toEqual([...one.cached.keys()].sort());
+    expect([...program.cached.keys()].sort()).toEqual([...one.cached.keys()].sort());
     const flow = trackValues(program, "program.ts");
     expect(flow.findings).toEqual([]);
     expect(compareWithModule(program, flow, parseMir(print(module)), "program.ts")).toEqual([]);

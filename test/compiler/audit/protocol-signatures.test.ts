@@ -41,7 +41,7 @@ describe("what is trusted of the runtime", () => {
     const at = <T>(list: readonly T[], place: number): T => list[Math.min(place, list.length - 1)]!;
     for (let place = 0; place < most; place++) expect(at<string>(plain, place)).toBe(at<OperandForm>(forms, place));
     const shared = family === "replicated" ? "replicated" : "share";
-    const opens = operator === "reveal" ? "opened" : yields === "wire" ? "wire" : shared;
+    const opens = operator === "reveal" ? "opened" : yields === "masked" ? "masked" : shared;
     expect(result).toBe(opens);
   });
 

@@ -112,7 +112,7 @@ describe("a causal model place by place", () => {
   it("reads keys and values of earlier places, and one row of every table of positions", () => {
     const { state, axes, cached: kept } = derive(secure(decoder()));
     const { module } = state;
-    const inputs = module.inputs.filter((id) => module.values[id]!.type.sharing === "wire");
+    const inputs = module.inputs.filter((id) => module.values[id]!.type.sharing === "masked");
     expect(inputs).toEqual([...kept.keys()]);
     expect(inputs.map((id) => module.values[id]!.type.shape)).toEqual(new Array(4).fill([1, 1, length - 1, depth]));
     expect(Object.values(module.positionRows!)).toEqual(
@@ -128,7 +128,7 @@ describe("a causal model place by place", () => {
   it("is a text that reads back", () => {
     const { module } = derive(secure(decoder())).state;
     expect(parse(print(module))).toEqual(module);
-    expect(print(module)).toContain(`= "model.cos" at place { axis = 2, rows = ${length} }`);
+    expect(print(module)).toContain(`= "model.cos" at position { axis = 2, rows = ${length} }`);
   });
 
   it("is refused as a text or a run that does not say which row", () => {

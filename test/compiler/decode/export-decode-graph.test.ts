@@ -32,7 +32,7 @@ async function opened({ module, weights }: Model) {
     "public-step",
   );
   writeFileSync(join(dir, "public-step.onnx"), bytes);
-  const clear: ClientDecodeManifest = { places: "marillc.places", kept: cached };
+  const clear: ClientDecodeManifest = { places: "marillc.positions", kept: cached };
   const [output] = module.outputs as [string];
   const layers = await openCachedLayers(dir, clear);
   const run = async (program: number, place: number): Promise<Tensor> => {

@@ -106,7 +106,7 @@ const shared = {
       );
     },
   },
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: ({ operands: [x], result }) => [Math.max(maskedWidth(x!) + 1, result.width)],
 } as const satisfies Partial<Protocol>;

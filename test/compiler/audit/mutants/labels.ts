@@ -19,7 +19,7 @@ export const labels: readonly Mutant[] = [
   {
     what: "a private weight told to the dealer",
     codes: ["MRL0909", "MRL0910"],
-    of: inAll(ofWeights(swap(bias, '"k.bias": { form: "told"'))),
+    of: inAll(ofWeights(swap(bias, '"k.bias": { form: "disclosed"'))),
   },
   {
     what: "a private weight under the name of a public one",

@@ -83,14 +83,14 @@ function indicesAtRanks(party: Party, ranks: MaskedValue, count: number, width: 
  * element 2^⌈log₂ L⌉·(2·width + max(0, width − n)) bits from the dealer, without entries 2^⌈log₂ L⌉·width (ours:
  * docs/protocols/ordering.md).
  */
-export const tableArrange = defineProtocol({
-  name: "table.arrange",
-  implements: "arrange",
+export const tableSelectByRank = defineProtocol({
+  name: "table.select-by-rank",
+  implements: "select-by-rank",
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   paper: "ours: docs/protocols/ordering.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: (spec) => spec.operands.map((x, index) => (index === 0 ? rankBits(rowLength(spec)) : rowWidth(x))),
   refuses: (spec) => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { tableArrange } from "../../../../runtime/protocols/ordering/arrange.ts";
+import { tableSelectByRank } from "../../../../runtime/protocols/ordering/select-by-rank.ts";
 import { bytes, costOf, execute, fixed, reals, resolveWidths } from "../../../harness/execute-protocol.ts";
 
 const specOf = (rows: number, length: number, count: number, width: number, entries: boolean) => ({
@@ -27,7 +27,7 @@ it.each([
     const ranks = permutations(50, length, length);
     const x = reals(50 * length, -4, 4, length + 100).map((v) => Math.round(v * 256) / 256);
     const spec = specOf(50, length, count, [12, 13, 14, 16, 40, 64][length % 6]!, entries);
-    const outcome = execute(tableArrange, spec, [ranks, ...(entries ? [x] : [])], { trial: length });
+    const outcome = execute(tableSelectByRank, spec, [ranks, ...(entries ? [x] : [])], { trial: length });
     const wanted = [...Array(50 * count).keys()].map((at) => {
       const [row, p] = [Math.floor(at / count), at % count];
       const index = [...Array(length).keys()].find((i) => ranks[row * length + i] === p)!;
@@ -40,10 +40,10 @@ it.each([
 
 it("is free online, and takes two vectors of 2^⌈log₂ L⌉ for each element, three in a wider ring", () => {
   const spec = specOf(3, 11, 2, 40, true);
-  const n = resolveWidths(tableArrange, spec).operands[1]!.width;
+  const n = resolveWidths(tableSelectByRank, spec).operands[1]!.width;
   const vector = (width: number) => bytes(3 * 11 * 16 * width);
   const none = { rounds: 0, clientToServer: 0, serverToClient: 0 };
-  expect(costOf(tableArrange, spec)).toEqual({ ...none, dealerToServer: 2 * vector(40) + vector(40 - n) });
-  expect(costOf(tableArrange, specOf(3, 11, 2, n, true))).toEqual({ ...none, dealerToServer: 2 * vector(n) });
-  expect(costOf(tableArrange, specOf(3, 11, 2, 4, false))).toEqual({ ...none, dealerToServer: vector(4) });
+  expect(costOf(tableSelectByRank, spec)).toEqual({ ...none, dealerToServer: 2 * vector(40) + vector(40 - n) });
+  expect(costOf(tableSelectByRank, specOf(3, 11, 2, n, true))).toEqual({ ...none, dealerToServer: 2 * vector(n) });
+  expect(costOf(tableSelectByRank, specOf(3, 11, 2, 4, false))).toEqual({ ...none, dealerToServer: vector(4) });
 });
