@@ -48,7 +48,7 @@ const cases: readonly Case[] = [
 ];
 
 for (const [name, operands, wanted, result, attrs = {}] of cases) {
-  test(`${name} of scales ${JSON.stringify(operands)} wants ${JSON.stringify(wanted)} and gives ${result}`, () => {
+  test(`${name} of scales ${JSON.stringify(operands)} wants ${JSON.stringify(wanted)} and returns ${result}`, () => {
     const def = opDef(name);
     expect(def.scales!(operands, withDefaults(def, attrs), precision)).toEqual({ operands: wanted, result });
   });
@@ -83,6 +83,6 @@ const protocolCases: readonly (readonly [string, readonly Label[], boolean])[] =
   ["reveal", ["shared"], false],
 ];
 
-test.each(protocolCases)("%s of %j: protocol %s", (name, labels, needed) => {
+test.each(protocolCases)("%s of operands %j needs a protocol: %s", (name, labels, needed) => {
   expect(needsProtocol(opDef(name), labels)).toBe(needed);
 });

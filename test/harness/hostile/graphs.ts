@@ -10,7 +10,7 @@ const branch = (name: string, nodes: proto.INodeProto[] = [node("Neg", ["h"], [n
 };
 const truth = { name: "truth", dims: [], dataType: 9, int32Data: [1] };
 
-/** A loop whose body is this; `trips` rounds. */
+/** A loop with this body and `trips` rounds. */
 function loop(name: string, trips: number, body: proto.INodeProto[] = [node("Relu", ["s"], ["s2"])]): HostileCase {
   const inner = {
     name: "body",
@@ -21,7 +21,7 @@ function loop(name: string, trips: number, body: proto.INodeProto[] = [node("Rel
   return nodeCase(name, "Loop", { body: inner }, [single("trips", trips), truth], ["trips", "truth", "h"]);
 }
 
-/** `depth` loops in one another, of a thousand rounds each. */
+/** `depth` nested loops of a thousand rounds each. */
 function loops(depth: number, level = 0): proto.INodeProto[] {
   if (depth === 0) return [node("Identity", [`s${level}`], [`r${level}`])];
   const inner = {

@@ -56,7 +56,7 @@ function adapter(
   };
 }
 
-/** A path in which two nested repetitions find more ways than anybody waits for. */
+/** A path on which two nested repetitions backtrack for longer than any user waits. */
 const longName = (letter: string): readonly SafetensorsTensor[] => {
   const path = letter.repeat(42);
   return [half(`${path}.lora_A`, 2, 4), half(`${path}.lora_B`, 4, 2)];
@@ -221,7 +221,7 @@ function npy(description: string, data: number): Uint8Array {
 function describe(shape: string, type = "<f4", order = "False"): string {
   return `{'descr': '${type}', 'fortran_order': ${order}, 'shape': ${shape}, }`;
 }
-/** A zip of one stored entry, with what its directory says of it. */
+/** A zip of one stored entry, with the fields of its directory. */
 function zip(
   name: string,
   data: Uint8Array,
