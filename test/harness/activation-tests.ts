@@ -93,9 +93,9 @@ export function activationTests(
     expect([inside.rounds, inside.clientToServer + inside.serverToClient]).toEqual([0, 0]);
     // Extension of half the argument to 40 + 1 bits: 2(m − n).
     const { operands } = resolveWidths(protocol, activationSpec([12, 12], -2, 2, 40, 8));
-    const lifted = table.halfLinear ? 2 * (41 - operands[0]!.width) : 0;
+    const extension = table.halfLinear ? 2 * (41 - operands[0]!.width) : 0;
     // Eight elements: one bit of each makes one byte.
-    expect(inside.dealerToServer).toBe(harmonics * (40 + 28 - 12) + lifted);
+    expect(inside.dealerToServer).toBe(harmonics * (40 + 28 - 12) + extension);
 
     const outside = costOf(protocol, activationSpec([12, 12], -32, 32, 40, 8));
     const width = resolveWidths(protocol, activationSpec([12, 12], -32, 32, 40, 8)).operands[0]!.width;

@@ -45,10 +45,10 @@ const attrDraws: Readonly<Record<string, AttrDraw>> = {
   expand: (draw, [x]) => ({ shape: [draw(2) + 1, ...x!] }),
   transpose: (draw, [x]) => ({ perm: shuffled(draw, [...x!.keys()]) }),
   slice: (draw, [x]) => {
-    const parts = x!.map((extent) => {
-      const start = draw(extent - 1);
+    const parts = x!.map((size) => {
+      const start = draw(size - 1);
       return choose(draw, [
-        [start, extent, draw(1) + 1],
+        [start, size, draw(1) + 1],
         [start, -1, -1],
       ]);
     });

@@ -16,7 +16,7 @@ export interface Words {
 export function wordsOf(tensors: readonly RingTensor[], samples: number): Words[] {
   return tensors.flatMap((tensor) => {
     const { shape, width } = tensor;
-    const axis = shape.findIndex((extent) => extent >= samples && extent % samples === 0);
+    const axis = shape.findIndex((size) => size >= samples && size % samples === 0);
     if (axis < 0) throw new Error(`expected an axis of [${shape}] that holds ${samples} samples, found none`);
     const block = shape[axis]! / samples;
     const inner = sizeOf(shape.slice(axis + 1)) * block;

@@ -64,7 +64,7 @@ const booleanOperand = (width: number) => ({
   widths: [width, 33, 12, 64],
 });
 
-const dropAxis = (shape: Shape, axis: number): Shape => shape.map((extent, k) => (k === axis ? 1 : extent));
+const dropAxis = (shape: Shape, axis: number): Shape => shape.map((size, k) => (k === axis ? 1 : size));
 /** Rows along the last or the first axis, by all radices. */
 const along = (result: (spec: Spec) => Spec): ProtocolSpecs => ({
   specs: tuned(

@@ -72,14 +72,14 @@ function largest(): Model {
     const first = { axis: 2, count: 2 };
     const ranks = op("rank", [both], { axis: 2 });
     const index = op("add", [op("arrange", [ranks], first), weight("from", "public", tensor([2, 1], [0, 5]))]);
-    const [values, places] = [op("arrange", [ranks, both], first), index].map((rows) =>
+    const [values, indices] = [op("arrange", [ranks, both], first), index].map((rows) =>
       op("reshape", [rows], { shape: [3, 4] }),
     ) as [string, string];
     const last = { axis: 1, count: 2 };
     const final = op("rank", [values], { axis: 1 });
     return [
       op("arrange", [final, values], last),
-      op("arrange", [final, places], last),
+      op("arrange", [final, indices], last),
       op("rank", [x], { axis: 0, largest: false }),
     ];
   });

@@ -49,8 +49,8 @@ function branches(depth: number): proto.INodeProto {
 }
 
 /** `count` products of a constant matrix with itself. */
-const powers = (extent: number, count: number): proto.IGraphProto => ({
-  initializer: [...graph().initializer!, integers("shape", extent, extent)],
+const powers = (size: number, count: number): proto.IGraphProto => ({
+  initializer: [...graph().initializer!, integers("shape", size, size)],
   node: [
     node("ConstantOfShape", ["shape"], ["c0"]),
     ...Array.from({ length: count }, (_, at) => node("MatMul", [`c${at}`, `c${at}`], [`c${at + 1}`])),
@@ -144,7 +144,7 @@ export const graphClasses: readonly HostileClass[] = [
       }),
       graphCase("a sequence", () => ({ input: [{ name: "x", type: { sequenceType: { elemType: {} } } }] })),
       graphCase("100 axes", () => ({ input: [floatInfo("x", ...Array<number>(100).fill(1))] })),
-      graphCase("another inner extent", () => ({ input: [floatInfo("x", 1, 5)] })),
+      graphCase("another inner size", () => ({ input: [floatInfo("x", 1, 5)] })),
       graphCase("no inputs", () => ({ input: [] })),
     ],
   },

@@ -78,7 +78,7 @@ export const protobufClasses: readonly HostileClass[] = [
       onnxCase("3 million empty nodes", () => {
         return inGraph(Uint8Array.from({ length: 6_000_000 }, (_, at) => (at % 2 === 0 ? tag(1, 2) : 0)));
       }),
-      onnxCase("9 million extents", () => inGraph(wrapped(5, wrapped(1, new Uint8Array(9_000_000).fill(1))))),
+      onnxCase("9 million dimensions", () => inGraph(wrapped(5, wrapped(1, new Uint8Array(9_000_000).fill(1))))),
       onnxCase("9 million fields that nobody knows", () => {
         return joined(version, new Uint8Array(18_000_000).fill(tag(15, 0)));
       }),
