@@ -54,7 +54,7 @@ for (const [name, operands, wanted, result, attrs = {}] of cases) {
   });
 }
 
-test("operators without a meaning on shares have no scales", () => {
+test("operators that are not defined on shares have no scales", () => {
   const without = [...registry.values()].filter((def) => !def.scales).map((def) => def.name);
   expect(without.sort()).toEqual(
     ["ceil", "floor", "gather-nd", "is-nan", "one-hot", "reduce-prod", "scatter-nd"].sort(),
