@@ -34,7 +34,7 @@ const transposed = ({ shape, data }: Tensor): Float64Array => {
 const identity = (rank: number): Float64Array =>
   Float64Array.from({ length: rank * rank }, (_, at) => (at % (rank + 1) === 0 ? 1 / 3 : 0));
 
-it("a lower rank is filled up with zeros: r alone is public", () => {
+it("pads a lower rank with zeros, so that only r is public", () => {
   const product = matmulOf(draw(12, 2, 3), draw(2, 10, 4));
   const { a, b, residual } = factorizeLowRank(product, 5);
   expect([a.shape, b.shape]).toEqual([
@@ -45,7 +45,7 @@ it("a lower rank is filled up with zeros: r alone is public", () => {
   expect(factorizeLowRank(tensor([4, 4], new Float64Array(16)), 2).residual).toBe(0);
 });
 
-it("noise is left over in its own size, and a higher rank is seen", () => {
+it("reports noise as a residual of its own size, and detects a higher rank", () => {
   const product = matmulOf(draw(64, 4, 5), draw(4, 48, 6));
   const noise = draw(64, 48, 7, 1e-5);
   const noisy = { shape: product.shape, data: product.data.map((value, at) => value + noise.data[at]!) };

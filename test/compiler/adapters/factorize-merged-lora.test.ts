@@ -161,7 +161,7 @@ describe("the same adapter", () => {
   const halves = layers.flatMap(({ module }) => [`${module}.lora_A`, `${module}.lora_B`]).sort();
   const strip = (name: string): string => name.replace(/(\.default|\.MatMul)?(\.weight)?$/, "");
 
-  it("merged is private as a whole, unless its rank is given: then the base is public", () => {
+  it("is private as a whole when merged, unless its rank is given: then the base is public", () => {
     const whole = owned({ model: at("merged.onnx"), base });
     expect(secrets(whole)).toEqual(layers.map(({ module }) => `${module}.weight`).sort());
     const apart = owned({ model: at("merged.onnx"), base, lowRank: { rank, tolerance: 1e-4 } });
@@ -192,7 +192,7 @@ describe("the same adapter", () => {
     expect(() => owned({ model: at(`${form}.onnx`) })).toThrow("--private '*.lora_*'");
   });
 
-  it("in a folder of bfloat16 is what those numbers give", () => {
+  it("gives the rounded values when its folder is in bfloat16", () => {
     const found = logits(owned({ model: base, base, adapter: writeAdapter("bfloat16") }));
     let value = x;
     layers.forEach(({ w, a, b }, k) => {
@@ -211,14 +211,14 @@ describe("--low-rank", () => {
   const attempt = (options: Partial<CompileOptions>) =>
     codesOf(() => owned({ model: at("merged.onnx"), base, ...options }));
 
-  it("takes a model in half precision apart, within a tolerance that says so", () => {
+  it("factorizes a model in half precision, within the given tolerance", () => {
     const options = { model: write("half.onnx", "merged", "float16"), base };
     expect(attempt({ ...options, lowRank: { rank, tolerance: 1e-4 } })).toEqual(["MRL0428", "MRL0428"]);
     const apart = owned({ ...options, lowRank: { rank, tolerance: 0.02 } });
     expect(worst(logits(apart), wanted)).toBeLessThan(2e-2);
   });
 
-  it("leaves no merged number in what the client gets", () => {
+  it("leaves no merged value in the client's files", () => {
     const calibrate = at("x.npz");
     writeFileSync(calibrate, writeNpz(new Map([["x", { dtype: "float32" as const, tensor: x }]])));
     const options = { reveal: [{ output: "y", to: "client" as const }], calibrate, base };
@@ -245,7 +245,7 @@ describe("--low-rank", () => {
     expect(attempt({ model: base, lowRank: { rank, tolerance: 1e-4 } })).toEqual(["MRL0428"]);
   });
 
-  it("needs a base, and no adapter beside", () => {
+  it("needs a base, and refuses an adapter beside it", () => {
     const codes = (options: Partial<CompileOptions>) =>
       resolveOptions({ model: base, lowRank: { rank, tolerance: 1e-4 }, ...options }).problems.map(({ code }) => code);
     expect(codes({ base })).toEqual([]);
@@ -253,7 +253,7 @@ describe("--low-rank", () => {
     expect(codes({ base, adapter: "adapter" })).toEqual(["MRL0654"]);
   });
 
-  it("leaves whole what is declared private", () => {
+  it("does not factorize weights that are declared private", () => {
     const apart = owned({ model: at("merged.onnx"), base, private: ["*.down.*"], lowRank: { rank, tolerance: 1e-4 } });
     expect(secrets(apart)).toEqual([
       "model.layers.0.down.weight",
@@ -267,7 +267,7 @@ describe("--low-rank", () => {
 describe("the fixture's adapter, trained and merged in PyTorch", () => {
   const fixture = (name: string): string => join(import.meta.dirname, "../../../fixtures/date-llama", name);
 
-  it("is found again by its rank, in every layer that has one", () => {
+  it("is recovered by its rank, in every layer that has one", () => {
     const base = fixture("base-ts17.onnx");
     const model = readModel(fixture("merged-ts17.onnx"));
     const { adapter } = factorizeMergedLora(model, openBaseModel(base), { rank: 8, tolerance: 1e-4 });

@@ -98,7 +98,7 @@ function withOp(original: Module, behind: string, op: Op): Module {
 }
 
 /** Behind every call: what it computed is opened, in programs and program.mir alike, all digests made to fit. */
-test("a value opened at any place, to either party, is refused", () => {
+test("a value opened at any line, to either party, is refused", () => {
   const shared = module.steps.flatMap(({ ops }) => ops).filter(({ name }) => name !== "reveal" && name !== "open");
   const openings = shared.flatMap(({ result }) =>
     (["client", "server"] as const).map((to): readonly [string, Op] => [
@@ -114,7 +114,7 @@ test("a value opened at any place, to either party, is refused", () => {
 });
 
 /** Every operand of every call replaced by every value that is there by then, at all parties, with its type. */
-test("any operand replaced by another is refused", () => {
+test("any replaced operand is refused", () => {
   const { calls, names } = callsOf(textOf(build, "client/program.js"));
   const accepted: string[] = [];
   let tried = 0;

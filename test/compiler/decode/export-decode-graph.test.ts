@@ -52,7 +52,7 @@ function close(found: Tensor, expected: Tensor): void {
 }
 
 describe("a decoder with rotary and learned positions and grouped keys", () => {
-  it("gives the window, and each place behind the prompt from the keys and values before", async () => {
+  it("gives the window, and each position after the prompt from earlier keys and values", async () => {
     const { run, expected, kept, axis, release } = await opened(decoder());
     expect(kept).toHaveLength(4);
     close(await run(0, prompt), expected);
@@ -65,7 +65,7 @@ describe("a decoder with rotary and learned positions and grouped keys", () => {
     await release();
   });
 
-  it("has no row for a place whose earlier ones are not kept", async () => {
+  it("has no row for a position whose earlier ones are not kept", async () => {
     const { run, release } = await opened(decoder());
     await expect(run(1, 1)).rejects.toThrow("and 0 are kept");
     await run(0, prompt);
@@ -150,7 +150,7 @@ it("sees no more keys than a sliding window has", async () => {
   await release();
 });
 
-describe("every form, at one place as over the window", () => {
+describe("every ONNX form, at one position and over the window", () => {
   it.each(Object.entries(chains))("%s", async (_, chain) => {
     const made = model((kit) => [chain(kit, kit.feature("x", [1, length, width]))]);
     const { run, expected, axis, release } = await opened(made);

@@ -49,11 +49,11 @@ describe("programs of shorter windows", () => {
     expect(new Set(sent).size).toBe(3);
   });
 
-  it.each([[[1]], [[length]], [[2, 9]]])("are refused where the window has none of %j places", (buckets) => {
+  it.each([[[1]], [[length]], [[2, 9]]])("are refused when the window does not allow %j positions", (buckets) => {
     expect(codesOf(() => made(buckets))).toEqual(["MRL0309"]);
   });
 
-  it("are refused for a model that no text goes through, and for presets", () => {
+  it("are refused for a model without a text input, and for presets", () => {
     const none = { ...imported, inputs: new Map() };
     expect(made([], { imported: none })).toBeUndefined();
     expect(codesOf(() => made([2], { imported: none }))).toEqual(["MRL0309"]);
@@ -61,7 +61,7 @@ describe("programs of shorter windows", () => {
     expect(problems.map(({ code }) => code)).toEqual(["MRL0656"]);
   });
 
-  it("are refused where what they keep is in another ring", () => {
+  it("are refused when their cached values are in another ring", () => {
     const wide = calibrate(state, [new Map([["x", createNoise(5)([1, length, width], 2)]])], { margin: 4 });
     const wider: PrefillProgram["schedule"] = (from, kept) => {
       const [first] = kept.keys();

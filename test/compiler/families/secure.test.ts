@@ -25,7 +25,7 @@ const chosen: readonly string[] = [
 ];
 
 describe("exports of the model families, all weights private, by three parties", () => {
-  it.each(chosen)("%s: as torch computes it, within the declared error", async (name) => {
+  it.each(chosen)("%s equals torch within the declared error", async (name) => {
     expect(await secureResult(readRecordedModel(join(folder, name)))).toMatchObject({ kind: "passes" });
   });
 });

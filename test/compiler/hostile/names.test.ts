@@ -69,7 +69,7 @@ const unprintable = /[^\x20-\x7e\n]/;
 describe("names of a model never become code", () => {
   const plain = programsOf(["graph", "input", "weight", "product", "inner"]);
 
-  it("a model with plain names has three programs", () => {
+  it("gives a model with plain names three programs", () => {
     expect(Object.keys(plain).sort()).toEqual(
       parties.flatMap((party) => [`${party}/program.js`, `${party}/program.ts`]).sort(),
     );

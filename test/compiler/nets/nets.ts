@@ -87,7 +87,9 @@ export type Nets = Readonly<Record<string, Readonly<Record<string, number>>>>;
  * error that they declare, with the traffic that was counted.
  */
 export function checkNets(dir: string, nets: Nets): void {
-  it.each(Object.entries(nets))("%s: as onnxruntime, and on shares within the declared error", async (name, counts) => {
+  it.each(
+    Object.entries(nets),
+  )("%s equals onnxruntime, and is within the declared error on shares", async (name, counts) => {
     const expected = await expectedOf(name, dir);
     expect(importError(name, expected)).toBeLessThan(1e-5);
     const { module, report, error, bound } = await shared(name, dir, expected);

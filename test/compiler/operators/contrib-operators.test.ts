@@ -53,7 +53,7 @@ const multi: readonly Case[] = [
 ];
 describe("MultiHeadAttention", () => agreesWithRuntime(multi));
 
-it("MultiHeadAttention takes heads packed, which the runtime's CPU kernels do not", () => {
+it("MultiHeadAttention accepts packed heads, which the runtime's CPU kernels do not", () => {
   const apart = [1, 2, 3].map((seed) => drawn([batch, keys, heads * depth], seed));
   const named = new Map(apart.map((each, at) => [at, each]));
   const wanted = resultOf(multiHead([long, long, long]), named);
@@ -179,7 +179,7 @@ const withActivations: readonly Case[] = [
 ];
 describe("products with an activation", () => agreesWithRuntime(withActivations));
 
-describe("attributes that change numbers in ways that are not supported", () => {
+describe("attributes that change values in an unsupported way", () => {
   const refused: readonly (readonly [string, Case])[] = [
     ["scores of heads", { ...multiHead([wide, wide, wide]), outputs: [true, false, false, true] }],
     ["rotary positions inside", single(plain, { do_rotary: 1 })],

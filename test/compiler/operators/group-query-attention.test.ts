@@ -106,7 +106,9 @@ const windows: readonly (readonly [string, Case["attrs"] & object])[] = [
   ["", {}],
   [", with a window of places", { local_window_size: 4 }],
 ];
-it.each(windows)("GroupQueryAttention behind a past that is not full is that behind what fills it%s", (_, attrs) => {
+it.each(
+  windows,
+)("GroupQueryAttention after a past that is not full equals that after its filled part%s", (_, attrs) => {
   const [room, filled] = [5, 3];
   const heads3 = [heads, groups, groups].map((count, at) => drawn([1, rows, count * depth], at + 1));
   const past = [4, 5].map((seed) => drawn([1, groups, room, depth], seed));
@@ -128,7 +130,7 @@ it.each(windows)("GroupQueryAttention behind a past that is not full is that beh
 /** Queries, keys and values of the new places, drawn. */
 const fresh = [heads, groups, groups].map((count, at) => [at, drawn([1, rows, count * depth], at + 1)] as const);
 
-it("GroupQueryAttention with a cache as wide as the window sees what a longer one shows in it", () => {
+it("GroupQueryAttention with a cache of the window's size sees the same as with a longer one", () => {
   const [size, before] = [4, 6];
   const past = [4, 5].map((seed) => drawn([1, groups, before, depth], seed));
   const common = [...fresh, [7, drawn([16, depth / 2], 6)] as const, [8, drawn([16, depth / 2], 7)] as const];
@@ -146,7 +148,7 @@ it("GroupQueryAttention with a cache as wide as the window sees what a longer on
   }
 });
 
-it("GroupQueryAttention with norms inside is that of queries and keys with norms before", () => {
+it("GroupQueryAttention with norms inside equals norms before it", () => {
   const gains = [drawn([depth], 8), drawn([depth], 9)];
   const tables = [[7, drawn([16, depth / 2], 6)] as const, [8, drawn([16, depth / 2], 7)] as const];
   const normed = fresh.map(([at, x]): readonly [number, Tensor] => {
@@ -161,7 +163,7 @@ it("GroupQueryAttention with norms inside is that of queries and keys with norms
   expect(worst(resultOf(inside, new Map([...fresh, ...tables, ...given])), wanted)).toBeLessThan(1e-9);
 });
 
-describe("what GroupQueryAttention is refused with", () => {
+describe("GroupQueryAttention is refused with", () => {
   const refused: readonly (readonly [string, Case])[] = [
     ["scores of groups", { ...grouped({ attrs: { qk_output: 1 } }), outputs: [true, false, false, true] }],
     ["a quantised cache", grouped({ attrs: { k_quant_type: "PER_TENSOR" } })],

@@ -190,7 +190,7 @@ function titleOf({ op, inputs, attrs = {}, opset }: Case): string {
 /** Each case as ONNX Runtime computes it, in float32. */
 export function agreesWithRuntime(cases: readonly Case[]): void {
   const titled = cases.map((each) => [titleOf(each), each] as const);
-  it.each(titled)("%s: as onnxruntime has it", async (_title, each) => {
+  it.each(titled)("%s equals onnxruntime's result", async (_title, each) => {
     const made = make(each);
     const expected = await reference(made);
     const model = imported(each);

@@ -180,7 +180,7 @@ describe("a base", () => {
     }
   });
 
-  it("does not own what lies in another place: where it was moved to is nobody else's to know", () => {
+  it("does not own a tensor at another position: the new position is private", () => {
     const swapped = new Map(parameters);
     swapped.set(up, parameters.get("model.layers.1.up.weight")!);
     swapped.set("model.layers.1.up.weight", parameters.get(up)!);
@@ -189,7 +189,7 @@ describe("a base", () => {
     expect(found.get(up)!.moved).toBe(inner * width);
   });
 
-  it("is told apart from a private copy of a public matrix by refusing it", () => {
+  it("is distinguished from a private copy of a public matrix by refusing the copy", () => {
     const copied = new Map([...parameters, [up, parameters.get("model.layers.1.up.weight")!]]);
     const base = single("float32");
     expect(codesOf(() => owners(exported(copied, "float32"), base))).toEqual(["MRL0424"]);
@@ -197,7 +197,7 @@ describe("a base", () => {
     expect(secrets(owners(exported(copied, "float32"), base, both))).toEqual([up, "model.layers.1.up.weight"]);
   });
 
-  it("a tied head is the server's together with the embedding, or not at all", () => {
+  it("makes a tied head private together with the embedding, or not at all", () => {
     const base = single("float32");
     const bytes = exported(parameters, "float32");
     expect(codesOf(() => owners(bytes, base, { private: ["lm_head.*"] }))).toEqual(["MRL0424"]);

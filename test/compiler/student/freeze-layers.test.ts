@@ -48,8 +48,8 @@ const scoresOf = ({ module }: Compilation): number =>
 const bytesOf = ({ manifest }: Compilation): number =>
   Object.values(manifest.predicted.online.bytes).reduce((sum, bytes) => sum + bytes, 0);
 
-describe("what is frozen", () => {
-  it("is found from the weights, in the middle of a layer too", () => {
+describe("the frozen part", () => {
+  it("is found from the weights, also in the middle of a layer", () => {
     // Only the output projection of the last attention is trained: all before it is the client's.
     const inside = compileModel(trained("o", ["layers.1.attn.o.weight"]));
     expect(opsOf(inside.module).filter(({ name }) => name === "attention")).toEqual([]);
@@ -66,7 +66,7 @@ describe("what is frozen", () => {
     expect(bytesOf(inside)).toBeLessThan(bytesOf(queries));
   });
 
-  it("gives what the tuned model gives, wherever the boundary lies", async () => {
+  it("gives the tuned model's results, wherever the boundary lies", async () => {
     for (const weights of [["layers.1.attn.q.weight"], ["layers.0.attn.v.weight", "layers.1.attn.o.weight"]]) {
       const out = at(`run-${weights.length}`);
       const options = trained(`run-${weights.length}`, weights);
@@ -78,7 +78,7 @@ describe("what is frozen", () => {
     }
   });
 
-  it("stays on shares behind a private layer: no value is opened between", () => {
+  it("stays on shares after a private layer, and opens no value between", () => {
     const first = trained("sandwich", ["layers.0.attn.q.weight"]);
     const artifacts = compileModel(first);
     expect(origins(artifacts)).toContain("layers.1/attn/q");
@@ -92,7 +92,7 @@ describe("what is frozen", () => {
 });
 
 describe("a student that was tuned", () => {
-  it("is taken back by compile, with m times fewer softmaxes", async () => {
+  it("compiles with m times fewer softmaxes", async () => {
     const private_ = ["q", "k", "v", "o"].map((name) => `layers.1.attn.${name}.weight`);
     const whole = compileModel(trained("whole", private_));
     const sizes = await Promise.all(

@@ -110,7 +110,7 @@ describe.each(specs)("merged: %s", (name, spec) => {
   const source = readModelGraph(readModel(model), new Map());
 
   describe.each([2, 4] as const)("by %i", (size) => {
-    it.each(["adjacent", "similarity"] as const)("is what its definition says, grouped by %s", async (grouping) => {
+    it.each(["adjacent", "similarity"] as const)("matches its definition, grouped by %s", async (grouping) => {
       const path = join(dir, `${name}-${size}-${grouping}.onnx`);
       const { manifest } = studentAt(path, { model, heads: { what: "merge", size, grouping } });
       // The heads of the source, read off the source itself.
@@ -177,7 +177,7 @@ describe("equal heads", () => {
     expect(await change("sum")).toBeGreaterThan(1e-3);
   });
 
-  it("are found by their weights, wherever they lie", () => {
+  it("are found by their weights, in any order", () => {
     const { manifest } = studentAt(join(dir, "found.onnx"), {
       model,
       heads: { what: "merge", size: 2, grouping: "similarity" },

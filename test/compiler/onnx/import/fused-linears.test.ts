@@ -71,7 +71,7 @@ function adapter(): string {
   return folder;
 }
 
-it("adapters are attached to fused products as to plain ones", () => {
+it("adapters attach to fused products as to plain ones", () => {
   const x = new Map([["x", tensor([rows, width], numbers(rows * width, 5, 1))]]);
   const [plain, fused] = [model("plain", false), model("fused", true)].map((file) => {
     const { imported, ownership } = loadModel({ model: file, adapter: adapter() });

@@ -57,7 +57,7 @@ const cases: readonly Case[] = [
   { shape: [2, 100], k: 12 },
 ];
 
-it.each(cases)("TopK of $shape, k = $k, $attrs: values and places as onnxruntime has them", async (each) => {
+it.each(cases)("TopK of $shape, k = $k, $attrs: values and indices equal onnxruntime's", async (each) => {
   const file = join(dir, "one.onnx");
   const bytes = modelOf(each);
   writeFileSync(file, bytes);
@@ -75,7 +75,7 @@ it.each(cases)("TopK of $shape, k = $k, $attrs: values and places as onnxruntime
   await part.release();
 });
 
-it("ranks long rows in groups, and refuses more than there are", () => {
+it("ranks long rows in groups, and refuses more than the row has", () => {
   const ranks = ({ shape, k }: Case): readonly (readonly number[])[] => {
     const { module } = importModel(decodeModel(modelOf({ shape, k }), "one.onnx"));
     return opsOf(module).flatMap(({ name, result }) => (name === "rank" ? [module.values[result]!.type.shape] : []));

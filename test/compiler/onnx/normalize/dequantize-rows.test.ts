@@ -56,7 +56,7 @@ it.each([
   expect([...found.get("y")!.data]).toEqual([...(y!.data as Float32Array)]);
 });
 
-it("scales of an axis that the look-up decides are refused by name", () => {
+it("refuses scales along the gathered axis by name", () => {
   const bytes = model([0.25, 0.5, 0.0625], 2);
   expect(codesOf(() => importModel(dequantizeInitializers(decodeModel(bytes, "m.onnx"))))).toEqual(["MRL0401"]);
 });
