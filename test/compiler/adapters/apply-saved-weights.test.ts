@@ -14,7 +14,7 @@ const dir = mkdtempSync(join(tmpdir(), "marillc-whole-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 const [rows, width, inner, classes, rank, alpha] = [2, 4, 6, 3, 2, 8];
-/** Row-major; linear layers as the training framework has them: [out, in]. */
+/** Row-major; linear layers in the layout of the training framework: [out, in]. */
 const base = {
   up: numbers(inner * width, 1, 0.5),
   upBias: numbers(inner, 2, 0.5),
@@ -106,7 +106,7 @@ function check(folder: string, weights: Weights, secrets: readonly string[]): vo
     expect(Math.max(...wanted.map((value, at) => Math.abs(value - found!.data[at]!)))).toBeLessThan(1e-9);
     const server = ownership.table.filter(({ label }) => label === "server").map(({ name }) => name);
     expect(server.sort()).toEqual([...secrets, "bert.up.lora_A", "bert.up.lora_B"].sort());
-    // Ranges are measured with what the public model has in their place.
+    // Ranges are measured with the weights of the public model.
     expect(surrogate.missing).toEqual([]);
     const before = surrogate.weights.get("classifier.bias")!;
     expect([...before.data]).toEqual(base.headBias);

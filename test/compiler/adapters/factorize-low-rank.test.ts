@@ -22,7 +22,7 @@ it.each([
   ]);
   expect(residual).toBeLessThan(1e-13);
   expect(far(matmulOf(a, b), product)).toBeLessThan(1e-12);
-  // Orthogonal columns of the length that a drawn A has.
+  // Orthogonal columns with the length of a drawn A.
   const squares = matmulOf(tensor([rank, rows], transposed(a)), a);
   expect(far(squares, tensor([rank, rank], identity(rank)))).toBeLessThan(1e-13);
 });
@@ -50,7 +50,7 @@ it("reports noise as a residual of its own size, and detects a higher rank", () 
   const noise = draw(64, 48, 7, 1e-5);
   const noisy = { shape: product.shape, data: product.data.map((value, at) => value + noise.data[at]!) };
   const size = (data: Float64Array): number => Math.sqrt(data.reduce((sum, value) => sum + value * value, 0));
-  // Eckart and Young: no product of rank 4 is nearer than the singular values behind the fourth.
+  // Eckart and Young: no product of rank 4 is nearer than the singular values after the fourth.
   const floor = size(noise.data) / size(noisy.data);
   expect(factorizeLowRank(noisy, 4).residual).toBeLessThan(1.01 * floor);
   expect(factorizeLowRank(noisy, 4).residual).toBeGreaterThan(0.5 * floor);

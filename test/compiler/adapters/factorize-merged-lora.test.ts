@@ -46,7 +46,7 @@ const head = draw([width, 5], 30, 0.5);
 
 type Form = "base" | "merged" | "traced" | "named" | "builder";
 
-/** One linear layer in one of the forms in which adapters come: its nodes, its stored tensors. */
+/** One linear layer in one of the forms of adapters: its nodes and stored tensors. */
 function linear({ module, w, a, b }: Layer, from: string, to: string, form: Form, dtype: Dtype) {
   const path = `/${module.replaceAll(/\.(?!\d)/g, "/")}`;
   const stored = (name: string, { shape, data }: Tensor) => {
@@ -168,7 +168,7 @@ describe("the same adapter", () => {
     expect(secrets(apart)).toEqual(halves);
     expect(worst(logits(apart), wanted)).toBeLessThan(1e-5);
     expect(apart.ownership.table.at(-1)!.why).toBe("of the adapter merged into merged.onnx");
-    // What is public of it is the base, bit for bit: also in the file that the client's part is cut out of.
+    // Its public part is the base, bit for bit, also in the file that the client's part is cut out of.
     const plain = owned({ model: base, base, adapter: writeAdapter() });
     const digests = ({ ownership }: LoadedModel) => ownership.table.flatMap(({ sha256 }) => sha256 ?? []);
     expect(digests(apart)).toEqual(digests(plain));
@@ -188,7 +188,7 @@ describe("the same adapter", () => {
     expect(apart.surrogate.missing).toEqual([]);
     const named = owned({ model: at(`${form}.onnx`), private: ["*.lora_*"] });
     expect(secrets(named)).toEqual(secrets(apart));
-    // Without a word from the user the base is not made public; but the way is shown.
+    // Without an option of the user the base is not made public, but the help names the option.
     expect(() => owned({ model: at(`${form}.onnx`) })).toThrow("--private '*.lora_*'");
   });
 
@@ -232,7 +232,7 @@ describe("--low-rank", () => {
           ? [[path, Buffer.from(bytes).toString("hex")]]
           : [],
       );
-    // All of it follows from the base and from shapes: the same bytes as for the adapter in a folder.
+    // Everything follows from the base and from shapes: the same bytes as for the adapter in a folder.
     expect(client(apart).length).toBeGreaterThan(0);
     expect(client(apart)).toEqual(client(whole));
     const prints = [apart, whole].map(({ manifest }) => manifest.predicted);

@@ -45,7 +45,7 @@ describe("an .onnx_adapter", () => {
     const found = resultOf({ model: withInputs, adapter });
     expect(worst(found, resultOf({ model: base, adapter: peft }))).toBeLessThan(1e-9);
     expect(worst(found, tensor([2, 3], recorded.y))).toBeLessThan(1e-6);
-    // Without it the halves are empty.
+    // Without it the LoRA matrices are empty.
     expect(worst(resultOf({ model: withInputs }), resultOf({ model: base }))).toBe(0);
     expect(worst(found, resultOf({ model: base }))).toBeGreaterThan(0.1);
   });
@@ -55,7 +55,7 @@ describe("an .onnx_adapter", () => {
     const secret = ownership.table.filter(({ label }) => label === "server");
     expect(secret.map(({ name }) => name).sort()).toEqual(readOnnxAdapter(adapter).parameters.map(({ name }) => name));
     expect([...imported.inputs.keys()]).toEqual(["x"]);
-    // Ranges are measured with halves as training starts them.
+    // Ranges are measured with fresh LoRA matrices.
     expect(surrogate.missing).toEqual([]);
     const halves = secret.map(({ name }) => surrogate.weights.get(name)!.data);
     expect(halves.map((data) => data.some((value) => value !== 0))).toEqual([true, false, true, false]);
@@ -97,7 +97,7 @@ describe("a file that is not an adapter", () => {
   it("is refused when truncated at any length", () => {
     for (let length = 0; length < bytes.length; length++) {
       const found = codes(bytes.subarray(0, length));
-      // Nothing but padding may be missing at the end.
+      // Only padding may be missing at the end.
       if (length < bytes.length - 8) expect(found).toContain("MRL0143");
     }
   });

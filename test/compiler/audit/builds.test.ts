@@ -46,7 +46,7 @@ for (const [numerics, { families }] of presets) {
   (builds as Record<string, CompileOptions>)[`tiny, ${numerics}`] = { ...tiny, setting, numerics };
 }
 
-/** Compiled once, when first asked for: the compiler refuses by itself what the checker refuses. */
+/** Compiled once, on first use: the compiler itself refuses what the checker refuses. */
 const made = new Map<string, BuildFiles>();
 function build(name: string): BuildFiles {
   const files = made.get(name) ?? compileModel(builds[name]!).files;
@@ -58,7 +58,7 @@ describe("builds of the compiler are accepted", () => {
   test.each(Object.keys(builds))("%s", (name) => {
     const report = checkFlow(build(name));
     expect(report.findings).toEqual([]);
-    // One output of each program: of the window, and of one place more where there is such a program.
+    // One output of each program: of the window, and of one more position if there is such a program.
     const to = name.includes("to the server") ? "server" : "client";
     const opened = report.opened.map((each) => [each.value, each.to, each.from]);
     expect(opened.length).toBeGreaterThan(0);

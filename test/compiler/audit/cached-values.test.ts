@@ -23,8 +23,8 @@ import { codesOf, edited, goldenBuild, modulePaths, programPaths, resealed, with
 import { decodePaths, keptBuild, twice } from "./cached-build.ts";
 
 /*
- * Programs that keep wires for later queries: a step of generation reads the keys and values that earlier ones opened.
- * The golden build, made to keep its gate and to multiply with the gate of before.
+ * Programs that keep masked values for later queries: a decode step reads the keys and values that earlier ones opened.
+ * Here the golden build keeps its gate and multiplies with the earlier gate.
  */
 const changed = (from: string, to: string): readonly string[] =>
   codesOf(edited(keptBuild, programPaths, (text) => text.replaceAll(from, to)));
@@ -147,5 +147,5 @@ describe("the programs of a session that keeps keys and values", () => {
   });
 });
 
-/** The line in which a program gives back what it opened and what it keeps. */
+/** The line in which a program returns what it opens and what it keeps. */
 const returnOf = (text: string): string => /\n *return \{[^}]*\}/.exec(text)![0];

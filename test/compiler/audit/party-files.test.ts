@@ -12,7 +12,7 @@ import { withInitializer, withModel } from "./files.ts";
 const { onnx } = onnxProto;
 const int = { elemType: 7, shape: { dim: [{ dimValue: 4 }] } };
 
-/** tokens → rows of a table → + positions; and the extents of the rows, as exporters of dynamic models ask for them. */
+/** tokens → rows of a table → + positions; and the shape of the rows, which exporters of dynamic models read. */
 const model = decodeModel(
   modelBytes({
     name: "rows",
@@ -46,7 +46,7 @@ const manifest = (more: Partial<ParsedManifest> = {}): ParsedManifest => ({
   security: "",
   programHash: "",
   artefactsHash: "",
-  // Turned, as frameworks keep what exporters turn.
+  // Transposed, as frameworks store what exporters transpose.
   weights: [{ name: "table", label: "public", sha256: sha256(bytesOf([1, 3, 5, 2, 4, 6])) }],
   constants: [{ name: "positions", sha256: sha256(bytesOf([1, 2, 3, 4, 5, 6, 7, 8])) }],
   inputs: [{ name: "tokens", label: "client" }],

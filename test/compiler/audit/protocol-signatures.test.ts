@@ -35,7 +35,7 @@ describe("the table of trusted protocols", () => {
     const { forms, yields, family, implements: operator } = protocol;
     expect(exportNameOf(protocol.name)).toBe(name);
     expect(settings).toEqual(protocol.settings);
-    // Of an operand that is `public` to the runtime, the row says whether the client alone has it.
+    // For an operand that is `public` to the runtime, the row says whether only the client has it.
     const plain = operands.map((form) => (form === "client" ? "public" : form));
     const most = Math.max(plain.length, forms.length);
     const at = <T>(list: readonly T[], place: number): T => list[Math.min(place, list.length - 1)]!;

@@ -46,7 +46,7 @@ const readBy = (module: Module, name: string): ValueId => {
   return op.operands[name.endsWith(".key") ? 1 : 2]!;
 };
 
-/** The window at once, and then place by place from the prompt on: rows of the output, pair by pair. */
+/** The window at once, and then position by position after the prompt: rows of the output, pair by pair. */
 function chain(
   finish: (state: SplitState, cached?: DecodeStep["cached"]) => SplitState,
 ): readonly (readonly [Tensor, Tensor])[] {

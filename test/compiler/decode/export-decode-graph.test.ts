@@ -14,8 +14,8 @@ import { decoder, length, prompt, rows, width } from "../../passes/decoder-model
 import { createNoise, type Kit, type Model, model } from "../../passes/models.ts";
 
 /*
- * A program of one place as an ONNX graph of any number of them: what onnxruntime computes, over the window and then row
- * by row from what it kept, is what the interpreter computes over the window.
+ * A program for one position as an ONNX graph for any number: onnxruntime computes the window, and then row by row from
+ * its cache, what the interpreter computes over the window.
  */
 const dir = mkdtempSync(join(tmpdir(), "marillc-places-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -92,7 +92,7 @@ const withTable =
     kit.op(name, [from, table(kit, from)], attrs);
 const cast = (to: string): Chain => one("cast", { to });
 
-/** One chain for each form that is written in more than one node, and for some that are one. */
+/** One chain for each form with more than one node, and for some with one. */
 const chains: Readonly<Record<string, Chain>> = {
   "elementwise of one": after(positive, (kit, y) =>
     ["sqrt", "exp", "log", "erf", "sin", "cos", "tanh", "sigmoid", "relu", "neg", "abs", "silu", "reciprocal"].reduce(

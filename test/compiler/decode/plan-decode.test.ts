@@ -15,7 +15,7 @@ import { decoder, length, secure, width } from "../../passes/decoder-model.ts";
 import { createNoise, model } from "../../passes/models.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 
-/* Programs of some places beside that of the window: what the parties keep must be the same in all of them. */
+/* Programs for some positions beside that of the window: all of them must keep the same. */
 const state = secure(decoder());
 const calibration = calibrate(state, [new Map([["x", createNoise(5)([1, length, width], 2)]])], { margin: 1.5 });
 const finish = (from: SplitState, kept?: Parameters<typeof withCachedRanges>[1], known = calibration): SplitState =>
@@ -65,7 +65,7 @@ describe("programs of shorter windows", () => {
     const wide = calibrate(state, [new Map([["x", createNoise(5)([1, length, width], 2)]])], { margin: 4 });
     const wider: PrefillProgram["schedule"] = (from, kept) => {
       const [first] = kept.keys();
-      // Of the shorter window alone: what it may read has two rows.
+      // Of the shorter window alone: its cache has two rows.
       return finish(from, kept, typeOf(from.module, first!).shape[2] === length - 4 ? wide : calibration);
     };
     expect(made([], { schedule: wider })).toHaveProperty("next");

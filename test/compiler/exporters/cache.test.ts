@@ -44,7 +44,7 @@ describe("requested outputs", () => {
     const { graph } = selectOutputs(model, toClient("present.0.key")).model;
     expect(graph.nodes.some(({ name }) => name.includes("layers.1"))).toBe(false);
     expect([...graph.initializers.keys()].filter((name) => name.includes("layers.1"))).toEqual([]);
-    // The node that makes the key makes nothing else that anybody reads.
+    // The node that computes the key has no other output with a reader.
     const asked = selectOutputs(model, toClient("logits")).model.graph.nodes;
     const attention = asked.filter(({ op }) => op === "GroupQueryAttention");
     expect(attention.map(({ outputs }) => outputs.slice(1))).toEqual([
@@ -104,7 +104,7 @@ describe("the command line on a decoder with a cache", () => {
       ]),
     ),
   );
-  /** From what the whole model computes in real numbers. */
+  /** Computed from the whole model in real numbers. */
   const distance = (model: string, found: Tensor): number => {
     const dims = new Map(Object.entries({ batch: 1, seq: 4, past: 0 }));
     const exact = runImported(
@@ -128,7 +128,7 @@ describe("the command line on a decoder with a cache", () => {
     const made = await marillc("compile", file, ...sizes(0), ...owned, "--reveal", "logits:client", "-o", out);
     expect(made.err).toBe("");
     expect(made.out).toContain(`not computed: ${cache.join(", ")}; no --reveal names them`);
-    // The client's own layer is a node that reads lengths and an empty past, whatever the program needs of them.
+    // The client's own layer is a node that reads lengths and an empty past, whether or not the program needs them.
     const { outputs } = await queryOnce(out, [calibration]);
     expect([...outputs.keys()]).toEqual(["logits"]);
     expect(distance(file, outputs.get("logits")!)).toBeLessThan(await declaredError(out, calibration));

@@ -9,7 +9,7 @@ import { foldersOf } from "../../harness/shared-models.ts";
 const folder = fileURLToPath(new URL("../../../fixtures/exporters", import.meta.url));
 const names = foldersOf(folder).filter((name) => name.includes("-"));
 
-/** Behind a past it must be known which places are filled: all of them. */
+/** After a past, the filled positions must be known: all of them. */
 const recorded = (name: string): RecordedModel =>
   readRecordedModel(join(folder, name), new Map(name.endsWith("-next") ? [["attention_mask", 1]] : []));
 
@@ -17,7 +17,7 @@ const recognised: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "fused-bert-ts14-eager-static": { attention: 2, "layer-norm": 5, gelu: 2 },
   "genai-gemma2-int4-prompt": { softmax: 2, "rms-norm": 9, gelu: 2 },
   "genai-llama-int4-prompt": { attention: 2, "rms-norm": 5, rope: 4, silu: 2 },
-  // Queries and keys have norms of their own, inside of the attention.
+  // Queries and keys have norms of their own, inside attention.
   "genai-qwen3-fp16-next": { attention: 2, "rms-norm": 9, rope: 4, silu: 2 },
 };
 

@@ -6,7 +6,7 @@ import { readRecordedModel } from "../../../scripts/tables/recorded-model.ts";
 
 const folder = fileURLToPath(new URL("../../../fixtures/families", import.meta.url));
 
-/** One of each family; of options those that change what is secret or known. */
+/** One of each family; of the options, those that change what is secret or known. */
 const chosen: readonly string[] = [
   "llama-dy18-eager-unfolded",
   "mistral-ts17-sdpa-unmasked",

@@ -22,7 +22,7 @@ const positions = (shape: readonly number[], values: readonly number[]): In => (
   known: true,
 });
 
-/** Heads, new places, width of a head. */
+/** Heads, new positions, width of a head. */
 const [heads, rows, depth] = [4, 3, 16];
 
 const batch = 2;
@@ -77,7 +77,7 @@ function single(inputs: readonly (In | undefined)[], attrs: Readonly<Record<stri
 const plain = [of(batch, rows, 6), of(6, 3 * inner), of(3 * inner)];
 const attention: readonly Case[] = [
   single(plain),
-  // Without a bias the runtime's kernel ends the process.
+  // Without a bias the runtime's kernel crashes the process.
   single(plain, { scale: real(0.4) }),
   single([of(batch, rows, 6), of(6, 8 + 8 + 4), of(20)], { qkv_hidden_sizes: [8, 8, 4] }),
   single(plain, { unidirectional: 1 }),

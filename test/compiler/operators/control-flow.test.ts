@@ -9,7 +9,7 @@ const info = (name: string, elemType: number, ...dims: number[]): proto.IValueIn
 });
 const truth = (value: number): In => ({ shape: [], values: [value], known: true, dtype: "bool" });
 
-/** sum' = sum + x · round, and x · sum' of each round; x is carried unchanged. */
+/** sum' = sum + x · iteration, and x · sum' of each iteration; x is carried unchanged. */
 const body: proto.IGraphProto = {
   name: "body",
   input: [info("round", 7), info("goes", 9), info("sum", 1, 2, 3), info("x", 1, 2, 3)],

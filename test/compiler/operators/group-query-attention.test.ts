@@ -23,14 +23,14 @@ const positions = (shape: readonly number[], values: readonly number[]): In => (
   known: true,
 });
 
-/** Heads of queries and of keys, new places, width of a head. */
+/** Query heads and key heads, new positions, width of a head. */
 const [heads, groups, rows, depth] = [4, 2, 3, 16];
 
 interface Grouped {
   readonly batch?: number;
   readonly packed?: true;
   readonly past?: number;
-  /** seqlens_k; absent: everything is full. */
+  /** seqlens_k; absent: every sequence is full. */
   readonly lengths?: In;
   readonly rotary?: number;
   readonly positions?: In;
@@ -38,7 +38,7 @@ interface Grouped {
   readonly sink?: In;
   /** q_norm_weight and k_norm_weight. */
   readonly norms?: readonly [In, In];
-  /** total_sequence_length; absent: the past and the new places. */
+  /** total_sequence_length; absent: the past and the new positions. */
   readonly total?: number;
   readonly attrs?: Readonly<Record<string, Attribute>>;
   readonly cache?: false;
@@ -85,16 +85,16 @@ const groupQuery: readonly Case[] = [
   grouped({ bias: of(1, heads, rows, rows) }),
   grouped({ attrs: { smooth_softmax: 1 } }),
   grouped({ sink: of(heads), past: 1 }),
-  // Of a first prompt's position_ids the runtime takes the first alone, and counts on.
+  // For a first prompt's position_ids the runtime takes only the first, and counts on.
   grouped({ rotary: depth, positions: positions([1, rows], [2, 3, 4]) }),
   grouped({ rotary: depth, past: 2, positions: positions([1, rows], [2, 7, 1]) }),
-  // Room for a past of which nothing is filled yet.
+  // Room for a past that is still empty.
   grouped({ rotary: depth, past: 4, lengths: lengths(rows - 1), total: rows, cache: false }),
 ];
 
 describe("GroupQueryAttention", () => agreesWithRuntime(groupQuery));
 
-/** The first so many entries along an axis. */
+/** The first `count` entries along an axis. */
 const cut = (x: Tensor, axis: number, count: number): Tensor =>
   evaluateOp("slice", [x], {
     starts: x.shape.map(() => 0),
@@ -127,7 +127,7 @@ it.each(
   expect(worst(found, wanted)).toBeLessThan(1e-9);
 });
 
-/** Queries, keys and values of the new places, drawn. */
+/** Random queries, keys and values of the new positions. */
 const fresh = [heads, groups, groups].map((count, at) => [at, drawn([1, rows, count * depth], at + 1)] as const);
 
 it("GroupQueryAttention with a cache of the window's size sees the same as with a longer one", () => {

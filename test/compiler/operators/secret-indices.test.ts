@@ -3,7 +3,7 @@ import { opsOf } from "../../../ir/module.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 import { agreesWithRuntime, type Case, type In, imported, of } from "./one-node.ts";
 
-/** Places that nobody alone knows. */
+/** Shared indices. */
 const places = (shape: readonly number[], ...values: number[]): In => ({ shape, values, dtype: "int64" });
 
 const cases: readonly Case[] = [

@@ -91,7 +91,7 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
       expect(label).toBe(secret.includes(key) ? "server" : "public");
     }
     const surrogate = createSurrogate(imported, ownership);
-    // A head that the base has not starts as any linear layer.
+    // A head that the base does not have has the initial values of a linear layer.
     expect(surrogate.missing).toEqual([]);
     expect(surrogate.weights.get("lm_head.weight")).not.toEqual(imported.weights.get("lm_head.weight"));
     const q = "model.layers.1.self_attn.q_proj.weight";

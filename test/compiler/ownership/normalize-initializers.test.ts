@@ -88,7 +88,7 @@ describe("private values, in whatever form the file stores them", () => {
         ],
       },
     ];
-    // That of the branch which is not taken is told as well: nothing depends on it.
+    // The branch that is not taken is reported too: nothing depends on it.
     expect(codesOf(() => look({ initializer: [], nodes }, { private: ["k*"] }))).toEqual(["MRL0425"]);
     const { secrets, y } = look(
       { initializer: [], nodes },
@@ -130,7 +130,7 @@ describe("a tensor that an exporter merged from equal parameters", () => {
     expect(look(given, { base: baseOf(gain(0), gain(1, 1)) }).secrets).toEqual(["norm1.weight"]);
     expect(look(given, { base: baseOf(gain(0, 1), gain(1)) }).secrets).toEqual(["norm0.weight"]);
     expect(look(given, { private: ["norm1.*"] }).secrets).toEqual(["norm1.weight"]);
-    // The base gives a start for each, so that a fresh model can be compiled.
+    // The base gives initial values for each, so that a fresh model compiles.
     expect(look(given, { base: baseOf(gain(0, 1), gain(1, 2)) }).surrogate.missing).toEqual([]);
   });
 
@@ -180,7 +180,7 @@ describe("a tensor that an exporter merged from equal parameters", () => {
     const base = (values: Values) => baseOf(stored("fc1.weight", [width, width], turned(values)));
     expect(look(given, { base: base(first) }).secrets).toEqual([]);
     expect(codesOf(() => look(given, { base: base(second) }))).toEqual(["MRL0424"]);
-    // A layer that the base has not is a copy of one that it has.
+    // A layer that the base does not have is a copy of one that it has.
     expect(codesOf(() => look(given, { base: baseOf() }))).toEqual(["MRL0424"]);
   });
 });

@@ -63,7 +63,7 @@ function tuned(name: string, freezeA: boolean): CompileOptions {
   return { model, base: student, reveal: [{ output: "y", to: "client" }], calibrate: at("x.npz") };
 }
 
-/** Shapes of what is multiplied with a matrix that only the server knows: what is sent for it. */
+/** Shapes of factors of matrices that only the server knows: what is sent for each. */
 const opened = ({ module }: Compilation): readonly (readonly number[])[] =>
   opsOf(module)
     .filter(({ operands: [, w] }) => w !== undefined && module.values[w]!.type.label === "server")

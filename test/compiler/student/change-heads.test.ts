@@ -34,7 +34,7 @@ const model = join(dir, "model.onnx");
 writeFileSync(model, attentionModel(spec));
 const first = async (path: string, inputs: Inputs) => [...(await runOnnx(path, inputs)).values()][0]!;
 
-/** Other places for whole heads: groups of keys turned round, and in each group its queries. */
+/** A new order of whole heads: key heads reversed, and the queries of each. */
 function shuffled(heads: number, groups: number): HeadOrder {
   const per = heads / groups;
   const keys = [...Array(groups).keys()].reverse();
@@ -59,7 +59,7 @@ describe("whole heads in another order", () => {
   it("does not change the model's results", async () => {
     const out = join(dir, "moved.onnx");
     expect(withHeadsMoved(model, out, new Map())).toBe(14);
-    // In double precision the order of sums is all that is left.
+    // In double precision only the order of sums differs.
     expect(farthest(interpreted(out, rowsOf(spec)), interpreted(model, rowsOf(spec)))).toBeLessThan(1e-12);
     const [found, wanted] = [await first(out, rowsOf(spec)), await first(model, rowsOf(spec))];
     expect(farthest(found, wanted) / Math.max(...wanted.data.map(Math.abs))).toBeLessThan(1e-6);
@@ -249,7 +249,7 @@ it("refuses heads that cannot be changed", () => {
     writeFileSync(path, bytes);
     studentAt(join(dir, "never.onnx"), { model: path, ...(heads && { heads }) });
   };
-  // Two query heads of one group of keys would become one.
+  // Two query heads of one key head would become one.
   expect(codesOf(change(attentionModel({ ...spec, groups: 2 }), { what: "merge", size: 4 }))).toEqual([
     "MRL0680",
     "MRL0680",

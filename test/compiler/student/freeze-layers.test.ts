@@ -26,7 +26,7 @@ writeFileSync(
 );
 const inputs = readInputFiles([at("x.npz")]);
 
-/** The base with these weights trained; who owns what is read off the numbers. */
+/** The base with these weights trained; their values decide ownership. */
 function trained(name: string, weights: readonly string[], base = at("base.onnx")): CompileOptions {
   const model = at(`${name}.onnx`);
   tune(base, model, weights, 0.05);
@@ -50,7 +50,7 @@ const bytesOf = ({ manifest }: Compilation): number =>
 
 describe("the frozen part", () => {
   it("is found from the weights, also in the middle of a layer", () => {
-    // Only the output projection of the last attention is trained: all before it is the client's.
+    // Only the output projection of the last attention is trained: the client computes everything before it.
     const inside = compileModel(trained("o", ["layers.1.attn.o.weight"]));
     expect(opsOf(inside.module).filter(({ name }) => name === "attention")).toEqual([]);
     expect(opsOf(inside.module).filter(({ origin }) => origin.startsWith("/layers.0"))).toEqual([]);

@@ -60,7 +60,7 @@ const causal = (row: number, column: number): number => (column <= row ? 0 : Num
 
 type Parts = readonly [queries: Tensor, keys: Tensor, values: Tensor, result: Tensor];
 
-/** Queries, keys and values of every attention as they are in a student, [1, G, S, D], and its result. */
+/** Queries, keys and values of every attention in a student, [1, G, S, D], and its result. */
 async function partsOf(
   path: string,
   source: ModelGraph,
@@ -69,7 +69,7 @@ async function partsOf(
   const { module, sources } = source.unfused;
   const shapes = new Map([...sources].map(([id, name]) => [name, module.values[id]!.type.shape]));
   const sites = findAttentionSites(source);
-  // The student keeps the names of what enters attention, and of what comes of it.
+  // The student keeps the names of attention's inputs and results.
   const names = sites.map(({ core }) => {
     const { q, k, v, end } = core as AttentionCore;
     return [q.tensor, k.tensor, v.tensor, end.outputs[0]!];
@@ -113,13 +113,13 @@ describe.each(specs)("merged: %s", (name, spec) => {
     it.each(["adjacent", "similarity"] as const)("matches its definition, grouped by %s", async (grouping) => {
       const path = join(dir, `${name}-${size}-${grouping}.onnx`);
       const { manifest } = studentAt(path, { model, heads: { what: "merge", size, grouping } });
-      // The heads of the source, read off the source itself.
+      // The heads of the source, taken from the source itself.
       const attention = await partsOf(path, source, inputs);
       expect(attention).toHaveLength(spec.layers);
       for (const [at, [site, [queries, keys, values, result]]] of attention.entries()) {
         const { order, scale, heads } = manifest.heads!.attention[at]!;
         expect(heads.flat().sort((a, b) => a - b)).toEqual([...Array(spec.heads).keys()]);
-        // Place p of the student holds head order[p] of the source.
+        // Index p of the student holds head order[p] of the source.
         const members = heads.map((group) => group.map((head) => order.queries.indexOf(head)));
         const wanted = byDefinition(site, scale.is, members, [queries, keys, values], causal);
         expect(farthest(result, wanted)).toBeLessThan(1e-5);

@@ -40,7 +40,7 @@ describe("the file of a student", () => {
       expect(data.length).toBeGreaterThan(0);
       const [was, is] = [partsOf(bytesOf(source)), partsOf(model)];
       expect([...is.keys()]).toEqual([...was.keys()]);
-      // External weights lie elsewhere; all else is as it was.
+      // External weights lie elsewhere; everything else is unchanged.
       for (const [key, part] of was) if (!key.startsWith("5 ")) expect(is.get(key)).toBe(part);
       expect(manifest.sameFunction).toBe(true);
     }
@@ -60,7 +60,7 @@ describe("the file of a student", () => {
         .map(([key]) => key);
       const nodes = changed.filter((key) => key.startsWith("1 "));
       if (name.includes("ts17")) expect(nodes.every((key) => /layers\.[345]\/self_attn\//.test(key))).toBe(true);
-      // Per layer: two products changed, and what repeated the keys and values and turned the keys is gone.
+      // Per layer, two products change, and the nodes that repeat keys and values and transpose keys disappear.
       expect(nodes.length).toBeLessThanOrEqual(3 * 30);
       expect([...readModel(path).graph.initializers.keys()].slice(0, 56)).toEqual(
         [...readModel(source).graph.initializers.keys()].slice(0, 56),
@@ -102,7 +102,7 @@ describe("the file of a student", () => {
       node: [node("MatMul", ["x", "layers.0.w"], ["y"], "/layers.0/MatMul")],
     });
     writeFileSync(path, listed);
-    // A branch beside it is no change of it.
+    // A branch beside a weight does not change it.
     const { model } = makeStudent({ model: path, dataFile: "", lora: { rank: 1, alpha: 1, freezeA: false } });
     expect([...partsOf(model).keys()]).toContain("11 layers.0.w");
   });

@@ -6,7 +6,7 @@ import { type Sketch, settled, sketch } from "./module-sketch.ts";
 
 const [heads, length, depth] = [2, 3, 4];
 
-/** A choice by the client's condition between nothing and no score at all. */
+/** A choice by the client's condition between 0 and a masked score. */
 const masked = ({ builder, op, constant }: Sketch) =>
   op(
     "where",

@@ -50,7 +50,7 @@ const cases: readonly Case[] = [
   { shape: [3, 9], k: 9 },
   { shape: [4, 6, 5], k: 2, attrs: { axis: 1, largest: 0 } },
   { shape: [2, 5], k: 1, attrs: { axis: 0 } },
-  // In groups: of 32 with a rest, in two levels, along an axis in the middle, and of 48.
+  // In groups: of 32 with a remainder, in two levels, along a middle axis, and of 48.
   { shape: [2, 75], k: 3 },
   { shape: [1, 700], k: 5, attrs: { largest: 0 } },
   { shape: [2, 70, 3], k: 4, attrs: { axis: 1 } },

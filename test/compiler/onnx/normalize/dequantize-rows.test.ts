@@ -8,7 +8,7 @@ import { tensor } from "../../../../ir/tensor.ts";
 import { codesOf, modelBytes, node } from "../format/build-model.ts";
 import { runImported } from "../import/recorded.ts";
 
-/** Rows of a stored table of integers [5, 3], looked up at two places and then unpacked, as tools quantise embeddings. */
+/** Rows of a stored integer table [5, 3], gathered at two indices and then unpacked, as tools quantize embeddings. */
 function model(scales: readonly number[], axis: number): Uint8Array {
   const int = (name: string, i: number): proto.IAttributeProto => ({ name, type: 2, i });
   const dims = scales.length === 1 ? [] : [scales.length];

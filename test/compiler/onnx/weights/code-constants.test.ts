@@ -19,7 +19,7 @@ it("counts a scalar in the code as code, but not a table, which may be trained",
   expect(isCodeConstant("transformer.h.0.attn.lifted_tensor_0", [], false)).toBe(false);
   expect(isCodeConstant("clone", ["m.h.0.lifted_tensor_0", "val_2"], true)).toBe(true);
   expect(isCodeConstant("transpose", ["m.h.0.lifted_tensor_0", "val_2"], false)).toBe(false);
-  // Slopes of ALiBi times places.
+  // Slopes of ALiBi times positions.
   expect(isCodeConstant("mul_1", ["m.h.0.lifted_tensor_0", "arange", "pow_1"], false)).toBe(true);
 });
 

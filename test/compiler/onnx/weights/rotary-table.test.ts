@@ -28,7 +28,7 @@ describe("isRotary", () => {
     expect(isRotaryTable(path, table)).toBe(true);
     expect(isRotaryTable(["/m/model/rotary_emb/Constant_output_0"], table)).toBe(true);
     expect(isRotaryTable(["unsqueeze_14", "cos", ...path], table)).toBe(true);
-    // No name of a part, another part's, and one of another part among them.
+    // No module name, another module's, and one of another module among them.
     for (const names of [
       [],
       ["unsqueeze_14"],
