@@ -51,7 +51,7 @@ export function compareWithModule(
       differ(`${name} keeps another value than in program.mir`),
     ),
   );
-  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "wire").map(([name]) => name);
+  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "masked").map(([name]) => name);
   const order = (all: readonly string[]): string => all.join(", ");
   if (order(program.calls.map(({ result }) => result)) !== order(expectedOrder(module, variables))) {
     findings.push(differ("the calls are in another order than in program.mir"));

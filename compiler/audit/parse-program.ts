@@ -29,7 +29,7 @@ export interface ParsedWeight {
   readonly width: number;
   readonly scale: number;
   /** Axis along which the body takes only the rows of the query's positions. */
-  readonly place?: number;
+  readonly rowAxis?: number;
 }
 
 /** A masked value that a query leaves for later ones; `past`: rows of earlier queries that the body can read. */
@@ -106,10 +106,10 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
     () => readFields(reader, [...fields, "to"]) as unknown as ParsedShareType & { readonly to: string },
   );
   const keeps = reader.sees("const");
-  if (language === "ts" && keeps !== known) reader.fail("keptTypes exactly where KeptDecl is imported");
-  const keptText = (): ParsedCacheEntry => readFields(reader, [...fields, "past"]) as unknown as ParsedCacheEntry;
-  const kept = keeps
-    ? table("keptTypes", "as const satisfies Record < string , KeptDecl >", keptText)
+  if (language === "ts" && keeps !== known) reader.fail("cachedTypes exactly where CachedDecl is imported");
+  const cacheText = (): ParsedCacheEntry => readFields(reader, [...fields, "past"]) as unknown as ParsedCacheEntry;
+  const cached = keeps
+    ? table("cachedTypes", "as const satisfies Record < string , CachedDecl >", cacheText)
     : new Map<string, ParsedCacheEntry>();
   reader.expect("export const program");
   const more = keeps ? " , keyof typeof cachedTypes" : "";
@@ -130,7 +130,7 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   return { role, types, specs, inputs, weights, outputs, cached, ...facts, ...body };
 }
 
-/** Reads the import of types, from the runtime alone. Returns whether it imports KeptDecl. */
+/** Reads the import of types, from the runtime alone. Returns whether it imports CachedDecl. */
 function readImport(reader: TokenReader): boolean {
   reader.expect("import type {");
   const keeps = reader.accepts("CachedDecl");

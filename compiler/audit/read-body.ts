@@ -1,8 +1,8 @@
 import { ParseFault, readKey, type TokenReader } from "./token-reader.ts";
 
 export interface ParsedArgument {
-  /** `kept`: a masked value that earlier queries opened. */
-  readonly kind: "value" | "input" | "weight" | "kept";
+  /** `cached`: a masked value that earlier queries opened. */
+  readonly kind: "value" | "input" | "weight" | "cached";
   readonly name: string;
 }
 
@@ -150,7 +150,7 @@ function noOperands(reader: TokenReader): readonly ParsedArgument[] {
 }
 
 /**
- * Parses `*body({ protocols, local, parallel }, party, inputs, weights, kept)`; unused parameters at the end are
+ * Parses `*body({ protocols, local, parallel }, party, inputs, weights, cached)`; unused parameters at the end are
  * omitted.
  */
 function readParameters(reader: TokenReader): ReadonlySet<string> {
