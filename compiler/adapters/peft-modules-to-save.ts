@@ -1,4 +1,6 @@
+import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { SavedWeight } from "../ownership/index.ts";
+import { fileDiagnostic } from "../tensors/files/index.ts";
 import { findNonFinite, readSafetensor, type SafetensorsFile } from "../tensors/index.ts";
 import type { PeftConfig } from "./peft-config.ts";
 
@@ -30,13 +32,23 @@ export function savedWeightName(key: string, config: PeftConfig, loraModules: Re
   return trained && name.endsWith(".bias") ? name : undefined;
 }
 
-/** Reads the weights of those keys, and the problems found; every module of modules_to_save must have some. */
+export interface ReadSavedWeights {
+  /** Sorted by name. */
+  readonly weights: readonly SavedWeight[];
+  readonly problems: readonly Diagnostic[];
+}
+
+/** Reads the weights of these keys from the adapter in `folder`. Every module of modules_to_save must have some. */
 export function readSavedWeights(
   store: SafetensorsFile,
   keys: ReadonlyMap<string, string>,
   config: PeftConfig,
-  complain: (about: string, message: string) => void,
-): readonly SavedWeight[] {
+  folder: string,
+): ReadSavedWeights {
+  const problems: Diagnostic[] = [];
+  const complain = (about: string, message: string): void => {
+    problems.push(fileDiagnostic("MRL0142", `${folder}, "${about}"`, message));
+  };
   const { modulesToSave } = config;
   const found = [...keys.values()];
   const isFound = (module: string): boolean => found.some((name) => name.includes(`${module}.`));
@@ -48,7 +60,7 @@ export function readSavedWeights(
       continue;
     complain("modules_to_save", `it names "${module}", but the adapter has no tensors for it`);
   }
-  return [...keys]
+  const weights = [...keys]
     .map(([key, name]) => {
       const tensor = readSafetensor(store, key);
       const bad = findNonFinite(tensor);
@@ -56,4 +68,5 @@ export function readSavedWeights(
       return { name, tensor, ...(!isSaved(name, config) && embeddings.test(name) && { kept: true }) };
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { weights, problems };
 }

@@ -30,7 +30,7 @@ const lookups = (bits: number): Shapes =>
 const bigTable = Array.from({ length: 128 }, (_, k) => (k * 7919) % 2 ** 20);
 const table = bigTable.slice(0, 16);
 
-/** A query, key and value of one place, and the key and value that were kept of the place before. */
+/** A query, key and value of one position, and the cached key and value of the position before. */
 const continued: LeakCase["secrets"] = [
   [[-501], [20], [1001], [300], [-3000]],
   [[246], [-500], [-2010], [-35], [77]],

@@ -5,7 +5,7 @@ import { describe, it } from "vitest";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** Models that are not part of the repository: beside it, and nowhere else. */
+/** Models outside of the repository, in a folder beside it. */
 export const sharedModels = join(root, "../shared/models");
 export const sharedNodeTests = join(root, "../shared/onnx-node");
 
@@ -21,7 +21,7 @@ export function foldersOf(folder: string): string[] {
     .sort();
 }
 
-/** Runs the tests only where the folder is; where it is not, the report shows that they were skipped and why. */
+/** Runs the tests only if the folder exists; otherwise the report shows them as skipped, with the reason. */
 export function describeIfPresent(folder: string, name: string, body: () => void): void {
   if (existsSync(folder)) describe(name, body);
   else it.skip(`${name}: ${folder} is not here`);

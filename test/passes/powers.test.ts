@@ -14,7 +14,7 @@ import { computeByParties, protocolsOf } from "./run-module.ts";
 
 const [lo, hi] = [0.5, 6];
 
-/** x^exponent on 40 secret numbers of [lo, hi], as 1-split leaves it. */
+/** x^exponent on 40 secret numbers in [lo, hi], after 1-split. */
 function power(exponent: number): SplitState {
   const builder = createBuilder("power", "split");
   const x = builder.input("x", { label: "client", element: f32, shape: [40] }, { lo, hi });

@@ -27,14 +27,14 @@ const inModule = (text: string): string =>
     .replace("  param", "  input %past : shared masked fx15.12[3, 4] in [-0.3, 2]\n  param")
     .replace("mul %gate.open, %q.b.t.open", "mul %past, %q.b.t.open");
 
-/** The golden build, made to keep its gate and to multiply with the gate of before. */
+/** The golden build, changed to keep its gate and to multiply with the earlier gate. */
 export const keptBuild: BuildFiles = resealed(
   edited(edited(goldenBuild(), programPaths, keepsItsGate), modulePaths, inModule),
 );
-/** Program texts of one place. */
+/** Program texts for one position. */
 export const decodePaths: readonly string[] = programPaths.map((path) => path.replace("program.", "decode."));
 
-/** The same program as that of one place as well, under its names. */
+/** The same program also as that for one position, under its names. */
 export const twice: BuildFiles = withManifest(
   new Map([...keptBuild, ...[...programPaths, ...modulePaths].map(asDecode)]),
   (manifest) => ({ ...manifest, decode: manifest }),

@@ -13,8 +13,8 @@ import { tensorClasses } from "../../harness/hostile/tensors.ts";
 import { weightClasses } from "../../harness/hostile/weights.ts";
 
 /*
- * Files that somebody made to hurt: each is refused with the code of its own fault, or taken where it is only strange,
- * in under 10 s and with less than 2 GB for the process that reads them all. docs/hostile-input.md shows the counts.
+ * Hostile files: each is refused with the code of its own problem, or accepted where it is only unusual, in under 10 s
+ * and with less than 2 GB for the process that reads them all. docs/hostile-input.md shows the counts.
  */
 const classes: readonly HostileClass[] = [
   ...protobufClasses,
@@ -35,7 +35,7 @@ const found = new Map<HostileClass, readonly string[][]>();
 
 describe.each(classes.map((each) => [each.name, each] as const))("%s", (_, each) => {
   it.each(each.cases.map((one) => [one.name, one] as const))("%s", (_, one) => {
-    // What earlier files left is not this one's.
+    // Excludes what earlier files left.
     collectGarbage();
     const start = process.cpuUsage();
     const outcome = outcomeOf(each, one, temporary);
@@ -43,7 +43,7 @@ describe.each(classes.map((each) => [each.name, each] as const))("%s", (_, each)
     found.set(each, [...(found.get(each) ?? []), outcome]);
     const allowed = one.valid ? ["taken"] : each.codes;
     expect(outcome.filter((code) => !allowed.includes(code))).toEqual([]);
-    // Processor time: what else the machine does is no fault of the file.
+    // Processor time: other load on the machine does not count.
     expect((user + system) / 1000).toBeLessThan(limits.milliseconds);
     expect(process.resourceUsage().maxRSS).toBeLessThan(limits.kilobytes);
   });

@@ -27,13 +27,13 @@ describeIfPresent(sharedModels, "test data of ONNX", () => {
   const data = join(sharedModels, "dev_bert_dy18_static", "test_data_set_0");
   const names = ["input_ids", "attention_mask", "token_type_ids"];
 
-  it("is one sample of all input_N.pb; what models answered is none", () => {
+  it("makes one sample of all input_N.pb, and ignores expected outputs", () => {
     const [sample, ...others] = readSampleFiles(data, names);
     expect([...sample!.keys()]).toEqual(names);
     expect(others).toEqual([]);
   });
 
-  it("is found in folders of the model, and takes the places of inputs that have other names", () => {
+  it("finds samples in the model's folders, and assigns unnamed tensors to inputs by index", () => {
     for (const set of ["test_data_set_0", "test_data_set_1"]) {
       mkdirSync(join(folder, "model", set), { recursive: true });
       for (const file of readdirSync(data)) copyFileSync(join(data, file), join(folder, "model", set, file));

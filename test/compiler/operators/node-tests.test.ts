@@ -24,7 +24,7 @@ describeIfPresent(sharedNodeTests, "single operators of the ONNX project", () =>
     const text = readFileSync(page, "utf8");
     const [before, rest] = text.split(begin) as [string, string];
     const [shown, after] = rest.split(end) as [string, string];
-    // BLESS=1 writes the tables anew.
+    // BLESS=1 rewrites the tables.
     if (process.env.BLESS) writeFileSync(page, before + begin + report.text + end + after);
     else expect(shown, "BLESS=1 npx vitest run test/compiler/operators/node-tests").toBe(report.text);
   });

@@ -3,7 +3,7 @@ import { edited, modulePaths, programPaths, withManifest } from "../builds.ts";
 import { decodePaths } from "../cached-build.ts";
 import { both, inAll, inModule, type Mutant, oneMore, only, swap, swapAll } from "./edits.ts";
 
-/** All parties' programs of one place. */
+/** All parties' programs for one position. */
 const inDecode = (edit: (text: string) => string) => (files: BuildFiles) => edited(files, decodePaths, edit);
 const decodeModules = modulePaths.map((path) => path.replace("program.", "decode."));
 const inBoth = (edit: (text: string) => string) => both(inAll(edit), inDecode(edit));
@@ -25,7 +25,7 @@ const alike = (edit: (text: string) => string) => (text: string) => {
   return changed;
 };
 
-/** Something is done to what is kept between queries: of the build with two programs over one state. */
+/** Changes to the values kept between queries, in the build with two programs over one state. */
 export const kept: readonly Mutant[] = [
   { what: "a kept wire opened to the client", codes: ["MRL0905"], of: inDecode(alike(revealed)) },
   { what: "a kept wire opened again under another mask", codes: ["MRL0904"], of: inDecode(alike(openedAgain)) },

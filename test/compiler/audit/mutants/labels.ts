@@ -1,7 +1,7 @@
 import { withManifest } from "../builds.ts";
 import { bias, both, inAll, inModule, type Mutant, ofWeights, swap } from "./edits.ts";
 
-/** Something private passes for something that others know. */
+/** A private value is used as one that others know. */
 export const labels: readonly Mutant[] = [
   {
     what: "a public label on a private weight",

@@ -38,7 +38,7 @@ describeIfPresent(sharedModels, "decodeModel reads what exporters write", () => 
 });
 
 describeIfPresent(sharedNodeTests, "decodeModel on the ONNX node tests", () => {
-  it("reads every model, or says what it cannot read", () => {
+  it("reads every model, or reports what is not supported", () => {
     const refused = new Map<string, string[]>();
     for (const name of foldersOf(sharedNodeTests)) {
       const codes = codesOf(() => readModel(join(sharedNodeTests, name, "model.onnx")));
@@ -96,7 +96,7 @@ describe("decodeModel", () => {
     expect([...readTensor(model, model.graph.initializers.get("t")!).data]).toEqual(expected);
   });
 
-  it("reports values that are no finite numbers", () => {
+  it("reports values that are not finite", () => {
     const graph = { name: "g", initializer: [floatTensor("t", [3], [1, Number.NaN, Number.NEGATIVE_INFINITY])] };
     const model = decodeModel(modelBytes(graph), "g");
     const found = findNonFinite(readTensor(model, model.graph.initializers.get("t")!));

@@ -29,7 +29,7 @@ describeIfPresent(file("merged-ts17.onnx"), "the date model", () => {
   ];
   const operators = { "rms-norm": 13, attention: 6, rope: 12, silu: 6, matmul: 43 };
 
-  it.each(exports)("%s with the adapter is the merged export", (name, dims) => {
+  it.each(exports)("%s with the adapter equals the merged export", (name, dims) => {
     const model = readModel(file(name));
     const adapter = readPeftAdapter(file("adapter"));
     const ownership = decideOwnership(model, { adapter });
@@ -44,7 +44,7 @@ describeIfPresent(file("merged-ts17.onnx"), "the date model", () => {
     expect(worst(runImported(base, inputs).get("logits")!, expected)).toBeGreaterThan(1e-1);
   });
 
-  it("the merged export is private where the adapter was", () => {
+  it("the merged export is private in the adapter's layers", () => {
     const { table } = decideOwnership(readModel(file("merged-ts17.onnx")), {
       base: openBaseModel(file("base-dy18.onnx")),
     });

@@ -29,7 +29,7 @@ const dims = new Map([
 const parts = ["softmax", "sqrt", "rsqrt", "pow", "div", "erf", "sigmoid", "is-nan", "reduce-mean", "expand", "neg"];
 
 describeIfPresent(sharedModels, "importModel on shared models", () => {
-  it.each(Object.entries(expected))("%s is recognised and computes what was recorded", (name, operators) => {
+  it.each(Object.entries(expected))("%s is fused and computes the recorded results", (name, operators) => {
     const recorded = readRecorded(join(sharedModels, name));
     const options = name.endsWith("dynamic") ? { dims } : {};
     const plain = importModel(recorded.model, { ...options, fuse: false });
@@ -53,7 +53,7 @@ describeIfPresent(sharedModels, "importModel on shared models", () => {
     expect(importModel(recorded.model, options).module).toEqual(imported.module);
   });
 
-  it("binds symbols by their own names too, and other lengths", () => {
+  it("binds symbols by their own names, and other lengths", () => {
     const { model } = readRecorded(join(sharedModels, "dev_llama_ts17_dynamic"));
     const own = new Map([
       ["batch_size", 2],

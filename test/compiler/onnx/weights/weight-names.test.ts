@@ -68,7 +68,7 @@ describeIfPresent(sharedModels, "weight names of shared models", () => {
 });
 
 describe("recoverNames", () => {
-  it("leaves out names that two weights would have", () => {
+  it("leaves out names that two weights claim", () => {
     const graph = {
       name: "g",
       input: [floatInfo("x", 1, 2)],
@@ -83,7 +83,7 @@ describe("recoverNames", () => {
     expect([...ambiguous]).toEqual([["cell.weight", ["one", "two"]]]);
   });
 
-  it("takes kept names with a Transpose for [out, in]", () => {
+  it("treats kept names with a Transpose as [out, in]", () => {
     const graph = {
       name: "g",
       input: [floatInfo("x", 1, 2)],
@@ -95,7 +95,7 @@ describe("recoverNames", () => {
     expect(linears[0]).toMatchObject({ module: "fc", outFirst: true });
   });
 
-  it("knows wrappers from models", () => {
+  it("distinguishes wrappers from models", () => {
     const peft = ["m.base_model.model.model.norm.weight", "m.base_model.model.lm_head.weight"];
     expect(peft.map((name) => stripPrefix(name, findWrapperPrefix(peft)))).toEqual([
       "model.norm.weight",
