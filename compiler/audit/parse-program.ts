@@ -130,7 +130,7 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   return { role, types, specs, inputs, weights, outputs, cached, ...facts, ...body };
 }
 
-/** Reads the import of types, from the runtime alone. Returns whether it imports KeptDecl. */
+/** Reads the import of types, from the runtime alone. Returns whether it imports CachedDecl. */
 function readImport(reader: TokenReader): boolean {
   reader.expect("import type {");
   const keeps = reader.accepts("CachedDecl");

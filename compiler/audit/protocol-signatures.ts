@@ -34,7 +34,7 @@ const dealerProtocols: Readonly<Record<string, string>> = {
   // The client's input becomes shares; a declared output becomes known to its reader; shares become a masked value.
   seededShare: "client -> share",
   oneWayReveal: "share -> opened",
-  maskedOpen: "share -> wire",
+  maskedOpen: "share -> masked",
   // From shares or masked values to shares.
   a2bCast: "share -> share",
   a2bCompare: "share share -> share",

@@ -5,8 +5,8 @@ import { hull, interval } from "./helpers/interval.ts";
 import { axisOf, formatShape } from "./helpers/shapes.ts";
 import { splitAtAxis } from "./helpers/tensors.ts";
 
-export const arrange = defineOp({
-  name: "arrange",
+export const selectByRank = defineOp({
+  name: "select-by-rank",
   summary: "entries of x along an axis by their ranks, those of the first `count` ranks; without x their indices",
   operands: ["ranks", "x?"],
   attrs: { axis: { kind: "int" }, count: { kind: "int" } },

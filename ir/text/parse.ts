@@ -114,14 +114,18 @@ function readPositionRows(params: readonly ParamSyntax[], reader: ParseContext):
       return reader.refuse(
         "MRL0205",
         position.word,
-        "expected place { axis = number, rows = number }, found other attributes",
+        "expected position { axis = number, rows = number }, found other attributes",
       );
     }
     positionRows.set(stringOf(weight, reader), { axis, rows });
   }
   const partly = params.find(({ weight, position }) => !position && positionRows.has(stringOf(weight, reader)));
   if (partly)
-    reader.refuse("MRL0205", partly.weight, "expected place { … } as on another param of the same weight, found none");
+    reader.refuse(
+      "MRL0205",
+      partly.weight,
+      "expected position { … } as on another param of the same weight, found none",
+    );
   return positionRows.size > 0 ? Object.fromEntries(positionRows) : undefined;
 }
 

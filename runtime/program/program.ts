@@ -7,7 +7,7 @@ import type { LocalOp, LocalOpName } from "./local-ops.ts";
 /**
  * A weight tensor as the program uses it. `known`: only the server knows it; a known-weight protocol uses it in a ring
  * of `width` bits. `fixed`: likewise, but opened once under a mask, as a masked value of `width` bits that serves every
- * query. `server`: only the server knows it and only adds it. `public`: client and server know it. `told`: the dealer
+ * query. `server`: only the server knows it and only adds it. `public`: client and server know it. `disclosed`: the dealer
  * knows it too.
  */
 export interface WeightDecl {
@@ -18,7 +18,7 @@ export interface WeightDecl {
   readonly width: number;
   readonly scale: number;
   /** The body takes one row along this axis: that of the position which the query is about. */
-  readonly place?: number;
+  readonly rowAxis?: number;
 }
 
 /**
@@ -62,7 +62,7 @@ export interface Program<
   /**
    * Of each entry the body returns the new rows and reads the earlier ones; all entries of a query have the same rows.
    */
-  readonly kept?: Readonly<Record<Kept, KeptDecl>>;
+  readonly cached?: Readonly<Record<Cached, CachedDecl>>;
   // A method, not a function property: a program with named inputs stays assignable to `Program`.
   body(
     tools: Toolbox,

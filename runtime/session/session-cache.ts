@@ -40,7 +40,7 @@ export function updateCache(
 }
 
 /** Rows of one query of the program, in each masked value that it caches. */
-const rowsOfQuery = ({ kept = {} }: Program): number => Object.values(kept)[0]?.shape[sequenceAxis] ?? 0;
+const rowsOfQuery = ({ cached = {} }: Program): number => Object.values(cached)[0]?.shape[sequenceAxis] ?? 0;
 
 /**
  * Whether the program continues from the cache: a program of a single position does. A program of several positions

@@ -30,7 +30,7 @@ const bytesOf = (all: readonly WeightDecl[]): number =>
  * computes with.
  */
 export const hiddenBytes = (weights: ProgramWeights): number =>
-  bytesOf([...weightsOf(weights, "known"), ...weightsOf(weights, "told")]);
+  bytesOf([...weightsOf(weights, "known"), ...weightsOf(weights, "disclosed")]);
 /** Bytes that the server sends the client in setup: fixed weights under their masks. */
 export const openedBytes = (weights: ProgramWeights): number => bytesOf(weightsOf(weights, "fixed"));
 
@@ -91,7 +91,7 @@ export interface WeightSources {
  * fixed: the server sends the client the weight plus a mask that it shares with the dealer: uniform, since the client
  * does not know the mask's seed (LIN-FIX setup; one way, because the server knows the weight).
  *
- * told: public, so it goes to the dealer unmasked. All this happens once per session; every query uses fresh masks.
+ * disclosed: public, so it goes to the dealer unmasked. All this happens once per session; every query uses fresh masks.
  */
 export function setUpWeights(
   role: Role,

@@ -13,7 +13,7 @@ export type CallArgument =
   | { readonly kind: "value"; readonly id: ValueId }
   | { readonly kind: "input"; readonly id: ValueId }
   /** A masked value that an earlier query opened. */
-  | { readonly kind: "kept"; readonly id: ValueId }
+  | { readonly kind: "cached"; readonly id: ValueId }
   | { readonly kind: "weight"; readonly key: string };
 
 /** One op as a call of the runtime. */
@@ -34,7 +34,7 @@ export interface ProgramPlan {
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<string, WeightDecl>>;
   /** Masked values that later queries read, by name, and the value that each is. */
-  readonly cached: Readonly<Record<string, KeptDecl & { readonly value: ValueId }>>;
+  readonly cached: Readonly<Record<string, CachedDecl & { readonly value: ValueId }>>;
   readonly steps: readonly (readonly OpCall[])[];
 }
 

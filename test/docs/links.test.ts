@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 
@@ -31,7 +31,10 @@ function expanded(path: string): string[] {
 }
 /** The path, in which `*` stands for any part of a name; `tail`: what may follow. */
 const matches = (path: string, tail = "/?"): boolean => {
-  const pattern = path.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("**", "\0").replaceAll("*", "[^/]*");
+  const pattern = path
+    .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("**", "\0")
+    .replaceAll("*", "[^/]*");
   const whole = new RegExp(`^${pattern.replaceAll("\0", ".*")}${tail}$`);
   return files.some((file) => whole.test(file) || whole.test(`${file}/`));
 };
@@ -74,7 +77,9 @@ describe.each(pages)("%s", (page) => {
     const sources = quoted(text)
       .flatMap(expanded)
       .filter((code) => /^[\w./*-]+\.(ts|mjs|py)$/.test(code) && !sourceFolders.includes(code.split("/")[0]!));
-    expect(sources.filter((name) => !matches(`**/${name}`) && !matches(name) && !created.has(name))).toEqual([]);
+    const exists = (name: string): boolean =>
+      matches(`**/${name}`) || matches(join(dirname(page), name)) || created.has(name);
+    expect(sources.filter((name) => !exists(name))).toEqual([]);
   });
 
   it("names tests that exist", () => {

@@ -128,7 +128,10 @@ it("are run over the window where they do not go place by place, and compile say
   const client = { inputs: ["input_ids"], cuts: [], outputs: ["/model/layers.0/Add_output_0"], tails: [] };
   const of = (length: number) => exportClientDecodeGraphs(loadModel(settled), client, length);
   expect(of(48)).toHaveProperty("files");
-  expect(of(40)).toMatchObject({ code: "MRL0308", message: expect.stringContaining("cannot be run position by position") });
+  expect(of(40)).toMatchObject({
+    code: "MRL0308",
+    message: expect.stringContaining("cannot be run position by position"),
+  });
 });
 
 describe("the flow checker reads their graphs", () => {

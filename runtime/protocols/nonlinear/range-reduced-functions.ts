@@ -30,7 +30,7 @@ function* evaluateFunction(party: Party, name: RangeReducedFunction, spec: Spec,
   return { kind: "share", tensor: rescale(value, by) };
 }
 
-/** 1/x, 1/√x or ln x of a masked value with positive public bounds (docs/protocols/octaves.md). 2 rounds. */
+/** 1/x, 1/√x or ln x of a masked value with positive public bounds (docs/protocols/exponent-range-reduction.md). 2 rounds. */
 function rangeReducedProtocol(name: RangeReducedFunction): Protocol {
   return defineProtocol({
     name: `range-reduced.${name}`,

@@ -197,6 +197,6 @@ export const coarseMaxAttention = defineProtocol({
 export const coarseMaxAttentionKnownMask = defineProtocol({
   ...coarseMaxAttention,
   name: "coarse-max.attention-known-mask",
-  forms: ["wire", "wire", "wire", "public"],
+  forms: ["masked", "masked", "masked", "public"],
   refuses: (spec) => (spec.operands.length < 4 ? "it has no mask" : coarseMaxAttention.refuses?.(spec)),
 });

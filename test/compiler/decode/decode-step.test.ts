@@ -137,9 +137,9 @@ describe("a causal model position by position", () => {
     expect(() => parse(text.replace("  param", `  param %whole : public f32[1] = "model.cos"\n  param`))).toThrow(
       "as on another param",
     );
-    expect(() => parse(text.replaceAll("at place", "at row"))).toThrow("expected place, found row");
+    expect(() => parse(text.replaceAll("at position", "at row"))).toThrow("expected position, found row");
     expect(() => parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 2 }"))).toThrow(
-      "expected place { axis = number, rows = number }",
+      "expected position { axis = number, rows = number }",
     );
     const [first] = verify(parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 3, rows = 3 }")));
     expect(first?.message).toContain("rows along axis 3 of the weight");
