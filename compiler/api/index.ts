@@ -1,5 +1,4 @@
 /** All that the command line does, as functions: the face of the package. */
-
 export type { ShapeCostOptions } from "./architecture-cost.ts";
 export {
   type BuildCheckResult,

@@ -1,6 +1,6 @@
 import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
-import type { Identity } from "../../runtime/transport/index.ts";
+import type { Identity } from "../../runtime/transport/node/index.ts";
 import { loadPartyBuild } from "../build/index.ts";
 import { readIdentity } from "../keys/index.ts";
 import type { RunResult } from "../run/index.ts";
