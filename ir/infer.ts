@@ -18,7 +18,7 @@ export const scaleOf = (element: Element): number => (isFixed(element) ? element
 function protocolElement(operands: readonly TensorType[], current?: Element): Element | undefined {
   if (!current || !isFixed(current)) return current;
   const fits = ({ sharing, element }: TensorType): boolean =>
-    sharing === "wire" || (isFixed(element) && element.width === current.width);
+    sharing === "masked" || (isFixed(element) && element.width === current.width);
   return operands.some(fits) ? current : undefined;
 }
 

@@ -10,7 +10,7 @@ export type PlainElement = { readonly kind: "f32" | "i64" | "bool" };
 export type Element = FixedPoint | PlainElement;
 
 /** How a shared value is held once protocols are chosen: additive shares, or a masked value that both parties know. */
-export type Sharing = "additive" | "wire";
+export type Sharing = "additive" | "masked";
 
 export type Shape = readonly number[];
 

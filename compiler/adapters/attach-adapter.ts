@@ -9,6 +9,7 @@ import { f32, type TensorType } from "../../ir/type.ts";
 import type { StoredWeight } from "../onnx/import/graph/index.ts";
 import type { ImportedLinear, ImportedModel } from "../onnx/import/index.ts";
 import type { LoraAdapter, LoraModule } from "../ownership/index.ts";
+import { type Checked, invalid, valid } from "../tensors/files/index.ts";
 
 interface LoraAttachment {
   readonly lora: LoraModule;
@@ -26,10 +27,10 @@ export function attachAdapter(
   adapter: LoraAdapter,
   labels?: ReadonlyMap<string, Label>,
 ): ImportedModel {
-  const problems: Diagnostic[] = [];
-  const found = adapter.modules.flatMap((half) => matchLayer(imported, adapter, half, problems));
-  if (problems.length === 0) problems.push(...unmatchedLayers(imported, adapter, found));
-  throwIfAny(problems);
+  const matched = adapter.modules.map((half) => matchLayer(imported, adapter, half));
+  throwIfAny(matched.flatMap(({ problems }) => problems));
+  const found = matched.map(({ value }) => value!);
+  throwIfAny(unmatchedLayers(imported, adapter, found));
   const weights = new Map<string, Tensor>(imported.weights);
   const stored = new Map<string, StoredWeight>(imported.storedWeights);
   for (const { lora } of found) {
@@ -84,17 +85,13 @@ function matchLayer(
   { module, linears, catalog }: ImportedModel,
   adapter: LoraAdapter,
   half: LoraModule,
-  problems: Diagnostic[],
-): LoraAttachment[] {
+): Checked<LoraAttachment> {
   const exact = linears.filter((linear) => linear.module === half.module);
   const ends = (long: string, short: string): boolean => long.endsWith(`.${short}`);
   const loose = linears.filter((each) => ends(each.module, half.module) || ends(half.module, each.module));
   const [linear, ...more] = exact.length > 0 ? exact : loose;
   const at = `${adapter.folder}, module "${half.module}"`;
-  const complain = (code: string, message: string, help: string): LoraAttachment[] => {
-    problems.push({ code, message, at, help });
-    return [];
-  };
+  const complain = (code: string, message: string, help: string) => invalid({ code, message, at, help });
   if (!linear || more.length > 0) {
     const names = linears.map((each) => each.module);
     const shown = `${names.slice(0, 8).join(", ")}${names.length > 8 ? `, … (${names.length})` : ""}`;
@@ -112,7 +109,7 @@ function matchLayer(
     const message = `expected A [${inner}, r] and B [r, ${outer}], found [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`;
     return complain("MRL0423", message, "the adapter belongs to another base model");
   }
-  return [{ lora: half, linear, product }];
+  return valid({ lora: half, linear, product });
 }
 
 interface InsertedAdapter {

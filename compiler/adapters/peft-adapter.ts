@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { LoraAdapter, LoraModule } from "../ownership/index.ts";
-import { fileDiagnostic, findDuplicates, refuseForeignLink } from "../tensors/files/index.ts";
+import { type Checked, fileDiagnostic, findDuplicates, invalid, refuseForeignLink } from "../tensors/files/index.ts";
 import { findNonFinite, openSafetensors, readSafetensor, type SafetensorsFile, transpose } from "../tensors/index.ts";
 import { type PeftConfig, readPeftConfig } from "./peft-config.ts";
 import { readSavedWeights, savedWeightName } from "./peft-modules-to-save.ts";
@@ -27,26 +27,27 @@ export function readPeftAdapter(folder: string): LoraAdapter {
     fail(fileDiagnostic("MRL0101", folder, `expected a PEFT adapter; ${missing.join(" and ")} is missing`, help));
   }
   for (const name of [configName, weightsName]) refuseForeignLink(folder, join(folder, name));
-  const problems: Diagnostic[] = [];
-  const config = readPeftConfig(join(folder, configName), problems);
+  const checkedConfig = readPeftConfig(join(folder, configName));
   const store = openSafetensors(weights);
-  const { pairs: halves, savedWeights } = sortKeys(store, weights, config, problems);
-  throwIfAny(problems);
+  const keys = sortKeys(store, weights, checkedConfig.value);
+  throwIfAny([...checkedConfig.problems, ...keys.problems]);
+  const config = checkedConfig.value!;
   const matches = createPatternMatcher();
-  checkTargets(config!, matches, [...halves.keys()], join(folder, configName), problems);
-  const modules = [...halves]
+  const targetProblems = targetMismatches(config, matches, [...keys.pairs.keys()], join(folder, configName));
+  const modules = [...keys.pairs]
     .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([module, pair]) => readLoraModule(store, config!, matches, module, pair, problems));
-  const exchanged = readSavedWeights(store, savedWeights, config!, (about, message) => {
-    problems.push(fileDiagnostic("MRL0142", `${folder}, "${about}"`, message));
-  });
-  throwIfAny(problems);
+    .map(([module, pair]) => readLoraModule(store, config, matches, module, pair));
+  const saved = readSavedWeights(store, keys.savedWeights, config);
+  const savedProblems = saved.problems.map(({ about, message }) =>
+    fileDiagnostic("MRL0142", `${folder}, "${about}"`, message),
+  );
+  throwIfAny([...targetProblems, ...modules.flatMap(({ problems }) => problems), ...savedProblems]);
   return {
     folder,
-    modules: modules as LoraModule[],
-    savedWeights: exchanged,
-    fanInFanOut: config!.fanInFanOut,
-    targetsModule: targetTest(config!),
+    modules: modules.map(({ value }) => value!),
+    savedWeights: saved.weights,
+    fanInFanOut: config.fanInFanOut,
+    targetsModule: targetTest(config),
   };
 }
 
@@ -69,14 +70,12 @@ interface AdapterKeys {
   readonly pairs: ReadonlyMap<string, LoraKeys>;
   /** Parameter names of fully trained weights, by key. */
   readonly savedWeights: ReadonlyMap<string, string>;
+  readonly problems: readonly Diagnostic[];
 }
 
-function sortKeys(
-  store: SafetensorsFile,
-  file: string,
-  config: PeftConfig | undefined,
-  problems: Diagnostic[],
-): AdapterKeys {
+/** Without a configuration, which has problems of its own, every other key counts as unknown. */
+function sortKeys(store: SafetensorsFile, file: string, config: PeftConfig | undefined): AdapterKeys {
+  const problems: Diagnostic[] = [];
   const found = new Map<string, Partial<Record<"A" | "B", string>>>();
   const others: string[] = [];
   for (const key of store.entries.keys()) {
@@ -108,7 +107,7 @@ function sortKeys(
     if (A && B) pairs.set(module, { A, B });
     else problems.push(fileDiagnostic("MRL0142", `${file}, module "${module}"`, `lora_${A ? "B" : "A"} is missing`));
   }
-  return { pairs, savedWeights };
+  return { pairs, savedWeights, problems };
 }
 
 function unknownKeyReason(key: string): string {
@@ -125,11 +124,10 @@ function readLoraModule(
   matches: PatternMatcher,
   module: string,
   pair: LoraKeys,
-  problems: Diagnostic[],
-): LoraModule | undefined {
+): Checked<LoraModule> {
   const rank = patternValue(matches, config.rankPattern, module) ?? config.rank;
   const alpha = patternValue(matches, config.alphaPattern, module) ?? config.alpha;
-  const before = problems.length;
+  const problems: Diagnostic[] = [];
   const rows = store.entries.get(pair.A)!.shape;
   const columns = store.entries.get(pair.B)!.shape;
   const complain = (key: string, message: string) =>
@@ -138,7 +136,7 @@ function readLoraModule(
   if (columns.length !== 2 || columns[1] !== rank) {
     complain(pair.B, `expected [out, ${rank}], found [${columns.join(", ")}]`);
   }
-  if (problems.length > before) return undefined;
+  if (problems.length > 0) return invalid(...problems);
   const scale = alpha / (config.rankStabilized ? Math.sqrt(rank) : rank);
   const a = transpose(readSafetensor(store, pair.A));
   const stored = transpose(readSafetensor(store, pair.B));
@@ -148,7 +146,7 @@ function readLoraModule(
     const bad = findNonFinite(half);
     if (bad) complain(key, `${bad.count} values are not finite`);
   }
-  return { module, a, b, rank, scale };
+  return { value: { module, a, b, rank, scale }, problems };
 }
 
 /** The first pattern whose match ends the module path, as in PEFT's get_pattern_key. */
@@ -189,13 +187,13 @@ function isTarget(config: PeftConfig, matches: PatternMatcher, module: string): 
 }
 
 /** Checks that every tensor belongs to a target of the configuration, and that every target has a tensor. */
-function checkTargets(
+function targetMismatches(
   config: PeftConfig,
   matches: PatternMatcher,
   modules: readonly string[],
   file: string,
-  problems: Diagnostic[],
-): void {
+): readonly Diagnostic[] {
+  const problems: Diagnostic[] = [];
   const { targetModules } = config;
   const names = Array.isArray(targetModules) ? (targetModules as readonly string[]) : [];
   const isNamed = (module: string): boolean => {
@@ -229,6 +227,7 @@ function checkTargets(
       fileDiagnostic("MRL0142", file, `layers_to_transform names layer ${layer}, but no tensor belongs to it`),
     );
   }
+  return problems;
 }
 
 /**

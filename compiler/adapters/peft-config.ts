@@ -1,5 +1,5 @@
 import { type Diagnostic, fail } from "../../ir/diagnostic.ts";
-import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
+import { type Checked, fileDiagnostic, invalid, readWholeFile, valid } from "../tensors/files/index.ts";
 import { isObject, type Json, type JsonObject, parseJson } from "../tensors/index.ts";
 
 /** The fields of adapter_config.json that change values. */
@@ -140,10 +140,10 @@ const configChecks: ReadonlyMap<string, ConfigCheck> = new Map<string, ConfigChe
  * Reads adapter_config.json, and returns the problems too. Refuses a field that may change values in a way that the
  * compiler does not compute.
  */
-export function readPeftConfig(file: string, problems: Diagnostic[]): PeftConfig | undefined {
+export function readPeftConfig(file: string): Checked<PeftConfig> {
   const json = parseJson(new TextDecoder().decode(readWholeFile(file, maxConfigBytes, "MRL0140")), file, "MRL0140");
   if (!isObject(json)) return fail(fileDiagnostic("MRL0140", file, "the configuration is not an object"));
-  const before = problems.length;
+  const problems: Diagnostic[] = [];
   for (const [key, check] of configChecks) {
     const fault = check(json, key);
     if (fault) problems.push(fileDiagnostic("MRL0140", `${file}, "${key}"`, `unsupported value: ${fault}`));
@@ -153,7 +153,7 @@ export function readPeftConfig(file: string, problems: Diagnostic[]): PeftConfig
     const what = unsupported.get(key) ?? "this field, which may change the adapter's result,";
     problems.push(fileDiagnostic("MRL0141", `${file}, "${key}"`, `${what} is not supported`));
   }
-  return problems.length > before ? undefined : configOf(json);
+  return problems.length > 0 ? invalid(...problems) : valid(configOf(json));
 }
 
 function configOf(json: JsonObject): PeftConfig {

@@ -30,13 +30,20 @@ export function savedWeightName(key: string, config: PeftConfig, loraModules: Re
   return trained && name.endsWith(".bias") ? name : undefined;
 }
 
-/** Reads the weights of those keys, and the problems found; every module of modules_to_save must have some. */
+export interface ReadSavedWeights {
+  /** Sorted by name. */
+  readonly weights: readonly SavedWeight[];
+  /** Problems, each with the key or the field that it is about. */
+  readonly problems: readonly { readonly about: string; readonly message: string }[];
+}
+
+/** Reads the weights of these keys. Every module of modules_to_save must have some. */
 export function readSavedWeights(
   store: SafetensorsFile,
   keys: ReadonlyMap<string, string>,
   config: PeftConfig,
-  complain: (about: string, message: string) => void,
-): readonly SavedWeight[] {
+): ReadSavedWeights {
+  const problems: { about: string; message: string }[] = [];
   const { modulesToSave } = config;
   const found = [...keys.values()];
   const isFound = (module: string): boolean => found.some((name) => name.includes(`${module}.`));
@@ -46,14 +53,15 @@ export function readSavedWeights(
       (defaultHeads.includes(module) && defaultHeads.some((head) => modulesToSave.includes(head) && isFound(head)))
     )
       continue;
-    complain("modules_to_save", `it names "${module}", but the adapter has no tensors for it`);
+    problems.push({ about: "modules_to_save", message: `it names "${module}", but the adapter has no tensors for it` });
   }
-  return [...keys]
+  const weights = [...keys]
     .map(([key, name]) => {
       const tensor = readSafetensor(store, key);
       const bad = findNonFinite(tensor);
-      if (bad) complain(key, `${bad.count} values are not finite`);
+      if (bad) problems.push({ about: key, message: `${bad.count} values are not finite` });
       return { name, tensor, ...(!isSaved(name, config) && embeddings.test(name) && { kept: true }) };
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { weights, problems };
 }

@@ -36,6 +36,12 @@ interface ParsedProgram {
   readonly file: string;
 }
 
+/** What was parsed, and what was found wrong on the way. */
+interface Checked<T> {
+  readonly value: T | undefined;
+  readonly findings: readonly Finding[];
+}
+
 /** Checks a build, or the folder of one party under its name (`client/…`). Runs nothing in it. */
 export function checkFlow(files: BuildFiles): FlowReport {
   const { prefill, further } = programViews(files);
@@ -62,10 +68,10 @@ function cacheMismatch(
   prefill: ParsedProgramText | undefined,
 ): readonly Finding[] {
   const ring = (of: ParsedProgramText | undefined, name: string): string | undefined => {
-    const decl = of?.kept.get(name);
+    const decl = of?.cached.get(name);
     return decl && `${decl.width}.${decl.scale}`;
   };
-  return [...(decode?.kept.keys() ?? [])]
+  return [...(decode?.cached.keys() ?? [])]
     .filter((name) => ring(decode, name) !== ring(prefill, name))
     .map((name) => ({
       code: "MRL0915",
@@ -80,13 +86,19 @@ function checkProgram(files: BuildFiles): {
   readonly program: ParsedProgramText | undefined;
 } {
   const parties = roles.filter((role) => [...files.keys()].some((path) => path.startsWith(`${role}/`)));
-  const findings: Finding[] = [...checkMissingFiles(files, parties), ...checkStrayFiles(files), ...checkCopies(files)];
-  const manifest = manifestOf(files, findings);
-  const programs = parties.flatMap((role) =>
-    (["ts", "js"] as const).flatMap((language) => programOf(files, role, language, findings)),
-  );
+  const parsedManifest = manifestOf(files);
+  const manifest = parsedManifest.value;
+  const parsed = parties.flatMap((role) => (["ts", "js"] as const).map((language) => programOf(files, role, language)));
+  const programs = parsed.flatMap(({ value }) => (value ? [value] : []));
   const [first] = programs;
-  findings.push(...compareParties(programs));
+  const findings: Finding[] = [
+    ...checkMissingFiles(files, parties),
+    ...checkStrayFiles(files),
+    ...checkCopies(files),
+    ...parsedManifest.findings,
+    ...parsed.flatMap((each) => each.findings),
+    ...compareParties(programs),
+  ];
   const flow = first ? trackValues(first.program, first.file) : undefined;
   if (first && flow) {
     findings.push(...flow.findings);
@@ -128,41 +140,34 @@ function checkCopies(files: BuildFiles): readonly Finding[] {
   });
 }
 
-function manifestOf(files: BuildFiles, findings: Finding[]): ParsedManifest | undefined {
+function manifestOf(files: BuildFiles): Checked<ParsedManifest> {
   const found = [...files].find(([path]) => path.endsWith("manifest.json"));
-  if (!found) return undefined;
-  const manifest = parseManifest(new TextDecoder().decode(found[1]));
-  if (!manifest) findings.push({ code: "MRL0901", message: "expected a manifest of marillc", at: found[0] });
-  return manifest;
+  if (!found) return { value: undefined, findings: [] };
+  const value = parseManifest(new TextDecoder().decode(found[1]));
+  const findings = value ? [] : [{ code: "MRL0901", message: "expected a manifest of marillc", at: found[0] }];
+  return { value, findings };
 }
 
-function programOf(
-  files: BuildFiles,
-  role: Role,
-  language: "ts" | "js",
-  findings: Finding[],
-): readonly ParsedProgram[] {
+function programOf(files: BuildFiles, role: Role, language: "ts" | "js"): Checked<ParsedProgram> {
   const file = `${role}/program.${language}`;
   const bytes = files.get(file);
-  if (!bytes) return [];
-  const program = tryRead(() => parseProgram(text(bytes), language), file, findings);
-  if (program && program.role !== role) {
-    findings.push({
-      code: "MRL0911",
-      message: `expected the program of the ${role}, found the ${program.role}'s`,
-      at: file,
-    });
-  }
-  return program ? [{ program, file }] : [];
+  if (!bytes) return { value: undefined, findings: [] };
+  const { value: program, findings } = parseWith(() => parseProgram(text(bytes), language), file);
+  if (!program) return { value: undefined, findings };
+  const message = `expected the program of the ${role}, found the ${program.role}'s`;
+  return {
+    value: { program, file },
+    findings: program.role === role ? [] : [{ code: "MRL0911", message, at: file }],
+  };
 }
 
-function tryRead<T>(read: () => T, file: string, findings: Finding[]): T | undefined {
+function parseWith<T>(parse: () => T, file: string): Checked<T> {
   try {
-    return read();
+    return { value: parse(), findings: [] };
   } catch (error) {
     const at = error instanceof ParseFault ? `${file}, line ${error.line}` : file;
-    findings.push({ code: "MRL0901", message: `marillc does not write this: ${(error as Error).message}`, at });
-    return undefined;
+    const message = `marillc does not write this: ${(error as Error).message}`;
+    return { value: undefined, findings: [{ code: "MRL0901", message, at }] };
   }
 }
 
@@ -174,8 +179,7 @@ function checkModule(
 ): readonly Finding[] {
   const found = [...files].find(([path]) => path.endsWith("program.mir"));
   if (!found) return [];
-  const findings: Finding[] = [];
-  const module = tryRead(() => parseMir(text(found[1])), found[0], findings);
+  const { value: module, findings } = parseWith(() => parseMir(text(found[1])), found[0]);
   if (!module) return findings;
   return [
     ...compareWithModule(program, flow, module, file),
@@ -214,7 +218,7 @@ function summarize(
   }
   const weights = (open: boolean): readonly string[] => {
     const taken = [...(program?.weights.values() ?? [])].filter(
-      ({ form }) => (form === "public" || form === "told") === open,
+      ({ form }) => (form === "public" || form === "disclosed") === open,
     );
     return [...new Set(taken.map((each) => sourceTensor(each.tensor)))];
   };

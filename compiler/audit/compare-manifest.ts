@@ -48,7 +48,7 @@ function weightMismatches({ weights }: ParsedProgramText, manifest: ParsedManife
     const secret = labels.has(name)
       ? labels.get(name) !== "public"
       : tensorParts(name).some((part) => labels.get(part) === "server");
-    const taken = form === "public" || form === "told";
+    const taken = form === "public" || form === "disclosed";
     if (taken && secret) return [`${name} is used as public, but it is private to the server`];
     return form === "server" && labels.get(name) === "public"
       ? [`${name} is used as private to the server, but it is public`]

@@ -51,7 +51,7 @@ export function compareWithModule(
       differ(`${name} keeps another value than in program.mir`),
     ),
   );
-  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "wire").map(([name]) => name);
+  const own = [...module.inputs].filter(([, { sharing }]) => sharing !== "masked").map(([name]) => name);
   const order = (all: readonly string[]): string => all.join(", ");
   if (order(program.calls.map(({ result }) => result)) !== order(expectedOrder(module, variables))) {
     findings.push(differ("the calls are in another order than in program.mir"));
@@ -59,7 +59,7 @@ export function compareWithModule(
   for (const [what, mine, theirs] of [
     ["inputs", [...program.inputs.keys()], own],
     ["outputs", [...program.outputs.keys()], module.outputs],
-    ["outputs", [...program.returns.keys()].filter((name) => !program.kept.has(name)), module.outputs],
+    ["outputs", [...program.returns.keys()].filter((name) => !program.cached.has(name)), module.outputs],
   ] as const) {
     if (order([...mine].sort()) !== order([...theirs].sort()))
       findings.push(differ(`other ${what} than in program.mir`));
@@ -74,12 +74,12 @@ const cachedOperands: Readonly<Record<string, number>> = { key: 1, value: 2 };
 
 /** Kept masked values that are not the operand of attention that their names state. */
 function cacheMismatches(
-  { kept, returns }: ParsedProgramText,
+  { cached, returns }: ParsedProgramText,
   ops: readonly ParsedOp[],
   variables: ReadonlyMap<string, string>,
 ): readonly string[] {
   const attention = new Map(ops.filter(({ operator }) => /attention$/.test(operator)).map((op) => [op.result, op]));
-  return [...kept.keys()].filter((name) => {
+  return [...cached.keys()].filter((name) => {
     const dot = name.lastIndexOf(".");
     const op = attention.get(name.slice(0, dot));
     const operand = op?.operands[cachedOperands[name.slice(dot + 1)] ?? -1];
@@ -114,7 +114,7 @@ function callMismatches(op: ParsedOp, call: ParsedCall | undefined, context: Cal
   if (given.join() !== wanted.join()) found.push("other operands");
   const value = flow.values.get(operandVariable);
   if (value && value.label !== op.type.label) found.push(`another label, ${value.label}, `);
-  if (value && (value.form === "wire") !== (op.type.sharing === "wire")) found.push("another sharing");
+  if (value && (value.form === "masked") !== (op.type.sharing === "masked")) found.push("another sharing");
   return found;
 }
 
@@ -127,20 +127,20 @@ function expectedOperand(
 ): string {
   const id = op.operands[k];
   if (kind === "value") return name;
-  if (kind === "kept") {
+  if (kind === "cached") {
     const input = module.inputs.get(name);
     const said = program.types.get(program.specs.get(operandVariable)!.operands[k] ?? "");
-    return input?.sharing === "wire" && said && typesMatch(said, input) ? name : "";
+    return input?.sharing === "masked" && said && typesMatch(said, input) ? name : "";
   }
   if (kind === "input") return module.inputs.has(name) ? name : "";
   const decl = program.weights.get(name);
   const param = module.params.get(id ?? "");
   if (!decl || !param || (name !== id && !name.startsWith(`${id}.`))) return "";
-  const isPublic = decl.form === "public" || decl.form === "told";
+  const isPublic = decl.form === "public" || decl.form === "disclosed";
   const open = decl.form === "server" ? "server" : isPublic ? "public" : param.type.label;
   const { type, placed } = param;
   const shape = placed ? type.shape.with(placed.axis, placed.rows) : type.shape;
-  const fits = decl.shape.join() === shape.join() && decl.place === placed?.axis;
+  const fits = decl.shape.join() === shape.join() && decl.rowAxis === placed?.axis;
   const same = decl.tensor === `${param.tensor}@${decl.scale}` && fits;
   return same && param.type.label === open ? id! : "";
 }

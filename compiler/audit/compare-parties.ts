@@ -9,7 +9,7 @@ type ProgramSection = keyof Pick<
   | "inputs"
   | "weights"
   | "outputs"
-  | "kept"
+  | "cached"
   | "types"
   | "specs"
   | "protocols"
@@ -23,7 +23,7 @@ const programSections: readonly ProgramSection[] = [
   "inputs",
   "weights",
   "outputs",
-  "kept",
+  "cached",
   "types",
   "specs",
   "protocols",

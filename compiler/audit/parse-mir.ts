@@ -87,7 +87,7 @@ export function parseMir(text: string): ParsedModule {
 }
 
 function readRowSlice(reader: TokenReader): RowSlice {
-  reader.expect("place");
+  reader.expect("position");
   const { axis, rows } = readAttrs(reader);
   return typeof axis === "number" && typeof rows === "number"
     ? { axis, rows }
@@ -108,7 +108,7 @@ function readTypedValue(reader: TokenReader): [string, ParsedType] {
 function readType(reader: TokenReader): ParsedType {
   const label = reader.take("name", "a label");
   const word = reader.take("name", "an element");
-  const isSharing = word === "additive" || word === "wire";
+  const isSharing = word === "additive" || word === "masked";
   const element = isSharing ? reader.take("name", "an element") : word;
   reader.expect("[");
   const shape = reader.list("]", () => reader.number());

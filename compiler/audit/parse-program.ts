@@ -29,7 +29,7 @@ export interface ParsedWeight {
   readonly width: number;
   readonly scale: number;
   /** Axis along which the body takes only the rows of the query's positions. */
-  readonly place?: number;
+  readonly rowAxis?: number;
 }
 
 /** A masked value that a query leaves for later ones; `past`: rows of earlier queries that the body can read. */
@@ -52,7 +52,7 @@ export interface ParsedProgramText extends ParsedBody {
   readonly inputs: ReadonlyMap<string, ParsedShareType>;
   readonly weights: ReadonlyMap<string, ParsedWeight>;
   readonly outputs: ReadonlyMap<string, ParsedShareType & { readonly to: string }>;
-  readonly kept: ReadonlyMap<string, ParsedCacheEntry>;
+  readonly cached: ReadonlyMap<string, ParsedCacheEntry>;
   readonly name: string;
   readonly hash: string;
   readonly setting: string;
@@ -98,7 +98,7 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   const weights = table(
     "weightTypes",
     "as const satisfies Record < string , WeightDecl >",
-    () => readFields(reader, ["form", "tensor", "shape", "width", "scale"], ["place"]) as unknown as ParsedWeight,
+    () => readFields(reader, ["form", "tensor", "shape", "width", "scale"], ["rowAxis"]) as unknown as ParsedWeight,
   );
   const outputs = table(
     "outputTypes",
@@ -106,13 +106,13 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
     () => readFields(reader, [...fields, "to"]) as unknown as ParsedShareType & { readonly to: string },
   );
   const keeps = reader.sees("const");
-  if (language === "ts" && keeps !== known) reader.fail("keptTypes exactly where KeptDecl is imported");
-  const keptText = (): ParsedCacheEntry => readFields(reader, [...fields, "past"]) as unknown as ParsedCacheEntry;
-  const kept = keeps
-    ? table("keptTypes", "as const satisfies Record < string , KeptDecl >", keptText)
+  if (language === "ts" && keeps !== known) reader.fail("cachedTypes exactly where CachedDecl is imported");
+  const cacheText = (): ParsedCacheEntry => readFields(reader, [...fields, "past"]) as unknown as ParsedCacheEntry;
+  const cached = keeps
+    ? table("cachedTypes", "as const satisfies Record < string , CachedDecl >", cacheText)
     : new Map<string, ParsedCacheEntry>();
   reader.expect("export const program");
-  const more = keeps ? " , keyof typeof keptTypes" : "";
+  const more = keeps ? " , keyof typeof cachedTypes" : "";
   typed(`: Program < keyof typeof inputTypes , keyof typeof weightTypes${more} >`);
   reader.expect("= {");
   const fact = (name: string): string => {
@@ -123,19 +123,19 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   };
   const facts = { name: fact("name"), hash: fact("hash"), setting: fact("setting") };
   reader.expect("inputs : inputTypes , outputs : outputTypes , weights : weightTypes ,");
-  if (keeps) reader.expect("kept : keptTypes ,");
+  if (keeps) reader.expect("cached : cachedTypes ,");
   const body = readBody(reader);
   reader.expect(", } ;");
   reader.take("end", "the end");
-  return { role, types, specs, inputs, weights, outputs, kept, ...facts, ...body };
+  return { role, types, specs, inputs, weights, outputs, cached, ...facts, ...body };
 }
 
-/** Reads the import of types, from the runtime alone. Returns whether it imports KeptDecl. */
+/** Reads the import of types, from the runtime alone. Returns whether it imports CachedDecl. */
 function readImport(reader: TokenReader): boolean {
-  reader.expect("import type { Fixed ,");
-  const keeps = reader.accepts("KeptDecl");
+  reader.expect("import type {");
+  const keeps = reader.accepts("CachedDecl");
   if (keeps) reader.expect(",");
-  reader.expect("OutputDecl , Program , Spec , WeightDecl } from");
+  reader.expect("Fixed , OutputDecl , Program , Spec , WeightDecl } from");
   if (reader.string() !== "marillc/runtime") reader.fail('an import of types from "marillc/runtime" and no other');
   reader.expect(";");
   return keeps;
@@ -149,7 +149,7 @@ const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
   hi: (value) => typeof value === "number",
   form: (value) => typeof value === "string",
   past: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-  place: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  rowAxis: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   tensor: (value) => typeof value === "string",
   to: (value) => typeof value === "string",
 };

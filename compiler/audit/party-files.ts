@@ -52,7 +52,7 @@ export function checkWeightFile(
   if (!found) return [fileFinding("expected a file of tensors alone, without gaps", path)];
   const declared = new Set(
     [...weights.values()]
-      .filter(({ form }) => role === "server" || form === "public" || form === "told")
+      .filter(({ form }) => role === "server" || form === "public" || form === "disclosed")
       .map(({ tensor }) => tensor),
   );
   const extra = [...found.keys()].filter((name) => !declared.has(name));

@@ -1,8 +1,8 @@
 import { ParseFault, readKey, type TokenReader } from "./token-reader.ts";
 
 export interface ParsedArgument {
-  /** `kept`: a masked value that earlier queries opened. */
-  readonly kind: "value" | "input" | "weight" | "kept";
+  /** `cached`: a masked value that earlier queries opened. */
+  readonly kind: "value" | "input" | "weight" | "cached";
   readonly name: string;
 }
 
@@ -37,120 +37,162 @@ const runtimeNames = [
   "inputs",
   "_inputs",
   "weights",
-  "kept",
+  "cached",
   "types",
   "specs",
 ];
-const tableNames = ["inputTypes", "weightTypes", "outputTypes", "keptTypes", "program"];
+const tableNames = ["inputTypes", "weightTypes", "outputTypes", "cachedTypes", "program"];
 
-/**
- * Parses the generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs.
- */
+/** Parses the generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs. */
 export function readBody(reader: TokenReader): ParsedBody {
-  const given = readParameters(reader);
+  const scope = createBodyScope(reader, readParameters(reader));
+  reader.expect("{");
+  readProtocolList(reader, scope);
+  for (;;) {
+    const line = reader.line();
+    if (reader.accepts("return")) break;
+    if (!reader.accepts("const")) readStatement(reader, scope, line, "");
+    else {
+      const bound = reader.accepts("[") ? readPattern(reader) : reader.take("name", "a name");
+      reader.expect("=");
+      readStatement(reader, scope, line, bound);
+    }
+  }
+  const returns = readReturns(reader, scope);
+  reader.expect("; }");
+  return { protocols: scope.protocols(), calls: scope.calls(), returns, lines: scope.lines };
+}
+
+/** The names that a body has declared, and its calls so far. */
+interface BodyScope {
+  readonly hasParameter: (name: string) => boolean;
+  /** Refuses a parameter that the body does not have. */
+  readonly requireParameter: (name: string) => void;
+  readonly hasProtocol: (name: string) => boolean;
+  readonly addProtocol: (name: string) => void;
+  readonly protocols: () => readonly string[];
+  readonly hasValue: (name: string) => boolean;
+  /** Adds a call in this line; `bound` is the variable of its result, or "". */
+  readonly addCall: (call: ParsedCall, line: number, bound: string) => void;
+  readonly calls: () => readonly ParsedCall[];
+  readonly lines: ReadonlyMap<string, number>;
+}
+
+function createBodyScope(reader: TokenReader, parameters: ReadonlySet<string>): BodyScope {
   const protocols = new Set<string>();
   const values = new Set<string>();
   const calls: ParsedCall[] = [];
   const lines = new Map<string, number>();
+  const isReserved = (name: string): boolean => [...runtimeNames, ...tableNames].includes(name) || protocols.has(name);
   const declare = (name: string, line: number): void => {
-    if ([...runtimeNames, ...tableNames].includes(name) || protocols.has(name) || values.has(name)) {
+    if (isReserved(name) || values.has(name))
       throw new ParseFault(`${name} is already the name of something else`, line);
-    }
     values.add(name);
   };
-  const tool = (name: string): void => {
-    if (!given.has(name)) reader.fail(`${name} among the parameters`);
-  };
-  const argument = (): ParsedArgument => {
-    for (const [object, kind] of [
-      ["inputs", "input"],
-      ["weights", "weight"],
-      ["kept", "kept"],
-    ] as const) {
-      if (reader.sees(object)) {
-        tool(object);
-        return { kind, name: readMember(reader, object) };
-      }
-    }
-    const name = reader.take("name", "an operand");
-    if (!values.has(name)) reader.fail(`a value that was computed before instead of ${name}`);
-    return { kind: "value", name };
-  };
-  const operands = (): readonly ParsedArgument[] =>
-    reader.accepts(",") ? reader.list(")", argument) : noOperands(reader);
-  const protocolCall = (): ParsedCall => {
-    const callee = reader.take("name", "a protocol");
-    if (!protocols.has(callee)) reader.fail(`a protocol of the list instead of ${callee}`);
-    reader.expect(". run ( party . at (");
-    const label = reader.string();
-    reader.expect(") ,");
-    const result = readMember(reader, "specs");
-    return { kind: "protocol", callee, label, result, args: operands() };
-  };
-  const localCall = (): ParsedCall => {
-    tool("local");
-    const callee = readMember(reader, "local");
-    reader.expect("( party ,");
-    const result = readMember(reader, "specs");
-    return { kind: "local", callee, result, args: operands() };
-  };
-  const add = (call: ParsedCall, line: number, bound: string): void => {
-    if (bound !== "" && bound !== call.result) throw new ParseFault(`${bound} is not computed by its own spec`, line);
-    if (bound !== "") declare(bound, line);
-    if (lines.has(call.result)) throw new ParseFault(`specs.${call.result} serves a second call`, line);
-    lines.set(call.result, line);
-    calls.push(call);
-  };
-  const statement = (line: number, bound: readonly string[] | string): void => {
-    if (typeof bound === "string" && reader.sees("local")) add(localCall(), line, bound);
-    else {
-      reader.expect("yield *");
-      if (reader.sees("parallel")) {
-        tool("parallel");
-        reader.expect("parallel (");
-        const group = calls.length;
-        const together = reader.list(")", () => ({ line: reader.line(), call: { ...protocolCall(), group } }));
-        const names = typeof bound === "string" ? [] : bound;
-        if (bound !== "" && (typeof bound === "string" || names.length > together.length))
-          reader.fail("a list of results");
-        together.forEach((each, k) => void add(each.call, each.line, names[k] ?? ""));
-      } else if (typeof bound === "string") add(protocolCall(), line, bound);
-      else reader.fail("parallel");
-    }
-    reader.expect(";");
-  };
-  reader.expect("{");
-  if (reader.accepts("const") && given.has("protocols")) {
-    reader.expect("{");
-    for (const name of reader.list("}", () => reader.take("name", "a protocol"))) {
-      if ([...runtimeNames, ...tableNames].includes(name) || protocols.has(name))
-        reader.fail(`${name} once, and as a protocol`);
+  return {
+    lines,
+    hasParameter: (name) => parameters.has(name),
+    requireParameter: (name) => {
+      if (!parameters.has(name)) reader.fail(`${name} among the parameters`);
+    },
+    hasProtocol: (name) => protocols.has(name),
+    addProtocol: (name) => {
+      if (isReserved(name)) reader.fail(`${name} once, and as a protocol`);
       protocols.add(name);
-    }
-    reader.expect("= protocols ;");
-  } else if (given.has("protocols")) reader.fail("the list of protocols");
-  for (;;) {
-    const line = reader.line();
-    if (reader.accepts("return")) break;
-    if (!reader.accepts("const")) statement(line, "");
-    else {
-      const bound = reader.accepts("[") ? readPattern(reader) : reader.take("name", "a name");
-      reader.expect("=");
-      statement(line, bound);
-    }
-  }
-  const returns = readReturns(reader, values);
-  reader.expect("; }");
-  return { protocols: [...protocols], calls, returns, lines };
+    },
+    protocols: () => [...protocols],
+    hasValue: (name) => values.has(name),
+    addCall: (call, line, bound) => {
+      if (bound !== "" && bound !== call.result) throw new ParseFault(`${bound} is not computed by its own spec`, line);
+      if (bound !== "") declare(bound, line);
+      if (lines.has(call.result)) throw new ParseFault(`specs.${call.result} serves a second call`, line);
+      lines.set(call.result, line);
+      calls.push(call);
+    },
+    calls: () => calls,
+  };
 }
 
-function noOperands(reader: TokenReader): readonly ParsedArgument[] {
+/** `const { a, b } = protocols;`, where the body has that parameter. */
+function readProtocolList(reader: TokenReader, scope: BodyScope): void {
+  if (reader.accepts("const") && scope.hasParameter("protocols")) {
+    reader.expect("{");
+    for (const name of reader.list("}", () => reader.take("name", "a protocol"))) scope.addProtocol(name);
+    reader.expect("= protocols ;");
+  } else if (scope.hasParameter("protocols")) reader.fail("the list of protocols");
+}
+
+/** A call, or several in lock step. `bound` is the name or the names of its results; "": none. */
+function readStatement(reader: TokenReader, scope: BodyScope, line: number, bound: readonly string[] | string): void {
+  if (typeof bound === "string" && reader.sees("local")) scope.addCall(readLocalCall(reader, scope), line, bound);
+  else {
+    reader.expect("yield *");
+    if (reader.sees("parallel")) readParallelCalls(reader, scope, bound);
+    else if (typeof bound === "string") scope.addCall(readProtocolCall(reader, scope), line, bound);
+    else reader.fail("parallel");
+  }
+  reader.expect(";");
+}
+
+function readParallelCalls(reader: TokenReader, scope: BodyScope, bound: readonly string[] | string): void {
+  scope.requireParameter("parallel");
+  reader.expect("parallel (");
+  const group = scope.calls().length;
+  const together = reader.list(")", () => ({
+    line: reader.line(),
+    call: { ...readProtocolCall(reader, scope), group },
+  }));
+  const names = typeof bound === "string" ? [] : bound;
+  if (bound !== "" && (typeof bound === "string" || names.length > together.length)) reader.fail("a list of results");
+  together.forEach(({ call, line }, k) => void scope.addCall(call, line, names[k] ?? ""));
+}
+
+/** `name.run(party.at("label"), specs.result, …)` */
+function readProtocolCall(reader: TokenReader, scope: BodyScope): ParsedCall {
+  const callee = reader.take("name", "a protocol");
+  if (!scope.hasProtocol(callee)) reader.fail(`a protocol of the list instead of ${callee}`);
+  reader.expect(". run ( party . at (");
+  const label = reader.string();
+  reader.expect(") ,");
+  const result = readMember(reader, "specs");
+  return { kind: "protocol", callee, label, result, args: readOperands(reader, scope) };
+}
+
+/** `local.name(party, specs.result, …)` */
+function readLocalCall(reader: TokenReader, scope: BodyScope): ParsedCall {
+  scope.requireParameter("local");
+  const callee = readMember(reader, "local");
+  reader.expect("( party ,");
+  const result = readMember(reader, "specs");
+  return { kind: "local", callee, result, args: readOperands(reader, scope) };
+}
+
+function readOperands(reader: TokenReader, scope: BodyScope): readonly ParsedArgument[] {
+  if (reader.accepts(",")) return reader.list(")", () => readArgument(reader, scope));
   reader.expect(")");
   return [];
 }
 
+const argumentKinds = [
+  ["inputs", "input"],
+  ["weights", "weight"],
+  ["cached", "cached"],
+] as const;
+
+function readArgument(reader: TokenReader, scope: BodyScope): ParsedArgument {
+  const member = argumentKinds.find(([object]) => reader.sees(object));
+  if (member) {
+    const [object, kind] = member;
+    scope.requireParameter(object);
+    return { kind, name: readMember(reader, object) };
+  }
+  const name = reader.take("name", "an operand");
+  if (!scope.hasValue(name)) reader.fail(`a value that was computed before instead of ${name}`);
+  return { kind: "value", name };
+}
+
 /**
- * Parses `*body({ protocols, local, parallel }, party, inputs, weights, kept)`; unused parameters at the end are
+ * Parses `*body({ protocols, local, parallel }, party, inputs, weights, cached)`; unused parameters at the end are
  * omitted.
  */
 function readParameters(reader: TokenReader): ReadonlySet<string> {
@@ -168,8 +210,8 @@ function readParameters(reader: TokenReader): ReadonlySet<string> {
       reader.expect("weights");
       given.add("weights");
       if (reader.accepts(",")) {
-        reader.expect("kept");
-        given.add("kept");
+        reader.expect("cached");
+        given.add("cached");
       }
     }
   }
@@ -190,13 +232,13 @@ function readPattern(reader: TokenReader): readonly string[] {
   return names;
 }
 
-function readReturns(reader: TokenReader, values: ReadonlySet<string>): ReadonlyMap<string, string> {
+function readReturns(reader: TokenReader, scope: BodyScope): ReadonlyMap<string, string> {
   const returns = new Map<string, string>();
   reader.expect("{");
   reader.list("}", () => {
     const key = readKey(reader);
     const value = reader.accepts(":") ? reader.take("name", "a value") : key;
-    if (!values.has(value)) reader.fail(`a value that was computed before instead of ${value}`);
+    if (!scope.hasValue(value)) reader.fail(`a value that was computed before instead of ${value}`);
     if (returns.has(key)) reader.fail(`each output once; ${key} occurs twice`);
     returns.set(key, value);
   });

@@ -37,13 +37,13 @@ const labelByForm: Readonly<Partial<Record<SharingForm, ValueLabel>>> = { public
 const labelOf = (form: SharingForm): ValueLabel =>
   labelByForm[form] ?? (form === "weight" || form === "fixed" || form === "server" ? "server" : "shared");
 
-/** The form of a weight by the form that a program declares; `told`: public, and sent to the dealer too. */
+/** The form of a weight by the form that a program declares; `disclosed`: public, and sent to the dealer too. */
 const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
   ["known", "weight"],
   ["fixed", "fixed"],
   ["server", "server"],
   ["public", "public"],
-  ["told", "public"],
+  ["disclosed", "public"],
 ]);
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
@@ -135,20 +135,20 @@ function resolveOperand(
     if (!sameShape(type.shape, declared.shape)) return `input ${name} is ${typeText(type)}, not ${typeText(declared)}`;
     return { form: "client", label: "client", from: new Set(["client"]), type };
   }
-  if (kind === "kept") {
-    const type = program.kept.get(name);
+  if (kind === "cached") {
+    const type = program.cached.get(name);
     if (!type) return `the program has no kept masked value ${name}`;
     const fits =
       type.width === declared.width &&
       type.scale === declared.scale &&
       isCacheSlice(declared.shape, type.shape, type.past);
     if (!fits) return `kept masked value ${name} is ${typeText(type)}, not ${typeText(declared)}`;
-    return { form: "wire", label: "shared", from: new Set(["client", "server"]), type: declared };
+    return { form: "masked", label: "shared", from: new Set(["client", "server"]), type: declared };
   }
   const type = program.weights.get(name);
   const form = type && formOfWeight.get(type.form);
   if (!type || !form) return `the program has no weight ${name}`;
-  const axis = type.place ?? type.shape.length;
+  const axis = type.rowAxis ?? type.shape.length;
   const rows = declared.shape[axis] ?? 0;
   // Some rows of it, where it has a position axis; else the whole weight.
   const whole = axis < type.shape.length && rows <= type.shape[axis]! ? type.shape.with(axis, rows) : type.shape;
@@ -255,7 +255,7 @@ function checkReveal(
 
 /** Checks the whole program: outputs are opened, opened values go nowhere else, and every declaration is used. */
 function checkWholeProgram(
-  { returns, outputs, kept, calls, specs, types, inputs, weights }: ParsedProgramText,
+  { returns, outputs, cached, calls, specs, types, inputs, weights }: ParsedProgramText,
   values: ReadonlyMap<string, TrackedValue>,
   used: ReadonlySet<string>,
   file: string,
@@ -265,15 +265,15 @@ function checkWholeProgram(
     const value = values.get(returns.get(output) ?? "");
     if (value?.form !== "opened") messages.push(["MRL0906", `${output} is a declared output, but is never opened`]);
   }
-  for (const [name, decl] of kept) {
+  for (const [name, decl] of cached) {
     const value = values.get(returns.get(name) ?? "");
     const same = value && sameShape(value.type.shape, decl.shape) && value.type.width === decl.width;
-    if (value?.form !== "wire" || !same)
+    if (value?.form !== "masked" || !same)
       messages.push(["MRL0904", `${name} is declared as kept, but is not such a masked value`]);
   }
   for (const output of returns.keys()) {
-    if (outputs.has(output) && kept.has(output)) messages.push(["MRL0905", `${output} is both kept and an output`]);
-    if (!outputs.has(output) && !kept.has(output))
+    if (outputs.has(output) && cached.has(output)) messages.push(["MRL0905", `${output} is both kept and an output`]);
+    if (!outputs.has(output) && !cached.has(output))
       messages.push(["MRL0905", `${output} is returned, but is not a declared output`]);
   }
   const called = new Set(calls.map(({ result }) => result));

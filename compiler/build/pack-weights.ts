@@ -14,7 +14,7 @@ const maxBytes = 2 ** 32 - 2;
 
 /** Whether a role may hold a weight: client and server hold public ones, the server alone the others, the dealer none. */
 export const mayHoldWeight = (role: Role, { form }: WeightDecl): boolean =>
-  role === "server" || (role === "client" && (form === "public" || form === "told"));
+  role === "server" || (role === "client" && (form === "public" || form === "disclosed"));
 
 type WeightDecls = Readonly<Record<string, WeightDecl>>;
 

@@ -51,7 +51,7 @@ export function deriveDecodeStep<S extends Pick<SplitState, "module">>(
     contextLength,
     count = 1,
     past = contextLength - count,
-    cacheType = { label: "shared", sharing: "wire" },
+    cacheType = { label: "shared", sharing: "masked" },
   }: DecodeStepOptions,
 ): DecodeStep<S> | Diagnostic {
   const { module } = from;

@@ -29,7 +29,7 @@ export interface DecodeGraphSource {
 }
 
 /** The input with the positions of the rows: [n], consecutive. */
-export const positionsInput = "marillc.places";
+export const positionsInput = "marillc.positions";
 
 const [rows, earlier] = ["rows", "earlier"];
 const dtypes: Readonly<Record<PlainElement["kind"], WrittenDtype>> = { f32: "float32", i64: "int64", bool: "bool" };

@@ -120,7 +120,7 @@ function cachedInput({ builder, options }: ArchitectureBuilder, layer: string, k
     label: asMaskedValues ? "shared" : "client",
     element: f32,
     shape,
-    ...(asMaskedValues && { sharing: "wire" }),
+    ...(asMaskedValues && { sharing: "masked" }),
   });
   return asMaskedValues ? id : builder.op("share", [id], {}, nodeNames(layer, kind));
 }

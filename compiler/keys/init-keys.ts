@@ -18,7 +18,7 @@ export interface CreatedKeys {
 
 /**
  * Makes keys, certificates and mutual pins for the three parties. They are valid for `days`, by default two years.
- * @throws DiagnosticError MRL0730 where a path exists; then it writes nothing
+ * @throws DiagnosticError where a path exists; then it writes nothing
  */
 export async function initKeys(dir: string, options: { readonly days?: number } = {}): Promise<CreatedKeys> {
   const byRole = async <T>(make: (role: Role) => T | Promise<T>): Promise<Record<Role, T>> =>

@@ -29,7 +29,7 @@ const maxInviteBytes = 2 ** 16;
 
 /**
  * Makes the invited party's key in a new folder on its own machine: no one else ever holds it.
- * @throws DiagnosticError MRL0730 where the folder exists, MRL0737 for an invite that cannot be used
+ * @throws DiagnosticError MRL0737 for an invite that cannot be used; also where the folder exists
  */
 export async function acceptInvite(
   inviteFile: string,

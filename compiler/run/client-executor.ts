@@ -18,7 +18,7 @@ import { dequantizeOutput, quantizeInputs } from "./quantize-inputs.ts";
 export interface ClientExecutor {
   /**
    * Runs the client's own layers, and quantizes the cut tensors of the query's positions.
-   * @throws DiagnosticError MRL0812 to MRL0814 for inputs that do not fit
+   * @throws DiagnosticError for inputs that the graphs, shapes or rings do not accept
    */
   readonly prepare: (inputs: NamedTensors, position?: QueryPosition) => Promise<PreparedQuery>;
   /** Computes the model's outputs of the query's positions from what was revealed, by name. */

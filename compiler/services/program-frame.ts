@@ -84,7 +84,7 @@ async function readPrograms(
     const further: Program[] = [];
     for (const text of more)
       further.push(programFromPlan(planProgram(await readVerified(text), setting), sha256(text)));
-    const keeps = Object.keys(further[0]?.kept ?? {});
+    const keeps = Object.keys(further[0]?.cached ?? {});
     const prefill = programFromPlan(planProgram(await readVerified(bytes), setting, keeps), sha256(bytes));
     const programs: SentProgram["programs"] = [prefill, ...further];
     const dealt = programs.map((program) => predict(program).offline.bytes["dealer→server"]);

@@ -28,6 +28,13 @@ export interface LoraLayer {
   readonly shape: readonly [inner: number, outer: number];
 }
 
+export interface AddedLora {
+  readonly layers: readonly LoraLayer[];
+  readonly patch: ModelPatch;
+  /** MRL0682 and MRL0683. */
+  readonly problems: readonly Diagnostic[];
+}
+
 /**
  * Low-rank branches beside the linear layers of what is not frozen, as PEFT starts them:
  *
@@ -40,8 +47,8 @@ export function addLora(
   frozen: FrozenLayers,
   options: LoraOptions,
   resizedTensors: ReadonlyMap<string, OnnxTensor>,
-  problems: Diagnostic[],
-): { readonly layers: readonly LoraLayer[]; readonly patch: ModelPatch } {
+): AddedLora {
+  const problems: Diagnostic[] = [];
   const found = graph.unfused.catalog.names.linears.filter((linear) => isTarget(linear, frozen, options));
   const at = graph.model.file;
   if (found.length === 0) {
@@ -78,7 +85,7 @@ export function addLora(
     for (const [name, tensor] of write.tensors) tensors.set(name, tensor);
     layers.push({ module: module!, weight, a, b, shape: [inner, outer] });
   }
-  return { layers, patch: { ...emptyPatch, after, outputs, tensors } };
+  return { layers, patch: { ...emptyPatch, after, outputs, tensors }, problems };
 }
 
 /**

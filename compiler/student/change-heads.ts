@@ -42,28 +42,30 @@ export interface HeadChange {
   readonly mergedFrom: readonly (readonly number[])[];
 }
 
-export function changeHeads(
-  graph: ModelGraph,
-  sites: readonly AttentionSite[],
-  options: HeadOptions,
-  problems: Diagnostic[],
-): { readonly changes: readonly HeadChange[]; readonly patches: readonly ModelPatch[] } {
+export interface ChangedHeads {
+  readonly changes: readonly HeadChange[];
+  readonly patches: readonly ModelPatch[];
+  /** MRL0680 and MRL0681, and those of pruning. */
+  readonly problems: readonly Diagnostic[];
+}
+
+export function changeHeads(graph: ModelGraph, sites: readonly AttentionSite[], options: HeadOptions): ChangedHeads {
   if (sites.length === 0) {
     const message = "no attention has heads that could change";
-    problems.push({
-      code: "MRL0681",
-      message,
-      at: graph.model.file,
-      help: "freeze fewer layers, or check the model with marillc inspect",
-    });
+    const help = "freeze fewer layers, or check the model with marillc inspect";
+    return { changes: [], patches: [], problems: [{ code: "MRL0681", message, at: graph.model.file, help }] };
   }
-  const done = sites.flatMap((site) => {
+  const changed = sites.map((site): ChangedHeads => {
     const fault = headFault(site, options);
-    if (fault === undefined) return [changeSite(graph, site, options, problems)];
-    problems.push({ code: "MRL0680", at: `${graph.model.file}, node "${site.name}"`, ...fault });
-    return [];
+    if (fault === undefined) return changeSite(graph, site, options);
+    const at = `${graph.model.file}, node "${site.name}"`;
+    return { changes: [], patches: [], problems: [{ code: "MRL0680", at, ...fault }] };
   });
-  return { changes: done.map(({ change }) => change), patches: done.flatMap(({ patches }) => patches) };
+  return {
+    changes: changed.flatMap(({ changes }) => changes),
+    patches: changed.flatMap(({ patches }) => patches),
+    problems: changed.flatMap(({ problems }) => problems),
+  };
 }
 
 type HeadFault = Pick<Diagnostic, "message" | "help">;
@@ -85,12 +87,7 @@ function headFault(site: AttentionSite, { what, size, grouping }: HeadOptions): 
   return undefined;
 }
 
-function changeSite(
-  graph: ModelGraph,
-  site: AttentionSite,
-  options: HeadOptions,
-  problems: Diagnostic[],
-): { readonly change: HeadChange; readonly patches: readonly ModelPatch[] } {
+function changeSite(graph: ModelGraph, site: AttentionSite, options: HeadOptions): ChangedHeads {
   const { heads, keyHeads } = site;
   const { what, size, grouping = "adjacent" } = options;
   const core = site.core as AttentionCore;
@@ -104,7 +101,8 @@ function changeSite(
       headOrder: order,
       mergedFrom: order.queries.map((head) => [head]),
     };
-    return { change, patches: [{ ...emptyPatch, tensors }, pruneHeadsPatch(graph, site, order, problems)] };
+    const { patch, problems } = pruneHeadsPatch(graph, site, order);
+    return { changes: [change], patches: [{ ...emptyPatch, tensors }, patch], problems };
   }
   const order =
     grouping === "adjacent"
@@ -115,8 +113,9 @@ function changeSite(
   const tensors = grouping === "adjacent" ? new Map<string, OnnxTensor>() : reorderedTensorMap(graph, site, order);
   const merged = mergeHeadsPatch({ site, core, size, scale, dtype: siteDtype(graph, core) });
   return {
-    change: { site, scale, headOrder: order, mergedFrom: mergedHeads(order, size) },
+    changes: [{ site, scale, headOrder: order, mergedFrom: mergedHeads(order, size) }],
     patches: [{ ...emptyPatch, tensors }, merged],
+    problems: [],
   };
 }
 

@@ -11,17 +11,19 @@ import type { HeadMarks, Trace } from "./trace-heads.ts";
 /** Marks elements of a value that belong to pruned heads. */
 type RemovedMask = Uint8Array;
 
+export interface PrunedHeads {
+  readonly patch: ModelPatch;
+  /** MRL0684. */
+  readonly problems: readonly Diagnostic[];
+}
+
 /**
  * The nodes of an attention after pruning. Its weights lose the columns and rows of pruned heads (reorder-heads.ts),
  * and nodes between them that state the number of heads get the new one. A pruned head contributes zero: the result is
- * the sum of the other heads through their rows of the output projection. Errors: MRL0684.
+ * the sum of the other heads through their rows of the output projection.
  */
-export function pruneHeadsPatch(
-  graph: ModelGraph,
-  site: AttentionSite,
-  order: HeadOrder,
-  problems: Diagnostic[],
-): ModelPatch {
+export function pruneHeadsPatch(graph: ModelGraph, site: AttentionSite, order: HeadOrder): PrunedHeads {
+  const problems: Diagnostic[] = [];
   const ways = site.traces as HeadTraces;
   const gone = new Map<ValueId, RemovedMask>();
   const collect = ({ marks, headOf }: Trace, kept: readonly number[]): void => {
@@ -47,7 +49,7 @@ export function pruneHeadsPatch(
   const middle = typeof site.core === "string" ? [] : site.core.middle;
   for (const { outputs } of middle) for (const name of outputs) reshaped.add(name);
   for (const name of typeof site.core === "string" ? [] : (site.core.scores?.outputs ?? [])) reshaped.add(name);
-  return { ...emptyPatch, replaced, tensors: write.tensors, reshaped };
+  return { patch: { ...emptyPatch, replaced, tensors: write.tensors, reshaped }, problems };
 }
 
 function unknownUse(graph: ModelGraph, site: AttentionSite, node: OnnxNode): Diagnostic {

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Dtype } from "./dtype.ts";
 import { byteLengthOf } from "./element-codecs.ts";
-import { fileDiagnostic, readFileHead } from "./files/index.ts";
+import { type Checked, fileDiagnostic, invalid, readFileHead, valid } from "./files/index.ts";
 import { isObject, type Json, type JsonObject, parseJson } from "./strict-json.ts";
 
 /** The position of one tensor in its file. */
@@ -65,8 +65,9 @@ export function parseSafetensorsHeader(head: Uint8Array, size: number, file: str
       if (text) metadata = value as ReadonlyMap<string, string>;
       else problems.push(fileDiagnostic("MRL0130", file, "__metadata__ must map strings to strings"));
     } else {
-      const entry = readEntry(name, value, file, 8 + length, problems);
-      if (entry) entries.push(entry);
+      const entry = readEntry(name, value, file, 8 + length);
+      problems.push(...entry.problems);
+      if (entry.value) entries.push(entry.value);
     }
   }
   throwIfAny(problems);
@@ -86,35 +87,26 @@ function headerLength(head: Uint8Array, size: number, file: string): number {
   return Number(length);
 }
 
-function readEntry(
-  name: string,
-  value: Json,
-  file: string,
-  base: number,
-  problems: Diagnostic[],
-): SafetensorsEntry | undefined {
+function readEntry(name: string, value: Json, file: string, base: number): Checked<SafetensorsEntry> {
   const at = `${file}, tensor "${name}"`;
   const entry: JsonObject = isObject(value) ? value : new Map();
   const type = entry.get("dtype");
   const dtype = typeof type === "string" ? safetensorsDtypes.get(type) : undefined;
   if (!dtype) {
-    problems.push(fileDiagnostic("MRL0132", at, `elements of type ${JSON.stringify(type)} are not supported`));
-    return undefined;
+    return invalid(fileDiagnostic("MRL0132", at, `elements of type ${JSON.stringify(type)} are not supported`));
   }
   const shape = readShape(entry.get("shape"));
   const offsets = readShape(entry.get("data_offsets"));
   const [begin, end] = offsets ?? [];
   if (!shape || begin === undefined || end === undefined || offsets?.length !== 2 || begin > end) {
-    problems.push(fileDiagnostic("MRL0130", at, "shape and data_offsets must be lists of integers"));
-    return undefined;
+    return invalid(fileDiagnostic("MRL0130", at, "shape and data_offsets must be lists of integers"));
   }
   const expected = byteLengthOf(dtype, shape);
   if (end - begin !== expected) {
     const message = `the tensor takes ${end - begin} bytes; ${dtype} of [${shape.join(", ")}] needs ${expected}`;
-    problems.push(fileDiagnostic("MRL0131", at, message));
-    return undefined;
+    return invalid(fileDiagnostic("MRL0131", at, message));
   }
-  return { name, dtype, shape, file, offset: base + begin, length: end - begin };
+  return valid({ name, dtype, shape, file, offset: base + begin, length: end - begin });
 }
 
 function readShape(value: Json | undefined): readonly number[] | undefined {

@@ -1,7 +1,6 @@
 export { abs } from "./abs.ts";
 export { add } from "./add.ts";
 export { argmax } from "./argmax.ts";
-export { arrange } from "./arrange.ts";
 export { attention } from "./attention.ts";
 export { cachedAttention } from "./cached-attention.ts";
 export { cast } from "./cast.ts";
@@ -52,6 +51,7 @@ export { rmsNorm } from "./rms-norm.ts";
 export { rope } from "./rope.ts";
 export { rsqrt } from "./rsqrt.ts";
 export { scatterNd } from "./scatter-nd.ts";
+export { selectByRank } from "./select-by-rank.ts";
 export { share } from "./share.ts";
 export { sigmoid } from "./sigmoid.ts";
 export { sign } from "./sign.ts";

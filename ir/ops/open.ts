@@ -11,7 +11,7 @@ export const open = defineOp({
   range: ([a]) => a!,
   evaluate: ([x]) => x!,
   element: ([x]) => x!,
-  sharing: "wire",
+  sharing: "masked",
   linear: "none",
   fixed: "integers",
   scales: keepScale,

@@ -19,7 +19,7 @@ export interface ValueSyntax {
 }
 export interface ParamSyntax extends ValueSyntax {
   readonly weight: IToken;
-  /** `at place { axis = …, rows = … }` */
+  /** `at position { axis = …, rows = … }` */
   readonly position: { readonly word: IToken; readonly attrs: readonly AttrSyntax[] } | undefined;
 }
 export interface AttrSyntax {

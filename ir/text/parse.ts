@@ -107,21 +107,25 @@ function readPositionRows(params: readonly ParamSyntax[], reader: ParseContext):
   const positionRows = new Map<string, PositionRows>();
   for (const { weight, position } of params) {
     if (!position) continue;
-    if (position.word.image !== "place")
-      reader.refuse("MRL0205", position.word, `expected place, found ${position.word.image}`);
+    if (position.word.image !== "position")
+      reader.refuse("MRL0205", position.word, `expected position, found ${position.word.image}`);
     const { axis, rows, ...others } = readAttrs(position.attrs, reader);
     if (typeof axis !== "number" || typeof rows !== "number" || Object.keys(others).length > 0) {
       return reader.refuse(
         "MRL0205",
         position.word,
-        "expected place { axis = number, rows = number }, found other attributes",
+        "expected position { axis = number, rows = number }, found other attributes",
       );
     }
     positionRows.set(stringOf(weight, reader), { axis, rows });
   }
   const partly = params.find(({ weight, position }) => !position && positionRows.has(stringOf(weight, reader)));
   if (partly)
-    reader.refuse("MRL0205", partly.weight, "expected place { … } as on another param of the same weight, found none");
+    reader.refuse(
+      "MRL0205",
+      partly.weight,
+      "expected position { … } as on another param of the same weight, found none",
+    );
   return positionRows.size > 0 ? Object.fromEntries(positionRows) : undefined;
 }
 

@@ -46,7 +46,7 @@ function printValue(module: Module, id: ValueId): string {
 
 function printParam(module: Module, id: ValueId, weight: string): string {
   const positionRows = module.positionRows?.[weight];
-  const at = positionRows ? ` at place { axis = ${positionRows.axis}, rows = ${positionRows.rows} }` : "";
+  const at = positionRows ? ` at position { axis = ${positionRows.axis}, rows = ${positionRows.rows} }` : "";
   return `  param %${id} : ${printValue(module, id)} = ${JSON.stringify(weight)}${at}`;
 }
 

@@ -7,7 +7,7 @@ export const LabelName = createToken({
   pattern: Lexer.NA,
   label: "public, client, server or shared",
 });
-export const SharingName = createToken({ name: "SharingName", pattern: Lexer.NA, label: "additive or wire" });
+export const SharingName = createToken({ name: "SharingName", pattern: Lexer.NA, label: "additive or masked" });
 export const ElementName = createToken({
   name: "ElementName",
   pattern: Lexer.NA,
@@ -43,7 +43,7 @@ export const KeywordInf = keyword("inf");
 export const KeywordNan = keyword("nan");
 
 const labelWords = ["public", "client", "server", "shared"].map((text) => keyword(text, LabelName));
-const sharingWords = ["additive", "wire"].map((text) => keyword(text, SharingName));
+const sharingWords = ["additive", "masked"].map((text) => keyword(text, SharingName));
 const elementWords = ["f32", "i64", "bool"].map((text) => keyword(text, ElementName));
 const FixedElement = createToken({
   name: "FixedElement",

@@ -35,7 +35,7 @@ function agreement(known: TypedOp): readonly Diagnostic[] {
     });
   }
   found.push(...elements(known, derived));
-  if ((derived.sharing === "wire") !== (result.sharing === "wire") && known.def.sharing) {
+  if ((derived.sharing === "masked") !== (result.sharing === "masked") && known.def.sharing) {
     const message = `${op.name}: expected a ${derived.sharing} result, found ${result.sharing ?? "none"}`;
     found.push({ code: "MRL0316", message, at });
   }

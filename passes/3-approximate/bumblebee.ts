@@ -85,7 +85,7 @@ export const bumblebee: Preset = {
   name: "bumblebee",
   source: "BumbleBee (Lu et al., NDSS 2025), section 5; numerics alone",
   settings: ["2pc-dealer", "3pc"],
-  // The families with one ring for two parties; BumbleBee's own backend does not exist here.
+  // The families with one ring for two parties; BumbleBee's own backend is not implemented.
   families: ["crypten", "marill"],
   ring: 64,
   precision: uniformPrecision(18),

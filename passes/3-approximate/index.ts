@@ -3,7 +3,7 @@
  *
  *   rewrites   operator → function (op, maths) that expands it into other operators, with the published constants and
  *              their source; building-blocks.ts has what several systems share, and `...crypten.rewrites` inherits
- *   families   families of protocols to choose from; any may share and reveal values
+ *   families   families of protocols to choose from, the preferred ones first
  *   ring       one ring for every share; absent: 5-select plans rings per value
  *   precision  fractional bits
  *

@@ -16,7 +16,7 @@ export const sigma: Preset = {
   rings: { "bert-tiny": 37, "gpt-neo-1.3b": 51, "llama-7b": 48 },
   precision: uniformPrecision(12),
   // Norm weights and channel scales are elementwise products of their own.
-  without: ["fold-gain", "fold-output-gain"],
+  without: ["fold-norm-weight", "fold-channel-scale"],
   truncations: {
     matmul: "sigma.truncate",
     "layer-norm": "sigma.truncate-with-slack",

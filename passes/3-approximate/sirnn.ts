@@ -144,7 +144,7 @@ export const sirnn: Preset = {
   name: "sirnn",
   source: "SIRNN (Rathee et al., IEEE S&P 2021), section V; numerics alone",
   settings: ["2pc-dealer", "3pc"],
-  // The families with one ring for two parties; SIRNN's own backend does not exist here.
+  // The families with one ring for two parties; SIRNN's own backend is not implemented.
   families: ["crypten", "marill"],
   ring: 64,
   truncation: "exact",

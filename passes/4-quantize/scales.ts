@@ -81,7 +81,7 @@ export function assignScales(
 function inputValue({ type }: Value, id: ValueId, walk: ScaleState): Value {
   const { calibration } = walk;
   const range = calibration.ranges.get(id)!;
-  const precision = { activation: type.sharing === "wire" ? wantedOf(id, walk) : walk.precision.activation };
+  const precision = { activation: type.sharing === "masked" ? wantedOf(id, walk) : walk.precision.activation };
   if (type.label !== "shared") return { type, range };
   const isBoolean = type.element.kind === "bool";
   return { type: { ...type, element: formFor(type, range, isBoolean ? 0 : precision.activation) }, range };

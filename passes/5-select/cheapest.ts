@@ -81,7 +81,7 @@ export function cheapest(
 
 /** Adds the opening of the operands that a protocol wants masked: all in one round before it. */
 function withOpenings(protocol: Protocol, { operands }: Spec, traffic: Traffic): Traffic {
-  const opened = operands.filter((_, index) => operandForm(protocol, index) === "wire");
+  const opened = operands.filter((_, index) => operandForm(protocol, index) === "masked");
   const each = opened.reduce((sum, operand) => sum + openingBytes(operand), 0);
   const { bytes } = traffic;
   return {

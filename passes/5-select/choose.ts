@@ -35,7 +35,7 @@ export interface SelectOptions {
 /** Labels that an operand may have, by the form in which a protocol wants it. */
 const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
   share: ["shared"],
-  wire: ["shared"],
+  masked: ["shared"],
   replicated: ["shared"],
   weight: ["server"],
   fixed: ["server"],

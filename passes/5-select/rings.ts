@@ -53,10 +53,10 @@ function convertResult(op: Op, value: Value, plan: RingPlan): ConvertedResult {
   const width = plan.widths.get(id)!;
   const short = plan.shortened.get(id);
   const made = short === undefined ? id : `${id}.short`;
-  setForm(id, width, op.name === "open" ? "wire" : "additive");
+  setForm(id, width, op.name === "open" ? "masked" : "additive");
   if (short !== undefined) {
     setForm(made, short, "additive");
-    const opened = convert(`${made}.open`, short, "wire", { name: "open", operand: made, protocol: "masked.open" });
+    const opened = convert(`${made}.open`, short, "masked", { name: "open", operand: made, protocol: "masked.open" });
     const protocol = short === 1 ? "bit.extend" : "masked.extend";
     convert(id, width, "additive", { name: "extend", operand: opened, attrs: { width }, protocol });
   }
@@ -71,7 +71,7 @@ function convertResult(op: Op, value: Value, plan: RingPlan): ConvertedResult {
   const opened = (to: number): ValueId => {
     if (to === short) return `${made}.open`;
     const name = maskedWidths.length === 1 ? `${id}.open` : `${id}.open${to}`;
-    return convert(name, to, "wire", { name: "open", operand: narrowed(to), protocol: "masked.open" });
+    return convert(name, to, "masked", { name: "open", operand: narrowed(to), protocol: "masked.open" });
   };
   const rewires = uses.map((use): Rewire => {
     const fits = (ringWidth: number): boolean => (use.exact ? ringWidth === use.width : ringWidth >= use.width);
@@ -106,7 +106,7 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
 /** A masked value that an earlier query opened is in the ring of its readers: the same program opened it there. */
 function cachedInput(value: Value, uses: readonly RingDemand[]): Value {
   const { element, sharing } = value.type;
-  if (sharing !== "wire" || !isFixed(element)) return value;
+  if (sharing !== "masked" || !isFixed(element)) return value;
   const [width, ...others] = maskedRings(uses);
   if (width === undefined || others.length > 0)
     throw new Error("internal error, please report: a cached masked value has readers in several rings, or none");

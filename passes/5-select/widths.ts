@@ -15,7 +15,7 @@ const maxWidth = 64;
 export interface RingDemand {
   readonly op: number;
   readonly index: number;
-  readonly form: "share" | "wire";
+  readonly form: "share" | "masked";
   readonly width: number;
   /** The protocol computes in exactly this ring; otherwise a wider masked value serves as well. */
   readonly exact: boolean;
@@ -144,7 +144,7 @@ function minWidthOf(module: Module, id: ValueId): number {
  * Rings of the masked values to open for these uses, narrowest first: all exact rings, and one that serves the others.
  */
 export function maskedRings(uses: readonly RingDemand[]): readonly number[] {
-  const masked = uses.filter((use) => use.form === "wire");
+  const masked = uses.filter((use) => use.form === "masked");
   const exact = [...new Set(masked.filter((use) => use.exact).map((use) => use.width))];
   const flexible = Math.max(0, ...masked.filter((use) => !use.exact).map((use) => use.width));
   const served = flexible === 0 || exact.some((width) => width >= flexible);
@@ -170,9 +170,9 @@ function demandsOf(module: Module, op: Op, at: number, width: number): readonly 
   const rings = protocol?.operandWidths(specFor(module, op, width));
   return op.operands.flatMap((_, index) => {
     const form = protocol ? operandForm(protocol, index) : "share";
-    if (!shared[index] || (form !== "share" && form !== "wire" && form !== "replicated")) return [];
-    const exact = form !== "wire" || protocol?.exactRings === true;
-    return [{ op: at, index, form: form === "wire" ? form : "share", width: rings?.[index] ?? width, exact }];
+    if (!shared[index] || (form !== "share" && form !== "masked" && form !== "replicated")) return [];
+    const exact = form !== "masked" || protocol?.exactRings === true;
+    return [{ op: at, index, form: form === "masked" ? form : "share", width: rings?.[index] ?? width, exact }];
   });
 }
 

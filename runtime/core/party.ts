@@ -23,7 +23,7 @@ export interface Share {
 
 /** Masked value: both parties hold x̂ = x + r mod 2^width; r is the mask. `opened` is a meta tensor at the dealer. */
 export interface MaskedValue {
-  readonly kind: "wire";
+  readonly kind: "masked";
   readonly opened: RingTensor;
   readonly mask: Mask;
 }

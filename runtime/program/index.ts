@@ -1,3 +1,3 @@
 export { type LocalOp, local } from "./local-ops.ts";
-export type { HeldWeight, KeptDecl, OutputDecl, Program, Toolbox, WeightDecl } from "./program.ts";
+export type { CachedDecl, HeldWeight, OutputDecl, Program, Toolbox, WeightDecl } from "./program.ts";
 export { toolbox } from "./toolbox.ts";

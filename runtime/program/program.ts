@@ -7,25 +7,25 @@ import type { LocalOp, LocalOpName } from "./local-ops.ts";
 /**
  * A weight tensor as the program uses it. `known`: only the server knows it; a known-weight protocol uses it in a ring
  * of `width` bits. `fixed`: likewise, but opened once under a mask, as a masked value of `width` bits that serves every
- * query. `server`: only the server knows it and only adds it. `public`: client and server know it. `told`: the dealer
+ * query. `server`: only the server knows it and only adds it. `public`: client and server know it. `disclosed`: the dealer
  * knows it too.
  */
 export interface WeightDecl {
-  readonly form: "known" | "fixed" | "server" | "public" | "told";
+  readonly form: "known" | "fixed" | "server" | "public" | "disclosed";
   /** Name in the party's weight file. */
   readonly tensor: string;
   readonly shape: readonly number[];
   readonly width: number;
   readonly scale: number;
   /** The body takes one row along this axis: that of the position which the query is about. */
-  readonly place?: number;
+  readonly rowAxis?: number;
 }
 
 /**
  * A masked value that a query caches for later ones. The `sequenceAxis` of its shape has the positions of this query.
  * `past`: maximum number of rows of earlier queries that the body can read; 0: it starts without a cache.
  */
-export interface KeptDecl extends Fixed {
+export interface CachedDecl extends Fixed {
   readonly past: number;
 }
 
@@ -47,7 +47,11 @@ export type HeldWeight = KnownWeight | MaskedValue | IntTensor;
  * model on shapes. Inputs are integers at the client and meta tensors elsewhere. A generated program gives the names of
  * its inputs and weights as types, so that the compiler checks its body against them.
  */
-export interface Program<Input extends string = string, Weight extends string = string, Kept extends string = string> {
+export interface Program<
+  Input extends string = string,
+  Weight extends string = string,
+  Cached extends string = string,
+> {
   readonly name: string;
   /** SHA-256 of the scheduled module's text, hex. */
   readonly hash: string;
@@ -58,13 +62,13 @@ export interface Program<Input extends string = string, Weight extends string = 
   /**
    * Of each entry the body returns the new rows and reads the earlier ones; all entries of a query have the same rows.
    */
-  readonly kept?: Readonly<Record<Kept, KeptDecl>>;
+  readonly cached?: Readonly<Record<Cached, CachedDecl>>;
   // A method, not a function property: a program with named inputs stays assignable to `Program`.
   body(
     tools: Toolbox,
     party: Party,
     inputs: Readonly<Record<Input, IntTensor>>,
     weights: Readonly<Record<Weight, HeldWeight>>,
-    kept: Readonly<Record<Kept, MaskedValue>>,
+    cached: Readonly<Record<Cached, MaskedValue>>,
   ): Steps<Readonly<Record<string, SharedValue>>>;
 }

@@ -100,7 +100,7 @@ function runOnMeta(
     const values = intTensor(shape, undefined);
     const empty = metaTensor(shape, width);
     if (form === "fixed") {
-      return [name, { kind: "wire", opened: empty, mask: { share: empty, secret: empty, fresh: false } }];
+      return [name, { kind: "masked", opened: empty, mask: { share: empty, secret: empty, fresh: false } }];
     }
     if (form !== "known") return [name, values];
     return [name, { kind: "weight", shape, width, values, pad: empty, hidden: empty }];

@@ -24,7 +24,7 @@ export function updateCache(
   results: Readonly<Record<string, unknown>>,
   position: number,
 ): SessionCache {
-  const names = Object.keys(program.kept ?? {});
+  const names = Object.keys(program.cached ?? {});
   if (names.length === 0 || position === 0) return emptyCache;
   const continues = readsCache(program);
   let rows = 0;
@@ -40,33 +40,33 @@ export function updateCache(
 }
 
 /** Rows of one query of the program, in each masked value that it caches. */
-const rowsOfQuery = ({ kept = {} }: Program): number => Object.values(kept)[0]?.shape[sequenceAxis] ?? 0;
+const rowsOfQuery = ({ cached = {} }: Program): number => Object.values(cached)[0]?.shape[sequenceAxis] ?? 0;
 
 /**
  * Whether the program continues from the cache: a program of a single position does. A program of several positions
  * starts anew, even if it could read earlier rows: it runs at the beginning of a text, where there are none.
  */
 export const readsCache = (program: Program): boolean =>
-  rowsOfQuery(program) === 1 && Object.values(program.kept ?? {}).some(({ past }) => past > 0);
+  rowsOfQuery(program) === 1 && Object.values(program.cached ?? {}).some(({ past }) => past > 0);
 
 /**
  * Valid positions of a program: a prefill keeps from none to all of its rows, a decode step follows at least one row.
  */
 export function positionRange(program: Program): { readonly least: number; readonly most: number } {
   if (!readsCache(program)) return { least: 0, most: rowsOfQuery(program) };
-  return { least: 1, most: Object.values(program.kept ?? {})[0]!.past };
+  return { least: 1, most: Object.values(program.cached ?? {})[0]!.past };
 }
 
 /** Masked values that a query reads from the cache; they may have no rows. */
 function cacheReads(
-  { kept = {} }: Program,
+  { cached = {} }: Program,
   of: (shape: Shape, width: number) => RingTensor,
 ): Readonly<Record<string, MaskedValue>> {
-  const reading = Object.entries(kept).filter(([, { past }]) => past > 0);
+  const reading = Object.entries(cached).filter(([, { past }]) => past > 0);
   return Object.fromEntries(
     reading.map(([name, { shape, width }]) => {
       const t = of(shape, width);
-      return [name, { kind: "wire", opened: t, mask: { share: t, secret: t, fresh: false } }];
+      return [name, { kind: "masked", opened: t, mask: { share: t, secret: t, fresh: false } }];
     }),
   );
 }
@@ -94,7 +94,7 @@ function rowsOf<T extends RingTensor | IntTensor>(t: T, axis: number, from: numb
 /** Rows from…to of a weight, in every component that a party holds. */
 function rowsOfWeight(weight: HeldWeight, axis: number, [from, to]: readonly [number, number]): HeldWeight {
   const row = <T extends RingTensor | IntTensor>(t: T): T => rowsOf(t, axis, from, to);
-  if (weight.kind === "wire") return mapMasked(weight, row);
+  if (weight.kind === "masked") return mapMasked(weight, row);
   if (weight.kind === "int") return row(weight);
   const { shape, width, values, pad, hidden }: KnownWeight = weight;
   const some: Shape = shape.with(axis, to - from);
@@ -107,12 +107,12 @@ export function weightsAt(
   handles: Readonly<Record<string, HeldWeight>>,
   position: number,
 ): Readonly<Record<string, HeldWeight>> {
-  const isWindow = program.kept && !readsCache(program);
+  const isWindow = program.cached && !readsCache(program);
   const rows = isWindow ? ([0, rowsOfQuery(program)] as const) : ([position, position + 1] as const);
   return Object.fromEntries(
     Object.entries(program.weights).map(([name, decl]) => {
       const handle = handles[name]!;
-      return [name, decl.place === undefined ? handle : rowsOfWeight(handle, decl.place, rows)];
+      return [name, decl.rowAxis === undefined ? handle : rowsOfWeight(handle, decl.rowAxis, rows)];
     }),
   );
 }

@@ -30,7 +30,7 @@ const bytesOf = (all: readonly WeightDecl[]): number =>
  * computes with.
  */
 export const hiddenBytes = (weights: ProgramWeights): number =>
-  bytesOf([...weightsOf(weights, "known"), ...weightsOf(weights, "told")]);
+  bytesOf([...weightsOf(weights, "known"), ...weightsOf(weights, "disclosed")]);
 /** Bytes that the server sends the client in setup: fixed weights under their masks. */
 export const openedBytes = (weights: ProgramWeights): number => bytesOf(weightsOf(weights, "fixed"));
 
@@ -62,7 +62,7 @@ export function sessionWeights(programs: readonly Program[]): {
 
 /** Integers of a tensor at the parties that know it, a meta tensor elsewhere. */
 function integersOf(role: Role, decl: WeightDecl, tensors: ReadonlyMap<string, IntTensor>): IntTensor {
-  const isPublic = decl.form === "public" || decl.form === "told";
+  const isPublic = decl.form === "public" || decl.form === "disclosed";
   const knows = isPublic ? role !== "dealer" : role === "server";
   if (!knows) return intTensor(decl.shape, undefined);
   const tensor = tensors.get(decl.tensor);
@@ -91,7 +91,7 @@ export interface WeightSources {
  * fixed: the server sends the client the weight plus a mask that it shares with the dealer: uniform, since the client
  * does not know the mask's seed (LIN-FIX setup; one way, because the server knows the weight).
  *
- * told: public, so it goes to the dealer unmasked. All this happens once per session; every query uses fresh masks.
+ * disclosed: public, so it goes to the dealer unmasked. All this happens once per session; every query uses fresh masks.
  */
 export function setUpWeights(
   role: Role,
@@ -125,16 +125,16 @@ export function setUpWeights(
     if (role === "server") sent.client.push(pack(own));
     const opened = role === "client" ? take(shape, width) : own;
     const share = { client: zeros(shape, width), server: secret, dealer: unknown }[role];
-    return { kind: "wire", opened, mask: { share, secret: role === "dealer" ? secret : unknown, fresh: false } };
+    return { kind: "masked", opened, mask: { share, secret: role === "dealer" ? secret : unknown, fresh: false } };
   };
-  const told = ({ shape, width }: WeightDecl, values: IntTensor): HeldWeight => {
+  const disclosed = ({ shape, width }: WeightDecl, values: IntTensor): HeldWeight => {
     if (role === "server") sent.dealer.push(pack(fromIntegers(values, width)));
     return role === "dealer" ? toIntegers(take(shape, width)) : values;
   };
   const handles = Object.entries(weights).map(([name, decl]): [string, HeldWeight] => {
     const values = integersOf(role, decl, tensors);
     if (decl.form === "known") return [name, known(name, decl, values)];
-    if (decl.form === "told") return [name, told(decl, values)];
+    if (decl.form === "disclosed") return [name, disclosed(decl, values)];
     return [name, decl.form === "fixed" ? fixed(name, decl, values) : values];
   });
   return {

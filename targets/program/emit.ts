@@ -8,10 +8,11 @@ import {
   ts,
   type WriterFunction,
 } from "ts-morph";
+import type { Role } from "../../runtime/core/index.ts";
 import type { Fixed } from "../../runtime/protocols/kit/index.ts";
 import { headerOf, stepComment, subjectOf } from "./comments.ts";
 import { createIdentifiers, literal, member, record, stringLiteral } from "./literals.ts";
-import type { CallArgument, OpCall, ProgramPlan, Role } from "./plan.ts";
+import type { CallArgument, OpCall, ProgramPlan } from "./plan.ts";
 
 export interface ProgramFacts {
   /** SHA-256 of program.mir, hex. */
@@ -86,7 +87,7 @@ function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | Stat
       kind: StructureKind.ImportDeclaration,
       isTypeOnly: true,
       leadingTrivia: `${headerOf(plan, role, facts)}\n\n`,
-      namedImports: ["Fixed", ...(hasCache(plan) ? ["KeptDecl"] : []), "OutputDecl", "Program", "Spec", "WeightDecl"],
+      namedImports: [...(hasCache(plan) ? ["CachedDecl"] : []), "Fixed", "OutputDecl", "Program", "Spec", "WeightDecl"],
       moduleSpecifier: "marillc/runtime",
     },
     (writer) => {
@@ -95,7 +96,8 @@ function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | Stat
       writeTable(writer, "inputTypes", literals(plan.inputs), "Record<string, Fixed>");
       writeTable(writer, "weightTypes", literals(plan.weights), "Record<string, WeightDecl>", "as const ");
       writeTable(writer, "outputTypes", literals(plan.outputs), "Record<string, OutputDecl>", "as const ");
-      if (hasCache(plan)) writeTable(writer, "keptTypes", cacheTypes(plan), "Record<string, KeptDecl>", "as const ");
+      if (hasCache(plan))
+        writeTable(writer, "cachedTypes", cacheTypes(plan), "Record<string, CachedDecl>", "as const ");
       writeProgram(writer, scope, facts);
     },
   ];
@@ -155,7 +157,7 @@ function specsOf({ plan, variable }: Scope): Entries {
 function writeProgram(writer: CodeBlockWriter, scope: Scope, { hash }: ProgramFacts): void {
   const { plan, variable } = scope;
   const { name, setting } = plan;
-  const tables = ["inputTypes", "weightTypes", ...(hasCache(plan) ? ["keptTypes"] : [])];
+  const tables = ["inputTypes", "weightTypes", ...(hasCache(plan) ? ["cachedTypes"] : [])];
   const type = `Program<${tables.map((table) => `keyof typeof ${table}`).join(", ")}>`;
   writer.blankLine().write(`export const program: ${type} = `);
   writer.inlineBlock(() => {
@@ -163,7 +165,7 @@ function writeProgram(writer: CodeBlockWriter, scope: Scope, { hash }: ProgramFa
     writer.writeLine("inputs: inputTypes,");
     writer.writeLine("outputs: outputTypes,");
     writer.writeLine("weights: weightTypes,");
-    if (hasCache(plan)) writer.writeLine("kept: keptTypes,");
+    if (hasCache(plan)) writer.writeLine("cached: cachedTypes,");
     writer.write(`*body(${parametersOf(plan)}) `);
     writer.inlineBlock(() => {
       const protocols = namesOf(plan, "protocol");
@@ -193,7 +195,7 @@ function parametersOf(plan: ProgramPlan): string {
   ];
   const parameters = [`{ ${tools.join(", ")} }`, "party", "inputs", "weights"];
   const kinds = new Set(plan.steps.flat().flatMap(({ args }) => args.map(({ kind }) => kind)));
-  if (kinds.has("kept")) return [...parameters, "kept"].join(", ");
+  if (kinds.has("cached")) return [...parameters, "cached"].join(", ");
   if (kinds.has("weight"))
     return kinds.has("input") ? parameters.join(", ") : parameters.join(", ").replace("inputs", "_inputs");
   return parameters.slice(0, kinds.has("input") ? 3 : 2).join(", ");
@@ -260,6 +262,6 @@ function callOf({ variable }: Scope, { op, callee, args }: OpCall, alone: boolea
 
 function argumentOf(argument: CallArgument, variable: (id: string) => string): string {
   if (argument.kind === "value") return variable(argument.id);
-  if (argument.kind === "kept") return member("kept", argument.id);
+  if (argument.kind === "cached") return member("cached", argument.id);
   return argument.kind === "input" ? member("inputs", argument.id) : member("weights", argument.key);
 }

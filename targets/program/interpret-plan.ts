@@ -8,7 +8,7 @@ import type { CallArgument, OpCall, ProgramPlan } from "./plan.ts";
  * code from the network), and tests. It does what the emitted programs do, call by call.
  */
 export function programFromPlan(plan: ProgramPlan, hash: string): Program {
-  const keptValues = Object.entries(plan.cached).map(([name, { value }]) => [name, value] as const);
+  const cachedValues = Object.entries(plan.cached).map(([name, { value }]) => [name, value] as const);
   return {
     name: plan.name,
     hash,
@@ -16,12 +16,12 @@ export function programFromPlan(plan: ProgramPlan, hash: string): Program {
     inputs: plan.inputs,
     outputs: plan.outputs,
     weights: plan.weights,
-    ...(keptValues.length > 0 && { kept: plan.cached }),
-    *body(tools, party, inputs, weights, kept) {
+    ...(cachedValues.length > 0 && { cached: plan.cached }),
+    *body(tools, party, inputs, weights, cached) {
       const values = new Map<string, SharedValue>();
       const operand = (argument: CallArgument): Operand => {
         if (argument.kind === "input") return inputs[argument.id]!;
-        if (argument.kind === "kept") return kept[argument.id]!;
+        if (argument.kind === "cached") return cached[argument.id]!;
         return argument.kind === "weight" ? weights[argument.key]! : values.get(argument.id)!;
       };
       const call = ({ callee, spec, args, op }: OpCall): Steps<SharedValue> => {
@@ -35,7 +35,7 @@ export function programFromPlan(plan: ProgramPlan, hash: string): Program {
         step.forEach(({ op }, k) => void values.set(op.result, results[k]!));
       }
       const outputs = Object.keys(plan.outputs).map((id) => [id, values.get(id)!] as const);
-      return Object.fromEntries([...outputs, ...keptValues.map(([name, id]) => [name, values.get(id)!] as const)]);
+      return Object.fromEntries([...outputs, ...cachedValues.map(([name, id]) => [name, values.get(id)!] as const)]);
     },
   };
 }

@@ -7,7 +7,7 @@
 /** Words that no variable may be called, and names that the generated text uses itself. */
 const reserved =
   "abstract any arguments as async await boolean break case catch class const continue debugger declare default delete do else enum eval export extends false finally for from function get if implements import in infer instanceof interface is keyof let module namespace never new null number object of package private protected public readonly return satisfies set static string super switch symbol this throw true try type typeof undefined unknown var void while with yield " +
-  "NaN Infinity __proto__ inputs inputTypes kept keptTypes local outputTypes parallel party program protocols specs types weights weightTypes";
+  "NaN Infinity __proto__ cached cachedTypes inputs inputTypes local outputTypes parallel party program protocols specs types weights weightTypes";
 
 const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, "0");
 

@@ -2,18 +2,15 @@ import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/modu
 import { isFixed } from "../../ir/type.ts";
 import { fixedOf, resultOf, specOf } from "../../passes/5-select/spec.ts";
 import { costOf, operandForm } from "../../passes/5-select/traffic.ts";
-import type { KeptDecl, OutputDecl, WeightDecl } from "../../runtime/program/index.ts";
+import type { CachedDecl, OutputDecl, WeightDecl } from "../../runtime/program/index.ts";
 import type { Fixed, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
 import { sequenceAxis } from "../../runtime/protocols/softmax/index.ts";
-
-export type { Role } from "../../runtime/core/index.ts";
-
 export type CallArgument =
   | { readonly kind: "value"; readonly id: ValueId }
   | { readonly kind: "input"; readonly id: ValueId }
   /** A masked value that an earlier query opened. */
-  | { readonly kind: "kept"; readonly id: ValueId }
+  | { readonly kind: "cached"; readonly id: ValueId }
   | { readonly kind: "weight"; readonly key: string };
 
 /** One op as a call of the runtime. */
@@ -34,7 +31,7 @@ export interface ProgramPlan {
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<string, WeightDecl>>;
   /** Masked values that later queries read, by name, and the value that each is. */
-  readonly cached: Readonly<Record<string, KeptDecl & { readonly value: ValueId }>>;
+  readonly cached: Readonly<Record<string, CachedDecl & { readonly value: ValueId }>>;
   readonly steps: readonly (readonly OpCall[])[];
 }
 
@@ -57,12 +54,12 @@ function weightDeclOf(module: Module, op: Op, index: number, dealerComputes: boo
   const fixed = isFixed(element) ? element : { width: 32, scale: 0 };
   const positionRows = module.positionRows?.[module.params[id]!];
   return {
-    form: held ?? (label === "server" ? "server" : dealerComputes ? "told" : "public"),
+    form: held ?? (label === "server" ? "server" : dealerComputes ? "disclosed" : "public"),
     tensor: weightKey(module.params[id]!, fixed.scale),
     shape: positionRows ? shape.with(positionRows.axis, positionRows.rows) : shape,
     width: held ? result.width : fixed.width,
     scale: fixed.scale,
-    ...(positionRows && { place: positionRows.axis }),
+    ...(positionRows && { rowAxis: positionRows.axis }),
   };
 }
 
@@ -78,7 +75,7 @@ export function planProgram(module: Module, setting: string, cachedNames: readon
 
   const argument = (op: Op, index: number): CallArgument => {
     const id = op.operands[index]!;
-    if (isInput.has(id) && isCached(module, id)) return { kind: "kept", id };
+    if (isInput.has(id) && isCached(module, id)) return { kind: "cached", id };
     if (isInput.has(id)) return { kind: "input", id };
     if (!(id in module.params)) return { kind: "value", id };
     const use = weightDeclOf(module, op, index, dealerComputes);
@@ -132,7 +129,7 @@ function cachedValues(module: Module, cachedNames: readonly string[]): ProgramPl
   return Object.fromEntries(found);
 }
 
-const isCached = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "wire";
+const isCached = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "masked";
 
 /** The client's integers of an input have the scale of its share. */
 function inputsOf(module: Module): Readonly<Record<string, Fixed>> {

@@ -146,9 +146,9 @@ describe("a session that keeps keys and values", () => {
     const [both, apart] = [predictSetup([window, next]).bytes, predictSetup([window]).bytes];
     expect(both["server→dealer"]).toBe(apart["server→dealer"]);
     // A table of positions is taken whole by one and row by row by the other.
-    expect(next.weights.positions).toEqual({ ...window.weights.positions, place: 1 });
+    expect(next.weights.positions).toEqual({ ...window.weights.positions, rowAxis: 1 });
     // A gain for each place hides in the pad of its own row.
-    expect(next.weights.gains).toMatchObject({ form: "known", shape: [1, length, width], place: 1 });
+    expect(next.weights.gains).toMatchObject({ form: "known", shape: [1, length, width], rowAxis: 1 });
   });
 
   it("costs more at a later place, and by attention alone", () => {
@@ -241,15 +241,15 @@ describe("the text of the programs", () => {
     expect(texts.window.ts).toContain(`"${name}": { shape: [1, 1, ${length}, 4]`);
     expect(texts.window.ts).toContain("past: 0 },");
     expect(texts.next.ts).toContain(`past: ${length - 1} },`);
-    expect(texts.next.ts).toContain(`kept["${name}"]`);
+    expect(texts.next.ts).toContain(`cached["${name}"]`);
   });
 
   it("is of modules that print and are found again", () => {
     expect(print(one.state.module)).toContain("cached-attention");
-    expect(Object.keys(next.kept!)).toEqual([...one.cached.keys()]);
-    expect(Object.keys(window.kept!)).toEqual([...one.cached.keys()]);
+    expect(Object.keys(next.cached!)).toEqual([...one.cached.keys()]);
+    expect(Object.keys(window.cached!)).toEqual([...one.cached.keys()]);
     for (const name of one.cached.keys()) {
-      const [a, b] = [window.kept![name]!, next.kept![name]!];
+      const [a, b] = [window.cached![name]!, next.cached![name]!];
       expect([a.width, a.scale]).toEqual([b.width, b.scale]);
     }
   });

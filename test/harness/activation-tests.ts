@@ -41,7 +41,7 @@ const cases = [
   activationSpec([10, 8], -100, 100, 24),
 ];
 
-/** What the five saturated activations promise, each with its table and its function, or the forms that it covers. */
+/** Properties of the five saturated activations, each with its table and the function, or functions, that it covers. */
 export function activationTests(
   protocol: Protocol,
   table: SeriesActivation,
@@ -56,7 +56,7 @@ export function activationTests(
       const spec = cases[k]!;
       const { lo, hi, scale } = spec.operands[0]!;
       const x = reals(COUNT, lo, hi, trial);
-      // The places where pieces meet.
+      // The points where pieces meet.
       [-table.bound, table.bound, -table.bound - 0.1, table.bound + 0.1].forEach((v, i) => {
         if (lo <= v && v <= hi) x[3 + i] = v;
       });
@@ -66,7 +66,7 @@ export function activationTests(
     }
     cases.forEach((spec, k) => {
       expect(worst[k]).toBeLessThanOrEqual(declaredUlps(protocol, spec));
-      // Not too loose either: seeds reach a seventh of it beside the part that belongs to another form.
+      // The bound is not too loose: errors reach a seventh of it, apart from the part of another form.
       expect(worst[k]! * 7 + table.fitError * 2 ** spec.result.scale).toBeGreaterThan(declaredUlps(protocol, spec));
     });
   });
@@ -75,7 +75,7 @@ export function activationTests(
     const period = 2 ** table.logPeriod;
     const half = table.halfLinear ? 0.5 : 0;
     let worst = 0;
-    // Thresholds on 3 fractional bits: the inner piece reaches 1/8 beyond the bound, the outer ones begin 1/8 inside.
+    // Thresholds have 3 fractional bits: the inner piece ends 1/8 beyond the bound, the outer ones begin 1/8 inside.
     for (let x = -table.bound - 0.125; x <= table.bound + 0.125; x += 1 / 512) {
       worst = Math.max(worst, ...forms.map((f) => Math.abs(half * x + seriesAt(table.series, x, period) - f(x))));
     }
@@ -91,22 +91,22 @@ export function activationTests(
     const harmonics = 2 * Math.max(table.series.cosines.length, table.series.sines.length);
     const inside = costOf(protocol, activationSpec([12, 12], -2, 2, 40, 8));
     expect([inside.rounds, inside.clientToServer + inside.serverToClient]).toEqual([0, 0]);
-    // Lift of the half argument to 40 + 1 bits: 2(m − n).
+    // Extension of half the argument to 40 + 1 bits: 2(m − n).
     const { operands } = resolveWidths(protocol, activationSpec([12, 12], -2, 2, 40, 8));
-    const lifted = table.halfLinear ? 2 * (41 - operands[0]!.width) : 0;
-    // Eight elements: a bit of each is a byte.
-    expect(inside.dealerToServer).toBe(harmonics * (40 + 28 - 12) + lifted);
+    const extension = table.halfLinear ? 2 * (41 - operands[0]!.width) : 0;
+    // Eight elements: one bit of each makes one byte.
+    expect(inside.dealerToServer).toBe(harmonics * (40 + 28 - 12) + extension);
 
     const outside = costOf(protocol, activationSpec([12, 12], -32, 32, 40, 8));
     const width = resolveWidths(protocol, activationSpec([12, 12], -32, 32, 40, 8)).operands[0]!.width;
     const inner = 12 + Math.floor(Math.log2(table.bound)) + 3;
     const digits = Math.ceil((width - 10) / digitBits(width - 10));
-    // OPEN of the inner value, two CMP_MDC on the wire with 3 fractional bits, two or three selecting bits.
+    // OPEN of the inner value, two CMP_MDC on the masked value with 3 fractional bits, two or three selecting bits.
     const bits = inner + 2 * (2 * digits - 1) + (table.valueBelow === 0 ? 2 : 3);
     expect(outside).toMatchObject({ rounds: 2, clientToServer: bits, serverToClient: bits });
   });
 
-  it("takes every ring up to the widest that it names, and none beyond where the series is its result", () => {
+  it("accepts every ring up to its declared maximum, and none beyond where the series is its result", () => {
     const widest = (hi: number): number =>
       protocol.maxResultWidth!(resolveWidths(protocol, activationSpec([12, 12], -2, hi, 40)));
     expect([widest(2), widest(32)]).toEqual([48, 64]);
@@ -115,7 +115,7 @@ export function activationTests(
     expect(() => resolveWidths(protocol, activationSpec([12, 12], -2, 2, 49))).toThrow(/at most 64/);
   });
 
-  it("refuses what it cannot run", () => {
+  it("refuses specs that it cannot run", () => {
     expect(() => resolveWidths(protocol, activationSpec([12, 12], -2, 2, 60))).toThrow(/at most 64/);
     expect(() => resolveWidths(protocol, activationSpec([12, 12], -(2 ** 30), 1, 40))).toThrow(
       /comparisons take at most/,

@@ -6,7 +6,7 @@ import type { AttrKind, OpDef } from "../../ir/ops/define.ts";
 import { registry } from "../../ir/registry.ts";
 import { bool, f32, i64, type PlainElement, type Shape, sizeOf } from "../../ir/type.ts";
 
-/** A whole number from 0 to max. */
+/** An integer from 0 to max. */
 type DrawInteger = (max: number) => number;
 type AttrDraw = (draw: DrawInteger, operands: readonly Shape[]) => Attrs;
 
@@ -39,16 +39,16 @@ const drawWindows = (draw: DrawInteger, x: Shape): Attrs => ({
   dilations: Array(spatialRank(x)).fill(draw(1) + 1),
 });
 
-/** Attributes whose good values depend on the operands, by operator; the others are drawn by kind. */
+/** Attributes whose valid values depend on the operands, by operator; all others are drawn by kind. */
 const attrDraws: Readonly<Record<string, AttrDraw>> = {
   reshape: (draw, [x]) => ({ shape: choose(draw, [[sizeOf(x!)], [...x!].reverse(), [1, ...x!]]) }),
   expand: (draw, [x]) => ({ shape: [draw(2) + 1, ...x!] }),
   transpose: (draw, [x]) => ({ perm: shuffled(draw, [...x!.keys()]) }),
   slice: (draw, [x]) => {
-    const parts = x!.map((extent) => {
-      const start = draw(extent - 1);
+    const parts = x!.map((size) => {
+      const start = draw(size - 1);
       return choose(draw, [
-        [start, extent, draw(1) + 1],
+        [start, size, draw(1) + 1],
         [start, -1, -1],
       ]);
     });
@@ -79,7 +79,7 @@ const kindDraws: Readonly<
   strings: (draw) => [text(draw)],
 };
 
-/** Operands that are not f32: booleans, or indices (only ever drawn from the input that holds safe ones). */
+/** Operands that are not f32: booleans, or indices (drawn only from the input that holds safe ones). */
 const operandKinds: Readonly<Record<string, readonly ("bool" | "index" | "f32")[]>> = {
   where: ["bool"],
   not: ["bool"],
@@ -98,7 +98,7 @@ function drawAttrs(draw: DrawInteger, def: OpDef, shapes: readonly Shape[]): Att
 }
 
 export interface ModuleOptions {
-  /** Ops that are tried; fewer come out, since operands that do not fit are given up. */
+  /** Number of ops to try; fewer result, since ops with operands that do not fit are dropped. */
   readonly tries?: number;
   /** Operators to draw from; default: all but those of the secure stages. */
   readonly operators?: readonly string[];
@@ -110,7 +110,7 @@ const secureStages: ReadonlySet<string> = new Set(["share", "open", "extend", "n
 const inputShapes: readonly Shape[] = [[2, 3], [3], [], [3, 2], [1, 3], [2, 1, 4], [1, 2, 2, 4], [1, 1, 2, 4]];
 const largest = 512;
 
-/** Input that every drawn module has: its elements must be 0 or −1, indices that suit every axis. */
+/** Input of every drawn module: its elements must be 0 or −1, indices that are valid on every axis. */
 export const indexInput = "indices";
 
 /** Random modules of the import stage, well typed by the op tables. Values lie in [−4, 4], see `drawInputs`. */

@@ -1,10 +1,11 @@
 /**
  * Leak tests: what a corrupted party receives must have the same distribution for every secret of the other party that
- * gives it the same output. Here at full width, by statistics; test/harness/enumerate-views.ts does it exactly on tiny rings.
+ * gives it the same output. This file tests at full width, by statistics; enumerate-views.ts tests exactly, on tiny
+ * rings.
  *
- * The corrupted party's own randomness and input share are fixed, everybody else's is fresh in every sample: only so do
- * the bugs of other systems show (costs-users-safety.md C2: uniformity of messages over random secrets caught none of
- * five, the fixed view caught all). One run has many independent samples: elements, or rows, or batches.
+ * The corrupted party's own randomness and input share are fixed; those of all others are fresh in every sample. Only
+ * this detects the bugs of other systems (costs-users-safety.md C2: a test of uniform messages over random secrets
+ * detected none of five, the fixed view all). One run has many independent samples: elements, rows or batches.
  */
 
 import type { Party } from "../../runtime/core/party.ts";
@@ -25,7 +26,7 @@ export const ownSource = { client: "client", server: "server", dealer: "client" 
   Source
 >;
 
-/** Whose randomness each party knows: the dealer both seeds that it gave, and not the one that the others share. */
+/** Whose randomness each party knows: the dealer both seeds that it gave, but not the one that the others share. */
 export const knows: Readonly<Record<Corrupted, readonly Source[]>> = {
   client: ["client", "joint", "clientOwn"],
   server: ["server", "joint"],
@@ -43,7 +44,7 @@ export type LeakBody = (
 export interface LeakCase {
   readonly name: string;
   readonly body: LeakBody;
-  /** Two secrets with the same input of the corrupted party's own. */
+  /** Two secrets; the corrupted party's own input is the same in both. */
   readonly secrets: readonly [Secret, Secret];
 }
 
@@ -72,14 +73,14 @@ export interface StreamDraw {
   readonly use: string;
   readonly drawn: RingTensor;
   readonly corrupted: Corrupted;
-  /** What the same draw gives at the corrupted party. */
+  /** Result of the same draw at the corrupted party. */
   readonly atCorrupted: RingTensor;
-  /** What the first draw of this use gives, whatever the operator. */
+  /** Result of the first draw of this use, whatever the operator. */
   readonly first: RingTensor;
 }
 export type Break = (draw: StreamDraw) => RingTensor;
 
-/** Streams in which the corrupted party's randomness is one word over and over, and a break may change the rest. */
+/** Streams in which the corrupted party's randomness repeats one word, and a break may change all other randomness. */
 function fixedStreams(corrupted: Corrupted, run: number, breaks: Break | undefined): StreamFactory {
   return (seed, ...scope) => {
     const source = sourceOf(seed);
@@ -114,7 +115,7 @@ function fixedStreams(corrupted: Corrupted, run: number, breaks: Break | undefin
   };
 }
 
-/** One word of the stream in every place. */
+/** One word of the stream in every element. */
 const repeated = (prg: Prg): Prg => ({
   bytes: (count) => prg.bytes(count),
   ring: (shape, width) => {

@@ -12,13 +12,13 @@ import { intTensor, metaTensor, type RingTensor } from "../../runtime/ring/tenso
 import { inputShare } from "./execute-protocol.ts";
 import { count, type QueryTraffic, runParties, seedOf } from "./run-parties.ts";
 
-/** What every way to compare must hold to. */
+/** Properties of every comparison. */
 
 function* immediate<T>(value: T): Steps<T> {
   return value;
 }
 
-/** 1{X < r} for all X and r of the small widths and random ones of the large; thresholds; counted = metered. */
+/** Checks 1{X < r} for all X and r of small widths and random ones of large; thresholds; counted = metered traffic. */
 export function comparesExactly(comparison: Comparison, small: readonly number[], large: readonly number[]): void {
   const checkMask = (width: number, opened: RingTensor, trial: number): void => {
     const run = runParties(function* (party) {
@@ -30,16 +30,16 @@ export function comparesExactly(comparison: Comparison, small: readonly number[]
     expect(add(run.client.bits, run.server.bits)).toEqual(lessThan(opened, r));
   };
 
-  it.each(small)("is right for every public value and every mask of %i bits", (width) => {
-    // A row of all values for each of many masks: every pair occurs, but for a chance below 2^−40.
+  it.each(small)("is correct for every public value and every mask of %i bits", (width) => {
+    // A row of all values for each of many masks: every pair occurs, except with probability below 2^−40.
     const size = 2 ** width;
     const values = Float64Array.from({ length: size * 32 * size }, (_, k) => Math.floor(k / (32 * size)));
     checkMask(width, fromIntegers(intTensor([size, 32 * size], values), width), 1);
   });
 
-  it.each(large)("is right for random values and masks of %i bits, and for their neighbours", (width) => {
+  it.each(large)("is correct for random values and masks of %i bits, and for their neighbors", (width) => {
     for (let trial = 0; trial < 4; trial++) {
-      // The mask is the first that is drawn: here as in the comparison.
+      // The mask is the first draw, here as in the comparison.
       const drawn = runParties(function* (party) {
         return yield* immediate(party.mask([50], width).share);
       }, trial);
@@ -52,7 +52,7 @@ export function comparesExactly(comparison: Comparison, small: readonly number[]
     }
   });
 
-  it.each(large.filter((width) => width < 52))("takes every threshold on wires of %i bits", (width) => {
+  it.each(large.filter((width) => width < 52))("accepts every threshold on masked values of %i bits", (width) => {
     const limit = 2 ** (width - 2);
     const words = createPrg(seedOf(1, 5), String(width)).ring([40], 32).data!;
     const values = Float64Array.from(words, (word) => Math.round((word / 2 ** 31 - 1) * (limit - 1)));
@@ -70,8 +70,8 @@ export function comparesExactly(comparison: Comparison, small: readonly number[]
 }
 
 /**
- * The closed formula of one comparison's cost, in bits, at every width; and figures at some widths: bits that the dealer
- * sends in all, and bits that are opened in all.
+ * Checks the closed formula of a comparison's cost, in bits, at every width, and figures at some widths: total bits
+ * that the dealer sends, and total bits that are opened.
  */
 export function costs(
   comparison: Comparison,
@@ -79,8 +79,8 @@ export function costs(
   figures: Readonly<Record<number, readonly [dealer: number, online: number]>>,
   widths: readonly number[] = [...Array(63).keys()].map((k) => k + 1),
 ): void {
-  it("costs what its formula says, for one and more thresholds", () => {
-    // Eight elements: bits of one are bytes of eight.
+  it("costs what its formula says, for one or more thresholds", () => {
+    // Eight elements: one bit of each makes one byte.
     const measured = (bits: number, thresholds = 1) =>
       count((party) => belowMask(party, metaTensor([thresholds, 8], bits), metaTensor([8], bits), comparison));
     for (const bits of widths) expect(measured(bits), `${bits} bits`).toEqual(formula(bits));

@@ -72,7 +72,7 @@ export function convolveDirectly(each: ConvShape, x: ArrayLike<number>, w: Array
       const channel = Math.floor(m / (outputs / group)) * depth + c;
       sum += x[((n * channels + channel) * side + y) * side + z]! * w[m * depth * kernel ** 2 + k]!;
     }
-    // A zero has one sign only.
+    // An integer has one zero.
     sums.push(sum + 0);
   }
   return sums;

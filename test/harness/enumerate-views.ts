@@ -1,13 +1,13 @@
 /**
- * Exact leak tests on tiny rings: every randomness that anyone draws is enumerated, and the corrupted party's view (its
+ * Exact leak tests on tiny rings. They enumerate all randomness that any party draws; the corrupted party's view (its
  * own randomness and all that it receives) must occur equally often for every secret. For that size this is a proof.
  *
  * Elements of an elementwise protocol draw independently, so one run enumerates many assignments at once: bit k of an
- * element's number is bit k of all that is drawn for it, in the order of drawing.
+ * element's index is bit k of all that it draws, in drawing order.
  *
- * Root seeds of point functions are too long for that: words of 64 bits are constants, and what follows from them, the
- * corrections of a key, is left out of the view (`key`). What is enumerated is then everything else, given that a key
- * tells its holder nothing (Boyle, Gilboa, Ishai, CCS 2016, theorem 3.3).
+ * Root seeds of point functions are too long for that. Words of 64 bits are constants, and the corrections of a key,
+ * which follow from them, are left out of the view (`key`). The tests then enumerate everything else, given that a key
+ * reveals nothing to its holder (Boyle, Gilboa, Ishai, CCS 2016, theorem 3.3).
  */
 import { memoize } from "lodash-es";
 import type { Party } from "../../runtime/core/party.ts";
@@ -21,16 +21,16 @@ import { type Reading, runParties, type Source, sourceOf } from "./run-parties.t
 
 export type TinyBody = (party: Party, stage: Reading) => Steps<unknown>;
 
-export const CHUNK = 2 ** 16;
+export const CHUNK = 2 ** 14;
 
 /** The same integer in every sample. */
 export const constant = memoize((value: number) => intTensor([CHUNK], new Float64Array(CHUNK).fill(value)));
-/** Its residues. */
+/** Residues of the same integer in every sample. */
 export const constantRing = memoize(
   (value: number, width: number) => fromIntegers(constant(value), width),
   (value, width) => `${value} in ${width} bits`,
 );
-/** What others than its owner know of it. */
+/** An integer as parties other than its owner know it. */
 export const unknownInteger = intTensor([CHUNK], undefined);
 
 interface Field {
@@ -39,7 +39,7 @@ interface Field {
   readonly source: Source;
 }
 
-/** Numbers the bits that are drawn; the same draw of the same stream is the same bits wherever it is made. */
+/** Numbers the drawn bits; the same draw of the same stream has the same bits at every party. */
 class Tape {
   readonly fields = new Map<string, Field>();
   bits = 0;
@@ -60,7 +60,7 @@ class Tape {
       const counts = new Map<string, number>();
       return (label, use) => ({
         bytes: () => {
-          throw new Error("only ring elements are enumerated");
+          throw new Error("expected a draw of ring elements: nothing else is enumerated");
         },
         ring: (shape, width) => {
           const stream = `${label}/${use}`;
@@ -79,14 +79,14 @@ class Tape {
   private draw(source: Source, key: string, shape: Shape, width: number) {
     if (width === seedBits) return constantSeeds(key, shape);
     const axis = shape.indexOf(CHUNK);
-    if (axis < 0) throw new Error(`no axis of [${shape}] holds the samples`);
+    if (axis < 0) throw new Error(`expected an axis of [${shape}] that holds the samples, found none`);
     const inner = sizeOf(shape.slice(axis + 1));
     const outer = sizeOf(shape.slice(0, axis));
     const data = new Uint32Array(sizeOf(shape));
     for (let position = 0; position < outer * inner; position++) {
       const { offset } = this.field(source, `${key}/${position}`, width);
       const first = Math.floor(position / inner) * CHUNK * inner + (position % inner);
-      // Numbers stay below 2^31: at most 31 bits are drawn.
+      // Indices stay below 2^31: at most 31 bits are drawn.
       const { start } = this;
       const mask = 2 ** width - 1;
       for (let k = 0; k < CHUNK; k++) data[first + k * inner] = ((start + k) >>> offset) & mask;
@@ -110,7 +110,7 @@ function constantSeeds(key: string, shape: Shape): RingTensor {
   );
 }
 
-/** How often each view occurs, over all randomness; `key` are the places in it of point functions' corrections. */
+/** How often each view occurs, over all randomness; `key`: its positions with corrections of point functions. */
 function views(
   body: TinyBody,
   corrupted: Corrupted,
@@ -126,7 +126,8 @@ function views(
     const words = wordsOf(received, CHUNK);
     const own = [...tape.fields.values()].filter(({ source }) => knows[corrupted].includes(source));
     bits = [...own, ...words].reduce((sum, { width }) => sum + width, 0);
-    if (bits > 27 || tape.bits > 25) throw new Error(`${tape.bits} bits drawn, ${bits} in the view: too many`);
+    if (bits > 27 || tape.bits > 25)
+      throw new Error(`expected at most 25 drawn bits and 27 in the view, found ${tape.bits} and ${bits}`);
     counts ??= new Uint32Array(2 ** bits);
     const seen = new Uint32Array(CHUNK);
     for (const { offset, width } of own) {
@@ -140,7 +141,7 @@ function views(
   return { counts, bits };
 }
 
-/** Whether the corrupted party's views are distributed alike for all the bodies, one for each secret. */
+/** Whether the corrupted party's views have the same distribution for all bodies, one for each secret. */
 export function sameViews(
   bodies: readonly TinyBody[],
   corrupted: Corrupted,

@@ -17,9 +17,9 @@ import {
 } from "../../runtime/ring/tensor.ts";
 import { count, type PartiesRun, type QueryTraffic, type Reading, runParties, seedOf } from "./run-parties.ts";
 
-/** Runs protocols on shared inputs, and knows what they cost. One place for all protocol tests. */
+/** Runs protocols on shared inputs and counts their cost, for all protocol tests. */
 
-/** Width 0: the protocol says which it wants. */
+/** Width 0: `resolveWidths` takes the width that the protocol wants. */
 export const fixed = (shape: Shape, scale: number, lo: number, hi: number, width = 0): Fixed => ({
   shape,
   width,
@@ -28,7 +28,7 @@ export const fixed = (shape: Shape, scale: number, lo: number, hi: number, width
   hi,
 });
 
-/** The spec with the operands' widths that the protocol asks for. @throws Error with the reason of a refusal. */
+/** The spec with the operand widths that the protocol wants. @throws Error with the reason of a refusal. */
 export function resolveWidths(protocol: Protocol, spec: Spec): Spec {
   const widths = protocol.operandWidths(spec);
   const operands = spec.operands.map((operand, k) => ({ ...operand, width: widths[k]! }));
@@ -43,7 +43,10 @@ const formOf = (protocol: Protocol, k: number): OperandForm => protocol.forms[Ma
 export interface ExecuteOptions {
   readonly trial?: number;
   readonly streams?: StreamFactory;
-  /** The fixed share of this party, one integer in every place; the other's is what is missing. Default: a random client share. */
+  /**
+   * The fixed share of this party, one integer in every element; the other share is the rest. Default: a random client
+   * share.
+   */
   readonly corrupted?: Role;
 }
 
@@ -53,8 +56,8 @@ export interface ExecuteResult extends PartiesRun<SharedValue> {
 }
 
 /**
- * The body that shares integers x_k, opens those that the protocol wants open, and runs it. The pad of a weight is
- * drawn from the randomness that client and server share, as a session does it.
+ * The body that shares integers x_k, opens those that the protocol wants masked, and runs it. Client and server draw
+ * the pad of a weight from the randomness that they share, as in a session.
  */
 export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntTensor[], options: ExecuteOptions = {}) {
   return function* body(party: Party, stage: Reading) {
@@ -62,7 +65,7 @@ export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntT
     for (const [k, input] of inputs.entries()) {
       const form = formOf(protocol, k);
       const { width } = resolved.operands[k]!;
-      // What is shared is the client's alone; public numbers are known to both parties.
+      // Shared inputs belong to the client alone; both parties know public numbers.
       const knows = party.role === "client" || (party.role === "server" && protocol.implements !== "share");
       if (form === "public") operands.push(knows && stage === "online" ? input : unknown(input));
       else if (form === "weight") operands.push(weightOf(party, stage, input, width));
@@ -71,7 +74,9 @@ export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntT
         operands.push(inputComponents(party, stage, fromIntegers(input, width), k, options));
       else {
         const tensor = inputShare(party, stage, fromIntegers(input, width), k, options);
-        operands.push(form === "wire" ? yield* maskAndOpen(party.at(`open ${k}`), tensor) : { kind: "share", tensor });
+        operands.push(
+          form === "masked" ? yield* maskAndOpen(party.at(`open ${k}`), tensor) : { kind: "share", tensor },
+        );
       }
     }
     return yield* protocol.run(party.at("op"), resolved, ...operands);
@@ -80,7 +85,7 @@ export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntT
 
 const unknown = (t: IntTensor): IntTensor => intTensor(t.shape, undefined);
 
-/** This party's share of an input: known online only. */
+/** This party's share of an input, which is known online only. */
 export function inputShare(
   party: Party,
   stage: Reading,
@@ -97,7 +102,10 @@ export function inputShare(
 }
 const fixedShare = 0x5a5a5;
 
-/** This party's two components of an input: the corrupted party's are fixed, or the first two are random. */
+/**
+ * This party's two components of an input: those of the corrupted party are fixed; without one, the first two are
+ * random.
+ */
 export function inputComponents(
   party: Party,
   stage: Reading,
@@ -135,7 +143,7 @@ export function weightOf(party: Party, stage: Reading, values: IntTensor, width:
   };
 }
 
-/** A weight as a session opens it once: W + B, with B known to the server and the dealer. */
+/** A weight as a session opens it, once: W + B, with B known to the server and the dealer. */
 export function fixedOf(party: Party, stage: Reading, values: IntTensor, width: number): MaskedValue {
   const { shape } = values;
   const none = metaTensor(shape, width);
@@ -144,13 +152,13 @@ export function fixedOf(party: Party, stage: Reading, values: IntTensor, width: 
   const opened = stage === "online" && party.role !== "dealer" ? add(fromIntegers(values, width), mask) : none;
   const isDealing = stage === "deal";
   return {
-    kind: "wire",
+    kind: "masked",
     opened,
     mask: { share: stage === "count" ? none : share, secret: isDealing ? mask : none, fresh: false },
   };
 }
 
-/** Runs a protocol on real inputs (integers for weights), and gives back the real result. */
+/** Runs a protocol on real inputs (integers for weights), and returns the real result. */
 export function execute(protocol: Protocol, spec: Spec, inputs: readonly Float64Array[], options: ExecuteOptions = {}) {
   const resolved = resolveWidths(protocol, spec);
   const raw = inputs.map((x, k) =>
@@ -166,7 +174,7 @@ export function execute(protocol: Protocol, spec: Spec, inputs: readonly Float64
 /** The opened result of both parties. */
 export function result(run: PartiesRun<SharedValue>): RingTensor {
   const { client, server } = run;
-  if (client.kind === "wire") {
+  if (client.kind === "masked") {
     const mine = client.mask.share!;
     const theirs = (server as MaskedValue).mask.share!;
     return sub(client.opened, add(mine, theirs));
@@ -182,7 +190,7 @@ export function result(run: PartiesRun<SharedValue>): RingTensor {
 export const quantizeToGrid = (x: Float64Array, scale: number, unit = 1): Float64Array =>
   x.map((v) => (Math.round(v * 2 ** scale) / 2 ** scale) * unit);
 
-/** What one execution costs beside its operands' openings. */
+/** Cost of one execution, without the openings of its operands. */
 export function costOf(protocol: Protocol, spec: Spec): QueryTraffic {
   const resolved = resolveWidths(protocol, spec);
   const operands = resolved.operands.map(({ shape, width }, k): Operand => {
@@ -194,12 +202,12 @@ export function costOf(protocol: Protocol, spec: Spec): QueryTraffic {
     }
     if (form === "share") return { kind: "share", tensor };
     if (form === "replicated") return { kind: "replicated", components: [tensor, tensor] };
-    return { kind: "wire", opened: tensor, mask: { share: tensor, secret: tensor, fresh: form === "wire" } };
+    return { kind: "masked", opened: tensor, mask: { share: tensor, secret: tensor, fresh: form === "masked" } };
   });
   return count((party) => protocol.run(party, resolved, ...operands));
 }
 
-/** Uniform reals of a range, the same for the same number, with the range's ends and zero among them. */
+/** Uniform reals of a range, among them its ends and zero; the same trial gives the same reals. */
 export function reals(count: number, lo: number, hi: number, trial = 1): Float64Array {
   const words = createPrg(seedOf(trial, 7), "reals").ring([count], 32).data!;
   const x = Float64Array.from(words, (word) => lo + ((hi - lo) * word) / 2 ** 32);
@@ -209,9 +217,10 @@ export function reals(count: number, lo: number, hi: number, trial = 1): Float64
   return x;
 }
 
-/** Largest difference in units in the last place of the result. */
+/** Largest difference, in units in the last place of the result. */
 export function worstUlps(outcome: { values: Float64Array; spec: Spec }, expected: ArrayLike<number>): number {
-  if (outcome.values.length !== expected.length) throw new Error("results of different sizes");
+  if (outcome.values.length !== expected.length)
+    throw new Error(`expected ${expected.length} results, found ${outcome.values.length}`);
   const unit = 2 ** outcome.spec.result.scale;
   return outcome.values.reduce((worst, v, k) => Math.max(worst, Math.abs(v - expected[k]!) * unit), 0);
 }
@@ -220,5 +229,5 @@ export function worstUlps(outcome: { values: Float64Array; spec: Spec }, expecte
 export const declaredUlps = (protocol: Protocol, spec: Spec): number =>
   protocol.accuracy === "exact" ? 0 : protocol.accuracy.ulps(resolveWidths(protocol, spec));
 
-/** Bits as the bytes in which they travel. */
+/** Bytes in which this many bits travel. */
 export const bytes = (bits: number): number => Math.ceil(bits / 8);

@@ -7,21 +7,23 @@ import { CHUNK, constantRing, sameViews } from "./enumerate-views.ts";
 import { type BreakName, breaks } from "./leak-breaks.ts";
 import type { Reading } from "./run-parties.ts";
 
-/** Cases of the exhaustive leak tests: a body on shared inputs of a few bits, and what must be caught in it. */
+/**
+ * Cases of the exhaustive leak tests: a body on shared inputs of a few bits, and the breaks that the test must catch.
+ */
 
 export interface ExhaustiveCase<T> {
   readonly name: string;
   /** Widths of the shared inputs. */
   readonly inputs: readonly number[];
   readonly run: (party: Party, input: (index: number, width: number) => T) => Steps<unknown>;
-  /** How many of the inputs that the corrupted party does not know to try; 16 by default. */
+  /** How many of the inputs that the corrupted party does not know are tried; 16 by default. */
   readonly tried?: number;
-  /** Places in the view of what is left out: corrections of a point function's key. */
+  /** Positions in the view that are left out: corrections of a point function's key. */
   readonly key?: readonly number[];
   readonly breaks: readonly BreakName[];
 }
 
-/** What a party holds of an input: the corrupted party's part is fixed, `value` is the part that it lacks. */
+/** What a party holds of an input: the corrupted party's part is fixed, `value` is the part that it does not have. */
 type HeldPart<T> = (party: Party, corrupted: Corrupted, index: number, value: RingTensor) => T;
 
 /** Additive shares of client and server. */
@@ -31,14 +33,14 @@ const residue = ({ shape, width, data }: RingTensor, value: number): RingTensor 
   data ? constantRing(value, width) : metaTensor(shape, width);
 
 const partyIndex = { client: 0, server: 1, dealer: 2 } as const;
-/** Two of three components: the one that the corrupted party lacks is the last of its circle. */
+/** Two of three components: the one that the corrupted party does not have is the last of its circle. */
 const replicated: HeldPart<ReplicatedShare> = (party, corrupted, index, value) => {
   const components = [residue(value, 1 + index), residue(value, 3 + 2 * index), value];
   const at = (partyIndex[party.role] - partyIndex[corrupted] + 3) % 3;
   return { kind: "replicated", components: [components[at]!, components[(at + 1) % 3]!] };
 };
 
-/** Every combination of the inputs that the corrupted party does not know, or as many as are tried. */
+/** Every combination of the inputs that the corrupted party does not know, up to the number to try. */
 function combinations({ inputs, tried = 16 }: Pick<ExhaustiveCase<unknown>, "inputs" | "tried">): number[][] {
   const all = inputs.reduce<number[][]>(
     (rows, width) => rows.flatMap((row) => [...Array(2 ** width).keys()].map((value) => [...row, value])),
@@ -67,17 +69,17 @@ function describeExhaustive<T>(test: ExhaustiveCase<T>, roles: readonly Corrupte
     it.each(roles)("gives a corrupted %s equally distributed views", (corrupted) => {
       expect(same(corrupted)).toBe(true);
     });
-    it.each(test.breaks)("does not when %s", (name) => {
+    it.each(test.breaks)("detects the break: %s", (name) => {
       expect(roles.some((corrupted) => !same(corrupted, name))).toBe(true);
     });
   });
 }
 
-/** On additive shares of client and server, each of whom is corrupted in turn. */
+/** Tests on additive shares of client and server; each is corrupted in turn. */
 export const describeTwoParties = (tests: readonly ExhaustiveCase<RingTensor>[]): void => {
   for (const test of tests) describeExhaustive(test, ["server", "client"], additive);
 };
-/** On replicated shares of three parties, each of whom is corrupted in turn. */
+/** Tests on replicated shares of three parties; each is corrupted in turn. */
 export const describeThreeParties = (tests: readonly ExhaustiveCase<ReplicatedShare>[]): void => {
   for (const test of tests) describeExhaustive(test, ["client", "server", "dealer"], replicated);
 };

@@ -4,7 +4,7 @@ import { intTensor } from "../../runtime/ring/tensor.ts";
 import { CHUNK, constant, type TinyBody, unknownInteger } from "./enumerate-views.ts";
 import { fixed, weightOf } from "./execute-protocol.ts";
 
-/** A row of a table of two numbers of 3 bits, at a place that the client knows. */
+/** A row of a table of two numbers of 3 bits, at an index that the client knows. */
 export const rowAt =
   (index: number): TinyBody =>
   (party, stage) => {
@@ -19,5 +19,5 @@ export const rowAt =
     const indices = party.role === "client" && stage === "online" ? constant(index) : unknownInteger;
     return privateLookup.run(party, spec, weightOf(party, stage, table, 3, pad), indices);
   };
-/** What of the view is its point function's key: blocks, control bits and the last correction. */
+/** Positions of the point function's key in the view: blocks, control bits and the last correction. */
 export const rowKey = [0, 1, 2];

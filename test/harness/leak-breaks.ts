@@ -2,11 +2,11 @@ import { sub } from "../../runtime/ring/arithmetic.ts";
 import { lanesOf, type RingTensor, zeros } from "../../runtime/ring/tensor.ts";
 import type { Break } from "./compare-views.ts";
 
-/** Ways in which other systems' randomness has been wrong (costs-users-safety.md C1), each as a change of one stream. */
+/** Errors in the randomness of other systems (costs-users-safety.md C1), each as a change of one stream. */
 
 /**
- * The mask is f(uniform) instead of uniform: the honest party's share is what is missing from the corrupted party's.
- * The protocol stays correct, and its shares of the mask stay uniform: only the view shows it.
+ * The mask is f(uniform) instead of uniform: the honest party's share is the difference to the corrupted party's share.
+ * The protocol stays correct, and the shares of the mask stay uniform: only the view shows the break.
  */
 const maskOf =
   (f: (r: RingTensor) => RingTensor): Break =>
@@ -17,7 +17,7 @@ const lanes = (r: RingTensor, f: (lane: number, high: boolean) => number): RingT
   ...r,
   data: r.data!.map((lane, k) => f(lane, lanesOf(r.width) === 2 && k % 2 === 1)),
 });
-/** The lowest `count` bits: also what SHAFT's and SecFormer's openings amount to, a mask shorter than the ring opened in. */
+/** The lowest `count` bits: SHAFT's and SecFormer's openings too have a mask shorter than the ring. */
 const lowest = (r: RingTensor, count: number): RingTensor =>
   lanes(r, (lane, high) => (high ? 0 : lane & (count >= 32 ? 0xffffffff : 2 ** count - 1)));
 

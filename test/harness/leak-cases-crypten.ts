@@ -3,7 +3,7 @@ import type { Fixed } from "../../runtime/protocols/kit/define-protocol.ts";
 import { fixed } from "./execute-protocol.ts";
 import { dealing, opening, spec, type TestedCase, tested, withSamples } from "./leak-table.ts";
 
-/** CrypTen's protocols: every bit of a word is opened under a mask of its own. */
+/** CrypTen's protocols: each opens every bit of a word under a mask of its own. */
 const words = [...opening, ...dealing, "one mask serves every opening"] as const;
 const fraction = (n: number): Fixed => fixed([n], 16, -(2 ** 20), 2 ** 20);
 export const cryptenCases: readonly TestedCase[] = [

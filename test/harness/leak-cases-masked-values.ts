@@ -16,7 +16,7 @@ import {
   tested,
 } from "./leak-table.ts";
 
-/** Two queries, one after the other: a client mask must serve one of them only. */
+/** Two queries, one after the other: a client mask must serve only one of them. */
 const twoQueries: TestedCase = (() => {
   const shapes = spec(
     (n) => [fixed([n, 2], 0, -(2 ** 41), 2 ** 41), fixed([2, 1], 0, -8, 8)],
@@ -45,7 +45,7 @@ const twoQueries: TestedCase = (() => {
       const queries = [secret, again].map((inputs) => one.body(corrupted, inputs, samples));
       return function* both(party, stage) {
         for (const [k, query] of queries.entries()) {
-          // Labels of their own, as the queries of a session have.
+          // Separate labels, as the queries of a session have.
           const labelled: Party = { ...party, at: (label) => party.at(`query ${k} ${label}`) };
           yield* query(labelled, stage);
         }
@@ -125,7 +125,7 @@ export const maskedValueCases: readonly TestedCase[] = [
     ),
     ["client mask is 0"],
   ),
-  // Each sample is a channel of its own: both operands are as many secrets.
+  // Each sample is a channel of its own, so both operands hold that many secrets.
   tested(
     protocols.maskedConv,
     bothDiffer,

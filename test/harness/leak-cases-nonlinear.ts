@@ -30,7 +30,7 @@ const lookups = (bits: number): Shapes =>
 const bigTable = Array.from({ length: 128 }, (_, k) => (k * 7919) % 2 ** 20);
 const table = bigTable.slice(0, 16);
 
-/** A query, key and value of one place, and the key and value that were kept of the place before. */
+/** A query, key and value of one position, and the cached key and value of the position before. */
 const continued: LeakCase["secrets"] = [
   [[-501], [20], [1001], [300], [-3000]],
   [[246], [-500], [-2010], [-35], [77]],
@@ -93,7 +93,7 @@ export const nonlinearCases: readonly TestedCase[] = [
   activation(protocols.fourierSigmoid),
   activation(protocols.fourierSilu),
   activation(protocols.fourierTanh),
-  ...[protocols.octavesLog, protocols.octavesReciprocal, protocols.octavesRsqrt].map((protocol) =>
+  ...[protocols.rangeReducedLog, protocols.rangeReducedReciprocal, protocols.rangeReducedRsqrt].map((protocol) =>
     tested(
       protocol,
       [[[1025]], [[14000]]],

@@ -4,7 +4,7 @@ import type { LeakCase } from "./compare-views.ts";
 import { fixed } from "./execute-protocol.ts";
 import type { BreakName } from "./leak-breaks.ts";
 
-/** Rows of leak-cases.ts for the protocols that compare and choose. */
+/** Rows of leak-cases.ts for the protocols that compare and select. */
 interface OrderingCase {
   readonly protocol: Protocol;
   readonly secrets: LeakCase["secrets"];
@@ -45,7 +45,7 @@ const two: LeakCase["secrets"] = [
   [[-60001], [20]],
   [[12346], [-3000]],
 ];
-/** Beside the same public number. */
+/** Two secrets, each with the same public operand. */
 const beside: LeakCase["secrets"] = [
   [[-60001], [20]],
   [[12346], [20]],
@@ -162,7 +162,7 @@ export const orderingCases: readonly OrderingCase[] = [
     breaks: [...opening, choosing],
   },
   {
-    protocol: protocols.tableArrange,
+    protocol: protocols.tableSelectByRank,
     secrets: [
       [
         [0, 1, 2],

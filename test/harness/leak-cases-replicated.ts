@@ -18,7 +18,7 @@ import {
   withSamples,
 } from "./leak-table.ts";
 
-/** Three computing parties: each of them receives, and may be corrupted. */
+/** Three computing parties: each of them receives messages, and may be corrupted. */
 const unshared: readonly BreakName[] = ["the zero sharing is 0"];
 const inRing = (count: number, from: number, to: number, attrs: Spec["attrs"] = {}): Shapes =>
   spec(
@@ -30,7 +30,7 @@ const columns: Shapes = spec(
   (n) => [fixed([n, 1, 2], 12, -300, 300), fixed([2, 1], 12, -100, 100)],
   (n) => fixed([n, 1, 1], 24, -60000, 60000, 64),
 );
-/** Beside a number that both secrets share: public, or a weight. */
+/** An operand beside x that both secrets share: a public number or a weight. */
 const besidePublic: LeakCase["secrets"] = [
   [[-60001], [20]],
   [[12346], [20]],
@@ -39,7 +39,7 @@ const choice: Shapes = spec(
   (n) => [fixed([n], 0, 0, 1), fixed([n], 12, -16, 16), fixed([n], 12, -16, 16)],
   (n) => fixed([n], 12, -16, 16, 64),
 );
-/** Other conditions, between x and y and between z and w. */
+/** Secrets with other conditions, between x and y and between z and w. */
 const chosen = (x: number, y: number, z: number, w: number): LeakCase["secrets"] => [
   [[0], [x], [y]],
   [[1], [z], [w]],

@@ -15,12 +15,12 @@ import {
   withSamples,
 } from "./leak-table.ts";
 
-/** SIGMA's protocols: keys of point functions, slow to expand, and every result opened. */
+/** SIGMA's protocols: keys of point functions, which are slow to expand, and every result is opened. */
 export const sigmaCases: readonly TestedCase[] = withSamples(3000, [
   ...[protocols.sigmaTruncate, protocols.sigmaTruncateWithSlack].map((protocol) =>
     tested(
       protocol,
-      // Far apart in the bits that are dropped, too: the borrow tells of those.
+      // Far apart in the dropped bits too: the borrow depends on them.
       [[[-(2 ** 33) - 1]], [[13846]]],
       spec(
         (n) => [fixed([n], 24, -1000, 1000)],

@@ -6,7 +6,9 @@ import { replicatedCases } from "./leak-cases-replicated.ts";
 import { sigmaCases } from "./leak-cases-sigma.ts";
 import { type TestedCase, tested, withSamples } from "./leak-table.ts";
 
-/** Every row of the leak tests, by subject: each has a test file leaks-<subject>.test.ts, so that they run side by side. */
+/**
+ * Every row of the leak tests, by subject: each has a test file leaks-<subject>.test.ts, so that they run side by side.
+ */
 export const leakSubjects = {
   wires: maskedValueCases,
   nonlinear: nonlinearCases,

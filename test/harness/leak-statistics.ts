@@ -1,8 +1,8 @@
 import { lanesOf, type RingTensor, sizeOf } from "../../runtime/ring/tensor.ts";
 
-/** Two-sample statistics on what a party received, word by word and pair by pair. */
+/** Two-sample statistics of the words that a party received, one by one and in pairs. */
 
-/** What the party received in every sample: one list of words for each place of a message. */
+/** Words that the party received in every sample: one list per position of a message. */
 export interface Words {
   readonly width: number;
   readonly low: Uint32Array;
@@ -10,14 +10,14 @@ export interface Words {
 }
 
 /**
- * Splits what was received by sample. The samples lie along the axis whose extent is a multiple of their number; a
- * multiple holds so many places of each.
+ * Splits received tensors by sample. The samples lie along the axis whose size is a multiple of their number; the
+ * factor is the number of positions of each.
  */
 export function wordsOf(tensors: readonly RingTensor[], samples: number): Words[] {
   return tensors.flatMap((tensor) => {
     const { shape, width } = tensor;
-    const axis = shape.findIndex((extent) => extent >= samples && extent % samples === 0);
-    if (axis < 0) throw new Error(`no axis of [${shape}] holds ${samples} samples`);
+    const axis = shape.findIndex((size) => size >= samples && size % samples === 0);
+    if (axis < 0) throw new Error(`expected an axis of [${shape}] that holds ${samples} samples, found none`);
     const block = shape[axis]! / samples;
     const inner = sizeOf(shape.slice(axis + 1)) * block;
     const outer = sizeOf(shape.slice(0, axis));
@@ -42,13 +42,13 @@ export function wordsOf(tensors: readonly RingTensor[], samples: number): Words[
 export interface LeakVerdict {
   /** Worst statistic in standard deviations of its distribution under "no leak". */
   readonly z: number;
-  /** What gave it. */
+  /** Name of that statistic. */
   readonly where: string;
-  /** Statistics taken. */
+  /** Number of statistics. */
   readonly tests: number;
 }
 
-/** Largest |z| that chance gives in so many tests with probability 1e-6: the normal tail is below e^(−z²/2)/2. */
+/** Largest |z| that occurs by chance in this many tests with probability 1e-6: the normal tail is below e^(−z²/2)/2. */
 export const limitOf = (tests: number): number => Math.sqrt(2 * Math.log(Math.max(tests, 1) / 1e-6)) + 0.5;
 
 export function judge(a: readonly Words[], b: readonly Words[]): LeakVerdict {
@@ -67,8 +67,8 @@ export function judge(a: readonly Words[], b: readonly Words[]): LeakVerdict {
     if (a[i]!.width > 8) note(twoSample(x.high, q[i]!.high), `high byte of word ${i}`);
     if (a[i]!.width > 20) note(distinctGap(a[i]!, b[i]!), `distinct values of word ${i}`);
   });
-  // Words that are uniform one by one may tell a secret together: a mask used twice, a share that was not masked.
-  // A short value in a wide word, as a bit that says whether a mask wraps, has its low nibble for both.
+  // Words that are uniform one by one may reveal a secret together: a mask used twice, an unmasked share.
+  // For a small value in a wide word, such as the wrap bit of a mask, both nibbles are its low nibble.
   const short = a.map((w, i) => isShort(w) && isShort(b[i]!));
   const nibbles = (words: readonly Words[]) =>
     words.map((w, i) => ({ low: bits(w, 0, 4), high: bits(w, short[i] ? 0 : w.width - 4, 4) }));
@@ -80,11 +80,11 @@ export function judge(a: readonly Words[], b: readonly Words[]): LeakVerdict {
   return { ...worst, tests };
 }
 
-/** Whether the word never leaves its low nibble. */
+/** Whether the word always fits its low nibble. */
 const isShort = (w: Words): boolean =>
   w.width <= 4 || (w.low.every((low) => low < 16) && w.high.every((high) => high === 0));
 
-/** All pairs of few words; of many, a spread of 1,000. */
+/** All pairs of few words; of many, 1,000 evenly spread pairs. */
 function pairs(count: number): (readonly [number, number])[] {
   const all: [number, number][] = [];
   const step = Math.max(1, Math.floor((count * count) / 2 / 1000));
@@ -107,7 +107,7 @@ function bits(word: Words, from: number, count: number): Uint8Array {
 }
 
 /**
- * Two-sample χ² on 256 cells (rare ones joined), as a standard normal deviate by Wilson and Hilferty's cube root: of
+ * Two-sample χ² on 256 cells (rare ones merged), as a standard normal deviate by Wilson and Hilferty's cube root: of
  * bytes a and b, or of their nibbles together with nibbles c and d of a second word.
  */
 function twoSample(a: Uint8Array, b: Uint8Array, c?: Uint8Array, d?: Uint8Array): number {

@@ -3,9 +3,9 @@ import { type LeakCase, leakCase } from "./compare-views.ts";
 import { fixed } from "./execute-protocol.ts";
 import type { BreakName } from "./leak-breaks.ts";
 
-/** What the rows of the leak tests are made of. */
+/** Parts of the rows of the leak tests. */
 
-/** A protocol at full width, with two secrets far apart in high and low bits, and the breaks that must show. */
+/** A protocol at full width, with two secrets far apart in high and low bits, and the breaks that must be detected. */
 export interface TestedCase extends LeakCase {
   readonly protocol: Protocol;
   readonly breaks: readonly BreakName[];
@@ -26,7 +26,7 @@ export const opening: readonly BreakName[] = [
   "mask is drawn from a quarter of the ring",
   "seven of eight mask bits are zero",
 ];
-/** Values that are short in their ring do not reach its highest bits: only a mask short of low bits shows. */
+/** Values that are small in their ring do not reach its highest bits: only a mask without low bits is detected. */
 export const inWideRing = opening.filter((name) => name !== "mask is drawn from a quarter of the ring");
 export const dealing: readonly BreakName[] = ["what the dealer sends is not masked"];
 export const comparing: readonly BreakName[] = ["a selecting bit is opened unmasked"];
@@ -44,7 +44,7 @@ export function tested(
   return { ...leakCase(protocol, secrets, shapes), protocol, breaks, bounds };
 }
 
-/** Rows whose views hold many words, or whose kernels are slow: with fewer samples than usual. */
+/** Fewer samples than usual, for rows whose views hold many words or whose kernels are slow. */
 export const withSamples = (samples: number, cases: readonly TestedCase[]): readonly TestedCase[] =>
   cases.map((each) => ({ ...each, samples }));
 
@@ -67,7 +67,7 @@ export const double: LeakCase["secrets"] = [
   [[-60001], [20]],
   [[12346], [30001]],
 ];
-/** A row of two times a column that both secrets share, the server's or public. */
+/** A row of two times a column that both secrets share, private or public. */
 export const rowTimesColumn: LeakCase["secrets"] = [
   [
     [-(2 ** 40) - 1, 5],
@@ -78,7 +78,7 @@ export const rowTimesColumn: LeakCase["secrets"] = [
     [3, -7],
   ],
 ];
-/** A row and a column, of which the first alone differs, and of which both do. */
+/** A row and a column: first only the row differs, then both do. */
 export const rowDiffers: LeakCase["secrets"] = [
   [
     [-(2 ** 41) - 1, 3],
@@ -96,7 +96,7 @@ export const bothDiffer: LeakCase["secrets"] = [
     [-(2 ** 41), 77],
   ],
 ];
-/** [n, 1, 2] times [n, 2, 1] in a ring of 44 bits: each sample has operands of its own. */
+/** [n, 1, 2] times [n, 2, 1] in a ring of 44 bits: each sample has its own operands. */
 export const matrices = spec(
   (n) => [fixed([n, 1, 2], 12, -300, 300), fixed([n, 2, 1], 12, -100, 100)],
   (n) => fixed([n, 1, 1], 24, -60000, 60000, 44),
@@ -104,7 +104,7 @@ export const matrices = spec(
 /** Rows of two. */
 export const rowOfTwo: LeakCase["secrets"] = [[[-30001, 9000]], [[12346, -700]]];
 export const normed: LeakCase["secrets"] = [[[-15001, 700]], [[2346, 11000]]];
-/** Queries, keys and values of two places and one dimension, raw. */
+/** Queries, keys and values of two positions and one dimension, raw. */
 export const attended: LeakCase["secrets"] = [
   [
     [-501, 300],

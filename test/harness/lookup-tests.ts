@@ -5,7 +5,7 @@ import type { Protocol, Spec } from "../../runtime/protocols/kit/define-protocol
 import { execute, fixed, resolveWidths } from "./execute-protocol.ts";
 import { seedOf } from "./run-parties.ts";
 
-/** What every lookup must hold to. */
+/** Properties of every lookup protocol. */
 
 /** Lookups of every shape, ring and kind of entry, for indices of these widths. */
 export const lookupSpecs = (bits: readonly number[]): readonly Spec[] =>
@@ -28,7 +28,7 @@ export const lookupSpec = (count: number, bits: number, width: number, entry: re
   attrs: { bits, fraction: 4 },
 });
 
-/** Every place of the table and some beside it, at several ring widths, with numbers and rows as entries. */
+/** Checks every index of the table and some outside, at several ring widths, with numbers and rows as entries. */
 export function looksUpExactly(protocol: Protocol, bits: readonly number[]): void {
   const draw = (count: number, trial: number): Float64Array =>
     Float64Array.from(createPrg(seedOf(trial, 7), "entries").ring([count], 10).data!, (word) => (word - 512) / 64);
@@ -40,7 +40,7 @@ export function looksUpExactly(protocol: Protocol, bits: readonly number[]): voi
     cases,
   )("is the interpreter's entry for %i bits of index in a ring of %i, entries of shape [%s]", (n, width, entry) => {
     const all = n <= 8 ? 2 ** n : 40;
-    // From the lowest negative index to the highest, and two that wrap around.
+    // From the lowest negative index to the highest, and two indices that wrap around.
     const grid = Float64Array.from({ length: all }, (_, k) => Math.floor(((k - all / 2) * 2 ** n) / all));
     const x = Float64Array.from([...grid, 2 ** n + 1, -(2 ** n) - 3], (index) => index / 16);
     const spec = lookupSpec(all + 2, n, width, entry);
@@ -58,7 +58,7 @@ export function looksUpExactly(protocol: Protocol, bits: readonly number[]): voi
     expect(outcome.values).toEqual(wanted.data);
   });
 
-  it("refuses an operand whose scale is not the index's", () => {
+  it("refuses an operand whose scale differs from the scale of the index", () => {
     const spec = { ...lookupSpec(4, bits[0]!, 24), attrs: { bits: bits[0]!, fraction: 3 } };
     expect(() => resolveWidths(protocol, spec)).toThrow(/has 4 fractional bits, but the index has 3/);
   });

@@ -1,4 +1,4 @@
-/** Static check that what hides an opened value hides one: a correlation's share is named in one sum of its body. */
+/** Static check that a mask hides one value only: a body adds the share of a correlation to one value. */
 import ts from "typescript";
 
 const maskMethods = ["mask", "clientMask", "serverMask", "sharedRandom", "clientRandom", "sharedRandomWithDealer"];
@@ -14,13 +14,13 @@ const isDraw = (node: ts.Node): boolean =>
   maskMethods.includes(node.expression.name.text);
 const isLoop = (node: ts.Node): boolean => ts.isFunctionLike(node) || ts.isIterationStatement(node, false);
 
-/** The nearest loop or function around: what is used in another than where it was drawn may be used many times. */
+/** The innermost loop or function around a node: a mask used outside the one that draws it may be used many times. */
 const around = (node: ts.Node): ts.Node | undefined => ts.findAncestor(node.parent, isLoop);
 
 /**
- * Where a mask is added to more than one value: `add` or `sub` takes the drawn tensor, or the `share` of a drawn mask, a
- * second time, or in a loop or callback around which it was drawn; or a mask that a wire keeps is asserted to have a
- * share (`mask.share!`), which its type does not promise.
+ * Locations where a mask is added to more than one value: `add` or `sub` takes the drawn tensor, or the `share` of a
+ * drawn mask, a second time, or inside a loop or callback while it was drawn outside; or the code asserts that the mask
+ * of a masked value has a share (`mask.share!`), which its type does not promise.
  */
 export function reuses(program: ts.Program, files: readonly string[]): string[] {
   const checker = program.getTypeChecker();

@@ -15,7 +15,7 @@ import {
   weightMatrices,
 } from "./spec-grids.ts";
 
-/** Extents of x, and the columns and the rank of each pair. */
+/** Shape of x, and the columns and rank of each pair. */
 const lowRankShapes = [
   { x: [1, 1], pairs: [[1, 1]] },
   { x: [3, 5], pairs: [[2, 2]] },
@@ -76,7 +76,7 @@ export const maskedValueRows: Readonly<Record<string, ProtocolSpecs>> = {
   "known-weight.mul": {
     specs: binary({ bounds: [8, 4, 32], scales: matmulScales, widths: [40, 37, 44, 64] }).map((spec) => ({
       ...spec,
-      // The weight broadcasts to the operand, not the other way round.
+      // The weight broadcasts to the operand, not vice versa.
       operands: [{ ...spec.operands[0]!, shape: spec.result.shape }, spec.operands[1]!],
     })),
     draws: elements,

@@ -7,7 +7,9 @@ import { elements, elementwise, type ProtocolSpecs, rowsOf, rowwise, unary } fro
 /** Specs of activations, norms, softmax and attention. */
 
 const activation = elementwise([...unary({ lo: -32, hi: 32 }), ...unary({ lo: -2, hi: 2, scales: [[12, 12]] })]);
-/** Rows with elements of at least half the bound, of either sign in turn: their sums and deviations stay within bounds. */
+/**
+ * Rows with elements of at least half the bound, with alternating signs: their sums and deviations stay within bounds.
+ */
 export const signedRows: NonNullable<ProtocolSpecs["inputs"]> = ({ operands: [x] }, trial) => [
   reals(sizeOf(x!.shape), x!.hi / 2, x!.hi, trial).map((v, k) => (k % 2 === 0 ? v : -v)),
 ];
@@ -21,7 +23,7 @@ export const normSpecs = rowwise((shape, setting) => {
     attrs: { epsilon: 1e-5, sum_lo: (n * bound * bound) / 4.5, sum_hi: n * bound * bound },
   };
 }, 5);
-/** A row of one has no deviation. */
+/** A row of one element has no deviation. */
 export const layerNormSpecs = [1e-5, 1e-3, 1e-2]
   .flatMap((epsilon) => normSpecs.map((spec) => ({ ...spec, attrs: { ...spec.attrs, epsilon } })))
   .filter(({ operands: [x] }) => x!.shape[x!.shape.length - 1]! % 2 === 0);
@@ -36,7 +38,7 @@ const softmaxSpecs = rowwise(
   5,
 );
 
-/** [batch, heads, groups, places, depth, columns] */
+/** [batch, heads, groups, positions, depth, columns] */
 export const attentionSizes = [
   [1, 1, 1, 1, 1, 1],
   [1, 2, 1, 3, 4, 5],
@@ -70,7 +72,7 @@ const maskedSpecs = attentionSpecs.map((spec, at): Spec => {
   return { ...spec, operands: [...spec.operands.slice(0, 3), mask] };
 });
 
-/** Each with a past of one, two and six places. */
+/** Each with a past of one, two and six positions. */
 const cachedSpecs = attentionSpecs
   .filter(({ operands }) => operands.length === 3)
   .flatMap((spec) =>
@@ -95,9 +97,9 @@ export const nonlinearRows: Readonly<Record<string, ProtocolSpecs>> = {
   "fourier.silu": activation,
   "fourier.tanh": activation,
   "masked.relu": elementwise(unary({ lo: -30, hi: 30 })),
-  "octaves.log": elementwise(unary({ lo: 0.3, hi: 30, to: [-2, 4], widths: [40, 38, 33, 41] })),
-  "octaves.reciprocal": inverseOf(0.2, 20),
-  "octaves.rsqrt": inverseOf(0.5, 30),
+  "range-reduced.log": elementwise(unary({ lo: 0.3, hi: 30, to: [-2, 4], widths: [40, 38, 33, 41] })),
+  "range-reduced.reciprocal": inverseOf(0.2, 20),
+  "range-reduced.rsqrt": inverseOf(0.5, 30),
   "one-opening.layer-norm": {
     specs: layerNormSpecs,
     draws: rowsOf,

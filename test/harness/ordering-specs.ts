@@ -4,7 +4,7 @@ import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import { fixed, reals } from "./execute-protocol.ts";
 import { binary, elementwise, type ProtocolSpecs, rowsOf, rowwise, unary } from "./spec-grids.ts";
 
-/** Specs of the protocols that compare and choose: small whole numbers, of which many are equal, and reals. */
+/** Specs of the protocols that compare and select: small integers, of which many are equal, and reals. */
 
 const tunings: readonly Spec["attrs"][] = [{}, { comparison: "tree" }, { digit: 3 }, {}, { digit: 5 }];
 const tuned = (specs: readonly Spec[]): readonly Spec[] =>
@@ -44,7 +44,7 @@ const choices = elementwise(
     .filter(({ result }) => result.width > 5 + result.scale)
     .flatMap((spec, k) => [
       { ...spec, operands: [truth(k % 2 === 0 ? spec.result.shape : []), ...spec.operands] },
-      // A choice between truth values is one itself.
+      // A selection between booleans is a boolean.
       ...(k % 7 === 0
         ? [
             {
@@ -64,7 +64,7 @@ const booleanOperand = (width: number) => ({
   widths: [width, 33, 12, 64],
 });
 
-const dropAxis = (shape: Shape, axis: number): Shape => shape.map((extent, k) => (k === axis ? 1 : extent));
+const dropAxis = (shape: Shape, axis: number): Shape => shape.map((size, k) => (k === axis ? 1 : size));
 /** Rows along the last or the first axis, by all radices. */
 const along = (result: (spec: Spec) => Spec): ProtocolSpecs => ({
   specs: tuned(
@@ -96,7 +96,7 @@ const permutations = ({ operands: [ranks], attrs }: Spec, trial: number): Float6
   return opDef("rank").evaluate([{ shape, data: reals(sizeOf(shape), -1, 1, trial) }], { ...attrs, largest: true })
     .data;
 };
-/** The first entries of a permutation, or their places. */
+/** The first entries of a permutation, or their indices. */
 const selectedByRank: ProtocolSpecs = {
   specs: ranked.specs.map(({ operands: [x], result, attrs: { axis } }, k) => {
     const length = x!.shape[Number(axis)]!;
@@ -135,7 +135,7 @@ export const orderingRows: Readonly<Record<string, ProtocolSpecs>> = {
   "masked.where-else": choices,
   "masked.where-public": choices,
   "pairwise.rank": ranked,
-  "table.arrange": selectedByRank,
+  "table.select-by-rank": selectedByRank,
   "threshold.clip": elementwise(
     singles(
       [20, 40, 31, 64],

@@ -18,7 +18,7 @@ import {
 
 /** Specs of the protocols of three computing parties. */
 
-/** In the ring of 64 bits, where three computing parties hold everything. */
+/** In the ring of 64 bits, the only one of three computing parties. */
 const oneRing = (specs: readonly Spec[]): readonly Spec[] =>
   specs.map((spec) => ({ ...spec, result: { ...spec.result, width: 64 } }));
 const relations = elementwise(

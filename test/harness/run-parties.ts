@@ -9,7 +9,7 @@ import { add } from "../../runtime/ring/arithmetic.ts";
 import { pack, unpack } from "../../runtime/ring/pack.ts";
 import { metaTensor, packedBytes, type RingTensor, type Shape } from "../../runtime/ring/tensor.ts";
 
-/** Bytes of one query, offline and online together; links that are rarely used are there where they carry something. */
+/** Bytes of one query, offline and online together. Optional links are present only if they carry something. */
 export interface QueryTraffic {
   rounds: number;
   clientToServer: number;
@@ -23,24 +23,24 @@ export interface QueryTraffic {
 export interface PartiesRun<T> {
   readonly client: T;
   readonly server: T;
-  /** What the dealer has at the end, where it takes part online. */
+  /** Result at the dealer, if it takes part online. */
   readonly dealer: T;
   readonly metered: QueryTraffic;
   readonly counted: QueryTraffic;
-  /** All that the party received, in order: what the dealer sent before, then every message. */
+  /** All tensors that the party received, in order: the dealer's material, then every message. */
   readonly view: Readonly<Record<Role, readonly RingTensor[]>>;
   /**
-   * The same view with each half of an exchange replaced by the sum of both: as much information, since a party knows
-   * what it sent, but a sum that is not masked shows at once, where the half alone needs everything else of the view.
+   * The same view with each half of an exchange replaced by the sum of both. It has as much information, since a party
+   * knows what it sent. But an unmasked sum is visible at once, where the half alone needs the rest of the view.
    */
   readonly sums: Readonly<Record<Role, readonly RingTensor[]>>;
 }
 
-/** Which reading of a body this is: inputs are known online only. */
+/** The reading of a body; inputs are known online only. */
 export type Reading = "deal" | "prepare" | "online" | "count";
 export type PartyBody<T> = (party: Party, stage: Reading) => Steps<T>;
 
-/** A seed that tells its number and, in the last byte, whose it is. */
+/** A seed that holds its number and, in the last byte, its owner. */
 export const seedOf = (n: number, tag: number): Uint8Array => {
   const seed = new Uint8Array(32);
   new DataView(seed.buffer).setUint32(0, n, true);
@@ -52,10 +52,11 @@ export type Source = keyof typeof tags;
 export const sourceOf = (seed: Uint8Array): Source =>
   (Object.keys(tags) as Source[]).find((source) => tags[source] === seed[31])!;
 
-/** Answers a party's round where nothing real arrives. */
+/** Answers a party's round with meta tensors. */
 const metaReplies = (round: readonly Transfer[]): RingTensor[] =>
   round.map((t) => metaTensor(t.tensor.shape, t.tensor.width));
 
+/** Runs steps to the end on meta replies, and returns their result. */
 export function drain<T>(steps: Steps<T>, onRound: (round: readonly Transfer[]) => void = () => {}): T {
   let state = steps.next();
   while (!state.done) {
@@ -65,31 +66,31 @@ export function drain<T>(steps: Steps<T>, onRound: (round: readonly Transfer[]) 
   return state.value;
 }
 
-/** Runs one body at the dealer, prepares and runs it at all parties in one process, and counts it with ghosts. */
+/** Runs one body at the dealer, prepares and runs it at all parties in one process, and counts it on meta tensors. */
 export function runParties<T>(body: PartyBody<T>, trial = 1, streams?: StreamFactory): PartiesRun<T> {
   const seed = (source: Source): Uint8Array => seedOf(trial, tags[source]);
   const source = streams ? { streams } : {};
   const delivered = { client: [] as Uint8Array[], server: [] as Uint8Array[] };
   const view: Record<Role, RingTensor[]> = { client: [], server: [], dealer: [] };
-  const dealerStock = createCorrelationStore();
+  const dealerStore = createCorrelationStore();
   const dealer = dealerParty({
     clientSeed: seed("client"),
     serverSeed: seed("server"),
     query: 0,
     sendToServer: (_, packed) => delivered.server.push(packed),
     sendToClient: (_, packed) => delivered.client.push(packed),
-    store: dealerStock,
+    store: dealerStore,
     ...source,
   });
-  const shapes: { shape: Shape; width: number; announced: boolean }[] = [];
+  const sent: { shape: Shape; width: number; isBroadcast: boolean }[] = [];
   drain(
     body(
-      observeDealer(dealer, (shape, width, broadcast) => shapes.push({ shape, width, announced: broadcast })),
+      observeDealer(dealer, (shape, width, isBroadcast) => sent.push({ shape, width, isBroadcast })),
       "deal",
     ),
   );
-  view.server.push(...delivered.server.map((packed, k) => unpack(packed, shapes[k]!.shape, shapes[k]!.width)));
-  const broadcast = shapes.filter((each) => each.announced);
+  view.server.push(...delivered.server.map((packed, k) => unpack(packed, sent[k]!.shape, sent[k]!.width)));
+  const broadcast = sent.filter(({ isBroadcast }) => isBroadcast);
   view.client.push(...delivered.client.map((packed, k) => unpack(packed, broadcast[k]!.shape, broadcast[k]!.width)));
 
   const prepare = (role: "client" | "server") => {
@@ -98,7 +99,8 @@ export function runParties<T>(body: PartyBody<T>, trial = 1, streams?: StreamFac
     const deliveries = {
       take: (bytes: number) => {
         const packed = stream.shift();
-        if (!packed || packed.length !== bytes) throw new Error(`wanted ${bytes} delivered bytes`);
+        if (!packed || packed.length !== bytes)
+          throw new Error(`expected a delivery of ${bytes} bytes, found ${packed?.length ?? "none"}`);
         return packed;
       },
     };
@@ -113,13 +115,13 @@ export function runParties<T>(body: PartyBody<T>, trial = 1, streams?: StreamFac
       ...source,
     });
     drain(body(party, "prepare"));
-    if (stream.length > 0) throw new Error("the dealer sent more than was taken");
+    if (stream.length > 0) throw new Error(`expected all deliveries to be taken, found ${stream.length} left`);
     return { role, store, steps: body(onlineParty(role, store), "online") };
   };
   const parties = [
     prepare("client"),
     prepare("server"),
-    { role: "dealer" as const, store: dealerStock, steps: body(onlineDealerParty(dealerStock), "online") },
+    { role: "dealer" as const, store: dealerStore, steps: body(onlineDealerParty(dealerStore), "online") },
   ];
   const bytes = (packed: readonly Uint8Array[]): number => packed.reduce((sum, { length }) => sum + length, 0);
   const metered = createMeter({ server: bytes(delivered.server), client: bytes(delivered.client) });
@@ -130,7 +132,8 @@ export function runParties<T>(body: PartyBody<T>, trial = 1, streams?: StreamFac
     metered.round();
     const rounds = states.map((state) => state.value as readonly Transfer[]);
     const [first] = rounds;
-    if (rounds.some((round) => round.length !== first!.length)) throw new Error("the parties disagree about a round");
+    if (rounds.some((round) => round.length !== first!.length))
+      throw new Error("expected the same number of transfers at all parties in a round");
     const sent = first!.map(({ from }, k) => rounds[parties.findIndex(({ role }) => role === from)]![k]!);
     const answers = rounds.map(metaReplies);
     sent.forEach(({ from, to, tensor }, k) => {
@@ -138,7 +141,7 @@ export function runParties<T>(body: PartyBody<T>, trial = 1, streams?: StreamFac
       metered.message(from, to, packed.length);
       const arrived = unpack(packed, tensor.shape, tensor.width);
       view[to].push(arrived);
-      // The other half of an exchange stands beside it and goes the other way.
+      // The other half of an exchange is next to it, in the opposite direction.
       const beside = [sent[k - 1], sent[k + 1]].find((other) => other?.from === to && other.to === from);
       const exchanged =
         beside && beside.tensor.width === tensor.width && beside.tensor.shape.join() === tensor.shape.join();
@@ -147,9 +150,9 @@ export function runParties<T>(body: PartyBody<T>, trial = 1, streams?: StreamFac
     });
     states = parties.map(({ steps }, k) => steps.next(answers[k]!));
   }
-  if (!states.every((state) => state.done)) throw new Error("the parties disagree about the number of rounds");
+  if (!states.every((state) => state.done)) throw new Error("expected the same number of rounds at all parties");
   for (const { role, store } of parties) {
-    if (store.remaining > 0) throw new Error(`${role} has ${store.remaining} items left`);
+    if (store.remaining > 0) throw new Error(`expected ${role} to use all correlations, found ${store.remaining} left`);
   }
   const [atClient, atServer, atDealer] = states.map((state) => state.value as T);
   return {
@@ -187,7 +190,7 @@ function createMeter(dealt: { readonly server: number; readonly client: number }
   };
 }
 
-/** The dealer, telling the shape and the width of everything it sends. */
+/** A dealer that reports the shape and width of everything that it sends. */
 function observeDealer(party: Party, sent: (shape: Shape, width: number, isBroadcast: boolean) => void): Party {
   return {
     ...party,
@@ -211,7 +214,7 @@ function observeDealer(party: Party, sent: (shape: Shape, width: number, isBroad
   };
 }
 
-/** The same body read by the cost model. */
+/** The traffic of a body as the cost model counts it. */
 export function count<T>(body: PartyBody<T>): QueryTraffic {
   const account = noDealerBytes();
   const messages: (readonly Transfer[])[] = [];

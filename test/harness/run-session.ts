@@ -27,19 +27,19 @@ export function integerWeights(program: Program, weights: WeightStore): Readonly
 export interface SessionRun {
   readonly results: readonly QueryResult[];
   readonly bytes: BytesByDirection;
-  /** What was sent by the end of each query. */
+  /** Bytes sent by the end of each query. */
   readonly after: readonly BytesByDirection[];
 }
 
-/** A session whose queries go on from what those before kept. */
+/** A session whose queries continue from the cache of earlier ones. */
 export interface SessionChain {
   readonly decodeProgram?: Program;
   readonly shorterPrefills?: readonly Program[];
-  /** What each query is about. */
+  /** Position of each query. */
   readonly positions?: readonly QueryPosition[];
 }
 
-/** All three parties in this process over memory channels: one session of several queries. */
+/** Runs one session of several queries, with all three parties in this process over memory channels. */
 export async function runSession(
   program: Program,
   tensors: ReadonlyMap<string, IntTensor>,

@@ -2,11 +2,11 @@ import type { Spec } from "../../runtime/protocols/kit/define-protocol.ts";
 import { type Shape, sizeOf } from "../../runtime/ring/tensor.ts";
 import { fixed } from "./execute-protocol.ts";
 
-/** Grids of specs, for the rows of specs.ts. */
+/** Grids of specs, for the rows of spec-table.ts. */
 
 export interface ProtocolSpecs {
   readonly specs: readonly Spec[];
-  /** Elements, or rows of elements, of the result whose masks are drawn independently: what counts as one seed. */
+  /** Number of elements, or rows, of the result whose masks are independent draws; each counts as one seed. */
   readonly draws: (spec: Spec) => number;
   /** Default: uniform reals within each operand's bounds, with the bounds themselves and zero. */
   readonly inputs?: (spec: Spec, trial: number) => readonly Float64Array[];
@@ -16,7 +16,7 @@ export const elements: ProtocolSpecs["draws"] = ({ result }) => sizeOf(result.sh
 export const rowsOf: ProtocolSpecs["draws"] = ({ result: { shape } }) =>
   sizeOf(shape) / Math.max(1, shape[shape.length - 1] ?? 1);
 
-/** Ranks 0 to 4, one element, extents that fill no byte. */
+/** Ranks 0 to 4, one element, sizes that fill no byte. */
 const shapes: readonly Shape[] = [[], [1], [7], [8], [33], [3, 5], [2, 1, 4], [1, 1, 1, 1], [5, 2, 3]];
 const rowShapes: readonly Shape[] = [
   [8, 3],
@@ -58,7 +58,7 @@ export interface Unary {
   readonly attrs?: readonly Spec["attrs"][];
 }
 
-/** Scales, rings and attributes go round while the shapes do: every value of each meets every shape's parity. */
+/** Scales, rings and attributes cycle along with the shapes, so that each value meets shapes of both parities. */
 export function unary(u: Unary): readonly Spec[] {
   const scales =
     u.scales ??

@@ -1,5 +1,5 @@
 /**
- * At least 30 specs of every protocol, drawn systematically: ranks, single elements, odd extents and widths, other
+ * At least 30 specs of every protocol, drawn systematically: ranks, single elements, odd sizes and widths, other
  * rings and scales. Tests that hold for all protocols loop over the registry and take their specs from here.
  *
  * A new protocol adds one entry to the rows of its subject, under its name:
@@ -7,9 +7,9 @@
  *                           "x.op": elementwise(binary({ ... }))                       two that broadcast
  * - over the last axis:     "x.op": rowwise((shape, number) => spec)
  * - anything else:          "x.op": { specs: [...], draws: (spec) => independent masks }
- * A spec that the protocol refuses is left out; fewer than 30 that remain fail the test. `inputs` gives reals for the
+ * A spec that the protocol refuses is left out; the test fails if fewer than 30 remain. `inputs` supplies reals for the
  * operands where uniform ones in [lo, hi] would leave the bounds that the attributes promise; `attrs` are the
- * protocol's own. What is expected comes from the operator's table in ir/ops.
+ * protocol's own. The operator's table in ir/ops gives the expected result.
  */
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import type { Tensor } from "../../ir/tensor.ts";
@@ -33,16 +33,19 @@ const rows: Readonly<Record<string, ProtocolSpecs>> = {
   ...sigmaRows,
 };
 
-/** The row of a protocol without the specs that it refuses. @throws Error if it has no row, or fewer than 30 are left. */
+/**
+ * The specs of a protocol, without those that it refuses. @throws Error if it has no row, or fewer than 30 are left.
+ */
 export function specsOf(protocol: Protocol): ProtocolSpecs {
   const row = rows[protocol.name];
-  if (!row) throw new Error(`${protocol.name} has no specs: add one entry to test/harness/spec-table.ts`);
+  if (!row)
+    throw new Error(`expected specs of ${protocol.name}, found none: add an entry to test/harness/spec-table.ts`);
   const specs = row.specs.filter((spec) => {
     const widths = protocol.operandWidths(spec);
     return !protocol.refuses?.({ ...spec, operands: spec.operands.map((x, k) => ({ ...x, width: widths[k]! })) });
   });
   if (specs.length < 30)
-    throw new Error(`${protocol.name} has ${specs.length} specs that it takes, at least 30 are due`);
+    throw new Error(`expected at least 30 specs that ${protocol.name} accepts, found ${specs.length}`);
   return { ...row, specs };
 }
 
@@ -54,7 +57,10 @@ export function inputsOf({ inputs }: ProtocolSpecs, spec: Spec, trial: number): 
   return drawn.map((x, k) => quantizeToGrid(x, spec.operands[k]!.scale));
 }
 
-/** What the operator's table says: on the integers where the protocol is exact, as the interpreter does it; else the real function. */
+/**
+ * The result by the operator's table: on integers, as the interpreter computes it, if the protocol is exact; else the
+ * real function.
+ */
 export function expectedOf(protocol: Protocol, spec: Spec, inputs: readonly Float64Array[]): Float64Array {
   const def = opDef(protocol.implements);
   const attrs = withDefaults(def, spec.attrs);

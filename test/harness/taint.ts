@@ -1,12 +1,12 @@
 /**
- * Static checks that no branch, loop bound or index depends on what a tensor holds.
+ * Static checks that no branch, loop bound or index depends on the contents of a tensor.
  *
- * Protocols: contents are out of their reach. `.data` is never named, and of `runtime/ring` they call only functions
- * that give tensors for tensors; whatever they branch on can then only be a role, a spec, a shape or a definedness.
+ * Protocols cannot reach contents. They never name `.data`, and of `runtime/ring` they call only functions that return
+ * tensors for tensors. So they can branch only on a role, a spec, a shape, or whether a value is defined.
  *
  * Kernels do read contents. Every value computed from an element of a Uint32Array or Float64Array is tainted (through
- * variables, returns, arguments of named functions and loops over elements, to a fixed point); a tainted condition or
- * index is reported. What is handed to a function that is itself an argument is not followed.
+ * variables, returns, arguments of named functions and loops over elements, to a fixed point). A tainted condition or
+ * index is reported. Arguments of a function that is itself an argument are not followed.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -43,7 +43,7 @@ const lineOf = (node: ts.Node): string => {
   return `${file.fileName.replace(/^.*?(?=runtime\/|test\/)/, "")}:${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
 };
 
-/** Whether values of the type hold tensors and nothing else that could tell of their contents. */
+/** Whether values of the type hold tensors and nothing else that could reveal their contents. */
 function holdsTensorsOnly(checker: ts.TypeChecker, type: ts.Type, depth = 0): boolean {
   if (type.flags & (ts.TypeFlags.Undefined | ts.TypeFlags.Void | ts.TypeFlags.Never)) return true;
   if (type.isUnion()) return type.types.every((each) => holdsTensorsOnly(checker, each, depth));
@@ -60,7 +60,7 @@ function holdsTensorsOnly(checker: ts.TypeChecker, type: ts.Type, depth = 0): bo
 }
 const isTensor = (type: ts.Type): boolean =>
   ["RingTensor", "IntTensor"].includes((type.aliasSymbol ?? type.getSymbol())?.name ?? "");
-/** Whether a tensor is somewhere in the type. */
+/** Whether the type contains a tensor. */
 function mentionsTensor(checker: ts.TypeChecker, type: ts.Type, depth = 0): boolean {
   if (isTensor(type)) return true;
   if (depth > 3) return false;
@@ -72,7 +72,7 @@ function mentionsTensor(checker: ts.TypeChecker, type: ts.Type, depth = 0): bool
   return constraint !== undefined && mentionsTensor(checker, constraint, depth + 1);
 }
 
-/** What a node does with contents, or undefined: one way each. */
+/** What a node does with contents, or undefined: one rule per way. */
 const reads: readonly ((node: ts.Node, checker: ts.TypeChecker) => string | undefined | false)[] = [
   (node) => ts.isPropertyAccessExpression(node) && node.name.text === "data" && "reads .data",
   (node) => ts.isBindingElement(node) && (node.propertyName ?? node.name).getText() === "data" && "takes data out",
@@ -97,7 +97,7 @@ const reads: readonly ((node: ts.Node, checker: ts.TypeChecker) => string | unde
 const takesTensor = (node: ts.CallExpression, checker: ts.TypeChecker): boolean =>
   node.arguments.some((each) => mentionsTensor(checker, checker.getTypeAtLocation(each)));
 
-/** Where protocols reach for contents. */
+/** Locations where protocols read contents. */
 export function contentReads(program: ts.Program, files: readonly string[]): string[] {
   const checker = program.getTypeChecker();
   const found: string[] = [];
@@ -144,7 +144,7 @@ export function taintedControl(program: ts.Program, files: readonly string[]): M
     else for (const each of name.elements) if (ts.isBindingElement(each)) taintNames(each.name);
   };
   const flowOfCall = (node: ts.CallExpression): void => {
-    // data.map((x) => …), findIndex and the like: the element comes first.
+    // data.map((x) => …), findIndex and the like: the first parameter is the element.
     const called = node.expression;
     if (ts.isPropertyAccessExpression(called) && isContents(called.expression)) {
       for (const each of node.arguments) {
@@ -216,7 +216,7 @@ function conditionsOf(node: ts.Node): readonly ts.Expression[] {
   return [];
 }
 
-/** Name of the outermost function or constant that holds the node. */
+/** Name of the outermost function or constant around the node. */
 function ownerOf(node: ts.Node): string {
   let name = "top level";
   for (let at: ts.Node | undefined = node; at; at = at.parent) {

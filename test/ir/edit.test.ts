@@ -18,7 +18,7 @@ const module = parse(`module m stage import {
   output %y
 }`);
 
-test("users and definers", () => {
+test("usersOf and producersOf find the ops that read and make a value", () => {
   expect(
     usersOf(opsOf(module))
       .get("b")!
@@ -28,7 +28,7 @@ test("users and definers", () => {
   expect(producersOf(opsOf(module)).has("x")).toBe(false);
 });
 
-test("removeDead keeps what outputs need, and the inputs", () => {
+test("removeDead keeps what outputs depend on, and the inputs", () => {
   const alive = removeDead(module);
   expect(opsOf(alive).map((op) => op.result)).toEqual(["a", "b", "y"]);
   expect(Object.keys(alive.values).sort()).toEqual(["a", "b", "w", "x", "y"]);
@@ -36,7 +36,7 @@ test("removeDead keeps what outputs need, and the inputs", () => {
   expect(verify(alive)).toEqual([]);
 });
 
-test("edit shares what it does not touch", () => {
+test("edit shares the parts that it does not change", () => {
   const changed = edit(module, (draft) => replaceUses(draft, "a", "x"));
   expect(opsOf(changed)[1]!.operands).toEqual(["x", "w"]);
   expect(changed.steps[0]).toBe(module.steps[0]);

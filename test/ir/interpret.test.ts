@@ -38,7 +38,7 @@ const codeOf = (run: () => unknown): string => {
 describe.each(readdirSync(folder))("%s", (file) => {
   const { module, weights, lines } = readFixture(file);
 
-  test("verifies", () => expect(verify(module)).toEqual([]));
+  test("is a valid module", () => expect(verify(module)).toEqual([]));
 
   test.each(lines)("$line", ({ kind, output, inputs, result }) => {
     const named = new Map(module.inputs.map((id, index) => [id, inputs[index]!]));
@@ -55,7 +55,7 @@ const third = parse(`module m stage import {
   output %y
 }`);
 
-test("a missing or misshapen tensor is named", () => {
+test("a missing tensor and one of another shape are reported", () => {
   const one = fromNested([1]);
   const run = (weights: Map<string, typeof one>, inputs: Map<string, typeof one>) => () =>
     interpret(third, weights, inputs);
@@ -74,7 +74,7 @@ test("every value is observed, and float32 rounds each", () => {
   expect(Object.fromEntries(seen)).toEqual({ x: Math.fround(0.1), w: 3, y: Math.fround(Math.fround(0.1) / 3) });
 });
 
-test("a product that float64 would round leaves its ring instead", () => {
+test("a product that float64 would round is reported as leaving its ring", () => {
   const module = parse(`module m stage quantize {
     input %x : public fx50.0[1, 2]
     %t = transpose %x { perm = [1, 0] } : public fx50.0[2, 1]
@@ -86,7 +86,7 @@ test("a product that float64 would round leaves its ring instead", () => {
   expect(codeOf(() => run(2 ** 27 + 1))).toBe("MRL0390");
 });
 
-test("what counts from 0 may use the sign's bit of a narrower ring, all else may not", () => {
+test("a value that counts from 0 may use the sign bit of a narrower ring, no other may", () => {
   const run = (lo: number) => {
     const text = `module m stage quantize {
       input %x : public fx8.0[2] in [${lo}, 3]

@@ -34,12 +34,12 @@ describe("evaluate", () => {
     });
   });
 
-  test("every operator has a case", () => {
+  test("has a case for every operator", () => {
     const tested = new Set(cases.map(({ name }) => name));
     expect([...registry.keys()].filter((name) => !tested.has(name))).toEqual([]);
   });
 
-  test("an integer result drops its fraction toward zero, as ONNX divides", () => {
+  test("drops the fraction of an integer result toward zero, as ONNX divides", () => {
     const found = evaluateOp("div", [fromNested([7, -7]), fromNested([2, 2])], {}, { kind: "i64" });
     expect(toNested(found)).toEqual([3, -3]);
   });
@@ -48,7 +48,7 @@ describe("evaluate", () => {
     [3, 5, 7],
     [8, 4, 16],
     [1, 1, 600],
-  ])("matmul of [%i, %i] and [.., %i] is the sum of products", (m, k, n) => {
+  ])("computes matmul of [%i, %i] and [.., %i] as the sum of products", (m, k, n) => {
     const draw = (length: number): number[] => Array.from({ length }, (_, i) => ((i * 37) % 19) - 9);
     const a = { shape: [m, k], data: Float64Array.from(draw(m * k)) };
     const b = { shape: [k, n], data: Float64Array.from(draw(k * n)) };
@@ -111,6 +111,6 @@ const wrong: readonly (readonly [string, readonly (readonly number[])[], Attrs, 
   ["max-pool", [[1, 1, 3]], { kernel: [1], strides: [1], pads: [1, 0], dilations: [1] }, /in the padding/],
 ];
 
-test.each(wrong)("shape of %s refuses %j", (name, shapes, attrs, message) => {
+test.each(wrong)("the shape function of %s refuses %j", (name, shapes, attrs, message) => {
   expect(() => registry.get(name)!.shape(shapes, attrs)).toThrow(message);
 });

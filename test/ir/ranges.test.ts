@@ -7,7 +7,7 @@ import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { type Interval, sizeOf } from "../../ir/type.ts";
 import { arbitraryModule, indexInput } from "../harness/arbitrary-module.ts";
 
-/** Ranges of all values, forward by the tables, from those of what comes in. */
+/** Ranges of all values, propagated by the op tables from those of inputs and params. */
 function rangesOf(module: Module, given: ReadonlyMap<string, Interval>): ReadonlyMap<string, Interval> {
   const ranges = new Map(given);
   for (const op of opsOf(module)) {
@@ -21,7 +21,7 @@ function rangesOf(module: Module, given: ReadonlyMap<string, Interval>): Readonl
 function drawTensor(module: Module, id: string, seed: number, { lo, hi }: Interval): Tensor {
   const { shape, element } = typeOf(module, id);
   const data = Float64Array.from({ length: sizeOf(shape) }, (_, i) => {
-    // A fraction that jumps about in (0, 1): enough to hit ends and insides.
+    // A fraction that varies over (0, 1): enough to hit ends and interior.
     const part = Math.abs(Math.sin((i + 1) * 12.9898 + seed));
     return element.kind === "f32" ? lo + (hi - lo) * part : lo + Math.round((hi - lo) * part);
   });
@@ -32,7 +32,7 @@ const bounds = fc
   .tuple(fc.integer({ min: -16, max: 16 }), fc.nat({ max: 16 }))
   .map(([at, width]) => ({ lo: at / 4, hi: (at + width) / 4 }));
 
-test("every value lies in the range that the tables give, whatever the operators", () => {
+test("every value lies in the range that the op tables give, whatever the operators", () => {
   const drawn = fc.record({
     module: arbitraryModule({ tries: 16 }),
     bounds: fc.array(bounds, { minLength: 8, maxLength: 8 }),

@@ -32,7 +32,7 @@ describe("ir/README.md", () => {
   });
 
   // BLESS=1 rewrites the table.
-  test("lists the operators as the tables describe them", () => {
+  test("lists the operators as their tables describe them", () => {
     const section = /(## Operators\n[^|]*?\n\n)[\s\S]*?(\n\n## )/;
     if (process.env.BLESS)
       writeFileSync(

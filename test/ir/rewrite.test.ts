@@ -45,7 +45,7 @@ const lines = (text: string): readonly string[] =>
     .filter((line) => line.startsWith("%"));
 
 describe("applyRewrites", () => {
-  test("a replacement takes over the name, and what it made useless goes", () => {
+  test("gives a replacement the old name, and removes ops that become dead", () => {
     const module = parse(`module m stage import {
       input %x : client f32[2]
       %g = sigmoid %x : client f32[2] at "/act/Sigmoid"
@@ -60,7 +60,7 @@ describe("applyRewrites", () => {
     expect(verify(result)).toEqual([]);
   });
 
-  test("a value with another reader does not match", () => {
+  test("does not match a value with another reader", () => {
     const module = parse(`module m stage import {
       input %x : client f32[2]
       %g = sigmoid %x : client f32[2]
@@ -72,7 +72,7 @@ describe("applyRewrites", () => {
     expect(applyRewrites(module, [silu]).module).toBe(module);
   });
 
-  test("rewrites feed each other to the fixpoint, and outputs keep their names", () => {
+  test("applies rewrites to a fixpoint, and outputs keep their names", () => {
     const module = parse(`module m stage import {
       input %x : client f32[2]
       %n = neg %x : client f32[2]
@@ -94,7 +94,7 @@ describe("applyRewrites", () => {
     expect(verify(result)).toEqual([]);
   });
 
-  test("rewrites that undo each other are stopped", () => {
+  test("stops rewrites that undo each other", () => {
     const back: RewriteRule = {
       name: "back",
       law: "x + y = y + x",
@@ -106,7 +106,7 @@ describe("applyRewrites", () => {
     expect(() => applyRewrites(module, [back], 5)).toThrow("did not end in 5 walks");
   });
 
-  test("a rewrite that changes the shape is a bug and says so", () => {
+  test("throws if a rewrite changes the shape", () => {
     const wrong: RewriteRule = {
       name: "wrong",
       law: "none",
@@ -116,7 +116,7 @@ describe("applyRewrites", () => {
     expect(() => applyRewrites(module, [wrong])).toThrow("[2] would become [2,1]");
   });
 
-  test("lawful rewrites keep what a random module computes", () => {
+  test("keeps what a random module computes", () => {
     const operators = ["sub", "neg", "add", "mul", "sigmoid", "transpose", "concat"];
     fc.assert(
       fc.property(arbitraryModule({ tries: 20, operators }), (module) => {

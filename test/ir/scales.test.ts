@@ -43,18 +43,18 @@ const cases: readonly Case[] = [
   ["sign", [9], [9], 0],
   ["argmax", [22], [22], 0],
   ["rank", [22], [22], 0],
-  ["arrange", [0, 22], [0, 22], 22],
-  ["arrange", [0], [0], 0],
+  ["select-by-rank", [0, 22], [0, 22], 22],
+  ["select-by-rank", [0], [0], 0],
 ];
 
 for (const [name, operands, wanted, result, attrs = {}] of cases) {
-  test(`${name} of scales ${JSON.stringify(operands)} wants ${JSON.stringify(wanted)} and gives ${result}`, () => {
+  test(`${name} of scales ${JSON.stringify(operands)} wants ${JSON.stringify(wanted)} and returns ${result}`, () => {
     const def = opDef(name);
     expect(def.scales!(operands, withDefaults(def, attrs), precision)).toEqual({ operands: wanted, result });
   });
 }
 
-test("operators without a meaning on shares have no scales", () => {
+test("operators that are not defined on shares have no scales", () => {
   const without = [...registry.values()].filter((def) => !def.scales).map((def) => def.name);
   expect(without.sort()).toEqual(
     ["ceil", "floor", "gather-nd", "is-nan", "one-hot", "reduce-prod", "scatter-nd"].sort(),
@@ -83,6 +83,6 @@ const protocolCases: readonly (readonly [string, readonly Label[], boolean])[] =
   ["reveal", ["shared"], false],
 ];
 
-test.each(protocolCases)("%s of %j: protocol %s", (name, labels, needed) => {
+test.each(protocolCases)("%s of operands %j needs a protocol: %s", (name, labels, needed) => {
   expect(needsProtocol(opDef(name), labels)).toBe(needed);
 });

@@ -10,7 +10,7 @@ import { verify } from "../../ir/verify.ts";
 import { arbitraryModule } from "../harness/arbitrary-module.ts";
 
 describe("random modules", () => {
-  test("are well typed, and infer gives the types they have", () => {
+  test("are well typed, and infer returns their types", () => {
     fc.assert(
       fc.property(arbitraryModule(), (module) => {
         expect(verify(module)).toEqual([]);
@@ -19,7 +19,7 @@ describe("random modules", () => {
     );
   });
 
-  test("print and parse back", () => {
+  test("print and parse back to the same module", () => {
     fc.assert(
       fc.property(arbitraryModule(), (module) => {
         expect(parse(print(module))).toEqual(module);
@@ -42,7 +42,7 @@ const bounds = fc.tuple(fc.double({ noNaN: true }), fc.double({ noNaN: true })).
   hi: Math.max(a, b),
 }));
 
-/** Everything that the text can say, sensible or not. */
+/** Everything that the text form can express, sensible or not. */
 const anyModule: fc.Arbitrary<Module> = fc
   .record({
     moduleName: fc.oneof(name, fc.string(), fc.constant("step")),
@@ -55,7 +55,7 @@ const anyModule: fc.Arbitrary<Module> = fc
     width: fc.nat({ max: 64 }),
     scale: fc.integer({ min: -20, max: 60 }),
     shape: fc.array(fc.nat({ max: 9 }), { maxLength: 4 }),
-    sharing: fc.constantFrom(undefined, "additive" as const, "wire" as const),
+    sharing: fc.constantFrom(undefined, "additive" as const, "masked" as const),
   })
   .map(({ moduleName, op, attrs, weight, origin, protocol, range, width, scale, shape, sharing }) => {
     const value = {
@@ -77,11 +77,11 @@ const anyModule: fc.Arbitrary<Module> = fc
     };
   });
 
-test("whatever a module holds prints and parses back", () => {
+test("every module that the text form can express prints and parses back", () => {
   fc.assert(fc.property(anyModule, (module) => void expect(parse(print(module))).toEqual(module)));
 });
 
-test("a real attribute keeps its mark", () => {
+test("a real attribute prints with a decimal point", () => {
   const text = print(
     parse(
       "module m stage import { input %x : client f32[] %y = clip %x { lo = -1, hi = 1e-5 } : client f32[] output %y }",
@@ -91,14 +91,14 @@ test("a real attribute keeps its mark", () => {
   expect(text).not.toContain(" at ");
 });
 
-test("return is a short form of output", () => {
+test("return is short for several outputs", () => {
   expect(
     parse("module m stage import { input %x : client f32[] input %y : client f32[] return %y, %x }").outputs,
   ).toEqual(["y", "x"]);
 });
 
-test("errors say what was expected, where", () => {
-  const said = (text: string, limit?: number): string => {
+test("errors say what was expected and where", () => {
+  const errorOf = (text: string, limit?: number): string => {
     try {
       parse(text, { file: "a.mir", ...(limit && { limit }) });
       return "nothing";
@@ -108,14 +108,16 @@ test("errors say what was expected, where", () => {
       return `${code} ${at} ${message}`;
     }
   };
-  expect(said("module m stage import {\n  input x\n}")).toBe('MRL0203 a.mir:2:9 expected a value (%name), found "x"');
-  expect(said("module m stage import {")).toMatch(/^MRL0203 a.mir:end expected .*, found the end of the text$/);
-  expect(said("module m stage import { } }")).toMatch(/^MRL0203 a.mir:1:27 expected the end of the text, found "}"/);
-  expect(said("module m stage import { input %x : client f32[] = }")).toMatch(
+  expect(errorOf("module m stage import {\n  input x\n}")).toBe(
+    'MRL0203 a.mir:2:9 expected a value (%name), found "x"',
+  );
+  expect(errorOf("module m stage import {")).toMatch(/^MRL0203 a.mir:end expected .*, found the end of the text$/);
+  expect(errorOf("module m stage import { } }")).toMatch(/^MRL0203 a.mir:1:27 expected the end of the text, found "}"/);
+  expect(errorOf("module m stage import { input %x : client f32[] = }")).toMatch(
     /^MRL0203 a.mir:1:49 expected .+, found "="/,
   );
-  expect(said("module m stage import {}", 10)).toMatch(/^MRL0201 a.mir expected a text of at most 10 characters/);
-  expect(said('module m stage import { param %x : client f32[] = "\\q" }')).toMatch(
+  expect(errorOf("module m stage import {}", 10)).toMatch(/^MRL0201 a.mir expected a text of at most 10 characters/);
+  expect(errorOf('module m stage import { param %x : client f32[] = "\\q" }')).toMatch(
     /^MRL0205 a.mir:1:51 expected a string as in JSON/,
   );
 });

@@ -19,7 +19,7 @@ function judge(text: string, file: string): readonly Diagnostic[] {
   }
 }
 
-/** Line of a diagnostic, counted from 1: its own, or that on which the value it names is defined. */
+/** Line of a diagnostic, counted from 1: its own, or the line that defines the value that it names. */
 function lineOf({ at = "" }: Diagnostic, lines: readonly string[]): number {
   const index = /:(\d+):\d+$/.exec(at);
   if (index) return Number(index[1]);
@@ -42,12 +42,12 @@ describe.each(fixtures)("$file", ({ file, broken, control }) => {
     for (const { message } of found) expect(message).toMatch(/expected .+, found .+/);
   });
 
-  test("its control is fine", () => {
+  test("accepts the control", () => {
     expect(judge(control, file)).toEqual([]);
   });
 });
 
-test("a module built by hand may break what the text form cannot say", () => {
+test("a module built by hand may break rules that the text form cannot break", () => {
   const module = parse("module m stage import { input %x : client f32[2] %y = neg %x : client f32[2] output %y }");
   const codes = (changed: object): readonly string[] => verify({ ...module, ...changed }).map(({ code }) => code);
   expect(codes({})).toEqual([]);

@@ -1,5 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 
+const importRing = 'import * as ring from "../ring/index.ts";';
 const streams = "runtime/correlations/random-streams.ts";
 const stock = "runtime/correlations/correlation-store.ts";
 const dealer = "runtime/correlations/dealer.ts";
@@ -78,8 +79,9 @@ export const correlations: readonly Mutant[] = [
       [
         prepare,
         'streams(label, "mask").ring(shape, width)',
-        'role === "client" ? zeros(shape, width) : streams(label, "mask").ring(shape, width)',
+        'role === "client" ? ring.zeros(shape, width) : streams(label, "mask").ring(shape, width)',
       ],
+      [prepare, importRing],
       [prepare, '  widen,\n} from "../ring/index.ts";', '  widen,\n  zeros,\n} from "../ring/index.ts";'],
     ],
     by: "open: fixed view",
@@ -88,7 +90,8 @@ export const correlations: readonly Mutant[] = [
     name: "a one-way mask is 0",
     origin: "in kind TFE #380, PySyft #2370: silent fallback to insecure randomness",
     edits: [
-      [prepare, 'streams(label, "client").ring(shape, width)', "zeros(shape, width)"],
+      [prepare, 'streams(label, "client").ring(shape, width)', "ring.zeros(shape, width)"],
+      [prepare, importRing],
       [prepare, '  widen,\n} from "../ring/index.ts";', '  widen,\n  zeros,\n} from "../ring/index.ts";'],
     ],
     by: "known weight: fixed view",
@@ -114,13 +117,9 @@ export const correlations: readonly Mutant[] = [
       [
         digits,
         "yield* maskAndOpen(party, stack(",
-        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const m = party.mask(shape, width); return { ...m, share: xorWords(m.share, m.share), secret: xorWords(m.secret, m.secret) }; } }, stack(",
+        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const m = party.mask(shape, width); return { ...m, share: ring.xorWords(m.share, m.share), secret: ring.xorWords(m.secret, m.secret) }; } }, stack(",
       ],
-      [
-        digits,
-        'import { maskAndOpen } from "../boundary/index.ts";',
-        'import { xorWords } from "../../ring/index.ts";\nimport { maskAndOpen } from "../boundary/index.ts";',
-      ],
+      [digits, 'import * as ring from "../../ring/index.ts";'],
     ],
     by: "relu: fixed view",
   },
@@ -131,13 +130,9 @@ export const correlations: readonly Mutant[] = [
       [
         digits,
         "yield* maskAndOpen(party, stack(",
-        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const t = party.clientMask(shape, width); return { share: party.role === 'server' ? zeros(shape, width) : t, secret: t, fresh: true }; } }, stack(",
+        "yield* maskAndOpen({ ...party, mask: (shape, width) => { const t = party.clientMask(shape, width); return { share: party.role === 'server' ? ring.zeros(shape, width) : t, secret: t, fresh: true }; } }, stack(",
       ],
-      [
-        digits,
-        'import type { RingTensor } from "../../ring/index.ts";',
-        'import { type RingTensor, zeros } from "../../ring/index.ts";',
-      ],
+      [digits, 'import * as ring from "../../ring/index.ts";'],
     ],
     by: "relu: fixed view",
   },

@@ -33,7 +33,7 @@ const window: Program = {
   inputs: { x: rows(length) },
   outputs: { y: { ...rows(length), width: 48, to: "client" } },
   weights: {},
-  kept: { "a.key": { ...rows(length), past: 0 } },
+  cached: { "a.key": { ...rows(length), past: 0 } },
   *body(_tools, party, { x }) {
     const share = (yield* seededShare.run(party.at("share"), specOf(length), x!)) as Share;
     const wire = yield* maskAndOpen(party.at("open"), share.tensor);
@@ -51,11 +51,11 @@ const next: Program = {
   hash: "01",
   inputs: { x: rows(1) },
   outputs: { y: { ...rows(1), to: "client" } },
-  kept: { "a.key": { ...rows(1), past: length - 1 } },
-  *body(_tools, party, { x }, _weights, kept) {
+  cached: { "a.key": { ...rows(1), past: length - 1 } },
+  *body(_tools, party, { x }, _weights, cached) {
     const share = (yield* seededShare.run(party.at("share"), specOf(1), x!)) as Share;
     const wire = yield* maskAndOpen(party.at("open"), share.tensor);
-    const sum = mapMasked(concatMasked(kept["a.key"]!, wire, 2), (t) => reduceSum(t, [2], true));
+    const sum = mapMasked(concatMasked(cached["a.key"]!, wire, 2), (t) => reduceSum(t, [2], true));
     const spec = { ...specOf(1), operands: [rows(1), rows(1)] };
     const product = yield* maskedMul.run(party.at("product"), spec, wire, sum);
     return { y: yield* oneWayReveal.run(party.at("reveal"), specOf(1), product), "a.key": wire };

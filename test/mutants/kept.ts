@@ -104,15 +104,11 @@ export const kept: readonly Mutant[] = [
     name: "kept keys are opened again under another mask",
     origin: "ours: a step that opens all rows anew, as systems do that keep shares alone",
     edits: [
-      [
-        attention,
-        "import { concatMasked, defineProtocol,",
-        'import { maskAndOpen } from "../boundary/index.ts";\nimport { liftToRing } from "../kit/index.ts";\nimport { concatMasked, defineProtocol,',
-      ],
+      [attention, 'import * as boundary from "../boundary/index.ts";\nimport * as kit from "../kit/index.ts";'],
       [
         attention,
         "const keys = concatMasked(pastK as MaskedValue, k as MaskedValue, sequenceAxis);",
-        'const again = liftToRing(party.at("again"), pastK as MaskedValue, (pastK as MaskedValue).opened.width);\n    const keys = concatMasked(yield* maskAndOpen(party.at("opened"), again), k as MaskedValue, sequenceAxis);',
+        'const again = kit.liftToRing(party.at("again"), pastK as MaskedValue, (pastK as MaskedValue).opened.width);\n    const keys = concatMasked(yield* boundary.maskAndOpen(party.at("opened"), again), k as MaskedValue, sequenceAxis);',
       ],
     ],
     by: "session: what is kept is not opened again",

@@ -13,6 +13,8 @@ const replicatedIo = "runtime/protocols/families/replicated/replicated-io.ts";
 const replicatedTruncation = "runtime/protocols/families/replicated/replicated-truncation-steps.ts";
 const sigma = "runtime/protocols/families/sigma/sigma-core.ts";
 const sine = "runtime/protocols/families/beaver/opened-sine.ts";
+const importRingOfFamily = 'import * as ring from "../../../ring/index.ts";';
+const importRing = 'import * as ring from "../ring/index.ts";';
 const ggm = "runtime/ring/ggm.ts";
 
 /** The party, whose masks are 0 in all three readings; `sub` is the name of a kernel that is 0 on equal operands. */
@@ -81,11 +83,11 @@ export const library: readonly Mutant[] = [
     name: "the second root of a private lookup's key is a constant",
     origin: "ABY #4, #5: constant seed by default",
     edits: [
-      [pir, "import {\n  add,\n  expandUnitVectors,", "import {\n  zeros,\n  add,\n  expandUnitVectors,"],
+      [pir, 'import * as ring from "../../ring/index.ts";'],
       [
         pir,
         'const second = party.sharedRandomWithDealer("client", [count, 2], 64);',
-        "const second = zeros([count, 2], 64);",
+        "const second = ring.zeros([count, 2], 64);",
       ],
     ],
     by: "private lookup: fixed view",
@@ -99,7 +101,8 @@ export const library: readonly Mutant[] = [
         'serverMask: (shape, width) => server(label, "server").ring(shape, width),',
         'serverMask: (shape, width) => { const t = server(label, "server").ring(shape, width); return sub(t, t); },',
       ],
-      [prepare, 'streams(label, "server").ring(shape, width)', "zeros(shape, width)"],
+      [prepare, 'streams(label, "server").ring(shape, width)', "ring.zeros(shape, width)"],
+      [prepare, importRing],
       [prepare, '  widen,\n} from "../ring/index.ts";', '  widen,\n  zeros,\n} from "../ring/index.ts";'],
     ],
     by: "comparison by a point function: fixed view",
@@ -180,8 +183,12 @@ export const library: readonly Mutant[] = [
     name: "a triple opens the weight unmasked",
     origin: "in kind CrypTen #505: the provider for debugging, whose triples hide nothing, as the default",
     edits: [
-      [beaver, "import { fromIntegers, metaTensor,", "import { sub, fromIntegers, metaTensor,"],
-      [beaver, 'maskAndOpen(party.at("y"), y)', `maskAndOpen(((party) => (${unmasked()}))(party.at("y")), y)`],
+      [beaver, importRingOfFamily],
+      [
+        beaver,
+        'maskAndOpen(party.at("y"), y)',
+        `maskAndOpen(((party) => (${unmasked("ring.sub")}))(party.at("y")), y)`,
+      ],
     ],
     by: "product by a triple: fixed view of the client",
   },
@@ -189,21 +196,21 @@ export const library: readonly Mutant[] = [
     name: "a sine opens its argument over the whole ring",
     origin: "SHAFT (NDSS 2025): opens x − t over 64 bits with t ∈ [0, period)",
     edits: [
-      [sine, "import { maskHarmonics, mul, narrow,", "import { add, widen, maskHarmonics, mul, narrow,"],
+      [sine, importRingOfFamily],
+      [sine, 'import * as boundary from "../../boundary/index.ts";'],
       [
         sine,
-        'import { maskAndOpen } from "../../boundary/index.ts";',
-        'import { exchangeTensors } from "../../boundary/index.ts";',
+        `function* openWhole(party, share, bits) {
+  const t = party.mask(share.shape, bits);
+  const mine = ring.add(share, ring.widen(t.share, share.width));
+  return { opened: ring.narrow(ring.add(mine, yield* boundary.exchangeTensors(party, mine)), bits), mask: t };
+}`,
       ],
+      [sine, "yield* maskAndOpen(", "yield* openWhole("],
       [
         sine,
-        "yield* maskAndOpen(\n      party,\n      narrow(additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)),\n    );",
-        `yield* (function* () {
-      const share = additiveShareOf(party, operand!, spec.operands[0]!.width);
-      const t = party.mask(share.shape, periodBits(spec));
-      const mine = add(share, widen(t.share, share.width));
-      return { opened: narrow(add(mine, yield* exchangeTensors(party, mine)), periodBits(spec)), mask: t };
-    })();`,
+        "narrow(additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec))",
+        "additiveShareOf(party, operand!, spec.operands[0]!.width), periodBits(spec)",
       ],
     ],
     by: "sine of an opened argument: fixed view",

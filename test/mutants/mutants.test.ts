@@ -59,6 +59,7 @@ async function mutated({ name, edits, by }: Mutant, index: number): Promise<() =
     const mine = edits.filter(([edited]) => edited === file);
     const source = mine.reduce(
       (text, [, from, to]) => {
+        if (to === undefined) return `${from}\n${text}`;
         if (!text.includes(from)) throw new Error(`${name}: ${file} does not contain ${JSON.stringify(from)}`);
         return text.replaceAll(from, to);
       },

@@ -9,11 +9,7 @@ const wires = "runtime/protocols/kit/masked-values.ts";
 
 /** The mask of an opening is `f` of a fresh one of `bits` bits: share and secret alike. */
 const maskAs = (f: string, bits = "x.width"): Mutant["edits"] => [
-  [
-    open,
-    'import { add, metaTensor, type RingTensor } from "../../ring/index.ts";',
-    'import { add, metaTensor, neg, type RingTensor, shiftLeft, shiftRight, widen } from "../../ring/index.ts";\nvoid [neg, shiftLeft, shiftRight, widen];',
-  ],
+  [open, 'import * as ring from "../../ring/index.ts";'],
   [
     open,
     "const mask = party.mask(x.shape, x.width);",
@@ -40,25 +36,25 @@ export const openings: readonly Mutant[] = [
   {
     name: "the mask is 14 bits of a wider ring",
     origin: "SHAFT (NDSS 2025): opens x − t over 64 bits with t ∈ [0, period)",
-    edits: maskAs("widen(t, x.width)", "Math.min(14, x.width - 1)"),
+    edits: maskAs("ring.widen(t, x.width)", "Math.min(14, x.width - 1)"),
     by: "open: fixed view",
   },
   {
     name: "the mask is −1024…0",
     origin: "SecFormer (ACL 2024): opens x − t with t ∈ [−1024, 0)",
-    edits: maskAs("neg(widen(t, x.width))", "Math.min(10, x.width - 1)"),
+    edits: maskAs("ring.neg(ring.widen(t, x.width))", "Math.min(10, x.width - 1)"),
     by: "open: fixed view",
   },
   {
     name: "the mask is truncated before it is used",
     origin: "ours: the mask's low bits dropped with the value's",
-    edits: maskAs("shiftLeft(widen(shiftRight(t, 12), x.width), 12)"),
+    edits: maskAs("ring.shiftLeft(ring.widen(ring.shiftRight(t, 12), x.width), 12)"),
     by: "open: fixed view",
   },
   {
     name: "the mask of a tiny ring lacks a bit",
     origin: "ours: statistical masking where the ring has no room for it",
-    edits: maskAs("widen(t, x.width)", "x.width - 1"),
+    edits: maskAs("ring.widen(t, x.width)", "x.width - 1"),
     by: "open: all randomness of 4 bits",
   },
   {
@@ -67,8 +63,8 @@ export const openings: readonly Mutant[] = [
     edits: [
       [
         open,
-        'return { kind: "wire", opened: add(mine, theirs), mask };',
-        'yield* exchangeTensors(party, mask.share);\n  return { kind: "wire", opened: add(mine, theirs), mask };',
+        'return { kind: "masked", opened: add(mine, theirs), mask };',
+        'yield* exchangeTensors(party, mask.share);\n  return { kind: "masked", opened: add(mine, theirs), mask };',
       ],
     ],
     by: "open: fixed view",
@@ -92,7 +88,7 @@ export const openings: readonly Mutant[] = [
       [
         relu,
         "yield* maskAndOpen(party, add(negative, publicShare(party, one)))",
-        'yield* (function* () { const bit = add(negative, publicShare(party, one)); const theirs = (yield [{ from: "client", to: "server", tensor: bit }, { from: "server", to: "client", tensor: bit }])[party.role === "client" ? 1 : 0]!; const none = mulConstant(party.mask(bit.shape, 1).secret, 0); return { kind: "wire" as const, opened: add(bit, theirs), mask: { share: mulConstant(bit, 0), secret: none, fresh: true as const } }; })()',
+        'yield* (function* () { const bit = add(negative, publicShare(party, one)); const theirs = (yield [{ from: "client", to: "server", tensor: bit }, { from: "server", to: "client", tensor: bit }])[party.role === "client" ? 1 : 0]!; const none = mulConstant(party.mask(bit.shape, 1).secret, 0); return { kind: "masked" as const, opened: add(bit, theirs), mask: { share: mulConstant(bit, 0), secret: none, fresh: true as const } }; })()',
       ],
     ],
     by: "relu: fixed view",

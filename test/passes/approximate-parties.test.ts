@@ -19,7 +19,7 @@ import { block, createNoise, largestDifference, type Model } from "./models.ts";
 
 const setting = "2pc-dealer";
 
-/** A rewritten module as a preset has it, before and after rings and protocols are chosen. */
+/** A rewritten module, compiled for a preset: before and after the choice of rings and protocols. */
 function compiled(name: string, rewritten: SplitState, runs: readonly ReadonlyMap<ValueId, Tensor>[]) {
   const { precision, families, ring, ...preset } = presets.get(name)!;
   const written = runPass(approximatePass({ ...preset, precision, families }), rewritten);
@@ -29,12 +29,12 @@ function compiled(name: string, rewritten: SplitState, runs: readonly ReadonlyMa
   return { written, scheduled: runPass(schedulePass, selected) };
 }
 
-/** What three parties compute of these inputs. */
+/** The result of three parties on these inputs. */
 async function computed({ module, weights }: SplitState, inputs: ReadonlyMap<ValueId, Tensor>): Promise<Tensor> {
   const program = programFromPlan(planProgram(module, setting), "test");
   const raw = Object.entries(program.inputs).map(([id, { shape, scale }]) => {
-    const whole = inputs.get(id)!.data.map((x) => Math.round(x * 2 ** scale));
-    return [id, intTensor(shape, whole)] as const;
+    const integers = inputs.get(id)!.data.map((x) => Math.round(x * 2 ** scale));
+    return [id, intTensor(shape, integers)] as const;
   });
   const { results } = await runSession(program, integerWeights(program, weights), [Object.fromEntries(raw)]);
   const [id, { shape, data }] = [...results[0]!.outputs][0]!;
@@ -52,7 +52,7 @@ interface Case {
   readonly preset: string;
   readonly operator: string;
   readonly bounds: readonly [lo: number, hi: number];
-  /** Units of 2^-16 that truncations may make of it, beside the same expansion in real numbers. */
+  /** Maximum error by truncations, in units of 2^-16, against the same expansion in real numbers. */
   readonly tolerance: number;
 }
 const one = (preset: string, operator: string, lo: number, hi: number, tolerance: number): Case => ({
@@ -63,7 +63,10 @@ const one = (preset: string, operator: string, lo: number, hi: number, tolerance
 });
 const rowwise: readonly string[] = ["softmax", "layer-norm"];
 
-/** Eight squarings multiply the error of the first number by up to 256: CrypTen's exponential keeps some eight bits; 2Quad multiplies that of a quotient by squares up to 64. */
+/**
+ * Eight squarings multiply the error of the first number by up to 256: CrypTen's exponential keeps about eight bits.
+ * 2Quad multiplies the error of a quotient by squares up to 64.
+ */
 const cases: readonly Case[] = [
   one("crypten", "exp", -8, 0, 256),
   one("crypten", "reciprocal", 1, 30, 64),
@@ -86,7 +89,7 @@ const cases: readonly Case[] = [
 
 test.each(
   cases,
-)("$preset: $operator of three parties is its expansion in real numbers, but for truncations", async (each) => {
+)("$preset: three parties compute $operator as its expansion in real numbers, up to truncations", async (each) => {
   const { preset, operator, bounds, tolerance } = each;
   const shape = rowwise.includes(operator) ? [3, 5] : [15];
   const x = evenGrid(shape, ...bounds);
@@ -96,7 +99,7 @@ test.each(
     singleOpModule(operator, shape, operator === "layer-norm" ? { epsilon: 1e-5 } : {}),
     [inputs],
   );
-  // Ours serve for the way in and out alone.
+  // Family marill serves inputs and outputs only.
   const foreign = protocolsOf(scheduled).filter((name) => !/^(a2b|beaver|opened|same-ring)\./.test(name));
   expect(foreign.toSorted()).toEqual(["one-way.reveal", "seeded.share"]);
   const found = await computed(scheduled, inputs);
@@ -121,7 +124,11 @@ const blocks = [
   { preset: "shaft", truncations: 0.002, approximation: 0.01 },
 ];
 
-test.each(blocks)("a transformer block runs as $preset computes it", async ({ preset, truncations, approximation }) => {
+test.each(blocks)("three parties run a transformer block as $preset computes it", async ({
+  preset,
+  truncations,
+  approximation,
+}) => {
   const whole = block();
   const reveal = whole.module.outputs.map((output) => ({ output, to: "client" as const }));
   const rewritten = rewrite(split(whole, { reveal }));

@@ -12,7 +12,7 @@ import { codesOf, type Kit, model } from "./models.ts";
 
 const preset = (name: string): Preset => presets.get(name)!;
 
-/** Largest errors in real numbers over 24,001 points; those of protocols.md 1.4 where the catalogue has one. */
+/** Largest errors in real numbers over 24,001 points; protocols.md 1.4 has most of them. */
 const errors: readonly (readonly [
   preset: string,
   operator: string,
@@ -22,7 +22,7 @@ const errors: readonly (readonly [
   ["shaft", "gelu", [-12, 12], "4.48e-3"],
   ["secformer", "gelu", [-12, 12], "1.94e-2"],
   ["secformer", "erf", [-12, 12], "2.17e-2"],
-  // The catalogue says 15.5: Quad is x²/8 + x/2 + 1/4, and at −12 that is 12.25 beside a GELU of 0.
+  // protocols.md says 15.5: Quad is x²/8 + x/2 + 1/4, and at −12 that is 12.25 beside a GELU of 0.
   ["mpcformer", "gelu", [-12, 12], "1.23e+1"],
   ["crypten", "exp", [-8, 0], "1.06e-3"],
   ["crypten", "sigmoid", [-12, 12], "1.95e-3"],
@@ -31,7 +31,7 @@ const errors: readonly (readonly [
   ["crypten", "silu", [-12, 12], "2.39e-3"],
   ["crypten", "rsqrt", [0.5, 50], "1.33e-3"],
   ["shaft", "silu", [-12, 12], "5.31e-3"],
-  // The catalogue's 2.0e-2 is at x = 3, where the middle piece ends.
+  // The 2.0e-2 of protocols.md is at x = 3, where the middle piece ends.
   ["puma", "gelu", [-12, 12], "1.99e-2"],
   ["puma", "gelu", [3, 3.001], "1.99e-2"],
   ["puma", "exp", [-16, 0], "8.55e-3"],
@@ -41,7 +41,7 @@ const errors: readonly (readonly [
   ["bumblebee", "exp", [-16, 0], "4.25e-3"],
   ["bumblebee", "sigmoid", [-12, 12], "6.50e-3"],
   ["bumblebee", "silu", [-12, 12], "9.89e-3"],
-  // SIRNN reads digits of 12 fractional bits: an argument between two numbers is cut, which is a unit, 2.44e-4, at slope 1.
+  // SIRNN reads digits of 12 fractional bits: an argument between two such numbers is rounded down, an error of up to a unit, 2.44e-4, at slope 1.
   ["sirnn", "exp", [-16, 0], "2.33e-4"],
   ["sirnn", "reciprocal", [1, 128], "2.37e-4"],
   ["sirnn", "rsqrt", [0.5, 50], "7.61e-5"],
@@ -50,11 +50,11 @@ const errors: readonly (readonly [
   ["sirnn", "gelu", [-12, 12], "2.84e-3"],
 ];
 
-test.each(errors)("%s: %s over %j is off by at most %s", (name, operator, domain, error) => {
+test.each(errors)("%s: %s over %j has an error of at most %s", (name, operator, domain, error) => {
   expect(worstError({ operator, domain }, preset(name)).toExponential(2)).toBe(error);
 });
 
-test("CrypTen's Taylor series for erf leaves every bound where transformers use it", () => {
+test("CrypTen's Taylor series for erf diverges in the range that transformers use", () => {
   expect(worstError({ operator: "gelu", domain: [-12, 12] }, preset("crypten"))).toBeGreaterThan(1e10);
 });
 
@@ -78,7 +78,7 @@ function attending(build: (kit: Kit, x: string) => string) {
   const secret = { ...whole, module: { ...whole.module } };
   return rewrite(split(secret, { reveal }));
 }
-/** Attention of what a private weight makes of the input. */
+/** Attention of the product of the input and a private weight. */
 const attention = (mask: boolean) =>
   attending((kit, x) => {
     const weight = kit.weight("w", "server", kit.noise([depth, depth]));
@@ -111,7 +111,7 @@ test.each(
 
 test.each(
   [...presets.values()].filter(({ rewrites }) => rewrites.attention),
-)("$name: attention in a window of one place is its own value, beside one without a window", (each) => {
+)("$name: attention in a window of one position is its own value, also after attention without a window", (each) => {
   const both = attending((kit, x) => {
     const unit = Float64Array.from({ length: depth * depth }, (_, at) => Number(at % (depth + 1) === 0));
     const v = kit.op("matmul", [x, kit.weight("unit", "server", tensor([depth, depth], unit))]);
@@ -124,7 +124,7 @@ test.each(
   x.data.forEach((value, at) => void expect(found!.data[at]).toBeCloseTo(value, 2));
 });
 
-test("a mask that is added to scores is refused where the softmax has no meaning for it", () => {
+test("a preset refuses an added mask if its softmax is not defined for it", () => {
   const refused = (name: string): readonly string[] => codesOf(() => approximate(attention(true), preset(name)));
   expect(refused("crypten")).toEqual([]);
   for (const name of ["mpcformer", "secformer", "shaft"]) expect(refused(name)).toEqual(["MRL0495"]);

@@ -24,7 +24,7 @@ describe("the price of an execution", () => {
     dealt: { ...noBytes, "dealer→server": 12_500_000 },
   };
 
-  it("is rounds · RTT/2 + bytes / bandwidth of the fullest link, the dealer's where it is waited for, or bytes", () => {
+  it("is rounds · RTT/2 + bytes / bandwidth of the busiest link, with the dealer's for time, or total bytes", () => {
     expect(priceOf(traffic, wan, "online")).toBeCloseTo(3 * 0.04 + 0.1, 12);
     expect(priceOf(traffic, wan, "time")).toBeCloseTo(3 * 0.04 + 0.1 + 1, 12);
     expect(priceOf(traffic, wan, "total")).toBe(1_250_000 + 125 + 12_500_000);
@@ -32,8 +32,8 @@ describe("the price of an execution", () => {
   });
 });
 
-describe("the cheapest way", () => {
-  it("is one upload of a share for a product with a known weight, not an opening both ways", () => {
+describe("the cheapest candidate", () => {
+  it("is one upload of a share for a product with a known weight, not an opening in both directions", () => {
     const spec: Spec = {
       operands: [fixed([8, 64], 12, -8, 8), fixed([64, 64], 12, -1, 1)],
       result: fixed([8, 64], 24, -512, 512, 40),
@@ -43,7 +43,7 @@ describe("the cheapest way", () => {
     for (const link of [lan, wan]) expect(cheapest(all, spec, link, "time")?.protocol.name).toBe("known-weight.matmul");
   });
 
-  it("is cheaper than or as cheap as every other, on every link and under every objective", () => {
+  it("costs no more than any other, on every link and under every objective", () => {
     for (const count of [1, 100, 100_000]) {
       for (const link of [lan, wan]) {
         for (const objective of ["time", "online", "total"] as const) {
@@ -62,14 +62,14 @@ describe("the cheapest way", () => {
     }
   });
 
-  it("is another on another link: few values take fewer rounds, many take fewer bytes of the dealer's", () => {
+  it("differs by link: few values take fewer rounds, many take fewer bytes of the dealer", () => {
     const tuning = (count: number, link: LinkSpeed, objective: "time" | "online") =>
       JSON.stringify(cheapest(candidatesOf(maskedRelu, relu(count)), relu(count), link, objective)?.tuning);
     const chosen = new Set([1, 1_000_000].flatMap((count) => [lan, wan].map((link) => tuning(count, link, "time"))));
     expect(chosen.size).toBeGreaterThan(1);
   });
 
-  it("is none where none can run", () => {
+  it("does not exist if no candidate can run", () => {
     const spec: Spec = { ...relu(1), operands: [fixed([1], 12, -(2 ** 45), 2 ** 45)] };
     expect(cheapest([{ protocol: maskedRelu }], spec, wan, "time")).toBeUndefined();
   });

@@ -11,13 +11,13 @@ test.each([
   { axis: 0, shape: [2] },
   { axis: 1, shape: [1, 2] },
   { axis: -1, shape: [] },
-] as const)("rows of a secret at the client's places, along $axis", ({ axis, shape }) => {
+] as const)("the client selects rows of a secret along axis $axis by its own indices", ({ axis, shape }) => {
   const whole = model(({ op, feature, weight, ids, noise }) => {
     const hidden = op("mul", [feature("x", [3, 3, 3]), weight("w", "server", noise([3]))]);
     return [op("gather", [hidden, ids("places", [...shape])], { axis })];
   });
-  for (const lookUps of ["one-hot", "private"] as const) {
-    const done = runPass(rewritePass({ lookups: lookUps }), secure(whole).state);
+  for (const lookups of ["one-hot", "private"] as const) {
+    const done = runPass(rewritePass({ lookups }), secure(whole).state);
     expect(done.client.cuts).toContainEqual({ value: "places.one_hot", source: "places", oneHot: 3 });
     expect(opsOf(done.module).map(({ name }) => name)).not.toContain("gather");
     const count = shape.reduce((all: number, n) => all * n, 1);

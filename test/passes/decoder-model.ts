@@ -6,12 +6,15 @@ import { rewritePass } from "../../passes/2-rewrite/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { type Kit, type Model, model } from "./models.ts";
 
-/** Places of the window, and extents of the model. */
+/** Context length, and sizes of the model. */
 export const [length, width, heads, depth] = [6, 8, 2, 4];
-/** Places of the window that hold text at first. */
+/** Positions that hold text at first. */
 export const prompt = 2;
 
-/** Two layers of causal attention, one in a window, with rotary and learned positions, a private gain of its own for each place, grouped keys, norms and a gated layer. */
+/**
+ * Two layers of causal attention, one in a window, with rotary and learned positions, a private scale per position,
+ * grouped keys, norms and a gated layer.
+ */
 export function decoder(): Model {
   return model((kit) => {
     const { op, weight, noise, feature } = kit;
@@ -65,7 +68,7 @@ export function rows({ shape, data }: Tensor, axis: number, from: number, to: nu
   return tensor(shape.with(axis, to - from), parts.flat());
 }
 
-/** One tensor below the other along axis 2. */
+/** Two tensors concatenated along axis 2. */
 export const concatPositions = (a: Tensor, b: Tensor): Tensor => {
   const groups = a.shape[1]!;
   const part = (t: Tensor, k: number): number[] => {

@@ -15,7 +15,7 @@ interface Weights {
   readonly high: (rows: number, columns: number, label?: Label) => ValueId;
 }
 
-/** Products of one secret value with low-rank pairs, as `build` joins them. */
+/** Products of one secret value with low-rank pairs, as `build` combines them. */
 function rewritten(build: (kit: Kit, x: ValueId, weights: Weights) => readonly ValueId[], options = { computes }) {
   const whole = model((kit) => {
     let count = 0;
@@ -37,7 +37,7 @@ function rewritten(build: (kit: Kit, x: ValueId, weights: Weights) => readonly V
   return { done, ops, count: (name: string) => ops.filter((op) => op.name === name).length };
 }
 
-test("pairs on one value are one product with its matrices side by side", () => {
+test("pairs on one value become one product with concatenated matrices", () => {
   const { done, ops, count } = rewritten(({ op }, x, { low, high }) =>
     [
       [2, 5],
@@ -55,7 +55,7 @@ test("pairs on one value are one product with its matrices side by side", () => 
   ]);
 });
 
-test("a single pair needs no slice, and what stands beside it stays a product", () => {
+test("a single pair needs no slice, and another product on the value stays", () => {
   const { count } = rewritten(({ op }, x, { low, high }) => [
     op("matmul", [op("matmul", [x, low(2)]), high(2, 5)]),
     op("matmul", [x, low(3)]),
@@ -63,7 +63,7 @@ test("a single pair needs no slice, and what stands beside it stays a product", 
   expect([count("low-rank"), count("slice"), count("matmul")]).toEqual([1, 0, 2]);
 });
 
-test("a product that somebody else reads, a public matrix, and two pairs in a chain", () => {
+test("a product with another reader and a public matrix are not fused, two pairs in a chain are", () => {
   const shared = rewritten(({ op }, x, { low, high }) => {
     const between = op("matmul", [x, low(2)]);
     return [op("matmul", [between, high(2, 5)]), op("relu", [between])];
@@ -80,14 +80,14 @@ test("a product that somebody else reads, a public matrix, and two pairs in a ch
   expect(chain.count("low-rank")).toBe(2);
 });
 
-test("without a protocol for it nothing is joined", () => {
+test("without a protocol for it nothing is fused", () => {
   const plain = rewritten(({ op }, x, { low, high }) => [op("matmul", [op("matmul", [x, low(2)]), high(2, 5)])], {
     computes: () => false,
   });
   expect([plain.count("low-rank"), plain.count("matmul")]).toEqual([0, 3]);
 });
 
-test("an adapter that is measured as nothing gets the room of its layer", () => {
+test("an adapter that measures as zero gets the range of its layer", () => {
   const { done, ops } = rewritten(({ op }, x, { low, high }) => {
     const layer = (rank: number, columns: number) =>
       op("add", [
@@ -96,7 +96,7 @@ test("an adapter that is measured as nothing gets the room of its layer", () => 
       ]);
     return [layer(2, 5), layer(1, 3)];
   });
-  // B = 0 in the public stand-in.
+  // B = 0 in the public placeholder.
   const { operands, result } = ops.find((op) => op.name === "low-rank")!;
   const weights = new Map(done.weights);
   for (const id of operands.slice(2)) {

@@ -18,11 +18,11 @@ import { createNoise, type Kit, largestDifference, type Model, model } from "./m
 
 type Mask = (kit: Kit, exists: ValueId, absent: ValueId, zero: ValueId) => ValueId;
 const masks: readonly (readonly [string, Mask])[] = [
-  ["a choice", ({ op }, exists, absent, zero) => op("where", [exists, zero, absent])],
+  ["a selection", ({ op }, exists, absent, zero) => op("where", [exists, zero, absent])],
   ["a complement", ({ op }, exists, absent) => op("mul", [op("cast", [op("not", [exists])], { to: "f32" }), absent])],
 ];
 
-/** Attention of a private layer, with a condition of the client's that says which scores exist. */
+/** Attention after a private layer, with a condition of the client that says which scores exist. */
 const masked = (mask: Mask) =>
   model((kit) => {
     const { op, feature, weight, noise } = kit;
@@ -33,9 +33,9 @@ const masked = (mask: Mask) =>
     return [op("attention", [q!, k!, v!, mask(kit, exists, absent!, zero!)], { scale: 0.35, causal: true })];
   });
 
-/** Two queries by three parties, of the model that they run and what it should have computed. */
+/** Runs two queries at three parties, compares them with the model, and returns the scheduled module. */
 async function holds(whole: Model, run: (seed: number) => ReadonlyMap<ValueId, Tensor>): Promise<Module> {
-  // What the client gives is a tensor of the ONNX file, what is made of it is not.
+  // The client's inputs are tensors of the ONNX file, values computed from them are not.
   const sources = new Map([...run(1).keys()].map((id) => [id, id]));
   const [output] = whole.module.outputs;
   const state = rewrite(split({ ...whole, sources }, { reveal: [{ output: output!, to: "client" }] }));
@@ -68,7 +68,7 @@ async function holds(whole: Model, run: (seed: number) => ReadonlyMap<ValueId, T
   return scheduled.module;
 }
 
-test.each(masks)("a mask of the client's as %s hides what it should from three parties", async (_name, mask) => {
+test.each(masks)("three parties apply a mask of the client that is %s", async (_name, mask) => {
   await holds(
     masked(mask),
     (seed) =>
@@ -79,7 +79,7 @@ test.each(masks)("a mask of the client's as %s hides what it should from three p
   );
 });
 
-test("a mask that everybody knows, a bias of places and two prefixes that see themselves whole", async () => {
+test("three parties apply a public mask with a position bias and two bidirectional prefixes", async () => {
   const back = (at: number): number => Math.floor(at / 4) - (at % 4);
   const bias = Array.from({ length: 32 }, (_, at) => {
     const within = Math.floor((at % 16) / 8) === Math.floor((at % 4) / 2);
@@ -94,7 +94,7 @@ test("a mask that everybody knows, a bias of places and two prefixes that see th
   expect(opsOf(module).map(({ protocol }) => protocol)).toContain("coarse-max.attention-known-mask");
 });
 
-test("a private bias of places, with a mask that everybody knows beside it", async () => {
+test("three parties apply a private position bias together with a public mask", async () => {
   const whole = model(({ op, feature, weight, noise }) => {
     const x = feature("x", [1, 2, 4, 8]);
     const [q, k, v] = ["q", "k", "v"].map((name) => op("matmul", [x, weight(name, "server", noise([8, 8]))]));
@@ -105,7 +105,7 @@ test("a private bias of places, with a mask that everybody knows beside it", asy
   await holds(whole, (seed) => new Map([["x", createNoise(seed)([1, 2, 4, 8])]]));
 });
 
-/** softmax(masked(x·W))·v of a private W, with what the client holds. */
+/** softmax(masked(x·W)) with a private W, after the rewrites; `sources` are the tensors of the ONNX file. */
 const scored = (mask: (kit: Kit, scores: ValueId) => ValueId, sources: readonly string[]) => {
   const whole = model((kit) => {
     const { op, feature, weight, noise } = kit;
@@ -119,7 +119,7 @@ const scored = (mask: (kit: Kit, scores: ValueId) => ValueId, sources: readonly 
   return rewrite(state);
 };
 
-test("bound-mask: the client raises what it adds to scores, and nothing that is read in another way", () => {
+test("clamp-mask: the client clamps a value that is only added to scores, and no other", () => {
   const added = scored(({ op, feature }, scores) => op("add", [scores, feature("m", [1, 1, 1, 4])]), ["x", "m"]);
   expect(added.client.cuts).toEqual([
     { value: "x", source: "x" },
@@ -136,7 +136,7 @@ test("bound-mask: the client raises what it adds to scores, and nothing that is 
   expect(multiplied.client.cuts.some(({ least }) => least !== undefined)).toBe(false);
 });
 
-test.each([true, false])("choose-scores: −∞ on the side where the condition is %s becomes a mask to add", (side) => {
+test.each([true, false])("additive-mask: −∞ on the side where the condition is %s becomes an added mask", (side) => {
   const { module, weights } = scored(
     (kit, scores) => {
       const exists = kit.input("exists", { label: "client", element: bool, shape: [1, 1, 1, 4] });
@@ -159,7 +159,7 @@ test.each([true, false])("choose-scores: −∞ on the side where the condition 
     expect([first, last]).toEqual([0, 0]);
     expect(second! + third!).toBeCloseTo(1);
   }
-  // The condition times a whole number keeps the fraction of the scores that it is added to.
+  // The condition times an integer keeps the fractional bits of the scores that it is added to.
   const state = { module, weights, client: { inputs: [], cuts: [], outputs: [], tails: [] }, sources: new Map() };
   const quantized = quantize(state, { calibration: calibrate(state, [inputs]) }).module;
   const sum = opsOf(quantized).find(({ name }) => name === "softmax")!.operands[0]!;

@@ -4,7 +4,7 @@ import type { Module, ValueId } from "../../ir/module.ts";
 import { type Tensor, tensor, type WeightStore } from "../../ir/tensor.ts";
 import { type Element, f32, i64, type Shape, sizeOf } from "../../ir/type.ts";
 
-/** Numbers that look random and are the same in every run. */
+/** Pseudo-random numbers that are the same in every run. */
 export function createNoise(seed = 1): (shape: Shape, size?: number) => Tensor {
   let state = seed;
   const next = (): number => {
@@ -98,7 +98,7 @@ export function block(options: BlockOptions = {}): Model {
   });
 }
 
-/** What diagnostics a function gives. */
+/** Codes of the diagnostics that a function throws. */
 export function codesOf(run: () => unknown): readonly string[] {
   try {
     run();

@@ -17,10 +17,10 @@ import { planProgram } from "../../targets/program/plan.ts";
 import { integerWeights, runSession } from "../harness/run-session.ts";
 import { createNoise, type Model, model } from "./models.ts";
 
-/** Every operator that orders or chooses, each result an output. */
+/** Every operator that orders or selects; each result is an output. */
 function ordering(): Model {
   return model(({ op, weight, feature }) => {
-    // Sums with the server's numbers are exact, and make what the client knows secret.
+    // Sums with private numbers are exact, and make the client's values secret.
     const offset = weight("offset", "server", tensor([5], [0.5, -0.25, 0, 0.25, -0.5]));
     const [x, y] = ["x", "y"].map((id) => op("add", [feature(id, [3, 5]), offset])) as [string, string];
     const half = weight("half", "public", tensor([], [0.5]));
@@ -33,7 +33,7 @@ function ordering(): Model {
     const clipped = op("clip", [masked], { lo: -0.7, hi: 0.3 }, { result: "clipped" });
     const most = op("maximum", [clipped, y]);
     const least = op("minimum", [op("abs", [x]), half]);
-    // A truth value that is counted: it is opened and becomes a number.
+    // A boolean that is summed: it is opened and becomes a number.
     const count = op("reduce-sum", [op("cast", [less], { to: "f32" })], { axes: [1], keepdims: false });
     return [
       op("argmax", [most], { axis: 1, keepdims: false }),
@@ -46,7 +46,7 @@ function ordering(): Model {
   });
 }
 
-/** Operators whose first operand is public: protocols want it second. */
+/** Operators whose first operand is public: protocols expect it second. */
 function mirrored(): Model {
   return model(({ op, weight, feature }) => {
     const x = op("add", [feature("x", [3, 5]), weight("offset", "server", tensor([5], [0.5, -0.25, 0, 0.25, -0.5]))]);
@@ -63,7 +63,7 @@ function mirrored(): Model {
   });
 }
 
-/** The two largest of a row and where they stand, ranked in groups: places of the second round are secrets. */
+/** The two largest of a row and their indices, ranked in groups: indices of the second round are secrets. */
 function largest(): Model {
   return model(({ op, weight, feature }) => {
     const offset = weight("offset", "server", tensor([5], [0.5, -0.25, 0, 0.25, -0.5]));
@@ -71,15 +71,15 @@ function largest(): Model {
     const both = op("reshape", [op("concat", [x, y], { axis: 1 })], { shape: [3, 2, 5] });
     const first = { axis: 2, count: 2 };
     const ranks = op("rank", [both], { axis: 2 });
-    const index = op("add", [op("arrange", [ranks], first), weight("from", "public", tensor([2, 1], [0, 5]))]);
-    const [values, places] = [op("arrange", [ranks, both], first), index].map((rows) =>
+    const index = op("add", [op("select-by-rank", [ranks], first), weight("from", "public", tensor([2, 1], [0, 5]))]);
+    const [values, indices] = [op("select-by-rank", [ranks, both], first), index].map((rows) =>
       op("reshape", [rows], { shape: [3, 4] }),
     ) as [string, string];
     const last = { axis: 1, count: 2 };
     const final = op("rank", [values], { axis: 1 });
     return [
-      op("arrange", [final, values], last),
-      op("arrange", [final, places], last),
+      op("select-by-rank", [final, values], last),
+      op("select-by-rank", [final, indices], last),
       op("rank", [x], { axis: 0, largest: false }),
     ];
   });
@@ -104,7 +104,7 @@ const inputsOf = (seed: number): ReadonlyMap<string, Tensor> => {
   ]);
 };
 
-/** The scheduled module, once its outputs were found to be the interpreter's bit for bit. */
+/** Checks that the outputs equal the interpreter's bit for bit, and returns the scheduled module. */
 async function exact(whole: Model, setting: Setting): Promise<Module> {
   const state = quantized(whole);
   const scheduled = runPass(schedulePass, select(state, { setting }));
@@ -136,14 +136,14 @@ async function exact(whole: Model, setting: Setting): Promise<Module> {
 test.each([
   "2pc-dealer",
   "3pc",
-] as const)("comparisons and choices in %s equal the interpreter's bit for bit", async (setting) => {
+] as const)("comparisons and selections in %s equal the interpreter's bit for bit", async (setting) => {
   const module = await exact(ordering(), setting);
   expect(opsOf(module).map(({ protocol }) => protocol)).toContain("bit.extend");
   const less = opsOf(module).find(({ name }) => name === "compare")!;
   expect(isBit(typeOf(module, less.result).element)).toBe(true);
 });
 
-test("a public operand may stand in either place", async () => {
+test("a public operand may be the first or the second", async () => {
   const module = await exact(mirrored(), "2pc-dealer");
   const names = new Set(opsOf(module).map(({ protocol }) => protocol));
   for (const name of ["threshold.compare", "local.logic", "threshold.maximum", "threshold.minimum"]) {
@@ -151,12 +151,12 @@ test("a public operand may stand in either place", async () => {
   }
 });
 
-test("the largest few and their places, ranked in groups, are the interpreter's", async () => {
+test("the largest values and their indices, ranked in groups, equal the interpreter's", async () => {
   const module = await exact(largest(), "2pc-dealer");
   const names = opsOf(module).map(({ protocol }) => protocol);
-  expect(names.filter((name) => name === "table.arrange")).toHaveLength(4);
-  // Ranking opens a value once for the comparisons and for its arrangement.
-  const ranked = opsOf(module).filter(({ name }) => name === "rank" || name === "arrange");
+  expect(names.filter((name) => name === "table.select-by-rank")).toHaveLength(4);
+  // A value is opened once, for its comparisons and for the selection by rank.
+  const ranked = opsOf(module).filter(({ name }) => name === "rank" || name === "select-by-rank");
   const opened = new Set(ranked.flatMap(({ operands }) => operands));
   expect(opened.size).toBe(6);
 });

@@ -8,14 +8,14 @@ import { block, codesOf } from "./models.ts";
 
 const splitOut = splitPass({ reveal: [{ output: "out", to: "client" }] });
 
-test("a pass runs between the stages that it names", () => {
+test("a pass runs only between the stages that it names", () => {
   const state = runPass(splitOut, block());
   expect(codesOf(() => runPass(splitOut, state))).toEqual(["MRL0320"]);
   const done = runPass(rewritePass(), state);
   expect(codesOf(() => runPass(rewritePass(), done))).toEqual(["MRL0320"]);
 });
 
-test("a pass is held to its promises", () => {
+test("runPass verifies what a pass promises", () => {
   const state = block();
   const idle: Pass = { name: "idle", requires: "import", ensures: "split", run: (same) => same };
   expect(() => runPass(idle, state)).toThrow("promised stage split, made import");

@@ -14,7 +14,7 @@ import { computeByParties, protocolsOf } from "./run-module.ts";
 
 const [lo, hi] = [0.5, 6];
 
-/** x^exponent on 40 secret numbers of [lo, hi], as 1-split leaves it. */
+/** x^exponent on 40 secret numbers in [lo, hi], after 1-split. */
 function power(exponent: number): SplitState {
   const builder = createBuilder("power", "split");
   const x = builder.input("x", { label: "client", element: f32, shape: [40] }, { lo, hi });
@@ -31,11 +31,11 @@ function power(exponent: number): SplitState {
 }
 
 test.each([
-  [1.7, ["octaves.log", "separable.exp"]],
-  [-0.3, ["octaves.log", "separable.exp"]],
+  [1.7, ["range-reduced.log", "separable.exp"]],
+  [-0.3, ["range-reduced.log", "separable.exp"]],
   [5, ["masked.mul"]],
-  [-2, ["octaves.reciprocal"]],
-  [0.5, ["octaves.rsqrt"]],
+  [-2, ["range-reduced.reciprocal"]],
+  [0.5, ["range-reduced.rsqrt"]],
 ])("three parties raise secrets to the power of %d", async (exponent, protocols) => {
   const rewritten = rewrite(power(exponent));
   const x = evenGrid([40], lo, hi);

@@ -6,7 +6,7 @@ import { evenGrid, singleOpModule } from "../../scripts/tables/single-op-module.
 import { block, largestDifference } from "./models.ts";
 import { compileForPreset, computeByParties, cutsOf, protocolsOf } from "./run-module.ts";
 
-/** Fractional bits, and most units of them that truncations and rounded constants may make of it, beside real numbers. */
+/** Fractional bits, and the maximum error by truncations and rounded constants in their units, against real numbers. */
 const cases: readonly (readonly [
   preset: string,
   operator: string,
@@ -39,7 +39,7 @@ const cases: readonly (readonly [
 
 const settingOf = (preset: string): "2pc-dealer" | "3pc" => (preset === "puma" ? "3pc" : "2pc-dealer");
 
-test.each(cases)("%s: %s on [%d, %d] of the parties is what it is in real numbers", async (...each) => {
+test.each(cases)("%s: the parties compute %s on [%d, %d] as in real numbers", async (...each) => {
   const [preset, operator, lo, hi, bits, units] = each;
   const shape = ["softmax", "layer-norm"].includes(operator) ? [3, 5] : [15];
   const inputs = new Map([["x", evenGrid(shape, lo, hi)]]);
@@ -53,7 +53,7 @@ test.each(cases)("%s: %s on [%d, %d] of the parties is what it is in real number
   expect(largestDifference(found, real) * 2 ** bits).toBeLessThan(units);
 });
 
-test("SIRNN's digits are exact: with exact truncations, the parties find the interpreter's numbers bit for bit", async () => {
+test("SIRNN's digits are exact: with exact truncations, the parties' results equal the interpreter's bit for bit", async () => {
   const inputs = new Map([["x", evenGrid([200], -16, 0)]]);
   const { scheduled } = compileForPreset("sirnn", "2pc-dealer", singleOpModule("exp", [200]), [inputs]);
   expect(protocolsOf(scheduled)).toEqual(expect.arrayContaining(["ottt.lookup", "faithful.truncate"]));
@@ -65,7 +65,7 @@ test.each([
   ["puma", 0.001],
   ["bumblebee", 0.001],
   ["sirnn", 0.02],
-])("a transformer block runs as %s computes it", async (preset, truncations) => {
+])("the parties run a transformer block as %s computes it", async (preset, truncations) => {
   const whole = block();
   const reveal = whole.module.outputs.map((output) => ({ output, to: "client" as const }));
   const rewritten = rewrite(split(whole, { reveal }));

@@ -15,7 +15,7 @@ import { block, codesOf, createNoise, type Kit, largestDifference, type Model, m
 const prepare = (whole: ImportState): SplitState =>
   rewrite(split(whole, { reveal: whole.module.outputs.map((output) => ({ output, to: "client" })) }));
 
-/** Inputs of the secure part: what the client computes of a random x. */
+/** Inputs of the secure part, which the client computes from a random x. */
 function cutsOf(whole: Model, { module }: SplitState, seed: number): ReadonlyMap<ValueId, Tensor> {
   const noise = createNoise(seed);
   const inputs = whole.module.inputs.map((id): [ValueId, Tensor] => [id, noise(whole.module.values[id]!.type.shape)]);
@@ -33,9 +33,9 @@ const surrogates = (weights: WeightStore): WeightStore =>
   );
 
 /**
- * How far rounding can move the outputs, to first order: every rounded value is moved by one unit of its own, and
- * what that does is measured on the float module by its neighbours. The moves are random, so the worst of several
- * trials is taken three times: an output is a sum of many independent roundings, and three deviations cover it.
+ * How far rounding can move the outputs, to first order: every rounded value moves by one unit of its own, and the
+ * effect is measured on the float module. The moves are random, so the bound is three times the worst of several
+ * trials: an output is a sum of many independent roundings, and three deviations cover it.
  */
 function tolerance(float: SplitState, fixed: Module, inputs: ReadonlyMap<ValueId, Tensor>): number {
   const exact = outputOf(float.module, float.weights, inputs);
@@ -99,7 +99,7 @@ test.each([
   { rope: true },
   { rope: false },
   { normWeightLabel: "server" as const },
-])("a block keeps its meaning: %j", (options) => {
+])("a quantized block computes the same up to rounding: %j", (options) => {
   const whole = block(options);
   const state = prepare(whole);
   const runs = [1, 2, 3].map((seed) => cutsOf(whole, state, seed));
@@ -115,7 +115,7 @@ test.each([
   expect(bound).toBeLessThan(0.2);
 });
 
-test("ranges hold what runs measure, and every shared value fits its ring", () => {
+test("ranges contain the values of other runs, and inner ranges are set", () => {
   const whole = block();
   const state = prepare(whole);
   const runs = [1, 2, 3].map((seed) => cutsOf(whole, state, seed));
@@ -154,7 +154,7 @@ function quantized(state: SplitState, weight = defaultPrecision.weight): Module 
   return runPass(quantizePass({ calibration: calibrate(state, [inputs], { precision }), precision }), state).module;
 }
 
-test("a value is truncated once for all that want it, and sums stay at double scale", () => {
+test("a value is truncated once for all its readers, and sums stay at double scale", () => {
   const module = quantized(
     small(({ op, weight, noise }, y) => {
       const sum = op("add", [y, weight("b", "server", noise([4]))], {}, { result: "sum" });
@@ -176,7 +176,7 @@ test("a value is truncated once for all that want it, and sums stay at double sc
   expect(module.values.w!.type.element).toEqual({ kind: "fx", width: 16, scale: 12 });
 });
 
-test("factors with more fractional bits leave a private bias the range that it has", () => {
+test("a private bias keeps its range if factors have more fractional bits", () => {
   const state = small(({ op, weight }, y) => op("add", [y, weight("b", "server", tensor([4], [7, -7, 1, 0]))]));
   for (const weight of [12, 14]) {
     const { values } = quantized(state, weight);
@@ -185,7 +185,7 @@ test("factors with more fractional bits leave a private bias the range that it h
   }
 });
 
-test("a param that is wanted in two forms becomes two params of one weight", () => {
+test("a param wanted in two forms becomes two params of one weight", () => {
   const module = quantized(
     small(({ op, weight, noise }, y) => {
       const b = weight("b", "public", noise([4]));
@@ -208,14 +208,14 @@ test("one-hot rows are shared as integers", () => {
   expect(module.values["t.one_hot.share"]!.type.element).toMatchObject({ scale: 0 });
 });
 
-test("a condition is shared as 0 or 1, whatever was measured and however wide the margin", () => {
+test("a condition is shared as 0 or 1, whatever the samples and the margin", () => {
   const whole = model((kit) => {
     const c = kit.input("c", { label: "client", element: bool, shape: [1, 4] });
     const [zero, absent] = [0, -1e4].map((value) => kit.weight(`${value}`, "public", tensor([], [value])));
     const y = kit.op("matmul", [kit.feature("x", [2, 4]), kit.weight("w", "server", kit.noise([4, 4]))]);
     return [kit.op("add", [kit.op("where", [c, zero!, absent!]), y])];
   });
-  // The condition is a tensor of the ONNX file, the choice is not.
+  // The condition is a tensor of the ONNX file, the selection is not.
   const sources = new Map(["x", "c", "logits"].map((id) => [id, id]));
   const state = prepare({ ...whole, sources });
   const samples = [
@@ -228,7 +228,7 @@ test("a condition is shared as 0 or 1, whatever was measured and however wide th
   expect(module.values[chosen.result]!.range).toEqual({ lo: 0, hi: 1e4 });
 });
 
-test("a single number takes the bits that it needs", () => {
+test("a single number has only the fractional bits that it needs", () => {
   const form = (x: number) => publicForm(scalar(x), 12, "factor");
   expect([-1, 0.5, 1 / 64, 3].map((x) => form(x).scale)).toEqual([0, 1, 6, 0]);
   const third = form(1 / 3);
@@ -238,7 +238,7 @@ test("a single number takes the bits that it needs", () => {
   expect(publicForm(tensor([3], [0, 1, 0]), 12, "factor")).toMatchObject({ scale: 0 });
 });
 
-test("without calibration: interval analysis, or a refusal that lists every value", () => {
+test("without samples, interval analysis gives the bounds, or every unbounded value is refused", () => {
   const state = small(({ op }, y) => op("sigmoid", [y]));
   expect(codesOf(() => quantize(state, { calibration: calibrate(state, []) }))).toEqual([
     "MRL0501",
@@ -251,14 +251,14 @@ test("without calibration: interval analysis, or a refusal that lists every valu
   expect(codesOf(() => quantize(bounded, { calibration: calibrate(bounded, []) }))).toEqual([]);
 });
 
-test("what has no meaning on secrets is refused, all of it at once", () => {
+test("all operators that are not defined on secrets are refused at once", () => {
   const state = small(({ op }, y) => op("where", [op("is-nan", [y]), y, op("cumsum", [y], { axis: 0 })]));
   const codes = codesOf(() => quantized(state));
   expect(codes.length).toBeGreaterThan(0);
   expect(new Set(codes)).toEqual(new Set(["MRL0502"]));
 });
 
-test("a private weight that leaves its public form is told to the provider", () => {
+test("a private weight that leaves its public form is reported to the provider", () => {
   const state = small((_kit, y) => y);
   const weights = new Map([...state.weights].map(([name, w]) => [name, { ...w, data: w.data.map((x) => x * 100) }]));
   const calibration = calibrate(state, [new Map([["x", createNoise()([2, 4])]])]);
@@ -266,7 +266,7 @@ test("a private weight that leaves its public form is told to the provider", () 
   expect(defaultPrecision.weight).toBe(12);
 });
 
-test("a cut that all readers want coarse is shared coarse, through layout too", () => {
+test("a cut is shared at the coarsest scale that its readers want, also through layout operators", () => {
   const module = quantized(
     prepare(
       model(({ op, weight, feature, noise }) => {
@@ -284,7 +284,7 @@ test("a cut that all readers want coarse is shared coarse, through layout too", 
   expect(scales).toMatchObject([{ scale: 12 }, { scale: 8 }]);
 });
 
-test("public indices and shared inputs stay what they are", () => {
+test("public indices and shared inputs keep their types", () => {
   const whole = model(({ op, weight, input, noise }) => {
     const cache = input("cache", { label: "shared", element: f32, shape: [4, 4] });
     const rows = op("gather", [cache, weight("rows", "public", tensor([2], [3, 0]), i64)], { axis: 0 });
@@ -296,7 +296,7 @@ test("public indices and shared inputs stay what they are", () => {
   expect(opsOf(module).map((op) => op.name)).toEqual(["gather", "matmul", "truncate", "reveal"]);
 });
 
-test("the provider is told which private values leave the public bounds", () => {
+test("private values that leave the public bounds are reported to the provider", () => {
   const state = small(({ op }, y) => op("silu", [y]));
   const inputs = [new Map([["x", createNoise(5)([2, 4])]])];
   const louder = new Map([...state.weights].map(([name, w]) => [name, { ...w, data: w.data.map((x) => x * 8) }]));

@@ -19,8 +19,8 @@ import { integerWeights, runSession } from "../harness/run-session.ts";
 import { createNoise, largestDifference, model } from "./models.ts";
 
 /**
- * x·W₁ + b → relu → ·W₂ (public) → softmax in primitives: the row's maximum, e^z by (1 + z/8)^8 and nothing below −8,
- * the sum, its inverse by Newton's method from 1/4. Weights of the server's, public ones, constants, comparisons.
+ * x·W₁ + b → relu → ·W₂ (public) → softmax in primitives: the row's maximum, e^z by (1 + z/8)^8 and 0 below −8, the
+ * sum, its inverse by Newton's method from 1/4. It has private and public weights, constants and comparisons.
  */
 const perceptron = () =>
   model(({ op, weight, noise, feature }) => {
@@ -56,7 +56,7 @@ function compiled(): SplitState {
   return runPass(schedulePass, runPass(selectPass(options), quantized));
 }
 
-test("a whole program on replicated shares is the interpreter's, and sends what was predicted", async () => {
+test("a whole program on replicated shares computes what the interpreter does, and sends the predicted bytes", async () => {
   const { module, weights } = compiled();
   expect(verify(module)).toEqual([]);
   const used = new Set(opsOf(module).flatMap(({ protocol }) => protocol ?? []));
@@ -91,12 +91,12 @@ test("a whole program on replicated shares is the interpreter's, and sends what 
   }
 });
 
-test("public weights are told the dealer, private ones shared with it", () => {
+test("public weights are sent to the dealer, private ones are shared with it", () => {
   const { weights } = planProgram(compiled().module, "3pc");
   expect(Object.fromEntries(Object.entries(weights).map(([id, { form }]) => [id, form]))).toMatchObject({
     first: "known",
     bias: "known",
-    second: "told",
-    eighth: "told",
+    second: "disclosed",
+    eighth: "disclosed",
   });
 });

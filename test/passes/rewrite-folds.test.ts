@@ -17,7 +17,7 @@ const withNormWeight = (normWeight: Label, bias: Label | undefined) => (kit: Kit
   return [op("add", [op("matmul", [x, weight("W", "public", noise([4, 5]))]), adapter])];
 };
 
-test("fold-gain: a public gain disappears into public and private weights", () => {
+test("fold-norm-weight: public and private weights absorb a public norm weight", () => {
   const { names, done } = check(withNormWeight("public", undefined));
   expect(names).not.toContain("mul");
   const labels = Object.entries(done.module.params).map(([id, name]) => [name, done.module.values[id]!.type.label]);
@@ -25,13 +25,13 @@ test("fold-gain: a public gain disappears into public and private weights", () =
   expect(labels).toContainEqual(["model.A*model.g", "server"]);
 });
 
-test("fold-gain: with a bias, also a private one", () => {
+test("fold-norm-weight: a bias folds too, also a private one", () => {
   expect(check(withNormWeight("public", "server")).names).not.toContain("mul");
 });
 
 const square = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1], group: 2 };
-/** A convolution in two groups, a bias, and a gain and a shift for each channel as batch normalisation leaves them. */
-const normalised = (kernels: Label, scale: Label) => (kit: Kit) => {
+/** A convolution in two groups, a bias, and a scale and a shift per channel as of batch normalization. */
+const normalized = (kernels: Label, scale: Label) => (kit: Kit) => {
   const { op, weight, noise, feature } = kit;
   const hidden = op("mul", [feature("x", [1, 4, 5, 5]), weight("own", "server", noise([4, 1, 1]))]);
   const sums = op("conv", [hidden, weight("k", kernels, noise([6, 2, 3, 3]))], square);
@@ -40,21 +40,21 @@ const normalised = (kernels: Label, scale: Label) => (kit: Kit) => {
   return [op("add", [scaled, weight("b", scale, noise([6, 1, 1]))])];
 };
 
-test("fold-output-gain: batch normalisation disappears into the kernels and the bias before it", () => {
+test("fold-channel-scale: the kernels and the bias absorb a batch normalization", () => {
   const cases: readonly (readonly [Label, Label])[] = [
     ["server", "server"],
     ["server", "public"],
     ["public", "public"],
   ];
-  for (const [kernels, gain] of cases) {
-    const { names } = check(normalised(kernels, gain));
+  for (const [kernels, scale] of cases) {
+    const { names } = check(normalized(kernels, scale));
     expect(names).toEqual(["share", "mul", "conv", "add", "add", "reveal"]);
   }
-  // Kernels that everybody knows stay so.
-  expect(check(normalised("public", "server")).names.filter((name) => name === "mul")).toHaveLength(2);
+  // Public kernels stay public.
+  expect(check(normalized("public", "server")).names.filter((name) => name === "mul")).toHaveLength(2);
 });
 
-test("fold-output-gain: behind a matrix too; what somebody else reads, and a single factor, stay", () => {
+test("fold-channel-scale: a matrix absorbs a scale too; a value with another reader and a single factor stay", () => {
   const build =
     (size: number, second: boolean) =>
     ({ op, weight, noise, feature }: Kit) => {
@@ -67,7 +67,7 @@ test("fold-output-gain: behind a matrix too; what somebody else reads, and a sin
   expect(check(build(1, false)).names).toContain("mul");
 });
 
-test("pool-first: maxima are taken before relu, unless somebody else reads it", () => {
+test("pool-before-relu: maxima come before relu, unless relu has another reader", () => {
   const pool = { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] };
   const build =
     (second: boolean) =>
@@ -80,11 +80,11 @@ test("pool-first: maxima are taken before relu, unless somebody else reads it", 
   expect(check(build(true)).names).toEqual(["share", "mul", "relu", "max-pool", "reveal", "reveal"]);
 });
 
-test("fold-gain: a private gain does not make a public weight private", () => {
+test("fold-norm-weight: a private norm weight does not make a public weight private", () => {
   expect(check(withNormWeight("server", undefined)).names).toContain("mul");
 });
 
-test("fold-scale: the scale goes into the rotary tables of the queries", () => {
+test("fold-scale: the rotary tables of the queries absorb the scale", () => {
   const { state, inputs } = secure(block());
   const done = rewrite(state);
   const attention = opsOf(done.module).find((op) => op.name === "attention")!;
@@ -93,7 +93,7 @@ test("fold-scale: the scale goes into the rotary tables of the queries", () => {
   expect(largestDifference(after!, before!)).toBeLessThan(1e-9);
 });
 
-test("fold-scale: without rotation into every weight that makes the queries", () => {
+test("fold-scale: without rotation, every weight behind the queries absorbs the scale", () => {
   const build = (extra: boolean) => (kit: Kit) => {
     const { op, weight, noise } = kit;
     const x = op("reshape", [secret(kit)], { shape: [1, 1, 3, 4] });
@@ -113,10 +113,10 @@ test("fold-scale: without rotation into every weight that makes the queries", ()
   expect(scaleOf(true)).toBe(0.5);
 });
 
-test("fold-weights: what only the server knows is computed before, products too", () => {
+test("fold-weights: operators on private weights alone are folded, also products", () => {
   const { names } = check((kit) => {
     const { op, weight, noise } = kit;
-    // Wider than its factors, as the hidden layer of a network of places is.
+    // Wider than its factors, as the hidden layer of a network over positions.
     const hidden = op("relu", [
       op("matmul", [weight("a", "server", noise([4, 1])), weight("b", "server", noise([1, 6]))]),
     ]);
@@ -126,7 +126,7 @@ test("fold-weights: what only the server knows is computed before, products too"
   expect(names.filter((name) => name === "matmul" || name === "relu")).toEqual(["matmul", "matmul"]);
 });
 
-test("a private matrix on the left stands on the right, turned", () => {
+test("a private matrix on the left moves to the right, transposed", () => {
   const { names, done } = check((kit) => {
     const { op, weight, noise } = kit;
     return [op("matmul", [weight("left", "server", noise([5, 3])), secret(kit)])];

@@ -14,23 +14,19 @@ import { check, positive, reveal, secret, secure } from "./rewriting.ts";
 test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
   ["neg", ({ op }, x) => op("neg", [x]), ["sub"]],
   ["clip", ({ op }, x) => op("clip", [op("abs", [x])], { lo: -0.5, hi: 0.25 }), ["abs", "clip"]],
+  ["a maximum with 0", ({ op, weight }, x) => op("maximum", [weight("zero", "public", tensor([], [0])), x]), ["relu"]],
   [
-    "a maximum beside 0",
-    ({ op, weight }, x) => op("maximum", [weight("zero", "public", tensor([], [0])), x]),
-    ["relu"],
-  ],
-  [
-    "a maximum beside a weight",
+    "a maximum with a weight",
     ({ op, weight, noise }, x) => op("maximum", [weight("c", "server", noise([4])), x]),
     ["sub", "relu", "add"],
   ],
   [
-    "a minimum beside a weight",
+    "a minimum with a weight",
     ({ op, weight, noise }, x) => op("minimum", [x, weight("c", "server", noise([4]))]),
     ["sub", "relu", "sub"],
   ],
   [
-    "a minimum beside a number",
+    "a minimum with a public number",
     ({ op, weight, noise }, x) => op("minimum", [x, weight("c", "public", noise([4]))]),
     ["minimum"],
   ],
@@ -87,7 +83,7 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     ["add"],
   ],
   [
-    "choice between known numbers",
+    "selection between public numbers",
     (kit, x) => {
       const c = kit.input("c", { label: "shared", element: bool, shape: [1, 4] });
       const [zero, absent] = [0, -1e4].map((value) => kit.weight(`${value}`, "public", tensor([], [value])));
@@ -96,7 +92,7 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     ["mul", "add", "add"],
   ],
   [
-    "known choice of two secrets",
+    "public selection of two secrets",
     (kit, x) => {
       const c = kit.weight("c", "public", tensor([3, 1], [1, 0, 1]), bool);
       return kit.op("where", [c, x, kit.op("tanh", [x])]);
@@ -104,7 +100,7 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     ["tanh", "mul", "mul", "add"],
   ],
   [
-    "known choice of a secret or a weight",
+    "public selection of a secret or a weight",
     (kit, x) => {
       const c = kit.weight("c", "public", tensor([3, 1], [1, 0, 1]), bool);
       return kit.op("where", [c, kit.weight("y", "public", kit.noise([4])), kit.op("relu", [x])]);
@@ -112,7 +108,7 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     ["relu", "mul", "add"],
   ],
   [
-    "known choice of a secret or nothing",
+    "public selection of a secret or zero",
     (kit, x) => {
       const c = kit.weight("c", "public", tensor([3, 1], [1, 0, 1]), bool);
       return kit.op("where", [c, kit.op("relu", [x]), kit.weight("zero", "public", tensor([], [0]))]);
@@ -130,19 +126,19 @@ test.each<[string, (kit: Kit, x: ValueId) => ValueId, readonly string[]]>([
     (kit, x) => kit.op("pow", [positive(kit, x), kit.weight("c", "public", tensor([], [1.7]))]),
     ["mul", "add", "log", "mul", "exp"],
   ],
-])("decompose: %s", (_name, build, expected) => {
+])("decompose rewrites %s", (_name, build, expected) => {
   const { names } = check((kit) => [build(kit, secret(kit))]);
   expect(names.slice(2, -1)).toEqual(expected);
 });
 
-test("a law whose operand broadcasts does not apply", () => {
+test("a law does not apply if an operand broadcasts the shape", () => {
   const { names } = check((kit) => [
     kit.op("maximum", [secret(kit), kit.weight("zeros", "public", tensor([2, 1, 1], [0, 0]))]),
   ]);
   expect(names).toContain("maximum");
 });
 
-test("decompose refuses every unknown power at once, and no known one", () => {
+test("decompose refuses all unknown exponents at once, and no known one", () => {
   const powers = (...exponents: readonly ("unknown" | number)[]) =>
     secure(
       model((kit) => {
@@ -157,7 +153,7 @@ test("decompose refuses every unknown power at once, and no known one", () => {
   expect(codesOf(() => rewrite(powers(2, 3, 1.7, -5, 0)))).toEqual([]);
 });
 
-test("lora: a low-rank change is never formed", () => {
+test("lora: the low-rank change is never formed", () => {
   const { names, done } = check((kit) => {
     const { op, weight, noise } = kit;
     const change = op("matmul", [weight("A", "server", noise([4, 2])), weight("B", "server", noise([2, 5]))]);
@@ -175,7 +171,7 @@ test("lora: a low-rank change is never formed", () => {
   expect(shapes).toHaveLength(4);
 });
 
-test("fuse-matmuls: private weights on one value are one product, public ones stay apart", () => {
+test("fuse-matmuls: private weights on one value become one product, public ones stay separate", () => {
   const { names, done } = check((kit) => {
     const x = secret(kit);
     const product = (id: string, label: Label, columns: number): ValueId =>
@@ -188,7 +184,7 @@ test("fuse-matmuls: private weights on one value are one product, public ones st
   expect(done.weights.get(fused!)!.shape).toEqual([4, 6]);
 });
 
-test("fold-constants and cancel-layout leave nothing that needs no work", () => {
+test("fold-constants and cancel-layout remove all redundant operators", () => {
   const { names } = check((kit) => {
     const { op, weight, noise } = kit;
     const turned = op("transpose", [op("relu", [weight("c", "public", noise([4, 3]))])], { perm: [1, 0] });
@@ -217,7 +213,7 @@ test("private-embedding: the client sends one-hot rows", () => {
   expect(largestDifference(found!, expected!)).toBe(0);
 });
 
-test.each(["attention", "softmax"])("bound-mask: an absent score of %s stays absent", (name) => {
+test.each(["attention", "softmax"])("clamp-mask: a masked score of %s stays masked", (name) => {
   const { done } = check((kit) => {
     const x = kit.op("reshape", [secret(kit)], { shape: [1, 1, 3, 4] });
     const mask = kit.weight("mask", "public", tensor([3, 3], [0, -Infinity, -3e38, 0, 0, -Infinity, 0, 0, 0]));
@@ -238,7 +234,7 @@ const headed = (head: Tensor, label: Label = "public") =>
     ];
   });
 
-test("relocate-head: the client computes the head from what the logits would tell it anyway", () => {
+test("relocate-head: the client computes the head if the logits determine its input", () => {
   const state = split(headed(createNoise(3)([4, 9])), reveal("logits"));
   const done = runPass(rewritePass({ head: "logits" }), state);
   expect(done.client.tails).toEqual([{ value: "h.revealed", source: "h", output: "logits" }]);
@@ -249,7 +245,7 @@ test("relocate-head: the client computes the head from what the logits would tel
   ).toEqual([]);
 });
 
-test("relocate-head: a head that loses something stays inside", () => {
+test("relocate-head: a head without full row rank is refused", () => {
   const singular = createNoise(3)([4, 9]);
   singular.data.copyWithin(9, 0, 9);
   const state = split(headed(singular), reveal("logits"));
@@ -257,17 +253,17 @@ test("relocate-head: a head that loses something stays inside", () => {
   expect(codesOf(() => rewrite(state, { head: "token" }))).toEqual([]);
 });
 
-test("rank: the bound is sharp to its order", () => {
+test("hasFullRowRank: the tolerance is sharp to its order", () => {
   const diagonal = (least: number) => tensor([3, 3], [1, 0, 0, 0, 1, 0, 0, 0, least]);
   expect(hasFullRowRank(diagonal(1e-5))).toBe(true);
   expect(hasFullRowRank(diagonal(1e-6))).toBe(false);
   expect(hasFullRowRank(tensor([3, 2], [1, 2, 3, 4, 5, 6]))).toBe(false);
-  // The first columns alone say nothing: all of them are needed.
+  // The sample of columns is not enough: all of them are needed.
   const sparse = tensor([2, 9], [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
   expect(hasFullRowRank(sparse)).toBe(true);
 });
 
-test("every rewrite alone keeps the meaning of a block", () => {
+test("each rewrite alone keeps what a block computes", () => {
   const { state, inputs } = secure(block({ normWeightLabel: "server" }));
   const expected = interpret(state.module, state.weights, inputs).get("out")!;
   for (const { name, apply, when } of rewrites) {

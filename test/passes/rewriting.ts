@@ -17,13 +17,13 @@ export function secure(whole: Model): { readonly state: SplitState; readonly inp
     const { shape, element } = state.module.values[id]!.type;
     const values = noise(shape, 2);
     if (element.kind === "f32") return [id, values];
-    const whole = values.data.map((x) => (element.kind === "bool" ? Number(x > 0) : Math.floor(x + 2)));
-    return [id, tensor(shape, whole)];
+    const integers = values.data.map((x) => (element.kind === "bool" ? Number(x > 0) : Math.floor(x + 2)));
+    return [id, tensor(shape, integers)];
   });
   return { state, inputs: new Map(inputs) };
 }
 
-/** Outputs before and after, which must agree to rounding; the names of the ops afterwards. */
+/** Checks that outputs before and after the rewrites agree up to rounding; returns the names of the new ops. */
 export function check(build: (kit: Kit) => readonly ValueId[]): {
   readonly names: readonly string[];
   readonly done: SplitState;

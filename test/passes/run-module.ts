@@ -19,7 +19,7 @@ import { createNoise, type Model } from "./models.ts";
 
 export type Inputs = ReadonlyMap<ValueId, Tensor>;
 
-/** A rewritten module as a preset has it, before and after rings and protocols are chosen. */
+/** A rewritten module, compiled for a preset: before and after the choice of rings and protocols. */
 export function compileForPreset(
   name: string,
   setting: Setting,
@@ -36,7 +36,7 @@ export function compileForPreset(
   return { written, scheduled: runPass(schedulePass, runPass(selectPass(options), quantized)) };
 }
 
-/** What parties compute of these inputs; what they send is what was counted. */
+/** The result of the parties on these inputs; checks that they send what was counted. */
 export async function computeByParties(
   setting: Setting,
   { module, weights }: SplitState,
@@ -44,8 +44,8 @@ export async function computeByParties(
 ): Promise<Tensor> {
   const program = programFromPlan(planProgram(module, setting), "test");
   const raw = Object.entries(program.inputs).map(([id, { shape, scale }]) => {
-    const whole = inputs.get(id)!.data.map((x) => Math.round(x * 2 ** scale));
-    return [id, intTensor(shape, whole)] as const;
+    const integers = inputs.get(id)!.data.map((x) => Math.round(x * 2 ** scale));
+    return [id, intTensor(shape, integers)] as const;
   });
   const { results, bytes } = await runSession(program, integerWeights(program, weights), [Object.fromEntries(raw)]);
   const { setup, offline, online } = predict(program);
@@ -62,7 +62,7 @@ export const protocolsOf = ({ module }: SplitState): readonly string[] => [
   ...new Set(opsOf(module).flatMap(({ protocol }) => protocol ?? [])),
 ];
 
-/** The values that a divided model's secure part starts from, for random inputs of the whole. */
+/** Inputs of the secure part of a split model, for random inputs of the model. */
 export function cutsOf(whole: Model, { module }: SplitState, seed: number): Inputs {
   const noise = createNoise(seed);
   const inputs = whole.module.inputs.map((id): [ValueId, Tensor] => [id, noise(whole.module.values[id]!.type.shape)]);

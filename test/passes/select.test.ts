@@ -38,7 +38,7 @@ function compiled(): { whole: Model; scheduled: SplitState; quantized: SplitStat
   return { whole, scheduled, quantized };
 }
 
-test("a transformer block runs as three parties, and sends what was predicted", async () => {
+test("three parties run a transformer block, and send the predicted bytes", async () => {
   const { whole, scheduled, quantized } = compiled();
   expect(verify(scheduled.module)).toEqual([]);
   const program = programFromPlan(planProgram(scheduled.module, "2pc-dealer"), "test");
@@ -72,7 +72,7 @@ test("a transformer block runs as three parties, and sends what was predicted", 
 
 const rewrittenOf = ({ module }: SplitState) => module;
 
-test("every op of a step is independent of the others, and steps hold all that is ready", () => {
+test("steps group independent operators, and no ring needs an extension", () => {
   const { scheduled } = compiled();
   expect(scheduled.module.steps.some((step) => step.ops.length > 1)).toBe(true);
   expect(opsOf(scheduled.module).filter((op) => op.name === "extend")).toEqual([]);

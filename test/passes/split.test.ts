@@ -17,7 +17,7 @@ const lora = () =>
     return [y, op("relu", [h], {}, { result: "frozen" })];
   });
 
-test("the client computes what depends on public weights and its inputs", () => {
+test("the client computes what depends on public weights and its inputs alone", () => {
   const { module, client } = runPass(splitPass(toClient("logits")), lora());
   expect(client).toEqual({
     inputs: ["x"],
@@ -35,7 +35,7 @@ test("the client computes what depends on public weights and its inputs", () => 
   expect(module.values.logits!.type.label).toBe("client");
 });
 
-test("an output that nobody declared is refused, with the reason", () => {
+test("an undeclared output is refused, with the reason", () => {
   try {
     split(lora(), { reasons: new Map([["w", "declared by --adapter ./date-lora"]]) });
     expect.unreachable();
@@ -53,12 +53,12 @@ test("an output that nobody declared is refused, with the reason", () => {
   }
 });
 
-test("all wrong declarations are told at once", () => {
+test("all wrong declarations are reported at once", () => {
   const reveal = ["nothing", "d"].map((output) => ({ output, to: "client" as const }));
   expect(codesOf(() => split(lora(), { reveal }))).toEqual(["MRL0302", "MRL0303", "MRL0301"]);
 });
 
-test("a reveal in the middle is refused", () => {
+test("a reveal in the middle of a model is refused", () => {
   const sandwich = model(({ op, weight, feature, noise }) => {
     const w = weight("w", "server", noise([4, 4]));
     const opened = op("reveal", [op("matmul", [op("share", [feature("x", [1, 4])]), w])], { to: "client" });
@@ -68,12 +68,12 @@ test("a reveal in the middle is refused", () => {
   expect(codesOf(() => split(lora(), toClient("logits")))).toEqual([]);
 });
 
-test("a model without a private weight needs no secure part", () => {
+test("a model without a private weight is refused", () => {
   const open = model(({ op, feature }) => [op("relu", [feature("x", [2])])]);
   expect(codesOf(() => split(open, {}))).toEqual(["MRL0305"]);
 });
 
-test("a value that is no ONNX tensor is not cut: its op goes inside", () => {
+test("a value that is no ONNX tensor is not cut: its op becomes secure", () => {
   const sources = new Map([
     ["x", "x"],
     ["logits", "logits"],
@@ -83,7 +83,7 @@ test("a value that is no ONNX tensor is not cut: its op goes inside", () => {
   expect(module.values.h!.type.label).toBe("shared");
 });
 
-test("client and secure part together compute the model", () => {
+test("the client's part and the secure part together compute the model", () => {
   const whole = block();
   const x = createNoise(7)(blockShape);
   const state = split(whole, toClient("out"));
@@ -91,7 +91,7 @@ test("client and secure part together compute the model", () => {
   interpret(whole.module, whole.weights, new Map([["x", x]]), {
     observe: (id, value) => cuts.has(id) && cuts.set(id, value),
   });
-  // The public products and the keys too: the client has all that they depend on.
+  // The public products and the keys too: the client knows all that they depend on.
   expect(state.client.cuts.map(({ value }) => value)).toEqual(["norm1", "q.y", "rope_1", "v.y"]);
   const expected = interpret(whole.module, whole.weights, new Map([["x", x]])).get("out")!;
   expect(largestDifference(interpret(state.module, state.weights, cuts).get("out")!, expected)).toBe(0);

@@ -10,7 +10,7 @@ const rows = [
   [-9, -9, 0.25, -9],
 ];
 
-test("2ReLU is relu(x) over its sum, each raised by 2⁻⁸, and uniform where no score is positive", () => {
+test("2ReLU is relu(x) + 2⁻⁸ over its sum, and uniform if no score is positive", () => {
   const x = tensor([rows.length, 4], Float64Array.from(rows.flat()));
   const state = approximate(singleOpModule("softmax", x.shape), presets.get("mpcformer-2relu")!);
   const found = evaluateModule(state, x).data;

@@ -6,23 +6,23 @@ import { evenGrid, singleOpModule } from "../../scripts/tables/single-op-module.
 
 const inputs = (lo: number, hi: number) => new Map([["x", evenGrid([50], lo, hi)]]);
 
-test("what is small inside a formula may be smaller with the private weights", () => {
+test("a small value inside a formula may be smaller with the private weights", () => {
   const state = approximate(singleOpModule("exp", [50]), presets.get("crypten")!);
   // The last square is 2^-11 at −8, and 2^-14 at −10.
-  const found = (written: boolean) =>
-    checkCalibration(state, [inputs(-10, -9)], calibrate(state, [inputs(-6, -5)], { expanded: written }));
+  const found = (expanded: boolean) =>
+    checkCalibration(state, [inputs(-10, -9)], calibrate(state, [inputs(-6, -5)], { expanded }));
   expect(new Set(found(false).map(({ code }) => code))).toEqual(new Set(["MRL0505"]));
   expect(found(true)).toEqual([]);
 });
 
-test("bounds on formulas are still bounds", () => {
+test("values of a formula that leave their bounds are reported", () => {
   const state = approximate(singleOpModule("silu", [50]), presets.get("crypten")!);
   const calibration = calibrate(state, [inputs(-2, 2)], { expanded: true });
   expect(checkCalibration(state, [inputs(-60, 60)], calibration)).toEqual([]);
   expect(checkCalibration(state, [inputs(-600, 600)], calibration)).not.toEqual([]);
 });
 
-test.each(["puma", "bumblebee"])("%s: no power grows where the exponential is cut to 0", (name) => {
+test.each(["puma", "bumblebee"])("%s: no power grows where the exponential is set to 0", (name) => {
   const { module, weights } = approximate(singleOpModule("exp", [50]), presets.get(name)!);
   let most = 0;
   interpret(module, weights, inputs(-200, 0), {

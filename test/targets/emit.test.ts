@@ -17,12 +17,12 @@ const everywhere = (program: Program): Readonly<Record<Role, Program>> => ({
   dealer: program,
 });
 
-test("the module of the golden programs is well formed", () => {
+test("the module of the golden programs is valid", () => {
   expect(verify(module)).toEqual([]);
 });
 
 describe.each(roles)("the %s's program", (role) => {
-  test("is the golden one", async () => {
+  test("equals the golden program", async () => {
     await expect(emitted[role].ts).toMatchFileSnapshot(join(golden, `gated.${role}.ts`));
   });
 
@@ -30,18 +30,18 @@ describe.each(roles)("the %s's program", (role) => {
     expect(typeErrors(emitted[role].ts)).toEqual([]);
   });
 
-  test("is the same each time, and its JavaScript is what its text says", () => {
+  test("is the same each time, and its JavaScript is the transpiled text", () => {
     expect(emitProgram(plan, role, facts)).toEqual(emitted[role]);
     expect(transpileProgram(emitted[role].ts)).toBe(emitted[role].js);
   });
 
-  test("needs nothing but what it is given", () => {
+  test("imports nothing", () => {
     expect(emitted[role].js).not.toMatch(/\b(import|require)\b/);
     expect(emitted[role].js).toMatch(new RegExp(`^// ${role} program of gated: 2pc-dealer, \\d+ rounds\\.`));
   });
 });
 
-test("the type check is one: a program that takes what is not declared fails it", () => {
+test("the type check refuses a program that uses undeclared names", () => {
   const { ts } = emitted.client;
   expect(typeErrors(ts.replace('weights["q.lora_A"]', 'weights["q.lora_C"]'))).not.toEqual([]);
   expect(typeErrors(ts.replace("inputs.x", "inputs.y"))).not.toEqual([]);
@@ -55,13 +55,13 @@ describe("running", () => {
     programs = Object.fromEntries(loaded) as Readonly<Record<Role, Program>>;
   });
 
-  test("the emitted programs do what the plan does: the same shares, the same messages, the same bytes dealt", () => {
+  test("the emitted programs do what the plan does: same shares, same messages, same dealt bytes", () => {
     const expected = runTogether(everywhere(programFromPlan(plan, facts.hash)));
     expect(runTogether(programs)).toEqual(expected);
     expect(expected.metered).toEqual(expected.counted);
   });
 
-  test("they declare what the plan declares", () => {
+  test("the emitted programs declare what the plan declares", () => {
     for (const role of roles) {
       const { body, ...declared } = programs[role];
       const { body: _, ...wanted } = programFromPlan(plan, facts.hash);
@@ -70,7 +70,7 @@ describe("running", () => {
     }
   });
 
-  test("the comments tell the traffic that is counted", () => {
+  test("the comments state the counted traffic", () => {
     const { counted } = runTogether(programs);
     const sum = (text: string, verb: string): number =>
       [...text.matchAll(new RegExp(`^    //.* ${verb} ([\\d,]+) B`, "gm"))].reduce(
@@ -120,17 +120,17 @@ describe("hostile names", () => {
     "é",
     "日本",
   ];
-  // One at a time where the name is the whole of it, so that each stands in every place.
-  const places = ["x", "k", "q.lora_A", "o", "gated", "logits", "note"];
+  // The payloads rotate, so that each replaces every name.
+  const originals = ["x", "k", "q.lora_A", "o", "gated", "logits", "note"];
 
-  test.each([...places.keys()])("never become code (%i)", async (turn) => {
+  test.each([...originals.keys()])("never become code (rotation %i)", async (turn) => {
     const names = new Map<string, string>();
     const given = new Set<string>();
     const rename = (name: string): string => {
       const known = names.get(name);
       if (known !== undefined) return known;
-      const at = places.indexOf(name);
-      let payload = at === turn % places.length ? "__proto__" : payloads[(names.size + 5 * turn) % payloads.length]!;
+      const at = originals.indexOf(name);
+      let payload = at === turn % originals.length ? "__proto__" : payloads[(names.size + 5 * turn) % payloads.length]!;
       while (given.has(payload)) payload = `${payload} ${given.size}`;
       given.add(payload);
       names.set(name, payload);
@@ -147,7 +147,7 @@ describe("hostile names", () => {
     expect({}).not.toHaveProperty("shape");
   });
 
-  test("identifiers are unique, and none is a word of the language", () => {
+  test("identifiers are unique, and none is a reserved word", () => {
     const identifier = createIdentifiers(["maskedOpen"]);
     const names = ["x.y", "x_y", "x y", "class", "_class", "maskedOpen", "party", "9", "", "é", "ü", "__proto__"];
     const made = names.map(identifier);

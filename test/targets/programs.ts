@@ -43,7 +43,7 @@ export async function load(js: string): Promise<Program> {
   return ((await import(/* @vite-ignore */ url)) as { program: Program }).program;
 }
 
-/** Each role runs its own program, from fixed seeds: the same programs give the same shares and messages, bit by bit. */
+/** Each role runs its own program, from fixed seeds: equal programs give equal shares and messages, bit by bit. */
 export function runTogether(programs: Readonly<Record<Role, Program>>, weights = weightsOf()) {
   return runParties((party, stage) => {
     const program = programs[party.role];
@@ -65,14 +65,17 @@ export function runTogether(programs: Readonly<Record<Role, Program>>, weights =
   });
 }
 
+/** One for all texts: the libraries and the runtime are read once. */
+let project: Project | undefined;
+
 /** What the compiler says of a text as part of this project, without what it says of other files. */
 export function typeErrors(text: string): readonly string[] {
-  const project = new Project({
+  project ??= new Project({
     tsConfigFilePath: join(root, "tsconfig.json"),
     skipAddingFilesFromTsConfig: true,
     compilerOptions: { paths: { "marillc/runtime": [join(root, "runtime/index.ts")] } },
   });
-  const file = project.createSourceFile(join(golden, "checked.ts"), text);
+  const file = project.createSourceFile(join(golden, "checked.ts"), text, { overwrite: true });
   const program = project.getProgram().compilerObject;
   const source = file.compilerNode as ts.SourceFile;
   return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
@@ -80,7 +83,7 @@ export function typeErrors(text: string): readonly string[] {
   );
 }
 
-/** The plan with other names: of values, of weights in their file, of nodes, and of the module. */
+/** The plan with other names of values, weights, nodes and the module. */
 export function renamed(original: ProgramPlan, rename: (name: string) => string): ProgramPlan {
   const keys = <T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
     Object.fromEntries(Object.entries(record).map(([key, value]) => [rename(key), value]));

@@ -1,3 +1,4 @@
+export { type Checked, invalid, valid } from "./checked.ts";
 export {
   fileDiagnostic,
   findDuplicates,

@@ -14,7 +14,7 @@ export const fixedWeightMatmul = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/masked-product.md; Beaver, CRYPTO 1991, with one mask for a fixed operand",
   accuracy: "exact",
-  forms: ["wire", "fixed"],
+  forms: ["masked", "fixed"],
   yields: "share",
   exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width],

@@ -14,7 +14,7 @@ export const maskedConv = defineProtocol({
   security: "semi-honest",
   paper: "Beaver, CRYPTO 1991, on masked values that are opened once; ours: docs/protocols/convolution.md",
   accuracy: "exact",
-  forms: ["wire", "wire"],
+  forms: ["masked", "masked"],
   yields: "share",
   exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width],

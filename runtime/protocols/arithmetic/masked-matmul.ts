@@ -12,7 +12,7 @@ export const maskedMatmul = defineProtocol({
   security: "semi-honest",
   paper: "Beaver, CRYPTO 1991, on masked values that are opened once; protocols.md 1.1",
   accuracy: "exact",
-  forms: ["wire", "wire"],
+  forms: ["masked", "masked"],
   yields: "share",
   exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width],

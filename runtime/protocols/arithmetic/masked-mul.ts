@@ -1,7 +1,5 @@
 import type { MaskedValue, Share } from "../../core/index.ts";
-import { defineProtocol, maskedWidth, multiplyMasked, rescale, type Spec, widthBeforeRescale } from "../kit/index.ts";
-
-const dropOf = ({ operands: [x, y], result }: Spec): number => x!.scale + y!.scale - result.scale;
+import { defineProtocol, maskedWidth, multiplyMasked, productDrop, rescale, widthBeforeRescale } from "../kit/index.ts";
 
 /** Elementwise product of two masked values, truncated to the result's scale. 0 rounds, nothing is sent. */
 export const maskedMul = defineProtocol({
@@ -10,17 +8,17 @@ export const maskedMul = defineProtocol({
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
   paper: "ours: docs/protocols/masked-product.md",
-  accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
-  forms: ["wire", "wire"],
+  accuracy: { ulps: (spec) => (productDrop(spec) > 0 ? 1 : 0) },
+  forms: ["masked", "masked"],
   yields: "share",
   operandWidths: ({ operands: [x, y] }) => [maskedWidth(x!), maskedWidth(y!)],
-  maxResultWidth: (spec) => 64 - Math.max(0, dropOf(spec)),
+  maxResultWidth: (spec) => 64 - Math.max(0, productDrop(spec)),
   refuses: (spec) => {
-    const width = widthBeforeRescale(spec.result.width, dropOf(spec));
+    const width = widthBeforeRescale(spec.result.width, productDrop(spec));
     return width > 64 ? `the product needs a ring of ${width} bits, at most 64 are supported` : undefined;
   },
   *run(party, spec, x, y) {
-    const drop = dropOf(spec);
+    const drop = productDrop(spec);
     const product = multiplyMasked(
       party,
       x as MaskedValue,

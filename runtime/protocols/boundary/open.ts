@@ -21,7 +21,7 @@ export function* maskAndOpen(party: Party, x: RingTensor): Steps<MaskedValue> {
   const mine = add(x, mask.share);
   // x + r is uniform, since r is fresh, uniform in the whole ring and known only to the dealer: safe to open.
   const theirs = yield* exchangeTensors(party, mine);
-  return { kind: "wire", opened: add(mine, theirs), mask };
+  return { kind: "masked", opened: add(mine, theirs), mask };
 }
 
 export const maskedOpen = defineProtocol({
@@ -32,7 +32,7 @@ export const maskedOpen = defineProtocol({
   paper: "protocols.md 1.0; ASTRA-style masked sharing (Chaudhari, Choudhury, Patra, Suresh, CCSW 2019)",
   accuracy: "exact",
   forms: ["share"],
-  yields: "wire",
+  yields: "masked",
   operandWidths: (spec) => [spec.result.width],
   *run(party, _spec, x) {
     return yield* maskAndOpen(party, (x as Share).tensor);

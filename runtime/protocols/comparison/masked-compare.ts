@@ -56,7 +56,7 @@ export const maskedCompare = defineProtocol({
 export const thresholdCompare = defineProtocol({
   ...shared,
   name: "threshold.compare",
-  forms: ["wire", "public"],
+  forms: ["masked", "public"],
   *run(party, spec, x, y) {
     const width = differenceWidth(spec);
     const masked = mapMasked(narrowMasked(x as MaskedValue, width), (t) => expand(t, spec.result.shape));

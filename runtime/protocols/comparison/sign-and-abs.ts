@@ -20,7 +20,7 @@ const shared = {
   security: "semi-honest",
   paper: "ours: docs/protocols/ordering.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: ({ operands: [x] }: Spec) => [maskedWidth(x!)],
   variants: ({ operands: [x] }: Spec) => comparisonVariants(maskedWidth(x!)),

@@ -17,11 +17,11 @@ export const noTraffic: Traffic = { rounds: 0, bytes: noBytes, dealt: noBytes };
 export function metaOperand(form: OperandForm, { shape, width }: Fixed, resultWidth: number): Operand {
   const masked = (ring: number): Operand => {
     const empty = metaTensor(shape, ring);
-    return { kind: "wire", opened: empty, mask: { share: empty, secret: empty, fresh: true } };
+    return { kind: "masked", opened: empty, mask: { share: empty, secret: empty, fresh: true } };
   };
   const forms: Readonly<Record<OperandForm, () => Operand>> = {
     share: () => ({ kind: "share", tensor: metaTensor(shape, width) }),
-    wire: () => masked(width),
+    masked: () => masked(width),
     replicated: () => ({ kind: "replicated", components: [metaTensor(shape, width), metaTensor(shape, width)] }),
     weight: () => {
       const wide = metaTensor(shape, resultWidth);

@@ -17,7 +17,7 @@ export interface Fixed {
  * The form of an operand: additive shares, a masked value, replicated shares, a private weight (`weight`: the server
  * knows it; `fixed`: opened once under a mask, for all queries), or public integers.
  */
-export type OperandForm = "share" | "wire" | "replicated" | "weight" | "fixed" | "public";
+export type OperandForm = "share" | "masked" | "replicated" | "weight" | "fixed" | "public";
 export type Operand = SharedValue | KnownWeight | IntTensor;
 
 /** One execution as plain data, which generated programs contain as it is. */
@@ -51,7 +51,7 @@ export interface Protocol {
   /** Required form of each operand; the last form repeats for variadic operators. */
   readonly forms: readonly OperandForm[];
   /** Sharing of the result: additive shares, or a masked value if the protocol opens it. */
-  readonly yields: "share" | "wire";
+  readonly yields: "share" | "masked";
   /** Required ring width of each operand, given the result's width and the known facts. */
   readonly operandWidths: (spec: Spec) => readonly number[];
   /** The masked values must have exactly these rings; by default a wider ring is valid too. */

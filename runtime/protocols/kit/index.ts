@@ -41,4 +41,4 @@ export {
   subPowerOfTwo,
   widthBeforeRescale,
 } from "./masked-values.ts";
-export { maskedWidth, signedBits } from "./ring-widths.ts";
+export { maskedWidth, maxMagnitude, productDrop, signedBits } from "./ring-widths.ts";

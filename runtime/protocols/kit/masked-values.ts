@@ -89,7 +89,7 @@ export const maskTopBit = (secret: RingTensor, width: number): RingTensor => wid
 
 /** The same masked value without its lowest bits: x̂ ≫ by masks ⌊x / 2^by⌋, or one more, with r ≫ by. Free. */
 export const dropLowBits = (x: MaskedValue, by: number): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: shiftRight(x.opened, by),
   mask: { share: undefined, secret: shiftRight(x.mask.secret, by), fresh: false },
 });
@@ -100,7 +100,7 @@ export const narrowMasked = (x: MaskedValue, width: number): MaskedValue =>
 
 /** Difference of two masked values of the same ring; its mask is the difference of their masks. Free. */
 export const subMasked = (x: MaskedValue, y: MaskedValue): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: sub(x.opened, y.opened),
   mask: {
     share: x.mask.share && y.mask.share ? sub(x.mask.share, y.mask.share) : undefined,
@@ -125,7 +125,7 @@ export const stack = (tensors: readonly RingTensor[]): RingTensor =>
 
 /** Applies a layout kernel (gather, reshape, …) to a masked value: to the opened tensor and to the mask. Free. */
 export const mapMasked = (x: MaskedValue, kernel: (t: RingTensor) => RingTensor): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: kernel(x.opened),
   mask: {
     share: x.mask.share && kernel(x.mask.share),
@@ -139,7 +139,7 @@ export const mapMasked = (x: MaskedValue, kernel: (t: RingTensor) => RingTensor)
  * Free.
  */
 export const concatMasked = (x: MaskedValue, y: MaskedValue, axis = 0): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: concat([x.opened, y.opened], axis),
   mask: {
     share: x.mask.share && y.mask.share && concat([x.mask.share, y.mask.share], axis),

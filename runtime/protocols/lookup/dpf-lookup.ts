@@ -36,7 +36,7 @@ export const dpfLookup = defineProtocol({
   security: "semi-honest",
   paper: "after SIGMA (Gupta et al., PoPETs 2024); docs/protocols/lookup.md",
   accuracy: "exact",
-  forms: ["wire", "public"],
+  forms: ["masked", "public"],
   yields: "share",
   operandWidths: (spec) => [indexBits(spec), spec.result.width],
   refuses: (spec) => {

@@ -26,7 +26,7 @@ export const otttLookup = defineProtocol({
   security: "semi-honest",
   paper: "Ishai, Kushilevitz, Meldgaard, Orlandi, Paskin-Cherniavsky, TCC 2013, section 3; docs/protocols/lookup.md",
   accuracy: "exact",
-  forms: ["wire", "public"],
+  forms: ["masked", "public"],
   yields: "share",
   operandWidths: (spec) => [indexBits(spec), spec.result.width],
   refuses: (spec) =>

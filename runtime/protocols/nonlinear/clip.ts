@@ -52,7 +52,7 @@ export const thresholdClip = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/ordering.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: (spec) => [widthOf(spec)],
   refuses: (spec) => {

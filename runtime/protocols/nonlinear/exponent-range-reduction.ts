@@ -144,7 +144,7 @@ export function rangeReductionRefusal(
 
 /**
  * factor/v, factor/√v or factor·ln v for a positive masked value v, as shares in a ring of `width` bits with
- * `rangeReductionScale(plan)` fractional bits (ours: docs/protocols/octaves.md).
+ * `rangeReductionScale(plan)` fractional bits (ours: docs/protocols/exponent-range-reduction.md).
  *
  * In every binade 2^i ≤ v < 2^(i+1) the result is a mantissa function of v/2^i, times a public factor or plus a public
  * summand. A short trigonometric series of period 2^(i+2) gives it from the masked value without a round. Thresholds at

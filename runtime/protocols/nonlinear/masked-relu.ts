@@ -24,7 +24,7 @@ export const maskedRelu = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/digit-comparison.md",
   accuracy: { ulps: ({ operands: [x], result }) => (x!.scale > result.scale ? 1 : 0) },
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
   refuses: (spec) => comparisonRefusal(maskedWidth(spec.operands[0]!), comparisonOf(spec)),

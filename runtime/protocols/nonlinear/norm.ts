@@ -12,9 +12,9 @@ import { maskAndOpen } from "../boundary/index.ts";
 import { comparisonOf, comparisonVariants } from "../comparison/index.ts";
 import {
   defineProtocol,
-  type Fixed,
   liftToRing,
   maskedWidth,
+  maxMagnitude,
   multiplyMasked,
   type Protocol,
   rescale,
@@ -83,17 +83,15 @@ function sumBounds(spec: Spec): { readonly lo: number; readonly hi: number } {
 }
 
 const rowLength = ({ operands: [x] }: Spec): number => x!.shape[x!.shape.length - 1]!;
-const magnitudeOf = ({ lo, hi }: Fixed): number => Math.max(Math.abs(lo), Math.abs(hi));
-
 /** The inverse root's error times the result, and the rounding of the inverse root times x. */
 function normUlps(spec: Spec): number {
   const plan = planNorm(spec);
   const { lo } = sumBounds(spec);
   const sum = plan.sumDrop > 0 ? powerOfTwo(-plan.rangeReduction.scale) / lo / 2 : 0;
-  const largest = Math.min(Math.sqrt(rowLength(spec)), magnitudeOf(spec.result));
+  const largest = Math.min(Math.sqrt(rowLength(spec)), maxMagnitude(spec.result));
   const inverse = plan.inverseDrop > 0 ? powerOfTwo(-plan.inverseScale) : 0;
   const error =
-    largest * (rangeReductionRelativeError(plan.rangeReduction) + sum) + magnitudeOf(spec.operands[0]!) * inverse;
+    largest * (rangeReductionRelativeError(plan.rangeReduction) + sum) + maxMagnitude(spec.operands[0]!) * inverse;
   return 1 + error * 2 ** spec.result.scale;
 }
 
@@ -122,7 +120,7 @@ function* normalize(party: Party, spec: Spec, x: MaskedValue): Steps<Share> {
 const normDefaults = {
   settings: ["2pc-dealer", "3pc"],
   security: "semi-honest",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   accuracy: { ulps: normUlps },
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
@@ -168,7 +166,7 @@ export const oneOpeningLayerNorm = defineProtocol({
       const x = spec.operands[0]!;
       const n = rowLength(spec);
       const factor = Math.abs((n * Math.round(2 ** meanBits(n) / n)) / 2 ** meanBits(n) - 1);
-      const mean = 2 ** -x.scale + magnitudeOf(x) * factor;
+      const mean = 2 ** -x.scale + maxMagnitude(x) * factor;
       return normUlps(spec) + (mean / Math.sqrt(sumBounds(spec).lo / n)) * 2 ** spec.result.scale;
     },
   },

@@ -30,16 +30,16 @@ function* evaluateFunction(party: Party, name: RangeReducedFunction, spec: Spec,
   return { kind: "share", tensor: rescale(value, by) };
 }
 
-/** 1/x, 1/√x or ln x of a masked value with positive public bounds (docs/protocols/octaves.md). 2 rounds. */
+/** 1/x, 1/√x or ln x of a masked value with positive public bounds (docs/protocols/exponent-range-reduction.md). 2 rounds. */
 function rangeReducedProtocol(name: RangeReducedFunction): Protocol {
   return defineProtocol({
-    name: `octaves.${name}`,
+    name: `range-reduced.${name}`,
     implements: name,
     settings: ["2pc-dealer", "3pc"],
     security: "semi-honest",
-    paper: "ours: docs/protocols/octaves.md",
+    paper: "ours: docs/protocols/exponent-range-reduction.md",
     accuracy: { ulps: (spec) => 1 + rangeReductionError(planOf(name, spec)) * 2 ** spec.result.scale },
-    forms: ["wire"],
+    forms: ["masked"],
     yields: "share",
     operandWidths: (spec) => [Math.max(maskedWidth(spec.operands[0]!), rangeReductionWidth(planOf(name, spec)))],
     refuses: (spec) => {
@@ -54,6 +54,6 @@ function rangeReducedProtocol(name: RangeReducedFunction): Protocol {
   });
 }
 
-export const octavesLog = rangeReducedProtocol("log");
-export const octavesReciprocal = rangeReducedProtocol("reciprocal");
-export const octavesRsqrt = rangeReducedProtocol("rsqrt");
+export const rangeReducedLog = rangeReducedProtocol("log");
+export const rangeReducedReciprocal = rangeReducedProtocol("reciprocal");
+export const rangeReducedRsqrt = rangeReducedProtocol("rsqrt");

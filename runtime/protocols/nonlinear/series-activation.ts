@@ -150,7 +150,7 @@ export function seriesActivationProtocol(operator: string, f: SeriesActivation):
     security: "semi-honest",
     paper: "ours: docs/protocols/fourier.md; series on P > 2T after SHAFT (NDSS 2025) and SecFormer (ACL 2024)",
     accuracy: { ulps: (spec) => activationErrorUlps(f, spec) },
-    forms: ["wire"],
+    forms: ["masked"],
     yields: "share",
     operandWidths: ({ operands: [x] }) => [activationWidth(f, x!)],
     maxResultWidth: (spec) => widestResult(f, spec),

@@ -2,22 +2,8 @@ import type { MaskedValue, Party, Share } from "../../core/index.ts";
 import { parallel, type Steps } from "../../core/index.ts";
 import { fromIntegers, intTensor, type RingTensor, reshape, sizeOf, zeros } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
-import {
-  type Comparison,
-  comparisonOf,
-  comparisonRefusal,
-  comparisonVariants,
-  differenceOf,
-} from "../comparison/index.ts";
-import {
-  concatMasked,
-  defineProtocol,
-  mapMasked,
-  maskedWidth,
-  narrowMasked,
-  publicShare,
-  type Spec,
-} from "../kit/index.ts";
+import { type Comparison, comparisonOf, comparisonRefusal, comparisonVariants } from "../comparison/index.ts";
+import { concatMasked, defineProtocol, mapMasked, narrowMasked, publicShare, type Spec } from "../kit/index.ts";
 import {
   appendPayload,
   comparePairs,
@@ -27,9 +13,8 @@ import {
   rowsAlong,
   selectWinners,
 } from "./pairwise-comparison.ts";
+import { rowWidth } from "./row-layout.ts";
 import { firstLevel, radixOf, radixVariants } from "./row-max.ts";
-
-const widthOf = ({ operands: [x] }: Spec): number => Math.max(maskedWidth(x!), maskedWidth(differenceOf(x!, x!)));
 
 /** Public: the layout of the elements, and each element's index in its row. */
 function indexedRows(spec: Spec): { readonly rows: RowIndices; readonly indices: Float64Array } {
@@ -88,13 +73,17 @@ export const tournamentArgmax = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/ordering.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
-  operandWidths: (spec) => [widthOf(spec)],
+  operandWidths: (spec) => [rowWidth(spec.operands[0]!)],
   refuses: (spec) =>
-    spec.result.scale === 0 ? comparisonRefusal(widthOf(spec), comparisonOf(spec)) : "its result is an integer",
+    spec.result.scale === 0
+      ? comparisonRefusal(rowWidth(spec.operands[0]!), comparisonOf(spec))
+      : "its result is an integer",
   variants: (spec) =>
-    radixVariants.flatMap((radix) => comparisonVariants(widthOf(spec)).map((method) => ({ ...method, radix }))),
+    radixVariants.flatMap((radix) =>
+      comparisonVariants(rowWidth(spec.operands[0]!)).map((method) => ({ ...method, radix })),
+    ),
   *run(party, spec, x) {
     const { shape, width } = spec.result;
     const operand = spec.operands[0]!;
@@ -102,7 +91,9 @@ export const tournamentArgmax = defineProtocol({
     if (sizeOf(shape) === sizeOf(operand.shape)) {
       return { kind: "share", tensor: publicShare(party, zeros(shape, width)) } satisfies Share;
     }
-    const flat = mapMasked(narrowMasked(x as MaskedValue, widthOf(spec)), (t) => reshape(t, [sizeOf(operand.shape)]));
+    const flat = mapMasked(narrowMasked(x as MaskedValue, rowWidth(spec.operands[0]!)), (t) =>
+      reshape(t, [sizeOf(operand.shape)]),
+    );
     return { kind: "share", tensor: reshape(yield* indicesOfMaxima(party, flat, spec), shape) } satisfies Share;
   },
 });

@@ -124,7 +124,7 @@ export const appendPayload = (x: Payload, { opened, mask }: MaskedValue): Payloa
 
 /** Masked values of one shape along a new first axis: [count, …shape]. */
 const stackMasked = (values: readonly MaskedValue[]): MaskedValue => ({
-  kind: "wire",
+  kind: "masked",
   opened: stack(values.map(({ opened }) => opened)),
   mask: { share: undefined, secret: stack(values.map(({ mask }) => mask.secret)), fresh: false },
 });

@@ -80,7 +80,7 @@ export const pairwiseRank = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/ordering.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: ({ operands: [x] }) => [rowWidth(x!)],
   refuses: (spec) =>

@@ -1,26 +1,10 @@
 import type { MaskedValue, Share } from "../../core/index.ts";
 import { neg, reshape } from "../../ring/index.ts";
-import {
-  comparisonOf,
-  comparisonRefusal,
-  comparisonVariants,
-  differenceOf,
-  scaleMismatch,
-} from "../comparison/index.ts";
-import {
-  defineProtocol,
-  liftToRing,
-  mapMasked,
-  maskedWidth,
-  narrowMasked,
-  type Protocol,
-  type Spec,
-} from "../kit/index.ts";
+import { comparisonOf, comparisonRefusal, comparisonVariants, scaleMismatch } from "../comparison/index.ts";
+import { defineProtocol, liftToRing, mapMasked, narrowMasked, type Protocol, type Spec } from "../kit/index.ts";
 import { rowsAlong } from "./pairwise-comparison.ts";
+import { rowWidth } from "./row-layout.ts";
 import { maxRadixVariants, radixOf, rowMax } from "./row-max.ts";
-
-/** Ring in which two elements of a tensor are compared: it holds their difference with slack. */
-const widthOf = ({ operands: [x] }: Spec): number => Math.max(maskedWidth(x!), maskedWidth(differenceOf(x!, x!)));
 
 const reduceMaxMinOf = (implement: "reduce-max" | "reduce-min", towards: (x: MaskedValue) => MaskedValue) =>
   ({
@@ -29,17 +13,22 @@ const reduceMaxMinOf = (implement: "reduce-max" | "reduce-min", towards: (x: Mas
     security: "semi-honest",
     paper: "ours: docs/protocols/ordering.md",
     accuracy: "exact",
-    forms: ["wire"],
+    forms: ["masked"],
     yields: "share",
-    operandWidths: (spec: Spec) => [widthOf(spec)],
+    operandWidths: (spec: Spec) => [rowWidth(spec.operands[0]!)],
     refuses: (spec: Spec) =>
-      scaleMismatch(...spec.operands, spec.result) ?? comparisonRefusal(widthOf(spec), comparisonOf(spec)),
+      scaleMismatch(...spec.operands, spec.result) ??
+      comparisonRefusal(rowWidth(spec.operands[0]!), comparisonOf(spec)),
     variants: (spec: Spec) =>
-      maxRadixVariants.flatMap((radix) => comparisonVariants(widthOf(spec)).map((method) => ({ ...method, radix }))),
+      maxRadixVariants.flatMap((radix) =>
+        comparisonVariants(rowWidth(spec.operands[0]!)).map((method) => ({ ...method, radix })),
+      ),
     *run(party, spec, x) {
       const [{ shape }] = spec.operands as [Spec["operands"][number]];
       const rows = rowsAlong(shape, spec.attrs.axes as readonly number[]);
-      const flat = mapMasked(narrowMasked(x as MaskedValue, widthOf(spec)), (t) => reshape(t, [rows.flat().length]));
+      const flat = mapMasked(narrowMasked(x as MaskedValue, rowWidth(spec.operands[0]!)), (t) =>
+        reshape(t, [rows.flat().length]),
+      );
       const most = towards(yield* rowMax(party, towards(flat), rows, comparisonOf(spec), radixOf(spec)));
       return {
         kind: "share",

@@ -5,7 +5,6 @@ import { maskAndOpen } from "../boundary/index.ts";
 import type { Comparison } from "../comparison/index.ts";
 import type { Spec } from "../kit/index.ts";
 import { concatMasked, entryAt, mapMasked } from "../kit/index.ts";
-import { entriesAtRanks, rankBits } from "./arrange.ts";
 import {
   comparePairs,
   type GroupIndices,
@@ -16,6 +15,7 @@ import {
   selectWinners,
 } from "./pairwise-comparison.ts";
 import { rankRows } from "./rank.ts";
+import { entriesAtRanks, rankBits } from "./select-by-rank.ts";
 
 /**
  * Default group size. All pairs of a group are compared in the same round, so a level costs 3 rounds whatever its

@@ -30,7 +30,7 @@ export const tournamentMaxPool = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/convolution.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
   refuses: (spec) => {

@@ -160,7 +160,7 @@ export const coarseMaxAttention = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/attention.md; deferred division after FlashAttention (Dao et al., NeurIPS 2022)",
   accuracy: { ulps: attentionUlps },
-  forms: ["wire", "wire", "wire", "share"],
+  forms: ["masked", "masked", "masked", "share"],
   yields: "share",
   exactRings: true,
   operandWidths: (spec) => {
@@ -197,6 +197,6 @@ export const coarseMaxAttention = defineProtocol({
 export const coarseMaxAttentionKnownMask = defineProtocol({
   ...coarseMaxAttention,
   name: "coarse-max.attention-known-mask",
-  forms: ["wire", "wire", "wire", "public"],
+  forms: ["masked", "masked", "masked", "public"],
   refuses: (spec) => (spec.operands.length < 4 ? "it has no mask" : coarseMaxAttention.refuses?.(spec)),
 });

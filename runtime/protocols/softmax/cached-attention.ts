@@ -34,7 +34,7 @@ export const coarseMaxCachedAttention = defineProtocol({
   security,
   paper,
   accuracy: { ulps: (spec) => ulpsOf(coarseMaxAttention, uncachedSpec(spec)) },
-  forms: ["wire", "wire", "wire", "wire", "wire"],
+  forms: ["masked", "masked", "masked", "masked", "masked"],
   yields: "share",
   ...(exactRings && { exactRings }),
   operandWidths: (spec) => {

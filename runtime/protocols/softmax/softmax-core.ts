@@ -175,7 +175,7 @@ export function* scoreExponentials(
   const raised = (t: RingTensor): RingTensor => shiftLeft(widen(t, s.opened.width), by);
   const spread = (t: RingTensor): RingTensor => gatherFlat(raised(t), layout.rowOf, [layout.rowOf.length]);
   const y: MaskedValue = {
-    kind: "wire",
+    kind: "masked",
     opened: addConstant(sub(s.opened, spread(top.opened)), -(2 ** by)),
     mask: { share: undefined, secret: sub(s.mask.secret, spread(top.mask.secret)), fresh: false },
   };

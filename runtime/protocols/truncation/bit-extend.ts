@@ -9,7 +9,7 @@ export const bitExtend = defineProtocol({
   security: "semi-honest",
   paper: "protocols.md 1.3, B2A; ours: docs/protocols/ordering.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: () => [1],
   exactRings: true,

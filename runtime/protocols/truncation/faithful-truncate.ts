@@ -39,7 +39,7 @@ export const faithfulTruncate = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/truncation.md",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   // At least two bits of the masked value remain: its sign and its slack.
   operandWidths: (spec) => [Math.max(maskedWidth(spec.operands[0]!), byOf(spec) + 2)],

@@ -11,7 +11,7 @@ export const maskedExtend = defineProtocol({
   security: "semi-honest",
   paper: "protocols.md 1.0, after SIGMA's correction of the sign bit (Gupta et al., PETS 2024)",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!)],
   *run(party, spec, x) {

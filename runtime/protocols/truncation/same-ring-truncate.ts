@@ -1,7 +1,7 @@
 import type { Party, Share } from "../../core/index.ts";
 import type { RingTensor } from "../../ring/index.ts";
 import { neg, shiftRight, widenSigned } from "../../ring/index.ts";
-import { defineProtocol, type Spec } from "../kit/index.ts";
+import { defineProtocol, maxMagnitude, type Spec } from "../kit/index.ts";
 
 /** Each party's own share, shifted in its own ring: x₀ ≫ s and −((−x₁) ≫ s), with sign extension. */
 export function shiftOwnShare(party: Party, x: RingTensor, by: number): RingTensor {
@@ -10,7 +10,7 @@ export function shiftOwnShare(party: Party, x: RingTensor, by: number): RingTens
 }
 
 /** Largest |x| in units of the operand's scale. */
-const magnitudeOf = ({ operands: [x] }: Spec): number => Math.max(Math.abs(x!.lo), Math.abs(x!.hi)) * 2 ** x!.scale;
+const magnitudeOf = ({ operands: [x] }: Spec): number => maxMagnitude(x!) * 2 ** x!.scale;
 
 /**
  * Truncation by a local shift that keeps the ring (T-SML, protocols.md 1.2), as one-ring systems do. Free, but the

@@ -14,7 +14,7 @@ const dir = mkdtempSync(join(tmpdir(), "marillc-whole-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 const [rows, width, inner, classes, rank, alpha] = [2, 4, 6, 3, 2, 8];
-/** Row-major; linear layers as the training framework has them: [out, in]. */
+/** Row-major; linear layers in the layout of the training framework: [out, in]. */
 const base = {
   up: numbers(inner * width, 1, 0.5),
   upBias: numbers(inner, 2, 0.5),
@@ -106,19 +106,19 @@ function check(folder: string, weights: Weights, secrets: readonly string[]): vo
     expect(Math.max(...wanted.map((value, at) => Math.abs(value - found!.data[at]!)))).toBeLessThan(1e-9);
     const server = ownership.table.filter(({ label }) => label === "server").map(({ name }) => name);
     expect(server.sort()).toEqual([...secrets, "bert.up.lora_A", "bert.up.lora_B"].sort());
-    // Ranges are measured with what the public model has in their place.
+    // Ranges are measured with the weights of the public model.
     expect(surrogate.missing).toEqual([]);
     const before = surrogate.weights.get("classifier.bias")!;
     expect([...before.data]).toEqual(base.headBias);
   }
 }
 
-describe("weights that an adapter trained as a whole", () => {
-  it("none: the low-rank change alone", () => {
+describe("weights that an adapter trained fully", () => {
+  it("gives the low-rank change alone without any", () => {
     check(adapter({}, []), base, []);
   });
 
-  it("modules_to_save: a head of the adapter's own is the server's", () => {
+  it("makes a head in modules_to_save private", () => {
     const folder = adapter({ modules_to_save: ["classifier", "score"] }, head);
     check(folder, { ...base, head: tuned.head, headBias: tuned.headBias }, ["classifier.weight", "classifier.bias"]);
     const { table } = loadModel({ model, adapter: folder }).ownership;
@@ -127,7 +127,7 @@ describe("weights that an adapter trained as a whole", () => {
     );
   });
 
-  it("bias all: those that moved are the server's, the others are the base's", () => {
+  it("with bias=all, makes changed biases private and keeps the base's others", () => {
     const biases: readonly Stored[] = [
       ["bert.up.base_layer.bias", [inner], tuned.upBias],
       ["classifier.bias", [classes], base.headBias],
@@ -135,12 +135,12 @@ describe("weights that an adapter trained as a whole", () => {
     check(adapter({ bias: "all" }, biases), { ...base, upBias: tuned.upBias }, ["bert.up.bias"]);
   });
 
-  it("bias lora_only: those of the layers with an adapter", () => {
+  it("with bias=lora_only, takes the biases of layers with an adapter", () => {
     const biases: readonly Stored[] = [["bert.up.bias", [inner], tuned.upBias]];
     check(adapter({ bias: "lora_only" }, biases), { ...base, upBias: tuned.upBias }, ["bert.up.bias"]);
   });
 
-  it("refuses those that find no place, all at once", () => {
+  it("refuses weights that match none of the model, all at once", () => {
     const config = { bias: "all", modules_to_save: ["classifier"] };
     const foreign = adapter(config, [
       ["classifier.weight", [inner, classes], tuned.head],
@@ -149,7 +149,7 @@ describe("weights that an adapter trained as a whole", () => {
     expect(codesOf(() => loadModel({ model, adapter: foreign }))).toEqual(["MRL0429", "MRL0429"]);
   });
 
-  it("refuses one of which a layer is missing that the configuration names", () => {
+  it("refuses an adapter that lacks a layer of its configuration", () => {
     const folder = adapter({ target_modules: ["up", "classifier"] }, [
       ["classifier.lora_A.weight", [rank, inner], numbers(rank * inner, 22, 0.5)],
       ["classifier.lora_B.weight", [classes, rank], numbers(classes * rank, 23, 0.5)],
@@ -160,7 +160,7 @@ describe("weights that an adapter trained as a whole", () => {
     );
   });
 
-  it("takes an embedding that was saved beside it if it is the model's, and refuses another", () => {
+  it("accepts a saved embedding if it equals the model's, and refuses any other", () => {
     const single = join(dir, "single.onnx");
     const graph = {
       name: "single",
@@ -187,7 +187,7 @@ describe("weights that an adapter trained as a whole", () => {
     expect(exchanged.table.find(({ name }) => name === "lm_head.weight")!.label).toBe("server");
   });
 
-  it("exchanges no weight that the model uses elsewhere too", () => {
+  it("refuses to replace a weight that the model uses elsewhere too", () => {
     const path = join(dir, "twice.onnx");
     const ids = { name: "ids", type: { tensorType: { elemType: 7, shape: { dim: [{ dimValue: rows }] } } } };
     const graph = {

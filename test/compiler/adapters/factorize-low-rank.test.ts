@@ -22,7 +22,7 @@ it.each([
   ]);
   expect(residual).toBeLessThan(1e-13);
   expect(far(matmulOf(a, b), product)).toBeLessThan(1e-12);
-  // Orthogonal columns of the length that a drawn A has.
+  // Orthogonal columns with the length of a drawn A.
   const squares = matmulOf(tensor([rank, rows], transposed(a)), a);
   expect(far(squares, tensor([rank, rank], identity(rank)))).toBeLessThan(1e-13);
 });
@@ -34,7 +34,7 @@ const transposed = ({ shape, data }: Tensor): Float64Array => {
 const identity = (rank: number): Float64Array =>
   Float64Array.from({ length: rank * rank }, (_, at) => (at % (rank + 1) === 0 ? 1 / 3 : 0));
 
-it("a lower rank is filled up with zeros: r alone is public", () => {
+it("pads a lower rank with zeros, so that only r is public", () => {
   const product = matmulOf(draw(12, 2, 3), draw(2, 10, 4));
   const { a, b, residual } = factorizeLowRank(product, 5);
   expect([a.shape, b.shape]).toEqual([
@@ -45,12 +45,12 @@ it("a lower rank is filled up with zeros: r alone is public", () => {
   expect(factorizeLowRank(tensor([4, 4], new Float64Array(16)), 2).residual).toBe(0);
 });
 
-it("noise is left over in its own size, and a higher rank is seen", () => {
+it("reports noise as a residual of its own size, and detects a higher rank", () => {
   const product = matmulOf(draw(64, 4, 5), draw(4, 48, 6));
   const noise = draw(64, 48, 7, 1e-5);
   const noisy = { shape: product.shape, data: product.data.map((value, at) => value + noise.data[at]!) };
   const size = (data: Float64Array): number => Math.sqrt(data.reduce((sum, value) => sum + value * value, 0));
-  // Eckart and Young: no product of rank 4 is nearer than the singular values behind the fourth.
+  // Eckart and Young: no product of rank 4 is nearer than the singular values after the fourth.
   const floor = size(noise.data) / size(noisy.data);
   expect(factorizeLowRank(noisy, 4).residual).toBeLessThan(1.01 * floor);
   expect(factorizeLowRank(noisy, 4).residual).toBeGreaterThan(0.5 * floor);

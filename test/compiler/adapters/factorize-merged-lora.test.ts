@@ -46,7 +46,7 @@ const head = draw([width, 5], 30, 0.5);
 
 type Form = "base" | "merged" | "traced" | "named" | "builder";
 
-/** One linear layer in one of the forms in which adapters come: its nodes, its stored tensors. */
+/** One linear layer in one of the forms of adapters: its nodes and stored tensors. */
 function linear({ module, w, a, b }: Layer, from: string, to: string, form: Form, dtype: Dtype) {
   const path = `/${module.replaceAll(/\.(?!\d)/g, "/")}`;
   const stored = (name: string, { shape, data }: Tensor) => {
@@ -161,14 +161,14 @@ describe("the same adapter", () => {
   const halves = layers.flatMap(({ module }) => [`${module}.lora_A`, `${module}.lora_B`]).sort();
   const strip = (name: string): string => name.replace(/(\.default|\.MatMul)?(\.weight)?$/, "");
 
-  it("merged is private as a whole, unless its rank is given: then the base is public", () => {
+  it("is private as a whole when merged, unless its rank is given: then the base is public", () => {
     const whole = owned({ model: at("merged.onnx"), base });
     expect(secrets(whole)).toEqual(layers.map(({ module }) => `${module}.weight`).sort());
     const apart = owned({ model: at("merged.onnx"), base, lowRank: { rank, tolerance: 1e-4 } });
     expect(secrets(apart)).toEqual(halves);
     expect(worst(logits(apart), wanted)).toBeLessThan(1e-5);
     expect(apart.ownership.table.at(-1)!.why).toBe("of the adapter merged into merged.onnx");
-    // What is public of it is the base, bit for bit: also in the file that the client's part is cut out of.
+    // Its public part is the base, bit for bit, also in the file that the client's part is cut out of.
     const plain = owned({ model: base, base, adapter: writeAdapter() });
     const digests = ({ ownership }: LoadedModel) => ownership.table.flatMap(({ sha256 }) => sha256 ?? []);
     expect(digests(apart)).toEqual(digests(plain));
@@ -188,11 +188,11 @@ describe("the same adapter", () => {
     expect(apart.surrogate.missing).toEqual([]);
     const named = owned({ model: at(`${form}.onnx`), private: ["*.lora_*"] });
     expect(secrets(named)).toEqual(secrets(apart));
-    // Without a word from the user the base is not made public; but the way is shown.
+    // Without an option of the user the base is not made public, but the help names the option.
     expect(() => owned({ model: at(`${form}.onnx`) })).toThrow("--private '*.lora_*'");
   });
 
-  it("in a folder of bfloat16 is what those numbers give", () => {
+  it("gives the rounded values when its folder is in bfloat16", () => {
     const found = logits(owned({ model: base, base, adapter: writeAdapter("bfloat16") }));
     let value = x;
     layers.forEach(({ w, a, b }, k) => {
@@ -211,14 +211,14 @@ describe("--low-rank", () => {
   const attempt = (options: Partial<CompileOptions>) =>
     codesOf(() => owned({ model: at("merged.onnx"), base, ...options }));
 
-  it("takes a model in half precision apart, within a tolerance that says so", () => {
+  it("factorizes a model in half precision, within the given tolerance", () => {
     const options = { model: write("half.onnx", "merged", "float16"), base };
     expect(attempt({ ...options, lowRank: { rank, tolerance: 1e-4 } })).toEqual(["MRL0428", "MRL0428"]);
     const apart = owned({ ...options, lowRank: { rank, tolerance: 0.02 } });
     expect(worst(logits(apart), wanted)).toBeLessThan(2e-2);
   });
 
-  it("leaves no merged number in what the client gets", () => {
+  it("leaves no merged value in the client's files", () => {
     const calibrate = at("x.npz");
     writeFileSync(calibrate, writeNpz(new Map([["x", { dtype: "float32" as const, tensor: x }]])));
     const options = { reveal: [{ output: "y", to: "client" as const }], calibrate, base };
@@ -232,7 +232,7 @@ describe("--low-rank", () => {
           ? [[path, Buffer.from(bytes).toString("hex")]]
           : [],
       );
-    // All of it follows from the base and from shapes: the same bytes as for the adapter in a folder.
+    // Everything follows from the base and from shapes: the same bytes as for the adapter in a folder.
     expect(client(apart).length).toBeGreaterThan(0);
     expect(client(apart)).toEqual(client(whole));
     const prints = [apart, whole].map(({ manifest }) => manifest.predicted);
@@ -245,7 +245,7 @@ describe("--low-rank", () => {
     expect(attempt({ model: base, lowRank: { rank, tolerance: 1e-4 } })).toEqual(["MRL0428"]);
   });
 
-  it("needs a base, and no adapter beside", () => {
+  it("needs a base, and refuses an adapter beside it", () => {
     const codes = (options: Partial<CompileOptions>) =>
       resolveOptions({ model: base, lowRank: { rank, tolerance: 1e-4 }, ...options }).problems.map(({ code }) => code);
     expect(codes({ base })).toEqual([]);
@@ -253,7 +253,7 @@ describe("--low-rank", () => {
     expect(codes({ base, adapter: "adapter" })).toEqual(["MRL0654"]);
   });
 
-  it("leaves whole what is declared private", () => {
+  it("does not factorize weights that are declared private", () => {
     const apart = owned({ model: at("merged.onnx"), base, private: ["*.down.*"], lowRank: { rank, tolerance: 1e-4 } });
     expect(secrets(apart)).toEqual([
       "model.layers.0.down.weight",
@@ -267,7 +267,7 @@ describe("--low-rank", () => {
 describe("the fixture's adapter, trained and merged in PyTorch", () => {
   const fixture = (name: string): string => join(import.meta.dirname, "../../../fixtures/date-llama", name);
 
-  it("is found again by its rank, in every layer that has one", () => {
+  it("is recovered by its rank, in every layer that has one", () => {
     const base = fixture("base-ts17.onnx");
     const model = readModel(fixture("merged-ts17.onnx"));
     const { adapter } = factorizeMergedLora(model, openBaseModel(base), { rank: 8, tolerance: 1e-4 });

@@ -45,17 +45,17 @@ describe("an .onnx_adapter", () => {
     const found = resultOf({ model: withInputs, adapter });
     expect(worst(found, resultOf({ model: base, adapter: peft }))).toBeLessThan(1e-9);
     expect(worst(found, tensor([2, 3], recorded.y))).toBeLessThan(1e-6);
-    // Without it the halves are empty.
+    // Without it the LoRA matrices are empty.
     expect(worst(resultOf({ model: withInputs }), resultOf({ model: base }))).toBe(0);
     expect(worst(found, resultOf({ model: base }))).toBeGreaterThan(0.1);
   });
 
-  it("is the server's, and the base stays public", () => {
+  it("is private, and the base stays public", () => {
     const { ownership, surrogate, imported } = loadModel({ model: withInputs, adapter });
     const secret = ownership.table.filter(({ label }) => label === "server");
     expect(secret.map(({ name }) => name).sort()).toEqual(readOnnxAdapter(adapter).parameters.map(({ name }) => name));
     expect([...imported.inputs.keys()]).toEqual(["x"]);
-    // Ranges are measured with halves as training starts them.
+    // Ranges are measured with fresh LoRA matrices.
     expect(surrogate.missing).toEqual([]);
     const halves = secret.map(({ name }) => surrogate.weights.get(name)!.data);
     expect(halves.map((data) => data.some((value) => value !== 0))).toEqual([true, false, true, false]);
@@ -63,7 +63,7 @@ describe("an .onnx_adapter", () => {
     expect(own.ownership.table.filter(({ label }) => label === "public")).toHaveLength(2);
   });
 
-  it("is refused where it and the model's inputs do not fit together", () => {
+  it("is refused when it does not match the model's inputs", () => {
     expect(codesOf(() => loadModel({ model: base, adapter }))).toEqual(Array(4).fill("MRL0430"));
     const other = (name: string, ...dims: number[]) => [floatInfo("x", 2, 6), floatInfo(name, ...dims)];
     const model = (inputs: ReturnType<typeof other>) =>
@@ -85,7 +85,7 @@ describe("an .onnx_adapter", () => {
   });
 });
 
-describe("a file that is no adapter", () => {
+describe("a file that is not an adapter", () => {
   const bytes = readFileSync(adapter);
   const codes = (made: Uint8Array): readonly string[] => codesOf(() => decodeOnnxAdapter(made, "changed"));
   const changed = (at: number, value: number): Uint8Array => {
@@ -94,15 +94,15 @@ describe("a file that is no adapter", () => {
     return copy;
   };
 
-  it("is refused at every length", () => {
+  it("is refused when truncated at any length", () => {
     for (let length = 0; length < bytes.length; length++) {
       const found = codes(bytes.subarray(0, length));
-      // Nothing but padding may be missing at the end.
+      // Only padding may be missing at the end.
       if (length < bytes.length - 8) expect(found).toContain("MRL0143");
     }
   });
 
-  it("is refused or read, whatever byte is changed", () => {
+  it("is refused or read when any byte is changed", () => {
     for (let at = 0; at < bytes.length; at++) {
       for (const value of [0, 1, 0x7f, 0x80, 0xff]) {
         const found = codes(changed(at, value));
@@ -111,7 +111,7 @@ describe("a file that is no adapter", () => {
     }
   });
 
-  it("is refused with a name twice, another identifier or version", () => {
+  it("is refused with a repeated name, another identifier or another version", () => {
     const text = bytes.toString("latin1");
     expect(codes(changed(4, 0x55))).toEqual(["MRL0143"]);
     const twice = Buffer.from(text.replace("model.up_proj.lora_B", "model.up_proj.lora_A"), "latin1");

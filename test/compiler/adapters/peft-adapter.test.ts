@@ -7,7 +7,7 @@ import { readTensor } from "../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { recoverNames } from "../../../compiler/onnx/weights/weight-names.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 
 let folder: string;
@@ -45,7 +45,7 @@ describe("readAdapter", () => {
     expect(first!.b).toEqual({ shape: [2, 4], data: Float64Array.of(3, 9, 15, 21, 6, 12, 18, 24) });
   });
 
-  it("knows rsLoRA and patterns of rank and alpha", () => {
+  it("supports rsLoRA and patterns of rank and alpha", () => {
     expect(adapter({ use_rslora: true }).modules[0]!.scale).toBe(6 / Math.SQRT2);
     expect(adapter({ alpha_pattern: { q_proj: 10 } }).modules[0]!.scale).toBe(5);
     expect(adapter({ r: 8, rank_pattern: { "layers\\.0.*q_proj": 2 } }).modules[0]!.rank).toBe(2);
@@ -53,7 +53,7 @@ describe("readAdapter", () => {
     expect(adapter({ target_modules: ".*\\.[qv]_proj" }).modules).toHaveLength(1);
   });
 
-  it("ignores what is switched off, also what it does not know", () => {
+  it("ignores features that are switched off, also unknown ones", () => {
     const off = { use_dora: false, modules_to_save: null, loftq_config: {}, from_the_future: null, lora_dropout: 0.1 };
     expect(adapter(off).modules).toHaveLength(1);
   });
@@ -97,12 +97,12 @@ describe("readAdapter", () => {
     expect(new Set(codesOf(() => adapter({}, tensors)))).toEqual(new Set(["MRL0142"]));
   });
 
-  it("tells everything at once", () => {
+  it("reports all problems at once", () => {
     const codes = codesOf(() => adapter({ use_dora: true, bias: "some" }, goodTensors.slice(1)));
     expect(codes.sort()).toEqual(["MRL0140", "MRL0141", "MRL0142"]);
   });
 
-  it("takes an alpha of a pattern for its rank of a pattern, and their root", () => {
+  it("combines a patterned alpha with a patterned rank and its square root", () => {
     const config = { r: 8, lora_alpha: 1, rank_pattern: { q_proj: 2 }, alpha_pattern: { "self_attn.q_proj": 10 } };
     expect(adapter(config).modules[0]!.scale).toBe(5);
     expect(adapter({ ...config, use_rslora: true }).modules[0]!.scale).toBe(10 / Math.SQRT2);
@@ -111,7 +111,7 @@ describe("readAdapter", () => {
     expect(codesOf(() => adapter({ rank_pattern: { proj: 7 } }))).toEqual([]);
   });
 
-  it("reads what was trained as a whole where the configuration says so", () => {
+  it("reads fully trained weights that the configuration lists", () => {
     const bias = matrix(`${q}.base_layer.bias`, 1, 4);
     const norm = matrix("model.norm.bias", 1, 3);
     const head = [matrix("classifier.weight", 2, 3), matrix("classifier.bias", 1, 2)];
@@ -126,7 +126,7 @@ describe("readAdapter", () => {
     expect(codesOf(() => names({ bias: "all" }, [bias, matrix(`${q}.bias`, 1, 4)]))).toEqual(["MRL0142"]);
   });
 
-  it("takes a target that is excluded for none, and layers by the segments that are named", () => {
+  it("treats an excluded target as none, and finds layers by the named segments", () => {
     const all = { target_modules: ["q_proj", "k_proj"] };
     expect(codesOf(() => adapter(all))).toEqual(["MRL0142"]);
     for (const excluded of [["k_proj"], ".*k_proj"]) {
@@ -137,7 +137,7 @@ describe("readAdapter", () => {
     expect(adapter({ ensure_weight_tying: true }).modules).toHaveLength(1);
   });
 
-  it("says which modules of a model it should have something for", () => {
+  it("says which modules of a model need tensors", () => {
     const named = (config: object, module: string) => adapter(config).targetsModule!(module);
     expect(named({}, "model.layers.1.self_attn.q_proj")).toBe(true);
     expect(named({}, "model.layers.1.self_attn.v_proj")).toBe(false);
@@ -147,13 +147,13 @@ describe("readAdapter", () => {
     expect(named({ target_modules: "all-linear" }, "lm_head")).toBe(false);
   });
 
-  it("reads keys with the adapter's name, and no half twice", () => {
+  it("reads keys with the adapter's name, and refuses a repeated matrix", () => {
     const named = goodTensors.map((each) => ({ ...each, name: each.name.replace(".weight", ".default.weight") }));
     expect(adapter({}, named).modules).toEqual(adapter().modules);
     expect(codesOf(() => adapter({}, [...named, ...goodTensors]))).toEqual(["MRL0142", "MRL0142"]);
   });
 
-  it("takes modules to save by the letters that their paths end with, as PEFT does", () => {
+  it("matches modules_to_save by the end of their paths, as PEFT does", () => {
     const norms = ["model.norm", "model.layers.0.input_layernorm"].map((name) => matrix(`${name}.weight`, 1, 3));
     const { savedWeights } = adapter({ modules_to_save: ["norm"] }, [...goodTensors, ...norms]);
     expect(savedWeights.map(({ name }) => name)).toEqual([
@@ -162,7 +162,7 @@ describe("readAdapter", () => {
     ]);
   });
 
-  it("knows embeddings that were only saved beside it", () => {
+  it("recognizes embeddings that were saved but not trained", () => {
     const beside = [matrix("lm_head.base_layer.weight", 2, 3), matrix("model.embed_tokens.weight", 2, 3)];
     const { savedWeights } = adapter({}, [...goodTensors, ...beside]);
     expect(savedWeights.map(({ name, kept }) => [name, kept])).toEqual([
@@ -178,11 +178,11 @@ describe("readAdapter", () => {
   });
 });
 
-describeIfPresent(sharedModels, "readAdapter on a PEFT adapter", () => {
-  it("reads what an unmerged export holds as nodes", () => {
-    const model = readModel(join(sharedModels, "dev_lora_llama_ts17_static/model.onnx"));
+describe("readAdapter on a PEFT adapter", () => {
+  it("reads the matrices that an unmerged export has as nodes", () => {
+    const model = readModel(join(models, "dev_lora_llama_ts17_static/model.onnx"));
     const { linears } = recoverNames(model);
-    const { modules } = readPeftAdapter(join(sharedModels, "dev_lora_llama_ts17_static/adapter"));
+    const { modules } = readPeftAdapter(join(models, "dev_lora_llama_ts17_static/adapter"));
     expect(modules.map((each) => each.module)).toEqual(
       [0, 1].flatMap((layer) => ["q", "v"].map((name) => `model.layers.${layer}.self_attn.${name}_proj`)),
     );

@@ -12,6 +12,7 @@ import { presets } from "../../../passes/3-approximate/index.ts";
 import { marillc, marillcJson } from "../../cli/run-cli.ts";
 import { writeCnn } from "../../end-to-end/cnn-model.ts";
 import { writeTiny } from "../../end-to-end/tiny-model.ts";
+import { dateBuild, dateOptions } from "../../harness/shared-builds.ts";
 import { floatTensor } from "../onnx/format/build-model.ts";
 import { codesOf, edited, programPaths, resealed, withManifest } from "./builds.ts";
 import { withInitializer } from "./files.ts";
@@ -20,16 +21,9 @@ const dir = mkdtempSync(join(tmpdir(), "marillc-flow-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 const { model, base, calibration } = writeTiny(join(dir, "tiny"));
 const { input: _, ...cnn } = writeCnn(join(dir, "cnn"));
-const fixture = join(import.meta.dirname, "../../../fixtures/date-llama");
 
 const tiny: CompileOptions = { model, base, calibrate: calibration, reveal: [{ output: "logits", to: "client" }] };
 const convolutions: CompileOptions = { ...cnn, private: ["*"], reveal: [{ output: "scores", to: "client" }] };
-const date: CompileOptions = {
-  model: join(fixture, "base-ts17.onnx"),
-  adapter: join(fixture, "adapter"),
-  calibrate: join(fixture, "calibration.jsonl"),
-  reveal: [{ output: "logits", to: "client" }],
-};
 const builds: Readonly<Record<string, CompileOptions>> = {
   tiny,
   "tiny, exact": { ...tiny, truncation: "exact" },
@@ -39,26 +33,26 @@ const builds: Readonly<Record<string, CompileOptions>> = {
   convolutions,
   "convolutions, public": { ...convolutions, private: [] },
   "convolutions, exact": { ...convolutions, truncation: "exact" },
-  date,
+  date: dateOptions,
 };
 for (const [numerics, { families }] of presets) {
   const setting = families?.includes("replicated") ? "3pc" : "2pc-dealer";
   (builds as Record<string, CompileOptions>)[`tiny, ${numerics}`] = { ...tiny, setting, numerics };
 }
 
-/** Compiled once, when first asked for: the compiler refuses by itself what the checker refuses. */
+/** Compiled once, on first use: the compiler itself refuses what the checker refuses. */
 const made = new Map<string, BuildFiles>();
 function build(name: string): BuildFiles {
-  const files = made.get(name) ?? compileModel(builds[name]!).files;
+  const files = made.get(name) ?? (name === "date" ? dateBuild() : compileModel(builds[name]!)).files;
   made.set(name, files);
   return files;
 }
 
-describe("what the compiler makes is accepted", () => {
+describe("builds of the compiler are accepted", () => {
   test.each(Object.keys(builds))("%s", (name) => {
     const report = checkFlow(build(name));
     expect(report.findings).toEqual([]);
-    // One output of each program: of the window, and of one place more where there is such a program.
+    // One output of each program: of the window, and of one more position if there is such a program.
     const to = name.includes("to the server") ? "server" : "client";
     const opened = report.opened.map((each) => [each.value, each.to, each.from]);
     expect(opened.length).toBeGreaterThan(0);
@@ -67,7 +61,7 @@ describe("what the compiler makes is accepted", () => {
     expect(verdictText(report)).toMatch(/^PASSED/);
   });
 
-  test("there are presets among them, and replicated shares", () => {
+  test("presets and replicated shares are among them", () => {
     expect(presets.size).toBeGreaterThanOrEqual(8);
     const replicated = checkFlow(build("tiny, puma")).protocols;
     expect(Object.keys(replicated)).toEqual(expect.arrayContaining(["replicatedShare", "replicatedReveal"]));
@@ -83,7 +77,7 @@ describe("what the compiler makes is accepted", () => {
   });
 });
 
-describe("real builds that were changed are refused", () => {
+describe("changed builds are refused", () => {
   const cases: readonly (readonly [string, string, (files: BuildFiles) => BuildFiles, string])[] = [
     [
       "replicated values opened to the server",
@@ -147,7 +141,7 @@ describe("marillc check", () => {
     return to;
   };
 
-  test("says of a build who learns what, and PASSED", async () => {
+  test("reports who learns what, and PASSED", async () => {
     const to = write("sound", build("tiny"));
     const { code, out, err } = await marillc("check", to);
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -160,13 +154,13 @@ describe("marillc check", () => {
     for (const each of json.opened) expect(each).toMatchObject({ tensor: "logits", to: "client" });
   });
 
-  test("of one party's folder likewise, wherever it was copied", async () => {
+  test("checks a copied folder of one party in the same way", async () => {
     const to = join(write("whole", build("tiny")), "client");
     const { code, json } = await marillcJson<{ parties: readonly string[] }>("check", to);
     expect([code, json.parties]).toEqual([0, ["client"]]);
   });
 
-  test("FAILED with what stands against a build", async () => {
+  test("reports FAILED with every finding", async () => {
     const to = write("changed", build("tiny"));
     writeFileSync(join(to, "client/notes.txt"), "mine");
     mkdirSync(join(to, "dealer/more"));
@@ -181,7 +175,7 @@ describe("marillc check", () => {
     expect(json.blockers).toHaveLength(2);
   });
 
-  test("a folder that is no build is one finding, and sizes are for models", async () => {
+  test("reports one finding for a folder that is not a build, and refuses options of models", async () => {
     mkdirSync(join(dir, "empty"));
     const { code, out } = await marillc("check", join(dir, "empty"));
     expect(code).toBe(1);

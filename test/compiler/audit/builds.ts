@@ -19,7 +19,7 @@ export const programPaths: readonly string[] = roles.flatMap((role) => [`${role}
 export const manifestPaths: readonly string[] = ["manifest.json", ...roles.map((role) => `${role}/manifest.json`)];
 export const modulePaths: readonly string[] = ["program.mir", "server/program.mir", "dealer/program.mir"];
 
-/** The same edit of several files. @throws Error where it changes none of them: a mutant that is none. */
+/** The same edit of several files. @throws Error where it changes none of them: the mutant would be no mutant. */
 export function edited(files: BuildFiles, paths: readonly string[], edit: (text: string) => string): BuildFiles {
   const changed = paths.map((path): [string, string, string] => {
     const text = textOf(files, path);
@@ -35,7 +35,7 @@ type Json = Record<string, unknown>;
 export const withManifest = (files: BuildFiles, change: (manifest: Json) => Json): BuildFiles =>
   edited(files, manifestPaths, (text) => `${JSON.stringify(change(JSON.parse(text) as Json), undefined, 2)}\n`);
 
-/** What anybody can do who writes a build: the digests are made to fit again, everywhere. */
+/** What any author of a build can do: the digests match again, everywhere. */
 export function resealed(files: BuildFiles): BuildFiles {
   const { programHash } = JSON.parse(textOf(files, "manifest.json")) as { programHash: string };
   const hash = sha256(files.get("program.mir")!);
@@ -89,7 +89,7 @@ export function goldenBuild(): BuildFiles {
   return resealed(files);
 }
 
-/** The same build with another module: programs emitted, weights packed and digests made to fit, the promises as they were. */
+/** The same build with another module: programs emitted, weights packed, digests matching, promises unchanged. */
 export function withModule(files: BuildFiles, module: Module): BuildFiles {
   const { setting } = JSON.parse(textOf(files, "manifest.json")) as { setting: string };
   const text = print(module);

@@ -23,41 +23,41 @@ import { codesOf, edited, goldenBuild, modulePaths, programPaths, resealed, with
 import { decodePaths, keptBuild, twice } from "./cached-build.ts";
 
 /*
- * Programs that keep wires for later queries: a step of generation reads the keys and values that earlier ones opened.
- * The golden build, made to keep its gate and to multiply with the gate of before.
+ * Programs that keep masked values for later queries: a decode step reads the keys and values that earlier ones opened.
+ * Here the golden build keeps its gate and multiplies with the earlier gate.
  */
 const changed = (from: string, to: string): readonly string[] =>
   codesOf(edited(keptBuild, programPaths, (text) => text.replaceAll(from, to)));
 
-test("a wire of earlier queries stays one: what is opened is the same", () => {
+test("a masked value of earlier queries stays masked, and the same values are opened", () => {
   const { findings, opened } = checkFlow(keptBuild);
   expect(findings).toEqual([]);
   expect(opened).toHaveLength(1);
 });
 
-test("what is kept is a wire, of the type that is declared", () => {
+test("a kept value is a masked value of the declared type", () => {
   expect(changed("past: gate_open }", "past: gated }")).toContain("MRL0904");
   expect(changed("past: gate_open }", "past: k_biased_t_open }")).toContain("MRL0904");
   expect(changed("return { logits, past: gate_open }", "return { logits }")).toContain("MRL0904");
   expect(changed("past: gate_open }", "past: gate_open, more: gate_open }")).toContain("MRL0905");
 });
 
-test("what is read of earlier queries is what was kept", () => {
+test("a value read from earlier queries is one that they kept", () => {
   expect(changed("past: 3 }", "past: 5 }")).toContain("MRL0907");
-  expect(changed("kept.past,", "kept.other,")).toContain("MRL0907");
-  expect(changed("specs.q_b_t, q_b)", "specs.q_b_t, kept.past)")).toContain("MRL0907");
+  expect(changed("cached.past,", "cached.other,")).toContain("MRL0907");
+  expect(changed("specs.q_b_t, q_b)", "specs.q_b_t, cached.past)")).toContain("MRL0907");
   expect(
     codesOf(
       resealed(
         edited(keptBuild, modulePaths, (text) =>
-          text.replace("wire fx15.12[3, 4] in [-0.3, 2]\n  param", "additive fx15.12[3, 4] in [-0.3, 2]\n  param"),
+          text.replace("masked fx15.12[3, 4] in [-0.3, 2]\n  param", "additive fx15.12[3, 4] in [-0.3, 2]\n  param"),
         ),
       ),
     ),
   ).toContain("MRL0909");
 });
 
-test("two programs over one state are checked alike, and must keep the same wires", () => {
+test("two programs over one state are checked alike, and must keep the same masked values", () => {
   const { findings, opened } = checkFlow(twice);
   expect(findings).toEqual([]);
   expect(opened).toHaveLength(2);
@@ -65,7 +65,7 @@ test("two programs over one state are checked alike, and must keep the same wire
     text
       .replaceAll("past: {", "later: {")
       .replaceAll("past: gate", "later: gate")
-      .replaceAll("kept.past", "kept.later")
+      .replaceAll("cached.past", "cached.later")
       .replaceAll("types.past", "types.later"),
   );
   expect(codesOf(other)).toContain("MRL0915");
@@ -76,7 +76,7 @@ test("two programs over one state are checked alike, and must keep the same wire
   expect(codesOf(overriding)).toEqual([]);
 });
 
-test("a weight of which a query takes one row is declared whole", () => {
+test("a weight of which a query reads one row is declared whole", () => {
   const placed = (place: string, rows: number): BuildFiles =>
     resealed(
       edited(
@@ -84,13 +84,13 @@ test("a weight of which a query takes one row is declared whole", () => {
           text.replace("shape: [4, 2], width: 39, scale: 12 }", `shape: [${rows}, 2], width: 39, scale: 12${place} }`),
         ),
         modulePaths,
-        (text) => text.replace('"model.q.lora_A"', '"model.q.lora_A" at place { axis = 0, rows = 9 }'),
+        (text) => text.replace('"model.q.lora_A"', '"model.q.lora_A" at position { axis = 0, rows = 9 }'),
       ),
     );
-  expect(codesOf(placed(", place: 0", 9))).toEqual([]);
-  expect(codesOf(placed(", place: 1", 9))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
+  expect(codesOf(placed(", rowAxis: 0", 9))).toEqual([]);
+  expect(codesOf(placed(", rowAxis: 1", 9))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
   expect(codesOf(placed("", 9))).toContain("MRL0907");
-  expect(codesOf(placed(", place: 0", 3))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
+  expect(codesOf(placed(", rowAxis: 0", 3))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
 });
 
 describe("the programs of a session that keeps keys and values", () => {
@@ -108,7 +108,7 @@ describe("the programs of a session that keeps keys and values", () => {
     ["one place more", scheduled(one.state, withCachedRanges(calibration, one.cached)), []],
   ];
 
-  test.each(programs)("%s: read as they are, they open the output and nothing else", (_, module, keeps) => {
+  test.each(programs)("%s: unchanged, they open the output and nothing else", (_, module, keeps) => {
     const plan = planProgram(module, "2pc-dealer", keeps);
     const texts = roles.flatMap((role) => {
       const { ts, js } = emitProgram(plan, role, { hash: "0".repeat(64), compiler: "test" });
@@ -116,7 +116,7 @@ describe("the programs of a session that keeps keys and values", () => {
     });
     expect(compareParties(texts)).toEqual([]);
     const [{ program }] = texts as [(typeof texts)[0]];
-    expect([...program.kept.keys()].sort()).toEqual([...one.cached.keys()].sort());
+    expect([...program.cached.keys()].sort()).toEqual([...one.cached.keys()].sort());
     const flow = trackValues(program, "program.ts");
     expect(flow.findings).toEqual([]);
     expect(compareWithModule(program, flow, parseMir(print(module)), "program.ts")).toEqual([]);
@@ -147,5 +147,5 @@ describe("the programs of a session that keeps keys and values", () => {
   });
 });
 
-/** The line in which a program gives back what it opened and what it keeps. */
+/** The line in which a program returns what it opens and what it keeps. */
 const returnOf = (text: string): string => /\n *return \{[^}]*\}/.exec(text)![0];

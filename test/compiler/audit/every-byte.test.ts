@@ -16,7 +16,7 @@ const spoiled = fc.record({
   cut: fc.nat({ max: 40 }),
 });
 
-test("no bytes make the checker fail: it says what is wrong", () => {
+test("no bytes crash the checker: it reports a finding", () => {
   fc.assert(
     fc.property(spoiled, ({ path, place, bytes, cut }) => {
       const before = build.get(path)!;
@@ -32,7 +32,7 @@ test("no bytes make the checker fail: it says what is wrong", () => {
   );
 });
 
-test("of what the other parties are handed, every byte counts (but in programs, whose comments are for people)", () => {
+test("a change of any byte that other parties receive is found, except in comments of programs", () => {
   const sound = goldenBuild();
   const counted = [...sound.keys()].filter(
     (path) => path !== "server/weights.safetensors" && !/program\.[jt]s$/.test(path),

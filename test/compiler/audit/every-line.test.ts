@@ -9,7 +9,7 @@ const build = goldenBuild();
 /** A line of code without its comment. */
 const codeOf = (line: string): string => line.replace(/ ?\/\/ .*$/, "");
 
-/** Words that a line may be given in the place of its own: one of each kind that programs have. */
+/** Replacement words for a line: one of each kind that programs have. */
 const others: readonly (readonly [RegExp, (word: string) => string])[] = [
   [/-?\d+(\.\d+)?/, (word) => String(Number(word) + 1)],
   [/"[^"]*"/, (word) => `"${word.slice(1, -1)}x"`],
@@ -43,7 +43,7 @@ const changes: Readonly<Record<string, Change>> = {
   ),
 };
 
-/** What an engine would see of a text: comments, blank lines and a comma behind the last of a list are no code. */
+/** The code that an engine sees in a text: without comments, blank lines and a comma after the last item. */
 const code = (lines: readonly string[]): string =>
   lines
     .map((line) => codeOf(line).trim())
@@ -51,16 +51,16 @@ const code = (lines: readonly string[]): string =>
     .join("\n")
     .replace(/,(?=\n[)}])/g, "");
 
-/** A party with nothing but its own folder sees as much: its two texts must agree. */
+/** A party with only its own folder can check as much: its two texts must agree. */
 const alone = (role: string): BuildFiles => new Map([...build].filter(([path]) => path.startsWith(`${role}/`)));
 
-/** Every edit of every line of a text, that is one. */
+/** Every edit of every line of a text that changes it. */
 function* editsOf(files: BuildFiles, path: string, from: string) {
   const lines = textOf(files, path).split("\n");
   const before = code(lines);
   for (const [what, change] of Object.entries(changes)) {
     for (let at = lines.findIndex((line) => line.includes(from)); at < lines.length; at++) {
-      // The roles' texts differ in their comments alone, and those are for people.
+      // The roles' texts differ only in their comments.
       if (codeOf(lines[at]!).trim() === "") continue;
       const after = change(lines, at);
       if (code(after) !== before) yield { what, line: lines[at]!, text: after.join("\n") };
@@ -84,7 +84,7 @@ test.each([
   expect(tried).toBeGreaterThan(300);
 });
 
-/** The module with one op behind another one. */
+/** The module with one op after another. */
 function withOp(original: Module, behind: string, op: Op): Module {
   const value = original.values[op.operands[0]!]!;
   const type = { label: op.attrs.to as "client", element: { kind: "f32" } as const, shape: value.type.shape };
@@ -97,8 +97,8 @@ function withOp(original: Module, behind: string, op: Op): Module {
   };
 }
 
-/** Behind every call: what it computed is opened, in programs and program.mir alike, all digests made to fit. */
-test("a value opened at any place, to either party, is refused", () => {
+/** After every call: its result is opened, in programs and program.mir alike, with matching digests. */
+test("a value opened at any line, to either party, is refused", () => {
   const shared = module.steps.flatMap(({ ops }) => ops).filter(({ name }) => name !== "reveal" && name !== "open");
   const openings = shared.flatMap(({ result }) =>
     (["client", "server"] as const).map((to): readonly [string, Op] => [
@@ -113,8 +113,8 @@ test("a value opened at any place, to either party, is refused", () => {
   }
 });
 
-/** Every operand of every call replaced by every value that is there by then, at all parties, with its type. */
-test("any operand replaced by another is refused", () => {
+/** Every operand of every call, replaced by every earlier value, at all parties, with its type. */
+test("any replaced operand is refused", () => {
   const { calls, names } = callsOf(textOf(build, "client/program.js"));
   const accepted: string[] = [];
   let tried = 0;

@@ -16,7 +16,7 @@ function tensorsOf(bytes: Uint8Array) {
   }));
 }
 
-/** A tensor of one weight file in another one as well. */
+/** A tensor of one weight file copied to another. */
 export function withTensor(files: BuildFiles, path: string, tensor: string, from: string): BuildFiles {
   const more = tensorsOf(files.get(from)!).filter(({ name }) => name === tensor);
   if (more.length !== 1) throw new Error(`there is no ${tensor} in ${from}`);
@@ -27,7 +27,7 @@ export function appended(files: BuildFiles, path: string): BuildFiles {
   return new Map([...files, [path, Uint8Array.from([...files.get(path)!, 1, 2, 3, 4])]]);
 }
 
-/** The client's model with one more tensor in it; a model of nothing else where there is none. */
+/** The client's model with one more tensor; without a model, one with only that tensor. */
 export function withInitializer(files: BuildFiles, tensor: proto.ITensorProto): BuildFiles {
   const path = "client/public.onnx";
   const bytes = files.get(path) ?? modelBytes({ name: "none" });

@@ -19,13 +19,13 @@ test("the golden build is sound: one value is opened, to the client", () => {
   expect(calls).toBe(19);
 });
 
-test.each(mutants)("$what: refused for what it does", ({ of, codes }) => {
+test.each(mutants)("$what is refused with its own code", ({ of, codes }) => {
   const { findings } = checkFlow(of(build));
   expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining([...codes]));
   for (const { at } of findings) expect(at).not.toBe("");
 });
 
-test.each(kept)("with two programs over one state, $what: refused for what it does", ({ of, codes }) => {
+test.each(kept)("with two programs over one state, $what is refused with its own code", ({ of, codes }) => {
   expect(checkFlow(twice).findings).toEqual([]);
   const { findings } = checkFlow(of(twice));
   expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining([...codes]));

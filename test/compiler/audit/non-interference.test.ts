@@ -17,9 +17,8 @@ import { createNoise } from "../../passes/models.ts";
 const { onnx } = onnxProto;
 
 /*
- * Nothing that anybody else sees depends on what the private weights or the prompt are: 1,000 pairs, each against one
- * reference. 100 other sets of weights go through the whole compiler; 900 prompts, each with one of those sets of
- * weights, through the three parties.
+ * Nothing that others see depends on private weights or the prompt: 1,000 pairs, each against one reference. 100 sets
+ * of weights go through the whole compiler; 900 prompts, each with one of these sets, go through the three parties.
  */
 const [compiled, asked] = [100, 900];
 
@@ -70,7 +69,7 @@ test(`${compiled} other sets of private weights: every file but the server's wei
     expect(costOf(other)).toBe(expected.cost);
     weights.push(other.files.get(secret)!);
   }
-  // They are other weights, all of them, and the file tells no more by its size.
+  // All weights differ, and the size of the file does not show it.
   expect(new Set(weights.map((bytes) => Buffer.from(bytes).toString("latin1"))).size).toBe(compiled + 1);
   expect(new Set(weights.map(({ length }) => length)).size).toBe(1);
 });

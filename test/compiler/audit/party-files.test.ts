@@ -12,7 +12,7 @@ import { withInitializer, withModel } from "./files.ts";
 const { onnx } = onnxProto;
 const int = { elemType: 7, shape: { dim: [{ dimValue: 4 }] } };
 
-/** tokens → rows of a table → + positions; and the extents of the rows, as exporters of dynamic models ask for them. */
+/** tokens → rows of a table → + positions; and the shape of the rows, which exporters of dynamic models read. */
 const model = decodeModel(
   modelBytes({
     name: "rows",
@@ -46,7 +46,7 @@ const manifest = (more: Partial<ParsedManifest> = {}): ParsedManifest => ({
   security: "",
   programHash: "",
   artefactsHash: "",
-  // Turned, as frameworks keep what exporters turn.
+  // Transposed, as frameworks store what exporters transpose.
   weights: [{ name: "table", label: "public", sha256: sha256(bytesOf([1, 3, 5, 2, 4, 6])) }],
   constants: [{ name: "positions", sha256: sha256(bytesOf([1, 2, 3, 4, 5, 6, 7, 8])) }],
   inputs: [{ name: "tokens", label: "client" }],
@@ -63,18 +63,18 @@ const changed = (change: (message: proto.ModelProto) => void): Uint8Array =>
   withModel(new Map([[path, cut(["sum"])]]), path, change).get(path)!;
 
 describe("the client's model", () => {
-  test("is accepted with public weights and listed constants, turned or not", () => {
+  test("is accepted with public weights and listed constants, transposed or not", () => {
     expect(messages(cut(["sum"]))).toEqual([]);
   });
 
-  test("is refused with a private weight, or one that nothing lists", () => {
+  test("is refused with a private weight, or a tensor that the manifest does not list", () => {
     expect(messages(cut(["sum"]), { weights: [{ name: "table", label: "server" }] })).toEqual([
       "tensor table is not a public weight or constant of the manifest",
     ]);
     expect(messages(cut(["sum"]), { constants: [] })).toHaveLength(1);
   });
 
-  test("has no private weight in it for the sake of its extents", () => {
+  test("contains no private weight that is needed only for its shape", () => {
     const bytes = cut(["extents"]);
     const { graph } = onnx.ModelProto.decode(bytes);
     expect(graph!.initializer!.map(({ name }) => name)).toEqual(["extents"]);
@@ -86,7 +86,7 @@ describe("the client's model", () => {
     expect(messages(bytes, { cuts, weights: [{ name: "table", label: "server" }] })).toEqual([]);
   });
 
-  test("takes what is the client's, and gives what is cut", () => {
+  test("takes the client's inputs, and outputs the cuts", () => {
     expect(messages(cut(["sum"]), { inputs: [{ name: "tokens", label: "server" }] })).toHaveLength(1);
     expect(messages(cut(["sum", "rows"]))).toEqual(["it computes rows, which the manifest does not name"]);
     expect(messages(cut(["rows"]))).toEqual([
@@ -131,7 +131,7 @@ describe("the client's model", () => {
   });
 });
 
-test("constants that the compiler lists are those that the client's model has, tables and lists alike", () => {
+test("the compiler lists exactly the constants of the client's model, tables and lists alike", () => {
   const { INTS, FLOATS } = onnx.AttributeProto.AttributeType;
   const listed = decodeModel(
     modelBytes({

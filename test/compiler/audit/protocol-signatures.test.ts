@@ -12,7 +12,7 @@ import type { OperandForm, Protocol } from "../../../runtime/protocols/kit/defin
 
 const folder = join(import.meta.dirname, "../../../compiler/audit");
 
-test("the checker reads texts: it imports nothing of the compiler, the passes, the targets or the runtime", () => {
+test("the checker imports nothing of the compiler, the passes, the targets or the runtime", () => {
   for (const name of readdirSync(folder)) {
     const text = readFileSync(join(folder, name), "utf8");
     const imports = [...text.matchAll(/^(?:import|export|\}) [^;]*?from "([^"]+)";$/gm)].map(
@@ -23,29 +23,29 @@ test("the checker reads texts: it imports nothing of the compiler, the passes, t
   }
 });
 
-describe("what is trusted of the runtime", () => {
+describe("the table of trusted protocols", () => {
   const exported = Object.entries(registry) as readonly (readonly [string, Protocol])[];
 
   test("has a row for every protocol, and no other", () => {
     expect([...protocolSignatures.keys()].sort()).toEqual(exported.map(([name]) => name).sort());
   });
 
-  test.each(exported)("%s takes and gives what its row says", (name, protocol) => {
+  test.each(exported)("%s takes and gives the forms of its row", (name, protocol) => {
     const { operands, result, settings } = protocolSignatures.get(name)!;
     const { forms, yields, family, implements: operator } = protocol;
     expect(exportNameOf(protocol.name)).toBe(name);
     expect(settings).toEqual(protocol.settings);
-    // Of an operand that is `public` to the runtime, the row says whether the client alone has it.
+    // For an operand that is `public` to the runtime, the row says whether only the client has it.
     const plain = operands.map((form) => (form === "client" ? "public" : form));
     const most = Math.max(plain.length, forms.length);
     const at = <T>(list: readonly T[], place: number): T => list[Math.min(place, list.length - 1)]!;
     for (let place = 0; place < most; place++) expect(at<string>(plain, place)).toBe(at<OperandForm>(forms, place));
     const shared = family === "replicated" ? "replicated" : "share";
-    const opens = operator === "reveal" ? "opened" : yields === "wire" ? "wire" : shared;
+    const opens = operator === "reveal" ? "opened" : yields === "masked" ? "masked" : shared;
     expect(result).toBe(opens);
   });
 
-  test("the client's own integers go to what shares them, and to lookups that hide the places", () => {
+  test("the client's integers go only to sharing, and to lookups that hide the indices", () => {
     const taking = [...protocolSignatures]
       .filter(([, { operands }]) => operands.includes("client"))
       .map(([name]) => name);
@@ -60,7 +60,7 @@ describe("what is trusted of the runtime", () => {
   });
 });
 
-describe("what a party computes alone", () => {
+describe("the shape rules of local operators", () => {
   test("has a rule for every local operator, and no other", () => {
     expect([...localShapes.keys()].sort()).toEqual(Object.keys(local).sort());
   });
@@ -148,7 +148,7 @@ describe("what a party computes alone", () => {
     expect(new Set(cases.map(([name]) => name))).toEqual(new Set([...localShapes.keys()]));
   });
 
-  test("what does not fit has no shape", () => {
+  test("operands that do not fit have no shape", () => {
     const none: readonly (readonly [
       string,
       readonly (readonly number[])[],

@@ -10,12 +10,12 @@ const withOther = (name: string) => {
   return new Map([...weights, [name, tensor(shape, data.with(0, 7))]]);
 };
 
-test("other private numbers are none of a public weight's business", () => {
+test("a public weight does not depend on private values", () => {
   expect(publicWeightsFromPrivate({ module, weights }, { module, weights: weightsOf(1) })).toEqual([]);
   expect(publicWeightsFromPrivate({ module, weights }, { module, weights: withOther("model.k.weight") })).toEqual([]);
 });
 
-test("a public weight that changes with them is named", () => {
+test("a public weight that changes with private values is reported", () => {
   expect(publicWeightsFromPrivate({ module, weights }, { module, weights: withOther(publicOne) })).toEqual([publicOne]);
   const without = new Map([...weights].filter(([name]) => name !== publicOne));
   expect(publicWeightsFromPrivate({ module, weights }, { module, weights: without })).toEqual([publicOne]);

@@ -46,7 +46,7 @@ const readBy = (module: Module, name: string): ValueId => {
   return op.operands[name.endsWith(".key") ? 1 : 2]!;
 };
 
-/** The window at once, and then place by place from the prompt on: rows of the output, pair by pair. */
+/** The window at once, and then position by position after the prompt: rows of the output, pair by pair. */
 function chain(
   finish: (state: SplitState, cached?: DecodeStep["cached"]) => SplitState,
 ): readonly (readonly [Tensor, Tensor])[] {
@@ -68,7 +68,7 @@ function chain(
   });
 }
 
-describe("a causal model place by place", () => {
+describe("a causal model position by position", () => {
   it("gives the rows of its window", () => {
     for (const [expected, found] of chain((state) => state)) {
       expect(found.shape).toEqual(expected.shape);
@@ -76,7 +76,7 @@ describe("a causal model place by place", () => {
     }
   });
 
-  it("gives the very integers of its window once it is in fixed point", () => {
+  it("gives exactly the integers of its window in fixed point", () => {
     const state = secure(decoder());
     const calibration = calibrate(state, [new Map([["x", createNoise(5)([1, length, width], 2)]])]);
     const pairs = chain((each, kept) =>
@@ -85,7 +85,7 @@ describe("a causal model place by place", () => {
     for (const [expected, found] of pairs) expect(found.data).toEqual(expected.data);
   });
 
-  it("gives several places at once, from none before them or from some", () => {
+  it("gives several positions at once, with and without earlier ones", () => {
     const state = secure(decoder());
     const x = createNoise(5)([1, length, width], 2);
     const seen = new Map<ValueId, Tensor>();
@@ -109,10 +109,10 @@ describe("a causal model place by place", () => {
     }
   });
 
-  it("reads keys and values of earlier places, and one row of every table of positions", () => {
+  it("reads keys and values of earlier positions, and one row of every table of positions", () => {
     const { state, axes, cached: kept } = derive(secure(decoder()));
     const { module } = state;
-    const inputs = module.inputs.filter((id) => module.values[id]!.type.sharing === "wire");
+    const inputs = module.inputs.filter((id) => module.values[id]!.type.sharing === "masked");
     expect(inputs).toEqual([...kept.keys()]);
     expect(inputs.map((id) => module.values[id]!.type.shape)).toEqual(new Array(4).fill([1, 1, length - 1, depth]));
     expect(Object.values(module.positionRows!)).toEqual(
@@ -125,21 +125,21 @@ describe("a causal model place by place", () => {
     expect(opsOf(module).filter(({ name }) => name === "cached-attention")).toHaveLength(2);
   });
 
-  it("is a text that reads back", () => {
+  it("parses back from its text", () => {
     const { module } = derive(secure(decoder())).state;
     expect(parse(print(module))).toEqual(module);
-    expect(print(module)).toContain(`= "model.cos" at place { axis = 2, rows = ${length} }`);
+    expect(print(module)).toContain(`= "model.cos" at position { axis = 2, rows = ${length} }`);
   });
 
-  it("is refused as a text or a run that does not say which row", () => {
+  it("is refused as a text or a run without the row", () => {
     const { state } = derive(secure(decoder()));
     const text = print(state.module);
     expect(() => parse(text.replace("  param", `  param %whole : public f32[1] = "model.cos"\n  param`))).toThrow(
       "as on another param",
     );
-    expect(() => parse(text.replaceAll("at place", "at row"))).toThrow("expected place, found row");
+    expect(() => parse(text.replaceAll("at position", "at row"))).toThrow("expected position, found row");
     expect(() => parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 2 }"))).toThrow(
-      "expected place { axis = number, rows = number }",
+      "expected position { axis = number, rows = number }",
     );
     const [first] = verify(parse(text.replaceAll("{ axis = 2, rows = 6 }", "{ axis = 3, rows = 3 }")));
     expect(first?.message).toContain("rows along axis 3 of the weight");
@@ -149,7 +149,7 @@ describe("a causal model place by place", () => {
     );
   });
 
-  it("keeps scales and bounds of keys and values as the window has them", () => {
+  it("keeps the window's scales and bounds of keys and values", () => {
     const state = secure(decoder());
     const calibration = calibrate(state, [new Map([["x", createNoise(5)([1, length, width], 2)]])]);
     const one = derive(state);
@@ -166,7 +166,7 @@ describe("a causal model place by place", () => {
   });
 });
 
-describe("a model that mixes places", () => {
+describe("a model that mixes positions", () => {
   const refused = (build: (kit: Kit, x: ValueId) => ValueId): string => {
     const state = secure(
       model((kit) => {

@@ -14,8 +14,8 @@ import { decoder, length, prompt, rows, width } from "../../passes/decoder-model
 import { createNoise, type Kit, type Model, model } from "../../passes/models.ts";
 
 /*
- * A program of one place as an ONNX graph of any number of them: what onnxruntime computes, over the window and then row
- * by row from what it kept, is what the interpreter computes over the window.
+ * A program for one position as an ONNX graph for any number: onnxruntime computes the window, and then row by row from
+ * its cache, what the interpreter computes over the window.
  */
 const dir = mkdtempSync(join(tmpdir(), "marillc-places-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -32,7 +32,7 @@ async function opened({ module, weights }: Model) {
     "public-step",
   );
   writeFileSync(join(dir, "public-step.onnx"), bytes);
-  const clear: ClientDecodeManifest = { places: "marillc.places", kept: cached };
+  const clear: ClientDecodeManifest = { places: "marillc.positions", kept: cached };
   const [output] = module.outputs as [string];
   const layers = await openCachedLayers(dir, clear);
   const run = async (program: number, place: number): Promise<Tensor> => {
@@ -52,7 +52,7 @@ function close(found: Tensor, expected: Tensor): void {
 }
 
 describe("a decoder with rotary and learned positions and grouped keys", () => {
-  it("gives the window, and each place behind the prompt from the keys and values before", async () => {
+  it("gives the window, and each position after the prompt from earlier keys and values", async () => {
     const { run, expected, kept, axis, release } = await opened(decoder());
     expect(kept).toHaveLength(4);
     close(await run(0, prompt), expected);
@@ -65,7 +65,7 @@ describe("a decoder with rotary and learned positions and grouped keys", () => {
     await release();
   });
 
-  it("has no row for a place whose earlier ones are not kept", async () => {
+  it("has no row for a position whose earlier ones are not kept", async () => {
     const { run, release } = await opened(decoder());
     await expect(run(1, 1)).rejects.toThrow("found 0");
     await run(0, prompt);
@@ -92,7 +92,7 @@ const withTable =
     kit.op(name, [from, table(kit, from)], attrs);
 const cast = (to: string): Chain => one("cast", { to });
 
-/** One chain for each form that is written in more than one node, and for some that are one. */
+/** One chain for each form with more than one node, and for some with one. */
 const chains: Readonly<Record<string, Chain>> = {
   "elementwise of one": after(positive, (kit, y) =>
     ["sqrt", "exp", "log", "erf", "sin", "cos", "tanh", "sigmoid", "relu", "neg", "abs", "silu", "reciprocal"].reduce(
@@ -150,7 +150,7 @@ it("sees no more keys than a sliding window has", async () => {
   await release();
 });
 
-describe("every form, at one place as over the window", () => {
+describe("every ONNX form, at one position and over the window", () => {
   it.each(Object.entries(chains))("%s", async (_, chain) => {
     const made = model((kit) => [chain(kit, kit.feature("x", [1, length, width]))]);
     const { run, expected, axis, release } = await opened(made);

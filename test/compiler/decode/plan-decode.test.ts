@@ -15,7 +15,7 @@ import { decoder, length, secure, width } from "../../passes/decoder-model.ts";
 import { createNoise, model } from "../../passes/models.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 
-/* Programs of some places beside that of the window: what the parties keep must be the same in all of them. */
+/* Programs for some positions beside that of the window: all of them must keep the same. */
 const state = secure(decoder());
 const calibration = calibrate(state, [new Map([["x", createNoise(5)([1, length, width], 2)]])], { margin: 1.5 });
 const finish = (from: SplitState, kept?: Parameters<typeof withCachedRanges>[1], known = calibration): SplitState =>
@@ -49,11 +49,11 @@ describe("programs of shorter windows", () => {
     expect(new Set(sent).size).toBe(3);
   });
 
-  it.each([[[1]], [[length]], [[2, 9]]])("are refused where the window has none of %j places", (buckets) => {
+  it.each([[[1]], [[length]], [[2, 9]]])("are refused when the window does not allow %j positions", (buckets) => {
     expect(codesOf(() => made(buckets))).toEqual(["MRL0309"]);
   });
 
-  it("are refused for a model that no text goes through, and for presets", () => {
+  it("are refused for a model without a text input, and for presets", () => {
     const none = { ...imported, inputs: new Map() };
     expect(made([], { imported: none })).toBeUndefined();
     expect(codesOf(() => made([2], { imported: none }))).toEqual(["MRL0309"]);
@@ -61,11 +61,11 @@ describe("programs of shorter windows", () => {
     expect(problems.map(({ code }) => code)).toEqual(["MRL0656"]);
   });
 
-  it("are refused where what they keep is in another ring", () => {
+  it("are refused when their cached values are in another ring", () => {
     const wide = calibrate(state, [new Map([["x", createNoise(5)([1, length, width], 2)]])], { margin: 4 });
     const wider: PrefillProgram["schedule"] = (from, kept) => {
       const [first] = kept.keys();
-      // Of the shorter window alone: what it may read has two rows.
+      // Of the shorter window alone: its cache has two rows.
       return finish(from, kept, typeOf(from.module, first!).shape[2] === length - 4 ? wide : calibration);
     };
     expect(made([], { schedule: wider })).toHaveProperty("next");

@@ -24,27 +24,27 @@ const cache = ["present.0.key", "present.1.key", "present.0.value", "present.1.v
 const toClient = (...outputs: string[]) => outputs.map((output) => ({ output, to: "client" as const }));
 const sizes = (past: number): string[] => ["--dim", "batch=1", "--dim", "seq=4", "--dim", `past=${past}`];
 
-describe("outputs that are asked for", () => {
+describe("requested outputs", () => {
   const model = readModel(file);
   const namesOf = (reveal: Parameters<typeof selectOutputs>[1]) =>
     selectOutputs(model, reveal).model.graph.outputs.map(({ name }) => name);
 
-  it("without any, or beside a name that fits nothing, are all", () => {
+  it("are all outputs without a request, or beside an unknown name", () => {
     expect(namesOf([])).toEqual(["logits", ...cache]);
     expect(namesOf(toClient("logits", "nothing*"))).toEqual(["logits", ...cache]);
   });
 
-  it("are those that are named, also by a pattern", () => {
+  it("are the named ones, also by a pattern", () => {
     const { omittedOutputs, reveal } = selectOutputs(model, toClient("logits", "present.*.key"));
     expect(reveal).toEqual(toClient("logits", "present.0.key", "present.1.key"));
     expect(omittedOutputs).toEqual(["present.0.value", "present.1.value"]);
   });
 
-  it("take along only what leads to them", () => {
+  it("keep only what leads to them", () => {
     const { graph } = selectOutputs(model, toClient("present.0.key")).model;
     expect(graph.nodes.some(({ name }) => name.includes("layers.1"))).toBe(false);
     expect([...graph.initializers.keys()].filter((name) => name.includes("layers.1"))).toEqual([]);
-    // The node that makes the key makes nothing else that anybody reads.
+    // The node that computes the key has no other output with a reader.
     const asked = selectOutputs(model, toClient("logits")).model.graph.nodes;
     const attention = asked.filter(({ op }) => op === "GroupQueryAttention");
     expect(attention.map(({ outputs }) => outputs.slice(1))).toEqual([
@@ -54,15 +54,15 @@ describe("outputs that are asked for", () => {
   });
 });
 
-describe("inputs that no query decides", () => {
+describe("inputs that no query changes", () => {
   const dims = new Map(Object.entries({ batch: 1, seq: 4, past: 0 }));
 
-  it("a past of no places is none, and its other sizes need not be given", () => {
+  it("drop an empty past, whose other sizes are not needed", () => {
     const imported = importModel(bindConstantInputs(readModel(file), dims), { dims });
     expect([...imported.inputs.keys()]).toEqual(["input_ids", "attention_mask"]);
   });
 
-  it("the total is the past and the new places, unless it is given", () => {
+  it("derive the total from the past and the new positions, unless it is given", () => {
     const total = (given: Record<string, number>) =>
       codesOf(() => importModel(readModel(file), { dims: new Map(Object.entries(given)) }));
     expect(total({ batch: 1, seq: 4, past: 2, kv_cache_dim: 16 })).toEqual(["MRL0404"]);
@@ -75,7 +75,7 @@ describe("inputs that no query decides", () => {
     expect(new Set(all)).toEqual(new Set(["MRL0410"]));
   });
 
-  it("a mask that is fixed says that a past is full, so that its cache can be an output", () => {
+  it("know from a fixed mask that a past is full, so that its cache can be an output", () => {
     const behind = new Map(Object.entries({ batch: 1, seq: 2, past: 3, kv_cache_dim: 16 }));
     const imported = importModel(bindConstantInputs(readModel(file), behind, new Map([["attention_mask", 1]])), {
       dims: behind,
@@ -84,7 +84,7 @@ describe("inputs that no query decides", () => {
     expect(imported.inputs.has("attention_mask")).toBe(false);
   });
 
-  it("what is fixed must be an input of whole numbers", () => {
+  it("must be integer inputs when they are fixed", () => {
     const fixed = (name: string) => codesOf(() => bindConstantInputs(readModel(file), dims, new Map([[name, 1]])));
     expect(fixed("mask")).toEqual(["MRL0409"]);
     expect(fixed("past_key_values.0.key")).toEqual(["MRL0409"]);
@@ -104,7 +104,7 @@ describe("the command line on a decoder with a cache", () => {
       ]),
     ),
   );
-  /** From what the whole model computes in real numbers. */
+  /** Computed from the whole model in real numbers. */
   const distance = (model: string, found: Tensor): number => {
     const dims = new Map(Object.entries({ batch: 1, seq: 4, past: 0 }));
     const exact = runImported(
@@ -118,7 +118,7 @@ describe("the command line on a decoder with a cache", () => {
   };
   const owned = ["--base", file, "--private", "*layers.1.*", "--calibrate", dir];
 
-  it("names every output where none is asked for, and computes no other than those that are", async () => {
+  it("names every output without a request, and computes only requested ones", async () => {
     const out = join(dir, "build");
     const refused = await marillc("compile", file, ...sizes(0), ...owned, "-o", out);
     expect(refused.code).toBe(1);
@@ -128,13 +128,13 @@ describe("the command line on a decoder with a cache", () => {
     const made = await marillc("compile", file, ...sizes(0), ...owned, "--reveal", "logits:client", "-o", out);
     expect(made.err).toBe("");
     expect(made.out).toContain(`not computed: ${cache.join(", ")}; no --reveal names them`);
-    // The client's own layer is a node that reads lengths and an empty past, whatever the program needs of them.
+    // The client's own layer is a node that reads lengths and an empty past, whether or not the program needs them.
     const { outputs } = await queryOnce(out, [calibration]);
     expect([...outputs.keys()]).toEqual(["logits"]);
     expect(distance(file, outputs.get("logits")!)).toBeLessThan(await declaredError(out, calibration));
   }, 30_000);
 
-  it("a client computes layers of half precision in single precision, and their norms outside of attention", async () => {
+  it("computes the client's half-precision layers in single precision, and their norms outside attention", async () => {
     const qwen = file.replace("genai-llama-int4-prompt", "genai-qwen3-fp16-next");
     const out = join(dir, "half");
     const owned16 = ["--base", qwen, "--private", "*layers.1.*", "--calibrate", dir, "--reveal", "logits:client"];
@@ -144,7 +144,7 @@ describe("the command line on a decoder with a cache", () => {
     expect(distance(qwen, outputs.get("logits")!)).toBeLessThan(await declaredError(out, calibration));
   }, 30_000);
 
-  it("check says the same", async () => {
+  it("gives the same with check", async () => {
     const { code, json } = await marillcJson<{ notComputed: string[] }>(
       ...["check", file, ...sizes(0), "--reveal", "logits:client"],
     );

@@ -3,12 +3,12 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { importedResult } from "../../../scripts/tables/family-result.ts";
 import { readRecordedModel } from "../../../scripts/tables/recorded-model.ts";
-import { foldersOf } from "../../harness/shared-models.ts";
+import { foldersOf } from "../../harness/fixtures.ts";
 
 const folder = fileURLToPath(new URL("../../../fixtures/families", import.meta.url));
 const names = foldersOf(folder).filter((name) => name.includes("-"));
 
-/** What two layers of each family are made of, however an exporter writes them down. */
+/** The operators of two layers of each family, in whatever form an exporter writes them. */
 const decoder = { attention: 2, "rms-norm": 5, rope: 4, silu: 2 };
 const encoder = { attention: 2, "layer-norm": 5, gelu: 2 };
 const recognised: Readonly<Record<string, Readonly<Record<string, number>>>> = {
@@ -20,10 +20,10 @@ const recognised: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   // Queries and keys have norms of their own.
   qwen3: { ...decoder, "rms-norm": 9 },
   phi3: decoder,
-  // Scores are capped before their softmax: no attention as others have it. Four norms of a layer.
+  // Scores are capped before their softmax: attention of its own kind. Four norms of a layer.
   gemma2: { "rms-norm": 9, rope: 4, softmax: 2, gelu: 2 },
   gpt2: encoder,
-  // Both norms of a layer are of one value: they differ in their gains alone.
+  // Both norms of a layer are of one value: they differ only in their norm weights.
   gpt_neox: { ...encoder, "layer-norm": 3, rope: 4 },
   opt: { attention: 2, "layer-norm": 5, relu: 2 },
   bert: encoder,
@@ -31,18 +31,18 @@ const recognised: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   roberta: encoder,
   vit: encoder,
 };
-/** What a recogniser should have taken up. */
+/** What a fusion should have replaced. */
 const parts = ["sqrt", "rsqrt", "pow", "erf", "sigmoid", "is-nan", "reduce-mean"];
 
 describe("exports of the model families", () => {
-  it.each(names)("%s: recognised, and as torch computes it in single precision", (name) => {
+  it.each(names)("%s is fused, and equals torch in single precision", (name) => {
     const { imported, operators } = importedResult(readRecordedModel(join(folder, name)));
     expect(imported).toMatchObject({ kind: "passes" });
     expect(operators).toMatchObject(recognised[name.split("-")[0]!]!);
     expect(parts.filter((part) => part in operators)).toEqual([]);
   });
 
-  it("has each exporter for each family, and each option for three", () => {
+  it("covers each exporter for each family, and each option for three", () => {
     const of = (pattern: RegExp): number =>
       new Set(names.filter((name) => pattern.test(name)).map((name) => name.split("-")[0])).size;
     expect([of(/-ts\d/), of(/-dy\d/)]).toEqual([14, 14]);

@@ -9,7 +9,7 @@ const kept = fileURLToPath(new URL("../../../fixtures/families/bert-ts14-eager-s
 const dir = mkdtempSync(join(tmpdir(), "marillc-families-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-it("has a table for each kind: opsets, what ran on shares, and its cost", async () => {
+it("reports each kind separately: opsets, what was run on shares, and its cost", async () => {
   for (const name of ["bert-ts14-eager-static", "lstm-ts17-plain", "lstm-ts18-plain-dynamic", "notes"]) {
     symlinkSync(kept, join(dir, name));
   }

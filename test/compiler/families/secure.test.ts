@@ -6,7 +6,7 @@ import { readRecordedModel } from "../../../scripts/tables/recorded-model.ts";
 
 const folder = fileURLToPath(new URL("../../../fixtures/families", import.meta.url));
 
-/** One of each family; of options those that change what is secret or known. */
+/** One of each family; of the options, those that change what is secret or known. */
 const chosen: readonly string[] = [
   "llama-dy18-eager-unfolded",
   "mistral-ts17-sdpa-unmasked",
@@ -25,7 +25,7 @@ const chosen: readonly string[] = [
 ];
 
 describe("exports of the model families, all weights private, by three parties", () => {
-  it.each(chosen)("%s: as torch computes it, within the declared error", async (name) => {
+  it.each(chosen)("%s equals torch within the declared error", async (name) => {
     expect(await secureResult(readRecordedModel(join(folder, name)))).toMatchObject({ kind: "passes" });
   });
 });

@@ -27,7 +27,7 @@ describe("what the fuzzer found", () => {
     expect(codes(model({ initializer: [...graph().initializer!, mask], node: nodes }))).toContain("MRL0504");
   });
 
-  it("a computed index that leads nowhere is refused where inputs are run", () => {
+  it("a computed index outside the table is refused when inputs are run", () => {
     const tuples = integers("tuples", 4, 1);
     const table = floatTensor("table", [2, 4], [1, 2, 3, 4, 5, 6, 7, 9]);
     const nodes = [
@@ -51,7 +51,7 @@ describe("what the fuzzer found", () => {
     expect(codes(model({ initializer: [...graph().initializer!, axis], node: nodes }))).toEqual([]);
   });
 
-  it("indices that are no whole numbers are refused, whoever knows them", () => {
+  it("indices that are not integers are refused, whoever knows them", () => {
     const half = floatTensor("half.weight", [2], [0.5, 1]);
     const nodes = [node("Gather", ["layer.weight", "half.weight"], ["rows"]), node("MatMul", ["x", "rows"], ["y"])];
     expect(codes(model({ initializer: [...graph().initializer!, half], node: nodes }))).toEqual(["MRL0404"]);
@@ -70,7 +70,7 @@ describe("what the fuzzer found", () => {
       return model({ initializer: [weight, gain], node: [node("MatMul", ["x", "layer.weight"], ["h"]), norm] });
     };
 
-    it("is refused where the model itself answers a sample with NaN", () => {
+    it("is refused when the model itself answers a sample with NaN", () => {
       expect(codes(normed(() => 0.5))).toEqual(["MRL0507"]);
     });
 
@@ -79,7 +79,7 @@ describe("what the fuzzer found", () => {
     });
   });
 
-  it("a maximum over a million columns of padding is counted, not written out", () => {
+  it("a maximum over a million columns of padding is counted, not unrolled", () => {
     const attributes = { kernel_shape: [2, 2], pads: [1, 2 ** 20, 1, 1] };
     const nodes = [withAttributes(node("MaxPool", ["x"], ["y"]), attributes)];
     const start = performance.now();

@@ -15,7 +15,7 @@ const hole = 5 * 2 ** 30;
 const numbers = Float32Array.of(1, -2, 3, 0.5);
 const bytes = new Uint8Array(numbers.buffer);
 
-/** A file with a hole: it takes no room on the disk, where the disk knows holes. */
+/** A sparse file: it takes no disk space where the file system supports that. */
 function sparse(name: string, head: Uint8Array, tail: Uint8Array): string | undefined {
   const file = join(temporary, name);
   const fd = openSync(file, "w");
@@ -55,7 +55,7 @@ describe("files above 2 GB are read by range", () => {
     const taken = grown(() => {
       const store = openSafetensors(file);
       expect([...readSafetensor(store, "small").data]).toEqual([...numbers]);
-      // A tensor that no buffer holds is refused before it is asked for.
+      // A tensor that no buffer holds is refused before allocation.
       expect(() => readSafetensor(store, "huge")).toThrow("MRL0131");
     });
     expect(taken).toBeLessThan(little);

@@ -15,7 +15,7 @@ afterAll(() => rmSync(temporary, { recursive: true }));
 const parties = ["client", "server", "dealer"] as const;
 type Programs = Readonly<Record<string, string>>;
 
-/** The programs of a model in which everything that may have a name has one of these. */
+/** The programs of a model in which every name is one of these. */
 function programsOf([graph, input, weight, product, inner]: readonly string[]): Programs {
   const folder = mkdtempSync(join(temporary, "model-"));
   const file = join(folder, "model.onnx");
@@ -43,8 +43,8 @@ function programsOf([graph, input, weight, product, inner]: readonly string[]): 
 }
 
 /**
- * Kinds of tokens and every word of code, without what names may be: the texts of literals and of identifiers that are
- * not those of the language and runtime. Comments are no tokens.
+ * Token kinds and all words of the code, without what names may be: texts of literals and of identifiers that are not
+ * those of the language and runtime. Comments are not tokens.
  */
 function skeletonOf(text: string): string {
   const source = ts.createSourceFile("program.ts", text, ts.ScriptTarget.ES2022, true);
@@ -52,24 +52,24 @@ function skeletonOf(text: string): string {
   expect(faults.length).toBe(0);
   const parts: string[] = [];
   const visit = (each: ts.Node): void => {
-    // Where a key is no plain word, `a.key` is written `a["key"]`.
+    // Where a key is not a plain word, `a.key` is written `a["key"]`.
     const isKey = ts.isElementAccessExpression(each) && ts.isStringLiteral(each.argumentExpression);
     parts.push(ts.SyntaxKind[isKey ? ts.SyntaxKind.PropertyAccessExpression : each.kind]!);
     if (ts.isCallExpression(each)) parts.push(`calls ${each.expression.getText()}`);
     each.forEachChild(visit);
   };
   visit(source);
-  // A key that is no plain word is written as a text or in brackets.
+  // A key that is not a plain word is written as a string or in brackets.
   return parts.filter((part) => !/^(StringLiteral|Identifier|ComputedPropertyName)$/.test(part)).join(" ");
 }
 
-/** What would make a text look like something else than it is, or end a line. */
+/** Characters that would make a text look different, or end a line. */
 const unprintable = /[^\x20-\x7e\n]/;
 
 describe("names of a model never become code", () => {
   const plain = programsOf(["graph", "input", "weight", "product", "inner"]);
 
-  it("a model with plain names has three programs", () => {
+  it("gives a model with plain names three programs", () => {
     expect(Object.keys(plain).sort()).toEqual(
       parties.flatMap((party) => [`${party}/program.js`, `${party}/program.ts`]).sort(),
     );
@@ -77,7 +77,7 @@ describe("names of a model never become code", () => {
 
   const check = (names: readonly string[]): void => {
     for (const [path, text] of Object.entries(programsOf(names))) {
-      // The compiler's own dots and arrows are no names.
+      // The compiler's own dots and arrows are not names.
       expect(text.replace(/[…→]/g, "").match(unprintable)).toBeNull();
       expect(skeletonOf(text) === skeletonOf(plain[path]!)).toBe(true);
     }
@@ -94,7 +94,7 @@ describe("names of a model never become code", () => {
       fc.constantFrom(...hostileNames.filter(({ length }) => length < 100)),
     );
     const names = fc.tuple(name, name, name, name, name).filter(([, input, weight, , inner]) => {
-      // Of one name each: a duplicate is refused, which is another matter.
+      // One of each name: duplicates are refused separately.
       return new Set([`${input}1`, `${weight}2`, `${inner}3`, "y"]).size === 4;
     });
     fc.assert(fc.property(names, check), { numRuns: 40, seed: 20261121 });

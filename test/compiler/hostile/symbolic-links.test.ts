@@ -24,7 +24,7 @@ describe("links of a folder of weights", () => {
     expect([...readSafetensor(openSafetensors(snapshot), "w").data]).toEqual([7]);
   });
 
-  it("are refused where they leave it, and a file that is named itself may lie anywhere", () => {
+  it("are refused when they leave it, and a file given by path may lie anywhere", () => {
     const folder = join(temporary, "model");
     mkdirSync(folder);
     writeFileSync(join(temporary, "elsewhere.safetensors"), weights);

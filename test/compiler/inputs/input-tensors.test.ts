@@ -7,7 +7,7 @@ import { readInputTensors, readJsonTensors } from "../../../compiler/inputs/inpu
 import { itemSizes } from "../../../compiler/tensors/dtype.ts";
 import { type NpyDtype, readNpy, writeNpy } from "../../../compiler/tensors/npy.ts";
 import { readNpz, writeNpz } from "../../../compiler/tensors/npz.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 
 let folder: string;
@@ -36,7 +36,7 @@ function npy(header: string, data: number[]): Uint8Array {
 }
 
 describe("npy", () => {
-  it.each(samples)("comes back: $dtype $tensor.shape", (sample) => {
+  it.each(samples)("is read back as written: $dtype $tensor.shape", (sample) => {
     const bytes = writeNpy(sample);
     expect(readNpy(bytes, "x.npy")).toEqual(sample);
     expect((bytes.length - sample.tensor.data.length * itemSizes[sample.dtype]) % 64).toBe(0);
@@ -65,7 +65,7 @@ describe("npy", () => {
 describe("npz", () => {
   const arrays = new Map(samples.map((sample, index) => [index === 0 ? "__proto__" : `x${index}`, sample]));
 
-  it("comes back, and the same arrays give the same bytes", () => {
+  it("is read back as written, and the same arrays give the same bytes", () => {
     const bytes = writeNpz(arrays);
     expect(readNpz(bytes, "x.npz")).toEqual(arrays);
     expect(writeNpz(arrays)).toEqual(bytes);
@@ -93,7 +93,7 @@ describe("npz", () => {
     expect(codesOf(() => readNpz(bytes, "x.npz"))).toEqual(["MRL0151"]);
   });
 
-  it("refuses any cut and any changed byte, or reads the file, and never crashes", () => {
+  it("refuses or reads a file that is truncated or changed in any byte, and never crashes", () => {
     const bytes = writeNpz(new Map([...arrays].slice(0, 2)));
     for (let at = 0; at < bytes.length; at++) {
       expect(codesOf(() => readNpz(bytes.subarray(0, at), "x.npz"))).toEqual(["MRL0151"]);
@@ -141,7 +141,7 @@ describe("readInputs", () => {
     expect(codesOf(() => json(value))).toEqual(["MRL0152"]);
   });
 
-  it("goes by the ending of the file's name", () => {
+  it("chooses the format by the file extension", () => {
     const save = (name: string, bytes: Uint8Array) => {
       writeFileSync(join(folder, name), bytes);
       return join(folder, name);
@@ -155,9 +155,9 @@ describe("readInputs", () => {
   });
 });
 
-describeIfPresent(sharedModels, "readInputs on ONNX test data", () => {
+describe("readInputs on ONNX test data", () => {
   it("reads a TensorProto", () => {
-    const file = join(sharedModels, "dev_llama_ts17_static/test_data_set_0/input_0.pb");
+    const file = join(models, "dev_llama_ts17_static/test_data_set_0/input_0.pb");
     expect(readFileSync(file).length).toBeGreaterThan(0);
     const [[name, { dtype, tensor }]] = [...readInputTensors(file)] as [[string, ReturnType<typeof typed>]];
     expect([name, dtype, tensor.shape]).toEqual(["input_ids", "int64", [1, 6]]);

@@ -1,10 +1,10 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSampleFiles } from "../../../compiler/inputs/sample-files.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -23,17 +23,17 @@ it("takes one sample of each .npz file, in the order of their names", () => {
   expect(readSampleFiles(join(folder, "b.npz"), ["other"]).map((sample) => [...sample.keys()])).toEqual([["other"]]);
 });
 
-describeIfPresent(sharedModels, "test data of ONNX", () => {
-  const data = join(sharedModels, "dev_bert_dy18_static", "test_data_set_0");
+describe("test data of ONNX", () => {
+  const data = join(models, "dev_bert_dy18_static", "test_data_set_0");
   const names = ["input_ids", "attention_mask", "token_type_ids"];
 
-  it("is one sample of all input_N.pb; what models answered is none", () => {
+  it("makes one sample of all input_N.pb, and ignores expected outputs", () => {
     const [sample, ...others] = readSampleFiles(data, names);
     expect([...sample!.keys()]).toEqual(names);
     expect(others).toEqual([]);
   });
 
-  it("is found in folders of the model, and takes the places of inputs that have other names", () => {
+  it("finds samples in the model's folders, and assigns unnamed tensors to inputs by index", () => {
     for (const set of ["test_data_set_0", "test_data_set_1"]) {
       mkdirSync(join(folder, "model", set), { recursive: true });
       for (const file of readdirSync(data)) copyFileSync(join(data, file), join(folder, "model", set, file));

@@ -23,7 +23,7 @@ it("turns text into tokens and back", () => {
   expect([...readTokenizerFiles(fixture).keys()]).toEqual(["tokenizer.json", "tokenizer_config.json"]);
 });
 
-it("refuses a folder without one, with another thing in its place, or what is no tokenizer", () => {
+it("refuses a folder without a tokenizer, with a folder of its name, or with another file", () => {
   expect(codesOf(() => readTokenizer(folder()))).toEqual(["MRL0670"]);
   const made = folder();
   mkdirSync(join(made, "tokenizer.json"));
@@ -38,7 +38,7 @@ it("refuses a folder without one, with another thing in its place, or what is no
   }
 });
 
-it("reads nothing outside the model's folder, and nothing beyond a size", () => {
+it("reads nothing outside the model's folder, and nothing above a size limit", () => {
   const secret = join(temporary, "secret.json");
   writeFileSync(secret, "{}");
   for (const name of ["tokenizer.json", "tokenizer_config.json"]) {

@@ -10,7 +10,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 describe("small convolutional nets", () => {
   checkNets(dir, {
     resnet: { conv: 11, "max-pool": 1, relu: 10 },
-    // Normalisation stands in front of convolutions: its gains are factors of their own.
+    // Normalization comes before convolutions: its norm weights are factors of their own.
     densenet: { conv: 8, "sum-pool": 1, mul: 7 },
     squeezenet: { conv: 8, "max-pool": 1, concat: 2 },
     mobilenet: { conv: 8, clip: 6 },

@@ -36,7 +36,7 @@ describe("an adapter in either format", () => {
     ["lora-base", "lora-peft"],
   ])("%s with %s: the logits of onnxruntime with the adapter active, within the declared error", async (name, file) => {
     const out = join(dir, file);
-    // Drawn at random, this adapter moves activations further than the margin for trained ones allows.
+    // This random adapter moves activations further than the margin for trained ones allows.
     const [adapter, margin] = [netFile(file).replace(/\.onnx$/, ""), 16];
     const reveal = [{ output: "y", to: "client" }] as const;
     const { manifest } = build(out, { model: netFile(name), adapter, calibrate, margin, reveal });

@@ -17,7 +17,7 @@ import { countOps, runImported, worst } from "../onnx/import/recorded.ts";
 const folder = join(import.meta.dirname, "../../../fixtures/nets");
 export const netFile = (name: string): string => join(folder, `${name}.onnx`);
 
-/** Of words of the table; every place counts. */
+/** Token inputs of the table; every position counts. */
 function whole(name: string, shape: readonly number[], seed: number): Tensor {
   const count = sizeOf(shape);
   const isMask = name.includes("mask");
@@ -68,7 +68,7 @@ async function shared(name: string, dir: string, { file, scores }: Expected) {
   const [out, model] = [join(dir, `${name}-build`), netFile(name)];
   const { module } = build(out, {
     model,
-    // What ranges are measured with in the place of private weights; they are private none the less.
+    // Public values for measuring ranges; the weights are private nonetheless.
     base: model,
     private: ["*"],
     reveal: [{ output: "scores", to: "client" }],
@@ -79,20 +79,22 @@ async function shared(name: string, dir: string, { file, scores }: Expected) {
   return { module, report, error: largestDifference(found.data, scores.data), bound: await declaredError(out, file) };
 }
 
-/** Operators of the secure part, as often as they must be there. */
+/** Operators of the secure part, with their counts. */
 export type Nets = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /**
- * The interpreter computes what onnxruntime does, and three parties who share every weight and input come within the
+ * The interpreter computes what onnxruntime does, and three parties who share every weight and input stay within the
  * error that they declare, with the traffic that was counted.
  */
 export function checkNets(dir: string, nets: Nets): void {
-  it.each(Object.entries(nets))("%s: as onnxruntime, and on shares within the declared error", async (name, counts) => {
+  it.each(
+    Object.entries(nets),
+  )("%s equals onnxruntime, and is within the declared error on shares", async (name, counts) => {
     const expected = await expectedOf(name, dir);
     expect(importError(name, expected)).toBeLessThan(1e-5);
     const { module, report, error, bound } = await shared(name, dir, expected);
     expect(error).toBeLessThan(bound);
-    // It is a bound that says something.
+    // The bound is meaningful.
     expect(bound).toBeLessThan(Math.max(...expected.scores.data.map(Math.abs)) / 4);
     expect(report.measured).toEqual(report.predicted);
     expect(countOps({ module })).toMatchObject(counts);

@@ -15,7 +15,7 @@ describe("small recurrent nets", () => {
     "gru-plain": { sigmoid: 4, tanh: 4 },
     // The first state is 0: three rounds multiply with the recurrent matrix, four with the other; then the classifier.
     "gru-zero": { sigmoid: 4, tanh: 4, matmul: 3 + 4 + 1 },
-    // Known lengths choose between states without a comparison.
+    // Known lengths select between states without a comparison.
     "gru-packed": { sigmoid: 8, tanh: 8 },
     rnn: { relu: 8 },
     fastgrnn: { sigmoid: 4, tanh: 4 },

@@ -62,7 +62,7 @@ const masked: readonly Case[] = [
 ];
 describe("Attention with three axes and masks", () => agreesWithRuntime(masked));
 
-it("hides keys that a mask of opset 24 has no column for", () => {
+it("masks keys without a column in a mask of opset 24", () => {
   const short: In = { shape: [rows, 3], values: numbers(rows * 3, 9, 2), known: true };
   const padded = Array.from({ length: rows * columns }, (_, at) =>
     at % columns < 3 ? short.values![Math.floor(at / columns) * 3 + (at % columns)]! : -1e4,
@@ -94,7 +94,7 @@ const turned: readonly Case[] = [
 ];
 describe("RotaryEmbedding", () => agreesWithRuntime(turned));
 
-it.each([1, 0.75])("Swish and SwiGLU with alpha %d are what their definition says", (alpha) => {
+it.each([1, 0.75])("Swish and SwiGLU with alpha %d match their definition", (alpha) => {
   const [x, b] = [tensor([2, 3], numbers(6, 3, 2)), tensor([2, 3], numbers(6, 4, 2))];
   const swish = x.data.map((value) => value / (1 + Math.exp(-alpha * value)));
   const attrs = { alpha: real(alpha) };

@@ -22,7 +22,7 @@ const positions = (shape: readonly number[], values: readonly number[]): In => (
   known: true,
 });
 
-/** Heads, new places, width of a head. */
+/** Heads, new positions, width of a head. */
 const [heads, rows, depth] = [4, 3, 16];
 
 const batch = 2;
@@ -53,7 +53,7 @@ const multi: readonly Case[] = [
 ];
 describe("MultiHeadAttention", () => agreesWithRuntime(multi));
 
-it("MultiHeadAttention takes heads packed, which the runtime's CPU kernels do not", () => {
+it("MultiHeadAttention accepts packed heads, which the runtime's CPU kernels do not", () => {
   const apart = [1, 2, 3].map((seed) => drawn([batch, keys, heads * depth], seed));
   const named = new Map(apart.map((each, at) => [at, each]));
   const wanted = resultOf(multiHead([long, long, long]), named);
@@ -77,7 +77,7 @@ function single(inputs: readonly (In | undefined)[], attrs: Readonly<Record<stri
 const plain = [of(batch, rows, 6), of(6, 3 * inner), of(3 * inner)];
 const attention: readonly Case[] = [
   single(plain),
-  // Without a bias the runtime's kernel ends the process.
+  // Without a bias the runtime's kernel crashes the process.
   single(plain, { scale: real(0.4) }),
   single([of(batch, rows, 6), of(6, 8 + 8 + 4), of(20)], { qkv_hidden_sizes: [8, 8, 4] }),
   single(plain, { unidirectional: 1 }),
@@ -179,7 +179,7 @@ const withActivations: readonly Case[] = [
 ];
 describe("products with an activation", () => agreesWithRuntime(withActivations));
 
-describe("attributes that change numbers in ways that are not supported", () => {
+describe("attributes that change values in an unsupported way", () => {
   const refused: readonly (readonly [string, Case])[] = [
     ["scores of heads", { ...multiHead([wide, wide, wide]), outputs: [true, false, false, true] }],
     ["rotary positions inside", single(plain, { do_rotary: 1 })],

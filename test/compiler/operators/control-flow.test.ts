@@ -9,7 +9,7 @@ const info = (name: string, elemType: number, ...dims: number[]): proto.IValueIn
 });
 const truth = (value: number): In => ({ shape: [], values: [value], known: true, dtype: "bool" });
 
-/** sum' = sum + x · round, and x · sum' of each round; x is carried unchanged. */
+/** sum' = sum + x · iteration, and x · sum' of each iteration; x is carried unchanged. */
 const body: proto.IGraphProto = {
   name: "body",
   input: [info("round", 7), info("goes", 9), info("sum", 1, 2, 3), info("x", 1, 2, 3)],
@@ -77,7 +77,7 @@ it("computes both branches of a secret condition", () => {
   expect(module.steps.flatMap(({ ops }) => ops.map(({ name }) => name))).toEqual(["where"]);
 });
 
-it("refuses what would show in the length of the program, or never end", () => {
+it("refuses loops whose length would reveal secrets, or that never end", () => {
   const code = (each: Case) => codesOf(() => imported(each));
   expect(code(loop({ shape: [], values: [2], dtype: "int64" }, truth(1)))).toEqual(["MRL0404"]);
   const secret = { ...body, node: [...body.node!.slice(0, -1), node("Less", ["sum_out", "x"], ["goes_on"])] };

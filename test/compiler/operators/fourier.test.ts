@@ -13,7 +13,7 @@ const cases: readonly Case[] = [
 ];
 describe("DFT", () => agreesWithRuntime(cases));
 
-it("refuses triples, and the axis of the parts", () => {
+it("refuses triples, and the axis of components", () => {
   expect(codesOf(() => imported({ op: "DFT", inputs: [of(1, 4, 3)], opset: 17 }))).toEqual(["MRL0404"]);
   expect(codesOf(() => imported({ op: "DFT", inputs: [of(1, 4, 2)], opset: 17, attrs: { axis: 2 } }))).toEqual([
     "MRL0404",

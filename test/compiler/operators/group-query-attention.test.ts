@@ -23,14 +23,14 @@ const positions = (shape: readonly number[], values: readonly number[]): In => (
   known: true,
 });
 
-/** Heads of queries and of keys, new places, width of a head. */
+/** Query heads and key heads, new positions, width of a head. */
 const [heads, groups, rows, depth] = [4, 2, 3, 16];
 
 interface Grouped {
   readonly batch?: number;
   readonly packed?: true;
   readonly past?: number;
-  /** seqlens_k; absent: everything is full. */
+  /** seqlens_k; absent: every sequence is full. */
   readonly lengths?: In;
   readonly rotary?: number;
   readonly positions?: In;
@@ -38,7 +38,7 @@ interface Grouped {
   readonly sink?: In;
   /** q_norm_weight and k_norm_weight. */
   readonly norms?: readonly [In, In];
-  /** total_sequence_length; absent: the past and the new places. */
+  /** total_sequence_length; absent: the past and the new positions. */
   readonly total?: number;
   readonly attrs?: Readonly<Record<string, Attribute>>;
   readonly cache?: false;
@@ -85,16 +85,16 @@ const groupQuery: readonly Case[] = [
   grouped({ bias: of(1, heads, rows, rows) }),
   grouped({ attrs: { smooth_softmax: 1 } }),
   grouped({ sink: of(heads), past: 1 }),
-  // Of a first prompt's position_ids the runtime takes the first alone, and counts on.
+  // For a first prompt's position_ids the runtime takes only the first, and counts on.
   grouped({ rotary: depth, positions: positions([1, rows], [2, 3, 4]) }),
   grouped({ rotary: depth, past: 2, positions: positions([1, rows], [2, 7, 1]) }),
-  // Room for a past of which nothing is filled yet.
+  // Room for a past that is still empty.
   grouped({ rotary: depth, past: 4, lengths: lengths(rows - 1), total: rows, cache: false }),
 ];
 
 describe("GroupQueryAttention", () => agreesWithRuntime(groupQuery));
 
-/** The first so many entries along an axis. */
+/** The first `count` entries along an axis. */
 const cut = (x: Tensor, axis: number, count: number): Tensor =>
   evaluateOp("slice", [x], {
     starts: x.shape.map(() => 0),
@@ -106,7 +106,9 @@ const windows: readonly (readonly [string, Case["attrs"] & object])[] = [
   ["", {}],
   [", with a window of places", { local_window_size: 4 }],
 ];
-it.each(windows)("GroupQueryAttention behind a past that is not full is that behind what fills it%s", (_, attrs) => {
+it.each(
+  windows,
+)("GroupQueryAttention after a past that is not full equals that after its filled part%s", (_, attrs) => {
   const [room, filled] = [5, 3];
   const heads3 = [heads, groups, groups].map((count, at) => drawn([1, rows, count * depth], at + 1));
   const past = [4, 5].map((seed) => drawn([1, groups, room, depth], seed));
@@ -125,10 +127,10 @@ it.each(windows)("GroupQueryAttention behind a past that is not full is that beh
   expect(worst(found, wanted)).toBeLessThan(1e-9);
 });
 
-/** Queries, keys and values of the new places, drawn. */
+/** Random queries, keys and values of the new positions. */
 const fresh = [heads, groups, groups].map((count, at) => [at, drawn([1, rows, count * depth], at + 1)] as const);
 
-it("GroupQueryAttention with a cache as wide as the window sees what a longer one shows in it", () => {
+it("GroupQueryAttention with a cache of the window's size sees the same as with a longer one", () => {
   const [size, before] = [4, 6];
   const past = [4, 5].map((seed) => drawn([1, groups, before, depth], seed));
   const common = [...fresh, [7, drawn([16, depth / 2], 6)] as const, [8, drawn([16, depth / 2], 7)] as const];
@@ -146,7 +148,7 @@ it("GroupQueryAttention with a cache as wide as the window sees what a longer on
   }
 });
 
-it("GroupQueryAttention with norms inside is that of queries and keys with norms before", () => {
+it("GroupQueryAttention with norms inside equals norms before it", () => {
   const gains = [drawn([depth], 8), drawn([depth], 9)];
   const tables = [[7, drawn([16, depth / 2], 6)] as const, [8, drawn([16, depth / 2], 7)] as const];
   const normed = fresh.map(([at, x]): readonly [number, Tensor] => {
@@ -161,7 +163,7 @@ it("GroupQueryAttention with norms inside is that of queries and keys with norms
   expect(worst(resultOf(inside, new Map([...fresh, ...tables, ...given])), wanted)).toBeLessThan(1e-9);
 });
 
-describe("what GroupQueryAttention is refused with", () => {
+describe("GroupQueryAttention is refused with", () => {
   const refused: readonly (readonly [string, Case])[] = [
     ["scores of groups", { ...grouped({ attrs: { qk_output: 1 } }), outputs: [true, false, false, true] }],
     ["a quantised cache", grouped({ attrs: { k_quant_type: "PER_TENSOR" } })],

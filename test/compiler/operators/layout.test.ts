@@ -53,7 +53,7 @@ const diagonals: readonly Case[] = [
 ];
 describe("EyeLike", () => agreesWithRuntime(diagonals));
 
-it("refuses places that are secret or outside, and ways that are unknown", () => {
+it("refuses indices that are secret or outside, and unknown modes", () => {
   const code = (each: Case) => codesOf(() => imported(each));
   const indices = { ...ints(0, 2), shape: [1, 2] };
   expect(code({ op: "GatherElements", inputs: [of(1, 2), indices], attrs: { axis: 1 } })).toEqual(["MRL0404"]);

@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { operatorReport } from "../../../scripts/tables/operators.ts";
-import { describeIfPresent, sharedNodeTests } from "../../harness/shared-models.ts";
+import { nodeTests } from "../../harness/fixtures.ts";
 
 const page = new URL("../../../docs/operators.md", import.meta.url);
 const [begin, end] = ["<!-- npm run operators -->\n", "\n<!-- end -->"];
 
-describeIfPresent(sharedNodeTests, "single operators of the ONNX project", () => {
-  const report = operatorReport(sharedNodeTests);
+describe("single operators of the ONNX project", () => {
+  const report = operatorReport(nodeTests);
 
   it("pass, or are refused by name: 95 of 100 pass", () => {
     expect(report.passed.length).toBeGreaterThanOrEqual(0.95 * report.tests);
@@ -24,7 +24,7 @@ describeIfPresent(sharedNodeTests, "single operators of the ONNX project", () =>
     const text = readFileSync(page, "utf8");
     const [before, rest] = text.split(begin) as [string, string];
     const [shown, after] = rest.split(end) as [string, string];
-    // BLESS=1 writes the tables anew.
+    // BLESS=1 rewrites the tables.
     if (process.env.BLESS) writeFileSync(page, before + begin + report.text + end + after);
     else expect(shown, "BLESS=1 npx vitest run test/compiler/operators/node-tests").toBe(report.text);
   });

@@ -56,7 +56,7 @@ function storedElements(dtype: Dtype, data: Float64Array): number[] {
   return Array.from({ length: Math.ceil(codes.length / 2) }, (_, at) => codes[2 * at]! + 16 * (codes[2 * at + 1] ?? 0));
 }
 
-/** An input of the node: secret, of this shape, with numbers in ±most; or with these numbers, secret or `known`. */
+/** An input of the node: secret, of this shape, with values in ±most; or with these values, secret or `known`. */
 export interface In {
   readonly shape: readonly number[];
   readonly values?: readonly number[];
@@ -82,11 +82,11 @@ export interface Case {
   readonly inputs: readonly (In | undefined)[];
   readonly attrs?: Readonly<Record<string, Attribute>>;
   readonly opset?: number;
-  /** Which of the node's outputs are asked for; default: the first. */
+  /** The requested output of the node; default: the first. */
   readonly outputs?: readonly boolean[];
   readonly domain?: string;
   readonly tolerance?: number;
-  /** The inputs are what nobody alone knows, as values behind private weights are; default: the client's. */
+  /** The inputs are shared, like values after private weights; default: the client's. */
   readonly shared?: true;
 }
 
@@ -190,7 +190,7 @@ function titleOf({ op, inputs, attrs = {}, opset }: Case): string {
 /** Each case as ONNX Runtime computes it, in float32. */
 export function agreesWithRuntime(cases: readonly Case[]): void {
   const titled = cases.map((each) => [titleOf(each), each] as const);
-  it.each(titled)("%s: as onnxruntime has it", async (_title, each) => {
+  it.each(titled)("%s equals onnxruntime's result", async (_title, each) => {
     const made = make(each);
     const expected = await reference(made);
     const model = imported(each);
@@ -202,7 +202,7 @@ export function agreesWithRuntime(cases: readonly Case[]): void {
   });
 }
 
-/** The first output of a case on these inputs, by their places, in real numbers. */
+/** The first output of a case on these inputs, by input index, in real numbers. */
 export function resultOf(each: Case, inputs: ReadonlyMap<number, Tensor>): Tensor {
   const byName = new Map([...inputs].map(([place, given]) => [`onnx::${each.op}_${place}`, given]));
   return runImported(imported(each), byName).get("y0")!;

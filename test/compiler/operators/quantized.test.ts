@@ -7,7 +7,7 @@ import { type Attribute, agreesWithRuntime, type Case, type In, imported, of } f
 const domain = "com.microsoft";
 const none = undefined;
 
-/** Whole numbers from `least` to `most`, stored in the model. */
+/** Integers from `least` to `most`, stored in the model. */
 function codes(dtype: In["dtype"], shape: readonly number[], [least, most]: readonly [number, number], seed = 7): In {
   const values = numbers(sizeOf(shape), seed, 1).map((x) => Math.round(least + ((x + 1) / 2) * (most - least)));
   return { shape, values, known: true, dtype: dtype! };

@@ -66,7 +66,7 @@ const cases: readonly Case[] = [
 ];
 describe("recurrent operators", () => agreesWithRuntime(cases));
 
-it("takes the batch first, and lengths that are secret", () => {
+it("accepts the batch first, and secret lengths", () => {
   const swapped: Case = { ...recurrent("GRU"), attrs: { hidden_size: hidden, layout: 1 } };
   const inputs = [of(batch, steps, width), ...swapped.inputs.slice(1)];
   const { module, outputs } = imported({ ...swapped, inputs });
@@ -76,7 +76,7 @@ it("takes the batch first, and lengths that are secret", () => {
   expect(codesOf(() => imported(recurrent("GRU", { lengths: secret })))).toEqual([]);
 });
 
-it("refuses directions and activations that it does not know", () => {
+it("refuses unknown directions and activations", () => {
   expect(codesOf(() => imported(recurrent("GRU", { attrs: { direction: "sideways" } })))).toEqual(["MRL0404"]);
   expect(codesOf(() => imported(recurrent("RNN", { attrs: { activations: ["Softsign"] } })))).toEqual(["MRL0404"]);
 });

@@ -3,7 +3,7 @@ import { opsOf } from "../../../ir/module.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 import { agreesWithRuntime, type Case, type In, imported, of } from "./one-node.ts";
 
-/** Places that nobody alone knows. */
+/** Shared indices. */
 const places = (shape: readonly number[], ...values: number[]): In => ({ shape, values, dtype: "int64" });
 
 const cases: readonly Case[] = [
@@ -19,14 +19,14 @@ const cases: readonly Case[] = [
 describe("on shares", () => agreesWithRuntime(cases.map((each) => ({ ...each, shared: true }))));
 describe("of the client's", () => agreesWithRuntime(cases.filter(({ op }) => op === "ScatterElements")));
 
-it("looks no secret place up", () => {
+it("never looks up a secret index", () => {
   for (const each of cases) {
     const selected = opsOf(imported({ ...each, shared: true }).module).map(({ name }) => name);
     expect(selected.filter((name) => name.startsWith("gather") || name.startsWith("scatter"))).toEqual([]);
   }
 });
 
-it("refuses secret places along a part of the other axes, and of several coordinates", () => {
+it("refuses secret indices along a part of the other axes, and with several coordinates", () => {
   const code = (each: Case) => codesOf(() => imported({ ...each, shared: true }));
   expect(code({ op: "GatherElements", inputs: [of(3, 4), places([2, 2], 0, 1, 2, 3)], attrs: { axis: 1 } })).toEqual([
     "MRL0404",
@@ -34,7 +34,7 @@ it("refuses secret places along a part of the other axes, and of several coordin
   expect(code({ op: "GatherND", inputs: [of(3, 4), places([1, 2], 0, 1)] })).toEqual(["MRL0404"]);
 });
 
-it("compares a secret number with 0 to make a condition of it", () => {
+it("compares a secret value with 0 to make a condition of it", () => {
   const made = imported({ op: "Cast", inputs: [of(3)], attrs: { to: 9 }, shared: true });
   expect(opsOf(made.module).map(({ name }) => name)).toEqual(["compare", "not"]);
 });

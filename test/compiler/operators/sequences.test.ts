@@ -70,7 +70,7 @@ const cases: Readonly<Record<string, proto.INodeProto[]>> = {
 };
 
 describe("sequences", () => {
-  it.each(Object.entries(cases))("%s: as onnxruntime has it", async (_title, nodes) => {
+  it.each(Object.entries(cases))("%s equals onnxruntime's result", async (_title, nodes) => {
     const bytes = modelOf(nodes);
     const session = await InferenceSession.create(bytes, { logSeverityLevel: 4 });
     const { y } = await session.run({ x: new OrtTensor("float32", Float32Array.from(x.data), [...x.shape]) });
@@ -80,7 +80,7 @@ describe("sequences", () => {
     expect(worst(found.get("y")!, wanted)).toBe(0);
   });
 
-  it("refuses a member at a place that is computed, by name", () => {
+  it("refuses a member at a computed position, by name", () => {
     const nodes = [
       node("Shape", ["x"], ["shape"]),
       node("ReduceSum", ["shape"], ["place"]),

@@ -34,7 +34,7 @@ const draw = (shape: readonly number[], seed: number): Tensor =>
     ),
   );
 
-/** As a training framework keeps them: linear layers are [out, in]. The head is tied: it is the embedding. */
+/** In the layout of a training framework: linear layers are [out, in]. The head is tied to the embedding. */
 const parameters: ReadonlyMap<string, Tensor> = new Map([
   ["model.embed_tokens.weight", draw([vocabulary, width], 1)],
   ["model.layers.0.up.weight", draw([inner, width], 2)],
@@ -45,7 +45,7 @@ const parameters: ReadonlyMap<string, Tensor> = new Map([
 ]);
 const up = "model.layers.0.up.weight";
 
-/** As TorchScript exports it: matrices are transposed and renamed, the head is a matrix of its own. */
+/** As TorchScript exports it: matrices are transposed and renamed, and the head is a matrix of its own. */
 function exported(values: ReadonlyMap<string, Tensor>, dtype: Dtype, name = "tuned.onnx"): Uint8Array {
   const stored = (initializer: string, { shape, data }: Tensor) => {
     return { name: initializer, dims: [...shape], dataType: onnxTypes[dtype]!, rawData: encodeWeight(dtype, { data }) };
@@ -131,7 +131,7 @@ function owners(bytes: Uint8Array, base: string, more: OwnershipOptions = {}): R
 const secrets = (found: ReadonlyMap<string, OwnershipRecord>): readonly string[] =>
   [...found.values()].flatMap(({ name, label }) => (label === "server" ? [name] : []));
 
-/** The base but for one number of a parameter, by so much of itself. */
+/** The base with one element of a parameter changed, by this fraction of itself. */
 function nudged(name: string, by: number): ReadonlyMap<string, Tensor> {
   const { shape, data } = parameters.get(name) ?? parameters.get("model.embed_tokens.weight")!;
   const moved = data.map((value, at) => (at === 5 % data.length ? Math.fround(value * (1 + by)) : value));
@@ -151,7 +151,7 @@ describe("a base", () => {
     const found = owners(exported(parameters, dtype), base());
     expect(secrets(found)).toEqual([]);
     expect(found.get(up)!.why).toContain(`equal to ${up}`);
-    // The base has no head: it is the embedding.
+    // The base has no head: it is tied to the embedding.
     expect(found.get("lm_head.weight")!.why).toMatch(/(has the values of model.embed_tokens|equal to lm_head).weight/);
   });
 
@@ -161,7 +161,7 @@ describe("a base", () => {
   ])("in %s knows a model that was widened to float32", (_, kept, dtype) => {
     const widened = new Map([...parameters].map(([name, value]) => [name, roundTensor(value, kept)]));
     expect(secrets(owners(exported(widened, dtype), single(kept)))).toEqual([]);
-    // The float32 numbers that were there before the rounding are not those of the base.
+    // The float32 values before rounding are not those of the base.
     expect(secrets(owners(exported(parameters, dtype), single(kept)))).toHaveLength(parameters.size + 1);
   });
 
@@ -180,7 +180,7 @@ describe("a base", () => {
     }
   });
 
-  it("does not own what lies in another place: where it was moved to is nobody else's to know", () => {
+  it("does not own a tensor at another position: the new position is private", () => {
     const swapped = new Map(parameters);
     swapped.set(up, parameters.get("model.layers.1.up.weight")!);
     swapped.set("model.layers.1.up.weight", parameters.get(up)!);
@@ -189,7 +189,7 @@ describe("a base", () => {
     expect(found.get(up)!.moved).toBe(inner * width);
   });
 
-  it("is told apart from a private copy of a public matrix by refusing it", () => {
+  it("is distinguished from a private copy of a public matrix by refusing the copy", () => {
     const copied = new Map([...parameters, [up, parameters.get("model.layers.1.up.weight")!]]);
     const base = single("float32");
     expect(codesOf(() => owners(exported(copied, "float32"), base))).toEqual(["MRL0424"]);
@@ -197,7 +197,7 @@ describe("a base", () => {
     expect(secrets(owners(exported(copied, "float32"), base, both))).toEqual([up, "model.layers.1.up.weight"]);
   });
 
-  it("a tied head is the server's together with the embedding, or not at all", () => {
+  it("makes a tied head private together with the embedding, or not at all", () => {
     const base = single("float32");
     const bytes = exported(parameters, "float32");
     expect(codesOf(() => owners(bytes, base, { private: ["lm_head.*"] }))).toEqual(["MRL0424"]);

@@ -15,7 +15,7 @@ import { matmulOf } from "../../../ir/ops/helpers/matmul.ts";
 import { zip } from "../../../ir/ops/helpers/tensors.ts";
 import { tensor } from "../../../ir/tensor.ts";
 import { verify } from "../../../ir/verify.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
 import { countOps, readRecorded, runRecorded, tensorFrom, worst } from "../onnx/import/recorded.ts";
 
@@ -25,16 +25,16 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const shared = (name: string) => join(sharedModels, name);
+const shared = (name: string) => join(models, name);
 const modelOf = (name: string) => readModel(join(shared(name), "model.onnx"));
 const labelsOf = (table: readonly { readonly name: string; readonly label: string }[], label: string) =>
   table.filter((line) => line.label === label).map(({ name }) => name);
 
-describeIfPresent(sharedModels, "ownership of shared models", () => {
+describe("ownership of exported models", () => {
   const base = () => openBaseModel(shared("dev_llama_ts17_static"));
   const adapter = () => readPeftAdapter(join(shared("dev_lora_llama_ts17_static"), "adapter"));
 
-  it("refuses a model in which nothing is private, unless that is meant", () => {
+  it("refuses a model without private weights, unless explicitly allowed", () => {
     const model = modelOf("dev_llama_ts17_static");
     expect(codesOf(() => decideOwnership(model))).toEqual(["MRL0421"]);
     expect(codesOf(() => decideOwnership(model, { base: base() }))).toEqual(["MRL0421"]);
@@ -58,7 +58,7 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
     }
   });
 
-  it("compares with an ONNX base of either exporter", () => {
+  it("compares a model with an ONNX base of either exporter", () => {
     const onnx = openBaseModel(join(shared("dev_llama_ts17_static"), "model.onnx"));
     for (const name of ["dev_llama_ts17_dynamic", "dev_llama_dy18_static"]) {
       const { table } = decideOwnership(modelOf(name), { base: onnx, allowAllPublic: true });
@@ -69,7 +69,7 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
     expect(labelsOf(table, "server")).toEqual([]);
   });
 
-  it("takes what differs from the base for private, and the base for its surrogate", () => {
+  it("makes weights that differ from the base private, with the base as their surrogate", () => {
     const store = openSafetensors(shared("dev_llama_ts17_static"));
     const tensors = [...store.entries.values()].map((entry) => {
       const bytes = readSafetensorBytes(store, entry.name);
@@ -91,7 +91,7 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
       expect(label).toBe(secret.includes(key) ? "server" : "public");
     }
     const surrogate = createSurrogate(imported, ownership);
-    // A head that the base has not starts as any linear layer.
+    // A head that the base does not have has the initial values of a linear layer.
     expect(surrogate.missing).toEqual([]);
     expect(surrogate.weights.get("lm_head.weight")).not.toEqual(imported.weights.get("lm_head.weight"));
     const q = "model.layers.1.self_attn.q_proj.weight";
@@ -99,7 +99,7 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
     expect(worst(surrogate.weights.get(q)!, imported.weights.get(q)!)).toBeLessThan(1e-6);
   });
 
-  it("private patterns name weights; each must match something", () => {
+  it("requires that each private pattern matches a weight", () => {
     const model = modelOf("dev_llama_ts17_static");
     const { table } = decideOwnership(model, { private: ["model.layers.1.*", "lm_head.*"] });
     expect(labelsOf(table, "server")).toHaveLength(10);
@@ -107,14 +107,14 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
     expect(codesOf(none)).toEqual(["MRL0422", "MRL0422"]);
   });
 
-  it("refuses a private head that the public embedding is tied to: everybody would have it", () => {
+  it("refuses a private head that is tied to a public embedding, because the embedding would reveal it", () => {
     const model = modelOf("dev_gpt2_ts17_static");
     expect(codesOf(() => decideOwnership(model, { private: ["lm_head.*"] }))).toEqual(["MRL0424"]);
     const both = decideOwnership(model, { private: ["lm_head.*", "transformer.wte.*"] });
     expect(labelsOf(both.table, "server")).toEqual(["transformer.wte.weight", "lm_head.weight"]);
   });
 
-  it("refuses private kernels that lie in the model as public ones too", () => {
+  it("refuses private kernels with a public copy in the model", () => {
     const kernels = (name: string) => floatTensor(name, [2, 2, 1, 1], [1, 2, 3, 4]);
     const bytes = modelBytes({
       name: "twins",
@@ -128,7 +128,7 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
     expect(codesOf(() => decideOwnership(model, { private: ["*"] }))).toEqual([]);
   });
 
-  it("a pattern also finds what the exporter computed from a weight", () => {
+  it("applies a pattern to tensors that the exporter computed from a weight", () => {
     const model = modelOf("dev_bert_dy18_static");
     const rows = decideOwnership(model, { private: ["bert.embeddings.position_embeddings.*"] });
     expect(labelsOf(rows.table, "server")).toEqual(["embedding_2"]);
@@ -136,7 +136,7 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
     expect(labelsOf(table, "server").every((name) => name.startsWith("bert.encoder.layer.1."))).toBe(true);
   });
 
-  it("attaches an adapter: the unmerged export's outputs", () => {
+  it("attaches an adapter and gives the outputs of the unmerged export", () => {
     const model = modelOf("dev_llama_ts17_static");
     const lora = readRecorded(shared("dev_lora_llama_ts17_static"));
     for (const name of ["dev_llama_ts17_static", "dev_llama_dy18_static"]) {
@@ -195,7 +195,7 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
     expect(worst(merged, runRecorded(imported, recorded))).toBeGreaterThan(1e-3);
   });
 
-  it("an unmerged LoRA graph has its scale in B, and its halves are private on request", () => {
+  it("folds the scale of an unmerged LoRA graph into B, and makes A and B private on request", () => {
     const lora = readRecorded(shared("dev_lora_llama_ts17_static"));
     const ownership = decideOwnership(lora.model, { loraPrivate: true });
     const imported = importModel(lora.model, { ownership });
@@ -209,7 +209,7 @@ describeIfPresent(sharedModels, "ownership of shared models", () => {
     expect(worst(runRecorded(imported, lora), tensorFrom(lora.outputs[0]!))).toBeLessThan(1e-5);
   });
 
-  it("refuses an adapter of another base, all modules at once", () => {
+  it("refuses an adapter of another base, and lists all modules at once", () => {
     const gpt2 = importModel(modelOf("dev_gpt2_ts17_static"));
     expect(codesOf(() => attachAdapter(gpt2, adapter()))).toEqual(["MRL0426", "MRL0426", "MRL0426", "MRL0426"]);
     const wider = adapter();
@@ -237,7 +237,7 @@ describe("decideOwnership", () => {
     expect(() => importModel(model, { ownership })).toThrow("old.weight");
   });
 
-  it("takes nameless weights for private where patterns decide", () => {
+  it("makes unnamed weights private when patterns decide", () => {
     const nameless = {
       ...graph,
       node: [node("MatMul", ["x", "onnx::MatMul_7"], ["h"]), node("Add", ["h", "fc.bias"], ["y"])],
@@ -249,7 +249,7 @@ describe("decideOwnership", () => {
     expect(labels({ private: ["fc.*"], public: ["onnx::*"] })).toEqual(["public", "server"]);
   });
 
-  it("holds an export in a narrower format for the base's", () => {
+  it("accepts an export in a narrower format as equal to the base", () => {
     const bytes = new Uint8Array(Float32Array.of(1, 2, 3 + 2 ** -20, 4).buffer);
     const file = join(folder, "fine.safetensors");
     writeFileSync(file, writeSafetensors([{ name: "fc.weight", dtype: "float32", shape: [2, 2], bytes }]));
@@ -263,7 +263,7 @@ describe("decideOwnership", () => {
     expect(labelsOf(rounded.table, "public")).toEqual(["fc.weight"]);
   });
 
-  it("lets the user open what the base does not have", () => {
+  it("lets the user make weights public that the base does not have", () => {
     const { table } = decideOwnership(model, { private: ["fc.*"], public: ["old.*"] });
     expect(table.map(({ label }) => label)).toEqual(["server", "public"]);
   });

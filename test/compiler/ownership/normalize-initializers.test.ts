@@ -24,7 +24,7 @@ import {
   width,
 } from "./private-models.ts";
 
-describe("numbers of the provider's, whatever form the file has for them", () => {
+describe("private values, in whatever form the file stores them", () => {
   const asInitializer: Case = { initializer: [floatTensor("fc1.bias", [width], vector)], nodes: [add("fc1.bias")] };
   const wanted = look(asInitializer, { base: baseOf() }).y;
   const branch = (
@@ -75,7 +75,7 @@ describe("numbers of the provider's, whatever form the file has for them", () =>
     expect(look(given, { private: [name] }).secrets).toContain(name);
   });
 
-  it("two branches may call what they have the same", () => {
+  it("lets two branches use the same name", () => {
     const other = { ...k, t: floatTensor("", [width], numbers(width, 4, 0.5)) };
     const [, chosen] = choice(branch("t", [constant("k", k), ...inner]));
     const nodes = [
@@ -88,7 +88,7 @@ describe("numbers of the provider's, whatever form the file has for them", () =>
         ],
       },
     ];
-    // That of the branch which is not taken is told as well: nothing depends on it.
+    // The branch that is not taken is reported too: nothing depends on it.
     expect(codesOf(() => look({ initializer: [], nodes }, { private: ["k*"] }))).toEqual(["MRL0425"]);
     const { secrets, y } = look(
       { initializer: [], nodes },
@@ -100,7 +100,7 @@ describe("numbers of the provider's, whatever form the file has for them", () =>
   });
 });
 
-describe("a tensor that an exporter has merged of equal parameters", () => {
+describe("a tensor that an exporter merged from equal parameters", () => {
   const norm = (at: number, from: string, weight: string, to: string): proto.INodeProto =>
     node("Mul", [from, weight], [to], at < 0 ? "" : `/norm${at}/Mul`);
   const merged = (at: readonly [number, number]): Case => ({
@@ -130,11 +130,11 @@ describe("a tensor that an exporter has merged of equal parameters", () => {
     expect(look(given, { base: baseOf(gain(0), gain(1, 1)) }).secrets).toEqual(["norm1.weight"]);
     expect(look(given, { base: baseOf(gain(0, 1), gain(1)) }).secrets).toEqual(["norm0.weight"]);
     expect(look(given, { private: ["norm1.*"] }).secrets).toEqual(["norm1.weight"]);
-    // The base gives a start for each, so that a fresh model can be compiled.
+    // The base gives initial values for each, so that a fresh model compiles.
     expect(look(given, { base: baseOf(gain(0, 1), gain(1, 2)) }).surrogate.missing).toEqual([]);
   });
 
-  it("is marked as the server's in notes if one of its parameters is", () => {
+  it("is marked private in notes if one of its parameters is private", () => {
     const path = modelOf(byName);
     const { ownership } = loadModel({ model: path, base: baseOf(gain(0), gain(1, 1)) });
     const { tensors } = modelMetadata({ model: readModel(path), ownership, inputs: {}, blockers: [] });
@@ -142,7 +142,7 @@ describe("a tensor that an exporter has merged of equal parameters", () => {
     expect(tensors.get("onnx::MatMul_1")!.known_to).toBe("everyone");
   });
 
-  it("is refused where a few numbers would be any number of parameters", () => {
+  it("is refused when a few values would expand to too many parameters", () => {
     const count = 40_000;
     const nodes = Array.from({ length: count }, (_, at) =>
       norm(at, at === 0 ? "h" : `h${at}`, "norm0.weight", at === count - 1 ? "y" : `h${at + 1}`),
@@ -168,24 +168,24 @@ describe("a tensor that an exporter has merged of equal parameters", () => {
     expect(surrogate.missing).toEqual([]);
   });
 
-  it("is public where the file does not tell its uses, if all that they may be agree", () => {
+  it("is public when the file does not name its uses, if all candidates agree", () => {
     expect(look(merged([-1, -1]), { base: baseOf(gain(0), gain(1)) }).secrets).toEqual([]);
     const { secrets, why } = look(merged([-1, -1]), { base: baseOf(gain(0), gain(1, 1)) });
     expect(secrets).toEqual(["norm0.weight"]);
     expect(why.join()).toContain("one may be norm1.weight");
   });
 
-  it("is refused where it is a matrix, public here and private there", () => {
+  it("is refused when it is a matrix with a public and a private use", () => {
     const given = { initializer: [], nodes: [layer(1, "h", "onnx::MatMul_1", "y")] };
     const base = (values: Values) => baseOf(stored("fc1.weight", [width, width], turned(values)));
     expect(look(given, { base: base(first) }).secrets).toEqual([]);
     expect(codesOf(() => look(given, { base: base(second) }))).toEqual(["MRL0424"]);
-    // A layer that the base has not is a copy of one that it has.
+    // A layer that the base does not have is a copy of one that it has.
     expect(codesOf(() => look(given, { base: baseOf() }))).toEqual(["MRL0424"]);
   });
 });
 
-describe("the base's numbers in another place or order", () => {
+describe("the base's values at another position or in another order", () => {
   const nameless = (values: Values): Case => ({
     initializer: [floatTensor("onnx::MatMul_2", [width, width], [...values])],
     nodes: [node("MatMul", ["h", "onnx::MatMul_2"], ["y"])],
@@ -204,7 +204,7 @@ describe("the base's numbers in another place or order", () => {
     expect(look(nameless(values), { base: baseOf(table) }).secrets).toEqual(known ? [] : ["onnx::MatMul_2"]);
   });
 
-  it("a table of fewer rows than the base's of its name is the provider's choice", () => {
+  it("makes a table with fewer rows than the base's of its name private", () => {
     const fewer: Case = {
       initializer: [floatTensor("table.weight", [2, width], rowsOf(0, 1))],
       nodes: [add("table.weight")],
@@ -214,7 +214,7 @@ describe("the base's numbers in another place or order", () => {
     expect(why.join()).toContain("has another shape");
   });
 
-  it("a column of numbers is no choice of rows, and a zero has its sign", () => {
+  it("does not treat a column of scalars as a selection of rows, and compares the sign of zero", () => {
     const column: Case = { initializer: [floatTensor("onnx::Add_2", [2, 1], [0.3, 0.1])], nodes: [add("onnx::Add_2")] };
     const known = baseOf(stored("t.weight", [3, 1], [0.1, 0.2, 0.3]));
     expect(look(column, { base: known }).secrets).toEqual(["onnx::Add_2"]);
@@ -223,7 +223,7 @@ describe("the base's numbers in another place or order", () => {
     expect(look(zero, { base: baseOf(stored("fc1.bias", [width], [0.5, -0, 0, 1])) }).secrets).toEqual([]);
   });
 
-  it("knows a gain that is kept as its difference from 1", () => {
+  it("recognizes a norm weight that is stored as its difference from 1", () => {
     const folded: Case = {
       initializer: [
         floatTensor(
@@ -238,7 +238,7 @@ describe("the base's numbers in another place or order", () => {
     expect(look(folded, { base: baseOf() }).secrets).toEqual(["onnx::Mul_2"]);
   });
 
-  it("takes trained frequencies for the provider's where the base has others", () => {
+  it("makes trained frequencies private when the base has others", () => {
     const given: Case = {
       initializer: [floatTensor("m.rotary_emb.inv_freq", [width], [1, 0.7, 0.3, 0.1])],
       nodes: [add("m.rotary_emb.inv_freq")],
@@ -249,8 +249,8 @@ describe("the base's numbers in another place or order", () => {
   });
 });
 
-describe("what the base has not", () => {
-  it("starts as its framework starts it, so that a new head can be compiled", () => {
+describe("a weight that the base does not have", () => {
+  it("has the initial values of its framework as surrogate, so that a new head compiles", () => {
     const head: Case = {
       initializer: [
         floatTensor("classifier.weight", [width, width], second),

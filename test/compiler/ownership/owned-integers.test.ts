@@ -11,7 +11,7 @@ describe("integers", () => {
     nodes: [cast("fc1.q", "real"), node("Mul", ["real", "fc1.s"], ["w"]), layer(1, "h", "w", "y")],
   };
 
-  it("that are made real are a weight, as quantised models have them", () => {
+  it("are a weight when they become real, as in quantized models", () => {
     expect(look(scaled, { base: baseOf() }).secrets).toEqual(["fc1.q", "fc1.s"]);
     expect(look(scaled, { private: ["fc1.q"] }).secrets).toContain("fc1.q");
     const known = baseOf(
@@ -44,7 +44,7 @@ describe("integers", () => {
   });
 });
 
-describe("integers of places", () => {
+describe("integer tables of positions", () => {
   const [places, few] = [8, 3];
   const table = (extent: number, of: (row: number, column: number) => number): Case => {
     const data = Array.from({ length: extent * extent }, (_, at) => of(Math.floor(at / extent), at % extent));

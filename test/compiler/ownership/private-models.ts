@@ -57,7 +57,7 @@ export interface Case {
   readonly nodes: readonly proto.INodeProto[];
 }
 
-/** A public layer x → h, then what is tried, h → y. */
+/** A public layer x → h, then the part under test, h → y. */
 export function modelOf({ initializer, nodes }: Case, name = "model"): string {
   const path = join(dir, `${name}.onnx`);
   const graph = {
@@ -80,7 +80,7 @@ export function look(given: Case, options: { readonly base?: string; readonly pr
   const labels = Object.entries(imported.module.params).flatMap(([id, key]) =>
     imported.module.values[id]!.type.label === "server" ? [imported.storedWeights.get(key)!.weight] : [],
   );
-  // What is computed with is labelled as the table says.
+  // Operands have the labels of the table.
   expect(new Set(labels)).toEqual(new Set(secrets));
   return { secrets, y: [...y!.data], why: ownership.table.map(({ why }) => why), surrogate };
 }

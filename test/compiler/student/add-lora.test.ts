@@ -63,7 +63,7 @@ function tuned(name: string, freezeA: boolean): CompileOptions {
   return { model, base: student, reveal: [{ output: "y", to: "client" }], calibrate: at("x.npz") };
 }
 
-/** Shapes of what is multiplied with a matrix that only the server knows: what is sent for it. */
+/** Shapes of factors of matrices that only the server knows: what is sent for each. */
 const opened = ({ module }: Compilation): readonly (readonly number[])[] =>
   opsOf(module)
     .filter(({ operands: [, w] }) => w !== undefined && module.values[w]!.type.label === "server")
@@ -73,7 +73,7 @@ const opened = ({ module }: Compilation): readonly (readonly number[])[] =>
     });
 
 describe("LoRA", () => {
-  it("opens a layer's input, and with a public A the low-rank product alone", async () => {
+  it("opens a layer's input, or only the low-rank product when A is public", async () => {
     const [whole, frozen] = [tuned("lora", false), tuned("lora-fa", true)];
     const artifacts = [whole, frozen].map((options) => compileModel(options)) as [Compilation, Compilation];
     // A of up and down, then B of each: m·k, and m·r.
@@ -134,7 +134,7 @@ describe("LoRA in a folder of its own", () => {
     return folder;
   }
 
-  it("has a public A where that is the A that everybody has", async () => {
+  it("has a public A when it equals the public start", async () => {
     const [start, trained, other] = [
       adapter("start", 70, undefined),
       adapter("trained", 70, 80),
@@ -181,7 +181,7 @@ describe("LoRA in a folder of its own", () => {
   });
 });
 
-describe("an adapter that never feeds back", () => {
+describe("an adapter that does not feed back", () => {
   /** A public backbone of three layers; beside it private branches that read its hidden values and feed each other. */
   const backbone = (seed: number): Uint8Array =>
     modelBytes({

@@ -13,11 +13,11 @@ export interface AttentionModel {
   readonly rows: number;
   readonly rope: boolean;
   readonly bias: boolean;
-  /** Other numbers in every matrix. */
+  /** Different values in every matrix. */
   readonly seed?: number;
-  /** Heads h and h + 1 (h even) are the same. */
+  /** Heads h and h + 1 (h even) are equal. */
   readonly twins?: boolean;
-  /** Already merged: m neighbouring heads become one behind the position embeddings, as a framework's code has it. */
+  /** Already merged: m neighbouring heads become one after the position embeddings, as a framework's code does it. */
   readonly merged?: number;
 }
 

@@ -21,7 +21,7 @@ import { reorderHeads } from "../../../compiler/student/reorder-heads.ts";
 import { readWholeFile } from "../../../compiler/tensors/files/read-file.ts";
 import { opsOf } from "../../../ir/module.ts";
 import { inputsOf } from "../../end-to-end/compiled.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 import { type AttentionModel, attentionModel, rowsOf } from "./attention-model.ts";
 import { farthest, type Inputs, interpreted, runOnnx, studentAt } from "./student-models.ts";
@@ -34,7 +34,7 @@ const model = join(dir, "model.onnx");
 writeFileSync(model, attentionModel(spec));
 const first = async (path: string, inputs: Inputs) => [...(await runOnnx(path, inputs)).values()][0]!;
 
-/** Other places for whole heads: groups of keys turned round, and in each group its queries. */
+/** A new order of whole heads: key heads reversed, and the queries of each. */
 function shuffled(heads: number, groups: number): HeadOrder {
   const per = heads / groups;
   const keys = [...Array(groups).keys()].reverse();
@@ -56,16 +56,16 @@ function withHeadsMoved(path: string, out: string, dims: ReadonlyMap<string, num
 }
 
 describe("whole heads in another order", () => {
-  it("leave the model as it is", async () => {
+  it("does not change the model's results", async () => {
     const out = join(dir, "moved.onnx");
     expect(withHeadsMoved(model, out, new Map())).toBe(14);
-    // In double precision the order of sums is all that is left.
+    // In double precision only the order of sums differs.
     expect(farthest(interpreted(out, rowsOf(spec)), interpreted(model, rowsOf(spec)))).toBeLessThan(1e-12);
     const [found, wanted] = [await first(out, rowsOf(spec)), await first(model, rowsOf(spec))];
     expect(farthest(found, wanted) / Math.max(...wanted.data.map(Math.abs))).toBeLessThan(1e-6);
   });
 
-  describeIfPresent(sharedModels, "of both exporters", () => {
+  describe("of both exporters", () => {
     const names = ["dev_llama_ts17_dynamic", "dev_llama_dy18_static", "dev_gpt2_ts17_static", "dev_gpt2_dy18_static"];
     it.each([
       ...names,
@@ -73,7 +73,7 @@ describe("whole heads in another order", () => {
       "dev_bert_dy23_static",
       "dev_lora_llama_ts17_static",
     ])("%s", async (name) => {
-      const path = join(sharedModels, name, "model.onnx");
+      const path = join(models, name, "model.onnx");
       const out = join(dir, `${name}.onnx`);
       const dims = new Map<string, number>(
         name.endsWith("dynamic")
@@ -84,7 +84,7 @@ describe("whole heads in another order", () => {
           : [],
       );
       expect(withHeadsMoved(path, out, dims)).toBeGreaterThanOrEqual(6);
-      const inputs = readInputFiles(inputsOf(join(sharedModels, name, "test_data_set_0")));
+      const inputs = readInputFiles(inputsOf(join(models, name, "test_data_set_0")));
       const [found, wanted] = [await first(out, inputs), await first(path, inputs)];
       const size = Math.max(...wanted.data.map(Math.abs));
       expect(farthest(found, wanted) / size).toBeLessThan(1e-6);
@@ -92,12 +92,12 @@ describe("whole heads in another order", () => {
   });
 });
 
-describe("likeness", () => {
+describe("similarity", () => {
   const graph = readModelGraph(readModel(model), new Map());
   const [site] = findAttentionSites(graph);
   const { scores, weights } = headSimilarity(graph, site!.traces as HeadTraces, 2);
 
-  it("is the product of Wq·Wkᵀ of two heads, number by number", () => {
+  it("is the inner product of Wq·Wkᵀ of two heads", () => {
     const matrix = (name: string) =>
       readTensor(graph.model, graph.model.graph.initializers.get(`layers.0.attn.${name}.weight`)!);
     const [q, k] = [matrix("q"), matrix("k")];
@@ -126,7 +126,7 @@ describe("likeness", () => {
     expect(weights).toHaveLength(8);
   });
 
-  it("matches groups of keys, and in each pair of groups the queries", () => {
+  it("matches key heads, and in each pair the queries", () => {
     const { keys, queries } = orderBySimilarity(8, 4, 2, scores);
     expect([...keys].sort()).toEqual([0, 1, 2, 3]);
     expect([...queries].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
@@ -157,7 +157,7 @@ describe("likeness", () => {
     }
   });
 
-  it("keeps fours whole", () => {
+  it("keeps groups of four together", () => {
     fc.assert(
       fc.property(
         fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 64, maxLength: 64 }),
@@ -176,7 +176,7 @@ describe("likeness", () => {
 });
 
 describe("pruned heads", () => {
-  it.each([2, 4] as const)("by %i: what is left is the model whose other heads project to nothing", async (size) => {
+  it.each([2, 4] as const)("by %i give the model whose other heads project to zero", async (size) => {
     const path = join(dir, `pruned-${size}.onnx`);
     const { manifest } = studentAt(path, { model, heads: { what: "prune", size } });
     const graph = readModelGraph(readModel(model), new Map());
@@ -203,14 +203,14 @@ describe("pruned heads", () => {
     expect(shapes.get("layers.0.attn.o.weight")).toEqual([[32 / size, 24], "resized"]);
   });
 
-  describeIfPresent(sharedModels, "of both exporters", () => {
+  describe("of both exporters", () => {
     const names = ["dev_llama_ts17_static", "dev_llama_dy18_static", "dev_gpt2_ts17_static", "dev_gpt2_dy18_static"];
     it.each([...names, "dev_bert_ts14_dynamic", "dev_bert_dy18_static", "dev_bert_dy23_static"])("%s", async (name) => {
       const path = join(dir, `${name}-pruned.onnx`);
-      const source = join(sharedModels, name, "model.onnx");
+      const source = join(models, name, "model.onnx");
       const dims: Readonly<Record<string, number>> = name.endsWith("dynamic") ? { batch: 1, seq: 6 } : {};
       studentAt(path, { model: source, heads: { what: "prune", size: 2 }, dims });
-      const inputs = readInputFiles(inputsOf(join(sharedModels, name, "test_data_set_0")));
+      const inputs = readInputFiles(inputsOf(join(models, name, "test_data_set_0")));
       expect(farthest(await first(path, inputs), interpreted(path, inputs, dims))).toBeLessThan(1e-5);
       const { module } = readModelGraph(readModel(path), new Map(Object.entries(dims))).fused;
       const heads = opsOf(module)
@@ -221,7 +221,7 @@ describe("pruned heads", () => {
   });
 });
 
-it("heads merged by a framework's own code are recognised", () => {
+it("recognizes heads that a framework's own code merged", () => {
   for (const groups of [8, 4]) {
     const bytes = attentionModel({ ...spec, groups, merged: 2 });
     const { module } = readModelGraph(decodeModel(bytes, "merged.onnx"), new Map()).fused;
@@ -243,13 +243,13 @@ it("heads merged by a framework's own code are recognised", () => {
   }
 });
 
-it("what cannot be changed is refused", () => {
+it("refuses heads that cannot be changed", () => {
   const change = (bytes: Uint8Array, heads: Parameters<typeof studentAt>[1]["heads"]) => (): void => {
     const path = join(dir, "refused.onnx");
     writeFileSync(path, bytes);
     studentAt(join(dir, "never.onnx"), { model: path, ...(heads && { heads }) });
   };
-  // Two query heads of one group of keys would become one.
+  // Two query heads of one key head would become one.
   expect(codesOf(change(attentionModel({ ...spec, groups: 2 }), { what: "merge", size: 4 }))).toEqual([
     "MRL0680",
     "MRL0680",

@@ -26,7 +26,7 @@ writeFileSync(
 );
 const inputs = readInputFiles([at("x.npz")]);
 
-/** The base with these weights trained; who owns what is read off the numbers. */
+/** The base with these weights trained; their values decide ownership. */
 function trained(name: string, weights: readonly string[], base = at("base.onnx")): CompileOptions {
   const model = at(`${name}.onnx`);
   tune(base, model, weights, 0.05);
@@ -48,9 +48,9 @@ const scoresOf = ({ module }: Compilation): number =>
 const bytesOf = ({ manifest }: Compilation): number =>
   Object.values(manifest.predicted.online.bytes).reduce((sum, bytes) => sum + bytes, 0);
 
-describe("what is frozen", () => {
-  it("is found from the weights, in the middle of a layer too", () => {
-    // Only the output projection of the last attention is trained: all before it is the client's.
+describe("the frozen part", () => {
+  it("is found from the weights, also in the middle of a layer", () => {
+    // Only the output projection of the last attention is trained: the client computes everything before it.
     const inside = compileModel(trained("o", ["layers.1.attn.o.weight"]));
     expect(opsOf(inside.module).filter(({ name }) => name === "attention")).toEqual([]);
     expect(opsOf(inside.module).filter(({ origin }) => origin.startsWith("/layers.0"))).toEqual([]);
@@ -66,7 +66,7 @@ describe("what is frozen", () => {
     expect(bytesOf(inside)).toBeLessThan(bytesOf(queries));
   });
 
-  it("gives what the tuned model gives, wherever the boundary lies", async () => {
+  it("gives the tuned model's results, wherever the boundary lies", async () => {
     for (const weights of [["layers.1.attn.q.weight"], ["layers.0.attn.v.weight", "layers.1.attn.o.weight"]]) {
       const out = at(`run-${weights.length}`);
       const options = trained(`run-${weights.length}`, weights);
@@ -78,7 +78,7 @@ describe("what is frozen", () => {
     }
   });
 
-  it("stays on shares behind a private layer: no value is opened between", () => {
+  it("stays on shares after a private layer, and opens no value between", () => {
     const first = trained("sandwich", ["layers.0.attn.q.weight"]);
     const artifacts = compileModel(first);
     expect(origins(artifacts)).toContain("layers.1/attn/q");
@@ -92,7 +92,7 @@ describe("what is frozen", () => {
 });
 
 describe("a student that was tuned", () => {
-  it("is taken back by compile, with m times fewer softmaxes", async () => {
+  it("compiles with m times fewer softmaxes", async () => {
     const private_ = ["q", "k", "v", "o"].map((name) => `layers.1.attn.${name}.weight`);
     const whole = compileModel(trained("whole", private_));
     const sizes = await Promise.all(

@@ -10,7 +10,7 @@ import { type ModelGraph, readModelGraph } from "../../../compiler/student/model
 import { opsOf } from "../../../ir/module.ts";
 import type { Tensor } from "../../../ir/tensor.ts";
 import { inputsOf } from "../../end-to-end/compiled.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { type AttentionModel, attentionModel, rowsOf } from "./attention-model.ts";
 import { farthest, type Inputs, insideOf, interpreted, runOnnx, studentAt } from "./student-models.ts";
 
@@ -60,7 +60,7 @@ const causal = (row: number, column: number): number => (column <= row ? 0 : Num
 
 type Parts = readonly [queries: Tensor, keys: Tensor, values: Tensor, result: Tensor];
 
-/** Queries, keys and values of every attention as they are in a student, [1, G, S, D], and its result. */
+/** Queries, keys and values of every attention in a student, [1, G, S, D], and its result. */
 async function partsOf(
   path: string,
   source: ModelGraph,
@@ -69,7 +69,7 @@ async function partsOf(
   const { module, sources } = source.unfused;
   const shapes = new Map([...sources].map(([id, name]) => [name, module.values[id]!.type.shape]));
   const sites = findAttentionSites(source);
-  // The student keeps the names of what enters attention, and of what comes of it.
+  // The student keeps the names of attention's inputs and results.
   const names = sites.map(({ core }) => {
     const { q, k, v, end } = core as AttentionCore;
     return [q.tensor, k.tensor, v.tensor, end.outputs[0]!];
@@ -110,16 +110,16 @@ describe.each(specs)("merged: %s", (name, spec) => {
   const source = readModelGraph(readModel(model), new Map());
 
   describe.each([2, 4] as const)("by %i", (size) => {
-    it.each(["adjacent", "similarity"] as const)("is what its definition says, grouped by %s", async (grouping) => {
+    it.each(["adjacent", "similarity"] as const)("matches its definition, grouped by %s", async (grouping) => {
       const path = join(dir, `${name}-${size}-${grouping}.onnx`);
       const { manifest } = studentAt(path, { model, heads: { what: "merge", size, grouping } });
-      // The heads of the source, read off the source itself.
+      // The heads of the source, taken from the source itself.
       const attention = await partsOf(path, source, inputs);
       expect(attention).toHaveLength(spec.layers);
       for (const [at, [site, [queries, keys, values, result]]] of attention.entries()) {
         const { order, scale, heads } = manifest.heads!.attention[at]!;
         expect(heads.flat().sort((a, b) => a - b)).toEqual([...Array(spec.heads).keys()]);
-        // Place p of the student holds head order[p] of the source.
+        // Index p of the student holds head order[p] of the source.
         const members = heads.map((group) => group.map((head) => order.queries.indexOf(head)));
         const wanted = byDefinition(site, scale.is, members, [queries, keys, values], causal);
         expect(farthest(result, wanted)).toBeLessThan(1e-5);
@@ -177,7 +177,7 @@ describe("equal heads", () => {
     expect(await change("sum")).toBeGreaterThan(1e-3);
   });
 
-  it("are found by their weights, wherever they lie", () => {
+  it("are found by their weights, in any order", () => {
     const { manifest } = studentAt(join(dir, "found.onnx"), {
       model,
       heads: { what: "merge", size: 2, grouping: "similarity" },
@@ -204,10 +204,10 @@ const exported = [
   "dev_bert_dy23_static",
 ];
 
-describeIfPresent(sharedModels, "models of both exporters", () => {
+describe("models of both exporters", () => {
   it.each(exported)("%s, merged", async (name) => {
-    const model = join(sharedModels, name, "model.onnx");
-    const inputs = readInputFiles(inputsOf(join(sharedModels, name, "test_data_set_0")));
+    const model = join(models, name, "model.onnx");
+    const inputs = readInputFiles(inputsOf(join(models, name, "test_data_set_0")));
     const given: Readonly<Record<string, number>> = name.endsWith("dynamic") ? dims : {};
     const bound = new Map(Object.entries(given));
     const path = join(dir, `${name}.onnx`);

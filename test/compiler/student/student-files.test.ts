@@ -9,7 +9,7 @@ import { catalogWeights } from "../../../compiler/onnx/weights/catalog-weights.t
 import { makeStudent } from "../../../compiler/student/make-student.ts";
 import { tensor } from "../../../ir/tensor.ts";
 import { marillc, marillcJson } from "../../cli/run-cli.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "../onnx/format/build-model.ts";
 import { farthest, type Inputs, runOnnx, studentAt } from "./student-models.ts";
 
@@ -33,14 +33,14 @@ function partsOf(model: Uint8Array): ReadonlyMap<string, string> {
 }
 
 describe("the file of a student", () => {
-  it("is the source's, byte for byte, where nothing is asked", () => {
+  it("equals the source byte for byte without any change", () => {
     for (const name of ["base-ts17.onnx", "base-dy18.onnx"]) {
       const source = join(fixture, name);
       const { model, data, manifest } = makeStudent({ model: source, dataFile: "base.weights" });
       expect(data.length).toBeGreaterThan(0);
       const [was, is] = [partsOf(bytesOf(source)), partsOf(model)];
       expect([...is.keys()]).toEqual([...was.keys()]);
-      // External weights lie elsewhere; all else is as it was.
+      // External weights lie elsewhere; everything else is unchanged.
       for (const [key, part] of was) if (!key.startsWith("5 ")) expect(is.get(key)).toBe(part);
       expect(manifest.sameFunction).toBe(true);
     }
@@ -49,7 +49,7 @@ describe("the file of a student", () => {
     expect(makeStudent({ model: small, dataFile: "" }).model).toEqual(new Uint8Array(smallModel()));
   });
 
-  it("changes nothing outside what is merged", () => {
+  it("changes only the merged attentions", () => {
     for (const name of ["base-ts17.onnx", "base-dy18.onnx"]) {
       const source = join(fixture, name);
       const path = join(dir, "half", name);
@@ -60,7 +60,7 @@ describe("the file of a student", () => {
         .map(([key]) => key);
       const nodes = changed.filter((key) => key.startsWith("1 "));
       if (name.includes("ts17")) expect(nodes.every((key) => /layers\.[345]\/self_attn\//.test(key))).toBe(true);
-      // Per layer: two products changed, and what repeated the keys and values and turned the keys is gone.
+      // Per layer, two products change, and the nodes that repeat keys and values and transpose keys disappear.
       expect(nodes.length).toBeLessThanOrEqual(3 * 30);
       expect([...readModel(path).graph.initializers.keys()].slice(0, 56)).toEqual(
         [...readModel(source).graph.initializers.keys()].slice(0, 56),
@@ -68,7 +68,7 @@ describe("the file of a student", () => {
     }
   });
 
-  it("needs no file but its own, and is the same each time", async () => {
+  it("depends on no other file, and is the same each time", async () => {
     const path = join(dir, "alone", "student.onnx");
     const options = { model: base, freeze: 0.5, heads: { what: "merge", size: 2, grouping: "similarity" } } as const;
     const { manifest } = studentAt(path, options);
@@ -91,7 +91,7 @@ describe("the file of a student", () => {
     expect((await runOnnx(path, inputs)).get("logits")!.shape).toEqual([1, 48, 96]);
   });
 
-  it("keeps a weight that is listed as an input from being changed", () => {
+  it("refuses to change a weight that is listed as an input", () => {
     const path = join(dir, "listed.onnx");
     const weight = floatTensor("layers.0.w", [2, 2], [1, 2, 3, 4]);
     const listed = modelBytes({
@@ -102,7 +102,7 @@ describe("the file of a student", () => {
       node: [node("MatMul", ["x", "layers.0.w"], ["y"], "/layers.0/MatMul")],
     });
     writeFileSync(path, listed);
-    // A branch beside it is no change of it.
+    // A branch beside a weight does not change it.
     const { model } = makeStudent({ model: path, dataFile: "", lora: { rank: 1, alpha: 1, freezeA: false } });
     expect([...partsOf(model).keys()]).toContain("11 layers.0.w");
   });
@@ -111,7 +111,7 @@ describe("the file of a student", () => {
 describe("low-rank changes", () => {
   const lora = { rank: 4, alpha: 8, freezeA: false };
 
-  it("leave the function as it is until they are trained", async () => {
+  it("do not change the function until they are trained", async () => {
     const path = join(dir, "lora", "student.onnx");
     const { manifest } = studentAt(path, { model: base, freeze: 0.5, lora });
     expect(manifest.sameFunction).toBe(true);
@@ -139,7 +139,7 @@ describe("low-rank changes", () => {
     expect(farthest(is.get("logits")!, was.get("logits")!)).toBe(0);
   });
 
-  it("freeze A where that is asked, and take the targets that are named", () => {
+  it("freeze A on request, and use the named targets", () => {
     const student = makeStudent({
       model: base,
       dataFile: "w",
@@ -154,10 +154,10 @@ describe("low-rank changes", () => {
     expect(codesOf(() => makeStudent({ model: base, dataFile: "w", lora: wrong }))).toEqual(["MRL0682"]);
   });
 
-  describeIfPresent(sharedModels, "in a model within a wrapper", () => {
-    it("have names like its own", () => {
+  describe("in a model within a wrapper", () => {
+    it("have names in the style of the model's", () => {
       const path = join(dir, "wrapped.onnx");
-      const { manifest } = studentAt(path, { model: join(sharedModels, "dev_llama_dy18_static", "model.onnx"), lora });
+      const { manifest } = studentAt(path, { model: join(models, "dev_llama_dy18_static", "model.onnx"), lora });
       const added = manifest.weights.filter(({ change }) => change === "new");
       expect(added).toHaveLength(2 * 14);
       expect(added.every(({ name, parameter }) => name === `m.${parameter}`)).toBe(true);
@@ -198,9 +198,9 @@ describe("freezing", () => {
     expect(trainedBy(base, 1)).toEqual([]);
   });
 
-  describeIfPresent(sharedModels, "of a classifier", () => {
-    it("trains what stands behind the last layer", () => {
-      const model = join(sharedModels, "dev_bert_dy18_static", "model.onnx");
+  describe("of a classifier", () => {
+    it("trains everything after the last layer", () => {
+      const model = join(models, "dev_bert_dy18_static", "model.onnx");
       const trained = trainedBy(model, 0.5).filter((name) => !name.includes("layer.1."));
       expect(trained.sort()).toEqual([
         "bert.pooler.dense.bias",
@@ -249,7 +249,7 @@ describe("marillc rewrite", () => {
     expect([wrong.code, wrong.json.error[0]!.code]).toEqual([1, "MRL0687"]);
   });
 
-  it("never writes over its source", async () => {
+  it("never overwrites its source", async () => {
     mkdirSync(join(dir, "same"));
     const source = join(dir, "same", "small.onnx");
     writeFileSync(source, smallModel());

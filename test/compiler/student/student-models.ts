@@ -13,7 +13,7 @@ import type { Tensor } from "../../../ir/tensor.ts";
 
 export type Inputs = ReadonlyMap<string, TypedTensor>;
 
-/** Makes a student beside nothing else: its data file lies next to it. */
+/** Makes a student, with its data file beside it. */
 export function studentAt(path: string, options: Omit<StudentOptions, "dataFile">): Student {
   const dataFile = `${basename(path).replace(/\.onnx$/, "")}.weights`;
   const student = makeStudent({ ...options, dataFile });
@@ -49,7 +49,7 @@ export async function insideOf(
   return runOnnx(cut, inputs);
 }
 
-/** What the interpreter makes of the imported model. */
+/** The interpreter's results for the imported model. */
 export function interpreted(path: string, inputs: Inputs, dims: Readonly<Record<string, number>> = {}): Tensor {
   const imported = importModel(readModel(path), { dims: new Map(Object.entries(dims)) });
   const given = new Map([...imported.inputs].map(([name, id]) => [id, inputs.get(name)!.tensor]));

@@ -6,7 +6,7 @@ import { applyPatch, emptyPatch } from "../../../compiler/student/model-patch.ts
 import { encodeElements } from "../../../compiler/tensors/element-codecs.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 
-/** A model as training leaves it: the named weights have moved, all others are those of the student, bit for bit. */
+/** A model after training: the named weights have changed, all others equal the student's bit for bit. */
 export function tune(student: string, out: string, names: readonly string[], size = 0.1): void {
   const model = readModel(student);
   const tensors = names.map((name, at) => {

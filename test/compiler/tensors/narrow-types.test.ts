@@ -28,7 +28,7 @@ const type = (name: keyof typeof numbers): NarrowType => narrowTypeOf(numbers[na
 describe("narrow types", () => {
   // Powers of two are scales: nothing is rounded to them.
   const rounded = (Object.keys(numbers) as (keyof typeof numbers)[]).filter((name) => name !== "E8M0");
-  it.each(rounded)("%s holds what its codes say", (name) => {
+  it.each(rounded)("%s decodes its codes", (name) => {
     const { values, round } = type(name);
     for (const value of values) if (Number.isFinite(value)) expect(Math.abs(round(value, true) - value)).toBe(0);
   });
@@ -57,7 +57,7 @@ describe("narrow types", () => {
     expect(type(name).values[code]).toBe(value);
   });
 
-  it("rounds halves to even, and keeps to its largest number or says that it is none", () => {
+  it("rounds ties to even, and saturates or gives NaN beyond the largest value", () => {
     const { round } = type("FN");
     // 1 and 1.125 are neighbours, 1.125 has the odd code.
     expect([1.0625, 1.1875, -1.07].map((x) => round(x, true))).toEqual([1, 1.25, -1.125]);
@@ -139,7 +139,7 @@ describe("stored tensors of narrow types", () => {
     expect([...[...weights.values()][0]!.data]).toEqual([1, 6, -4, 24]);
   });
 
-  it("are refused where the data does not fit", () => {
+  it("are refused when the data does not fit", () => {
     expect(codesOf(() => decodeModel(model({ ...scalars, rawData: Uint8Array.of(1) }), "m.onnx"))).toEqual(["MRL0114"]);
     const entries = [
       { key: "location", value: "w.data" },
@@ -149,7 +149,7 @@ describe("stored tensors of narrow types", () => {
     expect(codesOf(() => decodeModel(model(outside), "m.onnx"))).toEqual(["MRL0114"]);
   });
 
-  it("may be the target of a cast of what is known, not of secrets", () => {
+  it("can be the target of a cast of known values, not of secrets", () => {
     const bytes = model({ name: "onnx::c", dims: [2], dataType: 7, int64Data: [9, -3] }, 22);
     const { weights } = importModel(decodeModel(bytes, "m.onnx"));
     expect([...[...weights.values()][0]!.data]).toEqual([-7, -3]);

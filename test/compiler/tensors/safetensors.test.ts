@@ -43,7 +43,7 @@ function withHeader(header: string, data: number): Uint8Array {
 }
 
 describe("safetensors", () => {
-  it("come back as they were written, and the same tensors give the same bytes", () => {
+  it("are read back as written, and the same tensors give the same bytes", () => {
     const metadata = new Map([["format", "pt"]]);
     const bytes = writeSafetensors(stored, metadata);
     expect(writeSafetensors(stored, metadata)).toEqual(bytes);
@@ -95,7 +95,7 @@ describe("safetensors", () => {
     expect(codesOf(() => openSafetensors(file))).toEqual([code]);
   });
 
-  it("refuse or read any cut, and never crash", () => {
+  it("are refused or read when truncated anywhere, and never crash", () => {
     const bytes = writeSafetensors(stored);
     for (let length = 0; length < bytes.length; length++) {
       const file = save("cut.safetensors", bytes.subarray(0, length));
@@ -103,7 +103,7 @@ describe("safetensors", () => {
     }
   });
 
-  it("refuse folders without weights, and missing files", () => {
+  it("are refused in folders without weights, and when missing", () => {
     expect(codesOf(() => openSafetensors(join(folder, "nothing")))).toEqual(["MRL0101"]);
     expect(codesOf(() => openSafetensors(mkdtempSync(join(folder, "empty-"))))).toEqual(["MRL0101"]);
   });

@@ -10,29 +10,29 @@ import { DiagnosticError } from "../../../ir/diagnostic.ts";
 
 const { onnx } = onnxProto;
 
-/** A file as a hostile person would give it, and what must become of it. */
+/** A file as an attacker would write it, and the required outcome. */
 export interface HostileCase {
   readonly name: string;
-  /** Contents by path in the folder; the first is the one that is opened. */
+  /** Contents by path in the folder; the test opens the first. */
   readonly files: () => Readonly<Record<string, Uint8Array>>;
-  /** Links by their path, with where they lead; `OUTSIDE` is a folder beside the model's. */
+  /** Symbolic links by their path, with their target; `OUTSIDE` is a folder beside the model's. */
   readonly links?: Readonly<Record<string, string>>;
-  /** It is strange, and right: it must be taken. */
+  /** The file is unusual but valid: it must be accepted. */
   readonly valid?: true;
 }
 
 export interface HostileClass {
   readonly name: string;
-  /** What is done with the first file. */
+  /** Reads the first file. */
   readonly open: (path: string, folder: string) => unknown;
-  /** The codes that refuse it: a refusal for another reason than its fault is no answer. */
+  /** Codes that may refuse it: a refusal for another reason fails the test. */
   readonly codes: readonly string[];
   readonly cases: readonly HostileCase[];
 }
 
 const sample = { dtype: "float32", tensor: { shape: [1, 4], data: Float64Array.of(0.5, 1, 0.25, 2) } } as const;
 
-/** Compiles with the weights of that name private, beside a base with the same names and other numbers for them. */
+/** Compiles with the weights that match the pattern private, against a base with the same names and other values. */
 export function compile(model: string, folder: string, owned = "*") {
   const base = join(folder, "base.onnx");
   writeFileSync(base, publicCounterpart(readFileSync(model), owned.replace("*", "")));
@@ -42,9 +42,9 @@ export function compile(model: string, folder: string, owned = "*") {
   return compileModel({ model, base, calibrate, private: [owned], reveal: [{ output: "y", to: "client" }] });
 }
 
-/** The same model with 0.75 for every real number of such names; where it cannot be read, as it is. */
+/** The same model with 0.75 for every real number of matching weights; an unreadable model stays as it is. */
 function publicCounterpart(bytes: Uint8Array, prefix: string): Uint8Array {
-  // A bomb would go off here, where nobody checks it.
+  // A bomb would explode here, where no check runs.
   if (bytes.length > 2 ** 20) return bytes;
   try {
     const message = onnx.ModelProto.decode(bytes);
@@ -68,7 +68,7 @@ export function readWeights(path: string): void {
 export const readPeft = (_path: string, folder: string): unknown => readPeftAdapter(folder);
 export const readInput = (path: string): unknown => readInputTensors(path);
 
-/** "taken", or the codes that refused it. Whatever else is thrown comes through. */
+/** "taken", or the codes that refused it. Rethrows all other errors. */
 export function outcomeOf({ open }: HostileClass, { files, links = {} }: HostileCase, temporary: string) {
   const around = mkdtempSync(join(temporary, "case-"));
   const [folder, outside] = [join(around, "model"), join(around, "outside")];

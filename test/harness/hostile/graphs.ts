@@ -10,7 +10,7 @@ const branch = (name: string, nodes: proto.INodeProto[] = [node("Neg", ["h"], [n
 };
 const truth = { name: "truth", dims: [], dataType: 9, int32Data: [1] };
 
-/** A loop whose body is this; `trips` rounds. */
+/** A loop with this body and `trips` rounds. */
 function loop(name: string, trips: number, body: proto.INodeProto[] = [node("Relu", ["s"], ["s2"])]): HostileCase {
   const inner = {
     name: "body",
@@ -21,7 +21,7 @@ function loop(name: string, trips: number, body: proto.INodeProto[] = [node("Rel
   return nodeCase(name, "Loop", { body: inner }, [single("trips", trips), truth], ["trips", "truth", "h"]);
 }
 
-/** `depth` loops in one another, of a thousand rounds each. */
+/** `depth` nested loops of a thousand rounds each. */
 function loops(depth: number, level = 0): proto.INodeProto[] {
   if (depth === 0) return [node("Identity", [`s${level}`], [`r${level}`])];
   const inner = {
@@ -49,8 +49,8 @@ function branches(depth: number): proto.INodeProto {
 }
 
 /** `count` products of a constant matrix with itself. */
-const powers = (extent: number, count: number): proto.IGraphProto => ({
-  initializer: [...graph().initializer!, integers("shape", extent, extent)],
+const powers = (size: number, count: number): proto.IGraphProto => ({
+  initializer: [...graph().initializer!, integers("shape", size, size)],
   node: [
     node("ConstantOfShape", ["shape"], ["c0"]),
     ...Array.from({ length: count }, (_, at) => node("MatMul", [`c${at}`, `c${at}`], [`c${at + 1}`])),
@@ -144,7 +144,7 @@ export const graphClasses: readonly HostileClass[] = [
       }),
       graphCase("a sequence", () => ({ input: [{ name: "x", type: { sequenceType: { elemType: {} } } }] })),
       graphCase("100 axes", () => ({ input: [floatInfo("x", ...Array<number>(100).fill(1))] })),
-      graphCase("another inner extent", () => ({ input: [floatInfo("x", 1, 5)] })),
+      graphCase("another inner size", () => ({ input: [floatInfo("x", 1, 5)] })),
       graphCase("no inputs", () => ({ input: [] })),
     ],
   },

@@ -5,7 +5,7 @@ import type { HostileCase } from "./cases.ts";
 const { onnx } = onnxProto;
 export const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-/** x[1, 4] · w[4, 4] → relu → y: every part may be put in the place of its own. */
+/** x[1, 4] · w[4, 4] → relu → y: `changes` may replace every part. */
 export function graph(changes: proto.IGraphProto = {}): proto.IGraphProto {
   return {
     name: "g",
@@ -63,7 +63,7 @@ export const withTensor = (fields: proto.ITensorProto): proto.IGraphProto => ({
   initializer: [{ name: "layer.weight", ...fields }],
 });
 
-/** Where each field of a file starts, in nested messages too. */
+/** Start of each field of a file, in nested messages too. */
 export function fieldStarts(bytes: Uint8Array): readonly number[] {
   const starts: number[] = [];
   const varint = (at: number): readonly [number, number] => {

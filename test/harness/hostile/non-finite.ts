@@ -4,7 +4,7 @@ import { graphCase } from "./models.ts";
 
 type Owner = "public" | "private";
 
-/** x · first · second → y: a matrix of everybody's and one of the server's; one of them has `value` at the last place. */
+/** x · first · second → y: a public and a private matrix; one of them has `value` as its last element. */
 function chain(name: string, value: number, broken: Owner, first: Owner, valid?: true): HostileCase {
   const second = first === "public" ? "private" : "public";
   const matrix = (owner: Owner) =>
@@ -35,7 +35,7 @@ const owners: readonly (readonly [Owner, Owner])[] = [
   ["private", "private"],
 ];
 
-/** The client computes before the first private matrix in the clear; behind it, public matrices meet shares. */
+/** Before the first private matrix the client computes in the clear; after it, public matrices multiply shares. */
 export const nonFiniteClasses: readonly HostileClass[] = [
   {
     name: "weights that are no numbers",

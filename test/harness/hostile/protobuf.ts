@@ -8,7 +8,7 @@ const version = Uint8Array.of(tag(1, 0), 8);
 const joined = (...parts: Uint8Array[]): Uint8Array => Uint8Array.from(Buffer.concat(parts));
 const inGraph = (bytes: Uint8Array): Uint8Array => joined(version, wrapped(7, bytes));
 
-/** A model with a little of everything, so that it has many fields. */
+/** A model with many kinds of fields. */
 const several = (): Uint8Array =>
   model({
     node: [
@@ -72,13 +72,13 @@ export const protobufClasses: readonly HostileClass[] = [
       onnxCase("floats of three bytes", () => inGraph(wrapped(5, wrapped(4, new Uint8Array(3))))),
       onnxCase("300 graphs in one another", () => nested(300)),
       onnxCase("100,000 graphs in one another", () => {
-        // Lengths that all run to the end: a bomb for who recurses.
+        // Lengths that all extend to the end: a bomb for a recursive reader.
         return inGraph(Uint8Array.from({ length: 300_000 }, (_, at) => [tag(1, 2), 0xff, 0x7f][at % 3]!));
       }),
       onnxCase("3 million empty nodes", () => {
         return inGraph(Uint8Array.from({ length: 6_000_000 }, (_, at) => (at % 2 === 0 ? tag(1, 2) : 0)));
       }),
-      onnxCase("9 million extents", () => inGraph(wrapped(5, wrapped(1, new Uint8Array(9_000_000).fill(1))))),
+      onnxCase("9 million dimensions", () => inGraph(wrapped(5, wrapped(1, new Uint8Array(9_000_000).fill(1))))),
       onnxCase("9 million fields that nobody knows", () => {
         return joined(version, new Uint8Array(18_000_000).fill(tag(15, 0)));
       }),

@@ -56,7 +56,7 @@ function adapter(
   };
 }
 
-/** A path in which two nested repetitions find more ways than anybody waits for. */
+/** A path on which two nested repetitions backtrack for longer than any user waits. */
 const longName = (letter: string): readonly SafetensorsTensor[] => {
   const path = letter.repeat(42);
   return [half(`${path}.lora_A`, 2, 4), half(`${path}.lora_B`, 4, 2)];
@@ -81,7 +81,7 @@ export const weightClasses: readonly HostileClass[] = [
       file("a length of 2^53", () => safetensorsFile("{}", 0, 2n ** 53n)),
       file("a length of one more", () => safetensorsFile("{}", 0, 3n)),
       file("a length of 0", () => safetensorsFile("{}", 4, 0n)),
-      file("100 MB of zeros announced", () => safetensorsFile(new Uint8Array(1000), 0, 99_999_999n)),
+      file("100 MB of zeros declared", () => safetensorsFile(new Uint8Array(1000), 0, 99_999_999n)),
       file("no JSON", () => safetensorsFile("{", 0)),
       file("a list", () => safetensorsFile("[]", 0)),
       file("not UTF-8", () => safetensorsFile(Uint8Array.of(0x7b, 0xff, 0x7d), 0)),
@@ -221,7 +221,7 @@ function npy(description: string, data: number): Uint8Array {
 function describe(shape: string, type = "<f4", order = "False"): string {
   return `{'descr': '${type}', 'fortran_order': ${order}, 'shape': ${shape}, }`;
 }
-/** A zip of one stored entry, with what its directory says of it. */
+/** A zip of one stored entry, with the fields of its directory. */
 function zip(
   name: string,
   data: Uint8Array,

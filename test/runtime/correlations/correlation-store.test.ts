@@ -111,6 +111,6 @@ describe("queries", () => {
       if (stage !== "online") party.mask([4], 8);
       return yield* maskAndOpen(party.at("x"), stage === "online" ? zeros([4], 8) : metaTensor([4], 8));
     };
-    expect(() => runParties(leaving)).toThrow(/client has 1 items left/);
+    expect(() => runParties(leaving)).toThrow(/expected client to use all correlations, found 1 left/);
   });
 });

@@ -4,7 +4,7 @@ import { operandPairs } from "./matcher.ts";
 
 // x · 1 = x + 0 = x / 1 = x ^ 1 = x
 const neutralElement: Fusion = {
-  name: "neutral",
+  name: "neutral-element",
   law: "x · 1 = x + 0 = x − 0 = x / 1 = x",
   match: (op, { constant }) => {
     const unit = { mul: 1, div: 1, add: 0, sub: 0, pow: 1 }[op.name];

@@ -169,7 +169,7 @@ const groupHeads: Fusion = {
 
 // A mask that was scaled with its scores becomes a choice again.
 const scaledWhere: Fusion = {
-  name: "scaled-choice",
+  name: "scaled-where",
   law: "k · where(c, x, y) = where(c, k · x, k · y)",
   match: (op, matcher) => {
     const scaled = matchScaled(matcher, op.result);

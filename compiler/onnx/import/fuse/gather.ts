@@ -4,7 +4,7 @@ import type { Fusion } from "./matcher.ts";
 
 // Exporters write x[arange(batch), i] like this; for a batch of one, only i selects.
 const gatherNdToGather: Fusion = {
-  name: "one-place",
+  name: "single-row",
   law: "gather-nd(x, [0 | i]) = gather(reshape(x, [N, …]), i) for x [1, …, 1, N, …], one 0 for each size of 1",
   match: (op, { producer, constant, type, emit }) => {
     const [x, tuples] = op.operands as [ValueId, ValueId];

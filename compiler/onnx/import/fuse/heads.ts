@@ -13,7 +13,7 @@ const splitHeads = ({ emit, type }: FusionMatcher, id: ValueId, [batch, heads]: 
 
 // Exporters join batch and heads for a product of three axes, and split them where a mask is added.
 const splitProduct: Fusion = {
-  name: "parted-product",
+  name: "split-product",
   law: "reshape(a · b, [B, H, M, N]) = reshape(a, [B, H, M, D]) · reshape(b, [B, H, D, N]) for a [B·H, M, D], b [B·H, D, N]",
   match: (op, matcher) => {
     const product = op.name === "reshape" ? matcher.producer(op.operands[0]!, "matmul") : undefined;
@@ -30,7 +30,7 @@ const splitProduct: Fusion = {
 };
 
 const splitSoftmax: Fusion = {
-  name: "parted-softmax",
+  name: "split-softmax",
   law: "softmax(reshape(s, [B·H, M, N])) = reshape(softmax(s), [B·H, M, N]) for s [B, H, M, N], over the last axis",
   match: (op, { producer, type, emit }) => {
     const joined = op.name === "softmax" ? producer(op.operands[0]!, "reshape") : undefined;
@@ -61,7 +61,7 @@ const mergedProduct: Fusion = {
 
 // For a batch of one, some exporters split only one factor and rely on broadcasting for the other.
 const equalizeRanks: Fusion = {
-  name: "even-ranks",
+  name: "equal-ranks",
   law: "a · b = reshape(a, [1, H, M, D]) · b for a [H, M, D], b [B, H, D, N], and the same of b",
   match: (op, { type, emit }) => {
     const ranks = op.operands.map((id) => type(id).shape.length);

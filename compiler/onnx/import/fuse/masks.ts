@@ -191,7 +191,7 @@ const clampMask: Fusion = {
 
 // Both branches of a choice can be clamped before the choice.
 const clampWhere: Fusion = {
-  name: "clamp-choice",
+  name: "clamp-where",
   law: "clip(where(c, x, y)) = where(c, clip(x), clip(y))",
   match: (op, { producer, constant, emit }) => {
     const choice = op.name === "clip" ? producer(op.operands[0]!, "where") : undefined;
@@ -201,7 +201,7 @@ const clampWhere: Fusion = {
   },
 };
 
-const orderOperators: ReadonlySet<string> = new Set(["rank", "arrange", "argmax", "reduce-max"]);
+const orderOperators: ReadonlySet<string> = new Set(["rank", "select-by-rank", "argmax", "reduce-max"]);
 
 // Exporters give the elements that must rank last −∞; no value that a program holds among others is below −10⁴.
 const clampOrder: Fusion = {

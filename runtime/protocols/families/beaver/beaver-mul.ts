@@ -1,12 +1,10 @@
 import type { Share } from "../../../core/index.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
+import { defineProtocol, maxMagnitude, type Protocol, productDrop, type Spec } from "../../kit/index.ts";
 import { additiveShareOf, beaverProduct, truncateShare } from "./beaver.ts";
-
-const dropOf = ({ operands: [x, y], result }: Spec): number => x!.scale + y!.scale - result.scale;
 
 /** Largest |x·y| in units of the exact product. */
 const largest = ({ operands }: Spec): number =>
-  operands.reduce((product, { lo, hi, scale }) => product * Math.max(Math.abs(lo), Math.abs(hi)) * 2 ** scale, 1);
+  operands.reduce((product, x) => product * maxMagnitude(x) * 2 ** x.scale, 1);
 
 const shared = {
   implements: "mul",
@@ -14,15 +12,15 @@ const shared = {
   family: "crypten",
   security: "semi-honest",
   paper: "Beaver, CRYPTO 1991; CrypTen (Knott et al., NeurIPS 2021), section 4.1; protocols.md 8, LIN-BVR",
-  accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
+  accuracy: { ulps: (spec) => (productDrop(spec) > 0 ? 1 : 0) },
   // The local truncation fails if the shares straddle the end of the ring: |x·y| / 2^ℓ.
-  failure: (spec) => (dropOf(spec) > 0 ? Math.min(1, largest(spec) / 2 ** spec.result.width) : 0),
+  failure: (spec) => (productDrop(spec) > 0 ? Math.min(1, largest(spec) / 2 ** spec.result.width) : 0),
   yields: "share",
   operandWidths: ({ result }) => [result.width, result.width],
   *run(party, spec, x, y) {
     const { width } = spec.result;
     const product = yield* beaverProduct(party, additiveShareOf(party, x!, width), additiveShareOf(party, y!, width));
-    return { kind: "share", tensor: truncateShare(party, product, dropOf(spec)) } satisfies Share;
+    return { kind: "share", tensor: truncateShare(party, product, productDrop(spec)) } satisfies Share;
   },
 } as const satisfies Partial<Protocol>;
 

@@ -1,12 +1,8 @@
 import type { ReplicatedShare } from "../../../core/index.ts";
 import { matmul, mul } from "../../../ring/index.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
+import { defineProtocol, type Protocol, productDrop } from "../../kit/index.ts";
 import { multiplyReplicated } from "./replicated-sharing.ts";
 import { truncateReplicated } from "./replicated-truncation-steps.ts";
-
-/** Excess fractional bits of the product. */
-const dropOf = ({ operands, result }: Spec): number =>
-  operands[0]!.scale + (operands[1] ?? operands[0])!.scale - result.scale;
 
 const shared = {
   settings: ["3pc"],
@@ -20,7 +16,7 @@ const shared = {
 /** A bilinear product in the ring, truncated if the result has a smaller scale. */
 const bilinear = {
   ...shared,
-  accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
+  accuracy: { ulps: (spec) => (productDrop(spec) > 0 ? 1 : 0) },
 } as const satisfies Partial<Protocol>;
 
 /** 3 rounds with its truncation; the product takes 3ℓ bits. */
@@ -33,7 +29,7 @@ export const replicatedMul = defineProtocol({
     return yield* truncateReplicated(
       party,
       yield* multiplyReplicated(party, x as ReplicatedShare, y as ReplicatedShare, mul),
-      dropOf(spec),
+      productDrop(spec),
     );
   },
 });
@@ -47,7 +43,7 @@ export const replicatedSquare = defineProtocol({
     return yield* truncateReplicated(
       party,
       yield* multiplyReplicated(party, x as ReplicatedShare, x as ReplicatedShare, mul),
-      dropOf(spec),
+      productDrop(spec),
     );
   },
 });

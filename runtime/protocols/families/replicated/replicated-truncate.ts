@@ -1,5 +1,5 @@
 import type { ReplicatedShare } from "../../../core/index.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
+import { defineProtocol, maxMagnitude, type Protocol, type Spec } from "../../kit/index.ts";
 import { truncateReplicated, truncateReplicatedLocally } from "./replicated-truncation-steps.ts";
 
 const shared = {
@@ -14,7 +14,7 @@ const shared = {
 } as const satisfies Partial<Protocol>;
 
 /** Largest |x| in units of the operand's scale. */
-const magnitudeOf = ({ operands: [x] }: Spec): number => Math.max(Math.abs(x!.lo), Math.abs(x!.hi)) * 2 ** x!.scale;
+const magnitudeOf = ({ operands: [x] }: Spec): number => maxMagnitude(x!) * 2 ** x!.scale;
 
 /** We accept errors rarer than 2^−40 per element: they do not occur in the life of a deployment. */
 const failureBits = 40;

@@ -1,10 +1,8 @@
 import type { KnownWeight, ReplicatedShare } from "../../../core/index.ts";
 import { matmul, matmulInteger, mul, mulInteger } from "../../../ring/index.ts";
-import { defineProtocol, type Protocol, type Spec } from "../../kit/index.ts";
+import { defineProtocol, type Protocol, productDrop } from "../../kit/index.ts";
 import { multiplyByWeight } from "./replicated-sharing.ts";
 import { truncateReplicated } from "./replicated-truncation-steps.ts";
-
-const dropOf = ({ operands: [x, w], result }: Spec): number => x!.scale + w!.scale - result.scale;
 
 const shared = {
   settings: ["3pc"],
@@ -32,7 +30,7 @@ export const replicatedWeightMatmul = defineProtocol({
 
 export const replicatedWeightMul = defineProtocol({
   ...shared,
-  accuracy: { ulps: (spec) => (dropOf(spec) > 0 ? 1 : 0) },
+  accuracy: { ulps: (spec) => (productDrop(spec) > 0 ? 1 : 0) },
   name: "replicated.weight-mul",
   implements: "mul",
   *run(party, spec, x, w) {
@@ -40,7 +38,7 @@ export const replicatedWeightMul = defineProtocol({
     return yield* truncateReplicated(
       party,
       yield* multiplyByWeight(party, x as ReplicatedShare, w as KnownWeight, kernels),
-      dropOf(spec),
+      productDrop(spec),
     );
   },
 });

@@ -130,7 +130,7 @@ function tableActivationProtocol(f: TableActivation): Protocol {
     security: "semi-honest",
     paper: "SIGMA, Gupta et al., PoPETs 2024, section 5 and its code (GPU-MPC)",
     accuracy: { ulps: ({ result }) => 1 + f.error * 2 ** result.scale },
-    forms: ["wire"],
+    forms: ["masked"],
     yields: "share",
     operandWidths: ({ operands: [x], result }) => [Math.max(maskedWidth(x!) + x!.scale, result.width)],
     refuses: (spec) => {

@@ -75,7 +75,7 @@ export const sigmaAttention = defineProtocol({
     ulps: ({ operands: [, , v], result }) =>
       2 + 2 ** result.scale * Math.max(Math.abs(v!.lo), Math.abs(v!.hi)) * (2 ** -7 + 2 ** -9),
   },
-  forms: ["wire", "wire", "wire"],
+  forms: ["masked", "masked", "masked"],
   yields: "share",
   exactRings: true,
   operandWidths: ({ result }) => [result.width, result.width, result.width],

@@ -89,7 +89,7 @@ const shared = {
   settings: ["2pc-dealer", "3pc"],
   family: "sigma",
   security: "semi-honest",
-  paper: "SIGMA, Gupta et al., PoPETs 2024, section 5; inverse roots: docs/protocols/octaves.md",
+  paper: "SIGMA, Gupta et al., PoPETs 2024, section 5; inverse roots: docs/protocols/exponent-range-reduction.md",
   // The relative error of the inverse root, one unit for the mean, and the dropped low bits of the root.
   accuracy: {
     ulps: (spec) => {
@@ -106,7 +106,7 @@ const shared = {
       );
     },
   },
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: ({ operands: [x], result }) => [Math.max(maskedWidth(x!) + 1, result.width)],
 } as const satisfies Partial<Protocol>;

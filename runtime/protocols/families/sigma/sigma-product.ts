@@ -35,10 +35,14 @@ const mul = {
 /**
  * Matrix product with a weight that is opened once. Online only x and the result are opened; keys hold all three masks.
  */
-export const sigmaMatmul = defineProtocol({ ...matmul, name: "sigma.matmul", forms: ["wire", "fixed"] });
+export const sigmaMatmul = defineProtocol({ ...matmul, name: "sigma.matmul", forms: ["masked", "fixed"] });
 /** Matrix product of two masked values. */
-export const sigmaSharedMatmul = defineProtocol({ ...matmul, name: "sigma.shared-matmul", forms: ["wire", "wire"] });
+export const sigmaSharedMatmul = defineProtocol({
+  ...matmul,
+  name: "sigma.shared-matmul",
+  forms: ["masked", "masked"],
+});
 /** Elementwise product with a weight that is opened once. */
-export const sigmaMul = defineProtocol({ ...mul, name: "sigma.mul", forms: ["wire", "fixed"] });
+export const sigmaMul = defineProtocol({ ...mul, name: "sigma.mul", forms: ["masked", "fixed"] });
 /** Elementwise product of two masked values. */
-export const sigmaSharedMul = defineProtocol({ ...mul, name: "sigma.shared-mul", forms: ["wire", "wire"] });
+export const sigmaSharedMul = defineProtocol({ ...mul, name: "sigma.shared-mul", forms: ["masked", "masked"] });

@@ -9,7 +9,7 @@ const shared = {
   security: "semi-honest",
   paper: "SIGMA, Gupta et al., PoPETs 2024, section 5 and its code (GPU-MPC, backend/sigma.h)",
   accuracy: "exact",
-  forms: ["wire"],
+  forms: ["masked"],
   yields: "share",
   operandWidths: ({ operands: [x], result, attrs }) => [Math.max(maskedWidth(x!), result.width, Number(attrs.by) + 8)],
 } as const satisfies Partial<Protocol>;

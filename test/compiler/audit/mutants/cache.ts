@@ -3,19 +3,19 @@ import { edited, modulePaths, programPaths, withManifest } from "../builds.ts";
 import { decodePaths } from "../cached-build.ts";
 import { both, inAll, inModule, type Mutant, oneMore, only, swap, swapAll } from "./edits.ts";
 
-/** All parties' programs of one place. */
+/** All parties' programs for one position. */
 const inDecode = (edit: (text: string) => string) => (files: BuildFiles) => edited(files, decodePaths, edit);
 const decodeModules = modulePaths.map((path) => path.replace("program.", "decode."));
 const inBoth = (edit: (text: string) => string) => both(inAll(edit), inDecode(edit));
 
 const gate = "shape: [3, 4], width: 15, scale: 12, lo: -0.3, hi: 2";
 const revealed = oneMore(
-  'const leak = yield* oneWayReveal.run(party.at("leak"), specs.leak, kept.past)',
+  'const leak = yield* oneWayReveal.run(party.at("leak"), specs.leak, cached.past)',
   'leak: { operands: [types.past], result: types.leak, attrs: { to: "client" } }',
   `leak: { ${gate} }`,
 );
 const openedAgain = oneMore(
-  'const again = yield* maskedOpen.run(party.at("again"), specs.again, kept.past)',
+  'const again = yield* maskedOpen.run(party.at("again"), specs.again, cached.past)',
   "again: { operands: [types.past], result: types.again, attrs: {} }",
   `again: { ${gate} }`,
 );
@@ -25,7 +25,7 @@ const alike = (edit: (text: string) => string) => (text: string) => {
   return changed;
 };
 
-/** Something is done to what is kept between queries: of the build with two programs over one state. */
+/** Changes to the values kept between queries, in the build with two programs over one state. */
 export const kept: readonly Mutant[] = [
   { what: "a kept wire opened to the client", codes: ["MRL0905"], of: inDecode(alike(revealed)) },
   { what: "a kept wire opened again under another mask", codes: ["MRL0904"], of: inDecode(alike(openedAgain)) },
@@ -36,7 +36,10 @@ export const kept: readonly Mutant[] = [
       edited(
         files,
         decodeModules,
-        swap("  output %logits", "  %again = open %past : shared wire fx15.12[3, 4] via masked.open\n  output %logits"),
+        swap(
+          "  output %logits",
+          "  %again = open %past : shared masked fx15.12[3, 4] via masked.open\n  output %logits",
+        ),
       ),
     ),
   },
@@ -49,7 +52,7 @@ export const kept: readonly Mutant[] = [
     what: "a wire kept under another name by the program of one place",
     codes: ["MRL0915"],
     of: inDecode((text) =>
-      ["past: {", "past: gate", "kept.past", "types.past"].reduce(
+      ["past: {", "past: gate", "cached.past", "types.past"].reduce(
         (changed, from) => swapAll(from, from.replace("past", "later"))(changed),
         text,
       ),
@@ -86,14 +89,14 @@ export const kept: readonly Mutant[] = [
   {
     what: "what is kept read in the place of the new row, at one party",
     codes: ["MRL0902"],
-    of: only("client/decode.ts")(swap("specs.gated, kept.past, q_b_t_open", "specs.gated, gate_open, q_b_t_open")),
+    of: only("client/decode.ts")(swap("specs.gated, cached.past, q_b_t_open", "specs.gated, gate_open, q_b_t_open")),
   },
   {
     what: "what is kept read in the place of the new row",
     codes: ["MRL0909"],
     of: inDecode((text) =>
       swap(
-        "specs.gated, kept.past, q_b_t_open",
+        "specs.gated, cached.past, q_b_t_open",
         "specs.gated, gate_open, q_b_t_open",
       )(swap("[types.past, types.q_b_t_open]", "[types.gate_open, types.q_b_t_open]")(text)),
     ),

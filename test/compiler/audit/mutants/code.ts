@@ -1,6 +1,6 @@
 import { bias, client, inAll, type Mutant, ofWeights, only, swap } from "./edits.ts";
 
-/** Code that is none of marillc's. */
+/** Code that marillc does not write. */
 export const code: readonly Mutant[] = [
   { what: "an import more", codes: ["MRL0901"], of: client(swap("import type", 'import "./more.js";\nimport type')) },
   { what: "an import that is code", codes: ["MRL0901"], of: client(swap("import type {", "import {")) },

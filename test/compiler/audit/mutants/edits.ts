@@ -2,8 +2,8 @@ import type { BuildFiles } from "../../../../compiler/audit/party-files.ts";
 import { edited, modulePaths, programPaths, resealed } from "../builds.ts";
 
 /**
- * What somebody could do to the golden build, a compiler with a fault or a person with a wish. `codes`: what must be
- * said of it, at least. Edits of program.mir have their digests made to fit, so that what is found is the flow itself.
+ * Changes to the golden build, by a faulty compiler or an attacker. `codes`: codes that the checker must report at
+ * least. Edits of program.mir have matching digests, so that the flow itself is what is found.
  */
 export interface Mutant {
   readonly what: string;
@@ -29,7 +29,7 @@ export const renamed =
   (files: BuildFiles): BuildFiles =>
     new Map([...files, ...moves.map(([from, to]): [string, Uint8Array] => [to, files.get(from)!])]);
 
-/** One more call in front of the return, with its spec and type. */
+/** One more call before the return, with its spec and type. */
 export const oneMore = (call: string, spec: string, type: string) => (text: string) =>
   [
     swap(
@@ -45,7 +45,7 @@ export const oneMore = (call: string, spec: string, type: string) => (text: stri
 export const client = only("client/program.ts");
 
 const weightsTable = "const weightTypes = ";
-/** An edit behind the beginning of the table of weights. */
+/** An edit after the beginning of the table of weights. */
 export const ofWeights = (edit: (text: string) => string) => (text: string) => {
   const at = text.indexOf(weightsTable);
   return text.slice(0, at) + edit(text.slice(at));

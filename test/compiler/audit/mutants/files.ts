@@ -4,7 +4,7 @@ import { resealed } from "../builds.ts";
 import { appended, withInitializer, withTensor } from "../files.ts";
 import { type Mutant, renamed } from "./edits.ts";
 
-/** Files that a folder must not hold, or that hold other bytes. */
+/** Files that a folder must not hold, or with other bytes. */
 export const files: readonly Mutant[] = [
   { what: "a program less", codes: ["MRL0913"], of: (files) => without(files, "dealer/program.js") },
   {

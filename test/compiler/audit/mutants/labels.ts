@@ -1,7 +1,7 @@
 import { withManifest } from "../builds.ts";
 import { bias, both, inAll, inModule, type Mutant, ofWeights, swap } from "./edits.ts";
 
-/** Something private passes for something that others know. */
+/** A private value is used as one that others know. */
 export const labels: readonly Mutant[] = [
   {
     what: "a public label on a private weight",
@@ -19,7 +19,7 @@ export const labels: readonly Mutant[] = [
   {
     what: "a private weight told to the dealer",
     codes: ["MRL0909", "MRL0910"],
-    of: inAll(ofWeights(swap(bias, '"k.bias": { form: "told"'))),
+    of: inAll(ofWeights(swap(bias, '"k.bias": { form: "disclosed"'))),
   },
   {
     what: "a private weight under the name of a public one",

@@ -1,7 +1,7 @@
 import { withManifest } from "../builds.ts";
 import { client, inAll, inModule, type Mutant, only, renamed, swap } from "./edits.ts";
 
-/** Roles are exchanged, and copies or promises differ. */
+/** Roles are swapped, and copies or promises differ. */
 export const promises: readonly Mutant[] = [
   {
     what: "client and server exchanged",

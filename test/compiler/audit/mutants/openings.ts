@@ -19,7 +19,7 @@ const toServer = both(
   inModule((text) => swap('to = "client"', 'to = "server"')(swap(": client f32[9]", ": server f32[9]")(text))),
 );
 
-/** More is opened than is declared, or to others, or less. */
+/** More is opened than declared, or to other readers, or less. */
 export const openings: readonly Mutant[] = [
   { what: "an extra opening at one party", codes: ["MRL0902"], of: only("server/program.js")(peek) },
   { what: "an extra opening at all parties", codes: ["MRL0905", "MRL0909", "MRL0910"], of: inAll(peek) },

@@ -1,6 +1,6 @@
 import { client, inAll, type Mutant, oneMore, swap } from "./edits.ts";
 
-/** Calls take other values than they are meant to. */
+/** Calls take wrong values. */
 export const operands: readonly Mutant[] = [
   {
     what: "an operand replaced by another, at one party",

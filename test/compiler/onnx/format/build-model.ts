@@ -48,7 +48,7 @@ export function smallModel(): Uint8Array {
   });
 }
 
-/** The codes of the diagnostics that `run` ends in; none when it returns. Anything else that is thrown comes through. */
+/** The codes of the diagnostics that `run` throws; none when it returns. Any other error is rethrown. */
 export function codesOf(run: () => unknown): string[] {
   try {
     run();

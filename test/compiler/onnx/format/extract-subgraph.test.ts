@@ -7,13 +7,13 @@ import type { BoundaryType } from "../../../../compiler/onnx/format/extract-subg
 import { extractSubgraph } from "../../../../compiler/onnx/format/extract-subgraph.ts";
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
-import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
+import { models } from "../../../harness/fixtures.ts";
 import { codesOf, floatInfo, modelBytes, node, smallModel } from "./build-model.ts";
 
 const floats = (...dims: number[]): BoundaryType => ({ dtype: "float32", dims });
 
 describe("extractSubgraph", () => {
-  it("takes what the outputs need, keeps nested graphs, and is deterministic", async () => {
+  it("keeps what the outputs need and nested graphs, and is deterministic", async () => {
     const model = decodeModel(smallModel(), "small.onnx");
     const options = { name: "head", types: new Map([["s", floats(2)]]) };
     const head = extractSubgraph(model, ["s"], ["y"], options);
@@ -43,7 +43,7 @@ describe("extractSubgraph", () => {
     expect(again.graph.nodes[0]!.attributes.get("n")).toEqual({ kind: "int", value: -3 });
   });
 
-  it("leaves the width of integers that come out to the reader", async () => {
+  it("leaves the width of integer outputs to the reader", async () => {
     const cast = { ...node("Cast", ["x"], ["y"]), attribute: [{ name: "to", type: 2, i: 6 }] };
     const graph = { name: "g", input: [floatInfo("x", 3)], output: [floatInfo("z", 3)] };
     const model = decodeModel(modelBytes({ ...graph, node: [cast, node("Neg", ["y"], ["z"])] }), "g");
@@ -68,9 +68,9 @@ describe("extractSubgraph", () => {
   });
 });
 
-describeIfPresent(sharedModels, "extractSubgraph on a LLaMA", () => {
-  it("prefix and rest together compute what the whole model does", async () => {
-    const folder = join(sharedModels, "dev_llama_ts17_static");
+describe("extractSubgraph on a LLaMA", () => {
+  it("gives a prefix and a rest that together compute the whole model", async () => {
+    const folder = join(models, "dev_llama_ts17_static");
     const model = readModel(join(folder, "model.onnx"));
     const cut = "/m/model/layers.0/Add_1_output_0";
     const tensorOf = (name: string) => {

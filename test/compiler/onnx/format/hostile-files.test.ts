@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
-import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
+import { models } from "../../../harness/fixtures.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "./build-model.ts";
 
 const decode = (bytes: Uint8Array) => decodeModel(bytes, "hostile.onnx");
@@ -26,7 +26,7 @@ const decodeGraph = (graph: proto.IGraphProto, extra?: proto.IModelProto) => dec
 const tensor = (fields: proto.ITensorProto) => () =>
   decodeGraph({ name: "g", initializer: [{ name: "t", ...fields }] });
 
-describe("files that are no models", () => {
+describe("files that are not models", () => {
   const tag = (number: number, wireType: number) => (number << 3) | wireType;
   it.each([
     ["empty", new Uint8Array(), "MRL0102"],
@@ -46,7 +46,7 @@ describe("files that are no models", () => {
     expect(codesOf(() => decode(bytes))).toEqual([code]);
   });
 
-  it("a model cut off at any byte is refused or valid, and never crashes", () => {
+  it("a model truncated at any byte is refused or valid, and never crashes", () => {
     const bytes = smallModel();
     for (let length = 0; length < bytes.length; length++) codesOf(() => decode(bytes.subarray(0, length)));
     expect(codesOf(() => decode(bytes))).toEqual([]);
@@ -77,9 +77,9 @@ describe("files that are no models", () => {
   });
 });
 
-describeIfPresent(sharedModels, "a real model", () => {
-  it("cut off at any byte is refused or valid, and never crashes", () => {
-    const bytes = readFileSync(join(sharedModels, "dev_lstm_ts17_static/model.onnx"));
+describe("a real model", () => {
+  it("truncated at any byte, is refused or valid, and never crashes", () => {
+    const bytes = readFileSync(join(models, "dev_lstm_ts17_static/model.onnx"));
     let refused = 0;
     for (let length = 0; length < bytes.length; length++) {
       refused += codesOf(() => decode(bytes.subarray(0, length))).length > 0 ? 1 : 0;
@@ -88,7 +88,7 @@ describeIfPresent(sharedModels, "a real model", () => {
   });
 });
 
-describe("models that are not what they say", () => {
+describe("models that contradict themselves", () => {
   it.each<[string, string, () => unknown]>([
     [
       "dims overflow",
@@ -147,7 +147,7 @@ describe("models that are not what they say", () => {
     expect(graph.nodes[0]!.inputs).toEqual(["v0"]);
   });
 
-  it("names that JavaScript objects would trip over are names like any other", () => {
+  it("names with a meaning for JavaScript objects are ordinary names", () => {
     const names = ["__proto__", "constructor", "toString", "hasOwnProperty"];
     const initializer = names.map((name, index) => floatTensor(name, [1], [index]));
     const output = [floatInfo("y", 1)];
@@ -158,7 +158,7 @@ describe("models that are not what they say", () => {
     expect(({} as Record<string, unknown>).kind).toBeUndefined();
   });
 
-  it("everything wrong is told at once", () => {
+  it("all problems are reported at once", () => {
     const initializer = [
       { name: "a", dims: [1], dataType: 8, stringData: [new Uint8Array()] },
       { name: "b", dims: [2], dataType: 1, floatData: [1] },
@@ -194,7 +194,7 @@ describe("external data", () => {
     return [...readTensor(model, model.graph.initializers.get("t")!).data];
   };
 
-  it("is read by offset and length beneath the model's folder", () => {
+  it("is read by offset and length below the model's folder", () => {
     expect(read("weights.data")).toEqual([1, 2]);
     expect(read("inner-link")).toEqual([1, 2]);
   });
@@ -226,7 +226,7 @@ describe("external data", () => {
     expect(codesOf(() => read(location, "0"))).toEqual([code]);
   });
 
-  it("is read beyond 2 GB, where the file cannot be read as a whole", () => {
+  it("is read beyond 2 GB, from a file that is too large to read whole", () => {
     const file = join(folder, "large.data");
     const offset = 3 * 2 ** 30;
     const fd = openSync(file, "w");

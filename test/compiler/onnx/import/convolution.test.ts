@@ -73,7 +73,7 @@ const cases: readonly Case[] = [
   { op: "GlobalMaxPool", x: [2, 3, 4, 5], attrs: {} },
 ];
 
-it.each(cases)("$op $attrs of $x: as onnxruntime has it", async (each) => {
+it.each(cases)("$op $attrs of $x equals onnxruntime's", async (each) => {
   const file = join(dir, "one.onnx");
   const bytes = modelOf(each);
   writeFileSync(file, bytes);
@@ -85,7 +85,7 @@ it.each(cases)("$op $attrs of $x: as onnxruntime has it", async (each) => {
   expect(worst(found, expected)).toBeLessThan(1e-5);
 });
 
-it("refuses what has no meaning here", () => {
+it("refuses attributes without a meaning here", () => {
   const code = (each: Case) => codesOf(() => importModel(decodeModel(modelOf(each), "one.onnx")));
   const pool = { op: "MaxPool", x: [1, 1, 4], attrs: { kernel_shape: [5] } };
   expect(code(pool)).toEqual(["MRL0404"]);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { attachAdapter } from "../../../../compiler/adapters/attach-adapter.ts";
 import { readPeftAdapter } from "../../../../compiler/adapters/peft-adapter.ts";
 import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
@@ -9,13 +9,12 @@ import { openBaseModel } from "../../../../compiler/ownership/base-model.ts";
 import { decideOwnership } from "../../../../compiler/ownership/decide-ownership.ts";
 import { tensor } from "../../../../ir/tensor.ts";
 import { verify } from "../../../../ir/verify.ts";
-import { describeIfPresent } from "../../../harness/shared-models.ts";
 import { countOps, runImported, worst } from "./recorded.ts";
 
 const folder = fileURLToPath(new URL("../../../../fixtures/date-llama", import.meta.url));
 const file = (name: string) => join(folder, name);
 
-describeIfPresent(file("merged-ts17.onnx"), "the date model", () => {
+describe("the date model", () => {
   const length = 48;
   const ids = tensor(
     [1, length],
@@ -29,7 +28,7 @@ describeIfPresent(file("merged-ts17.onnx"), "the date model", () => {
   ];
   const operators = { "rms-norm": 13, attention: 6, rope: 12, silu: 6, matmul: 43 };
 
-  it.each(exports)("%s with the adapter is the merged export", (name, dims) => {
+  it.each(exports)("%s with the adapter equals the merged export", (name, dims) => {
     const model = readModel(file(name));
     const adapter = readPeftAdapter(file("adapter"));
     const ownership = decideOwnership(model, { adapter });
@@ -44,7 +43,7 @@ describeIfPresent(file("merged-ts17.onnx"), "the date model", () => {
     expect(worst(runImported(base, inputs).get("logits")!, expected)).toBeGreaterThan(1e-1);
   });
 
-  it("the merged export is private where the adapter was", () => {
+  it("the merged export is private in the adapter's layers", () => {
     const { table } = decideOwnership(readModel(file("merged-ts17.onnx")), {
       base: openBaseModel(file("base-dy18.onnx")),
     });

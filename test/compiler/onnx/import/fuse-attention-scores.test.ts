@@ -6,7 +6,7 @@ import { type Sketch, settled, sketch } from "./module-sketch.ts";
 
 const [heads, length, depth] = [2, 3, 4];
 
-/** A choice by the client's condition between nothing and no score at all. */
+/** A choice by the client's condition between 0 and a masked score. */
 const masked = ({ builder, op, constant }: Sketch) =>
   op(
     "where",
@@ -20,7 +20,7 @@ const parts = ({ x, builder }: Sketch) => {
   return { q, k, v, keys: builder.op("transpose", [k], { perm: [0, 1, 3, 2] }) };
 };
 
-it("finds attention whose scores are scaled behind the mask", () => {
+it("finds attention whose scores are scaled after the mask", () => {
   for (const [name, factor] of [["div", 2] as const, ["mul", 0.5] as const]) {
     const made = sketch((s) => {
       const { q, keys, v } = parts(s);
@@ -33,7 +33,7 @@ it("finds attention whose scores are scaled behind the mask", () => {
   }
 });
 
-it("leaves scores that a negative number scales behind their mask", () => {
+it("leaves scores that a negative factor scales after their mask", () => {
   const made = sketch((s) => {
     const { q, keys, v } = parts(s);
     const bias = s.x("bias", 1, 1, length, length);
@@ -42,7 +42,7 @@ it("leaves scores that a negative number scales behind their mask", () => {
   expect(settled(made)).toMatchObject({ softmax: 1, matmul: 2 });
 });
 
-it("finds attention of joined heads, parted for the mask and raised to the least number", () => {
+it("finds attention of joined heads that are split for the mask and clamped to the least number", () => {
   for (const again of [true, false]) {
     const made = sketch((s) => {
       const { builder, op, constant } = s;
@@ -60,7 +60,7 @@ it("finds attention of joined heads, parted for the mask and raised to the least
   }
 });
 
-it("clamps what shuts scores beside a private bias of places, and not the bias", () => {
+it("clamps a mask beside a private position bias, and not the bias", () => {
   const made = sketch((s) => {
     const { q, keys, v } = parts(s);
     const bias = s.builder.param("bias", { label: "server", element: f32, shape: [1, heads, length, length] }, "bias");

@@ -70,7 +70,7 @@ describe("attention", () => {
     return { causal: op.attrs.causal, window: op.attrs.window, operands: op.operands.length };
   };
 
-  it("a constant causal mask vanishes, added or chosen", () => {
+  it("drops a constant causal mask, added or selected", () => {
     const added: Form = { mask: (s, scores) => s.op("add", s.constant(triangle(0, -3.4e38)), scores) };
     expect(settled(made(added))).toEqual({ attention: 1 });
     expect(attrsOf(added)).toEqual({ causal: true, window: 0, operands: 3 });
@@ -78,7 +78,7 @@ describe("attention", () => {
     expect(attrsOf(open)).toEqual({ causal: false, window: 0, operands: 3 });
   });
 
-  it("a causal condition on the scores vanishes", () => {
+  it("drops a causal condition on the scores", () => {
     const chosen: Form = {
       mask: ({ builder, op, constant }, scores) => {
         const seen = builder.op("cast", [constant(triangle(1, 0))], { to: "bool" });
@@ -88,7 +88,7 @@ describe("attention", () => {
     expect(settled(made(chosen)).attention).toBe(1);
   });
 
-  it("what depends on the client's mask stays, clamped, and no larger than it is", () => {
+  it("keeps the part that depends on the client's mask, clamped and no larger", () => {
     const both: Form = {
       mask: (s, scores) => {
         const seen = s.builder.op("cast", [s.constant(triangle(1, 0))], { to: "bool" });
@@ -107,7 +107,7 @@ describe("attention", () => {
     expect([...absent.data]).toEqual([-1e4]);
   });
 
-  it("a constant window vanishes, with or without the causal mask, and beside what depends on the client's", () => {
+  it("drops a constant window, with or without the causal mask, and beside the client's mask", () => {
     const back = (at: number): number => Math.floor(at / length) - (at % length);
     const seen = (exists: (back: number) => boolean): Tensor => {
       const { shape, data } = triangle(0, 0);
@@ -138,7 +138,7 @@ describe("attention", () => {
     expect(attrsOf(chosen((n) => n < 1))).toEqual({ causal: false, window: 1, operands: 4 });
   });
 
-  it("a mask that is more than causal stays as it is", () => {
+  it("keeps a mask that is more than causal", () => {
     const window = triangle(0, -3.4e38);
     const data = window.data.slice();
     data[length] = -3.4e38;
@@ -150,7 +150,7 @@ describe("attention", () => {
     expect(attrsOf(bias)).toMatchObject({ causal: false, operands: 4 });
   });
 
-  it("a softmax over another axis is none", () => {
+  it("does not match a softmax over another axis", () => {
     const form = sketch(({ builder, x, op }) => {
       const q = x("q", 1, 2, 3, 3);
       return op("matmul", builder.op("softmax", [op("matmul", q, x("k", 1, 2, 3, 3))], { axis: 2 }), q);
@@ -158,7 +158,7 @@ describe("attention", () => {
     expect(settled(form)).toEqual({ matmul: 2, softmax: 1 });
   });
 
-  it("batches of three axes have one head each", () => {
+  it("gives batches of three axes one head each", () => {
     const form = sketch(({ builder, x, op }) => {
       const keys = builder.op("transpose", [x("k", 4, 5, 8)], { perm: [0, 2, 1] });
       return op("matmul", op("softmax", op("matmul", x("q", 4, 3, 8), keys)), x("v", 4, 5, 6));

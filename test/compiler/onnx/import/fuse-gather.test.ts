@@ -19,7 +19,7 @@ function chosen(batch: number) {
   return { module: builder.finish(), weights: new Map([["constant:rows", places]]) };
 }
 
-it("of a batch of one, a row of each text is a row", () => {
+it("turns a row of each text into a row, for a batch of one", () => {
   const { module, weights } = chosen(1);
   const after = fuseOperators(module, weights);
   expect(opsOf(after.module).map(({ name, operands }) => [name, operands.at(-1)])).toEqual([
@@ -34,12 +34,12 @@ it("of a batch of one, a row of each text is a row", () => {
   expect(found).toEqual(tensor([1, 2], [3, 4]));
 });
 
-it("of several texts it stays", () => {
+it("stays for several texts", () => {
   const { module, weights } = chosen(2);
   expect(opsOf(fuseOperators(module, weights).module).map(({ name }) => name)).toContain("gather-nd");
 });
 
-it("takes the greatest off no softmax, along the same axis only", () => {
+it("drops the subtracted maximum of a softmax, along the same axis only", () => {
   for (const axis of [1, 0]) {
     const made = sketch(({ builder, x, op }) => {
       const h = x("h", 3, 4);
@@ -50,7 +50,7 @@ it("takes the greatest off no softmax, along the same axis only", () => {
   }
 });
 
-it("orders by a low number where −∞ stands", () => {
+it("ranks by a low number in place of −∞", () => {
   const made = sketch(({ builder, x, constant, op }) => {
     const seen = builder.op("compare", [x("c", 2, 4), constant(-1.5)], { kind: "greater" });
     return builder.op("rank", [op("where", seen, x("h", 2, 4), constant(Number.NEGATIVE_INFINITY))], { axis: 1 });

@@ -18,7 +18,7 @@ const [rows, width, inner, rank] = [2, 4, 6, 2];
 const real = (name: string, f: number): proto.IAttributeProto => ({ name, type: 1, f });
 const whole = (name: string, i: number): proto.IAttributeProto => ({ name, type: 2, i });
 
-/** relu(up(x)) and half of a product, written out or in operators of com.microsoft; matrices are nameless. */
+/** relu(up(x)) and half of a product, expanded or in operators of com.microsoft; matrices are unnamed. */
 function model(name: string, fused: boolean): string {
   const domain = fused ? "com.microsoft" : "";
   const up = { ...node(fused ? "FusedGemm" : "Gemm", ["x", "onnx::1", "up.bias"], ["u"], "/up/Gemm"), domain };
@@ -71,7 +71,7 @@ function adapter(): string {
   return folder;
 }
 
-it("adapters are attached to fused products as to plain ones", () => {
+it("adapters attach to fused products as to plain ones", () => {
   const x = new Map([["x", tensor([rows, width], numbers(rows * width, 5, 1))]]);
   const [plain, fused] = [model("plain", false), model("fused", true)].map((file) => {
     const { imported, ownership } = loadModel({ model: file, adapter: adapter() });

@@ -9,7 +9,7 @@ import { sizeOf } from "../../../../ir/type.ts";
 import { verify } from "../../../../ir/verify.ts";
 import { arbitraryModule, indexInput } from "../../../harness/arbitrary-module.ts";
 
-/** Numbers that recognisers look for, and others. */
+/** Numbers that fusions match, and others. */
 const choices = [0, 1, 2, 0.5, -1, 3, 0.25];
 
 function fill(module: Module, id: string, pick: (at: number) => number): Tensor {
@@ -21,7 +21,7 @@ function fill(module: Module, id: string, pick: (at: number) => number): Tensor 
   return { shape, data };
 }
 
-/** A drawn module whose parameters are constants, which recognisers see. */
+/** A random module whose parameters are constants, which fusions can read. */
 function withConstants(module: Module): Module {
   const params = Object.fromEntries(Object.entries(module.params).map(([id]) => [id, `constant:${id}`]));
   const labels = Object.entries(module.values).map(([id, value]) => {
@@ -30,7 +30,7 @@ function withConstants(module: Module): Module {
   return infer({ ...module, params, values: Object.fromEntries(labels) as Module["values"] });
 }
 
-/** Few operators at a time, so that they meet in the ways that recognisers look for; what must have been found then. */
+/** Few operators at a time, so that they meet in the patterns of fusions; then the fusions that must have applied. */
 const groups: readonly (readonly [operators: string, recognised: string])[] = [
   ["transpose reshape cast", "double-transpose double-reshape cast-chain"],
   ["mul add div pow sqrt reciprocal", "neutral power reciprocal"],

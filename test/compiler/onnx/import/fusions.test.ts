@@ -20,7 +20,7 @@ describe("norms", () => {
     for (const square of ["pow", "mul"] as const) expect(settled(rms(square, root))).toEqual({ "rms-norm": 1 });
   });
 
-  it("finds the norm of what is centred", () => {
+  it("finds the norm of a centred value", () => {
     const made = sketch(({ builder, x, constant, op }) => {
       const h = x("h", 1, 3, 8);
       const centred = op("sub", h, mean(builder, h));
@@ -30,7 +30,7 @@ describe("norms", () => {
     expect(settled(made)).toEqual({ "layer-norm": 1, mul: 1, add: 1 });
   });
 
-  it("leaves what is only alike", () => {
+  it("leaves patterns that only look similar", () => {
     const made = sketch(({ builder, x, constant, op }) => {
       const h = x("h", 1, 3, 8);
       const other = builder.op("reduce-mean", [op("mul", h, h)], { axes: [1], keepdims: true });
@@ -75,7 +75,7 @@ describe("activations", () => {
     expect(settled(made)).toEqual({ gelu: 1 });
   });
 
-  it("is not deceived by other factors", () => {
+  it("leaves patterns with other factors", () => {
     const made = gelu((s, h) => s.op("mul", s.op("mul", h, s.constant(0.6)), erf(s, h)));
     expect(settled(made)).toMatchObject({ erf: 1 });
     const silu = sketch(({ x, op }) => op("mul", x("a", 4), op("sigmoid", x("b", 4))));
@@ -104,11 +104,11 @@ describe("rotary embedding", () => {
       return s.op("add", s.op("mul", cos, h), s.op("mul", rotate(s, h, from), sin));
     });
   it("finds it", () => expect(settled(made(4))).toEqual({ rope: 1 }));
-  it("leaves a rotation by something else than half", () => expect(settled(made(3)).rope).toBeUndefined());
+  it("leaves a rotation by another part than half", () => expect(settled(made(3)).rope).toBeUndefined());
 });
 
-describe("small things", () => {
-  it("layouts, powers and neutral elements", () => {
+describe("simplifications", () => {
+  it("simplifies layouts, powers and neutral elements", () => {
     const made = sketch(({ builder, x, op, constant }) => {
       const h = x("h", 2, 3, 4);
       const there = builder.op("transpose", [h], { perm: [2, 0, 1] });
@@ -119,7 +119,7 @@ describe("small things", () => {
     expect(settled(made)).toEqual({ mul: 2 });
   });
 
-  it("equal operators are computed once", () => {
+  it("computes equal operators once", () => {
     const made = sketch(({ x, op, constant }) => {
       const h = x("h", 3);
       return op("add", op("exp", op("mul", h, constant(2))), op("exp", op("mul", h, constant(2))));
@@ -127,7 +127,7 @@ describe("small things", () => {
     expect(settled(made)).toEqual({ mul: 1, exp: 1, add: 1 });
   });
 
-  it("every recogniser has a name of its own and a law", () => {
+  it("gives every fusion a unique name and a law", () => {
     expect(new Set(fusions.map(({ name }) => name)).size).toBe(fusions.length);
     for (const { law } of fusions) expect(law).toMatch(/=/);
   });

@@ -22,7 +22,7 @@ function diagnosticsOf(run: () => unknown) {
 }
 
 describe("importModel", () => {
-  it("tells all unknown operators, with layer and help; unused ones are not missed", () => {
+  it("reports all unknown operators with layer and help, except unused ones", () => {
     const model = decode({
       name: "g",
       input: [floatInfo("x", 2, 2)],
@@ -62,7 +62,7 @@ describe("importModel", () => {
   });
   const bind = (dims: Record<string, number>) => () => importModel(dynamic, { dims: new Map(Object.entries(dims)) });
 
-  it("lists all open dimensions in one diagnostic", () => {
+  it("lists all dimensions without a size in one diagnostic", () => {
     const [first, ...more] = diagnosticsOf(bind({ batch: 1 }));
     expect(more).toEqual([]);
     expect(first).toMatchObject({ code: "MRL0402" });
@@ -70,7 +70,7 @@ describe("importModel", () => {
     expect(first!.help).toContain("--dim heads=…");
   });
 
-  it("computes expressions, and knows short names", () => {
+  it("evaluates expressions, and accepts short names", () => {
     const { module, outputs } = bind({ batch: 2, seq: 3, past: 4, heads: 5 })();
     expect(module.values[outputs.get("y")!]!.type.shape).toEqual([2, 3]);
     expect(module.values[outputs.get("z")!]!.type.shape).toEqual([2, 7, 10]);
@@ -78,7 +78,7 @@ describe("importModel", () => {
     expect(codesOf(bind({ batch: 2, seq: 1.5, past: 4, heads: 5 }))).toEqual(["MRL0403"]);
   });
 
-  it("says where an operator does not fit, for all of them", () => {
+  it("reports every operator that does not fit, with its location", () => {
     const model = decode({
       name: "g",
       input: [floatInfo("x", 2, 3), floatInfo("s", 2)],
@@ -95,7 +95,7 @@ describe("importModel", () => {
     expect(found[1]!.message).toContain("constant");
   });
 
-  it("says what does not fit beside operators that are not known, but not what needs their results", () => {
+  it("reports misfits beside unknown operators, but not those that need their results", () => {
     const model = decode({
       name: "g",
       input: [floatInfo("x", 2, 3)],
@@ -115,7 +115,7 @@ describe("importModel", () => {
     ]);
   });
 
-  it("labels inputs as told and refuses others", () => {
+  it("labels inputs as requested and refuses unknown ones", () => {
     const model = decode({
       name: "g",
       input: [floatInfo("x", 2)],
@@ -128,7 +128,7 @@ describe("importModel", () => {
     expect(codesOf(() => importModel(model, { inputs: new Map([["z", "public"]]) }))).toEqual(["MRL0406"]);
   });
 
-  it("folds what depends on shapes alone, but no weight", () => {
+  it("folds values that depend on shapes alone, but no weight", () => {
     const model = decode({
       name: "g",
       input: [floatInfo("x", 2, 3)],
@@ -183,15 +183,15 @@ describe("isFormula", () => {
     ["angles of one frequency", fill([1, 8, 2], (at) => Math.floor(at / 2))],
     ["cosines of one place", fill([1, 1, 16], (at) => Math.cos(77 * frequency(at)))],
   ];
-  it.each(yes)("knows %s", (_, value) => expect(isFormulaTable(value)).toBe(true));
+  it.each(yes)("recognizes %s", (_, value) => expect(isFormulaTable(value)).toBe(true));
 
-  it.each(yes.slice(2))("sees one changed number in %s", (_, value) => {
+  it.each(yes.slice(2))("detects one changed value in %s", (_, value) => {
     const data = value.data.slice();
     data[5] = data[5]! * 1.001 + 1e-3;
     expect(isFormulaTable({ shape: value.shape, data })).toBe(false);
   });
 
-  it("knows no weights: gaussians, signs, learned fills", () => {
+  it("recognizes no weights: gaussians, signs, learned fills", () => {
     for (const value of [
       fill([4, 4], (at) => Math.sin(at * 12.9898) * 0.02),
       fill([4, 4], (at) => (at % 3 === 0 ? 1 : -1)),
@@ -201,7 +201,7 @@ describe("isFormula", () => {
     }
   });
 
-  it("takes a lone number with a name of its own for a weight", () => {
+  it("treats a scalar with a name of its own as a weight", () => {
     const scalar = (name: string) => floatTensor(name, [], [2.5]);
     const model = decode({
       name: "g",

@@ -9,7 +9,7 @@ import { f32, sizeOf } from "../../../../ir/type.ts";
 import { verify } from "../../../../ir/verify.ts";
 import { worst } from "./recorded.ts";
 
-/** A module of the import stage with constants that recognisers may look at. */
+/** A module of the import stage with constants that fusions can read. */
 export interface Sketch {
   readonly builder: Builder;
   readonly x: (name: string, ...shape: number[]) => string;
@@ -37,7 +37,7 @@ export function sketch(build: (sketch: Sketch) => string): Made {
   return { module: builder.finish(), weights };
 }
 
-/** Inputs in [−2, 2]; booleans as they fall, but with the first of each row set. */
+/** Inputs in [−2, 2]; random booleans, but the first of each row is true. */
 function draw(module: Module, seed: number): ReadonlyMap<string, Tensor> {
   const [numbers] = fc.sample(
     fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 4000, maxLength: 4000 }),
@@ -66,7 +66,7 @@ function countsOf(module: Module): Readonly<Record<string, number>> {
   return counts;
 }
 
-/** The operators left, once the module is seen to compute what it did. */
+/** The remaining operators, after a check that the module computes the same. */
 export function settled({ module, weights }: Made): Readonly<Record<string, number>> {
   expect(verify(module)).toEqual([]);
   const after = fuseOperators(module, weights);

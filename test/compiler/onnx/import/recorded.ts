@@ -9,7 +9,7 @@ import { interpret } from "../../../../ir/interpret.ts";
 import { opsOf } from "../../../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../../../ir/tensor.ts";
 
-/** A model with what it was fed and what it gave, in the layout of the ONNX project's test data. */
+/** A model with recorded inputs and outputs, in the layout of the ONNX project's test data. */
 export interface Recorded {
   readonly model: OnnxModel;
   readonly inputs: readonly OnnxTensor[];
@@ -32,7 +32,7 @@ export function readRecorded(folder: string): Recorded {
 
 export const tensorFrom = (source: OnnxTensor): Tensor => readTensor({ file: source.name }, source);
 
-/** Outputs by their ONNX names, from inputs by theirs; inputs that the import folded away are left out. */
+/** Outputs by ONNX name, from inputs by ONNX name; inputs that the import folded away are omitted. */
 export function runImported(
   imported: ImportedModel,
   inputs: ReadonlyMap<string, Tensor>,

@@ -50,14 +50,14 @@ const cases: readonly Case[] = [
   { shape: [3, 9], k: 9 },
   { shape: [4, 6, 5], k: 2, attrs: { axis: 1, largest: 0 } },
   { shape: [2, 5], k: 1, attrs: { axis: 0 } },
-  // In groups: of 32 with a rest, in two levels, along an axis in the middle, and of 48.
+  // In groups: of 32 with a remainder, in two levels, along a middle axis, and of 48.
   { shape: [2, 75], k: 3 },
   { shape: [1, 700], k: 5, attrs: { largest: 0 } },
   { shape: [2, 70, 3], k: 4, attrs: { axis: 1 } },
   { shape: [2, 100], k: 12 },
 ];
 
-it.each(cases)("TopK of $shape, k = $k, $attrs: values and places as onnxruntime has them", async (each) => {
+it.each(cases)("TopK of $shape, k = $k, $attrs: values and indices equal onnxruntime's", async (each) => {
   const file = join(dir, "one.onnx");
   const bytes = modelOf(each);
   writeFileSync(file, bytes);
@@ -75,7 +75,7 @@ it.each(cases)("TopK of $shape, k = $k, $attrs: values and places as onnxruntime
   await part.release();
 });
 
-it("ranks long rows in groups, and refuses more than there are", () => {
+it("ranks long rows in groups, and refuses more than the row has", () => {
   const ranks = ({ shape, k }: Case): readonly (readonly number[])[] => {
     const { module } = importModel(decodeModel(modelOf({ shape, k }), "one.onnx"));
     return opsOf(module).flatMap(({ name, result }) => (name === "rank" ? [module.values[result]!.type.shape] : []));

@@ -15,7 +15,7 @@ it.each([
   expect(settled(made)).toEqual({ tanh: 1 });
 });
 
-it("a tensor of equal numbers is neutral where shapes stay", () => {
+it("a tensor of equal values is neutral when shapes do not change", () => {
   const made = sketch(({ x, constant, op }) =>
     op("tanh", op("mul", x("x", 2, 3), constant(tensor([2, 3], Array(6).fill(1))))),
   );

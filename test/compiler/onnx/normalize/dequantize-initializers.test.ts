@@ -112,7 +112,7 @@ async function runtime(file: string) {
   return outputs.get("y")!.tensor;
 }
 
-describe("a model with quantised weights", () => {
+describe("a model with quantized weights", () => {
   it("computes what onnxruntime does; its weights have their own names", async () => {
     const { imported, ownership } = loadModel({ model: base }, { allowAllPublic: true });
     expect(worst(runImported(imported, given).get("y")!, await runtime(base))).toBeLessThan(1e-5);
@@ -137,20 +137,20 @@ describe("a model with quantised weights", () => {
     expect(codesOf(() => loadModel({ model: base, base }))).toEqual(["MRL0421"]);
   });
 
-  it("patterns name quantised weights", () => {
+  it("lets patterns name quantized weights", () => {
     const { ownership } = loadModel({ model: base, private: ["classifier.*"] });
     expect(ownership.labels.get("classifier.weight")).toBe("server");
     expect(ownership.labels.get("model.up.weight")).toBe("public");
   });
 
-  it("notes stand beside the file's own tensors", () => {
+  it("puts notes beside the file's own tensors", () => {
     const { model, ownership } = loadModel({ model: base, private: ["classifier.*"] });
     const { tensors } = modelMetadata({ model, ownership, inputs: {}, blockers: [] });
     expect(tensors.get("classifier.weight_quantized")!.known_to).toBe("server");
     expect(tensors.get("model.up.MatMul.weight_Q4")!.known_to).toBe("everyone");
   });
 
-  it("an adapter is attached beside a quantised matrix, which stays public", () => {
+  it("attaches an adapter beside a quantized matrix, which stays public", () => {
     const folder = join(dir, "adapter");
     mkdirSync(folder, { recursive: true });
     const config = { peft_type: "LORA", r: 2, lora_alpha: 4, target_modules: ["classifier"] };
@@ -173,7 +173,7 @@ describe("a model with quantised weights", () => {
   });
 });
 
-describe("unpackQuantised", () => {
+describe("dequantizeInitializers", () => {
   const scale = floatTensor("s", [], [0.5]);
   const unpackedOf = (graph: proto.IGraphProto) =>
     dequantizeInitializers(
@@ -197,7 +197,7 @@ describe("unpackQuantised", () => {
     expect(model.graph.nodes.map(({ op }) => op)).toEqual(["MatMul"]);
   });
 
-  it("makes one weight of a tensor that is unpacked twice, and keeps what others read", () => {
+  it("makes one weight of a tensor that is unpacked twice, and keeps tensors with other readers", () => {
     const model = unpackedOf({
       initializer: [stored("fc.weight_DQ_Q8", int8, [2, 2], [1, 2, 3, 4]), scale],
       input: [floatInfo("x", 1, 2)],
@@ -212,7 +212,7 @@ describe("unpackQuantised", () => {
     expect([...model.graph.initializers.keys()]).toEqual(["s", "fc.weight"]);
   });
 
-  it("unpacks no more than some times what the file stores", () => {
+  it("unpacks at most a multiple of what the file stores", () => {
     const count = 128;
     const model = unpackedOf({
       initializer: [
@@ -231,7 +231,7 @@ describe("unpackQuantised", () => {
     expect(codesOf(() => importModel(model))).toContain("MRL0401");
   });
 
-  it("refuses quantised activations, and says what to do instead", () => {
+  it("refuses quantized activations, and says what to do instead", () => {
     const graph = {
       initializer: [scale, stored("z", uint8, [], [1])],
       input: [floatInfo("x", 1, 2)],
@@ -241,7 +241,7 @@ describe("unpackQuantised", () => {
     expect(() => importModel(unpackedOf(graph))).toThrow(/quantize the weights alone/);
   });
 
-  it("integers that are multiplied with have owners as other weights have", () => {
+  it("gives integer factors owners like other weights", () => {
     const graph = {
       name: "g",
       initializer: [stored("fc.weight", int8, [2, 2], [1, 2, 3, 4])],

@@ -8,7 +8,7 @@ import { tensor } from "../../../../ir/tensor.ts";
 import { codesOf, modelBytes, node } from "../format/build-model.ts";
 import { runImported } from "../import/recorded.ts";
 
-/** Rows of a stored table of integers [5, 3], looked up at two places and then unpacked, as tools quantise embeddings. */
+/** Rows of a stored integer table [5, 3], gathered at two indices and then unpacked, as tools quantize embeddings. */
 function model(scales: readonly number[], axis: number): Uint8Array {
   const int = (name: string, i: number): proto.IAttributeProto => ({ name, type: 2, i });
   const dims = scales.length === 1 ? [] : [scales.length];
@@ -56,7 +56,7 @@ it.each([
   expect([...found.get("y")!.data]).toEqual([...(y!.data as Float32Array)]);
 });
 
-it("scales of an axis that the look-up decides are refused by name", () => {
+it("refuses scales along the gathered axis by name", () => {
   const bytes = model([0.25, 0.5, 0.0625], 2);
   expect(codesOf(() => importModel(dequantizeInitializers(decodeModel(bytes, "m.onnx"))))).toEqual(["MRL0401"]);
 });

@@ -4,7 +4,7 @@ import { catalogWeights } from "../../../../compiler/onnx/weights/catalog-weight
 import { isCodeConstant } from "../../../../compiler/onnx/weights/exporter-constants.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
-it("knows what the model's code alone makes, and nothing that a parameter had a part in", () => {
+it("recognizes values that the model's code alone makes, and none that depends on a parameter", () => {
   expect(isCodeConstant("masked_fill", ["arange", "arange_2", "full", "mul_17", "val_3"], false)).toBe(true);
   expect(isCodeConstant("masked_fill", [], false)).toBe(false);
   expect(isCodeConstant("val_49", ["m.layers.0.q_proj.weight"], false)).toBe(false);
@@ -14,16 +14,16 @@ it("knows what the model's code alone makes, and nothing that a parameter had a 
   }
 });
 
-it("takes a number that the code writes out for the code's, but no table: it may be trained", () => {
+it("counts a scalar in the code as code, but not a table, which may be trained", () => {
   expect(isCodeConstant("transformer.h.0.attn.lifted_tensor_0", [], true)).toBe(true);
   expect(isCodeConstant("transformer.h.0.attn.lifted_tensor_0", [], false)).toBe(false);
   expect(isCodeConstant("clone", ["m.h.0.lifted_tensor_0", "val_2"], true)).toBe(true);
   expect(isCodeConstant("transpose", ["m.h.0.lifted_tensor_0", "val_2"], false)).toBe(false);
-  // Slopes of ALiBi times places.
+  // Slopes of ALiBi times positions.
   expect(isCodeConstant("mul_1", ["m.h.0.lifted_tensor_0", "arange", "pow_1"], false)).toBe(true);
 });
 
-it("leaves a bias of places public when all that is trained is private", () => {
+it("leaves a position bias public when all trained weights are private", () => {
   const graph = {
     name: "g",
     input: [floatInfo("x", 4)],

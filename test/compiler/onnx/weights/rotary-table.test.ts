@@ -24,11 +24,11 @@ const tables: readonly (readonly [string, Tensor])[] = [
 ];
 
 describe("isRotary", () => {
-  it.each(tables)("knows %s by their names and numbers", (_, table) => {
+  it.each(tables)("recognizes %s by their names and values", (_, table) => {
     expect(isRotaryTable(path, table)).toBe(true);
     expect(isRotaryTable(["/m/model/rotary_emb/Constant_output_0"], table)).toBe(true);
     expect(isRotaryTable(["unsqueeze_14", "cos", ...path], table)).toBe(true);
-    // No name of a part, another part's, and one of another part among them.
+    // No module name, another module's, and one of another module among them.
     for (const names of [
       [],
       ["unsqueeze_14"],
@@ -40,13 +40,13 @@ describe("isRotary", () => {
     }
   });
 
-  it.each(tables.slice(0, 4))("sees one changed number in %s", (_, { shape, data }) => {
+  it.each(tables.slice(0, 4))("detects one changed value in %s", (_, { shape, data }) => {
     const changed = data.slice();
     changed[3] = changed[3]! * 1.001 + 1e-2;
     expect(isRotaryTable(path, { shape, data: changed })).toBe(false);
   });
 
-  it("knows no weights, whatever they are called", () => {
+  it("recognizes no weight, whatever its name", () => {
     expect(
       isRotaryTable(
         path,
@@ -67,7 +67,7 @@ describe("isRotary", () => {
     ).toBe(false);
   });
 
-  it("leaves the buffer of a model public when all that is trained is private", () => {
+  it("leaves a model's buffer public when all trained weights are private", () => {
     const { data, shape } = tables[0]![1];
     const graph = {
       name: "g",

@@ -53,18 +53,18 @@ const model = decodeModel(
   "m.onnx",
 );
 
-it("tells what only decides shapes from what is computed with", () => {
+it("separates inputs that only decide shapes from operands", () => {
   const names = shapeOnlyNames(model.graph);
   expect(["scales", "half", "other", "joined"].filter((name) => !names.has(name))).toEqual([]);
   expect(["x", "used", "seen", "a"].filter((name) => names.has(name))).toEqual([]);
 });
 
-it("takes factors of a resizing for a part of the graph, and no weight for one", () => {
+it("treats resize factors as part of the graph, and never a weight", () => {
   const { constants, weights } = catalogWeights(model);
   expect(["scales", "half", "other"].filter((name) => !constants.has(name))).toEqual([]);
   expect([...weights.keys()].sort()).toEqual(["seen", "used"]);
 });
 
-it("refuses a weight where a shape is decided", () => {
+it("refuses a weight that decides a shape", () => {
   expect(() => importModel(model)).toThrow(/expected scales to be constant/);
 });

@@ -7,12 +7,12 @@ import { findWrapperPrefix, stripPrefix } from "../../../../compiler/onnx/weight
 import { recoverNames } from "../../../../compiler/onnx/weights/weight-names.ts";
 import { openSafetensors, readSafetensor } from "../../../../compiler/tensors/safetensors.ts";
 import { transpose } from "../../../../compiler/tensors/tensor-ops.ts";
-import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
+import { models } from "../../../harness/fixtures.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
-const load = (name: string) => readModel(join(sharedModels, name, "model.onnx"));
+const load = (name: string) => readModel(join(models, name, "model.onnx"));
 
-describeIfPresent(sharedModels, "weight names of shared models", () => {
+describe("weight names of exported models", () => {
   const llamaLinears = [0, 1]
     .flatMap((layer) =>
       ["q", "k", "v", "o"]
@@ -27,7 +27,7 @@ describeIfPresent(sharedModels, "weight names of shared models", () => {
     "dev_llama_dy18_static",
     "dev_llama_ts17_dynamic",
   ])("%s: every weight has its Hugging Face name and value", (name) => {
-    const base = openSafetensors(join(sharedModels, "dev_llama_ts17_static"));
+    const base = openSafetensors(join(models, "dev_llama_ts17_static"));
     const model = load(name);
     const { names, linears, ambiguous } = recoverNames(model);
     expect(ambiguous.size).toBe(0);
@@ -43,7 +43,7 @@ describeIfPresent(sharedModels, "weight names of shared models", () => {
   });
 
   it("an unmerged PEFT export names base, A and B", () => {
-    const base = openSafetensors(join(sharedModels, "dev_llama_ts17_static"));
+    const base = openSafetensors(join(models, "dev_llama_ts17_static"));
     const { names, linears } = recoverNames(load("dev_lora_llama_ts17_static"));
     const found = new Set([...names.values()].map(({ name }) => name));
     expect([...base.entries.keys()].filter((name) => !found.has(name))).toEqual([]);
@@ -68,7 +68,7 @@ describeIfPresent(sharedModels, "weight names of shared models", () => {
 });
 
 describe("recoverNames", () => {
-  it("leaves out names that two weights would have", () => {
+  it("leaves out names that two weights claim", () => {
     const graph = {
       name: "g",
       input: [floatInfo("x", 1, 2)],
@@ -83,7 +83,7 @@ describe("recoverNames", () => {
     expect([...ambiguous]).toEqual([["cell.weight", ["one", "two"]]]);
   });
 
-  it("takes kept names with a Transpose for [out, in]", () => {
+  it("treats kept names with a Transpose as [out, in]", () => {
     const graph = {
       name: "g",
       input: [floatInfo("x", 1, 2)],
@@ -95,7 +95,7 @@ describe("recoverNames", () => {
     expect(linears[0]).toMatchObject({ module: "fc", outFirst: true });
   });
 
-  it("knows wrappers from models", () => {
+  it("distinguishes wrappers from models", () => {
     const peft = ["m.base_model.model.model.norm.weight", "m.base_model.model.lm_head.weight"];
     expect(peft.map((name) => stripPrefix(name, findWrapperPrefix(peft)))).toEqual([
       "model.norm.weight",

@@ -15,7 +15,7 @@ it("opens x + r of which the parties' shares of r give x back, widths 1 to 64", 
       expect(Array.from(outcome.values)).toEqual(Array.from(x, (v) => v + 0));
       // Both parties hold the same opened value.
       const { client, server } = outcome;
-      if (client.kind !== "wire" || server.kind !== "wire") throw new Error("an opening yields a wire");
+      if (client.kind !== "masked" || server.kind !== "masked") throw new Error("an opening yields a wire");
       expect(client.opened.data).toEqual(server.opened.data);
     }
   }

@@ -12,7 +12,7 @@ import { count, runParties, seedOf } from "../../../harness/run-parties.ts";
 
 const metaMasked = (shape: readonly number[], width: number) => {
   const t = metaTensor(shape, width);
-  return { kind: "wire", opened: t, mask: { share: t, secret: t, fresh: true } } as const;
+  return { kind: "masked", opened: t, mask: { share: t, secret: t, fresh: true } } as const;
 };
 
 it("compares with every threshold, widths 3 to 31, 232 seeds", () => {

@@ -2,9 +2,9 @@ import { expect, it } from "vitest";
 import type { Protocol, Spec } from "../../../../runtime/protocols/kit/define-protocol.ts";
 import { mantissaSeries } from "../../../../runtime/protocols/nonlinear/exponent-range-reduction.ts";
 import {
-  octavesLog,
-  octavesReciprocal,
-  octavesRsqrt,
+  rangeReducedLog,
+  rangeReducedReciprocal,
+  rangeReducedRsqrt,
 } from "../../../../runtime/protocols/nonlinear/range-reduced-functions.ts";
 import { seriesAt } from "../../../harness/activation-tests.ts";
 import {
@@ -32,9 +32,9 @@ const specs = [
   specOf(10, 4, 0.5, 300, 24),
 ];
 const functions: readonly [Protocol, (x: number) => number][] = [
-  [octavesLog, Math.log],
-  [octavesReciprocal, (x) => 1 / x],
-  [octavesRsqrt, (x) => 1 / Math.sqrt(x)],
+  [rangeReducedLog, Math.log],
+  [rangeReducedReciprocal, (x) => 1 / x],
+  [rangeReducedRsqrt, (x) => 1 / Math.sqrt(x)],
 ];
 
 for (const [protocol, exact] of functions) {
@@ -74,29 +74,29 @@ it("has the fit errors that octaves.ts states on [1, 2)", () => {
 });
 
 it("needs no round where one octave holds the range, and two otherwise, one with point functions", () => {
-  expect(costOf(octavesReciprocal, specOf(12, 12, 1, 1.9, 40, 8))).toEqual({
+  expect(costOf(rangeReducedReciprocal, specOf(12, 12, 1, 1.9, 40, 8))).toEqual({
     rounds: 0,
     clientToServer: 0,
     serverToClient: 0,
     // FOURIER of protocols.md 8: 2K·m′ with m′ = width + 28 − scale, and 2 bits that the inverse has too many.
     dealerToServer: 8 * (42 + 28 - 14),
   });
-  const two = costOf(octavesReciprocal, specOf(12, 12, 1, 3, 40, 8));
+  const two = costOf(rangeReducedReciprocal, specOf(12, 12, 1, 3, 40, 8));
   // Two values of 18 bits, one comparison on 14 low bits (4 digits), two selecting bits; each way, a byte per bit.
   expect(two).toMatchObject({ rounds: 2, clientToServer: 2 * 18 + 7 + 2, serverToClient: 2 * 18 + 7 + 2 });
   // A comparison of no round: the bits are opened beside the values.
   const spec = specOf(12, 12, 1, 3, 40, 8);
-  const points = costOf(octavesReciprocal, { ...spec, attrs: { ...spec.attrs, comparison: "dpf" } });
+  const points = costOf(rangeReducedReciprocal, { ...spec, attrs: { ...spec.attrs, comparison: "dpf" } });
   expect(points).toMatchObject({ rounds: 1, clientToServer: 2 * 18 + 2, serverToClient: 2 * 18 + 2 });
   // |ln x| ≤ ln 4 has 15 bits with sign, and slack, 14 fractional ones among them.
-  const log = costOf(octavesLog, specOf(12, 12, 1, 3, 40, 8));
+  const log = costOf(rangeReducedLog, specOf(12, 12, 1, 3, 40, 8));
   expect(log).toMatchObject({ rounds: 2, clientToServer: 2 * 17 + 7 + 2, serverToClient: 2 * 17 + 7 + 2 });
 });
 
 it("refuses ranges that are not positive, too small or too wide", () => {
-  expect(() => resolveWidths(octavesReciprocal, specOf(12, 12, 0, 1, 40))).toThrow(/must be positive/);
-  expect(() => resolveWidths(octavesRsqrt, specOf(12, 12, -1, 1, 40))).toThrow(/must be positive/);
-  expect(() => resolveWidths(octavesLog, specOf(12, 12, 0, 1, 40))).toThrow(/must be positive/);
-  expect(() => resolveWidths(octavesRsqrt, specOf(12, 12, 2 ** -12, 1, 40))).toThrow(/at least 2 bits/);
-  expect(() => resolveWidths(octavesRsqrt, specOf(12, 12, 1, 2 ** 20, 40))).toThrow(/comparisons take at most 31/);
+  expect(() => resolveWidths(rangeReducedReciprocal, specOf(12, 12, 0, 1, 40))).toThrow(/must be positive/);
+  expect(() => resolveWidths(rangeReducedRsqrt, specOf(12, 12, -1, 1, 40))).toThrow(/must be positive/);
+  expect(() => resolveWidths(rangeReducedLog, specOf(12, 12, 0, 1, 40))).toThrow(/must be positive/);
+  expect(() => resolveWidths(rangeReducedRsqrt, specOf(12, 12, 2 ** -12, 1, 40))).toThrow(/at least 2 bits/);
+  expect(() => resolveWidths(rangeReducedRsqrt, specOf(12, 12, 1, 2 ** 20, 40))).toThrow(/comparisons take at most 31/);
 });

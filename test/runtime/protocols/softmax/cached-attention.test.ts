@@ -86,7 +86,7 @@ function* twoSteps(
     return [q, k, yield* open(`${name} v`, row(1), weighted, raw[at + 2]!)];
   };
   const below = (x: MaskedValue, y: MaskedValue): MaskedValue => ({
-    kind: "wire",
+    kind: "masked",
     opened: joined(x.opened, y.opened),
     mask: { share: joined(x.mask.share!, y.mask.share!), secret: joined(x.mask.secret, y.mask.secret), fresh: false },
   });

@@ -25,8 +25,8 @@ function topOfRow(
   const ranks = emit("rank", [values], { axis, largest });
   const attrs = { axis, count };
   return {
-    values: emit("arrange", [ranks, values], attrs),
-    indices: emit("arrange", indices ? [ranks, indices] : [ranks], attrs),
+    values: emit("select-by-rank", [ranks, values], attrs),
+    indices: emit("select-by-rank", indices ? [ranks, indices] : [ranks], attrs),
   };
 }
 

@@ -1,0 +1,1 @@
+export { maxWeightPairs } from "./max-weight-matching.ts";
