@@ -37,8 +37,11 @@ export function readPeftAdapter(folder: string): LoraAdapter {
   const modules = [...keys.pairs]
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([module, pair]) => readLoraModule(store, config, matches, module, pair));
-  const saved = readSavedWeights(store, keys.savedWeights, config, folder);
-  throwIfAny([...targetProblems, ...modules.flatMap(({ problems }) => problems), ...saved.problems]);
+  const saved = readSavedWeights(store, keys.savedWeights, config);
+  const savedProblems = saved.problems.map(({ about, message }) =>
+    fileDiagnostic("MRL0142", `${folder}, "${about}"`, message),
+  );
+  throwIfAny([...targetProblems, ...modules.flatMap(({ problems }) => problems), ...savedProblems]);
   return {
     folder,
     modules: modules.map(({ value }) => value!),

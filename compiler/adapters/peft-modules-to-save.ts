@@ -1,6 +1,4 @@
-import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { SavedWeight } from "../ownership/index.ts";
-import { fileDiagnostic } from "../tensors/files/index.ts";
 import { findNonFinite, readSafetensor, type SafetensorsFile } from "../tensors/index.ts";
 import type { PeftConfig } from "./peft-config.ts";
 
@@ -35,20 +33,17 @@ export function savedWeightName(key: string, config: PeftConfig, loraModules: Re
 export interface ReadSavedWeights {
   /** Sorted by name. */
   readonly weights: readonly SavedWeight[];
-  readonly problems: readonly Diagnostic[];
+  /** Problems, each with the key or the field that it is about. */
+  readonly problems: readonly { readonly about: string; readonly message: string }[];
 }
 
-/** Reads the weights of these keys from the adapter in `folder`. Every module of modules_to_save must have some. */
+/** Reads the weights of these keys. Every module of modules_to_save must have some. */
 export function readSavedWeights(
   store: SafetensorsFile,
   keys: ReadonlyMap<string, string>,
   config: PeftConfig,
-  folder: string,
 ): ReadSavedWeights {
-  const problems: Diagnostic[] = [];
-  const complain = (about: string, message: string): void => {
-    problems.push(fileDiagnostic("MRL0142", `${folder}, "${about}"`, message));
-  };
+  const problems: { about: string; message: string }[] = [];
   const { modulesToSave } = config;
   const found = [...keys.values()];
   const isFound = (module: string): boolean => found.some((name) => name.includes(`${module}.`));
@@ -58,13 +53,13 @@ export function readSavedWeights(
       (defaultHeads.includes(module) && defaultHeads.some((head) => modulesToSave.includes(head) && isFound(head)))
     )
       continue;
-    complain("modules_to_save", `it names "${module}", but the adapter has no tensors for it`);
+    problems.push({ about: "modules_to_save", message: `it names "${module}", but the adapter has no tensors for it` });
   }
   const weights = [...keys]
     .map(([key, name]) => {
       const tensor = readSafetensor(store, key);
       const bad = findNonFinite(tensor);
-      if (bad) complain(key, `${bad.count} values are not finite`);
+      if (bad) problems.push({ about: key, message: `${bad.count} values are not finite` });
       return { name, tensor, ...(!isSaved(name, config) && embeddings.test(name) && { kept: true }) };
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
