@@ -44,5 +44,5 @@ export interface TokenCost {
 export function tokenLine({ place, rounds, bytes, seconds }: TokenCost): string {
   const { clear, offline, online } = seconds;
   const times = `in the clear ${secondsText(clear)}, offline ${secondsText(offline)}, online ${secondsText(online)}`;
-  return `place ${place}: ${rounds} rounds; ${linksText(bytes)}; ${times}`;
+  return `position ${place}: ${rounds} rounds; ${linksText(bytes)}; ${times}`;
 }
