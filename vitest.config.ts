@@ -1,10 +1,38 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/sequencer.ts";
 
 // Tests run the sources; the import map of package.json serves what is built.
 const platform = fileURLToPath(new URL("runtime/platform/node.ts", import.meta.url));
 
+const within = (...folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`);
+/** What parties compute and tell: the runtime, and security bugs put into it. */
+const protocol = within("runtime", "mutants");
+/** What compiles and runs whole models, of ours and of others, and the command line. */
+const others = ["families", "exporters", "nets", "rewrite"].map((folder) => `compiler/${folder}`);
+const endToEnd = within("end-to-end", "cli", "flow", "docs", ...others);
+/** The same, in a process of its own for each file: its memory is measured. */
+const measured = within("compiler/hostile");
+/** All others: they are quick. */
+const unit = { include: ["test/**/*.test.ts"], exclude: [...protocol, ...endToEnd, ...measured] };
+
 export default defineConfig({
   resolve: { alias: { "#platform": platform } },
-  test: { include: ["test/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 300_000, pool: "forks", maxWorkers: 2 },
+  test: {
+    projects: [
+      { extends: true, test: { name: "unit", ...unit } },
+      { extends: true, test: { name: "protocol", include: protocol } },
+      { extends: true, test: { name: "end-to-end", include: endToEnd } },
+      { extends: true, test: { name: "end-to-end-measured", include: measured, isolate: true } },
+    ],
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    pool: "forks",
+    maxWorkers: 2,
+    // The young generation of V8 is too small for tensors: with more room for it, the leak tests take half of the time.
+    execArgv: ["--max-semi-space-size=64"],
+    // Files of a tier share a worker and its modules: importing the compiler anew for each takes longer than most tests.
+    isolate: false,
+    sequence: { sequencer: LongestFirst },
+  },
 });

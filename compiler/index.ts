@@ -1,6 +1,78 @@
-/** `marillc` as a library: a model and its owners in, everything of a build directory out. */
-
+/** `marillc` as a library: every command as a function with typed options and results, and its errors. */
+export { type Diagnostic, DiagnosticError, formatDiagnostic } from "../ir/diagnostic.ts";
+export type { Stage } from "../ir/module.ts";
+export { SessionError } from "../runtime/core/index.ts";
+export {
+  type Address,
+  type BuildCheckResult,
+  type BuildCostOptions,
+  type CheckBuildOptions,
+  type CheckOptions,
+  type CheckResult,
+  type CompileOptions,
+  type CompileResult,
+  type CostOptions,
+  type CostResult,
+  type CountOptions,
+  type CreateKeysOptions,
+  check,
+  checkBuild,
+  compile,
+  cost,
+  createKeys,
+  type DealOptions,
+  type DoctorOptions,
+  type DoctorResult,
+  deal,
+  doctor,
+  type EvaluateOptions,
+  type EvaluateResult,
+  evaluate,
+  type GeneratedToken,
+  type GenerateOptions,
+  type GenerateResult,
+  generate,
+  type InputOptions,
+  type InputTensor,
+  type InspectBuildOptions,
+  type InspectBuildResult,
+  type InspectOptions,
+  type InspectResult,
+  type InspectStudentOptions,
+  type InspectStudentResult,
+  inspect,
+  inspectBuild,
+  inspectStudent,
+  type KeysResult,
+  type LinkOption,
+  type LocalRunOptions,
+  type ModelCostOptions,
+  type ModelOptions,
+  type NestedNumbers,
+  type OperatorKind,
+  type Owner,
+  type PartyOptions,
+  type QueryOptions,
+  query,
+  type Reader,
+  type RemoteOptions,
+  type RewriteOptions,
+  type RewriteResult,
+  type RunOptions,
+  rewrite,
+  run,
+  type ServeOptions,
+  type Service,
+  type ServiceOptions,
+  type ShapeCostOptions,
+  serve,
+  UsageError,
+} from "./api/index.ts";
 export type { Manifest } from "./build/index.ts";
-export { version, writeBuild } from "./build/index.ts";
-export { type Compilation, compileModel } from "./compile/index.ts";
-export type { CompileOptions } from "./load/index.ts";
+export { version } from "./build/index.ts";
+export { type ArchitectureName, architectureNames } from "./estimate/index.ts";
+export type { Budget, CostReport, OperatorCost } from "./report/cost/index.ts";
+export type { Blocker, CostChange, TokenCost, WeightProvenance } from "./report/text/index.ts";
+export type { MeasuredRun, OutputJson, RunResult } from "./run/index.ts";
+export { InternalError } from "./run/index.ts";
+export type { Endpoint, HealthCheck } from "./services/index.ts";

@@ -1,2 +1,3 @@
 export { flowReportText, verdictText } from "./audit-text.ts";
-export { checkFlow } from "./check-flow.ts";
+export { checkFlow, type FlowReport } from "./check-flow.ts";
+export type { Finding } from "./finding.ts";

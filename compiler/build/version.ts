@@ -1,13 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "./package-root.ts";
 
-/** The version of this package. Its package.json is above the sources when they run as they are, and above dist. */
-export const version: string = versionAbove(dirname(fileURLToPath(import.meta.url)));
-
-function versionAbove(folder: string): string {
-  const file = join(folder, "package.json");
-  if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
-  if (dirname(folder) === folder) throw new Error("package.json of marillc is not above its own files");
-  return versionAbove(dirname(folder));
-}
+/** The version of this package. */
+export const version: string = (
+  JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string }
+).version;

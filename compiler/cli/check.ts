@@ -1,7 +1,8 @@
 import { statSync } from "node:fs";
-import { auditBuild } from "./audit-build.ts";
+import { usage } from "../api/index.ts";
+import { checkFlow } from "./audit-build.ts";
 import { checkModel } from "./check-model.ts";
-import { type CommandResult, type CommandSpec, failUsage, type Invocation, jsonOption } from "./command.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { linkOption, modelOptions } from "./model-options.ts";
 
 const options = [
@@ -39,6 +40,6 @@ async function check(call: Invocation): Promise<CommandResult> {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return await checkModel(path, call);
   const given = options.find(({ flags }) => call.options.list(optionKey(flags)).length > 0);
   if (given)
-    failUsage(`${given.flags.split(" ")[0]} is for models: the programs of a build have all their sizes and owners`);
-  return auditBuild(path);
+    usage(`${given.flags.split(" ")[0]} is for models: the programs of a build have all their sizes and owners`);
+  return checkFlow(path);
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { version } from "../build/index.ts";
 import { type CommandIo, type CommandResult, type CommandSpec, type OptionSpec, readOptions } from "./command.ts";
 import { commands } from "./commands.ts";
@@ -43,7 +43,7 @@ function createProgram(io: CommandIo, json: boolean, onResult: (outcome: Command
   for (const spec of commands) {
     const words = spec.name.split(" ");
     const parent = words.length === 1 ? program : commandGroup(program, words[0]!);
-    parent.addCommand(createCommand(spec, words.at(-1)!, io, json, onResult));
+    parent.addCommand(createCommand(spec, words.at(-1)!, io, json, onResult), { hidden: spec.hidden ?? false });
   }
   // Own settings of each command too: commander copies them only to commands that it makes itself.
   const redirectOutput = (command: Command): void => {
@@ -103,12 +103,11 @@ function createCommand(
   return command;
 }
 
-function addOption(command: Command, { flags, help, repeats, required }: OptionSpec): void {
+function addOption(command: Command, { flags, help, repeats, required, hidden }: OptionSpec): void {
+  const option = new Option(flags, help).makeOptionMandatory(required ?? false).hideHelp(hidden ?? false);
   const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
     ...(before ?? []),
     value,
   ];
-  const define = required ? command.requiredOption.bind(command) : command.option.bind(command);
-  if (repeats) define(flags, help, collect as never);
-  else define(flags, help);
+  command.addOption(repeats ? option.argParser(collect as never) : option);
 }

@@ -8,6 +8,8 @@ export interface CommandSpec {
   /** Complete command lines, run by test/cli/examples.test.ts. */
   readonly examples: readonly string[];
   readonly run: (call: Invocation) => Promise<CommandResult>;
+  /** Known by name and refused with an advice: no help lists it. */
+  readonly hidden?: true;
 }
 
 export interface OptionSpec {
@@ -16,6 +18,10 @@ export interface OptionSpec {
   readonly help: string;
   readonly repeats?: true;
   readonly required?: true;
+  /** Values that a shell offers; what is taken, the command says. */
+  readonly choices?: readonly string[];
+  /** Known by name and refused with an advice: no help lists it. */
+  readonly hidden?: true;
 }
 
 /** What a command says: one of the two is printed. */
@@ -54,13 +60,6 @@ export interface ParsedOptions {
   readonly text: (name: string) => string | undefined;
   readonly list: (name: string) => readonly string[];
   readonly flag: (name: string) => boolean;
-}
-
-/** The command line cannot be read: exit 2. */
-export class UsageError extends Error {}
-
-export function failUsage(message: string): never {
-  throw new UsageError(message);
 }
 
 export const readOptions = (given: RawOptions): ParsedOptions => ({

@@ -1,8 +1,10 @@
 import { checkCommand } from "./check.ts";
 import type { CommandSpec } from "./command.ts";
 import { compileCommand } from "./compile.ts";
+import { completionCommand } from "./completion.ts";
 import { costCommand } from "./cost.ts";
 import { dealCommand } from "./deal.ts";
+import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { generateCommand } from "./generate.ts";
@@ -16,6 +18,7 @@ import { serveCommand } from "./serve.ts";
 
 /** Every command, in the order in which help shows them and a first reader needs them. */
 export const commands: readonly CommandSpec[] = [
+  demoCommand,
   checkCommand,
   inspectCommand,
   rewriteCommand,
@@ -29,5 +32,6 @@ export const commands: readonly CommandSpec[] = [
   serveCommand,
   queryCommand,
   doctorCommand,
+  completionCommand(() => commands),
   debugCommand,
 ];

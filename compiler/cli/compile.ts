@@ -1,8 +1,7 @@
-import { writeBuild } from "../build/index.ts";
-import { buildJson, buildText, generationText, omittedOutputsText } from "../report/text/index.ts";
+import { type CompileResult, compile } from "../api/index.ts";
+import { buildText, generationText, omittedOutputsText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { loadCompiler } from "./load-compiler.ts";
-import { linkOption, modelOptions, readCompileOptions } from "./model-options.ts";
+import { linkedOptionsOf, linkOption, modelOptions } from "./model-options.ts";
 
 export const compileCommand: CommandSpec = {
   name: "compile",
@@ -17,27 +16,27 @@ export const compileCommand: CommandSpec = {
   examples: [
     "marillc compile fixtures/date-llama/base-ts17.onnx -o build/date --adapter fixtures/date-llama/adapter --reveal logits:client --calibrate fixtures/date-llama/calibration.jsonl",
   ],
-  run: compile,
+  run: compileModel,
 };
 
-async function compile({ args, options, progress }: Invocation): Promise<CommandResult> {
-  const model = args[0]!;
-  const target = options.text("output")!;
-  const compileOptions = readCompileOptions(model, options);
-  progress(`compiling ${model}`);
-  const { compileModel } = await loadCompiler();
-  const { manifest, files, decode, clientDecode, omittedOutputs } = compileModel(compileOptions);
-  writeBuild(target, files);
-  const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
-  const [decodeReason, clientReason] = [decode, clientDecode].map((made) =>
-    made && "code" in made ? made.message : undefined,
-  );
-  const text = [
-    buildText(manifest, sizes, target),
-    omittedOutputsText(omittedOutputs),
-    generationText(manifest, decodeReason, clientReason),
-  ]
-    .filter((part) => part !== "")
-    .join("\n");
-  return { json: { ...buildJson(manifest, sizes, target), notComputed: omittedOutputs }, text };
+async function compileModel({ args, options, progress }: Invocation): Promise<CommandResult> {
+  const model = linkedOptionsOf(args[0]!, options);
+  progress(`compiling ${model.model}`);
+  const { manifest, noCache, noClientSteps, ...result } = await compile({ ...model, output: options.text("output")! });
+  return { json: result, text: compiledText({ manifest, noCache, noClientSteps, ...result }) };
 }
+
+/** A build as people read it: what each party has, what it rests on, what it costs. */
+export function compiledText({ manifest, files, directory, notComputed, noCache, noClientSteps }: Compiled): string {
+  const parts = [
+    buildText(manifest, Object.entries(files), directory),
+    omittedOutputsText(notComputed),
+    generationText(manifest, noCache, noClientSteps),
+  ];
+  return parts.filter((part) => part !== "").join("\n");
+}
+
+type Compiled = Pick<CompileResult, "manifest" | "files" | "directory" | "notComputed"> & {
+  readonly noCache: string | undefined;
+  readonly noClientSteps: string | undefined;
+};

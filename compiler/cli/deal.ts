@@ -1,7 +1,7 @@
-import { defaultMaxDealtBytes, startDealer } from "../services/index.ts";
+import { deal, given } from "../api/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { identityOption, listenOption, loadIdentity, serveUntilInterrupted } from "./network-options.ts";
-import { readAddress, readCount } from "./option-values.ts";
+import { identityOption, listenOption, serveUntilInterrupted } from "./network-options.ts";
+import { readCount } from "./option-values.ts";
 
 export const dealCommand: CommandSpec = {
   name: "deal",
@@ -17,12 +17,17 @@ export const dealCommand: CommandSpec = {
     jsonOption,
   ],
   examples: ["marillc deal --listen 127.0.0.1:7302 --identity build/keys/dealer"],
-  run: deal,
+  run: beDealer,
 };
 
-async function deal(call: Invocation): Promise<CommandResult> {
-  const listen = readAddress(call.options, "listen");
-  const maxDealtBytes = readCount(call.options, "maxBytes", defaultMaxDealtBytes);
-  const identity = await loadIdentity(call, "dealer");
-  return serveUntilInterrupted(call, await startDealer({ listen, identity, maxDealtBytes, log: call.warn }));
+async function beDealer(call: Invocation): Promise<CommandResult> {
+  const { options, warn } = call;
+  const service = await deal({
+    listen: options.text("listen")!,
+    identity: options.text("identity")!,
+    ...given({ maxBytes: readCount(options, "maxBytes") }),
+    onWarning: warn,
+    onLog: warn,
+  });
+  return serveUntilInterrupted(call, service);
 }

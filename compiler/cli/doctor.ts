@@ -1,10 +1,8 @@
 import color from "picocolors";
-import type { Role } from "../../runtime/core/index.ts";
-import { readIdentity } from "../keys/index.ts";
+import { examine, given } from "../api/index.ts";
 import { textTable } from "../report/text/index.ts";
-import { examineMachine, examineParty, type HealthCheck } from "../services/index.ts";
+import type { HealthCheck } from "../services/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { readAddress } from "./option-values.ts";
 
 export const doctorCommand: CommandSpec = {
   name: "doctor",
@@ -20,15 +18,9 @@ export const doctorCommand: CommandSpec = {
   run: doctor,
 };
 
-async function doctor(call: Invocation): Promise<CommandResult> {
-  const { options } = call;
-  const others = (["server", "dealer"] as const).filter((role) => options.text(role) !== undefined);
-  const endpoints = others.map((role): [Role, ReturnType<typeof readAddress>] => [role, readAddress(options, role)]);
-  const dir = options.text("identity");
-  const identity = dir === undefined ? undefined : await readIdentity(dir);
-  const machine = await examineMachine();
-  const parties: HealthCheck[] = [];
-  for (const [role, endpoint] of endpoints) parties.push(...(await examineParty(role, endpoint, identity)));
+async function doctor({ options }: Invocation): Promise<CommandResult> {
+  const asked = { server: options.text("server"), dealer: options.text("dealer"), identity: options.text("identity") };
+  const { machine, parties } = await examine(given(asked));
   const findings = [...machine, ...parties];
   const rows = findings.map(({ what, fine, found, help }) => [
     fine ? color.green("ok") : color.red("FAILS"),

@@ -1,8 +1,7 @@
 import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
 import { SessionError } from "../../runtime/core/index.ts";
+import { UsageError, withHelp } from "../api/index.ts";
 import { InternalError } from "../run/index.ts";
-import { withAdvice } from "./advice.ts";
-import { UsageError } from "./command.ts";
 
 export const exitCodes = { success: 0, input: 1, usage: 2, session: 3, internal: 70 } as const;
 
@@ -16,8 +15,9 @@ export interface Failure {
 
 /** What a failure means to the one who typed the command. */
 export function failureOf(error: unknown): Failure {
+  if (error instanceof UsageError) return usageFailure(error.reason);
   if (error instanceof DiagnosticError) {
-    const diagnostics = error.diagnostics.map(withAdvice);
+    const diagnostics = error.diagnostics.map(withHelp);
     return { exitCode: exitCodes.input, text: diagnostics.map(formatDiagnostic).join("\n"), errors: diagnostics };
   }
   if (error instanceof SessionError) {
@@ -30,9 +30,8 @@ export function failureOf(error: unknown): Failure {
     };
     return { exitCode: exitCodes.session, text: formatDiagnostic(diagnostic), errors: [diagnostic] };
   }
-  if (error instanceof UsageError) return usageFailure(error.message);
   const found = fileDiagnostic(error);
-  const file = found && withAdvice(found);
+  const file = found && withHelp(found);
   if (file) return { exitCode: exitCodes.input, text: formatDiagnostic(file), errors: [file] };
   const code = error instanceof InternalError ? error.code : "MRL0700";
   const message = `${error instanceof Error ? error.message : String(error)} — this is a fault of marillc`.replace(
@@ -53,5 +52,5 @@ function fileDiagnostic(error: unknown): Diagnostic | undefined {
 export const usageFailure = (message: string): Failure => ({
   exitCode: exitCodes.usage,
   text: `error: ${message}`,
-  errors: [{ code: "MRL0002", message, help: "see marillc --help" }],
+  errors: new UsageError(message).diagnostics,
 });

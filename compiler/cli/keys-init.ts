@@ -1,4 +1,4 @@
-import { initKeys } from "../keys/index.ts";
+import { createKeys } from "../api/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 
 export const keysInitCommand: CommandSpec = {
@@ -11,14 +11,12 @@ export const keysInitCommand: CommandSpec = {
 };
 
 async function initKeysCommand({ args }: Invocation): Promise<CommandResult> {
-  const { folders, invites, fingerprints, validUntil } = await initKeys(args[0]!);
+  const result = await createKeys({ folder: args[0]! });
+  const { folders, fingerprints, validUntil } = result;
   const parties = Object.entries(folders).map(
     ([role, folder]) => `${role.padEnd(6)}  ${folder}  ${fingerprints[role as "client"]}`,
   );
   const advice =
     "Give each folder to its party alone, over a safe way; a party that would rather make its own key uses its invite.";
-  return {
-    json: { schema: 1, folders, invites, fingerprints, validUntil: validUntil.toISOString() },
-    text: `${parties.join("\n")}\nvalid until ${validUntil.toISOString().slice(0, 10)}\n${advice}\n`,
-  };
+  return { json: result, text: `${parties.join("\n")}\nvalid until ${validUntil.slice(0, 10)}\n${advice}\n` };
 }

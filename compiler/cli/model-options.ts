@@ -1,13 +1,14 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import type { CompileOptions } from "../load/index.ts";
-import { resolveOptions } from "../load/index.ts";
+import { linkProfiles } from "../../runtime/transport/index.ts";
+import type { ModelOptions } from "../api/index.ts";
+import { given } from "../api/index.ts";
 import type { OptionSpec, ParsedOptions } from "./command.ts";
 import {
+  ownersOf,
   readBuckets,
   readDims,
   readFixedInputs,
-  readInputOwners,
   readLink,
   readLowRank,
   readPrecision,
@@ -40,7 +41,11 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "the client may read this output; * stands for anything. Outputs that no --reveal names are not computed",
     repeats: true,
   },
-  { flags: "--head <what>", help: "what the client receives: logits or token" },
+  {
+    flags: "--head <what>",
+    help: "what the client receives: logits or token",
+    choices: ["logits", "token"],
+  },
   {
     flags: "--fix <name=number>",
     help: "an input of whole numbers that is this number everywhere, in every query: attention_mask=1 of texts without padding",
@@ -51,11 +56,16 @@ export const modelOptions: readonly OptionSpec[] = [
     flags: "--buckets <n,…>",
     help: "for generation: programs of shorter windows too, so that a text that fits into one pays for no more",
   },
-  { flags: "--setting <setting>", help: "2pc-dealer, 3pc or 2pc (default: 2pc-dealer)" },
-  { flags: "--truncation <kind>", help: "fast or exact (default: fast)" },
+  {
+    flags: "--setting <setting>",
+    help: "2pc-dealer or 3pc (default: 2pc-dealer)",
+    choices: ["2pc-dealer", "3pc"],
+  },
+  { flags: "--truncation <kind>", help: "fast or exact (default: fast)", choices: ["fast", "exact"] },
   {
     flags: "--numerics <name>",
     help: `marill, or as another system computes: ${[...presets.keys()].join(", ")} (docs/presets.md) (default: marill)`,
+    choices: ["marill", ...presets.keys()],
   },
   {
     flags: "--calibrate <path>",
@@ -69,12 +79,17 @@ export const modelOptions: readonly OptionSpec[] = [
   {
     flags: "--objective <what>",
     help: "what is made least on the link: time, online time or total bytes: time, online or total (default: time)",
+    choices: ["time", "online", "total"],
   },
 ];
+
+/** Links that have names. */
+export const linkNames: readonly string[] = Object.keys(linkProfiles);
 
 export const linkOption: OptionSpec = {
   flags: "--link <link>",
   help: "the link that protocols are chosen for: lan, wan, or <Mbit/s>x<round-trip ms> (default: wan)",
+  choices: linkNames,
 };
 
 /** Options that are known by name and not built yet, with what to do instead. */
@@ -91,29 +106,38 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
   throwIfAny(refused);
 }
 
-/** The link is that of `--link`, which in `cost` may be given several times. */
-export function readCompileOptions(model: string, options: ParsedOptions, link = readLink(options)): CompileOptions {
-  const names = ["base", "adapter", "calibrate", "numerics", "setting", "truncation", "objective", "head"] as const;
-  const texts = names.map((name) => [name, options.text(name)]).filter(([, value]) => value !== undefined);
+/** The options of a model, as the command line gives them; `links` of `cost` are not among them. */
+export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
+  const names = [
+    "base",
+    "adapter",
+    "baseAdapter",
+    "calibrate",
+    "numerics",
+    "setting",
+    "truncation",
+    "objective",
+    "head",
+  ] as const;
+  const texts = names.map((name) => [name, options.text(name)]);
   const owners = options.list("private");
-  const reveal = readReveals(options);
-  const lowRank = readLowRank(options);
   const buckets = readBuckets(options);
   const precision = readPrecision(options);
-  const compile: CompileOptions = {
+  // Values that are not offered are refused by name, all at once, where the options are resolved.
+  return given({
     model,
     ...Object.fromEntries(texts),
-    ...(options.text("baseAdapter") !== undefined && { baseAdapter: options.text("baseAdapter")! }),
-    ...(lowRank && { lowRank }),
-    ...(owners.length > 0 && { private: owners }),
-    ...(reveal.length > 0 && { reveal }),
-    ...(link && { link }),
-    inputs: readInputOwners(options),
+    lowRank: readLowRank(options),
+    private: owners.length > 0 ? owners : undefined,
+    reveal: readReveals(options),
+    inputs: ownersOf(options),
     dims: readDims(options, 0),
-    ...(Object.keys(precision).length > 0 && { precision }),
+    precision: Object.keys(precision).length > 0 ? precision : undefined,
     fixed: readFixedInputs(options),
-    ...(buckets.length > 0 && { buckets }),
-  };
-  throwIfAny(resolveOptions(compile).problems);
-  return compile;
+    buckets: buckets.length > 0 ? buckets : undefined,
+  }) as Omit<ModelOptions, "link">;
 }
+
+/** With the link of `--link`, which these commands take once. */
+export const linkedOptionsOf = (model: string, options: ParsedOptions): ModelOptions =>
+  given({ ...modelOptionsOf(model, options), link: readLink(options) }) as ModelOptions;

@@ -1,10 +1,6 @@
-import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
-import type { Role } from "../../runtime/core/index.ts";
-import type { Identity } from "../../runtime/transport/node/index.ts";
-import { readIdentity } from "../keys/index.ts";
-import type { Service } from "../services/index.ts";
+import type { Service } from "../api/index.ts";
+import { addressText } from "../api/index.ts";
 import type { CommandResult, Invocation, OptionSpec } from "./command.ts";
-import { addressText } from "./option-values.ts";
 
 export const listenOption: OptionSpec = {
   flags: "--listen <host:port>",
@@ -26,17 +22,6 @@ export const identityOption: OptionSpec = {
   help: "this party's folder of marillc keys init",
   required: true,
 };
-
-export async function loadIdentity({ options, warn }: Invocation, role: Role): Promise<Identity> {
-  const dir = options.text("identity")!;
-  const identity = await readIdentity(dir, (diagnostic) =>
-    warn(formatDiagnostic(diagnostic).replace(/^error/, "warning")),
-  );
-  if (identity.role !== role) {
-    fail({ code: "MRL0738", message: `this identity is the ${identity.role}'s, and the ${role}'s is needed`, at: dir });
-  }
-  return identity;
-}
 
 /** Says where it listens, and goes on until it is interrupted. */
 export async function serveUntilInterrupted({ io, json }: Invocation, service: Service): Promise<CommandResult> {

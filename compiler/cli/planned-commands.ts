@@ -1,4 +1,5 @@
-import { type CommandSpec, failUsage, jsonOption } from "./command.ts";
+import { usage } from "../api/index.ts";
+import { type CommandSpec, jsonOption } from "./command.ts";
 
 /** Commands that are planned: known by name, so that nobody looks for a typing error. */
 const plannedCommand = (
@@ -10,10 +11,11 @@ const plannedCommand = (
 ): CommandSpec => ({
   name,
   summary: `${summary} (not in this version)`,
+  hidden: true,
   arguments: [{ name: argument, help: "" }],
   options: [...flags.map((each) => ({ flags: each, help: "" })), jsonOption],
   examples: [],
-  run: async () => failUsage(`marillc ${name} is not built yet; ${instead}`),
+  run: async () => usage(`marillc ${name} is not built yet; ${instead}`),
 });
 
 export const debugCommand = plannedCommand(

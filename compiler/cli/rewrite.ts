@@ -1,23 +1,14 @@
+import { given, rewrite, usage } from "../api/index.ts";
 import type { LoraOptions } from "../student/index.ts";
 import {
   type Grouping,
   groupings,
   type HeadOptions,
   type MergeScale,
-  makeStudent,
   mergeScales,
-  studentPaths,
   studentText,
-  writeStudent,
 } from "../student/index.ts";
-import {
-  type CommandResult,
-  type CommandSpec,
-  failUsage,
-  type Invocation,
-  jsonOption,
-  type ParsedOptions,
-} from "./command.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption, type ParsedOptions } from "./command.ts";
 import { readCount, readDims } from "./option-values.ts";
 
 export const rewriteCommand: CommandSpec = {
@@ -32,7 +23,11 @@ export const rewriteCommand: CommandSpec = {
     { flags: "--lora-targets <names>", help: "ends of module paths, as q_proj,v_proj (default: all linear layers)" },
     { flags: "--lora-freeze-a", help: "keep A as it is, public, and train B alone (LoRA-FA)" },
     { flags: "--merge-heads <n>", help: "2 or 4 heads of attention become one of their joint depth" },
-    { flags: "--grouping <how>", help: `which heads are merged: ${groupings.join(" or ")} (default: adjacent)` },
+    {
+      flags: "--grouping <how>",
+      help: `which heads are merged: ${groupings.join(" or ")} (default: adjacent)`,
+      choices: groupings,
+    },
     {
       flags: "--merge-scale <scale>",
       help: `factor on merged scores: ${Object.keys(mergeScales).join(", ")} (1/(m√D), 1/√(mD), 1/√D), or a number (default: mean)`,
@@ -44,31 +39,15 @@ export const rewriteCommand: CommandSpec = {
   examples: [
     "marillc rewrite fixtures/date-llama/base-ts17.onnx --freeze 0.5 --lora-rank 8 --merge-heads 2 -o build/student.onnx",
   ],
-  run: runStudentCommand,
+  run: rewriteModel,
 };
 
-async function runStudentCommand({ args, options, progress }: Invocation): Promise<CommandResult> {
+async function rewriteModel({ args, options, progress }: Invocation): Promise<CommandResult> {
   const model = args[0]!;
-  const files = studentPaths(options.text("output")!);
-  const freeze = readFreeze(options);
-  const heads = readHeadOptions(options);
-  const lora = readLoraOptions(options);
+  const asked = { freeze: readFreeze(options), heads: readHeadOptions(options), lora: readLoraOptions(options) };
   progress(`rewriting ${model}`);
-  const dataFile = files.data.split(/[/\\]/).at(-1)!;
-  const student = makeStudent({
-    model,
-    dataFile,
-    freeze,
-    dims: readDims(options, 1),
-    ...(heads && { heads }),
-    ...(lora && { lora }),
-  });
-  writeStudent(files, model, student);
-  const written = student.data.length > 0 ? files : { model: files.model, manifest: files.manifest };
-  return {
-    json: { schema: 1, files: written, manifest: student.manifest },
-    text: studentText(student.manifest, files.model),
-  };
+  const result = await rewrite({ model, output: options.text("output")!, dims: readDims(options, 1), ...given(asked) });
+  return { json: result, text: studentText(result.manifest, result.files.model) };
 }
 
 function readFreeze(options: ParsedOptions): number {
@@ -76,7 +55,7 @@ function readFreeze(options: ParsedOptions): number {
   const share = Number(text);
   return text.trim() !== "" && share >= 0 && share <= 1
     ? share
-    : failUsage(`--freeze takes a share of 0 to 1, found "${text}"`);
+    : usage(`--freeze takes a share of 0 to 1, found "${text}"`);
 }
 
 function readHeadOptions(options: ParsedOptions): HeadOptions | undefined {
@@ -84,16 +63,16 @@ function readHeadOptions(options: ParsedOptions): HeadOptions | undefined {
   const only = [["grouping", "grouping"] as const, ["mergeScale", "merge-scale"] as const].filter(
     ([name]) => options.text(name) !== undefined,
   );
-  if (merge !== undefined && prune !== undefined) failUsage("give --merge-heads or --prune-heads, not both");
-  if (merge === undefined && only.length > 0) failUsage(`--${only[0]![1]} is of --merge-heads`);
+  if (merge !== undefined && prune !== undefined) usage("give --merge-heads or --prune-heads, not both");
+  if (merge === undefined && only.length > 0) usage(`--${only[0]![1]} is of --merge-heads`);
   const given = merge ?? prune;
   if (given === undefined) return undefined;
   const what = merge === undefined ? "prune" : "merge";
-  if (given !== "2" && given !== "4") failUsage(`--${what}-heads takes 2 or 4, found "${given}"`);
+  if (given !== "2" && given !== "4") usage(`--${what}-heads takes 2 or 4, found "${given}"`);
   const size = given === "2" ? 2 : 4;
   const grouping = options.text("grouping") as Grouping | undefined;
   if (grouping !== undefined && !groupings.includes(grouping)) {
-    failUsage(`--grouping takes ${groupings.join(" or ")}, found "${grouping}"`);
+    usage(`--grouping takes ${groupings.join(" or ")}, found "${grouping}"`);
   }
   const scale = readMergeScale(options);
   return { what, size, ...(grouping && { grouping }), ...(scale !== undefined && { scale }) };
@@ -106,7 +85,7 @@ function readMergeScale(options: ParsedOptions): MergeScale | number | undefined
   const names = Object.keys(mergeScales).join(", ");
   return scale > 0 && Number.isFinite(scale)
     ? scale
-    : failUsage(`--merge-scale takes ${names} or a number above 0, found "${text}"`);
+    : usage(`--merge-scale takes ${names} or a number above 0, found "${text}"`);
 }
 
 function readLoraOptions(options: ParsedOptions): LoraOptions | undefined {
@@ -115,13 +94,13 @@ function readLoraOptions(options: ParsedOptions): LoraOptions | undefined {
   );
   const freezeA = options.flag("loraFreezeA");
   if (options.text("loraRank") === undefined) {
-    if (rest !== undefined || freezeA) failUsage(`--${rest?.[1] ?? "lora-freeze-a"} needs --lora-rank`);
+    if (rest !== undefined || freezeA) usage(`--${rest?.[1] ?? "lora-freeze-a"} needs --lora-rank`);
     return undefined;
   }
-  const rank = readCount(options, "loraRank", 1);
+  const rank = readCount(options, "loraRank")!;
   const alphaText = options.text("loraAlpha");
   const alpha = alphaText === undefined ? 2 * rank : Number(alphaText);
-  if (!(alpha > 0 && Number.isFinite(alpha))) failUsage(`--lora-alpha takes a number above 0, found "${alphaText}"`);
+  if (!(alpha > 0 && Number.isFinite(alpha))) usage(`--lora-alpha takes a number above 0, found "${alphaText}"`);
   const targets = options
     .text("loraTargets")
     ?.split(",")

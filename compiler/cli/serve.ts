@@ -1,7 +1,6 @@
-import { startServer } from "../services/index.ts";
+import { serve } from "../api/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { dealerOption, identityOption, listenOption, loadIdentity, serveUntilInterrupted } from "./network-options.ts";
-import { readAddress } from "./option-values.ts";
+import { dealerOption, identityOption, listenOption, serveUntilInterrupted } from "./network-options.ts";
 
 export const serveCommand: CommandSpec = {
   name: "serve",
@@ -11,12 +10,18 @@ export const serveCommand: CommandSpec = {
   examples: [
     "marillc serve build/date/server --listen 127.0.0.1:7301 --dealer 127.0.0.1:7302 --identity build/keys/server",
   ],
-  run: serve,
+  run: beServer,
 };
 
-async function serve(call: Invocation): Promise<CommandResult> {
-  const [listen, dealer] = [readAddress(call.options, "listen"), readAddress(call.options, "dealer")];
-  const identity = await loadIdentity(call, "server");
-  const service = await startServer({ dir: call.args[0]!, listen, dealer, identity, log: call.warn });
+async function beServer(call: Invocation): Promise<CommandResult> {
+  const { args, options, warn } = call;
+  const service = await serve({
+    build: args[0]!,
+    listen: options.text("listen")!,
+    dealer: options.text("dealer")!,
+    identity: options.text("identity")!,
+    onWarning: warn,
+    onLog: warn,
+  });
   return serveUntilInterrupted(call, service);
 }

@@ -1,1 +1,1 @@
-export { type Compilation, compileModel } from "./compile.ts";
+export { compileModel } from "./compile.ts";

@@ -1,3 +1,3 @@
-export { readInputTensors } from "./input-tensors.ts";
+export { readInputTensors, readJsonTensors } from "./input-tensors.ts";
 export { readSampleFiles } from "./sample-files.ts";
 export { padTokens, readTokenizer, readTokenizerFiles, type TextTokenizer } from "./tokenizer.ts";

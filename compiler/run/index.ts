@@ -1,6 +1,7 @@
+export { unlessAborted } from "./abort.ts";
 export { openClientExecutor } from "./client-executor.ts";
 export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
-export { type Forward, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
+export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
 export { checkInputs, readInputFiles } from "./input-files.ts";
 export { InternalError } from "./internal-error.ts";
 export { loadMir } from "./load-mir.ts";
@@ -16,6 +17,7 @@ export {
   watchChannel,
   watchMemory,
 } from "./meter.ts";
+export { onnxRuntime } from "./onnx-runtime.ts";
 export { openOnnxSession } from "./onnx-session.ts";
 export { loadPlain, runPlain } from "./plain.ts";
 export { dequantizeOutput } from "./quantize-inputs.ts";

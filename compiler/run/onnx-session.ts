@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import type { Tensor as OrtTensor } from "onnxruntime-web/wasm";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import type { Dtype, TypedTensor } from "../tensors/index.ts";
+import { logSeverityLevel, onnxRuntime, type RuntimeName } from "./onnx-runtime.ts";
 
 /** A tensor of real numbers as onnxruntime holds it: what one run gives goes into the next as it is. */
 export interface OrtCacheTensor {
@@ -48,21 +49,14 @@ const toOrtData: Readonly<Partial<Record<Dtype, (data: Float64Array) => OrtData>
   bool: (data) => Uint8Array.from(data),
 };
 
-/** Opens the file, or stands for a part that is empty: no file, nothing computed. */
-export async function openOnnxSession(file: string): Promise<OnnxSession> {
+/** Opens the file, or stands for a part that is empty: no file, nothing computed. `runtime`: other than the preferred one. */
+export async function openOnnxSession(file: string, runtime?: RuntimeName): Promise<OnnxSession> {
   if (!existsSync(file)) {
     const nothing: OnnxRunResults = { tensors: new Map(), cached: new Map() };
     return { inputNames: [], run: async () => new Map(), runCached: async () => nothing, release: async () => {} };
   }
-  const ort = await import("onnxruntime-node");
-  // A thread of its own per party: more would take the others'.
-  const session: InferenceSession = await ort.InferenceSession.create(file, {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    executionMode: "sequential",
-    // Fatal only: what goes wrong is said once, by us.
-    logSeverityLevel: 4,
-  });
+  const ort = await onnxRuntime(runtime);
+  const session = await ort.open(file);
   // The file's own types: a tensor read from JSON does not know that it should be int32.
   const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : "float32"]));
   const feed = (name: string, { tensor }: TypedTensor): OrtTensor => {
@@ -75,7 +69,9 @@ export async function openOnnxSession(file: string): Promise<OnnxSession> {
       const cachedInput = given.get(name);
       return [name, cachedInput ? fromCached(cachedInput) : feed(name, inputs.get(name)!)];
     });
-    const results = await session.run(Object.fromEntries(wanted)).catch((error: Error) => refuseInput(file, error));
+    const results = await session
+      .run(Object.fromEntries(wanted), { logSeverityLevel })
+      .catch((error: Error) => refuseInput(file, error));
     const entries = Object.entries(results) as [string, OrtTensor][];
     return {
       tensors: new Map(

@@ -5,6 +5,7 @@ import { SessionError } from "../../runtime/core/index.ts";
 import { matmul, matmulPlain, ringTensor } from "../../runtime/ring/index.ts";
 import type { Identity } from "../../runtime/transport/node/index.ts";
 import { connect } from "../../runtime/transport/node/index.ts";
+import { onnxRuntime } from "../run/index.ts";
 import { measureLink } from "./link-probe.ts";
 import type { Endpoint } from "./service.ts";
 import { connectionPurposes } from "./session-agreement.ts";
@@ -48,13 +49,16 @@ const localProbes: readonly HealthProbe[] = [
     },
   ],
   ["kernels", "install marillc again: its kernels do not compute what they should", kernelSpeed],
-  [
-    "ONNX Runtime",
-    "run npm install again on this machine: onnxruntime-node has a part for each system",
-    async () => (await import("onnxruntime-node")).env.versions.node ?? "loads",
-  ],
+  ["ONNX Runtime", "install marillc again, and leave MARILLC_ONNX_RUNTIME unset", onnxRuntimeFound],
   ["AES-128", "this processor or this Node.js has no fast AES; everything works, slowly", aesSpeed],
 ];
+
+async function onnxRuntimeFound(): Promise<string> {
+  const { name, version, because } = await onnxRuntime();
+  if (name === "native") return `${version}, native`;
+  const faster = because === undefined ? "" : ` (${because}; npm install onnxruntime-node is faster, not needed)`;
+  return `${version}, WebAssembly${faster}`;
+}
 
 /** Rows and columns: enough for the WebAssembly path. */
 const side = 128;

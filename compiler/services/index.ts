@@ -3,4 +3,4 @@ export { examineMachine, examineParty, type HealthCheck } from "./doctor-checks.
 export { defaultMaxDealtBytes } from "./program-frame.ts";
 export { openRemoteSession, queryServer, type RemoteSession } from "./remote-session.ts";
 export { startServer } from "./server-service.ts";
-export type { Service } from "./service.ts";
+export type { Endpoint, Service } from "./service.ts";

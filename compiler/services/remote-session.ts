@@ -24,6 +24,7 @@ import {
   type TrafficTotal,
   totalTraffic,
   trafficSince,
+  unlessAborted,
   watchChannel,
   watchMemory,
 } from "../run/index.ts";
@@ -128,6 +129,8 @@ export async function openRemoteSession({ part, identity, server, dealer }: Remo
 
 export interface QueryOptions extends RemoteOptions {
   readonly inputs: NamedTensors;
+  /** Drops the session. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RemoteAnswer {
@@ -136,10 +139,10 @@ export interface RemoteAnswer {
 }
 
 /** One query to a server, as its client: the measured links are those that this party sees. */
-export async function queryServer({ inputs, ...options }: QueryOptions): Promise<RemoteAnswer> {
+export async function queryServer({ inputs, signal, ...options }: QueryOptions): Promise<RemoteAnswer> {
   const { manifest } = options.part;
   const session = await openRemoteSession(options);
-  try {
+  const ask = async (): Promise<RemoteAnswer> => {
     const { outputs } = await session.query(inputs);
     const { predicted, measured } = await session.end();
     const result: RunResult = withPartyNames(manifest.setting, {
@@ -151,8 +154,11 @@ export async function queryServer({ inputs, ...options }: QueryOptions): Promise
       measured,
     });
     return { outputs, result };
-  } catch (error) {
-    await session.abandon(error);
-    throw error;
-  }
+  };
+  return await unlessAborted(signal, session.abandon, () =>
+    ask().catch(async (error: unknown) => {
+      await session.abandon(error);
+      throw error;
+    }),
+  );
 }

@@ -3,5 +3,6 @@ export { type HeadOptions, type MergeScale, mergeScales } from "./change-heads.t
 export { type Grouping, groupings } from "./group-heads.ts";
 export { makeStudent } from "./make-student.ts";
 export { isStudentManifest, readStudentManifest } from "./read-student-manifest.ts";
+export type { StudentManifest } from "./student-manifest.ts";
 export { studentText } from "./student-text.ts";
-export { studentPaths, writeStudent } from "./write-student.ts";
+export { type StudentPaths, studentPaths, writeStudent } from "./write-student.ts";

@@ -17,7 +17,7 @@ export {
   safeIntegerOf,
 } from "./element-codecs.ts";
 export { type NarrowType, narrowTypeOf, packedLength, widenElements } from "./narrow-types.ts";
-export { type NpyDtype, readNpy, type TypedTensor } from "./npy.ts";
+export { type NpyDtype, readNpy, type TypedTensor, writeNpy } from "./npy.ts";
 export { readNpz, writeNpz } from "./npz.ts";
 export { encodeWeight, roundTensor, roundToDtype } from "./rounding.ts";
 export { openSafetensors, readSafetensor, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";

@@ -29,10 +29,11 @@ export interface GgmCorrections {
   readonly controls: RingTensor;
 }
 
-export const children = new Uint32Array(2 * WORDS + 1);
+export const children: Uint32Array = new Uint32Array(2 * WORDS + 1);
 
 /** Expands a seed to its children: four words of the left child, four of the right, and a word of control bits. */
-export const expandSeed = (seeds: Uint32Array, at: number, out = children): void => chacha20(seeds, at, out);
+export const expandSeed = (seeds: Uint32Array, at: number, out: Uint32Array = children): void =>
+  chacha20(seeds, at, out);
 
 /** Moves a node to its left (0) or right (1) child; returns the new control bit. */
 export function descend(

@@ -1,8 +1,7 @@
 // Valid weights, adapters, inputs and fixtures: what mutations begin with, beside the small models.
 import { existsSync, readFileSync } from "node:fs";
 import onnxProto from "onnx-proto";
-import { writeNpz, writeSafetensors } from "../../compiler/tensors/index.ts";
-import { writeNpy } from "../../compiler/tensors/npy.ts";
+import { writeNpy, writeNpz, writeSafetensors } from "../../compiler/tensors/index.ts";
 import { repositoryFile } from "../pages.ts";
 import { floats, valuesOf } from "./build-model.ts";
 

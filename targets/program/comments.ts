@@ -1,6 +1,6 @@
-import type { Direction } from "../../runtime/core/index.ts";
+import type { Direction, Role } from "../../runtime/core/index.ts";
 import { commentText } from "./literals.ts";
-import type { OpCall, ProgramPlan, Role } from "./plan.ts";
+import type { OpCall, ProgramPlan } from "./plan.ts";
 
 /** Widest line of a comment, without its indentation. */
 const lineWidth = 112;

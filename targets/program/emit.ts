@@ -8,10 +8,11 @@ import {
   ts,
   type WriterFunction,
 } from "ts-morph";
+import type { Role } from "../../runtime/core/index.ts";
 import type { Fixed } from "../../runtime/protocols/kit/index.ts";
 import { headerOf, stepComment, subjectOf } from "./comments.ts";
 import { createIdentifiers, literal, member, record, stringLiteral } from "./literals.ts";
-import type { CallArgument, OpCall, ProgramPlan, Role } from "./plan.ts";
+import type { CallArgument, OpCall, ProgramPlan } from "./plan.ts";
 
 export interface ProgramFacts {
   /** SHA-256 of program.mir, hex. */

@@ -6,9 +6,6 @@ import type { CachedDecl, OutputDecl, WeightDecl } from "../../runtime/program/i
 import type { Fixed, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
 import { sequenceAxis } from "../../runtime/protocols/softmax/index.ts";
-
-export type { Role } from "../../runtime/core/index.ts";
-
 export type CallArgument =
   | { readonly kind: "value"; readonly id: ValueId }
   | { readonly kind: "input"; readonly id: ValueId }

@@ -64,4 +64,4 @@ test("the date model lists its norms, attention and activations, no more, and se
   const { json: ran } = await marillcJson<RunResult>("run", join(dir, "date"), "--in-process", "--input", input);
   expect(ran.measured!.rounds).toBe(ran.predicted!.rounds);
   expect(ran.measured!.bytes).toEqual(ran.predicted!.bytes);
-}, 120_000);
+});

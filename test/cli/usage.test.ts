@@ -46,6 +46,8 @@ test.each([
   [["deal", "--listen", "127.0.0.1:70000", "--identity", "b"]],
   [["deal", "--listen", "127.0.0.1:0", "--identity", "b", "--max-bytes", "0"]],
   [["debug", "b"]],
+  [["completion", "csh"]],
+  [["demo", "--max-tokens", "0"]],
   [["rewrite", "a.onnx", "--freeze", "half", "-o", "b.onnx"]],
   [["rewrite", "a.onnx", "--merge-heads", "3", "-o", "b.onnx"]],
   [["rewrite", "a.onnx", "--merge-heads", "2", "--prune-heads", "2", "-o", "b.onnx"]],
@@ -124,6 +126,15 @@ test.each([
   const { code, err } = await marillc("cost", ...option);
   expect(code).toBe(1);
   expect(err).toContain(`${option.join(" ")} is not supported by this version`);
+});
+
+test("help lists no command and no option that only refuses", async () => {
+  const { out } = await marillc("--help");
+  expect(out).not.toContain("debug");
+  const { out: cost } = await marillc("cost", "--help");
+  for (const option of ["--baseline", "--html", "--trace"]) expect(cost).not.toContain(`${option} `);
+  expect(cost).toContain("--setting <setting>");
+  expect(cost).not.toMatch(/ or 2pc\b(?!-)/);
 });
 
 test("commands that are planned say what to do instead", async () => {

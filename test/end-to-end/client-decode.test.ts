@@ -3,11 +3,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkFlow } from "../../compiler/audit/check-flow.ts";
-import type { Compilation } from "../../compiler/compile/compile.ts";
+import { writeBuild } from "../../compiler/build/write-build.ts";
 import { exportClientDecodeGraphs } from "../../compiler/decode/client-decode-graphs.ts";
 import { readTokenizer } from "../../compiler/inputs/tokenizer.ts";
 import { loadModel } from "../../compiler/load/load-model.ts";
-import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
 import { resolveOptions } from "../../compiler/load/resolve-options.ts";
 import type { ClientLayers, NamedTensors } from "../../compiler/run/client-layers.ts";
 import { openCachedLayers } from "../../compiler/run/client-layers-cached.ts";
@@ -18,8 +17,8 @@ import { opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { withModel } from "../compiler/audit/files.ts";
 import { floatTensor } from "../compiler/onnx/format/build-model.ts";
+import { dateBuild, dateOptions as options, type SharedBuild } from "../harness/shared-builds.ts";
 import { createNoise } from "../passes/models.ts";
-import { build } from "./compiled.ts";
 
 /*
  * The client's own layers of the date model, which has three of them frozen: over the window, as it is without a cache,
@@ -28,17 +27,12 @@ import { build } from "./compiled.ts";
 const fixture = resolve(import.meta.dirname, "../../fixtures/date-llama");
 const dir = mkdtempSync(join(tmpdir(), "marillc-client-steps-"));
 afterAll(() => rmSync(dir, { recursive: true }));
-const options: CompileOptions = {
-  model: join(fixture, "base-ts17.onnx"),
-  adapter: join(fixture, "adapter"),
-  reveal: [{ output: "logits", to: "client" }],
-  calibrate: join(fixture, "calibration.jsonl"),
-};
-let artifacts: Compilation;
+let artifacts: SharedBuild;
 let layers: { readonly window: ClientLayers; readonly rows: ClientLayers };
 
 beforeAll(async () => {
-  artifacts = build(dir, options);
+  artifacts = dateBuild();
+  writeBuild(dir, artifacts.files);
   const { places, clear } = artifacts.manifest.decode!;
   const folder = join(dir, "client");
   layers = { window: await openFullContextLayers(folder, places), rows: await openCachedLayers(folder, clear!) };
@@ -135,7 +129,7 @@ it("are run over the window where they do not go place by place, and compile say
 });
 
 describe("the flow checker reads their graphs", () => {
-  const findings = (files: Compilation["files"]): readonly string[] =>
+  const findings = (files: SharedBuild["files"]): readonly string[] =>
     checkFlow(files).findings.map(({ code, at }) => `${code} ${at}`);
   const step = "client/public-step.onnx";
 

@@ -64,7 +64,7 @@ afterAll(() => {
   rmSync(dir, { recursive: true });
 });
 
-const alone = ["check", "inspect", "cost", "generate", "evaluate", "doctor"];
+const alone = ["demo", "check", "inspect", "cost", "generate", "evaluate", "doctor", "completion"];
 const lines = commands.filter(({ name }) => alone.includes(name)).flatMap(({ examples }) => examples);
 
 test.each(lines)("%s", async (line) => {

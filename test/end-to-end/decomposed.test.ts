@@ -10,7 +10,7 @@ import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
 import { opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
-import { describeIfPresent, sharedModels } from "../harness/shared-models.ts";
+import { models } from "../harness/fixtures.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
 import { largestDifference } from "./declared-error.ts";
 import { type Masking, writeDecomposed } from "./decomposed-model.ts";
@@ -69,10 +69,10 @@ const exported = [
   { name: "dev_bert_ts14_dynamic", upper: ["bert.encoder.layer.1.*", "bert.pooler.*", "classifier.*"] },
 ];
 
-describeIfPresent(sharedModels, "exports without recognisers", () => {
+describe("exports without recognisers", () => {
   it.each(exported)("$name: as its test data, within the declared error", async ({ name, upper }) => {
-    const model = join(sharedModels, name, "model.onnx");
-    const data = join(sharedModels, name, "test_data_set_0");
+    const model = join(models, name, "model.onnx");
+    const data = join(models, name, "test_data_set_0");
     const options: CompileOptions = {
       model,
       base: model,

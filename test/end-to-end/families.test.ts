@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { readInputTensors } from "../../compiler/inputs/input-tensors.ts";
 import { opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
-import { describeIfPresent, sharedModels } from "../harness/shared-models.ts";
+import { models } from "../harness/fixtures.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
 import { largestDifference } from "./declared-error.ts";
 
@@ -17,8 +17,8 @@ import { largestDifference } from "./declared-error.ts";
 const dir = mkdtempSync(join(tmpdir(), "marillc-families-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-const modelOf = (name: string): string => join(sharedModels, name, "model.onnx");
-const dataOf = (name: string): string => join(sharedModels, name, "test_data_set_0");
+const modelOf = (name: string): string => join(models, name, "model.onnx");
+const dataOf = (name: string): string => join(models, name, "test_data_set_0");
 const expectedOf = (name: string): Tensor =>
   [...readInputTensors(join(dataOf(name), "output_0.pb")).values()][0]!.tensor;
 const reveal = [{ output: "logits", to: "client" }] as const;
@@ -56,7 +56,7 @@ const cases = Object.values(families).flatMap(({ exports, upper, operators }) =>
   ]),
 );
 
-describeIfPresent(sharedModels, "families of models", () => {
+describe("families of models", () => {
   it.each(cases)("$name, $secret private: as its test data, within the declared error", async (each) => {
     const { name, secret, patterns, operators } = each;
     const out = join(dir, `${name} ${secret}`);
@@ -93,7 +93,7 @@ describeIfPresent(sharedModels, "families of models", () => {
   it("a private adapter on the public base is the model that was tuned, within the declared error", async () => {
     const [base, tuned] = ["dev_llama_ts17_static", "dev_lora_llama_ts17_static"];
     const out = join(dir, "adapter");
-    const adapter = join(sharedModels, tuned, "adapter");
+    const adapter = join(models, tuned, "adapter");
     // Drawn at random, this adapter moves activations further than the margin for trained ones allows.
     const margin = 8;
     const { manifest } = build(out, { model: modelOf(base), adapter, reveal, calibrate: dataOf(base), margin });

@@ -13,7 +13,7 @@ import { opsOf } from "../../ir/module.ts";
 import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
-import { describeIfPresent, sharedModels } from "../harness/shared-models.ts";
+import { models } from "../harness/fixtures.ts";
 import { build, inputsOf, queryOnce } from "./compiled.ts";
 import { largestDifference } from "./declared-error.ts";
 import { numbers } from "./tiny-model.ts";
@@ -158,11 +158,11 @@ describe("the likeliest token alone", () => {
   });
 });
 
-describeIfPresent(sharedModels, "the head of an exported model at the client", () => {
+describe("the head of an exported model at the client", () => {
   it("gives the logits of its test data", async () => {
     const name = "dev_llama_ts17_static";
-    const model = join(sharedModels, name, "model.onnx");
-    const data = join(sharedModels, name, "test_data_set_0");
+    const model = join(models, name, "model.onnx");
+    const data = join(models, name, "test_data_set_0");
     const options: CompileOptions = {
       model,
       base: model,

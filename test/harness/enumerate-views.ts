@@ -21,7 +21,7 @@ import { type Reading, runParties, type Source, sourceOf } from "./run-parties.t
 
 export type TinyBody = (party: Party, stage: Reading) => Steps<unknown>;
 
-export const CHUNK = 2 ** 16;
+export const CHUNK = 2 ** 14;
 
 /** The same integer in every sample. */
 export const constant = memoize((value: number) => intTensor([CHUNK], new Float64Array(CHUNK).fill(value)));

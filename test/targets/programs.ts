@@ -65,14 +65,17 @@ export function runTogether(programs: Readonly<Record<Role, Program>>, weights =
   });
 }
 
-/** Errors of the TypeScript compiler in a text as part of this project, without errors of other files. */
+/** One for all texts: the libraries and the runtime are read once. */
+let project: Project | undefined;
+
+/** What the compiler says of a text as part of this project, without what it says of other files. */
 export function typeErrors(text: string): readonly string[] {
-  const project = new Project({
+  project ??= new Project({
     tsConfigFilePath: join(root, "tsconfig.json"),
     skipAddingFilesFromTsConfig: true,
     compilerOptions: { paths: { "marillc/runtime": [join(root, "runtime/index.ts")] } },
   });
-  const file = project.createSourceFile(join(golden, "checked.ts"), text);
+  const file = project.createSourceFile(join(golden, "checked.ts"), text, { overwrite: true });
   const program = project.getProgram().compilerObject;
   const source = file.compilerNode as ts.SourceFile;
   return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(

@@ -1,5 +1,5 @@
 export { decodeModel, decodeTensorFile } from "./decode-model.ts";
-export { readExternalData } from "./external-data.ts";
+export { locationFault, readExternalData } from "./external-data.ts";
 export { type BoundaryType, extractSubgraph, nodeBytes, tensorProtoBytes } from "./extract-subgraph.ts";
 export { createGraphWriter, type GraphWriter, type WrittenDtype } from "./graph-writer.ts";
 export type {
@@ -21,6 +21,6 @@ export {
   stringField,
   stringsOf,
 } from "./protobuf-edit.ts";
-export { scanLimits } from "./protobuf-scan.ts";
+export { type ScannedMessage, scanLimits, scanProtobuf } from "./protobuf-scan.ts";
 export { readTensor, tensorBytes } from "./read-tensor.ts";
 export { createUnusedNames } from "./unused-names.ts";

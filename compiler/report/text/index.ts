@@ -9,10 +9,10 @@ export {
   placementText,
 } from "./build-summary.ts";
 export { costText } from "./cost-text.ts";
-export { costDiff, diffText } from "./diff.ts";
+export { type CostChange, costDiff, diffText } from "./diff.ts";
 export { bytesText, countText, secondsText } from "./format-units.ts";
 export { type Blocker, modelMetadata, parseBlocker } from "./model-metadata.ts";
 export { optimizationTargetText } from "./optimization-target.ts";
-export { type ModelProvenance, modelProvenance, provenanceText } from "./provenance.ts";
+export { type ModelProvenance, modelProvenance, provenanceText, type WeightProvenance } from "./provenance.ts";
 export { costLine, runText, type TokenCost, timeLine, tokenLine } from "./run-text.ts";
 export { textTable } from "./text-table.ts";

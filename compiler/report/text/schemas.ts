@@ -78,6 +78,9 @@ const run = document(
 
 const ofToken = object({ clear: number, offline: number, online: number });
 
+/** When the service has ended. */
+const listened = document({ listened: object({ host: text, port: count }) });
+
 export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
   check: {
@@ -194,6 +197,13 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     predicted: traffic,
     measured,
   }),
+  demo: {
+    ...document({ compile: anything, generate: anything }),
+    description: "the documents of `compile` and `generate`",
+  },
+  completion: document({ shell: text, script: text }),
+  serve: listened,
+  deal: listened,
   "keys init": document({ folders: map(text), invites: map(text), fingerprints: map(text), validUntil: text }),
   doctor: document({ findings: list(object({ what: text, fine: flag, found: text }, { help: text })) }),
 };

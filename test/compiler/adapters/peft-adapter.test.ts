@@ -7,7 +7,7 @@ import { readTensor } from "../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { recoverNames } from "../../../compiler/onnx/weights/weight-names.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 
 let folder: string;
@@ -178,11 +178,11 @@ describe("readAdapter", () => {
   });
 });
 
-describeIfPresent(sharedModels, "readAdapter on a PEFT adapter", () => {
+describe("readAdapter on a PEFT adapter", () => {
   it("reads the matrices that an unmerged export has as nodes", () => {
-    const model = readModel(join(sharedModels, "dev_lora_llama_ts17_static/model.onnx"));
+    const model = readModel(join(models, "dev_lora_llama_ts17_static/model.onnx"));
     const { linears } = recoverNames(model);
-    const { modules } = readPeftAdapter(join(sharedModels, "dev_lora_llama_ts17_static/adapter"));
+    const { modules } = readPeftAdapter(join(models, "dev_lora_llama_ts17_static/adapter"));
     expect(modules.map((each) => each.module)).toEqual(
       [0, 1].flatMap((layer) => ["q", "v"].map((name) => `model.layers.${layer}.self_attn.${name}_proj`)),
     );

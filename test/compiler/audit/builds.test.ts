@@ -12,6 +12,7 @@ import { presets } from "../../../passes/3-approximate/index.ts";
 import { marillc, marillcJson } from "../../cli/run-cli.ts";
 import { writeCnn } from "../../end-to-end/cnn-model.ts";
 import { writeTiny } from "../../end-to-end/tiny-model.ts";
+import { dateBuild, dateOptions } from "../../harness/shared-builds.ts";
 import { floatTensor } from "../onnx/format/build-model.ts";
 import { codesOf, edited, programPaths, resealed, withManifest } from "./builds.ts";
 import { withInitializer } from "./files.ts";
@@ -20,16 +21,9 @@ const dir = mkdtempSync(join(tmpdir(), "marillc-flow-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 const { model, base, calibration } = writeTiny(join(dir, "tiny"));
 const { input: _, ...cnn } = writeCnn(join(dir, "cnn"));
-const fixture = join(import.meta.dirname, "../../../fixtures/date-llama");
 
 const tiny: CompileOptions = { model, base, calibrate: calibration, reveal: [{ output: "logits", to: "client" }] };
 const convolutions: CompileOptions = { ...cnn, private: ["*"], reveal: [{ output: "scores", to: "client" }] };
-const date: CompileOptions = {
-  model: join(fixture, "base-ts17.onnx"),
-  adapter: join(fixture, "adapter"),
-  calibrate: join(fixture, "calibration.jsonl"),
-  reveal: [{ output: "logits", to: "client" }],
-};
 const builds: Readonly<Record<string, CompileOptions>> = {
   tiny,
   "tiny, exact": { ...tiny, truncation: "exact" },
@@ -39,7 +33,7 @@ const builds: Readonly<Record<string, CompileOptions>> = {
   convolutions,
   "convolutions, public": { ...convolutions, private: [] },
   "convolutions, exact": { ...convolutions, truncation: "exact" },
-  date,
+  date: dateOptions,
 };
 for (const [numerics, { families }] of presets) {
   const setting = families?.includes("replicated") ? "3pc" : "2pc-dealer";
@@ -49,7 +43,7 @@ for (const [numerics, { families }] of presets) {
 /** Compiled once, on first use: the compiler itself refuses what the checker refuses. */
 const made = new Map<string, BuildFiles>();
 function build(name: string): BuildFiles {
-  const files = made.get(name) ?? compileModel(builds[name]!).files;
+  const files = made.get(name) ?? (name === "date" ? dateBuild() : compileModel(builds[name]!)).files;
   made.set(name, files);
   return files;
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { importedResult, secureResult } from "../../../scripts/tables/family-result.ts";
 import { type RecordedModel, readRecordedModel } from "../../../scripts/tables/recorded-model.ts";
-import { foldersOf } from "../../harness/shared-models.ts";
+import { foldersOf } from "../../harness/fixtures.ts";
 
 const folder = fileURLToPath(new URL("../../../fixtures/exporters", import.meta.url));
 const names = foldersOf(folder).filter((name) => name.includes("-"));

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { importedResult } from "../../../scripts/tables/family-result.ts";
 import { readRecordedModel } from "../../../scripts/tables/recorded-model.ts";
-import { foldersOf } from "../../harness/shared-models.ts";
+import { foldersOf } from "../../harness/fixtures.ts";
 
 const folder = fileURLToPath(new URL("../../../fixtures/families", import.meta.url));
 const names = foldersOf(folder).filter((name) => name.includes("-"));

@@ -7,7 +7,7 @@ import { readInputTensors, readJsonTensors } from "../../../compiler/inputs/inpu
 import { itemSizes } from "../../../compiler/tensors/dtype.ts";
 import { type NpyDtype, readNpy, writeNpy } from "../../../compiler/tensors/npy.ts";
 import { readNpz, writeNpz } from "../../../compiler/tensors/npz.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 
 let folder: string;
@@ -155,9 +155,9 @@ describe("readInputs", () => {
   });
 });
 
-describeIfPresent(sharedModels, "readInputs on ONNX test data", () => {
+describe("readInputs on ONNX test data", () => {
   it("reads a TensorProto", () => {
-    const file = join(sharedModels, "dev_llama_ts17_static/test_data_set_0/input_0.pb");
+    const file = join(models, "dev_llama_ts17_static/test_data_set_0/input_0.pb");
     expect(readFileSync(file).length).toBeGreaterThan(0);
     const [[name, { dtype, tensor }]] = [...readInputTensors(file)] as [[string, ReturnType<typeof typed>]];
     expect([name, dtype, tensor.shape]).toEqual(["input_ids", "int64", [1, 6]]);

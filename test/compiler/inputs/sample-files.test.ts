@@ -1,10 +1,10 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSampleFiles } from "../../../compiler/inputs/sample-files.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -23,8 +23,8 @@ it("takes one sample of each .npz file, in the order of their names", () => {
   expect(readSampleFiles(join(folder, "b.npz"), ["other"]).map((sample) => [...sample.keys()])).toEqual([["other"]]);
 });
 
-describeIfPresent(sharedModels, "test data of ONNX", () => {
-  const data = join(sharedModels, "dev_bert_dy18_static", "test_data_set_0");
+describe("test data of ONNX", () => {
+  const data = join(models, "dev_bert_dy18_static", "test_data_set_0");
   const names = ["input_ids", "attention_mask", "token_type_ids"];
 
   it("makes one sample of all input_N.pb, and ignores expected outputs", () => {

@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { operatorReport } from "../../../scripts/tables/operators.ts";
-import { describeIfPresent, sharedNodeTests } from "../../harness/shared-models.ts";
+import { nodeTests } from "../../harness/fixtures.ts";
 
 const page = new URL("../../../docs/operators.md", import.meta.url);
 const [begin, end] = ["<!-- npm run operators -->\n", "\n<!-- end -->"];
 
-describeIfPresent(sharedNodeTests, "single operators of the ONNX project", () => {
-  const report = operatorReport(sharedNodeTests);
+describe("single operators of the ONNX project", () => {
+  const report = operatorReport(nodeTests);
 
   it("pass, or are refused by name: 95 of 100 pass", () => {
     expect(report.passed.length).toBeGreaterThanOrEqual(0.95 * report.tests);

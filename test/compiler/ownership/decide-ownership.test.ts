@@ -15,7 +15,7 @@ import { matmulOf } from "../../../ir/ops/helpers/matmul.ts";
 import { zip } from "../../../ir/ops/helpers/tensors.ts";
 import { tensor } from "../../../ir/tensor.ts";
 import { verify } from "../../../ir/verify.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
 import { countOps, readRecorded, runRecorded, tensorFrom, worst } from "../onnx/import/recorded.ts";
 
@@ -25,12 +25,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const shared = (name: string) => join(sharedModels, name);
+const shared = (name: string) => join(models, name);
 const modelOf = (name: string) => readModel(join(shared(name), "model.onnx"));
 const labelsOf = (table: readonly { readonly name: string; readonly label: string }[], label: string) =>
   table.filter((line) => line.label === label).map(({ name }) => name);
 
-describeIfPresent(sharedModels, "ownership of shared models", () => {
+describe("ownership of exported models", () => {
   const base = () => openBaseModel(shared("dev_llama_ts17_static"));
   const adapter = () => readPeftAdapter(join(shared("dev_lora_llama_ts17_static"), "adapter"));
 

@@ -21,7 +21,7 @@ import { reorderHeads } from "../../../compiler/student/reorder-heads.ts";
 import { readWholeFile } from "../../../compiler/tensors/files/read-file.ts";
 import { opsOf } from "../../../ir/module.ts";
 import { inputsOf } from "../../end-to-end/compiled.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
 import { type AttentionModel, attentionModel, rowsOf } from "./attention-model.ts";
 import { farthest, type Inputs, interpreted, runOnnx, studentAt } from "./student-models.ts";
@@ -65,7 +65,7 @@ describe("whole heads in another order", () => {
     expect(farthest(found, wanted) / Math.max(...wanted.data.map(Math.abs))).toBeLessThan(1e-6);
   });
 
-  describeIfPresent(sharedModels, "of both exporters", () => {
+  describe("of both exporters", () => {
     const names = ["dev_llama_ts17_dynamic", "dev_llama_dy18_static", "dev_gpt2_ts17_static", "dev_gpt2_dy18_static"];
     it.each([
       ...names,
@@ -73,7 +73,7 @@ describe("whole heads in another order", () => {
       "dev_bert_dy23_static",
       "dev_lora_llama_ts17_static",
     ])("%s", async (name) => {
-      const path = join(sharedModels, name, "model.onnx");
+      const path = join(models, name, "model.onnx");
       const out = join(dir, `${name}.onnx`);
       const dims = new Map<string, number>(
         name.endsWith("dynamic")
@@ -84,7 +84,7 @@ describe("whole heads in another order", () => {
           : [],
       );
       expect(withHeadsMoved(path, out, dims)).toBeGreaterThanOrEqual(6);
-      const inputs = readInputFiles(inputsOf(join(sharedModels, name, "test_data_set_0")));
+      const inputs = readInputFiles(inputsOf(join(models, name, "test_data_set_0")));
       const [found, wanted] = [await first(out, inputs), await first(path, inputs)];
       const size = Math.max(...wanted.data.map(Math.abs));
       expect(farthest(found, wanted) / size).toBeLessThan(1e-6);
@@ -203,14 +203,14 @@ describe("pruned heads", () => {
     expect(shapes.get("layers.0.attn.o.weight")).toEqual([[32 / size, 24], "resized"]);
   });
 
-  describeIfPresent(sharedModels, "of both exporters", () => {
+  describe("of both exporters", () => {
     const names = ["dev_llama_ts17_static", "dev_llama_dy18_static", "dev_gpt2_ts17_static", "dev_gpt2_dy18_static"];
     it.each([...names, "dev_bert_ts14_dynamic", "dev_bert_dy18_static", "dev_bert_dy23_static"])("%s", async (name) => {
       const path = join(dir, `${name}-pruned.onnx`);
-      const source = join(sharedModels, name, "model.onnx");
+      const source = join(models, name, "model.onnx");
       const dims: Readonly<Record<string, number>> = name.endsWith("dynamic") ? { batch: 1, seq: 6 } : {};
       studentAt(path, { model: source, heads: { what: "prune", size: 2 }, dims });
-      const inputs = readInputFiles(inputsOf(join(sharedModels, name, "test_data_set_0")));
+      const inputs = readInputFiles(inputsOf(join(models, name, "test_data_set_0")));
       expect(farthest(await first(path, inputs), interpreted(path, inputs, dims))).toBeLessThan(1e-5);
       const { module } = readModelGraph(readModel(path), new Map(Object.entries(dims))).fused;
       const heads = opsOf(module)

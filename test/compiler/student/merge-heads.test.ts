@@ -10,7 +10,7 @@ import { type ModelGraph, readModelGraph } from "../../../compiler/student/model
 import { opsOf } from "../../../ir/module.ts";
 import type { Tensor } from "../../../ir/tensor.ts";
 import { inputsOf } from "../../end-to-end/compiled.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { type AttentionModel, attentionModel, rowsOf } from "./attention-model.ts";
 import { farthest, type Inputs, insideOf, interpreted, runOnnx, studentAt } from "./student-models.ts";
 
@@ -204,10 +204,10 @@ const exported = [
   "dev_bert_dy23_static",
 ];
 
-describeIfPresent(sharedModels, "models of both exporters", () => {
+describe("models of both exporters", () => {
   it.each(exported)("%s, merged", async (name) => {
-    const model = join(sharedModels, name, "model.onnx");
-    const inputs = readInputFiles(inputsOf(join(sharedModels, name, "test_data_set_0")));
+    const model = join(models, name, "model.onnx");
+    const inputs = readInputFiles(inputsOf(join(models, name, "test_data_set_0")));
     const given: Readonly<Record<string, number>> = name.endsWith("dynamic") ? dims : {};
     const bound = new Map(Object.entries(given));
     const path = join(dir, `${name}.onnx`);

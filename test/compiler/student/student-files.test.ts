@@ -9,7 +9,7 @@ import { catalogWeights } from "../../../compiler/onnx/weights/catalog-weights.t
 import { makeStudent } from "../../../compiler/student/make-student.ts";
 import { tensor } from "../../../ir/tensor.ts";
 import { marillc, marillcJson } from "../../cli/run-cli.ts";
-import { describeIfPresent, sharedModels } from "../../harness/shared-models.ts";
+import { models } from "../../harness/fixtures.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "../onnx/format/build-model.ts";
 import { farthest, type Inputs, runOnnx, studentAt } from "./student-models.ts";
 
@@ -154,10 +154,10 @@ describe("low-rank changes", () => {
     expect(codesOf(() => makeStudent({ model: base, dataFile: "w", lora: wrong }))).toEqual(["MRL0682"]);
   });
 
-  describeIfPresent(sharedModels, "in a model within a wrapper", () => {
+  describe("in a model within a wrapper", () => {
     it("have names in the style of the model's", () => {
       const path = join(dir, "wrapped.onnx");
-      const { manifest } = studentAt(path, { model: join(sharedModels, "dev_llama_dy18_static", "model.onnx"), lora });
+      const { manifest } = studentAt(path, { model: join(models, "dev_llama_dy18_static", "model.onnx"), lora });
       const added = manifest.weights.filter(({ change }) => change === "new");
       expect(added).toHaveLength(2 * 14);
       expect(added.every(({ name, parameter }) => name === `m.${parameter}`)).toBe(true);
@@ -198,9 +198,9 @@ describe("freezing", () => {
     expect(trainedBy(base, 1)).toEqual([]);
   });
 
-  describeIfPresent(sharedModels, "of a classifier", () => {
+  describe("of a classifier", () => {
     it("trains everything after the last layer", () => {
-      const model = join(sharedModels, "dev_bert_dy18_static", "model.onnx");
+      const model = join(models, "dev_bert_dy18_static", "model.onnx");
       const trained = trainedBy(model, 0.5).filter((name) => !name.includes("layer.1."));
       expect(trained.sort()).toEqual([
         "bert.pooler.dense.bias",

@@ -5,18 +5,12 @@ import { decodeModel, decodeTensorFile } from "../../../../compiler/onnx/format/
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
 import { findNonFinite } from "../../../../compiler/tensors/tensor-ops.ts";
-import {
-  describeIfPresent,
-  foldersOf,
-  sharedModelNames,
-  sharedModels,
-  sharedNodeTests,
-} from "../../../harness/shared-models.ts";
+import { foldersOf, models, nodeTests } from "../../../harness/fixtures.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "./build-model.ts";
 
-describeIfPresent(sharedModels, "decodeModel reads what exporters write", () => {
-  it.each(sharedModelNames())("%s", (name) => {
-    const folder = join(sharedModels, name);
+describe("decodeModel reads what exporters write", () => {
+  it.each(foldersOf(models))("%s", (name) => {
+    const folder = join(models, name);
     const model = readModel(join(folder, "model.onnx"));
     expect(model.graph.nodes.length).toBeGreaterThan(0);
     expect(model.opsets.get("")).toBeGreaterThanOrEqual(14);
@@ -30,18 +24,18 @@ describeIfPresent(sharedModels, "decodeModel reads what exporters write", () => 
   });
 
   it("keeps the metadata that onnx-proto drops", () => {
-    const { graph } = readModel(join(sharedModels, "dev_llama_dy18_static/model.onnx"));
+    const { graph } = readModel(join(models, "dev_llama_dy18_static/model.onnx"));
     const folded = graph.valueInfo.get("val_46")!.metadata.get("pkg.onnxscript.optimizer.folded_from");
     expect(folded).toBe("['m.model.layers.0.self_attn.q_proj.weight']");
     expect(graph.nodes[0]!.metadata.get("pkg.torch.onnx.name_scopes")).toContain("m.model");
   });
 });
 
-describeIfPresent(sharedNodeTests, "decodeModel on the ONNX node tests", () => {
+describe("decodeModel on the ONNX node tests", () => {
   it("reads every model, or reports what is not supported", () => {
     const refused = new Map<string, string[]>();
-    for (const name of foldersOf(sharedNodeTests)) {
-      const codes = codesOf(() => readModel(join(sharedNodeTests, name, "model.onnx")));
+    for (const name of foldersOf(nodeTests)) {
+      const codes = codesOf(() => readModel(join(nodeTests, name, "model.onnx")));
       if (codes.length > 0) refused.set(name, codes);
     }
     expect([...refused]).toEqual([]);

@@ -7,7 +7,7 @@ import type { BoundaryType } from "../../../../compiler/onnx/format/extract-subg
 import { extractSubgraph } from "../../../../compiler/onnx/format/extract-subgraph.ts";
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
-import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
+import { models } from "../../../harness/fixtures.ts";
 import { codesOf, floatInfo, modelBytes, node, smallModel } from "./build-model.ts";
 
 const floats = (...dims: number[]): BoundaryType => ({ dtype: "float32", dims });
@@ -68,9 +68,9 @@ describe("extractSubgraph", () => {
   });
 });
 
-describeIfPresent(sharedModels, "extractSubgraph on a LLaMA", () => {
+describe("extractSubgraph on a LLaMA", () => {
   it("gives a prefix and a rest that together compute the whole model", async () => {
-    const folder = join(sharedModels, "dev_llama_ts17_static");
+    const folder = join(models, "dev_llama_ts17_static");
     const model = readModel(join(folder, "model.onnx"));
     const cut = "/m/model/layers.0/Add_1_output_0";
     const tensorOf = (name: string) => {

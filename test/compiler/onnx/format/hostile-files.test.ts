@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { readTensor } from "../../../../compiler/onnx/format/read-tensor.ts";
 import { readModel } from "../../../../compiler/onnx/normalize/read-model.ts";
-import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
+import { models } from "../../../harness/fixtures.ts";
 import { codesOf, floatInfo, floatTensor, modelBytes, node, smallModel } from "./build-model.ts";
 
 const decode = (bytes: Uint8Array) => decodeModel(bytes, "hostile.onnx");
@@ -77,9 +77,9 @@ describe("files that are not models", () => {
   });
 });
 
-describeIfPresent(sharedModels, "a real model", () => {
+describe("a real model", () => {
   it("truncated at any byte, is refused or valid, and never crashes", () => {
-    const bytes = readFileSync(join(sharedModels, "dev_lstm_ts17_static/model.onnx"));
+    const bytes = readFileSync(join(models, "dev_lstm_ts17_static/model.onnx"));
     let refused = 0;
     for (let length = 0; length < bytes.length; length++) {
       refused += codesOf(() => decode(bytes.subarray(0, length))).length > 0 ? 1 : 0;

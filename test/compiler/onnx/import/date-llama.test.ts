@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { attachAdapter } from "../../../../compiler/adapters/attach-adapter.ts";
 import { readPeftAdapter } from "../../../../compiler/adapters/peft-adapter.ts";
 import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
@@ -9,13 +9,12 @@ import { openBaseModel } from "../../../../compiler/ownership/base-model.ts";
 import { decideOwnership } from "../../../../compiler/ownership/decide-ownership.ts";
 import { tensor } from "../../../../ir/tensor.ts";
 import { verify } from "../../../../ir/verify.ts";
-import { describeIfPresent } from "../../../harness/shared-models.ts";
 import { countOps, runImported, worst } from "./recorded.ts";
 
 const folder = fileURLToPath(new URL("../../../../fixtures/date-llama", import.meta.url));
 const file = (name: string) => join(folder, name);
 
-describeIfPresent(file("merged-ts17.onnx"), "the date model", () => {
+describe("the date model", () => {
   const length = 48;
   const ids = tensor(
     [1, length],

@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
 import { opsOf } from "../../../../ir/module.ts";
 import { parse } from "../../../../ir/text/parse.ts";
 import { print } from "../../../../ir/text/print.ts";
 import { verify } from "../../../../ir/verify.ts";
-import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
+import { models } from "../../../harness/fixtures.ts";
 import { countOps, readRecorded, runRecorded, tensorFrom, worst } from "./recorded.ts";
 
 const llama = { "rms-norm": 5, attention: 2, rope: 4, silu: 2, matmul: 15 };
@@ -28,9 +28,9 @@ const dims = new Map([
 ]);
 const parts = ["softmax", "sqrt", "rsqrt", "pow", "div", "erf", "sigmoid", "is-nan", "reduce-mean", "expand", "neg"];
 
-describeIfPresent(sharedModels, "importModel on shared models", () => {
+describe("importModel on exported models", () => {
   it.each(Object.entries(expected))("%s is fused and computes the recorded results", (name, operators) => {
-    const recorded = readRecorded(join(sharedModels, name));
+    const recorded = readRecorded(join(models, name));
     const options = name.endsWith("dynamic") ? { dims } : {};
     const plain = importModel(recorded.model, { ...options, fuse: false });
     const imported = importModel(recorded.model, options);
@@ -54,7 +54,7 @@ describeIfPresent(sharedModels, "importModel on shared models", () => {
   });
 
   it("binds symbols by their own names, and other lengths", () => {
-    const { model } = readRecorded(join(sharedModels, "dev_llama_ts17_dynamic"));
+    const { model } = readRecorded(join(models, "dev_llama_ts17_dynamic"));
     const own = new Map([
       ["batch_size", 2],
       ["sequence_length", 3],
@@ -73,7 +73,7 @@ describeIfPresent(sharedModels, "importModel on shared models", () => {
     ["dev_lstm_ts17_static", { sigmoid: 9 }],
     ["dev_fastgrnn_ts17_unrolled", { sigmoid: 7 }],
   ])("%s computes what was recorded", (name, operators) => {
-    const recorded = readRecorded(join(sharedModels, name));
+    const recorded = readRecorded(join(models, name));
     const imported = importModel(recorded.model);
     expect(verify(imported.module)).toEqual([]);
     expect(worst(runRecorded(imported, recorded), tensorFrom(recorded.outputs[0]!))).toBeLessThan(1e-5);

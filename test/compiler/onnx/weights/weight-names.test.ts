@@ -7,12 +7,12 @@ import { findWrapperPrefix, stripPrefix } from "../../../../compiler/onnx/weight
 import { recoverNames } from "../../../../compiler/onnx/weights/weight-names.ts";
 import { openSafetensors, readSafetensor } from "../../../../compiler/tensors/safetensors.ts";
 import { transpose } from "../../../../compiler/tensors/tensor-ops.ts";
-import { describeIfPresent, sharedModels } from "../../../harness/shared-models.ts";
+import { models } from "../../../harness/fixtures.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../format/build-model.ts";
 
-const load = (name: string) => readModel(join(sharedModels, name, "model.onnx"));
+const load = (name: string) => readModel(join(models, name, "model.onnx"));
 
-describeIfPresent(sharedModels, "weight names of shared models", () => {
+describe("weight names of exported models", () => {
   const llamaLinears = [0, 1]
     .flatMap((layer) =>
       ["q", "k", "v", "o"]
@@ -27,7 +27,7 @@ describeIfPresent(sharedModels, "weight names of shared models", () => {
     "dev_llama_dy18_static",
     "dev_llama_ts17_dynamic",
   ])("%s: every weight has its Hugging Face name and value", (name) => {
-    const base = openSafetensors(join(sharedModels, "dev_llama_ts17_static"));
+    const base = openSafetensors(join(models, "dev_llama_ts17_static"));
     const model = load(name);
     const { names, linears, ambiguous } = recoverNames(model);
     expect(ambiguous.size).toBe(0);
@@ -43,7 +43,7 @@ describeIfPresent(sharedModels, "weight names of shared models", () => {
   });
 
   it("an unmerged PEFT export names base, A and B", () => {
-    const base = openSafetensors(join(sharedModels, "dev_llama_ts17_static"));
+    const base = openSafetensors(join(models, "dev_llama_ts17_static"));
     const { names, linears } = recoverNames(load("dev_lora_llama_ts17_static"));
     const found = new Set([...names.values()].map(({ name }) => name));
     expect([...base.entries.keys()].filter((name) => !found.has(name))).toEqual([]);

@@ -1,0 +1,149 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
+import type { Module } from "../../ir/module.ts";
+import { verify } from "../../ir/verify.ts";
+import type { LinkProfile } from "../../runtime/transport/index.ts";
+import type { OptimizationTarget } from "../build/index.ts";
+import { loadManifest } from "../build/index.ts";
+import {
+  type Budget,
+  budgetExcess,
+  type CostReport,
+  costReport,
+  type DecodeCost,
+  decodeCost,
+  readBudget,
+} from "../report/cost/index.ts";
+import { type CostChange, costDiff } from "../report/text/index.ts";
+import { loadMir } from "../run/index.ts";
+import { type ShapeCostOptions, shapeCost } from "./architecture-cost.ts";
+import { loadCompiler } from "./compile.ts";
+import { compileOptionsOf, type ModelOptions } from "./model-options.ts";
+import { given, type LinkOption, linkOf } from "./values.ts";
+
+/** What every count can be held against. */
+export interface CountOptions {
+  /**
+   * Links to add the time on. For a model or a shape, protocols are chosen for the first (default: `wan`); a build stays
+   * as it was compiled.
+   */
+  readonly links?: readonly LinkOption[];
+  /** To compare with: a build directory, a file of `cost --json`, or an earlier result. */
+  readonly diff?: string | CostReport;
+  /** Most rounds and bytes, or a JSON file with them: what is over it, `exceeded` names. */
+  readonly budget?: string | Budget;
+}
+
+/** Counts a build. */
+export interface BuildCostOptions extends CountOptions {
+  /** A build directory. */
+  readonly build: string;
+}
+
+/** Counts a model: it is compiled, and nothing is written. */
+export type ModelCostOptions = CountOptions & Omit<ModelOptions, "link">;
+
+export type CostOptions = BuildCostOptions | ModelCostOptions | (CountOptions & ShapeCostOptions);
+
+/** What `cost --json` prints. Bytes are protocol payload of all parties, by direction, for one query. */
+export interface CostResult extends CostReport {
+  readonly chosenFor: OptimizationTarget;
+  /** Of a build that generates with kept keys and values: one token, at the last position. */
+  readonly decode?: DecodeCost;
+  /** Totals that differ from those of `diff`. */
+  readonly diff?: readonly CostChange[];
+  /** With `budget`: what is over it, in sentences. */
+  readonly exceeded?: readonly string[];
+}
+
+/**
+ * Counts rounds and bytes before anything runs, by operator and layer. The numbers are exact: a run that sends anything
+ * else fails.
+ *
+ * @example
+ * ```ts
+ * const { totals, layers } = await cost({ build: "build", links: ["lan", "wan"] });
+ * const known = await cost({ shape: "bert-base", dims: { seq: 128 }, private: "all" });
+ * ```
+ */
+export function cost(options: CostOptions): Promise<CostResult> {
+  return costBeside(options, []);
+}
+
+/** The same where the command line has found something itself that does not go with a shape. */
+export async function costBeside(options: CostOptions, refused: readonly Diagnostic[]): Promise<CostResult> {
+  const links = (options.links ?? []).map(linkOf);
+  const report = await countedOf(options, links, refused);
+  const { budget, diff } = options;
+  const over =
+    budget === undefined ? undefined : budgetExcess(typeof budget === "string" ? readBudget(budget) : budget, report);
+  const changes =
+    diff === undefined ? undefined : costDiff(typeof diff === "string" ? await otherCost(diff) : diff, report);
+  return { ...report, ...(changes && { diff: changes }), ...(over && { exceeded: over }) };
+}
+
+/** With what its protocols were chosen for: a build's by its manifest, others' by the options given. */
+type Counted = Omit<CostResult, "diff" | "exceeded">;
+
+async function countedOf(
+  options: CostOptions,
+  links: readonly LinkProfile[],
+  refused: readonly Diagnostic[],
+): Promise<Counted> {
+  if ("build" in options) return await buildCost(options.build, links);
+  if ("shape" in options) return shapeCost(options, links, refused);
+  const { links: _, diff: __, budget: ___, ...model } = options;
+  return await modelCost({ ...model, ...given({ link: links[0] }) }, links);
+}
+
+async function modelCost(model: ModelOptions, links: readonly LinkProfile[]): Promise<Counted> {
+  const { compileModel } = await loadCompiler();
+  const { module, manifest } = compileModel(compileOptionsOf(model));
+  const { setting, programHash, chosenFor } = manifest;
+  return { ...costReport(module, setting, programHash, links), chosenFor };
+}
+
+async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Counted> {
+  const { setting, programHash, chosenFor, decode } = loadManifest(dir);
+  const read = async (name: string): Promise<Module> => {
+    const file = join(dir, name);
+    const module = await loadMir(readText(file), { file });
+    throwIfAny(verify(module));
+    return module;
+  };
+  const report = { ...costReport(await read("program.mir"), setting, programHash, links), chosenFor };
+  return decode ? { ...report, decode: decodeCost(await read("decode.mir"), setting, decode.places) } : report;
+}
+
+async function otherCost(path: string): Promise<CostReport> {
+  if (isDirectory(path)) return await buildCost(path, []);
+  try {
+    const report = JSON.parse(readText(path)) as CostReport;
+    if (report.schema === 1 && report.totals?.online?.bytes) return report;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return fail({ ...unreadable(path), message: "this is no report of marillc cost --json" });
+}
+
+const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+const unreadable = (at: string): Diagnostic => ({
+  code: "MRL0803",
+  message: "this file cannot be read",
+  at,
+  help: "give a build directory, or what marillc cost --json printed",
+});
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return fail(unreadable(file));
+  }
+}
+
+/** Where neither a build nor a model is named. */
+export const nothingToCount = (): never =>
+  fail({ code: "MRL0803", message: "a build directory or a model was expected" });

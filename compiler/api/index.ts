@@ -1,0 +1,64 @@
+/** All that the command line does, as functions: the face of the package. */
+export type { ShapeCostOptions } from "./architecture-cost.ts";
+export {
+  type BuildCheckResult,
+  type CheckBuildOptions,
+  type CheckOptions,
+  type CheckResult,
+  check,
+  checkBuild,
+  type OperatorKind,
+} from "./check.ts";
+export { type CompileOptions, type CompileResult, compile } from "./compile.ts";
+export {
+  type BuildCostOptions,
+  type CostOptions,
+  type CostResult,
+  type CountOptions,
+  cost,
+  costBeside,
+  type ModelCostOptions,
+  nothingToCount,
+} from "./cost.ts";
+export { demoModel, demoPrompt } from "./demo.ts";
+export { type DoctorOptions, type DoctorResult, doctor, examine } from "./doctor.ts";
+export { UsageError, usage } from "./errors.ts";
+export { type EvaluateOptions, type EvaluateResult, evaluate } from "./evaluate.ts";
+export {
+  defaultTokens,
+  type GeneratedToken,
+  type GenerateOptions,
+  type GenerateResult,
+  generate,
+  whereItRan,
+} from "./generate.ts";
+export { withHelp } from "./help.ts";
+export type { InputOptions, InputTensor, NestedNumbers } from "./inputs.ts";
+export {
+  type InspectBuildOptions,
+  type InspectBuildResult,
+  type InspectOptions,
+  type InspectResult,
+  type InspectStudentOptions,
+  type InspectStudentResult,
+  inspect,
+  inspectBuild,
+  inspectStudent,
+} from "./inspect.ts";
+export { type CreateKeysOptions, createKeys, type KeysResult } from "./keys.ts";
+export { defaultTolerance, type ModelOptions, type Owner, type Reader } from "./model-options.ts";
+export { type RewriteOptions, type RewriteResult, rewrite } from "./rewrite.ts";
+export { type LocalRunOptions, type RunOptions, run } from "./run.ts";
+export {
+  type DealOptions,
+  deal,
+  type PartyOptions,
+  type QueryOptions,
+  query,
+  type RemoteOptions,
+  type ServeOptions,
+  type Service,
+  type ServiceOptions,
+  serve,
+} from "./services.ts";
+export { type Address, addressText, endpointOf, given, type LinkOption, linkOf } from "./values.ts";

@@ -1,0 +1,60 @@
+import { writeFileSync } from "node:fs";
+import { sizeOf } from "../../ir/type.ts";
+import type { Manifest } from "../build/index.ts";
+import { readJsonTensors } from "../inputs/index.ts";
+import { checkInputs, readInputFiles } from "../run/index.ts";
+import type { NpyDtype, TypedTensor } from "../tensors/index.ts";
+import { writeNpz } from "../tensors/index.ts";
+import { usage } from "./errors.ts";
+
+/** Nested lists of numbers; every list of one depth has the same length. */
+export type NestedNumbers = number | readonly NestedNumbers[];
+
+/** A tensor as callers give it: its element type is that of the model's input. */
+export interface InputTensor {
+  readonly shape: readonly number[];
+  /** In row-major order. */
+  readonly data: ArrayLike<number | bigint>;
+}
+
+/** The client's inputs. */
+export interface InputOptions {
+  /** By name: the path of a .npy, .npz, .pb or .json file, a tensor, or nested lists. */
+  readonly inputs?: Readonly<Record<string, string | InputTensor | NestedNumbers>>;
+  /** Files that name their tensors (.npz, .pb, .json); or `name=file`, as the command line writes it. */
+  readonly inputFiles?: readonly string[];
+}
+
+/** In the shapes and types of the model. @throws DiagnosticError with every fault at once. */
+export function inputsOf(
+  manifest: Manifest,
+  { inputs = {}, inputFiles = [] }: InputOptions,
+): ReadonlyMap<string, TypedTensor> {
+  const files = Object.entries(inputs).flatMap(([name, value]) =>
+    typeof value === "string" ? [`${name}=${value}`] : [],
+  );
+  const tensors = Object.entries(inputs).flatMap(([name, value]) =>
+    typeof value === "string" ? [] : [[name, tensorOf(name, value)] as const],
+  );
+  return checkInputs(manifest, new Map([...readInputFiles([...inputFiles, ...files]), ...tensors]));
+}
+
+function tensorOf(name: string, value: InputTensor | NestedNumbers): TypedTensor {
+  if (typeof value === "number" || !("shape" in value)) {
+    const text = new TextEncoder().encode(JSON.stringify({ [name]: value }));
+    return readJsonTensors(text, "inputs").get(name)!;
+  }
+  const { shape, data } = value;
+  if (sizeOf(shape) !== data.length) {
+    usage(`input ${name}: ${data.length} numbers do not have the shape [${shape.join(", ")}]`);
+  }
+  return {
+    dtype: "float64",
+    tensor: { shape: [...shape], data: Float64Array.from(data as ArrayLike<number>, Number) },
+  };
+}
+
+export function saveOutputs(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): void {
+  if (file === undefined) return;
+  writeFileSync(file, writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>));
+}

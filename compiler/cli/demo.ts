@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { compile, demoModel, demoPrompt, given } from "../api/index.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { compiledText } from "./compile.ts";
+import { printText } from "./generate.ts";
+import { readCount } from "./option-values.ts";
+
+export const demoCommand: CommandSpec = {
+  name: "demo",
+  summary: "compile the model that comes with this package, and let it answer a prompt securely",
+  arguments: [],
+  options: [
+    { flags: "-o, --output <build-dir>", help: "keep the build there (default: a folder that is removed again)" },
+    { flags: "--prompt <text>", help: `another prompt (default: "${demoPrompt}")` },
+    { flags: "--max-tokens <n>", help: "at most so many tokens (default: 32)" },
+    jsonOption,
+  ],
+  examples: ["marillc demo --max-tokens 1"],
+  run: demo,
+};
+
+async function demo(call: Invocation): Promise<CommandResult> {
+  const kept = call.options.text("output");
+  const maxTokens = readCount(call.options, "maxTokens");
+  if (kept !== undefined) return await show(call, kept, maxTokens);
+  const folder = mkdtempSync(join(tmpdir(), "marillc-demo-"));
+  try {
+    return await show(call, join(folder, "date"), maxTokens);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What `compile` and then `generate` print. */
+async function show(call: Invocation, build: string, maxTokens: number | undefined): Promise<CommandResult> {
+  const { json, io, options, warn } = call;
+  const { manifest, noCache, noClientSteps, ...compiled } = await compile({ ...demoModel, output: build });
+  if (!json) io.out(compiledText({ manifest, noCache, noClientSteps, ...compiled }));
+  const prompt = options.text("prompt") ?? demoPrompt;
+  const generated = await printText(call, { build, prompt, onWarning: warn, ...given({ maxTokens }) });
+  return { json: { schema: 1, compile: compiled, generate: generated.json }, text: generated.text };
+}

@@ -1,0 +1,131 @@
+/**
+ * What `dist` brings along instead of depending on it: packages that have install scripts, or depend on one that has.
+ * A package that is installed from the tarball runs no script of anybody's and downloads nothing but registry packages.
+ * The sources name these packages as they are; this rewrites the names in dist.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(root, "dist");
+const vendor = join(dist, "vendor");
+
+/** Specifier in the sources → file in dist/vendor. */
+const vendored = { "onnx-proto": "onnx-proto.js", "onnxruntime-web/wasm": "onnxruntime-web.js" };
+
+/** The folder of a package, as a package that depends on it sees it. */
+function folderOf(name, from = join(root, "package.json")) {
+  const look = (folder) => {
+    const found = join(folder, "node_modules", name);
+    return existsSync(join(found, "package.json")) ? found : look(dirname(folder));
+  };
+  return look(dirname(from));
+}
+
+/** protobufjs asks for these two by `eval`, which no bundler sees: without `long`, int64 would lose digits. */
+const inquire = {
+  name: "inquire",
+  setup({ onLoad }) {
+    const resolveDir = folderOf("protobufjs", folderOf("onnx-proto"));
+    const contents =
+      'module.exports = (name) => name === "long" ? require("long") : name === "buffer" ? require("node:buffer") : null;';
+    onLoad({ filter: /@protobufjs[/\\]inquire[/\\]index\.js$/ }, () => ({ contents, resolveDir, loader: "js" }));
+  },
+};
+
+/** `new Buffer(0)` makes Node warn of code that is not in node_modules. */
+const emptyBytes = {
+  name: "empty-bytes",
+  setup({ onLoad }) {
+    onLoad({ filter: /protobufjs[/\\]src[/\\]reader\.js$/ }, ({ path }) => {
+      const [text, old] = [readFileSync(path, "utf8"), "new this.buf.constructor(0)"];
+      if (!text.includes(old)) throw new Error(`${path} no longer has ${old}: look whether emptyBytes is needed`);
+      return { contents: text.replace(old, "this.buf.subarray(0, 0)"), loader: "js" };
+    });
+  },
+};
+
+async function bundleProto() {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ["onnx-proto"],
+    outfile: join(vendor, vendored["onnx-proto"]),
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    plugins: [inquire, emptyBytes],
+    metafile: true,
+    banner: { js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);' },
+  });
+  return [...new Set(Object.keys(metafile.inputs).map(packageOf))];
+}
+
+/** `node_modules/@a/b/c.js` → `node_modules/@a/b`. */
+function packageOf(file) {
+  const [, folder] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file.split(sep).join("/"));
+  return join(root, folder);
+}
+
+/** The bundle for WebAssembly looks for its module beside itself. */
+function copyRuntime() {
+  const from = join(folderOf("onnxruntime-web"), "dist");
+  copyFileSync(join(from, "ort.wasm.bundle.min.mjs"), join(vendor, vendored["onnxruntime-web/wasm"]));
+  // In a thread that is not the main one it takes its loader from a file of its own.
+  for (const name of ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs"]) {
+    copyFileSync(join(from, name), join(vendor, name));
+  }
+  return [folderOf("onnxruntime-web"), folderOf("onnxruntime-common")];
+}
+
+const mit = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+persons to whom the Software is furnished to do so, subject to the following conditions: The above copyright notice and
+this permission notice shall be included in all copies or substantial portions of the Software. THE SOFTWARE IS PROVIDED
+"AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
+MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT
+HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
+FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
+
+/** Packages whose npm tarball has no licence file, and the notice that they ask for. */
+const notices = {
+  "onnxruntime-web": `Copyright (c) Microsoft Corporation\n\n${mit}`,
+  "onnxruntime-common": `Copyright (c) Microsoft Corporation\n\n${mit}`,
+};
+
+function licenceOf(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+  const text = file ? readFileSync(join(folder, file), "utf8").trim() : notices[name];
+  if (!text) throw new Error(`${name} has no licence text: add it to scripts/vendor.mjs`);
+  return `## ${name} ${version} (${license})\n\n${text}\n`;
+}
+
+/** `from "onnx-proto"` and `import("onnx-proto")`, in what tsc wrote. */
+function rewriteNames() {
+  const names = Object.keys(vendored).map((name) => name.replace(/[/]/g, "\\/"));
+  const specifier = new RegExp(`(from |import\\()"(${names.join("|")})"`, "g");
+  for (const name of readdirSync(dist, { recursive: true })) {
+    const file = join(dist, name);
+    if (!file.endsWith(".js") || file.startsWith(vendor)) continue;
+    const text = readFileSync(file, "utf8");
+    const rewritten = text.replace(specifier, (_, before, found) => {
+      const path = relative(dirname(file), join(vendor, vendored[found])).split(sep).join("/");
+      return `${before}"${path.startsWith(".") ? path : `./${path}`}"`;
+    });
+    if (rewritten !== text) writeFileSync(file, rewritten);
+  }
+}
+
+// A folder that is left from an earlier layout would travel in the package.
+rmSync(vendor, { recursive: true, force: true });
+mkdirSync(vendor, { recursive: true });
+const packages = [...(await bundleProto()), ...copyRuntime()];
+writeFileSync(
+  join(vendor, "LICENSES.md"),
+  `# What this folder contains\n\nBundled from these npm packages, unchanged but for two lines that scripts/vendor.mjs names.\n\n${packages.map(licenceOf).join("\n")}`,
+);
+rewriteNames();
