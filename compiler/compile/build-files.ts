@@ -4,7 +4,7 @@ import { countBy, sortBy } from "lodash-es";
 import { knows } from "../../ir/label.ts";
 import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
-import { inexactOperators } from "../../passes/5-select/inexact.ts";
+import { inexactOperators } from "../../passes/5-select/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { predict } from "../../runtime/session/index.ts";

@@ -4,17 +4,20 @@ import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnosti
 import type { Module, Stage, ValueId } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
-import { split } from "../../passes/1-split/split.ts";
+import { split } from "../../passes/1-split/index.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
+import type { Preset } from "../../passes/3-approximate/index.ts";
 import { approximatePass, presets } from "../../passes/3-approximate/index.ts";
-import type { Preset } from "../../passes/3-approximate/preset.ts";
-import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
-import { type Calibration, withCachedRanges } from "../../passes/4-quantize/calibration-types.ts";
-import { checkFinite } from "../../passes/4-quantize/finite.ts";
-import { quantizePass } from "../../passes/4-quantize/index.ts";
-import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
-import { computesOperator } from "../../passes/5-select/choose.ts";
-import { selectPass } from "../../passes/5-select/index.ts";
+import {
+  type Calibration,
+  calibrate,
+  checkCalibration,
+  checkFinite,
+  defaultPrecision,
+  quantizePass,
+  withCachedRanges,
+} from "../../passes/4-quantize/index.ts";
+import { computesOperator, selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { type ClientCut, runPass, type SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";

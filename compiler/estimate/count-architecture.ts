@@ -1,12 +1,11 @@
 import type { Module } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
+import type { Preset } from "../../passes/3-approximate/index.ts";
 import { approximatePass } from "../../passes/3-approximate/index.ts";
-import type { Preset } from "../../passes/3-approximate/preset.ts";
-import type { Calibration } from "../../passes/4-quantize/calibration-types.ts";
+import type { Calibration } from "../../passes/4-quantize/index.ts";
 import { quantizePass } from "../../passes/4-quantize/index.ts";
-import { computesOperator, type SelectOptions } from "../../passes/5-select/choose.ts";
-import { selectPass } from "../../passes/5-select/index.ts";
+import { computesOperator, type SelectOptions, selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import type { Setting } from "../../runtime/protocols/kit/index.ts";

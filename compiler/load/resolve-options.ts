@@ -1,10 +1,10 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import type { Reveal } from "../../passes/1-split/reveals.ts";
+import type { Reveal } from "../../passes/1-split/index.ts";
 import type { HeadPolicy } from "../../passes/2-rewrite/index.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import type { Objective } from "../../passes/5-select/cheapest.ts";
+import type { Objective } from "../../passes/5-select/index.ts";
 import { type LinkProfile, linkProfiles } from "../../runtime/transport/index.ts";
 import type { LowRankOptions } from "../adapters/index.ts";
 import { isOnnxAdapter } from "../adapters/index.ts";

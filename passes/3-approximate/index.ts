@@ -10,7 +10,7 @@
  * scripts/tables/presets.ts finds its functions by itself; test/passes/approximate.test.ts checks their errors.
  */
 import { opsOf } from "../../ir/module.ts";
-import { rewriteOps } from "../2-rewrite/draft.ts";
+import { rewriteOps } from "../2-rewrite/index.ts";
 import type { Pass, SplitState } from "../pass.ts";
 import { bumblebee } from "./bumblebee.ts";
 import { crypten } from "./crypten.ts";

@@ -10,7 +10,7 @@ import { readModel } from "../../compiler/onnx/normalize/index.ts";
 import { openSafetensors, readSafetensor, writeNpz } from "../../compiler/tensors/index.ts";
 import { opsOf } from "../../ir/module.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
-import type { Reveal } from "../../passes/1-split/reveals.ts";
+import type { Reveal } from "../../passes/1-split/index.ts";
 import { mutateBytes, mutateModel, publicCounterpart } from "./mutate.ts";
 import { createRandom, type Random } from "./random.ts";
 import { seedModels } from "./seed-models.ts";

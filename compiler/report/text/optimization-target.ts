@@ -1,4 +1,4 @@
-import type { Objective } from "../../../passes/5-select/cheapest.ts";
+import type { Objective } from "../../../passes/5-select/index.ts";
 import type { OptimizationTarget } from "../../build/index.ts";
 import { thirdPartyName } from "../../build/index.ts";
 

@@ -1,8 +1,8 @@
 import { expect, it, test } from "vitest";
 import { parseOwnership, withAdapters } from "../../../compiler/estimate/architecture-ownership.ts";
 import { type EstimateOptions, estimateCost } from "../../../compiler/estimate/count-architecture.ts";
-import { countTraffic, moduleTraffic } from "../../../compiler/estimate/count-traffic.ts";
 import { opsOf } from "../../../ir/module.ts";
+import { countTraffic, moduleTraffic } from "../../../scripts/tables/count-traffic.ts";
 import { systemOptions } from "../../../scripts/tables/savings-rows.ts";
 
 const layers = parseOwnership("layers");

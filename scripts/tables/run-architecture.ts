@@ -1,3 +1,7 @@
+import { mayHoldWeight } from "../../compiler/build/index.ts";
+import type { ArchitectureName } from "../../compiler/estimate/index.ts";
+import { type EstimateOptions, estimateSetting, scheduledEstimate } from "../../compiler/estimate/index.ts";
+import { assertTrafficPredicted, expectedTraffic, meterTraffic, setupRounds } from "../../compiler/run/index.ts";
 import { interpret, toRaw } from "../../ir/interpret.ts";
 import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
@@ -8,10 +12,6 @@ import { openClient, openServer, prefillStart, runDealer } from "../../runtime/s
 import { memoryPair } from "../../runtime/transport/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { modelTensorOf, type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
-import { mayHoldWeight } from "../build/index.ts";
-import { assertTrafficPredicted, expectedTraffic, meterTraffic, setupRounds } from "../run/index.ts";
-import type { ArchitectureName } from "./architectures.ts";
-import { type EstimateOptions, estimateSetting, scheduledEstimate } from "./count-architecture.ts";
 
 /** One query of a shape that was run. */
 export interface EstimateRun {

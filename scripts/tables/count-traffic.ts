@@ -1,14 +1,19 @@
+import {
+  type ArchitectureName,
+  architectures,
+  cacheInfix,
+  type EstimateOptions,
+  estimateSetting,
+  privateLayerCount,
+  scheduledEstimate,
+} from "../../compiler/estimate/index.ts";
+import { kernelWork } from "../../compiler/report/cost/index.ts";
 import type { Module } from "../../ir/module.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { type BytesByDirection, noBytes } from "../../runtime/core/index.ts";
 import { addBytes, predictSetup } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { kernelWork } from "../report/cost/index.ts";
-import { cacheInfix } from "./architecture-builder.ts";
-import { privateLayerCount } from "./architecture-module.ts";
-import { type ArchitectureName, architectures } from "./architectures.ts";
-import { type EstimateOptions, estimateSetting, scheduledEstimate } from "./count-architecture.ts";
 
 /** What one query of a shape sends and computes. */
 export interface QueryTraffic {
