@@ -1,5 +1,5 @@
-/** All that the command line does, as functions: the face of the package. */
-export type { ShapeCostOptions } from "./architecture-cost.ts";
+/** Every command of the command line, as a function. */
+export type { ArchitectureCostOptions } from "./architecture-cost.ts";
 export {
   type BuildCheckResult,
   type CheckBuildOptions,

@@ -27,7 +27,7 @@ export interface ModelOptions {
    * Adapters of this rank are merged into the model, and are taken out of it again; needs `base`. `tolerance`: the part
    * of a change that A·B may leave out, by Frobenius norm (default: 1e-4).
    */
-  readonly lowRank?: { readonly rank: number; readonly tolerance?: number };
+  readonly mergedLora?: { readonly rank: number; readonly tolerance?: number };
   /** Patterns over weight names; `*` stands for any characters. Weights that match are the server's. */
   readonly private?: readonly string[];
   /** Who holds each input, by name. Default: the client. */
@@ -50,7 +50,7 @@ export interface ModelOptions {
   /** Products are truncated locally, one unit off at times (`fast`, the default), or as the plaintext rounds (`exact`). */
   readonly truncation?: "fast" | "exact";
   /** `marill` (default), or as another system computes: `crypten`, `mpcformer`, … (docs/presets.md). */
-  readonly numerics?: string;
+  readonly preset?: string;
   /** The link that protocols are chosen for. Default: `wan`. */
   readonly link?: LinkOption;
   /** What is made least on that link: time (default), time from the input on, or total bytes. */
@@ -71,13 +71,14 @@ export const defaultTolerance = 1e-4;
 const readers = (to: Reader | readonly Reader[]): readonly Reader[] => (typeof to === "string" ? [to] : to);
 
 /** As the compiler takes them. @throws DiagnosticError with all that does not go together. */
-export function compileOptionsOf({ lowRank, link, reveal, ...rest }: ModelOptions): CompileOptions {
+export function compileOptionsOf({ mergedLora, preset, link, reveal, ...rest }: ModelOptions): CompileOptions {
   const reveals = Object.entries(reveal ?? {}).flatMap(([output, to]) =>
     readers(to).map((each) => ({ output, to: each })),
   );
   const compile = {
     ...given(rest),
-    ...(lowRank && { lowRank: { tolerance: defaultTolerance, ...given(lowRank) } }),
+    ...(mergedLora && { lowRank: { tolerance: defaultTolerance, ...given(mergedLora) } }),
+    ...(preset !== undefined && { numerics: preset }),
     ...(reveals.length > 0 && { reveal: reveals }),
     ...(link !== undefined && { link: linkOf(link) }),
   } as CompileOptions;

@@ -30,7 +30,7 @@ export function parseOwnership(text: string): ArchitectureOwnership {
   const [, fraction, both, alone] = /^(?:lf(0(?:\.\d+)?|\.\d+)(?:\+lora(\d{1,4}))?|lora(\d{1,4}))$/.exec(text) ?? [];
   const rank = Number(both ?? alone ?? 0);
   if ((fraction === undefined && alone === undefined) || (rank === 0 && (both ?? alone) !== undefined)) {
-    throw new RangeError(`--private takes all, layers, lf0.5, lora64 or lf0.5+lora64 with --shape, found "${text}"`);
+    throw new RangeError(`--private takes all, layers, lf0.5, lora64 or lf0.5+lora64 with --architecture, found "${text}"`);
   }
   const adapters: AdapterOwnership = { rank, targets: "queries and values" };
   return { frozenFraction: Number(fraction ?? 0), privateEmbedding: false, ...(rank > 0 && { adapters }) };
@@ -39,7 +39,7 @@ export function parseOwnership(text: string): ArchitectureOwnership {
 /** The same layers with adapters on every product. @throws RangeError where the embedding is private, or adapters are there. */
 export function withAdapters(ownership: ArchitectureOwnership, rank: number): ArchitectureOwnership {
   if (ownership.privateEmbedding || ownership.adapters) {
-    throw new RangeError("--lora goes with --private layers or lf0.5, whose products it leaves public");
+    throw new RangeError("--lora-rank goes with --private layers or lf0.5, whose products it leaves public");
   }
   return { ...ownership, adapters: { rank, targets: "every product" } };
 }

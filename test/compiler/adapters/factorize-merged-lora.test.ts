@@ -207,7 +207,7 @@ describe("the same adapter", () => {
   });
 });
 
-describe("--low-rank", () => {
+describe("--merged-lora", () => {
   const attempt = (options: Partial<CompileOptions>) =>
     codesOf(() => owned({ model: at("merged.onnx"), base, ...options }));
 
