@@ -16,12 +16,12 @@ const sized = (...more: readonly string[]): readonly string[] => shape("bert-tin
 
 test.each([
   ["an unknown architecture", shape("bert-huge", "--dim", "seq=4"), "MRL0830", "bert-tiny, bert-base"],
-  ["a model file beside it", ["cost", "model.onnx", ...sized().slice(1)], "MRL0831", "leave one of them out"],
-  ["what is said of a model file", sized("--adapter", "lora"), "MRL0831", "leave one of them out"],
-  ["inputs of a model", sized("--input", "x:client"), "MRL0831", "leave one of them out"],
-  ["two ownerships", sized("--private", "all", "--private", "layers"), "MRL0831", "leave one of them out"],
-  ["a setting that is not built", sized("--setting", "2pc"), "MRL0831", "leave one of them out"],
-  ["an unknown phase", sized("--phase", "train"), "MRL0832", "--phase prefill, or decode"],
+  ["a model file beside it", ["cost", "model.onnx", ...sized().slice(1)], "MRL0831", "leave out one of the two"],
+  ["what is said of a model file", sized("--adapter", "lora"), "MRL0831", "leave out one of the two"],
+  ["inputs of a model", sized("--input", "x:client"), "MRL0831", "leave out one of the two"],
+  ["two ownerships", sized("--private", "all", "--private", "layers"), "MRL0831", "leave out one of the two"],
+  ["a setting that is not built", sized("--setting", "2pc"), "MRL0831", "leave out one of the two"],
+  ["an unknown phase", sized("--phase", "train"), "MRL0832", "give --phase prefill, or --phase decode"],
   ["decoding with a model that reads", shape("bert-tiny", "--phase", "decode"), "MRL0832", "--phase prefill"],
   ["a prompt without length", shape("gpt2"), "MRL0833", "--dim seq=128"],
   ["decoding without context", shape("gpt2", "--phase", "decode"), "MRL0833", "--dim context=128"],

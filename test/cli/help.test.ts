@@ -6,7 +6,7 @@ import { marillc, marillcJson } from "./run-cli.ts";
 
 /** Words of earlier help lines, which have standard terms now. */
 const nonstandard =
-  /\bplaces?\b|\bwhole numbers?\b|\bso many\b|\bstands? (for|against|beside)\b|\bmade least\b|\bt(old|ell)\b|\bin the clear\b|\bextents?\b|\btuned from\b|\bthe way to\b|\bnumerics\b/;
+  /\bplaces?\b|\bwhole numbers?\b|\bso many\b|\bstands? (for|against|beside)\b|\bmade least\b|\bt(old|ell)\b|\bin the clear\b|\bextents?\b|(?<!-)\btuned from\b|\bthe way to\b|\bnumerics\b/;
 
 test("help has standard terms only", () => {
   const lines = commands.flatMap(({ summary, arguments: args, options }) => [
