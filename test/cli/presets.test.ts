@@ -48,7 +48,7 @@ test.each(both.filter(([name, setting]) => !runs(name, setting)))("%s is refused
     setting,
   );
   expect(shape.code).toBe(1);
-  expect(shape.err).toContain(`${name} counts --phase prefill, --setting 3pc`);
+  expect(shape.err).toContain(`${name} supports --phase prefill and --setting 3pc`);
 });
 
 const total = ({ totals }: CostReport): number =>
