@@ -18,15 +18,15 @@ import type { ArchitectureName } from "./architectures.ts";
 import { assumedCalibration } from "./assumed-ranges.ts";
 
 export interface EstimateModule {
-  /** Stage rewrite: what 3-approximate and 4-quantize start from. */
+  /** At stage rewrite, from which 3-approximate and 4-quantize start. */
   readonly state: SplitState;
   readonly module: Module;
-  /** Shapes without numbers. */
+  /** Meta tensors, unless the options give values. */
   readonly weights: WeightStore;
   readonly calibration: Calibration;
 }
 
-/** A known architecture at stage rewrite, with weights that have no numbers and ranges that are assumed. */
+/** Builds a known architecture at stage rewrite, with meta tensors as weights and assumed ranges. */
 export function estimateModule(
   name: ArchitectureName,
   options: ArchitectureOptions & Pick<EstimateOptions, "select">,
@@ -38,13 +38,13 @@ export function estimateModule(
 }
 
 export interface EstimateOptions extends ArchitectureOptions {
-  /** As this system computes it; absent: as we do. */
+  /** The system whose formulas and protocols are counted; absent: marillc's own. */
   readonly preset?: Preset;
   readonly select?: SelectOptions;
   readonly links?: readonly LinkProfile[];
 }
 
-/** The passes of a compilation and its counting, from shapes alone. */
+/** Compiles and counts an architecture from shapes alone. */
 export function estimateCost(
   name: ArchitectureName,
   options: EstimateOptions,
@@ -56,7 +56,7 @@ export function estimateCost(
 export const estimateSetting = ({ select }: Pick<EstimateOptions, "select">): Setting =>
   select?.setting ?? "2pc-dealer";
 
-/** The passes of a compilation, on shapes. */
+/** Runs the passes of a compilation on shapes. */
 export function scheduledEstimate(name: ArchitectureName, options: EstimateOptions): SplitState {
   const { preset } = options;
   const { state, calibration } = preset ? expandPreset(name, options, preset) : estimateModule(name, options);
@@ -69,13 +69,13 @@ export function scheduledEstimate(name: ArchitectureName, options: EstimateOptio
   return runPass(schedulePass, runPass(selectPass(select), quantized));
 }
 
-/** What a preset leaves to choose from; its ring is the one that its authors took for this model, if they say. */
+/** The protocols that a preset allows, and its ring: the one that its authors used for this model, if published. */
 function presetLimits({ families, ring, rings, truncations }: Preset, name: ArchitectureName) {
   const own = rings?.[name] ?? ring;
   return { families, ...(own !== undefined && { ring: own }), ...(truncations && { truncations }) };
 }
 
-/** The same in the operators of a preset. */
+/** The architecture, expanded into the formulas of a preset. */
 function expandPreset(
   name: ArchitectureName,
   options: ArchitectureOptions,
