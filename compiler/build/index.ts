@@ -5,11 +5,16 @@ export { loadManifest, loadPartyBuild, type PartyBuild, partyFolder, sessionOpti
 export {
   type DirectionName,
   folderOf,
+  isRole,
   type NamedBytes,
+  type PartyLabels,
   type PartyName,
+  partyLabels,
+  roles,
   thirdPartyName,
   withPartyNames,
 } from "./party-names.ts";
 export { securityStatement } from "./security-statement.ts";
+export { sha256 } from "./sha256.ts";
 export { version } from "./version.ts";
 export { canonicalJson, writeBuild } from "./write-build.ts";

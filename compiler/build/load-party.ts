@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -9,29 +8,35 @@ import type { IntTensor } from "../../runtime/ring/index.ts";
 import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
 import type { Manifest } from "./manifest.ts";
 import { checkPackedWeights, unpackWeights } from "./pack-weights.ts";
+import { isRole } from "./party-names.ts";
+import { sha256 } from "./sha256.ts";
 import { version } from "./version.ts";
 
 export interface LoadedParty {
   readonly manifest: Manifest;
   readonly program: Program;
-  /** The program of one place, where the build has one. */
+  /** The program that decodes one position, if the build has one. */
   readonly decode?: Program;
-  /** Programs of shorter windows, in the order of the manifest. */
+  /** Programs of shorter context lengths, in the order of the manifest. */
   readonly buckets: readonly Program[];
-  /** Integers of the weights that this party holds; none at the dealer. */
+  /** Integers round(w·2^scale) of the weights that this party holds; none at the dealer. */
   readonly tensors: ReadonlyMap<string, IntTensor>;
-  /** Text of program.mir; empty where only the party's own folder of the client is there. */
+  /** Text of program.mir; empty if only the client's own folder is present. */
   readonly mir: string;
-  /** Text of decode.mir, likewise. */
+  /** Text of decode.mir, likewise empty. */
   readonly decodeMir?: string;
-  /** Texts of window-<places>.mir, likewise. */
+  /** Texts of window-<positions>.mir, likewise empty. */
   readonly bucketMirs: readonly string[];
 }
 
 const maxTextBytes = 256 * 2 ** 20;
-const recompile = "compile again, and copy the party's whole folder";
+const recompile = "run `marillc compile` again, and copy the party's whole folder";
 
-/** What a party runs, from its folder or the build directory: everything checked against the manifest before it is used. */
+/**
+ * Loads what a party runs, from its own folder or from the build directory around it. The manifest's digests, the
+ * setting, and the names, shapes and ranges of the weights are checked before use.
+ * @throws DiagnosticError MRL0610 to MRL0616 for the folder, manifest and programs, MRL0620 to MRL0625 for the weights
+ */
 export async function loadParty(dir: string, role: Role): Promise<LoadedParty> {
   const folder = partyFolderIn(dir, role);
   const manifest = readManifest(join(folder, "manifest.json"));
@@ -57,62 +62,74 @@ export async function loadParty(dir: string, role: Role): Promise<LoadedParty> {
   return { manifest, program, ...decodeParts, buckets, bucketMirs, tensors, mir };
 }
 
-/** Only the dealer has none. */
+/** Only the dealer has no weight file. */
 function emptyWeights(role: Role, file: string): ReadonlyMap<string, IntTensor> {
-  return role === "dealer" ? new Map() : fail(fileDiagnostic("MRL0620", file, "the file is missing", recompile));
+  return role === "dealer"
+    ? new Map()
+    : fail(fileDiagnostic("MRL0620", file, `expected the ${role}'s weights, found no file`, recompile));
 }
 
 function partyFolderIn(dir: string, role: Role): string {
   const hasProgram = (folder: string): boolean => existsSync(join(folder, "program.js"));
   const found = [join(dir, role), dir].find(hasProgram);
   if (found !== undefined) return found;
-  const there = statSync(dir, { throwIfNoEntry: false });
-  const message = there ? `there is no program.js for the ${role}` : "the folder does not exist";
+  const present = statSync(dir, { throwIfNoEntry: false });
+  const message = `expected program.js of the ${role}, ${present ? "found none in this folder" : "found no such folder"}`;
   return fail(
-    fileDiagnostic("MRL0610", dir, message, "name a build directory of marillc compile, or this party's folder of it"),
+    fileDiagnostic(
+      "MRL0610",
+      dir,
+      message,
+      "name the directory that `marillc compile -o` wrote, or this party's folder in it",
+    ),
   );
 }
 
 function readText(path: string, code: string): string {
-  if (!existsSync(path)) return fail(fileDiagnostic(code, path, "the file is missing", recompile));
+  if (!existsSync(path)) return fail(fileDiagnostic(code, path, "expected a file of the build, found none", recompile));
   return new TextDecoder().decode(readWholeFile(path, maxTextBytes, code));
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The manifest of a build or of a party's folder. */
+/**
+ * Reads the manifest of a build or of a party's folder.
+ * @throws DiagnosticError MRL0611 for a file that is not a manifest, MRL0612 for another schema or another compiler
+ */
 export function readManifest(path: string): Manifest {
   const text = readText(path, "MRL0611");
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    return fail(fileDiagnostic("MRL0611", path, "the manifest is not JSON", recompile));
+    return fail(fileDiagnostic("MRL0611", path, "expected a manifest in JSON, found other text", recompile));
   }
-  if (!isRecord(json)) return fail(fileDiagnostic("MRL0611", path, "the manifest is not an object", recompile));
+  if (!isRecord(json))
+    return fail(fileDiagnostic("MRL0611", path, "expected a manifest, found JSON that is not an object", recompile));
   const wrong = (message: string): Diagnostic => fileDiagnostic("MRL0612", path, message, recompile);
-  if (json.schema !== 1) fail(wrong(`expected a manifest of schema 1, found ${JSON.stringify(json.schema)}`));
+  if (json.schema !== 1) fail(wrong(`expected schema 1 of a manifest, found ${JSON.stringify(json.schema)}`));
   const compiler = String(json.compiler).replace(/^marillc /, "");
-  if (compiler !== version) fail(wrong(`the build is of marillc ${compiler}; this is marillc ${version}`));
+  if (compiler !== version) fail(wrong(`expected a build of marillc ${version}, found one of marillc ${compiler}`));
   const texts = ["name", "setting", "programHash"].filter((field) => typeof json[field] !== "string");
   const lists = ["weights", "inputs", "cuts", "tails", "clientOutputs", "reveals"].filter(
     (field) => !Array.isArray(json[field]),
   );
   const records = ["chosenFor"].filter((field) => !isRecord(json[field]));
   const missing = [...texts, ...lists, ...records];
-  if (missing.length > 0) fail(fileDiagnostic("MRL0611", path, `the manifest lacks ${missing.join(", ")}`, recompile));
+  if (missing.length > 0)
+    fail(fileDiagnostic("MRL0611", path, `expected ${missing.join(", ")} in the manifest, found none`, recompile));
   return json as unknown as Manifest;
 }
 
-/** The module's text, beside the program or (for the client) in the build directory around it. */
+/** Reads the module's text, beside the program or (for the client) in the build directory around it. */
 function readMir(folder: string, name: string, expected: string): string {
-  const inBuild = ["client", "server", "dealer"].includes(basename(resolve(folder)));
-  const around = join(dirname(resolve(folder)), name);
-  const path = [join(folder, name), ...(inBuild ? [around] : [])].find((candidate) => existsSync(candidate));
+  const inBuild = isRole(basename(resolve(folder)));
+  const inParent = join(dirname(resolve(folder)), name);
+  const path = [join(folder, name), ...(inBuild ? [inParent] : [])].find((candidate) => existsSync(candidate));
   if (path === undefined) return "";
   const bytes = readWholeFile(path, maxTextBytes, "MRL0613");
-  const hash = createHash("sha256").update(bytes).digest("hex");
+  const hash = sha256(bytes);
   if (hash !== expected)
     fail(
       fileDiagnostic("MRL0613", path, `expected the SHA-256 of the manifest, ${expected}, found ${hash}`, recompile),
@@ -121,14 +138,14 @@ function readMir(folder: string, name: string, expected: string): string {
 }
 
 /**
- * The program as a module. From the bytes that were read, not by the file's address: Node would judge by the nearest
- * package.json what kind of module it is, and would give back an earlier build that it had loaded from there.
+ * Imports a program from the bytes that were checked, not from its path: Node would take the module type from the
+ * nearest package.json, and would return an earlier build that it had cached under the same path.
  */
 async function importProgram(path: string, role: Role, manifest: Manifest, hash: string): Promise<Program> {
   const text = readText(path, "MRL0614");
-  const whose = /^\/\/ (client|server|dealer) program of /.exec(text)?.[1];
-  if (whose !== role) {
-    const found = whose === undefined ? "no program that marillc generated" : `the ${whose}'s`;
+  const owner = /^\/\/ (client|server|dealer) program of /.exec(text)?.[1];
+  if (owner !== role) {
+    const found = owner === undefined ? "a file that marillc did not generate" : `the ${owner}'s`;
     fail(
       fileDiagnostic(
         "MRL0615",
@@ -147,9 +164,9 @@ async function importProgram(path: string, role: Role, manifest: Manifest, hash:
     return fail(fileDiagnostic("MRL0614", path, `the program cannot be loaded: ${String(error)}`, recompile));
   }
   if (!isProgram(program))
-    return fail(fileDiagnostic("MRL0614", path, "the file does not export a program", recompile));
+    return fail(fileDiagnostic("MRL0614", path, "expected an exported program, found none", recompile));
   if (program.hash !== hash) {
-    const message = `the program is of module ${program.hash}, the manifest of ${hash}`;
+    const message = `expected the program of module ${hash}, as the manifest says, found ${program.hash}`;
     fail(fileDiagnostic("MRL0616", path, message, recompile));
   }
   if (program.setting !== manifest.setting) {
@@ -157,7 +174,7 @@ async function importProgram(path: string, role: Role, manifest: Manifest, hash:
       fileDiagnostic(
         "MRL0616",
         path,
-        `the program is for ${program.setting}, the manifest for ${manifest.setting}`,
+        `expected a program for ${manifest.setting}, as the manifest says, found one for ${program.setting}`,
         recompile,
       ),
     );

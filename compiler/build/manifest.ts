@@ -5,20 +5,21 @@ import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { ConstantDigest } from "../onnx/weights/index.ts";
 import type { NamedBytes, PartyName } from "./party-names.ts";
 
-/** What protocols were chosen for: the least of `objective` on this link. */
+/** The compiler chose the protocols that minimize `objective` on this link. */
 export interface OptimizationTarget {
   readonly link: LinkProfile;
   readonly objective: Objective;
 }
 
-/** What the manifest says of a program of some places, beside what holds of the window's too. */
+/** What the manifest says of a program for a chunk of positions, where it differs from the prefill program. */
 export interface ChunkManifest {
   readonly programHash: string;
   readonly artefactsHash: string;
+  /** The context length; of a prefill bucket, its sequence length. */
   readonly places: number;
   readonly cuts: readonly (Manifest["cuts"][number] & { readonly axis: number })[];
   readonly reveals: readonly (Manifest["reveals"][number] & { readonly axis: number })[];
-  /** Wires that stay opened under their masks, of which nothing is revealed; shape and ring of one query's. */
+  /** Masked values that stay open between queries, and reveal nothing; shape and ring width of those of one query. */
   readonly kept: readonly { readonly name: string; readonly shape: readonly number[]; readonly width: number }[];
   readonly predicted: {
     readonly offline: { readonly rounds: number; readonly bytes: NamedBytes };
@@ -26,7 +27,7 @@ export interface ChunkManifest {
   };
 }
 
-/** The reviewed contract of a build directory; everything in it is public. */
+/** The contract of a build directory, for reviewers; everything in it is public. */
 export interface Manifest {
   readonly schema: 1;
   readonly compiler: string;
@@ -38,13 +39,16 @@ export interface Manifest {
   readonly security: string;
   readonly caveats: readonly string[];
   readonly roles: Readonly<Partial<Record<PartyName, string>>>;
-  /** Operators whose protocols may differ from the interpreter's result, by kind; with exact truncation: those that have no exact one. */
+  /**
+   * Operators whose protocols may differ from the interpreter's result, by kind. With exact truncation: operators that
+   * have no exact protocol.
+   */
   readonly inexact: readonly Inexact[];
   /** SHA-256 of program.mir. */
   readonly programHash: string;
-  /** SHA-256 over the public tensors' hashes and the client's ONNX files. */
+  /** SHA-256 over the digests of the program, of the client's weight file and of its ONNX files. */
   readonly artefactsHash: string;
-  /** Every weight of the model: who knows it and why; SHA-256 of those that are public. */
+  /** Every weight of the model: who knows it and why, and the SHA-256 of public ones. */
   readonly weights: readonly {
     readonly name: string;
     readonly label: Label;
@@ -52,9 +56,9 @@ export interface Manifest {
     readonly shape: readonly number[];
     readonly sha256?: string;
   }[];
-  /** Tables of the graph that are nobody's weights, so public: positions, masks. */
+  /** Constants of the graph that nobody owns and that are therefore public: positions, masks. */
   readonly constants: readonly ConstantDigest[];
-  /** Inputs of the model and who holds them. */
+  /** Inputs of the model, and who holds them. */
   readonly inputs: readonly {
     readonly name: string;
     readonly label: Label;
@@ -62,23 +66,23 @@ export interface Manifest {
     readonly type: string;
   }[];
   /**
-   * Tensors that the client computes in the clear and shares. `oneHot`: shared as one-hot rows of that many columns.
-   * `least`: a mask, in which less is raised to this.
+   * Tensors that the client computes in the clear and shares. `oneHot`: it shares one-hot rows of that many columns.
+   * `least`: the tensor is a mask, whose values are raised to at least this.
    */
   readonly cuts: readonly {
     readonly value: string;
     readonly tensor: string;
     readonly shape: readonly number[];
     readonly oneHot?: number;
-    /** Indices into a table of so many rows. */
+    /** The tensor holds indices into a table of this many rows. */
     readonly rows?: number;
     readonly least?: number;
   }[];
-  /** What the client computes in the clear after the secure part: tensor `output` from the revealed tensor `from`. */
+  /** After the secure part, the client computes tensor `output` in the clear from the revealed tensor `from`. */
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   /** Outputs of the model that the client computes alone. */
   readonly clientOutputs: readonly string[];
-  /** All that is ever opened, and to whom. */
+  /** Everything that is ever revealed, and to whom. */
   readonly reveals: readonly {
     readonly value: string;
     readonly tensor: string;
@@ -93,22 +97,23 @@ export interface Manifest {
     readonly online: { readonly rounds: number; readonly bytes: NamedBytes };
   };
   /**
-   * The program for one new place (decode.mir), for a causal model of text: it goes on from what the program above keeps
-   * of the places before. Weights, owners, tails and all else are the same. `axis`: along which a tensor has the places;
-   * `places`: those of the window, most that text can have; `predicted`: at the last place, which costs most.
+   * The decode program (decode.mir) of a causal model of text: it computes one new position from what the program above
+   * caches of earlier ones. Weights, owners, tails and all else are the same. `axis`: the position axis of a tensor.
+   * `places`: the context length, the most positions that a text can have. `predicted`: at the last position, which
+   * costs most.
    */
   readonly decode?: ChunkManifest & {
     /**
-     * The client's own layers place by place (public-step.onnx, head-step.onnx): of their keys and values it keeps those
-     * of the places before, in the clear and for itself. Absent: it computes them over the whole window for every token.
+     * The client's own layers, position by position (public-step.onnx, head-step.onnx). The client caches their keys and
+     * values in the clear, for itself. Absent: it computes them over the full context for every token.
      */
     readonly clear?: {
-      /** The input that says which places the rows are of. */
+      /** The input with the positions of the rows. */
       readonly places: string;
-      /** Inputs with the earlier rows, outputs with the new ones behind them; shape of one row. */
+      /** The input `past` has the cached rows; the output `present` appends the new ones. Shape of one row. */
       readonly kept: readonly { readonly past: string; readonly present: string; readonly shape: readonly number[] }[];
     };
-    /** Programs of shorter windows (window-<places>.mir), for texts that begin with less: they keep the same. */
+    /** Prefill programs of shorter context lengths (window-<positions>.mir), for shorter prompts; they cache the same. */
     readonly windows?: readonly ChunkManifest[];
   };
 }

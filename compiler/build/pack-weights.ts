@@ -9,16 +9,16 @@ import { modelTensorOf, type ProgramPlan } from "../../targets/program/plan.ts";
 import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
 import { decodeElements, encodeElements, parseSafetensorsHeader, writeSafetensors } from "../tensors/index.ts";
 
-/** The largest weight file that is read whole: Node's buffers end at 4 GiB. */
+/** Largest weight file that is read whole: a buffer of Node holds at most 4 GiB. */
 const maxBytes = 2 ** 32 - 2;
 
-/** Which weights a role may hold: the public ones both parties, the others the server alone, the dealer none. */
+/** Whether a role may hold a weight: client and server hold public ones, the server alone the others, the dealer none. */
 export const mayHoldWeight = (role: Role, { form }: WeightDecl): boolean =>
   role === "server" || (role === "client" && (form === "public" || form === "disclosed"));
 
 type WeightDecls = Readonly<Record<string, WeightDecl>>;
 
-/** The declarations of a role by the name in its weight file; several for a weight that is used in several rings. */
+/** The declarations of a role by name in its weight file; a weight that several rings use has several. */
 function declarationsByTensor(weights: WeightDecls, role: Role): ReadonlyMap<string, readonly WeightDecl[]> {
   const byTensor = new Map<string, WeightDecl[]>();
   for (const decl of Object.values(weights).filter((each) => mayHoldWeight(role, each))) {
@@ -27,7 +27,11 @@ function declarationsByTensor(weights: WeightDecls, role: Role): ReadonlyMap<str
   return byTensor;
 }
 
-/** The weight file of a role: integers round(w·2^scale), in the order of the program, each in the least type that holds it. */
+/**
+ * Writes the weight file of a role: integers round(w·2^scale) in the order of the program, each tensor in the smallest
+ * of int16, int32 and int64 that holds it.
+ * @throws DiagnosticError MRL0624 for a value that its ring does not hold
+ */
 export function packWeights(
   plan: Pick<ProgramPlan, "weights">,
   weights: ReadonlyMap<string, Tensor>,
@@ -36,7 +40,7 @@ export function packWeights(
   const declarations = [...declarationsByTensor(plan.weights, role)];
   const tensors = declarations.map(([name, [decl]]): readonly [string, IntTensor] => {
     const real = weights.get(modelTensorOf(decl!));
-    if (!real) throw new Error(`there is no weight ${modelTensorOf(decl!)}`);
+    if (!real) throw new Error(`expected weight ${modelTensorOf(decl!)} of the plan, found none in the weight store`);
     return [name, intTensor(decl!.shape, toRaw(real, decl!.scale).data)];
   });
   throwIfAny(checkPackedWeights(plan.weights, new Map(tensors), role, "the model"));
@@ -53,7 +57,10 @@ function writtenDtypeOf(data: Float64Array): "int16" | "int32" | "int64" {
   return most < 2 ** 15 ? "int16" : most < 2 ** 31 ? "int32" : "int64";
 }
 
-/** Integers of a weight file, by name. */
+/**
+ * Reads the integers of a weight file, by name.
+ * @throws DiagnosticError MRL0625 for a tensor of another element type
+ */
 export function unpackWeights(source: Uint8Array | string): ReadonlyMap<string, IntTensor> {
   const file = typeof source === "string" ? source : "weights.safetensors";
   const bytes = typeof source === "string" ? readWholeFile(source, maxBytes) : source;
@@ -77,9 +84,9 @@ export function unpackWeights(source: Uint8Array | string): ReadonlyMap<string, 
   );
 }
 
-const recompile = "compile again, and copy the party's whole folder";
+const recompile = "run `marillc compile` again, and copy the party's whole folder";
 
-/** Where a weight file is not what a program declares: names, shapes, ranges; and what this role must not hold. */
+/** Compares a weight file with a program's declarations: names, shapes, ranges; and weights that the role must not hold. */
 export function checkPackedWeights(
   weights: WeightDecls,
   tensors: ReadonlyMap<string, IntTensor>,
@@ -91,15 +98,10 @@ export function checkPackedWeights(
   const extra = [...tensors.keys()].filter((name) => !declared.has(name));
   return [
     ...missing.map(([name]) =>
-      fileDiagnostic("MRL0621", file, `the program wants weight "${name}"; it is not there`, recompile),
+      fileDiagnostic("MRL0621", file, `expected weight "${name}" of the program, found none`, recompile),
     ),
     ...extra.map((name) =>
-      fileDiagnostic(
-        "MRL0622",
-        file,
-        `weight "${name}" is there, and the ${role}'s program does not declare it`,
-        recompile,
-      ),
+      fileDiagnostic("MRL0622", file, `expected only weights of the ${role}'s program, found "${name}"`, recompile),
     ),
     ...[...declared].flatMap(([name, decls]) => {
       const tensor = tensors.get(name);

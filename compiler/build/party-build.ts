@@ -4,13 +4,13 @@ import type { Role } from "../../runtime/core/index.ts";
 import { type LoadedParty, loadParty, readManifest } from "./load-party.ts";
 import type { Manifest } from "./manifest.ts";
 
-/** What one party has of a build. */
+/** What one party holds of a build. */
 export interface PartyBuild extends LoadedParty {
-  /** Its folder. */
+  /** The party's folder. */
   readonly dir: string;
 }
 
-/** What a session of a part opens with: its programs and its weights. */
+/** Programs and weights that a party's session opens with. */
 export const sessionOptions = ({ program, decode, buckets, tensors }: PartyBuild) => ({
   program,
   ...(decode && { decodeProgram: decode }),
@@ -18,7 +18,7 @@ export const sessionOptions = ({ program, decode, buckets, tensors }: PartyBuild
   tensors,
 });
 
-/** A party's folder, given as itself or as the build directory around it. */
+/** Resolves a party's folder, given as itself or as the build directory around it. */
 export function partyFolder(dir: string, role: Role): string {
   const inside = join(dir, role);
   return existsSync(join(inside, "manifest.json")) ? inside : dir;
@@ -29,5 +29,5 @@ export const loadPartyBuild = async (dir: string, role: Role): Promise<PartyBuil
   ...(await loadParty(dir, role)),
 });
 
-/** The manifest of a build directory or of one party's folder: the same in all of them. */
+/** Reads the manifest of a build directory or of one party's folder: it is the same in all of them. */
 export const loadManifest = (dir: string): Manifest => readManifest(join(dir, "manifest.json"));

@@ -1,13 +1,17 @@
-import type { Direction, Role } from "../../runtime/core/index.ts";
+import { type Direction, directions, type Role } from "../../runtime/core/index.ts";
+
+export const roles = ["client", "server", "dealer"] as const satisfies readonly Role[];
+
+export const isRole = (value: unknown): value is Role => roles.includes(value as Role);
 
 /**
- * What readers call the parties. The third one deals in both settings; in 3pc it may also compute, and is the helper.
- * Code, folders and options say `dealer`, whatever the setting.
+ * Names of the parties in output. The third party deals in both settings; in 3pc it may also compute, and is called the
+ * helper. Code, folders and options say `dealer` in every setting.
  */
 export type PartyName = Role | "helper";
 export type DirectionName = Direction | `${"client" | "server"}→helper` | `helper→${"client" | "server"}`;
 
-/** Payload bytes by direction, as readers see them. */
+/** Payload bytes by direction, with the parties' names of the setting. */
 export type NamedBytes = Readonly<Partial<Record<DirectionName, number>>>;
 
 export const thirdPartyName = (setting: string): PartyName => (setting === "3pc" ? "helper" : "dealer");
@@ -15,18 +19,50 @@ export const thirdPartyName = (setting: string): PartyName => (setting === "3pc"
 /** The folder of a party in a build. */
 export const folderOf = (name: string): string => (name === "helper" ? "dealer" : name);
 
-const dealerInText = /^dealer(?=→|$)|(?<=→)dealer$/;
+/** Names parties and links in output; records keep the order of their keys. */
+export interface PartyLabels {
+  readonly role: (role: Role) => PartyName;
+  readonly bytes: (linkBytes: Readonly<Partial<Record<Direction, number>>>) => NamedBytes;
+  readonly perRole: <T>(record: Readonly<Partial<Record<Role, T>>>) => Readonly<Partial<Record<PartyName, T>>>;
+  /** All links, in the order in which reports list them. */
+  readonly links: readonly DirectionName[];
+}
 
-/** The same document with the third party's name in its keys and in the texts that are a party or a link. */
-export function withPartyNames<T>(setting: string, document: T): T {
-  const name = thirdPartyName(setting);
-  if (name === "dealer") return document;
-  const rename = (text: string): string => text.replace(dealerInText, name);
-  const visit = (value: unknown): unknown => {
-    if (typeof value === "string") return rename(value);
-    if (Array.isArray(value)) return value.map(visit);
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [rename(key), visit(item)]));
+/** The labels of a setting: only the name of the third party depends on it. */
+export function partyLabels(setting: string): PartyLabels {
+  const role = (name: Role): PartyName => (name === "dealer" ? thirdPartyName(setting) : name);
+  const direction = (link: Direction): DirectionName =>
+    (link.split("→") as Role[]).map(role).join("→") as DirectionName;
+  const mapKeys = <K extends string, L extends string, T>(
+    record: Readonly<Partial<Record<K, T>>>,
+    label: (key: K) => L,
+  ) =>
+    Object.fromEntries(Object.entries(record).map(([key, value]) => [label(key as K), value])) as Partial<Record<L, T>>;
+  return {
+    role,
+    bytes: (linkBytes) => mapKeys(linkBytes, direction),
+    perRole: (record) => mapKeys(record, role),
+    links: directions.map(direction),
   };
-  return visit(document) as T;
+}
+
+/** Traffic or a measurement as a session reports it: bytes by link, memory by role. */
+interface RoleReport {
+  readonly bytes?: Readonly<Partial<Record<DirectionName, number>>>;
+  readonly peakMegabytes?: Readonly<Partial<Record<PartyName, number>>>;
+  readonly predicted?: RoleReport;
+  readonly measured?: RoleReport;
+}
+
+/** Labels the bytes and the memory of a report, and of the traffic that it predicts and measures. */
+export function withPartyNames<T extends RoleReport>(setting: string, report: T): T {
+  const labels = partyLabels(setting);
+  const { bytes, peakMegabytes, predicted, measured } = report;
+  return {
+    ...report,
+    ...(bytes && { bytes: labels.bytes(bytes as Parameters<typeof labels.bytes>[0]) }),
+    ...(peakMegabytes && { peakMegabytes: labels.perRole(peakMegabytes as Readonly<Partial<Record<Role, number>>>) }),
+    ...(predicted && { predicted: withPartyNames(setting, predicted) }),
+    ...(measured && { measured: withPartyNames(setting, measured) }),
+  };
 }

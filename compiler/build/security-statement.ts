@@ -7,9 +7,9 @@ const helperRole =
   "hands out correlated randomness and computes on shares, which alone say nothing of inputs or weights";
 
 /**
- * Whom a program rests on, and what each party does. In both settings one party may be corrupted and follows the
- * protocol (semi-honest); what the third party gets is uniform whatever the inputs and weights are, whether it only
- * deals or computes on shares as well.
+ * The trust assumption of a setting, and what each party does. In both settings one party may be corrupted and follows
+ * the protocol (semi-honest). What the third party receives is uniform whatever the inputs and weights are, whether it
+ * only deals or also computes on shares.
  */
 export function securityStatement(setting: string, dealerComputes: boolean): Pick<Manifest, "security" | "roles"> {
   if (setting === "3pc") {

@@ -12,12 +12,12 @@ import {
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import { fileDiagnostic } from "../tensors/files/index.ts";
-/** Text of a JSON file of a build: order as given, so the same value gives the same bytes. */
+import { isRole, roles } from "./party-names.ts";
+
+/** Text of a JSON file of a build: keys keep their order, so the same value gives the same bytes. */
 export const canonicalJson = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
-const roles: readonly string[] = ["client", "server", "dealer"];
-
-/** What builds consist of; nothing else in a folder is ever removed. */
+/** Files of a party's folder. Nothing else in a folder is ever removed. */
 const partyFiles = [
   "program.ts",
   "program.js",
@@ -51,12 +51,14 @@ const buildFileNames: ReadonlySet<string> = new Set([
   ...roles.flatMap((role) => partyFiles.map((file) => `${role}/${file}`)),
 ]);
 
-/** Programs of shorter windows. */
+/** Programs of shorter context lengths. */
 const bucketFile = /^((client|server|dealer)\/)?window-\d+\.(ts|js|mir)$/;
 
 /**
- * Writes a build directory as a whole: into a folder beside it, which then takes its place, so that what an earlier
- * build left is gone and a failure leaves the earlier build as it was. Refuses a folder that holds anything else.
+ * Writes a build directory atomically: into a folder beside it, which then replaces it. Files of an earlier build
+ * disappear, and a failure leaves the earlier build as it was.
+ * @throws DiagnosticError MRL0601 where the path is a file, MRL0602 where the folder holds anything but a build,
+ * MRL0603 where it cannot be written
  */
 export function writeBuild(dir: string, files: ReadonlyMap<string, Uint8Array>): void {
   for (const path of files.keys()) checkPath(path);
@@ -79,7 +81,7 @@ export function writeBuild(dir: string, files: ReadonlyMap<string, Uint8Array>):
   } catch (error) {
     if (existsSync(fresh)) rmSync(fresh, { recursive: true });
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    const help = "name another folder with -o, or make room and give yourself the right to write there";
+    const help = "name another folder with -o, or free space and get write permission";
     fail(fileDiagnostic("MRL0603", dir, `the build directory cannot be written: ${reason}`, help));
   }
 }
@@ -88,36 +90,38 @@ function writeFiles(folder: string, files: ReadonlyMap<string, Uint8Array>): voi
   for (const [path, bytes] of files) {
     const file = join(folder, path);
     mkdirSync(dirname(file), { recursive: true });
-    // The private weights are the server's alone, on its machine as well.
+    // Private weights are for the server alone, also among the users of its machine.
     writeFileSync(file, bytes, { flag: "wx", mode: path.startsWith("server/") ? 0o600 : 0o644 });
   }
 }
 
-/** A path of the compiler's own making; a slip must not write elsewhere. */
+/** The compiler made these paths itself; a mistake must not write outside the build. */
 function checkPath(path: string): void {
   const parts = path.split("/");
   if (isAbsolute(path) || path.includes("\\") || parts.some((part) => part === "" || part === "." || part === ".."))
-    throw new Error(`${JSON.stringify(path)} is no path inside a build directory`);
+    throw new Error(`expected a path inside the build directory, found ${JSON.stringify(path)}`);
 }
 
 function checkTarget(target: string, shown: string, files: ReadonlyMap<string, Uint8Array>): void {
   if (!existsSync(target)) return;
   if (!statSync(target).isDirectory()) {
-    fail(fileDiagnostic("MRL0601", shown, "the build directory exists and is not a folder", "name another with -o"));
+    fail(
+      fileDiagnostic("MRL0601", shown, "expected a folder or no file here, found a file", "name another path with -o"),
+    );
   }
   const present = entriesOf(target);
   const foreign = present.filter((path) => !buildFileNames.has(path) && !bucketFile.test(path) && !files.has(path));
   if (present.length === 0 || (foreign.length === 0 && isBuild(target))) return;
   fail({
     code: "MRL0602",
-    message: "the folder is neither empty nor a build of marillc's alone",
+    message: "expected an empty folder or a marillc build, found other files",
     at: shown,
-    because: (foreign.length > 0 ? foreign : present).slice(0, 5).map((path) => `it holds ${path}`),
-    help: "name another folder (-o), or move these files away: a build replaces the whole folder",
+    because: (foreign.length > 0 ? foreign : present).slice(0, 5).map((path) => `the folder holds ${path}`),
+    help: "name another folder with -o, or move these files away: a build replaces the whole folder",
   });
 }
 
-/** What the folder and its folders of parties hold; no deeper, for it may be anyone's. */
+/** Entries of the folder and of its party folders; no deeper, because the folder may be anyone's. */
 function entriesOf(folder: string): readonly string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() && isRole(entry.name)
@@ -125,8 +129,6 @@ function entriesOf(folder: string): readonly string[] {
       : [entry.name],
   );
 }
-
-const isRole = (name: string): boolean => roles.includes(name);
 
 function isBuild(folder: string): boolean {
   const file = join(folder, "manifest.json");

@@ -1,92 +1,42 @@
-import { createHash } from "node:crypto";
-import { basename, dirname } from "node:path";
-import { countBy, sortBy } from "lodash-es";
+import { dirname } from "node:path";
 import { knows } from "../../ir/label.ts";
-import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
-import { isFixed } from "../../ir/type.ts";
-import { inexactOperators } from "../../passes/5-select/inexact.ts";
-import type { SplitState } from "../../passes/pass.ts";
-import type { Role } from "../../runtime/core/index.ts";
-import { predict } from "../../runtime/session/index.ts";
+import { typeOf } from "../../ir/module.ts";
 import { emitProgram } from "../../targets/program/emit.ts";
-import { programFromPlan } from "../../targets/program/interpret-plan.ts";
-import type { ProgramPlan } from "../../targets/program/plan.ts";
-import type { ChunkManifest, Manifest } from "../build/index.ts";
-import { canonicalJson, packWeights, securityStatement, version, withPartyNames } from "../build/index.ts";
-import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
-import { positionsInput } from "../decode/index.ts";
+import {
+  type ChunkManifest,
+  canonicalJson,
+  type Manifest,
+  packWeights,
+  roles,
+  sha256,
+  version,
+} from "../build/index.ts";
+import { type ChunkProgram, positionsInput } from "../decode/index.ts";
 import { readTokenizerFiles } from "../inputs/index.ts";
-import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
+import type { LoadedModel } from "../load/index.ts";
 import { type BoundaryType, extractSubgraph } from "../onnx/format/index.ts";
-import { constantDigests } from "../onnx/weights/index.ts";
 import type { Dtype } from "../tensors/index.ts";
-import { shortType } from "../tensors/index.ts";
+import { type BuildInputs, chunkManifest, prefillManifest } from "./build-manifest.ts";
 
-export interface BuildInputs {
-  readonly loaded: LoadedModel;
-  readonly options: ResolvedOptions;
-  readonly state: SplitState;
-  readonly plan: ProgramPlan;
-  /** The program of one place, where there is one. */
-  readonly decode?: DecodeProgram;
-  /** The client's own layers place by place, where they can be run so. */
-  readonly clientDecode?: ClientDecodeGraphs;
-  /** program.mir */
-  readonly mir: string;
-  /** Calibration inputs that were measured. */
-  readonly sampleCount: number;
-}
+type Files = ReadonlyMap<string, Uint8Array>;
 
-const roles: readonly Role[] = ["client", "server", "dealer"];
-const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
-
-/** Everything that a build directory holds; the same input gives the same bytes. */
-export function buildFiles(build: BuildInputs): {
-  readonly manifest: Manifest;
-  readonly files: ReadonlyMap<string, Uint8Array>;
-} {
-  const { plan, decode: next, clientDecode, mir: text, state, options } = build;
-  const hash = sha256(text);
+/** Makes every file of a build directory; the same input gives the same bytes. */
+export function buildFiles(build: BuildInputs): { readonly manifest: Manifest; readonly files: Files } {
+  const { plan, decode, clientDecode, mir, state, options } = build;
   const clientModels = clientGraphs(build);
   const weightFiles = new Map(roles.map((role) => [role, packWeights(plan, state.weights, role)]));
-  const artefactsOf = (program: string, models: ReadonlyMap<string, Uint8Array>): string =>
-    sha256([program, ...[weightFiles.get("client")!, ...models.values()].map(sha256)].join("\n"));
-  const prefill = manifestOf(build, hash, artefactsOf(hash, clientModels));
-  const models = clientDecode?.files ?? clientModels;
-  const describeChunk = (of: ChunkProgram, positions: number): ChunkManifest =>
-    chunkManifest(prefill, of, positions, {
-      programHash: sha256(of.mir),
-      artefactsHash: artefactsOf(sha256(of.mir), models),
-    });
-  const manifest: Manifest = next
-    ? {
-        ...prefill,
-        decode: {
-          ...describeChunk(next, next.contextLength),
-          ...(clientDecode && { clear: { places: positionsInput, kept: clientDecode.cached } }),
-          ...(next.buckets.length > 0 && { windows: next.buckets.map((each) => describeChunk(each, each.positions)) }),
-        },
-      }
-    : prefill;
+  const manifest = manifestOf(build, clientModels, weightFiles.get("client")!);
+  const chunks = [
+    ...(decode ? [["decode", decode] as const] : []),
+    ...(decode?.buckets ?? []).map((bucket) => [`window-${bucket.positions}`, bucket] as const),
+  ];
 
   const files = new Map<string, Uint8Array>();
   const put = (path: string, data: string | Uint8Array): void =>
     void files.set(path, typeof data === "string" ? new TextEncoder().encode(data) : data);
   put("manifest.json", canonicalJson(manifest));
-  const putProgram = (name: string, of: ProgramPlan, mir: string, digest: string): void => {
-    put(`${name}.mir`, mir);
-    for (const role of roles) {
-      const program = emitProgram(of, role, { hash: digest, compiler: version });
-      put(`${role}/${name}.ts`, program.ts);
-      put(`${role}/${name}.js`, program.js);
-      if (role !== "client") put(`${role}/${name}.mir`, mir);
-    }
-  };
-  putProgram("program", plan, text, hash);
-  if (next) putProgram("decode", next.plan, next.mir, sha256(next.mir));
-  for (const each of next?.buckets ?? []) {
-    putProgram(`window-${each.positions}`, each.plan, each.mir, sha256(each.mir));
-  }
+  for (const [name, program] of [["program", { plan, mir }] as const, ...chunks])
+    for (const [path, text] of programFiles(name, program)) put(path, text);
   for (const role of roles) {
     put(`${role}/manifest.json`, canonicalJson(manifest));
     if (role !== "dealer") put(`${role}/weights.safetensors`, weightFiles.get(role)!);
@@ -96,7 +46,44 @@ export function buildFiles(build: BuildInputs): {
   return { manifest, files };
 }
 
-/** What the client computes in the clear before and after: cut out of the model that was given. */
+/** A program of every party, and the module's text for each but the client. */
+function programFiles(
+  name: string,
+  { plan, mir }: Pick<ChunkProgram, "plan" | "mir">,
+): readonly (readonly [path: string, text: string])[] {
+  const parties = roles.flatMap((role) => {
+    const { ts, js } = emitProgram(plan, role, { hash: sha256(mir), compiler: version });
+    const texts = [[`${role}/${name}.ts`, ts] as const, [`${role}/${name}.js`, js] as const];
+    return role === "client" ? texts : [...texts, [`${role}/${name}.mir`, mir] as const];
+  });
+  return [[`${name}.mir`, mir], ...parties];
+}
+
+/** The manifest of all programs of a build. */
+function manifestOf(build: BuildInputs, clientModels: Files, clientWeights: Uint8Array): Manifest {
+  const { decode, clientDecode, mir } = build;
+  const hashesOf = (text: string, models: Files) => {
+    const programHash = sha256(text);
+    return {
+      programHash,
+      artefactsHash: sha256([programHash, ...[clientWeights, ...models.values()].map(sha256)].join("\n")),
+    };
+  };
+  const prefill = prefillManifest(build, hashesOf(mir, clientModels));
+  if (!decode) return prefill;
+  const describeChunk = (chunk: ChunkProgram, positions: number): ChunkManifest =>
+    chunkManifest(prefill, chunk, positions, hashesOf(chunk.mir, clientDecode?.files ?? clientModels));
+  return {
+    ...prefill,
+    decode: {
+      ...describeChunk(decode, decode.contextLength),
+      ...(clientDecode && { clear: { places: positionsInput, kept: clientDecode.cached } }),
+      ...(decode.buckets.length > 0 && { windows: decode.buckets.map((each) => describeChunk(each, each.positions)) }),
+    },
+  };
+}
+
+/** Cuts the graphs that the client computes in the clear, before and after the secure part, out of the given model. */
 function clientGraphs({ loaded, state, options }: BuildInputs): ReadonlyMap<string, Uint8Array> {
   const { model, imported } = loaded;
   const { client } = state;
@@ -107,7 +94,7 @@ function clientGraphs({ loaded, state, options }: BuildInputs): ReadonlyMap<stri
   const requested = [...new Set([...client.cuts.map(({ source }) => source), ...client.outputs])].filter(
     (tensor) => !modelInputs.has(tensor),
   );
-  // A node of the file may read what its operators here do not need: lengths behind which there is no past.
+  // A node of the file may read inputs that the imported operator ignores: lengths without a past.
   const known = [...imported.inputs].filter(([, id]) => knows("client", typeOf(imported.module, id).label));
   const before = { name, types, optional: known.map(([input]) => input) };
   if (requested.length > 0) parts.set("public.onnx", extractSubgraph(model, [...client.inputs], requested, before));
@@ -119,7 +106,7 @@ function clientGraphs({ loaded, state, options }: BuildInputs): ReadonlyMap<stri
 
 const elementDtypes: Readonly<Record<string, Dtype>> = { f32: "float32", i64: "int64", bool: "bool" };
 
-/** Types of the ONNX tensors that the module knows: shapes are static there. */
+/** Types of the ONNX tensors that are values of the module, where shapes are static. */
 function boundaryTypes({ model, imported }: LoadedModel): ReadonlyMap<string, BoundaryType> {
   const declared = new Map(model.graph.inputs.map(({ name, dtype }) => [name, dtype]));
   return new Map(
@@ -129,132 +116,5 @@ function boundaryTypes({ model, imported }: LoadedModel): ReadonlyMap<string, Bo
       const dtype = declared.get(source) ?? elementDtypes[value.type.element.kind] ?? "float32";
       return [[source, { dtype, dims: value.type.shape }]];
     }),
-  );
-}
-
-function manifestOf(build: BuildInputs, programHash: string, artefactsHash: string): Manifest {
-  const { loaded, options, state, plan } = build;
-  const { module, client } = state;
-  const { imported, model } = loaded;
-  const prediction = predict(programFromPlan(plan, programHash));
-  const sourceOf = (id: ValueId): string => state.sources.get(id) ?? id;
-  const tails = client.tails.map(({ value, source, output }) => ({ value, from: source, output }));
-  const inexact = inexactOperators(module);
-  return {
-    schema: 1,
-    compiler: version,
-    name: module.name,
-    setting: options.setting,
-    truncation: options.truncation,
-    numerics: options.numerics,
-    chosenFor: { link: options.link, objective: options.objective },
-    ...securityStatement(options.setting, prediction.dealerComputes),
-    caveats: [
-      ...roundingCaveats(options.truncation, inexact),
-      "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
-      "values outside their calibrated ranges wrap and give wrong results",
-      ...(build.decode ? ["generation with a cache tells the server and the dealer how many places the text has"] : []),
-      ...(tails.length > 0
-        ? [`the client learns ${tails.map(({ from }) => from).join(", ")}, from which it computes the output`]
-        : []),
-    ],
-    inexact,
-    programHash,
-    artefactsHash,
-    weights: loaded.ownership.table.map(({ name, label, why, sha256: digest }) => ({
-      name,
-      label,
-      why: stripLocalPaths(why, options),
-      shape: weightShape(loaded, name),
-      ...(digest !== undefined && { sha256: digest }),
-    })),
-    constants: [...constantDigests(loaded.ownership.catalog), ...(build.clientDecode?.constants ?? [])],
-    inputs: [...imported.inputs].map(([name, id]) => {
-      const { label, shape } = typeOf(imported.module, id);
-      const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";
-      return { name, label, shape, type: shortType(dtype) };
-    }),
-    cuts: client.cuts.map(({ value, source, oneHot, rows, least }) => ({
-      value,
-      tensor: source,
-      shape: typeOf(module, value).shape,
-      ...(oneHot !== undefined && { oneHot }),
-      ...(rows !== undefined && { rows }),
-      ...(least !== undefined && { least }),
-    })),
-    tails,
-    clientOutputs: client.outputs,
-    reveals: Object.entries(plan.outputs).map(([value, { to, shape }]) => ({
-      value,
-      tensor: client.tails.find((tail) => tail.value === value)?.source ?? sourceOf(value),
-      to,
-      shape,
-    })),
-    rings: ringUsage(module),
-    calibration: {
-      source: options.calibrate === undefined ? "none: interval analysis" : basename(options.calibrate),
-      samples: build.sampleCount,
-      weights: "public weights; private ones replaced by the base's, adapters by their initial values",
-    },
-    predicted: withPartyNames(options.setting, {
-      setup: prediction.setup,
-      offline: prediction.offline,
-      online: prediction.online,
-    }),
-  };
-}
-
-/** What the manifest says of a program of some places, beside what holds of the window's too. */
-function chunkManifest(
-  { cuts, reveals, setting }: Manifest,
-  { module, plan, axes }: ChunkProgram,
-  positions: number,
-  hashes: { readonly programHash: string; readonly artefactsHash: string },
-): ChunkManifest {
-  const { offline, online } = predict(programFromPlan(plan, hashes.programHash));
-  const withAxis = <T extends { readonly value: ValueId }>(each: T, shape: readonly number[]) => ({
-    ...each,
-    shape,
-    axis: axes.get(each.value)!,
-  });
-  return {
-    ...hashes,
-    places: positions,
-    cuts: cuts.map((cut) => withAxis(cut, typeOf(module, cut.value).shape)),
-    reveals: reveals.map((reveal) => withAxis(reveal, plan.outputs[reveal.value]!.shape)),
-    kept: Object.entries(plan.cached).map(([name, { shape, width }]) => ({ name, shape, width })),
-    predicted: withPartyNames(setting, { offline, online }),
-  };
-}
-
-/** What a reader must know of rounding. */
-function roundingCaveats(truncation: ResolvedOptions["truncation"], inexact: Manifest["inexact"]): readonly string[] {
-  const carries = "are carries of share bits, not independent coins";
-  if (truncation === "fast") return [`rounding bits of truncations ${carries} (fast truncation)`];
-  return inexact.length > 0 ? [`rounding bits within operators that have no exact protocol ${carries}`] : [];
-}
-
-/** Paths of the machine that compiled do not belong into what is handed out. */
-function stripLocalPaths(reason: string, { base, adapter, baseAdapter, model }: ResolvedOptions): string {
-  // The longest first: one folder may lie within another.
-  const paths = [base, adapter, baseAdapter, model]
-    .filter((path) => path !== undefined)
-    .sort((a, b) => b.length - a.length);
-  return paths.reduce((kept, path) => kept.replaceAll(path, basename(path)), reason);
-}
-
-function weightShape({ ownership, imported }: LoadedModel, name: string): readonly number[] {
-  const weight = [...ownership.catalog.weights.values()].find((each) => each.name === name);
-  return weight?.source.dims ?? imported.weights.get(name)?.shape ?? [];
-}
-
-/** How many shared values have which ring. */
-function ringUsage(module: Module): Manifest["rings"] {
-  const widths = Object.values(module.values).flatMap(({ type: { label, element } }) =>
-    label === "shared" && isFixed(element) ? [element.width] : [],
-  );
-  return sortBy(
-    Object.entries(countBy(widths)).map(([width, values]) => ({ width: Number(width), values })),
-    "width",
   );
 }

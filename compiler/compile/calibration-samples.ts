@@ -9,15 +9,16 @@ import { sameShape } from "../../ir/type.ts";
 import type { ClientCut } from "../../passes/pass.ts";
 import { padTokens, readSampleFiles, readTokenizer } from "../inputs/index.ts";
 
-/** Inputs of the model by the value that takes them. */
+/** Input tensors of the model, by the value of the module that takes them. */
 export type Sample = ReadonlyMap<ValueId, Tensor>;
 
-/** More samples cost time and widen ranges little. */
+/** More samples cost time, and hardly widen ranges. */
 const maxSamples = 32;
 
 /**
- * Public inputs to measure ranges on: the samples of a file or folder (sampleFiles), or one per line of a .jsonl file of
- * prompts ({"prompt": …, "answer": …}), which the tokenizer beside the model turns into padded windows.
+ * Reads public inputs to measure ranges on: the samples of a file or folder (inputs/sample-files.ts), or one per line of
+ * a .jsonl file of prompts ({"prompt": …, "answer": …}), which the tokenizer beside the model encodes and pads.
+ * @throws DiagnosticError MRL0660 to MRL0664
  */
 export function readSamples(
   path: string,
@@ -25,11 +26,12 @@ export function readSamples(
   inputs: ReadonlyMap<string, ValueId>,
   module: Module,
 ): readonly Sample[] {
-  if (!existsSync(path)) return fail({ code: "MRL0660", message: "there are no calibration inputs here", at: path });
+  if (!existsSync(path))
+    return fail({ code: "MRL0660", message: "expected calibration inputs, found no file", at: path });
   const samples = path.endsWith(".jsonl") ? promptSamples(path, model, inputs, module) : fileSamples(path, inputs);
   if (samples.length === 0) {
-    const help = "give a folder of .npz or .pb files, or a .jsonl file of prompts";
-    return fail({ code: "MRL0661", message: "found no calibration input", at: path, help });
+    const help = "name a folder of .npz or .pb files, or a .jsonl file of prompts: --calibrate <path>";
+    return fail({ code: "MRL0661", message: "expected calibration inputs, found none", at: path, help });
   }
   for (const sample of samples) checkSample(sample, path, inputs, module);
   return samples;
@@ -53,8 +55,14 @@ function promptSamples(
   const [input, ...others] = [...inputs.values()];
   const shape = input === undefined ? [] : typeOf(module, input).shape;
   if (input === undefined || others.length > 0 || shape.length !== 2 || shape[0] !== 1) {
-    const message = "prompts can calibrate a model of one input [1, length] of token numbers only";
-    return fail({ code: "MRL0662", message, at: path, help: "give a folder of .npz files instead" });
+    const message =
+      "expected a model with one input [1, length] of token ids, to calibrate on prompts; found other inputs";
+    return fail({
+      code: "MRL0662",
+      message,
+      at: path,
+      help: "name a folder of .npz files instead: --calibrate <folder>",
+    });
   }
   const tokens = readTokenizer(dirname(model));
   const lines = readFileSync(path, "utf8")
@@ -77,7 +85,7 @@ function promptText(line: string, at: string): string {
     const { prompt, answer } = JSON.parse(line) as { prompt?: unknown; answer?: unknown };
     if (typeof prompt === "string") return prompt + (typeof answer === "string" ? answer : "");
   } catch {
-    // Not JSON: the same fault to whoever wrote the line.
+    // A line that is not JSON gets the same message.
   }
   return fail({ code: "MRL0663", message, at });
 }
@@ -93,8 +101,8 @@ function checkSample(sample: Sample, path: string, inputs: ReadonlyMap<string, V
 }
 
 /**
- * What the secure module is given for each sample: the cut values, as the client computes them. They depend on public
- * weights alone, so only the part of the model in front of them is run.
+ * Computes the inputs of the secure module for each sample: the cut values, as the client computes them. They depend on
+ * public weights alone, so only the part of the model before them runs.
  */
 export function cutSamples(
   imported: { readonly module: Module; readonly weights: WeightStore },
@@ -120,14 +128,14 @@ export function cutSamples(
 }
 
 /**
- * Rows of `depth` with a 1 at the index, counted from the end where it is negative.
- * @throws DiagnosticError MRL0665 for an index that names no row
+ * One-hot rows of `depth` columns; a negative index counts from the end.
+ * @throws DiagnosticError MRL0665 for an index out of range
  */
 export function calibrationOneHot(indices: Tensor, depth: number, shape: readonly number[]): Tensor {
   const stray = indices.data.find((index) => !Number.isInteger(index) || index < -depth || index >= depth);
   if (stray !== undefined) {
     const message = `expected indices from 0 to ${depth - 1} in the calibration inputs, found ${stray}`;
-    fail({ code: "MRL0665", message, help: "give inputs that the model takes" });
+    fail({ code: "MRL0665", message, help: "calibrate on inputs that the model accepts" });
   }
   const data = new Float64Array(indices.data.length * depth);
   indices.data.forEach((index, row) => {

@@ -3,8 +3,8 @@ import type { SplitState } from "../../passes/pass.ts";
 import { sameTensor } from "../onnx/weights/index.ts";
 
 /**
- * Public weights of a module whose numbers depend on private ones: `secret` was made from the true weights, `open` by
- * the same rewrites from public ones alone. What a rewrite folds must come out the same in both.
+ * Names public weights of a module whose values depend on private ones. The same rewrites made `fromPrivate` from the
+ * true weights and `fromPublic` from public ones alone: public weights must be equal in both.
  */
 export const publicWeightsFromPrivate = (
   fromPrivate: Pick<SplitState, "module" | "weights">,

@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import { fail } from "../../../ir/diagnostic.ts";
-import { noBytes } from "../../../runtime/core/index.ts";
-import { type DirectionName, type NamedBytes, withPartyNames } from "../../build/index.ts";
+import { type DirectionName, type NamedBytes, partyLabels } from "../../build/index.ts";
 import type { CostReport } from "./cost-report.ts";
 import type { PhaseTraffic } from "./traffic-totals.ts";
 
-/** Most that a compiled model may cost per query. `bytes`: of all links together, or of some of them. */
+/** The most that a compiled model may cost per query. `bytes`: of all links together, or of each link that is named. */
 export interface Budget {
   readonly rounds?: number;
   readonly bytes?: number | NamedBytes;
@@ -16,7 +15,8 @@ export interface Budget {
 
 type PhaseLimits = Pick<Budget, "rounds" | "bytes">;
 const phases = ["setup", "offline", "online"] as const;
-const links = Object.keys({ ...noBytes, ...withPartyNames("3pc", noBytes) }) as DirectionName[];
+/** A budget may name the links of either setting. */
+const links = [...new Set(["2pc-dealer", "3pc"].flatMap((setting) => partyLabels(setting).links))];
 const isAmount = (value: unknown): boolean => typeof value === "number" && value >= 0;
 
 function isLimits(value: unknown, extra: readonly string[] = []): boolean {
@@ -29,19 +29,23 @@ function isLimits(value: unknown, extra: readonly string[] = []): boolean {
   });
 }
 
+/**
+ * Reads a budget from a JSON file.
+ * @throws DiagnosticError MRL0802 for a file that cannot be read, or that is not a budget
+ */
 export function readBudget(file: string): Budget {
-  const help = `a budget is like {"rounds": 200, "bytes": 5000000, "online": {"bytes": {"client→server": 1000000}}}`;
+  const help = `write a budget like {"rounds": 200, "bytes": 5000000, "online": {"bytes": {"client→server": 1000000}}}`;
   try {
     const value: unknown = JSON.parse(readFileSync(file, "utf8"));
     if (isLimits(value, phases)) return value as Budget;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code) return fail({ code: "MRL0802", message: `this budget cannot be read (${code})`, at: file, help });
+    if (code) return fail({ code: "MRL0802", message: `the budget cannot be read (${code})`, at: file, help });
   }
-  return fail({ code: "MRL0802", message: "this is no budget", at: file, help });
+  return fail({ code: "MRL0802", message: "expected a budget, found something else", at: file, help });
 }
 
-/** What is over the budget, as sentences. Rounds and bytes without a phase are those of one query: offline and online. */
+/** What exceeds the budget, one line each. Rounds and bytes outside a phase count one query: offline and online. */
 export function budgetExcess(budget: Budget, { totals }: CostReport): readonly string[] {
   const { offline, online } = totals;
   const query = {

@@ -6,23 +6,23 @@ import { specOf } from "../../../passes/5-select/spec.ts";
 import { ulpsOf } from "../../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../../runtime/protocols/registry.ts";
 
-/** Trials, and how many times the worst of them is taken: an output sums very many independent roundings. */
+/** Number of trials, and the factor on the worst of them: an output sums very many independent roundings. */
 const trials = 6;
 const standardDeviations = 3;
 
 /**
- * How far the revealed outputs of a scheduled module can be from the model in real numbers, to first order: in the
- * exact interpreter every value is moved at random by the error that is declared for it (weights and inputs by half a
- * unit of their scale, an op's result by its protocol's ulps), and the outputs' largest change over several trials is
- * taken three times. So it follows from scales, declared errors and depth; no party's result enters it.
+ * Bounds, to first order, the distance of the revealed outputs of a scheduled module from the model in real numbers. The
+ * exact interpreter perturbs every value at random by its declared error (weights and inputs by half a unit of their
+ * scale, an op's result by its protocol's ulps). The bound is three times the largest change of an output over several
+ * trials. It follows from scales, declared errors and depth; no party's result enters it.
  */
 export const errorBound = (...given: Parameters<typeof errorBounds>): number =>
   Math.max(0, ...errorBounds(...given).values());
 
-/** off: for who knows what the rounding of weights and inputs makes, and adds it. */
+/** off: for callers that know the error from rounding weights and inputs, and add it. */
 type RoundingMode = "on" | "off";
 
-/** The same of each output. */
+/** The same bound for each output. */
 export function errorBounds(
   module: Module,
   weights: WeightStore,
@@ -57,9 +57,9 @@ const ulpNoise = (most: number): Perturbation | undefined =>
   most === 0 ? undefined : (x, noise) => Math.round(x + most * noise);
 
 /**
- * A unit up or down for one number of twelve: that has the variance 1/12 of what rounding took away, which is no whole
- * number of units and would be rounded away again. Single numbers, and tables of few fractional bits, have the scale that
- * makes them exact or as good as exact.
+ * Moves one value of twelve by a unit. That has the variance 1/12 of a rounding error; the error itself is a fraction of
+ * a unit, and would be rounded away again. Scalars, and tables with few fractional bits, have a scale that makes them
+ * exact or nearly exact.
  */
 function roundingNoise({ element, shape }: TensorType): Perturbation | undefined {
   if (!isFixed(element) || element.scale < 8 || sizeOf(shape) === 1) return undefined;
@@ -71,7 +71,7 @@ function opUlps(module: Module, op: Op): number {
   return protocol && op.name !== "share" ? ulpsOf(protocol, specOf(module, op)) : 0;
 }
 
-/** Uniform in [−1, 1), the same in every run (linear congruential, Numerical Recipes): an estimate, not a secret. */
+/** Uniform in [−1, 1), equal in every run (linear congruential, Numerical Recipes): for estimates, not for secrets. */
 export function createNoise(): () => number {
   let state = 1;
   return () => {

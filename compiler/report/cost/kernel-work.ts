@@ -4,9 +4,9 @@ import { maskPatternOf, scoreLayout } from "../../../runtime/protocols/softmax/i
 import { sizeOf } from "../../../runtime/ring/index.ts";
 import type { OpCall } from "../../../targets/program/plan.ts";
 
-/** What an operator computes, offline and online together, for one query. */
+/** Arithmetic of an operator for one query, offline and online together. */
 export interface KernelWork {
-  /** Of its matrix and elementwise products in the ring; what else it does is linear in `elements`. */
+  /** In matrix and elementwise products in the ring; all other work is linear in `elements`. */
   readonly multiplyAdds: Readonly<Record<Role, number>>;
   /** Size of the result. */
   readonly elements: number;
@@ -17,11 +17,11 @@ type WorkOf = (spec: Spec) => number;
 const lowRankWork: WorkOf = ({ operands: [x, ...matrices] }) =>
   (sizeOf(x!.shape) / (x!.shape.at(-1) ?? 1)) * matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 const matmulWork: WorkOf = ({ operands: [x], result }) => sizeOf(result.shape) * (x!.shape.at(-1) ?? 1);
-/** Of each element of the result: the channels of its group times the places of the kernel. */
+/** Per element of the result: the channels of its group times the size of the kernel. */
 const convWork: WorkOf = ({ operands: [, w], result }) => sizeOf(result.shape) * sizeOf(w!.shape.slice(1));
 const mulWork: WorkOf = ({ result }) => sizeOf(result.shape);
 
-/** q·kᵀ and weights·v, over the scores that exist: those that a causal mask or a window removes are nobody's result. */
+/** q·kᵀ and weights·v, over the scores that are computed: a causal mask or a sliding window removes the others. */
 const attentionWork: WorkOf = (spec) => {
   const [q, k, v] = spec.operands;
   const [batch, heads, positions, depth] = q!.shape as [number, number, number, number];
@@ -30,7 +30,7 @@ const attentionWork: WorkOf = (spec) => {
   return scores * (depth + v!.shape[3]!);
 };
 
-/** The new queries with all keys and values, kept ones first. */
+/** The new queries with all keys and values, cached ones first. */
 const cachedAttentionWork: WorkOf = ({ operands: [q, k, v, pastK, pastV], ...rest }) => {
   const whole = (past: Fixed, next: Fixed): Fixed => ({
     ...next,
@@ -39,15 +39,15 @@ const cachedAttentionWork: WorkOf = ({ operands: [q, k, v, pastK, pastV], ...res
   return attentionWork({ ...rest, operands: [q!, whole(pastK!, k!), whole(pastV!, v!)] });
 };
 
-/** How often each party forms the product. The client's of a known weight, and the dealer's, are offline. */
+/** How often each party computes the product. The client's with a known weight, and the dealer's, are offline. */
 const once = { client: 1, server: 1, dealer: 1 };
-/** Two cross terms with own shares, online; the dealer has the product of the masks. */
+/** Two cross terms with own shares, online; the dealer computes the product of the masks. */
 const masked = { client: 2, server: 2, dealer: 1 };
-/** Two products of components at each of three computing parties. */
+/** Two products of components at each of the three parties. */
 const replicated = { client: 2, server: 2, dealer: 2 };
-/** Of a weight one component is 0 at the client and at the dealer. */
+/** One component of a weight is 0 at the client and at the dealer. */
 const replicatedWeight = { client: 1, server: 2, dealer: 1 };
-/** Each on its own shares: nothing is dealt. */
+/** Client and server on their own shares, without correlations. */
 const local = { client: 1, server: 1, dealer: 0 };
 
 interface ProductWork {
@@ -55,7 +55,7 @@ interface ProductWork {
   readonly work: WorkOf;
 }
 
-/** By callee. What is not here forms no product of its own. */
+/** By callee. A callee that is not listed computes no product of its own. */
 const products: Readonly<Record<OpCall["callee"]["kind"], ReadonlyMap<string, ProductWork>>> = {
   protocol: new Map([
     ["beaverMatmul", { times: masked, work: matmulWork }],
@@ -92,6 +92,7 @@ const products: Readonly<Record<OpCall["callee"]["kind"], ReadonlyMap<string, Pr
   ]),
 };
 
+/** Counts the multiply-adds of each party for one operator, and the elements of its result. */
 export function kernelWork({ callee, spec }: Pick<OpCall, "callee" | "spec">): KernelWork {
   const product = products[callee.kind].get(callee.name);
   const work = product ? product.work(spec) : 0;

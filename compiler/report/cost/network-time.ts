@@ -1,7 +1,7 @@
 import { type LinkProfile, transmissionMs } from "../../../runtime/transport/index.ts";
 import type { PhaseTraffic, TrafficTotals } from "./traffic-totals.ts";
 
-/** Time on the network alone; what the parties compute comes on top. */
+/** Time on the network alone, without the parties' computation. */
 export interface NetworkTime {
   readonly link: string;
   readonly mbitPerSecond: number;
@@ -10,8 +10,8 @@ export interface NetworkTime {
 }
 
 /**
- * rounds · RTT/2 + bytes / bandwidth, per phase. Each direction of each pair of parties is a link of its own, all of
- * them full at once: the phase takes as long as its fullest link.
+ * rounds · RTT/2 + bytes / bandwidth, per phase. Each direction between two parties is a link of its own, and all links
+ * transmit at once: a phase takes as long as its fullest link.
  */
 export function networkTime(totals: TrafficTotals, link: LinkProfile): NetworkTime {
   const seconds = ({ rounds, bytes }: PhaseTraffic): number => {

@@ -1,9 +1,8 @@
-import type { Role } from "../../../runtime/core/index.ts";
-import type { NamedBytes, PartyName } from "../../build/index.ts";
+import { type NamedBytes, type PartyLabels, type PartyName, roles } from "../../build/index.ts";
 
 export interface PhaseTraffic {
   readonly rounds: number;
-  /** Links that carry nothing are left out. */
+  /** Only links that carry something. */
   readonly bytes: NamedBytes;
 }
 
@@ -13,22 +12,20 @@ export interface PartyTraffic {
   readonly received: number;
 }
 
-/** By the names that readers see. */
+/** By the party's name in output. */
 export type PartyTotals = Readonly<Partial<Record<PartyName, PartyTraffic>>>;
 
-const roles: readonly Role[] = ["client", "server", "dealer"];
-
-/** The same bytes by party: each is sent by one and received by another, so the sum over parties is twice the traffic. */
-export function trafficByParty(phases: readonly PhaseTraffic[]): PartyTotals {
+/** The same bytes by party. One party sends each byte and another receives it: the sum is twice the traffic. */
+export function trafficByParty(phases: readonly PhaseTraffic[], labels: PartyLabels): PartyTotals {
   const links = phases.flatMap(({ bytes }) => Object.entries(bytes));
   const sum = (fits: (link: string) => boolean): number =>
     links.reduce((all, [link, count]) => (fits(link) ? all + count : all), 0);
-  const of = (role: Role): PartyTraffic => ({
-    sent: sum((link) => link.startsWith(role)),
-    received: sum((link) => link.endsWith(role)),
+  const of = (party: PartyName): PartyTraffic => ({
+    sent: sum((link) => link.startsWith(party)),
+    received: sum((link) => link.endsWith(party)),
   });
-  return Object.fromEntries(roles.map((role) => [role, of(role)])) as PartyTotals;
+  return Object.fromEntries(roles.map(labels.role).map((party) => [party, of(party)]));
 }
 
-/** Setup once per session, the others per query. */
+/** Setup is per session, the other phases are per query. */
 export type TrafficTotals = Readonly<Record<"setup" | "offline" | "online", PhaseTraffic>>;

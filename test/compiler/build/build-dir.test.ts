@@ -61,7 +61,7 @@ async function codesOf(run: () => unknown): Promise<readonly string[]> {
     await run();
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
-    // Whoever is refused is told what to do.
+    // Every refusal comes with advice.
     for (const { help } of error.diagnostics) expect(help).toBeDefined();
     return error.diagnostics.map(({ code }) => code);
   }
@@ -77,7 +77,7 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true }));
 
 describe("packed weights", () => {
-  test("hold what the role may hold, as integers that come back", () => {
+  test("a role's file has the weights that the role may hold, and their integers round-trip", () => {
     const program = { weights: plan.weights };
     const all = integerWeights(program as Parameters<typeof integerWeights>[0], weightsOf());
     expect(unpackWeights(packWeights(plan, weightsOf(), "server"))).toEqual(all);
@@ -85,14 +85,14 @@ describe("packed weights", () => {
     expect(unpackWeights(packWeights(plan, weightsOf(), "dealer"))).toEqual(new Map());
   });
 
-  test("what is private changes nothing in the other parties' files", () => {
+  test("private weights change nothing in the files of other parties", () => {
     const other = new Map([...weightsOf(2), ["model.o.weight", weightsOf().get("model.o.weight")!]]);
     const [before, after] = [buildFiles(), buildFiles(other)];
     const differing = [...before.keys()].filter((path) => !Buffer.from(before.get(path)!).equals(after.get(path)!));
     expect(differing).toEqual(["server/weights.safetensors"]);
   });
 
-  test("one tensor at two scales is two weights, each in the least type that holds it", () => {
+  test("a tensor at three scales is three weights, each in the smallest type that holds it", () => {
     const decl = (scale: number, width: number): WeightDecl => ({
       form: "public",
       tensor: `w@${scale}`,
@@ -111,14 +111,14 @@ describe("packed weights", () => {
     }
   });
 
-  test("a weight that its ring does not hold is refused, not cut", async () => {
+  test("a weight that its ring does not hold is refused, not truncated", async () => {
     const wide = new Map([...weightsOf(), ["model.o.weight", tensor([4, 3], new Float64Array(12).fill(3))]]);
     expect(await codesOf(() => packWeights(plan, wide, "client"))).toEqual(["MRL0624"]);
   });
 });
 
 describe("writing a build", () => {
-  test("twice gives the same bytes, and nothing beside it", () => {
+  test("writing twice gives the same bytes and leaves nothing beside the build", () => {
     writeBuild(dir, buildFiles());
     const read = (): Map<string, string> =>
       new Map([...buildFiles().keys()].map((path) => [path, readFileSync(join(dir, path)).toString("hex")]));
@@ -129,13 +129,13 @@ describe("writing a build", () => {
     expect(statSync(join(dir, "server/weights.safetensors")).mode & 0o077).toBe(0);
   });
 
-  test("removes what an earlier build left", () => {
+  test("a new build removes the files of an earlier one", () => {
     writeBuild(dir, new Map([...buildFiles(), ["client/head.onnx", text("old")]]));
     writeBuild(dir, buildFiles());
     expect(existsSync(join(dir, "client/head.onnx"))).toBe(false);
   });
 
-  test("takes an empty folder, and no other that is not a build alone", async () => {
+  test("an empty folder or a build is accepted, and any other folder is refused", async () => {
     mkdirSync(dir);
     writeBuild(dir, buildFiles());
     writeFileSync(join(dir, "client/notes.txt"), "mine");
@@ -157,9 +157,9 @@ describe("writing a build", () => {
     expect(await codesOf(() => writeBuild(join(file, "below"), buildFiles()))).toEqual(["MRL0603"]);
   });
 
-  test("leaves the folder by no path", () => {
+  test("a path that leads out of the folder is refused", () => {
     for (const path of ["../x", "/x", "a//b", "a\\b", "", "./a"]) {
-      expect(() => writeBuild(dir, new Map([[path, text("")]]))).toThrow("no path inside");
+      expect(() => writeBuild(dir, new Map([[path, text("")]]))).toThrow("expected a path inside");
     }
     expect(existsSync(dir)).toBe(false);
   });
@@ -173,7 +173,7 @@ describe("loading a party", () => {
   const codes = (role: Role, from = dir): Promise<readonly string[]> => codesOf(() => loadParty(from, role));
   beforeEach(() => writeBuild(dir, buildFiles()));
 
-  test("from the build or its own folder, ready to run", async () => {
+  test("a party loads from the build or from its own folder, and runs", async () => {
     for (const role of roles) {
       const fromBuild = await loadParty(dir, role);
       const { body: _, ...program } = (await loadParty(join(dir, role), role)).program;
@@ -192,13 +192,13 @@ describe("loading a party", () => {
     expect((await loadParty(join(dir, "client"), "client")).mir).toBe("");
   });
 
-  test("an earlier build of the same folder is forgotten", async () => {
+  test("a new build in the same folder replaces one that was loaded before", async () => {
     await loadParty(dir, "client");
     change("client/program.js", (js) => js.replace('name: "gated"', 'name: "other"'));
     expect((await loadParty(dir, "client")).program.name).toBe("other");
   });
 
-  test("what is missing or of another build is named", async () => {
+  test("a file that is missing or from another build is reported", async () => {
     expect(await codes("client", join(home, "nowhere"))).toEqual(["MRL0610"]);
     expect(await codes("client", home)).toEqual(["MRL0610"]);
     expect(await codes("server", join(dir, "client"))).toEqual(["MRL0615"]);
@@ -214,7 +214,7 @@ describe("loading a party", () => {
     expect(await codes("server")).toEqual(["MRL0611"]);
   });
 
-  test("a program or a module that the manifest does not speak of is refused", async () => {
+  test("a program or a module that the manifest does not name is refused", async () => {
     change("server/program.mir", (content) => content.replace("[-2, 2]", "[-3, 3]"));
     expect(await codes("server")).toEqual(["MRL0613"]);
     change("dealer/program.js", (js) => js.replace(facts.hash, "0".repeat(64)));
@@ -227,7 +227,7 @@ describe("loading a party", () => {
     expect(await codes("client")).toEqual(["MRL0614"]);
   });
 
-  test("weights are what the program declares, and no more", async () => {
+  test("the weights of a file are exactly those that the program declares", async () => {
     const own = (role: Role): string => join(dir, role, "weights.safetensors");
     const name = "model.o.weight@12";
     const stored = (shape: readonly number[], data: Int16Array) => [

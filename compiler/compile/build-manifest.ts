@@ -1,0 +1,192 @@
+import { basename } from "node:path";
+import { countBy, sortBy } from "lodash-es";
+import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
+import { isFixed } from "../../ir/type.ts";
+import { inexactOperators } from "../../passes/5-select/inexact.ts";
+import type { SplitState } from "../../passes/pass.ts";
+import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
+import { programFromPlan } from "../../targets/program/interpret-plan.ts";
+import type { ProgramPlan } from "../../targets/program/plan.ts";
+import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
+import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
+import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
+import { constantDigests } from "../onnx/weights/index.ts";
+import { shortType } from "../tensors/index.ts";
+
+export interface BuildInputs {
+  readonly loaded: LoadedModel;
+  readonly options: ResolvedOptions;
+  readonly state: SplitState;
+  readonly plan: ProgramPlan;
+  /** The program that decodes one position, if there is one. */
+  readonly decode?: DecodeProgram;
+  /** The client's own layers position by position, if it can run them so. */
+  readonly clientDecode?: ClientDecodeGraphs;
+  /** Text of program.mir. */
+  readonly mir: string;
+  /** Number of calibration samples that were measured. */
+  readonly sampleCount: number;
+}
+
+interface ProgramHashes {
+  readonly programHash: string;
+  readonly artefactsHash: string;
+}
+
+/** The manifest of the program of the full context. The sections are in the order of the file. */
+export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Manifest {
+  const { setting } = build.options;
+  const prediction = predict(programFromPlan(build.plan, hashes.programHash));
+  const inexact = inexactOperators(build.state.module);
+  return {
+    ...identitySection(build),
+    ...securityStatement(setting, prediction.dealerComputes),
+    caveats: caveatsOf(build, inexact),
+    inexact,
+    ...hashes,
+    ...weightsSection(build),
+    ...clientSection(build),
+    reveals: revealsOf(build),
+    rings: ringUsage(build.state.module),
+    calibration: calibrationOf(build),
+    predicted: predictedTraffic(prediction, setting),
+  };
+}
+
+const identitySection = ({ options, state }: BuildInputs) => ({
+  schema: 1 as const,
+  compiler: version,
+  name: state.module.name,
+  setting: options.setting,
+  truncation: options.truncation,
+  numerics: options.numerics,
+  chosenFor: { link: options.link, objective: options.objective },
+});
+
+const caveatsOf = ({ options, state, decode }: BuildInputs, inexact: Manifest["inexact"]): Manifest["caveats"] => {
+  const { tails } = state.client;
+  return [
+    ...roundingCaveats(options.truncation, inexact),
+    "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
+    "values outside their calibrated ranges wrap and give wrong results",
+    ...(decode ? ["generation with a cache reveals the length of the text to the server and the dealer"] : []),
+    ...(tails.length > 0
+      ? [`the client learns ${tails.map(({ source }) => source).join(", ")}, from which it computes the output`]
+      : []),
+  ];
+};
+
+/** How rounding bits are distributed, as far as a reader must know. */
+function roundingCaveats(truncation: ResolvedOptions["truncation"], inexact: Manifest["inexact"]): readonly string[] {
+  const carries = "are carries of share bits, not independent coins";
+  if (truncation === "fast") return [`rounding bits of truncations ${carries} (fast truncation)`];
+  return inexact.length > 0 ? [`rounding bits within operators that have no exact protocol ${carries}`] : [];
+}
+
+const weightsSection = ({ loaded, options, clientDecode }: BuildInputs) => ({
+  weights: loaded.ownership.table.map(({ name, label, why, sha256: digest }) => ({
+    name,
+    label,
+    why: stripLocalPaths(why, options),
+    shape: weightShape(loaded, name),
+    ...(digest !== undefined && { sha256: digest }),
+  })),
+  constants: [...constantDigests(loaded.ownership.catalog), ...(clientDecode?.constants ?? [])],
+});
+
+/** What the client supplies, and what it computes in the clear. */
+function clientSection({ loaded: { imported, model }, state }: BuildInputs) {
+  const { module, client } = state;
+  return {
+    inputs: [...imported.inputs].map(([name, id]) => {
+      const { label, shape } = typeOf(imported.module, id);
+      const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";
+      return { name, label, shape, type: shortType(dtype) };
+    }),
+    cuts: client.cuts.map(({ value, source, oneHot, rows, least }) => ({
+      value,
+      tensor: source,
+      shape: typeOf(module, value).shape,
+      ...(oneHot !== undefined && { oneHot }),
+      ...(rows !== undefined && { rows }),
+      ...(least !== undefined && { least }),
+    })),
+    tails: client.tails.map(({ value, source, output }) => ({ value, from: source, output })),
+    clientOutputs: client.outputs,
+  };
+}
+
+const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
+  Object.entries(plan.outputs).map(([value, { to, shape }]) => ({
+    value,
+    tensor: state.client.tails.find((tail) => tail.value === value)?.source ?? state.sources.get(value) ?? value,
+    to,
+    shape,
+  }));
+
+const calibrationOf = ({ options, sampleCount }: BuildInputs): Manifest["calibration"] => ({
+  source: options.calibrate === undefined ? "none: interval analysis" : basename(options.calibrate),
+  samples: sampleCount,
+  weights: "public weights; private ones replaced by the base's, adapters by their initial values",
+});
+
+function predictedTraffic({ setup, offline, online }: Prediction, setting: string): Manifest["predicted"] {
+  return {
+    setup: labelledPhase(setup, setting),
+    offline: labelledPhase(offline, setting),
+    online: labelledPhase(online, setting),
+  };
+}
+
+const labelledPhase = ({ rounds, bytes }: PhaseCost, setting: string) => ({
+  rounds,
+  bytes: partyLabels(setting).bytes(bytes),
+});
+
+/** The manifest of a program for a chunk of positions, where it differs from the prefill program's. */
+export function chunkManifest(
+  { cuts, reveals, setting }: Manifest,
+  { module, plan, axes }: ChunkProgram,
+  positions: number,
+  hashes: ProgramHashes,
+): ChunkManifest {
+  const { offline, online } = predict(programFromPlan(plan, hashes.programHash));
+  const withAxis = <T extends { readonly value: ValueId }>(each: T, shape: readonly number[]) => ({
+    ...each,
+    shape,
+    axis: axes.get(each.value)!,
+  });
+  return {
+    ...hashes,
+    places: positions,
+    cuts: cuts.map((cut) => withAxis(cut, typeOf(module, cut.value).shape)),
+    reveals: reveals.map((reveal) => withAxis(reveal, plan.outputs[reveal.value]!.shape)),
+    kept: Object.entries(plan.cached).map(([name, { shape, width }]) => ({ name, shape, width })),
+    predicted: { offline: labelledPhase(offline, setting), online: labelledPhase(online, setting) },
+  };
+}
+
+/** Replaces paths of the compiling machine by file names: the manifest goes to every party. */
+function stripLocalPaths(reason: string, { base, adapter, baseAdapter, model }: ResolvedOptions): string {
+  // The longest first: one folder may lie within another.
+  const paths = [base, adapter, baseAdapter, model]
+    .filter((path) => path !== undefined)
+    .sort((a, b) => b.length - a.length);
+  return paths.reduce((kept, path) => kept.replaceAll(path, basename(path)), reason);
+}
+
+function weightShape({ ownership, imported }: LoadedModel, name: string): readonly number[] {
+  const weight = [...ownership.catalog.weights.values()].find((each) => each.name === name);
+  return weight?.source.dims ?? imported.weights.get(name)?.shape ?? [];
+}
+
+/** Number of shared values by ring width. */
+function ringUsage(module: Module): Manifest["rings"] {
+  const widths = Object.values(module.values).flatMap(({ type: { label, element } }) =>
+    label === "shared" && isFixed(element) ? [element.width] : [],
+  );
+  return sortBy(
+    Object.entries(countBy(widths)).map(([width, values]) => ({ width: Number(width), values })),
+    "width",
+  );
+}

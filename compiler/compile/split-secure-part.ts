@@ -1,0 +1,72 @@
+import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
+import type { Module } from "../../ir/module.ts";
+import type { WeightStore } from "../../ir/tensor.ts";
+import { print } from "../../ir/text/print.ts";
+import { split } from "../../passes/1-split/split.ts";
+import { rewritePass } from "../../passes/2-rewrite/index.ts";
+import { approximatePass } from "../../passes/3-approximate/index.ts";
+import type { Preset } from "../../passes/3-approximate/preset.ts";
+import { computesOperator } from "../../passes/5-select/choose.ts";
+import { runPass, type SplitState } from "../../passes/pass.ts";
+import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
+import { publicWeightsFromPrivate } from "./check-public-weights.ts";
+
+/** The secure part of a model, once with its own weights and once with public weights instead of private ones. */
+export interface SecurePart {
+  readonly private: SplitState;
+  readonly public: SplitState;
+  /** The module after 1-split and after 2-rewrite. */
+  readonly split: Module;
+  readonly rewritten: Module;
+}
+
+/**
+ * Splits off the secure part and rewrites it, twice: with the model's own weights, and with public weights instead of
+ * private ones. Rewrites look at shapes, labels and public values only, so both modules have the same text, which is
+ * checked.
+ * @throws DiagnosticError MRL0652 for a private weight without a public counterpart
+ */
+export function splitSecurePart(
+  { imported, surrogate, reveal }: LoadedModel,
+  { head, setting }: ResolvedOptions,
+  preset: Preset | undefined,
+): SecurePart {
+  if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(missingSurrogate));
+  // With a third party, a private lookup hides the index for less traffic than one row has.
+  const lookups = setting === "3pc" && !preset?.families?.includes("replicated") ? "private" : "one-hot";
+  const rewrite = rewritePass({
+    ...(head !== undefined && { head }),
+    lookups,
+    computes: computesOperator({ setting, ...(preset && { families: preset.families }) }),
+    without: preset?.without ?? [],
+  });
+  const derive = (weights: WeightStore) => {
+    const divided = split({ module: imported.module, weights, sources: imported.sources }, { reveal });
+    const rewritten = runPass(rewrite, divided);
+    return { divided, rewritten, state: preset ? runPass(approximatePass(preset), rewritten) : rewritten };
+  };
+  const fromPrivate = derive(imported.weights);
+  const { state: fromPublic } = derive(surrogate.weights);
+  checkSameRewrites(fromPrivate.state, fromPublic);
+  return {
+    private: fromPrivate.state,
+    public: fromPublic,
+    split: fromPrivate.divided.module,
+    rewritten: fromPrivate.rewritten.module,
+  };
+}
+
+/** A rewrite that depended on private values would leak them through the public module or its public weights. */
+function checkSameRewrites(fromPrivate: SplitState, fromPublic: SplitState): void {
+  if (print(fromPrivate.module) !== print(fromPublic.module)) {
+    throw new Error("a rewrite depends on private values: public values give another module");
+  }
+  const [leaked] = publicWeightsFromPrivate(fromPrivate, fromPublic);
+  if (leaked !== undefined) throw new Error(`a rewrite computes ${leaked}, which is public, from private values`);
+}
+
+const missingSurrogate = (key: string): Diagnostic => ({
+  code: "MRL0652",
+  message: `expected a public counterpart of the private weight ${key}, to measure ranges with, found none`,
+  help: "name the public base that the model was tuned from with --base <file>; ranges measured with private weights would leak through ring widths",
+});
