@@ -1,6 +1,5 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import type { Setting } from "../../runtime/protocols/kit/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { OptimizationTarget } from "../build/index.ts";
 import type { ArchitectureOptions } from "../estimate/index.ts";
@@ -13,7 +12,7 @@ import {
   parseOwnership,
   withAdapters,
 } from "../estimate/index.ts";
-import { resolveOptions } from "../load/index.ts";
+import { choiceProblems, type ResolvedTarget, resolveTarget } from "../load/index.ts";
 import type { CostReport } from "../report/cost/index.ts";
 import { readUsage } from "./errors.ts";
 
@@ -48,17 +47,21 @@ export function shapeCost(
   refused: readonly Diagnostic[] = [],
 ): CostReport & { readonly chosenFor: OptimizationTarget } {
   const { shape: name, dims, phase = "prefill", numerics = "marill", objective: wanted } = options;
-  const setting = options.setting === "3pc" ? "3pc" : "2pc-dealer";
-  const { settled, problems } = resolveOptions({ model: name, ...(wanted !== undefined && { objective: wanted }) });
+  const choice = wanted === undefined ? {} : { objective: wanted };
+  const target = resolveTarget({
+    ...choice,
+    preset: numerics,
+    ...(options.setting !== undefined && { setting: options.setting }),
+    ...(links[0] && { link: links[0] }),
+  });
   throwIfAny([
     ...refusedShape(name),
     ...refused,
     ...(isShape(name) ? refusedPhase(name, phase, dims) : []),
-    ...refusedNumerics(numerics, setting, phase),
-    ...problems,
+    ...refusedNumerics(numerics, target, phase),
+    ...choiceProblems({ model: name, target: choice }),
   ]);
-  const { link, objective } = { ...settled, ...(links[0] && { link: links[0] }) };
-  const preset = presets.get(numerics);
+  const { setting, link, objective, preset } = target;
   const { report } = estimateCost(name, {
     sequenceLength: dims.seq ?? 1,
     phase,
@@ -94,8 +97,7 @@ const refusedShape = (name: string): readonly Diagnostic[] =>
       ];
 
 /** A preset counts what `compile` would make of it: in its settings, and it keeps no keys and values. */
-function refusedNumerics(numerics: string, setting: Setting, phase: string): readonly Diagnostic[] {
-  const preset = presets.get(numerics);
+function refusedNumerics(numerics: string, { preset, setting }: ResolvedTarget, phase: string): readonly Diagnostic[] {
   if (numerics === "marill" || (preset?.settings.includes(setting) && phase !== "decode")) return [];
   const help = preset
     ? `${numerics} counts --phase prefill, --setting ${preset.settings.join(" or ")}`

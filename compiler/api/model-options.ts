@@ -1,7 +1,6 @@
-import { throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { type CompileOptions, resolveOptions } from "../load/index.ts";
+import { type CompileOptions, type ResolvedOptions, requireOptions } from "../load/index.ts";
 import { given, type LinkOption, linkOf } from "./values.ts";
 
 /** A party that an output can be opened to. */
@@ -27,7 +26,7 @@ export interface ModelOptions {
    * Adapters of this rank are merged into the model, and are taken out of it again; needs `base`. `tolerance`: the part
    * of a change that A·B may leave out, by Frobenius norm (default: 1e-4).
    */
-  readonly lowRank?: { readonly rank: number; readonly tolerance?: number };
+  readonly mergedLora?: { readonly rank: number; readonly tolerance?: number };
   /** Patterns over weight names; `*` stands for any characters. Weights that match are the server's. */
   readonly private?: readonly string[];
   /** Who holds each input, by name. Default: the client. */
@@ -50,7 +49,7 @@ export interface ModelOptions {
   /** Products are truncated locally, one unit off at times (`fast`, the default), or as the plaintext rounds (`exact`). */
   readonly truncation?: "fast" | "exact";
   /** `marill` (default), or as another system computes: `crypten`, `mpcformer`, … (docs/presets.md). */
-  readonly numerics?: string;
+  readonly preset?: string;
   /** The link that protocols are chosen for. Default: `wan`. */
   readonly link?: LinkOption;
   /** What is made least on that link: time (default), time from the input on, or total bytes. */
@@ -70,17 +69,31 @@ export const defaultTolerance = 1e-4;
 
 const readers = (to: Reader | readonly Reader[]): readonly Reader[] => (typeof to === "string" ? [to] : to);
 
-/** As the compiler takes them. @throws DiagnosticError with all that does not go together. */
-export function compileOptionsOf({ lowRank, link, reveal, ...rest }: ModelOptions): CompileOptions {
-  const reveals = Object.entries(reveal ?? {}).flatMap(([output, to]) =>
-    readers(to).map((each) => ({ output, to: each })),
-  );
-  const compile = {
-    ...given(rest),
-    ...(lowRank && { lowRank: { tolerance: defaultTolerance, ...given(lowRank) } }),
-    ...(reveals.length > 0 && { reveal: reveals }),
-    ...(link !== undefined && { link: linkOf(link) }),
-  } as CompileOptions;
-  throwIfAny(resolveOptions(compile).problems);
-  return compile;
+/** The options that the compiler takes, with every default. @throws DiagnosticError with all problems of the options. */
+export const resolveModelOptions = (options: ModelOptions): ResolvedOptions =>
+  requireOptions(compileOptionsOf(options));
+
+/** The flat options of the command line and the API, nested by subject. */
+export function compileOptionsOf({ model, name, ...flat }: ModelOptions): CompileOptions {
+  const { base, adapter, baseAdapter, mergedLora, private: names } = flat;
+  const { inputs, reveal = {}, head, dims, fixed, buckets } = flat;
+  const { setting, link, objective, truncation, preset, precision } = flat;
+  const { calibrate, margin } = flat;
+  const reveals = Object.entries(reveal).flatMap(([output, to]) => readers(to).map((each) => ({ output, to: each })));
+  const lora = mergedLora && { rank: mergedLora.rank, tolerance: mergedLora.tolerance ?? defaultTolerance };
+  return {
+    model,
+    ...given({ name }),
+    weights: given({ base, adapter, baseAdapter, mergedLora: lora, private: names }),
+    interface: given({ owners: inputs, reveal: reveals, head, dims, constants: fixed, buckets }),
+    target: given({
+      setting,
+      link: link === undefined ? undefined : linkOf(link),
+      objective,
+      truncation,
+      preset,
+      precision,
+    }),
+    calibration: given({ samples: calibrate, margin }),
+  };
 }

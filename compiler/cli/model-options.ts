@@ -108,17 +108,7 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
 
 /** The options of a model, as the command line gives them; `links` of `cost` are not among them. */
 export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
-  const names = [
-    "base",
-    "adapter",
-    "baseAdapter",
-    "calibrate",
-    "numerics",
-    "setting",
-    "truncation",
-    "objective",
-    "head",
-  ] as const;
+  const names = ["base", "adapter", "baseAdapter", "calibrate", "setting", "truncation", "objective", "head"] as const;
   const texts = names.map((name) => [name, options.text(name)]);
   const owners = options.list("private");
   const buckets = readBuckets(options);
@@ -127,7 +117,8 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
   return given({
     model,
     ...Object.fromEntries(texts),
-    lowRank: readLowRank(options),
+    preset: options.text("numerics"),
+    mergedLora: readLowRank(options),
     private: owners.length > 0 ? owners : undefined,
     reveal: readReveals(options),
     inputs: ownersOf(options),

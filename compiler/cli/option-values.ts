@@ -36,7 +36,7 @@ export function readBuckets(options: ParsedOptions): readonly number[] {
 }
 
 /** `8` or `8@1e-3`. */
-export function readLowRank(options: ParsedOptions): ModelOptions["lowRank"] {
+export function readLowRank(options: ParsedOptions): ModelOptions["mergedLora"] {
   const text = options.text("lowRank");
   if (text === undefined) return undefined;
   const [, rank, given] = /^(\d{1,5})(?:@(.+))?$/.exec(text) ?? [];

@@ -31,7 +31,7 @@ export interface ModelFindings {
   readonly model: OnnxModel;
   readonly ownership?: Ownership;
   /** Of inputs; default: the client's. */
-  readonly inputs: Readonly<Record<string, Label>>;
+  readonly inputs: ReadonlyMap<string, Label>;
   readonly blockers: readonly Blocker[];
   /** Of a model that compiles: what runs on shares. */
   readonly operators?: readonly OperatorCost[];
@@ -58,7 +58,7 @@ export function modelMetadata({ model, ownership, inputs, blockers, operators = 
     model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name)).map(({ name }) => name),
   );
   const labelOf = (name: string): Label => {
-    if (given.has(name)) return inputs[name] ?? "client";
+    if (given.has(name)) return inputs.get(name) ?? "client";
     return stored.get(name)?.label ?? "public";
   };
   const adapted = (ownership?.catalog.names.linears ?? []).filter(
