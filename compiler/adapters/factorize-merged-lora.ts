@@ -9,7 +9,7 @@ import { encodeWeight, transpose } from "../tensors/index.ts";
 import { factorizeLowRank } from "./factorize-low-rank.ts";
 
 /** User options for a model with merged adapters. Both are public. */
-export interface LowRankOptions {
+export interface MergedLoraOptions {
   readonly rank: number;
   /** Largest residual of A·B, relative to the Frobenius norm of a change. */
   readonly tolerance: number;
@@ -29,7 +29,7 @@ export interface FactorizedLora {
 export function factorizeMergedLora(
   model: OnnxModel,
   base: BaseModel,
-  { rank, tolerance }: LowRankOptions,
+  { rank, tolerance }: MergedLoraOptions,
   keepWhole: readonly string[] = [],
 ): FactorizedLora {
   const { weights, names } = catalogWeights(model, base.names);

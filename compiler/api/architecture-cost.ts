@@ -1,6 +1,5 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import type { Setting } from "../../runtime/protocols/kit/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { OptimizationTarget } from "../build/index.ts";
 import type { ArchitectureOptions } from "../estimate/index.ts";
@@ -13,7 +12,7 @@ import {
   parseOwnership,
   withAdapters,
 } from "../estimate/index.ts";
-import { resolveOptions } from "../load/index.ts";
+import { choiceProblems, type ResolvedTarget, resolveTarget } from "../load/index.ts";
 import type { CostReport } from "../report/cost/index.ts";
 import { readUsage } from "./errors.ts";
 import { given } from "./values.ts";
@@ -52,17 +51,20 @@ export function architectureCost(
   refused: readonly Diagnostic[] = [],
 ): CostReport & { readonly chosenFor: OptimizationTarget } {
   const { architecture: name, dims, phase = "prefill", preset: presetName = "marill" } = options;
-  const setting = options.setting === "3pc" ? "3pc" : "2pc-dealer";
-  const { settled, problems } = resolveOptions({ model: name, ...given({ objective: options.objective }) });
+  const choice = given({ objective: options.objective });
+  const target = resolveTarget({
+    ...choice,
+    ...given({ setting: options.setting, link: links[0] }),
+    preset: presetName,
+  });
   throwIfAny([
     ...refuseArchitecture(name),
     ...refused,
     ...(isArchitecture(name) ? refusePhase(name, phase, dims) : []),
-    ...refusePreset(presetName, setting, phase),
-    ...problems,
+    ...refusePreset(presetName, target, phase),
+    ...choiceProblems({ model: name, target: choice }),
   ]);
-  const { link, objective } = { ...settled, ...(links[0] && { link: links[0] }) };
-  const preset = presets.get(presetName);
+  const { setting, link, objective, preset } = target;
   const { report } = estimateCost(name, {
     sequenceLength: dims.seq ?? 1,
     phase,
@@ -102,8 +104,7 @@ const refuseArchitecture = (name: string): readonly Diagnostic[] =>
       ];
 
 /** A preset counts what `compile` would make of it: only in its own settings, and without cached keys and values. */
-function refusePreset(name: string, setting: Setting, phase: string): readonly Diagnostic[] {
-  const preset = presets.get(name);
+function refusePreset(name: string, { preset, setting }: ResolvedTarget, phase: string): readonly Diagnostic[] {
   if (name === "marill" || (preset?.settings.includes(setting) && phase !== "decode")) return [];
   const help = preset
     ? `${name} supports --phase prefill and --setting ${preset.settings.join(" or ")}`

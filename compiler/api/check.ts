@@ -3,8 +3,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Finding } from "../audit/index.ts";
 import { checkFlow, type FlowReport } from "../audit/index.ts";
-import type { CompileOptions } from "../load/index.ts";
-import { type LoadedModel, loadModel, loadOwnership } from "../load/index.ts";
+import { type LoadedModel, loadModel, loadOwnership, type ResolvedOptions } from "../load/index.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
 import { loweringOf } from "../onnx/import/lower/index.ts";
 import { readModel } from "../onnx/normalize/index.ts";
@@ -15,7 +14,7 @@ import { blockersFrom } from "./blockers.ts";
 import { loadCompiler } from "./compile.ts";
 import { usage } from "./errors.ts";
 import { withHelp } from "./help.ts";
-import { compileOptionsOf, type ModelOptions } from "./model-options.ts";
+import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 
 /** Operators of one kind in a model. */
 export interface OperatorKind {
@@ -59,7 +58,7 @@ export interface CheckResult {
  * @throws DiagnosticError for a file that is not a model; the blockers of a model are a result
  */
 export async function check({ annotate: out, onWarning, ...options }: CheckOptions): Promise<CheckResult> {
-  const compile = compileOptionsOf(options);
+  const compile = resolveModelOptions(options);
   const path = compile.model;
   if (out !== undefined && isSame(out, path)) usage("--annotate takes a new file, found the model itself");
   const model = readModel(path);
@@ -93,7 +92,7 @@ function kindsOf({ graph }: OnnxModel): readonly OperatorKind[] {
 
 function writeAnnotated(
   out: string,
-  compile: CompileOptions,
+  compile: ResolvedOptions,
   model: OnnxModel,
   blockers: readonly Blocker[],
   operators: readonly OperatorCost[] | undefined,
@@ -101,7 +100,7 @@ function writeAnnotated(
   const ownership = ownershipOf(compile);
   const notes = modelMetadata({
     model,
-    inputs: compile.inputs ?? {},
+    inputs: compile.interface.owners,
     blockers,
     ...(ownership && { ownership }),
     ...(operators && { operators }),
@@ -114,7 +113,7 @@ const isSame = (out: string, model: string): boolean =>
   existsSync(out) && existsSync(model) && realpathSync(out) === realpathSync(model);
 
 /** Whether the options say who owns the weights; without that, only the import can be checked. */
-const isOwned = ({ base, adapter, private: names }: CompileOptions): boolean =>
+const isOwned = ({ weights: { base, adapter, private: names } }: ResolvedOptions): boolean =>
   base !== undefined || adapter !== undefined || names !== undefined;
 
 interface Found {
@@ -123,7 +122,7 @@ interface Found {
   readonly left: readonly string[];
 }
 
-async function blockersOf(options: CompileOptions, model: OnnxModel): Promise<Found> {
+async function blockersOf(options: ResolvedOptions, model: OnnxModel): Promise<Found> {
   const { compileModel } = isOwned(options) ? await loadCompiler() : {};
   try {
     if (!compileModel) {
@@ -143,7 +142,7 @@ async function blockersOf(options: CompileOptions, model: OnnxModel): Promise<Fo
 }
 
 /** Undefined if the ownership itself has blockers. */
-function ownershipOf(options: CompileOptions): LoadedModel["ownership"] | undefined {
+function ownershipOf(options: ResolvedOptions): LoadedModel["ownership"] | undefined {
   try {
     return loadOwnership(options);
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Manifest } from "../build/index.ts";
 import { writeBuild } from "../build/index.ts";
 import { buildJson } from "../report/text/index.ts";
-import { compileOptionsOf, type ModelOptions } from "./model-options.ts";
+import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 
 /** A dynamic import: emitting programs loads TypeScript, which other commands do not need. */
 export const loadCompiler = (): Promise<typeof import("../compile/compile.ts")> => import("../compile/compile.ts");
@@ -46,7 +46,7 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
  * @throws DiagnosticError with all blockers of the model and problems of the options
  */
 export async function compile({ output, ...model }: CompileOptions): Promise<CompileResult> {
-  const options = compileOptionsOf(model);
+  const options = resolveModelOptions(model);
   const { compileModel } = await loadCompiler();
   const { manifest, files, decode, clientDecode, omittedOutputs } = compileModel(options);
   writeBuild(output, files);

@@ -19,7 +19,7 @@ import { type CostChange, costDiff } from "../report/text/index.ts";
 import { loadMir } from "../run/index.ts";
 import { type ArchitectureCostOptions, architectureCost } from "./architecture-cost.ts";
 import { loadCompiler } from "./compile.ts";
-import { compileOptionsOf, type ModelOptions } from "./model-options.ts";
+import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 import { given, type LinkOption, linkOf } from "./values.ts";
 
 /** Options of every count. */
@@ -99,7 +99,7 @@ async function countedOf(
 
 async function modelCost(model: ModelOptions, links: readonly LinkProfile[]): Promise<Counted> {
   const { compileModel } = await loadCompiler();
-  const { module, manifest } = compileModel(compileOptionsOf(model));
+  const { module, manifest } = compileModel(resolveModelOptions(model));
   const { setting, programHash, chosenFor } = manifest;
   return { ...costReport(module, setting, programHash, links), chosenFor };
 }

@@ -46,7 +46,7 @@ export {
   inspectStudent,
 } from "./inspect.ts";
 export { type CreateKeysOptions, createKeys, type KeysResult } from "./keys.ts";
-export { defaultTolerance, type ModelOptions, type Owner, type Reader } from "./model-options.ts";
+export { defaultTolerance, type ModelOptions, type Owner, type Reader, resolveModelOptions } from "./model-options.ts";
 export { type RewriteOptions, type RewriteResult, rewrite } from "./rewrite.ts";
 export { type LocalRunOptions, type RunOptions, run } from "./run.ts";
 export {

@@ -8,7 +8,7 @@ import type { StudentManifest } from "../student/index.ts";
 import { readStudentManifest } from "../student/index.ts";
 import { loadCompiler } from "./compile.ts";
 import { usage } from "./errors.ts";
-import { compileOptionsOf, type ModelOptions } from "./model-options.ts";
+import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 
 export { type Stage, stages };
 
@@ -36,7 +36,7 @@ export interface InspectResult extends ModelProvenance {
  */
 export async function inspect({ stage = "import", ...options }: InspectOptions): Promise<InspectResult> {
   if (!stages.includes(stage)) usage(`--stage takes one of ${stages.join(", ")}, found "${stage}"`);
-  const compile = compileOptionsOf(options);
+  const compile = resolveModelOptions(options);
   const owned = loadModel(compile, { allowAllPublic: true });
   const shown = (module: Module): InspectResult => ({
     schema: 1,

@@ -108,17 +108,7 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
 
 /** Reads the options of a model. `cost` reads its `--link` itself: it takes several. */
 export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
-  const names = [
-    "base",
-    "adapter",
-    "baseAdapter",
-    "calibrate",
-    "preset",
-    "setting",
-    "truncation",
-    "objective",
-    "head",
-  ] as const;
+  const names = ["base", "adapter", "baseAdapter", "calibrate", "setting", "truncation", "objective", "head"] as const;
   const texts = names.map((name) => [name, options.text(name)]);
   const owners = options.list("private");
   const buckets = readBuckets(options);
@@ -127,6 +117,7 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
   return given({
     model,
     ...Object.fromEntries(texts),
+    preset: options.text("preset"),
     mergedLora: readMergedLora(options),
     private: owners.length > 0 ? owners : undefined,
     reveal: readReveals(options),

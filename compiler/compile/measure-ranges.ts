@@ -1,7 +1,5 @@
 import { throwIfAny } from "../../ir/diagnostic.ts";
 import type { ValueId } from "../../ir/module.ts";
-import type { Precision } from "../../ir/ops/define.ts";
-import type { Preset } from "../../passes/3-approximate/preset.ts";
 import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
 import type { Calibration } from "../../passes/4-quantize/calibration-types.ts";
 import { checkFinite } from "../../passes/4-quantize/finite.ts";
@@ -21,14 +19,7 @@ export function measureRanges(
   { imported, surrogate }: LoadedModel,
   secure: SecurePart,
   samples: readonly Sample[],
-  {
-    margin,
-    precision,
-    preset,
-  }: Pick<ResolvedOptions, "margin"> & {
-    readonly precision: Precision;
-    readonly preset: Preset | undefined;
-  },
+  { calibration: { margin }, target: { precision, preset } }: Pick<ResolvedOptions, "calibration" | "target">,
 ): Calibration {
   const { client, module } = secure.public;
   const publicModel = { module: imported.module, weights: surrogate.weights };
