@@ -48,12 +48,10 @@ const [clientServer, serverClient] = memoryPair("client", "server");
 const [clientDealer, dealerClient] = memoryPair("client", "dealer");
 const [serverDealer, dealerServer] = memoryPair("server", "dealer");
 const tensors = new Map();
-const opening = [
-  openClient({ program, tensors, peer: clientServer, dealer: clientDealer }),
-  openServer({ program, tensors, peer: serverClient, dealer: serverDealer }),
-];
+const opening = openClient({ program, tensors, peer: clientServer, dealer: clientDealer });
+const accepting = openServer({ program, tensors, peer: serverClient, dealer: serverDealer });
 const dealing = runDealer(program, { client: dealerClient, server: dealerServer });
-const [client, server] = await Promise.all(opening);
+const [client, server] = await Promise.all([opening, accepting]);
 const answer = client.query({ x: intTensor([3], Float64Array.of(3, -7, 999)) });
 await server.serve();
 console.log("x²", [...(await answer).outputs.get("y").data]);

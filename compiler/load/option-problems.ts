@@ -16,7 +16,7 @@ interface Choice {
 const choices: readonly Choice[] = [
   { flag: "setting", values: ["2pc-dealer", "3pc"], given: ({ target }) => target?.setting },
   { flag: "truncation", values: ["fast", "exact"], given: ({ target }) => target?.truncation },
-  { flag: "numerics", values: ["marill", ...presets.keys()], given: ({ target }) => target?.preset },
+  { flag: "preset", values: ["marill", ...presets.keys()], given: ({ target }) => target?.preset },
   { flag: "objective", values: objectives, given: ({ target }) => target?.objective },
   { flag: "head", values: ["logits", "token"], given: (options) => options.interface?.head },
 ];
