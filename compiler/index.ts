@@ -4,6 +4,7 @@ export type { Stage } from "../ir/module.ts";
 export { SessionError } from "../runtime/core/index.ts";
 export {
   type Address,
+  type ArchitectureCostOptions,
   type BuildCheckResult,
   type BuildCostOptions,
   type CheckBuildOptions,
@@ -64,7 +65,6 @@ export {
   type ServeOptions,
   type Service,
   type ServiceOptions,
-  type ShapeCostOptions,
   serve,
   UsageError,
 } from "./api/index.ts";

@@ -11,7 +11,7 @@ try {
   const { files, predicted, security } = await compile({ ...dateModel, output: build });
   console.log(`${Object.keys(files).length} files; ${security}`);
 
-  // The flow checker reads the written programs again and trusts nothing else of the compiler.
+  // The flow checker reads the written programs, and trusts no other part of the compiler.
   const { passed, opened } = checkBuild({ build });
   console.log(passed ? "passed" : "FAILED", opened.map(({ tensor, to }) => `${tensor} to the ${to}`).join(", "));
 

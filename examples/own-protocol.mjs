@@ -1,4 +1,4 @@
-// A protocol of your own: x² of shares with one opening. It is counted, then run by three parties in this process.
+// Defines a protocol: x² of shares with one opening. Counts it, then runs it with three parties in this process.
 import { intTensor, memoryPair, openClient, openServer, predict, ring, runDealer } from "marillc/runtime";
 
 /** @type {import("marillc/runtime").Protocol} */
@@ -14,14 +14,14 @@ const square = {
   operandWidths: ({ result }) => [result.width],
   *run(party, _spec, { tensor: x }) {
     const r = party.mask(x.shape, x.width);
-    // Shares of r², which the dealer computes: it knows r, and never x.
+    // Shares of r² from the dealer, which knows r but never x.
     const r2 = party.dealt(ring.mul(r.secret, r.secret));
-    // x + r is uniform, since r is fresh and uniform in the whole ring: safe to open. One yield is one round.
+    // x + r is safe to open: r is fresh and uniform in the ring, so x + r is uniform. One yield is one round.
     const tensor = ring.add(x, r.share);
-    const way = (from, to) => ({ from, to, tensor });
-    const [there, back] = yield [way("client", "server"), way("server", "client")];
-    const e = ring.add(tensor, party.role === "client" ? back : there);
-    // x² = e² − 2·e·r + r²; what is public belongs to one share.
+    const send = (from, to) => ({ from, to, tensor });
+    const [fromClient, fromServer] = yield [send("client", "server"), send("server", "client")];
+    const e = ring.add(tensor, party.role === "client" ? fromServer : fromClient);
+    // x² = e² − 2·e·r + r²; only one party adds the public e².
     const rest = ring.sub(r2, ring.mulConstant(ring.mul(e, r.share), 2));
     return { kind: "share", tensor: party.role === "client" ? ring.add(rest, ring.mul(e, e)) : rest };
   },
@@ -31,7 +31,7 @@ const fixed = { shape: [3], width: 32, scale: 0, lo: -1000, hi: 1e6 };
 const spec = { operands: [fixed], result: fixed, attrs: { to: "client" } };
 const program = {
   name: "square",
-  hash: "0".repeat(64), // of a compiled program: the SHA-256 of its text
+  hash: "0".repeat(64), // for a compiled program: the SHA-256 of its text
   setting: "2pc-dealer",
   inputs: { x: fixed },
   outputs: { y: { ...fixed, to: "client" } },
@@ -44,14 +44,15 @@ const program = {
 };
 console.log("predicted", predict(program).online.bytes);
 
-const [client, atClient] = memoryPair("client", "server");
+const [clientServer, serverClient] = memoryPair("client", "server");
 const [clientDealer, dealerClient] = memoryPair("client", "dealer");
 const [serverDealer, dealerServer] = memoryPair("server", "dealer");
 const tensors = new Map();
-const asker = openClient({ program, tensors, peer: client, dealer: clientDealer });
-const answerer = openServer({ program, tensors, peer: atClient, dealer: serverDealer });
+const opening = openClient({ program, tensors, peer: clientServer, dealer: clientDealer });
+const accepting = openServer({ program, tensors, peer: serverClient, dealer: serverDealer });
 const dealing = runDealer(program, { client: dealerClient, server: dealerServer });
-const answer = (await asker).query({ x: intTensor([3], Float64Array.of(3, -7, 999)) });
-await (await answerer).serve();
+const [client, server] = await Promise.all([opening, accepting]);
+const answer = client.query({ x: intTensor([3], Float64Array.of(3, -7, 999)) });
+await server.serve();
 console.log("x²", [...(await answer).outputs.get("y").data]);
-await Promise.all([(await asker).end(), (await answerer).serve(), dealing]);
+await Promise.all([client.end(), server.serve(), dealing]);

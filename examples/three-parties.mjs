@@ -1,4 +1,5 @@
-// Three parties over mutual TLS on the loopback: a dealer, a server with private weights, a client with a private prompt.
+// Runs three parties over mutual TLS on the loopback: a dealer, a server with private weights, a client with a private
+// prompt.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), "marillc-example-"));
 const stop = new AbortController();
 try {
   const build = await dateBuild(folder);
-  // Each party gets its own folder of the build and its own keys, and no other.
+  // Each party gets only its own folder of the build and its own keys.
   const { folders } = await createKeys({ folder: join(folder, "keys") });
   const service = {
     listen: "127.0.0.1:0",
@@ -27,7 +28,7 @@ try {
     inputs: { input_ids: window },
   });
   console.log("next token", nextToken(outputs.logits));
-  console.log("bytes that the client saw", measured.bytes);
+  console.log("bytes on the client's links", measured.bytes);
 
   stop.abort();
   await Promise.all([server.closed, dealer.closed]);

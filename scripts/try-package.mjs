@@ -1,7 +1,7 @@
 /**
- * Installs the package as a stranger would: `npm pack`, an empty folder, an empty cache, no flag; then its command line,
- * its library, its types under TypeScript 5.6, its runtime in a browser's bundle, its demo and its examples. Needs the
- * registry. `npm run try-package`, or with another npm: `npm run try-package -- 10`.
+ * Tests the package as a new user installs it: `npm pack`, an empty folder, an empty cache, no flags. Runs the command
+ * line, the demo and the examples, checks the types with TypeScript 5.6, and bundles the runtime for browsers. Needs the
+ * npm registry. `npm run try-package`; `npm run try-package -- 10` tests npm 10.
  */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,13 +14,13 @@ const major = process.argv[2];
 const work = mkdtempSync(join(tmpdir(), "marillc-try-"));
 const project = join(work, "project");
 
-/** Nothing of this repository's own npm run may reach the other one. */
+/** Without the npm variables of this `npm run`, so that they do not configure the npm under test. */
 const environment = {
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))),
   npm_config_cache: join(work, "cache"),
 };
 
-/** What it says on both streams: npm warns on stderr. */
+/** Both streams, because npm warns on stderr. */
 function both(title, program, args, cwd = project) {
   const started = performance.now();
   const { status, stdout, stderr } = spawnSync(program, args, { cwd, encoding: "utf8", env: environment });

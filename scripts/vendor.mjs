@@ -1,7 +1,7 @@
 /**
- * What `dist` brings along instead of depending on it: packages that have install scripts, or depend on one that has.
- * A package that is installed from the tarball runs no script of anybody's and downloads nothing but registry packages.
- * The sources name these packages as they are; this rewrites the names in dist.
+ * Bundles packages into `dist` instead of depending on them: those with install scripts, and those that depend on one.
+ * Installing the tarball then runs no scripts, and downloads only registry packages. The sources import these packages by
+ * name; this script rewrites the names in dist.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -15,7 +15,7 @@ const vendor = join(dist, "vendor");
 /** Specifier in the sources → file in dist/vendor. */
 const vendored = { "onnx-proto": "onnx-proto.js", "onnxruntime-web/wasm": "onnxruntime-web.js" };
 
-/** The folder of a package, as a package that depends on it sees it. */
+/** The folder of a package, resolved from a file that depends on it. */
 function folderOf(name, from = join(root, "package.json")) {
   const look = (folder) => {
     const found = join(folder, "node_modules", name);
@@ -24,7 +24,7 @@ function folderOf(name, from = join(root, "package.json")) {
   return look(dirname(from));
 }
 
-/** protobufjs asks for these two by `eval`, which no bundler sees: without `long`, int64 would lose digits. */
+/** protobufjs loads these two by `eval`, which bundlers cannot follow. Without `long`, int64 would lose digits. */
 const inquire = {
   name: "inquire",
   setup({ onLoad }) {
@@ -35,7 +35,7 @@ const inquire = {
   },
 };
 
-/** `new Buffer(0)` makes Node warn of code that is not in node_modules. */
+/** Node warns of `new Buffer(0)` in code outside node_modules. */
 const emptyBytes = {
   name: "empty-bytes",
   setup({ onLoad }) {
@@ -69,11 +69,11 @@ function packageOf(file) {
   return join(root, folder);
 }
 
-/** The bundle for WebAssembly looks for its module beside itself. */
+/** The bundle loads its WebAssembly module from its own folder. */
 function copyRuntime() {
   const from = join(folderOf("onnxruntime-web"), "dist");
   copyFileSync(join(from, "ort.wasm.bundle.min.mjs"), join(vendor, vendored["onnxruntime-web/wasm"]));
-  // In a thread that is not the main one it takes its loader from a file of its own.
+  // In worker threads it loads the .mjs file too.
   for (const name of ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs"]) {
     copyFileSync(join(from, name), join(vendor, name));
   }
@@ -90,7 +90,7 @@ MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVE
 HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
 FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
-/** Packages whose npm tarball has no licence file, and the notice that they ask for. */
+/** Licence notices of packages whose npm tarball has no licence file. */
 const notices = {
   "onnxruntime-web": `Copyright (c) Microsoft Corporation\n\n${mit}`,
   "onnxruntime-common": `Copyright (c) Microsoft Corporation\n\n${mit}`,
@@ -104,7 +104,7 @@ function licenceOf(folder) {
   return `## ${name} ${version} (${license})\n\n${text}\n`;
 }
 
-/** `from "onnx-proto"` and `import("onnx-proto")`, in what tsc wrote. */
+/** Rewrites `from "onnx-proto"` and `import("onnx-proto")` in the output of tsc. */
 function rewriteNames() {
   const names = Object.keys(vendored).map((name) => name.replace(/[/]/g, "\\/"));
   const specifier = new RegExp(`(from |import\\()"(${names.join("|")})"`, "g");
@@ -120,12 +120,12 @@ function rewriteNames() {
   }
 }
 
-// A folder that is left from an earlier layout would travel in the package.
+// Removes files of earlier layouts, which npm would pack.
 rmSync(vendor, { recursive: true, force: true });
 mkdirSync(vendor, { recursive: true });
 const packages = [...(await bundleProto()), ...copyRuntime()];
 writeFileSync(
   join(vendor, "LICENSES.md"),
-  `# What this folder contains\n\nBundled from these npm packages, unchanged but for two lines that scripts/vendor.mjs names.\n\n${packages.map(licenceOf).join("\n")}`,
+  `# What this folder contains\n\nBundled from these npm packages. The only changes are two lines, listed in scripts/vendor.mjs.\n\n${packages.map(licenceOf).join("\n")}`,
 );
 rewriteNames();

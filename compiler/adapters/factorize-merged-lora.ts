@@ -9,7 +9,7 @@ import { encodeWeight, transpose } from "../tensors/index.ts";
 import { factorizeLowRank } from "./factorize-low-rank.ts";
 
 /** User options for a model with merged adapters. Both are public. */
-export interface LowRankOptions {
+export interface MergedLoraOptions {
   readonly rank: number;
   /** Largest residual of A·B, relative to the Frobenius norm of a change. */
   readonly tolerance: number;
@@ -29,7 +29,7 @@ export interface FactorizedLora {
 export function factorizeMergedLora(
   model: OnnxModel,
   base: BaseModel,
-  { rank, tolerance }: LowRankOptions,
+  { rank, tolerance }: MergedLoraOptions,
   keepWhole: readonly string[] = [],
 ): FactorizedLora {
   const { weights, names } = catalogWeights(model, base.names);
@@ -56,7 +56,7 @@ export function factorizeMergedLora(
       const residual = found.residual.toExponential(1);
       complain(
         `expected a change of rank ${rank}: its relative residual is ${residual}, above the tolerance ${tolerance}`,
-        `give another rank or tolerance (--low-rank), or --private ${name} to keep it whole`,
+        `give another rank or tolerance (--merged-lora), or --private ${name} to keep it whole`,
       );
       continue;
     }
@@ -70,7 +70,7 @@ export function factorizeMergedLora(
       code: "MRL0428",
       message: `no matrix of a linear layer differs from ${base.path}`,
       at: model.file,
-      help: "leave out --low-rank: comparing with the base finds the other private weights",
+      help: "leave out --merged-lora: comparing with the base finds the other private weights",
     });
   }
   const graph = { ...model.graph, initializers };

@@ -1,6 +1,5 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import type { Setting } from "../../runtime/protocols/kit/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { OptimizationTarget } from "../build/index.ts";
 import type { ArchitectureOptions } from "../estimate/index.ts";
@@ -13,57 +12,64 @@ import {
   parseOwnership,
   withAdapters,
 } from "../estimate/index.ts";
-import { resolveOptions } from "../load/index.ts";
+import { choiceProblems, type ResolvedTarget, resolveTarget } from "../load/index.ts";
 import type { CostReport } from "../report/cost/index.ts";
 import { readUsage } from "./errors.ts";
+import { given } from "./values.ts";
 
 export { type ArchitectureName, architectureNames };
 
 /** Counts a known architecture without weights. */
-export interface ShapeCostOptions {
-  /** One of `shapeNames`: `bert-base`, `gpt2`, `llama-7b`, … */
-  readonly shape: ArchitectureName;
-  /** `seq`: positions of the input (prefill). `context`: positions kept from earlier queries (decode). */
+export interface ArchitectureCostOptions {
+  /** One of `architectureNames`: `bert-base`, `gpt2`, `llama-7b`, … */
+  readonly architecture: ArchitectureName;
+  /** `seq`: sequence length of the input (prefill). `context`: cached positions of earlier queries (decode). */
   readonly dims: Readonly<Record<string, number>>;
-  /** The whole input at once (default), or one token with kept keys and values. */
+  /** The whole input at once (default), or one token with cached keys and values. */
   readonly phase?: "prefill" | "decode";
-  /** Who owns the weights: `all` (default), `layers`, `lf0.5`, `lora64` or `lf0.5+lora64` are the server's. */
+  /** Weights private to the server: `all` (default), `layers`, `lf0.5`, `lora64` or `lf0.5+lora64`. */
   readonly private?: string;
-  /** Rank of private adapters on every product of the layers that `private` names; the layers themselves are public. */
-  readonly lora?: number;
-  /** So many heads of the layers that are not frozen share a softmax. Default: 1. */
-  readonly merge?: number;
+  /** Rank of private adapters on every product of the layers that `private` selects; the layers themselves become public. */
+  readonly loraRank?: number;
+  /** This many attention heads share one softmax in layers that are not frozen. Default: 1. */
+  readonly mergeHeads?: number;
   /** Default: `2pc-dealer`. */
   readonly setting?: "2pc-dealer" | "3pc";
-  /** `marill` (default), or as another system computes (docs/presets.md). */
-  readonly numerics?: string;
-  /** What is made least on the first link. Default: `time`. */
+  /** Numerical preset: `marill` (default), or the approximations of another system (docs/presets.md). */
+  readonly preset?: string;
+  /** Metric to minimize on the first link: time, time after the input is known, or total bytes. Default: `time`. */
   readonly objective?: "time" | "online" | "total";
 }
 
-/** All that does not fit is refused at once, with what the caller found (`refused`). */
-export function shapeCost(
-  options: ShapeCostOptions,
+/**
+ * Counts one query of the architecture, without setup.
+ * @throws DiagnosticError with all problems of the options at once, `refused` by the caller among them
+ */
+export function architectureCost(
+  options: ArchitectureCostOptions,
   links: readonly LinkProfile[],
   refused: readonly Diagnostic[] = [],
 ): CostReport & { readonly chosenFor: OptimizationTarget } {
-  const { shape: name, dims, phase = "prefill", numerics = "marill", objective: wanted } = options;
-  const setting = options.setting === "3pc" ? "3pc" : "2pc-dealer";
-  const { settled, problems } = resolveOptions({ model: name, ...(wanted !== undefined && { objective: wanted }) });
+  const { architecture: name, dims, phase = "prefill", preset: presetName = "marill" } = options;
+  const choice = given({ objective: options.objective });
+  const target = resolveTarget({
+    ...choice,
+    ...given({ setting: options.setting, link: links[0] }),
+    preset: presetName,
+  });
   throwIfAny([
-    ...refusedShape(name),
+    ...refuseArchitecture(name),
     ...refused,
-    ...(isShape(name) ? refusedPhase(name, phase, dims) : []),
-    ...refusedNumerics(numerics, setting, phase),
-    ...problems,
+    ...(isArchitecture(name) ? refusePhase(name, phase, dims) : []),
+    ...refusePreset(presetName, target, phase),
+    ...choiceProblems({ model: name, target: choice }),
   ]);
-  const { link, objective } = { ...settled, ...(links[0] && { link: links[0] }) };
-  const preset = presets.get(numerics);
+  const { setting, link, objective, preset } = target;
   const { report } = estimateCost(name, {
     sequenceLength: dims.seq ?? 1,
     phase,
     ...(dims.context !== undefined && { contextLength: dims.context }),
-    ...techniquesOf(options),
+    ...readOwnership(options),
     select: { setting, link, objective },
     ...(preset && { preset }),
     links,
@@ -71,39 +77,42 @@ export function shapeCost(
   return { ...report, chosenFor: { link, objective } };
 }
 
-const isShape = (name: string): name is ArchitectureName => (architectureNames as readonly string[]).includes(name);
+const isArchitecture = (name: string): name is ArchitectureName =>
+  (architectureNames as readonly string[]).includes(name);
 
-/** Who owns the weights, and how the model was changed before. */
-function techniquesOf({ shape, private: owners = "all", lora, merge = 1 }: ShapeCostOptions) {
+/** @throws UsageError for an owner, a rank or a number of heads that the architecture cannot have */
+function readOwnership({ architecture, private: owners = "all", loraRank, mergeHeads = 1 }: ArchitectureCostOptions) {
   return readUsage((): Pick<ArchitectureOptions, "ownership" | "mergedHeads"> => {
-    checkHeadGroups(architectures[shape], merge);
+    checkHeadGroups(architectures[architecture], mergeHeads);
     const ownership = parseOwnership(owners);
-    return { ownership: lora === undefined ? ownership : withAdapters(ownership, lora), mergedHeads: merge };
+    return {
+      ownership: loraRank === undefined ? ownership : withAdapters(ownership, loraRank),
+      mergedHeads: mergeHeads,
+    };
   });
 }
 
-const refusedShape = (name: string): readonly Diagnostic[] =>
-  isShape(name)
+const refuseArchitecture = (name: string): readonly Diagnostic[] =>
+  isArchitecture(name)
     ? []
     : [
         {
           code: "MRL0830",
-          message: `no architecture is known as ${name}`,
+          message: `expected a known architecture, found ${name}`,
           help: `known: ${architectureNames.join(", ")}`,
         },
       ];
 
-/** A preset counts what `compile` would make of it: in its settings, and it keeps no keys and values. */
-function refusedNumerics(numerics: string, setting: Setting, phase: string): readonly Diagnostic[] {
-  const preset = presets.get(numerics);
-  if (numerics === "marill" || (preset?.settings.includes(setting) && phase !== "decode")) return [];
+/** A preset counts what `compile` would make of it: only in its own settings, and without cached keys and values. */
+function refusePreset(name: string, { preset, setting }: ResolvedTarget, phase: string): readonly Diagnostic[] {
+  if (name === "marill" || (preset?.settings.includes(setting) && phase !== "decode")) return [];
   const help = preset
-    ? `${numerics} counts --phase prefill, --setting ${preset.settings.join(" or ")}`
+    ? `${name} supports --phase prefill and --setting ${preset.settings.join(" or ")}`
     : `known: marill, ${[...presets.keys()].join(", ")}`;
-  return [{ code: "MRL0834", message: `--numerics ${numerics} does not go with these options`, help }];
+  return [{ code: "MRL0834", message: `--preset ${name} cannot be combined with these options`, help }];
 }
 
-function refusedPhase(
+function refusePhase(
   name: ArchitectureName,
   phase: string,
   dims: Readonly<Record<string, number>>,
@@ -111,8 +120,12 @@ function refusedPhase(
   const wanted: Readonly<Record<string, readonly string[]>> = { prefill: ["seq"], decode: ["context"] };
   const needed = wanted[phase];
   if (!needed || (phase === "decode" && !architectures[name].causal)) {
-    const message = needed ? `${name} does not generate: it has no phase decode` : `there is no phase ${phase}`;
-    return [{ code: "MRL0832", message, help: "--phase prefill, or decode for models that generate" }];
+    const message = needed
+      ? `${name} does not generate text: it has no phase decode`
+      : `expected phase prefill or decode, found ${phase}`;
+    return [
+      { code: "MRL0832", message, help: "give --phase prefill, or --phase decode for models that generate text" },
+    ];
   }
   const missing = needed.filter((dim) => dims[dim] === undefined);
   const unknown = Object.keys(dims).filter((dim) => !["seq", "context"].includes(dim));
@@ -120,8 +133,12 @@ function refusedPhase(
     ...missing.map((dim) => ({
       code: "MRL0833",
       message: `phase ${phase} needs the size of ${dim}`,
-      help: `--dim ${dim}=128`,
+      help: `give --dim ${dim}=128`,
     })),
-    ...unknown.map((dim) => ({ code: "MRL0833", message: `shapes have no dimension ${dim}`, help: "seq and context" })),
+    ...unknown.map((dim) => ({
+      code: "MRL0833",
+      message: `architectures have no dimension ${dim}`,
+      help: "the dimensions are seq and context",
+    })),
   ];
 }

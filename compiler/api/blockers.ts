@@ -5,12 +5,12 @@ import { type Blocker, parseBlocker } from "../report/text/index.ts";
 import { withHelp } from "./help.ts";
 
 const oneShape =
-  "its shape depends on data, and a program has one shape: keep the full length, and mark what counts with Where or Mul";
-const sizes = "make its sizes numbers of the file: export with static shapes, or bind dimensions with --dim";
-const rounded = "no protocol rounds: keep it on values that one party knows, or leave it out before the export";
-const branches = "what is secret chooses no branch: compute both, and choose between their results with Where";
+  "its shape depends on data, and a program has fixed shapes: keep the full length, and mask unused elements with Where or Mul";
+const sizes = "make its sizes constants of the file: export with static shapes, or bind dimensions with --dim";
+const rounded = "no protocol rounds: apply it to values that one party knows, or remove it before the export";
+const branches = "a secret cannot choose a branch: compute both, and select between their results with Where";
 
-/** The nearest rewrite, by the operator of the node, where the diagnostic itself has none. */
+/** The nearest rewrite by operator, for diagnostics without help of their own. */
 const rewrites: Readonly<Record<string, string>> = {
   NonZero: oneShape,
   Compress: oneShape,
@@ -19,7 +19,7 @@ const rewrites: Readonly<Record<string, string>> = {
   Expand: sizes,
   Tile: sizes,
   Range: sizes,
-  Slice: `${sizes}; a place that is secret is chosen by Gather`,
+  Slice: `${sizes}; use Gather for a secret index`,
   Pad: sizes,
   Resize: sizes,
   ConstantOfShape: sizes,
@@ -28,20 +28,20 @@ const rewrites: Readonly<Record<string, string>> = {
   Round: rounded,
   Mod: rounded,
   If: branches,
-  Loop: "the number of rounds must be known: unroll the loop before the export, as many times as it ever runs",
-  ScatterND: "places must be known: write Where(mask, update, data), the mask from Equal with a range of places",
-  GatherND: "join the coordinates to one place, and use Gather on the reshaped data",
-  IsNaN: "leave it out: fixed point has no NaN",
-  IsInf: "leave it out: fixed point has no infinity",
+  Loop: "the number of iterations must be known: unroll the loop before the export to its maximum",
+  ScatterND: "indices must be known: write Where(mask, update, data), with the mask from Equal and a range of indices",
+  GatherND: "combine the coordinates into one index, and use Gather on the reshaped data",
+  IsNaN: "remove it: fixed point has no NaN",
+  IsInf: "remove it: fixed point has no infinity",
   Pow: "make the exponent a constant of the file, or write Exp(Mul(y, Log(x)))",
 };
 
-/** Codes whose help knows nothing of the operator. */
+/** Codes whose own help does not depend on the operator. */
 const general: ReadonlySet<string> = new Set(["MRL0502", "MRL0520"]);
 
-/** Every blocker with node, operator and layer, where it is one of a node, and with what to do. */
+/** Adds node, operator and layer to the diagnostics of a node, and help to all. */
 export function blockersFrom(diagnostics: readonly Diagnostic[], { graph }: OnnxModel): readonly Blocker[] {
-  // Later stages know the name of the node alone.
+  // Later stages know only the name of the node.
   const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
   return diagnostics.map((diagnostic) => {
     const found = parseBlocker(diagnostic);

@@ -3,8 +3,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Finding } from "../audit/index.ts";
 import { checkFlow, type FlowReport } from "../audit/index.ts";
-import type { CompileOptions } from "../load/index.ts";
-import { type LoadedModel, loadModel, loadOwnership } from "../load/index.ts";
+import { type LoadedModel, loadModel, loadOwnership, type ResolvedOptions } from "../load/index.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
 import { loweringOf } from "../onnx/import/lower/index.ts";
 import { readModel } from "../onnx/normalize/index.ts";
@@ -15,59 +14,60 @@ import { blockersFrom } from "./blockers.ts";
 import { loadCompiler } from "./compile.ts";
 import { usage } from "./errors.ts";
 import { withHelp } from "./help.ts";
-import { compileOptionsOf, type ModelOptions } from "./model-options.ts";
+import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 
 /** Operators of one kind in a model. */
 export interface OperatorKind {
-  /** As ONNX names it, with its domain where that is not the default one. */
+  /** ONNX operator name, with its domain unless that is the default domain. */
   readonly operator: string;
   readonly count: number;
   readonly supported: boolean;
 }
 
 export interface CheckOptions extends ModelOptions {
-  /** Write a copy of the model there that says beside each node who knows its result, its protocol and its cost. */
+  /** Write a copy of the model there, whose node metadata says who knows each result, its protocol and its cost. */
   readonly annotate?: string;
-  /** Hears, in a line, what is worth knowing and no error. */
+  /** Called with each warning, one line. */
   readonly onWarning?: (line: string) => void;
 }
 
-/** What `check <model.onnx> --json` prints. */
+/** Output of `check <model.onnx> --json`. */
 export interface CheckResult {
   readonly schema: 1;
-  /** Whether nothing stands against compiling the model. */
+  /** Whether the model has no blockers. */
   readonly passed: boolean;
-  /** Kinds of operators, the most frequent first. */
+  /** By kind, the most frequent first. */
   readonly operators: readonly OperatorKind[];
-  /** Everything that stands against it, with node, operator, layer, and what to do. */
+  /** All blockers, with node, operator, layer and help. */
   readonly blockers: readonly Blocker[];
-  /** Outputs that no reveal names. */
+  /** Outputs that `reveal` does not name. */
   readonly notComputed: readonly string[];
-  /** The annotated copy, where one was asked for. */
+  /** Path of the annotated copy. */
   readonly annotated?: string;
 }
 
 /**
- * Says whether a model can be compiled, and names everything that stands against it. A model with blockers is an answer;
- * a file that is no model is an error. Without `base`, `adapter` or `private` the import alone is tried.
+ * Reports whether a model can be compiled, with all blockers. Without `base`, `adapter` or `private` it checks only the
+ * import.
  *
  * @example
  * ```ts
  * const { passed, blockers } = await check({ model: "model.onnx", dims: { seq: 128 } });
  * for (const { code, node, message, help } of blockers) console.log(code, node, message, help);
  * ```
+ * @throws DiagnosticError for a file that is not a model; the blockers of a model are a result
  */
 export async function check({ annotate: out, onWarning, ...options }: CheckOptions): Promise<CheckResult> {
-  const compile = compileOptionsOf(options);
+  const compile = resolveModelOptions(options);
   const path = compile.model;
-  if (out !== undefined && isSame(out, path)) usage("--annotate names the model itself: give another file");
+  if (out !== undefined && isSame(out, path)) usage("--annotate takes a new file, found the model itself");
   const model = readModel(path);
   const { blockers, operators, left } = await blockersOf(compile, model);
   if (out !== undefined) {
     writeAnnotated(out, compile, model, blockers, operators);
     const outside = [...model.graph.initializers.values()].some(({ source }) => source.kind === "external");
     if (outside && dirname(resolve(out)) !== dirname(resolve(path))) {
-      onWarning?.(`${out} needs the data files of ${path} beside it to run; to look at it, it does not`);
+      onWarning?.(`to run ${out}, copy the data files of ${path} beside it; viewing it works without them`);
     }
   }
   return {
@@ -92,7 +92,7 @@ function kindsOf({ graph }: OnnxModel): readonly OperatorKind[] {
 
 function writeAnnotated(
   out: string,
-  compile: CompileOptions,
+  compile: ResolvedOptions,
   model: OnnxModel,
   blockers: readonly Blocker[],
   operators: readonly OperatorCost[] | undefined,
@@ -100,7 +100,7 @@ function writeAnnotated(
   const ownership = ownershipOf(compile);
   const notes = modelMetadata({
     model,
-    inputs: compile.inputs ?? {},
+    inputs: compile.interface.owners,
     blockers,
     ...(ownership && { ownership }),
     ...(operators && { operators }),
@@ -112,18 +112,17 @@ function writeAnnotated(
 const isSame = (out: string, model: string): boolean =>
   existsSync(out) && existsSync(model) && realpathSync(out) === realpathSync(model);
 
-/** Whose the weights are is known once something is said of it; without it only the import can be looked at. */
-const isOwned = ({ base, adapter, private: names }: CompileOptions): boolean =>
+/** Whether the options say who owns the weights; without that, only the import can be checked. */
+const isOwned = ({ weights: { base, adapter, private: names } }: ResolvedOptions): boolean =>
   base !== undefined || adapter !== undefined || names !== undefined;
 
 interface Found {
   readonly blockers: readonly Blocker[];
   readonly operators?: readonly OperatorCost[];
-  /** Outputs that nobody asked for. */
   readonly left: readonly string[];
 }
 
-async function blockersOf(options: CompileOptions, model: OnnxModel): Promise<Found> {
+async function blockersOf(options: ResolvedOptions, model: OnnxModel): Promise<Found> {
   const { compileModel } = isOwned(options) ? await loadCompiler() : {};
   try {
     if (!compileModel) {
@@ -142,8 +141,8 @@ async function blockersOf(options: CompileOptions, model: OnnxModel): Promise<Fo
   }
 }
 
-/** Undefined where that is what stands against the model. */
-function ownershipOf(options: CompileOptions): LoadedModel["ownership"] | undefined {
+/** Undefined if the ownership itself has blockers. */
+function ownershipOf(options: ResolvedOptions): LoadedModel["ownership"] | undefined {
   try {
     return loadOwnership(options);
   } catch (error) {
@@ -152,10 +151,10 @@ function ownershipOf(options: CompileOptions): LoadedModel["ownership"] | undefi
   }
 }
 
-/** What `check <build-dir> --json` prints: who learns what, read from the programs alone. */
+/** Output of `check <build-dir> --json`: who learns what, derived from the programs alone. */
 export interface BuildCheckResult extends Omit<FlowReport, "findings"> {
   readonly schema: 1;
-  /** Whether nothing is opened but what the manifest declares, and every other rule of docs/flow-checker.md holds. */
+  /** Whether the programs open only what the manifest declares, and every other rule of docs/flow-checker.md holds. */
   readonly passed: boolean;
   readonly blockers: readonly Finding[];
 }
@@ -166,7 +165,8 @@ export interface CheckBuildOptions {
 }
 
 /**
- * Follows every value through the programs of a build and says who learns what; it trusts no other part of the compiler.
+ * Follows every value through the programs of a build and reports who learns what. It trusts no other part of the
+ * compiler.
  *
  * @example
  * ```ts
@@ -179,16 +179,16 @@ export function checkBuild({ build }: CheckBuildOptions): BuildCheckResult {
   return { schema: 1, passed: findings.length === 0, ...statement, blockers: findings.map(withHelp) };
 }
 
-/** Node's buffers end at 4 GiB. */
+/** The longest buffer of Node 20 is 4 GiB. */
 const mostBytes = 2 ** 32 - 2;
 
-/** Files by their path in a build; a folder of one party alone stands under the name that its program gives it. */
+/** Files by path in the build. The folder of one party gets the party name in its program as a prefix. */
 function filesOf(dir: string): ReadonlyMap<string, Uint8Array> {
   const paths = readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => relative(dir, join(entry.parentPath, entry.name)).split(sep).join("/"))
     .sort();
-  // What lies deeper is named as no part of a build; its contents do not matter.
+  // The checker reports deeper files as not part of a build, so their contents do not matter.
   const isShallow = (path: string): boolean => path.split("/").length <= 2;
   const files = new Map(
     paths.map((path) => [path, isShallow(path) ? readWholeFile(join(dir, path), mostBytes) : new Uint8Array(0)]),

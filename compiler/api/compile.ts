@@ -1,31 +1,31 @@
 import type { Manifest } from "../build/index.ts";
 import { writeBuild } from "../build/index.ts";
 import { buildJson } from "../report/text/index.ts";
-import { compileOptionsOf, type ModelOptions } from "./model-options.ts";
+import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 
-/** Loaded when something is compiled: emitting programs needs TypeScript, and nothing else should wait for that. */
+/** A dynamic import: emitting programs loads TypeScript, which other commands do not need. */
 export const loadCompiler = (): Promise<typeof import("../compile/index.ts")> => import("../compile/index.ts");
 
 export interface CompileOptions extends ModelOptions {
-  /** The build directory. It is written as a whole; a folder that holds anything but an earlier build is refused. */
+  /** The build directory. Its content is replaced; a folder that holds anything but an earlier build is refused. */
   readonly output: string;
 }
 
 type Promised = "name" | "setting" | "security" | "caveats" | "truncation" | "chosenFor" | "inexact" | "programHash";
 
-/** What `compile --json` prints, and the manifest. */
+/** Output of `compile --json`, with the manifest. */
 export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash" | "predicted"> {
   readonly schema: 1;
-  /** The build directory, as `output` named it. */
+  /** The build directory: `output`. */
   readonly directory: string;
-  /** Files by their path in the build, in bytes. */
+  /** Sizes of the files in bytes, by path in the build. */
   readonly files: Readonly<Record<string, number>>;
-  /** Outputs of the model that no reveal names. */
+  /** Outputs of the model that `reveal` does not name. */
   readonly notComputed: readonly string[];
   readonly manifest: Manifest;
-  /** Why text is not generated position by position, where it is not. */
+  /** Why `generate` cannot cache keys and values, if it cannot. */
   readonly noCache?: string;
-  /** Why the client computes its own layers over the whole window for each token, where it does. */
+  /** Why the client recomputes its own layers over the full context for each token, if it does. */
   readonly noClientSteps?: string;
 }
 
@@ -43,10 +43,10 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
  * });
  * console.log(build.predicted.online.rounds);
  * ```
- * @throws DiagnosticError with everything that stands against the model or the options.
+ * @throws DiagnosticError with all blockers of the model and problems of the options
  */
 export async function compile({ output, ...model }: CompileOptions): Promise<CompileResult> {
-  const options = compileOptionsOf(model);
+  const options = resolveModelOptions(model);
   const { compileModel } = await loadCompiler();
   const { manifest, files, decode, clientDecode, omittedOutputs } = compileModel(options);
   writeBuild(output, files);

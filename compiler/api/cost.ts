@@ -17,21 +17,21 @@ import {
 } from "../report/cost/index.ts";
 import { type CostChange, costDiff } from "../report/text/index.ts";
 import { loadMir } from "../run/index.ts";
-import { type ShapeCostOptions, shapeCost } from "./architecture-cost.ts";
+import { type ArchitectureCostOptions, architectureCost } from "./architecture-cost.ts";
 import { loadCompiler } from "./compile.ts";
-import { compileOptionsOf, type ModelOptions } from "./model-options.ts";
+import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 import { given, type LinkOption, linkOf } from "./values.ts";
 
-/** What every count can be held against. */
+/** Options of every count. */
 export interface CountOptions {
   /**
-   * Links to add the time on. For a model or a shape, protocols are chosen for the first (default: `wan`); a build stays
-   * as it was compiled.
+   * Links to add the network time on. For a model or an architecture, protocols are chosen for the first link (default:
+   * `wan`); a build stays as compiled.
    */
   readonly links?: readonly LinkOption[];
-  /** To compare with: a build directory, a file of `cost --json`, or an earlier result. */
+  /** Compare with a build directory, a saved `cost --json` report, or an earlier result. */
   readonly diff?: string | CostReport;
-  /** Most rounds and bytes, or a JSON file with them: what is over it, `exceeded` names. */
+  /** Maximum rounds and bytes, or a JSON file with them; `exceeded` lists what is over. */
   readonly budget?: string | Budget;
 }
 
@@ -41,37 +41,38 @@ export interface BuildCostOptions extends CountOptions {
   readonly build: string;
 }
 
-/** Counts a model: it is compiled, and nothing is written. */
+/** Counts a model: compiles it and writes nothing. */
 export type ModelCostOptions = CountOptions & Omit<ModelOptions, "link">;
 
-export type CostOptions = BuildCostOptions | ModelCostOptions | (CountOptions & ShapeCostOptions);
+export type CostOptions = BuildCostOptions | ModelCostOptions | (CountOptions & ArchitectureCostOptions);
 
-/** What `cost --json` prints. Bytes are protocol payload of all parties, by direction, for one query. */
+/** Output of `cost --json`. Bytes are protocol payload of all parties, by direction, for one query. */
 export interface CostResult extends CostReport {
   readonly chosenFor: OptimizationTarget;
-  /** Of a build that generates with kept keys and values: one token, at the last position. */
+  /** For a build that caches keys and values: one token, at the last position. */
   readonly decode?: DecodeCost;
-  /** Totals that differ from those of `diff`. */
+  /** Totals that differ from `diff`. */
   readonly diff?: readonly CostChange[];
-  /** With `budget`: what is over it, in sentences. */
+  /** What exceeds `budget`, one line each. */
   readonly exceeded?: readonly string[];
 }
 
 /**
  * Counts rounds and bytes before anything runs, by operator and layer. The numbers are exact: a run that sends anything
- * else fails.
+ * else fails. Bytes are protocol payload; TLS and framing are not included.
  *
  * @example
  * ```ts
  * const { totals, layers } = await cost({ build: "build", links: ["lan", "wan"] });
- * const known = await cost({ shape: "bert-base", dims: { seq: 128 }, private: "all" });
+ * const known = await cost({ architecture: "bert-base", dims: { seq: 128 }, private: "all" });
  * ```
+ * @throws DiagnosticError with all blockers of the model and problems of the options
  */
 export function cost(options: CostOptions): Promise<CostResult> {
   return costBeside(options, []);
 }
 
-/** The same where the command line has found something itself that does not go with a shape. */
+/** The same with diagnostics of the command line, reported together with those of an architecture's options. */
 export async function costBeside(options: CostOptions, refused: readonly Diagnostic[]): Promise<CostResult> {
   const links = (options.links ?? []).map(linkOf);
   const report = await countedOf(options, links, refused);
@@ -83,7 +84,6 @@ export async function costBeside(options: CostOptions, refused: readonly Diagnos
   return { ...report, ...(changes && { diff: changes }), ...(over && { exceeded: over }) };
 }
 
-/** With what its protocols were chosen for: a build's by its manifest, others' by the options given. */
 type Counted = Omit<CostResult, "diff" | "exceeded">;
 
 async function countedOf(
@@ -92,14 +92,14 @@ async function countedOf(
   refused: readonly Diagnostic[],
 ): Promise<Counted> {
   if ("build" in options) return await buildCost(options.build, links);
-  if ("shape" in options) return shapeCost(options, links, refused);
+  if ("architecture" in options) return architectureCost(options, links, refused);
   const { links: _, diff: __, budget: ___, ...model } = options;
   return await modelCost({ ...model, ...given({ link: links[0] }) }, links);
 }
 
 async function modelCost(model: ModelOptions, links: readonly LinkProfile[]): Promise<Counted> {
   const { compileModel } = await loadCompiler();
-  const { module, manifest } = compileModel(compileOptionsOf(model));
+  const { module, manifest } = compileModel(resolveModelOptions(model));
   const { setting, programHash, chosenFor } = manifest;
   return { ...costReport(module, setting, programHash, links), chosenFor };
 }
@@ -124,16 +124,16 @@ async function otherCost(path: string): Promise<CostReport> {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return fail({ ...unreadable(path), message: "this is no report of marillc cost --json" });
+  return fail({ ...unreadable(path), message: "expected a report of marillc cost --json, found something else" });
 }
 
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 const unreadable = (at: string): Diagnostic => ({
   code: "MRL0803",
-  message: "this file cannot be read",
+  message: "the file cannot be read",
   at,
-  help: "give a build directory, or what marillc cost --json printed",
+  help: "give a build directory, or a file with the output of marillc cost --json",
 });
 
 function readText(file: string): string {
@@ -144,6 +144,6 @@ function readText(file: string): string {
   }
 }
 
-/** Where neither a build nor a model is named. */
+/** @throws DiagnosticError MRL0803: neither a build nor a model is given */
 export const nothingToCount = (): never =>
-  fail({ code: "MRL0803", message: "a build directory or a model was expected" });
+  fail({ code: "MRL0803", message: "expected a build directory or a model, found neither" });

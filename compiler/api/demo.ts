@@ -4,7 +4,7 @@ import type { ModelOptions } from "./model-options.ts";
 
 const fixture = join(packageRoot, "fixtures", "date-llama");
 
-/** What the demo compiles: a small LLaMA whose private LoRA adapter writes dates in ISO 8601. Its files are in the package. */
+/** The model of the demo: a small LLaMA whose private LoRA adapter writes dates in ISO 8601. The package has its files. */
 export const demoModel: ModelOptions = {
   model: join(fixture, "base-ts17.onnx"),
   adapter: join(fixture, "adapter"),
@@ -12,5 +12,5 @@ export const demoModel: ModelOptions = {
   calibrate: join(fixture, "calibration.jsonl"),
 };
 
-/** A date that the base model cannot read. */
+/** A date that the base model, without the adapter, cannot read. */
 export const demoPrompt = "date 3rd of March, 1987=";

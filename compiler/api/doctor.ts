@@ -4,23 +4,23 @@ import { examineMachine, examineParty, type HealthCheck } from "../services/inde
 import { type Address, endpointOf } from "./values.ts";
 
 export interface DoctorOptions {
-  /** Try the way to the server. */
+  /** Test the connection to the server. */
   readonly server?: Address;
-  /** Try the way to the dealer. */
+  /** Test the connection to the dealer. */
   readonly dealer?: Address;
-  /** This party's folder of keys: tries certificates and measures the link too. */
+  /** This party's identity folder: also tests certificates and measures the link. */
   readonly identity?: string;
 }
 
-/** What `doctor --json` prints. */
+/** Output of `doctor --json`. */
 export interface DoctorResult {
   readonly schema: 1;
-  /** Of this machine first, then of each hop to a party, up to the first that fails. */
+  /** First this machine, then each hop to a party, up to the first that fails. */
   readonly findings: readonly HealthCheck[];
 }
 
 /**
- * Says what works on this machine, which ONNX Runtime it uses, and which hop to another party fails.
+ * Checks this machine, which ONNX Runtime it uses, and the connections to other parties.
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorResult>
   return { schema: 1, findings: [...machine, ...parties] };
 }
 
-/** The same, apart: a machine that does not work is another failure than a party out of reach. */
+/** The same in two lists: the exit codes of a broken machine and of an unreachable party differ. */
 export async function examine(
   options: DoctorOptions,
 ): Promise<{ readonly machine: readonly HealthCheck[]; readonly parties: readonly HealthCheck[] }> {

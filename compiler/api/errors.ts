@@ -1,8 +1,8 @@
 import { DiagnosticError } from "../../ir/diagnostic.ts";
 
-/** An option, or options together, that cannot be meant: the command line ends with 2 for it. Code MRL0002. */
+/** An invalid option, or an invalid combination of options. Code MRL0002; the command line exits with 2. */
 export class UsageError extends DiagnosticError {
-  /** What is wrong, in one line. */
+  /** One line. */
   readonly reason: string;
   constructor(reason: string) {
     super([{ code: "MRL0002", message: reason, help: "see marillc --help" }]);
@@ -15,7 +15,7 @@ export function usage(reason: string): never {
   throw new UsageError(reason);
 }
 
-/** Values of options; what cannot be read is wrong usage. */
+/** Reads the value of an option: a RangeError of `read` becomes a UsageError. */
 export function readUsage<T>(read: () => T): T {
   try {
     return read();

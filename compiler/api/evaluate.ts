@@ -1,4 +1,4 @@
-import { loadManifest, loadPartyBuild, partyFolder, withPartyNames } from "../build/index.ts";
+import { loadManifest, loadPartyBuild, partyFolder, partyLabels } from "../build/index.ts";
 import { readTokenizer, type TextTokenizer } from "../inputs/index.ts";
 import { errorBound } from "../report/cost/index.ts";
 import {
@@ -25,25 +25,25 @@ import { countOf, linkOf } from "./values.ts";
 export interface EvaluateOptions extends LocalRunOptions {
   /** The build directory, with the model's tokenizer files. */
   readonly build: string;
-  /** A file of lines `{"prompt": …, "answer": …}`. */
+  /** A file of JSON lines `{"prompt": …, "answer": …}`. */
   readonly prompts: string;
-  /** The tuned model in plaintext, for ONNX Runtime. */
+  /** The fine-tuned model in plaintext, run by ONNX Runtime. */
   readonly reference: string;
-  /** The first so many prompts. Default: all. */
+  /** Evaluate only the first `limit` prompts. Default: all. */
   readonly limit?: number;
 }
 
-/** What `evaluate --json` prints. */
+/** Output of `evaluate --json`. */
 export interface EvaluateResult extends Evaluation, Pick<RunResult, "setting" | "security" | "truncation" | "queries"> {
   readonly schema: 1;
-  /** From scales and depth, in the unit of `largestError`; a larger error is a fault. */
+  /** Bound on `largestError`, from scales and depth; the command line exits with 1 above it. */
   readonly errorBound: number;
   readonly predicted: NonNullable<RunResult["predicted"]>;
   readonly measured: MeasuredRun;
 }
 
 /**
- * Measures what the secure path keeps of the model's answers, with every party on this machine.
+ * Compares the secure model's answers with the plaintext model, with all parties on this machine.
  *
  * @example
  * ```ts
@@ -79,23 +79,25 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const result = await unlessAborted(signal, session.abandon, work);
   const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
   await reference.release();
+  const labels = partyLabels(manifest.setting);
   return {
     schema: 1,
     ...result,
     errorBound: await boundFor(dir, tokens, questions[0]!),
     ...securityFields(manifest),
     queries,
-    predicted: withPartyNames(manifest.setting, predicted),
-    measured: withPartyNames(manifest.setting, {
+    predicted: { ...predicted, bytes: labels.bytes(predicted.bytes) },
+    measured: {
       ...measured,
+      bytes: labels.bytes(measured.bytes),
       framingBytes,
       seconds: roundTimes(seconds),
-      peakMegabytes,
-    }),
+      peakMegabytes: labels.perRole(peakMegabytes),
+    },
   };
 }
 
-/** The bound at one input: it depends on magnitudes, which hardly differ between inputs. */
+/** The error bound for one prompt. It depends on magnitudes, which differ little between prompts. */
 async function boundFor(dir: string, tokens: TextTokenizer, { prompt }: EvaluationPrompt): Promise<number> {
   const client = await loadPartyBuild(dir, "client");
   const { module, weights } = await loadPlain(dir);

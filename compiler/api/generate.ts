@@ -1,5 +1,5 @@
 import type { Manifest } from "../build/index.ts";
-import { loadManifest, loadPartyBuild, partyFolder, thirdPartyName, withPartyNames } from "../build/index.ts";
+import { loadManifest, loadPartyBuild, partyFolder, partyLabels, thirdPartyName } from "../build/index.ts";
 import { readTokenizer } from "../inputs/index.ts";
 import type { TokenCost } from "../report/text/index.ts";
 import { placementText } from "../report/text/index.ts";
@@ -20,36 +20,36 @@ import { type LocalRunOptions, onOneMachine } from "./run.ts";
 import { identityOf, type RemoteOptions } from "./services.ts";
 import { countOf, endpointOf, type LinkOption, linkOf } from "./values.ts";
 
-/** One token as soon as it is known. */
+/** One generated token. */
 export interface GeneratedToken {
-  /** What it adds to the text. */
+  /** The text that it adds. */
   readonly text: string;
-  /** What the query behind it cost. */
+  /** The cost of its query. */
   readonly cost: TokenCost;
 }
 
 export interface GenerateOptions extends LocalRunOptions {
-  /** The build directory, with the model's tokenizer files; as the client of a server: its folder is enough. */
+  /** The build directory, with tokenizer files. With `remote`, the client's folder is enough. */
   readonly build: string;
-  /** The text to continue. */
+  /** Text to continue. */
   readonly prompt: string;
-  /** At most so many tokens. Default: 32. */
+  /** Maximum number of new tokens. Default: 32. */
   readonly maxTokens?: number;
-  /** Keep what was opened of keys and values between tokens, where the build can. Default: true. */
+  /** Cache opened keys and values between tokens, if the build supports it. Default: true. */
   readonly cache?: boolean;
-  /** Be the client of a server elsewhere. Default: all parties on this machine. */
+  /** Connect to a server as its client. Default: all parties on this machine. */
   readonly remote?: RemoteOptions;
-  /** Sees each token as soon as it is known. */
+  /** Called with each token as soon as it is known. */
   readonly onToken?: (token: GeneratedToken) => void;
 }
 
-/** What `generate --json` prints. */
+/** Output of `generate --json`. */
 export interface GenerateResult
   extends GeneratedText,
     Pick<RunResult, "setting" | "security" | "truncation" | "queries"> {
   readonly schema: 1;
   readonly prompt: string;
-  /** Of each query, in order. */
+  /** The cost of each query, in order. */
   readonly perToken: readonly TokenCost[];
   readonly predicted: NonNullable<RunResult["predicted"]>;
   readonly measured: MeasuredRun;
@@ -58,7 +58,7 @@ export interface GenerateResult
 export const defaultTokens = 32;
 
 /**
- * Continues a text, greedily: the likeliest token each time. Every token is a query.
+ * Generates text greedily: the most likely token each time. Every token is one query.
  *
  * @example
  * ```ts
@@ -68,7 +68,8 @@ export const defaultTokens = 32;
  *   onToken: ({ text, cost }) => console.log(text, cost.rounds, "rounds"),
  * });
  * ```
- * @throws DiagnosticError where the build is no language model or the prompt does not fit, SessionError where a party fails.
+ * @throws DiagnosticError if the build is not a language model or the prompt is too long
+ * @throws SessionError if a party fails
  */
 export async function generate(options: GenerateOptions): Promise<GenerateResult> {
   const { build, prompt, cache = true, remote, signal, onToken } = options;
@@ -77,19 +78,20 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   const manifest = loadManifest(folder);
   const tokens = readTokenizer(folder);
   const start = tokens.encode(prompt).length;
-  const keep = cache && manifest.decode !== undefined;
+  const useCache = cache && manifest.decode !== undefined;
   signal?.throwIfAborted();
-  const session = await (remote ? openThere(options, remote) : openHere(options, keep));
+  const session = await (remote ? openThere(options, remote) : openHere(options, useCache));
+  const labels = partyLabels(manifest.setting);
   const costs: TokenCost[] = [];
-  const forward: Forward = async (inputs, asked) => {
-    const { outputs, measured, seconds } = await session.query(inputs, asked);
-    const place = asked ? asked.position - (asked.program === 1 ? 0 : 1) : costs.length + start - 1;
-    costs.push(withPartyNames(manifest.setting, { place, ...measured, seconds: roundTimes(seconds) }));
+  const forward: Forward = async (inputs, position) => {
+    const { outputs, measured, seconds } = await session.query(inputs, position);
+    const place = position ? position.position - (position.program === 1 ? 0 : 1) : costs.length + start - 1;
+    costs.push({ place, ...measured, bytes: labels.bytes(measured.bytes), seconds: roundTimes(seconds) });
     return outputs;
   };
   const onText = (text: string): void => onToken?.({ text, cost: costs.at(-1)! });
   const made = await unlessAborted(signal, session.abandon, () =>
-    decode(manifest, tokens, forward, { prompt, maxTokens, useCache: keep, onText }).catch(async (error: unknown) => {
+    decode(manifest, tokens, forward, { prompt, maxTokens, useCache, onText }).catch(async (error: unknown) => {
       await session.abandon(error);
       throw error;
     }),
@@ -102,27 +104,22 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
     ...securityFields(manifest),
     queries,
     perToken: costs,
-    predicted: withPartyNames(manifest.setting, predicted),
-    measured: withPartyNames(manifest.setting, measured as MeasuredRun),
+    predicted: { ...predicted, bytes: labels.bytes(predicted.bytes) },
+    measured: {
+      ...measured,
+      bytes: labels.bytes(measured.bytes),
+      peakMegabytes: labels.perRole(measured.peakMegabytes),
+    },
   };
-}
-
-/** A session wherever the others are. */
-interface Session extends Omit<RemoteSession, "end"> {
-  readonly end: () => Promise<{
-    readonly predicted: Awaited<ReturnType<RemoteSession["end"]>>["predicted"];
-    readonly measured: Omit<MeasuredRun, "bytes"> & { readonly bytes: Readonly<Record<string, number>> };
-    readonly queries: number;
-  }>;
 }
 
 async function openHere(
   { build, link, inProcess = false, onWarning }: GenerateOptions,
-  keep: boolean,
-): Promise<Session> {
+  useCache: boolean,
+): Promise<RemoteSession> {
   const shaped = link === undefined ? undefined : linkOf(link);
   onWarning?.(onOneMachine);
-  const session = await openLocal({ dir: build, inProcess, useCache: keep, ...(shaped && { link: shaped }) });
+  const session = await openLocal({ dir: build, inProcess, useCache, ...(shaped && { link: shaped }) });
   return {
     ...session,
     end: async () => {
@@ -136,15 +133,15 @@ async function openHere(
 async function openThere(
   { build, link, inProcess }: Pick<GenerateOptions, "build" | "inProcess"> & { readonly link?: LinkOption },
   remote: RemoteOptions,
-): Promise<Session> {
+): Promise<RemoteSession> {
   if (link !== undefined || inProcess)
-    return usage("--link and --in-process are for parties on this machine, not with --server");
+    return usage("--link and --in-process apply to parties on this machine, not to --server");
   const [server, dealer] = [endpointOf(remote.server, "server"), endpointOf(remote.dealer, "dealer")];
   const identity = await identityOf(remote, "client");
   return await openRemoteSession({ part: await loadPartyBuild(build, "client"), identity, server, dealer });
 }
 
-/** What ran where, and under which assumption, for people to read. */
+/** Where each party ran, and the security assumption, as text. */
 export function whereItRan(manifest: Manifest, remote: boolean): string {
   const helper = thirdPartyName(manifest.setting);
   const { setting, security } = securityFields(manifest);

@@ -1,5 +1,5 @@
-/** All that the command line does, as functions: the face of the package. */
-export type { ShapeCostOptions } from "./architecture-cost.ts";
+/** Every command of the command line, as a function. */
+export type { ArchitectureCostOptions } from "./architecture-cost.ts";
 export {
   type BuildCheckResult,
   type CheckBuildOptions,
@@ -46,7 +46,7 @@ export {
   inspectStudent,
 } from "./inspect.ts";
 export { type CreateKeysOptions, createKeys, type KeysResult } from "./keys.ts";
-export { defaultTolerance, type ModelOptions, type Owner, type Reader } from "./model-options.ts";
+export { defaultTolerance, type ModelOptions, type Owner, type Reader, resolveModelOptions } from "./model-options.ts";
 export { type RewriteOptions, type RewriteResult, rewrite } from "./rewrite.ts";
 export { type LocalRunOptions, type RunOptions, run } from "./run.ts";
 export {

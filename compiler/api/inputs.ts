@@ -10,22 +10,25 @@ import { usage } from "./errors.ts";
 /** Nested lists of numbers; every list of one depth has the same length. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
-/** A tensor as callers give it: its element type is that of the model's input. */
+/** A tensor of the caller. Its values are converted to the element type of the model's input. */
 export interface InputTensor {
   readonly shape: readonly number[];
-  /** In row-major order. */
+  /** Row-major. */
   readonly data: ArrayLike<number | bigint>;
 }
 
 /** The client's inputs. */
 export interface InputOptions {
-  /** By name: the path of a .npy, .npz, .pb or .json file, a tensor, or nested lists. */
+  /** By input name: the path of a .npy, .npz, .pb or .json file, a tensor, or nested lists. */
   readonly inputs?: Readonly<Record<string, string | InputTensor | NestedNumbers>>;
-  /** Files that name their tensors (.npz, .pb, .json); or `name=file`, as the command line writes it. */
+  /** Files that name their tensors (.npz, .pb, .json), or `name=file` as on the command line. */
   readonly inputFiles?: readonly string[];
 }
 
-/** In the shapes and types of the model. @throws DiagnosticError with every fault at once. */
+/**
+ * Reads all inputs, in the shapes and element types of the model.
+ * @throws DiagnosticError with all problems at once
+ */
 export function inputsOf(
   manifest: Manifest,
   { inputs = {}, inputFiles = [] }: InputOptions,
@@ -46,7 +49,7 @@ function tensorOf(name: string, value: InputTensor | NestedNumbers): TypedTensor
   }
   const { shape, data } = value;
   if (sizeOf(shape) !== data.length) {
-    usage(`input ${name}: ${data.length} numbers do not have the shape [${shape.join(", ")}]`);
+    usage(`input ${name}: expected ${sizeOf(shape)} values for shape [${shape.join(", ")}], found ${data.length}`);
   }
   return {
     dtype: "float64",

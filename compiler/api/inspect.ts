@@ -8,25 +8,25 @@ import type { StudentManifest } from "../student/index.ts";
 import { readStudentManifest } from "../student/index.ts";
 import { loadCompiler } from "./compile.ts";
 import { usage } from "./errors.ts";
-import { compileOptionsOf, type ModelOptions } from "./model-options.ts";
+import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 
 export { type Stage, stages };
 
 export interface InspectOptions extends ModelOptions {
-  /** The pass after which the model is shown. Default: `import`. */
+  /** Show the module after this pass. Default: `import`. */
   readonly stage?: Stage;
 }
 
-/** What `inspect <model.onnx> --json` prints. */
+/** Output of `inspect <model.onnx> --json`. */
 export interface InspectResult extends ModelProvenance {
   readonly schema: 1;
   readonly stage: Stage;
-  /** The module in the compiler's own language (ir/README.md). */
+  /** The module as IR text (ir/README.md). */
   readonly mir: string;
 }
 
 /**
- * Shows a model in the compiler's own language after one of its passes, and who knows each weight and why.
+ * Prints a model as IR after one of the passes, and reports who knows each weight and why.
  *
  * @example
  * ```ts
@@ -36,7 +36,7 @@ export interface InspectResult extends ModelProvenance {
  */
 export async function inspect({ stage = "import", ...options }: InspectOptions): Promise<InspectResult> {
   if (!stages.includes(stage)) usage(`--stage takes one of ${stages.join(", ")}, found "${stage}"`);
-  const compile = compileOptionsOf(options);
+  const compile = resolveModelOptions(options);
   const owned = loadModel(compile, { allowAllPublic: true });
   const shown = (module: Module): InspectResult => ({
     schema: 1,
@@ -55,14 +55,14 @@ export interface InspectBuildOptions {
   readonly build: string;
 }
 
-/** What `inspect <build-dir> --json` prints: the contract of a build, and the weights and constants in it. */
+/** Output of `inspect <build-dir> --json`: the manifest of a build, with its weights and constants. */
 export interface InspectBuildResult extends Pick<Manifest, "weights" | "constants"> {
   readonly schema: 1;
   readonly manifest: Manifest;
 }
 
 /**
- * The manifest of a build: roles, hashes, what is cut and opened, rings, cost.
+ * Reads the manifest of a build: roles, hashes, cut and opened values, rings, cost.
  *
  * @example
  * ```ts
@@ -77,17 +77,17 @@ export function inspectBuild({ build }: InspectBuildOptions): InspectBuildResult
 }
 
 export interface InspectStudentOptions {
-  /** `student.manifest.json`, as `rewrite` wrote it. */
+  /** Path of the `student.manifest.json` that `rewrite` wrote. */
   readonly manifest: string;
 }
 
-/** What `inspect <student.manifest.json> --json` prints. */
+/** Output of `inspect <student.manifest.json> --json`. */
 export interface InspectStudentResult {
   readonly schema: 1;
   readonly manifest: StudentManifest;
 }
 
-/** What a student promises: what was changed, and what stays public. */
+/** Reads the manifest of a student: what was changed, and what stays public. */
 export function inspectStudent({ manifest }: InspectStudentOptions): InspectStudentResult {
   return { schema: 1, manifest: readStudentManifest(manifest) };
 }

@@ -2,27 +2,27 @@ import type { Role } from "../../runtime/core/index.ts";
 import { initKeys } from "../keys/index.ts";
 
 export interface CreateKeysOptions {
-  /** A new folder; it will hold `client/`, `server/` and `dealer/`. Keys that exist are never overwritten. */
+  /** A new folder for `client/`, `server/` and `dealer/`. Existing keys are never overwritten. */
   readonly folder: string;
-  /** How long the certificates are valid, in days. Default: two years. */
+  /** Validity of the certificates in days. Default: two years. */
   readonly days?: number;
 }
 
-/** What `keys init --json` prints. */
+/** Output of `keys init --json`. */
 export interface KeysResult {
   readonly schema: 1;
-  /** Folder of each party: give it to that party alone, over a safe way. */
+  /** Folder of each party: give it only to that party, over a secure channel. */
   readonly folders: Readonly<Record<Role, string>>;
-  /** For a party that would rather make its key itself. Nothing in it is secret. */
+  /** Invite files, for a party that prefers to create its own key. They contain no secrets. */
   readonly invites: Readonly<Record<Role, string>>;
   /** SHA-256 of each certificate. */
   readonly fingerprints: Readonly<Record<Role, string>>;
-  /** ISO 8601. */
+  /** Date and time in ISO 8601. */
   readonly validUntil: string;
 }
 
 /**
- * Makes keys, certificates and mutual pins for the three parties.
+ * Creates keys, certificates and mutual pins for the three parties.
  *
  * @example
  * ```ts

@@ -1,86 +1,99 @@
-import { throwIfAny } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { type CompileOptions, resolveOptions } from "../load/index.ts";
+import { type CompileOptions, type ResolvedOptions, requireOptions } from "../load/index.ts";
 import { given, type LinkOption, linkOf } from "./values.ts";
 
-/** A party that an output can be opened to. */
+/** A party that an output can be revealed to. */
 export type Reader = "client" | "server";
 
 /** Who holds an input. */
 export type Owner = Exclude<Label, "shared">;
 
-/** Who owns which part of a model, and how it is compiled. What is absent has the default that its line names. */
+/** Owners of the parts of a model, and how it is compiled. */
 export interface ModelOptions {
   /** Path of the ONNX model. */
   readonly model: string;
   /**
-   * The public model that this one was tuned from: an ONNX file, a safetensors file, or a folder of them. Weights that
-   * are equal to the base's are public; all others are the server's.
+   * The public model that this one was fine-tuned from: an ONNX file, a safetensors file, or a folder of them. Equal
+   * weights are public, all others are private to the server.
    */
   readonly base?: string;
-  /** A private LoRA adapter: a folder as PEFT saves it, or an `.onnx_adapter` file of ONNX Runtime. */
+  /** A private LoRA adapter: a PEFT folder, or an `.onnx_adapter` file of ONNX Runtime. */
   readonly adapter?: string;
-  /** Folder of the public adapter that the private one started from: an equal A is public (LoRA-FA). */
+  /** The public adapter that training started from: a PEFT folder. An unchanged A stays public (LoRA-FA). */
   readonly baseAdapter?: string;
   /**
-   * Adapters of this rank are merged into the model, and are taken out of it again; needs `base`. `tolerance`: the part
-   * of a change that A·B may leave out, by Frobenius norm (default: 1e-4).
+   * Recover adapters of this rank that were merged into the model; needs `base`. `tolerance`: relative error allowed for
+   * A·B, by Frobenius norm (default: 1e-4).
    */
-  readonly lowRank?: { readonly rank: number; readonly tolerance?: number };
-  /** Patterns over weight names; `*` stands for any characters. Weights that match are the server's. */
+  readonly mergedLora?: { readonly rank: number; readonly tolerance?: number };
+  /** Patterns of weight names; `*` matches any characters. Matching weights are private to the server. */
   readonly private?: readonly string[];
-  /** Who holds each input, by name. Default: the client. */
+  /** Holder of each input, by name. Default: the client. */
   readonly inputs?: Readonly<Record<string, Owner>>;
   /**
-   * Who may read which output: `{ logits: "client" }`; `*` in a name stands for any characters. Outputs that are not
-   * named are not computed. Nothing else is ever opened.
+   * The reader of each output: `{ logits: "client" }`; `*` in a name matches any characters. Other outputs are not
+   * computed, and no other value is opened.
    */
   readonly reveal?: Readonly<Record<string, Reader | readonly Reader[]>>;
-  /** What the client receives of a language model: all logits (default), or the likeliest token alone. */
+  /** What the client receives from a language model: all logits (default), or only the most likely token. */
   readonly head?: "logits" | "token";
   /** Sizes of symbolic dimensions, by name, in elements. */
   readonly dims?: Readonly<Record<string, number>>;
-  /** Inputs of integers that hold one number everywhere, in every query: `{ attention_mask: 1 }`. */
+  /** Integer inputs that are a constant in every query: `{ attention_mask: 1 }` for text without padding. */
   readonly fixed?: Readonly<Record<string, number>>;
-  /** Lengths of shorter windows, in tokens: generation of a text that begins within one pays for no more. */
+  /** For generation: also compile these shorter prompt lengths, in tokens, so that a short prompt costs less. */
   readonly buckets?: readonly number[];
-  /** Two parties with a dealer of randomness (default), or three of which no two collude. */
+  /** Two parties with a dealer of randomness (default), or three parties of which no two collude. */
   readonly setting?: "2pc-dealer" | "3pc";
-  /** Products are truncated locally, one unit off at times (`fast`, the default), or as the plaintext rounds (`exact`). */
+  /** `fast` (default) truncates products locally, sometimes off by one ulp; `exact` rounds as the plaintext does. */
   readonly truncation?: "fast" | "exact";
-  /** `marill` (default), or as another system computes: `crypten`, `mpcformer`, … (docs/presets.md). */
-  readonly numerics?: string;
-  /** The link that protocols are chosen for. Default: `wan`. */
+  /** Numerical preset: `marill` (default), or the approximations of another system: `crypten`, … (docs/presets.md). */
+  readonly preset?: string;
+  /** Network to choose protocols for. Default: `wan`. */
   readonly link?: LinkOption;
-  /** What is made least on that link: time (default), time from the input on, or total bytes. */
+  /** Metric to minimize on the link: time (default), time after the input is known, or total bytes. */
   readonly objective?: "time" | "online" | "total";
-  /** Public inputs that ranges are measured on: a folder of .npz or .pb, or prompts as .jsonl. */
+  /** Public inputs to measure value ranges on: a folder of .npz or .pb files, or prompts in a .jsonl file. */
   readonly calibrate?: string;
   /** Measured magnitudes are multiplied by this factor, 1 to 1024. Default: 4. */
   readonly margin?: number;
-  /** Fractional bits, 1 to 15, by what they are of. Default: 12; of queries 8, of values 10. */
+  /** Fractional bits by kind, 1 to 15. Default: 12; query 8, value 10. */
   readonly precision?: Partial<Precision>;
-  /** Name of the program. Default: the name of the model's file. */
+  /** Name of the program. Default: the file name of the model. */
   readonly name?: string;
 }
 
-/** Part of a change that is left out of adapters unless the options say otherwise. */
+/** Default relative error of `mergedLora`. */
 export const defaultTolerance = 1e-4;
 
 const readers = (to: Reader | readonly Reader[]): readonly Reader[] => (typeof to === "string" ? [to] : to);
 
-/** As the compiler takes them. @throws DiagnosticError with all that does not go together. */
-export function compileOptionsOf({ lowRank, link, reveal, ...rest }: ModelOptions): CompileOptions {
-  const reveals = Object.entries(reveal ?? {}).flatMap(([output, to]) =>
-    readers(to).map((each) => ({ output, to: each })),
-  );
-  const compile = {
-    ...given(rest),
-    ...(lowRank && { lowRank: { tolerance: defaultTolerance, ...given(lowRank) } }),
-    ...(reveals.length > 0 && { reveal: reveals }),
-    ...(link !== undefined && { link: linkOf(link) }),
-  } as CompileOptions;
-  throwIfAny(resolveOptions(compile).problems);
-  return compile;
+/** The options that the compiler takes, with every default. @throws DiagnosticError with all problems of the options. */
+export const resolveModelOptions = (options: ModelOptions): ResolvedOptions =>
+  requireOptions(compileOptionsOf(options));
+
+/** The flat options of the command line and the API, nested by subject. */
+export function compileOptionsOf({ model, name, ...flat }: ModelOptions): CompileOptions {
+  const { base, adapter, baseAdapter, mergedLora, private: names } = flat;
+  const { inputs, reveal = {}, head, dims, fixed, buckets } = flat;
+  const { setting, link, objective, truncation, preset, precision } = flat;
+  const { calibrate, margin } = flat;
+  const reveals = Object.entries(reveal).flatMap(([output, to]) => readers(to).map((each) => ({ output, to: each })));
+  const lora = mergedLora && { rank: mergedLora.rank, tolerance: mergedLora.tolerance ?? defaultTolerance };
+  return {
+    model,
+    ...given({ name }),
+    weights: given({ base, adapter, baseAdapter, mergedLora: lora, private: names }),
+    interface: given({ owners: inputs, reveal: reveals, head, dims, constants: fixed, buckets }),
+    target: given({
+      setting,
+      link: link === undefined ? undefined : linkOf(link),
+      objective,
+      truncation,
+      preset,
+      precision,
+    }),
+    calibration: given({ samples: calibrate, margin }),
+  };
 }

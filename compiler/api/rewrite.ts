@@ -5,43 +5,43 @@ import { given } from "./values.ts";
 export interface RewriteOptions {
   /** Path of the public model. */
   readonly model: string;
-  /** Where the student is written, `.onnx`; its manifest and its data file come beside it. */
+  /** Student model to write, `.onnx`; its manifest and its data file go beside it. */
   readonly output: string;
-  /** Share of the layers, from the first, that stay public, 0 to 1. Default: 0. */
+  /** Fraction of the layers, counted from the first, that stay public, 0 to 1. Default: 0. */
   readonly freeze?: number;
-  /** Low-rank changes beside the linear layers, instead of training them whole. */
+  /** Train low-rank adapters beside the linear layers instead of the full matrices. */
   readonly lora?: {
     readonly rank: number;
-    /** The change is multiplied by alpha / rank. Default: twice the rank. */
+    /** The adapter is scaled by alpha / rank. Default: 2 × rank. */
     readonly alpha?: number;
-    /** Ends of module paths, as `q_proj`. Default: all linear layers that are trained. */
+    /** Module name suffixes to adapt, as `q_proj`. Default: all linear layers that are trained. */
     readonly targets?: readonly string[];
-    /** Keep A as it is, public, and train B alone (LoRA-FA). Default: false. */
+    /** Keep A public and fixed, train only B (LoRA-FA). Default: false. */
     readonly freezeA?: boolean;
   };
-  /** Fewer heads of attention: `size` of them become one of their joint depth, or one in `size` stays. */
+  /** Fewer attention heads: merge every `size` heads into one of their joint depth, or keep one of every `size`. */
   readonly heads?: {
     readonly what: "merge" | "prune";
     readonly size: 2 | 4;
-    /** Which heads are merged. Default: `adjacent`. */
+    /** How heads are grouped for merging. Default: `adjacent`. */
     readonly grouping?: Grouping;
-    /** Factor on merged scores: a rule, or the number itself. Default: `mean`. */
+    /** Scale of merged scores: a rule, or a number. Default: `mean`. */
     readonly scale?: MergeScale | number;
   };
-  /** Sizes of symbolic dimensions, in elements; the student keeps the symbols. */
+  /** Sizes of symbolic dimensions, in elements; the student keeps them symbolic. */
   readonly dims?: Readonly<Record<string, number>>;
 }
 
-/** What `rewrite --json` prints. */
+/** Output of `rewrite --json`. */
 export interface RewriteResult {
   readonly schema: 1;
-  /** Paths of what was written; `data` where the model keeps weights outside. */
+  /** Paths of the written files; `data` only if the model has external data. */
   readonly files: Omit<StudentPaths, "data"> & Partial<Pick<StudentPaths, "data">>;
   readonly manifest: StudentManifest;
 }
 
 /**
- * Makes a student of a public model that costs less in secure computation, to be tuned and compiled.
+ * Makes a student of a public model that is cheaper under MPC, ready for fine-tuning.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-import { loadManifest, withPartyNames } from "../build/index.ts";
+import { loadManifest, partyLabels } from "../build/index.ts";
 import {
   openLocal,
   outputsJson,
@@ -11,42 +11,43 @@ import {
 import { type InputOptions, inputsOf, saveOutputs } from "./inputs.ts";
 import { countOf, type LinkOption, linkOf } from "./values.ts";
 
-/** Where all parties run: on this machine. Fine as a test, no protection as a deployment. */
+/** Options for running all parties on this machine: a test, not a protected deployment. */
 export interface LocalRunOptions {
-  /** Shapes the three links between the parties. Default: as fast as memory. */
+  /** Emulate this network on the three links between the parties. Default: memory speed. */
   readonly link?: LinkOption;
-  /** All parties in this thread, for debuggers. Default: a thread for each. */
+  /** Run all parties in this thread, for debugging. Default: one thread per party. */
   readonly inProcess?: boolean;
-  /** Stops between messages: the parties are dropped, and the call throws the signal's reason. */
+  /** Stops the parties between two messages; the call throws the reason of the signal. */
   readonly signal?: AbortSignal;
-  /** Hears what everybody should know, in a line: that one machine sees everything. */
+  /** Called with each warning, one line: here, that one machine sees all data. */
   readonly onWarning?: (line: string) => void;
-  /** Hears how far long work has come, in a line. */
+  /** Called with the progress of long work, one line. */
   readonly onProgress?: (line: string) => void;
 }
 
 export interface RunOptions extends InputOptions, LocalRunOptions {
   /** The build directory. */
   readonly build: string;
-  /** So many queries in one session. Default: 1. The result is the last one's. */
+  /** Number of queries in one session. Default: 1. The result is that of the last query. */
   readonly repeat?: number;
-  /** The exact interpreter of the same fixed-point program instead: no parties, nothing measured. Default: false. */
+  /** Evaluate the same fixed-point program with the exact interpreter, without parties or measurements. Default: false. */
   readonly plain?: boolean;
-  /** Write the outputs there, as .npz. */
+  /** Write the outputs to this .npz file. */
   readonly output?: string;
 }
 
-export const onOneMachine = "all three parties run on this machine: fine as a test, no protection as a deployment";
+export const onOneMachine = "all three parties run on this machine: this is a test, and protects no data";
 
 /**
- * Runs a build with every party on this machine. It fails if the traffic is not the predicted one, byte for byte.
+ * Runs a build with all parties on this machine. It fails unless the traffic equals the predicted traffic, byte for byte.
  *
  * @example
  * ```ts
  * const { outputs, measured } = await run({ build: "build", inputs: { input_ids: [[1, 5, 7]] } });
  * console.log(outputs.logits.shape, measured.rounds);
  * ```
- * @throws DiagnosticError for an input that does not fit, SessionError where a party fails.
+ * @throws DiagnosticError for an invalid input
+ * @throws SessionError if a party fails
  */
 export async function run(options: RunOptions): Promise<RunResult> {
   const { build, output, plain = false, onProgress, onWarning, signal } = options;
@@ -70,14 +71,21 @@ export async function run(options: RunOptions): Promise<RunResult> {
     }
     const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
     saveOutputs(output, last.outputs);
-    return withPartyNames<RunResult>(manifest.setting, {
+    const labels = partyLabels(manifest.setting);
+    return {
       schema: 1,
       outputs: outputsJson(last.outputs),
       ...(last.serverOutputs.size > 0 && { serverOutputs: outputsJson(last.serverOutputs) }),
       ...securityFields(manifest),
       queries,
-      predicted,
-      measured: { ...measured, framingBytes, seconds: roundTimes(seconds), peakMegabytes },
-    });
+      predicted: { ...predicted, bytes: labels.bytes(predicted.bytes) },
+      measured: {
+        ...measured,
+        bytes: labels.bytes(measured.bytes),
+        framingBytes,
+        seconds: roundTimes(seconds),
+        peakMegabytes: labels.perRole(peakMegabytes),
+      },
+    };
   });
 }

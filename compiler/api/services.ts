@@ -9,45 +9,44 @@ import { defaultMaxDealtBytes, queryServer, startDealer, startServer } from "../
 import { type InputOptions, inputsOf, saveOutputs } from "./inputs.ts";
 import { type Address, countOf, endpointOf } from "./values.ts";
 
-/** What every party of a deployment needs. */
+/** Options of every party of a deployment. */
 export interface PartyOptions {
-  /** This party's folder of `createKeys` or `marillc keys init`: its key, its certificate, and whom it trusts. */
+  /** This party's identity folder, made by `createKeys` or `marillc keys init`: its key, its certificate and its peers. */
   readonly identity: string;
-  /** Hears, in a line, what is worth knowing and no error: a key file that others can read. */
+  /** Called with each warning, one line: for example, that others can read the key file. */
   readonly onWarning?: (line: string) => void;
 }
 
-/** A party that listens. */
+/** Options of a party that listens. */
 export interface ServiceOptions extends PartyOptions {
-  /** Where to listen; port 0 takes a free one, which the service names. */
+  /** Address to listen on; port 0 picks a free port, which `Service.port` reports. */
   readonly listen: Address;
-  /** Hears one line for each event: sessions that ended, and peers that were refused. */
+  /** Called with one line for each ended session and each refused peer. */
   readonly onLog?: (line: string) => void;
-  /** Stops listening and ends what is running. Before the service listens, it makes the call throw its reason. */
+  /** Closes the service. Before the service listens, the call throws the reason of the signal. */
   readonly signal?: AbortSignal;
 }
 
-/** A service that listens. */
+/** A running service. */
 export interface Service {
   readonly host: string;
-  /** The port that it took. */
   readonly port: number;
-  /** Stops listening, and ends the sessions that are running; they learn that this party left. */
+  /** Stops listening and ends running sessions; their peers are notified. */
   readonly close: () => Promise<void>;
-  /** Fulfilled when it has stopped, by `close` or by the signal. */
+  /** Resolves when the service has stopped, by `close` or by the signal. */
   readonly closed: Promise<void>;
 }
 
 export interface ServeOptions extends ServiceOptions {
-  /** The server's folder of a build, or the build directory around it. */
+  /** The server's folder of a build, or the build directory. */
   readonly build: string;
-  /** Where the dealer listens. */
+  /** Address of the dealer. */
   readonly dealer: Address;
 }
 
 /**
- * Starts the server: it answers clients with private weights, one session per connection, over mutual TLS 1.3. It lives
- * on when a session fails.
+ * Starts the server: it answers clients with private weights, one session per connection, over mutual TLS 1.3. A failed
+ * session does not stop it.
  *
  * @example
  * ```ts
@@ -71,13 +70,13 @@ export async function serve({ build, dealer: at, ...options }: ServeOptions): Pr
 }
 
 export interface DealOptions extends ServiceOptions {
-  /** Refuses programs of which one query takes more bytes of correlations. Default: 4e9. */
+  /** Refuse programs that need more correlation bytes for one query. Default: 4e9. */
   readonly maxBytes?: number;
 }
 
 /**
- * Starts the dealer: it brings the parties of each session together and deals correlated randomness for them. It sees
- * neither inputs nor weights, and keeps nothing between sessions.
+ * Starts the dealer: it matches the client and the server of each session and sends them correlated randomness. It sees
+ * neither inputs nor weights, and stores nothing between sessions.
  *
  * @example
  * ```ts
@@ -92,25 +91,25 @@ export async function deal(options: DealOptions): Promise<Service> {
   return serviceOf(await startDealer({ listen, identity, maxDealtBytes, log: logOf(options) }), options.signal);
 }
 
-/** Where the others of a client are. */
+/** The other parties, as a client reaches them. */
 export interface RemoteOptions extends PartyOptions {
-  /** Where the server listens. */
+  /** Address of the server. */
   readonly server: Address;
-  /** Where the dealer listens. */
+  /** Address of the dealer. */
   readonly dealer: Address;
 }
 
 export interface QueryOptions extends RemoteOptions, InputOptions {
-  /** The client's folder of a build, or the build directory around it. */
+  /** The client's folder of a build, or the build directory. */
   readonly build: string;
-  /** Write the outputs there, as .npz. */
+  /** Write the outputs to this .npz file. */
   readonly output?: string;
-  /** Leaves the session, tells the others, and makes the call throw its reason. */
+  /** Ends the session and notifies the other parties; the call throws the reason of the signal. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Asks a server one question, as its client. What was measured are the links that this party sees.
+ * Sends one query to a server, as its client. `measured` covers the links of this party only.
  *
  * @example
  * ```ts
@@ -122,7 +121,8 @@ export interface QueryOptions extends RemoteOptions, InputOptions {
  *   inputs: { input_ids: "ids.npy" },
  * });
  * ```
- * @throws DiagnosticError for an input that does not fit, before anybody is asked; SessionError where a party fails.
+ * @throws DiagnosticError for an invalid input, before it connects to any party
+ * @throws SessionError if a party fails
  */
 export async function query(options: QueryOptions): Promise<RunResult> {
   const [server, dealer] = [endpointOf(options.server, "server"), endpointOf(options.dealer, "dealer")];
@@ -135,13 +135,17 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   return result;
 }
 
-/** Reads an identity, and refuses that of another role. */
+/** @throws DiagnosticError MRL0738 for the identity of another role */
 export async function identityOf({ identity: dir, onWarning }: PartyOptions, role: Role): Promise<Identity> {
   const identity = await readIdentity(dir, (diagnostic) =>
     onWarning?.(formatDiagnostic(diagnostic).replace(/^error/, "warning")),
   );
   if (identity.role !== role) {
-    fail({ code: "MRL0738", message: `this identity is the ${identity.role}'s, and the ${role}'s is needed`, at: dir });
+    fail({
+      code: "MRL0738",
+      message: `expected the identity of the ${role}, found that of the ${identity.role}`,
+      at: dir,
+    });
   }
   return identity;
 }

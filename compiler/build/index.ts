@@ -12,7 +12,6 @@ export {
   partyLabels,
   roles,
   thirdPartyName,
-  withPartyNames,
 } from "./party-names.ts";
 export { securityStatement } from "./security-statement.ts";
 export { sha256 } from "./sha256.ts";

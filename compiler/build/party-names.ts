@@ -45,24 +45,3 @@ export function partyLabels(setting: string): PartyLabels {
     links: directions.map(direction),
   };
 }
-
-/** Traffic or a measurement as a session reports it: bytes by link, memory by role. */
-interface RoleReport {
-  readonly bytes?: Readonly<Partial<Record<DirectionName, number>>>;
-  readonly peakMegabytes?: Readonly<Partial<Record<PartyName, number>>>;
-  readonly predicted?: RoleReport;
-  readonly measured?: RoleReport;
-}
-
-/** Labels the bytes and the memory of a report, and of the traffic that it predicts and measures. */
-export function withPartyNames<T extends RoleReport>(setting: string, report: T): T {
-  const labels = partyLabels(setting);
-  const { bytes, peakMegabytes, predicted, measured } = report;
-  return {
-    ...report,
-    ...(bytes && { bytes: labels.bytes(bytes as Parameters<typeof labels.bytes>[0]) }),
-    ...(peakMegabytes && { peakMegabytes: labels.perRole(peakMegabytes as Readonly<Partial<Record<Role, number>>>) }),
-    ...(predicted && { predicted: withPartyNames(setting, predicted) }),
-    ...(measured && { measured: withPartyNames(setting, measured) }),
-  };
-}

@@ -1,28 +1,28 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
-import type { ShapeCostOptions } from "../api/index.ts";
+import type { ArchitectureCostOptions } from "../api/index.ts";
 import { given } from "../api/index.ts";
 import type { ParsedOptions } from "./command.ts";
 import { readCount, readDims } from "./option-values.ts";
 
-/** Options that are said of a model file. */
+/** Options of a model file. */
 const modelOnlyOptions = ["base", "adapter", "calibrate", "head", "truncation"] as const;
 
-/** `cost --shape`: counts a known architecture without weights. All that does not fit is refused at once. */
-export function shapeOptionsOf(shape: string, options: ParsedOptions): ShapeCostOptions {
+/** The options of `cost --architecture`; `refuseModelOptions` refuses the others. */
+export function architectureOptionsOf(architecture: string, options: ParsedOptions): ArchitectureCostOptions {
   return given({
-    shape,
+    architecture,
     dims: readDims(options, 1),
     phase: options.text("phase"),
     private: options.list("private")[0],
-    lora: readCount(options, "lora"),
-    merge: readCount(options, "merge"),
+    loraRank: readCount(options, "loraRank"),
+    mergeHeads: readCount(options, "mergeHeads"),
     setting: options.text("setting"),
-    numerics: options.text("numerics"),
+    preset: options.text("preset"),
     objective: options.text("objective"),
-  }) as ShapeCostOptions;
+  }) as ArchitectureCostOptions;
 }
 
-/** Options of a model file, which do not go with a shape. */
+/** A diagnostic for each option of a model file: none applies to an architecture without weights. */
 export function refuseModelOptions(path: string | undefined, options: ParsedOptions): readonly Diagnostic[] {
   const given = [
     ...(path === undefined ? [] : [path]),
@@ -37,7 +37,7 @@ export function refuseModelOptions(path: string | undefined, options: ParsedOpti
   ];
   return given.map((what) => ({
     code: "MRL0831",
-    message: `--shape counts without a model, and ${what} does not go with it`,
-    help: "leave one of them out: see marillc cost --help",
+    message: `--architecture counts without a model: ${what} does not apply`,
+    help: "leave out one of the two: see marillc cost --help",
   }));
 }

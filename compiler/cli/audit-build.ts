@@ -3,7 +3,7 @@ import { checkBuild } from "../api/index.ts";
 import { flowReportText, verdictText } from "../audit/index.ts";
 import type { CommandResult } from "./command.ts";
 
-/** Who learns what in a build, or in one party's folder of it. */
+/** Audits who learns what in a build, or in one party's folder. */
 export function checkFlow(build: string): CommandResult {
   const result = checkBuild({ build });
   const report = { ...result, findings: result.blockers };

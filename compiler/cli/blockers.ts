@@ -2,10 +2,10 @@ import { groupBy } from "lodash-es";
 import { formatDiagnostic, printable } from "../../ir/diagnostic.ts";
 import type { Blocker } from "../report/text/index.ts";
 
-/** Places of one reason that are printed; `--json` has all. */
+/** Locations printed for one reason; `--json` has all. */
 const maxLocations = 6;
 
-/** What equal layers do not share: names of values and weights, and numbers. */
+/** A blocker without the parts that differ between equal layers: names of values and weights, and numbers. */
 const reasonOf = ({ code, operator = "", message, help = "" }: Blocker): string =>
   [code, operator, message.replace(/%[\w.:/-]+|"[^"]*"/g, "%").replace(/-?\d[\d.]*(e[+-]?\d+)?/g, "#"), help].join(
     "\n",
@@ -14,7 +14,7 @@ const reasonOf = ({ code, operator = "", message, help = "" }: Blocker): string 
 const locationText = ({ node, operator, layer, at }: Blocker): string =>
   node === undefined ? (at ?? "") : `node "${node}" (${operator})${layer ? `, layer ${layer}` : ""}`;
 
-/** Blockers by their reason: the first in full, and where the others are. */
+/** Groups blockers by reason: prints the first of each group, and the locations of all. */
 export function blockerLines(blockers: readonly Blocker[]): readonly string[] {
   const groups = Object.values(groupBy(blockers, reasonOf));
   const lines = groups.flatMap((all) => {
@@ -29,7 +29,7 @@ export function blockerLines(blockers: readonly Blocker[]): readonly string[] {
     const indented = (title: string, texts: readonly string[]): readonly string[] =>
       texts.map((text, index) => `  ${(index === 0 ? title : "").padEnd(8)}${text}`);
     return [
-      `${formatDiagnostic({ code: plain.code, message: plain.message })}${all.length > 1 ? ` (${all.length} times alike)` : ""}`,
+      `${formatDiagnostic({ code: plain.code, message: plain.message })}${all.length > 1 ? ` (${all.length} times)` : ""}`,
       ...indented("at", listed),
       ...indented("because", because.map(printable)),
       ...indented("help", help === undefined ? [] : [printable(help)]),

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { usage } from "../api/index.ts";
 import { checkFlow } from "./audit-build.ts";
 import { checkModel } from "./check-model.ts";
-import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { type CommandResult, type CommandSpec, flagOf, type Invocation, jsonOption, optionKey } from "./command.ts";
 import { linkOption, modelOptions } from "./model-options.ts";
 
 const options = [
@@ -10,15 +10,14 @@ const options = [
   linkOption,
   {
     flags: "--annotate <out.onnx>",
-    help: "write a copy of the model that says beside each node who knows its result, its protocol and its cost",
+    help: "write a copy of the model whose node metadata says who knows each result, its protocol and its cost",
   },
 ];
 
 export const checkCommand: CommandSpec = {
   name: "check",
-  summary:
-    "say whether a model can be compiled, or who learns what in a build, and name everything that stands against it",
-  arguments: [{ name: "model.onnx", help: "the model; or a build directory, or one party's folder of it" }],
+  summary: "report whether a model can be compiled, with all blockers; or audit who learns what in a build",
+  arguments: [{ name: "model.onnx", help: "a model, a build directory, or one party's folder" }],
   options: [...options, jsonOption],
   examples: [
     "marillc check fixtures/date-llama/base-ts17.onnx",
@@ -28,18 +27,10 @@ export const checkCommand: CommandSpec = {
   run: check,
 };
 
-/** `--low-rank <r>` as options are asked for: lowRank. */
-const optionKey = (flags: string): string =>
-  flags
-    .split(" ")[0]!
-    .slice(2)
-    .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
 async function check(call: Invocation): Promise<CommandResult> {
   const path = call.args[0]!;
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return await checkModel(path, call);
-  const given = options.find(({ flags }) => call.options.list(optionKey(flags)).length > 0);
-  if (given)
-    usage(`${given.flags.split(" ")[0]} is for models: the programs of a build have all their sizes and owners`);
+  const given = options.map(flagOf).find((flag) => call.options.list(optionKey(flag)).length > 0);
+  if (given) usage(`${given} applies to models: a build has fixed sizes and owners`);
   return checkFlow(path);
 }

@@ -1,6 +1,15 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, Option, type OptionValues } from "commander";
 import { version } from "../build/index.ts";
-import { type CommandIo, type CommandResult, type CommandSpec, type OptionSpec, readOptions } from "./command.ts";
+import {
+  type CommandIo,
+  type CommandResult,
+  type CommandSpec,
+  flagOf,
+  type OptionSpec,
+  optionAliases,
+  optionKey,
+  readOptions,
+} from "./command.ts";
 import { commands } from "./commands.ts";
 import { exitCodes, type Failure, failureOf, usageFailure } from "./failure.ts";
 
@@ -32,12 +41,12 @@ function report(failure: Failure, error: unknown, io: CommandIo, json: boolean):
 
 const usageMessage = (error: CommanderError): string =>
   error.code === "commander.help"
-    ? "a command was expected: see marillc --help"
+    ? "expected a command, found none: see marillc --help"
     : error.message.replace(/^error: /, "");
 
 function createProgram(io: CommandIo, json: boolean, onResult: (outcome: CommandResult) => void): Command {
   const program = new Command("marillc")
-    .description("compiles ONNX models to secure two-party computation programs, and runs them")
+    .description("compile ONNX models to secure multi-party computation programs, and run them")
     .version(version, "-V, --version")
     .helpCommand(false);
   for (const spec of commands) {
@@ -45,7 +54,7 @@ function createProgram(io: CommandIo, json: boolean, onResult: (outcome: Command
     const parent = words.length === 1 ? program : commandGroup(program, words[0]!);
     parent.addCommand(createCommand(spec, words.at(-1)!, io, json, onResult), { hidden: spec.hidden ?? false });
   }
-  // Own settings of each command too: commander copies them only to commands that it makes itself.
+  // commander copies these settings only to commands that it creates itself, so each command gets its own.
   const redirectOutput = (command: Command): void => {
     command.exitOverride().configureOutput({
       writeOut: io.out,
@@ -82,6 +91,11 @@ function createCommand(
     command.argument(argument.optional ? `[${argument.name}]` : `<${argument.name}>`, argument.help);
   }
   for (const option of spec.options) addOption(command, option);
+  const aliases = optionAliases.filter(({ commands: names }) => names.includes(spec.name));
+  for (const { old, flag } of aliases) {
+    const { flags } = spec.options.find((option) => flagOf(option) === flag)!;
+    command.addOption(new Option(flags.replace(flag, old)).hideHelp().conflicts(optionKey(flag)));
+  }
   const many = spec.examples.length > 1 ? "Examples" : "Example";
   if (spec.examples.length > 0) {
     command.addHelpText("after", `\n${many}:\n${spec.examples.map((line) => `  $ ${line}`).join("\n")}`);
@@ -92,7 +106,7 @@ function createCommand(
     onResult(
       await spec.run({
         args: self.args,
-        options: readOptions(self.opts()),
+        options: readOptions(withoutAliases(self.opts(), aliases)),
         json,
         io,
         progress: (text) => void (io.isTerminal && line(text)),
@@ -101,6 +115,14 @@ function createCommand(
     );
   });
   return command;
+}
+
+/** The options under their present names; commander has refused an option that is given under both names. */
+function withoutAliases(given: OptionValues, aliases: typeof optionAliases): OptionValues {
+  const renamed = aliases
+    .filter(({ old }) => given[optionKey(old)] !== undefined)
+    .map(({ old, flag }) => [optionKey(flag), given[optionKey(old)]]);
+  return { ...given, ...Object.fromEntries(renamed) };
 }
 
 function addOption(command: Command, { flags, help, repeats, required, hidden }: OptionSpec): void {

@@ -1,4 +1,4 @@
-/** A command is one table: what the parser, the help and the tests ask about it. */
+/** A command as data: the parser, the help, shell completion and the tests all read this table. */
 export interface CommandSpec {
   /** `keys init` is the subcommand `init` of `keys`. */
   readonly name: string;
@@ -8,38 +8,38 @@ export interface CommandSpec {
   /** Complete command lines, run by test/cli/examples.test.ts. */
   readonly examples: readonly string[];
   readonly run: (call: Invocation) => Promise<CommandResult>;
-  /** Known by name and refused with an advice: no help lists it. */
+  /** Known by name, and refused with advice; help does not list it. */
   readonly hidden?: true;
 }
 
 export interface OptionSpec {
-  /** As commander reads them: `-o, --output <dir>`. */
+  /** In the syntax of commander: `-o, --output <dir>`. */
   readonly flags: string;
   readonly help: string;
   readonly repeats?: true;
   readonly required?: true;
-  /** Values that a shell offers; what is taken, the command says. */
+  /** Values for shell completion; the command itself checks what it is given. */
   readonly choices?: readonly string[];
-  /** Known by name and refused with an advice: no help lists it. */
+  /** Known by name, and refused with advice; help does not list it. */
   readonly hidden?: true;
 }
 
-/** What a command says: one of the two is printed. */
+/** The result of a command: `json` or `text` is printed. */
 export interface CommandResult {
   readonly json: unknown;
   readonly text: string;
-  /** Where the answer itself is bad news: a check that failed, a budget that is exceeded, a party out of reach. */
+  /** Not 0 where the answer is negative: a failed check, an exceeded budget, an unreachable party. */
   readonly exit?: 0 | 1 | 3;
 }
 
-/** All that a command touches of the process. */
+/** The part of the process that commands use. */
 export interface CommandIo {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
-  /** Whether a person watches stderr. */
+  /** Whether stderr is a terminal. */
   readonly isTerminal: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The first SIGINT or SIGTERM. */
+  /** Resolves at the first SIGINT or SIGTERM. */
   readonly interrupted: Promise<void>;
 }
 
@@ -48,9 +48,9 @@ export interface Invocation {
   readonly options: ParsedOptions;
   readonly json: boolean;
   readonly io: CommandIo;
-  /** A line on stderr when a person watches it. */
+  /** Writes a line to stderr if it is a terminal. */
   readonly progress: (line: string) => void;
-  /** A line that everybody should read, on stderr. */
+  /** Writes a line to stderr. */
   readonly warn: (line: string) => void;
 }
 
@@ -68,4 +68,29 @@ export const readOptions = (given: RawOptions): ParsedOptions => ({
   flag: (name) => given[name] === true,
 });
 
-export const jsonOption: OptionSpec = { flags: "--json", help: "print one JSON document on stdout and nothing else" };
+/** The first flag of an option: `--merged-lora <rank>` → `--merged-lora`. */
+export const flagOf = ({ flags }: OptionSpec): string => /--[a-z-]+/.exec(flags)![0];
+
+/** The key of an option in `ParsedOptions`: `--merged-lora` → `mergedLora`. */
+export const optionKey = (flag: string): string =>
+  flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** The reverse: `mergedLora` → `--merged-lora`. */
+export const flagOfKey = (key: string): string => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+const modelCommands: readonly string[] = ["check", "inspect", "compile", "cost"];
+
+/** Renamed options, by command. The old names work for one release; neither help nor completion lists them. */
+export const optionAliases: readonly {
+  readonly old: string;
+  readonly flag: string;
+  readonly commands: readonly string[];
+}[] = [
+  { old: "--numerics", flag: "--preset", commands: modelCommands },
+  { old: "--low-rank", flag: "--merged-lora", commands: modelCommands },
+  { old: "--shape", flag: "--architecture", commands: ["cost"] },
+  { old: "--lora", flag: "--lora-rank", commands: ["cost"] },
+  { old: "--merge", flag: "--merge-heads", commands: ["cost"] },
+];
+
+export const jsonOption: OptionSpec = { flags: "--json", help: "print exactly one JSON document on stdout" };

@@ -16,7 +16,7 @@ import { rewriteCommand } from "./rewrite.ts";
 import { runCommand } from "./run.ts";
 import { serveCommand } from "./serve.ts";
 
-/** Every command, in the order in which help shows them and a first reader needs them. */
+/** All commands, in the order of the help. */
 export const commands: readonly CommandSpec[] = [
   demoCommand,
   checkCommand,

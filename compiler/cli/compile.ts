@@ -8,7 +8,7 @@ export const compileCommand: CommandSpec = {
   summary: "compile a model to programs for the client, the server and the dealer",
   arguments: [{ name: "model.onnx", help: "the model" }],
   options: [
-    { flags: "-o, --output <build-dir>", help: "where the build directory is written", required: true },
+    { flags: "-o, --output <build-dir>", help: "build directory to write", required: true },
     ...modelOptions,
     linkOption,
     jsonOption,
@@ -26,7 +26,7 @@ async function compileModel({ args, options, progress }: Invocation): Promise<Co
   return { json: result, text: compiledText({ manifest, noCache, noClientSteps, ...result }) };
 }
 
-/** A build as people read it: what each party has, what it rests on, what it costs. */
+/** Describes a build for people: the files of each party, its assumptions, its cost. */
 export function compiledText({ manifest, files, directory, notComputed, noCache, noClientSteps }: Compiled): string {
   const parts = [
     buildText(manifest, Object.entries(files), directory),

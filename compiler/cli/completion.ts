@@ -1,9 +1,9 @@
 import { usage } from "../api/index.ts";
 import { type CommandSpec, jsonOption, type OptionSpec } from "./command.ts";
 
-/** A command as a shell needs it: what may follow it. */
+/** A command with the options and values that may follow it. */
 interface Word {
-  /** `keys init` has the words `keys` and `init`. */
+  /** Of one word, or of two as `keys init`. */
   readonly name: string;
   readonly summary: string;
   readonly options: readonly {
@@ -29,17 +29,18 @@ const wordsOf = (commands: readonly CommandSpec[]): readonly Word[] =>
     .map(({ name, summary, options }) => ({
       name,
       summary,
-      options: [...options.filter(({ hidden }) => !hidden), { flags: "--help", help: "say what it takes" }].map(
-        flagsOf,
-      ),
+      options: [
+        ...options.filter(({ hidden }) => !hidden),
+        { flags: "--help", help: "show the options of this command" },
+      ].map(flagsOf),
     }));
 
-/** The first words of commands, each once. */
+/** The first words of all commands, without duplicates. */
 const firstOf = (words: readonly Word[]): readonly string[] => [
   ...new Set(words.map(({ name }) => name.split(" ")[0]!)),
 ];
 
-/** What may follow the first word of a command of two. */
+/** The second words of two-word commands that start with `first`. */
 const secondOf = (words: readonly Word[], first: string): readonly string[] =>
   words.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name.split(" ")[1]!);
 
@@ -103,7 +104,7 @@ complete -o filenames -F _marillc marillc
 `;
 }
 
-/** zsh and fish show the help of a line too; their own quotes end it. */
+/** Help for zsh and fish, without the characters that end a quoted text there. */
 const quoted = (text: string): string =>
   text.replace(/'/g, "’").replace(/[[\]:]/g, (mark) => (mark === ":" ? ";" : mark === "[" ? "(" : ")"));
 
@@ -180,10 +181,10 @@ function fish(words: readonly Word[]): string {
 
 const shells: Readonly<Record<string, (words: readonly Word[]) => string>> = { bash, zsh, fish };
 
-/** `commands` is asked when it runs: this command is one of them. */
+/** `commands` is a function because the list contains this command. */
 export const completionCommand = (commands: () => readonly CommandSpec[]): CommandSpec => ({
   name: "completion",
-  summary: "print what a shell needs to complete the commands and options of marillc",
+  summary: "print a completion script for a shell",
   arguments: [{ name: "shell", help: Object.keys(shells).join(", ") }],
   options: [jsonOption],
   examples: ["marillc completion bash"],

@@ -12,13 +12,20 @@ import {
 import { architectureNames } from "../estimate/index.ts";
 import type { DecodeCost } from "../report/cost/index.ts";
 import { costText, diffText, optimizationTargetText, phasesText } from "../report/text/index.ts";
-import { refuseModelOptions, shapeOptionsOf } from "./architecture-options.ts";
-import { type CommandResult, type CommandSpec, type Invocation, jsonOption, type ParsedOptions } from "./command.ts";
+import { architectureOptionsOf, refuseModelOptions } from "./architecture-options.ts";
+import {
+  type CommandResult,
+  type CommandSpec,
+  flagOfKey,
+  type Invocation,
+  jsonOption,
+  type ParsedOptions,
+} from "./command.ts";
 import { linkNames, modelOptions, modelOptionsOf, refuseUnsupported } from "./model-options.ts";
 
 export const costCommand: CommandSpec = {
   name: "cost",
-  summary: "count rounds and bytes of a compiled model before anything runs",
+  summary: "count rounds and bytes before anything runs",
   arguments: [
     { name: "build-dir | model.onnx", help: "a build, or a model with the options of compile", optional: true },
   ],
@@ -26,25 +33,31 @@ export const costCommand: CommandSpec = {
     ...modelOptions,
     {
       flags: "--link <link>",
-      help: "add the time on this link: lan, wan, or <Mbit/s>x<round-trip ms>; a build stays as it was compiled, for a model or a shape protocols are chosen for the first link (default: wan)",
+      help: "add the network time on this link: lan, wan, or <Mbit/s>x<round-trip ms>. For a model or an architecture, protocols are chosen for the first link (default: wan); a build stays as compiled",
       repeats: true,
       choices: linkNames,
     },
-    { flags: "--diff <other>", help: "a build, or a file of cost --json, to compare with" },
-    { flags: "--budget <file>", help: "JSON with most rounds and bytes; exit 1 when exceeded" },
     {
-      flags: "--shape <name>",
-      help: "count a known architecture without weights; --private all, layers, lf0.5, lora64 or lf0.5+lora64",
+      flags: "--diff <build-dir | report.json>",
+      help: "compare with another build, or with a saved cost --json report",
+    },
+    { flags: "--budget <file>", help: "JSON file with the maximum rounds and bytes; exit 1 if exceeded" },
+    {
+      flags: "--architecture <name>",
+      help: "count a known architecture without weights: bert-base, gpt2, llama-7b, …; with --private all, layers, lf0.5, lora64 or lf0.5+lora64",
       choices: architectureNames,
     },
     {
-      flags: "--lora <rank>",
-      help: "with --shape: the layers that --private names are public, and adapters on each of their products private",
+      flags: "--lora-rank <n>",
+      help: "with --architecture: private adapters of this rank on every product of the layers that --private selects; the layers themselves become public",
     },
-    { flags: "--merge <n>", help: "with --shape: so many heads of the layers that are not frozen share a softmax" },
+    {
+      flags: "--merge-heads <n>",
+      help: "with --architecture: this many attention heads share one softmax in layers that are not frozen",
+    },
     {
       flags: "--phase <phase>",
-      help: "with --shape: prefill (--dim seq=128, the default) or decode (--dim context=512)",
+      help: "with --architecture: prefill (--dim seq=128, the default) or decode (--dim context=512)",
       choices: ["prefill", "decode"],
     },
     { flags: "--baseline", help: "", hidden: true },
@@ -55,9 +68,9 @@ export const costCommand: CommandSpec = {
   examples: [
     "marillc cost build/date --link lan --link wan",
     "marillc cost build/date --json",
-    "marillc cost --shape bert-tiny --dim seq=32 --private all",
-    "marillc cost --shape bert-tiny --dim seq=32 --private all --link lan --objective online",
-    "marillc cost --shape llama-tiny --dim seq=16 --private lf0.5 --lora 8 --merge 4",
+    "marillc cost --architecture bert-tiny --dim seq=32 --private all",
+    "marillc cost --architecture bert-tiny --dim seq=32 --private all --link lan --objective online",
+    "marillc cost --architecture llama-tiny --dim seq=16 --private lf0.5 --lora-rank 8 --merge-heads 4",
   ],
   run: cost,
 };
@@ -73,10 +86,11 @@ const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: 
 async function cost({ args, options, warn }: Invocation): Promise<CommandResult> {
   refuseUnsupported(options, unsupported);
   const [path] = args;
-  const architecture = options.text("shape");
+  const architecture = options.text("architecture");
   const architectureOnly =
-    architecture === undefined ? ["lora", "merge"].filter((name) => options.text(name) !== undefined) : [];
-  if (architectureOnly.length > 0) usage(`--${architectureOnly.join(" and --")} of cost go with --shape`);
+    architecture === undefined ? ["loraRank", "mergeHeads"].filter((name) => options.text(name) !== undefined) : [];
+  if (architectureOnly.length > 0)
+    usage(`${architectureOnly.map(flagOfKey).join(" and ")} of cost need --architecture`);
   const report = await costBeside(
     costOptionsOf(path, options),
     architecture === undefined ? [] : refuseModelOptions(path, options),
@@ -92,8 +106,8 @@ function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOp
     diff: options.text("diff"),
     budget: options.text("budget"),
   });
-  const shape = options.text("shape");
-  if (shape !== undefined) return { ...counted, ...shapeOptionsOf(shape, options) };
+  const architecture = options.text("architecture");
+  if (architecture !== undefined) return { ...counted, ...architectureOptionsOf(architecture, options) };
   if (path === undefined) return nothingToCount();
   return isDirectory(path) ? { ...counted, build: path } : { ...counted, ...modelOptionsOf(path, options) };
 }
@@ -105,4 +119,4 @@ function reportText(report: CostResult): string {
 }
 
 const decodeCostText = ({ places, offline, online }: DecodeCost): string =>
-  `a token with kept keys and values, at the last of ${places} places:\n${phasesText({ predicted: { offline, online } })}\n`;
+  `a token with cached keys and values, at the last of ${places} positions:\n${phasesText({ predicted: { offline, online } })}\n`;

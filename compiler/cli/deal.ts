@@ -5,22 +5,22 @@ import { readCount } from "./option-values.ts";
 
 export const dealCommand: CommandSpec = {
   name: "deal",
-  summary: "be the dealer: hand correlated randomness to clients and servers",
+  summary: "run the dealer: send correlated randomness to clients and servers",
   arguments: [],
   options: [
     listenOption,
     identityOption,
     {
       flags: "--max-bytes <n>",
-      help: "refuse programs of which one query takes more bytes of correlations (default: 4 GB)",
+      help: "refuse programs that need more correlation bytes for one query (default: 4 GB)",
     },
     jsonOption,
   ],
   examples: ["marillc deal --listen 127.0.0.1:7302 --identity build/keys/dealer"],
-  run: beDealer,
+  run: runDealer,
 };
 
-async function beDealer(call: Invocation): Promise<CommandResult> {
+async function runDealer(call: Invocation): Promise<CommandResult> {
   const { options, warn } = call;
   const service = await deal({
     listen: options.text("listen")!,

@@ -9,12 +9,12 @@ import { readCount } from "./option-values.ts";
 
 export const demoCommand: CommandSpec = {
   name: "demo",
-  summary: "compile the model that comes with this package, and let it answer a prompt securely",
+  summary: "compile the model of this package, and answer a prompt with it under MPC",
   arguments: [],
   options: [
-    { flags: "-o, --output <build-dir>", help: "keep the build there (default: a folder that is removed again)" },
-    { flags: "--prompt <text>", help: `another prompt (default: "${demoPrompt}")` },
-    { flags: "--max-tokens <n>", help: "at most so many tokens (default: 32)" },
+    { flags: "-o, --output <build-dir>", help: "build directory to write (default: a temporary folder)" },
+    { flags: "--prompt <text>", help: `text to continue (default: "${demoPrompt}")` },
+    { flags: "--max-tokens <n>", help: "maximum number of new tokens (default: 32)" },
     jsonOption,
   ],
   examples: ["marillc demo --max-tokens 1"],
@@ -33,7 +33,7 @@ async function demo(call: Invocation): Promise<CommandResult> {
   }
 }
 
-/** What `compile` and then `generate` print. */
+/** Prints the output of `compile`, then that of `generate`. */
 async function show(call: Invocation, build: string, maxTokens: number | undefined): Promise<CommandResult> {
   const { json, io, options, warn } = call;
   const { manifest, noCache, noClientSteps, ...compiled } = await compile({ ...demoModel, output: build });

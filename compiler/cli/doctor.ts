@@ -6,12 +6,12 @@ import { type CommandResult, type CommandSpec, type Invocation, jsonOption } fro
 
 export const doctorCommand: CommandSpec = {
   name: "doctor",
-  summary: "what works on this machine, and which hop to the other parties fails",
+  summary: "check this machine, and the connections to the other parties",
   arguments: [],
   options: [
-    { flags: "--server <host:port>", help: "try the way to the server" },
-    { flags: "--dealer <host:port>", help: "try the way to the dealer" },
-    { flags: "--identity <dir>", help: "this party's folder: tries certificates and measures the link too" },
+    { flags: "--server <host:port>", help: "test the connection to the server" },
+    { flags: "--dealer <host:port>", help: "test the connection to the dealer" },
+    { flags: "--identity <dir>", help: "this party's identity folder: also tests certificates and measures the link" },
     jsonOption,
   ],
   examples: ["marillc doctor"],

@@ -6,14 +6,14 @@ import { shapedLinkOption } from "./run.ts";
 
 export const evaluateCommand: CommandSpec = {
   name: "evaluate",
-  summary: "measure what the secure path keeps of the model's answers, every party on this machine",
-  arguments: [{ name: "build-dir", help: "what marillc compile wrote, with the model's tokenizer files" }],
+  summary: "compare the secure model's answers with the plaintext model, all parties on this machine",
+  arguments: [{ name: "build-dir", help: "a build directory with tokenizer files" }],
   options: [
-    { flags: "--prompts <file.jsonl>", help: 'lines {"prompt": …, "answer": …}', required: true },
-    { flags: "--reference <model.onnx>", help: "the tuned model in plaintext, for ONNX Runtime", required: true },
-    { flags: "--limit <n>", help: "the first so many prompts (default: all)" },
+    { flags: "--prompts <file.jsonl>", help: 'JSON lines {"prompt": …, "answer": …}', required: true },
+    { flags: "--reference <model.onnx>", help: "fine-tuned model in plaintext, run by ONNX Runtime", required: true },
+    { flags: "--limit <n>", help: "evaluate only the first n prompts (default: all)" },
     shapedLinkOption,
-    { flags: "--in-process", help: "all parties in one thread, for debugging" },
+    { flags: "--in-process", help: "run all parties in one thread, for debugging" },
     jsonOption,
   ],
   examples: [

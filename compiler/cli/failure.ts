@@ -13,7 +13,7 @@ export interface Failure {
   readonly errors: readonly Omit<Diagnostic, "because">[];
 }
 
-/** What a failure means to the one who typed the command. */
+/** The exit code and the messages of an error. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof UsageError) return usageFailure(error.reason);
   if (error instanceof DiagnosticError) {
@@ -34,19 +34,19 @@ export function failureOf(error: unknown): Failure {
   const file = found && withHelp(found);
   if (file) return { exitCode: exitCodes.input, text: formatDiagnostic(file), errors: [file] };
   const code = error instanceof InternalError ? error.code : "MRL0700";
-  const message = `${error instanceof Error ? error.message : String(error)} — this is a fault of marillc`.replace(
+  const message = `${error instanceof Error ? error.message : String(error)} — internal error, please report`.replace(
     /\s+/g,
     " ",
   );
-  const help = "please report it; MARILLC_DEBUG=1 shows where it happened";
+  const help = "report it with the stack trace that MARILLC_DEBUG=1 prints";
   return { exitCode: exitCodes.internal, text: `error ${code}: ${message}`, errors: [{ code, message, help }] };
 }
 
-/** The file system refused a path of the user's that no reader of ours looked at before. */
+/** An error of the file system on a path from the command line. */
 function fileDiagnostic(error: unknown): Diagnostic | undefined {
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (typeof code !== "string" || typeof path !== "string" || syscall === undefined) return undefined;
-  return { code: "MRL0804", message: `this file or folder cannot be used (${syscall}: ${code})`, at: path };
+  return { code: "MRL0804", message: `the file or folder cannot be used (${syscall}: ${code})`, at: path };
 }
 
 export const usageFailure = (message: string): Failure => ({

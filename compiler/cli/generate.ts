@@ -15,17 +15,17 @@ import { shapedLinkOption } from "./run.ts";
 
 export const generateCommand: CommandSpec = {
   name: "generate",
-  summary: "continue a text with a compiled language model: every party on this machine, or as the client of a server",
-  arguments: [{ name: "build-dir", help: "what marillc compile wrote, with the model's tokenizer files" }],
+  summary: "generate text with a compiled language model, locally or as the client of a server",
+  arguments: [{ name: "build-dir", help: "a build directory with tokenizer files" }],
   options: [
-    { flags: "--prompt <text>", help: "the text to continue", required: true },
-    { flags: "--max-tokens <n>", help: `at most so many tokens (default: ${defaultTokens})` },
-    { flags: "--no-cache", help: "run the whole window for every token, and keep nothing between tokens" },
-    { flags: "--server <host:port>", help: "be the client of this server; with --dealer and --identity, as query" },
-    { flags: "--dealer <host:port>", help: "with --server: where the dealer listens" },
-    { flags: "--identity <dir>", help: "with --server: the client's folder of marillc keys init" },
+    { flags: "--prompt <text>", help: "text to continue", required: true },
+    { flags: "--max-tokens <n>", help: `maximum number of new tokens (default: ${defaultTokens})` },
+    { flags: "--no-cache", help: "recompute the full context for every token instead of caching keys and values" },
+    { flags: "--server <host:port>", help: "connect to this server as its client; needs --dealer and --identity" },
+    { flags: "--dealer <host:port>", help: "with --server: address of the dealer" },
+    { flags: "--identity <dir>", help: "with --server: the client's identity folder, made by marillc keys init" },
     shapedLinkOption,
-    { flags: "--in-process", help: "all parties in one thread, for debugging" },
+    { flags: "--in-process", help: "run all parties in one thread, for debugging" },
     jsonOption,
   ],
   examples: ['marillc generate build/date --prompt "date 4/4/21 (m/d/y)=" --max-tokens 2'],
@@ -44,7 +44,7 @@ async function generateText(call: Invocation): Promise<CommandResult> {
   });
 }
 
-/** Prints the text as it grows, and what each token cost; then what ran where. */
+/** Prints each token with its cost as soon as it is known, then where each party ran. */
 export async function printText({ json, io }: Invocation, options: GenerateOptions): Promise<CommandResult> {
   const onToken = ({ text, cost }: GeneratedToken): void => {
     io.out(text);
@@ -59,7 +59,6 @@ export async function printText({ json, io }: Invocation, options: GenerateOptio
 function remoteOf({ options, warn }: Invocation): GenerateOptions["remote"] {
   const [server, dealer, identity] = [options.text("server"), options.text("dealer"), options.text("identity")];
   if (server === undefined) return undefined;
-  if (dealer === undefined || identity === undefined)
-    return usage("--server is given together with --dealer and --identity");
+  if (dealer === undefined || identity === undefined) return usage("--server needs --dealer and --identity");
   return { server, dealer, identity, onWarning: warn };
 }

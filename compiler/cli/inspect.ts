@@ -8,15 +8,17 @@ import { linkedOptionsOf, linkOption, modelOptions } from "./model-options.ts";
 
 export const inspectCommand: CommandSpec = {
   name: "inspect",
-  summary:
-    "show a model in the compiler's own language and who knows its weights, or what a build or a student promises",
+  summary: "print a model as IR with the owner of each weight, or summarize a build or a student",
   arguments: [
-    { name: "model.onnx | build-dir | student.manifest.json", help: "a model, or what compile or rewrite wrote" },
+    {
+      name: "model.onnx | build-dir | student.manifest.json",
+      help: "a model, a build directory, or a student's manifest",
+    },
   ],
   options: [
     {
       flags: "--stage <stage>",
-      help: `the pass after which it is shown: ${stages.join(", ")} (default: import)`,
+      help: `show the module after this pass: ${stages.join(", ")} (default: import)`,
       choices: stages,
     },
     ...modelOptions,
@@ -33,14 +35,14 @@ async function inspectPath({ args, options }: Invocation): Promise<CommandResult
   const path = args[0]!;
   const stage = options.text("stage") as Stage | undefined;
   if (isDirectory(path)) {
-    if (stage !== undefined) usage("--stage is for a model: program.mir of a build is its last stage");
+    if (stage !== undefined) usage("--stage applies to a model: program.mir of a build is its last stage");
     const result = inspectBuild({ build: path });
     const { manifest, constants } = result;
     const text = `${manifestText(manifest)}\n${provenanceText({ weights: [], constants })}`;
     return { json: result, text: constants.length > 0 ? text : manifestText(manifest) };
   }
   if (isStudentManifest(path)) {
-    if (stage !== undefined) usage("--stage is for a model: this is the manifest of a student");
+    if (stage !== undefined) usage("--stage applies to a model, found the manifest of a student");
     const result = inspectStudent({ manifest: path });
     return { json: result, text: studentText(result.manifest, path) };
   }
@@ -48,5 +50,5 @@ async function inspectPath({ args, options }: Invocation): Promise<CommandResult
   return { json: result, text: `${result.mir}\n${asComment(provenanceText(result))}` };
 }
 
-/** What is printed stays a text of the language. */
+/** Comments the report out, so that the output still parses as IR. */
 const asComment = (text: string): string => text.replace(/^(?=.)/gm, "// ");

@@ -3,8 +3,8 @@ import { type CommandResult, type CommandSpec, type Invocation, jsonOption } fro
 
 export const keysInitCommand: CommandSpec = {
   name: "keys init",
-  summary: "make keys, certificates and an invite file for each party",
-  arguments: [{ name: "dir", help: "a new folder; it will hold client/, server/ and dealer/" }],
+  summary: "create keys, certificates and an invite file for each party",
+  arguments: [{ name: "dir", help: "a new folder for client/, server/ and dealer/" }],
   options: [jsonOption],
   examples: ["marillc keys init build/keys"],
   run: initKeysCommand,
@@ -17,6 +17,6 @@ async function initKeysCommand({ args }: Invocation): Promise<CommandResult> {
     ([role, folder]) => `${role.padEnd(6)}  ${folder}  ${fingerprints[role as "client"]}`,
   );
   const advice =
-    "Give each folder to its party alone, over a safe way; a party that would rather make its own key uses its invite.";
+    "Give each folder only to its party, over a secure channel. A party that prefers to create its own key uses its invite.";
   return { json: result, text: `${parties.join("\n")}\nvalid until ${validUntil.slice(0, 10)}\n${advice}\n` };
 }

@@ -2,5 +2,5 @@
 import { runCommandLine } from "./command-line.ts";
 import { processIo } from "./process-io.ts";
 
-// Not process.exit: what is still being written to a pipe would be cut off.
+// process.exit would cut off what is still being written to a pipe.
 process.exitCode = await runCommandLine(process.argv.slice(2), processIo());

@@ -10,92 +10,92 @@ import {
   readDims,
   readFixedInputs,
   readLink,
-  readLowRank,
+  readMergedLora,
   readPrecision,
   readReveals,
 } from "./option-values.ts";
 
-/** Who owns what, and how the model is compiled: the same for compile, cost and inspect. */
+/** Owners and compilation: the same options for compile, cost, check and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
-  { flags: "--base <path>", help: "the public model that this one was tuned from: weights that are equal are public" },
+  { flags: "--base <path>", help: "public model that this one was fine-tuned from; equal weights are public" },
   {
     flags: "--adapter <path>",
-    help: "a LoRA adapter of the server's: a folder as PEFT saves it, or an .onnx_adapter file of ONNX Runtime",
+    help: "private LoRA adapter: a PEFT folder, or an .onnx_adapter file of ONNX Runtime",
   },
   {
     flags: "--base-adapter <peft-dir>",
-    help: "what the adapter started from, public: an A that is equal is public too",
+    help: "public adapter that training started from; an unchanged A stays public",
   },
   {
-    flags: "--low-rank <r[@tolerance]>",
-    help: "adapters of rank r are merged into the model: public base, private A and B (tolerance: part of a change that may be left out, default 1e-4)",
+    flags: "--merged-lora <rank[@tolerance]>",
+    help: "recover adapters of this rank that were merged into the model: public base, private A and B (tolerance: relative error allowed, default: 1e-4)",
   },
   {
     flags: "--private <pattern>",
-    help: "weights with such names are the server's; * stands for anything",
+    help: "mark matching weights as private to the server; * matches any characters",
     repeats: true,
   },
-  { flags: "--input <name:owner>", help: "who holds an input: client (default), server or public", repeats: true },
+  { flags: "--input <name:owner>", help: "who holds this input: client (default), server or public", repeats: true },
   {
     flags: "--reveal <name:reader>",
-    help: "the client may read this output; * stands for anything. Outputs that no --reveal names are not computed",
+    help: "reveal this output to the client; * matches any characters. Outputs without --reveal are not computed",
     repeats: true,
   },
   {
-    flags: "--head <what>",
+    flags: "--head <output>",
     help: "what the client receives: logits or token",
     choices: ["logits", "token"],
   },
   {
-    flags: "--fix <name=number>",
-    help: "an input of whole numbers that is this number everywhere, in every query: attention_mask=1 of texts without padding",
+    flags: "--fix <name=integer>",
+    help: "fix an integer input to a constant in every query, as attention_mask=1 for text without padding",
     repeats: true,
   },
   { flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true },
   {
-    flags: "--buckets <n,…>",
-    help: "for generation: programs of shorter windows too, so that a text that fits into one pays for no more",
+    flags: "--buckets <lengths>",
+    help: "for generation: also compile these shorter prompt lengths, so that a short prompt costs less",
   },
   {
     flags: "--setting <setting>",
     help: "2pc-dealer or 3pc (default: 2pc-dealer)",
     choices: ["2pc-dealer", "3pc"],
   },
-  { flags: "--truncation <kind>", help: "fast or exact (default: fast)", choices: ["fast", "exact"] },
+  { flags: "--truncation <mode>", help: "fast or exact (default: fast)", choices: ["fast", "exact"] },
   {
-    flags: "--numerics <name>",
-    help: `marill, or as another system computes: ${[...presets.keys()].join(", ")} (docs/presets.md) (default: marill)`,
+    flags: "--preset <name>",
+    help: `numerical preset: marill, or the approximations of another system: ${[...presets.keys()].join(", ")} (docs/presets.md; default: marill)`,
     choices: ["marill", ...presets.keys()],
   },
   {
     flags: "--calibrate <path>",
-    help: "public inputs that ranges are measured on: .npz or .pb in a folder, or prompts as .jsonl",
+    help: "public inputs to measure value ranges on: a folder of .npz or .pb files, or prompts in a .jsonl file",
   },
   {
-    flags: "--precision <what=bits>",
-    help: "fractional bits of activation, weight, query, value or probability (default: 12, of query 8, of value 10)",
+    flags: "--precision <kind=bits>",
+    help: "fractional bits of activation, weight, query, value or probability (default: 12; query 8, value 10)",
     repeats: true,
   },
   {
-    flags: "--objective <what>",
-    help: "what is made least on the link: time, online time or total bytes: time, online or total (default: time)",
+    flags: "--objective <metric>",
+    help: "metric to minimize on the link: time, online (time after the input is known) or total (bytes) (default: time)",
     choices: ["time", "online", "total"],
   },
 ];
 
-/** Links that have names. */
+/** Named links. */
 export const linkNames: readonly string[] = Object.keys(linkProfiles);
 
 export const linkOption: OptionSpec = {
   flags: "--link <link>",
-  help: "the link that protocols are chosen for: lan, wan, or <Mbit/s>x<round-trip ms> (default: wan)",
+  help: "network to choose protocols for: lan, wan, or <Mbit/s>x<round-trip ms> (default: wan)",
   choices: linkNames,
 };
 
-/** Options that are known by name and not built yet, with what to do instead. */
+/** Options that this version only refuses, with what to do instead. */
 export type UnsupportedOptions = readonly (readonly [option: string, instead: string])[];
 
-/** What the command line cannot ask for yet, all at once. */
+/** @throws DiagnosticError MRL0801 for all given options that this version does not support */
 export function refuseUnsupported(options: ParsedOptions, unsupported: UnsupportedOptions): void {
   const refused = unsupported.flatMap(([option, help]): Diagnostic[] => {
     const given = options.text(option) ?? (options.flag(option) ? "" : undefined);
@@ -106,28 +106,19 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
   throwIfAny(refused);
 }
 
-/** The options of a model, as the command line gives them; `links` of `cost` are not among them. */
+/** Reads the options of a model. `cost` reads its `--link` itself: it takes several. */
 export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
-  const names = [
-    "base",
-    "adapter",
-    "baseAdapter",
-    "calibrate",
-    "numerics",
-    "setting",
-    "truncation",
-    "objective",
-    "head",
-  ] as const;
+  const names = ["base", "adapter", "baseAdapter", "calibrate", "setting", "truncation", "objective", "head"] as const;
   const texts = names.map((name) => [name, options.text(name)]);
   const owners = options.list("private");
   const buckets = readBuckets(options);
   const precision = readPrecision(options);
-  // Values that are not offered are refused by name, all at once, where the options are resolved.
+  // resolveOptions refuses unknown values, all at once.
   return given({
     model,
     ...Object.fromEntries(texts),
-    lowRank: readLowRank(options),
+    preset: options.text("preset"),
+    mergedLora: readMergedLora(options),
     private: owners.length > 0 ? owners : undefined,
     reveal: readReveals(options),
     inputs: ownersOf(options),
@@ -138,6 +129,6 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
   }) as Omit<ModelOptions, "link">;
 }
 
-/** With the link of `--link`, which these commands take once. */
+/** The same with `--link`, which these commands take once. */
 export const linkedOptionsOf = (model: string, options: ParsedOptions): ModelOptions =>
   given({ ...modelOptionsOf(model, options), link: readLink(options) }) as ModelOptions;

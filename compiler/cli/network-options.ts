@@ -4,26 +4,26 @@ import type { CommandResult, Invocation, OptionSpec } from "./command.ts";
 
 export const listenOption: OptionSpec = {
   flags: "--listen <host:port>",
-  help: "where to listen; port 0 takes a free one",
+  help: "address to listen on; port 0 picks a free port",
   required: true,
 };
 export const dealerOption: OptionSpec = {
   flags: "--dealer <host:port>",
-  help: "where the dealer listens",
+  help: "address of the dealer",
   required: true,
 };
 export const serverOption: OptionSpec = {
   flags: "--server <host:port>",
-  help: "where the server listens",
+  help: "address of the server",
   required: true,
 };
 export const identityOption: OptionSpec = {
   flags: "--identity <dir>",
-  help: "this party's folder of marillc keys init",
+  help: "this party's identity folder, made by marillc keys init",
   required: true,
 };
 
-/** Says where it listens, and goes on until it is interrupted. */
+/** Prints the address, and serves until SIGINT or SIGTERM. */
 export async function serveUntilInterrupted({ io, json }: Invocation, service: Service): Promise<CommandResult> {
   const listening = { host: service.host, port: service.port };
   io.out(json ? "" : `listening on ${addressText(listening)}\n`);

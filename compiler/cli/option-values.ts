@@ -12,37 +12,41 @@ import {
   usage,
 } from "../api/index.ts";
 import type { Endpoint } from "../services/index.ts";
-import type { ParsedOptions } from "./command.ts";
+import { flagOfKey, type ParsedOptions } from "./command.ts";
 
-/** `--link`, where it is given once. */
+/** `--link` of commands that take it once. */
 export function readLink(options: ParsedOptions): LinkProfile | undefined {
   const text = options.text("link");
   return text === undefined ? undefined : linkOf(text);
 }
 
+/** @throws UsageError for anything but an integer from 1 */
 export function readCount(options: ParsedOptions, name: string): number | undefined {
   const text = options.text(name);
   if (text === undefined) return undefined;
   const count = Number(text);
-  return /^\d+$/.test(text) && count >= 1 ? count : usage(`--${name} takes a whole number from 1, found "${text}"`);
+  return /^\d+$/.test(text) && count >= 1
+    ? count
+    : usage(`${flagOfKey(name)} takes an integer of at least 1, found "${text}"`);
 }
 
 /** `16,32`. */
 export function readBuckets(options: ParsedOptions): readonly number[] {
   const text = options.text("buckets");
   if (text === undefined) return [];
-  if (!/^\d{1,6}(,\d{1,6})*$/.test(text)) return usage(`--buckets takes numbers of places, as 16,32, found "${text}"`);
+  if (!/^\d{1,6}(,\d{1,6})*$/.test(text))
+    return usage(`--buckets takes prompt lengths in tokens, as 16,32, found "${text}"`);
   return text.split(",").map(Number);
 }
 
 /** `8` or `8@1e-3`. */
-export function readLowRank(options: ParsedOptions): ModelOptions["lowRank"] {
-  const text = options.text("lowRank");
+export function readMergedLora(options: ParsedOptions): ModelOptions["mergedLora"] {
+  const text = options.text("mergedLora");
   if (text === undefined) return undefined;
   const [, rank, given] = /^(\d{1,5})(?:@(.+))?$/.exec(text) ?? [];
   const tolerance = given === undefined ? defaultTolerance : Number(given);
   if (Number(rank) >= 1 && tolerance >= 0 && tolerance < 1) return { rank: Number(rank), tolerance };
-  return usage(`--low-rank takes a rank and a tolerance below 1, as 8 or 8@1e-3, found "${text}"`);
+  return usage(`--merged-lora takes a rank and a tolerance below 1, as 8 or 8@1e-3, found "${text}"`);
 }
 
 /** `name=value` or `name:value` arguments of one option. */
@@ -53,18 +57,18 @@ function readPairs(
   form: string,
 ): readonly (readonly [string, string])[] {
   return options.list(name).map((text) => {
-    // ONNX names may hold colons: the last one separates.
+    // ONNX names may contain colons, so the last one separates.
     const at = separator === ":" ? text.lastIndexOf(separator) : text.indexOf(separator);
     return at > 0 ? [text.slice(0, at), text.slice(at + 1)] : usage(`--${name} takes ${form}, found "${text}"`);
   });
 }
 
-/** A model's past may have no places; whatever else is given has `least` 1. */
+/** Sizes of at least `min`: 0 for a model, whose past may be empty, otherwise 1. */
 export function readDims(options: ParsedOptions, min: 0 | 1): Readonly<Record<string, number>> {
   const read = ([name, text]: readonly [string, string]): [string, number] => {
     const size = Number(text);
     if (!/^\d+$/.test(text) || size < min) {
-      usage(`--dim takes a whole number from ${min} for ${name}, found "${text}"`);
+      usage(`--dim takes an integer of at least ${min} for ${name}, found "${text}"`);
     }
     return [name, size];
   };
@@ -73,14 +77,14 @@ export function readDims(options: ParsedOptions, min: 0 | 1): Readonly<Record<st
 
 export function readFixedInputs(options: ParsedOptions): Readonly<Record<string, number>> {
   const read = ([name, text]: readonly [string, string]): [string, number] =>
-    /^-?\d{1,9}$/.test(text) ? [name, Number(text)] : usage(`--fix takes a whole number for ${name}, found "${text}"`);
-  return Object.fromEntries(readPairs(options, "fix", "=", "name=number").map(read));
+    /^-?\d{1,9}$/.test(text) ? [name, Number(text)] : usage(`--fix takes an integer for ${name}, found "${text}"`);
+  return Object.fromEntries(readPairs(options, "fix", "=", "name=integer").map(read));
 }
 
-/** `weight=14`; most is what a weight of 16 bits has behind its sign. */
+/** `weight=14`. The maximum is the width of a weight without its sign bit. */
 export function readPrecision(options: ParsedOptions): Partial<Precision> {
   const names = Object.keys(defaultPrecision);
-  const form = `${names.join(", ")}: one of these = bits, 1 to ${weightBits - 1}`;
+  const form = `kind=bits with a kind of ${names.join(", ")} and 1 to ${weightBits - 1} bits`;
   const read = ([name, text]: readonly [string, string]): [string, number] => {
     const bits = Number(text);
     const known = names.includes(name) && /^\d{1,2}$/.test(text) && bits >= 1 && bits < weightBits;
@@ -102,12 +106,12 @@ export function readReveals(options: ParsedOptions): Readonly<Record<string, rea
   const reveals: Record<string, Reader[]> = {};
   for (const [output, to] of readPairs(options, "reveal", ":", "name:client")) {
     if (to !== "client" && to !== "server") return usage(`--reveal takes name:client, found "${to}"`);
-    // An output may have any name.
+    // An output may have any name, `__proto__` too.
     if (Object.hasOwn(reveals, output)) reveals[output]!.push(to);
     else Object.defineProperty(reveals, output, { value: [to], enumerable: true });
   }
   return reveals;
 }
 
-/** `host:port` of a required option. */
+/** The `host:port` of a required option. */
 export const readAddress = (options: ParsedOptions, name: string): Endpoint => endpointOf(options.text(name)!, name);

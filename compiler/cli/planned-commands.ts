@@ -1,7 +1,7 @@
 import { usage } from "../api/index.ts";
 import { type CommandSpec, jsonOption } from "./command.ts";
 
-/** Commands that are planned: known by name, so that nobody looks for a typing error. */
+/** Planned commands: known by name, so that the refusal does not look like a typing error. */
 const plannedCommand = (
   name: string,
   argument: string,
@@ -15,7 +15,7 @@ const plannedCommand = (
   arguments: [{ name: argument, help: "" }],
   options: [...flags.map((each) => ({ flags: each, help: "" })), jsonOption],
   examples: [],
-  run: async () => usage(`marillc ${name} is not built yet; ${instead}`),
+  run: async () => usage(`marillc ${name} is not implemented yet; ${instead}`),
 });
 
 export const debugCommand = plannedCommand(

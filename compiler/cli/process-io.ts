@@ -1,6 +1,6 @@
 import type { CommandIo } from "./command.ts";
 
-/** The real process. Output into a pipe that nobody reads any more ends quietly. */
+/** The io of this process. A closed pipe on stdout ends it without an error. */
 export function processIo(): CommandIo {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
@@ -17,7 +17,7 @@ export function processIo(): CommandIo {
   };
 }
 
-/** Only commands that ask for it take the signals away from Node: the others end at once. */
+/** Handlers are set only for commands that wait: on the others, a signal still ends the process at once. */
 const waitForSignal = (): Promise<void> =>
   new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());

@@ -6,16 +6,16 @@ import { inputOption, outputOption } from "./run.ts";
 
 export const queryCommand: CommandSpec = {
   name: "query",
-  summary: "be the client: ask a server one question",
+  summary: "send one query to a server, as the client",
   arguments: [{ name: "build-dir/client", help: "the client's folder of a build" }],
   options: [serverOption, dealerOption, identityOption, inputOption, outputOption, jsonOption],
   examples: [
     "marillc query build/date/client --server 127.0.0.1:7301 --dealer 127.0.0.1:7302 --identity build/keys/client --input input_ids=build/prompt.json",
   ],
-  run: askServer,
+  run: sendQuery,
 };
 
-async function askServer({ args, options, warn }: Invocation): Promise<CommandResult> {
+async function sendQuery({ args, options, warn }: Invocation): Promise<CommandResult> {
   const result = await query({
     build: args[0]!,
     server: options.text("server")!,

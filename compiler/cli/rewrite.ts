@@ -13,27 +13,37 @@ import { readCount, readDims } from "./option-values.ts";
 
 export const rewriteCommand: CommandSpec = {
   name: "rewrite",
-  summary: "make a student of a public model that costs less in secure computation, to be tuned",
+  summary: "make a student of a public model that is cheaper under MPC, ready for fine-tuning",
   arguments: [{ name: "model.onnx", help: "the public model" }],
   options: [
-    { flags: "-o, --output <student.onnx>", help: "where the student is written, with its manifest", required: true },
-    { flags: "--freeze <share>", help: "share of the layers, from the first, that stay public (default: 0)" },
-    { flags: "--lora-rank <n>", help: "low-rank changes beside the linear layers, instead of training them whole" },
-    { flags: "--lora-alpha <x>", help: "the low-rank change is multiplied by alpha / rank (default: twice the rank)" },
-    { flags: "--lora-targets <names>", help: "ends of module paths, as q_proj,v_proj (default: all linear layers)" },
-    { flags: "--lora-freeze-a", help: "keep A as it is, public, and train B alone (LoRA-FA)" },
-    { flags: "--merge-heads <n>", help: "2 or 4 heads of attention become one of their joint depth" },
     {
-      flags: "--grouping <how>",
-      help: `which heads are merged: ${groupings.join(" or ")} (default: adjacent)`,
+      flags: "-o, --output <student.onnx>",
+      help: "student model to write; its manifest goes beside it",
+      required: true,
+    },
+    {
+      flags: "--freeze <fraction>",
+      help: "fraction of the layers, counted from the first, that stay public (default: 0)",
+    },
+    { flags: "--lora-rank <n>", help: "train low-rank adapters beside the linear layers instead of the full matrices" },
+    { flags: "--lora-alpha <number>", help: "LoRA alpha; the adapter is scaled by alpha / rank (default: 2 × rank)" },
+    {
+      flags: "--lora-targets <names>",
+      help: "module name suffixes to adapt, as q_proj,v_proj (default: all linear layers)",
+    },
+    { flags: "--lora-freeze-a", help: "keep A public and fixed, train only B (LoRA-FA)" },
+    { flags: "--merge-heads <n>", help: "merge every 2 or 4 attention heads into one of their joint depth" },
+    {
+      flags: "--grouping <method>",
+      help: `how heads are grouped for merging: ${groupings.join(" or ")} (default: adjacent)`,
       choices: groupings,
     },
     {
       flags: "--merge-scale <scale>",
-      help: `factor on merged scores: ${Object.keys(mergeScales).join(", ")} (1/(m√D), 1/√(mD), 1/√D), or a number (default: mean)`,
+      help: `scale of merged scores: ${Object.keys(mergeScales).join(", ")} (1/(m√D), 1/√(mD), 1/√D), or a number (default: mean)`,
     },
-    { flags: "--prune-heads <n>", help: "one in 2 or 4 heads stays: the baseline that merging is held against" },
-    { flags: "--dim <name=size>", help: "size of a symbolic dimension; the student keeps the symbol", repeats: true },
+    { flags: "--prune-heads <n>", help: "keep one of every 2 or 4 attention heads: the baseline for merging" },
+    { flags: "--dim <name=size>", help: "size of a symbolic dimension; the student keeps it symbolic", repeats: true },
     jsonOption,
   ],
   examples: [
@@ -52,10 +62,10 @@ async function rewriteModel({ args, options, progress }: Invocation): Promise<Co
 
 function readFreeze(options: ParsedOptions): number {
   const text = options.text("freeze") ?? "0";
-  const share = Number(text);
-  return text.trim() !== "" && share >= 0 && share <= 1
-    ? share
-    : usage(`--freeze takes a share of 0 to 1, found "${text}"`);
+  const fraction = Number(text);
+  return text.trim() !== "" && fraction >= 0 && fraction <= 1
+    ? fraction
+    : usage(`--freeze takes a fraction from 0 to 1, found "${text}"`);
 }
 
 function readHeadOptions(options: ParsedOptions): HeadOptions | undefined {
@@ -64,7 +74,7 @@ function readHeadOptions(options: ParsedOptions): HeadOptions | undefined {
     ([name]) => options.text(name) !== undefined,
   );
   if (merge !== undefined && prune !== undefined) usage("give --merge-heads or --prune-heads, not both");
-  if (merge === undefined && only.length > 0) usage(`--${only[0]![1]} is of --merge-heads`);
+  if (merge === undefined && only.length > 0) usage(`--${only[0]![1]} needs --merge-heads`);
   const given = merge ?? prune;
   if (given === undefined) return undefined;
   const what = merge === undefined ? "prune" : "merge";

@@ -6,29 +6,29 @@ import { readCount, readLink } from "./option-values.ts";
 
 export const inputOption = {
   flags: "--input <name=file>",
-  help: ".npy, .npz, .pb or .json with this input",
+  help: "file for this input: .npy, .npz, .pb or .json",
   repeats: true,
 } as const;
-export const outputOption = { flags: "--output <file.npz>", help: "write the outputs there" } as const;
+export const outputOption = { flags: "--output <file.npz>", help: "write the outputs to this file" } as const;
 
-/** Of parties that are all on this machine. */
+/** For commands that run all parties on this machine. */
 export const shapedLinkOption = {
   flags: "--link <link>",
-  help: "shape the links: lan, wan, or <Mbit/s>x<round-trip ms>",
+  help: "emulate this network between the parties: lan, wan, or <Mbit/s>x<round-trip ms>",
   choices: linkNames,
 } as const;
 
 export const runCommand: CommandSpec = {
   name: "run",
-  summary: "run a compiled program with every party on this machine",
-  arguments: [{ name: "build-dir", help: "what marillc compile wrote" }],
+  summary: "run a build with all parties on this machine",
+  arguments: [{ name: "build-dir", help: "a build directory" }],
   options: [
     inputOption,
     outputOption,
     shapedLinkOption,
-    { flags: "--repeat <n>", help: "so many queries in one session (default: 1)" },
-    { flags: "--plain", help: "the exact interpreter of the same fixed-point program instead, no parties" },
-    { flags: "--in-process", help: "all parties in one thread, for debugging" },
+    { flags: "--repeat <n>", help: "number of queries in one session (default: 1)" },
+    { flags: "--plain", help: "evaluate the same fixed-point program with the exact interpreter, without parties" },
+    { flags: "--in-process", help: "run all parties in one thread, for debugging" },
     jsonOption,
   ],
   examples: [

@@ -4,16 +4,16 @@ import { dealerOption, identityOption, listenOption, serveUntilInterrupted } fro
 
 export const serveCommand: CommandSpec = {
   name: "serve",
-  summary: "be the server: answer clients with private weights",
+  summary: "run the server: answer clients with private weights",
   arguments: [{ name: "build-dir/server", help: "the server's folder of a build" }],
   options: [listenOption, dealerOption, identityOption, jsonOption],
   examples: [
     "marillc serve build/date/server --listen 127.0.0.1:7301 --dealer 127.0.0.1:7302 --identity build/keys/server",
   ],
-  run: beServer,
+  run: runServer,
 };
 
-async function beServer(call: Invocation): Promise<CommandResult> {
+async function runServer(call: Invocation): Promise<CommandResult> {
   const { args, options, warn } = call;
   const service = await serve({
     build: args[0]!,

@@ -9,7 +9,7 @@ import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
 import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
 import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
-import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
+import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
 
@@ -35,7 +35,7 @@ interface ProgramHashes {
 
 /** The manifest of the program of the full context. The sections are in the order of the file. */
 export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Manifest {
-  const { setting } = build.options;
+  const { setting } = build.options.target;
   const prediction = predict(programFromPlan(build.plan, hashes.programHash));
   const inexact = inexactOperators(build.state.module);
   return {
@@ -53,20 +53,20 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
   };
 }
 
-const identitySection = ({ options, state }: BuildInputs) => ({
+const identitySection = ({ options: { target }, state }: BuildInputs) => ({
   schema: 1 as const,
   compiler: version,
   name: state.module.name,
-  setting: options.setting,
-  truncation: options.truncation,
-  numerics: options.numerics,
-  chosenFor: { link: options.link, objective: options.objective },
+  setting: target.setting,
+  truncation: target.truncation,
+  numerics: target.preset?.name ?? "marill",
+  chosenFor: { link: target.link, objective: target.objective },
 });
 
 const caveatsOf = ({ options, state, decode }: BuildInputs, inexact: Manifest["inexact"]): Manifest["caveats"] => {
   const { tails } = state.client;
   return [
-    ...roundingCaveats(options.truncation, inexact),
+    ...roundingCaveats(options.target.truncation, inexact),
     "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
     "values outside their calibrated ranges wrap and give wrong results",
     ...(decode ? ["generation with a cache reveals the length of the text to the server and the dealer"] : []),
@@ -77,7 +77,7 @@ const caveatsOf = ({ options, state, decode }: BuildInputs, inexact: Manifest["i
 };
 
 /** How rounding bits are distributed, as far as a reader must know. */
-function roundingCaveats(truncation: ResolvedOptions["truncation"], inexact: Manifest["inexact"]): readonly string[] {
+function roundingCaveats(truncation: ResolvedTarget["truncation"], inexact: Manifest["inexact"]): readonly string[] {
   const carries = "are carries of share bits, not independent coins";
   if (truncation === "fast") return [`rounding bits of truncations ${carries} (fast truncation)`];
   return inexact.length > 0 ? [`rounding bits within operators that have no exact protocol ${carries}`] : [];
@@ -124,8 +124,8 @@ const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
     shape,
   }));
 
-const calibrationOf = ({ options, sampleCount }: BuildInputs): Manifest["calibration"] => ({
-  source: options.calibrate === undefined ? "none: interval analysis" : basename(options.calibrate),
+const calibrationOf = ({ options: { calibration }, sampleCount }: BuildInputs): Manifest["calibration"] => ({
+  source: calibration.samples === undefined ? "none: interval analysis" : basename(calibration.samples),
   samples: sampleCount,
   weights: "public weights; private ones replaced by the base's, adapters by their initial values",
 });
@@ -167,9 +167,9 @@ export function chunkManifest(
 }
 
 /** Replaces paths of the compiling machine by file names: the manifest goes to every party. */
-function stripLocalPaths(reason: string, { base, adapter, baseAdapter, model }: ResolvedOptions): string {
+function stripLocalPaths(reason: string, { model, weights }: ResolvedOptions): string {
   // The longest first: one folder may lie within another.
-  const paths = [base, adapter, baseAdapter, model]
+  const paths = [weights.base, weights.adapter, weights.baseAdapter, model]
     .filter((path) => path !== undefined)
     .sort((a, b) => b.length - a.length);
   return paths.reduce((kept, path) => kept.replaceAll(path, basename(path)), reason);

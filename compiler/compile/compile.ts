@@ -4,21 +4,13 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Stage } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
-import { presets } from "../../passes/3-approximate/index.ts";
-import { type Calibration, defaultPrecision, withCachedRanges } from "../../passes/4-quantize/index.ts";
+import { type Calibration, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
-import {
-  type CompileOptions,
-  type ImportMode,
-  type LoadedModel,
-  loadModel,
-  type ResolvedOptions,
-  resolveOptions,
-} from "../load/index.ts";
+import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } from "../load/index.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { measureRanges } from "./measure-ranges.ts";
@@ -47,22 +39,21 @@ export interface Compilation {
  * the module after each stage.
  * @throws DiagnosticError with all problems of the first stage that finds any
  */
-export function compileModel(options: CompileOptions, how: Pick<ImportMode, "fuse"> = {}): Compilation {
-  const resolved = requireOptions(options);
-  const loaded = loadModel(resolved, how);
-  const target = targetOf(resolved);
-  const secure = splitSecurePart(loaded, resolved, target.preset);
-  const samples = readCalibrationSamples(loaded, resolved);
-  const calibration = measureRanges(loaded, secure, samples, target);
+export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fuse"> = {}): Compilation {
+  const { target } = options;
+  const loaded = loadModel(options, how);
+  const secure = splitSecurePart(loaded, options);
+  const samples = readCalibrationSamples(loaded, options);
+  const calibration = measureRanges(loaded, secure, samples, options);
   const passes = scheduleModule(secure.private, calibration, target);
-  const state = { ...passes.scheduled, module: { ...passes.scheduled.module, name: programNameOf(resolved) } };
-  const decoding = planDecoding(loaded, secure.private, state.module, calibration, target);
+  const state = { ...passes.scheduled, module: { ...passes.scheduled.module, name: programNameOf(options) } };
+  const decoding = planDecoding(loaded, secure.private, state.module, calibration, options);
   const clientDecode =
     decoding.program && exportClientDecodeGraphs(loaded, passes.scheduled.client, decoding.program.contextLength);
-  const plan = decoding.plan ?? planProgram(state.module, resolved.setting);
+  const plan = decoding.plan ?? planProgram(state.module, target.setting);
   const { manifest, files } = buildFiles({
     loaded,
-    options: resolved,
+    options,
     state,
     plan,
     ...(decoding.program && { decode: decoding.program }),
@@ -84,25 +75,10 @@ export function compileModel(options: CompileOptions, how: Pick<ImportMode, "fus
   };
 }
 
-function requireOptions(options: CompileOptions): ResolvedOptions {
-  const { settled: resolved, problems } = resolveOptions(options);
-  throwIfAny(problems);
-  return resolved;
+function readCalibrationSamples({ imported }: LoadedModel, options: ResolvedOptions): readonly Sample[] {
+  const { samples } = options.calibration;
+  return samples ? readSamples(samples, options.model, imported.inputs, imported.module) : [];
 }
-
-/** The options, with the preset that they name and the precision that follows from both. */
-interface Target extends Omit<ResolvedOptions, "precision"> {
-  readonly preset: Preset | undefined;
-  readonly precision: Preset["precision"];
-}
-
-function targetOf(resolved: ResolvedOptions): Target {
-  const preset = presets.get(resolved.numerics);
-  return { ...resolved, preset, precision: { ...(preset?.precision ?? defaultPrecision), ...resolved.precision } };
-}
-
-const readCalibrationSamples = ({ imported }: LoadedModel, { calibrate, model }: ResolvedOptions): readonly Sample[] =>
-  calibrate ? readSamples(calibrate, model, imported.inputs, imported.module) : [];
 
 interface Decoding {
   /** The program of the full context, planned so that it keeps what decoding needs. */
@@ -118,7 +94,7 @@ function planDecoding(
   state: SplitState,
   module: Module,
   calibration: Calibration,
-  target: Target,
+  { target, interface: { buckets } }: ResolvedOptions,
 ): Decoding {
   if (target.preset) return {};
   const planned = planDecode({
@@ -126,7 +102,7 @@ function planDecoding(
     state,
     module,
     setting: target.setting,
-    buckets: sortedUniq([...(target.buckets ?? [])].sort((a, b) => a - b)),
+    buckets: sortedUniq([...buckets].sort((a, b) => a - b)),
     schedule: (chunk, cached) => scheduleModule(chunk, withCachedRanges(calibration, cached), target).scheduled,
   });
   if (!planned) return {};

@@ -1,7 +1,5 @@
 import { throwIfAny } from "../../ir/diagnostic.ts";
 import type { ValueId } from "../../ir/module.ts";
-import type { Precision } from "../../ir/ops/define.ts";
-import type { Preset } from "../../passes/3-approximate/index.ts";
 import type { Calibration } from "../../passes/4-quantize/index.ts";
 import { calibrate, checkCalibration, checkFinite } from "../../passes/4-quantize/index.ts";
 import type { ClientCut } from "../../passes/pass.ts";
@@ -20,14 +18,7 @@ export function measureRanges(
   { imported, surrogate }: LoadedModel,
   secure: SecurePart,
   samples: readonly Sample[],
-  {
-    margin,
-    precision,
-    preset,
-  }: Pick<ResolvedOptions, "margin"> & {
-    readonly precision: Precision;
-    readonly preset: Preset | undefined;
-  },
+  { calibration: { margin }, target: { precision, preset } }: Pick<ResolvedOptions, "calibration" | "target">,
 ): Calibration {
   const { client, module } = secure.public;
   const publicModel = { module: imported.module, weights: surrogate.weights };

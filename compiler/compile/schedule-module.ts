@@ -1,11 +1,10 @@
-import type { Precision } from "../../ir/ops/define.ts";
-import type { Preset } from "../../passes/3-approximate/index.ts";
+import { presetLimits } from "../../passes/3-approximate/index.ts";
 import type { Calibration } from "../../passes/4-quantize/index.ts";
 import { quantizePass } from "../../passes/4-quantize/index.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
-import type { ResolvedOptions } from "../load/index.ts";
+import type { ResolvedTarget } from "../load/index.ts";
 
 export interface ScheduledModule {
   readonly quantized: SplitState;
@@ -17,17 +16,7 @@ export interface ScheduledModule {
 export function scheduleModule(
   state: SplitState,
   calibration: Calibration,
-  {
-    setting,
-    truncation,
-    link,
-    objective,
-    precision,
-    preset,
-  }: Pick<ResolvedOptions, "setting" | "truncation" | "link" | "objective"> & {
-    readonly precision: Precision;
-    readonly preset: Preset | undefined;
-  },
+  { setting, truncation, link, objective, precision, preset }: ResolvedTarget,
 ): ScheduledModule {
   const quantized = runPass(quantizePass({ calibration, precision, truncation }), state);
   const selected = runPass(
@@ -36,10 +25,3 @@ export function scheduleModule(
   );
   return { quantized, selected, scheduled: runPass(schedulePass, selected) };
 }
-
-/** Protocol families, ring and truncations that a preset allows. */
-const presetLimits = ({ families, ring, truncations }: Preset) => ({
-  families,
-  ...(ring !== undefined && { ring }),
-  ...(truncations && { truncations }),
-});

@@ -4,7 +4,6 @@ import type { WeightStore } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
 import { split } from "../../passes/1-split/index.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
-import type { Preset } from "../../passes/3-approximate/index.ts";
 import { approximatePass } from "../../passes/3-approximate/index.ts";
 import { computesOperator } from "../../passes/5-select/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
@@ -28,8 +27,7 @@ export interface SecurePart {
  */
 export function splitSecurePart(
   { imported, surrogate, reveal }: LoadedModel,
-  { head, setting }: ResolvedOptions,
-  preset: Preset | undefined,
+  { interface: { head }, target: { setting, preset } }: Pick<ResolvedOptions, "interface" | "target">,
 ): SecurePart {
   if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(missingSurrogate));
   // With a third party, a private lookup hides the index for less traffic than one row has.

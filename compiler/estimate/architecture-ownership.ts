@@ -31,7 +31,9 @@ export function parseOwnership(text: string): ArchitectureOwnership {
   const [, fraction, both, alone] = /^(?:lf(0(?:\.\d+)?|\.\d+)(?:\+lora(\d{1,4}))?|lora(\d{1,4}))$/.exec(text) ?? [];
   const rank = Number(both ?? alone ?? 0);
   if ((fraction === undefined && alone === undefined) || (rank === 0 && (both ?? alone) !== undefined)) {
-    throw new RangeError(`expected --private all, layers, lf0.5, lora64 or lf0.5+lora64, found "${text}"`);
+    throw new RangeError(
+      `expected --private all, layers, lf0.5, lora64 or lf0.5+lora64 with --architecture, found "${text}"`,
+    );
   }
   const adapters: AdapterOwnership = { rank, targets: "queries and values" };
   return { frozenFraction: Number(fraction ?? 0), privateEmbedding: false, ...(rank > 0 && { adapters }) };
@@ -43,7 +45,7 @@ export function parseOwnership(text: string): ArchitectureOwnership {
  */
 export function withAdapters(ownership: ArchitectureOwnership, rank: number): ArchitectureOwnership {
   if (ownership.privateEmbedding || ownership.adapters) {
-    throw new RangeError("expected --private layers or lf0.5 with --lora, which keeps their products public");
+    throw new RangeError("expected --private layers or lf0.5 with --lora-rank, which keeps their products public");
   }
   return { ...ownership, adapters: { rank, targets: "every product" } };
 }

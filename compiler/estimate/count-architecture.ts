@@ -1,8 +1,7 @@
 import type { Module } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
-import type { Preset } from "../../passes/3-approximate/index.ts";
-import { approximatePass } from "../../passes/3-approximate/index.ts";
+import { approximatePass, type Preset, presetLimits } from "../../passes/3-approximate/index.ts";
 import type { Calibration } from "../../passes/4-quantize/index.ts";
 import { quantizePass } from "../../passes/4-quantize/index.ts";
 import { computesOperator, type SelectOptions, selectPass } from "../../passes/5-select/index.ts";
@@ -66,12 +65,6 @@ export function scheduledEstimate(name: ArchitectureName, options: EstimateOptio
   const precision = preset?.precision;
   const quantized = runPass(quantizePass({ calibration, ...(precision && { precision }) }), state);
   return runPass(schedulePass, runPass(selectPass(select), quantized));
-}
-
-/** The protocols that a preset allows, and its ring: the one that its authors used for this model, if published. */
-function presetLimits({ families, ring, rings, truncations }: Preset, name: ArchitectureName) {
-  const own = rings?.[name] ?? ring;
-  return { families, ...(own !== undefined && { ring: own }), ...(truncations && { truncations }) };
 }
 
 /** The architecture, expanded into the formulas of a preset. */

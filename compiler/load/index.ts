@@ -1,3 +1,6 @@
+export type { CompileOptions, ResolvedOptions, ResolvedTarget } from "./compile-options.ts";
 export { type ImportMode, type LoadedModel, loadModel, loadOwnership } from "./load-model.ts";
-export { type CompileOptions, type ResolvedOptions, resolveOptions } from "./resolve-options.ts";
+export { choiceProblems } from "./option-problems.ts";
+export { requireOptions } from "./resolve-options.ts";
+export { resolveTarget } from "./resolve-target.ts";
 export { selectOutputs } from "./select-outputs.ts";

@@ -20,7 +20,7 @@ import {
   openBaseModel,
   type Surrogate,
 } from "../ownership/index.ts";
-import type { CompileOptions } from "./resolve-options.ts";
+import type { ResolvedOptions } from "./compile-options.ts";
 import { type SelectedOutputs, selectOutputs } from "./select-outputs.ts";
 
 /** A model with the owners of its weights. */
@@ -43,30 +43,29 @@ export interface ImportMode {
   readonly fuse?: boolean;
 }
 
-const toMap = <T>(record: Readonly<Record<string, T>> = {}): ReadonlyMap<string, T> => new Map(Object.entries(record));
-
 /** Reads the model and its adapter, if any, and decides the owners. */
-function readAndAssignOwners(options: CompileOptions, allowAllPublic: boolean) {
+function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean) {
+  const { weights } = options;
   // Reads the model first, to report model errors before base errors.
   const raw = readModel(options.model);
-  const base = options.base === undefined ? undefined : openBaseModel(options.base);
+  const base = weights.base === undefined ? undefined : openBaseModel(weights.base);
   const untied = untieInitializers(raw, base?.names);
-  const { model: asked, reveal, omittedOutputs } = selectOutputs(untied, options.reveal);
-  const bound = bindConstantInputs(asked, toMap(options.dims), toMap(options.fixed));
-  const { model, adapter, original } = applyAdapter(bound, base, options);
+  const { model: asked, reveal, omittedOutputs } = selectOutputs(untied, options.interface.reveal);
+  const bound = bindConstantInputs(asked, options.interface.dims, options.interface.constants);
+  const { model, adapter, original } = applyAdapter(bound, base, weights);
   const ownership = decideOwnership(model, {
     allowAllPublic,
-    ...(options.private && { private: options.private }),
+    ...(weights.private && { private: weights.private }),
     ...(base && { base }),
     ...(adapter && { adapter }),
     ...(original && { original }),
-    ...(options.baseAdapter !== undefined && { baseAdapter: readPeftAdapter(options.baseAdapter) }),
+    ...(weights.baseAdapter !== undefined && { baseAdapter: readPeftAdapter(weights.baseAdapter) }),
   });
   return { model, adapter, ownership, reveal, left: omittedOutputs };
 }
 
 /** Applies the weights that the adapter replaces; returns the model, the original weights, and the part to attach. */
-function applyAdapter(boundModel: OnnxModel, base: BaseModel | undefined, options: CompileOptions) {
+function applyAdapter(boundModel: OnnxModel, base: BaseModel | undefined, options: ResolvedOptions["weights"]) {
   if (options.adapter !== undefined && isOnnxAdapter(options.adapter)) {
     const fed = bindAdapterInputs(boundModel, readOnnxAdapter(options.adapter), base?.names);
     const adapter: LoraAdapter = { folder: options.adapter, modules: [], savedWeights: [], fanInFanOut: false };
@@ -74,8 +73,8 @@ function applyAdapter(boundModel: OnnxModel, base: BaseModel | undefined, option
   }
   const given = options.adapter === undefined ? undefined : readPeftAdapter(options.adapter);
   const { model, adapter } =
-    options.lowRank && base
-      ? factorizeMergedLora(boundModel, base, options.lowRank, options.private)
+    options.mergedLora && base
+      ? factorizeMergedLora(boundModel, base, options.mergedLora, options.private)
       : { model: boundModel, adapter: given };
   return adapter
     ? { ...applySavedWeights(model, adapter, base?.names), adapter }
@@ -83,24 +82,24 @@ function applyAdapter(boundModel: OnnxModel, base: BaseModel | undefined, option
 }
 
 /** The owners of a model's weights, whether or not the model compiles. */
-export const loadOwnership = (options: CompileOptions): Ownership => readAndAssignOwners(options, true).ownership;
+export const loadOwnership = (options: ResolvedOptions): Ownership => readAndAssignOwners(options, true).ownership;
 
 /** Reads the model, decides owners, and attaches the adapter. Errors: all of MRL01xx and MRL04xx. */
 export function loadModel(
-  options: CompileOptions,
+  options: ResolvedOptions,
   { allowAllPublic = false, fuse = true }: ImportMode = {},
 ): LoadedModel {
   const { model, adapter, ownership, reveal, left } = readAndAssignOwners(options, allowAllPublic);
   const plain = importModel(model, {
     ownership,
     fuse,
-    dims: toMap(options.dims),
-    inputs: toMap(options.inputs),
+    dims: options.interface.dims,
+    inputs: options.interface.owners,
   });
   const imported = adapter ? attachAdapter(plain, adapter, ownership.labels) : plain;
   return { model, imported, ownership, surrogate: createSurrogate(imported, ownership), reveal, omittedOutputs: left };
 }
 
 /** Imports the model without an ownership requirement. */
-export const loadImported = (options: CompileOptions): ImportedModel =>
+export const loadImported = (options: ResolvedOptions): ImportedModel =>
   loadModel(options, { allowAllPublic: true }).imported;

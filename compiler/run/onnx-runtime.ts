@@ -4,31 +4,31 @@ import { scanLimits } from "../onnx/format/index.ts";
 import { readWholeFile } from "../tensors/files/index.ts";
 import { externalFiles } from "./onnx-external.ts";
 
-/** `native`: the package onnxruntime-node. `wasm`: WebAssembly, which the package brings along. */
+/** `native`: the package onnxruntime-node. `wasm`: the WebAssembly build in dist/vendor. */
 export const runtimeNames = ["native", "wasm"] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
 
-/** ONNX Runtime, in the form that is there: same sessions, same results within float32 rounding. */
+/** ONNX Runtime in either build: the same sessions, the same results within float32 rounding. */
 export interface OnnxRuntime {
   readonly name: RuntimeName;
   readonly version: string;
-  /** Why it is not the native one, where nobody asked for that. */
+  /** Why the native build was not loaded, if none was requested. */
   readonly because?: string;
   readonly Tensor: typeof Tensor;
   readonly open: (file: string) => Promise<InferenceSession>;
 }
 
-/** Names a runtime for every command; unset: native where it is installed. */
+/** Selects the build for every command. Default: native if it is installed, otherwise wasm. */
 export const runtimeVariable = "MARILLC_ONNX_RUNTIME";
 
 const nativePackage = "onnxruntime-node";
 
 type Ort = typeof import("onnxruntime-web/wasm");
 
-/** Loads each runtime once; a party's thread loads its own. */
+/** Each build is loaded once per thread; each party's thread loads its own. */
 const loaded = new Map<RuntimeName, Promise<OnnxRuntime>>();
 
-/** The runtime that is asked for. @throws DiagnosticError MRL0815 where it is not there, or where none has this name. */
+/** Loads the requested build. @throws DiagnosticError MRL0815 if it has another name, or cannot be loaded */
 export async function onnxRuntime(wanted = process.env[runtimeVariable] ?? ""): Promise<OnnxRuntime> {
   if (wanted === "") return await preferred();
   const name = runtimeNames.find((each) => each === wanted) ?? refuse("does not exist", wanted);
@@ -50,12 +50,12 @@ function load(name: RuntimeName): Promise<OnnxRuntime> {
 }
 
 async function loadNative(): Promise<OnnxRuntime> {
-  // Its name in a variable: a bundler must not look for what is not installed.
+  // The name is in a variable, so that bundlers do not resolve an optional package.
   const name: string = nativePackage;
   const module = (await import(/* @vite-ignore */ name)) as { readonly default?: Ort } & Ort;
   const ort = module.default ?? module;
   const options: InferenceSession.SessionOptions = {
-    // A thread of its own per party: more would take the others'.
+    // Each party has one thread; more would compete with the other parties.
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     executionMode: "sequential",
@@ -80,10 +80,10 @@ async function loadWasm(): Promise<OnnxRuntime> {
   };
 }
 
-/** Of a session and of each run. Fatal only: what goes wrong is said once, by us. */
+/** Fatal only, for sessions and runs: marillc reports errors itself. */
 export const logSeverityLevel = 4;
 
-/** One line; a package that is not there needs no path to say so. */
+/** One line, without the paths that Node lists for a missing package. */
 function reasonOf(error: unknown): string {
   const { code, message = String(error) } = error as NodeJS.ErrnoException;
   if (code === "ERR_MODULE_NOT_FOUND" && message.includes(nativePackage)) return `${nativePackage} is not installed`;

@@ -5,7 +5,7 @@ import type { Tensor } from "../../ir/tensor.ts";
 import type { Dtype, TypedTensor } from "../tensors/index.ts";
 import { logSeverityLevel, onnxRuntime, type RuntimeName } from "./onnx-runtime.ts";
 
-/** A tensor of real numbers as onnxruntime holds it: what one run gives goes into the next as it is. */
+/** A float32 tensor in the layout of ONNX Runtime: an output of one run that the next run takes unchanged. */
 export interface OrtCacheTensor {
   readonly dims: readonly number[];
   readonly data: Float32Array;
@@ -16,11 +16,11 @@ export interface OnnxRunResults {
   readonly cached: ReadonlyMap<string, OrtCacheTensor>;
 }
 
-/** A part of the model that a party runs in the clear. */
+/** A part of the model that a party runs in plaintext. */
 export interface OnnxSession {
   readonly inputNames: readonly string[];
   readonly run: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<ReadonlyMap<string, TypedTensor>>;
-  /** The same with inputs that an earlier run gave; `hold`: outputs that a later one takes. */
+  /** The same with `given` inputs of an earlier run; the outputs named in `hold` are returned for a later one. */
   readonly runCached: (
     inputs: ReadonlyMap<string, TypedTensor>,
     given: ReadonlyMap<string, OrtCacheTensor>,
@@ -34,7 +34,7 @@ type OrtData = OrtTensor["data"];
 const viaBigInt = (make: (values: bigint[]) => OrtData) => (data: Float64Array) =>
   make(Array.from(data, (x) => BigInt(x)));
 
-/** How onnxruntime holds each type that it takes from us. */
+/** Converts to the element types of ONNX Runtime inputs. */
 const toOrtData: Readonly<Partial<Record<Dtype, (data: Float64Array) => OrtData>>> = {
   float32: (data) => Float32Array.from(data),
   float64: (data) => data,
@@ -57,7 +57,7 @@ export async function openOnnxSession(file: string, runtime?: RuntimeName): Prom
   }
   const ort = await onnxRuntime(runtime);
   const session = await ort.open(file);
-  // The file's own types: a tensor read from JSON does not know that it should be int32.
+  // The types of the file: a tensor from JSON does not say whether it is int32.
   const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : "float32"]));
   const feed = (name: string, { tensor }: TypedTensor): OrtTensor => {
     const dtype = types.get(name) as Dtype;
@@ -90,14 +90,14 @@ export async function openOnnxSession(file: string, runtime?: RuntimeName): Prom
   };
 }
 
-/** Shapes and types are checked before: what is left are values that no model can take, as an index out of its table. */
+/** Shapes and types are checked before, so the cause is a value: for example an index outside its table. */
 const refuseInput = (at: string, { message }: Error): never =>
   fail({
     code: "MRL0814",
-    message: "the client's part of the model cannot be computed on this input",
+    message: "ONNX Runtime cannot run the client's part of the model on this input",
     at,
     because: [message.split("\n")[0]!],
-    help: "check the values: token numbers must be within the vocabulary",
+    help: "check the values: token ids must be within the vocabulary",
   });
 
 function fromOrtTensor({ type, dims, data }: OrtTensor): TypedTensor {

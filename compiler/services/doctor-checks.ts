@@ -10,7 +10,7 @@ import { measureLink } from "./link-probe.ts";
 import type { Endpoint } from "./service.ts";
 import { connectionPurposes } from "./session-agreement.ts";
 
-/** One thing that was looked at. */
+/** The result of one check; `help` only where it failed. */
 export interface HealthCheck {
   readonly what: string;
   readonly fine: boolean;
@@ -40,27 +40,27 @@ const localProbes: readonly HealthProbe[] = [
   ],
   [
     "WebAssembly SIMD",
-    "use a Node.js for this processor that has it",
+    "use a Node.js build with WebAssembly SIMD for this processor",
     () => {
-      // Declared by the DOM's library alone, which is not for code that runs here.
+      // Only the DOM library declares it, and this code does not use the DOM.
       const { WebAssembly } = globalThis as unknown as { WebAssembly: { validate: (bytes: Uint8Array) => boolean } };
       if (!WebAssembly.validate(simdModule)) throw new Error("missing");
       return "works";
     },
   ],
-  ["kernels", "install marillc again: its kernels do not compute what they should", kernelSpeed],
+  ["kernels", "install marillc again: its kernels compute wrong results", kernelSpeed],
   ["ONNX Runtime", "install marillc again, and leave MARILLC_ONNX_RUNTIME unset", onnxRuntimeFound],
-  ["AES-128", "this processor or this Node.js has no fast AES; everything works, slowly", aesSpeed],
+  ["AES-128", "this processor or this Node.js has no fast AES: marillc works, but slowly", aesSpeed],
 ];
 
 async function onnxRuntimeFound(): Promise<string> {
   const { name, version, because } = await onnxRuntime();
   if (name === "native") return `${version}, native`;
-  const faster = because === undefined ? "" : ` (${because}; npm install onnxruntime-node is faster, not needed)`;
+  const faster = because === undefined ? "" : ` (${because}; npm install onnxruntime-node is optional, and faster)`;
   return `${version}, WebAssembly${faster}`;
 }
 
-/** Rows and columns: enough for the WebAssembly path. */
+/** Rows and columns: large enough for the WebAssembly path. */
 const side = 128;
 
 function kernelSpeed(): string {
@@ -100,7 +100,7 @@ async function runProbe([what, help, check]: HealthProbe): Promise<HealthCheck> 
 
 export async function examineMachine(): Promise<readonly HealthCheck[]> {
   const findings: HealthCheck[] = [];
-  // One after the other: two measure speed.
+  // In sequence, because two of them measure speed.
   for (const check of localProbes) findings.push(await runProbe(check));
   return findings;
 }
@@ -123,7 +123,7 @@ function reachTcp({ host, port }: Endpoint): Promise<string> {
   });
 }
 
-/** Each hop to a party, up to the first that fails. Without an identity only the first can be tried. */
+/** Checks each hop to a party, up to the first that fails. Without an identity it checks TCP only. */
 export async function examineParty(
   role: Role,
   endpoint: Endpoint,
@@ -131,11 +131,11 @@ export async function examineParty(
 ): Promise<readonly HealthCheck[]> {
   const { host, port } = endpoint;
   const where = `${role} ${host}:${port}`;
-  const firewall = `check that the ${role} listens there and that no firewall is between`;
+  const firewall = `check that the ${role} listens there, and that no firewall blocks the connection`;
   const tcp = await runProbe([`${where}, TCP`, firewall, () => reachTcp(endpoint)]);
   if (!tcp.fine || !identity) return [tcp];
   const links: HealthCheck[] = [];
-  const help = `check the certificates of both sides`;
+  const help = "check the certificates of both parties";
   const secure = await runProbe([
     `${where}, TLS 1.3 and certificates`,
     help,
@@ -144,7 +144,7 @@ export async function examineParty(
       links.push(
         await runProbe([
           `${where}, link`,
-          `the ${role} ended the measurement`,
+          `the ${role} ended the measurement: check its log`,
           async () => {
             const { roundTripMs, mbitPerSecond } = await measureLink(channel);
             return `${roundTripMs.toFixed(1)} ms round trip, about ${Math.round(mbitPerSecond)} Mbit/s`;
@@ -152,7 +152,7 @@ export async function examineParty(
         ]),
       );
       await channel.close();
-      return `both accepted, as ${identity.role}`;
+      return `accepted by both, as ${identity.role}`;
     },
   ]);
   return [tcp, secure, ...links];

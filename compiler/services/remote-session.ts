@@ -1,4 +1,4 @@
-import { SessionError } from "../../runtime/core/index.ts";
+import { type Role, SessionError } from "../../runtime/core/index.ts";
 import {
   createPredictor,
   handshake,
@@ -10,10 +10,11 @@ import {
 import type { Channel } from "../../runtime/transport/index.ts";
 import type { Identity } from "../../runtime/transport/node/index.ts";
 import { connect } from "../../runtime/transport/node/index.ts";
-import { type PartyBuild, sessionOptions, withPartyNames } from "../build/index.ts";
+import { type PartyBuild, partyLabels, sessionOptions } from "../build/index.ts";
 import {
   assertTrafficPredicted,
   expectedTraffic,
+  type MeasuredRun,
   meterTraffic,
   openClientExecutor,
   outputsJson,
@@ -41,26 +42,30 @@ export interface RemoteOptions {
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
 
-/** What one query gave, and what of it this party saw: links between the others are not among its own. */
+/** The outputs of one query, and the traffic on the links of this party. */
 export interface RemoteQueryResult {
   readonly outputs: NamedTensors;
   readonly measured: { readonly rounds: number; readonly bytes: Partial<TrafficTotal["bytes"]> };
-  /** `clear`: what the client computed alone. */
+  /** `clear`: the plaintext layers of the client. */
   readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
 }
 
+/** A whole session. Traffic and memory are by role, in either setting. */
 export interface RemoteReport {
   readonly predicted: TrafficTotal;
-  readonly measured: NonNullable<RunResult["measured"]>;
+  readonly measured: Omit<MeasuredRun, "bytes" | "peakMegabytes"> & {
+    readonly bytes: Partial<TrafficTotal["bytes"]>;
+    readonly peakMegabytes: Readonly<Partial<Record<Role, number>>>;
+  };
   readonly queries: number;
 }
 
-/** A session with a server, as its client. It connects with the first query, so that a bad input reaches nobody. */
+/** A session with a server, as its client. It connects at the first query, after the input has been checked. */
 export interface RemoteSession {
-  readonly query: (inputs: NamedTensors, asked?: QueryPosition) => Promise<RemoteQueryResult>;
-  /** Ends the session and holds what was sent against what was predicted. */
+  readonly query: (inputs: NamedTensors, position?: QueryPosition) => Promise<RemoteQueryResult>;
+  /** Ends the session, and checks the measured traffic against the prediction. @throws InternalError MRL0799 */
   readonly end: () => Promise<RemoteReport>;
-  /** After a failure: drops everything, and tells the others the cause where it is one of a session. */
+  /** Closes everything after a failure, and sends the cause to the peers if it is a SessionError. */
   readonly abandon: (cause?: unknown) => Promise<void>;
 }
 
@@ -92,7 +97,7 @@ export async function openRemoteSession({ part, identity, server, dealer }: Remo
   return {
     query: async (inputs, position = prefillStart) => {
       const earlier = executor.seconds();
-      // A bad input is found before anybody is asked.
+      // Checks the input before connecting.
       const prepared = await executor.prepare(inputs, position);
       party ??= await open();
       const before = meterTraffic("client", channels);
@@ -129,7 +134,7 @@ export async function openRemoteSession({ part, identity, server, dealer }: Remo
 
 export interface QueryOptions extends RemoteOptions {
   readonly inputs: NamedTensors;
-  /** Drops the session. */
+  /** Aborts the session. */
   readonly signal?: AbortSignal;
 }
 
@@ -138,21 +143,26 @@ export interface RemoteAnswer {
   readonly result: RunResult;
 }
 
-/** One query to a server, as its client: the measured links are those that this party sees. */
+/** Sends one query to a server, as its client. The result measures the links of this party only. */
 export async function queryServer({ inputs, signal, ...options }: QueryOptions): Promise<RemoteAnswer> {
   const { manifest } = options.part;
   const session = await openRemoteSession(options);
   const ask = async (): Promise<RemoteAnswer> => {
     const { outputs } = await session.query(inputs);
     const { predicted, measured } = await session.end();
-    const result: RunResult = withPartyNames(manifest.setting, {
+    const labels = partyLabels(manifest.setting);
+    const result: RunResult = {
       schema: 1,
       outputs: outputsJson(outputs),
       ...securityFields(manifest),
       queries: 1,
-      predicted,
-      measured,
-    });
+      predicted: { ...predicted, bytes: labels.bytes(predicted.bytes) },
+      measured: {
+        ...measured,
+        bytes: labels.bytes(measured.bytes),
+        peakMegabytes: labels.perRole(measured.peakMegabytes),
+      },
+    };
     return { outputs, result };
   };
   return await unlessAborted(signal, session.abandon, () =>

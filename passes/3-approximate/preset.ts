@@ -30,6 +30,18 @@ export interface Preset {
 }
 
 /**
+ * Families, ring and truncations that a preset allows 5-select to choose from. For a known architecture, the ring is the
+ * one that the preset's authors ran it in, if they say.
+ */
+export function presetLimits(
+  { families, ring, rings, truncations }: Preset,
+  architecture = "",
+): Pick<Preset, "families" | "ring" | "truncations"> {
+  const own = rings?.[architecture] ?? ring;
+  return { families, ...(own !== undefined && { ring: own }), ...(truncations && { truncations }) };
+}
+
+/**
  * Every value at the same fractional bits; products are truncated where they are made. Weights keep 12: their public
  * form has 16 bits (4-quantize/precision.ts).
  */

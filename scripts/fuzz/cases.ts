@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readOnnxAdapter, readPeftAdapter } from "../../compiler/adapters/index.ts";
+import { resolveModelOptions } from "../../compiler/api/index.ts";
 import { compileModel } from "../../compiler/compile/index.ts";
 import { readInputTensors } from "../../compiler/inputs/index.ts";
 import { type ImportedModel, importModel } from "../../compiler/onnx/import/index.ts";
@@ -10,7 +11,6 @@ import { readModel } from "../../compiler/onnx/normalize/index.ts";
 import { openSafetensors, readSafetensor, writeNpz } from "../../compiler/tensors/index.ts";
 import { opsOf } from "../../ir/module.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
-import type { Reveal } from "../../passes/1-split/index.ts";
 import { mutateBytes, mutateModel, publicCounterpart } from "./mutate.ts";
 import { createRandom, type Random } from "./random.ts";
 import { seedModels } from "./seed-models.ts";
@@ -51,10 +51,10 @@ function tryModel(bytes: Uint8Array, compiles: boolean): void {
   const imported = importModel(model, { dims: new Map(Object.entries(dims)) });
   const sizes = Object.values(imported.module.values).map(({ type }) => sizeOf(type.shape));
   if (!compiles || opsOf(imported.module).length > maxOperators || sizes.some((size) => size > maxElements)) return;
-  const reveal = model.graph.outputs.map(({ name }): Reveal => ({ output: name, to: "client" }));
+  const reveal = Object.fromEntries(model.graph.outputs.map(({ name }) => [name, "client" as const]));
   // All weights are private: the base has other values, and the same names and shapes.
   const base = save("base.onnx", publicCounterpart(bytes));
-  compileModel({ model: file, base, private: ["*"], dims, reveal, calibrate: sampleOf(imported) });
+  compileModel(resolveModelOptions({ model: file, base, private: ["*"], dims, reveal, calibrate: sampleOf(imported) }));
 }
 
 /** A folder with one sample: ones for every input. */

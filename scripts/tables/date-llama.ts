@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type ModelOptions, resolveModelOptions } from "../../compiler/api/index.ts";
 import { writeBuild } from "../../compiler/build/index.ts";
 import { compileModel } from "../../compiler/compile/index.ts";
 import { padTokens, readTokenizer } from "../../compiler/inputs/index.ts";
-import type { CompileOptions } from "../../compiler/load/index.ts";
 import { networkTime } from "../../compiler/report/cost/index.ts";
 import { textTable } from "../../compiler/report/text/index.ts";
 import { openLocal } from "../../compiler/run/index.ts";
@@ -15,7 +15,7 @@ import { type LinkProfile, linkProfiles } from "../../runtime/transport/index.ts
 /** Positions of the fixture's models. */
 const sequenceLength = 48;
 
-type Variant = Pick<CompileOptions, "model" | "base" | "adapter" | "private">;
+type Variant = Pick<ModelOptions, "model" | "base" | "adapter" | "private">;
 
 /** What is private: all of the tuned model, its second half, or an adapter of that half. */
 const variants: Readonly<Record<string, Variant>> = {
@@ -72,15 +72,17 @@ async function measureVariant(
   link: LinkProfile | undefined,
 ): Promise<readonly string[]> {
   const file = (name: string): string => join(fixture, name);
-  const { manifest, files } = compileModel({
-    ...variant,
-    model: file(variant.model),
-    ...(variant.base !== undefined && { base: file(variant.base) }),
-    ...(variant.adapter !== undefined && { adapter: file(variant.adapter) }),
-    reveal: [{ output: "logits", to: "client" }],
-    calibrate: file("calibration.jsonl"),
-    ...(link && { link }),
-  });
+  const { manifest, files } = compileModel(
+    resolveModelOptions({
+      ...variant,
+      model: file(variant.model),
+      ...(variant.base !== undefined && { base: file(variant.base) }),
+      ...(variant.adapter !== undefined && { adapter: file(variant.adapter) }),
+      reveal: { logits: "client" },
+      calibrate: file("calibration.jsonl"),
+      ...(link && { link }),
+    }),
+  );
   writeBuild(build, files);
   const session = await openLocal({ dir: build, ...(link && { link }) });
   await session.query(query);

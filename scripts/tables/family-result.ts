@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { resolveModelOptions } from "../../compiler/api/index.ts";
 import type { Manifest } from "../../compiler/build/index.ts";
 import { loadPartyBuild, writeBuild } from "../../compiler/build/index.ts";
 import { compileModel } from "../../compiler/compile/index.ts";
@@ -131,14 +132,16 @@ export async function secureResult(recorded: RecordedModel): Promise<SecureOutco
 
 async function secureAt(recorded: RecordedModel, weight: number): Promise<SecureOutcome> {
   const { file, data } = recorded;
-  const reveal = revealsOf(recorded);
+  const reveal = Object.fromEntries([...recorded.outputs.keys()].map((name) => [name, "client" as const]));
   const dims = Object.fromEntries(dimsOf(recorded));
   const dir = mkdtempSync(join(tmpdir(), "marillc-family-"));
   try {
     const started = performance.now();
     // The base is the model itself: ranges are measured on its values, and all weights are still private.
     const options = { model: file, base: file, private: ["*"], reveal, calibrate: data, dims, precision: { weight } };
-    const { files } = compileModel({ ...options, fixed: Object.fromEntries(recorded.fixedInputs) });
+    const { files } = compileModel(
+      resolveModelOptions({ ...options, fixed: Object.fromEntries(recorded.fixedInputs) }),
+    );
     writeBuild(dir, files);
     const { manifest } = await loadPartyBuild(dir, "client");
     const compiled = performance.now() - started;

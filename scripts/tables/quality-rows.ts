@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isEqual, pick } from "lodash-es";
+import { resolveModelOptions } from "../../compiler/api/index.ts";
 import { writeBuild } from "../../compiler/build/index.ts";
 import { compileModel } from "../../compiler/compile/index.ts";
 import { readTokenizer, type TextTokenizer } from "../../compiler/inputs/index.ts";
@@ -121,13 +122,15 @@ export async function measureRow(
 ): Promise<SecureResult> {
   if (!files) throw new Error(`${task}-${row.row}: expected weights in ${fixture}, found none`);
   const file = (name: string): string => join(fixture, name);
-  const { manifest, files: parts } = compileModel({
-    model: file(files.model),
-    ...(files.base !== undefined && { base: file(files.base) }),
-    ...(files.adapter !== undefined && { adapter: file(files.adapter) }),
-    reveal: [{ output: "logits", to: "client" }],
-    calibrate: file(`${task}-calibration.jsonl`),
-  });
+  const { manifest, files: parts } = compileModel(
+    resolveModelOptions({
+      model: file(files.model),
+      ...(files.base !== undefined && { base: file(files.base) }),
+      ...(files.adapter !== undefined && { adapter: file(files.adapter) }),
+      reveal: { logits: "client" },
+      calibrate: file(`${task}-calibration.jsonl`),
+    }),
+  );
   const { predicted } = manifest;
   const total = (phase: keyof typeof predicted): number =>
     Object.values(predicted[phase].bytes).reduce((sum, bytes) => sum + bytes, 0);

@@ -46,7 +46,7 @@ describe("bash", () => {
 
   test("offers the values of an option that has a few, and files elsewhere", () => {
     expect(offered("compile", "m", "--setting", "")).toEqual(["2pc-dealer", "3pc"]);
-    expect(offered("cost", "--shape", "llama-")).toContain("llama-7b");
+    expect(offered("cost", "--architecture", "llama-")).toContain("llama-7b");
     expect(offered("inspect", "m", "--stage", "se")).toEqual(["select"]);
     expect(offered("check", "mod")).toEqual(["model.onnx"]);
     expect(offered("compile", "m", "--calibrate", "mod")).toEqual(["model.onnx"]);

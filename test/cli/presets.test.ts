@@ -23,7 +23,7 @@ test.each(
   both.filter(([name, setting]) => runs(name, setting)),
 )("%s compiles and runs in %s", async (name, setting) => {
   const build = join(dir, `${name}-${setting}`);
-  const compiled = await marillc("compile", ...model, "--numerics", name, "--setting", setting, "-o", build);
+  const compiled = await marillc("compile", ...model, "--preset", name, "--setting", setting, "-o", build);
   expect(compiled.err).toBe("");
   const { json } = await marillcJson<RunResult>("run", build, "--input", `tokens=${files.input}`, "--in-process");
   expect(json.measured!.bytes).toEqual(json.predicted!.bytes);
@@ -33,22 +33,22 @@ test.each(
 });
 
 test.each(both.filter(([name, setting]) => !runs(name, setting)))("%s is refused in %s", async (name, setting) => {
-  const refused = await marillc("compile", ...model, "--numerics", name, "--setting", setting, "-o", join(dir, "none"));
+  const refused = await marillc("compile", ...model, "--preset", name, "--setting", setting, "-o", join(dir, "none"));
   expect(refused.code).toBe(1);
-  expect(refused.err).toContain(`--numerics ${name} does not run in the setting ${setting}`);
+  expect(refused.err).toContain(`--preset ${name} does not run in the setting ${setting}`);
   const shape = await marillc(
     "cost",
-    "--shape",
+    "--architecture",
     "bert-tiny",
     "--dim",
     "seq=8",
-    "--numerics",
+    "--preset",
     name,
     "--setting",
     setting,
   );
   expect(shape.code).toBe(1);
-  expect(shape.err).toContain(`${name} counts --phase prefill, --setting 3pc`);
+  expect(shape.err).toContain(`${name} supports --phase prefill and --setting 3pc`);
 });
 
 const total = ({ totals }: CostReport): number =>
@@ -56,14 +56,21 @@ const total = ({ totals }: CostReport): number =>
 
 test("every preset counts the shape of bert-tiny, at more than twice ours", async () => {
   const counted = async (...more: readonly string[]): Promise<number> => {
-    const { code, json } = await marillcJson<CostReport>("cost", "--shape", "bert-tiny", "--dim", "seq=4", ...more);
+    const { code, json } = await marillcJson<CostReport>(
+      "cost",
+      "--architecture",
+      "bert-tiny",
+      "--dim",
+      "seq=4",
+      ...more,
+    );
     expect(code).toBe(0);
     return total(json);
   };
   const ours = await counted();
   for (const name of names) {
     const setting = presets.get(name)!.settings[0]!;
-    expect(await counted("--numerics", name, "--setting", setting), name).toBeGreaterThan(2 * ours);
+    expect(await counted("--preset", name, "--setting", setting), name).toBeGreaterThan(2 * ours);
   }
 });
 

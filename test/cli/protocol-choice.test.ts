@@ -110,7 +110,7 @@ test("inspect --stage select shows the choice", async () => {
 
 test("a shape is counted for the link and the objective", async () => {
   const count = async (...more: readonly string[]) =>
-    (await marillcJson<Chosen>("cost", "--shape", "bert-tiny", "--dim", "seq=8", ...more)).json;
+    (await marillcJson<Chosen>("cost", "--architecture", "bert-tiny", "--dim", "seq=8", ...more)).json;
   const [fast, small] = [await count(), await count("--objective", "total")];
   expect(fast.chosenFor).toEqual({
     link: { name: "wan", mbitPerSecond: 100, roundTripMs: 80 },

@@ -70,7 +70,7 @@ test.each([
   [["--setting", "2pc"], "MRL0650", "--setting 2pc is not supported", "supported: 2pc-dealer, 3pc"],
   [["--truncation", "exakt"], "MRL0650", "--truncation exakt is not supported", "supported: fast, exact"],
   [["--objective", "bytes"], "MRL0650", "--objective bytes is not supported", "supported: time, online, total"],
-  [["--numerics", "puma"], "MRL0650", "--numerics puma does not run in the setting 2pc-dealer", "give --setting 3pc"],
+  [["--preset", "puma"], "MRL0650", "--preset puma does not run in the setting 2pc-dealer", "give --setting 3pc"],
 ])("%j is refused by compile, cost and inspect alike", async (option, code, message, help) => {
   const commands = [["compile", "-o", join(dir, "refused")], ["cost"], ["inspect", "--stage", "select"]];
   for (const [name, ...more] of commands) {

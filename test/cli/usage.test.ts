@@ -34,12 +34,12 @@ test.each([
   [["inspect", "a.onnx", "--stage", "later"]],
   [["compile", "a.onnx", "-o", "b", "--link", "fast"]],
   [["inspect", "a.onnx", "--link", "100"]],
-  [["inspect", "a.onnx", "--low-rank", "0"]],
-  [["inspect", "a.onnx", "--low-rank", "8@2"]],
+  [["inspect", "a.onnx", "--merged-lora", "0"]],
+  [["inspect", "a.onnx", "--merged-lora", "8@2"]],
   [["compile", "a.onnx", "-o", "b", "--precision", "weight=16"]],
   [["inspect", "a.onnx", "--precision", "weights=14"]],
   [["cost", "a.onnx", "--link", "lan", "--link", "0x40"]],
-  [["cost", "--shape", "bert-tiny", "--dim", "seq=4", "--private", "half"]],
+  [["cost", "--architecture", "bert-tiny", "--dim", "seq=4", "--private", "half"]],
   [["run", "b", "--link", "fast"]],
   [["run", "b", "--repeat", "0"]],
   [["deal", "--listen", "here", "--identity", "b"]],
@@ -104,7 +104,7 @@ test("values that are not built yet are refused by name, all at once, with those
   const refused = [
     ["--setting", "2pc", "2pc-dealer, 3pc"],
     ["--truncation", "stochastic", "fast, exact"],
-    ["--numerics", "delphi", "marill, crypten"],
+    ["--preset", "delphi", "marill, crypten"],
     ["--objective", "rounds", "time, online, total"],
     ["--head", "sample", "logits, token"],
   ] as const;
@@ -138,7 +138,7 @@ test("help lists no command and no option that only refuses", async () => {
 });
 
 test("commands that are planned say what to do instead", async () => {
-  for (const name of ["debug"]) expect((await marillc(name, "x")).err).toContain("is not built yet;");
+  for (const name of ["debug"]) expect((await marillc(name, "x")).err).toContain("is not implemented yet;");
 });
 
 test("the schemas are an export of the package", async () => {
@@ -173,6 +173,6 @@ test("a fault of ours ends with 70 and says so in one line", () => {
   for (const error of [new TypeError("x is\nnot y"), new InternalError("MRL0799", "traffic is not as predicted")]) {
     const { exitCode, text } = failureOf(error);
     expect(exitCode).toBe(70);
-    expect(text).toMatch(/^error MRL07(00|99): .* this is a fault of marillc$/);
+    expect(text).toMatch(/^error MRL07(00|99): .* internal error, please report$/);
   }
 });

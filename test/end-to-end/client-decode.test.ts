@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { resolveModelOptions } from "../../compiler/api/model-options.ts";
 import { checkFlow } from "../../compiler/audit/check-flow.ts";
 import { writeBuild } from "../../compiler/build/write-build.ts";
 import { exportClientDecodeGraphs } from "../../compiler/decode/client-decode-graphs.ts";
 import { readTokenizer } from "../../compiler/inputs/tokenizer.ts";
 import { loadModel } from "../../compiler/load/load-model.ts";
-import { resolveOptions } from "../../compiler/load/resolve-options.ts";
 import type { ClientLayers, NamedTensors } from "../../compiler/run/client-layers.ts";
 import { openCachedLayers } from "../../compiler/run/client-layers-cached.ts";
 import { openFullContextLayers } from "../../compiler/run/client-layers-full-context.ts";
@@ -76,8 +76,7 @@ describe("the client's own layers, row by row", () => {
   });
 
   it("they give the outputs after the secure part", async () => {
-    const { settled } = resolveOptions(options);
-    const owned = loadModel(settled);
+    const owned = loadModel(resolveModelOptions(options));
     const { module, weights, sources } = owned.imported;
     const head = opsOf(module).find(({ operands }) => operands.includes("lm_head.weight"))!;
     const tail = { value: head.operands[0]!, source: sources.get(head.operands[0]!)!, output: "logits" };
@@ -118,9 +117,8 @@ describe("the client's own layers, row by row", () => {
 });
 
 it("where they cannot run position by position, they run over the full context, and compile reports why", () => {
-  const { settled } = resolveOptions(options);
   const client = { inputs: ["input_ids"], cuts: [], outputs: ["/model/layers.0/Add_output_0"], tails: [] };
-  const of = (length: number) => exportClientDecodeGraphs(loadModel(settled), client, length);
+  const of = (length: number) => exportClientDecodeGraphs(loadModel(resolveModelOptions(options)), client, length);
   expect(of(48)).toHaveProperty("files");
   expect(of(40)).toMatchObject({
     code: "MRL0308",

@@ -21,7 +21,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
  */
 describe("a convolutional network with private weights", () => {
   const { input, ...files } = writeCnn(dir);
-  const options = { ...files, private: ["*"], reveal: [{ output: "scores", to: "client" }] } as const;
+  const options = { ...files, private: ["*"], reveal: { scores: "client" } } as const;
   const expected = async () => {
     const part = await openOnnxSession(files.model);
     const { tensor } = (await part.run(readInputFiles([input]))).get("scores")!;

@@ -1,17 +1,17 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { type ModelOptions, resolveModelOptions } from "../../compiler/api/model-options.ts";
 import { loadPartyBuild } from "../../compiler/build/party-build.ts";
 import { writeBuild } from "../../compiler/build/write-build.ts";
 import { type Compilation, compileModel } from "../../compiler/compile/compile.ts";
 import type { ImportMode } from "../../compiler/load/load-model.ts";
-import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
 import { type LocalReport, openLocal } from "../../compiler/run/local-session.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 
 /** Compiles into a build directory; with `canonical: false` without looking for norms, activations and attention. */
-export function build(dir: string, options: CompileOptions, how: Pick<ImportMode, "fuse"> = {}): Compilation {
-  const artifacts = compileModel(options, how);
+export function build(dir: string, options: ModelOptions, how: Pick<ImportMode, "fuse"> = {}): Compilation {
+  const artifacts = compileModel(resolveModelOptions(options), how);
   writeBuild(dir, artifacts.files);
   return artifacts;
 }

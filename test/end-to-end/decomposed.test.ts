@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import type { ModelOptions } from "../../compiler/api/model-options.ts";
 import type { Compilation } from "../../compiler/compile/compile.ts";
 import { readInputTensors } from "../../compiler/inputs/input-tensors.ts";
-import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
 import { readInputFiles } from "../../compiler/run/input-files.ts";
 import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
 import { opsOf } from "../../ir/module.ts";
@@ -28,7 +28,7 @@ const recognised: readonly string[] = ["attention", "rms-norm", "rope", "silu", 
 /** Compiles without recognisers and holds one query of three parties against what is expected. */
 async function check(
   out: string,
-  options: CompileOptions,
+  options: ModelOptions,
   inputs: readonly string[],
   name: string,
   expected: Tensor,
@@ -53,7 +53,7 @@ describe("a block written in small operators", () => {
     const expected = (await plain.run(readInputFiles([input]))).get("y")!.tensor;
     await plain.release();
     const { model, base, calibrate } = files;
-    const options = { model, base, calibrate, reveal: [{ output: "y", to: "client" }] } as const;
+    const options = { model, base, calibrate, reveal: { y: "client" } } as const;
     const { manifest, module } = await check(join(dir, `${masking}-build`), options, [input], "y", expected);
     expect(opsOf(module).map(({ name }) => name)).toEqual(
       expect.arrayContaining(["softmax", "erf", "sigmoid", "rsqrt"]),
@@ -73,11 +73,11 @@ describe("exports without recognisers", () => {
   it.each(exported)("$name: as its test data, within the declared error", async ({ name, upper }) => {
     const model = join(models, name, "model.onnx");
     const data = join(models, name, "test_data_set_0");
-    const options: CompileOptions = {
+    const options: ModelOptions = {
       model,
       base: model,
       private: upper,
-      reveal: [{ output: "logits", to: "client" }],
+      reveal: { logits: "client" },
       calibrate: data,
       ...(name.endsWith("dynamic") && { dims: { batch_size: 1, sequence_length: 6 } }),
     };

@@ -33,7 +33,7 @@ it("the bound includes the rounding of weights and inputs, which is a fraction o
   const file = join(calibrate, "x.npz");
   writeFileSync(file, writeNpz(new Map([["x", { dtype: "float32", tensor: tensor([1, width], x) }]])));
   const out = join(dir, "build");
-  build(out, { model, base: model, private: ["*"], reveal: [{ output: "y", to: "client" }], calibrate });
+  build(out, { model, base: model, private: ["*"], reveal: { y: "client" }, calibrate });
 
   const { module, weights } = await loadPlain(out);
   const inputs = new Map([[module.inputs[0]!, tensor([1, width], x)]]);

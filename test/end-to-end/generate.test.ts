@@ -37,7 +37,7 @@ beforeAll(() => {
   artifacts = build(dir, {
     model: join(fixture, "base-ts17.onnx"),
     adapter: join(fixture, "adapter"),
-    reveal: [{ output: "logits", to: "client" }],
+    reveal: { logits: "client" },
     calibrate: join(fixture, "calibration.jsonl"),
     // One of the texts below begins with it, the other with the whole window.
     buckets: [22],

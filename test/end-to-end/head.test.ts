@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { type ModelOptions, resolveModelOptions } from "../../compiler/api/model-options.ts";
 import { compileModel } from "../../compiler/compile/compile.ts";
 import { readInputTensors } from "../../compiler/inputs/input-tensors.ts";
 import { loadImported } from "../../compiler/load/load-model.ts";
-import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
 import { readInputFiles } from "../../compiler/run/input-files.ts";
 import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
 import { writeNpz } from "../../compiler/tensors/npz.ts";
@@ -54,14 +54,14 @@ function languageModel(seed: number, bias: boolean, head: readonly number[]): Ui
 }
 
 /** Writes the model and its base; `head` are the numbers of the last matrix. */
-function written(name: string, bias: boolean, head: readonly number[]): CompileOptions & { readonly input: string } {
+function written(name: string, bias: boolean, head: readonly number[]): ModelOptions & { readonly input: string } {
   const at = (file: string): string => join(dir, `${name}-${file}`);
   const tokens = new Map([["tokens", { dtype: "int64" as const, tensor: tensor([1, length], [3, 17, 4, 23]) }]]);
   writeFileSync(at("model.onnx"), languageModel(21, bias, head));
   writeFileSync(at("base.onnx"), languageModel(31, bias, head));
   writeFileSync(at("tokens.npz"), writeNpz(tokens));
   const [model, base, input] = [at("model.onnx"), at("base.onnx"), at("tokens.npz")];
-  return { model, base, input, calibrate: input, head: "logits", reveal: [{ output: "logits", to: "client" }] };
+  return { model, base, input, calibrate: input, head: "logits", reveal: { logits: "client" } };
 }
 
 /** The error of the hidden state, through the head: independent errors of its numbers add as their squares do. */
@@ -75,7 +75,7 @@ function throughHead({ data }: Tensor, hidden: number, columns: number): number 
 
 async function check(
   out: string,
-  options: CompileOptions,
+  options: ModelOptions,
   inputs: readonly string[],
   expected: Tensor,
   head: Tensor,
@@ -121,14 +121,14 @@ describe("a head at the client", () => {
   it("is refused where the hidden state would tell more than the logits", () => {
     const deficient = head.map((x, at) => (at < vocabulary ? head[at + vocabulary]! : x));
     const { input: _, ...options } = written("deficient", false, deficient);
-    expect(codesOf(() => compileModel(options))).toEqual(["MRL0304"]);
+    expect(codesOf(() => compileModel(resolveModelOptions(options)))).toEqual(["MRL0304"]);
     const { head: _head, ...inside } = options;
-    expect(compileModel(inside).manifest.tails).toEqual([]);
+    expect(compileModel(resolveModelOptions(inside)).manifest.tails).toEqual([]);
   });
 });
 
 describe("the likeliest token alone", () => {
-  it.each(["2pc-dealer", "3pc"])("is all that the client learns: %s", async (setting) => {
+  it.each(["2pc-dealer", "3pc"] as const)("is all that the client learns: %s", async (setting) => {
     // A matrix of deficient rank, which may not run at the client.
     const numbersOf = numbers(width * vocabulary, 3, 1);
     const head = numbersOf.map((x, at) => (at < vocabulary ? numbersOf[at + vocabulary]! : x));
@@ -163,17 +163,17 @@ describe("the head of an exported model at the client", () => {
     const name = "dev_llama_ts17_static";
     const model = join(models, name, "model.onnx");
     const data = join(models, name, "test_data_set_0");
-    const options: CompileOptions = {
+    const options: ModelOptions = {
       model,
       base: model,
       private: ["model.layers.1.*", "model.norm.*"],
       head: "logits",
-      reveal: [{ output: "logits", to: "client" }],
+      reveal: { logits: "client" },
       calibrate: data,
     };
     const [expected] = readInputTensors(join(data, "output_0.pb")).values();
     const out = join(dir, name);
-    const matrices = [...loadImported(options).weights.values()];
+    const matrices = [...loadImported(resolveModelOptions(options)).weights.values()];
     const last = matrices.find(({ shape }) => shape.length === 2 && shape[1] === expected!.tensor.shape.at(-1))!;
     await check(out, options, inputsOf(data), expected!.tensor, last);
   });

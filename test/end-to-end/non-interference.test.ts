@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { resolveModelOptions } from "../../compiler/api/model-options.ts";
 import { compileModel } from "../../compiler/compile/compile.ts";
 import { encodeElements } from "../../compiler/tensors/element-codecs.ts";
 import { openSafetensors, readSafetensor, writeSafetensors } from "../../compiler/tensors/safetensors.ts";
@@ -24,12 +25,14 @@ function changedAdapter(name: string, change: (x: number, index: number, all: Fl
 }
 
 const compiled = (adapter: string) =>
-  compileModel({
-    model: join(fixture, "base-ts17.onnx"),
-    adapter,
-    reveal: [{ output: "logits", to: "client" }],
-    calibrate: join(fixture, "calibration.jsonl"),
-  });
+  compileModel(
+    resolveModelOptions({
+      model: join(fixture, "base-ts17.onnx"),
+      adapter,
+      reveal: { logits: "client" },
+      calibrate: join(fixture, "calibration.jsonl"),
+    }),
+  );
 
 test("the same input gives the same bytes; other private weights change the server's weight file and nothing else", () => {
   const original = compiled(join(fixture, "adapter"));

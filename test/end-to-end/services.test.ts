@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { resolveModelOptions } from "../../compiler/api/model-options.ts";
 import { loadPartyBuild } from "../../compiler/build/party-build.ts";
 import { writeBuild } from "../../compiler/build/write-build.ts";
 import { compileModel } from "../../compiler/compile/compile.ts";
@@ -45,10 +46,10 @@ const makeIdentities = async (name: string): Promise<Readonly<Record<Role, Ident
 beforeAll(async () => {
   files = writeTiny(join(dir, "model"));
   const { model, base, calibration } = files;
-  const options = { model, base, calibrate: calibration, reveal: [{ output: "logits", to: "client" }] } as const;
-  writeBuild(build, compileModel(options).files);
+  const options = { model, base, calibrate: calibration, reveal: { logits: "client" } } as const;
+  writeBuild(build, compileModel(resolveModelOptions(options)).files);
   // Other ranges, so other rings: another program of the same model.
-  writeBuild(otherBuild, compileModel({ ...options, margin: 64 }).files);
+  writeBuild(otherBuild, compileModel(resolveModelOptions({ ...options, margin: 64 })).files);
   identities = await makeIdentities("keys");
   strangers = await makeIdentities("strangers");
 });

@@ -43,7 +43,7 @@ describe("each program of examples/ runs and prints what it promises", () => {
       '"9" 72',
       '"8" 72',
       '"7" 72',
-      "1987: the year is there",
+      "1987: the year is complete",
     ]);
   });
 

@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { type ModelOptions, resolveModelOptions } from "../../compiler/api/model-options.ts";
 import { type Compilation, compileModel } from "../../compiler/compile/compile.ts";
-import type { CompileOptions } from "../../compiler/load/resolve-options.ts";
 
 const root = join(import.meta.dirname, "../..");
 const folder = join(root, "build/test-builds");
@@ -17,9 +17,9 @@ const fixture = join(root, "fixtures/date-llama");
 export const dateOptions = {
   model: join(fixture, "base-ts17.onnx"),
   adapter: join(fixture, "adapter"),
-  reveal: [{ output: "logits", to: "client" }],
+  reveal: { logits: "client" },
   calibrate: join(fixture, "calibration.jsonl"),
-} as const satisfies CompileOptions;
+} as const satisfies ModelOptions;
 
 export type SharedBuild = Pick<Compilation, "files" | "manifest">;
 
@@ -32,7 +32,7 @@ function filesIn(path: string): readonly string[] {
 }
 
 /** Of every source of the compiler, the options, and the files that they name. */
-function digestOf(options: CompileOptions): string {
+function digestOf(options: ModelOptions): string {
   const hash = createHash("sha256").update(JSON.stringify(options).replaceAll(root, ""));
   const inputs = [options.model, options.base, options.adapter, options.calibrate].filter((path) => path !== undefined);
   for (const path of [...sources.map((source) => join(root, source)), ...inputs]) {
@@ -43,13 +43,13 @@ function digestOf(options: CompileOptions): string {
 
 const read = new Map<string, SharedBuild>();
 
-function sharedBuild(name: string, options: CompileOptions): SharedBuild {
+function sharedBuild(name: string, options: ModelOptions): SharedBuild {
   const known = read.get(name);
   if (known) return known;
   const key = `${name}-${digestOf(options)}`;
   mkdirSync(folder, { recursive: true });
   locked(join(folder, `${key}.lock`), () => {
-    if (!readdirSync(folder).includes(key)) write(name, key, compileModel(options).files);
+    if (!readdirSync(folder).includes(key)) write(name, key, compileModel(resolveModelOptions(options)).files);
   });
   const at = join(folder, key);
   const files = new Map(

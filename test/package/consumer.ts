@@ -53,7 +53,7 @@ export async function all(signal: AbortSignal): Promise<void> {
   const checked: BuildCheckResult = checkBuild({ build: build.directory });
   const { passed } = await check({ model: "model.onnx" });
   const counted: CostResult = await cost({ build: "build", links: ["lan", "100x40"], budget: { rounds: 100 } });
-  const shape = await cost({ shape: "bert-base", dims: { seq: 128 }, phase: "prefill" });
+  const shape = await cost({ architecture: "bert-base", dims: { seq: 128 }, phase: "prefill" });
   const ran: RunResult = await run({
     build: "build",
     inputs: { x: [[1, 2]], y: { shape: [1], data: [3n] }, z: "z.npy" },

@@ -31,7 +31,7 @@ export interface ModelFindings {
   readonly model: OnnxModel;
   readonly ownership?: Ownership;
   /** Owners of inputs; default: the client. */
-  readonly inputs: Readonly<Record<string, Label>>;
+  readonly inputs: ReadonlyMap<string, Label>;
   readonly blockers: readonly Blocker[];
   /** Operators on shares, of a model that compiles. */
   readonly operators?: readonly OperatorCost[];
@@ -58,7 +58,7 @@ export function modelMetadata({ model, ownership, inputs, blockers, operators = 
     model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name)).map(({ name }) => name),
   );
   const labelOf = (name: string): Label => {
-    if (given.has(name)) return inputs[name] ?? "client";
+    if (given.has(name)) return inputs.get(name) ?? "client";
     return stored.get(name)?.label ?? "public";
   };
   const adapted = (ownership?.catalog.names.linears ?? []).filter(

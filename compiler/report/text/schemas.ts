@@ -1,6 +1,6 @@
 /**
- * JSON Schemas (2020-12) of what `--json` prints, by command; `error` is what any of them prints when it fails. A
- * document says its version in `schema`: within one version fields are added, never changed or taken away.
+ * JSON Schemas (2020-12) of the output of `--json`, by command; every command prints `error` when it fails. `schema` is
+ * the version of a document: within one version fields are added, never changed or removed.
  */
 export interface JsonSchema {
   readonly type?: "object" | "array" | "string" | "number" | "integer" | "boolean";
@@ -21,7 +21,7 @@ const flag: JsonSchema = { type: "boolean" };
 const anything: JsonSchema = {};
 const list = (items: JsonSchema): JsonSchema => ({ type: "array", items });
 const map = (additionalProperties: JsonSchema): JsonSchema => ({ type: "object", additionalProperties });
-/** All properties are required but the optional ones; others may follow. */
+/** Properties outside `optional` are required; unknown properties are allowed. */
 const object = (properties: Properties, optional: Properties = {}): JsonSchema => ({
   type: "object",
   properties: { ...properties, ...optional },
@@ -42,12 +42,12 @@ const outputs = map(object({ shape: list(count), type: text, data: list(number) 
 const statement = { setting: text, security: text, truncation: text };
 const chosenFor: JsonSchema = {
   ...object({ link: object({ name: text, mbitPerSecond: number, roundTripMs: number }), objective: text }),
-  description: "what protocols were chosen for: time, online time or total bytes, the least on this link",
+  description: "the link, and the metric that protocol selection minimizes on it: time, online or total",
 };
 const measured = object({
   rounds: count,
   bytes,
-  framingBytes: { ...count, description: "headers, greetings and requests; TLS is not in it" },
+  framingBytes: { ...count, description: "headers, handshakes and requests, without TLS" },
   seconds: object({ offline: number, online: number }, { setup: number }),
   peakMegabytes: { ...map(number), description: "heap and buffers of each party's thread" },
 });
@@ -63,11 +63,11 @@ const operator = object(
     kernels: object({
       multiplyAdds: {
         ...object({ client: count, server: count }, { dealer: count, helper: count }),
-        description: "of products, by party; the third one is the helper in 3pc, the dealer otherwise",
+        description: "multiply-add operations by party; the third party is the helper in 3pc, otherwise the dealer",
       },
-      elements: { ...count, description: "size of the result" },
+      elements: { ...count, description: "number of elements of the result" },
     }),
-    error: object({ ulps: number, failure: { ...number, description: "probability, for each element" } }),
+    error: object({ ulps: number, failure: { ...number, description: "probability per element" } }),
   },
   { runnerUp: object({ protocol: text, rounds: count, bytes }) },
 );
@@ -78,7 +78,7 @@ const run = document(
 
 const ofToken = object({ clear: number, offline: number, online: number });
 
-/** When the service has ended. */
+/** Printed when the service ends. */
 const listened = document({ listened: object({ host: text, port: count }) });
 
 export const schemas: Readonly<Record<string, JsonSchema>> = {
@@ -88,7 +88,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       { passed: flag, blockers: list(blocker) },
       {
         annotated: text,
-        notComputed: { ...list(text), description: "outputs that no --reveal names" },
+        notComputed: { ...list(text), description: "outputs without --reveal" },
         operators: list(object({ operator: text, count, supported: flag })),
         name: text,
         setting: text,
@@ -102,7 +102,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         calls: count,
       },
     ),
-    description: "of a model: `operators`; of a build: all the others",
+    description: "`operators` for a model, all other optional fields for a build",
   },
   inspect: document(
     {},
@@ -112,20 +112,21 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       manifest: anything,
       weights: {
         ...list(object({ name: text, label: text, why: text, shape: list(count) }, { sha256: text, moved: count })),
-        description: "who knows which and why; `moved`: how many elements of a private one are not the base's",
+        description:
+          "who knows each weight and why; `moved`: number of elements of a private weight that differ from the base",
       },
       constants: list(object({ name: text, shape: list(count), sha256: text })),
     },
   ),
   rewrite: document({ files: map(text), manifest: anything }),
   compile: document({
-    notComputed: { ...list(text), description: "outputs of the model that no --reveal names" },
+    notComputed: { ...list(text), description: "outputs of the model without --reveal" },
     directory: text,
     name: text,
     ...statement,
     inexact: {
       ...list(object({ operator: text, count, at: list(text) })),
-      description: "operators whose protocols may differ from the interpreter's result",
+      description: "operators whose protocol may differ from the result of the interpreter",
     },
     chosenFor,
     caveats: list(text),
@@ -141,16 +142,16 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       chosenFor,
       totals: phases,
       parties: map(object({ sent: count, received: count })),
-      failures: { ...number, description: "elements of a query that are expected to be wrong beyond any bound" },
+      failures: { ...number, description: "expected number of elements of one query that exceed every error bound" },
       operators: list(operator),
       layers: list(object({ layer: text, operators: count, ...cost })),
     },
     {
       decode: {
         ...object({ places: count, offline: traffic, online: traffic }),
-        description: "of a build that generates with a cache: one token, at the last place",
+        description: "for a build that caches keys and values: one token, at the last position",
       },
-      explicitKeys: { ...count, description: "bytes of one party's keys as SIGMA ships them, without seeds" },
+      explicitKeys: { ...count, description: "bytes of one party's keys as SIGMA sends them, without seeds" },
       links: list(
         object({
           link: text,
@@ -180,7 +181,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       perToken: {
         ...list(object({ place: count, rounds: count, bytes, seconds: ofToken })),
         description:
-          "of each query, in order: the place that it was about, and what it sent; clear: what the client computed alone",
+          "for each query, in order: its position, traffic and times; clear: the plaintext layers of the client",
       },
     },
   ),
@@ -189,9 +190,9 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     nextTokens: count,
     agreeing: count,
     sameAnswers: count,
-    exactMatch: { ...object({ reference: number, secure: number }), description: "percent of the prompts" },
-    largestError: { ...number, description: "of a logit, against the plaintext model" },
-    errorBound: { ...number, description: "from scales and depth; a larger error ends with exit 1" },
+    exactMatch: { ...object({ reference: number, secure: number }), description: "percent of prompts" },
+    largestError: { ...number, description: "largest difference of a logit from the plaintext model" },
+    errorBound: { ...number, description: "bound from scales and depth; exit code 1 if largestError is larger" },
     ...statement,
     queries: count,
     predicted: traffic,

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { loadModel } from "../../../compiler/load/load-model.ts";
 import { encodeElements } from "../../../compiler/tensors/element-codecs.ts";
 import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
@@ -100,7 +101,7 @@ function formula({ up, upBias, head: h, headBias }: Weights): number[] {
 
 function check(folder: string, weights: Weights, secrets: readonly string[]): void {
   for (const more of [{}, { base: model }]) {
-    const { imported, ownership, surrogate } = loadModel({ model, adapter: folder, ...more });
+    const { imported, ownership, surrogate } = loadModel(resolveModelOptions({ model, adapter: folder, ...more }));
     const [found] = [...runImported(imported, given).values()];
     const wanted = formula(weights);
     expect(Math.max(...wanted.map((value, at) => Math.abs(value - found!.data[at]!)))).toBeLessThan(1e-9);
@@ -121,7 +122,7 @@ describe("weights that an adapter trained fully", () => {
   it("makes a head in modules_to_save private", () => {
     const folder = adapter({ modules_to_save: ["classifier", "score"] }, head);
     check(folder, { ...base, head: tuned.head, headBias: tuned.headBias }, ["classifier.weight", "classifier.bias"]);
-    const { table } = loadModel({ model, adapter: folder }).ownership;
+    const { table } = loadModel(resolveModelOptions({ model, adapter: folder })).ownership;
     expect(table.find(({ name }) => name === "classifier.weight")!.why).toBe(
       `of the adapter ${folder}, in place of the model's`,
     );
@@ -146,7 +147,7 @@ describe("weights that an adapter trained fully", () => {
       ["classifier.weight", [inner, classes], tuned.head],
       ["bert.down.bias", [inner], tuned.upBias],
     ]);
-    expect(codesOf(() => loadModel({ model, adapter: foreign }))).toEqual(["MRL0429", "MRL0429"]);
+    expect(codesOf(() => loadModel(resolveModelOptions({ model, adapter: foreign })))).toEqual(["MRL0429", "MRL0429"]);
   });
 
   it("refuses an adapter that lacks a layer of its configuration", () => {
@@ -154,10 +155,12 @@ describe("weights that an adapter trained fully", () => {
       ["classifier.lora_A.weight", [rank, inner], numbers(rank * inner, 22, 0.5)],
       ["classifier.lora_B.weight", [classes, rank], numbers(classes * rank, 23, 0.5)],
     ]);
-    expect(codesOf(() => loadModel({ model, adapter: folder }))).toEqual([]);
-    expect(codesOf(() => loadModel({ model, adapter: adapter({ target_modules: "bert.up|classifier" }, []) }))).toEqual(
-      ["MRL0432"],
-    );
+    expect(codesOf(() => loadModel(resolveModelOptions({ model, adapter: folder })))).toEqual([]);
+    expect(
+      codesOf(() =>
+        loadModel(resolveModelOptions({ model, adapter: adapter({ target_modules: "bert.up|classifier" }, []) })),
+      ),
+    ).toEqual(["MRL0432"]);
   });
 
   it("accepts a saved embedding if it equals the model's, and refuses any other", () => {
@@ -179,11 +182,13 @@ describe("weights that an adapter trained fully", () => {
     writeFileSync(single, modelBytes(graph));
     const saved = (values: readonly number[], config = {}) =>
       adapter(config, [["lm_head.weight", [classes, inner], values]]);
-    const { ownership } = loadModel({ model: single, adapter: saved(base.head) });
+    const { ownership } = loadModel(resolveModelOptions({ model: single, adapter: saved(base.head) }));
     expect(ownership.table.find(({ name }) => name === "lm_head.weight")!.label).toBe("public");
-    expect(codesOf(() => loadModel({ model: single, adapter: saved(tuned.head) }))).toEqual(["MRL0429"]);
+    expect(codesOf(() => loadModel(resolveModelOptions({ model: single, adapter: saved(tuned.head) })))).toEqual([
+      "MRL0429",
+    ]);
     const trained = () => saved(tuned.head, { modules_to_save: ["lm_head"] });
-    const exchanged = loadModel({ model: single, adapter: trained() }).ownership;
+    const exchanged = loadModel(resolveModelOptions({ model: single, adapter: trained() })).ownership;
     expect(exchanged.table.find(({ name }) => name === "lm_head.weight")!.label).toBe("server");
   });
 
@@ -207,6 +212,6 @@ describe("weights that an adapter trained fully", () => {
     };
     writeFileSync(path, modelBytes(graph));
     const folder = adapter({ modules_to_save: ["lm_head"] }, [["lm_head.weight", [classes, inner], tuned.head]]);
-    expect(codesOf(() => loadModel({ model: path, adapter: folder }))).toContain("MRL0429");
+    expect(codesOf(() => loadModel(resolveModelOptions({ model: path, adapter: folder })))).toContain("MRL0429");
   });
 });

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { factorizeMergedLora } from "../../../compiler/adapters/factorize-merged-lora.ts";
 import { readPeftAdapter } from "../../../compiler/adapters/peft-adapter.ts";
+import { type ModelOptions, resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { type Compilation, compileModel } from "../../../compiler/compile/compile.ts";
 import { type LoadedModel, loadModel } from "../../../compiler/load/load-model.ts";
-import { type CompileOptions, resolveOptions } from "../../../compiler/load/resolve-options.ts";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { openBaseModel } from "../../../compiler/ownership/base-model.ts";
 import type { Dtype } from "../../../compiler/tensors/dtype.ts";
@@ -150,7 +150,7 @@ function writeAdapter(dtype: Dtype = "float32"): string {
 
 const x = tensor([rows, width], Float64Array.from(numbers(rows * width, 40, 1)));
 const logits = ({ imported }: LoadedModel): Tensor => runImported(imported, new Map([["x", x]])).get("y")!;
-const owned = (options: CompileOptions): LoadedModel => loadModel(options);
+const owned = (options: ModelOptions): LoadedModel => loadModel(resolveModelOptions(options));
 const secrets = ({ ownership }: LoadedModel): readonly string[] =>
   ownership.table.flatMap(({ name, label }) => (label === "server" ? [name] : [])).sort();
 
@@ -164,7 +164,7 @@ describe("the same adapter", () => {
   it("is private as a whole when merged, unless its rank is given: then the base is public", () => {
     const whole = owned({ model: at("merged.onnx"), base });
     expect(secrets(whole)).toEqual(layers.map(({ module }) => `${module}.weight`).sort());
-    const apart = owned({ model: at("merged.onnx"), base, lowRank: { rank, tolerance: 1e-4 } });
+    const apart = owned({ model: at("merged.onnx"), base, mergedLora: { rank, tolerance: 1e-4 } });
     expect(secrets(apart)).toEqual(halves);
     expect(worst(logits(apart), wanted)).toBeLessThan(1e-5);
     expect(apart.ownership.table.at(-1)!.why).toBe("of the adapter merged into merged.onnx");
@@ -207,24 +207,26 @@ describe("the same adapter", () => {
   });
 });
 
-describe("--low-rank", () => {
-  const attempt = (options: Partial<CompileOptions>) =>
+describe("--merged-lora", () => {
+  const attempt = (options: Partial<ModelOptions>) =>
     codesOf(() => owned({ model: at("merged.onnx"), base, ...options }));
 
   it("factorizes a model in half precision, within the given tolerance", () => {
     const options = { model: write("half.onnx", "merged", "float16"), base };
-    expect(attempt({ ...options, lowRank: { rank, tolerance: 1e-4 } })).toEqual(["MRL0428", "MRL0428"]);
-    const apart = owned({ ...options, lowRank: { rank, tolerance: 0.02 } });
+    expect(attempt({ ...options, mergedLora: { rank, tolerance: 1e-4 } })).toEqual(["MRL0428", "MRL0428"]);
+    const apart = owned({ ...options, mergedLora: { rank, tolerance: 0.02 } });
     expect(worst(logits(apart), wanted)).toBeLessThan(2e-2);
   });
 
   it("leaves no merged value in the client's files", () => {
     const calibrate = at("x.npz");
     writeFileSync(calibrate, writeNpz(new Map([["x", { dtype: "float32" as const, tensor: x }]])));
-    const options = { reveal: [{ output: "y", to: "client" as const }], calibrate, base };
+    const options = { reveal: { y: "client" as const }, calibrate, base };
     const [apart, whole] = [
-      compileModel({ ...options, model: at("merged.onnx"), lowRank: { rank, tolerance: 1e-4 } }),
-      compileModel({ ...options, model: base, adapter: writeAdapter() }),
+      compileModel(
+        resolveModelOptions({ ...options, model: at("merged.onnx"), mergedLora: { rank, tolerance: 1e-4 } }),
+      ),
+      compileModel(resolveModelOptions({ ...options, model: base, adapter: writeAdapter() })),
     ];
     const client = ({ files }: Compilation): readonly (readonly [string, string])[] =>
       [...files].flatMap(([path, bytes]): (readonly [string, string])[] =>
@@ -240,21 +242,26 @@ describe("--low-rank", () => {
   });
 
   it("refuses a change of a higher rank, and a model that is its base", () => {
-    expect(attempt({ lowRank: { rank: 1, tolerance: 1e-4 } })).toEqual(["MRL0428", "MRL0428"]);
-    expect(attempt({ lowRank: { rank: 3, tolerance: 1e-4 } })).toEqual([]);
-    expect(attempt({ model: base, lowRank: { rank, tolerance: 1e-4 } })).toEqual(["MRL0428"]);
+    expect(attempt({ mergedLora: { rank: 1, tolerance: 1e-4 } })).toEqual(["MRL0428", "MRL0428"]);
+    expect(attempt({ mergedLora: { rank: 3, tolerance: 1e-4 } })).toEqual([]);
+    expect(attempt({ model: base, mergedLora: { rank, tolerance: 1e-4 } })).toEqual(["MRL0428"]);
   });
 
   it("needs a base, and refuses an adapter beside it", () => {
-    const codes = (options: Partial<CompileOptions>) =>
-      resolveOptions({ model: base, lowRank: { rank, tolerance: 1e-4 }, ...options }).problems.map(({ code }) => code);
+    const codes = (options: Partial<ModelOptions>) =>
+      codesOf(() => resolveModelOptions({ model: base, mergedLora: { rank, tolerance: 1e-4 }, ...options }));
     expect(codes({ base })).toEqual([]);
     expect(codes({})).toEqual(["MRL0654"]);
     expect(codes({ base, adapter: "adapter" })).toEqual(["MRL0654"]);
   });
 
   it("does not factorize weights that are declared private", () => {
-    const apart = owned({ model: at("merged.onnx"), base, private: ["*.down.*"], lowRank: { rank, tolerance: 1e-4 } });
+    const apart = owned({
+      model: at("merged.onnx"),
+      base,
+      private: ["*.down.*"],
+      mergedLora: { rank, tolerance: 1e-4 },
+    });
     expect(secrets(apart)).toEqual([
       "model.layers.0.down.weight",
       "model.layers.0.up.lora_A",

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { decodeOnnxAdapter, readOnnxAdapter } from "../../../compiler/adapters/onnx-adapter.ts";
+import { type ModelOptions, resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { loadModel } from "../../../compiler/load/load-model.ts";
 import type { Tensor } from "../../../ir/tensor.ts";
 import { tensor } from "../../../ir/tensor.ts";
@@ -20,8 +21,8 @@ afterAll(() => rmSync(dir, { recursive: true }));
 /** A run of onnxruntime with the adapter active. */
 const recorded = JSON.parse(readFileSync(join(nets, "lora-run.json"), "utf8")) as Record<"x" | "y", readonly number[]>;
 const x = tensor([2, 6], recorded.x);
-const resultOf = (options: Parameters<typeof loadModel>[0]): Tensor => {
-  const { imported } = loadModel(options, { allowAllPublic: true });
+const resultOf = (options: ModelOptions): Tensor => {
+  const { imported } = loadModel(resolveModelOptions(options), { allowAllPublic: true });
   return runImported(imported, new Map([["x", x]])).get("y")!;
 };
 const written = (name: string, bytes: Uint8Array): string => {
@@ -51,7 +52,7 @@ describe("an .onnx_adapter", () => {
   });
 
   it("is private, and the base stays public", () => {
-    const { ownership, surrogate, imported } = loadModel({ model: withInputs, adapter });
+    const { ownership, surrogate, imported } = loadModel(resolveModelOptions({ model: withInputs, adapter }));
     const secret = ownership.table.filter(({ label }) => label === "server");
     expect(secret.map(({ name }) => name).sort()).toEqual(readOnnxAdapter(adapter).parameters.map(({ name }) => name));
     expect([...imported.inputs.keys()]).toEqual(["x"]);
@@ -59,12 +60,12 @@ describe("an .onnx_adapter", () => {
     expect(surrogate.missing).toEqual([]);
     const halves = secret.map(({ name }) => surrogate.weights.get(name)!.data);
     expect(halves.map((data) => data.some((value) => value !== 0))).toEqual([true, false, true, false]);
-    const own = loadModel({ model: withInputs, adapter, base });
+    const own = loadModel(resolveModelOptions({ model: withInputs, adapter, base }));
     expect(own.ownership.table.filter(({ label }) => label === "public")).toHaveLength(2);
   });
 
   it("is refused when it does not match the model's inputs", () => {
-    expect(codesOf(() => loadModel({ model: base, adapter }))).toEqual(Array(4).fill("MRL0430"));
+    expect(codesOf(() => loadModel(resolveModelOptions({ model: base, adapter })))).toEqual(Array(4).fill("MRL0430"));
     const other = (name: string, ...dims: number[]) => [floatInfo("x", 2, 6), floatInfo(name, ...dims)];
     const model = (inputs: ReturnType<typeof other>) =>
       written(
@@ -79,9 +80,11 @@ describe("an .onnx_adapter", () => {
       );
     // Another shape of one, and no inputs for the other three.
     const shaped = model(other("model.up_proj.lora_A.weight", 6, 3));
-    expect(codesOf(() => loadModel({ model: shaped, adapter }))).toEqual(Array(4).fill("MRL0430"));
+    expect(codesOf(() => loadModel(resolveModelOptions({ model: shaped, adapter })))).toEqual(Array(4).fill("MRL0430"));
     const half = model(other("model.gate_proj.lora_A.weight", 6, 2));
-    expect(() => loadModel({ model: half, adapter })).toThrow(/the adapter has no parameter for it/);
+    expect(() => loadModel(resolveModelOptions({ model: half, adapter }))).toThrow(
+      /the adapter has no parameter for it/,
+    );
   });
 });
 

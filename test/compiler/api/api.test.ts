@@ -83,7 +83,9 @@ describe("inputs", () => {
     expect((error as DiagnosticError).diagnostics.map(({ code }) => code).sort()).toEqual(["MRL0811", "MRL0812"]);
     const wrong = { shape: [1, 4], data: [1, 2, 3] };
     await expect(run({ build, inputs: { tokens: wrong } })).rejects.toThrow(UsageError);
-    await expect(run({ build, inputs: { tokens }, repeat: 0 })).rejects.toThrow(/--repeat takes a whole number from 1/);
+    await expect(run({ build, inputs: { tokens }, repeat: 0 })).rejects.toThrow(
+      /--repeat takes an integer of at least 1/,
+    );
   });
 });
 

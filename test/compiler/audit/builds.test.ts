@@ -2,12 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { type ModelOptions, resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { flowReportText, verdictText } from "../../../compiler/audit/audit-text.ts";
 import { checkFlow } from "../../../compiler/audit/check-flow.ts";
 import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
 import { writeBuild } from "../../../compiler/build/write-build.ts";
 import { compileModel } from "../../../compiler/compile/compile.ts";
-import type { CompileOptions } from "../../../compiler/load/resolve-options.ts";
 import { presets } from "../../../passes/3-approximate/index.ts";
 import { marillc, marillcJson } from "../../cli/run-cli.ts";
 import { writeCnn } from "../../end-to-end/cnn-model.ts";
@@ -22,28 +22,29 @@ afterAll(() => rmSync(dir, { recursive: true }));
 const { model, base, calibration } = writeTiny(join(dir, "tiny"));
 const { input: _, ...cnn } = writeCnn(join(dir, "cnn"));
 
-const tiny: CompileOptions = { model, base, calibrate: calibration, reveal: [{ output: "logits", to: "client" }] };
-const convolutions: CompileOptions = { ...cnn, private: ["*"], reveal: [{ output: "scores", to: "client" }] };
-const builds: Readonly<Record<string, CompileOptions>> = {
+const tiny: ModelOptions = { model, base, calibrate: calibration, reveal: { logits: "client" } };
+const convolutions: ModelOptions = { ...cnn, private: ["*"], reveal: { scores: "client" } };
+const builds: Readonly<Record<string, ModelOptions>> = {
   tiny,
   "tiny, exact": { ...tiny, truncation: "exact" },
   "tiny, three parties": { ...tiny, setting: "3pc" },
   "tiny, three parties, all private": { ...tiny, setting: "3pc", private: ["*"] },
-  "tiny, opened to the server": { ...tiny, reveal: [{ output: "logits", to: "server" }] },
+  "tiny, opened to the server": { ...tiny, reveal: { logits: "server" } },
   convolutions,
   "convolutions, public": { ...convolutions, private: [] },
   "convolutions, exact": { ...convolutions, truncation: "exact" },
   date: dateOptions,
 };
-for (const [numerics, { families }] of presets) {
+for (const [preset, { families }] of presets) {
   const setting = families?.includes("replicated") ? "3pc" : "2pc-dealer";
-  (builds as Record<string, CompileOptions>)[`tiny, ${numerics}`] = { ...tiny, setting, numerics };
+  (builds as Record<string, ModelOptions>)[`tiny, ${preset}`] = { ...tiny, setting, preset };
 }
 
 /** Compiled once, on first use: the compiler itself refuses what the checker refuses. */
 const made = new Map<string, BuildFiles>();
 function build(name: string): BuildFiles {
-  const files = made.get(name) ?? (name === "date" ? dateBuild() : compileModel(builds[name]!)).files;
+  const files =
+    made.get(name) ?? (name === "date" ? dateBuild() : compileModel(resolveModelOptions(builds[name]!))).files;
   made.set(name, files);
   return files;
 }

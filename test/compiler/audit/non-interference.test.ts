@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import onnxProto from "onnx-proto";
 import { afterAll, expect, test } from "vitest";
+import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { unpackWeights } from "../../../compiler/build/pack-weights.ts";
 import { type Compilation, compileModel } from "../../../compiler/compile/compile.ts";
 import { costReport } from "../../../compiler/report/cost/cost-report.ts";
@@ -28,13 +29,15 @@ const files = writeTiny(work);
 const secret = "server/weights.safetensors";
 
 const compile = (model: string): Compilation =>
-  compileModel({
-    model,
-    name: "tiny",
-    base: files.base,
-    calibrate: files.calibration,
-    reveal: [{ output: "logits", to: "client" }],
-  });
+  compileModel(
+    resolveModelOptions({
+      model,
+      name: "tiny",
+      base: files.base,
+      calibrate: files.calibration,
+      reveal: { logits: "client" },
+    }),
+  );
 
 /** The model with other private weights; seeds far from those of the base, whose numbers would be public. */
 function tuned(seed: number): string {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
+import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { compileModel } from "../../../compiler/compile/compile.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
 
@@ -39,6 +40,6 @@ it.each([
   0, 1, 2,
 ])("a norm of 2^%i times the rows compiles without samples, though its exponents exceed 2^50", (doublings) => {
   const [model, base] = [written("model.onnx", doublings, 0), written("base.onnx", doublings, 1)];
-  const { manifest } = compileModel({ model, base, private: ["*"], reveal: [{ output: "y", to: "client" }] });
+  const { manifest } = compileModel(resolveModelOptions({ model, base, private: ["*"], reveal: { y: "client" } }));
   expect(manifest.reveals).toHaveLength(1);
 });

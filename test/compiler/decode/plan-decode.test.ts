@@ -57,7 +57,11 @@ describe("programs of shorter windows", () => {
     const none = { ...imported, inputs: new Map() };
     expect(made([], { imported: none })).toBeUndefined();
     expect(codesOf(() => made([2], { imported: none }))).toEqual(["MRL0309"]);
-    const { problems } = resolveOptions({ model: "model.onnx", numerics: "sigma", buckets: [2] });
+    const { problems } = resolveOptions({
+      model: "model.onnx",
+      target: { preset: "sigma" },
+      interface: { buckets: [2] },
+    });
     expect(problems.map(({ code }) => code)).toEqual(["MRL0656"]);
   });
 

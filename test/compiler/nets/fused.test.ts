@@ -38,7 +38,7 @@ describe("an adapter in either format", () => {
     const out = join(dir, file);
     // This random adapter moves activations further than the margin for trained ones allows.
     const [adapter, margin] = [netFile(file).replace(/\.onnx$/, ""), 16];
-    const reveal = [{ output: "y", to: "client" }] as const;
+    const reveal = { y: "client" } as const;
     const { manifest } = build(out, { model: netFile(name), adapter, calibrate, margin, reveal });
     const secret = manifest.weights.filter(({ label }) => label !== "public");
     expect(secret).toHaveLength(4);

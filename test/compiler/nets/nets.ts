@@ -71,7 +71,7 @@ async function shared(name: string, dir: string, { file, scores }: Expected) {
     // Public values for measuring ranges; the weights are private nonetheless.
     base: model,
     private: ["*"],
-    reveal: [{ output: "scores", to: "client" }],
+    reveal: { scores: "client" },
     calibrate,
   });
   const { outputs, report } = await queryOnce(out, [file]);

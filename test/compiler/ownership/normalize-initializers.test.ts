@@ -1,5 +1,6 @@
 import type { onnx as proto } from "onnx-proto";
 import { describe, expect, it } from "vitest";
+import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { loadModel } from "../../../compiler/load/load-model.ts";
 import { readModel } from "../../../compiler/onnx/normalize/read-model.ts";
 import { modelMetadata } from "../../../compiler/report/text/model-metadata.ts";
@@ -136,8 +137,8 @@ describe("a tensor that an exporter merged from equal parameters", () => {
 
   it("is marked private in notes if one of its parameters is private", () => {
     const path = modelOf(byName);
-    const { ownership } = loadModel({ model: path, base: baseOf(gain(0), gain(1, 1)) });
-    const { tensors } = modelMetadata({ model: readModel(path), ownership, inputs: {}, blockers: [] });
+    const { ownership } = loadModel(resolveModelOptions({ model: path, base: baseOf(gain(0), gain(1, 1)) }));
+    const { tensors } = modelMetadata({ model: readModel(path), ownership, inputs: new Map(), blockers: [] });
     expect(tensors.get("norm0.weight")!.known_to).toBe("server");
     expect(tensors.get("onnx::MatMul_1")!.known_to).toBe("everyone");
   });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { afterAll, expect } from "vitest";
+import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { loadModel } from "../../../compiler/load/load-model.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { tensor } from "../../../ir/tensor.ts";
@@ -73,7 +74,9 @@ export function modelOf({ initializer, nodes }: Case, name = "model"): string {
 
 /** Names of private weights, and the model's result. */
 export function look(given: Case, options: { readonly base?: string; readonly private?: readonly string[] }) {
-  const { imported, ownership, surrogate } = loadModel({ model: modelOf(given), ...options }, { allowAllPublic: true });
+  const { imported, ownership, surrogate } = loadModel(resolveModelOptions({ model: modelOf(given), ...options }), {
+    allowAllPublic: true,
+  });
   const x = tensor([rows, width], Float64Array.from(numbers(rows * width, 9, 0.5)));
   const [y] = [...runImported(imported, new Map([["x", x]])).values()];
   const secrets = ownership.table.filter(({ label }) => label === "server").map((line) => line.name);

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { type ModelOptions, resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { type Compilation, compileModel } from "../../../compiler/compile/compile.ts";
-import type { CompileOptions } from "../../../compiler/load/resolve-options.ts";
 import { readInputFiles } from "../../../compiler/run/input-files.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
@@ -48,7 +48,7 @@ writeFileSync(at("x.npz"), writeNpz(new Map([["x", { dtype: "float32" as const, 
 const inputs = readInputFiles([at("x.npz")]);
 
 /** The student with low-rank changes, tuned, compiled against the student as it was. */
-function tuned(name: string, freezeA: boolean): CompileOptions {
+function tuned(name: string, freezeA: boolean): ModelOptions {
   const student = at(`${name}-student.onnx`);
   const { manifest } = studentAt(student, {
     model: at("layer.onnx"),
@@ -60,7 +60,7 @@ function tuned(name: string, freezeA: boolean): CompileOptions {
     model,
     manifest.weights.filter(({ trained, change }) => trained && change === "new").map((weight) => weight.name),
   );
-  return { model, base: student, reveal: [{ output: "y", to: "client" }], calibrate: at("x.npz") };
+  return { model, base: student, reveal: { y: "client" }, calibrate: at("x.npz") };
 }
 
 /** Shapes of factors of matrices that only the server knows: what is sent for each. */
@@ -75,7 +75,10 @@ const opened = ({ module }: Compilation): readonly (readonly number[])[] =>
 describe("LoRA", () => {
   it("opens a layer's input, or only the low-rank product when A is public", async () => {
     const [whole, frozen] = [tuned("lora", false), tuned("lora-fa", true)];
-    const artifacts = [whole, frozen].map((options) => compileModel(options)) as [Compilation, Compilation];
+    const artifacts = [whole, frozen].map((options) => compileModel(resolveModelOptions(options))) as [
+      Compilation,
+      Compilation,
+    ];
     // A of up and down, then B of each: m·k, and m·r.
     expect(opened(artifacts[0])).toEqual([
       [1, rows, width],
@@ -140,15 +143,15 @@ describe("LoRA in a folder of its own", () => {
       adapter("trained", 70, 80),
       adapter("other", 75, 80),
     ];
-    const compile = (folder: string, base?: string): CompileOptions => ({
+    const compile = (folder: string, base?: string): ModelOptions => ({
       model: at("layer.onnx"),
       adapter: folder,
       ...(base !== undefined && { baseAdapter: base }),
-      reveal: [{ output: "y", to: "client" }],
+      reveal: { y: "client" },
       calibrate: at("x.npz"),
     });
     const [whole, frozen, foreign] = [compile(trained), compile(trained, start), compile(other, start)].map((options) =>
-      compileModel(options),
+      compileModel(resolveModelOptions(options)),
     ) as [Compilation, Compilation, Compilation];
     const wide = [
       [1, rows, width],
@@ -163,7 +166,7 @@ describe("LoRA in a folder of its own", () => {
     ]);
     expect(opened(foreign)).toEqual(wide);
     const { adapter: _, ...alone } = compile(trained, start);
-    expect(codesOf(() => compileModel(alone))).toEqual(["MRL0653"]);
+    expect(codesOf(() => compileModel(resolveModelOptions(alone)))).toEqual(["MRL0653"]);
     const a = frozen.manifest.weights.find(({ name }) => name === "layers.0.up.lora_A")!;
     expect(a).toMatchObject({ label: "public", why: "equal to that of start" });
     expect(a.sha256).toMatch(/^[0-9a-f]{64}$/);
@@ -217,10 +220,10 @@ describe("an adapter that does not feed back", () => {
     writeFileSync(at("oneway.onnx"), backbone(40));
     writeFileSync(at("oneway-base.onnx"), backbone(60));
     const out = at("oneway");
-    const options: CompileOptions = {
+    const options: ModelOptions = {
       model: at("oneway.onnx"),
       base: at("oneway-base.onnx"),
-      reveal: [{ output: "y", to: "client" }],
+      reveal: { y: "client" },
       calibrate: at("x.npz"),
     };
     const { module, manifest } = build(out, options);

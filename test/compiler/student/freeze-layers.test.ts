@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { type ModelOptions, resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { type Compilation, compileModel } from "../../../compiler/compile/compile.ts";
-import type { CompileOptions } from "../../../compiler/load/resolve-options.ts";
 import { readInputFiles } from "../../../compiler/run/input-files.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
 import { opsOf } from "../../../ir/module.ts";
@@ -27,10 +27,10 @@ writeFileSync(
 const inputs = readInputFiles([at("x.npz")]);
 
 /** The base with these weights trained; their values decide ownership. */
-function trained(name: string, weights: readonly string[], base = at("base.onnx")): CompileOptions {
+function trained(name: string, weights: readonly string[], base = at("base.onnx")): ModelOptions {
   const model = at(`${name}.onnx`);
   tune(base, model, weights, 0.05);
-  return { model, base, reveal: [{ output: "y", to: "client" }], calibrate: at("x.npz") };
+  return { model, base, reveal: { y: "client" }, calibrate: at("x.npz") };
 }
 
 const origins = ({ module }: Compilation): ReadonlySet<string> =>
@@ -51,13 +51,13 @@ const bytesOf = ({ manifest }: Compilation): number =>
 describe("the frozen part", () => {
   it("is found from the weights, also in the middle of a layer", () => {
     // Only the output projection of the last attention is trained: the client computes everything before it.
-    const inside = compileModel(trained("o", ["layers.1.attn.o.weight"]));
+    const inside = compileModel(resolveModelOptions(trained("o", ["layers.1.attn.o.weight"])));
     expect(opsOf(inside.module).filter(({ name }) => name === "attention")).toEqual([]);
     expect(opsOf(inside.module).filter(({ origin }) => origin.startsWith("/layers.0"))).toEqual([]);
     expect(inside.manifest.cuts).toHaveLength(2);
 
     // Queries alone are trained: keys and values of that layer stay with the client, and enter as shares.
-    const queries = compileModel(trained("q", ["layers.1.attn.q.weight"]));
+    const queries = compileModel(resolveModelOptions(trained("q", ["layers.1.attn.q.weight"])));
     expect(opsOf(queries.module).filter(({ name }) => name === "attention")).toHaveLength(1);
     const products = opsOf(queries.module)
       .filter(({ name }) => name === "matmul")
@@ -80,21 +80,21 @@ describe("the frozen part", () => {
 
   it("stays on shares after a private layer, and opens no value between", () => {
     const first = trained("sandwich", ["layers.0.attn.q.weight"]);
-    const artifacts = compileModel(first);
+    const artifacts = compileModel(resolveModelOptions(first));
     expect(origins(artifacts)).toContain("layers.1/attn/q");
     expect(opsOf(artifacts.module).filter(({ name }) => name === "reveal")).toHaveLength(1);
     const [inner] = opsOf(artifacts.stages.get("import")!).filter(
       ({ origin }) => origin.startsWith("/layers.0") && origin.includes("Add"),
     );
-    const reveal = [...first.reveal!, { output: inner!.result, to: "client" as const }];
-    expect(codesOf(() => compileModel({ ...first, reveal }))).toEqual(["MRL0303"]);
+    const reveal = { ...first.reveal, [inner!.result]: "client" as const };
+    expect(codesOf(() => compileModel(resolveModelOptions({ ...first, reveal })))).toEqual(["MRL0303"]);
   });
 });
 
 describe("a student that was tuned", () => {
   it("compiles with m times fewer softmaxes", async () => {
     const private_ = ["q", "k", "v", "o"].map((name) => `layers.1.attn.${name}.weight`);
-    const whole = compileModel(trained("whole", private_));
+    const whole = compileModel(resolveModelOptions(trained("whole", private_)));
     const sizes = await Promise.all(
       ([2, 4] as const).map(async (size) => {
         const student = at(`merged-${size}.onnx`);

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from
 import { dirname, join } from "node:path";
 import onnxProto from "onnx-proto";
 import { readPeftAdapter } from "../../../compiler/adapters/peft-adapter.ts";
+import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { compileModel } from "../../../compiler/compile/compile.ts";
 import { readInputTensors } from "../../../compiler/inputs/input-tensors.ts";
 import { writeNpz } from "../../../compiler/tensors/npz.ts";
@@ -39,7 +40,7 @@ export function compile(model: string, folder: string, owned = "*") {
   const calibrate = join(folder, "calibration");
   mkdirSync(calibrate);
   writeFileSync(join(calibrate, "sample.npz"), writeNpz(new Map([["x", sample]])));
-  return compileModel({ model, base, calibrate, private: [owned], reveal: [{ output: "y", to: "client" }] });
+  return compileModel(resolveModelOptions({ model, base, calibrate, private: [owned], reveal: { y: "client" } }));
 }
 
 /** The same model with 0.75 for every real number of matching weights; an unreadable model stays as it is. */

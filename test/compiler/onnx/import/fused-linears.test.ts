@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { afterAll, expect, it } from "vitest";
+import { resolveModelOptions } from "../../../../compiler/api/model-options.ts";
 import { loadModel } from "../../../../compiler/load/load-model.ts";
 import { encodeElements } from "../../../../compiler/tensors/element-codecs.ts";
 import { writeSafetensors } from "../../../../compiler/tensors/safetensors.ts";
@@ -74,7 +75,7 @@ function adapter(): string {
 it("adapters attach to fused products as to plain ones", () => {
   const x = new Map([["x", tensor([rows, width], numbers(rows * width, 5, 1))]]);
   const [plain, fused] = [model("plain", false), model("fused", true)].map((file) => {
-    const { imported, ownership } = loadModel({ model: file, adapter: adapter() });
+    const { imported, ownership } = loadModel(resolveModelOptions({ model: file, adapter: adapter() }));
     expect(imported.linears.map(({ module }) => module)).toEqual(["up", "down"]);
     expect(ownership.table.map(({ name }) => name)).toContain("down.weight");
     return runImported(imported, x).get("y")!;

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { afterAll, describe, expect, it } from "vitest";
+import { resolveModelOptions } from "../../../../compiler/api/model-options.ts";
 import { loadModel } from "../../../../compiler/load/load-model.ts";
 import { decodeModel } from "../../../../compiler/onnx/format/decode-model.ts";
 import { importModel } from "../../../../compiler/onnx/import/import-model.ts";
@@ -114,7 +115,7 @@ async function runtime(file: string) {
 
 describe("a model with quantized weights", () => {
   it("computes what onnxruntime does; its weights have their own names", async () => {
-    const { imported, ownership } = loadModel({ model: base }, { allowAllPublic: true });
+    const { imported, ownership } = loadModel(resolveModelOptions({ model: base }), { allowAllPublic: true });
     expect(worst(runImported(imported, given).get("y")!, await runtime(base))).toBeLessThan(1e-5);
     const names = ["model.up.weight", "classifier.weight", "model.up.bias"];
     expect(ownership.table.map(({ name }) => name).sort()).toEqual([...names].sort());
@@ -127,25 +128,25 @@ describe("a model with quantized weights", () => {
     ["8 bits", { head: 7 }, "classifier.weight"],
   ] as const)("a quantised matrix of %s that moved is private, those of the base are public", (name, parts, moved) => {
     const model = fileOf(name, parts);
-    const { ownership, surrogate } = loadModel({ model, base });
+    const { ownership, surrogate } = loadModel(resolveModelOptions({ model, base }));
     const secret = ownership.table.filter(({ label }) => label === "server");
     expect(secret.map((each) => each.name)).toEqual([moved]);
     expect(secret[0]!.why).toContain("differs from");
     // Ranges are measured with the base's.
-    const { weights } = loadModel({ model: base }, { allowAllPublic: true }).imported;
+    const { weights } = loadModel(resolveModelOptions({ model: base }), { allowAllPublic: true }).imported;
     expect(surrogate.weights.get(moved)).toEqual(weights.get(moved));
-    expect(codesOf(() => loadModel({ model: base, base }))).toEqual(["MRL0421"]);
+    expect(codesOf(() => loadModel(resolveModelOptions({ model: base, base })))).toEqual(["MRL0421"]);
   });
 
   it("lets patterns name quantized weights", () => {
-    const { ownership } = loadModel({ model: base, private: ["classifier.*"] });
+    const { ownership } = loadModel(resolveModelOptions({ model: base, private: ["classifier.*"] }));
     expect(ownership.labels.get("classifier.weight")).toBe("server");
     expect(ownership.labels.get("model.up.weight")).toBe("public");
   });
 
   it("puts notes beside the file's own tensors", () => {
-    const { model, ownership } = loadModel({ model: base, private: ["classifier.*"] });
-    const { tensors } = modelMetadata({ model, ownership, inputs: {}, blockers: [] });
+    const { model, ownership } = loadModel(resolveModelOptions({ model: base, private: ["classifier.*"] }));
+    const { tensors } = modelMetadata({ model, ownership, inputs: new Map(), blockers: [] });
     expect(tensors.get("classifier.weight_quantized")!.known_to).toBe("server");
     expect(tensors.get("model.up.MatMul.weight_Q4")!.known_to).toBe("everyone");
   });
@@ -164,11 +165,12 @@ describe("a model with quantized weights", () => {
     const [a, b] = [numbers(2 * inner, 50, 0.5), numbers(classes * 2, 51, 0.5)];
     const stored = [half("A", [2, inner], a), half("B", [classes, 2], b)];
     writeFileSync(join(folder, "adapter_model.safetensors"), writeSafetensors(stored));
-    const { imported, ownership } = loadModel({ model: base, adapter: folder });
+    const { imported, ownership } = loadModel(resolveModelOptions({ model: base, adapter: folder }));
     expect(ownership.labels.get("classifier.weight")).toBe("public");
-    const [before, after] = [loadModel({ model: base }, { allowAllPublic: true }).imported, imported].map(
-      (each) => runImported(each, given).get("y")!,
-    );
+    const [before, after] = [
+      loadModel(resolveModelOptions({ model: base }), { allowAllPublic: true }).imported,
+      imported,
+    ].map((each) => runImported(each, given).get("y")!);
     expect(worst(before!, after!)).toBeGreaterThan(0.1);
   });
 });
@@ -253,7 +255,7 @@ describe("dequantizeInitializers", () => {
     };
     const file = join(dir, "integers.onnx");
     writeFileSync(file, modelBytes(graph));
-    const { imported, ownership } = loadModel({ model: file, private: ["fc.*"] });
+    const { imported, ownership } = loadModel(resolveModelOptions({ model: file, private: ["fc.*"] }));
     expect(ownership.labels.get("fc.weight")).toBe("server");
     expect(imported.module.values[imported.outputs.get("y")!]!.type.label).toBe("shared");
     const found = runImported(imported, new Map([["x", tensor([1, 2], [5, -1])]]));

@@ -1,0 +1,23 @@
+import { presets } from "../../passes/3-approximate/index.ts";
+import { defaultPrecision } from "../../passes/4-quantize/index.ts";
+import type { Objective } from "../../passes/5-select/index.ts";
+import { linkProfiles } from "../../runtime/transport/index.ts";
+import type { ResolvedTarget, TargetOptions } from "./compile-options.ts";
+
+export const objectives: readonly Objective[] = ["time", "online", "total"];
+
+/**
+ * The target with every default: what the cost of an architecture needs of the options. A value that is not implemented
+ * gets the default here; `choiceProblems` reports it.
+ */
+export function resolveTarget(options: TargetOptions = {}): ResolvedTarget {
+  const preset = presets.get(options.preset ?? "");
+  return {
+    setting: options.setting === "3pc" ? "3pc" : "2pc-dealer",
+    link: options.link ?? linkProfiles.wan,
+    objective: objectives.find((objective) => objective === options.objective) ?? "time",
+    truncation: preset?.truncation ?? (options.truncation === "exact" ? "exact" : "fast"),
+    preset,
+    precision: { ...(preset?.precision ?? defaultPrecision), ...options.precision },
+  };
+}
