@@ -6,11 +6,11 @@ import { LongestFirst } from "./test/sequencer.ts";
 const platform = fileURLToPath(new URL("runtime/platform/node.ts", import.meta.url));
 
 const within = (...folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`);
-/** What parties compute and tell: the runtime, and security bugs put into it. */
+/** What parties compute and send: the runtime, and security bugs put into it. */
 const protocol = within("runtime", "mutants");
-/** What compiles and runs whole models, of ours and of others, and the command line. */
-const others = ["families", "exporters", "nets", "rewrite"].map((folder) => `compiler/${folder}`);
-const endToEnd = within("end-to-end", "cli", "flow", "docs", ...others);
+/** Whole models, compiled and run, the command line, the pages and the package. */
+const others = ["audit", "exporters", "families", "nets", "student"].map((folder) => `compiler/${folder}`);
+const endToEnd = within("end-to-end", "cli", "docs", "examples", "package", ...others);
 /** The same, in a process of its own for each file: its memory is measured. */
 const measured = within("compiler/hostile");
 /** All others: they are quick. */

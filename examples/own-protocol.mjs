@@ -1,5 +1,5 @@
 // A protocol of your own: x² of shares with one opening. It is counted, then run by three parties in this process.
-import { integers, memoryPair, openClient, openServer, predict, ring, runDealer } from "marillc/runtime";
+import { intTensor, memoryPair, openClient, openServer, predict, ring, runDealer } from "marillc/runtime";
 
 /** @type {import("marillc/runtime").Protocol} */
 const square = {
@@ -51,7 +51,7 @@ const tensors = new Map();
 const asker = openClient({ program, tensors, peer: client, dealer: clientDealer });
 const answerer = openServer({ program, tensors, peer: atClient, dealer: serverDealer });
 const dealing = runDealer(program, { client: dealerClient, server: dealerServer });
-const answer = (await asker).query({ x: integers([3], Float64Array.of(3, -7, 999)) });
+const answer = (await asker).query({ x: intTensor([3], Float64Array.of(3, -7, 999)) });
 await (await answerer).serve();
 console.log("x²", [...(await answer).outputs.get("y").data]);
 await Promise.all([(await asker).end(), (await answerer).serve(), dealing]);

@@ -71,6 +71,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "report/cost",
     "report/text",
     "estimate",
+    "student/matching",
     "student",
     "api",
     "cli",
@@ -128,11 +129,11 @@ function roomOf(file: string): number | undefined {
   return longest === undefined ? undefined : all.indexOf(longest);
 }
 
-/** The door of a file's room. The pages of a layer that has no list of rooms are read as they are. */
+/** The door of a file's room; a layer without a list of rooms has none. */
 function doorOf(file: string): string | undefined {
   const at = roomOf(file);
   const layer = layerOf(file);
-  return at === undefined || layer === "passes" ? undefined : `${layer}/${rooms[layer]![at]!}/index.ts`;
+  return at === undefined ? undefined : `${layer}/${rooms[layer]![at]!}/index.ts`;
 }
 
 /** Ways in beside the doors: one line for each protocol, and the platform that the import map chooses. */

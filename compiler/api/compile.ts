@@ -4,7 +4,7 @@ import { buildJson } from "../report/text/index.ts";
 import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 
 /** Loaded when something is compiled: emitting programs needs TypeScript, and nothing else should wait for that. */
-export const loadCompiler = (): Promise<typeof import("../compile/compile.ts")> => import("../compile/compile.ts");
+export const loadCompiler = (): Promise<typeof import("../compile/index.ts")> => import("../compile/index.ts");
 
 export interface CompileOptions extends ModelOptions {
   /** The build directory. It is written as a whole; a folder that holds anything but an earlier build is refused. */

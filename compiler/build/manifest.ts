@@ -1,6 +1,5 @@
 import type { Label } from "../../ir/label.ts";
-import type { Objective } from "../../passes/5-select/cheapest.ts";
-import type { Inexact } from "../../passes/5-select/inexact.ts";
+import type { Inexact, Objective } from "../../passes/5-select/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { ConstantDigest } from "../onnx/weights/index.ts";
 import type { NamedBytes, PartyName } from "./party-names.ts";

@@ -1,6 +1,6 @@
 import { labels } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { defaultPrecision, weightBits } from "../../passes/4-quantize/precision.ts";
+import { defaultPrecision, weightBits } from "../../passes/4-quantize/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import {
   defaultTolerance,

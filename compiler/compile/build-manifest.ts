@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { countBy, sortBy } from "lodash-es";
 import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
-import { inexactOperators } from "../../passes/5-select/inexact.ts";
+import { inexactOperators } from "../../passes/5-select/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";

@@ -1,8 +1,6 @@
 import { throwIfAny } from "../../ir/diagnostic.ts";
 import type { ValueId } from "../../ir/module.ts";
-import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
-import type { Calibration } from "../../passes/4-quantize/calibration-types.ts";
-import { checkFinite } from "../../passes/4-quantize/finite.ts";
+import { type Calibration, calibrate, checkCalibration, checkFinite } from "../../passes/4-quantize/index.ts";
 import type { ClientCut } from "../../passes/pass.ts";
 import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";

@@ -7,34 +7,34 @@ import type { ArchitectureOwnership } from "./architecture-ownership.ts";
 import type { Architecture } from "./architectures.ts";
 
 export interface ArchitectureOptions {
-  /** Places of the input; decoding handles one place and ignores it. */
+  /** Sequence length of the input; decoding computes one position and ignores it. */
   readonly sequenceLength: number;
   readonly phase: "prefill" | "decode";
-  /** Decoding: places whose keys and values are kept from earlier queries. */
+  /** Decoding: the number of positions whose keys and values are cached. */
   readonly contextLength?: number;
-  /** How keys and values are kept: as opened wires, ours; or as shares, as systems keep them that have no wires. */
+  /** How keys and values are cached: as masked values, as here, or as shares, as in systems without masked values. */
   readonly cacheForm?: "wires" | "shares";
   readonly ownership: ArchitectureOwnership;
-  /** So many heads of the layers that are not frozen share a softmax. Default: 1. */
+  /** Number of heads, in layers that are not frozen, that share a softmax. Default: 1. */
   readonly mergedHeads?: number;
-  /** Heads, merged ones, that one operator of attention has; the others stand beside it, in its rounds. Default: all. */
+  /** Number of (merged) heads per attention operator; operators side by side share rounds. Default: all. */
   readonly headsPerOp?: number;
-  /** Of the layers that are not frozen only the first so many: what all of them cost follows from two such counts. */
+  /** Limit on the layers that are not frozen: the cost of all of them follows from two such counts. */
   readonly layerLimit?: number;
-  /** Numbers of a weight, for a shape that is run; absent: weights have shapes alone. */
+  /** Values of a weight, for an architecture that runs; absent: weights are meta tensors. */
   readonly weightValues?: (shape: Shape) => Tensor;
 }
 
-/** What the parts of an architecture are built with. */
+/** Shared state of the functions that build parts of an architecture. */
 export interface ArchitectureBuilder {
   readonly arch: Architecture;
   readonly options: ArchitectureOptions;
   readonly builder: Builder;
-  /** Places of this query. */
+  /** Number of positions that the query computes. */
   readonly positions: number;
-  /** A weight that a model would have numbers for. */
+  /** Adds a weight. */
   readonly weight: (id: string, shape: Shape, label: Label) => ValueId;
-  /** Numbers that everybody knows. */
+  /** Adds a public constant with values. */
   readonly table: (id: string, value: Tensor) => ValueId;
 }
 
@@ -60,10 +60,10 @@ export function createArchitectureBuilder(
   };
 }
 
-/** Keys and values of the places before: input ids that hold this part name them (ranges.ts, traffic.ts). */
+/** Marks input ids of cached keys and values (assumed-ranges.ts and count-traffic.ts read it). */
 export const cacheInfix = ".kept.";
 
-/** Where a value stands; the last part of an origin says what kind of value it is (ranges.ts). */
+/** Origin and id of a value; the last part of the origin is the kind of the value (assumed-ranges.ts). */
 export const nodeNames = (layer: string, kind: string): { origin: string; result: string } => ({
   origin: `/${layer}/${kind}`,
   result: `${layer}.${kind}`,

@@ -14,8 +14,8 @@ import { attentionBlock, type RotaryTables, rotaryTables } from "./attention-blo
 import { denseLayer, projection } from "./linear-layers.ts";
 
 /**
- * The secure part of a known architecture, as 1-split would leave it: it starts behind what the client computes alone.
- * Weights have shapes and no numbers. The last part of an op's origin says what kind of value it makes (ranges.ts).
+ * Builds the secure part of a known architecture as 1-split leaves it: it starts behind the client's own layers. Weights
+ * are meta tensors. The last part of an op's origin is the kind of its result (assumed-ranges.ts).
  */
 export function architectureState(name: ArchitectureName, options: ArchitectureOptions): SplitState {
   const arch = architectures[name];
@@ -32,13 +32,13 @@ export function architectureState(name: ArchitectureName, options: ArchitectureO
   return { module: builder.finish(), weights, client, sources: new Map() };
 }
 
-/** Layers that are not frozen. */
+/** Number of layers that are not frozen. */
 export function privateLayerCount(name: ArchitectureName, options: Pick<ArchitectureOptions, "ownership">): number {
   const { layers } = architectures[name];
   return layers - Math.floor(options.ownership.frozenFraction * layers);
 }
 
-/** One-hot rows times a private table, or what the client has computed from public weights. */
+/** One-hot rows times a private embedding, or the hidden state that the client computed from public weights. */
 function inputBlock({ arch, options, builder, positions, weight }: ArchitectureBuilder): {
   readonly value: ValueId;
   readonly cut: ClientCut;
@@ -61,7 +61,7 @@ function inputBlock({ arch, options, builder, positions, weight }: ArchitectureB
   return { value: normLayer({ arch, builder, weight }, "embedding", "norm", sum, "server"), cut };
 }
 
-/** The normed value with its gain and bias. */
+/** A norm with its weight and bias. */
 function normLayer(
   { arch, builder, weight }: Pick<ArchitectureBuilder, "arch" | "builder" | "weight">,
   layer: string,
@@ -106,21 +106,26 @@ function feedForwardBlock(kit: ArchitectureBuilder, layer: string, x: ValueId): 
   return projection(kit, layer, "fed", op("mul", [active, up], {}, nodeNames(layer, "gated")), arch.hidden);
 }
 
-/** The one place that the client asks about, and what it learns of it. */
+/** The output of the one position that the client queries, revealed to it. */
 function outputBlock(kit: ArchitectureBuilder, x: ValueId): ValueId {
   const { arch, positions, builder, weight, options } = kit;
   const { op } = builder;
   const from = arch.head === "logits" ? positions - 1 : 0;
   const lastPosition = { starts: [0, from, 0], ends: [1, from + 1, arch.hidden], steps: [1, 1, 1] };
-  const one = op("slice", [x], lastPosition, nodeNames("head", "residual"));
+  const queried = op("slice", [x], lastPosition, nodeNames("head", "residual"));
   const label = privateLayerLabel(options.ownership);
   const to = (id: ValueId): ValueId => op("reveal", [id], { to: "client" }, nodeNames("head", "revealed"));
   if (arch.head !== "logits") {
-    const pooled = op("tanh", [denseLayer(kit, "head", "pooled", one, arch.hidden)], {}, nodeNames("head", "pooled"));
+    const pooled = op(
+      "tanh",
+      [denseLayer(kit, "head", "pooled", queried, arch.hidden)],
+      {},
+      nodeNames("head", "pooled"),
+    );
     return to(denseLayer(kit, "head", "logits", pooled, arch.head.classes));
   }
-  const last = normLayer(kit, "head", "norm", one, label);
-  // A public head runs at the client, behind the reveal (2-rewrite, relocate-head).
+  const last = normLayer(kit, "head", "norm", queried, label);
+  // A public head runs at the client, after the reveal (2-rewrite, relocate-head).
   if (label === "public") return to(last);
   const head = weight("head.logits", [arch.hidden, arch.vocabulary], label);
   return to(op("matmul", [last, head], {}, nodeNames("head", "logits")));

@@ -1,11 +1,11 @@
-/** What decides the cost of a transformer: sizes and kinds, no weights. */
+/** The parameters that determine the cost of a transformer: sizes and kinds, no weights. */
 export interface Architecture {
   readonly layers: number;
   readonly hidden: number;
   readonly heads: number;
-  /** Key and value heads; fewer than `heads` where queries share them. */
+  /** Number of key and value heads; fewer than `heads` where queries share them. */
   readonly keyHeads: number;
-  /** Inner width of the feed-forward part. */
+  /** Inner size of the feed-forward block. */
   readonly feedForward: number;
   readonly vocabulary: number;
   readonly norm: "layer-norm" | "rms-norm";
@@ -16,7 +16,7 @@ export interface Architecture {
   readonly causal: boolean;
   /** Whether products carry a bias. */
   readonly bias: boolean;
-  /** What the client receives: next-token logits of the last place, or classes from a pooled first place. */
+  /** What the client receives: next-token logits of the last position, or classes from the pooled first position. */
   readonly head: "logits" | { readonly classes: number };
 }
 
@@ -54,7 +54,7 @@ const llama = (sizes: TransformerSizes): Architecture => ({
 
 /**
  * Sizes from the models' published configurations: BERT (Devlin et al., NAACL 2019; BERT-tiny: Turc et al., 2019),
- * GPT-2 (Radford et al., 2019), GPT-Neo (EleutherAI; its local layers see 256 places, all of them up to there),
+ * GPT-2 (Radford et al., 2019), GPT-Neo (EleutherAI; its local layers attend to 256 positions, so up to that length to all),
  * LLaMA (Touvron et al., 2023), OpenLLaMA (Geng and Liu, 2023; its second version has the same sizes).
  */
 export const architectures = {

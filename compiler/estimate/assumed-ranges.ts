@@ -2,15 +2,13 @@ import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import type { Interval } from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
-import type { Calibration } from "../../passes/4-quantize/calibration-types.ts";
-import type { InnerRange } from "../../passes/4-quantize/inner-ranges.ts";
-import { analyzeRanges } from "../../passes/4-quantize/interval-analysis.ts";
-import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
+import type { Calibration, InnerRange } from "../../passes/4-quantize/index.ts";
+import { analyzeRanges, defaultPrecision } from "../../passes/4-quantize/index.ts";
 import type { PassState } from "../../passes/pass.ts";
 import { cacheInfix } from "./architecture-builder.ts";
 import { type Architecture, type ArchitectureName, architectures } from "./architectures.ts";
 
-/** Bounds on the magnitude of a kind of value. Scores in base-2 units; sums of squares per element of a row. */
+/** Bounds on magnitudes, by kind of value. Scores are in base-2 units; sums of squares are per element of a row. */
 interface Magnitudes {
   readonly values: Readonly<Record<string, number>>;
   readonly score: number;
@@ -28,7 +26,7 @@ const common = {
   logits: 60,
 } as const;
 
-/** docs/estimates.md says where each comes from, and what follows if it is wrong by a factor of two. */
+/** docs/estimates.md gives the source of each bound, and the effect of an error by a factor of two. */
 const bert: Magnitudes = {
   values: {
     ...common,
@@ -62,18 +60,18 @@ const decoder: Magnitudes = {
 
 const magnitudesOf = (arch: Architecture): Magnitudes => (arch.normPlacement === "post" ? bert : decoder);
 
-/** What the last part of an origin names. */
+/** The kind of an op's result: the last part of its origin. */
 const valueKind = ({ origin }: Op): string => origin.slice(origin.lastIndexOf("/") + 1);
 
 /**
- * Of what a preset writes an operator out in, where the table says nothing. A preset has one ring: its cost depends on
- * no bound, but values must fit.
+ * Bound for the ops into which a preset expands an operator, if the table has none. A preset has one ring: its cost
+ * depends on no bound, but values must fit.
  */
 const presetDefaultMagnitude = 2 ** 12;
 
 /**
- * Bounds of every value by the table, in the place of measured ones; interval analysis as in a compilation. Of a module
- * that a preset has written out, at its precision.
+ * Bounds every value from the table instead of from measurements, then runs the interval analysis of a compilation. A
+ * module that a preset has expanded is analyzed at the preset's precision.
  */
 export function assumedCalibration(
   name: ArchitectureName,
@@ -96,7 +94,7 @@ export function assumedCalibration(
     if (op.name === "attention" || op.name === "cached-attention") inner.set(op.result, { lo: -score, hi: score });
     if (op.name === "layer-norm" || op.name === "rms-norm")
       inner.set(op.result, { lo: squares.lo * length, hi: squares.hi * length });
-    // A fused product holds all that is cut out of it.
+    // A fused product has the ranges of all slices of it.
     const parts = (users.get(op.result) ?? []).filter((user) => user.name === "slice");
     const kinds = op.name === "matmul" && parts.length > 1 ? parts.map(valueKind) : [valueKind(op)];
     const known = kinds.flatMap((kind) => values[kind] ?? (preset ? presetDefaultMagnitude : []));

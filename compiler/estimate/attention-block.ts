@@ -5,13 +5,13 @@ import { type ArchitectureBuilder, cacheInfix, nodeNames } from "./architecture-
 import type { Architecture } from "./architectures.ts";
 import { projection } from "./linear-layers.ts";
 
-/** Public tables of the places' rotations, the same for every layer. */
+/** Public tables of rotary embeddings, equal in every layer. */
 export interface RotaryTables {
   readonly cos: ValueId;
   readonly sin: ValueId;
 }
 
-/** Rotations of the places of a query (Su et al., 2021). */
+/** Rotary embeddings of the positions of a query (Su et al., 2021). */
 export function rotaryTables({ arch, options, positions, table }: ArchitectureBuilder): RotaryTables {
   const depth = arch.hidden / arch.heads;
   const shape = [1, 1, positions, depth];
@@ -26,7 +26,7 @@ export function rotaryTables({ arch, options, positions, table }: ArchitectureBu
   return { cos: table("cos", of(Math.cos)), sin: table("sin", of(Math.sin)) };
 }
 
-/** A layer's attention, from its normed input to its projected result. */
+/** The attention of a layer, from its normed input to its projected result: [1, positions, hidden]. */
 export function attentionBlock(
   kit: ArchitectureBuilder,
   layer: string,
@@ -55,20 +55,20 @@ export function attentionBlock(
   return projection(kit, layer, "projected", whole, arch.hidden);
 }
 
-/** @throws RangeError where heads cannot be merged so, or put so many to an operator. */
+/** @throws RangeError where the heads do not divide into such groups */
 export function checkHeadGroups({ heads, keyHeads }: Architecture, merge: number, headsPerOp = heads / merge): void {
   const size = merge * headsPerOp;
   const isPlain = merge === 1 && size === heads;
   if (!isPlain && (keyHeads !== heads || heads % merge !== 0 || heads % size !== 0)) {
     throw new RangeError(
-      `${heads} heads, ${keyHeads} of keys: they are not merged by ${merge}, ${headsPerOp} to an operator`,
+      `expected groups that divide ${heads} heads with as many keys, found ${merge} merged heads, ${headsPerOp} per operator, ${keyHeads} key heads`,
     );
   }
 }
 
 type Projections = Readonly<Record<"query" | "key" | "value", ValueId>>;
 
-/** One operator of attention: the heads from the first to before the last, or all where there are no more. */
+/** One attention operator over heads from…end, or over all key heads if there are fewer. */
 function attentionOp(
   kit: ArchitectureBuilder,
   layer: string,
@@ -91,17 +91,17 @@ function attentionOp(
     const own = columns(kind, products[kind], total);
     const apart = op("reshape", [own], { shape: [1, positions, heads, depth] }, where);
     const rows = op("transpose", [apart], { perm: [0, 2, 1, 3] }, where);
-    const turned = angles && kind !== "value" ? op("rope", [rows, angles.cos, angles.sin], {}, where) : rows;
-    if (mergedHeads === 1) return turned;
-    // Neighbouring heads side by side. Rotated before: merged first, they would turn other frequencies.
-    const groups = op("reshape", [turned], { shape: [heads / mergedHeads, mergedHeads, positions, depth] }, where);
+    const rotated = angles && kind !== "value" ? op("rope", [rows, angles.cos, angles.sin], {}, where) : rows;
+    if (mergedHeads === 1) return rotated;
+    // Concatenates neighbouring heads after the rotation: merged heads would be rotated by other frequencies.
+    const groups = op("reshape", [rotated], { shape: [heads / mergedHeads, mergedHeads, positions, depth] }, where);
     const side = op("transpose", [groups], { perm: [0, 2, 1, 3] }, where);
     return op("reshape", [side], { shape: [1, heads / mergedHeads, positions, mergedHeads * depth] }, where);
   };
   const q = part("query", arch.heads);
   const k = part("key", arch.keyHeads);
   const v = part("value", arch.keyHeads);
-  // 1/(m·√D) reproduces heads that are equal (docs/rewrite.md).
+  // With 1/(m·√D), m equal heads merge into the same head (docs/rewrite.md).
   const attrs: Attrs = { scale: 1 / (mergedHeads * Math.sqrt(depth)), causal: arch.causal };
   const where = nodeNames(layer, "attended");
   if (options.phase !== "decode") return op("attention", [q, k, v], attrs, where);
@@ -112,15 +112,15 @@ function attentionOp(
   return op("attention", [q, joined("key", past[0], k), joined("value", past[1], v)], attrs, where);
 }
 
-/** Rows of the places before, like a new one: wires that earlier queries opened, or shares, which enter like an input. */
+/** Cached rows with the shape of a new one: masked values of earlier queries, or shares, which enter as an input. */
 function cachedInput({ builder, options }: ArchitectureBuilder, layer: string, kind: string, next: ValueId): ValueId {
   const shape = builder.type(next).shape.with(2, options.contextLength!);
-  const asWires = options.cacheForm !== "shares";
+  const asMaskedValues = options.cacheForm !== "shares";
   const id = builder.input(`${layer}${cacheInfix}${kind}`, {
-    label: asWires ? "shared" : "client",
+    label: asMaskedValues ? "shared" : "client",
     element: f32,
     shape,
-    ...(asWires && { sharing: "masked" }),
+    ...(asMaskedValues && { sharing: "masked" }),
   });
-  return asWires ? id : builder.op("share", [id], {}, nodeNames(layer, kind));
+  return asMaskedValues ? id : builder.op("share", [id], {}, nodeNames(layer, kind));
 }

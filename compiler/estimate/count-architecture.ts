@@ -1,12 +1,9 @@
 import type { Module } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { rewritePass } from "../../passes/2-rewrite/index.ts";
-import { approximatePass } from "../../passes/3-approximate/index.ts";
-import { type Preset, presetLimits } from "../../passes/3-approximate/preset.ts";
-import type { Calibration } from "../../passes/4-quantize/calibration-types.ts";
-import { quantizePass } from "../../passes/4-quantize/index.ts";
-import { computesOperator, type SelectOptions } from "../../passes/5-select/choose.ts";
-import { selectPass } from "../../passes/5-select/index.ts";
+import { approximatePass, type Preset, presetLimits } from "../../passes/3-approximate/index.ts";
+import { type Calibration, quantizePass } from "../../passes/4-quantize/index.ts";
+import { computesOperator, type SelectOptions, selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import type { Setting } from "../../runtime/protocols/kit/index.ts";
@@ -18,15 +15,15 @@ import type { ArchitectureName } from "./architectures.ts";
 import { assumedCalibration } from "./assumed-ranges.ts";
 
 export interface EstimateModule {
-  /** Stage rewrite: what 3-approximate and 4-quantize start from. */
+  /** At stage rewrite, from which 3-approximate and 4-quantize start. */
   readonly state: SplitState;
   readonly module: Module;
-  /** Shapes without numbers. */
+  /** Meta tensors, unless the options give values. */
   readonly weights: WeightStore;
   readonly calibration: Calibration;
 }
 
-/** A known architecture at stage rewrite, with weights that have no numbers and ranges that are assumed. */
+/** Builds a known architecture at stage rewrite, with meta tensors as weights and assumed ranges. */
 export function estimateModule(
   name: ArchitectureName,
   options: ArchitectureOptions & Pick<EstimateOptions, "select">,
@@ -38,13 +35,13 @@ export function estimateModule(
 }
 
 export interface EstimateOptions extends ArchitectureOptions {
-  /** As this system computes it; absent: as we do. */
+  /** The system whose formulas and protocols are counted; absent: marillc's own. */
   readonly preset?: Preset;
   readonly select?: SelectOptions;
   readonly links?: readonly LinkProfile[];
 }
 
-/** The passes of a compilation and its counting, from shapes alone. */
+/** Compiles and counts an architecture from shapes alone. */
 export function estimateCost(
   name: ArchitectureName,
   options: EstimateOptions,
@@ -56,7 +53,7 @@ export function estimateCost(
 export const estimateSetting = ({ select }: Pick<EstimateOptions, "select">): Setting =>
   select?.setting ?? "2pc-dealer";
 
-/** The passes of a compilation, on shapes. */
+/** Runs the passes of a compilation on shapes. */
 export function scheduledEstimate(name: ArchitectureName, options: EstimateOptions): SplitState {
   const { preset } = options;
   const { state, calibration } = preset ? expandPreset(name, options, preset) : estimateModule(name, options);
@@ -69,7 +66,7 @@ export function scheduledEstimate(name: ArchitectureName, options: EstimateOptio
   return runPass(schedulePass, runPass(selectPass(select), quantized));
 }
 
-/** The same in the operators of a preset. */
+/** The architecture, expanded into the formulas of a preset. */
 function expandPreset(
   name: ArchitectureName,
   options: ArchitectureOptions,

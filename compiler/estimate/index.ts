@@ -1,4 +1,5 @@
-export type { ArchitectureOptions } from "./architecture-builder.ts";
+export { type ArchitectureOptions, cacheInfix } from "./architecture-builder.ts";
+export { privateLayerCount } from "./architecture-module.ts";
 export {
   type AdapterOwnership,
   type ArchitectureOwnership,
@@ -7,6 +8,4 @@ export {
 } from "./architecture-ownership.ts";
 export { type ArchitectureName, architectureNames, architectures } from "./architectures.ts";
 export { checkHeadGroups } from "./attention-block.ts";
-export { type EstimateOptions, estimateCost } from "./count-architecture.ts";
-export { countTraffic, type QueryTraffic } from "./count-traffic.ts";
-export { runArchitecture } from "./run-architecture.ts";
+export { type EstimateOptions, estimateCost, estimateSetting, scheduledEstimate } from "./count-architecture.ts";

@@ -2,7 +2,7 @@ import type { ValueId } from "../../ir/module.ts";
 import { type ArchitectureBuilder, nodeNames } from "./architecture-builder.ts";
 import { privateLayerLabel } from "./architecture-ownership.ts";
 
-/** x·W, with a bias where the architecture has them. */
+/** x·W, with a bias if the architecture has biases. */
 export function denseLayer(kit: ArchitectureBuilder, layer: string, kind: string, x: ValueId, to: number): ValueId {
   const { builder, weight, arch, options } = kit;
   const label = privateLayerLabel(options.ownership);
@@ -13,7 +13,7 @@ export function denseLayer(kit: ArchitectureBuilder, layer: string, kind: string
   return builder.op("add", [product, weight(`${layer}.${kind}.bias`, [to], label)], {}, where);
 }
 
-/** A product of a layer: x·W, and (x·A)·B beside it where there are adapters for it. */
+/** A projection of a layer: x·W, plus (x·A)·B if it has an adapter. */
 export function projection(kit: ArchitectureBuilder, layer: string, kind: string, x: ValueId, to: number): ValueId {
   const own = denseLayer(kit, layer, kind, x, to);
   const { adapters } = kit.options.ownership;

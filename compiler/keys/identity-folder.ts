@@ -1,9 +1,9 @@
 /**
- * The folder of one party:
- *   key.pem         its private key; leaves this folder for nobody
- *   cert.pem        its certificate, for the others to pin
+ * The identity folder of one party:
+ *   key.pem         its private key, which never leaves this folder
+ *   cert.pem        its certificate, which the other parties pin
  *   identity.json   its role
- *   peers/          certificates of the parties it trusts, as <role>.pem; to trust a new one, put the file there
+ *   peers/          certificates of trusted parties, as <role>.pem; to trust a new one, put its file there
  */
 import { access, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,17 +11,13 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import type { KeyPair } from "./x509.ts";
 
-export const roles = ["client", "server", "dealer"] as const satisfies readonly Role[];
-
-export const isRole = (value: unknown): value is Role => roles.includes(value as Role);
-
 export interface IdentityFile {
   readonly schema: 1;
   readonly role: Role;
   /** SHA-256 of the DER of cert.pem. */
   readonly fingerprint: string;
   readonly validUntil: string;
-  /** Pins without a file in peers/: fingerprints by role. */
+  /** Pins of peers without a file in peers/: fingerprints by role. */
   readonly peers?: Readonly<Partial<Record<Role, string>>>;
 }
 
@@ -31,18 +27,21 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Refuses each path that is taken: a key that is overwritten is lost to everybody who pinned it. */
+/**
+ * Refuses every path that exists: an overwritten key is useless to all who pinned it.
+ * @throws DiagnosticError MRL0730
+ */
 export async function refuseExisting(paths: readonly string[]): Promise<void> {
   const found: Diagnostic[] = [];
   for (const path of paths) {
     if (!(await exists(path))) continue;
-    const help = "choose another folder, or move this one away if no party uses it any more";
-    found.push({ code: "MRL0730", message: "keys are never overwritten, and this exists already", at: path, help });
+    const help = "name another folder, or move this one away if no party uses it any more";
+    found.push({ code: "MRL0730", message: "expected a new path for keys, found an existing one", at: path, help });
   }
   throwIfAny(found);
 }
 
-/** Writes a new folder; fails where one of its files exists. */
+/** Writes a new identity folder; fails if one of its files exists. */
 export async function writeIdentity(
   dir: string,
   identity: IdentityFile,

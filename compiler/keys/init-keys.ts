@@ -2,20 +2,24 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Role } from "../../runtime/core/index.ts";
 import { fingerprintOf } from "../../runtime/transport/node/index.ts";
-import { refuseExisting, roles, writeIdentity, writeJson } from "./identity-folder.ts";
+import { roles } from "../build/index.ts";
+import { refuseExisting, writeIdentity, writeJson } from "./identity-folder.ts";
 import type { Invite } from "./invite.ts";
 import { type KeyPair, makeKeyPair, validityFromToday } from "./x509.ts";
 
 export interface CreatedKeys {
-  /** Folder of each party: give it to that party, over a safe way, and keep no copy. */
+  /** Folder of each party: send it to that party over a secure channel, and keep no copy. */
   readonly folders: Readonly<Record<Role, string>>;
-  /** For a party that would rather make its key itself: `acceptInvite`. Nothing in it is secret. */
+  /** For a party that makes its own key with `acceptInvite`. An invite contains no secret. */
   readonly invites: Readonly<Record<Role, string>>;
   readonly fingerprints: Readonly<Record<Role, string>>;
   readonly validUntil: Date;
 }
 
-/** Keys, certificates and mutual pins for the three parties, valid for two years unless said otherwise. */
+/**
+ * Makes keys, certificates and mutual pins for the three parties. They are valid for `days`, by default two years.
+ * @throws DiagnosticError where a path exists; then it writes nothing
+ */
 export async function initKeys(dir: string, options: { readonly days?: number } = {}): Promise<CreatedKeys> {
   const byRole = async <T>(make: (role: Role) => T | Promise<T>): Promise<Record<Role, T>> =>
     Object.fromEntries(await Promise.all(roles.map(async (role) => [role, await make(role)]))) as Record<Role, T>;

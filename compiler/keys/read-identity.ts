@@ -4,20 +4,25 @@ import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { fingerprintOf, type Identity } from "../../runtime/transport/node/index.ts";
-import { type IdentityFile, isRole } from "./identity-folder.ts";
+import { isRole } from "../build/index.ts";
+import type { IdentityFile } from "./identity-folder.ts";
 
 type ReportProblem = (diagnostic: Diagnostic) => void;
 
-/** Reads a party's folder and checks all of it: every fault at once. Faults that one can live with go to `onWarning`. */
+/**
+ * Reads a party's identity folder and checks all of it. Problems that permit a session go to `onWarning`: a key that
+ * others can read, a peer's certificate that is not valid now.
+ * @throws DiagnosticError MRL0731 to MRL0736 with all problems at once
+ */
 export async function readIdentity(dir: string, onWarning: ReportProblem = () => {}): Promise<Identity> {
-  const faults: Diagnostic[] = [];
-  const report: ReportProblem = (diagnostic) => faults.push(diagnostic);
+  const problems: Diagnostic[] = [];
+  const report: ReportProblem = (diagnostic) => problems.push(diagnostic);
   const [key, certificate, file] = await Promise.all([
     readText(join(dir, "key.pem"), report),
     readText(join(dir, "cert.pem"), report),
     readText(join(dir, "identity.json"), report),
   ]);
-  throwIfAny(faults);
+  throwIfAny(problems);
   const keyFile = join(dir, "key.pem");
   await checkPermissions(keyFile, onWarning);
   const identity = parseIdentity(file, join(dir, "identity.json"), report);
@@ -27,13 +32,13 @@ export async function readIdentity(dir: string, onWarning: ReportProblem = () =>
   if (own && identity && identity.fingerprint !== fingerprintOf(own)) {
     report({
       code: "MRL0734",
-      message: `identity.json speaks of another certificate (${identity.fingerprint})`,
+      message: `expected the certificate that identity.json names (${identity.fingerprint}), found ${fingerprintOf(own)}`,
       at: join(dir, "cert.pem"),
-      help: "files of two parties may have been mixed; copy the whole folder again",
+      help: "copy the party's whole folder again: files of two parties may be mixed",
     });
   }
   const peers = await readPeers(join(dir, "peers"), identity, report, onWarning);
-  throwIfAny(faults);
+  throwIfAny(problems);
   return { role: identity!.role, key, certificate, peers };
 }
 
@@ -44,9 +49,12 @@ async function readText(file: string, report: ReportProblem): Promise<string> {
     const { code } = error as NodeJS.ErrnoException;
     report({
       code: "MRL0731",
-      message: code === "ENOENT" ? "a file of this party's identity is missing" : `cannot be read (${code})`,
+      message:
+        code === "ENOENT"
+          ? "expected a file of this party's identity, found none"
+          : `a file of this party's identity cannot be read (${code})`,
       at: file,
-      help: "--identity takes the folder of one party, as <dir>/client from `marillc keys init <dir>`",
+      help: "name the folder of one party, such as <dir>/client of `marillc keys init <dir>`: --identity <folder>",
     });
     return "";
   }
@@ -58,7 +66,7 @@ async function checkPermissions(file: string, onWarning: ReportProblem): Promise
   if ((mode & 0o077) === 0) return;
   onWarning({
     code: "MRL0735",
-    message: `others on this machine can use the private key (mode ${(mode & 0o777).toString(8)})`,
+    message: `expected mode 600 of the private key, found ${(mode & 0o777).toString(8)}: other users can read it`,
     at: file,
     help: `chmod 600 ${file}`,
   });
@@ -71,11 +79,11 @@ function parseIdentity(text: string, at: string, report: ReportProblem): Identit
     const pinned = pins.every(([role, pin]) => isRole(role) && /^[0-9a-f]{64}$/.test(pin));
     if (value.schema === 1 && isRole(value.role) && typeof value.fingerprint === "string" && pinned) return value;
   } catch {
-    // Reported below.
+    // Text that is not JSON gets the same message.
   }
   const help =
-    'it holds {"schema": 1, "role": "client", "fingerprint": "…"} and optionally "peers" with 64 hex digits each';
-  report({ code: "MRL0736", message: "identity.json is not of the expected form", at, help });
+    'write {"schema": 1, "role": "client", "fingerprint": "…"}, and optionally "peers" with 64 hex digits each';
+  report({ code: "MRL0736", message: "expected an identity, found JSON or text of another form", at, help });
   return undefined;
 }
 
@@ -83,18 +91,18 @@ function parseCertificate(text: string, at: string, report: ReportProblem): X509
   try {
     return new X509Certificate(text);
   } catch {
-    report({ code: "MRL0732", message: "this is no certificate in PEM form", at, help: "copy the file again" });
+    report({ code: "MRL0732", message: "not a PEM certificate", at, help: "copy the file again" });
     return undefined;
   }
 }
 
 function checkKey(key: string, certificate: X509Certificate, at: string, report: ReportProblem): void {
-  const help = "key.pem and cert.pem are made together; copy the whole folder again";
+  const help = "copy the party's whole folder again: key.pem and cert.pem are a pair";
   try {
     if (certificate.checkPrivateKey(createPrivateKey(key))) return;
     report({ code: "MRL0732", message: "the private key does not belong to cert.pem", at, help });
   } catch {
-    report({ code: "MRL0732", message: "this is no private key in PEM form without a password", at, help });
+    report({ code: "MRL0732", message: "not a PEM private key without a password", at, help });
   }
 }
 
@@ -103,9 +111,10 @@ function checkDates(certificate: X509Certificate, at: string, report: ReportProb
   if (from <= now && now <= to) return;
   report({
     code: "MRL0733",
-    message: `certificate is valid from ${from.toISOString()} to ${to.toISOString()}, and now it is ${now.toISOString()}`,
+    message: `expected a certificate that is valid at ${now.toISOString()}, found one for ${from.toISOString()} to ${to.toISOString()}`,
     at,
-    help: now > to ? "make new ones with `marillc keys init <new dir>` and hand them out" : "check the clock",
+    help:
+      now > to ? "make new keys with `marillc keys init <new dir>`, and send them to the parties" : "check the clock",
   });
 }
 
@@ -120,33 +129,33 @@ async function readPeers(
   for (const name of files.filter((each) => each.endsWith(".pem")).sort()) {
     const [at, role] = [join(dir, name), name.slice(0, -".pem".length)];
     if (!isRole(role) || role === identity?.role) {
-      const message = `${name} names no other party`;
-      report({ code: "MRL0734", message, at, help: "files in peers/ are client.pem, server.pem, dealer.pem" });
+      const message = `expected the certificate of another party, found ${name}`;
+      report({ code: "MRL0734", message, at, help: "rename it to client.pem, server.pem or dealer.pem, or remove it" });
       continue;
     }
     const certificate = parseCertificate(await readText(at, report), at, report);
     if (!certificate) continue;
     const fingerprint = fingerprintOf(certificate);
     if (peers[role] !== undefined && peers[role] !== fingerprint) {
-      const message = `identity.json pins another certificate for the ${role} (${peers[role]})`;
+      const message = `expected the certificate of the ${role} that identity.json pins (${peers[role]}), found ${fingerprint}`;
       report({
         code: "MRL0734",
         message,
         at,
-        help: "ask the other party for its fingerprint, and remove the wrong one",
+        help: `ask the ${role} for its fingerprint, and remove the wrong pin`,
       });
     }
     checkDates(certificate, at, onWarning);
     peers[role] = fingerprint;
   }
   if (Object.keys(peers).length === 0) {
-    const help = "put the certificates of the others there, as server.pem and so on";
-    report({ code: "MRL0731", message: "no other party is known", at: dir, help });
+    const help = "put the certificates of the other parties there, as server.pem, dealer.pem or client.pem";
+    report({ code: "MRL0731", message: "expected certificates of other parties, found none", at: dir, help });
   }
   const pins = Object.values(peers);
   if (new Set(pins).size < pins.length) {
-    const help = "each party has a key of its own";
-    report({ code: "MRL0734", message: "two parties have the same certificate", at: dir, help });
+    const help = "get each party's own certificate: no two parties share a key";
+    report({ code: "MRL0734", message: "expected a certificate for each party, found one for two", at: dir, help });
   }
   return peers;
 }

@@ -23,8 +23,8 @@ function inherited(key: unknown, target: object, property?: PropertyKey): unknow
 }
 
 /**
- * The part of the Reflect Metadata proposal (rbuckton.github.io/reflect-metadata) that @peculiar/x509 wants to find
- * as a global: its container, tsyringe, and the decorators in its own code call these four and no others.
+ * Installs the part of the Reflect Metadata proposal (rbuckton.github.io/reflect-metadata) that @peculiar/x509 expects
+ * as a global: its container, tsyringe, and its own decorators call these four functions and no others.
  */
 export function installReflectMetadata(): void {
   if ("getMetadata" in Reflect) return;

@@ -5,7 +5,7 @@ const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as con
 
 const defaultDays = 730;
 const dayMs = 86_400_000;
-/** Clocks of the parties may differ by this much. */
+/** The clocks of the parties may differ by this much. */
 const clockSkewMs = 300_000;
 
 export interface KeyPair {
@@ -15,13 +15,14 @@ export interface KeyPair {
   readonly certificate: string;
 }
 
+/** A period of validity from now on, with room for clock skew. */
 export function validityFromToday(days = defaultDays): { from: Date; to: Date } {
   const now = Date.now();
-  // Certificates tell time in seconds.
+  // Certificates have a resolution of one second.
   return { from: new Date(now - clockSkewMs), to: new Date(Math.floor((now + days * dayMs) / 1000) * 1000) };
 }
 
-/** Loaded when needed: no other command pays for it. */
+/** Loads the library on demand: no other command pays for it. */
 async function loadX509(): Promise<typeof import("@peculiar/x509")> {
   installReflectMetadata();
   const x509 = await import("@peculiar/x509");
@@ -29,7 +30,7 @@ async function loadX509(): Promise<typeof import("@peculiar/x509")> {
   return x509;
 }
 
-/** A fresh ECDSA P-256 key and a certificate for it, signed by itself: it is trusted by being pinned, not by a chain. */
+/** Makes an ECDSA P-256 key with a self-signed certificate: peers trust it because they pin it, not through a chain. */
 export async function makeKeyPair(name: string, from: Date, to: Date): Promise<KeyPair> {
   const x509 = await loadX509();
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);

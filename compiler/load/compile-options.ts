@@ -1,9 +1,9 @@
 import type { Label } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import type { Reveal } from "../../passes/1-split/reveals.ts";
+import type { Reveal } from "../../passes/1-split/index.ts";
 import type { HeadPolicy } from "../../passes/2-rewrite/index.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
-import type { Objective } from "../../passes/5-select/cheapest.ts";
+import type { Objective } from "../../passes/5-select/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { MergedLoraOptions } from "../adapters/index.ts";
 

@@ -1,4 +1,4 @@
-import type { Reveal } from "../../passes/1-split/reveals.ts";
+import type { Reveal } from "../../passes/1-split/index.ts";
 import {
   applySavedWeights,
   attachAdapter,

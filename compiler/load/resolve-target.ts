@@ -1,6 +1,6 @@
 import { presets } from "../../passes/3-approximate/index.ts";
 import { defaultPrecision } from "../../passes/4-quantize/index.ts";
-import type { Objective } from "../../passes/5-select/cheapest.ts";
+import type { Objective } from "../../passes/5-select/index.ts";
 import { linkProfiles } from "../../runtime/transport/index.ts";
 import type { ResolvedTarget, TargetOptions } from "./compile-options.ts";
 

@@ -1,4 +1,4 @@
-import type { Reveal } from "../../passes/1-split/reveals.ts";
+import type { Reveal } from "../../passes/1-split/index.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
 import { displayName } from "../onnx/import/graph/index.ts";
 import { liveNodes } from "../onnx/import/index.ts";

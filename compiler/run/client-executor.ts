@@ -1,19 +1,29 @@
+import type { Program } from "../../runtime/program/index.ts";
 import type { IntTensor } from "../../runtime/ring/index.ts";
 import { prefillStart, type QueryPosition } from "../../runtime/session/index.ts";
-import type { PartyBuild } from "../build/index.ts";
+import type { Manifest, PartyBuild } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import { type ClientLayers, type NamedTensors, type PositionAxes, slicePositions } from "./client-layers.ts";
+import {
+  type ClientLayers,
+  type NamedTensors,
+  type PositionAxes,
+  type PositionRange,
+  slicePositions,
+} from "./client-layers.ts";
 import { openCachedLayers } from "./client-layers-cached.ts";
 import { openFullContextLayers } from "./client-layers-full-context.ts";
 import { dequantizeOutput, quantizeInputs } from "./quantize-inputs.ts";
 
-/** What the client computes alone, around the secure part. */
+/** What the client computes alone, before and after the secure part. */
 export interface ClientExecutor {
-  /** Runs its own layers and makes integers of the cut tensors: of the whole window, or of the place that is asked about. */
-  readonly prepare: (inputs: NamedTensors, asked?: QueryPosition) => Promise<PreparedQuery>;
-  /** Goes on from what was revealed: the outputs of the model, by name; of the place alone, where one was asked about. */
+  /**
+   * Runs the client's own layers, and quantizes the cut tensors of the query's positions.
+   * @throws DiagnosticError for inputs that the graphs, shapes or rings do not accept
+   */
+  readonly prepare: (inputs: NamedTensors, position?: QueryPosition) => Promise<PreparedQuery>;
+  /** Computes the model's outputs of the query's positions from what was revealed, by name. */
   readonly finish: (prepared: PreparedQuery, revealed: ReadonlyMap<string, IntTensor>) => Promise<NamedTensors>;
-  /** What its own layers have taken so far. */
+  /** Time that the client's own layers have taken so far. */
   readonly seconds: () => number;
   readonly release: () => Promise<void>;
 }
@@ -25,85 +35,117 @@ export interface PreparedQuery {
   readonly outputs: NamedTensors;
 }
 
-export async function openClientExecutor({
-  dir,
+/** Opens a client's own layers; it reads their graphs when a query first needs them. */
+export async function openClientExecutor(build: PartyBuild): Promise<ClientExecutor> {
+  const { manifest } = build;
+  const layers = openLayers(build);
+  const stopwatch = createStopwatch();
+
+  async function prepare(inputs: NamedTensors, position: QueryPosition = prefillStart): Promise<PreparedQuery> {
+    const { cuts, program, rows, keep } = programAt(build, position);
+    const axes = positionAxes(cuts);
+    const own = await layers.at(position);
+    const computed = await stopwatch.time(() => own.runBefore(inputs, rows, keep, axes));
+    /** A cut may be an input of the model. */
+    const given = (name: string): TypedTensor =>
+      position.program === 0 ? inputs.get(name)! : slicePositions(inputs.get(name)!, axes.get(name)!, rows);
+    const found = new Map(cuts.map(({ tensor }) => [tensor, (computed.get(tensor) ?? given(tensor)).tensor]));
+    const outputs = manifest.clientOutputs.map((name): [string, TypedTensor] => [name, computed.get(name)!]);
+    return { position, shared: quantizeInputs({ cuts }, program, found), outputs: new Map(outputs) };
+  }
+
+  async function finish(prepared: PreparedQuery, revealed: ReadonlyMap<string, IntTensor>): Promise<NamedTensors> {
+    const { reveals, program, rows } = programAt(build, prepared.position);
+    const opened = openedTensors(reveals, program, revealed);
+    const headInputs = new Set(manifest.tails.map(({ from }) => from));
+    const direct = opened.filter(([name]) => !headInputs.has(name));
+    const forHead = opened.filter(([name]) => headInputs.has(name));
+    const own = await layers.at(prepared.position);
+    const computed: NamedTensors =
+      forHead.length > 0
+        ? await stopwatch.time(() => own.runAfter(new Map(forHead), rows, positionAxes(reveals)))
+        : new Map();
+    return new Map([...direct, ...computed, ...prepared.outputs]);
+  }
+
+  return { prepare, finish, seconds: stopwatch.seconds, release: layers.release };
+}
+
+/** What the manifest says of a program, and the positions of a query. */
+interface QueryProgram extends Pick<Manifest, "cuts" | "reveals"> {
+  readonly program: Program;
+  /** Positions that the query computes. */
+  readonly rows: PositionRange;
+  /** Number of positions whose keys and values stay cached after the query. */
+  readonly keep: number;
+}
+
+/** Program 0 computes the full context, program 1 decodes one position, and further ones are shorter prefills. */
+function programAt({ manifest, program, decode, buckets }: PartyBuild, query: QueryPosition): QueryProgram {
+  const { program: index, position } = query;
+  const decoding = decode && manifest.decode;
+  if (decoding && index === 1) {
+    return { ...manifest.decode, program: decode, rows: [position, position + 1], keep: position + 1 };
+  }
+  if (index > 1) {
+    const bucket = manifest.decode!.windows![index - 2]!;
+    return { ...bucket, program: buckets[index - 2]!, rows: [0, bucket.places], keep: position };
+  }
+  return { ...manifest, program, rows: [0, contextLengthOf({ manifest, decode })], keep: position };
+}
+
+/** 1 for a build that decodes no text. */
+const contextLengthOf = ({
   manifest,
-  program,
   decode,
-  buckets,
-}: PartyBuild): Promise<ClientExecutor> {
-  const intermediate = new Set(manifest.tails.map(({ from }) => from));
-  const decodeProgram = decode && manifest.decode ? { ...manifest.decode, program: decode } : undefined;
-  const bucketPrograms = buckets.map((each, k) => ({ ...decodeProgram!.windows![k]!, program: each }));
-  const prefillProgram = { ...manifest, program };
-  const contextLength = decodeProgram?.places ?? 1;
-  const clear = decodeProgram?.clear;
-  const [window, rows] = [
-    lazy(() => openFullContextLayers(dir, contextLength)),
-    lazy(() => openCachedLayers(dir, clear!)),
-  ];
-  /** A session in which places are kept needs no layers over the window, and any other no rows: neither is read in vain. */
-  const layersFor = ({ program: index, position: place }: QueryPosition): Promise<ClientLayers> =>
-    clear && (index > 0 || place > 0) ? rows.get() : window.get();
-  /** What the manifest says of the program that is asked for, and which rows of the window it has. */
-  const programAt = ({ program: index, position: place }: QueryPosition) => {
-    if (decodeProgram && index === 1) return { ...decodeProgram, rows: [place, place + 1] as const, keep: place + 1 };
-    const some = index > 1 ? bucketPrograms[index - 2]! : undefined;
-    return { ...(some ?? prefillProgram), rows: [0, some?.places ?? contextLength] as const, keep: place };
-  };
-  const axesOf = (entries: readonly object[]): PositionAxes =>
-    new Map(
-      (entries as readonly { readonly tensor: string; readonly axis?: number }[]).map(({ tensor, axis = 1 }) => [
-        tensor,
-        axis,
-      ]),
-    );
-  let seconds = 0;
-  const timed = async (work: () => Promise<NamedTensors>): Promise<NamedTensors> => {
-    const started = performance.now();
-    const made = await work();
-    seconds += (performance.now() - started) / 1000;
-    return made;
-  };
+}: Pick<PartyBuild, "manifest"> & { readonly decode?: Program | undefined }) =>
+  (decode && manifest.decode?.places) ?? 1;
+
+/** The position axis of each tensor; programs of the full context do not state it. */
+const positionAxes = (entries: readonly { readonly tensor: string; readonly axis?: number }[]): PositionAxes =>
+  new Map(entries.map(({ tensor, axis = 1 }) => [tensor, axis]));
+
+/** The tensors revealed to the client, as real values. */
+const openedTensors = (
+  reveals: Manifest["reveals"],
+  { outputs }: Program,
+  revealed: ReadonlyMap<string, IntTensor>,
+): readonly (readonly [string, TypedTensor])[] =>
+  reveals.flatMap(({ value, tensor, to }) => {
+    const found = revealed.get(value);
+    if (to !== "client" || !found) return [];
+    return [[tensor, { dtype: "float32", tensor: dequantizeOutput(found, outputs[value]!.scale) }] as const];
+  });
+
+/** A session with a cache runs its layers row by row, any other over the full context; neither reads the other's graphs. */
+function openLayers({ dir, manifest, decode }: PartyBuild) {
+  const cached = decode && manifest.decode?.clear;
+  const fullContext = lazy(() => openFullContextLayers(dir, contextLengthOf({ manifest, decode })));
+  const rows = lazy(() => openCachedLayers(dir, cached!));
   return {
-    prepare: async (inputs, position = prefillStart) => {
-      const { cuts, program: current, rows: wanted, keep } = programAt(position);
-      const axes = axesOf(cuts);
-      const layers = await layersFor(position);
-      const computed = await timed(() => layers.runBefore(inputs, wanted, keep, axes));
-      /** A cut may be an input of the model as it is. */
-      const given = (name: string): TypedTensor =>
-        position.program === 0 ? inputs.get(name)! : slicePositions(inputs.get(name)!, axes.get(name)!, wanted);
-      const found = new Map(cuts.map(({ tensor }) => [tensor, (computed.get(tensor) ?? given(tensor)).tensor]));
-      const outputs = manifest.clientOutputs.map((name): [string, TypedTensor] => [name, computed.get(name)!]);
-      return { position, shared: quantizeInputs({ cuts }, current, found), outputs: new Map(outputs) };
-    },
-    finish: async (prepared, revealed) => {
-      const { reveals, program: current, rows: wanted } = programAt(prepared.position);
-      const opened = new Map<string, TypedTensor>();
-      for (const { value, tensor, to } of reveals) {
-        const found = revealed.get(value);
-        if (to !== "client" || !found) continue;
-        const real = dequantizeOutput(found, current.outputs[value]!.scale);
-        opened.set(tensor, { dtype: "float32", tensor: real });
-      }
-      const intermediateValues = new Map([...opened].filter(([tensor]) => intermediate.has(tensor)));
-      const layers = await layersFor(prepared.position);
-      const computed: NamedTensors =
-        intermediateValues.size > 0
-          ? await timed(() => layers.runAfter(intermediateValues, wanted, axesOf(reveals)))
-          : new Map();
-      const direct = [...opened].filter(([tensor]) => !intermediate.has(tensor));
-      return new Map([...direct, ...computed, ...prepared.outputs]);
-    },
-    seconds: () => seconds,
-    release: async () => {
-      await Promise.all([window, rows].map(async ({ made }) => (await made())?.release()));
+    at: ({ program, position }: QueryPosition): Promise<ClientLayers> =>
+      cached && (program > 0 || position > 0) ? rows.get() : fullContext.get(),
+    release: async (): Promise<void> => {
+      await Promise.all([fullContext, rows].map(async ({ made }) => (await made())?.release()));
     },
   };
 }
 
-/** What is made when it is first asked for. */
+/** Adds up the time of asynchronous work. */
+function createStopwatch() {
+  let seconds = 0;
+  return {
+    seconds: (): number => seconds,
+    time: async <T>(work: () => Promise<T>): Promise<T> => {
+      const started = performance.now();
+      const made = await work();
+      seconds += (performance.now() - started) / 1000;
+      return made;
+    },
+  };
+}
+
+/** Makes a value on its first use. */
 function lazy<T>(make: () => Promise<T>) {
   let made: Promise<T> | undefined;
   return {

@@ -5,15 +5,15 @@ import type { TypedTensor } from "../tensors/index.ts";
 import { type ClientLayers, slicePositions } from "./client-layers.ts";
 import { type OrtCacheTensor, openOnnxSession } from "./onnx-session.ts";
 
-/** What the manifest says of them. */
+/** The manifest's entry for these layers. */
 export type ClientDecodeManifest = NonNullable<NonNullable<Manifest["decode"]>["clear"]>;
 
-/** Along which axis keys and values have their places, and a text its tokens. */
+/** Position axes of keys and values, and of a text. */
 const [keptAxis, textAxis] = [2, 1];
 
 /**
- * The client's layers row by row, from the keys and values of the places before, which it keeps in the clear: they are
- * its own, nobody else learns of them. Rows from the first one on start anew.
+ * Opens the client's layers for one row after the other. The client caches their keys and values in the clear, for
+ * itself alone. A query of rows from the first one on starts a new text.
  */
 export async function openCachedLayers(dir: string, { places, kept }: ClientDecodeManifest): Promise<ClientLayers> {
   const [body, head] = await Promise.all([
@@ -25,7 +25,7 @@ export async function openCachedLayers(dir: string, { places, kept }: ClientDeco
     rows: 0,
     held: new Map(),
   };
-  /** Keys and values of the places before, under the names by which they go in. */
+  /** Keys and values of the first `count` positions, by input name. */
   const pastInputs = (count: number): ReadonlyMap<string, OrtCacheTensor> =>
     new Map(
       kept.map(({ past, present, shape }) => {
@@ -36,14 +36,15 @@ export async function openCachedLayers(dir: string, { places, kept }: ClientDeco
   return {
     runBefore: async (text, rows, keep) => {
       const [from, to] = rows;
-      if (from > state.rows) throw new Error(`place ${from} follows ${from} others, and ${state.rows} are kept`);
+      if (from > state.rows)
+        throw new Error(`expected ${from} cached rows before position ${from}, found ${state.rows}`);
       const inputs = new Map([...text].map(([name, each]) => [name, slicePositions(each, textAxis, rows)]));
       const { tensors, cached } = await body.runCached(
         inputs.set(places, positionsTensor(from, to)),
         pastInputs(from),
         cachedNames,
       );
-      // Rows of a window behind the text are padding.
+      // Rows behind the text are padding.
       state = { rows: keep, held: new Map([...cached].map(([name, each]) => [name, firstPositions(each, keep)])) };
       return tensors;
     },
@@ -56,11 +57,11 @@ export async function openCachedLayers(dir: string, { places, kept }: ClientDeco
 }
 
 function positionsTensor(from: number, to: number): TypedTensor {
-  const numbers = Array.from({ length: to - from }, (_, row) => from + row);
-  return { dtype: "int64", tensor: tensor([to - from], numbers) };
+  const positions = Array.from({ length: to - from }, (_, row) => from + row);
+  return { dtype: "int64", tensor: tensor([to - from], positions) };
 }
 
-/** The rows of the first places, of a tensor that may have more. */
+/** The rows of the first `count` positions of a tensor that may have more. */
 function firstPositions({ dims, data }: OrtCacheTensor, count: number): OrtCacheTensor {
   const available = dims[keptAxis]!;
   if (available === count) return { dims, data };

@@ -6,8 +6,8 @@ import { type ClientLayers, type PositionRange, slicePositions } from "./client-
 import { openOnnxSession } from "./onnx-session.ts";
 
 /**
- * The client's layers over the whole window, in the clear and without traffic, also for some rows: what is before the
- * cuts may look at all places. `places`: of the window, where there is one.
+ * Opens the client's layers over the full context, in the clear and without traffic. They run over all positions also
+ * when a query asks for some rows: layers before the cuts may look at every position.
  */
 export async function openFullContextLayers(dir: string, contextLength: number): Promise<ClientLayers> {
   const [body, head] = await Promise.all([
@@ -26,13 +26,13 @@ export async function openFullContextLayers(dir: string, contextLength: number):
     },
     runAfter: async (revealed, rows, axes) => {
       if (isWhole(rows)) return await head.run(revealed);
-      // The head is of the window as well: what was revealed of some places stands at them in an empty one.
+      // The head's graph takes the full context as well: the revealed rows stand at their positions among zeros.
       const axis = [...revealed.keys()].map((name) => axes.get(name)).find((each) => each !== undefined) ?? 1;
-      const windows = [...revealed].map(([name, { dtype, tensor }]): [string, TypedTensor] => [
+      const padded = [...revealed].map(([name, { dtype, tensor }]): [string, TypedTensor] => [
         name,
         { dtype, tensor: padToContext(tensor, axes.get(name) ?? axis, rows, contextLength) },
       ]);
-      const computed = await head.run(new Map(windows));
+      const computed = await head.run(new Map(padded));
       return new Map([...computed].map(([name, whole]) => [name, slicePositions(whole, axis, rows)]));
     },
     release: async () => {
@@ -41,7 +41,7 @@ export async function openFullContextLayers(dir: string, contextLength: number):
   };
 }
 
-/** A window that is zero but for some rows. */
+/** A tensor of the full context that is zero outside of these rows. */
 function padToContext(rows: Tensor, axis: number, [from, to]: PositionRange, contextLength: number): Tensor {
   const empty = (count: number): Tensor => {
     const shape = rows.shape.with(axis, count);

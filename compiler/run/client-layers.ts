@@ -3,27 +3,27 @@ import type { TypedTensor } from "../tensors/index.ts";
 
 export type NamedTensors = ReadonlyMap<string, TypedTensor>;
 
-/** Tensors between the client's layers and the secure part, and along which axis they have the places. */
+/** The position axis of each tensor between the client's layers and the secure part. */
 export type PositionAxes = ReadonlyMap<string, number>;
 
-/** Rows from…to of the window. */
+/** Positions from…to of the context; `to` is exclusive. */
 export type PositionRange = readonly [from: number, to: number];
 
-/** The client's own layers, before the secure part and behind it: over the window, or row by row. */
+/** The client's own layers, before and after the secure part: over the full context, or row by row. */
 export interface ClientLayers {
-  /** What they give for these rows; those up to `keep` are kept for later ones. */
+  /** Computes the cut tensors of these rows; keys and values up to `keep` are cached for later rows. */
   readonly runBefore: (
     inputs: NamedTensors,
     rows: PositionRange,
     keep: number,
     axes: PositionAxes,
   ) => Promise<NamedTensors>;
-  /** Outputs from what was revealed of these rows. */
+  /** Computes the outputs of these rows from what was revealed. */
   readonly runAfter: (revealed: NamedTensors, rows: PositionRange, axes: PositionAxes) => Promise<NamedTensors>;
   readonly release: () => Promise<void>;
 }
 
-/** Rows from…to along an axis. */
+/** Slices rows from…to along an axis. */
 export function slicePositions(
   { dtype, tensor: x }: TypedTensor,
   axis: number,

@@ -20,14 +20,14 @@ export interface EvaluationPrompt {
 
 export interface Evaluation {
   readonly prompts: number;
-  /** Next tokens compared along the reference's greedy answers, and how many agree. */
+  /** Number of next tokens compared along the reference's greedy answers, and how many agree. */
   readonly nextTokens: number;
   readonly agreeing: number;
-  /** Prompts whose whole greedy answer is the reference's. */
+  /** Prompts whose whole greedy answer equals the reference's. */
   readonly sameAnswers: number;
-  /** Share of prompts answered as the file says, in percent. */
+  /** Percentage of prompts whose answer is the one in the file. */
   readonly exactMatch: { readonly reference: number; readonly secure: number };
-  /** Largest difference of a logit at the compared places. */
+  /** Largest difference of a logit at the compared positions. */
   readonly largestError: number;
 }
 
@@ -40,7 +40,10 @@ interface EvaluationOptions {
   readonly onDone?: (done: number, of: number) => void;
 }
 
-/** Lines {"prompt": …, "answer": …}. */
+/**
+ * Reads lines {"prompt": …, "answer": …}, at most `limit`.
+ * @throws DiagnosticError MRL0825 for a line of another form
+ */
 export function readEvaluationPrompts(file: string, limit: number): readonly EvaluationPrompt[] {
   const lines = readFileSync(file, "utf8")
     .split("\n")
@@ -50,7 +53,7 @@ export function readEvaluationPrompts(file: string, limit: number): readonly Eva
       const { prompt, answer } = JSON.parse(line) as { prompt?: unknown; answer?: unknown };
       if (typeof prompt === "string" && typeof answer === "string") return { prompt, answer };
     } catch {
-      // Not JSON: the same fault to whoever wrote the line.
+      // A line that is not JSON gets the same message.
     }
     return fail({
       code: "MRL0825",
@@ -61,9 +64,9 @@ export function readEvaluationPrompts(file: string, limit: number): readonly Eva
 }
 
 /**
- * Compares the secure path with the plaintext model on greedy answers. One secure pass over prompt and reference
- * answer shows the secure path's choice after every prefix of that answer: if all agree, its own greedy answer is the
- * same, by induction over the tokens. Where one does not, the secure path decodes on by itself.
+ * Compares the secure path with the plaintext model on greedy answers. One secure pass over the prompt and the
+ * reference answer gives the secure path's choice after every prefix of that answer. If all agree, its own greedy answer
+ * is the same, by induction over the tokens. Otherwise the secure path generates its own answer.
  */
 export async function evaluate(prompts: readonly EvaluationPrompt[], options: EvaluationOptions): Promise<Evaluation> {
   const { manifest, tokenizer, reference, secure, onDone } = options;
@@ -101,7 +104,7 @@ async function compareLogits(
   const feeds = tokenFeeds(textInput, ids, tokens.padToken);
   const wanted = logitsOf(await reference(feeds), textInput.length);
   const found = logitsOf(await secure(feeds), textInput.length);
-  // Places whose next token the reference chose, the end of the answer included where it fits.
+  // Positions whose next token the reference chose, including the end of the answer if it fits.
   const positions = [...Array(Math.min(answer.length + 1, textInput.length - start.length)).keys()].map(
     (k) => start.length - 1 + k,
   );

@@ -2,7 +2,7 @@ import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import { type SessionCause, SessionError, type SessionErrorDetails } from "../../runtime/core/index.ts";
 import { InternalError } from "./internal-error.ts";
 
-/** An error between threads: what is cloned keeps its fields and loses its class. */
+/** An error on its way between threads: a structured clone keeps the fields of an error, but not its class. */
 export type FailureMessage =
   | {
       readonly kind: "session";
@@ -13,6 +13,7 @@ export type FailureMessage =
   | { readonly kind: "input"; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: "fault"; readonly code: string; readonly message: string; readonly stack: string };
 
+/** Encodes an error of a party's thread. */
 export function encodeFailure(error: unknown): FailureMessage {
   if (error instanceof DiagnosticError) return { kind: "input", diagnostics: error.diagnostics };
   if (error instanceof SessionError) {
@@ -24,10 +25,11 @@ export function encodeFailure(error: unknown): FailureMessage {
   return { kind: "fault", code: error instanceof InternalError ? error.code : "MRL0700", message, stack: stack ?? "" };
 }
 
+/** Restores the error, with its class. */
 export function decodeFailure(message: FailureMessage): Error {
   if (message.kind === "input") return new DiagnosticError(message.diagnostics);
   if (message.kind === "session") return new SessionError(message.reason, message.message, message.details);
-  const fault = new InternalError(message.code, message.message);
-  fault.stack = message.stack;
-  return fault;
+  const error = new InternalError(message.code, message.message);
+  error.stack = message.stack;
+  return error;
 }

@@ -9,7 +9,7 @@ type DeclaredInput = Manifest["inputs"][number];
 
 const isIntegerType = (dtype: Dtype): boolean => dtype.includes("int") || dtype === "bool";
 
-/** Tensors of `name=file` arguments; a file that names its tensors needs no name before it. */
+/** Reads the tensors of `name=file` arguments; a file that names its tensors needs no name before it. */
 export function readInputFiles(given: readonly string[]): ReadonlyMap<string, TypedTensor> {
   const tensors = new Map<string, TypedTensor>();
   for (const argument of given) {
@@ -24,7 +24,10 @@ export function readInputFiles(given: readonly string[]): ReadonlyMap<string, Ty
   return tensors;
 }
 
-/** The client's inputs in the shapes and types of the model; every fault at once. */
+/**
+ * Checks the client's inputs against the shapes and types of the model.
+ * @throws DiagnosticError MRL0811 and MRL0812 with all problems at once
+ */
 export function checkInputs(
   { inputs }: Manifest,
   given: ReadonlyMap<string, TypedTensor>,
@@ -42,8 +45,8 @@ export function checkInputs(
   }
   for (const name of given.keys()) {
     if (name === "" ? unnamed : wanted.some((declared) => declared.name === name)) continue;
-    const help = `inputs: ${wanted.map(describe).join(", ")}`;
-    wrong.push({ code: "MRL0811", message: `the client has no input "${name}"`, help });
+    const help = `give inputs of the client: ${wanted.map(describe).join(", ")}`;
+    wrong.push({ code: "MRL0811", message: `expected an input of the client, found "${name}"`, help });
   }
   throwIfAny(wrong);
   return checked;
@@ -53,7 +56,7 @@ const describe = ({ name, type, shape }: DeclaredInput): string => `${name} ${ty
 
 const missingInput = (declared: DeclaredInput): Diagnostic => ({
   code: "MRL0811",
-  message: `input "${declared.name}" is missing`,
+  message: `expected input "${declared.name}", found none`,
   help: `give it: --input ${declared.name}=<file.npy|.npz|.pb|.json> with ${describe(declared)}`,
 });
 
@@ -62,7 +65,7 @@ function convertInput(declared: DeclaredInput, { tensor }: TypedTensor): TypedTe
   const dtype = dtypeOfType(declared.type);
   if (!sameShape(declared.shape, tensor.shape)) {
     const message = `expected a tensor of shape [${declared.shape.join(", ")}], found [${tensor.shape.join(", ")}]`;
-    return { code: "MRL0812", message, at, help: "shapes are fixed when the model is compiled: --dim name=size" };
+    return { code: "MRL0812", message, at, help: "run `marillc compile` with --dim name=size: it fixes all shapes" };
   }
   const broken = tensor.data.find((x) => !Number.isFinite(x) || (isIntegerType(dtype) && !Number.isInteger(x)));
   if (broken === undefined) return { dtype, tensor };

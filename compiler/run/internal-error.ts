@@ -1,4 +1,4 @@
-/** Something that cannot be, if this program is right. Codes: MRL0799, measured traffic differs from the predicted. */
+/** A violated invariant: a bug of marillc. Code MRL0799: measured traffic differs from predicted traffic. */
 export class InternalError extends Error {
   readonly code: string;
   constructor(code: string, message: string) {

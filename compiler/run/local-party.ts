@@ -29,18 +29,18 @@ import {
 } from "./meter.ts";
 import { dequantizeOutput } from "./quantize-inputs.ts";
 
-/** One party of a local run; each method is called on all three, and waits for the others as a real party would. */
+/** One party of a local run. The session calls each method on all three; they wait for each other as real parties do. */
 export interface LocalParty {
   readonly open: () => Promise<void>;
-  /** Client: runs the public part, so that a bad input is found before anything is sent. */
+  /** Client: runs the public part, so that it refuses a bad input before it sends anything. */
   readonly prepare: (question: PartyQuestion) => Promise<void>;
   readonly query: () => Promise<PartyQueryResult>;
   readonly end: () => Promise<PartyReport>;
-  /** Drops the links: whoever waits for this party learns that it left. */
+  /** Closes the links: a party that waits for this one learns that it left. */
   readonly abandon: () => Promise<void>;
 }
 
-/** The model's inputs, and in a session that keeps state what is asked about them. */
+/** The model's inputs and, in a session with a cache, the position of the query. */
 export interface PartyQuestion {
   readonly inputs: ReadonlyMap<string, TypedTensor>;
   readonly position?: QueryPosition;
@@ -48,21 +48,21 @@ export interface PartyQuestion {
 
 export interface PartyQueryResult {
   readonly outputs: ReadonlyMap<string, TypedTensor>;
-  /** Revealed integers by value of the program. */
+  /** Revealed integers, by value of the program. */
   readonly raw: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float64Array }>;
-  /** `clear`: what the client computed alone. */
+  /** `clear`: time in which the client computed alone. */
   readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
-  /** What this party counted in it: bytes on its links, both ways. */
+  /** Bytes that this party counted on its links, in both directions. */
   readonly bytes: MeteredTraffic["bytes"];
   readonly rounds?: number;
-  /** What was counted for it before it ran, by the client. */
+  /** Client: the prediction for this query, made before it ran. */
   readonly predicted?: TrafficTotal;
 }
 
 export interface PartyReport extends MeteredTraffic {
   readonly role: Role;
   readonly peakMegabytes: number;
-  /** As often as it counts them: the dealer knows of no rounds. */
+  /** Of client and server; the dealer does not count rounds. */
   readonly rounds?: number;
   readonly predicted?: TrafficTotal;
 }
@@ -87,7 +87,7 @@ const emptyAnswer: PartyAnswerBase = {
   seconds: { clear: 0, offline: 0, online: 0 },
 };
 
-/** `keep`: the session goes on place by place from what the window keeps, where the build has a program for that. */
+/** `useCache`: later queries decode position by position from cached values, if the build has a program for that. */
 export async function createLocalParty(
   dir: string,
   role: Role,
@@ -127,7 +127,7 @@ export async function createLocalParty(
     },
     abandon: async () => {
       watch.stop();
-      // With a reason: without one a close waits for what is still to be sent, to parties that may not read any more.
+      // Close with a reason: without one, a close waits for pending frames to peers that may no longer read.
       await Promise.all(all.map((channel) => channel.close(sessionError("closed", { peer: channel.peer }))));
     },
   };
@@ -149,7 +149,7 @@ async function dealerBehavior(
   return {
     open: async () => {
       dealing = runDealer(program, { client: to("client"), server: to("server") }, decode, buckets);
-      // Heard of at the end, or not at all when another party failed first.
+      // `end` awaits a failure; if another party fails first, nobody does.
       dealing.catch(() => {});
     },
     prepare: async () => {},
@@ -198,11 +198,11 @@ async function serverBehavior(part: PartyBuild, to: (peer: Role) => Channel): Pr
     prepare: async () => {},
     query: async () => {
       const result = await session!.serve();
-      if (!result) throw new Error("the client ended the session within a query");
+      if (!result) throw new Error("expected a query, but the client ended the session");
       rounds += result.rounds;
       return { outputs: revealedToServer(part, result), ...answerFrom(result) };
     },
-    // Hears that the client ended, and tells the dealer.
+    // Receives the client's end of the session, and forwards it to the dealer.
     end: async () => void (await session!.serve()),
     rounds: () => rounds,
   };

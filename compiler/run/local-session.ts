@@ -1,10 +1,10 @@
 import type { MessagePort } from "node:worker_threads";
-import type { BytesByDirection, Role } from "../../runtime/core/index.ts";
-import { noBytes } from "../../runtime/core/index.ts";
+import { type BytesByDirection, noBytes, type Role } from "../../runtime/core/index.ts";
 import type { QueryPosition } from "../../runtime/session/index.ts";
 import type { Channel, LinkProfile } from "../../runtime/transport/index.ts";
 import { memoryPair, shapedPair } from "../../runtime/transport/index.ts";
 import { workerLink } from "../../runtime/transport/node/index.ts";
+import { roles } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { createLocalParty, type LocalParty, type PartyQueryResult, type PartyReport } from "./local-party.ts";
 import { assertTrafficPredicted, type TrafficTotal } from "./meter.ts";
@@ -13,30 +13,30 @@ import { startPartyThread } from "./party-thread.ts";
 export interface LocalOptions {
   /** The build directory. */
   readonly dir: string;
-  /** Shapes all three links. */
+  /** Simulates this link between all parties. */
   readonly link?: LinkProfile;
-  /** All parties in this thread, for tests and debuggers; else each has a thread of its own. */
+  /** Runs all parties in this thread, for tests and debuggers; otherwise each has a thread of its own. */
   readonly inProcess?: boolean;
-  /** Queries go on from what those before kept, place by place; for a build that has a program for that. */
+  /** Queries decode position by position from cached values; for a build with a decode program. */
   readonly useCache?: boolean;
 }
 
-/** All parties on this machine: fine as a test, no protection as a deployment, since one machine sees everything. */
+/** All parties on this machine: good for tests, but no protection as a deployment, because one machine sees everything. */
 export interface LocalSession {
-  readonly query: (inputs: ReadonlyMap<string, TypedTensor>, asked?: QueryPosition) => Promise<LocalQuery>;
-  /** Ends the session and holds what was sent against what was predicted. */
+  readonly query: (inputs: ReadonlyMap<string, TypedTensor>, position?: QueryPosition) => Promise<LocalQuery>;
+  /** Ends the session, and compares its traffic with the prediction. */
   readonly end: () => Promise<LocalReport>;
-  /** After a failure: drops everything. */
+  /** Closes everything after a failure. */
   readonly abandon: () => Promise<void>;
 }
 
 export interface LocalQuery {
   readonly outputs: ReadonlyMap<string, TypedTensor>;
-  /** Outputs that the server reads. */
+  /** Outputs revealed to the server. */
   readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
   readonly raw: PartyQueryResult["raw"];
   readonly seconds: PartyQueryResult["seconds"];
-  /** Metered, and held against what was counted for this very query. */
+  /** Metered traffic, which equals the prediction for this query. */
   readonly measured: TrafficTotal;
 }
 
@@ -50,14 +50,13 @@ export interface LocalReport {
 }
 
 type LocalParties = Readonly<Record<Role, LocalParty & { readonly terminate?: () => Promise<void> }>>;
-const roles: readonly Role[] = ["client", "server", "dealer"];
 const pairs = [
   ["client", "server"],
   ["client", "dealer"],
   ["server", "dealer"],
 ] as const satisfies readonly (readonly [Role, Role])[];
 
-/** One end of each link at each of its two parties. */
+/** Connects the parties: each link has one end at each of its two parties. */
 function connectParties<T>(
   pair: (a: Role, b: Role) => readonly [T, T],
 ): Readonly<Record<Role, Partial<Record<Role, T>>>> {
@@ -78,15 +77,16 @@ function partiesInThreads({ dir, link, useCache = false }: LocalOptions): LocalP
   return { client: start("client"), server: start("server"), dealer: start("dealer") };
 }
 
+/** Starts all parties of a build on this machine, and opens a session. */
 export async function openLocal(options: LocalOptions): Promise<LocalSession> {
-  const team = options.inProcess ? await partiesInProcess(options) : partiesInThreads(options);
+  const parties = options.inProcess ? await partiesInProcess(options) : partiesInThreads(options);
   const abandon = async (): Promise<void> => {
-    await Promise.all(roles.map((role) => (team[role].terminate ?? team[role].abandon)()));
+    await Promise.all(roles.map((role) => (parties[role].terminate ?? parties[role].abandon)()));
   };
-  /** The first failure is the cause; the others only miss the party that failed. */
+  /** The first failure is the cause; the others only report that a party left. */
   const all = async <T>(call: (party: LocalParty) => Promise<T>): Promise<Readonly<Record<Role, T>>> => {
     try {
-      const [client, server, dealer] = await Promise.all(roles.map((role) => call(team[role])));
+      const [client, server, dealer] = await Promise.all(roles.map((role) => call(parties[role])));
       return { client: client!, server: server!, dealer: dealer! };
     } catch (error) {
       await abandon();
@@ -106,8 +106,8 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
       const bytes = { ...noBytes, ...client.bytes, ...server.bytes };
       assertTrafficPredicted(client.predicted!, [client.rounds!, server.rounds!], [{ bytes, framingBytes: 0 }]);
       queries += 1;
-      // Who is ready first waits for the other within its online time: the first phase is as long as the slower one's,
-      // and the client, who has the output, says when the second ends.
+      // The party that is ready first waits for the other in its online time. So the offline phase is as long as the
+      // slower party's, and the online phase ends with the client, who receives the output.
       const offline = Math.max(client.seconds.offline, server.seconds.offline);
       const online = Math.max(0, client.seconds.offline + client.seconds.online - offline);
       seconds.offline += offline;
@@ -119,7 +119,7 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
     },
     end: async () => {
       const reports = await all((party) => party.end());
-      await Promise.all(roles.map((role) => team[role].terminate?.()));
+      await Promise.all(roles.map((role) => parties[role].terminate?.()));
       return summarise(Object.values(reports), seconds, queries);
     },
   };

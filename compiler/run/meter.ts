@@ -6,11 +6,11 @@ import { addBytes, createPredictor, type Prediction, predictSetup } from "../../
 import type { Channel } from "../../runtime/transport/index.ts";
 import { InternalError } from "./internal-error.ts";
 
-/** What a party saw on its links. */
+/** Traffic that a party counted on its links. */
 export interface MeteredTraffic {
-  /** Payload of the directions that this party sends or receives. */
+  /** Payload bytes by direction, of the links of this party. */
   readonly bytes: Readonly<Partial<Record<Direction, number>>>;
-  /** Headers and control frames that this party sent. */
+  /** Bytes of headers and control frames that this party sent. */
   readonly framingBytes: number;
 }
 
@@ -21,6 +21,7 @@ export interface TrafficTotal {
 
 const isLink = (text: string): text is Direction => Object.hasOwn(noBytes, text);
 
+/** Reads the counters of a party's channels. */
 export function meterTraffic(role: Role, channels: readonly Channel[]): MeteredTraffic {
   const bytes: Partial<Record<Direction, number>> = {};
   for (const { peer, sent, received } of channels) {
@@ -31,28 +32,31 @@ export function meterTraffic(role: Role, channels: readonly Channel[]): MeteredT
   return { bytes, framingBytes: channels.reduce((sum, { sent }) => sum + sent.framingBytes, 0) };
 }
 
-/** Seeds and hidden weights cross before the first query: one round. */
+/** Rounds of the setup, which sends seeds and masked weights before the first query. */
 export const setupRounds = 1;
 
-/** A session of these programs from its setup on: what each question sends, and setup once. */
+/** Predicted traffic of a whole session: its setup, and each of its queries. */
 export function expectedTraffic(programs: readonly Program[], positions: readonly QueryPosition[]): TrafficTotal {
   const [setup, rest] = [predictSetup(programs), totalTraffic(positions.map(createPredictor(programs)))];
   return { rounds: setup.rounds + rest.rounds, bytes: addBytes(setup.bytes, rest.bytes) };
 }
 
-/** What some queries of a session send together, the session's setup not included. */
+/** Predicted traffic of some queries of a session together, without its setup. */
 export const totalTraffic = (predictions: readonly Prediction[]): TrafficTotal => ({
   rounds: predictions.reduce((sum, { offline, online }) => sum + offline.rounds + online.rounds, 0),
   bytes: addBytes(noBytes, ...predictions.flatMap(({ offline, online }) => [offline.bytes, online.bytes])),
 });
 
-/** What went over a party's links since an earlier look. */
+/** Bytes on a party's links since an earlier reading. */
 export const trafficSince = (now: MeteredTraffic, before: MeteredTraffic): MeteredTraffic["bytes"] =>
   Object.fromEntries(
     Object.entries(now.bytes).map(([link, count]) => [link, count - (before.bytes[link as Direction] ?? 0)]),
   );
 
-/** Both ends of a link and the cost model must agree, to the byte and the round, in every run. */
+/**
+ * Checks that both ends of a link and the cost model agree, to the byte and the round.
+ * @throws InternalError MRL0799 where they differ
+ */
 export function assertTrafficPredicted(
   predicted: TrafficTotal,
   rounds: readonly number[],
@@ -70,7 +74,7 @@ export function assertTrafficPredicted(
     throw new InternalError("MRL0799", `traffic is not as predicted: ${[...new Set(wrong)].join("; ")}`);
 }
 
-/** Peak of what this thread's heap and buffers hold; threads of one process share everything else. */
+/** Measures the peak of this thread's heap and buffers, in MB; threads of one process share all other memory. */
 export interface MemoryWatch {
   readonly sample: () => void;
   readonly stop: () => number;
@@ -97,7 +101,7 @@ export function watchMemory(everyMs = 20): MemoryWatch {
   };
 }
 
-/** Looks at the memory whenever a frame passes: between rounds no timer fires. */
+/** A channel that samples the memory at every frame: between rounds no timer fires. */
 export const watchChannel = (channel: Channel, watch: MemoryWatch): Channel => ({
   peer: channel.peer,
   get sent() {

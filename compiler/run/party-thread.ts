@@ -13,7 +13,7 @@ interface PendingCall {
   readonly reject: (error: unknown) => void;
 }
 
-/** A party in a thread of its own. */
+/** Starts a party in a thread of its own. */
 export function startPartyThread(task: PartyTask): PartyThread {
   const file = import.meta.url.endsWith(".ts") ? "./party-worker.ts" : "./party-worker.js";
   const ports = Object.values(task.links) as MessagePort[];
@@ -33,7 +33,7 @@ export function startPartyThread(task: PartyTask): PartyThread {
     else call?.resolve(answer.result as never);
   });
   worker.on("error", die);
-  worker.on("exit", (code) => die(new Error(`the thread of the ${task.role as Role} ended with ${code}`)));
+  worker.on("exit", (code) => die(new Error(`the thread of the ${task.role as Role} exited with code ${code}`)));
   const call =
     (method: keyof LocalParty) =>
     (argument?: unknown): Promise<never> =>

@@ -6,13 +6,13 @@ import { workerChannel } from "../../runtime/transport/node/index.ts";
 import { encodeFailure, type FailureMessage } from "./failure-message.ts";
 import { createLocalParty, type LocalParty } from "./local-party.ts";
 
-/** What a party's thread is started with. */
+/** Data that a party's thread starts with. */
 export interface PartyTask {
   readonly dir: string;
   readonly role: Role;
   readonly links: Readonly<Partial<Record<Role, MessagePort>>>;
   readonly link?: LinkProfile;
-  /** The session keeps what later queries go on from. */
+  /** The session caches what later queries continue from. */
   readonly useCache?: boolean;
 }
 
@@ -40,6 +40,6 @@ const channels = Object.entries(links).map(([peer, port]) => {
   return [peer, link ? shaped(channel, link) : channel] as const;
 });
 const party = createLocalParty(dir, role, Object.fromEntries(channels), useCache);
-// A party that cannot be made says so when it is first asked.
+// The first call reports why a party could not be created.
 party.catch(() => {});
 parentPort!.on("message", async (call: PartyCall) => parentPort!.postMessage(await answer(party, call)));

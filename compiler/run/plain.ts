@@ -8,8 +8,8 @@ import { loadMir } from "./load-mir.ts";
 import { dequantizeOutput } from "./quantize-inputs.ts";
 
 /**
- * The same fixed-point program on the build's integers, computed by the interpreter of the IR: no parties, no shares.
- * What the parties compute differs from this by the declared errors of their protocols and nothing else.
+ * Runs the fixed-point program of a build in the interpreter of the IR, without parties or shares. The parties' results
+ * differ from this by the declared errors of their protocols only.
  */
 export async function runPlain(
   dir: string,
@@ -35,7 +35,7 @@ export async function runPlain(
   }
 }
 
-/** The fixed-point program of a build and its integers, as the interpreter takes them. */
+/** Loads the fixed-point program of a build and its weights, for the interpreter. */
 export async function loadPlain(dir: string): Promise<{ readonly module: Module; readonly weights: WeightStore }> {
   const server = await loadPartyBuild(dir, "server");
   const module = renameToOwn(await loadMir(server.mir, { file: "program.mir" }));
@@ -48,7 +48,7 @@ export async function loadPlain(dir: string): Promise<{ readonly module: Module;
   return { module, weights };
 }
 
-/** One tensor of the model may be used at several scales: each parameter then has integers of its own. */
+/** Several parameters may use one tensor of the model at several scales: each then has its own integers. */
 const renameToOwn = (module: Module): Module => ({
   ...module,
   params: Object.fromEntries(Object.keys(module.params).map((id) => [id, id])),

@@ -7,20 +7,20 @@ import type { Manifest } from "../build/index.ts";
 
 type ManifestCut = Manifest["cuts"][number];
 
-/** Integers of one cut tensor at the scale at which it is shared; what the ring cannot hold is refused, all of it. */
+/** Quantizes one cut tensor at the scale of its sharing, and refuses values that the ring cannot hold. */
 function quantizeCut(
   cut: ManifestCut,
   found: Tensor,
   { width, scale, shape }: Program["inputs"][string],
 ): IntTensor | Diagnostic {
   const real = cut.oneHot === undefined ? clampBelow(found, cut.least) : oneHot(found, cut.oneHot);
-  const strayed = cut.rows === undefined ? undefined : indexOutOfRange(found, cut.rows);
-  if (strayed) return { ...strayed, at: `tensor "${cut.tensor}"` };
   const at = `tensor "${cut.tensor}"`;
+  const strayed = cut.rows === undefined ? undefined : indexOutOfRange(found, cut.rows);
+  if (strayed) return { ...strayed, at };
   if ("code" in real) return { ...real, at };
   if (!sameShape(real.shape, shape)) {
     const message = `expected a tensor of shape [${shape.join(", ")}], found [${real.shape.join(", ")}]`;
-    return { code: "MRL0812", message, at, help: "shapes are fixed when the model is compiled: --dim name=size" };
+    return { code: "MRL0812", message, at, help: "run `marillc compile` with --dim name=size: it fixes all shapes" };
   }
   const limit = 2 ** (width - 1);
   const data = real.data.map((x) => Math.round(x * 2 ** scale) + 0);
@@ -31,11 +31,11 @@ function quantizeCut(
     code: "MRL0813",
     message: `expected values from ${holds} (fx${width}.${scale}), found ${outside}`,
     at,
-    help: "the model was calibrated for smaller inputs: compile it with --calibrate and inputs like this one",
+    help: "run `marillc compile` with --calibrate and inputs like this one: the model was calibrated for smaller ones",
   };
 }
 
-/** An index that names no row. */
+/** Reports an index that names no row. */
 function indexOutOfRange(indices: Tensor, depth: number): Diagnostic | undefined {
   const index = indices.data.find((at) => !Number.isInteger(at) || at < -depth || at >= depth);
   if (index === undefined) return undefined;
@@ -52,7 +52,10 @@ function oneHot(indices: Tensor, depth: number): Tensor | Diagnostic {
   return { shape: [...indices.shape, depth], data };
 }
 
-/** What the client shares, by input of the program. */
+/**
+ * Quantizes all tensors that the client shares, by input of the program.
+ * @throws DiagnosticError MRL0812 for shapes and MRL0813 for values, all at once
+ */
 export function quantizeInputs(
   { cuts }: Pick<Manifest, "cuts">,
   program: Program,
@@ -69,7 +72,7 @@ export function quantizeInputs(
   return inputs;
 }
 
-/** The real numbers that revealed integers stand for. */
+/** The real values of revealed integers: x·2^−scale. */
 export const dequantizeOutput = ({ shape, data }: IntTensor, scale: number): Tensor => ({
   shape,
   data: data!.map((x) => x * 2 ** -scale),

@@ -8,11 +8,11 @@ export interface OutputJson {
   readonly data: readonly number[];
 }
 
-/** What `run --json` and `query --json` print. */
+/** Output of `run --json` and `query --json`. */
 export interface RunResult {
   readonly schema: 1;
   readonly outputs: Readonly<Record<string, OutputJson>>;
-  /** Outputs that the server reads and the client does not. */
+  /** Outputs revealed to the server. */
   readonly serverOutputs?: Readonly<Record<string, OutputJson>>;
   readonly setting: string;
   readonly security: string;
@@ -45,6 +45,6 @@ export const roundSeconds = (seconds: number): number => Math.round(seconds * 1e
 export const roundTimes = <T extends Readonly<Record<string, number>>>(seconds: T): T =>
   Object.fromEntries(Object.entries(seconds).map(([phase, time]) => [phase, roundSeconds(time)])) as T;
 
-/** Only links that carry something, in the order in which people read them. */
+/** Links that carry something, in reading order. */
 export const usedDirections = (bytes: NamedBytes): readonly (readonly [DirectionName, number])[] =>
   (Object.entries(bytes) as [DirectionName, number][]).filter(([, count]) => count > 0);

@@ -9,13 +9,13 @@ import { connectionPurposes, handshakeFields, pairingTimeoutMs } from "./session
 const maxWaiting = 64;
 
 export interface DealerOptions extends ServiceOptions {
-  /** How long a party waits for the other one of its session. */
+  /** Milliseconds that a party waits for the other one of its session. */
   readonly pairingMs?: number;
-  /** The most that one query of a server's program may take of correlations; default 4 GB. */
+  /** Limit on the bytes of correlations for one query of a server's program; default 4 GB. */
   readonly maxDealtBytes?: number;
 }
 
-/** The dealer: brings the two parties of each session together and deals for them; it keeps nothing between sessions. */
+/** Starts the dealer. It pairs the two parties of each session and deals for them; it keeps nothing between sessions. */
 export async function startDealer(options: DealerOptions): Promise<Service> {
   const { pairingMs = pairingTimeoutMs } = options;
   const pairing = createPairing({
@@ -50,7 +50,7 @@ async function serveSession(pair: PartyPair, session: string, { log, maxDealtByt
   try {
     const { agreement, programs } = await receiveProgram(pair.server, maxDealtBytes);
     const mine = handshakeFields(agreement, "dealer", session);
-    // Each compares its own program's hash with that of the text: all three run the same or nothing is dealt.
+    // Each party compares its program's hash with that of the received text: unless all agree, the dealer deals nothing.
     await Promise.all([handshake(pair.server, mine), handshake(pair.client, mine)]);
     const [program, next, ...windows] = programs;
     const { queries, asked } = await runDealer(program, pair, next, windows);

@@ -1,11 +1,11 @@
 import { SessionError } from "../../runtime/core/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 
-/** Frames of `doctor`: any length up to this, each answered by one byte. */
+/** Longest probe frame of `doctor`; the answer to each probe is one byte. */
 export const maxProbeBytes = 2 ** 22;
 const maxProbes = 64;
 
-/** Answers a peer that measures the link, until it has seen enough. */
+/** Answers a peer that measures the link, until it leaves. */
 export async function answerProbes(channel: Channel): Promise<void> {
   try {
     for (let probe = 0; probe < maxProbes; probe++) {
@@ -13,7 +13,7 @@ export async function answerProbes(channel: Channel): Promise<void> {
       await channel.send(Uint8Array.of(1), "control");
     }
   } catch (error) {
-    // It leaves when it is done.
+    // The peer leaves when it is done.
     if (!(error instanceof SessionError)) throw error;
   } finally {
     await channel.close();
@@ -27,7 +27,7 @@ export interface LinkMeasurement {
   readonly mbitPerSecond: number;
 }
 
-/** Rough: the least of a few round trips, and one long frame towards the peer. */
+/** Measures a link roughly: the shortest of a few round trips, and one long frame to the peer. */
 export async function measureLink(channel: Channel): Promise<LinkMeasurement> {
   const exchange = async (bytes: number): Promise<number> => {
     const started = performance.now();

@@ -7,9 +7,12 @@ export interface PartyPair {
 }
 
 export interface Pairing {
-  /** Resolves with the pair at the one that completes it, with undefined at the other. */
+  /**
+   * Returns the pair to the party that completes it, and undefined to the one that came first.
+   * @throws SessionError wrongSession where the role is taken, or too many parties wait
+   */
   readonly join: (session: string, channel: Channel) => PartyPair | undefined;
-  /** Drops all that wait. */
+  /** Closes the connections of all parties that wait. */
   readonly close: () => void;
 }
 
@@ -18,7 +21,7 @@ interface WaitingParty {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
-/** Brings the two parties of a session together at the dealer. Bounded: who waits too long, or in too long a row, is sent away. */
+/** Pairs the two parties of a session at the dealer. It limits the number of parties that wait, and how long they do. */
 export function createPairing(options: {
   readonly timeoutMs: number;
   readonly most: number;
@@ -37,7 +40,7 @@ export function createPairing(options: {
       }
       const key = roleKey(session, channel.peer);
       if (waiting.has(key) || waiting.size >= options.most) {
-        throw sessionError("wrongSession", { peer: channel.peer, mine: "a free place", theirs: "one too many" });
+        throw sessionError("wrongSession", { peer: channel.peer, mine: "no free slot", theirs: "one party too many" });
       }
       const timer = setTimeout(() => {
         waiting.delete(key);

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Module } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
 import { sessionError } from "../../runtime/core/index.ts";
@@ -8,24 +6,25 @@ import { predict } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
+import { sha256 } from "../build/index.ts";
 import { loadMir } from "../run/index.ts";
 import { type ProgramAgreement, pairingTimeoutMs, programsHash } from "./session-agreement.ts";
 
-/** A module with a hundred thousand ops is smaller. */
+/** Bound on a program's text; a module with a hundred thousand ops is smaller. */
 const maxProgramBytes = 64 * 2 ** 20;
 const maxHeaderBytes = 1024;
-/** Programs beside the window's. */
+/** Limit on the number of programs beside the prefill program. */
 const maxChunkPrograms = 64;
-/** What one query may take of the dealer unless it says otherwise: 4 GB. */
+/** Default limit on the correlations that one query takes from the dealer: 4 GB. */
 export const defaultMaxDealtBytes = 4e9;
 
 export interface SentProgram {
   readonly agreement: ProgramAgreement;
-  /** The window's, and where the build has them that of one place and those of shorter windows. */
+  /** The prefill program and, if the build has them, the decode program and the shorter prefill programs. */
   readonly programs: readonly [Program, ...Program[]];
 }
 
-/** The modules' texts as the server has them; the dealer needs nothing else of a build. */
+/** Sends the texts of the server's modules; the dealer needs nothing else of a build. */
 export async function sendProgram(
   dealer: Channel,
   { setting, artefacts }: ProgramAgreement,
@@ -39,9 +38,10 @@ export async function sendProgram(
 }
 
 /**
- * Reads the module, checks and plans it. Nothing that came over the network is run as code: the plan is data, and the
- * dealer executes it with its own protocols. Whether it is the program of the others, their handshakes say.
- * A program of which one query takes more than `maxDealtBytes` of correlations is refused before anything is dealt.
+ * Receives, verifies and plans the modules. Nothing from the network runs as code: a plan is data, and the dealer
+ * executes it with its own protocols. The handshakes then check that the other parties have the same programs.
+ * @throws SessionError malformed for a text that is not a scheduled module, programTooCostly where one query takes more
+ * than `maxDealtBytes` of correlations: the dealer then deals nothing
  */
 export async function receiveProgram(
   server: Channel,
@@ -66,16 +66,15 @@ interface FrameHeader extends Pick<ProgramAgreement, "setting" | "artefacts"> {
   readonly further: number;
 }
 
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-
 async function readVerified(bytes: Uint8Array): Promise<Module> {
   const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   const module = await loadMir(text, { limit: maxProgramBytes });
-  if (verify(module).length > 0 || module.stage !== "schedule") throw new TypeError("the module is not sound");
+  if (verify(module).length > 0 || module.stage !== "schedule")
+    throw new TypeError("the module is not a valid scheduled module");
   return module;
 }
 
-/** All programs, and what the dearest query takes of the dealer. */
+/** Plans all programs, and counts the bytes of correlations that the most costly query takes from the dealer. */
 async function readPrograms(
   bytes: Uint8Array,
   more: readonly Uint8Array[],
@@ -93,10 +92,8 @@ async function readPrograms(
     const agreement = { setting, artefacts, program: hash };
     return { sent: { agreement, programs }, found: Math.max(...dealt) };
   } catch (error) {
-    // An error of planning may quote the module: the log and the peer hear of the fact alone.
-    if (error instanceof DiagnosticError || error instanceof Error) {
-      throw sessionError("malformed", { peer: "server", what: "program" });
-    }
+    // A planning error may quote the module: the log and the peer get only the cause.
+    if (error instanceof Error) throw sessionError("malformed", { peer: "server", what: "program" });
     throw error;
   }
 }

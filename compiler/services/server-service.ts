@@ -13,10 +13,10 @@ export interface ServerOptions extends ServiceOptions {
   readonly dealer: Endpoint;
 }
 
-/** A dealer that is just being started again is waited for. */
+/** The server waits this long for a dealer that is restarting. */
 const dealerGraceMs = 2_000;
 
-/** The owner of the weights: answers clients, one session per connection. */
+/** Starts the owner of the weights. It answers clients, one session per connection. */
 export async function startServer(options: ServerOptions): Promise<Service> {
   const part = await loadPartyBuild(options.dir, "server");
   return startService(options, ["client"], connectionPurposes.online, (client, session) =>

@@ -12,27 +12,27 @@ export interface Endpoint {
 }
 
 export interface Service extends Endpoint {
-  /** Stops listening and ends what is running. */
+  /** Stops listening, and closes all open connections. */
   readonly close: () => Promise<void>;
 }
 
 export interface ServiceOptions {
   readonly listen: Endpoint;
   readonly identity: Identity;
-  /** One line per event: for a log. */
+  /** Receives one line per event. */
   readonly log: (line: string) => void;
 }
 
-/** A session id as logs show it. */
+/** The first digits of a session id, for logs. */
 export const shortSessionId = (session: string): string => session.slice(0, 8);
 
-/** One line; a fault of ours says so. */
+/** The log line of a failure; an unexpected error asks for a report. */
 export const failureLogLine = (error: unknown): string =>
   error instanceof SessionError
     ? `${error.code} ${error.message}`
-    : `MRL0700 ${error instanceof Error ? error.message.split("\n")[0] : String(error)} — this is a fault of marillc`;
+    : `MRL0700 ${error instanceof Error ? error.message.split("\n")[0] : String(error)} — internal error, please report`;
 
-/** Listens, answers probes, hands sessions to `onSession`, and outlives everything that goes wrong in one of them. */
+/** Listens, answers probes and passes sessions to `onSession`. The failure of one session does not stop the service. */
 export async function startService(
   { listen: endpoint, identity, log }: ServiceOptions,
   accepts: readonly Role[],

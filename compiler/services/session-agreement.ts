@@ -1,18 +1,18 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Role } from "../../runtime/core/index.ts";
 import { type HandshakeFields, protocolVersion } from "../../runtime/session/index.ts";
-import type { PartyBuild } from "../build/index.ts";
+import { type PartyBuild, sha256 } from "../build/index.ts";
 
-/** What connections are for. */
+/** Purposes of connections, as the greeting names them. */
 export const connectionPurposes = { online: "online", correlations: "correlations", probe: "probe" } as const;
 
-/** A party that is named waits so long for another one to come, to send its program, or to plan it. */
+/** How long a party waits for another one to connect, to send its program, or to plan it. */
 export const pairingTimeoutMs = 30_000;
 
-/** 128 bits that no other session has; the client draws them. */
+/** A fresh session id of 128 random bits; the client draws it. */
 export const newSessionId = (): string => randomBytes(16).toString("hex");
 
-/** Session ids are compared and logged: only what newSessionId makes. */
+/** Accepts only the form that newSessionId makes, because session ids are compared and logged. */
 export const isSessionId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
 
 export interface ProgramAgreement {
@@ -21,13 +21,9 @@ export interface ProgramAgreement {
   readonly artefacts: string;
 }
 
-/** All programs of a build, where it has several, by one digest: parties agree on all that a session may run. */
+/** One digest of all programs of a build: parties agree on everything that a session may run. */
 export const programsHash = ([prefill, ...chunks]: readonly [string, ...string[]]): string =>
-  chunks.length === 0
-    ? prefill
-    : createHash("sha256")
-        .update([prefill, ...chunks].join("\n"))
-        .digest("hex");
+  chunks.length === 0 ? prefill : sha256([prefill, ...chunks].join("\n"));
 
 export const agreementOf = ({ manifest, program, decode, buckets }: PartyBuild): ProgramAgreement => ({
   program: programsHash([program.hash, ...(decode ? [decode, ...buckets] : []).map(({ hash }) => hash)]),
@@ -35,7 +31,7 @@ export const agreementOf = ({ manifest, program, decode, buckets }: PartyBuild):
   artefacts: manifest.artefactsHash,
 });
 
-/** What a party says in its handshakes of a fresh session: no correlation of it was ever used. */
+/** A party's fields in the handshakes of a fresh session, of which no correlation was used. */
 export const handshakeFields = (agreement: ProgramAgreement, role: Role, session: string): HandshakeFields => ({
   version: protocolVersion,
   ...agreement,

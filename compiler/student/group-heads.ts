@@ -1,4 +1,4 @@
-import { maxWeightPairs } from "./matching/max-weight-matching.ts";
+import { maxWeightPairs } from "./matching/index.ts";
 
 export const groupings = ["adjacent", "similarity"] as const;
 export type Grouping = (typeof groupings)[number];

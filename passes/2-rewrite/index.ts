@@ -79,3 +79,4 @@ export const rewritePass = (options: RewriteOptions = {}): Pass<SplitState> => (
   ensures: "rewrite",
   run: (state) => rewrite(state, options),
 });
+export { type Draft, publicScalar, rewriteOps } from "./draft.ts";

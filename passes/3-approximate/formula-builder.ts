@@ -1,7 +1,7 @@
 import type { Attrs, Op, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import type { Shape } from "../../ir/type.ts";
-import { type Draft, publicScalar } from "../2-rewrite/draft.ts";
+import { type Draft, publicScalar } from "../2-rewrite/index.ts";
 
 /** Formulas on secret values: each call adds an operator and returns the name of its result. */
 export interface FormulaBuilder {

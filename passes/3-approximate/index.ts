@@ -10,7 +10,7 @@
  * scripts/tables/presets.ts finds its functions by itself; test/passes/approximate.test.ts checks their errors.
  */
 import { opsOf } from "../../ir/module.ts";
-import { rewriteOps } from "../2-rewrite/draft.ts";
+import { rewriteOps } from "../2-rewrite/index.ts";
 import type { Pass, SplitState } from "../pass.ts";
 import { bumblebee } from "./bumblebee.ts";
 import { crypten } from "./crypten.ts";
@@ -23,7 +23,7 @@ import { shaft } from "./shaft.ts";
 import { sigma } from "./sigma.ts";
 import { sirnn } from "./sirnn.ts";
 
-export type { Preset } from "./preset.ts";
+export { type Preset, presetLimits } from "./preset.ts";
 
 export const presets: ReadonlyMap<string, Preset> = new Map(
   [crypten, mpcformer, mpcformerRelu, secformer, shaft, puma, bumblebee, sirnn, sigma].map((preset) => [

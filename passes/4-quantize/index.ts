@@ -66,3 +66,5 @@ function tooWide(module: Module): readonly Diagnostic[] {
 
 export { type CalibrateOptions, calibrate, checkCalibration } from "./calibrate.ts";
 export type { Calibration } from "./calibration-types.ts";
+export type { InnerRange } from "./inner-ranges.ts";
+export { analyzeRanges } from "./interval-analysis.ts";

@@ -24,3 +24,5 @@ export const selectPass = (options: SelectOptions): Pass<SplitState> => ({
   ensures: "select",
   run: (state) => select(state, options),
 });
+export { resultOf } from "./spec.ts";
+export { costOf, operandForm, roundsOf, trafficOf } from "./traffic.ts";

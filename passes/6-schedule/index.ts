@@ -1,5 +1,5 @@
 import { type Module, type Op, opsOf, type Step, type ValueId } from "../../ir/module.ts";
-import { roundsOf } from "../5-select/traffic.ts";
+import { roundsOf } from "../5-select/index.ts";
 import type { Pass, SplitState } from "../pass.ts";
 
 /**

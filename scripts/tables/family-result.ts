@@ -14,8 +14,8 @@ import { DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import { opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { verify } from "../../ir/verify.ts";
-import type { Reveal } from "../../passes/1-split/reveals.ts";
-import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
+import type { Reveal } from "../../passes/1-split/index.ts";
+import { defaultPrecision } from "../../passes/4-quantize/index.ts";
 import { declaredErrors } from "./declared-error.ts";
 import { distance, type TestOutcome } from "./node-result.ts";
 import {

@@ -1,14 +1,10 @@
 import { type Attrs, type Module, type Op, opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
+import type { Preset } from "../../passes/3-approximate/index.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";
-import type { Preset } from "../../passes/3-approximate/preset.ts";
-import { calibrate } from "../../passes/4-quantize/calibrate.ts";
-import { quantize } from "../../passes/4-quantize/index.ts";
-import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
-import { select } from "../../passes/5-select/index.ts";
-import { specOf } from "../../passes/5-select/spec.ts";
-import { costOf } from "../../passes/5-select/traffic.ts";
+import { calibrate, defaultPrecision, quantize } from "../../passes/4-quantize/index.ts";
+import { costOf, select, specOf } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import { ulpsOf } from "../../runtime/protocols/kit/index.ts";

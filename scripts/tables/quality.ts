@@ -85,7 +85,7 @@ const without = (some: readonly number[], others: readonly number[]): number =>
  */
 function compareRows(better: QualityRow, worse: QualityRow): string {
   const [won, lost] = [without(worse.wrong, better.wrong), without(better.wrong, worse.wrong)];
-  if (Math.abs(won - lost) <= 2 * Math.sqrt(won + lost)) return "these questions do not tell them apart";
+  if (Math.abs(won - lost) <= 2 * Math.sqrt(won + lost)) return "these questions do not separate them";
   return verdict(won > lost);
 }
 

@@ -1,7 +1,7 @@
 import type { EstimateOptions } from "../../compiler/estimate/index.ts";
-import { runArchitecture } from "../../compiler/estimate/index.ts";
 import { bytesText, countText } from "../../compiler/report/text/index.ts";
 import { linkProfiles } from "../../runtime/transport/index.ts";
+import { runArchitecture } from "./run-architecture.ts";
 import { markdownTable, sumBytes, timesLess } from "./savings.ts";
 import {
   baseline,

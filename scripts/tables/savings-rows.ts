@@ -5,9 +5,9 @@ import type {
   ArchitectureOwnership,
   EstimateOptions,
 } from "../../compiler/estimate/index.ts";
-import { countTraffic, type QueryTraffic } from "../../compiler/estimate/index.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
 import { type LinkProfile, linkProfiles } from "../../runtime/transport/index.ts";
+import { countTraffic, type QueryTraffic } from "./count-traffic.ts";
 
 /** What is done to a model before it is served. */
 export interface Technique {

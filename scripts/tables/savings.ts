@@ -1,8 +1,8 @@
-import type { QueryTraffic } from "../../compiler/estimate/index.ts";
 import { networkTime } from "../../compiler/report/cost/index.ts";
 import { bytesText, countText, secondsText } from "../../compiler/report/text/index.ts";
 import type { BytesByDirection } from "../../runtime/core/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
+import type { QueryTraffic } from "./count-traffic.ts";
 import {
   baseline,
   rowTraffic,

@@ -1,11 +1,11 @@
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
-import { fixedOf, resultOf, specOf } from "../../passes/5-select/spec.ts";
-import { costOf, operandForm } from "../../passes/5-select/traffic.ts";
+import { costOf, fixedOf, operandForm, resultOf, specOf } from "../../passes/5-select/index.ts";
 import type { CachedDecl, OutputDecl, WeightDecl } from "../../runtime/program/index.ts";
 import type { Fixed, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
 import { sequenceAxis } from "../../runtime/protocols/softmax/index.ts";
+
 export type CallArgument =
   | { readonly kind: "value"; readonly id: ValueId }
   | { readonly kind: "input"; readonly id: ValueId }

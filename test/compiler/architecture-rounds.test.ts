@@ -41,7 +41,9 @@ function checkReport(report: CostReport): void {
   expect(report.failures).toBeLessThan(1e-6);
 }
 
-test.each(architectureNames)("%s: a prompt of four places, with the embedding private and without", (name) => {
+test.each(
+  architectureNames,
+)("%s: a prompt of four positions takes the listed rounds, with a private embedding and without", (name) => {
   const count = (owner: string): CostReport =>
     estimateCost(name, { sequenceLength: 4, phase: "prefill", ownership: parseOwnership(owner) }).report;
   const [all, layers] = [count("all"), count("layers")];
@@ -56,7 +58,7 @@ test.each(architectureNames)("%s: a prompt of four places, with the embedding pr
 
 test.each(
   architectureNames.filter((name) => architectures[name].causal),
-)("%s: one place behind 64 that are kept", (name) => {
+)("%s: one position after 64 cached ones costs less online than a prompt of four", (name) => {
   const { report } = estimateCost(name, {
     sequenceLength: 1,
     phase: "decode",
@@ -64,11 +66,11 @@ test.each(
     ownership: parseOwnership("layers"),
   });
   checkReport(report);
-  // A place costs no more online than four side by side do.
+  // One position costs less online than four at once.
   expect(traffic(report).online).toBeLessThan(most[name].online);
 }, 30_000);
 
-test("a prompt of 128 places needs rounds for its maxima, not for its places", () => {
+test("the rounds of a prompt of 128 positions grow with its maxima, not with its length", () => {
   const rounds = (seq: number): number =>
     traffic(
       estimateCost("bert-tiny", { sequenceLength: seq, phase: "prefill", ownership: parseOwnership("all") }).report,

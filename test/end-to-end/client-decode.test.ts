@@ -61,7 +61,7 @@ function close(found: NamedTensors, expected: NamedTensors): void {
 }
 
 describe("the client's own layers, row by row", () => {
-  it("give what the window gives, at every place", async () => {
+  it("they give the full context's result at every position", async () => {
     const { inputs, start, end } = text();
     const cuts = axes(artifacts.manifest.decode!.cuts);
     // Half of the window, the window, and each place behind the text: half of the window may begin a text as well.
@@ -75,7 +75,7 @@ describe("the client's own layers, row by row", () => {
     }
   });
 
-  it("give the outputs behind the secure part", async () => {
+  it("they give the outputs after the secure part", async () => {
     const owned = loadModel(resolveModelOptions(options));
     const { module, weights, sources } = owned.imported;
     const head = opsOf(module).find(({ operands }) => operands.includes("lm_head.weight"))!;
@@ -95,7 +95,7 @@ describe("the client's own layers, row by row", () => {
     await rows.release();
   });
 
-  it("take less time for a place than the window takes", async () => {
+  it("they take less time for a position than for the full context", async () => {
     const { inputs, start } = text();
     const cuts = axes(artifacts.manifest.decode!.cuts);
     const least = async (of: ClientLayers): Promise<number> => {
@@ -116,7 +116,7 @@ describe("the client's own layers, row by row", () => {
   });
 });
 
-it("are run over the window where they do not go place by place, and compile says why", () => {
+it("where they cannot run position by position, they run over the full context, and compile reports why", () => {
   const client = { inputs: ["input_ids"], cuts: [], outputs: ["/model/layers.0/Add_output_0"], tails: [] };
   const of = (length: number) => exportClientDecodeGraphs(loadModel(resolveModelOptions(options)), client, length);
   expect(of(48)).toHaveProperty("files");
@@ -126,20 +126,20 @@ it("are run over the window where they do not go place by place, and compile say
   });
 });
 
-describe("the flow checker reads their graphs", () => {
+describe("the flow checker on their graphs", () => {
   const findings = (files: SharedBuild["files"]): readonly string[] =>
     checkFlow(files).findings.map(({ code, at }) => `${code} ${at}`);
   const step = "client/public-step.onnx";
 
-  it("and finds them sound", () => expect(findings(artifacts.files)).toEqual([]));
+  it("it accepts the graphs of a build", () => expect(findings(artifacts.files)).toEqual([]));
 
-  it("but not with a table that the manifest does not list", () => {
+  it("it refuses a table that the manifest does not list", () => {
     const secret = floatTensor("w", [4], [1, 2, 3, 4]);
     const more = withModel(artifacts.files, step, ({ graph }) => void graph!.initializer!.push(secret));
     expect(findings(more)).toContain(`MRL0912 ${step}`);
   });
 
-  it("but not with an input or an output that the manifest does not name", () => {
+  it("it refuses an input or an output that the manifest does not name", () => {
     for (const border of ["input", "output"] as const) {
       const more = withModel(artifacts.files, step, ({ graph }) => {
         graph![border] = [...graph![border]!, { ...graph![border]![0]!, name: "more" }];
@@ -148,7 +148,7 @@ describe("the flow checker reads their graphs", () => {
     }
   });
 
-  it("nor without one, nor where the manifest knows of none", () => {
+  it("it refuses a missing graph, and a graph that the manifest does not mention", () => {
     expect(findings(new Map([...artifacts.files].filter(([path]) => path !== step)))).toContain(
       "MRL0912 client/public.onnx",
     );

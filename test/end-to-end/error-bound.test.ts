@@ -17,7 +17,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 /** Long sums: what rounds the weights is far more than what a protocol does to one result. */
 const width = 2048;
 
-it("counts the rounding of weights and inputs, which is no whole unit of any of them", async () => {
+it("the bound includes the rounding of weights and inputs, which is a fraction of a unit", async () => {
   const [x, w] = [numbers(width, 1, 1), numbers(width, 2, 1)];
   const model = join(dir, "sum.onnx");
   const graph = {

@@ -91,7 +91,7 @@ const precisions: readonly Precision[] = [
 
 it.each(
   precisions,
-)("opens what the interpreter computes, bit for bit, at $activation fractional bits", async (precision) => {
+)("parties open the interpreter's result bit for bit, at $activation fractional bits", async (precision) => {
   const state = compiled("exact", precision);
   expect(verify(state.module)).toEqual([]);
   expect(inexactOperators(state.module)).toEqual([]);
@@ -101,14 +101,14 @@ it.each(
   expect(await differing(state)).toEqual([0, queries * rows * rows]);
 });
 
-it("does not in fast mode, which lists truncations among what is inexact", async () => {
+it("fast mode lists truncations as inexact, and differs from the interpreter", async () => {
   const state = compiled("fast", defaultPrecision);
   expect(inexactOperators(state.module).map(({ operator }) => operator)).toContain("truncate");
   const [different, all] = await differing(state);
   expect(different).toBeGreaterThan(all / 10);
 });
 
-it("says how many truncations of a one-ring program are expected to fail", () => {
+it("a report of a one-ring program has the expected number of failing truncations", () => {
   const { module } = compiled("fast", defaultPrecision, { ring: 64, families: ["crypten", "marill"] });
   const { failures, operators } = costReport(module, "2pc-dealer", "00".repeat(32), []);
   const inRing = operators.filter(({ protocol }) => protocol === "same-ring.truncate");

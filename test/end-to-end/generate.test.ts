@@ -62,11 +62,11 @@ async function textOf(prompt: string, keep: boolean, maxTokens: number) {
   return { ...made, queries };
 }
 
-describe("generation with kept keys and values", () => {
+describe("generation with cached keys and values", () => {
   it.each([
     ["date 4/4/21 (m/d/y)=", 3],
     ["date 3rd of March, 1987=", 2],
-  ] as const)("%s: the tokens of the whole window", async (prompt, count) => {
+  ] as const)("%s: the tokens equal those without a cache", async (prompt, count) => {
     const [kept, whole] = [await textOf(prompt, true, count), await textOf(prompt, false, count)];
     expect(kept.tokens).toEqual(whole.tokens);
     const online = ({ measured }: LocalQuery): number =>
@@ -76,7 +76,7 @@ describe("generation with kept keys and values", () => {
     expect(first!.outputs.get("logits")!.tensor.shape[1]).toBe(prompt.length <= 22 ? 22 : 48);
   });
 
-  it("sends as much for a token after a short text as after a long one, but for attention", async () => {
+  it("a token after a short text sends as much as after a long one, except in attention", async () => {
     const { decode } = await loadPartyBuild(dir, "client");
     const [early, late] = [1, 47].map((place) => predict(decode!, place));
     const grown = [...late!.dealerByOperator].filter(([label, bytes]) => early!.dealerByOperator.get(label) !== bytes);
@@ -85,7 +85,7 @@ describe("generation with kept keys and values", () => {
     expect(new Set(grown.map(([label]) => label))).toEqual(new Set(kept));
   });
 
-  it("is counted by cost, beside the window, as the manifest says and its document's schema", async () => {
+  it("cost counts decoding beside the prefill, equal to the manifest and valid by its schema", async () => {
     const given: Readonly<Record<string, unknown>> = {};
     const io: CommandIo = {
       out: () => {},
@@ -112,14 +112,14 @@ describe("generation with kept keys and values", () => {
     expect(text).toContain("at the last of 48 places");
   });
 
-  it("takes at most 25 rounds per private layer", () => {
+  it("a token takes at most 25 rounds per private layer", () => {
     const { rounds } = manifest.decode!.predicted.online;
     expect(Math.ceil(rounds / privateLayers)).toBeLessThanOrEqual(25);
   });
 });
 
 describe("generation with a server", () => {
-  it("gives the same tokens over TLS, in one session", async () => {
+  it("one session over TLS gives the same tokens", async () => {
     const { folders } = await initKeys(join(dir, "..", `${basename(dir)}-keys`));
     const [client, server, dealer] = await Promise.all(
       (["client", "server", "dealer"] as const).map((role) => readIdentity(folders[role])),
@@ -146,7 +146,7 @@ describe("generation with a server", () => {
 });
 
 describe("the build", () => {
-  it("passes the flow checker, and not with another opening in the program of one place", () => {
+  it("the flow checker accepts it, and refuses another opening in the decode program", () => {
     expect(checkFlow(artifacts.files).findings).toEqual([]);
     const changed = (path: string, edit: (text: string) => string) => {
       const files = new Map(artifacts.files);
@@ -164,7 +164,7 @@ describe("the build", () => {
     expect(checkFlow(without).findings.map(({ at }) => at)).toContain("dealer/decode.js");
   });
 
-  it("is refused by a party whose program of one place is of another compilation", async () => {
+  it("a party refuses a decode program of another compilation", async () => {
     const file = join(dir, "client/decode.js");
     const text = readFileSync(file, "utf8");
     writeFileSync(file, text.replace(manifest.decode!.programHash, "0".repeat(64)));

@@ -92,7 +92,7 @@ async function logged(log: readonly string[], text: string | RegExp): Promise<vo
   await expect.poll(() => log.join("\n"), { timeout: 10_000 }).toMatch(text);
 }
 
-test("three parties over TLS answer as three parties in one process", async () => {
+test("three parties over TLS give the answer of three parties in one process", async () => {
   const { server, dealer, log } = await deploy();
   const { outputs, result } = await ask(server, dealer);
   const local = await openLocal({ dir: build, inProcess: true });
@@ -114,14 +114,14 @@ test("three parties over TLS answer as three parties in one process", async () =
   await logged(log, "dealt for 1 queries of tiny");
 });
 
-test("sessions run at once and after one another", async () => {
+test("sessions run in parallel and one after the other", async () => {
   const { server, dealer } = await deploy();
   const together = await Promise.all([ask(server, dealer), ask(server, dealer), ask(server, dealer)]);
   expect(together).toHaveLength(3);
   await ask(server, dealer);
 });
 
-test("a client with a certificate that nobody knows is refused, and the next one served", async () => {
+test("a client with an unknown certificate is refused, and the next client is served", async () => {
   const { server, dealer, log } = await deploy();
   // It pins the true server and dealer; they do not pin it.
   const intruder = { ...strangers.client, peers: identities.client.peers };
@@ -139,7 +139,7 @@ test("parties of different compilations stop before any share", async () => {
   await ask(server, dealer);
 });
 
-test("a program that is not what the parties hold is not dealt for, nor one that is no program", async () => {
+test("the dealer deals neither for a program that the parties do not hold nor for a text that is not a program", async () => {
   const { dealer } = await deploy();
   const { manifest, program, mir } = await loadPartyBuild(build, "server");
   const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifest.artefactsHash };
@@ -168,7 +168,7 @@ test("a program that is not what the parties hold is not dealt for, nor one that
   expect(await causeOf(asServer("module m stage schedule {}"))).toBe("peerAborted");
 });
 
-test("a program that would take more of the dealer than it gives is not dealt for", async () => {
+test("the dealer does not deal for a program that exceeds its limit", async () => {
   const { program } = await loadPartyBuild(build, "server");
   const costs = predict(program).offline.bytes["dealer→server"];
   const strict = await deploy({ maxDealtBytes: costs - 1 });
@@ -178,7 +178,7 @@ test("a program that would take more of the dealer than it gives is not dealt fo
   await ask(exact.server, exact.dealer);
 });
 
-test("a client that leaves in the middle leaves a server that serves the next", async () => {
+test("after a client leaves in the middle of a session, the server serves the next client", async () => {
   const { server, dealer, log } = await deploy();
   const { manifest, program } = await loadPartyBuild(build, "client");
   const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifest.artefactsHash };
@@ -209,7 +209,7 @@ test("a client that leaves in the middle leaves a server that serves the next", 
   await ask(server, dealer);
 });
 
-test("without a dealer the client says so, and the server goes on", async () => {
+test("without a dealer the client reports it, and the server continues", async () => {
   const { server, dealer, log } = await deploy();
   const nowhere = { host: "127.0.0.1", port: 1 };
   const error = await ask(server, nowhere).catch((found: SessionError) => found);
@@ -219,7 +219,7 @@ test("without a dealer the client says so, and the server goes on", async () => 
   await ask(server, dealer);
 });
 
-test("who waits in vain for the other party is sent away", async () => {
+test("a party whose peer does not come is disconnected", async () => {
   const { dealer, log } = await deploy({ pairingMs: 100 });
   const alone = await connect({
     ...dealer,
@@ -232,7 +232,7 @@ test("who waits in vain for the other party is sent away", async () => {
   await logged(log, "the server did not come");
 });
 
-test("what has no session id is refused", async () => {
+test("a connection without a session id is refused", async () => {
   const { dealer, log } = await deploy();
   const channel = await connect({ ...dealer, identity: identities.client, expect: "dealer", purpose: "online" });
   expect(await causeOf(channel.receive({ exactBytes: 32 }))).toBe("peerAborted");

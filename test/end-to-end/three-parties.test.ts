@@ -46,7 +46,7 @@ const inputs = async () => {
   return checkInputs(manifest, readInputFiles([`tokens=${files.input}`]));
 };
 
-test("three parties answer within the declared error, twice", async () => {
+test("three parties answer two queries within the declared error", async () => {
   const { code, json } = await run("--in-process", "--repeat", "2");
   expect(code).toBe(0);
   expect(json.setting).toBe("3pc");
@@ -61,7 +61,7 @@ test("three parties answer within the declared error, twice", async () => {
   );
 });
 
-test("the third party is the helper in every report, and its folder the dealer's", async () => {
+test("every report calls the third party helper, and its folder is dealer", async () => {
   const text = readFileSync(join(build, "manifest.json"), "utf8");
   const { roles, predicted } = JSON.parse(text) as Manifest;
   expect(Object.keys(roles)).toEqual(["client", "server", "helper"]);
@@ -74,7 +74,7 @@ test("the third party is the helper in every report, and its folder the dealer's
   }
 });
 
-test("it costs what the two parties and a dealer do", async () => {
+test("it costs as much as two parties with a dealer", async () => {
   const [three, two] = [build, twoParties].map((each) => marillcJson<CostReport>("cost", each));
   const [helped, dealt] = [(await three!).json.totals, (await two!).json.totals];
   expect(helped.online).toEqual(dealt.online);
@@ -90,7 +90,7 @@ test("a budget may limit the helper's links", async () => {
   expect(json.exceeded[0]).toContain("helper→server");
 });
 
-test("a private embedding is looked up at places that only the client knows, and the helper computes", async () => {
+test("a private lookup hides the indices from server and helper, and the helper computes", async () => {
   const { model, base, calibration } = files;
   const compiling = [model, "--base", base, "--reveal", "logits:client", "--calibrate", calibration];
   const hidden = join(dir, "hidden");
@@ -114,7 +114,7 @@ test("a private embedding is looked up at places that only the client knows, and
   expect(refused.err).toContain("expected indices from 0 to 7, found 8");
 });
 
-test("three services over TLS answer as one process does", async () => {
+test("three services over TLS give the answer of one process", async () => {
   const { folders } = await initKeys(join(dir, "keys"));
   const anywhere: Endpoint = { host: "127.0.0.1", port: 0 };
   const log = (): void => {};

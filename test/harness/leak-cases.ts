@@ -10,7 +10,7 @@ import { type TestedCase, tested, withSamples } from "./leak-table.ts";
  * Every row of the leak tests, by subject: each has a test file leaks-<subject>.test.ts, so that they run side by side.
  */
 export const leakSubjects = {
-  wires: maskedValueCases,
+  "masked-values": maskedValueCases,
   nonlinear: nonlinearCases,
   ordering: withSamples(
     3000,

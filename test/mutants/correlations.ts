@@ -16,7 +16,7 @@ export const correlations: readonly Mutant[] = [
     by: "openings of two operators: fixed view",
   },
   {
-    name: "numbers are dropped from labels: two operands, or a kept row and the next, have one mask",
+    name: "numbers are dropped from labels: two operands, or a cached row and the next, have one mask",
     origin: "in kind libOTe #166, yacl #640: one tweak for two uses",
     edits: [
       [
@@ -35,7 +35,7 @@ export const correlations: readonly Mutant[] = [
   },
   {
     name: "the query is left out of the label",
-    origin: "in kind MP-SPDZ #953: single use is not kept",
+    origin: "in kind MP-SPDZ #953: single use is not enforced",
     edits: [
       [prepare, '"query", String(sources.query)', '"query"'],
       [dealer, '"query", String(sources.query)', '"query"'],
@@ -49,7 +49,7 @@ export const correlations: readonly Mutant[] = [
     by: "streams are separate",
   },
   {
-    name: "the stock gives an item again",
+    name: "the correlation store returns an item again",
     origin: "CowGear in MP-SPDZ 0.1.2: triples used again",
     edits: [
       [stock, "next.set(label, index + 1);", ""],
@@ -58,7 +58,7 @@ export const correlations: readonly Mutant[] = [
     by: "a correlation is had once",
   },
   {
-    name: "the stock starts over when it is empty",
+    name: "the correlation store starts over when it is empty",
     origin: "Carbyne Stack Castor: tuples obtainable again under the same request",
     edits: [
       [stock, "next.get(label) ?? 0", "(next.get(label) ?? 0) % (shelf?.length ?? 1)"],
@@ -137,8 +137,8 @@ export const correlations: readonly Mutant[] = [
     by: "relu: fixed view",
   },
   {
-    name: "the added bits of a lifted mask are not masked",
-    origin: "ours: the top of a lifted mask says whether the sum of its shares wrapped",
+    name: "the added bits of an extended mask are not masked",
+    origin: "ours: the top of an extended mask says whether the sum of its shares wrapped",
     edits: [
       [
         dealer,

@@ -175,8 +175,8 @@ function opensAgain(): boolean {
 export const keptProbes = {
   "session: a step reads the rows before it and no other": otherRows,
   "session: rows of one text hide under masks of their own": rowsShow,
-  "session: only the next place is answered": skips,
-  "session: nothing is kept for a later session": outlives,
+  "session: only the next position is answered": skips,
+  "session: no cache outlives its session": outlives,
   "session: nothing goes on after a failure": goesOn,
-  "session: what is kept is not opened again": async () => opensAgain(),
+  "session: what is cached is not opened again": async () => opensAgain(),
 } as const satisfies Record<string, () => Promise<boolean>>;

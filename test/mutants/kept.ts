@@ -22,7 +22,7 @@ export const kept: readonly Mutant[] = [
     by: "session: a step reads the rows before it and no other",
   },
   {
-    name: "a row is kept twice",
+    name: "a row is cached twice",
     origin: "ours: a row too many, counted as one",
     edits: [
       [
@@ -48,7 +48,7 @@ export const kept: readonly Mutant[] = [
     by: "session: a step reads the rows before it and no other",
   },
   {
-    name: "a kept row is reused by another session",
+    name: "a cached row is reused by another session",
     origin: "Rushing at SPDZ (S&P 2025): state shared between sessions",
     edits: [
       [session, "const state = createSessionState();", "const state = createSessionState(role);"],
@@ -71,11 +71,11 @@ export const kept: readonly Mutant[] = [
       ],
       [dealing, "export async function runDealer(", "let saved = emptyCache;\nexport async function runDealer("],
     ],
-    by: "session: nothing is kept for a later session",
+    by: "session: no cache outlives its session",
   },
   {
-    name: "another place than the next one is agreed",
-    origin: "in kind MP-SPDZ #953: single use is not kept",
+    name: "a position other than the next one is accepted",
+    origin: "in kind MP-SPDZ #953: single use is not enforced",
     edits: [
       [
         control,
@@ -83,7 +83,7 @@ export const kept: readonly Mutant[] = [
         "const follows = found;\n  void [cachedRows, readsCache];",
       ],
     ],
-    by: "session: only the next place is answered",
+    by: "session: only the next position is answered",
   },
   {
     name: "a session goes on after a failure",
@@ -101,7 +101,7 @@ export const kept: readonly Mutant[] = [
     by: "session: rows of one text hide under masks of their own",
   },
   {
-    name: "kept keys are opened again under another mask",
+    name: "cached keys are opened again under another mask",
     origin: "ours: a step that opens all rows anew, as systems do that keep shares alone",
     edits: [
       [attention, 'import * as boundary from "../boundary/index.ts";\nimport * as kit from "../kit/index.ts";'],
@@ -111,6 +111,6 @@ export const kept: readonly Mutant[] = [
         'const again = kit.liftToRing(party.at("again"), pastK as MaskedValue, (pastK as MaskedValue).opened.width);\n    const keys = concatMasked(yield* boundary.maskAndOpen(party.at("opened"), again), k as MaskedValue, sequenceAxis);',
       ],
     ],
-    by: "session: what is kept is not opened again",
+    by: "session: what is cached is not opened again",
   },
 ];

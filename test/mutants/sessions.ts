@@ -61,7 +61,7 @@ export const sessions: readonly Mutant[] = [
   },
   {
     name: "every query is query 0",
-    origin: "in kind MP-SPDZ #953: single use is not kept",
+    origin: "in kind MP-SPDZ #953: single use is not enforced",
     edits: [
       [session, "query: session.nextQuery++,", "query: 0 * session.nextQuery++,"],
       [dealing, "query: request.query,", "query: 0,"],

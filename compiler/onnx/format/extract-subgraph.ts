@@ -244,12 +244,19 @@ function attributeMessage(model: OnnxModel, node: OnnxNode, attribute: OnnxAttri
   return (encoders[attribute.kind] as Encoder<typeof attribute.kind>)(attribute.value as never, model);
 }
 
+/** An int64 in two words, as protobufjs takes it. */
+export interface Int64Words {
+  readonly low: number;
+  readonly high: number;
+  readonly unsigned: boolean;
+}
+
 /** protobufjs takes any object with `low` and `high` as an int64; plain numbers end at 2^53. */
-export function toLong(value: number): NonNullable<proto.IAttributeProto["i"]> {
+export function toLong(value: number): Int64Words {
   const wide = int64Of(value);
   const low = Number(BigInt.asIntN(32, wide));
   const high = Number(BigInt.asIntN(32, wide >> 32n));
-  return { low, high, unsigned: false } as NonNullable<proto.IAttributeProto["i"]>;
+  return { low, high, unsigned: false };
 }
 
 function utf8(text: string): Uint8Array {

@@ -1,6 +1,6 @@
 import type { Module } from "../../../ir/module.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import { operandForm, trafficOf } from "../../../passes/5-select/traffic.ts";
+import { operandForm, trafficOf } from "../../../passes/5-select/index.ts";
 import type { BytesByDirection } from "../../../runtime/core/index.ts";
 import { ulpsOf } from "../../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../../runtime/protocols/registry.ts";

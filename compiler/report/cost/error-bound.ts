@@ -2,7 +2,7 @@ import { interpret, interpretRaw } from "../../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../../ir/tensor.ts";
 import { isFixed, sizeOf, type TensorType } from "../../../ir/type.ts";
-import { specOf } from "../../../passes/5-select/spec.ts";
+import { specOf } from "../../../passes/5-select/index.ts";
 import { ulpsOf } from "../../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../../runtime/protocols/registry.ts";
 

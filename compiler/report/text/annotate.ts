@@ -10,20 +10,20 @@ import {
 } from "../../onnx/format/index.ts";
 import { innerGraphNames } from "../../onnx/weights/index.ts";
 
-/** What viewers show beside a node or a stored tensor: by key, without the `marillc.` in front. */
+/** Metadata that viewers show beside a node or a stored tensor, by key without the prefix `marillc.`. */
 export type MetadataEntries = Readonly<Record<string, string | number>>;
 
 export interface ModelMetadata {
-  /** By the node's first output, which no other node of a graph has. */
+  /** By the node's first output, which identifies the node. */
   readonly nodes: ReadonlyMap<string, MetadataEntries>;
   readonly tensors: ReadonlyMap<string, MetadataEntries>;
 }
 
 const prefix = "marillc.";
-/** Field numbers of metadata_props in onnx.proto (IR version 10); older readers pass over fields that they do not know. */
+/** Field numbers of metadata_props in onnx.proto (IR version 10); older readers skip unknown fields. */
 const metadataFields = { node: 9, tensor: 16 } as const;
 
-/** The model with notes in its metadata; every other byte of its nodes and tensors stays as it is. */
+/** Writes metadata into a serialized model; all other bytes of its nodes and tensors stay as they are. */
 export function writeMetadata(bytes: Uint8Array, { nodes, tensors }: ModelMetadata): Uint8Array {
   const graph = (body: Uint8Array): Uint8Array =>
     mapFields(body, (number, part) => {
@@ -38,7 +38,7 @@ export function writeMetadata(bytes: Uint8Array, { nodes, tensors }: ModelMetada
   return mapFields(bytes, (number, part) => (number === onnxFields.model.graph ? graph(part) : undefined));
 }
 
-/** The message with the contents of some fields exchanged; undefined: left alone. */
+/** Replaces the contents of fields of a message; a field for which `change` returns undefined stays. */
 function mapFields(
   message: Uint8Array,
   change: (number: number, body: Uint8Array) => Uint8Array | undefined,
@@ -51,26 +51,26 @@ function mapFields(
   );
 }
 
-/** Notes take the place of those that an earlier check wrote; metadata of others stays. */
+/** Replaces the entries that an earlier check wrote; entries of other tools stay. */
 function appendMetadata(
   message: Uint8Array,
   number: number,
-  notes: MetadataEntries | undefined,
+  entries: MetadataEntries | undefined,
 ): Uint8Array | undefined {
-  if (!notes) return undefined;
+  if (!entries) return undefined;
   const isOurs = (entry: Uint8Array): boolean => stringsOf(entry, 1)[0]?.startsWith(prefix) ?? false;
   const kept = splitFields(message).flatMap((field) =>
     field.number === number && isOurs(field.body) ? [] : field.raw,
   );
-  const added = Object.entries(notes).map(([key, value]) =>
+  const added = Object.entries(entries).map(([key, value]) =>
     lengthDelimited(number, joinBytes([stringField(1, `${prefix}${key}`), stringField(2, String(value))])),
   );
   return joinBytes([...kept, ...added]);
 }
 
 /**
- * Label of each node's result, by its first output: whoever knows all that it depends on could compute it alone. `own`
- * are nodes that bring a secret of the server's with them: layers with an adapter.
+ * The label of each node's result, by its first output: a party that knows all operands can compute it alone. `opaque`
+ * nodes also depend on a secret of the server, such as an adapter.
  */
 export function labelNodes(
   { graph }: OnnxModel,
@@ -85,7 +85,7 @@ export function labelNodes(
         opaque.has(node) ? "server" : "public",
         ...names.map((name) => values.get(name) ?? labelOf(name)),
       );
-      // What a Constant node stores is a weight under the name of its output.
+      // The tensor of a Constant node is a weight under the name of its output.
       for (const output of node.outputs) values.set(output, join(label, labelOf(output)));
       return [node.outputs[0] ?? "", values.get(node.outputs[0] ?? "") ?? label];
     }),

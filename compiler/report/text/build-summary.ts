@@ -11,6 +11,7 @@ import { textTable } from "./text-table.ts";
 
 type FileSizes = readonly (readonly [path: string, bytes: number])[];
 
+/** Output of `compile --json`. */
 export const buildJson = (manifest: Manifest, files: FileSizes, directory: string) => ({
   schema: 1,
   directory,
@@ -27,6 +28,7 @@ export const buildJson = (manifest: Manifest, files: FileSizes, directory: strin
   files: Object.fromEntries(files),
 });
 
+/** The summary that `compile` prints. */
 export function buildText(manifest: Manifest, files: FileSizes, directory: string): string {
   const folder = (role: string): number =>
     files.filter(([path]) => path.startsWith(`${folderOf(role)}/`)).reduce((sum, [, bytes]) => sum + bytes, 0);
@@ -35,17 +37,17 @@ export function buildText(manifest: Manifest, files: FileSizes, directory: strin
   return `${head}\n\n${textTable([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
 }
 
-/** Names that are shown of a list that may have two for each layer. */
+/** Number of names shown of a list that may have two for each layer. */
 const maxNames = 8;
 
-/** Outputs of the model that nobody asked for; nothing where there are none. */
+/** One line on outputs that are not computed; empty if there are none. */
 export function omittedOutputsText(omitted: readonly string[]): string {
   if (omitted.length === 0) return "";
   const more = omitted.length > maxNames ? `, … (${omitted.length} in all)` : "";
   return `not computed: ${omitted.slice(0, maxNames).join(", ")}${more}; no --reveal names them\n`;
 }
 
-/** The manifest's summary, of inspect. */
+/** The summary of a manifest that `inspect` prints. */
 export function manifestText(manifest: Manifest): string {
   const head = `${manifest.name}, program ${manifest.programHash}\nartefacts ${manifest.artefactsHash}\nmade by ${manifest.compiler}, calibrated on ${manifest.calibration.source} (${manifest.calibration.samples} samples)`;
   return [
@@ -68,7 +70,7 @@ function ownersText({ weights }: Manifest): string {
   return `weights: ${labels.flatMap(line).join(", ") || "none"}`;
 }
 
-/** Which part of the model runs where, by layers and tensors. */
+/** Which part of the model runs where, with the tensors at its boundaries. */
 export function placementText({ weights, cuts, reveals, tails }: Manifest): string {
   const layers = [...new Set(weights.filter(({ label }) => label === "server").map(({ name }) => layerName(name)))];
   const names = (tensors: readonly string[]): string =>
@@ -82,17 +84,17 @@ export function placementText({ weights, cuts, reveals, tails }: Manifest): stri
   ].join("\n");
 }
 
-/** Whether text is generated place by place, what a place costs, and why the client computes its own layers as a whole. */
+/** Whether text is generated position by position, what a position costs, and why a part runs over the full context. */
 export function generationText(
   { decode }: Manifest,
   decodeReason: string | undefined,
   clientReason: string | undefined,
 ): string {
   if (decode) {
-    const head = `decode: one place at a time with kept keys and values; the last of ${decode.places} places costs`;
+    const head = `decode: one position at a time with cached keys and values; the last of ${decode.places} positions costs`;
     const note = clientReason === undefined ? "" : `\n  note: ${clientReason}`;
     const shorter = (decode.windows ?? []).map(
-      (each) => `\nwindow of ${each.places} places, for texts that begin with no more\n${phasesText(each)}`,
+      (each) => `\nprefill of ${each.places} positions, for prompts that are no longer\n${phasesText(each)}`,
     );
     return `${head}\n${phasesText(decode)}${note}${shorter.join("")}`;
   }
@@ -112,7 +114,7 @@ function dataFlowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest)
     ...inputs.map(({ name, label, type, shape }) => `input   ${name}  ${type}[${shape.join(", ")}]  of ${label}`),
     ...cuts.map(
       ({ tensor, shape, oneHot, rows, least }) =>
-        `shared  ${tensor}  [${shape.join(", ")}]${oneHot ? `  as one-hot rows of ${oneHot}` : ""}${rows ? `  as places in a table of ${rows} rows, looked up privately` : ""}${least === undefined ? "" : `  as a mask, at least ${least}`}`,
+        `shared  ${tensor}  [${shape.join(", ")}]${oneHot ? `  as one-hot rows of ${oneHot}` : ""}${rows ? `  as indices into a table of ${rows} rows, by private lookup` : ""}${least === undefined ? "" : `  as a mask, at least ${least}`}`,
     ),
     ...reveals.map(({ tensor, to, shape }) => `opened  ${tensor}  [${shape.join(", ")}]  to ${to}`),
     ...tails.map(({ from, output }) => `head    ${output} from ${from}, by the client`),
@@ -124,6 +126,7 @@ function dataFlowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest)
 const ringsText = ({ rings }: Manifest): string =>
   `rings: ${rings.map(({ width, values }) => `${countText(values)} values of ${width} bits`).join(", ")}`;
 
+/** A table of rounds and bytes by phase. */
 export function phasesText({ predicted }: { readonly predicted: Partial<Manifest["predicted"]> }): string {
   const rows = Object.entries(predicted).map(([phase, { rounds, bytes }]) => [
     phase,
@@ -135,6 +138,7 @@ export function phasesText({ predicted }: { readonly predicted: Partial<Manifest
   return textTable([{ title: "phase" }, { title: "rounds", right: true }, { title: "bytes" }], rows);
 }
 
+/** A table of all weights, their owners and the reasons. */
 export function weightsText({ weights }: Manifest): string {
   const rows = weights.map(({ name, label, shape, why, sha256 }) => [
     name,

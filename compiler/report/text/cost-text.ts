@@ -4,18 +4,20 @@ import type { CostReport, OperatorCost } from "../cost/index.ts";
 import { bytesText, countText, secondsText } from "./format-units.ts";
 import { textTable } from "./text-table.ts";
 
-/** Rows of a long table beyond these are in the JSON. */
+/** Number of rows shown of a long table; `--json` has all. */
 const shownOperators = 40;
 
 const sum = (bytes: NamedBytes): number => usedDirections(bytes).reduce((all, [, count]) => all + count, 0);
 const traffic = ({ bytes, correlationBytes }: Pick<OperatorCost, "bytes" | "correlationBytes">): number =>
   sum(bytes) + sum(correlationBytes);
 
+/** The report that `cost` prints. */
 export function costText(report: CostReport): string {
   const parts = [`${report.name}, ${report.setting}: one query, payload of all parties together\n`, totalsText(report)];
   parts.push(partiesText(report));
-  if (report.explicitKeys) parts.push(`keys of one party as SIGMA ships them: ${bytesText(report.explicitKeys)}\n`);
-  if (report.failures > 0) parts.push(`elements that fail, expected in a query: ${report.failures.toPrecision(3)}\n`);
+  if (report.explicitKeys) parts.push(`keys of one party as SIGMA sends them: ${bytesText(report.explicitKeys)}\n`);
+  if (report.failures > 0)
+    parts.push(`expected number of failing elements per query: ${report.failures.toPrecision(3)}\n`);
   if (report.links) parts.push(linksText(report));
   parts.push(layersText(report), operatorsText(report));
   return parts.join("\n");
@@ -54,11 +56,11 @@ function linksText({ links }: CostReport): string {
     ...Object.values(communicationSeconds).map(secondsText),
   ]);
   const titles = ["link", "bandwidth", "round trip", "setup", "offline", "online"];
-  const made = textTable(
+  const table = textTable(
     titles.map((title) => ({ title, right: true as const })),
     rows,
   );
-  return `${made}communication only: what the parties compute comes on top\n`;
+  return `${table}communication only: computation adds to these times\n`;
 }
 
 function layersText({ layers, setting }: CostReport): string {
@@ -95,6 +97,6 @@ function operatorsText({ operators, setting }: CostReport): string {
     right: true as const,
   }));
   const left = costly.length - rows.length;
-  const rest = left > 0 ? `and ${left} cheaper operators: --json lists all\n` : "";
+  const rest = left > 0 ? `${left} cheaper operators are not shown: --json lists all\n` : "";
   return `${textTable([...columns, ...numbers, { title: "node" }], rows)}${rest}`;
 }

@@ -10,7 +10,7 @@ export interface CostChange {
   readonly after: number;
 }
 
-/** Only what differs. */
+/** The rounds and bytes that differ between two reports. */
 export function costDiff(before: CostReport, after: CostReport): readonly CostChange[] {
   return (["setup", "offline", "online"] as const).flatMap((phase) => {
     const [a, b] = [before.totals[phase], after.totals[phase]];
@@ -22,6 +22,7 @@ export function costDiff(before: CostReport, after: CostReport): readonly CostCh
   });
 }
 
+/** The table that `cost --diff` prints. */
 export function diffText(changes: readonly CostChange[]): string {
   if (changes.length === 0) return "the totals are the same\n";
   const percent = (before: number, after: number): string =>

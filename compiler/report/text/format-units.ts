@@ -1,4 +1,4 @@
-/** Decimal units, as networks are sold in. */
+/** Decimal units, as for network bandwidth. */
 const byteUnits = ["B", "kB", "MB", "GB", "TB"] as const;
 
 export function bytesText(bytes: number): string {

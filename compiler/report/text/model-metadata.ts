@@ -6,14 +6,14 @@ import type { OperatorCost } from "../cost/index.ts";
 import { layerName } from "../cost/index.ts";
 import { labelNodes, type MetadataEntries, type ModelMetadata } from "./annotate.ts";
 
-/** What stands against one node of a model, in fields. */
+/** The reason why a node of a model is unsupported, in fields. */
 export interface Blocker extends Diagnostic {
   readonly node?: string;
   readonly operator?: string;
   readonly layer?: string;
 }
 
-/** Diagnostics of the import say where they arose in one form (placeOf): `file, node "name" (Op), layer layers.3`. */
+/** Parses the location of a diagnostic of the import: `file, node "name" (Op), layer layers.3`. */
 export function parseBlocker(diagnostic: Diagnostic): Blocker {
   const [, node, operator, layer] = /, node "(.*)" \((\w+)\)(?:, layer (.*))?$/s.exec(diagnostic.at ?? "") ?? [];
   return { ...diagnostic, ...(node !== undefined && { node, operator: operator! }), ...(layer && { layer }) };
@@ -26,18 +26,18 @@ const knownTo: Readonly<Record<Label, string>> = {
   shared: "nobody alone",
 };
 
-/** What is known of a model that was looked at: all of it where it compiles. */
+/** What `check` found out about a model; everything, if the model compiles. */
 export interface ModelFindings {
   readonly model: OnnxModel;
   readonly ownership?: Ownership;
-  /** Of inputs; default: the client's. */
+  /** Owners of inputs; default: the client. */
   readonly inputs: ReadonlyMap<string, Label>;
   readonly blockers: readonly Blocker[];
-  /** Of a model that compiles: what runs on shares. */
+  /** Operators on shares, of a model that compiles. */
   readonly operators?: readonly OperatorCost[];
 }
 
-/** By the file's own names. A tensor that stands for several parameters is the server's if one of them is. */
+/** Ownership by the file's own names. A tensor of several parameters is the server's if one of them is. */
 function provenanceByTensor(ownership: Ownership | undefined): ReadonlyMap<string, OwnershipRecord> {
   const lines = new Map(ownership?.table.map((line) => [line.name, line]));
   const found = new Map<string, OwnershipRecord>();
@@ -50,7 +50,7 @@ function provenanceByTensor(ownership: Ownership | undefined): ReadonlyMap<strin
   return found;
 }
 
-/** Who knows each tensor and each node's result, how it is computed, and what that costs for one query. */
+/** Metadata for viewers: who knows each tensor and each node's result, its protocols, and their cost for one query. */
 export function modelMetadata({ model, ownership, inputs, blockers, operators = [] }: ModelFindings): ModelMetadata {
   const lines = new Map(ownership?.table.map((line) => [line.name, line]));
   const stored = provenanceByTensor(ownership);

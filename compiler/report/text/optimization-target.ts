@@ -1,4 +1,4 @@
-import type { Objective } from "../../../passes/5-select/cheapest.ts";
+import type { Objective } from "../../../passes/5-select/index.ts";
 import type { OptimizationTarget } from "../../build/index.ts";
 import { thirdPartyName } from "../../build/index.ts";
 
@@ -8,6 +8,7 @@ const objectiveTexts: Readonly<Record<Objective, (dealer: string) => string>> = 
   total: (dealer) => `fewest bytes, the ${dealer}'s included,`,
 };
 
+/** One line on what the compiler minimized, and on which link. */
 export function optimizationTargetText({ link, objective }: OptimizationTarget, setting: string): string {
   const { name, mbitPerSecond, roundTripMs } = link;
   const numbers = `${mbitPerSecond} Mbit/s, ${roundTripMs} ms`;

@@ -9,18 +9,19 @@ export interface WeightProvenance {
   readonly label: string;
   readonly why: string;
   readonly shape: readonly number[];
-  /** Of public ones: over the elements as the training framework keeps them. */
+  /** Of public weights: over the elements as the training framework stores them. */
   readonly sha256?: string;
-  /** Of private ones that the base has: how many of the elements are not the base's. */
+  /** Of private weights that the base has: the number of elements that differ from the base. */
   readonly moved?: number;
 }
 
-/** Who knows what of a model, weights and tables of the graph alike. */
+/** Who knows which weights and constants of a model. */
 export interface ModelProvenance {
   readonly weights: readonly WeightProvenance[];
   readonly constants: readonly ConstantDigest[];
 }
 
+/** Collects the ownership of every weight and the digest of every constant. */
 export function modelProvenance({ imported, ownership }: LoadedModel): ModelProvenance {
   const { catalog } = ownership;
   const dims = new Map([...catalog.weights.values()].map(({ name, source }) => [name, source.dims]));
@@ -30,7 +31,7 @@ export function modelProvenance({ imported, ownership }: LoadedModel): ModelProv
   return { weights, constants: constantDigests(catalog) };
 }
 
-/** A line for each tensor, with whole digests: to compare them with sha256sum. */
+/** A line for each tensor, with full digests to compare with sha256sum. */
 export function provenanceText({ weights, constants }: ModelProvenance): string {
   const size = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
   const rows = [

@@ -14,7 +14,7 @@ const linksText = (bytes: NamedBytes): string =>
     .map(([link, count]) => `${link} ${bytesText(count)}`)
     .join(", ");
 
-/** A run as people read it: the outputs, then what it cost and what it rests on. */
+/** The report that `run` prints: the outputs, their cost, and the trust assumption. */
 export function runText({ outputs, setting, security, truncation, measured, queries }: RunResult): string {
   const lines = Object.entries(outputs).map(([name, output]) => outputLine(name, output));
   if (measured) lines.push("", costLine(measured, queries), timeLine(measured));
@@ -22,27 +22,30 @@ export function runText({ outputs, setting, security, truncation, measured, quer
   return `${lines.join("\n")}\n`;
 }
 
+/** One line on rounds and bytes. */
 export function costLine({ rounds, bytes, framingBytes }: NonNullable<RunResult["measured"]>, queries: number): string {
   const of = queries === 1 ? "" : ` for ${queries} queries`;
   return `${rounds} rounds${of}; ${linksText(bytes)}; framing ${bytesText(framingBytes)}; exactly as predicted`;
 }
 
+/** One line on time and memory. */
 export function timeLine({ seconds, peakMegabytes }: NonNullable<RunResult["measured"]>): string {
   const peaks = Object.entries(peakMegabytes).map(([role, megabytes]) => `${role} ${megabytes} MB`);
   return `offline ${secondsText(seconds.offline)}, online ${secondsText(seconds.online)}; memory ${peaks.join(", ")}`;
 }
 
-/** What one token cost: `place` is that of the text which its query was about; rounds and bytes are metered. */
+/** Metered cost of one token; `place` is the position of its query. */
 export interface TokenCost {
   readonly place: number;
   readonly rounds: number;
   readonly bytes: NamedBytes;
-  /** `clear`: what the client computed alone. */
+  /** `clear`: time in which the client computed alone. */
   readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
 }
 
+/** One line on the cost of a token. */
 export function tokenLine({ place, rounds, bytes, seconds }: TokenCost): string {
   const { clear, offline, online } = seconds;
   const times = `in the clear ${secondsText(clear)}, offline ${secondsText(offline)}, online ${secondsText(online)}`;
-  return `place ${place}: ${rounds} rounds; ${linksText(bytes)}; ${times}`;
+  return `position ${place}: ${rounds} rounds; ${linksText(bytes)}; ${times}`;
 }

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import color from "picocolors";
 
-/** Borders of spaces only: a table can be copied, and read by programs. */
+/** Borders are spaces only: a table can be copied, and parsed by programs. */
 const chars = {
   top: "",
   "top-mid": "",
@@ -22,18 +22,19 @@ const chars = {
 
 export interface Column {
   readonly title: string;
-  /** Numbers line up at their ends. */
+  /** Aligns numbers at their last digit. */
   readonly right?: true;
 }
 
+/** Formats rows under bold titles. */
 export function textTable(columns: readonly Column[], rows: readonly (readonly (string | number)[])[]): string {
-  const made = new Table({
+  const table = new Table({
     head: columns.map(({ title }) => color.bold(title)),
     colAligns: columns.map(({ right }) => (right ? "right" : "left")),
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
     chars,
   });
-  made.push(...rows.map((row) => [...row]));
-  const lines = made.toString().split("\n");
+  table.push(...rows.map((row) => [...row]));
+  const lines = table.toString().split("\n");
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
 }

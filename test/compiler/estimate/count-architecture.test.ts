@@ -11,7 +11,7 @@ const prefill: ArchitectureOptions = { sequenceLength: 16, phase: "prefill", own
 const online = (report: ReturnType<typeof estimateCost>["report"]): number =>
   Object.values(report.totals.online.bytes).reduce((sum, count) => sum + count, 0);
 
-it("has the number of parameters that the published models have", () => {
+it("an architecture has as many parameters as the published model", () => {
   const size = (name: keyof typeof architectures): number => {
     const { weights } = estimateModule(name, { ...prefill, sequenceLength: 1 });
     return [...weights.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0) / 1e6;
@@ -25,7 +25,7 @@ it("has the number of parameters that the published models have", () => {
   expect(size("llama-7b")).toBeLessThan(6750);
 });
 
-it("holds no numbers of a private weight", () => {
+it("private weights are meta tensors", () => {
   const { module, weights } = estimateModule("bert-tiny", prefill);
   const filled = Object.entries(module.params).filter(([id, name]) => {
     return module.values[id]!.type.label === "server" && weights.get(name)!.data.length > 0;
@@ -33,7 +33,7 @@ it("holds no numbers of a private weight", () => {
   expect(filled).toEqual([]);
 });
 
-it("says per operator what adds up to the totals, embedding apart", () => {
+it("the operators of a report add up to its totals, and the embedding is listed on its own", () => {
   const { report } = estimateCost("bert-tiny", prefill);
   const sum = report.operators.reduce((total, { bytes }) => total + Object.values(bytes).reduce((a, b) => a + b, 0), 0);
   expect(sum).toBe(online(report));
@@ -46,20 +46,20 @@ it("says per operator what adds up to the totals, embedding apart", () => {
   expect(online(without)).toBeLessThan(online(report) - embedding);
 });
 
-it("counts what is frozen as nothing, and adapters as less than whole layers", () => {
+it("frozen layers cost nothing, and adapters cost less than whole layers", () => {
   const cost = (text: string): number =>
     online(estimateCost("bert-tiny", { ...prefill, ownership: parseOwnership(text) }).report);
   expect(cost("lf0.5")).toBeLessThan(0.6 * cost("layers"));
   expect(cost("lf0.5+lora8")).toBeLessThan(cost("lf0.5"));
 });
 
-it("takes bert-base of 128 places within 0.22 GB online and 0.85 GB of the dealer, every weight private", () => {
+it("bert-base with 128 positions and private weights costs at most 0.22 GB online and 0.85 GB from the dealer", () => {
   const { report } = estimateCost("bert-base", { sequenceLength: 128, phase: "prefill", ownership: all });
   expect(online(report) / 1e9).toBeLessThan(0.22);
   expect(report.totals.offline.bytes["dealer→server"]! / 1e9).toBeLessThan(0.85);
 }, 60_000);
 
-it("opens only the new place of keys and values when it decodes", () => {
+it("decoding opens the keys and values of the new position only", () => {
   const select = { setting: "2pc-dealer", objective: "total" } as const;
   const { module, report } = estimateCost("llama-7b", {
     sequenceLength: 1,
@@ -73,6 +73,6 @@ it("opens only the new place of keys and values when it decodes", () => {
   expect(online(report) / 1e6).toBeLessThan(30);
 }, 60_000);
 
-it.each(["", "lf1.5", "lora0", "half"])("refuses %j as ownership", (text) => {
+it.each(["", "lf1.5", "lora0", "half"])("%j is refused as ownership", (text) => {
   expect(() => parseOwnership(text)).toThrow(RangeError);
 });

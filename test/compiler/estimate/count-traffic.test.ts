@@ -1,8 +1,8 @@
 import { expect, it, test } from "vitest";
 import { parseOwnership, withAdapters } from "../../../compiler/estimate/architecture-ownership.ts";
 import { type EstimateOptions, estimateCost } from "../../../compiler/estimate/count-architecture.ts";
-import { countTraffic, moduleTraffic } from "../../../compiler/estimate/count-traffic.ts";
 import { opsOf } from "../../../ir/module.ts";
+import { countTraffic, moduleTraffic } from "../../../scripts/tables/count-traffic.ts";
 import { systemOptions } from "../../../scripts/tables/savings-rows.ts";
 
 const layers = parseOwnership("layers");
@@ -17,14 +17,14 @@ const cases: readonly (readonly [string, EstimateOptions])[] = [
     { ...window, ownership: { ...adapted, adapters: { ...adapted.adapters!, publicA: true } } },
   ],
   ["merged heads", { ...window, mergedHeads: 4 }],
-  ["one place", place],
-  ["one place with adapters and merged heads", { ...place, ownership: adapted, mergedHeads: 2 }],
+  ["one position", place],
+  ["one position with adapters and merged heads", { ...place, ownership: adapted, mergedHeads: 2 }],
   ["crypten", { ...window, ...systemOptions("crypten") }],
-  ["crypten, one place", { ...place, ...systemOptions("crypten"), ownership: adapted, mergedHeads: 2 }],
+  ["crypten, one position", { ...place, ...systemOptions("crypten"), ownership: adapted, mergedHeads: 2 }],
 ];
 const bytes = (named: object): number => Object.values(named).reduce((a: number, b: number) => a + b, 0);
 
-test.each(cases)("%s: operators one by one are what the program sends as a whole", (_, options) => {
+test.each(cases)("%s: the sum over operators is what the program sends", (_, options) => {
   const { module, report } = estimateCost("llama-tiny", { ...options, layerLimit: 1 });
   const { rounds, online, offline, setup } = moduleTraffic(module, "2pc-dealer");
   const { totals } = report;
@@ -40,12 +40,12 @@ test.each(cases)("%s: operators one by one are what the program sends as a whole
   expect(bytes(setup)).toBe(bytes(totals.setup.bytes));
 });
 
-test.each(cases)("%s: what two and three layers cost says what more of them cost", (_, options) => {
+test.each(cases)("%s: two and three layers determine the cost of more layers", (_, options) => {
   const { module } = estimateCost("llama-tiny", options);
   expect(countTraffic("llama-tiny", options)).toEqual(moduleTraffic(module, "2pc-dealer"));
 });
 
-it("lifts what attention gives to a ring in which a low-rank product behind it fits", () => {
+it("the result of attention gets a ring that a low-rank product after it fits into", () => {
   const options: EstimateOptions = {
     phase: "decode",
     sequenceLength: 1,
@@ -59,13 +59,13 @@ it("lifts what attention gives to a ring in which a low-rank product behind it f
   expect(rings).toEqual([{ kind: "fx", scale: 12, width: 46 }]);
 });
 
-it("counts heads in groups as it counts them together", () => {
+it("heads in groups cost as much as all heads together", () => {
   const count = (together?: number) =>
     countTraffic("llama-tiny", { ...window, ...(together && { headsPerOp: together }) });
   expect(count(2)).toEqual(count());
 });
 
-it("counts a frozen half as half of the layers, and the first and last operators once", () => {
+it("with half of the layers frozen, half of the layers count, and the first and last operators count once", () => {
   const [all, half] = [layers, parseOwnership("lf0.5")].map((owner) =>
     countTraffic("llama-tiny", { ...window, ownership: owner }),
   );
@@ -77,20 +77,20 @@ it("counts a frozen half as half of the layers, and the first and last operators
   expect(bytes(all!.online) / bytes(half!.online)).toBeGreaterThan(1.9);
 });
 
-it("merges heads into softmaxes of their joint depth, and refuses what does not divide", () => {
+it("merged heads share a softmax of their joint depth, and a group that does not divide the heads is refused", () => {
   const { module } = estimateCost("llama-tiny", { ...window, layerLimit: 1, mergedHeads: 4 });
   const attention = opsOf(module).find(({ name }) => name === "attention")!;
   expect(module.values[attention.result]!.type.shape).toEqual([1, 2, 8, 64]);
-  expect(() => countTraffic("llama-tiny", { ...window, mergedHeads: 3 })).toThrow(/not merged by 3/);
+  expect(() => countTraffic("llama-tiny", { ...window, mergedHeads: 3 })).toThrow(/found 3 merged heads/);
 });
 
-it("puts adapters beside every product of a layer", () => {
+it("every product of a layer gets an adapter", () => {
   const { module } = estimateCost("llama-tiny", { ...window, layerLimit: 1, ownership: adapted });
   const names = Object.values(module.params).join();
   const kinds = ["query", "key", "value", "projected", "pre_activation", "up", "fed"];
   for (const kind of kinds) expect(names).toMatch(new RegExp(`\\.${kind.replace("_", ".")}\\.A`));
 });
 
-test.each(["all", "lora8", "lf0.5+lora8"])("refuses adapters on every product of %s", (text) => {
+test.each(["all", "lora8", "lf0.5+lora8"])("adapters on every product of %s are refused", (text) => {
   expect(() => withAdapters(parseOwnership(text), 8)).toThrow(RangeError);
 });

@@ -61,7 +61,7 @@ it.each([
   ["bert-base", 10.77],
   ["bert-large", 27.25],
 ] as const)(
-  "%s of 128 places: close to the published %d GB, and closer at what SPU's operations cost",
+  "%s with 128 positions costs close to the published %d GB, and closer with the cost of SPU's operations",
   (name, published) => {
     const { total, asSpu } = counted(name);
     expect(Math.abs(total / published - 1)).toBeLessThan(0.3);

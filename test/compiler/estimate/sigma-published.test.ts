@@ -21,7 +21,11 @@ const measured: readonly Published[] = [
   { name: "gpt-neo-1.3b", gigabytes: 4.326 },
 ];
 
-it.each(measured)("counts what SIGMA sends for $name within 2 percent: $gigabytes GB", ({ name, gigabytes, keys }) => {
+it.each(measured)("the count for $name is within 2 percent of what SIGMA sends: $gigabytes GB", ({
+  name,
+  gigabytes,
+  keys,
+}) => {
   const { report } = estimateCost(name, {
     sequenceLength: 128,
     phase: "prefill",

@@ -33,7 +33,7 @@ async function copy(): Promise<string> {
 }
 
 describe("keys init", () => {
-  test("makes a folder and an invite for each party", async () => {
+  test("it makes a folder and an invite for each party", async () => {
     expect((await readdir(join(root, "keys"))).sort()).toEqual([
       "client",
       "client.invite.json",
@@ -58,7 +58,7 @@ describe("keys init", () => {
     expect(new Date(certificate.validFrom).getTime()).toBeLessThan(Date.now());
   });
 
-  test("private keys are in the folder of their party only", async () => {
+  test("each private key is in the folder of its party only", async () => {
     for (const role of ["client", "server", "dealer"] as const) {
       expect(await readFile(keys.invites[role], "utf8")).not.toContain("PRIVATE");
       const files = await readdir(keys.folders[role], { recursive: true, withFileTypes: true });
@@ -69,7 +69,7 @@ describe("keys init", () => {
     }
   });
 
-  test("never overwrites, and then writes nothing at all", async () => {
+  test("it overwrites no key, and writes nothing if a path exists", async () => {
     const dir = join(root, "again");
     await initKeys(dir, { days: 400 });
     const before = await readFile(join(dir, "server", "key.pem"), "utf8");
@@ -82,7 +82,7 @@ describe("keys init", () => {
 });
 
 describe("reading an identity", () => {
-  test("gives the role, the keys and the pins", async () => {
+  test("an identity has the role, the keys and the pins", async () => {
     const warnings: Diagnostic[] = [];
     const identity = await readIdentity(keys.folders.client, (warning) => warnings.push(warning));
     expect(identity.role).toBe("client");
@@ -92,37 +92,41 @@ describe("reading an identity", () => {
 
   test.each<[string, (dir: string) => Promise<unknown>, string[]]>([
     [
-      "missing key and certificate",
+      "a missing key and certificate",
       async (dir) => {
         await rm(join(dir, "key.pem"));
         await rm(join(dir, "cert.pem"));
       },
       ["MRL0731", "MRL0731"],
     ],
-    ["no such folder", (dir) => rm(dir, { recursive: true }), ["MRL0731", "MRL0731", "MRL0731"]],
-    ["key of another party", (dir) => cp(join(keys.folders.server, "key.pem"), join(dir, "key.pem")), ["MRL0732"]],
-    ["key that is none", (dir) => writeFile(join(dir, "key.pem"), "hello"), ["MRL0732"]],
-    ["certificate that is none", (dir) => writeFile(join(dir, "cert.pem"), "hello"), ["MRL0732"]],
+    ["a missing folder", (dir) => rm(dir, { recursive: true }), ["MRL0731", "MRL0731", "MRL0731"]],
+    ["the key of another party", (dir) => cp(join(keys.folders.server, "key.pem"), join(dir, "key.pem")), ["MRL0732"]],
+    ["a key file that is not a key", (dir) => writeFile(join(dir, "key.pem"), "hello"), ["MRL0732"]],
+    ["a certificate file that is not a certificate", (dir) => writeFile(join(dir, "cert.pem"), "hello"), ["MRL0732"]],
     [
-      "certificate of another party",
+      "the certificate of another party",
       (dir) => cp(join(keys.folders.server, "cert.pem"), join(dir, "cert.pem")),
       ["MRL0732", "MRL0734"],
     ],
-    ["identity.json that is none", (dir) => writeFile(join(dir, "identity.json"), "{}"), ["MRL0736"]],
-    ["a peer of no role", (dir) => cp(join(dir, "peers", "server.pem"), join(dir, "peers", "sever.pem")), ["MRL0734"]],
+    ["an identity.json of another form", (dir) => writeFile(join(dir, "identity.json"), "{}"), ["MRL0736"]],
     [
-      "one certificate for two peers",
+      "a peer without a role",
+      (dir) => cp(join(dir, "peers", "server.pem"), join(dir, "peers", "sever.pem")),
+      ["MRL0734"],
+    ],
+    [
+      "a certificate that two peers share",
       (dir) => cp(join(dir, "peers", "server.pem"), join(dir, "peers", "dealer.pem")),
       ["MRL0734"],
     ],
-    ["no peers", (dir) => rm(join(dir, "peers"), { recursive: true }), ["MRL0731"]],
-  ])("%s", async (_what, damage, codes) => {
+    ["a folder without peers", (dir) => rm(join(dir, "peers"), { recursive: true }), ["MRL0731"]],
+  ])("%s is refused", async (_what, damage, codes) => {
     const dir = await copy();
     await damage(dir);
     expect(await codesOf(readIdentity(dir))).toEqual(codes);
   });
 
-  test("an expired certificate", async () => {
+  test("an expired certificate is refused", async () => {
     const dir = await copy();
     const old = await makeKeyPair("old", new Date(Date.now() - 2e8), new Date(Date.now() - 1e8));
     await writeFile(join(dir, "key.pem"), old.key);
@@ -130,7 +134,7 @@ describe("reading an identity", () => {
     expect(await codesOf(readIdentity(dir))).toEqual(["MRL0733", "MRL0734"]);
   });
 
-  test("a private key that others can read is a warning", async () => {
+  test("a private key that other users can read gives a warning", async () => {
     const dir = await copy();
     await chmod(join(dir, "key.pem"), 0o644);
     const warnings: Diagnostic[] = [];
@@ -182,13 +186,13 @@ describe("invites", () => {
   });
 
   test.each<[string, (invite: string) => string]>([
-    ["no JSON", () => "{"],
+    ["text that is not JSON", () => "{"],
     ["null", () => "null"],
     ["another role", (invite) => invite.replace('"invite": "client"', '"invite": "clerk"')],
     ["a peer of the invited role", (invite) => invite.replace('"role": "server"', '"role": "client"')],
     ["a changed fingerprint", (invite) => invite.replace(keys.fingerprints.server, "0".repeat(64))],
-    ["a certificate that is none", (invite) => invite.replace("MII", "XII")],
-    ["no peers", () => '{"schema": 1, "invite": "client"}'],
+    ["a certificate that is not one", (invite) => invite.replace("MII", "XII")],
+    ["an invite without peers", () => '{"schema": 1, "invite": "client"}'],
   ])("%s is refused", async (_what, change) => {
     const file = join(root, "changed.invite.json");
     await writeFile(file, change(await readFile(keys.invites.client, "utf8")));

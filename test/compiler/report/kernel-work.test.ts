@@ -9,7 +9,7 @@ const fixed = (...shape: number[]): Fixed => ({ shape, width: 32, scale: 12, lo:
 const kernels = (name: string, operands: readonly Fixed[], result: Fixed, attrs: Spec["attrs"] = {}) =>
   kernelWork({ callee: { kind: "protocol", name }, spec: { operands, result, attrs } });
 
-test("products of a scheduled module, counted by hand", () => {
+test("the products of a scheduled module equal a count by hand", () => {
   const found = new Map(plan.steps.flat().map((call) => [call.op.result, kernelWork(call)]));
   const all = (client: number, server: number, dealer: number, elements: number) => ({
     multiplyAdds: { client, server, dealer },
@@ -27,10 +27,10 @@ test("products of a scheduled module, counted by hand", () => {
   expect(found.get("logits")).toEqual(all(0, 0, 0, 9));
 });
 
-test("batched and broadcast products", () => {
+test("batched and broadcast products count every batch", () => {
   const batched = kernels("maskedMatmul", [fixed(2, 5, 3, 4), fixed(5, 4, 6)], fixed(2, 5, 3, 6));
   expect(batched.multiplyAdds).toEqual({ client: 1440, server: 1440, dealer: 720 });
-  // 2·3·4·4 sums of 5 channels and 9 places.
+  // 2·3·4·4 sums over 5 channels and a kernel of 9.
   const conv = kernels("knownWeightConv", [fixed(2, 10, 6, 6), fixed(3, 5, 3, 3)], fixed(2, 3, 4, 4));
   expect(conv.multiplyAdds).toEqual({ client: 4320, server: 4320, dealer: 4320 });
   // 6 rows through [4, 3], then [2, 5] and [1, 7].
@@ -43,9 +43,9 @@ test("batched and broadcast products", () => {
 
 test.each([
   // Two heads; q·k of depth 4 and weights·v of depth 5 for each score.
-  ["of a square, 1 + 2 + 3 scores a head", 3, true, 6],
-  ["of the last two places, 2 + 3 scores a head", 2, true, 5],
-  ["all, 3 · 3 scores a head", 3, false, 9],
+  ["a square with 1 + 2 + 3 scores per head", 3, true, 6],
+  ["the last two positions with 2 + 3 scores per head", 2, true, 5],
+  ["all pairs with 3 · 3 scores per head", 3, false, 9],
 ] as const)("attention counts the scores that exist: %s", (_, places, causal, scores) => {
   const operands = [fixed(1, 2, places, 4), fixed(1, 1, 3, 4), fixed(1, 1, 3, 5)];
   const found = kernels("coarseMaxAttention", operands, fixed(1, 2, places, 5), { causal, scale: 1 });
@@ -67,7 +67,7 @@ test("every protocol of a product is counted", () => {
   expect(names.filter((name) => kernels(name, spec.operands, spec.result).multiplyAdds.client === 0)).toEqual([]);
 });
 
-test("a cost report has them by operator", () => {
+test("a cost report lists multiply-adds by operator", () => {
   const { operators } = costReport(module, "2pc-dealer", "00".repeat(32), []);
   expect(operators.find(({ name }) => name === "%o")!.kernels.multiplyAdds).toEqual({
     client: 36,

@@ -75,7 +75,7 @@ const rowsOfProduct = [
   [4, 6],
 ];
 
-it("shares the row of the place, at the program's scale", async () => {
+it("shares the row of the position, at the program's scale", async () => {
   const client = await openClientExecutor(part);
   const { shared } = await client.prepare(inputs, { program: 1, position: 2 });
   expect(shared.cut!.shape).toEqual([1, 1, width]);
@@ -85,9 +85,9 @@ it("shares the row of the place, at the program's scale", async () => {
   await client.release();
 });
 
-it.each([0, 1, 2])("gives the head's row of place %i", async (place) => {
+it.each([0, 1, 2])("computes the head's row of position %i", async (position) => {
   const client = await openClientExecutor(part);
-  const prepared = await client.prepare(inputs, { program: 1, position: place });
+  const prepared = await client.prepare(inputs, { program: 1, position });
   const revealed = new Map([["hidden", intTensor([1, 1, width], Float64Array.of(0, 2 ** 8))]]);
   const logits = (await client.finish(prepared, revealed)).get("logits")!.tensor;
   expect(logits.shape).toEqual([1, 1, width]);

@@ -35,7 +35,7 @@ describeTwoParties([
     breaks: ["mask is 0", dealt],
   },
   {
-    name: "product of wires, 2 and 2 to 3 bits",
+    name: "product of masked values, 2 and 2 to 3 bits",
     inputs: [2, 2],
     *run(party, input) {
       const x = yield* maskAndOpen(party, input(0, 2));

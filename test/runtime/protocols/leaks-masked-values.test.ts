@@ -1,3 +1,3 @@
 import { testLeaks } from "../../harness/leak-tests.ts";
 
-testLeaks("wires");
+testLeaks("masked-values");

@@ -33,11 +33,11 @@ function withConstants(module: Module): Module {
 /** Few operators at a time, so that they meet in the patterns of fusions; then the fusions that must have applied. */
 const groups: readonly (readonly [operators: string, recognised: string])[] = [
   ["transpose reshape cast", "double-transpose double-reshape cast-chain"],
-  ["mul add div pow sqrt reciprocal", "neutral power reciprocal"],
+  ["mul add div pow sqrt reciprocal", "neutral-element power reciprocal"],
   ["mul sigmoid", "silu"],
   ["softmax matmul mul transpose", "double-transpose"],
   ["attention mul transpose", "clamp-mask"],
-  ["reduce-mean sub mul add sqrt div", "reciprocal neutral"],
+  ["reduce-mean sub mul add sqrt div", "reciprocal neutral-element"],
 ];
 
 it.each(groups)("keeps the meaning of modules of %s", (operators, recognised) => {

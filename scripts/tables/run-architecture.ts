@@ -1,3 +1,7 @@
+import { mayHoldWeight } from "../../compiler/build/index.ts";
+import type { ArchitectureName } from "../../compiler/estimate/index.ts";
+import { type EstimateOptions, estimateSetting, scheduledEstimate } from "../../compiler/estimate/index.ts";
+import { assertTrafficPredicted, expectedTraffic, meterTraffic, setupRounds } from "../../compiler/run/index.ts";
 import { interpret, toRaw } from "../../ir/interpret.ts";
 import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
@@ -8,23 +12,19 @@ import { openClient, openServer, prefillStart, runDealer } from "../../runtime/s
 import { memoryPair } from "../../runtime/transport/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { modelTensorOf, type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
-import { mayHoldWeight } from "../build/index.ts";
-import { assertTrafficPredicted, expectedTraffic, meterTraffic, setupRounds } from "../run/index.ts";
-import type { ArchitectureName } from "./architectures.ts";
-import { type EstimateOptions, estimateSetting, scheduledEstimate } from "./count-architecture.ts";
 
-/** One query of a shape that was run. */
+/** Measurements of one query of an architecture. */
 export interface EstimateRun {
   readonly rounds: number;
-  /** Processor time of all three parties, which share a thread: other work on the machine is not in it. */
+  /** Processor time of all three parties, which share a thread; it excludes other work on the machine. */
   readonly seconds: number;
-  /** Largest difference from the interpreter, as a part of the largest output. */
+  /** Largest difference from the interpreter, relative to the largest output. */
   readonly error: number;
 }
 
 /**
- * Runs a shape with some weights, so many queries in one session, every party in this thread. What was sent is held
- * against what is counted. @throws where bytes or rounds differ by one.
+ * Runs an architecture with generated weights: one session with this many queries, all parties in this thread.
+ * @throws InternalError MRL0799 where bytes or rounds differ from the count
  */
 export async function runArchitecture(
   name: ArchitectureName,
@@ -35,8 +35,8 @@ export async function runArchitecture(
   const plan = planProgram(state.module, estimateSetting(options));
   const program = programFromPlan(plan, "");
   const [id, input] = Object.entries(program.inputs)[0]!;
-  const numbers = lowDiscrepancy(input.shape, 1);
-  const wanted = [...interpret(state.module, state.weights, new Map([[id, numbers]])).values()][0]!;
+  const values = lowDiscrepancy(input.shape, 1);
+  const wanted = [...interpret(state.module, state.weights, new Map([[id, values]])).values()][0]!;
 
   const [atClient, atServer] = memoryPair("client", "server");
   const [clientsDealer, dealersClient] = memoryPair("client", "dealer");
@@ -52,7 +52,7 @@ export async function runArchitecture(
     const runs: EstimateRun[] = [];
     for (let query = 0; query < queries; query++) {
       const started = process.cpuUsage();
-      const { outputs, rounds } = await session.query({ [id]: toFixedPoint(numbers, input.scale) });
+      const { outputs, rounds } = await session.query({ [id]: toFixedPoint(values, input.scale) });
       const { user, system } = process.cpuUsage(started);
       const seconds = (user + system) / 1e6;
       const [[output, found]] = [...outputs] as [[string, IntTensor]];
@@ -72,7 +72,7 @@ export async function runArchitecture(
 
 const toFixedPoint = (x: Tensor, scale: number): IntTensor => intTensor(x.shape, toRaw(x, scale).data);
 
-/** The weights that a role may know, as integers. */
+/** The weights that a role may hold, as integers. */
 const tensorsOf = (weights: ProgramPlan["weights"], state: SplitState, role: Role): ReadonlyMap<string, IntTensor> =>
   new Map(
     Object.values(weights)
@@ -80,7 +80,7 @@ const tensorsOf = (weights: ProgramPlan["weights"], state: SplitState, role: Rol
       .map((decl) => [decl.tensor, toFixedPoint(state.weights.get(modelTensorOf(decl))!, decl.scale)]),
   );
 
-/** Numbers all over ±most in no order: multiples of the golden section, from a place on. */
+/** Values spread evenly over ±most: fractional parts of multiples of the golden ratio, from index `from` on. */
 const lowDiscrepancy = (shape: Shape, most: number, from = 0): Tensor =>
   tensor(
     shape,
@@ -88,7 +88,7 @@ const lowDiscrepancy = (shape: Shape, most: number, from = 0): Tensor =>
   );
 const golden = (Math.sqrt(5) - 1) / 2;
 
-/** Gains of 1; matrices under which a vector keeps its length on average, no two alike. */
+/** Norm weights of 1, and distinct matrices that keep the length of a vector on average. */
 function weightGenerator(): (shape: Shape) => Tensor {
   let from = 0;
   return (shape) => {
@@ -99,9 +99,9 @@ function weightGenerator(): (shape: Shape) => Tensor {
   };
 }
 
-/** Largest difference of an output from what was wanted, as a part of the largest number that was wanted. */
+/** Largest difference of an output from the expected value, relative to the largest expected value. */
 function errorOf(found: IntTensor, scale: number, wanted: Tensor): number {
   const differences = wanted.data.map((x, k) => Math.abs(found.data![k]! * 2 ** -scale - x));
-  const largest = (numbers: Float64Array): number => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  const largest = (values: Float64Array): number => values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
   return largest(differences) / largest(wanted.data);
 }

@@ -1,30 +1,35 @@
+import {
+  type ArchitectureName,
+  architectures,
+  cacheInfix,
+  type EstimateOptions,
+  estimateSetting,
+  privateLayerCount,
+  scheduledEstimate,
+} from "../../compiler/estimate/index.ts";
+import { kernelWork } from "../../compiler/report/cost/index.ts";
 import type { Module } from "../../ir/module.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { type BytesByDirection, noBytes } from "../../runtime/core/index.ts";
 import { addBytes, predictSetup } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
-import { kernelWork } from "../report/cost/index.ts";
-import { cacheInfix } from "./architecture-builder.ts";
-import { privateLayerCount } from "./architecture-module.ts";
-import { type ArchitectureName, architectures } from "./architectures.ts";
-import { type EstimateOptions, estimateSetting, scheduledEstimate } from "./count-architecture.ts";
 
-/** What one query of a shape sends and computes. */
+/** Traffic and arithmetic of one query of an architecture. */
 export interface QueryTraffic {
   readonly rounds: number;
   readonly online: BytesByDirection;
-  /** What the dealer hands out before the input is known. */
+  /** Bytes that the dealer sends before the input is known. */
   readonly offline: BytesByDirection;
-  /** Once for each session, mostly hidden weights. */
+  /** Bytes per session, mostly masked weights. */
   readonly setup: BytesByDirection;
-  /** Of products in the ring, offline and online together (report/kernels.ts). */
+  /** In products in the ring, offline and online together (report/cost/kernel-work.ts). */
   readonly multiplyAdds: Readonly<Record<Role, number>>;
 }
 
 /**
- * The counts of all layers that are not frozen. They are alike and follow each other, so that n of them cost what two
- * cost and n − 2 times what the third adds: test/compiler/estimate/count-traffic.test.ts.
+ * Counts all layers that are not frozen. They are equal and sequential, so n layers cost as much as two, plus n − 2
+ * times what the third adds: test/compiler/estimate/count-traffic.test.ts.
  */
 export function countTraffic(name: ArchitectureName, options: EstimateOptions): QueryTraffic {
   const together = options.headsPerOp ?? headsPerOpFor(name, options);
@@ -49,10 +54,10 @@ export function countTraffic(name: ArchitectureName, options: EstimateOptions): 
   };
 }
 
-/** Most places · places of an operator's heads: the lists of its scores take some hundred bytes for each. */
+/** Limit on heads · length² of one operator: the list of its scores takes a few hundred bytes per score. */
 const maxScores = 2 ** 20;
 
-/** Long rows are counted head by head. Presets write attention out in products, whose scores are listed nowhere. */
+/** Halves the heads per operator until their scores fit. Presets expand attention into products, which list no scores. */
 function headsPerOpFor(
   name: ArchitectureName,
   { preset, phase, sequenceLength, mergedHeads = 1 }: EstimateOptions,
@@ -64,11 +69,11 @@ function headsPerOpFor(
   return together === heads ? undefined : together;
 }
 
-/** What the operators of a module send one by one, and in the steps that they share: what `predict` counts as a whole. */
+/** Sums the traffic of a module's operators, in the rounds that they share; `predict` counts the same as a whole. */
 export function moduleTraffic(module: Module, setting: string): QueryTraffic {
   const plan = planProgram(module, setting);
   const calls = plan.steps.flat();
-  // Kept shares are there already; only the first query that makes them pays for them.
+  // Cached shares exist already: the query that made them paid for them.
   const counted = calls.filter(({ op }) => !(op.name === "share" && op.operands[0]!.includes(cacheInfix)));
   const work = calls.map((call) => kernelWork(call).multiplyAdds);
   return {
