@@ -1,7 +1,6 @@
 import { throwIfAny } from "../../ir/diagnostic.ts";
 import type { ValueId } from "../../ir/module.ts";
-import type { Calibration } from "../../passes/4-quantize/index.ts";
-import { calibrate, checkCalibration, checkFinite } from "../../passes/4-quantize/index.ts";
+import { type Calibration, calibrate, checkCalibration, checkFinite } from "../../passes/4-quantize/index.ts";
 import type { ClientCut } from "../../passes/pass.ts";
 import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";

@@ -1,6 +1,5 @@
 import { presetLimits } from "../../passes/3-approximate/index.ts";
-import type { Calibration } from "../../passes/4-quantize/index.ts";
-import { quantizePass } from "../../passes/4-quantize/index.ts";
+import { type Calibration, quantizePass } from "../../passes/4-quantize/index.ts";
 import { selectPass } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";

@@ -23,7 +23,7 @@ import { shaft } from "./shaft.ts";
 import { sigma } from "./sigma.ts";
 import { sirnn } from "./sirnn.ts";
 
-export type { Preset } from "./preset.ts";
+export { type Preset, presetLimits } from "./preset.ts";
 
 export const presets: ReadonlyMap<string, Preset> = new Map(
   [crypten, mpcformer, mpcformerRelu, secformer, shaft, puma, bumblebee, sirnn, sigma].map((preset) => [

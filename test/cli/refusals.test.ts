@@ -115,7 +115,7 @@ const refusals: readonly Refusal[] = [
     what: "a sandwich: an inner value opened",
     args: () => compile(model, "--adapter", adapter, ...reveal, "--reveal", "/model/layers.4/Add_1_output_0:client"),
     codes: ["MRL0303"],
-    at: /inside the model/,
+    at: /an intermediate value/,
   },
   {
     what: "a head at the client that does not follow from the logits",
