@@ -3,7 +3,16 @@
  * Installing the tarball then runs no scripts, and downloads only registry packages. The sources import these packages by
  * name; this script rewrites the names in dist.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -129,3 +138,6 @@ writeFileSync(
   `# What this folder contains\n\nBundled from these npm packages. The only changes are two lines, listed in scripts/vendor.mjs.\n\n${packages.map(licenceOf).join("\n")}`,
 );
 rewriteNames();
+
+// tsc writes files without the execute bit, and npx sets it only when it first links a checkout.
+chmodSync(join(dist, "compiler/cli/main.js"), 0o755);

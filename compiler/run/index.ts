@@ -17,8 +17,7 @@ export {
   watchChannel,
   watchMemory,
 } from "./meter.ts";
-export { onnxRuntime } from "./onnx-runtime.ts";
-export { openOnnxSession } from "./onnx-session.ts";
+export { openOnnxSession, runtimeInfo } from "./onnx-session.ts";
 export { loadPlain, runPlain } from "./plain.ts";
 export { dequantizeOutput } from "./quantize-inputs.ts";
 export {

@@ -3,17 +3,12 @@ import { fail } from "../../ir/diagnostic.ts";
 import { scanLimits } from "../onnx/format/index.ts";
 import { readWholeFile } from "../tensors/files/index.ts";
 import { externalFiles } from "./onnx-external.ts";
+import { type RuntimeInfo, type RuntimeName, runtimeNames } from "./runtime-name.ts";
 
-/** `native`: the package onnxruntime-node. `wasm`: the WebAssembly build in dist/vendor. */
-export const runtimeNames = ["native", "wasm"] as const;
-export type RuntimeName = (typeof runtimeNames)[number];
+export { type RuntimeName, runtimeNames };
 
 /** ONNX Runtime in either build: the same sessions, the same results within float32 rounding. */
-export interface OnnxRuntime {
-  readonly name: RuntimeName;
-  readonly version: string;
-  /** Why the native build was not loaded, if none was requested. */
-  readonly because?: string;
+export interface OnnxRuntime extends RuntimeInfo {
   readonly Tensor: typeof Tensor;
   readonly open: (file: string) => Promise<InferenceSession>;
 }

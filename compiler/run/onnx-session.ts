@@ -3,7 +3,8 @@ import type { Tensor as OrtTensor } from "onnxruntime-web/wasm";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import type { Dtype, TypedTensor } from "../tensors/index.ts";
-import { logSeverityLevel, onnxRuntime, type RuntimeName } from "./onnx-runtime.ts";
+import { logSeverityLevel, onnxRuntime } from "./onnx-runtime.ts";
+import type { RuntimeInfo, RuntimeName } from "./runtime-name.ts";
 
 /** A float32 tensor in the layout of ONNX Runtime: an output of one run that the next run takes unchanged. */
 export interface OrtCacheTensor {
@@ -89,6 +90,12 @@ export async function openOnnxSession(file: string, runtime?: RuntimeName): Prom
     release: () => session.release(),
   };
 }
+
+/**
+ * The build of ONNX Runtime that sessions use here. The result type does not name the bundled package, whose types a user
+ * of marillc does not have.
+ */
+export const runtimeInfo = async (): Promise<RuntimeInfo> => await onnxRuntime();
 
 /** Shapes and types are checked before, so the cause is a value: for example an index outside its table. */
 const refuseInput = (at: string, { message }: Error): never =>

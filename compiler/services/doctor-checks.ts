@@ -5,7 +5,7 @@ import { SessionError } from "../../runtime/core/index.ts";
 import { matmul, matmulPlain, ringTensor } from "../../runtime/ring/index.ts";
 import type { Identity } from "../../runtime/transport/node/index.ts";
 import { connect } from "../../runtime/transport/node/index.ts";
-import { onnxRuntime } from "../run/index.ts";
+import { runtimeInfo } from "../run/index.ts";
 import { measureLink } from "./link-probe.ts";
 import type { Endpoint } from "./service.ts";
 import { connectionPurposes } from "./session-agreement.ts";
@@ -54,7 +54,7 @@ const localProbes: readonly HealthProbe[] = [
 ];
 
 async function onnxRuntimeFound(): Promise<string> {
-  const { name, version, because } = await onnxRuntime();
+  const { name, version, because } = await runtimeInfo();
   if (name === "native") return `${version}, native`;
   const faster = because === undefined ? "" : ` (${because}; npm install onnxruntime-node is optional, and faster)`;
   return `${version}, WebAssembly${faster}`;

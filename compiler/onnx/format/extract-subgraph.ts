@@ -1,8 +1,9 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
 import { fail, throwIfAny } from "../../../ir/diagnostic.ts";
-import { type Dtype, int64Of, onnxTypeNumber } from "../../tensors/index.ts";
+import { type Dtype, onnxTypeNumber } from "../../tensors/index.ts";
 import { toSinglePrecision } from "./float32-graph.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "./model-records.ts";
+import { toLong } from "./proto-int64.ts";
 import { tensorBytes } from "./read-tensor.ts";
 
 const { onnx } = onnxProto;
@@ -242,21 +243,6 @@ function attributeMessage(model: OnnxModel, node: OnnxNode, attribute: OnnxAttri
     });
   }
   return (encoders[attribute.kind] as Encoder<typeof attribute.kind>)(attribute.value as never, model);
-}
-
-/** An int64 in two words, as protobufjs takes it. */
-export interface Int64Words {
-  readonly low: number;
-  readonly high: number;
-  readonly unsigned: boolean;
-}
-
-/** protobufjs takes any object with `low` and `high` as an int64; plain numbers end at 2^53. */
-export function toLong(value: number): Int64Words {
-  const wide = int64Of(value);
-  const low = Number(BigInt.asIntN(32, wide));
-  const high = Number(BigInt.asIntN(32, wide >> 32n));
-  return { low, high, unsigned: false };
 }
 
 function utf8(text: string): Uint8Array {

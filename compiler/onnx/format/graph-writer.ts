@@ -1,7 +1,7 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
 import type { Tensor } from "../../../ir/tensor.ts";
 import { encodeElements, onnxTypeNumber } from "../../tensors/index.ts";
-import { toLong } from "./extract-subgraph.ts";
+import { toLong } from "./proto-int64.ts";
 
 const { onnx } = onnxProto;
 
