@@ -61,4 +61,3 @@ export const approximatePass = (preset: Preset): Pass<SplitState> => ({
   ensures: "approximate",
   run: (state) => approximate(state, preset),
 });
-export { presetLimits } from "./preset.ts";

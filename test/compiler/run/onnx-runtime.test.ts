@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileS
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { onnxRuntime, type RuntimeName, runtimeNames } from "../../../compiler/run/onnx-runtime.ts";
+import { onnxRuntime } from "../../../compiler/run/onnx-runtime.ts";
 import { openOnnxSession } from "../../../compiler/run/onnx-session.ts";
+import { type RuntimeName, runtimeNames } from "../../../compiler/run/runtime-name.ts";
 import type { TypedTensor } from "../../../compiler/tensors/npy.ts";
 import type { Tensor } from "../../../ir/tensor.ts";
 
