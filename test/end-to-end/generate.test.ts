@@ -109,7 +109,7 @@ describe("generation with cached keys and values", () => {
       expect(counted(decode[phase])).toEqual(counted(manifest.decode!.predicted[phase]));
     }
     expect(violations(json, schemas.cost!)).toEqual([]);
-    expect(text).toContain("at the last of 48 places");
+    expect(text).toContain("at the last of 48 positions");
   });
 
   it("a token takes at most 25 rounds per private layer", () => {

@@ -123,7 +123,7 @@ describe("the command line on a decoder with a cache", () => {
     const refused = await marillc("compile", file, ...sizes(0), ...owned, "-o", out);
     expect(refused.code).toBe(1);
     expect(refused.err).toMatch(
-      /MRL0301: output "logits"[\s\S]*unless they are named too: present\.1\.key, present\.1\.value/,
+      /MRL0301: output "logits"[\s\S]*outputs without a --reveal of their own are left out: present\.1\.key, present\.1\.value/,
     );
     const made = await marillc("compile", file, ...sizes(0), ...owned, "--reveal", "logits:client", "-o", out);
     expect(made.err).toBe("");
