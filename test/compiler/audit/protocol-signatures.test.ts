@@ -8,189 +8,215 @@ import { tokenizerFileNames } from "../../../compiler/inputs/tokenizer.ts";
 import { opDef } from "../../../ir/registry.ts";
 import { local } from "../../../runtime/program/local-ops.ts";
 import * as registry from "../../../runtime/protocols/index.ts";
-import type { OperandForm, Protocol } from "../../../runtime/protocols/kit/define-protocol.ts";
+import type { Protocol } from "../../../runtime/protocols/kit/define-protocol.ts";
 
-const folder = join(import.meta.dirname, "../../../compiler/audit");
+describe("the checker", () => {
+  const checkerFolder = join(import.meta.dirname, "../../../compiler/audit");
+  const allowedPackages = ["node:crypto", "onnx-proto"];
+  const importsOf = (source: string): string[] =>
+    [...source.matchAll(/^(?:import|export|\}) [^;]*?from "([^"]+)";$/gm)].map(([, specifier]) => specifier!);
 
-test("the checker imports nothing of the compiler, the passes, the targets or the runtime", () => {
-  for (const name of readdirSync(folder)) {
-    const text = readFileSync(join(folder, name), "utf8");
-    const imports = [...text.matchAll(/^(?:import|export|\}) [^;]*?from "([^"]+)";$/gm)].map(
-      ([, specifier]) => specifier!,
-    );
-    const foreign = imports.filter((from) => !from.startsWith("./") && !["node:crypto", "onnx-proto"].includes(from));
-    expect({ name, foreign }).toEqual({ name, foreign: [] });
-  }
+  test.each(
+    readdirSync(checkerFolder),
+  )("imports in %s nothing of the compiler, the passes, the targets or the runtime", (file) => {
+    const source = readFileSync(join(checkerFolder, file), "utf8");
+
+    const foreign = importsOf(source).filter((from) => !from.startsWith("./") && !allowedPackages.includes(from));
+
+    expect(foreign).toEqual([]);
+  });
 });
 
 describe("the table of trusted protocols", () => {
-  const exported = Object.entries(registry) as readonly (readonly [string, Protocol])[];
+  const protocols: Readonly<Record<string, Protocol>> = registry;
+  const exported = Object.entries(protocols);
+
+  /** The first `count` forms: the last form of the list stands for all operands that follow. */
+  const formsOfOperands = (forms: readonly string[], count: number): string[] =>
+    Array.from({ length: count }, (_, place) => forms[Math.min(place, forms.length - 1)]!);
+
+  const resultOf = ({ family, implements: operator, yields }: Protocol): string => {
+    if (operator === "reveal") return "opened";
+    if (yields === "masked") return "masked";
+    return family === "replicated" ? "replicated" : "share";
+  };
 
   test("has a row for every protocol, and no other", () => {
-    expect([...protocolSignatures.keys()].sort()).toEqual(exported.map(([name]) => name).sort());
+    const exportedNames = exported.map(([name]) => name).sort();
+
+    const rows = [...protocolSignatures.keys()].sort();
+
+    expect(rows).toEqual(exportedNames);
   });
 
-  test.each(exported)("%s takes and gives the forms of its row", (name, protocol) => {
-    const { operands, result, settings } = protocolSignatures.get(name)!;
-    const { forms, yields, family, implements: operator } = protocol;
+  test.each(exported)("names %s as the export is named", (name, protocol) => {
     expect(exportNameOf(protocol.name)).toBe(name);
-    expect(settings).toEqual(protocol.settings);
-    // For an operand that is `public` to the runtime, the row says whether only the client has it.
-    const plain = operands.map((form) => (form === "client" ? "public" : form));
-    const most = Math.max(plain.length, forms.length);
-    const at = <T>(list: readonly T[], place: number): T => list[Math.min(place, list.length - 1)]!;
-    for (let place = 0; place < most; place++) expect(at<string>(plain, place)).toBe(at<OperandForm>(forms, place));
-    const shared = family === "replicated" ? "replicated" : "share";
-    const opens = operator === "reveal" ? "opened" : yields === "masked" ? "masked" : shared;
-    expect(result).toBe(opens);
   });
 
-  test("the client's integers go only to sharing, and to lookups that hide the indices", () => {
-    const taking = [...protocolSignatures]
-      .filter(([, { operands }]) => operands.includes("client"))
-      .map(([name]) => name);
-    expect(taking.sort()).toEqual(["privateLookup", "replicatedShare", "seededShare"]);
-    const implemented = taking.map((name) => (registry as Readonly<Record<string, Protocol>>)[name]!.implements);
+  test.each(exported)("has the settings of %s", (name, protocol) => {
+    expect(protocolSignatures.get(name)!.settings).toEqual(protocol.settings);
+  });
+
+  test.each(exported)("has the forms that the operands of %s take", (name, protocol) => {
+    const { operands } = protocolSignatures.get(name)!;
+    const count = Math.max(operands.length, protocol.forms.length);
+
+    // For an operand that is `public` to the runtime, the row says whether only the client has it.
+    const runtimeForms = operands.map((form) => (form === "client" ? "public" : form));
+
+    expect(formsOfOperands(runtimeForms, count)).toEqual(formsOfOperands(protocol.forms, count));
+  });
+
+  test.each(exported)("has the form that %s gives", (name, protocol) => {
+    expect(protocolSignatures.get(name)!.result).toBe(resultOf(protocol));
+  });
+
+  test("gives the client's integers only to sharing, and to lookups that hide the indices", () => {
+    const rows = [...protocolSignatures];
+
+    const takingRows = rows.filter(([, { operands }]) => operands.includes("client"));
+    const taking = takingRows.map(([name]) => name).sort();
+    const implemented = taking.map((name) => protocols[name]!.implements);
+
+    expect(taking).toEqual(["privateLookup", "replicatedShare", "seededShare"]);
     expect(implemented).toEqual(["gather", "share", "share"]);
   });
 
-  test("only reveals open", () => {
+  test("opens values only with a reveal", () => {
     const opening = exported.filter(([name]) => protocolSignatures.get(name)!.result === "opened");
-    expect(opening.map(([, protocol]) => protocol.implements)).toEqual(["reveal", "reveal"]);
+
+    const implemented = opening.map(([, protocol]) => protocol.implements);
+
+    expect(implemented).toEqual(["reveal", "reveal"]);
   });
 });
 
 describe("the shape rules of local operators", () => {
-  test("has a rule for every local operator, and no other", () => {
+  type Shape = readonly number[];
+
+  /** An operator with the shapes of its operands, by name and in order. */
+  interface Use {
+    readonly operator: string;
+    readonly what: string;
+    readonly operands: Readonly<Record<string, Shape>>;
+    readonly attrs?: Record<string, unknown>;
+  }
+
+  /** A use that has no shape, and the shape that a file could state for it. */
+  interface Misfit extends Use {
+    readonly stated: Shape;
+  }
+
+  const shapeByRule = ({ operator, operands, attrs = {} }: Use, stated: Shape) =>
+    localShapes.get(operator)!(Object.values(operands), attrs as never, stated);
+  const shapeByIr = ({ operator, operands, attrs = {} }: Use): Shape =>
+    opDef(operator).shape(Object.values(operands), attrs as never);
+
+  const windows = { strides: [2, 1], pads: [1, 0, 1, 2], dilations: [1, 2] };
+  const uses: readonly Use[] = [
+    { operator: "add", what: "broadcast tensors", operands: { left: [2, 1, 3], right: [4, 1] } },
+    { operator: "sub", what: "vectors", operands: { left: [5], right: [5] } },
+    { operator: "mul", what: "a matrix and a scalar", operands: { left: [2, 3], right: [] } },
+    { operator: "neg", what: "a matrix", operands: { x: [2, 3] } },
+    { operator: "rope", what: "four axes", operands: { x: [1, 2, 4, 6], cos: [4, 6], sin: [1, 1, 4, 6] } },
+    { operator: "matmul", what: "broadcast batches", operands: { left: [2, 1, 3, 4], right: [5, 4, 7] } },
+    { operator: "matmul", what: "two matrices", operands: { left: [3, 4], right: [4, 2] } },
+    {
+      operator: "conv",
+      what: "two groups",
+      operands: { x: [1, 4, 9, 8], kernels: [6, 2, 3, 2] },
+      attrs: { ...windows, group: 2 },
+    },
+    {
+      operator: "sum-pool",
+      what: "padded windows",
+      operands: { x: [1, 4, 9, 8] },
+      attrs: { ...windows, kernel: [3, 2] },
+    },
+    { operator: "transpose", what: "three axes", operands: { x: [2, 3, 4] }, attrs: { perm: [2, 0, 1] } },
+    { operator: "reshape", what: "a matrix", operands: { x: [2, 6] }, attrs: { shape: [3, 4] } },
+    { operator: "expand", what: "three axes to four", operands: { x: [2, 1, 3] }, attrs: { shape: [4, 2, 5, 3] } },
+    {
+      operator: "slice",
+      what: "steps over both axes",
+      operands: { x: [10, 7] },
+      attrs: { starts: [1, 0], ends: [10, 7], steps: [4, 2] },
+    },
+    {
+      operator: "reduce-sum",
+      what: "two axes that are kept",
+      operands: { x: [2, 3, 4] },
+      attrs: { axes: [0, -1], keepdims: true },
+    },
+    {
+      operator: "reduce-sum",
+      what: "an axis that is dropped",
+      operands: { x: [2, 3, 4] },
+      attrs: { axes: [1], keepdims: false },
+    },
+    {
+      operator: "concat",
+      what: "three matrices",
+      operands: { first: [2, 3], second: [2, 5], third: [2, 1] },
+      attrs: { axis: -1 },
+    },
+    {
+      operator: "gather",
+      what: "a table of indices",
+      operands: { x: [4, 5, 6], indices: [2, 2] },
+      attrs: { axis: -2 },
+    },
+    { operator: "narrow", what: "a vector", operands: { x: [3] }, attrs: { width: 8 } },
+    { operator: "cumsum", what: "a matrix", operands: { x: [2, 3] }, attrs: { axis: -1 } },
+    { operator: "trilu", what: "a batch", operands: { x: [4, 2, 3] }, attrs: { upper: false, diagonal: -1 } },
+  ];
+  const misfits: readonly Misfit[] = [
+    { operator: "add", what: "lengths that differ", operands: { left: [2], right: [3] }, stated: [3] },
+    { operator: "matmul", what: "inner axes that differ", operands: { left: [2, 3], right: [4, 2] }, stated: [2, 2] },
+    { operator: "reshape", what: "another number of values", operands: { x: [2, 6] }, stated: [13] },
+    { operator: "expand", what: "an axis that is not 1", operands: { x: [2, 3] }, stated: [2, 6] },
+    {
+      operator: "transpose",
+      what: "an axis taken twice",
+      operands: { x: [2, 3] },
+      attrs: { perm: [0, 0] },
+      stated: [2, 2],
+    },
+    {
+      operator: "concat",
+      what: "other axes that differ",
+      operands: { first: [2, 3], second: [3, 3] },
+      attrs: { axis: 1 },
+      stated: [2, 6],
+    },
+    {
+      operator: "rope",
+      what: "tables that are longer than the values",
+      operands: { x: [4, 6], cos: [8, 6], sin: [8, 6] },
+      stated: [8, 6],
+    },
+  ];
+
+  test("have a rule for every local operator, and no other", () => {
     expect([...localShapes.keys()].sort()).toEqual(Object.keys(local).sort());
   });
 
-  const windows = { strides: [2, 1], pads: [1, 0, 1, 2], dilations: [1, 2] };
-  const cases: readonly (readonly [string, readonly (readonly number[])[], Record<string, unknown>])[] = [
-    [
-      "add",
-      [
-        [2, 1, 3],
-        [4, 1],
-      ],
-      {},
-    ],
-    ["sub", [[5], [5]], {}],
-    ["mul", [[2, 3], []], {}],
-    ["neg", [[2, 3]], {}],
-    [
-      "rope",
-      [
-        [1, 2, 4, 6],
-        [4, 6],
-        [1, 1, 4, 6],
-      ],
-      {},
-    ],
-    [
-      "matmul",
-      [
-        [2, 1, 3, 4],
-        [5, 4, 7],
-      ],
-      {},
-    ],
-    [
-      "matmul",
-      [
-        [3, 4],
-        [4, 2],
-      ],
-      {},
-    ],
-    [
-      "conv",
-      [
-        [1, 4, 9, 8],
-        [6, 2, 3, 2],
-      ],
-      { ...windows, group: 2 },
-    ],
-    ["sum-pool", [[1, 4, 9, 8]], { ...windows, kernel: [3, 2] }],
-    ["transpose", [[2, 3, 4]], { perm: [2, 0, 1] }],
-    ["reshape", [[2, 6]], { shape: [3, 4] }],
-    ["expand", [[2, 1, 3]], { shape: [4, 2, 5, 3] }],
-    ["slice", [[10, 7]], { starts: [1, 0], ends: [10, 7], steps: [4, 2] }],
-    ["reduce-sum", [[2, 3, 4]], { axes: [0, -1], keepdims: true }],
-    ["reduce-sum", [[2, 3, 4]], { axes: [1], keepdims: false }],
-    [
-      "concat",
-      [
-        [2, 3],
-        [2, 5],
-        [2, 1],
-      ],
-      { axis: -1 },
-    ],
-    [
-      "gather",
-      [
-        [4, 5, 6],
-        [2, 2],
-      ],
-      { axis: -2 },
-    ],
-    ["narrow", [[3]], { width: 8 }],
-    ["cumsum", [[2, 3]], { axis: -1 }],
-    ["trilu", [[4, 2, 3]], { upper: false, diagonal: -1 }],
-  ];
-  test.each(cases)("%s of %j has the shape that the IR infers", (name, shapes, attrs) => {
-    const inferred = opDef(name).shape(shapes, attrs as never);
-    expect(localShapes.get(name)!(shapes, attrs as never, inferred)).toEqual(inferred);
+  test("are all among the uses tested here", () => {
+    expect(new Set(uses.map(({ operator }) => operator))).toEqual(new Set(localShapes.keys()));
   });
 
-  test("every rule is among the cases", () => {
-    expect(new Set(cases.map(([name]) => name))).toEqual(new Set([...localShapes.keys()]));
+  test.each(uses)("give $operator of $what the shape that the IR infers", (use) => {
+    const inferred = shapeByIr(use);
+
+    const shape = shapeByRule(use, inferred);
+
+    expect(shape).toEqual(inferred);
   });
 
-  test("operands that do not fit have no shape", () => {
-    const none: readonly (readonly [
-      string,
-      readonly (readonly number[])[],
-      Record<string, unknown>,
-      readonly number[],
-    ])[] = [
-      ["add", [[2], [3]], {}, [3]],
-      [
-        "matmul",
-        [
-          [2, 3],
-          [4, 2],
-        ],
-        {},
-        [2, 2],
-      ],
-      ["reshape", [[2, 6]], {}, [13]],
-      ["expand", [[2, 3]], {}, [2, 6]],
-      ["transpose", [[2, 3]], { perm: [0, 0] }, [2, 2]],
-      [
-        "concat",
-        [
-          [2, 3],
-          [3, 3],
-        ],
-        { axis: 1 },
-        [2, 6],
-      ],
-      [
-        "rope",
-        [
-          [4, 6],
-          [8, 6],
-          [8, 6],
-        ],
-        {},
-        [8, 6],
-      ],
-    ];
-    for (const [name, shapes, attrs, said] of none) {
-      expect([name, localShapes.get(name)!(shapes, attrs as never, said)]).toEqual([name, undefined]);
-    }
+  test.each(misfits)("give $operator of $what no shape", (misfit) => {
+    const shape = shapeByRule(misfit, misfit.stated);
+
+    expect(shape).toBeUndefined();
   });
 });
 

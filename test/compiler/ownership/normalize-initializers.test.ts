@@ -9,6 +9,7 @@ import { numbers } from "../../end-to-end/tiny-model.ts";
 import { codesOf, floatInfo, floatTensor, node } from "../onnx/format/build-model.ts";
 import {
   add,
+  addOf,
   baseOf,
   type Case,
   constant,
@@ -18,6 +19,7 @@ import {
   modelOf,
   rows,
   second,
+  secretsWith,
   stored,
   turned,
   type Values,
@@ -26,96 +28,94 @@ import {
 } from "./private-models.ts";
 
 describe("private values, in whatever form the file stores them", () => {
-  const asInitializer: Case = { initializer: [floatTensor("fc1.bias", [width], vector)], nodes: [add("fc1.bias")] };
-  const wanted = look(asInitializer, { base: baseOf() }).y;
+  const vectorConstant = (output: string, values: Values): proto.INodeProto =>
+    constant(output, { name: "value", type: 4, t: floatTensor("", [width], [...values]) });
+  const condition = (output: string, value: boolean): proto.INodeProto =>
+    constant(output, { name: "value", type: 4, t: { dims: [], dataType: 9, int32Data: [Number(value)] } });
   const branch = (
     name: string,
     inner: readonly proto.INodeProto[],
     initializer: readonly proto.ITensorProto[] = [],
-  ) => ({
+  ): proto.IGraphProto => ({
     name,
     initializer: [...initializer],
     node: [...inner],
     output: [floatInfo(`${name}_y`, rows, width)],
   });
-  const inner = [node("Add", ["h", "k"], ["t_y"])];
-  const choice = (then: proto.IGraphProto): readonly proto.INodeProto[] => [
-    constant("c", { name: "value", type: 4, t: { dims: [], dataType: 9, int32Data: [1] } }),
-    {
-      ...node("If", ["c"], ["y"]),
-      attribute: [
-        { name: "then_branch", type: 5, g: then },
-        { name: "else_branch", type: 5, g: branch("e", [node("Identity", ["h"], ["e_y"])]) },
-      ],
-    },
-  ];
-  const k = { name: "value", type: 4, t: floatTensor("", [width], vector) };
-
-  it.each<[string, Case, string]>([
-    ["an initializer", asInitializer, "fc1.bias"],
-    [
-      "a list in an attribute",
-      { initializer: [], nodes: [constant("c1", { name: "value_floats", type: 6, floats: vector }), add("c1")] },
-      "c1",
-    ],
-    ["a constant of a branch", { initializer: [], nodes: choice(branch("t", [constant("k", k), ...inner])) }, "k"],
-    [
-      "an initializer of a branch",
-      { initializer: [], nodes: choice(branch("t", inner, [floatTensor("k", [width], vector)])) },
-      "k",
-    ],
-    [
-      "a table of the code's own",
-      { initializer: [floatTensor("m.lifted_tensor_0", [width], vector)], nodes: [add("m.lifted_tensor_0")] },
-      "m.lifted_tensor_0",
-    ],
-  ])("%s is private, and computes the same", (_, given, name) => {
-    const { secrets, y } = look(given, { base: baseOf() });
-    expect(secrets).toEqual([name]);
-    for (const [at, value] of y.entries()) expect(value).toBeCloseTo(wanted[at]!, 6);
-    expect(look(given, { private: [name] }).secrets).toContain(name);
-  });
-
-  it("lets two branches use the same name", () => {
-    const other = { ...k, t: floatTensor("", [width], numbers(width, 4, 0.5)) };
-    const [, chosen] = choice(branch("t", [constant("k", k), ...inner]));
-    const nodes = [
-      constant("c", { name: "value", type: 4, t: { dims: [], dataType: 9, int32Data: [0] } }),
+  const addK = (branchName: string): proto.INodeProto => node("Add", ["h", "k"], [`${branchName}_y`]);
+  const unchanged = branch("e", [node("Identity", ["h"], ["e_y"])]);
+  const choice = (taken: boolean, thenBranch: proto.IGraphProto, elseBranch = unchanged): Case => ({
+    initializer: [],
+    nodes: [
+      condition("c", taken),
       {
-        ...chosen!,
+        ...node("If", ["c"], ["y"]),
         attribute: [
-          chosen!.attribute![0]!,
-          { name: "else_branch", type: 5, g: branch("e", [constant("k", other), node("Add", ["h", "k"], ["e_y"])]) },
+          { name: "then_branch", type: 5, g: thenBranch },
+          { name: "else_branch", type: 5, g: elseBranch },
         ],
       },
-    ];
-    // The branch that is not taken is reported too: nothing depends on it.
-    expect(codesOf(() => look({ initializer: [], nodes }, { private: ["k*"] }))).toEqual(["MRL0425"]);
-    const { secrets, y } = look(
-      { initializer: [], nodes },
-      { private: ["k_1"], base: baseOf(stored("k", [width], vector)) },
+    ],
+  });
+
+  const asInitializer = addOf("fc1.bias", [width], vector);
+  const asList: Case = {
+    initializer: [],
+    nodes: [constant("c1", { name: "value_floats", type: 6, floats: vector }), add("c1")],
+  };
+  const asConstantOfBranch = choice(true, branch("t", [vectorConstant("k", vector), addK("t")]));
+  const asInitializerOfBranch = choice(true, branch("t", [addK("t")], [floatTensor("k", [width], vector)]));
+  const asTableOfCode = addOf("m.lifted_tensor_0", [width], vector);
+
+  it.each([
+    { form: "an initializer", model: asInitializer, name: "fc1.bias" },
+    { form: "a list in an attribute", model: asList, name: "c1" },
+    { form: "a constant of a branch", model: asConstantOfBranch, name: "k" },
+    { form: "an initializer of a branch", model: asInitializerOfBranch, name: "k" },
+    { form: "a table of the code's own", model: asTableOfCode, name: "m.lifted_tensor_0" },
+  ])("$form is private, and computes the same", ({ model, name }) => {
+    const expected = look(asInitializer, { base: baseOf() }).y;
+
+    const besideBase = look(model, { base: baseOf() });
+    const byPattern = look(model, { private: [name] });
+
+    expect(besideBase.secrets).toEqual([name]);
+    expect(besideBase.y).toHaveLength(expected.length);
+    for (const [at, value] of besideBase.y.entries()) expect(value).toBeCloseTo(expected[at]!, 6);
+    expect(byPattern.secrets).toContain(name);
+  });
+
+  describe("when two branches use the same name", () => {
+    const otherVector = numbers(width, 4, 0.5);
+    const twoBranches = choice(
+      false,
+      branch("t", [vectorConstant("k", vector), addK("t")]),
+      branch("e", [vectorConstant("k", otherVector), addK("e")]),
     );
-    expect(secrets).toEqual(["k_1"]);
-    const plain = { initializer: [floatTensor("fc1.bias", [width], numbers(width, 4, 0.5))], nodes: [add("fc1.bias")] };
-    expect(y).toEqual(look(plain, { private: ["fc1.*"] }).y);
+
+    it("keeps them apart, and computes the branch that is taken", () => {
+      const takenBranch = addOf("fc1.bias", [width], otherVector);
+      const expected = look(takenBranch, { private: ["fc1.*"] }).y;
+
+      const base = baseOf(stored("k", [width], vector));
+      const { secrets, y } = look(twoBranches, { private: ["k_1"], base });
+
+      expect(secrets).toEqual(["k_1"]);
+      expect(y).toEqual(expected);
+    });
+
+    it("reports the branch that is not taken, because nothing depends on it", () => {
+      const codes = codesOf(() => look(twoBranches, { private: ["k*"] }));
+
+      expect(codes).toEqual(["MRL0425"]);
+    });
   });
 });
 
 describe("a tensor that an exporter merged from equal parameters", () => {
-  const norm = (at: number, from: string, weight: string, to: string): proto.INodeProto =>
-    node("Mul", [from, weight], [to], at < 0 ? "" : `/norm${at}/Mul`);
-  const merged = (at: readonly [number, number]): Case => ({
-    initializer: [floatTensor("norm0.weight", [width], vector)],
-    nodes: [norm(at[0], "h", "norm0.weight", "u"), norm(at[1], "u", "norm0.weight", "y")],
-  });
-  const byName: Case = {
-    initializer: [floatTensor("norm0.weight", [width], vector)],
-    nodes: [
-      node("Identity", ["norm0.weight"], ["norm1.weight"]),
-      norm(0, "h", "norm0.weight", "u"),
-      norm(1, "u", "norm1.weight", "y"),
-    ],
-  };
+  const norm = (from: string, weight: string, to: string, name = ""): proto.INodeProto =>
+    node("Mul", [from, weight], [to], name);
+  const sharedGain = floatTensor("norm0.weight", [width], vector);
   const gain = (at: number, by = 0): SafetensorsTensor =>
     stored(
       `norm${at}.weight`,
@@ -123,154 +123,111 @@ describe("a tensor that an exporter merged from equal parameters", () => {
       vector.map((value) => value + by),
     );
 
-  it.each<[string, Case]>([
-    ["by an Identity", byName],
-    ["by its uses", merged([0, 1])],
-  ])("is told apart %s: each is compared with its own", (_, given) => {
-    expect(look(given, { base: baseOf(gain(0), gain(1)) }).secrets).toEqual([]);
-    expect(look(given, { base: baseOf(gain(0), gain(1, 1)) }).secrets).toEqual(["norm1.weight"]);
-    expect(look(given, { base: baseOf(gain(0, 1), gain(1)) }).secrets).toEqual(["norm0.weight"]);
-    expect(look(given, { private: ["norm1.*"] }).secrets).toEqual(["norm1.weight"]);
-    // The base gives initial values for each, so that a fresh model compiles.
-    expect(look(given, { base: baseOf(gain(0, 1), gain(1, 2)) }).surrogate.missing).toEqual([]);
+  const toldByIdentity: Case = {
+    initializer: [sharedGain],
+    nodes: [
+      node("Identity", ["norm0.weight"], ["norm1.weight"]),
+      norm("h", "norm0.weight", "u", "/norm0/Mul"),
+      norm("u", "norm1.weight", "y", "/norm1/Mul"),
+    ],
+  };
+  const toldByUses: Case = {
+    initializer: [sharedGain],
+    nodes: [norm("h", "norm0.weight", "u", "/norm0/Mul"), norm("u", "norm0.weight", "y", "/norm1/Mul")],
+  };
+  const namelessUses: Case = {
+    initializer: [sharedGain],
+    nodes: [norm("h", "norm0.weight", "u"), norm("u", "norm0.weight", "y")],
+  };
+
+  describe.each([
+    { means: "an Identity", model: toldByIdentity },
+    { means: "its uses", model: toldByUses },
+  ])("and that is told apart by $means", ({ model }) => {
+    it("is compared with the base's tensor of each parameter", () => {
+      expect(secretsWith(model, gain(0), gain(1))).toEqual([]);
+      expect(secretsWith(model, gain(0), gain(1, 1))).toEqual(["norm1.weight"]);
+      expect(secretsWith(model, gain(0, 1), gain(1))).toEqual(["norm0.weight"]);
+    });
+
+    it("is private for the parameter that a pattern names", () => {
+      const { secrets } = look(model, { private: ["norm1.*"] });
+
+      expect(secrets).toEqual(["norm1.weight"]);
+    });
+
+    it("has initial values from the base for each, so that a fresh model compiles", () => {
+      const { surrogate } = look(model, { base: baseOf(gain(0, 1), gain(1, 2)) });
+
+      expect(surrogate.missing).toEqual([]);
+    });
   });
 
   it("is marked private in notes if one of its parameters is private", () => {
-    const path = modelOf(byName);
+    const path = modelOf(toldByIdentity);
     const { ownership } = loadModel(resolveModelOptions({ model: path, base: baseOf(gain(0), gain(1, 1)) }));
+
     const { tensors } = modelMetadata({ model: readModel(path), ownership, inputs: new Map(), blockers: [] });
+
     expect(tensors.get("norm0.weight")!.known_to).toBe("server");
     expect(tensors.get("onnx::MatMul_1")!.known_to).toBe("everyone");
   });
 
   it("is refused when a few values would expand to too many parameters", () => {
-    const count = 40_000;
-    const nodes = Array.from({ length: count }, (_, at) =>
-      norm(at, at === 0 ? "h" : `h${at}`, "norm0.weight", at === count - 1 ? "y" : `h${at + 1}`),
-    );
-    const wide = {
+    const uses = 40_000;
+    const hiddenAt = (at: number) => (at === 0 ? "h" : at === uses ? "y" : `h${at}`);
+    const manyUses: Case = {
       initializer: [floatTensor("norm0.weight", [rows * 32, width], numbers(rows * 32 * width, 3, 1))],
-      nodes,
+      nodes: Array.from({ length: uses }, (_, at) =>
+        norm(hiddenAt(at), "norm0.weight", hiddenAt(at + 1), `/norm${at}/Mul`),
+      ),
     };
-    expect(codesOf(() => look(wide, { base: baseOf() }))).toEqual(["MRL0433"]);
+
+    const codes = codesOf(() => look(manyUses, { base: baseOf() }));
+
+    expect(codes).toEqual(["MRL0433"]);
   });
 
   it("has each name in an ONNX base that was merged too", () => {
-    const base = modelOf(merged([0, 1]), "base");
-    const other: Case = {
-      initializer: [
-        floatTensor("norm0.weight", [width], vector),
-        floatTensor("norm1.weight", [width], numbers(width, 8, 0.5)),
-      ],
-      nodes: [norm(0, "h", "norm0.weight", "u"), norm(1, "u", "norm1.weight", "y")],
+    const mergedBase = modelOf(toldByUses, "base");
+    const apart: Case = {
+      initializer: [sharedGain, floatTensor("norm1.weight", [width], numbers(width, 8, 0.5))],
+      nodes: [norm("h", "norm0.weight", "u", "/norm0/Mul"), norm("u", "norm1.weight", "y", "/norm1/Mul")],
     };
-    const { secrets, surrogate } = look(other, { base });
+
+    const { secrets, surrogate } = look(apart, { base: mergedBase });
+
     expect(secrets).toEqual(["norm1.weight"]);
     expect(surrogate.missing).toEqual([]);
   });
 
   it("is public when the file does not name its uses, if all candidates agree", () => {
-    expect(look(merged([-1, -1]), { base: baseOf(gain(0), gain(1)) }).secrets).toEqual([]);
-    const { secrets, why } = look(merged([-1, -1]), { base: baseOf(gain(0), gain(1, 1)) });
+    const secrets = secretsWith(namelessUses, gain(0), gain(1));
+
+    expect(secrets).toEqual([]);
+  });
+
+  it("is private when the file does not name its uses, if a candidate differs", () => {
+    const { secrets, why } = look(namelessUses, { base: baseOf(gain(0), gain(1, 1)) });
+
     expect(secrets).toEqual(["norm0.weight"]);
     expect(why.join()).toContain("one may be norm1.weight");
   });
 
-  it("is refused when it is a matrix with a public and a private use", () => {
-    const given = { initializer: [], nodes: [layer(1, "h", "onnx::MatMul_1", "y")] };
-    const base = (values: Values) => baseOf(stored("fc1.weight", [width, width], turned(values)));
-    expect(look(given, { base: base(first) }).secrets).toEqual([]);
-    expect(codesOf(() => look(given, { base: base(second) }))).toEqual(["MRL0424"]);
-    // A layer that the base does not have is a copy of one that it has.
-    expect(codesOf(() => look(given, { base: baseOf() }))).toEqual(["MRL0424"]);
-  });
-});
+  describe("and that is a matrix of two layers", () => {
+    const sharedMatrix: Case = { initializer: [], nodes: [layer(1, "h", "onnx::MatMul_1", "y")] };
+    const secondLayer = (values: Values) => stored("fc1.weight", [width, width], turned(values));
 
-describe("the base's values at another position or in another order", () => {
-  const nameless = (values: Values): Case => ({
-    initializer: [floatTensor("onnx::MatMul_2", [width, width], [...values])],
-    nodes: [node("MatMul", ["h", "onnx::MatMul_2"], ["y"])],
-  });
-  const table = stored("table.weight", [width, width], second);
-  const rowsOf = (...order: number[]): number[] => order.flatMap((row) => second.slice(row * width, (row + 1) * width));
+    it("is public when the base has it for both", () => {
+      expect(secretsWith(sharedMatrix, secondLayer(first))).toEqual([]);
+    });
 
-  it.each<[string, Values, boolean]>([
-    ["as they are", second, true],
-    ["transposed", turned(second), true],
-    ["rows in another order", rowsOf(2, 1, 3, 0), false],
-    ["rows of which some are left out", rowsOf(0, 1, 1, 3), false],
-    ["one row for every place", rowsOf(1, 1, 1, 1), true],
-    ["of another sign", second.map((value) => -value), false],
-  ])("%s", (_, values, known) => {
-    expect(look(nameless(values), { base: baseOf(table) }).secrets).toEqual(known ? [] : ["onnx::MatMul_2"]);
-  });
+    it("is refused when the base has another for one", () => {
+      expect(codesOf(() => secretsWith(sharedMatrix, secondLayer(second)))).toEqual(["MRL0424"]);
+    });
 
-  it("makes a table with fewer rows than the base's of its name private", () => {
-    const fewer: Case = {
-      initializer: [floatTensor("table.weight", [2, width], rowsOf(0, 1))],
-      nodes: [add("table.weight")],
-    };
-    const { secrets, why } = look(fewer, { base: baseOf(table) });
-    expect(secrets).toEqual(["table.weight"]);
-    expect(why.join()).toContain("has another shape");
-  });
-
-  it("does not treat a column of scalars as a selection of rows, and compares the sign of zero", () => {
-    const column: Case = { initializer: [floatTensor("onnx::Add_2", [2, 1], [0.3, 0.1])], nodes: [add("onnx::Add_2")] };
-    const known = baseOf(stored("t.weight", [3, 1], [0.1, 0.2, 0.3]));
-    expect(look(column, { base: known }).secrets).toEqual(["onnx::Add_2"]);
-    const zero: Case = { initializer: [floatTensor("fc1.bias", [width], [0.5, -0, 0, 1])], nodes: [add("fc1.bias")] };
-    expect(look(zero, { base: baseOf(stored("fc1.bias", [width], [0.5, 0, 0, 1])) }).secrets).toEqual(["fc1.bias"]);
-    expect(look(zero, { base: baseOf(stored("fc1.bias", [width], [0.5, -0, 0, 1])) }).secrets).toEqual([]);
-  });
-
-  it("recognizes a norm weight that is stored as its difference from 1", () => {
-    const folded: Case = {
-      initializer: [
-        floatTensor(
-          "onnx::Mul_2",
-          [width],
-          vector.map((value) => Math.fround(1 + Math.fround(value))),
-        ),
-      ],
-      nodes: [node("Mul", ["h", "onnx::Mul_2"], ["y"])],
-    };
-    expect(look(folded, { base: baseOf(stored("norm.weight", [width], vector)) }).secrets).toEqual([]);
-    expect(look(folded, { base: baseOf() }).secrets).toEqual(["onnx::Mul_2"]);
-  });
-
-  it("makes trained frequencies private when the base has others", () => {
-    const given: Case = {
-      initializer: [floatTensor("m.rotary_emb.inv_freq", [width], [1, 0.7, 0.3, 0.1])],
-      nodes: [add("m.rotary_emb.inv_freq")],
-    };
-    const base = (values: Values) => baseOf(stored("m.rotary_emb.inv_freq", [width], values));
-    expect(look(given, { base: base([1, 0.1, 0.01, 0.001]) }).secrets).toEqual(["m.rotary_emb.inv_freq"]);
-    expect(look(given, { base: base([1, 0.7, 0.3, 0.1]) }).secrets).toEqual([]);
-  });
-});
-
-describe("a weight that the base does not have", () => {
-  it("has the initial values of its framework as surrogate, so that a new head compiles", () => {
-    const head: Case = {
-      initializer: [
-        floatTensor("classifier.weight", [width, width], second),
-        floatTensor("classifier.bias", [width], vector),
-      ],
-      nodes: [
-        {
-          ...node("Gemm", ["h", "classifier.weight", "classifier.bias"], ["y"], "/classifier/Gemm"),
-          attribute: [{ name: "transB", type: 2, i: 1 }],
-        },
-      ],
-    };
-    const { secrets, surrogate } = look(head, { base: baseOf() });
-    expect(secrets).toEqual(["classifier.weight", "classifier.bias"]);
-    expect(surrogate.missing).toEqual([]);
-    expect([...surrogate.weights.get("classifier.bias")!.data]).toEqual([0, 0, 0, 0]);
-    for (const value of surrogate.weights.get("classifier.weight")!.data) {
-      expect(Math.abs(value)).toBeLessThanOrEqual(0.5);
-      expect(second).not.toContain(value);
-    }
+    it("is refused when the base lacks one layer, which is then a copy of the other", () => {
+      expect(codesOf(() => secretsWith(sharedMatrix))).toEqual(["MRL0424"]);
+    });
   });
 });

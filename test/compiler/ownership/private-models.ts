@@ -89,3 +89,13 @@ export function look(given: Case, options: { readonly base?: string; readonly pr
 }
 
 export const add = (value: string): proto.INodeProto => node("Add", ["h", value], ["y"], "/fc1/Add");
+
+/** A model that adds a stored tensor to the hidden values. */
+export const addOf = (name: string, dims: number[], values: Values): Case => ({
+  initializer: [floatTensor(name, dims, [...values])],
+  nodes: [add(name)],
+});
+
+/** Names of private weights, beside a base of the public layer and these tensors. */
+export const secretsWith = (model: Case, ...tensors: readonly SafetensorsTensor[]): readonly string[] =>
+  look(model, { base: baseOf(...tensors) }).secrets;
