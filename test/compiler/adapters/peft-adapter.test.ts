@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readPeftAdapter } from "../../../compiler/adapters/peft-adapter.ts";
@@ -7,7 +8,7 @@ import { recoverNames } from "../../../compiler/onnx/weights/weight-names.ts";
 import type { SafetensorsTensor } from "../../../compiler/tensors/safetensors.ts";
 import { models } from "../../harness/fixtures.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
-import { folder, goodTensors, loraA, loraB, matrix, problemsWith, q, readAdapterWith } from "./peft-adapters.ts";
+import { goodTensors, loraA, loraB, matrix, problemsWith, q, readAdapterWith } from "./peft-adapters.ts";
 
 describe("the low-rank matrices of an adapter", () => {
   it("are A and B for x·A·B, with the scale in B", () => {
@@ -225,7 +226,7 @@ describe("the tensors of an adapter", () => {
   });
 
   it("are refused when their folder is not there", () => {
-    const nowhere = join(folder, "nothing");
+    const nowhere = join(tmpdir(), "marillc-peft-nothing");
 
     const problems = codesOf(() => readPeftAdapter(nowhere));
 

@@ -1,18 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll } from "vitest";
 import { readPeftAdapter } from "../../../compiler/adapters/peft-adapter.ts";
 import type { LoraAdapter } from "../../../compiler/ownership/adapter.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
-
-/** Where the adapter of a test lies. */
-export let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "marillc-peft-"));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The module that the good adapter changes. */
 export const q = "model.layers.0.self_attn.q_proj";
@@ -34,9 +26,14 @@ export const goodTensors = [loraA, loraB];
 
 /** The good adapter with changes of its configuration or other tensors, written and read. */
 export function readAdapterWith(config: object = {}, tensors: readonly SafetensorsTensor[] = goodTensors): LoraAdapter {
+  const folder = mkdtempSync(join(tmpdir(), "marillc-peft-"));
   writeFileSync(join(folder, "adapter_config.json"), JSON.stringify({ ...goodConfig, ...config }));
   writeFileSync(join(folder, "adapter_model.safetensors"), writeSafetensors(tensors));
-  return readPeftAdapter(folder);
+  try {
+    return readPeftAdapter(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** Codes of the problems of such an adapter; none if it is read. */
