@@ -2,112 +2,160 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { describe, expect, test } from "vitest";
 import type { SessionError } from "../../../runtime/core/errors.ts";
-import type { Identity } from "../../../runtime/transport/node/identity.ts";
 import { connect, listen } from "../../../runtime/transport/node/tls.ts";
 import { accepted, dial, errorOf, host, known, open, type Serving, serve, stillServes } from "./tls-server.ts";
 
-describe("connections that come to nothing", () => {
-  const raw = (serving: Serving): net.Socket => net.connect(serving.listener.port, host).on("error", () => {});
-  const secure = (serving: Serving, identity: Identity, more: tls.ConnectionOptions = {}): tls.TLSSocket =>
-    tls
-      .connect({
-        host,
-        port: serving.listener.port,
-        key: identity.key,
-        cert: identity.certificate,
-        rejectUnauthorized: false,
-        ...more,
-      })
-      .on("error", () => {});
-  const header = (length: number, kind: number): Buffer => {
-    const bytes = Buffer.alloc(5, kind);
-    bytes.writeUInt32LE(length);
-    return bytes;
-  };
+const payloadKind = 0;
+const greetingKind = 1;
+const goodGreeting = '{"marillc":1,"purpose":"online","session":""}';
 
-  test.each([
-    ["plain HTTP", (s: Serving) => raw(s).write("GET / HTTP/1.1\r\n\r\n"), "insecure"],
-    ["plain garbage", (s: Serving) => raw(s).write(Buffer.alloc(3000, 0xa5)), "insecure"],
-    ["silence instead of TLS", (s: Serving) => raw(s), "insecure"],
-    ["TLS 1.2", (s: Serving) => secure(s, known.client, { maxVersion: "TLSv1.2" }), "insecure"],
-    ["silence instead of a greeting", (s: Serving) => secure(s, known.client), "timeout"],
-    [
-      "garbage instead of a greeting",
-      (s: Serving) => secure(s, known.client).write(Buffer.alloc(64, 0xee)),
-      "unexpectedFrame",
-    ],
-    ["a huge length", (s: Serving) => secure(s, known.client).write(header(0xffffffff, 1)), "frameTooLarge"],
-    [
-      "a greeting that is no JSON",
-      (s: Serving) => secure(s, known.client).write(Buffer.concat([header(2, 1), Buffer.from("{]")])),
-      "malformed",
-    ],
-    [
-      "a greeting with a strange purpose",
-      (s: Serving) =>
-        secure(s, known.client).write(
-          Buffer.concat([header(46, 1), Buffer.from('{"marillc":1,"purpose":"../../x","session":""}')]),
-        ),
-      "malformed",
-    ],
-    ["payload instead of a greeting", (s: Serving) => secure(s, known.client).write(header(9, 0)), "unexpectedFrame"],
-    ["leaving in the middle of a greeting", (s: Serving) => secure(s, known.client).end(header(40, 1)), "peerLeft"],
-  ] as const)("%s; the next client is served", async (_what, start, reason) => {
+/** A socket to the listener that speaks no TLS. */
+const plainSocket = (serving: Serving): net.Socket => net.connect(serving.listener.port, host).on("error", () => {});
+
+/** A socket with the client's certificate that has not greeted yet. */
+const tlsSocket = (serving: Serving, more: tls.ConnectionOptions = {}): tls.TLSSocket =>
+  tls
+    .connect({
+      host,
+      port: serving.listener.port,
+      key: known.client.key,
+      cert: known.client.certificate,
+      rejectUnauthorized: false,
+      ...more,
+    })
+    .on("error", () => {});
+
+/** What precedes each frame: four bytes of length, one of kind. */
+const frameHeader = (length: number, kind: number): Buffer => {
+  const bytes = Buffer.alloc(5, kind);
+  bytes.writeUInt32LE(length);
+  return bytes;
+};
+
+const greetingFrame = (text: string): Buffer =>
+  Buffer.concat([frameHeader(Buffer.byteLength(text), greetingKind), Buffer.from(text)]);
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+interface FailedStart {
+  readonly what: string;
+  readonly start: (serving: Serving) => unknown;
+  readonly reason: SessionError["reason"];
+}
+
+describe("a client that never becomes a connection", () => {
+  test.each<FailedStart>([
+    {
+      what: "plain HTTP",
+      start: (serving) => plainSocket(serving).write("GET / HTTP/1.1\r\n\r\n"),
+      reason: "insecure",
+    },
+    {
+      what: "plain garbage",
+      start: (serving) => plainSocket(serving).write(Buffer.alloc(3000, 0xa5)),
+      reason: "insecure",
+    },
+    {
+      what: "silence instead of TLS",
+      start: (serving) => plainSocket(serving),
+      reason: "insecure",
+    },
+    {
+      what: "TLS 1.2",
+      start: (serving) => tlsSocket(serving, { maxVersion: "TLSv1.2" }),
+      reason: "insecure",
+    },
+    {
+      what: "silence instead of a greeting",
+      start: (serving) => tlsSocket(serving),
+      reason: "timeout",
+    },
+    {
+      what: "garbage instead of a greeting",
+      start: (serving) => tlsSocket(serving).write(Buffer.alloc(64, 0xee)),
+      reason: "unexpectedFrame",
+    },
+    {
+      what: "a huge length",
+      start: (serving) => tlsSocket(serving).write(frameHeader(0xffffffff, greetingKind)),
+      reason: "frameTooLarge",
+    },
+    {
+      what: "a greeting that is no JSON",
+      start: (serving) => tlsSocket(serving).write(greetingFrame("{]")),
+      reason: "malformed",
+    },
+    {
+      what: "a greeting with a strange purpose",
+      start: (serving) => tlsSocket(serving).write(greetingFrame('{"marillc":1,"purpose":"../../x","session":""}')),
+      reason: "malformed",
+    },
+    {
+      what: "payload instead of a greeting",
+      start: (serving) => tlsSocket(serving).write(frameHeader(9, payloadKind)),
+      reason: "unexpectedFrame",
+    },
+    {
+      what: "leaving in the middle of a greeting",
+      start: (serving) => tlsSocket(serving).end(frameHeader(40, greetingKind)),
+      reason: "peerLeft",
+    },
+  ])("is refused for $what, and the next client is served", async ({ start, reason }) => {
     const serving = await serve(known.server);
+
     start(serving);
-    expect(((await serving.next()) as SessionError).reason).toBe(reason);
+    const refusal = (await serving.next()) as SessionError;
+
+    expect(refusal.reason).toBe(reason);
     await stillServes(serving);
   });
+});
 
-  test("a peer that leaves in the middle of a frame", async () => {
+describe("a connection that breaks after its greeting", () => {
+  test("names a peer that leaves in the middle of a frame, and the next client is served", async () => {
     const serving = await serve(known.server);
-    const socket = secure(serving, known.client);
-    const hello = Buffer.from('{"marillc":1,"purpose":"online","session":""}');
-    socket.write(Buffer.concat([header(hello.length, 1), hello, header(100, 0), Buffer.alloc(50)]));
+    const socket = tlsSocket(serving);
+    const halfAFrame = Buffer.concat([frameHeader(100, payloadKind), Buffer.alloc(50)]);
+    socket.write(Buffer.concat([greetingFrame(goodGreeting), halfAFrame]));
     const { channel } = await accepted(serving);
-    const pending = errorOf(channel.receive({ exactBytes: 100 }));
+    const failedReceive = errorOf(channel.receive({ exactBytes: 100 }));
+
     socket.resume().end();
-    expect((await pending).message).toBe("the client left the connection in the middle of a frame");
+
+    expect((await failedReceive).message).toBe("the client left the connection in the middle of a frame");
     await stillServes(serving);
   });
 
-  test("a connection that is cut", async () => {
+  test("fails to receive and to send once it is cut", async () => {
     const serving = await serve(known.server);
-    const socket = secure(serving, known.client);
-    const hello = Buffer.from('{"marillc":1,"purpose":"online","session":""}');
-    socket.write(Buffer.concat([header(hello.length, 1), hello]));
+    const socket = tlsSocket(serving);
+    socket.write(greetingFrame(goodGreeting));
     const { channel } = await accepted(serving);
-    const pending = errorOf(channel.receive({ exactBytes: 100 }));
+    const failedReceive = errorOf(channel.receive({ exactBytes: 100 }));
+
     socket.destroy();
-    expect((await pending).reason).toBe("peerLeft");
+
+    expect((await failedReceive).reason).toBe("peerLeft");
     expect((await errorOf(channel.send(Uint8Array.of(1)))).reason).toBe("peerLeft");
   });
 
-  test("nobody listens, and the port is taken: named with host and port", async () => {
+  test("tells one who only sends why the peer gave up, and queues nothing for it", async () => {
     const serving = await serve(known.server);
-    const { port } = serving.listener;
-    await expect(listen({ host, port, identity: known.server, onConnection: () => {} })).rejects.toMatchObject({
-      reason: "cannotListen",
-      at: `${host}:${port}`,
-    });
-    await serving.listener.close();
-    const error = await errorOf(connect({ host, port, identity: known.client, expect: "server" }));
-    expect([error.code, error.help]).toEqual(["MRL0723", expect.stringContaining(`${host}:${port}`)]);
+    const dealer = await dial(serving, known.dealer);
+    const { channel: server } = await accepted(serving);
+    const sendManyMebibytes = async (): Promise<void> => {
+      for (let k = 0; k < 1000; k++) await dealer.send(new Uint8Array(2 ** 20));
+    };
+
+    await dealer.send(new Uint8Array(10));
+    const failedReceive = errorOf(server.receive({ exactBytes: 11 }));
+    const failedSend = await errorOf(sendManyMebibytes());
+
+    expect((await failedReceive).code).toBe("MRL0702");
+    expect(failedSend).toMatchObject({ reason: "peerAborted", peerCode: "MRL0702" });
   });
 
-  test("a patient client waits for a server that starts later", async () => {
-    const first = await serve(known.server);
-    const { port } = first.listener;
-    await first.listener.close();
-    const connecting = connect({ host, port, identity: known.client, expect: "server", patienceMs: 5000 });
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    open.push(await listen({ host, port, identity: known.server, onConnection: (channel) => void open.push(channel) }));
-    const channel = await connecting;
-    open.push(channel);
-    expect(channel.peer).toBe("server");
-  });
-
-  test("a fault in what serves a connection closes it and is not blamed on the peer", async () => {
+  test("is closed by a fault in what serves it, which is not blamed on the peer", async () => {
     const fault = new Error("a fault of ours");
     const failed: unknown[] = [];
     const refused: unknown[] = [];
@@ -120,51 +168,81 @@ describe("connections that come to nothing", () => {
       onRefused: (error) => refused.push(error),
     });
     open.push(listener);
+
     const client = await connect({ host, port: listener.port, identity: known.client, expect: "server" });
-    expect((await errorOf(client.receive({ exactBytes: 1 }))).reason).toBe("peerLeft");
-    expect([failed, refused]).toEqual([[fault], []]);
-  });
+    const failedReceive = await errorOf(client.receive({ exactBytes: 1 }));
 
-  test("one who only sends hears why the peer gave up, and queues nothing for it", async () => {
+    expect(failedReceive.reason).toBe("peerLeft");
+    expect(failed).toEqual([fault]);
+    expect(refused).toEqual([]);
+  });
+});
+
+describe("a server that cannot be reached", () => {
+  test("names host and port when the port is taken", async () => {
     const serving = await serve(known.server);
-    const dealer = await dial(serving, known.dealer);
-    const { channel: server } = await accepted(serving);
-    await dealer.send(new Uint8Array(10));
-    const refusing = errorOf(server.receive({ exactBytes: 11 }));
+    const { port } = serving.listener;
+
+    const listening = listen({ host, port, identity: known.server, onConnection: () => {} });
+
+    await expect(listening).rejects.toMatchObject({ reason: "cannotListen", at: `${host}:${port}` });
+  });
+
+  test("names host and port when nobody listens", async () => {
+    const serving = await serve(known.server);
+    const { port } = serving.listener;
+    await serving.listener.close();
+
+    const error = await errorOf(connect({ host, port, identity: known.client, expect: "server" }));
+
+    expect(error.code).toBe("MRL0723");
+    expect(error.help).toContain(`${host}:${port}`);
+  });
+
+  test("is waited for by a patient client until it starts", async () => {
+    const earlier = await serve(known.server);
+    const { port } = earlier.listener;
+    await earlier.listener.close();
+
+    const connecting = connect({ host, port, identity: known.client, expect: "server", patienceMs: 5000 });
+    await pause(100);
+    open.push(await listen({ host, port, identity: known.server, onConnection: (channel) => void open.push(channel) }));
+    const channel = await connecting;
+    open.push(channel);
+
+    expect(channel.peer).toBe("server");
+  });
+
+  test.each([
+    { what: "is silent", answer: "" },
+    { what: "speaks plain text", answer: "HTTP/1.1 400 Bad Request\r\n\r\n" },
+  ])("is insecure when it is not marillc and $what", async ({ answer }) => {
+    const server = net.createServer((socket) => socket.on("error", () => {}).write(answer));
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    const { port } = server.address() as net.AddressInfo;
+
     const error = await errorOf(
-      (async () => {
-        for (let k = 0; k < 1000; k++) await dealer.send(new Uint8Array(2 ** 20));
-      })(),
+      connect({ host, port, identity: known.client, expect: "server", handshakeTimeoutMs: 200 }),
     );
-    expect((await refusing).code).toBe("MRL0702");
-    expect(error).toMatchObject({ reason: "peerAborted", peerCode: "MRL0702" });
-  });
+    server.close();
 
-  test("a server that is not marillc: silent, and speaking plain text", async () => {
-    for (const [answer, reason] of [
-      ["", "insecure"],
-      ["HTTP/1.1 400 Bad Request\r\n\r\n", "insecure"],
-    ] as const) {
-      const server = net.createServer((socket) => socket.on("error", () => {}).write(answer));
-      await new Promise<void>((resolve) => server.listen(0, host, resolve));
-      const { port } = server.address() as net.AddressInfo;
-      const identity = known.client;
-      const error = await errorOf(connect({ host, port, identity, expect: "server", handshakeTimeoutMs: 200 }));
-      expect(error.reason).toBe(reason);
-      server.close();
-    }
+    expect(error.reason).toBe("insecure");
   });
+});
 
-  test("closing the listener drops those that never greeted, and keeps open channels", async () => {
+describe("a listener that closes", () => {
+  test("drops those that never greeted, and keeps open channels", async () => {
     const serving = await serve(known.server);
     const client = await dial(serving, known.client);
     const { channel } = await accepted(serving);
-    const idle = raw(serving);
+    const idle = plainSocket(serving);
     await new Promise((resolve) => idle.once("connect", resolve));
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    const closed = new Promise((resolve) => idle.once("close", resolve));
+    await pause(20);
+    const idleClosed = new Promise((resolve) => idle.once("close", resolve));
+
     await serving.listener.close();
-    await closed;
+
+    await idleClosed;
     await client.send(Uint8Array.of(1));
     expect(await channel.receive({ exactBytes: 1 })).toEqual(Uint8Array.of(1));
   });
