@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
-import { afterAll, expect } from "vitest";
+import { expect } from "vitest";
 import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { loadModel } from "../../../compiler/load/load-model.ts";
 import { type SafetensorsTensor, writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
@@ -12,7 +12,8 @@ import { floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-m
 import { runImported } from "../onnx/import/recorded.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-secrets-"));
-afterAll(() => rmSync(dir, { recursive: true }));
+// At the end of the process: files of a tier share this module, and a hook would run after the first of them.
+process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
 
 export const [rows, width] = [2, 4];
 /** [in, out], as an exporter stores it; a base has the transpose. */

@@ -225,7 +225,7 @@ describe("low-rank changes", () => {
 
   it.each(["merge", "prune"] as const)("fit beside heads after %s", async (what) => {
     const inputs = tokensBy(11);
-    const onlyHeads = { model: base, freeze: 0.5, heads: { what, size: 2 } };
+    const onlyHeads = { model: base, freeze: 0.5, heads: { what, size: 2 as const } };
     const plainPath = join(dir, `${what}.onnx`);
     const loraPath = join(dir, `${what}-lora.onnx`);
     studentAt(plainPath, onlyHeads);
