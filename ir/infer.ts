@@ -1,6 +1,5 @@
 import { fail } from "./diagnostic.ts";
-import type { Attrs, Module, Op, Value, ValueId } from "./module.ts";
-import { typeOf } from "./module.ts";
+import { type Attrs, type Module, type Op, typeOf, type Value, type ValueId } from "./module.ts";
 import type { OpDef } from "./ops/define.ts";
 import { needsProtocol, opDef, resultLabel, withDefaults } from "./registry.ts";
 import { type Element, f32, fx, isFixed, type TensorType } from "./type.ts";

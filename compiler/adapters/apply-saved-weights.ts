@@ -3,8 +3,7 @@ import type { Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
 import type { OnnxModel, OnnxTensor } from "../onnx/format/index.ts";
 import { catalogWeights, type ModelWeight } from "../onnx/weights/index.ts";
-import type { LoraAdapter } from "../ownership/index.ts";
-import { countDifferences } from "../ownership/index.ts";
+import { countDifferences, type LoraAdapter } from "../ownership/index.ts";
 import { encodeWeight, transpose } from "../tensors/index.ts";
 
 export interface ReplacedWeights {

@@ -1,8 +1,7 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
-import type { OnnxModel, OnnxTensor, OnnxValueInfo } from "../onnx/format/index.ts";
-import { readTensor } from "../onnx/format/index.ts";
+import { type OnnxModel, type OnnxTensor, type OnnxValueInfo, readTensor } from "../onnx/format/index.ts";
 import { catalogWeights } from "../onnx/weights/index.ts";
 import { initialLoraMatrix, isLoraMatrix } from "../ownership/index.ts";
 import type { ReplacedWeights } from "./apply-saved-weights.ts";

@@ -3,8 +3,13 @@ import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import type { OnnxModel, OnnxTensor } from "../onnx/format/index.ts";
 import { catalogWeights, type ModelWeight } from "../onnx/weights/index.ts";
-import type { BaseModel, LoraAdapter, LoraModule } from "../ownership/index.ts";
-import { countDifferences, matchesWeightName } from "../ownership/index.ts";
+import {
+  type BaseModel,
+  countDifferences,
+  type LoraAdapter,
+  type LoraModule,
+  matchesWeightName,
+} from "../ownership/index.ts";
 import { encodeWeight, transpose } from "../tensors/index.ts";
 import { factorizeLowRank } from "./factorize-low-rank.ts";
 

@@ -2,9 +2,9 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { OptimizationTarget } from "../build/index.ts";
-import type { ArchitectureOptions } from "../estimate/index.ts";
 import {
   type ArchitectureName,
+  type ArchitectureOptions,
   architectureNames,
   architectures,
   checkHeadGroups,

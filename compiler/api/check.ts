@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { DiagnosticError } from "../../ir/diagnostic.ts";
-import type { Finding } from "../audit/index.ts";
-import { checkFlow, type FlowReport } from "../audit/index.ts";
+import { checkFlow, type Finding, type FlowReport } from "../audit/index.ts";
 import { type LoadedModel, loadModel, loadOwnership, type ResolvedOptions } from "../load/index.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
 import { loweringOf } from "../onnx/import/lower/index.ts";

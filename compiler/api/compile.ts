@@ -1,5 +1,4 @@
-import type { Manifest } from "../build/index.ts";
-import { writeBuild } from "../build/index.ts";
+import { type Manifest, writeBuild } from "../build/index.ts";
 import { buildJson } from "../report/text/index.ts";
 import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
 

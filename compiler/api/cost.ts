@@ -4,8 +4,7 @@ import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
-import type { OptimizationTarget } from "../build/index.ts";
-import { loadManifest } from "../build/index.ts";
+import { loadManifest, type OptimizationTarget } from "../build/index.ts";
 import {
   type Budget,
   budgetExcess,

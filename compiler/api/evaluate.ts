@@ -1,4 +1,4 @@
-import { loadManifest, loadPartyBuild, partyFolder, partyLabels } from "../build/index.ts";
+import { loadManifest, loadPartyBuild, partyFolder } from "../build/index.ts";
 import { readTokenizer, type TextTokenizer } from "../inputs/index.ts";
 import { errorBound } from "../report/cost/index.ts";
 import {
@@ -13,13 +13,13 @@ import {
   openOnnxSession,
   type RunResult,
   readEvaluationPrompts,
-  roundTimes,
   securityFields,
   textInputOf,
   tokenFeeds,
   unlessAborted,
 } from "../run/index.ts";
 import { type LocalRunOptions, onOneMachine } from "./run.ts";
+import { sessionReport } from "./session-report.ts";
 import { countOf, linkOf } from "./values.ts";
 
 export interface EvaluateOptions extends LocalRunOptions {
@@ -77,23 +77,14 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
       throw error;
     });
   const result = await unlessAborted(signal, session.abandon, work);
-  const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
+  const traffic = sessionReport(manifest.setting, await session.end());
   await reference.release();
-  const labels = partyLabels(manifest.setting);
   return {
     schema: 1,
     ...result,
     errorBound: await boundFor(dir, tokens, questions[0]!),
     ...securityFields(manifest),
-    queries,
-    predicted: { ...predicted, bytes: labels.bytes(predicted.bytes) },
-    measured: {
-      ...measured,
-      bytes: labels.bytes(measured.bytes),
-      framingBytes,
-      seconds: roundTimes(seconds),
-      peakMegabytes: labels.perRole(peakMegabytes),
-    },
+    ...traffic,
   };
 }
 

@@ -1,8 +1,13 @@
-import type { Manifest } from "../build/index.ts";
-import { loadManifest, loadPartyBuild, partyFolder, partyLabels, thirdPartyName } from "../build/index.ts";
+import {
+  loadManifest,
+  loadPartyBuild,
+  type Manifest,
+  partyFolder,
+  partyLabels,
+  thirdPartyName,
+} from "../build/index.ts";
 import { readTokenizer } from "../inputs/index.ts";
-import type { TokenCost } from "../report/text/index.ts";
-import { placementText } from "../report/text/index.ts";
+import { placementText, type TokenCost } from "../report/text/index.ts";
 import {
   generate as decode,
   type Forward,

@@ -3,8 +3,7 @@ import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
 import { checkInputs, readInputFiles } from "../run/index.ts";
-import type { NpyDtype, TypedTensor } from "../tensors/index.ts";
-import { writeNpz } from "../tensors/index.ts";
+import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
 import { usage } from "./errors.ts";
 
 /** Nested lists of numbers; every list of one depth has the same length. */

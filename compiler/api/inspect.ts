@@ -1,11 +1,9 @@
 import { type Module, type Stage, stages } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
-import type { Manifest } from "../build/index.ts";
-import { loadManifest } from "../build/index.ts";
+import { loadManifest, type Manifest } from "../build/index.ts";
 import { loadModel } from "../load/index.ts";
 import { type ModelProvenance, modelProvenance } from "../report/text/index.ts";
-import type { StudentManifest } from "../student/index.ts";
-import { readStudentManifest } from "../student/index.ts";
+import { readStudentManifest, type StudentManifest } from "../student/index.ts";
 import { loadCompiler } from "./compile.ts";
 import { usage } from "./errors.ts";
 import { type ModelOptions, resolveModelOptions } from "./model-options.ts";

@@ -1,5 +1,12 @@
-import type { Grouping, MergeScale, StudentManifest } from "../student/index.ts";
-import { makeStudent, type StudentPaths, studentPaths, writeStudent } from "../student/index.ts";
+import {
+  type Grouping,
+  type MergeScale,
+  makeStudent,
+  type StudentManifest,
+  type StudentPaths,
+  studentPaths,
+  writeStudent,
+} from "../student/index.ts";
 import { given } from "./values.ts";
 
 export interface RewriteOptions {

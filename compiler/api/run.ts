@@ -1,14 +1,7 @@
-import { loadManifest, partyLabels } from "../build/index.ts";
-import {
-  openLocal,
-  outputsJson,
-  type RunResult,
-  roundTimes,
-  runPlain,
-  securityFields,
-  unlessAborted,
-} from "../run/index.ts";
+import { loadManifest } from "../build/index.ts";
+import { openLocal, outputsJson, type RunResult, runPlain, securityFields, unlessAborted } from "../run/index.ts";
 import { type InputOptions, inputsOf, saveOutputs } from "./inputs.ts";
+import { sessionReport } from "./session-report.ts";
 import { countOf, type LinkOption, linkOf } from "./values.ts";
 
 /** Options for running all parties on this machine: a test, not a protected deployment. */
@@ -69,23 +62,14 @@ export async function run(options: RunOptions): Promise<RunResult> {
       onProgress?.(`query ${query} of ${repeat} done`);
       last = await session.query(inputs);
     }
-    const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
+    const traffic = sessionReport(manifest.setting, await session.end());
     saveOutputs(output, last.outputs);
-    const labels = partyLabels(manifest.setting);
     return {
       schema: 1,
       outputs: outputsJson(last.outputs),
       ...(last.serverOutputs.size > 0 && { serverOutputs: outputsJson(last.serverOutputs) }),
       ...securityFields(manifest),
-      queries,
-      predicted: { ...predicted, bytes: labels.bytes(predicted.bytes) },
-      measured: {
-        ...measured,
-        bytes: labels.bytes(measured.bytes),
-        framingBytes,
-        seconds: roundTimes(seconds),
-        peakMegabytes: labels.perRole(peakMegabytes),
-      },
+      ...traffic,
     };
   });
 }

@@ -4,8 +4,13 @@ import type { Identity } from "../../runtime/transport/node/index.ts";
 import { loadPartyBuild } from "../build/index.ts";
 import { readIdentity } from "../keys/index.ts";
 import type { RunResult } from "../run/index.ts";
-import type { Service as Started } from "../services/index.ts";
-import { defaultMaxDealtBytes, queryServer, startDealer, startServer } from "../services/index.ts";
+import {
+  defaultMaxDealtBytes,
+  queryServer,
+  type Service as Started,
+  startDealer,
+  startServer,
+} from "../services/index.ts";
 import { type InputOptions, inputsOf, saveOutputs } from "./inputs.ts";
 import { type Address, countOf, endpointOf } from "./values.ts";
 

@@ -1,6 +1,5 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
-import type { ArchitectureCostOptions } from "../api/index.ts";
-import { given } from "../api/index.ts";
+import { type ArchitectureCostOptions, given } from "../api/index.ts";
 import type { ParsedOptions } from "./command.ts";
 import { readCount, readDims } from "./option-values.ts";
 

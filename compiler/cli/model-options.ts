@@ -1,8 +1,7 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
 import { linkProfiles } from "../../runtime/transport/index.ts";
-import type { ModelOptions } from "../api/index.ts";
-import { given } from "../api/index.ts";
+import { given, type ModelOptions } from "../api/index.ts";
 import type { OptionSpec, ParsedOptions } from "./command.ts";
 import {
   ownersOf,

@@ -1,5 +1,4 @@
-import type { Service } from "../api/index.ts";
-import { addressText } from "../api/index.ts";
+import { addressText, type Service } from "../api/index.ts";
 import type { CommandResult, Invocation, OptionSpec } from "./command.ts";
 
 export const listenOption: OptionSpec = {

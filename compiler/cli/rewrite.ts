@@ -1,9 +1,9 @@
 import { given, rewrite, usage } from "../api/index.ts";
-import type { LoraOptions } from "../student/index.ts";
 import {
   type Grouping,
   groupings,
   type HeadOptions,
+  type LoraOptions,
   type MergeScale,
   mergeScales,
   studentText,

@@ -4,8 +4,7 @@ import { sizeOf } from "../../ir/type.ts";
 import { readTensor } from "../onnx/format/index.ts";
 import { readModel, untieInitializers } from "../onnx/normalize/index.ts";
 import { catalogWeights, type ModelWeight, storedTensors, type WeightCatalog } from "../onnx/weights/index.ts";
-import type { Dtype } from "../tensors/index.ts";
-import { openSafetensors, readSafetensor, roundTensor, transpose } from "../tensors/index.ts";
+import { type Dtype, openSafetensors, readSafetensor, roundTensor, transpose } from "../tensors/index.ts";
 
 /** The public base weights. */
 export interface BaseModel {

@@ -7,8 +7,7 @@ import {
   sameTensor,
   type WeightCatalog,
 } from "../onnx/weights/index.ts";
-import type { Dtype } from "../tensors/index.ts";
-import { transpose } from "../tensors/index.ts";
+import { type Dtype, transpose } from "../tensors/index.ts";
 import type { BaseModel } from "./base-model.ts";
 import { countDifferences } from "./weight-digests.ts";
 

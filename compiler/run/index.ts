@@ -5,7 +5,7 @@ export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } f
 export { checkInputs, readInputFiles } from "./input-files.ts";
 export { InternalError } from "./internal-error.ts";
 export { loadMir } from "./load-mir.ts";
-export { openLocal } from "./local-session.ts";
+export { type LocalSession, openLocal } from "./local-session.ts";
 export {
   assertTrafficPredicted,
   expectedTraffic,

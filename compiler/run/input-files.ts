@@ -2,8 +2,7 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { sameShape } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readInputTensors } from "../inputs/index.ts";
-import type { TypedTensor } from "../tensors/index.ts";
-import { type Dtype, dtypeOfType } from "../tensors/index.ts";
+import { type Dtype, dtypeOfType, type TypedTensor } from "../tensors/index.ts";
 
 type DeclaredInput = Manifest["inputs"][number];
 

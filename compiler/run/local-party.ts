@@ -1,5 +1,4 @@
-import type { Role } from "../../runtime/core/index.ts";
-import { sessionError } from "../../runtime/core/index.ts";
+import { type Role, sessionError } from "../../runtime/core/index.ts";
 import {
   type ClientSession,
   createPredictor,

@@ -1,8 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { type BytesByDirection, noBytes, type Role } from "../../runtime/core/index.ts";
 import type { QueryPosition } from "../../runtime/session/index.ts";
-import type { Channel, LinkProfile } from "../../runtime/transport/index.ts";
-import { memoryPair, shapedPair } from "../../runtime/transport/index.ts";
+import { type Channel, type LinkProfile, memoryPair, shapedPair } from "../../runtime/transport/index.ts";
 import { workerLink } from "../../runtime/transport/node/index.ts";
 import { roles } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";

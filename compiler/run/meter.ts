@@ -1,8 +1,12 @@
-import type { Direction, Role } from "../../runtime/core/index.ts";
-import { type BytesByDirection, noBytes } from "../../runtime/core/index.ts";
+import { type BytesByDirection, type Direction, noBytes, type Role } from "../../runtime/core/index.ts";
 import type { Program } from "../../runtime/program/index.ts";
-import type { QueryPosition } from "../../runtime/session/index.ts";
-import { addBytes, createPredictor, type Prediction, predictSetup } from "../../runtime/session/index.ts";
+import {
+  addBytes,
+  createPredictor,
+  type Prediction,
+  predictSetup,
+  type QueryPosition,
+} from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { InternalError } from "./internal-error.ts";
 

@@ -1,7 +1,6 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { Role } from "../../runtime/core/index.ts";
-import type { LinkProfile } from "../../runtime/transport/index.ts";
-import { shaped } from "../../runtime/transport/index.ts";
+import { type LinkProfile, shaped } from "../../runtime/transport/index.ts";
 import { workerChannel } from "../../runtime/transport/node/index.ts";
 import { encodeFailure, type FailureMessage } from "./failure-message.ts";
 import { createLocalParty, type LocalParty } from "./local-party.ts";

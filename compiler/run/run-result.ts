@@ -1,6 +1,5 @@
 import type { DirectionName, Manifest, NamedBytes, PartyName } from "../build/index.ts";
-import type { TypedTensor } from "../tensors/index.ts";
-import { shortType } from "../tensors/index.ts";
+import { shortType, type TypedTensor } from "../tensors/index.ts";
 
 export interface OutputJson {
   readonly shape: readonly number[];

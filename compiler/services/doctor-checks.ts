@@ -1,10 +1,8 @@
 import { createCipheriv, randomBytes } from "node:crypto";
 import { connect as connectTcp } from "node:net";
-import type { Role } from "../../runtime/core/index.ts";
-import { SessionError } from "../../runtime/core/index.ts";
+import { type Role, SessionError } from "../../runtime/core/index.ts";
 import { matmul, matmulPlain, ringTensor } from "../../runtime/ring/index.ts";
-import type { Identity } from "../../runtime/transport/node/index.ts";
-import { connect } from "../../runtime/transport/node/index.ts";
+import { connect, type Identity } from "../../runtime/transport/node/index.ts";
 import { runtimeInfo } from "../run/index.ts";
 import { measureLink } from "./link-probe.ts";
 import type { Endpoint } from "./service.ts";

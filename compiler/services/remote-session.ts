@@ -8,8 +8,7 @@ import {
   sessionPrograms,
 } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
-import type { Identity } from "../../runtime/transport/node/index.ts";
-import { connect } from "../../runtime/transport/node/index.ts";
+import { connect, type Identity } from "../../runtime/transport/node/index.ts";
 import { type PartyBuild, partyLabels, sessionOptions } from "../build/index.ts";
 import {
   assertTrafficPredicted,

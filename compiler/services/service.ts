@@ -1,8 +1,6 @@
-import type { Role } from "../../runtime/core/index.ts";
-import { SessionError, sessionError } from "../../runtime/core/index.ts";
+import { type Role, SessionError, sessionError } from "../../runtime/core/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
-import type { Hello, Identity } from "../../runtime/transport/node/index.ts";
-import { listen } from "../../runtime/transport/node/index.ts";
+import { type Hello, type Identity, listen } from "../../runtime/transport/node/index.ts";
 import { answerProbes } from "./link-probe.ts";
 import { connectionPurposes, isSessionId } from "./session-agreement.ts";
 

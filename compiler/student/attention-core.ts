@@ -1,6 +1,5 @@
 import type { OnnxNode } from "../onnx/format/index.ts";
-import type { ModelGraph } from "./model-graph.ts";
-import { shapeOf } from "./model-graph.ts";
+import { type ModelGraph, shapeOf } from "./model-graph.ts";
 
 /** A product with a scalar on the path to the scores, as in the file. */
 export interface ScoreScaling {

@@ -1,6 +1,5 @@
 import { opsOf, type ValueId } from "../../ir/module.ts";
-import type { ModelGraph } from "./model-graph.ts";
-import { layerIndex } from "./model-graph.ts";
+import { layerIndex, type ModelGraph } from "./model-graph.ts";
 
 export interface FrozenLayers {
   /** Number of leading layers that stay unchanged. */

@@ -1,5 +1,4 @@
-import type { Module, Op, ValueId } from "../../ir/module.ts";
-import { opsOf } from "../../ir/module.ts";
+import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { usersOf } from "../../ir/uses.ts";
 import type { OnnxModel, OnnxNode } from "../onnx/format/index.ts";
 import { constantPrefix } from "../onnx/import/graph/index.ts";

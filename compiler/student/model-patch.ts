@@ -1,11 +1,13 @@
 import { fail } from "../../ir/diagnostic.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx/format/index.ts";
 import {
   isTensorData,
   joinBytes,
   lengthDelimited,
   nodeBytes,
   numberField,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
   onnxFields,
   readExternalData,
   splitFields,

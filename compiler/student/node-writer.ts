@@ -1,6 +1,5 @@
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from "../onnx/format/index.ts";
-import type { Dtype } from "../tensors/index.ts";
-import { encodeElements } from "../tensors/index.ts";
+import { type Dtype, encodeElements } from "../tensors/index.ts";
 
 /** Writes new nodes with their constants, all named under one prefix. */
 export interface NodeWriter {

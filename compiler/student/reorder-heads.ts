@@ -1,5 +1,4 @@
-import type { OnnxModel, OnnxTensor } from "../onnx/format/index.ts";
-import { tensorBytes } from "../onnx/format/index.ts";
+import { type OnnxModel, type OnnxTensor, tensorBytes } from "../onnx/format/index.ts";
 import { itemSizes } from "../tensors/index.ts";
 import type { HeadTraces } from "./attention-sites.ts";
 import type { HeadOrder } from "./group-heads.ts";

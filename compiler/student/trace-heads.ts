@@ -1,6 +1,5 @@
 import { evaluateOp } from "../../ir/interpret.ts";
-import type { Op, ValueId } from "../../ir/module.ts";
-import { opsOf } from "../../ir/module.ts";
+import { type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
 import { type ModelGraph, shapeOf } from "./model-graph.ts";

@@ -1,7 +1,6 @@
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
-import type { Dtype } from "./dtype.ts";
-import { itemSizes } from "./dtype.ts";
+import { type Dtype, itemSizes } from "./dtype.ts";
 import { byteLengthOf, decodeElements, encodeElements } from "./element-codecs.ts";
 import { fileDiagnostic } from "./files/index.ts";
 

@@ -1,5 +1,4 @@
-import type { Op, Value, ValueId } from "../../ir/module.ts";
-import { opsOf } from "../../ir/module.ts";
+import { type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { axisOf } from "../../ir/ops/helpers/shapes.ts";
 import { f32, sizeOf } from "../../ir/type.ts";

@@ -1,6 +1,12 @@
 import type { Module, Op } from "../../ir/module.ts";
-import type { OperandForm, Protocol, Spec } from "../../runtime/protocols/kit/index.ts";
-import { countProtocol, noTraffic, type Traffic } from "../../runtime/protocols/kit/index.ts";
+import {
+  countProtocol,
+  noTraffic,
+  type OperandForm,
+  type Protocol,
+  type Spec,
+  type Traffic,
+} from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { specOf } from "./spec.ts";
 

@@ -1,5 +1,4 @@
-import type { Prg } from "../core/index.ts";
-import { createPrg } from "../core/index.ts";
+import { createPrg, type Prg } from "../core/index.ts";
 
 /** One stream for each operator and use. */
 export type Streams = (label: string, use: string) => Prg;

@@ -1,7 +1,6 @@
 import { freshSeed, sessionError } from "../core/index.ts";
 import { createCorrelationStore, dealerParty, onlineDealerParty } from "../correlations/index.ts";
-import type { HeldWeight, Program } from "../program/index.ts";
-import { toolbox } from "../program/index.ts";
+import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
 import type { Channel } from "../transport/index.ts";
 import { sessionPrograms } from "./party-session.ts";
 import { createPredictor, metaInputs } from "./predict.ts";

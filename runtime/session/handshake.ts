@@ -1,5 +1,4 @@
-import type { Role } from "../core/index.ts";
-import { type SessionCause, type SessionError, sessionError } from "../core/index.ts";
+import { type Role, type SessionCause, type SessionError, sessionError } from "../core/index.ts";
 import type { Channel } from "../transport/index.ts";
 
 export const protocolVersion = "marillc/1";

@@ -1,10 +1,7 @@
-import type { Party, Share } from "../core/index.ts";
-import { freshSeed, sessionError } from "../core/index.ts";
+import { freshSeed, type Party, type Share, sessionError } from "../core/index.ts";
 import { type CorrelationStore, createCorrelationStore, onlineParty, preparingParty } from "../correlations/index.ts";
-import type { HeldWeight, Program } from "../program/index.ts";
-import { toolbox } from "../program/index.ts";
-import type { IntTensor } from "../ring/index.ts";
-import { toIntegers } from "../ring/index.ts";
+import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
+import { type IntTensor, toIntegers } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
 import { createPredictor, metaInputs, seedBytes } from "./predict.ts";
 import {

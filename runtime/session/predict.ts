@@ -1,7 +1,6 @@
 import { type BytesByDirection, type Direction, directions, noBytes } from "../core/index.ts";
 import { countingParty, explicitKeyParty, noDealerBytes } from "../correlations/index.ts";
-import type { HeldWeight, Program } from "../program/index.ts";
-import { toolbox } from "../program/index.ts";
+import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
 import { countSteps } from "../protocols/kit/index.ts";
 import { intTensor, metaTensor } from "../ring/index.ts";
 import type { QueryPosition } from "./requests.ts";

@@ -1,5 +1,4 @@
-import type { Role } from "../core/index.ts";
-import { sessionError } from "../core/index.ts";
+import { type Role, sessionError } from "../core/index.ts";
 import type { Program } from "../program/index.ts";
 import { positionRange, readsCache } from "./session-cache.ts";
 

@@ -1,6 +1,5 @@
 import type { SessionError } from "../core/index.ts";
-import type { FrameHeader, FrameKind } from "./channel.ts";
-import { frameKinds } from "./channel.ts";
+import { type FrameHeader, type FrameKind, frameKinds } from "./channel.ts";
 import { nowMs } from "./clock.ts";
 
 interface PendingHead {

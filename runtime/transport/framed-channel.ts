@@ -1,15 +1,17 @@
-import type { Role } from "../core/index.ts";
-import { describeCode, SessionError, sessionError } from "../core/index.ts";
-import type {
-  Channel,
-  ChannelOptions,
-  ChannelTraffic,
-  ExpectedFrame,
-  FrameHeader,
-  FrameKind,
-  FramePort,
+import { describeCode, type Role, SessionError, sessionError } from "../core/index.ts";
+import {
+  type Channel,
+  type ChannelOptions,
+  type ChannelTraffic,
+  defaultIdleTimeoutMs,
+  type ExpectedFrame,
+  type FrameHeader,
+  type FrameKind,
+  type FramePort,
+  frameKinds,
+  headerBytes,
+  maxFrameBytes,
 } from "./channel.ts";
-import { defaultIdleTimeoutMs, frameKinds, headerBytes, maxFrameBytes } from "./channel.ts";
 import { afterIo, nowMs } from "./clock.ts";
 
 /** An abort frame holds a code and nothing else: its length and contents reveal nothing about secrets. */

@@ -1,5 +1,4 @@
-import type { Role } from "../core/index.ts";
-import { type SessionError, sessionError } from "../core/index.ts";
+import { type Role, type SessionError, sessionError } from "../core/index.ts";
 import type { Channel, ChannelOptions, FrameHeader, FrameKind, FramePort } from "./channel.ts";
 import { nowMs } from "./clock.ts";
 import { FrameQueue } from "./frame-queue.ts";

@@ -9,8 +9,7 @@ import {
 } from "../../compiler/estimate/index.ts";
 import { kernelWork } from "../../compiler/report/cost/index.ts";
 import type { Module } from "../../ir/module.ts";
-import type { Role } from "../../runtime/core/index.ts";
-import { type BytesByDirection, noBytes } from "../../runtime/core/index.ts";
+import { type BytesByDirection, noBytes, type Role } from "../../runtime/core/index.ts";
 import { addBytes, predictSetup } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";

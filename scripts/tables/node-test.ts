@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/index.ts";
-import { decodeTensorFile, readTensor } from "../../compiler/onnx/format/index.ts";
+import { decodeTensorFile, type OnnxModel, type OnnxTensor, readTensor } from "../../compiler/onnx/format/index.ts";
 import { type ImportedModel, importModel } from "../../compiler/onnx/import/index.ts";
 import { readModel } from "../../compiler/onnx/normalize/index.ts";
 import { elementOfDtype } from "../../compiler/onnx/weights/index.ts";

@@ -1,8 +1,7 @@
 import { type Attrs, type Module, type Op, opsOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
-import type { Preset } from "../../passes/3-approximate/index.ts";
-import { approximate, presets } from "../../passes/3-approximate/index.ts";
+import { approximate, type Preset, presets } from "../../passes/3-approximate/index.ts";
 import { calibrate, defaultPrecision, quantize } from "../../passes/4-quantize/index.ts";
 import { costOf, select, specOf } from "../../passes/5-select/index.ts";
 import { schedulePass } from "../../passes/6-schedule/index.ts";

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/index.ts";
-import { decodeTensorFile } from "../../compiler/onnx/format/index.ts";
+import { decodeTensorFile, type OnnxModel, type OnnxTensor } from "../../compiler/onnx/format/index.ts";
 import type { ImportedModel } from "../../compiler/onnx/import/index.ts";
 import { readModel } from "../../compiler/onnx/normalize/index.ts";
 import { createNoise } from "../../compiler/report/cost/index.ts";

@@ -1,6 +1,10 @@
 import { mayHoldWeight } from "../../compiler/build/index.ts";
-import type { ArchitectureName } from "../../compiler/estimate/index.ts";
-import { type EstimateOptions, estimateSetting, scheduledEstimate } from "../../compiler/estimate/index.ts";
+import {
+  type ArchitectureName,
+  type EstimateOptions,
+  estimateSetting,
+  scheduledEstimate,
+} from "../../compiler/estimate/index.ts";
 import { assertTrafficPredicted, expectedTraffic, meterTraffic, setupRounds } from "../../compiler/run/index.ts";
 import { interpret, toRaw } from "../../ir/interpret.ts";
 import { type Tensor, tensor } from "../../ir/tensor.ts";

@@ -10,12 +10,12 @@ import type { OnnxModel, OnnxValueInfo } from "../format/index.ts";
 import { bindDims, lowerSequences } from "../normalize/index.ts";
 import { catalogWeights, elementOfDtype, type WeightCatalog, type WeightOwners } from "../weights/index.ts";
 import { type FoldedLoraScale, type FusedModule, foldLoraScale, fuseOperators } from "./fuse/index.ts";
-import type { GraphOperand } from "./graph/index.ts";
 import {
   checkShape,
   createFoldMeter,
   createImportContext,
   displayName,
+  type GraphOperand,
   type ImportContext,
   type StoredWeight,
 } from "./graph/index.ts";

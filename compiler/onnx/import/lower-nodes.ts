@@ -1,7 +1,6 @@
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../../ir/diagnostic.ts";
 import type { PlainElement } from "../../../ir/type.ts";
-import type { OnnxGraph, OnnxModel, OnnxNode } from "../format/index.ts";
-import { readTensor } from "../format/index.ts";
+import { type OnnxGraph, type OnnxModel, type OnnxNode, readTensor } from "../format/index.ts";
 import {
   elementOfDtype,
   innerGraphNames,

@@ -1,8 +1,7 @@
 import type { Label } from "../../../ir/label.ts";
 import type { OnnxModel, OnnxNode } from "../format/index.ts";
 import { elementOfDtype } from "../weights/index.ts";
-import type { GraphOperand, ImportContext } from "./graph/index.ts";
-import { displayName } from "./graph/index.ts";
+import { displayName, type GraphOperand, type ImportContext } from "./graph/index.ts";
 
 /**
  * Values that replace the outputs of a refused node, where the file states their shapes: the import then visits the

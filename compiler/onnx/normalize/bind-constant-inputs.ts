@@ -1,7 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { Dtype } from "../../tensors/index.ts";
-import { encodeElements } from "../../tensors/index.ts";
+import { type Dtype, encodeElements } from "../../tensors/index.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from "../format/index.ts";
 import { bindDims } from "./bind-dims.ts";
 

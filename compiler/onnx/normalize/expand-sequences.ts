@@ -1,5 +1,4 @@
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode } from "../format/index.ts";
-import { readTensor } from "../format/index.ts";
+import { type OnnxAttribute, type OnnxGraph, type OnnxModel, type OnnxNode, readTensor } from "../format/index.ts";
 
 /** The contents of a sequence of tensors, where the graph determines them: tensors by name, or the parts of one. */
 type SequenceValue =

@@ -1,7 +1,14 @@
 import { sizeOf } from "../../../ir/type.ts";
 import { type Dtype, dtypeFromOnnx, encodeElements, encodeWeight } from "../../tensors/index.ts";
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
-import { createUnusedNames, readTensor } from "../format/index.ts";
+import {
+  createUnusedNames,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  readTensor,
+} from "../format/index.ts";
 import { innerGraphNames, storedTensors } from "../weights/index.ts";
 
 /**

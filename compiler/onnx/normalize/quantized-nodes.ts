@@ -1,8 +1,7 @@
 import type { Tensor } from "../../../ir/tensor.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { type Dtype, dtypeFromOnnx, encodeWeight, transpose } from "../../tensors/index.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
-import { readTensor } from "../format/index.ts";
+import { type OnnxModel, type OnnxNode, type OnnxTensor, readTensor } from "../format/index.ts";
 import { dequantizeTensor, quantizeTensor, scaleGroups, unpackBits } from "./dequantize.ts";
 
 /** Where a node's operands are looked up. */

@@ -1,6 +1,5 @@
 import { readWholeFile } from "../../tensors/files/index.ts";
-import type { OnnxModel } from "../format/index.ts";
-import { decodeModel, scanLimits } from "../format/index.ts";
+import { decodeModel, type OnnxModel, scanLimits } from "../format/index.ts";
 import { decomposeSkipNorm } from "./decompose-skip-norm.ts";
 import { dequantizeInitializers } from "./dequantize-initializers.ts";
 import { splitFusedNorms } from "./split-fused-norm.ts";

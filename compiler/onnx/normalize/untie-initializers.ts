@@ -1,7 +1,6 @@
 import { fail } from "../../../ir/diagnostic.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { OnnxModel, OnnxNode } from "../format/index.ts";
-import { createUnusedNames } from "../format/index.ts";
+import { createUnusedNames, type OnnxModel, type OnnxNode } from "../format/index.ts";
 import {
   innerGraphNames,
   isMatrixProduct,

@@ -1,10 +1,15 @@
 import type { Label } from "../../../ir/label.ts";
 import type { Tensor } from "../../../ir/tensor.ts";
 import { bool, f32, i64, type PlainElement, sameShape, sizeOf } from "../../../ir/type.ts";
-import type { Dtype } from "../../tensors/index.ts";
-import { roundTensor, transpose } from "../../tensors/index.ts";
-import type { OnnxGraph, OnnxModel, OnnxTensor, TensorSource } from "../format/index.ts";
-import { createUnusedNames, readTensor } from "../format/index.ts";
+import { type Dtype, roundTensor, transpose } from "../../tensors/index.ts";
+import {
+  createUnusedNames,
+  type OnnxGraph,
+  type OnnxModel,
+  type OnnxTensor,
+  readTensor,
+  type TensorSource,
+} from "../format/index.ts";
 import { isCodeConstant, isCodeConstantName } from "./exporter-constants.ts";
 import { isFormulaTable } from "./formula-tables.ts";
 import { findOwnedIntegers } from "./integer-weights.ts";

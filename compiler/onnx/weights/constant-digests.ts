@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { sizeOf } from "../../../ir/type.ts";
-import type { OnnxNode, OnnxTensor } from "../format/index.ts";
-import { tensorBytes } from "../format/index.ts";
+import { type OnnxNode, type OnnxTensor, tensorBytes } from "../format/index.ts";
 import { elementOfDtype, storedTensors, type WeightCatalog } from "./catalog-weights.ts";
 
 export interface ConstantDigest {

@@ -1,8 +1,7 @@
 import type { Tensor } from "../../../ir/tensor.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { dtypeFromOnnx } from "../../tensors/index.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../format/index.ts";
-import { readTensor } from "../format/index.ts";
+import { type OnnxModel, type OnnxNode, type OnnxTensor, readTensor } from "../format/index.ts";
 import { isCodeConstantName } from "./exporter-constants.ts";
 import { isFormulaTable } from "./formula-tables.ts";
 import { stripPrefix } from "./module-path.ts";

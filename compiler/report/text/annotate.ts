@@ -1,8 +1,9 @@
 import { join, type Label } from "../../../ir/label.ts";
-import type { OnnxModel, OnnxNode } from "../../onnx/format/index.ts";
 import {
   joinBytes,
   lengthDelimited,
+  type OnnxModel,
+  type OnnxNode,
   onnxFields,
   splitFields,
   stringField,

@@ -1,8 +1,6 @@
-import type { Label } from "../../../ir/label.ts";
-import { labels } from "../../../ir/label.ts";
+import { type Label, labels } from "../../../ir/label.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import type { Manifest } from "../../build/index.ts";
-import { folderOf } from "../../build/index.ts";
+import { folderOf, type Manifest } from "../../build/index.ts";
 import { usedDirections } from "../../run/index.ts";
 import { layerName } from "../cost/index.ts";
 import { bytesText, countText } from "./format-units.ts";

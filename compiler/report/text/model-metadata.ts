@@ -2,8 +2,7 @@ import type { Diagnostic } from "../../../ir/diagnostic.ts";
 import type { Label } from "../../../ir/label.ts";
 import type { OnnxModel } from "../../onnx/format/index.ts";
 import type { Ownership, OwnershipRecord } from "../../ownership/index.ts";
-import type { OperatorCost } from "../cost/index.ts";
-import { layerName } from "../cost/index.ts";
+import { layerName, type OperatorCost } from "../cost/index.ts";
 import { labelNodes, type MetadataEntries, type ModelMetadata } from "./annotate.ts";
 
 /** The reason why a node of a model is unsupported, in fields. */

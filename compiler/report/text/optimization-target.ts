@@ -1,6 +1,5 @@
 import type { Objective } from "../../../passes/5-select/index.ts";
-import type { OptimizationTarget } from "../../build/index.ts";
-import { thirdPartyName } from "../../build/index.ts";
+import { type OptimizationTarget, thirdPartyName } from "../../build/index.ts";
 
 const objectiveTexts: Readonly<Record<Objective, (dealer: string) => string>> = {
   time: (dealer) => `least time, the ${dealer}'s part included,`,

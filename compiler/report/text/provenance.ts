@@ -1,6 +1,5 @@
 import type { LoadedModel } from "../../load/index.ts";
-import type { ConstantDigest } from "../../onnx/weights/index.ts";
-import { constantDigests } from "../../onnx/weights/index.ts";
+import { type ConstantDigest, constantDigests } from "../../onnx/weights/index.ts";
 import { textTable } from "./text-table.ts";
 
 /** One tensor of a model or an adapter: who knows it, and why. */

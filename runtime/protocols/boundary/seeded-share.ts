@@ -1,6 +1,5 @@
 import type { Share } from "../../core/index.ts";
-import type { IntTensor } from "../../ring/index.ts";
-import { fromIntegers, sub } from "../../ring/index.ts";
+import { fromIntegers, type IntTensor, sub } from "../../ring/index.ts";
 import { defineProtocol } from "../kit/index.ts";
 
 /**

@@ -1,10 +1,15 @@
-import type { MaskedValue, Party } from "../../core/index.ts";
-import { parallel, type Steps } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { add, addConstant, fromIntegers, mulConstant, narrow } from "../../ring/index.ts";
+import { type MaskedValue, type Party, parallel, type Steps } from "../../core/index.ts";
+import { add, addConstant, fromIntegers, mulConstant, narrow, type RingTensor } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
-import type { Fixed, Operand, Spec } from "../kit/index.ts";
-import { maskedWidth, publicShare, selectMasked, signedBits } from "../kit/index.ts";
+import {
+  type Fixed,
+  maskedWidth,
+  type Operand,
+  publicShare,
+  type Spec,
+  selectMasked,
+  signedBits,
+} from "../kit/index.ts";
 
 /** Shared parts of protocols on Booleans. A Boolean is a bit, held as XOR shares (the ring of width 1). */
 

@@ -1,6 +1,5 @@
 import type { Party, Steps } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { combineDigits } from "../../ring/index.ts";
+import { combineDigits, type RingTensor } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { entryAt, mapMasked, sliceRows, stack } from "../kit/index.ts";
 import {

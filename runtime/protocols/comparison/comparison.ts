@@ -1,8 +1,6 @@
 import type { MaskedValue, Party, Steps } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { add, addConstant, concat, msb, narrow, reshape } from "../../ring/index.ts";
-import type { Spec } from "../kit/index.ts";
-import { publicShare } from "../kit/index.ts";
+import { add, addConstant, concat, msb, narrow, type RingTensor, reshape } from "../../ring/index.ts";
+import { publicShare, type Spec } from "../kit/index.ts";
 import { digitsBelowMask, maxDigitComparisonBits } from "./comparison-digits.ts";
 import { dpfBelowMask } from "./comparison-dpf.ts";
 import { treeBelowMask } from "./comparison-tree.ts";

@@ -1,6 +1,5 @@
 import type { MaskedValue, Party, Share, Steps } from "../../core/index.ts";
-import type { IntTensor, RingTensor } from "../../ring/index.ts";
-import { expand, fromIntegers, sub } from "../../ring/index.ts";
+import { expand, fromIntegers, type IntTensor, type RingTensor, sub } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { defineProtocol, entryAt, mapMasked, narrowMasked, type Protocol, type Spec } from "../kit/index.ts";
 import { differenceWidth, negateBit, operandShare, scaleMismatch, widthHolding } from "./boolean-shares.ts";

@@ -1,7 +1,5 @@
-import type { Party, Share } from "../../core/index.ts";
-import { parallel, type Steps } from "../../core/index.ts";
-import type { IntTensor, RingTensor } from "../../ring/index.ts";
-import { add, fromIntegers, mul } from "../../ring/index.ts";
+import { type Party, parallel, type Share, type Steps } from "../../core/index.ts";
+import { add, fromIntegers, type IntTensor, mul, type RingTensor } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { defineProtocol, multiplyMasked, type Protocol } from "../kit/index.ts";
 import { operandShare } from "./boolean-shares.ts";

@@ -1,6 +1,5 @@
 import type { Share } from "../../core/index.ts";
-import type { IntTensor } from "../../ring/index.ts";
-import { add, expand, fromIntegers, mul, narrow, sub } from "../../ring/index.ts";
+import { add, expand, fromIntegers, type IntTensor, mul, narrow, sub } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { bitToRing, defineProtocol, type Protocol, publicShare, type Spec } from "../kit/index.ts";
 import { differenceWidth, multiplyByOpenedBit, operandShare, scaleMismatch } from "./boolean-shares.ts";

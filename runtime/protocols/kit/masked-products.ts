@@ -1,6 +1,5 @@
 import type { MaskedValue, Party } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { add, matmul, mul, mulConstant, narrow, reduceSum, sub } from "../../ring/index.ts";
+import { add, matmul, mul, mulConstant, narrow, type RingTensor, reduceSum, sub } from "../../ring/index.ts";
 import {
   gateByBit,
   liftToRing,

@@ -1,8 +1,8 @@
 import type { MaskedValue, Share } from "../../core/index.ts";
-import type { IntTensor } from "../../ring/index.ts";
 import {
   addConstant,
   fromIntegers,
+  type IntTensor,
   leafBits,
   mul,
   mulConstant,

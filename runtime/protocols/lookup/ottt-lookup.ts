@@ -1,6 +1,14 @@
 import type { MaskedValue, Share } from "../../core/index.ts";
-import type { IntTensor } from "../../ring/index.ts";
-import { fromIntegers, mul, narrow, reduceSum, reshape, reversedTables, unitVectors } from "../../ring/index.ts";
+import {
+  fromIntegers,
+  type IntTensor,
+  mul,
+  narrow,
+  reduceSum,
+  reshape,
+  reversedTables,
+  unitVectors,
+} from "../../ring/index.ts";
 import { defineProtocol, type Spec } from "../kit/index.ts";
 
 export const indexBits = ({ attrs }: Spec): number => Number(attrs.bits);

@@ -1,6 +1,5 @@
 import type { MaskedValue, Party, Share } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { add, addConstant, concat, mulConstant, reshape } from "../../ring/index.ts";
+import { add, addConstant, concat, mulConstant, type RingTensor, reshape } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import {
   belowThresholds,

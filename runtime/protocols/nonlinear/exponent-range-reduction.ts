@@ -1,6 +1,4 @@
-import type { MaskedValue, Party } from "../../core/index.ts";
-import { parallel, type Steps } from "../../core/index.ts";
-import type { Series } from "../../ring/index.ts";
+import { type MaskedValue, type Party, parallel, type Steps } from "../../core/index.ts";
 import {
   add,
   addConstant,
@@ -9,6 +7,7 @@ import {
   powerOfTwo,
   type RingTensor,
   reshape,
+  type Series,
   shiftLeft,
   zeros,
 } from "../../ring/index.ts";

@@ -1,6 +1,4 @@
-import type { MaskedValue, Party } from "../../core/index.ts";
-import { parallel, type Steps } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
+import { type MaskedValue, type Party, parallel, type Steps } from "../../core/index.ts";
 import {
   add,
   addConstant,
@@ -8,6 +6,7 @@ import {
   exponentials,
   mul,
   narrow,
+  type RingTensor,
   reshape,
   shiftRightRounded,
   sub,

@@ -1,5 +1,4 @@
 import type { MaskedValue, Party } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
 import {
   add,
   addConstant,
@@ -10,6 +9,7 @@ import {
   mulConstant,
   narrow,
   openedHarmonics,
+  type RingTensor,
   reduceSum,
   type Series,
   shiftRightRounded,

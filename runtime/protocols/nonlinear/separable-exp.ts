@@ -1,6 +1,5 @@
 import type { Share } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { addConstant, mulConstant, shiftRightRounded } from "../../ring/index.ts";
+import { addConstant, mulConstant, type RingTensor, shiftRightRounded } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { comparisonOf, comparisonRefusal, comparisonVariants } from "../comparison/index.ts";
 import { defineProtocol, type Spec, signedBits } from "../kit/index.ts";

@@ -1,7 +1,5 @@
-import type { MaskedValue, Party, Share } from "../../core/index.ts";
-import { parallel, type Steps } from "../../core/index.ts";
-import type { RingTensor, Series } from "../../ring/index.ts";
-import { add, addConstant, floorLog2, mulConstant } from "../../ring/index.ts";
+import { type MaskedValue, type Party, parallel, type Share, type Steps } from "../../core/index.ts";
+import { add, addConstant, floorLog2, mulConstant, type RingTensor, type Series } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { belowThresholds, comparisonOf, comparisonRefusal, comparisonVariants } from "../comparison/index.ts";
 import {

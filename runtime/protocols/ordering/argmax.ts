@@ -1,5 +1,4 @@
-import type { MaskedValue, Party, Share } from "../../core/index.ts";
-import { parallel, type Steps } from "../../core/index.ts";
+import { type MaskedValue, type Party, parallel, type Share, type Steps } from "../../core/index.ts";
 import { fromIntegers, intTensor, type RingTensor, reshape, sizeOf, zeros } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { type Comparison, comparisonOf, comparisonRefusal, comparisonVariants } from "../comparison/index.ts";

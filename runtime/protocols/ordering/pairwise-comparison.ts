@@ -1,6 +1,15 @@
 import type { MaskedValue, Party, Steps } from "../../core/index.ts";
-import type { RingTensor, Shape } from "../../ring/index.ts";
-import { add, addConstant, concat, gatherFlat, mul, mulConstant, sub } from "../../ring/index.ts";
+import {
+  add,
+  addConstant,
+  concat,
+  gatherFlat,
+  mul,
+  mulConstant,
+  type RingTensor,
+  type Shape,
+  sub,
+} from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { belowThresholds, type Comparison } from "../comparison/index.ts";
 import { entryAt, gateByBit, mapMasked, negateByBit, publicShare, resizeRing, stack, subMasked } from "../kit/index.ts";

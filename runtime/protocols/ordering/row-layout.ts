@@ -1,7 +1,6 @@
 import { type RingTensor, reshape, type Shape, sizeOf, transpose } from "../../ring/index.ts";
 import { differenceOf } from "../comparison/index.ts";
-import type { Fixed, Spec } from "../kit/index.ts";
-import { maskedWidth } from "../kit/index.ts";
+import { type Fixed, maskedWidth, type Spec } from "../kit/index.ts";
 
 /** Shared parts of ranks and of selection by rank: rows along an axis of a tensor. */
 

@@ -1,10 +1,8 @@
-import type { MaskedValue, Party } from "../../core/index.ts";
-import { parallel, type Steps } from "../../core/index.ts";
+import { type MaskedValue, type Party, parallel, type Steps } from "../../core/index.ts";
 import { reshape } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import type { Comparison } from "../comparison/index.ts";
-import type { Spec } from "../kit/index.ts";
-import { concatMasked, entryAt, mapMasked } from "../kit/index.ts";
+import { concatMasked, entryAt, mapMasked, type Spec } from "../kit/index.ts";
 import {
   comparePairs,
   type GroupIndices,

@@ -1,7 +1,14 @@
-import type { MaskedValue, Party, Share } from "../../core/index.ts";
-import { parallel, type Steps } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { add, expand, gatherFlat, mulConstant, reshape, shiftRightRounded, transpose } from "../../ring/index.ts";
+import { type MaskedValue, type Party, parallel, type Share, type Steps } from "../../core/index.ts";
+import {
+  add,
+  expand,
+  gatherFlat,
+  mulConstant,
+  type RingTensor,
+  reshape,
+  shiftRightRounded,
+  transpose,
+} from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { comparisonOf, comparisonRefusal, operandShare } from "../comparison/index.ts";
 import {

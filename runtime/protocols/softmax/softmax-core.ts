@@ -1,11 +1,18 @@
-import type { MaskedValue, Party } from "../../core/index.ts";
-import { parallel, type Steps } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { addConstant, gatherFlat, narrow, reduceSum, scatterFlat, shiftLeft, sub, widen } from "../../ring/index.ts";
+import { type MaskedValue, type Party, parallel, type Steps } from "../../core/index.ts";
+import {
+  addConstant,
+  gatherFlat,
+  narrow,
+  type RingTensor,
+  reduceSum,
+  scatterFlat,
+  shiftLeft,
+  sub,
+  widen,
+} from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { type Comparison, comparisonVariants } from "../comparison/index.ts";
-import type { Spec } from "../kit/index.ts";
-import { dropLowBits, signedBits } from "../kit/index.ts";
+import { dropLowBits, type Spec, signedBits } from "../kit/index.ts";
 import {
   evaluateByRangeReduction,
   exponentWidth,

@@ -1,6 +1,15 @@
 import type { MaskedValue, Party, Share, Steps } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { add, addConstant, extractBits, msb, narrow, reshape, shiftRight, sub } from "../../ring/index.ts";
+import {
+  add,
+  addConstant,
+  extractBits,
+  msb,
+  narrow,
+  type RingTensor,
+  reshape,
+  shiftRight,
+  sub,
+} from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import {
   belowMask,

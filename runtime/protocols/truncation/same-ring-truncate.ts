@@ -1,6 +1,5 @@
 import type { Party, Share } from "../../core/index.ts";
-import type { RingTensor } from "../../ring/index.ts";
-import { neg, shiftRight, widenSigned } from "../../ring/index.ts";
+import { neg, type RingTensor, shiftRight, widenSigned } from "../../ring/index.ts";
 import { defineProtocol, maxMagnitude, type Spec } from "../kit/index.ts";
 
 /** Each party's own share, shifted in its own ring: x₀ ≫ s and −((−x₁) ≫ s), with sign extension. */

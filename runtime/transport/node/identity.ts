@@ -1,6 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
-import type { Role } from "../../core/index.ts";
-import { sessionError } from "../../core/index.ts";
+import { type Role, sessionError } from "../../core/index.ts";
 
 /**
  * A party's own key and its trusted peers. There are no authorities: a certificate is trusted because it is listed

@@ -6,10 +6,8 @@
 import { constants } from "node:crypto";
 import type { AddressInfo, Socket } from "node:net";
 import * as tls from "node:tls";
-import type { Role } from "../../core/index.ts";
-import { SessionError, sessionError } from "../../core/index.ts";
-import type { Channel, ChannelOptions } from "../index.ts";
-import { FramedChannel, nowMs } from "../index.ts";
+import { type Role, SessionError, sessionError } from "../../core/index.ts";
+import { type Channel, type ChannelOptions, FramedChannel, nowMs } from "../index.ts";
 import { greet, type Hello, receiveHello } from "./greeting.ts";
 import { checkOwnCertificate, fingerprintOf, type Identity, roleOfPeer } from "./identity.ts";
 import { SocketPort } from "./socket-port.ts";

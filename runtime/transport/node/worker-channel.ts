@@ -1,8 +1,15 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import type { Role } from "../../core/index.ts";
-import { type SessionError, sessionError } from "../../core/index.ts";
-import type { Channel, ChannelOptions, FrameHeader, FrameKind, FramePort } from "../index.ts";
-import { FramedChannel, FrameQueue, nowMs } from "../index.ts";
+import { type Role, type SessionError, sessionError } from "../../core/index.ts";
+import {
+  type Channel,
+  type ChannelOptions,
+  FramedChannel,
+  type FrameHeader,
+  type FrameKind,
+  type FramePort,
+  FrameQueue,
+  nowMs,
+} from "../index.ts";
 
 /** A sender waits while the other end has this many unread bytes. */
 const highWaterBytes = 2 ** 24;

@@ -1,6 +1,5 @@
 import { axisOf } from "../../../../ir/ops/helpers/shapes.ts";
-import type { Fusion, FusionMatcher } from "./matcher.ts";
-import { operandPairs } from "./matcher.ts";
+import { type Fusion, type FusionMatcher, operandPairs } from "./matcher.ts";
 
 // x · 1 = x + 0 = x / 1 = x ^ 1 = x
 const neutralElement: Fusion = {

@@ -2,12 +2,10 @@
  * Products as in CrypTen (LIN-BVR, protocols.md 8): shares in one ring, a fresh triple for every use, and every
  * operand, a weight included, opened at every use. A baseline for comparison, built as its authors built it.
  */
-import type { MaskedValue, Party } from "../../../core/index.ts";
-import { parallel, type Steps } from "../../../core/index.ts";
+import { type MaskedValue, type Party, parallel, type Steps } from "../../../core/index.ts";
 import { fromIntegers, metaTensor, type RingTensor, shiftLeft, zeros } from "../../../ring/index.ts";
 import { maskAndOpen } from "../../boundary/index.ts";
-import type { Operand } from "../../kit/index.ts";
-import { multiplyMasked } from "../../kit/index.ts";
+import { multiplyMasked, type Operand } from "../../kit/index.ts";
 import { shiftOwnShare } from "../../truncation/index.ts";
 
 /**

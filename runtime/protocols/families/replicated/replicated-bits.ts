@@ -1,7 +1,5 @@
-import type { Party, ReplicatedShare } from "../../../core/index.ts";
-import { parallel, type Steps } from "../../../core/index.ts";
-import type { RingTensor } from "../../../ring/index.ts";
-import { concat, extractBits, mul, neg, reshape, slice } from "../../../ring/index.ts";
+import { type Party, parallel, type ReplicatedShare, type Steps } from "../../../core/index.ts";
+import { concat, extractBits, mul, neg, type RingTensor, reshape, slice } from "../../../ring/index.ts";
 import {
   addReplicated,
   complementBit,

@@ -3,8 +3,14 @@
  * Mohassel, Rindal, CCS 2018): x = a + b + c, party i of (client, server, dealer) holds components i and i + 1. Linear
  * operations are local. In the ring of width 1 addition is XOR and the product AND, so the same code serves bits.
  */
-import type { KnownWeight, Party, ReplicatedShare } from "../../../core/index.ts";
-import { parallel, type Role, type Steps } from "../../../core/index.ts";
+import {
+  type KnownWeight,
+  type Party,
+  parallel,
+  type ReplicatedShare,
+  type Role,
+  type Steps,
+} from "../../../core/index.ts";
 import {
   add,
   addConstant,

@@ -1,6 +1,5 @@
 import type { MaskedValue, Party, Share, Steps } from "../../../core/index.ts";
-import type { RingTensor } from "../../../ring/index.ts";
-import { gatherFlat, mulConstant, reshape, transpose } from "../../../ring/index.ts";
+import { gatherFlat, mulConstant, type RingTensor, reshape, transpose } from "../../../ring/index.ts";
 import { maskAndOpen } from "../../boundary/index.ts";
 import { defineProtocol, mapMasked, matmulMasked, type Protocol, type Spec } from "../../kit/index.ts";
 import { maskPatternOf, type ScoreLayout, scatterScores, scoreLayout } from "../../softmax/index.ts";

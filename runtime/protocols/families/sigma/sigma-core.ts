@@ -4,16 +4,16 @@
  * is opened. The parties send what SIGMA's parties send, and the dealer deals what SIGMA's keys hold; we transport keys
  * by seeds.
  */
-import type { MaskedValue, Party } from "../../../core/index.ts";
-import { parallel, type Steps } from "../../../core/index.ts";
-import type { IntTensor, RingTensor } from "../../../ring/index.ts";
+import { type MaskedValue, type Party, parallel, type Steps } from "../../../core/index.ts";
 import {
   add,
   addConstant,
   fromIntegers,
+  type IntTensor,
   mulConstant,
   narrow,
   neg,
+  type RingTensor,
   reshape,
   selectedSums,
   shiftRight,

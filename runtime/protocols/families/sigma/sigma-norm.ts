@@ -1,6 +1,12 @@
 import type { MaskedValue, Party, Share, Steps } from "../../../core/index.ts";
-import type { RingTensor } from "../../../ring/index.ts";
-import { addConstant, floorLog2, mulConstant, reduceSum, shiftRightRounded } from "../../../ring/index.ts";
+import {
+  addConstant,
+  floorLog2,
+  mulConstant,
+  type RingTensor,
+  reduceSum,
+  shiftRightRounded,
+} from "../../../ring/index.ts";
 import { maskAndOpen } from "../../boundary/index.ts";
 import {
   defineProtocol,

@@ -1,5 +1,4 @@
-import type { MaskedValue, Party } from "../../../core/index.ts";
-import { parallel, type Steps } from "../../../core/index.ts";
+import { type MaskedValue, type Party, parallel, type Steps } from "../../../core/index.ts";
 import {
   add,
   addConstant,

@@ -2,9 +2,9 @@ import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { scalar } from "../../../../../ir/tensor.ts";
 import { bool, i64, sameShape } from "../../../../../ir/type.ts";
 import type { OnnxGraph } from "../../../format/index.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
+  type GraphOperand,
   graphAttr,
   inputOf,
   intAttr,

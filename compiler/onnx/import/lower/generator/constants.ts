@@ -2,8 +2,8 @@ import { scalar, tensor } from "../../../../../ir/tensor.ts";
 import { bool, f32, i64, type PlainElement, sizeOf } from "../../../../../ir/type.ts";
 import { type NarrowType, narrowTypeOf } from "../../../../tensors/index.ts";
 import { elementOfDtype } from "../../../weights/index.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
+  type GraphOperand,
   inputOf,
   intAttr,
   knownInput,

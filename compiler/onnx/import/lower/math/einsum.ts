@@ -1,6 +1,5 @@
 import { sizeOf } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
-import { type LowerContext, type LowerTable, refuseNode, stringAttr } from "../../graph/index.ts";
+import { type GraphOperand, type LowerContext, type LowerTable, refuseNode, stringAttr } from "../../graph/index.ts";
 
 /** A tensor whose axes have names: one character each. */
 interface LabeledOperand {

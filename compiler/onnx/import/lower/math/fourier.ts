@@ -1,9 +1,9 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { tensor } from "../../../../../ir/tensor.ts";
 import { f32 } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
+  type GraphOperand,
   inputOf,
   intAttr,
   knownInput,

@@ -1,7 +1,6 @@
 import { scalar } from "../../../../../ir/tensor.ts";
 import { f32 } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
+import { type GraphOperand, inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
 
 /** numpy: a 1-D operand is a row on the left or a column on the right, and its axis disappears from the result. */
 export function matmulNumpy(

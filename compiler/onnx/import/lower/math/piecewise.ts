@@ -1,5 +1,11 @@
-import type { GraphOperand } from "../../graph/index.ts";
-import { constantScalar, inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
+import {
+  constantScalar,
+  type GraphOperand,
+  inputOf,
+  intAttr,
+  type LowerContext,
+  type LowerTable,
+} from "../../graph/index.ts";
 
 /**
  * Activations of two pieces, written so that no exponential grows: exp takes −|x| or a value of at most 0. Then a ring

@@ -1,8 +1,15 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { tensor } from "../../../../../ir/tensor.ts";
 import { i64 } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
-import { boundedList, inputOf, intAttr, knownInput, type LowerContext, type LowerTable } from "../../graph/index.ts";
+import {
+  boundedList,
+  type GraphOperand,
+  inputOf,
+  intAttr,
+  knownInput,
+  type LowerContext,
+  type LowerTable,
+} from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
 
 /** Values in a row, and their indices in the model's row; absent: their own positions. */

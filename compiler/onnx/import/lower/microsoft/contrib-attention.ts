@@ -1,7 +1,13 @@
 import { tensor } from "../../../../../ir/tensor.ts";
 import { bool, i64 } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
-import { boundedList, intAttr, type LowerContext, refuseNode, wantsOutput } from "../../graph/index.ts";
+import {
+  boundedList,
+  type GraphOperand,
+  intAttr,
+  type LowerContext,
+  refuseNode,
+  wantsOutput,
+} from "../../graph/index.ts";
 import { type AttentionInputs, additiveMask, causalCondition, expandAttention } from "../nn/attention-scores.ts";
 import { mergeHeads } from "../nn/heads.ts";
 

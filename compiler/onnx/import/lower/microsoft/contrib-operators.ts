@@ -1,9 +1,9 @@
 import { tensor } from "../../../../../ir/tensor.ts";
 import { i64 } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
   constantScalar,
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

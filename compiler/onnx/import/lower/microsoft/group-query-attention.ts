@@ -1,9 +1,9 @@
 import { tensor } from "../../../../../ir/tensor.ts";
 import { f32, i64 } from "../../../../../ir/type.ts";
 import { maskedScore } from "../../../weights/index.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

@@ -1,5 +1,5 @@
-import type { GraphOperand } from "../../graph/index.ts";
 import {
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

@@ -1,8 +1,7 @@
 import { scalar, type Tensor, tensor } from "../../../../../ir/tensor.ts";
 import { f32, i64 } from "../../../../../ir/type.ts";
 import { maskedScore } from "../../../weights/index.ts";
-import type { GraphOperand } from "../../graph/index.ts";
-import { constantScalar, intAttr, type LowerContext, wantsOutput } from "../../graph/index.ts";
+import { constantScalar, type GraphOperand, intAttr, type LowerContext, wantsOutput } from "../../graph/index.ts";
 import { sliceLastAxis } from "./heads.ts";
 
 export interface ScoreShape {

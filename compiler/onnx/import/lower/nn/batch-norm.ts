@@ -1,6 +1,6 @@
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   constantScalar,
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

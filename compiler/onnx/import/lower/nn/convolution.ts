@@ -1,8 +1,8 @@
 import { scalar, type Tensor, tensor } from "../../../../../ir/tensor.ts";
 import { f32, type Shape, sizeOf } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

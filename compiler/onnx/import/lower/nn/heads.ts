@@ -1,5 +1,4 @@
-import type { GraphOperand } from "../../graph/index.ts";
-import { type LowerContext, refuseNode } from "../../graph/index.ts";
+import { type GraphOperand, type LowerContext, refuseNode } from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
 
 /** [B, S, H·D] to [B, H, S, D]; a tensor of four axes already has this layout. */

@@ -1,8 +1,8 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { sizeOf } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   constantScalar,
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

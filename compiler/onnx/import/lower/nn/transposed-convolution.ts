@@ -1,7 +1,7 @@
 import { tensor } from "../../../../../ir/tensor.ts";
 import { f32, type Shape } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

@@ -1,5 +1,4 @@
-import type { GraphOperand } from "../../graph/index.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
+import { type GraphOperand, inputOf, intAttr, type LowerContext, type LowerTable } from "../../graph/index.ts";
 import { matmulNumpy } from "../math/linear.ts";
 import { perChannel, readWindows, spatialInput } from "../nn/convolution.ts";
 

@@ -1,9 +1,9 @@
 import { axisOf, reducedShape } from "../../../../../ir/ops/helpers/shapes.ts";
 import { tensor } from "../../../../../ir/tensor.ts";
 import { f32, type Shape, sizeOf } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   axesFrom,
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

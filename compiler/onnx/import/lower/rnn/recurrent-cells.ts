@@ -1,5 +1,12 @@
-import type { GraphOperand } from "../../graph/index.ts";
-import { constantScalar, intAttr, type LowerContext, listAttr, refuseNode, stringsAttr } from "../../graph/index.ts";
+import {
+  constantScalar,
+  type GraphOperand,
+  intAttr,
+  type LowerContext,
+  listAttr,
+  refuseNode,
+  stringsAttr,
+} from "../../graph/index.ts";
 import { sliceAxes } from "../tensor/layout.ts";
 
 /** Hidden state [B, H], then LSTM's cell state. */

@@ -1,8 +1,8 @@
 import { scalar } from "../../../../../ir/tensor.ts";
 import { i64 } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

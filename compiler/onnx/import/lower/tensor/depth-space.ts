@@ -1,5 +1,12 @@
-import type { GraphOperand } from "../../graph/index.ts";
-import { inputOf, intAttr, type LowerContext, type LowerTable, refuseNode, stringAttr } from "../../graph/index.ts";
+import {
+  type GraphOperand,
+  inputOf,
+  intAttr,
+  type LowerContext,
+  type LowerTable,
+  refuseNode,
+  stringAttr,
+} from "../../graph/index.ts";
 
 /** Position of the two block axes among the channels: before them (DCR) or after (CRD). */
 const blockOrders = {

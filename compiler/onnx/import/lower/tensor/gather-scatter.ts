@@ -3,10 +3,10 @@ import { axisOf, stridesOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { opDef } from "../../../../../ir/registry.ts";
 import { type Tensor, tensor } from "../../../../../ir/tensor.ts";
 import { i64, type Shape, sizeOf } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
   constantScalar,
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,

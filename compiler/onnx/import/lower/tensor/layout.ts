@@ -1,10 +1,10 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { scalar, tensor } from "../../../../../ir/tensor.ts";
 import { broadcast, i64, type Shape, sizeOf } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   axesFrom,
   boundedList,
+  type GraphOperand,
   inputOf,
   intAttr,
   knownInput,

@@ -1,10 +1,10 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { tensor } from "../../../../../ir/tensor.ts";
 import { f32, i64, type Shape } from "../../../../../ir/type.ts";
-import type { GraphOperand } from "../../graph/index.ts";
 import {
   boundedList,
   constantScalar,
+  type GraphOperand,
   inputOf,
   intAttr,
   type LowerContext,
