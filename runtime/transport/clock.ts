@@ -16,6 +16,12 @@ export const machineMs: () => number =
       }
     : () => performance.timeOrigin + performance.now();
 
+/** The time that a shaped link keeps: this machine's, or in a test one that moves by itself. */
+export interface Clock {
+  readonly nowMs: () => number;
+  readonly waitUntil: (timeMs: number) => Promise<void>;
+}
+
 /** Waits until `machineMs()` reaches the time, to about 20 µs: first a timer, then a spin that lets other work run. */
 export function waitUntil(timeMs: number): Promise<void> {
   return new Promise((resolve) => {
@@ -25,3 +31,5 @@ export function waitUntil(timeMs: number): Promise<void> {
     else spin();
   });
 }
+
+export const machineClock: Clock = { nowMs: machineMs, waitUntil };

@@ -1,6 +1,6 @@
 import type { Role, SessionError } from "../core/index.ts";
 import { type Channel, type ChannelTraffic, type ExpectedFrame, headerBytes } from "./channel.ts";
-import { machineMs, waitUntil } from "./clock.ts";
+import { type Clock, machineClock } from "./clock.ts";
 import { type LinkProfile, transmissionMs } from "./link-profile.ts";
 
 /** Arrival time of the frame, a float64 of `machineMs`, appended to it. Not counted: a real link has none. */
@@ -9,26 +9,30 @@ const stampBytes = 8;
 const bufferedBytes = 2 ** 22;
 
 /** Both ends of a pair over a slow link. */
-export const shapedPair = ([a, b]: readonly [Channel, Channel], link: LinkProfile): [Channel, Channel] => [
-  shaped(a, link),
-  shaped(b, link),
-];
+export const shapedPair = (
+  [a, b]: readonly [Channel, Channel],
+  link: LinkProfile,
+  clock: Clock = machineClock,
+): [Channel, Channel] => [shaped(a, link, clock), shaped(b, link, clock)];
 
 /**
  * One end of a slow link; the other end must be shaped with the same profile, on this machine. A frame leaves when the
  * link is free, occupies it for its length, and arrives half a round trip later. The sender computes the arrival time
  * and the receiver waits until then: no party's own computing delays a frame on its way.
  */
-export const shaped = (channel: Channel, link: LinkProfile): Channel => new ShapedChannel(channel, link);
+export const shaped = (channel: Channel, link: LinkProfile, clock: Clock = machineClock): Channel =>
+  new ShapedChannel(channel, link, clock);
 
 class ShapedChannel implements Channel {
   readonly #channel: Channel;
   readonly #link: LinkProfile;
+  readonly #clock: Clock;
   #linkFreeAtMs = 0;
 
-  constructor(channel: Channel, link: LinkProfile) {
+  constructor(channel: Channel, link: LinkProfile, clock: Clock) {
     this.#channel = channel;
     this.#link = link;
+    this.#clock = clock;
   }
 
   get peer(): Role {
@@ -47,7 +51,7 @@ class ShapedChannel implements Channel {
   #receivedControl = 0;
 
   async send(frame: Uint8Array, kind: "payload" | "control" = "payload"): Promise<void> {
-    const startsAtMs = Math.max(machineMs(), this.#linkFreeAtMs);
+    const startsAtMs = Math.max(this.#clock.nowMs(), this.#linkFreeAtMs);
     this.#linkFreeAtMs = startsAtMs + transmissionMs(this.#link, frame.length + headerBytes);
     const stamped = new Uint8Array(frame.length + stampBytes);
     stamped.set(frame);
@@ -56,7 +60,7 @@ class ShapedChannel implements Channel {
     const sending = this.#channel.send(stamped, kind);
     if (kind === "control") this.#sentControl++;
     const roomAtMs = startsAtMs - transmissionMs(this.#link, bufferedBytes);
-    if (roomAtMs > machineMs()) await waitUntil(roomAtMs);
+    if (roomAtMs > this.#clock.nowMs()) await this.#clock.waitUntil(roomAtMs);
     await sending;
   }
 
@@ -68,7 +72,7 @@ class ShapedChannel implements Channel {
     );
     if (expected.kind === "control") this.#receivedControl++;
     const bytes = stamped.length - stampBytes;
-    await waitUntil(new DataView(stamped.buffer).getFloat64(bytes, true));
+    await this.#clock.waitUntil(new DataView(stamped.buffer).getFloat64(bytes, true));
     return stamped.subarray(0, bytes);
   }
 

@@ -1,78 +1,78 @@
 import { describe, expect, test } from "vitest";
+import { type Clock, machineClock } from "../../../runtime/transport/clock.ts";
 import { parseLink } from "../../../runtime/transport/link-profile.ts";
 import { memoryPair } from "../../../runtime/transport/memory-channel.ts";
 import { recorded } from "../../../runtime/transport/recorded-channel.ts";
 import { shapedPair } from "../../../runtime/transport/shaped-channel.ts";
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
+/** A clock that stands still but for waits, which end at once: times are exact, however busy this machine is. */
+function waitingClock(): Clock & { compute(ms: number): void } {
+  let now = 0;
+  return {
+    nowMs: () => now,
+    waitUntil: async (timeMs) => {
+      now = Math.max(now, timeMs);
+    },
+    compute: (ms) => {
+      now += ms;
+    },
+  };
 }
 
-/** The best of a few: other work on this machine only ever adds time. */
-async function fastest(work: () => Promise<unknown>): Promise<number> {
-  let best = Number.POSITIVE_INFINITY;
-  for (let k = 0; k < 5; k++) best = Math.min(best, await timed(work));
-  return best;
+function shapedLink(profile: string) {
+  const clock = waitingClock();
+  const [client, server] = shapedPair(memoryPair("client", "server"), parseLink(profile), clock);
+  return { clock, client, server };
 }
 
 describe("a shaped link", () => {
   test("a round trip takes the round-trip time", async () => {
-    const [client, server] = shapedPair(memoryPair("client", "server"), parseLink("1000x10"));
-    const ms = await fastest(async () => {
-      await client.send(new Uint8Array(16));
-      await server.send(await server.receive({ exactBytes: 16 }));
-      await client.receive({ exactBytes: 16 });
-    });
-    expect(ms).toBeGreaterThanOrEqual(10);
-    expect(ms).toBeLessThan(13);
+    const { clock, client, server } = shapedLink("1000x10");
+    await client.send(new Uint8Array(16));
+    await server.send(await server.receive({ exactBytes: 16 }));
+    await client.receive({ exactBytes: 16 });
+    expect(clock.nowMs()).toBeCloseTo(10 + (2 * 21 * 8) / 1e6, 6);
   });
 
   test("frames share the bandwidth and not the delay", async () => {
-    const [client, server] = shapedPair(memoryPair("client", "server"), parseLink("80x20"));
+    const { clock, client, server } = shapedLink("80x20");
     const frame = new Uint8Array(100_000); // 10 ms each
-    const ms = await fastest(async () => {
-      for (let k = 0; k < 10; k++) await client.send(frame);
-      for (let k = 0; k < 10; k++) await server.receive({ exactBytes: frame.length });
-    });
-    expect(ms).toBeGreaterThan(109);
-    expect(ms).toBeLessThan(150);
+    for (let k = 0; k < 10; k++) await client.send(frame);
+    for (let k = 0; k < 10; k++) await server.receive({ exactBytes: frame.length });
+    expect(clock.nowMs()).toBeCloseTo(10 * 10.0005 + 10, 6);
   });
 
   test("both directions at once: one frame time, one delay", async () => {
-    const [client, server] = shapedPair(memoryPair("client", "server"), parseLink("80x20"));
+    const { clock, client, server } = shapedLink("80x20");
     const frame = new Uint8Array(300_000);
-    const ms = await fastest(() =>
-      Promise.all(
-        [client, server].map(async (end) => {
-          await end.send(frame);
-          await end.receive({ exactBytes: frame.length });
-        }),
-      ),
+    await Promise.all(
+      [client, server].map(async (end) => {
+        await end.send(frame);
+        await end.receive({ exactBytes: frame.length });
+      }),
     );
-    expect(ms).toBeGreaterThan(39);
-    expect(ms).toBeLessThan(55);
+    expect(clock.nowMs()).toBeCloseTo(30.0005 + 10, 6);
   });
 
   test("a sender cannot run ahead of the link without bound", async () => {
-    const [client] = shapedPair(memoryPair("client", "server"), parseLink("800x0"));
-    const ms = await timed(async () => {
-      for (let k = 0; k < 10; k++) await client.send(new Uint8Array(1_000_000));
-    });
-    expect(ms).toBeGreaterThan(40); // 10 MB at 100 MB/s, less 4 MiB that are buffered
+    const { clock, client } = shapedLink("800x0");
+    for (let k = 0; k < 10; k++) await client.send(new Uint8Array(1_000_000));
+    const bufferedMs = (2 ** 22 * 8) / 8e5;
+    expect(clock.nowMs()).toBeCloseTo(9 * 10.00005 - bufferedMs, 6);
   });
 
   test("the receiver's own computing does not delay what is on its way", async () => {
-    const [client, server] = shapedPair(memoryPair("client", "server"), parseLink("1000x100"));
-    const ms = await fastest(async () => {
-      await client.send(new Uint8Array(8));
-      const until = performance.now() + 40;
-      while (performance.now() < until);
-      await server.receive({ exactBytes: 8 });
-    });
-    expect(ms).toBeGreaterThanOrEqual(50);
-    expect(ms).toBeLessThan(70); // not 40 + 50
+    const { clock, client, server } = shapedLink("1000x100");
+    await client.send(new Uint8Array(8));
+    clock.compute(40);
+    await server.receive({ exactBytes: 8 });
+    expect(clock.nowMs()).toBeCloseTo(50 + (13 * 8) / 1e6, 6); // not 40 + 50
+  });
+
+  test("this machine's clock waits as long as it is told, or a little more", async () => {
+    const until = machineClock.nowMs() + 5;
+    await machineClock.waitUntil(until);
+    expect(machineClock.nowMs()).toBeGreaterThanOrEqual(until);
   });
 
   test("counters, lengths and contents are those of the link beneath", async () => {
