@@ -4,7 +4,7 @@ import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
-import { loadManifest, type OptimizationTarget } from "../build/index.ts";
+import { loadManifest, type Manifest, type OptimizationTarget } from "../build/index.ts";
 import {
   type Budget,
   budgetExcess,
@@ -48,6 +48,8 @@ export type CostOptions = BuildCostOptions | ModelCostOptions | (CountOptions & 
 /** Output of `cost --json`. Bytes are protocol payload of all parties, by direction, for one query. */
 export interface CostResult extends CostReport {
   readonly chosenFor: OptimizationTarget;
+  /** How likely a query leaves its bounds, as the manifest says; absent where nothing was measured. */
+  readonly wrap?: Manifest["calibration"]["wrap"];
   /** For a build that caches keys and values: one token, at the last position. */
   readonly decode?: DecodeCost;
   /** Totals that differ from `diff`. */
@@ -99,19 +101,20 @@ async function countedOf(
 async function modelCost(model: ModelOptions, links: readonly LinkProfile[]): Promise<Counted> {
   const { compileModel } = await loadCompiler();
   const { module, manifest } = compileModel(resolveModelOptions(model));
-  const { setting, programHash, chosenFor } = manifest;
-  return { ...costReport(module, setting, programHash, links), chosenFor };
+  const { setting, programHash, chosenFor, calibration } = manifest;
+  return { ...costReport(module, setting, programHash, links), chosenFor, ...given({ wrap: calibration.wrap }) };
 }
 
 async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Counted> {
-  const { setting, programHash, chosenFor, decode } = loadManifest(dir);
+  const { setting, programHash, chosenFor, decode, calibration } = loadManifest(dir);
   const read = async (name: string): Promise<Module> => {
     const file = join(dir, name);
     const module = await loadMir(readText(file), { file });
     throwIfAny(verify(module));
     return module;
   };
-  const report = { ...costReport(await read("program.mir"), setting, programHash, links), chosenFor };
+  const counted = costReport(await read("program.mir"), setting, programHash, links);
+  const report = { ...counted, chosenFor, ...given({ wrap: calibration.wrap }) };
   return decode ? { ...report, decode: decodeCost(await read("decode.mir"), setting, decode.places) } : report;
 }
 

@@ -89,7 +89,18 @@ export interface Manifest {
     readonly shape: readonly number[];
   }[];
   readonly rings: readonly { readonly width: number; readonly values: number }[];
-  readonly calibration: { readonly source: string; readonly samples: number; readonly weights: string };
+  readonly calibration: {
+    readonly source: string;
+    readonly samples: number;
+    readonly weights: string;
+    /** Factor on measured magnitudes. */
+    readonly margin: number;
+    /**
+     * Probability that a query leaves a bound, by an extreme-value fit to so many runs with public weights (absent for
+     * fewer than eight), and the node that contributes most.
+     */
+    readonly wrap?: { readonly runs: number; readonly probability?: number; readonly at?: string };
+  };
   readonly predicted: {
     readonly setup: { readonly rounds: number; readonly bytes: NamedBytes };
     readonly offline: { readonly rounds: number; readonly bytes: NamedBytes };

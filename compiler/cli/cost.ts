@@ -11,7 +11,7 @@ import {
 } from "../api/index.ts";
 import { architectureNames } from "../estimate/index.ts";
 import type { DecodeCost } from "../report/cost/index.ts";
-import { costText, diffText, optimizationTargetText, phasesText } from "../report/text/index.ts";
+import { costText, diffText, optimizationTargetText, phasesText, wrapText } from "../report/text/index.ts";
 import { architectureOptionsOf, refuseModelOptions } from "./architecture-options.ts";
 import {
   type CommandResult,
@@ -114,7 +114,8 @@ function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOp
 
 function reportText(report: CostResult): string {
   const token = report.decode ? decodeCostText(report.decode) : "";
-  const counted = `${costText(report)}\n${token}${optimizationTargetText(report.chosenFor, report.setting)}\n`;
+  const wrap = report.wrap ? `${wrapText(report)}\n` : "";
+  const counted = `${costText(report)}\n${token}${wrap}${optimizationTargetText(report.chosenFor, report.setting)}\n`;
   return report.diff ? `${counted}\n${diffText(report.diff)}` : counted;
 }
 

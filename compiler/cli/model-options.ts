@@ -9,6 +9,7 @@ import {
   readDims,
   readFixedInputs,
   readLink,
+  readMargin,
   readMergedLora,
   readPrecision,
   readReveals,
@@ -71,6 +72,10 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "public inputs to measure value ranges on: a folder of .npz or .pb files, or prompts in a .jsonl file",
   },
   {
+    flags: "--margin <factor>",
+    help: "multiply measured ranges by this factor, 1 to 1024: room for private weights and other queries (default: 4)",
+  },
+  {
     flags: "--precision <kind=bits>",
     help: "fractional bits of activation, weight, query, value or probability (default: 12; query 8, value 10)",
     repeats: true,
@@ -122,6 +127,7 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
     reveal: readReveals(options),
     inputs: ownersOf(options),
     dims: readDims(options, 0),
+    margin: readMargin(options),
     precision: Object.keys(precision).length > 0 ? precision : undefined,
     fixed: readFixedInputs(options),
     buckets: buckets.length > 0 ? buckets : undefined,

@@ -30,6 +30,13 @@ export function readCount(options: ParsedOptions, name: string): number | undefi
     : usage(`${flagOfKey(name)} takes an integer of at least 1, found "${text}"`);
 }
 
+/** A decimal number; `resolveOptions` checks its range. */
+export function readMargin(options: ParsedOptions): number | undefined {
+  const text = options.text("margin");
+  if (text === undefined) return undefined;
+  return /^\d{1,4}(\.\d+)?$/.test(text) ? Number(text) : usage(`--margin takes a number of 1 to 1024, found "${text}"`);
+}
+
 /** `16,32`. */
 export function readBuckets(options: ParsedOptions): readonly number[] {
   const text = options.text("buckets");

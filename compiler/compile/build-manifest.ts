@@ -1,7 +1,8 @@
 import { basename } from "node:path";
 import { countBy, sortBy } from "lodash-es";
-import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
+import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
+import { fewestRuns, type WrapEstimate } from "../../passes/4-quantize/index.ts";
 import { inexactOperators } from "../../passes/5-select/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
@@ -26,6 +27,8 @@ export interface BuildInputs {
   readonly mir: string;
   /** Number of calibration samples that were measured. */
   readonly sampleCount: number;
+  /** How likely a query wraps, measured with public weights. */
+  readonly wrap?: WrapEstimate;
 }
 
 interface ProgramHashes {
@@ -124,11 +127,24 @@ const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
     shape,
   }));
 
-const calibrationOf = ({ options: { calibration }, sampleCount }: BuildInputs): Manifest["calibration"] => ({
-  source: calibration.samples === undefined ? "none: interval analysis" : basename(calibration.samples),
-  samples: sampleCount,
+const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
+  source:
+    build.options.calibration.samples === undefined
+      ? "none: interval analysis"
+      : basename(build.options.calibration.samples),
+  samples: build.sampleCount,
   weights: "public weights; private ones replaced by the base's, adapters by their initial values",
+  margin: build.options.calibration.margin,
+  ...(build.wrap && { wrap: wrapOf(build.wrap, build.state) }),
 });
+
+/** Names the value by its node. With few samples there is no estimate. */
+function wrapOf(estimate: WrapEstimate, { module }: SplitState): NonNullable<Manifest["calibration"]["wrap"]> {
+  const { runs, probability, value } = estimate;
+  if (runs < fewestRuns) return { runs };
+  const at = value && opsOf(module).find(({ result }) => result === value)?.origin;
+  return { runs, probability: Number(probability.toPrecision(2)), ...(at && { at }) };
+}
 
 function predictedTraffic({ setup, offline, online }: Prediction, setting: string): Manifest["predicted"] {
   return {

@@ -4,7 +4,7 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Stage } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
-import { type Calibration, withCachedRanges } from "../../passes/4-quantize/index.ts";
+import { type Calibration, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
 import { checkFlow } from "../audit/index.ts";
@@ -28,6 +28,8 @@ export interface Compilation {
   readonly decode?: DecodeProgram | Diagnostic;
   /** The client's own layers position by position, or the reason why it computes them over the full context. */
   readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
+  /** How likely a query wraps with the private weights: for the provider alone, no build contains it. */
+  readonly wrap?: WrapEstimate;
   /** The module after each pass. */
   readonly stages: ReadonlyMap<Stage, Module>;
   /** Contents of the build directory: relative path → bytes. */
@@ -44,7 +46,7 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
   const loaded = loadModel(options, how);
   const secure = splitSecurePart(loaded, options);
   const samples = readCalibrationSamples(loaded, options);
-  const calibration = measureRanges(loaded, secure, samples, options);
+  const { calibration, wrap } = measureRanges(loaded, secure, samples, options);
   const passes = scheduleModule(secure.private, calibration, target);
   const state = { ...passes.scheduled, module: { ...passes.scheduled.module, name: programNameOf(options) } };
   const decoding = planDecoding(loaded, secure.private, state.module, calibration, options);
@@ -60,6 +62,7 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
     ...(clientDecode && "files" in clientDecode && { clientDecode }),
     mir: print(state.module),
     sampleCount: samples.length,
+    ...(wrap && { wrap: wrap.public }),
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
@@ -70,6 +73,7 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
     omittedOutputs: loaded.omittedOutputs,
     ...(decode && { decode }),
     ...(clientDecode && { clientDecode }),
+    ...(wrap && { wrap: wrap.private }),
     stages: recordStages(loaded, secure, passes, state.module, target.preset),
     files,
   };

@@ -64,7 +64,10 @@ function tooWide(module: Module): readonly Diagnostic[] {
   });
 }
 
-export { type CalibrateOptions, calibrate, checkCalibration } from "./calibrate.ts";
+export { boundsFrom, type CalibrateOptions, calibrate } from "./calibrate.ts";
 export type { Calibration } from "./calibration-types.ts";
+export { checkCalibration, roomForQueries } from "./check-calibration.ts";
 export type { InnerRange } from "./inner-ranges.ts";
 export { analyzeRanges } from "./interval-analysis.ts";
+export { observe, type RunObservation } from "./observe.ts";
+export { estimateWrap, fewestRuns, type WrapEstimate } from "./wrap-estimate.ts";

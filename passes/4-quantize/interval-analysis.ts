@@ -20,6 +20,7 @@ export function analyzeRanges(
 ): Calibration {
   const ranges = new Map<ValueId, Interval>();
   const facts = new Map<ValueId, Attrs>();
+  const proofs = new Map<ValueId, Interval>();
   for (const id of module.inputs) {
     const { type, range } = module.values[id]!;
     ranges.set(id, meet(range ?? (type.element.kind === "bool" ? unitInterval : unbounded), observed?.values.get(id)));
@@ -29,10 +30,12 @@ export function analyzeRanges(
     ranges.set(id, isPublic ? publicRange(weights.get(weight)!, precision) : serverWeightRange(precision));
   }
   for (const op of opsOf(module)) {
-    ranges.set(op.result, meet(proven(op, module, ranges), observed?.values.get(op.result)));
+    const proof = proven(op, module, ranges);
+    proofs.set(op.result, proof);
+    ranges.set(op.result, meet(proof, observed?.values.get(op.result)));
     if (hasInnerRange(op)) facts.set(op.result, innerAttrs(op, module, ranges, observed?.inner.get(op.result)));
   }
-  return { ranges, facts };
+  return { ranges, facts, proofs };
 }
 
 /** A public weight without data gets the range of a private one. */

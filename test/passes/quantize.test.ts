@@ -5,11 +5,12 @@ import { scalar, type Tensor, tensor, type WeightStore } from "../../ir/tensor.t
 import { bool, f32, i64, isFixed, sizeOf } from "../../ir/type.ts";
 import { type ImportState, split } from "../../passes/1-split/split.ts";
 import { rewrite } from "../../passes/2-rewrite/index.ts";
-import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
+import { calibrate } from "../../passes/4-quantize/calibrate.ts";
 import { quantize, quantizePass } from "../../passes/4-quantize/index.ts";
 import { publicForm } from "../../passes/4-quantize/param-forms.ts";
 import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
+import { checkedWith } from "./checked-calibration.ts";
 import { block, codesOf, createNoise, type Kit, largestDifference, type Model, model } from "./models.ts";
 
 const prepare = (whole: ImportState): SplitState =>
@@ -301,9 +302,7 @@ test("private values that leave the public bounds are reported to the provider",
   const inputs = [new Map([["x", createNoise(5)([2, 4])]])];
   const louder = new Map([...state.weights].map(([name, w]) => [name, { ...w, data: w.data.map((x) => x * 8) }]));
   const calibration = calibrate(state, inputs);
-  expect(checkCalibration(state, inputs, calibration)).toEqual([]);
-  const codes = checkCalibration({ ...state, weights: louder }, inputs, calibration).map(
-    ({ code, at }) => `${code} ${at}`,
-  );
+  expect(checkedWith(state, inputs, calibration)).toEqual([]);
+  const codes = checkedWith({ ...state, weights: louder }, inputs, calibration).map(({ code, at }) => `${code} ${at}`);
   expect(codes).toContain("MRL0505 /y");
 });

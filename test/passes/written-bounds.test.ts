@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../ir/interpret.ts";
 import { approximate, presets } from "../../passes/3-approximate/index.ts";
-import { calibrate, checkCalibration } from "../../passes/4-quantize/calibrate.ts";
+import { calibrate } from "../../passes/4-quantize/calibrate.ts";
 import { evenGrid, singleOpModule } from "../../scripts/tables/single-op-module.ts";
+import { checkedWith } from "./checked-calibration.ts";
 
 const inputs = (lo: number, hi: number) => new Map([["x", evenGrid([50], lo, hi)]]);
 
@@ -10,7 +11,7 @@ test("a small value inside a formula may be smaller with the private weights", (
   const state = approximate(singleOpModule("exp", [50]), presets.get("crypten")!);
   // The last square is 2^-11 at −8, and 2^-14 at −10.
   const found = (expanded: boolean) =>
-    checkCalibration(state, [inputs(-10, -9)], calibrate(state, [inputs(-6, -5)], { expanded }));
+    checkedWith(state, [inputs(-10, -9)], calibrate(state, [inputs(-6, -5)], { expanded }));
   expect(new Set(found(false).map(({ code }) => code))).toEqual(new Set(["MRL0505"]));
   expect(found(true)).toEqual([]);
 });
@@ -18,8 +19,8 @@ test("a small value inside a formula may be smaller with the private weights", (
 test("values of a formula that leave their bounds are reported", () => {
   const state = approximate(singleOpModule("silu", [50]), presets.get("crypten")!);
   const calibration = calibrate(state, [inputs(-2, 2)], { expanded: true });
-  expect(checkCalibration(state, [inputs(-60, 60)], calibration)).toEqual([]);
-  expect(checkCalibration(state, [inputs(-600, 600)], calibration)).not.toEqual([]);
+  expect(checkedWith(state, [inputs(-60, 60)], calibration)).toEqual([]);
+  expect(checkedWith(state, [inputs(-600, 600)], calibration)).not.toEqual([]);
 });
 
 test.each(["puma", "bumblebee"])("%s: no power grows where the exponential is set to 0", (name) => {

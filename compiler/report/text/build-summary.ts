@@ -32,7 +32,7 @@ export function buildText(manifest: Manifest, files: FileSizes, directory: strin
     files.filter(([path]) => path.startsWith(`${folderOf(role)}/`)).reduce((sum, [, bytes]) => sum + bytes, 0);
   const rows = Object.entries(manifest.roles).map(([role, does]) => [role, bytesText(folder(role)), does]);
   const head = `${directory}: ${manifest.name}, program ${manifest.programHash.slice(0, 12)}`;
-  return `${head}\n\n${textTable([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
+  return `${head}\n\n${textTable([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${wrapText(manifest.calibration)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
 }
 
 /** Number of names shown of a list that may have two for each layer. */
@@ -50,12 +50,23 @@ export function manifestText(manifest: Manifest): string {
   const head = `${manifest.name}, program ${manifest.programHash}\nartefacts ${manifest.artefactsHash}\nmade by ${manifest.compiler}, calibrated on ${manifest.calibration.source} (${manifest.calibration.samples} samples)`;
   return [
     head,
+    wrapText(manifest.calibration),
     statementText(manifest),
     dataFlowText(manifest),
     ringsText(manifest),
     phasesText(manifest),
     weightsText(manifest),
   ].join("\n\n");
+}
+
+/** How likely a query leaves its bounds; see `Manifest.calibration`. */
+export function wrapText({ wrap }: { readonly wrap?: Manifest["calibration"]["wrap"] | undefined }): string {
+  if (!wrap) return "probability that a query leaves its bounds: unknown, nothing was measured";
+  const { runs, probability, at } = wrap;
+  if (probability === undefined)
+    return `probability that a query leaves its bounds: unknown, ${runs} calibration samples are too few to estimate it`;
+  const where = at === undefined ? "" : `, most likely at ${at}`;
+  return `probability that a query like the calibration inputs leaves its bounds: ${probability}${where} (extreme-value fit, ${runs} samples)`;
 }
 
 function ownersText({ weights }: Manifest): string {

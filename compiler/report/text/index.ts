@@ -7,6 +7,7 @@ export {
   omittedOutputsText,
   phasesText,
   placementText,
+  wrapText,
 } from "./build-summary.ts";
 export { costText } from "./cost-text.ts";
 export { type CostChange, costDiff, diffText } from "./diff.ts";
