@@ -1,6 +1,9 @@
-import { type Manifest, writeBuild } from "../build/index.ts";
+import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
+import type { Compilation } from "../compile/index.ts";
 import { buildJson } from "../report/text/index.ts";
+import type { VerifiedOutput } from "../run/index.ts";
 import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
+import { isSmall, verifyCompilation } from "./verify.ts";
 
 /** A dynamic import: emitting programs loads TypeScript, which other commands do not need. */
 export const loadCompiler = (): Promise<typeof import("../compile/index.ts")> => import("../compile/index.ts");
@@ -8,6 +11,11 @@ export const loadCompiler = (): Promise<typeof import("../compile/index.ts")> =>
 export interface CompileOptions extends ModelOptions {
   /** The build directory. Its content is replaced; a folder that holds anything but an earlier build is refused. */
   readonly output: string;
+  /**
+   * Run the build on calibration samples and compare its answers with float64, before it replaces an earlier one.
+   * Default: for models that take about a second.
+   */
+  readonly verify?: boolean;
 }
 
 type Promised = "name" | "setting" | "security" | "caveats" | "truncation" | "chosenFor" | "inexact" | "programHash";
@@ -22,6 +30,8 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
   /** Outputs of the model that `reveal` does not name. */
   readonly notComputed: readonly string[];
   readonly manifest: Manifest;
+  /** Errors of each output on calibration samples beside the declared ones, if the build was verified. */
+  readonly verified?: readonly VerifiedOutput[];
   /** Why `generate` cannot cache keys and values, if it cannot. */
   readonly noCache?: string;
   /** Why the client recomputes its own layers over the full context for each token, if it does. */
@@ -44,18 +54,38 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
  * ```
  * @throws DiagnosticError with all blockers of the model and problems of the options
  */
-export async function compile({ output, ...model }: CompileOptions): Promise<CompileResult> {
+export async function compile({ output, verify, ...model }: CompileOptions): Promise<CompileResult> {
   const options = resolveModelOptions(model);
   const { compileModel } = await loadCompiler();
-  const { manifest, files, decode, clientDecode, omittedOutputs } = compileModel(options);
-  writeBuild(output, files);
+  const compilation = compileModel(options);
+  const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;
+  const staged = stageBuild(output, files);
+  const verified = await verifyStaged(staged, compilation, verify ?? isSmall(compilation));
+  staged.commit();
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
   return {
     ...buildJson(manifest, sizes, output),
     schema: 1,
     notComputed: omittedOutputs,
     manifest,
+    ...(verified && { verified }),
     ...(decode && "code" in decode && { noCache: decode.message }),
     ...(clientDecode && "code" in clientDecode && { noClientSteps: clientDecode.message }),
   };
+}
+
+/** A build whose verification fails never replaces an earlier one. */
+async function verifyStaged(
+  { folder, discard }: StagedBuild,
+  compilation: Compilation,
+  isWanted: boolean,
+): Promise<readonly VerifiedOutput[] | undefined> {
+  const isCalibrated = compilation.manifest.calibration.samples > 0;
+  if (!isWanted || !isCalibrated) return undefined;
+  try {
+    return await verifyCompilation(folder, compilation);
+  } catch (error) {
+    discard();
+    throw error;
+  }
 }

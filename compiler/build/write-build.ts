@@ -54,22 +54,48 @@ const buildFileNames: ReadonlySet<string> = new Set([
 /** Programs of shorter context lengths. */
 const bucketFile = /^((client|server|dealer)\/)?window-\d+\.(ts|js|mir)$/;
 
+/** A build that is written beside its directory, and can be tried there before it replaces anything. */
+export interface StagedBuild {
+  /** Where the files are until one of the two functions is called. */
+  readonly folder: string;
+  /** Replaces the build directory. @throws DiagnosticError MRL0603 where it cannot be written */
+  readonly commit: () => void;
+  readonly discard: () => void;
+}
+
 /**
  * Writes a build directory atomically: into a folder beside it, which then replaces it. Files of an earlier build
  * disappear, and a failure leaves the earlier build as it was.
  * @throws DiagnosticError MRL0601 where the path is a file, MRL0602 where the folder holds anything but a build,
  * MRL0603 where it cannot be written
  */
-export function writeBuild(dir: string, files: ReadonlyMap<string, Uint8Array>): void {
+export const writeBuild = (dir: string, files: ReadonlyMap<string, Uint8Array>): void =>
+  stageBuild(dir, files).commit();
+
+/** The same in two steps. */
+export function stageBuild(dir: string, files: ReadonlyMap<string, Uint8Array>): StagedBuild {
   for (const path of files.keys()) checkPath(path);
   const target = existsSync(dir) ? realpathSync(dir) : resolve(dir);
   checkTarget(target, dir, files);
   const beside = (what: string): string => join(dirname(target), `.${basename(target)}.${what}-${process.pid}`);
   const fresh = beside("new");
   const old = beside("old");
-  try {
+  const discard = (): void => rmSync(fresh, { recursive: true, force: true });
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      discard();
+      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+      const help = "name another folder with -o, or free space and get write permission";
+      fail(fileDiagnostic("MRL0603", dir, `the build directory cannot be written: ${reason}`, help));
+    }
+  };
+  guarded(() => {
     mkdirSync(dirname(target), { recursive: true });
     writeFiles(fresh, files);
+  });
+  const replace = (): void => {
     if (existsSync(target)) renameSync(target, old);
     try {
       renameSync(fresh, target);
@@ -78,12 +104,8 @@ export function writeBuild(dir: string, files: ReadonlyMap<string, Uint8Array>):
       throw error;
     }
     rmSync(old, { recursive: true, force: true });
-  } catch (error) {
-    if (existsSync(fresh)) rmSync(fresh, { recursive: true });
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    const help = "name another folder with -o, or free space and get write permission";
-    fail(fileDiagnostic("MRL0603", dir, `the build directory cannot be written: ${reason}`, help));
-  }
+  };
+  return { folder: fresh, commit: () => guarded(replace), discard };
 }
 
 function writeFiles(folder: string, files: ReadonlyMap<string, Uint8Array>): void {

@@ -60,12 +60,15 @@ export interface ParsedOptions {
   readonly text: (name: string) => string | undefined;
   readonly list: (name: string) => readonly string[];
   readonly flag: (name: string) => boolean;
+  /** `--name` is true, `--no-name` is false. */
+  readonly toggle: (name: string) => boolean | undefined;
 }
 
 export const readOptions = (given: RawOptions): ParsedOptions => ({
   text: (name) => given[name] as string | undefined,
   list: (name) => (given[name] as readonly string[] | undefined) ?? [],
   flag: (name) => given[name] === true,
+  toggle: (name) => given[name] as boolean | undefined,
 });
 
 /** The first flag of an option: `--merged-lora <rank>` → `--merged-lora`. */

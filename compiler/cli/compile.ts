@@ -1,5 +1,5 @@
 import { type CompileResult, compile } from "../api/index.ts";
-import { buildText, generationText, omittedOutputsText } from "../report/text/index.ts";
+import { buildText, generationText, omittedOutputsText, verifiedText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { linkedOptionsOf, linkOption, modelOptions } from "./model-options.ts";
 
@@ -11,6 +11,11 @@ export const compileCommand: CommandSpec = {
     { flags: "-o, --output <build-dir>", help: "build directory to write", required: true },
     ...modelOptions,
     linkOption,
+    {
+      flags: "--verify",
+      help: "compare secure answers on calibration samples with float64 (default: for small models)",
+    },
+    { flags: "--no-verify", help: "skip that comparison" },
     jsonOption,
   ],
   examples: [
@@ -22,8 +27,14 @@ export const compileCommand: CommandSpec = {
 async function compileModel({ args, options, progress }: Invocation): Promise<CommandResult> {
   const model = linkedOptionsOf(args[0]!, options);
   progress(`compiling ${model.model}`);
-  const { manifest, noCache, noClientSteps, ...result } = await compile({ ...model, output: options.text("output")! });
-  return { json: result, text: compiledText({ manifest, noCache, noClientSteps, ...result }) };
+  const verify = options.toggle("verify");
+  const { manifest, noCache, noClientSteps, ...result } = await compile({
+    ...model,
+    output: options.text("output")!,
+    ...(verify !== undefined && { verify }),
+  });
+  const text = compiledText({ manifest, noCache, noClientSteps, ...result });
+  return { json: result, text: `${text}${verifiedText(result.verified)}` };
 }
 
 /** Describes a build for people: the files of each party, its assumptions, its cost. */

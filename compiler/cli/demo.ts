@@ -36,7 +36,11 @@ async function demo(call: Invocation): Promise<CommandResult> {
 /** Prints the output of `compile`, then that of `generate`. */
 async function show(call: Invocation, build: string, maxTokens: number | undefined): Promise<CommandResult> {
   const { json, io, options, warn } = call;
-  const { manifest, noCache, noClientSteps, ...compiled } = await compile({ ...demoModel, output: build });
+  const { manifest, noCache, noClientSteps, ...compiled } = await compile({
+    ...demoModel,
+    output: build,
+    verify: false,
+  });
   if (!json) io.out(compiledText({ manifest, noCache, noClientSteps, ...compiled }));
   const prompt = options.text("prompt") ?? demoPrompt;
   const generated = await printText(call, { build, prompt, onWarning: warn, ...given({ maxTokens }) });

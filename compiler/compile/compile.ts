@@ -14,6 +14,7 @@ import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } fr
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { measureRanges } from "./measure-ranges.ts";
+import { type ReferenceRun, referenceRuns } from "./reference-runs.ts";
 import { type ScheduledModule, scheduleModule } from "./schedule-module.ts";
 import { type SecurePart, splitSecurePart } from "./split-secure-part.ts";
 
@@ -28,6 +29,8 @@ export interface Compilation {
   readonly decode?: DecodeProgram | Diagnostic;
   /** The client's own layers position by position, or the reason why it computes them over the full context. */
   readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
+  /** The first calibration samples, at most `limit`, with the model's answers in float64. */
+  readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
   /** How likely a query wraps with the private weights: for the provider alone, no build contains it. */
   readonly wrap?: WrapEstimate;
   /** The module after each pass. */
@@ -73,6 +76,7 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
     omittedOutputs: loaded.omittedOutputs,
     ...(decode && { decode }),
     ...(clientDecode && { clientDecode }),
+    referenceRuns: (limit) => referenceRuns(loaded, samples, limit),
     ...(wrap && { wrap: wrap.private }),
     stages: recordStages(loaded, secure, passes, state.module, target.preset),
     files,

@@ -1,1 +1,1 @@
-export { compileModel } from "./compile.ts";
+export { type Compilation, compileModel } from "./compile.ts";

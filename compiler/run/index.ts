@@ -29,3 +29,4 @@ export {
   securityFields,
   usedDirections,
 } from "./run-result.ts";
+export { type VerificationRun, type VerifiedOutput, verifyBuild } from "./verify-build.ts";

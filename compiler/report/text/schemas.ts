@@ -119,22 +119,35 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     },
   ),
   rewrite: document({ files: map(text), manifest: anything }),
-  compile: document({
-    notComputed: { ...list(text), description: "outputs of the model without --reveal" },
-    directory: text,
-    name: text,
-    ...statement,
-    inexact: {
-      ...list(object({ operator: text, count, at: list(text) })),
-      description: "operators whose protocol may differ from the result of the interpreter",
+  compile: document(
+    {
+      notComputed: { ...list(text), description: "outputs of the model without --reveal" },
+      directory: text,
+      name: text,
+      ...statement,
+      inexact: {
+        ...list(object({ operator: text, count, at: list(text) })),
+        description: "operators whose protocol may differ from the result of the interpreter",
+      },
+      chosenFor,
+      caveats: list(text),
+      programHash: text,
+      artefactsHash: text,
+      predicted: phases,
+      files: map(count),
     },
-    chosenFor,
-    caveats: list(text),
-    programHash: text,
-    artefactsHash: text,
-    predicted: phases,
-    files: map(count),
-  }),
+    {
+      verified: {
+        ...list(
+          object(
+            { output: text, largest: number, secureError: number, plainError: number },
+            { declared: number, differing: object({ count, of: count }) },
+          ),
+        ),
+        description: "errors of each output against float64 on calibration samples",
+      },
+    },
+  ),
   cost: document(
     {
       name: text,
@@ -147,6 +160,10 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       layers: list(object({ layer: text, operators: count, ...cost })),
     },
     {
+      wrap: {
+        ...object({ runs: count }, { probability: number, at: text }),
+        description: "probability that a query leaves its bounds: an extreme-value fit to the calibration runs",
+      },
       decode: {
         ...object({ places: count, offline: traffic, online: traffic }),
         description: "for a build that caches keys and values: one token, at the last position",

@@ -1,0 +1,50 @@
+import { throwIfAny } from "../../ir/diagnostic.ts";
+import type { Manifest } from "../build/index.ts";
+import type { Compilation } from "../compile/index.ts";
+import { costReport, errorBounds } from "../report/cost/index.ts";
+import { type VerifiedOutput, verifyBuild } from "../run/index.ts";
+
+/** Calibration samples that a build is verified on. */
+const verifiedSamples = 4;
+
+/** Multiply-adds of all parties for one query, below which a build is verified unless the options say otherwise. */
+const smallWork = 2 ** 24;
+
+/** Whether a query takes about a second in one process, so that verification is no burden. */
+export function isSmall(
+  { module, manifest }: Pick<Compilation, "module" | "manifest">,
+  limit: number = smallWork,
+): boolean {
+  const { operators } = costReport(module, manifest.setting, manifest.programHash, []);
+  const work = operators.flatMap(({ kernels }) => Object.values(kernels.multiplyAdds));
+  return work.reduce((sum, each) => sum + each, 0) <= limit;
+}
+
+/**
+ * Runs a build on calibration samples and compares its answers with float64. With our own arithmetic, an answer beyond
+ * its declared error is refused; a preset has the errors of the system that it follows.
+ * @throws DiagnosticError MRL0508 for outputs beyond their declared errors
+ */
+export async function verifyCompilation(
+  folder: string,
+  { manifest, referenceRuns }: Pick<Compilation, "manifest" | "referenceRuns">,
+): Promise<readonly VerifiedOutput[]> {
+  const runs = referenceRuns(verifiedSamples);
+  const verified = await verifyBuild(folder, manifest, runs, ({ module, weights }, shared) =>
+    errorBounds(module, weights, shared),
+  );
+  if (manifest.numerics === "marill") throwIfAny(verified.flatMap((output) => beyondDeclared(output, manifest)));
+  return verified;
+}
+
+function beyondDeclared({ output, secureError, declared, largest }: VerifiedOutput, { name }: Manifest) {
+  if (declared === undefined || secureError <= declared) return [];
+  return [
+    {
+      code: "MRL0508",
+      message: `output "${output}": expected an error of at most ${declared.toPrecision(2)} on the calibration inputs, found ${secureError.toPrecision(2)} of values up to ${largest.toPrecision(3)}`,
+      at: name,
+      help: "compile with more fractional bits: --precision activation=15; --no-verify accepts the error",
+    },
+  ];
+}

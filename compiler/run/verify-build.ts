@@ -1,0 +1,119 @@
+import type { Tensor } from "../../ir/tensor.ts";
+import { loadPartyBuild, type Manifest } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import { openClientExecutor } from "./client-executor.ts";
+import { openLocal } from "./local-session.ts";
+import { loadPlain, runPlain } from "./plain.ts";
+import { dequantizeOutput } from "./quantize-inputs.ts";
+
+/** Errors of one output over all runs, in its own units. */
+export interface VerifiedOutput {
+  readonly output: string;
+  /** Largest magnitude in float64. */
+  readonly largest: number;
+  /** Largest difference of the secure run, and of the fixed-point interpreter, from float64. */
+  readonly secureError: number;
+  readonly plainError: number;
+  /** Bound on both, from scales, protocols and depth; absent for an output that the client computes from a revealed one. */
+  readonly declared?: number;
+  /** For an output of integers: number of elements that differ, of so many. */
+  readonly differing?: { readonly count: number; readonly of: number };
+}
+
+export interface VerificationRun {
+  readonly inputs: ReadonlyMap<string, TypedTensor>;
+  /** By output name, in float64. */
+  readonly outputs: ReadonlyMap<string, Tensor>;
+}
+
+/** First-order bounds on the outputs' errors for given shared inputs, by revealed value. */
+export type DeclaredErrors = (
+  plain: Awaited<ReturnType<typeof loadPlain>>,
+  shared: ReadonlyMap<string, Tensor>,
+) => ReadonlyMap<string, number>;
+
+/** Runs a build on each input, with all parties in this process and in the interpreter, and compares with float64. */
+export async function verifyBuild(
+  dir: string,
+  manifest: Manifest,
+  runs: readonly VerificationRun[],
+  declaredErrors: DeclaredErrors,
+): Promise<readonly VerifiedOutput[]> {
+  const found = new Map<string, VerifiedOutput>();
+  const session = await openLocal({ dir, inProcess: true });
+  try {
+    for (const run of runs) {
+      const { outputs, serverOutputs } = await session.query(run.inputs);
+      const secure = new Map([...serverOutputs, ...outputs]);
+      const plain = await runPlain(dir, run.inputs);
+      for (const [output, exact] of run.outputs) {
+        const [own, fixed] = [secure.get(output), plain.get(output)];
+        if (own && fixed) found.set(output, widest(found.get(output), compare(output, exact, own, fixed)));
+      }
+    }
+  } catch (error) {
+    await session.abandon();
+    throw error;
+  }
+  await session.end();
+  const bounds = await declaredBy(dir, manifest, runs, declaredErrors);
+  return [...found.values()].map((each) => {
+    const declared = each.differing ? undefined : bounds.get(each.output);
+    return declared === undefined ? each : { ...each, declared };
+  });
+}
+
+function compare(output: string, exact: Tensor, secure: TypedTensor, plain: TypedTensor): VerifiedOutput {
+  const error = ({ tensor }: TypedTensor): number =>
+    exact.data.reduce((most, x, k) => Math.max(most, Math.abs(x - tensor.data[k]!)), 0);
+  const isInteger = secure.dtype !== "float32" && secure.dtype !== "float64";
+  const count = exact.data.filter((x, k) => x !== secure.tensor.data[k]).length;
+  return {
+    output,
+    largest: exact.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0),
+    secureError: error(secure),
+    plainError: error(plain),
+    ...(isInteger && { differing: { count, of: exact.data.length } }),
+  };
+}
+
+function widest(known: VerifiedOutput | undefined, next: VerifiedOutput): VerifiedOutput {
+  if (!known) return next;
+  const [a, b] = [known.differing, next.differing];
+  return {
+    output: next.output,
+    largest: Math.max(known.largest, next.largest),
+    secureError: Math.max(known.secureError, next.secureError),
+    plainError: Math.max(known.plainError, next.plainError),
+    ...(a && b && { differing: { count: a.count + b.count, of: a.of + b.of } }),
+  };
+}
+
+/** The largest declared error of each output over the runs. */
+async function declaredBy(
+  dir: string,
+  manifest: Manifest,
+  runs: readonly VerificationRun[],
+  declaredErrors: DeclaredErrors,
+): Promise<ReadonlyMap<string, number>> {
+  const client = await loadPartyBuild(dir, "client");
+  const plain = await loadPlain(dir);
+  const part = await openClientExecutor(client);
+  const names = new Map(manifest.reveals.map(({ value, tensor }) => [value, tensor]));
+  const bounds = new Map<string, number>();
+  try {
+    for (const { inputs } of runs) {
+      const { shared } = await part.prepare(inputs);
+      const real = Object.entries(shared).map(
+        ([id, integers]) => [id, dequantizeOutput(integers, client.program.inputs[id]!.scale)] as const,
+      );
+      for (const [value, bound] of declaredErrors(plain, new Map(real))) {
+        const name = names.get(value) ?? value;
+        bounds.set(name, Math.max(bounds.get(name) ?? 0, bound));
+      }
+    }
+  } finally {
+    await part.release();
+  }
+  return bounds;
+}

@@ -1,0 +1,78 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { compile, loadCompiler } from "../../../compiler/api/compile.ts";
+import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
+import { isSmall, verifyCompilation } from "../../../compiler/api/verify.ts";
+import { writeBuild } from "../../../compiler/build/index.ts";
+import type { Compilation } from "../../../compiler/compile/index.ts";
+import { verifiedText } from "../../../compiler/report/text/index.ts";
+import type { DiagnosticError } from "../../../ir/diagnostic.ts";
+import { writeTiny } from "../../end-to-end/tiny-model.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "marillc-verify-"));
+const build = join(dir, "build");
+let options: Parameters<typeof compile>[0];
+let compilation: Compilation;
+
+beforeAll(async () => {
+  const { model, base, calibration: calibrate } = writeTiny(join(dir, "model"));
+  options = { model, base, calibrate, reveal: { logits: "client" }, output: build };
+  const { output: _, ...rest } = options;
+  compilation = (await loadCompiler()).compileModel(resolveModelOptions(rest));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+test("a small model is verified without being asked", async () => {
+  const { verified } = await compile(options);
+  expect(verified).toHaveLength(1);
+  const [{ output, largest, secureError, plainError, declared }] = verified as [NonNullable<typeof verified>[0]];
+  expect(output).toBe("logits");
+  expect(largest).toBeGreaterThan(0.1);
+  // The parties round in other places than the interpreter: neither error is zero, and both are declared.
+  expect(secureError).toBeGreaterThan(0);
+  expect(Math.max(secureError, plainError)).toBeLessThanOrEqual(declared!);
+  expect(verifiedText(verified)).toContain("logits");
+  expect(readdirSync(dir).filter((name) => name.startsWith(".build"))).toEqual([]);
+});
+
+test("--no-verify skips it, and a build without samples has nothing to compare with", async () => {
+  expect((await compile({ ...options, verify: false })).verified).toBeUndefined();
+});
+
+test("only small models are verified by default", () => {
+  expect(isSmall(compilation)).toBe(true);
+  expect(isSmall(compilation, 100)).toBe(false);
+});
+
+test("answers beyond the declared error are refused", async () => {
+  const other = join(dir, "other");
+  writeBuild(other, compilation.files);
+  // As if the compiler had lost a summand: float64 answers 0.5 more than the build.
+  const shifted: Compilation["referenceRuns"] = (limit) =>
+    compilation.referenceRuns(limit).map(({ inputs, outputs }) => ({
+      inputs,
+      outputs: new Map(
+        [...outputs].map(([name, { shape, data }]) => [name, { shape, data: data.map((x) => x + 0.5) }]),
+      ),
+    }));
+  const failed = verifyCompilation(other, { ...compilation, referenceRuns: shifted });
+  const { diagnostics } = (await failed.catch((error: unknown) => error)) as DiagnosticError;
+  expect(diagnostics.map(({ code }) => code)).toEqual(["MRL0508"]);
+  expect(diagnostics[0]!.message).toContain('output "logits"');
+});
+
+test("a build that fails its verification does not replace an earlier one", async () => {
+  await compile(options);
+  const before = readFileSync(join(build, "manifest.json"), "utf8");
+  // Four fractional bits of weights: the first-order bound is crossed or not, the files change either way.
+  const coarse = { ...options, precision: { weight: 4 } };
+  const outcome = await compile({ ...coarse, verify: true }).then(
+    () => "written",
+    () => "refused",
+  );
+  const after = readFileSync(join(build, "manifest.json"), "utf8");
+  expect(after === before).toBe(outcome === "refused");
+  expect(readdirSync(dir).filter((name) => name.startsWith(".build"))).toEqual([]);
+});
