@@ -14,6 +14,7 @@ import { fuseMatmuls } from "./fuse-matmuls.ts";
 import { poolBeforeRelu } from "./pool-before-relu.ts";
 import { keepPrivateLookups, privateEmbedding } from "./private-embedding.ts";
 import { privateMask } from "./private-mask.ts";
+import { privateOperand } from "./private-operand.ts";
 import { relocateHead } from "./relocate-head.ts";
 import { removeDead } from "./remove-dead.ts";
 import { splitLora } from "./split-lora.ts";
@@ -51,6 +52,7 @@ export const rewrites: readonly RewriteStep[] = [
   { name: "cancel-layout", apply: cancelLayout },
   { name: "split-lora", apply: splitLora },
   { name: "additive-mask", apply: toAdditiveMask },
+  { name: "private-operand", apply: privateOperand },
   { name: "decompose", apply: decompose },
   { name: "cancel-identity", apply: cancelIdentity },
   { name: "clamp-mask", apply: clampMask },

@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { agreesWithRuntime, type Case, of, positive } from "./one-node.ts";
+import { agreesWithRuntime, type Case, float, of, positive } from "./one-node.ts";
 
 const activations: readonly Case[] = [
   { op: "Elu", inputs: [of(3, 4)] },
@@ -15,6 +15,11 @@ const activations: readonly Case[] = [
   { op: "HardSwish", inputs: [{ shape: [3, 4], most: 5 }] },
   { op: "ThresholdedRelu", inputs: [of(3, 4)], attrs: { alpha: { float: 0.5 } } },
   { op: "Shrink", inputs: [of(3, 4)], attrs: { lambd: { float: 1 }, bias: { float: 0.25 } } },
+  { op: "Clip", inputs: [of(3, 4), float(-0.5), float(0.75)] },
+  { op: "Clip", inputs: [of(3, 4), undefined, float(0.75)] },
+  { op: "Clip", inputs: [of(3, 4), { shape: [], values: [-0.5] }, { shape: [], values: [0.75] }] },
+  { op: "Clip", inputs: [of(3, 4), { shape: [], values: [-0.5] }, float(0.75)] },
+  { op: "Clip", inputs: [of(3, 4), float(-0.5), { shape: [], values: [0.75] }] },
   { op: "Mean", inputs: [of(2, 3), of(3), of(2, 1)] },
   { op: "Mean", inputs: [of(2, 3)] },
 ];

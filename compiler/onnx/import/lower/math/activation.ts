@@ -11,12 +11,17 @@ import {
   stringAttr,
 } from "../../graph/index.ts";
 
-/** Bounds were attributes up to opset 10. */
+/** Bounds were attributes up to opset 10. A bound that is a weight or computed: min(max(x, lo), hi). */
 function clip(context: LowerContext): GraphOperand {
   const x = inputOf(context, 0, "input");
+  const given = (index: number): GraphOperand | undefined => context.inputs[index];
+  const isComputed = (index: number): boolean => given(index) !== undefined && given(index)?.kind !== "constant";
   const bound = (index: number, name: string, absent: number): number =>
-    knownInput(context, index, name)?.data[0] ?? intAttr(context, name, absent);
-  return context.emit("clip", [x], { lo: bound(1, "min", -Infinity), hi: bound(2, "max", Infinity) });
+    isComputed(index) ? absent : (knownInput(context, index, name)?.data[0] ?? intAttr(context, name, absent));
+  const [lo, hi] = [bound(1, "min", -Infinity), bound(2, "max", Infinity)];
+  const above = isComputed(1) ? context.emit("maximum", [x, given(1)!]) : x;
+  const between = lo > -Infinity || hi < Infinity ? context.emit("clip", [above], { lo, hi }) : above;
+  return isComputed(2) ? context.emit("minimum", [between, given(2)!]) : between;
 }
 
 /** x · sigmoid(alpha · x) */

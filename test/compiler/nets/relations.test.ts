@@ -1,0 +1,12 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe } from "vitest";
+import { checkCases } from "./cases.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "marillc-relations-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+describe("comparisons with private numbers", () => {
+  checkCases(dir, { "private-threshold": { ops: { sub: 1, compare: 1 }, error: 0 } });
+});
