@@ -44,8 +44,9 @@ export const modelOptions: readonly OptionSpec[] = [
   },
   {
     flags: "--reveal <name:reader>",
-    help: "reveal this output to the client; * matches any characters. Outputs without --reveal are not computed",
+    help: "who learns this output: client, server or both; * matches any characters. Outputs without --reveal are not computed",
     repeats: true,
+    // y:client and y:server are two readers; y:both says both.
     subject: (value) => value,
   },
   {
