@@ -5,13 +5,15 @@ import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { opDef } from "../../ir/registry.ts";
 import { producersOf } from "../../ir/uses.ts";
 import { liveOps } from "../graph.ts";
-import type { ClientCut, ClientPart, Pass, PassState, SplitState } from "../pass.ts";
-import { flowLabels, inputDependent } from "./labels.ts";
+import type { ClientCut, ClientPart, Pass, PassState, ServerPart, SplitState } from "../pass.ts";
+import { flowLabels, inputDependent, reachedFrom } from "./labels.ts";
 import { checkReveals, openings, type Readers, type Reveal } from "./reveals.ts";
 
 /** Result of the importer. Without `sources`, every value counts as an ONNX tensor of its own name. */
 export interface ImportState extends PassState {
   readonly sources?: ReadonlyMap<ValueId, string>;
+  /** Weights that the ONNX file does not have, by their names: an adapter's. */
+  readonly attached?: ReadonlySet<string>;
 }
 
 export interface SplitOptions {
@@ -32,8 +34,8 @@ interface Partition {
 }
 
 /**
- * Splits a model in two. The client computes every value that depends on public weights and its own inputs alone. The
- * rest is the secure module: its inputs are the cut values, its outputs are revealed as declared. Nothing else leaves
+ * Splits a model. The client computes every value that depends on public weights and its own inputs alone; the server,
+ * every value that depends on weights and its own inputs alone. The rest is the secure module: its inputs are the cut values, its outputs are revealed as declared. Nothing else leaves
  * the secure module, so it reads nothing that derives from a revealed value. Throws MRL0301, 0302, 0303 and 0305.
  */
 export function split(state: ImportState, { reveal = [], reasons = new Map() }: SplitOptions): SplitState {
@@ -44,12 +46,36 @@ export function split(state: ImportState, { reveal = [], reasons = new Map() }: 
   throwIfAny(problems);
   const dynamic = inputDependent(module);
   const outputs = openings({ module, labels }, readers, (id) => !dynamic.has(id));
-  const parts = partition(module, labels, outputs, state.sources);
+  const parts = partition(module, labels, outputs, clearTest(state, labels));
   if (outputs.size === 0) nothingSecret(module);
   const secure = buildSecureModule(parts);
   const clients = module.outputs.filter((id) => !readers.has(id) || readers.get(id)!.includes("client"));
   const named = new Map([...sources, ...namesOfOpened(secure.opened, state.sources)]);
-  return { module: secure.module, weights, client: clientPart(parts, clients, sources), sources: named };
+  const server = serverPart(parts, sources);
+  const client = clientPart(parts, clients, sources);
+  return { module: secure.module, weights, client, ...(server.cuts.length > 0 && { server }), sources: named };
+}
+
+/**
+ * Whether a party computes a value in the clear, from its own layers in the ONNX file. A public value that no input
+ * reaches is a constant: it folds on either side, and needs no cut. The server does not know public inputs, which the
+ * client supplies, and its ONNX layers lack an attached adapter.
+ */
+function clearTest(
+  { module, sources, attached = new Set() }: ImportState,
+  labels: Partition["labels"],
+): (id: ValueId) => boolean {
+  const dynamic = inputDependent(module);
+  const added = Object.entries(module.params).flatMap(([id, weight]) => (attached.has(weight) ? [id] : []));
+  const supplied = module.inputs.filter((id) => labels.get(id) === "public");
+  const beyondServer = reachedFrom(module, [...added, ...supplied]);
+  const isClear: Readonly<Record<Label, (id: ValueId) => boolean>> = {
+    client: () => true,
+    public: (id) => dynamic.has(id),
+    server: (id) => dynamic.has(id) && !beyondServer.has(id),
+    shared: () => false,
+  };
+  return (id) => isClear[labels.get(id)!](id) && (sources === undefined || sources.has(id));
 }
 
 /** An opened value is the ONNX tensor of its output, under whatever name. */
@@ -76,25 +102,22 @@ export const splitPass = (options: SplitOptions): Pass<ImportState, SplitState> 
 });
 
 /**
- * Walks back from the secure outputs to values that the client can compute. A cut must be a tensor of the ONNX file.
+ * Walks back from the secure outputs to values that a party can compute alone. A cut must be a tensor of the ONNX file.
  */
 function partition(
   module: Module,
   labels: Partition["labels"],
   outputs: Readers,
-  sources?: ReadonlyMap<ValueId, string>,
+  isClear: (id: ValueId) => boolean,
 ): Partition {
   const producers = producersOf(opsOf(module));
-  const dynamic = inputDependent(module);
   const inside = new Set<Op>();
   const cuts = new Set<ValueId>();
   const waiting = [...outputs.keys()];
   for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
     if (Object.hasOwn(module.params, id)) continue;
     const op = producers.get(id);
-    // A public value that no input reaches is a constant: it folds on either side, and needs no cut.
-    const clear = labels.get(id) === "client" || (labels.get(id) === "public" && dynamic.has(id));
-    if (!op || (clear && (sources === undefined || sources.has(id)))) cuts.add(id);
+    if (!op || isClear(id)) cuts.add(id);
     else if (!inside.has(op)) {
       inside.add(op);
       waiting.push(...op.operands);
@@ -187,5 +210,15 @@ function clientPart(
     cuts: own.map((value): ClientCut => ({ value, source: nameOf(value) })),
     outputs: alone.map(nameOf),
     tails: [],
+  };
+}
+
+function serverPart({ module, cuts, labels }: Partition, sources: ReadonlyMap<ValueId, string>): ServerPart {
+  const nameOf = (id: ValueId): string => sources.get(id) ?? id;
+  const own = cuts.filter((id) => labels.get(id) === "server");
+  const read = new Set([...own, ...liveOps(opsOf(module), own).flatMap((op) => op.operands)]);
+  return {
+    inputs: module.inputs.filter((id) => read.has(id)).map(nameOf),
+    cuts: own.map((value): ClientCut => ({ value, source: nameOf(value) })),
   };
 }
