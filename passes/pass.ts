@@ -9,7 +9,10 @@ export interface PassState {
   readonly weights: WeightStore;
 }
 
-/** An input of the secure module that the client computes in the clear from public weights and its own inputs. */
+/**
+ * An input of the secure module that a party computes in the clear from what it knows: the client from public weights
+ * and its own inputs, the server from all weights and its own inputs.
+ */
 export interface ClientCut {
   /** The input of the secure module. */
   readonly value: ValueId;
@@ -21,6 +24,13 @@ export interface ClientCut {
   readonly rows?: number;
   /** The input is max(tensor, least): the tensor is a mask, and −∞ has no ring. */
   readonly least?: number;
+}
+
+/** The server's own part, by the names of ONNX tensors: what it computes in the clear from its own inputs and shares. */
+export interface ServerPart {
+  /** Inputs of the model that it reads. */
+  readonly inputs: readonly string[];
+  readonly cuts: readonly ClientCut[];
 }
 
 /** A computation of the client in the clear after the secure part, from a revealed value. */
@@ -45,9 +55,27 @@ export interface ClientPart {
 /** From 1-split on: `module` is the secure part, `client` says what happens around it. */
 export interface SplitState extends PassState {
   readonly client: ClientPart;
+  /** Absent where the server has no inputs. */
+  readonly server?: ServerPart;
   /** ONNX tensor of a value, for the values that have one. */
   readonly sources: ReadonlyMap<ValueId, string>;
 }
+
+/** The inputs of the secure module, of either party. */
+export const cutsOf = ({ client, server }: Pick<SplitState, "client" | "server">): readonly ClientCut[] => [
+  ...client.cuts,
+  ...(server?.cuts ?? []),
+];
+
+/** The state with other cuts of both parties. */
+export const withCuts = <S extends Pick<SplitState, "client" | "server">>(
+  state: S,
+  change: (cuts: readonly ClientCut[]) => readonly ClientCut[],
+): S => ({
+  ...state,
+  client: { ...state.client, cuts: change(state.client.cuts) },
+  ...(state.server && { server: { ...state.server, cuts: change(state.server.cuts) } }),
+});
 
 /** A pass is a function from state to state, with a stage that it promises and `runPass` verifies. */
 export interface Pass<In extends PassState = PassState, Out extends PassState = In> {

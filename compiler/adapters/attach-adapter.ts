@@ -40,7 +40,8 @@ export function attachAdapter(
     }
   }
   const { module, sums } = insertAdapter(imported.module, found, labels);
-  return { ...imported, module: infer(keepOutputNames(module, sums)), weights, storedWeights: stored };
+  const attached = new Set(found.flatMap(({ lora }) => loraTensors(lora).map(([name]) => name)));
+  return { ...imported, module: infer(keepOutputNames(module, sums)), weights, storedWeights: stored, attached };
 }
 
 /**

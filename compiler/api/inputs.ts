@@ -38,7 +38,7 @@ export function inputsOf(
   const tensors = Object.entries(inputs).flatMap(([name, value]) =>
     typeof value === "string" ? [] : [[name, tensorOf(name, value)] as const],
   );
-  return checkInputs(manifest, new Map([...readInputFiles([...inputFiles, ...files]), ...tensors]));
+  return checkInputs(manifest, readInputFiles([...inputFiles, ...files], new Map(tensors)));
 }
 
 function tensorOf(name: string, value: InputTensor | NestedNumbers): TypedTensor {

@@ -32,10 +32,10 @@ export interface ModelOptions {
   /** Holder of each input, by name. Default: the client. */
   readonly inputs?: Readonly<Record<string, Owner>>;
   /**
-   * The reader of each output: `{ logits: "client" }`; `*` in a name matches any characters. Other outputs are not
-   * computed, and no other value is opened.
+   * The readers of each output: `{ logits: "client" }`, or `"both"`; `*` in a name matches any characters. Other outputs
+   * are not computed, and no other value is opened.
    */
-  readonly reveal?: Readonly<Record<string, Reader | readonly Reader[]>>;
+  readonly reveal?: Readonly<Record<string, Reader | "both" | readonly Reader[]>>;
   /** What the client receives from a language model: all logits (default), or only the most likely token. */
   readonly head?: "logits" | "token";
   /** Sizes of symbolic dimensions, by name, in elements. */
@@ -67,7 +67,10 @@ export interface ModelOptions {
 /** Default relative error of `mergedLora`. */
 export const defaultTolerance = 1e-4;
 
-const readers = (to: Reader | readonly Reader[]): readonly Reader[] => (typeof to === "string" ? [to] : to);
+function readers(to: Reader | "both" | readonly Reader[]): readonly Reader[] {
+  if (to === "both") return ["client", "server"];
+  return typeof to === "string" ? [to] : to;
+}
 
 /** The options that the compiler takes, with every default. @throws DiagnosticError with all problems of the options. */
 export const resolveModelOptions = (options: ModelOptions): ResolvedOptions =>

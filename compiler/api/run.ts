@@ -1,5 +1,13 @@
 import { loadManifest } from "../build/index.ts";
-import { openLocal, outputsJson, type RunResult, runPlain, securityFields, unlessAborted } from "../run/index.ts";
+import {
+  openLocal,
+  outputsJson,
+  type PlainOutputs,
+  type RunResult,
+  runPlainForBoth,
+  securityFields,
+  unlessAborted,
+} from "../run/index.ts";
 import { type InputOptions, inputsOf, saveOutputs } from "./inputs.ts";
 import { sessionReport } from "./session-report.ts";
 import { countOf, type LinkOption, linkOf } from "./values.ts";
@@ -25,7 +33,7 @@ export interface RunOptions extends InputOptions, LocalRunOptions {
   readonly repeat?: number;
   /** Evaluate the same fixed-point program with the exact interpreter, without parties or measurements. Default: false. */
   readonly plain?: boolean;
-  /** Write the outputs to this .npz file. */
+  /** Write the outputs of both readers to this .npz file. */
   readonly output?: string;
 }
 
@@ -49,9 +57,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const manifest = loadManifest(build);
   const inputs = inputsOf(manifest, options);
   if (plain) {
-    const outputs = await runPlain(build, inputs);
-    saveOutputs(output, outputs);
-    return { schema: 1, outputs: outputsJson(outputs), ...securityFields(manifest), queries: 0 };
+    const found = await runPlainForBoth(build, inputs);
+    saveOutputs(output, outputsOfBoth(found));
+    return { schema: 1, ...outputFields(found), ...securityFields(manifest), queries: 0 };
   }
   signal?.throwIfAborted();
   onWarning?.(onOneMachine);
@@ -63,13 +71,21 @@ export async function run(options: RunOptions): Promise<RunResult> {
       last = await session.query(inputs);
     }
     const traffic = sessionReport(manifest.setting, await session.end());
-    saveOutputs(output, last.outputs);
+    saveOutputs(output, outputsOfBoth(last));
     return {
       schema: 1,
-      outputs: outputsJson(last.outputs),
-      ...(last.serverOutputs.size > 0 && { serverOutputs: outputsJson(last.serverOutputs) }),
+      ...outputFields(last),
       ...securityFields(manifest),
       ...traffic,
     };
   });
 }
+
+/** What was opened to either party. An output of both has the same numbers at both, and stands once. */
+const outputsOfBoth = ({ outputs, serverOutputs }: PlainOutputs): PlainOutputs["outputs"] =>
+  new Map([...serverOutputs, ...outputs]);
+
+const outputFields = ({ outputs, serverOutputs }: PlainOutputs): Pick<RunResult, "outputs" | "serverOutputs"> => ({
+  outputs: outputsJson(outputs),
+  ...(serverOutputs.size > 0 && { serverOutputs: outputsJson(serverOutputs) }),
+});

@@ -31,8 +31,9 @@ export interface ProtocolSignature {
 
 /** Protocols of a client, a server and a dealer, who may also be the third of three parties. */
 const dealerProtocols: Readonly<Record<string, string>> = {
-  // The client's input becomes shares; a declared output becomes known to its reader; shares become a masked value.
+  // A party's input becomes shares; a declared output becomes known to its reader; shares become a masked value.
   seededShare: "client -> share",
+  seededServerShare: "server -> share",
   oneWayReveal: "share -> opened",
   maskedOpen: "share -> masked",
   // From shares or masked values to shares.
@@ -121,6 +122,7 @@ const localProtocols: Readonly<Record<string, string>> = {
 /** Protocols in which the third party computes too. */
 const threePartyProtocols: Readonly<Record<string, string>> = {
   replicatedShare: "client -> replicated",
+  replicatedServerShare: "server -> replicated",
   replicatedReveal: "replicated -> opened",
   // Rows of a private table at indices of the client: no other party learns the indices.
   privateLookup: "weight client -> share",

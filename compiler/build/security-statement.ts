@@ -1,7 +1,15 @@
 import type { Manifest } from "./manifest.ts";
 
-const clientRole = "holds the input, computes the public part, receives the outputs revealed to it";
-const serverRole = "holds the private weights, receives nothing";
+/** What the parties hold and receive beside their programs. */
+export interface Holdings {
+  /** Readers of the declared outputs. */
+  readonly readers: ReadonlySet<string>;
+  /** Whether the server shares inputs of its own. */
+  readonly serverInputs: boolean;
+}
+
+const receives = (reader: "client" | "server", { readers }: Holdings): string =>
+  readers.has(reader) ? "receives the outputs revealed to it" : "receives nothing";
 const dealerRole = "hands out correlated randomness, sees neither inputs nor weights";
 const helperRole =
   "hands out correlated randomness and computes on shares, which alone say nothing of inputs or weights";
@@ -11,16 +19,23 @@ const helperRole =
  * the protocol (semi-honest). What the third party receives is uniform whatever the inputs and weights are, whether it
  * only deals or also computes on shares.
  */
-export function securityStatement(setting: string, dealerComputes: boolean): Pick<Manifest, "security" | "roles"> {
+export function securityStatement(
+  setting: string,
+  dealerComputes: boolean,
+  holdings: Holdings,
+): Pick<Manifest, "security" | "roles"> {
+  const held = holdings.serverInputs ? "the private weights and its own inputs" : "the private weights";
+  const client = `holds the input, computes the public part, ${receives("client", holdings)}`;
+  const server = `holds ${held}, ${receives("server", holdings)}`;
   if (setting === "3pc") {
     return {
       security:
         "semi-honest, honest majority: no two of the three parties collude; the helper learns nothing of inputs, weights and outputs",
-      roles: { client: clientRole, server: serverRole, helper: dealerComputes ? helperRole : dealerRole },
+      roles: { client, server, helper: dealerComputes ? helperRole : dealerRole },
     };
   }
   return {
     security: "semi-honest, no two parties collude; the dealer is neither the client nor the owner of the model",
-    roles: { client: clientRole, server: serverRole, dealer: dealerRole },
+    roles: { client, server, dealer: dealerRole },
   };
 }

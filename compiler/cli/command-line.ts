@@ -12,6 +12,7 @@ import {
 } from "./command.ts";
 import { commands } from "./commands.ts";
 import { exitCodes, type Failure, failureOf, usageFailure } from "./failure.ts";
+import { refuseSaidTwice } from "./repeated-options.ts";
 
 /** Runs one command line and returns its exit code. */
 export async function runCommandLine(argv: readonly string[], io: CommandIo): Promise<number> {
@@ -94,8 +95,9 @@ function createCommand(
   const aliases = optionAliases.filter(({ commands: names }) => names.includes(spec.name));
   for (const { old, flag } of aliases) {
     const { flags } = spec.options.find((option) => flagOf(option) === flag)!;
-    command.addOption(new Option(flags.replace(flag, old)).hideHelp().conflicts(optionKey(flag)));
+    command.addOption(new Option(flags.replace(flag, old)).hideHelp());
   }
+  refuseSaidTwice(command, spec.options, aliases);
   const many = spec.examples.length > 1 ? "Examples" : "Example";
   if (spec.examples.length > 0) {
     command.addHelpText("after", `\n${many}:\n${spec.examples.map((line) => `  $ ${line}`).join("\n")}`);
@@ -117,7 +119,7 @@ function createCommand(
   return command;
 }
 
-/** The options under their present names; commander has refused an option that is given under both names. */
+/** The options under their present names; one that is given under both names was refused. */
 function withoutAliases(given: OptionValues, aliases: typeof optionAliases): OptionValues {
   const renamed = aliases
     .filter(({ old }) => given[optionKey(old)] !== undefined)

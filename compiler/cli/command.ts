@@ -17,6 +17,8 @@ export interface OptionSpec {
   readonly flags: string;
   readonly help: string;
   readonly repeats?: true;
+  /** With `repeats`: what a value is about. Two values about the same are an error. */
+  readonly subject?: (value: string) => string | undefined;
   readonly required?: true;
   /** Values for shell completion; the command itself checks what it is given. */
   readonly choices?: readonly string[];

@@ -14,6 +14,7 @@ import {
   readPrecision,
   readReveals,
 } from "./option-values.ts";
+import { nameBeforeColon, nameBeforeEquals } from "./repeated-options.ts";
 
 /** Owners and compilation: the same options for compile, cost, check and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
@@ -35,11 +36,18 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "mark matching weights as private to the server; * matches any characters",
     repeats: true,
   },
-  { flags: "--input <name:owner>", help: "who holds this input: client (default), server or public", repeats: true },
+  {
+    flags: "--input <name:owner>",
+    help: "who holds this input: client (default), server or public",
+    repeats: true,
+    subject: nameBeforeColon,
+  },
   {
     flags: "--reveal <name:reader>",
-    help: "reveal this output to the client; * matches any characters. Outputs without --reveal are not computed",
+    help: "who learns this output: client, server or both; * matches any characters. Outputs without --reveal are not computed",
     repeats: true,
+    // y:client and y:server are two readers; y:both says both.
+    subject: (value) => value,
   },
   {
     flags: "--head <output>",
@@ -50,8 +58,9 @@ export const modelOptions: readonly OptionSpec[] = [
     flags: "--fix <name=integer>",
     help: "fix an integer input to a constant in every query, as attention_mask=1 for text without padding",
     repeats: true,
+    subject: nameBeforeEquals,
   },
-  { flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true },
+  { flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true, subject: nameBeforeEquals },
   {
     flags: "--buckets <lengths>",
     help: "for generation: also compile these shorter prompt lengths, so that a short prompt costs less",
@@ -79,6 +88,7 @@ export const modelOptions: readonly OptionSpec[] = [
     flags: "--precision <kind=bits>",
     help: "fractional bits of activation, weight, query, value or probability (default: 12; query 8, value 10)",
     repeats: true,
+    subject: nameBeforeEquals,
   },
   {
     flags: "--objective <metric>",

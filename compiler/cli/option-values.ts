@@ -109,13 +109,23 @@ export function ownersOf(options: ParsedOptions): Readonly<Record<string, Owner>
   return Object.fromEntries(readPairs(options, "input", ":", form).map(read));
 }
 
+/** The readers that `--reveal name:<reader>` names. */
+const readersByName: Readonly<Record<string, readonly Reader[]>> = {
+  client: ["client"],
+  server: ["server"],
+  both: ["client", "server"],
+};
+
 export function readReveals(options: ParsedOptions): Readonly<Record<string, readonly Reader[]>> {
-  const reveals: Record<string, Reader[]> = {};
-  for (const [output, to] of readPairs(options, "reveal", ":", "name:client")) {
-    if (to !== "client" && to !== "server") return usage(`--reveal takes name:client, found "${to}"`);
+  const reveals: Record<string, readonly Reader[]> = {};
+  const form = "name:client, name:server or name:both";
+  for (const [output, to] of readPairs(options, "reveal", ":", form)) {
+    const readers = Object.hasOwn(readersByName, to)
+      ? readersByName[to]!
+      : usage(`--reveal takes ${form}, found "${to}"`);
     // An output may have any name, `__proto__` too.
-    if (Object.hasOwn(reveals, output)) reveals[output]!.push(to);
-    else Object.defineProperty(reveals, output, { value: [to], enumerable: true });
+    const value = [...(Object.hasOwn(reveals, output) ? reveals[output]! : []), ...readers];
+    Object.defineProperty(reveals, output, { value, enumerable: true, configurable: true });
   }
   return reveals;
 }

@@ -10,6 +10,7 @@ import {
 } from "../student/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption, type ParsedOptions } from "./command.ts";
 import { readCount, readDims } from "./option-values.ts";
+import { nameBeforeEquals } from "./repeated-options.ts";
 
 export const rewriteCommand: CommandSpec = {
   name: "rewrite",
@@ -43,7 +44,12 @@ export const rewriteCommand: CommandSpec = {
       help: `scale of merged scores: ${Object.keys(mergeScales).join(", ")} (1/(m√D), 1/√(mD), 1/√D), or a number (default: mean)`,
     },
     { flags: "--prune-heads <n>", help: "keep one of every 2 or 4 attention heads: the baseline for merging" },
-    { flags: "--dim <name=size>", help: "size of a symbolic dimension; the student keeps it symbolic", repeats: true },
+    {
+      flags: "--dim <name=size>",
+      help: "size of a symbolic dimension; the student keeps it symbolic",
+      repeats: true,
+      subject: nameBeforeEquals,
+    },
     jsonOption,
   ],
   examples: [

@@ -43,7 +43,10 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
   const inexact = inexactOperators(build.state.module);
   return {
     ...identitySection(build),
-    ...securityStatement(setting, prediction.dealerComputes),
+    ...securityStatement(setting, prediction.dealerComputes, {
+      readers: new Set(Object.values(build.plan.outputs).map(({ to }) => to)),
+      serverInputs: false,
+    }),
     caveats: caveatsOf(build, inexact),
     inexact,
     ...hashes,

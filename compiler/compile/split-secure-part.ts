@@ -39,7 +39,8 @@ export function splitSecurePart(
     without: preset?.without ?? [],
   });
   const derive = (weights: WeightStore) => {
-    const divided = split({ module: imported.module, weights, sources: imported.sources }, { reveal });
+    const { module, sources, attached } = imported;
+    const divided = split({ module, weights, sources, ...(attached && { attached }) }, { reveal });
     const rewritten = runPass(rewrite, divided);
     return { divided, rewritten, state: preset ? runPass(approximatePass(preset), rewritten) : rewritten };
   };

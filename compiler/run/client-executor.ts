@@ -12,7 +12,8 @@ import {
 } from "./client-layers.ts";
 import { openCachedLayers } from "./client-layers-cached.ts";
 import { openFullContextLayers } from "./client-layers-full-context.ts";
-import { dequantizeOutput, quantizeInputs } from "./quantize-inputs.ts";
+import { openedTensors } from "./opened-tensors.ts";
+import { quantizeInputs } from "./quantize-inputs.ts";
 
 /** What the client computes alone, before and after the secure part. */
 export interface ClientExecutor {
@@ -56,7 +57,7 @@ export async function openClientExecutor(build: PartyBuild): Promise<ClientExecu
 
   async function finish(prepared: PreparedQuery, revealed: ReadonlyMap<string, IntTensor>): Promise<NamedTensors> {
     const { reveals, program, rows } = programAt(build, prepared.position);
-    const opened = openedTensors(reveals, program, revealed);
+    const opened = openedTensors("client", reveals, program, revealed);
     const headInputs = new Set(manifest.tails.map(({ from }) => from));
     const direct = opened.filter(([name]) => !headInputs.has(name));
     const forHead = opened.filter(([name]) => headInputs.has(name));
@@ -104,18 +105,6 @@ const contextLengthOf = ({
 /** The position axis of each tensor; programs of the full context do not state it. */
 const positionAxes = (entries: readonly { readonly tensor: string; readonly axis?: number }[]): PositionAxes =>
   new Map(entries.map(({ tensor, axis = 1 }) => [tensor, axis]));
-
-/** The tensors revealed to the client, as real values. */
-const openedTensors = (
-  reveals: Manifest["reveals"],
-  { outputs }: Program,
-  revealed: ReadonlyMap<string, IntTensor>,
-): readonly (readonly [string, TypedTensor])[] =>
-  reveals.flatMap(({ value, tensor, to }) => {
-    const found = revealed.get(value);
-    if (to !== "client" || !found) return [];
-    return [[tensor, { dtype: "float32", tensor: dequantizeOutput(found, outputs[value]!.scale) }] as const];
-  });
 
 /** A session with a cache runs its layers row by row, any other over the full context; neither reads the other's graphs. */
 function openLayers({ dir, manifest, decode }: PartyBuild) {

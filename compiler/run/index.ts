@@ -18,7 +18,7 @@ export {
   watchMemory,
 } from "./meter.ts";
 export { openOnnxSession, runtimeInfo } from "./onnx-session.ts";
-export { loadPlain, runPlain } from "./plain.ts";
+export { loadPlain, type PlainOutputs, runPlain, runPlainForBoth } from "./plain.ts";
 export { dequantizeOutput } from "./quantize-inputs.ts";
 export {
   type MeasuredRun,
@@ -29,4 +29,5 @@ export {
   securityFields,
   usedDirections,
 } from "./run-result.ts";
+export { revealedToServer } from "./server-executor.ts";
 export { type VerificationRun, type VerifiedOutput, verifyBuild } from "./verify-build.ts";

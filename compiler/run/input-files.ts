@@ -2,26 +2,38 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { sameShape } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readInputTensors } from "../inputs/index.ts";
+import { findDuplicates } from "../tensors/files/index.ts";
 import { type Dtype, dtypeOfType, type TypedTensor } from "../tensors/index.ts";
 
 type DeclaredInput = Manifest["inputs"][number];
 
 const isIntegerType = (dtype: Dtype): boolean => dtype.includes("int") || dtype === "bool";
 
-/** Reads the tensors of `name=file` arguments; a file that names its tensors needs no name before it. */
-export function readInputFiles(given: readonly string[]): ReadonlyMap<string, TypedTensor> {
-  const tensors = new Map<string, TypedTensor>();
-  for (const argument of given) {
+/**
+ * Reads the tensors of `name=file` arguments; a file that names its tensors needs no name before it.
+ * @throws DiagnosticError MRL0817 for a tensor that is given twice
+ */
+export function readInputFiles(
+  given: readonly string[],
+  tensors: ReadonlyMap<string, TypedTensor> = new Map(),
+): ReadonlyMap<string, TypedTensor> {
+  const entries = given.flatMap((argument): readonly (readonly [string, TypedTensor])[] => {
     const [, name, file] = /^([^=]*)=(.*)$/.exec(argument) ?? [argument, undefined, argument];
     const found = readInputTensors(file!);
-    if (name === undefined) for (const [each, tensor] of found) tensors.set(each, tensor);
-    else {
-      const tensor = found.get(name) ?? (found.size === 1 ? [...found.values()][0] : undefined);
-      if (tensor) tensors.set(name, tensor);
-    }
-  }
-  return tensors;
+    if (name === undefined) return [...found];
+    const tensor = found.get(name) ?? (found.size === 1 ? [...found.values()][0] : undefined);
+    return tensor ? [[name, tensor]] : [];
+  });
+  const all = [...entries, ...tensors];
+  throwIfAny(findDuplicates(all.map(([name]) => name)).map(givenTwice));
+  return new Map(all);
 }
+
+const givenTwice = (name: string): Diagnostic => ({
+  code: "MRL0817",
+  message: `expected each input once, found ${name === "" ? "two tensors without a name" : `"${name}" twice`}`,
+  help: "give each input in one file: --input <name>=<file>, or one file that names all its tensors",
+});
 
 /**
  * Checks the client's inputs against the shapes and types of the model.

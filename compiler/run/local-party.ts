@@ -26,7 +26,7 @@ import {
   watchChannel,
   watchMemory,
 } from "./meter.ts";
-import { dequantizeOutput } from "./quantize-inputs.ts";
+import { revealedToServer } from "./server-executor.ts";
 
 /** One party of a local run. The session calls each method on all three; they wait for each other as real parties do. */
 export interface LocalParty {
@@ -199,7 +199,7 @@ async function serverBehavior(part: PartyBuild, to: (peer: Role) => Channel): Pr
       const result = await session!.serve();
       if (!result) throw new Error("expected a query, but the client ended the session");
       rounds += result.rounds;
-      return { outputs: revealedToServer(part, result), ...answerFrom(result) };
+      return { outputs: revealedToServer(part, result.outputs), ...answerFrom(result) };
     },
     // Receives the client's end of the session, and forwards it to the dealer.
     end: async () => void (await session!.serve()),
@@ -215,16 +215,3 @@ const answerFrom = (result: QueryResult, clear = 0) => ({
 
 const rawOf = ({ outputs }: QueryResult): PartyQueryResult["raw"] =>
   new Map([...outputs].map(([id, { shape, data }]) => [id, { shape, data: data! }]));
-
-function revealedToServer(
-  { manifest, program }: PartyBuild,
-  { outputs }: QueryResult,
-): ReadonlyMap<string, TypedTensor> {
-  const mine = manifest.reveals.filter(({ to, value }) => to === "server" && outputs.has(value));
-  return new Map(
-    mine.map(({ value, tensor }) => {
-      const real = dequantizeOutput(outputs.get(value)!, program.outputs[value]!.scale);
-      return [tensor, { dtype: "float32", tensor: real }];
-    }),
-  );
-}

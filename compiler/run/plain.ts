@@ -6,15 +6,20 @@ import type { TypedTensor } from "../tensors/index.ts";
 import { openClientExecutor } from "./client-executor.ts";
 import { loadMir } from "./load-mir.ts";
 import { dequantizeOutput } from "./quantize-inputs.ts";
+import { revealedToServer } from "./server-executor.ts";
+
+/** What each reader would learn. */
+export interface PlainOutputs {
+  readonly outputs: ReadonlyMap<string, TypedTensor>;
+  /** Outputs revealed to the server. */
+  readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
+}
 
 /**
  * Runs the fixed-point program of a build in the interpreter of the IR, without parties or shares. The parties' results
  * differ from this by the declared errors of their protocols only.
  */
-export async function runPlain(
-  dir: string,
-  inputs: ReadonlyMap<string, TypedTensor>,
-): Promise<ReadonlyMap<string, TypedTensor>> {
+export async function runPlainForBoth(dir: string, inputs: ReadonlyMap<string, TypedTensor>): Promise<PlainOutputs> {
   const client = await loadPartyBuild(dir, "client");
   const { module, weights } = await loadPlain(dir);
   const part = await openClientExecutor(client);
@@ -29,11 +34,18 @@ export async function runPlain(
       const scale = client.program.outputs[id]!.scale;
       return [id, { kind: "int", shape, data: data.map((x) => Math.round(x * 2 ** scale)) }] as const;
     });
-    return await part.finish(prepared, new Map(revealed));
+    const opened = new Map(revealed);
+    return { outputs: await part.finish(prepared, opened), serverOutputs: revealedToServer(client, opened) };
   } finally {
     await part.release();
   }
 }
+
+/** The client's outputs alone. */
+export const runPlain = async (
+  dir: string,
+  inputs: ReadonlyMap<string, TypedTensor>,
+): Promise<ReadonlyMap<string, TypedTensor>> => (await runPlainForBoth(dir, inputs)).outputs;
 
 /** Loads the fixed-point program of a build and its weights, for the interpreter. */
 export async function loadPlain(dir: string): Promise<{ readonly module: Module; readonly weights: WeightStore }> {

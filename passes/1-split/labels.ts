@@ -15,8 +15,11 @@ export function flowLabels(module: Module): ReadonlyMap<ValueId, Label> {
 }
 
 /** Values that depend on an input; all others are functions of weights alone. */
-export function inputDependent(module: Module): ReadonlySet<ValueId> {
-  const reached = new Set(module.inputs);
+export const inputDependent = (module: Module): ReadonlySet<ValueId> => reachedFrom(module, module.inputs);
+
+/** These values, and all that depend on one of them. */
+export function reachedFrom(module: Module, from: readonly ValueId[]): ReadonlySet<ValueId> {
+  const reached = new Set(from);
   for (const op of opsOf(module)) if (op.operands.some((id) => reached.has(id))) reached.add(op.result);
   return reached;
 }

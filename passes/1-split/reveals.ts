@@ -4,11 +4,17 @@ import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import { producersOf, usersOf } from "../../ir/uses.ts";
 import { formatOp } from "../graph.ts";
 
+/** A party that may learn an output. */
+export type Reader = "client" | "server";
+
 export interface Reveal {
   /** Output of the model: its ONNX name or its value. */
   readonly output: string;
-  readonly to: "client" | "server";
+  readonly to: Reader;
 }
+
+/** The declared readers of each output, in the order client, server. */
+export type Readers = ReadonlyMap<ValueId, readonly Reader[]>;
 
 interface RevealContext {
   readonly module: Module;
@@ -18,20 +24,26 @@ interface RevealContext {
   readonly reasons: ReadonlyMap<ValueId, string>;
 }
 
+const bothReaders: readonly Reader[] = ["client", "server"];
+
 const nameOf = ({ sources }: RevealContext, id: ValueId): string => sources.get(id) ?? id;
 
-/** The declared reader of each output, and the problems of wrong and missing declarations. */
+/** The declared readers of each output, and the problems of wrong and missing declarations. */
 export function checkReveals(
   context: RevealContext,
   declared: readonly Reveal[],
-): { readonly readers: ReadonlyMap<ValueId, Reveal["to"]>; readonly problems: readonly Diagnostic[] } {
+): { readonly readers: Readers; readonly problems: readonly Diagnostic[] } {
   const { module, labels } = context;
   const problems: Diagnostic[] = [...computedAfterReveal(context)];
-  const readers = new Map<ValueId, Reveal["to"]>();
+  const readers = new Map<ValueId, readonly Reader[]>();
   for (const { output, to } of declared) {
     const id = module.outputs.find((candidate) => candidate === output || nameOf(context, candidate) === output);
     if (id === undefined) problems.push(notAnOutput(context, output));
-    else readers.set(id, to);
+    else
+      readers.set(
+        id,
+        bothReaders.filter((each) => each === to || readers.get(id)?.includes(each)),
+      );
   }
   const [first, ...others] = module.outputs.filter((id) => needsReveal(labels.get(id)!) && !readers.has(id));
   if (first !== undefined) problems.push(undeclared(context, first, others));
@@ -39,7 +51,24 @@ export function checkReveals(
 }
 
 /** Whether an output needs a declaration: the client does not know its value yet. */
-export const needsReveal = (label: Label): boolean => label === "shared" || label === "server";
+const needsReveal = (label: Label): boolean => label === "shared" || label === "server";
+
+/**
+ * The readers to whom the secure part opens each output. The client knows what is its own or public already. The server
+ * learns every output that names it through the secure part: it runs none of the client's layers.
+ */
+export function openings(
+  { module, labels }: Pick<RevealContext, "module" | "labels">,
+  readers: Readers,
+  isConstant: (id: ValueId) => boolean,
+): Readers {
+  const opened = module.outputs.map((id): [ValueId, readonly Reader[]] => {
+    const clientKnows = !needsReveal(labels.get(id)!);
+    const needed = (readers.get(id) ?? []).filter((to) => to !== "client" || !clientKnows);
+    return [id, isConstant(id) && clientKnows ? [] : needed];
+  });
+  return new Map(opened.filter(([, to]) => to.length > 0));
+}
 
 function notAnOutput(context: RevealContext, output: string): Diagnostic {
   const { module, sources } = context;

@@ -1,6 +1,6 @@
 import type { Op, Value, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
-import type { ClientCut, SplitState } from "../pass.ts";
+import { type ClientCut, type SplitState, withCuts } from "../pass.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
 import { isReadAsScores, type ReadGraph, readGraphOf } from "./score-consumers.ts";
 
@@ -45,23 +45,24 @@ function needsClamp({ shape, data }: Tensor): boolean {
 }
 
 /**
- * Bounds real values that the client shares and that are only added to scores. The client's data decides what is
+ * Bounds real values that a party shares and that are only added to scores. Its data decides what is
  * masked, so this looks at the readers of a value alone.
  */
 function clampCuts(state: SplitState): SplitState {
-  const { module, client } = state;
+  const { module } = state;
   const graph = readGraphOf(module);
   const values: Record<ValueId, Value> = { ...module.values };
   const bounded = new Set<ValueId>();
-  const cuts = client.cuts.map((cut): ClientCut => {
+  const bound = (cut: ClientCut): ClientCut => {
     const value = values[cut.value]!;
     if (value.type.element.kind !== "f32" || cut.oneHot !== undefined || !isMask(cut.value, graph)) return cut;
-    // The client refuses a mask above it, like any input that its ring does not hold.
+    // Its owner refuses a mask above it, like any input that its ring does not hold.
     values[cut.value] = { ...value, range: { lo: maskedScore, hi: -maskedScore } };
     bounded.add(cut.value);
     return { ...cut, least: maskedScore };
-  });
-  return withoutIdleClips({ ...state, module: { ...module, values }, client: { ...client, cuts } }, bounded);
+  };
+  const clamped = withCuts(state, (cuts) => cuts.map(bound));
+  return withoutIdleClips({ ...clamped, module: { ...module, values } }, bounded);
 }
 
 /** A clip whose bounds lie outside ±maskedScore. */

@@ -2,25 +2,26 @@ import { type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { axisOf } from "../../ir/ops/helpers/shapes.ts";
 import { f32, sizeOf } from "../../ir/type.ts";
-import type { ClientCut, SplitState } from "../pass.ts";
+import { type ClientCut, cutsOf, type SplitState, withCuts } from "../pass.ts";
 import { type Draft, rewriteOps } from "./draft.ts";
 
 /**
- * gather(table, ids) = one-hot(ids)·table. The client knows ids and makes the one-hot rows in the clear. With a private
+ * gather(table, ids) = one-hot(ids)·table. The party that knows ids makes the one-hot rows in the clear. With a private
  * table, the product is an ordinary layer with a known weight. With a shared value, of which a classifier reads the row
- * of the last token, it is a product of two secrets, and only the client knows the index.
+ * of the last token, it is a product of two secrets, and only that party knows the index.
  */
 export const privateEmbedding = (state: SplitState): SplitState =>
-  replaceByOneHot(state, (op) => isTableLookup(op, state) || isClientGather(op, state));
+  replaceByOneHot(state, (op) => isTableLookup(op, state) || isGatherAtOwn(op, state));
 
 type OpTest = (op: Op) => boolean;
 
 function replaceByOneHot(state: SplitState, isMeant: OpTest): SplitState {
-  const { module, client } = state;
+  const { module } = state;
   const lookups = opsOf(module).filter(isMeant);
   if (lookups.length === 0) return state;
   const fresh = createNames(Object.keys(module.values));
-  const rows = new Map<string, ClientCut>();
+  /** One-hot rows by lookup, with the cut of their indices. */
+  const rows = new Map<string, ClientCut & { readonly of: ValueId }>();
   const values: Record<ValueId, Value> = { ...module.values };
   for (const op of lookups) {
     const key = lookupKey(op, (id) => module.values[id]!.type.shape);
@@ -28,24 +29,25 @@ function replaceByOneHot(state: SplitState, isMeant: OpTest): SplitState {
     const [table, ids] = op.operands as [ValueId, ValueId];
     const depth = axisSize(op, module.values[table]!.type.shape);
     const value = fresh(`${ids}.one_hot`);
-    const source = client.cuts.find((cut) => cut.value === ids)!.source;
-    const shape = [...module.values[ids]!.type.shape, depth];
-    values[value] = { type: { label: "client", element: f32, shape }, range: { lo: 0, hi: 1 } };
-    rows.set(key, { value, source, oneHot: depth });
+    const { source } = cutsOf(state).find((cut) => cut.value === ids)!;
+    const { label, shape } = module.values[ids]!.type;
+    values[value] = { type: { label, element: f32, shape: [...shape, depth] }, range: { lo: 0, hi: 1 } };
+    rows.set(key, { value, source, oneHot: depth, of: ids });
   }
-  const cuts = [...rows.values()];
-  const inputs = [...module.inputs, ...cuts.map((cut) => cut.value)];
+  const inputs = [...module.inputs, ...[...rows.values()].map((cut) => cut.value)];
+  // Whoever has the indices shares their rows.
+  const supplied = withCuts(state, (cuts) => [
+    ...cuts,
+    ...[...rows.values()].filter(({ of }) => cuts.some((cut) => cut.value === of)).map(({ of: _, ...cut }) => cut),
+  ]);
   const shared = new Map<string, ValueId>();
-  return rewriteOps(
-    { ...state, module: { ...module, inputs, values }, client: { ...client, cuts: [...client.cuts, ...cuts] } },
-    (op, draft) => {
-      if (!isMeant(op)) return undefined;
-      const key = lookupKey(op, (id) => draft.type(id).shape);
-      const row = rows.get(key)!.value;
-      if (!shared.has(key)) shared.set(key, draft.emit("share", [row], {}, `${row}.share`));
-      return gatherByOneHot(op, shared.get(key)!, draft);
-    },
-  );
+  return rewriteOps({ ...supplied, module: { ...module, inputs, values } }, (op, draft) => {
+    if (!isMeant(op)) return undefined;
+    const key = lookupKey(op, (id) => draft.type(id).shape);
+    const row = rows.get(key)!.value;
+    if (!shared.has(key)) shared.set(key, draft.emit("share", [row], {}, `${row}.share`));
+    return gatherByOneHot(op, shared.get(key)!, draft);
+  });
 }
 
 /**
@@ -53,7 +55,7 @@ function replaceByOneHot(state: SplitState, isMeant: OpTest): SplitState {
  * a table.
  */
 export function keepPrivateLookups(given: SplitState): SplitState {
-  const state = replaceByOneHot(given, (op) => isClientGather(op, given));
+  const state = replaceByOneHot(given, (op) => isGatherAtOwn(op, given));
   const { module, client } = state;
   const depths = new Map(
     opsOf(module)
@@ -97,13 +99,14 @@ const lookupKey = (op: Op, shape: (id: ValueId) => readonly number[]): string =>
 const axisSize = ({ attrs }: Op, shape: readonly number[]): number =>
   shape[axisOf(Number(attrs.axis ?? 0), shape.length)]!;
 
-/** Rows of a shared value at indices that the client knows. */
-function isClientGather(op: Op, { module, client }: SplitState): boolean {
+/** Rows of a shared value at indices that the client or the server knows. */
+function isGatherAtOwn(op: Op, state: SplitState): boolean {
+  const { module } = state;
   const [values, indices] = op.operands;
   if (op.name !== "gather" || values === undefined || indices === undefined) return false;
-  const isClients = module.inputs.includes(indices) && client.cuts.some((cut) => cut.value === indices);
+  const isOwn = module.inputs.includes(indices) && cutsOf(state).some((cut) => cut.value === indices);
   const labels = [values, indices].map((id) => module.values[id]!.type.label);
-  return isClients && labels[0] === "shared" && labels[1] === "client";
+  return isOwn && labels[0] === "shared" && (labels[1] === "client" || labels[1] === "server");
 }
 
 function isTableLookup(op: Op, { module }: SplitState): boolean {

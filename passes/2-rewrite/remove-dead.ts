@@ -1,13 +1,13 @@
 import { opsOf } from "../../ir/module.ts";
 import { withOps } from "../graph.ts";
-import type { SplitState } from "../pass.ts";
+import { type SplitState, withCuts } from "../pass.ts";
 
 /** Drops ops that no output depends on, and inputs that no op reads. */
 export function removeDead(state: SplitState): SplitState {
-  const { module, client } = state;
+  const { module } = state;
   const live = withOps(module, opsOf(module));
   const read = new Set([...opsOf(live).flatMap((op) => op.operands), ...live.outputs]);
   const inputs = live.inputs.filter((id) => read.has(id));
-  const cuts = client.cuts.filter((cut) => read.has(cut.value));
-  return { ...state, module: withOps(live, opsOf(live), { inputs }), client: { ...client, cuts } };
+  const kept = withCuts(state, (cuts) => cuts.filter((cut) => read.has(cut.value)));
+  return { ...kept, module: withOps(live, opsOf(live), { inputs }) };
 }

@@ -1,16 +1,14 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { opsOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
-import type { SplitState } from "../pass.ts";
+import { cutsOf, type SplitState } from "../pass.ts";
 
 /**
  * Reports NaN and ∞ in weights and shared values (MRL0506): a ring holds finite numbers only, and the answer would be
  * noise. 2-rewrite/clamp-mask has replaced −∞ in masks by now, where scores allow it.
  */
-export function checkFinite(
-  { module, weights, client }: SplitState,
-  runs: readonly ReadonlyMap<ValueId, Tensor>[],
-): readonly Diagnostic[] {
+export function checkFinite(state: SplitState, runs: readonly ReadonlyMap<ValueId, Tensor>[]): readonly Diagnostic[] {
+  const { module, weights } = state;
   const stored = Object.entries(module.params).flatMap(([id, name]) => {
     const found = notFinite(weights.get(name));
     if (found === undefined) return [];
@@ -24,7 +22,7 @@ export function checkFinite(
       },
     ];
   });
-  const shared = client.cuts.flatMap(({ value, source }) => {
+  const shared = cutsOf(state).flatMap(({ value, source }) => {
     const at = runs.findIndex((run) => notFinite(run.get(value)) !== undefined);
     if (at < 0) return [];
     return [

@@ -2,7 +2,7 @@ import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import { isFixed } from "../../ir/type.ts";
-import type { Pass, SplitState } from "../pass.ts";
+import { cutsOf, type Pass, type SplitState } from "../pass.ts";
 import type { Calibration } from "./calibration-types.ts";
 import { defaultPrecision } from "./precision.ts";
 import { assignScales } from "./scales.ts";
@@ -29,7 +29,11 @@ export function quantize(
   state: SplitState,
   { calibration, precision = defaultPrecision, truncation }: QuantizeOptions,
 ): SplitState {
-  const integers = new Set(state.client.cuts.filter((cut) => cut.oneHot !== undefined).map((cut) => cut.value));
+  const integers = new Set(
+    cutsOf(state)
+      .filter((cut) => cut.oneHot !== undefined)
+      .map((cut) => cut.value),
+  );
   const { module, problems } = assignScales(state, { precision, calibration, integers, exact: truncation === "exact" });
   throwIfAny(problems);
   throwIfAny(tooWide(module));

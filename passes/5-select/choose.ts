@@ -40,6 +40,7 @@ const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
   weight: ["server"],
   fixed: ["server"],
   public: ["public", "client"],
+  server: ["server"],
 };
 
 /** Operators that need a protocol whatever the labels of their operands: they change how a value is held. */

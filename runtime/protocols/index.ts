@@ -7,6 +7,7 @@ export { maskedMatmul } from "./arithmetic/masked-matmul.ts";
 export { maskedMul } from "./arithmetic/masked-mul.ts";
 export { oneWayReveal } from "./boundary/one-way-reveal.ts";
 export { maskedOpen } from "./boundary/open.ts";
+export { seededServerShare } from "./boundary/seeded-server-share.ts";
 export { seededShare } from "./boundary/seeded-share.ts";
 export { localCast } from "./comparison/local-cast.ts";
 export { localNot } from "./comparison/local-not.ts";
@@ -28,7 +29,7 @@ export {
   replicatedComparePublic,
   replicatedRelu,
 } from "./families/replicated/replicated-compare.ts";
-export { replicatedReveal, replicatedShare } from "./families/replicated/replicated-io.ts";
+export { replicatedReveal, replicatedServerShare, replicatedShare } from "./families/replicated/replicated-io.ts";
 export {
   replicatedMaximum,
   replicatedMaximumPublic,

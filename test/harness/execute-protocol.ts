@@ -68,6 +68,7 @@ export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntT
       // Shared inputs belong to the client alone; both parties know public numbers.
       const knows = party.role === "client" || (party.role === "server" && protocol.implements !== "share");
       if (form === "public") operands.push(knows && stage === "online" ? input : unknown(input));
+      else if (form === "server") operands.push(party.role === "server" && stage === "online" ? input : unknown(input));
       else if (form === "weight") operands.push(weightOf(party, stage, input, width));
       else if (form === "fixed") operands.push(fixedOf(party, stage, input, width));
       else if (form === "replicated")
@@ -196,7 +197,7 @@ export function costOf(protocol: Protocol, spec: Spec): QueryTraffic {
   const operands = resolved.operands.map(({ shape, width }, k): Operand => {
     const tensor = metaTensor(shape, width);
     const form = formOf(protocol, k);
-    if (form === "public") return intTensor(shape, undefined);
+    if (form === "public" || form === "server") return intTensor(shape, undefined);
     if (form === "weight") {
       return { kind: "weight", shape, width, values: intTensor(shape, undefined), pad: tensor, hidden: tensor };
     }

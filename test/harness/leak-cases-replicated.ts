@@ -62,6 +62,7 @@ export const replicatedCases: readonly TestedCase[] = [
     samples: 4000,
   },
   tested(protocols.replicatedShare, single, inRing(1, 12, 12), unshared),
+  tested(protocols.replicatedServerShare, single, inRing(1, 12, 12), unshared),
   tested(protocols.replicatedMul, double, inRing(2, 12, 24), unshared),
   tested(protocols.replicatedMul, double, inRing(2, 12, 12), [...unshared, "mask is 0"]),
   tested(protocols.replicatedSquare, single, inRing(1, 12, 24), unshared),

@@ -119,6 +119,9 @@ export const maskedValueRows: Readonly<Record<string, ProtocolSpecs>> = {
     }),
   ),
   "ottt.lookup": { specs: lookupSpecs([1, 3, 6]), draws: elements },
+  "seeded.server-share": elementwise(
+    unary({ lo: -200, hi: 200, scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const), widths: [64, 31, 33, 44] }),
+  ),
   "seeded.share": elementwise(
     unary({ lo: -200, hi: 200, scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const), widths: [64, 31, 33, 44] }),
   ),

@@ -46,6 +46,8 @@ export const libraryProbes = {
     leaks(leakCase(protocols.replicatedMul, product, elementwise(12, 24, 64, {}, 2)), everyone),
   "replicated input: fixed view": () =>
     leaks(leakCase(protocols.replicatedShare, one, elementwise(12, 12, 64)), ["server", "dealer"]),
+  "replicated server's input: fixed view": () =>
+    leaks(leakCase(protocols.replicatedServerShare, one, elementwise(12, 12, 64)), ["client", "dealer"]),
   "replicated truncation: fixed view": () =>
     leaks(leakCase(protocols.replicatedTruncate, one, elementwise(12, 10, 24, { by: 2 })), everyone),
   "replicated output: fixed view of the helper": () =>

@@ -96,3 +96,37 @@ test("the client's part and the secure part together compute the model", () => {
   const expected = interpret(whole.module, whole.weights, new Map([["x", x]])).get("out")!;
   expect(largestDifference(interpret(state.module, state.weights, cuts).get("out")!, expected)).toBe(0);
 });
+
+test("an output of two readers is opened twice, each time to one party", () => {
+  const reveal = (["server", "client"] as const).map((to) => ({ output: "logits", to }));
+  const { module, sources } = split({ ...lora(), sources: new Map([["logits", "logits_0"]]) }, { reveal });
+  const opened = opsOf(module).filter(({ name }) => name === "reveal");
+  expect(opened.map(({ operands, result, attrs }) => [operands, result, attrs.to])).toEqual([
+    [["logits.shared"], "logits", "client"],
+    [["logits.shared"], "logits.server", "server"],
+  ]);
+  expect(module.outputs).toEqual(["logits", "logits.server"]);
+  expect(module.values["logits.server"]!.type.label).toBe("server");
+  expect(sources.get("logits.server")).toBe("logits_0");
+});
+
+test("the client shares an output that it knows already, for the server to read", () => {
+  const reveal = (["client", "server"] as const).flatMap((to) =>
+    ["logits", "frozen"].map((output) => ({ output, to })),
+  );
+  const { module, client } = split(lora(), { reveal });
+  // The client's own copy needs no protocol.
+  expect(client.outputs).toEqual(["frozen"]);
+  expect(client.cuts.map(({ value }) => value)).toEqual(["h", "frozen"]);
+  expect(opsOf(module).filter(({ operands }) => operands[0]!.startsWith("frozen"))).toMatchObject([
+    { name: "share", operands: ["frozen"], result: "frozen.share" },
+    { name: "reveal", operands: ["frozen.share"], result: "frozen.revealed", attrs: { to: "server" } },
+  ]);
+});
+
+test("an output that the server alone reads is none of the client's", () => {
+  const reveal = ["logits", "frozen"].map((output) => ({ output, to: "server" as const }));
+  const { module, client } = split(lora(), { reveal });
+  expect(client.outputs).toEqual([]);
+  expect(module.outputs.map((id) => module.values[id]!.type.label)).toEqual(["server", "server"]);
+});

@@ -60,6 +60,8 @@ export interface ImportedModel {
   /** Weight behind each stored tensor; constants have none. */
   readonly storedWeights: ReadonlyMap<string, StoredWeight>;
   readonly linears: readonly ImportedLinear[];
+  /** Weights that the ONNX file does not have: an attached adapter's. */
+  readonly attached?: ReadonlySet<string>;
   readonly catalog: WeightCatalog;
   /** How often each fusion was applied. */
   readonly fusions: ReadonlyMap<string, number>;

@@ -14,9 +14,27 @@ const linksText = (bytes: NamedBytes): string =>
     .map(([link, count]) => `${link} ${bytesText(count)}`)
     .join(", ");
 
-/** The report that `run` prints: the outputs, their cost, and the trust assumption. */
-export function runText({ outputs, setting, security, truncation, measured, queries }: RunResult): string {
-  const lines = Object.entries(outputs).map(([name, output]) => outputLine(name, output));
+type Outputs = Readonly<Record<string, OutputJson>>;
+
+/** One line for each output. */
+export const outputLines = (outputs: Outputs): readonly string[] =>
+  Object.entries(outputs).map(([name, output]) => outputLine(name, output));
+
+/** The report that `run` prints: the outputs of each reader, their cost, and the trust assumption. */
+export function runText({
+  outputs,
+  serverOutputs,
+  setting,
+  security,
+  truncation,
+  measured,
+  queries,
+}: RunResult): string {
+  const nothing = Object.keys(outputs).length === 0 && !serverOutputs;
+  const lines = [
+    ...(nothing ? ["no output is opened to the client"] : outputLines(outputs)),
+    ...(serverOutputs ? ["opened to the server:", ...outputLines(serverOutputs)] : []),
+  ];
   if (measured) lines.push("", costLine(measured, queries), timeLine(measured));
   lines.push("", `${setting}: ${security}; truncation ${truncation}`);
   return `${lines.join("\n")}\n`;

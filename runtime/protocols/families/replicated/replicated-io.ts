@@ -1,7 +1,7 @@
 import type { ReplicatedShare, Share } from "../../../core/index.ts";
 import { add, fromIntegers, type IntTensor, metaTensor } from "../../../ring/index.ts";
 import { defineProtocol } from "../../kit/index.ts";
-import { shareFromClient, thirdComponent } from "./replicated-sharing.ts";
+import { shareFromClient, shareFromServer, thirdComponent } from "./replicated-sharing.ts";
 
 /** The client's input as a replicated share. 1 round, width bits per element, client to server. */
 export const replicatedShare = defineProtocol({
@@ -17,6 +17,23 @@ export const replicatedShare = defineProtocol({
   operandWidths: ({ result }) => [result.width],
   *run(party, spec, x) {
     return yield* shareFromClient(party, fromIntegers(x as IntTensor, spec.result.width));
+  },
+});
+
+/** The server's input as a replicated share. 1 round, width bits per element, server to client. */
+export const replicatedServerShare = defineProtocol({
+  name: "replicated.server-share",
+  implements: "share",
+  settings: ["3pc"],
+  family: "replicated",
+  security: "semi-honest",
+  paper: "Araki, Furukawa, Lindell, Nof, Ohara, CCS 2016, section 2.1; one component 0, one from a seed",
+  accuracy: "exact",
+  forms: ["server"],
+  yields: "share",
+  operandWidths: ({ result }) => [result.width],
+  *run(party, spec, x) {
+    return yield* shareFromServer(party, fromIntegers(x as IntTensor, spec.result.width));
   },
 });
 

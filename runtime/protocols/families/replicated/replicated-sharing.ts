@@ -129,6 +129,19 @@ export function* shareFromClient(party: Party, x: RingTensor): Steps<ReplicatedS
   return componentsOf(party, party.role === "client" ? [r, mine, none] : [r, sent!, zeros(x.shape, x.width)]);
 }
 
+/**
+ * Shares a tensor that only the server knows: s at server and dealer, x − s at client and server. 1 round, width bits
+ * per element.
+ */
+export function* shareFromServer(party: Party, x: RingTensor): Steps<ReplicatedShare> {
+  const [, , s] = pairwiseRandom(party, x.shape, x.width);
+  const mine = sub(x, s);
+  // x − s is uniform to the client, which does not know s; the dealer learns s and zero. Safe to send.
+  const none = metaTensor(x.shape, x.width);
+  const [sent] = yield [{ from: "server", to: "client", tensor: party.role === "server" ? mine : none }];
+  return componentsOf(party, [zeros(x.shape, x.width), party.role === "server" ? mine : sent!, s]);
+}
+
 /** Additive shares of client and server, replicated: both hold x − r − s. 1 round, 2·width bits per element. */
 export function* additiveToReplicated(party: Party, x: RingTensor): Steps<ReplicatedShare> {
   const [r, , s] = pairwiseRandom(party, x.shape, x.width);

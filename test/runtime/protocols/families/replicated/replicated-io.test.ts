@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import {
   replicatedReveal,
+  replicatedServerShare,
   replicatedShare,
 } from "../../../../../runtime/protocols/families/replicated/replicated-io.ts";
 import { costOf, execute, fixed } from "../../../../harness/execute-protocol.ts";
@@ -8,9 +9,14 @@ import { costOf, execute, fixed } from "../../../../harness/execute-protocol.ts"
 const spec = { operands: [fixed([2], 12, -8, 8)], result: fixed([2], 12, -8, 8, 64), attrs: {} };
 const x = Float64Array.of(-3.25, 7.5);
 
-it("shares by one message to the server, and every two parties can rebuild the input", () => {
-  const { client, server, dealer, metered } = execute(replicatedShare, spec, [x]);
-  expect(metered).toEqual({ rounds: 1, clientToServer: 16, serverToClient: 0, dealerToServer: 0 });
+it.each([
+  ["client", replicatedShare, [16, 0]],
+  ["server", replicatedServerShare, [0, 16]],
+] as const)("shares by one message of the %s, and every two parties can rebuild the input", (_, protocol, sent) => {
+  const { client, server, dealer, metered, values } = execute(protocol, spec, [x]);
+  const [clientToServer, serverToClient] = sent;
+  expect(metered).toEqual({ rounds: 1, clientToServer, serverToClient, dealerToServer: 0 });
+  expect(values).toEqual(x);
   const parts = [client, server, dealer].map((held) => {
     if (held.kind !== "replicated") throw new Error("expected replicated shares");
     return held.components;

@@ -1,0 +1,37 @@
+import type { Command } from "commander";
+import { usage } from "../api/index.ts";
+import { flagOf, type OptionSpec, type optionAliases } from "./command.ts";
+
+/** What a value `name=…` is about; none for a file without a name before it. */
+export const nameBeforeEquals = (value: string): string | undefined => /^([^=]+)=/.exec(value)?.[1];
+
+/** What a value `name:…` is about. ONNX names may contain colons, so the last one separates. */
+export const nameBeforeColon = (value: string): string | undefined => /^(.+):[^:]*$/.exec(value)?.[1];
+
+type Aliases = typeof optionAliases;
+
+/**
+ * Refuses whatever is said twice, under one name or under an old and a new one: an option that takes one value, a flag,
+ * and two values of one subject (`OptionSpec.subject`). The last one never wins in silence.
+ */
+export function refuseSaidTwice(command: Command, options: readonly OptionSpec[], aliases: Aliases): void {
+  for (const option of options) {
+    const present = flagOf(option);
+    const said = new Map<string, string>();
+    for (const flag of [present, ...aliases.filter((alias) => alias.flag === present).map(({ old }) => old)]) {
+      command.on(`option:${flag.slice(2)}`, (value?: string | null) => {
+        const given = typeof value !== "string" ? flag : `${flag} ${value}`;
+        const subject = option.repeats ? option.subject?.(value ?? "") : present;
+        if (subject === undefined) return;
+        const before = said.get(subject);
+        if (before === undefined) said.set(subject, given);
+        else usage(refusal(present, before, given, option.repeats ? subject : undefined));
+      });
+    }
+  }
+}
+
+function refusal(flag: string, before: string, given: string, subject: string | undefined): string {
+  const found = before === given ? `${given} twice` : `${before} and ${given}`;
+  return `${found}: ${flag} may be given once${subject === undefined ? "" : ` for ${subject}`}`;
+}
