@@ -1,6 +1,14 @@
 import { loadManifest } from "../build/index.ts";
-import { openLocal, outputsJson, type RunResult, runPlain, securityFields, unlessAborted } from "../run/index.ts";
-import { type InputOptions, inputsOf, saveOutputs } from "./inputs.ts";
+import {
+  clampedField,
+  openLocal,
+  outputsJson,
+  type RunResult,
+  runPlain,
+  securityFields,
+  unlessAborted,
+} from "../run/index.ts";
+import { type InputOptions, inputsOf, saveOutputs, warnClamped } from "./inputs.ts";
 import { sessionReport } from "./session-report.ts";
 import { countOf, type LinkOption, linkOf } from "./values.ts";
 
@@ -43,19 +51,26 @@ export const onOneMachine = "all three parties run on this machine: this is a te
  * @throws SessionError if a party fails
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { build, output, plain = false, onProgress, onWarning, signal } = options;
+  const { build, output, plain = false, clamp = false, onProgress, onWarning, signal } = options;
   const link = options.link === undefined ? undefined : linkOf(options.link);
   const repeat = countOf(options.repeat, "repeat", 1);
   const manifest = loadManifest(build);
   const inputs = inputsOf(manifest, options);
   if (plain) {
-    const outputs = await runPlain(build, inputs);
+    const { outputs, clamped } = await runPlain(build, inputs, { clamp });
+    warnClamped(clamped, onWarning);
     saveOutputs(output, outputs);
-    return { schema: 1, outputs: outputsJson(outputs), ...securityFields(manifest), queries: 0 };
+    return {
+      schema: 1,
+      outputs: outputsJson(outputs),
+      ...clampedField(clamped),
+      ...securityFields(manifest),
+      queries: 0,
+    };
   }
   signal?.throwIfAborted();
   onWarning?.(onOneMachine);
-  const session = await openLocal({ dir: build, inProcess: options.inProcess ?? false, ...(link && { link }) });
+  const session = await openLocal({ dir: build, clamp, inProcess: options.inProcess ?? false, ...(link && { link }) });
   return await unlessAborted(signal, session.abandon, async () => {
     let last = await session.query(inputs);
     for (let query = 1; query < repeat; query++) {
@@ -63,11 +78,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
       last = await session.query(inputs);
     }
     const traffic = sessionReport(manifest.setting, await session.end());
+    warnClamped(last.clamped, onWarning);
     saveOutputs(output, last.outputs);
     return {
       schema: 1,
       outputs: outputsJson(last.outputs),
       ...(last.serverOutputs.size > 0 && { serverOutputs: outputsJson(last.serverOutputs) }),
+      ...clampedField(last.clamped),
       ...securityFields(manifest),
       ...traffic,
     };

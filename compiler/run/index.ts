@@ -1,5 +1,5 @@
 export { unlessAborted } from "./abort.ts";
-export { openClientExecutor } from "./client-executor.ts";
+export { type ClientOptions, openClientExecutor } from "./client-executor.ts";
 export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
 export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
 export { checkInputs, readInputFiles } from "./input-files.ts";
@@ -19,8 +19,10 @@ export {
 } from "./meter.ts";
 export { openOnnxSession, runtimeInfo } from "./onnx-session.ts";
 export { loadPlain, runPlain } from "./plain.ts";
-export { dequantizeOutput } from "./quantize-inputs.ts";
+export { type ClampedValues, dequantizeOutput } from "./quantize-inputs.ts";
 export {
+  addClamped,
+  clampedField,
   type MeasuredRun,
   type OutputJson,
   outputsJson,

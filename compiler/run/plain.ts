@@ -3,9 +3,9 @@ import type { Module } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { loadPartyBuild } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import { openClientExecutor } from "./client-executor.ts";
+import { type ClientOptions, openClientExecutor } from "./client-executor.ts";
 import { loadMir } from "./load-mir.ts";
-import { dequantizeOutput } from "./quantize-inputs.ts";
+import { type ClampedValues, dequantizeOutput } from "./quantize-inputs.ts";
 
 /**
  * Runs the fixed-point program of a build in the interpreter of the IR, without parties or shares. The parties' results
@@ -14,10 +14,11 @@ import { dequantizeOutput } from "./quantize-inputs.ts";
 export async function runPlain(
   dir: string,
   inputs: ReadonlyMap<string, TypedTensor>,
-): Promise<ReadonlyMap<string, TypedTensor>> {
+  options: ClientOptions = {},
+): Promise<{ readonly outputs: ReadonlyMap<string, TypedTensor>; readonly clamped: ClampedValues }> {
   const client = await loadPartyBuild(dir, "client");
   const { module, weights } = await loadPlain(dir);
-  const part = await openClientExecutor(client);
+  const part = await openClientExecutor(client, options);
   try {
     const prepared = await part.prepare(inputs);
     const shared = Object.entries(prepared.shared).map(([id, integers]): [string, Tensor] => [
@@ -29,7 +30,7 @@ export async function runPlain(
       const scale = client.program.outputs[id]!.scale;
       return [id, { kind: "int", shape, data: data.map((x) => Math.round(x * 2 ** scale)) }] as const;
     });
-    return await part.finish(prepared, new Map(revealed));
+    return { outputs: await part.finish(prepared, new Map(revealed)), clamped: prepared.clamped };
   } finally {
     await part.release();
   }
