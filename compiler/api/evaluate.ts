@@ -2,10 +2,14 @@ import { loadManifest, loadPartyBuild, partyFolder } from "../build/index.ts";
 import { readTokenizer, type TextTokenizer } from "../inputs/index.ts";
 import { errorBound } from "../report/cost/index.ts";
 import {
+  addClamped,
+  type ClampedValues,
+  clampedField,
   evaluate as compare,
   dequantizeOutput,
   type Evaluation,
   type EvaluationPrompt,
+  type Forward,
   loadPlain,
   type MeasuredRun,
   openClientExecutor,
@@ -18,11 +22,12 @@ import {
   tokenFeeds,
   unlessAborted,
 } from "../run/index.ts";
+import { type ClampOption, warnClamped } from "./inputs.ts";
 import { type LocalRunOptions, onOneMachine } from "./run.ts";
 import { sessionReport } from "./session-report.ts";
 import { countOf, linkOf } from "./values.ts";
 
-export interface EvaluateOptions extends LocalRunOptions {
+export interface EvaluateOptions extends LocalRunOptions, ClampOption {
   /** The build directory, with the model's tokenizer files. */
   readonly build: string;
   /** A file of JSON lines `{"prompt": …, "answer": …}`. */
@@ -34,7 +39,9 @@ export interface EvaluateOptions extends LocalRunOptions {
 }
 
 /** Output of `evaluate --json`. */
-export interface EvaluateResult extends Evaluation, Pick<RunResult, "setting" | "security" | "truncation" | "queries"> {
+export interface EvaluateResult
+  extends Evaluation,
+    Pick<RunResult, "clamped" | "setting" | "security" | "truncation" | "queries"> {
   readonly schema: 1;
   /** Bound on `largestError`, from scales and depth; the command line exits with 1 above it. */
   readonly errorBound: number;
@@ -56,7 +63,7 @@ export interface EvaluateResult extends Evaluation, Pick<RunResult, "setting" | 
  * ```
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
-  const { build: dir, signal, onProgress, onWarning } = options;
+  const { build: dir, clamp = false, signal, onProgress, onWarning } = options;
   const link = options.link === undefined ? undefined : linkOf(options.link);
   const questions = readEvaluationPrompts(options.prompts, countOf(options.limit, "limit", Number.MAX_SAFE_INTEGER));
   const manifest = loadManifest(dir);
@@ -64,13 +71,19 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const reference = await openOnnxSession(options.reference);
   signal?.throwIfAborted();
   onWarning?.(onOneMachine);
-  const session = await openLocal({ dir, inProcess: options.inProcess ?? false, ...(link && { link }) });
+  const session = await openLocal({ dir, clamp, inProcess: options.inProcess ?? false, ...(link && { link }) });
+  let moved: ClampedValues = {};
+  const secure: Forward = async (inputs) => {
+    const { outputs, clamped } = await session.query(inputs);
+    moved = addClamped(moved, clamped);
+    return outputs;
+  };
   const work = (): Promise<Evaluation> =>
     compare(questions, {
       manifest,
       tokenizer: tokens,
       reference: reference.run,
-      secure: async (inputs) => (await session.query(inputs)).outputs,
+      secure,
       onDone: (done, of) => onProgress?.(`${done} of ${of} prompts`),
     }).catch(async (error: unknown) => {
       await session.abandon();
@@ -79,20 +92,27 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const result = await unlessAborted(signal, session.abandon, work);
   const traffic = sessionReport(manifest.setting, await session.end());
   await reference.release();
+  warnClamped(moved, onWarning);
   return {
     schema: 1,
     ...result,
-    errorBound: await boundFor(dir, tokens, questions[0]!),
+    errorBound: await boundFor(dir, tokens, questions[0]!, clamp),
+    ...clampedField(moved),
     ...securityFields(manifest),
     ...traffic,
   };
 }
 
 /** The error bound for one prompt. It depends on magnitudes, which differ little between prompts. */
-async function boundFor(dir: string, tokens: TextTokenizer, { prompt }: EvaluationPrompt): Promise<number> {
+async function boundFor(
+  dir: string,
+  tokens: TextTokenizer,
+  { prompt }: EvaluationPrompt,
+  clamp: boolean,
+): Promise<number> {
   const client = await loadPartyBuild(dir, "client");
   const { module, weights } = await loadPlain(dir);
-  const part = await openClientExecutor(client);
+  const part = await openClientExecutor(client, { clamp });
   const { shared } = await part.prepare(
     tokenFeeds(textInputOf(client.manifest), tokens.encode(prompt), tokens.padToken),
   );

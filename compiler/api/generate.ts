@@ -9,6 +9,9 @@ import {
 import { readTokenizer } from "../inputs/index.ts";
 import { placementText, type TokenCost } from "../report/text/index.ts";
 import {
+  addClamped,
+  type ClampedValues,
+  clampedField,
   generate as decode,
   type Forward,
   type GeneratedText,
@@ -21,6 +24,7 @@ import {
 } from "../run/index.ts";
 import { openRemoteSession, type RemoteSession } from "../services/index.ts";
 import { usage } from "./errors.ts";
+import { type ClampOption, warnClamped } from "./inputs.ts";
 import { type LocalRunOptions, onOneMachine } from "./run.ts";
 import { identityOf, type RemoteOptions } from "./services.ts";
 import { countOf, endpointOf, type LinkOption, linkOf } from "./values.ts";
@@ -33,7 +37,7 @@ export interface GeneratedToken {
   readonly cost: TokenCost;
 }
 
-export interface GenerateOptions extends LocalRunOptions {
+export interface GenerateOptions extends LocalRunOptions, ClampOption {
   /** The build directory, with tokenizer files. With `remote`, the client's folder is enough. */
   readonly build: string;
   /** Text to continue. */
@@ -51,7 +55,7 @@ export interface GenerateOptions extends LocalRunOptions {
 /** Output of `generate --json`. */
 export interface GenerateResult
   extends GeneratedText,
-    Pick<RunResult, "setting" | "security" | "truncation" | "queries"> {
+    Pick<RunResult, "clamped" | "setting" | "security" | "truncation" | "queries"> {
   readonly schema: 1;
   readonly prompt: string;
   /** The cost of each query, in order. */
@@ -88,8 +92,10 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   const session = await (remote ? openThere(options, remote) : openHere(options, useCache));
   const labels = partyLabels(manifest.setting);
   const costs: TokenCost[] = [];
+  let moved: ClampedValues = {};
   const forward: Forward = async (inputs, position) => {
-    const { outputs, measured, seconds } = await session.query(inputs, position);
+    const { outputs, measured, seconds, clamped } = await session.query(inputs, position);
+    moved = addClamped(moved, clamped);
     const place = position ? position.position - (position.program === 1 ? 0 : 1) : costs.length + start - 1;
     costs.push({ place, ...measured, bytes: labels.bytes(measured.bytes), seconds: roundTimes(seconds) });
     return outputs;
@@ -102,10 +108,12 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
     }),
   );
   const { predicted, measured, queries } = await session.end();
+  warnClamped(moved, options.onWarning);
   return {
     schema: 1,
     prompt,
     ...made,
+    ...clampedField(moved),
     ...securityFields(manifest),
     queries,
     perToken: costs,
@@ -119,12 +127,12 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
 }
 
 async function openHere(
-  { build, link, inProcess = false, onWarning }: GenerateOptions,
+  { build, link, inProcess = false, clamp = false, onWarning }: GenerateOptions,
   useCache: boolean,
 ): Promise<RemoteSession> {
   const shaped = link === undefined ? undefined : linkOf(link);
   onWarning?.(onOneMachine);
-  const session = await openLocal({ dir: build, inProcess, useCache, ...(shaped && { link: shaped }) });
+  const session = await openLocal({ dir: build, inProcess, useCache, clamp, ...(shaped && { link: shaped }) });
   return {
     ...session,
     end: async () => {
@@ -136,14 +144,19 @@ async function openHere(
 }
 
 async function openThere(
-  { build, link, inProcess }: Pick<GenerateOptions, "build" | "inProcess"> & { readonly link?: LinkOption },
+  {
+    build,
+    link,
+    inProcess,
+    clamp = false,
+  }: Pick<GenerateOptions, "build" | "inProcess" | "clamp"> & { readonly link?: LinkOption },
   remote: RemoteOptions,
 ): Promise<RemoteSession> {
   if (link !== undefined || inProcess)
     return usage("--link and --in-process apply to parties on this machine, not to --server");
   const [server, dealer] = [endpointOf(remote.server, "server"), endpointOf(remote.dealer, "dealer")];
   const identity = await identityOf(remote, "client");
-  return await openRemoteSession({ part: await loadPartyBuild(build, "client"), identity, server, dealer });
+  return await openRemoteSession({ part: await loadPartyBuild(build, "client"), identity, server, dealer, clamp });
 }
 
 /** Where each party ran, and the security assumption, as text. */

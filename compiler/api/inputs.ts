@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
-import { checkInputs, readInputFiles } from "../run/index.ts";
+import { type ClampedValues, checkInputs, readInputFiles } from "../run/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
 import { usage } from "./errors.ts";
 
@@ -16,8 +16,16 @@ export interface InputTensor {
   readonly data: ArrayLike<number | bigint>;
 }
 
+export interface ClampOption {
+  /**
+   * Move values beyond the public bounds of what the client shares onto these bounds, and say how many. Default: false:
+   * such an input is refused before anything is sent.
+   */
+  readonly clamp?: boolean;
+}
+
 /** The client's inputs. */
-export interface InputOptions {
+export interface InputOptions extends ClampOption {
   /** By input name: the path of a .npy, .npz, .pb or .json file, a tensor, or nested lists. */
   readonly inputs?: Readonly<Record<string, string | InputTensor | NestedNumbers>>;
   /** Files that name their tensors (.npz, .pb, .json), or `name=file` as on the command line. */
@@ -54,6 +62,13 @@ function tensorOf(name: string, value: InputTensor | NestedNumbers): TypedTensor
     dtype: "float64",
     tensor: { shape: [...shape], data: Float64Array.from(data as ArrayLike<number>, Number) },
   };
+}
+
+/** Says how many values `--clamp` moved, one line for each tensor. */
+export function warnClamped(clamped: ClampedValues, onWarning: ((line: string) => void) | undefined): void {
+  for (const [tensor, count] of Object.entries(clamped)) {
+    onWarning?.(`--clamp moved ${count} value${count === 1 ? "" : "s"} of tensor "${tensor}" onto its public bounds`);
+  }
 }
 
 export function saveOutputs(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): void {

@@ -1,14 +1,15 @@
 import { loadManifest } from "../build/index.ts";
 import {
+  clampedField,
   openLocal,
   outputsJson,
   type PlainOutputs,
   type RunResult,
-  runPlainForBoth,
+  runPlain,
   securityFields,
   unlessAborted,
 } from "../run/index.ts";
-import { type InputOptions, inputsOf, saveOutputs } from "./inputs.ts";
+import { type InputOptions, inputsOf, saveOutputs, warnClamped } from "./inputs.ts";
 import { sessionReport } from "./session-report.ts";
 import { countOf, type LinkOption, linkOf } from "./values.ts";
 
@@ -51,19 +52,26 @@ export const onOneMachine = "all three parties run on this machine: this is a te
  * @throws SessionError if a party fails
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { build, output, plain = false, onProgress, onWarning, signal } = options;
+  const { build, output, plain = false, clamp = false, onProgress, onWarning, signal } = options;
   const link = options.link === undefined ? undefined : linkOf(options.link);
   const repeat = countOf(options.repeat, "repeat", 1);
   const manifest = loadManifest(build);
   const inputs = inputsOf(manifest, options);
   if (plain) {
-    const found = await runPlainForBoth(build, inputs);
+    const found = await runPlain(build, inputs, { clamp });
+    warnClamped(found.clamped, onWarning);
     saveOutputs(output, outputsOfBoth(found));
-    return { schema: 1, ...outputFields(found), ...securityFields(manifest), queries: 0 };
+    return {
+      schema: 1,
+      ...outputFields(found),
+      ...clampedField(found.clamped),
+      ...securityFields(manifest),
+      queries: 0,
+    };
   }
   signal?.throwIfAborted();
   onWarning?.(onOneMachine);
-  const session = await openLocal({ dir: build, inProcess: options.inProcess ?? false, ...(link && { link }) });
+  const session = await openLocal({ dir: build, clamp, inProcess: options.inProcess ?? false, ...(link && { link }) });
   return await unlessAborted(signal, session.abandon, async () => {
     let last = await session.query(inputs);
     for (let query = 1; query < repeat; query++) {
@@ -71,10 +79,12 @@ export async function run(options: RunOptions): Promise<RunResult> {
       last = await session.query(inputs);
     }
     const traffic = sessionReport(manifest.setting, await session.end());
+    warnClamped(last.clamped, onWarning);
     saveOutputs(output, outputsOfBoth(last));
     return {
       schema: 1,
       ...outputFields(last),
+      ...clampedField(last.clamped),
       ...securityFields(manifest),
       ...traffic,
     };

@@ -11,7 +11,7 @@ import {
   startDealer,
   startServer,
 } from "../services/index.ts";
-import { type InputOptions, inputsOf, saveOutputs } from "./inputs.ts";
+import { type InputOptions, inputsOf, saveOutputs, warnClamped } from "./inputs.ts";
 import { type Address, countOf, endpointOf } from "./values.ts";
 
 /** Options of every party of a deployment. */
@@ -134,8 +134,10 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const identity = await identityOf(options, "client");
   const part = await loadPartyBuild(options.build, "client");
   const inputs = inputsOf(part.manifest, options);
-  const { signal } = options;
-  const { outputs, result } = await queryServer({ part, inputs, identity, server, dealer, ...(signal && { signal }) });
+  const { signal, clamp = false } = options;
+  const query = { part, inputs, identity, server, dealer, clamp, ...(signal && { signal }) };
+  const { outputs, result } = await queryServer(query);
+  warnClamped(result.clamped ?? {}, options.onWarning);
   saveOutputs(options.output, outputs);
   return result;
 }

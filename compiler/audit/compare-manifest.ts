@@ -67,16 +67,21 @@ export function compareOwners({ params }: ParsedModule, manifest: ParsedManifest
   });
 }
 
-/** The client shares exactly the cuts of the manifest, computed from its own or public values. */
+/** The client shares exactly the cuts of the manifest, within their bounds, computed from its own or public values. */
 function inputMismatches({ inputs }: ParsedProgramText, manifest: ParsedManifest): readonly string[] {
   const cuts = new Map(manifest.cuts.map(({ value, shape }) => [value, shape.join()]));
   const wrong = [...inputs].filter(([name, { shape }]) => cuts.get(name) !== shape.join()).map(([name]) => name);
   const missing = [...cuts.keys()].filter((name) => !inputs.has(name));
+  const bounded = manifest.cuts.filter(({ value, rows, range }) => {
+    const said = inputs.get(value);
+    return said && rows === undefined && (range?.[0] !== said.lo || range[1] !== said.hi);
+  });
   const labels = new Map(manifest.inputs.map(({ name, label }) => [name, label]));
   const foreign = manifest.cuts.filter(({ tensor }) => !["client", "public", undefined].includes(labels.get(tensor)));
   return [
     ...wrong.map((name) => `input ${name} is not a cut of the manifest, or has another shape`),
     ...missing.map((name) => `cut ${name} of the manifest is not an input of the program`),
+    ...bounded.map(({ value }) => `the bounds of input ${value} are not those of the manifest`),
     ...foreign.map(({ tensor }) => `the client would share ${tensor}, which it does not own`),
   ];
 }

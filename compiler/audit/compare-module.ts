@@ -56,6 +56,8 @@ export function compareWithModule(
   if (order(program.calls.map(({ result }) => result)) !== order(expectedOrder(module, variables))) {
     findings.push(differ("the calls are in another order than in program.mir"));
   }
+  const loose = looseInputs(program, ops);
+  findings.push(...loose.map((name) => differ(`input ${name} has other bounds than its share in program.mir`)));
   for (const [what, mine, theirs] of [
     ["inputs", [...program.inputs.keys()], own],
     ["outputs", [...program.outputs.keys()], module.outputs],
@@ -66,6 +68,13 @@ export function compareWithModule(
   }
   return findings;
 }
+
+/** Inputs whose declared bounds, ring or scale, by which the client checks its values, are not those of their share. */
+const looseInputs = ({ inputs }: ParsedProgramText, ops: readonly ParsedOp[]): readonly string[] =>
+  ops.flatMap(({ operator, operands, type }) => {
+    const said = operator === "share" ? inputs.get(operands[0]!) : undefined;
+    return said && !typesMatch(said, type) ? [operands[0]!] : [];
+  });
 
 /**
  * The operand of attention that a kept masked value is, by the suffix of its name: the dealer relies on these names.

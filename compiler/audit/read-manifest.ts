@@ -13,7 +13,14 @@ export interface ParsedManifest {
   /** Tables of the graph that are not weights, with the SHA-256 of their bytes. */
   readonly constants: readonly { readonly name: string; readonly sha256: string }[];
   readonly inputs: readonly { readonly name: string; readonly label: string }[];
-  readonly cuts: readonly { readonly value: string; readonly tensor: string; readonly shape: readonly number[] }[];
+  readonly cuts: readonly {
+    readonly value: string;
+    readonly tensor: string;
+    readonly shape: readonly number[];
+    /** The tensor holds indices, which are not shared and have no range. */
+    readonly rows?: number;
+    readonly range?: readonly number[];
+  }[];
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   readonly clientOutputs: readonly string[];
   /** What the client keeps of its own layers between positions: inputs and outputs of its graphs, in the clear. */
@@ -31,6 +38,8 @@ export interface ParsedManifest {
 
 type FieldCheck = (value: unknown) => boolean;
 const text: FieldCheck = (value) => typeof value === "string";
+const integer: FieldCheck = (value) => Number.isSafeInteger(value);
+const interval: FieldCheck = (value) => Array.isArray(value) && value.length === 2 && value.every(Number.isFinite);
 const shape: FieldCheck = (value) => Array.isArray(value) && value.every(Number.isSafeInteger);
 const list =
   (item: FieldCheck): FieldCheck =>
@@ -57,7 +66,7 @@ const isManifest = fields({
   weights: list(fields({ name: text, label: text, sha256: optional(text) })),
   constants: list(fields({ name: text, sha256: text })),
   inputs: list(fields({ name: text, label: text })),
-  cuts: list(fields({ value: text, tensor: text, shape })),
+  cuts: list(fields({ value: text, tensor: text, shape, rows: optional(integer), range: optional(interval) })),
   tails: list(fields({ value: text, from: text, output: text })),
   clientOutputs: list(text),
   clear: optional(fields({ places: text, kept: list(fields({ past: text, present: text })) })),

@@ -66,7 +66,8 @@ export interface Manifest {
   }[];
   /**
    * Tensors that the client computes in the clear and shares. `oneHot`: it shares one-hot rows of that many columns.
-   * `least`: the tensor is a mask, whose values are raised to at least this.
+   * `least`: the tensor is a mask, whose values are raised to at least this. `range`: bounds of what it shares, which the
+   * rings were planned for: it refuses a value beyond them before it sends anything.
    */
   readonly cuts: readonly {
     readonly value: string;
@@ -76,6 +77,7 @@ export interface Manifest {
     /** The tensor holds indices into a table of this many rows. */
     readonly rows?: number;
     readonly least?: number;
+    readonly range?: readonly [lo: number, hi: number];
   }[];
   /** After the secure part, the client computes tensor `output` in the clear from the revealed tensor `from`. */
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];

@@ -2,7 +2,7 @@ import { type EvaluateResult, evaluate, given } from "../api/index.ts";
 import { costLine, timeLine } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { readCount, readLink } from "./option-values.ts";
-import { shapedLinkOption } from "./run.ts";
+import { clampOption, shapedLinkOption } from "./run.ts";
 
 export const evaluateCommand: CommandSpec = {
   name: "evaluate",
@@ -12,6 +12,7 @@ export const evaluateCommand: CommandSpec = {
     { flags: "--prompts <file.jsonl>", help: 'JSON lines {"prompt": …, "answer": …}', required: true },
     { flags: "--reference <model.onnx>", help: "fine-tuned model in plaintext, run by ONNX Runtime", required: true },
     { flags: "--limit <n>", help: "evaluate only the first n prompts (default: all)" },
+    clampOption,
     shapedLinkOption,
     { flags: "--in-process", help: "run all parties in one thread, for debugging" },
     jsonOption,
@@ -27,6 +28,7 @@ async function evaluateBuild({ args, options, warn, progress }: Invocation): Pro
     build: args[0]!,
     prompts: options.text("prompts")!,
     reference: options.text("reference")!,
+    clamp: options.flag("clamp"),
     inProcess: options.flag("inProcess"),
     ...given({ limit: readCount(options, "limit"), link: readLink(options) }),
     onWarning: warn,

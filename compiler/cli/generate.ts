@@ -11,7 +11,7 @@ import { loadManifest, partyFolder } from "../build/index.ts";
 import { costLine, timeLine, tokenLine } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { readCount, readLink } from "./option-values.ts";
-import { shapedLinkOption } from "./run.ts";
+import { clampOption, shapedLinkOption } from "./run.ts";
 
 export const generateCommand: CommandSpec = {
   name: "generate",
@@ -24,6 +24,7 @@ export const generateCommand: CommandSpec = {
     { flags: "--server <host:port>", help: "connect to this server as its client; needs --dealer and --identity" },
     { flags: "--dealer <host:port>", help: "with --server: address of the dealer" },
     { flags: "--identity <dir>", help: "with --server: the client's identity folder, made by marillc keys init" },
+    clampOption,
     shapedLinkOption,
     { flags: "--in-process", help: "run all parties in one thread, for debugging" },
     jsonOption,
@@ -38,6 +39,7 @@ async function generateText(call: Invocation): Promise<CommandResult> {
     build: args[0]!,
     prompt: options.text("prompt")!,
     cache: options.flag("cache"),
+    clamp: options.flag("clamp"),
     inProcess: options.flag("inProcess"),
     ...given({ maxTokens: readCount(options, "maxTokens"), link: readLink(options), remote: remoteOf(call) }),
     onWarning: call.warn,

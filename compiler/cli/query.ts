@@ -2,13 +2,13 @@ import { given, query } from "../api/index.ts";
 import { runText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { dealerOption, identityOption, serverOption } from "./network-options.ts";
-import { inputOption, outputOption } from "./run.ts";
+import { clampOption, inputOption, outputOption } from "./run.ts";
 
 export const queryCommand: CommandSpec = {
   name: "query",
   summary: "send one query to a server, as the client",
   arguments: [{ name: "build-dir/client", help: "the client's folder of a build" }],
-  options: [serverOption, dealerOption, identityOption, inputOption, outputOption, jsonOption],
+  options: [serverOption, dealerOption, identityOption, inputOption, clampOption, outputOption, jsonOption],
   examples: [
     "marillc query build/date/client --server 127.0.0.1:7301 --dealer 127.0.0.1:7302 --identity build/keys/client --input input_ids=build/prompt.json",
   ],
@@ -22,6 +22,7 @@ async function sendQuery({ args, options, warn }: Invocation): Promise<CommandRe
     dealer: options.text("dealer")!,
     identity: options.text("identity")!,
     inputFiles: options.list("input"),
+    clamp: options.flag("clamp"),
     ...given({ output: options.text("output") }),
     onWarning: warn,
   });

@@ -11,6 +11,10 @@ export const inputOption = {
   repeats: true,
   subject: nameBeforeEquals,
 } as const;
+export const clampOption = {
+  flags: "--clamp",
+  help: "move values beyond the public bounds of what the client shares onto them (default: refuse the input)",
+} as const;
 export const outputOption = { flags: "--output <file.npz>", help: "write the outputs to this file" } as const;
 
 /** For commands that run all parties on this machine. */
@@ -26,6 +30,7 @@ export const runCommand: CommandSpec = {
   arguments: [{ name: "build-dir", help: "a build directory" }],
   options: [
     inputOption,
+    clampOption,
     outputOption,
     shapedLinkOption,
     { flags: "--repeat <n>", help: "number of queries in one session (default: 1)" },
@@ -44,6 +49,7 @@ async function runBuild({ args, options, warn, progress }: Invocation): Promise<
   const result = await run({
     build: args[0]!,
     inputFiles: options.list("input"),
+    clamp: options.flag("clamp"),
     plain: options.flag("plain"),
     inProcess: options.flag("inProcess"),
     ...given({ link: readLink(options), repeat: readCount(options, "repeat"), output: options.text("output") }),

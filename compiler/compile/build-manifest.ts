@@ -101,7 +101,7 @@ const weightsSection = ({ loaded, options, clientDecode }: BuildInputs) => ({
 });
 
 /** What the client supplies, and what it computes in the clear. */
-function clientSection({ loaded: { imported, model }, state }: BuildInputs) {
+function clientSection({ loaded: { imported, model }, state, plan }: BuildInputs) {
   const { module, client } = state;
   return {
     inputs: [...imported.inputs].map(([name, id]) => {
@@ -116,11 +116,15 @@ function clientSection({ loaded: { imported, model }, state }: BuildInputs) {
       ...(oneHot !== undefined && { oneHot }),
       ...(rows !== undefined && { rows }),
       ...(least !== undefined && { least }),
+      // Indices of a private lookup are never shared: their bound is the number of rows.
+      ...(rows === undefined && { range: boundsOf(plan.inputs[value]!) }),
     })),
     tails: client.tails.map(({ value, source, output }) => ({ value, from: source, output })),
     clientOutputs: client.outputs,
   };
 }
+
+const boundsOf = ({ lo, hi }: ProgramPlan["inputs"][string]): readonly [lo: number, hi: number] => [lo, hi];
 
 const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
   Object.entries(plan.outputs).map(([value, { to, shape }]) => ({
@@ -178,7 +182,10 @@ export function chunkManifest(
   return {
     ...hashes,
     places: positions,
-    cuts: cuts.map((cut) => withAxis(cut, typeOf(module, cut.value).shape)),
+    cuts: cuts.map((cut) => {
+      const range = cut.range && boundsOf(plan.inputs[cut.value]!);
+      return withAxis({ ...cut, ...(range && { range }) }, typeOf(module, cut.value).shape);
+    }),
     reveals: reveals.map((reveal) => withAxis(reveal, plan.outputs[reveal.value]!.shape)),
     kept: Object.entries(plan.cached).map(([name, { shape, width }]) => ({ name, shape, width })),
     predicted: { offline: labelledPhase(offline, setting), online: labelledPhase(online, setting) },

@@ -13,13 +13,13 @@ import {
 import { openCachedLayers } from "./client-layers-cached.ts";
 import { openFullContextLayers } from "./client-layers-full-context.ts";
 import { openedTensors } from "./opened-tensors.ts";
-import { quantizeInputs } from "./quantize-inputs.ts";
+import { type ClampedValues, quantizeInputs } from "./quantize-inputs.ts";
 
 /** What the client computes alone, before and after the secure part. */
 export interface ClientExecutor {
   /**
    * Runs the client's own layers, and quantizes the cut tensors of the query's positions.
-   * @throws DiagnosticError for inputs that the graphs, shapes or rings do not accept
+   * @throws DiagnosticError for inputs that the graphs or shapes do not accept, or that exceed their public bounds
    */
   readonly prepare: (inputs: NamedTensors, position?: QueryPosition) => Promise<PreparedQuery>;
   /** Computes the model's outputs of the query's positions from what was revealed, by name. */
@@ -34,10 +34,19 @@ export interface PreparedQuery {
   readonly shared: Readonly<Record<string, IntTensor>>;
   /** Outputs that need no secure computation. */
   readonly outputs: NamedTensors;
+  readonly clamped: ClampedValues;
+}
+
+export interface ClientOptions {
+  /** Moves values beyond their public bounds onto them. Default: such values are refused. */
+  readonly clamp?: boolean;
 }
 
 /** Opens a client's own layers; it reads their graphs when a query first needs them. */
-export async function openClientExecutor(build: PartyBuild): Promise<ClientExecutor> {
+export async function openClientExecutor(
+  build: PartyBuild,
+  { clamp = false }: ClientOptions = {},
+): Promise<ClientExecutor> {
   const { manifest } = build;
   const layers = openLayers(build);
   const stopwatch = createStopwatch();
@@ -52,7 +61,7 @@ export async function openClientExecutor(build: PartyBuild): Promise<ClientExecu
       position.program === 0 ? inputs.get(name)! : slicePositions(inputs.get(name)!, axes.get(name)!, rows);
     const found = new Map(cuts.map(({ tensor }) => [tensor, (computed.get(tensor) ?? given(tensor)).tensor]));
     const outputs = manifest.clientOutputs.map((name): [string, TypedTensor] => [name, computed.get(name)!]);
-    return { position, shared: quantizeInputs({ cuts }, program, found), outputs: new Map(outputs) };
+    return { position, ...quantizeInputs({ cuts }, program, found, clamp), outputs: new Map(outputs) };
   }
 
   async function finish(prepared: PreparedQuery, revealed: ReadonlyMap<string, IntTensor>): Promise<NamedTensors> {

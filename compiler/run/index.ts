@@ -1,5 +1,5 @@
 export { unlessAborted } from "./abort.ts";
-export { openClientExecutor } from "./client-executor.ts";
+export { type ClientOptions, openClientExecutor } from "./client-executor.ts";
 export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
 export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
 export { checkInputs, readInputFiles } from "./input-files.ts";
@@ -18,9 +18,11 @@ export {
   watchMemory,
 } from "./meter.ts";
 export { openOnnxSession, runtimeInfo } from "./onnx-session.ts";
-export { loadPlain, type PlainOutputs, runPlain, runPlainForBoth } from "./plain.ts";
-export { dequantizeOutput } from "./quantize-inputs.ts";
+export { loadPlain, type PlainOutputs, runPlain } from "./plain.ts";
+export { type ClampedValues, dequantizeOutput } from "./quantize-inputs.ts";
 export {
+  addClamped,
+  clampedField,
   type MeasuredRun,
   type OutputJson,
   outputsJson,

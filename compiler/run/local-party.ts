@@ -14,7 +14,7 @@ import {
 import type { Channel } from "../../runtime/transport/index.ts";
 import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import { openClientExecutor, type PreparedQuery } from "./client-executor.ts";
+import { type ClientOptions, openClientExecutor, type PreparedQuery } from "./client-executor.ts";
 import {
   expectedTraffic,
   type MeteredTraffic,
@@ -26,6 +26,7 @@ import {
   watchChannel,
   watchMemory,
 } from "./meter.ts";
+import type { ClampedValues } from "./quantize-inputs.ts";
 import { revealedToServer } from "./server-executor.ts";
 
 /** One party of a local run. The session calls each method on all three; they wait for each other as real parties do. */
@@ -54,6 +55,8 @@ export interface PartyQueryResult {
   /** Bytes that this party counted on its links, in both directions. */
   readonly bytes: MeteredTraffic["bytes"];
   readonly rounds?: number;
+  /** Client: values that it moved onto their public bounds. */
+  readonly clamped?: ClampedValues;
   /** Client: the prediction for this query, made before it ran. */
   readonly predicted?: TrafficTotal;
 }
@@ -72,12 +75,17 @@ export interface PartyChannels {
   readonly dealer?: Channel;
 }
 
-const roleBehaviors: Readonly<Record<Role, (part: PartyBuild, to: (peer: Role) => Channel) => Promise<RoleBehavior>>> =
-  {
-    client: clientBehavior,
-    server: serverBehavior,
-    dealer: dealerBehavior,
-  };
+type OpenRole = (part: PartyBuild, to: (peer: Role) => Channel, options: PartyRunOptions) => Promise<RoleBehavior>;
+const roleBehaviors: Readonly<Record<Role, OpenRole>> = {
+  client: clientBehavior,
+  server: serverBehavior,
+  dealer: dealerBehavior,
+};
+
+export interface PartyRunOptions extends ClientOptions {
+  /** Later queries decode position by position from cached values, if the build has a program for that. */
+  readonly useCache?: boolean;
+}
 
 type PartyAnswerBase = Omit<PartyQueryResult, "bytes" | "predicted">;
 const emptyAnswer: PartyAnswerBase = {
@@ -86,20 +94,19 @@ const emptyAnswer: PartyAnswerBase = {
   seconds: { clear: 0, offline: 0, online: 0 },
 };
 
-/** `useCache`: later queries decode position by position from cached values, if the build has a program for that. */
 export async function createLocalParty(
   dir: string,
   role: Role,
   links: PartyChannels,
-  useCache = false,
+  options: PartyRunOptions = {},
 ): Promise<LocalParty> {
   const loaded = await loadPartyBuild(dir, role);
   const { decode: _, ...prefillOnly } = loaded;
-  const part: PartyBuild = useCache ? loaded : { ...prefillOnly, buckets: [] };
+  const part: PartyBuild = options.useCache ? loaded : { ...prefillOnly, buckets: [] };
   const watch = watchMemory();
   const all = Object.values(links).map((channel: Channel) => watchChannel(channel, watch));
   const to = (peer: Role): Channel => all.find((channel) => channel.peer === peer)!;
-  const { rounds, ...party } = await roleBehaviors[role](part, to);
+  const { rounds, ...party } = await roleBehaviors[role](part, to, options);
   const programs = sessionPrograms(sessionOptions(part));
   const predicted = createPredictor(programs);
   const positions: QueryPosition[] = [];
@@ -157,8 +164,12 @@ async function dealerBehavior(
   };
 }
 
-async function clientBehavior(part: PartyBuild, to: (peer: Role) => Channel): Promise<RoleBehavior> {
-  const executor = await openClientExecutor(part);
+async function clientBehavior(
+  part: PartyBuild,
+  to: (peer: Role) => Channel,
+  options: ClientOptions,
+): Promise<RoleBehavior> {
+  const executor = await openClientExecutor(part, options);
   const opening = { ...sessionOptions(part), peer: to("server"), dealer: to("dealer") };
   let session: ClientSession | undefined;
   let prepared: PreparedQuery | undefined;
@@ -176,7 +187,7 @@ async function clientBehavior(part: PartyBuild, to: (peer: Role) => Channel): Pr
       const result = await session!.query(prepared!.shared, prepared!.position);
       rounds += result.rounds;
       const outputs = await executor.finish(prepared!, result.outputs);
-      return { outputs, ...answerFrom(result, executor.seconds() - before) };
+      return { outputs, clamped: prepared!.clamped, ...answerFrom(result, executor.seconds() - before) };
     },
     end: async () => {
       await session!.end();

@@ -5,19 +5,24 @@ import { type Channel, type LinkProfile, memoryPair, shapedPair } from "../../ru
 import { workerLink } from "../../runtime/transport/node/index.ts";
 import { roles } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import { createLocalParty, type LocalParty, type PartyQueryResult, type PartyReport } from "./local-party.ts";
+import {
+  createLocalParty,
+  type LocalParty,
+  type PartyQueryResult,
+  type PartyReport,
+  type PartyRunOptions,
+} from "./local-party.ts";
 import { assertTrafficPredicted, type TrafficTotal } from "./meter.ts";
 import { startPartyThread } from "./party-thread.ts";
+import type { ClampedValues } from "./quantize-inputs.ts";
 
-export interface LocalOptions {
+export interface LocalOptions extends PartyRunOptions {
   /** The build directory. */
   readonly dir: string;
   /** Simulates this link between all parties. */
   readonly link?: LinkProfile;
   /** Runs all parties in this thread, for tests and debuggers; otherwise each has a thread of its own. */
   readonly inProcess?: boolean;
-  /** Queries decode position by position from cached values; for a build with a decode program. */
-  readonly useCache?: boolean;
 }
 
 /** All parties on this machine: good for tests, but no protection as a deployment, because one machine sees everything. */
@@ -35,6 +40,8 @@ export interface LocalQuery {
   readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
   readonly raw: PartyQueryResult["raw"];
   readonly seconds: PartyQueryResult["seconds"];
+  /** Values that the client moved onto their public bounds, by tensor. */
+  readonly clamped: ClampedValues;
   /** Metered traffic, which equals the prediction for this query. */
   readonly measured: TrafficTotal;
 }
@@ -64,15 +71,16 @@ function connectParties<T>(
   return ends;
 }
 
-async function partiesInProcess({ dir, link, useCache }: LocalOptions): Promise<LocalParties> {
+async function partiesInProcess({ dir, link, ...options }: LocalOptions): Promise<LocalParties> {
   const ends = connectParties<Channel>((a, b) => (link ? shapedPair(memoryPair(a, b), link) : memoryPair(a, b)));
-  const parties = await Promise.all(roles.map((role) => createLocalParty(dir, role, ends[role], useCache)));
+  const parties = await Promise.all(roles.map((role) => createLocalParty(dir, role, ends[role], options)));
   return Object.fromEntries(roles.map((role, k) => [role, parties[k]!])) as unknown as LocalParties;
 }
 
-function partiesInThreads({ dir, link, useCache = false }: LocalOptions): LocalParties {
+function partiesInThreads({ dir, link, useCache = false, clamp = false }: LocalOptions): LocalParties {
   const ends = connectParties<MessagePort>(() => workerLink());
-  const start = (role: Role) => startPartyThread({ dir, role, links: ends[role], useCache, ...(link && { link }) });
+  const start = (role: Role) =>
+    startPartyThread({ dir, role, links: ends[role], useCache, clamp, ...(link && { link }) });
   return { client: start("client"), server: start("server"), dealer: start("dealer") };
 }
 
@@ -114,7 +122,8 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
       const raw = new Map([...client.raw, ...server.raw]);
       const times = { clear: client.seconds.clear, offline, online };
       const measured = { rounds: client.rounds!, bytes };
-      return { outputs: client.outputs, serverOutputs: server.outputs, raw, seconds: times, measured };
+      const { outputs, clamped = {} } = client;
+      return { outputs, serverOutputs: server.outputs, raw, seconds: times, clamped, measured };
     },
     end: async () => {
       const reports = await all((party) => party.end());

@@ -3,9 +3,9 @@ import type { Module } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { loadPartyBuild } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import { openClientExecutor } from "./client-executor.ts";
+import { type ClientOptions, openClientExecutor } from "./client-executor.ts";
 import { loadMir } from "./load-mir.ts";
-import { dequantizeOutput } from "./quantize-inputs.ts";
+import { type ClampedValues, dequantizeOutput } from "./quantize-inputs.ts";
 import { revealedToServer } from "./server-executor.ts";
 
 /** What each reader would learn. */
@@ -13,16 +13,21 @@ export interface PlainOutputs {
   readonly outputs: ReadonlyMap<string, TypedTensor>;
   /** Outputs revealed to the server. */
   readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
+  readonly clamped: ClampedValues;
 }
 
 /**
  * Runs the fixed-point program of a build in the interpreter of the IR, without parties or shares. The parties' results
  * differ from this by the declared errors of their protocols only.
  */
-export async function runPlainForBoth(dir: string, inputs: ReadonlyMap<string, TypedTensor>): Promise<PlainOutputs> {
+export async function runPlain(
+  dir: string,
+  inputs: ReadonlyMap<string, TypedTensor>,
+  options: ClientOptions = {},
+): Promise<PlainOutputs> {
   const client = await loadPartyBuild(dir, "client");
   const { module, weights } = await loadPlain(dir);
-  const part = await openClientExecutor(client);
+  const part = await openClientExecutor(client, options);
   try {
     const prepared = await part.prepare(inputs);
     const shared = Object.entries(prepared.shared).map(([id, integers]): [string, Tensor] => [
@@ -35,17 +40,15 @@ export async function runPlainForBoth(dir: string, inputs: ReadonlyMap<string, T
       return [id, { kind: "int", shape, data: data.map((x) => Math.round(x * 2 ** scale)) }] as const;
     });
     const opened = new Map(revealed);
-    return { outputs: await part.finish(prepared, opened), serverOutputs: revealedToServer(client, opened) };
+    return {
+      outputs: await part.finish(prepared, opened),
+      serverOutputs: revealedToServer(client, opened),
+      clamped: prepared.clamped,
+    };
   } finally {
     await part.release();
   }
 }
-
-/** The client's outputs alone. */
-export const runPlain = async (
-  dir: string,
-  inputs: ReadonlyMap<string, TypedTensor>,
-): Promise<ReadonlyMap<string, TypedTensor>> => (await runPlainForBoth(dir, inputs)).outputs;
 
 /** Loads the fixed-point program of a build and its weights, for the interpreter. */
 export async function loadPlain(dir: string): Promise<{ readonly module: Module; readonly weights: WeightStore }> {

@@ -1,39 +1,65 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { clampBelow, type Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
-import type { Program } from "../../runtime/program/index.ts";
+import { type Excess, type Program, quantizeInput } from "../../runtime/program/index.ts";
 import { type IntTensor, intTensor } from "../../runtime/ring/index.ts";
 import type { Manifest } from "../build/index.ts";
 
 type ManifestCut = Manifest["cuts"][number];
 
-/** Quantizes one cut tensor at the scale of its sharing, and refuses values that the ring cannot hold. */
+/** Number of values of each tensor that were moved onto their public bounds. */
+export type ClampedValues = Readonly<Record<string, number>>;
+
+export interface QuantizedInputs {
+  /** By input of the program. */
+  readonly shared: Readonly<Record<string, IntTensor>>;
+  readonly clamped: ClampedValues;
+}
+
+interface QuantizedCut {
+  readonly integers: IntTensor;
+  readonly moved: number;
+}
+
+/** Quantizes one cut tensor at the scale of its sharing, within its public bounds. */
 function quantizeCut(
   cut: ManifestCut,
   found: Tensor,
-  { width, scale, shape }: Program["inputs"][string],
-): IntTensor | Diagnostic {
+  declared: Program["inputs"][string],
+  clamp: boolean,
+): QuantizedCut | Diagnostic {
   const real = cut.oneHot === undefined ? clampBelow(found, cut.least) : oneHot(found, cut.oneHot);
   const at = `tensor "${cut.tensor}"`;
   const strayed = cut.rows === undefined ? undefined : indexOutOfRange(found, cut.rows);
   if (strayed) return { ...strayed, at };
   if ("code" in real) return { ...real, at };
+  const { shape } = declared;
   if (!sameShape(real.shape, shape)) {
     const message = `expected a tensor of shape [${shape.join(", ")}], found [${real.shape.join(", ")}]`;
     return { code: "MRL0812", message, at, help: "run `marillc compile` with --dim name=size: it fixes all shapes" };
   }
-  const limit = 2 ** (width - 1);
-  const data = real.data.map((x) => Math.round(x * 2 ** scale) + 0);
-  const outside = real.data.find((_, k) => !(data[k]! >= -limit && data[k]! < limit));
-  if (outside === undefined) return intTensor(shape, data);
-  const holds = `${-limit / 2 ** scale} to ${(limit - 1) / 2 ** scale}`;
+  if (cut.rows !== undefined) return { integers: intTensor(shape, real.data), moved: 0 };
+  const { integers, excess } = quantizeInput(real.data, declared);
+  if (excess && !(clamp && Number.isFinite(excess.worst))) return { ...beyondBounds(excess, declared), at };
+  return { integers, moved: excess?.count ?? 0 };
+}
+
+/** Behind its bounds a value wraps in some ring, and the answer would be noise that looks like an answer. */
+function beyondBounds({ count, worst }: Excess, { lo, hi, shape }: Program["inputs"][string]): Diagnostic {
+  const size = shape.reduce((product, length) => product * length, 1);
+  const bounds = `[${shortNumber(lo)}, ${shortNumber(hi)}]`;
   return {
     code: "MRL0813",
-    message: `expected values from ${holds} (fx${width}.${scale}), found ${outside}`,
-    at,
-    help: "run `marillc compile` with --calibrate and inputs like this one: the model was calibrated for smaller ones",
+    message: `expected values in the public bounds ${bounds}, found ${shortNumber(worst)}; ${count} of ${size} values are beyond`,
+    because: ["the rings of this build were planned for these bounds, and a value beyond them gives a wrong answer"],
+    help: Number.isFinite(worst)
+      ? "run `marillc compile` with --calibrate and inputs like this one, or give --clamp to move such values onto the bounds"
+      : "check the input, and the layers before this tensor: they must give finite numbers",
   };
 }
+
+/** A number as a person reads it: bounds are calibrated, so their last digits say nothing. */
+export const shortNumber = (x: number): string => String(Number(x.toPrecision(6)));
 
 /** Reports an index that names no row. */
 function indexOutOfRange(indices: Tensor, depth: number): Diagnostic | undefined {
@@ -53,23 +79,30 @@ function oneHot(indices: Tensor, depth: number): Tensor | Diagnostic {
 }
 
 /**
- * Quantizes all tensors that the client shares, by input of the program.
+ * Quantizes all tensors that the client shares. `clamp`: moves finite values beyond their public bounds onto them, and
+ * counts them.
  * @throws DiagnosticError MRL0812 for shapes and MRL0813 for values, all at once
  */
 export function quantizeInputs(
   { cuts }: Pick<Manifest, "cuts">,
   program: Program,
   tensors: ReadonlyMap<string, Tensor>,
-): Readonly<Record<string, IntTensor>> {
+  clamp = false,
+): QuantizedInputs {
   const wrong: Diagnostic[] = [];
-  const inputs: Record<string, IntTensor> = {};
+  const shared: Record<string, IntTensor> = {};
+  const clamped: Record<string, number> = {};
   for (const cut of cuts) {
-    const made = quantizeCut(cut, tensors.get(cut.tensor)!, program.inputs[cut.value]!);
-    if ("code" in made) wrong.push(made);
-    else inputs[cut.value] = made;
+    const made = quantizeCut(cut, tensors.get(cut.tensor)!, program.inputs[cut.value]!, clamp);
+    if ("code" in made) {
+      wrong.push(made);
+      continue;
+    }
+    shared[cut.value] = made.integers;
+    if (made.moved > 0) clamped[cut.tensor] = Math.max(made.moved, clamped[cut.tensor] ?? 0);
   }
   throwIfAny(wrong);
-  return inputs;
+  return { shared, clamped };
 }
 
 /** The real values of revealed integers: x·2^−scale. */

@@ -1,5 +1,6 @@
 import type { DirectionName, Manifest, NamedBytes, PartyName } from "../build/index.ts";
 import { shortType, type TypedTensor } from "../tensors/index.ts";
+import type { ClampedValues } from "./quantize-inputs.ts";
 
 export interface OutputJson {
   readonly shape: readonly number[];
@@ -13,6 +14,8 @@ export interface RunResult {
   readonly outputs: Readonly<Record<string, OutputJson>>;
   /** Outputs revealed to the server. */
   readonly serverOutputs?: Readonly<Record<string, OutputJson>>;
+  /** With `--clamp`: number of values of each tensor that were moved onto their public bounds. */
+  readonly clamped?: ClampedValues;
   readonly setting: string;
   readonly security: string;
   readonly truncation: string;
@@ -35,6 +38,16 @@ export const outputsJson = (outputs: ReadonlyMap<string, TypedTensor>): Readonly
       name,
       { shape: tensor.shape, type: shortType(dtype), data: Array.from(tensor.data) },
     ]),
+  );
+
+/** Nothing to say where nothing was moved. */
+export const clampedField = (clamped: ClampedValues): Pick<RunResult, "clamped"> =>
+  Object.keys(clamped).length > 0 ? { clamped } : {};
+
+/** Adds up the values that several queries moved. */
+export const addClamped = (a: ClampedValues, b: ClampedValues): ClampedValues =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)]),
   );
 
 export const securityFields = ({ setting, security, truncation }: Manifest) => ({ setting, security, truncation });

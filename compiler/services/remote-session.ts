@@ -12,6 +12,9 @@ import { connect, type Identity } from "../../runtime/transport/node/index.ts";
 import { type PartyBuild, partyLabels, sessionOptions } from "../build/index.ts";
 import {
   assertTrafficPredicted,
+  type ClampedValues,
+  type ClientOptions,
+  clampedField,
   expectedTraffic,
   type MeasuredRun,
   meterTraffic,
@@ -32,7 +35,7 @@ import type { TypedTensor } from "../tensors/index.ts";
 import type { Endpoint } from "./service.ts";
 import { agreementOf, connectionPurposes, handshakeFields, newSessionId } from "./session-agreement.ts";
 
-export interface RemoteOptions {
+export interface RemoteOptions extends ClientOptions {
   readonly part: PartyBuild;
   readonly identity: Identity;
   readonly server: Endpoint;
@@ -45,6 +48,8 @@ type NamedTensors = ReadonlyMap<string, TypedTensor>;
 export interface RemoteQueryResult {
   readonly outputs: NamedTensors;
   readonly measured: { readonly rounds: number; readonly bytes: Partial<TrafficTotal["bytes"]> };
+  /** Values that the client moved onto their public bounds, by tensor. */
+  readonly clamped: ClampedValues;
   /** `clear`: the plaintext layers of the client. */
   readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
 }
@@ -68,12 +73,18 @@ export interface RemoteSession {
   readonly abandon: (cause?: unknown) => Promise<void>;
 }
 
-export async function openRemoteSession({ part, identity, server, dealer }: RemoteOptions): Promise<RemoteSession> {
+export async function openRemoteSession({
+  part,
+  identity,
+  server,
+  dealer,
+  clamp = false,
+}: RemoteOptions): Promise<RemoteSession> {
   const opening = sessionOptions(part);
   const programs = sessionPrograms(opening);
   const predicted = createPredictor(programs);
   const watch = watchMemory();
-  const executor = await openClientExecutor(part);
+  const executor = await openClientExecutor(part, { clamp });
   const channels: Channel[] = [];
   const session = newSessionId();
   const reach = async (expect: "server" | "dealer", endpoint: Endpoint, purpose: string): Promise<Channel> => {
@@ -109,7 +120,8 @@ export async function openRemoteSession({ part, identity, server, dealer }: Remo
       seconds.online += result.seconds.online;
       const measured = { rounds: result.rounds, bytes };
       const outputs = await executor.finish(prepared, result.outputs);
-      return { outputs, measured, seconds: { clear: executor.seconds() - earlier, ...result.seconds } };
+      const times = { clear: executor.seconds() - earlier, ...result.seconds };
+      return { outputs, clamped: prepared.clamped, measured, seconds: times };
     },
     end: async () => {
       await party?.end();
@@ -147,12 +159,13 @@ export async function queryServer({ inputs, signal, ...options }: QueryOptions):
   const { manifest } = options.part;
   const session = await openRemoteSession(options);
   const ask = async (): Promise<RemoteAnswer> => {
-    const { outputs } = await session.query(inputs);
+    const { outputs, clamped } = await session.query(inputs);
     const { predicted, measured } = await session.end();
     const labels = partyLabels(manifest.setting);
     const result: RunResult = {
       schema: 1,
       outputs: outputsJson(outputs),
+      ...clampedField(clamped),
       ...securityFields(manifest),
       queries: 1,
       predicted: { ...predicted, bytes: labels.bytes(predicted.bytes) },

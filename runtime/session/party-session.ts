@@ -1,6 +1,6 @@
 import { freshSeed, type Party, type Share, sessionError } from "../core/index.ts";
 import { type CorrelationStore, createCorrelationStore, onlineParty, preparingParty } from "../correlations/index.ts";
-import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
+import { type HeldWeight, outsideBounds, type Program, toolbox } from "../program/index.ts";
 import { type IntTensor, toIntegers } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
 import { createPredictor, metaInputs, seedBytes } from "./predict.ts";
@@ -52,7 +52,10 @@ export interface QueryResult {
 export interface ClientSession {
   /** Asks for the next query's correlations and draws them, before its input is known. */
   readonly prepare: (at?: QueryPosition) => Promise<void>;
-  /** Runs the prepared query, or prepares and runs one. Inputs are integers at the declared scales. */
+  /**
+   * Runs the prepared query, or prepares and runs one. Inputs are integers at the declared scales (`quantizeInput`).
+   * @throws RangeError for integers beyond the declared bounds, before anything of the input is sent
+   */
   readonly query: (inputs: Readonly<Record<string, IntTensor>>, at?: QueryPosition) => Promise<QueryResult>;
   readonly end: () => Promise<void>;
 }
@@ -78,6 +81,7 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
       prepared ??= await prepare(at);
     },
     query: async (inputs, at = prefillStart) => {
+      refuseOutside(party.programFor(at), inputs);
       const ready = prepared ?? (await prepare(at));
       prepared = undefined;
       const { program, position } = ready.at;
@@ -89,6 +93,15 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
     },
     end: () => peer.send(encodeRequest({ kind: "end" }), "control"),
   };
+}
+
+/** Beyond its bounds a value wraps behind the share. Nothing is sent yet, so the client may look at its own integers. */
+function refuseOutside(program: Program, inputs: Inputs): void {
+  for (const [name, declared] of Object.entries(program.inputs)) {
+    const count = outsideBounds(inputs[name]!, declared);
+    const bounds = `[${declared.lo}, ${declared.hi}]`;
+    if (count > 0) throw new RangeError(`input ${name}: ${count} values are beyond the public bounds ${bounds}`);
+  }
 }
 
 export async function openServer(options: PartyOptions): Promise<ServerSession> {

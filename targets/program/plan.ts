@@ -139,10 +139,17 @@ function inputsOf(module: Module): Readonly<Record<string, Fixed>> {
       .filter((id) => !isCached(module, id))
       .map((id) => {
         const share = shares.find((op) => op.operands[0] === id);
-        // Indices that a protocol takes from the client directly are never shared.
-        return [id, fixedOf(module, share?.result ?? id)];
+        return [id, share ? fixedOf(module, share.result) : indexForm(module, id)];
       }),
   );
+}
+
+/** Indices that a protocol takes from the client directly are never shared: they name a row, or count from the end. */
+function indexForm(module: Module, id: ValueId): Fixed {
+  const lookups = opsOf(module).filter(({ name, operands }) => name === "gather" && operands[1] === id);
+  const depths = lookups.map(({ operands, attrs }) => typeOf(module, operands[0]!).shape.at(Number(attrs.axis ?? 0))!);
+  const rows = Math.min(...depths);
+  return { ...fixedOf(module, id), lo: -rows, hi: rows - 1 };
 }
 
 function outputsOf(module: Module): Readonly<Record<string, OutputDecl>> {

@@ -76,7 +76,7 @@ describe("a convolutional network with private weights", () => {
     const out = join(dir, "exact");
     build(out, { ...options, truncation: "exact" });
     const { outputs } = await queryOnce(out, [input]);
-    const plain = await runPlain(out, readInputFiles([input]));
+    const { outputs: plain } = await runPlain(out, readInputFiles([input]));
     expect([...outputs.get("scores")!.data]).toEqual([...plain.get("scores")!.tensor.data]);
   });
 });

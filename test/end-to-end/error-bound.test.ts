@@ -38,7 +38,7 @@ it("the bound includes the rounding of weights and inputs, which is a fraction o
   const { module, weights } = await loadPlain(out);
   const inputs = new Map([[module.inputs[0]!, tensor([1, width], x)]]);
   const [whole, protocols] = [errorBound(module, weights, inputs), errorBound(module, weights, inputs, "off")];
-  const found = (await runPlain(out, readInputFiles([file]))).get("y")!.tensor.data[0]!;
+  const found = (await runPlain(out, readInputFiles([file]))).outputs.get("y")!.tensor.data[0]!;
   const error = Math.abs(found - x.reduce((sum, each, at) => sum + each * Math.fround(w[at]!), 0));
   expect(error).toBeGreaterThan(protocols);
   expect(error).toBeLessThan(whole);

@@ -39,6 +39,10 @@ const blocker = object(
   { ...diagnostic.properties, node: text, operator: text, layer: text },
 );
 const outputs = map(object({ shape: list(count), type: text, data: list(number) }));
+const clamped: JsonSchema = {
+  ...map(count),
+  description: "number of values of each shared tensor that --clamp moved onto their public bounds",
+};
 const statement = { setting: text, security: text, truncation: text };
 const chosenFor: JsonSchema = {
   ...object({ link: object({ name: text, mbitPerSecond: number, roundTripMs: number }), objective: text }),
@@ -73,7 +77,7 @@ const operator = object(
 );
 const run = document(
   { outputs, ...statement, queries: count },
-  { predicted: traffic, measured, serverOutputs: outputs },
+  { predicted: traffic, measured, serverOutputs: outputs, clamped },
 );
 
 const ofToken = object({ clear: number, offline: number, online: number });
@@ -195,6 +199,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       measured,
     },
     {
+      clamped,
       perToken: {
         ...list(object({ place: count, rounds: count, bytes, seconds: ofToken })),
         description:
@@ -202,19 +207,22 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       },
     },
   ),
-  evaluate: document({
-    prompts: count,
-    nextTokens: count,
-    agreeing: count,
-    sameAnswers: count,
-    exactMatch: { ...object({ reference: number, secure: number }), description: "percent of prompts" },
-    largestError: { ...number, description: "largest difference of a logit from the plaintext model" },
-    errorBound: { ...number, description: "bound from scales and depth; exit code 1 if largestError is larger" },
-    ...statement,
-    queries: count,
-    predicted: traffic,
-    measured,
-  }),
+  evaluate: document(
+    {
+      prompts: count,
+      nextTokens: count,
+      agreeing: count,
+      sameAnswers: count,
+      exactMatch: { ...object({ reference: number, secure: number }), description: "percent of prompts" },
+      largestError: { ...number, description: "largest difference of a logit from the plaintext model" },
+      errorBound: { ...number, description: "bound from scales and depth; exit code 1 if largestError is larger" },
+      ...statement,
+      queries: count,
+      predicted: traffic,
+      measured,
+    },
+    { clamped },
+  ),
   demo: {
     ...document({ compile: anything, generate: anything }),
     description: "the documents of `compile` and `generate`",

@@ -72,7 +72,7 @@ export function goldenBuild(): BuildFiles {
     ),
     constants: [],
     inputs: [{ name: "x", label: "client", shape: [3, 4], type: "f32" }],
-    cuts: [{ value: "x", tensor: "x", shape: [3, 4] }],
+    cuts: [{ value: "x", tensor: "x", shape: [3, 4], range: [plan.inputs.x!.lo, plan.inputs.x!.hi] }],
     tails: [],
     clientOutputs: [],
     reveals: [{ value: "logits", tensor: "logits", to: "client", shape: [9] }],

@@ -49,7 +49,7 @@ export function checkCases(dir: string, cases: Readonly<Record<string, ReportedC
     const most = Math.max(...exact.data.map(Math.abs));
     const bound = await declaredError(out, ...files);
     expect(largestDifference(found.data, exact.data)).toBeLessThanOrEqual(Math.min(bound, error ?? most / 64));
-    const plain = (await runPlain(out, readInputFiles(files))).get("y")!.tensor;
+    const plain = (await runPlain(out, readInputFiles(files))).outputs.get("y")!.tensor;
     expect(largestDifference(found.data, plain.data)).toBeLessThanOrEqual(bound);
     expect(report.measured).toEqual(report.predicted);
   });

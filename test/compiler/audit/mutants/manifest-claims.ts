@@ -1,6 +1,14 @@
 import { withManifest } from "../builds.ts";
 import { client, inAll, inModule, type Mutant, only, renamed, swap } from "./edits.ts";
 
+const withBounds =
+  (range: readonly number[] | undefined): Mutant["of"] =>
+  (files) =>
+    withManifest(files, (manifest) => ({
+      ...manifest,
+      cuts: (manifest.cuts as object[]).map((cut) => ({ ...cut, range })),
+    }));
+
 /** Roles are swapped, and copies or promises differ. */
 export const promises: readonly Mutant[] = [
   {
@@ -40,6 +48,27 @@ export const promises: readonly Mutant[] = [
     what: "another manifest at the client",
     codes: ["MRL0914"],
     of: only("client/manifest.json")(swap("semi-honest", "malicious")),
+  },
+  {
+    what: "wider bounds of an input in the manifest",
+    codes: ["MRL0910"],
+    of: withBounds([-4, 4]),
+  },
+  {
+    what: "an input without bounds",
+    codes: ["MRL0910"],
+    of: withBounds(undefined),
+  },
+  {
+    what: "wider bounds of an input, in the programs too",
+    codes: ["MRL0909"],
+    of: (files) =>
+      inAll(
+        swap(
+          "x: { shape: [3, 4], width: 39, scale: 12, lo: -2, hi: 2 }",
+          "x: { shape: [3, 4], width: 39, scale: 12, lo: -4, hi: 4 }",
+        ),
+      )(withBounds([-4, 4])(files)),
   },
   {
     what: "a manifest without its promises",
