@@ -82,7 +82,7 @@ export const modelOptions: readonly OptionSpec[] = [
   },
   {
     flags: "--margin <factor>",
-    help: "multiply measured ranges by this factor, 1 to 1024: room for private weights and other queries (default: 4)",
+    help: "multiply measured ranges by this factor, 1 to 1024: room for private weights and other queries (default: 4; 64 without --base and --adapter)",
   },
   {
     flags: "--precision <kind=bits>",

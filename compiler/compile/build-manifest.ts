@@ -140,7 +140,7 @@ const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
       ? "none: interval analysis"
       : basename(build.options.calibration.samples),
   samples: build.sampleCount,
-  weights: "public weights; private ones replaced by the base's, adapters by their initial values",
+  weights: "public weights; private ones replaced by the base's, adapters and what no base has by initial values",
   margin: build.options.calibration.margin,
   ...(build.wrap && { wrap: wrapOf(build.wrap, build.state) }),
 });

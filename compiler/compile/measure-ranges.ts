@@ -33,7 +33,10 @@ export function measureRanges(
   { imported, surrogate }: LoadedModel,
   secure: SecurePart,
   samples: readonly Sample[],
-  { calibration: { margin }, target: { precision, preset } }: Pick<ResolvedOptions, "calibration" | "target">,
+  {
+    calibration: { margin, inputMargin, floor },
+    target: { precision, preset },
+  }: Pick<ResolvedOptions, "calibration" | "target">,
 ): MeasuredRanges {
   const { client, module } = secure.public;
   const publicModel = { module: imported.module, weights: surrogate.weights };
@@ -43,7 +46,7 @@ export function measureRanges(
   const measured = values.length > 0 ? observe(secure.public, values) : undefined;
   const withPrivate = observe(secure.private, values);
   const boundsAt = (factor: number): Calibration =>
-    boundsFrom(secure.public, measured, { margin: factor, precision, expanded });
+    boundsFrom(secure.public, measured, { margin: factor, inputMargin, floor, precision, expanded });
   const problemsAt = (factor: number): readonly Diagnostic[] =>
     checkCalibration(secure.private, {
       calibration: boundsAt(factor),

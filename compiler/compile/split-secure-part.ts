@@ -1,4 +1,3 @@
-import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Module } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
@@ -23,13 +22,11 @@ export interface SecurePart {
  * Splits off the secure part and rewrites it, twice: with the model's own weights, and with public weights instead of
  * private ones. Rewrites look at shapes, labels and public values only, so both modules have the same text, which is
  * checked.
- * @throws DiagnosticError MRL0652 for a private weight without a public counterpart
  */
 export function splitSecurePart(
   { imported, surrogate, reveal }: LoadedModel,
   { interface: { head }, target: { setting, preset } }: Pick<ResolvedOptions, "interface" | "target">,
 ): SecurePart {
-  if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(missingSurrogate));
   // With a third party, a private lookup hides the index for less traffic than one row has.
   const lookups = setting === "3pc" && !preset?.families?.includes("replicated") ? "private" : "one-hot";
   const rewrite = rewritePass({
@@ -63,9 +60,3 @@ function checkSameRewrites(fromPrivate: SplitState, fromPublic: SplitState): voi
   const [leaked] = publicWeightsFromPrivate(fromPrivate, fromPublic);
   if (leaked !== undefined) throw new Error(`a rewrite computes ${leaked}, which is public, from private values`);
 }
-
-const missingSurrogate = (key: string): Diagnostic => ({
-  code: "MRL0652",
-  message: `expected a public counterpart of the private weight ${key}, to measure ranges with, found none`,
-  help: "name the public base that the model was tuned from with --base <file>; ranges measured with private weights would leak through ring widths",
-});

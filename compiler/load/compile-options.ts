@@ -99,6 +99,14 @@ export interface ResolvedTarget {
   readonly precision: Precision;
 }
 
-export interface ResolvedCalibration extends Pick<CalibrationOptions, "samples"> {
+/** How much wider than measured the range of a value is. */
+export interface RangeRoom {
+  /** Factor on measured magnitudes. */
   readonly margin: number;
+  /** The same for inputs of the secure part. */
+  readonly inputMargin: number;
+  /** Least magnitude of a range that was measured. */
+  readonly floor: number;
 }
+
+export interface ResolvedCalibration extends Omit<CalibrationOptions, "margin">, RangeRoom {}

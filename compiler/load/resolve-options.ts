@@ -1,10 +1,25 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import type { CompileOptions, InterfaceOptions, ResolvedInterface, ResolvedOptions } from "./compile-options.ts";
+import type {
+  CalibrationOptions,
+  CompileOptions,
+  InterfaceOptions,
+  RangeRoom,
+  ResolvedCalibration,
+  ResolvedInterface,
+  ResolvedOptions,
+} from "./compile-options.ts";
 import { adapterProblems, choiceProblems, presetProblems, rangeProblems } from "./option-problems.ts";
 import { resolveTarget } from "./resolve-target.ts";
 
-/** Magnitudes with a private adapter exceed those of its base: twice two, measured on the fixture as 2.6. */
-const defaultRangeMargin = 4;
+/**
+ * How far private weights may carry values beyond what is measured without them. Those tuned from a public base exceed
+ * its magnitudes: twice two, measured on the fixture as 2.6. Trained ones exceed those of initial values by 10 to 50 on
+ * the networks of fixtures/cases, wherever these start, and the inputs stay as they are. A preset squares its factor.
+ */
+const roomBeyond = {
+  base: { margin: 4, inputMargin: 4, floor: 1 },
+  initial: { margin: 64, inputMargin: 4, floor: 64 },
+} as const;
 
 /** The options with defaults, and their problems. */
 export function resolveOptions(options: CompileOptions): {
@@ -12,14 +27,16 @@ export function resolveOptions(options: CompileOptions): {
   readonly problems: readonly Diagnostic[];
 } {
   const { model, name, weights = {}, calibration = {} } = options;
+  const target = resolveTarget(options.target);
+  const known = weights.base !== undefined || weights.adapter !== undefined || target.preset !== undefined;
   return {
     resolved: {
       model,
       ...(name !== undefined && { name }),
       weights,
       interface: resolveInterface(options.interface),
-      target: resolveTarget(options.target),
-      calibration: { ...calibration, margin: calibration.margin ?? defaultRangeMargin },
+      target,
+      calibration: resolveCalibration(calibration, roomBeyond[known ? "base" : "initial"]),
     },
     problems: [choiceProblems, presetProblems, adapterProblems, rangeProblems].flatMap((find) => find(options)),
   };
@@ -31,6 +48,13 @@ export function requireOptions(options: CompileOptions): ResolvedOptions {
   throwIfAny(problems);
   return resolved;
 }
+
+/** A margin that the user gives is that of inputs too, up to 16: a larger one is for private weights. */
+const resolveCalibration = (given: CalibrationOptions, room: RangeRoom): ResolvedCalibration => ({
+  ...given,
+  ...room,
+  ...(given.margin !== undefined && { margin: given.margin, inputMargin: Math.min(given.margin, 16) }),
+});
 
 const toMap = <T>(record: Readonly<Record<string, T>> = {}): ReadonlyMap<string, T> => new Map(Object.entries(record));
 

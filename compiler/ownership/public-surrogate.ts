@@ -4,24 +4,25 @@ import { sizeOf } from "../../ir/type.ts";
 import type { LayoutView } from "../onnx/import/graph/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
 import { isLoraMatrix, type Ownership } from "./decide-ownership.ts";
+import { drawInitial, initialWeights } from "./initial-weights.ts";
 
 export interface Surrogate {
   /** The weight store of the module without private values. */
   readonly weights: ReadonlyMap<string, Tensor>;
-  /** Keys of private weights without a public counterpart: they are not in `weights`. */
-  readonly missing: readonly string[];
+  /** Keys of private weights without a public counterpart: they have initial values, as their uses tell. */
+  readonly initial: readonly string[];
 }
 
 /**
  * Builds the weights for calibration: public weights unchanged, the base's tensors for private ones. An adapter's B is
  * 0, as at the start of training, and A is drawn as PEFT draws it, from a fixed stream: both follow from the shapes
- * alone. A linear layer that the base does not have, such as a classifier's head, gets PyTorch's initial values and a
- * bias of 0.
+ * alone. A weight that no base has gets the values that it would start training with (initial-weights.ts).
  */
 export function createSurrogate(imported: ImportedModel, ownership: Ownership): Surrogate {
   const weights = new Map<string, Tensor>();
-  const missing: string[] = [];
-  const matrices = new Set(imported.linears.map(({ weight }) => weight));
+  const initial: string[] = [];
+  const startOf = initialWeights(imported.module);
+  const params = new Map(Object.entries(imported.module.params).map(([id, key]) => [key, id]));
   for (const [key, tensor] of imported.weights) {
     const stored = imported.storedWeights.get(key);
     if (!stored || ownership.labels.get(stored.weight) === "public") {
@@ -32,11 +33,12 @@ export function createSurrogate(imported: ImportedModel, ownership: Ownership): 
     if (base) weights.set(key, applyViews(base.tensor, stored.views));
     else if (isLoraMatrix(stored.weight))
       weights.set(key, initialLoraMatrix(isLoraMatrix(stored.weight, "A"), tensor.shape));
-    else if (matrices.has(key)) weights.set(key, kaimingUniform(tensor.shape));
-    else if (tensor.shape.length === 1 && stored.weight.endsWith(".bias")) weights.set(key, zeros(tensor.shape));
-    else missing.push(key);
+    else {
+      initial.push(key);
+      weights.set(key, drawInitial(startOf(params.get(key)!), tensor.shape, key));
+    }
   }
-  return { weights, missing };
+  return { weights, initial };
 }
 
 function applyViews(tensor: Tensor, views: readonly LayoutView[]): Tensor {
@@ -53,8 +55,8 @@ export const initialLoraMatrix = (isA: boolean, shape: readonly number[]): Tenso
 const zeros = (shape: readonly number[]): Tensor => ({ shape, data: new Float64Array(sizeOf(shape)) });
 
 /**
- * Uniform in ±1/√in, the initial values of a linear layer [in, out] and of A [in, r]; a linear congruential stream
- * (Numerical Recipes), the same each time.
+ * Uniform in ±1/√in, the initial values of A [in, r]; a linear congruential stream (Numerical Recipes), the same each
+ * time.
  */
 function kaimingUniform(shape: readonly number[]): Tensor {
   const bound = 1 / Math.sqrt(shape[0] ?? 1);

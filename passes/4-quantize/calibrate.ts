@@ -1,33 +1,19 @@
 import type { ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import type { Tensor } from "../../ir/tensor.ts";
-import type { Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import { widenForAdapters } from "./adapter-ranges.ts";
 import type { Calibration, Observation } from "./calibration-types.ts";
-import type { InnerRange } from "./inner-ranges.ts";
 import { analyzeRanges } from "./interval-analysis.ts";
 import { observe } from "./observe.ts";
 import { defaultPrecision } from "./precision.ts";
+import { type WidenOptions, widenRanges } from "./widen-ranges.ts";
 
-export interface CalibrateOptions {
-  /** Factor on measured magnitudes. */
-  readonly margin?: number;
-  /**
-   * Lower bound of measured magnitudes: where a surrogate of a private weight is zero, everything behind it measures as
-   * zero, and the real weight would leave the ring.
-   */
-  readonly floor?: number;
+export interface CalibrateOptions extends WidenOptions {
   readonly precision?: Precision;
-  /**
-   * The module holds expanded formulas of a system with one ring: bounds only ensure that values fit. Small values
-   * inside a formula (2^−40 after squarings) vary by orders of magnitude with the weights, so no lower end is kept, the
-   * margin counts twice, and the floor is `formulaFloor`.
-   */
-  readonly expanded?: boolean;
+  /** Public bounds that come before measured ones (--ranges). */
+  readonly given?: Observation;
 }
-
-const formulaFloor = 64;
 
 /**
  * Bounds of every value: the range measured on the given inputs, widened, or the one that interval analysis proves,
@@ -47,33 +33,15 @@ export const calibrate = (
 export function boundsFrom(
   secure: PassState,
   measured: Observation | undefined,
-  { margin = 2, floor = 1, precision = defaultPrecision, expanded = false }: CalibrateOptions = {},
+  { precision = defaultPrecision, given, ...how }: CalibrateOptions = {},
 ): Calibration {
-  const observed = measured && widenForAdapters(secure.module, measured);
-  if (!observed) return analyzeRanges(secure, precision);
-  if (!expanded) return analyzeRanges(secure, precision, widen(observed, margin, floor));
-  const values = new Map([...observed.values].map(([id, range]) => [id, formulaRange(range, margin ** 2)]));
-  return analyzeRanges(secure, precision, { values, inner: observed.inner });
+  const { module } = secure;
+  const wide = measured && widenRanges(module, widenForAdapters(module, measured), how);
+  return analyzeRanges(secure, precision, given ? overlay(wide, given) : wide);
 }
 
-function formulaRange({ lo, hi }: Interval, margin: number): Interval {
-  const most = Math.max(formulaFloor, margin * Math.max(Math.abs(lo), Math.abs(hi)));
-  return { lo: -most, hi: most };
-}
-
-/**
- * Samples do not prove signs, so intervals become symmetric. An all-positive one keeps a lower end, in case interval
- * analysis proves the sign.
- */
-function widen({ values, inner }: Observation, margin: number, floor: number): Observation {
-  const wide = ([id, { lo, hi }]: [ValueId, Interval]): [ValueId, Interval] => {
-    const most = Math.max(floor, margin * Math.max(Math.abs(lo), Math.abs(hi)));
-    return [id, { lo: lo > 0 ? lo / margin ** 2 : -most, hi: most }];
-  };
-  // Scores have both signs and take the margin like a value; sums of squares take its square.
-  const wideInner = ([id, { lo, hi }]: [ValueId, InnerRange]): [ValueId, InnerRange] => [
-    id,
-    { lo: lo < 0 ? lo * margin : lo / margin ** 2, hi: hi * (lo < 0 ? margin : margin ** 2) },
-  ];
-  return { values: new Map([...values].map(wide)), inner: new Map([...inner].map(wideInner)) };
-}
+/** The ranges of both; of a value that both name, the second's. */
+const overlay = (below: Observation | undefined, above: Observation): Observation => ({
+  values: new Map([...(below?.values ?? []), ...above.values]),
+  inner: new Map([...(below?.inner ?? []), ...above.inner]),
+});

@@ -23,7 +23,9 @@ export function analyzeRanges(
   const proofs = new Map<ValueId, Interval>();
   for (const id of module.inputs) {
     const { type, range } = module.values[id]!;
-    ranges.set(id, meet(range ?? (type.element.kind === "bool" ? unitInterval : unbounded), observed?.values.get(id)));
+    const known = range ?? (type.element.kind === "bool" ? unitInterval : unbounded);
+    proofs.set(id, known);
+    ranges.set(id, meet(known, observed?.values.get(id)));
   }
   for (const [id, weight] of Object.entries(module.params)) {
     const isPublic = module.values[id]!.type.label === "public";

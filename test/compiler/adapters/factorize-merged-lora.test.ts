@@ -172,7 +172,7 @@ describe("the same adapter", () => {
     const plain = owned({ model: base, base, adapter: writeAdapter() });
     const digests = ({ ownership }: LoadedModel) => ownership.table.flatMap(({ sha256 }) => sha256 ?? []);
     expect(digests(apart)).toEqual(digests(plain));
-    expect(apart.surrogate.missing).toEqual([]);
+    expect(apart.surrogate.initial).toEqual([]);
   });
 
   it("in a folder", () => {
@@ -185,7 +185,7 @@ describe("the same adapter", () => {
     const apart = owned({ model: write(`${form}.onnx`, form), base });
     expect(secrets(apart).map(strip)).toEqual(halves);
     expect(worst(logits(apart), wanted)).toBeLessThan(1e-5);
-    expect(apart.surrogate.missing).toEqual([]);
+    expect(apart.surrogate.initial).toEqual([]);
     const named = owned({ model: at(`${form}.onnx`), private: ["*.lora_*"] });
     expect(secrets(named)).toEqual(secrets(apart));
     // Without an option of the user the base is not made public, but the help names the option.

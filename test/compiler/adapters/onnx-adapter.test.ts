@@ -57,7 +57,7 @@ describe("an .onnx_adapter", () => {
     expect(secret.map(({ name }) => name).sort()).toEqual(readOnnxAdapter(adapter).parameters.map(({ name }) => name));
     expect([...imported.inputs.keys()]).toEqual(["x"]);
     // Ranges are measured with fresh LoRA matrices.
-    expect(surrogate.missing).toEqual([]);
+    expect(surrogate.initial).toEqual([]);
     const halves = secret.map(({ name }) => surrogate.weights.get(name)!.data);
     expect(halves.map((data) => data.some((value) => value !== 0))).toEqual([true, false, true, false]);
     const own = loadModel(resolveModelOptions({ model: withInputs, adapter, base }));

@@ -59,7 +59,7 @@ describe.each(["dev_llama_ts17_static", "dev_llama_dy18_static"])("an adapter th
 
     const surrogate = createSurrogate(imported, ownership);
 
-    expect(surrogate.missing).toEqual([]);
+    expect(surrogate.initial).toEqual([]);
     const output = runRecorded({ ...imported, weights: surrogate.weights }, recorded);
     // The exporters' tables of cosines differ in float32.
     expect(worst(output, runRecorded(importedLlama(), recorded))).toBeLessThan(1e-6);
@@ -131,7 +131,7 @@ describe("an unmerged LoRA graph", () => {
     const { ownership, imported } = importedPrivately();
 
     expect(privateNames(ownership)).toHaveLength(8);
-    expect(createSurrogate(imported, ownership).missing).toEqual([]);
+    expect(createSurrogate(imported, ownership).initial).toEqual([]);
   });
 
   it("has the scale folded into B", () => {

@@ -138,7 +138,7 @@ describe("a weight that the base does not have", () => {
     const { secrets, surrogate } = look(newHead, { base: baseOf() });
 
     expect(secrets).toEqual(["classifier.weight", "classifier.bias"]);
-    expect(surrogate.missing).toEqual([]);
+    expect(surrogate.initial).toEqual(["classifier.weight", "classifier.bias"]);
     expect([...surrogate.weights.get("classifier.bias")!.data]).toEqual([0, 0, 0, 0]);
     for (const value of surrogate.weights.get("classifier.weight")!.data) {
       expect(Math.abs(value)).toBeLessThanOrEqual(0.5);
