@@ -46,7 +46,8 @@ export function calibrate(
 ): Calibration {
   const observed = inputs.length > 0 ? widenForAdapters(secure.module, observe(secure, inputs)) : undefined;
   if (!observed) return analyzeRanges(secure, precision);
-  if (!expanded) return analyzeRanges(secure, precision, widen(observed, margin, floor));
+  const exponents = new Set(opsOf(secure.module).flatMap(({ name, operands }) => (name === "exp" ? operands : [])));
+  if (!expanded) return analyzeRanges(secure, precision, widen(observed, margin, floor, exponents));
   const values = new Map([...observed.values].map(([id, range]) => [id, formulaRange(range, margin ** 2)]));
   return analyzeRanges(secure, precision, { values, inner: observed.inner });
 }
@@ -154,12 +155,19 @@ function extendRange(known: Interval | undefined, { lo, hi }: Interval): Interva
 
 /**
  * Samples do not prove signs, so intervals become symmetric. An all-positive one keeps a lower end, in case interval
- * analysis proves the sign.
+ * analysis proves the sign. An exponent does not become symmetric: e^x of [−16, 16] would need a ring that e^x of
+ * [−16, 4] does not. Its upper end gets the margin on its distance from the middle, and from 0.
  */
-function widen({ values, inner }: Observation, margin: number, floor: number): Observation {
+function widen(
+  { values, inner }: Observation,
+  margin: number,
+  floor: number,
+  exponents: ReadonlySet<ValueId>,
+): Observation {
   const wide = ([id, { lo, hi }]: [ValueId, Interval]): [ValueId, Interval] => {
     const most = Math.max(floor, margin * Math.max(Math.abs(lo), Math.abs(hi)));
-    return [id, { lo: lo > 0 ? lo / margin ** 2 : -most, hi: most }];
+    const above = Math.max(floor, margin * hi, (lo + hi) / 2 + (margin * (hi - lo)) / 2);
+    return [id, { lo: lo > 0 ? lo / margin ** 2 : -most, hi: exponents.has(id) ? Math.min(most, above) : most }];
   };
   // Scores have both signs and take the margin like a value; sums of squares take its square.
   const wideInner = ([id, { lo, hi }]: [ValueId, InnerRange]): [ValueId, InnerRange] => [
