@@ -1,24 +1,28 @@
 import { type Attrs, type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { opDef, resultRange } from "../../ir/registry.ts";
 import { hasData, type Tensor } from "../../ir/tensor.ts";
 import type { Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import type { Calibration, Observation } from "./calibration-types.ts";
 import { hasInnerRange } from "./inner-ranges.ts";
 import { serverWeightRange } from "./precision.ts";
+import { createProver } from "./prove-ranges.ts";
 
 const unbounded: Interval = { lo: -Infinity, hi: Infinity };
 const unitInterval: Interval = { lo: 0, hi: 1 };
 const magnitude = ({ lo, hi }: Interval): number => Math.max(Math.abs(lo), Math.abs(hi));
 
-/** Forward interval analysis by the op tables, tightened by measured ranges. */
+/**
+ * Forward interval analysis by the op tables and by relations between values (docs/range-analysis.md), tightened by
+ * measured ranges.
+ */
 export function analyzeRanges(
   { module, weights }: PassState,
   precision: Precision,
   observed?: Observation,
 ): Calibration {
   const ranges = new Map<ValueId, Interval>();
+  const proven = createProver(module, weights, ranges);
   const facts = new Map<ValueId, Attrs>();
   const proofs = new Map<ValueId, Interval>();
   for (const id of module.inputs) {
@@ -32,12 +36,24 @@ export function analyzeRanges(
     ranges.set(id, isPublic ? publicRange(weights.get(weight)!, precision) : serverWeightRange(precision));
   }
   for (const op of opsOf(module)) {
-    const proof = proven(op, module, ranges);
+    const proof = proven(op);
     proofs.set(op.result, proof);
     ranges.set(op.result, meet(proof, observed?.values.get(op.result)));
+    if (op.name === "exp") boundExponent(op, ranges);
     if (hasInnerRange(op)) facts.set(op.result, innerAttrs(op, module, ranges, observed?.inner.get(op.result)));
   }
   return { ranges, facts, proofs };
+}
+
+/**
+ * x ≤ ln b where e^x ≤ b: whoever leaves the one bound leaves the other. The protocol's precision follows from the
+ * upper end of x.
+ */
+function boundExponent({ operands, result }: Op, ranges: Map<ValueId, Interval>): void {
+  const [x] = operands as [ValueId];
+  const { lo, hi } = ranges.get(x)!;
+  const most = Math.log(ranges.get(result)!.hi);
+  if (most < hi && most >= lo) ranges.set(x, { lo, hi: most });
 }
 
 /** A public weight without data gets the range of a private one. */
@@ -59,15 +75,6 @@ function meet(proof: Interval, measuredRange: Interval | undefined): Interval {
   const lo =
     measuredRange.lo > 0 && proof.lo < 0 ? Math.max(proof.lo, -measuredRange.hi) : Math.max(proof.lo, measuredRange.lo);
   return { lo: Math.min(lo, proof.hi), hi: Math.max(proof.lo, Math.min(proof.hi, measuredRange.hi)) };
-}
-
-function proven(op: Op, module: Module, ranges: ReadonlyMap<ValueId, Interval>): Interval {
-  const operands = op.operands.map((id) => ranges.get(id)!);
-  const shapes = op.operands.map((id) => module.values[id]!.type.shape);
-  const { lo, hi } = resultRange(opDef(op.name), operands, op.attrs, shapes);
-  // x·x: the table does not see that both operands are one value.
-  const square = op.name === "mul" && op.operands[0] === op.operands[1];
-  return { lo: square ? Math.max(0, lo) : lo, hi };
 }
 
 /** Bounds of a row's sum from bounds of its elements: n·max² from above. Without epsilon, which protocols add. */

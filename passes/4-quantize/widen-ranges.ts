@@ -28,7 +28,9 @@ const inputFloor = 1;
 
 /**
  * Widens measured ranges. Samples do not prove signs, so intervals become symmetric. An all-positive one keeps a lower
- * end where an operator needs it, in case interval analysis proves the sign.
+ * end where an operator needs it, in case interval analysis proves the sign. An exponent does not become symmetric: e^x
+ * of [−16, 16] would need a ring that e^x of [−16, 4] does not. Its upper end gets the margin on its distance from the
+ * middle, and from 0.
  */
 export function widenRanges(
   module: Module,
@@ -38,12 +40,18 @@ export function widenRanges(
   const inputs = new Set(module.inputs);
   for (const { name, operands, result } of opsOf(module))
     if (name === "share" && inputs.has(operands[0]!)) inputs.add(result);
+  const exponents = new Set(opsOf(module).flatMap(({ name, operands }) => (name === "exp" ? operands : [])));
   const positive = expanded ? new Set() : valuesThatStayPositive(module);
   const wide = ([id, { lo, hi }]: [ValueId, Interval]): [ValueId, Interval] => {
     const [factor, own] = inputs.has(id) ? [inputMargin, Math.min(floor, inputFloor)] : [margin, floor];
     const least = expanded ? formulaFloor : own;
     const most = Math.max(least, factor ** (expanded ? 2 : 1) * Math.max(Math.abs(lo), Math.abs(hi)));
-    return [id, { lo: lo > 0 && positive.has(id) ? lo / factor ** 2 : -most, hi: most }];
+    const above = Math.max(least, factor * hi, (lo + hi) / 2 + (factor * (hi - lo)) / 2);
+    const isExponent = !expanded && exponents.has(id);
+    return [
+      id,
+      { lo: lo > 0 && positive.has(id) ? lo / factor ** 2 : -most, hi: isExponent ? Math.min(most, above) : most },
+    ];
   };
   // Scores have both signs and take the margin like a value; sums of squares take its square.
   const wideInner = ([id, { lo, hi }]: [ValueId, InnerRange]): [ValueId, InnerRange] => [

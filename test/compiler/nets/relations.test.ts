@@ -10,3 +10,10 @@ afterAll(() => rmSync(dir, { recursive: true }));
 describe("comparisons with private numbers", () => {
   checkCases(dir, { "private-threshold": { ops: { sub: 1, compare: 1 }, error: 0 } });
 });
+
+describe("values beside their own rows", () => {
+  checkCases(dir, {
+    "softmax-of-primitives": { ops: { "reduce-max": 1, exp: 1, reciprocal: 1 } },
+    logsumexp: { ops: { "reduce-max": 1, exp: 1, log: 1 } },
+  });
+});

@@ -21,7 +21,7 @@ export type Attribute =
   | { readonly graph: proto.IGraphProto };
 
 /** A numeric list is one of integers; what must be real is written as { float } or { floats }. */
-function attribute([name, value]: readonly [string, Attribute]): proto.IAttributeProto {
+export function attribute([name, value]: readonly [string, Attribute]): proto.IAttributeProto {
   if (typeof value === "number") return { name, type: 2, i: value };
   if (typeof value === "string") return { name, type: 3, s: Buffer.from(value) };
   if ("float" in value) return { name, type: 1, f: value.float };

@@ -62,10 +62,11 @@ const reduction =
   };
 
 /** log Σ exp(x) = max x + log Σ exp(x − max x) */
-function logSumExp({ emit }: LowerContext, x: GraphOperand, { axes, keepdims }: ReductionAxes): GraphOperand {
-  const most = (kept: boolean): GraphOperand => emit("reduce-max", [x], { axes, keepdims: kept });
-  const rest = emit("exp", [emit("sub", [x, most(true)])]);
-  return emit("add", [most(keepdims), emit("log", [emit("reduce-sum", [rest], { axes, keepdims })])]);
+function logSumExp({ emit, shape }: LowerContext, x: GraphOperand, { axes, keepdims }: ReductionAxes): GraphOperand {
+  const most = emit("reduce-max", [x], { axes, keepdims: true });
+  const sum = emit("reduce-sum", [emit("exp", [emit("sub", [x, most])])], { axes, keepdims: true });
+  const result = emit("add", [most, emit("log", [sum])]);
+  return keepdims ? result : emit("reshape", [result], { shape: reducedShape(shape(x), axes, false) });
 }
 
 /** x − log Σ exp(x); before opset 13 over all axes from `axis` on, see softmax. */
