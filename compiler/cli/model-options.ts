@@ -50,7 +50,11 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "fix an integer input to a constant in every query, as attention_mask=1 for text without padding",
     repeats: true,
   },
-  { flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true },
+  {
+    flags: "--dim <name=size>",
+    help: "size of a dimension, by its name or its position: batch=1, x.0=1",
+    repeats: true,
+  },
   {
     flags: "--buckets <lengths>",
     help: "for generation: also compile these shorter prompt lengths, so that a short prompt costs less",

@@ -74,7 +74,7 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   const catalog = options.ownership?.catalog ?? catalogWeights(model);
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   // The sizes of bound inputs count as used too.
-  const sized = graph.inputs.filter(({ name, dims }) => !graph.initializers.has(name) || dims?.some(isSymbolicDim));
+  const sized = graph.inputs.filter(({ name, dims }) => !graph.initializers.has(name) || dims?.some(isOpenDim));
   const { shapes, problems: dimProblems } = bindDims(model, sized, options.dims ?? new Map());
   const nodes = liveNodes(lowerSequences(model));
   const inputProblems = [...dimProblems, ...invalidInputs(model, inputs, options)];
@@ -125,7 +125,7 @@ function refusePrivateIntegers(
   });
 }
 
-const isSymbolicDim = (dim: number | string | undefined): boolean => typeof dim === "string";
+const isOpenDim = (dim: number | string | undefined): boolean => typeof dim !== "number";
 
 function invalidInputShapes({ file }: OnnxModel, shapes: ReadonlyMap<string, readonly number[]>): Diagnostic[] {
   return [...shapes].flatMap(([name, shape]) => {
