@@ -34,6 +34,11 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "mark matching weights as private to the server; * matches any characters",
     repeats: true,
   },
+  {
+    flags: "--public <pattern>",
+    help: "mark weights as public that --private names by a broader pattern, or that the base does not have",
+    repeats: true,
+  },
   { flags: "--input <name:owner>", help: "who holds this input: client (default), server or public", repeats: true },
   {
     flags: "--reveal <name:reader>",
@@ -113,7 +118,7 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
 export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
   const names = ["base", "adapter", "baseAdapter", "calibrate", "setting", "truncation", "objective", "head"] as const;
   const texts = names.map((name) => [name, options.text(name)]);
-  const owners = options.list("private");
+  const [owners, open] = [options.list("private"), options.list("public")];
   const buckets = readBuckets(options);
   const precision = readPrecision(options);
   // resolveOptions refuses unknown values, all at once.
@@ -123,6 +128,7 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
     preset: options.text("preset"),
     mergedLora: readMergedLora(options),
     private: owners.length > 0 ? owners : undefined,
+    public: open.length > 0 ? open : undefined,
     reveal: readReveals(options),
     inputs: ownersOf(options),
     dims: readDims(options, 0),

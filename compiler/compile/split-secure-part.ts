@@ -1,5 +1,5 @@
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
-import type { Module } from "../../ir/module.ts";
+import type { Module, ValueId } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
 import { split } from "../../passes/1-split/index.ts";
@@ -8,6 +8,8 @@ import { approximatePass } from "../../passes/3-approximate/index.ts";
 import { computesOperator } from "../../passes/5-select/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
+import type { ImportedModel } from "../onnx/import/index.ts";
+import type { Ownership } from "../ownership/index.ts";
 import { publicWeightsFromPrivate } from "./check-public-weights.ts";
 
 /** The secure part of a model, once with its own weights and once with public weights instead of private ones. */
@@ -26,7 +28,7 @@ export interface SecurePart {
  * @throws DiagnosticError MRL0652 for a private weight without a public counterpart
  */
 export function splitSecurePart(
-  { imported, surrogate, reveal }: LoadedModel,
+  { imported, ownership, surrogate, reveal }: LoadedModel,
   { interface: { head }, target: { setting, preset } }: Pick<ResolvedOptions, "interface" | "target">,
 ): SecurePart {
   if (surrogate.missing.length > 0) throw new DiagnosticError(surrogate.missing.map(missingSurrogate));
@@ -38,8 +40,9 @@ export function splitSecurePart(
     computes: computesOperator({ setting, ...(preset && { families: preset.families }) }),
     without: preset?.without ?? [],
   });
+  const reasons = reasonsOf(imported, ownership);
   const derive = (weights: WeightStore) => {
-    const divided = split({ module: imported.module, weights, sources: imported.sources }, { reveal });
+    const divided = split({ module: imported.module, weights, sources: imported.sources }, { reveal, reasons });
     const rewritten = runPass(rewrite, divided);
     return { divided, rewritten, state: preset ? runPass(approximatePass(preset), rewritten) : rewritten };
   };
@@ -52,6 +55,18 @@ export function splitSecurePart(
     split: fromPrivate.divided.module,
     rewritten: fromPrivate.rewritten.module,
   };
+}
+
+/** Why each stored weight has its owner: the option that names it, or what is missing to prove it public. */
+function reasonsOf({ module, storedWeights }: ImportedModel, { table }: Ownership): ReadonlyMap<ValueId, string> {
+  const whys = new Map(table.map(({ name, why }) => [name, why]));
+  return new Map(
+    Object.entries(module.params).flatMap(([id, key]) => {
+      const { weight = key } = storedWeights.get(key) ?? {};
+      const why = whys.get(weight);
+      return why === undefined ? [] : [[id, `weight "${weight}": ${why}`] as const];
+    }),
+  );
 }
 
 /** A rewrite that depended on private values would leak them through the public module or its public weights. */
