@@ -29,6 +29,8 @@ export interface ModelOptions {
   readonly mergedLora?: { readonly rank: number; readonly tolerance?: number };
   /** Patterns of weight names; `*` matches any characters. Matching weights are private to the server. */
   readonly private?: readonly string[];
+  /** Patterns of weights that are public although a broader pattern of `private` matches them, or no base has them. */
+  readonly public?: readonly string[];
   /** Holder of each input, by name. Default: the client. */
   readonly inputs?: Readonly<Record<string, Owner>>;
   /**
@@ -78,7 +80,7 @@ export const resolveModelOptions = (options: ModelOptions): ResolvedOptions =>
 
 /** The flat options of the command line and the API, nested by subject. */
 export function compileOptionsOf({ model, name, ...flat }: ModelOptions): CompileOptions {
-  const { base, adapter, baseAdapter, mergedLora, private: names } = flat;
+  const { base, adapter, baseAdapter, mergedLora, private: names, public: open } = flat;
   const { inputs, reveal = {}, head, dims, fixed, buckets } = flat;
   const { setting, link, objective, truncation, preset, precision } = flat;
   const { calibrate, margin } = flat;
@@ -87,7 +89,7 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
   return {
     model,
     ...given({ name }),
-    weights: given({ base, adapter, baseAdapter, mergedLora: lora, private: names }),
+    weights: given({ base, adapter, baseAdapter, mergedLora: lora, private: names, public: open }),
     interface: given({ owners: inputs, reveal: reveals, head, dims, constants: fixed, buckets }),
     target: given({
       setting,

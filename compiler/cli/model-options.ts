@@ -37,6 +37,11 @@ export const modelOptions: readonly OptionSpec[] = [
     repeats: true,
   },
   {
+    flags: "--public <pattern>",
+    help: "mark weights as public that --private names by a broader pattern, or that the base does not have",
+    repeats: true,
+  },
+  {
     flags: "--input <name:owner>",
     help: "who holds this input: client (default), server or public",
     repeats: true,
@@ -60,7 +65,12 @@ export const modelOptions: readonly OptionSpec[] = [
     repeats: true,
     subject: nameBeforeEquals,
   },
-  { flags: "--dim <name=size>", help: "size of a symbolic dimension", repeats: true, subject: nameBeforeEquals },
+  {
+    flags: "--dim <name=size>",
+    help: "size of a dimension, by its name or its position: batch=1, x.0=1",
+    repeats: true,
+    subject: nameBeforeEquals,
+  },
   {
     flags: "--buckets <lengths>",
     help: "for generation: also compile these shorter prompt lengths, so that a short prompt costs less",
@@ -124,7 +134,7 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
 export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
   const names = ["base", "adapter", "baseAdapter", "calibrate", "setting", "truncation", "objective", "head"] as const;
   const texts = names.map((name) => [name, options.text(name)]);
-  const owners = options.list("private");
+  const [owners, open] = [options.list("private"), options.list("public")];
   const buckets = readBuckets(options);
   const precision = readPrecision(options);
   // resolveOptions refuses unknown values, all at once.
@@ -134,6 +144,7 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
     preset: options.text("preset"),
     mergedLora: readMergedLora(options),
     private: owners.length > 0 ? owners : undefined,
+    public: open.length > 0 ? open : undefined,
     reveal: readReveals(options),
     inputs: ownersOf(options),
     dims: readDims(options, 0),

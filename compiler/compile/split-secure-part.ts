@@ -1,4 +1,4 @@
-import type { Module } from "../../ir/module.ts";
+import type { Module, ValueId } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
 import { split } from "../../passes/1-split/index.ts";
@@ -7,6 +7,8 @@ import { approximatePass } from "../../passes/3-approximate/index.ts";
 import { computesOperator } from "../../passes/5-select/index.ts";
 import { runPass, type SplitState } from "../../passes/pass.ts";
 import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
+import type { ImportedModel } from "../onnx/import/index.ts";
+import type { Ownership } from "../ownership/index.ts";
 import { publicWeightsFromPrivate } from "./check-public-weights.ts";
 
 /** The secure part of a model, once with its own weights and once with public weights instead of private ones. */
@@ -24,7 +26,7 @@ export interface SecurePart {
  * checked.
  */
 export function splitSecurePart(
-  { imported, surrogate, reveal }: LoadedModel,
+  { imported, ownership, surrogate, reveal }: LoadedModel,
   { interface: { head }, target: { setting, preset } }: Pick<ResolvedOptions, "interface" | "target">,
 ): SecurePart {
   // With a third party, a private lookup hides the index for less traffic than one row has.
@@ -35,9 +37,10 @@ export function splitSecurePart(
     computes: computesOperator({ setting, ...(preset && { families: preset.families }) }),
     without: preset?.without ?? [],
   });
+  const reasons = reasonsOf(imported, ownership);
   const derive = (weights: WeightStore) => {
     const { module, sources, attached } = imported;
-    const divided = split({ module, weights, sources, ...(attached && { attached }) }, { reveal });
+    const divided = split({ module, weights, sources, ...(attached && { attached }) }, { reveal, reasons });
     const rewritten = runPass(rewrite, divided);
     return { divided, rewritten, state: preset ? runPass(approximatePass(preset), rewritten) : rewritten };
   };
@@ -50,6 +53,18 @@ export function splitSecurePart(
     split: fromPrivate.divided.module,
     rewritten: fromPrivate.rewritten.module,
   };
+}
+
+/** Why each stored weight has its owner: the option that names it, or what is missing to prove it public. */
+function reasonsOf({ module, storedWeights }: ImportedModel, { table }: Ownership): ReadonlyMap<ValueId, string> {
+  const whys = new Map(table.map(({ name, why }) => [name, why]));
+  return new Map(
+    Object.entries(module.params).flatMap(([id, key]) => {
+      const { weight = key } = storedWeights.get(key) ?? {};
+      const why = whys.get(weight);
+      return why === undefined ? [] : [[id, `weight "${weight}": ${why}`] as const];
+    }),
+  );
 }
 
 /** A rewrite that depended on private values would leak them through the public module or its public weights. */

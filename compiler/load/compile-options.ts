@@ -33,6 +33,8 @@ export interface WeightOptions {
   readonly mergedLora?: MergedLoraOptions;
   /** Patterns of private weight names. */
   readonly private?: readonly string[];
+  /** Patterns of weights that are public although a broader pattern of `private` matches them, or no base has them. */
+  readonly public?: readonly string[];
 }
 
 /** Inputs and outputs. */

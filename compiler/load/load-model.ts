@@ -9,7 +9,7 @@ import {
   readPeftAdapter,
 } from "../adapters/index.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
-import { type ImportedModel, importModel } from "../onnx/import/index.ts";
+import { type ImportedModel, importModel, inlineKnownBranches } from "../onnx/import/index.ts";
 import { bindConstantInputs, readModel, untieInitializers } from "../onnx/normalize/index.ts";
 import {
   type BaseModel,
@@ -52,10 +52,12 @@ function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean) 
   const untied = untieInitializers(raw, base?.names);
   const { model: asked, reveal, omittedOutputs } = selectOutputs(untied, options.interface.reveal);
   const bound = bindConstantInputs(asked, options.interface.dims, options.interface.constants);
-  const { model, adapter, original } = applyAdapter(bound, base, weights);
+  const chosen = inlineKnownBranches(bound, options.interface.dims);
+  const { model, adapter, original } = applyAdapter(chosen, base, weights);
   const ownership = decideOwnership(model, {
     allowAllPublic,
     ...(weights.private && { private: weights.private }),
+    ...(weights.public && { public: weights.public }),
     ...(base && { base }),
     ...(adapter && { adapter }),
     ...(original && { original }),

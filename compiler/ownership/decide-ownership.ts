@@ -50,7 +50,13 @@ export interface Ownership extends WeightOwners {
   readonly counterparts: ReadonlyMap<string, BaseTensor>;
 }
 
-type OwnershipVerdict = Pick<OwnershipRecord, "label" | "why" | "moved">;
+/** Why a weight is private that no pattern names. */
+export const noParameterName = "the file does not say which parameter it is";
+
+interface OwnershipVerdict extends Pick<OwnershipRecord, "label" | "why" | "moved"> {
+  /** The pattern of `--private` that names the weight. */
+  readonly pattern?: string;
+}
 
 /**
  * Decides the owner of every weight, and states why. A weight is private unless something proves it public: fail
@@ -61,9 +67,11 @@ export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}
   const catalog = catalogWeights(model, base?.names);
   const counterparts = new Map<string, BaseTensor>();
   const matching = base && createBaseMatching(catalog, base);
+  const patterns = new Map<string, string>();
   const table = [...catalog.weights.values()].map((weight): OwnershipRecord => {
-    const verdict = judgeWeight(weight, options, counterparts, matching);
+    const { pattern, ...verdict } = judgeWeight(weight, options, counterparts, matching, catalog.ownedIntegers);
     const { name } = weight;
+    if (pattern !== undefined) patterns.set(name, pattern);
     return verdict.label === "public"
       ? { name, ...verdict, sha256: parameterDigest(catalog, weight) }
       : { name, ...verdict };
@@ -75,7 +83,7 @@ export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}
     ...requirePrivateWeight(model, table, options),
     ...refusePublicCopies(catalog, table),
   ]);
-  return { catalog, labels: new Map(table.map(({ name, label }) => [name, label])), table, counterparts };
+  return { catalog, labels: new Map(table.map(({ name, label }) => [name, label])), patterns, table, counterparts };
 }
 
 /** Both matrices of every module: private, except an A that equals the public one it started from bit for bit. */
@@ -100,6 +108,7 @@ function judgeWeight(
   options: OwnershipOptions,
   counterparts: Map<string, BaseTensor>,
   matching: BaseMatching | undefined,
+  indices: ReadonlySet<string>,
 ): OwnershipVerdict {
   const { base } = options;
   const found = base?.counterpart(weight);
@@ -115,8 +124,15 @@ function judgeWeight(
     return { label: "public", why: `equal to ${found.name} of ${base!.path}, and known from the architecture` };
   }
   const named = options.private?.find((pattern) => matchesWeightName(weight, pattern));
-  if (named !== undefined) return { label: "server", why: `named by --private ${named}` };
+  // Integers that select positions have no form on shares. A pattern for many names does not mean those of the base.
+  if (found && named !== undefined && isForMany(named) && indices.has(weight.source.name)) {
+    if (countDifferences(weight.tensor(), found.tensor, weight.source.dtype) === 0)
+      return { label: "public", why: `equal to ${found.name} of ${base!.path}, and integers that are indices` };
+  }
   const open = options.public?.find((pattern) => matchesPattern(pattern, weight.name));
+  // The name of one weight says more than a pattern for many.
+  if (named !== undefined && (open === undefined || isForMany(open) || !isForMany(named)))
+    return { label: "server", why: `named by --private ${named}`, pattern: named };
   if (open !== undefined) return { label: "public", why: `named by --public ${open}` };
   if (options.loraPrivate && isLoraMatrix(weight.name)) return { label: "server", why: "half of a LoRA layer" };
   if (base && matching) return compareWithBase(weight, base, found, matching);
@@ -124,8 +140,12 @@ function judgeWeight(
   const declared = (options.private?.length ?? 0) > 0 || options.loraPrivate;
   if (!declared) return { label: "public", why: "nothing was declared private" };
   if (weight.candidates.length > 0) return { label: "public", why: "not declared private" };
-  return { label: "server", why: "the file does not say which parameter it is, so no pattern could name it" };
+  const given = options.private?.map((pattern) => `--private ${pattern}`).join(", ") ?? "the LoRA layers";
+  return { label: "server", why: `${noParameterName}, so ${given} may mean it` };
 }
+
+/** Whether a pattern may match several names. */
+export const isForMany = (pattern: string): boolean => /[*?]/.test(pattern);
 
 export const matchesWeightName = (weight: ModelWeight, pattern: string): boolean =>
   weightNames(weight).some((name) => matchesPattern(pattern, name));

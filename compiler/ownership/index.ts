@@ -5,6 +5,7 @@ export {
   isLoraMatrix,
   matchesPattern,
   matchesWeightName,
+  noParameterName,
   type Ownership,
   type OwnershipRecord,
 } from "./decide-ownership.ts";

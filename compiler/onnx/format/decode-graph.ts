@@ -180,9 +180,13 @@ function decodeValueInfo(
   };
 }
 
-/** A size, a symbol, or undefined: absent, or -1 as older exporters write it. */
+/** What exporters write for a size that they do not know. Two of them need not be equal, so it is no symbol. */
+const unknownSize = /^(\?|-1|\*|None|unknown)?$/;
+
+/** A size, a symbol, or undefined: absent, -1 as older exporters write it, or "?" as Paddle2ONNX does. */
 function decodeDimension(dim: proto.TensorShapeProto.IDimension, problems: ProblemSink, where: string) {
-  if (dim.dimParam) return dim.dimParam;
+  const symbol = dim.dimParam?.trim();
+  if (symbol) return unknownSize.test(symbol) ? undefined : dim.dimParam!;
   if (!Object.hasOwn(dim, "dimValue") || dim.dimValue === null || dim.dimValue === undefined) return undefined;
   const size = toBigInt(dim.dimValue);
   if (size > 2n ** 32n) problems.report("MRL0114", where, `a dimension cannot have size ${size}`);

@@ -72,6 +72,19 @@ function normalizeDomain(entry: ScannedMessage): string {
   return domain === "ai.onnx" ? "" : domain;
 }
 
+/** An import that a file repeats is one: skl2onnx does so. Two versions of one set would leave its nodes undefined. */
+function checkOpsets(imports: readonly ScannedMessage[], problems: ProblemSink): void {
+  for (const domain of new Set(findDuplicates(imports.map(normalizeDomain)))) {
+    const own = imports.filter((entry) => normalizeDomain(entry) === domain);
+    const versions = [...new Set(own.map((entry) => entry.scalars.get("version") ?? 0n))];
+    if (versions.length === 1) continue;
+    const set = domain === "" ? "ai.onnx" : domain;
+    const message = `the operator set ${set} is imported in the versions ${versions.join(" and ")}`;
+    const help = "keep the version that the nodes were written for: one entry of opset_import for each domain";
+    problems.report("MRL0111", "", message, help);
+  }
+}
+
 function checkHeader(scanned: ScannedMessage, problems: ProblemSink): void {
   const version = scanned.scalars.get("ir_version");
   const graph = scanned.children.get("graph");
@@ -93,9 +106,7 @@ function checkHeader(scanned: ScannedMessage, problems: ProblemSink): void {
       problems.report("MRL0108", "", `operator set "${normalizeDomain(entry)}" has version ${opset}`);
     }
   }
-  for (const domain of findDuplicates(imports.map(normalizeDomain))) {
-    problems.report("MRL0111", "", `operator set "${domain}" is imported twice`);
-  }
+  checkOpsets(imports, problems);
   const functions = scanned.children.get("functions") ?? [];
   if (functions.length > 0) {
     const names = functions.slice(0, 5).map((entry) => `${entry.strings.get("domain")}.${entry.strings.get("name")}`);

@@ -6,9 +6,15 @@ import type { Module, ValueId } from "../../../ir/module.ts";
 import { namePattern } from "../../../ir/names.ts";
 import type { Tensor } from "../../../ir/tensor.ts";
 import { type Shape, sizeOf } from "../../../ir/type.ts";
-import type { OnnxModel, OnnxValueInfo } from "../format/index.ts";
+import type { OnnxModel, OnnxNode, OnnxValueInfo } from "../format/index.ts";
 import { bindDims, lowerSequences } from "../normalize/index.ts";
-import { catalogWeights, elementOfDtype, type WeightCatalog, type WeightOwners } from "../weights/index.ts";
+import {
+  catalogWeights,
+  elementOfDtype,
+  innerGraphNames,
+  type WeightCatalog,
+  type WeightOwners,
+} from "../weights/index.ts";
 import { type FoldedLoraScale, type FusedModule, foldLoraScale, fuseOperators } from "./fuse/index.ts";
 import {
   checkShape,
@@ -76,7 +82,7 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   const catalog = options.ownership?.catalog ?? catalogWeights(model);
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   // The sizes of bound inputs count as used too.
-  const sized = graph.inputs.filter(({ name, dims }) => !graph.initializers.has(name) || dims?.some(isSymbolicDim));
+  const sized = graph.inputs.filter(({ name, dims }) => !graph.initializers.has(name) || dims?.some(isOpenDim));
   const { shapes, problems: dimProblems } = bindDims(model, sized, options.dims ?? new Map());
   const nodes = liveNodes(lowerSequences(model));
   const inputProblems = [...dimProblems, ...invalidInputs(model, inputs, options)];
@@ -85,7 +91,7 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
   throwIfAny(invalidInputShapes(model, shapes));
 
   const labels = options.ownership?.labels;
-  const integerProblems = refusePrivateIntegers(model, catalog, labels);
+  const integerProblems = refusePrivateIntegers(model, nodes, catalog, options.ownership);
   const stored = [...graph.initializers.values()].reduce((sum, { dims }) => sum + sizeOf(dims), 0);
   const labelOf = (weight: string): Label => labels?.get(weight) ?? "public";
   const into = createImportContext(displayName(graph.name) || "model", labelOf, createFoldMeter(stored));
@@ -114,20 +120,27 @@ export function importModel(model: OnnxModel, options: ImportOptions = {}): Impo
 
 /** Integers that are indices or enter arithmetic are not held as shares: their owner has to make them public. */
 function refusePrivateIntegers(
-  { file }: OnnxModel,
+  { file, graph }: OnnxModel,
+  nodes: readonly OnnxNode[],
   { weights, ownedIntegers }: WeightCatalog,
-  labels: ReadonlyMap<string, Label> | undefined,
+  ownership: WeightOwners | undefined,
 ): readonly Diagnostic[] {
+  const read = new Set([
+    ...graph.outputs.map(({ name }) => name),
+    ...nodes.flatMap((node) => [...node.inputs, ...innerGraphNames(node)]),
+  ]);
   return [...ownedIntegers].flatMap((source): Diagnostic[] => {
     const { name } = weights.get(source)!;
-    if (labels?.get(name) !== "server") return [];
-    const message = `"${name}" is a private table of integers, which are indices or are computed with in the clear`;
-    const help = "if it is not secret, give a --base that has it; else store its values as real numbers";
+    if (ownership?.labels.get(name) !== "server" || !read.has(source)) return [];
+    const pattern = ownership.patterns?.get(name);
+    const cause = pattern === undefined ? "" : `, by --private ${pattern}`;
+    const message = `"${name}" is a private table of integers${cause}, which are indices or are computed with in the clear`;
+    const help = `if it is not secret, add --public '${name}', or a --base that has it; else store its values as real numbers`;
     return [{ code: "MRL0431", message, at: file, help }];
   });
 }
 
-const isSymbolicDim = (dim: number | string | undefined): boolean => typeof dim === "string";
+const isOpenDim = (dim: number | string | undefined): boolean => typeof dim !== "number";
 
 function invalidInputShapes({ file }: OnnxModel, shapes: ReadonlyMap<string, readonly number[]>): Diagnostic[] {
   return [...shapes].flatMap(([name, shape]) => {
@@ -196,7 +209,7 @@ function finishImport(
       : foldLoraScale(module, weights, into.storedWeights);
   const inferred = infer(folded.module);
   const used = new Set(Object.values(inferred.params));
-  throwIfAny(unusedPrivateWeights(model, used, folded.storedWeights, options.ownership));
+  throwIfAny(idlePatterns(model, used, folded.storedWeights, options.ownership?.patterns));
   const origins = new Map(catalog.names.linears.map((linear) => [linear.node.name, linear]));
   const keyOfWeight = new Map([...into.storedWeights].map(([key, { weight }]) => [weight, key]));
   const linears = [...origins.values()].flatMap(({ node, module: path, weight }) => {
@@ -218,28 +231,29 @@ function finishImport(
 }
 
 /**
- * A private weight that drops out unnoticed would be an accuracy error and a privacy error. Adapters are attached
- * later.
+ * A pattern that names only tensors that no output depends on is a mistake: what it should have named would be public.
+ * One that names others too means those: files hold constants whose shape alone is read, and weights of dead branches.
  */
-function unusedPrivateWeights(
+function idlePatterns(
   model: OnnxModel,
   used: ReadonlySet<string>,
   stored: ReadonlyMap<string, StoredWeight>,
-  ownership: WeightOwners | undefined,
+  patterns: ReadonlyMap<string, string> = new Map(),
 ): Diagnostic[] {
   const reached = new Set([...stored].filter(([key]) => used.has(key)).map(([, { weight }]) => weight));
-  const weights = [...(ownership?.catalog.weights.values() ?? [])].map(({ name }) => name);
-  const lost = weights.filter((name) => ownership!.labels.get(name) === "server" && !reached.has(name));
-  if (lost.length === 0) return [];
-  const message = `private weights that no output depends on: ${lost.join(", ")}`;
-  return [
-    {
-      code: "MRL0425",
-      message,
-      at: model.file,
-      help: "remove them from the model, or correct the patterns of --private",
-    },
-  ];
+  return [...new Set(patterns.values())].flatMap((pattern): Diagnostic[] => {
+    const lost = [...patterns].filter((entry) => entry[1] === pattern).map(([name]) => name);
+    if (lost.some((name) => reached.has(name))) return [];
+    const shown = `${lost.slice(0, 8).join(", ")}${lost.length > 8 ? `, … (${lost.length})` : ""}`;
+    return [
+      {
+        code: "MRL0425",
+        message: `no output depends on what --private ${pattern} names: ${shown}`,
+        at: model.file,
+        help: "leave out this --private, or name the weights that the outputs of --reveal are computed from",
+      },
+    ];
+  });
 }
 
 interface NamedOutputs {

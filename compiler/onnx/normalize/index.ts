@@ -1,5 +1,6 @@
 export { bindConstantInputs } from "./bind-constant-inputs.ts";
 export { bindDims } from "./bind-dims.ts";
 export { lowerSequences } from "./expand-sequences.ts";
+export { normalizeInitializers } from "./normalize-initializers.ts";
 export { readModel } from "./read-model.ts";
 export { untieInitializers } from "./untie-initializers.ts";

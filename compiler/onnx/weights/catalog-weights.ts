@@ -55,6 +55,8 @@ export interface WeightCatalog {
 export interface WeightOwners {
   readonly catalog: WeightCatalog;
   readonly labels: ReadonlyMap<string, Label>;
+  /** Of private weights that an option names: its pattern. */
+  readonly patterns?: ReadonlyMap<string, string>;
 }
 
 /** A parameter that the file stores twice, as it is and transposed (an embedding tied to the head), gets one name. */
@@ -193,8 +195,16 @@ export function storedTensors(model: OnnxModel): OnnxTensor[] {
 const bareName =
   /^(?!threshold(_cast)?$|val|const|scalar|onnx|ort|m(in|ax)_val|((new_)?(zeros|ones|full|empty|arange|clone|lift_fresh_copy)(_like)?$))[a-z]+(_[a-z]+)*$/i;
 
+/** Single parameters under an exporter's name: skl2onnx numbers them, and tf2onnx names the read of the variable. */
+const numberedParameter =
+  /^(coef|coefficients?|intercepts?|bias|weights?|gamma|beta|offset|scale)\d+$|(^|\/)ReadVariableOp(:\d+)?$/i;
+
 /** Whether a name comes from the model rather than from an exporter. */
 const isModelName = (name: string): boolean => !isCodeConstantName(name) && (bareName.test(name) || name.includes("."));
+
+/** Nobody trains an infinity: it is the start of a maximum, or hides a score. */
+const isScalarParameter = (name: string, tensor: () => Tensor): boolean =>
+  numberedParameter.test(name) || (bareName.test(name) && tensor().data.every(Number.isFinite));
 
 const parameterName = /\.(weight|bias)$/;
 /** What models keep beside parameters: tables of positions. */
@@ -219,7 +229,7 @@ function isConstant(
   if (elementOfDtype(source.dtype).kind !== "f32" || isCodeConstant(name, foldedFrom, single)) return true;
   if (recovered && !isBuffer(name)) return false;
   // A value computed from a named scalar of the model belongs to the model as that scalar does.
-  if (single) return !recovered && !bareName.test(source.name) && !foldedFrom.some(isModelName);
+  if (single) return !recovered && !isScalarParameter(source.name, tensor) && !foldedFrom.some(isModelName);
   return isFormulaTable(tensor()) || isRotaryTable([name, ...foldedFrom], tensor(), source.dtype);
 }
 

@@ -1,6 +1,7 @@
 import { type Label, labels } from "../../../ir/label.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { folderOf, type Manifest } from "../../build/index.ts";
+import { noParameterName } from "../../ownership/index.ts";
 import { usedDirections } from "../../run/index.ts";
 import { layerName } from "../cost/index.ts";
 import { bytesText, countText } from "./format-units.ts";
@@ -76,7 +77,19 @@ function ownersText({ weights }: Manifest): string {
     const values = owned.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     return [`${label} ${countText(values)} values in ${owned.length} tensors`];
   };
-  return `weights: ${labels.flatMap(line).join(", ") || "none"}`;
+  return [`weights: ${labels.flatMap(line).join(", ") || "none"}`, ...unnamedText(weights)].join("\n");
+}
+
+/** Private weights that no option names: the reader may have meant only those of a pattern. */
+function unnamedText(weights: Manifest["weights"]): readonly string[] {
+  const unnamed = weights.filter(({ label, why }) => label === "server" && why.startsWith(noParameterName));
+  const [first] = unnamed;
+  if (!first) return [];
+  const names = unnamed.map(({ name }) => name);
+  const more = names.length > maxNames ? `, … (${names.length} in all)` : "";
+  return [
+    `  private though no option names them: ${names.slice(0, maxNames).join(", ")}${more}; ${first.why}. A --base that has them, or --public '${first.name}', makes them public`,
+  ];
 }
 
 /** Which part of the model runs where, with the tensors at its boundaries. */

@@ -26,7 +26,7 @@ describe("a trained network without a public base", () => {
     const { manifest } = build(out, { ...owned, model, calibrate });
     expect(manifest.weights.filter(({ label }) => label === "public")).toEqual([]);
     const exact = await floatResult(model, input);
-    const plain = await runPlain(out, readInputFiles([input]));
+    const { outputs: plain } = await runPlain(out, readInputFiles([input]));
     expect(largestDifference(plain.get("y")!.tensor.data, exact)).toBeLessThan(await declaredError(out, input));
   });
 
@@ -57,7 +57,7 @@ describe("networks of public reports", () => {
     build(out, { ...options, private: ["*"], model, calibrate });
     const input = join(calibrate, "0.npz");
     const [output] = Object.keys(options.reveal) as [string];
-    const plain = await runPlain(out, readInputFiles([input]));
+    const { outputs: plain } = await runPlain(out, readInputFiles([input]));
     const exact = await floatResult(model, input, output);
     expect(largestDifference(plain.get(output)!.tensor.data, exact)).toBeLessThan(await declaredError(out, input));
   });

@@ -123,7 +123,7 @@ export function checkWritten(dir: string, all: Readonly<Record<string, Written>>
     const error = largestDifference(found.data, exact.data);
     expect(error).toBeLessThanOrEqual(bound);
     expect(error).toBeLessThanOrEqual(most * (written.relative ?? 1 / 64));
-    const plain = (await runPlain(out, readInputFiles([input]))).get("y")!.tensor;
+    const plain = (await runPlain(out, readInputFiles([input]))).outputs.get("y")!.tensor;
     expect(largestDifference(found.data, plain.data)).toBeLessThanOrEqual(bound);
     expect(report.measured).toEqual(report.predicted);
   });

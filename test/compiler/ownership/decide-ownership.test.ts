@@ -214,13 +214,33 @@ describe("decideOwnership of a small model", () => {
   };
   const model = decodeModel(modelBytes(graph), "g.onnx");
 
-  it("leads to a refusal of private weights that no output depends on", () => {
+  it("leaves out what no output depends on of what a pattern names", () => {
     const ownership = decideOwnership(model, { private: ["*"] });
+
+    const { storedWeights } = importModel(model, { ownership });
+
+    expect(privateNames(ownership)).toEqual(["fc.weight", "old.weight"]);
+    expect([...storedWeights.keys()]).toEqual(["fc.weight"]);
+  });
+
+  it("leads to a refusal of a pattern that names only such weights", () => {
+    const ownership = decideOwnership(model, { private: ["fc.*", "o*.weight"] });
 
     const run = () => importModel(model, { ownership });
 
     expect(codesOf(run)).toEqual(["MRL0425"]);
-    expect(run).toThrow("old.weight");
+    expect(run).toThrow("no output depends on what --private o*.weight names: old.weight");
+  });
+
+  it("takes the name of one weight for more than a pattern for many", () => {
+    const labelsWith = (secret: string, open: string) =>
+      decideOwnership(model, { private: [secret], public: [open], allowAllPublic: true }).table.map(
+        ({ label }) => label,
+      );
+
+    expect(labelsWith("*", "fc.weight")).toEqual(["public", "server"]);
+    expect(labelsWith("*", "fc.*")).toEqual(["server", "server"]);
+    expect(labelsWith("fc.weight", "fc.weight")).toEqual(["server", "public"]);
   });
 
   it("lets the user make weights public that the base does not have", () => {

@@ -2,7 +2,7 @@ import type { onnx as proto } from "onnx-proto";
 import { describe, expect, it } from "vitest";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { codesOf, floatTensor, node } from "../onnx/format/build-model.ts";
-import { baseOf, type Case, cast, integers, layer, look, stored, width } from "./private-models.ts";
+import { baseOf, type Case, cast, integers, layer, load, look, stored, width } from "./private-models.ts";
 
 describe("integers", () => {
   const q = numbers(width * width, 5, 90).map(Math.round);
@@ -41,6 +41,77 @@ describe("integers", () => {
     const [{ name, dims, int64Data }] = given.initializer as [proto.ITensorProto];
     const same = stored(name!, dims as number[], int64Data as number[], "int64");
     expect(look(given, { base: baseOf(same) }).secrets).toEqual([]);
+  });
+});
+
+describe("indices that a pattern for many names matches", () => {
+  const order = [2, 0, 3, 1];
+  const gather = { ...node("Gather", ["h", "fc1.order"], ["g"]), attribute: [{ name: "axis", type: 2, i: 1 }] };
+  const given: Case = {
+    initializer: [integers("fc1.order", [width], order), floatTensor("fc1.scale", [width], [1, 2, 3, 4])],
+    nodes: [gather, node("Mul", ["g", "fc1.scale"], ["y"])],
+  };
+
+  it("are public where the base has them", () => {
+    const [known, moved] = [order, [0, 2, 3, 1]].map(
+      (rows) => () => baseOf(stored("fc1.order", [width], rows, "int64")),
+    );
+    const secretsOf = (base: () => string, pattern: string) =>
+      look(given, { base: base(), private: [pattern] }).secrets;
+
+    expect(secretsOf(known!, "fc1.*")).toEqual(["fc1.scale"]);
+    expect(codesOf(() => secretsOf(moved!, "fc1.*"))).toEqual(["MRL0431"]);
+    expect(codesOf(() => secretsOf(known!, "fc1.order"))).toEqual(["MRL0431"]);
+  });
+
+  it("are refused without a base, and the advice works", () => {
+    const run = () => look(given, { private: ["fc1.*"] });
+
+    expect(run).toThrow("by --private fc1.*");
+    expect(run).toThrow("add --public 'fc1.order'");
+    expect(look(given, { private: ["fc1.*"], public: ["fc1.order"] }).secrets).toEqual(["fc1.scale"]);
+  });
+
+  it("are left out where nothing reads them", () => {
+    const idle: Case = {
+      initializer: given.initializer,
+      nodes: [node("Mul", ["h", "fc1.scale"], ["y"])],
+    };
+
+    expect(codesOf(() => load(idle, { private: ["fc1.*"] }))).toEqual([]);
+  });
+});
+
+describe("single numbers with an exporter's name", () => {
+  it.each([
+    "intercepts1",
+    "coefficient2",
+    "model/dense/BiasAdd/ReadVariableOp:0",
+    "logit_scale",
+  ])("%s is a parameter, of whatever size", (name) => {
+    const one: Case = { initializer: [floatTensor(name, [1], [0.5])], nodes: [node("Add", ["h", name], ["y"])] };
+
+    expect(look(one, { private: ["*"] }).secrets).toEqual(["fc0.weight", name]);
+  });
+
+  it.each([
+    "val_41",
+    "Constant_3",
+    "const_fold_opt__12",
+    "model/attention/Mul/y:0",
+  ])("%s is part of the graph", (name) => {
+    const one: Case = { initializer: [floatTensor(name, [1], [0.5])], nodes: [node("Add", ["h", name], ["y"])] };
+
+    expect(look(one, { private: ["*"] }).secrets).toEqual(["fc0.weight"]);
+  });
+
+  it("an infinity is part of the graph under any name", () => {
+    const start: Case = {
+      initializer: [floatTensor("ninf", [], [-Infinity])],
+      nodes: [node("Max", ["ninf", "h"], ["y"])],
+    };
+
+    expect(look(start, { private: ["*"] }).secrets).toEqual(["fc0.weight"]);
   });
 });
 

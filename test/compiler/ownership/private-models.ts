@@ -73,11 +73,18 @@ export function modelOf({ initializer, nodes }: Case, name = "model"): string {
   return path;
 }
 
+interface Owners {
+  readonly base?: string;
+  readonly private?: readonly string[];
+  readonly public?: readonly string[];
+}
+
+export const load = (given: Case, options: Owners) =>
+  loadModel(resolveModelOptions({ model: modelOf(given), ...options }), { allowAllPublic: true });
+
 /** Names of private weights, and the model's result. */
-export function look(given: Case, options: { readonly base?: string; readonly private?: readonly string[] }) {
-  const { imported, ownership, surrogate } = loadModel(resolveModelOptions({ model: modelOf(given), ...options }), {
-    allowAllPublic: true,
-  });
+export function look(given: Case, options: Owners) {
+  const { imported, ownership, surrogate } = load(given, options);
   const x = tensor([rows, width], Float64Array.from(numbers(rows * width, 9, 0.5)));
   const [y] = [...runImported(imported, new Map([["x", x]])).values()];
   const secrets = ownership.table.filter(({ label }) => label === "server").map((line) => line.name);

@@ -95,8 +95,8 @@ export const protobufClasses: readonly HostileClass[] = [
       onnxCase("no operator set", () => model({}, { opsetImport: [] })),
       onnxCase("an operator set of version 2^40", () => model({}, { opsetImport: [{ domain: "", version: 2 ** 40 }] })),
       onnxCase("an operator set of version -1", () => model({}, { opsetImport: [{ domain: "", version: -1 }] })),
-      onnxCase("an operator set twice", () => {
-        return model({}, { opsetImport: ["", "ai.onnx"].map((domain) => ({ domain, version: 17 })) });
+      onnxCase("an operator set in two versions", () => {
+        return model({}, { opsetImport: ["", "ai.onnx"].map((domain, at) => ({ domain, version: 17 + at })) });
       }),
       onnxCase("a function that calls itself", () => {
         const call = { opType: "f", domain: "own", input: ["x"], output: ["y"] };

@@ -1,15 +1,55 @@
 import { axisOf } from "../../../../ir/ops/helpers/shapes.ts";
 import { type Fusion, type FusionMatcher, operandPairs } from "./matcher.ts";
 
-// x · 1 = x + 0 = x / 1 = x ^ 1 = x
+/** Neutral values: 1 of products; the lowest number, or −∞, of a maximum, as JAX and TensorFlow begin one. */
+const largest = Math.fround(3.4028234663852886e38);
+const neutralValues: Readonly<Record<string, (value: number) => boolean>> = {
+  mul: (value) => value === 1,
+  div: (value) => value === 1,
+  pow: (value) => value === 1,
+  add: (value) => value === 0,
+  sub: (value) => value === 0,
+  maximum: (value) => value <= -largest,
+  minimum: (value) => value >= largest,
+};
+const commutative: ReadonlySet<string> = new Set(["mul", "add", "maximum", "minimum"]);
+
+// x · 1 = x + 0 = x / 1 = x ^ 1 = max(x, −∞) = min(x, ∞) = x
 const neutralElement: Fusion = {
   name: "neutral-element",
-  law: "x · 1 = x + 0 = x − 0 = x / 1 = x",
+  law: "x · 1 = x + 0 = x − 0 = x / 1 = x ^ 1 = max(x, −∞) = min(x, ∞) = x",
   match: (op, { constant }) => {
-    const unit = { mul: 1, div: 1, add: 0, sub: 0, pow: 1 }[op.name];
-    if (unit === undefined) return undefined;
-    const pairs = op.name === "mul" || op.name === "add" ? operandPairs(op) : [operandPairs(op)[0]!];
-    return pairs.find(([, other]) => constant(other)?.data.every((value) => value === unit))?.[0];
+    const isNeutral = Object.hasOwn(neutralValues, op.name) ? neutralValues[op.name] : undefined;
+    if (!isNeutral) return undefined;
+    const pairs = commutative.has(op.name) ? operandPairs(op) : [operandPairs(op)[0]!];
+    return pairs.find(([, other]) => constant(other)?.data.every(isNeutral))?.[0];
+  },
+};
+
+// where(true, x, y) = x; where(false, x, y) = y; where(c, x, x) = x
+const knownChoice: Fusion = {
+  name: "known-choice",
+  law: "where(true, x, y) = x; where(false, x, y) = y; where(c, x, x) = x",
+  match: (op, { constant }) => {
+    if (op.name !== "where") return undefined;
+    const [condition, x, y] = op.operands as [string, string, string];
+    const known = constant(condition)?.data;
+    if (x === y || known?.every((holds) => holds !== 0)) return x;
+    return known?.every((holds) => holds === 0) ? y : undefined;
+  },
+};
+
+// −(−x) = x; |x| of a value that is not negative, and relu of it, are the value
+const repeated: Fusion = {
+  name: "repeated",
+  law: "−(−x) = x; relu(relu(x)) = relu(x); |relu(x)| = relu(x); ||x|| = |x|; max(x, x) = min(x, x) = x",
+  match: (op, { definer }) => {
+    const [x, y] = op.operands as [string, string | undefined];
+    if (op.name === "maximum" || op.name === "minimum") return x === y ? x : undefined;
+    const inner = definer(x);
+    if (op.name === "neg") return inner?.name === "neg" ? inner.operands[0] : undefined;
+    const isPositive = inner?.name === "relu" || inner?.name === "abs";
+    return isPositive && (op.name === "relu" || op.name === "abs") ? x : undefined;
   },
 };
 
@@ -76,4 +116,12 @@ const centeredSoftmax: Fusion = {
   },
 };
 
-export const arithmeticFusions: readonly Fusion[] = [neutralElement, power, reciprocalRoot, nanGuard, centeredSoftmax];
+export const arithmeticFusions: readonly Fusion[] = [
+  neutralElement,
+  knownChoice,
+  repeated,
+  power,
+  reciprocalRoot,
+  nanGuard,
+  centeredSoftmax,
+];

@@ -55,6 +55,29 @@ describe("decodeModel", () => {
     });
   });
 
+  it("takes an operator set that is imported twice in one version as one", () => {
+    // skl2onnx 1.20 writes both for every model of one operator.
+    const opsetImport = ["ai.onnx.ml", "", "", "ai.onnx"].map((domain) => ({
+      domain,
+      version: domain === "ai.onnx.ml" ? 1 : 22,
+    }));
+
+    const { opsets } = decodeModel(modelBytes({ name: "g" }, { opsetImport }), "twice.onnx");
+
+    expect([...opsets]).toEqual([
+      ["ai.onnx.ml", 1],
+      ["", 22],
+    ]);
+  });
+
+  it("refuses two versions of one operator set, and names them", () => {
+    const opsetImport = [17, 18].map((version) => ({ domain: "", version }));
+
+    expect(() => decodeModel(modelBytes({ name: "g" }, { opsetImport }), "two.onnx")).toThrow(
+      "the operator set ai.onnx is imported in the versions 17 and 18",
+    );
+  });
+
   it("sorts nodes that come before their inputs, and keeps the order of those that do not", () => {
     const nodes = [
       node("Neg", ["b"], ["y"], "last"),

@@ -38,6 +38,7 @@ const groups: readonly (readonly [operators: string, recognised: string])[] = [
   ["softmax matmul mul transpose", "double-transpose"],
   ["attention mul transpose", "clamp-mask"],
   ["reduce-mean sub mul add sqrt div", "reciprocal neutral-element"],
+  ["where maximum minimum neg relu abs", "known-choice repeated"],
 ];
 
 it.each(groups)("keeps the meaning of modules of %s", (operators, recognised) => {

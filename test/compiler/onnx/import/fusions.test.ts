@@ -119,6 +119,29 @@ describe("simplifications", () => {
     expect(settled(made)).toEqual({ mul: 2 });
   });
 
+  it.each<[string, (s: Sketch, h: string) => string]>([
+    ["max(−∞, x)", ({ op, constant }, h) => op("maximum", constant(-Infinity), h)],
+    ["max(x, lowest float32)", ({ op, constant }, h) => op("maximum", h, constant(-single(3.4028234663852886e38)))],
+    ["min(∞, x)", ({ op, constant }, h) => op("minimum", constant(Infinity), h)],
+    ["x ^ 1", ({ op, constant }, h) => op("pow", h, constant(1))],
+    ["x / 1 − 0", ({ op, constant }, h) => op("sub", op("div", h, constant(1)), constant(0))],
+    ["where(true, x, 5)", ({ op, constant }, h) => op("where", constant(1), h, constant(5))],
+    ["where(false, 5, x)", ({ op, constant }, h) => op("where", constant(0), constant(5), h)],
+    ["max(x, x)", ({ op }, h) => op("maximum", h, h)],
+    ["−(−x)", ({ op }, h) => op("neg", op("neg", h))],
+  ])("%s is x", (_, write) => {
+    expect(settled(sketch((s) => s.op("tanh", write(s, s.x("h", 3)))))).toEqual({ tanh: 1 });
+  });
+
+  it.each<[string, (s: Sketch, h: string) => string, string]>([
+    ["max(x, −5)", ({ op, constant }, h) => op("maximum", h, constant(-5)), "maximum"],
+    ["min(x, lowest float32)", ({ op, constant }, h) => op("minimum", h, constant(-3e38)), "minimum"],
+    ["1 / x", ({ op, constant }, h) => op("div", constant(1), h), "reciprocal"],
+    ["0 − x", ({ op, constant }, h) => op("sub", constant(0), h), "sub"],
+  ])("%s is not x", (_, write, operator) => {
+    expect(settled(sketch((s) => s.op("tanh", write(s, s.x("h", 3)))))).toEqual({ tanh: 1, [operator]: 1 });
+  });
+
   it("computes equal operators once", () => {
     const made = sketch(({ x, op, constant }) => {
       const h = x("h", 3);

@@ -180,6 +180,57 @@ describe("importModel with dimensions without a size", () => {
   });
 });
 
+describe("importModel with sizes by position", () => {
+  /** Paddle2ONNX writes "?" for both sides of an image, tf2onnx a number of its own for each. */
+  const openInfo = (name: string, ...dims: (string | number)[]) => ({
+    name,
+    type: {
+      tensorType: {
+        elemType: 1,
+        shape: { dim: dims.map((dim) => (typeof dim === "number" ? { dimValue: dim } : { dimParam: dim })) },
+      },
+    },
+  });
+  const of = (...dims: (string | number)[]) =>
+    modelOf({
+      input: [openInfo("x", ...dims), openInfo("mask", "batch")],
+      output: [floatInfo("y"), floatInfo("z")],
+      node: [node("Neg", ["x"], ["y"]), node("Neg", ["mask"], ["z"])],
+    });
+  const shapesOf = (model: ReturnType<typeof of>, sizes: Record<string, number>) => {
+    const { module, outputs } = importModel(model, { dims: new Map(Object.entries(sizes)) });
+    return ["y", "z"].map((name) => module.values[outputs.get(name)!]!.type.shape);
+  };
+  const messagesOf = (model: ReturnType<typeof of>, sizes: Record<string, number>) =>
+    diagnosticsOf(() => shapesOf(model, sizes)).map(({ code, message, help }) => `${code} ${message}: ${help ?? ""}`);
+
+  it.each([["?"], ["unk__616"], [""], ["None"]])("takes %j for the name of no dimension", (symbol) => {
+    const image = of(-1, 3, symbol, symbol === "unk__616" ? "unk__617" : symbol);
+
+    const shapes = shapesOf(image, { "x.0": 1, "x.2": 8, "x.3": 24, batch: 2 });
+    const [missing] = messagesOf(image, { "x.0": 1, batch: 2 });
+
+    expect(shapes).toEqual([[1, 3, 8, 24], [2]]);
+    expect(missing).toContain("2 dimensions: x.2, x.3: ");
+    expect(missing).toContain("--dim x.2=… --dim x.3=…");
+  });
+
+  it("takes the position of a dimension that has a name, and gives its size to all of that name", () => {
+    expect(shapesOf(of("batch", 3), { "x.0": 5 })).toEqual([[5, 3], [5]]);
+    expect(shapesOf(of("batch", 3), { "mask.0": 5, "x.1": 3 })).toEqual([[5, 3], [5]]);
+    expect(shapesOf(of("batch + 1", 3), { "x.0": 6, batch: 5 })).toEqual([[6, 3], [5]]);
+  });
+
+  it.each([
+    [{ "x.0": 5, batch: 4 }, "MRL0403 --dim x.0=5, but batch is 4: "],
+    [{ "x.0": 5, "mask.0": 4 }, "MRL0403 --dim mask.0=4, but batch is 5: "],
+    [{ batch: 5, "x.1": 4 }, "MRL0403 --dim x.1=4, but the model fixes it to 3: "],
+    [{ batch: 5, "x.2": 4 }, "MRL0403 the model has no dimension x.2 to size: dimensions: batch, x.0, mask.0"],
+  ])("refuses %j", (sizes, message) => {
+    expect(messagesOf(of("batch", 3), sizes)).toEqual([message]);
+  });
+});
+
 describe("importModel with labels of inputs", () => {
   const relu = modelOf({
     input: [floatInfo("x", 2)],
