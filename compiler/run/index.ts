@@ -5,6 +5,7 @@ export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } f
 export { checkInputs, readInputFiles } from "./input-files.ts";
 export { InternalError } from "./internal-error.ts";
 export { loadMir } from "./load-mir.ts";
+export { type LocalGuard, openLocalGuard } from "./local-guard.ts";
 export { type LocalSession, openLocal } from "./local-session.ts";
 export {
   assertTrafficPredicted,
@@ -31,3 +32,4 @@ export {
   securityFields,
   usedDirections,
 } from "./run-result.ts";
+export { refuseUntrusted } from "./untrusted-answer.ts";
