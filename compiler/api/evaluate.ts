@@ -14,6 +14,7 @@ import {
   type MeasuredRun,
   openClientExecutor,
   openLocal,
+  openLocalGuard,
   openOnnxSession,
   type RunResult,
   readEvaluationPrompts,
@@ -38,11 +39,19 @@ export interface EvaluateOptions extends LocalRunOptions, ClampOption {
   readonly limit?: number;
 }
 
+export interface UntrustedAnswers {
+  readonly queries: number;
+  /** Nodes of the model, the first in program order first. */
+  readonly layers: readonly string[];
+}
+
 /** Output of `evaluate --json`. */
 export interface EvaluateResult
   extends Evaluation,
     Pick<RunResult, "clamped" | "setting" | "security" | "truncation" | "queries"> {
   readonly schema: 1;
+  /** Answers that cannot be trusted, as a value of these layers leaves its public bounds; the command line exits with 1. */
+  readonly untrusted?: UntrustedAnswers;
   /** Bound on `largestError`, from scales and depth; the command line exits with 1 above it. */
   readonly errorBound: number;
   readonly predicted: NonNullable<RunResult["predicted"]>;
@@ -63,7 +72,7 @@ export interface EvaluateResult
  * ```
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
-  const { build: dir, clamp = false, signal, onProgress, onWarning } = options;
+  const { build: dir, clamp = false, guard: guarded = true, signal, onProgress, onWarning } = options;
   const link = options.link === undefined ? undefined : linkOf(options.link);
   const questions = readEvaluationPrompts(options.prompts, countOf(options.limit, "limit", Number.MAX_SAFE_INTEGER));
   const manifest = loadManifest(dir);
@@ -71,9 +80,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const reference = await openOnnxSession(options.reference);
   signal?.throwIfAborted();
   onWarning?.(onOneMachine);
+  const guard = guarded ? await openLocalGuard(dir, { clamp, onWarning }) : undefined;
   const session = await openLocal({ dir, clamp, inProcess: options.inProcess ?? false, ...(link && { link }) });
   let moved: ClampedValues = {};
+  let untrusted: UntrustedAnswers = { queries: 0, layers: [] };
   const secure: Forward = async (inputs) => {
+    const departures = (await guard?.departures(inputs)) ?? [];
+    if (departures.length > 0) untrusted = addUntrusted(untrusted, departures);
     const { outputs, clamped } = await session.query(inputs);
     moved = addClamped(moved, clamped);
     return outputs;
@@ -91,17 +104,23 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     });
   const result = await unlessAborted(signal, session.abandon, work);
   const traffic = sessionReport(manifest.setting, await session.end());
-  await reference.release();
+  await Promise.all([reference.release(), guard?.release()]);
   warnClamped(moved, onWarning);
   return {
     schema: 1,
     ...result,
     errorBound: await boundFor(dir, tokens, questions[0]!, clamp),
     ...clampedField(moved),
+    ...(untrusted.queries > 0 && { untrusted }),
     ...securityFields(manifest),
     ...traffic,
   };
 }
+
+const addUntrusted = ({ queries, layers }: UntrustedAnswers, departures: readonly { readonly at: string }[]) => ({
+  queries: queries + 1,
+  layers: [...new Set([...layers, ...departures.map(({ at }) => at)])],
+});
 
 /** The error bound for one prompt. It depends on magnitudes, which differ little between prompts. */
 async function boundFor(

@@ -6,7 +6,7 @@ import {
   partyLabels,
   thirdPartyName,
 } from "../build/index.ts";
-import { readTokenizer } from "../inputs/index.ts";
+import { readTokenizer, type TextTokenizer } from "../inputs/index.ts";
 import { placementText, type TokenCost } from "../report/text/index.ts";
 import {
   addClamped,
@@ -20,12 +20,14 @@ import {
   type RunResult,
   roundTimes,
   securityFields,
+  textInputOf,
+  tokenFeeds,
   unlessAborted,
 } from "../run/index.ts";
 import { openRemoteSession, type RemoteSession } from "../services/index.ts";
 import { usage } from "./errors.ts";
 import { type ClampOption, warnClamped } from "./inputs.ts";
-import { type LocalRunOptions, onOneMachine } from "./run.ts";
+import { checkRanges, type LocalRunOptions, onOneMachine } from "./run.ts";
 import { identityOf, type RemoteOptions } from "./services.ts";
 import { countOf, endpointOf, type LinkOption, linkOf } from "./values.ts";
 
@@ -81,7 +83,7 @@ export const defaultTokens = 32;
  * @throws SessionError if a party fails
  */
 export async function generate(options: GenerateOptions): Promise<GenerateResult> {
-  const { build, prompt, cache = true, remote, signal, onToken } = options;
+  const { build, prompt, cache = true, guard = true, remote, signal, onToken } = options;
   const maxTokens = countOf(options.maxTokens, "max-tokens", defaultTokens);
   const folder = partyFolder(build, "client");
   const manifest = loadManifest(folder);
@@ -109,6 +111,7 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   );
   const { predicted, measured, queries } = await session.end();
   warnClamped(moved, options.onWarning);
+  if (!remote && guard) await checkText(options, tokens, [...tokens.encode(prompt), ...made.tokens]);
   return {
     schema: 1,
     prompt,
@@ -124,6 +127,20 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
       peakMegabytes: labels.perRole(measured.peakMegabytes),
     },
   };
+}
+
+/**
+ * The whole text once, over the full context: a causal model has the same values at a position however far the text
+ * goes on.
+ * @throws DiagnosticError if a value leaves its public bounds
+ */
+async function checkText(
+  { build, clamp = false, onWarning }: GenerateOptions,
+  { padToken }: TextTokenizer,
+  text: readonly number[],
+): Promise<void> {
+  const feeds = tokenFeeds(textInputOf(loadManifest(partyFolder(build, "client"))), text, padToken);
+  await checkRanges(build, feeds, { clamp, onWarning });
 }
 
 async function openHere(

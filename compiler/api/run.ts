@@ -2,13 +2,16 @@ import { loadManifest } from "../build/index.ts";
 import {
   clampedField,
   openLocal,
+  openLocalGuard,
   outputsJson,
   type PlainOutputs,
   type RunResult,
+  refuseUntrusted,
   runPlain,
   securityFields,
   unlessAborted,
 } from "../run/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 import { type InputOptions, inputsOf, saveOutputs, warnClamped } from "./inputs.ts";
 import { sessionReport } from "./session-report.ts";
 import { countOf, type LinkOption, linkOf } from "./values.ts";
@@ -19,6 +22,12 @@ export interface LocalRunOptions {
   readonly link?: LinkOption;
   /** Run all parties in this thread, for debugging. Default: one thread per party. */
   readonly inProcess?: boolean;
+  /**
+   * Compare the values inside the network with their public bounds, in the interpreter, and refuse an answer for which
+   * one leaves them. Default: true. Left out, with a warning, for models that the interpreter is too slow
+   * for, and for a server elsewhere.
+   */
+  readonly guard?: boolean;
   /** Stops the parties between two messages; the call throws the reason of the signal. */
   readonly signal?: AbortSignal;
   /** Called with each warning, one line: here, that one machine sees all data. */
@@ -52,13 +61,13 @@ export const onOneMachine = "all three parties run on this machine: this is a te
  * @throws SessionError if a party fails
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { build, output, plain = false, clamp = false, onProgress, onWarning, signal } = options;
+  const { build, output, plain = false, clamp = false, guard = true, onProgress, onWarning, signal } = options;
   const link = options.link === undefined ? undefined : linkOf(options.link);
   const repeat = countOf(options.repeat, "repeat", 1);
   const manifest = loadManifest(build);
   const inputs = inputsOf(manifest, options);
   if (plain) {
-    const found = await runPlain(build, inputs, { clamp });
+    const found = await runPlain(build, inputs, { clamp, guard });
     warnClamped(found.clamped, onWarning);
     saveOutputs(output, outputsOfBoth(found));
     return {
@@ -71,6 +80,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
   signal?.throwIfAborted();
   onWarning?.(onOneMachine);
+  if (guard) await checkRanges(build, inputs, { clamp, onWarning });
   const session = await openLocal({ dir: build, clamp, inProcess: options.inProcess ?? false, ...(link && { link }) });
   return await unlessAborted(signal, session.abandon, async () => {
     let last = await session.query(inputs);
@@ -99,3 +109,17 @@ const outputFields = ({ outputs, serverOutputs }: PlainOutputs): Pick<RunResult,
   outputs: outputsJson(outputs),
   ...(serverOutputs.size > 0 && { serverOutputs: outputsJson(serverOutputs) }),
 });
+
+/** @throws DiagnosticError for an input that drives a value inside the network out of its bounds */
+export async function checkRanges(
+  build: string,
+  inputs: ReadonlyMap<string, TypedTensor>,
+  options: Parameters<typeof openLocalGuard>[1],
+): Promise<void> {
+  const guard = await openLocalGuard(build, options);
+  try {
+    refuseUntrusted((await guard?.departures(inputs)) ?? []);
+  } finally {
+    await guard?.release();
+  }
+}

@@ -11,7 +11,7 @@ import { loadManifest, partyFolder } from "../build/index.ts";
 import { costLine, timeLine, tokenLine } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { readCount, readLink } from "./option-values.ts";
-import { clampOption, shapedLinkOption } from "./run.ts";
+import { clampOption, noGuardOption, shapedLinkOption } from "./run.ts";
 
 export const generateCommand: CommandSpec = {
   name: "generate",
@@ -27,6 +27,7 @@ export const generateCommand: CommandSpec = {
     clampOption,
     shapedLinkOption,
     { flags: "--in-process", help: "run all parties in one thread, for debugging" },
+    noGuardOption,
     jsonOption,
   ],
   examples: ['marillc generate build/date --prompt "date 4/4/21 (m/d/y)=" --max-tokens 2'],
@@ -40,6 +41,7 @@ async function generateText(call: Invocation): Promise<CommandResult> {
     prompt: options.text("prompt")!,
     cache: options.flag("cache"),
     clamp: options.flag("clamp"),
+    guard: options.flag("guard"),
     inProcess: options.flag("inProcess"),
     ...given({ maxTokens: readCount(options, "maxTokens"), link: readLink(options), remote: remoteOf(call) }),
     onWarning: call.warn,

@@ -17,6 +17,11 @@ export const clampOption = {
 } as const;
 export const outputOption = { flags: "--output <file.npz>", help: "write the outputs to this file" } as const;
 
+export const noGuardOption = {
+  flags: "--no-guard",
+  help: "do not compare the values inside the network with their public bounds: an answer may then be noise",
+} as const;
+
 /** For commands that run all parties on this machine. */
 export const shapedLinkOption = {
   flags: "--link <link>",
@@ -36,6 +41,7 @@ export const runCommand: CommandSpec = {
     { flags: "--repeat <n>", help: "number of queries in one session (default: 1)" },
     { flags: "--plain", help: "evaluate the same fixed-point program with the exact interpreter, without parties" },
     { flags: "--in-process", help: "run all parties in one thread, for debugging" },
+    noGuardOption,
     jsonOption,
   ],
   examples: [
@@ -50,6 +56,7 @@ async function runBuild({ args, options, warn, progress }: Invocation): Promise<
     build: args[0]!,
     inputFiles: options.list("input"),
     clamp: options.flag("clamp"),
+    guard: options.flag("guard"),
     plain: options.flag("plain"),
     inProcess: options.flag("inProcess"),
     ...given({ link: readLink(options), repeat: readCount(options, "repeat"), output: options.text("output") }),

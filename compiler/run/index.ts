@@ -5,6 +5,7 @@ export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } f
 export { checkInputs, readInputFiles } from "./input-files.ts";
 export { InternalError } from "./internal-error.ts";
 export { loadMir } from "./load-mir.ts";
+export { type LocalGuard, openLocalGuard } from "./local-guard.ts";
 export { type LocalSession, openLocal } from "./local-session.ts";
 export {
   assertTrafficPredicted,
@@ -32,4 +33,5 @@ export {
   usedDirections,
 } from "./run-result.ts";
 export { revealedToServer } from "./server-executor.ts";
+export { refuseUntrusted } from "./untrusted-answer.ts";
 export { type VerificationRun, type VerifiedOutput, verifyBuild } from "./verify-build.ts";

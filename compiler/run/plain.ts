@@ -1,12 +1,16 @@
+import { DiagnosticError } from "../../ir/diagnostic.ts";
+import { locationOf } from "../../ir/infer.ts";
 import { interpret } from "../../ir/interpret.ts";
-import type { Module } from "../../ir/module.ts";
+import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
+import { type Departure, watchDepartures } from "../../passes/4-quantize/index.ts";
 import { loadPartyBuild } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import { type ClientOptions, openClientExecutor } from "./client-executor.ts";
+import { type ClientOptions, openClientExecutor, type PreparedQuery } from "./client-executor.ts";
 import { loadMir } from "./load-mir.ts";
 import { type ClampedValues, dequantizeOutput } from "./quantize-inputs.ts";
 import { revealedToServer } from "./server-executor.ts";
+import { refuseUntrusted } from "./untrusted-answer.ts";
 
 /** What each reader would learn. */
 export interface PlainOutputs {
@@ -16,37 +20,96 @@ export interface PlainOutputs {
   readonly clamped: ClampedValues;
 }
 
+export interface PlainOptions extends ClientOptions {
+  /** Refuses an answer if a value on the way leaves its public bounds: three parties would give noise in its place. */
+  readonly guard?: boolean;
+}
+
+/** The fixed-point program of a build, in the interpreter. */
+export interface PlainProgram {
+  readonly module: Module;
+  /**
+   * @throws DiagnosticError for inputs that the client refuses, for a value that leaves its ring, and by the guard
+   */
+  readonly run: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<PlainOutputs>;
+  /** Values that leave their public bounds on these inputs; after one that leaves its ring there are no more. */
+  readonly departures: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<readonly Departure[]>;
+  readonly release: () => Promise<void>;
+}
+
+/** Results of the interpreter, or why it stopped, and what left its bounds until then. */
+interface Interpreted {
+  readonly results: ReadonlyMap<ValueId, Tensor>;
+  readonly failure?: DiagnosticError;
+  readonly departures: readonly Departure[];
+}
+
 /**
- * Runs the fixed-point program of a build in the interpreter of the IR, without parties or shares. The parties' results
- * differ from this by the declared errors of their protocols only.
+ * Opens the fixed-point program of a build for the interpreter of the IR, without parties or shares. The parties'
+ * results differ from its results by the declared errors of their protocols only, while no value leaves its bounds.
  */
-export async function runPlain(
-  dir: string,
-  inputs: ReadonlyMap<string, TypedTensor>,
-  options: ClientOptions = {},
-): Promise<PlainOutputs> {
+export async function openPlain(dir: string, { guard = false, ...options }: PlainOptions = {}): Promise<PlainProgram> {
   const client = await loadPartyBuild(dir, "client");
   const { module, weights } = await loadPlain(dir);
   const part = await openClientExecutor(client, options);
-  try {
-    const prepared = await part.prepare(inputs);
+  const interpreted = (prepared: PreparedQuery): Interpreted => {
     const shared = Object.entries(prepared.shared).map(([id, integers]): [string, Tensor] => [
       id,
       dequantizeOutput(integers, client.program.inputs[id]!.scale),
     ]);
-    const results = interpret(module, weights, new Map(shared));
-    const revealed = [...results].map(([id, { shape, data }]) => {
-      const scale = client.program.outputs[id]!.scale;
-      return [id, { kind: "int", shape, data: data.map((x) => Math.round(x * 2 ** scale)) }] as const;
-    });
-    const opened = new Map(revealed);
-    return {
-      outputs: await part.finish(prepared, opened),
-      serverOutputs: revealedToServer(client, opened),
-      clamped: prepared.clamped,
-    };
+    const { observe, found } = watchDepartures(module);
+    try {
+      return { results: interpret(module, weights, new Map(shared), { observe }), departures: found };
+    } catch (failure) {
+      const beyond = failure instanceof DiagnosticError ? leftRing(failure, module) : undefined;
+      if (!beyond) throw failure;
+      return { results: new Map(), failure: failure as DiagnosticError, departures: [...found, beyond] };
+    }
+  };
+  return {
+    module,
+    run: async (inputs) => {
+      const prepared = await part.prepare(inputs);
+      const { results, failure, departures } = interpreted(prepared);
+      if (guard) refuseUntrusted(departures);
+      if (failure) throw failure;
+      const revealed = [...results].map(([id, { shape, data }]) => {
+        const scale = client.program.outputs[id]!.scale;
+        return [id, { kind: "int", shape, data: data.map((x) => Math.round(x * 2 ** scale)) }] as const;
+      });
+      const opened = new Map(revealed);
+      return {
+        outputs: await part.finish(prepared, opened),
+        serverOutputs: revealedToServer(client, opened),
+        clamped: prepared.clamped,
+      };
+    },
+    departures: async (inputs) => interpreted(await part.prepare(inputs)).departures,
+    release: part.release,
+  };
+}
+
+/** The value at which the interpreter stopped because it leaves its ring. */
+function leftRing({ diagnostics: [first] }: DiagnosticError, module: Module): Departure | undefined {
+  if (first?.code !== "MRL0390") return undefined;
+  const op = opsOf(module).find((each) => locationOf(each) === first.at);
+  const value = op && module.values[op.result];
+  if (!op || !value?.range) return undefined;
+  const found = Number(/found (\S+)$/.exec(first.message)?.[1] ?? Number.NaN);
+  return { value: op.result, at: op.origin || `%${op.result}`, what: "values", bounds: value.range, found };
+}
+
+/** Opens, runs once and closes. */
+export async function runPlain(
+  dir: string,
+  inputs: ReadonlyMap<string, TypedTensor>,
+  options: PlainOptions = {},
+): Promise<PlainOutputs> {
+  const plain = await openPlain(dir, options);
+  try {
+    return await plain.run(inputs);
   } finally {
-    await part.release();
+    await plain.release();
   }
 }
 

@@ -8,6 +8,7 @@ import { defaultPrecision } from "./precision.ts";
 import { assignScales } from "./scales.ts";
 
 export { withCachedRanges } from "./calibration-types.ts";
+export { type Departure, type DepartureWatch, watchDepartures } from "./departures.ts";
 export { checkFinite } from "./finite.ts";
 export { defaultPrecision, serverWeightRange, weightBits } from "./precision.ts";
 

@@ -221,7 +221,13 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       predicted: traffic,
       measured,
     },
-    { clamped },
+    {
+      clamped,
+      untrusted: {
+        ...object({ queries: count, layers: list(text) }),
+        description: "answers for which values of these layers leave their public bounds; exit code 1 if there are any",
+      },
+    },
   ),
   demo: {
     ...document({ compile: anything, generate: anything }),
