@@ -80,7 +80,9 @@ export function stageBuild(dir: string, files: ReadonlyMap<string, Uint8Array>):
   const beside = (what: string): string => join(dirname(target), `.${basename(target)}.${what}-${process.pid}`);
   const fresh = beside("new");
   const old = beside("old");
-  const discard = (): void => rmSync(fresh, { recursive: true, force: true });
+  const discard = (): void => {
+    if (existsSync(fresh)) rmSync(fresh, { recursive: true });
+  };
   const guarded = (work: () => void): void => {
     try {
       work();
