@@ -1,12 +1,9 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, join } from "node:path";
+import { runCommandLine } from "../../compiler/cli/command-line.ts";
 import { openOnnxSession, readInputFiles } from "../../compiler/run/index.ts";
 import { readNpz, type TypedTensor } from "../../compiler/tensors/index.ts";
-
-/** The built command line, from the repository's root. */
-const cli = resolve("dist/compiler/cli/main.js");
 
 export interface CaseRun {
   /** "ok", or the code of the first error. */
@@ -39,9 +36,9 @@ export async function runCase(folder: string): Promise<CaseResult> {
   const dir = mkdtempSync(join(tmpdir(), "marillc-case-"));
   try {
     const build = join(dir, "build");
-    const first = marillc(folder, withOutput(compile, build));
+    const first = await marillc(folder, withOutput(compile, build));
     const advised = first.code === "ok" ? undefined : advice(first.help);
-    const second = advised && marillc(folder, withOutput([...compile, ...advised], build));
+    const second = advised && (await marillc(folder, withOutput([...compile, ...advised], build)));
     const compiled = second?.code === "ok" ? `${first.code}, then ok` : first.code;
     const result = { name, compiled, ...(second?.code === "ok" && { followed: advised!.join(" ") }) };
     if (!compiled.endsWith("ok") || compile[0] !== "compile") return { ...result, runs: [] };
@@ -79,12 +76,23 @@ interface Called {
   readonly help: string;
 }
 
-function marillc(folder: string, words: readonly string[]): Called {
-  const { status, stderr, stdout } = spawnSync(process.execPath, [cli, ...words], { cwd: folder, encoding: "utf8" });
-  const text = `${stderr}\n${stdout}`;
-  const [code] = /MRL\d{4}/.exec(text) ?? [];
-  const help = [...text.matchAll(/^\s*help\s+(.*)$/gm)].map(([, line]) => line!).join("\n");
-  return { code: status === 0 ? "ok" : (code ?? `exit ${status}`), help };
+/** A command line in this process, in the folder of the case. */
+async function marillc(folder: string, words: readonly string[]): Promise<Called> {
+  const lines: string[] = [];
+  const write = (text: string): void => void lines.push(text);
+  const never = new Promise<void>(() => {});
+  const home = process.cwd();
+  process.chdir(folder);
+  try {
+    const io = { out: write, err: write, isTerminal: false, environment: {}, interrupted: never };
+    const status = await runCommandLine(words, io);
+    const text = lines.join("");
+    const [code] = /MRL\d{4}/.exec(text) ?? [];
+    const help = [...text.matchAll(/^\s*help\s+(.*)$/gm)].map(([, line]) => line!).join("\n");
+    return { code: status === 0 ? "ok" : (code ?? `exit ${status}`), help };
+  } finally {
+    process.chdir(home);
+  }
 }
 
 /** The first option that the help of a refusal tells to compile with. */
@@ -114,7 +122,7 @@ async function runOnce(
   inputs: readonly string[],
   compile: readonly string[],
 ): Promise<readonly CaseRun[]> {
-  const ask = (file: string, ...more: readonly string[]): Called =>
+  const ask = (file: string, ...more: readonly string[]): Promise<Called> =>
     marillc(folder, [
       "run",
       join(dir, "build"),
@@ -123,9 +131,9 @@ async function runOnce(
       join(dir, file),
       ...more,
     ]);
-  const secure = ask("secure.npz");
+  const secure = await ask("secure.npz", "--in-process");
   if (secure.code !== "ok") return [{ outcome: secure.code }];
-  const plain = ask("plain.npz", "--plain");
+  const plain = await ask("plain.npz", "--plain");
   const found = outputsIn(join(dir, "secure.npz"));
   const fixed = plain.code === "ok" ? outputsIn(join(dir, "plain.npz")) : undefined;
   const exact = compile.includes("--adapter")
