@@ -163,7 +163,7 @@ test.each(commands.map((spec) => [spec.name, spec] as const))("%s --help shows i
 });
 
 test("a failure of another party ends with 3, code, place and help", () => {
-  const error = sessionError("unreachable", { peer: "dealer", reason: "ECONNREFUSED", where: "h:1" }, { at: "h:1" });
+  const error = sessionError("unreachable", { peer: "the dealer", reason: "ECONNREFUSED", where: "h:1" }, { at: "h:1" });
   const { exitCode, text } = failureOf(error);
   expect(exitCode).toBe(3);
   expect(text).toMatch(/MRL0723.*\n {2}at {6}h:1\n {2}help/);

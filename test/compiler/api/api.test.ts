@@ -111,7 +111,7 @@ describe("services", () => {
     await expect(query({ ...asked, signal: AbortSignal.abort("enough") })).rejects.toBe("enough");
     stop.abort();
     await Promise.all([dealer.closed, server.closed]);
-    expect(log.some((line) => line.includes("answered 1 queries"))).toBe(true);
+    expect(log.some((line) => line.includes("answered 1 query"))).toBe(true);
     await expect(query(asked)).rejects.toThrow(SessionError);
   });
 
