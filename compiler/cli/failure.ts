@@ -47,7 +47,8 @@ export function failureOf(error: unknown): Failure {
 function fileDiagnostic(error: unknown): Diagnostic | undefined {
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (typeof code !== "string" || typeof path !== "string" || syscall === undefined) return undefined;
-  return { code: "MRL0804", message: `the file or folder cannot be used (${syscall}: ${code})`, at: path };
+  const help = "check that the path exists, and your permission to use it";
+  return { code: "MRL0804", message: `the file or folder cannot be used (${syscall}: ${code})`, at: path, help };
 }
 
 export const usageFailure = (message: string): Failure => ({
