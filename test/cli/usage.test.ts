@@ -68,6 +68,13 @@ test.each([
   expect(err).toMatch(/^error: .+\n$/);
 });
 
+test("an unknown command names the nearest one and the help", async () => {
+  expect((await marillc("compil")).err).toBe(
+    "error: unknown command 'compil' (Did you mean compile?): see marillc --help\n",
+  );
+  expect((await marillc("help")).err).toBe("error: unknown command 'help': see marillc --help\n");
+});
+
 test("wrong usage with --json is one document", async () => {
   const { code, json } = await marillcJson<Errors>("check", "a.onnx", "--colour");
   expect(code).toBe(2);
