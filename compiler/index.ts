@@ -3,8 +3,11 @@ export { type Diagnostic, DiagnosticError, formatDiagnostic } from "../ir/diagno
 export type { Stage } from "../ir/module.ts";
 export { SessionError } from "../runtime/core/index.ts";
 export {
+  type AcceptedKey,
+  type AcceptInviteOptions,
   type Address,
   type ArchitectureCostOptions,
+  acceptInvite,
   type BuildCheckResult,
   type BuildCostOptions,
   type CheckBuildOptions,

@@ -1,3 +1,4 @@
+import { counted } from "../../ir/counted.ts";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
 import {
@@ -103,6 +104,6 @@ function readParameter(
     return wrong(name, `${dtype} of ${shown} needs ${byteLengthOf(dtype, dims)} bytes, found ${bytes.length}`);
   }
   const bad = findNonFinite({ shape: dims, data: decodeElements(dtype, bytes, name) });
-  if (bad) return wrong(name, `${bad.count} values are not finite`);
+  if (bad) return wrong(name, `${counted(bad.count, "value is", "values are")} not finite`);
   return { name, dtype, dims, bytes };
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { counted } from "../../ir/counted.ts";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { LoraAdapter, LoraModule } from "../ownership/index.ts";
 import { type Checked, fileDiagnostic, findDuplicates, invalid, refuseForeignLink } from "../tensors/files/index.ts";
@@ -144,7 +145,7 @@ function readLoraModule(
   const b = { shape: stored.shape, data: stored.data.map((value) => value * scale) };
   for (const [key, half] of [[pair.A, a] as const, [pair.B, b] as const]) {
     const bad = findNonFinite(half);
-    if (bad) complain(key, `${bad.count} values are not finite`);
+    if (bad) complain(key, `${counted(bad.count, "value is", "values are")} not finite`);
   }
   return { value: { module, a, b, rank, scale }, problems };
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../ir/counted.ts";
 import type { SavedWeight } from "../ownership/index.ts";
 import { findNonFinite, readSafetensor, type SafetensorsFile } from "../tensors/index.ts";
 import type { PeftConfig } from "./peft-config.ts";
@@ -59,7 +60,7 @@ export function readSavedWeights(
     .map(([key, name]) => {
       const tensor = readSafetensor(store, key);
       const bad = findNonFinite(tensor);
-      if (bad) problems.push({ about: key, message: `${bad.count} values are not finite` });
+      if (bad) problems.push({ about: key, message: `${counted(bad.count, "value is", "values are")} not finite` });
       return { name, tensor, ...(!isSaved(name, config) && embeddings.test(name) && { kept: true }) };
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -7,7 +7,7 @@ const helpByCode: readonly (readonly [string, string])[] = [
   ["MRL010", "export the model again, or check that it was copied completely"],
   ["MRL013", "save the tensors again with safetensors, or check that the file was copied completely"],
   ["MRL014", "give the complete folder that PEFT's save_pretrained wrote for this base"],
-  ["MRL015", "give a .npy, .npz, .json or ONNX TensorProto .pb file"],
+  ["MRL015", 'give a .npy, .npz or ONNX TensorProto .pb file, or a .json file of tensors by name: {"x": [[1, 2]]}'],
   ["MRL02", "program.mir is written by `marillc compile`: compile again instead of editing it"],
   ["MRL03", "the rule is explained in ir/README.md under this code"],
   ["MRL04", "`marillc check` lists all blockers of a model"],

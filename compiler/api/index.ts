@@ -45,7 +45,14 @@ export {
   inspectBuild,
   inspectStudent,
 } from "./inspect.ts";
-export { type CreateKeysOptions, createKeys, type KeysResult } from "./keys.ts";
+export {
+  type AcceptedKey,
+  type AcceptInviteOptions,
+  acceptInvite,
+  type CreateKeysOptions,
+  createKeys,
+  type KeysResult,
+} from "./keys.ts";
 export { defaultTolerance, type ModelOptions, type Owner, type Reader, resolveModelOptions } from "./model-options.ts";
 export { type RewriteOptions, type RewriteResult, rewrite } from "./rewrite.ts";
 export { type LocalRunOptions, type RunOptions, run } from "./run.ts";

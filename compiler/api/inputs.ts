@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
@@ -69,6 +70,13 @@ export function warnClamped(clamped: ClampedValues, onWarning: ((line: string) =
   for (const [tensor, count] of Object.entries(clamped)) {
     onWarning?.(`--clamp moved ${count} value${count === 1 ? "" : "s"} of tensor "${tensor}" onto its public bounds`);
   }
+}
+
+/** Makes the folder of a file that will be written after the parties have run: a query cannot be repeated for free. */
+export function prepareOutput(file: string | undefined): void {
+  if (file === undefined) return;
+  mkdirSync(dirname(file), { recursive: true });
+  accessSync(dirname(file), constants.W_OK);
 }
 
 export function saveOutputs(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): void {

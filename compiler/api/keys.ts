@@ -1,5 +1,5 @@
 import type { Role } from "../../runtime/core/index.ts";
-import { initKeys } from "../keys/index.ts";
+import { acceptInvite as accept, initKeys } from "../keys/index.ts";
 
 export interface CreateKeysOptions {
   /** A new folder for `client/`, `server/` and `dealer/`. Existing keys are never overwritten. */
@@ -34,4 +34,41 @@ export async function createKeys({ folder, days }: CreateKeysOptions): Promise<K
   const made = await initKeys(folder, days === undefined ? {} : { days });
   const { folders, invites, fingerprints, validUntil } = made;
   return { schema: 1, folders, invites, fingerprints, validUntil: validUntil.toISOString() };
+}
+
+export interface AcceptInviteOptions {
+  /** The file `<role>.invite.json` that `createKeys` wrote. */
+  readonly invite: string;
+  /** A new folder for the identity of the invited party. */
+  readonly folder: string;
+  /** Validity of the certificate in days. Default: two years. */
+  readonly days?: number;
+}
+
+/** Output of `keys accept --json`. */
+export interface AcceptedKey {
+  readonly schema: 1;
+  readonly role: Role;
+  readonly folder: string;
+  /** Send it to the other parties: each replaces `peers/<role>.pem` in its folder with it. */
+  readonly certificate: string;
+  /** SHA-256 of the certificate. */
+  readonly fingerprint: string;
+  /** Date and time in ISO 8601. */
+  readonly validUntil: string;
+}
+
+/**
+ * Creates the invited party's key on its own machine: no one else ever holds it.
+ *
+ * @example
+ * ```ts
+ * const { certificate } = await acceptInvite({ invite: "client.invite.json", folder: "client" });
+ * ```
+ * @throws DiagnosticError for an invite that cannot be used, and for a folder that exists
+ */
+export async function acceptInvite({ invite, folder, days }: AcceptInviteOptions): Promise<AcceptedKey> {
+  const made = await accept(invite, folder, days === undefined ? {} : { days });
+  const { role, certificateFile: certificate, fingerprint, validUntil } = made;
+  return { schema: 1, role, folder, certificate, fingerprint, validUntil: validUntil.toISOString() };
 }

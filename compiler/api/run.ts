@@ -12,7 +12,8 @@ import {
   unlessAborted,
 } from "../run/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import { type InputOptions, inputsOf, saveOutputs, warnClamped } from "./inputs.ts";
+import { usage } from "./errors.ts";
+import { type InputOptions, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
 import { sessionReport } from "./session-report.ts";
 import { countOf, type LinkOption, linkOf } from "./values.ts";
 
@@ -64,8 +65,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const { build, output, plain = false, clamp = false, guard = true, onProgress, onWarning, signal } = options;
   const link = options.link === undefined ? undefined : linkOf(options.link);
   const repeat = countOf(options.repeat, "repeat", 1);
+  if (plain && (link !== undefined || options.repeat !== undefined))
+    return usage("--link and --repeat apply to parties, and --plain runs none");
   const manifest = loadManifest(build);
   const inputs = inputsOf(manifest, options);
+  prepareOutput(output);
   if (plain) {
     const found = await runPlain(build, inputs, { clamp, guard });
     warnClamped(found.clamped, onWarning);

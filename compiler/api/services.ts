@@ -11,7 +11,7 @@ import {
   startDealer,
   startServer,
 } from "../services/index.ts";
-import { type InputOptions, inputsOf, saveOutputs, warnClamped } from "./inputs.ts";
+import { type InputOptions, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
 import { type Address, countOf, endpointOf } from "./values.ts";
 
 /** Options of every party of a deployment. */
@@ -134,6 +134,7 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const identity = await identityOf(options, "client");
   const part = await loadPartyBuild(options.build, "client");
   const inputs = inputsOf(part.manifest, options);
+  prepareOutput(options.output);
   const { signal, clamp = false } = options;
   const query = { part, inputs, identity, server, dealer, clamp, ...(signal && { signal }) };
   const { outputs, result } = await queryServer(query);
@@ -152,6 +153,7 @@ export async function identityOf({ identity: dir, onWarning }: PartyOptions, rol
       code: "MRL0738",
       message: `expected the identity of the ${role}, found that of the ${identity.role}`,
       at: dir,
+      help: `name the ${role}'s folder of \`marillc keys init <dir>\`: --identity <dir>/${role}`,
     });
   }
   return identity;

@@ -30,6 +30,7 @@ export interface LoadedParty {
 }
 
 const maxTextBytes = 256 * 2 ** 20;
+const nameBuild = "name the directory that `marillc compile -o` wrote, or this party's folder in it";
 const recompile = "run `marillc compile` again, and copy the party's whole folder";
 
 /**
@@ -76,14 +77,7 @@ function partyFolderIn(dir: string, role: Role): string {
   if (found !== undefined) return found;
   const present = statSync(dir, { throwIfNoEntry: false });
   const message = `expected program.js of the ${role}, ${present ? "found none in this folder" : "found no such folder"}`;
-  return fail(
-    fileDiagnostic(
-      "MRL0610",
-      dir,
-      message,
-      "name the directory that `marillc compile -o` wrote, or this party's folder in it",
-    ),
-  );
+  return fail(fileDiagnostic("MRL0610", dir, message, nameBuild));
 }
 
 function readText(path: string, code: string): string {
@@ -99,6 +93,13 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
  * @throws DiagnosticError MRL0611 for a file that is not a manifest, MRL0612 for another schema or another compiler
  */
 export function readManifest(path: string): Manifest {
+  const folder = dirname(path);
+  if (!existsSync(path)) {
+    const present = statSync(folder, { throwIfNoEntry: false });
+    const other = present?.isDirectory() ? "a folder without manifest.json" : "a file";
+    const found = present ? other : "no such folder";
+    return fail(fileDiagnostic("MRL0611", folder, `expected a build directory, found ${found}`, nameBuild));
+  }
   const text = readText(path, "MRL0611");
   let json: unknown;
   try {
@@ -147,14 +148,7 @@ async function importProgram(path: string, role: Role, manifest: Manifest, hash:
   const owner = /^\/\/ (client|server|dealer) program of /.exec(text)?.[1];
   if (owner !== role) {
     const found = owner === undefined ? "a file that marillc did not generate" : `the ${owner}'s`;
-    fail(
-      fileDiagnostic(
-        "MRL0615",
-        path,
-        `expected the program of the ${role}, found ${found}`,
-        `name the ${role}'s folder`,
-      ),
-    );
+    fail(fileDiagnostic("MRL0615", path, `expected the program of the ${role}, found ${found}`, nameBuild));
   }
   const source = `${text}\n//# sourceURL=${pathToFileURL(resolve(path)).href}`;
   const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;

@@ -1,5 +1,6 @@
-import { groupBy } from "lodash-es";
-import { formatDiagnostic, printable } from "../../ir/diagnostic.ts";
+import { groupBy, uniqBy } from "lodash-es";
+import { counted } from "../../ir/counted.ts";
+import { type Diagnostic, formatDiagnostic, printable } from "../../ir/diagnostic.ts";
 import type { Blocker } from "../report/text/index.ts";
 
 /** Locations printed for one reason; `--json` has all. */
@@ -14,28 +15,42 @@ const reasonOf = ({ code, operator = "", message, help = "" }: Blocker): string 
 const locationText = ({ node, operator, layer, at }: Blocker): string =>
   node === undefined ? (at ?? "") : `node "${node}" (${operator})${layer ? `, layer ${layer}` : ""}`;
 
+/** The first of diagnostics with one reason, and the locations of all. */
+function groupLines(all: readonly Blocker[]): readonly string[] {
+  const { at: _, because = [], help, code, message } = all[0]!;
+  const locations = [...new Set(all.map(locationText))].filter((location) => location !== "");
+  const more = locations.length - maxLocations;
+  const listed = [
+    ...locations.slice(0, maxLocations).map(printable),
+    ...(more > 0 ? [`… and ${more} more: --json has all`] : []),
+  ];
+  const indented = (title: string, texts: readonly string[]): readonly string[] =>
+    texts.map((text, index) => `  ${(index === 0 ? title : "").padEnd(8)}${text}`);
+  return [
+    `${formatDiagnostic({ code, message })}${all.length > 1 ? ` (${all.length} times)` : ""}`,
+    ...indented("at", listed),
+    ...indented("because", because.map(printable)),
+    ...indented("help", help === undefined ? [] : [printable(help)]),
+  ];
+}
+
 /** Groups blockers by reason: prints the first of each group, and the locations of all. */
 export function blockerLines(blockers: readonly Blocker[]): readonly string[] {
   const groups = Object.values(groupBy(blockers, reasonOf));
-  const lines = groups.flatMap((all) => {
-    const [first] = all as [Blocker];
-    const { at: _, because = [], help, ...plain } = first;
-    const locations = [...new Set(all.map(locationText))].filter((location) => location !== "");
-    const more = locations.length - maxLocations;
-    const listed = [
-      ...locations.slice(0, maxLocations).map(printable),
-      ...(more > 0 ? [`… and ${more} more: --json has all`] : []),
-    ];
-    const indented = (title: string, texts: readonly string[]): readonly string[] =>
-      texts.map((text, index) => `  ${(index === 0 ? title : "").padEnd(8)}${text}`);
-    return [
-      `${formatDiagnostic({ code: plain.code, message: plain.message })}${all.length > 1 ? ` (${all.length} times)` : ""}`,
-      ...indented("at", listed),
-      ...indented("because", because.map(printable)),
-      ...indented("help", help === undefined ? [] : [printable(help)]),
-    ];
-  });
-  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
-  const summary = `FAILED: ${count(blockers.length, "blocker")}, ${count(groups.length, "reason")}`;
-  return [...lines, summary];
+  const summary = `FAILED: ${counted(blockers.length, "blocker")}, ${counted(groups.length, "reason")}`;
+  return [...groups.flatMap(groupLines), summary];
+}
+
+/** Values of the module, which the place of a diagnostic names better, and figures; a number within a name is none. */
+const varying = /%[\w.:/-]+|(?<![\w.:/-])-?\d[\d.]*(e[+-]?\d+)?(?![\w:/-])/g;
+
+const commonOf = ({ code, message, because = [], help = "" }: Diagnostic): string =>
+  [code, ...[message, ...because].map((text) => text.replace(varying, "#")), help].join("\n");
+
+/** Diagnostics as text: those that only their places and figures tell apart are printed once, with their places. */
+export function diagnosticLines(diagnostics: readonly Diagnostic[]): readonly string[] {
+  const groups = Object.values(groupBy(uniqBy(diagnostics, formatDiagnostic), commonOf));
+  return groups.flatMap((all) =>
+    all.length > 1 && all.every(({ at }) => at !== undefined) ? groupLines(all) : all.map(formatDiagnostic),
+  );
 }

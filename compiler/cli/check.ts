@@ -1,9 +1,8 @@
 import { statSync } from "node:fs";
-import { usage } from "../api/index.ts";
 import { checkFlow } from "./audit-build.ts";
 import { checkModel } from "./check-model.ts";
-import { type CommandResult, type CommandSpec, flagOf, type Invocation, jsonOption, optionKey } from "./command.ts";
-import { linkOption, modelOptions } from "./model-options.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { linkOption, modelOptions, refuseForBuild } from "./model-options.ts";
 
 const options = [
   ...modelOptions,
@@ -30,7 +29,6 @@ export const checkCommand: CommandSpec = {
 async function check(call: Invocation): Promise<CommandResult> {
   const path = call.args[0]!;
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return await checkModel(path, call);
-  const given = options.map(flagOf).find((flag) => call.options.list(optionKey(flag)).length > 0);
-  if (given) usage(`${given} applies to models: a build has fixed sizes and owners`);
+  refuseForBuild(call.options, options);
   return checkFlow(path);
 }

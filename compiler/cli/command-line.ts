@@ -40,10 +40,11 @@ function report(failure: Failure, error: unknown, io: CommandIo, json: boolean):
   return failure.exitCode;
 }
 
-const usageMessage = (error: CommanderError): string =>
-  error.code === "commander.help"
-    ? "expected a command, found none: see marillc --help"
-    : error.message.replace(/^error: /, "");
+function usageMessage(error: CommanderError): string {
+  if (error.code === "commander.help") return "expected a command, found none: see marillc --help";
+  const message = error.message.replace(/^error: /, "").replace("\n", " ");
+  return error.code === "commander.unknownCommand" ? `${message}: see marillc --help` : message;
+}
 
 function createProgram(io: CommandIo, json: boolean, onResult: (outcome: CommandResult) => void): Command {
   const program = new Command("marillc")

@@ -9,6 +9,7 @@ import { doctorCommand } from "./doctor.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
+import { keysAcceptCommand } from "./keys-accept.ts";
 import { keysInitCommand } from "./keys-init.ts";
 import { debugCommand } from "./planned-commands.ts";
 import { queryCommand } from "./query.ts";
@@ -28,6 +29,7 @@ export const commands: readonly CommandSpec[] = [
   generateCommand,
   evaluateCommand,
   keysInitCommand,
+  keysAcceptCommand,
   dealCommand,
   serveCommand,
   queryCommand,

@@ -21,7 +21,7 @@ import {
   jsonOption,
   type ParsedOptions,
 } from "./command.ts";
-import { linkNames, modelOptions, modelOptionsOf, refuseUnsupported } from "./model-options.ts";
+import { linkNames, modelOptions, modelOptionsOf, refuseForBuild, refuseUnsupported } from "./model-options.ts";
 
 export const costCommand: CommandSpec = {
   name: "cost",
@@ -109,7 +109,9 @@ function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOp
   const architecture = options.text("architecture");
   if (architecture !== undefined) return { ...counted, ...architectureOptionsOf(architecture, options) };
   if (path === undefined) return nothingToCount();
-  return isDirectory(path) ? { ...counted, build: path } : { ...counted, ...modelOptionsOf(path, options) };
+  if (!isDirectory(path)) return { ...counted, ...modelOptionsOf(path, options) };
+  refuseForBuild(options, modelOptions);
+  return { ...counted, build: path };
 }
 
 function reportText(report: CostResult): string {

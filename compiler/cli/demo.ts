@@ -12,7 +12,10 @@ export const demoCommand: CommandSpec = {
   summary: "compile the model of this package, and answer a prompt with it under MPC",
   arguments: [],
   options: [
-    { flags: "-o, --output <build-dir>", help: "build directory to write (default: a temporary folder)" },
+    {
+      flags: "-o, --output <build-dir>",
+      help: "build directory to write (default: a temporary folder, removed at the end)",
+    },
     { flags: "--prompt <text>", help: `text to continue (default: "${demoPrompt}")` },
     { flags: "--max-tokens <n>", help: "maximum number of new tokens (default: 32)" },
     jsonOption,

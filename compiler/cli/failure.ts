@@ -2,6 +2,7 @@ import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/dia
 import { SessionError } from "../../runtime/core/index.ts";
 import { UsageError, withHelp } from "../api/index.ts";
 import { InternalError } from "../run/index.ts";
+import { diagnosticLines } from "./blockers.ts";
 
 export const exitCodes = { success: 0, input: 1, usage: 2, session: 3, internal: 70 } as const;
 
@@ -18,7 +19,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof UsageError) return usageFailure(error.reason);
   if (error instanceof DiagnosticError) {
     const diagnostics = error.diagnostics.map(withHelp);
-    return { exitCode: exitCodes.input, text: diagnostics.map(formatDiagnostic).join("\n"), errors: diagnostics };
+    return { exitCode: exitCodes.input, text: diagnosticLines(diagnostics).join("\n"), errors: diagnostics };
   }
   if (error instanceof SessionError) {
     const { code, message, at, help } = error;
@@ -46,7 +47,8 @@ export function failureOf(error: unknown): Failure {
 function fileDiagnostic(error: unknown): Diagnostic | undefined {
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (typeof code !== "string" || typeof path !== "string" || syscall === undefined) return undefined;
-  return { code: "MRL0804", message: `the file or folder cannot be used (${syscall}: ${code})`, at: path };
+  const help = "check that the path exists, and your permission to use it";
+  return { code: "MRL0804", message: `the file or folder cannot be used (${syscall}: ${code})`, at: path, help };
 }
 
 export const usageFailure = (message: string): Failure => ({

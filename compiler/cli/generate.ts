@@ -48,14 +48,16 @@ async function generateText(call: Invocation): Promise<CommandResult> {
   });
 }
 
-/** Prints each token with its cost as soon as it is known, then where each party ran. */
-export async function printText({ json, io }: Invocation, options: GenerateOptions): Promise<CommandResult> {
+/** Prints each token with its cost as soon as it is known, then the text, then where each party ran. */
+export async function printText({ json, io, progress }: Invocation, options: GenerateOptions): Promise<CommandResult> {
   const onToken = ({ text, cost }: GeneratedToken): void => {
     io.out(text);
     io.err(`  ${tokenLine(cost)}\n`);
   };
   const result = await generate({ ...options, ...(json ? {} : { onToken }) });
-  const { measured, queries } = result;
+  const { prompt, text, measured, queries } = result;
+  // On a terminal the costs stand between the tokens: the text once more, whole, beside them on stderr.
+  if (!json) progress(`\n${prompt}${text}`);
   const where = whereItRan(loadManifest(partyFolder(options.build, "client")), options.remote !== undefined);
   return { json: result, text: `\n\n${where}\n${costLine(measured, queries)}\n${timeLine(measured)}\n` };
 }

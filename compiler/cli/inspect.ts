@@ -4,7 +4,7 @@ import { inspect, inspectBuild, inspectStudent, usage } from "../api/index.ts";
 import { manifestText, provenanceText } from "../report/text/index.ts";
 import { isStudentManifest, studentText } from "../student/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { linkedOptionsOf, linkOption, modelOptions } from "./model-options.ts";
+import { linkedOptionsOf, linkOption, modelOptions, refuseForBuild } from "./model-options.ts";
 
 export const inspectCommand: CommandSpec = {
   name: "inspect",
@@ -36,6 +36,7 @@ async function inspectPath({ args, options }: Invocation): Promise<CommandResult
   const stage = options.text("stage") as Stage | undefined;
   if (isDirectory(path)) {
     if (stage !== undefined) usage("--stage applies to a model: program.mir of a build is its last stage");
+    refuseForBuild(options, [...modelOptions, linkOption]);
     const result = inspectBuild({ build: path });
     const { manifest, constants } = result;
     const text = `${manifestText(manifest)}\n${provenanceText({ weights: [], constants })}`;
@@ -43,6 +44,7 @@ async function inspectPath({ args, options }: Invocation): Promise<CommandResult
   }
   if (isStudentManifest(path)) {
     if (stage !== undefined) usage("--stage applies to a model, found the manifest of a student");
+    refuseForBuild(options, [...modelOptions, linkOption], "a student");
     const result = inspectStudent({ manifest: path });
     return { json: result, text: studentText(result.manifest, path) };
   }

@@ -17,6 +17,6 @@ async function initKeysCommand({ args }: Invocation): Promise<CommandResult> {
     ([role, folder]) => `${role.padEnd(6)}  ${folder}  ${fingerprints[role as "client"]}`,
   );
   const advice =
-    "Give each folder only to its party, over a secure channel. A party that prefers to create its own key uses its invite.";
+    "Give each folder only to its party, over a secure channel. A party that prefers to create its own key runs `marillc keys accept` with its invite.";
   return { json: result, text: `${parties.join("\n")}\nvalid until ${validUntil.slice(0, 10)}\n${advice}\n` };
 }

@@ -1,8 +1,8 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
 import { linkProfiles } from "../../runtime/transport/index.ts";
-import { given, type ModelOptions } from "../api/index.ts";
-import type { OptionSpec, ParsedOptions } from "./command.ts";
+import { given, type ModelOptions, usage } from "../api/index.ts";
+import { flagOf, type OptionSpec, optionKey, type ParsedOptions } from "./command.ts";
 import {
   ownersOf,
   readBuckets,
@@ -115,6 +115,12 @@ export const linkOption: OptionSpec = {
   help: "network to choose protocols for: lan, wan, or <Mbit/s>x<round-trip ms> (default: wan)",
   choices: linkNames,
 };
+
+/** @throws UsageError for an option of a model that is given with a build or a student, which it could not change */
+export function refuseForBuild(options: ParsedOptions, specs: readonly OptionSpec[], what = "a build"): void {
+  const flag = specs.map(flagOf).find((each) => options.list(optionKey(each)).length > 0);
+  if (flag) usage(`${flag} applies to models: ${what} has fixed sizes and owners`);
+}
 
 /** Options that this version only refuses, with what to do instead. */
 export type UnsupportedOptions = readonly (readonly [option: string, instead: string])[];

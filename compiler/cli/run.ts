@@ -7,7 +7,7 @@ import { nameBeforeEquals } from "./repeated-options.ts";
 
 export const inputOption = {
   flags: "--input <name=file>",
-  help: "file for this input: .npy, .npz, .pb or .json",
+  help: 'file for this input: .npy, .npz, .pb, or .json as {"name": [[1, 2]]}',
   repeats: true,
   subject: nameBeforeEquals,
 } as const;

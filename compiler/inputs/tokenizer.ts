@@ -47,7 +47,7 @@ export function readTokenizer(folder: string): TextTokenizer {
       code: "MRL0670",
       message: "expected tokenizer.json beside the model, found none",
       at: folder,
-      help: "copy the model's tokenizer files there, or pass token numbers with --input",
+      help: "copy the model's tokenizer files there, or give token numbers to `marillc run` with --input",
     });
   }
   try {

@@ -76,7 +76,8 @@ function convertInput(declared: DeclaredInput, { tensor }: TypedTensor): TypedTe
   const dtype = dtypeOfType(declared.type);
   if (!sameShape(declared.shape, tensor.shape)) {
     const message = `expected a tensor of shape [${declared.shape.join(", ")}], found [${tensor.shape.join(", ")}]`;
-    return { code: "MRL0812", message, at, help: "run `marillc compile` with --dim name=size: it fixes all shapes" };
+    const help = "give a tensor of this shape: `marillc compile` fixed it (--dim name=size, or the model itself)";
+    return { code: "MRL0812", message, at, help };
   }
   const broken = tensor.data.find((x) => !Number.isFinite(x) || (isIntegerType(dtype) && !Number.isInteger(x)));
   if (broken === undefined) return { dtype, tensor };

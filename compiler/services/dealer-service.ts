@@ -1,3 +1,4 @@
+import { counted } from "../../ir/counted.ts";
 import { SessionError, sessionError } from "../../runtime/core/index.ts";
 import { handshake, runDealer } from "../../runtime/session/index.ts";
 import { assertTrafficPredicted, expectedTraffic, meterTraffic } from "../run/index.ts";
@@ -55,7 +56,7 @@ async function serveSession(pair: PartyPair, session: string, { log, maxDealtByt
     const [program, next, ...windows] = programs;
     const { queries, asked } = await runDealer(program, pair, next, windows);
     assertTrafficPredicted(expectedTraffic(programs, asked), [], [meterTraffic("dealer", [pair.client, pair.server])]);
-    log(`session ${shortSessionId(session)}: dealt for ${queries} queries of ${program.name}`);
+    log(`session ${shortSessionId(session)}: dealt for ${counted(queries, "query", "queries")} of ${program.name}`);
     await Promise.all([pair.client.close(), pair.server.close()]);
   } catch (error) {
     const reason = error instanceof SessionError ? error : undefined;

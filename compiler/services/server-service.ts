@@ -1,3 +1,4 @@
+import { counted } from "../../ir/counted.ts";
 import { SessionError } from "../../runtime/core/index.ts";
 import { handshake, openServer, type QueryPosition, sessionPrograms } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
@@ -50,7 +51,7 @@ async function serveClient(part: PartyBuild, client: Channel, session: string, o
       [rounds],
       [meterTraffic("server", [client, dealer])],
     );
-    log(`session ${shortSessionId(session)}: answered ${positions.length} queries`);
+    log(`session ${shortSessionId(session)}: answered ${counted(positions.length, "query", "queries")}`);
     await Promise.all([client.close(), dealer.close()]);
   } catch (error) {
     const reason = error instanceof SessionError ? error : undefined;

@@ -1,3 +1,4 @@
+import { counted } from "../../ir/counted.ts";
 import { textTable } from "../report/text/index.ts";
 import type { StudentManifest } from "./student-manifest.ts";
 
@@ -10,10 +11,10 @@ export function studentText(manifest: StudentManifest, path: string): string {
   const lines = [
     `${path}: student of ${manifest.source.slice(0, 12)}`,
     `layers: ${layers.frozen} of ${layers.of} frozen`,
-    `weights: ${values(trained)} values in ${trained.length} tensors to train, of ${values(weights)} in ${weights.length}`,
+    `weights: ${counted(values(trained), "value")} in ${counted(trained.length, "tensor")} to train, of ${values(weights).toLocaleString("en-US")} in ${weights.length}`,
     ...(lora
       ? [
-          `low-rank changes: rank ${lora.rank}, alpha ${lora.alpha}, ${lora.modules.length} modules${lora.frozenA ? ", A frozen" : ""}`,
+          `low-rank changes: rank ${lora.rank}, alpha ${lora.alpha}, ${counted(lora.modules.length, "module")}${lora.frozenA ? ", A frozen" : ""}`,
         ]
       : []),
     manifest.sameFunction

@@ -60,10 +60,10 @@ function tooWide(module: Module): readonly Diagnostic[] {
       {
         code: "MRL0501",
         message: `%${id}: expected a value that fits a ring of ${maxWidth} bits, found ${found}`,
-        at: origins.get(id) ?? `%${id}`,
+        at: origins.get(id) || `%${id}`,
         help: bounds
-          ? "give public calibration inputs (--calibrate), or lower the fractional bits (--precision)"
-          : "give public calibration inputs: --calibrate",
+          ? "give public calibration inputs (--calibrate <path>), or lower the fractional bits (--precision <kind=bits>)"
+          : "give public calibration inputs: --calibrate <folder of .npz or .pb files, or .jsonl file of prompts>",
       },
     ];
   });

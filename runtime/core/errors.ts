@@ -116,13 +116,13 @@ const causes = {
   },
   ownCertificateRefused: {
     code: "MRL0722",
-    says: "the {peer} refused this party's certificate as {role} ({found})",
-    help: "add this certificate to the peers/ folder of the {peer}, for this role",
+    says: "{peer} refused this party's certificate as {role} ({found})",
+    help: "add this certificate to the peers/ folder of {peer}, for this role",
   },
   unreachable: {
     code: "MRL0723",
-    says: "cannot reach the {peer}: {reason}",
-    help: "check that the {peer} listens at {where} and that no firewall blocks the connection",
+    says: "cannot reach {peer}: {reason}",
+    help: "check that {peer} listens at {where} and that no firewall blocks the connection",
   },
   insecure: {
     code: "MRL0724",

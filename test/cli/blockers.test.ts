@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { onnx as proto } from "onnx-proto";
 import { afterAll, expect, test } from "vitest";
+import { diagnosticLines } from "../../compiler/cli/blockers.ts";
+import { formatDiagnostic } from "../../ir/diagnostic.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
 import { marillc, marillcJson } from "./run-cli.ts";
 
@@ -76,4 +78,31 @@ test("what stands against a model behind the import has node, operator and layer
   );
   expect(json.blockers[0]!.node).toBe(name(0, "Floor"));
   expect((await marillc(...given)).out).toContain("FAILED: 24 blockers, 1 reason");
+});
+
+test("compile too tells one reason once: no calibration", async () => {
+  const weights = Array.from({ length: layers }, (_, k) => floatTensor(`layers.${k}.scale`, [4], [1, 2, 3, k / 8]));
+  const nodes = weights.map(({ name: weight }, k) => node("Mul", [`x${k}`, weight!], [`x${k + 1}`], name(k, "Mul")));
+  const path = write("scales.onnx", nodes, { initializer: weights });
+  const given = ["compile", path, "--base", path, "--private", "*", "--reveal", "*:client", "-o", join(dir, "build")];
+  const { err } = await marillc(...given);
+  expect(err.match(/^error .*/gm)).toHaveLength(1);
+  expect(err).toMatch(/^error MRL0501: .* \(\d\d times\)$/m);
+  expect(err).toMatch(/… and \d+ more: --json has all/);
+  const { json } = await marillcJson<{ readonly error: readonly unknown[] }>(...given);
+  expect(json.error.length).toBeGreaterThanOrEqual(layers);
+});
+
+test("diagnostics that differ in more than their places and figures are all printed", () => {
+  const one = { code: "MRL0811", message: 'expected input "a", found none', help: "give it" };
+  const other = { ...one, message: 'expected input "b", found none' };
+  const placed = [1, 2].map((k) => ({ ...one, at: `layer ${k}` }));
+  expect(diagnosticLines([one, other])).toHaveLength(2);
+  expect(diagnosticLines([one, one])).toEqual([formatDiagnostic(one)]);
+  expect(diagnosticLines([one, ...placed]).join("\n")).toBe([one, ...placed].map(formatDiagnostic).join("\n"));
+  const named = [1, 2].map((k) => ({ ...one, message: `expected layers.${k}.scale, found none`, at: "the file" }));
+  expect(diagnosticLines(named)).toHaveLength(2);
+  expect(diagnosticLines(placed).join("\n")).toBe(
+    'error MRL0811: expected input "a", found none (2 times)\n  at      layer 1\n          layer 2\n  help    give it',
+  );
 });

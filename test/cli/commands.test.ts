@@ -175,8 +175,8 @@ test("a shaped link changes nothing but the time", async () => {
   expect(shaped.json.measured!.seconds.online).toBeGreaterThan(0.04);
 });
 
-test("outputs are written as .npz", async () => {
-  const file = join(dir, "out.npz");
+test("outputs are written as .npz, in a new folder too", async () => {
+  const file = join(dir, "new/folder/out.npz");
   const { json } = await run("--output", file);
   const { tensor } = readNpz(readFileSync(file), file).get("logits")!;
   expect([...tensor.data]).toEqual(json.outputs.logits!.data.map(Math.fround));

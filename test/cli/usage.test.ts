@@ -42,6 +42,12 @@ test.each([
   [["cost", "--architecture", "bert-tiny", "--dim", "seq=4", "--private", "half"]],
   [["run", "b", "--link", "fast"]],
   [["run", "b", "--repeat", "0"]],
+  [["run", "b", "--plain", "--link", "lan"]],
+  [["run", "b", "--plain", "--repeat", "2"]],
+  [["check", dir, "--calibrate", "c"]],
+  [["cost", dir, "--base", "a.onnx"]],
+  [["inspect", dir, "--private", "*"]],
+  [["inspect", dir, "--link", "lan"]],
   [["deal", "--listen", "here", "--identity", "b"]],
   [["deal", "--listen", "127.0.0.1:70000", "--identity", "b"]],
   [["deal", "--listen", "127.0.0.1:0", "--identity", "b", "--max-bytes", "0"]],
@@ -60,6 +66,13 @@ test.each([
   expect(code).toBe(2);
   expect(out).toBe("");
   expect(err).toMatch(/^error: .+\n$/);
+});
+
+test("an unknown command names the nearest one and the help", async () => {
+  expect((await marillc("compil")).err).toBe(
+    "error: unknown command 'compil' (Did you mean compile?): see marillc --help\n",
+  );
+  expect((await marillc("help")).err).toBe("error: unknown command 'help': see marillc --help\n");
 });
 
 test("wrong usage with --json is one document", async () => {
@@ -163,7 +176,11 @@ test.each(commands.map((spec) => [spec.name, spec] as const))("%s --help shows i
 });
 
 test("a failure of another party ends with 3, code, place and help", () => {
-  const error = sessionError("unreachable", { peer: "dealer", reason: "ECONNREFUSED", where: "h:1" }, { at: "h:1" });
+  const error = sessionError(
+    "unreachable",
+    { peer: "the dealer", reason: "ECONNREFUSED", where: "h:1" },
+    { at: "h:1" },
+  );
   const { exitCode, text } = failureOf(error);
   expect(exitCode).toBe(3);
   expect(text).toMatch(/MRL0723.*\n {2}at {6}h:1\n {2}help/);
@@ -175,4 +192,16 @@ test("a fault of ours ends with 70 and says so in one line", () => {
     expect(exitCode).toBe(70);
     expect(text).toMatch(/^error MRL07(00|99): .* internal error, please report$/);
   }
+});
+
+test.each([
+  ["no such folder", "nowhere", "no such folder"],
+  ["a model", "model.onnx", "a file"],
+  ["another folder", ".", "a folder without manifest.json"],
+])("a build that is %s: the place is the path given, the advice names what to give", async (_what, name, found) => {
+  writeFileSync(join(dir, "model.onnx"), "");
+  const { code, err } = await marillc("run", join(dir, name));
+  expect(code).toBe(1);
+  expect(err).toContain(`error MRL0611: expected a build directory, found ${found}\n  at      ${join(dir, name)}\n`);
+  expect(err).toContain("`marillc compile -o`");
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import ts from "typescript";
@@ -96,6 +97,23 @@ it("the code has the types that the sources have", () => {
       .map(({ messageText }) => `${file}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`),
   );
   expect(found).toEqual([]);
+});
+
+describe("the code passes the checks that the sources pass", () => {
+  const written = blocks.filter(({ kind }) => kind === "ts");
+
+  it.each(written)("$file is as Biome writes it", ({ file, text }) => {
+    const biome = join(root, "node_modules/.bin/biome");
+    const given = ["check", "--write", `--stdin-file-path=${file}`];
+    expect(execFileSync(biome, given, { cwd: root, input: text, encoding: "utf8" })).toBe(text);
+  });
+
+  it.each(
+    written.filter(({ file }) => !file.startsWith("test/") && !file.startsWith("runtime/")),
+  )("$file enters the runtime by its doors", ({ text }) => {
+    const imported = [...text.matchAll(/from "([^"]*\/runtime\/[^"]*)"/g)].map(([, path]) => path!);
+    expect(imported.filter((path) => !path.endsWith("/index.ts"))).toEqual([]);
+  });
 });
 
 describe.each(blocks.filter(({ file }) => file.endsWith(".test.ts")))("$guide: $file", async ({ file }) => {

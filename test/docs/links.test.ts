@@ -4,7 +4,18 @@ import { describe, expect, it } from "vitest";
 
 /** Pages say what is there: every link, every path, every test and every script that a page names exists. */
 const root = resolve(import.meta.dirname, "../..");
-const sourceFolders = ["compiler", "docs", "fixtures", "ir", "passes", "runtime", "scripts", "targets", "test"];
+const sourceFolders = [
+  "compiler",
+  "docs",
+  "examples",
+  "fixtures",
+  "ir",
+  "passes",
+  "runtime",
+  "scripts",
+  "targets",
+  "test",
+];
 const files = [
   ...readdirSync(root),
   ...sourceFolders.flatMap((folder) =>

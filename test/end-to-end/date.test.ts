@@ -77,7 +77,7 @@ test("evaluate --json is a document of the published schema", async () => {
 });
 
 test("every command has an example that is run here", () => {
-  const tested = [...alone, "compile", "run", "keys init", "deal", "serve", "query"];
+  const tested = [...alone, "compile", "run", "keys init", "keys accept", "deal", "serve", "query"];
   const unbuilt = ["debug", "rewrite"];
   expect(commands.map(({ name }) => name).filter((name) => ![...tested, ...unbuilt].includes(name))).toEqual([]);
 });
@@ -97,6 +97,7 @@ test("the same answer in one process, in threads, over a shaped link and over TL
   expect(shaped.measured!.bytes).toEqual(report.measured.bytes);
 
   await succeed(exampleOf("keys init"));
+  await succeed(exampleOf("keys accept"));
   const serving = async (line: string): Promise<string> => {
     const child = start(line, dir);
     services.push(child);

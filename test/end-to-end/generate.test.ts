@@ -7,6 +7,7 @@ import type { Manifest } from "../../compiler/build/manifest.ts";
 import { loadPartyBuild } from "../../compiler/build/party-build.ts";
 import { type CommandIo, readOptions } from "../../compiler/cli/command.ts";
 import { costCommand } from "../../compiler/cli/cost.ts";
+import { generateCommand } from "../../compiler/cli/generate.ts";
 import type { Compilation } from "../../compiler/compile/compile.ts";
 import { readTokenizer } from "../../compiler/inputs/tokenizer.ts";
 import { initKeys } from "../../compiler/keys/init-keys.ts";
@@ -110,6 +111,31 @@ describe("generation with cached keys and values", () => {
     }
     expect(violations(json, schemas.cost!)).toEqual([]);
     expect(text).toContain("at the last of 48 positions");
+  });
+
+  it("on a terminal the whole text follows the tokens, which have their costs between them", async () => {
+    let [out, terminal] = ["", ""];
+    const io: CommandIo = {
+      out: (text) => {
+        out += text;
+      },
+      err: () => {},
+      isTerminal: true,
+      environment: {},
+      interrupted: new Promise<void>(() => {}),
+    };
+    await generateCommand.run({
+      args: [dir],
+      options: readOptions({ prompt: "date 4/4/21 (m/d/y)=", maxTokens: "2", inProcess: true, cache: true }),
+      json: false,
+      io,
+      progress: (line) => {
+        terminal += line;
+      },
+      warn: () => {},
+    });
+    expect(out).toBe("20");
+    expect(terminal).toBe("\ndate 4/4/21 (m/d/y)=20");
   });
 
   it("a token takes at most 25 rounds per private layer", () => {

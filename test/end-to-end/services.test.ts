@@ -110,8 +110,8 @@ test("three parties over TLS give the answer of three parties in one process", a
     "dealer→client",
     "server→client",
   ]);
-  await logged(log, "answered 1 queries");
-  await logged(log, "dealt for 1 queries of tiny");
+  await logged(log, "answered 1 query");
+  await logged(log, "dealt for 1 query of tiny");
 });
 
 test("sessions run in parallel and one after the other", async () => {

@@ -31,7 +31,7 @@ describe("each program of examples/ runs and prints what it promises", () => {
 
   test("three-parties.mjs: the same answer over TLS, and services that end with the signal", async () => {
     const out = await run("three-parties.mjs", build);
-    expect(out).toContain("session …: answered 1 queries");
+    expect(out).toContain("session …: answered 1 query");
     expect(out).toContain("next token 21");
     expect(out).toContain("'client→server': 1773690");
   });

@@ -1,3 +1,4 @@
+import { counted } from "../../../ir/counted.ts";
 import type { Diagnostic } from "../../../ir/diagnostic.ts";
 import type { OnnxModel, OnnxValueInfo } from "../format/index.ts";
 
@@ -130,7 +131,7 @@ function dimProblems(
   const found: Diagnostic[] = [];
   if (unbound.size > 0) {
     const help = [...unbound].map((name) => `--dim ${name}=…`).join(" ");
-    const message = `expected a size for each of ${unbound.size} dimensions: ${[...unbound].join(", ")}`;
+    const message = `expected a size for ${counted(unbound.size, "dimension")}, found none: ${[...unbound].join(", ")}`;
     found.push({ code: "MRL0402", message, at: file, help: `programs are compiled for fixed shapes: ${help}` });
   }
   for (const [name, size] of dims) {

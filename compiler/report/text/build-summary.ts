@@ -1,10 +1,11 @@
+import { counted } from "../../../ir/counted.ts";
 import { type Label, labels } from "../../../ir/label.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { folderOf, type Manifest } from "../../build/index.ts";
 import { noParameterName } from "../../ownership/index.ts";
 import { usedDirections } from "../../run/index.ts";
 import { layerName } from "../cost/index.ts";
-import { bytesText, countText } from "./format-units.ts";
+import { bytesText } from "./format-units.ts";
 import { optimizationTargetText } from "./optimization-target.ts";
 import { textTable } from "./text-table.ts";
 
@@ -48,7 +49,7 @@ export function omittedOutputsText(omitted: readonly string[]): string {
 
 /** The summary of a manifest that `inspect` prints. */
 export function manifestText(manifest: Manifest): string {
-  const head = `${manifest.name}, program ${manifest.programHash}\nartefacts ${manifest.artefactsHash}\nmade by ${manifest.compiler}, calibrated on ${manifest.calibration.source} (${manifest.calibration.samples} samples)`;
+  const head = `${manifest.name}, program ${manifest.programHash}\nartefacts ${manifest.artefactsHash}\nmade by ${manifest.compiler}, calibrated on ${manifest.calibration.source} (${counted(manifest.calibration.samples, "sample")})`;
   return [
     head,
     wrapText(manifest.calibration),
@@ -75,7 +76,7 @@ function ownersText({ weights }: Manifest): string {
     const owned = weights.filter((weight) => weight.label === label);
     if (owned.length === 0) return [];
     const values = owned.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    return [`${label} ${countText(values)} values in ${owned.length} tensors`];
+    return [`${label} ${counted(values, "value")} in ${counted(owned.length, "tensor")}`];
   };
   return [`weights: ${labels.flatMap(line).join(", ") || "none"}`, ...unnamedText(weights)].join("\n");
 }
@@ -146,7 +147,7 @@ function dataFlowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest)
 }
 
 const ringsText = ({ rings }: Manifest): string =>
-  `rings: ${rings.map(({ width, values }) => `${countText(values)} values of ${width} bits`).join(", ")}`;
+  `rings: ${rings.map(({ width, values }) => `${counted(values, "value")} of ${width} bits`).join(", ")}`;
 
 /** A table of rounds and bytes by phase. */
 export function phasesText({ predicted }: { readonly predicted: Partial<Manifest["predicted"]> }): string {

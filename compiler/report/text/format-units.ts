@@ -8,7 +8,6 @@ export function bytesText(bytes: number): string {
 }
 
 export function secondsText(seconds: number): string {
-  if (seconds === 0) return "0";
   if (seconds < 1) return `${seconds < 0.1 ? Number((seconds * 1000).toPrecision(2)) : Math.round(seconds * 1000)} ms`;
   return seconds < 100 ? `${seconds.toPrecision(3)} s` : `${Math.round(seconds)} s`;
 }

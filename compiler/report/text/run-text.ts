@@ -1,3 +1,4 @@
+import { counted } from "../../../ir/counted.ts";
 import type { NamedBytes } from "../../build/index.ts";
 import { type OutputJson, type RunResult, usedDirections } from "../../run/index.ts";
 import { bytesText, secondsText } from "./format-units.ts";
@@ -43,7 +44,7 @@ export function runText({
 /** One line on rounds and bytes. */
 export function costLine({ rounds, bytes, framingBytes }: NonNullable<RunResult["measured"]>, queries: number): string {
   const of = queries === 1 ? "" : ` for ${queries} queries`;
-  return `${rounds} rounds${of}; ${linksText(bytes)}; framing ${bytesText(framingBytes)}; exactly as predicted`;
+  return `${counted(rounds, "round")}${of}; ${linksText(bytes)}; framing ${bytesText(framingBytes)}; exactly as predicted`;
 }
 
 /** One line on time and memory. */
@@ -65,5 +66,5 @@ export interface TokenCost {
 export function tokenLine({ place, rounds, bytes, seconds }: TokenCost): string {
   const { clear, offline, online } = seconds;
   const times = `in the clear ${secondsText(clear)}, offline ${secondsText(offline)}, online ${secondsText(online)}`;
-  return `position ${place}: ${rounds} rounds; ${linksText(bytes)}; ${times}`;
+  return `position ${place}: ${counted(rounds, "round")}; ${linksText(bytes)}; ${times}`;
 }

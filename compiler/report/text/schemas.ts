@@ -237,5 +237,6 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
   serve: listened,
   deal: listened,
   "keys init": document({ folders: map(text), invites: map(text), fingerprints: map(text), validUntil: text }),
+  "keys accept": document({ role: text, folder: text, certificate: text, fingerprint: text, validUntil: text }),
   doctor: document({ findings: list(object({ what: text, fine: flag, found: text }, { help: text })) }),
 };

@@ -61,8 +61,8 @@ const tlsOptions = (identity: Identity): tls.CommonConnectionOptions & tls.Secur
 
 const reasonOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
 
-/** Translates a peer's refusal of our certificate into our own error. */
-function explain(error: unknown, identity: Identity, peer: Role | string, at: string): SessionError {
+/** Translates a peer's refusal of our certificate into our own error; `peer` is "the server", or an address. */
+function explain(error: unknown, identity: Identity, peer: string, at: string): SessionError {
   if (!(error instanceof SessionError))
     return sessionError("insecure", { peer, reason: reasonOf(error), where: at }, { at });
   if (error.peerCode !== "MRL0720" && error.peerCode !== "MRL0721") return error;
@@ -115,7 +115,7 @@ async function connectOnce(options: ConnectOptions): Promise<Channel> {
     return channel;
   } catch (error) {
     void channel.close();
-    throw error instanceof RangeError ? error : explain(error, identity, expect, at);
+    throw error instanceof RangeError ? error : explain(error, identity, `the ${expect}`, at);
   }
 }
 
@@ -133,7 +133,7 @@ function openTls(
     const refuse = (reason: string): void => {
       clearTimeout(timer);
       socket.destroy();
-      reject(sessionError(reached ? "insecure" : "unreachable", { peer, reason, where }, { at: where }));
+      reject(sessionError(reached ? "insecure" : "unreachable", { peer: `the ${peer}`, reason, where }, { at: where }));
     };
     const onError = (error: Error): void => refuse(reasonOf(error));
     const onClose = (): void => refuse("the connection was closed");
@@ -188,7 +188,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 }
 
 const addressOf = (socket: Socket): string =>
-  socket.remoteAddress ? `${socket.remoteAddress}:${socket.remotePort}` : "a connection that is gone";
+  socket.remoteAddress ? `${socket.remoteAddress}:${socket.remotePort}` : "a peer that closed the connection";
 
 async function welcome(
   socket: tls.TLSSocket,

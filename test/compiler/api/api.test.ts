@@ -7,7 +7,7 @@ import { type CompileResult, compile } from "../../../compiler/api/compile.ts";
 import { cost } from "../../../compiler/api/cost.ts";
 import { doctor } from "../../../compiler/api/doctor.ts";
 import { UsageError } from "../../../compiler/api/errors.ts";
-import { createKeys, type KeysResult } from "../../../compiler/api/keys.ts";
+import { acceptInvite, createKeys, type KeysResult } from "../../../compiler/api/keys.ts";
 import { run } from "../../../compiler/api/run.ts";
 import { deal, query, serve } from "../../../compiler/api/services.ts";
 import { schemas } from "../../../compiler/report/text/schemas.ts";
@@ -52,6 +52,9 @@ describe("compile, check and cost", () => {
     expect(violations(await cost({ build }), schemas.cost!)).toEqual([]);
     expect(violations(await run({ build, inputs: { tokens }, inProcess: true }), schemas.run!)).toEqual([]);
     expect(violations(keys, schemas["keys init"]!)).toEqual([]);
+    const accepted = await acceptInvite({ invite: keys.invites.client, folder: join(dir, "own-key") });
+    expect(violations(accepted, schemas["keys accept"]!)).toEqual([]);
+    expect(accepted).toMatchObject({ role: "client", certificate: join(dir, "own-key", "cert.pem") });
     expect(violations(await doctor(), schemas.doctor!)).toEqual([]);
   });
 
@@ -111,7 +114,7 @@ describe("services", () => {
     await expect(query({ ...asked, signal: AbortSignal.abort("enough") })).rejects.toBe("enough");
     stop.abort();
     await Promise.all([dealer.closed, server.closed]);
-    expect(log.some((line) => line.includes("answered 1 queries"))).toBe(true);
+    expect(log.some((line) => line.includes("answered 1 query"))).toBe(true);
     await expect(query(asked)).rejects.toThrow(SessionError);
   });
 

@@ -95,6 +95,7 @@ describe("certificates", () => {
     const stranger = { ...identity(), peers: { server: fingerprintOf(known.server.certificate) } };
     const [here, there] = [await errorOf(dial(serving, stranger)), (await serving.next()) as SessionError];
     expect(here).toMatchObject({ reason: "ownCertificateRefused", code: "MRL0722" });
+    expect(here.message).toMatch(/^the server refused this party's certificate/);
     expect(here.message).toContain(fingerprintOf(stranger.certificate));
     expect(there.code).toBe("MRL0720");
     expect(there.message).toMatch(found);
@@ -114,6 +115,7 @@ describe("certificates", () => {
     expect(here.message).toContain(`expected the server (${fingerprintOf(known.server.certificate)})`);
     expect(here.message).toContain(fingerprintOf(impostor.certificate));
     expect(there.reason).toBe("ownCertificateRefused");
+    expect(there.message).toMatch(/^127\.0\.0\.1:\d+ refused this party's certificate/);
   });
 
   test.each([
