@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { decodeModel } from "../../../compiler/onnx/format/decode-model.ts";
 import { importModel } from "../../../compiler/onnx/import/import-model.ts";
 import { dequantizeInitializers } from "../../../compiler/onnx/normalize/dequantize-initializers.ts";
+import { expandMlOperators } from "../../../compiler/onnx/normalize/ml/expand-ml-operators.ts";
 import { type Tensor, tensor } from "../../../ir/tensor.ts";
 import { sizeOf } from "../../../ir/type.ts";
 import { verify } from "../../../ir/verify.ts";
@@ -140,6 +141,7 @@ function make({ op, inputs, attrs = {}, opset = 20, outputs = [true], domain = "
   const opsets = [
     { domain: "", version: opset },
     { domain: "com.microsoft", version: 1 },
+    { domain: "ai.onnx.ml", version: 3 },
   ];
   return {
     bytes: modelBytes(graph, { irVersion: 9, opsetImport: opsets }),
@@ -179,7 +181,10 @@ async function reference({ bytes, given }: Made): Promise<ReadonlyMap<string, Te
 export function imported(each: Case) {
   const { bytes, given } = make(each);
   const inputs = new Map([...given.keys()].map((name) => [name, "shared"] as const));
-  return importModel(dequantizeInitializers(decodeModel(bytes, "one.onnx")), each.shared ? { inputs } : {});
+  return importModel(
+    dequantizeInitializers(expandMlOperators(decodeModel(bytes, "one.onnx"))),
+    each.shared ? { inputs } : {},
+  );
 }
 
 function titleOf({ op, inputs, attrs = {}, opset }: Case): string {

@@ -15,6 +15,7 @@ import { contribLowerings } from "./microsoft/contrib-operators.ts";
 import { fusedActivationLowerings } from "./microsoft/fused-activation.ts";
 import { groupQueryLowerings } from "./microsoft/group-query-attention.ts";
 import { multiHeadLowerings } from "./microsoft/multi-head-attention.ts";
+import { classicModelLowerings } from "./ml/classic-models.ts";
 import { attentionLowerings } from "./nn/attention.ts";
 import { batchNormLowerings } from "./nn/batch-norm.ts";
 import { convolutionLowerings } from "./nn/convolution.ts";
@@ -58,6 +59,7 @@ const tables: readonly LowerTable[] = [
   fusedActivationLowerings,
   recurrentLowerings,
   controlFlowLowerings,
+  classicModelLowerings,
 ];
 
 /** Operators of the default domain by their bare name, of others as `domain.Operator`. */
