@@ -11,6 +11,7 @@ import { foldNormWeight } from "./fold-norm-weight.ts";
 import { foldScale } from "./fold-scale.ts";
 import { fuseLowRank } from "./fuse-low-rank.ts";
 import { fuseMatmuls } from "./fuse-matmuls.ts";
+import { logSumExp } from "./log-sum-exp.ts";
 import { poolBeforeRelu } from "./pool-before-relu.ts";
 import { keepPrivateLookups, privateEmbedding } from "./private-embedding.ts";
 import { privateMask } from "./private-mask.ts";
@@ -53,6 +54,7 @@ export const rewrites: readonly RewriteStep[] = [
   { name: "split-lora", apply: splitLora },
   { name: "additive-mask", apply: toAdditiveMask },
   { name: "private-operand", apply: privateOperand },
+  { name: "log-sum-exp", apply: logSumExp },
   { name: "decompose", apply: decompose },
   { name: "cancel-identity", apply: cancelIdentity },
   { name: "clamp-mask", apply: clampMask },
