@@ -24,6 +24,8 @@ export interface ClientCut {
   readonly rows?: number;
   /** The input is max(tensor, least): the tensor is a mask, and −∞ has no ring. */
   readonly least?: number;
+  /** The input is these functions of each element of the tensor, one after the other: operators of ir/ops. */
+  readonly functions?: readonly string[];
 }
 
 /** The server's own part, by the names of ONNX tensors: what it computes in the clear from its own inputs and shares. */

@@ -66,7 +66,7 @@ export interface Manifest {
   }[];
   /**
    * Tensors that the client computes in the clear and shares. `oneHot`: it shares one-hot rows of that many columns.
-   * `least`: the tensor is a mask, whose values are raised to at least this. `range`: bounds of what it shares, which the
+   * `least`: the tensor is a mask, whose values are raised to at least this. `functions`: it applies these to each element. `range`: bounds of what it shares, which the
    * rings were planned for: it refuses a value beyond them before it sends anything.
    */
   readonly cuts: readonly {
@@ -77,6 +77,7 @@ export interface Manifest {
     /** The tensor holds indices into a table of this many rows. */
     readonly rows?: number;
     readonly least?: number;
+    readonly functions?: readonly string[];
     readonly range?: readonly [lo: number, hi: number];
   }[];
   /** After the secure part, the client computes tensor `output` in the clear from the revealed tensor `from`. */

@@ -109,13 +109,14 @@ function clientSection({ loaded: { imported, model }, state, plan }: BuildInputs
       const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";
       return { name, label, shape, type: shortType(dtype) };
     }),
-    cuts: client.cuts.map(({ value, source, oneHot, rows, least }) => ({
+    cuts: client.cuts.map(({ value, source, oneHot, rows, least, functions }) => ({
       value,
       tensor: source,
       shape: typeOf(module, value).shape,
       ...(oneHot !== undefined && { oneHot }),
       ...(rows !== undefined && { rows }),
       ...(least !== undefined && { least }),
+      ...(functions && { functions }),
       // Indices of a private lookup are never shared: their bound is the number of rows.
       ...(rows === undefined && { range: boundsOf(plan.inputs[value]!) }),
     })),

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import { removeDead } from "../../ir/edit.ts";
+import { applyFunctions } from "../../ir/elementwise-functions.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import { clampBelow, type Tensor, tensor, type WeightStore } from "../../ir/tensor.ts";
@@ -120,7 +121,9 @@ export function cutSamples(
         const { shape } = typeOf(secure, cut.value);
         return [
           cut.value,
-          cut.oneHot === undefined ? clampBelow(value, cut.least) : calibrationOneHot(value, cut.oneHot, shape),
+          cut.oneHot === undefined
+            ? clampBelow(applyFunctions(value, cut.functions), cut.least)
+            : calibrationOneHot(value, cut.oneHot, shape),
         ];
       }),
     );

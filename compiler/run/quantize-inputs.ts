@@ -1,4 +1,5 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { applyFunctions } from "../../ir/elementwise-functions.ts";
 import { clampBelow, type Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
 import { type Excess, type Program, quantizeInput } from "../../runtime/program/index.ts";
@@ -28,8 +29,9 @@ function quantizeCut(
   declared: Program["inputs"][string],
   clamp: boolean,
 ): QuantizedCut | Diagnostic {
-  const real = cut.oneHot === undefined ? clampBelow(found, cut.least) : oneHot(found, cut.oneHot);
-  const at = `tensor "${cut.tensor}"`;
+  const clear = applyFunctions(found, cut.functions);
+  const real = cut.oneHot === undefined ? clampBelow(clear, cut.least) : oneHot(found, cut.oneHot);
+  const at = [...(cut.functions ?? []).toReversed().map((name) => `${name} of`), `tensor "${cut.tensor}"`].join(" ");
   const strayed = cut.rows === undefined ? undefined : indexOutOfRange(found, cut.rows);
   if (strayed) return { ...strayed, at };
   if ("code" in real) return { ...real, at };

@@ -248,14 +248,20 @@ function radicand(draft: Draft, id: ValueId): ValueId | undefined {
   return op?.name === "sqrt" ? op.operands[0] : undefined;
 }
 
+/** 1/√v as rsqrt(v), 1/y; of a repeated value, the repeated inverse: one for all copies. */
+function inverseOf(op: Op, draft: Draft, y: ValueId): ValueId {
+  const repeated = draft.producer(y);
+  if (repeated?.name === "expand")
+    return emit(draft, op, "repeated", "expand", [inverseOf(op, draft, repeated.operands[0]!)], repeated.attrs);
+  const v = radicand(draft, y);
+  return v === undefined ? emit(draft, op, "inverse", "reciprocal", [y]) : emit(draft, op, "rsqrt", "rsqrt", [v]);
+}
+
 const inverseRoots: Rules = {
   // x / √v = x · rsqrt(v), x / y = x · (1/y)
   div: (op, draft) => {
     const [x, y] = op.operands as [ValueId, ValueId];
-    const v = radicand(draft, y);
-    const inverse =
-      v === undefined ? emit(draft, op, "inverse", "reciprocal", [y]) : emit(draft, op, "rsqrt", "rsqrt", [v]);
-    return emit(draft, op, "quotient", "mul", [x, inverse]);
+    return emit(draft, op, "quotient", "mul", [x, inverseOf(op, draft, y)]);
   },
   // 1 / √v = rsqrt(v)
   reciprocal: (op, draft) => {

@@ -4,6 +4,7 @@ import { argmaxOutput } from "./argmax-output.ts";
 import { cancelIdentity } from "./cancel-identity.ts";
 import { cancelLayout } from "./cancel-layout.ts";
 import { clampMask } from "./clamp-mask.ts";
+import { clipRoot } from "./clip-root.ts";
 import { decompose } from "./decompose.ts";
 import { foldChannelScale } from "./fold-channel-scale.ts";
 import { foldConstants, foldWeights } from "./fold-constants.ts";
@@ -11,6 +12,8 @@ import { foldNormWeight } from "./fold-norm-weight.ts";
 import { foldScale } from "./fold-scale.ts";
 import { fuseLowRank } from "./fuse-low-rank.ts";
 import { fuseMatmuls } from "./fuse-matmuls.ts";
+import { logSumExp } from "./log-sum-exp.ts";
+import { ownFunctions } from "./own-functions.ts";
 import { poolBeforeRelu } from "./pool-before-relu.ts";
 import { keepPrivateLookups, privateEmbedding } from "./private-embedding.ts";
 import { privateMask } from "./private-mask.ts";
@@ -53,7 +56,11 @@ export const rewrites: readonly RewriteStep[] = [
   { name: "split-lora", apply: splitLora },
   { name: "additive-mask", apply: toAdditiveMask },
   { name: "private-operand", apply: privateOperand },
+  { name: "log-sum-exp", apply: logSumExp },
+  { name: "own-functions", apply: ownFunctions },
+  { name: "clip-root", apply: clipRoot },
   { name: "decompose", apply: decompose },
+  { name: "own-functions", apply: ownFunctions },
   { name: "cancel-identity", apply: cancelIdentity },
   { name: "clamp-mask", apply: clampMask },
   { name: "fold-channel-scale", apply: foldChannelScale },

@@ -4,6 +4,7 @@ import type { Precision } from "../../ir/ops/define.ts";
 import { isFixed } from "../../ir/type.ts";
 import { cutsOf, type Pass, type SplitState } from "../pass.ts";
 import type { Calibration } from "./calibration-types.ts";
+import { createFineInputs } from "./fine-inputs.ts";
 import { defaultPrecision } from "./precision.ts";
 import { assignScales } from "./scales.ts";
 
@@ -35,7 +36,10 @@ export function quantize(
       .filter((cut) => cut.oneHot !== undefined)
       .map((cut) => cut.value),
   );
-  const { module, problems } = assignScales(state, { precision, calibration, integers, exact: truncation === "exact" });
+  const functions = new Set(cutsOf(state).flatMap((cut) => (cut.functions ? [cut.value] : [])));
+  const fine = createFineInputs(state.module, functions, calibration, precision);
+  const exact = truncation === "exact";
+  const { module, problems } = assignScales(state, { precision, calibration, integers, fine, exact });
   throwIfAny(problems);
   throwIfAny(tooWide(module));
   return { ...state, module };

@@ -19,6 +19,7 @@ import { usersOf } from "../../ir/uses.ts";
 import { formatOp, withOps } from "../graph.ts";
 import type { PassState } from "../pass.ts";
 import type { Calibration } from "./calibration-types.ts";
+import type { FineInputs } from "./fine-inputs.ts";
 import { checkFits, type ParamUse, publicForm, serverForm } from "./param-forms.ts";
 
 /** One bit beyond the range: rounding may exceed its end. */
@@ -29,6 +30,7 @@ export interface ScaleOptions {
   readonly calibration: Calibration;
   /** Inputs that hold integers: they are shared without fractional bits. */
   readonly integers: ReadonlySet<ValueId>;
+  readonly fine: FineInputs;
   /** Products of secrets keep all their bits, so that a separate truncation, which can be exact, drops them. */
   readonly exact: boolean;
 }
@@ -117,7 +119,8 @@ function shareForm(op: Op, walk: ScaleState): { operands: readonly ValueId[]; sc
   const [id] = op.operands as [ValueId];
   const isInteger = walk.integers.has(id) || walk.module.values[id]!.type.element.kind !== "f32";
   if (isInteger) return { operands: op.operands, scale: isCombined(op.result, walk) ? walk.precision.activation : 0 };
-  return { operands: op.operands, scale: Math.min(wantedOf(op.result, walk), walk.precision.activation) };
+  const wanted = Math.min(wantedOf(op.result, walk), walk.precision.activation);
+  return { operands: op.operands, scale: walk.fine.scaleOf(id) ?? wanted };
 }
 
 /** Whether a value is added to, or concatenated with, another shared one: sums have the smaller scale of the two. */
@@ -159,7 +162,7 @@ function alignOperands(
   walk: ScaleState,
 ): { operands: readonly ValueId[]; scale: number } {
   const at = op.operands.map((id) => scaleAt(id, walk));
-  const rule = ruleOf(def, attrs, at, walk);
+  const rule = ruleOf(op, attrs, at, walk);
   const use: ParamUse = def.linear === "each" ? "factor" : "addend";
   let scale = rule.result;
   const operands = op.operands.map((id, index) => {
@@ -180,8 +183,9 @@ function alignOperands(
 }
 
 /** The scale rule of the op's table; see `ScaleOptions.exact`. */
-function ruleOf(def: OpDef, attrs: Op["attrs"], at: readonly (number | undefined)[], walk: ScaleState): ScaleRule {
-  const rule = def.scales!(at, attrs, walk.precision);
+function ruleOf(op: Op, attrs: Op["attrs"], at: readonly (number | undefined)[], walk: ScaleState): ScaleRule {
+  const def = opDef(op.name);
+  const rule = walk.fine.ruleOf(op, def.scales!(at, attrs, walk.precision), at);
   const product = def.linear === "each" && at.every((scale) => scale !== undefined);
   return walk.exact && product ? { ...rule, result: exactScale(def, rule.operands) } : rule;
 }

@@ -12,9 +12,10 @@ import { maskFusions } from "./masks.ts";
 import { type Fusion, toRewrite } from "./matcher.ts";
 import { normFusions } from "./norms.ts";
 import { ropeFusions } from "./rope.ts";
+import { softmaxFusions } from "./softmax.ts";
 
 const simplifications: readonly Fusion[] = [...layoutFusions, ...arithmeticFusions, ...gatherFusions];
-const compoundFusions: readonly Fusion[] = [...normFusions, ...activationFusions, ...ropeFusions];
+const compoundFusions: readonly Fusion[] = [...normFusions, ...activationFusions, ...ropeFusions, ...softmaxFusions];
 
 /** Each phase runs to its fixpoint: attention is matched after its parts have their plain form. */
 const phases: readonly (readonly Fusion[])[] = [

@@ -1,0 +1,46 @@
+import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import type { Precision, ScaleRule } from "../../ir/ops/define.ts";
+import { producersOf } from "../../ir/uses.ts";
+import type { Calibration } from "./calibration-types.ts";
+
+/**
+ * Inputs that a party computed for their factor alone, as 1 / Σ m. A small one would lose its significant bits at the
+ * scale of activations, so it enters products with twice their fractional bits, less those that its magnitude needs.
+ */
+export interface FineInputs {
+  /** Fractional bits of an input, if it is fine. */
+  readonly scaleOf: (input: ValueId) => number | undefined;
+  /** The rule of a product in which fine inputs keep their bits. */
+  readonly ruleOf: (op: Op, rule: ScaleRule, at: readonly (number | undefined)[]) => ScaleRule;
+}
+
+const moves: ReadonlySet<string> = new Set(["reshape", "transpose", "slice", "expand"]);
+
+export function createFineInputs(
+  module: Module,
+  fine: ReadonlySet<ValueId>,
+  { ranges }: Calibration,
+  { activation }: Precision,
+): FineInputs {
+  const makers = producersOf(opsOf(module));
+  const isFine = (id: ValueId): boolean => {
+    const op = makers.get(id);
+    if (!op) return false;
+    return moves.has(op.name) ? isFine(op.operands[0]!) : op.name === "share" && fine.has(op.operands[0]!);
+  };
+  return {
+    scaleOf: (input) => {
+      if (!fine.has(input)) return undefined;
+      const { lo, hi } = ranges.get(input)!;
+      return Math.max(activation, 2 * activation - Math.ceil(Math.log2(Math.max(1, -lo, hi))));
+    },
+    ruleOf: (op, rule, at) => {
+      if (fine.size === 0 || op.name !== "mul" || !op.operands.some(isFine)) return rule;
+      const operands = rule.operands.map((scale, index) => (isFine(op.operands[index]!) ? at[index]! : scale));
+      // A product of secrets is truncated by its protocol; one with a weight has the bits of both.
+      const isTruncated = at.every((scale) => scale !== undefined);
+      const more = operands.reduce((sum, scale, index) => sum + scale - rule.operands[index]!, 0);
+      return { operands, result: rule.result + (isTruncated ? 0 : more) };
+    },
+  };
+}
