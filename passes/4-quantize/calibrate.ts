@@ -21,6 +21,8 @@ export interface CalibrateOptions {
    */
   readonly floor?: number;
   readonly precision?: Precision;
+  /** Powers of two that the provider publishes as bounds of private weights, by their params. */
+  readonly published?: ReadonlyMap<ValueId, number>;
   /**
    * The module holds expanded formulas of a system with one ring: bounds only ensure that values fit. Small values
    * inside a formula (2^−40 after squarings) vary by orders of magnitude with the weights, so no lower end is kept, the
@@ -42,13 +44,13 @@ const formulaFloor = 64;
 export function calibrate(
   secure: PassState,
   inputs: readonly ReadonlyMap<ValueId, Tensor>[],
-  { margin = 2, floor = 1, precision = defaultPrecision, expanded = false }: CalibrateOptions = {},
+  { margin = 2, floor = 1, precision = defaultPrecision, published, expanded = false }: CalibrateOptions = {},
 ): Calibration {
   const observed = inputs.length > 0 ? widenForAdapters(secure.module, observe(secure, inputs)) : undefined;
-  if (!observed) return analyzeRanges(secure, precision);
-  if (!expanded) return analyzeRanges(secure, precision, widen(observed, margin, floor));
+  if (!observed) return analyzeRanges(secure, precision, undefined, published);
+  if (!expanded) return analyzeRanges(secure, precision, widen(observed, margin, floor), published);
   const values = new Map([...observed.values].map(([id, range]) => [id, formulaRange(range, margin ** 2)]));
-  return analyzeRanges(secure, precision, { values, inner: observed.inner });
+  return analyzeRanges(secure, precision, { values, inner: observed.inner }, published);
 }
 
 function formulaRange({ lo, hi }: Interval, margin: number): Interval {

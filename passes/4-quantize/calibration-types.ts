@@ -6,6 +6,8 @@ export interface Calibration {
   readonly ranges: ReadonlyMap<ValueId, Interval>;
   /** Attributes with bounds of an op's inner values, by its result: `score_bound`, `sum_lo`, `sum_hi`. */
   readonly facts: ReadonlyMap<ValueId, Attrs>;
+  /** What is public of the magnitude of a private weight, by its param; absent or 0: nothing. */
+  readonly magnitudes?: ReadonlyMap<ValueId, number>;
 }
 
 /** Least and greatest element of each value, and of inner values of ops, over all runs. */
@@ -18,6 +20,8 @@ export interface Observation {
  * Bounds for a program that continues from the cache of another: a cached masked value is a value of that one (name →
  * value).
  */
-export function withCachedRanges({ ranges, facts }: Calibration, cached: ReadonlyMap<string, ValueId>): Calibration {
-  return { ranges: new Map([...ranges, ...[...cached].map(([name, id]) => [name, ranges.get(id)!] as const)]), facts };
+export function withCachedRanges(calibration: Calibration, cached: ReadonlyMap<string, ValueId>): Calibration {
+  const { ranges } = calibration;
+  const known = [...cached].map(([name, id]) => [name, ranges.get(id)!] as const);
+  return { ...calibration, ranges: new Map([...ranges, ...known]) };
 }

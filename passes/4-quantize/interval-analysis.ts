@@ -6,17 +6,21 @@ import type { Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import type { Calibration, Observation } from "./calibration-types.ts";
 import { hasInnerRange } from "./inner-ranges.ts";
-import { serverWeightRange } from "./precision.ts";
+import { publicMagnitudes, weightBound } from "./weight-bounds.ts";
 
 const unbounded: Interval = { lo: -Infinity, hi: Infinity };
 const unitInterval: Interval = { lo: 0, hi: 1 };
 const magnitude = ({ lo, hi }: Interval): number => Math.max(Math.abs(lo), Math.abs(hi));
 
-/** Forward interval analysis by the op tables, tightened by measured ranges. */
+/**
+ * Forward interval analysis by the op tables, tightened by measured ranges. `published`: powers of two that the provider
+ * publishes as bounds of private weights, by their params. A public weight without data has the bound of a private one.
+ */
 export function analyzeRanges(
   { module, weights }: PassState,
   precision: Precision,
   observed?: Observation,
+  published?: ReadonlyMap<ValueId, number>,
 ): Calibration {
   const ranges = new Map<ValueId, Interval>();
   const facts = new Map<ValueId, Attrs>();
@@ -24,20 +28,19 @@ export function analyzeRanges(
     const { type, range } = module.values[id]!;
     ranges.set(id, meet(range ?? (type.element.kind === "bool" ? unitInterval : unbounded), observed?.values.get(id)));
   }
+  const magnitudes = publicMagnitudes({ module, weights }, published);
   for (const [id, weight] of Object.entries(module.params)) {
-    const isPublic = module.values[id]!.type.label === "public";
-    ranges.set(id, isPublic ? publicRange(weights.get(weight)!, precision) : serverWeightRange(precision));
+    const value = weights.get(weight);
+    const isKnown = module.values[id]!.type.label === "public" && value !== undefined && hasData(value);
+    const bound = published?.get(id) ?? weightBound(magnitudes.get(id) ?? 0, precision);
+    ranges.set(id, isKnown ? extremes(value) : { lo: -bound, hi: bound });
   }
   for (const op of opsOf(module)) {
     ranges.set(op.result, meet(proven(op, module, ranges), observed?.values.get(op.result)));
     if (hasInnerRange(op)) facts.set(op.result, innerAttrs(op, module, ranges, observed?.inner.get(op.result)));
   }
-  return { ranges, facts };
+  return { ranges, facts, magnitudes };
 }
-
-/** A public weight without data gets the range of a private one. */
-const publicRange = (weight: Tensor, precision: Precision): Interval =>
-  hasData(weight) ? extremes(weight) : serverWeightRange(precision);
 
 function extremes({ data }: Tensor): Interval {
   let [lo, hi] = [Infinity, -Infinity];
