@@ -28,8 +28,13 @@ export interface ScaleRule {
 export interface Precision {
   /** Fractional bits of activations. */
   readonly activation: number;
-  /** Fractional bits of weights and public factors. */
+  /** Fractional bits of weights and public factors, at least. */
   readonly weight: number;
+  /**
+   * Bits of a weight below its public magnitude, if those are more: a product is off by 2^−significant, however small
+   * its weights are. Absent: `weight` alone.
+   */
+  readonly significant?: number;
   /** Fractional bits of queries and keys; of values; of softmax results. */
   readonly query: number;
   readonly value: number;

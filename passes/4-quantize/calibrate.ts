@@ -11,6 +11,8 @@ import { type WidenOptions, widenRanges } from "./widen-ranges.ts";
 
 export interface CalibrateOptions extends WidenOptions {
   readonly precision?: Precision;
+  /** Powers of two that the provider publishes as bounds of private weights, by their params. */
+  readonly published?: ReadonlyMap<ValueId, number>;
   /** Public bounds that come before measured ones (--ranges). */
   readonly given?: Observation;
 }
@@ -33,11 +35,11 @@ export const calibrate = (
 export function boundsFrom(
   secure: PassState,
   measured: Observation | undefined,
-  { precision = defaultPrecision, given, ...how }: CalibrateOptions = {},
+  { precision = defaultPrecision, published, given, ...how }: CalibrateOptions = {},
 ): Calibration {
   const { module } = secure;
   const wide = measured && widenRanges(module, widenForAdapters(module, measured), how);
-  return analyzeRanges(secure, precision, given ? overlay(wide, given) : wide);
+  return analyzeRanges(secure, precision, given ? overlay(wide, given) : wide, published);
 }
 
 /** The ranges of both; of a value that both name, the second's. */

@@ -8,6 +8,8 @@ export interface Calibration {
   readonly facts: ReadonlyMap<ValueId, Attrs>;
   /** What interval analysis proves of each operator's result, if its operands are within `ranges`. */
   readonly proofs: ReadonlyMap<ValueId, Interval>;
+  /** What is public of the magnitude of a private weight, by its param; absent or 0: nothing. */
+  readonly magnitudes?: ReadonlyMap<ValueId, number>;
 }
 
 /** Least and greatest element of each value, and of inner values of ops, over all runs. */
@@ -22,8 +24,6 @@ export interface Observation {
  */
 export function withCachedRanges(calibration: Calibration, cached: ReadonlyMap<string, ValueId>): Calibration {
   const { ranges } = calibration;
-  return {
-    ...calibration,
-    ranges: new Map([...ranges, ...[...cached].map(([name, id]) => [name, ranges.get(id)!] as const)]),
-  };
+  const known = [...cached].map(([name, id]) => [name, ranges.get(id)!] as const);
+  return { ...calibration, ranges: new Map([...ranges, ...known]) };
 }

@@ -11,7 +11,7 @@ import { assignScales } from "./scales.ts";
 export { withCachedRanges } from "./calibration-types.ts";
 export { type Departure, type DepartureWatch, watchDepartures } from "./departures.ts";
 export { checkFinite } from "./finite.ts";
-export { defaultPrecision, serverWeightRange, weightBits } from "./precision.ts";
+export { defaultPrecision, weightBits } from "./precision.ts";
 
 export interface QuantizeOptions {
   readonly calibration: Calibration;

@@ -5,8 +5,8 @@ import type { Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import type { Calibration, Observation } from "./calibration-types.ts";
 import { hasInnerRange } from "./inner-ranges.ts";
-import { serverWeightRange } from "./precision.ts";
 import { createProver } from "./prove-ranges.ts";
+import { publicMagnitudes, weightBound } from "./weight-bounds.ts";
 
 const unbounded: Interval = { lo: -Infinity, hi: Infinity };
 const unitInterval: Interval = { lo: 0, hi: 1 };
@@ -14,12 +14,14 @@ const magnitude = ({ lo, hi }: Interval): number => Math.max(Math.abs(lo), Math.
 
 /**
  * Forward interval analysis by the op tables and by relations between values (docs/range-analysis.md), tightened by
- * measured ranges.
+ * measured ranges. `published`: powers of two that the provider publishes as bounds of private weights, by their params.
+ * A public weight without data has the bound of a private one.
  */
 export function analyzeRanges(
   { module, weights }: PassState,
   precision: Precision,
   observed?: Observation,
+  published?: ReadonlyMap<ValueId, number>,
 ): Calibration {
   const ranges = new Map<ValueId, Interval>();
   const proven = createProver(module, weights, ranges);
@@ -31,9 +33,12 @@ export function analyzeRanges(
     proofs.set(id, known);
     ranges.set(id, meet(known, observed?.values.get(id)));
   }
+  const magnitudes = publicMagnitudes({ module, weights }, published);
   for (const [id, weight] of Object.entries(module.params)) {
-    const isPublic = module.values[id]!.type.label === "public";
-    ranges.set(id, isPublic ? publicRange(weights.get(weight)!, precision) : serverWeightRange(precision));
+    const value = weights.get(weight);
+    const isKnown = module.values[id]!.type.label === "public" && value !== undefined && hasData(value);
+    const bound = published?.get(id) ?? weightBound(magnitudes.get(id) ?? 0, precision);
+    ranges.set(id, isKnown ? extremes(value) : { lo: -bound, hi: bound });
   }
   for (const op of opsOf(module)) {
     const proof = proven(op);
@@ -42,7 +47,7 @@ export function analyzeRanges(
     if (op.name === "exp") boundExponent(op, ranges);
     if (hasInnerRange(op)) facts.set(op.result, innerAttrs(op, module, ranges, observed?.inner.get(op.result)));
   }
-  return { ranges, facts, proofs };
+  return { ranges, facts, proofs, magnitudes };
 }
 
 /**
@@ -55,10 +60,6 @@ function boundExponent({ operands, result }: Op, ranges: Map<ValueId, Interval>)
   const most = Math.log(ranges.get(result)!.hi);
   if (most < hi && most >= lo) ranges.set(x, { lo, hi: most });
 }
-
-/** A public weight without data gets the range of a private one. */
-const publicRange = (weight: Tensor, precision: Precision): Interval =>
-  hasData(weight) ? extremes(weight) : serverWeightRange(precision);
 
 function extremes({ data }: Tensor): Interval {
   let [lo, hi] = [Infinity, -Infinity];

@@ -1,8 +1,8 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
-import type { Precision } from "../../ir/ops/define.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { bitsFor, type FixedPoint, fx, type Interval } from "../../ir/type.ts";
-import { serverLimits, weightBits } from "./precision.ts";
+import { weightBits, widestWeight } from "./precision.ts";
+import { largestMagnitude, weightScale } from "./weight-bounds.ts";
 
 /**
  * How an operator uses a param: as a factor, whose scale is free, or as an addend at the scale of the other operands.
@@ -10,35 +10,44 @@ import { serverLimits, weightBits } from "./precision.ts";
 export type ParamUse = "factor" | "addend";
 
 /**
- * Form of a public param. A factor has at most `wanted` fractional bits and fits 16 bits. A single number has only as
+ * Form of a public param. A factor has at most `wanted` fractional bits, or as many as keep the significant bits below
+ * its largest element, and fits the kernels: 16 bits where significance does not matter. A single number has only as
  * many as it needs: the least scale with relative error up to 2^-(wanted + 1), none for −1, five for 1/32. A table has
  * fewer where they hold it exactly, none for zeros and ones.
  */
-export function publicForm(value: Tensor, wanted: number, use: ParamUse): FixedPoint {
+export function publicForm(value: Tensor, wanted: number, use: ParamUse, significant?: number): FixedPoint {
   const range = extremes(value);
+  if (use === "addend") return fx(bitsFor(range, wanted), wanted);
   const scale =
-    use === "addend"
-      ? wanted
-      : value.data.length === 1
-        ? scalarScale(value.data[0]!, wanted)
-        : fitting(value, range, wanted);
+    value.data.length === 1
+      ? scalarScale(value.data[0]!, Math.max(wanted, significant ?? 0))
+      : fitting(
+          value,
+          weightScale(largestMagnitude(value), { weight: wanted, significant }),
+          significant === undefined ? weightBits : widestWeight,
+        );
   return fx(bitsFor(range, scale), scale);
 }
 
-/** Form of a private param: the same for all weights, so that it reveals nothing about this one. */
-export function serverForm(wanted: number, precision: Precision, use: ParamUse): FixedPoint {
-  return fx(wanted + 1 + Math.log2(serverLimits(precision)[use]), wanted);
+/**
+ * Form of a private param with magnitudes below `bound`, a power of two. Its scale and its bound are public numbers. A
+ * factor has fewer fractional bits where they would not fit the widest kernel.
+ */
+export function serverForm(wanted: number, bound: number, use: ParamUse): FixedPoint {
+  const above = 1 + Math.log2(bound);
+  const scale = use === "factor" ? Math.min(wanted, widestWeight - above) : wanted;
+  return fx(scale + above, scale);
 }
 
 function extremes({ data }: Tensor): Interval {
   return { lo: data.reduce((a, b) => Math.min(a, b), 0), hi: data.reduce((a, b) => Math.max(a, b), 0) };
 }
 
-function fitting({ data }: Tensor, { lo, hi }: Interval, wanted: number): number {
-  const most = Math.max(-lo, hi);
+function fitting(value: Tensor, wanted: number, bits: number): number {
+  const most = largestMagnitude(value);
   let scale = wanted;
-  while (scale > 0 && most * 2 ** scale >= 2 ** (weightBits - 1) - 0.5) scale--;
-  while (scale > 0 && data.every((x) => Number.isInteger(x * 2 ** (scale - 1)))) scale--;
+  while (scale > 0 && most * 2 ** scale >= 2 ** (bits - 1) - 0.5) scale--;
+  while (scale > 0 && value.data.every((x) => Number.isInteger(x * 2 ** (scale - 1)))) scale--;
   return scale;
 }
 
@@ -50,18 +59,16 @@ function scalarScale(x: number, wanted: number): number {
   return scale;
 }
 
-/** Reports a weight that the public form cannot hold, to the provider alone, who runs the compiler (MRL0504). */
+/** Reports a weight that leaves its public bound, to the provider alone, who runs the compiler (MRL0504). */
 export function checkFits(name: string, value: Tensor, form: FixedPoint): Diagnostic | undefined {
   const limit = 2 ** (form.width - 1);
-  const most = value.data.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
+  const most = largestMagnitude(value);
   if (Math.round(most * 2 ** form.scale) < limit) return undefined;
   const lower = weightBits - 1 - Math.ceil(Math.log2(most + 2 ** -form.scale));
   return {
     code: "MRL0504",
     message: `weight "${name}": expected magnitudes below ${limit / 2 ** form.scale}, found ${most.toPrecision(4)}`,
-    because: [
-      "the form of private weights is fixed in advance: a form that follows them would reveal something about them",
-    ],
-    help: `lower the fractional bits of weights: --precision weight=${Math.max(0, lower)}`,
+    because: ["the bound follows from public numbers: one that follows the weight would reveal something about it"],
+    help: `widen the bounds of all weights, and lower their fractional bits: --precision weight=${Math.max(0, lower)}`,
   };
 }

@@ -21,9 +21,12 @@ import type { PassState } from "../pass.ts";
 import type { Calibration } from "./calibration-types.ts";
 import type { FineInputs } from "./fine-inputs.ts";
 import { checkFits, type ParamUse, publicForm, serverForm } from "./param-forms.ts";
+import { weightScale } from "./weight-bounds.ts";
 
 /** One bit beyond the range: rounding may exceed its end. */
 const slack = 1;
+/** Bits of a product with a private weight: the interpreter is exact below 2^53. */
+const productBits = 50;
 
 export interface ScaleOptions {
   readonly precision: Precision;
@@ -164,22 +167,22 @@ function alignOperands(
   const at = op.operands.map((id) => scaleAt(id, walk));
   const rule = ruleOf(op, attrs, at, walk);
   const use: ParamUse = def.linear === "each" ? "factor" : "addend";
-  let scale = rule.result;
+  const scales = [...rule.operands];
   const operands = op.operands.map((id, index) => {
     if (def.selectors?.includes(index) && at[index] === undefined) return plain(id, walk);
     const wanted = rule.operands[index]!;
     if (!Object.hasOwn(walk.module.params, id)) return truncated(id, at[index]!, wanted, walk);
-    const given = formOf(id, wanted, use, def, walk);
+    const given = formOf(op, index, wanted, use, walk);
     // An integer times a constant would lower all addends of its sum to its few fractional bits.
     const missing = walk.precision.activation - (rule.result - wanted + given.scale);
     const isCount = op.name === "mul" && at.includes(0) && walk.module.values[id]!.type.label === "public";
     const lift = isCount && isCombined(op.result, walk) ? Math.max(0, missing) : 0;
     const form = fx(given.width + lift, given.scale + lift);
-    // The table assumes `wanted` fractional bits of the factor: the exact product differs by as many.
-    scale += form.scale - wanted;
+    scales[index] = form.scale;
     return param(id, form, walk);
   });
-  return { operands, scale };
+  // The table assumes as many fractional bits of a factor as it wants: the exact product differs by what it has.
+  return { operands, scale: rule.result + exactScale(def, scales) - exactScale(def, rule.operands) };
 }
 
 /** The scale rule of the op's table; see `ScaleOptions.exact`. */
@@ -223,13 +226,36 @@ function truncated(id: ValueId, scale: number, wanted: number, walk: ScaleState)
   return result;
 }
 
-function formOf(id: ValueId, wanted: number, use: ParamUse, def: OpDef, walk: ScaleState) {
-  const { module, weights, precision } = walk;
+function formOf(op: Op, index: number, wanted: number, use: ParamUse, walk: ScaleState): FixedPoint {
+  const { module, weights, calibration, precision } = walk;
+  const [id, def] = [op.operands[index]!, opDef(op.name)];
   const weight = weights.get(module.params[id]!)!;
-  if (module.values[id]!.type.label === "server" || !hasData(weight)) return serverForm(wanted, precision, use);
+  const isServer = module.values[id]!.type.label === "server" || !hasData(weight);
+  if (isServer) {
+    const isFactor = use === "factor" && wanted === precision.weight;
+    const scale = isFactor ? Math.max(wanted, Math.min(factorScale(op, index, walk), factorRoom(op, walk))) : wanted;
+    return serverForm(scale, calibration.ranges.get(id)!.hi, use);
+  }
   // Tables that an op uses together must have one scale, as the cosines and sines of rope.
   const alone = def.operands.length === 2;
-  return publicForm(weight, wanted, use === "factor" && alone ? "factor" : "addend");
+  return publicForm(weight, wanted, use === "factor" && alone ? "factor" : "addend", precision.significant);
+}
+
+/**
+ * Fractional bits of a private factor: as many as its public magnitude asks for. Matrices that are multiplied side by
+ * side have one scale, so that their products have one.
+ */
+function factorScale({ name, operands }: Op, index: number, { precision, calibration }: ScaleState): number {
+  const beside = name === "low-rank" && index > 1 ? operands.slice(2) : [operands[index]!];
+  const magnitudes = beside.map((id) => calibration.magnitudes?.get(id) ?? 0);
+  return weightScale(Math.max(...magnitudes), precision);
+}
+
+/** Fractional bits that each factor may have, so that the product fits `productBits`. */
+function factorRoom({ name, operands, result }: Op, walk: ScaleState): number {
+  const shared = operands.map((id) => scaleAt(id, walk) ?? 0).reduce((sum, scale) => sum + scale, 0);
+  const room = productBits - bitsFor(walk.calibration.ranges.get(result)!, Math.min(shared, walk.precision.activation));
+  return Math.floor(room / (name === "low-rank" ? 2 : 1));
 }
 
 /** The param in this form; a param wanted in two forms becomes two params of one weight. */
@@ -240,9 +266,8 @@ function param(id: ValueId, form: ReturnType<typeof fx>, walk: ScaleState): Valu
   const { module, weights, calibration } = walk;
   const weight = module.params[id]!;
   const name = Object.hasOwn(walk.params, id) ? walk.fresh(id) : id;
-  const limit = 2 ** (form.width - 1 - form.scale);
   const isServer = module.values[id]!.type.label === "server";
-  const range = isServer ? { lo: -limit, hi: limit } : calibration.ranges.get(id)!;
+  const range = calibration.ranges.get(id)!;
   walk.params[name] = weight;
   walk.values[name] = { type: { ...module.values[id]!.type, element: form }, range };
   const problem = isServer ? checkFits(weight, weights.get(weight)!, form) : undefined;

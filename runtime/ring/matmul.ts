@@ -1,10 +1,12 @@
+import { add } from "./arithmetic.ts";
 import { fromIntegers } from "./convert.ts";
 import { clearHighBits, kernel, sameWidth } from "./kernel.ts";
 import { multiplyByDigits } from "./matmul-dot.ts";
 import { multiplyPlain } from "./matmul-plain.ts";
 import { multiplyResidues } from "./matmul-product.ts";
 import { type MatrixProduct, productsOf } from "./matmul-shapes.ts";
-import { packedWeight } from "./packed-weight.ts";
+import { packedWeight, wideWeight } from "./packed-weight.ts";
+import { shiftLeft } from "./shift.ts";
 import { type IntTensor, lanesOf, type RingTensor } from "./tensor.ts";
 
 /** Multiplications of one matrix product below which copying to WebAssembly costs more than it saves. */
@@ -23,12 +25,18 @@ export function matmul(x: RingTensor, y: RingTensor): RingTensor {
 
 /**
  * x[..., M, K] · w[..., K, N] mod 2^width for integers that this party knows. Weights that fit 16 bits use the digit
- * kernels and are packed once: their data must not change afterwards.
+ * kernels and are packed once: their data must not change afterwards. Wider ones take two such products,
+ * x·w = x·low + (2^16·x)·high, which is three to six times as fast as a product of residues.
  * @throws RangeError as `matmul` does, and for a weight that is not a safe integer.
  */
 export function matmulInteger(x: RingTensor, w: IntTensor): RingTensor {
   const { width } = x;
   const { shape, products } = productsOf(x.shape, w.shape);
+  const wide = x.data === undefined || areSmall(products) ? undefined : wideWeight(w);
+  if (wide) {
+    const low = matmulInteger(x, wide.low);
+    return width <= 16 ? low : add(low, matmulInteger(shiftLeft(x, 16), wide.high));
+  }
   return kernel([x, w], shape, width, (out, a) => {
     const packed = areSmall(products) ? undefined : packedWeight(w);
     if (packed === undefined) {

@@ -1,4 +1,4 @@
-import type { IntTensor } from "./tensor.ts";
+import { type IntTensor, intTensor } from "./tensor.ts";
 
 /** Columns of a panel. A panel is K/2 pairs of rows of 16 columns, the two rows of a pair side by side. */
 export const PANEL = 16;
@@ -52,4 +52,35 @@ function packPanels(weights: Float64Array, depth: number, columns: number): Pack
     }
   }
   return { depth, columns, pairs, panels, bound, data };
+}
+
+/** w = low + 2^16·high, both of 16 bits. */
+interface WideWeight {
+  readonly low: IntTensor;
+  readonly high: IntTensor;
+}
+
+/** Weights beyond 16 bits whose high part has 16 bits too. */
+const widest = 2 ** 31 - 2 ** 15;
+const wideWeights = new WeakMap<Float64Array, WideWeight | "other">();
+
+/** The two parts of a weight that fits 32 bits but not 16, made once. Undefined for any other. */
+export function wideWeight(w: IntTensor): WideWeight | undefined {
+  if (w.data === undefined) return undefined;
+  let parts = wideWeights.get(w.data);
+  // The same values in another shape: the parts have the shape of their first use.
+  if (parts === undefined || (parts !== "other" && parts.low.shape.join() !== w.shape.join())) {
+    parts = splitParts(w.shape, w.data) ?? "other";
+    wideWeights.set(w.data, parts);
+  }
+  return parts === "other" ? undefined : parts;
+}
+
+function splitParts(shape: IntTensor["shape"], weights: Float64Array): WideWeight | undefined {
+  const most = weights.reduce((all, x) => Math.max(all, Number.isInteger(x) ? (x < 0 ? -1 - x : x) : Infinity), 0);
+  if (most < 2 ** 15 || most >= widest) return undefined;
+  const high = weights.map((x) => Math.round(x / 2 ** 16));
+  // Rounded halves go up, so a low part of exactly 2^15 cannot occur: it is −2^15.
+  const low = weights.map((x, at) => x - high[at]! * 2 ** 16);
+  return { low: intTensor(shape, low), high: intTensor(shape, high) };
 }

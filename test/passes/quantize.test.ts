@@ -177,12 +177,14 @@ test("a value is truncated once for all its readers, and sums stay at double sca
   expect(module.values.w!.type.element).toEqual({ kind: "fx", width: 16, scale: 12 });
 });
 
-test("a private bias keeps its range if factors have more fractional bits", () => {
+test("private weights keep their public bounds if factors have more fractional bits", () => {
   const state = small(({ op, weight }, y) => op("add", [y, weight("b", "server", tensor([4], [7, -7, 1, 0]))]));
   for (const weight of [12, 14]) {
     const { values } = quantized(state, weight);
-    expect(values.w!.type.element).toEqual({ kind: "fx", width: 16, scale: weight });
-    expect(values.b!.type.element).toEqual({ kind: "fx", width: 4 + 12 + weight, scale: 12 + weight });
+    expect(values.w!.type.element).toEqual({ kind: "fx", width: 4 + weight, scale: weight });
+    // Four times the public magnitude 7, as a power of two.
+    expect(values.b!.type.element).toEqual({ kind: "fx", width: 6 + 12 + weight, scale: 12 + weight });
+    expect(values.b!.range).toEqual({ lo: -32, hi: 32 });
   }
 });
 

@@ -92,7 +92,7 @@ describe.each([
   ])("%dx%dx%d", (m, k, n) => {
     const x = randomTensor([m, k], width, 17 * m + k);
     sameData(matmul(x, randomTensor([k, n], width, n)), matmulPlain(x, randomTensor([k, n], width, n)));
-    for (const bits of [2, 8, 11, 12, 16, 17, 40]) {
+    for (const bits of [2, 8, 11, 12, 16, 17, 24, 32, 40]) {
       const w = randomIntegers([k, n], bits, n + bits);
       sameData(matmulInteger(x, w), matmulIntegerPlain(x, w));
     }
@@ -107,6 +107,12 @@ describe.each([
     for (const value of patterns) {
       const x = filled([2, 1030], width, value);
       for (const weight of [-32768, 32767, -32767, 1023, -1024, 1024, 127, -128, 0, 1]) {
+        const w = intTensor([1030, 3], new Float64Array(3090).fill(weight));
+        sameData(matmulInteger(x, w), matmulIntegerPlain(x, w));
+      }
+      // Ends of what two parts of 16 bits hold, and halves between two high parts.
+      const wide = [2 ** 31 - 2 ** 15 - 1, 2 ** 31 - 2 ** 15, 1 - 2 ** 31, 2 ** 15, -(2 ** 15) - 1, 3 * 2 ** 15];
+      for (const weight of wide) {
         const w = intTensor([1030, 3], new Float64Array(3090).fill(weight));
         sameData(matmulInteger(x, w), matmulIntegerPlain(x, w));
       }
@@ -128,11 +134,13 @@ test("batches go through WebAssembly too", () => {
 });
 
 test("weights are packed anew for another shape of the same data", () => {
-  const w = randomIntegers([20, 80], 16, 5);
-  const turned = intTensor([80, 20], w.data);
-  for (const weight of [w, turned, w]) {
-    const x = randomTensor([3, weight.shape[0]!], 64, 6);
-    sameData(matmulInteger(x, weight), matmulIntegerPlain(x, weight));
+  for (const bits of [16, 24]) {
+    const w = randomIntegers([20, 80], bits, 5);
+    const turned = intTensor([80, 20], w.data);
+    for (const weight of [w, turned, w]) {
+      const x = randomTensor([3, weight.shape[0]!], 64, 6);
+      sameData(matmulInteger(x, weight), matmulIntegerPlain(x, weight));
+    }
   }
 });
 
