@@ -1,6 +1,7 @@
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import type { ValueId } from "../../ir/module.ts";
 import {
+  beyondBoundsCode,
   boundsFrom,
   type Calibration,
   checkCalibration,
@@ -92,7 +93,7 @@ export function adviseMargin(
   margin: number,
   fits: (margin: number) => boolean,
 ): readonly Diagnostic[] {
-  const beyond = problems.filter(({ code }) => code === "MRL0505");
+  const beyond = problems.filter(({ code }) => code === beyondBoundsCode);
   const [first, ...others] = beyond;
   if (!first) return problems;
   const least = leastMargin(margin, fits);
@@ -103,7 +104,7 @@ export function adviseMargin(
       ? "no --margin up to 1024 works: publish coarse ranges of the private weights with --publish-ranges"
       : `compile with --margin ${least}, the least that works on these inputs; the margin becomes public`;
   const merged: Diagnostic = { ...first, because: [...(first.because ?? []), ...shown, ...rest], help };
-  return [...problems.filter(({ code }) => code !== "MRL0505"), merged];
+  return [...problems.filter(({ code }) => code !== beyondBoundsCode), merged];
 }
 
 /** The least whole margin for which the predicate holds: doubling, then halving the distance. */

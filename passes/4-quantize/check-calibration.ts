@@ -91,6 +91,9 @@ function factsBeyond(
   });
 }
 
+/** The code of a value, or a fact, beyond its public bounds. */
+export const beyondBoundsCode = "MRL0505";
+
 /** A range that is not within its bounds, or lacks room there. */
 interface Excess {
   readonly what: string;
@@ -105,7 +108,7 @@ function excessDiagnostic(excess: Excess, room: number): Diagnostic {
   const { what, at, found, bounds } = excess;
   const wanted = isInside(excess) ? `room for queries (a factor of ${room})` : "values";
   return {
-    code: "MRL0505",
+    code: beyondBoundsCode,
     message: `${what}: expected ${wanted} in the public bounds ${shown(bounds)}, found ${shown(found)} with the private weights`,
     at,
   };

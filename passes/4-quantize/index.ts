@@ -75,7 +75,7 @@ function tooWide(module: Module): readonly Diagnostic[] {
 
 export { boundsFrom, type CalibrateOptions, calibrate } from "./calibrate.ts";
 export type { Calibration } from "./calibration-types.ts";
-export { checkCalibration, roomForQueries } from "./check-calibration.ts";
+export { beyondBoundsCode, checkCalibration, roomForQueries } from "./check-calibration.ts";
 export type { InnerRange } from "./inner-ranges.ts";
 export { analyzeRanges } from "./interval-analysis.ts";
 export { observe, type RunObservation } from "./observe.ts";
