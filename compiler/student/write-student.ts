@@ -1,18 +1,9 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import { canonicalJson } from "../build/index.ts";
 import { readTokenizerFiles } from "../inputs/index.ts";
+import { writeWholeFile } from "../tensors/files/index.ts";
 import type { Student } from "./make-student.ts";
 
 export interface StudentPaths {
@@ -41,30 +32,12 @@ export function writeStudent(files: StudentPaths, source: string, { model, data,
       });
     }
   }
-  if (data.length > 0) writeAtomically(files.data, data);
-  writeAtomically(files.model, [() => model]);
-  writeFileSync(files.manifest, canonicalJson(manifest));
+  if (data.length > 0) writeWholeFile(files.data, ...data);
+  writeWholeFile(files.model, model);
+  writeWholeFile(files.manifest, new TextEncoder().encode(canonicalJson(manifest)));
   // The tokenizer files beside the model stay valid: only weights change.
   for (const [name, bytes] of readTokenizerFiles(dirname(source))) {
     const to = join(dirname(files.model), name);
-    if (!existsSync(to)) writeFileSync(to, bytes);
+    if (!existsSync(to)) writeWholeFile(to, bytes);
   }
-}
-
-/** Writes chunks to a temporary file, then renames it: the source may read its data from the same path. */
-function writeAtomically(path: string, chunks: readonly (() => Uint8Array)[]): void {
-  const fresh = `${path}.new-${process.pid}`;
-  const fd = openSync(fresh, "w");
-  try {
-    for (const read of chunks) {
-      const bytes = read();
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-    }
-  } catch (error) {
-    rmSync(fresh, { force: true });
-    throw error;
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(fresh, path);
 }

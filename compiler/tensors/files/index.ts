@@ -7,3 +7,4 @@ export {
   readWholeFile,
   refuseForeignLink,
 } from "./read-file.ts";
+export { requireWritable, writeWholeFile } from "./write-file.ts";

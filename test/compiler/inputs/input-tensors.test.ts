@@ -163,3 +163,15 @@ describe("readInputs on ONNX test data", () => {
     expect([name, dtype, tensor.shape]).toEqual(["input_ids", "int64", [1, 6]]);
   });
 });
+
+it.each([
+  ["uint8", -1],
+  ["uint8", 256],
+  ["int8", 128],
+  ["int8", -129],
+  ["bool", 2],
+  ["int64", 0.5],
+])("a JSON tensor of %s refuses %d", (dtype, value) => {
+  const text = new TextEncoder().encode(JSON.stringify({ x: { dtype, data: [value] } }));
+  expect(codesOf(() => readJsonTensors(text, "x.json"))).toEqual(["MRL0152"]);
+});

@@ -174,3 +174,21 @@ describe("an adapter of another base", () => {
     expect(codes).toEqual(["MRL0423"]);
   });
 });
+
+it("only an A that equals the one it started from is public", () => {
+  const adapter = llamaAdapter();
+  const [first] = adapter.modules;
+  const started = (change: number) => {
+    const a = tensor(
+      first!.a.shape,
+      Float64Array.from(first!.a.data, (x, i) => (i === 0 ? x + change : x)),
+    );
+    const baseAdapter = {
+      ...adapter,
+      modules: adapter.modules.map((each) => (each === first ? { ...each, a } : each)),
+    };
+    const { table } = decideOwnership(exportedModel("dev_llama_ts17_static"), { adapter, baseAdapter });
+    return table.find(({ name }) => name === `${first!.module}.lora_A`)!.label;
+  };
+  expect([started(0), started(2 ** -20)]).toEqual(["public", "server"]);
+});

@@ -1,0 +1,71 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { fail } from "../../../ir/diagnostic.ts";
+
+/** Errors of a full or read-only disk name no file, so the path is added here. */
+const unwritable = (path: string, error: unknown): never =>
+  fail({
+    code: "MRL0804",
+    message: `the file cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+    at: path,
+    help: "name a file in a folder that exists and that you may write to, and check the free space",
+  });
+
+/** A device or a pipe is written in place; the target of a link is replaced, not the link. */
+function targetOf(path: string): { readonly target: string; readonly inPlace: boolean } {
+  const present = statSync(path, { throwIfNoEntry: false });
+  return present ? { target: realpathSync(path), inPlace: !present.isFile() } : { target: path, inPlace: false };
+}
+
+/**
+ * Writes chunks as one file: beside it, then renamed. A failure leaves what was there, and readers of the old file keep
+ * it. A chunk is made when it is its turn. @throws DiagnosticError MRL0804
+ */
+export function writeWholeFile(path: string, ...chunks: readonly (Uint8Array | (() => Uint8Array))[]): void {
+  let fresh = "";
+  try {
+    const { target, inPlace } = targetOf(path);
+    const own = inPlace ? target : `${target}.new-${process.pid}`;
+    if (!inPlace) fresh = own;
+    writeChunks(own, chunks);
+    if (!inPlace) renameSync(own, target);
+  } catch (error) {
+    if (fresh !== "") rmSync(fresh, { force: true });
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    unwritable(path, error);
+  }
+}
+
+function writeChunks(path: string, chunks: readonly (Uint8Array | (() => Uint8Array))[]): void {
+  const fd = openSync(path, "w");
+  try {
+    for (const chunk of chunks) {
+      const bytes = typeof chunk === "function" ? chunk() : chunk;
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether a file can be written there, before long work. @throws DiagnosticError MRL0804 */
+export function requireWritable(path: string): void {
+  try {
+    const present = statSync(path, { throwIfNoEntry: false });
+    if (present?.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+    accessSync(present ? path : dirname(path), constants.W_OK);
+    if (!statSync(dirname(path)).isDirectory()) throw Object.assign(new Error(), { code: "ENOTDIR" });
+  } catch (error) {
+    unwritable(path, error);
+  }
+}
