@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
-import { type ClampedValues, checkInputs, readInputFiles } from "../run/index.ts";
+import { type ClampedValues, checkInputs, type InputsOf, readInputFiles } from "../run/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
 import { usage } from "./errors.ts";
 
@@ -19,13 +19,13 @@ export interface InputTensor {
 
 export interface ClampOption {
   /**
-   * Move values beyond the public bounds of what the client shares onto these bounds, and say how many. Default: false:
+   * Move values beyond the public bounds of what a party shares onto these bounds, and say how many. Default: false:
    * such an input is refused before anything is sent.
    */
   readonly clamp?: boolean;
 }
 
-/** The client's inputs. */
+/** Inputs of the client, or of both parties where both run here. */
 export interface InputOptions extends ClampOption {
   /** By input name: the path of a .npy, .npz, .pb or .json file, a tensor, or nested lists. */
   readonly inputs?: Readonly<Record<string, string | InputTensor | NestedNumbers>>;
@@ -40,6 +40,15 @@ export interface InputOptions extends ClampOption {
 export function inputsOf(
   manifest: Manifest,
   { inputs = {}, inputFiles = [] }: InputOptions,
+  of: InputsOf = "client",
+): ReadonlyMap<string, TypedTensor> {
+  return checkInputs(manifest, inputTensorsOf(inputs, inputFiles), of);
+}
+
+/** The tensors as they are given, by name. */
+export function inputTensorsOf(
+  inputs: NonNullable<InputOptions["inputs"]>,
+  inputFiles: readonly string[],
 ): ReadonlyMap<string, TypedTensor> {
   const files = Object.entries(inputs).flatMap(([name, value]) =>
     typeof value === "string" ? [`${name}=${value}`] : [],
@@ -47,7 +56,7 @@ export function inputsOf(
   const tensors = Object.entries(inputs).flatMap(([name, value]) =>
     typeof value === "string" ? [] : [[name, tensorOf(name, value)] as const],
   );
-  return checkInputs(manifest, readInputFiles([...inputFiles, ...files], new Map(tensors)));
+  return readInputFiles([...inputFiles, ...files], new Map(tensors));
 }
 
 function tensorOf(name: string, value: InputTensor | NestedNumbers): TypedTensor {

@@ -1,9 +1,10 @@
 import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
+import { isRecordName } from "../../runtime/session/index.ts";
 import type { Identity } from "../../runtime/transport/node/index.ts";
-import { loadPartyBuild } from "../build/index.ts";
+import { loadManifest, loadPartyBuild, type Manifest, partyFolder } from "../build/index.ts";
 import { readIdentity } from "../keys/index.ts";
-import type { RunResult } from "../run/index.ts";
+import { outputsJson, type RunResult } from "../run/index.ts";
 import {
   defaultMaxDealtBytes,
   queryServer,
@@ -11,8 +12,11 @@ import {
   startDealer,
   startServer,
 } from "../services/index.ts";
+import { usage } from "./errors.ts";
 import { type InputOptions, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
-import { type Address, countOf, endpointOf } from "./values.ts";
+import { inputFailure, openServerInputs, type ServerInputOptions } from "./server-inputs.ts";
+import { type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
+import { type Address, countOf, endpointOf, given } from "./values.ts";
 
 /** Options of every party of a deployment. */
 export interface PartyOptions {
@@ -42,11 +46,18 @@ export interface Service {
   readonly closed: Promise<void>;
 }
 
-export interface ServeOptions extends ServiceOptions {
+export interface ServeOptions extends ServiceOptions, ServerInputOptions {
   /** The server's folder of a build, or the build directory. */
   readonly build: string;
   /** Address of the dealer. */
   readonly dealer: Address;
+  /** Called with what each query opened to the server. */
+  readonly onAnswer?: (answer: ServedAnswer) => void;
+  /**
+   * Write the outputs revealed to the server: to a folder, a file for each query; or to an .npz file, which then has
+   * those of the latest.
+   */
+  readonly output?: string;
 }
 
 /**
@@ -70,8 +81,23 @@ export interface ServeOptions extends ServiceOptions {
 export async function serve({ build, dealer: at, ...options }: ServeOptions): Promise<Service> {
   const [listen, dealer] = [endpointOf(options.listen, "listen"), endpointOf(at, "dealer")];
   const identity = await identityOf(options, "server");
+  const inputs = openServerInputs(loadManifest(partyFolder(build, "server")), options);
   options.signal?.throwIfAborted();
-  return serviceOf(await startServer({ dir: build, listen, dealer, identity, log: logOf(options) }), options.signal);
+  const service = await startServer({
+    dir: build,
+    listen,
+    dealer,
+    identity,
+    log: logOf(options),
+    inputs,
+    clamp: options.clamp ?? false,
+    reasonOf: inputFailure,
+    onAnswer: (query, outputs) => {
+      if (options.output !== undefined) writeServedOutputs(options.output, query, outputs);
+      options.onAnswer?.({ ...query, outputs: outputsJson(outputs) });
+    },
+  });
+  return serviceOf(service, options.signal);
 }
 
 export interface DealOptions extends ServiceOptions {
@@ -107,6 +133,8 @@ export interface RemoteOptions extends PartyOptions {
 export interface QueryOptions extends RemoteOptions, InputOptions {
   /** The client's folder of a build, or the build directory. */
   readonly build: string;
+  /** The name under which the server has its own input for this query. The server sees it, the dealer does not. */
+  readonly record?: string;
   /** Write the outputs to this .npz file. */
   readonly output?: string;
   /** Ends the session and notifies the other parties; the call throws the reason of the signal. */
@@ -136,11 +164,19 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const inputs = inputsOf(part.manifest, options);
   prepareOutput(options.output);
   const { signal, clamp = false } = options;
-  const query = { part, inputs, identity, server, dealer, clamp, ...(signal && { signal }) };
+  const record = recordOf(options.record, part.manifest);
+  const query = { part, inputs, identity, server, dealer, clamp, ...given({ signal, record }) };
   const { outputs, result } = await queryServer(query);
   warnClamped(result.clamped ?? {}, options.onWarning);
   saveOutputs(options.output, outputs);
   return result;
+}
+
+function recordOf(record: string | undefined, { serverCuts }: Manifest): string | undefined {
+  if (record === undefined) return undefined;
+  if (!serverCuts) usage("--record names an input of the server, and this program takes none");
+  if (isRecordName(record)) return record;
+  return usage(`--record takes 1 to 64 letters, digits, dashes, dots and underscores, found "${record}"`);
 }
 
 /** @throws DiagnosticError MRL0738 for the identity of another role */
