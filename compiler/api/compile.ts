@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { buildJson } from "../report/text/index.ts";
@@ -16,6 +18,8 @@ export interface CompileOptions extends ModelOptions {
    * Default: for models that take about a second.
    */
   readonly verify?: boolean;
+  /** Write the bounds of every shared value there, for `ranges` of a later compilation. The file is public. */
+  readonly writeRanges?: string;
 }
 
 type Promised = "name" | "setting" | "security" | "caveats" | "truncation" | "chosenFor" | "inexact" | "programHash";
@@ -54,13 +58,14 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
  * ```
  * @throws DiagnosticError with all blockers of the model and problems of the options
  */
-export async function compile({ output, verify, ...model }: CompileOptions): Promise<CompileResult> {
+export async function compile({ output, verify, writeRanges, ...model }: CompileOptions): Promise<CompileResult> {
   const options = resolveModelOptions(model);
   const { compileModel } = await loadCompiler();
   const compilation = compileModel(options);
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;
   const staged = stageBuild(output, files);
   const verified = await verifyStaged(staged, compilation, verify ?? isSmall(compilation));
+  if (writeRanges !== undefined) writeFile(writeRanges, compilation.ranges);
   staged.commit();
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
   return {
@@ -72,6 +77,11 @@ export async function compile({ output, verify, ...model }: CompileOptions): Pro
     ...(decode && "code" in decode && { noCache: decode.message }),
     ...(clientDecode && "code" in clientDecode && { noClientSteps: clientDecode.message }),
   };
+}
+
+function writeFile(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
 }
 
 /** A build whose verification fails never replaces an earlier one. */

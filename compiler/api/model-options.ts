@@ -60,6 +60,13 @@ export interface ModelOptions {
   readonly calibrate?: string;
   /** Measured magnitudes are multiplied by this factor, 1 to 1024. Default: 4; 64 without a base and an adapter. */
   readonly margin?: number;
+  /** File of public bounds by value, as `writeRanges` of `compile` writes it: they come before measured ones. */
+  readonly ranges?: string;
+  /**
+   * Measure ranges with the private weights, and publish each bound as a power of two. The manifest lists what becomes
+   * public.
+   */
+  readonly publishRanges?: boolean;
   /** Fractional bits by kind, 1 to 15. Default: 12; query 8, value 10. */
   readonly precision?: Partial<Precision>;
   /** Name of the program. Default: the file name of the model. */
@@ -83,7 +90,7 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
   const { base, adapter, baseAdapter, mergedLora, private: names, public: open } = flat;
   const { inputs, reveal = {}, head, dims, fixed, buckets } = flat;
   const { setting, link, objective, truncation, preset, precision } = flat;
-  const { calibrate, margin } = flat;
+  const { calibrate, margin, ranges, publishRanges } = flat;
   const reveals = Object.entries(reveal).flatMap(([output, to]) => readers(to).map((each) => ({ output, to: each })));
   const lora = mergedLora && { rank: mergedLora.rank, tolerance: mergedLora.tolerance ?? defaultTolerance };
   return {
@@ -99,6 +106,6 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
       preset,
       precision,
     }),
-    calibration: given({ samples: calibrate, margin }),
+    calibration: given({ samples: calibrate, margin, ranges, publish: publishRanges }),
   };
 }

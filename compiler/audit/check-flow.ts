@@ -1,4 +1,4 @@
-import { compareOwners, compareWithManifest, sourceTensor } from "./compare-manifest.ts";
+import { compareOwners, comparePublished, compareWithManifest, sourceTensor } from "./compare-manifest.ts";
 import { compareWithModule } from "./compare-module.ts";
 import { compareParties } from "./compare-parties.ts";
 import { type Finding, type Role, roles } from "./finding.ts";
@@ -6,7 +6,7 @@ import { parseMir } from "./parse-mir.ts";
 import { type ParsedProgramText, parseProgram } from "./parse-program.ts";
 import { type BuildFiles, checkClientModels, checkStrayFiles, checkWeightFile, sha256 } from "./party-files.ts";
 import { programViews } from "./program-views.ts";
-import { type ParsedManifest, parseManifest } from "./read-manifest.ts";
+import { type ParsedManifest, type PublishedIntegers, parseManifest } from "./read-manifest.ts";
 import { ParseFault } from "./token-reader.ts";
 import { type OpenedValue, trackValues, type ValueFlow } from "./track-values.ts";
 
@@ -23,6 +23,8 @@ export interface FlowReport {
   readonly sharedByServer: FlowReport["shared"];
   /** Every opened value, its reader, and whose secrets it depends on. */
   readonly opened: readonly (OpenedValue & { readonly tensor: string })[];
+  /** What private weights made public before any query, as the manifest says: exponents of bounds. */
+  readonly published?: PublishedIntegers;
   /** Outputs that the client computes from values opened to it, or alone. */
   readonly outputs: readonly string[];
   /** Weights of the program, by who knows them. */
@@ -185,7 +187,9 @@ function checkModule(
   if (!module) return findings;
   return [
     ...compareWithModule(program, flow, module, file),
-    ...(manifest ? compareOwners(module, manifest, found[0]) : []),
+    ...(manifest
+      ? [...compareOwners(module, manifest, found[0]), ...comparePublished(module, manifest, found[0])]
+      : []),
   ];
 }
 
@@ -231,6 +235,7 @@ function summarize(
     shared: manifest?.cuts ?? [],
     sharedByServer: manifest?.serverCuts ?? [],
     opened: (flow?.opened ?? []).map((each) => ({ ...each, tensor: tensor(each.value) })),
+    ...(manifest?.calibration?.published && { published: manifest.calibration.published }),
     outputs: [...(manifest?.tails.map(({ output }) => output) ?? []), ...(manifest?.clientOutputs ?? [])],
     weights: { public: weights(true), server: weights(false) },
     protocols,

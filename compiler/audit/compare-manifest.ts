@@ -67,6 +67,35 @@ export function compareOwners({ params }: ParsedModule, manifest: ParsedManifest
   });
 }
 
+/**
+ * The list of what private weights made public counts itself right, and the module keeps to it: no range is wider than
+ * its published bound.
+ */
+export function comparePublished(
+  { inputs, steps }: ParsedModule,
+  manifest: ParsedManifest,
+  file: string,
+): readonly Finding[] {
+  const published = manifest.calibration?.published;
+  if (!published) return [];
+  const ranges = new Map([
+    ...[...inputs].map(([name, { range }]) => [name, range] as const),
+    ...steps.flat().map(({ result, type: { range } }) => [result, range] as const),
+  ]);
+  const { integers, bounds } = published;
+  const wide = bounds.filter(({ value, bound, exponent }) => {
+    const range = ranges.get(value);
+    return bound === "magnitude" && range !== undefined && Math.max(-range[0], range[1]) > 2 ** exponent;
+  });
+  const messages = [
+    ...(integers === bounds.length
+      ? []
+      : [`the manifest counts ${integers} published integers and lists ${bounds.length}`]),
+    ...wide.map(({ value, exponent }) => `${value} leaves the bound 2^${exponent} that the manifest publishes`),
+  ];
+  return messages.map((message) => ({ code: "MRL0910", message, at: file }));
+}
+
 /** Each party shares exactly its cuts of the manifest, within their bounds, computed from its own or public values. */
 function inputMismatches({ inputs }: ParsedProgramText, manifest: ParsedManifest): readonly string[] {
   const { cuts, serverCuts = [] } = manifest;

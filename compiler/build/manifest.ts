@@ -100,6 +100,17 @@ export interface Manifest {
     readonly weights: string;
     /** Factor on measured magnitudes. */
     readonly margin: number;
+    /** File of public bounds that come before measured ones (--ranges). */
+    readonly ranges?: string;
+    /**
+     * What the provider publishes of its private weights (--publish-ranges): each integer is the exponent of a bound, a
+     * power of two. `bits`: of all integers together.
+     */
+    readonly published?: {
+      readonly integers: number;
+      readonly bits: number;
+      readonly bounds: readonly { readonly value: string; readonly bound: string; readonly exponent: number }[];
+    };
     /**
      * Probability that a query leaves a bound, by an extreme-value fit to so many runs with public weights (absent for
      * fewer than eight), and the node that contributes most.

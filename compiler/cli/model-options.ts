@@ -95,6 +95,14 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "multiply measured ranges by this factor, 1 to 1024: room for private weights and other queries (default: 4; 64 without --base and --adapter)",
   },
   {
+    flags: "--ranges <file>",
+    help: "public bounds by value, as --write-ranges of compile writes them: they come before measured ones",
+  },
+  {
+    flags: "--publish-ranges",
+    help: "measure ranges with the private weights, and publish each bound as a power of two: the manifest lists them",
+  },
+  {
     flags: "--precision <kind=bits>",
     help: "fractional bits of activation, weight, query, value or probability (default: 12; query 8, value 10)",
     repeats: true,
@@ -138,7 +146,17 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
 
 /** Reads the options of a model. `cost` reads its `--link` itself: it takes several. */
 export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
-  const names = ["base", "adapter", "baseAdapter", "calibrate", "setting", "truncation", "objective", "head"] as const;
+  const names = [
+    "base",
+    "adapter",
+    "baseAdapter",
+    "calibrate",
+    "ranges",
+    "setting",
+    "truncation",
+    "objective",
+    "head",
+  ] as const;
   const texts = names.map((name) => [name, options.text(name)]);
   const [owners, open] = [options.list("private"), options.list("public")];
   const buckets = readBuckets(options);
@@ -155,6 +173,7 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
     inputs: ownersOf(options),
     dims: readDims(options, 0),
     margin: readMargin(options),
+    publishRanges: options.flag("publishRanges") || undefined,
     precision: Object.keys(precision).length > 0 ? precision : undefined,
     fixed: readFixedInputs(options),
     buckets: buckets.length > 0 ? buckets : undefined,

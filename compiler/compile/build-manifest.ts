@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { countBy, sortBy } from "lodash-es";
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
-import { fewestRuns, type WrapEstimate } from "../../passes/4-quantize/index.ts";
+import { fewestRuns, type PublishedBound, publishedBits, type WrapEstimate } from "../../passes/4-quantize/index.ts";
 import { inexactOperators } from "../../passes/5-select/index.ts";
 import type { ClientCut, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
@@ -13,6 +13,7 @@ import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
+import type { MeasuredRanges } from "./measure-ranges.ts";
 
 export interface BuildInputs {
   readonly loaded: LoadedModel;
@@ -25,8 +26,10 @@ export interface BuildInputs {
   readonly clientDecode?: ClientDecodeGraphs;
   /** Text of program.mir. */
   readonly mir: string;
-  /** Number of calibration samples that were measured. */
-  readonly sampleCount: number;
+  /** What ranges were measured on. */
+  readonly runs: MeasuredRanges["runs"];
+  /** Bounds that the provider publishes of its weights. */
+  readonly published: readonly PublishedBound[];
   /** How likely a query wraps, measured with public weights. */
   readonly wrap?: WrapEstimate;
 }
@@ -69,7 +72,10 @@ const identitySection = ({ options: { target }, state }: BuildInputs) => ({
   chosenFor: { link: target.link, objective: target.objective },
 });
 
-const caveatsOf = ({ options, state, decode }: BuildInputs, inexact: Manifest["inexact"]): Manifest["caveats"] => {
+const caveatsOf = (
+  { options, state, decode, published }: BuildInputs,
+  inexact: Manifest["inexact"],
+): Manifest["caveats"] => {
   const { tails } = state.client;
   return [
     ...roundingCaveats(options.target.truncation, inexact),
@@ -80,11 +86,21 @@ const caveatsOf = ({ options, state, decode }: BuildInputs, inexact: Manifest["i
         ]
       : []),
     "values outside their calibrated ranges wrap and give wrong results",
+    ...(published.length > 0 ? [publishedCaveat(published)] : []),
     ...(decode ? ["generation with a cache reveals the length of the text to the server and the dealer"] : []),
     ...(tails.length > 0
       ? [`the client learns ${tails.map(({ source }) => source).join(", ")}, from which it computes the output`]
       : []),
   ];
+};
+
+/** `42 integers of 6 bits and 8 of 7`. */
+const publishedCaveat = (published: readonly PublishedBound[]): string => {
+  const widths = Object.entries(countBy(published, ({ bound }) => publishedBits(bound)));
+  const listed = widths.map(([bits, count], k) =>
+    k === 0 ? `${count} integers of ${bits} bits` : `${count} of ${bits}`,
+  );
+  return `measured with the private weights and public: ${listed.join(" and ")}, each the exponent of a bound (calibration.published)`;
 };
 
 /** How rounding bits are distributed, as far as a reader must know. */
@@ -144,14 +160,27 @@ const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
   }));
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
-  source:
-    build.options.calibration.samples === undefined
-      ? "none: interval analysis"
-      : basename(build.options.calibration.samples),
-  samples: build.sampleCount,
-  weights: "public weights; private ones replaced by the base's, adapters and what no base has by initial values",
+  source: sourceOf(build),
+  samples: build.runs.drawn ? 0 : build.runs.count,
+  weights:
+    build.published.length > 0
+      ? "public and private weights; of the latter, what `published` lists"
+      : "public weights; private ones replaced by the base's, adapters and what no base has by initial values",
   margin: build.options.calibration.margin,
+  ...(build.options.calibration.ranges !== undefined && { ranges: basename(build.options.calibration.ranges) }),
+  ...(build.published.length > 0 && { published: publishedOf(build.published) }),
   ...(build.wrap && { wrap: wrapOf(build.wrap, build.state) }),
+});
+
+function sourceOf({ options: { calibration }, runs }: BuildInputs): string {
+  if (calibration.samples !== undefined) return basename(calibration.samples);
+  return runs.drawn ? `none: ${runs.count} inputs drawn within their bounds` : "none: interval analysis";
+}
+
+const publishedOf = (bounds: readonly PublishedBound[]): NonNullable<Manifest["calibration"]["published"]> => ({
+  integers: bounds.length,
+  bits: bounds.reduce((sum, { bound }) => sum + publishedBits(bound), 0),
+  bounds,
 });
 
 /** Names the value by its node. With few samples there is no estimate. */

@@ -70,6 +70,10 @@ export interface CalibrationOptions {
   readonly samples?: string;
   /** Measured magnitudes are multiplied by this factor. */
   readonly margin?: number;
+  /** A file of public bounds: they come before measured ones. */
+  readonly ranges?: string;
+  /** Ranges are measured with private weights, and become public as powers of two. */
+  readonly publish?: boolean;
 }
 
 /** The options with every default. */

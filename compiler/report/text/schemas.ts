@@ -101,6 +101,11 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         shared: list(object({ value: text, tensor: text, shape: list(count) })),
         sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
         opened: list(object({ value: text, tensor: text, to: text, shape: list(count), from: list(text) })),
+        published: object({
+          integers: count,
+          bits: count,
+          bounds: list(object({ value: text, bound: text, exponent: count })),
+        }),
         outputs: list(text),
         weights: object({ public: list(text), server: list(text) }),
         protocols: map(count),

@@ -243,6 +243,20 @@ export const trainedNets: Readonly<Record<string, TrainedNet>> = {
   },
 };
 
+/** Layers of products and maxima: the limits of private weights alone bound its values by 2^7 more for each. */
+export function deepNet(depth: number): TrainedNet {
+  const layers = Array.from({ length: depth }, (_, at) => at);
+  return {
+    input: [1, 16],
+    output: [1, 16],
+    weights: layers.map((at) => trained(`l${at}.weight`, [16, 16], 16)),
+    nodes: layers.flatMap((at) => [
+      op("MatMul", [at === 0 ? "x" : `r${at - 1}`, `l${at}.weight`], at === depth - 1 ? "y" : `h${at}`),
+      ...(at === depth - 1 ? [] : [op("Relu", [`h${at}`], `r${at}`)]),
+    ]),
+  };
+}
+
 /** Input number `at` of a net. */
 export function drawInput({ input, tokens }: TrainedNet, at: number): Tensor {
   const drawn = numbers(sizeOf(input), 1000 + at, 1);
@@ -258,6 +272,17 @@ export interface TrainedFiles {
   /** An input that no calibration saw. */
   readonly input: string;
 }
+
+/** The net with other numbers in its weights of reals. */
+export const withWeights = (
+  net: TrainedNet,
+  change: (value: number, at: number, name: string) => number,
+): TrainedNet => ({
+  ...net,
+  weights: net.weights.map((weight) =>
+    weight.floatData ? { ...weight, floatData: weight.floatData.map((x, at) => change(x, at, weight.name!)) } : weight,
+  ),
+});
 
 /** Writes a net, its calibration inputs and another input into a folder. */
 export function writeTrained(dir: string, net: TrainedNet): TrainedFiles {
