@@ -27,7 +27,7 @@ import {
 import { openRemoteSession, type RemoteSession } from "../services/index.ts";
 import { usage } from "./errors.ts";
 import { type ClampOption, warnClamped } from "./inputs.ts";
-import { checkRanges, type LocalRunOptions, onOneMachine } from "./run.ts";
+import { checkRanges, type LocalRunOptions, onOneMachine, refuseOrWarn } from "./run.ts";
 import { identityOf, type RemoteOptions } from "./services.ts";
 import { countOf, endpointOf, type LinkOption, linkOf } from "./values.ts";
 
@@ -96,7 +96,8 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   const costs: TokenCost[] = [];
   let moved: ClampedValues = {};
   const forward: Forward = async (inputs, position) => {
-    const { outputs, measured, seconds, clamped } = await session.query(inputs, position);
+    const { outputs, measured, seconds, trusted, clamped } = await session.query(inputs, position);
+    if (!trusted) refuseOrWarn(manifest, guard, options.onWarning);
     moved = addClamped(moved, clamped);
     const place = position ? position.position - (position.program === 1 ? 0 : 1) : costs.length + start - 1;
     costs.push({ place, ...measured, bytes: labels.bytes(measured.bytes), seconds: roundTimes(seconds) });

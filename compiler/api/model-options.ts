@@ -69,6 +69,11 @@ export interface ModelOptions {
   readonly publishRanges?: boolean;
   /** Fractional bits by kind, 1 to 15. Default: 12; query 8, value 10. */
   readonly precision?: Partial<Precision>;
+  /**
+   * Have the parties check the ranges of values inside the network, at these layers (`["all"]`, or names of nodes; `*`
+   * matches any characters). The client learns one bit: whether any value left its range.
+   */
+  readonly guard?: readonly string[];
   /** Name of the program. Default: the file name of the model. */
   readonly name?: string;
 }
@@ -89,7 +94,7 @@ export const resolveModelOptions = (options: ModelOptions): ResolvedOptions =>
 export function compileOptionsOf({ model, name, ...flat }: ModelOptions): CompileOptions {
   const { base, adapter, baseAdapter, mergedLora, private: names, public: open } = flat;
   const { inputs, reveal = {}, head, dims, fixed, buckets } = flat;
-  const { setting, link, objective, truncation, preset, precision } = flat;
+  const { setting, link, objective, truncation, preset, precision, guard } = flat;
   const { calibrate, margin, ranges, publishRanges } = flat;
   const reveals = Object.entries(reveal).flatMap(([output, to]) => readers(to).map((each) => ({ output, to: each })));
   const lora = mergedLora && { rank: mergedLora.rank, tolerance: mergedLora.tolerance ?? defaultTolerance };
@@ -105,6 +110,7 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
       truncation,
       preset,
       precision,
+      guard,
     }),
     calibration: given({ samples: calibrate, margin, ranges, publish: publishRanges }),
   };

@@ -1,3 +1,4 @@
+import { checkGuard } from "./check-guard.ts";
 import { compareOwners, comparePublished, compareWithManifest, sourceTensor } from "./compare-manifest.ts";
 import { compareWithModule } from "./compare-module.ts";
 import { compareParties } from "./compare-parties.ts";
@@ -107,6 +108,7 @@ function checkProgram(files: BuildFiles): {
   if (first && flow) {
     findings.push(...flow.findings);
     if (manifest) findings.push(...compareWithManifest(first.program, flow, manifest, first.file));
+    if (manifest) findings.push(...checkGuard(first.program, flow, manifest, first.file));
     findings.push(...checkModule(files, first, flow, manifest));
     for (const role of ["client", "server"] as const) findings.push(...checkWeightFile(files, role, first.program));
   }

@@ -26,7 +26,10 @@ export function compareWithManifest(
     if (mine !== theirs) messages.push(`the ${what} is ${mine}; the manifest says ${theirs}`);
   }
   messages.push(...weightMismatches(program, manifest), ...inputMismatches(program, manifest));
-  const promised = manifest.reveals.map(({ value, to, shape }) => `${value} [${shape.join(", ")}] to the ${to}`).sort();
+  const guard = manifest.guard ? [{ value: manifest.guard.value, to: "client", shape: [] }] : [];
+  const promised = [...manifest.reveals, ...guard]
+    .map(({ value, to, shape }) => `${value} [${shape.join(", ")}] to the ${to}`)
+    .sort();
   const opened = flow.opened.map(({ value, to, shape }) => `${value} [${shape.join(", ")}] to the ${to}`).sort();
   for (const each of opened) if (!promised.includes(each)) messages.push(`opens ${each}; the manifest does not say so`);
   for (const each of promised) if (!opened.includes(each)) messages.push(`does not open ${each}; the manifest says so`);

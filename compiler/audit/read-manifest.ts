@@ -27,6 +27,8 @@ export interface ParsedManifest {
   readonly clientOutputs: readonly string[];
   /** What the provider publishes of its private weights: exponents of bounds. */
   readonly calibration?: { readonly published?: PublishedIntegers };
+  /** The one bit that the client learns beside the reveals. */
+  readonly guard?: { readonly value: string };
   /** What the client keeps of its own layers between positions: inputs and outputs of its graphs, in the clear. */
   readonly clear?: {
     readonly places: string;
@@ -94,6 +96,7 @@ const isManifest = fields({
     }),
   ),
   clear: optional(fields({ places: text, kept: list(fields({ past: text, present: text })) })),
+  guard: optional(fields({ value: text })),
   reveals: list(fields({ value: text, tensor: text, to: text, shape })),
 });
 

@@ -130,8 +130,9 @@ function withoutAliases(given: OptionValues, aliases: typeof optionAliases): Opt
 
 function addOption(command: Command, { flags, help, repeats, required, hidden }: OptionSpec): void {
   const option = new Option(flags, help).makeOptionMandatory(required ?? false).hideHelp(hidden ?? false);
-  const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
-    ...(before ?? []),
+  // An option with an optional value is `true` without one.
+  const collect = (value: string, before: readonly string[] | true | undefined): readonly string[] => [
+    ...(before === true ? ["all"] : (before ?? [])),
     value,
   ];
   command.addOption(repeats ? option.argParser(collect as never) : option);

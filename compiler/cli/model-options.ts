@@ -8,6 +8,7 @@ import {
   readBuckets,
   readDims,
   readFixedInputs,
+  readGuard,
   readLink,
   readMargin,
   readMergedLora,
@@ -109,6 +110,11 @@ export const modelOptions: readonly OptionSpec[] = [
     subject: nameBeforeEquals,
   },
   {
+    flags: "--guard [layer]",
+    help: "have the parties check the ranges of this layer's values (* matches any characters; without a name: of all layers); the client learns one bit, whether the answer can be trusted",
+    repeats: true,
+  },
+  {
     flags: "--objective <metric>",
     help: "metric to minimize on the link: time, online (time after the input is known) or total (bytes) (default: time)",
     choices: ["time", "online", "total"],
@@ -161,6 +167,7 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
   const [owners, open] = [options.list("private"), options.list("public")];
   const buckets = readBuckets(options);
   const precision = readPrecision(options);
+  const guard = readGuard(options);
   // resolveOptions refuses unknown values, all at once.
   return given({
     model,
@@ -174,6 +181,7 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
     dims: readDims(options, 0),
     margin: readMargin(options),
     publishRanges: options.flag("publishRanges") || undefined,
+    guard: guard.length > 0 ? guard : undefined,
     precision: Object.keys(precision).length > 0 ? precision : undefined,
     fixed: readFixedInputs(options),
     buckets: buckets.length > 0 ? buckets : undefined,

@@ -4,7 +4,7 @@ import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
 import { fewestRuns, type PublishedBound, publishedBits, type WrapEstimate } from "../../passes/4-quantize/index.ts";
 import { inexactOperators } from "../../passes/5-select/index.ts";
-import type { ClientCut, SplitState } from "../../passes/pass.ts";
+import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
@@ -47,8 +47,9 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
   return {
     ...identitySection(build),
     ...securityStatement(setting, prediction.dealerComputes, {
-      readers: new Set(Object.values(build.plan.outputs).map(({ to }) => to)),
+      readers: new Set(revealsOf(build).map(({ to }) => to)),
       serverInputs: build.state.server !== undefined,
+      guarded: build.state.guard !== undefined,
     }),
     caveats: caveatsOf(build, inexact),
     inexact,
@@ -56,6 +57,7 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
     ...weightsSection(build),
     ...partySection(build),
     reveals: revealsOf(build),
+    ...guardSection(build.state.guard),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),
     predicted: predictedTraffic(prediction, setting),
@@ -85,7 +87,9 @@ const caveatsOf = (
           "the server may share tensors that no input produces, and an output that the client reads depends on its inputs",
         ]
       : []),
-    "values outside their calibrated ranges wrap and give wrong results",
+    state.guard
+      ? `the client learns one bit: whether a value of ${state.guard.layers.length} guarded layers left its range`
+      : "values outside their calibrated ranges wrap and give wrong results: this build has no guard",
     ...(published.length > 0 ? [publishedCaveat(published)] : []),
     ...(decode ? ["generation with a cache reveals the length of the text to the server and the dealer"] : []),
     ...(tails.length > 0
@@ -151,13 +155,17 @@ function partySection({ loaded: { imported, model }, state, plan }: BuildInputs)
 
 const boundsOf = ({ lo, hi }: ProgramPlan["inputs"][string]): readonly [lo: number, hi: number] => [lo, hi];
 
+const guardSection = (guard: GuardFacts | undefined): Pick<Manifest, "guard"> => (guard ? { guard } : {});
+
 const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
-  Object.entries(plan.outputs).map(([value, { to, shape }]) => ({
-    value,
-    tensor: state.client.tails.find((tail) => tail.value === value)?.source ?? state.sources.get(value) ?? value,
-    to,
-    shape,
-  }));
+  Object.entries(plan.outputs)
+    .filter(([value]) => value !== state.guard?.value)
+    .map(([value, { to, shape }]) => ({
+      value,
+      tensor: state.client.tails.find((tail) => tail.value === value)?.source ?? state.sources.get(value) ?? value,
+      to,
+      shape,
+    }));
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
   source: sourceOf(build),
@@ -207,7 +215,7 @@ const labelledPhase = ({ rounds, bytes }: PhaseCost, setting: string) => ({
 /** The manifest of a program for a chunk of positions, where it differs from the prefill program's. */
 export function chunkManifest(
   { cuts, reveals, setting }: Manifest,
-  { module, plan, axes }: ChunkProgram,
+  { module, plan, axes, guard }: ChunkProgram,
   positions: number,
   hashes: ProgramHashes,
 ): ChunkManifest {
@@ -225,6 +233,7 @@ export function chunkManifest(
       return withAxis({ ...cut, ...(range && { range }) }, typeOf(module, cut.value).shape);
     }),
     reveals: reveals.map((reveal) => withAxis(reveal, plan.outputs[reveal.value]!.shape)),
+    ...guardSection(guard),
     kept: Object.entries(plan.cached).map(([name, { shape, width }]) => ({ name, shape, width })),
     predicted: { offline: labelledPhase(offline, setting), online: labelledPhase(online, setting) },
   };
