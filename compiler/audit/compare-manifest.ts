@@ -75,7 +75,7 @@ export function compareOwners({ params }: ParsedModule, manifest: ParsedManifest
  * its published bound.
  */
 export function comparePublished(
-  { inputs, steps }: ParsedModule,
+  { inputs, params, steps }: ParsedModule,
   manifest: ParsedManifest,
   file: string,
 ): readonly Finding[] {
@@ -83,12 +83,17 @@ export function comparePublished(
   if (!published) return [];
   const ranges = new Map([
     ...[...inputs].map(([name, { range }]) => [name, range] as const),
+    ...[...params].map(([name, { type }]) => [name, type.range] as const),
     ...steps.flat().map(({ result, type: { range } }) => [result, range] as const),
   ]);
   const { integers, bounds } = published;
   const wide = bounds.filter(({ value, bound, exponent }) => {
     const range = ranges.get(value);
-    return bound === "magnitude" && range !== undefined && Math.max(-range[0], range[1]) > 2 ** exponent;
+    return (
+      (bound === "magnitude" || bound === "weight") &&
+      range !== undefined &&
+      Math.max(-range[0], range[1]) > 2 ** exponent
+    );
   });
   const messages = [
     ...(integers === bounds.length

@@ -52,7 +52,8 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
   const loaded = loadModel(options, how);
   const secure = splitSecurePart(loaded, options);
   const samples = readCalibrationSamples(loaded, options);
-  const { calibration, wrap, runs, published } = measureRanges(loaded, secure, samples, options);
+  const found = measureRanges(loaded, secure, samples, options);
+  const { calibration, wrap, runs, published } = found;
   const passes = scheduleModule(secure.private, calibration, target);
   const state = { ...passes.scheduled, module: { ...passes.scheduled.module, name: programNameOf(options) } };
   const decoding = planDecoding(loaded, secure.private, state.module, calibration, options);
@@ -82,7 +83,7 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
     ...(clientDecode && { clientDecode }),
     referenceRuns: (limit) => referenceRuns(loaded, samples, limit),
     ...(wrap && { wrap: wrap.private }),
-    ranges: rangesText(secure.public, calibration, manifest),
+    ranges: rangesText(secure.public, found, manifest),
     stages: recordStages(loaded, secure, passes, state.module, target.preset),
     files,
   };

@@ -1,23 +1,18 @@
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import type { WeightStore } from "../../ir/tensor.ts";
+import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import type { Interval } from "../../ir/type.ts";
 import {
   beyondBoundsCode,
   boundsFrom,
-  type Calibration,
   checkCalibration,
   checkFinite,
   estimateWrap,
   type Observation,
   observe,
-  overlay,
-  type PublishedBound,
-  type PublishedRanges,
-  publishRanges,
-  publishWorstCase,
   quantize,
+  type RunObservation,
   roomForQueries,
   type WrapEstimate,
 } from "../../passes/4-quantize/index.ts";
@@ -26,16 +21,14 @@ import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
 import { cutSamples, type Sample } from "./calibration-samples.ts";
 import { drawSamples } from "./draw-samples.ts";
-import { boundsOfCuts, isFiniteInterval, missingBounds } from "./input-bounds.ts";
-import { readRanges } from "./ranges-file.ts";
+import { boundsOfCuts, missingBounds } from "./input-bounds.ts";
+import { type PlannedBounds, planBounds, provenFrom, type RangeSources } from "./plan-bounds.ts";
+import { type GivenBounds, readRanges } from "./ranges-file.ts";
 import type { SecurePart } from "./split-secure-part.ts";
 
-export interface MeasuredRanges {
-  readonly calibration: Calibration;
+export interface MeasuredRanges extends PlannedBounds {
   /** How many runs were measured, and on what. */
   readonly runs: { readonly count: number; readonly drawn: boolean };
-  /** What private weights have made public, if the provider says so. */
-  readonly published?: readonly PublishedBound[];
   /**
    * How likely a query wraps: measured with public weights, which may be published (absent where they say nothing of
    * the private ones), and with the private ones.
@@ -52,77 +45,78 @@ export interface MeasuredRanges {
  * weights
  */
 export function measureRanges(
+  loaded: LoadedModel,
+  secure: SecurePart,
+  samples: readonly Sample[],
+  options: Pick<ResolvedOptions, "calibration" | "target">,
+): MeasuredRanges {
+  const { calibration: wanted, target } = options;
+  const { ranges: file, margin } = wanted;
+  const { precision } = target;
+  const given = file === undefined ? undefined : givenBounds(file, loaded.imported, secure.public, precision);
+  const runs = runsOf(loaded, secure, samples, given, options);
+  throwIfAny(checkFinite(secure.private, runs.private));
+  const sources: RangeSources = {
+    ...{ given, namesOfInputs: namesOfInputs(loaded.imported) },
+    ...(runs.public.length > 0 && { public: observe(secure.public, runs.public) }),
+    private: observe(secure.private, runs.private),
+  };
+  const at = (factor: number): PlannedBounds => planBounds(secure, sources, options, factor);
+  const planned = at(margin);
+  // Inputs that are drawn reach the ends of their bounds: queries need no room beyond.
+  const problemsAt = (factor: number, { calibration }: PlannedBounds): readonly Diagnostic[] =>
+    checkCalibration(secure.private, {
+      ...{ calibration, measured: sources.private, room: runs.drawn ? 1 : roomForQueries(factor) },
+    });
+  const problems = problemsAt(margin, planned);
+  if (problems.length > 0) {
+    const fits = (factor: number): boolean => {
+      const wider = at(factor);
+      if (problemsAt(factor, wider).length > 0) return false;
+      return isAccepted(() => quantize(secure.private, { calibration: wider.calibration, precision }));
+    };
+    throw new DiagnosticError(adviseMargin(problems, margin, fits, file));
+  }
+  const found = { ...planned, runs: { count: runs.public.length, drawn: runs.drawn } };
+  if (!sources.public) return found;
+  const estimate = ({ peaks }: RunObservation): WrapEstimate => estimateWrap(peaks, planned.calibration);
+  const speaks = !wanted.publish && loaded.surrogate.initial.length === 0;
+  return {
+    ...found,
+    wrap: { ...(speaks && { public: estimate(sources.public) }), private: estimate(sources.private) },
+  };
+}
+
+/** Inputs of the secure part: those that a calibration sample gives, with public weights and with private ones. */
+interface Runs {
+  readonly public: readonly ReadonlyMap<ValueId, Tensor>[];
+  readonly private: readonly ReadonlyMap<ValueId, Tensor>[];
+  /** There are no samples: the inputs were drawn within public bounds. */
+  readonly drawn: boolean;
+}
+
+function runsOf(
   { imported, surrogate }: LoadedModel,
   secure: SecurePart,
   samples: readonly Sample[],
-  {
-    calibration: { margin, inputMargin, floor, ranges, publish = false },
-    target: { precision, preset },
-  }: Pick<ResolvedOptions, "calibration" | "target">,
-): MeasuredRanges {
+  given: GivenBounds | undefined,
+  { calibration: { publish = false }, target: { precision } }: Pick<ResolvedOptions, "calibration" | "target">,
+): Runs {
   const { module } = secure.public;
   const cuts = cutsOf(secure.public);
-  const given = ranges === undefined ? undefined : givenBounds(ranges, imported, secure.public, precision);
   const valuesWith = (weights: WeightStore) =>
     cutSamples({ module: imported.module, weights }, module, cuts, valueOfCut(imported), samples);
-  const cut = valuesWith(surrogate.weights);
-  const isAlone = (): boolean => {
-    const calibration = boundsFrom(secure.public, undefined, { precision, ...(given && { given }) });
-    return missing(calibration).length === 0 && isAccepted(() => quantize(secure.private, { calibration, precision }));
-  };
-  const missing = (found: Calibration): readonly Diagnostic[] =>
-    missingBounds(secure.public, found, namesOfInputs(imported));
-  // Bounds that hold for all weights and inputs, or are public already, need no measurement.
-  const drawn =
-    cut.length > 0 || publish || isAlone() ? undefined : drawSamples(module, cuts, boundsOfInputs(module, given));
-  const values = drawn ?? cut;
+  const measured = valuesWith(surrogate.weights);
   // What the server computes in the clear may depend on its private weights.
-  const privateValues = drawn ?? (secure.private.server ? valuesWith(imported.weights) : cut);
-  throwIfAny(checkFinite(secure.private, privateValues));
-  const expanded = preset !== undefined && Object.keys(preset.rewrites).length > 0;
-  const measured = values.length > 0 ? observe(secure.public, values) : undefined;
-  const withPrivate = observe(secure.private, privateValues);
-  const how = { inputMargin, floor, expanded };
-  const published = (factor: number): PublishedRanges | undefined => {
-    if (!publish) return undefined;
-    if (measured)
-      return publishRanges(module, { public: measured, private: withPrivate }, { ...how, margin: factor }, given);
-    const open = boundsFrom(secure.public, undefined, { precision, ...(given && { given }) });
-    throwIfAny(module.inputs.every((id) => isFiniteInterval(open.ranges.get(id)!)) ? [] : missing(open));
-    return publishWorstCase(secure.private, open.ranges, new Set(given?.values.keys()));
-  };
-  const boundsAt = (factor: number): Calibration => {
-    const open = published(factor)?.observation;
-    const known = open && given ? overlay(open, given) : (open ?? given);
-    return boundsFrom(secure.public, open ? undefined : measured, {
-      ...{ ...how, margin: factor, precision },
-      ...(known && { given: known }),
-    });
-  };
-  // Inputs that are drawn reach the ends of their bounds: queries need no room beyond.
-  const roomAt = (factor: number): number => (drawn ? 1 : roomForQueries(factor));
-  const problemsAt = (factor: number): readonly Diagnostic[] =>
-    checkCalibration(secure.private, { calibration: boundsAt(factor), measured: withPrivate, room: roomAt(factor) });
-  const calibration = boundsAt(margin);
-  throwIfAny(missing(calibration));
-  const problems = problemsAt(margin);
-  if (problems.length > 0) {
-    const fits = (factor: number): boolean => {
-      if (problemsAt(factor).length > 0) return false;
-      return isAccepted(() => quantize(secure.private, { calibration: boundsAt(factor), precision }));
-    };
-    throw new DiagnosticError(adviseMargin(problems, margin, fits, ranges));
-  }
-  const open = published(margin)?.published;
-  const runs = { count: values.length, drawn: drawn !== undefined };
-  const found = { calibration, runs, ...(open && { published: open }) };
-  if (!measured) return found;
-  const estimate = (peaks: ReadonlyMap<ValueId, readonly number[]>): WrapEstimate => estimateWrap(peaks, calibration);
-  const speaks = !publish && surrogate.initial.length === 0;
-  return {
-    ...found,
-    wrap: { ...(speaks && { public: estimate(measured.peaks) }), private: estimate(withPrivate.peaks) },
-  };
+  const own = secure.private.server ? valuesWith(imported.weights) : measured;
+  if (measured.length > 0 || publish) return { public: measured, private: own, drawn: false };
+  // Bounds that hold for all weights and inputs, or are public already, need no measurement.
+  const calibration = boundsFrom(secure.public, undefined, provenFrom(precision, given, given?.weights));
+  const isEnough =
+    missingBounds(secure.public, calibration, []).length === 0 &&
+    isAccepted(() => quantize(secure.private, { calibration, precision }));
+  const drawn = isEnough ? undefined : drawSamples(module, cuts, boundsOfInputs(module, given));
+  return { public: drawn ?? [], private: drawn ?? [], drawn: drawn !== undefined };
 }
 
 /** Bounds of a file, by value of the secure part: those of the model's inputs give bounds of what the client shares. */
@@ -131,11 +125,11 @@ function givenBounds(
   imported: ImportedModel,
   { module, sources, client }: SplitState,
   precision: Precision,
-): Observation {
-  const { values, inner, inputs } = readRanges(file, { module, sources }, imported.inputs);
-  if (inputs.size === 0) return { values, inner };
+): GivenBounds {
+  const { inputs, ...bounds } = readRanges(file, { module, sources }, imported.inputs);
+  if (inputs.size === 0) return bounds;
   const cuts = boundsOfCuts(imported, client.cuts, valueOfCut(imported), inputs, precision);
-  return { values: new Map([...cuts, ...values]), inner };
+  return { ...bounds, values: new Map([...cuts, ...bounds.values]) };
 }
 
 /** Inputs of the model that a query supplies. */

@@ -1,12 +1,15 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { fail, throwIfAny } from "../../ir/diagnostic.ts";
-import { type Attrs, opsOf, type ValueId } from "../../ir/module.ts";
+import { opsOf, type ValueId } from "../../ir/module.ts";
 import { type Calibration, hasInnerRange, type InnerRange, type Observation } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import type { Manifest } from "../build/index.ts";
 import { readWholeFile } from "../tensors/files/index.ts";
 
-/** Public bounds of one value. `name`: the ONNX tensor where it is one, otherwise the name in the module. */
+/**
+ * Public bounds of one value or private weight. `name`: the ONNX tensor where it is one, otherwise the name in the
+ * module.
+ */
 interface RangeRow {
   readonly name: string;
   readonly lo: number;
@@ -22,8 +25,12 @@ const maxBytes = 2 ** 26;
 
 /** Bounds by value of the secure part; `inputs`: of the model's inputs, by value of the imported module. */
 export interface GivenRanges extends Observation {
+  /** Powers of two that private weights stay below, by their params. */
+  readonly weights: ReadonlyMap<ValueId, number>;
   readonly inputs: ReadonlyMap<ValueId, InnerRange>;
 }
+
+export type GivenBounds = Omit<GivenRanges, "inputs">;
 
 const rowFields: readonly string[] = ["name", "lo", "hi", "score_bound", "sum_lo", "sum_hi"];
 /** `model` and `source` are for readers. */
@@ -35,28 +42,32 @@ const example = '{ "schema": 1, "values": [{ "name": "x", "lo": -4, "hi": 4 }] }
 /** The bounds as rows, in program order; values without a finite bound have none. */
 function rangeRows(
   { module, sources }: Pick<SplitState, "module" | "sources">,
-  ranges: ReadonlyMap<ValueId, { readonly lo: number; readonly hi: number }>,
-  facts: ReadonlyMap<ValueId, Attrs>,
+  { ranges, facts }: Calibration,
+  weights: ReadonlyMap<ValueId, number>,
 ): readonly RangeRow[] {
   const nameOf = rangeNames({ module, sources });
-  return [...module.inputs, ...opsOf(module).map(({ result }) => result)].flatMap((id): RangeRow[] => {
+  const ofWeights = [...weights].map(([id, most]) => ({ name: module.params[id]!, lo: -most, hi: most }));
+  const ofValues = [...module.inputs, ...opsOf(module).map(({ result }) => result)].flatMap((id): RangeRow[] => {
     const range = ranges.get(id);
     if (!range || !Number.isFinite(range.lo) || !Number.isFinite(range.hi)) return [];
     const known = innerFields.filter((field) => Number.isFinite(facts.get(id)?.[field]));
     const inner = Object.fromEntries(known.map((field) => [field, facts.get(id)![field]]));
     return [{ name: nameOf(id), lo: range.lo, hi: range.hi, ...inner }];
   });
+  return [...ofWeights, ...ofValues];
 }
 
 /** The text of the file. */
 export function rangesText(
   state: Pick<SplitState, "module" | "sources">,
-  found: Calibration,
+  found: { readonly calibration: Calibration; readonly weights?: ReadonlyMap<ValueId, number> },
   manifest: Manifest,
 ): string {
   const { source, weights, margin } = manifest.calibration;
   const from = `measured on ${source}, with ${weights}, margin ${margin}`;
-  const rows = rangeRows(state, found.ranges, found.facts).map((row) => `    ${JSON.stringify(row)}`);
+  const rows = rangeRows(state, found.calibration, found.weights ?? new Map()).map(
+    (row) => `    ${JSON.stringify(row)}`,
+  );
   const head = `{\n  "schema": 1,\n  "model": ${JSON.stringify(manifest.name)},\n  "source": ${JSON.stringify(from)},\n`;
   return `${head}  "values": [\n${rows.join(",\n")}\n  ]\n}\n`;
 }
@@ -93,14 +104,23 @@ export function readRanges(
   const values = new Map<ValueId, InnerRange>();
   const inner = new Map<ValueId, InnerRange>();
   const inputs = new Map<ValueId, InnerRange>();
+  const weights = new Map<ValueId, number>();
+  const params = new Map(
+    Object.entries(module.params).flatMap(([id, name]) => (isPrivate(module, id) ? [[name, id] as const] : [])),
+  );
   const [unknown, twice, problems]: [string[], string[], Diagnostic[]] = [[], [], []];
   for (const row of rows) {
     const id = byName.get(row.name);
-    const input = id === undefined ? modelInputs.get(row.name) : undefined;
+    const param = id === undefined ? params.get(row.name) : undefined;
+    const input = id === undefined && param === undefined ? modelInputs.get(row.name) : undefined;
     const wrong = boundsProblem(row);
     const isInner = innerFields.some((field) => row[field] !== undefined);
     const op = id === undefined ? undefined : ops.get(id);
     if (wrong !== undefined) problems.push(outOfOrder(row.name, wrong, path));
+    else if (param !== undefined && weights.has(param)) twice.push(row.name);
+    else if (param !== undefined && !isWeightBound(row))
+      problems.push(outOfOrder(row.name, `[${row.lo}, ${row.hi}], and a weight takes -b and b, a power of two`, path));
+    else if (param !== undefined) weights.set(param, row.hi);
     else if (input !== undefined && inputs.has(input)) twice.push(row.name);
     else if (input !== undefined && !isInner) inputs.set(input, { lo: row.lo, hi: row.hi });
     else if (id === undefined) unknown.push(row.name);
@@ -114,8 +134,12 @@ export function readRanges(
     }
   }
   throwIfAny([...problems, ...namesProblem(unknown, twice, path, [...new Set(ids.map(nameOf))])]);
-  return { values, inner, inputs };
+  return { values, inner, inputs, weights };
 }
+
+const isPrivate = ({ values }: SplitState["module"], id: ValueId): boolean => values[id]!.type.label === "server";
+
+const isWeightBound = ({ lo, hi }: RangeRow): boolean => hi > 0 && lo === -hi && Number.isInteger(Math.log2(hi));
 
 function innerOf({ score_bound: score, sum_lo: lo = 0, sum_hi: hi }: RangeRow): InnerRange | undefined {
   if (score !== undefined) return { lo: -score, hi: score };

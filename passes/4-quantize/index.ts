@@ -80,6 +80,12 @@ export { beyondBoundsCode, checkCalibration, roomForQueries } from "./check-cali
 export { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
 export { analyzeRanges } from "./interval-analysis.ts";
 export { observe, type RunObservation } from "./observe.ts";
-export { type PublishedBound, type PublishedRanges, publishedBits, publishRanges } from "./publish-ranges.ts";
+export {
+  type PublishedBound,
+  type PublishedRanges,
+  publishedBits,
+  publishRanges,
+  publishWeights,
+} from "./publish-ranges.ts";
 export { publishWorstCase } from "./worst-case-ranges.ts";
 export { estimateWrap, fewestRuns, type WrapEstimate } from "./wrap-estimate.ts";

@@ -1,12 +1,15 @@
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { opDef, resultRange } from "../../ir/registry.ts";
+import { hasData } from "../../ir/tensor.ts";
 import type { Interval } from "../../ir/type.ts";
+import type { PassState } from "../pass.ts";
 import type { Observation } from "./calibration-types.ts";
 import { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
+import { largestMagnitude } from "./weight-bounds.ts";
 import { valuesThatStayPositive, type WidenOptions, widenRanges } from "./widen-ranges.ts";
 
 /** What a published integer bounds; the bound is 2 to the power of the integer. */
-export type PublishedKind = "magnitude" | "least" | "score_bound" | "sum_lo" | "sum_hi";
+export type PublishedKind = "weight" | "magnitude" | "least" | "score_bound" | "sum_lo" | "sum_hi";
 
 /** An integer that the provider publishes about its weights. */
 export interface PublishedBound {
@@ -21,8 +24,12 @@ export interface PublishedRanges {
   readonly published: readonly PublishedBound[];
 }
 
-/** Exponents that each kind may have: magnitudes below 1 gain nothing. The widths follow. */
+/**
+ * Exponents that each kind may have: magnitudes of values below 1 gain nothing, those of weights below 2^−8 hardly. The
+ * widths follow.
+ */
 const exponents: Readonly<Record<PublishedKind, Interval>> = {
+  weight: { lo: -8, hi: 55 },
   magnitude: { lo: 0, hi: 63 },
   score_bound: { lo: 0, hi: 63 },
   least: { lo: -64, hi: 63 },
@@ -78,7 +85,7 @@ export function publishRanges(
 type Publish = (value: ValueId, bound: PublishedKind, number: number) => number;
 
 /** Bounds of which this rounds up; it rounds the others down. */
-const upper: ReadonlySet<PublishedKind> = new Set(["magnitude", "score_bound", "sum_hi"]);
+const upper: ReadonlySet<PublishedKind> = new Set(["weight", "magnitude", "score_bound", "sum_hi"]);
 
 /** What is published, in the order of publication. */
 export function createPublication(): { readonly publish: Publish; readonly published: readonly PublishedBound[] } {
@@ -86,11 +93,36 @@ export function createPublication(): { readonly publish: Publish; readonly publi
   const publish: Publish = (value, bound, number) => {
     const { lo, hi } = exponents[bound];
     const power = upper.has(bound) ? Math.ceil(Math.log2(number)) : Math.floor(Math.log2(number));
-    const exponent = Math.max(lo, Math.min(hi, power));
+    // No negative zero: it prints as 0.
+    const exponent = Math.max(lo, Math.min(hi, power)) + 0;
     published.push({ value, bound, exponent });
     return 2 ** exponent;
   };
   return { publish, published };
+}
+
+export interface PublishedWeights {
+  /** The power of two that each private weight stays below, by its param. */
+  readonly bounds: ReadonlyMap<ValueId, number>;
+  readonly published: readonly PublishedBound[];
+}
+
+/** A little more than the largest magnitude: a weight stays below its bound after rounding. */
+const below = 1 + 2 ** -16;
+
+/** Bounds of private weights, as far as `given` does not have them. */
+export function publishWeights(
+  { module, weights }: PassState,
+  given: ReadonlyMap<ValueId, number> = new Map(),
+): PublishedWeights {
+  const { publish, published } = createPublication();
+  const bounds = new Map(given);
+  for (const [id, name] of Object.entries(module.params)) {
+    const weight = weights.get(name);
+    if (module.values[id]!.type.label !== "server" || given.has(id) || !weight || !hasData(weight)) continue;
+    bounds.set(id, publish(id, "weight", below * largestMagnitude(weight)));
+  }
+  return { bounds, published };
 }
 
 /** Scores have both signs and take the margin like a value; sums of squares take its square. */

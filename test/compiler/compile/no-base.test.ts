@@ -8,7 +8,8 @@ import { declaredError } from "../../../scripts/tables/declared-error.ts";
 import { build, queryOnce } from "../../end-to-end/compiled.ts";
 import { largestDifference } from "../../end-to-end/declared-error.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
-import { floatResult, trainedNets, writeTrained } from "./trained-nets.ts";
+import { trainedNets } from "./trained-nets.ts";
+import { floatResult, writeTrained } from "./write-trained.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-no-base-"));
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -11,7 +11,8 @@ import { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { declaredError } from "../../../scripts/tables/declared-error.ts";
 import { build } from "../../end-to-end/compiled.ts";
 import { largestDifference } from "../../end-to-end/declared-error.ts";
-import { deepNet, floatResult, type TrainedFiles, trainedNets, withWeights, writeTrained } from "./trained-nets.ts";
+import { deepNet, trainedNets } from "./trained-nets.ts";
+import { floatResult, type TrainedFiles, withWeights, writeTrained } from "./write-trained.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-ranges-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -28,6 +29,10 @@ const fileOf = (text: string): string => {
 };
 const programOf = ({ files }: Compilation): string => new TextDecoder().decode(files.get("program.mir"));
 const publishedOf = ({ manifest }: Compilation) => manifest.calibration.published;
+
+/** Values that published magnitudes bound. */
+const valuesOf = ({ manifest }: Pick<Compilation, "manifest">): readonly string[] =>
+  manifest.calibration.published!.bounds.filter(({ bound }) => bound === "magnitude").map(({ value }) => value);
 
 /** The diagnostics that `run` throws. */
 function problemsOf(run: () => unknown): DiagnosticError["diagnostics"] {
@@ -95,6 +100,17 @@ describe("a file of ranges", () => {
     expect(problemsOf(() => compiled({ model, calibrate }))).toEqual([]);
   });
 
+  it("bounds weights too, so that a large one compiles", () => {
+    const { model, calibrate } = written(
+      "Gemm, Relu",
+      withWeights(trainedNets["Gemm, Relu"]!, (x, at, name) => (name === "a.weight" && at === 0 ? 55 : x)),
+    );
+    const ranges = fileOf(JSON.stringify({ schema: 1, values: [{ name: "a.weight", lo: -64, hi: 64 }] }));
+    expect(problemsOf(() => compiled({ model, calibrate })).map(({ code }) => code)).toEqual(["MRL0504"]);
+    expect(problemsOf(() => compiled({ model, calibrate, ranges }))).toEqual([]);
+    expect(problemsOf(() => compiled({ model, calibrate, publishRanges: true }))).toEqual([]);
+  });
+
   const rows = (...values: unknown[]): string => JSON.stringify({ schema: 1, values });
   it.each([
     ["", ["MRL0666"]],
@@ -112,7 +128,8 @@ describe("a file of ranges", () => {
     [rows({ name: "x", lo: 0, hi: 1, least: 0 }), ["MRL0666"]],
     [rows({ name: "nobody", lo: 0, hi: 1 }), ["MRL0667"]],
     [rows({ name: "__proto__", lo: 0, hi: 1 }), ["MRL0667"]],
-    [rows({ name: "a.weight", lo: 0, hi: 1 }), ["MRL0667"]],
+    [rows({ name: "a.weight", lo: -1, hi: 2 }), ["MRL0668"]],
+    [rows({ name: "a.weight", lo: -3, hi: 3 }), ["MRL0668"]],
     [rows({ name: "x", lo: 0, hi: 1 }, { name: "x", lo: 0, hi: 1 }), ["MRL0667"]],
     [rows({ name: "x", lo: 1, hi: 0 }), ["MRL0668"]],
     [rows({ name: "h", lo: 0, hi: 1, score_bound: 2 }), ["MRL0668"]],
@@ -179,7 +196,7 @@ describe("without calibration inputs", () => {
     const ranges = fileOf(JSON.stringify({ schema: 1, values: [{ name: "x", lo: -2, hi: 2 }] }));
     const out = join(mkdtempSync(join(dir, "build-")), "build");
     const first = build(out, { ...owned, model, ranges, publishRanges: true });
-    expect(publishedOf(first)!.bounds.map(({ value }) => value)).toEqual(["h.matmul", "h", "y.matmul", "y.shared"]);
+    expect(valuesOf(first)).toEqual(["h.matmul", "h", "y.matmul", "y.shared"]);
     const exact = await floatResult(model, input);
     const plain = (await runPlain(out, readInputFiles([input]))).outputs.get("y")!;
     expect(largestDifference(plain.tensor.data, exact)).toBeLessThan(await declaredError(out, input));
@@ -241,7 +258,10 @@ describe("what becomes public", () => {
     };
     const [small, large] = [published(1), published(8)];
     expect(large.bounds.map(({ value }) => value)).toEqual(small.bounds.map(({ value }) => value));
-    expect(large.bounds[0]!.exponent).toBe(small.bounds[0]!.exponent + 3);
+    const exponents = ({ bounds }: typeof small, kind: string) =>
+      bounds.filter((each) => each.bound === kind).map((each) => each.exponent);
+    expect(exponents(large, "weight")[0]).toBe(exponents(small, "weight")[0]! + 3);
+    expect(exponents(large, "magnitude")[0]).toBe(exponents(small, "magnitude")[0]! + 3);
     expect(small).toMatchObject({ integers: small.bounds.length, bits: 6 * small.bounds.length });
   });
 
@@ -252,7 +272,7 @@ describe("what becomes public", () => {
     const { published } = manifest.calibration;
     const lying = [
       { ...published!, integers: 0 },
-      { ...published!, bounds: published!.bounds.map((each) => ({ ...each, exponent: 0 })) },
+      { ...published!, bounds: published!.bounds.map((each) => ({ ...each, exponent: -8 })) },
     ];
     for (const claim of lying) {
       const claimed = { ...manifest, calibration: { ...manifest.calibration, published: claim } };
@@ -268,7 +288,8 @@ it("patterns that make a part private keep the rest public, and only what follow
   const out = join(mkdtempSync(join(dir, "build-")), "build");
   const options = { model, calibrate, private: ["b.*"], reveal: { y: "client" } } as const;
   const { manifest } = build(out, { ...options, publishRanges: true });
-  expect(manifest.calibration.published!.bounds.map(({ value }) => value)).toEqual(["y.matmul", "y.shared"]);
+  expect(valuesOf({ manifest })).toEqual(["y.matmul", "y.shared"]);
+  expect(manifest.calibration.published!.bounds.filter(({ bound }) => bound === "weight")).toHaveLength(2);
   build(out, options);
   const plain = (await runPlain(out, readInputFiles([input]))).outputs.get("y")!;
   expect(largestDifference(plain.tensor.data, await floatResult(model, input))).toBeLessThan(
