@@ -75,8 +75,9 @@ function tooWide(module: Module): readonly Diagnostic[] {
 
 export { boundsFrom, type CalibrateOptions, calibrate } from "./calibrate.ts";
 export type { Calibration } from "./calibration-types.ts";
-export { beyondBoundsCode, checkCalibration, roomForQueries } from "./check-calibration.ts";
+export { beyondBoundsCode, checkCalibration } from "./check-calibration.ts";
 export type { InnerRange } from "./inner-ranges.ts";
 export { analyzeRanges } from "./interval-analysis.ts";
 export { observe, type RunObservation } from "./observe.ts";
+export { roomForQueries } from "./query-room.ts";
 export { estimateWrap, fewestRuns, type WrapEstimate } from "./wrap-estimate.ts";
