@@ -2,7 +2,8 @@ import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { buildJson } from "../report/text/index.ts";
 import type { VerifiedOutput } from "../run/index.ts";
-import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
+import { checkOptions, type Fields, flag, required, text } from "./fields.ts";
+import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 import { isSmall, verifyCompilation } from "./verify.ts";
 
 /** A dynamic import: emitting programs loads TypeScript, which other commands do not need. */
@@ -17,6 +18,8 @@ export interface CompileOptions extends ModelOptions {
    */
   readonly verify?: boolean;
 }
+
+const compileFields: Fields<CompileOptions> = { ...modelFields, output: required(text), verify: flag };
 
 type Promised = "name" | "setting" | "security" | "caveats" | "truncation" | "chosenFor" | "inexact" | "programHash";
 
@@ -54,7 +57,9 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
  * ```
  * @throws DiagnosticError with all blockers of the model and problems of the options
  */
-export async function compile({ output, verify, ...model }: CompileOptions): Promise<CompileResult> {
+export async function compile(given: CompileOptions): Promise<CompileResult> {
+  checkOptions("compile", compileFields, given);
+  const { output, verify, ...model } = given;
   const options = resolveModelOptions(model);
   const { compileModel } = await loadCompiler();
   const compilation = compileModel(options);

@@ -1,11 +1,25 @@
-import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
 import { type ClampedValues, checkInputs, readInputFiles } from "../run/index.ts";
+import { requireWritable, writeWholeFile } from "../tensors/files/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
-import { usage } from "./errors.ts";
+import { refuseFile, usage } from "./errors.ts";
+import {
+  either,
+  type Field,
+  type Fields,
+  flag,
+  integer,
+  isText,
+  listOf,
+  objectOf,
+  recordOf,
+  required,
+  text,
+} from "./fields.ts";
 
 /** Nested lists of numbers; every list of one depth has the same length. */
 export type NestedNumbers = number | readonly NestedNumbers[];
@@ -25,6 +39,8 @@ export interface ClampOption {
   readonly clamp?: boolean;
 }
 
+export const clampFields: Fields<ClampOption> = { clamp: flag };
+
 /** The client's inputs. */
 export interface InputOptions extends ClampOption {
   /** By input name: the path of a .npy, .npz, .pb or .json file, a tensor, or nested lists. */
@@ -32,6 +48,30 @@ export interface InputOptions extends ClampOption {
   /** Files that name their tensors (.npz, .pb, .json), or `name=file` as on the command line. */
   readonly inputFiles?: readonly string[];
 }
+
+const isTensor = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+const numbers: Field = (value, at) =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value)
+    ? []
+    : [`${at}: expected a list or a typed array of numbers`];
+/** A number or lists of them, to any depth. */
+const nested: Field = (value, at) => {
+  if (Array.isArray(value)) return value.flatMap((each) => nested(each, at)).slice(0, 1);
+  return typeof value === "number" ? [] : [`${at}: expected numbers in nested lists, found ${typeof value}`];
+};
+
+export const inputFields: Fields<InputOptions> = {
+  ...clampFields,
+  inputs: recordOf(
+    either(
+      [isText, text],
+      [isTensor, objectOf<InputTensor>({ shape: required(listOf(integer(0))), data: required(numbers) })],
+      [() => true, nested],
+    ),
+  ),
+  inputFiles: listOf(text),
+};
 
 /**
  * Reads all inputs, in the shapes and element types of the model.
@@ -45,7 +85,7 @@ export function inputsOf(
     typeof value === "string" ? [`${name}=${value}`] : [],
   );
   const tensors = Object.entries(inputs).flatMap(([name, value]) =>
-    typeof value === "string" ? [] : [[name, tensorOf(name, value)] as const],
+    typeof value === "string" || value === undefined ? [] : [[name, tensorOf(name, value)] as const],
   );
   return checkInputs(manifest, readInputFiles([...inputFiles, ...files], new Map(tensors)));
 }
@@ -75,11 +115,15 @@ export function warnClamped(clamped: ClampedValues, onWarning: ((line: string) =
 /** Makes the folder of a file that will be written after the parties have run: a query cannot be repeated for free. */
 export function prepareOutput(file: string | undefined): void {
   if (file === undefined) return;
-  mkdirSync(dirname(file), { recursive: true });
-  accessSync(dirname(file), constants.W_OK);
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (error) {
+    refuseFile(error);
+  }
+  requireWritable(file);
 }
 
 export function saveOutputs(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): void {
   if (file === undefined) return;
-  writeFileSync(file, writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>));
+  writeWholeFile(file, writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>));
 }

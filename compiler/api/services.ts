@@ -11,7 +11,8 @@ import {
   startDealer,
   startServer,
 } from "../services/index.ts";
-import { type InputOptions, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
+import { address, callback, checkOptions, type Fields, integer, required, signal, text } from "./fields.ts";
+import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
 import { type Address, countOf, endpointOf } from "./values.ts";
 
 /** Options of every party of a deployment. */
@@ -31,6 +32,14 @@ export interface ServiceOptions extends PartyOptions {
   /** Closes the service. Before the service listens, the call throws the reason of the signal. */
   readonly signal?: AbortSignal;
 }
+
+const partyFields: Fields<PartyOptions> = { identity: required(text), onWarning: callback };
+const serviceFields: Fields<ServiceOptions> = {
+  ...partyFields,
+  listen: required(address),
+  onLog: callback,
+  signal,
+};
 
 /** A running service. */
 export interface Service {
@@ -67,7 +76,9 @@ export interface ServeOptions extends ServiceOptions {
  * await server.closed;
  * ```
  */
-export async function serve({ build, dealer: at, ...options }: ServeOptions): Promise<Service> {
+export async function serve(given: ServeOptions): Promise<Service> {
+  checkOptions<ServeOptions>("serve", { ...serviceFields, build: required(text), dealer: required(address) }, given);
+  const { build, dealer: at, ...options } = given;
   const [listen, dealer] = [endpointOf(options.listen, "listen"), endpointOf(at, "dealer")];
   const identity = await identityOf(options, "server");
   options.signal?.throwIfAborted();
@@ -89,6 +100,7 @@ export interface DealOptions extends ServiceOptions {
  * ```
  */
 export async function deal(options: DealOptions): Promise<Service> {
+  checkOptions<DealOptions>("deal", { ...serviceFields, maxBytes: integer(1) }, options);
   const listen = endpointOf(options.listen, "listen");
   const maxDealtBytes = countOf(options.maxBytes, "max-bytes", defaultMaxDealtBytes);
   const identity = await identityOf(options, "dealer");
@@ -104,6 +116,12 @@ export interface RemoteOptions extends PartyOptions {
   readonly dealer: Address;
 }
 
+export const remoteFields: Fields<RemoteOptions> = {
+  ...partyFields,
+  server: required(address),
+  dealer: required(address),
+};
+
 export interface QueryOptions extends RemoteOptions, InputOptions {
   /** The client's folder of a build, or the build directory. */
   readonly build: string;
@@ -112,6 +130,14 @@ export interface QueryOptions extends RemoteOptions, InputOptions {
   /** Ends the session and notifies the other parties; the call throws the reason of the signal. */
   readonly signal?: AbortSignal;
 }
+
+const queryFields: Fields<QueryOptions> = {
+  ...remoteFields,
+  ...inputFields,
+  build: required(text),
+  output: text,
+  signal,
+};
 
 /**
  * Sends one query to a server, as its client. `measured` covers the links of this party only.
@@ -130,6 +156,7 @@ export interface QueryOptions extends RemoteOptions, InputOptions {
  * @throws SessionError if a party fails
  */
 export async function query(options: QueryOptions): Promise<RunResult> {
+  checkOptions("query", queryFields, options);
   const [server, dealer] = [endpointOf(options.server, "server"), endpointOf(options.dealer, "dealer")];
   const identity = await identityOf(options, "client");
   const part = await loadPartyBuild(options.build, "client");
