@@ -63,7 +63,8 @@ export function broadcast(a: Shape, b: Shape): Shape | undefined {
 /** Bits that a two's complement integer needs to hold every value of the interval at this scale. */
 export function bitsFor(range: Interval, scale: number): number {
   const magnitude = Math.max(Math.abs(range.lo), Math.abs(range.hi)) * 2 ** scale;
-  return Math.ceil(Math.log2(magnitude + 1)) + 1;
+  // One bit alone is a boolean: zero takes a sign and a digit.
+  return Math.max(2, Math.ceil(Math.log2(magnitude + 1)) + 1);
 }
 
 /** Bits of the smallest ring that holds the interval at this scale. A boolean takes one, read without a sign. */

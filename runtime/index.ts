@@ -2,7 +2,7 @@
 
 export type { BytesByDirection, KnownWeight, MaskedValue, Party, Share, SharedValue } from "./core/index.ts";
 export { type Direction, parallel, type Role, SessionError, type Steps, type Transfer } from "./core/index.ts";
-export type { CachedDecl, HeldWeight, OutputDecl, Program, Toolbox, WeightDecl } from "./program/index.ts";
+export type { CachedDecl, HeldWeight, InputDecl, OutputDecl, Program, Toolbox, WeightDecl } from "./program/index.ts";
 export { type Excess, type LocalOp, local, type QuantizedInput, quantizeInput, toolbox } from "./program/index.ts";
 export * as protocols from "./protocols/index.ts";
 export { defineProtocol, type Fixed, type Protocol, type Spec } from "./protocols/kit/index.ts";

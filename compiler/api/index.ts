@@ -56,6 +56,8 @@ export {
 export { defaultTolerance, type ModelOptions, type Owner, type Reader, resolveModelOptions } from "./model-options.ts";
 export { type RewriteOptions, type RewriteResult, rewrite } from "./rewrite.ts";
 export { type LocalRunOptions, type RunOptions, run } from "./run.ts";
+export type { ServedQuery, ServerInputOptions } from "./server-inputs.ts";
+export type { ServedAnswer } from "./server-outputs.ts";
 export {
   type DealOptions,
   deal,

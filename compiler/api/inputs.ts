@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
-import { type ClampedValues, checkInputs, readInputFiles } from "../run/index.ts";
+import { type ClampedValues, checkInputs, type InputsOf, readInputFiles } from "../run/index.ts";
 import { requireWritable, writeWholeFile } from "../tensors/files/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
 import { refuseFile, usage } from "./errors.ts";
@@ -33,7 +33,7 @@ export interface InputTensor {
 
 export interface ClampOption {
   /**
-   * Move values beyond the public bounds of what the client shares onto these bounds, and say how many. Default: false:
+   * Move values beyond the public bounds of what a party shares onto these bounds, and say how many. Default: false:
    * such an input is refused before anything is sent.
    */
   readonly clamp?: boolean;
@@ -41,7 +41,7 @@ export interface ClampOption {
 
 export const clampFields: Fields<ClampOption> = { clamp: flag };
 
-/** The client's inputs. */
+/** Inputs of the client, or of both parties where both run here. */
 export interface InputOptions extends ClampOption {
   /** By input name: the path of a .npy, .npz, .pb or .json file, a tensor, or nested lists. */
   readonly inputs?: Readonly<Record<string, string | InputTensor | NestedNumbers>>;
@@ -61,17 +61,16 @@ const nested: Field = (value, at) => {
   return typeof value === "number" ? [] : [`${at}: expected numbers in nested lists, found ${typeof value}`];
 };
 
-export const inputFields: Fields<InputOptions> = {
-  ...clampFields,
-  inputs: recordOf(
-    either(
-      [isText, text],
-      [isTensor, objectOf<InputTensor>({ shape: required(listOf(integer(0))), data: required(numbers) })],
-      [() => true, nested],
-    ),
+/** Inputs by name. */
+export const namedInputs: Field = recordOf(
+  either(
+    [isText, text],
+    [isTensor, objectOf<InputTensor>({ shape: required(listOf(integer(0))), data: required(numbers) })],
+    [() => true, nested],
   ),
-  inputFiles: listOf(text),
-};
+);
+
+export const inputFields: Fields<InputOptions> = { ...clampFields, inputs: namedInputs, inputFiles: listOf(text) };
 
 /**
  * Reads all inputs, in the shapes and element types of the model.
@@ -80,6 +79,15 @@ export const inputFields: Fields<InputOptions> = {
 export function inputsOf(
   manifest: Manifest,
   { inputs = {}, inputFiles = [] }: InputOptions,
+  of: InputsOf = "client",
+): ReadonlyMap<string, TypedTensor> {
+  return checkInputs(manifest, inputTensorsOf(inputs, inputFiles), of);
+}
+
+/** The tensors as they are given, by name. */
+export function inputTensorsOf(
+  inputs: NonNullable<InputOptions["inputs"]>,
+  inputFiles: readonly string[],
 ): ReadonlyMap<string, TypedTensor> {
   const files = Object.entries(inputs).flatMap(([name, value]) =>
     typeof value === "string" ? [`${name}=${value}`] : [],
@@ -87,7 +95,7 @@ export function inputsOf(
   const tensors = Object.entries(inputs).flatMap(([name, value]) =>
     typeof value === "string" || value === undefined ? [] : [[name, tensorOf(name, value)] as const],
   );
-  return checkInputs(manifest, readInputFiles([...inputFiles, ...files], new Map(tensors)));
+  return readInputFiles([...inputFiles, ...files], new Map(tensors));
 }
 
 function tensorOf(name: string, value: InputTensor | NestedNumbers): TypedTensor {

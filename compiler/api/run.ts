@@ -1,3 +1,4 @@
+import { sameShape } from "../../ir/type.ts";
 import { loadManifest } from "../build/index.ts";
 import {
   clampedField,
@@ -87,7 +88,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   if (plain && (link !== undefined || options.repeat !== undefined))
     return usage("--link and --repeat apply to parties, and --plain runs none");
   const manifest = loadManifest(build);
-  const inputs = inputsOf(manifest, options);
+  const inputs = inputsOf(manifest, options, "both");
   prepareOutput(output);
   signal?.throwIfAborted();
   if (plain) {
@@ -124,9 +125,17 @@ export async function run(options: RunOptions): Promise<RunResult> {
   });
 }
 
-/** What was opened to either party. An output of both has the same numbers at both, and stands once. */
-const outputsOfBoth = ({ outputs, serverOutputs }: PlainOutputs): PlainOutputs["outputs"] =>
-  new Map([...serverOutputs, ...outputs]);
+/**
+ * What was opened to either party. An output of both has the same numbers at both, and stands once, unless the client
+ * receives less of it (`--head token`): then the server's is `<name>.server`.
+ */
+function outputsOfBoth({ outputs, serverOutputs }: PlainOutputs): PlainOutputs["outputs"] {
+  const own = [...serverOutputs].map(([name, each]): [string, TypedTensor] => {
+    const other = outputs.get(name);
+    return [other && !sameShape(other.tensor.shape, each.tensor.shape) ? `${name}.server` : name, each];
+  });
+  return new Map([...own, ...outputs]);
+}
 
 const outputFields = ({ outputs, serverOutputs }: PlainOutputs): Pick<RunResult, "outputs" | "serverOutputs"> => ({
   outputs: outputsJson(outputs),

@@ -1,9 +1,10 @@
 import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
+import { isRecordName } from "../../runtime/session/index.ts";
 import type { Identity } from "../../runtime/transport/node/index.ts";
-import { loadPartyBuild } from "../build/index.ts";
+import { loadManifest, loadPartyBuild, type Manifest, partyFolder } from "../build/index.ts";
 import { readIdentity } from "../keys/index.ts";
-import type { RunResult } from "../run/index.ts";
+import { outputsJson, type RunResult } from "../run/index.ts";
 import {
   defaultMaxDealtBytes,
   queryServer,
@@ -11,9 +12,12 @@ import {
   startDealer,
   startServer,
 } from "../services/index.ts";
+import { usage } from "./errors.ts";
 import { address, callback, checkOptions, type Fields, integer, required, signal, text } from "./fields.ts";
 import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
-import { type Address, countOf, endpointOf } from "./values.ts";
+import { inputFailure, openServerInputs, type ServerInputOptions, serverInputFields } from "./server-inputs.ts";
+import { prepareServedOutput, type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
+import { type Address, countOf, endpointOf, given } from "./values.ts";
 
 /** Options of every party of a deployment. */
 export interface PartyOptions {
@@ -51,12 +55,28 @@ export interface Service {
   readonly closed: Promise<void>;
 }
 
-export interface ServeOptions extends ServiceOptions {
+export interface ServeOptions extends ServiceOptions, ServerInputOptions {
   /** The server's folder of a build, or the build directory. */
   readonly build: string;
   /** Address of the dealer. */
   readonly dealer: Address;
+  /** Called with what each query opened to the server. */
+  readonly onAnswer?: (answer: ServedAnswer) => void;
+  /**
+   * Write the outputs revealed to the server: to a folder, a file for each query; or to an .npz file, which then has
+   * those of the latest.
+   */
+  readonly output?: string;
 }
+
+const serveFields: Fields<ServeOptions> = {
+  ...serviceFields,
+  ...serverInputFields,
+  build: required(text),
+  dealer: required(address),
+  onAnswer: callback,
+  output: text,
+};
 
 /**
  * Starts the server: it answers clients with private weights, one session per connection, over mutual TLS 1.3. A failed
@@ -76,13 +96,29 @@ export interface ServeOptions extends ServiceOptions {
  * await server.closed;
  * ```
  */
-export async function serve(given: ServeOptions): Promise<Service> {
-  checkOptions<ServeOptions>("serve", { ...serviceFields, build: required(text), dealer: required(address) }, given);
-  const { build, dealer: at, ...options } = given;
+export async function serve(all: ServeOptions): Promise<Service> {
+  checkOptions("serve", serveFields, all);
+  const { build, dealer: at, ...options } = all;
   const [listen, dealer] = [endpointOf(options.listen, "listen"), endpointOf(at, "dealer")];
   const identity = await identityOf(options, "server");
+  prepareServedOutput(options.output);
+  const inputs = openServerInputs(loadManifest(partyFolder(build, "server")), options);
   options.signal?.throwIfAborted();
-  return serviceOf(await startServer({ dir: build, listen, dealer, identity, log: logOf(options) }), options.signal);
+  const service = await startServer({
+    dir: build,
+    listen,
+    dealer,
+    identity,
+    log: logOf(options),
+    inputs,
+    clamp: options.clamp ?? false,
+    reasonOf: inputFailure,
+    onAnswer: (query, outputs) => {
+      if (options.output !== undefined) writeServedOutputs(options.output, query, outputs);
+      options.onAnswer?.({ ...query, outputs: outputsJson(outputs) });
+    },
+  });
+  return serviceOf(service, options.signal);
 }
 
 export interface DealOptions extends ServiceOptions {
@@ -125,6 +161,8 @@ export const remoteFields: Fields<RemoteOptions> = {
 export interface QueryOptions extends RemoteOptions, InputOptions {
   /** The client's folder of a build, or the build directory. */
   readonly build: string;
+  /** The name under which the server has its own input for this query. The server sees it, the dealer does not. */
+  readonly record?: string;
   /** Write the outputs to this .npz file. */
   readonly output?: string;
   /** Ends the session and notifies the other parties; the call throws the reason of the signal. */
@@ -135,6 +173,7 @@ const queryFields: Fields<QueryOptions> = {
   ...remoteFields,
   ...inputFields,
   build: required(text),
+  record: text,
   output: text,
   signal,
 };
@@ -163,11 +202,19 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const inputs = inputsOf(part.manifest, options);
   prepareOutput(options.output);
   const { signal, clamp = false } = options;
-  const query = { part, inputs, identity, server, dealer, clamp, ...(signal && { signal }) };
+  const record = recordOf(options.record, part.manifest);
+  const query = { part, inputs, identity, server, dealer, clamp, ...given({ signal, record }) };
   const { outputs, result } = await queryServer(query);
   warnClamped(result.clamped ?? {}, options.onWarning);
   saveOutputs(options.output, outputs);
   return result;
+}
+
+function recordOf(record: string | undefined, { serverCuts }: Manifest): string | undefined {
+  if (record === undefined) return undefined;
+  if (!serverCuts) usage("--record names an input of the server, and this program takes none");
+  if (isRecordName(record)) return record;
+  return usage(`--record takes 1 to 64 letters, digits, dashes, dots and underscores, found "${record}"`);
 }
 
 /** @throws DiagnosticError MRL0738 for the identity of another role */

@@ -1,23 +1,29 @@
 import type { FlowReport } from "./check-flow.ts";
 
 const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
-const secretOwner = { client: "the client's input", server: "the server's weights" } as const;
+/** What a value was computed from, by whose secrets it depends on. */
+const secretsOf = ({ sharedByServer }: FlowReport) => ({
+  client: "the client's input",
+  server: sharedByServer.length > 0 ? "the server's inputs and weights" : "the server's weights",
+});
 const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 /** Who learns what, as text; the caller prints the findings as diagnostics. */
 export function flowReportText(report: FlowReport): string {
-  const { name, setting, security, parties, shared, opened, outputs, weights, protocols, calls } = report;
+  const { name, setting, security, parties, shared, sharedByServer, opened, outputs, weights, protocols, calls } =
+    report;
   const of = parties.length === 3 ? "client, server and dealer agree" : `the ${parties.join("'s and the ")}'s alone`;
   const whole = Object.entries(protocols).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   const rows: readonly (readonly [string, readonly string[]])[] = [
     ["programs", [`${count(calls, "call")}; ${of}`]],
     ["the client shares", shared.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}`)],
+    ["the server shares", sharedByServer.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}`)],
     ["private", [`${count(weights.server.length, "weight")} of the server's`]],
     ["public", [`${count(weights.public.length, "weight")}, known to client and server`]],
     [
       "opened",
       opened.map(({ value, tensor, shape, to, from }) => {
-        const causes = from.map((owner) => secretOwner[owner]).join(" and ");
+        const causes = from.map((owner) => secretsOf(report)[owner]).join(" and ");
         // The manifest's name, and the programs' name.
         const name = tensor === value ? value : `${tensor} (${value})`;
         return `${name} ${shapeText(shape)} to the ${to}${causes && `: computed from ${causes}`}`;

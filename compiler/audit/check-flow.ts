@@ -19,6 +19,8 @@ export interface FlowReport {
   readonly parties: readonly Role[];
   /** Values that the client shares. */
   readonly shared: readonly { readonly value: string; readonly tensor: string; readonly shape: readonly number[] }[];
+  /** Values that the server shares, of its own inputs. */
+  readonly sharedByServer: FlowReport["shared"];
   /** Every opened value, its reader, and whose secrets it depends on. */
   readonly opened: readonly (OpenedValue & { readonly tensor: string })[];
   /** Outputs that the client computes from values opened to it, or alone. */
@@ -227,6 +229,7 @@ function summarize(
     setting: manifest?.setting ?? program?.setting ?? "",
     security: manifest?.security ?? "",
     shared: manifest?.cuts ?? [],
+    sharedByServer: manifest?.serverCuts ?? [],
     opened: (flow?.opened ?? []).map((each) => ({ ...each, tensor: tensor(each.value) })),
     outputs: [...(manifest?.tails.map(({ output }) => output) ?? []), ...(manifest?.clientOutputs ?? [])],
     weights: { public: weights(true), server: weights(false) },

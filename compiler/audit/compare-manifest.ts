@@ -67,21 +67,36 @@ export function compareOwners({ params }: ParsedModule, manifest: ParsedManifest
   });
 }
 
-/** The client shares exactly the cuts of the manifest, within their bounds, computed from its own or public values. */
+/** Each party shares exactly its cuts of the manifest, within their bounds, computed from its own or public values. */
 function inputMismatches({ inputs }: ParsedProgramText, manifest: ParsedManifest): readonly string[] {
-  const cuts = new Map(manifest.cuts.map(({ value, shape }) => [value, shape.join()]));
-  const wrong = [...inputs].filter(([name, { shape }]) => cuts.get(name) !== shape.join()).map(([name]) => name);
-  const missing = [...cuts.keys()].filter((name) => !inputs.has(name));
-  const bounded = manifest.cuts.filter(({ value, rows, range }) => {
+  const { cuts, serverCuts = [] } = manifest;
+  const said = ({ value, shape }: ParsedManifest["cuts"][number], of: string): [string, string] => [
+    value,
+    `${of} ${shape.join()}`,
+  ];
+  const promised = new Map([
+    ...cuts.map((cut) => said(cut, "client")),
+    ...serverCuts.map((cut) => said(cut, "server")),
+  ]);
+  const wrong = [...inputs].filter(
+    ([name, { shape, of = "client" }]) => promised.get(name) !== `${of} ${shape.join()}`,
+  );
+  const missing = [...promised.keys()].filter((name) => !inputs.has(name));
+  const bounded = [...cuts, ...serverCuts].filter(({ value, rows, range }) => {
     const said = inputs.get(value);
     return said && rows === undefined && (range?.[0] !== said.lo || range[1] !== said.hi);
   });
   const labels = new Map(manifest.inputs.map(({ name, label }) => [name, label]));
-  const foreign = manifest.cuts.filter(({ tensor }) => !["client", "public", undefined].includes(labels.get(tensor)));
+  const foreign = (own: ParsedManifest["cuts"], owners: readonly (string | undefined)[], party: string) =>
+    own
+      .filter(({ tensor }) => !owners.includes(labels.get(tensor)))
+      .map(({ tensor }) => `the ${party} would share ${tensor}, which it does not own`);
   return [
-    ...wrong.map((name) => `input ${name} is not a cut of the manifest, or has another shape`),
+    ...wrong.map(([name]) => `input ${name} is not a cut of the manifest, or has another shape or owner`),
     ...missing.map((name) => `cut ${name} of the manifest is not an input of the program`),
     ...bounded.map(({ value }) => `the bounds of input ${value} are not those of the manifest`),
-    ...foreign.map(({ tensor }) => `the client would share ${tensor}, which it does not own`),
+    ...(cuts.length + serverCuts.length === promised.size ? [] : ["the manifest names a cut twice"]),
+    ...foreign(cuts, ["client", "public", undefined], "client"),
+    ...foreign(serverCuts, ["server", undefined], "server"),
   ];
 }

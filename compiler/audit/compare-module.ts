@@ -141,7 +141,11 @@ function expectedOperand(
     const said = program.types.get(program.specs.get(operandVariable)!.operands[k] ?? "");
     return input?.sharing === "masked" && said && typesMatch(said, input) ? name : "";
   }
-  if (kind === "input") return module.inputs.has(name) ? name : "";
+  if (kind === "input") {
+    const label = module.inputs.get(name)?.label;
+    const ofServer = program.inputs.get(name)?.of === "server";
+    return label !== undefined && (label === "server") === ofServer ? name : "";
+  }
   const decl = program.weights.get(name);
   const param = module.params.get(id ?? "");
   if (!decl || !param || (name !== id && !name.startsWith(`${id}.`))) return "";

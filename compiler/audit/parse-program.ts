@@ -32,6 +32,11 @@ export interface ParsedWeight {
   readonly rowAxis?: number;
 }
 
+/** An input of the client's, or `of` the server. */
+export interface ParsedInput extends ParsedShareType {
+  readonly of?: string;
+}
+
 /** A masked value that a query leaves for later ones; `past`: rows of earlier queries that the body can read. */
 export interface ParsedCacheEntry extends ParsedShareType {
   readonly past: number;
@@ -49,7 +54,7 @@ export interface ParsedProgramText extends ParsedBody {
   readonly role: Role;
   readonly types: ReadonlyMap<string, ParsedShareType>;
   readonly specs: ReadonlyMap<string, ParsedSpec>;
-  readonly inputs: ReadonlyMap<string, ParsedShareType>;
+  readonly inputs: ReadonlyMap<string, ParsedInput>;
   readonly weights: ReadonlyMap<string, ParsedWeight>;
   readonly outputs: ReadonlyMap<string, ParsedShareType & { readonly to: string }>;
   readonly cached: ReadonlyMap<string, ParsedCacheEntry>;
@@ -89,12 +94,17 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
     reader.expect(";");
     return entries;
   };
-  const known = language === "ts" && readImport(reader);
+  const imported = language === "ts" ? readImport(reader) : undefined;
   const fields = ["shape", "width", "scale", "lo", "hi"];
   const fixed = (): ParsedShareType => readFields(reader, fields) as unknown as ParsedShareType;
   const types = table("types", "satisfies Record < string , Fixed >", fixed);
   const specs = table("specs", "satisfies Record < string , Spec >", () => readSpec(reader));
-  const inputs = table("inputTypes", "satisfies Record < string , Fixed >", fixed);
+  const inputDecl = (): ParsedInput => readFields(reader, fields, ["of"]) as unknown as ParsedInput;
+  const inputs = imported?.inputs
+    ? table("inputTypes", "as const satisfies Record < string , InputDecl >", inputDecl)
+    : table("inputTypes", "satisfies Record < string , Fixed >", inputDecl);
+  if (imported && imported.inputs !== [...inputs.values()].some(({ of }) => of !== undefined))
+    reader.fail("inputs of the server exactly where InputDecl is imported");
   const weights = table(
     "weightTypes",
     "as const satisfies Record < string , WeightDecl >",
@@ -106,7 +116,7 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
     () => readFields(reader, [...fields, "to"]) as unknown as ParsedShareType & { readonly to: string },
   );
   const keeps = reader.sees("const");
-  if (language === "ts" && keeps !== known) reader.fail("cachedTypes exactly where CachedDecl is imported");
+  if (imported && keeps !== imported.cache) reader.fail("cachedTypes exactly where CachedDecl is imported");
   const cacheText = (): ParsedCacheEntry => readFields(reader, [...fields, "past"]) as unknown as ParsedCacheEntry;
   const cached = keeps
     ? table("cachedTypes", "as const satisfies Record < string , CachedDecl >", cacheText)
@@ -130,15 +140,18 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   return { role, types, specs, inputs, weights, outputs, cached, ...facts, ...body };
 }
 
-/** Reads the import of types, from the runtime alone. Returns whether it imports CachedDecl. */
-function readImport(reader: TokenReader): boolean {
+/** Reads the import of types, from the runtime alone: whether it imports CachedDecl, and InputDecl. */
+function readImport(reader: TokenReader): { readonly cache: boolean; readonly inputs: boolean } {
   reader.expect("import type {");
-  const keeps = reader.accepts("CachedDecl");
-  if (keeps) reader.expect(",");
-  reader.expect("Fixed , OutputDecl , Program , Spec , WeightDecl } from");
+  const cache = reader.accepts("CachedDecl");
+  if (cache) reader.expect(",");
+  reader.expect("Fixed ,");
+  const inputs = reader.accepts("InputDecl");
+  if (inputs) reader.expect(",");
+  reader.expect("OutputDecl , Program , Spec , WeightDecl } from");
   if (reader.string() !== "marillc/runtime") reader.fail('an import of types from "marillc/runtime" and no other');
   reader.expect(";");
-  return keeps;
+  return { cache, inputs };
 }
 
 const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
@@ -152,6 +165,7 @@ const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
   rowAxis: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   tensor: (value) => typeof value === "string",
   to: (value) => typeof value === "string",
+  of: (value) => value === "server",
 };
 
 /** Reads a record of exactly these fields, and some of the optional ones. */

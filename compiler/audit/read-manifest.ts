@@ -21,6 +21,8 @@ export interface ParsedManifest {
     readonly rows?: number;
     readonly range?: readonly number[];
   }[];
+  /** What the server computes from its own inputs and shares. */
+  readonly serverCuts?: ParsedManifest["cuts"];
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   readonly clientOutputs: readonly string[];
   /** What the client keeps of its own layers between positions: inputs and outputs of its graphs, in the clear. */
@@ -57,6 +59,8 @@ const optional =
   (value) =>
     value === undefined || check(value);
 
+const cut = fields({ value: text, tensor: text, shape, rows: optional(integer), range: optional(interval) });
+
 const isManifest = fields({
   name: text,
   setting: text,
@@ -66,7 +70,8 @@ const isManifest = fields({
   weights: list(fields({ name: text, label: text, sha256: optional(text) })),
   constants: list(fields({ name: text, sha256: text })),
   inputs: list(fields({ name: text, label: text })),
-  cuts: list(fields({ value: text, tensor: text, shape, rows: optional(integer), range: optional(interval) })),
+  cuts: list(cut),
+  serverCuts: optional(list(cut)),
   tails: list(fields({ value: text, from: text, output: text })),
   clientOutputs: list(text),
   clear: optional(fields({ places: text, kept: list(fields({ past: text, present: text })) })),

@@ -133,7 +133,8 @@ function resolveOperand(
     const type = program.inputs.get(name);
     if (!type) return `the program has no input ${name}`;
     if (!sameShape(type.shape, declared.shape)) return `input ${name} is ${typeText(type)}, not ${typeText(declared)}`;
-    return { form: "client", label: "client", from: new Set(["client"]), type };
+    const owner = type.of === "server" ? "server" : "client";
+    return { form: owner, label: owner, from: new Set([owner]), type };
   }
   if (kind === "cached") {
     const type = program.cached.get(name);

@@ -80,6 +80,8 @@ export interface Manifest {
     readonly functions?: readonly string[];
     readonly range?: readonly [lo: number, hi: number];
   }[];
+  /** The same for tensors that the server computes in the clear from its own inputs; absent where it has none. */
+  readonly serverCuts?: Manifest["cuts"];
   /** After the secure part, the client computes tensor `output` in the clear from the revealed tensor `from`. */
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   /** Outputs of the model that the client computes alone. */

@@ -31,6 +31,7 @@ const partyFiles = [
   "public.weights",
   "head.onnx",
   "head.weights",
+  "private.onnx",
   "public-step.onnx",
   "head-step.onnx",
   "config.json",

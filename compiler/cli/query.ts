@@ -8,7 +8,19 @@ export const queryCommand: CommandSpec = {
   name: "query",
   summary: "send one query to a server, as the client",
   arguments: [{ name: "build-dir/client", help: "the client's folder of a build" }],
-  options: [serverOption, dealerOption, identityOption, inputOption, clampOption, outputOption, jsonOption],
+  options: [
+    serverOption,
+    dealerOption,
+    identityOption,
+    inputOption,
+    clampOption,
+    {
+      flags: "--record <name>",
+      help: "name of the server's own input for this query, where the server has one for each record",
+    },
+    outputOption,
+    jsonOption,
+  ],
   examples: [
     "marillc query build/date/client --server 127.0.0.1:7301 --dealer 127.0.0.1:7302 --identity build/keys/client --input input_ids=build/prompt.json",
   ],
@@ -23,7 +35,7 @@ async function sendQuery({ args, options, warn }: Invocation): Promise<CommandRe
     identity: options.text("identity")!,
     inputFiles: options.list("input"),
     clamp: options.flag("clamp"),
-    ...given({ output: options.text("output") }),
+    ...given({ output: options.text("output"), record: options.text("record") }),
     onWarning: warn,
   });
   return { json: result, text: runText(result) };

@@ -1,12 +1,31 @@
-import { serve } from "../api/index.ts";
+import { given, type ServedAnswer, serve } from "../api/index.ts";
+import { outputLines } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { dealerOption, identityOption, listenOption, serveUntilInterrupted } from "./network-options.ts";
+import { nameBeforeEquals } from "./repeated-options.ts";
+import { clampOption } from "./run.ts";
 
 export const serveCommand: CommandSpec = {
   name: "serve",
   summary: "run the server: answer clients with private weights",
   arguments: [{ name: "build-dir/server", help: "the server's folder of a build" }],
-  options: [listenOption, dealerOption, identityOption, jsonOption],
+  options: [
+    listenOption,
+    dealerOption,
+    identityOption,
+    {
+      flags: "--input <name=path>",
+      help: "the server's own input: a file for all queries, or a folder with a file for each --record of a query",
+      repeats: true,
+      subject: nameBeforeEquals,
+    },
+    clampOption,
+    {
+      flags: "--output <path>",
+      help: "write the outputs revealed to the server: a folder gets a file for each query, an .npz file the latest",
+    },
+    jsonOption,
+  ],
   examples: [
     "marillc serve build/date/server --listen 127.0.0.1:7301 --dealer 127.0.0.1:7302 --identity build/keys/server",
   ],
@@ -14,14 +33,25 @@ export const serveCommand: CommandSpec = {
 };
 
 async function runServer(call: Invocation): Promise<CommandResult> {
-  const { args, options, warn } = call;
+  const { args, options, warn, io, json } = call;
+  const print = json ? io.err : io.out;
   const service = await serve({
     build: args[0]!,
     listen: options.text("listen")!,
     dealer: options.text("dealer")!,
     identity: options.text("identity")!,
+    inputFiles: options.list("input"),
+    clamp: options.flag("clamp"),
+    ...given({ output: options.text("output") }),
+    onAnswer: (answer) => print(answerText(answer)),
     onWarning: warn,
     onLog: warn,
   });
   return serveUntilInterrupted(call, service);
+}
+
+/** What a query opened to the server. */
+function answerText({ session, query, record, outputs }: ServedAnswer): string {
+  const about = record === undefined ? "" : `, record ${record}`;
+  return `${[`session ${session.slice(0, 8)}, query ${query}${about}`, ...outputLines(outputs)].join("\n")}\n`;
 }

@@ -42,6 +42,7 @@ export function buildFiles(build: BuildInputs): { readonly manifest: Manifest; r
     if (role !== "dealer") put(`${role}/weights.safetensors`, weightFiles.get(role)!);
   }
   for (const [name, bytes] of [...clientModels, ...(clientDecode?.files ?? [])]) put(`client/${name}`, bytes);
+  for (const [name, bytes] of serverGraph(build)) put(`server/${name}`, bytes);
   for (const [name, bytes] of readTokenizerFiles(dirname(options.model))) put(`client/${name}`, bytes);
   return { manifest, files };
 }
@@ -102,6 +103,17 @@ function clientGraphs({ loaded, state, options }: BuildInputs): ReadonlyMap<stri
   const to = client.tails.map(({ output }) => output);
   if (to.length > 0) parts.set("head.onnx", extractSubgraph(model, from, to, { name, types }));
   return parts;
+}
+
+/** Cuts the graph that the server computes in the clear from its own inputs, with private weights, out of the model. */
+function serverGraph({ loaded, state, options }: BuildInputs): Files {
+  const { model, imported } = loaded;
+  const { inputs = [], cuts = [] } = state.server ?? {};
+  const made = [...new Set(cuts.map(({ source }) => source))].filter((tensor) => !imported.inputs.has(tensor));
+  if (made.length === 0) return new Map();
+  const own = [...imported.inputs].filter(([, id]) => typeOf(imported.module, id).label === "server");
+  const around = { name: options.name ?? "model", types: boundaryTypes(loaded), optional: own.map(([name]) => name) };
+  return new Map([["private.onnx", extractSubgraph(model, [...inputs], made, around)]]);
 }
 
 const elementDtypes: Readonly<Record<string, Dtype>> = { f32: "float32", i64: "int64", bool: "bool" };

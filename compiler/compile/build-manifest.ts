@@ -4,7 +4,7 @@ import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
 import { fewestRuns, type WrapEstimate } from "../../passes/4-quantize/index.ts";
 import { inexactOperators } from "../../passes/5-select/index.ts";
-import type { SplitState } from "../../passes/pass.ts";
+import type { ClientCut, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
@@ -45,13 +45,13 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
     ...identitySection(build),
     ...securityStatement(setting, prediction.dealerComputes, {
       readers: new Set(Object.values(build.plan.outputs).map(({ to }) => to)),
-      serverInputs: false,
+      serverInputs: build.state.server !== undefined,
     }),
     caveats: caveatsOf(build, inexact),
     inexact,
     ...hashes,
     ...weightsSection(build),
-    ...clientSection(build),
+    ...partySection(build),
     reveals: revealsOf(build),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),
@@ -74,6 +74,11 @@ const caveatsOf = ({ options, state, decode }: BuildInputs, inexact: Manifest["i
   return [
     ...roundingCaveats(options.target.truncation, inexact),
     "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
+    ...(state.server
+      ? [
+          "the server may share tensors that no input produces, and an output that the client reads depends on its inputs",
+        ]
+      : []),
     "values outside their calibrated ranges wrap and give wrong results",
     ...(decode ? ["generation with a cache reveals the length of the text to the server and the dealer"] : []),
     ...(tails.length > 0
@@ -100,16 +105,11 @@ const weightsSection = ({ loaded, options, clientDecode }: BuildInputs) => ({
   constants: [...constantDigests(loaded.ownership.catalog), ...(clientDecode?.constants ?? [])],
 });
 
-/** What the client supplies, and what it computes in the clear. */
-function clientSection({ loaded: { imported, model }, state, plan }: BuildInputs) {
-  const { module, client } = state;
-  return {
-    inputs: [...imported.inputs].map(([name, id]) => {
-      const { label, shape } = typeOf(imported.module, id);
-      const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";
-      return { name, label, shape, type: shortType(dtype) };
-    }),
-    cuts: client.cuts.map(({ value, source, oneHot, rows, least, functions }) => ({
+/** What each party supplies, and what it computes in the clear. */
+function partySection({ loaded: { imported, model }, state, plan }: BuildInputs) {
+  const { module, client, server } = state;
+  const described = (cuts: readonly ClientCut[]) =>
+    cuts.map(({ value, source, oneHot, rows, least, functions }) => ({
       value,
       tensor: source,
       shape: typeOf(module, value).shape,
@@ -119,7 +119,15 @@ function clientSection({ loaded: { imported, model }, state, plan }: BuildInputs
       ...(functions && { functions }),
       // Indices of a private lookup are never shared: their bound is the number of rows.
       ...(rows === undefined && { range: boundsOf(plan.inputs[value]!) }),
-    })),
+    }));
+  return {
+    inputs: [...imported.inputs].map(([name, id]) => {
+      const { label, shape } = typeOf(imported.module, id);
+      const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";
+      return { name, label, shape, type: shortType(dtype) };
+    }),
+    cuts: described(client.cuts),
+    ...(server && { serverCuts: described(server.cuts) }),
     tails: client.tails.map(({ value, source, output }) => ({ value, from: source, output })),
     clientOutputs: client.outputs,
   };

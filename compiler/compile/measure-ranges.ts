@@ -1,5 +1,6 @@
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import type { ValueId } from "../../ir/module.ts";
+import type { WeightStore } from "../../ir/tensor.ts";
 import {
   beyondBoundsCode,
   boundsFrom,
@@ -12,7 +13,7 @@ import {
   roomForQueries,
   type WrapEstimate,
 } from "../../passes/4-quantize/index.ts";
-import type { ClientCut } from "../../passes/pass.ts";
+import { type ClientCut, cutsOf } from "../../passes/pass.ts";
 import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
 import { cutSamples, type Sample } from "./calibration-samples.ts";
@@ -39,13 +40,21 @@ export function measureRanges(
     target: { precision, preset },
   }: Pick<ResolvedOptions, "calibration" | "target">,
 ): MeasuredRanges {
-  const { client, module } = secure.public;
-  const publicModel = { module: imported.module, weights: surrogate.weights };
-  const values = cutSamples(publicModel, module, client.cuts, valueOfCut(imported), samples);
-  throwIfAny(checkFinite(secure.private, values));
+  const valuesWith = (weights: WeightStore) =>
+    cutSamples(
+      { module: imported.module, weights },
+      secure.public.module,
+      cutsOf(secure.public),
+      valueOfCut(imported),
+      samples,
+    );
+  const values = valuesWith(surrogate.weights);
+  // What the server computes in the clear may depend on its private weights.
+  const privateValues = secure.private.server ? valuesWith(imported.weights) : values;
+  throwIfAny(checkFinite(secure.private, privateValues));
   const expanded = preset !== undefined && Object.keys(preset.rewrites).length > 0;
   const measured = values.length > 0 ? observe(secure.public, values) : undefined;
-  const withPrivate = observe(secure.private, values);
+  const withPrivate = observe(secure.private, privateValues);
   const boundsAt = (factor: number): Calibration =>
     boundsFrom(secure.public, measured, { margin: factor, inputMargin, floor, precision, expanded });
   const problemsAt = (factor: number): readonly Diagnostic[] =>

@@ -58,7 +58,8 @@ export function deriveDecodeStep<S extends Pick<SplitState, "module">>(
   const rows = new Map<string, number>();
   const axes = new Map<ValueId, number>();
   for (const id of module.inputs) {
-    const { shape } = typeOf(module, id);
+    const { shape, label } = typeOf(module, id);
+    if (label === "server") return mixesPositions(`input %${id} is the server's, for all positions`, `input %${id}`);
     if (shape.length < 2 || shape[1] !== contextLength) {
       return mixesPositions(`input %${id} is [${shape.join(", ")}], not [1, ${contextLength}, …]`, `input %${id}`);
     }

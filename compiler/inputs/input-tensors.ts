@@ -26,6 +26,9 @@ const tensorFileReaders = new Map<string, TensorFileReader>([
   [".json", readJsonTensors],
 ]);
 
+/** Endings of files that hold inputs. */
+export const inputFileEndings: readonly string[] = [...tensorFileReaders.keys()];
+
 /** Reads the tensors of an input file by name; an unnamed tensor has the name "". Errors: MRL0152, MRL0153, and those of each format. */
 export function readInputTensors(file: string): ReadonlyMap<string, TypedTensor> {
   const reader = tensorFileReaders.get(extname(file).toLowerCase());

@@ -56,6 +56,7 @@ function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean) 
   const { model, adapter, original } = applyAdapter(chosen, base, weights);
   const ownership = decideOwnership(model, {
     allowAllPublic,
+    serverInputs: [...options.interface.owners.values()].includes("server"),
     ...(weights.private && { private: weights.private }),
     ...(weights.public && { public: weights.public }),
     ...(base && { base }),

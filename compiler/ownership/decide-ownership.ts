@@ -31,6 +31,8 @@ export interface OwnershipOptions {
   readonly loraPrivate?: boolean;
   /** Whether a model without private weights is explicitly allowed. */
   readonly allowAllPublic?: boolean;
+  /** Whether the server has inputs of its own, which are then its secrets: all weights may be public. */
+  readonly serverInputs?: boolean;
 }
 
 export interface OwnershipRecord {
@@ -220,12 +222,16 @@ function requirePrivateWeight(
 ): Diagnostic[] {
   if (options.allowAllPublic || table.some(({ label }) => label === "server")) return [];
   const { base } = options;
+  // The base says that all weights are public; a model without weights has none to declare.
+  if (options.serverInputs && (base || table.length === 0)) return [];
   const because = base ? [`every weight is equal to a tensor of ${base.path}`] : [];
   const message = "no weight is private";
   // Never assumed: the weights of its base would become public.
   const help = table.some(({ name }) => isLoraMatrix(name))
     ? "the graph has LoRA layers: --base <base model>, or --private '*.lora_*' where all but their A and B is public"
-    : "say which weights are private: --base <base model>, --adapter <peft folder> or --private <pattern>";
+    : options.serverInputs
+      ? "say that the weights are public: --base <the model itself>, or which are private: --private <pattern>"
+      : "say which weights are private: --base <base model>, --adapter <peft folder> or --private <pattern>";
   return [{ code: "MRL0421", message, at: model.file, because, help }];
 }
 

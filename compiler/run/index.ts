@@ -2,7 +2,7 @@ export { unlessAborted } from "./abort.ts";
 export { type ClientOptions, openClientExecutor } from "./client-executor.ts";
 export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
 export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
-export { checkInputs, readInputFiles } from "./input-files.ts";
+export { checkInputs, type InputsOf, readInputFiles } from "./input-files.ts";
 export { InternalError } from "./internal-error.ts";
 export { loadMir } from "./load-mir.ts";
 export { type LocalGuard, openLocalGuard } from "./local-guard.ts";
@@ -32,6 +32,6 @@ export {
   securityFields,
   usedDirections,
 } from "./run-result.ts";
-export { revealedToServer } from "./server-executor.ts";
+export { openServerExecutor, revealedToServer, type ServerExecutor } from "./server-executor.ts";
 export { refuseUntrusted } from "./untrusted-answer.ts";
 export { type VerificationRun, type VerifiedOutput, verifyBuild } from "./verify-build.ts";

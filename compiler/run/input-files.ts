@@ -35,15 +35,33 @@ const givenTwice = (name: string): Diagnostic => ({
   help: "give each input in one file: --input <name>=<file>, or one file that names all its tensors",
 });
 
+/** Whose inputs are checked: one party's, or those of both where both run here. */
+export type InputsOf = "client" | "server" | "both";
+
+/** The client supplies public inputs too. */
+const isOf = ({ label }: DeclaredInput, of: InputsOf): boolean =>
+  of === "both" || (label === "server") === (of === "server");
+
+/** A party's own among the inputs of both. */
+export const inputsOfParty = (
+  { inputs }: Manifest,
+  given: ReadonlyMap<string, TypedTensor>,
+  of: InputsOf,
+): ReadonlyMap<string, TypedTensor> => {
+  const own = new Set(inputs.filter((each) => isOf(each, of)).map(({ name }) => name));
+  return new Map([...given].filter(([name]) => own.has(name)));
+};
+
 /**
- * Checks the client's inputs against the shapes and types of the model.
+ * Checks the inputs of a party against the shapes and types of the model.
  * @throws DiagnosticError MRL0811 and MRL0812 with all problems at once
  */
 export function checkInputs(
   { inputs }: Manifest,
   given: ReadonlyMap<string, TypedTensor>,
+  of: InputsOf = "client",
 ): ReadonlyMap<string, TypedTensor> {
-  const wanted = inputs.filter(({ label }) => label !== "server");
+  const wanted = inputs.filter((each) => isOf(each, of));
   const wrong: Diagnostic[] = [];
   const checked = new Map<string, TypedTensor>();
   // A single tensor without a name can only be the single input.
@@ -56,12 +74,20 @@ export function checkInputs(
   }
   for (const name of given.keys()) {
     if (name === "" ? unnamed : wanted.some((declared) => declared.name === name)) continue;
-    const help = `give inputs of the client: ${wanted.map(describe).join(", ")}`;
-    wrong.push({ code: "MRL0811", message: `expected an input of the client, found "${name}"`, help });
+    const other = inputs.find((declared) => declared.name === name);
+    const whose = of === "both" ? "the model" : `the ${of}`;
+    const help = other ? elsewhere(other) : `give inputs of ${whose}: ${wanted.map(describe).join(", ") || "none"}`;
+    wrong.push({ code: "MRL0811", message: `expected an input of ${whose}, found "${name}"`, help });
   }
   throwIfAny(wrong);
   return checked;
 }
+
+/** Where the input of the other party is given. */
+const elsewhere = ({ name, label }: DeclaredInput): string =>
+  label === "server"
+    ? `it is the server's: marillc serve … --input ${name}=<file or folder>`
+    : `it is the client's: marillc query … --input ${name}=<file>`;
 
 const describe = ({ name, type, shape }: DeclaredInput): string => `${name} ${type}[${shape.join(", ")}]`;
 

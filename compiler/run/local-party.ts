@@ -15,6 +15,7 @@ import type { Channel } from "../../runtime/transport/index.ts";
 import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { type ClientOptions, openClientExecutor, type PreparedQuery } from "./client-executor.ts";
+import { inputsOfParty } from "./input-files.ts";
 import {
   expectedTraffic,
   type MeteredTraffic,
@@ -26,13 +27,13 @@ import {
   watchChannel,
   watchMemory,
 } from "./meter.ts";
-import type { ClampedValues } from "./quantize-inputs.ts";
-import { revealedToServer } from "./server-executor.ts";
+import type { ClampedValues, QuantizedInputs } from "./quantize-inputs.ts";
+import { openServerExecutor, revealedToServer } from "./server-executor.ts";
 
 /** One party of a local run. The session calls each method on all three; they wait for each other as real parties do. */
 export interface LocalParty {
   readonly open: () => Promise<void>;
-  /** Client: runs the public part, so that it refuses a bad input before it sends anything. */
+  /** Runs what the party computes alone, so that it refuses a bad input before it sends anything. */
   readonly prepare: (question: PartyQuestion) => Promise<void>;
   readonly query: () => Promise<PartyQueryResult>;
   readonly end: () => Promise<PartyReport>;
@@ -181,7 +182,7 @@ async function clientBehavior(
     },
     prepare: async ({ inputs, position }) => {
       before = executor.seconds();
-      prepared = await executor.prepare(inputs, position);
+      prepared = await executor.prepare(inputsOfParty(part.manifest, inputs, "client"), position);
     },
     query: async () => {
       const result = await session!.query(prepared!.shared, prepared!.position);
@@ -197,23 +198,35 @@ async function clientBehavior(
   };
 }
 
-async function serverBehavior(part: PartyBuild, to: (peer: Role) => Channel): Promise<RoleBehavior> {
+async function serverBehavior(
+  part: PartyBuild,
+  to: (peer: Role) => Channel,
+  options: PartyRunOptions,
+): Promise<RoleBehavior> {
+  const executor = await openServerExecutor(part, options);
   const opening = { ...sessionOptions(part), peer: to("client"), dealer: to("dealer") };
   let session: ServerSession | undefined;
+  let prepared: QuantizedInputs = { shared: {}, clamped: {} };
   let rounds = setupRounds;
   return {
     open: async () => {
       session = await openServer(opening);
     },
-    prepare: async () => {},
+    prepare: async ({ inputs }) => {
+      prepared = await executor.prepare(inputsOfParty(part.manifest, inputs, "server"));
+    },
     query: async () => {
-      const result = await session!.serve();
+      const result = await session!.serve(async () => prepared.shared);
       if (!result) throw new Error("expected a query, but the client ended the session");
       rounds += result.rounds;
-      return { outputs: revealedToServer(part, result.outputs), ...answerFrom(result) };
+      const outputs = revealedToServer(part, result.outputs);
+      return { outputs, clamped: prepared.clamped, ...answerFrom(result) };
     },
     // Receives the client's end of the session, and forwards it to the dealer.
-    end: async () => void (await session!.serve()),
+    end: async () => {
+      await session!.serve();
+      await executor.release();
+    },
     rounds: () => rounds,
   };
 }

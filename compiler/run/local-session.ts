@@ -122,7 +122,8 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
       const raw = new Map([...client.raw, ...server.raw]);
       const times = { clear: client.seconds.clear, offline, online };
       const measured = { rounds: client.rounds!, bytes };
-      const { outputs, clamped = {} } = client;
+      const { outputs } = client;
+      const clamped = { ...client.clamped, ...server.clamped };
       return { outputs, serverOutputs: server.outputs, raw, seconds: times, clamped, measured };
     },
     end: async () => {

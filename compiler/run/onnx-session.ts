@@ -101,7 +101,7 @@ export const runtimeInfo = async (): Promise<RuntimeInfo> => await onnxRuntime()
 const refuseInput = (at: string, { message }: Error): never =>
   fail({
     code: "MRL0814",
-    message: "ONNX Runtime cannot run the client's part of the model on this input",
+    message: "ONNX Runtime cannot run this party's part of the model on this input",
     at,
     because: [message.split("\n")[0]!],
     help: "check the values: token ids must be within the vocabulary",

@@ -6,8 +6,9 @@ import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { type Departure, watchDepartures } from "../../passes/4-quantize/index.ts";
 import { loadPartyBuild } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import { type ClientOptions, openClientExecutor, type PreparedQuery } from "./client-executor.ts";
+import type { ClientOptions, PreparedQuery } from "./client-executor.ts";
 import { loadMir } from "./load-mir.ts";
+import { openOwnParts } from "./own-parts.ts";
 import { type ClampedValues, dequantizeOutput } from "./quantize-inputs.ts";
 import { revealedToServer } from "./server-executor.ts";
 import { refuseUntrusted } from "./untrusted-answer.ts";
@@ -49,9 +50,8 @@ interface Interpreted {
  * results differ from its results by the declared errors of their protocols only, while no value leaves its bounds.
  */
 export async function openPlain(dir: string, { guard = false, ...options }: PlainOptions = {}): Promise<PlainProgram> {
-  const client = await loadPartyBuild(dir, "client");
   const { module, weights } = await loadPlain(dir);
-  const part = await openClientExecutor(client, options);
+  const { client, prepare, finish, release } = await openOwnParts(dir, options);
   const interpreted = (prepared: PreparedQuery): Interpreted => {
     const shared = Object.entries(prepared.shared).map(([id, integers]): [string, Tensor] => [
       id,
@@ -69,7 +69,7 @@ export async function openPlain(dir: string, { guard = false, ...options }: Plai
   return {
     module,
     run: async (inputs) => {
-      const prepared = await part.prepare(inputs);
+      const prepared = await prepare(inputs);
       const { results, failure, departures } = interpreted(prepared);
       if (guard) refuseUntrusted(departures);
       if (failure) throw failure;
@@ -79,13 +79,13 @@ export async function openPlain(dir: string, { guard = false, ...options }: Plai
       });
       const opened = new Map(revealed);
       return {
-        outputs: await part.finish(prepared, opened),
+        outputs: await finish(prepared, opened),
         serverOutputs: revealedToServer(client, opened),
         clamped: prepared.clamped,
       };
     },
-    departures: async (inputs) => interpreted(await part.prepare(inputs)).departures,
-    release: part.release,
+    departures: async (inputs) => interpreted(await prepare(inputs)).departures,
+    release,
   };
 }
 

@@ -1,8 +1,8 @@
 import type { Tensor } from "../../ir/tensor.ts";
-import { loadPartyBuild, type Manifest } from "../build/index.ts";
+import type { Manifest } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import { openClientExecutor } from "./client-executor.ts";
 import { openLocal } from "./local-session.ts";
+import { openOwnParts } from "./own-parts.ts";
 import { loadPlain, runPlain } from "./plain.ts";
 import { dequantizeOutput } from "./quantize-inputs.ts";
 
@@ -97,14 +97,13 @@ async function declaredBy(
   runs: readonly VerificationRun[],
   declaredErrors: DeclaredErrors,
 ): Promise<ReadonlyMap<string, number>> {
-  const client = await loadPartyBuild(dir, "client");
   const plain = await loadPlain(dir);
-  const part = await openClientExecutor(client);
+  const { client, prepare, release } = await openOwnParts(dir);
   const names = new Map(manifest.reveals.map(({ value, tensor }) => [value, tensor]));
   const bounds = new Map<string, number>();
   try {
     for (const { inputs } of runs) {
-      const { shared } = await part.prepare(inputs);
+      const { shared } = await prepare(inputs);
       const real = Object.entries(shared).map(
         ([id, integers]) => [id, dequantizeOutput(integers, client.program.inputs[id]!.scale)] as const,
       );
@@ -114,7 +113,7 @@ async function declaredBy(
       }
     }
   } finally {
-    await part.release();
+    await release();
   }
   return bounds;
 }

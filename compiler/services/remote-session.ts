@@ -66,7 +66,7 @@ export interface RemoteReport {
 
 /** A session with a server, as its client. It connects at the first query, after the input has been checked. */
 export interface RemoteSession {
-  readonly query: (inputs: NamedTensors, position?: QueryPosition) => Promise<RemoteQueryResult>;
+  readonly query: (inputs: NamedTensors, position?: QueryPosition, record?: string) => Promise<RemoteQueryResult>;
   /** Ends the session, and checks the measured traffic against the prediction. @throws InternalError MRL0799 */
   readonly end: () => Promise<RemoteReport>;
   /** Closes everything after a failure, and sends the cause to the peers if it is a SessionError. */
@@ -105,13 +105,13 @@ export async function openRemoteSession({
   const seconds = { offline: 0, online: 0 };
   let rounds = setupRounds;
   return {
-    query: async (inputs, position = prefillStart) => {
+    query: async (inputs, position = prefillStart, record) => {
       const earlier = executor.seconds();
       // Checks the input before connecting.
       const prepared = await executor.prepare(inputs, position);
       party ??= await open();
       const before = meterTraffic("client", channels);
-      const result = await party.query(prepared.shared, position);
+      const result = await party.query(prepared.shared, position, record);
       positions.push(position);
       const bytes = trafficSince(meterTraffic("client", channels), before);
       assertTrafficPredicted(totalTraffic([predicted(position)]), [result.rounds], [{ bytes, framingBytes: 0 }]);
@@ -145,6 +145,8 @@ export async function openRemoteSession({
 
 export interface QueryOptions extends RemoteOptions {
   readonly inputs: NamedTensors;
+  /** The name of the server's own input for the query. */
+  readonly record?: string;
   /** Aborts the session. */
   readonly signal?: AbortSignal;
 }
@@ -155,11 +157,11 @@ export interface RemoteAnswer {
 }
 
 /** Sends one query to a server, as its client. The result measures the links of this party only. */
-export async function queryServer({ inputs, signal, ...options }: QueryOptions): Promise<RemoteAnswer> {
+export async function queryServer({ inputs, record, signal, ...options }: QueryOptions): Promise<RemoteAnswer> {
   const { manifest } = options.part;
   const session = await openRemoteSession(options);
   const ask = async (): Promise<RemoteAnswer> => {
-    const { outputs, clamped } = await session.query(inputs);
+    const { outputs, clamped } = await session.query(inputs, undefined, record);
     const { predicted, measured } = await session.end();
     const labels = partyLabels(manifest.setting);
     const result: RunResult = {

@@ -1,10 +1,25 @@
 import { counted } from "../../ir/counted.ts";
-import { SessionError } from "../../runtime/core/index.ts";
-import { handshake, openServer, type QueryPosition, sessionPrograms } from "../../runtime/session/index.ts";
+import { SessionError, sessionError } from "../../runtime/core/index.ts";
+import {
+  handshake,
+  openServer,
+  type QueryPosition,
+  type ServerInputs,
+  sessionPrograms,
+} from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { connect } from "../../runtime/transport/node/index.ts";
 import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
-import { assertTrafficPredicted, expectedTraffic, meterTraffic, setupRounds } from "../run/index.ts";
+import {
+  assertTrafficPredicted,
+  expectedTraffic,
+  meterTraffic,
+  openServerExecutor,
+  revealedToServer,
+  type ServerExecutor,
+  setupRounds,
+} from "../run/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 import { sendProgram } from "./program-frame.ts";
 import { type Endpoint, type Service, type ServiceOptions, shortSessionId, startService } from "./service.ts";
 import { agreementOf, connectionPurposes, handshakeFields } from "./session-agreement.ts";
@@ -12,7 +27,31 @@ import { agreementOf, connectionPurposes, handshakeFields } from "./session-agre
 export interface ServerOptions extends ServiceOptions {
   readonly dir: string;
   readonly dealer: Endpoint;
+  /** Where the server's own inputs come from, for a program that takes some. */
+  readonly inputs?: ServerInputSource;
+  /** Moves values beyond their public bounds onto them, and logs how many. */
+  readonly clamp?: boolean;
+  /** Called with what each query opened to the server. */
+  readonly onAnswer?: (asked: AskedQuery, outputs: NamedTensors) => void;
+  /** The reason for which a query got no input, in one line. */
+  readonly reasonOf?: (error: unknown) => string;
 }
+
+export interface ServerInputSource {
+  /** Finds the inputs for a query; what it throws, only the server's log says. */
+  readonly find: (asked: AskedQuery) => Promise<NamedTensors>;
+  /** Inputs that are the same in every query: they are tried before the first one. */
+  readonly constant?: NamedTensors;
+}
+
+/** A query of a session. */
+export interface AskedQuery {
+  readonly session: string;
+  readonly query: number;
+  readonly record?: string;
+}
+
+type NamedTensors = ReadonlyMap<string, TypedTensor>;
 
 /** The server waits this long for a dealer that is restarting. */
 const dealerGraceMs = 2_000;
@@ -20,12 +59,27 @@ const dealerGraceMs = 2_000;
 /** Starts the owner of the weights. It answers clients, one session per connection. */
 export async function startServer(options: ServerOptions): Promise<Service> {
   const part = await loadPartyBuild(options.dir, "server");
-  return startService(options, ["client"], connectionPurposes.online, (client, session) =>
-    serveClient(part, client, session, options),
+  const executor = await openServerExecutor(part, { clamp: options.clamp ?? false });
+  if (options.inputs?.constant) await executor.prepare(options.inputs.constant);
+  const service = await startService(options, ["client"], connectionPurposes.online, (client, session) =>
+    serveClient(part, executor, client, session, options),
   );
+  return {
+    ...service,
+    close: async () => {
+      await service.close();
+      await executor.release();
+    },
+  };
 }
 
-async function serveClient(part: PartyBuild, client: Channel, session: string, options: ServerOptions): Promise<void> {
+async function serveClient(
+  part: PartyBuild,
+  executor: ServerExecutor,
+  client: Channel,
+  session: string,
+  options: ServerOptions,
+): Promise<void> {
   const { mir, decodeMir, bucketMirs } = part;
   const opening = sessionOptions(part);
   const { dealer: endpoint, identity, log } = options;
@@ -42,7 +96,14 @@ async function serveClient(part: PartyBuild, client: Channel, session: string, o
     const party = await openServer({ ...opening, peer: client, dealer });
     const positions: QueryPosition[] = [];
     let rounds = setupRounds;
-    for (let result = await party.serve(); result; result = await party.serve()) {
+    let asked: AskedQuery = { session, query: 0 };
+    const inputs: ServerInputs = ({ query, record }) => {
+      asked = { session, query, ...(record !== undefined && { record }) };
+      return ownInputs(asked, executor, options);
+    };
+    for (let result = await party.serve(inputs); result; result = await party.serve(inputs)) {
+      const outputs = revealedToServer(part, result.outputs);
+      if (outputs.size > 0) options.onAnswer?.({ ...asked, query: positions.length }, outputs);
       positions.push(result.at);
       rounds += result.rounds;
     }
@@ -57,5 +118,23 @@ async function serveClient(part: PartyBuild, client: Channel, session: string, o
     const reason = error instanceof SessionError ? error : undefined;
     await Promise.all([client.close(reason), dealer?.close(reason)]);
     throw error;
+  }
+}
+
+/** The server's integers for a query. Why there are none, is for the server alone to know. */
+async function ownInputs(
+  asked: AskedQuery,
+  executor: ServerExecutor,
+  { inputs, log, reasonOf = String }: ServerOptions,
+): ReturnType<ServerInputs> {
+  try {
+    if (!inputs) throw new Error("the server was started without inputs of its own");
+    const { shared, clamped } = await executor.prepare(await inputs.find(asked));
+    for (const [tensor, count] of Object.entries(clamped))
+      log(`session ${shortSessionId(asked.session)}: moved ${count} values of ${tensor} onto their public bounds`);
+    return shared;
+  } catch (error) {
+    log(`session ${shortSessionId(asked.session)}: no input for query ${asked.query}: ${reasonOf(error)}`);
+    throw sessionError("noServerInput", { peer: "server" });
   }
 }

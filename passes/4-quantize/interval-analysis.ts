@@ -41,13 +41,22 @@ export function analyzeRanges(
     ranges.set(id, isKnown ? extremes(value) : { lo: -bound, hi: bound });
   }
   for (const op of opsOf(module)) {
-    const proof = proven(op);
+    const proof = withRoundingRoom(proven(op));
     proofs.set(op.result, proof);
     ranges.set(op.result, meet(proof, observed?.values.get(op.result)));
     if (op.name === "exp") boundExponent(op, ranges);
     if (hasInnerRange(op)) facts.set(op.result, innerAttrs(op, module, ranges, observed?.inner.get(op.result)));
   }
   return { ranges, facts, proofs, magnitudes };
+}
+
+/** Real numbers may cancel to 0 where fixed point leaves a few units: a range below this gets its room. */
+const roundingRoom = 2 ** -6;
+
+function withRoundingRoom(range: Interval): Interval {
+  if (magnitude(range) >= roundingRoom) return range;
+  const isSigned = range.lo < 0 || range.hi === 0;
+  return { lo: isSigned ? -roundingRoom : range.lo, hi: roundingRoom };
 }
 
 /**

@@ -221,6 +221,10 @@ function truncated(id: ValueId, scale: number, wanted: number, walk: ScaleState)
   const range = value.range as Interval;
   const element = fx(bitsFor(range, wanted) + slack, wanted);
   walk.values[result] = { type: { ...value.type, element }, range };
+  // A range below one unit of the result needs fewer bits than are dropped.
+  const whole = value.type.element as FixedPoint;
+  const width = Math.max(whole.width, element.width + by);
+  walk.values[id] = { ...value, type: { ...value.type, element: fx(width, scale) } };
   walk.ops.push({ name: "truncate", operands: [id], result, attrs: { by }, origin: walk.origins.get(id) ?? "" });
   walk.made.set(key, result);
   return result;

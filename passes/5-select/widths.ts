@@ -125,12 +125,18 @@ function planOnce(
   return { plan: { widths, demands, shortened: new Map(shortened) }, tooWide };
 }
 
-/** The widest demand of its uses, and at least the ring that holds its range. */
+/**
+ * The widest demand of its uses, and at least the ring that holds its range. A local sum has one ring with its terms,
+ * which may be wider than the sum, as in x − max(x).
+ */
 function widthOf(module: Module, op: Op, uses: readonly RingDemand[]): number {
   // Only a reveal makes a value that is not shared: its operand is sent in the smallest ring that holds it.
   if (module.values[op.result]!.type.label !== "shared") return minWidthOf(module, op.operands[0]!);
   const shares = uses.filter((use) => use.form === "share").map((use) => use.width);
-  return Math.max(minWidthOf(module, op.result), ...shares, ...maskedRings(uses));
+  const isSum = op.protocol === undefined && opDef(op.name).linear === "joint";
+  const terms = isSum ? op.operands.filter((id) => module.values[id]!.type.label === "shared") : [];
+  const held = [op.result, ...terms].map((id) => minWidthOf(module, id));
+  return Math.max(...held, ...shares, ...maskedRings(uses));
 }
 
 function minWidthOf(module: Module, id: ValueId): number {

@@ -104,6 +104,11 @@ const causes = {
     says: "this session failed before, so its cache is dropped",
     help: "open a new session; the cache of a failed session is never reused",
   },
+  noServerInput: {
+    code: "MRL0729",
+    says: "the {peer} has no input of its own for this query that the program accepts",
+    help: "name a record that the server has: query --record <name>; the log of the server says what is wrong",
+  },
   certificateRefused: {
     code: "MRL0720",
     says: "certificate refused: expected {expected}, found {found}",

@@ -29,6 +29,11 @@ export interface CachedDecl extends Fixed {
   readonly past: number;
 }
 
+/** An input of the client's, or `of` the server. */
+export interface InputDecl extends Fixed {
+  readonly of?: "server";
+}
+
 export interface OutputDecl extends Fixed {
   readonly to: "client" | "server";
 }
@@ -44,7 +49,7 @@ export type HeldWeight = KnownWeight | MaskedValue | IntTensor;
 
 /**
  * A compiled program. One body serves all roles: a party runs it on its own shares, the dealer on the masks, the cost
- * model on shapes. Inputs are integers at the client and meta tensors elsewhere. A generated program gives the names of
+ * model on shapes. Inputs are integers at the party that has them and meta tensors elsewhere. A generated program gives the names of
  * its inputs and weights as types, so that the compiler checks its body against them.
  */
 export interface Program<
@@ -56,7 +61,7 @@ export interface Program<
   /** SHA-256 of the scheduled module's text, hex. */
   readonly hash: string;
   readonly setting: string;
-  readonly inputs: Readonly<Record<Input, Fixed>>;
+  readonly inputs: Readonly<Record<Input, InputDecl>>;
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<Weight, WeightDecl>>;
   /**

@@ -17,4 +17,5 @@ export {
   predict,
   predictSetup,
 } from "./predict.ts";
-export { prefillStart, type QueryPosition } from "./requests.ts";
+export { isRecordName, prefillStart, type QueryPosition } from "./requests.ts";
+export { hasServerInputs, type ServerInputs, type ServerQuery } from "./server-inputs.ts";

@@ -13,6 +13,7 @@ import {
   type QueryPosition,
 } from "./requests.ts";
 import { type Peers, runOffline, runOnline } from "./run-steps.ts";
+import { hasServerInputs, noInputs, type ServerInputs } from "./server-inputs.ts";
 import { cacheInputs, type SessionCache, updateCache, weightsAt } from "./session-cache.ts";
 import { createSessionState, type SessionState } from "./session-state.ts";
 import { openedBytes, sessionWeights, setUpWeights } from "./session-weights.ts";
@@ -51,38 +52,47 @@ export interface QueryResult {
  */
 export interface ClientSession {
   /** Asks for the next query's correlations and draws them, before its input is known. */
-  readonly prepare: (at?: QueryPosition) => Promise<void>;
+  readonly prepare: (at?: QueryPosition, record?: string) => Promise<void>;
   /**
    * Runs the prepared query, or prepares and runs one. Inputs are integers at the declared scales (`quantizeInput`).
+   * `record`: the name of the server's input for it.
    * @throws RangeError for integers beyond the declared bounds, before anything of the input is sent
    */
-  readonly query: (inputs: Readonly<Record<string, IntTensor>>, at?: QueryPosition) => Promise<QueryResult>;
+  readonly query: (
+    inputs: Readonly<Record<string, IntTensor>>,
+    at?: QueryPosition,
+    record?: string,
+  ) => Promise<QueryResult>;
   readonly end: () => Promise<void>;
 }
 
 export interface ServerSession {
-  /** Answers the client's next query; undefined once the client has ended the session. */
-  readonly serve: () => Promise<QueryResult | undefined>;
+  /**
+   * Answers the client's next query; undefined once the client has ended the session.
+   * @throws SessionError noServerInput where `inputs` lacks what the program takes from the server
+   */
+  readonly serve: (inputs?: ServerInputs) => Promise<QueryResult | undefined>;
 }
 
 export async function openClient(options: PartyOptions): Promise<ClientSession> {
   const { peer } = options;
   const party = await openParty(options, "client");
   let prepared: PreparedQuery | undefined;
-  const prepare = (at: QueryPosition): Promise<PreparedQuery> => {
+  const prepare = (at: QueryPosition, record?: string): Promise<PreparedQuery> => {
     party.programFor(at);
     return party.orEndSession(async () => {
-      await peer.send(encodeRequest({ kind: "query", query: party.nextQuery, at }), "control");
+      const request = { kind: "query", query: party.nextQuery, at, ...(record !== undefined && { record }) } as const;
+      await peer.send(encodeRequest(request), "control");
       return await party.prepare(at);
     });
   };
   return {
-    prepare: async (at = prefillStart) => {
-      prepared ??= await prepare(at);
+    prepare: async (at = prefillStart, record) => {
+      prepared ??= await prepare(at, record);
     },
-    query: async (inputs, at = prefillStart) => {
-      refuseOutside(party.programFor(at), inputs);
-      const ready = prepared ?? (await prepare(at));
+    query: async (inputs, at = prefillStart, record) => {
+      refuseOutside(party.programFor(at), inputs, "client");
+      const ready = prepared ?? (await prepare(at, record));
       prepared = undefined;
       const { program, position } = ready.at;
       if (program !== at.program || position !== at.position)
@@ -95,9 +105,10 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
   };
 }
 
-/** Beyond its bounds a value wraps behind the share. Nothing is sent yet, so the client may look at its own integers. */
-function refuseOutside(program: Program, inputs: Inputs): void {
+/** Beyond its bounds a value wraps behind the share. Nothing is sent yet, so a party may look at its own integers. */
+function refuseOutside(program: Program, inputs: Inputs, role: PartyRole): void {
   for (const [name, declared] of Object.entries(program.inputs)) {
+    if ((declared.of ?? "client") !== role) continue;
     const count = outsideBounds(inputs[name]!, declared);
     const bounds = `[${declared.lo}, ${declared.hi}]`;
     if (count > 0) throw new RangeError(`input ${name}: ${count} values are beyond the public bounds ${bounds}`);
@@ -107,17 +118,23 @@ function refuseOutside(program: Program, inputs: Inputs): void {
 export async function openServer(options: PartyOptions): Promise<ServerSession> {
   const { peer, dealer } = options;
   const party = await openParty(options, "server");
-  const serve = async (): Promise<QueryResult | undefined> => {
+  const serve = async (inputs: ServerInputs): Promise<QueryResult | undefined> => {
     const request = decodeRequest(await peer.receive({ kind: "control", maxBytes: maxRequestBytes }), "client");
     if (request.kind === "query" && request.query !== party.nextQuery) {
       throw sessionError("reusedCorrelation", { query: request.query, consumed: party.nextQuery - 1 });
     }
-    const at = request.kind === "query" ? party.programFor(request.at) : undefined;
-    await dealer.send(encodeRequest(request), "control");
-    if (request.kind === "end" || !at) return undefined;
-    return await party.run(await party.prepare(request.at), metaInputs(at));
+    if (request.kind === "end") {
+      await dealer.send(encodeRequest(request), "control");
+      return undefined;
+    }
+    const program = party.programFor(request.at);
+    const own = hasServerInputs(program) ? await inputs(request) : {};
+    refuseOutside(program, own, "server");
+    // The dealer does not learn which record the query is about.
+    await dealer.send(encodeRequest({ kind: "query", query: request.query, at: request.at }), "control");
+    return await party.run(await party.prepare(request.at), own);
   };
-  return { serve: () => party.orEndSession(serve) };
+  return { serve: (inputs = noInputs) => party.orEndSession(() => serve(inputs)) };
 }
 
 interface PreparedQuery {
@@ -272,7 +289,9 @@ async function runPrepared(
   const program = session.programs[at.program]!;
   const started = performance.now();
   let rounds = 0;
-  const steps = bodyOf(session, at, onlineParty(role, store), inputs, online);
+  // What the other party knows is empty here.
+  const known = { ...metaInputs(program), ...inputs };
+  const steps = bodyOf(session, at, onlineParty(role, store), known, online);
   const results = await runOnline(steps, role, peers, () => {
     rounds += 1;
   });

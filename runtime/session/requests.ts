@@ -13,22 +13,30 @@ export interface QueryPosition {
 }
 export const prefillStart: QueryPosition = { program: 0, position: 0 };
 
-/** A request of the server to the dealer, and of the client to the server, between queries. Default: prefill. */
+/**
+ * A request of the server to the dealer, and of the client to the server, between queries. Default: prefill. `record`:
+ * the name by which the server finds its own input for the query; the client shows it to the server, and the server
+ * does not pass it on.
+ */
 export type Request =
-  | { readonly kind: "query"; readonly query: number; readonly at?: QueryPosition }
+  | { readonly kind: "query"; readonly query: number; readonly at?: QueryPosition; readonly record?: string }
   | { readonly kind: "end" };
 type DecodedRequest =
-  | { readonly kind: "query"; readonly query: number; readonly at: QueryPosition }
+  | { readonly kind: "query"; readonly query: number; readonly at: QueryPosition; readonly record?: string }
   | { readonly kind: "end" };
 
 /** Maximum length of a request, in bytes. */
-export const maxRequestBytes = 96;
+export const maxRequestBytes = 192;
+
+/** A record's name: it may become a part of a file's name at the server, so it is neither a path nor hidden. */
+export const isRecordName = (text: unknown): text is string =>
+  typeof text === "string" && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/.test(text);
 
 export function encodeRequest(request: Request): Uint8Array {
   if (request.kind === "end") return new TextEncoder().encode(JSON.stringify(request));
-  const { kind, query, at = prefillStart } = request;
+  const { kind, query, at = prefillStart, record } = request;
   const about = at.program === 0 && at.position === 0 ? {} : at;
-  return new TextEncoder().encode(JSON.stringify({ kind, query, ...about }));
+  return new TextEncoder().encode(JSON.stringify({ kind, query, ...about, record }));
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
@@ -37,9 +45,10 @@ export function decodeRequest(bytes: Uint8Array, peer: Role): DecodedRequest {
   try {
     const value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as Record<string, unknown>;
     if (value.kind === "end") return { kind: "end" };
-    const { query, program = 0, position = 0 } = value;
-    if (value.kind === "query" && isCount(query) && isCount(program) && isCount(position)) {
-      return { kind: "query", query, at: { program, position } };
+    const { query, program = 0, position = 0, record } = value;
+    const isNamed = record === undefined || isRecordName(record);
+    if (value.kind === "query" && isCount(query) && isCount(program) && isCount(position) && isNamed) {
+      return { kind: "query", query, at: { program, position }, ...(record !== undefined && { record }) };
     }
   } catch {
     // Anything that does not parse is not a request: fall through.

@@ -1,6 +1,6 @@
 import type { Direction, Role } from "../../runtime/core/index.ts";
 import { commentText } from "./literals.ts";
-import type { OpCall, ProgramPlan } from "./plan.ts";
+import type { CallArgument, OpCall, ProgramPlan } from "./plan.ts";
 
 /** Widest line of a comment, without its indentation. */
 const lineWidth = 112;
@@ -53,6 +53,15 @@ const knowledge: Readonly<Record<Role, string>> = {
   dealer: "The dealer holds masks alone: inputs, shares and what is opened are empty here.",
 };
 
+/** The same where the server has inputs too. */
+const knowledgeOfTwo: Readonly<Record<Role, string>> = {
+  client: "The client holds its inputs and its shares; what only the server knows is empty here.",
+  server: "The server holds its inputs, its weights and its shares; the client's inputs are empty here.",
+  dealer: knowledge.dealer,
+};
+
+const serverShares = ({ inputs }: ProgramPlan): boolean => Object.values(inputs).some(({ of }) => of === "server");
+
 /** The header of a program, as line comments. */
 export function headerOf(
   plan: ProgramPlan,
@@ -67,29 +76,36 @@ export function headerOf(
   return [
     `// ${role} program of ${of}. ${from}; do not edit.`,
     `// In each query: ${trafficText(calls, role).join(", ") || "sends nothing"}.`,
-    `// ${knowledge[role]}`,
+    `// ${serverShares(plan) ? knowledgeOfTwo[role] : knowledge[role]}`,
   ].join("\n");
 }
 
 /**
  * The comment of a step: its traffic and the nodes of the model that it computes; none without traffic of this role.
  */
-export function stepComment(step: readonly OpCall[], role: Role): readonly string[] {
+export function stepComment(
+  step: readonly OpCall[],
+  role: Role,
+  inputs: ProgramPlan["inputs"] = {},
+): readonly string[] {
   const rounds = roundsOfStep(step);
   const traffic = [...(rounds > 0 ? [plural(rounds, "round")] : []), ...trafficText(step, role)].join(", ");
   if (traffic === "") return [];
-  const subjects = [...new Set(step.map(subjectOf))].filter((subject) => subject !== "");
+  const subjects = [...new Set(step.map((call) => subjectOf(call, inputs)))].filter((subject) => subject !== "");
   return wrap(subjects.length > 0 ? `${traffic}:` : traffic, subjects);
 }
 
 /** What a call is about: for an input its source, for a result its reader, else its node. */
-export function subjectOf({ op }: OpCall): string {
+export function subjectOf({ op, args }: OpCall, inputs: ProgramPlan["inputs"] = {}): string {
   const origin = commentText(op.origin);
   const suffix = origin === "" ? "" : `: ${origin}`;
-  if (op.name === "share") return `shares what the client computes in the clear${suffix}`;
+  if (op.name === "share") return `shares what the ${ownerOf(args[0], inputs)} computes in the clear${suffix}`;
   if (op.name === "reveal") return `opens the result to the ${op.attrs.to === "server" ? "server" : "client"}${suffix}`;
   return origin;
 }
+
+const ownerOf = (argument: CallArgument | undefined, inputs: ProgramPlan["inputs"]): "client" | "server" =>
+  argument?.kind === "input" && inputs[argument.id]?.of === "server" ? "server" : "client";
 
 /** A lead and items with commas between them; lines after the first are indented. */
 function wrap(lead: string, items: readonly string[]): readonly string[] {

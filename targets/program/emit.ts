@@ -87,13 +87,23 @@ function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | Stat
       kind: StructureKind.ImportDeclaration,
       isTypeOnly: true,
       leadingTrivia: `${headerOf(plan, role, facts)}\n\n`,
-      namedImports: [...(hasCache(plan) ? ["CachedDecl"] : []), "Fixed", "OutputDecl", "Program", "Spec", "WeightDecl"],
+      namedImports: [
+        ...(hasCache(plan) ? ["CachedDecl"] : []),
+        "Fixed",
+        ...(hasServerInput(plan) ? ["InputDecl"] : []),
+        "OutputDecl",
+        "Program",
+        "Spec",
+        "WeightDecl",
+      ],
       moduleSpecifier: "marillc/runtime",
     },
     (writer) => {
       writeTable(writer, "types", typesOf(scope), "Record<string, Fixed>");
       writeTable(writer, "specs", specsOf(scope), "Record<string, Spec>");
-      writeTable(writer, "inputTypes", literals(plan.inputs), "Record<string, Fixed>");
+      const inputs = literals(plan.inputs);
+      if (hasServerInput(plan)) writeTable(writer, "inputTypes", inputs, "Record<string, InputDecl>", "as const ");
+      else writeTable(writer, "inputTypes", inputs, "Record<string, Fixed>");
       writeTable(writer, "weightTypes", literals(plan.weights), "Record<string, WeightDecl>", "as const ");
       writeTable(writer, "outputTypes", literals(plan.outputs), "Record<string, OutputDecl>", "as const ");
       if (hasCache(plan))
@@ -104,6 +114,9 @@ function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | Stat
 }
 
 const hasCache = ({ cached }: ProgramPlan): boolean => Object.keys(cached).length > 0;
+
+/** Only such programs say whose inputs are. */
+const hasServerInput = ({ inputs }: ProgramPlan): boolean => Object.values(inputs).some(({ of }) => of !== undefined);
 
 const cacheTypes = ({ cached }: ProgramPlan): Entries =>
   Object.entries(cached).map(([name, { value: _, ...decl }]) => [name, literal(decl)]);
@@ -216,14 +229,15 @@ function writeProtocols(writer: CodeBlockWriter, names: readonly string[]): void
 function writeSteps(writer: CodeBlockWriter, scope: Scope): void {
   let subject = "";
   for (const step of scope.plan.steps) {
-    const comment = stepComment(step, scope.role);
+    const { inputs } = scope.plan;
+    const comment = stepComment(step, scope.role, inputs);
     if (comment.length > 0) {
       for (const line of comment) writer.writeLine(line);
       writeStep(writer, scope, step);
-      subject = subjectOf(step.at(-1)!);
+      subject = subjectOf(step.at(-1)!, inputs);
     } else {
       // Without traffic: the origin, if it differs from the previous one.
-      const own = subjectOf(step[0]!);
+      const own = subjectOf(step[0]!, inputs);
       writeStep(writer, scope, step, own === subject ? "" : own);
       subject = own;
     }

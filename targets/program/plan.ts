@@ -1,7 +1,7 @@
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
 import { costOf, fixedOf, operandForm, resultOf, specOf } from "../../passes/5-select/index.ts";
-import type { CachedDecl, OutputDecl, WeightDecl } from "../../runtime/program/index.ts";
+import type { CachedDecl, InputDecl, OutputDecl, WeightDecl } from "../../runtime/program/index.ts";
 import type { Fixed, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
 import { sequenceAxis } from "../../runtime/protocols/softmax/index.ts";
@@ -27,7 +27,7 @@ export interface OpCall {
 export interface ProgramPlan {
   readonly name: string;
   readonly setting: string;
-  readonly inputs: Readonly<Record<string, Fixed>>;
+  readonly inputs: Readonly<Record<string, InputDecl>>;
   readonly outputs: Readonly<Record<string, OutputDecl>>;
   readonly weights: Readonly<Record<string, WeightDecl>>;
   /** Masked values that later queries read, by name, and the value that each is. */
@@ -131,15 +131,16 @@ function cachedValues(module: Module, cachedNames: readonly string[]): ProgramPl
 
 const isCached = (module: Module, id: ValueId): boolean => typeOf(module, id).sharing === "masked";
 
-/** The client's integers of an input have the scale of its share. */
-function inputsOf(module: Module): Readonly<Record<string, Fixed>> {
+/** The integers of an input have the scale of its share. */
+function inputsOf(module: Module): Readonly<Record<string, InputDecl>> {
   const shares = opsOf(module).filter((op) => op.name === "share");
   return Object.fromEntries(
     module.inputs
       .filter((id) => !isCached(module, id))
       .map((id) => {
         const share = shares.find((op) => op.operands[0] === id);
-        return [id, share ? fixedOf(module, share.result) : indexForm(module, id)];
+        const of = typeOf(module, id).label === "server" ? ({ of: "server" } as const) : {};
+        return [id, { ...(share ? fixedOf(module, share.result) : indexForm(module, id)), ...of }];
       }),
   );
 }

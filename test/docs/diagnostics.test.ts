@@ -39,7 +39,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   "where external data lies, and integers that doubles do not hold": ["MRL0116", "MRL0117", "MRL0118"],
   "a rule of the IR, on building and on verifying": ["MRL0300", "MRL0311", "MRL0314"],
   "an input of another shape or type": ["MRL0812"],
-  "the system refuses a path": ["MRL0804"],
+  "a file that the system does not let us read or write": ["MRL0804"],
   "a fault of marillc": ["MRL0700", "MRL0799"],
   "named as an example, or compared with": ["MRL0301", "MRL0390", "MRL0502", "MRL0520", "MRL0720", "MRL0721"],
 };

@@ -130,3 +130,50 @@ test("an output that the server alone reads is none of the client's", () => {
   expect(client.outputs).toEqual([]);
   expect(module.outputs.map((id) => module.values[id]!.type.label)).toEqual(["server", "server"]);
 });
+
+/** tanh(a·u) at the client, tanh(b·w) at the server, and their product. */
+const twoInputs = (bOf: "client" | "server" | "public" = "server") =>
+  model(({ op, weight, feature, noise }) => {
+    const a = feature("a", [2, 4]);
+    const b = feature("b", [2, 4], bOf);
+    const mine = op("tanh", [op("matmul", [a, weight("u", "public", noise([4, 3]))], {})], {}, { result: "mine" });
+    const w = weight("w", "server", noise([4, 3]));
+    const theirs = op("tanh", [op("matmul", [b, w], {}, { result: "low" })], {}, { result: "theirs" });
+    return [op("mul", [mine, theirs], {}, { result: "y" })];
+  });
+
+test("the server computes what depends on weights and its own inputs alone, with its private weights", () => {
+  const { module, client, server } = runPass(splitPass(toClient("y")), twoInputs());
+  expect(client).toMatchObject({ inputs: ["a"], cuts: [{ value: "mine", source: "mine" }] });
+  expect(server).toEqual({ inputs: ["b"], cuts: [{ value: "theirs", source: "theirs" }] });
+  expect(module.inputs.map((id) => module.values[id]!.type.label)).toEqual(["client", "server"]);
+  expect(Object.keys(module.params)).toEqual([]);
+  expect(opsOf(module).map(({ name, operands }) => [name, ...operands])).toEqual([
+    ["share", "mine"],
+    ["share", "theirs"],
+    ["mul", "mine.share", "theirs.share"],
+    ["reveal", "y.shared"],
+  ]);
+});
+
+test("what an attached adapter adds is no layer of the server's file: the server shares what is before it", () => {
+  const { module, server } = split({ ...twoInputs(), attached: new Set(["model.w"]) }, toClient("y"));
+  expect(server!.cuts.map(({ value }) => value)).toEqual(["b"]);
+  expect(Object.keys(module.params)).toEqual(["w"]);
+});
+
+test("the server shares only tensors of the ONNX file", () => {
+  const sources = new Map(["a", "b", "mine", "low"].map((id) => [id, `${id}_0`]));
+  const { server } = split({ ...twoInputs(), sources }, toClient("y"));
+  expect(server).toEqual({ inputs: ["b_0"], cuts: [{ value: "low", source: "low_0" }] });
+});
+
+test("a public input comes from the client, so the server computes nothing from it", () => {
+  const { client, server } = split(twoInputs("public"), toClient("y"));
+  expect(client.cuts.map(({ value }) => value)).toEqual(["b", "mine"]);
+  expect(server).toBeUndefined();
+});
+
+test("without inputs of the server's there is no part of the server's", () => {
+  expect(split(twoInputs("client"), toClient("y"))).not.toHaveProperty("server");
+});

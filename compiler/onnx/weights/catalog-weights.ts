@@ -202,9 +202,13 @@ const numberedParameter =
 /** Whether a name comes from the model rather than from an exporter. */
 const isModelName = (name: string): boolean => !isCodeConstantName(name) && (bareName.test(name) || name.includes("."));
 
-/** Nobody trains an infinity: it is the start of a maximum, or hides a score. */
+/** What skl2onnx calls the known operand of a power. */
+const powerConstant = /(^|_)Powcst\d*$/;
+
+/** Nobody trains an infinity, which starts a maximum or hides a score, or an exponent. */
 const isScalarParameter = (name: string, tensor: () => Tensor): boolean =>
-  numberedParameter.test(name) || (bareName.test(name) && tensor().data.every(Number.isFinite));
+  numberedParameter.test(name) ||
+  (bareName.test(name) && !powerConstant.test(name) && tensor().data.every(Number.isFinite));
 
 const parameterName = /\.(weight|bias)$/;
 /** What models keep beside parameters: tables of positions. */

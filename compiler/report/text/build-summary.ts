@@ -94,13 +94,16 @@ function unnamedText(weights: Manifest["weights"]): readonly string[] {
 }
 
 /** Which part of the model runs where, with the tensors at its boundaries. */
-export function placementText({ weights, cuts, reveals, tails }: Manifest): string {
+export function placementText({ weights, cuts, serverCuts = [], reveals, tails }: Manifest): string {
   const layers = [...new Set(weights.filter(({ label }) => label === "server").map(({ name }) => layerName(name)))];
   const names = (tensors: readonly string[]): string =>
     tensors.map((tensor) => tensor.replace(/_output_0$/, "")).join(", ");
   const shown = layers.filter((layer) => layer !== "").join(", ") || "the whole model";
   return [
     `in the clear, at the client:   everything before ${names(cuts.map(({ tensor }) => tensor))}`,
+    ...(serverCuts.length > 0
+      ? [`in the clear, at the server:   everything before ${names(serverCuts.map(({ tensor }) => tensor))}`]
+      : []),
     `under MPC, client and server:  from there on, with the private weights of ${shown}`,
     `opened:                        ${reveals.map(({ tensor, to }) => `${tensor} to the ${to}`).join(", ")}`,
     ...tails.map(({ from, output }) => `in the clear, at the client:   ${output} from ${from}`),
@@ -132,12 +135,12 @@ const statementText = ({ setting, security, truncation, chosenFor, inexact, cave
     ...caveats.map((caveat) => `  note: ${caveat}`),
   ].join("\n");
 
-function dataFlowText({ inputs, cuts, reveals, tails, clientOutputs }: Manifest): string {
+function dataFlowText({ inputs, cuts, serverCuts = [], reveals, tails, clientOutputs }: Manifest): string {
   const lines = [
     ...inputs.map(({ name, label, type, shape }) => `input   ${name}  ${type}[${shape.join(", ")}]  of ${label}`),
-    ...cuts.map(
-      ({ tensor, shape, oneHot, rows, least }) =>
-        `shared  ${tensor}  [${shape.join(", ")}]${oneHot ? `  as one-hot rows of ${oneHot}` : ""}${rows ? `  as indices into a table of ${rows} rows, by private lookup` : ""}${least === undefined ? "" : `  as a mask, at least ${least}`}`,
+    ...[...cuts, ...serverCuts].map(
+      ({ tensor, shape, oneHot, rows, least }, k) =>
+        `shared  ${tensor}  [${shape.join(", ")}]${k < cuts.length ? "" : "  by the server"}${oneHot ? `  as one-hot rows of ${oneHot}` : ""}${rows ? `  as indices into a table of ${rows} rows, by private lookup` : ""}${least === undefined ? "" : `  as a mask, at least ${least}`}`,
     ),
     ...reveals.map(({ tensor, to, shape }) => `opened  ${tensor}  [${shape.join(", ")}]  to ${to}`),
     ...tails.map(({ from, output }) => `head    ${output} from ${from}, by the client`),

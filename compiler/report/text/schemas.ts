@@ -99,6 +99,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         security: text,
         parties: list(text),
         shared: list(object({ value: text, tensor: text, shape: list(count) })),
+        sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
         opened: list(object({ value: text, tensor: text, to: text, shape: list(count), from: list(text) })),
         outputs: list(text),
         weights: object({ public: list(text), server: list(text) }),

@@ -77,6 +77,8 @@ describe.each(least)("%s %o", (name, options) => {
   });
 });
 
+const serving = { ...party, build, listen: "127.0.0.1:0", dealer: "127.0.0.1:1" };
+const asking = { ...party, build, server: "127.0.0.1:1", dealer: "127.0.0.1:1", inputs };
 const link = { name: "ours", mbitPerSecond: 10, roundTripMs: 1 };
 const bert = { architecture: "bert-tiny", dims: { seq: 4 } };
 test.each<readonly [Name, Readonly<Record<string, unknown>>, string]>([
@@ -127,6 +129,9 @@ test.each<readonly [Name, Readonly<Record<string, unknown>>, string]>([
   ["run", { build, inputs, plain: true, repeat: 2 }, "--plain runs none"],
   ["generate", { build, prompt: "a", remote: {} }, "remote.identity: expected a value"],
   ["createKeys", { folder: "keys", days: -5 }, "days: expected an integer from 1 to 36500"],
+  ["serve", { ...serving, inputs: 5 }, "inputs: expected an object"],
+  ["serve", { ...serving, onAnswer: "print" }, "onAnswer: expected a function"],
+  ["query", { ...asking, record: 7 }, "record: expected a text"],
   ["deal", { ...party, listen: {} }, "listen.host: expected a value"],
   ["deal", { ...party, listen: { host: "", port: 0 } }, "listen.host: "],
   [

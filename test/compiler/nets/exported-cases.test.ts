@@ -13,6 +13,8 @@ describe("what exporters write around a model", () => {
     // Height and width are both called "?".
     "paddle-question-mark": { outputs: ["y"], options: { dims: { "x.0": 1, "x.2": 8, "x.3": 24 } }, ops: { conv: 1 } },
     // Constants whose shape alone is read, and an output with a colon in its name.
+    // A softmax with max(−∞, row maximum).
+    "jax-max-minus-inf": { outputs: ["y"], ops: { maximum: 0 } },
     "keras-attention-dead-consts": { outputs: ["Identity:0"], ops: { softmax: 1 } },
     // The branch of the fixed rate: its front end, with a root of small numbers, is the client's own.
     "silero-vad-structure": {

@@ -1,4 +1,5 @@
 import { edit, removeDead } from "../../../../ir/edit.ts";
+import { infer } from "../../../../ir/infer.ts";
 import { evaluateOp } from "../../../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf } from "../../../../ir/module.ts";
 import type { Tensor } from "../../../../ir/tensor.ts";
@@ -47,8 +48,10 @@ export function foldModuleConstants(module: Module, weights: ReadonlyMap<string,
     draft.steps = steps.filter((step) => step.ops.length > 0);
     for (const [id, value] of folded) {
       draft.params[id] = `${constantPrefix}${id}`;
+      // Who knows the graph knows it, whoever has the other factor of a product with zeros.
+      draft.values[id] = { ...draft.values[id]!, type: { ...draft.values[id]!.type, label: "public" } };
       more.set(`${constantPrefix}${id}`, value);
     }
   });
-  return { module: removeDead(changed), weights: more };
+  return { module: removeDead(infer(changed)), weights: more };
 }

@@ -11,6 +11,9 @@ import {
 import { linearClassifier, linearRegressor } from "./linear-models.ts";
 import { createMlBuilders, defaultOpset, type MlAdditions, type MlBuilder } from "./ml-builder.ts";
 
+import { svmClassifier, svmRegressor } from "./support-vectors.ts";
+import { treeEnsembleClassifier, treeEnsembleRegressor } from "./tree-ensembles.ts";
+
 /**
  * Writes a node in operators of the default domain. Returns the outputs that it does not compute: labels that are texts.
  * Throws a plain Error for attributes that it does not support.
@@ -30,6 +33,10 @@ const expansions: Readonly<Record<string, MlExpansion>> = {
   Normalizer: normalizer,
   OneHotEncoder: oneHotEncoder,
   Scaler: scaler,
+  SVMClassifier: svmClassifier,
+  SVMRegressor: svmRegressor,
+  TreeEnsembleClassifier: treeEnsembleClassifier,
+  TreeEnsembleRegressor: treeEnsembleRegressor,
 };
 
 export const expandedMlOperators: readonly string[] = Object.keys(expansions);

@@ -65,12 +65,12 @@ export function featureVectorizer({ node, real, add, output }: MlBuilder): reado
 
 /** [x = category] on a new last axis. */
 export function oneHotEncoder(builder: MlBuilder): readonly string[] {
-  const { node, add, real, integers, output } = builder;
+  const { node, add, real, weight, output } = builder;
   const categories = numbersOf(node, "cats_int64s");
   if (categories.length === 0)
     throw new Error("texts have no fixed point: give the model the numbers of the categories");
   const column = atLastAxis(builder, "Unsqueeze", real(0));
-  const rows = add("Cast", [integers(categories)], { to: 1 });
+  const rows = weight("categories", [categories.length], categories);
   output(0, add("Cast", [add("Equal", [column, rows])], { to: 1 }));
   return [];
 }
@@ -80,7 +80,7 @@ const numberLists = ["int64s", "floats"] as const;
 
 /** default + Σ [x = key] · (value − default). */
 export function labelEncoder(builder: MlBuilder): readonly string[] {
-  const { node, add, real, integers, number, weight, output } = builder;
+  const { node, add, real, weight, output } = builder;
   const listOf = (
     part: string,
   ): { readonly kind: (typeof numberLists)[number]; readonly values: readonly number[] } => {
@@ -92,13 +92,11 @@ export function labelEncoder(builder: MlBuilder): readonly string[] {
   const isWhole = values.kind === "int64s";
   const otherwise = numberOf(node, isWhole ? "default_int64" : "default_float", isWhole ? -1 : 0);
   const column = atLastAxis(builder, "Unsqueeze", real(0));
-  const rows = add("Cast", [integers(keys.values)], { to: 1 });
+  const rows = weight("keys", [keys.values.length], keys.values);
   const chosen = add("Cast", [add("Equal", [column, rows])], { to: 1 });
   const moved = values.values.map((value) => value - otherwise);
-  const table = isWhole
-    ? add("Cast", [integers(moved, [moved.length, 1])], { to: 1 })
-    : weight("values", [moved.length, 1], moved);
-  const found = add("Add", [add("MatMul", [chosen, table]), number(otherwise)]);
+  const table = weight("values", [moved.length, 1], moved);
+  const found = add("Add", [add("MatMul", [chosen, table]), weight("default", [1], [otherwise])]);
   const flat = atLastAxis(builder, "Squeeze", found);
   output(0, isWhole ? add("Cast", [flat], { to: 7 }) : flat);
   return [];

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { fuseOperators } from "../../../../compiler/onnx/import/fuse/index.ts";
 import { tensor } from "../../../../ir/tensor.ts";
 import { settled, sketch } from "./module-sketch.ts";
 
@@ -13,6 +14,14 @@ it.each([
     return op("tanh", op("add", x("x", 2, 4), none));
   });
   expect(settled(made)).toEqual({ tanh: 1 });
+});
+
+it("a product of the client's value with zeros is known to all", () => {
+  const made = sketch(({ x, constant, op }) =>
+    op("add", x("x", 2, 4), op("matmul", x("w", 2, 3), constant(zeros(3, 4)))),
+  );
+  const { module } = fuseOperators(made.module, made.weights);
+  expect(Object.keys(module.params).map((id) => module.values[id]!.type.label)).toEqual(["public"]);
 });
 
 it("a tensor of equal values is neutral when shapes do not change", () => {

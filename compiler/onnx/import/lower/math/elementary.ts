@@ -1,6 +1,6 @@
 import { axisOf } from "../../../../../ir/ops/helpers/shapes.ts";
 import { tensor } from "../../../../../ir/tensor.ts";
-import { i64 } from "../../../../../ir/type.ts";
+import { f32, i64 } from "../../../../../ir/type.ts";
 import {
   boundedList,
   constantScalar,
@@ -91,6 +91,16 @@ const localResponseNorm: Lowering = (context) => {
   return emit("div", [x, emit("pow", [base, constantScalar(context, intAttr(context, "beta", 0.75))])]);
 };
 
+/** c ^ x = e^(x · ln c) for a known c > 0: the operator takes known exponents alone. */
+function power(context: LowerContext): GraphOperand {
+  const { emit, element } = context;
+  const [base, exponent] = [inputOf(context, 0, "X"), inputOf(context, 1, "Y")];
+  const isKnown = base.kind === "constant" && exponent.kind !== "constant" && element(base).kind === "f32";
+  if (!isKnown || !base.tensor.data.every((value) => value > 0)) return emit("pow", [base, exponent]);
+  const logarithm = context.constant(tensor(base.tensor.shape, base.tensor.data.map(Math.log)), f32);
+  return emit("exp", [emit("mul", [exponent, logarithm])]);
+}
+
 /** Indices of the non-zero elements, [rank, count]: the count is a shape, so the values must be known. */
 const nonZero: Lowering = (context) => {
   const { shape, data } = requiredInput(context, 0, "X");
@@ -126,6 +136,7 @@ export const elementaryLowerings: LowerTable = {
   Round: round,
   Hardmax: hardmax,
   LRN: localResponseNorm,
+  Pow: power,
   NonZero: nonZero,
   Compress: compress,
 };
