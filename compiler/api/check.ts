@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { DiagnosticError } from "../../ir/diagnostic.ts";
 import { checkFlow, type Finding, type FlowReport } from "../audit/index.ts";
@@ -8,7 +8,7 @@ import { loweringOf } from "../onnx/import/lower/index.ts";
 import { readModel } from "../onnx/normalize/index.ts";
 import { costReport, type OperatorCost } from "../report/cost/index.ts";
 import { type Blocker, modelMetadata, writeMetadata } from "../report/text/index.ts";
-import { readWholeFile, writeWholeFile } from "../tensors/files/index.ts";
+import { makeFolder, readWholeFile, writeWholeFile } from "../tensors/files/index.ts";
 import { blockersFrom } from "./blockers.ts";
 import { loadCompiler } from "./compile.ts";
 import { refuseFile, usage } from "./errors.ts";
@@ -109,7 +109,7 @@ function writeAnnotated(
     ...(ownership && { ownership }),
     ...(operators && { operators }),
   });
-  mkdirSync(dirname(out), { recursive: true });
+  makeFolder(dirname(out));
   writeWholeFile(out, writeMetadata(readWholeFile(compile.model, mostBytes), notes));
 }
 

@@ -1,4 +1,4 @@
-import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
+import { checkBuildFolder, type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { buildJson } from "../report/text/index.ts";
 import type { VerifiedOutput } from "../run/index.ts";
@@ -61,6 +61,7 @@ export async function compile(given: CompileOptions): Promise<CompileResult> {
   checkOptions("compile", compileFields, given);
   const { output, verify, ...model } = given;
   const options = resolveModelOptions(model);
+  checkBuildFolder(output);
   const { compileModel } = await loadCompiler();
   const compilation = compileModel(options);
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;

@@ -1,10 +1,9 @@
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
 import { type ClampedValues, checkInputs, type InputsOf, readInputFiles } from "../run/index.ts";
-import { requireWritable, writeWholeFile } from "../tensors/files/index.ts";
+import { makeFolder, requireWritable, writeWholeFile } from "../tensors/files/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
 import { refuseFile, usage } from "./errors.ts";
 import {
@@ -124,7 +123,7 @@ export function warnClamped(clamped: ClampedValues, onWarning: ((line: string) =
 export function prepareOutput(file: string | undefined): void {
   if (file === undefined) return;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
   } catch (error) {
     refuseFile(error);
   }

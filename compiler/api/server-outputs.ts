@@ -1,6 +1,7 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { OutputJson } from "../run/index.ts";
+import { makeFolder } from "../tensors/files/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
 import { prepareOutput } from "./inputs.ts";
 import type { ServedQuery } from "./server-inputs.ts";
@@ -26,7 +27,7 @@ export const prepareServedOutput = (path: string | undefined): void =>
 export function writeServedOutputs(path: string, query: ServedQuery, outputs: NamedTensors): void {
   const bytes = writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>);
   const file = isFile(path) ? path : join(path, `${answerName(query)}.npz`);
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   // Whoever reads the file meanwhile sees one whole answer.
   const fresh = `${file}.${query.session.slice(0, 8)}-${query.query}.new`;
   writeFileSync(fresh, bytes, { mode: 0o600 });
