@@ -15,6 +15,7 @@ import {
 import { choiceProblems, type ResolvedTarget, resolveTarget } from "../load/index.ts";
 import type { CostReport } from "../report/cost/index.ts";
 import { readUsage } from "./errors.ts";
+import { type Fields, integer, recordOf, required, text } from "./fields.ts";
 import { given } from "./values.ts";
 
 export { type ArchitectureName, architectureNames };
@@ -41,6 +42,22 @@ export interface ArchitectureCostOptions {
   readonly objective?: "time" | "online" | "total";
 }
 
+/** Far above any window; the count of more positions would exceed memory. */
+const mostPositions = 2 ** 20;
+
+/** What `architectureCost` checks by itself, all problems at once, is any text here. */
+export const architectureFields: Fields<ArchitectureCostOptions> = {
+  architecture: required(text),
+  dims: required(recordOf(integer(1, mostPositions))),
+  phase: text,
+  private: text,
+  loraRank: integer(1, 65536),
+  mergeHeads: integer(1, 65536),
+  setting: text,
+  preset: text,
+  objective: text,
+};
+
 /**
  * Counts one query of the architecture, without setup.
  * @throws DiagnosticError with all problems of the options at once, `refused` by the caller among them
@@ -62,7 +79,11 @@ export function architectureCost(
     ...refused,
     ...(isArchitecture(name) ? refusePhase(name, phase, dims) : []),
     ...refusePreset(presetName, target, phase),
-    ...choiceProblems({ model: name, target: choice }),
+    // The command line has refused a setting beside the other options of a model.
+    ...choiceProblems({
+      model: name,
+      target: refused.length > 0 ? choice : { ...choice, ...given({ setting: options.setting }) },
+    }),
   ]);
   const { setting, link, objective, preset } = target;
   const { report } = estimateCost(name, {
@@ -118,7 +139,7 @@ function refusePhase(
   dims: Readonly<Record<string, number>>,
 ): readonly Diagnostic[] {
   const wanted: Readonly<Record<string, readonly string[]>> = { prefill: ["seq"], decode: ["context"] };
-  const needed = wanted[phase];
+  const needed = Object.hasOwn(wanted, phase) ? wanted[phase] : undefined;
   if (!needed || (phase === "decode" && !architectures[name].causal)) {
     const message = needed
       ? `${name} does not generate text: it has no phase decode`

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { DiagnosticError } from "../../ir/diagnostic.ts";
 import { checkFlow, type Finding, type FlowReport } from "../audit/index.ts";
@@ -8,12 +8,13 @@ import { loweringOf } from "../onnx/import/lower/index.ts";
 import { readModel } from "../onnx/normalize/index.ts";
 import { costReport, type OperatorCost } from "../report/cost/index.ts";
 import { type Blocker, modelMetadata, writeMetadata } from "../report/text/index.ts";
-import { readWholeFile } from "../tensors/files/index.ts";
+import { makeFolder, readWholeFile, writeWholeFile } from "../tensors/files/index.ts";
 import { blockersFrom } from "./blockers.ts";
 import { loadCompiler } from "./compile.ts";
-import { usage } from "./errors.ts";
+import { refuseFile, usage } from "./errors.ts";
+import { callback, checkOptions, type Fields, required, text } from "./fields.ts";
 import { withHelp } from "./help.ts";
-import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
+import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 
 /** Operators of one kind in a model. */
 export interface OperatorKind {
@@ -29,6 +30,8 @@ export interface CheckOptions extends ModelOptions {
   /** Called with each warning, one line. */
   readonly onWarning?: (line: string) => void;
 }
+
+const checkFields: Fields<CheckOptions> = { ...modelFields, annotate: text, onWarning: callback };
 
 /** Output of `check <model.onnx> --json`. */
 export interface CheckResult {
@@ -56,7 +59,9 @@ export interface CheckResult {
  * ```
  * @throws DiagnosticError for a file that is not a model; the blockers of a model are a result
  */
-export async function check({ annotate: out, onWarning, ...options }: CheckOptions): Promise<CheckResult> {
+export async function check(given: CheckOptions): Promise<CheckResult> {
+  checkOptions("check", checkFields, given);
+  const { annotate: out, onWarning, ...options } = given;
   const compile = resolveModelOptions(options);
   const path = compile.model;
   if (out !== undefined && isSame(out, path)) usage("--annotate takes a new file, found the model itself");
@@ -104,8 +109,8 @@ function writeAnnotated(
     ...(ownership && { ownership }),
     ...(operators && { operators }),
   });
-  mkdirSync(dirname(out), { recursive: true });
-  writeFileSync(out, writeMetadata(readWholeFile(compile.model, mostBytes), notes));
+  makeFolder(dirname(out));
+  writeWholeFile(out, writeMetadata(readWholeFile(compile.model, mostBytes), notes));
 }
 
 const isSame = (out: string, model: string): boolean =>
@@ -163,6 +168,8 @@ export interface CheckBuildOptions {
   readonly build: string;
 }
 
+const buildFields: Fields<CheckBuildOptions> = { build: required(text) };
+
 /**
  * Follows every value through the programs of a build and reports who learns what. It trusts no other part of the
  * compiler.
@@ -173,13 +180,23 @@ export interface CheckBuildOptions {
  * for (const { tensor, to } of opened) console.log(`${tensor} is opened to the ${to}`);
  * ```
  */
-export function checkBuild({ build }: CheckBuildOptions): BuildCheckResult {
-  const { findings, ...statement } = checkFlow(filesOf(build));
+export function checkBuild(options: CheckBuildOptions): BuildCheckResult {
+  checkOptions("checkBuild", buildFields, options);
+  const { build } = options;
+  const { findings, ...statement } = checkFlow(readFiles(build));
   return { schema: 1, passed: findings.length === 0, ...statement, blockers: findings.map(withHelp) };
 }
 
 /** The longest buffer of Node 20 is 4 GiB. */
 const mostBytes = 2 ** 32 - 2;
+
+function readFiles(dir: string): ReadonlyMap<string, Uint8Array> {
+  try {
+    return filesOf(dir);
+  } catch (error) {
+    return refuseFile(error);
+  }
+}
 
 /** Files by path in the build. The folder of one party gets the party name in its program as a prefix. */
 function filesOf(dir: string): ReadonlyMap<string, Uint8Array> {

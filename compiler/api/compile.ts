@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
+import { checkBuildFolder, type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { buildJson } from "../report/text/index.ts";
 import type { VerifiedOutput } from "../run/index.ts";
-import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
+import { checkOptions, type Fields, flag, required, text } from "./fields.ts";
+import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 import { isSmall, verifyCompilation } from "./verify.ts";
 
 /** A dynamic import: emitting programs loads TypeScript, which other commands do not need. */
@@ -21,6 +22,13 @@ export interface CompileOptions extends ModelOptions {
   /** Write the bounds of every shared value there, for `ranges` of a later compilation. The file is public. */
   readonly writeRanges?: string;
 }
+
+const compileFields: Fields<CompileOptions> = {
+  ...modelFields,
+  output: required(text),
+  verify: flag,
+  writeRanges: text,
+};
 
 type Promised = "name" | "setting" | "security" | "caveats" | "truncation" | "chosenFor" | "inexact" | "programHash";
 
@@ -58,8 +66,11 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
  * ```
  * @throws DiagnosticError with all blockers of the model and problems of the options
  */
-export async function compile({ output, verify, writeRanges, ...model }: CompileOptions): Promise<CompileResult> {
+export async function compile(given: CompileOptions): Promise<CompileResult> {
+  checkOptions("compile", compileFields, given);
+  const { output, verify, writeRanges, ...model } = given;
   const options = resolveModelOptions(model);
+  checkBuildFolder(output);
   const { compileModel } = await loadCompiler();
   const compilation = compileModel(options);
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;

@@ -9,6 +9,7 @@ import {
   type Budget,
   budgetExcess,
   type CostReport,
+  checkBudget,
   costReport,
   type DecodeCost,
   decodeCost,
@@ -18,9 +19,11 @@ import {
 } from "../report/cost/index.ts";
 import { type CostChange, costDiff } from "../report/text/index.ts";
 import { loadMir } from "../run/index.ts";
-import { type ArchitectureCostOptions, architectureCost } from "./architecture-cost.ts";
+import { type ArchitectureCostOptions, architectureCost, architectureFields } from "./architecture-cost.ts";
 import { loadCompiler } from "./compile.ts";
-import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
+import { usage } from "./errors.ts";
+import { checkOptions, either, type Fields, isText, link, listOf, recordOf, required, text } from "./fields.ts";
+import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 import { given, type LinkOption, linkOf } from "./values.ts";
 
 /** Options of every count. */
@@ -46,6 +49,30 @@ export interface BuildCostOptions extends CountOptions {
 export type ModelCostOptions = CountOptions & Omit<ModelOptions, "link">;
 
 export type CostOptions = BuildCostOptions | ModelCostOptions | (CountOptions & ArchitectureCostOptions);
+
+const countFields: Fields<CountOptions> = {
+  links: listOf(link),
+  // Their own readers say what a report and a budget are.
+  diff: either([isText, text], [() => true, recordOf(() => [])]),
+  budget: either([isText, text], [() => true, recordOf(() => [])]),
+};
+const { link: _firstOfLinks, ...countedModel } = modelFields;
+const countable = {
+  build: { ...countFields, build: required(text) } satisfies Fields<BuildCostOptions>,
+  architecture: { ...countFields, ...architectureFields } satisfies Fields<CountOptions & ArchitectureCostOptions>,
+  model: { ...countFields, ...countedModel } satisfies Fields<ModelCostOptions>,
+};
+
+/** Options that say what to count, without those that are undefined. */
+function countedOptions(options: CostOptions): CostOptions {
+  const asked = given((options ?? {}) as CostOptions) as CostOptions;
+  const kinds = Object.keys(countable) as (keyof typeof countable)[];
+  const named = kinds.filter((kind) => Object.hasOwn(asked, kind));
+  if (named.length !== 1)
+    return usage(`cost: expected one of ${kinds.join(", ")}, found ${named.join(" and ") || "none"}`);
+  checkOptions<CostOptions>("cost", countable[named[0]!] as Fields<never>, asked);
+  return asked;
+}
 
 /** Output of `cost --json`. Bytes are protocol payload of all parties, by direction, for one query. */
 export interface CostResult extends CostReport {
@@ -73,19 +100,24 @@ export interface CostResult extends CostReport {
  * ```
  * @throws DiagnosticError with all blockers of the model and problems of the options
  */
-export function cost(options: CostOptions): Promise<CostResult> {
-  return costBeside(options, []);
+export async function cost(options: CostOptions): Promise<CostResult> {
+  return await costBeside(options, []);
 }
 
 /** The same with diagnostics of the command line, reported together with those of an architecture's options. */
-export async function costBeside(options: CostOptions, refused: readonly Diagnostic[]): Promise<CostResult> {
+export async function costBeside(all: CostOptions, refused: readonly Diagnostic[]): Promise<CostResult> {
+  const options = countedOptions(all);
   const links = (options.links ?? []).map(linkOf);
   const report = await countedOf(options, links, refused);
   const { budget, diff } = options;
   const over =
-    budget === undefined ? undefined : budgetExcess(typeof budget === "string" ? readBudget(budget) : budget, report);
+    budget === undefined
+      ? undefined
+      : budgetExcess(typeof budget === "string" ? readBudget(budget) : checkBudget(budget), report);
   const changes =
-    diff === undefined ? undefined : costDiff(typeof diff === "string" ? await otherCost(diff) : diff, report);
+    diff === undefined
+      ? undefined
+      : costDiff(typeof diff === "string" ? await otherCost(diff) : checkedReport(diff), report);
   return { ...report, ...(changes && { diff: changes }), ...(over && { exceeded: over }) };
 }
 
@@ -129,13 +161,21 @@ async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Co
 async function otherCost(path: string): Promise<CostReport> {
   if (isDirectory(path)) return await buildCost(path, []);
   try {
-    const report = JSON.parse(readText(path)) as CostReport;
-    if (report.schema === 1 && report.totals?.online?.bytes) return report;
+    const report: unknown = JSON.parse(readText(path));
+    if (isReport(report)) return report;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
   return fail({ ...unreadable(path), message: "expected a report of marillc cost --json, found something else" });
 }
+
+const isReport = (value: unknown): value is CostReport => {
+  const report = value as CostReport | null;
+  return report?.schema === 1 && typeof report.totals?.online?.bytes === "object";
+};
+
+const checkedReport = (diff: CostReport): CostReport =>
+  isReport(diff) ? diff : usage("cost: diff: expected a result of cost, found another object");
 
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 

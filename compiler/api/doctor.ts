@@ -1,6 +1,7 @@
 import type { Role } from "../../runtime/core/index.ts";
 import { readIdentity } from "../keys/index.ts";
 import { examineMachine, examineParty, type HealthCheck } from "../services/index.ts";
+import { address, checkOptions, text } from "./fields.ts";
 import { type Address, endpointOf } from "./values.ts";
 
 export interface DoctorOptions {
@@ -37,6 +38,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorResult>
 export async function examine(
   options: DoctorOptions,
 ): Promise<{ readonly machine: readonly HealthCheck[]; readonly parties: readonly HealthCheck[] }> {
+  checkOptions<DoctorOptions>("doctor", { server: address, dealer: address, identity: text }, options);
   const others = (["server", "dealer"] as const).filter((role) => options[role] !== undefined);
   const endpoints = others.map((role): [Role, ReturnType<typeof endpointOf>] => [
     role,

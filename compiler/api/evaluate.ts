@@ -1,3 +1,4 @@
+import { fail } from "../../ir/diagnostic.ts";
 import { loadManifest, loadPartyBuild, partyFolder } from "../build/index.ts";
 import { readTokenizer, type TextTokenizer } from "../inputs/index.ts";
 import { errorBound } from "../report/cost/index.ts";
@@ -12,6 +13,7 @@ import {
   type Forward,
   loadPlain,
   type MeasuredRun,
+  type OnnxSession,
   openClientExecutor,
   openLocal,
   openLocalGuard,
@@ -23,8 +25,10 @@ import {
   tokenFeeds,
   unlessAborted,
 } from "../run/index.ts";
-import { type ClampOption, warnClamped } from "./inputs.ts";
-import { type LocalRunOptions, onOneMachine } from "./run.ts";
+import { readFileHead } from "../tensors/files/index.ts";
+import { checkOptions, type Fields, integer, required, text } from "./fields.ts";
+import { type ClampOption, clampFields, warnClamped } from "./inputs.ts";
+import { type LocalRunOptions, localRunFields, onOneMachine } from "./run.ts";
 import { sessionReport } from "./session-report.ts";
 import { countOf, linkOf } from "./values.ts";
 
@@ -44,6 +48,15 @@ export interface UntrustedAnswers {
   /** Nodes of the model, the first in program order first. */
   readonly layers: readonly string[];
 }
+
+const evaluateFields: Fields<EvaluateOptions> = {
+  ...localRunFields,
+  ...clampFields,
+  build: required(text),
+  prompts: required(text),
+  reference: required(text),
+  limit: integer(1),
+};
 
 /** Output of `evaluate --json`. */
 export interface EvaluateResult
@@ -72,12 +85,13 @@ export interface EvaluateResult
  * ```
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
+  checkOptions("evaluate", evaluateFields, options);
   const { build: dir, clamp = false, guard: guarded = true, signal, onProgress, onWarning } = options;
   const link = options.link === undefined ? undefined : linkOf(options.link);
   const questions = readEvaluationPrompts(options.prompts, countOf(options.limit, "limit", Number.MAX_SAFE_INTEGER));
   const manifest = loadManifest(dir);
   const tokens = readTokenizer(partyFolder(dir, "client"));
-  const reference = await openOnnxSession(options.reference);
+  const reference = await openReference(options.reference);
   signal?.throwIfAborted();
   onWarning?.(onOneMachine);
   const guard = guarded ? await openLocalGuard(dir, { clamp, onWarning }) : undefined;
@@ -123,6 +137,20 @@ const addUntrusted = ({ queries, layers }: UntrustedAnswers, departures: readonl
   queries: queries + 1,
   layers: [...new Set([...layers, ...departures.map(({ at }) => at)])],
 });
+
+async function openReference(file: string): Promise<OnnxSession> {
+  // A session without a file stands for an empty part of a build, so the file is opened first.
+  readFileHead(file, 1, "MRL0101");
+  return await openOnnxSession(file).catch((error: Error) =>
+    fail({
+      code: "MRL0826",
+      message: "ONNX Runtime cannot open the reference model",
+      at: file,
+      because: [error.message.split("\n")[0]!],
+      help: "give the fine-tuned model as ONNX: --reference <model.onnx>",
+    }),
+  );
+}
 
 /** The error bound for one prompt. It depends on magnitudes, which differ little between prompts. */
 async function boundFor(

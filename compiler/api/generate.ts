@@ -26,9 +26,10 @@ import {
 } from "../run/index.ts";
 import { openRemoteSession, type RemoteSession } from "../services/index.ts";
 import { usage } from "./errors.ts";
-import { type ClampOption, warnClamped } from "./inputs.ts";
-import { checkRanges, type LocalRunOptions, onOneMachine, refuseOrWarn } from "./run.ts";
-import { identityOf, type RemoteOptions } from "./services.ts";
+import { anyText, callback, checkOptions, type Fields, flag, integer, objectOf, required, text } from "./fields.ts";
+import { type ClampOption, clampFields, warnClamped } from "./inputs.ts";
+import { checkRanges, type LocalRunOptions, localRunFields, onOneMachine, refuseOrWarn } from "./run.ts";
+import { identityOf, type RemoteOptions, remoteFields } from "./services.ts";
 import { countOf, endpointOf, type LinkOption, linkOf } from "./values.ts";
 
 /** One generated token. */
@@ -53,6 +54,17 @@ export interface GenerateOptions extends LocalRunOptions, ClampOption {
   /** Called with each token as soon as it is known. */
   readonly onToken?: (token: GeneratedToken) => void;
 }
+
+const generateFields: Fields<GenerateOptions> = {
+  ...localRunFields,
+  ...clampFields,
+  build: required(text),
+  prompt: required(anyText),
+  maxTokens: integer(1),
+  cache: flag,
+  remote: objectOf(remoteFields),
+  onToken: callback,
+};
 
 /** Output of `generate --json`. */
 export interface GenerateResult
@@ -83,6 +95,7 @@ export const defaultTokens = 32;
  * @throws SessionError if a party fails
  */
 export async function generate(options: GenerateOptions): Promise<GenerateResult> {
+  checkOptions("generate", generateFields, options);
   const { build, prompt, cache = true, guard = true, remote, signal, onToken } = options;
   const maxTokens = countOf(options.maxTokens, "max-tokens", defaultTokens);
   const folder = partyFolder(build, "client");

@@ -1,11 +1,24 @@
-import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
 import { type ClampedValues, checkInputs, type InputsOf, readInputFiles } from "../run/index.ts";
+import { makeFolder, requireWritable, writeWholeFile } from "../tensors/files/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
-import { usage } from "./errors.ts";
+import { refuseFile, usage } from "./errors.ts";
+import {
+  either,
+  type Field,
+  type Fields,
+  flag,
+  integer,
+  isText,
+  listOf,
+  objectOf,
+  recordOf,
+  required,
+  text,
+} from "./fields.ts";
 
 /** Nested lists of numbers; every list of one depth has the same length. */
 export type NestedNumbers = number | readonly NestedNumbers[];
@@ -25,6 +38,8 @@ export interface ClampOption {
   readonly clamp?: boolean;
 }
 
+export const clampFields: Fields<ClampOption> = { clamp: flag };
+
 /** Inputs of the client, or of both parties where both run here. */
 export interface InputOptions extends ClampOption {
   /** By input name: the path of a .npy, .npz, .pb or .json file, a tensor, or nested lists. */
@@ -32,6 +47,29 @@ export interface InputOptions extends ClampOption {
   /** Files that name their tensors (.npz, .pb, .json), or `name=file` as on the command line. */
   readonly inputFiles?: readonly string[];
 }
+
+const isTensor = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+const numbers: Field = (value, at) =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value)
+    ? []
+    : [`${at}: expected a list or a typed array of numbers`];
+/** A number or lists of them, to any depth. */
+const nested: Field = (value, at) => {
+  if (Array.isArray(value)) return value.flatMap((each) => nested(each, at)).slice(0, 1);
+  return typeof value === "number" ? [] : [`${at}: expected numbers in nested lists, found ${typeof value}`];
+};
+
+/** Inputs by name. */
+export const namedInputs: Field = recordOf(
+  either(
+    [isText, text],
+    [isTensor, objectOf<InputTensor>({ shape: required(listOf(integer(0))), data: required(numbers) })],
+    [() => true, nested],
+  ),
+);
+
+export const inputFields: Fields<InputOptions> = { ...clampFields, inputs: namedInputs, inputFiles: listOf(text) };
 
 /**
  * Reads all inputs, in the shapes and element types of the model.
@@ -54,7 +92,7 @@ export function inputTensorsOf(
     typeof value === "string" ? [`${name}=${value}`] : [],
   );
   const tensors = Object.entries(inputs).flatMap(([name, value]) =>
-    typeof value === "string" ? [] : [[name, tensorOf(name, value)] as const],
+    typeof value === "string" || value === undefined ? [] : [[name, tensorOf(name, value)] as const],
   );
   return readInputFiles([...inputFiles, ...files], new Map(tensors));
 }
@@ -84,11 +122,15 @@ export function warnClamped(clamped: ClampedValues, onWarning: ((line: string) =
 /** Makes the folder of a file that will be written after the parties have run: a query cannot be repeated for free. */
 export function prepareOutput(file: string | undefined): void {
   if (file === undefined) return;
-  mkdirSync(dirname(file), { recursive: true });
-  accessSync(dirname(file), constants.W_OK);
+  try {
+    makeFolder(dirname(file));
+  } catch (error) {
+    refuseFile(error);
+  }
+  requireWritable(file);
 }
 
 export function saveOutputs(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): void {
   if (file === undefined) return;
-  writeFileSync(file, writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>));
+  writeWholeFile(file, writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>));
 }

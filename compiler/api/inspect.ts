@@ -6,7 +6,8 @@ import { type ModelProvenance, modelProvenance } from "../report/text/index.ts";
 import { readStudentManifest, type StudentManifest } from "../student/index.ts";
 import { loadCompiler } from "./compile.ts";
 import { usage } from "./errors.ts";
-import { type ModelOptions, resolveModelOptions } from "./model-options.ts";
+import { checkOptions, type Fields, required, text } from "./fields.ts";
+import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 
 export { type Stage, stages };
 
@@ -14,6 +15,8 @@ export interface InspectOptions extends ModelOptions {
   /** Show the module after this pass. Default: `import`. */
   readonly stage?: Stage;
 }
+
+const inspectFields: Fields<InspectOptions> = { ...modelFields, stage: text };
 
 /** Output of `inspect <model.onnx> --json`. */
 export interface InspectResult extends ModelProvenance {
@@ -32,7 +35,9 @@ export interface InspectResult extends ModelProvenance {
  * console.log(weights.filter(({ label }) => label === "server").length, "private weights");
  * ```
  */
-export async function inspect({ stage = "import", ...options }: InspectOptions): Promise<InspectResult> {
+export async function inspect(given: InspectOptions): Promise<InspectResult> {
+  checkOptions("inspect", inspectFields, given);
+  const { stage = "import", ...options } = given;
   if (!stages.includes(stage)) usage(`--stage takes one of ${stages.join(", ")}, found "${stage}"`);
   const compile = resolveModelOptions(options);
   const owned = loadModel(compile, { allowAllPublic: true });
@@ -68,8 +73,9 @@ export interface InspectBuildResult extends Pick<Manifest, "weights" | "constant
  * console.log(manifest.security, manifest.reveals);
  * ```
  */
-export function inspectBuild({ build }: InspectBuildOptions): InspectBuildResult {
-  const manifest = loadManifest(build);
+export function inspectBuild(options: InspectBuildOptions): InspectBuildResult {
+  checkOptions<InspectBuildOptions>("inspectBuild", { build: required(text) }, options);
+  const manifest = loadManifest(options.build);
   const { weights, constants } = manifest;
   return { schema: 1, manifest, weights, constants };
 }
@@ -86,6 +92,7 @@ export interface InspectStudentResult {
 }
 
 /** Reads the manifest of a student: what was changed, and what stays public. */
-export function inspectStudent({ manifest }: InspectStudentOptions): InspectStudentResult {
-  return { schema: 1, manifest: readStudentManifest(manifest) };
+export function inspectStudent(options: InspectStudentOptions): InspectStudentResult {
+  checkOptions<InspectStudentOptions>("inspectStudent", { manifest: required(text) }, options);
+  return { schema: 1, manifest: readStudentManifest(options.manifest) };
 }

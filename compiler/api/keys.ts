@@ -1,12 +1,17 @@
 import type { Role } from "../../runtime/core/index.ts";
 import { acceptInvite as accept, initKeys } from "../keys/index.ts";
+import { refuseFile } from "./errors.ts";
+import { checkOptions, type Fields, integer, required, text } from "./fields.ts";
 
 export interface CreateKeysOptions {
   /** A new folder for `client/`, `server/` and `dealer/`. Existing keys are never overwritten. */
   readonly folder: string;
-  /** Validity of the certificates in days. Default: two years. */
+  /** Validity of the certificates in days, 1 to 36500. Default: two years. */
   readonly days?: number;
 }
+
+const days = integer(1, 36500);
+const createFields: Fields<CreateKeysOptions> = { folder: required(text), days };
 
 /** Output of `keys init --json`. */
 export interface KeysResult {
@@ -30,8 +35,10 @@ export interface KeysResult {
  * console.log(folders.client);
  * ```
  */
-export async function createKeys({ folder, days }: CreateKeysOptions): Promise<KeysResult> {
-  const made = await initKeys(folder, days === undefined ? {} : { days });
+export async function createKeys(options: CreateKeysOptions): Promise<KeysResult> {
+  checkOptions("createKeys", createFields, options);
+  const { folder, days } = options;
+  const made = await initKeys(folder, days === undefined ? {} : { days }).catch(refuseFile);
   const { folders, invites, fingerprints, validUntil } = made;
   return { schema: 1, folders, invites, fingerprints, validUntil: validUntil.toISOString() };
 }
@@ -41,9 +48,11 @@ export interface AcceptInviteOptions {
   readonly invite: string;
   /** A new folder for the identity of the invited party. */
   readonly folder: string;
-  /** Validity of the certificate in days. Default: two years. */
+  /** Validity of the certificate in days, 1 to 36500. Default: two years. */
   readonly days?: number;
 }
+
+const acceptFields: Fields<AcceptInviteOptions> = { invite: required(text), folder: required(text), days };
 
 /** Output of `keys accept --json`. */
 export interface AcceptedKey {
@@ -67,8 +76,10 @@ export interface AcceptedKey {
  * ```
  * @throws DiagnosticError for an invite that cannot be used, and for a folder that exists
  */
-export async function acceptInvite({ invite, folder, days }: AcceptInviteOptions): Promise<AcceptedKey> {
-  const made = await accept(invite, folder, days === undefined ? {} : { days });
+export async function acceptInvite(options: AcceptInviteOptions): Promise<AcceptedKey> {
+  checkOptions("acceptInvite", acceptFields, options);
+  const { invite, folder, days } = options;
+  const made = await accept(invite, folder, days === undefined ? {} : { days }).catch(refuseFile);
   const { role, certificateFile: certificate, fingerprint, validUntil } = made;
   return { schema: 1, role, folder, certificate, fingerprint, validUntil: validUntil.toISOString() };
 }

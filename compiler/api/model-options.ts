@@ -1,6 +1,21 @@
 import type { Label } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
+import { weightBits } from "../../passes/4-quantize/index.ts";
 import { type CompileOptions, type ResolvedOptions, requireOptions } from "../load/index.ts";
+import {
+  either,
+  type Fields,
+  flag,
+  integer,
+  link,
+  listOf,
+  number,
+  objectOf,
+  oneOf,
+  recordOf,
+  required,
+  text,
+} from "./fields.ts";
 import { given, type LinkOption, linkOf } from "./values.ts";
 
 /** A party that an output can be revealed to. */
@@ -85,6 +100,49 @@ function readers(to: Reader | "both" | readonly Reader[]): readonly Reader[] {
   if (to === "both") return ["client", "server"];
   return typeof to === "string" ? [to] : to;
 }
+
+const reader = oneOf(["client", "server"]);
+const bits = integer(1, weightBits - 1);
+
+/** What `resolveOptions` checks by itself, all problems at once, is any text here. */
+export const modelFields: Fields<ModelOptions> = {
+  model: required(text),
+  base: text,
+  adapter: text,
+  baseAdapter: text,
+  mergedLora: objectOf<NonNullable<ModelOptions["mergedLora"]>>({
+    rank: required(integer(1, 65536)),
+    tolerance: number("a number from 0 to below 1", (value) => value >= 0 && value < 1),
+  }),
+  private: listOf(text),
+  public: listOf(text),
+  inputs: recordOf(oneOf(["client", "server", "public"])),
+  reveal: recordOf(either([Array.isArray, listOf(reader)], [() => true, oneOf(["client", "server", "both"])])),
+  head: text,
+  dims: recordOf(integer(0)),
+  fixed: recordOf(integer(Number.MIN_SAFE_INTEGER)),
+  buckets: listOf(integer(1)),
+  setting: text,
+  truncation: text,
+  preset: text,
+  link,
+  objective: text,
+  calibrate: text,
+  ranges: text,
+  publishRanges: flag,
+  guard: listOf(text),
+  margin: number("a number", () => true),
+  precision: objectOf<Partial<Precision>>({
+    activation: bits,
+    weight: bits,
+    query: bits,
+    value: bits,
+    probability: bits,
+    sum: bits,
+    significant: bits,
+  }),
+  name: text,
+};
 
 /** The options that the compiler takes, with every default. @throws DiagnosticError with all problems of the options. */
 export const resolveModelOptions = (options: ModelOptions): ResolvedOptions =>

@@ -1,12 +1,30 @@
 import {
   type Grouping,
+  groupings,
   type MergeScale,
   makeStudent,
+  mergeScales,
   type StudentManifest,
   type StudentPaths,
   studentPaths,
   writeStudent,
 } from "../student/index.ts";
+import { usage } from "./errors.ts";
+import {
+  checkOptions,
+  either,
+  type Fields,
+  flag,
+  integer,
+  isText,
+  listOf,
+  number,
+  objectOf,
+  oneOf,
+  recordOf,
+  required,
+  text,
+} from "./fields.ts";
 import { given } from "./values.ts";
 
 export interface RewriteOptions {
@@ -39,6 +57,26 @@ export interface RewriteOptions {
   readonly dims?: Readonly<Record<string, number>>;
 }
 
+const above0 = number("a number above 0", (value) => value > 0);
+const rewriteFields: Fields<RewriteOptions> = {
+  model: required(text),
+  output: required(text),
+  freeze: number("a fraction from 0 to 1", (value) => value >= 0 && value <= 1),
+  lora: objectOf<NonNullable<RewriteOptions["lora"]>>({
+    rank: required(integer(1, 65536)),
+    alpha: above0,
+    targets: listOf(text),
+    freezeA: flag,
+  }),
+  heads: objectOf<NonNullable<RewriteOptions["heads"]>>({
+    what: required(oneOf(["merge", "prune"])),
+    size: required(number("2 or 4", (value) => value === 2 || value === 4)),
+    grouping: oneOf(groupings),
+    scale: either([isText, oneOf(Object.keys(mergeScales))], [() => true, above0]),
+  }),
+  dims: recordOf(integer(1)),
+};
+
 /** Output of `rewrite --json`. */
 export interface RewriteResult {
   readonly schema: 1;
@@ -61,14 +99,11 @@ export interface RewriteResult {
  * });
  * ```
  */
-export async function rewrite({
-  model,
-  output,
-  freeze = 0,
-  lora,
-  heads,
-  dims = {},
-}: RewriteOptions): Promise<RewriteResult> {
+export async function rewrite(options: RewriteOptions): Promise<RewriteResult> {
+  checkOptions("rewrite", rewriteFields, options);
+  const { model, output, freeze = 0, lora, heads, dims = {} } = options;
+  if (heads?.what === "prune" && (heads.grouping !== undefined || heads.scale !== undefined))
+    usage("rewrite: heads.grouping and heads.scale need heads.what merge");
   const files = studentPaths(output);
   const student = makeStudent({
     model,

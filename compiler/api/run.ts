@@ -17,7 +17,8 @@ import {
 } from "../run/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { usage } from "./errors.ts";
-import { type InputOptions, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
+import { callback, checkOptions, type Fields, flag, integer, link, required, signal, text } from "./fields.ts";
+import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
 import { sessionReport } from "./session-report.ts";
 import { countOf, type LinkOption, linkOf } from "./values.ts";
 
@@ -52,6 +53,23 @@ export interface RunOptions extends InputOptions, LocalRunOptions {
   readonly output?: string;
 }
 
+export const localRunFields: Fields<LocalRunOptions> = {
+  link,
+  inProcess: flag,
+  guard: flag,
+  signal,
+  onWarning: callback,
+  onProgress: callback,
+};
+const runFields: Fields<RunOptions> = {
+  ...inputFields,
+  ...localRunFields,
+  build: required(text),
+  repeat: integer(1),
+  plain: flag,
+  output: text,
+};
+
 export const onOneMachine = "all three parties run on this machine: this is a test, and protects no data";
 
 /**
@@ -66,6 +84,7 @@ export const onOneMachine = "all three parties run on this machine: this is a te
  * @throws SessionError if a party fails
  */
 export async function run(options: RunOptions): Promise<RunResult> {
+  checkOptions("run", runFields, options);
   const { build, output, plain = false, clamp = false, guard = true, onProgress, onWarning, signal } = options;
   const link = options.link === undefined ? undefined : linkOf(options.link);
   const repeat = countOf(options.repeat, "repeat", 1);
@@ -74,6 +93,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const manifest = loadManifest(build);
   const inputs = inputsOf(manifest, options, "both");
   prepareOutput(output);
+  signal?.throwIfAborted();
   if (plain) {
     const found = await runPlain(build, inputs, { clamp, guard });
     warnClamped(found.clamped, onWarning);
@@ -86,7 +106,6 @@ export async function run(options: RunOptions): Promise<RunResult> {
       queries: 0,
     };
   }
-  signal?.throwIfAborted();
   onWarning?.(onOneMachine);
   if (guard) await checkRanges(build, inputs, { clamp, onWarning });
   const session = await openLocal({ dir: build, clamp, inProcess: options.inProcess ?? false, ...(link && { link }) });

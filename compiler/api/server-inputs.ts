@@ -6,7 +6,8 @@ import { inputFileEndings } from "../inputs/index.ts";
 import { checkInputs, readInputFiles } from "../run/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { usage } from "./errors.ts";
-import { type ClampOption, type InputOptions, inputTensorsOf } from "./inputs.ts";
+import { callback, either, type Fields, listOf, text } from "./fields.ts";
+import { type ClampOption, clampFields, type InputOptions, inputTensorsOf, namedInputs } from "./inputs.ts";
 
 /** The query that the server is asked for. */
 export interface ServedQuery {
@@ -30,6 +31,12 @@ export interface ServerInputOptions extends ClampOption {
   /** Files that name their tensors, folders of such files by record, or `name=file` as on the command line. */
   readonly inputFiles?: readonly string[];
 }
+
+export const serverInputFields: Fields<ServerInputOptions> = {
+  ...clampFields,
+  inputs: either([(value) => typeof value === "function", callback], [() => true, namedInputs]),
+  inputFiles: listOf(text),
+};
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
 

@@ -1,7 +1,9 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { OutputJson } from "../run/index.ts";
+import { makeFolder } from "../tensors/files/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
+import { prepareOutput } from "./inputs.ts";
 import type { ServedQuery } from "./server-inputs.ts";
 
 /** What the server learned from one query. */
@@ -12,14 +14,20 @@ export interface ServedAnswer extends ServedQuery {
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
 
+const isFile = (path: string): boolean => path.endsWith(".npz");
+
+/** Before the first query, whose answer would be lost. @throws DiagnosticError MRL0804 */
+export const prepareServedOutput = (path: string | undefined): void =>
+  prepareOutput(path === undefined || isFile(path) ? path : join(path, ".npz"));
+
 /**
  * Writes what a query opened to the server: to the file, which then has the outputs of the latest query, or to a file of
  * its own in the folder. Other users of the machine cannot read it.
  */
 export function writeServedOutputs(path: string, query: ServedQuery, outputs: NamedTensors): void {
   const bytes = writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>);
-  const file = path.endsWith(".npz") ? path : join(path, `${answerName(query)}.npz`);
-  mkdirSync(dirname(file), { recursive: true });
+  const file = isFile(path) ? path : join(path, `${answerName(query)}.npz`);
+  makeFolder(dirname(file));
   // Whoever reads the file meanwhile sees one whole answer.
   const fresh = `${file}.${query.session.slice(0, 8)}-${query.query}.new`;
   writeFileSync(fresh, bytes, { mode: 0o600 });

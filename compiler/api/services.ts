@@ -13,10 +13,11 @@ import {
   startServer,
 } from "../services/index.ts";
 import { usage } from "./errors.ts";
-import { type InputOptions, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
+import { address, callback, checkOptions, type Fields, flag, integer, required, signal, text } from "./fields.ts";
+import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
 import { refuseOrWarn } from "./run.ts";
-import { inputFailure, openServerInputs, type ServerInputOptions } from "./server-inputs.ts";
-import { type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
+import { inputFailure, openServerInputs, type ServerInputOptions, serverInputFields } from "./server-inputs.ts";
+import { prepareServedOutput, type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
 import { type Address, countOf, endpointOf, given } from "./values.ts";
 
 /** Options of every party of a deployment. */
@@ -36,6 +37,14 @@ export interface ServiceOptions extends PartyOptions {
   /** Closes the service. Before the service listens, the call throws the reason of the signal. */
   readonly signal?: AbortSignal;
 }
+
+const partyFields: Fields<PartyOptions> = { identity: required(text), onWarning: callback };
+const serviceFields: Fields<ServiceOptions> = {
+  ...partyFields,
+  listen: required(address),
+  onLog: callback,
+  signal,
+};
 
 /** A running service. */
 export interface Service {
@@ -61,6 +70,15 @@ export interface ServeOptions extends ServiceOptions, ServerInputOptions {
   readonly output?: string;
 }
 
+const serveFields: Fields<ServeOptions> = {
+  ...serviceFields,
+  ...serverInputFields,
+  build: required(text),
+  dealer: required(address),
+  onAnswer: callback,
+  output: text,
+};
+
 /**
  * Starts the server: it answers clients with private weights, one session per connection, over mutual TLS 1.3. A failed
  * session does not stop it.
@@ -79,9 +97,12 @@ export interface ServeOptions extends ServiceOptions, ServerInputOptions {
  * await server.closed;
  * ```
  */
-export async function serve({ build, dealer: at, ...options }: ServeOptions): Promise<Service> {
+export async function serve(all: ServeOptions): Promise<Service> {
+  checkOptions("serve", serveFields, all);
+  const { build, dealer: at, ...options } = all;
   const [listen, dealer] = [endpointOf(options.listen, "listen"), endpointOf(at, "dealer")];
   const identity = await identityOf(options, "server");
+  prepareServedOutput(options.output);
   const inputs = openServerInputs(loadManifest(partyFolder(build, "server")), options);
   options.signal?.throwIfAborted();
   const service = await startServer({
@@ -116,6 +137,7 @@ export interface DealOptions extends ServiceOptions {
  * ```
  */
 export async function deal(options: DealOptions): Promise<Service> {
+  checkOptions<DealOptions>("deal", { ...serviceFields, maxBytes: integer(1) }, options);
   const listen = endpointOf(options.listen, "listen");
   const maxDealtBytes = countOf(options.maxBytes, "max-bytes", defaultMaxDealtBytes);
   const identity = await identityOf(options, "dealer");
@@ -131,6 +153,12 @@ export interface RemoteOptions extends PartyOptions {
   readonly dealer: Address;
 }
 
+export const remoteFields: Fields<RemoteOptions> = {
+  ...partyFields,
+  server: required(address),
+  dealer: required(address),
+};
+
 export interface QueryOptions extends RemoteOptions, InputOptions {
   /** The client's folder of a build, or the build directory. */
   readonly build: string;
@@ -143,6 +171,16 @@ export interface QueryOptions extends RemoteOptions, InputOptions {
   /** Ends the session and notifies the other parties; the call throws the reason of the signal. */
   readonly signal?: AbortSignal;
 }
+
+const queryFields: Fields<QueryOptions> = {
+  ...remoteFields,
+  ...inputFields,
+  build: required(text),
+  record: text,
+  guard: flag,
+  output: text,
+  signal,
+};
 
 /**
  * Sends one query to a server, as its client. `measured` covers the links of this party only.
@@ -161,6 +199,7 @@ export interface QueryOptions extends RemoteOptions, InputOptions {
  * @throws SessionError if a party fails
  */
 export async function query(options: QueryOptions): Promise<RunResult> {
+  checkOptions("query", queryFields, options);
   const [server, dealer] = [endpointOf(options.server, "server"), endpointOf(options.dealer, "dealer")];
   const identity = await identityOf(options, "client");
   const part = await loadPartyBuild(options.build, "client");

@@ -16,4 +16,4 @@ export {
 export { securityStatement } from "./security-statement.ts";
 export { sha256 } from "./sha256.ts";
 export { version } from "./version.ts";
-export { canonicalJson, type StagedBuild, stageBuild, writeBuild } from "./write-build.ts";
+export { canonicalJson, checkBuildFolder, type StagedBuild, stageBuild, writeBuild } from "./write-build.ts";

@@ -1,6 +1,5 @@
 import {
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -11,7 +10,7 @@ import {
 } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
-import { fileDiagnostic } from "../tensors/files/index.ts";
+import { fileDiagnostic, makeFolder, requireFolder } from "../tensors/files/index.ts";
 import { isRole, roles } from "./party-names.ts";
 
 /** Text of a JSON file of a build: keys keep their order, so the same value gives the same bytes. */
@@ -76,7 +75,7 @@ export const writeBuild = (dir: string, files: ReadonlyMap<string, Uint8Array>):
 /** The same in two steps. */
 export function stageBuild(dir: string, files: ReadonlyMap<string, Uint8Array>): StagedBuild {
   for (const path of files.keys()) checkPath(path);
-  const target = existsSync(dir) ? realpathSync(dir) : resolve(dir);
+  const target = targetOf(dir);
   checkTarget(target, dir, files);
   const beside = (what: string): string => join(dirname(target), `.${basename(target)}.${what}-${process.pid}`);
   const fresh = beside("new");
@@ -89,13 +88,11 @@ export function stageBuild(dir: string, files: ReadonlyMap<string, Uint8Array>):
       work();
     } catch (error) {
       discard();
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-      const help = "name another folder with -o, or free space and get write permission";
-      fail(fileDiagnostic("MRL0603", dir, `the build directory cannot be written: ${reason}`, help));
+      unwritable(dir, error);
     }
   };
   guarded(() => {
-    mkdirSync(dirname(target), { recursive: true });
+    makeFolder(dirname(target));
     writeFiles(fresh, files);
   });
   const replace = (): void => {
@@ -111,10 +108,29 @@ export function stageBuild(dir: string, files: ReadonlyMap<string, Uint8Array>):
   return { folder: fresh, commit: () => guarded(replace), discard };
 }
 
+const targetOf = (dir: string): string => (existsSync(dir) ? realpathSync(dir) : resolve(dir));
+
+function unwritable(dir: string, error: unknown): never {
+  const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+  const help = "name another folder with -o, or free space and get write permission";
+  return fail(fileDiagnostic("MRL0603", dir, `the build directory cannot be written: ${reason}`, help));
+}
+
+/** The same refusals as `stageBuild`, before the long work of compiling. */
+export function checkBuildFolder(dir: string): void {
+  const target = targetOf(dir);
+  checkTarget(target, dir, new Map());
+  try {
+    requireFolder(target);
+  } catch (error) {
+    unwritable(dir, error);
+  }
+}
+
 function writeFiles(folder: string, files: ReadonlyMap<string, Uint8Array>): void {
   for (const [path, bytes] of files) {
     const file = join(folder, path);
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     // Private weights are for the server alone, also among the users of its machine.
     writeFileSync(file, bytes, { flag: "wx", mode: path.startsWith("server/") ? 0o600 : 0o644 });
   }

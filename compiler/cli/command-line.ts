@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option, type OptionValues } from "commander";
+import { usage } from "../api/index.ts";
 import { version } from "../build/index.ts";
 import {
   type CommandIo,
@@ -16,10 +17,17 @@ import { refuseSaidTwice } from "./repeated-options.ts";
 
 /** Runs one command line and returns its exit code. */
 export async function runCommandLine(argv: readonly string[], io: CommandIo): Promise<number> {
-  const json = argv.includes("--json");
   let outcome: CommandResult | undefined;
-  const program = createProgram(io, json, (result) => {
-    outcome = result;
+  // A command line that cannot be read is answered as JSON if it seems to ask for it.
+  const last = argv.includes("--") ? argv.indexOf("--") : argv.length;
+  let json = argv.slice(0, last).includes("--json");
+  const program = createProgram(io, {
+    onJson: (asked) => {
+      json = asked;
+    },
+    onResult: (result) => {
+      outcome = result;
+    },
   });
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -46,7 +54,13 @@ function usageMessage(error: CommanderError): string {
   return error.code === "commander.unknownCommand" ? `${message}: see marillc --help` : message;
 }
 
-function createProgram(io: CommandIo, json: boolean, onResult: (outcome: CommandResult) => void): Command {
+interface Hooks {
+  /** Whether the command line asks for JSON: `--json` may also be the value of an option, or of an argument after `--`. */
+  readonly onJson: (asked: boolean) => void;
+  readonly onResult: (outcome: CommandResult) => void;
+}
+
+function createProgram(io: CommandIo, hooks: Hooks): Command {
   const program = new Command("marillc")
     .description("compile ONNX models to secure multi-party computation programs, and run them")
     .version(version, "-V, --version")
@@ -54,7 +68,7 @@ function createProgram(io: CommandIo, json: boolean, onResult: (outcome: Command
   for (const spec of commands) {
     const words = spec.name.split(" ");
     const parent = words.length === 1 ? program : commandGroup(program, words[0]!);
-    parent.addCommand(createCommand(spec, words.at(-1)!, io, json, onResult), { hidden: spec.hidden ?? false });
+    parent.addCommand(createCommand(spec, words.at(-1)!, io, hooks), { hidden: spec.hidden ?? false });
   }
   // commander copies these settings only to commands that it creates itself, so each command gets its own.
   const redirectOutput = (command: Command): void => {
@@ -81,13 +95,7 @@ function commandGroup(program: Command, name: string): Command {
   return made;
 }
 
-function createCommand(
-  spec: CommandSpec,
-  name: string,
-  io: CommandIo,
-  json: boolean,
-  onResult: (outcome: CommandResult) => void,
-): Command {
+function createCommand(spec: CommandSpec, name: string, io: CommandIo, { onJson, onResult }: Hooks): Command {
   const command = new Command(name).description(spec.summary).helpCommand(false);
   for (const argument of spec.arguments) {
     command.argument(argument.optional ? `[${argument.name}]` : `<${argument.name}>`, argument.help);
@@ -95,8 +103,8 @@ function createCommand(
   for (const option of spec.options) addOption(command, option);
   const aliases = optionAliases.filter(({ commands: names }) => names.includes(spec.name));
   for (const { old, flag } of aliases) {
-    const { flags } = spec.options.find((option) => flagOf(option) === flag)!;
-    command.addOption(new Option(flags.replace(flag, old)).hideHelp());
+    const renamed = spec.options.find((option) => flagOf(option) === flag)!;
+    command.addOption(readOption(new Option(renamed.flags.replace(flag, old)).hideHelp(), renamed));
   }
   refuseSaidTwice(command, spec.options, aliases);
   const many = spec.examples.length > 1 ? "Examples" : "Example";
@@ -105,6 +113,9 @@ function createCommand(
   }
   command.action(async (...parameters: unknown[]) => {
     const self = parameters.at(-1) as Command;
+    const json = self.opts().json === true;
+    onJson(json);
+    if (self.args.includes("")) usage("expected an argument that is not empty");
     const line = (text: string): void => io.err(`${text}\n`);
     onResult(
       await spec.run({
@@ -128,12 +139,21 @@ function withoutAliases(given: OptionValues, aliases: typeof optionAliases): Opt
   return { ...given, ...Object.fromEntries(renamed) };
 }
 
-function addOption(command: Command, { flags, help, repeats, required, hidden }: OptionSpec): void {
+function addOption(command: Command, spec: OptionSpec): void {
+  const { flags, help, required, hidden } = spec;
   const option = new Option(flags, help).makeOptionMandatory(required ?? false).hideHelp(hidden ?? false);
+  command.addOption(readOption(option, spec));
+}
+
+/** An empty value is one that a script forgot to set, unless it means something. */
+function readOption(option: Option, { repeats, mayBeEmpty }: OptionSpec): Option {
+  if (!option.required && !option.optional) return option;
+  const read = (value: string): string =>
+    value === "" && !mayBeEmpty ? usage(`${option.long} takes a value that is not empty`) : value;
   // An option with an optional value is `true` without one.
   const collect = (value: string, before: readonly string[] | true | undefined): readonly string[] => [
     ...(before === true ? ["all"] : (before ?? [])),
-    value,
+    read(value),
   ];
-  command.addOption(repeats ? option.argParser(collect as never) : option);
+  return option.argParser((repeats ? collect : read) as never);
 }

@@ -20,6 +20,8 @@ export interface OptionSpec {
   /** With `repeats`: what a value is about. Two values about the same are an error. */
   readonly subject?: (value: string) => string | undefined;
   readonly required?: true;
+  /** Whether an empty value means something. */
+  readonly mayBeEmpty?: true;
   /** Values for shell completion; the command itself checks what it is given. */
   readonly choices?: readonly string[];
   /** Known by name, and refused with advice; help does not list it. */

@@ -111,6 +111,8 @@ function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOp
   if (path === undefined) return nothingToCount();
   if (!isDirectory(path)) return { ...counted, ...modelOptionsOf(path, options) };
   refuseForBuild(options, modelOptions);
+  const needsModel = options.text("phase") !== undefined;
+  if (needsModel) usage("--phase needs --architecture: a build reports a token with cached keys and values by itself");
   return { ...counted, build: path };
 }
 

@@ -1,6 +1,6 @@
 import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
 import { SessionError } from "../../runtime/core/index.ts";
-import { UsageError, withHelp } from "../api/index.ts";
+import { fileProblem, UsageError, withHelp } from "../api/index.ts";
 import { InternalError } from "../run/index.ts";
 import { diagnosticLines } from "./blockers.ts";
 
@@ -31,8 +31,7 @@ export function failureOf(error: unknown): Failure {
     };
     return { exitCode: exitCodes.session, text: formatDiagnostic(diagnostic), errors: [diagnostic] };
   }
-  const found = fileDiagnostic(error);
-  const file = found && withHelp(found);
+  const file = fileProblem(error);
   if (file) return { exitCode: exitCodes.input, text: formatDiagnostic(file), errors: [file] };
   const code = error instanceof InternalError ? error.code : "MRL0700";
   const message = `${error instanceof Error ? error.message : String(error)} — internal error, please report`.replace(
@@ -41,14 +40,6 @@ export function failureOf(error: unknown): Failure {
   );
   const help = "report it with the stack trace that MARILLC_DEBUG=1 prints";
   return { exitCode: exitCodes.internal, text: `error ${code}: ${message}`, errors: [{ code, message, help }] };
-}
-
-/** An error of the file system on a path from the command line. */
-function fileDiagnostic(error: unknown): Diagnostic | undefined {
-  const { code, path, syscall } = error as NodeJS.ErrnoException;
-  if (typeof code !== "string" || typeof path !== "string" || syscall === undefined) return undefined;
-  const help = "check that the path exists, and your permission to use it";
-  return { code: "MRL0804", message: `the file or folder cannot be used (${syscall}: ${code})`, at: path, help };
 }
 
 export const usageFailure = (message: string): Failure => ({

@@ -18,7 +18,7 @@ export const generateCommand: CommandSpec = {
   summary: "generate text with a compiled language model, locally or as the client of a server",
   arguments: [{ name: "build-dir", help: "a build directory with tokenizer files" }],
   options: [
-    { flags: "--prompt <text>", help: "text to continue", required: true },
+    { flags: "--prompt <text>", help: "text to continue", required: true, mayBeEmpty: true },
     { flags: "--max-tokens <n>", help: `maximum number of new tokens (default: ${defaultTokens})` },
     { flags: "--no-cache", help: "recompute the full context for every token instead of caching keys and values" },
     { flags: "--server <host:port>", help: "connect to this server as its client; needs --dealer and --identity" },
@@ -64,7 +64,10 @@ export async function printText({ json, io, progress }: Invocation, options: Gen
 
 function remoteOf({ options, warn }: Invocation): GenerateOptions["remote"] {
   const [server, dealer, identity] = [options.text("server"), options.text("dealer"), options.text("identity")];
-  if (server === undefined) return undefined;
+  if (server === undefined) {
+    if (dealer !== undefined || identity !== undefined) usage("--dealer and --identity need --server");
+    return undefined;
+  }
   if (dealer === undefined || identity === undefined) return usage("--server needs --dealer and --identity");
   return { server, dealer, identity, onWarning: warn };
 }

@@ -1,11 +1,15 @@
 import type { CommandIo } from "./command.ts";
 
-/** The io of this process. A closed pipe on stdout ends it without an error. */
+/**
+ * The io of this process. A closed pipe on stdout ends it without an error; a full disk behind stdout is an error of
+ * the user's machine. What cannot be said on stderr is lost, and the result on stdout is not.
+ */
 export function processIo(): CommandIo {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    if (error.code !== "EPIPE") process.stderr.write(`error MRL0804: stdout cannot be written: ${error.code}\n`);
+    process.exit(error.code === "EPIPE" ? 0 : 1);
   });
+  process.stderr.on("error", () => {});
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),

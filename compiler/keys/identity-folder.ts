@@ -5,10 +5,11 @@
  *   identity.json   its role
  *   peers/          certificates of trusted parties, as <role>.pem; to trust a new one, put its file there
  */
-import { access, mkdir, writeFile } from "node:fs/promises";
+import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
+import { makeFolder } from "../tensors/files/index.ts";
 import type { KeyPair } from "./x509.ts";
 
 export interface IdentityFile {
@@ -48,7 +49,7 @@ export async function writeIdentity(
   own: KeyPair,
   peers: Readonly<Partial<Record<Role, string>>>,
 ): Promise<void> {
-  await mkdir(join(dir, "peers"), { recursive: true, mode: 0o700 });
+  makeFolder(join(dir, "peers"), 0o700);
   await writeFile(join(dir, "key.pem"), own.key, { mode: 0o600, flag: "wx" });
   await writeFile(join(dir, "cert.pem"), own.certificate, { flag: "wx" });
   await writeJson(join(dir, "identity.json"), identity);

@@ -1,8 +1,8 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Role } from "../../runtime/core/index.ts";
 import { fingerprintOf } from "../../runtime/transport/node/index.ts";
 import { roles } from "../build/index.ts";
+import { makeFolder } from "../tensors/files/index.ts";
 import { refuseExisting, writeIdentity, writeJson } from "./identity-folder.ts";
 import type { Invite } from "./invite.ts";
 import { type KeyPair, makeKeyPair, validityFromToday } from "./x509.ts";
@@ -31,7 +31,7 @@ export async function initKeys(dir: string, options: { readonly days?: number } 
   const pairs: Record<Role, KeyPair> = await byRole((role) => makeKeyPair(`marillc ${role}`, from, to));
   const fingerprints = await byRole((role) => fingerprintOf(pairs[role].certificate));
   const validUntil = to.toISOString();
-  await mkdir(dir, { recursive: true });
+  makeFolder(dir);
   for (const role of roles) {
     const others = roles.filter((each) => each !== role);
     const certificates = Object.fromEntries(others.map((each) => [each, pairs[each].certificate]));

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TextTokenizer } from "../inputs/index.ts";
+import { readWholeFile } from "../tensors/files/index.ts";
 import {
   type Forward,
   generate,
@@ -40,12 +40,16 @@ interface EvaluationOptions {
   readonly onDone?: (done: number, of: number) => void;
 }
 
+/** A text of prompts and answers; more is another file by mistake. */
+const mostPromptBytes = 256 * 2 ** 20;
+
 /**
  * Reads lines {"prompt": …, "answer": …}, at most `limit`.
  * @throws DiagnosticError MRL0825 for a line of another form
  */
 export function readEvaluationPrompts(file: string, limit: number): readonly EvaluationPrompt[] {
-  const lines = readFileSync(file, "utf8")
+  const lines = new TextDecoder()
+    .decode(readWholeFile(file, mostPromptBytes))
     .split("\n")
     .filter((line) => line.trim() !== "");
   return lines.slice(0, limit).map((line, index) => {

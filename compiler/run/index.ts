@@ -18,7 +18,7 @@ export {
   watchChannel,
   watchMemory,
 } from "./meter.ts";
-export { openOnnxSession, runtimeInfo } from "./onnx-session.ts";
+export { type OnnxSession, openOnnxSession, runtimeInfo } from "./onnx-session.ts";
 export { loadPlain, type PlainOutputs, runPlain } from "./plain.ts";
 export { type ClampedValues, dequantizeOutput } from "./quantize-inputs.ts";
 export {

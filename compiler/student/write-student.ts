@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import { canonicalJson } from "../build/index.ts";
 import { readTokenizerFiles } from "../inputs/index.ts";
-import { writeWholeFile } from "../tensors/files/index.ts";
+import { makeFolder, writeWholeFile } from "../tensors/files/index.ts";
 import type { Student } from "./make-student.ts";
 
 export interface StudentPaths {
@@ -20,7 +20,7 @@ export function studentPaths(output: string): StudentPaths {
 
 /** Writes a student. Never overwrites the source model, whose weights are read during the write. Errors: MRL0685. */
 export function writeStudent(files: StudentPaths, source: string, { model, data, manifest }: Student): void {
-  mkdirSync(dirname(files.model), { recursive: true });
+  makeFolder(dirname(files.model));
   const taken = new Set([realpathSync(source)]);
   for (const path of Object.values(files)) {
     if (taken.has(join(realpathSync(dirname(path)), basename(path)))) {

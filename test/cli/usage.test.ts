@@ -61,6 +61,19 @@ test.each([
   [["rewrite", "a.onnx", "--merge-heads", "2", "--merge-scale", "0", "-o", "b.onnx"]],
   [["rewrite", "a.onnx", "--grouping", "similarity", "-o", "b.onnx"]],
   [["rewrite", "a.onnx", "--lora-alpha", "2", "-o", "b.onnx"]],
+  [["check", ""]],
+  [["check", "a.onnx", "--adapter", ""]],
+  [["check", "a.onnx", "--private", ""]],
+  [["check", "a.onnx", "--adapter", "b", "--adapter", "c"]],
+  [["check", "a.onnx", "--numerics", "crypten", "--numerics", "marill"]],
+  [["check", "a.onnx", "--input", "x:client", "--input", "x:server"]],
+  [["check", "a.onnx", "--dim", "seq=4", "--dim", "seq=5"]],
+  [["cost", dir, "--adapter", "b"]],
+  [["cost", dir, "--preset", "crypten"]],
+  [["cost", dir, "--phase", "decode"]],
+  [["inspect", dir, "--adapter", "b"]],
+  [["generate", "b", "--prompt", "a", "--dealer", "127.0.0.1:1"]],
+  [["generate", "b", "--prompt", "a", "--identity", "keys"]],
 ])("wrong usage ends with 2 and one line: %j", async (argv) => {
   const { code, out, err } = await marillc(...argv);
   expect(code).toBe(2);
@@ -204,4 +217,18 @@ test.each([
   expect(code).toBe(1);
   expect(err).toContain(`error MRL0611: expected a build directory, found ${found}\n  at      ${join(dir, name)}\n`);
   expect(err).toContain("`marillc compile -o`");
+});
+
+test("--json is an option, not any word of the command line", async () => {
+  const value = await marillc("check", "none.onnx", "--adapter", "--json");
+  expect(value.out).toBe("");
+  expect(value.err).toContain("MRL0101");
+  const argument = await marillc("check", "--", "--json");
+  expect(argument.out).toBe("");
+  expect(argument.err).toContain("--json");
+});
+
+test("a full disk is not a defect of marillc, although its error names no file", () => {
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
+  expect(failureOf(full)).toMatchObject({ exitCode: 1, errors: [{ code: "MRL0804" }] });
 });

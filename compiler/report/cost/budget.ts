@@ -29,12 +29,19 @@ function isLimits(value: unknown, extra: readonly string[] = []): boolean {
   });
 }
 
+const help = `write a budget like {"rounds": 200, "bytes": 5000000, "online": {"bytes": {"client→server": 1000000}}}`;
+
+/** @throws DiagnosticError MRL0802 for an object of the caller that is not a budget */
+export function checkBudget(value: unknown): Budget {
+  if (isLimits(value, phases)) return value as Budget;
+  return fail({ code: "MRL0802", message: "expected a budget, found something else", help });
+}
+
 /**
  * Reads a budget from a JSON file.
  * @throws DiagnosticError MRL0802 for a file that cannot be read, or that is not a budget
  */
 export function readBudget(file: string): Budget {
-  const help = `write a budget like {"rounds": 200, "bytes": 5000000, "online": {"bytes": {"client→server": 1000000}}}`;
   try {
     const value: unknown = JSON.parse(readFileSync(file, "utf8"));
     if (isLimits(value, phases)) return value as Budget;

@@ -1,4 +1,4 @@
-export { type Budget, budgetExcess, readBudget } from "./budget.ts";
+export { type Budget, budgetExcess, checkBudget, readBudget } from "./budget.ts";
 export { type CostReport, costReport, type DecodeCost, decodeCost, type OperatorCost } from "./cost-report.ts";
 export { createNoise, errorBound, errorBounds } from "./error-bound.ts";
 export { type GuardCost, guardCost } from "./guard-cost.ts";

@@ -1,4 +1,5 @@
 export { type Checked, invalid, valid } from "./checked.ts";
+export { makeFolder, requireFolder } from "./make-folder.ts";
 export {
   fileDiagnostic,
   findDuplicates,

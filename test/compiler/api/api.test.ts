@@ -87,7 +87,7 @@ describe("inputs", () => {
     const wrong = { shape: [1, 4], data: [1, 2, 3] };
     await expect(run({ build, inputs: { tokens: wrong } })).rejects.toThrow(UsageError);
     await expect(run({ build, inputs: { tokens }, repeat: 0 })).rejects.toThrow(
-      /--repeat takes an integer of at least 1/,
+      /repeat: expected an integer of at least 1, found 0/,
     );
   });
 });

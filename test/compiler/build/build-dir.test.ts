@@ -9,12 +9,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadParty } from "../../../compiler/build/load-party.ts";
 import { packWeights, unpackWeights } from "../../../compiler/build/pack-weights.ts";
 import { version } from "../../../compiler/build/version.ts";
-import { canonicalJson, writeBuild } from "../../../compiler/build/write-build.ts";
+import { canonicalJson, checkBuildFolder, stageBuild, writeBuild } from "../../../compiler/build/write-build.ts";
 import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
 import { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { tensor } from "../../../ir/tensor.ts";
@@ -155,6 +155,26 @@ describe("writing a build", () => {
     writeFileSync(file, "");
     expect(await codesOf(() => writeBuild(file, buildFiles()))).toEqual(["MRL0601"]);
     expect(await codesOf(() => writeBuild(join(file, "below"), buildFiles()))).toEqual(["MRL0603"]);
+  });
+
+  test("where the new build cannot take its place, the old one comes back", async () => {
+    writeBuild(dir, buildFiles());
+    const before = readFileSync(join(dir, "manifest.json"));
+    const staged = stageBuild(dir, buildFiles());
+    // The old build is moved away first; without a new one, the second rename fails.
+    rmSync(staged.folder, { recursive: true });
+    expect(await codesOf(staged.commit)).toEqual(["MRL0603"]);
+    expect(readFileSync(join(dir, "manifest.json"))).toEqual(before);
+    expect(readdirSync(dirname(dir)).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  test("a folder that cannot be replaced is known before compiling, and nothing is left there", async () => {
+    writeFileSync(join(dirname(dir), "file"), "");
+    expect(await codesOf(() => checkBuildFolder(join(dirname(dir), "file")))).toEqual(["MRL0601"]);
+    expect(await codesOf(() => checkBuildFolder(join(dirname(dir), "file", "build")))).toEqual(["MRL0603"]);
+    expect(await codesOf(() => checkBuildFolder(join(dirname(dir), "new", "build")))).toEqual([]);
+    expect(existsSync(join(dirname(dir), "new"))).toBe(false);
+    expect(readdirSync(dirname(dir)).filter((name) => name.startsWith("."))).toEqual([]);
   });
 
   test("a path that leads out of the folder is refused", () => {
