@@ -88,5 +88,6 @@ export function adapterProblems({ weights = {} }: CompileOptions): readonly Diag
 
 export function rangeProblems({ calibration: { margin } = {} }: CompileOptions): readonly Diagnostic[] {
   if (margin === undefined || (margin >= 1 && margin <= 1024)) return [];
-  return [{ code: "MRL0651", message: `expected a factor of 1 to 1024 for --margin, found ${margin}` }];
+  const help = `give --margin ${margin > 1024 ? 1024 : 1}, or leave it out for the default`;
+  return [{ code: "MRL0651", message: `expected a factor of 1 to 1024 for --margin, found ${margin}`, help }];
 }

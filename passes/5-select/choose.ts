@@ -160,8 +160,9 @@ export function computesOperator({ setting, families: [preferred = "marill"] = [
 /** All ops whose protocol cannot run at the planned ring widths (MRL0521). */
 export function refusals(module: Module): readonly Diagnostic[] {
   return opsOf(module).flatMap((op) => {
+    if (op.protocol === undefined) return [];
     const spec = specOf(module, op);
-    const why = op.protocol === undefined ? undefined : protocols.get(op.protocol)?.refuses?.(spec);
+    const why = protocols.get(op.protocol)?.refuses?.(spec);
     if (why === undefined) return [];
     return [
       {

@@ -200,10 +200,14 @@ test("a failure of another party ends with 3, code, place and help", () => {
 });
 
 test("a fault of ours ends with 70 and says so in one line", () => {
-  for (const error of [new TypeError("x is\nnot y"), new InternalError("MRL0799", "traffic is not as predicted")]) {
+  const faults = [
+    ["MRL0700", new TypeError("x is\nnot y")],
+    ["MRL0799", new InternalError("MRL0799", "traffic is not as predicted")],
+  ] as const;
+  for (const [code, error] of faults) {
     const { exitCode, text } = failureOf(error);
     expect(exitCode).toBe(70);
-    expect(text).toMatch(/^error MRL07(00|99): .* internal error, please report$/);
+    expect(text).toMatch(new RegExp(`^error ${code}: .* internal error, please report$`));
   }
 });
 
