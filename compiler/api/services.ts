@@ -77,6 +77,7 @@ const serveFields: Fields<ServeOptions> = {
   ...serverInputFields,
   build: required(text),
   dealer: required(address),
+  adapter: text,
   onAnswer: callback,
   adapter: text,
   output: text,
@@ -105,6 +106,7 @@ export async function serve(all: ServeOptions): Promise<Service> {
   const { build, dealer: at, ...options } = all;
   const [listen, dealer] = [endpointOf(options.listen, "listen"), endpointOf(at, "dealer")];
   const identity = await identityOf(options, "server");
+  const adapter = chosenAdapter(build, options.adapter);
   prepareServedOutput(options.output);
   const adapter = chosenAdapter(build, options.adapter);
   const inputs = openServerInputs(loadManifest(partyFolder(build, "server")), options);
