@@ -1,6 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { expect, test } from "vitest";
 import { writeSafetensors } from "../../compiler/tensors/safetensors.ts";
+import { marillc } from "../cli/run-cli.ts";
 import { floatInfo, floatTensor, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
 import { numbers } from "../end-to-end/tiny-model.ts";
 import { npz, optionIn, type Refused, walk, workFolder } from "./walk.ts";
@@ -197,3 +199,8 @@ const weights: readonly Refused[] = [
 ];
 
 walk([...adapters, ...bounds, ...weights]);
+
+test("an output beyond its bounds is told once, not again of the value that opens it", async () => {
+  const { out } = await marillc(...owned(far(), "--base", written("small.onnx", numbers(16, 9, 0.1)), ...calibrated));
+  expect(out.match(/expected values in the public bounds/g)).toHaveLength(1);
+});
