@@ -61,6 +61,20 @@ export interface SplitState extends PassState {
   readonly server?: ServerPart;
   /** ONNX tensor of a value, for the values that have one. */
   readonly sources: ReadonlyMap<ValueId, string>;
+  /** From 5-select on, if range checks were asked for. */
+  readonly guard?: GuardFacts;
+}
+
+/** The range checks of a program, and the one bit that the client learns of them. */
+export interface GuardFacts {
+  /** The output with the bit: 1 if any guarded value left its bounds. */
+  readonly value: ValueId;
+  /** A value up to 2^headroom times its bounds is told for certain. */
+  readonly headroom: number;
+  /** Number of elements that are checked. */
+  readonly elements: number;
+  /** Nodes of the model, or values without one. */
+  readonly layers: readonly string[];
 }
 
 /** The inputs of the secure module, of either party. */

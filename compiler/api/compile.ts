@@ -2,7 +2,9 @@ import { checkBuildFolder, type Manifest, type StagedBuild, stageBuild } from ".
 import type { Compilation } from "../compile/index.ts";
 import { buildJson } from "../report/text/index.ts";
 import type { VerifiedOutput } from "../run/index.ts";
+import { writeWholeFile } from "../tensors/files/index.ts";
 import { checkOptions, type Fields, flag, required, text } from "./fields.ts";
+import { prepareOutput } from "./inputs.ts";
 import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 import { isSmall, verifyCompilation } from "./verify.ts";
 
@@ -17,9 +19,16 @@ export interface CompileOptions extends ModelOptions {
    * Default: for models that take about a second.
    */
   readonly verify?: boolean;
+  /** Write the bounds of every shared value there, for `ranges` of a later compilation. The file is public. */
+  readonly writeRanges?: string;
 }
 
-const compileFields: Fields<CompileOptions> = { ...modelFields, output: required(text), verify: flag };
+const compileFields: Fields<CompileOptions> = {
+  ...modelFields,
+  output: required(text),
+  verify: flag,
+  writeRanges: text,
+};
 
 type Promised = "name" | "setting" | "security" | "caveats" | "truncation" | "chosenFor" | "inexact" | "programHash";
 
@@ -59,15 +68,17 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
  */
 export async function compile(given: CompileOptions): Promise<CompileResult> {
   checkOptions("compile", compileFields, given);
-  const { output, verify, ...model } = given;
+  const { output, verify, writeRanges, ...model } = given;
   const options = resolveModelOptions(model);
   checkBuildFolder(output);
+  prepareOutput(writeRanges);
   const { compileModel } = await loadCompiler();
   const compilation = compileModel(options);
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;
   const staged = stageBuild(output, files);
   const verified = await verifyStaged(staged, compilation, verify ?? isSmall(compilation));
   staged.commit();
+  if (writeRanges !== undefined) writeWholeFile(writeRanges, new TextEncoder().encode(compilation.ranges));
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
   return {
     ...buildJson(manifest, sizes, output),

@@ -13,6 +13,8 @@ import {
   costReport,
   type DecodeCost,
   decodeCost,
+  type GuardCost,
+  guardCost,
   readBudget,
 } from "../report/cost/index.ts";
 import { type CostChange, costDiff } from "../report/text/index.ts";
@@ -79,6 +81,8 @@ export interface CostResult extends CostReport {
   readonly wrap?: Manifest["calibration"]["wrap"];
   /** For a build that caches keys and values: one token, at the last position. */
   readonly decode?: DecodeCost;
+  /** For a build with a guard: what its range checks cost in a query, contained in the totals. */
+  readonly guard?: GuardCost;
   /** Totals that differ from `diff`. */
   readonly diff?: readonly CostChange[];
   /** What exceeds `budget`, one line each. */
@@ -133,20 +137,24 @@ async function countedOf(
 async function modelCost(model: ModelOptions, links: readonly LinkProfile[]): Promise<Counted> {
   const { compileModel } = await loadCompiler();
   const { module, manifest } = compileModel(resolveModelOptions(model));
-  const { setting, programHash, chosenFor, calibration } = manifest;
-  return { ...costReport(module, setting, programHash, links), chosenFor, ...given({ wrap: calibration.wrap }) };
+  const { setting, programHash, chosenFor, calibration, guard } = manifest;
+  const checks = guard && guardCost(module, setting, guard);
+  const counted = costReport(module, setting, programHash, links);
+  return { ...counted, chosenFor, ...given({ wrap: calibration.wrap, guard: checks }) };
 }
 
 async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Counted> {
-  const { setting, programHash, chosenFor, decode, calibration } = loadManifest(dir);
+  const { setting, programHash, chosenFor, decode, calibration, guard } = loadManifest(dir);
   const read = async (name: string): Promise<Module> => {
     const file = join(dir, name);
     const module = await loadMir(readText(file), { file });
     throwIfAny(verify(module));
     return module;
   };
-  const counted = costReport(await read("program.mir"), setting, programHash, links);
-  const report = { ...counted, chosenFor, ...given({ wrap: calibration.wrap }) };
+  const module = await read("program.mir");
+  const counted = costReport(module, setting, programHash, links);
+  const checks = guard && guardCost(module, setting, guard);
+  const report = { ...counted, chosenFor, ...given({ wrap: calibration.wrap, guard: checks }) };
   return decode ? { ...report, decode: decodeCost(await read("decode.mir"), setting, decode.places) } : report;
 }
 

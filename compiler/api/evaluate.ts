@@ -101,7 +101,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const secure: Forward = async (inputs) => {
     const departures = (await guard?.departures(inputs)) ?? [];
     if (departures.length > 0) untrusted = addUntrusted(untrusted, departures);
-    const { outputs, clamped } = await session.query(inputs);
+    const { outputs, trusted, clamped } = await session.query(inputs);
+    const guardedLayers = (manifest.guard?.layers ?? []).map((at) => ({ at }));
+    if (!trusted && departures.length === 0) untrusted = addUntrusted(untrusted, guardedLayers);
     moved = addClamped(moved, clamped);
     return outputs;
   };

@@ -28,7 +28,7 @@ import { openRemoteSession, type RemoteSession } from "../services/index.ts";
 import { usage } from "./errors.ts";
 import { anyText, callback, checkOptions, type Fields, flag, integer, objectOf, required, text } from "./fields.ts";
 import { type ClampOption, clampFields, warnClamped } from "./inputs.ts";
-import { checkRanges, type LocalRunOptions, localRunFields, onOneMachine } from "./run.ts";
+import { checkRanges, type LocalRunOptions, localRunFields, onOneMachine, refuseOrWarn } from "./run.ts";
 import { identityOf, type RemoteOptions, remoteFields } from "./services.ts";
 import { countOf, endpointOf, type LinkOption, linkOf } from "./values.ts";
 
@@ -109,7 +109,8 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   const costs: TokenCost[] = [];
   let moved: ClampedValues = {};
   const forward: Forward = async (inputs, position) => {
-    const { outputs, measured, seconds, clamped } = await session.query(inputs, position);
+    const { outputs, measured, seconds, trusted, clamped } = await session.query(inputs, position);
+    if (!trusted) refuseOrWarn(manifest, guard, options.onWarning);
     moved = addClamped(moved, clamped);
     const place = position ? position.position - (position.program === 1 ? 0 : 1) : costs.length + start - 1;
     costs.push({ place, ...measured, bytes: labels.bytes(measured.bytes), seconds: roundTimes(seconds) });

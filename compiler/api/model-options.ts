@@ -74,8 +74,20 @@ export interface ModelOptions {
   readonly calibrate?: string;
   /** Measured magnitudes are multiplied by this factor, 1 to 1024. Default: 4; 64 without a base and an adapter. */
   readonly margin?: number;
+  /** File of public bounds by value, as `writeRanges` of `compile` writes it: they come before measured ones. */
+  readonly ranges?: string;
+  /**
+   * Measure ranges with the private weights, and publish each bound as a power of two. The manifest lists what becomes
+   * public.
+   */
+  readonly publishRanges?: boolean;
   /** Fractional bits by kind, 1 to 15. Default: 12; query 8, value 10. */
   readonly precision?: Partial<Precision>;
+  /**
+   * Have the parties check the ranges of values inside the network, at these layers (`["all"]`, or names of nodes; `*`
+   * matches any characters). The client learns one bit: whether any value left its range.
+   */
+  readonly guard?: readonly string[];
   /** Name of the program. Default: the file name of the model. */
   readonly name?: string;
 }
@@ -136,8 +148,8 @@ export const resolveModelOptions = (options: ModelOptions): ResolvedOptions =>
 export function compileOptionsOf({ model, name, ...flat }: ModelOptions): CompileOptions {
   const { base, adapter, baseAdapter, mergedLora, private: names, public: open } = flat;
   const { inputs, reveal = {}, head, dims, fixed, buckets } = flat;
-  const { setting, link, objective, truncation, preset, precision } = flat;
-  const { calibrate, margin } = flat;
+  const { setting, link, objective, truncation, preset, precision, guard } = flat;
+  const { calibrate, margin, ranges, publishRanges } = flat;
   const reveals = Object.entries(reveal).flatMap(([output, to]) => readers(to).map((each) => ({ output, to: each })));
   const lora = mergedLora && { rank: mergedLora.rank, tolerance: mergedLora.tolerance ?? defaultTolerance };
   return {
@@ -152,7 +164,8 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
       truncation,
       preset,
       precision,
+      guard,
     }),
-    calibration: given({ samples: calibrate, margin }),
+    calibration: given({ samples: calibrate, margin, ranges, publish: publishRanges }),
   };
 }

@@ -1,5 +1,5 @@
 import { sameShape } from "../../ir/type.ts";
-import { loadManifest } from "../build/index.ts";
+import { loadManifest, type Manifest } from "../build/index.ts";
 import {
   clampedField,
   openLocal,
@@ -7,10 +7,13 @@ import {
   outputsJson,
   type PlainOutputs,
   type RunResult,
+  refuseGuarded,
   refuseUntrusted,
   runPlain,
   securityFields,
+  trustedField,
   unlessAborted,
+  untrustedWarning,
 } from "../run/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { usage } from "./errors.ts";
@@ -113,11 +116,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
       last = await session.query(inputs);
     }
     const traffic = sessionReport(manifest.setting, await session.end());
+    if (!last.trusted) refuseOrWarn(manifest, guard, onWarning);
     warnClamped(last.clamped, onWarning);
     saveOutputs(output, outputsOfBoth(last));
     return {
       schema: 1,
       ...outputFields(last),
+      ...trustedField(manifest, last.trusted),
       ...clampedField(last.clamped),
       ...securityFields(manifest),
       ...traffic,
@@ -141,6 +146,12 @@ const outputFields = ({ outputs, serverOutputs }: PlainOutputs): Pick<RunResult,
   outputs: outputsJson(outputs),
   ...(serverOutputs.size > 0 && { serverOutputs: outputsJson(serverOutputs) }),
 });
+
+/** An answer that the guard of the build does not trust. @throws DiagnosticError unless it is asked for nevertheless */
+export function refuseOrWarn(manifest: Manifest, guard: boolean, warn: ((line: string) => void) | undefined): void {
+  if (guard) refuseGuarded(manifest);
+  warn?.(untrustedWarning(manifest));
+}
 
 /** @throws DiagnosticError for an input that drives a value inside the network out of its bounds */
 export async function checkRanges(

@@ -15,6 +15,7 @@ import {
 import { usage } from "./errors.ts";
 import { address, callback, checkOptions, type Fields, integer, required, signal, text } from "./fields.ts";
 import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
+import { refuseOrWarn } from "./run.ts";
 import { inputFailure, openServerInputs, type ServerInputOptions, serverInputFields } from "./server-inputs.ts";
 import { prepareServedOutput, type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
 import { type Address, countOf, endpointOf, given } from "./values.ts";
@@ -163,6 +164,8 @@ export interface QueryOptions extends RemoteOptions, InputOptions {
   readonly build: string;
   /** The name under which the server has its own input for this query. The server sees it, the dealer does not. */
   readonly record?: string;
+  /** Refuse an answer that the guard of the build, if it has one, does not trust. Default: true. */
+  readonly guard?: boolean;
   /** Write the outputs to this .npz file. */
   readonly output?: string;
   /** Ends the session and notifies the other parties; the call throws the reason of the signal. */
@@ -201,10 +204,11 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const part = await loadPartyBuild(options.build, "client");
   const inputs = inputsOf(part.manifest, options);
   prepareOutput(options.output);
-  const { signal, clamp = false } = options;
+  const { signal, clamp = false, guard = true } = options;
   const record = recordOf(options.record, part.manifest);
   const query = { part, inputs, identity, server, dealer, clamp, ...given({ signal, record }) };
   const { outputs, result } = await queryServer(query);
+  if (result.trusted === false) refuseOrWarn(part.manifest, guard, options.onWarning);
   warnClamped(result.clamped ?? {}, options.onWarning);
   saveOutputs(options.output, outputs);
   return result;

@@ -10,8 +10,8 @@ const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" :
 
 /** Who learns what, as text; the caller prints the findings as diagnostics. */
 export function flowReportText(report: FlowReport): string {
-  const { name, setting, security, parties, shared, sharedByServer, opened, outputs, weights, protocols, calls } =
-    report;
+  const { name, setting, security, parties, shared, sharedByServer, opened, published, outputs } = report;
+  const { weights, protocols, calls } = report;
   const of = parties.length === 3 ? "client, server and dealer agree" : `the ${parties.join("'s and the ")}'s alone`;
   const whole = Object.entries(protocols).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   const rows: readonly (readonly [string, readonly string[]])[] = [
@@ -29,6 +29,7 @@ export function flowReportText(report: FlowReport): string {
         return `${name} ${shapeText(shape)} to the ${to}${causes && `: computed from ${causes}`}`;
       }),
     ],
+    ["published", published ? [publishedText(published)] : []],
     ["in the clear", outputs.map((output) => `${output}, by the client from what it knows then`)],
     ["rests on", [whole.map(([protocol, n]) => `${protocol} ${n}×`).join(", ")]],
   ];
@@ -37,6 +38,15 @@ export function flowReportText(report: FlowReport): string {
     items.map((item, k) => `${(k === 0 ? title : "").padEnd(width)}${item}`),
   );
   return [`${name}: ${setting}; ${security}`, ...lines].join("\n");
+}
+
+/** Bounds shown; the manifest has all. */
+const maxShown = 4;
+
+function publishedText({ integers, bits, bounds }: NonNullable<FlowReport["published"]>): string {
+  const shown = bounds.slice(0, maxShown).map(({ value, bound, exponent }) => `${bound} of ${value} 2^${exponent}`);
+  const more = bounds.length > maxShown ? ", …" : "";
+  return `${count(integers, "integer")}, ${count(bits, "bit")} of the private weights, as exponents of bounds: ${shown.join(", ")}${more}`;
 }
 
 /** The last line of a check. */

@@ -1,4 +1,5 @@
-import { compareOwners, compareWithManifest, sourceTensor } from "./compare-manifest.ts";
+import { checkGuard } from "./check-guard.ts";
+import { compareOwners, comparePublished, compareWithManifest, sourceTensor } from "./compare-manifest.ts";
 import { compareWithModule } from "./compare-module.ts";
 import { compareParties } from "./compare-parties.ts";
 import { type Finding, type Role, roles } from "./finding.ts";
@@ -6,7 +7,7 @@ import { parseMir } from "./parse-mir.ts";
 import { type ParsedProgramText, parseProgram } from "./parse-program.ts";
 import { type BuildFiles, checkClientModels, checkStrayFiles, checkWeightFile, sha256 } from "./party-files.ts";
 import { programViews } from "./program-views.ts";
-import { type ParsedManifest, parseManifest } from "./read-manifest.ts";
+import { type ParsedManifest, type PublishedIntegers, parseManifest } from "./read-manifest.ts";
 import { ParseFault } from "./token-reader.ts";
 import { type OpenedValue, trackValues, type ValueFlow } from "./track-values.ts";
 
@@ -23,6 +24,8 @@ export interface FlowReport {
   readonly sharedByServer: FlowReport["shared"];
   /** Every opened value, its reader, and whose secrets it depends on. */
   readonly opened: readonly (OpenedValue & { readonly tensor: string })[];
+  /** What private weights made public before any query, as the manifest says: exponents of bounds. */
+  readonly published?: PublishedIntegers;
   /** Outputs that the client computes from values opened to it, or alone. */
   readonly outputs: readonly string[];
   /** Weights of the program, by who knows them. */
@@ -105,6 +108,7 @@ function checkProgram(files: BuildFiles): {
   if (first && flow) {
     findings.push(...flow.findings);
     if (manifest) findings.push(...compareWithManifest(first.program, flow, manifest, first.file));
+    if (manifest) findings.push(...checkGuard(first.program, flow, manifest, first.file));
     findings.push(...checkModule(files, first, flow, manifest));
     for (const role of ["client", "server"] as const) findings.push(...checkWeightFile(files, role, first.program));
   }
@@ -185,7 +189,9 @@ function checkModule(
   if (!module) return findings;
   return [
     ...compareWithModule(program, flow, module, file),
-    ...(manifest ? compareOwners(module, manifest, found[0]) : []),
+    ...(manifest
+      ? [...compareOwners(module, manifest, found[0]), ...comparePublished(module, manifest, found[0])]
+      : []),
   ];
 }
 
@@ -231,6 +237,7 @@ function summarize(
     shared: manifest?.cuts ?? [],
     sharedByServer: manifest?.serverCuts ?? [],
     opened: (flow?.opened ?? []).map((each) => ({ ...each, tensor: tensor(each.value) })),
+    ...(manifest?.calibration?.published && { published: manifest.calibration.published }),
     outputs: [...(manifest?.tails.map(({ output }) => output) ?? []), ...(manifest?.clientOutputs ?? [])],
     weights: { public: weights(true), server: weights(false) },
     protocols,

@@ -26,7 +26,10 @@ export function compareWithManifest(
     if (mine !== theirs) messages.push(`the ${what} is ${mine}; the manifest says ${theirs}`);
   }
   messages.push(...weightMismatches(program, manifest), ...inputMismatches(program, manifest));
-  const promised = manifest.reveals.map(({ value, to, shape }) => `${value} [${shape.join(", ")}] to the ${to}`).sort();
+  const guard = manifest.guard ? [{ value: manifest.guard.value, to: "client", shape: [] }] : [];
+  const promised = [...manifest.reveals, ...guard]
+    .map(({ value, to, shape }) => `${value} [${shape.join(", ")}] to the ${to}`)
+    .sort();
   const opened = flow.opened.map(({ value, to, shape }) => `${value} [${shape.join(", ")}] to the ${to}`).sort();
   for (const each of opened) if (!promised.includes(each)) messages.push(`opens ${each}; the manifest does not say so`);
   for (const each of promised) if (!opened.includes(each)) messages.push(`does not open ${each}; the manifest says so`);
@@ -65,6 +68,40 @@ export function compareOwners({ params }: ParsedModule, manifest: ParsedManifest
     if (listed === label) return [];
     return [{ code: "MRL0910", message: `${tensor} belongs to ${label}; the manifest says ${listed}`, at: file }];
   });
+}
+
+/**
+ * The list of what private weights made public counts itself right, and the module keeps to it: no range is wider than
+ * its published bound.
+ */
+export function comparePublished(
+  { inputs, params, steps }: ParsedModule,
+  manifest: ParsedManifest,
+  file: string,
+): readonly Finding[] {
+  const published = manifest.calibration?.published;
+  if (!published) return [];
+  const ranges = new Map([
+    ...[...inputs].map(([name, { range }]) => [name, range] as const),
+    ...[...params].map(([name, { type }]) => [name, type.range] as const),
+    ...steps.flat().map(({ result, type: { range } }) => [result, range] as const),
+  ]);
+  const { integers, bounds } = published;
+  const wide = bounds.filter(({ value, bound, exponent }) => {
+    const range = ranges.get(value);
+    return (
+      (bound === "magnitude" || bound === "weight") &&
+      range !== undefined &&
+      Math.max(-range[0], range[1]) > 2 ** exponent
+    );
+  });
+  const messages = [
+    ...(integers === bounds.length
+      ? []
+      : [`the manifest counts ${integers} published integers and lists ${bounds.length}`]),
+    ...wide.map(({ value, exponent }) => `${value} leaves the bound 2^${exponent} that the manifest publishes`),
+  ];
+  return messages.map((message) => ({ code: "MRL0910", message, at: file }));
 }
 
 /** Each party shares exactly its cuts of the manifest, within their bounds, computed from its own or public values. */

@@ -87,7 +87,9 @@ function cacheMismatches(
   ops: readonly ParsedOp[],
   variables: ReadonlyMap<string, string>,
 ): readonly string[] {
-  const attention = new Map(ops.filter(({ operator }) => /attention$/.test(operator)).map((op) => [op.result, op]));
+  // A result that is computed in a short ring and extended behind it keeps its own name.
+  const nameOf = ({ result }: ParsedOp): string => result.replace(/\.short$/, "");
+  const attention = new Map(ops.filter(({ operator }) => /attention$/.test(operator)).map((op) => [nameOf(op), op]));
   return [...cached.keys()].filter((name) => {
     const dot = name.lastIndexOf(".");
     const op = attention.get(name.slice(0, dot));

@@ -21,7 +21,7 @@ const isChunkFile = /(^|\/)((decode|window-\d+)\.(ts|js|mir)|(public|head)-step\
 const isProgram = /(^|\/)program\.(ts|js|mir)$/;
 const isManifest = /(^|\/)manifest\.json$/;
 
-const chunkFields = ["programHash", "artefactsHash", "cuts", "reveals", "clear"];
+const chunkFields = ["programHash", "artefactsHash", "cuts", "reveals", "guard", "clear"];
 const takeAt = (from: object, names: readonly string[]): object =>
   Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));
 

@@ -104,6 +104,7 @@ const dealerProtocols: Readonly<Record<string, string>> = {
   thresholdCompare: "masked public -> share",
   thresholdMaximum: "share public -> share",
   thresholdMinimum: "share public -> share",
+  thresholdOutside: "masked -> share",
   thresholdSign: "masked -> share",
   tournamentArgmax: "masked -> share",
   tournamentMaxPool: "masked -> share",

@@ -25,6 +25,10 @@ export interface ParsedManifest {
   readonly serverCuts?: ParsedManifest["cuts"];
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   readonly clientOutputs: readonly string[];
+  /** What the provider publishes of its private weights: exponents of bounds. */
+  readonly calibration?: { readonly published?: PublishedIntegers };
+  /** The one bit that the client learns beside the reveals. */
+  readonly guard?: { readonly value: string };
   /** What the client keeps of its own layers between positions: inputs and outputs of its graphs, in the clear. */
   readonly clear?: {
     readonly places: string;
@@ -36,6 +40,12 @@ export interface ParsedManifest {
     readonly to: string;
     readonly shape: readonly number[];
   }[];
+}
+
+export interface PublishedIntegers {
+  readonly integers: number;
+  readonly bits: number;
+  readonly bounds: readonly { readonly value: string; readonly bound: string; readonly exponent: number }[];
 }
 
 type FieldCheck = (value: unknown) => boolean;
@@ -74,7 +84,19 @@ const isManifest = fields({
   serverCuts: optional(list(cut)),
   tails: list(fields({ value: text, from: text, output: text })),
   clientOutputs: list(text),
+  calibration: optional(
+    fields({
+      published: optional(
+        fields({
+          integers: integer,
+          bits: integer,
+          bounds: list(fields({ value: text, bound: text, exponent: integer })),
+        }),
+      ),
+    }),
+  ),
   clear: optional(fields({ places: text, kept: list(fields({ past: text, present: text })) })),
+  guard: optional(fields({ value: text })),
   reveals: list(fields({ value: text, tensor: text, to: text, shape })),
 });
 

@@ -10,6 +10,20 @@ export interface OptimizationTarget {
   readonly objective: Objective;
 }
 
+/**
+ * Range checks that the parties compute, and the one bit that the client learns of them: 1 if a value of these layers
+ * left its bounds, so that the answer cannot be trusted.
+ */
+export interface GuardManifest {
+  /** The output of the program with the bit. */
+  readonly value: string;
+  /** A value up to 2^headroom times its bounds is told for certain. */
+  readonly headroom: number;
+  /** Number of elements that are checked in a query. */
+  readonly elements: number;
+  readonly layers: readonly string[];
+}
+
 /** What the manifest says of a program for a chunk of positions, where it differs from the prefill program. */
 export interface ChunkManifest {
   readonly programHash: string;
@@ -18,6 +32,7 @@ export interface ChunkManifest {
   readonly places: number;
   readonly cuts: readonly (Manifest["cuts"][number] & { readonly axis: number })[];
   readonly reveals: readonly (Manifest["reveals"][number] & { readonly axis: number })[];
+  readonly guard?: GuardManifest;
   /** Masked values that stay open between queries, and reveal nothing; shape and ring width of those of one query. */
   readonly kept: readonly { readonly name: string; readonly shape: readonly number[]; readonly width: number }[];
   readonly predicted: {
@@ -86,13 +101,15 @@ export interface Manifest {
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   /** Outputs of the model that the client computes alone. */
   readonly clientOutputs: readonly string[];
-  /** Everything that is ever revealed, and to whom. */
+  /** Everything that is ever revealed, and to whom, beside the bit of `guard`. */
   readonly reveals: readonly {
     readonly value: string;
     readonly tensor: string;
     readonly to: string;
     readonly shape: readonly number[];
   }[];
+  /** Absent: a value that leaves its range inside the network gives a wrong answer in silence. */
+  readonly guard?: GuardManifest;
   readonly rings: readonly { readonly width: number; readonly values: number }[];
   readonly calibration: {
     readonly source: string;
@@ -100,6 +117,17 @@ export interface Manifest {
     readonly weights: string;
     /** Factor on measured magnitudes. */
     readonly margin: number;
+    /** File of public bounds that come before measured ones (--ranges). */
+    readonly ranges?: string;
+    /**
+     * What the provider publishes of its private weights (--publish-ranges): each integer is the exponent of a bound, a
+     * power of two. `bits`: of all integers together.
+     */
+    readonly published?: {
+      readonly integers: number;
+      readonly bits: number;
+      readonly bounds: readonly { readonly value: string; readonly bound: string; readonly exponent: number }[];
+    };
     /**
      * Probability that a query leaves a bound, by an extreme-value fit to so many runs with public weights (absent for
      * fewer than eight), and the node that contributes most.

@@ -6,6 +6,8 @@ export interface Holdings {
   readonly readers: ReadonlySet<string>;
   /** Whether the server shares inputs of its own. */
   readonly serverInputs: boolean;
+  /** Whether the client learns the bit of a guard. */
+  readonly guarded: boolean;
 }
 
 const receives = (reader: "client" | "server", { readers }: Holdings): string =>
@@ -25,7 +27,8 @@ export function securityStatement(
   holdings: Holdings,
 ): Pick<Manifest, "security" | "roles"> {
   const held = holdings.serverInputs ? "the private weights and its own inputs" : "the private weights";
-  const client = `holds the input, computes the public part, ${receives("client", holdings)}`;
+  const bit = holdings.guarded ? ", learns one bit: whether a guarded value left its range" : "";
+  const client = `holds the input, computes the public part, ${receives("client", holdings)}${bit}`;
   const server = `holds ${held}, ${receives("server", holdings)}`;
   if (setting === "3pc") {
     return {

@@ -147,11 +147,12 @@ function addOption(command: Command, spec: OptionSpec): void {
 
 /** An empty value is one that a script forgot to set, unless it means something. */
 function readOption(option: Option, { repeats, mayBeEmpty }: OptionSpec): Option {
-  if (!option.required) return option;
+  if (!option.required && !option.optional) return option;
   const read = (value: string): string =>
     value === "" && !mayBeEmpty ? usage(`${option.long} takes a value that is not empty`) : value;
-  const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
-    ...(before ?? []),
+  // An option with an optional value is `true` without one.
+  const collect = (value: string, before: readonly string[] | true | undefined): readonly string[] => [
+    ...(before === true ? ["all"] : (before ?? [])),
     read(value),
   ];
   return option.argParser((repeats ? collect : read) as never);

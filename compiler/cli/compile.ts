@@ -1,4 +1,4 @@
-import { type CompileResult, compile } from "../api/index.ts";
+import { type CompileResult, compile, given } from "../api/index.ts";
 import { buildText, generationText, omittedOutputsText, verifiedText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { linkedOptionsOf, linkOption, modelOptions } from "./model-options.ts";
@@ -16,6 +16,7 @@ export const compileCommand: CommandSpec = {
       help: "compare secure answers on calibration samples with float64 (default: for small models)",
     },
     { flags: "--no-verify", help: "skip that comparison" },
+    { flags: "--write-ranges <file>", help: "write the bounds of all shared values, for --ranges: the file is public" },
     jsonOption,
   ],
   examples: [
@@ -32,6 +33,7 @@ async function compileModel({ args, options, progress }: Invocation): Promise<Co
     ...model,
     output: options.text("output")!,
     ...(verify !== undefined && { verify }),
+    ...given({ writeRanges: options.text("writeRanges") }),
   });
   const text = compiledText({ manifest, noCache, noClientSteps, ...result });
   return { json: result, text: `${text}${verifiedText(result.verified)}` };

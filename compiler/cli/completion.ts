@@ -16,7 +16,7 @@ interface Word {
 /** `-o, --output <dir>` → its flags, and whether a value follows. */
 const flagsOf = (spec: OptionSpec) => ({
   flags: spec.flags
-    .replace(/ <.*/, "")
+    .replace(/ [<[].*/, "")
     .split(",")
     .map((flag) => flag.trim()),
   value: spec.flags.includes("<"),

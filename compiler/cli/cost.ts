@@ -10,7 +10,7 @@ import {
   usage,
 } from "../api/index.ts";
 import { architectureNames } from "../estimate/index.ts";
-import type { DecodeCost } from "../report/cost/index.ts";
+import type { DecodeCost, GuardCost } from "../report/cost/index.ts";
 import { costText, diffText, optimizationTargetText, phasesText, wrapText } from "../report/text/index.ts";
 import { architectureOptionsOf, refuseModelOptions } from "./architecture-options.ts";
 import {
@@ -119,9 +119,13 @@ function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOp
 function reportText(report: CostResult): string {
   const token = report.decode ? decodeCostText(report.decode) : "";
   const wrap = report.wrap ? `${wrapText(report)}\n` : "";
-  const counted = `${costText(report)}\n${token}${wrap}${optimizationTargetText(report.chosenFor, report.setting)}\n`;
+  const guard = report.guard ? guardCostText(report.guard) : "";
+  const counted = `${costText(report)}\n${token}${guard}${wrap}${optimizationTargetText(report.chosenFor, report.setting)}\n`;
   return report.diff ? `${counted}\n${diffText(report.diff)}` : counted;
 }
+
+const guardCostText = ({ elements, layers, headroom, offline, online }: GuardCost): string =>
+  `range checks of ${elements} elements in ${layers} layers, contained in these totals (rings are ${headroom} bits wider besides: --diff against a build without --guard):\n${phasesText({ predicted: { offline, online } })}\n`;
 
 const decodeCostText = ({ places, offline, online }: DecodeCost): string =>
   `a token with cached keys and values, at the last of ${places} positions:\n${phasesText({ predicted: { offline, online } })}\n`;

@@ -8,6 +8,7 @@ import {
   readBuckets,
   readDims,
   readFixedInputs,
+  readGuard,
   readLink,
   readMargin,
   readMergedLora,
@@ -95,10 +96,23 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "multiply measured ranges by this factor, 1 to 1024: room for private weights and other queries (default: 4; 64 without --base and --adapter)",
   },
   {
+    flags: "--ranges <file>",
+    help: "public bounds by value, as --write-ranges of compile writes them: they come before measured ones",
+  },
+  {
+    flags: "--publish-ranges",
+    help: "measure ranges with the private weights, and publish each bound as a power of two: the manifest lists them",
+  },
+  {
     flags: "--precision <kind=bits>",
     help: "fractional bits of activation, weight, query, value or probability (default: 12; query 8, value 10)",
     repeats: true,
     subject: nameBeforeEquals,
+  },
+  {
+    flags: "--guard [layer]",
+    help: "have the parties check the ranges of this layer's values (* matches any characters; without a name: of all layers); the client learns one bit, whether the answer can be trusted",
+    repeats: true,
   },
   {
     flags: "--objective <metric>",
@@ -138,11 +152,22 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
 
 /** Reads the options of a model. `cost` reads its `--link` itself: it takes several. */
 export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
-  const names = ["base", "adapter", "baseAdapter", "calibrate", "setting", "truncation", "objective", "head"] as const;
+  const names = [
+    "base",
+    "adapter",
+    "baseAdapter",
+    "calibrate",
+    "ranges",
+    "setting",
+    "truncation",
+    "objective",
+    "head",
+  ] as const;
   const texts = names.map((name) => [name, options.text(name)]);
   const [owners, open] = [options.list("private"), options.list("public")];
   const buckets = readBuckets(options);
   const precision = readPrecision(options);
+  const guard = readGuard(options);
   // resolveOptions refuses unknown values, all at once.
   return given({
     model,
@@ -155,6 +180,8 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
     inputs: ownersOf(options),
     dims: readDims(options, 0),
     margin: readMargin(options),
+    publishRanges: options.flag("publishRanges") || undefined,
+    guard: guard.length > 0 ? guard : undefined,
     precision: Object.keys(precision).length > 0 ? precision : undefined,
     fixed: readFixedInputs(options),
     buckets: buckets.length > 0 ? buckets : undefined,

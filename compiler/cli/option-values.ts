@@ -37,6 +37,12 @@ export function readMargin(options: ParsedOptions): number | undefined {
   return /^\d{1,4}(\.\d+)?$/.test(text) ? Number(text) : usage(`--margin takes a number of 1 to 1024, found "${text}"`);
 }
 
+/** Names of layers, or all of them where an option has no name. */
+export function readGuard(options: ParsedOptions): readonly string[] {
+  const given: unknown = options.toggle("guard");
+  return given === true ? ["all"] : Array.isArray(given) ? (given as readonly string[]) : [];
+}
+
 /** `16,32`. */
 export function readBuckets(options: ParsedOptions): readonly number[] {
   const text = options.text("buckets");

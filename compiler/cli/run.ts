@@ -19,7 +19,7 @@ export const outputOption = { flags: "--output <file.npz>", help: "write the out
 
 export const noGuardOption = {
   flags: "--no-guard",
-  help: "do not compare the values inside the network with their public bounds: an answer may then be noise",
+  help: "show an answer also where values inside the network left their public bounds: it may be noise",
 } as const;
 
 /** For commands that run all parties on this machine. */

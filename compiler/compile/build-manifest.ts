@@ -2,9 +2,9 @@ import { basename } from "node:path";
 import { countBy, sortBy } from "lodash-es";
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
-import { fewestRuns, type WrapEstimate } from "../../passes/4-quantize/index.ts";
+import { fewestRuns, type PublishedBound, publishedBits, type WrapEstimate } from "../../passes/4-quantize/index.ts";
 import { inexactOperators } from "../../passes/5-select/index.ts";
-import type { ClientCut, SplitState } from "../../passes/pass.ts";
+import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
@@ -13,6 +13,7 @@ import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
+import type { MeasuredRanges } from "./measure-ranges.ts";
 
 export interface BuildInputs {
   readonly loaded: LoadedModel;
@@ -25,8 +26,10 @@ export interface BuildInputs {
   readonly clientDecode?: ClientDecodeGraphs;
   /** Text of program.mir. */
   readonly mir: string;
-  /** Number of calibration samples that were measured. */
-  readonly sampleCount: number;
+  /** What ranges were measured on. */
+  readonly runs: MeasuredRanges["runs"];
+  /** Bounds that the provider publishes of its weights. */
+  readonly published: readonly PublishedBound[];
   /** How likely a query wraps, measured with public weights. */
   readonly wrap?: WrapEstimate;
 }
@@ -44,8 +47,9 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
   return {
     ...identitySection(build),
     ...securityStatement(setting, prediction.dealerComputes, {
-      readers: new Set(Object.values(build.plan.outputs).map(({ to }) => to)),
+      readers: new Set(revealsOf(build).map(({ to }) => to)),
       serverInputs: build.state.server !== undefined,
+      guarded: build.state.guard !== undefined,
     }),
     caveats: caveatsOf(build, inexact),
     inexact,
@@ -53,6 +57,7 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
     ...weightsSection(build),
     ...partySection(build),
     reveals: revealsOf(build),
+    ...guardSection(build.state.guard),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),
     predicted: predictedTraffic(prediction, setting),
@@ -69,7 +74,10 @@ const identitySection = ({ options: { target }, state }: BuildInputs) => ({
   chosenFor: { link: target.link, objective: target.objective },
 });
 
-const caveatsOf = ({ options, state, decode }: BuildInputs, inexact: Manifest["inexact"]): Manifest["caveats"] => {
+const caveatsOf = (
+  { options, state, decode, published }: BuildInputs,
+  inexact: Manifest["inexact"],
+): Manifest["caveats"] => {
   const { tails } = state.client;
   return [
     ...roundingCaveats(options.target.truncation, inexact),
@@ -79,12 +87,24 @@ const caveatsOf = ({ options, state, decode }: BuildInputs, inexact: Manifest["i
           "the server may share tensors that no input produces, and an output that the client reads depends on its inputs",
         ]
       : []),
-    "values outside their calibrated ranges wrap and give wrong results",
+    state.guard
+      ? `the client learns one bit: whether a value of ${state.guard.layers.length} guarded layers left its range`
+      : "values outside their calibrated ranges wrap and give wrong results: this build has no guard",
+    ...(published.length > 0 ? [publishedCaveat(published)] : []),
     ...(decode ? ["generation with a cache reveals the length of the text to the server and the dealer"] : []),
     ...(tails.length > 0
       ? [`the client learns ${tails.map(({ source }) => source).join(", ")}, from which it computes the output`]
       : []),
   ];
+};
+
+/** `42 integers of 6 bits and 8 of 7`. */
+const publishedCaveat = (published: readonly PublishedBound[]): string => {
+  const widths = Object.entries(countBy(published, ({ bound }) => publishedBits(bound)));
+  const listed = widths.map(([bits, count], k) =>
+    k === 0 ? `${count} integers of ${bits} bits` : `${count} of ${bits}`,
+  );
+  return `measured with the private weights and public: ${listed.join(" and ")}, each the exponent of a bound (calibration.published)`;
 };
 
 /** How rounding bits are distributed, as far as a reader must know. */
@@ -135,23 +155,40 @@ function partySection({ loaded: { imported, model }, state, plan }: BuildInputs)
 
 const boundsOf = ({ lo, hi }: ProgramPlan["inputs"][string]): readonly [lo: number, hi: number] => [lo, hi];
 
+const guardSection = (guard: GuardFacts | undefined): Pick<Manifest, "guard"> => (guard ? { guard } : {});
+
 const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
-  Object.entries(plan.outputs).map(([value, { to, shape }]) => ({
-    value,
-    tensor: state.client.tails.find((tail) => tail.value === value)?.source ?? state.sources.get(value) ?? value,
-    to,
-    shape,
-  }));
+  Object.entries(plan.outputs)
+    .filter(([value]) => value !== state.guard?.value)
+    .map(([value, { to, shape }]) => ({
+      value,
+      tensor: state.client.tails.find((tail) => tail.value === value)?.source ?? state.sources.get(value) ?? value,
+      to,
+      shape,
+    }));
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
-  source:
-    build.options.calibration.samples === undefined
-      ? "none: interval analysis"
-      : basename(build.options.calibration.samples),
-  samples: build.sampleCount,
-  weights: "public weights; private ones replaced by the base's, adapters and what no base has by initial values",
+  source: sourceOf(build),
+  samples: build.runs.drawn ? 0 : build.runs.count,
+  weights:
+    build.published.length > 0
+      ? "public and private weights; of the latter, what `published` lists"
+      : "public weights; private ones replaced by the base's, adapters and what no base has by initial values",
   margin: build.options.calibration.margin,
+  ...(build.options.calibration.ranges !== undefined && { ranges: basename(build.options.calibration.ranges) }),
+  ...(build.published.length > 0 && { published: publishedOf(build.published) }),
   ...(build.wrap && { wrap: wrapOf(build.wrap, build.state) }),
+});
+
+function sourceOf({ options: { calibration }, runs }: BuildInputs): string {
+  if (calibration.samples !== undefined) return basename(calibration.samples);
+  return runs.drawn ? `none: ${runs.count} inputs drawn within their bounds` : "none: interval analysis";
+}
+
+const publishedOf = (bounds: readonly PublishedBound[]): NonNullable<Manifest["calibration"]["published"]> => ({
+  integers: bounds.length,
+  bits: bounds.reduce((sum, { bound }) => sum + publishedBits(bound), 0),
+  bounds,
 });
 
 /** Names the value by its node. With few samples there is no estimate. */
@@ -178,7 +215,7 @@ const labelledPhase = ({ rounds, bytes }: PhaseCost, setting: string) => ({
 /** The manifest of a program for a chunk of positions, where it differs from the prefill program's. */
 export function chunkManifest(
   { cuts, reveals, setting }: Manifest,
-  { module, plan, axes }: ChunkProgram,
+  { module, plan, axes, guard }: ChunkProgram,
   positions: number,
   hashes: ProgramHashes,
 ): ChunkManifest {
@@ -196,6 +233,7 @@ export function chunkManifest(
       return withAxis({ ...cut, ...(range && { range }) }, typeOf(module, cut.value).shape);
     }),
     reveals: reveals.map((reveal) => withAxis(reveal, plan.outputs[reveal.value]!.shape)),
+    ...guardSection(guard),
     kept: Object.entries(plan.cached).map(([name, { shape, width }]) => ({ name, shape, width })),
     predicted: { offline: labelledPhase(offline, setting), online: labelledPhase(online, setting) },
   };

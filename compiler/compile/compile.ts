@@ -14,6 +14,7 @@ import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } fr
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { measureRanges } from "./measure-ranges.ts";
+import { rangesText } from "./ranges-file.ts";
 import { type ReferenceRun, referenceRuns } from "./reference-runs.ts";
 import { type ScheduledModule, scheduleModule } from "./schedule-module.ts";
 import { type SecurePart, splitSecurePart } from "./split-secure-part.ts";
@@ -33,6 +34,8 @@ export interface Compilation {
   readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
   /** How likely a query wraps with the private weights: for the provider alone, no build contains it. */
   readonly wrap?: WrapEstimate;
+  /** The bounds of every shared value, as `--ranges` reads them. */
+  readonly ranges: string;
   /** The module after each pass. */
   readonly stages: ReadonlyMap<Stage, Module>;
   /** Contents of the build directory: relative path → bytes. */
@@ -49,7 +52,8 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
   const loaded = loadModel(options, how);
   const secure = splitSecurePart(loaded, options);
   const samples = readCalibrationSamples(loaded, options);
-  const { calibration, wrap } = measureRanges(loaded, secure, samples, options);
+  const found = measureRanges(loaded, secure, samples, options);
+  const { calibration, wrap, runs, published } = found;
   const passes = scheduleModule(secure.private, calibration, target);
   const state = { ...passes.scheduled, module: { ...passes.scheduled.module, name: programNameOf(options) } };
   const decoding = planDecoding(loaded, secure.private, state.module, calibration, options);
@@ -64,8 +68,9 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
     ...(decoding.program && { decode: decoding.program }),
     ...(clientDecode && "files" in clientDecode && { clientDecode }),
     mir: print(state.module),
-    sampleCount: samples.length,
-    ...(wrap && { wrap: wrap.public }),
+    runs,
+    published: published ?? [],
+    ...(wrap?.public && { wrap: wrap.public }),
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
@@ -78,6 +83,7 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
     ...(clientDecode && { clientDecode }),
     referenceRuns: (limit) => referenceRuns(loaded, samples, limit),
     ...(wrap && { wrap: wrap.private }),
+    ranges: rangesText(secure.public, found, manifest),
     stages: recordStages(loaded, secure, passes, state.module, target.preset),
     files,
   };

@@ -1,80 +1,145 @@
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
-import type { ValueId } from "../../ir/module.ts";
-import type { WeightStore } from "../../ir/tensor.ts";
+import type { Module, ValueId } from "../../ir/module.ts";
+import type { Precision } from "../../ir/ops/define.ts";
+import type { Tensor, WeightStore } from "../../ir/tensor.ts";
+import type { Interval } from "../../ir/type.ts";
 import {
   beyondBoundsCode,
   boundsFrom,
-  type Calibration,
   checkCalibration,
   checkFinite,
   estimateWrap,
+  type Observation,
   observe,
   quantize,
+  type RunObservation,
   roomForQueries,
   type WrapEstimate,
 } from "../../passes/4-quantize/index.ts";
-import { type ClientCut, cutsOf } from "../../passes/pass.ts";
+import { type ClientCut, cutsOf, type SplitState } from "../../passes/pass.ts";
 import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
 import { cutSamples, type Sample } from "./calibration-samples.ts";
+import { drawSamples } from "./draw-samples.ts";
+import { boundsOfCuts, missingBounds } from "./input-bounds.ts";
+import { type PlannedBounds, planBounds, provenFrom, type RangeSources } from "./plan-bounds.ts";
+import { type GivenBounds, readRanges } from "./ranges-file.ts";
 import type { SecurePart } from "./split-secure-part.ts";
 
-export interface MeasuredRanges {
-  readonly calibration: Calibration;
-  /** How likely a query wraps: measured with public weights, which may be published, and with the private ones. */
-  readonly wrap?: { readonly public: WrapEstimate; readonly private: WrapEstimate };
+export interface MeasuredRanges extends PlannedBounds {
+  /** How many runs were measured, and on what. */
+  readonly runs: { readonly count: number; readonly drawn: boolean };
+  /**
+   * How likely a query wraps: measured with public weights, which may be published (absent where they say nothing of
+   * the private ones), and with the private ones.
+   */
+  readonly wrap?: { readonly public?: WrapEstimate; readonly private: WrapEstimate };
 }
 
 /**
- * Measures the range of every value of the secure part on calibration samples.
- * Ranges determine public ring widths: they are measured with public weights on public inputs only. Whether the
- * private weights stay within them on the same inputs is checked for the provider alone.
- * @throws DiagnosticError for a value that is not finite, or that exceeds its range with the private weights
+ * Finds the range of every value of the secure part. Ranges determine public ring widths, so they come from public
+ * bounds (--ranges), or are measured on public inputs with public weights instead of private ones. With
+ * --publish-ranges they are measured with the private weights, and each bound is published as a power of two. Whether
+ * the private weights stay within them on the same inputs is checked for the provider alone.
+ * @throws DiagnosticError for a value that is not finite, that has no bounds, or that exceeds its range with the private
+ * weights
  */
 export function measureRanges(
+  loaded: LoadedModel,
+  secure: SecurePart,
+  samples: readonly Sample[],
+  options: Pick<ResolvedOptions, "calibration" | "target">,
+): MeasuredRanges {
+  const { calibration: wanted, target } = options;
+  const { ranges: file, margin } = wanted;
+  const { precision } = target;
+  const given = file === undefined ? undefined : givenBounds(file, loaded.imported, secure.public, precision);
+  const runs = runsOf(loaded, secure, samples, given, options);
+  throwIfAny(checkFinite(secure.private, runs.private));
+  const sources: RangeSources = {
+    ...{ given, namesOfInputs: namesOfInputs(loaded.imported) },
+    ...(runs.public.length > 0 && { public: observe(secure.public, runs.public) }),
+    private: observe(secure.private, runs.private),
+  };
+  const at = (factor: number): PlannedBounds => planBounds(secure, sources, options, factor);
+  const planned = at(margin);
+  // Inputs that are drawn reach the ends of their bounds: queries need no room beyond.
+  const problemsAt = (factor: number, { calibration }: PlannedBounds): readonly Diagnostic[] =>
+    checkCalibration(secure.private, {
+      ...{ calibration, measured: sources.private, room: runs.drawn ? 1 : roomForQueries(factor) },
+    });
+  const problems = problemsAt(margin, planned);
+  if (problems.length > 0) {
+    const fits = (factor: number): boolean => {
+      const wider = at(factor);
+      if (problemsAt(factor, wider).length > 0) return false;
+      return isAccepted(() => quantize(secure.private, { calibration: wider.calibration, precision }));
+    };
+    throw new DiagnosticError(adviseMargin(problems, margin, fits, file));
+  }
+  const found = { ...planned, runs: { count: runs.public.length, drawn: runs.drawn } };
+  if (!sources.public) return found;
+  const estimate = ({ peaks }: RunObservation): WrapEstimate => estimateWrap(peaks, planned.calibration);
+  const speaks = !wanted.publish && loaded.surrogate.initial.length === 0;
+  return {
+    ...found,
+    wrap: { ...(speaks && { public: estimate(sources.public) }), private: estimate(sources.private) },
+  };
+}
+
+/** Inputs of the secure part: those that a calibration sample gives, with public weights and with private ones. */
+interface Runs {
+  readonly public: readonly ReadonlyMap<ValueId, Tensor>[];
+  readonly private: readonly ReadonlyMap<ValueId, Tensor>[];
+  /** There are no samples: the inputs were drawn within public bounds. */
+  readonly drawn: boolean;
+}
+
+function runsOf(
   { imported, surrogate }: LoadedModel,
   secure: SecurePart,
   samples: readonly Sample[],
-  {
-    calibration: { margin, inputMargin, floor },
-    target: { precision, preset },
-  }: Pick<ResolvedOptions, "calibration" | "target">,
-): MeasuredRanges {
+  given: GivenBounds | undefined,
+  { calibration: { publish = false }, target: { precision } }: Pick<ResolvedOptions, "calibration" | "target">,
+): Runs {
+  const { module } = secure.public;
+  const cuts = cutsOf(secure.public);
   const valuesWith = (weights: WeightStore) =>
-    cutSamples(
-      { module: imported.module, weights },
-      secure.public.module,
-      cutsOf(secure.public),
-      valueOfCut(imported),
-      samples,
-    );
-  const values = valuesWith(surrogate.weights);
+    cutSamples({ module: imported.module, weights }, module, cuts, valueOfCut(imported), samples);
+  const measured = valuesWith(surrogate.weights);
   // What the server computes in the clear may depend on its private weights.
-  const privateValues = secure.private.server ? valuesWith(imported.weights) : values;
-  throwIfAny(checkFinite(secure.private, privateValues));
-  const expanded = preset !== undefined && Object.keys(preset.rewrites).length > 0;
-  const measured = values.length > 0 ? observe(secure.public, values) : undefined;
-  const withPrivate = observe(secure.private, privateValues);
-  const boundsAt = (factor: number): Calibration =>
-    boundsFrom(secure.public, measured, { margin: factor, inputMargin, floor, precision, expanded });
-  const problemsAt = (factor: number): readonly Diagnostic[] =>
-    checkCalibration(secure.private, {
-      calibration: boundsAt(factor),
-      measured: withPrivate,
-      room: roomForQueries(factor),
-    });
-  const problems = problemsAt(margin);
-  if (problems.length > 0) {
-    const fits = (factor: number): boolean => {
-      if (problemsAt(factor).length > 0) return false;
-      return isAccepted(() => quantize(secure.private, { calibration: boundsAt(factor), precision }));
-    };
-    throw new DiagnosticError(adviseMargin(problems, margin, fits));
-  }
-  const calibration = boundsAt(margin);
-  if (!measured) return { calibration };
-  const estimate = (peaks: ReadonlyMap<ValueId, readonly number[]>): WrapEstimate => estimateWrap(peaks, calibration);
-  return { calibration, wrap: { public: estimate(measured.peaks), private: estimate(withPrivate.peaks) } };
+  const own = secure.private.server ? valuesWith(imported.weights) : measured;
+  if (measured.length > 0 || publish) return { public: measured, private: own, drawn: false };
+  // Bounds that hold for all weights and inputs, or are public already, need no measurement.
+  const calibration = boundsFrom(secure.public, undefined, provenFrom(precision, given, given?.weights));
+  const isEnough =
+    missingBounds(secure.public, calibration, []).length === 0 &&
+    isAccepted(() => quantize(secure.private, { calibration, precision }));
+  const drawn = isEnough ? undefined : drawSamples(module, cuts, boundsOfInputs(module, given));
+  return { public: drawn ?? [], private: drawn ?? [], drawn: drawn !== undefined };
+}
+
+/** Bounds of a file, by value of the secure part: those of the model's inputs give bounds of what the client shares. */
+function givenBounds(
+  file: string,
+  imported: ImportedModel,
+  { module, sources, client }: SplitState,
+  precision: Precision,
+): GivenBounds {
+  const { inputs, ...bounds } = readRanges(file, { module, sources }, imported.inputs);
+  if (inputs.size === 0) return bounds;
+  const cuts = boundsOfCuts(imported, client.cuts, valueOfCut(imported), inputs, precision);
+  return { ...bounds, values: new Map([...cuts, ...bounds.values]) };
+}
+
+/** Inputs of the model that a query supplies. */
+const namesOfInputs = ({ inputs, module }: ImportedModel): readonly string[] =>
+  [...inputs].filter(([, id]) => module.values[id]?.type.label !== "public").map(([name]) => name);
+
+/** Public bounds of inputs, in the file or by their types. */
+function boundsOfInputs({ inputs, values }: Module, given: Observation | undefined): ReadonlyMap<ValueId, Interval> {
+  const known = inputs.map((id) => [id, given?.values.get(id) ?? values[id]!.range] as const);
+  return new Map(known.filter((entry): entry is [ValueId, Interval] => entry[1] !== undefined));
 }
 
 /** Finds the value of the imported module that is the ONNX tensor of a cut. */
@@ -101,6 +166,7 @@ export function adviseMargin(
   problems: readonly Diagnostic[],
   margin: number,
   fits: (margin: number) => boolean,
+  ranges?: string,
 ): readonly Diagnostic[] {
   const beyond = problems.filter(({ code }) => code === beyondBoundsCode);
   const [first, ...others] = beyond;
@@ -110,7 +176,9 @@ export function adviseMargin(
   const rest = others.length > 4 ? [`and ${others.length - 4} more values`] : [];
   const help =
     least === undefined
-      ? "no --margin up to 1024 works: publish coarse ranges of the private weights with --publish-ranges"
+      ? ranges === undefined
+        ? "no --margin up to 1024 works: publish coarse ranges of the private weights with --publish-ranges"
+        : `widen the bounds of these values in ${ranges}, or remove their rows`
       : `compile with --margin ${least}, the least that works on these inputs; the margin becomes public`;
   const merged: Diagnostic = { ...first, because: [...(first.because ?? []), ...shown, ...rest], help };
   return [...problems.filter(({ code }) => code !== beyondBoundsCode), merged];

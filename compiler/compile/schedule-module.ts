@@ -15,11 +15,11 @@ export interface ScheduledModule {
 export function scheduleModule(
   state: SplitState,
   calibration: Calibration,
-  { setting, truncation, link, objective, precision, preset }: ResolvedTarget,
+  { setting, truncation, link, objective, precision, preset, guard }: ResolvedTarget,
 ): ScheduledModule {
   const quantized = runPass(quantizePass({ calibration, precision, truncation }), state);
   const selected = runPass(
-    selectPass({ setting, truncation, link, objective, ...(preset && presetLimits(preset)) }),
+    selectPass({ setting, truncation, link, objective, ...(guard && { guard }), ...(preset && presetLimits(preset)) }),
     quantized,
   );
   return { quantized, selected, scheduled: runPass(schedulePass, selected) };

@@ -1,7 +1,7 @@
 import { type Diagnostic, DiagnosticError, fail } from "../../ir/diagnostic.ts";
 import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
-import type { SplitState } from "../../passes/pass.ts";
+import type { GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
 import { type DecodeStep, deriveDecodeStep } from "./decode-step.ts";
@@ -16,6 +16,7 @@ export interface ChunkProgram {
   /** The position axis of inputs and outputs. */
   readonly axes: DecodeStep["axes"];
   readonly positions: number;
+  readonly guard?: GuardFacts;
 }
 
 /** The program for one position, which continues from what the window's program keeps. */
@@ -87,11 +88,13 @@ function planChunk(
   positions: number,
 ): ChunkProgram | Diagnostic {
   try {
-    const scheduled = { ...schedule(chunk.state, chunk.cached).module, name: module.name };
+    const made = schedule(chunk.state, chunk.cached);
+    const scheduled = { ...made.module, name: module.name };
     const plan = planProgram(scheduled, setting);
     const mismatches = planMismatches(prefillPlan, plan);
     if (mismatches.length > 0) return incompatible(mismatches);
-    return { module: scheduled, plan, mir: print(scheduled), axes: chunk.axes, positions };
+    const guard = made.guard && { guard: made.guard };
+    return { module: scheduled, plan, mir: print(scheduled), axes: chunk.axes, positions, ...guard };
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
     return error.diagnostics[0]!;

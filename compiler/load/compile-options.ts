@@ -3,7 +3,7 @@ import type { Precision } from "../../ir/ops/define.ts";
 import type { Reveal } from "../../passes/1-split/index.ts";
 import type { HeadPolicy } from "../../passes/2-rewrite/index.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
-import type { Objective } from "../../passes/5-select/index.ts";
+import type { GuardOptions, Objective } from "../../passes/5-select/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { MergedLoraOptions } from "../adapters/index.ts";
 
@@ -62,6 +62,8 @@ export interface TargetOptions {
   /** marill, or the name of a published system. */
   readonly preset?: string;
   readonly precision?: Partial<Precision>;
+  /** Layers whose ranges the parties check, by node or value; `*` matches any characters. */
+  readonly guard?: readonly string[];
 }
 
 /** How value ranges are measured. */
@@ -70,6 +72,10 @@ export interface CalibrationOptions {
   readonly samples?: string;
   /** Measured magnitudes are multiplied by this factor. */
   readonly margin?: number;
+  /** A file of public bounds: they come before measured ones. */
+  readonly ranges?: string;
+  /** Ranges are measured with private weights, and become public as powers of two. */
+  readonly publish?: boolean;
 }
 
 /** The options with every default. */
@@ -99,6 +105,7 @@ export interface ResolvedTarget {
   readonly preset: Preset | undefined;
   /** That of the preset, or the default, with the user's changes. */
   readonly precision: Precision;
+  readonly guard: GuardOptions | undefined;
 }
 
 /** How much wider than measured the range of a value is. */

@@ -48,6 +48,13 @@ export function presetProblems({ target, interface: { buckets = [] } = {} }: Com
       help: "leave out --buckets or --preset",
     });
   }
+  if (target?.guard) {
+    problems.push({
+      code: "MRL0656",
+      message: `--guard does not work with --preset ${preset.name}, which is published without range checks`,
+      help: "leave out --guard or --preset",
+    });
+  }
   return problems;
 }
 

@@ -14,10 +14,12 @@ import { resolveTarget } from "./resolve-target.ts";
 /**
  * How far private weights may carry values beyond what is measured without them. Those tuned from a public base exceed
  * its magnitudes: twice two, measured on the fixture as 2.6. Trained ones exceed those of initial values by 10 to 50 on
- * the networks of fixtures/cases, wherever these start, and the inputs stay as they are. A preset squares its factor.
+ * the networks of fixtures/cases, wherever these start, and the inputs stay as they are. Private weights themselves need room for queries only. A preset
+ * squares its factor.
  */
 const roomBeyond = {
   base: { margin: 4, inputMargin: 4, floor: 1 },
+  published: { margin: 2, inputMargin: 4, floor: 1 },
   initial: { margin: 64, inputMargin: 4, floor: 64 },
 } as const;
 
@@ -36,7 +38,10 @@ export function resolveOptions(options: CompileOptions): {
       weights,
       interface: resolveInterface(options.interface),
       target,
-      calibration: resolveCalibration(calibration, roomBeyond[known ? "base" : "initial"]),
+      calibration: resolveCalibration(
+        calibration,
+        roomBeyond[calibration.publish === true ? "published" : known ? "base" : "initial"],
+      ),
     },
     problems: [choiceProblems, presetProblems, adapterProblems, rangeProblems].flatMap((find) => find(options)),
   };

@@ -6,6 +6,9 @@ import type { ResolvedTarget, TargetOptions } from "./compile-options.ts";
 
 export const objectives: readonly Objective[] = ["time", "online", "total"];
 
+/** Bits by which a guarded value may exceed its bounds and is still told for certain: 256 times the bounds. */
+const guardHeadroom = 8;
+
 /**
  * The target with every default: what the cost of an architecture needs of the options. A value that is not implemented
  * gets the default here; `choiceProblems` reports it.
@@ -18,6 +21,7 @@ export function resolveTarget(options: TargetOptions = {}): ResolvedTarget {
     objective: objectives.find((objective) => objective === options.objective) ?? "time",
     truncation: preset?.truncation ?? (options.truncation === "exact" ? "exact" : "fast"),
     preset,
+    guard: options.guard && { layers: options.guard, headroom: guardHeadroom },
     precision: { ...(preset?.precision ?? defaultPrecision), ...options.precision },
   };
 }

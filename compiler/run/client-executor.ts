@@ -24,6 +24,8 @@ export interface ClientExecutor {
   readonly prepare: (inputs: NamedTensors, position?: QueryPosition) => Promise<PreparedQuery>;
   /** Computes the model's outputs of the query's positions from what was revealed, by name. */
   readonly finish: (prepared: PreparedQuery, revealed: ReadonlyMap<string, IntTensor>) => Promise<NamedTensors>;
+  /** Whether the parties found that no guarded value left its range; true for a build without a guard. */
+  readonly isTrusted: (revealed: ReadonlyMap<string, IntTensor>) => boolean;
   /** Time that the client's own layers have taken so far. */
   readonly seconds: () => number;
   readonly release: () => Promise<void>;
@@ -78,7 +80,9 @@ export async function openClientExecutor(
     return new Map([...direct, ...computed, ...prepared.outputs]);
   }
 
-  return { prepare, finish, seconds: stopwatch.seconds, release: layers.release };
+  const isTrusted = (revealed: ReadonlyMap<string, IntTensor>): boolean =>
+    !manifest.guard || revealed.get(manifest.guard.value)!.data!.every((bit) => bit === 0);
+  return { prepare, finish, isTrusted, seconds: stopwatch.seconds, release: layers.release };
 }
 
 /** What the manifest says of a program, and the positions of a query. */

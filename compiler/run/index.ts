@@ -30,8 +30,9 @@ export {
   type RunResult,
   roundTimes,
   securityFields,
+  trustedField,
   usedDirections,
 } from "./run-result.ts";
 export { openServerExecutor, revealedToServer, type ServerExecutor } from "./server-executor.ts";
-export { refuseUntrusted } from "./untrusted-answer.ts";
+export { refuseGuarded, refuseUntrusted, untrustedWarning } from "./untrusted-answer.ts";
 export { type VerificationRun, type VerifiedOutput, verifyBuild } from "./verify-build.ts";

@@ -56,6 +56,8 @@ export interface PartyQueryResult {
   /** Bytes that this party counted on its links, in both directions. */
   readonly bytes: MeteredTraffic["bytes"];
   readonly rounds?: number;
+  /** Client: whether the guard of the build found every value within its range. */
+  readonly trusted?: boolean;
   /** Client: values that it moved onto their public bounds. */
   readonly clamped?: ClampedValues;
   /** Client: the prediction for this query, made before it ran. */
@@ -188,7 +190,8 @@ async function clientBehavior(
       const result = await session!.query(prepared!.shared, prepared!.position);
       rounds += result.rounds;
       const outputs = await executor.finish(prepared!, result.outputs);
-      return { outputs, clamped: prepared!.clamped, ...answerFrom(result, executor.seconds() - before) };
+      const trusted = executor.isTrusted(result.outputs);
+      return { outputs, trusted, clamped: prepared!.clamped, ...answerFrom(result, executor.seconds() - before) };
     },
     end: async () => {
       await session!.end();

@@ -40,6 +40,8 @@ export interface LocalQuery {
   readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
   readonly raw: PartyQueryResult["raw"];
   readonly seconds: PartyQueryResult["seconds"];
+  /** Whether the guard of the build, if it has one, found every value within its range. */
+  readonly trusted: boolean;
   /** Values that the client moved onto their public bounds, by tensor. */
   readonly clamped: ClampedValues;
   /** Metered traffic, which equals the prediction for this query. */
@@ -122,9 +124,9 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
       const raw = new Map([...client.raw, ...server.raw]);
       const times = { clear: client.seconds.clear, offline, online };
       const measured = { rounds: client.rounds!, bytes };
-      const { outputs } = client;
+      const { outputs, trusted = true } = client;
       const clamped = { ...client.clamped, ...server.clamped };
-      return { outputs, serverOutputs: server.outputs, raw, seconds: times, clamped, measured };
+      return { outputs, serverOutputs: server.outputs, raw, seconds: times, trusted, clamped, measured };
     },
     end: async () => {
       const reports = await all((party) => party.end());

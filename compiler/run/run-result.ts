@@ -14,6 +14,8 @@ export interface RunResult {
   readonly outputs: Readonly<Record<string, OutputJson>>;
   /** Outputs revealed to the server. */
   readonly serverOutputs?: Readonly<Record<string, OutputJson>>;
+  /** For a build with a guard: whether every guarded value stayed within its range. */
+  readonly trusted?: boolean;
   /** With `--clamp`: number of values of each tensor that were moved onto their public bounds. */
   readonly clamped?: ClampedValues;
   readonly setting: string;
@@ -49,6 +51,9 @@ export const addClamped = (a: ClampedValues, b: ClampedValues): ClampedValues =>
   Object.fromEntries(
     [...new Set([...Object.keys(a), ...Object.keys(b)])].map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)]),
   );
+
+export const trustedField = ({ guard }: Manifest, trusted: boolean): Pick<RunResult, "trusted"> =>
+  guard ? { trusted } : {};
 
 export const securityFields = ({ setting, security, truncation }: Manifest) => ({ setting, security, truncation });
 

@@ -1,5 +1,6 @@
-import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
+import { type Diagnostic, DiagnosticError, fail } from "../../ir/diagnostic.ts";
 import type { Departure } from "../../passes/4-quantize/index.ts";
+import type { Manifest } from "../build/index.ts";
 import { shortNumber } from "./quantize-inputs.ts";
 
 /** Layers that are named one by one; the first is the cause, as the others follow from it. */
@@ -31,3 +32,21 @@ export function untrustedAnswer(departures: readonly Departure[]): Diagnostic {
 export function refuseUntrusted(departures: readonly Departure[]): void {
   if (departures.length > 0) throw new DiagnosticError([untrustedAnswer(departures)]);
 }
+
+/** The same where only the one bit of the guard is known: which value left its range stays hidden. */
+function guardedAnswer({ guard }: Manifest): Diagnostic {
+  const layers = guard!.layers;
+  const others = layers.length > maxNamed ? [`and ${layers.length - maxNamed} more`] : [];
+  return {
+    code: "MRL0816",
+    message: `this answer cannot be trusted: a value of one of ${layers.length} guarded layers left its range`,
+    because: [...layers.slice(0, maxNamed), ...others],
+    help: advice,
+  };
+}
+
+/** @throws DiagnosticError MRL0816 */
+export const refuseGuarded = (manifest: Manifest): never => fail(guardedAnswer(manifest));
+
+/** One line, for an answer that is shown nevertheless. */
+export const untrustedWarning = (manifest: Manifest): string => guardedAnswer(manifest).message;

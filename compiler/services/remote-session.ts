@@ -27,6 +27,7 @@ import {
   type TrafficTotal,
   totalTraffic,
   trafficSince,
+  trustedField,
   unlessAborted,
   watchChannel,
   watchMemory,
@@ -48,6 +49,8 @@ type NamedTensors = ReadonlyMap<string, TypedTensor>;
 export interface RemoteQueryResult {
   readonly outputs: NamedTensors;
   readonly measured: { readonly rounds: number; readonly bytes: Partial<TrafficTotal["bytes"]> };
+  /** Whether the guard of the build, if it has one, found every value within its range. */
+  readonly trusted: boolean;
   /** Values that the client moved onto their public bounds, by tensor. */
   readonly clamped: ClampedValues;
   /** `clear`: the plaintext layers of the client. */
@@ -121,7 +124,8 @@ export async function openRemoteSession({
       const measured = { rounds: result.rounds, bytes };
       const outputs = await executor.finish(prepared, result.outputs);
       const times = { clear: executor.seconds() - earlier, ...result.seconds };
-      return { outputs, clamped: prepared.clamped, measured, seconds: times };
+      const trusted = executor.isTrusted(result.outputs);
+      return { outputs, trusted, clamped: prepared.clamped, measured, seconds: times };
     },
     end: async () => {
       await party?.end();
@@ -161,12 +165,13 @@ export async function queryServer({ inputs, record, signal, ...options }: QueryO
   const { manifest } = options.part;
   const session = await openRemoteSession(options);
   const ask = async (): Promise<RemoteAnswer> => {
-    const { outputs, clamped } = await session.query(inputs, undefined, record);
+    const { outputs, trusted, clamped } = await session.query(inputs, undefined, record);
     const { predicted, measured } = await session.end();
     const labels = partyLabels(manifest.setting);
     const result: RunResult = {
       schema: 1,
       outputs: outputsJson(outputs),
+      ...trustedField(manifest, trusted),
       ...clampedField(clamped),
       ...securityFields(manifest),
       queries: 1,

@@ -36,6 +36,7 @@ export { neg } from "./neg.ts";
 export { not } from "./not.ts";
 export { oneHot } from "./one-hot.ts";
 export { open } from "./open.ts";
+export { outside } from "./outside.ts";
 export { pow } from "./pow.ts";
 export { rank } from "./rank.ts";
 export { reciprocal } from "./reciprocal.ts";

@@ -43,7 +43,7 @@ export function boundsFrom(
 }
 
 /** The ranges of both; of a value that both name, the second's. */
-const overlay = (below: Observation | undefined, above: Observation): Observation => ({
+export const overlay = (below: Observation | undefined, above: Observation): Observation => ({
   values: new Map([...(below?.values ?? []), ...above.values]),
   inner: new Map([...(below?.inner ?? []), ...above.inner]),
 });

@@ -3,6 +3,7 @@ import { type Attrs, type Module, type Op, opsOf, type ValueId } from "../../ir/
 import type { Tensor } from "../../ir/tensor.ts";
 import { type Interval, isFixed } from "../../ir/type.ts";
 import { hasInnerRange, measures } from "./inner-ranges.ts";
+import { roundingPart, withRounding } from "./rounding-room.ts";
 
 /** Elements of a value that left the public bounds which its ring and the protocols behind it were planned for. */
 export interface Departure {
@@ -25,21 +26,6 @@ export interface DepartureWatch {
 
 /** Conversions of a value into another ring: what a use drops there may wrap (`within` of 5-select). */
 const conversions: ReadonlySet<string> = new Set(["narrow", "open", "extend"]);
-
-/** Rounding moves a value off a bound that was proven in real numbers, by a few units and a part of its magnitude. */
-const roundingUnits = 4;
-const roundingPart = 2 ** -6;
-
-/**
- * Bounds with what rounding may add. A ring holds every magnitude below the next power of two, so no more than that is
- * added: what is within cannot wrap.
- */
-function withRounding({ lo, hi }: Interval, scale: number): Interval {
-  const most = Math.max(Math.abs(lo), Math.abs(hi));
-  const room = most > 0 ? 2 ** (Math.floor(Math.log2(most)) + 1) - most : 0;
-  const tolerance = Math.min(room, most * roundingPart) + roundingUnits * 2 ** -scale;
-  return { lo: lo - tolerance, hi: hi + tolerance };
-}
 
 /** Bounds of an operator's inner value, from the facts that its protocol relies on. */
 function innerBounds({ score_bound: score, sum_lo: lo, sum_hi: hi }: Attrs): Departure["bounds"] | undefined {

@@ -12,6 +12,7 @@ export { withCachedRanges } from "./calibration-types.ts";
 export { type Departure, type DepartureWatch, watchDepartures } from "./departures.ts";
 export { checkFinite } from "./finite.ts";
 export { defaultPrecision, weightBits } from "./precision.ts";
+export { withRounding } from "./rounding-room.ts";
 
 export interface QuantizeOptions {
   readonly calibration: Calibration;
@@ -73,10 +74,18 @@ function tooWide(module: Module): readonly Diagnostic[] {
   });
 }
 
-export { boundsFrom, type CalibrateOptions, calibrate } from "./calibrate.ts";
-export type { Calibration } from "./calibration-types.ts";
+export { boundsFrom, type CalibrateOptions, calibrate, overlay } from "./calibrate.ts";
+export type { Calibration, Observation } from "./calibration-types.ts";
 export { beyondBoundsCode, checkCalibration, roomForQueries } from "./check-calibration.ts";
-export type { InnerRange } from "./inner-ranges.ts";
+export { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
 export { analyzeRanges } from "./interval-analysis.ts";
 export { observe, type RunObservation } from "./observe.ts";
+export {
+  type PublishedBound,
+  type PublishedRanges,
+  publishedBits,
+  publishRanges,
+  publishWeights,
+} from "./publish-ranges.ts";
+export { publishWorstCase } from "./worst-case-ranges.ts";
 export { estimateWrap, fewestRuns, type WrapEstimate } from "./wrap-estimate.ts";

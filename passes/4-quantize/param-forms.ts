@@ -69,6 +69,6 @@ export function checkFits(name: string, value: Tensor, form: FixedPoint): Diagno
     code: "MRL0504",
     message: `weight "${name}": expected magnitudes below ${limit / 2 ** form.scale}, found ${most.toPrecision(4)}`,
     because: ["the bound follows from public numbers: one that follows the weight would reveal something about it"],
-    help: `widen the bounds of all weights, and lower their fractional bits: --precision weight=${Math.max(0, lower)}`,
+    help: `publish powers of two above the weights: --publish-ranges; or widen the bounds of all and lower their fractional bits: --precision weight=${Math.max(0, lower)}`,
   };
 }

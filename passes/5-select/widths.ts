@@ -38,14 +38,15 @@ export interface RingPlan {
 export function planWidths(module: Module, ops: readonly Op[], ring?: number): RingPlan {
   if (ring !== undefined) return planOneRing(module, ops, ring);
   const shortened = new Map<ValueId, number>();
+  const short = shortWidths(module, ops);
   for (;;) {
     const { plan, tooWide } = planOnce(module, ops, shortened);
     if (tooWide.length === 0) return plan;
     const breaks = new Set(
-      tooWide.map((one) => (one.limit === 1 ? one.id : truncationToBreakAt(module, ops, plan, one))),
+      tooWide.map((one) => (one.limit === 1 ? one.id : truncationToBreakAt(module, ops, plan, one, short))),
     );
     if (breaks.has(undefined)) throwIfAny(tooWide.map(({ op, width, limit }) => impossible(op, width, limit)));
-    for (const id of breaks) shortened.set(id!, shortWidth(module, id!));
+    for (const id of breaks) shortened.set(id!, short(id!));
   }
 }
 
@@ -57,16 +58,23 @@ function truncationToBreakAt(
   ops: readonly Op[],
   plan: RingPlan,
   { id, width, limit }: TooWide,
+  short: ShortWidth,
 ): ValueId | undefined {
-  const extendable = width <= maxWidth && shortWidth(module, id) <= limit && !plan.shortened.has(id);
-  return cheapestBreak(module, ops, plan, id) ?? (extendable ? id : undefined);
+  const extendable = width <= maxWidth && short(id) <= limit && !plan.shortened.has(id);
+  return cheapestBreak(module, ops, plan, id, short) ?? (extendable ? id : undefined);
 }
 
+type ShortWidth = (id: ValueId) => number;
+
 /**
- * Ring in which a value that is then extended is computed: that of its masked value; booleans have their own protocol.
+ * Rings in which values that are then extended are computed: those of their masked values, with the headroom of a range
+ * check that reads them, which would otherwise see a value that has wrapped; booleans have their own protocol.
  */
-const shortWidth = (module: Module, id: ValueId): number =>
-  isBoolean(module, id) ? 1 : maskedWidth(fixedOf(module, id));
+function shortWidths(module: Module, ops: readonly Op[]): ShortWidth {
+  const checks = ops.filter(({ name }) => name === "outside");
+  const headroom = new Map(checks.map(({ operands: [id], attrs }) => [id!, Number(attrs.headroom)]));
+  return (id) => (isBoolean(module, id) ? 1 : maskedWidth(fixedOf(module, id)) + (headroom.get(id) ?? 0));
+}
 
 /**
  * One ring for all: every use sees `ring` bits, as shares or as a masked value, even where a protocol needs fewer. Only
@@ -186,7 +194,13 @@ function demandsOf(module: Module, op: Op, at: number, width: number): readonly 
  * uses, up to the first use with a ring of its own. A truncation whose uses demand no more than the short ring does not
  * carry the chain: a break there would save nothing.
  */
-function cheapestBreak(module: Module, ops: readonly Op[], plan: RingPlan, start: ValueId): ValueId | undefined {
+function cheapestBreak(
+  module: Module,
+  ops: readonly Op[],
+  plan: RingPlan,
+  start: ValueId,
+  short: ShortWidth,
+): ValueId | undefined {
   let best: ValueId | undefined;
   const size = (id: ValueId): number => sizeOf(module.values[id]!.type.shape);
   for (let id: ValueId | undefined = start; id !== undefined; ) {
@@ -196,7 +210,7 @@ function cheapestBreak(module: Module, ops: readonly Op[], plan: RingPlan, start
     const next: ValueId | undefined =
       user && module.values[user.result]!.type.label === "shared" ? user.result : undefined;
     if (next === undefined || plan.shortened.has(next)) return best;
-    const carries = user!.name === "truncate" && (plan.widths.get(next) ?? 0) > shortWidth(module, next);
+    const carries = user!.name === "truncate" && (plan.widths.get(next) ?? 0) > short(next);
     if (carries && (best === undefined || size(next) < size(best))) best = next;
     id = next;
   }

@@ -15,6 +15,7 @@ export { maskedCompare, thresholdCompare } from "./comparison/masked-compare.ts"
 export { localLogic, maskedLogic } from "./comparison/masked-logic.ts";
 export { bitWhere, maskedWhere, maskedWhereElse, maskedWherePublic } from "./comparison/masked-where.ts";
 export { maskedAbs, thresholdSign } from "./comparison/sign-and-abs.ts";
+export { thresholdOutside } from "./comparison/threshold-outside.ts";
 export { a2bCast } from "./families/a2b/a2b-cast.ts";
 export { a2bCompare, a2bComparePublic } from "./families/a2b/a2b-compare.ts";
 export { a2bRelu } from "./families/a2b/a2b-relu.ts";

@@ -1,9 +1,9 @@
-import { freshSeed, type Party, type Share, sessionError } from "../core/index.ts";
+import { type Party, type Share, sessionError } from "../core/index.ts";
 import { type CorrelationStore, createCorrelationStore, onlineParty, preparingParty } from "../correlations/index.ts";
 import { type HeldWeight, outsideBounds, type Program, toolbox } from "../program/index.ts";
 import { type IntTensor, toIntegers } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
-import { createPredictor, metaInputs, seedBytes } from "./predict.ts";
+import { createPredictor, metaInputs } from "./predict.ts";
 import {
   decodeRequest,
   encodeRequest,
@@ -15,8 +15,9 @@ import {
 import { type Peers, runOffline, runOnline } from "./run-steps.ts";
 import { hasServerInputs, noInputs, type ServerInputs } from "./server-inputs.ts";
 import { cacheInputs, type SessionCache, updateCache, weightsAt } from "./session-cache.ts";
+import { exchangeSeeds, type SessionSeeds } from "./session-seeds.ts";
 import { createSessionState, type SessionState } from "./session-state.ts";
-import { openedBytes, sessionWeights, setUpWeights } from "./session-weights.ts";
+import { sessionWeights } from "./session-weights.ts";
 
 export interface PartyOptions {
   readonly program: Program;
@@ -199,35 +200,6 @@ async function openParty(options: PartyOptions, role: PartyRole): Promise<OpenPa
     run: (prepared, inputs) => runPrepared(session, prepared, inputs),
     orEndSession: state.orEndSession,
   };
-}
-
-interface SessionSeeds {
-  /** Seed shared with the dealer. */
-  readonly seed: Uint8Array;
-  /** Seed shared by client and server. */
-  readonly sharedSeed: Uint8Array;
-  readonly ownSeed: Uint8Array;
-}
-
-/** Exchanges seeds and hidden weights, once per session. */
-async function exchangeSeeds(
-  { peer, dealer, tensors }: PartyOptions,
-  role: PartyRole,
-  weights: Program["weights"],
-): Promise<{ readonly seeds: SessionSeeds; readonly handles: Readonly<Record<string, HeldWeight>> }> {
-  const ownSeed = freshSeed();
-  const seed = await dealer.receive({ exactBytes: seedBytes });
-  const sharedSeed = role === "client" ? freshSeed() : await peer.receive({ exactBytes: seedBytes });
-  if (role === "client") await peer.send(sharedSeed.slice());
-  const due = openedBytes(weights);
-  const received = role === "client" && due > 0 ? await peer.receive({ exactBytes: due }) : new Uint8Array(0);
-  const sources = role === "server" ? { sharedSeed, serverSeed: seed } : { sharedSeed, received };
-  const { handles, toDealer, toClient } = setUpWeights(role, weights, { tensors, ...sources });
-  if (role === "server") {
-    if (toClient.length > 0) await peer.send(toClient);
-    await dealer.send(toDealer);
-  }
-  return { seeds: { seed, sharedSeed, ownSeed }, handles };
 }
 
 const programFor = ({ role, programs, state }: PartySession, at: QueryPosition): Program =>

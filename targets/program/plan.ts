@@ -117,7 +117,8 @@ function cachedValues(module: Module, cachedNames: readonly string[]): ProgramPl
   const found = opsOf(module).flatMap((op) =>
     Object.entries(cacheOperands).flatMap(([what, { own, past }]): [string, ProgramPlan["cached"][string]][] => {
       const before = op.name === "cached-attention" ? op.operands[past]! : undefined;
-      const name = before ?? `${op.result}.${what}`;
+      // A result that is computed in a short ring and extended keeps its own name.
+      const name = before ?? `${op.result.replace(/\.short$/, "")}.${what}`;
       if (before === undefined && !(op.name === "attention" && cachedNames.includes(name))) return [];
       const value = op.operands[own]!;
       const rows = before === undefined ? 0 : typeOf(module, before).shape[sequenceAxis]!;

@@ -136,6 +136,12 @@ export const orderingCases: readonly OrderingCase[] = [
     shapes: single(wide, { lo: -1, hi: 2 }),
     breaks: [...opening, choosing],
   },
+  {
+    protocol: protocols.thresholdOutside,
+    secrets: one,
+    shapes: single(truth, { lo: -1, hi: 2, headroom: 8 }),
+    breaks: opening,
+  },
   { protocol: protocols.maskedAbs, secrets: one, shapes: single(wide), breaks: [...opening, choosing] },
   {
     protocol: protocols.thresholdSign,

@@ -202,13 +202,26 @@ const numberedParameter =
 /** Whether a name comes from the model rather than from an exporter. */
 const isModelName = (name: string): boolean => !isCodeConstantName(name) && (bareName.test(name) || name.includes("."));
 
-/** What skl2onnx calls the known operand of a power. */
+/** Numbers of formulas that skl2onnx writes, with the values that they have there. */
+const formulaNumbers: Readonly<Record<string, (value: number) => boolean>> = {
+  unity: (value) => value === 1,
+  negate: (value) => value === -1,
+  exponent: (value) => value === 2,
+  prod_operand: (value) => value === 0.5,
+  mul_operand: (value) => value === 0.5,
+  num_classes: Number.isInteger,
+};
+/** What it calls the known operand of a power. */
 const powerConstant = /(^|_)Powcst\d*$/;
+
+const isFormulaNumber = (name: string, value: number): boolean =>
+  !Number.isFinite(value) ||
+  powerConstant.test(name) ||
+  (Object.hasOwn(formulaNumbers, name) && formulaNumbers[name]!(value));
 
 /** Nobody trains an infinity, which starts a maximum or hides a score, or an exponent. */
 const isScalarParameter = (name: string, tensor: () => Tensor): boolean =>
-  numberedParameter.test(name) ||
-  (bareName.test(name) && !powerConstant.test(name) && tensor().data.every(Number.isFinite));
+  numberedParameter.test(name) || (bareName.test(name) && !isFormulaNumber(name, tensor().data[0]!));
 
 const parameterName = /\.(weight|bias)$/;
 /** What models keep beside parameters: tables of positions. */

@@ -63,7 +63,8 @@ export function manifestText(manifest: Manifest): string {
 
 /** How likely a query leaves its bounds; see `Manifest.calibration`. */
 export function wrapText({ wrap }: { readonly wrap?: Manifest["calibration"]["wrap"] | undefined }): string {
-  if (!wrap) return "probability that a query leaves its bounds: unknown, nothing was measured";
+  if (!wrap)
+    return "probability that a query leaves its bounds: unknown, without a public base or samples to estimate it";
   const { runs, probability, at } = wrap;
   if (probability === undefined)
     return `probability that a query leaves its bounds: unknown, ${runs} calibration samples are too few to estimate it`;

@@ -43,6 +43,10 @@ const clamped: JsonSchema = {
   ...map(count),
   description: "number of values of each shared tensor that --clamp moved onto their public bounds",
 };
+const trusted: JsonSchema = {
+  ...flag,
+  description: "for a build with a guard: whether every guarded value stayed within its range",
+};
 const statement = { setting: text, security: text, truncation: text };
 const chosenFor: JsonSchema = {
   ...object({ link: object({ name: text, mbitPerSecond: number, roundTripMs: number }), objective: text }),
@@ -77,7 +81,7 @@ const operator = object(
 );
 const run = document(
   { outputs, ...statement, queries: count },
-  { predicted: traffic, measured, serverOutputs: outputs, clamped },
+  { predicted: traffic, measured, serverOutputs: outputs, clamped, trusted },
 );
 
 const ofToken = object({ clear: number, offline: number, online: number });
@@ -101,6 +105,11 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         shared: list(object({ value: text, tensor: text, shape: list(count) })),
         sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
         opened: list(object({ value: text, tensor: text, to: text, shape: list(count), from: list(text) })),
+        published: object({
+          integers: count,
+          bits: count,
+          bounds: list(object({ value: text, bound: text, exponent: count })),
+        }),
         outputs: list(text),
         weights: object({ public: list(text), server: list(text) }),
         protocols: map(count),
@@ -168,6 +177,10 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       wrap: {
         ...object({ runs: count }, { probability: number, at: text }),
         description: "probability that a query leaves its bounds: an extreme-value fit to the calibration runs",
+      },
+      guard: {
+        ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),
+        description: "for a build with a guard: what its range checks cost in a query, contained in the totals",
       },
       decode: {
         ...object({ places: count, offline: traffic, online: traffic }),

@@ -8,7 +8,8 @@ import { declaredError } from "../../../scripts/tables/declared-error.ts";
 import { build, queryOnce } from "../../end-to-end/compiled.ts";
 import { largestDifference } from "../../end-to-end/declared-error.ts";
 import { codesOf } from "../onnx/format/build-model.ts";
-import { floatResult, trainedNets, writeTrained } from "./trained-nets.ts";
+import { trainedNets } from "./trained-nets.ts";
+import { floatResult, writeTrained } from "./write-trained.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-no-base-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -26,8 +27,8 @@ describe("a trained network without a public base", () => {
     const { manifest } = build(out, { ...owned, model, calibrate });
     expect(manifest.weights.filter(({ label }) => label === "public")).toEqual([]);
     const exact = await floatResult(model, input);
-    const { outputs: plain } = await runPlain(out, readInputFiles([input]));
-    expect(largestDifference(plain.get("y")!.tensor.data, exact)).toBeLessThan(await declaredError(out, input));
+    const plain = await runPlain(out, readInputFiles([input]));
+    expect(largestDifference(plain.outputs.get("y")!.tensor.data, exact)).toBeLessThan(await declaredError(out, input));
   });
 
   it.each([
@@ -57,9 +58,11 @@ describe("networks of public reports", () => {
     build(out, { ...options, private: ["*"], model, calibrate });
     const input = join(calibrate, "0.npz");
     const [output] = Object.keys(options.reveal) as [string];
-    const { outputs: plain } = await runPlain(out, readInputFiles([input]));
+    const plain = await runPlain(out, readInputFiles([input]));
     const exact = await floatResult(model, input, output);
-    expect(largestDifference(plain.get(output)!.tensor.data, exact)).toBeLessThan(await declaredError(out, input));
+    expect(largestDifference(plain.outputs.get(output)!.tensor.data, exact)).toBeLessThan(
+      await declaredError(out, input),
+    );
   });
 
   it("a base that training left far behind is refused, with the margin that works", () => {

@@ -27,5 +27,10 @@ describe("models of scikit-learn, with every number private", () => {
     "skl-adaboost": both,
     "skl-svc-linear": both,
     "skl-pipeline-pca": both,
+    // Numbers of any size: targets in the hundreds, features from 0.002 to 2000, inverse variances of 100.
+    "skl-opset-twice": { outputs: ["variable"], options },
+    "skl-logreg-scaler": { outputs: ["probabilities"], options },
+    "skl-svc-rbf": { ...both, ops: { exp: 1 } },
+    "skl-gaussian-nb": both,
   });
 });

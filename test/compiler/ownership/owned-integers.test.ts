@@ -105,6 +105,20 @@ describe("single numbers with an exporter's name", () => {
     expect(look(one, { private: ["*"] }).secrets).toEqual(["fc0.weight"]);
   });
 
+  it.each([
+    ["unity", 1],
+    ["exponent", 2],
+    ["dec_Powcst", 3],
+  ])("%s of skl2onnx is part of the graph with its value alone", (name, value) => {
+    const of = (held: number): Case => ({
+      initializer: [floatTensor(name, [1], [held])],
+      nodes: [node("Mul", ["h", name], ["y"])],
+    });
+
+    expect(look(of(value), { private: ["*"] }).secrets).toEqual(["fc0.weight"]);
+    if (!name.includes("Powcst")) expect(look(of(0.73), { private: ["*"] }).secrets).toEqual(["fc0.weight", name]);
+  });
+
   it("an infinity is part of the graph under any name", () => {
     const start: Case = {
       initializer: [floatTensor("ninf", [], [-Infinity])],

@@ -1,6 +1,7 @@
 import { maskAndOpen } from "../../../runtime/protocols/boundary/open.ts";
 import { belowMask, belowThresholds } from "../../../runtime/protocols/comparison/comparison.ts";
 import { isZero } from "../../../runtime/protocols/comparison/equality.ts";
+import { thresholdOutside } from "../../../runtime/protocols/comparison/threshold-outside.ts";
 import { bitToRing, multiplyMasked, selectMasked } from "../../../runtime/protocols/kit/masked-products.ts";
 import { liftToRing } from "../../../runtime/protocols/kit/masked-values.ts";
 import { otttLookup } from "../../../runtime/protocols/lookup/ottt-lookup.ts";
@@ -82,6 +83,19 @@ describeTwoParties([
     inputs: [3],
     *run(party, input) {
       return yield* belowThresholds(party, yield* maskAndOpen(party, input(0, 3)), [0]);
+    },
+    breaks: ["mask is 0", "a selecting bit is opened unmasked", dealt],
+  },
+  {
+    name: "outside of two bounds, 3 bits, one digit",
+    inputs: [3],
+    *run(party, input) {
+      const spec = {
+        operands: [fixed([CHUNK], 0, -1, 1, 3)],
+        result: fixed([CHUNK], 0, 0, 1, 1),
+        attrs: { lo: 0, hi: 0, headroom: 0 },
+      };
+      return yield* thresholdOutside.run(party, spec, yield* maskAndOpen(party, input(0, 3)));
     },
     breaks: ["mask is 0", "a selecting bit is opened unmasked", dealt],
   },

@@ -19,6 +19,30 @@ const silu: Fusion = {
   },
 };
 
+/** −y, without a sign where y has one. */
+function negated({ producer, scalar, emit }: FusionMatcher, y: string): string {
+  const sign = producer(y, "neg");
+  if (sign) return sign.operands[0]!;
+  const product = producer(y, "mul");
+  const pair = product && operandPairs(product).find(([, factor]) => scalar(factor) === -1);
+  return pair ? pair[0] : emit("neg", [y]);
+}
+
+// An exponential of scores with both signs would need a ring that a sigmoid does not.
+const sigmoid: Fusion = {
+  name: "sigmoid",
+  law: "1 / (1 + e^−x) = sigmoid(x)",
+  match: (op, matcher) => {
+    const { producer, scalar, emit, type } = matcher;
+    const isInverse = op.name === "reciprocal" || (op.name === "div" && scalar(op.operands[0]!) === 1);
+    const sum = isInverse ? producer(op.operands.at(-1)!, "add") : undefined;
+    const pair = sum && operandPairs(sum).find(([one, power]) => scalar(one) === 1 && producer(power, "exp"));
+    const power = pair && producer(pair[1], "exp");
+    if (!power || type(power.result).shape.length !== type(op.result).shape.length) return undefined;
+    return emit("sigmoid", [negated(matcher, power.operands[0]!)]);
+  },
+};
+
 const root = Math.sqrt(2 / Math.PI);
 
 /** Argument of the gate's function as a polynomial of x, constant term first. */
@@ -74,4 +98,4 @@ function variablesOf(matcher: FusionMatcher, id: string): readonly string[] {
   return [...found];
 }
 
-export const activationFusions: readonly Fusion[] = [silu, gelu];
+export const activationFusions: readonly Fusion[] = [sigmoid, silu, gelu];

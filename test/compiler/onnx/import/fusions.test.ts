@@ -56,6 +56,27 @@ describe("activations", () => {
     expect(settled(gelu(order, true))).toEqual({ mul: 1, gelu: 1 });
   });
 
+  it.each<[string, (s: Sketch, h: string) => string]>([
+    [
+      "1 / (1 + e^−x)",
+      ({ op, constant }, h) => op("div", constant(1), op("add", constant(1), op("exp", op("neg", h)))),
+    ],
+    [
+      "reciprocal(e^(x · −1) + 1)",
+      ({ op, constant }, h) => op("reciprocal", op("add", op("exp", op("mul", h, constant(-1))), constant(1))),
+    ],
+  ])("finds sigmoid as %s", (_, write) => {
+    expect(settled(sketch((s) => write(s, s.x("h", 2, 4))))).toEqual({ sigmoid: 1 });
+  });
+
+  it("finds the sigmoid of a negated value", () => {
+    const falling = sketch(({ op, constant, x }) => op("reciprocal", op("add", constant(1), op("exp", x("h", 3)))));
+    const other = sketch(({ op, constant, x }) => op("reciprocal", op("add", constant(2), op("exp", x("h", 3)))));
+
+    expect(settled(falling)).toEqual({ neg: 1, sigmoid: 1 });
+    expect(settled(other)).toEqual({ exp: 1, add: 1, reciprocal: 1 });
+  });
+
   const root = single(Math.sqrt(2 / Math.PI));
   const cubes: readonly ((s: Sketch, h: string) => string)[] = [
     ({ op, constant }, h) => {

@@ -1,0 +1,83 @@
+import { throwIfAny } from "../../ir/diagnostic.ts";
+import type { ValueId } from "../../ir/module.ts";
+import type { Precision } from "../../ir/ops/define.ts";
+import {
+  boundsFrom,
+  type CalibrateOptions,
+  type Calibration,
+  type Observation,
+  overlay,
+  type PublishedBound,
+  type PublishedRanges,
+  publishRanges,
+  publishWeights,
+  publishWorstCase,
+  type RunObservation,
+} from "../../passes/4-quantize/index.ts";
+import type { ResolvedOptions } from "../load/index.ts";
+import { isFiniteInterval, missingBounds } from "./input-bounds.ts";
+import type { GivenBounds } from "./ranges-file.ts";
+import type { SecurePart } from "./split-secure-part.ts";
+
+/** What ranges may come from. */
+export interface RangeSources {
+  readonly given: GivenBounds | undefined;
+  /** Absent where nothing was measured. */
+  readonly public?: RunObservation;
+  readonly private: RunObservation;
+  readonly namesOfInputs: readonly string[];
+}
+
+export interface PlannedBounds {
+  readonly calibration: Calibration;
+  /** Bounds of private weights that are public beside the base: of the file, or published. */
+  readonly weights?: ReadonlyMap<ValueId, number>;
+  /** What private weights have made public, if the provider says so. */
+  readonly published?: readonly PublishedBound[];
+}
+
+/** The bounds with this margin, and what they publish. @throws DiagnosticError MRL0669 where some are missing */
+export function planBounds(
+  secure: SecurePart,
+  sources: RangeSources,
+  {
+    calibration: { inputMargin, floor, publish = false },
+    target: { precision, preset },
+  }: Pick<ResolvedOptions, "calibration" | "target">,
+  margin: number,
+): PlannedBounds {
+  const { given } = sources;
+  const expanded = preset !== undefined && Object.keys(preset.rewrites).length > 0;
+  const how = { margin, inputMargin, floor, expanded };
+  const requireBounds = (calibration: Calibration): void =>
+    throwIfAny(missingBounds(secure.public, calibration, sources.namesOfInputs));
+  const withWeights = given?.weights && given.weights.size > 0 ? { weights: given.weights } : {};
+  if (!publish) {
+    const calibration = boundsFrom(secure.public, sources.public, {
+      ...{ ...how, ...provenFrom(precision, given, given?.weights) },
+    });
+    requireBounds(calibration);
+    return { calibration, ...withWeights };
+  }
+  const weights = publishWeights(secure.private, given?.weights);
+  const proven = provenFrom(precision, given, weights.bounds);
+  const ranges = (): PublishedRanges => {
+    if (sources.public)
+      return publishRanges(secure.public.module, { public: sources.public, private: sources.private }, how, given);
+    const open = boundsFrom(secure.public, undefined, proven);
+    if (!secure.public.module.inputs.every((id) => isFiniteInterval(open.ranges.get(id)!))) requireBounds(open);
+    return publishWorstCase(secure.private, open.ranges, new Set(given?.values.keys()));
+  };
+  const { observation, published } = ranges();
+  const known = given ? overlay(observation, given) : observation;
+  const calibration = boundsFrom(secure.public, undefined, { ...how, ...proven, given: known });
+  requireBounds(calibration);
+  return { calibration, weights: weights.bounds, published: [...weights.published, ...published] };
+}
+
+/** Options under which interval analysis proves bounds. */
+export const provenFrom = (
+  precision: Precision,
+  given: Observation | undefined,
+  weights: ReadonlyMap<ValueId, number> | undefined,
+): CalibrateOptions => ({ precision, ...(given && { given }), ...(weights && { published: weights }) });

@@ -1,0 +1,19 @@
+import type { Interval } from "../../ir/type.ts";
+
+/** Rounding moves a value off a bound that was proven in real numbers, by a few units and a part of its magnitude. */
+const roundingUnits = 4;
+export const roundingPart = 2 ** -6;
+
+/**
+ * Bounds with what rounding may add. A ring holds every magnitude below the next power of two, so no more than that is
+ * added: what is within cannot wrap. A positive lower end stays positive, since a reciprocal or a root behind it has no
+ * value at 0.
+ */
+export function withRounding({ lo, hi }: Interval, scale: number): Interval {
+  const unit = 2 ** -scale;
+  const most = Math.max(Math.abs(lo), Math.abs(hi));
+  const room = most > 0 ? 2 ** (Math.floor(Math.log2(most)) + 1) - most : 0;
+  const part = Math.min(room, most * roundingPart);
+  const tolerance = room > 0 ? Math.min(part + roundingUnits * unit, room) : roundingUnits * unit;
+  return { lo: lo > 0 ? lo - Math.min(tolerance, lo / 2) : lo - tolerance, hi: hi + tolerance };
+}

@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
+import { checkFlow } from "../../../compiler/audit/check-flow.ts";
+import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
+import { compileModel } from "../../../compiler/compile/compile.ts";
+import type { Module, Op, Value } from "../../../ir/module.ts";
+import { codesOf, withManifest, withModule } from "./builds.ts";
+
+/* A build with a guard opens one bit beside its outputs. Hostile builds that use it for another secret are refused. */
+const fixture = join(import.meta.dirname, "../../../fixtures/cases/input-beyond-range");
+const model = join(fixture, "model.onnx");
+const { files, module } = compileModel(
+  resolveModelOptions({
+    model,
+    base: model,
+    private: ["*"],
+    reveal: { y: "client" },
+    calibrate: join(fixture, "calib"),
+    guard: ["all"],
+  }),
+);
+
+test("a build with a guard opens its output and one bit, both to the client", () => {
+  const { findings, opened } = checkFlow(files);
+  expect(findings).toEqual([]);
+  expect(opened.map(({ value, to, shape }) => `${value} [${shape}] to the ${to}`)).toEqual([
+    "y [2,3] to the client",
+    "guard [] to the client",
+  ]);
+});
+
+/** The module with some ops changed, others after them, and their values. */
+function edited(change: (op: Op) => readonly Op[], values: Readonly<Record<string, Value>> = {}): BuildFiles {
+  const steps = module.steps.flatMap(({ ops }) => {
+    const changed = ops.flatMap(change);
+    return changed.length === ops.length ? [{ ops: changed }] : changed.map((op) => ({ ops: [op] }));
+  });
+  const made: Module = { ...module, steps, values: { ...module.values, ...values } };
+  return withModule(files, made);
+}
+const at =
+  (result: string, change: (op: Op) => readonly Op[]) =>
+  (op: Op): readonly Op[] =>
+    op.result === result ? change(op) : [op];
+
+test("without a change the programs are those of the compiler", () => {
+  expect(codesOf(edited((op) => [op]))).toEqual([]);
+});
+
+const count = module.values["guard.count"]!;
+/** A scalar that is no count of range checks, in the same ring. */
+const spied: Readonly<Record<string, Value>> = {
+  "spy.narrow": {
+    ...module.values["y.shared.t"]!,
+    type: { ...module.values["y.shared.t"]!.type, element: count.type.element },
+  },
+  spy: { ...count, range: count.range! },
+};
+const spying = (total: Op): readonly Op[] => [
+  { name: "narrow", operands: ["y.shared.t"], result: "spy.narrow", attrs: { width: 8 }, origin: "" },
+  { name: "reduce-sum", operands: ["spy.narrow"], result: "spy", attrs: { axes: [0, 1], keepdims: false }, origin: "" },
+  { ...total, operands: [total.operands[0]!, "spy"] },
+];
+
+test.each<readonly [string, BuildFiles, string]>([
+  [
+    "the number of values beyond their bounds",
+    edited(at("guard", (op) => [{ ...op, operands: ["guard.count"] }])),
+    "MRL0916",
+  ],
+  [
+    "whether more than five values are beyond",
+    edited(at("guard.any", (op) => [{ ...op, attrs: { ...op.attrs, hi: 5 } }])),
+    "MRL0916",
+  ],
+  ["a function of the output", edited(at("guard.count", spying), spied), "MRL0916"],
+  ["the bit, to the server", edited(at("guard", (op) => [{ ...op, attrs: { to: "server" } }])), "MRL0916"],
+  ["the bit of a build that promises none", withManifest(files, ({ guard: _, ...rest }) => rest), "MRL0910"],
+  [
+    "an output that is called a guard",
+    withManifest(files, (manifest) => ({
+      ...manifest,
+      guard: { ...(manifest.guard as object), value: "y" },
+      reveals: [{ value: "guard", tensor: "guard", to: "client", shape: [] }],
+    })),
+    "MRL0916",
+  ],
+])("%s is not opened", (_, hostile, code) => {
+  expect(codesOf(hostile)).toContain(code);
+});
+
+test("a second bit is not opened beside the first", () => {
+  const second = { ...module.values.guard!, type: { ...module.values.guard!.type, shape: [2, 3] } };
+  const reveal: Op = {
+    ...module.steps.flatMap(({ ops }) => ops).find(({ result }) => result === "guard")!,
+    operands: ["y.shared.t.outside.short"],
+    result: "guard2",
+  };
+  const made = { ...module, values: { ...module.values, guard2: second }, outputs: [...module.outputs, "guard2"] };
+  const hostile = withModule(files, { ...made, steps: [...made.steps, { ops: [reveal] }] });
+  expect(codesOf(hostile)).toContain("MRL0910");
+});
