@@ -5,6 +5,7 @@ import { type CompileOptions, type ResolvedOptions, requireOptions } from "../lo
 import {
   either,
   type Fields,
+  flag,
   integer,
   link,
   listOf,
@@ -128,6 +129,9 @@ export const modelFields: Fields<ModelOptions> = {
   objective: text,
   calibrate: text,
   margin: number("a number", () => true),
+  ranges: text,
+  publishRanges: flag,
+  guard: listOf(text),
   precision: objectOf<Partial<Precision>>({
     activation: bits,
     weight: bits,

@@ -92,7 +92,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     return usage("--link and --repeat apply to parties, and --plain runs none");
   const manifest = loadManifest(build);
   const inputs = inputsOf(manifest, options, "both");
-  prepareOutput(output);
+  prepareOutput(output, onWarning);
   signal?.throwIfAborted();
   if (plain) {
     const found = await runPlain(build, inputs, { clamp, guard });

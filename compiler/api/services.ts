@@ -13,7 +13,7 @@ import {
   startServer,
 } from "../services/index.ts";
 import { usage } from "./errors.ts";
-import { address, callback, checkOptions, type Fields, integer, required, signal, text } from "./fields.ts";
+import { address, callback, checkOptions, type Fields, flag, integer, required, signal, text } from "./fields.ts";
 import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
 import { refuseOrWarn } from "./run.ts";
 import { inputFailure, openServerInputs, type ServerInputOptions, serverInputFields } from "./server-inputs.ts";
@@ -177,6 +177,7 @@ const queryFields: Fields<QueryOptions> = {
   ...inputFields,
   build: required(text),
   record: text,
+  guard: flag,
   output: text,
   signal,
 };
@@ -203,7 +204,7 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const identity = await identityOf(options, "client");
   const part = await loadPartyBuild(options.build, "client");
   const inputs = inputsOf(part.manifest, options);
-  prepareOutput(options.output);
+  prepareOutput(options.output, options.onWarning);
   const { signal, clamp = false, guard = true } = options;
   const record = recordOf(options.record, part.manifest);
   const query = { part, inputs, identity, server, dealer, clamp, ...given({ signal, record }) };
