@@ -76,7 +76,8 @@ function keepOutputNames(module: Module, sums: ReadonlyMap<string, string>): Mod
   });
 }
 
-const loraTensors = ({ module, a, b }: LoraModule): readonly (readonly [string, Tensor])[] => [
+/** The two tensors of a module, by their names in the weight store. */
+export const loraTensors = ({ module, a, b }: LoraModule): readonly (readonly [string, Tensor])[] => [
   [`${module}.lora_A`, a],
   [`${module}.lora_B`, b],
 ];

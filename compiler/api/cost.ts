@@ -196,4 +196,8 @@ function readText(file: string): string {
 
 /** @throws DiagnosticError MRL0803: neither a build nor a model is given */
 export const nothingToCount = (): never =>
-  fail({ code: "MRL0803", message: "expected a build directory or a model, found neither" });
+  fail({
+    code: "MRL0803",
+    message: "expected a build directory or a model, found neither",
+    help: "marillc cost <build-dir>, or without weights: marillc cost --architecture bert-tiny --dim seq=32 --private all",
+  });

@@ -1,5 +1,5 @@
 import { fail } from "../../ir/diagnostic.ts";
-import { loadManifest, loadPartyBuild, partyFolder } from "../build/index.ts";
+import { chosenAdapter, loadManifest, loadPartyBuild, partyFolder } from "../build/index.ts";
 import { readTokenizer, type TextTokenizer } from "../inputs/index.ts";
 import { errorBound } from "../report/cost/index.ts";
 import {
@@ -30,7 +30,7 @@ import { checkOptions, type Fields, integer, required, text } from "./fields.ts"
 import { type ClampOption, clampFields, warnClamped } from "./inputs.ts";
 import { type LocalRunOptions, localRunFields, onOneMachine } from "./run.ts";
 import { sessionReport } from "./session-report.ts";
-import { countOf, linkOf } from "./values.ts";
+import { countOf, given, linkOf } from "./values.ts";
 
 export interface EvaluateOptions extends LocalRunOptions, ClampOption {
   /** The build directory, with the model's tokenizer files. */
@@ -90,12 +90,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const link = options.link === undefined ? undefined : linkOf(options.link);
   const questions = readEvaluationPrompts(options.prompts, countOf(options.limit, "limit", Number.MAX_SAFE_INTEGER));
   const manifest = loadManifest(dir);
+  const chosen = { clamp, ...given({ adapter: chosenAdapter(dir, options.adapter) }) };
   const tokens = readTokenizer(partyFolder(dir, "client"));
   const reference = await openReference(options.reference);
   signal?.throwIfAborted();
   onWarning?.(onOneMachine);
-  const guard = guarded ? await openLocalGuard(dir, { clamp, onWarning }) : undefined;
-  const session = await openLocal({ dir, clamp, inProcess: options.inProcess ?? false, ...(link && { link }) });
+  const guard = guarded ? await openLocalGuard(dir, { ...chosen, onWarning }) : undefined;
+  const session = await openLocal({ dir, ...chosen, inProcess: options.inProcess ?? false, ...(link && { link }) });
   let moved: ClampedValues = {};
   let untrusted: UntrustedAnswers = { queries: 0, layers: [] };
   const secure: Forward = async (inputs) => {
@@ -125,7 +126,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   return {
     schema: 1,
     ...result,
-    errorBound: await boundFor(dir, tokens, questions[0]!, clamp),
+    errorBound: await boundFor(dir, tokens, questions[0]!, chosen),
     ...clampedField(moved),
     ...(untrusted.queries > 0 && { untrusted }),
     ...securityFields(manifest),
@@ -157,10 +158,10 @@ async function boundFor(
   dir: string,
   tokens: TextTokenizer,
   { prompt }: EvaluationPrompt,
-  clamp: boolean,
+  { clamp, adapter }: { readonly clamp: boolean; readonly adapter?: string },
 ): Promise<number> {
   const client = await loadPartyBuild(dir, "client");
-  const { module, weights } = await loadPlain(dir);
+  const { module, weights } = await loadPlain(dir, adapter);
   const part = await openClientExecutor(client, { clamp });
   const { shared } = await part.prepare(
     tokenFeeds(textInputOf(client.manifest), tokens.encode(prompt), tokens.padToken),

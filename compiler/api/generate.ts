@@ -1,4 +1,5 @@
 import {
+  chosenAdapter,
   loadManifest,
   loadPartyBuild,
   type Manifest,
@@ -30,7 +31,7 @@ import { anyText, callback, checkOptions, type Fields, flag, integer, objectOf, 
 import { type ClampOption, clampFields, warnClamped } from "./inputs.ts";
 import { checkRanges, type LocalRunOptions, localRunFields, onOneMachine, refuseOrWarn } from "./run.ts";
 import { identityOf, type RemoteOptions, remoteFields } from "./services.ts";
-import { countOf, endpointOf, type LinkOption, linkOf } from "./values.ts";
+import { countOf, endpointOf, given, type LinkOption, linkOf } from "./values.ts";
 
 /** One generated token. */
 export interface GeneratedToken {
@@ -103,6 +104,8 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   const tokens = readTokenizer(folder);
   const start = tokens.encode(prompt).length;
   const useCache = cache && manifest.decode !== undefined;
+  if (remote && options.adapter !== undefined)
+    usage("the adapter is the server's choice: marillc serve --adapter <name>");
   signal?.throwIfAborted();
   const session = await (remote ? openThere(options, remote) : openHere(options, useCache));
   const labels = partyLabels(manifest.setting);
@@ -149,21 +152,27 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
  * @throws DiagnosticError if a value leaves its public bounds
  */
 async function checkText(
-  { build, clamp = false, onWarning }: GenerateOptions,
+  { build, clamp = false, adapter, onWarning }: GenerateOptions,
   { padToken }: TextTokenizer,
   text: readonly number[],
 ): Promise<void> {
   const feeds = tokenFeeds(textInputOf(loadManifest(partyFolder(build, "client"))), text, padToken);
-  await checkRanges(build, feeds, { clamp, onWarning });
+  await checkRanges(build, feeds, { clamp, adapter, onWarning });
 }
 
 async function openHere(
-  { build, link, inProcess = false, clamp = false, onWarning }: GenerateOptions,
+  { build, link, inProcess = false, clamp = false, adapter, onWarning }: GenerateOptions,
   useCache: boolean,
 ): Promise<RemoteSession> {
   const shaped = link === undefined ? undefined : linkOf(link);
   onWarning?.(onOneMachine);
-  const session = await openLocal({ dir: build, inProcess, useCache, clamp, ...(shaped && { link: shaped }) });
+  const session = await openLocal({
+    dir: build,
+    inProcess,
+    useCache,
+    clamp,
+    ...given({ adapter: chosenAdapter(build, adapter), link: shaped }),
+  });
   return {
     ...session,
     end: async () => {

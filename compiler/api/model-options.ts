@@ -1,12 +1,14 @@
 import type { Label } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import { weightBits } from "../../passes/4-quantize/index.ts";
-import { type CompileOptions, type ResolvedOptions, requireOptions } from "../load/index.ts";
+import { type CompileOptions, type ResolvedOptions, requireOptions, type WeightOptions } from "../load/index.ts";
+import { usage } from "./errors.ts";
 import {
   either,
   type Fields,
   flag,
   integer,
+  isText,
   link,
   listOf,
   number,
@@ -33,8 +35,12 @@ export interface ModelOptions {
    * weights are public, all others are private to the server.
    */
   readonly base?: string;
-  /** A private LoRA adapter: a PEFT folder, or an `.onnx_adapter` file of ONNX Runtime. */
-  readonly adapter?: string;
+  /**
+   * A private LoRA adapter: a PEFT folder, or an `.onnx_adapter` file of ONNX Runtime. A list of PEFT folders: the sum of
+   * their changes, as with all of them active. An object: adapters by name, of which the server chooses one for each
+   * session (`run`, `serve`); nobody else learns which, how many there are, or their names.
+   */
+  readonly adapter?: string | readonly string[] | Readonly<Record<string, string | readonly string[]>>;
   /** The public adapter that training started from: a PEFT folder. An unchanged A stays public (LoRA-FA). */
   readonly baseAdapter?: string;
   /**
@@ -105,10 +111,13 @@ const reader = oneOf(["client", "server"]);
 const bits = integer(1, weightBits - 1);
 
 /** What `resolveOptions` checks by itself, all problems at once, is any text here. */
+/** A folder, or a list of them. */
+const oneOrSeveral = either([Array.isArray, listOf(text)], [() => true, text]);
+
 export const modelFields: Fields<ModelOptions> = {
   model: required(text),
   base: text,
-  adapter: text,
+  adapter: either([Array.isArray, listOf(text)], [isText, text], [() => true, recordOf(oneOrSeveral)]),
   baseAdapter: text,
   mergedLora: objectOf<NonNullable<ModelOptions["mergedLora"]>>({
     rank: required(integer(1, 65536)),
@@ -128,10 +137,10 @@ export const modelFields: Fields<ModelOptions> = {
   link,
   objective: text,
   calibrate: text,
-  margin: number("a number", () => true),
   ranges: text,
   publishRanges: flag,
   guard: listOf(text),
+  margin: number("a number", () => true),
   precision: objectOf<Partial<Precision>>({
     activation: bits,
     weight: bits,
@@ -148,9 +157,32 @@ export const modelFields: Fields<ModelOptions> = {
 export const resolveModelOptions = (options: ModelOptions): ResolvedOptions =>
   requireOptions(compileOptionsOf(options));
 
+/** A name may become a part of a file's name. */
+const adapterNamePattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
+
+const foldersOf = (folders: string | readonly string[]): readonly string[] =>
+  typeof folders === "string" ? [folders] : folders;
+
+/** One adapter, or a list of choices of which the first has the shapes. */
+function adaptersOf(adapter: ModelOptions["adapter"]): Pick<WeightOptions, "adapter" | "adapters"> {
+  if (adapter === undefined) return {};
+  if (typeof adapter === "string") return { adapter };
+  const choices = isList(adapter)
+    ? [{ name: "", folders: adapter }]
+    : Object.entries(adapter).map(([name, folders]) => ({ name, folders: foldersOf(folders) }));
+  const wrong = isList(adapter) ? undefined : choices.find(({ name }) => !adapterNamePattern.test(name));
+  if (wrong) usage(`--adapter takes names of letters, digits, dashes, dots and underscores, found "${wrong.name}"`);
+  const [first] = choices;
+  if (!first || choices.some(({ folders }) => folders.length === 0))
+    return usage("--adapter takes at least one folder");
+  return { adapter: first.folders[0]!, adapters: choices };
+}
+
+const isList = (adapter: NonNullable<ModelOptions["adapter"]>): adapter is readonly string[] => Array.isArray(adapter);
+
 /** The flat options of the command line and the API, nested by subject. */
 export function compileOptionsOf({ model, name, ...flat }: ModelOptions): CompileOptions {
-  const { base, adapter, baseAdapter, mergedLora, private: names, public: open } = flat;
+  const { base, adapter: adapters, baseAdapter, mergedLora, private: names, public: open } = flat;
   const { inputs, reveal = {}, head, dims, fixed, buckets } = flat;
   const { setting, link, objective, truncation, preset, precision, guard } = flat;
   const { calibrate, margin, ranges, publishRanges } = flat;
@@ -159,7 +191,7 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
   return {
     model,
     ...given({ name }),
-    weights: given({ base, adapter, baseAdapter, mergedLora: lora, private: names, public: open }),
+    weights: given({ base, ...adaptersOf(adapters), baseAdapter, mergedLora: lora, private: names, public: open }),
     interface: given({ owners: inputs, reveal: reveals, head, dims, constants: fixed, buckets }),
     target: given({
       setting,

@@ -1,5 +1,5 @@
 import { sameShape } from "../../ir/type.ts";
-import { loadManifest, type Manifest } from "../build/index.ts";
+import { chosenAdapter, loadManifest, type Manifest } from "../build/index.ts";
 import {
   clampedField,
   openLocal,
@@ -20,7 +20,7 @@ import { usage } from "./errors.ts";
 import { callback, checkOptions, type Fields, flag, integer, link, required, signal, text } from "./fields.ts";
 import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
 import { sessionReport } from "./session-report.ts";
-import { countOf, type LinkOption, linkOf } from "./values.ts";
+import { countOf, given, type LinkOption, linkOf } from "./values.ts";
 
 /** Options for running all parties on this machine: a test, not a protected deployment. */
 export interface LocalRunOptions {
@@ -34,6 +34,8 @@ export interface LocalRunOptions {
    * for, and for a server elsewhere.
    */
   readonly guard?: boolean;
+  /** The adapter that the server uses, of a build with several: its name in `ModelOptions.adapter`. */
+  readonly adapter?: string;
   /** Stops the parties between two messages; the call throws the reason of the signal. */
   readonly signal?: AbortSignal;
   /** Called with each warning, one line: here, that one machine sees all data. */
@@ -57,6 +59,7 @@ export const localRunFields: Fields<LocalRunOptions> = {
   link,
   inProcess: flag,
   guard: flag,
+  adapter: text,
   signal,
   onWarning: callback,
   onProgress: callback,
@@ -91,11 +94,12 @@ export async function run(options: RunOptions): Promise<RunResult> {
   if (plain && (link !== undefined || options.repeat !== undefined))
     return usage("--link and --repeat apply to parties, and --plain runs none");
   const manifest = loadManifest(build);
+  const chosen = { clamp, ...given({ adapter: chosenAdapter(build, options.adapter) }) };
   const inputs = inputsOf(manifest, options, "both");
   prepareOutput(output, onWarning);
   signal?.throwIfAborted();
   if (plain) {
-    const found = await runPlain(build, inputs, { clamp, guard });
+    const found = await runPlain(build, inputs, { ...chosen, guard });
     warnClamped(found.clamped, onWarning);
     saveOutputs(output, outputsOfBoth(found));
     return {
@@ -107,8 +111,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
     };
   }
   onWarning?.(onOneMachine);
-  if (guard) await checkRanges(build, inputs, { clamp, onWarning });
-  const session = await openLocal({ dir: build, clamp, inProcess: options.inProcess ?? false, ...(link && { link }) });
+  if (guard) await checkRanges(build, inputs, { ...chosen, onWarning });
+  const session = await openLocal({
+    dir: build,
+    ...chosen,
+    inProcess: options.inProcess ?? false,
+    ...(link && { link }),
+  });
   return await unlessAborted(signal, session.abandon, async () => {
     let last = await session.query(inputs);
     for (let query = 1; query < repeat; query++) {

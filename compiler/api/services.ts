@@ -2,7 +2,7 @@ import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { isRecordName } from "../../runtime/session/index.ts";
 import type { Identity } from "../../runtime/transport/node/index.ts";
-import { loadManifest, loadPartyBuild, type Manifest, partyFolder } from "../build/index.ts";
+import { chosenAdapter, loadManifest, loadPartyBuild, type Manifest, partyFolder } from "../build/index.ts";
 import { readIdentity } from "../keys/index.ts";
 import { outputsJson, type RunResult } from "../run/index.ts";
 import {
@@ -61,6 +61,8 @@ export interface ServeOptions extends ServiceOptions, ServerInputOptions {
   readonly build: string;
   /** Address of the dealer. */
   readonly dealer: Address;
+  /** The adapter that the server uses, of a build with several. Nobody else learns which. */
+  readonly adapter?: string;
   /** Called with what each query opened to the server. */
   readonly onAnswer?: (answer: ServedAnswer) => void;
   /**
@@ -76,6 +78,7 @@ const serveFields: Fields<ServeOptions> = {
   build: required(text),
   dealer: required(address),
   onAnswer: callback,
+  adapter: text,
   output: text,
 };
 
@@ -103,10 +106,12 @@ export async function serve(all: ServeOptions): Promise<Service> {
   const [listen, dealer] = [endpointOf(options.listen, "listen"), endpointOf(at, "dealer")];
   const identity = await identityOf(options, "server");
   prepareServedOutput(options.output);
+  const adapter = chosenAdapter(build, options.adapter);
   const inputs = openServerInputs(loadManifest(partyFolder(build, "server")), options);
   options.signal?.throwIfAborted();
   const service = await startServer({
     dir: build,
+    ...given({ adapter }),
     listen,
     dealer,
     identity,

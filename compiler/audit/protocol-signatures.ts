@@ -87,6 +87,7 @@ const dealerProtocols: Readonly<Record<string, string>> = {
   rangeReducedLog: "masked -> share",
   rangeReducedReciprocal: "masked -> share",
   rangeReducedRsqrt: "masked -> share",
+  rangeReducedSqrt: "masked -> share",
   separableExp: "share -> share",
   sigmaAttention: "masked -> share",
   sigmaGelu: "masked -> share",

@@ -1,7 +1,14 @@
 export type { ChunkManifest, GuardManifest, Manifest, OptimizationTarget } from "./manifest.ts";
 export { mayHoldWeight, packWeights } from "./pack-weights.ts";
 export { packageRoot } from "./package-root.ts";
-export { loadManifest, loadPartyBuild, type PartyBuild, partyFolder, sessionOptions } from "./party-build.ts";
+export {
+  chosenAdapter,
+  loadManifest,
+  loadPartyBuild,
+  type PartyBuild,
+  partyFolder,
+  sessionOptions,
+} from "./party-build.ts";
 export {
   type DirectionName,
   folderOf,

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
@@ -39,7 +39,7 @@ const recompile = "run `marillc compile` again, and copy the party's whole folde
  * @throws DiagnosticError MRL0610 to MRL0616 for the folder, manifest and programs, MRL0620 for a missing weight
  * file, and the errors of unpackWeights and checkPackedWeights
  */
-export async function loadParty(dir: string, role: Role): Promise<LoadedParty> {
+export async function loadParty(dir: string, role: Role, adapter?: string): Promise<LoadedParty> {
   const folder = partyFolderIn(dir, role);
   const manifest = readManifest(join(folder, "manifest.json"));
   const mir = readMir(folder, "program.mir", manifest.programHash);
@@ -57,12 +57,23 @@ export async function loadParty(dir: string, role: Role): Promise<LoadedParty> {
     ),
   );
   const file = join(folder, "weights.safetensors");
-  const tensors = existsSync(file) ? unpackWeights(file) : emptyWeights(role, file);
+  const stored = existsSync(file) ? unpackWeights(file) : emptyWeights(role, file);
+  const chosen =
+    role === "server" && adapter !== undefined
+      ? unpackWeights(join(folder, `adapter-${adapter}.safetensors`))
+      : new Map();
+  const tensors: LoadedParty["tensors"] = new Map([...stored, ...chosen]);
   for (const each of [program, ...(decode ? [decode] : []), ...buckets])
     throwIfAny(checkPackedWeights(each.weights, tensors, role, file));
   const decodeParts = decode && decodeMir !== undefined ? { decode, decodeMir } : {};
   return { manifest, program, ...decodeParts, buckets, bucketMirs, tensors, mir };
 }
+
+const adapterName = /^adapter-(.+)\.safetensors$/;
+
+/** The adapters that the server may choose from, by name; empty for a build with one set of weights. */
+export const adapterNames = (folder: string): readonly string[] =>
+  (existsSync(folder) ? readdirSync(folder) : []).flatMap((file) => adapterName.exec(file)?.[1] ?? []).sort();
 
 /** Only the dealer has no weight file. */
 function emptyWeights(role: Role, file: string): ReadonlyMap<string, IntTensor> {

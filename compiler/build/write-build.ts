@@ -51,6 +51,9 @@ const buildFileNames: ReadonlySet<string> = new Set([
   ...roles.flatMap((role) => partyFiles.map((file) => `${role}/${file}`)),
 ]);
 
+/** Weights with an adapter that the server may choose. */
+const adapterFile = /^server\/adapter-[A-Za-z0-9_.-]+\.safetensors$/;
+
 /** Programs of shorter context lengths. */
 const bucketFile = /^((client|server|dealer)\/)?window-\d+\.(ts|js|mir)$/;
 
@@ -151,7 +154,9 @@ function checkTarget(target: string, shown: string, files: ReadonlyMap<string, U
     );
   }
   const present = entriesOf(target);
-  const foreign = present.filter((path) => !buildFileNames.has(path) && !bucketFile.test(path) && !files.has(path));
+  const foreign = present.filter(
+    (path) => !buildFileNames.has(path) && !bucketFile.test(path) && !adapterFile.test(path) && !files.has(path),
+  );
   if (present.length === 0 || (foreign.length === 0 && isBuild(target))) return;
   fail({
     code: "MRL0602",

@@ -89,6 +89,8 @@ function createProgram(io: CommandIo, hooks: Hooks): Command {
       .exitOverride((error) => {
         throw allMissing(command, error);
       })
+      // Beside a wide name, the parser would not wrap a description of less than 40 columns.
+      .configureHelp({ minWidthToWrap: 20 })
       .configureOutput({ writeOut: hooks.onHelp, writeErr: () => {} });
     command.commands.forEach((each) => void redirectOutput(each as Command));
   };

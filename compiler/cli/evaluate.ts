@@ -2,7 +2,7 @@ import { type EvaluateResult, evaluate, given } from "../api/index.ts";
 import { costLine, timeLine } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { readCount, readLink } from "./option-values.ts";
-import { clampOption, noGuardOption, shapedLinkOption } from "./run.ts";
+import { adapterOption, clampOption, noGuardOption, shapedLinkOption } from "./run.ts";
 
 export const evaluateCommand: CommandSpec = {
   name: "evaluate",
@@ -13,6 +13,7 @@ export const evaluateCommand: CommandSpec = {
     { flags: "--reference <model.onnx>", help: "fine-tuned model in plaintext, run by ONNX Runtime", required: true },
     { flags: "--limit <n>", help: "evaluate only the first n prompts (default: all)" },
     clampOption,
+    adapterOption,
     shapedLinkOption,
     { flags: "--in-process", help: "run all parties in one thread, for debugging" },
     noGuardOption,
@@ -32,7 +33,7 @@ async function evaluateBuild({ args, options, warn, progress }: Invocation): Pro
     clamp: options.flag("clamp"),
     guard: options.flag("guard"),
     inProcess: options.flag("inProcess"),
-    ...given({ limit: readCount(options, "limit"), link: readLink(options) }),
+    ...given({ limit: readCount(options, "limit"), link: readLink(options), adapter: options.text("adapter") }),
     onWarning: warn,
     onProgress: progress,
   });

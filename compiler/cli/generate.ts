@@ -11,7 +11,7 @@ import { loadManifest, partyFolder } from "../build/index.ts";
 import { costLine, timeLine, tokenLine } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { readCount, readLink } from "./option-values.ts";
-import { clampOption, noGuardOption, shapedLinkOption } from "./run.ts";
+import { adapterOption, clampOption, noGuardOption, shapedLinkOption } from "./run.ts";
 
 export const generateCommand: CommandSpec = {
   name: "generate",
@@ -25,6 +25,7 @@ export const generateCommand: CommandSpec = {
     { flags: "--dealer <host:port>", help: "with --server: address of the dealer" },
     { flags: "--identity <dir>", help: "with --server: the client's identity folder, made by marillc keys init" },
     clampOption,
+    adapterOption,
     shapedLinkOption,
     { flags: "--in-process", help: "run all parties in one thread, for debugging" },
     noGuardOption,
@@ -43,7 +44,12 @@ async function generateText(call: Invocation): Promise<CommandResult> {
     clamp: options.flag("clamp"),
     guard: options.flag("guard"),
     inProcess: options.flag("inProcess"),
-    ...given({ maxTokens: readCount(options, "maxTokens"), link: readLink(options), remote: remoteOf(call) }),
+    ...given({
+      maxTokens: readCount(options, "maxTokens"),
+      link: readLink(options),
+      remote: remoteOf(call),
+      adapter: options.text("adapter"),
+    }),
     onWarning: call.warn,
   });
 }

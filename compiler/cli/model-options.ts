@@ -5,6 +5,7 @@ import { given, type ModelOptions, usage } from "../api/index.ts";
 import { flagOf, type OptionSpec, optionKey, type ParsedOptions } from "./command.ts";
 import {
   ownersOf,
+  readAdapters,
   readBuckets,
   readDims,
   readFixedInputs,
@@ -21,8 +22,10 @@ import { nameBeforeColon, nameBeforeEquals } from "./repeated-options.ts";
 export const modelOptions: readonly OptionSpec[] = [
   { flags: "--base <path>", help: "public model that this one was fine-tuned from; equal weights are public" },
   {
-    flags: "--adapter <path>",
-    help: "private LoRA adapter: a PEFT folder, or an .onnx_adapter file of ONNX Runtime",
+    flags: "--adapter <[name=]path>",
+    help: "private LoRA adapter: a PEFT folder, or an .onnx_adapter file of ONNX Runtime. a+b: the sum of two PEFT folders; name=path, repeated: adapters of which the server chooses (run, serve --adapter name)",
+    repeats: true,
+    subject: nameBeforeEquals,
   },
   {
     flags: "--base-adapter <peft-dir>",
@@ -152,17 +155,7 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
 
 /** Reads the options of a model. `cost` reads its `--link` itself: it takes several. */
 export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
-  const names = [
-    "base",
-    "adapter",
-    "baseAdapter",
-    "calibrate",
-    "ranges",
-    "setting",
-    "truncation",
-    "objective",
-    "head",
-  ] as const;
+  const names = ["base", "baseAdapter", "calibrate", "ranges", "setting", "truncation", "objective", "head"] as const;
   const texts = names.map((name) => [name, options.text(name)]);
   const [owners, open] = [options.list("private"), options.list("public")];
   const buckets = readBuckets(options);
@@ -172,6 +165,7 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
   return given({
     model,
     ...Object.fromEntries(texts),
+    adapter: readAdapters(options),
     preset: options.text("preset"),
     mergedLora: readMergedLora(options),
     private: owners.length > 0 ? owners : undefined,

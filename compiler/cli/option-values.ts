@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { labels } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import { defaultPrecision, weightBits } from "../../passes/4-quantize/index.ts";
@@ -134,6 +135,31 @@ export function readReveals(options: ParsedOptions): Readonly<Record<string, rea
     Object.defineProperty(reveals, output, { value, enumerable: true, configurable: true });
   }
   return reveals;
+}
+
+/** A path, or paths with plus signs between them. A folder may have one in its name. */
+function summedPaths(text: string): string | readonly string[] {
+  const parts = text.split("+");
+  return parts.length > 1 && !existsSync(text) ? parts : text;
+}
+
+/** `path`, `a+b`, or several `name=path`. */
+export function readAdapters(options: ParsedOptions): ModelOptions["adapter"] {
+  const given = options.list("adapter").map((text) => {
+    const [, name, path] = /^([^=/\\]+)=(.+)$/.exec(text) ?? [];
+    return name !== undefined && !existsSync(text) ? { name, path: path! } : { name: undefined, path: text };
+  });
+  const [first, ...others] = given;
+  if (!first) return undefined;
+  if (others.length === 0 && first.name === undefined) return summedPaths(first.path);
+  if (given.some(({ name }) => name === undefined)) {
+    const [a, b] = given.map(({ path }) => path);
+    const sum = `--adapter ${a}+${b} for both at once`;
+    return usage(
+      `several adapters need names, --adapter x=${a} --adapter y=${b}, of which the server chooses; or ${sum}`,
+    );
+  }
+  return Object.fromEntries(given.map(({ name, path }) => [name!, summedPaths(path)]));
 }
 
 /** The `host:port` of a required option. */

@@ -29,6 +29,12 @@ export const shapedLinkOption = {
   choices: linkNames,
 } as const;
 
+/** For commands in which the server uses its weights. */
+export const adapterOption = {
+  flags: "--adapter <name>",
+  help: "the adapter that the server uses, of a build with several",
+} as const;
+
 export const runCommand: CommandSpec = {
   name: "run",
   summary: "run a build with all parties on this machine",
@@ -36,6 +42,7 @@ export const runCommand: CommandSpec = {
   options: [
     inputOption,
     clampOption,
+    adapterOption,
     outputOption,
     shapedLinkOption,
     { flags: "--repeat <n>", help: "number of queries in one session (default: 1)" },
@@ -59,7 +66,12 @@ async function runBuild({ args, options, warn, progress }: Invocation): Promise<
     guard: options.flag("guard"),
     plain: options.flag("plain"),
     inProcess: options.flag("inProcess"),
-    ...given({ link: readLink(options), repeat: readCount(options, "repeat"), output: options.text("output") }),
+    ...given({
+      link: readLink(options),
+      repeat: readCount(options, "repeat"),
+      output: options.text("output"),
+      adapter: options.text("adapter"),
+    }),
     onWarning: warn,
     onProgress: progress,
   });

@@ -3,7 +3,7 @@ import { outputLines } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { dealerOption, identityOption, listenOption, serveUntilInterrupted } from "./network-options.ts";
 import { nameBeforeEquals } from "./repeated-options.ts";
-import { clampOption } from "./run.ts";
+import { adapterOption, clampOption } from "./run.ts";
 
 export const serveCommand: CommandSpec = {
   name: "serve",
@@ -19,6 +19,7 @@ export const serveCommand: CommandSpec = {
       repeats: true,
       subject: nameBeforeEquals,
     },
+    adapterOption,
     clampOption,
     {
       flags: "--output <path>",
@@ -42,7 +43,7 @@ async function runServer(call: Invocation): Promise<CommandResult> {
     identity: options.text("identity")!,
     inputFiles: options.list("input"),
     clamp: options.flag("clamp"),
-    ...given({ output: options.text("output") }),
+    ...given({ output: options.text("output"), adapter: options.text("adapter") }),
     onAnswer: (answer) => print(answerText(answer)),
     onWarning: warn,
     onLog: warn,

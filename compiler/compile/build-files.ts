@@ -16,6 +16,7 @@ import { readTokenizerFiles } from "../inputs/index.ts";
 import type { LoadedModel } from "../load/index.ts";
 import { type BoundaryType, extractSubgraph } from "../onnx/format/index.ts";
 import type { Dtype } from "../tensors/index.ts";
+import { choiceFiles } from "./adapter-choices.ts";
 import { type BuildInputs, chunkManifest, prefillManifest } from "./build-manifest.ts";
 
 type Files = ReadonlyMap<string, Uint8Array>;
@@ -42,7 +43,8 @@ export function buildFiles(build: BuildInputs): { readonly manifest: Manifest; r
     if (role !== "dealer") put(`${role}/weights.safetensors`, weightFiles.get(role)!);
   }
   for (const [name, bytes] of [...clientModels, ...(clientDecode?.files ?? [])]) put(`client/${name}`, bytes);
-  for (const [name, bytes] of serverGraph(build)) put(`server/${name}`, bytes);
+  for (const [name, bytes] of [...serverGraph(build), ...choiceFiles(plan, build.choices)])
+    put(`server/${name}`, bytes);
   for (const [name, bytes] of readTokenizerFiles(dirname(options.model))) put(`client/${name}`, bytes);
   return { manifest, files };
 }

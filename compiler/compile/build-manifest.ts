@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { countBy, sortBy } from "lodash-es";
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
+import type { WeightStore } from "../../ir/tensor.ts";
 import { isFixed } from "../../ir/type.ts";
 import { fewestRuns, type PublishedBound, publishedBits, type WrapEstimate } from "../../passes/4-quantize/index.ts";
 import { inexactOperators } from "../../passes/5-select/index.ts";
@@ -26,6 +27,8 @@ export interface BuildInputs {
   readonly clientDecode?: ClientDecodeGraphs;
   /** Text of program.mir. */
   readonly mir: string;
+  /** The weights with each adapter that the server may choose, by its name. */
+  readonly choices: ReadonlyMap<string, WeightStore>;
   /** What ranges were measured on. */
   readonly runs: MeasuredRanges["runs"];
   /** Bounds that the provider publishes of its weights. */

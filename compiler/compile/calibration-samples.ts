@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { dirname } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import { removeDead } from "../../ir/edit.ts";
 import { applyFunctions } from "../../ir/elementwise-functions.ts";
@@ -88,7 +88,7 @@ function promptText(line: string, at: string): string {
   } catch {
     // A line that is not JSON gets the same message.
   }
-  return fail({ code: "MRL0663", message, at });
+  return fail({ code: "MRL0663", message, at, help: 'write each line as {"prompt": "abc", "answer": "d"}' });
 }
 
 function checkSample(sample: Sample, path: string, inputs: ReadonlyMap<string, ValueId>, module: Module): void {
@@ -97,7 +97,8 @@ function checkSample(sample: Sample, path: string, inputs: ReadonlyMap<string, V
     const found = sample.get(id)?.shape;
     if (found && sameShape(found, wanted)) continue;
     const message = `expected input "${name}" of shape [${wanted.join(", ")}], found ${found ? `[${found.join(", ")}]` : "none"}`;
-    fail({ code: "MRL0664", message, at: `${path} (${basename(path)})` });
+    const help = `give every sample ${[...inputs].map(([each, of]) => `"${each}" of shape [${typeOf(module, of).shape.join(", ")}]`).join(", ")}, or compile for other sizes with --dim`;
+    fail({ code: "MRL0664", message, at: path, help });
   }
 }
 

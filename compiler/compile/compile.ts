@@ -11,6 +11,7 @@ import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
 import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } from "../load/index.ts";
+import { adapterWeights } from "./adapter-choices.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { measureRanges } from "./measure-ranges.ts";
@@ -54,6 +55,7 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
   const samples = readCalibrationSamples(loaded, options);
   const found = measureRanges(loaded, secure, samples, options);
   const { calibration, wrap, runs, published } = found;
+  const choices = adapterWeights(loaded, secure, samples, options);
   const passes = scheduleModule(secure.private, calibration, target);
   const state = { ...passes.scheduled, module: { ...passes.scheduled.module, name: programNameOf(options) } };
   const decoding = planDecoding(loaded, secure.private, state.module, calibration, options);
@@ -68,6 +70,7 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
     ...(decoding.program && { decode: decoding.program }),
     ...(clientDecode && "files" in clientDecode && { clientDecode }),
     mir: print(state.module),
+    choices,
     runs,
     published: published ?? [],
     ...(wrap?.public && { wrap: wrap.public }),

@@ -5,7 +5,7 @@ import type { HeadPolicy } from "../../passes/2-rewrite/index.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
 import type { GuardOptions, Objective } from "../../passes/5-select/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
-import type { MergedLoraOptions } from "../adapters/index.ts";
+import type { AdapterChoice, MergedLoraOptions } from "../adapters/index.ts";
 
 /** The user's options, by subject. What is absent gets its default in `resolveOptions`. */
 export interface CompileOptions {
@@ -25,6 +25,11 @@ export interface WeightOptions {
   readonly base?: string;
   /** A private adapter: a PEFT folder, or an .onnx_adapter file whose parameters are inputs of the model. */
   readonly adapter?: string;
+  /**
+   * Several PEFT adapters: one choice without a name is the sum of its folders; of named ones the server chooses one for
+   * each session. `adapter` is then the first folder.
+   */
+  readonly adapters?: readonly AdapterChoice[];
   /** Folder of the public adapter that the private one started from: an equal A is public. */
   readonly baseAdapter?: string;
   /**

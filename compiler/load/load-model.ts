@@ -1,12 +1,15 @@
 import type { Reveal } from "../../passes/1-split/index.ts";
 import {
+  alignAdapters,
   applySavedWeights,
   attachAdapter,
   bindAdapterInputs,
   factorizeMergedLora,
   isOnnxAdapter,
+  loraTensors,
   readOnnxAdapter,
   readPeftAdapter,
+  sumAdapters,
 } from "../adapters/index.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
 import { type ImportedModel, importModel, inlineKnownBranches } from "../onnx/import/index.ts";
@@ -31,6 +34,8 @@ export interface LoadedModel {
   readonly surrogate: Surrogate;
   /** Outputs by name, with patterns expanded. */
   readonly reveal: readonly Reveal[];
+  /** The weight store with each adapter that the server may choose, by its name; absent: there is no choice. */
+  readonly choices?: ReadonlyMap<string, ImportedModel["weights"]>;
   /** Outputs that the user did not request. */
   readonly omittedOutputs: SelectedOutputs["omittedOutputs"];
 }
@@ -53,7 +58,7 @@ function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean) 
   const { model: asked, reveal, omittedOutputs } = selectOutputs(untied, options.interface.reveal);
   const bound = bindConstantInputs(asked, options.interface.dims, options.interface.constants);
   const chosen = inlineKnownBranches(bound, options.interface.dims);
-  const { model, adapter, original } = applyAdapter(chosen, base, weights);
+  const { model, adapter, original, named, parts } = applyAdapter(chosen, base, weights);
   const ownership = decideOwnership(model, {
     allowAllPublic,
     serverInputs: [...options.interface.owners.values()].includes("server"),
@@ -64,7 +69,7 @@ function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean) 
     ...(original && { original }),
     ...(weights.baseAdapter !== undefined && { baseAdapter: readPeftAdapter(weights.baseAdapter) }),
   });
-  return { model, adapter, ownership, reveal, left: omittedOutputs };
+  return { model, adapter, named, parts, ownership, reveal, left: omittedOutputs };
 }
 
 /** Applies the weights that the adapter replaces; returns the model, the original weights, and the part to attach. */
@@ -72,16 +77,34 @@ function applyAdapter(boundModel: OnnxModel, base: BaseModel | undefined, option
   if (options.adapter !== undefined && isOnnxAdapter(options.adapter)) {
     const fed = bindAdapterInputs(boundModel, readOnnxAdapter(options.adapter), base?.names);
     const adapter: LoraAdapter = { folder: options.adapter, modules: [], savedWeights: [], fanInFanOut: false };
-    return { ...fed, adapter };
+    return { ...fed, adapter, named: undefined, parts: [] };
   }
-  const given = options.adapter === undefined ? undefined : readPeftAdapter(options.adapter);
+  const { choices, parts } = readChoices(options);
+  // All have the shapes of the first; its numbers stand in the model until the server chooses.
+  const given = [...choices.values()][0];
   const { model, adapter } =
     options.mergedLora && base
       ? factorizeMergedLora(boundModel, base, options.mergedLora, options.private)
       : { model: boundModel, adapter: given };
+  const named = choices.size > 1 ? choices : undefined;
   return adapter
-    ? { ...applySavedWeights(model, adapter, base?.names), adapter }
-    : { model, adapter: undefined, original: undefined };
+    ? { ...applySavedWeights(model, adapter, base?.names), adapter, named, parts }
+    : { model, adapter: undefined, original: undefined, named: undefined, parts };
+}
+
+/** The adapters that the server may choose from, in one shape; a single one has the name "". */
+function readChoices({ adapter, adapters }: ResolvedOptions["weights"]): {
+  readonly choices: ReadonlyMap<string, LoraAdapter>;
+  /** Each folder by itself. */
+  readonly parts: readonly LoraAdapter[];
+} {
+  if (!adapters) return { choices: new Map(adapter === undefined ? [] : [["", readPeftAdapter(adapter)]]), parts: [] };
+  const read = adapters.map(({ name, folders }) => ({ name, parts: folders.map(readPeftAdapter) }));
+  const summed = new Map(read.map(({ name, parts }) => [name, sumAdapters(parts)]));
+  return {
+    choices: summed.size > 1 ? alignAdapters(summed) : summed,
+    parts: read.flatMap(({ parts }) => parts),
+  };
 }
 
 /** The owners of a model's weights, whether or not the model compiles. */
@@ -92,16 +115,24 @@ export function loadModel(
   options: ResolvedOptions,
   { allowAllPublic = false, fuse = true }: ImportMode = {},
 ): LoadedModel {
-  const { model, adapter, ownership, reveal, left } = readAndAssignOwners(options, allowAllPublic);
+  const { model, adapter, named, parts, ownership, reveal, left } = readAndAssignOwners(options, allowAllPublic);
   const plain = importModel(model, {
     ownership,
     fuse,
     dims: options.interface.dims,
     inputs: options.interface.owners,
   });
+  // Each of several must fit the model by itself, and have all that its configuration names.
+  for (const part of parts) attachAdapter(plain, part, ownership.labels);
   const imported = adapter ? attachAdapter(plain, adapter, ownership.labels) : plain;
-  return { model, imported, ownership, surrogate: createSurrogate(imported, ownership), reveal, omittedOutputs: left };
+  const surrogate = createSurrogate(imported, ownership);
+  const choices = named && new Map([...named].map(([name, each]) => [name, weightsWith(imported, each)]));
+  return { model, imported, ownership, surrogate, reveal, omittedOutputs: left, ...(choices && { choices }) };
 }
+
+/** The weight store with the numbers of another adapter of the same shapes. */
+const weightsWith = ({ weights }: ImportedModel, { modules }: LoraAdapter): ImportedModel["weights"] =>
+  new Map([...weights, ...modules.flatMap(loraTensors)]);
 
 /** Imports the model without an ownership requirement. */
 export const loadImported = (options: ResolvedOptions): ImportedModel =>

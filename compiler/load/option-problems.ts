@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
-import { isOnnxAdapter } from "../adapters/index.ts";
+import { type AdapterChoice, isOnnxAdapter } from "../adapters/index.ts";
 import type { CompileOptions } from "./compile-options.ts";
 import { objectives, resolveTarget } from "./resolve-target.ts";
 
@@ -58,9 +58,34 @@ export function presetProblems({ target, interface: { buckets = [] } = {} }: Com
   return problems;
 }
 
+/** PEFT folders only, and no folder twice in a sum. */
+function severalProblems(adapters: readonly AdapterChoice[]): readonly Diagnostic[] {
+  const files = adapters.flatMap(({ folders }) => folders.filter(isOnnxAdapter));
+  const repeated = adapters.filter(({ folders }) => new Set(folders).size < folders.length);
+  return [
+    ...files.map((file) => ({
+      code: "MRL0436",
+      message: `${file}: adapters of ONNX Runtime are inputs of the model, so there is one of them`,
+      help: "give PEFT folders, or this file alone",
+    })),
+    ...repeated.map(({ folders }) => ({
+      code: "MRL0437",
+      message: `the sum ${folders.join("+")} has a folder twice; PEFT has each adapter once`,
+      help: "name each folder once",
+    })),
+  ];
+}
+
 export function adapterProblems({ weights = {} }: CompileOptions): readonly Diagnostic[] {
-  const { base, adapter, baseAdapter, mergedLora } = weights;
-  const problems: Diagnostic[] = [];
+  const { base, adapter, adapters = [], baseAdapter, mergedLora } = weights;
+  const problems: Diagnostic[] = [...severalProblems(adapters)];
+  if (baseAdapter !== undefined && adapters.length > 0) {
+    problems.push({
+      code: "MRL0438",
+      message: "--base-adapter belongs to one adapter, and several are given",
+      help: "compile with one --adapter, or leave out --base-adapter",
+    });
+  }
   if (baseAdapter !== undefined && adapter === undefined) {
     problems.push({
       code: "MRL0653",
@@ -88,5 +113,6 @@ export function adapterProblems({ weights = {} }: CompileOptions): readonly Diag
 
 export function rangeProblems({ calibration: { margin } = {} }: CompileOptions): readonly Diagnostic[] {
   if (margin === undefined || (margin >= 1 && margin <= 1024)) return [];
-  return [{ code: "MRL0651", message: `expected a factor of 1 to 1024 for --margin, found ${margin}` }];
+  const help = `give --margin ${margin > 1024 ? 1024 : 1}, or leave it out for the default`;
+  return [{ code: "MRL0651", message: `expected a factor of 1 to 1024 for --margin, found ${margin}`, help }];
 }

@@ -63,6 +63,7 @@ export function readEvaluationPrompts(file: string, limit: number): readonly Eva
       code: "MRL0825",
       message: 'expected a line {"prompt": "…", "answer": "…"}, found something else',
       at: `${file}:${index + 1}`,
+      help: 'write each line as {"prompt": "abc", "answer": "d"}',
     });
   });
 }

@@ -50,7 +50,7 @@ export function textInputOf({ inputs, name }: Manifest): TextInput {
     message: "expected a model with one input [1, length] of token ids, to generate text with; found other inputs",
     at: name,
     because: inputs.map((each) => `the model has input ${each.name} [${each.shape.join(", ")}]`),
-    help: "run it on tensors instead: marillc run <build> --input <name>=<file>",
+    help: `run it on tensors instead: marillc run <build-dir> ${inputs.map((each) => `--input ${each.name}=<file>`).join(" ")}`,
   });
 }
 

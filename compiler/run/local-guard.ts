@@ -19,15 +19,16 @@ export interface LocalGuard {
 
 interface LocalGuardOptions {
   readonly clamp: boolean;
+  readonly adapter?: string | undefined;
   readonly onWarning?: ((line: string) => void) | undefined;
 }
 
 /** Opens the guard of a build, or says why it is left out. */
 export async function openLocalGuard(
   dir: string,
-  { clamp, onWarning }: LocalGuardOptions,
+  { clamp, adapter, onWarning }: LocalGuardOptions,
 ): Promise<LocalGuard | undefined> {
-  const plain = await openPlain(dir, { clamp });
+  const plain = await openPlain(dir, { clamp, ...(adapter !== undefined && { adapter }) });
   const work = opsOf(plain.module).reduce((sum, op) => sum + workOf(plain.module, op), 0);
   if (work <= maxWork) return plain;
   await plain.release();

@@ -88,6 +88,8 @@ const roleBehaviors: Readonly<Record<Role, OpenRole>> = {
 export interface PartyRunOptions extends ClientOptions {
   /** Later queries decode position by position from cached values, if the build has a program for that. */
   readonly useCache?: boolean;
+  /** The adapter that the server uses, by name; only the server reads it. */
+  readonly adapter?: string;
 }
 
 type PartyAnswerBase = Omit<PartyQueryResult, "bytes" | "predicted">;
@@ -103,7 +105,7 @@ export async function createLocalParty(
   links: PartyChannels,
   options: PartyRunOptions = {},
 ): Promise<LocalParty> {
-  const loaded = await loadPartyBuild(dir, role);
+  const loaded = await loadPartyBuild(dir, role, options.adapter);
   const { decode: _, ...prefillOnly } = loaded;
   const part: PartyBuild = options.useCache ? loaded : { ...prefillOnly, buckets: [] };
   const watch = watchMemory();

@@ -79,10 +79,18 @@ async function partiesInProcess({ dir, link, ...options }: LocalOptions): Promis
   return Object.fromEntries(roles.map((role, k) => [role, parties[k]!])) as unknown as LocalParties;
 }
 
-function partiesInThreads({ dir, link, useCache = false, clamp = false }: LocalOptions): LocalParties {
+function partiesInThreads({ dir, link, useCache = false, clamp = false, adapter }: LocalOptions): LocalParties {
   const ends = connectParties<MessagePort>(() => workerLink());
   const start = (role: Role) =>
-    startPartyThread({ dir, role, links: ends[role], useCache, clamp, ...(link && { link }) });
+    startPartyThread({
+      dir,
+      role,
+      links: ends[role],
+      useCache,
+      clamp,
+      ...(adapter !== undefined && { adapter }),
+      ...(link && { link }),
+    });
   return { client: start("client"), server: start("server"), dealer: start("dealer") };
 }
 

@@ -24,6 +24,8 @@ export interface PlainOutputs {
 export interface PlainOptions extends ClientOptions {
   /** Refuses an answer if a value on the way leaves its public bounds: three parties would give noise in its place. */
   readonly guard?: boolean;
+  /** The adapter that the server uses, by name. */
+  readonly adapter?: string;
 }
 
 /** The fixed-point program of a build, in the interpreter. */
@@ -49,8 +51,11 @@ interface Interpreted {
  * Opens the fixed-point program of a build for the interpreter of the IR, without parties or shares. The parties'
  * results differ from its results by the declared errors of their protocols only, while no value leaves its bounds.
  */
-export async function openPlain(dir: string, { guard = false, ...options }: PlainOptions = {}): Promise<PlainProgram> {
-  const { module, weights } = await loadPlain(dir);
+export async function openPlain(
+  dir: string,
+  { guard = false, adapter, ...options }: PlainOptions = {},
+): Promise<PlainProgram> {
+  const { module, weights } = await loadPlain(dir, adapter);
   const { client, prepare, finish, release } = await openOwnParts(dir, options);
   const interpreted = (prepared: PreparedQuery): Interpreted => {
     const shared = Object.entries(prepared.shared).map(([id, integers]): [string, Tensor] => [
@@ -114,8 +119,11 @@ export async function runPlain(
 }
 
 /** Loads the fixed-point program of a build and its weights, for the interpreter. */
-export async function loadPlain(dir: string): Promise<{ readonly module: Module; readonly weights: WeightStore }> {
-  const server = await loadPartyBuild(dir, "server");
+export async function loadPlain(
+  dir: string,
+  adapter?: string,
+): Promise<{ readonly module: Module; readonly weights: WeightStore }> {
+  const server = await loadPartyBuild(dir, "server", adapter);
   const module = renameToOwn(await loadMir(server.mir, { file: "program.mir" }));
   const weights = new Map<string, Tensor>();
   for (const id of Object.keys(module.params)) {

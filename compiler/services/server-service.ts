@@ -27,6 +27,8 @@ import { agreementOf, connectionPurposes, handshakeFields } from "./session-agre
 export interface ServerOptions extends ServiceOptions {
   readonly dir: string;
   readonly dealer: Endpoint;
+  /** The name of the adapter that it uses, if it has several. */
+  readonly adapter?: string;
   /** Where the server's own inputs come from, for a program that takes some. */
   readonly inputs?: ServerInputSource;
   /** Moves values beyond their public bounds onto them, and logs how many. */
@@ -58,7 +60,7 @@ const dealerGraceMs = 2_000;
 
 /** Starts the owner of the weights. It answers clients, one session per connection. */
 export async function startServer(options: ServerOptions): Promise<Service> {
-  const part = await loadPartyBuild(options.dir, "server");
+  const part = await loadPartyBuild(options.dir, "server", options.adapter);
   const executor = await openServerExecutor(part, { clamp: options.clamp ?? false });
   if (options.inputs?.constant) await executor.prepare(options.inputs.constant);
   const service = await startService(options, ["client"], connectionPurposes.online, (client, session) =>

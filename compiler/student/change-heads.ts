@@ -52,7 +52,7 @@ export interface ChangedHeads {
 export function changeHeads(graph: ModelGraph, sites: readonly AttentionSite[], options: HeadOptions): ChangedHeads {
   if (sites.length === 0) {
     const message = "no attention has heads that could change";
-    const help = "freeze fewer layers, or check the model with marillc inspect";
+    const help = `freeze fewer layers (--freeze 0.5), or look at them with \`marillc inspect ${graph.model.file}\``;
     return { changes: [], patches: [], problems: [{ code: "MRL0681", message, at: graph.model.file, help }] };
   }
   const changed = sites.map((site): ChangedHeads => {
@@ -77,7 +77,12 @@ function headFault(site: AttentionSite, { what, size, grouping }: HeadOptions): 
   if (keyHeads % size !== 0) {
     const shared = keyHeads < heads ? `${keyHeads} key heads for ${heads} heads` : `${heads} heads`;
     const why = keyHeads < heads ? ": heads that share keys would collapse into one" : "";
-    return { message: `${shared} cannot be ${verb} by ${size}${why}`, help: `give a number that divides ${keyHeads}` };
+    const fits = [2, 4].filter((each) => keyHeads % each === 0);
+    const help =
+      fits.length > 0
+        ? `give --${what}-heads ${fits.join(" or ")}`
+        : `leave out --${what}-heads: ${keyHeads} heads form no groups of 2 or 4`;
+    return { message: `${shared} cannot be ${verb} by ${size}${why}`, help };
   }
   if (typeof core === "string") return { message: `its heads cannot be ${verb}: ${core}` };
   if (typeof traces === "string" && (what === "prune" || grouping === "similarity")) {

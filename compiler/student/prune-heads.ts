@@ -60,7 +60,7 @@ function unknownUse(graph: ModelGraph, site: AttentionSite, node: OnnxNode): Dia
     message,
     at,
     because: [`it belongs to ${site.name}`],
-    help: "merge heads instead: --merge-heads",
+    help: "merge heads instead: --merge-heads 2",
   };
 }
 

@@ -19,9 +19,14 @@ export function decompose(state: SplitState): SplitState {
       return op.name === "pow" && exponent === undefined ? [unknownPower(op)] : [];
     }),
   );
-  // Roots last: a root that only divides becomes an inverse root, which shows once all divisions are rewritten.
-  return [powers, simple, inverseRoots, squareRoots].reduce((done, rules) => rewriteOps(done, apply(rules)), state);
+  return [powers, simple, inverseRoots].reduce((done, rules) => rewriteOps(done, apply(rules)), state);
 }
+
+/**
+ * √v = v · rsqrt(v), where no protocol computes roots. Behind `decompose`: a root that only divides has become an inverse
+ * root by then.
+ */
+export const decomposeRoots = (state: SplitState): SplitState => rewriteOps(state, apply(squareRoots));
 
 type Rules = Readonly<Record<string, OpRule>>;
 

@@ -5,7 +5,7 @@ import { cancelIdentity } from "./cancel-identity.ts";
 import { cancelLayout } from "./cancel-layout.ts";
 import { clampMask } from "./clamp-mask.ts";
 import { clipRoot } from "./clip-root.ts";
-import { decompose } from "./decompose.ts";
+import { decompose, decomposeRoots } from "./decompose.ts";
 import { foldChannelScale } from "./fold-channel-scale.ts";
 import { foldConstants, foldWeights } from "./fold-constants.ts";
 import { foldNormWeight } from "./fold-norm-weight.ts";
@@ -60,6 +60,7 @@ export const rewrites: readonly RewriteStep[] = [
   { name: "own-functions", apply: ownFunctions },
   { name: "clip-root", apply: clipRoot },
   { name: "decompose", apply: decompose },
+  { name: "decompose-roots", apply: decomposeRoots, when: ({ computes }) => !computes?.("sqrt") },
   { name: "own-functions", apply: ownFunctions },
   { name: "cancel-identity", apply: cancelIdentity },
   { name: "clamp-mask", apply: clampMask },

@@ -9,15 +9,6 @@ import type { RunObservation } from "./observe.ts";
 import { checkFits, unfitWeights } from "./param-forms.ts";
 import { weightBits } from "./precision.ts";
 
-/**
- * The part of the margin that queries keep: a query may exceed the calibration inputs by this factor, with the private
- * weights. The rest of the margin is for the private weights.
- */
-const queryRoom = 1.25;
-
-/** Room for queries under a margin; a margin of 1 promises none. */
-export const roomForQueries = (margin: number): number => Math.min(queryRoom, margin);
-
 export interface CalibrationCheck {
   readonly calibration: Calibration;
   /** What was measured with the private weights on the calibration inputs. */

@@ -1,16 +1,18 @@
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision, ScaleRule } from "../../ir/ops/define.ts";
-import { producersOf } from "../../ir/uses.ts";
+import { opDef } from "../../ir/registry.ts";
+import { producersOf, usersOf } from "../../ir/uses.ts";
 import type { Calibration } from "./calibration-types.ts";
 
 /**
  * Inputs that a party computed for their factor alone, as 1 / Σ m. A small one would lose its significant bits at the
  * scale of activations, so it enters products with twice their fractional bits, less those that its magnitude needs.
+ * Products of which sums go into roots keep all their bits: √v has half of those of v near 0.
  */
 export interface FineInputs {
   /** Fractional bits of an input, if it is fine. */
   readonly scaleOf: (input: ValueId) => number | undefined;
-  /** The rule of a product in which fine inputs keep their bits. */
+  /** The rule of a product in which fine inputs, and what goes into roots, keep their bits. */
   readonly ruleOf: (op: Op, rule: ScaleRule, at: readonly (number | undefined)[]) => ScaleRule;
 }
 
@@ -28,6 +30,14 @@ export function createFineInputs(
     if (!op) return false;
     return moves.has(op.name) ? isFine(op.operands[0]!) : op.name === "share" && fine.has(op.operands[0]!);
   };
+  const users = usersOf(opsOf(module));
+  const isUnderRoot = (id: ValueId): boolean => {
+    const readers = users.get(id) ?? [];
+    return (
+      readers.length > 0 &&
+      readers.every(({ name, result }) => name === "sqrt" || (opDef(name).linear === "joint" && isUnderRoot(result)))
+    );
+  };
   return {
     scaleOf: (input) => {
       if (!fine.has(input)) return undefined;
@@ -35,12 +45,15 @@ export function createFineInputs(
       return Math.max(activation, 2 * activation - Math.ceil(Math.log2(Math.max(1, -lo, hi))));
     },
     ruleOf: (op, rule, at) => {
-      if (fine.size === 0 || op.name !== "mul" || !op.operands.some(isFine)) return rule;
+      if (op.name !== "mul") return rule;
+      const isProductOfSecrets = at.every((scale) => scale !== undefined);
+      if (isProductOfSecrets && isUnderRoot(op.result))
+        return { ...rule, result: rule.operands.reduce((sum, scale) => sum + scale, 0) };
+      if (fine.size === 0 || !op.operands.some(isFine)) return rule;
       const operands = rule.operands.map((scale, index) => (isFine(op.operands[index]!) ? at[index]! : scale));
       // A product of secrets is truncated by its protocol; one with a weight has the bits of both.
-      const isTruncated = at.every((scale) => scale !== undefined);
       const more = operands.reduce((sum, scale, index) => sum + scale - rule.operands[index]!, 0);
-      return { operands, result: rule.result + (isTruncated ? 0 : more) };
+      return { operands, result: rule.result + (isProductOfSecrets ? 0 : more) };
     },
   };
 }

@@ -76,7 +76,7 @@ function tooWide(module: Module): readonly Diagnostic[] {
 
 export { boundsFrom, type CalibrateOptions, calibrate, overlay } from "./calibrate.ts";
 export type { Calibration, Observation } from "./calibration-types.ts";
-export { beyondBoundsCode, checkCalibration, roomForQueries } from "./check-calibration.ts";
+export { beyondBoundsCode, checkCalibration } from "./check-calibration.ts";
 export { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
 export { analyzeRanges } from "./interval-analysis.ts";
 export { observe, type RunObservation } from "./observe.ts";
@@ -87,5 +87,6 @@ export {
   publishRanges,
   publishWeights,
 } from "./publish-ranges.ts";
+export { roomForQueries } from "./query-room.ts";
 export { publishWorstCase } from "./worst-case-ranges.ts";
 export { estimateWrap, fewestRuns, type WrapEstimate } from "./wrap-estimate.ts";

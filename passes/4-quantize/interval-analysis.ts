@@ -6,6 +6,7 @@ import type { PassState } from "../pass.ts";
 import type { Calibration, Observation } from "./calibration-types.ts";
 import { hasInnerRange } from "./inner-ranges.ts";
 import { createProver } from "./prove-ranges.ts";
+import { queryRoom } from "./query-room.ts";
 import { publicMagnitudes, weightBound } from "./weight-bounds.ts";
 
 const unbounded: Interval = { lo: -Infinity, hi: Infinity };
@@ -61,12 +62,13 @@ function withRoundingRoom(range: Interval): Interval {
 
 /**
  * x ≤ ln b where e^x ≤ b: whoever leaves the one bound leaves the other. The protocol's precision follows from the
- * upper end of x.
+ * upper end of x. A positive end keeps the room that queries are promised.
  */
 function boundExponent({ operands, result }: Op, ranges: Map<ValueId, Interval>): void {
   const [x] = operands as [ValueId];
   const { lo, hi } = ranges.get(x)!;
-  const most = Math.log(ranges.get(result)!.hi);
+  const end = Math.log(ranges.get(result)!.hi);
+  const most = end > 0 ? end * queryRoom : end;
   if (most < hi && most >= lo) ranges.set(x, { lo, hi: most });
 }
 

@@ -13,6 +13,7 @@ import {
 } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { type Candidate, candidatesOf, cheapest, type LinkSpeed, type Objective } from "./cheapest.ts";
+import { refusalAdvice } from "./refusal-advice.ts";
 import { specOf } from "./spec.ts";
 import { operandForm } from "./traffic.ts";
 
@@ -159,14 +160,16 @@ export function computesOperator({ setting, families: [preferred = "marill"] = [
 /** All ops whose protocol cannot run at the planned ring widths (MRL0521). */
 export function refusals(module: Module): readonly Diagnostic[] {
   return opsOf(module).flatMap((op) => {
-    const why = op.protocol === undefined ? undefined : protocols.get(op.protocol)?.refuses?.(specOf(module, op));
+    if (op.protocol === undefined) return [];
+    const spec = specOf(module, op);
+    const why = protocols.get(op.protocol)?.refuses?.(spec);
     if (why === undefined) return [];
     return [
       {
         code: "MRL0521",
         message: `${op.protocol} cannot compute %${op.result}: ${why}`,
         at: op.origin || `%${op.result}`,
-        help: "calibrate on more representative public inputs (--calibrate), or lower the fractional bits (--precision)",
+        help: refusalAdvice(op, spec),
       },
     ];
   });

@@ -61,6 +61,7 @@ export { fourierTanh } from "./nonlinear/fourier-tanh.ts";
 export { maskedRelu } from "./nonlinear/masked-relu.ts";
 export { oneOpeningLayerNorm, oneOpeningRmsNorm } from "./nonlinear/norm.ts";
 export { rangeReducedLog, rangeReducedReciprocal, rangeReducedRsqrt } from "./nonlinear/range-reduced-functions.ts";
+export { rangeReducedSqrt } from "./nonlinear/range-reduced-sqrt.ts";
 export { separableExp } from "./nonlinear/separable-exp.ts";
 export { tournamentArgmax } from "./ordering/argmax.ts";
 export { maskedMaximum, maskedMinimum, thresholdMaximum, thresholdMinimum } from "./ordering/max-min.ts";

@@ -1,8 +1,9 @@
 import { type Party, type Share, sessionError } from "../core/index.ts";
 import { type CorrelationStore, createCorrelationStore, onlineParty, preparingParty } from "../correlations/index.ts";
-import { type HeldWeight, outsideBounds, type Program, toolbox } from "../program/index.ts";
+import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
 import { type IntTensor, toIntegers } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
+import { refuseOutside } from "./input-bounds.ts";
 import { createPredictor, metaInputs } from "./predict.ts";
 import {
   decodeRequest,
@@ -104,16 +105,6 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
     },
     end: () => peer.send(encodeRequest({ kind: "end" }), "control"),
   };
-}
-
-/** Beyond its bounds a value wraps behind the share. Nothing is sent yet, so a party may look at its own integers. */
-function refuseOutside(program: Program, inputs: Inputs, role: PartyRole): void {
-  for (const [name, declared] of Object.entries(program.inputs)) {
-    if ((declared.of ?? "client") !== role) continue;
-    const count = outsideBounds(inputs[name]!, declared);
-    const bounds = `[${declared.lo}, ${declared.hi}]`;
-    if (count > 0) throw new RangeError(`input ${name}: ${count} values are beyond the public bounds ${bounds}`);
-  }
 }
 
 export async function openServer(options: PartyOptions): Promise<ServerSession> {

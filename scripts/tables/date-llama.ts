@@ -15,7 +15,7 @@ import { type LinkProfile, linkProfiles } from "../../runtime/transport/index.ts
 /** Positions of the fixture's models. */
 const sequenceLength = 48;
 
-type Variant = Pick<ModelOptions, "model" | "base" | "adapter" | "private">;
+type Variant = Pick<ModelOptions, "model" | "base" | "private"> & { readonly adapter?: string };
 
 /** What is private: all of the tuned model, its second half, or an adapter of that half. */
 const variants: Readonly<Record<string, Variant>> = {

@@ -39,7 +39,7 @@ describe("bash", () => {
   test.each(visible.map(({ name, options }) => [name, options] as const))("%s: its options", (name, options) => {
     const flags = options
       .filter(({ hidden }) => !hidden)
-      .flatMap(({ flags: text }) => text.replace(/ <.*/, "").split(", "));
+      .flatMap(({ flags: text }) => text.replace(/ [<[].*/, "").split(", "));
     const last = name.split(" ").at(-1) === "completion" ? "bash" : "x";
     expect(offered(...name.split(" "), last, "-").sort()).toEqual([...flags, "--help"].sort());
   });

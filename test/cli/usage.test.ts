@@ -219,6 +219,12 @@ test.each(commands.map((spec) => [spec.name, spec] as const))("%s --help shows i
   expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
 });
 
+test.each([[], ["keys"]])("the help of %j lists its commands in 80 columns", async (...words) => {
+  const { out } = await marillc(...words, "--help");
+  expect(out).toContain("Commands:");
+  expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
+});
+
 test("a failure of another party ends with 3, code, place and help", () => {
   const error = sessionError(
     "unreachable",
@@ -231,10 +237,14 @@ test("a failure of another party ends with 3, code, place and help", () => {
 });
 
 test("a fault of ours ends with 70 and says so in one line", () => {
-  for (const error of [new TypeError("x is\nnot y"), new InternalError("MRL0799", "traffic is not as predicted")]) {
+  const faults = [
+    ["MRL0700", new TypeError("x is\nnot y")],
+    ["MRL0799", new InternalError("MRL0799", "traffic is not as predicted")],
+  ] as const;
+  for (const [code, error] of faults) {
     const { exitCode, text } = failureOf(error);
     expect(exitCode).toBe(70);
-    expect(text).toMatch(/^error MRL07(00|99): .* internal error, please report$/);
+    expect(text).toMatch(new RegExp(`^error ${code}: .* internal error, please report$`));
   }
 });
 

@@ -8,12 +8,14 @@ const rows = readFileSync(join(root, "docs/diagnostics.md"), "utf8")
   .filter((line) => line.startsWith("| MRL"))
   .map((line) => line.split("|").map((cell) => cell.trim()));
 
+/** Help for codes that print none of their own: it names codes of all parts. */
+const generalHelp = "compiler/api/help.ts";
 /** Files by code. */
 const used = new Map<string, Set<string>>();
 for (const folder of ["compiler", "ir", "passes", "runtime", "targets"]) {
   for (const name of readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })) {
-    if (!name.endsWith(".ts")) continue;
     const file = `${folder}/${name}`;
+    if (!name.endsWith(".ts") || file === generalHelp) continue;
     for (const [code] of readFileSync(join(root, file), "utf8").matchAll(/MRL\d{4}/g))
       used.set(code, (used.get(code) ?? new Set()).add(file));
   }
@@ -23,6 +25,12 @@ test("docs/diagnostics.md lists every code of the sources, sorted, and no other"
   expect(rows.map(([, code]) => code)).toEqual([...used.keys()].sort());
 });
 
+test("general help is for codes that exist", () => {
+  const prefixes = readFileSync(join(root, generalHelp), "utf8").match(/MRL\d{2,4}/g)!;
+  expect(prefixes.length).toBeGreaterThan(10);
+  expect(prefixes.filter((prefix) => ![...used.keys()].some((code) => code.startsWith(prefix)))).toEqual([]);
+});
+
 test("each has a meaning and an advice", () => {
   expect(rows.filter((cells) => cells.length !== 5 || cells.slice(2, 4).some((cell) => cell === ""))).toEqual([]);
 });
@@ -30,6 +38,16 @@ test("each has a meaning and an advice", () => {
 test("no two codes say the same", () => {
   const meanings = rows.map(([, , meaning]) => meaning);
   expect(new Set(meanings).size).toBe(meanings.length);
+});
+
+test("every code is provoked by a test", () => {
+  const texts = ["test", "fixtures/ir/verify"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => /\.(ts|mir)$/.test(name) && name !== "docs/diagnostics.test.ts")
+      .map((name) => readFileSync(join(root, folder, name), "utf8")),
+  );
+  const named = new Set(texts.flatMap((text) => text.match(/MRL\d{4}/g) ?? []));
+  expect(rows.map(([, code]) => code!).filter((code) => !named.has(code))).toEqual([]);
 });
 
 /** Codes that several files print or name, by what they have in common. Whoever adds one has looked at the others. */

@@ -93,7 +93,12 @@ export const nonlinearCases: readonly TestedCase[] = [
   activation(protocols.fourierSigmoid),
   activation(protocols.fourierSilu),
   activation(protocols.fourierTanh),
-  ...[protocols.rangeReducedLog, protocols.rangeReducedReciprocal, protocols.rangeReducedRsqrt].map((protocol) =>
+  ...[
+    protocols.rangeReducedLog,
+    protocols.rangeReducedReciprocal,
+    protocols.rangeReducedRsqrt,
+    protocols.rangeReducedSqrt,
+  ].map((protocol) =>
     tested(
       protocol,
       [[[1025]], [[14000]]],

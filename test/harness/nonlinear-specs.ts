@@ -100,6 +100,7 @@ export const nonlinearRows: Readonly<Record<string, ProtocolSpecs>> = {
   "range-reduced.log": elementwise(unary({ lo: 0.3, hi: 30, to: [-2, 4], widths: [40, 38, 33, 41] })),
   "range-reduced.reciprocal": inverseOf(0.2, 20),
   "range-reduced.rsqrt": inverseOf(0.5, 30),
+  "range-reduced.sqrt": elementwise(unary({ lo: 0, hi: 30, to: [0, 6], widths: [40, 38, 33, 41] })),
   "one-opening.layer-norm": {
     specs: layerNormSpecs,
     draws: rowsOf,

@@ -151,15 +151,14 @@ export const orderingRows: Readonly<Record<string, ProtocolSpecs>> = {
   "threshold.maximum": extremes,
   "threshold.minimum": extremes,
   "threshold.outside": elementwise(
-    unary({ lo: -8, hi: 8, scales: [[3, 0] as const] }).map((spec, k) => ({
-      ...spec,
-      result: { ...spec.result, scale: 0, lo: 0, hi: 1, width: 1 },
-      attrs: [
+    singles(
+      [1],
+      [
         { lo: -1, hi: 1.7, headroom: 0 },
-        { lo: -8, hi: 8, headroom: 8 },
+        { lo: -3, hi: 3, headroom: 8 },
         { lo: 0, hi: 0, headroom: 3 },
-      ][k % 3]!,
-    })),
+      ],
+    ).map((spec) => ({ ...spec, result: { ...spec.result, scale: 0, lo: 0, hi: 1 } })),
   ),
   "threshold.sign": elementwise(
     singles([2, 40, 12, 64]).map((spec) => ({ ...spec, result: { ...spec.result, scale: 0, lo: -1, hi: 1 } })),

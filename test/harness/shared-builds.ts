@@ -34,7 +34,8 @@ function filesIn(path: string): readonly string[] {
 /** Of every source of the compiler, the options, and the files that they name. */
 function digestOf(options: ModelOptions): string {
   const hash = createHash("sha256").update(JSON.stringify(options).replaceAll(root, ""));
-  const inputs = [options.model, options.base, options.adapter, options.calibrate].filter((path) => path !== undefined);
+  const adapter = typeof options.adapter === "string" ? options.adapter : undefined;
+  const inputs = [options.model, options.base, adapter, options.calibrate].filter((path) => path !== undefined);
   for (const path of [...sources.map((source) => join(root, source)), ...inputs]) {
     for (const file of filesIn(path)) hash.update(relative(root, file)).update(readFileSync(file));
   }

@@ -183,7 +183,12 @@ export function* evaluateByRangeReduction(
  * Open bits [binades, …shape]: 1 for the binade that holds v. In binade i, v is below 2^(i+1) and not below 2^i: the
  * exclusive or of neighbours in 0 … 0 1 … 1, where nothing is below the first bound and everything is below the last.
  */
-function* binadeBits(party: Party, v: MaskedValue, plan: RangeReduction, comparison?: Comparison): Steps<MaskedValue> {
+export function* binadeBits(
+  party: Party,
+  v: MaskedValue,
+  plan: RangeReduction,
+  comparison?: Comparison,
+): Steps<MaskedValue> {
   const inner = [...Array(plan.last - plan.first).keys()].map((k) => 2 ** (plan.first + 1 + k));
   const under = yield* belowThresholds(party, narrowMasked(v, rangeReductionWidth(plan)), inner, comparison);
   const never = zeros([1, ...v.opened.shape], 1);

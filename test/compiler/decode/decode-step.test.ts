@@ -289,5 +289,6 @@ describe("a model that mixes positions", () => {
 
     const message = "code" in made ? made.message : "derived";
     expect(message).toMatch(/^the model cannot be run position by position: /);
+    expect(made).toMatchObject({ code: "MRL0306", help: expect.stringContaining("no action is needed") });
   });
 });

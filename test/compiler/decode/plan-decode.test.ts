@@ -73,6 +73,11 @@ describe("programs of shorter windows", () => {
       return finish(from, kept, typeOf(from.module, first!).shape[2] === length - 4 ? wide : calibration);
     };
     expect(made([], { schedule: wider })).toHaveProperty("next");
+    const apart = made([], { schedule: (from, kept) => finish(from, kept, kept ? wide : calibration) });
+    expect(apart).toMatchObject({
+      code: "MRL0307",
+      because: expect.arrayContaining([expect.stringContaining("in the window and")]),
+    });
     expect(() => made([4], { schedule: wider })).toThrow(
       /MRL0309[\s\S]*does not fit that of the window[\s\S]*in the window and/,
     );

@@ -18,6 +18,10 @@ describe("means under a mask of the client", () => {
   });
 });
 
+describe("roots near 0", () => {
+  checkCases(dir, { "stft-magnitude": { ops: { sqrt: 1, rsqrt: 0 }, error: 2 ** -11 } });
+});
+
 describe("values beside their own rows", () => {
   checkCases(dir, {
     "softmax-of-primitives": { ops: { softmax: 1, "reduce-max": 0, exp: 0 } },

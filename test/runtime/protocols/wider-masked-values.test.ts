@@ -9,6 +9,7 @@ import {
   rangeReducedReciprocal,
   rangeReducedRsqrt,
 } from "../../../runtime/protocols/nonlinear/range-reduced-functions.ts";
+import { rangeReducedSqrt } from "../../../runtime/protocols/nonlinear/range-reduced-sqrt.ts";
 import { maskedExtend } from "../../../runtime/protocols/truncation/masked-extend.ts";
 import { declaredUlps, execute, fixed, quantizeToGrid, reals, worstUlps } from "../../harness/execute-protocol.ts";
 import { gelu, sigmoid } from "../../harness/reference-functions.ts";
@@ -22,6 +23,7 @@ const cases: readonly (readonly [Protocol, (x: number) => number, lo: number])[]
   [rangeReducedLog, Math.log, 0.25],
   [rangeReducedReciprocal, (x) => 1 / x, 0.25],
   [rangeReducedRsqrt, (x) => 1 / Math.sqrt(x), 0.25],
+  [rangeReducedSqrt, Math.sqrt, 0],
 ];
 
 it.each(cases)("$name takes wires of 33 and 44 bits", (protocol, exact, lo) => {
