@@ -1,10 +1,10 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { checkBuildFolder, type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { buildJson } from "../report/text/index.ts";
 import type { VerifiedOutput } from "../run/index.ts";
+import { writeWholeFile } from "../tensors/files/index.ts";
 import { checkOptions, type Fields, flag, required, text } from "./fields.ts";
+import { prepareOutput } from "./inputs.ts";
 import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 import { isSmall, verifyCompilation } from "./verify.ts";
 
@@ -71,13 +71,14 @@ export async function compile(given: CompileOptions): Promise<CompileResult> {
   const { output, verify, writeRanges, ...model } = given;
   const options = resolveModelOptions(model);
   checkBuildFolder(output);
+  prepareOutput(writeRanges);
   const { compileModel } = await loadCompiler();
   const compilation = compileModel(options);
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;
   const staged = stageBuild(output, files);
   const verified = await verifyStaged(staged, compilation, verify ?? isSmall(compilation));
-  if (writeRanges !== undefined) writeFile(writeRanges, compilation.ranges);
   staged.commit();
+  if (writeRanges !== undefined) writeWholeFile(writeRanges, new TextEncoder().encode(compilation.ranges));
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
   return {
     ...buildJson(manifest, sizes, output),
@@ -88,11 +89,6 @@ export async function compile(given: CompileOptions): Promise<CompileResult> {
     ...(decode && "code" in decode && { noCache: decode.message }),
     ...(clientDecode && "code" in clientDecode && { noClientSteps: clientDecode.message }),
   };
-}
-
-function writeFile(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
 }
 
 /** A build whose verification fails never replaces an earlier one. */

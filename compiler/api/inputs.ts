@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, extname } from "node:path";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
@@ -120,8 +120,10 @@ export function warnClamped(clamped: ClampedValues, onWarning: ((line: string) =
 }
 
 /** Makes the folder of a file that will be written after the parties have run: a query cannot be repeated for free. */
-export function prepareOutput(file: string | undefined): void {
+export function prepareOutput(file: string | undefined, onWarning?: (line: string) => void): void {
   if (file === undefined) return;
+  const ending = extname(file);
+  if (ending !== "" && ending !== ".npz") onWarning?.(`--output writes the format .npz, also into ${file}`);
   try {
     makeFolder(dirname(file));
   } catch (error) {

@@ -1,3 +1,4 @@
+import { counted } from "../../ir/counted.ts";
 import {
   type Grouping,
   groupings,
@@ -11,6 +12,7 @@ import {
 } from "../student/index.ts";
 import { usage } from "./errors.ts";
 import {
+  callback,
   checkOptions,
   either,
   type Fields,
@@ -55,6 +57,8 @@ export interface RewriteOptions {
   };
   /** Sizes of symbolic dimensions, in elements; the student keeps them symbolic. */
   readonly dims?: Readonly<Record<string, number>>;
+  /** Called with what was asked for and not done. */
+  readonly onWarning?: (line: string) => void;
 }
 
 const above0 = number("a number above 0", (value) => value > 0);
@@ -75,6 +79,7 @@ const rewriteFields: Fields<RewriteOptions> = {
     scale: either([isText, oneOf(Object.keys(mergeScales))], [() => true, above0]),
   }),
   dims: recordOf(integer(1)),
+  onWarning: callback,
 };
 
 /** Output of `rewrite --json`. */
@@ -101,7 +106,7 @@ export interface RewriteResult {
  */
 export async function rewrite(options: RewriteOptions): Promise<RewriteResult> {
   checkOptions("rewrite", rewriteFields, options);
-  const { model, output, freeze = 0, lora, heads, dims = {} } = options;
+  const { model, output, freeze = 0, lora, heads, dims = {}, onWarning } = options;
   if (heads?.what === "prune" && (heads.grouping !== undefined || heads.scale !== undefined))
     usage("rewrite: heads.grouping and heads.scale need heads.what merge");
   const files = studentPaths(output);
@@ -114,6 +119,13 @@ export async function rewrite(options: RewriteOptions): Promise<RewriteResult> {
     ...(lora && { lora: { alpha: 2 * lora.rank, freezeA: false, ...given(lora) } }),
   } as Parameters<typeof makeStudent>[0]);
   writeStudent(files, model, student);
+  const { frozen, of } = student.manifest.layers;
+  if (freeze > 0 && frozen === 0) onWarning?.(`--freeze ${freeze} freezes nothing: the model has ${foundLayers(of)}`);
   const written = student.data.length > 0 ? files : { model: files.model, manifest: files.manifest };
   return { schema: 1, files: written, manifest: student.manifest };
 }
+
+const foundLayers = (count: number): string =>
+  count === 0
+    ? "no layers that its names number (layers.0, h.0, block.0)"
+    : `${counted(count, "layer")}, and it is less than one of them`;

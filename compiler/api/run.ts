@@ -96,7 +96,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const manifest = loadManifest(build);
   const chosen = { clamp, ...given({ adapter: chosenAdapter(build, options.adapter) }) };
   const inputs = inputsOf(manifest, options, "both");
-  prepareOutput(output);
+  prepareOutput(output, onWarning);
   signal?.throwIfAborted();
   if (plain) {
     const found = await runPlain(build, inputs, { ...chosen, guard });

@@ -211,7 +211,7 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const identity = await identityOf(options, "client");
   const part = await loadPartyBuild(options.build, "client");
   const inputs = inputsOf(part.manifest, options);
-  prepareOutput(options.output);
+  prepareOutput(options.output, options.onWarning);
   const { signal, clamp = false, guard = true } = options;
   const record = recordOf(options.record, part.manifest);
   const query = { part, inputs, identity, server, dealer, clamp, ...given({ signal, record }) };

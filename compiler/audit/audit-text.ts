@@ -18,7 +18,7 @@ export function flowReportText(report: FlowReport): string {
     ["programs", [`${count(calls, "call")}; ${of}`]],
     ["the client shares", shared.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}`)],
     ["the server shares", sharedByServer.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}`)],
-    ["private", [`${count(weights.server.length, "weight")} of the server's`]],
+    ["private", [`${count(weights.server.length, "weight")}, known to the server alone`]],
     ["public", [`${count(weights.public.length, "weight")}, known to client and server`]],
     [
       "opened",

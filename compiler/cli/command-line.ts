@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option, type OptionValues } from "commander";
-import { usage } from "../api/index.ts";
+import { UsageError, usage } from "../api/index.ts";
 import { version } from "../build/index.ts";
 import {
   type CommandIo,
@@ -18,6 +18,7 @@ import { refuseSaidTwice } from "./repeated-options.ts";
 /** Runs one command line and returns its exit code. */
 export async function runCommandLine(argv: readonly string[], io: CommandIo): Promise<number> {
   let outcome: CommandResult | undefined;
+  let shown = "";
   // A command line that cannot be read is answered as JSON if it seems to ask for it.
   const last = argv.includes("--") ? argv.indexOf("--") : argv.length;
   let json = argv.slice(0, last).includes("--json");
@@ -28,6 +29,9 @@ export async function runCommandLine(argv: readonly string[], io: CommandIo): Pr
     onResult: (result) => {
       outcome = result;
     },
+    onHelp: (text) => {
+      shown += text;
+    },
   });
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -35,11 +39,18 @@ export async function runCommandLine(argv: readonly string[], io: CommandIo): Pr
     io.out(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text);
     return outcome.exit ?? exitCodes.success;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.success;
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      io.out(json ? `${JSON.stringify(shownJson(error, shown))}\n` : shown);
+      return exitCodes.success;
+    }
     const failure = error instanceof CommanderError ? usageFailure(usageMessage(error)) : failureOf(error);
     return report(failure, error, io, json);
   }
 }
+
+/** Help and version are JSON where it is asked for. */
+const shownJson = ({ code }: CommanderError, shown: string): object =>
+  code === "commander.version" ? { schema: 1, version: shown.trim() } : { schema: 1, help: shown };
 
 function report(failure: Failure, error: unknown, io: CommandIo, json: boolean): number {
   if (json) io.out(`${JSON.stringify({ schema: 1, error: failure.errors })}\n`);
@@ -58,6 +69,8 @@ interface Hooks {
   /** Whether the command line asks for JSON: `--json` may also be the value of an option, or of an argument after `--`. */
   readonly onJson: (asked: boolean) => void;
   readonly onResult: (outcome: CommandResult) => void;
+  /** Help, or the version. */
+  readonly onHelp: (text: string) => void;
 }
 
 function createProgram(io: CommandIo, hooks: Hooks): Command {
@@ -72,14 +85,30 @@ function createProgram(io: CommandIo, hooks: Hooks): Command {
   }
   // commander copies these settings only to commands that it creates itself, so each command gets its own.
   const redirectOutput = (command: Command): void => {
-    command.exitOverride().configureOutput({
-      writeOut: io.out,
-      writeErr: () => {},
-    });
+    command
+      .exitOverride((error) => {
+        throw allMissing(command, error);
+      })
+      // Beside a wide name, the parser would not wrap a description of less than 40 columns.
+      .configureHelp({ minWidthToWrap: 20 })
+      .configureOutput({ writeOut: hooks.onHelp, writeErr: () => {} });
     command.commands.forEach((each) => void redirectOutput(each as Command));
   };
   redirectOutput(program);
   return program;
+}
+
+/** The parser stops at the first required option or argument that is missing; a user wants to know all. */
+function allMissing(command: Command, error: CommanderError): Error {
+  if (!["commander.missingMandatoryOptionValue", "commander.missingArgument"].includes(error.code)) return error;
+  const given = command.args.filter((each) => !each.startsWith("-")).length;
+  const missing = [
+    ...command.registeredArguments.slice(given).flatMap((each) => (each.required ? [`<${each.name()}>`] : [])),
+    ...command.options.flatMap((each) =>
+      each.mandatory && command.getOptionValue(each.attributeName()) === undefined ? [each.flags] : [],
+    ),
+  ];
+  return new UsageError(`expected ${missing.join(", ")}, found none${missing.length > 1 ? " of them" : ""}`);
 }
 
 function commandGroup(program: Command, name: string): Command {
@@ -93,6 +122,16 @@ function commandGroup(program: Command, name: string): Command {
       .join("; ")}`,
   );
   return made;
+}
+
+/** An example, continued at the width of the help: a shell reads it as it stands. */
+function exampleText(line: string): string {
+  const lines = ["  $"];
+  for (const word of line.match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? []) {
+    if (`${lines.at(-1)} ${word} \\`.length <= 80) lines.push(`${lines.pop()} ${word}`);
+    else lines.push(`      ${word}`);
+  }
+  return lines.join(" \\\n");
 }
 
 function createCommand(spec: CommandSpec, name: string, io: CommandIo, { onJson, onResult }: Hooks): Command {
@@ -109,7 +148,7 @@ function createCommand(spec: CommandSpec, name: string, io: CommandIo, { onJson,
   refuseSaidTwice(command, spec.options, aliases);
   const many = spec.examples.length > 1 ? "Examples" : "Example";
   if (spec.examples.length > 0) {
-    command.addHelpText("after", `\n${many}:\n${spec.examples.map((line) => `  $ ${line}`).join("\n")}`);
+    command.addHelpText("after", `\n${many}:\n${spec.examples.map(exampleText).join("\n")}`);
   }
   command.action(async (...parameters: unknown[]) => {
     const self = parameters.at(-1) as Command;

@@ -3,13 +3,21 @@ export interface CommandSpec {
   /** `keys init` is the subcommand `init` of `keys`. */
   readonly name: string;
   readonly summary: string;
-  readonly arguments: readonly { readonly name: string; readonly help: string; readonly optional?: true }[];
+  readonly arguments: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
   /** Complete command lines, run by test/cli/examples.test.ts. */
   readonly examples: readonly string[];
   readonly run: (call: Invocation) => Promise<CommandResult>;
   /** Known by name, and refused with advice; help does not list it. */
   readonly hidden?: true;
+}
+
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly help: string;
+  readonly optional?: true;
+  /** Values for shell completion; without them it offers files. */
+  readonly choices?: readonly string[];
 }
 
 export interface OptionSpec {
@@ -45,6 +53,8 @@ export interface CommandIo {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Resolves at the first SIGINT or SIGTERM. */
   readonly interrupted: Promise<void>;
+  /** Does this work before a SIGINT or SIGTERM ends the process; returns what takes it back. */
+  readonly beforeSignal: (work: () => void) => () => void;
 }
 
 export interface Invocation {

@@ -6,6 +6,8 @@ interface Word {
   /** Of one word, or of two as `keys init`. */
   readonly name: string;
   readonly summary: string;
+  /** Values of its arguments; none: files. */
+  readonly values: readonly string[];
   readonly options: readonly {
     readonly flags: readonly string[];
     readonly value: boolean;
@@ -26,9 +28,10 @@ const flagsOf = (spec: OptionSpec) => ({
 const wordsOf = (commands: readonly CommandSpec[]): readonly Word[] =>
   commands
     .filter(({ hidden }) => !hidden)
-    .map(({ name, summary, options }) => ({
+    .map(({ name, summary, arguments: args, options }) => ({
       name,
       summary,
+      values: args.flatMap(({ choices = [] }) => choices),
       options: [
         ...options.filter(({ hidden }) => !hidden),
         { flags: "--help", help: "show the options of this command" },
@@ -47,7 +50,9 @@ const secondOf = (words: readonly Word[], first: string): readonly string[] =>
 const allFlags = ({ options }: Word): string => options.flatMap(({ flags }) => flags).join(" ");
 
 function bash(words: readonly Word[]): string {
-  const cases = words.map((word) => `    "${word.name}") flags="${allFlags(word)}" ;;`);
+  const cases = words.map(
+    (word) => `    "${word.name}") flags="${allFlags(word)}" values="${word.values.join(" ")}" ;;`,
+  );
   const values = words.flatMap(({ name, options }) =>
     options
       .filter(({ spec }) => spec.choices)
@@ -66,7 +71,7 @@ function bash(words: readonly Word[]): string {
     );
   return `# bash completion of marillc: eval "$(marillc completion bash)"
 _marillc() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command="\${COMP_WORDS[1]}" flags="" choices=""
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command="\${COMP_WORDS[1]}" flags="" values="" choices=""
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${firstOf(words).join(" ")} --help --version" -- "$current"))
     return
@@ -97,7 +102,7 @@ ${values.join("\n")}
   esac
   case "$current" in
     -*) COMPREPLY=($(compgen -W "$flags" -- "$current")) ;;
-    *) COMPREPLY=($(compgen -f -- "$current")) ;;
+    *) if [ -n "$values" ]; then COMPREPLY=($(compgen -W "$values" -- "$current")); else COMPREPLY=($(compgen -f -- "$current")); fi ;;
   esac
 }
 complete -o filenames -F _marillc marillc
@@ -115,8 +120,8 @@ function zsh(words: readonly Word[]): string {
     return flags.map((flag) => `      '${repeats}${flag}[${quoted(spec.help)}]${action}'`).join(" \\\n");
   };
   const cases = words.map(
-    ({ name, options }) =>
-      `    '${name}') _arguments \\\n${[...options.map(option), "      '*:file:_files'"].join(" \\\n")} ;;`,
+    ({ name, values, options }) =>
+      `    '${name}') _arguments \\\n${[...options.map(option), `      '*:${values.length > 0 ? `value:(${values.join(" ")})` : "file:_files"}'`].join(" \\\n")} ;;`,
   );
   const described = firstOf(words).map((first) => {
     const word = words.find(({ name }) => name === first) ?? words.find(({ name }) => name.startsWith(`${first} `))!;
@@ -176,7 +181,13 @@ function fish(words: readonly Word[]): string {
       return `complete -c marillc -n '${seen}' ${names}${takes} -d '${quoted(spec.help)}'`;
     });
   });
-  return `# fish completion of marillc: marillc completion fish | source\n${[...first, ...second, ...options].join("\n")}\n`;
+  const values = words
+    .filter((word) => word.values.length > 0)
+    .map(
+      ({ name, values: offered }) =>
+        `complete -c marillc -n '__fish_seen_subcommand_from ${name}' -f -a '${offered.join(" ")}'`,
+    );
+  return `# fish completion of marillc: marillc completion fish | source\n${[...first, ...second, ...values, ...options].join("\n")}\n`;
 }
 
 const shells: Readonly<Record<string, (words: readonly Word[]) => string>> = { bash, zsh, fish };
@@ -185,7 +196,7 @@ const shells: Readonly<Record<string, (words: readonly Word[]) => string>> = { b
 export const completionCommand = (commands: () => readonly CommandSpec[]): CommandSpec => ({
   name: "completion",
   summary: "print a completion script for a shell",
-  arguments: [{ name: "shell", help: Object.keys(shells).join(", ") }],
+  arguments: [{ name: "shell", help: Object.keys(shells).join(", "), choices: Object.keys(shells) }],
   options: [jsonOption],
   examples: ["marillc completion bash"],
   run: async ({ args }) => {

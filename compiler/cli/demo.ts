@@ -29,10 +29,13 @@ async function demo(call: Invocation): Promise<CommandResult> {
   const maxTokens = readCount(call.options, "maxTokens");
   if (kept !== undefined) return await show(call, kept, maxTokens);
   const folder = mkdtempSync(join(tmpdir(), "marillc-demo-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const forget = call.io.beforeSignal(remove);
   try {
     return await show(call, join(folder, "date"), maxTokens);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    forget();
+    remove();
   }
 }
 

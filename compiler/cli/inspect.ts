@@ -11,8 +11,8 @@ export const inspectCommand: CommandSpec = {
   summary: "print a model as IR with the owner of each weight, or summarize a build or a student",
   arguments: [
     {
-      name: "model.onnx | build-dir | student.manifest.json",
-      help: "a model, a build directory, or a student's manifest",
+      name: "path",
+      help: "a model (.onnx), a build directory, or a student's manifest (.manifest.json)",
     },
   ],
   options: [

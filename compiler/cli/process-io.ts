@@ -18,11 +18,29 @@ export function processIo(): CommandIo {
     get interrupted() {
       return waitForSignal();
     },
+    beforeSignal: workBeforeSignal,
+  };
+}
+
+const signals = ["SIGINT", "SIGTERM"] as const;
+
+/** The process then ends as it does without a handler: by the signal, which its parent may want to see. */
+function workBeforeSignal(work: () => void): () => void {
+  const handlers = signals.map((signal) => {
+    const handler = (): void => {
+      work();
+      process.kill(process.pid, signal);
+    };
+    process.once(signal, handler);
+    return () => void process.off(signal, handler);
+  });
+  return () => {
+    for (const forget of handlers) forget();
   };
 }
 
 /** Handlers are set only for commands that wait: on the others, a signal still ends the process at once. */
 const waitForSignal = (): Promise<void> =>
   new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+    for (const signal of signals) process.once(signal, () => resolve());
   });

@@ -58,11 +58,17 @@ export const rewriteCommand: CommandSpec = {
   run: rewriteModel,
 };
 
-async function rewriteModel({ args, options, progress }: Invocation): Promise<CommandResult> {
+async function rewriteModel({ args, options, progress, warn }: Invocation): Promise<CommandResult> {
   const model = args[0]!;
   const asked = { freeze: readFreeze(options), heads: readHeadOptions(options), lora: readLoraOptions(options) };
   progress(`rewriting ${model}`);
-  const result = await rewrite({ model, output: options.text("output")!, dims: readDims(options, 1), ...given(asked) });
+  const result = await rewrite({
+    model,
+    output: options.text("output")!,
+    dims: readDims(options, 1),
+    ...given(asked),
+    onWarning: warn,
+  });
   return { json: result, text: studentText(result.manifest, result.files.model) };
 }
 

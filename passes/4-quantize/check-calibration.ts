@@ -6,7 +6,7 @@ import { fx, type Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import type { Calibration } from "./calibration-types.ts";
 import type { RunObservation } from "./observe.ts";
-import { checkFits } from "./param-forms.ts";
+import { checkFits, unfitWeights } from "./param-forms.ts";
 import { weightBits } from "./precision.ts";
 
 export interface CalibrationCheck {
@@ -121,10 +121,10 @@ const undefinedValue = (id: ValueId, placeOf: (id: ValueId) => string): Diagnost
 
 /** Private weights that leave the range that every private weight gets, whatever it holds. */
 function weightsBeyond({ module, weights }: PassState, ranges: Calibration["ranges"]): readonly Diagnostic[] {
-  return Object.entries(module.params).flatMap(([id, name]) => {
+  const found = Object.entries(module.params).flatMap(([id, name]) => {
     const [value, bounds] = [weights.get(name), ranges.get(id)];
     if (module.values[id]!.type.label !== "server" || !value || !hasData(value) || !bounds) return [];
-    const found = checkFits(name, value, fx(weightBits, weightBits - 1 - Math.log2(bounds.hi)));
-    return found ? [found] : [];
+    return checkFits(name, value, fx(weightBits, weightBits - 1 - Math.log2(bounds.hi))) ?? [];
   });
+  return unfitWeights(found);
 }

@@ -1,3 +1,4 @@
+import { sortBy } from "lodash-es";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { bitsFor, type FixedPoint, fx, type Interval } from "../../ir/type.ts";
@@ -59,16 +60,45 @@ function scalarScale(x: number, wanted: number): number {
   return scale;
 }
 
-/** Reports a weight that leaves its public bound, to the provider alone, who runs the compiler (MRL0504). */
-export function checkFits(name: string, value: Tensor, form: FixedPoint): Diagnostic | undefined {
+/** A weight that leaves its public bound. */
+export interface UnfitWeight {
+  readonly name: string;
+  readonly most: number;
+  readonly limit: number;
+  /** Fractional bits of weights with which it fits. */
+  readonly bits: number;
+}
+
+export function checkFits(name: string, value: Tensor, form: FixedPoint): UnfitWeight | undefined {
   const limit = 2 ** (form.width - 1);
   const most = largestMagnitude(value);
   if (Math.round(most * 2 ** form.scale) < limit) return undefined;
-  const lower = weightBits - 1 - Math.ceil(Math.log2(most + 2 ** -form.scale));
-  return {
-    code: "MRL0504",
-    message: `weight "${name}": expected magnitudes below ${limit / 2 ** form.scale}, found ${most.toPrecision(4)}`,
-    because: ["the bound follows from public numbers: one that follows the weight would reveal something about it"],
-    help: `publish powers of two above the weights: --publish-ranges; or widen the bounds of all and lower their fractional bits: --precision weight=${Math.max(0, lower)}`,
-  };
+  const bits = Math.max(0, weightBits - 1 - Math.ceil(Math.log2(most + 2 ** -form.scale)));
+  return { name, most, limit: limit / 2 ** form.scale, bits };
+}
+
+/** How many weights one message names. */
+const mostNamed = 8;
+
+/** Reports all weights that leave their public bounds, to the provider alone, who runs the compiler (MRL0504). */
+export function unfitWeights(weights: readonly UnfitWeight[]): readonly Diagnostic[] {
+  const [worst, ...others] = sortBy(weights, ({ most, limit }) => limit / most);
+  if (!worst) return [];
+  const shown = ({ name, most, limit }: UnfitWeight): string =>
+    `weight "${name}": expected magnitudes below ${limit}, found ${most.toPrecision(4)}`;
+  const left = others.length - mostNamed;
+  const message = `${weights.length} weights leave their public bounds; most of all ${shown(worst)}`;
+  const bits = Math.min(...weights.map((each) => each.bits));
+  return [
+    {
+      code: "MRL0504",
+      message: others.length === 0 ? shown(worst) : message,
+      because: [
+        ...others.slice(0, mostNamed).map(shown),
+        ...(left > 0 ? [`and ${left} more`] : []),
+        "the bound follows from public numbers: one that follows the weight would reveal something about it",
+      ],
+      help: `publish powers of two above the weights: --publish-ranges; or widen the bounds of all and lower their fractional bits: --precision weight=${bits}`,
+    },
+  ];
 }

@@ -20,7 +20,7 @@ import { formatOp, withOps } from "../graph.ts";
 import type { PassState } from "../pass.ts";
 import type { Calibration } from "./calibration-types.ts";
 import type { FineInputs } from "./fine-inputs.ts";
-import { checkFits, type ParamUse, publicForm, serverForm } from "./param-forms.ts";
+import { checkFits, type ParamUse, publicForm, serverForm, type UnfitWeight, unfitWeights } from "./param-forms.ts";
 import { weightScale } from "./weight-bounds.ts";
 
 /** One bit beyond the range: rounding may exceed its end. */
@@ -45,6 +45,7 @@ interface ScaleState extends ScaleOptions, PassState {
   readonly params: Record<ValueId, string>;
   readonly ops: Op[];
   readonly problems: Diagnostic[];
+  readonly unfit: UnfitWeight[];
   readonly fresh: (base: string) => ValueId;
   /** Values that several readers share: truncations and forms of params. */
   readonly made: Map<string, ValueId>;
@@ -70,12 +71,14 @@ export function assignScales(
     params: {},
     ops: [],
     problems: [],
+    unfit: [],
     fresh: createNames(Object.keys(module.values)),
     made: new Map(),
   };
   for (const id of module.inputs) walk.values[id] = inputValue(module.values[id]!, id, walk);
   for (const op of opsOf(module)) convert(op, walk);
-  const { values, params, ops, problems } = walk;
+  const { values, params, ops } = walk;
+  const problems = [...walk.problems, ...unfitWeights(walk.unfit)];
   return { module: { ...withOps(module, ops, { values, params }), stage: "quantize" }, problems };
 }
 
@@ -274,8 +277,8 @@ function param(id: ValueId, form: ReturnType<typeof fx>, walk: ScaleState): Valu
   const range = calibration.ranges.get(id)!;
   walk.params[name] = weight;
   walk.values[name] = { type: { ...module.values[id]!.type, element: form }, range };
-  const problem = isServer ? checkFits(weight, weights.get(weight)!, form) : undefined;
-  if (problem) walk.problems.push(problem);
+  const unfit = isServer ? checkFits(weight, weights.get(weight)!, form) : undefined;
+  if (unfit) walk.unfit.push(unfit);
   walk.made.set(key, name);
   return name;
 }

@@ -84,7 +84,14 @@ async function marillc(folder: string, words: readonly string[]): Promise<Called
   const home = process.cwd();
   process.chdir(folder);
   try {
-    const io = { out: write, err: write, isTerminal: false, environment: {}, interrupted: never };
+    const io = {
+      out: write,
+      err: write,
+      isTerminal: false,
+      environment: {},
+      interrupted: never,
+      beforeSignal: () => () => {},
+    };
     const status = await runCommandLine(words, io);
     const text = lines.join("");
     const [code] = /MRL\d{4}/.exec(text) ?? [];

@@ -49,6 +49,7 @@ describe("bash", () => {
     expect(offered("cost", "--architecture", "llama-")).toContain("llama-7b");
     expect(offered("inspect", "m", "--stage", "se")).toEqual(["select"]);
     expect(offered("check", "mod")).toEqual(["model.onnx"]);
+    expect(offered("completion", "")).toEqual(["bash", "zsh", "fish"]);
     expect(offered("compile", "m", "--calibrate", "mod")).toEqual(["model.onnx"]);
   });
 });
@@ -65,6 +66,7 @@ test.each([
       expect(text).toContain(shell === "fish" ? `-l ${long}` : `--${long}[`);
     }
   }
+  expect(text).toMatch(/bash zsh fish/);
   const parsed = spawnSync(shell, ["-n", scriptOf(shell)], { encoding: "utf8" });
   if (parsed.error === undefined) expect(parsed.stderr).toBe("");
 });

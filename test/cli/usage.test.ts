@@ -95,6 +95,35 @@ test("wrong usage with --json is one document", async () => {
   expect(json.error[0]!.message).toContain("--colour");
 });
 
+test("help and version with --json are one document", async () => {
+  const { out: help } = await marillc("keys", "init", "--help");
+  for (const argv of [
+    ["keys", "init", "--help", "--json"],
+    ["keys", "init", "--json", "--help"],
+  ]) {
+    const { code, out } = await marillc(...argv);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toEqual({ schema: 1, help });
+    expect(violations(JSON.parse(out), schemas.help!)).toEqual([]);
+  }
+  const { out: version } = await marillc("--version");
+  const { out } = await marillc("--json", "--version");
+  expect(JSON.parse(out)).toEqual({ schema: 1, version: version.trim() });
+  expect(violations(JSON.parse(out), schemas.version!)).toEqual([]);
+});
+
+test("all that is missing is said at once", async () => {
+  const query = await marillc("query", "--dealer", "127.0.0.1:1");
+  expect(query.code).toBe(2);
+  expect(query.err).toBe(
+    "error: expected <build-dir/client>, --server <host:port>, --identity <dir>, found none of them\n",
+  );
+  expect((await marillc("query", "b", "--server", "h:1", "--identity", "k")).err).toBe(
+    "error: expected --dealer <host:port>, found none\n",
+  );
+  expect((await marillc("check")).err).toBe("error: expected <model.onnx>, found none\n");
+});
+
 test("a document that breaks its schema is caught", () => {
   const broken = { schema: 2, error: [{ code: 7 }] };
   expect(violations(broken, schemas.error!)).toEqual([
@@ -185,7 +214,15 @@ test.each(commands.map((spec) => [spec.name, spec] as const))("%s --help shows i
   expect(code).toBe(0);
   expect(err).toBe("");
   expect(out.replace(/\s+/g, " ")).toContain(spec.summary);
-  for (const example of spec.examples) expect(out).toContain(`$ ${example}`);
+  const joined = out.replace(/ \\\n */g, " ");
+  for (const example of spec.examples) expect(joined).toContain(`$ ${example}\n`);
+  expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
+});
+
+test.each([[], ["keys"]])("the help of %j lists its commands in 80 columns", async (...words) => {
+  const { out } = await marillc(...words, "--help");
+  expect(out).toContain("Commands:");
+  expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
 });
 
 test("a failure of another party ends with 3, code, place and help", () => {

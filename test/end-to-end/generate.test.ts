@@ -94,6 +94,7 @@ describe("generation with cached keys and values", () => {
       isTerminal: false,
       environment: {},
       interrupted: new Promise<void>(() => {}),
+      beforeSignal: () => () => {},
     };
     const { json, text } = await costCommand.run({
       args: [dir],
@@ -123,6 +124,7 @@ describe("generation with cached keys and values", () => {
       isTerminal: true,
       environment: {},
       interrupted: new Promise<void>(() => {}),
+      beforeSignal: () => () => {},
     };
     await generateCommand.run({
       args: [dir],

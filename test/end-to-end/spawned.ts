@@ -20,10 +20,14 @@ const wordsOf = (line: string): string[] =>
   [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
 
 /** `marillc …` as a process of its own. */
-export function start(line: string, cwd: string): ChildProcess {
+export function start(line: string, cwd: string, environment: Readonly<Record<string, string>> = {}): ChildProcess {
   const [program, ...args] = wordsOf(line);
   if (program !== "marillc") throw new Error(`no command of ours: ${line}`);
-  return spawn(process.execPath, [main, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  return spawn(process.execPath, [main, ...args], {
+    cwd,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 export async function finish(child: ChildProcess): Promise<Finished> {

@@ -1,4 +1,5 @@
 import { type Builder, createBuilder } from "../../ir/builder.ts";
+import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Label } from "../../ir/label.ts";
 import type { Module, ValueId } from "../../ir/module.ts";
 import { type Tensor, tensor, type WeightStore } from "../../ir/tensor.ts";
@@ -98,17 +99,19 @@ export function block(options: BlockOptions = {}): Model {
   });
 }
 
-/** Codes of the diagnostics that a function throws. */
-export function codesOf(run: () => unknown): readonly string[] {
+/** The diagnostics that a function throws. */
+export function diagnosticsOf(run: () => unknown): readonly Diagnostic[] {
   try {
     run();
   } catch (error) {
-    const { diagnostics } = error as { diagnostics?: readonly { code: string }[] };
-    if (diagnostics) return diagnostics.map(({ code }) => code);
+    const { diagnostics } = error as { diagnostics?: readonly Diagnostic[] };
+    if (diagnostics) return diagnostics;
     throw error;
   }
   return [];
 }
+
+export const codesOf = (run: () => unknown): readonly string[] => diagnosticsOf(run).map(({ code }) => code);
 
 export function largestDifference(a: Tensor, b: Tensor): number {
   return a.data.reduce((most, x, i) => Math.max(most, Math.abs(x - b.data[i]!)), 0);

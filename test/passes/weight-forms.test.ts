@@ -9,7 +9,7 @@ import { type CalibrateOptions, calibrate } from "../../passes/4-quantize/calibr
 import { quantize } from "../../passes/4-quantize/index.ts";
 import { defaultPrecision } from "../../passes/4-quantize/precision.ts";
 import type { SplitState } from "../../passes/pass.ts";
-import { codesOf, createNoise, type Kit, largestDifference, model } from "./models.ts";
+import { codesOf, createNoise, diagnosticsOf, type Kit, largestDifference, model } from "./models.ts";
 
 const precision = { ...defaultPrecision, significant: 13 };
 
@@ -57,6 +57,23 @@ test("the form follows public numbers alone, and a private weight within its bou
   const forms = [1, 0.01, 50].map((by) => quantized(state, times(state.weights, by)).module.values.w);
   expect(forms).toEqual([forms[0], forms[0], forms[0]]);
   expect(codesOf(() => quantized(state, times(state.weights, 100)))).toEqual(["MRL0504"]);
+});
+
+test("several weights beyond their bounds are one message, the farthest first", () => {
+  const state = prepare(
+    ({ op, weight, noise }, x) =>
+      op("matmul", [
+        op("matmul", [x, weight("a", "server", noise([8, 4], 0.1))]),
+        weight("b", "server", noise([4, 4], 0.1)),
+      ]),
+    8,
+  );
+  const [found, ...others] = diagnosticsOf(() => quantized(state, times(state.weights, 100)));
+  expect(others).toEqual([]);
+  expect(found?.message).toMatch(
+    /^2 weights leave their public bounds; most of all weight "model.[ab]": expected magnitudes/,
+  );
+  expect(found?.because?.[0]).toMatch(/^weight "model.[ab]": expected magnitudes below/);
 });
 
 test("a published bound takes the place of what is public, for scale and bound", () => {

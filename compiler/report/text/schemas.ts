@@ -1,5 +1,5 @@
 /**
- * JSON Schemas (2020-12) of the output of `--json`, by command; every command prints `error` when it fails. `schema` is
+ * JSON Schemas (2020-12) of the output of `--json`, by command; every command prints `error` when it fails, and `help` or `version` where the command line asks for them. `schema` is
  * the version of a document: within one version fields are added, never changed or removed.
  */
 export interface JsonSchema {
@@ -91,6 +91,8 @@ const listened = document({ listened: object({ host: text, port: count }) });
 
 export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
+  help: document({ help: text }),
+  version: document({ version: text }),
   check: {
     ...document(
       { passed: flag, blockers: list(blocker) },

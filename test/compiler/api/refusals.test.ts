@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -169,6 +169,23 @@ describe("files", () => {
       expect(await failure("run", { build, inputs, output, onWarning })).toEqual(["MRL0804"]);
     }
     expect(warned).toEqual([]);
+  });
+
+  test("an output of another ending is written, and what it is said", async () => {
+    const warned: string[] = [];
+    const output = join(dir, "out.txt");
+    await api.run({ build, inputs, plain: true, output, onWarning: (line) => warned.push(line) });
+    expect(warned).toEqual([`--output writes the format .npz, also into ${output}`]);
+    expect(readFileSync(output).subarray(0, 2).toString()).toBe("PK");
+  });
+
+  test("layers that cannot be frozen are said", async () => {
+    const warned: string[] = [];
+    const onWarning = (line: string) => warned.push(line);
+    const output = join(dir, "student", "student.onnx");
+    const { manifest } = await api.rewrite({ model: files.base, output, freeze: 0.01, onWarning });
+    expect(manifest.layers.frozen).toBe(0);
+    expect(warned).toEqual([expect.stringMatching(/^--freeze 0.01 freezes nothing: the model has /)]);
   });
 
   test("what is not there, and what is none, has a code", async () => {
