@@ -79,7 +79,6 @@ const serveFields: Fields<ServeOptions> = {
   dealer: required(address),
   adapter: text,
   onAnswer: callback,
-  adapter: text,
   output: text,
 };
 
@@ -108,7 +107,6 @@ export async function serve(all: ServeOptions): Promise<Service> {
   const identity = await identityOf(options, "server");
   const adapter = chosenAdapter(build, options.adapter);
   prepareServedOutput(options.output);
-  const adapter = chosenAdapter(build, options.adapter);
   const inputs = openServerInputs(loadManifest(partyFolder(build, "server")), options);
   options.signal?.throwIfAborted();
   const service = await startServer({
