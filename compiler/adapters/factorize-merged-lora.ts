@@ -38,7 +38,7 @@ export function factorizeMergedLora(
   keepWhole: readonly string[] = [],
 ): FactorizedLora {
   const { weights, names } = catalogWeights(model, base.names);
-  const problems: Diagnostic[] = [];
+  const problems: { readonly name: string; readonly message: string; readonly instead: string }[] = [];
   const modules: LoraModule[] = [];
   const initializers = new Map<string, OnnxTensor>(model.graph.initializers);
   for (const weight of weights.values()) {
@@ -47,33 +47,37 @@ export function factorizeMergedLora(
     const [linear, ...more] = names.linears.filter((each) => each.weight === source.name);
     if (!baseMatrix || !linear || keepWhole.some((pattern) => matchesWeightName(weight, pattern))) continue;
     if (countDifferences(weight.tensor(), baseMatrix, source.dtype) === 0) continue;
-    const at = `${model.file}, weight "${name}"`;
-    const complain = (message: string, help: string) => problems.push({ code: "MRL0428", message, at, help });
     if (more.length > 0 || !linear.module) {
-      complain(
-        "it differs from the base, and it is not the matrix of exactly one named layer",
-        `--private ${name} keeps it whole`,
-      );
+      const message = "it differs from the base, and it is not the matrix of exactly one named layer";
+      problems.push({ name, message, instead: "" });
       continue;
     }
     const found = factorizeLowRank(weightDelta(weight, baseMatrix, linear.outFirst), rank);
     if (!(found.residual <= tolerance)) {
       const residual = found.residual.toExponential(1);
-      complain(
-        `expected a change of rank ${rank}: its relative residual is ${residual}, above the tolerance ${tolerance}`,
-        `give another rank or tolerance (--merged-lora), or --private ${name} to keep it whole`,
-      );
+      const message = `expected a change of rank ${rank}: its relative residual is ${residual}, above the tolerance ${tolerance}`;
+      problems.push({ name, message, instead: "give another rank or tolerance (--merged-lora), or " });
       continue;
     }
     modules.push({ module: linear.module, a: found.a, b: found.b, rank, scale: 1 });
     const bytes = encodeWeight(source.dtype, baseMatrix);
     initializers.set(source.name, { ...source, source: { kind: "inline", bytes } });
   }
-  throwIfAny(problems);
+  // Where no adapter remains, --merged-lora has nothing to extract.
+  const whole = (name: string): string =>
+    modules.length > 0
+      ? `--private ${name} keeps it whole`
+      : "leave out --merged-lora: the whole matrix is then private";
+  throwIfAny(
+    problems.map(({ name, message, instead }): Diagnostic => {
+      const at = `${model.file}, weight "${name}"`;
+      return { code: "MRL0428", message, at, help: `${instead}${whole(name)}` };
+    }),
+  );
   if (modules.length === 0) {
     fail({
       code: "MRL0428",
-      message: `no matrix of a linear layer differs from ${base.path}`,
+      message: `no matrix of a linear layer${keepWhole.length > 0 ? " that --private does not name" : ""} differs from ${base.path}`,
       at: model.file,
       help: "leave out --merged-lora: comparing with the base finds the other private weights",
     });

@@ -111,13 +111,14 @@ const reader = oneOf(["client", "server"]);
 const bits = integer(1, weightBits - 1);
 
 /** What `resolveOptions` checks by itself, all problems at once, is any text here. */
-/** A folder, or a list of them. */
-const oneOrSeveral = either([Array.isArray, listOf(text)], [() => true, text]);
-
 export const modelFields: Fields<ModelOptions> = {
   model: required(text),
   base: text,
-  adapter: either([Array.isArray, listOf(text)], [isText, text], [() => true, recordOf(oneOrSeveral)]),
+  adapter: either(
+    [isText, text],
+    [Array.isArray, listOf(text)],
+    [() => true, recordOf(either([isText, text], [() => true, listOf(text)]))],
+  ),
   baseAdapter: text,
   mergedLora: objectOf<NonNullable<ModelOptions["mergedLora"]>>({
     rank: required(integer(1, 65536)),

@@ -77,8 +77,8 @@ const serveFields: Fields<ServeOptions> = {
   ...serverInputFields,
   build: required(text),
   dealer: required(address),
-  onAnswer: callback,
   adapter: text,
+  onAnswer: callback,
   output: text,
 };
 
@@ -105,8 +105,8 @@ export async function serve(all: ServeOptions): Promise<Service> {
   const { build, dealer: at, ...options } = all;
   const [listen, dealer] = [endpointOf(options.listen, "listen"), endpointOf(at, "dealer")];
   const identity = await identityOf(options, "server");
-  prepareServedOutput(options.output);
   const adapter = chosenAdapter(build, options.adapter);
+  prepareServedOutput(options.output);
   const inputs = openServerInputs(loadManifest(partyFolder(build, "server")), options);
   options.signal?.throwIfAborted();
   const service = await startServer({

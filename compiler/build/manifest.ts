@@ -72,12 +72,13 @@ export interface Manifest {
   }[];
   /** Constants of the graph that nobody owns and that are therefore public: positions, masks. */
   readonly constants: readonly ConstantDigest[];
-  /** Inputs of the model, and who holds them. */
+  /** Inputs of the model, and who holds them. `gaps`: NaN stands for a missing element, which the model tells apart. */
   readonly inputs: readonly {
     readonly name: string;
     readonly label: Label;
     readonly shape: readonly number[];
     readonly type: string;
+    readonly gaps?: true;
   }[];
   /**
    * Tensors that the client computes in the clear and shares. `oneHot`: it shares one-hot rows of that many columns.

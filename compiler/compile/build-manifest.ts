@@ -3,6 +3,7 @@ import { countBy, sortBy } from "lodash-es";
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { isFixed } from "../../ir/type.ts";
+import { producersOf } from "../../ir/uses.ts";
 import { fewestRuns, type PublishedBound, publishedBits, type WrapEstimate } from "../../passes/4-quantize/index.ts";
 import { inexactOperators } from "../../passes/5-select/index.ts";
 import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
@@ -128,9 +129,21 @@ const weightsSection = ({ loaded, options, clientDecode }: BuildInputs) => ({
   constants: [...constantDigests(loaded.ownership.catalog), ...(clientDecode?.constants ?? [])],
 });
 
+/** Inputs of which the model asks what is missing: there NaN is an answer, not a mistake. */
+function inputsWithGaps(module: Module): ReadonlySet<ValueId> {
+  const producers = producersOf(opsOf(module));
+  const sourceOf = (id: ValueId): ValueId => {
+    const op = producers.get(id);
+    return op?.name === "cast" || op?.name === "reshape" ? sourceOf(op.operands[0]!) : id;
+  };
+  const asked = opsOf(module).filter(({ name }) => name === "is-nan");
+  return new Set(asked.map(({ operands }) => sourceOf(operands[0]!)));
+}
+
 /** What each party supplies, and what it computes in the clear. */
 function partySection({ loaded: { imported, model }, state, plan }: BuildInputs) {
   const { module, client, server } = state;
+  const gaps = inputsWithGaps(imported.module);
   const described = (cuts: readonly ClientCut[]) =>
     cuts.map(({ value, source, oneHot, rows, least, functions }) => ({
       value,
@@ -147,7 +160,7 @@ function partySection({ loaded: { imported, model }, state, plan }: BuildInputs)
     inputs: [...imported.inputs].map(([name, id]) => {
       const { label, shape } = typeOf(imported.module, id);
       const dtype = model.graph.inputs.find((input) => input.name === name)?.dtype ?? "float32";
-      return { name, label, shape, type: shortType(dtype) };
+      return { name, label, shape, type: shortType(dtype), ...(gaps.has(id) && { gaps: true as const }) };
     }),
     cuts: described(client.cuts),
     ...(server && { serverCuts: described(server.cuts) }),

@@ -14,6 +14,7 @@ import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } fr
 import { adapterWeights } from "./adapter-choices.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
+import { explainingOwnership } from "./explain-ownership.ts";
 import { measureRanges } from "./measure-ranges.ts";
 import { rangesText } from "./ranges-file.ts";
 import { type ReferenceRun, referenceRuns } from "./reference-runs.ts";
@@ -49,8 +50,12 @@ export interface Compilation {
  * @throws DiagnosticError with all problems of the first stage that finds any
  */
 export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fuse"> = {}): Compilation {
-  const { target } = options;
   const loaded = loadModel(options, how);
+  return explainingOwnership(loaded, () => compileLoaded(loaded, options));
+}
+
+function compileLoaded(loaded: LoadedModel, options: ResolvedOptions): Compilation {
+  const { target } = options;
   const secure = splitSecurePart(loaded, options);
   const samples = readCalibrationSamples(loaded, options);
   const found = measureRanges(loaded, secure, samples, options);

@@ -57,7 +57,7 @@ export const inputsOfParty = (
  * @throws DiagnosticError MRL0811 and MRL0812 with all problems at once
  */
 export function checkInputs(
-  { inputs }: Manifest,
+  { inputs }: Pick<Manifest, "inputs">,
   given: ReadonlyMap<string, TypedTensor>,
   of: InputsOf = "client",
 ): ReadonlyMap<string, TypedTensor> {
@@ -105,7 +105,10 @@ function convertInput(declared: DeclaredInput, { tensor }: TypedTensor): TypedTe
     const help = "give a tensor of this shape: `marillc compile` fixed it (--dim name=size, or the model itself)";
     return { code: "MRL0812", message, at, help };
   }
-  const broken = tensor.data.find((x) => !Number.isFinite(x) || (isIntegerType(dtype) && !Number.isInteger(x)));
+  const fits = (x: number): boolean =>
+    Number.isNaN(x) ? declared.gaps === true : Number.isFinite(x) && (!isIntegerType(dtype) || Number.isInteger(x));
+  const broken = tensor.data.find((x) => !fits(x));
   if (broken === undefined) return { dtype, tensor };
-  return { code: "MRL0812", message: `expected ${declared.type}, found ${broken}`, at };
+  const help = "give numbers: only a model that fills gaps itself, as with an Imputer, takes NaN for a missing element";
+  return { code: "MRL0812", message: `expected ${declared.type}, found ${broken}`, at, help };
 }

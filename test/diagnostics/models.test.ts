@@ -313,16 +313,16 @@ const refusedOperands: readonly Refused[] = [
   model(
     "MRL0521",
     "a logarithm of what may be zero",
-    /at or above 0\.0009765625 in the model, with Clip/,
+    /Clip\(x, min=0\.001\) before this node/,
     bytesOf({
       node: [matmul("x", "h"), node("Sigmoid", ["h"], ["s"], "/Sigmoid"), node("Log", ["s"], ["y"], "/Log")],
     }),
-    clipped("Log", 0.0009765625, 9),
+    clipped("Log", 0.001, 9),
   ),
   model(
     "MRL0521",
     "a reciprocal of what may be zero",
-    /at or above 0\.0009765625 in the model, with Clip/,
+    /Clip\(x, min=0\.001\) before this node/,
     bytesOf(then("Reciprocal")),
     clipped("Reciprocal", 0.25, 9),
   ),

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect } from "vitest";
 import { marillc } from "../cli/run-cli.ts";
@@ -81,6 +81,91 @@ const refusals: readonly Refused[] = [
     argv: () => ["generate", mute, "--in-process", "--prompt", "ab"],
     advice: /marillc run/,
     next: () => ["run", mute, "--in-process", "--input", `x=${good}`],
+  },
+  ...(
+    [
+      ["MRL0101", "nowhere.npy", undefined, /check the path/],
+      ["MRL0150", "broken.npy", "numbers", /\.npy/],
+      ["MRL0151", "broken.npz", "numbers", /\.npz/],
+      ["MRL0152", "broken.json", '{"x": [[1, 2], [3]]}', /\{"x": \[\[1, 2\]\]\}/],
+      ["MRL0153", "broken.txt", "1 2 3", /\.json/],
+    ] as const
+  ).map(
+    ([code, file, content, advice]): Refused => ({
+      code,
+      what: `an input in ${file}`,
+      argv: () => runOf("--input", content === undefined ? at(file) : put(file, content))(),
+      advice,
+      next: () => runOf("--input", x("written.json", [1, 2, 3], [-1, 0, 1]))(),
+    }),
+  ),
+  ...(
+    [
+      ["MRL0612", "manifest.json", (text: string) => text.replace(/"schema": *\d+/, '"schema": 999')],
+      ["MRL0613", "program.mir", (text: string) => `${text} `],
+      ["MRL0614", "client/program.js", (text: string) => `${text}\n;(`],
+      ["MRL0620", "server/weights.safetensors", undefined],
+    ] as const
+  ).map(
+    ([code, file, change]): Refused => ({
+      code,
+      what: `a build whose ${file} is ${change ? "changed" : "missing"}`,
+      argv: () => {
+        cpSync(numeric, at(code), { recursive: true });
+        const path = join(at(code), file);
+        if (change) put(join(code, file), change(readFileSync(path, "utf8")));
+        else rmSync(path);
+        return ["run", at(code), "--in-process", "--input", good];
+      },
+      advice: /copy|compile again/,
+      next: () => {
+        cpSync(numeric, at(code), { recursive: true });
+        return ["run", at(code), "--in-process", "--input", good];
+      },
+    }),
+  ),
+  {
+    code: "MRL0671",
+    what: "a tokenizer that is no tokenizer",
+    argv: () => {
+      cpSync(text, at("garbled"), { recursive: true });
+      put("garbled/client/tokenizer.json", "[]");
+      return ["generate", at("garbled"), "--in-process", "--prompt", "ab"];
+    },
+    advice: /copy the tokenizer files of the model again: tokenizer\.json and tokenizer_config\.json/,
+    next: () => {
+      for (const file of ["tokenizer.json", "tokenizer_config.json"])
+        copyFileSync(join(at("tiny"), file), join(at("garbled"), "client", file));
+      return ["generate", at("garbled"), "--in-process", "--prompt", "ab"];
+    },
+  },
+  {
+    code: "MRL0687",
+    what: "a .json file that is not a student's",
+    argv: () => ["inspect", put("other.manifest.json", '{"schema": 1}')],
+    advice: /marillc rewrite/,
+    follow: false,
+  },
+  {
+    code: "MRL0804",
+    what: "an output in a folder that is a file",
+    argv: () => runOf("--input", good, "--output", join(good, "out.npz"))(),
+    advice: /path|folder|permission/,
+    next: runOf("--input", good, "--output", at("out.npz")),
+  },
+  {
+    code: "MRL0814",
+    what: "a token that the table does not have",
+    argv: () => ["run", text, "--in-process", "--input", put("tokens.json", '{"tokens": [[3, 99, 4, 1]]}')],
+    advice: /token|index|indices|range/,
+    next: () => ["run", text, "--in-process", "--input", put("tokens.json", '{"tokens": [[3, 1, 4, 1]]}')],
+  },
+  {
+    code: "MRL0826",
+    what: "a reference that is no model",
+    argv: () => evaluated('{"prompt": "abc", "answer": "d"}')().map((word) => (word === tiny.model ? good : word)),
+    advice: /--reference <model\.onnx>/,
+    next: () => evaluated('{"prompt": "abc", "answer": "d"}')(),
   },
   {
     code: "MRL0801",

@@ -14,7 +14,7 @@ export interface Refused {
   /** What the help line must say; every code of the list must have one. */
   readonly advice: RegExp;
   /** The command line, or the same after an edit of its files, that follows the advice. Absent: `argv` once more. */
-  readonly next?: () => readonly string[];
+  readonly next?: (help: string) => readonly string[];
   /** Absent: the advice is no action of the user, or needs another program. */
   readonly follow?: false;
 }
@@ -56,6 +56,13 @@ function helpOf(said: string, code: string): string {
   return help < 0 ? "" : own.slice(help).join("\n");
 }
 
+/** The option that a help line says to give, as words of a command line. */
+export function optionIn(help: string, flag: string): readonly string[] {
+  const [, value] = new RegExp(`${flag} ([\\w.=]*[\\w])`).exec(help) ?? [];
+  if (value === undefined) throw new Error(`expected ${flag} <value> in: ${help}`);
+  return [flag, value];
+}
+
 /** Provokes each code with its advice, follows the advice, and expects success. */
 export function walk(refusals: readonly Refused[]): void {
   describe.each(refusals.map((each) => [`${each.code}: ${each.what}`, each] as const))("%s", (_, refused) => {
@@ -64,9 +71,10 @@ export function walk(refusals: readonly Refused[]): void {
       const said = out + err;
       expect(code, said).toBe(1);
       expect(codesOf(said), said).toContain(refused.code);
-      expect(helpOf(said, refused.code), said).toMatch(refused.advice);
+      const help = helpOf(said, refused.code);
+      expect(help, said).toMatch(refused.advice);
       if (refused.follow === false) return;
-      const after = await marillc(...(refused.next ?? refused.argv)());
+      const after = await marillc(...(refused.next ?? refused.argv)(help));
       expect(after.out + after.err).not.toMatch(/^error/m);
       expect(after.code, after.out + after.err).toBe(0);
     });

@@ -59,7 +59,19 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   "an input of another shape or type": ["MRL0812"],
   "a file that the system does not let us read or write": ["MRL0804"],
   "a fault of marillc": ["MRL0700", "MRL0799"],
-  "named as an example, or compared with": ["MRL0301", "MRL0390", "MRL0502", "MRL0520", "MRL0720", "MRL0721"],
+  "named as an example, or compared with": [
+    "MRL0301",
+    "MRL0390",
+    "MRL0501",
+    "MRL0502",
+    "MRL0504",
+    "MRL0505",
+    "MRL0520",
+    "MRL0521",
+    "MRL0669",
+    "MRL0720",
+    "MRL0721",
+  ],
 };
 
 test("a code belongs to one file, unless its meaning is the same in all", () => {

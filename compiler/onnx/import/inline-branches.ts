@@ -92,6 +92,14 @@ function withBranches(graph: OnnxGraph, branches: Branches): OnnxGraph {
   ]);
   const initializers = new Map(graph.initializers);
   const valueInfo = new Map(graph.valueInfo);
+  // ONNX Runtime refuses two nodes of one name.
+  const nodeNames = new Set(graph.nodes.map(({ name }) => name));
+  const freeNode = createUnusedNames((name) => nodeNames.has(name));
+  const withOwnName = (node: OnnxNode): OnnxNode => {
+    const name = freeNode(node.name, (n) => `${node.name}_${n}`);
+    nodeNames.add(name);
+    return { ...node, name };
+  };
   const nodes = graph.nodes.flatMap((node) => {
     const branch = branches.get(node);
     if (!branch) return [node];
@@ -100,7 +108,7 @@ function withBranches(graph: OnnxGraph, branches: Branches): OnnxGraph {
     for (const [name, tensor] of branch.initializers) initializers.set(named(name), { ...tensor, name: named(name) });
     for (const [name, info] of branch.valueInfo) valueInfo.set(named(name), { ...info, name: named(name) });
     const inner = branch.nodes.map((each) => renameNode(each, names));
-    return [...inner, ...passedOutputs(branch, node, named)];
+    return [...inner, ...passedOutputs(branch, node, named)].map(withOwnName);
   });
   return { ...graph, nodes, initializers, valueInfo };
 }

@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { checkInputs } from "../../../compiler/run/input-files.ts";
+import { tensor } from "../../../ir/tensor.ts";
+import { codesOf } from "../onnx/format/build-model.ts";
 import { checkModelCases } from "./model-cases.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-classic-"));
@@ -27,10 +30,22 @@ describe("models of scikit-learn, with every number private", () => {
     "skl-adaboost": both,
     "skl-svc-linear": both,
     "skl-pipeline-pca": both,
+    // Two features of the query are missing: which, only the client knows.
+    "skl-imputer": both,
     // Numbers of any size: targets in the hundreds, features from 0.002 to 2000, inverse variances of 100.
     "skl-opset-twice": { outputs: ["variable"], options },
     "skl-logreg-scaler": { outputs: ["probabilities"], options },
     "skl-svc-rbf": { ...both, ops: { exp: 1 } },
     "skl-gaussian-nb": both,
   });
+});
+
+it("NaN is a missing element only of an input whose gaps the model fills", () => {
+  const x = { name: "x", label: "client", shape: [2], type: "f32" } as const;
+  const given = new Map([["x", { dtype: "float32" as const, tensor: tensor([2], [1, Number.NaN]) }]]);
+  const codesWith = (input: typeof x & { readonly gaps?: true }) =>
+    codesOf(() => checkInputs({ inputs: [input] }, given));
+
+  expect(codesWith(x)).toEqual(["MRL0812"]);
+  expect(codesWith({ ...x, gaps: true })).toEqual([]);
 });

@@ -30,6 +30,7 @@ describe("features", () =>
       { shape: [rows, width], values: [0, 1, 2, 0, 3, 0, 1, 1, 0, 0, 5, 6] },
     ]),
     ml("Imputer", { imputed_value_floats: drawn(1, 4), replaced_value_float: real(Number.NaN) }),
+    ml("Imputer", { imputed_value_floats: drawn(1, 4), replaced_value_float: real(Infinity) }),
     ml("Binarizer", { threshold: real(0.25) }),
     ml("FeatureVectorizer", { inputdimensions: [width, 2] }, [x, of(rows, 2)]),
     ml("OneHotEncoder", { cats_int64s: [0, 3, 7], zeros: 1 }, [whole]),

@@ -1,4 +1,4 @@
-import { type MlBuilder, numbersOf, reduceRows, textOf, textsOf } from "./ml-builder.ts";
+import { equals, type MlBuilder, numbersOf, reduceRows, textOf, textsOf } from "./ml-builder.ts";
 
 /** An element-wise or row-wise function of the scores [N, C], by the name of the attribute post_transform. */
 const transforms: Readonly<Record<string, (builder: MlBuilder, scores: string) => string>> = {
@@ -13,7 +13,7 @@ function softmaxOfOthers(builder: MlBuilder, scores: string): string {
   const { add, number } = builder;
   const zero = number(0);
   const grown = add("Exp", [add("Sub", [scores, reduceRows(builder, "ReduceMax", scores)])]);
-  const terms = add("Where", [add("Equal", [scores, zero]), zero, grown]);
+  const terms = add("Where", [equals(builder, scores, zero), zero, grown]);
   return add("Div", [terms, reduceRows(builder, "ReduceSum", terms)]);
 }
 

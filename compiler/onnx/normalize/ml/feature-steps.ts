@@ -1,4 +1,4 @@
-import { atLastAxis, type MlBuilder, numberOf, numbersOf, reduceRows, textOf } from "./ml-builder.ts";
+import { atLastAxis, equals, type MlBuilder, numberOf, numbersOf, reduceRows, textOf } from "./ml-builder.ts";
 
 /** (x − offset) · scale, for each feature or for all alike. */
 export function scaler({ node, real, add, weight, output }: MlBuilder): readonly string[] {
@@ -25,7 +25,8 @@ export function normalizer(builder: MlBuilder): readonly string[] {
 }
 
 /** x, or the imputed value where x is missing: what the client holds and what the server holds are added. */
-export function imputer({ node, real, add, weight, number, output }: MlBuilder): readonly string[] {
+export function imputer(builder: MlBuilder): readonly string[] {
+  const { node, real, add, weight, number, output } = builder;
   const imputed = ["imputed_value_floats", "imputed_value_int64s"]
     .map((name) => numbersOf(node, name))
     .find((values) => values.length > 0);
@@ -36,7 +37,12 @@ export function imputer({ node, real, add, weight, number, output }: MlBuilder):
     0,
   );
   const x = real(0);
-  const isMissing = Number.isNaN(missing) ? add("IsNaN", [x]) : add("Equal", [x, number(missing)]);
+  // No party holds an infinity.
+  if (Math.abs(missing) === Infinity) {
+    output(0, x);
+    return [];
+  }
+  const isMissing = Number.isNaN(missing) ? add("IsNaN", [x]) : equals(builder, x, number(missing));
   const present = add("Where", [isMissing, number(0), x]);
   const values = add("Mul", [add("Cast", [isMissing], { to: 1 }), weight("imputed", [imputed.length], imputed)]);
   output(0, add("Add", [present, values]));

@@ -7,8 +7,9 @@ function product(builder: MlBuilder, rows: number): string {
   const coefficients = numbersOf(node, "coefficients");
   const intercepts = numbersOf(node, "intercepts");
   const w = weight("coefficients", [rows, coefficients.length / rows], coefficients);
-  const operands = [real(0), w, ...(intercepts.length > 0 ? [weight("intercepts", [rows], intercepts)] : [])];
-  return add("Gemm", operands, { transB: 1 });
+  // Without a third operand, Gemm is an operator of set 11.
+  if (intercepts.length === 0) return add("MatMul", [real(0), add("Transpose", [w], { perm: [1, 0] })]);
+  return add("Gemm", [real(0), w, weight("intercepts", [rows], intercepts)], { transB: 1 });
 }
 
 export function linearRegressor(builder: MlBuilder): readonly string[] {

@@ -44,9 +44,21 @@ export function reduceRows({ add, integers, opset }: MlBuilder, op: string, x: s
     : add(op, [x], { axes: [1], keepdims: 1 });
 }
 
-/** Adds or removes a last axis of size 1. */
-export const atLastAxis = ({ add, integers, opset }: MlBuilder, op: "Squeeze" | "Unsqueeze", x: string): string =>
-  opset >= 13 ? add(op, [x, integers([-1])]) : add(op, [x], { axes: [-1] });
+/** Adds or removes a last axis of size 1. Axes count from the end since operator set 11. */
+export function atLastAxis({ add, integers, opset }: MlBuilder, op: "Squeeze" | "Unsqueeze", x: string): string {
+  if (opset < 11) throw new Error(`export the model with a default operator set of 11 or more, found ${opset}`);
+  return opset >= 13 ? add(op, [x, integers([-1])]) : add(op, [x], { axes: [-1] });
+}
+
+/** Columns from `start` up to `end`. */
+export const columns = ({ add, integers, opset }: MlBuilder, x: string, start: number, end: number): string =>
+  opset >= 10
+    ? add("Slice", [x, integers([start]), integers([end]), integers([1])])
+    : add("Slice", [x], { starts: [start], ends: [end], axes: [1] });
+
+/** x = y for reals, which Equal takes since operator set 11. */
+export const equals = ({ add, opset }: MlBuilder, x: string, y: string): string =>
+  opset >= 11 ? add("Equal", [x, y]) : add("Not", [add("Or", [add("Greater", [x, y]), add("Less", [x, y])])]);
 
 export type BuilderSource = (node: OnnxNode, into: MlAdditions) => MlBuilder;
 
@@ -61,6 +73,14 @@ export function createMlBuilders({ graph, opsets }: OnnxModel): BuilderSource {
   const fresh = (base: string): string => {
     const name = free(base, (n) => `${base}_${n}`);
     taken.add(name);
+    return name;
+  };
+  // ONNX Runtime refuses two nodes of one name.
+  const nodeNames = new Set(graph.nodes.map(({ name }) => name));
+  const freeNode = createUnusedNames((name) => nodeNames.has(name));
+  const nodeName = (base: string): string => {
+    const name = freeNode(base, (n) => `${base}_${n}`);
+    nodeNames.add(name);
     return name;
   };
   const modules = new Set<string>();
@@ -79,7 +99,7 @@ export function createMlBuilders({ graph, opsets }: OnnxModel): BuilderSource {
       const output = fresh(`${module}/${op}_output`);
       nodes.push({
         ...node,
-        name: `${node.name}/${op}`,
+        name: nodeName(`${node.name}/${op}`),
         op,
         domain: "",
         inputs,
@@ -105,7 +125,7 @@ export function createMlBuilders({ graph, opsets }: OnnxModel): BuilderSource {
         if (output === "") return;
         nodes.push({
           ...node,
-          name: `${node.name}/Identity`,
+          name: nodeName(`${node.name}/Identity`),
           op: "Identity",
           domain: "",
           inputs: [value],

@@ -28,22 +28,12 @@ interface SupportVectors {
   readonly degree: number;
 }
 
-/** factor · x·s */
-const products = ({ add, weight }: MlBuilder, x: string, { rows }: SupportVectors, factor: number): string =>
-  add(
-    "Gemm",
-    [
-      x,
-      weight(
-        "support_vectors",
-        [rows.length, rows[0]!.length],
-        rows.flat().map((value) => factor * value),
-      ),
-    ],
-    {
-      transB: 1,
-    },
-  );
+/** factor · x·s, with the support vectors as columns. */
+function products({ add, weight }: MlBuilder, x: string, { rows }: SupportVectors, factor: number): string {
+  const [width, count] = [rows[0]!.length, rows.length];
+  const values = Array.from({ length: width * count }, (_, at) => factor * rows[at % count]![Math.floor(at / count)]!);
+  return add("MatMul", [x, weight("support_vectors", [width, count], values)]);
+}
 
 /** gamma · x·s + offset */
 const affine = (builder: MlBuilder, x: string, vectors: SupportVectors): string => {
@@ -134,7 +124,7 @@ export function svmClassifier(builder: MlBuilder): readonly string[] {
     return writeLabel(builder, votesOf(builder, decisions, counts.length));
   }
   // The decision is positive for the first class, whatever the probabilities say.
-  const isSecond = add("Cast", [add("LessOrEqual", [decisions, number(0)])], { to: 7 });
+  const isSecond = add("Cast", [add("Not", [add("Greater", [decisions, number(0)])])], { to: 7 });
   if (slopes.length > 0) {
     const line = add("Add", [add("Mul", [decisions, weight("prob_a", [1], slopes)]), weight("prob_b", [1], offsets)]);
     const above = add("Sigmoid", [line]);

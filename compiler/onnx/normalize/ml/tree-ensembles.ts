@@ -1,5 +1,5 @@
 import { bothScores, classLabels, largestScore, positiveScore, transformed, writeLabel } from "./class-scores.ts";
-import { type MlBuilder, numbersOf, textOf } from "./ml-builder.ts";
+import { columns, type MlBuilder, numbersOf, textOf } from "./ml-builder.ts";
 import { type DecisionTree, readTrees, targetCount } from "./tree-structure.ts";
 
 /** Elements of the matrix of paths: more trees or leaves than that would take minutes. */
@@ -47,24 +47,21 @@ function leafSums(builder: MlBuilder, trees: readonly DecisionTree[], targets: n
   }
 
   const zero = number(0);
-  const x = firstFeatures(builder, real(0), features);
+  // Features behind the last that a tree tests do not matter.
+  const x = columns(builder, real(0), 0, features);
   const values = add("MatMul", [x, weight("features", [features, all], [...selected])]);
   const beyond = add("Sub", [values, weight("thresholds", [all], [...thresholds])]);
-  const met = add("Cast", [add("LessOrEqual", [beyond, zero])], { to: 1 });
+  const met = add("Cast", [add("Not", [add("Greater", [beyond, zero])])], { to: 1 });
   const byTree = add("Transpose", [add("Reshape", [met, integers([-1, trees.length, tests])])], { perm: [1, 0, 2] });
   const counts = add("MatMul", [byTree, weight("paths", [trees.length, tests, leaves], [...paths])]);
   const missing = add("Sub", [counts, weight("lengths", [trees.length, 1, leaves], [...lengths])]);
-  const reached = add("Cast", [add("GreaterOrEqual", [missing, zero])], { to: 1 });
+  const reached = add("Cast", [add("Not", [add("Less", [missing, zero])])], { to: 1 });
   const flat = add("Reshape", [
     add("Transpose", [reached], { perm: [1, 0, 2] }),
     integers([-1, trees.length * leaves]),
   ]);
   return add("MatMul", [flat, weight("leaves", [trees.length * leaves, targets], [...adds])]);
 }
-
-/** Features behind the last that a tree tests do not matter. */
-const firstFeatures = ({ add, integers }: MlBuilder, x: string, count: number): string =>
-  add("Slice", [x, integers([0]), integers([count]), integers([1])]);
 
 /** What the node adds to all sums. */
 function withBase({ node, add, weight }: MlBuilder, sums: string, targets: number): string {
@@ -87,7 +84,7 @@ export function treeEnsembleRegressor(builder: MlBuilder): readonly string[] {
 
 /** As ONNX Runtime reads them: of two classes the second wins where its score is positive, or a share above one half. */
 export function treeEnsembleClassifier(builder: MlBuilder): readonly string[] {
-  const { node, output, add, number, integers } = builder;
+  const { node, output, add, number } = builder;
   const { count } = classLabels(builder);
   const trees = readTrees(builder, "class");
   const classes = new Set(numbersOf(node, "class_ids"));
@@ -101,7 +98,7 @@ export function treeEnsembleClassifier(builder: MlBuilder): readonly string[] {
   if (count === 2 && base.length > most)
     throw new Error(`expected at most ${most} base values for these weights of two classes, found ${base.length}`);
   const sums = leafSums(builder, trees, count);
-  const column = (at: number): string => add("Slice", [sums, integers([at]), integers([at + 1]), integers([1])]);
+  const column = (at: number): string => columns(builder, sums, at, at + 1);
   if (single && classes.has(0)) {
     const score = withBase(builder, column(0), 1);
     output(1, bothScores(builder, score, isShare ? "one-minus" : "negated"));

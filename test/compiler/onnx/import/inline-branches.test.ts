@@ -43,6 +43,8 @@ function inlined(nodes: proto.INodeProto[], outputs: string[], more: proto.ITens
   const x = new Map([["x", tensor([2], [3, -5])]]);
   const run = (model: typeof before) => [...runImported(importModel(model), x).values()].map(({ data }) => [...data]);
   expect(run(after)).toEqual(run(before));
+  const names = after.graph.nodes.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
   return { after, ops: after.graph.nodes.map(({ op }) => op), results: run(after) };
 }
 
