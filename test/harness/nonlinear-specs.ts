@@ -46,11 +46,16 @@ export const attentionSizes = [
   [1, 4, 2, 2, 8, 7],
   [1, 1, 1, 5, 2, 9],
 ] as const;
-const attentionSpecs = [0, 1, 2].flatMap((setting) =>
+const attentionSpecs = [0, 1, 2, 3].flatMap((setting) =>
   attentionSizes.flatMap(([batch, heads, groups, positions, depth, columns]) =>
     [true, false].map((causal) => {
-      const scale = [0.35, 1 / Math.LOG2E, 0.5][setting]!;
-      const [q, v, to, width] = [[8, 10, 12, 36] as const, [7, 9, 10, 34] as const, [9, 8, 11, 33] as const][setting]!;
+      const scale = [0.35, 1 / Math.LOG2E, 0.5, 1 / Math.LOG2E][setting]!;
+      const [q, v, to, width] = [
+        [8, 10, 12, 36] as const,
+        [7, 9, 10, 34] as const,
+        [9, 8, 11, 33] as const,
+        [12, 14, 18, 38] as const,
+      ][setting]!;
       return {
         operands: [
           fixed([batch, heads, positions, depth], q, -2, 2),
@@ -59,7 +64,7 @@ const attentionSpecs = [0, 1, 2].flatMap((setting) =>
           ...(setting === 2 ? [fixed([1, 1, positions, columns], 8, -4, 2)] : []),
         ],
         result: fixed([batch, heads, positions, depth], to, -3, 3, width),
-        attrs: { scale, causal, window: [0, 2, 4][setting]!, score_bound: 4 * depth * scale * 1.45 },
+        attrs: { scale, causal, window: [0, 2, 4, 0][setting]!, score_bound: 4 * depth * scale * 1.45 },
       } satisfies Spec;
     }),
   ),

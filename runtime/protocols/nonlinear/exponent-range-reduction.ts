@@ -42,12 +42,18 @@ export type RangeReducedFunction = keyof typeof mantissaSeries;
 
 /** Worst error of the series on [1, 2). */
 const fitError = 1.8e-6;
-/** Fractional bits of each binade's own value, which lies in (1/2, 1·√2], or is a logarithm. */
+/**
+ * Fractional bits of each binade's own value, which lies in (1/2, 1·√2], or is a logarithm: at least these, and two more
+ * than the result's while the fit allows it.
+ */
 const mantissaBits = 14;
+const mostMantissaBits = 20;
+export const mantissaBitsFor = (scale: number): number => Math.min(mostMantissaBits, Math.max(mantissaBits, scale + 2));
+
 /**
  * Ring of a binade's inverse: sign, slack, and the range of a series outside its binade, which the selection discards.
  */
-const mantissaWidth = mantissaBits + 4;
+const mantissaWidth = ({ bits }: RangeReduction): number => bits + 4;
 
 export interface RangeReduction {
   readonly name: RangeReducedFunction;
@@ -58,16 +64,18 @@ export interface RangeReduction {
   readonly scale: number;
   /** Constant factor on the result. */
   readonly factor: number;
+  /** Fractional bits of each binade's own value. */
+  readonly bits: number;
 }
 
-/** Fractional bits of the result, chosen so that the smallest inverse keeps `mantissaBits` significant bits. */
-export const rangeReductionScale = (plan: RangeReduction): number => mantissaBits - binadeExponent(plan, plan.last);
+/** Fractional bits of the result, chosen so that the smallest inverse keeps `bits` significant bits. */
+export const rangeReductionScale = (plan: RangeReduction): number => plan.bits - binadeExponent(plan, plan.last);
 
 /** Ring of each binade's own value. */
 const binadeValueWidth = (plan: RangeReduction): number => {
-  if (plan.name !== "log") return mantissaWidth;
+  if (plan.name !== "log") return mantissaWidth(plan);
   const bound = Math.max(...[plan.first, plan.last + 1].map((binade) => Math.abs(logarithmOfBinade(plan, binade))));
-  return signedBits(-bound, bound, mantissaBits) + 1;
+  return signedBits(-bound, bound, plan.bits) + 1;
 };
 
 /** Bits of the result at `rangeReductionScale`, with sign and slack. */
@@ -107,10 +115,11 @@ export function planRangeReduction(
   hi: number,
   scale: number,
   factor = 1,
+  bits = mantissaBits,
 ): RangeReduction {
   const first = Math.max(2, floorLog2(Math.max(lo * 2 ** scale, 1)));
   const last = Math.max(first, floorLog2(Math.max(hi * 2 ** scale, 1)));
-  return { name, first, last, scale, factor };
+  return { name, first, last, scale, factor, bits };
 }
 
 /** Width of a masked value that holds every binade's period of 4, with slack. */
@@ -119,15 +128,15 @@ export const rangeReductionWidth = (plan: RangeReduction): number => plan.last +
 /** Worst error of a result, in real units, at the smallest value: fit, rounding and truncation of its binade. */
 export function rangeReductionError(plan: RangeReduction): number {
   const rest = plan.name === "log" ? Math.abs(plan.factor) : binadeFactor(plan, plan.first).rest;
-  return powerOfTwo(binadeExponent(plan, plan.first)) * mantissaError(plan.name, rest);
+  return powerOfTwo(binadeExponent(plan, plan.first)) * mantissaError(plan, rest);
 }
 
 /** Worst relative error of an inverse: the mantissa function is at least 1/2, or √½. */
 export const rangeReductionRelativeError = (plan: RangeReduction): number =>
-  (plan.name === "rsqrt" ? Math.SQRT2 : 2) * mantissaError(plan.name, 1);
+  (plan.name === "rsqrt" ? Math.SQRT2 : 2) * mantissaError(plan, 1);
 
-const mantissaError = (name: RangeReducedFunction, rest: number): number =>
-  fitError * rest + roundingError(scaleSeries(mantissaSeries[name], rest)) + 2 ** -mantissaBits;
+const mantissaError = ({ name, bits }: RangeReduction, rest: number): number =>
+  fitError * rest + roundingError(scaleSeries(mantissaSeries[name], rest), bits) + 2 ** -bits;
 
 /** The reason why the functions do not support values within these bounds. */
 export function rangeReductionRefusal(
@@ -163,7 +172,7 @@ export function* evaluateByRangeReduction(
   const shape = v.opened.shape;
   const all = [...Array(plan.last - plan.first + 1).keys()].map((k) => plan.first + k);
   const inBinade = (binade: number, ring: number): RingTensor =>
-    evaluateFourier(party, v, seriesOf(plan, binade), binade + 2, { width: ring, scale: mantissaBits });
+    evaluateFourier(party, v, seriesOf(plan, binade), binade + 2, { width: ring, scale: plan.bits, bits: plan.bits });
   if (plan.first === plan.last) return inBinade(plan.first, width);
   const values = all.map((binade) => reshape(inBinade(binade, binadeValueWidth(plan)), [1, ...shape]));
   const shifts = all.map((binade) => binadeExponent(plan, binade) - binadeExponent(plan, plan.last));

@@ -1,5 +1,6 @@
 export {
   evaluateByRangeReduction,
+  mantissaBitsFor,
   planRangeReduction,
   type RangeReduction,
   rangeReductionRelativeError,

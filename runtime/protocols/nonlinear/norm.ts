@@ -25,6 +25,7 @@ import {
 } from "../kit/index.ts";
 import {
   evaluateByRangeReduction,
+  mantissaBitsFor,
   planRangeReduction,
   type RangeReduction,
   rangeReductionRefusal,
@@ -46,8 +47,8 @@ interface NormPlan {
   readonly productDrop: number;
 }
 
-/** Significant bits of the smallest sum of squares that are kept. */
-const sumBits = 10;
+/** Significant bits of the smallest sum of squares that are kept: ten, or two fewer than the result has. */
+const sumBitsFor = ({ result }: Spec): number => Math.max(10, result.scale - 2);
 
 /**
  * Plans √n/√(Σx² + n·ε) for rows of n, with public bounds sum_lo ≤ Σx² ≤ sum_hi (calibrated on public inputs). The
@@ -57,8 +58,8 @@ function planNorm(spec: Spec): NormPlan {
   const x = spec.operands[0]!;
   const n = x.shape[x.shape.length - 1]!;
   const { lo, hi } = sumBounds(spec);
-  const scale = Math.min(2 * x.scale, Math.max(0, sumBits - floorLog2(lo)));
-  const plan = planRangeReduction("rsqrt", lo, hi, scale, Math.sqrt(n));
+  const scale = Math.min(2 * x.scale, Math.max(0, sumBitsFor(spec) - floorLog2(lo)));
+  const plan = planRangeReduction("rsqrt", lo, hi, scale, Math.sqrt(n), mantissaBitsFor(spec.result.scale));
   const sumDrop = 2 * x.scale - scale;
   const { result } = spec;
   const fullScale = rangeReductionScale(plan);

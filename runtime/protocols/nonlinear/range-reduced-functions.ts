@@ -3,6 +3,7 @@ import { comparisonOf, comparisonVariants } from "../comparison/index.ts";
 import { defineProtocol, maskedWidth, type Protocol, rescale, type Spec, widthBeforeRescale } from "../kit/index.ts";
 import {
   evaluateByRangeReduction,
+  mantissaBitsFor,
   planRangeReduction,
   type RangeReducedFunction,
   type RangeReduction,
@@ -14,7 +15,7 @@ import {
 
 const planOf = (name: RangeReducedFunction, spec: Spec): RangeReduction => {
   const x = spec.operands[0]!;
-  return planRangeReduction(name, x.lo, x.hi, x.scale);
+  return planRangeReduction(name, x.lo, x.hi, x.scale, 1, mantissaBitsFor(spec.result.scale));
 };
 
 function* evaluateFunction(party: Party, name: RangeReducedFunction, spec: Spec, x: MaskedValue): Steps<Share> {

@@ -20,7 +20,7 @@ import {
   stack,
   widthBeforeRescale,
 } from "../kit/index.ts";
-import { evaluateFourier, fourierWidth, roundingError } from "./fourier-series.ts";
+import { evaluateFourier, fourierWidth, harmonicBitsFor, roundingError } from "./fourier-series.ts";
 
 /**
  * A function that is a short trigonometric series (plus half its argument, if `halfLinear`) inside ±bound, and a
@@ -93,7 +93,8 @@ function valueInside(
   fraction: number,
   result: { readonly width: number; readonly scale: number },
 ): RingTensor {
-  const series = evaluateFourier(party, x, f.series, f.logPeriod + fraction, result);
+  const bits = harmonicBitsFor(result.scale);
+  const series = evaluateFourier(party, x, f.series, f.logPeriod + fraction, { ...result, bits });
   if (!f.halfLinear) return series;
   const by = fraction + 1 - result.scale;
   return add(series, rescale(liftToRing(party, x, widthBeforeRescale(result.width, by)), by));
@@ -110,7 +111,7 @@ const activationWidth = (f: SeriesActivation, x: Fixed): number =>
 const activationErrorUlps = (f: SeriesActivation, { operands: [x], result }: Spec): number => {
   const half = f.halfLinear && x!.scale + 1 > result.scale ? 1 : 0;
   const over = f.valueAbove === "argument" && x!.scale > result.scale ? 1 : 0;
-  return 1 + half + over + (f.fitError + roundingError(f.series)) * 2 ** result.scale;
+  return 1 + half + over + (f.fitError + roundingError(f.series, harmonicBitsFor(result.scale))) * 2 ** result.scale;
 };
 
 /** Bits of the coarse masked value that is compared with the thresholds. */
@@ -125,14 +126,16 @@ function refusal(f: SeriesActivation, spec: Spec): string | undefined {
   if (x!.scale < thresholdBits)
     return `thresholds need ${thresholdBits} fractional bits, but the operand has ${x!.scale}`;
   const inside = isInside(f, x!);
-  const ring = fourierWidth(inside ? result.width : innerWidth(f, result.scale), result.scale);
+  const ring = seriesWidth(inside ? result.width : innerWidth(f, result.scale), result.scale);
   if (ring > 64 || result.scale > 28) return `the series needs a ring of ${ring} bits, at most 64 are supported`;
   return inside ? undefined : comparisonRefusal(thresholdWidth(f, x!), comparisonOf(spec));
 }
 
 /** Only above the bound the result is selected from more than the series, which then has a separate ring. */
 const widestResult = (f: SeriesActivation, { operands: [x], result }: Spec): number =>
-  isInside(f, x!) ? 64 - fourierWidth(0, result.scale) : 64;
+  isInside(f, x!) ? 64 - seriesWidth(0, result.scale) : 64;
+
+const seriesWidth = (width: number, scale: number): number => fourierWidth(width, scale, harmonicBitsFor(scale));
 
 const isInside = (f: SeriesActivation, x: Fixed): boolean => -f.bound <= x.lo && x.hi <= f.bound;
 /** If it is selected, the inner value is below the power of two above the bound, plus sign and slack. */

@@ -23,7 +23,6 @@ import {
 } from "../kit/index.ts";
 import { rangeReductionScale } from "../nonlinear/index.ts";
 import {
-  expScale,
   expWidth,
   inverseSums,
   type MaximumMethod,
@@ -33,9 +32,9 @@ import {
   maximumRefusal,
   type ScoreLayout,
   scatterScores,
+  scoreBitsFor,
   scoreExponentials,
   scoreLayout,
-  scoreScale,
   scoreVariants,
   scoreWidth,
   sumPlan,
@@ -46,8 +45,8 @@ import {
 const factorBits = 12;
 /** Fractional bits of log2 e, which turns the mask into base-2 scores, beyond those that the mask's own scale lacks. */
 const maskBits = 16;
-/** Fractional bits of the sums of weighted values before the division. */
-const sumScale = 12;
+/** Widest ring of the weighted values: beyond it the exponential would keep fewer than 36 bits for its two factors. */
+const widestValue = 40;
 
 interface AttentionPlan {
   readonly layout: ScoreLayout;
@@ -75,23 +74,30 @@ function planAttention(spec: Spec, present?: number): AttentionPlan {
   const folded = Math.abs(scale - 1) < 1e-9;
   // A masked score must fit its ring as well: if it wrapped, it would count as a valid score.
   const masked = mask ? Math.max(Math.abs(mask.lo), Math.abs(mask.hi)) * Math.LOG2E : 0;
-  const maximum = maximumOf(spec, Number(spec.attrs.score_bound) + masked);
-  const scoreShift = q!.scale + k!.scale - scoreScale + (folded ? 0 : factorBits);
+  const scoreBound = Number(spec.attrs.score_bound) + masked;
   const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
   const { result } = spec;
+  const sumWidth = (bits: number): number => weightedSumWidth(columns, bound, v!.scale, bits);
+  const bits = scoreBitsFor(result.scale, scoreBound, (each) => sumWidth(each) <= widestValue);
+  const maximum = maximumOf(spec, scoreBound, bits);
+  const scoreShift = q!.scale + k!.scale - bits + (folded ? 0 : factorBits);
   return {
     layout,
     groups,
     factor: folded ? 1 : Math.round(scale * 2 ** factorBits),
     scoreShift,
-    maskFactor: Math.round(Math.LOG2E * 2 ** (maskBits + scoreScale - (mask?.scale ?? 0))),
+    maskFactor: Math.round(Math.LOG2E * 2 ** (maskBits + bits - (mask?.scale ?? 0))),
     maximum,
-    scoreWidth: scoreWidth(maximum.bound),
-    valueWidth: Math.max(weightedSumWidth(columns, bound, v!.scale), expWidth(layout)),
-    valueDrop: expScale + v!.scale - sumScale,
-    productDrop: sumScale + rangeReductionScale(sumPlan(layout)) - result.scale,
+    scoreWidth: scoreWidth(maximum.bound, bits),
+    valueWidth: Math.max(sumWidth(bits), expWidth(layout, bits)),
+    // The sums of weighted values have the bits of the exponentials before the division.
+    valueDrop: v!.scale,
+    productDrop: productScale(layout, bits) - result.scale,
   };
 }
+
+/** Fractional bits of the product of a sum and its inverse. */
+const productScale = (layout: ScoreLayout, bits: number): number => bits + rangeReductionScale(sumPlan(layout, bits));
 
 /** Ring in which an added mask is turned into base-2 scores. */
 const maskWidth = ({ scoreWidth }: AttentionPlan): number => scoreWidth + maskBits;
@@ -137,7 +143,7 @@ function* maskedAttention(
   const weighted = matmulMasked(party, matrix, v, (t) => reshape(t, [layout.rows.length, valueDepth]));
   const [total, inverse] = yield* parallel(
     maskAndOpen(party, plan.valueDrop > 0 ? shiftRightRounded(weighted, plan.valueDrop) : weighted),
-    inverseSums(party, sums, layout, comparison),
+    inverseSums(party, sums, layout, plan.maximum.bits, comparison),
   );
   const perRow = mapMasked(inverse, (t) => reshape(t, [layout.rows.length, 1]));
   const product = multiplyMasked(party, total, perRow, widthBeforeRescale(spec.result.width, plan.productDrop));
@@ -147,17 +153,17 @@ function* maskedAttention(
 
 /**
  * The values times the relative error of their exponentials: the error of the exponent from rounding the score and the
- * factor, and 2^−9 for the rounding of exponentials, sums and inverse, as the test measures.
+ * factor, and eight of their units for the rounding of exponentials, sums and inverse, as the test measures.
  */
 function attentionUlps(spec: Spec): number {
-  const { factor, scoreShift } = planAttention(spec);
+  const { factor, scoreShift, maximum } = planAttention(spec);
   const [q, k, v, mask] = spec.operands;
   const wanted = Number(spec.attrs.scale) * Math.LOG2E;
-  const used = factor * 2 ** (q!.scale + k!.scale - scoreScale - scoreShift);
-  const rounded = (mask ? 2 : 1) * 2 ** -scoreScale;
+  const used = factor * 2 ** (q!.scale + k!.scale - maximum.bits - scoreShift);
+  const rounded = (mask ? 2 : 1) * 2 ** -maximum.bits;
   const score = rounded + Number(spec.attrs.score_bound) * Math.abs(used / wanted - 1);
   const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
-  return 4 + 2 ** spec.result.scale * bound * (2 ** -9 + Math.LN2 * score);
+  return 4 + 2 ** spec.result.scale * bound * (2 ** (3 - maximum.bits) + Math.LN2 * score);
 }
 
 export const coarseMaxAttention = defineProtocol({
@@ -175,23 +181,28 @@ export const coarseMaxAttention = defineProtocol({
     const product = plan.scoreWidth + plan.scoreShift;
     return [product, product, plan.valueWidth, maskWidth(plan)].slice(0, spec.operands.length);
   },
-  maxResultWidth: (spec) =>
-    64 - Math.max(0, sumScale + rangeReductionScale(sumPlan(planAttention(spec).layout)) - spec.result.scale),
+  maxResultWidth: (spec) => {
+    const { layout, maximum } = planAttention(spec);
+    return 64 - Math.max(0, productScale(layout, maximum.bits) - spec.result.scale);
+  },
   refuses: (spec) => {
     if (!(Number(spec.attrs.score_bound) > 0)) return "attention needs a bound on its scores: calibrate";
     const plan = planAttention(spec);
-    const why = comparisonRefusal(maxComparedWidth(plan.layout, plan.scoreWidth), comparisonOf(spec));
+    const why = comparisonRefusal(
+      maxComparedWidth(plan.layout, plan.scoreWidth, plan.maximum.bits),
+      comparisonOf(spec),
+    );
     if (why) return why;
     const uncounted = maximumRefusal(plan.maximum);
     if (uncounted) return uncounted;
-    // Above 40 bits the exponential would keep fewer than 36 bits for its two factors.
-    if (plan.valueWidth > 40) return `weighted values need a ring of ${plan.valueWidth} bits, at most 40 are supported`;
+    if (plan.valueWidth > widestValue)
+      return `weighted values need a ring of ${plan.valueWidth} bits, at most ${widestValue} are supported`;
     const widest = Math.max(plan.scoreWidth + plan.scoreShift, widthBeforeRescale(spec.result.width, plan.productDrop));
     return widest > 64 ? `products need a ring of ${widest} bits, at most 64 are supported` : undefined;
   },
   variants: (spec) => {
     const plan = planAttention(spec);
-    return scoreVariants(maxComparedWidth(plan.layout, plan.scoreWidth), plan.maximum.bound);
+    return scoreVariants(maxComparedWidth(plan.layout, plan.scoreWidth, plan.maximum.bits), plan.maximum);
   },
   *run(party, spec, q, k, v, mask) {
     return yield* maskedAttention(party, spec, q as MaskedValue, k as MaskedValue, v as MaskedValue, mask);

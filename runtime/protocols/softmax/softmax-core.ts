@@ -16,6 +16,7 @@ import { dropLowBits, type Spec, signedBits } from "../kit/index.ts";
 import {
   evaluateByRangeReduction,
   exponentWidth,
+  mantissaBitsFor,
   maskedExponential,
   planRangeReduction,
   type RangeReduction,
@@ -24,10 +25,22 @@ import {
 } from "../nonlinear/index.ts";
 import { type Buckets, bucketMax, bucketsOf, maxBuckets, type RowIndices, rowMax } from "../ordering/index.ts";
 
-/** Fractional bits of scores, in base-2 units: the exponential of a score y is 2^y. */
-export const scoreScale = 12;
-/** Fractional bits of the exponentials 2^y ∈ (0, 1). */
-export const expScale = 12;
+/** Fractional bits of scores in base-2 units, where the exponential of a score y is 2^y, and of the exponentials. */
+const leastScoreBits = 12;
+const mostScoreBits = 16;
+/** Widest scores: comparisons take at most 31 bits. */
+const widestScore = 31;
+
+/**
+ * These bits for a result with `scale` fractional bits: as many, as far as scores within ±bound can be compared, and
+ * `fits` says that other rings allow them.
+ */
+export function scoreBitsFor(scale: number, bound: number, fits: (bits: number) => boolean = () => true): number {
+  let bits = Math.min(mostScoreBits, scale);
+  while (bits > leastScoreBits && !(scoreWidth(bound, bits) <= widestScore && fits(bits))) bits--;
+  return Math.max(leastScoreBits, bits);
+}
+
 /** Method for a row's maximum: a tournament of groups, or counting in buckets (docs/protocols/attention.md). */
 export interface MaximumMethod {
   readonly method: "tournament" | "buckets";
@@ -35,6 +48,8 @@ export interface MaximumMethod {
   readonly radix?: number;
   /** Scores lie within ±bound, in base-2 units. */
   readonly bound: number;
+  /** Their fractional bits, and those of the exponentials. */
+  readonly bits: number;
 }
 
 /**
@@ -42,21 +57,24 @@ export interface MaximumMethod {
  * row: scores are at least two units below 0. Half units need half as many buckets.
  */
 const maxBits: Readonly<Record<MaximumMethod["method"], number>> = { tournament: 2, buckets: 1 };
-const scoreBuckets = (bound: number): Buckets => bucketsOf(bound, scoreScale, scoreScale - maxBits.buckets);
+const scoreBuckets = ({ bound, bits }: Pick<MaximumMethod, "bound" | "bits">): Buckets =>
+  bucketsOf(bound, bits, bits - maxBits.buckets);
 
 /** Method of an execution, from its tunings `maximum` and `radix`. */
-export const maximumOf = ({ attrs }: Spec, bound: number): MaximumMethod => ({
+export const maximumOf = ({ attrs }: Spec, bound: number, bits: number): MaximumMethod => ({
   method: attrs.maximum === "buckets" ? "buckets" : "tournament",
   ...(attrs.radix !== undefined && { radix: Number(attrs.radix) }),
   bound,
+  bits,
 });
 
 /** Scores per counter: six bits distinguish 0 to 63. */
 const defaultBucketSize = 63;
 
 /** The reason why this method does not support the scores. */
-export function maximumRefusal({ method, bound }: MaximumMethod): string | undefined {
-  const { count } = scoreBuckets(bound);
+export function maximumRefusal(how: MaximumMethod): string | undefined {
+  const { method, bound } = how;
+  const { count } = scoreBuckets(how);
   return method === "buckets" && !(count <= maxBuckets)
     ? `scores within ±${bound} need ${count} buckets, at most ${maxBuckets} are supported`
     : undefined;
@@ -132,29 +150,33 @@ function buildLayout(
 }
 
 /** Ring of masked scores within ±bound: differences of two fit with slack. */
-export const scoreWidth = (bound: number): number =>
-  Math.max(signedBits(-bound, bound, scoreScale) + 2, exponentWidth(scoreScale));
+export const scoreWidth = (bound: number, bits: number): number =>
+  Math.max(signedBits(-bound, bound, bits) + 2, exponentWidth(bits));
 
 /** Widest masked value that `scoreExponentials` and `inverseSums` compare. */
-export const maxComparedWidth = (layout: ScoreLayout, width: number): number =>
-  Math.max(width, rangeReductionWidth(sumPlan(layout)));
+export const maxComparedWidth = (layout: ScoreLayout, width: number, bits: number): number =>
+  Math.max(width, rangeReductionWidth(sumPlan(layout, bits)));
 
 /** Ring of an exponential, such that the sum of a row of them fits as well. */
-export const expWidth = (layout: ScoreLayout): number => Math.max(expScale + 3, rangeReductionWidth(sumPlan(layout)));
+export const expWidth = (layout: ScoreLayout, bits: number): number =>
+  Math.max(bits + 3, rangeReductionWidth(sumPlan(layout, bits)));
 
 /** Ring of the sums of exponentials times values within ±bound, with the values at `scale`. */
-export const weightedSumWidth = (columns: number, bound: number, scale: number): number =>
-  signedBits(-2 * columns * bound, 2 * columns * bound, expScale + scale);
+export const weightedSumWidth = (columns: number, bound: number, scale: number, bits: number): number =>
+  signedBits(-2 * columns * bound, 2 * columns * bound, bits + scale);
 
 /**
- * Tunings to try for scores within ±bound whose widest compared masked value has this many bits: the comparison method,
+ * Tunings to try for scores whose widest compared masked value has this many bits: the comparison method,
  * and how many scores of a row are compared, or counted, at once. If rounds dominate, counting takes fewer than groups
  * of 16.
  */
-export const scoreVariants = (bits: number, bound: number): readonly Spec["attrs"][] => [
-  ...comparisonVariants(bits),
+export const scoreVariants = (
+  compared: number,
+  scores: Pick<MaximumMethod, "bound" | "bits">,
+): readonly Spec["attrs"][] => [
+  ...comparisonVariants(compared),
   ...[2, 8].flatMap((radix) => [{ radix }, { radix, comparison: "dpf" }]),
-  ...(scoreBuckets(bound).count <= maxBuckets
+  ...(scoreBuckets(scores).count <= maxBuckets
     ? [15, defaultBucketSize].flatMap((radix) => [
         { maximum: "buckets", radix },
         { maximum: "buckets", radix, comparison: "dpf" },
@@ -176,7 +198,8 @@ export function* scoreExponentials(
   comparison?: Comparison,
 ): Steps<{ readonly weights: MaskedValue; readonly sums: MaskedValue }> {
   const s = yield* maskAndOpen(party, scores);
-  const by = scoreScale - maxBits[maximum.method];
+  const { bits } = maximum;
+  const by = bits - maxBits[maximum.method];
   const top = yield* rowMaximum(party, dropLowBits(s, by), layout.rows, maximum, comparison);
   // y = s − (m + 1)·unit < 0 for every score of the row; the maximum's mask is subtracted with it.
   const raised = (t: RingTensor): RingTensor => shiftLeft(widen(t, s.opened.width), by);
@@ -186,10 +209,10 @@ export function* scoreExponentials(
     opened: addConstant(sub(s.opened, spread(top.opened)), -(2 ** by)),
     mask: { share: undefined, secret: sub(s.mask.secret, spread(top.mask.secret)), fresh: false },
   };
-  const weights = yield* maskedExponential(party, y, scoreScale, { width, scale: expScale }, comparison);
+  const weights = yield* maskedExponential(party, y, bits, { width, scale: bits }, comparison);
   const full = scatterScores(weights, layout);
   const sums = reduceSum(full, [1], false);
-  const plan = sumPlan(layout);
+  const plan = sumPlan(layout, bits);
   const [open, openSums] = yield* parallel(
     maskAndOpen(party, weights),
     maskAndOpen(party, narrow(sums, rangeReductionWidth(plan))),
@@ -201,26 +224,27 @@ function* rowMaximum(
   party: Party,
   x: MaskedValue,
   rows: RowIndices,
-  { method, radix, bound }: MaximumMethod,
+  { method, radix, ...scores }: MaximumMethod,
   comparison: Comparison | undefined,
 ): Steps<MaskedValue> {
   return method === "buckets"
-    ? yield* bucketMax(party, x, rows, scoreBuckets(bound), radix ?? defaultBucketSize)
+    ? yield* bucketMax(party, x, rows, scoreBuckets(scores), radix ?? defaultBucketSize)
     : yield* rowMax(party, x, rows, comparison, radix);
 }
 
 /** The sum of a row's exponentials is at least 2^−1/2·(1 − rounding) and at most the row's length. */
-export const sumPlan = (layout: ScoreLayout): RangeReduction =>
-  planRangeReduction("reciprocal", 0.5, layout.maxColumns * 1.02, expScale);
+export const sumPlan = (layout: ScoreLayout, bits: number): RangeReduction =>
+  planRangeReduction("reciprocal", 0.5, layout.maxColumns * 1.02, bits, 1, mantissaBitsFor(bits));
 
 /** 1/sum for each row as a masked value. 3 rounds. */
 export function* inverseSums(
   party: Party,
   sums: MaskedValue,
   layout: ScoreLayout,
+  bits: number,
   comparison?: Comparison,
 ): Steps<MaskedValue> {
-  const plan = sumPlan(layout);
+  const plan = sumPlan(layout, bits);
   return yield* maskAndOpen(
     party,
     yield* evaluateByRangeReduction(party, sums, plan, rangeReductionResultWidth(plan), comparison),

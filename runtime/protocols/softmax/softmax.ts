@@ -4,31 +4,30 @@ import { comparisonOf, comparisonRefusal } from "../comparison/index.ts";
 import { defineProtocol, mapMasked, multiplyMasked, rescale, type Spec, widthBeforeRescale } from "../kit/index.ts";
 import { rangeReductionScale } from "../nonlinear/index.ts";
 import {
-  expScale,
   expWidth,
   inverseSums,
+  type MaximumMethod,
   maxComparedWidth,
   maximumOf,
   maximumRefusal,
   type ScoreLayout,
   scatterScores,
+  scoreBitsFor,
   scoreExponentials,
   scoreLayout,
-  scoreScale,
   scoreVariants,
   scoreWidth,
   sumPlan,
   unmasked,
 } from "./softmax-core.ts";
 
-/** Fractional bits of log2 e, which turns scores into base-2 units. */
-const factorBits = 12;
-
 const boundOf = (spec: Spec): number => {
   const x = spec.operands[0]!;
   return Math.max(Math.abs(x.lo), Math.abs(x.hi)) * Math.LOG2E;
 };
-const shiftOf = (spec: Spec): number => spec.operands[0]!.scale + factorBits - scoreScale;
+const bitsOf = (spec: Spec): number => scoreBitsFor(spec.result.scale, boundOf(spec));
+/** log2 e, which turns scores into base-2 units, has as many fractional bits as the scores then have. */
+const shiftOf = ({ operands: [x] }: Spec): number => x!.scale;
 
 const layoutOf = (spec: Spec): ScoreLayout => {
   const { shape } = spec.operands[0]!;
@@ -37,9 +36,14 @@ const layoutOf = (spec: Spec): ScoreLayout => {
   return scoreLayout(count, count, columns, unmasked);
 };
 /** Excess low bits of the product of an exponential and the sum's inverse. */
-const dropOf = (spec: Spec): number => expScale + rangeReductionScale(sumPlan(layoutOf(spec))) - spec.result.scale;
+const dropOf = (spec: Spec): number => {
+  const bits = bitsOf(spec);
+  return bits + rangeReductionScale(sumPlan(layoutOf(spec), bits)) - spec.result.scale;
+};
 
-const comparedOf = (spec: Spec): number => maxComparedWidth(layoutOf(spec), scoreWidth(boundOf(spec)));
+const scoreWidthOf = (spec: Spec): number => scoreWidth(boundOf(spec), bitsOf(spec));
+const comparedOf = (spec: Spec): number => maxComparedWidth(layoutOf(spec), scoreWidthOf(spec), bitsOf(spec));
+const methodOf = (spec: Spec): MaximumMethod => maximumOf(spec, boundOf(spec), bitsOf(spec));
 
 /**
  * Half the distance from the maximum, in base-2 units, beyond which an exponential is 0: errors of masked scores do not
@@ -49,26 +53,29 @@ const significantRange = 8.5;
 
 /** Worst relative error of an exponential from the rounding of log2 e and of the score. */
 const scoreError = (spec: Spec): number => {
-  const factor = Math.round(Math.LOG2E * 2 ** factorBits) / 2 ** factorBits;
-  return Math.LN2 * (2 ** -scoreScale + Math.min(boundOf(spec), significantRange) * Math.abs(1 - factor / Math.LOG2E));
+  const unit = 2 ** bitsOf(spec);
+  const factor = Math.round(Math.LOG2E * unit) / unit;
+  return (
+    Math.LN2 * (2 ** -bitsOf(spec) + Math.min(boundOf(spec), significantRange) * Math.abs(1 - factor / Math.LOG2E))
+  );
 };
 
 function* softmaxRows(party: Party, spec: Spec, x: Share): Steps<Share> {
   const { shape } = x.tensor;
   const layout = layoutOf(spec);
   const count = layout.rows.length;
-  const scaled = shiftRightRounded(mulConstant(x.tensor, Math.round(Math.LOG2E * 2 ** factorBits)), shiftOf(spec));
+  const scaled = shiftRightRounded(mulConstant(x.tensor, Math.round(Math.LOG2E * 2 ** bitsOf(spec))), shiftOf(spec));
   const comparison = comparisonOf(spec);
   const scores = reshape(scaled, [sizeOf(shape)]);
   const { weights, sums } = yield* scoreExponentials(
     party,
     scores,
     layout,
-    expWidth(layout),
-    maximumOf(spec, boundOf(spec)),
+    expWidth(layout, bitsOf(spec)),
+    methodOf(spec),
     comparison,
   );
-  const inverse = yield* inverseSums(party, sums, layout, comparison);
+  const inverse = yield* inverseSums(party, sums, layout, bitsOf(spec), comparison);
   const by = dropOf(spec);
   const product = multiplyMasked(
     party,
@@ -87,11 +94,11 @@ export const coarseMaxSoftmax = defineProtocol({
   security: "semi-honest",
   paper: "ours: docs/protocols/attention.md",
   // An exponent may be off by `scoreError`, which changes a probability by half of that. The rounding of exponentials,
-  // of their sum and of its inverse is below 2^−10, as the test measures.
-  accuracy: { ulps: (spec) => 2 + 2 ** spec.result.scale * (2 ** -10 + scoreError(spec) / 2) },
+  // of their sum and of its inverse is below 4 of their units, as the test measures.
+  accuracy: { ulps: (spec) => 2 + 2 ** spec.result.scale * (2 ** (2 - bitsOf(spec)) + scoreError(spec) / 2) },
   forms: ["share"],
   yields: "share",
-  operandWidths: (spec) => [scoreWidth(boundOf(spec)) + shiftOf(spec)],
+  operandWidths: (spec) => [scoreWidthOf(spec) + shiftOf(spec)],
   maxResultWidth: (spec) => 64 - Math.max(0, dropOf(spec)),
   refuses: (spec) => {
     const axis = Number(spec.attrs.axis);
@@ -99,14 +106,13 @@ export const coarseMaxSoftmax = defineProtocol({
       return "it supports softmax over the last axis only: transpose before";
     const why = comparisonRefusal(comparedOf(spec), comparisonOf(spec));
     if (why) return why;
-    const uncounted = maximumRefusal(maximumOf(spec, boundOf(spec)));
+    const uncounted = maximumRefusal(methodOf(spec));
     if (uncounted) return uncounted;
-    if (shiftOf(spec) < 0 || scoreWidth(boundOf(spec)) + shiftOf(spec) > 64)
-      return "its scores do not fit a ring of 64 bits";
+    if (scoreWidthOf(spec) + shiftOf(spec) > 64) return "its scores do not fit a ring of 64 bits";
     const width = widthBeforeRescale(spec.result.width, dropOf(spec));
     return width > 64 ? `the product needs a ring of ${width} bits, at most 64 are supported` : undefined;
   },
-  variants: (spec) => scoreVariants(comparedOf(spec), boundOf(spec)),
+  variants: (spec) => scoreVariants(comparedOf(spec), methodOf(spec)),
   *run(party, spec, x) {
     return yield* softmaxRows(party, spec, x as Share);
   },
