@@ -29,7 +29,7 @@ function declarationsByTensor(weights: WeightDecls, role: Role): ReadonlyMap<str
 
 /**
  * Writes the weight file of a role: integers round(w·2^scale) in the order of the program, each tensor in the smallest
- * of int16, int32 and int64 that holds it.
+ * of int16, int32 and int64 that holds it, a private one in one that holds every weight of its scale.
  * @throws DiagnosticError MRL0624 for a value that its ring does not hold
  */
 export function packWeights(
@@ -44,16 +44,25 @@ export function packWeights(
     return [name, intTensor(decl!.shape, toRaw(real, decl!.scale).data)];
   });
   throwIfAny(checkPackedWeights(plan.weights, new Map(tensors), role, "the model"));
+  const decls = new Map(declarations);
+  const leastBitsOf = (name: string): number => {
+    const [{ form, scale }] = decls.get(name) as readonly [WeightDecl];
+    return form === "public" || form === "disclosed" ? 1 : bitsBeforePoint + scale;
+  };
   return writeSafetensors(
     tensors.map(([name, { shape, data }]) => {
-      const dtype = writtenDtypeOf(data!);
+      const dtype = writtenDtypeOf(data!, leastBitsOf(name));
       return { name, dtype, shape, bytes: encodeElements(dtype, data!) };
     }),
   );
 }
 
-function writtenDtypeOf(data: Float64Array): "int16" | "int32" | "int64" {
-  const most = data.reduce((largest, x) => Math.max(largest, x < 0 ? -1 - x : x), 0);
+/** Bits that every private weight may take before the point: a sign, and magnitudes below 8 (4-quantize). */
+const bitsBeforePoint = 4;
+
+/** The type follows from the scale where it can: the size of a file then says nothing of a private weight. */
+function writtenDtypeOf(data: Float64Array, leastBits: number): "int16" | "int32" | "int64" {
+  const most = data.reduce((largest, x) => Math.max(largest, x < 0 ? -1 - x : x), 2 ** (leastBits - 1) - 1);
   return most < 2 ** 15 ? "int16" : most < 2 ** 31 ? "int32" : "int64";
 }
 
