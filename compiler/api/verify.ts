@@ -44,7 +44,7 @@ function beyondDeclared({ output, secureError, declared, largest }: VerifiedOutp
       code: "MRL0508",
       message: `output "${output}": expected an error of at most ${declared.toPrecision(2)} on the calibration inputs, found ${secureError.toPrecision(2)} of values up to ${largest.toPrecision(3)}`,
       at: name,
-      help: "compile with more fractional bits: --precision activation=15; --no-verify accepts the error",
+      help: "compile with more fractional bits: --quality precise; --no-verify accepts the error",
     },
   ];
 }

@@ -6,15 +6,28 @@ import { specOf } from "../../../passes/5-select/index.ts";
 import { ulpsOf } from "../../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../../runtime/protocols/registry.ts";
 
-/** Number of trials, and the factor on the worst of them: an output sums very many independent roundings. */
-const trials = 6;
-const standardDeviations = 3;
+/** A way to move the values of one run, and the factor on the change that it makes. */
+interface Trial {
+  /** Whether the results of one operator all move by the same part of its error. */
+  readonly together: boolean;
+  readonly factor: number;
+}
+
+/**
+ * Roundings are independent, and an output sums very many of them: three times the largest change is beyond what they
+ * do. A series fits its function with one error for equal arguments, which a mean over many elements keeps: these trials
+ * move all elements together.
+ */
+const trials: readonly Trial[] = [
+  ...Array.from({ length: 6 }, () => ({ together: false, factor: 3 })),
+  ...Array.from({ length: 3 }, () => ({ together: true, factor: 1 })),
+];
 
 /**
  * Bounds, to first order, the distance of the revealed outputs of a scheduled module from the model in real numbers. The
  * exact interpreter perturbs every value at random by its declared error (weights and inputs by half a unit of their
- * scale, an op's result by its protocol's ulps). The bound is three times the largest change of an output over several
- * trials. It follows from scales, declared errors and depth; no party's result enters it.
+ * scale, an op's result by its protocol's ulps). The bound is the largest change of an output over several `trials`, each
+ * times its factor. It follows from scales, declared errors and depth; no party's result enters it.
  */
 export const errorBound = (...given: Parameters<typeof errorBounds>): number =>
   Math.max(0, ...errorBounds(...given).values());
@@ -33,23 +46,28 @@ export function errorBounds(
   const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op)]));
   const next = createNoise();
   const bounds = new Map<ValueId, number>();
-  for (let trial = 0; trial < trials; trial++) {
+  for (const { together, factor } of trials) {
     const moved = interpretRaw(module, weights, inputs, {
       adjust: (id, raw, op) => {
         const isMade = op !== undefined && op.name !== "share";
         const rounded = rounding === "on" ? roundingNoise(typeOf(module, id)) : undefined;
         const move = isMade ? ulpNoise(ulps.get(op.result) ?? 0) : rounded;
-        return move ? { shape: raw.shape, data: raw.data.map((x) => move(x, next())) } : raw;
+        if (!move) return raw;
+        const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
+        return { shape: raw.shape, data: raw.data.map((x) => move(x, shared ?? next())) };
       },
     });
     for (const [id, { data }] of exact) {
       const other = moved.get(id)!.data;
-      const most = data.reduce((worst, x, at) => Math.max(worst, standardDeviations * Math.abs(x - other[at]!)), 0);
+      const most = data.reduce((worst, x, at) => Math.max(worst, factor * Math.abs(x - other[at]!)), 0);
       bounds.set(id, Math.max(bounds.get(id) ?? 0, most));
     }
   }
   return bounds;
 }
+
+/** Part of a declared error that may have one sign for all elements: the rest is rounding. */
+const systematicPart = 0.5;
 
 type Perturbation = (x: number, noise: number) => number;
 
