@@ -1,6 +1,5 @@
 import type { Label } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { weightBits } from "../../passes/4-quantize/index.ts";
 import { type CompileOptions, type ResolvedOptions, requireOptions, type WeightOptions } from "../load/index.ts";
 import { usage } from "./errors.ts";
 import {
@@ -19,6 +18,9 @@ import {
   text,
 } from "./fields.ts";
 import { given, type LinkOption, linkOf } from "./values.ts";
+
+/** Fractional bits that a user may set. */
+type GivenPrecision = Partial<Omit<Precision, "significant" | "fine" | "sum">>;
 
 /** A party that an output can be revealed to. */
 export type Reader = "client" | "server";
@@ -88,13 +90,18 @@ export interface ModelOptions {
    * public.
    */
   readonly publishRanges?: boolean;
-  /** Fractional bits by kind, 1 to 15. Default: 12; query 8, value 10. */
-  readonly precision?: Partial<Precision>;
   /**
    * Have the parties check the ranges of values inside the network, at these layers (`["all"]`, or names of nodes; `*`
    * matches any characters). The client learns one bit: whether any value left its range.
    */
   readonly guard?: readonly string[];
+  /**
+   * How near the answer comes to the model's, against traffic. Default: balanced, within 2^−9 of the largest output.
+   * (docs/precision.md)
+   */
+  readonly quality?: "fast" | "balanced" | "precise";
+  /** Fractional bits by kind, 1 to 24, over those of the quality. */
+  readonly precision?: GivenPrecision;
   /** Name of the program. Default: the file name of the model. */
   readonly name?: string;
 }
@@ -108,7 +115,7 @@ function readers(to: Reader | "both" | readonly Reader[]): readonly Reader[] {
 }
 
 const reader = oneOf(["client", "server"]);
-const bits = integer(1, weightBits - 1);
+const bits = integer(1, 24);
 
 /** What `resolveOptions` checks by itself, all problems at once, is any text here. */
 export const modelFields: Fields<ModelOptions> = {
@@ -142,14 +149,13 @@ export const modelFields: Fields<ModelOptions> = {
   publishRanges: flag,
   guard: listOf(text),
   margin: number("a number", () => true),
-  precision: objectOf<Partial<Precision>>({
+  quality: text,
+  precision: objectOf<GivenPrecision>({
     activation: bits,
     weight: bits,
     query: bits,
     value: bits,
     probability: bits,
-    sum: bits,
-    significant: bits,
   }),
   name: text,
 };
@@ -185,7 +191,7 @@ const isList = (adapter: NonNullable<ModelOptions["adapter"]>): adapter is reado
 export function compileOptionsOf({ model, name, ...flat }: ModelOptions): CompileOptions {
   const { base, adapter: adapters, baseAdapter, mergedLora, private: names, public: open } = flat;
   const { inputs, reveal = {}, head, dims, fixed, buckets } = flat;
-  const { setting, link, objective, truncation, preset, precision, guard } = flat;
+  const { setting, link, objective, truncation, preset, quality, precision, guard } = flat;
   const { calibrate, margin, ranges, publishRanges } = flat;
   const reveals = Object.entries(reveal).flatMap(([output, to]) => readers(to).map((each) => ({ output, to: each })));
   const lora = mergedLora && { rank: mergedLora.rank, tolerance: mergedLora.tolerance ?? defaultTolerance };
@@ -200,6 +206,7 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
       objective,
       truncation,
       preset,
+      quality,
       precision,
       guard,
     }),

@@ -1,5 +1,6 @@
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
+import { qualities } from "../../passes/4-quantize/index.ts";
 import { linkProfiles } from "../../runtime/transport/index.ts";
 import { given, type ModelOptions, usage } from "../api/index.ts";
 import { flagOf, type OptionSpec, optionKey, type ParsedOptions } from "./command.ts";
@@ -96,7 +97,7 @@ export const modelOptions: readonly OptionSpec[] = [
   },
   {
     flags: "--margin <factor>",
-    help: "multiply measured ranges by this factor, 1 to 1024: room for private weights and other queries (default: 4; 64 without --base and --adapter; 2 with --publish-ranges)",
+    help: "multiply measured ranges by this factor, 1 to 1024: room for private weights and other queries (default: 4; 64 without --base and --adapter)",
   },
   {
     flags: "--ranges <file>",
@@ -107,8 +108,13 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "measure ranges with the private weights, and publish each bound as a power of two: the manifest lists them",
   },
   {
+    flags: "--quality <quality>",
+    help: "nearness of the answer against traffic: fast, balanced or precise (docs/precision.md; default: balanced)",
+    choices: Object.keys(qualities),
+  },
+  {
     flags: "--precision <kind=bits>",
-    help: "fractional bits of activation, weight, query, value or probability (default: 12; query 8, value 10)",
+    help: "fractional bits of activation, weight, query, value or probability, over those of --quality",
     repeats: true,
     subject: nameBeforeEquals,
   },
@@ -135,10 +141,7 @@ export const linkOption: OptionSpec = {
 
 /** @throws UsageError for an option of a model that is given with a build or a student, which it could not change */
 export function refuseForBuild(options: ParsedOptions, specs: readonly OptionSpec[], what = "a build"): void {
-  const flag = specs.map(flagOf).find((each) => {
-    const key = optionKey(each);
-    return options.list(key).length > 0 || options.flag(key);
-  });
+  const flag = specs.map(flagOf).find((each) => options.list(optionKey(each)).length > 0);
   if (flag) usage(`${flag} applies to models: ${what} has fixed sizes and owners`);
 }
 
@@ -158,7 +161,17 @@ export function refuseUnsupported(options: ParsedOptions, unsupported: Unsupport
 
 /** Reads the options of a model. `cost` reads its `--link` itself: it takes several. */
 export function modelOptionsOf(model: string, options: ParsedOptions): Omit<ModelOptions, "link"> {
-  const names = ["base", "baseAdapter", "calibrate", "ranges", "setting", "truncation", "objective", "head"] as const;
+  const names = [
+    "base",
+    "baseAdapter",
+    "calibrate",
+    "ranges",
+    "setting",
+    "truncation",
+    "objective",
+    "head",
+    "quality",
+  ] as const;
   const texts = names.map((name) => [name, options.text(name)]);
   const [owners, open] = [options.list("private"), options.list("public")];
   const buckets = readBuckets(options);

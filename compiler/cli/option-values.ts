@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { labels } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { defaultPrecision, weightBits } from "../../passes/4-quantize/index.ts";
+import { defaultPrecision } from "../../passes/4-quantize/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import {
   defaultTolerance,
@@ -95,13 +95,16 @@ export function readFixedInputs(options: ParsedOptions): Readonly<Record<string,
   return Object.fromEntries(readPairs(options, "fix", "=", "name=integer").map(read));
 }
 
-/** `weight=14`. The maximum is the width of a weight without its sign bit. */
+/** More would leave a ring no room for products. */
+const mostBits = 24;
+
+/** `weight=14`. */
 export function readPrecision(options: ParsedOptions): Partial<Precision> {
   const names = Object.keys(defaultPrecision);
-  const form = `kind=bits with a kind of ${names.join(", ")} and 1 to ${weightBits - 1} bits`;
+  const form = `kind=bits with a kind of ${names.join(", ")} and 1 to ${mostBits} bits`;
   const read = ([name, text]: readonly [string, string]): [string, number] => {
     const bits = Number(text);
-    const known = names.includes(name) && /^\d{1,2}$/.test(text) && bits >= 1 && bits < weightBits;
+    const known = names.includes(name) && /^\d{1,2}$/.test(text) && bits >= 1 && bits <= mostBits;
     return known ? [name, bits] : usage(`--precision takes ${form}, found "${name}=${text}"`);
   };
   return Object.fromEntries(readPairs(options, "precision", "=", form).map(read));

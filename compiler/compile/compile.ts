@@ -14,6 +14,7 @@ import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } fr
 import { adapterWeights } from "./adapter-choices.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
+import { choosePrecision } from "./choose-precision.ts";
 import { explainingOwnership } from "./explain-ownership.ts";
 import { measureRanges } from "./measure-ranges.ts";
 import { rangesText } from "./ranges-file.ts";
@@ -54,12 +55,13 @@ export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fu
   return explainingOwnership(loaded, () => compileLoaded(loaded, options));
 }
 
-function compileLoaded(loaded: LoadedModel, options: ResolvedOptions): Compilation {
-  const { target } = options;
-  const secure = splitSecurePart(loaded, options);
-  const samples = readCalibrationSamples(loaded, options);
-  const found = measureRanges(loaded, secure, samples, options);
+function compileLoaded(loaded: LoadedModel, given: ResolvedOptions): Compilation {
+  const secure = splitSecurePart(loaded, given);
+  const samples = readCalibrationSamples(loaded, given);
+  const found = measureRanges(loaded, secure, samples, given);
   const { calibration, wrap, runs, published } = found;
+  const target = { ...given.target, precision: choosePrecision(secure.private, calibration, given.target) };
+  const options: ResolvedOptions = { ...given, target };
   const choices = adapterWeights(loaded, secure, samples, options);
   const passes = scheduleModule(secure.private, calibration, target);
   const state = { ...passes.scheduled, module: { ...passes.scheduled.module, name: programNameOf(options) } };

@@ -11,16 +11,22 @@ export interface ScheduledModule {
   readonly scheduled: SplitState;
 }
 
-/** Quantizes the secure part within its ranges, selects protocols for the target, and schedules their steps. */
-export function scheduleModule(
+/** Quantizes the secure part within its ranges, and selects protocols for the target. */
+export function selectModule(
   state: SplitState,
   calibration: Calibration,
   { setting, truncation, link, objective, precision, preset, guard }: ResolvedTarget,
-): ScheduledModule {
+): Omit<ScheduledModule, "scheduled"> {
   const quantized = runPass(quantizePass({ calibration, precision, truncation }), state);
   const selected = runPass(
     selectPass({ setting, truncation, link, objective, ...(guard && { guard }), ...(preset && presetLimits(preset)) }),
     quantized,
   );
+  return { quantized, selected };
+}
+
+/** The same, with the steps of the protocols scheduled. */
+export function scheduleModule(...given: Parameters<typeof selectModule>): ScheduledModule {
+  const { quantized, selected } = selectModule(...given);
   return { quantized, selected, scheduled: runPass(schedulePass, selected) };
 }

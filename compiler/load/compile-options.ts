@@ -3,6 +3,7 @@ import type { Precision } from "../../ir/ops/define.ts";
 import type { Reveal } from "../../passes/1-split/index.ts";
 import type { HeadPolicy } from "../../passes/2-rewrite/index.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
+import type { Quality } from "../../passes/4-quantize/index.ts";
 import type { GuardOptions, Objective } from "../../passes/5-select/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
 import type { AdapterChoice, MergedLoraOptions } from "../adapters/index.ts";
@@ -66,6 +67,9 @@ export interface TargetOptions {
   readonly truncation?: string;
   /** marill, or the name of a published system. */
   readonly preset?: string;
+  /** Nearness of the answer against traffic: fast, balanced or precise. */
+  readonly quality?: string;
+  /** Fractional bits by hand, over those of the quality or preset. */
   readonly precision?: Partial<Precision>;
   /** Layers whose ranges the parties check, by node or value; `*` matches any characters. */
   readonly guard?: readonly string[];
@@ -108,7 +112,10 @@ export interface ResolvedTarget {
   readonly truncation: "fast" | "exact";
   /** Undefined: our own arithmetic. */
   readonly preset: Preset | undefined;
-  /** That of the preset, or the default, with the user's changes. */
+  readonly quality: Quality;
+  /** Those of the preset or quality with the user's changes, best first: the compiler takes the first that fits. */
+  readonly precisions: readonly Precision[];
+  /** The one that it took; before that, the first. */
   readonly precision: Precision;
   readonly guard: GuardOptions | undefined;
 }

@@ -2,7 +2,7 @@ import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { presets } from "../../passes/3-approximate/index.ts";
 import { type AdapterChoice, isOnnxAdapter } from "../adapters/index.ts";
 import type { CompileOptions } from "./compile-options.ts";
-import { objectives, resolveTarget } from "./resolve-target.ts";
+import { objectives, qualityNames, resolveTarget } from "./resolve-target.ts";
 
 /** An option with a fixed list of values. */
 interface Choice {
@@ -18,6 +18,7 @@ const choices: readonly Choice[] = [
   { flag: "truncation", values: ["fast", "exact"], given: ({ target }) => target?.truncation },
   { flag: "preset", values: ["marill", ...presets.keys()], given: ({ target }) => target?.preset },
   { flag: "objective", values: objectives, given: ({ target }) => target?.objective },
+  { flag: "quality", values: qualityNames, given: ({ target }) => target?.quality },
   { flag: "head", values: ["logits", "token"], given: (options) => options.interface?.head },
 ];
 
@@ -39,6 +40,13 @@ export function presetProblems({ target, interface: { buckets = [] } = {} }: Com
       code: "MRL0650",
       message: `--preset ${preset.name} does not run in the setting ${setting}`,
       help: `give --setting ${preset.settings.join(" or ")}`,
+    });
+  }
+  if (target?.quality !== undefined) {
+    problems.push({
+      code: "MRL0650",
+      message: `--quality does not work with --preset ${preset.name}, which has the bits of its publication`,
+      help: "leave out --quality or --preset; --precision changes single bits of a preset",
     });
   }
   if (buckets.length > 0) {

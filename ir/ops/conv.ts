@@ -21,9 +21,9 @@ export const conv = defineOp({
   linear: "each",
   evaluate: ([x, w], attrs) => convOf(x!, w!, attrs),
   fixed: ([x, w], attrs, [a, b], result) => shiftDown(exactConv(x!, w!, attrs), a! + b! - result),
-  scales: (operands, _attrs, precision) => {
+  scales: (operands, _attrs, precision, known) => {
     const wanted = operands.map((scale) => capScale(scale, precision.value));
     const both = { operands: wanted, result: wanted.reduce((sum, scale) => sum + scale, 0) };
-    return scaleByPublic(operands, precision) ?? both;
+    return scaleByPublic(operands, precision, known) ?? both;
   },
 });

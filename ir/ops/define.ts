@@ -35,12 +35,25 @@ export interface Precision {
    * its weights are. Absent: `weight` alone.
    */
   readonly significant?: number;
+  /** Values that are small beside 1 where that matters have more fractional bits. Absent: all have the same. */
+  readonly fine?: boolean;
   /** Fractional bits of queries and keys; of values; of softmax results. */
   readonly query: number;
   readonly value: number;
   readonly probability: number;
   /** Maximum fractional bits of a sum of secrets. Absent: those of its terms, with one truncation behind the sum. */
   readonly sum?: number;
+}
+
+/** What is public of an operator's values beside their scales. */
+export interface KnownValues {
+  readonly shapes: readonly Shape[];
+  readonly ranges: readonly Interval[];
+  readonly result: Interval;
+  /** Fractional bits that readers want of the result, at least those of activations. */
+  readonly wanted: number;
+  /** Largest magnitudes on public inputs, 0 where nothing is known; absent: precision does not follow them. */
+  readonly magnitudes?: { readonly operands: readonly number[]; readonly result: number };
 }
 
 /** An operator is one table with everything that passes ask about it. */
@@ -63,9 +76,15 @@ export interface OpDef {
   readonly label?: (operands: readonly Label[], attrs: Attrs) => Label;
   /**
    * Scales under MPC; absent: the operator has no meaning on shared values and must stay outside. `operands` are the
-   * current scales, undefined for a public constant, which may take any.
+   * current scales, undefined for a public constant, which may take any. `known` is what else is public: a
+   * value that may be small where that matters is wanted with more fractional bits.
    */
-  readonly scales?: (operands: readonly (number | undefined)[], attrs: Attrs, precision: Precision) => ScaleRule;
+  readonly scales?: (
+    operands: readonly (number | undefined)[],
+    attrs: Attrs,
+    precision: Precision,
+    known?: KnownValues,
+  ) => ScaleRule;
   /** Interval that contains the result whenever the operands are in theirs. */
   readonly range: (operands: readonly Interval[], attrs: Attrs, shapes: readonly Shape[]) => Interval;
   /**

@@ -1,6 +1,6 @@
 import { unary } from "./helpers/elementwise.ts";
 import { increasing } from "./helpers/interval.ts";
-import { activationScale } from "./helpers/scales.ts";
+import { positiveScale } from "./helpers/scales.ts";
 
 export const log = unary({
   name: "log",
@@ -8,5 +8,5 @@ export const log = unary({
   onnx: "Log",
   f: Math.log,
   range: increasing((x) => Math.log(Math.max(0, x))),
-  scales: activationScale,
+  scales: positiveScale,
 });

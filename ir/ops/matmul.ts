@@ -15,9 +15,9 @@ export const matmul = defineOp({
   linear: "each",
   evaluate: ([a, b]) => matmulOf(a!, b!),
   fixed: ([a, b], _attrs, [x, y], result) => shiftDown(exactMatmul(a!, b!), x! + y! - result),
-  scales: (operands, _attrs, precision) => {
+  scales: (operands, _attrs, precision, known) => {
     const wanted = operands.map((scale) => capScale(scale, precision.value));
     const both = { operands: wanted, result: wanted.reduce((sum, scale) => sum + scale, 0) };
-    return scaleByPublic(operands, precision) ?? both;
+    return scaleByPublic(operands, precision, known) ?? both;
   },
 });

@@ -1,17 +1,18 @@
 import { defineOp, type OpDef } from "./define.ts";
 import { shiftDown } from "./helpers/fixed-point.ts";
 import { times } from "./helpers/interval.ts";
-import { capScale, scaleByPublic } from "./helpers/scales.ts";
+import { factorScales, productScale, scaleByPublic } from "./helpers/scales.ts";
 import { broadcastAll } from "./helpers/shapes.ts";
 import { zip } from "./helpers/tensors.ts";
 
 const product: OpDef["evaluate"] = ([x, y]) => zip(x!, y!, (a, b) => a * b);
 
 /** For two secrets, the protocol that multiplies brings the product back to activation precision. */
-const scales: OpDef["scales"] = (operands, _attrs, precision) => {
-  const wanted = operands.map((scale) => capScale(scale, precision.activation));
+const scales: OpDef["scales"] = (operands, _attrs, precision, known) => {
+  const wanted = factorScales(operands, precision, known);
   const sum = wanted.reduce((total, scale) => total + scale, 0);
-  return scaleByPublic(operands, precision) ?? { operands: wanted, result: Math.min(precision.activation, sum) };
+  const result = Math.min(productScale(precision, known), sum);
+  return scaleByPublic(operands, precision, known) ?? { operands: wanted, result };
 };
 
 export const mul = defineOp({

@@ -1,6 +1,6 @@
 import { unary } from "./helpers/elementwise.ts";
 import { interval, unbounded } from "./helpers/interval.ts";
-import { activationScale } from "./helpers/scales.ts";
+import { positiveScale } from "./helpers/scales.ts";
 
 export const reciprocal = unary({
   name: "reciprocal",
@@ -8,5 +8,5 @@ export const reciprocal = unary({
   onnx: "Reciprocal",
   f: (x) => 1 / x,
   range: (a) => (a.lo <= 0 && a.hi >= 0 ? unbounded : interval(1 / a.hi, 1 / a.lo)),
-  scales: activationScale,
+  scales: positiveScale,
 });

@@ -1,7 +1,7 @@
 import { f32, isFixed } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { choiceOf } from "./helpers/attrs.ts";
-import { capScale } from "./helpers/scales.ts";
+import { capScale, scaleOfMagnitude } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 
 const readers = { client: "client", server: "server" } as const;
@@ -21,5 +21,8 @@ export const reveal = defineOp({
   linear: "joint",
   fixed: "rounded",
   // The low bits of a raw product reveal more than the declared output: they are dropped first.
-  scales: ([x], _attrs, { activation }) => ({ operands: [capScale(x, activation)], result: capScale(x, activation) }),
+  scales: ([x], _attrs, { activation }, known) => {
+    const scale = capScale(x, scaleOfMagnitude(activation, known?.magnitudes?.operands[0]));
+    return { operands: [scale], result: scale };
+  },
 });

@@ -1,6 +1,6 @@
 import { unary } from "./helpers/elementwise.ts";
 import { interval, unbounded } from "./helpers/interval.ts";
-import { activationScale } from "./helpers/scales.ts";
+import { positiveScale } from "./helpers/scales.ts";
 
 export const rsqrt = unary({
   name: "rsqrt",
@@ -8,5 +8,5 @@ export const rsqrt = unary({
   f: (x) => 1 / Math.sqrt(x),
   // At a negative zero it is −∞.
   range: (a) => (a.lo > 0 ? interval(1 / Math.sqrt(a.hi), 1 / Math.sqrt(a.lo)) : unbounded),
-  scales: activationScale,
+  scales: positiveScale,
 });

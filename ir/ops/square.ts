@@ -1,7 +1,7 @@
 import { defineOp, type OpDef } from "./define.ts";
 import { shiftDown } from "./helpers/fixed-point.ts";
 import { interval } from "./helpers/interval.ts";
-import { capScale } from "./helpers/scales.ts";
+import { factorScales, productScale } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 import { map } from "./helpers/tensors.ts";
 
@@ -21,8 +21,8 @@ export const square = defineOp({
   linear: "none",
   evaluate: squared,
   fixed: (raw, attrs, [x], result) => shiftDown(squared(raw, attrs), 2 * x! - result),
-  scales: ([x], _attrs, precision) => {
-    const wanted = capScale(x, precision.activation);
-    return { operands: [wanted], result: Math.min(precision.activation, 2 * wanted) };
+  scales: (operands, _attrs, precision, known) => {
+    const [wanted] = factorScales(operands, precision, known) as [number];
+    return { operands: [wanted], result: Math.min(productScale(precision, known), 2 * wanted) };
   },
 });

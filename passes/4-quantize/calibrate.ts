@@ -39,8 +39,14 @@ export function boundsFrom(
 ): Calibration {
   const { module } = secure;
   const wide = measured && widenRanges(module, widenForAdapters(module, measured), how);
-  return analyzeRanges(secure, precision, given ? overlay(wide, given) : wide, published);
+  const analyzed = analyzeRanges(secure, precision, given ? overlay(wide, given) : wide, published);
+  const known = given ? overlay(measured, given) : measured;
+  return { ...analyzed, magnitudes: new Map([...measuredMagnitudes(known), ...(analyzed.magnitudes ?? [])]) };
 }
+
+/** What is public of the magnitudes of values. Weights have a magnitude of their own. */
+const measuredMagnitudes = (known: Observation | undefined): readonly (readonly [ValueId, number])[] =>
+  [...(known?.values ?? [])].map(([id, { lo, hi }]) => [id, Math.max(Math.abs(lo), Math.abs(hi))]);
 
 /** The ranges of both; of a value that both name, the second's. */
 export const overlay = (below: Observation | undefined, above: Observation): Observation => ({

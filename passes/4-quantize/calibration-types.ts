@@ -8,7 +8,10 @@ export interface Calibration {
   readonly facts: ReadonlyMap<ValueId, Attrs>;
   /** What interval analysis proves of each operator's result, if its operands are within `ranges`. */
   readonly proofs: ReadonlyMap<ValueId, Interval>;
-  /** What is public of the magnitude of a private weight, by its param; absent or 0: nothing. */
+  /**
+   * What is public of the magnitude of a private weight, by its param, and of values on public inputs; absent or 0:
+   * nothing.
+   */
   readonly magnitudes?: ReadonlyMap<ValueId, number>;
 }
 

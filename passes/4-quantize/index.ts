@@ -12,6 +12,7 @@ export { withCachedRanges } from "./calibration-types.ts";
 export { type Departure, type DepartureWatch, watchDepartures } from "./departures.ts";
 export { checkFinite } from "./finite.ts";
 export { defaultPrecision, weightBits } from "./precision.ts";
+export { defaultQuality, precisionsOf, type Quality, qualities } from "./quality.ts";
 export { withRounding } from "./rounding-room.ts";
 
 export interface QuantizeOptions {

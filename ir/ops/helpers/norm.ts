@@ -1,7 +1,8 @@
+import type { Attrs } from "../../module.ts";
 import type { Interval } from "../../type.ts";
 import { defineOp, type OpDef } from "../define.ts";
 import { numberOf } from "./attrs.ts";
-import { activationScale } from "./scales.ts";
+import { bitsBelowUnit, capScale } from "./scales.ts";
 import { formatShape, sameAsFirst } from "./shapes.ts";
 
 interface Norm {
@@ -16,6 +17,17 @@ const range: OpDef["range"] = (_ranges, _attrs, [x]): Interval => {
   const most = Math.sqrt(x!.at(-1)!);
   return { lo: -most, hi: most };
 };
+
+/** Bits of a sum of squares, with its slack, that a ring holds. */
+const sumBits = 58;
+
+/** Rows with a small deviation need more bits of x, as far as the sums of squares of others fit a ring. */
+function operandScale(attrs: Attrs, activation: number, n: number | undefined): number {
+  if (n === undefined) return activation;
+  const least = Math.sqrt(numberOf(attrs, "sum_lo") / n + numberOf(attrs, "epsilon"));
+  const room = Math.floor((sumBits - Math.log2(Math.max(1, numberOf(attrs, "sum_hi")))) / 2);
+  return Math.max(activation, Math.min(activation + bitsBelowUnit(least), room));
+}
 
 /** (x − centre) / √(mean((x − centre)²) + epsilon) over the last axis, without norm weight and bias. */
 export function norm({ name, summary, centre }: Norm): OpDef {
@@ -47,6 +59,9 @@ export function norm({ name, summary, centre }: Norm): OpDef {
       return { shape: x!.shape, data };
     },
     fixed: "rounded",
-    scales: activationScale,
+    scales: ([x], attrs, { activation }, known) => ({
+      operands: [capScale(x, operandScale(attrs, activation, known?.shapes[0]?.at(-1)))],
+      result: activation,
+    }),
   });
 }
