@@ -36,7 +36,7 @@ test.each([
   [["inspect", "a.onnx", "--link", "100"]],
   [["inspect", "a.onnx", "--merged-lora", "0"]],
   [["inspect", "a.onnx", "--merged-lora", "8@2"]],
-  [["compile", "a.onnx", "-o", "b", "--precision", "weight=16"]],
+  [["compile", "a.onnx", "-o", "b", "--precision", "weight=25"]],
   [["inspect", "a.onnx", "--precision", "weights=14"]],
   [["cost", "a.onnx", "--link", "lan", "--link", "0x40"]],
   [["cost", "--architecture", "bert-tiny", "--dim", "seq=4", "--private", "half"]],
