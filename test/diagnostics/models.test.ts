@@ -315,7 +315,7 @@ const refusedOperands: readonly Refused[] = [
     "a logarithm of what may be zero",
     /Clip\(x, min=0\.001\) before this node/,
     bytesOf({
-      node: [matmul("x", "h"), node("Sigmoid", ["h"], ["s"], "/Sigmoid"), node("Log", ["s"], ["y"], "/Log")],
+      node: [matmul("x", "h"), node("Relu", ["h"], ["s"], "/Relu"), node("Log", ["s"], ["y"], "/Log")],
     }),
     clipped("Log", 0.001, 9),
   ),

@@ -4,6 +4,7 @@ const random = "runtime/core/random.ts";
 
 const dealing = "runtime/session/dealer-session.ts";
 const session = "runtime/session/party-session.ts";
+const seeds = "runtime/session/session-seeds.ts";
 const weights = "runtime/session/session-weights.ts";
 const systemSeed = "systemRandom(SEED_BYTES)";
 
@@ -36,7 +37,7 @@ export const sessions: readonly Mutant[] = [
   {
     name: "the client's own seed is a constant",
     origin: "in kind ABY #4: constant seed by default",
-    edits: [[session, 'role === "client" ? freshSeed()', 'role === "client" ? new Uint8Array(seedBytes)']],
+    edits: [[seeds, 'role === "client" ? freshSeed()', 'role === "client" ? new Uint8Array(seedBytes)']],
     by: "session: nothing is sent twice",
   },
   {
@@ -103,7 +104,7 @@ export const sessions: readonly Mutant[] = [
     origin: "ours: a seed sent to one party too many",
     edits: [
       [
-        session,
+        seeds,
         'if (role === "client") await peer.send(sharedSeed.slice());',
         'if (role === "client") await peer.send(sharedSeed.slice());\n  if (role === "client") await dealer.send(sharedSeed.slice());',
       ],

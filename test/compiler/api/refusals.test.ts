@@ -98,7 +98,7 @@ test.each<readonly [Name, Readonly<Record<string, unknown>>, string]>([
   ["check", { model, buckets: [1.5] }, "buckets[0]: expected an integer"],
   ["check", { model, margin: "4" }, "margin: expected a number"],
   ["check", { model, precision: { wieght: 12 } }, "precision.wieght: expected one of"],
-  ["check", { model, precision: { weight: 16 } }, "precision.weight: expected an integer from 1 to 15"],
+  ["check", { model, precision: { weight: 25 } }, "precision.weight: expected an integer from 1 to 24"],
   ["check", { model, mergedLora: 8 }, "mergedLora: expected an object"],
   ["check", { model, mergedLora: { rank: 0 } }, "mergedLora.rank: "],
   ["check", { model, mergedLora: { rank: 8, tolerance: 1 } }, "mergedLora.tolerance: "],

@@ -211,7 +211,7 @@ describe("importModel with sizes by position", () => {
     const [missing] = messagesOf(image, { "x.0": 1, batch: 2 });
 
     expect(shapes).toEqual([[1, 3, 8, 24], [2]]);
-    expect(missing).toContain("2 dimensions: x.2, x.3: ");
+    expect(missing).toContain("2 dimensions, found none: x.2, x.3: ");
     expect(missing).toContain("--dim x.2=… --dim x.3=…");
   });
 
