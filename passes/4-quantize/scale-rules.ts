@@ -84,8 +84,11 @@ function bitsOfFactor({ name, operands }: Op, id: ValueId, { module, calibration
   if (name !== "mul" || factor === undefined || !Object.hasOwn(module.params, factor)) return -Infinity;
   if (module.values[factor]!.type.label !== "public") return -Infinity;
   const { lo, hi } = calibration.ranges.get(factor)!;
-  return Math.min(0, Math.ceil(Math.log2(Math.max(Math.abs(lo), Math.abs(hi)))));
+  return Math.min(0, Math.ceil(Math.log2(Math.max(Math.abs(lo), Math.abs(hi)))) + guardBits);
 }
+
+/** A sum of many terms adds up their roundings. */
+const guardBits = 3;
 
 /** More fractional bits than any operator wants. */
 const plenty = 60;
@@ -117,7 +120,9 @@ export function ruleOf(op: Op, at: readonly (number | undefined)[], walk: ScaleS
   const rule = walk.fine.ruleOf(op, own, at);
   if (walk.exact && def.linear === "each" && at.every((scale) => scale !== undefined))
     return { ...rule, result: exactScale(def, rule.operands) };
-  if (wanted === precision.activation) return rule;
+  // A product with a weight has the exact sum of both scales: nothing raises it.
+  const isExact = def.linear === "each" && at.some((scale) => scale === undefined);
+  if (wanted === precision.activation || isExact) return rule;
   const held = rule.operands.map((scale, index) => (at[index] === undefined ? undefined : scale));
   return { ...rule, result: def.scales(held, attrs, { ...precision, activation: wanted }, known).result };
 }

@@ -45,8 +45,8 @@ const mostExtraBits = 16;
  * Fractional bits beyond those of activations that a value needs whose least magnitude matters, as a divisor's does:
  * the part that rounding takes of it is then the same. 0 if nothing is known of it.
  */
-export const bitsBelowUnit = (least: number): number =>
-  least > 0 ? Math.min(mostExtraBits, Math.max(0, Math.ceil(-Math.log2(least)) - nearUnit)) : 0;
+export const bitsBelowUnit = (least: number, near = nearUnit): number =>
+  least > 0 ? Math.min(mostExtraBits, Math.max(0, Math.ceil(-Math.log2(least)) - near)) : 0;
 
 /** Like activationScale for a function with a pole at 0, whose operand has a positive lower bound. */
 export const positiveScale: ScaleTable = ([x], _attrs, { activation }, known) => ({
@@ -74,7 +74,7 @@ export function factorScales(operands: Scales, { activation }: Precision, known?
   const shared = Math.ceil((productScale({ activation }, known) - activation) / 2);
   return operands.map((scale, index) => {
     const other = magnitudeOf(known.ranges[1 - index] ?? known.ranges[0]!);
-    const beside = bitsBelowUnit(Math.max(1, magnitudeOf(known.result)) / other);
+    const beside = bitsBelowUnit(Math.max(1, magnitudeOf(known.result)) / other, 0);
     return capScale(scale, activation + Math.max(shared, beside));
   });
 }
@@ -101,9 +101,12 @@ export function scaleByPublic(
   return { operands: wanted, result: wanted.reduce((sum, scale) => sum + scale, 0) };
 }
 
+/** A sum of many products adds up their roundings. */
+const guardBits = 3;
+
 /** Fractional bits whose rounding, times the constant, stays below the unit that is wanted. */
 function keptScale(activation: number, wanted: number, constant: Interval | undefined): number {
   if (wanted <= activation || !constant) return activation;
   const above = Math.ceil(Math.log2(magnitudeOf(constant)));
-  return Math.max(activation, wanted + Math.min(0, above));
+  return Math.max(activation, wanted + Math.min(0, above) + guardBits);
 }
