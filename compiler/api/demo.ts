@@ -10,6 +10,7 @@ export const demoModel: ModelOptions = {
   adapter: join(fixture, "adapter"),
   reveal: { logits: "client" },
   calibrate: join(fixture, "calibration.jsonl"),
+  quality: "fast",
 };
 
 /** A date that the base model, without the adapter, cannot read. */

@@ -1,4 +1,4 @@
-import { throwIfAny } from "../../ir/diagnostic.ts";
+import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import type { ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import {
@@ -12,8 +12,11 @@ import {
   publishRanges,
   publishWeights,
   publishWorstCase,
+  quantize,
   type RunObservation,
+  tooWideCode,
 } from "../../passes/4-quantize/index.ts";
+import type { SplitState } from "../../passes/pass.ts";
 import type { ResolvedOptions } from "../load/index.ts";
 import { isFiniteInterval, missingBounds } from "./input-bounds.ts";
 import type { GivenBounds } from "./ranges-file.ts";
@@ -49,8 +52,13 @@ export function planBounds(
   const { given } = sources;
   const expanded = preset !== undefined && Object.keys(preset.rewrites).length > 0;
   const how = { margin, inputMargin, floor, expanded };
-  const requireBounds = (calibration: Calibration): void =>
-    throwIfAny(missingBounds(secure.public, calibration, sources.namesOfInputs));
+  const requireBounds = (calibration: Calibration): void => {
+    const missing = missingBounds(secure.public, calibration, sources.namesOfInputs);
+    if (missing.length === 0) return;
+    // An operator that no bounds make computable is told first: bounds would be given in vain.
+    throwIfAny(refusedOperators(secure.private, calibration, precision));
+    throwIfAny(missing);
+  };
   const withWeights = given?.weights && given.weights.size > 0 ? { weights: given.weights } : {};
   if (!publish) {
     const calibration = boundsFrom(secure.public, sources.public, {
@@ -81,3 +89,14 @@ export const provenFrom = (
   given: Observation | undefined,
   weights: ReadonlyMap<ValueId, number> | undefined,
 ): CalibrateOptions => ({ precision, ...(given && { given }), ...(weights && { published: weights }) });
+
+/** What keeps operators from a fixed-point form, whatever the bounds. */
+function refusedOperators(state: SplitState, calibration: Calibration, precision: Precision): readonly Diagnostic[] {
+  try {
+    quantize(state, { calibration, precision });
+    return [];
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    return error.diagnostics.filter(({ code }) => code !== tooWideCode);
+  }
+}

@@ -22,6 +22,9 @@ export interface QuantizeOptions {
   readonly truncation?: "fast" | "exact";
 }
 
+/** The code of a value without bounds, or whose bounds need a wider ring. */
+export const tooWideCode = "MRL0501";
+
 /** Widest ring that the runtime computes in. */
 const maxWidth = 64;
 
@@ -64,7 +67,7 @@ function tooWide(module: Module): readonly Diagnostic[] {
     const found = bounds ? `${element.width} bits for ${bounds} at scale ${element.scale}` : "no bounds";
     return [
       {
-        code: "MRL0501",
+        code: tooWideCode,
         message: `%${id}: expected a value that fits a ring of ${maxWidth} bits, found ${found}`,
         at: origins.get(id) || `%${id}`,
         help: bounds

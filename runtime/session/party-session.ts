@@ -79,6 +79,7 @@ export interface ServerSession {
 export async function openClient(options: PartyOptions): Promise<ClientSession> {
   const { peer } = options;
   const party = await openParty(options, "client");
+  const programs = sessionPrograms(options);
   let prepared: PreparedQuery | undefined;
   const prepare = (at: QueryPosition, record?: string): Promise<PreparedQuery> => {
     party.programFor(at);
@@ -93,14 +94,15 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
       prepared ??= await prepare(at, record);
     },
     query: async (inputs, at = prefillStart, record) => {
-      refuseOutside(party.programFor(at), inputs, "client");
+      const early = prepared?.at;
+      if (early && (early.program !== at.program || early.position !== at.position))
+        throw new Error(
+          `position ${early.program}:${early.position} was prepared, but the query is for ${at.program}:${at.position}; query the prepared one`,
+        );
+      // A prepared query has counted its position already.
+      refuseOutside(early ? programs[early.program]! : party.programFor(at), inputs, "client");
       const ready = prepared ?? (await prepare(at, record));
       prepared = undefined;
-      const { program, position } = ready.at;
-      if (program !== at.program || position !== at.position)
-        throw new Error(
-          `position ${program}:${position} was prepared, but the query is for ${at.program}:${at.position}; query the prepared one`,
-        );
       return await party.orEndSession(() => party.run(ready, inputs));
     },
     end: () => peer.send(encodeRequest({ kind: "end" }), "control"),

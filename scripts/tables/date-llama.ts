@@ -80,6 +80,7 @@ async function measureVariant(
       ...(variant.adapter !== undefined && { adapter: file(variant.adapter) }),
       reveal: { logits: "client" },
       calibrate: file("calibration.jsonl"),
+      quality: "fast",
       ...(link && { link }),
     }),
   );

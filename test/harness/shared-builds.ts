@@ -19,6 +19,7 @@ export const dateOptions = {
   adapter: join(fixture, "adapter"),
   reveal: { logits: "client" },
   calibrate: join(fixture, "calibration.jsonl"),
+  quality: "fast",
 } as const satisfies ModelOptions;
 
 export type SharedBuild = Pick<Compilation, "files" | "manifest">;
