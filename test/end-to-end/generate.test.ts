@@ -40,6 +40,7 @@ beforeAll(() => {
     adapter: join(fixture, "adapter"),
     reveal: { logits: "client" },
     calibrate: join(fixture, "calibration.jsonl"),
+    quality: "fast",
     // One of the texts below begins with it, the other with the whole window.
     buckets: [22],
   });
