@@ -97,7 +97,7 @@ export const modelOptions: readonly OptionSpec[] = [
   },
   {
     flags: "--margin <factor>",
-    help: "multiply measured ranges by this factor, 1 to 1024: room for private weights and other queries (default: 4; 64 without --base and --adapter)",
+    help: "multiply measured ranges by this factor, 1 to 1024: room for private weights and other queries (default: 4; 64 without --base and --adapter; 2 with --publish-ranges)",
   },
   {
     flags: "--ranges <file>",
@@ -141,7 +141,10 @@ export const linkOption: OptionSpec = {
 
 /** @throws UsageError for an option of a model that is given with a build or a student, which it could not change */
 export function refuseForBuild(options: ParsedOptions, specs: readonly OptionSpec[], what = "a build"): void {
-  const flag = specs.map(flagOf).find((each) => options.list(optionKey(each)).length > 0);
+  const flag = specs.map(flagOf).find((each) => {
+    const key = optionKey(each);
+    return options.list(key).length > 0 || options.flag(key);
+  });
   if (flag) usage(`${flag} applies to models: ${what} has fixed sizes and owners`);
 }
 

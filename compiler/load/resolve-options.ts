@@ -14,14 +14,22 @@ import { resolveTarget } from "./resolve-target.ts";
 /**
  * How far private weights may carry values beyond what is measured without them. Those tuned from a public base exceed
  * its magnitudes: twice two, measured on the fixture as 2.6. Trained ones exceed those of initial values by 10 to 50 on
- * the networks of fixtures/cases, wherever these start, and the inputs stay as they are. Private weights themselves need room for queries only. A preset
- * squares its factor.
+ * the networks of fixtures/cases, wherever these start, and the inputs stay as they are. Private weights themselves
+ * need room for queries only. Formulas of a preset square their factor, and have one ring for all values.
  */
 const roomBeyond = {
   base: { margin: 4, inputMargin: 4, floor: 1 },
   published: { margin: 2, inputMargin: 4, floor: 1 },
   initial: { margin: 64, inputMargin: 4, floor: 64 },
+  initialOfFormulas: { margin: 16, inputMargin: 4, floor: 1 },
 } as const;
+
+function roomOf({ weights = {}, calibration = {}, target }: CompileOptions): RangeRoom {
+  if (calibration.publish === true) return roomBeyond.published;
+  if (weights.base !== undefined || weights.adapter !== undefined) return roomBeyond.base;
+  const { rewrites = {} } = resolveTarget(target).preset ?? {};
+  return roomBeyond[Object.keys(rewrites).length > 0 ? "initialOfFormulas" : "initial"];
+}
 
 /** The options with defaults, and their problems. */
 export function resolveOptions(options: CompileOptions): {
@@ -29,19 +37,14 @@ export function resolveOptions(options: CompileOptions): {
   readonly problems: readonly Diagnostic[];
 } {
   const { model, name, weights = {}, calibration = {} } = options;
-  const target = resolveTarget(options.target);
-  const known = weights.base !== undefined || weights.adapter !== undefined || target.preset !== undefined;
   return {
     resolved: {
       model,
       ...(name !== undefined && { name }),
       weights,
       interface: resolveInterface(options.interface),
-      target,
-      calibration: resolveCalibration(
-        calibration,
-        roomBeyond[calibration.publish === true ? "published" : known ? "base" : "initial"],
-      ),
+      target: resolveTarget(options.target),
+      calibration: resolveCalibration(calibration, roomOf(options)),
     },
     problems: [choiceProblems, presetProblems, adapterProblems, rangeProblems].flatMap((find) => find(options)),
   };

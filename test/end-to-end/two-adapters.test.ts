@@ -135,3 +135,13 @@ test("a sum of adapters answers as float64 does with both active", async () => {
   const { json } = await run("sum");
   expect(json.outputs.logits!.data).toHaveLength(8 * 64);
 });
+
+test("bounds that follow the adapter would tell which one is used: they are refused", async () => {
+  const { code, err } = await marillc(
+    ...["compile", join(given, "model.onnx"), "--reveal", "logits:client", "--calibrate", join(given, "calib")],
+    ...["--publish-ranges", "-o", at("published"), "--adapter", `x=${a}`, "--adapter", `y=${b}`],
+  );
+  expect(code).toBe(1);
+  expect(err).toContain("MRL0435");
+  expect(err).toContain("make a build for each adapter");
+});

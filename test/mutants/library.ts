@@ -50,6 +50,12 @@ export const library: readonly Mutant[] = [
     by: "replicated input: fixed view",
   },
   {
+    name: "an input of the server's is replicated without its mask",
+    origin: "MP-SPDZ 0.3.9: missing randomisation before revealing",
+    edits: [[replicated, "const mine = sub(x, s);", "const mine = x;"]],
+    by: "replicated server's input: fixed view",
+  },
+  {
     name: "one party's half of a result is not masked when it is replicated",
     origin: "in kind CrypTen #518: a message that nothing hides",
     edits: [[replicated, 'party.role === "server" ? sub(x, s) : other', 'party.role === "server" ? x : other']],

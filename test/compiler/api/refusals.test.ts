@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -177,6 +177,17 @@ describe("files", () => {
     await api.run({ build, inputs, plain: true, output, onWarning: (line) => warned.push(line) });
     expect(warned).toEqual([`--output writes the format .npz, also into ${output}`]);
     expect(readFileSync(output).subarray(0, 2).toString()).toBe("PK");
+  });
+
+  test("a reference that ONNX Runtime cannot open has a code, and its place", async () => {
+    for (const name of ["tokenizer.json", "config.json"]) {
+      copyFileSync(new URL(`../../../fixtures/date-llama/${name}`, import.meta.url), join(build, "client", name));
+    }
+    const [prompts, reference] = [join(dir, "prompts.jsonl"), join(dir, "reference.onnx")];
+    writeFileSync(prompts, '{"prompt": "a", "answer": "b"}\n');
+    writeFileSync(reference, "no model");
+    const failed = await call("evaluate", { build, prompts, reference }).catch((found: unknown) => found);
+    expect(failed).toMatchObject({ diagnostics: [{ code: "MRL0826", at: reference }] });
   });
 
   test("layers that cannot be frozen are said", async () => {

@@ -47,6 +47,17 @@ describe("a trained network without a public base", () => {
   });
 });
 
+it.each(["bumblebee", "sigma"])("the preset %s takes a network without a base too", async (preset) => {
+  const folder = mkdtempSync(join(dir, "net-"));
+  const { model, calibrate, input } = writeTrained(folder, trainedNets["projections of attention"]!);
+  const out = join(folder, "build");
+  build(out, { ...owned, model, calibrate, preset });
+  const { outputs: plain } = await runPlain(out, readInputFiles([input]));
+  const exact = await floatResult(model, input);
+  // The approximations of the system, on values of up to 6.
+  expect(largestDifference(plain.get("y")!.tensor.data, exact)).toBeLessThan(0.25);
+});
+
 describe("networks of public reports", () => {
   it.each([
     ["no-base-cnn", { reveal: { y: "client" } }],
@@ -82,5 +93,7 @@ describe("networks of public reports", () => {
     const margin = Number(/--margin (\d+)/.exec(help)![1]);
     expect(codesOf(trial(margin))).toEqual([]);
     expect(codesOf(trial(margin - 1))).toEqual(["MRL0505"]);
+    // The other way out: publish.
+    expect(codesOf(() => build(join(dir, "published"), { ...options, base, publishRanges: true }))).toEqual([]);
   });
 });
