@@ -120,7 +120,9 @@ function planOnce(
     const id = op.result;
     const width = widthOf(module, op, demands.get(id) ?? []);
     widths.set(id, width);
-    const made = shortened.get(id) ?? width;
+    // A later break may have left the uses with no more bits than the short ring has: then nothing is extended.
+    const short = shortened.get(id);
+    const made = short !== undefined && short < width ? short : width;
     const limit = Math.min(maxWidth, limitOf(module, op));
     if (made > limit || width > maxWidth) tooWide.push({ id, op, width, limit });
     for (const demand of demandsOf(module, op, at, Math.min(made, limit))) {
@@ -130,7 +132,8 @@ function planOnce(
       else demands.set(operand, [demand]);
     }
   }
-  return { plan: { widths, demands, shortened: new Map(shortened) }, tooWide };
+  const extended = [...shortened].filter(([id, short]) => short < widths.get(id)!);
+  return { plan: { widths, demands, shortened: new Map(extended) }, tooWide };
 }
 
 /**

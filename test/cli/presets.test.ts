@@ -80,9 +80,19 @@ test("compile --help lists the presets", async () => {
 });
 
 test("--precision says how many fractional bits there are", async () => {
-  const args = [...model, "--stage", "quantize", "--precision", "weight=14", "--precision", "activation=10"];
+  const args = [
+    ...model,
+    "--quality",
+    "fast",
+    "--stage",
+    "quantize",
+    "--precision",
+    "weight=14",
+    "--precision",
+    "activation=10",
+  ];
   const { out, err } = await marillc("inspect", ...args);
   expect(err).toBe("");
-  expect(out).toMatch(/param .*server fx16\.14/);
+  expect(out).toMatch(/param .*server fx18\.14.* in \[-8, 8\]/);
   expect(out).toMatch(/shared fx\d+\.10/);
 });

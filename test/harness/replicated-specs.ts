@@ -113,6 +113,7 @@ export const replicatedRows: Readonly<Record<string, ProtocolSpecs>> = {
       attrs: [{ to: "client" }, { to: "server" }],
     }),
   ),
+  "replicated.server-share": elementwise(unary({ lo: -200, hi: 200, scales: equalScales, widths: [64, 31, 33, 44] })),
   "replicated.share": elementwise(unary({ lo: -200, hi: 200, scales: equalScales, widths: [64, 31, 33, 44] })),
   "replicated.square": elementwise(unary({ lo: -30, hi: 30, to: [0, 900], widths: [64, 50] })),
   "replicated.truncate": elementwise(dropping([64, 61, 40, 44])),

@@ -44,7 +44,7 @@ function clipped({ nodes, ...rest }: Written, end: string, bound: number): Writt
 function compile(name: string, model: Written) {
   const { at, model: file, calibrate, input } = writeFiles(dir, name, model);
   const out = join(at, "build");
-  build(out, { model: file, base: file, private: ["*"], reveal: { y: "client" }, calibrate });
+  build(out, { model: file, base: file, private: ["*"], reveal: { y: "client" }, calibrate, quality: "fast" });
   return { out, input };
 }
 
