@@ -6,8 +6,8 @@ export const roundingPart = 2 ** -6;
 
 /**
  * Bounds with what rounding may add. A ring holds every magnitude below the next power of two, so no more than that is
- * added: what is within cannot wrap. A positive lower end stays positive, since a reciprocal or a root behind it has no
- * value at 0.
+ * added: what is within cannot wrap. A lower end that a reciprocal, a logarithm or an inverse root takes (four units and
+ * more) stays positive, since they have no value at 0. A smaller one, as that of a sigmoid far below 0, rounds to 0.
  */
 export function withRounding({ lo, hi }: Interval, scale: number): Interval {
   const unit = 2 ** -scale;
@@ -15,5 +15,6 @@ export function withRounding({ lo, hi }: Interval, scale: number): Interval {
   const room = most > 0 ? 2 ** (Math.floor(Math.log2(most)) + 1) - most : 0;
   const part = Math.min(room, most * roundingPart);
   const tolerance = room > 0 ? Math.min(part + roundingUnits * unit, room) : roundingUnits * unit;
-  return { lo: lo > 0 ? lo - Math.min(tolerance, lo / 2) : lo - tolerance, hi: hi + tolerance };
+  const staysPositive = lo >= roundingUnits * unit;
+  return { lo: lo - (staysPositive ? Math.min(tolerance, lo / 2) : tolerance), hi: hi + tolerance };
 }

@@ -27,6 +27,26 @@ test("values within their bounds, and as far beyond as rounding takes them, are 
   expect(watched(2.01, -1.99, 2, -2)).toEqual([]);
 });
 
+test("a value that is proven positive, but less than a unit, may round to 0; one that has an inverse may not", () => {
+  const departuresOf = (lo: number, x: number) => {
+    const positive = parse(
+      `module m stage quantize {
+  input %x : client f32[1] in [-4, 4]
+  %x.share = share %x : shared fx24.12[1] in [-4, 4] at "/share"
+  %y = abs %x.share : shared fx24.12[1] in [${lo}, 4] at "/y"
+  output %y
+}`,
+      { file: "positive.mir" },
+    );
+    const { observe, found } = watchDepartures(positive);
+    interpret(positive, new Map(), new Map([["x", tensor([1], [x])]]), { observe });
+    return found.map(({ at }) => at);
+  };
+  expect(departuresOf(0.000000001, 0)).toEqual([]);
+  expect(departuresOf(0.01, 0.0099)).toEqual([]);
+  expect(departuresOf(0.01, 0)).toEqual(["/y"]);
+});
+
 test("each value beyond is named with its layer, its bounds and the element farthest off", () => {
   const [first] = watched(1, -1, 0.5, -5);
   expect(first).toEqual({ value: "x.share", at: "/share", what: "values", bounds: { lo: -4, hi: 4 }, found: -5 });
