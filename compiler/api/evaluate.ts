@@ -1,5 +1,5 @@
 import { fail } from "../../ir/diagnostic.ts";
-import { chosenAdapter, loadManifest, loadPartyBuild, partyFolder } from "../build/index.ts";
+import { chosenAdapter, loadManifest, partyFolder } from "../build/index.ts";
 import { readTokenizer, type TextTokenizer } from "../inputs/index.ts";
 import { errorBound } from "../report/cost/index.ts";
 import {
@@ -7,17 +7,15 @@ import {
   type ClampedValues,
   clampedField,
   evaluate as compare,
-  dequantizeOutput,
   type Evaluation,
   type EvaluationPrompt,
   type Forward,
-  loadPlain,
   type MeasuredRun,
   type OnnxSession,
-  openClientExecutor,
   openLocal,
   openLocalGuard,
   openOnnxSession,
+  openPlain,
   type RunResult,
   readEvaluationPrompts,
   securityFields,
@@ -158,17 +156,11 @@ async function boundFor(
   dir: string,
   tokens: TextTokenizer,
   { prompt }: EvaluationPrompt,
-  { clamp, adapter }: { readonly clamp: boolean; readonly adapter?: string },
+  chosen: { readonly clamp: boolean; readonly adapter?: string },
 ): Promise<number> {
-  const client = await loadPartyBuild(dir, "client");
-  const { module, weights } = await loadPlain(dir, adapter);
-  const part = await openClientExecutor(client, { clamp });
-  const { shared } = await part.prepare(
-    tokenFeeds(textInputOf(client.manifest), tokens.encode(prompt), tokens.padToken),
-  );
-  await part.release();
-  const inputs = Object.entries(shared).map(
-    ([id, integers]) => [id, dequantizeOutput(integers, client.program.inputs[id]!.scale)] as const,
-  );
-  return errorBound(module, weights, new Map(inputs));
+  const plain = await openPlain(dir, chosen);
+  const feeds = tokenFeeds(textInputOf(loadManifest(dir)), tokens.encode(prompt), tokens.padToken);
+  const shared = await plain.shared(feeds);
+  await plain.release();
+  return errorBound(plain.module, plain.weights, shared);
 }

@@ -11,11 +11,10 @@ import {
   sha256,
   version,
 } from "../build/index.ts";
-import { type ChunkProgram, positionsInput } from "../decode/index.ts";
+import { type ChunkProgram, positionsInput, writtenDtypeOf } from "../decode/index.ts";
 import { readTokenizerFiles } from "../inputs/index.ts";
 import type { LoadedModel } from "../load/index.ts";
 import { type BoundaryType, extractSubgraph } from "../onnx/format/index.ts";
-import type { Dtype } from "../tensors/index.ts";
 import { choiceFiles } from "./adapter-choices.ts";
 import { type BuildInputs, chunkManifest, prefillManifest } from "./build-manifest.ts";
 
@@ -118,8 +117,6 @@ function serverGraph({ loaded, state, options }: BuildInputs): Files {
   return new Map([["private.onnx", extractSubgraph(model, [...inputs], made, around)]]);
 }
 
-const elementDtypes: Readonly<Record<string, Dtype>> = { f32: "float32", i64: "int64", bool: "bool" };
-
 /** Types of the ONNX tensors that are values of the module, where shapes are static. */
 function boundaryTypes({ model, imported }: LoadedModel): ReadonlyMap<string, BoundaryType> {
   const declared = new Map(model.graph.inputs.map(({ name, dtype }) => [name, dtype]));
@@ -127,7 +124,7 @@ function boundaryTypes({ model, imported }: LoadedModel): ReadonlyMap<string, Bo
     [...imported.sources].flatMap(([id, source]): [string, BoundaryType][] => {
       const value = imported.module.values[id];
       if (!value) return [];
-      const dtype = declared.get(source) ?? elementDtypes[value.type.element.kind] ?? "float32";
+      const dtype = declared.get(source) ?? writtenDtypeOf(value.type);
       return [[source, { dtype, dims: value.type.shape }]];
     }),
   );

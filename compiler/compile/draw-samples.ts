@@ -2,6 +2,7 @@ import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { type Interval, sizeOf } from "../../ir/type.ts";
 import type { ClientCut } from "../../passes/pass.ts";
+import { createFixedStream } from "../tensors/index.ts";
 
 const drawnRuns = 8;
 
@@ -17,7 +18,7 @@ export function drawSamples(
   const cutOf = new Map(cuts.map((cut) => [cut.value, cut]));
   const draws = module.inputs.map((id) => [id, drawOf(module, id, cutOf.get(id), bounds.get(id))] as const);
   if (draws.some(([, draw]) => draw === undefined)) return undefined;
-  const next = createStream();
+  const next = createFixedStream();
   return Array.from({ length: drawnRuns }, () => new Map(draws.map(([id, draw]) => [id, draw!(next)])));
 }
 
@@ -51,13 +52,4 @@ function drawOf(
   const lo = Math.max(range.lo, least ?? -Infinity);
   const between = (next: () => number): number => lo + (range.hi - lo) * next();
   return each(element.kind === "i64" ? (next) => Math.round(between(next)) : between);
-}
-
-/** Numbers in [0, 1), the same each time: linear congruential (Numerical Recipes). */
-function createStream(): () => number {
-  let state = 1;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

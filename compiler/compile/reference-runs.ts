@@ -1,8 +1,9 @@
 import { interpret } from "../../ir/interpret.ts";
 import { typeOf } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
+import { writtenDtypeOf } from "../decode/index.ts";
 import type { LoadedModel } from "../load/index.ts";
-import type { Dtype, TypedTensor } from "../tensors/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 import type { Sample } from "./calibration-samples.ts";
 
 /** One calibration sample, and what the model answers in float64. */
@@ -11,8 +12,6 @@ export interface ReferenceRun {
   /** By the name of the model's output. */
   readonly outputs: ReadonlyMap<string, Tensor>;
 }
-
-const dtypes: Readonly<Record<string, Dtype>> = { f32: "float32", i64: "int64", bool: "bool" };
 
 /** The model with its private weights on the first samples, in float64: what a secure run is compared with. */
 export function referenceRuns(
@@ -25,7 +24,7 @@ export function referenceRuns(
     const results = interpret(module, weights, sample);
     const inputs = [...imported.inputs].flatMap(([name, id]) => {
       const tensor = sample.get(id);
-      return tensor ? [[name, { dtype: dtypes[typeOf(module, id).element.kind] ?? "float32", tensor }] as const] : [];
+      return tensor ? [[name, { dtype: writtenDtypeOf(typeOf(module, id)), tensor }] as const] : [];
     });
     const outputs = module.outputs.map((id) => [sources.get(id) ?? id, results.get(id)!] as const);
     return { inputs: new Map(inputs), outputs: new Map(outputs) };

@@ -2,6 +2,7 @@ import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/modu
 import type { Tensor } from "../../ir/tensor.ts";
 import { type Shape, sizeOf } from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
+import { createFixedStream } from "../tensors/index.ts";
 
 /** Values that a weight starts training with: uniform in [lo, hi]. */
 export interface InitialValues {
@@ -124,14 +125,11 @@ export function initialWeights(module: Module): (param: ValueId) => InitialValue
   return (param) => startOf(param) ?? one;
 }
 
-/** A stream of numbers in [0, 1) that follows from a name: linear congruential (Numerical Recipes), FNV-1a as its seed. */
+/** A stream of numbers in [0, 1) that follows from a name, with FNV-1a as its seed. */
 function createStream(name: string): () => number {
-  let state = 2166136261;
-  for (const byte of new TextEncoder().encode(name)) state = Math.imul(state ^ byte, 16777619) >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
+  let seed = 2166136261;
+  for (const byte of new TextEncoder().encode(name)) seed = Math.imul(seed ^ byte, 16777619) >>> 0;
+  return createFixedStream(seed);
 }
 
 /** A tensor with these initial values; the name decides which. */

@@ -3,6 +3,7 @@ import type { Tensor } from "../../ir/tensor.ts";
 import { sizeOf } from "../../ir/type.ts";
 import type { LayoutView } from "../onnx/import/graph/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
+import { createFixedStream } from "../tensors/index.ts";
 import { isLoraMatrix, type Ownership } from "./decide-ownership.ts";
 import { drawInitial, initialWeights } from "./initial-weights.ts";
 
@@ -55,15 +56,11 @@ export const initialLoraMatrix = (isA: boolean, shape: readonly number[]): Tenso
 const zeros = (shape: readonly number[]): Tensor => ({ shape, data: new Float64Array(sizeOf(shape)) });
 
 /**
- * Uniform in ±1/√in, the initial values of A [in, r]; a linear congruential stream (Numerical Recipes), the same each
- * time.
+ * Uniform in ±1/√in, the initial values of A [in, r]; the same each time.
  */
 function kaimingUniform(shape: readonly number[]): Tensor {
   const bound = 1 / Math.sqrt(shape[0] ?? 1);
-  let state = 1;
-  const data = zeros(shape).data.map(() => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return bound * (state / 2 ** 31 - 1);
-  });
+  const next = createFixedStream();
+  const data = zeros(shape).data.map(() => bound * (2 * next() - 1));
   return { shape, data };
 }

@@ -19,7 +19,7 @@ export {
   watchMemory,
 } from "./meter.ts";
 export { type OnnxSession, openOnnxSession, runtimeInfo } from "./onnx-session.ts";
-export { loadPlain, type PlainOutputs, runPlain } from "./plain.ts";
+export { loadPlain, openPlain, type PlainOutputs, type PlainProgram, runPlain } from "./plain.ts";
 export { type ClampedValues, dequantizeOutput } from "./quantize-inputs.ts";
 export {
   addClamped,

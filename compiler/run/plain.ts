@@ -31,6 +31,9 @@ export interface PlainOptions extends ClientOptions {
 /** The fixed-point program of a build, in the interpreter. */
 export interface PlainProgram {
   readonly module: Module;
+  readonly weights: WeightStore;
+  /** What the parties share for these inputs, in real numbers, by input of the module. */
+  readonly shared: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<ReadonlyMap<ValueId, Tensor>>;
   /**
    * @throws DiagnosticError for inputs that the client refuses, for a value that leaves its ring, and by the guard
    */
@@ -57,14 +60,17 @@ export async function openPlain(
 ): Promise<PlainProgram> {
   const { module, weights } = await loadPlain(dir, adapter);
   const { client, prepare, finish, release } = await openOwnParts(dir, options);
+  const realValues = ({ shared }: PreparedQuery): ReadonlyMap<ValueId, Tensor> =>
+    new Map(
+      Object.entries(shared).map(([id, integers]) => [
+        id,
+        dequantizeOutput(integers, client.program.inputs[id]!.scale),
+      ]),
+    );
   const interpreted = (prepared: PreparedQuery): Interpreted => {
-    const shared = Object.entries(prepared.shared).map(([id, integers]): [string, Tensor] => [
-      id,
-      dequantizeOutput(integers, client.program.inputs[id]!.scale),
-    ]);
     const { observe, found } = watchDepartures(module);
     try {
-      return { results: interpret(module, weights, new Map(shared), { observe }), departures: found };
+      return { results: interpret(module, weights, realValues(prepared), { observe }), departures: found };
     } catch (failure) {
       const beyond = failure instanceof DiagnosticError ? leftRing(failure, module) : undefined;
       if (!beyond) throw failure;
@@ -73,6 +79,8 @@ export async function openPlain(
   };
   return {
     module,
+    weights,
+    shared: async (inputs) => realValues(await prepare(inputs)),
     run: async (inputs) => {
       const prepared = await prepare(inputs);
       const { results, failure, departures } = interpreted(prepared);

@@ -2,9 +2,7 @@ import type { Tensor } from "../../ir/tensor.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { openLocal } from "./local-session.ts";
-import { openOwnParts } from "./own-parts.ts";
-import { loadPlain, runPlain } from "./plain.ts";
-import { dequantizeOutput } from "./quantize-inputs.ts";
+import { openPlain, type PlainProgram } from "./plain.ts";
 
 /** Errors of one output over all runs, in its own units. */
 export interface VerifiedOutput {
@@ -28,7 +26,7 @@ export interface VerificationRun {
 
 /** First-order bounds on the outputs' errors for given shared inputs, by revealed value. */
 export type DeclaredErrors = (
-  plain: Awaited<ReturnType<typeof loadPlain>>,
+  plain: Pick<PlainProgram, "module" | "weights">,
   shared: ReadonlyMap<string, Tensor>,
 ) => ReadonlyMap<string, number>;
 
@@ -40,24 +38,26 @@ export async function verifyBuild(
   declaredErrors: DeclaredErrors,
 ): Promise<readonly VerifiedOutput[]> {
   const found = new Map<string, VerifiedOutput>();
+  const plain = await openPlain(dir);
   const session = await openLocal({ dir, inProcess: true });
   try {
     for (const run of runs) {
       const { outputs, serverOutputs } = await session.query(run.inputs);
       const secure = new Map([...serverOutputs, ...outputs]);
-      const both = await runPlain(dir, run.inputs);
-      const plain = new Map([...both.serverOutputs, ...both.outputs]);
+      const interpreted = await plain.run(run.inputs);
+      const exactly = new Map([...interpreted.serverOutputs, ...interpreted.outputs]);
       for (const [output, exact] of run.outputs) {
-        const [own, fixed] = [secure.get(output), plain.get(output)];
+        const [own, fixed] = [secure.get(output), exactly.get(output)];
         if (own && fixed) found.set(output, widest(found.get(output), compare(output, exact, own, fixed)));
       }
     }
   } catch (error) {
-    await session.abandon();
+    await Promise.all([session.abandon(), plain.release()]);
     throw error;
   }
   await session.end();
-  const bounds = await declaredBy(dir, manifest, runs, declaredErrors);
+  const bounds = await declaredBy(plain, manifest, runs, declaredErrors);
+  await plain.release();
   return [...found.values()].map((each) => {
     const declared = each.differing ? undefined : bounds.get(each.output);
     return declared === undefined ? each : { ...each, declared };
@@ -92,28 +92,18 @@ function widest(known: VerifiedOutput | undefined, next: VerifiedOutput): Verifi
 
 /** The largest declared error of each output over the runs. */
 async function declaredBy(
-  dir: string,
-  manifest: Manifest,
+  plain: PlainProgram,
+  { reveals }: Manifest,
   runs: readonly VerificationRun[],
   declaredErrors: DeclaredErrors,
 ): Promise<ReadonlyMap<string, number>> {
-  const plain = await loadPlain(dir);
-  const { client, prepare, release } = await openOwnParts(dir);
-  const names = new Map(manifest.reveals.map(({ value, tensor }) => [value, tensor]));
+  const names = new Map(reveals.map(({ value, tensor }) => [value, tensor]));
   const bounds = new Map<string, number>();
-  try {
-    for (const { inputs } of runs) {
-      const { shared } = await prepare(inputs);
-      const real = Object.entries(shared).map(
-        ([id, integers]) => [id, dequantizeOutput(integers, client.program.inputs[id]!.scale)] as const,
-      );
-      for (const [value, bound] of declaredErrors(plain, new Map(real))) {
-        const name = names.get(value) ?? value;
-        bounds.set(name, Math.max(bounds.get(name) ?? 0, bound));
-      }
+  for (const { inputs } of runs) {
+    for (const [value, bound] of declaredErrors(plain, await plain.shared(inputs))) {
+      const name = names.get(value) ?? value;
+      bounds.set(name, Math.max(bounds.get(name) ?? 0, bound));
     }
-  } finally {
-    await release();
   }
   return bounds;
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { OnnxNode, OnnxTensor } from "../onnx/format/index.ts";
 import type { LinearNode } from "../onnx/weights/index.ts";
-import { type Dtype, encodeElements } from "../tensors/index.ts";
+import { createFixedStream, type Dtype, encodeElements } from "../tensors/index.ts";
 import type { FrozenLayers } from "./freeze.ts";
 import { layerIndex, type ModelGraph } from "./model-graph.ts";
 import { emptyPatch, type ModelPatch } from "./model-patch.ts";
@@ -107,12 +107,9 @@ function floatTensor(name: string, dtype: Dtype, dims: readonly number[], data: 
   return { name, dtype, dims, source: { kind: "inline", bytes: encodeElements(dtype as "float32", data) } };
 }
 
-/** Uniform within ±1/√in; a linear congruential stream (Numerical Recipes). */
+/** Uniform within ±1/√in. */
 function initialMatrix(name: string, inner: number, rank: number): Float64Array {
-  let state = createHash("sha256").update(name).digest().readUInt32LE(0);
+  const next = createFixedStream(createHash("sha256").update(name).digest().readUInt32LE(0));
   const bound = 1 / Math.sqrt(inner);
-  return new Float64Array(inner * rank).map(() => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return bound * (state / 2 ** 31 - 1);
-  });
+  return new Float64Array(inner * rank).map(() => bound * (2 * next() - 1));
 }

@@ -16,6 +16,7 @@ export {
   integerLimit,
   safeIntegerOf,
 } from "./element-codecs.ts";
+export { createFixedStream } from "./fixed-stream.ts";
 export { type NarrowType, narrowTypeOf, packedLength, widenElements } from "./narrow-types.ts";
 export { type NpyDtype, readNpy, type TypedTensor, writeNpy } from "./npy.ts";
 export { readNpz, writeNpz } from "./npz.ts";

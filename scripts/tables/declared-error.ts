@@ -1,12 +1,7 @@
-import { loadPartyBuild } from "../../compiler/build/index.ts";
+import { loadManifest } from "../../compiler/build/index.ts";
 import { errorBounds } from "../../compiler/report/cost/index.ts";
-import {
-  checkInputs,
-  dequantizeOutput,
-  loadPlain,
-  openClientExecutor,
-  readInputFiles,
-} from "../../compiler/run/index.ts";
+import { checkInputs, openPlain, type PlainProgram, readInputFiles } from "../../compiler/run/index.ts";
+import type { TypedTensor } from "../../compiler/tensors/index.ts";
 
 /** Largest error that a build's revealed outputs may have on this input, from scales, depth and declared errors. */
 export const declaredError = async (build: string, ...files: readonly string[]): Promise<number> =>
@@ -14,14 +9,15 @@ export const declaredError = async (build: string, ...files: readonly string[]):
 
 /** The same for each revealed tensor, by its ONNX name. */
 export async function declaredErrors(build: string, ...files: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const client = await loadPartyBuild(build, "client");
-  const part = await openClientExecutor(client);
-  const { shared } = await part.prepare(checkInputs(client.manifest, readInputFiles(files)));
-  await part.release();
-  const { module, weights } = await loadPlain(build);
-  const inputs = Object.entries(shared).map(
-    ([id, integers]) => [id, dequantizeOutput(integers, client.program.inputs[id]!.scale)] as const,
-  );
-  const bounds = errorBounds(module, weights, new Map(inputs));
-  return new Map(client.manifest.reveals.map(({ value, tensor }) => [tensor, bounds.get(value)!]));
+  const manifest = loadManifest(build);
+  const plain = await openPlain(build);
+  const bounds = await declaredOf(plain, checkInputs(manifest, readInputFiles(files), "both"));
+  await plain.release();
+  return new Map(manifest.reveals.map(({ value, tensor }) => [tensor, bounds.get(value)!]));
 }
+
+/** The same for each revealed value of an open program. */
+export const declaredOf = async (
+  plain: PlainProgram,
+  inputs: ReadonlyMap<string, TypedTensor>,
+): Promise<ReadonlyMap<string, number>> => errorBounds(plain.module, plain.weights, await plain.shared(inputs));

@@ -1,5 +1,6 @@
 import type { onnx as proto } from "onnx-proto";
 import { info, model, node } from "../fuzz/build-model.ts";
+import { createRandom, type Random } from "../fuzz/random.ts";
 
 /** A network that nobody has seen, and what its inputs look like. */
 export interface RandomNetwork {
@@ -11,23 +12,12 @@ export interface RandomNetwork {
   readonly input: (scale: number) => Float64Array;
 }
 
-type Random = () => number;
-
-/** Uniform in (0, 1), the same for a seed (xorshift: Marsaglia 2003). For tests, not for secrets. */
-export function createRandom(seed: number): Random {
-  let state = (seed + 1) * 2654435761;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return ((state >>> 0) + 0.5) / 2 ** 32;
-  };
-}
+/** Uniform in [0, 1), in steps of 2^−24. */
+const uniform = (random: Random): number => random.below(2 ** 24) / 2 ** 24;
 
 /** Normal by the central limit of twelve, cut off at six deviations. */
-const normal = (random: Random): number => Array.from({ length: 12 }, random).reduce((sum, x) => sum + x, -6);
-
-const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+const normal = (random: Random): number =>
+  Array.from({ length: 12 }, () => uniform(random)).reduce((sum, x) => sum + x, -6);
 
 /** A graph under construction: the value at its end has the shape [rows, width]. */
 interface Draft {
@@ -62,9 +52,9 @@ const elementwise =
     add(draft, op, draft.last);
 
 const linear: Layer = (draft) => {
-  const width = pick(draft.random, [3, 8, 16, 40]);
+  const width = draft.random.pick([3, 8, 16, 40]);
   // From much smaller to larger weights than any initialisation.
-  const gain = 2 ** (4 * draft.random() - 2);
+  const gain = 2 ** (4 * uniform(draft.random) - 2);
   const matrix = weight(draft, [draft.width, width], gain / Math.sqrt(draft.width));
   const product = add(draft, "MatMul", `${draft.last} ${matrix}`);
   draft.width = width;
@@ -73,9 +63,9 @@ const linear: Layer = (draft) => {
 
 const residual: Layer = (draft) => {
   const before = draft.last;
-  const square = weight(draft, [draft.width, draft.width], draft.random() / Math.sqrt(draft.width));
+  const square = weight(draft, [draft.width, draft.width], uniform(draft.random) / Math.sqrt(draft.width));
   const product = add(draft, "MatMul", `${before} ${square}`);
-  return add(draft, "Add", `${before} ${add(draft, pick(draft.random, ["Relu", "Tanh", "Sigmoid"]), product)}`);
+  return add(draft, "Add", `${before} ${add(draft, draft.random.pick(["Relu", "Tanh", "Sigmoid"]), product)}`);
 };
 
 const norm: Layer = (draft) => {
@@ -115,10 +105,10 @@ const catalog: Readonly<Record<string, Layer>> = {
 /** The network of a seed: one to five layers, of which the first and the last are linear. */
 export function randomNetwork(seed: number): RandomNetwork {
   const random = createRandom(seed);
-  const rows = pick(random, [1, 2, 5]);
-  const width = pick(random, [4, 8, 12]);
+  const rows = random.pick([1, 2, 5]);
+  const width = random.pick([4, 8, 12]);
   const draft: Draft = { random, rows, width, last: "x", nodes: [], weights: [], layers: [] };
-  const middle = Array.from({ length: Math.floor(4 * random()) }, () => pick(random, Object.keys(catalog)));
+  const middle = Array.from({ length: random.below(4) }, () => random.pick(Object.keys(catalog)));
   for (const name of ["linear", ...middle, "linear"]) {
     draft.last = catalog[name]!(draft);
     draft.layers.push(name);

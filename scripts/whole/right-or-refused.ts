@@ -2,20 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compile } from "../../compiler/api/compile.ts";
-import { loadManifest, loadPartyBuild } from "../../compiler/build/index.ts";
-import { errorBounds } from "../../compiler/report/cost/index.ts";
-import {
-  dequantizeOutput,
-  loadPlain,
-  openClientExecutor,
-  openLocal,
-  openLocalGuard,
-  openOnnxSession,
-} from "../../compiler/run/index.ts";
+import { openLocal, openOnnxSession, openPlain } from "../../compiler/run/index.ts";
 import { type TypedTensor, writeNpz } from "../../compiler/tensors/index.ts";
 import { DiagnosticError } from "../../ir/diagnostic.ts";
 import { tensor } from "../../ir/tensor.ts";
-import { createRandom, type RandomNetwork, randomNetwork } from "./random-network.ts";
+import { createRandom } from "../fuzz/random.ts";
+import { declaredOf } from "../tables/declared-error.ts";
+import { type RandomNetwork, randomNetwork } from "./random-network.ts";
 
 /** What became of a run. `wrong`: an answer beyond its declared error of float, which nothing refused or marked. */
 export type Outcome = "right" | "refused by the compiler" | "refused by the client" | "marked by the guard" | "wrong";
@@ -94,15 +87,14 @@ async function asked(
 ): Promise<readonly WholeRun[]> {
   const build = join(dir, "build");
   const reference = await openOnnxSession(join(dir, "model.onnx"));
-  const guard = (await openLocalGuard(build, { clamp: false }))!;
+  const plain = await openPlain(build);
   const session = await openLocal({ dir: build, inProcess: true });
-  const declared = await openDeclared(build);
   const random = createRandom(seed + 7919);
   const ask = async (): Promise<Omit<WholeRun, "seed">> => {
-    const scale = scales[Math.floor(random() * scales.length)]!;
+    const scale = random.pick(scales);
     const given = new Map<string, TypedTensor>([["x", { dtype: "float32", tensor: tensor(inputShape, input(scale)) }]]);
     try {
-      const [departure] = await guard.departures(given);
+      const [departure] = await plain.departures(given);
       if (departure) return { outcome: "marked by the guard", detail: departure.at };
     } catch (error) {
       if (!(error instanceof DiagnosticError)) throw error;
@@ -112,31 +104,13 @@ async function asked(
     const found = outputs.get("y")!.tensor.data;
     const exact = (await reference.run(given)).get("y")!.tensor.data;
     const error = found.reduce((most, x, k) => Math.max(most, Math.abs(x - exact[k]!)), 0);
-    const bound = await declared.bound(given);
+    const bound = Math.max(...(await declaredOf(plain, given)).values());
     const detail = `${error.toPrecision(3)} of ${bound.toPrecision(3)} declared`;
     return { outcome: error <= bound ? "right" : "wrong", detail };
   };
   const runs: WholeRun[] = [];
   for (let k = 0; k < inputs; k++) runs.push({ seed, ...(await ask()) });
   await session.end();
-  await Promise.all([guard.release(), reference.release(), declared.release()]);
+  await Promise.all([plain.release(), reference.release()]);
   return runs;
-}
-
-/** The declared error of the output for given inputs. */
-async function openDeclared(build: string) {
-  const client = await loadPartyBuild(build, "client");
-  const { module, weights } = await loadPlain(build);
-  const part = await openClientExecutor(client);
-  const [revealed] = loadManifest(build).reveals;
-  return {
-    bound: async (given: ReadonlyMap<string, TypedTensor>): Promise<number> => {
-      const { shared } = await part.prepare(given);
-      const real = Object.entries(shared).map(
-        ([id, integers]) => [id, dequantizeOutput(integers, client.program.inputs[id]!.scale)] as const,
-      );
-      return errorBounds(module, weights, new Map(real)).get(revealed!.value)!;
-    },
-    release: part.release,
-  };
 }

@@ -5,6 +5,7 @@ import { isFixed, sizeOf, type TensorType } from "../../../ir/type.ts";
 import { specOf } from "../../../passes/5-select/index.ts";
 import { ulpsOf } from "../../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../../runtime/protocols/registry.ts";
+import { createFixedStream } from "../../tensors/index.ts";
 
 /** A way to move the values of one run, and the factor on the change that it makes. */
 interface Trial {
@@ -89,11 +90,8 @@ function opUlps(module: Module, op: Op): number {
   return protocol && op.name !== "share" ? ulpsOf(protocol, specOf(module, op)) : 0;
 }
 
-/** Uniform in [−1, 1), equal in every run (linear congruential, Numerical Recipes): for estimates, not for secrets. */
+/** Uniform in [−1, 1), equal in every run: for estimates, not for secrets. */
 export function createNoise(): () => number {
-  let state = 1;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  };
+  const next = createFixedStream();
+  return () => 2 * next() - 1;
 }
