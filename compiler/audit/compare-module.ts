@@ -150,7 +150,7 @@ function expectedOperand(
   }
   const decl = program.weights.get(name);
   const param = module.params.get(id ?? "");
-  if (!decl || !param || (name !== id && !name.startsWith(`${id}.`))) return "";
+  if (!decl || !param || (name !== id && name !== `${id}.${decl.form}${decl.width}`)) return "";
   const isPublic = decl.form === "public" || decl.form === "disclosed";
   const open = decl.form === "server" ? "server" : isPublic ? "public" : param.type.label;
   const { type, placed } = param;

@@ -1,4 +1,5 @@
 import {
+  checkCharacters,
   createTokenReader,
   type Literal,
   readLiteral,
@@ -47,7 +48,8 @@ export interface ParsedModule {
 }
 
 const mirTokens: TokenRules = {
-  skip: /(?:\s|\/\/[^\n\r]*)+/y,
+  // No comments: the compiler writes none, and nobody reads them.
+  skip: /[ \n]+/y,
   kinds: [
     ["name", /%[A-Za-z_][A-Za-z0-9_.]*|[A-Za-z_][A-Za-z0-9_.-]*/y],
     ["number", /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/y],
@@ -58,6 +60,7 @@ const mirTokens: TokenRules = {
 
 /** @throws ParseFault where the text is not a scheduled module. */
 export function parseMir(text: string): ParsedModule {
+  checkCharacters(text);
   const reader = createTokenReader(tokenize(text, mirTokens));
   reader.expect("module");
   if (reader.kind() === "string") reader.string();

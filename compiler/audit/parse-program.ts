@@ -3,6 +3,7 @@ import { type ParsedBody, readBody, readMember } from "./read-body.ts";
 import {
   checkCharacters,
   createTokenReader,
+  isValueName,
   type Literal,
   ParseFault,
   readLiteral,
@@ -89,7 +90,10 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   };
   const table = <T>(name: string, type: string, item: () => T): ReadonlyMap<string, T> => {
     reader.expect(`const ${name} =`);
-    const entries = readRecord(reader, item);
+    const entries = readRecord(reader, (key) => {
+      if (!isValueName(key)) reader.fail(`the name of a value instead of ${JSON.stringify(key)} before it`);
+      return item();
+    });
     typed(type);
     reader.expect(";");
     return entries;

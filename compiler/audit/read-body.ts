@@ -1,4 +1,4 @@
-import { ParseFault, readKey, type TokenReader } from "./token-reader.ts";
+import { isValueName, ParseFault, readKey, type TokenReader } from "./token-reader.ts";
 
 export interface ParsedArgument {
   /** `cached`: a masked value that earlier queries opened. */
@@ -153,6 +153,7 @@ function readProtocolCall(reader: TokenReader, scope: BodyScope): ParsedCall {
   if (!scope.hasProtocol(callee)) reader.fail(`a protocol of the list instead of ${callee}`);
   reader.expect(". run ( party . at (");
   const label = reader.string();
+  if (!isValueName(label)) reader.fail(`the name of a value instead of ${JSON.stringify(label)} before it`);
   reader.expect(") ,");
   const result = readMember(reader, "specs");
   return { kind: "protocol", callee, label, result, args: readOperands(reader, scope) };
@@ -237,6 +238,7 @@ function readReturns(reader: TokenReader, scope: BodyScope): ReadonlyMap<string,
   reader.expect("{");
   reader.list("}", () => {
     const key = readKey(reader);
+    if (!isValueName(key)) reader.fail(`the name of a value instead of ${JSON.stringify(key)} before it`);
     const value = reader.accepts(":") ? reader.take("name", "a value") : key;
     if (!scope.hasValue(value)) reader.fail(`a value that was computed before instead of ${value}`);
     if (returns.has(key)) reader.fail(`each output once; ${key} occurs twice`);

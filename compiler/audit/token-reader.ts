@@ -24,12 +24,21 @@ export class ParseFault extends Error {
   }
 }
 
+/** Half of a surrogate pair is no character: encoders replace it, so two different strings would become one. */
+export const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text);
+
+/**
+ * Names of values, and what streams of randomness are labelled with: the same alphabet in program.mir and in programs, in
+ * which different names are different bytes.
+ */
+export const isValueName = (text: string): boolean => /^[A-Za-z_][A-Za-z0-9_.]*$/.test(text);
+
 const match = (pattern: RegExp, text: string, at: number): string | undefined => {
   pattern.lastIndex = at;
   return pattern.test(text) ? text.slice(at, pattern.lastIndex) : undefined;
 };
 
-/** Allows printable ASCII and line feeds: no other line ends, no characters that change the reading order. */
+/** Allows printable ASCII and line feeds: no other line ends, no characters that change the order of reading. */
 export function checkCharacters(text: string): void {
   const odd = /[^\n\x20-\x7e]/.exec(text);
   if (!odd) return;
@@ -124,10 +133,12 @@ export function createTokenReader(tokens: readonly Token[]): TokenReader {
       const { line } = next();
       const text = take("string", "a string");
       try {
-        return JSON.parse(text) as string;
+        const value = JSON.parse(text) as string;
+        if (isWellFormed(value)) return value;
       } catch {
-        throw new ParseFault(`${text} is not a string`, line);
+        // Refused below.
       }
+      throw new ParseFault(`${text} is not a string`, line);
     },
     number: () => Number(take("number", "a number")),
     fail,

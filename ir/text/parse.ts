@@ -54,6 +54,13 @@ export function parse(text: string, { file = "module.mir", limit = defaultLimit 
   }
   const location = (line: number | undefined, column: number | undefined): string =>
     `${file}:${Number.isNaN(line ?? Number.NaN) ? "end" : `${line}:${column}`}`;
+  const odd = /[^\n\r\t\x20-\x7e]/.exec(text);
+  if (odd) {
+    const line = text.slice(0, odd.index).split("\n");
+    const code = odd[0].charCodeAt(0).toString(16).padStart(4, "0");
+    const at = location(line.length, line.at(-1)!.length + 1);
+    fail({ code: "MRL0202", message: `expected printable ASCII, found U+${code}; a string writes it \\u${code}`, at });
+  }
   const { tokens, errors } = lexer.tokenize(text);
   if (errors.length > 0) {
     throw new DiagnosticError(
@@ -171,12 +178,17 @@ function dimensionOf(token: IToken, reader: ParseContext): number {
   return reader.refuse("MRL0205", token, `expected a size (an integer of at least 0), found ${token.image}`);
 }
 
+const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text);
+
 function stringOf(token: IToken, reader: ParseContext): string {
   try {
-    return JSON.parse(token.image) as string;
+    const text = JSON.parse(token.image) as string;
+    // Half of a pair is no character: encoders replace it, so two different strings would become one.
+    if (isWellFormed(text)) return text;
   } catch {
-    return reader.refuse("MRL0205", token, `expected a string as in JSON, found ${token.image}`);
+    // Refused below.
   }
+  return reader.refuse("MRL0205", token, `expected a string as in JSON, found ${token.image}`);
 }
 
 /** `__proto__` would set the prototype of the record of values instead of a key. */

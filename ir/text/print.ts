@@ -3,6 +3,10 @@ import type { AttrKind } from "../ops/define.ts";
 import { registry } from "../registry.ts";
 import { type Element, type Interval, isFixed, type TensorType } from "../type.ts";
 
+/** A string literal in printable ASCII: no other character can hide, or change the order in which a text is read. */
+const quote = (text: string): string =>
+  JSON.stringify(text).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 /** A number that parses back as itself; `mark` gives an integer a decimal point, to show that it is a real. */
 function printNumber(value: number, mark = false): string {
   if (Number.isNaN(value)) return "nan";
@@ -15,10 +19,8 @@ function printNumber(value: number, mark = false): string {
 function printAttr(value: Attr, kind: AttrKind | undefined): string {
   if (typeof value === "number") return printNumber(value, kind === "float");
   if (typeof value === "boolean") return String(value);
-  if (typeof value === "string") return JSON.stringify(value);
-  const items = value.map((item) =>
-    typeof item === "number" ? printNumber(item, kind === "floats") : JSON.stringify(item),
-  );
+  if (typeof value === "string") return quote(value);
+  const items = value.map((item) => (typeof item === "number" ? printNumber(item, kind === "floats") : quote(item)));
   return `[${items.join(", ")}]`;
 }
 
@@ -47,7 +49,7 @@ function printValue(module: Module, id: ValueId): string {
 function printParam(module: Module, id: ValueId, weight: string): string {
   const positionRows = module.positionRows?.[weight];
   const at = positionRows ? ` at position { axis = ${positionRows.axis}, rows = ${positionRows.rows} }` : "";
-  return `  param %${id} : ${printValue(module, id)} = ${JSON.stringify(weight)}${at}`;
+  return `  param %${id} : ${printValue(module, id)} = ${quote(weight)}${at}`;
 }
 
 /** One op as a line, without indentation. */
@@ -55,7 +57,7 @@ export function printOp(module: Module, op: Op): string {
   const operands = op.operands.map((id) => `%${id}`).join(", ");
   const call = `${op.name}${operands && ` ${operands}`}${printAttrs(op.name, op.attrs)}`;
   const via = op.protocol === undefined ? "" : ` via ${op.protocol}${printAttrs("", op.tuning ?? {})}`;
-  const at = op.origin === "" ? "" : ` at ${JSON.stringify(op.origin)}`;
+  const at = op.origin === "" ? "" : ` at ${quote(op.origin)}`;
   return `%${op.result} = ${call} : ${printValue(module, op.result)}${via}${at}`;
 }
 
@@ -66,7 +68,7 @@ function printStep(module: Module, ops: readonly Op[]): readonly string[] {
 
 /** The text form of a module; ir/text/parse.ts reads it back. */
 export function print(module: Module): string {
-  const name = /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(module.name) ? module.name : JSON.stringify(module.name);
+  const name = /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(module.name) ? module.name : quote(module.name);
   const lines = [
     `module ${name} stage ${module.stage} {`,
     ...module.inputs.map((id) => `  input %${id} : ${printValue(module, id)}`),

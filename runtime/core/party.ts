@@ -58,7 +58,7 @@ export type SharedValue = Share | MaskedValue | ReplicatedShare;
  */
 export interface Party {
   readonly role: Role;
-  /** The same party with a separate stream of randomness and a separate account, for one operator. */
+  /** The same party with separate streams of randomness, for one operator or, nested, for a part of it. */
   at(label: string): Party;
   /** A fresh uniform mask: each party expands its share from its own seed, the dealer knows both. No traffic. */
   mask(shape: Shape, width: number): FreshMask;

@@ -17,6 +17,7 @@ const FIRST_CHUNK = 1024;
 const LAST_CHUNK = 256 * 1024;
 
 const text = new TextEncoder();
+const printableAscii = /^[\x20-\x7e]*$/;
 
 /** 32 bytes from the operating system. */
 export const freshSeed = (): Uint8Array => systemRandom(SEED_BYTES);
@@ -33,7 +34,7 @@ export function deriveSeed(seed: Uint8Array, ...label: string[]): Uint8Array {
  * Opens the AES-128-CTR stream of a seed and a label. Different labels give independent streams; deriveSeed and
  * createPrg are independent under one label too. The same seed and label repeat the stream, so two parties can expand a
  * common seed. Within one party a label must be used once, because a mask used twice reveals a difference.
- * @throws RangeError if the seed does not have 32 bytes.
+ * @throws RangeError if the seed does not have 32 bytes, or a label is not printable ASCII.
  */
 export function createPrg(seed: Uint8Array, ...label: string[]): Prg {
   const material = expand(checkSeed(seed), encode("marillc stream", label), 2 * BLOCK_BYTES);
@@ -69,8 +70,13 @@ export function createPrg(seed: Uint8Array, ...label: string[]): Prg {
   };
 }
 
-/** Prefixes every part with its length: no two lists of labels have the same encoding. */
+/**
+ * Prefixes every part with its length: no two lists of labels have the same encoding. A label outside printable ASCII is
+ * refused, because an encoder replaces what is no Unicode by U+FFFD: two such labels would open one stream.
+ */
 function encode(purpose: string, label: readonly string[]): Uint8Array {
+  const odd = label.find((part) => !printableAscii.test(part));
+  if (odd !== undefined) throw new RangeError(`a label is printable ASCII, got ${JSON.stringify(odd)}`);
   const parts = [purpose, ...label].map((part) => text.encode(part));
   const out = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0));
   const view = new DataView(out.buffer);

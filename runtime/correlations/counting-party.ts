@@ -20,7 +20,8 @@ export function countingParty(role: Role, account: DealerBytes): Party {
   };
   const at = (label: string): Party => ({
     role,
-    at,
+    // The parts of an operator are on its account.
+    at: (inner) => at(label === "" ? inner : label),
     mask: (shape, width) => ({ share: metaTensor(shape, width), secret: metaTensor(shape, width), fresh: true }),
     sharedRandom: metaTensor,
     clientMask: metaTensor,

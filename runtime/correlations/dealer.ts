@@ -12,7 +12,7 @@ import {
   xorWords,
 } from "../ring/index.ts";
 import type { CorrelationStore } from "./correlation-store.ts";
-import { createStreams, type StreamFactory } from "./random-streams.ts";
+import { createStreams, nestedLabel, type StreamFactory } from "./random-streams.ts";
 
 interface DealerSources {
   /** Seeds shared with each party, for this session. */
@@ -42,7 +42,7 @@ export function dealerParty(sources: DealerSources): Party {
   const clientShares = new WeakMap<RingTensor, RingTensor>();
   const at = (label: string): Party => ({
     role: "dealer",
-    at,
+    at: (inner) => at(nestedLabel(label, inner)),
     mask: (shape: Shape, width: number): FreshMask => {
       const clientShare = client(label, "mask").ring(shape, width);
       const secret = add(clientShare, server(label, "mask").ring(shape, width));
@@ -97,7 +97,7 @@ export function dealerParty(sources: DealerSources): Party {
 export function onlineDealerParty(store: CorrelationStore): Party {
   const at = (label: string): Party => ({
     role: "dealer",
-    at,
+    at: (inner) => at(nestedLabel(label, inner)),
     mask: (shape, width) => ({ share: metaTensor(shape, width), secret: metaTensor(shape, width), fresh: true }),
     sharedRandom: metaTensor,
     clientMask: metaTensor,

@@ -11,7 +11,7 @@ import {
   widen,
 } from "../ring/index.ts";
 import type { CorrelationStore } from "./correlation-store.ts";
-import { createStreams, type StreamFactory, type Streams } from "./random-streams.ts";
+import { createStreams, nestedLabel, type StreamFactory, type Streams } from "./random-streams.ts";
 
 /** What the dealer sent to a party, read from the front in program order. */
 export interface DealerMessages {
@@ -65,7 +65,7 @@ export function preparingParty(sources: CorrelationSources): Party {
   };
   const at = (label: string): Party => ({
     role,
-    at,
+    at: (inner) => at(nestedLabel(label, inner)),
     mask: (shape, width): FreshMask => ({
       share: keep(label, streams(label, "mask").ring(shape, width)),
       secret: metaTensor(shape, width),
@@ -100,7 +100,7 @@ export function onlineParty(role: "client" | "server", store: CorrelationStore):
     const taken = (shape: Shape, width: number): RingTensor => store.take(label, shape, width);
     return {
       role,
-      at,
+      at: (inner) => at(nestedLabel(label, inner)),
       mask: (shape, width) => ({ share: taken(shape, width), secret: metaTensor(shape, width), fresh: true }),
       sharedRandom: taken,
       clientMask: taken,

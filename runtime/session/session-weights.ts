@@ -45,7 +45,7 @@ export function sessionWeights(programs: readonly Program[]): {
 } {
   const weights: Record<string, WeightDecl> = {};
   const same = ({ form, tensor, shape, width, scale }: WeightDecl): string =>
-    [form, tensor, shape.join(), width, scale].join(" ");
+    JSON.stringify([form, tensor, shape, width, scale]);
   const names = programs.map((program, index) => {
     const earlier = new Map(Object.entries(weights).map(([key, decl]) => [same(decl), key]));
     return Object.entries(program.weights).map(([name, decl]): [string, string] => {

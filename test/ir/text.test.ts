@@ -120,4 +120,10 @@ test("errors say what was expected and where", () => {
   expect(errorOf('module m stage import { param %x : client f32[] = "\\q" }')).toMatch(
     /^MRL0205 a.mir:1:51 expected a string as in JSON/,
   );
+  expect(errorOf('module m stage import { param %x : client f32[] = "a.\\ud800" }')).toMatch(
+    /^MRL0205 a.mir:1:51 expected a string as in JSON/,
+  );
+  expect(errorOf("module m\n stage\u2028import {}")).toMatch(
+    /^MRL0202 a.mir:2:7 expected printable ASCII, found U\+2028/,
+  );
 });

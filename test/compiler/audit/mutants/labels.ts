@@ -1,8 +1,41 @@
 import { withManifest } from "../builds.ts";
-import { bias, both, inAll, inModule, type Mutant, ofWeights, swap } from "./edits.ts";
+import { bias, both, inAll, inModule, type Mutant, ofWeights, swap, swapAll } from "./edits.ts";
+
+const escaped = (text: string): string => `"${text}\\ud800"`;
+
+/** Names that are not made of the alphabet of program.mir: two of them may be one stream of randomness. */
+const foreignNames: readonly Mutant[] = [
+  {
+    what: "a label that is no Unicode",
+    codes: ["MRL0901"],
+    of: inAll(swap('party.at("q.b.t.open")', `party.at(${escaped("q")})`)),
+  },
+  {
+    what: "a weight whose name is no Unicode",
+    codes: ["MRL0901"],
+    of: inAll(swapAll('"k.weight"', escaped("k.weight."))),
+  },
+  {
+    what: "a weight under its name and more",
+    codes: ["MRL0909"],
+    of: inAll(swapAll('"k.weight"', '"k.weight.more"')),
+  },
+  {
+    what: "a tensor whose name is no Unicode, in program.mir",
+    codes: ["MRL0901"],
+    of: inModule(swap('"model.k.weight"', escaped("model.k.weight"))),
+  },
+  { what: "a comment in program.mir", codes: ["MRL0901"], of: inModule(swap("module", "// 0.123\nmodule")) },
+  {
+    what: "a character of another alphabet in program.mir",
+    codes: ["MRL0901"],
+    of: inModule(swap("/k/Add", "/k/\u0410dd")),
+  },
+];
 
 /** A private value is used as one that others know. */
 export const labels: readonly Mutant[] = [
+  ...foreignNames,
   {
     what: "a public label on a private weight",
     codes: ["MRL0909", "MRL0910"],
