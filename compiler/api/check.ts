@@ -2,6 +2,7 @@ import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { DiagnosticError } from "../../ir/diagnostic.ts";
 import { checkFlow, type Finding, type FlowReport } from "../audit/index.ts";
+import { isPartyFolder } from "../build/index.ts";
 import { type LoadedModel, loadModel, loadOwnership, type ResolvedOptions } from "../load/index.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
 import { loweringOf } from "../onnx/import/lower/index.ts";
@@ -209,8 +210,9 @@ function filesOf(dir: string): ReadonlyMap<string, Uint8Array> {
   const files = new Map(
     paths.map((path) => [path, isShallow(path) ? readWholeFile(join(dir, path), mostBytes) : new Uint8Array(0)]),
   );
-  const program = files.get("program.js") ?? files.get("program.ts");
-  const whose =
-    program && /^\/\/ (client|server|dealer) program/.exec(new TextDecoder().decode(program.subarray(0, 40)));
-  return whose ? new Map([...files].map(([path, bytes]) => [`${whose[1]}/${path}`, bytes])) : files;
+  if (!isPartyFolder(dir)) return files;
+  // The loader runs program.js, so it says whose folder this is; folders within it are no part of a build.
+  const program = files.get("program.js") ?? files.get("program.ts") ?? new Uint8Array(0);
+  const whose = /^\/\/ (client|server|dealer) program/.exec(new TextDecoder().decode(program.subarray(0, 40)));
+  return new Map([...files].map(([path, bytes]) => [`${whose?.[1] ?? "?"}/${path}`, bytes]));
 }

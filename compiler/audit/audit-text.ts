@@ -1,4 +1,5 @@
 import type { FlowReport } from "./check-flow.ts";
+import { roles } from "./finding.ts";
 
 const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 /** What a value was computed from, by whose secrets it depends on. */
@@ -31,6 +32,7 @@ export function flowReportText(report: FlowReport): string {
     ],
     ["published", published ? [publishedText(published)] : []],
     ["in the clear", outputs.map((output) => `${output}, by the client from what it knows then`)],
+    ["not checked", notChecked(report)],
     ["rests on", [whole.map(([protocol, n]) => `${protocol} ${n}×`).join(", ")]],
   ];
   const width = Math.max(...rows.map(([title]) => title.length)) + 2;
@@ -38,6 +40,17 @@ export function flowReportText(report: FlowReport): string {
     items.map((item, k) => `${(k === 0 ? title : "").padEnd(width)}${item}`),
   );
   return [`${name}: ${setting}; ${security}`, ...lines].join("\n");
+}
+
+/** What the folder of one party cannot tell. */
+function notChecked({ parties }: FlowReport): readonly string[] {
+  const others = roles.filter((role) => !parties.includes(role));
+  if (others.length === 0 || parties.length === 0) return [];
+  return [
+    `the programs of the ${others.join(" and the ")}: a session starts only if their program.mir is this one`,
+    ...(parties.includes("server") ? [] : ["which private numbers the server uses"]),
+    ...(parties.includes("client") ? [] : ["which files the client has"]),
+  ];
 }
 
 /** Bounds shown; the manifest has all. */

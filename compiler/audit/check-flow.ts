@@ -123,8 +123,7 @@ const hasAll = (parties: readonly Role[]): boolean => parties.length === roles.l
 
 function checkMissingFiles(files: BuildFiles, parties: readonly Role[]): readonly Finding[] {
   const wanted = parties.flatMap((role) => [
-    ...["program.ts", "program.js", "manifest.json"].map((name) => `${role}/${name}`),
-    ...(role === "client" ? [] : [`${role}/program.mir`]),
+    ...["program.ts", "program.js", "program.mir", "manifest.json"].map((name) => `${role}/${name}`),
     ...(role === "dealer" ? [] : [`${role}/weights.safetensors`]),
   ]);
   const sharedFiles = hasAll(parties) ? ["manifest.json", "program.mir"] : [];

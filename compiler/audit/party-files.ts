@@ -13,23 +13,24 @@ export const sha256 = (data: Uint8Array | string): string => createHash("sha256"
 
 const fileFinding = (message: string, at: string): Finding => ({ code: "MRL0912", message, at });
 
-/**
- * Files that a party's folder may contain. The server's folder may hold more; the other two must not receive anything
- * private.
- */
-const programFiles = ["program.ts", "program.js", "manifest.json"];
-const clientFiles = ["weights.safetensors", "public.onnx", "head.onnx", "tokenizer.json", "tokenizer_config.json"];
+/** Files that a party's folder may contain, and no others. */
+const programFiles = ["program.ts", "program.js", "program.mir", "manifest.json"];
+const tokenizerFiles = ["tokenizer.json", "tokenizer_config.json"];
+const clientFiles = ["weights.safetensors", "public.onnx", "head.onnx", ...tokenizerFiles];
 export const allowedFiles: ReadonlyMap<string, readonly string[]> = new Map([
+  ["", ["manifest.json", "program.mir"]],
   ["client", [...programFiles, ...clientFiles]],
-  ["dealer", [...programFiles, "program.mir"]],
+  ["server", [...programFiles, "weights.safetensors", "private.onnx"]],
+  ["dealer", programFiles],
 ]);
+/** Weights that the server may choose from. */
+const adapterFile = /^server\/adapter-[A-Za-z0-9_.-]+\.safetensors$/;
 
-/** Files that a party must not have. */
+/** Files that a party must not have. Paths are those of a whole build: a party's file is one folder deep. */
 export function checkStrayFiles(files: BuildFiles): readonly Finding[] {
   const allowed = (path: string): boolean => {
-    const [folder, name] = path.includes("/") ? [path.split("/")[0]!, path.slice(path.indexOf("/") + 1)] : ["", path];
-    if (folder === "") return ["manifest.json", "program.mir"].includes(name);
-    return folder === "server" || (allowedFiles.get(folder)?.includes(name) ?? false);
+    const [name, folder = ""] = path.split("/", 2).reverse();
+    return path.split("/").length <= 2 && (allowedFiles.get(folder)?.includes(name!) || adapterFile.test(path));
   };
   return [...files.keys()]
     .filter((path) => !allowed(path))

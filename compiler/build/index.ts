@@ -6,9 +6,9 @@ export {
   loadManifest,
   loadPartyBuild,
   type PartyBuild,
-  partyFolder,
   sessionOptions,
 } from "./party-build.ts";
+export { isPartyFolder, partyFolder } from "./party-folder.ts";
 export {
   type DirectionName,
   folderOf,

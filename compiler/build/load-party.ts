@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
@@ -8,11 +8,13 @@ import type { IntTensor } from "../../runtime/ring/index.ts";
 import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
 import type { Manifest } from "./manifest.ts";
 import { checkPackedWeights, unpackWeights } from "./pack-weights.ts";
-import { isRole } from "./party-names.ts";
+import { nameBuild, requirePartyFolder } from "./party-folder.ts";
 import { sha256 } from "./sha256.ts";
 import { version } from "./version.ts";
 
 export interface LoadedParty {
+  /** The party's folder: every file was read from it, and none from another. */
+  readonly dir: string;
   readonly manifest: Manifest;
   readonly program: Program;
   /** The program that decodes one position, if the build has one. */
@@ -21,16 +23,15 @@ export interface LoadedParty {
   readonly buckets: readonly Program[];
   /** Integers round(w·2^scale) of the weights that this party holds; none at the dealer. */
   readonly tensors: ReadonlyMap<string, IntTensor>;
-  /** Text of program.mir; empty if only the client's own folder is present. */
+  /** Text of program.mir. */
   readonly mir: string;
-  /** Text of decode.mir, likewise empty. */
+  /** Text of decode.mir. */
   readonly decodeMir?: string;
-  /** Texts of window-<positions>.mir, likewise empty. */
+  /** Texts of window-<positions>.mir. */
   readonly bucketMirs: readonly string[];
 }
 
 const maxTextBytes = 256 * 2 ** 20;
-const nameBuild = "name the directory that `marillc compile -o` wrote, or this party's folder in it";
 const recompile = "run `marillc compile` again, and copy the party's whole folder";
 
 /**
@@ -40,7 +41,7 @@ const recompile = "run `marillc compile` again, and copy the party's whole folde
  * file, and the errors of unpackWeights and checkPackedWeights
  */
 export async function loadParty(dir: string, role: Role, adapter?: string): Promise<LoadedParty> {
-  const folder = partyFolderIn(dir, role);
+  const folder = requirePartyFolder(dir, role);
   const manifest = readManifest(join(folder, "manifest.json"));
   const mir = readMir(folder, "program.mir", manifest.programHash);
   const decodeMir = manifest.decode && readMir(folder, "decode.mir", manifest.decode.programHash);
@@ -66,7 +67,7 @@ export async function loadParty(dir: string, role: Role, adapter?: string): Prom
   for (const each of [program, ...(decode ? [decode] : []), ...buckets])
     throwIfAny(checkPackedWeights(each.weights, tensors, role, file));
   const decodeParts = decode && decodeMir !== undefined ? { decode, decodeMir } : {};
-  return { manifest, program, ...decodeParts, buckets, bucketMirs, tensors, mir };
+  return { dir: folder, manifest, program, ...decodeParts, buckets, bucketMirs, tensors, mir };
 }
 
 const adapterName = /^adapter-(.+)\.safetensors$/;
@@ -80,15 +81,6 @@ function emptyWeights(role: Role, file: string): ReadonlyMap<string, IntTensor> 
   return role === "dealer"
     ? new Map()
     : fail(fileDiagnostic("MRL0620", file, `expected the ${role}'s weights, found no file`, recompile));
-}
-
-function partyFolderIn(dir: string, role: Role): string {
-  const hasProgram = (folder: string): boolean => existsSync(join(folder, "program.js"));
-  const found = [join(dir, role), dir].find(hasProgram);
-  if (found !== undefined) return found;
-  const present = statSync(dir, { throwIfNoEntry: false });
-  const message = `expected program.js of the ${role}, ${present ? "found none in this folder" : "found no such folder"}`;
-  return fail(fileDiagnostic("MRL0610", dir, message, nameBuild));
 }
 
 function readText(path: string, code: string): string {
@@ -135,12 +127,11 @@ export function readManifest(path: string): Manifest {
   return json as unknown as Manifest;
 }
 
-/** Reads the module's text, beside the program or (for the client) in the build directory around it. */
+/** Reads the module's text, beside the program. */
 function readMir(folder: string, name: string, expected: string): string {
-  const inBuild = isRole(basename(resolve(folder)));
-  const inParent = join(dirname(resolve(folder)), name);
-  const path = [join(folder, name), ...(inBuild ? [inParent] : [])].find((candidate) => existsSync(candidate));
-  if (path === undefined) return "";
+  const path = join(folder, name);
+  if (!existsSync(path))
+    return fail(fileDiagnostic("MRL0613", path, "expected a file of the build, found none", recompile));
   const bytes = readWholeFile(path, maxTextBytes, "MRL0613");
   const hash = sha256(bytes);
   if (hash !== expected)

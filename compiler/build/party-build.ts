@@ -1,15 +1,12 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { adapterNames, type LoadedParty, loadParty, readManifest } from "./load-party.ts";
 import type { Manifest } from "./manifest.ts";
+import { partyFolder } from "./party-folder.ts";
 
 /** What one party holds of a build. */
-export interface PartyBuild extends LoadedParty {
-  /** The party's folder. */
-  readonly dir: string;
-}
+export type PartyBuild = LoadedParty;
 
 /** Programs and weights that a party's session opens with. */
 export const sessionOptions = ({ program, decode, buckets, tensors }: PartyBuild) => ({
@@ -19,17 +16,9 @@ export const sessionOptions = ({ program, decode, buckets, tensors }: PartyBuild
   tensors,
 });
 
-/** Resolves a party's folder, given as itself or as the build directory around it. */
-export function partyFolder(dir: string, role: Role): string {
-  const inside = join(dir, role);
-  return existsSync(join(inside, "manifest.json")) ? inside : dir;
-}
-
 /** `adapter`: the name of the one that the server uses, where it has several. */
-export const loadPartyBuild = async (dir: string, role: Role, adapter?: string): Promise<PartyBuild> => ({
-  dir: partyFolder(dir, role),
-  ...(await loadParty(dir, role, adapter)),
-});
+export const loadPartyBuild = (dir: string, role: Role, adapter?: string): Promise<PartyBuild> =>
+  loadParty(dir, role, adapter);
 
 /** Reads the manifest of a build directory or of one party's folder: it is the same in all of them. */
 export const loadManifest = (dir: string): Manifest => readManifest(join(dir, "manifest.json"));

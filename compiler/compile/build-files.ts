@@ -48,15 +48,18 @@ export function buildFiles(build: BuildInputs): { readonly manifest: Manifest; r
   return { manifest, files };
 }
 
-/** A program of every party, and the module's text for each but the client. */
+/** A program of every party, with the module's text: each checks its folder alone. */
 function programFiles(
   name: string,
   { plan, mir }: Pick<ChunkProgram, "plan" | "mir">,
 ): readonly (readonly [path: string, text: string])[] {
   const parties = roles.flatMap((role) => {
     const { ts, js } = emitProgram(plan, role, { hash: sha256(mir), compiler: version });
-    const texts = [[`${role}/${name}.ts`, ts] as const, [`${role}/${name}.js`, js] as const];
-    return role === "client" ? texts : [...texts, [`${role}/${name}.mir`, mir] as const];
+    return [
+      [`${role}/${name}.ts`, ts] as const,
+      [`${role}/${name}.js`, js] as const,
+      [`${role}/${name}.mir`, mir] as const,
+    ];
   });
   return [[`${name}.mir`, mir], ...parties];
 }

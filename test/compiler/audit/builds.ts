@@ -17,7 +17,7 @@ const sha256 = (data: Uint8Array | string): string => createHash("sha256").updat
 /** The six program texts of a build. */
 export const programPaths: readonly string[] = roles.flatMap((role) => [`${role}/program.ts`, `${role}/program.js`]);
 export const manifestPaths: readonly string[] = ["manifest.json", ...roles.map((role) => `${role}/manifest.json`)];
-export const modulePaths: readonly string[] = ["program.mir", "server/program.mir", "dealer/program.mir"];
+export const modulePaths: readonly string[] = ["program.mir", ...roles.map((role) => `${role}/program.mir`)];
 
 /** The same edit of several files. @throws Error where it changes none of them: the mutant would be no mutant. */
 export function edited(files: BuildFiles, paths: readonly string[], edit: (text: string) => string): BuildFiles {

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { flowReportText } from "../../../compiler/audit/audit-text.ts";
 import { checkFlow } from "../../../compiler/audit/check-flow.ts";
-import { goldenBuild } from "./builds.ts";
+import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
+import { edited, goldenBuild } from "./builds.ts";
 import { twice } from "./cached-build.ts";
 import { mutants } from "./mutants/all.ts";
 import { kept } from "./mutants/cache.ts";
@@ -17,6 +19,28 @@ test("the golden build is sound: one value is opened, to the client", () => {
   });
   expect(parties).toEqual(["client", "server", "dealer"]);
   expect(calls).toBe(19);
+});
+
+test("a party's folder is checked against its program.mir, and says what it does not show", () => {
+  const own = new Map([...build].filter(([path]) => path.startsWith("client/")));
+  const report = checkFlow(own);
+  expect(report.findings).toEqual([]);
+  expect(flowReportText(report)).toContain("the programs of the server and the dealer: a session starts only if");
+  expect(flowReportText(checkFlow(build))).not.toContain("a session starts only if");
+  const codes = (files: BuildFiles) => checkFlow(files).findings.map(({ code }) => code);
+  expect(codes(new Map([...own].filter(([path]) => path !== "client/program.mir")))).toContain("MRL0913");
+  // What the other parties would compare online: labels, protocols, attributes, operands, widths.
+  const swaps: readonly (readonly [string, string])[] = [
+    ['party.at("q.b.t.open")', 'party.at("q.b.t.opened")'],
+    ["gate: { operands: [types.k_biased_t_open]", "gate: { operands: [types.q_b_t_open]"],
+    ["result: types.k_biased_t, attrs: { by: 12 }", "result: types.k_biased_t, attrs: { by: 11 }"],
+    ["specs.gated, gate_open, q_b_t_open", "specs.gated, q_b_t_open, gate_open"],
+    ["k_biased: { shape: [3, 4], width: 30", "k_biased: { shape: [3, 4], width: 31"],
+  ];
+  for (const [from, to] of swaps) {
+    const changed = edited(own, ["client/program.ts", "client/program.js"], (text) => text.replaceAll(from, to));
+    expect(codes(changed), to).not.toEqual([]);
+  }
 });
 
 test.each(mutants)("$what is refused with its own code", ({ of, codes }) => {

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { checkBuild } from "../../../compiler/api/check.ts";
 import { loadParty } from "../../../compiler/build/load-party.ts";
 import { packWeights, unpackWeights } from "../../../compiler/build/pack-weights.ts";
 import { version } from "../../../compiler/build/version.ts";
@@ -50,7 +51,7 @@ function buildFiles(weights = weightsOf()): Map<string, Uint8Array> {
     files.set(`${role}/program.ts`, text(ts));
     files.set(`${role}/program.js`, text(js));
     files.set(`${role}/manifest.json`, text(canonicalJson(manifest)));
-    if (role !== "client") files.set(`${role}/program.mir`, text(mir));
+    files.set(`${role}/program.mir`, text(mir));
     if (role !== "dealer") files.set(`${role}/weights.safetensors`, packWeights(plan, weights, role));
   }
   return files;
@@ -198,6 +199,7 @@ describe("loading a party", () => {
       const fromBuild = await loadParty(dir, role);
       const { body: _, ...program } = (await loadParty(join(dir, role), role)).program;
       expect(fromBuild.program).toMatchObject(program);
+      expect(fromBuild.dir).toBe(join(dir, role));
       expect(fromBuild.manifest).toEqual(manifest);
       expect(fromBuild.mir).toBe(mir);
     }
@@ -207,9 +209,44 @@ describe("loading a party", () => {
     expect(results[0]!.outputs.get("logits")!.shape).toEqual([9]);
   });
 
-  test("the client's folder alone has no module text", async () => {
-    rmSync(join(dir, "program.mir"));
-    expect((await loadParty(join(dir, "client"), "client")).mir).toBe("");
+  test("a party's folder has its module text", async () => {
+    rmSync(join(dir, "client/program.mir"));
+    expect(await codes("client")).toEqual(["MRL0613"]);
+  });
+
+  test("what runs is what was checked: a folder with a program is its party's, and holds no other", async () => {
+    const [own, ran] = [join(dir, "client"), "globalThis.strangeProgramRan = true;\n"];
+    // An auditor's folder of the server's files, with a program for the client below; and the server's own with one more.
+    for (const [folder, inner] of [
+      [join(dir, "server"), "client"],
+      [own, "client"],
+      [own, "server"],
+    ] as const) {
+      mkdirSync(join(folder, inner));
+      for (const file of readdirSync(own).filter((name) => name.includes(".")))
+        writeFileSync(join(folder, inner, file), readFileSync(join(own, file)));
+      const program = join(folder, inner, "program.js");
+      writeFileSync(program, `${readFileSync(program, "utf8")}${ran}`);
+      expect(checkBuild({ build: folder }).passed).toBe(false);
+      expect(await codes(folder === own ? "client" : "server", folder)).toEqual(["MRL0610"]);
+      expect(await codes("client", folder)).toEqual(["MRL0610"]);
+      expect(globalThis).not.toHaveProperty("strangeProgramRan");
+      rmSync(join(folder, inner), { recursive: true });
+    }
+    // A build with the files of a party at its root is that party's folder, with folders that do not belong there.
+    for (const file of readdirSync(own)) writeFileSync(join(dir, file), readFileSync(join(own, file)));
+    expect(checkBuild({ build: dir }).blockers.map(({ code }) => code)).toContain("MRL0912");
+    for (const role of roles) expect(await codes(role)).toEqual(["MRL0610"]);
+  });
+
+  test("every party's files are a closed list", () => {
+    for (const name of ["server/more.js", "server/decode.js", "server/notes.txt", "dealer/weights.safetensors"]) {
+      writeFileSync(join(dir, name), "more");
+      expect(checkBuild({ build: dir }).blockers).toContainEqual(
+        expect.objectContaining({ code: "MRL0912", at: name, message: "the file is not part of a build" }),
+      );
+      rmSync(join(dir, name));
+    }
   });
 
   test("a new build in the same folder replaces one that was loaded before", async () => {
