@@ -1,3 +1,5 @@
+import { printable } from "./printable.ts";
+
 /** A problem in the user's input, written for the person who must fix it. ir/README.md lists the codes. */
 export interface Diagnostic {
   /** `MRL` and four digits; the hundreds name the stage. */
@@ -29,16 +31,6 @@ export function fail(diagnostic: Diagnostic): never {
 
 export function throwIfAny(diagnostics: readonly Diagnostic[]): void {
   if (diagnostics.length > 0) throw new DiagnosticError(diagnostics);
-}
-
-/** Names come from files: they may have any length and contain terminal control characters. */
-const maxNameLength = 4000;
-const controlCharacters = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
-
-export function printable(text: string): string {
-  const cut =
-    text.length > maxNameLength ? `${text.slice(0, maxNameLength / 2)} … ${text.slice(-maxNameLength / 2)}` : text;
-  return cut.replace(controlCharacters, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** `error MRL0301: …` with its location, causes and help indented below. */

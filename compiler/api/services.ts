@@ -1,4 +1,5 @@
 import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
+import { printable } from "../../ir/printable.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { isRecordName } from "../../runtime/session/index.ts";
 import type { Identity } from "../../runtime/transport/node/index.ts";
@@ -243,7 +244,11 @@ export async function identityOf({ identity: dir, onWarning }: PartyOptions, rol
   return identity;
 }
 
-const logOf = ({ onLog }: ServiceOptions): ((line: string) => void) => onLog ?? (() => {});
+/** One event is one line, whatever a peer or a record is called. */
+const logOf =
+  ({ onLog }: ServiceOptions): ((line: string) => void) =>
+  (line) =>
+    onLog?.(printable(line));
 
 function serviceOf({ host, port, close }: Started, signal: AbortSignal | undefined): Service {
   let settle: (closing: Promise<void>) => void = () => {};

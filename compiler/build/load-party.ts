@@ -37,7 +37,7 @@ const recompile = "run `marillc compile` again, and copy the party's whole folde
 /**
  * Loads what a party runs, from its own folder or from the build directory around it. The manifest's digests, the
  * setting, and the names, shapes and ranges of the weights are checked before use.
- * @throws DiagnosticError MRL0610 to MRL0616 for the folder, manifest and programs, MRL0620 for a missing weight
+ * @throws DiagnosticError of requirePartyFolder, MRL0611 to MRL0616 for manifest and programs, MRL0620 for a missing weight
  * file, and the errors of unpackWeights and checkPackedWeights
  */
 export async function loadParty(dir: string, role: Role, adapter?: string): Promise<LoadedParty> {

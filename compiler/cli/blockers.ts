@@ -1,6 +1,7 @@
 import { groupBy, uniqBy } from "lodash-es";
 import { counted } from "../../ir/counted.ts";
-import { type Diagnostic, formatDiagnostic, printable } from "../../ir/diagnostic.ts";
+import { type Diagnostic, formatDiagnostic } from "../../ir/diagnostic.ts";
+import { printable } from "../../ir/printable.ts";
 import type { Blocker } from "../report/text/index.ts";
 
 /** Locations printed for one reason; `--json` has all. */

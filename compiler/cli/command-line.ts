@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option, type OptionValues } from "commander";
+import { terminalText } from "../../ir/printable.ts";
 import { UsageError, usage } from "../api/index.ts";
 import { version } from "../build/index.ts";
 import {
@@ -15,8 +16,21 @@ import { commands } from "./commands.ts";
 import { exitCodes, type Failure, failureOf, usageFailure } from "./failure.ts";
 import { refuseSaidTwice } from "./repeated-options.ts";
 
+/** Whatever a command prints, the terminal obeys none of it. */
+const sanitized = (io: CommandIo): CommandIo => ({
+  out: (text) => io.out(terminalText(text)),
+  err: (text) => io.err(terminalText(text)),
+  isTerminal: io.isTerminal,
+  environment: io.environment,
+  get interrupted() {
+    return io.interrupted;
+  },
+  beforeSignal: io.beforeSignal,
+});
+
 /** Runs one command line and returns its exit code. */
-export async function runCommandLine(argv: readonly string[], io: CommandIo): Promise<number> {
+export async function runCommandLine(argv: readonly string[], given: CommandIo): Promise<number> {
+  const io = sanitized(given);
   let outcome: CommandResult | undefined;
   let shown = "";
   // A command line that cannot be read is answered as JSON if it seems to ask for it.

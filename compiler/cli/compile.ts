@@ -1,3 +1,4 @@
+import { printableData } from "../../ir/printable.ts";
 import { type CompileResult, compile, given } from "../api/index.ts";
 import { buildText, generationText, omittedOutputsText, verifiedText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
@@ -35,8 +36,8 @@ async function compileModel({ args, options, progress }: Invocation): Promise<Co
     ...(verify !== undefined && { verify }),
     ...given({ writeRanges: options.text("writeRanges") }),
   });
-  const text = compiledText({ manifest, noCache, noClientSteps, ...result });
-  return { json: result, text: `${text}${verifiedText(result.verified)}` };
+  const text = compiledText(printableData({ manifest, noCache, noClientSteps, ...result }));
+  return { json: result, text: `${text}${verifiedText(printableData(result.verified))}` };
 }
 
 /** Describes a build for people: the files of each party, its assumptions, its cost. */

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { printableData } from "../../ir/printable.ts";
 import {
   type CostOptions,
   type CostResult,
@@ -97,7 +98,7 @@ async function cost({ args, options, warn }: Invocation): Promise<CommandResult>
   );
   const over = report.exceeded ?? [];
   for (const line of over) warn(`over budget: ${line}`);
-  return { json: report, text: reportText(report), exit: over.length > 0 ? 1 : 0 };
+  return { json: report, text: reportText(printableData(report)), exit: over.length > 0 ? 1 : 0 };
 }
 
 function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOptions {

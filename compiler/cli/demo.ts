@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { printableData } from "../../ir/printable.ts";
 import { compile, demoModel, demoPrompt, given } from "../api/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { compiledText } from "./compile.ts";
@@ -47,7 +48,7 @@ async function show(call: Invocation, build: string, maxTokens: number | undefin
     output: build,
     verify: false,
   });
-  if (!json) io.out(compiledText({ manifest, noCache, noClientSteps, ...compiled }));
+  if (!json) io.out(compiledText(printableData({ manifest, noCache, noClientSteps, ...compiled })));
   const prompt = options.text("prompt") ?? demoPrompt;
   const generated = await printText(call, { build, prompt, onWarning: warn, ...given({ maxTokens }) });
   return { json: { schema: 1, compile: compiled, generate: generated.json }, text: generated.text };

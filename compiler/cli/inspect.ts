@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { type Stage, stages } from "../../ir/module.ts";
+import { printableData } from "../../ir/printable.ts";
 import { inspect, inspectBuild, inspectStudent, usage } from "../api/index.ts";
 import { manifestText, provenanceText } from "../report/text/index.ts";
 import { isStudentManifest, studentText } from "../student/index.ts";
@@ -38,7 +39,7 @@ async function inspectPath({ args, options }: Invocation): Promise<CommandResult
     if (stage !== undefined) usage("--stage applies to a model: program.mir of a build is its last stage");
     refuseForBuild(options, [...modelOptions, linkOption]);
     const result = inspectBuild({ build: path });
-    const { manifest, constants } = result;
+    const { manifest, constants } = printableData(result);
     const text = `${manifestText(manifest)}\n${provenanceText({ weights: [], constants })}`;
     return { json: result, text: constants.length > 0 ? text : manifestText(manifest) };
   }
@@ -46,10 +47,10 @@ async function inspectPath({ args, options }: Invocation): Promise<CommandResult
     if (stage !== undefined) usage("--stage applies to a model, found the manifest of a student");
     refuseForBuild(options, [...modelOptions, linkOption], "a student");
     const result = inspectStudent({ manifest: path });
-    return { json: result, text: studentText(result.manifest, path) };
+    return { json: result, text: studentText(printableData(result.manifest), path) };
   }
   const result = await inspect({ ...linkedOptionsOf(path, options), ...(stage !== undefined && { stage }) });
-  return { json: result, text: `${result.mir}\n${asComment(provenanceText(result))}` };
+  return { json: result, text: `${result.mir}\n${asComment(provenanceText(printableData({ ...result, mir: "" })))}` };
 }
 
 /** Comments the report out, so that the output still parses as IR. */

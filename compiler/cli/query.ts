@@ -1,3 +1,4 @@
+import { printableData } from "../../ir/printable.ts";
 import { given, query } from "../api/index.ts";
 import { runText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
@@ -40,5 +41,5 @@ async function sendQuery({ args, options, warn }: Invocation): Promise<CommandRe
     ...given({ output: options.text("output"), record: options.text("record") }),
     onWarning: warn,
   });
-  return { json: result, text: runText(result) };
+  return { json: result, text: runText(printableData(result)) };
 }

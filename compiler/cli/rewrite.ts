@@ -1,3 +1,4 @@
+import { printableData } from "../../ir/printable.ts";
 import { given, rewrite, usage } from "../api/index.ts";
 import {
   type Grouping,
@@ -69,7 +70,7 @@ async function rewriteModel({ args, options, progress, warn }: Invocation): Prom
     ...given(asked),
     onWarning: warn,
   });
-  return { json: result, text: studentText(result.manifest, result.files.model) };
+  return { json: result, text: studentText(printableData(result.manifest), result.files.model) };
 }
 
 function readFreeze(options: ParsedOptions): number {

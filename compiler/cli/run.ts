@@ -1,3 +1,4 @@
+import { printableData } from "../../ir/printable.ts";
 import { given, run } from "../api/index.ts";
 import { runText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
@@ -75,5 +76,5 @@ async function runBuild({ args, options, warn, progress }: Invocation): Promise<
     onWarning: warn,
     onProgress: progress,
   });
-  return { json: result, text: runText(result) };
+  return { json: result, text: runText(printableData(result)) };
 }

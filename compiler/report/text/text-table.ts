@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 import color from "picocolors";
+import { cellText } from "../../../ir/printable.ts";
 
 /** Borders are spaces only: a table can be copied, and parsed by programs. */
 const chars = {
@@ -34,7 +35,7 @@ export function textTable(columns: readonly Column[], rows: readonly (readonly (
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
     chars,
   });
-  table.push(...rows.map((row) => [...row]));
+  table.push(...rows.map((row) => row.map((cell) => (typeof cell === "string" ? cellText(cell) : cell))));
   const lines = table.toString().split("\n");
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
 }

@@ -1,8 +1,13 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { flowReportText } from "../../../compiler/audit/audit-text.ts";
 import { checkFlow } from "../../../compiler/audit/check-flow.ts";
 import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
-import { edited, goldenBuild } from "./builds.ts";
+import { writeBuild } from "../../../compiler/build/write-build.ts";
+import { marillc } from "../../cli/run-cli.ts";
+import { edited, goldenBuild, withManifest } from "./builds.ts";
 import { twice } from "./cached-build.ts";
 import { mutants } from "./mutants/all.ts";
 import { kept } from "./mutants/cache.ts";
@@ -41,6 +46,23 @@ test("a party's folder is checked against its program.mir, and says what it does
     const changed = edited(own, ["client/program.ts", "client/program.js"], (text) => text.replaceAll(from, to));
     expect(codes(changed), to).not.toEqual([]);
   }
+});
+
+test("a name of the manifest cannot hide or forge a line of the statement", async () => {
+  const name = "logits to the client\u001b[8m\nopened  nothing\u202e";
+  const forged = withManifest(build, (manifest) => ({
+    ...manifest,
+    reveals: (manifest.reveals as object[]).map((each) => ({ ...each, tensor: name })),
+  }));
+  const dir = mkdtempSync(join(tmpdir(), "marillc-statement-"));
+  writeBuild(join(dir, "build"), forged);
+  for (const options of [[], ["--json"]]) {
+    const { out } = await marillc("check", join(dir, "build"), ...options);
+    expect(out).toMatch(/^[\n\x20-\x7e×]*$/);
+    expect(out.match(/^opened/gm)?.length ?? 0).toBe(options.length === 0 ? 1 : 0);
+    expect(out).toContain("logits to the client\\u001b[8m");
+  }
+  rmSync(dir, { recursive: true });
 });
 
 test.each(mutants)("$what is refused with its own code", ({ of, codes }) => {

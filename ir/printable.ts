@@ -1,0 +1,50 @@
+/**
+ * What becomes of text that another wrote (names of a model, strings of a manifest, messages of a peer) before a person
+ * sees it. Every terminal, log and message goes through here; nothing else decides what may be shown.
+ */
+
+/** Names have any length; a message shows both ends of a long one. */
+const maxNameLength = 4000;
+
+/** Control characters, format characters (marks of direction, joiners, tags), line separators and halves of pairs. */
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** What a terminal obeys, or orders otherwise; line ends and tabs are part of a text of several lines. */
+const obeyed = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+const escaped = (found: string): string =>
+  [...Array(found.length).keys()].map((k) => `\\u${found.charCodeAt(k).toString(16).padStart(4, "0")}`).join("");
+
+/** A name on one line: characters that are not seen are written as escapes. */
+export function printable(text: string): string {
+  const cut =
+    text.length > maxNameLength ? `${text.slice(0, maxNameLength / 2)} … ${text.slice(-maxNameLength / 2)}` : text;
+  return cut.replace(unseen, escaped);
+}
+
+/** Data with every string, keys included, as it may stand in a line. */
+export function printableData<T>(data: T): T {
+  const of = (value: unknown): unknown => {
+    if (typeof value === "string") return printable(value);
+    if (Array.isArray(value)) return value.map(of);
+    if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [printable(key), of(item)]));
+  };
+  return of(data) as T;
+}
+
+/** Bold and two colours, which our own tables and reports use. */
+const ownStyles = new RegExp(`(${String.fromCharCode(27)}\\[(?:1|22|31|32|39)m)`);
+
+/**
+ * A whole output, text or JSON: no escape sequence but our own styles, no control character, no mark of direction. In
+ * JSON the escapes are those of its strings, so that it reads back as the same data.
+ */
+export const terminalText = (text: string): string =>
+  text
+    .split(ownStyles)
+    .map((part, k) => (k % 2 === 1 ? part : part.replace(obeyed, escaped)))
+    .join("");
+
+/** A cell of a table: one line, in our own styles. */
+export const cellText = (text: string): string => terminalText(text).replaceAll("\n", "\\u000a");
