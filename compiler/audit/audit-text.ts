@@ -11,7 +11,7 @@ const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" :
 
 /** Who learns what, as text; the caller prints the findings as diagnostics. */
 export function flowReportText(report: FlowReport): string {
-  const { name, setting, security, parties, shared, sharedByServer, opened, published, outputs } = report;
+  const { name, setting, security, parties, shared, sharedByServer, opened, published, outputs, unread } = report;
   const { weights, protocols, calls } = report;
   const of = parties.length === 3 ? "client, server and dealer agree" : `the ${parties.join("'s and the ")}'s alone`;
   const whole = Object.entries(protocols).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
@@ -33,6 +33,7 @@ export function flowReportText(report: FlowReport): string {
     ["published", published ? [publishedText(published)] : []],
     ["in the clear", outputs.map((output) => `${output}, by the client from what it knows then`)],
     ["not checked", notChecked(report)],
+    ["not read", unread],
     ["rests on", [whole.map(([protocol, n]) => `${protocol} ${n}×`).join(", ")]],
   ];
   const width = Math.max(...rows.map(([title]) => title.length)) + 2;

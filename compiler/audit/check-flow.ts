@@ -1,15 +1,19 @@
+import { checkComments } from "./check-comments.ts";
 import { checkGuard } from "./check-guard.ts";
+import { checkClientModels } from "./client-models.ts";
 import { compareOwners, comparePublished, compareWithManifest, sourceTensor } from "./compare-manifest.ts";
 import { compareWithModule } from "./compare-module.ts";
 import { compareParties } from "./compare-parties.ts";
 import { type Finding, type Role, roles } from "./finding.ts";
 import { parseMir } from "./parse-mir.ts";
 import { type ParsedProgramText, parseProgram } from "./parse-program.ts";
-import { type BuildFiles, checkClientModels, checkStrayFiles, checkWeightFile, sha256 } from "./party-files.ts";
+import { type BuildFiles, checkStrayFiles, checkWeightFile, sha256 } from "./party-files.ts";
 import { programViews } from "./program-views.ts";
 import { type ParsedManifest, type PublishedIntegers, parseManifest } from "./read-manifest.ts";
 import { ParseFault } from "./token-reader.ts";
+import { checkTokenizerFiles } from "./tokenizer-files.ts";
 import { type OpenedValue, trackValues, type ValueFlow } from "./track-values.ts";
+import { unreadParts } from "./unread-parts.ts";
 
 /** Who learns what, according to the programs of a build. */
 export interface FlowReport {
@@ -33,6 +37,8 @@ export interface FlowReport {
   /** How often each protocol is called: the verdict relies on these. */
   readonly protocols: Readonly<Record<string, number>>;
   readonly calls: number;
+  /** What no rule reads, by file: it can hold what its author put there. */
+  readonly unread: readonly string[];
   readonly findings: readonly Finding[];
 }
 
@@ -99,6 +105,7 @@ function checkProgram(files: BuildFiles): {
   const findings: Finding[] = [
     ...checkMissingFiles(files, parties),
     ...checkStrayFiles(files),
+    ...checkTokenizerFiles(files),
     ...checkCopies(files),
     ...parsedManifest.findings,
     ...parsed.flatMap((each) => each.findings),
@@ -109,12 +116,16 @@ function checkProgram(files: BuildFiles): {
     findings.push(...flow.findings);
     if (manifest) findings.push(...compareWithManifest(first.program, flow, manifest, first.file));
     if (manifest) findings.push(...checkGuard(first.program, flow, manifest, first.file));
-    findings.push(...checkModule(files, first, flow, manifest));
+    findings.push(...checkModule(files, programs, flow, manifest));
     for (const role of ["client", "server"] as const) findings.push(...checkWeightFile(files, role, first.program));
   }
   if (manifest) findings.push(...checkHashes(files, manifest));
   if (manifest && parties.includes("client")) findings.push(...checkClientModels(files, manifest));
-  return { report: { ...summarize(manifest, first?.program, flow), parties, findings }, program: first?.program };
+  const unread = unreadParts(files, manifest);
+  return {
+    report: { ...summarize(manifest, first?.program, flow), parties, unread, findings },
+    program: first?.program,
+  };
 }
 
 const text = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -148,8 +159,10 @@ function checkCopies(files: BuildFiles): readonly Finding[] {
 function manifestOf(files: BuildFiles): Checked<ParsedManifest> {
   const found = [...files].find(([path]) => path.endsWith("manifest.json"));
   if (!found) return { value: undefined, findings: [] };
-  const value = parseManifest(new TextDecoder().decode(found[1]));
-  const findings = value ? [] : [{ code: "MRL0901", message: "expected a manifest of marillc", at: found[0] }];
+  const value = parseManifest(found[1]);
+  const findings = value
+    ? []
+    : [{ code: "MRL0901", message: "expected a manifest of marillc, with its fields alone", at: found[0] }];
   return { value, findings };
 }
 
@@ -178,7 +191,7 @@ function parseWith<T>(parse: () => T, file: string): Checked<T> {
 
 function checkModule(
   files: BuildFiles,
-  { program, file }: ParsedProgram,
+  programs: readonly ParsedProgram[],
   flow: ValueFlow,
   manifest: ParsedManifest | undefined,
 ): readonly Finding[] {
@@ -186,8 +199,10 @@ function checkModule(
   if (!found) return [];
   const { value: module, findings } = parseWith(() => parseMir(text(found[1])), found[0]);
   if (!module) return findings;
+  const { program, file } = programs[0]!;
   return [
     ...compareWithModule(program, flow, module, file),
+    ...programs.flatMap((each) => checkComments(each.program, module, each.file)),
     ...(manifest
       ? [...compareOwners(module, manifest, found[0]), ...comparePublished(module, manifest, found[0])]
       : []),
@@ -217,7 +232,7 @@ function summarize(
   manifest: ParsedManifest | undefined,
   program: ParsedProgramText | undefined,
   flow: ValueFlow | undefined,
-): Omit<FlowReport, "parties" | "findings"> {
+): Omit<FlowReport, "parties" | "unread" | "findings"> {
   const tensor = (value: string): string => manifest?.reveals.find((each) => each.value === value)?.tensor ?? value;
   const protocols: Record<string, number> = {};
   for (const { kind, callee } of program?.calls ?? []) {

@@ -27,6 +27,8 @@ export interface ParsedOp {
   readonly attrs: Readonly<Record<string, Literal>>;
   readonly protocol?: string;
   readonly type: ParsedType;
+  /** The node of the model that it computes, for readers. */
+  readonly origin: string;
 }
 
 /** A parameter that is a part of its weight: the rows of the query's positions, out of `rows` in all. */
@@ -144,10 +146,11 @@ function readOp(reader: TokenReader): ParsedOp {
   const type = readType(reader);
   const protocol = reader.accepts("via") ? reader.take("name", "a protocol") : undefined;
   const tuning = readAttrs(reader);
-  if (reader.accepts("at")) reader.string();
+  const origin = reader.accepts("at") ? reader.string() : "";
   return {
     result,
     operator,
+    origin,
     operands,
     attrs: { ...attrs, ...tuning },
     type,

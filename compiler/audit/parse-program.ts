@@ -53,6 +53,8 @@ export interface ParsedSpec {
 /** The contents of a program text. Equivalent texts give equal data, except for role and lines. */
 export interface ParsedProgramText extends ParsedBody {
   readonly role: Role;
+  /** The text of each comment, in order. */
+  readonly comments: readonly string[];
   readonly types: ReadonlyMap<string, ParsedShareType>;
   readonly specs: ReadonlyMap<string, ParsedSpec>;
   readonly inputs: ReadonlyMap<string, ParsedInput>;
@@ -141,8 +143,13 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   const body = readBody(reader);
   reader.expect(", } ;");
   reader.take("end", "the end");
-  return { role, types, specs, inputs, weights, outputs, cached, ...facts, ...body };
+  const comments = commentsOf(text);
+  return { role, comments, types, specs, inputs, weights, outputs, cached, ...facts, ...body };
 }
+
+/** Comments begin at `// ` outside of strings. */
+const commentsOf = (text: string): readonly string[] =>
+  text.split("\n").flatMap((line) => /^(?:"(?:[^"\\]|\\.)*"|[^"/])*\/\/ (.*)$/.exec(line)?.[1] ?? []);
 
 /** Reads the import of types, from the runtime alone: whether it imports CachedDecl, and InputDecl. */
 function readImport(reader: TokenReader): { readonly cache: boolean; readonly inputs: boolean } {

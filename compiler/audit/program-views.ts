@@ -34,7 +34,9 @@ function chunkManifests(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
     // window's.
     const { windows = [], clear } = decode;
     const of = (own: object): Uint8Array =>
-      new TextEncoder().encode(JSON.stringify({ ...rest, ...takeAt({ clear, ...own }, chunkFields) }));
+      new TextEncoder().encode(
+        `${JSON.stringify({ ...rest, ...takeAt({ clear, ...own }, chunkFields) }, undefined, 2)}\n`,
+      );
     return new Map([["decode", of(decode)], ...windows.map((each) => [`window-${each.places}`, of(each)] as const)]);
   } catch {
     return new Map();

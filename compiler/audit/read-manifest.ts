@@ -1,3 +1,5 @@
+import { fields, integer, list, number, oneOf, pairOf, parseCanonicalJson, recordOf, text } from "./json-schema.ts";
+
 /** The fields of manifest.json that the flow checker reads. */
 export interface ParsedManifest {
   readonly name: string;
@@ -26,6 +28,8 @@ export interface ParsedManifest {
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   readonly clientOutputs: readonly string[];
   /** What the provider publishes of its private weights: exponents of bounds. */
+  /** SHA-256 of the integers that programs use for public weights, by their names in the weight files. */
+  readonly integers?: readonly { readonly tensor: string; readonly sha256: string }[];
   readonly calibration?: { readonly published?: PublishedIntegers };
   /** The one bit that the client learns beside the reveals. */
   readonly guard?: { readonly value: string };
@@ -48,62 +52,86 @@ export interface PublishedIntegers {
   readonly bounds: readonly { readonly value: string; readonly bound: string; readonly exponent: number }[];
 }
 
-type FieldCheck = (value: unknown) => boolean;
-const text: FieldCheck = (value) => typeof value === "string";
-const integer: FieldCheck = (value) => Number.isSafeInteger(value);
-const interval: FieldCheck = (value) => Array.isArray(value) && value.length === 2 && value.every(Number.isFinite);
-const shape: FieldCheck = (value) => Array.isArray(value) && value.every(Number.isSafeInteger);
-const list =
-  (item: FieldCheck): FieldCheck =>
-  (value) =>
-    Array.isArray(value) && value.every(item);
-const fields =
-  (checks: Readonly<Record<string, FieldCheck>>): FieldCheck =>
-  (value) =>
-    typeof value === "object" &&
-    value !== null &&
-    Object.entries(checks).every(([name, check]) => check((value as Readonly<Record<string, unknown>>)[name]));
+const shape = list(integer);
+const bytesByLink = recordOf(integer);
+const cost = fields({ rounds: integer, bytes: bytesByLink });
+const cutFields = { value: text, tensor: text, shape };
+const cutOptions = { oneHot: integer, rows: integer, least: number, functions: list(text), range: pairOf(number) };
+const revealFields = { value: text, tensor: text, to: text, shape };
+const guard = fields({ value: text }, { headroom: number, elements: integer, layers: list(text) });
+const integers = list(fields({ tensor: text, sha256: text }));
 
-const optional =
-  (check: FieldCheck): FieldCheck =>
-  (value) =>
-    value === undefined || check(value);
+/** What a program for a part of the window says; all but the first say it within `decode`. */
+const hashes = { programHash: text, artefactsHash: text };
+const chunk = {
+  ...hashes,
+  cuts: list(fields(cutFields, { ...cutOptions, axis: integer })),
+  reveals: list(fields(revealFields, { axis: integer })),
+};
+const chunkOptions = {
+  guard,
+  places: integer,
+  kept: list(fields({ name: text, shape, width: integer })),
+  predicted: fields({ offline: cost, online: cost }),
+};
+const clear = fields({ places: text, kept: list(fields({ past: text, present: text }, { shape })) });
 
-const cut = fields({ value: text, tensor: text, shape, rows: optional(integer), range: optional(interval) });
-
-const isManifest = fields({
-  name: text,
-  setting: text,
-  security: text,
-  programHash: text,
-  artefactsHash: text,
-  weights: list(fields({ name: text, label: text, sha256: optional(text) })),
-  constants: list(fields({ name: text, sha256: text })),
-  inputs: list(fields({ name: text, label: text })),
-  cuts: list(cut),
-  serverCuts: optional(list(cut)),
-  tails: list(fields({ value: text, from: text, output: text })),
-  clientOutputs: list(text),
-  calibration: optional(
-    fields({
-      published: optional(
-        fields({
+const isManifest = fields(
+  {
+    name: text,
+    setting: text,
+    security: text,
+    ...hashes,
+    weights: list(fields({ name: text, label: text }, { why: text, shape, sha256: text })),
+    constants: list(fields({ name: text, sha256: text }, { shape })),
+    inputs: list(fields({ name: text, label: text }, { shape, type: text, gaps: oneOf(true) })),
+    cuts: list(fields(cutFields, { ...cutOptions, axis: integer })),
+    tails: list(fields({ value: text, from: text, output: text })),
+    clientOutputs: list(text),
+    reveals: list(fields(revealFields, { axis: integer })),
+  },
+  {
+    schema: oneOf(1),
+    compiler: text,
+    truncation: text,
+    numerics: text,
+    chosenFor: fields({
+      link: fields({ mbitPerSecond: number, roundTripMs: number }, { name: text }),
+      objective: text,
+    }),
+    caveats: list(text),
+    roles: recordOf(text),
+    inexact: list(fields({ operator: text, count: integer, at: list(text) })),
+    integers,
+    serverCuts: list(fields(cutFields, cutOptions)),
+    guard,
+    rings: list(fields({ width: integer, values: integer })),
+    calibration: fields(
+      {},
+      {
+        source: text,
+        samples: integer,
+        weights: text,
+        margin: number,
+        ranges: text,
+        published: fields({
           integers: integer,
           bits: integer,
           bounds: list(fields({ value: text, bound: text, exponent: integer })),
         }),
-      ),
-    }),
-  ),
-  clear: optional(fields({ places: text, kept: list(fields({ past: text, present: text })) })),
-  guard: optional(fields({ value: text })),
-  reveals: list(fields({ value: text, tensor: text, to: text, shape })),
-});
+        wrap: fields({ runs: integer }, { probability: number, at: text }),
+      },
+    ),
+    predicted: fields({ setup: cost, offline: cost, online: cost }),
+    clear,
+    decode: fields(chunk, { ...chunkOptions, clear, windows: list(fields(chunk, chunkOptions)) }),
+  },
+);
 
-/** Undefined where the text is not a manifest. */
-export function parseManifest(json: string): ParsedManifest | undefined {
+/** Undefined where the bytes are not those of a manifest: exactly its fields, in the text that the compiler writes. */
+export function parseManifest(bytes: Uint8Array): ParsedManifest | undefined {
   try {
-    const value: unknown = JSON.parse(json);
+    const value = parseCanonicalJson(bytes);
     return isManifest(value) ? (value as ParsedManifest) : undefined;
   } catch {
     return undefined;

@@ -12,11 +12,11 @@ import {
   version,
 } from "../build/index.ts";
 import { type ChunkProgram, positionsInput, writtenDtypeOf } from "../decode/index.ts";
-import { readTokenizerFiles } from "../inputs/index.ts";
 import type { LoadedModel } from "../load/index.ts";
 import { type BoundaryType, extractSubgraph } from "../onnx/format/index.ts";
 import { choiceFiles } from "./adapter-choices.ts";
 import { type BuildInputs, chunkManifest, prefillManifest } from "./build-manifest.ts";
+import { plainTokenizerFiles } from "./plain-tokenizer.ts";
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
@@ -44,7 +44,7 @@ export function buildFiles(build: BuildInputs): { readonly manifest: Manifest; r
   for (const [name, bytes] of [...clientModels, ...(clientDecode?.files ?? [])]) put(`client/${name}`, bytes);
   for (const [name, bytes] of [...serverGraph(build), ...choiceFiles(plan, build.choices)])
     put(`server/${name}`, bytes);
-  for (const [name, bytes] of readTokenizerFiles(dirname(options.model))) put(`client/${name}`, bytes);
+  for (const [name, text] of plainTokenizerFiles(dirname(options.model))) put(`client/${name}`, text);
   return { manifest, files };
 }
 

@@ -11,7 +11,7 @@ export const tokenizerFileNames: readonly string[] = ["tokenizer.json", "tokeniz
 const maxBytes = 2 ** 28;
 
 /**
- * Reads the tokenizer files of a folder by name. Builds and students get unchanged copies.
+ * Reads the tokenizer files of a folder by name. Students get unchanged copies.
  * @throws DiagnosticError for a link out of the folder, and MRL0671 for a file that is not regular or too large.
  */
 export const readTokenizerFiles = (folder: string): ReadonlyMap<string, Uint8Array> =>

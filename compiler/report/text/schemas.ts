@@ -116,6 +116,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         weights: object({ public: list(text), server: list(text) }),
         protocols: map(count),
         calls: count,
+        unread: { ...list(text), description: "what no rule reads, by file" },
       },
     ),
     description: "`operators` for a model, all other optional fields for a build",

@@ -37,7 +37,10 @@ export const decodePaths: readonly string[] = programPaths.map((path) => path.re
 /** The same program also as that for one position, under its names. */
 export const twice: BuildFiles = withManifest(
   new Map([...keptBuild, ...[...programPaths, ...modulePaths].map(asDecode)]),
-  (manifest) => ({ ...manifest, decode: manifest }),
+  ({ programHash, artefactsHash, cuts, reveals, ...manifest }) => {
+    const own = { programHash, artefactsHash, cuts, reveals };
+    return { ...manifest, ...own, decode: own };
+  },
 );
 function asDecode(path: string): [string, Uint8Array] {
   return [path.replace("program.", "decode."), keptBuild.get(path)!];

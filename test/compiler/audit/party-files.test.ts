@@ -1,6 +1,7 @@
 import onnxProto, { type onnx as proto } from "onnx-proto";
 import { describe, expect, test } from "vitest";
-import { checkClientModels, sha256 } from "../../../compiler/audit/party-files.ts";
+import { checkClientModels } from "../../../compiler/audit/client-models.ts";
+import { sha256 } from "../../../compiler/audit/party-files.ts";
 import type { ParsedManifest } from "../../../compiler/audit/read-manifest.ts";
 import { decodeModel } from "../../../compiler/onnx/format/decode-model.ts";
 import { extractSubgraph } from "../../../compiler/onnx/format/extract-subgraph.ts";
@@ -62,6 +63,11 @@ const messages = (bytes: Uint8Array, more?: Partial<ParsedManifest>): readonly s
 const changed = (change: (message: proto.ModelProto) => void): Uint8Array =>
   withModel(new Map([[path, cut(["sum"])]]), path, change).get(path)!;
 
+const inAttribute = (attribute: proto.IAttributeProto): Uint8Array =>
+  changed((message) => {
+    message.graph!.node![0]!.attribute = [{ name: "value", ...attribute }];
+  });
+
 describe("the client's model", () => {
   test("is accepted with public weights and listed constants, transposed or not", () => {
     expect(messages(cut(["sum"]))).toEqual([]);
@@ -122,6 +128,59 @@ describe("the client's model", () => {
       message.graph!.node![0]!.attribute = [{ name: "body", type: onnx.AttributeProto.AttributeType.GRAPH, g }];
     }),
     "one more initializer": withInitializer(new Map([[path, cut(["sum"])]]), floatTensor("w", [2], [1, 2])).get(path)!,
+    "a sparse tensor": changed((message) => {
+      message.graph!.sparseInitializer = [{ values: floatTensor("w", [2], [1, 2]), dims: [4] }];
+    }),
+    "a sparse tensor in an attribute": inAttribute({ type: 11, sparseTensor: { values: floatTensor("w", [1], [1]) } }),
+    "a tensor of strings": changed((message) => {
+      message.graph!.initializer!.push({ name: "w", dims: [1], dataType: 8, stringData: [Uint8Array.of(1)] });
+    }),
+    "a tensor in another file": changed((message) => {
+      message.graph!.initializer![0] = { name: "table", dims: [3, 2], dataType: 1, dataLocation: 1 };
+    }),
+    "text in an attribute": inAttribute({ type: 3, s: new TextEncoder().encode("0.123 ".repeat(20)) }),
+    "texts in an attribute": inAttribute({ type: 8, strings: [new TextEncoder().encode("0.123 ".repeat(20))] }),
+    "a field of another type of attribute": inAttribute({ type: 2, i: 1, f: 0.5 }),
+    "a note on an attribute": inAttribute({ type: 2, i: 1, docString: "0.123" }),
+    "a note on a node": changed((message) => {
+      message.graph!.node![0]!.docString = "0.123";
+    }),
+    "a note on the graph": changed((message) => {
+      message.graph!.docString = "0.123";
+    }),
+    "a note on a tensor": changed((message) => {
+      message.graph!.initializer![0]!.docString = "0.123";
+    }),
+    "a note on an input": changed((message) => {
+      message.graph!.input![0]!.docString = "0.123";
+    }),
+    "types of values inside": changed((message) => {
+      message.graph!.valueInfo = [floatInfo("rows", 4, 2)];
+    }),
+    "another producer": changed((message) => {
+      message.producerName = "0.123";
+    }),
+    "a version of the producer": changed((message) => {
+      message.producerVersion = "0.123";
+    }),
+    "reals in many small tensors": changed((message) => {
+      for (let k = 0; k < 10_000; k++) {
+        message.graph!.initializer!.push(floatTensor(`w${k}`, [1], [k]));
+        message.graph!.node![1]!.input!.push(`w${k}`);
+      }
+    }),
+    "integers in many small tensors": changed((message) => {
+      for (let k = 0; k < 100; k++) {
+        message.graph!.initializer!.push({ name: `w${k}`, dims: [16], dataType: 7, rawData: new Uint8Array(128) });
+        message.graph!.node![1]!.input!.push(`w${k}`);
+      }
+    }),
+    "a number that nothing reads": withInitializer(new Map([[path, cut(["sum"])]]), floatTensor("w", [1], [1])).get(
+      path,
+    )!,
+    "a node that nothing reads": changed((message) => {
+      message.graph!.node!.push(node("Neg", ["rows"], ["w"], "idle"));
+    }),
     "an initializer that says it is smaller": changed((message) => {
       message.graph!.initializer!.push({ name: "w", dims: [1], dataType: 1, rawData: new Uint8Array(64) });
     }),

@@ -2,6 +2,7 @@ import { calls } from "./calls.ts";
 import { code } from "./code.ts";
 import type { Mutant } from "./edits.ts";
 import { files } from "./files.ts";
+import { hiddenNumbers } from "./hidden-numbers.ts";
 import { labels } from "./labels.ts";
 import { promises } from "./manifest-claims.ts";
 import { openings } from "./openings.ts";
@@ -16,4 +17,5 @@ export const mutants: readonly Mutant[] = [
   ...promises,
   ...code,
   ...files,
+  ...hiddenNumbers,
 ];

@@ -1,0 +1,293 @@
+import onnxProto, { type onnx as proto } from "onnx-proto";
+import type { Finding } from "./finding.ts";
+import { type BuildFiles, fileFinding, sha256 } from "./party-files.ts";
+import type { ParsedManifest } from "./read-manifest.ts";
+
+const { onnx } = onnxProto;
+
+/** Up to 16 integers, or one real number, may stand in a graph without a digest: shapes, axes, an epsilon. */
+const withoutDigest = { integers: 16, reals: 1 } as const;
+/** All such numbers of a file: different reals, and integers for each node and output. */
+const mostWithoutDigest = { reals: 64, integersPerPart: 64 } as const;
+const realTypes: ReadonlySet<number> = new Set([1, 10, 11, 16, 17, 18, 19, 20]);
+/** Strings are modes and equations of operators. */
+const operatorString = /^[\x20-\x7e]{0,64}$/;
+
+/**
+ * Checks what the client computes in the clear. Every tensor in it is a public weight or a constant that the manifest
+ * lists by digest. It takes inputs that the client has, and outputs the cut values, or the outputs after the secure
+ * part.
+ */
+export function checkClientModels(files: BuildFiles, manifest: ParsedManifest): readonly Finding[] {
+  const listed = digestsOf(manifest);
+  const own = manifest.inputs.filter(({ label }) => label === "client" || label === "public").map(({ name }) => name);
+  const given = new Set(manifest.inputs.map(({ name }) => name));
+  const cuts = manifest.cuts.map(({ tensor }) => tensor).filter((tensor) => !given.has(tensor));
+  // The decode graphs take positions, and pass keys and values of the client's own layers to themselves.
+  const { places, kept = [] } = manifest.clear ?? {};
+  const here = places === undefined ? [] : [places];
+  const [before, after] = [kept.map(({ past }) => past), kept.map(({ present }) => present)];
+  const computed = [...cuts, ...manifest.clientOutputs.filter((name) => !given.has(name))];
+  const [revealed, outputs] = [manifest.tails.map(({ from }) => from), manifest.tails.map(({ output }) => output)];
+  const models: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+    ["client/public.onnx", [...own, ...here, ...before], [...computed, ...after]],
+    ["client/head.onnx", [...revealed, ...here], outputs],
+  ];
+  return models.flatMap(([path, takes, gives]) => {
+    const bytes = files.get(path);
+    if (!bytes)
+      return gives.length > 0 ? [fileFinding(`the file is missing: it computes ${gives.join(", ")}`, path)] : [];
+    return checkModelFile(bytes, path, { publicDigests: listed, inputs: new Set(takes), outputs: new Set(gives) });
+  });
+}
+
+const digestsOf = (manifest: ParsedManifest): ReadonlySet<string> =>
+  new Set([
+    ...manifest.weights.flatMap(({ label, sha256: digest }) => (label === "public" && digest ? [digest] : [])),
+    ...manifest.constants.map((constant) => constant.sha256),
+  ]);
+
+interface ExpectedModel {
+  readonly publicDigests: ReadonlySet<string>;
+  readonly inputs: ReadonlySet<string>;
+  readonly outputs: ReadonlySet<string>;
+}
+
+/** Fields that a message may have; a message with any other one says more than a graph. */
+const graphFields = {
+  model: ["irVersion", "opsetImport", "producerName", "graph"],
+  opset: ["domain", "version"],
+  graph: ["name", "node", "initializer", "input", "output"],
+  node: ["input", "output", "name", "opType", "domain", "attribute"],
+  tensor: ["name", "dims", "dataType", "rawData"],
+  info: ["name", "type"],
+  tensorType: ["elemType", "shape"],
+  dim: ["dimValue", "dimParam"],
+} as const;
+/** The one field of each type of attribute, by AttributeProto.AttributeType. */
+const attributeFields = new Map([
+  [1, "f"],
+  [2, "i"],
+  [3, "s"],
+  [4, "t"],
+  [5, "g"],
+  [6, "floats"],
+  [7, "ints"],
+  [8, "strings"],
+]);
+
+type Message = object | null | undefined;
+/** Fields of a message that say something: a decoder gives every absent list as an empty one. */
+const fieldsOf = (message: Message): readonly string[] =>
+  Object.entries(message ?? {}).flatMap(([name, value]) =>
+    value === null || value === undefined || (Array.isArray(value) && value.length === 0) ? [] : [name],
+  );
+const hasOnly = (message: Message, allowed: readonly string[]): boolean =>
+  fieldsOf(message).every((name) => allowed.includes(name));
+
+const isPlainInfo = (info: proto.IValueInfoProto): boolean => {
+  const { tensorType, ...others } = info.type ?? {};
+  return (
+    hasOnly(info, graphFields.info) &&
+    hasOnly(others, []) &&
+    hasOnly(tensorType, graphFields.tensorType) &&
+    (tensorType?.shape?.dim ?? []).every(
+      (dim) => hasOnly(dim, graphFields.dim) && /^[\x20-\x7e]{0,32}$/.test(dim.dimParam ?? ""),
+    )
+  );
+};
+
+const isPlainTensor = (tensor: proto.ITensorProto): boolean => hasOnly(tensor, graphFields.tensor);
+
+function isPlainAttribute(attribute: proto.IAttributeProto): boolean {
+  const own = attributeFields.get(attribute.type ?? 0);
+  const strings = [...(attribute.s ? [attribute.s] : []), ...(attribute.strings ?? [])];
+  return (
+    own !== undefined &&
+    hasOnly(attribute, ["name", "type", own]) &&
+    (!attribute.t || isPlainTensor(attribute.t)) &&
+    (!attribute.g || isPlainGraph(attribute.g)) &&
+    strings.every((bytes) => operatorString.test(new TextDecoder().decode(bytes)))
+  );
+}
+
+const isPlainGraph = (graph: proto.IGraphProto): boolean =>
+  hasOnly(graph, graphFields.graph) &&
+  [...(graph.input ?? []), ...(graph.output ?? [])].every(isPlainInfo) &&
+  (graph.initializer ?? []).every(isPlainTensor) &&
+  (graph.node ?? []).every((node) => hasOnly(node, graphFields.node) && (node.attribute ?? []).every(isPlainAttribute));
+
+const isPlainModel = (model: proto.IModelProto): boolean =>
+  hasOnly(model, graphFields.model) &&
+  model.producerName === "marillc" &&
+  (model.opsetImport ?? []).every((opset) => hasOnly(opset, graphFields.opset)) &&
+  isPlainGraph(model.graph ?? {});
+
+function decodeGraph(bytes: Uint8Array): proto.IGraphProto | undefined {
+  try {
+    const model = onnx.ModelProto.decode(bytes);
+    // An encoder does not write what a decoder skips, so no byte hides between the fields.
+    const isCanonical = Buffer.compare(onnx.ModelProto.encode(model).finish(), bytes) === 0;
+    return isCanonical && isPlainModel(onnx.ModelProto.toObject(model) as proto.IModelProto)
+      ? (model.graph ?? undefined)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function checkModelFile(
+  bytes: Uint8Array,
+  path: string,
+  { publicDigests, inputs, outputs }: ExpectedModel,
+): readonly Finding[] {
+  const graph = decodeGraph(bytes);
+  if (!graph) return [fileFinding("expected an ONNX graph and nothing more", path)];
+  const names = (infos: readonly proto.IValueInfoProto[] | null | undefined): readonly string[] =>
+    (infos ?? []).map(({ name }) => name ?? "");
+  const foreign = names(graph.input).filter((name) => !inputs.has(name));
+  const more = names(graph.output).filter((name) => !outputs.has(name));
+  const less = [...outputs].filter((name) => !names(graph.output).includes(name));
+  const tensors = tensorsOf(graph);
+  const unlisted = tensors.filter((tensor) => !isSmall(tensor) && !isPublicTensor(tensor, publicDigests));
+  const { reals, integers } = numbersWithoutDigest(graph, publicDigests);
+  const mostIntegers = mostWithoutDigest.integersPerPart * (allNodes(graph).length + outputs.size);
+  return [
+    ...foreign.map((name) => fileFinding(`it takes ${name}, which the manifest does not give the client`, path)),
+    ...more.map((name) => fileFinding(`it computes ${name}, which the manifest does not name`, path)),
+    ...less.map((name) => fileFinding(`it does not compute ${name}`, path)),
+    ...unlisted.map(({ name }) =>
+      fileFinding(`tensor ${name} is not a public weight or constant of the manifest`, path),
+    ),
+    ...idleParts(graph).map((name) => fileFinding(`nothing reads ${name}`, path)),
+    ...(reals > mostWithoutDigest.reals || integers > mostIntegers
+      ? [fileFinding(`it has ${reals} different reals and ${integers} integers that no digest covers`, path)]
+      : []),
+  ];
+}
+
+/** What a check of the client's graphs does not read: numbers without a digest, strings and names. */
+export function unreadOfModel(bytes: Uint8Array, manifest: ParsedManifest): string {
+  const graph = decodeGraph(bytes);
+  if (!graph) return "all of it";
+  const { reals, integers } = numbersWithoutDigest(graph, digestsOf(manifest));
+  const nodes = allNodes(graph);
+  const strings = nodes.flatMap(({ attribute }) =>
+    (attribute ?? []).flatMap(({ s, strings: more }) => [...(s && s.length > 0 ? [s] : []), ...(more ?? [])]),
+  );
+  const names = new Set(nodes.flatMap(({ name, output }) => [name ?? "", ...(output ?? [])]));
+  return `${reals} different reals and ${integers} integers of attributes and small constants, ${strings.length} strings, ${names.size} names`;
+}
+
+const graphsIn = ({ node }: proto.IGraphProto): readonly proto.IGraphProto[] =>
+  (node ?? []).flatMap(({ attribute }) => (attribute ?? []).flatMap(({ g }) => (g ? [g] : [])));
+const allNodes = (graph: proto.IGraphProto): readonly proto.INodeProto[] => [
+  ...(graph.node ?? []),
+  ...graphsIn(graph).flatMap(allNodes),
+];
+
+/** Nodes and tensors of the graph itself that no node and no output reads: they can only be there to be read by somebody. */
+function idleParts(graph: proto.IGraphProto): readonly string[] {
+  const readBy = (each: proto.IGraphProto): readonly string[] => [
+    ...(each.node ?? []).flatMap(({ input }) => input ?? []),
+    ...(each.output ?? []).map(({ name }) => name ?? ""),
+    ...graphsIn(each).flatMap(readBy),
+  ];
+  const read = new Set(readBy(graph));
+  return [
+    ...(graph.initializer ?? []).map(({ name }) => name ?? "").filter((name) => !read.has(name)),
+    ...(graph.node ?? [])
+      .filter(({ output }) => !(output ?? []).some((name) => read.has(name)))
+      .map(({ output, name }) => output?.[0] || name || "a node"),
+  ];
+}
+
+/** Different reals and all integers that no digest covers: small constants, and attributes of one number. */
+function numbersWithoutDigest(
+  graph: proto.IGraphProto,
+  publicDigests: ReadonlySet<string>,
+): { readonly reals: number; readonly integers: number } {
+  const small = tensorsOf(graph).filter((tensor) => isSmall(tensor) && !isPublicTensor(tensor, publicDigests));
+  const attributes = allNodes(graph).flatMap(({ attribute }) => attribute ?? []);
+  const isReal = ({ dataType }: proto.ITensorProto): boolean => realTypes.has(dataType ?? 0);
+  const reals = new Set([
+    ...small.filter(isReal).map(({ rawData }) => Buffer.from(rawData ?? []).toString("hex")),
+    ...attributes.flatMap(({ type, f }) => (type === 1 ? [String(f)] : [])),
+  ]);
+  const counted = small.filter((tensor) => !isReal(tensor)).map(({ dims }) => sizeOf(dims));
+  return {
+    reals: reals.size,
+    integers: counted.reduce((sum, count) => sum + count, 0) + attributes.filter(({ type }) => type === 2).length,
+  };
+}
+
+/** Initializers and tensors in attributes, in nested graphs too. */
+function tensorsOf(graph: proto.IGraphProto): readonly proto.ITensorProto[] {
+  const attributes = allNodes(graph).flatMap(({ attribute, name }) =>
+    (attribute ?? []).map((each) => ({ ...each, owner: name ?? "" })),
+  );
+  const inAttributes = attributes.flatMap(({ t, floats, ints, owner }) => [
+    ...(t ? [{ ...t, name: t.name || owner }] : []),
+    ...(floats && floats.length > 0 ? [attributeTensor(owner, 1, Float32Array.from(floats))] : []),
+    ...(ints && ints.length > 0
+      ? [
+          attributeTensor(
+            owner,
+            7,
+            BigInt64Array.from(ints, (n) => BigInt(String(n))),
+          ),
+        ]
+      : []),
+  ]);
+  const initializers = (each: proto.IGraphProto): readonly proto.ITensorProto[] => [
+    ...(each.initializer ?? []),
+    ...graphsIn(each).flatMap(initializers),
+  ];
+  return [...initializers(graph), ...inAttributes];
+}
+
+/** The values of an attribute as a tensor. */
+const attributeTensor = (name: string, dataType: number, { buffer, length }: Float32Array | BigInt64Array) => ({
+  name,
+  dataType,
+  dims: [length],
+  rawData: new Uint8Array(buffer),
+});
+
+const sizeOf = (dims: proto.ITensorProto["dims"]): number =>
+  (dims ?? []).map(Number).reduce((product, size) => product * size, 1);
+
+/** Few enough numbers to stand in a graph without a digest. */
+function isSmall({ dims, dataType, rawData }: proto.ITensorProto): boolean {
+  const most = realTypes.has(dataType ?? 0) ? withoutDigest.reals : withoutDigest.integers;
+  const count = sizeOf(dims);
+  return count <= most && (rawData?.length ?? 0) <= 8 * count;
+}
+
+/** Compares the digest of its bytes, or of its transpose: exporters transpose matrices. */
+function isPublicTensor({ dims, rawData }: proto.ITensorProto, publicDigests: ReadonlySet<string>): boolean {
+  const shape = (dims ?? []).map(Number);
+  if (!rawData) return false;
+  if (publicDigests.has(sha256(rawData))) return true;
+  return shape.length === 2 && publicDigests.has(sha256(transposeBytes(rawData, shape[0]!, shape[1]!)));
+}
+
+/** Elements by their size in bytes. */
+const elementViews = new Map<number, (bytes: Uint8Array) => Uint8Array | Uint16Array | Uint32Array | BigUint64Array>([
+  [1, (bytes) => bytes],
+  [2, ({ buffer }) => new Uint16Array(buffer)],
+  [4, ({ buffer }) => new Uint32Array(buffer)],
+  [8, ({ buffer }) => new BigUint64Array(buffer)],
+]);
+
+/** Bytes of the transpose; empty where the element size is unknown. */
+function transposeBytes(bytes: Uint8Array, rows: number, columns: number): Uint8Array {
+  const view = elementViews.get(bytes.length / (rows * columns));
+  if (!view) return new Uint8Array(0);
+  const out = new Uint8Array(bytes.length);
+  const [from, to] = [view(Uint8Array.from(bytes)), view(out)];
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) to[column * rows + row] = from[row * columns + column]!;
+  }
+  return out;
+}
