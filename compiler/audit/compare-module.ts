@@ -1,7 +1,7 @@
 import type { Finding } from "./finding.ts";
 import type { ParsedModule, ParsedOp, ParsedType } from "./parse-mir.ts";
 import type { ParsedProgramText, ParsedShareType } from "./parse-program.ts";
-import { exportNameOf } from "./protocol-signatures.ts";
+import { exportNameOf, protocolSignatures } from "./protocol-signatures.ts";
 import type { ParsedArgument, ParsedCall } from "./read-body.ts";
 import type { ValueFlow } from "./track-values.ts";
 
@@ -114,6 +114,8 @@ function callMismatches(op: ParsedOp, call: ParsedCall | undefined, context: Cal
   const callee = op.protocol === undefined ? op.operator : exportNameOf(op.protocol);
   if (call.callee !== callee || (call.kind === "protocol") !== (op.protocol !== undefined))
     found.push("another callee");
+  const computes = protocolSignatures.get(call.callee)?.operator;
+  if (call.kind === "protocol" && computes !== op.operator) found.push(`${computes}, another operator`);
   if (call.label !== undefined && call.label !== op.result) found.push("other randomness");
   if (sortedJson(program.specs.get(operandVariable)!.attrs) !== sortedJson(op.attrs)) found.push("other attributes");
   const type = program.types.get(operandVariable);

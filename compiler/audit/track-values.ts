@@ -1,21 +1,9 @@
+import { checkLocalCall, checkProtocolCall } from "./check-call.ts";
 import type { Finding } from "./finding.ts";
-import { localShapes } from "./local-shapes.ts";
 import type { ParsedProgramText, ParsedShareType, ParsedSpec } from "./parse-program.ts";
-import { type ProtocolSignature, protocolSignatures, type SharingForm } from "./protocol-signatures.ts";
+import type { SharingForm } from "./protocol-signatures.ts";
 import type { ParsedArgument, ParsedCall } from "./read-body.ts";
-
-/** Who knows a value in the clear; `shared`: nobody. */
-export type ValueLabel = "public" | "client" | "server" | "shared";
-
-/** Whose secrets a value was computed from. */
-export type Origin = "client" | "server";
-
-export interface TrackedValue {
-  readonly label: ValueLabel;
-  readonly form: SharingForm;
-  readonly from: ReadonlySet<Origin>;
-  readonly type: Pick<ParsedShareType, "shape" | "width" | "scale">;
-}
+import { labelOf, type Origin, sameShape, type TrackedValue, typeText } from "./tracked-value.ts";
 
 export interface OpenedValue {
   readonly value: string;
@@ -33,10 +21,6 @@ export interface ValueFlow {
   readonly findings: readonly Finding[];
 }
 
-const labelByForm: Readonly<Partial<Record<SharingForm, ValueLabel>>> = { public: "public", client: "client" };
-const labelOf = (form: SharingForm): ValueLabel =>
-  labelByForm[form] ?? (form === "weight" || form === "fixed" || form === "server" ? "server" : "shared");
-
 /** The form of a weight by the form that a program declares; `disclosed`: public, and sent to the dealer too. */
 const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
   ["known", "weight"],
@@ -46,13 +30,9 @@ const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
   ["disclosed", "public"],
 ]);
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
 /** Whether a shape is that of the query's own rows, with `rows` of them along one axis. */
 const isCacheSlice = (shape: readonly number[], own: readonly number[], rows: number): boolean =>
   shape.length === own.length && own.some((_, axis) => sameShape(shape, own.with(axis, rows)));
-const typeText = ({ shape, width }: Pick<ParsedShareType, "shape" | "width">): string =>
-  `${width} bits [${shape.join(", ")}]`;
-const isShared = ({ form }: TrackedValue): boolean => form === "share" || form === "replicated";
 
 /**
  * Follows every value of a program from its input to its opening: who knows it, how it is held, and whose secrets it
@@ -90,7 +70,9 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
     if (wrong.length > 0) continue;
 
     const checked =
-      call.kind === "local" ? checkLocalCall(call, spec, type, known) : checkProtocolCall(call, program, known);
+      call.kind === "local"
+        ? checkLocalCall(call, spec, type, known)
+        : checkProtocolCall(call, program, spec, type, known);
     findings.push(...checked.problems.map((problem) => ({ ...problem, at })));
     const from = new Set(known.flatMap((operand) => [...operand.from]));
     const label = labelOf(checked.gives);
@@ -158,76 +140,6 @@ function resolveOperand(
   }
   const label = labelOf(form);
   return { form, label, from: new Set(label === "server" ? ["server"] : []), type: { ...type, shape: whole } };
-}
-
-interface CallCheck {
-  readonly gives: ProtocolSignature["result"];
-  readonly problems: readonly Omit<Finding, "at">[];
-}
-
-function checkProtocolCall(
-  call: ParsedCall,
-  { setting }: ParsedProgramText,
-  operands: readonly TrackedValue[],
-): CallCheck {
-  const functionality = protocolSignatures.get(call.callee);
-  if (!functionality) {
-    return { gives: "share", problems: [{ code: "MRL0903", message: `${call.callee} is not a known protocol` }] };
-  }
-  const { operands: takes, result: gives, settings } = functionality;
-  const problems = operands.flatMap(({ form }, index) => {
-    const wanted = takes[Math.min(index, takes.length - 1)]!;
-    if (form === wanted) return [];
-    return [
-      { code: "MRL0904", message: `${call.result}: ${call.callee} takes a ${wanted} operand, not a ${form} one` },
-    ];
-  });
-  if (operands.length === 0)
-    problems.push({ code: "MRL0904", message: `${call.result}: ${call.callee} without operand` });
-  if (!settings.includes(setting)) {
-    problems.push({ code: "MRL0904", message: `${call.callee} is not for the setting ${setting}` });
-  }
-  return { gives, problems };
-}
-
-/** Operators that take a value that only the server knows: it joins the server's share. */
-const acceptsServerOperand: ReadonlySet<string> = new Set(["add", "sub", "concat"]);
-
-/** Takes shares and public integers; a value that only the server knows may be added or concatenated. */
-function checkLocalCall(
-  call: ParsedCall,
-  spec: ParsedSpec,
-  type: ParsedShareType,
-  operands: readonly TrackedValue[],
-): CallCheck {
-  const { callee, result } = call;
-  const shape = localShapes.get(callee);
-  if (!shape) return { gives: "share", problems: [{ code: "MRL0903", message: `${callee} is not a local operator` }] };
-  const shared = operands.filter(isShared);
-  const gives = shared[0]?.form === "replicated" ? "replicated" : "share";
-  const fits = ({ form }: TrackedValue): boolean =>
-    form === gives ||
-    form === "public" ||
-    (form === "server" && acceptsServerOperand.has(callee)) ||
-    (form === "weight" && gives === "replicated");
-  const misfits = operands.filter((operand) => !fits(operand));
-  const problems = misfits.map(({ form }) => ({
-    code: "MRL0904",
-    message: `${result}: a party cannot compute ${callee} with a ${form} operand`,
-  }));
-  if (shared.length === 0) problems.push({ code: "MRL0904", message: `${result}: ${callee} has no shared operand` });
-  const shapes = operands.map((operand) => operand.type.shape);
-  const found = shape(shapes, spec.attrs, type.shape);
-  if (!found || !sameShape(found, type.shape)) {
-    const is = found ? `[${found.join(", ")}]` : "nothing";
-    problems.push({ code: "MRL0907", message: `${result} is declared as ${typeText(type)}; ${callee} gives ${is}` });
-  }
-  const widths = shared.map((operand) => operand.type.width);
-  const kept =
-    callee === "narrow" ? widths.every((width) => type.width <= width) : widths.every((w) => w === type.width);
-  if (!kept)
-    problems.push({ code: "MRL0907", message: `${result} of ${type.width} bits is computed from ${widths} bits` });
-  return { gives, problems };
 }
 
 /** A reveal opens a declared output, unchanged, to the reader that the program declares. */

@@ -1,77 +1,18 @@
-import type { KnownWeight, Party, SharedValue, Steps } from "../../core/index.ts";
-import type { IntTensor, Shape } from "../../ring/index.ts";
+import { requireOperands, requireResult } from "./checked-run.ts";
+import type { Protocol, Spec } from "./protocol-types.ts";
 
-/** Facts about an operand or a result that protocols need. */
-export interface Fixed {
-  readonly shape: Shape;
-  /** Ring width in bits. */
-  readonly width: number;
-  /** Fractional bits. */
-  readonly scale: number;
-  /** Bounds of the real value. Public: they come from calibration on public inputs. */
-  readonly lo: number;
-  readonly hi: number;
-}
+export type { Family, Fixed, Operand, OperandForm, Protocol, Setting, Spec } from "./protocol-types.ts";
 
-/**
- * The form of an operand: additive shares, a masked value, replicated shares, a private weight (`weight`: the server
- * knows it; `fixed`: opened once under a mask, for all queries), or integers: `public` ones, which the client knows at
- * least, or those of the `server` alone.
- */
-export type OperandForm = "share" | "masked" | "replicated" | "weight" | "fixed" | "public" | "server";
-export type Operand = SharedValue | KnownWeight | IntTensor;
-
-/** One execution as plain data, which generated programs contain as it is. */
-export interface Spec {
-  readonly operands: readonly Fixed[];
-  readonly result: Fixed;
-  readonly attrs: Readonly<Record<string, number | boolean | string | readonly number[] | readonly string[]>>;
-}
-
-/** The parties that take part. `2pc`: client and server only, which no protocol offers yet. */
-export type Setting = "2pc-dealer" | "3pc" | "2pc";
-
-/** Origin of the construction: a preset allows the families of its system; our default is "marill". */
-export type Family = "marill" | "crypten" | "sigma" | "replicated";
-
-export interface Protocol {
-  /** `<technique>.<operator>` */
-  readonly name: string;
-  /** Name of the operator in ir/ops. */
-  readonly implements: string;
-  readonly settings: readonly Setting[];
-  /** Default: "marill". */
-  readonly family?: Family;
-  readonly security: "semi-honest";
-  /** Authors, venue, section; or "ours: docs/protocols/…". */
-  readonly paper: string;
-  /** Difference from the interpreter's result: none, or at most this many units in the last place of the result. */
-  readonly accuracy: "exact" | { readonly ulps: (spec: Spec) => number };
-  /** Probability, per element, of an unbounded error; absent: none. */
-  readonly failure?: (spec: Spec) => number;
-  /** Required form of each operand; the last form repeats for variadic operators. */
-  readonly forms: readonly OperandForm[];
-  /** Sharing of the result: additive shares, or a masked value if the protocol opens it. */
-  readonly yields: "share" | "masked";
-  /** Required ring width of each operand, given the result's width and the known facts. */
-  readonly operandWidths: (spec: Spec) => readonly number[];
-  /** The masked values must have exactly these rings; by default a wider ring is valid too. */
-  readonly exactRings?: true;
-  /**
-   * Widest ring in which the protocol can return its result; absent: 64. It must not depend on the spec's
-   * `result.width`.
-   */
-  readonly maxResultWidth?: (spec: Spec) => number;
-  /** The reason why this protocol does not support the spec, or undefined. */
-  readonly refuses?: (spec: Spec) => string | undefined;
-  /**
-   * Other values of its parameters than the default, as attributes added to the spec's: 5-select takes the cheapest.
-   */
-  readonly variants?: (spec: Spec) => readonly Spec["attrs"][];
-  readonly run: (party: Party, spec: Spec, ...operands: Operand[]) => Steps<SharedValue>;
-}
-
-export const defineProtocol = (protocol: Protocol): Protocol => protocol;
+/** A protocol that compares what it is given and gives with the spec, before anything is sent. */
+export const defineProtocol = (protocol: Protocol): Protocol => ({
+  ...protocol,
+  *run(party, spec, ...operands) {
+    requireOperands(protocol, spec.operands, operands);
+    const result = yield* protocol.run(party, spec, ...operands);
+    requireResult(protocol, spec.result, result);
+    return result;
+  },
+});
 
 /** Most units in the last place between a protocol's result and the interpreter's. */
 export const ulpsOf = ({ accuracy }: Protocol, spec: Spec): number => (accuracy === "exact" ? 0 : accuracy.ulps(spec));

@@ -204,10 +204,12 @@ export const coarseMaxAttention = defineProtocol({
     const plan = planAttention(spec);
     return scoreVariants(maxComparedWidth(plan.layout, plan.scoreWidth, plan.maximum.bits), plan.maximum);
   },
-  *run(party, spec, q, k, v, mask) {
-    return yield* maskedAttention(party, spec, q as MaskedValue, k as MaskedValue, v as MaskedValue, mask);
-  },
+  run: runAttention,
 });
+
+function* runAttention(party: Party, spec: Spec, ...[q, k, v, mask]: Operand[]): Steps<Share> {
+  return yield* maskedAttention(party, spec, q as MaskedValue, k as MaskedValue, v as MaskedValue, mask);
+}
 
 /**
  * The same with a public mask: a position bias, or a pattern of valid scores that `causal` and `window` do not express.
@@ -216,5 +218,7 @@ export const coarseMaxAttentionKnownMask = defineProtocol({
   ...coarseMaxAttention,
   name: "coarse-max.attention-known-mask",
   forms: ["masked", "masked", "masked", "public"],
+  // Without the comparison of forms for the other one.
+  run: runAttention,
   refuses: (spec) => (spec.operands.length < 4 ? "it has no mask" : coarseMaxAttention.refuses?.(spec)),
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { localShapes } from "../../../compiler/audit/local-shapes.ts";
 import { allowedFiles } from "../../../compiler/audit/party-files.ts";
+import { protocolShapes } from "../../../compiler/audit/protocol-shapes.ts";
 import { exportNameOf, protocolSignatures } from "../../../compiler/audit/protocol-signatures.ts";
 import { tokenizerFileNames } from "../../../compiler/inputs/tokenizer.ts";
 import { opDef } from "../../../ir/registry.ts";
@@ -69,6 +70,13 @@ describe("the table of trusted protocols", () => {
 
   test.each(exported)("has the form that %s gives", (name, protocol) => {
     expect(protocolSignatures.get(name)!.result).toBe(resultOf(protocol));
+  });
+
+  test.each(exported)("names the operator that %s computes, which has a rule of shapes", (name, protocol) => {
+    const { operator } = protocolSignatures.get(name)!;
+
+    expect(operator).toBe(protocol.implements);
+    expect(protocolShapes.has(operator)).toBe(true);
   });
 
   test("gives the client's integers only to sharing, and to lookups that hide the indices", () => {

@@ -1,7 +1,37 @@
-import { client, inAll, type Mutant, oneMore, swap } from "./edits.ts";
+import { withManifest } from "../builds.ts";
+import { both, client, inAll, inModule, type Mutant, oneMore, swap, swapAll } from "./edits.ts";
 
 /** Calls take wrong values. */
 export const operands: readonly Mutant[] = [
+  {
+    what: "a larger value that passes for a smaller one through a protocol, everywhere",
+    codes: ["MRL0907"],
+    of: both(
+      inAll((text) => text.replace(/(logits(?:_shared_t)?: \{ shape: )\[9\]/g, "$1[6]")),
+      (files) =>
+        withManifest(files, (manifest) => ({
+          ...manifest,
+          reveals: (manifest.reveals as object[]).map((each) => ({ ...each, shape: [6] })),
+        })),
+      inModule((text) =>
+        text
+          .replace(/(%logits.shared.t = truncate .*fx14.12)\[9\]/, "$1[6]")
+          .replace(/(%logits = reveal .*f32)\[9\]/, "$1[6]"),
+      ),
+    ),
+  },
+  {
+    what: "another function than program.mir says, in both",
+    codes: ["MRL0909"],
+    of: both(inAll(swapAll("fourierSilu", "fourierGelu")), inModule(swap("via fourier.silu", "via fourier.gelu"))),
+  },
+  {
+    what: "a scale that a truncation does not give",
+    codes: ["MRL0907"],
+    of: inAll(
+      swap("k_biased_t: { shape: [3, 4], width: 18, scale: 12", "k_biased_t: { shape: [3, 4], width: 18, scale: 13"),
+    ),
+  },
   {
     what: "an operand replaced by another, at one party",
     codes: ["MRL0902"],

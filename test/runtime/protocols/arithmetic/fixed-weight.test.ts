@@ -56,7 +56,7 @@ describe("a product with a weight that is opened once under a mask", () => {
       outputs: { y: { ...wide([2, 5]), to: "client" } },
       weights: { w: { form: "fixed", tensor: "w", shape: [3, 5], width, scale: 0 } },
       *body({ protocols }, party, inputs, weights) {
-        const call = (result = wide([2, 3])) => ({ operands: [wide([2, 3])], result, attrs: { to: "client" } });
+        const call = (type = wide([2, 3])) => ({ operands: [type], result: type, attrs: { to: "client" } });
         const x = yield* protocols.seededShare.run(party.at("x"), call(), inputs.x!);
         const open = yield* protocols.maskedOpen.run(party.at("open"), call(), x);
         const product = { operands: [wide([2, 3]), wide([3, 5])], result: wide([2, 5]), attrs: {} };
