@@ -117,7 +117,8 @@ function checkProgram(files: BuildFiles): {
     if (manifest) findings.push(...compareWithManifest(first.program, flow, manifest, first.file));
     if (manifest) findings.push(...checkGuard(first.program, flow, manifest, first.file));
     findings.push(...checkModule(files, programs, flow, manifest));
-    for (const role of ["client", "server"] as const) findings.push(...checkWeightFile(files, role, first.program));
+    for (const role of ["client", "server"] as const)
+      findings.push(...checkWeightFile(files, role, first.program, manifest?.integers));
   }
   if (manifest) findings.push(...checkHashes(files, manifest));
   if (manifest && parties.includes("client")) findings.push(...checkClientModels(files, manifest));

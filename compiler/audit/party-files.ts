@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Finding } from "./finding.ts";
 import type { ParsedProgramText } from "./parse-program.ts";
+import type { ParsedManifest } from "./read-manifest.ts";
 
 /** Files of a build by path, such as `client/program.ts`. */
 export type BuildFiles = ReadonlyMap<string, Uint8Array>;
@@ -41,6 +42,7 @@ export function checkWeightFile(
   files: BuildFiles,
   role: "client" | "server",
   { weights }: ParsedProgramText,
+  integers: ParsedManifest["integers"] = [],
 ): readonly Finding[] {
   const path = `${role}/weights.safetensors`;
   const bytes = files.get(path);
@@ -61,7 +63,16 @@ export function checkWeightFile(
     const mine = found.get(name);
     return mine !== undefined && Buffer.compare(mine.bytes, theirs.bytes) !== 0;
   });
+  const listed = new Map(integers.map(({ tensor, sha256: digest }) => [tensor, digest]));
+  const open = [...weights.values()].filter(({ form }) => form === "public" || form === "disclosed");
+  const foreign = new Set(
+    open.flatMap(({ tensor }) => {
+      const held = found.get(tensor);
+      return held && sha256(held.bytes) !== listed.get(tensor) ? [tensor] : [];
+    }),
+  );
   return [
+    ...[...foreign].map((name) => fileFinding(`the integers of ${name} are not those of the manifest`, path)),
     ...extra.map((name) =>
       fileFinding(`the file has ${name}, which the program does not declare as known to the ${role}`, path),
     ),

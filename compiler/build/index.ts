@@ -1,5 +1,5 @@
 export type { ChunkManifest, GuardManifest, Manifest, OptimizationTarget } from "./manifest.ts";
-export { mayHoldWeight, packWeights } from "./pack-weights.ts";
+export { mayHoldWeight, packWeights, weightDigests } from "./pack-weights.ts";
 export { packageRoot } from "./package-root.ts";
 export {
   chosenAdapter,

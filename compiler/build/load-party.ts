@@ -6,6 +6,7 @@ import type { Role } from "../../runtime/core/index.ts";
 import type { Program } from "../../runtime/program/index.ts";
 import type { IntTensor } from "../../runtime/ring/index.ts";
 import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
+import { checkArtefacts } from "./check-artefacts.ts";
 import type { Manifest } from "./manifest.ts";
 import { checkPackedWeights, unpackWeights } from "./pack-weights.ts";
 import { nameBuild, requirePartyFolder } from "./party-folder.ts";
@@ -16,6 +17,8 @@ export interface LoadedParty {
   /** The party's folder: every file was read from it, and none from another. */
   readonly dir: string;
   readonly manifest: Manifest;
+  /** SHA-256 of manifest.json, which has a digest of everything public that the parties use. */
+  readonly manifestHash: string;
   readonly program: Program;
   /** The program that decodes one position, if the build has one. */
   readonly decode?: Program;
@@ -38,7 +41,7 @@ const recompile = "run `marillc compile` again, and copy the party's whole folde
  * Loads what a party runs, from its own folder or from the build directory around it. The manifest's digests, the
  * setting, and the names, shapes and ranges of the weights are checked before use.
  * @throws DiagnosticError of requirePartyFolder, MRL0611 to MRL0616 for manifest and programs, MRL0620 for a missing weight
- * file, and the errors of unpackWeights and checkPackedWeights
+ * file, and the errors of unpackWeights, checkPackedWeights and checkArtefacts
  */
 export async function loadParty(dir: string, role: Role, adapter?: string): Promise<LoadedParty> {
   const folder = requirePartyFolder(dir, role);
@@ -66,8 +69,10 @@ export async function loadParty(dir: string, role: Role, adapter?: string): Prom
   const tensors: LoadedParty["tensors"] = new Map([...stored, ...chosen]);
   for (const each of [program, ...(decode ? [decode] : []), ...buckets])
     throwIfAny(checkPackedWeights(each.weights, tensors, role, file));
+  checkArtefacts(folder, role, manifest, [program, ...(decode ? [decode] : []), ...buckets]);
+  const manifestHash = sha256(readWholeFile(join(folder, "manifest.json"), maxTextBytes, "MRL0611"));
   const decodeParts = decode && decodeMir !== undefined ? { decode, decodeMir } : {};
-  return { dir: folder, manifest, program, ...decodeParts, buckets, bucketMirs, tensors, mir };
+  return { dir: folder, manifest, manifestHash, program, ...decodeParts, buckets, bucketMirs, tensors, mir };
 }
 
 const adapterName = /^adapter-(.+)\.safetensors$/;

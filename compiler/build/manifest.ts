@@ -62,6 +62,8 @@ export interface Manifest {
   readonly programHash: string;
   /** SHA-256 over the digests of the program, of the client's weight file and of its ONNX files. */
   readonly artefactsHash: string;
+  /** The integers that programs use for public weights, by their names in the weight files, and their SHA-256 there. */
+  readonly integers: readonly { readonly tensor: string; readonly sha256: string }[];
   /** Every weight of the model: who knows it and why, and the SHA-256 of public ones. */
   readonly weights: readonly {
     readonly name: string;

@@ -8,6 +8,7 @@ import { type IntTensor, intTensor } from "../../runtime/ring/index.ts";
 import { modelTensorOf, type ProgramPlan } from "../../targets/program/plan.ts";
 import { fileDiagnostic, readWholeFile } from "../tensors/files/index.ts";
 import { decodeElements, encodeElements, parseSafetensorsHeader, writeSafetensors } from "../tensors/index.ts";
+import { sha256 } from "./sha256.ts";
 
 /** Largest weight file that is read whole: a buffer of Node holds at most 4 GiB. */
 const maxBytes = 2 ** 32 - 2;
@@ -91,6 +92,12 @@ export function unpackWeights(source: Uint8Array | string): ReadonlyMap<string, 
       return [name, intTensor(shape, data)];
     }),
   );
+}
+
+/** SHA-256 of each tensor of a weight file, as stored. */
+export function weightDigests(bytes: Uint8Array): ReadonlyMap<string, string> {
+  const { entries } = parseSafetensorsHeader(bytes, bytes.length, "weights.safetensors");
+  return new Map(entries.map(({ name, offset, length }) => [name, sha256(bytes.subarray(offset, offset + length))]));
 }
 
 const recompile = "run `marillc compile` again, and copy the party's whole folder";

@@ -10,6 +10,7 @@ import {
   roles,
   sha256,
   version,
+  weightDigests,
 } from "../build/index.ts";
 import { type ChunkProgram, positionsInput, writtenDtypeOf } from "../decode/index.ts";
 import type { LoadedModel } from "../load/index.ts";
@@ -74,7 +75,8 @@ function manifestOf(build: BuildInputs, clientModels: Files, clientWeights: Uint
       artefactsHash: sha256([programHash, ...[clientWeights, ...models.values()].map(sha256)].join("\n")),
     };
   };
-  const prefill = prefillManifest(build, hashesOf(mir, clientModels));
+  const integers = [...weightDigests(clientWeights)].map(([tensor, digest]) => ({ tensor, sha256: digest }));
+  const prefill = prefillManifest(build, { ...hashesOf(mir, clientModels), integers });
   if (!decode) return prefill;
   const describeChunk = (chunk: ChunkProgram, positions: number): ChunkManifest =>
     chunkManifest(prefill, chunk, positions, hashesOf(chunk.mir, clientDecode?.files ?? clientModels));

@@ -44,7 +44,7 @@ interface ProgramHashes {
 }
 
 /** The manifest of the program of the full context. The sections are in the order of the file. */
-export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Manifest {
+export function prefillManifest(build: BuildInputs, hashes: ProgramHashes & Pick<Manifest, "integers">): Manifest {
   const { setting } = build.options.target;
   const prediction = predict(programFromPlan(build.plan, hashes.programHash));
   const inexact = inexactOperators(build.state.module);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Role } from "../../runtime/core/index.ts";
 import { type HandshakeFields, protocolVersion } from "../../runtime/session/index.ts";
-import { type PartyBuild, sha256 } from "../build/index.ts";
+import { type PartyBuild, sha256, version } from "../build/index.ts";
 
 /** Purposes of connections, as the greeting names them. */
 export const connectionPurposes = { online: "online", correlations: "correlations", probe: "probe" } as const;
@@ -25,15 +25,16 @@ export interface ProgramAgreement {
 export const programsHash = ([prefill, ...chunks]: readonly [string, ...string[]]): string =>
   chunks.length === 0 ? prefill : sha256([prefill, ...chunks].join("\n"));
 
-export const agreementOf = ({ manifest, program, decode, buckets }: PartyBuild): ProgramAgreement => ({
+/** `artefacts`: the manifest, whose digests each party recomputed from its own files when it loaded them. */
+export const agreementOf = ({ manifest, manifestHash, program, decode, buckets }: PartyBuild): ProgramAgreement => ({
   program: programsHash([program.hash, ...(decode ? [decode, ...buckets] : []).map(({ hash }) => hash)]),
   setting: manifest.setting,
-  artefacts: manifest.artefactsHash,
+  artefacts: manifestHash,
 });
 
 /** A party's fields in the handshakes of a fresh session, of which no correlation was used. */
 export const handshakeFields = (agreement: ProgramAgreement, role: Role, session: string): HandshakeFields => ({
-  version: protocolVersion,
+  version: `${protocolVersion} ${version}`,
   ...agreement,
   role,
   session,

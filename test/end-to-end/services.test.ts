@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -139,10 +139,20 @@ test("parties of different compilations stop before any share", async () => {
   await ask(server, dealer);
 });
 
+test("parties with other manifests stop before any share: what each was promised is the same", async () => {
+  const { server, dealer, log } = await deploy();
+  const changed = join(dir, "changed-client");
+  cpSync(join(build, "client"), changed, { recursive: true });
+  const path = join(changed, "manifest.json");
+  writeFileSync(path, readFileSync(path, "utf8").replace('"security": "', '"security": "no longer '));
+  expect(await causeOf(ask(server, dealer, identities.client, changed))).toBe("artefactMismatch");
+  await logged(log, "MRL0716");
+});
+
 test("the dealer deals neither for a program that the parties do not hold nor for a text that is not a program", async () => {
   const { dealer } = await deploy();
-  const { manifest, program, mir } = await loadPartyBuild(build, "server");
-  const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifest.artefactsHash };
+  const { manifest, manifestHash, program, mir } = await loadPartyBuild(build, "server");
+  const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifestHash };
   const asServer = async (text: string): Promise<void> => {
     const session = newSessionId();
     const reach = (role: "client" | "server") =>
@@ -180,8 +190,8 @@ test("the dealer does not deal for a program that exceeds its limit", async () =
 
 test("after a client leaves in the middle of a session, the server serves the next client", async () => {
   const { server, dealer, log } = await deploy();
-  const { manifest, program } = await loadPartyBuild(build, "client");
-  const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifest.artefactsHash };
+  const { manifest, manifestHash, program } = await loadPartyBuild(build, "client");
+  const agreement = { program: program.hash, setting: manifest.setting, artefacts: manifestHash };
   const session = newSessionId();
   const identity = identities.client;
   const atServer = await connect({

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkFlow } from "../../../compiler/audit/check-flow.ts";
 import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
-import { packWeights } from "../../../compiler/build/pack-weights.ts";
+import { packWeights, weightDigests } from "../../../compiler/build/pack-weights.ts";
 import type { Module } from "../../../ir/module.ts";
 import { print } from "../../../ir/text/print.ts";
 import { emitProgram, transpileProgram } from "../../../targets/program/emit.ts";
@@ -61,6 +61,10 @@ export function resealed(files: BuildFiles): BuildFiles {
   ]);
 }
 
+/** The manifest's digests of public integers. */
+export const integersOf = (file: Uint8Array) =>
+  [...weightDigests(file)].map(([tensor, digest]) => ({ tensor, sha256: digest }));
+
 /** A build of the golden programs, as the compiler would lay it out. */
 export function goldenBuild(): BuildFiles {
   // The compiler writes no comments.
@@ -77,6 +81,7 @@ export function goldenBuild(): BuildFiles {
         : { name, label: "server", why: "", shape: [] },
     ),
     constants: [],
+    integers: integersOf(packWeights(plan, weightsOf(), "client")),
     inputs: [{ name: "x", label: "client", shape: [3, 4], type: "f32" }],
     cuts: [{ value: "x", tensor: "x", shape: [3, 4], range: [plan.inputs.x!.lo, plan.inputs.x!.hi] }],
     tails: [],

@@ -13,10 +13,12 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { checkBuild } from "../../../compiler/api/check.ts";
 import { loadParty } from "../../../compiler/build/load-party.ts";
-import { packWeights, unpackWeights } from "../../../compiler/build/pack-weights.ts";
+import { packWeights, unpackWeights, weightDigests } from "../../../compiler/build/pack-weights.ts";
+import { sha256 } from "../../../compiler/build/sha256.ts";
 import { version } from "../../../compiler/build/version.ts";
 import { canonicalJson, checkBuildFolder, stageBuild, writeBuild } from "../../../compiler/build/write-build.ts";
 import { writeSafetensors } from "../../../compiler/tensors/safetensors.ts";
+import { parseSafetensorsHeader } from "../../../compiler/tensors/safetensors-header.ts";
 import { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { tensor } from "../../../ir/tensor.ts";
 import type { Role } from "../../../runtime/core/steps.ts";
@@ -33,6 +35,11 @@ const manifest = {
   setting: plan.setting,
   chosenFor: { link: { name: "wan", mbitPerSecond: 100, roundTripMs: 80 }, objective: "time" },
   programHash: facts.hash,
+  artefactsHash: sha256([facts.hash, sha256(packWeights(plan, weightsOf(), "client"))].join("\n")),
+  integers: [...weightDigests(packWeights(plan, weightsOf(), "client"))].map(([tensor, digest]) => ({
+    tensor,
+    sha256: digest,
+  })),
   weights: [],
   inputs: [],
   cuts: [],
@@ -282,6 +289,26 @@ describe("loading a party", () => {
     expect(await codes("client")).toEqual(["MRL0614"]);
     change("client/program.js", (js) => `${js.split("\n")[0]}\nexport const program = {};`);
     expect(await codes("client")).toEqual(["MRL0614"]);
+  });
+
+  test("every digest of the manifest is recomputed from what is loaded", async () => {
+    // Two entries of the public weight exchanged: a valid file of the same form.
+    const name = "model.o.weight@12";
+    const swapped = (role: "client" | "server"): void => {
+      const file = join(dir, role, "weights.safetensors");
+      const bytes = new Uint8Array(readFileSync(file));
+      const { offset } = parseSafetensorsHeader(bytes, bytes.length, file).entries.find((each) => each.name === name)!;
+      [bytes[offset], bytes[offset + 2]] = [bytes[offset + 2]!, bytes[offset]!];
+      writeFileSync(file, bytes);
+    };
+    expect((await loadParty(dir, "client")).manifestHash).toBe(sha256(text(canonicalJson(manifest))));
+    swapped("server");
+    expect(await codes("server")).toEqual(["MRL0617"]);
+    swapped("client");
+    expect(await codes("client")).toEqual(["MRL0617", "MRL0617"]);
+    swapped("client");
+    writeFileSync(join(dir, "client/public.onnx"), "another graph");
+    expect(await codes("client")).toEqual(["MRL0617"]);
   });
 
   test("the weights of a file are exactly those that the program declares", async () => {

@@ -59,6 +59,7 @@ const manifest = {
 const part: PartyBuild = {
   dir,
   manifest,
+  manifestHash: "",
   program: programOf(length),
   decode: programOf(1),
   buckets: [],

@@ -21,6 +21,11 @@ const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}
 /** Private numbers where nobody would read them. */
 export const hiddenNumbers: readonly Mutant[] = [
   {
+    what: "integers of a public weight that the manifest does not list",
+    codes: ["MRL0912"],
+    of: (files) => withManifest(files, (manifest) => ({ ...manifest, integers: [] })),
+  },
+  {
     what: "a field more in the manifest",
     codes: ["MRL0901"],
     of: (files) => withManifest(files, (manifest) => ({ ...manifest, more: [0.123] })),
