@@ -1,6 +1,6 @@
 export { describeCode, type SessionCause, SessionError, type SessionErrorDetails, sessionError } from "./errors.ts";
 export type { FreshMask, KnownWeight, Mask, MaskedValue, Party, ReplicatedShare, Share, SharedValue } from "./party.ts";
-export { createPrg, freshSeed, type Prg } from "./random.ts";
+export { createPrg, freshSeed, joinSeeds, type Prg } from "./random.ts";
 export {
   type BytesByDirection,
   type Direction,

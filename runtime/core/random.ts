@@ -11,7 +11,8 @@ export interface Prg {
 }
 
 const SEED_BYTES = 32;
-const BLOCK_BYTES = 16;
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
 // A program has thousands of streams of a few bytes and a few streams of megabytes: begin small, then grow.
 const FIRST_CHUNK = 1024;
 const LAST_CHUNK = 256 * 1024;
@@ -31,14 +32,25 @@ export function deriveSeed(seed: Uint8Array, ...label: string[]): Uint8Array {
 }
 
 /**
- * Opens the AES-128-CTR stream of a seed and a label. Different labels give independent streams; deriveSeed and
+ * The seed of two parties from a half of each: uniform and unknown to others if either half is.
+ * @throws RangeError if a half does not have 32 bytes.
+ */
+export function joinSeeds(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(2 * SEED_BYTES);
+  both.set(checkSeed(first));
+  both.set(checkSeed(second), SEED_BYTES);
+  return expand(both, encode("marillc joint seed", []), SEED_BYTES);
+}
+
+/**
+ * Opens the ChaCha20 stream of a seed and a label. Different labels give independent streams; deriveSeed and
  * createPrg are independent under one label too. The same seed and label repeat the stream, so two parties can expand a
  * common seed. Within one party a label must be used once, because a mask used twice reveals a difference.
  * @throws RangeError if the seed does not have 32 bytes, or a label is not printable ASCII.
  */
 export function createPrg(seed: Uint8Array, ...label: string[]): Prg {
-  const material = expand(checkSeed(seed), encode("marillc stream", label), 2 * BLOCK_BYTES);
-  const next = keystream(material.subarray(0, BLOCK_BYTES), material.subarray(BLOCK_BYTES));
+  const material = expand(checkSeed(seed), encode("marillc stream", label), KEY_BYTES + NONCE_BYTES);
+  const next = keystream(material.subarray(0, KEY_BYTES), material.subarray(KEY_BYTES));
   let chunk: Uint8Array = new Uint8Array(0);
   let chunkBytes = FIRST_CHUNK;
 

@@ -1,14 +1,14 @@
-import { ctr } from "@noble/ciphers/aes.js";
+import { chacha20 } from "@noble/ciphers/chacha.js";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Platform } from "./platform.ts";
 
-const BLOCK = 16;
+const BLOCK = 64;
 /** Limit of one call of getRandomValues, in bytes. */
 const QUOTA = 65536;
 
-export const keystream: Platform["keystream"] = (key, counter) => {
-  const next = counter.slice();
+export const keystream: Platform["keystream"] = (key, nonce) => {
+  let block = 0;
   let rest = new Uint8Array(0);
   return (bytes) => {
     const out = new Uint8Array(bytes);
@@ -17,8 +17,8 @@ export const keystream: Platform["keystream"] = (key, counter) => {
     rest = rest.subarray(kept);
     if (kept < bytes) {
       const blocks = Math.ceil((bytes - kept) / BLOCK);
-      const stream = ctr(key, next).encrypt(new Uint8Array(blocks * BLOCK));
-      advance(next, blocks);
+      const stream = chacha20(key, nonce, new Uint8Array(blocks * BLOCK), undefined, block);
+      block += blocks;
       out.set(stream.subarray(0, bytes - kept), kept);
       rest = stream.slice(bytes - kept);
     }
@@ -33,12 +33,3 @@ export const systemRandom: Platform["systemRandom"] = (bytes) => {
   for (let at = 0; at < bytes; at += QUOTA) globalThis.crypto.getRandomValues(out.subarray(at, at + QUOTA));
   return out;
 };
-
-function advance(counter: Uint8Array, blocks: number): void {
-  let carry = blocks;
-  for (let i = BLOCK - 1; i >= 0 && carry > 0; i--) {
-    carry += counter[i]!;
-    counter[i] = carry & 255;
-    carry = Math.floor(carry / 256);
-  }
-}

@@ -3,8 +3,9 @@ import type { Platform } from "./platform.ts";
 
 const noSalt = new Uint8Array(0);
 
-export const keystream: Platform["keystream"] = (key, counter) => {
-  const cipher = createCipheriv("aes-128-ctr", key, counter);
+export const keystream: Platform["keystream"] = (key, nonce) => {
+  // OpenSSL takes the counter of the first block, 32 bits, before the nonce.
+  const cipher = createCipheriv("chacha20", key, Uint8Array.from([0, 0, 0, 0, ...nonce]));
   let blank = new Uint8Array(0);
   return (bytes) => {
     if (blank.length < bytes) blank = new Uint8Array(bytes);

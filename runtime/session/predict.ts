@@ -75,7 +75,7 @@ export function predictSetup(programs: readonly Program[]): PhaseCost {
     bytes: {
       ...noBytes,
       "client→server": seedBytes,
-      "server→client": openedBytes(weights),
+      "server→client": seedBytes + openedBytes(weights),
       "dealer→client": seedBytes,
       "dealer→server": seedBytes,
       "server→dealer": hiddenBytes(weights),

@@ -1,4 +1,4 @@
-import { freshSeed } from "../core/index.ts";
+import { freshSeed, joinSeeds } from "../core/index.ts";
 import type { HeldWeight, Program } from "../program/index.ts";
 import type { IntTensor } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
@@ -15,7 +15,7 @@ interface SeedExchange {
 export interface SessionSeeds {
   /** Seed shared with the dealer. */
   readonly seed: Uint8Array;
-  /** Seed shared by client and server. */
+  /** Seed of client and server, from a half of each. */
   readonly sharedSeed: Uint8Array;
   readonly ownSeed: Uint8Array;
 }
@@ -28,8 +28,11 @@ export async function exchangeSeeds(
 ): Promise<{ readonly seeds: SessionSeeds; readonly handles: Readonly<Record<string, HeldWeight>> }> {
   const ownSeed = freshSeed();
   const seed = await dealer.receive({ exactBytes: seedBytes });
-  const sharedSeed = role === "client" ? freshSeed() : await peer.receive({ exactBytes: seedBytes });
-  if (role === "client") await peer.send(sharedSeed.slice());
+  // Both halves at once: neither party's choice alone decides the pads and joint masks.
+  const half = freshSeed();
+  await peer.send(half.slice());
+  const theirs = await peer.receive({ exactBytes: seedBytes });
+  const sharedSeed = role === "client" ? joinSeeds(half, theirs) : joinSeeds(theirs, half);
   const due = openedBytes(weights);
   const received = role === "client" && due > 0 ? await peer.receive({ exactBytes: due }) : new Uint8Array(0);
   const sources = role === "server" ? { sharedSeed, serverSeed: seed } : { sharedSeed, received };

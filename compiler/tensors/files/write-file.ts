@@ -2,6 +2,8 @@ import {
   accessSync,
   closeSync,
   constants,
+  fchmodSync,
+  fstatSync,
   openSync,
   realpathSync,
   renameSync,
@@ -11,6 +13,9 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { fail } from "../../../ir/diagnostic.ts";
+
+/** Models, students and answers may hold what only the user of this machine may see. */
+const ownerOnly = 0o600;
 
 /** Errors of a full or read-only disk name no file, so the path is added here. */
 const unwritable = (path: string, error: unknown): never =>
@@ -47,8 +52,10 @@ export function writeWholeFile(path: string, ...chunks: readonly (Uint8Array | (
 }
 
 function writeChunks(path: string, chunks: readonly (Uint8Array | (() => Uint8Array))[]): void {
-  const fd = openSync(path, "w");
+  const fd = openSync(path, "w", ownerOnly);
   try {
+    // An earlier file of this name keeps its mode; a device or a pipe is not ours to change.
+    if (fstatSync(fd).isFile()) fchmodSync(fd, ownerOnly);
     for (const chunk of chunks) {
       const bytes = typeof chunk === "function" ? chunk() : chunk;
       for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -25,6 +34,14 @@ test("chunks become one file, and the link to a file stays a link", () => {
   writeWholeFile(at("link"), bytes("ne"), () => bytes("w"));
   expect(readFileSync(at("file"), "utf8")).toBe("new");
   expect(readFileSync(at("link"), "utf8")).toBe("new");
+});
+
+test("only the user of the machine may read it, whatever was there before", () => {
+  writeFileSync(at("open"), "old", { mode: 0o644 });
+  for (const name of ["open", "fresh"]) {
+    writeWholeFile(at(name), bytes("an answer"));
+    expect(statSync(at(name)).mode & 0o777).toBe(0o600);
+  }
 });
 
 test("a failure leaves the old file, and nothing beside it", () => {

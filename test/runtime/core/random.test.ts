@@ -1,26 +1,32 @@
 import { expect, test } from "vitest";
-import { createPrg, deriveSeed, freshSeed } from "../../../runtime/core/random.ts";
+import { createPrg, deriveSeed, freshSeed, joinSeeds } from "../../../runtime/core/random.ts";
 import * as browser from "../../../runtime/platform/browser.ts";
 import * as node from "../../../runtime/platform/node.ts";
 import type { Platform } from "../../../runtime/platform/platform.ts";
+import { exchangeSeeds } from "../../../runtime/session/session-seeds.ts";
+import type { Channel } from "../../../runtime/transport/channel.ts";
+import { memoryPair } from "../../../runtime/transport/memory-channel.ts";
 
 const seed = Uint8Array.from({ length: 32 }, (_, i) => i);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const platforms: Record<string, Platform> = { node, browser };
 
 test("both platforms give the same keystream, whatever the sizes of the draws", () => {
-  for (const counter of [new Uint8Array(16), new Uint8Array(16).fill(255)]) {
-    const [a, b] = [node.keystream(seed.subarray(0, 16), counter), browser.keystream(seed.subarray(0, 16), counter)];
+  for (const nonce of [new Uint8Array(12), new Uint8Array(12).fill(255)]) {
+    const [a, b] = [node.keystream(seed, nonce), browser.keystream(seed, nonce)];
     for (const bytes of [1, 15, 16, 17, 1024, 5000, 0, 262144, 3]) expect(hex(b(bytes))).toBe(hex(a(bytes)));
   }
 });
 
 test.each(Object.entries(platforms))("%s: published vectors", (_, platform) => {
-  // NIST SP 800-38A, F.5.1, the first two blocks of the keystream.
-  const key = Buffer.from("2b7e151628aed2a6abf7158809cf4f3c", "hex");
-  const counter = Buffer.from("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", "hex");
-  expect(hex(platform.keystream(key, counter)(32))).toBe(
-    "ec8cdf7398607cb0f2d21675ea9ea1e4362b7c3c6773516318a077d7fc5073ae",
+  // RFC 8439, appendix A.1, vectors 1 and 2: blocks 0 and 1 of key and nonce 0; vector 5: another nonce.
+  expect(hex(platform.keystream(new Uint8Array(32), new Uint8Array(12))(128))).toBe(
+    "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586" +
+      "9f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed29b721769ce64e43d57133b074d839d531ed1f28510afb45ace10a1f4b794d6f",
+  );
+  const nonce = new Uint8Array(12).fill(2, 11);
+  expect(hex(platform.keystream(new Uint8Array(32), nonce)(32))).toBe(
+    "c2c64d378cd536374ae204b9ef933fcd1a8b2288b3dfa49672ab765b54ee27c7",
   );
   // RFC 5869, test case 3: no salt, no info.
   expect(hex(platform.expand(new Uint8Array(22).fill(0x0b), new Uint8Array(0), 42))).toBe(
@@ -31,17 +37,50 @@ test.each(Object.entries(platforms))("%s: published vectors", (_, platform) => {
 });
 
 test("a stream stays the same from version to version", () => {
-  expect(hex(createPrg(seed, "mask", "layer 1").bytes(16))).toMatchInlineSnapshot(`"c6d9d759a04ca4dfbb1731fd19060f58"`);
+  expect(hex(createPrg(seed, "mask", "layer 1").bytes(16))).toMatchInlineSnapshot(`"f8266ea2c2253233e80434add6c1ae1b"`);
   expect(hex(deriveSeed(seed, "client"))).toMatchInlineSnapshot(
     `"f47ab84db8eeffd02c64ed9fd0b76905c2a11c4d5950e3b49df7a5fb9879e03d"`,
   );
   expect(Array.from(createPrg(seed).ring([3], 20).data!)).toMatchInlineSnapshot(`
     [
-      134018,
-      459623,
-      707190,
+      296814,
+      549569,
+      232514,
     ]
   `);
+});
+
+test("a seed of two parties depends on both halves, in their order", () => {
+  const [a, b, c] = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte)) as [Uint8Array, Uint8Array, Uint8Array];
+  const seeds = [joinSeeds(a, b), joinSeeds(b, a), joinSeeds(a, c), joinSeeds(c, b), a, b];
+  expect(new Set(seeds.map(hex)).size).toBe(seeds.length);
+  expect(() => joinSeeds(a.subarray(1), b)).toThrow(RangeError);
+});
+
+test("client and server exchange halves, and neither half is their seed", async () => {
+  const [atClient, atServer] = memoryPair("client", "server");
+  const [clientDealer, dealerClient] = memoryPair("client", "dealer");
+  const [serverDealer, dealerServer] = memoryPair("server", "dealer");
+  await Promise.all([dealerClient.send(new Uint8Array(32)), dealerServer.send(new Uint8Array(32))]);
+  const sent: Uint8Array[] = [];
+  const watched = (channel: Channel): Channel => {
+    const send = channel.send.bind(channel);
+    return Object.assign(channel, {
+      send: (bytes: Uint8Array) => {
+        sent.push(bytes.slice());
+        return send(bytes);
+      },
+    });
+  };
+  const tensors = new Map();
+  const [mine, theirs] = await Promise.all([
+    exchangeSeeds({ peer: watched(atClient), dealer: clientDealer, tensors }, "client", {}),
+    exchangeSeeds({ peer: watched(atServer), dealer: serverDealer, tensors }, "server", {}),
+  ]);
+  expect(sent).toHaveLength(2);
+  expect(mine.seeds.sharedSeed).toEqual(theirs.seeds.sharedSeed);
+  const joint = [joinSeeds(sent[0]!, sent[1]!), joinSeeds(sent[1]!, sent[0]!)].map(hex);
+  expect(joint).toContain(hex(mine.seeds.sharedSeed));
 });
 
 test("labels separate, and so do seeds and purposes", () => {
