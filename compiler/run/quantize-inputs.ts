@@ -46,13 +46,17 @@ function quantizeCut(
   return { integers, moved: excess?.count ?? 0 };
 }
 
-/** Behind its bounds a value wraps in some ring, and the answer would be noise that looks like an answer. */
+/**
+ * Behind its bounds a value wraps in some ring, and the answer would be noise that looks like an answer. The message has
+ * no value: it goes to terminals, logs and reports of problems, and the
+ * value is the party's secret.
+ */
 function beyondBounds({ count, worst }: Excess, { lo, hi, shape }: Program["inputs"][string]): Diagnostic {
   const size = shape.reduce((product, length) => product * length, 1);
   const bounds = `[${shortNumber(lo)}, ${shortNumber(hi)}]`;
   return {
     code: "MRL0813",
-    message: `expected values in the public bounds ${bounds}, found ${shortNumber(worst)}; ${count} of ${size} values are beyond`,
+    message: `expected values in the public bounds ${bounds}, found ${count} of ${size} values beyond them`,
     because: ["the rings of this build were planned for these bounds, and a value beyond them gives a wrong answer"],
     help: Number.isFinite(worst)
       ? "run `marillc compile` with --calibrate and inputs like this one, or give --clamp to move such values onto the bounds"
@@ -63,11 +67,14 @@ function beyondBounds({ count, worst }: Excess, { lo, hi, shape }: Program["inpu
 /** A number as a person reads it: bounds are calibrated, so their last digits say nothing. */
 export const shortNumber = (x: number): string => String(Number(x.toPrecision(6)));
 
-/** Reports an index that names no row. */
+/** Reports how many indices name no row. */
 function indexOutOfRange(indices: Tensor, depth: number): Diagnostic | undefined {
-  const index = indices.data.find((at) => !Number.isInteger(at) || at < -depth || at >= depth);
-  if (index === undefined) return undefined;
-  return { code: "MRL0813", message: `expected indices from 0 to ${depth - 1}, found ${index}` };
+  const count = indices.data.filter((at) => !Number.isInteger(at) || at < -depth || at >= depth).length;
+  if (count === 0) return undefined;
+  return {
+    code: "MRL0813",
+    message: `expected indices from 0 to ${depth - 1}, found ${count} of ${indices.data.length} that name no row`,
+  };
 }
 
 function oneHot(indices: Tensor, depth: number): Tensor | Diagnostic {

@@ -105,6 +105,9 @@ export async function openRemoteSession({
   };
   let party: Awaited<ReturnType<typeof open>> | undefined;
   const positions: QueryPosition[] = [];
+  // Between queries, a client that stops for a reason of its own (its values, its disk) ends the session as if it had no
+  // more questions: the reason would tell the others about its values.
+  let isAsking = false;
   const seconds = { offline: 0, online: 0 };
   let rounds = setupRounds;
   return {
@@ -114,7 +117,9 @@ export async function openRemoteSession({
       const prepared = await executor.prepare(inputs, position);
       party ??= await open();
       const before = meterTraffic("client", channels);
+      isAsking = true;
       const result = await party.query(prepared.shared, position, record);
+      isAsking = false;
       positions.push(position);
       const bytes = trafficSince(meterTraffic("client", channels), before);
       assertTrafficPredicted(totalTraffic([predicted(position)]), [result.rounds], [{ bytes, framingBytes: 0 }]);
@@ -141,6 +146,7 @@ export async function openRemoteSession({
     abandon: async (cause) => {
       watch.stop();
       const reason = cause instanceof SessionError ? cause : undefined;
+      if (!reason && !isAsking) await party?.end().catch(() => {});
       await Promise.all(channels.map((channel) => channel.close(reason)));
       await executor.release();
     },

@@ -12,7 +12,7 @@ import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
 import { openLocal } from "../../compiler/run/local-session.ts";
 import { type DealerOptions, startDealer } from "../../compiler/services/dealer-service.ts";
 import { sendProgram } from "../../compiler/services/program-frame.ts";
-import { queryServer } from "../../compiler/services/remote-session.ts";
+import { openRemoteSession, queryServer } from "../../compiler/services/remote-session.ts";
 import { startServer } from "../../compiler/services/server-service.ts";
 import type { Endpoint, Service } from "../../compiler/services/service.ts";
 import { connectionPurposes, handshakeFields, newSessionId } from "../../compiler/services/session-agreement.ts";
@@ -137,6 +137,22 @@ test("parties of different compilations stop before any share", async () => {
   expect(await causeOf(ask(server, dealer, identities.client, otherBuild))).toBe("programMismatch");
   await logged(log, "MRL0711");
   await ask(server, dealer);
+});
+
+test("a client that refuses its own values ends a session as if it had no more questions", async () => {
+  const { server, dealer, log } = await deploy();
+  const part = await loadPartyBuild(build, "client");
+  const inputs = checkInputs(part.manifest, readInputFiles([`tokens=${files.input}`]));
+  const session = await openRemoteSession({ part, identity: identities.client, server, dealer });
+  await session.query(inputs);
+  const tokens = inputs.get("tokens")!;
+  const foreign = { ...tokens, tensor: { ...tokens.tensor, data: tokens.tensor.data.map(() => 99) } };
+  const refused = await session.query(new Map([["tokens", foreign]])).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(Error);
+  await session.abandon(refused);
+  await logged(log, "answered 1 query");
+  await logged(log, "dealt for 1 query of tiny");
+  expect(log.join("\n")).not.toMatch(/MRL07/);
 });
 
 test("parties with other manifests stop before any share: what each was promised is the same", async () => {
