@@ -114,7 +114,7 @@ const publishedCaveat = (published: readonly PublishedBound[]): string => {
 /** How rounding bits are distributed, as far as a reader must know. */
 function roundingCaveats(truncation: ResolvedTarget["truncation"], inexact: Manifest["inexact"]): readonly string[] {
   const carries = "are carries of share bits, not independent coins";
-  if (truncation === "fast") return [`rounding bits of truncations ${carries} (fast truncation)`];
+  if (truncation === "fast") return [`rounding bits of truncations within the network ${carries} (fast truncation)`];
   return inexact.length > 0 ? [`rounding bits within operators that have no exact protocol ${carries}`] : [];
 }
 

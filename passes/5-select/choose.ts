@@ -104,13 +104,36 @@ function inRing({ operands, result, attrs }: Spec, ring: number | undefined): Sp
   return { operands: operands.map(wide), result: wide(result), attrs };
 }
 
+/** A linear operator that each party computes on its share alone. */
+function isLocalLinear(module: Module, { name, operands }: Op): boolean {
+  const labels = operands.map((id) => typeOf(module, id).label);
+  return opDef(name).linear === "joint" && !needsProtocol(opDef(name), labels);
+}
+
 /** The operator that produced the operand of an op, before local linear operators. */
 function producerOperator(module: Module, makers: ReadonlyMap<ValueId, Op>, { operands }: Op): string {
   const maker = makers.get(operands[0]!);
   if (!maker) return "";
-  const labels = maker.operands.map((id) => typeOf(module, id).label);
-  const isLocal = opDef(maker.name).linear === "joint" && !needsProtocol(opDef(maker.name), labels);
-  return isLocal ? producerOperator(module, makers, maker) : maker.name;
+  return isLocalLinear(module, maker) ? producerOperator(module, makers, maker) : maker.name;
+}
+
+/**
+ * Truncations whose result is opened, at most after local linear operators. The carry of a fast one is a function of the
+ * reader's own share and of the bits that it drops: a client who repeats a question sees it under many shares, and the
+ * dropped bits with it. These round exactly, and leave fresh shares.
+ */
+function openedTruncations(module: Module, makers: ReadonlyMap<ValueId, Op>): ReadonlySet<ValueId> {
+  const found = new Set<ValueId>();
+  const seen = new Set<ValueId>();
+  const waiting = opsOf(module).flatMap(({ name, operands }) => (name === "reveal" ? operands : []));
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    const maker = makers.get(id);
+    if (!maker || seen.has(id)) continue;
+    seen.add(id);
+    if (maker.name === "truncate") found.add(id);
+    else if (isLocalLinear(module, maker) || maker.name === "extend") waiting.push(...maker.operands);
+  }
+  return found;
 }
 
 /**
@@ -121,6 +144,8 @@ export function chooseProtocols(module: Module, options: SelectOptions): readonl
   const { setting, families = ["marill"], truncations = {} } = options;
   const missing: Diagnostic[] = [];
   const makers = new Map(opsOf(module).map((op) => [op.result, op]));
+  // Presets of other systems measure what their authors built, the leak of its truncations included.
+  const opened = families[0] === "marill" ? openedTruncations(module, makers) : new Set<ValueId>();
   const ops = opsOf(module).map((original) => {
     const op = orderOperands(module, original);
     const labels = op.operands.map((id) => typeOf(module, id).label);
@@ -134,7 +159,10 @@ export function chooseProtocols(module: Module, options: SelectOptions): readonl
         (named === undefined || protocol.name === named) &&
         accepts(module, op, protocol),
     );
-    const chosen = choose(candidates, inRing(specOf(module, op), options.ring), options);
+    const chosen = choose(candidates, inRing(specOf(module, op), options.ring), {
+      ...options,
+      ...(opened.has(op.result) && { truncation: "exact" }),
+    });
     if (chosen) return { ...op, protocol: chosen.protocol.name, ...(chosen.tuning && { tuning: chosen.tuning }) };
     missing.push({
       code: "MRL0520",
