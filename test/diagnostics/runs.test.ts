@@ -102,7 +102,7 @@ const refusals: readonly Refused[] = [
   ...(
     [
       ["MRL0612", "manifest.json", (text: string) => text.replace(/"schema": *\d+/, '"schema": 999')],
-      ["MRL0613", "program.mir", (text: string) => `${text} `],
+      ["MRL0613", "client/program.mir", (text: string) => `${text} `],
       ["MRL0614", "client/program.js", (text: string) => `${text}\n;(`],
       ["MRL0620", "server/weights.safetensors", undefined],
     ] as const

@@ -39,7 +39,7 @@ const window: Program = {
     const wire = yield* maskAndOpen(party.at("open"), share.tensor);
     const lifted: Share = { kind: "share", tensor: liftToRing(party.at("lift"), wire, 48) };
     const result = { ...rows(length), width: 48 };
-    const y = yield* oneWayReveal.run(party.at("reveal"), { ...specOf(length), result }, lifted);
+    const y = yield* oneWayReveal.run(party.at("reveal"), { ...specOf(length), operands: [result], result }, lifted);
     return { y, "a.key": wire };
   },
 };

@@ -77,7 +77,7 @@ export const randomness: readonly Mutant[] = [
       [
         random,
         "const result = zeros(shape, width);",
-        "const result = zeros(shape, width);\n      next = keystream(material.subarray(0, BLOCK_BYTES), material.subarray(BLOCK_BYTES));\n      chunk = new Uint8Array(0);",
+        "const result = zeros(shape, width);\n      next = keystream(material.subarray(0, KEY_BYTES), material.subarray(KEY_BYTES));\n      chunk = new Uint8Array(0);",
       ],
     ],
     by: "two openings of one operator: fixed view",

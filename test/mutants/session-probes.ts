@@ -23,7 +23,10 @@ import { keptProbes } from "./kept-probes.ts";
 
 const shape = [24];
 const width = 40;
-const spec: Spec = { operands: [], result: fixed(shape, 0, -(2 ** 20), 2 ** 20, width), attrs: { to: "client" } };
+const type = fixed(shape, 0, -(2 ** 20), 2 ** 20, width);
+const spec: Spec = { operands: [type], result: type, attrs: { to: "client" } };
+const product: Spec = { ...spec, operands: [type, type] };
+const lifting = { ...type, width: 48 };
 const values = intTensor(
   shape,
   Float64Array.from({ length: 24 }, (_, k) => k - 12),
@@ -40,11 +43,11 @@ const program: Program = {
   weights: { w: { ...declared, tensor: "w" }, v: { ...declared, tensor: "v" } },
   *body(_tools, party: Party, { x }, weights) {
     const shared = yield* seededShare.run(party.at("share"), spec, x!);
-    const one = (yield* knownWeightMul.run(party.at("one"), spec, shared, weights.w as KnownWeight)) as Share;
-    const two = (yield* knownWeightMul.run(party.at("two"), spec, shared, weights.v as KnownWeight)) as Share;
+    const one = (yield* knownWeightMul.run(party.at("one"), product, shared, weights.w as KnownWeight)) as Share;
+    const two = (yield* knownWeightMul.run(party.at("two"), product, shared, weights.v as KnownWeight)) as Share;
     const wire = yield* maskAndOpen(party.at("open"), add(one.tensor, two.tensor));
     const lifted: Share = { kind: "share", tensor: liftToRing(party.at("lift"), wire, 48) };
-    const y = yield* oneWayReveal.run(party.at("reveal"), { ...spec, result: { ...spec.result, width: 48 } }, lifted);
+    const y = yield* oneWayReveal.run(party.at("reveal"), { ...spec, operands: [lifting], result: lifting }, lifted);
     return { y };
   },
 };

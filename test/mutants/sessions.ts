@@ -105,8 +105,8 @@ export const sessions: readonly Mutant[] = [
     edits: [
       [
         seeds,
-        'if (role === "client") await peer.send(sharedSeed.slice());',
-        'if (role === "client") await peer.send(sharedSeed.slice());\n  if (role === "client") await dealer.send(sharedSeed.slice());',
+        "const due = openedBytes(weights);",
+        'if (role === "client") await dealer.send(sharedSeed.slice());\n  const due = openedBytes(weights);',
       ],
     ],
     by: "session: each link carries what was predicted",

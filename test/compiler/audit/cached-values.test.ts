@@ -73,7 +73,7 @@ test("two programs over one state are checked alike, and must keep the same mask
     "MRL0910",
   );
   const overriding = withManifest(twice, (manifest) => ({ ...manifest, decode: { ...manifest, weights: [] } }));
-  expect(codesOf(overriding)).toEqual([]);
+  expect(codesOf(overriding)).toContain("MRL0901");
 });
 
 test("a weight of which a query reads one row is declared whole", () => {
@@ -87,7 +87,8 @@ test("a weight of which a query reads one row is declared whole", () => {
         (text) => text.replace('"model.q.lora_A"', '"model.q.lora_A" at position { axis = 0, rows = 9 }'),
       ),
     );
-  expect(codesOf(placed(", rowAxis: 0", 9))).toEqual([]);
+  // The file of this build has 4 rows.
+  expect(codesOf(placed(", rowAxis: 0", 9))).toEqual(["MRL0912"]);
   expect(codesOf(placed(", rowAxis: 1", 9))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
   expect(codesOf(placed("", 9))).toContain("MRL0907");
   expect(codesOf(placed(", rowAxis: 0", 3))).toEqual(expect.arrayContaining(["MRL0907", "MRL0909"]));
