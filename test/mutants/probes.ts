@@ -158,7 +158,7 @@ async function keyIsSeed(): Promise<boolean> {
   const seed = seedOf(1, 1);
   const derived = Buffer.from(deriveSeed(seed, "a")).toString("hex");
   // A longer output of HKDF begins with the shorter one: the nonce follows the key.
-  return ["marillc seed", "marillc stream"].some((purpose) => {
+  return ["marillc", "marillc seed", "marillc stream"].some((purpose) => {
     const parts = [purpose, "a"].flatMap((part) => [part.length, 0, 0, 0, ...Buffer.from(part)]);
     const material = expand(seed, Uint8Array.from(parts), 44);
     const stream = Buffer.from(keystream(material.subarray(0, 32), material.subarray(32))(16)).toString("hex");
