@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../diagnostic.ts";
 import { join } from "../label.ts";
-import type { ValueId } from "../module.ts";
+import { typeOf, type ValueId } from "../module.ts";
 import { typedOps, type VerifyContext, type VerifyRule } from "./context.ts";
 
 /** Operators that only rearrange elements: a reveal before them reveals the same as one after them. */
@@ -49,7 +49,39 @@ function undeclaredReveals({ module, ops, users }: VerifyContext): readonly Diag
     }));
 }
 
+/** Residues that leave or enter a program do nothing else: a share that two programs compute with would be one mask twice. */
+function residuesElsewhere({ module, ops, users }: VerifyContext): readonly Diagnostic[] {
+  const outputs = new Set(module.outputs);
+  const atLocation = (id: ValueId): string => `%${id}`;
+  const kept = ops
+    .filter(({ name, result }) => name === "hand-over" && (!outputs.has(result) || users.has(result)))
+    .map(({ result }) => ({
+      code: "MRL0333",
+      message: `expected shares that are handed over as an output alone, found %${result}`,
+      at: atLocation(result),
+      help: "read the value in front of hand-over",
+    }));
+  const isTaken = (id: ValueId): boolean => (users.get(id) ?? []).every(({ name }) => name === "take-over");
+  const isResidue = (id: ValueId): boolean => {
+    const { label, sharing } = typeOf(module, id);
+    return label === "shared" && sharing !== "masked";
+  };
+  const strayInputs = module.inputs.filter((id) => isResidue(id) && !isTaken(id));
+  const strayReads = ops.filter(
+    ({ name, operands: [id] }) => name === "take-over" && !(module.inputs.includes(id!) && isResidue(id!)),
+  );
+  return [
+    ...kept,
+    ...[...strayInputs, ...strayReads.map(({ result }) => result)].map((id) => ({
+      code: "MRL0334",
+      message: `expected each input that arrives as shares to be read by take-over alone, and nothing else to be, found %${id}`,
+      at: atLocation(id),
+    })),
+  ];
+}
+
 export const revealRules: readonly VerifyRule[] = [
   { from: "split", check: computedAfterReveal },
   { from: "split", check: undeclaredReveals },
+  { from: "split", check: residuesElsewhere },
 ];

@@ -7,6 +7,7 @@ export { maskedMatmul } from "./arithmetic/masked-matmul.ts";
 export { maskedMul } from "./arithmetic/masked-mul.ts";
 export { oneWayReveal } from "./boundary/one-way-reveal.ts";
 export { maskedOpen } from "./boundary/open.ts";
+export { seededHandOver, seededTakeOver } from "./boundary/handed-shares.ts";
 export { seededServerShare } from "./boundary/seeded-server-share.ts";
 export { seededShare } from "./boundary/seeded-share.ts";
 export { localCast } from "./comparison/local-cast.ts";
