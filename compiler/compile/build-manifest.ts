@@ -7,10 +7,18 @@ import { producersOf } from "../../ir/uses.ts";
 import { fewestRuns, type PublishedBound, publishedBits, type WrapEstimate } from "../../passes/4-quantize/index.ts";
 import { inexactOperators } from "../../passes/5-select/index.ts";
 import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
+import type { Fixed } from "../../runtime/protocols/kit/index.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
-import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
+import {
+  type ChunkManifest,
+  type Manifest,
+  partyLabels,
+  type SharedValueManifest,
+  securityStatement,
+  version,
+} from "../build/index.ts";
 import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
@@ -53,6 +61,7 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
     ...securityStatement(setting, prediction.dealerComputes, {
       readers: new Set(revealsOf(build).map(({ to }) => to)),
       serverInputs: build.state.server !== undefined,
+      keepsShares: sharedOutputsOf(build) !== undefined,
       guarded: build.state.guard !== undefined,
     }),
     caveats: caveatsOf(build, inexact),
@@ -61,6 +70,7 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
     ...weightsSection(build),
     ...partySection(build),
     reveals: revealsOf(build),
+    ...sharedOutputsOf(build),
     ...guardSection(build.state.guard),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),
@@ -79,7 +89,7 @@ const identitySection = ({ options: { target }, state }: BuildInputs) => ({
 });
 
 const caveatsOf = (
-  { options, state, decode, published }: BuildInputs,
+  { options, state, plan, decode, published }: BuildInputs,
   inexact: Manifest["inexact"],
 ): Manifest["caveats"] => {
   const { tails } = state.client;
@@ -90,6 +100,12 @@ const caveatsOf = (
       ? [
           "the server may share tensors that no input produces, and an output that the client reads depends on its inputs",
         ]
+      : []),
+    ...(state.taken
+      ? ["either party may supply a residue that no program left it, and changes the input by a number of its choice"]
+      : []),
+    ...(sharedOutputsOf({ state, plan })
+      ? ["whoever holds the files of both parties has the outputs that stay shared: keep each with its owner"]
       : []),
     state.guard
       ? `the client learns one bit: whether a value of ${state.guard.layers.length} guarded layers left its range`
@@ -142,7 +158,7 @@ function inputsWithGaps(module: Module): ReadonlySet<ValueId> {
 
 /** What each party supplies, and what it computes in the clear. */
 function partySection({ loaded: { imported, model }, state, plan }: BuildInputs) {
-  const { module, client, server } = state;
+  const { module, client, server, taken } = state;
   const gaps = inputsWithGaps(imported.module);
   const described = (cuts: readonly ClientCut[]) =>
     cuts.map(({ value, source, oneHot, rows, least, functions }) => ({
@@ -164,6 +180,7 @@ function partySection({ loaded: { imported, model }, state, plan }: BuildInputs)
     }),
     cuts: described(client.cuts),
     ...(server && { serverCuts: described(server.cuts) }),
+    ...(taken && { sharedInputs: taken.map(({ value, source }) => sharedValue(value, source, plan.inputs[value]!)) }),
     tails: client.tails.map(({ value, source, output }) => ({ value, from: source, output })),
     clientOutputs: client.outputs,
   };
@@ -175,13 +192,32 @@ const guardSection = (guard: GuardFacts | undefined): Pick<Manifest, "guard"> =>
 
 const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
   Object.entries(plan.outputs)
-    .filter(([value]) => value !== state.guard?.value)
+    .filter(([value, { to }]) => to !== "shared" && value !== state.guard?.value)
     .map(([value, { to, shape }]) => ({
       value,
       tensor: state.client.tails.find((tail) => tail.value === value)?.source ?? state.sources.get(value) ?? value,
       to,
       shape,
     }));
+
+const sharedValue = (value: ValueId, tensor: string, { shape, width, scale, lo, hi }: Fixed): SharedValueManifest => ({
+  value,
+  tensor,
+  shape,
+  width,
+  scale,
+  range: [lo, hi],
+});
+
+/** Outputs that stay shared, by their names in the model. */
+function sharedOutputsOf({
+  state,
+  plan,
+}: Pick<BuildInputs, "state" | "plan">): Pick<Manifest, "sharedOutputs"> | undefined {
+  const kept = Object.entries(plan.outputs).filter(([, { to }]) => to === "shared");
+  if (kept.length === 0) return undefined;
+  return { sharedOutputs: kept.map(([value, decl]) => sharedValue(value, state.sources.get(value) ?? value, decl)) };
+}
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
   source: sourceOf(build),
