@@ -1,5 +1,5 @@
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Module, ValueId } from "../../ir/module.ts";
+import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import { sameShape } from "../../ir/type.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { loadManifest, type SharedValueManifest } from "../build/index.ts";
@@ -20,7 +20,10 @@ export function withMakers(
   if (makers.size === 0) return given;
   const made = taken.flatMap(({ value, source }): (readonly [ValueId, Interval])[] => {
     const maker = makers.get(source);
-    return maker === undefined ? [] : [[value, boundsOfMaker(module, value, source, maker)]];
+    if (maker === undefined) return [];
+    const bounds = boundsOfMaker(module, value, source, maker);
+    const taken = opsOf(module).filter(({ name, operands }) => name === "take-over" && operands[0] === value);
+    return [value, ...taken.map(({ result }) => result)].map((id) => [id, bounds]);
   });
   throwIfAny(made.flatMap(([value, bounds]) => tooNarrow(given?.values.get(value), bounds, value)));
   const { values = new Map(), inner = new Map(), weights = new Map() } = given ?? {};
