@@ -3,6 +3,7 @@ import { type CorrelationStore, createCorrelationStore, onlineParty, preparingPa
 import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
 import { type IntTensor, toIntegers } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
+import { firstCause } from "./first-cause.ts";
 import { refuseOutside } from "./input-bounds.ts";
 import { createPredictor, metaInputs } from "./predict.ts";
 import {
@@ -90,7 +91,11 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
       const subject = { ...(record !== undefined && { record }), ...(shares && { shares }) };
       const request = { kind: "query", query: party.nextQuery, at, ...subject } as const;
       await peer.send(encodeRequest(request), "control");
-      return await party.prepare(at);
+      try {
+        return await party.prepare(at);
+      } catch (error) {
+        throw await firstCause(error, peer);
+      }
     });
   };
   return {
