@@ -6,7 +6,6 @@ import type { IntTensor } from "../../runtime/ring/index.ts";
 import type { Manifest } from "../build/index.ts";
 import {
   isResidueName,
-  type ResidueFile,
   readResidue,
   residueFileEnd,
   type ShareHolder,
@@ -14,12 +13,13 @@ import {
   writeResidue,
 } from "../inputs/index.ts";
 import {
+  bothHalves,
   combine,
   type DeclaredShare,
   fitResidue,
   type Halves,
+  type ReadShare,
   type Residues,
-  requireOneValue,
   type SharesJson,
 } from "../run/index.ts";
 import { makeFolder } from "../tensors/files/index.ts";
@@ -81,7 +81,7 @@ export function separateShares<T extends Given>(
 
 /**
  * Both halves of each input, and the value that they add up to: for a run with both parties on this machine.
- * @throws DiagnosticError MRL0840 to MRL0842
+ * @throws DiagnosticError for files that are not the two halves of one value, or that the program does not accept
  */
 export function halvesOf(
   { sharedInputs = [] }: Manifest,
@@ -89,7 +89,7 @@ export function halvesOf(
 ): { readonly halves: ReadonlyMap<string, Halves>; readonly values: ReadonlyMap<string, TypedTensor> } {
   const read = sharedInputs.flatMap((declared) => {
     const paths = files.get(declared.tensor);
-    return paths ? [[declared, bothOf(declared, paths)] as const] : [];
+    return paths ? [[declared, bothHalves(paths.map(readShare), declared.tensor)] as const] : [];
   });
   return {
     halves: new Map(
@@ -102,30 +102,9 @@ export function halvesOf(
   };
 }
 
-interface ReadShare {
-  readonly path: string;
-  readonly file: ResidueFile;
-}
-
 const readShare = (path: string): ReadShare => ({ path, file: readResidue(path) });
 const fitted = ({ path, file }: ReadShare, declared: DeclaredShare, party: ShareHolder): IntTensor =>
   fitResidue(file, declared, party, path);
-
-function bothOf({ tensor }: DeclaredShare, paths: readonly string[]): Readonly<Record<ShareHolder, ReadShare>> {
-  const read = paths.map(readShare);
-  const [client, server] = (["client", "server"] as const).map((party) =>
-    read.find(({ file }) => file.party === party),
-  );
-  if (!client || !server || read.length !== 2)
-    return fail({
-      code: "MRL0841",
-      message: `input "${tensor}": expected the client's half and the server's, found ${read.map(({ file }) => `the ${file.party}'s`).join(" and ")}`,
-      at: paths.join(", "),
-      help: `give both: --input ${tensor}=<client's file>+<server's file>`,
-    });
-  requireOneValue(client.file, server.file, tensor);
-  return { client, server };
-}
 
 /** A party's own halves, and by what the other one finds its halves: the ids, in the order of the manifest. */
 export interface OwnShares {
@@ -133,7 +112,7 @@ export interface OwnShares {
   readonly ids: readonly string[];
 }
 
-/** @throws DiagnosticError MRL0811 for an input without a file, MRL0840 to MRL0842 */
+/** @throws DiagnosticError for an input without a file, or with one that the program does not accept */
 export function ownShares({ sharedInputs = [] }: Manifest, files: ShareFiles, party: ShareHolder): OwnShares {
   const read = sharedInputs.map((declared) => ({ declared, ...readShare(fileOf(declared, files)) }));
   return {
@@ -146,7 +125,7 @@ function fileOf({ tensor }: DeclaredShare, files: ShareFiles): string {
   const [path, ...others] = files.get(tensor) ?? [];
   if (path !== undefined && others.length === 0) return path;
   return fail({
-    code: "MRL0811",
+    code: "MRL0843",
     message: `expected this party's share of input "${tensor}", found ${path === undefined ? "none" : "several files"}`,
     help: `give the file that --shares of the program before wrote: --input ${tensor}=<file>.safetensors`,
   });

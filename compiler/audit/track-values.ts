@@ -1,3 +1,4 @@
+import { checkKept, checkReveal, sameShape, typeText } from "./check-outputs.ts";
 import type { Finding } from "./finding.ts";
 import { localShapes } from "./local-shapes.ts";
 import type { ParsedProgramText, ParsedShareType, ParsedSpec } from "./parse-program.ts";
@@ -52,12 +53,9 @@ const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
   ["disclosed", "public"],
 ]);
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
 /** Whether a shape is that of the query's own rows, with `rows` of them along one axis. */
 const isCacheSlice = (shape: readonly number[], own: readonly number[], rows: number): boolean =>
   shape.length === own.length && own.some((_, axis) => sameShape(shape, own.with(axis, rows)));
-const typeText = ({ shape, width }: Pick<ParsedShareType, "shape" | "width">): string =>
-  `${width} bits [${shape.join(", ")}]`;
 const isShared = ({ form }: TrackedValue): boolean => form === "share" || form === "replicated";
 
 /**
@@ -244,47 +242,6 @@ function checkLocalCall(
   if (!kept)
     problems.push({ code: "MRL0907", message: `${result} of ${type.width} bits is computed from ${widths} bits` });
   return { gives, problems };
-}
-
-/** A reveal opens a declared output, unchanged, to the reader that the program declares. */
-function checkReveal(
-  { result }: ParsedCall,
-  program: ParsedProgramText,
-  operand: TrackedValue | undefined,
-  output: string | undefined,
-): readonly string[] {
-  const spec = program.specs.get(result)!;
-  const type = program.types.get(result)!;
-  const declared = output === undefined ? undefined : program.outputs.get(output);
-  if (!declared) return [`${result} is opened, but is not a declared output`];
-  const { to } = spec.attrs;
-  const problems: string[] = [];
-  if (to !== declared.to || (to !== "client" && to !== "server")) {
-    problems.push(`${output} is opened to the ${String(to)}, but declared for the ${declared.to}`);
-  }
-  const agree = (other: Pick<ParsedShareType, "shape" | "width" | "scale">): boolean =>
-    sameShape(other.shape, declared.shape) && other.width === declared.width && other.scale === declared.scale;
-  if (!agree(type) || (operand && !agree(operand.type))) {
-    problems.push(`${output} is opened as ${typeText(operand?.type ?? type)}, and declared as ${typeText(declared)}`);
-  }
-  return problems;
-}
-
-/** What stays shared is a declared output in the ring that the program declares. */
-function checkKept(
-  { result }: ParsedCall,
-  program: ParsedProgramText,
-  operand: TrackedValue | undefined,
-  output: string | undefined,
-): readonly string[] {
-  const declared = output === undefined ? undefined : program.outputs.get(output);
-  if (!declared) return [`${result} leaves the program in shares, but is not a declared output`];
-  if (declared.to !== "shared")
-    return [`${output} leaves the program in shares, but is declared for the ${declared.to}`];
-  const agree = ({ shape, width, scale }: TrackedValue["type"]): boolean =>
-    sameShape(shape, declared.shape) && width === declared.width && scale === declared.scale;
-  const types = [program.types.get(result)!, ...(operand ? [operand.type] : [])];
-  return types.every(agree) ? [] : [`${output} leaves in other shares than declared, ${typeText(declared)}`];
 }
 
 /** Checks the whole program: outputs are opened, opened values go nowhere else, and every declaration is used. */

@@ -7,23 +7,16 @@ import { producersOf } from "../../ir/uses.ts";
 import { fewestRuns, type PublishedBound, publishedBits, type WrapEstimate } from "../../passes/4-quantize/index.ts";
 import { inexactOperators } from "../../passes/5-select/index.ts";
 import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
-import type { Fixed } from "../../runtime/protocols/kit/index.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
-import {
-  type ChunkManifest,
-  type Manifest,
-  partyLabels,
-  type SharedValueManifest,
-  securityStatement,
-  version,
-} from "../build/index.ts";
+import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
 import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
 import type { MeasuredRanges } from "./measure-ranges.ts";
+import { passedCaveats, sharedInputsOf, sharedOutputsOf } from "./shared-values.ts";
 
 export interface BuildInputs {
   readonly loaded: LoadedModel;
@@ -101,12 +94,7 @@ const caveatsOf = (
           "the server may share tensors that no input produces, and an output that the client reads depends on its inputs",
         ]
       : []),
-    ...(state.taken
-      ? ["either party may supply a residue that no program left it, and changes the input by a number of its choice"]
-      : []),
-    ...(sharedOutputsOf({ state, plan })
-      ? ["whoever holds the files of both parties has the outputs that stay shared: keep each with its owner"]
-      : []),
+    ...passedCaveats({ state, plan }),
     state.guard
       ? `the client learns one bit: whether a value of ${state.guard.layers.length} guarded layers left its range`
       : "values outside their calibrated ranges wrap and give wrong results: this build has no guard",
@@ -158,7 +146,7 @@ function inputsWithGaps(module: Module): ReadonlySet<ValueId> {
 
 /** What each party supplies, and what it computes in the clear. */
 function partySection({ loaded: { imported, model }, state, plan }: BuildInputs) {
-  const { module, client, server, taken } = state;
+  const { module, client, server } = state;
   const gaps = inputsWithGaps(imported.module);
   const described = (cuts: readonly ClientCut[]) =>
     cuts.map(({ value, source, oneHot, rows, least, functions }) => ({
@@ -180,7 +168,7 @@ function partySection({ loaded: { imported, model }, state, plan }: BuildInputs)
     }),
     cuts: described(client.cuts),
     ...(server && { serverCuts: described(server.cuts) }),
-    ...(taken && { sharedInputs: taken.map(({ value, source }) => sharedValue(value, source, plan.inputs[value]!)) }),
+    ...sharedInputsOf({ state, plan }),
     tails: client.tails.map(({ value, source, output }) => ({ value, from: source, output })),
     clientOutputs: client.outputs,
   };
@@ -199,25 +187,6 @@ const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
       to,
       shape,
     }));
-
-const sharedValue = (value: ValueId, tensor: string, { shape, width, scale, lo, hi }: Fixed): SharedValueManifest => ({
-  value,
-  tensor,
-  shape,
-  width,
-  scale,
-  range: [lo, hi],
-});
-
-/** Outputs that stay shared, by their names in the model. */
-function sharedOutputsOf({
-  state,
-  plan,
-}: Pick<BuildInputs, "state" | "plan">): Pick<Manifest, "sharedOutputs"> | undefined {
-  const kept = Object.entries(plan.outputs).filter(([, { to }]) => to === "shared");
-  if (kept.length === 0) return undefined;
-  return { sharedOutputs: kept.map(([value, decl]) => sharedValue(value, state.sources.get(value) ?? value, decl)) };
-}
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
   source: sourceOf(build),

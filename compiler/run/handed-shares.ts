@@ -68,16 +68,38 @@ function misfit({ value }: ResidueFile, declared: DeclaredShare): Omit<Diagnosti
   return undefined;
 }
 
-/** @throws DiagnosticError MRL0841 for halves of two values */
-export function requireOneValue(a: ResidueFile, b: ResidueFile, tensor: string): void {
-  if (a.id === b.id) return;
-  const of = ({ value }: ResidueFile): string =>
+/** A share as it was read, and from where. */
+export interface ReadShare {
+  readonly path: string;
+  readonly file: ResidueFile;
+}
+
+/** The two halves of one value, in any order. @throws DiagnosticError MRL0841 for anything else */
+export function bothHalves(read: readonly ReadShare[], tensor: string): Readonly<Record<ShareHolder, ReadShare>> {
+  const refuse = (message: string, help: string): never =>
+    fail({
+      code: "MRL0841",
+      message: `input "${tensor}": expected ${message}`,
+      at: read.map(({ path }) => path).join(", "),
+      help,
+    });
+  const [client, server] = (["client", "server"] as const).map((party) =>
+    read.find(({ file }) => file.party === party),
+  );
+  if (!client || !server || read.length !== 2) {
+    const found = read.map(({ file }) => `the ${file.party}'s`).join(" and ");
+    return refuse(
+      `the client's half and the server's, found ${found}`,
+      `give both: --input ${tensor}=<client's file>+<server's file>`,
+    );
+  }
+  if (client.file.id === server.file.id) return { client, server };
+  const of = ({ file: { value } }: ReadShare): string =>
     `${value.tensor} of session ${value.session.slice(0, 8)}, query ${value.query}`;
-  fail({
-    code: "MRL0841",
-    message: `input "${tensor}": expected two halves of one value, found ${of(a)}, and ${of(b)}`,
-    help: "the halves of one value have the same file name but for the party",
-  });
+  return refuse(
+    `two halves of one value, found ${of(client)}, and ${of(server)}`,
+    "the halves of one value have the same file name but for the party",
+  );
 }
 
 /** The value itself, where both halves lie on one machine. */

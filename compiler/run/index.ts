@@ -3,13 +3,14 @@ export { type ClientOptions, openClientExecutor } from "./client-executor.ts";
 export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
 export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
 export {
+  bothHalves,
   combine,
   type DeclaredShare,
   fitResidue,
   type Halves,
   keptOutputs,
+  type ReadShare,
   type Residues,
-  requireOneValue,
 } from "./handed-shares.ts";
 export { checkInputs, type InputsOf, readInputFiles } from "./input-files.ts";
 export { InternalError } from "./internal-error.ts";

@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../diagnostic.ts";
 import { join } from "../label.ts";
-import { typeOf, type ValueId } from "../module.ts";
+import type { Op, ValueId } from "../module.ts";
 import { typedOps, type VerifyContext, type VerifyRule } from "./context.ts";
 
 /** Operators that only rearrange elements: a reveal before them reveals the same as one after them. */
@@ -49,34 +49,25 @@ function undeclaredReveals({ module, ops, users }: VerifyContext): readonly Diag
     }));
 }
 
-/** Residues that leave or enter a program do nothing else: a share that two programs compute with would be one mask twice. */
+/** What passes between programs does nothing else in them: residues are kept, or taken over, and never computed with. */
 function residuesElsewhere({ module, ops, users }: VerifyContext): readonly Diagnostic[] {
-  const outputs = new Set(module.outputs);
-  const atLocation = (id: ValueId): string => `%${id}`;
-  const kept = ops
-    .filter(({ name, result }) => name === "hand-over" && (!outputs.has(result) || users.has(result)))
-    .map(({ result }) => ({
-      code: "MRL0333",
-      message: `expected shares that are handed over as an output alone, found %${result}`,
-      at: atLocation(result),
-      help: "read the value in front of hand-over",
-    }));
-  const isTaken = (id: ValueId): boolean => (users.get(id) ?? []).every(({ name }) => name === "take-over");
-  const isResidue = (id: ValueId): boolean => {
-    const { label, sharing } = typeOf(module, id);
-    return label === "shared" && sharing !== "masked";
-  };
-  const strayInputs = module.inputs.filter((id) => isResidue(id) && !isTaken(id));
-  const strayReads = ops.filter(
-    ({ name, operands: [id] }) => name === "take-over" && !(module.inputs.includes(id!) && isResidue(id!)),
+  const kept = ops.filter(
+    ({ name, result }) => name === "hand-over" && !(module.outputs.includes(result) && !users.has(result)),
   );
+  const taken = ops.filter(
+    ({ name, operands: [id] }) =>
+      name === "take-over" && !(module.inputs.includes(id!) && users.get(id!)?.length === 1),
+  );
+  const say = (code: string, message: string, help: string, op: Op): Diagnostic => ({
+    ...{ code, message: `${message}, found %${op.result}`, at: `%${op.result}`, help },
+  });
   return [
-    ...kept,
-    ...[...strayInputs, ...strayReads.map(({ result }) => result)].map((id) => ({
-      code: "MRL0334",
-      message: `expected each input that arrives as shares to be read by take-over alone, and nothing else to be, found %${id}`,
-      at: atLocation(id),
-    })),
+    ...kept.map((op) =>
+      say("MRL0333", "expected a result that is handed over to be an output alone", "read what hand-over reads", op),
+    ),
+    ...taken.map((op) =>
+      say("MRL0334", "expected to take over an input that nothing else reads", "read the result of take-over", op),
+    ),
   ];
 }
 
