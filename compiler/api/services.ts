@@ -235,7 +235,7 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   saveOutputs(options.output, outputs);
   if (options.shares === undefined) return result;
   const kept = [{ party: "client" as const, folder: options.shares, residues }];
-  return { ...result, shares: writeShares(manifest, made, kept) };
+  return { ...result, shares: writeShares(manifest, { ...made, ...given({ record }) }, kept) };
 }
 
 function recordOf(record: string | undefined, { serverCuts }: Manifest): string | undefined {
