@@ -1,6 +1,6 @@
 import { fx, isFixed } from "../type.ts";
 import { defineOp } from "./define.ts";
-import { keepScale } from "./helpers/scales.ts";
+import { capScale, scaleOfMagnitude } from "./helpers/scales.ts";
 import { sameAsFirst } from "./helpers/shapes.ts";
 
 /** Bits of the ring of shares that leave a program: a double holds each residue exactly. */
@@ -20,5 +20,9 @@ export const handOver = defineOp({
   label: () => "shared",
   linear: "none",
   fixed: "integers",
-  scales: keepScale,
+  // As of a value that is revealed: the low bits of a raw product are no part of it, and would take bits of the ring.
+  scales: ([x], _attrs, { activation }, known) => {
+    const scale = capScale(x, scaleOfMagnitude(activation, known?.magnitudes?.operands[0]));
+    return { operands: [scale], result: scale };
+  },
 });

@@ -11,6 +11,7 @@ import { readResidue } from "../../compiler/inputs/residue-file.ts";
 import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
 import { marillc, marillcJson } from "../cli/run-cli.ts";
 import { chainInputs, writeChain } from "./chained-models.ts";
+import { writeTiny } from "./tiny-model.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-chain-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -75,6 +76,31 @@ describe("on one machine", () => {
     const inputs = { h: `${h.server}+${h.client}`, u: chainInputs(2).u };
     const { outputs } = await run({ build: at("back3"), inputs, inProcess: true });
     expect(largest(outputs.y!.data, await expectedOf(2))).toBeLessThan(declared);
+  });
+
+  test.each([
+    ["fast", "precise"],
+    ["precise", "fast"],
+  ] as const)("a program of quality %s is continued by one of quality %s", async (first, second) => {
+    const more = { quality: first, verify: false };
+    await compiled(first, { ...frontOptions, ...more });
+    const inputs = { h: { from: at(first) } };
+    await compiled(`after-${first}`, { ...backOptions, inputs, quality: second, verify: false });
+    const [kept] = loadManifest(at(first)).sharedOutputs!;
+    const [taken] = loadManifest(at(`after-${first}`)).sharedInputs!;
+    expect(Math.sign(taken!.scale - kept!.scale)).toBe(first === "fast" ? 1 : -1);
+    const h = await halves(3, first);
+    const given = { h: `${h.client}+${h.server}`, u: chainInputs(3).u };
+    const { outputs } = await run({ build: at(`after-${first}`), inputs: given, inProcess: true });
+    expect(largest(outputs.y!.data, await expectedOf(3))).toBeLessThan(2 ** -8);
+  });
+
+  test("a value behind a product stays shared and is read, in the ring and at the scale of each", async () => {
+    const more = { reveal: { y: ["client", "shared"] }, inputs: { h: "shared" } } as const;
+    const { verified, manifest } = await compiled("both", { ...backOptions, ...more });
+    expect(verified![0]!.secureError).toBeLessThanOrEqual(verified![0]!.declared!);
+    expect(manifest.sharedOutputs).toMatchObject([{ tensor: "y", width: 53, scale: 14 }]);
+    expect(manifest.reveals).toMatchObject([{ tensor: "y", to: "client" }]);
   });
 
   test("the interpreter takes the two files, or the plain value, which the first program's interpreter gives", async () => {
@@ -169,12 +195,14 @@ describe("bounds", () => {
     const refused = (options: object) => compiled("refused", { ...backOptions, verify: false, ...options } as never);
     const from = (build: string) => ({ inputs: { h: { from: at(build) } } });
     const ranges = at("ranges.json");
+    const tokens = writeTiny(at("tiny")).model;
     writeFileSync(ranges, JSON.stringify({ schema: 1, values: [{ name: "h", lo: -1, hi: 1 }] }));
     for (const [options, code] of [
       [from("back"), "MRL0672"],
       [{ inputs: { h: { from: `${at("front")}#other` } } }, "MRL0672"],
       [{ ...from("front"), ranges }, "MRL0673"],
       [{ inputs: { h: "shared" }, preset: "crypten" }, "MRL0656"],
+      [{ model: tokens, reveal: { logits: "client" }, inputs: { tokens: "shared" } }, "MRL0411"],
       [{ ...frontOptions, preset: "puma", setting: "3pc" }, "MRL0656"],
     ] as const) {
       await expect(refused(options), code).rejects.toMatchObject({ diagnostics: [{ code }] });
@@ -253,12 +281,12 @@ describe("over the network", () => {
   test("a party without its half, or with the other party's, does not start", async () => {
     const h = await halves(1);
     const u = chainInputs(1).u;
-    await expect(deploy("back", {})).rejects.toMatchObject({ diagnostics: [{ code: "MRL0811" }] });
+    await expect(deploy("back", {})).rejects.toMatchObject({ diagnostics: [{ code: "MRL0843" }] });
     await expect(deploy("back", { inputs: { h: h.client } })).rejects.toMatchObject({
       diagnostics: [{ code: "MRL0841" }],
     });
     const { ask } = await deploy("back", { inputs: { h: h.server } });
-    await expect(ask({ u })).rejects.toMatchObject({ diagnostics: [{ code: "MRL0811" }] });
+    await expect(ask({ u })).rejects.toMatchObject({ diagnostics: [{ code: "MRL0843" }] });
     await expect(ask({ u, h: h.server })).rejects.toMatchObject({ diagnostics: [{ code: "MRL0841" }] });
     expect(largest((await ask({ u, h: h.client })).outputs.y!.data, await expectedOf(1))).toBeLessThan(declared);
   });

@@ -86,13 +86,13 @@ test("an output that leaves in shares cannot be declared as one that somebody re
 });
 
 test("an opening in place of the hand-over is refused", () => {
-  const programs = inPrograms(front!, (text) => text.replace("seededHandOver", "oneWayReveal"));
+  const programs = inPrograms(front!, (text) => text.replaceAll("seededHandOver", "oneWayReveal"));
   const opened = edited(programs, modulePaths, (text) => text.replace("seeded.hand-over", "one-way.reveal"));
   expect(findingsOf(opened)).toMatch(/MRL0905 h is opened to the undefined, but declared for the shared/);
 });
 
 test("a residue enters through its take-over alone", () => {
-  const shared = inPrograms(back!, (text) => text.replace("seededTakeOver", "seededShare"));
+  const shared = inPrograms(back!, (text) => text.replace("seededTakeOver.run", "seededShare.run"));
   expect(findingsOf(shared)).toMatch(/MRL0904 \S+ seededShare takes a client operand, not a residue one/);
   const owned = inPrograms(back!, (text) => text.replace(', of: "shared"', ', of: "server"'));
   expect(findingsOf(owned)).toMatch(/MRL0904 \S+ seededTakeOver takes a residue operand, not a server one/);
