@@ -80,7 +80,11 @@ export interface GuardFacts {
 }
 
 /** The inputs of the secure module, of either party or of both. */
-export const cutsOf = ({ client, server, taken }: Pick<SplitState, "client" | "server" | "taken">): readonly ClientCut[] => [
+export const cutsOf = ({
+  client,
+  server,
+  taken,
+}: Pick<SplitState, "client" | "server" | "taken">): readonly ClientCut[] => [
   ...client.cuts,
   ...(server?.cuts ?? []),
   ...(taken ?? []),
