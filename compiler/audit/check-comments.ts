@@ -25,6 +25,8 @@ function subjectOf({ operator, attrs, origin }: ParsedOp, sharer: string): strin
   const node = ascii(origin);
   const suffix = node === "" ? "" : `: ${node}`;
   if (operator === "share") return `shares what the ${sharer} computes in the clear${suffix}`;
+  if (operator === "take-over") return `takes over what an earlier program kept in shares${suffix}`;
+  if (operator === "hand-over") return `keeps the result in shares, for a later program${suffix}`;
   if (operator === "reveal") return `opens the result to the ${attrs.to === "server" ? "server" : "client"}${suffix}`;
   return node;
 }

@@ -49,7 +49,7 @@ const selectByRank: ShapeRule = ([ranks, x], attrs) => {
 };
 
 const sameNames =
-  "share open reveal extend truncate cast not abs sign outside relu clip erf gelu sigmoid silu tanh exp log reciprocal rsqrt sqrt square sine-series rank softmax layer-norm rms-norm";
+  "share take-over hand-over open reveal extend truncate cast not abs sign outside relu clip erf gelu sigmoid silu tanh exp log reciprocal rsqrt sqrt square sine-series rank softmax layer-norm rms-norm";
 const broadcastNames = "mul compare logic where maximum minimum";
 const reducing: ShapeRule = ([x], attrs) =>
   x && reduced(x, Array.isArray(attrs.axes) ? (attrs.axes as readonly number[]) : [Number(attrs.axis)], attrs);
@@ -78,6 +78,8 @@ type Ring = Pick<ParsedShareType, "width" | "scale">;
 const ringRules: Readonly<Record<string, (x: Ring, result: Ring, attrs: LiteralAttrs) => boolean>> = {
   open: (x, result) => result.width === x.width && result.scale === x.scale,
   reveal: (x, result) => result.width === x.width && result.scale === x.scale,
+  "hand-over": (x, result) => result.width === x.width && result.scale === x.scale,
+  "take-over": (x, result) => result.scale === x.scale,
   extend: (x, result) => result.scale === x.scale,
   share: (x, result) => result.scale === x.scale,
   truncate: (x, result, { by }) => result.scale === x.scale - Number(by),

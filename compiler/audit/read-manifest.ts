@@ -25,6 +25,9 @@ export interface ParsedManifest {
   }[];
   /** What the server computes from its own inputs and shares. */
   readonly serverCuts?: ParsedManifest["cuts"];
+  /** Inputs that arrive as shares, and outputs that stay shared. */
+  readonly sharedInputs?: readonly ParsedShared[];
+  readonly sharedOutputs?: readonly ParsedShared[];
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   readonly clientOutputs: readonly string[];
   /** What the provider publishes of its private weights: exponents of bounds. */
@@ -46,6 +49,16 @@ export interface ParsedManifest {
   }[];
 }
 
+/** A value that passes between programs in shares. */
+export interface ParsedShared {
+  readonly value: string;
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly width: number;
+  readonly scale: number;
+  readonly range: readonly number[];
+}
+
 export interface PublishedIntegers {
   readonly integers: number;
   readonly bits: number;
@@ -57,6 +70,14 @@ const bytesByLink = recordOf(integer);
 const cost = fields({ rounds: integer, bytes: bytesByLink });
 const cutFields = { value: text, tensor: text, shape };
 const cutOptions = { oneHot: integer, rows: integer, least: number, functions: list(text), range: pairOf(number) };
+const sharedValue = fields({
+  value: text,
+  tensor: text,
+  shape,
+  width: integer,
+  scale: integer,
+  range: pairOf(number),
+});
 const revealFields = { value: text, tensor: text, to: text, shape };
 const guard = fields({ value: text }, { headroom: number, elements: integer, layers: list(text) });
 const integers = list(fields({ tensor: text, sha256: text }));
@@ -104,6 +125,8 @@ const isManifest = fields(
     inexact: list(fields({ operator: text, count: integer, at: list(text) })),
     integers,
     serverCuts: list(fields(cutFields, cutOptions)),
+    sharedInputs: list(sharedValue),
+    sharedOutputs: list(sharedValue),
     guard,
     rings: list(fields({ width: integer, values: integer })),
     calibration: fields(

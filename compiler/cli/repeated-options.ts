@@ -6,7 +6,8 @@ import { flagOf, type OptionSpec, type optionAliases } from "./command.ts";
 export const nameBeforeEquals = (value: string): string | undefined => /^([^=]+)=/.exec(value)?.[1];
 
 /** What a value `name:…` is about. ONNX names may contain colons, so the last one separates. */
-export const nameBeforeColon = (value: string): string | undefined => /^(.+):[^:]*$/.exec(value)?.[1];
+export const nameBeforeColon = (value: string): string | undefined =>
+  /^(.+?):shared=/.exec(value)?.[1] ?? /^(.+):[^:]*$/.exec(value)?.[1];
 
 type Aliases = typeof optionAliases;
 

@@ -22,6 +22,7 @@ import type { ImportedModel } from "../onnx/import/index.ts";
 import { cutSamples, type Sample } from "./calibration-samples.ts";
 import { drawSamples } from "./draw-samples.ts";
 import { boundsOfCuts, missingBounds } from "./input-bounds.ts";
+import { withMakers } from "./maker-bounds.ts";
 import { type PlannedBounds, planBounds, provenFrom, type RangeSources } from "./plan-bounds.ts";
 import { type GivenBounds, readRanges } from "./ranges-file.ts";
 import type { SecurePart } from "./split-secure-part.ts";
@@ -48,12 +49,13 @@ export function measureRanges(
   loaded: LoadedModel,
   secure: SecurePart,
   samples: readonly Sample[],
-  options: Pick<ResolvedOptions, "calibration" | "target">,
+  options: Pick<ResolvedOptions, "calibration" | "target" | "interface">,
 ): MeasuredRanges {
   const { calibration: wanted, target } = options;
   const { ranges: file, margin } = wanted;
   const { precision } = target;
-  const given = file === undefined ? undefined : givenBounds(file, loaded.imported, secure.public, precision);
+  const inFile = file === undefined ? undefined : givenBounds(file, loaded.imported, secure.public, precision);
+  const given = withMakers(inFile, secure.public, options.interface.makers);
   const runs = runsOf(loaded, secure, samples, given, options);
   throwIfAny(checkFinite(secure.private, runs.private));
   const sources: RangeSources = {

@@ -27,6 +27,7 @@ const kindOfForm: Readonly<Record<OperandForm, Operand["kind"]>> = {
   fixed: "masked",
   public: "int",
   server: "int",
+  residue: "int",
 };
 /** Weights are held in the ring of the result. */
 const inOwnRing: ReadonlySet<OperandForm> = new Set<OperandForm>(["share", "masked", "replicated"]);

@@ -92,9 +92,10 @@ test.each<readonly [string, BuildFiles, string]>([
 
 test("a second bit is not opened beside the first", () => {
   const second = { ...module.values.guard!, type: { ...module.values.guard!.type, shape: [2, 3] } };
+  const ops = module.steps.flatMap((step) => step.ops);
   const reveal: Op = {
-    ...module.steps.flatMap(({ ops }) => ops).find(({ result }) => result === "guard")!,
-    operands: ["y.shared.t.outside.short"],
+    ...ops.find(({ result }) => result === "guard")!,
+    operands: [ops.find(({ name }) => name === "outside")!.result],
     result: "guard2",
   };
   const made = { ...module, values: { ...module.values, guard2: second }, outputs: [...module.outputs, "guard2"] };
