@@ -73,7 +73,7 @@ export async function compile(given: CompileOptions): Promise<CompileResult> {
   checkBuildFolder(output);
   prepareOutput(writeRanges);
   const { compileModel } = await loadCompiler();
-  const compilation = compileModel(options);
+  const compilation = compileModel(options, { declare: true });
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;
   const staged = stageBuild(output, files);
   const verified = await verifyStaged(staged, compilation, verify ?? isSmall(compilation));

@@ -1,7 +1,8 @@
-import { throwIfAny } from "../../ir/diagnostic.ts";
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { errorBounds } from "../accuracy/index.ts";
 import type { Manifest } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
-import { costReport, errorBounds } from "../report/cost/index.ts";
+import { costReport } from "../report/cost/index.ts";
 import { type VerifiedOutput, verifyBuild } from "../run/index.ts";
 
 /** Calibration samples that a build is verified on. */
@@ -22,7 +23,8 @@ export function isSmall(
 
 /**
  * Runs a build on calibration samples and compares its answers with float64. With our own arithmetic, an answer beyond
- * its declared error is refused; a preset has the errors of the system that it follows.
+ * its declared error is refused, that of its own weights and that of the manifest; a preset has the errors of the system
+ * that it follows.
  * @throws DiagnosticError MRL0508 for outputs beyond their declared errors
  */
 export async function verifyCompilation(
@@ -37,14 +39,19 @@ export async function verifyCompilation(
   return verified;
 }
 
-function beyondDeclared({ output, secureError, declared, largest }: VerifiedOutput, { name }: Manifest) {
-  if (declared === undefined || secureError <= declared) return [];
+function beyondDeclared(verified: VerifiedOutput, { name }: Manifest): readonly Diagnostic[] {
+  const { output, secureError, declared = Infinity, published = Infinity, largest } = verified;
+  const [bound, whose, instead] =
+    published < declared
+      ? [published, " that the manifest declares", "give a public --base, whose weights pass errors on as these do"]
+      : [declared, "", "compile with more fractional bits: --quality precise"];
+  if (secureError <= bound) return [];
   return [
     {
       code: "MRL0508",
-      message: `output "${output}": expected an error of at most ${declared.toPrecision(2)} on the calibration inputs, found ${secureError.toPrecision(2)} of values up to ${largest.toPrecision(3)}`,
+      message: `output "${output}": expected an error of at most ${bound.toPrecision(2)}${whose} on the calibration inputs, found ${secureError.toPrecision(2)} of values up to ${largest.toPrecision(3)}`,
       at: name,
-      help: "compile with more fractional bits: --quality precise; --no-verify accepts the error",
+      help: `${instead}; --no-verify accepts the error`,
     },
   ];
 }

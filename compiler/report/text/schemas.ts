@@ -157,10 +157,11 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         ...list(
           object(
             { output: text, largest: number, secureError: number, plainError: number },
-            { declared: number, differing: object({ count, of: count }) },
+            { relativeError: number, declared: number, published: number, differing: object({ count, of: count }) },
           ),
         ),
-        description: "errors of each output against float64 on calibration samples",
+        description:
+          "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares",
       },
     },
   ),
@@ -179,6 +180,10 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       wrap: {
         ...object({ runs: count }, { probability: number, at: text }),
         description: "probability that a query leaves its bounds: an extreme-value fit to the calibration runs",
+      },
+      errors: {
+        ...list(object({ tensor: text, declared: number, largest: number })),
+        description: "how far each revealed tensor may be from the model in real numbers, from public facts alone",
       },
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),
