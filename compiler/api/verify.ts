@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { errorBounds } from "../accuracy/index.ts";
-import type { Manifest } from "../build/index.ts";
+import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { costReport } from "../report/cost/index.ts";
 import { type VerifiedOutput, verifyBuild } from "../run/index.ts";
@@ -54,4 +57,48 @@ function beyondDeclared(verified: VerifiedOutput, { name }: Manifest): readonly 
       help: `${instead}; --no-verify accepts the error`,
     },
   ];
+}
+
+/** Takes what removes a folder that must not outlive the process, and returns what ends this duty. */
+export type Guardian = (remove: () => void) => () => void;
+export const unguarded: Guardian = () => () => {};
+
+export interface VerifyStagedOptions {
+  /** Default: for small models. */
+  readonly verify: boolean | undefined;
+  readonly guardian: Guardian;
+}
+
+/** Verifies a build before it replaces an earlier one, if that is wanted and there are samples: a failure discards it. */
+export async function verifyStaged(
+  { folder, discard }: Pick<StagedBuild, "folder" | "discard">,
+  compilation: Compilation,
+  { verify, guardian }: VerifyStagedOptions,
+): Promise<readonly VerifiedOutput[] | undefined> {
+  if (!isVerified(compilation, verify)) return undefined;
+  const forget = guardian(discard);
+  try {
+    return await verifyCompilation(folder, compilation);
+  } catch (error) {
+    discard();
+    throw error;
+  } finally {
+    forget();
+  }
+}
+
+const isVerified = (compilation: Compilation, verify: boolean | undefined): boolean =>
+  compilation.manifest.calibration.samples > 0 && (verify ?? isSmall(compilation));
+
+/** The same refusals for a build that nobody keeps: it lies in a temporary folder meanwhile. */
+export async function verifyUnwritten(compilation: Compilation, options: VerifyStagedOptions): Promise<void> {
+  if (!isVerified(compilation, options.verify)) return;
+  const dir = mkdtempSync(join(tmpdir(), "marillc-check-"));
+  const discard = (): void => rmSync(dir, { recursive: true, force: true });
+  try {
+    const { folder } = stageBuild(join(dir, "build"), compilation.files);
+    await verifyStaged({ folder, discard }, compilation, options);
+  } finally {
+    discard();
+  }
 }

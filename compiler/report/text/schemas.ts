@@ -97,6 +97,10 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     ...document(
       { passed: flag, blockers: list(blocker) },
       {
+        scope: {
+          ...text,
+          description: "of a model: import (its options say sizes at most) or compilation (all that compile refuses)",
+        },
         annotated: text,
         notComputed: { ...list(text), description: "outputs without --reveal" },
         operators: list(object({ operator: text, count, supported: flag })),
