@@ -119,7 +119,7 @@ test("rows of a private table that are small and that the client selects keep th
 test("sizes alone ask whether the model can be read, and the answer says so", async () => {
   const { code, out } = await marillc("check", models.symbolic, "--dim", "rows=2");
   expect(code).toBe(0);
-  expect(out).toMatch(/the import alone[^]*\nPASSED\n$/);
+  expect(out).toMatch(/the import alone.*\nPASSED\n$/s);
   expect((await marillc("check", models.product, ...calibrated)).out).not.toContain("import alone");
 });
 
