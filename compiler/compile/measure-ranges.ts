@@ -91,12 +91,13 @@ function planFor(
   options: Pick<ResolvedOptions, "calibration" | "target">,
 ): PlannedBounds {
   const { ranges: file, margin } = options.calibration;
-  const { precision } = options.target;
+  const { precision, preset } = options.target;
+  const formulas = Object.keys(preset?.rewrites ?? {}).length > 0 ? preset?.name : undefined;
   const at = (factor: number): PlannedBounds => planBounds(secure, sources, options, factor);
   // Inputs that are drawn reach the ends of their bounds: queries need no room beyond.
   const problemsAt = (factor: number, { calibration }: PlannedBounds): readonly Diagnostic[] =>
     checkCalibration(secure.private, {
-      ...{ calibration, measured: sources.private, room: runs.drawn ? 1 : roomForQueries(factor) },
+      ...{ calibration, measured: sources.private, room: runs.drawn ? 1 : roomForQueries(factor), preset: formulas },
     });
   const planned = at(margin);
   const problems = problemsAt(margin, planned);

@@ -17,13 +17,13 @@ mkdirSync(at("calib"));
 put("calib/0.npz", npz({ x: rows(1) }));
 
 /** Layers x[2, 4]·w one after the other. */
-function stack(file: string, layers: readonly string[]): string {
+function stack(file: string, layers: readonly string[], size = 0.5): string {
   const last = layers.length;
   return put(
     file,
     modelBytes({
       name: "stack",
-      initializer: layers.map((layer, k) => floatTensor(`${layer}.weight`, [4, 4], numbers(16, k + 1, 0.5))),
+      initializer: layers.map((layer, k) => floatTensor(`${layer}.weight`, [4, 4], numbers(16, k + 1, size))),
       input: [floatInfo("x", 2, 4)],
       output: [floatInfo("y", 2, 4)],
       node: layers.map((layer, k) =>
@@ -236,6 +236,36 @@ const models: readonly Refused[] = [
   },
 ];
 
+/** softmax(x·w) with a large element in w. */
+const steep = (size: number): string =>
+  put(
+    "steep.onnx",
+    modelBytes({
+      name: "steep",
+      initializer: [floatTensor("fc.weight", [4, 4], [size, ...numbers(15, 1, 0.5)])],
+      input: [floatInfo("x", 2, 4)],
+      output: [floatInfo("y", 2, 4)],
+      node: [node("MatMul", ["x", "fc.weight"], ["h"], "/fc/MatMul"), node("Softmax", ["h"], ["y"], "/Softmax")],
+    }),
+  );
+const heavy = stack("heavy.onnx", ["fc"], 400000);
+const weights: readonly Refused[] = [
+  {
+    code: "MRL0504",
+    what: "a weight that no precision holds",
+    argv: () => checked(heavy, "--private", "*"),
+    advice: /--publish-ranges$/m,
+    next: () => checked(heavy, "--private", "*", "--publish-ranges"),
+  },
+  {
+    code: "MRL0507",
+    what: "values for which a preset's formulas have none",
+    argv: () => checked(steep(60000), "--private", "*", "--base", at("steep.onnx"), "--preset", "crypten"),
+    advice: /--preset marill/,
+    next: () => checked(steep(60000), "--private", "*", "--base", at("steep.onnx"), "--preset", "marill"),
+  },
+];
+
 const build = at("build");
 const choices = at("choices");
 const x = put("x.npz", npz({ x: rows(1) }));
@@ -308,4 +338,4 @@ const builds: readonly Refused[] = [
   },
 ];
 
-walk([...adapters, ...models, ...builds]);
+walk([...adapters, ...models, ...weights, ...builds]);
