@@ -9,8 +9,10 @@ const within = (...folders: readonly string[]) => folders.map((folder) => `test/
 /** What parties compute and send: the runtime, and security bugs put into it. */
 const protocol = within("runtime", "mutants");
 /** Whole models, compiled and run, the command line, the pages and the package. */
-const others = ["audit", "exporters", "families", "nets", "student"].map((folder) => `compiler/${folder}`);
-const endToEnd = within("end-to-end", "cli", "docs", "examples", "package", ...others);
+const others = ["audit", "estimate", "exporters", "families", "nets", "student"].map((folder) => `compiler/${folder}`);
+/** Single files that take as long as those. */
+const long = ["compiler/architecture-rounds", "passes/relations"].map((file) => `test/${file}.test.ts`);
+const endToEnd = [...within("end-to-end", "cli", "docs", "examples", "package", ...others), ...long];
 /** The same, in a process of its own for each file: its memory is measured. */
 const measured = within("compiler/hostile");
 /** All others: they are quick. */

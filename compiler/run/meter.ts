@@ -1,3 +1,4 @@
+import { getHeapStatistics } from "node:v8";
 import { type BytesByDirection, type Direction, noBytes, type Role } from "../../runtime/core/index.ts";
 import type { Program } from "../../runtime/program/index.ts";
 import {
@@ -89,8 +90,9 @@ const bytesPerMegabyte = 1e6;
 export function watchMemory(everyMs = 20): MemoryWatch {
   let peak = 0;
   const sample = (): void => {
-    const { heapUsed, external } = process.memoryUsage();
-    peak = Math.max(peak, heapUsed + external);
+    // Not process.memoryUsage(), which asks the operating system too: a tenth of a query's time.
+    const { used_heap_size: heap, external_memory: buffers } = getHeapStatistics();
+    peak = Math.max(peak, heap + buffers);
   };
   sample();
   const timer = setInterval(sample, everyMs);

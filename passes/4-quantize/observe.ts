@@ -30,12 +30,14 @@ export function observe(
     const seen = new Map<ValueId, Tensor>();
     interpret(module, weights, run, {
       observe: (id, value) => {
-        const found = elementRange(value);
+        const { found, hasNaN } = elementRange(value);
         const range = extendRange(values.get(id), found);
         if (range) values.set(id, range);
         const peak = Math.max(Math.abs(found.lo), Math.abs(found.hi));
-        peaks.set(id, [...(peaks.get(id) ?? []), peak]);
-        if (undefinedAt === undefined && value.data.some(Number.isNaN)) undefinedAt = id;
+        const known = peaks.get(id) ?? [];
+        known.push(peak);
+        peaks.set(id, known);
+        if (hasNaN) undefinedAt ??= id;
         if (wanted.has(id)) seen.set(id, value);
         const op = readBy.get(id);
         if (!op) return;
@@ -48,14 +50,19 @@ export function observe(
   return { values, inner, peaks, undefinedAt };
 }
 
-function elementRange({ data }: Tensor): Interval {
-  let [lo, hi] = [Infinity, -Infinity];
-  for (const x of data) {
+/** In one loop over plain indices: calibration looks at every element of every value of every run. */
+function elementRange({ data }: Tensor): { readonly found: Interval; readonly hasNaN: boolean } {
+  let lo = Infinity;
+  let hi = -Infinity;
+  let hasNaN = false;
+  for (let k = 0; k < data.length; k++) {
+    const x = data[k]!;
     // −∞ in a mask is no magnitude.
     if (x < lo && x !== -Infinity) lo = x;
     if (x > hi && x !== Infinity) hi = x;
+    if (Number.isNaN(x)) hasNaN = true;
   }
-  return lo > hi ? { lo: 0, hi: 0 } : { lo, hi };
+  return { found: lo > hi ? { lo: 0, hi: 0 } : { lo, hi }, hasNaN };
 }
 
 /**

@@ -26,7 +26,7 @@ export interface Relations {
 
 /** Replacements in a row, and bounds that one question may ask for. Fewer give wider bounds, never wrong ones. */
 const maxDepth = 5;
-const maxQuestions = 256;
+const maxQuestions = 48;
 /** Atoms that a chain of facts may reach before it counts as reaching none. */
 const maxReached = 64;
 

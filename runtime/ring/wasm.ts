@@ -9,6 +9,8 @@ export interface WasmKernels {
   readonly dot64: DotKernel;
   readonly product32: ProductKernel;
   readonly product64: ProductKernel;
+  /** The key of four words lies at the address; the block's first 12 words follow it. */
+  readonly chacha: (at: number) => void;
 }
 
 type SplitKernel = (
@@ -56,7 +58,7 @@ const PAGE = 65536;
 const LINE = 64;
 let loaded: WasmKernels | undefined;
 
-/** The kernels, compiled at first use: 4 kB, small enough for the main thread of any browser. */
+/** The kernels, compiled at first use: 5 kB, small enough for the main thread of any browser. */
 export function kernels(): WasmKernels {
   if (loaded === undefined) {
     const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import wabt from "wabt";
+import { chacha } from "./chacha.ts";
 import { dot } from "./dot.ts";
 import { product } from "./product.ts";
 import { split } from "./split.ts";
@@ -16,6 +17,7 @@ ${dot(32)}
 ${dot(64)}
 ${product(32)}
 ${product(64)}
+${chacha()}
 )`;
 
 const { parseWat } = await wabt();

@@ -5,6 +5,7 @@ import { afterAll, expect, test } from "vitest";
 import type { CostReport } from "../../compiler/report/cost/cost-report.ts";
 import type { RunResult } from "../../compiler/run/run-result.ts";
 import { type TinyFiles, writeTiny } from "../end-to-end/tiny-model.ts";
+import { dateCalibration } from "../harness/shared-builds.ts";
 import { marillc, marillcJson } from "./run-cli.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-exact-"));
@@ -48,7 +49,7 @@ const fixture = join(import.meta.dirname, "../../fixtures/date-llama");
 
 test("the date model lists its norms, attention and activations, no more, and sends what was predicted", async () => {
   const model = [join(fixture, "base-ts17.onnx"), "--adapter", join(fixture, "adapter"), "--reveal", "logits:client"];
-  const exact = ["--calibrate", join(fixture, "calibration.jsonl"), "--truncation", "exact", "-o", join(dir, "date")];
+  const exact = ["--calibrate", dateCalibration, "--truncation", "exact", "-o", join(dir, "date")];
   interface Compiled {
     readonly inexact: readonly { operator: string; count: number; at: readonly string[] }[];
   }

@@ -5,12 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeElements } from "../../compiler/tensors/element-codecs.ts";
 import { openSafetensors, readSafetensor, writeSafetensors } from "../../compiler/tensors/safetensors.ts";
 import { floatInfo, modelBytes, node } from "../compiler/onnx/format/build-model.ts";
+import { dateCalibration } from "../harness/shared-builds.ts";
 import { marillc } from "./run-cli.ts";
 
 const fixture = join(import.meta.dirname, "../../fixtures/date-llama");
 const model = join(fixture, "base-ts17.onnx");
 const adapter = join(fixture, "adapter");
-const calibrate = ["--calibrate", join(fixture, "calibration.jsonl")];
+const calibrate = ["--calibrate", dateCalibration];
 const reveal = ["--reveal", "logits:client"];
 const work = mkdtempSync(join(tmpdir(), "marillc-refusals-"));
 const inWork = (name: string): string => join(work, name);

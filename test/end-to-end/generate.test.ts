@@ -21,6 +21,7 @@ import { openRemoteSession } from "../../compiler/services/remote-session.ts";
 import { startServer } from "../../compiler/services/server-service.ts";
 import { predict } from "../../runtime/session/predict.ts";
 import { violations } from "../cli/json-schema.ts";
+import { dateOptions } from "../harness/shared-builds.ts";
 import { build } from "./compiled.ts";
 
 /*
@@ -36,11 +37,7 @@ let manifest: Manifest;
 
 beforeAll(() => {
   artifacts = build(dir, {
-    model: join(fixture, "base-ts17.onnx"),
-    adapter: join(fixture, "adapter"),
-    reveal: { logits: "client" },
-    calibrate: join(fixture, "calibration.jsonl"),
-    quality: "fast",
+    ...dateOptions,
     // One of the texts below begins with it, the other with the whole window.
     buckets: [22],
   });

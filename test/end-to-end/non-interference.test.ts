@@ -6,6 +6,7 @@ import { resolveModelOptions } from "../../compiler/api/model-options.ts";
 import { compileModel } from "../../compiler/compile/compile.ts";
 import { encodeElements } from "../../compiler/tensors/element-codecs.ts";
 import { openSafetensors, readSafetensor, writeSafetensors } from "../../compiler/tensors/safetensors.ts";
+import { dateOptions } from "../harness/shared-builds.ts";
 
 const fixture = join(import.meta.dirname, "../../fixtures/date-llama");
 const work = mkdtempSync(join(tmpdir(), "marillc-interference-"));
@@ -25,14 +26,7 @@ function changedAdapter(name: string, change: (x: number, index: number, all: Fl
 }
 
 const compiled = (adapter: string) =>
-  compileModel(
-    resolveModelOptions({
-      model: join(fixture, "base-ts17.onnx"),
-      adapter,
-      reveal: { logits: "client" },
-      calibrate: join(fixture, "calibration.jsonl"),
-    }),
-  );
+  compileModel(resolveModelOptions({ ...dateOptions, adapter, quality: "balanced" }));
 
 test("the same input gives the same bytes; other private weights change the server's weight file and nothing else", () => {
   const original = compiled(join(fixture, "adapter"));
