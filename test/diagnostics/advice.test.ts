@@ -182,6 +182,45 @@ function shards(listed: string): string {
   return at("shards");
 }
 
+/** x·w for w in integers of 8 bits with so many scales of columns. */
+const quantised = (scales: number): string =>
+  put(
+    "quantised.onnx",
+    modelBytes({
+      name: "quantised",
+      initializer: [
+        { name: "fc.weight", dims: [4, 4], dataType: 3, int32Data: Array.from({ length: 16 }, (_, k) => k - 8) },
+        floatTensor("scale", [scales], Array(scales).fill(0.05)),
+      ],
+      input: [floatInfo("x", 2, 4)],
+      output: [floatInfo("y", 2, 4)],
+      node: [
+        {
+          ...node("DequantizeLinear", ["fc.weight", "scale"], ["w"], "/q"),
+          attribute: [{ name: "axis", type: 2, i: 1 }],
+        },
+        node("MatMul", ["x", "w"], ["y"], "/fc/MatMul"),
+      ],
+    }),
+  );
+/** Columns of x·w in an order that has the name of a parameter. */
+const ordered = put(
+  "ordered.onnx",
+  modelBytes({
+    name: "ordered",
+    initializer: [
+      floatTensor("fc.weight", [4, 4], numbers(16, 1, 0.5)),
+      { name: "fc.order", dims: [4], dataType: 7, int64Data: [2, 0, 3, 1] },
+    ],
+    input: [floatInfo("x", 2, 4)],
+    output: [floatInfo("y", 2, 4)],
+    node: [
+      node("MatMul", ["x", "fc.weight"], ["h"], "/fc/MatMul"),
+      { ...node("Gather", ["h", "fc.order"], ["y"], "/fc/Gather"), attribute: [{ name: "axis", type: 2, i: 1 }] },
+    ],
+  }),
+);
+
 const models: readonly Refused[] = [
   {
     code: "MRL0133",
@@ -219,6 +258,37 @@ const models: readonly Refused[] = [
     argv: () => ["check", open, "--dim", "n=0"],
     advice: /--dim n=1/,
     next: (help) => ["check", open, ...optionIn(help, "--dim")],
+  },
+  {
+    code: "MRL0119",
+    what: "a quantised weight with fewer scales than columns",
+    argv: () => checked(quantised(3), "--private", "*"),
+    advice: /quantize the model again/,
+    next: () => checked(quantised(4), "--private", "*"),
+  },
+  {
+    code: "MRL0431",
+    what: "a private table of integers that selects",
+    argv: () => checked(ordered, "--private", "*"),
+    advice: /add --public 'fc\.order'/,
+    next: () => checked(ordered, "--private", "*", "--public", "fc.order"),
+  },
+  {
+    code: "MRL0501",
+    what: "bounds that no ring holds",
+    argv: () => {
+      put("wide.json", JSON.stringify({ schema: 1, values: [{ name: "x", lo: -1e18, hi: 1e18 }] }));
+      return ["check", single, "--private", "*", "--reveal", "*:client", "--ranges", at("wide.json")];
+    },
+    advice: /--calibrate/,
+    next: () => checked(single, "--private", "*"),
+  },
+  {
+    code: "MRL0603",
+    what: "a build directory where no folder can be made",
+    argv: () => ["compile", single, "--private", "*", ...calibrated, "--no-verify", "-o", "/proc/marillc/build"],
+    advice: /another folder with -o/,
+    next: () => ["compile", single, "--private", "*", ...calibrated, "--no-verify", "-o", at("elsewhere")],
   },
   {
     code: "MRL0657",
