@@ -1,4 +1,4 @@
-import { interpret, interpretRaw } from "../../ir/interpret.ts";
+import { interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
@@ -68,7 +68,8 @@ export function errorBounds(
       },
     });
     for (const [id, { data }] of exact) {
-      const other = moved.get(id)!.data;
+      // What stays shared is in integers.
+      const other = toReal(moved.get(id)!, typeOf(module, id).element).data;
       const most = data.reduce((worst, x, at) => Math.max(worst, factor * Math.abs(x - other[at]!)), 0);
       bounds.set(id, Math.max(bounds.get(id) ?? 0, most));
     }

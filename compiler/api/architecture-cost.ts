@@ -12,7 +12,7 @@ import {
   parseOwnership,
   withAdapters,
 } from "../estimate/index.ts";
-import { choiceProblems, type ResolvedTarget, resolveTarget } from "../load/index.ts";
+import { choiceProblems, OptionError, type ResolvedTarget, resolveTarget } from "../load/index.ts";
 import type { CostReport } from "../report/cost/index.ts";
 import { readUsage } from "./errors.ts";
 import { type Fields, integer, recordOf, required, text } from "./fields.ts";
@@ -74,7 +74,7 @@ export function architectureCost(
     ...given({ setting: options.setting, link: links[0] }),
     preset: presetName,
   });
-  throwIfAny([
+  const problems = [
     ...refuseArchitecture(name),
     ...refused,
     ...(isArchitecture(name) ? refusePhase(name, phase, dims) : []),
@@ -84,7 +84,10 @@ export function architectureCost(
       model: name,
       target: refused.length > 0 ? choice : { ...choice, ...given({ setting: options.setting }) },
     }),
-  ]);
+  ];
+  // A value that no option has is wrong usage, here as for a model.
+  if (problems.length > 0 && problems.every(({ code }) => code === "MRL0650")) throw new OptionError(problems);
+  throwIfAny(problems);
   const { setting, link, objective, preset } = target;
   const { report } = estimateCost(name, {
     sequenceLength: dims.seq ?? 1,

@@ -48,13 +48,13 @@ export const modelOptions: readonly OptionSpec[] = [
   },
   {
     flags: "--input <name:owner>",
-    help: "who holds this input: client (default), server or public",
+    help: "who holds this input: client (default), server, public, or shared: client and server each have a share that another program left them; name:shared=<build> takes its bounds from that program",
     repeats: true,
     subject: nameBeforeColon,
   },
   {
     flags: "--reveal <name:reader>",
-    help: "who learns this output: client, server or both; * matches any characters. Outputs without --reveal are not computed",
+    help: "who learns this output: client, server or both; or shared: nobody, and each party keeps its share for a later program; * matches any characters. Outputs without --reveal are not computed",
     repeats: true,
     // y:client and y:server are two readers; y:both says both.
     subject: (value) => value,

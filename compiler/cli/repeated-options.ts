@@ -13,7 +13,8 @@ export const nameBeforeNumber = (value: string): string | undefined => /^(.+)=[^
 export const inputName = (value: string): string | undefined => inputFileOf(value).name || undefined;
 
 /** What a value `name:…` is about. ONNX names may contain colons, so the last one separates. */
-export const nameBeforeColon = (value: string): string | undefined => /^(.+):[^:]*$/.exec(value)?.[1];
+export const nameBeforeColon = (value: string): string | undefined =>
+  /^(.+?):shared=/.exec(value)?.[1] ?? /^(.+):[^:]*$/.exec(value)?.[1];
 
 type Aliases = typeof optionAliases;
 

@@ -23,6 +23,7 @@ import type { ImportedModel } from "../onnx/import/index.ts";
 import { cutSamples, type Sample } from "./calibration-samples.ts";
 import { drawSamples } from "./draw-samples.ts";
 import { boundsOfCuts, missingBounds } from "./input-bounds.ts";
+import { withMakers } from "./maker-bounds.ts";
 import { type PlannedBounds, planBounds, provenFrom, type RangeSources } from "./plan-bounds.ts";
 import { type GivenBounds, readRanges } from "./ranges-file.ts";
 import type { SecurePart } from "./split-secure-part.ts";
@@ -51,7 +52,7 @@ export function measureRanges(
   loaded: LoadedModel,
   secure: SecurePart,
   samples: readonly Sample[],
-  options: Pick<ResolvedOptions, "calibration" | "target">,
+  options: Pick<ResolvedOptions, "calibration" | "target" | "interface">,
 ): MeasuredRanges {
   const { runs, sources } = measure(loaded, secure, samples, options);
   const planned = planFor(secure, sources, runs, options);
@@ -68,11 +69,12 @@ function measure(
   loaded: LoadedModel,
   secure: SecurePart,
   samples: readonly Sample[],
-  options: Pick<ResolvedOptions, "calibration" | "target">,
+  options: Pick<ResolvedOptions, "calibration" | "target" | "interface">,
 ): { readonly runs: Runs; readonly sources: RangeSources } {
   const { ranges: file } = options.calibration;
   const { precision } = options.target;
-  const given = file === undefined ? undefined : givenBounds(file, loaded.imported, secure.public, precision);
+  const inFile = file === undefined ? undefined : givenBounds(file, loaded.imported, secure.public, precision);
+  const given = withMakers(inFile, secure.public, options.interface.makers);
   const runs = runsOf(loaded, secure, samples, given, options);
   throwIfAny(checkFinite(secure.private, runs.private));
   const sources: RangeSources = {

@@ -1,4 +1,10 @@
-export type { CompileOptions, ResolvedOptions, ResolvedTarget, WeightOptions } from "./compile-options.ts";
+export type {
+  CompileOptions,
+  InterfaceOptions,
+  ResolvedOptions,
+  ResolvedTarget,
+  WeightOptions,
+} from "./compile-options.ts";
 export { type ImportMode, type LoadedModel, loadModel, loadOwnership } from "./load-model.ts";
 export { choiceProblems } from "./option-problems.ts";
 export { OptionError, requireOptions } from "./resolve-options.ts";

@@ -74,6 +74,7 @@ const toMap = <T>(record: Readonly<Record<string, T>> = {}): ReadonlyMap<string,
 const resolveInterface = (options: InterfaceOptions = {}): ResolvedInterface => ({
   ...(options.head !== undefined && { head: options.head }),
   owners: toMap(options.owners),
+  makers: toMap(options.makers),
   reveal: options.reveal ?? [],
   dims: toMap(options.dims),
   constants: toMap(options.constants),

@@ -2,6 +2,16 @@ export { unlessAborted } from "./abort.ts";
 export { type ClientOptions, openClientExecutor } from "./client-executor.ts";
 export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
 export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
+export {
+  bothHalves,
+  combine,
+  type DeclaredShare,
+  fitResidue,
+  type Halves,
+  keptOutputs,
+  type ReadShare,
+  type Residues,
+} from "./handed-shares.ts";
 export { checkInputs, type InputFile, type InputsOf, inputFileOf, readInputFiles } from "./input-files.ts";
 export { InternalError } from "./internal-error.ts";
 export { loadMir } from "./load-mir.ts";
@@ -29,6 +39,7 @@ export {
   outputsJson,
   type RunResult,
   roundTimes,
+  type SharesJson,
   securityFields,
   trustedField,
   usedDirections,

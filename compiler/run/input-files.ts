@@ -58,9 +58,9 @@ const givenTwice = (name: string): Diagnostic => ({
 /** Whose inputs are checked: one party's, or those of both where both run here. */
 export type InputsOf = "client" | "server" | "both";
 
-/** The client supplies public inputs too. */
+/** The client supplies public inputs too, and neither alone what arrives as shares. */
 const isOf = ({ label }: DeclaredInput, of: InputsOf): boolean =>
-  of === "both" || (label === "server") === (of === "server");
+  of === "both" || (label !== "shared" && (label === "server") === (of === "server"));
 
 /** A party's own among the inputs of both. */
 export const inputsOfParty = (
@@ -105,9 +105,11 @@ export function checkInputs(
 
 /** Where the input of the other party is given. */
 const elsewhere = ({ name, label }: DeclaredInput): string =>
-  label === "server"
-    ? `it is the server's: marillc serve … --input ${name}=<file or folder>`
-    : `it is the client's: marillc query … --input ${name}=<file>`;
+  label === "shared"
+    ? `it arrives as shares: --input ${name}=<file that --shares of an earlier program wrote>.safetensors`
+    : label === "server"
+      ? `it is the server's: marillc serve … --input ${name}=<file or folder>`
+      : `it is the client's: marillc query … --input ${name}=<file>`;
 
 const describe = ({ name, type, shape }: DeclaredInput): string => `${name} ${type}[${shape.join(", ")}]`;
 

@@ -1,6 +1,7 @@
 import type { Tensor } from "../../ir/tensor.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
+import { keptOutputs } from "./handed-shares.ts";
 import { openLocal } from "./local-session.ts";
 import { openPlain, type PlainProgram } from "./plain.ts";
 
@@ -46,10 +47,10 @@ export async function verifyBuild(
   const session = await openLocal({ dir, inProcess: true });
   try {
     for (const run of runs) {
-      const { outputs, serverOutputs } = await session.query(run.inputs);
-      const secure = new Map([...serverOutputs, ...outputs]);
+      const { outputs, serverOutputs, residues } = await session.query(run.inputs);
+      const secure = new Map([...keptOutputs(manifest, residues), ...serverOutputs, ...outputs]);
       const interpreted = await plain.run(run.inputs);
-      const exactly = new Map([...interpreted.serverOutputs, ...interpreted.outputs]);
+      const exactly = new Map([...interpreted.kept, ...interpreted.serverOutputs, ...interpreted.outputs]);
       for (const [output, exact] of run.outputs) {
         const [own, fixed] = [secure.get(output), exactly.get(output)];
         if (own && fixed) found.set(output, widest(found.get(output), compare(output, exact, own, fixed)));
@@ -104,11 +105,11 @@ function widest(known: VerifiedOutput | undefined, next: VerifiedOutput): Verifi
 /** The largest declared error of each output over the runs. */
 async function declaredBy(
   plain: PlainProgram,
-  { reveals }: Manifest,
+  { reveals, sharedOutputs = [] }: Manifest,
   runs: readonly VerificationRun[],
   declaredErrors: DeclaredErrors,
 ): Promise<ReadonlyMap<string, number>> {
-  const names = new Map(reveals.map(({ value, tensor }) => [value, tensor]));
+  const names = new Map([...reveals, ...sharedOutputs].map(({ value, tensor }) => [value, tensor]));
   const bounds = new Map<string, number>();
   for (const { inputs } of runs) {
     for (const [value, bound] of declaredErrors(plain, await plain.shared(inputs))) {

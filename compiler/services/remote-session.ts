@@ -20,6 +20,7 @@ import {
   meterTraffic,
   openClientExecutor,
   outputsJson,
+  type Residues,
   type RunResult,
   roundTimes,
   securityFields,
@@ -45,9 +46,18 @@ export interface RemoteOptions extends ClientOptions {
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
 
+/** The client's halves of inputs that arrive as shares, and the ids by which the server finds its own. */
+export interface ClientShares {
+  readonly residues: Residues;
+  readonly ids: readonly string[];
+}
+
 /** The outputs of one query, and the traffic on the links of this party. */
 export interface RemoteQueryResult {
   readonly outputs: NamedTensors;
+  /** The client's halves of outputs that stay shared, and the query that made them. */
+  readonly residues?: Residues;
+  readonly made?: { readonly session: string; readonly query: number };
   readonly measured: { readonly rounds: number; readonly bytes: Partial<TrafficTotal["bytes"]> };
   /** Whether the guard of the build, if it has one, found every value within its range. */
   readonly trusted: boolean;
@@ -69,7 +79,12 @@ export interface RemoteReport {
 
 /** A session with a server, as its client. It connects at the first query, after the input has been checked. */
 export interface RemoteSession {
-  readonly query: (inputs: NamedTensors, position?: QueryPosition, record?: string) => Promise<RemoteQueryResult>;
+  readonly query: (
+    inputs: NamedTensors,
+    position?: QueryPosition,
+    record?: string,
+    shares?: ClientShares,
+  ) => Promise<RemoteQueryResult>;
   /** Ends the session, and checks the measured traffic against the prediction. @throws InternalError MRL0799 */
   readonly end: () => Promise<RemoteReport>;
   /** Closes everything after a failure, and sends the cause to the peers if it is a SessionError. */
@@ -108,13 +123,13 @@ export async function openRemoteSession({
   const seconds = { offline: 0, online: 0 };
   let rounds = setupRounds;
   return {
-    query: async (inputs, position = prefillStart, record) => {
+    query: async (inputs, position = prefillStart, record, shares) => {
       const earlier = executor.seconds();
       // Checks the input before connecting.
-      const prepared = await executor.prepare(inputs, position);
+      const prepared = await executor.prepare(inputs, position, shares?.residues);
       party ??= await open();
       const before = meterTraffic("client", channels);
-      const result = await party.query(prepared.shared, position, record);
+      const result = await party.query(prepared.shared, position, record, shares?.ids);
       positions.push(position);
       const bytes = trafficSince(meterTraffic("client", channels), before);
       assertTrafficPredicted(totalTraffic([predicted(position)]), [result.rounds], [{ bytes, framingBytes: 0 }]);
@@ -125,7 +140,9 @@ export async function openRemoteSession({
       const outputs = await executor.finish(prepared, result.outputs);
       const times = { clear: executor.seconds() - earlier, ...result.seconds };
       const trusted = executor.isTrusted(result.outputs);
-      return { outputs, trusted, clamped: prepared.clamped, measured, seconds: times };
+      const made = { session, query: positions.length - 1 };
+      const { residues } = result;
+      return { outputs, residues, made, trusted, clamped: prepared.clamped, measured, seconds: times };
     },
     end: async () => {
       await party?.end();
@@ -151,21 +168,25 @@ export interface QueryOptions extends RemoteOptions {
   readonly inputs: NamedTensors;
   /** The name of the server's own input for the query. */
   readonly record?: string;
+  readonly shares?: ClientShares;
   /** Aborts the session. */
   readonly signal?: AbortSignal;
 }
 
 export interface RemoteAnswer {
   readonly outputs: NamedTensors;
+  /** Its halves of outputs that stay shared, and the query that made them. */
+  readonly residues: Residues;
+  readonly made: { readonly session: string; readonly query: number };
   readonly result: RunResult;
 }
 
 /** Sends one query to a server, as its client. The result measures the links of this party only. */
-export async function queryServer({ inputs, record, signal, ...options }: QueryOptions): Promise<RemoteAnswer> {
+export async function queryServer({ inputs, record, shares, signal, ...options }: QueryOptions): Promise<RemoteAnswer> {
   const { manifest } = options.part;
   const session = await openRemoteSession(options);
   const ask = async (): Promise<RemoteAnswer> => {
-    const { outputs, trusted, clamped } = await session.query(inputs, undefined, record);
+    const { outputs, trusted, clamped, residues, made } = await session.query(inputs, undefined, record, shares);
     const { predicted, measured } = await session.end();
     const labels = partyLabels(manifest.setting);
     const result: RunResult = {
@@ -182,7 +203,7 @@ export async function queryServer({ inputs, record, signal, ...options }: QueryO
         peakMegabytes: labels.perRole(measured.peakMegabytes),
       },
     };
-    return { outputs, result };
+    return { outputs, residues: residues!, made: made!, result };
   };
   return await unlessAborted(signal, session.abandon, () =>
     ask().catch(async (error: unknown) => {

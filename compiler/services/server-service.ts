@@ -15,6 +15,7 @@ import {
   expectedTraffic,
   meterTraffic,
   openServerExecutor,
+  type Residues,
   revealedToServer,
   type ServerExecutor,
   setupRounds,
@@ -33,8 +34,10 @@ export interface ServerOptions extends ServiceOptions {
   readonly inputs?: ServerInputSource;
   /** Moves values beyond their public bounds onto them, and logs how many. */
   readonly clamp?: boolean;
-  /** Called with what each query opened to the server. */
-  readonly onAnswer?: (asked: AskedQuery, outputs: NamedTensors) => void;
+  /** Finds the server's halves of inputs that arrive as shares, for a program that takes some. */
+  readonly shares?: (asked: AskedQuery) => Residues;
+  /** Called with what each query opened to the server, and with its halves of outputs that stay shared. */
+  readonly onAnswer?: (asked: AskedQuery, outputs: NamedTensors, residues: Residues) => void;
   /** The reason for which a query got no input, in one line. */
   readonly reasonOf?: (error: unknown) => string;
 }
@@ -51,6 +54,8 @@ export interface AskedQuery {
   readonly session: string;
   readonly query: number;
   readonly record?: string;
+  /** Ids of the values whose halves the query takes over. */
+  readonly shares?: readonly string[];
 }
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
@@ -99,13 +104,14 @@ async function serveClient(
     const positions: QueryPosition[] = [];
     let rounds = setupRounds;
     let asked: AskedQuery = { session, query: 0 };
-    const inputs: ServerInputs = ({ query, record }) => {
-      asked = { session, query, ...(record !== undefined && { record }) };
+    const inputs: ServerInputs = ({ query, record, shares }) => {
+      asked = { session, query, ...(record !== undefined && { record }), ...(shares && { shares }) };
       return ownInputs(asked, executor, options);
     };
     for (let result = await party.serve(inputs); result; result = await party.serve(inputs)) {
       const outputs = revealedToServer(part, result.outputs);
-      if (outputs.size > 0) options.onAnswer?.({ ...asked, query: positions.length }, outputs);
+      if (outputs.size + result.residues.size > 0)
+        options.onAnswer?.({ ...asked, query: positions.length }, outputs, result.residues);
       positions.push(result.at);
       rounds += result.rounds;
     }
@@ -127,11 +133,18 @@ async function serveClient(
 async function ownInputs(
   asked: AskedQuery,
   executor: ServerExecutor,
-  { inputs, log, reasonOf = String }: ServerOptions,
+  { inputs, shares, log, reasonOf = String }: ServerOptions,
 ): ReturnType<ServerInputs> {
+  let residues: Residues | undefined;
+  try {
+    residues = shares?.(asked);
+  } catch (error) {
+    log(`session ${shortSessionId(asked.session)}: no shares for query ${asked.query}: ${reasonOf(error)}`);
+    throw sessionError("noOtherHalf", { peer: "server" });
+  }
   try {
     if (!inputs) throw new Error("the server was started without inputs of its own");
-    const { shared, clamped } = await executor.prepare(await inputs.find(asked));
+    const { shared, clamped } = await executor.prepare(await inputs.find(asked), residues);
     for (const [tensor, count] of Object.entries(clamped))
       log(`session ${shortSessionId(asked.session)}: moved ${count} values of ${tensor} onto their public bounds`);
     return shared;

@@ -52,7 +52,7 @@ export function isCombined(id: ValueId, walk: ScaleState): boolean {
 }
 
 /** Operators that pass their operand's scale to their own readers. */
-const passesScale: ReadonlySet<string> = new Set(["reshape", "transpose", "slice", "expand"]);
+const passesScale: ReadonlySet<string> = new Set(["reshape", "transpose", "slice", "expand", "take-over"]);
 
 /**
  * Maximum fractional bits that a reader wants of a value, if all its operands have as many as wanted. An operator that

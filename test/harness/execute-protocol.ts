@@ -12,7 +12,7 @@ import {
   ulpsOf,
 } from "../../runtime/protocols/kit/define-protocol.ts";
 import { add, sub } from "../../runtime/ring/arithmetic.ts";
-import { fromIntegers, toReal } from "../../runtime/ring/convert.ts";
+import { fromIntegers, toIntegers, toReal } from "../../runtime/ring/convert.ts";
 import {
   type IntTensor,
   intTensor,
@@ -80,6 +80,8 @@ export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntT
       else if (form === "fixed") operands.push(fixedOf(party, stage, input, width));
       else if (form === "replicated")
         operands.push(inputComponents(party, stage, fromIntegers(input, width), k, options));
+      else if (form === "residue")
+        operands.push(toIntegers(inputShare(party, stage, fromIntegers(input, width), k, options)));
       else {
         const tensor = inputShare(party, stage, fromIntegers(input, width), k, options);
         operands.push(
@@ -204,7 +206,7 @@ export function costOf(protocol: Protocol, spec: Spec): QueryTraffic {
   const operands = resolved.operands.map(({ shape, width }, k): Operand => {
     const tensor = metaTensor(shape, width);
     const form = formOf(protocol, k);
-    if (form === "public" || form === "server") return intTensor(shape, undefined);
+    if (form === "public" || form === "server" || form === "residue") return intTensor(shape, undefined);
     if (form === "weight") {
       return { kind: "weight", shape, width, values: intTensor(shape, undefined), pad: tensor, hidden: tensor };
     }

@@ -79,9 +79,13 @@ const operator = object(
   },
   { runnerUp: object({ protocol: text, rounds: count, bytes }) },
 );
+const shares = {
+  ...map(object({ id: text, files: object({}, { client: text, server: text }) })),
+  description: "outputs that stay shared: the id of the value, and the file of each party that ran here",
+};
 const run = document(
   { outputs, ...statement, queries: count },
-  { predicted: traffic, measured, serverOutputs: outputs, clamped, trusted },
+  { predicted: traffic, measured, serverOutputs: outputs, sharedOutputs: outputs, shares, clamped, trusted },
 );
 
 const ofToken = object({ clear: number, offline: number, online: number });
@@ -110,6 +114,8 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         parties: list(text),
         shared: list(object({ value: text, tensor: text, shape: list(count) })),
         sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
+        taken: list(object({ value: text, tensor: text, shape: list(count) })),
+        kept: list(object({ value: text, tensor: text, shape: list(count), from: list(text) })),
         opened: list(object({ value: text, tensor: text, to: text, shape: list(count), from: list(text) })),
         published: object({
           integers: count,

@@ -16,9 +16,9 @@ export interface Fixed {
 /**
  * The form of an operand: additive shares, a masked value, replicated shares, a private weight (`weight`: the server
  * knows it; `fixed`: opened once under a mask, for all queries), or integers: `public` ones, which the client knows at
- * least, or those of the `server` alone.
+ * least, those of the `server` alone, or a `residue` of each of the two.
  */
-export type OperandForm = "share" | "masked" | "replicated" | "weight" | "fixed" | "public" | "server";
+export type OperandForm = "share" | "masked" | "replicated" | "weight" | "fixed" | "public" | "server" | "residue";
 export type Operand = SharedValue | KnownWeight | IntTensor;
 
 /** One execution as plain data, which generated programs contain as it is. */
