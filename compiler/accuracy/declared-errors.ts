@@ -65,6 +65,20 @@ export function declaredErrors(
   );
 }
 
+/** The section of the manifest, by the name of the tensor: two readers of one tensor have one error. */
+export function errorsByTensor(
+  reveals: readonly { readonly value: ValueId; readonly tensor: string }[],
+  errors: ReadonlyMap<ValueId, DeclaredError>,
+): { readonly errors?: readonly ({ readonly tensor: string } & DeclaredError)[] } {
+  const known = new Map(
+    reveals.flatMap(({ value, tensor }) => {
+      const error = errors.get(value);
+      return error ? [[tensor, error] as const] : [];
+    }),
+  );
+  return known.size > 0 ? { errors: [...known].map(([tensor, error]) => ({ tensor, ...error })) } : {};
+}
+
 /** Rounded up to two significant digits: equal on machines whose functions differ in the last place. */
 function twoDigits(x: number): number {
   if (x === 0) return 0;

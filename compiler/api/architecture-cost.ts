@@ -79,15 +79,15 @@ export function architectureCost(
     ...refused,
     ...(isArchitecture(name) ? refusePhase(name, phase, dims) : []),
     ...refusePreset(presetName, target, phase),
-    // The command line has refused a setting beside the other options of a model.
-    ...choiceProblems({
-      model: name,
-      target: refused.length > 0 ? choice : { ...choice, ...given({ setting: options.setting }) },
-    }),
   ];
+  // The command line has refused a setting beside the other options of a model.
+  const wrongChoices = choiceProblems({
+    model: name,
+    target: refused.length > 0 ? choice : { ...choice, ...given({ setting: options.setting }) },
+  });
   // A value that no option has is wrong usage, here as for a model.
-  if (problems.length > 0 && problems.every(({ code }) => code === "MRL0650")) throw new OptionError(problems);
-  throwIfAny(problems);
+  if (problems.length === 0 && wrongChoices.length > 0) throw new OptionError(wrongChoices);
+  throwIfAny([...problems, ...wrongChoices]);
   const { setting, link, objective, preset } = target;
   const { report } = estimateCost(name, {
     sequenceLength: dims.seq ?? 1,

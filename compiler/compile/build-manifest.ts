@@ -10,7 +10,7 @@ import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
-import type { DeclaredError } from "../accuracy/index.ts";
+import { type DeclaredError, errorsByTensor } from "../accuracy/index.ts";
 import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
 import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
@@ -67,7 +67,7 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
     ...partySection(build),
     reveals: revealsOf(build),
     ...sharedOutputsOf(build),
-    ...errorsSection(build),
+    ...errorsByTensor(revealsOf(build), build.errors),
     ...guardSection(build.state.guard),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),
@@ -191,17 +191,6 @@ const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
       to,
       shape,
     }));
-
-/** By the name of the tensor; two readers of one tensor have one error. */
-function errorsSection(build: BuildInputs): Pick<Manifest, "errors"> {
-  const known = new Map(
-    revealsOf(build).flatMap(({ value, tensor }) => {
-      const error = build.errors.get(value);
-      return error ? [[tensor, error] as const] : [];
-    }),
-  );
-  return known.size > 0 ? { errors: [...known].map(([tensor, error]) => ({ tensor, ...error })) } : {};
-}
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
   source: sourceOf(build),
